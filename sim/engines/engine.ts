@@ -1,0 +1,111 @@
+/** The one interface that everything able to run a program implements. */
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { MapSnapshot } from '../runtime/maps.ts';
+import type { Program } from '../runtime/program.ts';
+import type { World } from '../runtime/world.ts';
+import type { OutcomeBatch } from './outcome-batch.ts';
+
+export type EngineName = 'model' | 'vm' | 'wasm' | 'testrun' | 'veth';
+
+/** Which parts of an outcome an engine can show. A comparison takes only what both of its engines observe. */
+export interface Observables {
+  /** `delivery`: passed, sent back and redirected frames are told apart; dropped and aborted ones are not. */
+  readonly action: 'exact' | 'delivery';
+  /** `delivered`: the bytes of frames that leave, not of dropped ones. Also holds for metadata. */
+  readonly packet: 'always' | 'delivered';
+  readonly metadata: boolean;
+  /** Where a redirect goes. */
+  readonly redirect: boolean;
+  readonly maps: boolean;
+  readonly trace: boolean;
+  /** `mark`, `priority` and `cb` of `__sk_buff`. */
+  readonly skb: boolean;
+}
+
+export type Availability =
+  | { readonly available: true }
+  | {
+      readonly available: false;
+      /** What is missing, in half a sentence: "not running as root". */
+      readonly reason: string;
+      /** How to get it: "run it with sudo". */
+      readonly remedy: string;
+    };
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly observes: Observables;
+  /** Can it run this program here? Without `program`: could it run anything at all? */
+  availability(program?: Program): Availability;
+  /**
+   * Can it take every packet of the batch? `BPF_PROG_TEST_RUN`, for one, refuses frames below 14 bytes.
+   * @returns undefined, or the first refused packet and why
+   */
+  refuses(program: Program, batch: PacketBatch): Refusal | undefined;
+  /**
+   * Loads the object, fills the maps, makes the devices.
+   * @throws {EngineError} when the object or the world cannot be loaded
+   */
+  open(program: Program, world: World): Promise<Session>;
+}
+
+export interface Refusal {
+  readonly packet: number;
+  readonly reason: string;
+}
+
+export interface Session {
+  /** Runs the batch in order and overwrites `output`; the program's state carries over from call to call. */
+  run(input: PacketBatch, output: OutcomeBatch): Promise<void>;
+  /** The contents of the maps, one snapshot for each that the engine can read, in order of name. */
+  maps(): MapSnapshot[];
+  /** Brings maps, clock and random numbers back to the world's; cheaper than to close and open. */
+  reset(): Promise<void>;
+  /** What has been executed since `open`, where the engine counts it. */
+  coverage?(): Coverage;
+  /** Leaves nothing behind. May be called more than once. */
+  close(): Promise<void>;
+}
+
+/** Counts of one object's code, over all runs since the session was opened. */
+export interface Coverage {
+  /** One row per program function (entries and subprograms). */
+  readonly functions: readonly FunctionCoverage[];
+}
+
+export interface FunctionCoverage {
+  readonly function: string;
+  /** How often each instruction ran; a 16-byte instruction counts at its first slot, the second holds 0. */
+  readonly instructions: Float64Array;
+  /** For every conditional jump: its instruction index, and how often it was and was not taken. */
+  readonly branches: readonly {
+    readonly instruction: number;
+    readonly taken: number;
+    readonly notTaken: number;
+  }[];
+  /** For every instruction with line info: where in the C source it came from. */
+  readonly lines: readonly { readonly instruction: number; readonly file: string; readonly line: number }[];
+}
+
+/**
+ * Why an engine cannot do what was asked. `kind` decides the exit code: `input` 2 (the object or the world is
+ * bad), `environment` 3 (the machine it runs on lacks something).
+ */
+export class EngineError extends Error {
+  readonly kind: 'input' | 'environment';
+  readonly remedy: string | undefined;
+  /** The verifier's log or the like, for people. */
+  readonly log: string | undefined;
+
+  constructor(
+    kind: 'input' | 'environment',
+    message: string,
+    details: { readonly remedy?: string; readonly log?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.name = 'EngineError';
+    this.kind = kind;
+    this.remedy = details.remedy;
+    this.log = details.log;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Stimuli by the thousand: one arena of bytes and typed arrays beside it.
+ *
+ * Every packet of a run passes through a batch, so nothing here makes an object per packet. The arrays are
+ * public on purpose: generators write them and engines read them directly.
+ */
+
+/** The ifindex `BPF_PROG_TEST_RUN` presents when none is given: the loopback device (net/bpf/test_run.c). */
+export const DEFAULT_INGRESS_IFINDEX = 1;
+
+export class PacketBatch {
+  /** The arena. A packet's metadata lies directly before its frame, as it does in the kernel. */
+  bytes: Uint8Array;
+  /** Where each frame starts in `bytes` (behind its metadata). */
+  readonly offset: Uint32Array;
+  /** Length of each frame in bytes, metadata not included. */
+  readonly length: Uint32Array;
+  /** Bytes of metadata directly before each frame: a multiple of 4, at most 252. */
+  readonly metaLength: Uint8Array;
+  readonly ingressIfindex: Uint32Array;
+  readonly rxQueueIndex: Uint32Array;
+  /** Which of the program's entries runs: an index into `Program.entries`. */
+  readonly entry: Uint8Array;
+  /** How many packets the batch holds. */
+  count = 0;
+  /** How many bytes of the arena are taken. */
+  used = 0;
+
+  /**
+   * @param capacity how many packets fit at the most
+   * @param arenaBytes how large the arena is to begin with; it grows when a packet does not fit
+   */
+  constructor(capacity: number, arenaBytes: number = capacity * 256) {
+    this.bytes = new Uint8Array(arenaBytes);
+    this.offset = new Uint32Array(capacity);
+    this.length = new Uint32Array(capacity);
+    this.metaLength = new Uint8Array(capacity);
+    this.ingressIfindex = new Uint32Array(capacity);
+    this.rxQueueIndex = new Uint32Array(capacity);
+    this.entry = new Uint8Array(capacity);
+  }
+
+  get capacity(): number {
+    return this.offset.length;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.used = 0;
+  }
+
+  /** Makes room for `size` more bytes and returns where they start; nothing is taken before `commit`. */
+  reserve(size: number): number {
+    const needed = this.used + size;
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+      grown.set(this.bytes.subarray(0, this.used));
+      this.bytes = grown;
+    }
+    return this.used;
+  }
+
+  /**
+   * Takes the bytes written at `used` as one packet: first `metaLength` bytes of metadata, then `length` bytes
+   * of frame. Ingress device, queue and entry get their defaults; set them in the arrays afterwards.
+   * @returns the packet's index
+   */
+  commit(length: number, metaLength: number = 0): number {
+    const index = this.count;
+    if (index >= this.offset.length) throw new RangeError(`a batch of ${this.offset.length} packets is full`);
+    this.offset[index] = this.used + metaLength;
+    this.length[index] = length;
+    this.metaLength[index] = metaLength;
+    this.ingressIfindex[index] = DEFAULT_INGRESS_IFINDEX;
+    this.rxQueueIndex[index] = 0;
+    this.entry[index] = 0;
+    this.used += metaLength + length;
+    this.count = index + 1;
+    return index;
+  }
+
+  /** Copies one packet in; returns its index. For captures and single cases: generators use reserve and commit. */
+  push(stimulus: Stimulus): number {
+    const metadata = stimulus.metadata;
+    const metaLength = metadata?.length ?? 0;
+    const at = this.reserve(metaLength + stimulus.packet.length);
+    if (metadata !== undefined) this.bytes.set(metadata, at);
+    this.bytes.set(stimulus.packet, at + metaLength);
+    const index = this.commit(stimulus.packet.length, metaLength);
+    this.ingressIfindex[index] = stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX;
+    this.rxQueueIndex[index] = stimulus.rxQueueIndex ?? 0;
+    this.entry[index] = stimulus.entry ?? 0;
+    return index;
+  }
+
+  /** One packet as a value of its own, for people, shrinking and saving. */
+  stimulus(index: number): Stimulus {
+    const offset = this.offset[index]!;
+    const metaLength = this.metaLength[index]!;
+    return {
+      packet: this.bytes.slice(offset, offset + this.length[index]!),
+      ...(metaLength > 0 ? { metadata: this.bytes.slice(offset - metaLength, offset) } : {}),
+      ingressIfindex: this.ingressIfindex[index]!,
+      rxQueueIndex: this.rxQueueIndex[index]!,
+      entry: this.entry[index]!,
+    };
+  }
+}
+
+/** One input of a program, as a value. Absent fields have the defaults that `BPF_PROG_TEST_RUN` has. */
+export interface Stimulus {
+  readonly packet: Uint8Array;
+  /** XDP metadata in front of the packet: a multiple of 4 bytes. */
+  readonly metadata?: Uint8Array;
+  /** Default 1, the loopback device. */
+  readonly ingressIfindex?: number;
+  /** Default 0. */
+  readonly rxQueueIndex?: number;
+  /** Which of the program's entries runs; default 0, the first. */
+  readonly entry?: number;
+}

@@ -1,0 +1,112 @@
+/**
+ * eBPF maps as models and comparisons see them.
+ *
+ * The machine in `sim/ebpf` has maps of its own: these here belong to the oracle.
+ */
+
+/** The kernel's map types by name (include/uapi/linux/bpf.h, `enum bpf_map_type`). */
+export const BPF_MAP_TYPE = {
+  UNSPEC: 0,
+  HASH: 1,
+  ARRAY: 2,
+  PROG_ARRAY: 3,
+  PERF_EVENT_ARRAY: 4,
+  PERCPU_HASH: 5,
+  PERCPU_ARRAY: 6,
+  STACK_TRACE: 7,
+  CGROUP_ARRAY: 8,
+  LRU_HASH: 9,
+  LRU_PERCPU_HASH: 10,
+  LPM_TRIE: 11,
+  ARRAY_OF_MAPS: 12,
+  HASH_OF_MAPS: 13,
+  DEVMAP: 14,
+  SOCKMAP: 15,
+  CPUMAP: 16,
+  XSKMAP: 17,
+  SOCKHASH: 18,
+  CGROUP_STORAGE: 19,
+  REUSEPORT_SOCKARRAY: 20,
+  PERCPU_CGROUP_STORAGE: 21,
+  QUEUE: 22,
+  STACK: 23,
+  SK_STORAGE: 24,
+  DEVMAP_HASH: 25,
+  STRUCT_OPS: 26,
+  RINGBUF: 27,
+  INODE_STORAGE: 28,
+  TASK_STORAGE: 29,
+  BLOOM_FILTER: 30,
+} as const;
+
+export type MapType = keyof typeof BPF_MAP_TYPE;
+
+export interface MapDefinition {
+  readonly name: string;
+  readonly type: MapType;
+  /** Bytes. */
+  readonly keySize: number;
+  /** Bytes; for a per-CPU map, of one CPU's value. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+}
+
+/** Is there one value per CPU? */
+export function isPerCpu(type: MapType): boolean {
+  return type === 'PERCPU_ARRAY' || type === 'PERCPU_HASH' || type === 'LRU_PERCPU_HASH';
+}
+
+/**
+ * The contents of one map in the form in which engines are compared: entries sorted by key bytes, and the
+ * values of a per-CPU map added up word by word (64-bit words where the size is a multiple of 8, else 32-bit,
+ * else bytes), since which CPU ran a packet is chance.
+ */
+export interface MapSnapshot {
+  readonly definition: MapDefinition;
+  readonly entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+}
+
+/**
+ * Brings entries, as an engine read them, into the form of a `MapSnapshot`.
+ * @param entries one row per key; a per-CPU map's value is the concatenation of all CPUs' values, each padded
+ *   to a multiple of 8 bytes as the kernel does (kernel/bpf/arraymap.c, `bpf_percpu_array_copy`)
+ */
+export function snapshotOf(
+  definition: MapDefinition,
+  entries: Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>,
+): MapSnapshot {
+  const rows = [...entries].map(({ key, value }) => ({
+    key: key.slice(),
+    value: isPerCpu(definition.type) ? sumOfCpus(value, definition.valueSize) : value.slice(),
+  }));
+  rows.sort((a, b) => compareBytes(a.key, b.key));
+  return { definition, entries: rows };
+}
+
+function sumOfCpus(values: Uint8Array, valueSize: number): Uint8Array {
+  const stride = Math.ceil(valueSize / 8) * 8;
+  const total = new Uint8Array(valueSize);
+  const word = valueSize % 8 === 0 ? 8 : valueSize % 4 === 0 ? 4 : 1;
+  for (let start = 0; start + valueSize <= values.length; start += stride) {
+    for (let at = 0; at < valueSize; at += word) {
+      // Little-endian addition byte by byte: the carry stays within the word.
+      let carry = 0;
+      for (let byte = at; byte < at + word; byte++) {
+        const sum = total[byte]! + values[start + byte]! + carry;
+        total[byte] = sum & 0xff;
+        carry = sum >> 8;
+      }
+    }
+  }
+  return total;
+}
+
+/** Orders byte strings as `memcmp` does, a prefix first. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let index = 0; index < shared; index++) {
+    const difference = a[index]! - b[index]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}

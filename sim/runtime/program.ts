@@ -1,0 +1,105 @@
+/**
+ * What a program is to those who run it, and what a model author writes.
+ *
+ * A `ProgramDefinition` is the one thing that a user's own program has to bring: every suite, the command line
+ * and the reports work from it.
+ */
+import type { Stimulus } from '../packet/packet-batch.ts';
+import type { Hook } from './actions.ts';
+import type { ModelContext } from './context.ts';
+import type { MapDefinition } from './maps.ts';
+import type { World } from './world.ts';
+
+/** One function of an object, and where it is attached. */
+export interface ProgramEntry {
+  /** The function's name in the object: `icmp_echo`, `layer_coop_rx`. */
+  readonly function: string;
+  readonly hook: Hook;
+}
+
+/** What engines open: a compiled object, a model, or both. */
+export interface Program {
+  readonly name: string;
+  readonly entries: readonly ProgramEntry[];
+  /** The ELF file's bytes; the model engine does without. */
+  readonly object?: Uint8Array;
+  /** The object's path, for messages. */
+  readonly objectPath?: string;
+  readonly definition?: ProgramDefinition;
+}
+
+export interface ModelEntry extends ProgramEntry {
+  /** What the function should do to one packet: changes `context.frame`, returns the action. */
+  readonly model: (context: ModelContext) => number;
+}
+
+export interface ProgramDefinition {
+  readonly name: string;
+  /** One line for `xdpsim programs`. */
+  readonly summary: string;
+  /** What the program does, in a few sentences. */
+  readonly description: string;
+  readonly entries: readonly ModelEntry[];
+  /** The maps that are part of the specification; what the object has beside these is not compared. */
+  readonly maps: readonly MapDefinition[];
+  /** Does the program print trace lines that are part of its outcome? */
+  readonly traces?: boolean;
+  /** Initial worlds; cases are distributed over them. At least one. */
+  readonly worlds: readonly NamedWorld[];
+  /** Packets that show each behaviour once, with what must come of them. */
+  readonly examples: readonly Example[];
+  /** What generated packets should aim at. */
+  readonly hints: GeneratorHints;
+}
+
+export interface NamedWorld {
+  readonly name: string;
+  readonly world: World;
+}
+
+export interface Example {
+  /** A sentence: "answers an echo request with IPv4 options". */
+  readonly name: string;
+  readonly stimulus: Stimulus;
+  readonly action: number;
+  /** The frame that must leave, where the action lets one leave; default: the frame as it came. */
+  readonly packet?: Uint8Array;
+  /** The world it runs in, by name; default: the program's first. */
+  readonly world?: string;
+}
+
+/** Weights are relative and need not add up to anything; an absent weight is 1. */
+export interface GeneratorHints {
+  /** How often each kind of packet is drawn. */
+  readonly kinds?: Readonly<Partial<Record<PacketKind, number>>>;
+  /** Values worth aiming at, mixed with the boundary pools. */
+  readonly ports?: readonly number[];
+  /** IPv4 and IPv6 addresses in text. */
+  readonly addresses?: readonly string[];
+  /** MAC addresses, 6 bytes each. */
+  readonly macs?: readonly Uint8Array[];
+  /** IPv4 protocol and IPv6 next-header numbers. */
+  readonly protocols?: readonly number[];
+  /** ICMP types and ICMPv6 types. */
+  readonly icmpTypes?: readonly number[];
+  readonly icmpv6Types?: readonly number[];
+  /** Ingress interfaces to choose from; default: only the loopback device. */
+  readonly ingressIfindexes?: readonly number[];
+  /** Should stimuli carry XDP metadata at times? Default false. */
+  readonly metadata?: boolean;
+}
+
+export type PacketKind =
+  | 'icmp-echo'
+  | 'icmp-other'
+  | 'icmpv6-echo'
+  | 'icmpv6-other'
+  | 'neighbour-discovery'
+  | 'tcp'
+  | 'udp'
+  | 'tcp6'
+  | 'udp6'
+  | 'arp'
+  | 'ip-other'
+  | 'ethernet-other'
+  | 'noise';

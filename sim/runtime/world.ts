@@ -1,0 +1,118 @@
+/**
+ * The state around a program: devices, routes, neighbours, contents of maps, globals, time.
+ *
+ * A world is plain data: it travels as JSON in the comments of saved cases, and every engine makes it real in
+ * its own way (the model reads it, the kernel engines build namespaces and devices from it).
+ */
+
+/** An absent list is empty; an absent scalar has the default stated with it. */
+export interface World {
+  /** Beside these there is always the loopback device, ifindex 1. */
+  readonly devices?: readonly Device[];
+  readonly routes?: readonly Route[];
+  readonly neighbours?: readonly Neighbour[];
+  /** Initial contents of maps, by map name. */
+  readonly maps?: Readonly<Record<string, readonly MapEntry[]>>;
+  /** Read-only globals of the object, by variable name; bytes in the machine's order (little-endian). */
+  readonly globals?: Readonly<Record<string, Uint8Array>>;
+  /** Nanoseconds that the clock shows when the case begins; default 0. Kernel engines cannot set it. */
+  readonly time?: bigint;
+  /** Seed of `bpf_get_prandom_u32`; default 0. Kernel engines cannot set it. */
+  readonly randomSeed?: number;
+  /** The CPU the program runs on; default 0. */
+  readonly cpu?: number;
+}
+
+/** A network device; kernel engines make it one end of a veth pair with this very ifindex. */
+export interface Device {
+  readonly ifindex: number;
+  readonly name: string;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+  readonly mtu?: number;
+  /** IPv4 and IPv6 addresses with prefix length, in text: `10.11.1.1/24`, `fc00:dead:cafe:1::1/64`. */
+  readonly addresses?: readonly string[];
+  /** `net.ipv4.conf.DEV.forwarding` and `net.ipv6.conf.DEV.forwarding`; default false. */
+  readonly forwarding?: boolean;
+}
+
+export interface Route {
+  /** Destination with prefix length in text: `10.11.0.0/16`, `::/0`. The family follows from it. */
+  readonly to: string;
+  readonly type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  /** Gateway address in text; absent for a directly connected destination. */
+  readonly via?: string;
+  readonly ifindex?: number;
+  readonly metric?: number;
+  /** As `ip route … mtu lock N`: only a locked route MTU counts for `bpf_fib_lookup`. */
+  readonly mtu?: number;
+}
+
+/** A permanent neighbour entry. */
+export interface Neighbour {
+  readonly ifindex: number;
+  /** IPv4 or IPv6 address in text. */
+  readonly address: string;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+}
+
+/** One entry of a map. A per-CPU map's value here is given once and set on every CPU. */
+export interface MapEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** What `JSON.stringify` and `JSON.parse` carry: bytes become `{ "hex": "…" }`, big integers `{ "int": "…" }`. */
+export function worldToJson(world: World): unknown {
+  return encode(world);
+}
+
+/**
+ * The inverse of `worldToJson`.
+ * @throws {TypeError} naming the place, where the JSON has not the shape of a world
+ */
+export function worldFromJson(json: unknown): World {
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+    throw new TypeError('a world is a JSON object');
+  }
+  return decode(json, 'world') as World;
+}
+
+function encode(value: unknown): unknown {
+  if (value instanceof Uint8Array) {
+    let hex = '';
+    for (const byte of value) hex += byte.toString(16).padStart(2, '0');
+    return { hex };
+  }
+  if (typeof value === 'bigint') return { int: value.toString() };
+  if (Array.isArray(value)) return value.map(encode);
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, encode(item)]));
+  }
+  return value;
+}
+
+function decode(value: unknown, place: string): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => decode(item, `${place}[${index}]`));
+  if (value === null || typeof value !== 'object') return value;
+  const fields = Object.entries(value);
+  const [only] = fields;
+  if (fields.length === 1 && only?.[0] === 'hex') return bytesFromHex(only[1], place);
+  if (fields.length === 1 && only?.[0] === 'int') {
+    if (typeof only[1] !== 'string' || !/^-?\d+$/.test(only[1])) {
+      throw new TypeError(`${place}: "int" is not a decimal integer`);
+    }
+    return BigInt(only[1]);
+  }
+  return Object.fromEntries(fields.map(([key, item]) => [key, decode(item, `${place}.${key}`)]));
+}
+
+function bytesFromHex(text: unknown, place: string): Uint8Array {
+  if (typeof text !== 'string' || text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) {
+    throw new TypeError(`${place}: "hex" is not an even number of hexadecimal digits`);
+  }
+  return Uint8Array.from({ length: text.length / 2 }, (_, index) =>
+    Number.parseInt(text.slice(index * 2, index * 2 + 2), 16),
+  );
+}
