@@ -41,26 +41,31 @@ function requireCompiler(): void {
 /** Sources are named relative to the root, so that no path of this machine gets into an object. */
 function compile(program: string, directory: string): void {
   const object = join(directory, `${program}.o`);
-  execFileSync(
-    CLANG,
-    [
-      '-O2',
-      '-g',
-      '-target',
-      'bpf',
-      '-mcpu=v3',
-      '-D__x86_64__',
-      '-I/usr/include/x86_64-linux-gnu',
-      '-Wall',
-      '-Werror',
-      '-fdebug-compilation-dir=.',
-      '-c',
-      `bpf/${program}.bpf.c`,
-      '-o',
-      object,
-    ],
-    { cwd: root, stdio: 'inherit' },
-  );
+  try {
+    execFileSync(
+      CLANG,
+      [
+        '-O2',
+        '-g',
+        '-target',
+        'bpf',
+        '-mcpu=v3',
+        '-D__x86_64__',
+        '-I/usr/include/x86_64-linux-gnu',
+        '-Wall',
+        '-Werror',
+        '-fdebug-compilation-dir=.',
+        '-c',
+        `bpf/${program}.bpf.c`,
+        '-o',
+        object,
+      ],
+      { cwd: root, stdio: 'inherit' },
+    );
+  } catch {
+    // The compiler has said on stderr what is wrong.
+    fail(`bpf/${program}.bpf.c does not compile`);
+  }
   // DWARF goes, BTF stays: the loader, line info and the reports need the latter only.
   execFileSync(STRIP, ['-g', object]);
 }
