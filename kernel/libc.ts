@@ -1,0 +1,64 @@
+/** The system calls that Node does not offer, through koffi. Loaded on first use: importing this is safe anywhere. */
+import koffi, { type LibraryHandle } from 'koffi';
+import { EngineError } from '../sim/engines/engine.ts';
+
+export const CLONE_NEWNET = 0x4000_0000;
+export const MNT_DETACH = 2;
+
+/** `struct`-free prototypes only: sizes and layouts stay with those who know them. */
+export interface Libc {
+  setns(fd: number, type: number): number;
+  umount2(path: string, flags: number): number;
+  dup(fd: number): number;
+  dup2(from: number, to: number): number;
+  close(fd: number): number;
+  socket(domain: number, type: number, protocol: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  /** The address of the mapping; `MAP_FAILED` is 2^64 − 1. */
+  mmap(
+    address: bigint | null,
+    length: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): bigint;
+  munmap(address: bigint, length: number): number;
+}
+
+let loaded: Libc | undefined;
+
+/** @throws {EngineError} where there is no libc.so.6: not on Linux with glibc */
+export function libc(): Libc {
+  if (loaded !== undefined) return loaded;
+  let library: LibraryHandle;
+  try {
+    library = koffi.load('libc.so.6');
+  } catch (cause) {
+    throw new EngineError('environment', 'the C library cannot be loaded', {
+      remedy: 'the kernel engines need Linux with glibc',
+      cause,
+    });
+  }
+  loaded = {
+    setns: library.func('int setns(int fd, int type)'),
+    umount2: library.func('int umount2(const char *path, int flags)'),
+    dup: library.func('int dup(int fd)'),
+    dup2: library.func('int dup2(int from, int to)'),
+    close: library.func('int close(int fd)'),
+    socket: library.func('int socket(int domain, int type, int protocol)'),
+    ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
+    mmap: library.func(
+      'uintptr_t mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+    ),
+    munmap: library.func('int munmap(uintptr_t address, size_t length)'),
+  };
+  return loaded;
+}
+
+/** `EPERM` and the like for the last failed call of this thread. */
+export function lastErrorName(): string {
+  const number = koffi.errno();
+  const named = Object.entries(koffi.os.errno).find(([, value]) => value === number);
+  return named?.[0] ?? `errno ${number}`;
+}

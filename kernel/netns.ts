@@ -1,0 +1,174 @@
+/** Network namespaces of the run's own: nothing that xdpsim makes ever stands in the host's. */
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '../sim/engines/engine.ts';
+import { disposeOnExit } from './cleanup.ts';
+import { NETNS_DIRECTORY, removeLeftovers, removeNetnsName } from './leftovers.ts';
+import { CLONE_NEWNET, lastErrorName, libc } from './libc.ts';
+import { nextRunName } from './run-name.ts';
+
+/** One network namespace. It is gone, with all devices in it, after `close` and however the process ends. */
+export interface Netns {
+  /** As `ip netns list` shows it; unique to this run. */
+  readonly name: string;
+  /** For `nsenter --net=PATH`, which leaves /sys/fs/bpf visible where `ip netns exec` hides it. */
+  readonly path: string;
+  /**
+   * Calls `fn` with the calling thread inside the namespace. Sockets opened meanwhile and processes started
+   * meanwhile stay there; `/proc/sys/net` shows the namespace's settings. May be nested.
+   * @throws {TypeError} when `fn` returns a promise: the thread would be back before it settles
+   */
+  enter<T>(fn: () => T): T;
+  /**
+   * Runs a command inside to its end.
+   * @returns what it printed on stdout
+   * @throws {EngineError} with what it printed on stderr, when it fails or is not installed
+   */
+  run(command: string, args: readonly string[], input?: string): string;
+  /** Runs `ip` commands inside, in one process: each without the leading `ip`. */
+  ip(commands: readonly string[]): void;
+  /** Sets `/proc/sys/net/<key>`, the key with slashes: `ipv4/conf/all/forwarding`. */
+  sysctl(key: string, value: string | number): void;
+  /** May be called more than once. */
+  close(): void;
+}
+
+/** Which package to install for a missing command, on Debian and Ubuntu. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  tc: 'iproute2',
+  ethtool: 'ethtool',
+  ping: 'iputils-ping',
+  tcpdump: 'tcpdump',
+};
+
+let swept = false;
+
+/**
+ * Makes a network namespace; only its loopback device is in it, and it is down. The first call of a process also
+ * removes what dead runs left behind.
+ * @throws {EngineError} where the rights or `ip` are missing
+ */
+export function createNetns(): Netns {
+  if (!swept) {
+    swept = true;
+    removeLeftovers();
+  }
+  // Another thread of this process counts by itself: the names that it took are stepped over.
+  for (;;) {
+    const name = nextRunName();
+    const { status, stderr } = start('ip', ['netns', 'add', name]);
+    if (status === 0) return new NamedNetns(name);
+    if (stderr.includes('File exists')) continue;
+    throw new EngineError('environment', `no network namespace can be made: ${stderr.trim()}`, {
+      remedy: 'run as root (or with CAP_SYS_ADMIN and CAP_NET_ADMIN)',
+    });
+  }
+}
+
+/** The namespace the thread is in, while it is not in the one it started in. */
+let inside: number | undefined;
+
+class NamedNetns implements Netns {
+  readonly name: string;
+  readonly path: string;
+  readonly #fd: number;
+  readonly #keepOnExit: () => void;
+  #open = true;
+
+  constructor(name: string) {
+    this.name = name;
+    this.path = join(NETNS_DIRECTORY, name);
+    this.#keepOnExit = disposeOnExit(() => removeNetnsName(this.path));
+    this.#fd = openSync(this.path, 'r');
+  }
+
+  enter<T>(fn: () => T): T {
+    if (!this.#open) throw new Error(`network namespace ${this.name} is closed`);
+    const before = inside ?? homeNamespace();
+    const outer = inside;
+    move(before, this.#fd);
+    inside = this.#fd;
+    let result: T;
+    try {
+      result = fn();
+    } finally {
+      move(this.#fd, before);
+      inside = outer;
+    }
+    if (result instanceof Promise)
+      throw new TypeError('what runs inside a network namespace must be synchronous');
+    return result;
+  }
+
+  run(command: string, args: readonly string[], input?: string): string {
+    const { status, stdout, stderr } = this.enter(() => start(command, args, input));
+    if (status === 0) return stdout;
+    const shown = [command, ...args].join(' ');
+    throw new EngineError('environment', `\`${shown}\` failed (${status}): ${stderr.trim()}`);
+  }
+
+  ip(commands: readonly string[]): void {
+    if (commands.length === 0) return;
+    const { status, stderr } = this.enter(() => start('ip', ['-batch', '-'], `${commands.join('\n')}\n`));
+    if (status === 0) return;
+    // "RTNETLINK answers: File exists\nCommand failed -:3"
+    const line = /Command failed -:(\d+)/.exec(stderr)?.[1];
+    const command = line === undefined ? undefined : commands[Number(line) - 1];
+    const reason = stderr.replace(/Command failed -:\d+/, '').trim();
+    throw new EngineError('environment', `\`ip ${command ?? commands[0]}\` failed: ${reason}`);
+  }
+
+  sysctl(key: string, value: string | number): void {
+    this.enter(() => writeFileSync(`/proc/sys/net/${key}`, String(value)));
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#keepOnExit();
+    removeNetnsName(this.path);
+    closeSync(this.#fd);
+  }
+}
+
+let home: number | undefined;
+
+/** Opened once per thread, before the thread leaves it for the first time. */
+function homeNamespace(): number {
+  home ??= openSync('/proc/thread-self/ns/net', 'r');
+  return home;
+}
+
+/** setns(2) moves the calling thread alone; Node's other threads stay where they are. */
+function move(from: number, to: number): void {
+  if (from === to || libc().setns(to, CLONE_NEWNET) === 0) return;
+  throw new EngineError('environment', `the network namespace cannot be entered: ${lastErrorName()}`, {
+    remedy: 'run as root (or with CAP_SYS_ADMIN)',
+  });
+}
+
+interface Ended {
+  readonly status: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(command: string, args: readonly string[], input?: string): Ended {
+  // The caller's locale must not translate the messages that are read above.
+  const env = { ...process.env, LC_ALL: 'C' };
+  const child = spawnSync(command, args, {
+    encoding: 'utf8',
+    env,
+    ...(input === undefined ? {} : { input }),
+  });
+  if (child.error !== undefined) {
+    const missing = (child.error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new EngineError('environment', `\`${command}\` cannot be run: ${child.error.message}`, {
+      ...(missing ? { remedy: `apt-get install ${PACKAGES[command] ?? command}` } : {}),
+      cause: child.error,
+    });
+  }
+  return { status: child.status ?? child.signal ?? 'unknown', stdout: child.stdout, stderr: child.stderr };
+}
