@@ -17,32 +17,24 @@ const ARENA_BYTES = 512;
  * `DataView` reads four bytes at once, but making one costs as much as summing 150 bytes singly. So the views of
  * the two arrays last used are kept: one arena of what comes in and one of what goes out.
  */
-let recentBytes: Uint8Array = new Uint8Array(0);
-let recentView: DataView = new DataView(recentBytes.buffer);
-let olderBytes: Uint8Array = recentBytes;
-let olderView: DataView = recentView;
+let firstBytes: Uint8Array = new Uint8Array(0);
+let firstView: DataView = new DataView(firstBytes.buffer);
+let secondBytes: Uint8Array = firstBytes;
+let secondView: DataView = firstView;
 
 /**
  * The one's complement sum of a range; an odd last byte counts as the high half of a word (RFC 1071 §4.1).
  * @param initial a sum to go on from, over data of even length
  */
 export function sum(bytes: Uint8Array, offset: number, length: number, initial: number = 0): number {
-  if (bytes !== recentBytes) {
-    if (bytes === olderBytes) {
-      const view = olderView;
-      olderBytes = recentBytes;
-      olderView = recentView;
-      recentBytes = bytes;
-      recentView = view;
-    } else {
-      if (bytes.length < ARENA_BYTES) return sumBytewise(bytes, offset, length, initial);
-      olderBytes = recentBytes;
-      olderView = recentView;
-      recentBytes = bytes;
-      recentView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-  }
-  return sumView(recentView, offset, length, initial);
+  if (bytes === firstBytes) return sumView(firstView, offset, length, initial);
+  if (bytes === secondBytes) return sumView(secondView, offset, length, initial);
+  if (bytes.length < ARENA_BYTES) return sumBytewise(bytes, offset, length, initial);
+  secondBytes = firstBytes;
+  secondView = firstView;
+  firstBytes = bytes;
+  firstView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return sumView(firstView, offset, length, initial);
 }
 
 /**
