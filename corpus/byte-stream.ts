@@ -1,0 +1,94 @@
+/** The two ends of the codecs: a window over bytes that arrive in pieces, and a buffer that grows while written. */
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+const SMALLEST_BUFFER = 65_536;
+
+/**
+ * What has arrived and is not yet decoded: `bytes[start..end)`.
+ *
+ * A pushed chunk is read in place where nothing is left of the one before it; otherwise it is joined to the rest
+ * in a buffer of the window's own. That buffer never holds more than one unfinished record and one chunk, so
+ * whoever decodes bounds the memory by refusing records that are too long.
+ */
+export class ByteWindow {
+  bytes: Uint8Array = NOTHING;
+  view: DataView = new DataView(NOTHING.buffer);
+  start = 0;
+  end = 0;
+  /** Offset in the file of `bytes[0]`. */
+  base = 0;
+  /** No more bytes will come. */
+  ended = false;
+  #own: Uint8Array = NOTHING;
+
+  /** The chunk must stay as it is until `retain` was called, or everything in it was taken. */
+  push(chunk: Uint8Array): void {
+    if (this.ended) throw new Error('bytes were pushed after the end');
+    const left = this.end - this.start;
+    if (left === 0) {
+      this.base += this.start;
+      this.#read(chunk);
+      this.start = 0;
+      this.end = chunk.length;
+    } else {
+      if (this.bytes !== this.#own || this.end + chunk.length > this.#own.length) this.#move(chunk.length);
+      this.#own.set(chunk, this.end);
+      this.end += chunk.length;
+    }
+  }
+
+  /** Copies what is left of a borrowed chunk, so that its owner may use it again. */
+  retain(): void {
+    if (this.bytes !== this.#own && this.end > this.start) this.#move(0);
+  }
+
+  /** Brings what is left to the front of the window's own buffer, with room for `more` behind it. */
+  #move(more: number): void {
+    const left = this.end - this.start;
+    const rest = this.bytes.subarray(this.start, this.end);
+    if (left + more > this.#own.length) {
+      this.#own = new Uint8Array(Math.max(left + more, this.#own.length * 2, SMALLEST_BUFFER));
+    }
+    this.#own.set(rest);
+    this.base += this.start;
+    this.start = 0;
+    this.end = left;
+    this.#read(this.#own);
+  }
+
+  #read(bytes: Uint8Array): void {
+    if (bytes === this.bytes) return;
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+}
+
+/** Bytes being written: `bytes[0..length)`. */
+export class ByteSink {
+  bytes: Uint8Array = new Uint8Array(SMALLEST_BUFFER);
+  view: DataView = new DataView(this.bytes.buffer);
+  length = 0;
+
+  /** Takes `size` more bytes, all zero, and returns where they start. */
+  grow(size: number): number {
+    const at = this.length;
+    const needed = at + size;
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+      grown.set(this.bytes.subarray(0, at));
+      this.bytes = grown;
+      this.view = new DataView(grown.buffer);
+    } else {
+      this.bytes.fill(0, at, needed);
+    }
+    this.length = needed;
+    return at;
+  }
+
+  /** What was written since the last call; valid until something is written again. */
+  take(): Uint8Array {
+    const written = this.bytes.subarray(0, this.length);
+    this.length = 0;
+    return written;
+  }
+}

@@ -1,0 +1,60 @@
+/** Captures of either format. Pure: files are opened in capture-file.ts. */
+import type { CaptureBatch, CaptureDecoder } from './capture-batch.ts';
+import { CaptureError } from './capture-error.ts';
+import { PcapDecoder, pcapByteOrder } from './pcap.ts';
+import { PcapngDecoder } from './pcapng.ts';
+import { BLOCK } from './pcapng-blocks.ts';
+
+const MAGIC_SIZE = 4;
+
+/** Decodes pcap or pcapng, whichever the first four bytes announce. */
+export class AnyCaptureDecoder implements CaptureDecoder {
+  #decoder: CaptureDecoder | undefined;
+  /** The first bytes, while there are too few of them. */
+  #head: Uint8Array = new Uint8Array(0);
+  #ended = false;
+
+  push(chunk: Uint8Array): void {
+    if (this.#decoder !== undefined) {
+      this.#decoder.push(chunk);
+      return;
+    }
+    if (this.#head.length > 0) {
+      const joined = new Uint8Array(this.#head.length + chunk.length);
+      joined.set(this.#head);
+      joined.set(chunk, this.#head.length);
+      this.#open(joined);
+    } else {
+      this.#open(chunk);
+    }
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#decoder?.end();
+  }
+
+  next(): CaptureBatch | undefined {
+    if (this.#decoder !== undefined) return this.#decoder.next();
+    if (this.#head.length >= MAGIC_SIZE || this.#ended) {
+      throw new CaptureError(0, 'the magic number of a pcap or pcapng file', this.#description());
+    }
+    return undefined;
+  }
+
+  #open(bytes: Uint8Array): void {
+    if (bytes.length >= MAGIC_SIZE) {
+      const magic = new DataView(bytes.buffer, bytes.byteOffset, MAGIC_SIZE).getUint32(0);
+      if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder();
+      else if (magic === BLOCK.sectionHeader) this.#decoder = new PcapngDecoder();
+    }
+    if (this.#decoder === undefined) this.#head = bytes.slice(0, MAGIC_SIZE);
+    else this.#decoder.push(bytes);
+  }
+
+  #description(): string {
+    if (this.#head.length === 0) return 'an empty file';
+    const hex = Array.from(this.#head, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    return this.#head.length < MAGIC_SIZE ? `the end of the file after ${hex}` : hex;
+  }
+}

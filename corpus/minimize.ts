@@ -1,0 +1,87 @@
+/** The smallest corpus that still reaches everything: greedy set cover. */
+import type { Case } from './case.ts';
+
+/**
+ * Chooses cases that together reach what all of them reach, and none of which could be left out.
+ *
+ * Greedy: again and again the case that adds the most; of equals the one with fewer packets, then fewer bytes, then
+ * the earlier one. At most ln(n)+1 times as many as the best choice has (Chvátal 1979). The order of the cases does
+ * not change, and the same input gives the same choice.
+ * @param keep what a case reaches (branches taken, lines run): called once for each case, one after the other. A
+ *   case that reaches nothing is left out.
+ */
+export async function minimize(
+  cases: readonly Case[],
+  keep: (value: Case) => Promise<ReadonlySet<string>>,
+): Promise<Case[]> {
+  const candidates: Candidate[] = [];
+  for (const [index, value] of cases.entries()) {
+    candidates.push({ index, reached: await keep(value), cost: costOf(value) });
+  }
+  const chosen = withoutNeedless(greedyCover(candidates));
+  return chosen.sort((left, right) => left.index - right.index).map(({ index }) => cases[index]!);
+}
+
+interface Candidate {
+  readonly index: number;
+  readonly reached: ReadonlySet<string>;
+  readonly cost: readonly [packets: number, bytes: number];
+}
+
+function greedyCover(candidates: readonly Candidate[]): Candidate[] {
+  const covered = new Set<string>();
+  const chosen: Candidate[] = [];
+  // What a case adds only ever shrinks, so an old figure is an upper bound: bucket by it, look again when reached.
+  const buckets = new Map<number, Candidate[]>();
+  const put = (gain: number, candidate: Candidate): void => {
+    const bucket = buckets.get(gain);
+    if (bucket === undefined) buckets.set(gain, [candidate]);
+    else bucket.push(candidate);
+  };
+  let highest = 0;
+  for (const candidate of candidates) {
+    put(candidate.reached.size, candidate);
+    highest = Math.max(highest, candidate.reached.size);
+  }
+  for (let gain = highest; gain > 0; gain--) {
+    // Nothing is added to this bucket from here on: figures only fall.
+    for (const candidate of (buckets.get(gain) ?? []).sort(byCost)) {
+      const now = countNew(candidate.reached, covered);
+      if (now < gain) {
+        put(now, candidate);
+        continue;
+      }
+      chosen.push(candidate);
+      for (const point of candidate.reached) covered.add(point);
+    }
+    buckets.delete(gain);
+  }
+  return chosen;
+}
+
+/** Leaves out what others made needless; the earliest choices first, since most was added after them. */
+function withoutNeedless(chosen: readonly Candidate[]): Candidate[] {
+  const times = new Map<string, number>();
+  for (const { reached } of chosen) {
+    for (const point of reached) times.set(point, (times.get(point) ?? 0) + 1);
+  }
+  return chosen.filter(({ reached }) => {
+    for (const point of reached) if (times.get(point) === 1) return true;
+    for (const point of reached) times.set(point, times.get(point)! - 1);
+    return false;
+  });
+}
+
+function countNew(reached: ReadonlySet<string>, covered: ReadonlySet<string>): number {
+  let count = 0;
+  for (const point of reached) if (!covered.has(point)) count++;
+  return count;
+}
+
+function byCost(left: Candidate, right: Candidate): number {
+  return left.cost[0] - right.cost[0] || left.cost[1] - right.cost[1] || left.index - right.index;
+}
+
+function costOf(value: Case): [packets: number, bytes: number] {
+  return [value.stimuli.length, value.stimuli.reduce((size, { packet }) => size + packet.length, 0)];
+}

@@ -1,0 +1,229 @@
+/**
+ * pcap files (draft-ietf-opsawg-pcap), in both byte orders, with micro- or nanoseconds.
+ *
+ * Pure: bytes in, batches out, and the other way round.
+ */
+import { ByteSink, ByteWindow } from './byte-stream.ts';
+import { CaptureBatch, type CaptureDecoder, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
+import { CaptureError } from './capture-error.ts';
+import { LINKTYPE } from './link-type.ts';
+
+export const PCAP_MAGIC_MICROSECONDS = 0xa1b2c3d4;
+export const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
+
+/** The file header, by offset. */
+const FILE = { magic: 0, major: 4, minor: 6, snapLength: 16, linkType: 20, size: 24 } as const;
+/** A packet's header, by offset. */
+const RECORD = { seconds: 0, fraction: 4, captured: 8, original: 12, size: 16 } as const;
+
+export class PcapDecoder implements CaptureDecoder {
+  readonly #window: ByteWindow = new ByteWindow();
+  readonly #batch: CaptureBatch = new CaptureBatch();
+  #section: CaptureSection | undefined;
+  /** Has a batch been handed out yet? */
+  #shown = false;
+
+  push(chunk: Uint8Array): void {
+    this.#window.push(chunk);
+  }
+
+  end(): void {
+    this.#window.ended = true;
+  }
+
+  next(): CaptureBatch | undefined {
+    const batch = this.#batch;
+    const window = this.#window;
+    this.#section ??= this.#fileHeader();
+    if (this.#section === undefined) {
+      window.retain();
+      return undefined;
+    }
+    this.#fill(batch, this.#section.littleEndian);
+    if (batch.count > 0 || (window.ended && !this.#shown)) {
+      batch.section = this.#section;
+      this.#shown = true;
+      return batch;
+    }
+    const left = window.end - window.start;
+    if (window.ended && left > 0) {
+      throw new CaptureError(
+        window.base + window.start,
+        left < RECORD.size
+          ? `a packet header of ${RECORD.size} bytes`
+          : `a packet of ${window.view.getUint32(window.start + RECORD.captured, this.#section.littleEndian)} bytes behind its header of ${RECORD.size}`,
+        `the end of the file after ${left} bytes`,
+      );
+    }
+    window.retain();
+    return undefined;
+  }
+
+  #fill(batch: CaptureBatch, littleEndian: boolean): void {
+    const window = this.#window;
+    const view = window.view;
+    const end = window.end;
+    const capacity = batch.capacity;
+    let at = window.start;
+    let count = 0;
+    while (count < capacity && end - at >= RECORD.size) {
+      const captured = view.getUint32(at + RECORD.captured, littleEndian);
+      if (captured > MAX_CAPTURED) {
+        if (count > 0) break; // the packets before it first: the next call meets it again
+        throw new CaptureError(
+          window.base + at + RECORD.captured,
+          `a captured length of at most ${MAX_CAPTURED}`,
+          `${captured}`,
+        );
+      }
+      if (end - at - RECORD.size < captured) break;
+      batch.timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);
+      batch.timeLow[count] = view.getUint32(at + RECORD.fraction, littleEndian);
+      batch.original[count] = view.getUint32(at + RECORD.original, littleEndian);
+      batch.offset[count] = at + RECORD.size;
+      batch.length[count] = captured;
+      count++;
+      at += RECORD.size + captured;
+    }
+    // interface, optionsOffset and optionsLength stay 0: this batch never holds anything else.
+    window.start = at;
+    batch.count = count;
+    batch.bytes = window.bytes;
+    batch.base = window.base;
+  }
+
+  #fileHeader(): CaptureSection | undefined {
+    const { view, start, end, base, ended } = this.#window;
+    const left = end - start;
+    if (left < FILE.size) {
+      if (!ended) return undefined;
+      throw new CaptureError(
+        base + start,
+        `a pcap file header of ${FILE.size} bytes`,
+        `the end of the file after ${left} bytes`,
+      );
+    }
+    const magic = view.getUint32(start);
+    const byteOrder = pcapByteOrder(magic);
+    if (byteOrder === undefined) {
+      throw new CaptureError(base + start, 'the magic number of a pcap file', `0x${hex32(magic)}`);
+    }
+    const { littleEndian, ticksPerSecond } = byteOrder;
+    const major = view.getUint16(start + FILE.major, littleEndian);
+    const minor = view.getUint16(start + FILE.minor, littleEndian);
+    // Files older than 2.4 (1996) have the two lengths of a packet in the other order.
+    if (major !== 2 || minor !== 4) {
+      throw new CaptureError(base + start + FILE.major, 'pcap version 2.4', `version ${major}.${minor}`);
+    }
+    const network = view.getUint32(start + FILE.linkType, littleEndian);
+    const hasFcsLength = (network & 0x0400_0000) !== 0;
+    this.#window.start += FILE.size;
+    return {
+      format: 'pcap',
+      littleEndian,
+      offset: base + start,
+      comments: [],
+      interfaces: [
+        {
+          linkType: network & 0xffff,
+          snapLength: view.getUint32(start + FILE.snapLength, littleEndian),
+          ticksPerSecond,
+          timeOffset: 0n,
+          ...(hasFcsLength ? { fcsLength: (network >>> 28) * 2 } : {}),
+          comments: [],
+        },
+      ],
+    };
+  }
+}
+
+/**
+ * What the first four bytes of a file say, read as a big-endian number.
+ * @returns undefined when they are not the magic number of a pcap file
+ */
+export function pcapByteOrder(
+  magic: number,
+): { readonly littleEndian: boolean; readonly ticksPerSecond: bigint } | undefined {
+  switch (magic) {
+    case PCAP_MAGIC_MICROSECONDS:
+      return { littleEndian: false, ticksPerSecond: 1_000_000n };
+    case PCAP_MAGIC_NANOSECONDS:
+      return { littleEndian: false, ticksPerSecond: 1_000_000_000n };
+    case 0xd4c3b2a1:
+      return { littleEndian: true, ticksPerSecond: 1_000_000n };
+    case 0x4d3cb2a1:
+      return { littleEndian: true, ticksPerSecond: 1_000_000_000n };
+    default:
+      return undefined;
+  }
+}
+
+export interface PcapOptions {
+  /** Default true. */
+  readonly littleEndian?: boolean;
+  /** Nanoseconds instead of microseconds; default false. */
+  readonly nanoseconds?: boolean;
+  /** Default 262144. */
+  readonly snapLength?: number;
+  /** Default Ethernet. */
+  readonly linkType?: number;
+}
+
+/** Writes a pcap file: the header at once, then one `packet` after the other; `take` hands out the bytes. */
+export class PcapEncoder {
+  readonly #sink: ByteSink = new ByteSink();
+  readonly #littleEndian: boolean;
+
+  constructor(options: PcapOptions = {}) {
+    const littleEndian = options.littleEndian ?? true;
+    this.#littleEndian = littleEndian;
+    const at = this.#sink.grow(FILE.size);
+    const view = this.#sink.view;
+    const magic = options.nanoseconds === true ? PCAP_MAGIC_NANOSECONDS : PCAP_MAGIC_MICROSECONDS;
+    view.setUint32(at + FILE.magic, magic, littleEndian);
+    view.setUint16(at + FILE.major, 2, littleEndian);
+    view.setUint16(at + FILE.minor, 4, littleEndian);
+    view.setUint32(at + FILE.snapLength, options.snapLength ?? MAX_CAPTURED, littleEndian);
+    view.setUint32(at + FILE.linkType, options.linkType ?? LINKTYPE.ETHERNET, littleEndian);
+  }
+
+  /**
+   * @param bytes holds the packet at `bytes[offset..offset+length)`
+   * @param fraction micro- or nanoseconds, as the header says
+   * @param original length on the wire
+   * @throws {RangeError} when the packet is longer than any reader accepts
+   */
+  packet(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    seconds: number,
+    fraction: number,
+    original: number = length,
+  ): void {
+    if (length > MAX_CAPTURED) {
+      throw new RangeError(`a packet of ${length} bytes: captures hold at most ${MAX_CAPTURED}`);
+    }
+    const at = this.#sink.grow(RECORD.size + length);
+    const { view, bytes: written } = this.#sink;
+    view.setUint32(at + RECORD.seconds, seconds, this.#littleEndian);
+    view.setUint32(at + RECORD.fraction, fraction, this.#littleEndian);
+    view.setUint32(at + RECORD.captured, length, this.#littleEndian);
+    view.setUint32(at + RECORD.original, original, this.#littleEndian);
+    written.set(bytes.subarray(offset, offset + length), at + RECORD.size);
+  }
+
+  /** Bytes written and not yet taken. */
+  get pending(): number {
+    return this.#sink.length;
+  }
+
+  /** The file's next bytes; valid until something is written again. */
+  take(): Uint8Array {
+    return this.#sink.take();
+  }
+}
+
+function hex32(value: number): string {
+  return value.toString(16).padStart(8, '0');
+}
