@@ -1,0 +1,532 @@
+/**
+ * Finds every checksum of a packet and recomputes it from scratch: IPv4, ICMP, ICMPv6, TCP and UDP, behind VLAN
+ * tags, inside tunnels (IP in IP, 6in4, GRE, VXLAN, Geneve) and in the packets that ICMP errors quote.
+ *
+ * It shares no code with the programs, the models or the codecs, and makes no object per packet: what is found
+ * stands in the scanner's own fields while the sink is called.
+ */
+import { onesAdd, onesSum } from './sum.ts';
+
+/** The kinds of checksum, as small numbers: indices of `CHECKSUM_LAYERS`. */
+export const LAYER = { ipv4: 0, icmp: 1, icmpv6: 2, tcp: 3, udp: 4 } as const;
+export const CHECKSUM_LAYERS = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp'] as const;
+export type ChecksumLayer = (typeof CHECKSUM_LAYERS)[number];
+
+/** What became of a checksum, as small numbers: indices of `CHECKSUM_STATUSES`. */
+export const CHECKSUM = {
+  good: 0,
+  bad: 1,
+  /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), but for tunnels (RFC 6935). */
+  illegal: 2,
+  /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). */
+  absent: 3,
+  /** Not all that it covers is there: a fragment, a cut-off or contradictory packet. */
+  unverifiable: 4,
+} as const;
+export const CHECKSUM_STATUSES = ['good', 'bad', 'illegal', 'absent', 'unverifiable'] as const;
+export type ChecksumStatus = (typeof CHECKSUM_STATUSES)[number];
+
+/** One checksum as the sink sees it. Valid only while the sink runs. Places are offsets from the packet's first byte. */
+export interface FoundChecksum {
+  /** An index of `CHECKSUM_LAYERS`. */
+  readonly layer: number;
+  /** 0 for the outermost of its kind. */
+  readonly depth: number;
+  /** An index of `CHECKSUM_STATUSES`. */
+  readonly status: number;
+  /** Where the checksum field lies; -1 where the packet does not hold it. */
+  readonly at: number;
+  /** What stands there, 0 where it is not held. */
+  readonly got: number;
+  /** What should stand there; equal to `got` unless bad or illegal. */
+  readonly expected: number;
+  /**
+   * The ones' complement sum of all that is covered, field and pseudo-header included: 0xFFFF where right. For a
+   * fragment the sum of its part, without the pseudo-header's length. -1 where cut off.
+   */
+  readonly sum: number;
+  /** The covered bytes, pseudo-header apart. */
+  readonly start: number;
+  readonly end: number;
+  /** Length of each address in the pseudo-header, 0 where there is no pseudo-header. */
+  readonly addressLength: number;
+  readonly source: number;
+  /** The final destination's address, which a routing header may hold (RFC 8200 §8.1). */
+  readonly destination: number;
+  /** The protocol number in the pseudo-header. */
+  readonly protocol: number;
+  /** The length in the pseudo-header. */
+  readonly length: number;
+}
+
+export interface ChecksumSink {
+  checksum(found: FoundChecksum): void;
+}
+
+/** Link types of captures that carry IP (https://www.tcpdump.org/linktypes.html). */
+export const LINKTYPE = {
+  ethernet: 1,
+  raw: 101,
+  linuxSll: 113,
+  ipv4: 228,
+  ipv6: 229,
+  linuxSll2: 276,
+} as const;
+
+// What comes next in the packet.
+const STOP = 0;
+const ETHERNET = 1;
+const IPV4 = 2;
+const IPV6 = 3;
+
+// Which part of a datagram a packet holds.
+const WHOLE = 0;
+const FIRST_FRAGMENT = 1;
+const LATER_FRAGMENT = 2;
+
+const UDP_PORT = { vxlan: 4789, vxlanLinux: 8472, geneve: 6081 } as const;
+
+/** Reusable; not reentrant. `verifyChecksums` keeps one for all. */
+export class ChecksumScanner implements FoundChecksum {
+  layer = 0;
+  depth = 0;
+  status = 0;
+  at = -1;
+  got = 0;
+  expected = 0;
+  sum = -1;
+  start = 0;
+  end = 0;
+  addressLength = 0;
+  source = 0;
+  destination = 0;
+  protocol = 0;
+  length = 0;
+
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #base = 0;
+  /** The part of the arena that the next header may use. */
+  #at = 0;
+  #end = 0;
+  /** The addresses of the innermost IP header so far, as places in the arena. */
+  #source = 0;
+  #destination = 0;
+  #addressLength = 0;
+  /** False behind a routing header that hides the final destination. */
+  #destinationKnown = true;
+  readonly #depths = new Int32Array(CHECKSUM_LAYERS.length);
+
+  /**
+   * Reports every checksum of one packet, outermost first.
+   * @param length the bytes that are there, which may be fewer than were on the wire
+   * @param linkType what the packet begins with
+   */
+  scan(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    sink: ChecksumSink,
+    linkType: number = LINKTYPE.ethernet,
+  ): void {
+    if (this.#bytes !== bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    this.#base = offset;
+    this.#at = offset;
+    this.#end = offset + length;
+    this.#depths.fill(0);
+    let next = this.#link(linkType);
+    // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
+    while (next !== STOP) {
+      if (next === IPV4) next = this.#ipv4(sink);
+      else if (next === IPV6) next = this.#ipv6(sink);
+      else next = this.#ethernet();
+    }
+  }
+
+  #link(linkType: number): number {
+    const left = this.#end - this.#at;
+    switch (linkType) {
+      case LINKTYPE.ethernet:
+        return ETHERNET;
+      case LINKTYPE.raw:
+        return left === 0 ? STOP : this.#bytes[this.#at]! >> 4 === 6 ? IPV6 : IPV4;
+      case LINKTYPE.ipv4:
+        return IPV4;
+      case LINKTYPE.ipv6:
+        return IPV6;
+      case LINKTYPE.linuxSll:
+        if (left < 16) return STOP;
+        this.#at += 16;
+        return this.#etherType(this.#u16(this.#at - 2));
+      case LINKTYPE.linuxSll2:
+        if (left < 20) return STOP;
+        this.#at += 20;
+        return this.#etherType(this.#u16(this.#at - 20));
+      default:
+        return STOP;
+    }
+  }
+
+  #ethernet(): number {
+    if (this.#end - this.#at < 14) return STOP;
+    this.#at += 14;
+    return this.#etherType(this.#u16(this.#at - 2));
+  }
+
+  /** `#at` is behind the EtherType; steps over VLAN tags. */
+  #etherType(type: number): number {
+    while (type === 0x8100 || type === 0x88a8 || type === 0x9100) {
+      if (this.#end - this.#at < 4) return STOP;
+      type = this.#u16(this.#at + 2);
+      this.#at += 4;
+    }
+    if (this.#at === this.#end) return STOP;
+    return type === 0x0800 ? IPV4 : type === 0x86dd ? IPV6 : type === 0x6558 ? ETHERNET : STOP;
+  }
+
+  #ipv4(sink: ChecksumSink): number {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const available = this.#end - at;
+    const headerLength = available > 0 ? (bytes[at]! & 0x0f) * 4 : 0;
+    this.addressLength = 0;
+    this.start = at - this.#base;
+    if (available < 20 || bytes[at]! >> 4 !== 4 || headerLength < 20 || headerLength > available) {
+      this.end = this.#end - this.#base;
+      this.#unverifiable(sink, LAYER.ipv4, available >= 12 ? at + 10 : -1);
+      return STOP;
+    }
+    this.end = this.start + headerLength;
+    this.#report(sink, LAYER.ipv4, at + 10, onesSum(this.#view, at, at + headerLength));
+
+    const fragment = this.#u16(at + 6);
+    const part =
+      (fragment & 0x1fff) !== 0 ? LATER_FRAGMENT : (fragment & 0x2000) !== 0 ? FIRST_FRAGMENT : WHOLE;
+    this.#addressLength = 4;
+    this.#source = at + 12;
+    this.#destination = headerLength > 20 ? this.#sourceRouted(at, headerLength) : at + 16;
+    this.#destinationKnown = true;
+    this.#at = at + headerLength;
+    return this.#transport(sink, bytes[at + 9]!, this.#u16(at + 2) - headerLength, part);
+  }
+
+  /** The final destination: the last address of a source route that is not used up (RFC 791 §3.1, RFC 1122 §4.2.3.8). */
+  #sourceRouted(at: number, headerLength: number): number {
+    const bytes = this.#bytes;
+    const end = at + headerLength;
+    for (let option = at + 20; option + 2 < end && bytes[option] !== 0; ) {
+      const type = bytes[option]!;
+      if (type === 1) {
+        option++;
+        continue;
+      }
+      const size = bytes[option + 1]!;
+      if (size < 2 || option + size > end) break;
+      if ((type === 131 || type === 137) && size >= 7 && bytes[option + 2]! <= size) return option + size - 4;
+      option += size;
+    }
+    return at + 16;
+  }
+
+  #ipv6(sink: ChecksumSink): number {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    if (this.#end - at < 40 || bytes[at]! >> 4 !== 6) return STOP;
+    this.#addressLength = 16;
+    this.#source = at + 8;
+    this.#destination = at + 24;
+    this.#destinationKnown = true;
+    let header = at + 40;
+    let payload = this.#u16(at + 4);
+    let next = bytes[at + 6]!;
+    if (payload === 0 && next === 0) payload = this.#jumboLength(header);
+    const limit = Math.min(this.#end, header + payload);
+    let part = WHOLE;
+    for (;;) {
+      let size: number;
+      if (next === 0 || next === 60 || next === 43 || next === 135 || next === 139 || next === 140) {
+        size = limit - header < 8 ? Number.POSITIVE_INFINITY : (bytes[header + 1]! + 1) * 8;
+      } else if (next === 51) {
+        size = limit - header < 8 ? Number.POSITIVE_INFINITY : (bytes[header + 1]! + 2) * 4;
+      } else if (next === 44) {
+        size = 8;
+      } else {
+        break;
+      }
+      // The transport cannot be told where the chain of headers is cut off.
+      if (header + size > limit || part === LATER_FRAGMENT) return STOP;
+      if (next === 43) this.#routing(header);
+      else if (next === 60) this.#homeAddress(header, size);
+      else if (next === 44) {
+        const fragment = this.#u16(header + 2);
+        if ((fragment & 0xfff8) !== 0) part = LATER_FRAGMENT;
+        else if ((fragment & 1) !== 0) part = FIRST_FRAGMENT;
+      }
+      next = bytes[header]!;
+      header += size;
+      payload -= size;
+    }
+    this.#at = header;
+    return this.#transport(sink, next, payload, part);
+  }
+
+  /** The length in a Jumbo Payload option (RFC 2675 §2), 0 where there is none. */
+  #jumboLength(hopByHop: number): number {
+    if (this.#end - hopByHop < 8) return 0;
+    const option = this.#option(hopByHop, (this.#bytes[hopByHop + 1]! + 1) * 8, 0xc2, 4);
+    return option < 0 ? 0 : this.#view.getUint32(option);
+  }
+
+  /** Mobile IPv6: the checksum is made with the home address as the source (RFC 6275 §11.3.1). */
+  #homeAddress(header: number, size: number): void {
+    const option = this.#option(header, size, 0xc9, 16);
+    if (option >= 0) this.#source = option;
+  }
+
+  /** Where the data of an option of this type and size begins, -1 where there is none (RFC 8200 §4.2). */
+  #option(header: number, size: number, type: number, dataSize: number): number {
+    const bytes = this.#bytes;
+    const end = Math.min(header + size, this.#end);
+    for (let at = header + 2; at + 1 < end; at += bytes[at] === 0 ? 1 : 2 + bytes[at + 1]!) {
+      if (bytes[at] === type && bytes[at + 1] === dataSize && at + 2 + dataSize <= end) return at + 2;
+    }
+    return -1;
+  }
+
+  /** While segments are left, the final destination is in the routing header (RFC 8200 §8.1). */
+  #routing(header: number): void {
+    const bytes = this.#bytes;
+    if (bytes[header + 3] === 0) return;
+    const type = bytes[header + 2]!;
+    const addresses = bytes[header + 1]! >> 1;
+    if (addresses === 0) this.#destinationKnown = false;
+    else if (type === 0) this.#destination = header + 8 + 16 * (addresses - 1);
+    else if (type === 2 || type === 4) this.#destination = header + 8;
+    else this.#destinationKnown = false;
+  }
+
+  /** `#at` is at the IP payload, which claims to have `length` bytes. */
+  #transport(sink: ChecksumSink, protocol: number, length: number, part: number): number {
+    const at = this.#at;
+    const complete = length >= 0 && at + length <= this.#end;
+    this.#end = Math.min(this.#end, at + Math.max(0, length));
+    const available = this.#end - at;
+    switch (protocol) {
+      case 6:
+        this.#segment(sink, LAYER.tcp, 6, 16, length, complete, part);
+        return STOP;
+      case 17: {
+        // The UDP length decides how much is summed; what the IP length says beyond it is not (RFC 768).
+        const claimed = available >= 6 && part !== LATER_FRAGMENT ? this.#u16(at + 4) : length;
+        const fits = claimed >= 8 && (part === WHOLE ? claimed <= length && claimed <= available : complete);
+        this.#segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
+        return part === LATER_FRAGMENT ? STOP : this.#udpTunnel();
+      }
+      case 1:
+        if (this.#addressLength !== 4) return STOP;
+        this.#segment(sink, LAYER.icmp, 0, 2, length, complete, part);
+        return part === LATER_FRAGMENT ? STOP : this.#icmpError(IPV4);
+      case 58:
+        if (this.#addressLength !== 16) return STOP;
+        this.#segment(sink, LAYER.icmpv6, 58, 2, length, complete, part);
+        return part === LATER_FRAGMENT ? STOP : this.#icmpError(IPV6);
+      case 51: {
+        const size = available >= 8 ? (this.#bytes[at + 1]! + 2) * 4 : 0;
+        if (size < 8 || size > available || part === LATER_FRAGMENT) return STOP;
+        this.#at = at + size;
+        return this.#transport(sink, this.#bytes[at]!, length - size, part);
+      }
+      default:
+        if (part === LATER_FRAGMENT || available === 0) return STOP;
+        return protocol === 4 ? IPV4 : protocol === 41 ? IPV6 : protocol === 47 ? this.#gre() : STOP;
+    }
+  }
+
+  /**
+   * One checksum over an IP payload.
+   * @param protocol the number in the pseudo-header; 0 where there is none (ICMP over IPv4)
+   * @param field the checksum field's place in the header
+   * @param length of the whole segment, as the headers claim it
+   * @param complete are all bytes of this packet's part there, and the lengths not contradictory?
+   */
+  #segment(
+    sink: ChecksumSink,
+    layer: number,
+    protocol: number,
+    field: number,
+    length: number,
+    complete: boolean,
+    part: number,
+  ): void {
+    const at = this.#at;
+    const end = part === WHOLE ? Math.min(this.#end, at + Math.max(0, length)) : this.#end;
+    this.start = at - this.#base;
+    this.end = end - this.#base;
+    this.protocol = protocol;
+    this.length = length;
+    this.addressLength = protocol === 0 || part === LATER_FRAGMENT ? 0 : this.#addressLength;
+    this.source = this.#source - this.#base;
+    this.destination = this.#destination - this.#base;
+    const held = part !== LATER_FRAGMENT && field + 2 <= end - at;
+
+    if (!complete || !this.#destinationKnown || (part !== LATER_FRAGMENT && !held)) {
+      if (layer === LAYER.udp && held && this.#u16(at + field) === 0) {
+        this.sum = -1;
+        this.#withoutChecksum(sink, at + field);
+      } else this.#unverifiable(sink, layer, held ? at + field : -1);
+      return;
+    }
+
+    let sum = onesSum(this.#view, at, end);
+    if (this.addressLength > 0) {
+      sum = onesAdd(sum, onesSum(this.#view, this.#source, this.#source + this.addressLength));
+      sum = onesAdd(sum, onesSum(this.#view, this.#destination, this.#destination + this.addressLength));
+      sum = onesAdd(sum, protocol);
+      if (part === WHOLE) sum = onesAdd(onesAdd(sum, length & 0xffff), Math.floor(length / 0x10000));
+    }
+    if (layer === LAYER.udp && held && this.#u16(at + field) === 0) {
+      this.sum = sum;
+      this.#withoutChecksum(sink, at + field);
+    } else if (part === WHOLE) {
+      this.#report(sink, layer, at + field, sum);
+    } else {
+      this.#unverifiable(sink, layer, held ? at + field : -1, sum);
+    }
+  }
+
+  /** A UDP checksum field of 0; `sum` is set. */
+  #withoutChecksum(sink: ChecksumSink, field: number): void {
+    const illegal = this.#addressLength === 16 && !isTunnelPort(this.#u16(field - 4));
+    this.status = illegal ? CHECKSUM.illegal : CHECKSUM.absent;
+    this.at = field - this.#base;
+    this.got = 0;
+    this.expected = illegal && this.sum >= 0 ? complement(this.sum) || 0xffff : 0;
+    this.#emit(sink, LAYER.udp);
+  }
+
+  #unverifiable(sink: ChecksumSink, layer: number, field: number, sum: number = -1): void {
+    this.status = CHECKSUM.unverifiable;
+    this.at = field < 0 ? -1 : field - this.#base;
+    this.got = field < 0 ? 0 : this.#u16(field);
+    this.expected = this.got;
+    this.sum = sum;
+    this.#emit(sink, layer);
+  }
+
+  /** Everything covered is there: right exactly if the sum is all ones (RFC 1071 §1). */
+  #report(sink: ChecksumSink, layer: number, field: number, sum: number): void {
+    this.status = sum === 0xffff ? CHECKSUM.good : CHECKSUM.bad;
+    this.at = field - this.#base;
+    this.got = this.#u16(field);
+    this.sum = sum;
+    this.expected = this.got;
+    if (sum !== 0xffff) {
+      const rest = this.#sumWithoutField(field);
+      // Only 0xFFFF verifies over nothing but zeros; UDP has no other way to write a computed 0.
+      this.expected = rest === 0 ? 0xffff : complement(rest) || (layer === LAYER.udp ? 0xffff : 0);
+    }
+    this.#emit(sink, layer);
+  }
+
+  #sumWithoutField(field: number): number {
+    const start = this.start + this.#base;
+    const end = this.end + this.#base;
+    let sum = onesAdd(onesSum(this.#view, start, field), onesSum(this.#view, field + 2, end));
+    if (this.addressLength > 0) {
+      const source = this.source + this.#base;
+      const destination = this.destination + this.#base;
+      sum = onesAdd(sum, onesSum(this.#view, source, source + this.addressLength));
+      sum = onesAdd(sum, onesSum(this.#view, destination, destination + this.addressLength));
+      sum = onesAdd(sum, this.protocol);
+      sum = onesAdd(onesAdd(sum, this.length & 0xffff), Math.floor(this.length / 0x10000));
+    }
+    return sum;
+  }
+
+  #emit(sink: ChecksumSink, layer: number): void {
+    this.layer = layer;
+    this.depth = this.#depths[layer]!;
+    this.#depths[layer] = this.depth + 1;
+    sink.checksum(this);
+  }
+
+  /** The packet that an ICMP error quotes begins behind 8 bytes (RFC 792, RFC 4443 §3). */
+  #icmpError(quoted: number): number {
+    if (this.#end - this.#at <= 8) return STOP;
+    const type = this.#bytes[this.#at]!;
+    const isError =
+      quoted === IPV4
+        ? type === 3 || type === 4 || type === 5 || type === 11 || type === 12
+        : type >= 1 && type <= 4;
+    if (!isError) return STOP;
+    this.#at += 8;
+    return quoted;
+  }
+
+  #udpTunnel(): number {
+    const at = this.#at;
+    if (this.#end - at < 16) return STOP;
+    const port = this.#u16(at + 2);
+    if (port === UDP_PORT.vxlan || port === UDP_PORT.vxlanLinux) {
+      // RFC 7348 §5: the I flag must be set.
+      if ((this.#bytes[at + 8]! & 0x08) === 0) return STOP;
+      this.#at = at + 16;
+      return ETHERNET;
+    }
+    if (port === UDP_PORT.geneve) {
+      // RFC 8926 §3.4: version 0, options in words of four bytes.
+      const first = this.#bytes[at + 8]!;
+      const header = at + 16 + (first & 0x3f) * 4;
+      if (first >> 6 !== 0 || header > this.#end) return STOP;
+      this.#at = header;
+      return this.#etherType(this.#u16(at + 10));
+    }
+    return STOP;
+  }
+
+  /** RFC 2784 with the key and sequence number of RFC 2890; routing (RFC 1701) and version 1 (PPTP) are not followed. */
+  #gre(): number {
+    const at = this.#at;
+    if (this.#end - at < 4) return STOP;
+    const flags = this.#u16(at);
+    if ((flags & 0x4007) !== 0) return STOP;
+    const words = 1 + (flags >> 15) + ((flags >> 13) & 1) + ((flags >> 12) & 1);
+    if (this.#end - at < words * 4) return STOP;
+    this.#at = at + words * 4;
+    return this.#etherType(this.#u16(at + 2));
+  }
+
+  #u16(at: number): number {
+    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!;
+  }
+}
+
+function complement(sum: number): number {
+  return ~sum & 0xffff;
+}
+
+/** Tunnels may go without a checksum over IPv6 (RFC 6935 §5). */
+function isTunnelPort(port: number): boolean {
+  return port === UDP_PORT.vxlan || port === UDP_PORT.vxlanLinux || port === UDP_PORT.geneve;
+}
+
+const scanner = new ChecksumScanner();
+
+/**
+ * Reports every checksum of one packet to the sink, outermost layer first.
+ * @param bytes the arena that holds the packet
+ * @param length the bytes that are there, which may be fewer than were on the wire
+ * @param linkType what the packet begins with: one of `LINKTYPE`, Ethernet by default
+ */
+export function verifyChecksums(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  sink: ChecksumSink,
+  linkType: number = LINKTYPE.ethernet,
+): void {
+  scanner.scan(bytes, offset, length, sink, linkType);
+}

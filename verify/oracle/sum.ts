@@ -1,0 +1,40 @@
+/**
+ * The oracle's own ones' complement sum (RFC 1071 §1): plain, from scratch, and shared with nothing that it judges.
+ */
+
+/**
+ * The sum of the big-endian 16-bit words in `[start, end)`, carries added in: 0…0xFFFF. An odd last byte is the
+ * high half of a word (RFC 1071 §4.1). 0 comes out only where every byte is zero.
+ *
+ * The sum does not care about byte order as long as it is turned round at the end (RFC 1071 §2 B), so the words
+ * are read in the machine's order, four bytes at a time.
+ */
+export function onesSum(view: DataView, start: number, end: number): number {
+  // Beyond this the accumulators would leave 32 bits.
+  if (end - start > 0x10000) {
+    return onesAdd(onesSum(view, start, start + 0x10000), onesSum(view, start + 0x10000, end));
+  }
+  let low = 0;
+  let high = 0;
+  let at = start;
+  for (const last = end - 4; at <= last; at += 4) {
+    const word = view.getInt32(at, true);
+    low += word & 0xffff;
+    high += word >>> 16;
+  }
+  if (end - at >= 2) {
+    low += view.getUint16(at, true);
+    at += 2;
+  }
+  if (at < end) low += view.getUint8(at);
+  let sum = low + high;
+  sum = (sum & 0xffff) + (sum >>> 16);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return ((sum & 0xff) << 8) | (sum >>> 8);
+}
+
+/** Adds two 16-bit words with end-around carry. */
+export function onesAdd(a: number, b: number): number {
+  const sum = a + b;
+  return sum > 0xffff ? sum - 0xffff : sum;
+}
