@@ -1,0 +1,133 @@
+/** Makes the machine's maps from an object's definitions, or refuses what the kernel's `map_create` refuses. */
+import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
+import type { LinearMemory } from '../memory.ts';
+import type { BpfMap } from '../object.ts';
+import { ObjectError } from '../object-error.ts';
+import { ArrayMap } from './array-map.ts';
+import { DeviceHashMap } from './device-hash-map.ts';
+import { HashMap } from './hash-map.ts';
+import type { LiveMap } from './live-map.ts';
+import { LpmTrieMap } from './lpm-trie-map.ts';
+import { LruHashMap } from './lru-hash-map.ts';
+import { ArrayOfMaps, HashOfMaps } from './map-of-maps.ts';
+import { QueueMap } from './queue-map.ts';
+import { RingBufferMap } from './ring-buffer-map.ts';
+import { SlotMap } from './slot-map.ts';
+
+/** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
+const MAX_KEY = 512;
+/** `KMALLOC_MAX_SIZE` without the element's header, rounded down. */
+const MAX_VALUE = 4 * 1024 * 1024 - 512;
+
+const PERF_EVENT_CPUS = 64;
+
+interface MapKind {
+  readonly create: (memory: LinearMemory, source: BpfMap, index: number) => LiveMap;
+  /** Is the size of the key right? `expected` says what would be. */
+  readonly key: (size: number) => boolean;
+  readonly keyExpected: string;
+  readonly value: (size: number) => boolean;
+  readonly valueExpected: string;
+}
+
+type Constructor = new (memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) => LiveMap;
+
+const FOUR_BYTES = { key: (size: number): boolean => size === 4, keyExpected: 'a key of 4 bytes' };
+const ANY_KEY = {
+  key: (size: number): boolean => size > 0 && size <= MAX_KEY,
+  keyExpected: `a key of 1 to ${MAX_KEY} bytes`,
+};
+const NO_KEY = { key: (size: number): boolean => size === 0, keyExpected: 'no key' };
+const PREFIX_KEY = {
+  // kernel/bpf/lpm_trie.c: a prefix length and 1 to 256 bytes of data.
+  key: (size: number): boolean => size >= 5 && size <= 4 + 256,
+  keyExpected: 'a key of 5 to 260 bytes',
+};
+const ANY_VALUE = {
+  value: (size: number): boolean => size > 0 && size <= MAX_VALUE,
+  valueExpected: `a value of 1 to ${MAX_VALUE} bytes`,
+};
+const NO_VALUE = { value: (size: number): boolean => size === 0, valueExpected: 'no value' };
+const U32_VALUE = { value: (size: number): boolean => size === 4, valueExpected: 'a value of 4 bytes' };
+const DEVICE_VALUE = {
+  value: (size: number): boolean => size === 4 || size === 8,
+  valueExpected: 'a value of 4 or 8 bytes',
+};
+
+function kind(
+  type: MapType,
+  MapClass: Constructor,
+  sizes: Omit<MapKind, 'create'>,
+): readonly [MapType, MapKind] {
+  const typeNumber = BPF_MAP_TYPE[type];
+  return [
+    type,
+    { ...sizes, create: (memory, source, index) => new MapClass(memory, source, index, typeNumber) },
+  ];
+}
+
+const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
+  kind('ARRAY', ArrayMap, { ...FOUR_BYTES, ...ANY_VALUE }),
+  kind('PERCPU_ARRAY', ArrayMap, { ...FOUR_BYTES, ...ANY_VALUE }),
+  kind('HASH', HashMap, { ...ANY_KEY, ...ANY_VALUE }),
+  kind('PERCPU_HASH', HashMap, { ...ANY_KEY, ...ANY_VALUE }),
+  kind('LRU_HASH', LruHashMap, { ...ANY_KEY, ...ANY_VALUE }),
+  kind('LRU_PERCPU_HASH', LruHashMap, { ...ANY_KEY, ...ANY_VALUE }),
+  kind('LPM_TRIE', LpmTrieMap, { ...PREFIX_KEY, ...ANY_VALUE }),
+  kind('ARRAY_OF_MAPS', ArrayOfMaps, { ...FOUR_BYTES, ...U32_VALUE }),
+  kind('HASH_OF_MAPS', HashOfMaps, { ...ANY_KEY, ...U32_VALUE }),
+  kind('PROG_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
+  kind('PERF_EVENT_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
+  kind('DEVMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
+  kind('DEVMAP_HASH', DeviceHashMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
+  kind('CPUMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
+  kind('XSKMAP', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
+  kind('QUEUE', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
+  kind('STACK', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
+  kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
+]);
+
+/** Can the machine hold maps of this type? */
+export function supportsMapType(type: MapType): boolean {
+  return KINDS.has(type);
+}
+
+/**
+ * @param index the map's position in the machine's list
+ * @throws {ObjectError} for types that the machine does not have and for definitions that the kernel refuses
+ */
+export function createMap(memory: LinearMemory, source: BpfMap, index: number): LiveMap {
+  const where = `map ${source.name}`;
+  const found = KINDS.get(source.type);
+  if (found === undefined) throw new ObjectError(where, 'a map type that the machine has', source.type);
+  if (!found.key(source.keySize)) throw new ObjectError(where, found.keyExpected, `${source.keySize} bytes`);
+  if (!found.value(source.valueSize)) {
+    throw new ObjectError(where, found.valueExpected, `${source.valueSize} bytes`);
+  }
+  checkEntries(source, where);
+  try {
+    return found.create(memory, withEntries(source), index);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ObjectError(where, 'a size that fits into 2 GiB of memory', `${source.maxEntries} entries`);
+  }
+}
+
+/** A perf event array without a size has one entry per CPU; one machine's CPUs are as good as another's. */
+function withEntries(source: BpfMap): BpfMap {
+  const perCpu = source.type === 'PERF_EVENT_ARRAY' && source.maxEntries === 0;
+  return perCpu ? { ...source, maxEntries: PERF_EVENT_CPUS } : source;
+}
+
+function checkEntries(source: BpfMap, where: string): void {
+  const entries = source.maxEntries;
+  if (entries === 0 && source.type !== 'PERF_EVENT_ARRAY')
+    throw new ObjectError(where, 'at least one entry', 'max_entries 0');
+  // Pages of 4 KiB: the kernel maps the ring into user space (kernel/bpf/ringbuf.c, `ringbuf_map_alloc`).
+  if (source.type === 'RINGBUF' && ((entries & (entries - 1)) !== 0 || entries % 4096 !== 0)) {
+    throw new ObjectError(where, 'a power of two and multiple of 4096 bytes', `${entries}`);
+  }
+  if (source.type === 'LPM_TRIE' && (source.mapFlags & 1) === 0) {
+    throw new ObjectError(where, 'the flag BPF_F_NO_PREALLOC', `flags 0x${source.mapFlags.toString(16)}`);
+  }
+}

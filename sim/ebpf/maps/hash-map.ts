@@ -1,0 +1,81 @@
+/**
+ * BPF_MAP_TYPE_HASH and BPF_MAP_TYPE_PERCPU_HASH (kernel/bpf/hashtab.c) over the table of `hash-table.ts`.
+ *
+ * An update of a present key writes its value in place. (The kernel's plain HASH puts a new element in the old
+ * one's place, so that a program which still holds a pointer to the old one goes on seeing the old value.)
+ */
+import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
+import type { LinearMemory } from '../memory.ts';
+import type { BpfMap } from '../object.ts';
+import { ENTRY_KEY, HashTable } from './hash-table.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, LiveMap, type MapRow, type SnapshotEntry } from './live-map.ts';
+
+export class HashMap extends LiveMap {
+  readonly table: HashTable;
+
+  constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number, extra: number = 0) {
+    super(memory, source, index, typeNumber);
+    this.table = new HashTable(
+      memory,
+      this.address,
+      source.keySize,
+      source.valueSize,
+      source.maxEntries,
+      extra,
+    );
+  }
+
+  override lookup(key: number): number {
+    const entry = this.table.find(key);
+    return entry === 0 ? 0 : entry + this.table.valueOffset;
+  }
+
+  override update(key: number, value: number, flags: number): number {
+    if ((flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST) return -EINVAL;
+    let entry = this.table.find(key);
+    if (entry !== 0) {
+      if ((flags & ~BPF_F_LOCK) === BPF_NOEXIST) return -EEXIST;
+    } else {
+      if ((flags & ~BPF_F_LOCK) === BPF_EXIST) return -ENOENT;
+      entry = this.table.insert(key);
+      if (entry === 0) return -E2BIG;
+    }
+    const at = entry + this.table.valueOffset;
+    this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
+    return 0;
+  }
+
+  override delete(key: number): number {
+    const entry = this.table.find(key);
+    if (entry === 0) return -ENOENT;
+    this.table.remove(entry);
+    return 0;
+  }
+
+  override clear(): void {
+    this.table.clear();
+  }
+
+  override entries(): Iterable<SnapshotEntry> | undefined {
+    return this.#contents();
+  }
+
+  *#contents(): Iterable<SnapshotEntry> {
+    for (const entry of this.table.all()) {
+      yield {
+        key: this.memory.read(entry + ENTRY_KEY, this.definition.keySize),
+        value: this.memory.read(entry + this.table.valueOffset, this.definition.valueSize),
+      };
+    }
+  }
+
+  override rows(): Iterable<MapRow> | undefined {
+    return this.#rows();
+  }
+
+  *#rows(): Iterable<MapRow> {
+    for (const entry of this.table.all()) {
+      yield { key: entry + ENTRY_KEY, value: entry + this.table.valueOffset };
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/** What every map of the machine has: its definition, a descriptor in linear memory, and the kernel's operations. */
+import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
+import { type MapDefinition, type MapSnapshot, snapshotOf } from '../../runtime/maps.ts';
+import type { LinearMemory } from '../memory.ts';
+import type { BpfMap } from '../object.ts';
+
+// Flags of map creation (include/uapi/linux/bpf.h).
+export const BPF_F_NO_PREALLOC: number = 1 << 0;
+export const BPF_F_NO_COMMON_LRU: number = 1 << 1;
+export const BPF_F_NUMA_NODE: number = 1 << 2;
+/** Programs may not write values. */
+export const BPF_F_RDONLY_PROG: number = 1 << 7;
+/** Programs may not read values. */
+export const BPF_F_WRONLY_PROG: number = 1 << 8;
+export const BPF_F_ZERO_SEED: number = 1 << 6;
+
+// Flags of an update.
+export const BPF_ANY = 0;
+export const BPF_NOEXIST = 1;
+export const BPF_EXIST = 2;
+export const BPF_F_LOCK = 4;
+
+/**
+ * A map's descriptor: what a program's map pointer points to. Words of 32 bits from the descriptor's address; the
+ * kinds of map use them as their own comments say, and compiled programs may read (and, where a kind says so,
+ * write) them.
+ */
+export const DESCRIPTOR = {
+  /** Position in the machine's list of maps. */
+  index: 0,
+  /** Number of the type, `BPF_MAP_TYPE`. */
+  type: 1,
+  keySize: 2,
+  valueSize: 3,
+  maxEntries: 4,
+  /** Arrays: address of the first value. Hash tables: address of the bucket heads. */
+  storage: 5,
+  /** Arrays: bytes from value to value. Hash tables: from entry to entry. */
+  stride: 6,
+  /** Hash tables: number of buckets − 1. */
+  bucketMask: 7,
+  /** Hash tables, queues, stacks: elements present. */
+  count: 8,
+  /** Hash tables: bytes from an entry's begin to its value. */
+  valueOffset: 9,
+  /** Hash tables: address of the first free entry, 0: none. */
+  free: 10,
+  /** Hash tables: address of the entry pool. */
+  pool: 11,
+  /** Hash tables: entries of the pool that were ever in use. */
+  highWater: 12,
+  /** LRU: the least recently used entry. Queues: index of the first element. Ring buffers: consumer position. */
+  oldest: 13,
+  /** LRU: the most recently used entry. Queues: index behind the last. Ring buffers: producer position. */
+  newest: 14,
+} as const;
+
+/** Bytes of a descriptor. */
+export const DESCRIPTOR_SIZE = 64;
+
+export interface SnapshotEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Where one entry lies. */
+export interface MapRow {
+  /** Address of the key. */
+  readonly key: number;
+  /** Address of the value. */
+  readonly value: number;
+}
+
+/**
+ * One map. Keys, values and results of `lookup` are addresses in linear memory; 0 is NULL. Errors are negative
+ * errno. A per-CPU map has one CPU's storage: a case runs on the world's CPU from begin to end, and comparisons
+ * add the CPUs up, so the other CPUs' zeros are not kept.
+ */
+export abstract class LiveMap {
+  readonly definition: MapDefinition;
+  /** As the object defines it. */
+  readonly source: BpfMap;
+  readonly memory: LinearMemory;
+  /** Address of the descriptor: the map pointer as programs see it. */
+  readonly address: number;
+
+  constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
+    this.source = source;
+    this.definition = {
+      name: source.name,
+      type: source.type,
+      keySize: source.keySize,
+      valueSize: source.valueSize,
+      maxEntries: source.maxEntries,
+    };
+    this.memory = memory;
+    this.address = memory.allocate(DESCRIPTOR_SIZE);
+    this.setWord(DESCRIPTOR.index, index);
+    this.setWord(DESCRIPTOR.type, typeNumber);
+    this.setWord(DESCRIPTOR.keySize, source.keySize);
+    this.setWord(DESCRIPTOR.valueSize, source.valueSize);
+    this.setWord(DESCRIPTOR.maxEntries, source.maxEntries);
+  }
+
+  get name(): string {
+    return this.definition.name;
+  }
+
+  /** Bytes of a value as programs may touch them. */
+  get valueSize(): number {
+    return this.definition.valueSize;
+  }
+
+  /** May programs write values through a pointer from a lookup? */
+  get programWritable(): boolean {
+    return (this.source.mapFlags & BPF_F_RDONLY_PROG) === 0;
+  }
+
+  get programReadable(): boolean {
+    return (this.source.mapFlags & BPF_F_WRONLY_PROG) === 0;
+  }
+
+  /** Address of the value, or 0. (For maps of maps: of the inner map's descriptor.) */
+  abstract lookup(key: number): number;
+
+  /** @param flags `BPF_ANY`, `BPF_NOEXIST`, `BPF_EXIST`, `BPF_F_LOCK` */
+  abstract update(key: number, value: number, flags: number): number;
+
+  abstract delete(key: number): number;
+
+  /** Back to how it was created: empty, arrays zeroed. */
+  abstract clear(): void;
+
+  /** What is in it, in any order; undefined for kinds that user space cannot read without changing them. */
+  abstract entries(): Iterable<SnapshotEntry> | undefined;
+
+  /** `bpf_map_push_elem`: queues and stacks only. */
+  push(_value: number, _flags: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** `bpf_map_pop_elem`. */
+  pop(_value: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** `bpf_map_peek_elem`. */
+  peek(_value: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  /**
+   * Addresses of keys and values, for `bpf_for_each_map_elem`; undefined for kinds that it refuses. A row may be
+   * deleted while it is visited.
+   */
+  rows(): Iterable<MapRow> | undefined {
+    return undefined;
+  }
+
+  /** An update as user space makes it, with flags 0; some kinds take it from user space only. */
+  load(key: Uint8Array, value: Uint8Array, scratch: number): number {
+    if (key.length !== this.definition.keySize || value.length !== this.definition.valueSize) return -EINVAL;
+    const valueAt = scratch + 512;
+    this.memory.u8.set(key, scratch);
+    this.memory.u8.set(value, valueAt);
+    return this.update(scratch, valueAt, BPF_ANY);
+  }
+
+  snapshot(): MapSnapshot | undefined {
+    const entries = this.entries();
+    return entries === undefined ? undefined : snapshotOf(this.definition, entries);
+  }
+
+  word(index: number): number {
+    return this.memory.i32[(this.address >> 2) + index]!;
+  }
+
+  setWord(index: number, value: number): void {
+    this.memory.i32[(this.address >> 2) + index] = value;
+  }
+}
+
+/** A u32 as the four bytes of a key. */
+export function indexKey(index: number): Uint8Array {
+  return Uint8Array.of(index, index >>> 8, index >>> 16, index >>> 24);
+}

@@ -1,0 +1,98 @@
+/**
+ * BPF_MAP_TYPE_LRU_HASH and BPF_MAP_TYPE_LRU_PERCPU_HASH (kernel/bpf/hashtab.c, kernel/bpf/bpf_lru_list.c).
+ *
+ * The kernel evicts approximately: entries lie on an active and an inactive list, a lookup only sets a reference
+ * bit, and each CPU takes free entries in batches, so that it may evict before the map is full, and even when it
+ * overwrites a present key. Which entry goes is therefore chance there. Here it is exact: lookups and updates by
+ * the program make an entry the most recently used one, and an insertion into a full map evicts the least
+ * recently used. Programs that agree on every eviction order agree on this one.
+ *
+ * The two links (older, newer) are the last eight bytes of an entry; both ends of the list are in the descriptor.
+ */
+import { EEXIST, EINVAL, ENOENT, ENOMEM } from '../../runtime/errno.ts';
+import type { LinearMemory } from '../memory.ts';
+import type { BpfMap } from '../object.ts';
+import { HashMap } from './hash-map.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
+
+const LINK_BYTES = 8;
+
+export class LruHashMap extends HashMap {
+  /** Bytes from an entry's begin to its links. */
+  readonly links: number;
+
+  constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
+    super(memory, source, index, typeNumber, LINK_BYTES);
+    this.links = this.table.stride - LINK_BYTES;
+  }
+
+  override lookup(key: number): number {
+    const entry = this.table.find(key);
+    if (entry === 0) return 0;
+    this.#touch(entry);
+    return entry + this.table.valueOffset;
+  }
+
+  override update(key: number, value: number, flags: number): number {
+    if ((flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST) return -EINVAL;
+    let entry = this.table.find(key);
+    if (entry !== 0) {
+      if ((flags & ~BPF_F_LOCK) === BPF_NOEXIST) return -EEXIST;
+      this.#touch(entry);
+    } else {
+      if ((flags & ~BPF_F_LOCK) === BPF_EXIST) return -ENOENT;
+      if (this.table.count === this.table.capacity) this.#evict();
+      entry = this.table.insert(key);
+      if (entry === 0) return -ENOMEM;
+      this.#append(entry);
+    }
+    const at = entry + this.table.valueOffset;
+    this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
+    return 0;
+  }
+
+  override delete(key: number): number {
+    const entry = this.table.find(key);
+    if (entry === 0) return -ENOENT;
+    this.#unlink(entry);
+    this.table.remove(entry);
+    return 0;
+  }
+
+  override clear(): void {
+    super.clear();
+    this.setWord(DESCRIPTOR.oldest, 0);
+    this.setWord(DESCRIPTOR.newest, 0);
+  }
+
+  #evict(): void {
+    const victim = this.word(DESCRIPTOR.oldest);
+    if (victim === 0) return;
+    this.#unlink(victim);
+    this.table.remove(victim);
+  }
+
+  #touch(entry: number): void {
+    if (this.word(DESCRIPTOR.newest) === entry) return;
+    this.#unlink(entry);
+    this.#append(entry);
+  }
+
+  #append(entry: number): void {
+    const newest = this.word(DESCRIPTOR.newest);
+    this.memory.setU32(entry + this.links, newest);
+    this.memory.setU32(entry + this.links + 4, 0);
+    if (newest === 0) this.setWord(DESCRIPTOR.oldest, entry);
+    else this.memory.setU32(newest + this.links + 4, entry);
+    this.setWord(DESCRIPTOR.newest, entry);
+  }
+
+  #unlink(entry: number): void {
+    const older = this.memory.u32(entry + this.links);
+    const newer = this.memory.u32(entry + this.links + 4);
+    if (older === 0) this.setWord(DESCRIPTOR.oldest, newer);
+    else this.memory.setU32(older + this.links + 4, newer);
+    if (newer === 0) this.setWord(DESCRIPTOR.newest, older);
+    else this.memory.setU32(newer + this.links, older);
+  }
+}

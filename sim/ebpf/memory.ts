@@ -1,0 +1,167 @@
+/**
+ * The machine's linear memory, and where everything lies in it.
+ *
+ * Interpreter and compiled programs share this layout, so that a pointer is the same number in both: an address
+ * below 2 GiB. It fits in the u32 that `ctx->data` is loaded with, and is never negative as an i32.
+ *
+ * ```
+ *   0x0000_0000 ┌──────────────────────────────────┐
+ *               │ null page, 64 KiB                │  no access: what a null pointer and small offsets from it hit
+ *   0x0001_0000 ├──────────────────────────────────┤
+ *               │ machine block, 4 KiB             │  no access for programs: `MACHINE_WORD`
+ *   0x0001_1000 ├──────────────────────────────────┤
+ *               │ context                          │  struct xdp_md (24 bytes) or __sk_buff (192 bytes)
+ *   0x0001_2000 ├──────────────────────────────────┤
+ *               │ stacks: frame 0 … frame 7        │  8 × 512 bytes; r10 of frame k = STACK_BASE + 512 × (k + 1)
+ *   0x0001_3000 ├──────────────────────────────────┤
+ *               │ gap                              │  no access
+ *   0x0002_0000 ├──────────────────────────────────┤  PACKET_BASE
+ *               │ headroom │ frame      │ tailroom │  XDP: 256 bytes before the frame, TC: 64 (and more below, for
+ *               │          ↑ data       ↑ data_end │  bpf_skb_change_head); frames of up to MAX_FRAME bytes
+ *   0x0004_0000 ├──────────────────────────────────┤  HEAP_BASE
+ *               │ map descriptors, map storage,    │  handed out by `allocate`, 8-byte aligned, never given back;
+ *               │ global data, scratch space       │  all of it before the first packet runs
+ *               └──────────────────────────────────┘
+ * ```
+ *
+ * Everything is little-endian, as eBPF is on the machines that we speak of.
+ */
+
+export const NULL_PAGE_END = 0x1_0000;
+export const MACHINE_BASE = 0x1_0000;
+export const CONTEXT_BASE = 0x1_1000;
+export const CONTEXT_LIMIT = 0x1_2000;
+export const STACK_BASE = 0x1_2000;
+export const STACK_LIMIT = 0x1_3000;
+export const PACKET_BASE = 0x2_0000;
+export const PACKET_LIMIT = 0x4_0000;
+export const HEAP_BASE = 0x4_0000;
+
+/** Bytes of one frame's stack, and how many frames there are (include/linux/filter.h, bpf_verifier.h). */
+export const STACK_SIZE = 512;
+export const STACK_FRAMES = 8;
+
+/** Bytes before an XDP frame (include/uapi/linux/bpf.h, `XDP_PACKET_HEADROOM`). */
+export const XDP_HEADROOM = 256;
+/** `struct xdp_frame` lies at the begin of the headroom, so that much of it is not to be had (include/net/xdp.h). */
+export const XDP_FRAME_SIZE = 40;
+/** A page without headroom and `skb_shared_info`: the linear part of a frame in `BPF_PROG_TEST_RUN`. */
+export const XDP_LINEAR_LIMIT = 3520;
+/** Where XDP frames begin before the program moves anything. */
+export const XDP_DATA: number = PACKET_BASE + XDP_HEADROOM;
+
+/** Where TC frames begin; enough room in front for every tunnel header. */
+export const SKB_DATA: number = PACKET_BASE + 0x1000;
+
+/** The longest frame, growth not included. */
+export const MAX_FRAME = 0x1_0000;
+
+/**
+ * Words (of 32 bits) of the machine block, as indices into `LinearMemory.i32`. What the engines and helpers keep
+ * here instead of in variables, compiled programs can read and write without leaving WebAssembly.
+ */
+export const MACHINE_WORD = {
+  /** The packet's bounds, addresses; `ctx` shows copies of the first three. */
+  data: word(0),
+  dataEnd: word(1),
+  dataMeta: word(2),
+  /** Nothing before this address belongs to the packet's buffer. */
+  hardStart: word(3),
+  /** Nothing from this address on. */
+  hardEnd: word(4),
+  /** End of the frame with its fragments: `dataEnd` unless the frame is longer than its linear part. */
+  frameEnd: word(5),
+  /** Upper halves of a helper's five arguments; the lower ones travel as parameters. */
+  argumentHigh: word(8),
+  /** Upper half of a helper's result, where it is wider than 32 bits (`HelperSignature.returns`). */
+  resultHigh: word(13),
+  /** Nanoseconds of the clock, u64. */
+  time: word(16),
+  /** State of the random numbers (`nextRandom`). */
+  random: word(18),
+  /** The CPU that programs run on. */
+  cpu: word(19),
+  /** Where a redirect goes: ifindex, CPU or queue; 0: none. */
+  redirectTarget: word(20),
+  /** Flags of the redirect, as given. */
+  redirectFlags: word(21),
+  /** Tail calls made in this run. */
+  tailCalls: word(22),
+} as const;
+
+function word(index: number): number {
+  return MACHINE_BASE / 4 + index;
+}
+
+const WASM_PAGE = 0x1_0000;
+/** Addresses stay positive as i32. */
+const MAX_PAGES = 0x8000;
+
+export class LinearMemory {
+  readonly memory: WebAssembly.Memory;
+  /** Views of the whole memory. `allocate` replaces them: do not keep them across it. */
+  u8: Uint8Array;
+  i32: Int32Array;
+  view: DataView;
+  /** The first byte not handed out yet. */
+  #end: number = HEAP_BASE;
+
+  constructor() {
+    this.memory = new WebAssembly.Memory({ initial: HEAP_BASE / WASM_PAGE, maximum: MAX_PAGES });
+    this.u8 = new Uint8Array(this.memory.buffer);
+    this.i32 = new Int32Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+  }
+
+  /** Bytes handed out so far: every address below is inside the memory. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Hands out `size` zeroed bytes at an address that is a multiple of 8.
+   * @throws {RangeError} when memory is used up (2 GiB)
+   */
+  allocate(size: number): number {
+    const address = this.#end;
+    const end = address + Math.ceil(size / 8) * 8;
+    const pages = Math.ceil(end / WASM_PAGE);
+    const present = this.memory.buffer.byteLength / WASM_PAGE;
+    if (pages > MAX_PAGES) throw new RangeError(`${size} bytes more do not fit into 2 GiB of linear memory`);
+    if (pages > present) {
+      this.memory.grow(pages - present);
+      this.u8 = new Uint8Array(this.memory.buffer);
+      this.i32 = new Int32Array(this.memory.buffer);
+      this.view = new DataView(this.memory.buffer);
+    }
+    this.#end = end;
+    return address;
+  }
+
+  /** Reads an unsigned little-endian word at any alignment. */
+  u32(address: number): number {
+    return this.view.getUint32(address, true);
+  }
+
+  setU32(address: number, value: number): void {
+    this.view.setInt32(address, value, true);
+  }
+
+  u64(address: number): bigint {
+    return this.view.getBigUint64(address, true);
+  }
+
+  setU64(address: number, value: bigint): void {
+    this.view.setBigUint64(address, value, true);
+  }
+
+  /** A copy of `size` bytes. */
+  read(address: number, size: number): Uint8Array {
+    return this.u8.slice(address, address + size);
+  }
+}
+
+/** The next multiple of 8. */
+export function roundUp8(size: number): number {
+  return (size + 7) & ~7;
+}
