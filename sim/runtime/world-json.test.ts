@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { World } from './world.ts';
+import { worldFromJson, worldToJson } from './world-json.ts';
+
+const FULL: World = {
+  devices: [
+    {
+      ifindex: 7,
+      name: 'left',
+      mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+      mtu: 1500,
+      addresses: ['10.11.1.1/24', 'fc00:dead:cafe:1::1/64'],
+      forwarding: true,
+    },
+  ],
+  routes: [{ to: '::/0', type: 'unicast', via: 'fe80::1', ifindex: 7, metric: 10, mtu: 1280 }],
+  neighbours: [{ ifindex: 7, address: '10.11.1.2', mac: Uint8Array.of(2, 0, 0, 0, 0, 2) }],
+  maps: { hex: [{ key: Uint8Array.of(), value: Uint8Array.of(0, 255) }], int: [] },
+  globals: { hex: Uint8Array.of(1), int: Uint8Array.of(1, 2, 3, 4) },
+  time: -(2n ** 70n),
+  randomSeed: 0xffff_ffff,
+  cpu: 1,
+};
+
+describe('a world as JSON', () => {
+  it('comes back as it was, even where maps and globals are named like the marks for bytes and integers', () => {
+    expect(worldFromJson(JSON.parse(JSON.stringify(worldToJson(FULL))))).toEqual(FULL);
+  });
+
+  it('may be empty', () => {
+    expect(worldFromJson({})).toEqual({});
+  });
+
+  it.each([
+    ['a list', [], 'world: not an object'],
+    ['null', null, 'world: not an object'],
+    ['an unknown field', { device: [] }, 'world: the unknown field "device"'],
+    ['devices that are no list', { devices: 5 }, 'world.devices: not a list'],
+    [
+      'a MAC address of five bytes',
+      { devices: [{ ifindex: 1, name: 'x', mac: { hex: '0102030405' } }] },
+      'world.devices[0].mac: 5 bytes instead of 6',
+    ],
+    ['a route without a destination', { routes: [{}] }, 'world.routes[0]: "to" is missing'],
+    [
+      'a route of an unknown type',
+      { routes: [{ to: '::/0', type: 'nat' }] },
+      'world.routes[0].type: none of unicast, blackhole, unreachable, prohibit',
+    ],
+    [
+      'half a byte',
+      { maps: { flows: [{ key: { hex: '0' }, value: { hex: '' } }] } },
+      'world.maps.flows[0].key: "hex" is not an even number of hexadecimal digits',
+    ],
+    ['bytes that are a string', { globals: { x: 'ff' } }, 'world.globals.x: not an object'],
+    ['a time that is a number', { time: 5 }, 'world.time: not an object'],
+    ['a time in hexadecimal', { time: { int: '0x5' } }, 'world.time: "int" is not a decimal integer'],
+    ['a negative CPU', { cpu: -1 }, 'world.cpu: not an integer from 0 to 4294967295'],
+  ])('refuses %s and names the place', (_what, json, message) => {
+    expect(() => worldFromJson(json)).toThrow(new TypeError(message));
+  });
+
+  it('refuses JSON that is nested a hundred thousand deep without running out of stack', () => {
+    const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    expect(() => worldFromJson({ devices: deep })).toThrow(TypeError);
+  });
+});
