@@ -1,0 +1,255 @@
+/** One map of a loaded object, as the kernel holds it. Keys and values are copies. */
+import { EngineError } from '../sim/engines/engine.ts';
+import {
+  BPF_MAP_TYPE,
+  isPerCpu,
+  type MapDefinition,
+  type MapSnapshot,
+  type MapType,
+  snapshotOf,
+} from '../sim/runtime/maps.ts';
+import type { MapEntry } from '../sim/runtime/world.ts';
+import { errnoName, type LoadedLibbpf } from './libbpf.ts';
+
+const ENOENT = -2;
+const ENOSPC = -28;
+
+/** How many entries one batch call moves, to begin with: a few pages of small entries. */
+const BATCH = 1024;
+
+const TYPE_NAMES: ReadonlyMap<number, MapType> = new Map(
+  Object.entries(BPF_MAP_TYPE).map(([name, number]) => [number, name as MapType]),
+);
+
+/** Every slot exists from the start and none can be deleted. */
+const ARRAYS: ReadonlySet<MapType> = new Set(['ARRAY', 'PERCPU_ARRAY']);
+
+/** A `clear` leaves these as they were when they were made. */
+const CLEARED_BY_DELETION: ReadonlySet<MapType> = new Set(['HASH', 'PERCPU_HASH', 'LPM_TRIE']);
+
+/** No XDP or TC program can change these; only user space fills them. */
+const UNCHANGED_BY_PROGRAMS: ReadonlySet<MapType> = new Set([
+  'PROG_ARRAY',
+  'DEVMAP',
+  'DEVMAP_HASH',
+  'CPUMAP',
+  'XSKMAP',
+  'CGROUP_ARRAY',
+]);
+
+/** What `entries` can list without changing it, in values that mean the same to every engine. */
+const READABLE: ReadonlySet<MapType> = new Set([
+  'ARRAY',
+  'PERCPU_ARRAY',
+  'HASH',
+  'PERCPU_HASH',
+  'LRU_HASH',
+  'LRU_PERCPU_HASH',
+  'LPM_TRIE',
+  'DEVMAP',
+  'DEVMAP_HASH',
+]);
+
+/** These know `BPF_MAP_LOOKUP_BATCH` and `BPF_MAP_UPDATE_BATCH` (since Linux 5.6 to 5.18). */
+const BATCHED: ReadonlySet<MapType> = new Set(['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH']);
+
+export class BpfMap {
+  readonly definition: MapDefinition;
+  readonly fd: number;
+  /** The bytes that a `.data` or `.bss` section starts with; undefined for maps that the program declares. */
+  readonly initial: Uint8Array | undefined;
+  readonly #libbpf: LoadedLibbpf;
+  readonly #keySize: number;
+  /** Bytes that one value takes at the border: for per-CPU maps all possible CPUs', padded to 8 bytes each. */
+  readonly #valueBytes: number;
+  readonly #cpus: number;
+
+  constructor(libbpf: LoadedLibbpf, fd: number, definition: MapDefinition, initial: Uint8Array | undefined) {
+    this.#libbpf = libbpf;
+    this.fd = fd;
+    this.definition = definition;
+    this.initial = initial;
+    this.#keySize = definition.keySize;
+    this.#cpus = isPerCpu(definition.type) ? libbpf.bpf.libbpf_num_possible_cpus() : 1;
+    this.#valueBytes = isPerCpu(definition.type)
+      ? this.#cpus * Math.ceil(definition.valueSize / 8) * 8
+      : definition.valueSize;
+  }
+
+  get name(): string {
+    return this.definition.name;
+  }
+
+  /** Can its contents be listed and compared? Queues, rings and maps of maps cannot. */
+  get readable(): boolean {
+    return READABLE.has(this.definition.type);
+  }
+
+  /** Can `restore` bring it back to exactly what it was? Otherwise the object has to be loaded anew. */
+  get restorable(): boolean {
+    const { type } = this.definition;
+    return ARRAYS.has(type) || CLEARED_BY_DELETION.has(type) || UNCHANGED_BY_PROGRAMS.has(type);
+  }
+
+  /** The value, for a per-CPU map the values of all CPUs one after the other; undefined where there is none. */
+  lookup(key: Uint8Array): Uint8Array | undefined {
+    const value = new Uint8Array(this.#valueBytes);
+    const result = this.#libbpf.bpf.bpf_map_lookup_elem(this.fd, this.#exactKey(key), value);
+    if (result === ENOENT) return undefined;
+    if (result < 0) throw this.#failure('read', result);
+    return value;
+  }
+
+  /** Sets one entry; a per-CPU map gets the value on every CPU. @throws {EngineError} with the kernel's errno */
+  update(key: Uint8Array, value: Uint8Array): void {
+    if (value.length !== this.definition.valueSize) {
+      throw new EngineError(
+        'input',
+        `map ${this.name}: a value has ${this.definition.valueSize} bytes, ${value.length} were given`,
+      );
+    }
+    const result = this.#libbpf.bpf.bpf_map_update_elem(
+      this.fd,
+      this.#exactKey(key),
+      this.#onEveryCpu(value),
+      0,
+    );
+    if (result < 0) throw this.#failure('write', result);
+  }
+
+  /** @returns whether there was such an entry */
+  delete(key: Uint8Array): boolean {
+    const result = this.#libbpf.bpf.bpf_map_delete_elem(this.fd, this.#exactKey(key));
+    if (result < 0 && result !== ENOENT) throw this.#failure('delete from', result);
+    return result === 0;
+  }
+
+  /** All keys, in the kernel's order. Nothing else may change the map meanwhile. */
+  keys(): Uint8Array[] {
+    const keys: Uint8Array[] = [];
+    let previous: Uint8Array | null = null;
+    for (;;) {
+      const next: Uint8Array = new Uint8Array(this.#keySize);
+      const result = this.#libbpf.bpf.bpf_map_get_next_key(this.fd, previous, next);
+      if (result === ENOENT) return keys;
+      if (result < 0) throw this.#failure('list', result);
+      keys.push(next);
+      previous = next;
+    }
+  }
+
+  /** All entries; a per-CPU map's value is the concatenation of all CPUs'. */
+  entries(): MapEntry[] {
+    if (BATCHED.has(this.definition.type)) {
+      const batched = this.#entriesInBatches();
+      if (batched !== undefined) return batched;
+    }
+    const entries: MapEntry[] = [];
+    for (const key of this.keys()) {
+      const value = this.lookup(key);
+      if (value !== undefined) entries.push({ key, value });
+    }
+    return entries;
+  }
+
+  snapshot(): MapSnapshot {
+    return snapshotOf(this.definition, this.entries());
+  }
+
+  /** Sets these entries, in order; whatever else is in the map stays. */
+  fill(entries: readonly MapEntry[]): void {
+    for (const { key, value } of entries) this.update(key, value);
+  }
+
+  /**
+   * Brings the map to what it held when it was made, then sets these entries. What no program can change is left
+   * alone: the entries are still there.
+   */
+  restore(entries: readonly MapEntry[]): void {
+    const { type } = this.definition;
+    if (UNCHANGED_BY_PROGRAMS.has(type)) return;
+    if (ARRAYS.has(type)) this.#zero();
+    else for (const key of this.keys()) this.delete(key);
+    if (this.initial !== undefined) this.update(new Uint8Array(4), this.initial);
+    this.fill(entries);
+  }
+
+  #zero(): void {
+    const { maxEntries } = this.definition;
+    const zeros = new Uint8Array(Math.min(BATCH, maxEntries) * this.#valueBytes);
+    const keys = new Uint32Array(Math.min(BATCH, maxEntries));
+    const count = new Uint32Array(1);
+    for (let from = 0; from < maxEntries; from += keys.length) {
+      const rows = Math.min(keys.length, maxEntries - from);
+      for (let row = 0; row < rows; row++) keys[row] = from + row;
+      count[0] = rows;
+      const bytes = new Uint8Array(keys.buffer);
+      if (rows > 1 && this.#libbpf.bpf.bpf_map_update_batch(this.fd, bytes, zeros, count, null) === 0)
+        continue;
+      const one = zeros.subarray(0, this.#valueBytes);
+      for (let row = 0; row < rows; row++) {
+        const key = bytes.subarray(row * 4, row * 4 + 4);
+        const result = this.#libbpf.bpf.bpf_map_update_elem(this.fd, key, one, 0);
+        if (result < 0) throw this.#failure('write', result);
+      }
+    }
+  }
+
+  /** Undefined where this kernel has no batches for this type of map. */
+  #entriesInBatches(): MapEntry[] | undefined {
+    const entries: MapEntry[] = [];
+    let room = Math.min(BATCH, Math.max(1, this.definition.maxEntries));
+    let from: Uint8Array | null = null;
+    // Where the next call continues: the kernel keeps a key there, for hashes a bucket number of 4 bytes.
+    const next = new Uint8Array(Math.max(4, this.#keySize));
+    for (;;) {
+      const keys = new Uint8Array(room * this.#keySize);
+      const values = new Uint8Array(room * this.#valueBytes);
+      const count = new Uint32Array([room]);
+      const result = this.#libbpf.bpf.bpf_map_lookup_batch(this.fd, from, next, keys, values, count, null);
+      // One bucket holds more than the room given: nothing was read, ask again with more.
+      if (result === ENOSPC) {
+        room *= 2;
+        continue;
+      }
+      if (result < 0 && result !== ENOENT) return undefined;
+      for (let row = 0; row < count[0]!; row++) {
+        entries.push({
+          key: keys.subarray(row * this.#keySize, (row + 1) * this.#keySize),
+          value: values.subarray(row * this.#valueBytes, (row + 1) * this.#valueBytes),
+        });
+      }
+      if (result === ENOENT) return entries;
+      from = next.slice();
+    }
+  }
+
+  #exactKey(key: Uint8Array): Uint8Array {
+    if (key.length === this.#keySize) return key;
+    throw new EngineError(
+      'input',
+      `map ${this.name}: a key has ${this.#keySize} bytes, ${key.length} were given`,
+    );
+  }
+
+  #onEveryCpu(value: Uint8Array): Uint8Array {
+    if (this.#cpus === 1 && value.length === this.#valueBytes) return value;
+    const all = new Uint8Array(this.#valueBytes);
+    const stride = this.#valueBytes / this.#cpus;
+    for (let cpu = 0; cpu < this.#cpus; cpu++) all.set(value, cpu * stride);
+    return all;
+  }
+
+  #failure(verb: string, result: number): EngineError {
+    const { type, maxEntries } = this.definition;
+    return new EngineError(
+      'input',
+      `cannot ${verb} map ${this.name} (${type}, ${maxEntries} entries): ${errnoName(result)}`,
+    );
+  }
+}
+
+/** The kernel's name of a map type; types younger than this list count as UNSPEC and cannot be read. */
+export function mapTypeName(type: number): MapType {
+  return TYPE_NAMES.get(type) ?? 'UNSPEC';
+}

@@ -1,0 +1,315 @@
+/** A compiled object in the kernel: opened from memory, its globals set, loaded, closed. */
+import { EngineError } from '../sim/engines/engine.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import type { ProgramEntry } from '../sim/runtime/program.ts';
+import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
+import { requireBpfElf } from './libbpf-elf.ts';
+import { setGlobals } from './libbpf-globals.ts';
+import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './libbpf-layouts.ts';
+import { BpfMap, mapTypeName } from './libbpf-map.ts';
+import { listenToLibbpf } from './libbpf-messages.ts';
+
+export interface ObjectOptions {
+  /** Names the object in the kernel: letters, digits and underscores are kept, up to 15. */
+  readonly name: string;
+  /** How messages call the object. */
+  readonly file: string;
+  /** The functions to load; others are left out unless the object tail-calls. */
+  readonly entries: readonly ProgramEntry[];
+  /** Read-only globals by variable name. */
+  readonly globals?: Readonly<Record<string, Uint8Array>>;
+  /**
+   * Where maps declared `LIBBPF_PIN_BY_NAME` are pinned: a directory in a bpffs. Without it they are not pinned,
+   * since libbpf would put them into the host's /sys/fs/bpf, and another run would find its counts in them.
+   */
+  readonly pinDirectory?: string;
+}
+
+/** One loaded function. */
+export interface BpfProgram {
+  readonly name: string;
+  readonly hook: Hook;
+  readonly fd: number;
+  /** Numbers of the helpers that it or its subprograms call. */
+  readonly helpers: ReadonlySet<number>;
+}
+
+const HELPER_CALL = 0x85;
+const PROG_ARRAY = 3;
+const LOG_BYTES = 16 * 1024 * 1024;
+
+export class BpfObject {
+  /** In the order of `ObjectOptions.entries`. */
+  readonly programs: readonly BpfProgram[];
+  /** All maps that a program can change or that the world can fill, in order of name; `.rodata` is not among them. */
+  readonly maps: readonly BpfMap[];
+  readonly #libbpf: LoadedLibbpf;
+  #handle: Pointer;
+
+  /**
+   * Loads an object into the kernel.
+   * @throws {EngineError} `input`: not a BPF object, no such function, a global that does not fit, or refused by
+   *   the verifier, whose log is in `log`; `environment`: no libbpf, no rights
+   */
+  constructor(bytes: Uint8Array, options: ObjectOptions) {
+    requireBpfElf(bytes, options.file);
+    this.#libbpf = requireLibbpf();
+    const opened = openAndLoad(this.#libbpf, bytes, options);
+    this.#handle = opened.handle;
+    try {
+      this.programs = opened.programs.map(({ pointer, entry }) => this.#program(pointer, entry));
+      this.maps = this.#loadedMaps(opened.initial);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  map(name: string): BpfMap | undefined {
+    return this.maps.find((map) => map.name === name);
+  }
+
+  /** Closes the programs and maps; the kernel frees them. May be called more than once. */
+  close(): void {
+    if (this.#handle === 0) return;
+    this.#libbpf.bpf.bpf_object__close(this.#handle);
+    this.#handle = 0;
+  }
+
+  #program(pointer: Pointer, { function: name, hook }: ProgramEntry): BpfProgram {
+    const { bpf } = this.#libbpf;
+    const count = bpf.bpf_program__insn_cnt(pointer);
+    const instructions = bytesAt(bpf.bpf_program__insns(pointer), count * BPF_INSN.size);
+    const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
+    const helpers = new Set<number>();
+    for (let at = 0; at < instructions.length; at += BPF_INSN.size) {
+      // The source register tells helper calls (0) from calls of subprograms (1) and kernel functions (2).
+      if (view.getUint8(at) === HELPER_CALL && view.getUint8(at + BPF_INSN.registers) >> 4 === 0) {
+        helpers.add(view.getInt32(at + BPF_INSN.imm, true));
+      }
+    }
+    return { name, hook, fd: bpf.bpf_program__fd(pointer), helpers };
+  }
+
+  #loadedMaps(initial: ReadonlyMap<string, Uint8Array>): BpfMap[] {
+    const { bpf } = this.#libbpf;
+    const maps: BpfMap[] = [];
+    for (const pointer of walk((previous) => bpf.bpf_object__next_map(this.#handle, previous))) {
+      const name = mapName(this.#libbpf, pointer);
+      const internal = bpf.bpf_map__is_internal(pointer);
+      if (internal && !isWritableSection(name)) continue;
+      const definition = {
+        name,
+        type: mapTypeName(bpf.bpf_map__type(pointer)),
+        keySize: bpf.bpf_map__key_size(pointer),
+        valueSize: bpf.bpf_map__value_size(pointer),
+        maxEntries: bpf.bpf_map__max_entries(pointer),
+      };
+      maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, initial.get(name)));
+    }
+    return maps.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
+interface Opened {
+  readonly handle: Pointer;
+  readonly programs: readonly { readonly pointer: Pointer; readonly entry: ProgramEntry }[];
+  /** What `.data` and `.bss` sections start with, by section name. */
+  readonly initial: ReadonlyMap<string, Uint8Array>;
+}
+
+function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOptions): Opened {
+  const quiet = tryToLoad(libbpf, bytes, options, undefined);
+  if ('handle' in quiet) return quiet;
+  // Once more, to hear why. A kernel that changed its mind meanwhile is believed.
+  const log = new Uint8Array(LOG_BYTES);
+  let loud: Opened | LoadFailure | undefined;
+  const messages = listenToLibbpf(() => {
+    loud = tryToLoad(libbpf, bytes, options, log);
+  });
+  if (loud !== undefined && 'handle' in loud) return loud;
+  throw describeFailure(quiet, options, messages, textOf(log));
+}
+
+interface LoadFailure {
+  readonly stage: 'open' | 'load';
+  /** A negative errno. */
+  readonly error: number;
+}
+
+function tryToLoad(
+  libbpf: LoadedLibbpf,
+  bytes: Uint8Array,
+  options: ObjectOptions,
+  log: Uint8Array | undefined,
+): Opened | LoadFailure {
+  const { bpf, koffi } = libbpf;
+  // An aligned copy: libelf reads the headers in place, and libbpf reads the bytes until the object is loaded.
+  const object = new Uint8Array(bytes);
+  const name = new TextEncoder().encode(`${options.name.replace(/\W/g, '_').slice(0, 15)}\0`);
+  const openOptions = new Uint8Array(OBJECT_OPEN_OPTS.size);
+  const view = new DataView(openOptions.buffer);
+  view.setBigUint64(OBJECT_OPEN_OPTS.sz, BigInt(OBJECT_OPEN_OPTS.size), true);
+  view.setBigUint64(OBJECT_OPEN_OPTS.object_name, BigInt(addressOf(name)), true);
+  const pinDirectory = new TextEncoder().encode(`${options.pinDirectory ?? ''}\0`);
+  if (options.pinDirectory !== undefined) {
+    view.setBigUint64(OBJECT_OPEN_OPTS.pin_root_path, BigInt(addressOf(pinDirectory)), true);
+  }
+  if (log !== undefined) {
+    view.setBigUint64(OBJECT_OPEN_OPTS.kernel_log_buf, BigInt(addressOf(log)), true);
+    view.setBigUint64(OBJECT_OPEN_OPTS.kernel_log_size, BigInt(log.length), true);
+  }
+  const handle = bpf.bpf_object__open_mem(object, object.length, openOptions);
+  if (handle === 0) return { stage: 'open', error: -koffi.errno() };
+  let keep = false;
+  try {
+    const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
+    if (options.pinDirectory === undefined) for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
+    const programs = selectPrograms(libbpf, handle, options, maps);
+    setGlobals(
+      bpf.bpf_object__btf(handle),
+      (section) => sectionBytes(libbpf, maps, section),
+      options.globals ?? {},
+      options.file,
+    );
+    const initial = initialContents(libbpf, maps);
+    const error = bpf.bpf_object__load(handle);
+    if (error < 0) return { stage: 'load', error };
+    keep = true;
+    return { handle, programs, initial };
+  } finally {
+    if (!keep) bpf.bpf_object__close(handle);
+  }
+}
+
+/** Finds the entries' functions, gives them their type where the section's name does not, and leaves out the rest. */
+function selectPrograms(
+  { bpf }: LoadedLibbpf,
+  handle: Pointer,
+  { file, entries }: ObjectOptions,
+  maps: readonly Pointer[],
+): Opened['programs'] {
+  const pointers = walk((previous) => bpf.bpf_object__next_program(handle, previous));
+  const byName = new Map(pointers.map((pointer) => [bpf.bpf_program__name(pointer), pointer]));
+  const programs = entries.map((entry) => {
+    const pointer = byName.get(entry.function);
+    if (pointer === undefined) {
+      const known = byName.size === 0 ? 'it has no programs' : `it has ${[...byName.keys()].join(', ')}`;
+      throw new EngineError('input', `${file} has no function ${entry.function}: ${known}`);
+    }
+    setType(bpf, pointer, entry, file);
+    return { pointer, entry };
+  });
+  const wanted = new Set(programs.map(({ pointer }) => pointer));
+  const tailCalls = maps.some((map) => bpf.bpf_map__type(map) === PROG_ARRAY);
+  for (const pointer of pointers) {
+    if (wanted.has(pointer)) continue;
+    const type = bpf.bpf_program__type(pointer);
+    const callable = type === BPF_PROG_TYPE.XDP || type === BPF_PROG_TYPE.SCHED_CLS;
+    if (!tailCalls || !callable) bpf.bpf_program__set_autoload(pointer, false);
+  }
+  return programs;
+}
+
+function setType(bpf: LoadedLibbpf['bpf'], pointer: Pointer, entry: ProgramEntry, file: string): void {
+  const type = entry.hook === 'xdp' ? BPF_PROG_TYPE.XDP : BPF_PROG_TYPE.SCHED_CLS;
+  const declared = bpf.bpf_program__type(pointer);
+  const section = bpf.bpf_program__section_name(pointer);
+  if (declared === BPF_PROG_TYPE.UNSPEC) bpf.bpf_program__set_type(pointer, type);
+  else if (declared !== type) {
+    throw new EngineError(
+      'input',
+      `${file}: ${entry.function} is in section "${section}" and cannot run at ${entry.hook}`,
+    );
+  }
+  const attach = bpf.bpf_program__expected_attach_type(pointer);
+  if (
+    type === BPF_PROG_TYPE.XDP &&
+    (attach === BPF_ATTACH_TYPE.XDP_DEVMAP || attach === BPF_ATTACH_TYPE.XDP_CPUMAP)
+  ) {
+    throw new EngineError(
+      'input',
+      `${file}: ${entry.function} is in section "${section}": it runs behind a redirect only, never by itself`,
+    );
+  }
+}
+
+/** A section's bytes: `.rodata` is the map `<object>.rodata` while the object is open. */
+function sectionBytes(
+  libbpf: LoadedLibbpf,
+  maps: readonly Pointer[],
+  section: string,
+): { address: Pointer; size: number } | undefined {
+  const { bpf } = libbpf;
+  const map = maps.find((one) => bpf.bpf_map__is_internal(one) && mapName(libbpf, one) === section);
+  if (map === undefined) return undefined;
+  const size = new BigUint64Array(1);
+  const address = bpf.bpf_map__initial_value(map, size);
+  return address === 0 ? undefined : { address, size: Number(size[0]) };
+}
+
+function initialContents(libbpf: LoadedLibbpf, maps: readonly Pointer[]): Map<string, Uint8Array> {
+  const contents = new Map<string, Uint8Array>();
+  for (const map of maps) {
+    if (!libbpf.bpf.bpf_map__is_internal(map)) continue;
+    const name = mapName(libbpf, map);
+    if (!isWritableSection(name)) continue;
+    const bytes = sectionBytes(libbpf, maps, name);
+    if (bytes !== undefined) contents.set(name, bytesAt(bytes.address, bytes.size));
+  }
+  return contents;
+}
+
+/** Sections go by their own names (`.bss`), without the object's that libbpf puts in front. */
+function mapName({ bpf }: LoadedLibbpf, map: Pointer): string {
+  const name = bpf.bpf_map__name(map);
+  return bpf.bpf_map__is_internal(map) ? name.slice(name.indexOf('.')) : name;
+}
+
+function isWritableSection(name: string): boolean {
+  return name.startsWith('.data') || name.startsWith('.bss');
+}
+
+function walk(next: (previous: Pointer) => Pointer): Pointer[] {
+  const found: Pointer[] = [];
+  for (let pointer = next(0); pointer !== 0; pointer = next(pointer)) found.push(pointer);
+  return found;
+}
+
+const EPERM = -1;
+
+function describeFailure(
+  { stage, error }: LoadFailure,
+  { file, entries }: ObjectOptions,
+  messages: readonly string[],
+  verifierLog: string,
+): EngineError {
+  const log = [...messages, verifierLog].filter((part) => part !== '').join('\n');
+  const details = log === '' ? {} : { log };
+  if (error === EPERM) {
+    return new EngineError('environment', `the kernel does not let ${file} be loaded (EPERM)`, {
+      remedy: 'run as root (or with CAP_BPF and CAP_NET_ADMIN)',
+      ...details,
+    });
+  }
+  const functions = entries.map((entry) => entry.function).join(', ');
+  if (verifierLog !== '') {
+    return new EngineError(
+      'input',
+      `the verifier refuses ${functions} of ${file} (${errnoName(error)})`,
+      details,
+    );
+  }
+  const verb = stage === 'open' ? 'read' : 'load';
+  const reason = messages.at(-1);
+  return new EngineError(
+    'input',
+    `libbpf cannot ${verb} ${file}: ${errnoName(error)}${reason === undefined ? '' : `: ${reason}`}`,
+    details,
+  );
+}
+
+function textOf(log: Uint8Array): string {
+  const end = log.indexOf(0);
+  return new TextDecoder().decode(log.subarray(0, end < 0 ? log.length : end)).trimEnd();
+}

@@ -1,0 +1,106 @@
+/** The engine `testrun`: the real kernel, one packet at a time, through `BPF_PROG_TEST_RUN`. */
+import {
+  type Availability,
+  type Engine,
+  EngineError,
+  type Observables,
+  type Refusal,
+  type Session,
+} from '../sim/engines/engine.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import type { World } from '../sim/runtime/world.ts';
+import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
+import { firstRefusal } from './testrun-limits.ts';
+import { TestRunSession } from './testrun-session.ts';
+import { canObserveTrace } from './testrun-trace.ts';
+import type { WorldNetwork } from './world-network.ts';
+
+/** Makes a world's devices, routes and neighbours real. */
+export type NetworkOf = (world: World) => Promise<WorldNetwork>;
+
+export interface TestRunOptions {
+  /** Default: network namespaces of the session's own (`world-network.ts`). */
+  readonly networkOf?: NetworkOf;
+}
+
+/** Cheap: nothing is loaded or asked of the kernel before the first question. */
+export function createTestRunEngine(options: TestRunOptions = {}): Engine {
+  return new TestRunEngine(options.networkOf ?? networkOfItsOwn);
+}
+
+class TestRunEngine implements Engine {
+  readonly name = 'testrun';
+  readonly #networkOf: NetworkOf;
+  #observes: Observables | undefined;
+
+  constructor(networkOf: NetworkOf) {
+    this.#networkOf = networkOf;
+  }
+
+  get observes(): Observables {
+    this.#observes ??= {
+      action: 'exact',
+      packet: 'always',
+      metadata: true,
+      redirect: false,
+      maps: true,
+      trace: testRunAvailability('xdp').available && canObserveTrace(),
+      skb: true,
+    };
+    return this.#observes;
+  }
+
+  availability(program?: Program): Availability {
+    if (program !== undefined && program.object === undefined) {
+      return {
+        available: false,
+        reason: `${program.name} has no compiled object`,
+        remedy: 'compile it, or name an object with --object',
+      };
+    }
+    for (const hook of hooksOf(program)) {
+      const answer = testRunAvailability(hook);
+      if (!answer.available) return answer;
+    }
+    return { available: true };
+  }
+
+  refuses(program: Program, batch: PacketBatch): Refusal | undefined {
+    const hooks = program.entries.map((entry) => entry.hook);
+    return firstRefusal(hooks, batch, { maxMetadata: maxTestRunMetadata() });
+  }
+
+  async open(program: Program, world: World): Promise<Session> {
+    const availability = this.availability(program);
+    if (!availability.available) {
+      throw new EngineError('environment', `testrun cannot run here: ${availability.reason}`, {
+        remedy: availability.remedy,
+      });
+    }
+    const network = needsNetwork(world) ? await this.#networkOf(world) : undefined;
+    try {
+      return new TestRunSession(program, world, network);
+    } catch (error) {
+      network?.close();
+      throw error;
+    }
+  }
+}
+
+/** Where the world says nothing of networks, the thread's own namespace serves: nothing is sent anyway. */
+function needsNetwork(world: World): boolean {
+  return [world.devices, world.routes, world.neighbours].some(
+    (list) => list !== undefined && list.length > 0,
+  );
+}
+
+async function networkOfItsOwn(world: World): Promise<WorldNetwork> {
+  const { createWorldNetwork } = await import('./world-network.ts');
+  return createWorldNetwork(world);
+}
+
+function hooksOf(program: Program | undefined): readonly Hook[] {
+  return program === undefined ? ['xdp'] : program.entries.map((entry) => entry.hook);
+}
