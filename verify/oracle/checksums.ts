@@ -136,7 +136,7 @@ export class ChecksumScanner implements FoundChecksum {
     this.#base = offset;
     this.#at = offset;
     this.#end = offset + length;
-    this.#depths.fill(0);
+    for (let layer = 0; layer < CHECKSUM_LAYERS.length; layer++) this.#depths[layer] = 0;
     let next = this.#link(linkType);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {

@@ -17,10 +17,17 @@ export function onesSum(view: DataView, start: number, end: number): number {
   let low = 0;
   let high = 0;
   let at = start;
-  for (const last = end - 4; at <= last; at += 4) {
+  for (const last = end - 8; at <= last; at += 8) {
+    const word = view.getInt32(at, true);
+    const next = view.getInt32(at + 4, true);
+    low += (word & 0xffff) + (next & 0xffff);
+    high += (word >>> 16) + (next >>> 16);
+  }
+  if (end - at >= 4) {
     const word = view.getInt32(at, true);
     low += word & 0xffff;
     high += word >>> 16;
+    at += 4;
   }
   if (end - at >= 2) {
     low += view.getUint16(at, true);

@@ -1,0 +1,216 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  bytes,
+  data,
+  ethernet,
+  icmp,
+  icmpv6,
+  ipv4,
+  ipv6,
+  slowSum,
+  tcp,
+  u16,
+  udp,
+  V4_A,
+  V4_B,
+  V6_A,
+  V6_B,
+  vlan,
+  withChecksum,
+} from '../test-packets.ts';
+import { ChecksumJudge } from './judge.ts';
+
+const judge = new ChecksumJudge();
+
+/** "udp/0 wrong", or "" where the program did nothing wrong. */
+function verdict(before: Uint8Array, after: Uint8Array): string {
+  const arena = bytes(data(7), before, data(5));
+  const fault = judge.judge(arena, 7, before.length, after, 0, after.length);
+  return fault === undefined ? '' : `${fault.layer}/${fault.depth} ${fault.kind}`;
+}
+
+function edit(packet: Uint8Array, ...changes: [at: number, ...values: number[]][]): Uint8Array {
+  const copy = packet.slice();
+  for (const [at, ...values] of changes) copy.set(values, at);
+  return copy;
+}
+
+/** RFC 1624 eq. 3 for one changed word, done properly. */
+function updated(checksum: number, from: number, to: number): number {
+  return ~slowSum([...u16(~checksum & 0xffff), ...u16(~from & 0xffff), ...u16(to)]) & 0xffff;
+}
+
+const word = (packet: Uint8Array, at: number): number => (packet[at]! << 8) | packet[at + 1]!;
+
+const IP = 14;
+const L4 = 34;
+const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(32))));
+const datagram = ethernet(0x0800, ipv4(17, udp(data(20))));
+const segment = ethernet(0x0800, ipv4(6, tcp(data(20))));
+
+describe('ChecksumJudge', () => {
+  it('accepts an echo reply with its checksum updated, and refuses one without', () => {
+    const answered = edit(echo, [L4, 0]);
+    expect(verdict(echo, answered)).toBe('icmp/0 wrong');
+    const right = edit(answered, [L4 + 2, ...u16(updated(word(echo, L4 + 2), 0x0800, 0))]);
+    expect(verdict(echo, right)).toBe('');
+    expect(verdict(echo, echo)).toBe('');
+  });
+
+  it('holds a packet that came wrong to the same amount, or right', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 0xfffe }),
+        fc.integer({ min: 1, max: 0xfffe }),
+        (delta, other) => {
+          const wrong = edit(echo, [L4 + 2, ...u16((word(echo, L4 + 2) + delta) % 0xffff)]);
+          const field = updated(word(wrong, L4 + 2), 0x0800, 0);
+          expect(verdict(wrong, edit(wrong, [L4, 0], [L4 + 2, ...u16(field)]))).toBe('');
+          const repaired = withChecksum(edit(wrong, [L4, 0]).subarray(L4), 2);
+          expect(verdict(wrong, bytes(wrong.subarray(0, L4), repaired))).toBe('');
+          const changed = edit(wrong, [L4, 0], [L4 + 2, ...u16((field + other) % 0xffff)]);
+          const expected = (delta + other) % 0xffff === 0 || (field + other) % 0xffff === field % 0xffff;
+          if (!expected) expect(['icmp/0 wrong by another amount', '']).toContain(verdict(wrong, changed));
+        },
+      ),
+    );
+    const wrong = edit(echo, [L4 + 2, ...u16((word(echo, L4 + 2) + 5) % 0xffff)]);
+    expect(verdict(wrong, edit(wrong, [L4, 0]))).toBe('icmp/0 wrong by another amount');
+  });
+
+  it('refuses the all-zero echo reply with checksum 0', () => {
+    const zeros = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 0, 0, 0], new Uint8Array(8))));
+    expect(verdict(zeros, edit(zeros, [L4, 0, 0, 0, 0]))).toBe('icmp/0 wrong');
+    expect(verdict(zeros, edit(zeros, [L4, 0, 0, 0xff, 0xff]))).toBe('');
+  });
+
+  it('sees a TTL decrement without the header checksum, and one with it is right', () => {
+    const forwarded = edit(datagram, [IP + 8, 63]);
+    expect(verdict(datagram, forwarded)).toBe('ipv4/0 wrong');
+    const field = updated(word(datagram, IP + 10), word(datagram, IP + 8), word(forwarded, IP + 8));
+    expect(verdict(datagram, edit(forwarded, [IP + 10, ...u16(field)]))).toBe('');
+  });
+
+  it('sees an address rewritten with the IP checksum alone', () => {
+    const rewritten = ethernet(
+      0x0800,
+      bytes(ipv4(17, new Uint8Array(0), { destination: [10, 9, 9, 9], totalLength: 48 }), udp(data(20))),
+    );
+    expect(verdict(datagram, rewritten)).toBe('udp/0 wrong');
+  });
+
+  it('keeps UDP without a checksum as it is', () => {
+    const none = edit(datagram, [L4 + 6, 0, 0]);
+    const ported = edit(none, [L4 + 2, ...u16(5353)]);
+    expect(verdict(none, ported)).toBe('');
+    expect(verdict(none, edit(ported, [L4 + 6, 0, 1]))).toBe('udp/0 wrong');
+    expect(verdict(none, edit(ported, [L4 + 6, 0xff, 0xff]))).toBe('udp/0 wrong');
+  });
+
+  it('sees a computed 0 that was not written as 0xFFFF, but not a checksum taken off on purpose', () => {
+    // A payload word chosen so that the rest sums up to 0xFFFF.
+    const next = edit(datagram, [L4 + 8, 0, 0], [L4 + 6, 0, 0]);
+    const rest = slowSum([...V4_A, ...V4_B, 0, 17, 0, 28, ...next.subarray(L4)]);
+    const zero = edit(next, [L4 + 8, ...u16(0xffff - rest)]);
+    expect(verdict(datagram, zero)).toBe('udp/0 lost');
+    expect(verdict(datagram, edit(zero, [L4 + 6, 0xff, 0xff]))).toBe('');
+    expect(verdict(datagram, edit(datagram, [L4 + 6, 0, 0]))).toBe('');
+  });
+
+  it('sees 0 carried from IPv4 to IPv6', () => {
+    const none = edit(datagram, [L4 + 6, 0, 0]);
+    const carried = ethernet(0x86dd, ipv6(17, none.slice(L4)));
+    expect(verdict(none, carried)).toBe('udp/0 illegal');
+    expect(verdict(none, ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B))))).toBe('');
+    expect(verdict(datagram, ethernet(0x86dd, ipv6(17, datagram.slice(L4))))).toBe('udp/0 wrong');
+  });
+
+  it('follows ICMP to ICMPv6 and back', () => {
+    const six = ethernet(0x86dd, ipv6(58, icmpv6(128, [0, 1, 0, 1], data(32))));
+    expect(verdict(echo, six)).toBe('');
+    expect(verdict(six, echo)).toBe('');
+    expect(verdict(echo, edit(six, [54, 129]))).toBe('icmpv6/0 wrong');
+  });
+
+  it('finds the same checksums behind pushed and popped headers', () => {
+    const tagged = vlan(7, 0x0800, segment.slice(IP));
+    const broken = edit(segment, [L4 + 20, 1, 2, 3]);
+    expect(verdict(segment, tagged)).toBe('');
+    expect(verdict(tagged, segment)).toBe('');
+    expect(verdict(tagged, broken)).toBe('tcp/0 wrong');
+    expect(verdict(broken, tagged)).toBe('');
+    // Wrong before, pushed as it is: not the program's fault.
+    expect(verdict(broken, vlan(7, 0x0800, broken.slice(IP)))).toBe('');
+
+    const tunnelled = ethernet(0x0800, ipv4(4, segment.slice(IP)));
+    expect(verdict(segment, tunnelled)).toBe('');
+    expect(verdict(tunnelled, segment)).toBe('');
+    expect(verdict(segment, edit(tunnelled, [IP + 8, 1]))).toBe('ipv4/0 wrong from the start');
+    expect(verdict(broken, ethernet(0x0800, ipv4(4, broken.slice(IP))))).toBe('');
+    expect(verdict(segment, ethernet(0x0800, ipv4(4, broken.slice(IP))))).toBe('tcp/0 wrong');
+  });
+
+  it('does not blame a program that unwraps what was wrong all along', () => {
+    const broken = edit(segment, [L4 + 20, 1, 2, 3]);
+    const unknown = ethernet(0x0800, ipv4(17, udp(bytes(data(4), broken.slice(IP)), V4_A, V4_B, 9999)));
+    expect(verdict(unknown, broken)).toBe('');
+    expect(verdict(ethernet(0x1234, bytes(data(6), broken.slice(IP))), broken)).toBe('');
+  });
+
+  it('judges a packet quoted in an ICMP error that the program made', () => {
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], segment.slice(IP, IP + 28))));
+    expect(verdict(segment, error)).toBe('');
+    const inner = edit(error, [IP + 20 + 8 + 8, 1]);
+    expect(verdict(error, inner)).toBe('icmp/0 wrong');
+    expect(verdict(error, ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], inner.slice(IP + 28)))))).toBe(
+      'ipv4/1 wrong',
+    );
+  });
+
+  it('sees a UDP payload grown or cut without its checksum', () => {
+    const grown = ethernet(
+      0x0800,
+      ipv4(17, bytes(datagram.slice(L4, L4 + 4), u16(32), datagram.slice(L4 + 6), [1, 2, 3, 4])),
+    );
+    expect(verdict(datagram, grown)).toBe('udp/0 wrong');
+    const cut = ethernet(
+      0x0800,
+      ipv4(17, bytes(datagram.slice(L4, L4 + 4), u16(20), datagram.slice(L4 + 6, L4 + 20))),
+    );
+    expect(verdict(datagram, cut)).toBe('udp/0 wrong');
+  });
+
+  it('sees ports written into a later fragment', () => {
+    const later = ethernet(0x0800, ipv4(17, data(24), { fragment: 0x0010 }));
+    expect(verdict(later, edit(later, [L4 + 2, 0x12, 0x34]))).toBe('udp/0 fragment');
+    expect(verdict(later, edit(later, [0, 2, 2, 2, 2, 2, 2]))).toBe('');
+    const first = ethernet(
+      0x0800,
+      ipv4(17, bytes(u16(1), u16(2), u16(99), u16(0x5555), data(24)), { fragment: 0x2000 }),
+    );
+    expect(verdict(first, edit(first, [L4 + 2, 0, 3]))).toBe('udp/0 fragment');
+    expect(verdict(first, edit(first, [L4 + 2, 0, 3], [L4 + 6, ...u16(updated(0x5555, 2, 3))]))).toBe('');
+  });
+
+  it('leaves cut-off packets alone', () => {
+    const cut = datagram.slice(0, L4 + 12);
+    expect(verdict(cut, edit(cut, [L4 + 2, 9, 9]))).toBe('');
+    expect(verdict(datagram, cut)).toBe('');
+  });
+
+  it('finds any single flipped bit of a good packet that is covered', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(echo, datagram, segment), fc.nat(1000), fc.nat(7), (packet, place, bit) => {
+        // Behind the lengths and the fragment word: those change what is covered.
+        const covered = packet.length - (IP + 8);
+        const at = IP + 8 + (place % covered);
+        if (at === IP + 9) return; // the protocol decides which checksum there is
+        const flipped = edit(packet, [at, packet[at]! ^ (1 << bit)]);
+        const lengthOfUdp = packet === datagram && (at === L4 + 4 || at === L4 + 5);
+        if (!lengthOfUdp) expect(verdict(packet, flipped)).toMatch(/wrong$/);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
