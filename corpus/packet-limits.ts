@@ -1,0 +1,59 @@
+/** Which packets an engine takes: the generator keeps within these. */
+import type { Hook } from '../sim/runtime/actions.ts';
+
+/** All lengths in bytes, Ethernet header included, metadata not. */
+export interface PacketLimits {
+  readonly minLength: number;
+  readonly maxLength: number;
+  /** The least length of frames whose first EtherType says IPv4. */
+  readonly minLengthIpv4: number;
+  /** The least length of frames whose first EtherType says IPv6. */
+  readonly minLengthIpv6: number;
+  /** Metadata in front of the frame; a multiple of 4. */
+  readonly maxMetadata: number;
+}
+
+export type LimitsByHook = Readonly<Record<Hook, PacketLimits>>;
+
+const XDP_TEST_RUN: PacketLimits = {
+  minLength: 14,
+  maxLength: 3520,
+  minLengthIpv4: 14,
+  minLengthIpv6: 14,
+  // xdp_metalen_invalid() in include/net/xdp.h; kernels from 6.3 take more.
+  maxMetadata: 32,
+};
+
+const TC_TEST_RUN: PacketLimits = {
+  minLength: 14,
+  maxLength: 3712,
+  // Shorter ones are refused with EINVAL (bpf_prog_test_run_skb() in net/bpf/test_run.c).
+  minLengthIpv4: 34,
+  minLengthIpv6: 54,
+  maxMetadata: 0,
+};
+
+/** What `BPF_PROG_TEST_RUN` takes (net/bpf/test_run.c). */
+export const TEST_RUN_LIMITS: LimitsByHook = {
+  xdp: XDP_TEST_RUN,
+  'tc-ingress': TC_TEST_RUN,
+  'tc-egress': TC_TEST_RUN,
+};
+
+const ANYTHING: PacketLimits = {
+  minLength: 0,
+  maxLength: 3712,
+  minLengthIpv4: 0,
+  minLengthIpv6: 0,
+  maxMetadata: 32,
+};
+
+/** For engines that run anything: frames of no byte at all upward. */
+export const NO_LIMITS: LimitsByHook = { xdp: ANYTHING, 'tc-ingress': ANYTHING, 'tc-egress': ANYTHING };
+
+/** The least length that the limits allow a frame with this first EtherType. */
+export function minLengthOf(limits: PacketLimits, etherType: number): number {
+  if (etherType === 0x0800) return Math.max(limits.minLength, limits.minLengthIpv4);
+  if (etherType === 0x86dd) return Math.max(limits.minLength, limits.minLengthIpv6);
+  return limits.minLength;
+}

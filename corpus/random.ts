@@ -1,0 +1,136 @@
+/**
+ * Random numbers that are the same on every machine: 32-bit integer arithmetic only, no allocation.
+ *
+ * The generator is sfc32 (Chris Doty-Humphrey's "small fast counting", 128 bits of state). A packet does not
+ * continue its neighbour's stream: it has a stream of its own, started from the run's seed and the packet's
+ * index. So packet 1,234,567 can be made alone, in any order and by any worker.
+ */
+
+/** 128 bits, as four signed 32-bit integers. */
+export interface Seed {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+}
+
+/** The seed that a text names, `--seed hello`: any text will do, the empty one too. */
+export function seedFromText(text: string): Seed {
+  let a = 0x9e3779b9 | 0;
+  let b = 0x243f6a88 | 0;
+  let c = 0xb7e15162 | 0;
+  let d = 0x5f1d36f1 | 0;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    a = mix(a ^ unit);
+    b = mix(b + a);
+    c = mix(c ^ b);
+    d = mix(d + c);
+  }
+  // Text of every length goes through once more, so that short seeds differ in all four words.
+  a = mix(a ^ text.length);
+  b = mix(b + a);
+  c = mix(c ^ b);
+  d = mix(d + c);
+  return { a, b, c, d };
+}
+
+/** The seed of part `index` of a run: of a worker, of a case, of a program. */
+export function fork(seed: Seed, index: number): Seed {
+  const random = new Random();
+  random.start(seed, index);
+  return { a: random.bits(), b: random.bits(), c: random.bits(), d: random.bits() };
+}
+
+export class Random {
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #counter = 0;
+
+  /** Begins the stream of item `index` (0 ≤ index < 2^53); two indices never share a state under one seed. */
+  start(seed: Seed, index: number): void {
+    const low = index | 0;
+    const high = Math.floor(index / 0x1_0000_0000) | 0;
+    const a = mix(low ^ seed.a);
+    const b = mix(a ^ seed.b) + high;
+    this.#a = (a + seed.c) | 0;
+    this.#b = mix(b ^ seed.d);
+    this.#c = mix(this.#b + seed.a);
+    this.#counter = 1;
+  }
+
+  /** 32 random bits as a signed integer: the raw material. */
+  bits(): number {
+    const b = this.#b;
+    const c = this.#c;
+    const result = (this.#a + b + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = b ^ (b >>> 9);
+    this.#b = (c + (c << 3)) | 0;
+    this.#c = (((c << 21) | (c >>> 11)) + result) | 0;
+    return result;
+  }
+
+  /** Writes random bytes from `from` up to, not including, `to`; the state stays in registers meanwhile. */
+  fill(bytes: Uint8Array, from: number, to: number): void {
+    let a = this.#a;
+    let b = this.#b;
+    let c = this.#c;
+    let counter = this.#counter;
+    let at = from;
+    while (at < to) {
+      const result = (a + b + counter) | 0;
+      counter = (counter + 1) | 0;
+      a = b ^ (b >>> 9);
+      b = (c + (c << 3)) | 0;
+      c = (((c << 21) | (c >>> 11)) + result) | 0;
+      if (at + 4 <= to) {
+        bytes[at] = result;
+        bytes[at + 1] = result >>> 8;
+        bytes[at + 2] = result >>> 16;
+        bytes[at + 3] = result >>> 24;
+        at += 4;
+      } else {
+        for (let rest = result; at < to; rest >>>= 8) bytes[at++] = rest;
+      }
+    }
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    this.#counter = counter;
+  }
+
+  /** 0 to 65535. */
+  word(): number {
+    return this.bits() >>> 16;
+  }
+
+  /** 0 to 255. */
+  byte(): number {
+    return this.bits() >>> 24;
+  }
+
+  /** 0 to `n` − 1, for 1 ≤ n ≤ 65536. The bias, below n / 65536, does not matter for tests. */
+  below(n: number): number {
+    return Math.imul(this.bits() >>> 16, n) >>> 16;
+  }
+
+  /** True in `share` of 256 cases. */
+  chance(share: number): boolean {
+    return this.bits() >>> 24 < share;
+  }
+
+  /** One element of a list that is not empty. */
+  pick(list: ArrayLike<number>): number {
+    return list[this.below(list.length)]!;
+  }
+}
+
+/** A bijection of 32-bit integers in which every input bit moves every output bit (Chris Wellons' lowbias32). */
+function mix(value: number): number {
+  let x = value | 0;
+  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+  return x ^ (x >>> 15);
+}

@@ -1,0 +1,161 @@
+/**
+ * Twists: the ways in which a generated packet departs from an ordinary, valid one.
+ *
+ * A third of all packets have none, a third have one, the rest several. One twist on an otherwise perfect packet
+ * finds the most: a packet that is wrong in five places is dropped by the first check it meets.
+ */
+import type { Random } from './random.ts';
+
+/** One bit each. */
+export const TWIST = {
+  /** Special MAC addresses: broadcast, multicast, zero, both the same. */
+  mac: 1 << 0,
+  /** VLAN tags, one to four. */
+  tags: 1 << 1,
+  /** An EtherType that does not fit what follows. */
+  etherType: 1 << 2,
+  /** IPv4 options; IPv6 extension headers. */
+  options: 1 << 3,
+  /** A first, middle or last fragment; for IPv6 also an atomic one. */
+  fragment: 1 << 4,
+  /** DF, reserved bit, TOS, traffic class, flow label. */
+  flags: 1 << 5,
+  /** A total length or payload length that lies. */
+  networkLength: 1 << 6,
+  /** A wrong version or ihl. */
+  version: 1 << 7,
+  /** An IPv4 header checksum that is wrong, or right and at a corner value. */
+  headerChecksum: 1 << 8,
+  /** A TTL or hop limit from the boundary pool. */
+  lifetime: 1 << 9,
+  /** A protocol or next header that does not fit what follows. */
+  protocol: 1 << 10,
+  /** A special source address. */
+  source: 1 << 11,
+  /** A special destination address. */
+  destination: 1 << 12,
+  /** The upper layer's message ends within its header; the lengths before it are right. */
+  short: 1 << 13,
+  /** A wrong checksum in the upper layer. */
+  checksum: 1 << 14,
+  /** A right checksum in the upper layer that is, or becomes, a corner value. */
+  steer: 1 << 15,
+  /** Payload, or the whole message, all zeros or all ones. */
+  uniform: 1 << 16,
+  /** Fields of the upper layer: ICMP codes, TCP flags and data offset, UDP length and absent checksum. */
+  transport: 1 << 17,
+  /** A long payload, up to the largest frame. */
+  long: 1 << 18,
+  /** The frame ends early, at a header's border or one byte off, or anywhere; lengths before it now lie. */
+  truncate: 1 << 19,
+  /** Bytes behind the end that the IP header tells. */
+  padding: 1 << 20,
+  /** Some bytes or bits changed, blindly. */
+  mutate: 1 << 21,
+} as const;
+
+export type TwistName = keyof typeof TWIST;
+
+/** The names of the twists in a mask. */
+export function twistNames(mask: number): TwistName[] {
+  return (Object.keys(TWIST) as TwistName[]).filter((name) => (mask & TWIST[name]) !== 0);
+}
+
+/** Twists that are left at each level of simplicity: all; none of the blind ones; only tags and options; none. */
+export const TWISTS_LEFT: readonly number[] = [
+  -1,
+  ~(TWIST.mutate | TWIST.truncate | TWIST.padding | TWIST.long),
+  TWIST.tags | TWIST.options,
+  0,
+];
+
+type Weights = Readonly<Partial<Record<TwistName, number>>>;
+
+/** A table from which one random byte draws a twist. Weights are in 1/256; what is left goes to `steer`. */
+function table(weights: Weights): Int32Array {
+  const slots = new Int32Array(256).fill(TWIST.steer);
+  let at = 0;
+  for (const [name, weight] of Object.entries(weights) as [TwistName, number][]) {
+    slots.fill(TWIST[name], at, at + weight);
+    at += weight;
+  }
+  if (at > 256) throw new RangeError(`weights of twists add up to ${at}, more than 256`);
+  return slots;
+}
+
+export const IPV4_TWISTS: Int32Array = table({
+  mac: 10,
+  tags: 20,
+  etherType: 5,
+  options: 20,
+  fragment: 17,
+  flags: 6,
+  networkLength: 14,
+  version: 10,
+  headerChecksum: 18,
+  lifetime: 8,
+  protocol: 6,
+  source: 9,
+  destination: 9,
+  short: 9,
+  checksum: 9,
+  uniform: 12,
+  transport: 14,
+  long: 1,
+  truncate: 12,
+  padding: 8,
+  mutate: 5,
+});
+
+export const IPV6_TWISTS: Int32Array = table({
+  mac: 10,
+  tags: 20,
+  etherType: 5,
+  options: 26,
+  fragment: 12,
+  flags: 6,
+  networkLength: 15,
+  version: 8,
+  lifetime: 10,
+  protocol: 8,
+  source: 11,
+  destination: 11,
+  short: 11,
+  checksum: 10,
+  uniform: 12,
+  transport: 16,
+  long: 1,
+  truncate: 12,
+  padding: 8,
+  mutate: 5,
+});
+
+/** For what has no IP header: ARP and foreign EtherTypes. */
+export const ETHERNET_TWISTS: Int32Array = table({
+  mac: 40,
+  tags: 70,
+  etherType: 24,
+  transport: 40,
+  uniform: 16,
+  long: 1,
+  truncate: 35,
+  padding: 20,
+  mutate: 10,
+});
+
+/** How many twists a packet has, drawn by six random bits: none 36 %, one 36 %, two 17 %, three 8 %, four 3 %. */
+const COUNTS: Uint8Array = Uint8Array.from({ length: 64 }, (_, slot) =>
+  slot < 23 ? 0 : slot < 46 ? 1 : slot < 57 ? 2 : slot < 62 ? 3 : 4,
+);
+
+/** Draws a packet's twists. */
+export function drawTwists(random: Random, from: Int32Array): number {
+  const count = COUNTS[random.bits() >>> 26]!;
+  if (count === 0) return 0;
+  const choice = random.bits();
+  let mask = from[choice >>> 24]!;
+  if (count > 1) mask |= from[(choice >>> 16) & 0xff]!;
+  if (count > 2) mask |= from[(choice >>> 8) & 0xff]!;
+  if (count > 3) mask |= from[choice & 0xff]!;
+  return mask;
+}
