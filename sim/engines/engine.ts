@@ -75,7 +75,7 @@ export interface Coverage {
 
 export interface FunctionCoverage {
   readonly function: string;
-  /** How often each instruction ran; a 16-byte instruction counts at its first slot, the second holds 0. */
+  /** How often each instruction ran; a 16-byte instruction counts at its first slot, the second holds NaN. */
   readonly instructions: Float64Array;
   /** For every conditional jump: its instruction index, and how often it was and was not taken. */
   readonly branches: readonly {
