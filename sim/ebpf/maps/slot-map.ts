@@ -68,10 +68,10 @@ export class SlotMap extends LiveMap {
     this.memory.u8.fill(0, this.storage, this.storage + this.stride * this.definition.maxEntries);
   }
 
-  /** User space reads device and CPU maps only: the others answer with ids, or not at all. */
+  /** What device maps hold means the same to every engine; the others hold descriptors of this one. */
   override entries(): Iterable<SnapshotEntry> | undefined {
     const { type } = this.definition;
-    return type === 'DEVMAP' || type === 'CPUMAP' ? this.#slots() : undefined;
+    return type === 'DEVMAP' ? this.#slots() : undefined;
   }
 
   *#slots(): Iterable<SnapshotEntry> {

@@ -1,0 +1,223 @@
+/**
+ * The machine around a running program: memory, maps, packet, clock, random numbers, redirect target, trace lines.
+ *
+ * It knows nothing of how instructions are executed. The interpreter and compiled programs both run inside one of
+ * these, and helpers see nothing else.
+ */
+import type { Hook } from '../runtime/actions.ts';
+import type { FibLookup } from '../runtime/fib.ts';
+import type { World } from '../runtime/world.ts';
+import type { ContextLayout } from './context/context-access.ts';
+import { SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
+import { writeXdpMd, XDP_LAYOUT } from './context/xdp-md.ts';
+import { createMap } from './maps/create-map.ts';
+import { indexKey, type LiveMap } from './maps/live-map.ts';
+import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
+import { LinearMemory, MACHINE_WORD } from './memory.ts';
+import type { BpfMap, BpfObject } from './object.ts';
+import { ObjectError } from './object-error.ts';
+import { PacketArea } from './packet-area.ts';
+
+/** Looks a route up in the world: 0, BPF_FIB_LKUP_RET_*, or a negative errno. */
+export type FibLookupFunction = (world: World, lookup: FibLookup, flags: number) => number;
+
+export interface MachineOptions {
+  /**
+   * What `bpf_csum_diff` returns: since Linux 6.13 a folded 16-bit sum, before that an unfolded 32-bit one, and
+   * -EINVAL for more than 512 bytes. Default: folded.
+   */
+  readonly checksumDifference?: 'folded' | 'unfolded';
+  /** Without it `bpf_fib_lookup` finds no route. */
+  readonly fibLookup?: FibLookupFunction;
+}
+
+/** What a callback of a helper gets: `bpf_loop` an index and the context, the other one map, key, value, context. */
+export type CallbackKind = 'loop' | 'element';
+
+/** Calls a function of the running program back; returns the lower half of its r0. */
+export type Invoke = (
+  target: number,
+  kind: CallbackKind,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+) => number;
+
+/** The largest key or value that a world brings in one piece. */
+const SCRATCH_KEY = 512;
+
+export class Machine {
+  readonly object: BpfObject;
+  readonly options: MachineOptions;
+  readonly memory: LinearMemory = new LinearMemory();
+  readonly packet: PacketArea;
+  /** The object's maps, in the object's order. */
+  readonly maps: readonly LiveMap[];
+  world: World;
+  hook: Hook = 'xdp';
+  layout: ContextLayout = XDP_LAYOUT;
+  /** Lines that this run printed. */
+  lines: string[] = [];
+  /** How the engine calls callbacks; engines set it. */
+  invoke: Invoke = () => {
+    throw new Error('this engine cannot call back');
+  };
+  /** The program, as an index into `object.programs`, that a tail call asks for; -1: none. Engines set it back. */
+  tailCall = -1;
+  /** Has a helper moved or changed the packet, so that pointers into it are void? Engines set it back. */
+  packetMoved = false;
+
+  readonly #scratch: number;
+  readonly #macs: ReadonlyMap<number, Uint8Array>;
+
+  /** @throws {ObjectError} where the object's maps cannot be made, or the world does not fit them */
+  constructor(object: BpfObject, world: World, options: MachineOptions = {}) {
+    this.object = object;
+    this.options = options;
+    this.world = world;
+    this.packet = new PacketArea(this.memory, this.layout);
+    this.maps = object.maps.map((map, index) => createMap(this.memory, map, index));
+    let largest = 8;
+    for (const map of object.maps) largest = Math.max(largest, map.valueSize);
+    this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);
+    this.#macs = new Map((world.devices ?? []).map((device) => [device.ifindex, device.mac]));
+    this.#fill();
+  }
+
+  /** Maps, clock and random numbers as they were when the machine was made. */
+  reset(): void {
+    for (const map of this.maps) map.clear();
+    this.#fill();
+  }
+
+  /** The map whose descriptor lies at `address`. */
+  mapAt(address: number): LiveMap {
+    return this.maps[this.memory.i32[address >> 2]!]!;
+  }
+
+  /** Puts a packet and its context in place and forgets what the last run left. */
+  begin(
+    hook: Hook,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    metaLength: number,
+    ifindex: number,
+    rxQueueIndex: number,
+  ): void {
+    if (hook !== this.hook) {
+      this.hook = hook;
+      this.layout = hook === 'xdp' ? XDP_LAYOUT : SK_BUFF_LAYOUT;
+      this.packet.useLayout(this.layout);
+    }
+    const words = this.memory.i32;
+    words[MACHINE_WORD.redirectTarget] = 0;
+    words[MACHINE_WORD.redirectFlags] = 0;
+    words[MACHINE_WORD.tailCalls] = 0;
+    if (this.lines.length > 0) this.lines = [];
+    if (hook === 'xdp') {
+      writeXdpMd(this.memory, ifindex, rxQueueIndex);
+      this.packet.placeXdp(bytes, offset, length, metaLength);
+    } else {
+      // The packet first: the context's fields are read off it.
+      this.packet.placeSkb(bytes, offset, length, metaLength);
+      const { dataMeta, data, dataEnd } = this.packet;
+      // A frame on its way out never came in.
+      const ingressIfindex = hook === 'tc-ingress' ? ifindex : 0;
+      writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
+      this.packet.setBounds(dataMeta, data, dataEnd);
+    }
+  }
+
+  /** The upper half of a helper's argument, 0 being the first. */
+  high(argument: number): number {
+    return this.memory.i32[MACHINE_WORD.argumentHigh + argument]!;
+  }
+
+  /** Sets the upper half of a helper's result and returns its lower half. */
+  result64(value: bigint): number {
+    this.memory.i32[MACHINE_WORD.resultHigh] = Number(BigInt.asIntN(32, value >> 32n));
+    return Number(BigInt.asIntN(32, value));
+  }
+
+  /** Nanoseconds; the clock stands still while a case runs, so that a case repeats. */
+  get time(): bigint {
+    return this.memory.u64(MACHINE_WORD.time * 4);
+  }
+
+  get cpu(): number {
+    return this.memory.i32[MACHINE_WORD.cpu]!;
+  }
+
+  /** The next of the random numbers that the world's seed gives: a xorshift over the state word, scrambled. */
+  nextRandom(): number {
+    const words = this.memory.i32;
+    let state = (words[MACHINE_WORD.random]! + 0x6d2b_79f5) | 0;
+    words[MACHINE_WORD.random] = state;
+    state = Math.imul(state ^ (state >>> 15), state | 1);
+    state ^= state + Math.imul(state ^ (state >>> 7), state | 61);
+    return (state ^ (state >>> 14)) >>> 0;
+  }
+
+  redirect(target: number, flags: number): void {
+    this.memory.i32[MACHINE_WORD.redirectTarget] = target;
+    this.memory.i32[MACHINE_WORD.redirectFlags] = flags;
+  }
+
+  get redirectTarget(): number {
+    return this.memory.i32[MACHINE_WORD.redirectTarget]! >>> 0;
+  }
+
+  #fill(): void {
+    const words = this.memory.i32;
+    this.memory.setU64(MACHINE_WORD.time * 4, this.world.time ?? 0n);
+    words[MACHINE_WORD.random] = this.world.randomSeed ?? 0;
+    words[MACHINE_WORD.cpu] = this.world.cpu ?? 0;
+    for (const map of this.maps) this.#initialise(map);
+    for (const [name, entries] of Object.entries(this.world.maps ?? {})) {
+      const map = this.maps.find((one) => one.name === name);
+      if (map === undefined) {
+        const names = this.maps.map((one) => one.name).join(', ') || 'none';
+        throw new ObjectError(`map ${name} of the world`, 'a map of the object', `only ${names}`);
+      }
+      for (const { key, value } of entries) {
+        const { keySize, valueSize } = map.definition;
+        if (key.length !== keySize || value.length !== valueSize) {
+          const expected = `a key of ${keySize} and a value of ${valueSize} bytes`;
+          throw new ObjectError(`map ${name} of the world`, expected, `${key.length} and ${value.length}`);
+        }
+        const result = map.load(key, value, this.#scratch);
+        if (result < 0) {
+          throw new ObjectError(
+            `map ${name} of the world`,
+            'an entry that fits',
+            `one refused with errno ${-result}`,
+          );
+        }
+      }
+    }
+  }
+
+  /** Static initialisers: maps in maps by name, programs in program arrays by function. */
+  #initialise(map: LiveMap): void {
+    const source: BpfMap = map.source;
+    for (const { key, name } of source.initial) {
+      const where = `initial value ${key} of map ${map.name}`;
+      const keyAt = this.#scratch;
+      this.memory.u8.fill(0, keyAt, keyAt + SCRATCH_KEY);
+      this.memory.u8.set(indexKey(key), keyAt);
+      if (map instanceof ArrayOfMaps || map instanceof HashOfMaps) {
+        const inner = this.maps.find((one) => one.name === name);
+        if (inner === undefined) throw new ObjectError(where, 'a map of the object', name);
+        if (map.insert(keyAt, inner.address) !== 0) throw new ObjectError(where, 'a slot', 'none');
+      } else {
+        const program = this.object.programs.findIndex((one) => one.function === name);
+        if (program < 0) throw new ObjectError(where, 'a program of the object', name);
+        const valueAt = keyAt + SCRATCH_KEY;
+        this.memory.setU32(valueAt, program + 1);
+        if (map.update(keyAt, valueAt, 0) !== 0) throw new ObjectError(where, 'a slot of the map', `${key}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The packet under work: its bounds in the machine block, the copies of them that the context shows, and the
+ * moves that helpers make (net/core/filter.c, `bpf_xdp_adjust_head` and its neighbours).
+ */
+import { EACCES, EINVAL } from '../runtime/errno.ts';
+import type { ContextLayout } from './context/context-access.ts';
+import {
+  CONTEXT_BASE,
+  type LinearMemory,
+  MACHINE_WORD,
+  PACKET_BASE,
+  PACKET_LIMIT,
+  SKB_DATA,
+  XDP_DATA,
+  XDP_FRAME_SIZE,
+  XDP_LINEAR_LIMIT,
+} from './memory.ts';
+
+/** `ETH_HLEN`. */
+export const ETHERNET_HEADER = 14;
+/** The longest metadata (Linux 6.3; 32 before). */
+export const MAX_METADATA = 252;
+
+export class PacketArea {
+  readonly #memory: LinearMemory;
+  #layout: ContextLayout;
+
+  constructor(memory: LinearMemory, layout: ContextLayout) {
+    this.#memory = memory;
+    this.#layout = layout;
+  }
+
+  get data(): number {
+    return this.#memory.i32[MACHINE_WORD.data]!;
+  }
+
+  get dataEnd(): number {
+    return this.#memory.i32[MACHINE_WORD.dataEnd]!;
+  }
+
+  get dataMeta(): number {
+    return this.#memory.i32[MACHINE_WORD.dataMeta]!;
+  }
+
+  /** End of the frame with its fragments. */
+  get frameEnd(): number {
+    return this.#memory.i32[MACHINE_WORD.frameEnd]!;
+  }
+
+  /** Length of the frame with its fragments. */
+  get length(): number {
+    return this.frameEnd - this.data;
+  }
+
+  /**
+   * Places an XDP frame with its metadata; what exceeds the linear part is there, but not between `data` and
+   * `data_end`.
+   * @param bytes an arena; metadata lies directly before `offset`
+   */
+  placeXdp(bytes: Uint8Array, offset: number, length: number, metaLength: number): void {
+    copyIn(this.#memory.u8, XDP_DATA - metaLength, bytes, offset - metaLength, metaLength + length);
+    const words = this.#memory.i32;
+    words[MACHINE_WORD.hardStart] = PACKET_BASE;
+    words[MACHINE_WORD.hardEnd] = XDP_DATA + XDP_LINEAR_LIMIT;
+    words[MACHINE_WORD.frameEnd] = XDP_DATA + length;
+    this.setBounds(XDP_DATA - metaLength, XDP_DATA, XDP_DATA + Math.min(length, XDP_LINEAR_LIMIT));
+  }
+
+  /** Places a TC frame. */
+  placeSkb(bytes: Uint8Array, offset: number, length: number, metaLength: number): void {
+    copyIn(this.#memory.u8, SKB_DATA - metaLength, bytes, offset - metaLength, metaLength + length);
+    const words = this.#memory.i32;
+    words[MACHINE_WORD.hardStart] = PACKET_BASE;
+    words[MACHINE_WORD.hardEnd] = PACKET_LIMIT;
+    words[MACHINE_WORD.frameEnd] = SKB_DATA + length;
+    this.setBounds(SKB_DATA - metaLength, SKB_DATA, SKB_DATA + length);
+  }
+
+  /** Sets the three pointers, here and in the context. */
+  setBounds(dataMeta: number, data: number, dataEnd: number): void {
+    const words = this.#memory.i32;
+    words[MACHINE_WORD.dataMeta] = dataMeta;
+    words[MACHINE_WORD.data] = data;
+    words[MACHINE_WORD.dataEnd] = dataEnd;
+    const context = CONTEXT_BASE >> 2;
+    words[context + (this.#layout.dataMeta >> 2)] = dataMeta;
+    words[context + (this.#layout.data >> 2)] = data;
+    words[context + (this.#layout.dataEnd >> 2)] = dataEnd;
+  }
+
+  setFrameEnd(end: number): void {
+    this.#memory.i32[MACHINE_WORD.frameEnd] = end;
+  }
+
+  useLayout(layout: ContextLayout): void {
+    this.#layout = layout;
+  }
+
+  /** `bpf_xdp_adjust_head`: metadata moves along. */
+  adjustHead(delta: number): number {
+    const { data, dataEnd, dataMeta } = this;
+    const metaLength = data - dataMeta;
+    const moved = data + delta;
+    if (moved < PACKET_BASE + XDP_FRAME_SIZE + metaLength || moved > dataEnd - ETHERNET_HEADER)
+      return -EINVAL;
+    if (metaLength > 0) this.#memory.u8.copyWithin(dataMeta + delta, dataMeta, data);
+    this.setBounds(dataMeta + delta, moved, dataEnd);
+    return 0;
+  }
+
+  /** `bpf_xdp_adjust_tail`: what is gained is zeroed. */
+  adjustTail(delta: number): number {
+    const { data, dataEnd, dataMeta } = this;
+    const moved = dataEnd + delta;
+    if (moved > this.#memory.i32[MACHINE_WORD.hardEnd]! || moved < data + ETHERNET_HEADER) return -EINVAL;
+    if (delta > 0) this.#memory.u8.fill(0, dataEnd, moved);
+    this.setFrameEnd(moved);
+    this.setBounds(dataMeta, data, moved);
+    return 0;
+  }
+
+  /** `bpf_xdp_adjust_meta`: what is gained is what was there. */
+  adjustMeta(delta: number): number {
+    const { data, dataEnd, dataMeta } = this;
+    const moved = dataMeta + delta;
+    if (moved < PACKET_BASE + XDP_FRAME_SIZE || moved > data) return -EINVAL;
+    const length = data - moved;
+    if (length % 4 !== 0 || length > MAX_METADATA) return -EACCES;
+    this.setBounds(moved, data, dataEnd);
+    return 0;
+  }
+}
+
+/** A loop for small packets: `set(subarray(…))` makes an object, which costs more than the copy. */
+function copyIn(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, length: number): void {
+  if (length > 256) {
+    to.set(from.subarray(fromAt, fromAt + length), toAt);
+    return;
+  }
+  for (let index = 0; index < length; index++) to[toAt + index] = from[fromAt + index]!;
+}
