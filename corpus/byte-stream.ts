@@ -58,7 +58,11 @@ export class ByteWindow {
 
   #read(bytes: Uint8Array): void {
     if (bytes === this.bytes) return;
-    this.bytes = bytes;
+    // A plain array in any case: `slice` of Node's Buffer would not copy.
+    this.bytes =
+      bytes.constructor === Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 }

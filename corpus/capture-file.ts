@@ -116,8 +116,8 @@ async function* copies(
   head: Uint8Array,
   rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield head.slice();
-  for await (const chunk of rest) yield chunk.slice();
+  yield Uint8Array.from(head);
+  for await (const chunk of rest) yield Uint8Array.from(chunk);
 }
 
 function isZlibError(error: unknown): error is NodeJS.ErrnoException {

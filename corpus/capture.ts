@@ -48,7 +48,7 @@ export class AnyCaptureDecoder implements CaptureDecoder {
       if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder();
       else if (magic === BLOCK.sectionHeader) this.#decoder = new PcapngDecoder();
     }
-    if (this.#decoder === undefined) this.#head = bytes.slice(0, MAGIC_SIZE);
+    if (this.#decoder === undefined) this.#head = Uint8Array.from(bytes.subarray(0, MAGIC_SIZE));
     else this.#decoder.push(bytes);
   }
 
