@@ -121,3 +121,6 @@ export function fromHex(text: string): Uint8Array {
   }
   return bytes;
 }
+
+/** What a view looks at before it is set upon anything. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
