@@ -23,6 +23,8 @@ const MAX_DEPTH = 32;
 /** Parts of one value altogether: types may overlap, and a hostile blob grows by powers. */
 const MAX_PARTS = 1 << 20;
 
+const decoder = new TextDecoder();
+
 /** Types that hold a number in network order (include/uapi/linux/types.h). */
 const BIG_ENDIAN: ReadonlySet<string> = new Set(['__be16', '__be32', '__be64', 'be16', 'be32', 'be64']);
 
@@ -75,8 +77,15 @@ class ValueReader {
    */
   read(typeId: number, bitOffset: number, bitfieldSize: number, bigEndian: boolean, depth: number): Value {
     const btf = this.#btf;
-    if (depth > MAX_DEPTH || ++this.#parts > MAX_PARTS) {
-      throw new ObjectError(`BTF type ${typeId}`, 'a type of reasonable size', 'one without end');
+    if (depth > MAX_DEPTH) {
+      throw new ObjectError(
+        `BTF type ${typeId}`,
+        `at most ${MAX_DEPTH} values inside each other`,
+        'more, or a circle',
+      );
+    }
+    if (++this.#parts > MAX_PARTS) {
+      throw new ObjectError(`BTF type ${typeId}`, `a value of at most ${MAX_PARTS} parts`, 'more');
     }
     let id = btf.resolve(typeId, false);
     let swapped = bigEndian;
@@ -144,7 +153,7 @@ class ValueReader {
   }
 
   #float(bitOffset: number, size: number): Value {
-    const at = bitOffset >>> 3;
+    const at = Math.floor(bitOffset / 8);
     this.#require(at, size);
     const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, size);
     if (size === 4) return { is: 'float', value: view.getFloat32(0, true) };
@@ -154,7 +163,7 @@ class ValueReader {
 
   #array(id: number, bitOffset: number, size: number, bigEndian: boolean, depth: number): Value {
     const { elementType, count } = this.#btf.array(id);
-    const at = bitOffset >>> 3;
+    const at = Math.floor(bitOffset / 8);
     this.#require(at, size);
     if (size === 0) return { is: 'list', items: [] };
     const text =
@@ -209,7 +218,7 @@ function asText(bytes: Uint8Array): string | undefined {
     const printable = (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a;
     if (at < end ? !printable : byte !== 0) return undefined;
   }
-  return String.fromCharCode(...bytes.subarray(0, end));
+  return decoder.decode(bytes.subarray(0, end));
 }
 
 function toText(value: Value): string {

@@ -94,6 +94,10 @@ const TYPE_SIZE = 12;
 /** Typedefs, modifiers and arrays on top of each other (kernel/bpf/btf.c, `MAX_RESOLVE_DEPTH`). */
 const MAX_RESOLVE_DEPTH = 32;
 
+const POINTER_SIZE = 8;
+/** Elements of an array, over all of its dimensions. */
+const LARGEST_ARRAY = 2 ** 32;
+
 /** Bytes behind a type's header, by kind: fixed ones, and those for each of its `vlen` parts. */
 const FIXED_TAIL: readonly number[] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
 const PART_SIZE: readonly number[] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
@@ -142,6 +146,11 @@ export class Btf {
   /** What a PTR, TYPEDEF, modifier, FUNC, FUNC_PROTO, VAR or tag refers to. */
   target(id: number): number {
     return this.#types.u32(this.#at(id) + 8, 'type');
+  }
+
+  /** A line of source text by its offset; cut off where it is very long. */
+  text(offset: number): string {
+    return offset === 0 ? '' : this.#strings.text(offset, 'a line of source');
   }
 
   /** A string of the blob by its offset. */
@@ -216,6 +225,22 @@ export class Btf {
     }));
   }
 
+  /**
+   * Writes what only the linker knows into a DATASEC: its size, and the offsets of its variables. Compilers leave
+   * both 0 where the ELF symbols say it (libbpf's `btf_fixup_datasec`).
+   * @param place the offset of the variable of that BTF id; undefined: it stays
+   */
+  placeVariables(id: number, size: number, place: (variable: number) => number | undefined): void {
+    const at = this.#tail(id, BTF_KIND.DATASEC);
+    const { bytes } = this.#types;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    view.setUint32(at - 4, size, true);
+    for (const [index, variable] of this.variables(id).entries()) {
+      const offset = place(variable.typeId);
+      if (offset !== undefined) view.setUint32(at + index * 12 + 4, offset, true);
+    }
+  }
+
   /** Linkage of a FUNC or VAR: `BTF_LINKAGE_*`. */
   linkage(id: number): number {
     if (this.kind(id) === BTF_KIND.FUNC) return this.vlen(id);
@@ -258,13 +283,20 @@ export class Btf {
         case BTF_KIND.DATASEC:
           return factor * this.target(current);
         case BTF_KIND.PTR:
-          return factor * 8;
+          return factor * POINTER_SIZE;
         case BTF_KIND.VAR:
           current = this.target(current);
           break;
         case BTF_KIND.ARRAY: {
           const array = this.array(current);
           factor *= array.count;
+          if (factor > LARGEST_ARRAY) {
+            throw new ObjectError(
+              `BTF type ${id}`,
+              `arrays of at most ${LARGEST_ARRAY} elements`,
+              `${factor}`,
+            );
+          }
           current = array.elementType;
           break;
         }

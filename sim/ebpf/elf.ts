@@ -33,6 +33,8 @@ export const R_BPF_64_32 = 10;
 export interface ElfFile {
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
+  /** The same by the index of the section they lie in. */
+  readonly symbolsBySection: ReadonlyMap<number, readonly ElfSymbol[]>;
 }
 
 export interface ElfSection {
@@ -75,7 +77,7 @@ const EM_NONE = 0;
 const EM_BPF = 247;
 const ET_REL = 1;
 
-/** What all sections without contents (`.bss`) may take together; nobody's program needs more, and a hostile one asks for it. */
+/** What all sections without contents (`.bss`) may take together: a hostile file asks for everything there is. */
 const LARGEST_ZEROED = 64 * 1024 * 1024;
 
 const MACHINES: ReadonlyMap<number, string> = new Map([
@@ -100,7 +102,14 @@ export function readElf(bytes: Uint8Array): ElfFile {
   const file = new Reader(bytes, 'ELF file');
   checkHeader(file);
   const sections = readSections(file);
-  return { sections, symbols: readSymbols(sections) };
+  const symbols = readSymbols(sections);
+  const symbolsBySection = new Map<number, ElfSymbol[]>();
+  for (const symbol of symbols) {
+    const there = symbolsBySection.get(symbol.section);
+    if (there === undefined) symbolsBySection.set(symbol.section, [symbol]);
+    else there.push(symbol);
+  }
+  return { sections, symbols, symbolsBySection };
 }
 
 function checkHeader(file: Reader): void {
@@ -157,6 +166,7 @@ function readSections(file: Reader): ElfSection[] {
   const names = contentsOf(file, table, nameIndex, 'section names');
 
   let zeroed = 0;
+  let stored = 0;
   const sections: ElfSection[] = [];
   for (let index = 0; index < count; index++) {
     const at = index * SECTION_HEADER_SIZE;
@@ -173,6 +183,11 @@ function readSections(file: Reader): ElfSection[] {
         );
       }
     }
+    const data = contentsOf(file, table, index, `section ${index} (${name})`);
+    stored += data.length;
+    // Sections that share bytes make a small file cost a lot of memory; compilers make none.
+    if (stored > file.length)
+      throw new ObjectError(data.where, 'sections that do not overlap', 'overlapping ones');
     sections.push({
       index,
       name,
@@ -181,7 +196,7 @@ function readSections(file: Reader): ElfSection[] {
       size: index === 0 ? 0 : size,
       link: table.u32(at + 40, 'sh_link'),
       info: table.u32(at + 44, 'sh_info'),
-      data: contentsOf(file, table, index, `section ${index} (${name})`),
+      data,
     });
   }
   return sections;

@@ -7,8 +7,33 @@
  */
 import type { Hook } from '../runtime/actions.ts';
 import type { MapType } from '../runtime/maps.ts';
-import type { Btf } from './btf.ts';
+import { type Btf, parseBtf } from './btf.ts';
+import { readBtfExt } from './btf-ext.ts';
+import {
+  type CodeFunction,
+  type CodeSection,
+  isCodeSection,
+  readCode,
+  relocateCode,
+  relocateTypes,
+  type Surroundings,
+} from './code.ts';
+import { collectMaps, MAPS_SECTION } from './collect-maps.ts';
+import { CoreResolver } from './core-relocation.ts';
+import { placeVariables } from './data-sections.ts';
+import {
+  type ElfFile,
+  type ElfRelocation,
+  type ElfSection,
+  readElf,
+  readRelocations,
+  SHT_REL,
+  SHT_RELA,
+} from './elf.ts';
+import { resolveExterns } from './externs.ts';
+import { guessHook } from './hook.ts';
 import type { Instructions } from './instruction.ts';
+import { linkProgram } from './link.ts';
 import { ObjectError } from './object-error.ts';
 
 export { ObjectError } from './object-error.ts';
@@ -126,12 +151,94 @@ export interface LoadOptions {
   readonly kfuncs?: ReadonlySet<string>;
 }
 
+/** Slots of all programs of one object together; a hostile one would let many programs share one large subprogram. */
+const MAX_LINKED = 4 * 1024 * 1024;
+
 /**
- * Reads an ELF object and links each of its programs.
+ * Reads an ELF object and links each of its programs. CO-RE relocations without `kernelBtf` are resolved against
+ * the object's own types: everything stays as it was compiled, and types of another flavour (`___old`) are missing.
  * @throws {ObjectError} for every file that is not a usable eBPF object
  */
-export function loadObject(_bytes: Uint8Array, _options: LoadOptions = {}): BpfObject {
-  throw new ObjectError('object', 'a loader', 'none yet');
+export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): BpfObject {
+  const elf = readElf(bytes);
+  const section = (name: string): ElfSection | undefined =>
+    elf.sections.find((each) => each.name === name && each.index !== 0);
+
+  const btfSection = section('.BTF');
+  const extSection = section('.BTF.ext');
+  // A copy, since the linker completes it.
+  const btf = btfSection === undefined ? undefined : parseBtf(btfSection.data.bytes.slice());
+  if (btf !== undefined) placeVariables(elf, btf);
+  const ext = btf && extSection ? readBtfExt(extSection.data.bytes, btf) : undefined;
+
+  const relocations = relocationsBySection(elf);
+  const externs = resolveExterns(elf, btf, options.kfuncs);
+  const { maps, ...places } = collectMaps(elf, btf, relocations, externs);
+
+  const codes = elf.sections.filter(isCodeSection).map((each) => readCode(elf, each, btf, ext));
+  const text = codes.find((code) => code.section.name === '.text');
+  const around: Surroundings = { elf, text: text?.section.index, externs: externs.bySymbol, ...places };
+  // Reading the kernel's types takes longer than all the rest: only where something asks for them.
+  const wantsTypes = btf !== undefined && ext !== undefined && ext.relocations.size > 0;
+  const resolver = wantsTypes
+    ? new CoreResolver(btf, options.kernelBtf && parseBtf(options.kernelBtf))
+    : undefined;
+  for (const code of codes) {
+    relocateCode(code, relocations.get(code.section.index) ?? [], around);
+    if (ext !== undefined && resolver !== undefined) relocateTypes(code, ext, resolver);
+  }
+
+  let linked = 0;
+  const programs = mainFunctions(codes, text).map((main): BpfProgram => {
+    const program = linkProgram(main, text);
+    linked += program.instructions.count;
+    if (linked > MAX_LINKED) {
+      throw new ObjectError('ELF file', `programs of at most ${MAX_LINKED} instructions together`, 'more');
+    }
+    const sectionName = main.section.section.name;
+    return {
+      function: main.name,
+      section: sectionName,
+      hook: guessHook(sectionName, main.typeId, btf),
+      ...program,
+    };
+  });
+  return {
+    license: section('license')?.data.text(0, 'the license') ?? '',
+    kernelVersion: section('version')?.data.u32(0, 'the version'),
+    programs,
+    maps,
+    kfuncs: externs.kfuncs,
+    btf,
+  };
+}
+
+/** The functions that are programs: all outside of `.text`; where there are none, the global ones in it. */
+function mainFunctions(codes: readonly CodeSection[], text: CodeSection | undefined): CodeFunction[] {
+  const programs = codes.filter((code) => code !== text).flatMap((code) => code.functions);
+  for (const program of programs) {
+    if (program.isStatic)
+      throw new ObjectError(`program ${program.name}`, 'a global function', 'a static one');
+  }
+  return programs.length > 0 ? programs : (text?.functions.filter((each) => !each.isStatic) ?? []);
+}
+
+function relocationsBySection(elf: ElfFile): Map<number, ElfRelocation[]> {
+  const relocations = new Map<number, ElfRelocation[]>();
+  for (const section of elf.sections) {
+    const target = elf.sections[section.info];
+    const wanted = target !== undefined && (isCodeSection(target) || target.name === MAPS_SECTION);
+    if (section.type === SHT_RELA && wanted) {
+      throw new ObjectError(section.data.where, 'relocations without addends (SHT_REL)', 'SHT_RELA');
+    }
+    // Like libbpf, relocations of data, of BTF and of debug information are passed over.
+    if (section.type !== SHT_REL || !wanted) continue;
+    const known = relocations.get(target.index);
+    const own = readRelocations(section, elf.symbols);
+    if (known === undefined) relocations.set(target.index, own);
+    else known.push(...own);
+  }
+  return relocations;
 }
 
 /**

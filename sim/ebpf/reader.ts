@@ -2,9 +2,9 @@
 import { ObjectError } from './object-error.ts';
 
 /** The longest name taken from a string table, in bytes: without a limit, overlapping names cost quadratic memory. */
-const LONGEST_NAME = 4096;
+const LONGEST_NAME = 1024;
 
-const decoder: TextDecoder = new TextDecoder();
+const decoder = new TextDecoder();
 
 /** Bytes with a name, each access checked against their end. */
 export class Reader {
@@ -55,30 +55,40 @@ export class Reader {
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 2 ** 32;
   }
 
-  /** The name that begins at `at` and ends before the next NUL. */
+  /**
+   * The name that begins at `at` and ends before the next NUL.
+   * @throws {ObjectError} when there is no end, or none within 1024 bytes
+   */
   name(at: number, what: string): string {
-    this.require(at, 1, what);
-    const limit = Math.min(this.bytes.length, at + LONGEST_NAME + 1);
-    let end = at;
-    while (end < limit && this.bytes[end] !== 0) end++;
-    if (end === limit) {
-      const found = limit < this.bytes.length ? 'a longer one' : 'the end of the strings';
-      throw new ObjectError(
-        `${this.where} +0x${at.toString(16)}`,
-        `${what} of at most ${LONGEST_NAME} bytes and a NUL`,
-        found,
-      );
+    const end = this.#endOfText(at, what);
+    if (this.bytes[end] !== 0) {
+      const found = end < this.bytes.length ? 'a longer one' : 'the end of the strings';
+      throw new ObjectError(this.#place(at), `${what} of at most ${LONGEST_NAME} bytes and a NUL`, found);
     }
     return decoder.decode(this.bytes.subarray(at, end));
+  }
+
+  /** Like `name`, but a text without a near end is cut off: for lines of source code. */
+  text(at: number, what: string): string {
+    return decoder.decode(this.bytes.subarray(at, this.#endOfText(at, what)));
+  }
+
+  #endOfText(at: number, what: string): number {
+    this.require(at, 1, what);
+    const limit = Math.min(this.bytes.length, at + LONGEST_NAME);
+    let end = at;
+    while (end < limit && this.bytes[end] !== 0) end++;
+    return end;
+  }
+
+  #place(at: number): string {
+    return `${this.where} +0x${at.toString(16)}`;
   }
 
   /** @throws {ObjectError} unless `size` bytes are there from `at` on */
   require(at: number, size: number, what: string): void {
     if (at >= 0 && at + size <= this.bytes.length) return;
-    throw new ObjectError(
-      `${this.where} +0x${at.toString(16)}`,
-      `${what} (${size} bytes)`,
-      `the end at 0x${this.bytes.length.toString(16)}`,
-    );
+    const found = `the end at 0x${this.bytes.length.toString(16)}`;
+    throw new ObjectError(this.#place(at), `${what} (${size} bytes)`, found);
   }
 }

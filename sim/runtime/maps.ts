@@ -37,6 +37,9 @@ export const BPF_MAP_TYPE = {
   INODE_STORAGE: 28,
   TASK_STORAGE: 29,
   BLOOM_FILTER: 30,
+  USER_RINGBUF: 31,
+  CGRP_STORAGE: 32,
+  ARENA: 33,
 } as const;
 
 export type MapType = keyof typeof BPF_MAP_TYPE;
