@@ -1,6 +1,7 @@
 /** Where a program attaches, as its section's name says (libbpf, `section_defs`; iproute2's older habits). */
 import type { Hook } from '../runtime/actions.ts';
 import { BTF_KIND, type Btf } from './btf.ts';
+import type { CodeFunction } from './code.ts';
 
 const XDP = /^xdp/;
 const TC = /^(tc|tcx|classifier|cls|action|act|ingress|egress)([/_.-]|$)/;

@@ -195,11 +195,10 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): BpfObj
     if (linked > MAX_LINKED) {
       throw new ObjectError('ELF file', `programs of at most ${MAX_LINKED} instructions together`, 'more');
     }
-    const sectionName = main.section.section.name;
     return {
       function: main.name,
-      section: sectionName,
-      hook: guessHook(sectionName, main.typeId, btf),
+      section: main.section.section.name,
+      hook: guessHook(main, btf),
       ...program,
     };
   });
