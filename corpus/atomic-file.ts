@@ -31,11 +31,6 @@ export async function writeAtomically(
   await syncDirectory(directory);
 }
 
-/** Is this the name of a file that `writeAtomically` left behind when its process was killed? */
-export function isUnfinished(name: string): boolean {
-  return /^\..*\.[0-9a-f]{12}\.tmp$/.test(name);
-}
-
 async function writeInto(
   path: string,
   flags: 'w' | 'wx',

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -237,6 +237,23 @@ describe('a file that is no good case', () => {
     await expect(load([head], [comment])).rejects.toThrow(message);
   });
 
+  it('is refused when its packets would fill the memory', async () => {
+    const path = join(directory, 'large.pcapng');
+    const encoder = new PcapngEncoder();
+    encoder.section({ comments: [head] });
+    encoder.interface();
+    await writeFile(path, encoder.take());
+    const packet = new Uint8Array(262_144);
+    for (let turn = 0; turn < 16; turn++) encoder.packet(packet, 0, packet.length, 0, 0);
+    const packets = encoder.take();
+    const file = await open(path, 'a');
+    for (let turn = 0; turn < 65; turn++) await file.write(packets);
+    await file.close();
+    await expect(loadCase(path)).rejects.toThrow(
+      'expected a case of at most 1000000 packets and 268435456 bytes, found one more packet',
+    );
+  });
+
   it('is refused when it holds two cases', async () => {
     const path = join(directory, 'two.pcapng');
     await writeFile(path, new Uint8Array([...encodeCase(SMALL), ...encodeCase(SMALL)]));
@@ -308,6 +325,10 @@ describe('cases from a capture', () => {
       world: {},
       stimuli: [{ packet: Uint8Array.of(0) }, { packet: Uint8Array.of(1) }],
     });
+  });
+
+  it('cannot be cut into cases of nothing', async () => {
+    await expect(cases(new PcapEncoder().take(), 0)).rejects.toThrow(RangeError);
   });
 
   it('are none for a capture without packets', async () => {

@@ -106,12 +106,15 @@ export interface CasesFromCaptureOptions {
  * header with addresses of zero; a frame check sequence that the capture declares is taken off.
  * @param path a file, or `-` for standard input
  * @throws {CaptureError} when the file is damaged, or a packet's link type has no place for an Ethernet header
+ * @throws {RangeError} when `packetsPerCase` is below 1
  */
 export function casesFromCapture(
   path: string,
   options: CasesFromCaptureOptions,
 ): AsyncGenerator<Case, void, undefined> {
-  return readCases(path, options.program, options.packetsPerCase ?? 10_000);
+  const packetsPerCase = options.packetsPerCase ?? 10_000;
+  if (!(packetsPerCase >= 1)) throw new RangeError(`a case of ${packetsPerCase} packets at the most`);
+  return readCases(path, options.program, Math.min(packetsPerCase, MAX_CASE_PACKETS));
 }
 
 async function* readCases(
@@ -139,20 +142,17 @@ async function* readCases(
         open = saved;
       }
       for (let index = 0; index < batch.count; index++) {
-        if (!saved && stimuli.length === packetsPerCase) {
+        const stimulus = stimulusAt(batch, index, saved);
+        const isFull =
+          stimuli.length >= (saved ? MAX_CASE_PACKETS : packetsPerCase) ||
+          size + stimulus.packet.length > MAX_CASE_BYTES;
+        if (isFull) {
+          if (saved) throw tooLarge(batch, index);
           yield { ...header, stimuli };
           stimuli = [];
           size = 0;
         }
-        const stimulus = stimulusAt(batch, index, saved);
         size += stimulus.packet.length;
-        if (stimuli.length === MAX_CASE_PACKETS || size > MAX_CASE_BYTES) {
-          throw new CaptureError(
-            batch.base + batch.offset[index]!,
-            `a case of at most ${MAX_CASE_PACKETS} packets and ${MAX_CASE_BYTES} bytes`,
-            'one more packet',
-          );
-        }
         stimuli.push(stimulus);
         open = true;
       }
@@ -169,6 +169,14 @@ function stimulusAt(batch: CaptureBatch, index: number, saved: boolean): Stimulu
   const comments = batch.comments(index);
   return asCaptureError(batch.base + batch.offset[index]!, "a packet's comment in JSON", () =>
     stimulusFromComments(packet, comments),
+  );
+}
+
+function tooLarge(batch: CaptureBatch, index: number): CaptureError {
+  return new CaptureError(
+    batch.base + batch.offset[index]!,
+    `a case of at most ${MAX_CASE_PACKETS} packets and ${MAX_CASE_BYTES} bytes`,
+    'one more packet',
   );
 }
 

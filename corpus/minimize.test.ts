@@ -39,6 +39,14 @@ describe('minimizing a corpus', () => {
     expect(await minimize([caseOf([1, 2, 3, 4]), left, right], keep)).toEqual([left, right]);
   });
 
+  it('counts what a case adds to those already chosen, not all that it reaches', async () => {
+    const large = caseOf([1, 2, 3, 4, 5, 6]);
+    const overlapping = caseOf([1, 2, 3, 4, 7]);
+    const other = caseOf([8, 9, 10]);
+    const small = caseOf([7, 8]);
+    expect(await minimize([large, overlapping, other, small], keep)).toEqual([large, other, small]);
+  });
+
   it('asks for each case once, in order', async () => {
     const cases = [caseOf([1]), caseOf([2]), caseOf([1])];
     const asked: Case[] = [];

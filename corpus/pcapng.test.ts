@@ -237,6 +237,15 @@ describe('reading pcapng', () => {
       }
     }).toThrow('expected at most 65536 interfaces in a section');
   });
+
+  it('refuses a section whose interface descriptions would fill the memory', () => {
+    const encoder = new PcapngEncoder();
+    encoder.section();
+    const comments = Array.from({ length: 100 }, () => 'x'.repeat(65_535));
+    for (let turn = 0; turn < 3; turn++) encoder.interface({ comments });
+    const { error } = readAll(encoder.take());
+    expect(error?.expected).toBe('interface descriptions of at most 16777216 bytes in a section');
+  });
 });
 
 describe('writing pcapng', () => {
