@@ -1,6 +1,6 @@
 /** A device's offloads and statistics by `SIOCETHTOOL` (include/uapi/linux/ethtool.h): microseconds, no process. */
-import koffi from 'koffi';
 import { EngineError } from '../sim/engines/engine.ts';
+import { addressOf } from './libbpf.ts';
 import { lastErrorName, libc } from './libc.ts';
 import type { Netns } from './netns.ts';
 
@@ -25,6 +25,12 @@ const OFFLOADS: Readonly<Record<string, number>> = {
   ETHTOOL_SGRO: 0x2c,
 };
 
+/**
+ * What a device answers that cannot switch an offload: a native XDP program on a veth's peer takes segmentation
+ * away altogether (drivers/net/veth.c, `veth_xdp_set`).
+ */
+const FIXED = 'ENOTSUP';
+
 /** One device, as long as it stays open. */
 export interface Ethtool {
   /**
@@ -32,13 +38,15 @@ export interface Ethtool {
    * as they are sent, with finished checksums.
    */
   offloadsOff(): void;
-  /** The driver's statistics by name, in the order in which `readStatistics` gives their values. */
+  /** The names of the driver's statistics; their places in this list are what `statistic` takes. */
   statisticNames(): string[];
   /**
-   * The driver's statistics now. The array is overwritten by the next call: no object is made.
+   * Reads all of the driver's statistics: some 2 µs, and no object is made.
    * @throws {EngineError} when the device is gone
    */
-  readStatistics(): BigUint64Array;
+  readStatistics(): void;
+  /** One of the statistics as they were when last read. */
+  statistic(index: number): number;
   close(): void;
 }
 
@@ -55,7 +63,7 @@ class EthtoolSocket implements Ethtool {
   readonly #device: string;
   /** `struct ifreq`: the name in 16 bytes, then the address of the command. */
   readonly #request = Buffer.alloc(40);
-  #statistics: { readonly command: Buffer; readonly values: BigUint64Array } | undefined;
+  #statistics: { readonly command: Buffer; readonly words: Uint32Array } | undefined;
   #open = true;
 
   constructor(socket: number, device: string) {
@@ -68,12 +76,12 @@ class EthtoolSocket implements Ethtool {
     const value = Buffer.alloc(8);
     for (const [name, command] of Object.entries(OFFLOADS)) {
       value.writeUInt32LE(command, 0);
-      this.#call(value, name);
+      this.#call(value, name, FIXED);
     }
   }
 
   statisticNames(): string[] {
-    const count = this.#statisticsBuffer().values.length;
+    const count = this.#statisticsBuffer().words.length / 2;
     const command = Buffer.alloc(12 + count * ETH_GSTRING_LEN);
     command.writeUInt32LE(ETHTOOL_GSTRINGS, 0);
     command.writeUInt32LE(ETH_SS_STATS, 4);
@@ -89,10 +97,13 @@ class EthtoolSocket implements Ethtool {
     });
   }
 
-  readStatistics(): BigUint64Array {
-    const { command, values } = this.#statisticsBuffer();
-    this.#call(command, 'ETHTOOL_GSTATS');
-    return values;
+  readStatistics(): void {
+    this.#call(this.#statisticsBuffer().command, 'ETHTOOL_GSTATS');
+  }
+
+  statistic(index: number): number {
+    const { words } = this.#statisticsBuffer();
+    return words[index * 2]! + words[index * 2 + 1]! * 2 ** 32;
   }
 
   close(): void {
@@ -101,7 +112,7 @@ class EthtoolSocket implements Ethtool {
     libc().close(this.#socket);
   }
 
-  #statisticsBuffer(): { readonly command: Buffer; readonly values: BigUint64Array } {
+  #statisticsBuffer(): { readonly command: Buffer; readonly words: Uint32Array } {
     if (this.#statistics !== undefined) return this.#statistics;
     // struct ethtool_sset_info: cmd, reserved, u64 mask, then one u32 for each bit of the mask.
     const info = Buffer.alloc(20);
@@ -113,13 +124,13 @@ class EthtoolSocket implements Ethtool {
     const command = Buffer.from(memory);
     command.writeUInt32LE(ETHTOOL_GSTATS, 0);
     command.writeUInt32LE(count, 4);
-    this.#statistics = { command, values: new BigUint64Array(memory, 8) };
+    this.#statistics = { command, words: new Uint32Array(memory, 8) };
     return this.#statistics;
   }
 
-  #call(command: Buffer, name: string): void {
-    this.#request.writeBigUInt64LE(BigInt(koffi.address(command)), 16);
-    if (libc().ioctl(this.#socket, SIOCETHTOOL, this.#request) < 0) {
+  #call(command: Buffer, name: string, tolerated?: string): void {
+    this.#request.writeBigUInt64LE(BigInt(addressOf(command)), 16);
+    if (libc().ioctl(this.#socket, SIOCETHTOOL, this.#request) < 0 && lastErrorName() !== tolerated) {
       throw new EngineError('environment', `${name} on ${this.#device} failed: ${lastErrorName()}`);
     }
   }

@@ -1,6 +1,6 @@
 /** The system calls that Node does not offer, through koffi. Loaded on first use: importing this is safe anywhere. */
-import koffi, { type LibraryHandle } from 'koffi';
 import { EngineError } from '../sim/engines/engine.ts';
+import { loadKoffi } from './koffi.ts';
 
 export const CLONE_NEWNET = 0x4000_0000;
 export const MNT_DETACH = 2;
@@ -28,10 +28,14 @@ export interface Libc {
 
 let loaded: Libc | undefined;
 
-/** @throws {EngineError} where there is no libc.so.6: not on Linux with glibc */
+/** @throws {EngineError} where there is no libc.so.6 (not on Linux with glibc), or no koffi to call it */
 export function libc(): Libc {
   if (loaded !== undefined) return loaded;
-  let library: LibraryHandle;
+  const koffi = loadKoffi();
+  if (koffi === undefined) {
+    throw new EngineError('environment', 'koffi cannot be loaded', { remedy: 'npm install koffi' });
+  }
+  let library: ReturnType<typeof koffi.load>;
   try {
     library = koffi.load('libc.so.6');
   } catch (cause) {
@@ -58,7 +62,7 @@ export function libc(): Libc {
 
 /** `EPERM` and the like for the last failed call of this thread. */
 export function lastErrorName(): string {
-  const number = koffi.errno();
-  const named = Object.entries(koffi.os.errno).find(([, value]) => value === number);
+  const number = loadKoffi()?.errno() ?? 0;
+  const named = Object.entries(loadKoffi()?.os.errno ?? {}).find(([, value]) => value === number);
   return named?.[0] ?? `errno ${number}`;
 }

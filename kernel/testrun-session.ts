@@ -203,19 +203,15 @@ export class TestRunSession implements Session {
       options[OPT.data_out + 1] = to / TWO_32;
       options[OPT.data_size_in] = metaLength + length;
       options[OPT.data_size_out] = room;
-      let withContext = true;
-      if (!isXdp) this.#skbContext(input, index, entry.hook);
-      else if (
+      const withContext =
+        !isXdp ||
         entry.changesMetadata ||
         metaLength !== 0 ||
         input.ingressIfindex[index] !== DEFAULT_INGRESS_IFINDEX ||
-        input.rxQueueIndex[index] !== 0
-      ) {
-        this.#xdpContext(input, index);
-      } else {
-        withContext = false;
-        this.#noContext();
-      }
+        input.rxQueueIndex[index] !== 0;
+      if (!isXdp) this.#skbContext(input, index, entry.hook);
+      else if (withContext) this.#xdpContext(input, index);
+      else if (options[OPT.ctx_size_in] !== 0) this.#noContext();
 
       const result = run(entry.fd, this.#address);
       if (result !== 0) {
@@ -311,7 +307,7 @@ const ERRORS: Readonly<Record<string, (input: PacketBatch, index: number) => str
 };
 
 /** @throws {EngineError} `input`, where the world names a map that the object lacks, or an entry does not fit */
-function fillMaps(object: BpfObject, world: World, file: string): void {
+export function fillMaps(object: BpfObject, world: World, file: string): void {
   for (const [name, entries] of Object.entries(world.maps ?? {})) {
     const map = object.map(name);
     if (map === undefined) {

@@ -29,11 +29,12 @@ export interface WorldNetwork {
   close(): void;
 }
 
-/** One device of the world and the name of its peer, as `ip link` shows them. */
+/** One device of the world and its peer, which has the same ifindex in its own namespace. */
 export interface Link {
   readonly device: Device;
   /** The device's MTU in bytes, the peer's too. */
   readonly mtu: number;
+  /** The peer's name. */
   readonly peer: string;
 }
 
@@ -94,7 +95,7 @@ function build({ inside, outside, links }: WorldNetwork, world: World): void {
     devices.set(device.ifindex, device.name);
     create.push(
       `link add name ${device.name} index ${device.ifindex} address ${macText(device.mac)} mtu ${mtu} ` +
-        `type veth peer name ${peer} mtu ${mtu} netns ${outside.name}`,
+        `type veth peer name ${peer} index ${device.ifindex} mtu ${mtu} netns ${outside.name}`,
       ...(ipv6 ? [`link set dev ${device.name} addrgenmode none`] : []),
     );
     startPeers.push(`link set dev ${peer} arp off up`);

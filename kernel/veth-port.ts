@@ -1,0 +1,134 @@
+/**
+ * One device of a live session and its peer: where frames go in, and the places where they are seen coming out.
+ *
+ * ```
+ *   outside                inside
+ *   outer tap ── peer ──── device ── [program under test] ── inner tap ── the stack, which gets nothing
+ *      XDP observer                                             TC observer
+ * ```
+ *
+ * Frames that the program sends back or redirects come out at a peer; a native XDP program has to be there, or
+ * veth loses them: the observer is that program. Frames that the program passes are seen by a packet socket on
+ * the device; then the TC observer counts and drops them, so that the kernel neither answers nor forwards them
+ * (and another TC observer drops what the kernel would send by itself).
+ */
+import { TC_ACT_SHOT, XDP_PASS } from '../sim/runtime/actions.ts';
+import { attachTc, attachXdp } from './attach.ts';
+import { type Ethtool, openEthtool } from './ethtool.ts';
+import { FrameTap } from './frames.ts';
+import type { Netns } from './netns.ts';
+import type { Observers } from './observer.ts';
+import type { Link, WorldNetwork } from './world-network.ts';
+
+/** How many counters of the observers one port takes. */
+export const COUNTERS_PER_PORT = 3;
+
+/** Which of the driver's statistics are added up for each question (drivers/net/veth.c, `veth_rq_stats_desc`). */
+const QUESTIONS = {
+  /** Frames that XDP has dealt with, whatever came of them. */
+  processed: /^rx_queue_\d+_xdp_packets$/,
+  sentBack: /^rx_queue_\d+_xdp_tx$/,
+  redirected: /^rx_queue_\d+_xdp_redirect$/,
+  /** Dropped, aborted, or not to be sent or redirected. */
+  gone: /^rx_queue_\d+_(xdp_drops|drops|xdp_tx_errors)$/,
+  /** Frames redirected to this device that it could not send. */
+  unsent: /^tx_queue_\d+_xdp_xmit_errors$/,
+} as const;
+
+type Question = keyof typeof QUESTIONS;
+
+export class Port {
+  readonly ifindex: number;
+  readonly name: string;
+  readonly outer: FrameTap;
+  readonly inner: FrameTap;
+  /** What has been accounted for so far; the session adds to these as it finds out what came of each frame. */
+  readonly seen: Record<Question | 'outer' | 'inner', number> = {
+    processed: 0,
+    sentBack: 0,
+    redirected: 0,
+    gone: 0,
+    unsent: 0,
+    outer: 0,
+    inner: 0,
+  };
+  readonly #network: WorldNetwork;
+  readonly #observers: Observers;
+  readonly #counter: number;
+  readonly #statistics: Ethtool;
+  readonly #indexes: Readonly<Record<Question, readonly number[]>>;
+
+  /**
+   * @param counter the first of three counters that are this port's
+   * @param window how many frames each tap keeps
+   */
+  constructor(network: WorldNetwork, link: Link, observers: Observers, counter: number, window: number) {
+    this.#network = network;
+    this.#observers = observers;
+    this.#counter = counter;
+    this.ifindex = link.device.ifindex;
+    this.name = link.device.name;
+    const { inside, outside } = network;
+    attachXdp(outside, this.ifindex, observers.program(counter, { type: 'xdp', action: XDP_PASS }));
+    const shot = { type: 'tc', action: TC_ACT_SHOT } as const;
+    attachTc(inside, this.ifindex, 'ingress', observers.program(counter + 1, shot));
+    attachTc(inside, this.ifindex, 'egress', observers.program(counter + 2, shot));
+    this.#statistics = openEthtool(inside, this.name);
+    const names = this.#statistics.statisticNames();
+    this.#indexes = Object.fromEntries(
+      Object.entries(QUESTIONS).map(([question, pattern]) => [
+        question,
+        names.flatMap((name, index) => (pattern.test(name) ? [index] : [])),
+      ]),
+    ) as Record<Question, number[]>;
+    this.#statistics.offloadsOff();
+    offloadsOff(outside, link.peer);
+    this.outer = new FrameTap(outside, link.peer, window);
+    try {
+      this.inner = new FrameTap(inside, this.name, window);
+    } catch (error) {
+      this.outer.close();
+      throw error;
+    }
+  }
+
+  /** Puts the program under test in place. */
+  attach(fd: number): void {
+    attachXdp(this.#network.inside, this.ifindex, fd);
+    // A native program switches GRO on by itself, which would melt frames together (drivers/net/veth.c, `veth_xdp_set`).
+    this.#statistics.offloadsOff();
+  }
+
+  /** How many frames have come out at the peer. */
+  get outerCount(): number {
+    return this.#observers.count(this.#counter);
+  }
+
+  /** How many frames the program has passed. */
+  get innerCount(): number {
+    return this.#observers.count(this.#counter + 1);
+  }
+
+  readStatistics(): void {
+    this.#statistics.readStatistics();
+  }
+
+  /** The answer as of the last `readStatistics`. */
+  statistic(question: Question): number {
+    let sum = 0;
+    for (const index of this.#indexes[question]) sum += this.#statistics.statistic(index);
+    return sum;
+  }
+
+  close(): void {
+    this.outer.close();
+    this.inner.close();
+    this.#statistics.close();
+  }
+}
+
+function offloadsOff(netns: Netns, device: string): void {
+  const ethtool = openEthtool(netns, device);
+  ethtool.offloadsOff();
+  ethtool.close();
+}

@@ -1,0 +1,87 @@
+/** The engine `veth`: real frames through a native XDP program on real (virtual) devices. */
+import {
+  type Availability,
+  type Engine,
+  EngineError,
+  type Observables,
+  type Refusal,
+  type Session,
+} from '../sim/engines/engine.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import type { Device, World } from '../sim/runtime/world.ts';
+import { framesAvailability } from './frames.ts';
+import { testRunAvailability } from './testrun-kernel.ts';
+import { firstLiveRefusal, MAX_XDP_MTU } from './veth-limits.ts';
+import { VethSession } from './veth-session.ts';
+import { createWorldNetwork } from './world-network.ts';
+
+/** Dropped and aborted frames look alike from outside, and what they held is gone with them. */
+const OBSERVES: Observables = {
+  action: 'delivery',
+  packet: 'delivered',
+  metadata: false,
+  redirect: true,
+  maps: true,
+  trace: false,
+  skb: false,
+};
+
+/** Cheap: nothing is made before `open`. */
+export function createVethEngine(): Engine {
+  return { name: 'veth', observes: OBSERVES, availability, refuses, open };
+}
+
+function availability(program?: Program): Availability {
+  if (program !== undefined && program.object === undefined) {
+    return {
+      available: false,
+      reason: `${program.name} has no compiled object`,
+      remedy: 'compile it, or name an object with --object',
+    };
+  }
+  if (program !== undefined && !program.entries.some((entry) => entry.hook === 'xdp')) {
+    return {
+      available: false,
+      reason: `${program.name} has no XDP function, and live frames run through XDP only`,
+      remedy: 'use --engines testrun',
+    };
+  }
+  const kernel = testRunAvailability('xdp');
+  return kernel.available ? framesAvailability() : kernel;
+}
+
+function refuses(program: Program, batch: PacketBatch): Refusal | undefined {
+  return firstLiveRefusal(program, batch);
+}
+
+/**
+ * Packets that come in by the loopback device (the default) come in by a device that stands in for it: it has
+ * no addresses and does not forward, but another ifindex, which a program that reads `ingress_ifindex` sees.
+ */
+async function open(program: Program, world: World): Promise<Session> {
+  const available = availability(program);
+  if (!available.available) {
+    throw new EngineError('environment', `veth cannot run here: ${available.reason}`, {
+      remedy: available.remedy,
+    });
+  }
+  const standIn = standInFor(world);
+  const network = await createWorldNetwork({ ...world, devices: [...(world.devices ?? []), standIn] });
+  try {
+    return new VethSession(program, world, network, standIn.ifindex);
+  } catch (error) {
+    network.close();
+    throw error;
+  }
+}
+
+function standInFor(world: World): Device {
+  const taken = (world.devices ?? []).map((device) => device.ifindex);
+  return {
+    ifindex: Math.max(1, ...taken) + 1,
+    name: 'xdpsim-wire',
+    mac: Uint8Array.of(0x02, 0, 0, 0, 0, 0x01),
+    mtu: MAX_XDP_MTU,
+  };
+}
