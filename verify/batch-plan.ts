@@ -1,0 +1,58 @@
+/** Which packets batch k of a run has, and in which world: a matter of k alone, whatever engines or workers run it. */
+import { type LimitsByHook, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
+import type { NamedWorld, Program } from '../sim/runtime/program.ts';
+
+/** Packets in a batch: enough that what is done once a batch costs nothing per packet. */
+export const BATCH_SIZE = 4096;
+
+/** Every so many batches, one has frames of any length, for the engines that take them. */
+const UNBOUNDED_EVERY = 16;
+
+export interface BatchPlan {
+  readonly number: number;
+  /** Index of the first packet in the run. */
+  readonly first: number;
+  readonly count: number;
+  readonly world: NamedWorld;
+  readonly limits: LimitsByHook;
+}
+
+/** A part of a run: batches `from`, `from + step`, … below `to`. */
+export interface BatchRange {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+}
+
+export const ALL_BATCHES: BatchRange = { from: 0, to: Number.POSITIVE_INFINITY, step: 1 };
+
+/**
+ * The batches of a part of a run of `runs` packets.
+ * @param runs may be infinite, for runs that end by time
+ */
+export function* planBatches(
+  program: Program,
+  runs: number,
+  range: BatchRange = ALL_BATCHES,
+  size: number = BATCH_SIZE,
+): Generator<BatchPlan, void, void> {
+  const worlds = worldsOf(program);
+  for (let number = range.from; number < range.to && number * size < runs; number += range.step) {
+    const turn = Math.floor(number / UNBOUNDED_EVERY);
+    const unbounded = number % UNBOUNDED_EVERY === UNBOUNDED_EVERY - 1;
+    yield {
+      number,
+      first: number * size,
+      count: Math.min(size, runs - number * size),
+      // Shifted by one each turn, so that the unbounded batches see every world, too.
+      world: worlds[(number + turn) % worlds.length]!,
+      limits: unbounded ? NO_LIMITS : TEST_RUN_LIMITS,
+    };
+  }
+}
+
+/** The program's worlds; a program without a definition has the empty one. */
+export function worldsOf(program: Program): readonly NamedWorld[] {
+  const worlds = program.definition?.worlds ?? [];
+  return worlds.length > 0 ? worlds : [{ name: 'empty', world: {} }];
+}

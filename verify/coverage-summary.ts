@@ -1,0 +1,69 @@
+/** Coverage of many sessions, of several engines, as the few figures of a report. */
+import type { Coverage } from '../sim/engines/engine.ts';
+
+/** Pairs of reached and total. */
+export interface CoverageSummary {
+  readonly instructions: readonly [hit: number, total: number];
+  /** Each conditional jump counts twice: taken and not taken. */
+  readonly branches: readonly [hit: number, total: number];
+  readonly lines: readonly [hit: number, total: number];
+}
+
+/** Adds coverages of the same object up, function by function. */
+export function mergeCoverage(coverages: readonly Coverage[]): Coverage | undefined {
+  if (coverages.length === 0) return undefined;
+  const functions = new Map<string, Coverage['functions'][number]>();
+  for (const row of coverages.flatMap((coverage) => coverage.functions)) {
+    const sum = functions.get(row.function);
+    functions.set(row.function, sum === undefined ? row : addFunction(sum, row));
+  }
+  return { functions: [...functions.values()] };
+}
+
+type FunctionCoverage = Coverage['functions'][number];
+
+function addFunction(a: FunctionCoverage, b: FunctionCoverage): FunctionCoverage {
+  const branches = new Map(b.branches.map((branch) => [branch.instruction, branch]));
+  return {
+    function: a.function,
+    instructions: a.instructions.map((count, index) => count + (b.instructions[index] ?? 0)),
+    branches: a.branches.map((branch) => {
+      const other = branches.get(branch.instruction);
+      return {
+        instruction: branch.instruction,
+        taken: branch.taken + (other?.taken ?? 0),
+        notTaken: branch.notTaken + (other?.notTaken ?? 0),
+      };
+    }),
+    lines: a.lines,
+  };
+}
+
+export function summarizeCoverage(coverage: Coverage): CoverageSummary {
+  let instructions = 0;
+  let reached = 0;
+  let branches = 0;
+  let taken = 0;
+  const lines = new Map<string, boolean>();
+  for (const row of coverage.functions) {
+    for (const count of row.instructions) {
+      // The second half of a 16-byte instruction is none of its own.
+      if (Number.isNaN(count)) continue;
+      instructions++;
+      if (count > 0) reached++;
+    }
+    for (const branch of row.branches) {
+      branches += 2;
+      taken += (branch.taken > 0 ? 1 : 0) + (branch.notTaken > 0 ? 1 : 0);
+    }
+    for (const { instruction, file, line } of row.lines) {
+      const place = `${file}:${line}`;
+      lines.set(place, lines.get(place) === true || (row.instructions[instruction] ?? 0) > 0);
+    }
+  }
+  return {
+    instructions: [reached, instructions],
+    branches: [taken, branches],
+    lines: [[...lines.values()].filter((hit) => hit).length, lines.size],
+  };
+}

@@ -1,0 +1,132 @@
+/** One engine in a run: its sessions, its outcomes, and the account of what it did. */
+import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
+import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { type World, worldToJson } from '../sim/runtime/world.ts';
+
+/** How many sessions an engine keeps open: worlds beyond are opened again when their turn comes. */
+const MAX_SESSIONS = 8;
+
+export interface EngineFailure {
+  /** `input`: the object or the world is bad; `environment`: the machine lacks something; `internal`: a bug. */
+  readonly kind: 'input' | 'environment' | 'internal';
+  readonly message: string;
+  readonly remedy?: string;
+  readonly log?: string;
+}
+
+export class EngineSide {
+  readonly engine: Engine;
+  output: OutcomeBatch;
+  /** The maps after the last case; undefined where the engine cannot show them. */
+  maps: MapSnapshot[] | undefined;
+  packets = 0;
+  /** Time spent running, opening and closing not included. */
+  seconds = 0;
+  failure: EngineFailure | undefined;
+  /** Packets that the engine did not get, by reason. */
+  readonly refused: Map<string, number> = new Map();
+  readonly #program: Program;
+  /** In order of use, the latest last. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #closedCoverage: Coverage[] = [];
+
+  constructor(engine: Engine, program: Program, batchSize: number) {
+    this.engine = engine;
+    this.#program = program;
+    this.output = new OutcomeBatch(batchSize);
+  }
+
+  /**
+   * Runs one case from the world's state. Fills `output` and `maps`.
+   * @returns false where the engine refuses the batch or fails; the account says why
+   */
+  async run(world: World, input: PacketBatch): Promise<boolean> {
+    if (this.failure !== undefined) return false;
+    try {
+      const refusal = this.engine.refuses(this.#program, input);
+      if (refusal !== undefined) {
+        this.refused.set(refusal.reason, (this.refused.get(refusal.reason) ?? 0) + input.count);
+        return false;
+      }
+      if (input.count > this.output.capacity) this.output = new OutcomeBatch(input.count);
+      const session = await this.#session(world);
+      const start = performance.now();
+      await session.run(input, this.output);
+      this.seconds += (performance.now() - start) / 1000;
+      if (this.output.count !== input.count) {
+        throw new Error(
+          `engine ${this.engine.name} returned ${this.output.count} outcomes of ${input.count} packets`,
+        );
+      }
+      this.maps = this.engine.observes.maps ? session.maps() : undefined;
+      this.packets += input.count;
+      return true;
+    } catch (error) {
+      this.failure = failureOf(error);
+      return false;
+    }
+  }
+
+  /** A session with the world's state, fresh or brought back. */
+  async #session(world: World): Promise<Session> {
+    const key = JSON.stringify(worldToJson(world));
+    const open = this.#sessions.get(key);
+    if (open !== undefined) {
+      this.#sessions.delete(key);
+      this.#sessions.set(key, open);
+      await open.reset();
+      return open;
+    }
+    if (this.#sessions.size >= MAX_SESSIONS) {
+      const [oldest, session] = this.#sessions.entries().next().value!;
+      this.#sessions.delete(oldest);
+      await this.#end(session);
+    }
+    const session = await this.engine.open(this.#program, world);
+    this.#sessions.set(key, session);
+    return session;
+  }
+
+  async #end(session: Session): Promise<void> {
+    const coverage = session.coverage?.();
+    if (coverage !== undefined) this.#closedCoverage.push(coverage);
+    await session.close();
+  }
+
+  /** The coverage of all sessions so far. */
+  coverages(): Coverage[] {
+    const open = [...this.#sessions.values()].flatMap((session) => session.coverage?.() ?? []);
+    return [...this.#closedCoverage, ...open];
+  }
+
+  /** Ends all sessions, whatever one of them says. */
+  async close(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const session of sessions) {
+      try {
+        await this.#end(session);
+      } catch (error) {
+        this.failure ??= failureOf(error);
+      }
+    }
+  }
+}
+
+export function failureOf(error: unknown): EngineFailure {
+  if (error instanceof EngineError) {
+    return {
+      kind: error.kind,
+      message: error.message,
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+      ...(error.log === undefined ? {} : { log: error.log }),
+    };
+  }
+  return {
+    kind: 'internal',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}

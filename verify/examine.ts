@@ -1,0 +1,126 @@
+/** Holds the outcomes of one case against each other, and against the checksum oracle. */
+import type { Engine } from '../sim/engines/engine.ts';
+import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { comparedParts, firstDifference, type OutcomeDifference } from './compare.ts';
+import { firstMapDifference } from './compare-maps.ts';
+import { leaves } from './delivery.ts';
+import { differingField } from './differing-field.ts';
+import { type Finding, outcomeAt } from './finding.ts';
+import { ChecksumJudge } from './oracle/judge.ts';
+
+/** What one engine showed of a case. */
+export interface Showing {
+  readonly engine: Engine;
+  readonly output: OutcomeBatch;
+  /** After the last packet; undefined where the engine cannot show maps. */
+  readonly maps: readonly MapSnapshot[] | undefined;
+}
+
+/** How many differing packets of one batch are looked at to find different kinds of differences. */
+const MAX_DIFFERENCES = 256;
+
+const judge = new ChecksumJudge();
+
+/**
+ * All kinds of findings on one case, the first of each kind, most telling first: per engine what differs from the
+ * reference, then its maps, then checksums that the program spoilt.
+ * @param showings the reference first
+ */
+export function* examine(
+  program: Program,
+  input: PacketBatch,
+  showings: readonly Showing[],
+): Generator<Finding, void, void> {
+  const [reference, ...others] = showings;
+  if (reference === undefined) return;
+  const hooks = program.entries.map((entry) => entry.hook);
+  const agreeing = new Set<Showing>();
+  for (const other of others) {
+    let differs = false;
+    for (const finding of differences(program, hooks, input, reference, other)) {
+      differs = true;
+      yield finding;
+    }
+    if (!differs) agreeing.add(other);
+  }
+  for (const showing of showings) {
+    // Frames that equal the reference's need no second judgement.
+    if (!agreeing.has(showing)) yield* checksumFaults(hooks, input, showing);
+  }
+}
+
+function* differences(
+  program: Program,
+  hooks: readonly Hook[],
+  input: PacketBatch,
+  reference: Showing,
+  other: Showing,
+): Generator<Finding, void, void> {
+  const engines = [reference.engine.name, other.engine.name] as const;
+  const observed = comparedParts(program, reference.engine.observes, other.engine.observes);
+  const fields = new Set<string>();
+  let from = 0;
+  for (let looked = 0; looked < MAX_DIFFERENCES; looked++) {
+    const difference: OutcomeDifference | undefined = firstDifference(
+      reference.output,
+      other.output,
+      observed,
+      hooks,
+      input.entry,
+      from,
+    );
+    if (difference === undefined) break;
+    const { packet, part } = difference;
+    from = packet + 1;
+    const expected = outcomeAt(reference.output, packet);
+    const got = outcomeAt(other.output, packet);
+    const field = part === 'packet' ? differingField(expected.packet, got.packet) : part;
+    if (fields.has(field)) continue;
+    fields.add(field);
+    yield { engines, part, field, packet, expected, got };
+  }
+  // Maps that differ after other outcomes tell nothing new.
+  if (fields.size > 0 || reference.maps === undefined || other.maps === undefined) return;
+  const map = firstMapDifference(reference.maps, other.maps, program.definition?.maps);
+  if (map === undefined) return;
+  const packet = input.count - 1;
+  yield { engines, part: 'map', field: `map ${map.map}`, packet, expected: undefined, got: undefined, map };
+}
+
+function* checksumFaults(
+  hooks: readonly Hook[],
+  input: PacketBatch,
+  { engine, output }: Showing,
+): Generator<Finding, void, void> {
+  let seen: Set<string> | undefined;
+  for (let packet = 0; packet < output.count; packet++) {
+    if (output.status[packet] !== STATUS.ran) continue;
+    if (!leaves(hooks[input.entry[packet]!] ?? 'xdp', output.action[packet]!)) continue;
+    const fault = judge.judge(
+      input.bytes,
+      input.offset[packet]!,
+      input.length[packet]!,
+      output.bytes,
+      output.offset[packet]!,
+      output.length[packet]!,
+    );
+    if (fault === undefined) continue;
+    const field = `${fault.layer}.checksum`;
+    seen ??= new Set();
+    if (seen.has(field)) continue;
+    seen.add(field);
+    yield {
+      engines: ['oracle', engine.name],
+      part: 'checksum',
+      field,
+      packet,
+      expected: undefined,
+      got: outcomeAt(output, packet),
+      fault,
+    };
+  }
+}

@@ -1,0 +1,58 @@
+/** What is found when engines are held against each other: one disagreement, with what people need to see of it. */
+import type { EngineName } from '../sim/engines/engine.ts';
+import { type OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
+import type { OutcomePart } from './compare.ts';
+import type { MapDifference } from './compare-maps.ts';
+import type { ChecksumFault } from './oracle/judge.ts';
+
+/** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
+export type Disagreeing = readonly [reference: EngineName | 'oracle', engine: EngineName];
+
+export interface Finding {
+  readonly engines: Disagreeing;
+  readonly part: OutcomePart | 'map' | 'checksum';
+  /** The part more finely: `icmp.checksum`, `action`, `map rxcnt`. Together with the engines it is the finding's kind. */
+  readonly field: string;
+  /** Which stimulus of the sequence shows it; for a map, which holds no packet to account, the last one. */
+  readonly packet: number;
+  /** What the reference showed for that packet; undefined for a map, and where only one engine is judged. */
+  readonly expected: Outcome | undefined;
+  readonly got: Outcome | undefined;
+  readonly map?: MapDifference;
+  readonly fault?: ChecksumFault;
+}
+
+/** One packet's outcome as a value. */
+export interface Outcome {
+  readonly status: 'ran' | 'violation' | 'fault';
+  readonly action: number;
+  readonly packet: Uint8Array;
+  readonly metadata: Uint8Array;
+  readonly redirect: number;
+  readonly trace: readonly string[];
+  readonly mark: number;
+  readonly priority: number;
+  readonly cb: readonly number[];
+  readonly note: OutcomeNote | undefined;
+}
+
+export function outcomeAt(batch: OutcomeBatch, packet: number): Outcome {
+  const status = batch.status[packet];
+  return {
+    status: status === STATUS.ran ? 'ran' : status === STATUS.violation ? 'violation' : 'fault',
+    action: batch.action[packet]!,
+    packet: batch.packet(packet),
+    metadata: batch.metadata(packet),
+    redirect: batch.redirect[packet]!,
+    trace: batch.trace.get(packet) ?? [],
+    mark: batch.mark[packet]!,
+    priority: batch.priority[packet]!,
+    cb: [...batch.cb.subarray(packet * 5, packet * 5 + 5)],
+    note: batch.notes.get(packet),
+  };
+}
+
+/** Two findings of the same kind are one divergence, seen on two inputs. */
+export function kindOf(finding: Pick<Finding, 'engines' | 'part' | 'field'>): string {
+  return `${finding.engines.join('/')} ${finding.part} ${finding.field}`;
+}

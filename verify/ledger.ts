@@ -1,0 +1,87 @@
+/** The account of a run: what was run, what came of it, and what no comparison looked at. */
+import type { Engine } from '../sim/engines/engine.ts';
+import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { actionName } from '../sim/runtime/actions.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { notCompared } from './compare.ts';
+import { mapsNotCompared } from './compare-maps.ts';
+import type { Showing } from './examine.ts';
+
+export class Ledger {
+  packets = 0;
+  savedPackets = 0;
+  savedCases = 0;
+  readonly #program: Program;
+  /** By entry, then by action. */
+  readonly #actions: Map<number, number>[];
+  readonly #pairs = new Set<string>();
+  readonly #notCompared = new Set<string>();
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#actions = program.entries.map(() => new Map());
+  }
+
+  /** @param showings the reference first; empty where no engine took the batch */
+  enter(input: PacketBatch, showings: readonly Showing[], saved: boolean): void {
+    this.packets += input.count;
+    if (saved) {
+      this.savedPackets += input.count;
+      this.savedCases++;
+    }
+    const [reference, ...others] = showings;
+    if (reference === undefined) return;
+    this.#countActions(input, reference.output);
+    for (const other of others) this.#noteBlindSpots(reference, other);
+  }
+
+  #countActions(input: PacketBatch, output: OutcomeBatch): void {
+    for (let packet = 0; packet < output.count; packet++) {
+      if (output.status[packet] !== STATUS.ran) continue;
+      const counts = this.#actions[input.entry[packet]!];
+      if (counts === undefined) continue;
+      const action = output.action[packet]!;
+      counts.set(action, (counts.get(action) ?? 0) + 1);
+    }
+  }
+
+  #noteBlindSpots(reference: Showing, other: Showing): void {
+    const pair = `${reference.engine.name} ${other.engine.name}`;
+    if (this.#pairs.has(pair)) return;
+    this.#pairs.add(pair);
+    for (const left of notCompared(this.#program, reference.engine, other.engine)) {
+      this.#notCompared.add(left);
+    }
+    if (reference.maps === undefined || other.maps === undefined) return;
+    for (const map of mapsNotCompared(reference.maps, other.maps, this.#program.definition?.maps)) {
+      const blind = reference.maps.some((snapshot) => snapshot.definition.name === map)
+        ? other.engine
+        : reference.engine;
+      this.#notCompared.add(`map ${map} (${blind.name})`);
+    }
+  }
+
+  /** Packets that an engine did not get. */
+  refused(engine: Engine, reasons: ReadonlyMap<string, number>): void {
+    for (const [reason, packets] of reasons) {
+      this.#notCompared.add(`${packets} packets: ${reason} (${engine.name})`);
+    }
+  }
+
+  notCompared(): string[] {
+    return [...this.#notCompared];
+  }
+
+  actions(): Record<string, number> {
+    const named: Record<string, number> = {};
+    for (const [entry, counts] of this.#actions.entries()) {
+      const hook = this.#program.entries[entry]!.hook;
+      for (const [action, count] of [...counts].sort(([a], [b]) => a - b)) {
+        const name = actionName(hook, action);
+        named[name] = (named[name] ?? 0) + count;
+      }
+    }
+    return named;
+  }
+}

@@ -1,0 +1,53 @@
+/** Plays single cases to a few engines and says what is found: the ground on which shrinking stands. */
+import type { Case } from '../corpus/case.ts';
+import type { Engine } from '../sim/engines/engine.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { EngineSide } from './engine-side.ts';
+import { examine, type Showing } from './examine.ts';
+import { type Finding, kindOf } from './finding.ts';
+
+export class Rehearsal {
+  readonly #program: Program;
+  readonly #sides: EngineSide[];
+  #input: PacketBatch = new PacketBatch(16);
+
+  /** @param engines the reference first; one alone is judged by the checksum oracle only */
+  constructor(program: Program, engines: readonly Engine[]) {
+    this.#program = program;
+    this.#sides = engines.map((engine) => new EngineSide(engine, program, 16));
+  }
+
+  /** The first finding of this kind on the case; undefined also where an engine cannot run the case. */
+  async find(candidate: Case, kind: string): Promise<Finding | undefined> {
+    for (const finding of await this.findings(candidate)) if (kindOf(finding) === kind) return finding;
+    return undefined;
+  }
+
+  /** All kinds of findings on the case. */
+  async findings(candidate: Case): Promise<Finding[]> {
+    const { stimuli, world } = candidate;
+    if (stimuli.length === 0) return [];
+    if (stimuli.length > this.#input.capacity) this.#input = new PacketBatch(stimuli.length);
+    this.#input.clear();
+    for (const stimulus of stimuli) this.#input.push(stimulus);
+    const showings: Showing[] = [];
+    for (const [index, side] of this.#sides.entries()) {
+      if (await side.run(world, this.#input)) {
+        showings.push(side);
+        continue;
+      }
+      // A world made too small may not load; the next one may.
+      if (side.failure !== undefined) {
+        await side.close();
+        this.#sides[index] = new EngineSide(side.engine, this.#program, 16);
+      }
+      return [];
+    }
+    return [...examine(this.#program, this.#input, showings)];
+  }
+
+  async close(): Promise<void> {
+    for (const side of this.#sides) await side.close();
+  }
+}

@@ -1,0 +1,420 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Case, SavedCase } from '../corpus/case.ts';
+import type { LimitsByHook } from '../corpus/packet-limits.ts';
+import type { Seed } from '../corpus/random.ts';
+import { EngineError } from '../sim/engines/engine.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { XDP_DROP, XDP_PASS, XDP_TX } from '../sim/runtime/actions.ts';
+import type { NamedWorld, Program, ProgramDefinition } from '../sim/runtime/program.ts';
+import type { Divergence } from './report.ts';
+import { reportToJson } from './report.ts';
+import { exampleCases, type PacketSource, type VerifyOptions, verify } from './run.ts';
+import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
+import { data, ethernet, icmp, ipv4 } from './test-packets.ts';
+
+/** Packets that spell their own index, 20 bytes long; every hundredth is 3 bytes short where limits allow. */
+const numbered: PacketSource = {
+  fill(batch: PacketBatch, _seed: Seed, first: number, count: number, limits: LimitsByHook): void {
+    for (let index = first; index < first + count; index++) {
+      const short = index % 100 === 7 && limits.xdp.minLength === 0;
+      const at = batch.reserve(20);
+      batch.bytes.fill(0, at, at + 20);
+      new DataView(batch.bytes.buffer, at, 4).setUint32(0, index);
+      batch.commit(short ? 3 : 20);
+    }
+  },
+};
+
+const indexOf = (packet: Uint8Array): number =>
+  packet.length < 4 ? -1 : new DataView(packet.buffer, packet.byteOffset).getUint32(0);
+
+const pass: Behaviour = () => ({ action: XDP_PASS });
+/** Drops one packet of the run, passes the rest. */
+const dropping =
+  (...indices: number[]): Behaviour =>
+  ({ packet }) => ({ action: indices.includes(indexOf(packet)) ? XDP_DROP : XDP_PASS });
+const counting =
+  (step: (packets: number) => number): Behaviour =>
+  (_stimulus, state) => {
+    state.counts.set(1, (state.counts.get(1) ?? 0) + step(state.packets));
+    return { action: XDP_PASS };
+  };
+
+const options = (more: Partial<VerifyOptions>): VerifyOptions => ({
+  program: FAKE_PROGRAM,
+  engines: [],
+  seed: 'a seed',
+  source: numbered,
+  runs: 400,
+  batchSize: 64,
+  shrink: false,
+  ...more,
+});
+
+describe('verify', () => {
+  it('runs every packet through every engine, and agrees', async () => {
+    const engines = [fakeEngine('testrun', pass), fakeEngine('model', pass)];
+    const report = await verify(options({ engines }));
+    expect(report).toMatchObject({
+      name: 'fake',
+      packets: 400,
+      divergences: [],
+      interrupted: false,
+      actions: { XDP_PASS: 400 },
+      notCompared: [],
+    });
+    expect(report.engines).toMatchObject([
+      { name: 'model', status: 'ran', packets: 400 },
+      { name: 'testrun', status: 'ran', packets: 400 },
+    ]);
+    for (const { log } of engines) expect(log).toMatchObject({ opened: 1, closed: 1, packets: 400 });
+  });
+
+  it('starts every batch from the state of the world', async () => {
+    const engine = fakeEngine(
+      'model',
+      counting((packets) => packets),
+    );
+    await verify(
+      options({
+        engines: [
+          engine,
+          fakeEngine(
+            'vm',
+            counting((packets) => packets),
+          ),
+        ],
+      }),
+    );
+    expect(engine.log.resets).toBe(Math.ceil(400 / 64) - 1);
+  });
+
+  it('finds the packet that differs, wherever it is, and names reference and engine in order of rank', async () => {
+    for (const index of [0, 63, 64, 399]) {
+      const engines = [fakeEngine('testrun', dropping(index)), fakeEngine('model', pass)];
+      const { divergences } = await verify(options({ engines }));
+      expect(divergences).toHaveLength(1);
+      expect(divergences[0]).toMatchObject({
+        engines: ['model', 'testrun'],
+        part: 'action',
+        field: 'action',
+        seen: { seed: 'a seed', packet: index },
+        finding: { expected: { action: XDP_PASS }, got: { action: XDP_DROP } },
+      });
+      expect(indexOf(divergences[0]!.case.stimuli.at(-1)!.packet)).toBe(index);
+      expect(divergences[0]!.case.stimuli).toHaveLength((index % 64) + 1);
+    }
+  });
+
+  it('keeps the first divergence of each kind, and stops after as many as asked for', async () => {
+    const two: Behaviour = (stimulus, state) => {
+      const index = indexOf(stimulus.packet);
+      return index === 5 || index === 6 || index === 100
+        ? { action: XDP_DROP }
+        : index === 20
+          ? { ...pass(stimulus, state), redirect: 9 }
+          : pass(stimulus, state);
+    };
+    const engines = (): VerifyOptions['engines'] => [fakeEngine('model', pass), fakeEngine('vm', two)];
+    const one = await verify(options({ engines: engines() }));
+    expect(one.divergences.map(({ field }) => field)).toEqual(['action']);
+    expect(one.packets).toBe(64);
+    const all = await verify(options({ engines: engines(), maxDivergences: 10 }));
+    expect(all.divergences.map(({ field, seen }) => [field, seen])).toEqual([
+      ['action', { seed: 'a seed', packet: 5 }],
+      ['redirect', { seed: 'a seed', packet: 20 }],
+    ]);
+    expect(all.packets).toBe(400);
+  });
+
+  it('compares maps after every batch, of specified maps only', async () => {
+    const engines = [
+      fakeEngine(
+        'model',
+        counting(() => 1),
+      ),
+      fakeEngine(
+        'vm',
+        counting((packets) => (packets === 50 ? 2 : 1)),
+      ),
+    ];
+    const { divergences } = await verify(options({ engines }));
+    expect(divergences).toMatchObject([
+      {
+        part: 'map',
+        field: 'map counts',
+        finding: { map: { map: 'counts', key: Uint8Array.of(1, 0, 0, 0) } },
+      },
+    ]);
+    const definition = { ...DEFINITION, maps: [] };
+    const silent = await verify(options({ engines, program: { ...FAKE_PROGRAM, definition } }));
+    expect(silent.divergences).toEqual([]);
+  });
+
+  it('judges checksums of what leaves, even where all engines agree', async () => {
+    const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(8))));
+    const answer =
+      (action: number): Behaviour =>
+      () => {
+        const packet = echo.slice();
+        packet[34] = 0;
+        return { action, packet };
+      };
+    const source: PacketSource = {
+      fill(batch, _seed, _first, count) {
+        for (let index = 0; index < count; index++) batch.push({ packet: echo });
+      },
+    };
+    const both = (action: number): VerifyOptions['engines'] => [
+      fakeEngine('model', answer(action)),
+      fakeEngine('vm', answer(action)),
+    ];
+    const { divergences } = await verify(options({ engines: both(XDP_TX), source, maxDivergences: 5 }));
+    expect(divergences).toMatchObject([
+      { engines: ['oracle', 'model'], part: 'checksum', field: 'icmp.checksum' },
+    ]);
+    expect((await verify(options({ engines: both(XDP_DROP), source }))).divergences).toEqual([]);
+  });
+
+  it('gives an engine only what it takes, and counts what it did not get', async () => {
+    const picky = fakeEngine('testrun', pass, {
+      refuses: (batch) => {
+        const packet = batch.length.subarray(0, batch.count).findIndex((length) => length < 14);
+        return packet < 0 ? undefined : { packet, reason: 'frames below 14 bytes' };
+      },
+    });
+    const model = fakeEngine('model', pass);
+    const report = await verify(options({ engines: [model, picky], runs: 64 * 32 }));
+    // Two of 32 batches are unbounded.
+    expect(model.log.packets).toBe(64 * 32);
+    expect(picky.log.packets).toBe(64 * 30);
+    expect(report.notCompared).toEqual(['128 packets: frames below 14 bytes (testrun)']);
+  });
+
+  it('reports what cannot run here and what fails, and goes on with the rest', async () => {
+    const absent = fakeEngine('testrun', pass, {
+      availability: { available: false, reason: 'not running as root', remedy: 'run it with sudo' },
+    });
+    const broken = fakeEngine('wasm', pass, {
+      openError: () => new EngineError('input', 'no such section', { remedy: 'name another object' }),
+    });
+    const throwing = fakeEngine('vm', () => {
+      throw new Error('out of cheese');
+    });
+    const model = fakeEngine('model', pass);
+    const report = await verify(options({ engines: [absent, broken, throwing, model] }));
+    expect(report.engines).toMatchObject([
+      { name: 'model', status: 'ran', packets: 400 },
+      { name: 'vm', status: 'failed', failure: { kind: 'internal' } },
+      {
+        name: 'wasm',
+        status: 'failed',
+        reason: 'no such section',
+        remedy: 'name another object',
+        packets: 0,
+      },
+      { name: 'testrun', status: 'skipped', reason: 'not running as root', remedy: 'run it with sudo' },
+    ]);
+    expect(throwing.log.closed).toBe(throwing.log.opened);
+  });
+
+  it('replays saved cases first, each in its world, and does not save them again', async () => {
+    const order: string[] = [];
+    const seesWorld: Behaviour = ({ packet }, { world }) => {
+      order.push(`${world.cpu ?? '-'}:${packet.length}`);
+      return { action: packet.length === 33 ? XDP_DROP : XDP_PASS };
+    };
+    const saved = (size: number, more: Partial<Case> = {}): SavedCase => ({
+      path: `${size}.pcapng`,
+      case: { program: 'fake', world: { cpu: size }, stimuli: [{ packet: data(size) }], ...more },
+    });
+    const cases = [saved(31), saved(33, { note: { summary: 'known' } }), saved(35)];
+    const saves: Divergence[] = [];
+    const report = await verify(
+      options({
+        engines: [fakeEngine('model', pass), fakeEngine('vm', seesWorld)],
+        cases,
+        runs: 1,
+        maxDivergences: 9,
+        save: async (divergence) => {
+          saves.push(divergence);
+          return 'new.pcapng';
+        },
+      }),
+    );
+    expect(order).toEqual(['31:31', '33:33', '35:35', '-:20']);
+    expect(report).toMatchObject({ packets: 4, savedPackets: 3, savedCases: 3 });
+    expect(report.divergences).toMatchObject([{ seen: { file: '33.pcapng' }, file: '33.pcapng' }]);
+    expect(saves).toEqual([]);
+  });
+
+  it('replays cases longer than a batch in one go', async () => {
+    const stimuli = Array.from({ length: 300 }, () => ({ packet: data(20) }));
+    const report = await verify(
+      options({
+        engines: [
+          fakeEngine(
+            'model',
+            counting(() => 1),
+          ),
+          fakeEngine(
+            'vm',
+            counting((n) => (n === 300 ? 2 : 1)),
+          ),
+        ],
+        cases: [{ path: 'long.pcapng', case: { program: 'fake', world: {}, stimuli } }],
+        runs: 0,
+      }),
+    );
+    expect(report.divergences).toMatchObject([{ field: 'map counts' }]);
+  });
+
+  it('saves a divergence before it shrinks it, then again, in the same file', async () => {
+    const saves: [size: number, state: string, file: string | undefined][] = [];
+    const report = await verify(
+      options({
+        engines: [fakeEngine('model', pass), fakeEngine('vm', dropping(50))],
+        shrink: {},
+        save: async (divergence) => {
+          saves.push([divergence.case.stimuli.length, divergence.state, divergence.file]);
+          return 'it.pcapng';
+        },
+      }),
+    );
+    expect(saves[0]).toEqual([51, 'found', undefined]);
+    expect(saves.at(-1)).toEqual([1, 'shrunk', 'it.pcapng']);
+    expect(report.divergences[0]).toMatchObject({ state: 'shrunk', file: 'it.pcapng' });
+    expect(report.divergences[0]!.case.note).toMatchObject({
+      seed: 'a seed',
+      engines: ['model', 'vm'],
+      field: 'action',
+    });
+  });
+
+  it('ends early when told to, with a complete report and nothing left open', async () => {
+    const controller = new AbortController();
+    const engine = fakeEngine('vm', ({ packet }) => {
+      if (indexOf(packet) === 100) controller.abort();
+      return { action: XDP_PASS };
+    });
+    const report = await verify(
+      options({ engines: [fakeEngine('model', pass), engine], signal: controller.signal }),
+    );
+    expect(report).toMatchObject({ interrupted: true, packets: 128 });
+    expect(engine.log.closed).toBe(engine.log.opened);
+  });
+
+  it('lets signals and timers in, though engines never wait', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 1);
+    const report = await verify(
+      options({
+        engines: [fakeEngine('model', pass), fakeEngine('vm', pass)],
+        runs: Number.POSITIVE_INFINITY,
+        signal: controller.signal,
+      }),
+    );
+    expect(report.interrupted).toBe(true);
+  });
+
+  it('stops after the given time', async () => {
+    const engines = [fakeEngine('model', pass), fakeEngine('vm', pass)];
+    const { runs: _runs, ...timed } = options({ engines, seconds: 0.05 });
+    const report = await verify(timed);
+    expect(report.interrupted).toBe(false);
+    expect(report.packets).toBeGreaterThan(0);
+    expect(report.packets % 64).toBe(0);
+  });
+
+  it('gives the same packets in the same worlds to any share of the work', async () => {
+    const worlds: NamedWorld[] = [
+      { name: 'a', world: { cpu: 1 } },
+      { name: 'b', world: { cpu: 2 } },
+    ];
+    const program: Program = { ...FAKE_PROGRAM, definition: { ...DEFINITION, worlds } };
+    const run = async (from: number, step: number): Promise<string[]> => {
+      const seen: string[] = [];
+      const watching: Behaviour = ({ packet }, { world }) => {
+        seen.push(`${world.cpu} ${indexOf(packet)} ${packet.length}`);
+        return { action: XDP_PASS };
+      };
+      const range = { from, step, to: Number.POSITIVE_INFINITY };
+      await verify(options({ program, engines: [fakeEngine('model', watching)], runs: 64 * 34, range }));
+      return seen;
+    };
+    const whole = (await run(0, 1)).sort();
+    expect([...(await run(0, 3)), ...(await run(1, 3)), ...(await run(2, 3))].sort()).toEqual(whole);
+    // Both worlds see frames of three bytes: the unbounded batches.
+    expect(whole.some((line) => line.startsWith('1 ') && line.endsWith(' 3'))).toBe(true);
+    expect(whole.some((line) => line.startsWith('2 ') && line.endsWith(' 3'))).toBe(true);
+  });
+
+  it('turns a program’s examples into cases', () => {
+    const worlds: NamedWorld[] = [
+      { name: 'a', world: { cpu: 1 } },
+      { name: 'b', world: { cpu: 2 } },
+    ];
+    const example = { name: 'does this', stimulus: { packet: data(20) }, action: XDP_PASS };
+    const definition = { ...DEFINITION, worlds, examples: [example, { ...example, world: 'b' }] };
+    expect(exampleCases({ ...FAKE_PROGRAM, definition })).toMatchObject([
+      { path: 'example: does this', case: { program: 'fake', world: { cpu: 1 } } },
+      { path: 'example: does this', case: { program: 'fake', world: { cpu: 2 } } },
+    ]);
+  });
+
+  it('adds coverage up and prints it with the report', async () => {
+    const row = (count: number): { readonly functions: [] } | object => ({
+      functions: [
+        {
+          function: 'fake',
+          instructions: Float64Array.of(count, Number.NaN, 0, 3),
+          branches: [{ instruction: 2, taken: count, notTaken: 0 }],
+          lines: [
+            { instruction: 0, file: 'a.c', line: 1 },
+            { instruction: 2, file: 'a.c', line: 1 },
+            { instruction: 3, file: 'a.c', line: 2 },
+          ],
+        },
+      ],
+    });
+    const engines = [
+      fakeEngine('model', pass),
+      fakeEngine('wasm', pass, { coverage: row(0) as never }),
+      fakeEngine('vm', pass, { coverage: row(2) as never }),
+    ];
+    const report = await verify(options({ engines }));
+    expect(report.coverage).toEqual({ instructions: [2, 3], branches: [1, 2], lines: [2, 2] });
+    expect(JSON.parse(JSON.stringify(reportToJson(report)))).toMatchObject({
+      name: 'fake',
+      packets: 400,
+      engines: [{ name: 'model', status: 'ran', packets: 400 }, {}, {}],
+      notCompared: [],
+      divergences: [],
+      actions: { XDP_PASS: 400 },
+      coverage: { instructions: [2, 3], branches: [1, 2], lines: [2, 2] },
+    });
+  });
+
+  it('never misses a single differing packet (property)', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(399), fc.integer({ min: 1, max: 100 }), async (index, batchSize) => {
+        const engines = [fakeEngine('model', pass), fakeEngine('vm', dropping(index))];
+        const { divergences } = await verify(options({ engines, batchSize }));
+        expect(divergences).toMatchObject([{ seen: { packet: index } }]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+const DEFINITION: ProgramDefinition = {
+  name: 'fake',
+  summary: 'a fake',
+  description: 'a fake',
+  entries: [],
+  maps: [COUNTS],
+  worlds: [{ name: 'only', world: {} }],
+  examples: [],
+  hints: {},
+};

@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest';
+import type { Case } from '../corpus/case.ts';
+import type { Engine } from '../sim/engines/engine.ts';
+import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
+import type { World } from '../sim/runtime/world.ts';
+import { Rehearsal } from './rehearsal.ts';
+import { type ShrinkOptions, type Shrunk, shrink } from './shrink.ts';
+import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
+import { data } from './test-packets.ts';
+import { partsOfWorld, worldOfParts } from './world-parts.ts';
+
+const pass: Behaviour = () => ({ action: XDP_PASS });
+const drop = { action: XDP_DROP };
+
+/** A case of `count` packets of 60 bytes, each beginning with its index. */
+function sequence(count: number, world: World = {}): Case {
+  const stimuli = Array.from({ length: count }, (_, index) => ({ packet: data(60).fill(index, 0, 1) }));
+  return { program: 'fake', world, stimuli };
+}
+
+async function shrunk(
+  faulty: Behaviour,
+  found: Case,
+  options: ShrinkOptions = {},
+  reference: Behaviour = pass,
+): Promise<Shrunk> {
+  const engines: Engine[] = [fakeEngine('model', reference), fakeEngine('vm', faulty)];
+  const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
+  const [finding] = await rehearsal.findings(found);
+  await rehearsal.close();
+  return shrink({ program: FAKE_PROGRAM, engines, case: found, finding: finding! }, options);
+}
+
+describe('shrink', () => {
+  it('finds the one packet of a sequence that needs no other', async () => {
+    const result = await shrunk(
+      ({ packet }) => (packet[0] === 37 ? drop : { action: XDP_PASS }),
+      sequence(60),
+    );
+    expect(result.state).toBe('shrunk');
+    expect(result.case.stimuli).toEqual([{ packet: Uint8Array.of(37) }]);
+    expect(result.finding).toMatchObject({ packet: 0, field: 'action' });
+  });
+
+  it('keeps exactly the packets that prepare the divergence', async () => {
+    // Drops after a packet 11 and, later, a packet 23 were seen.
+    const faulty: Behaviour = ({ packet }, state) => {
+      const first = packet[0] ?? 0;
+      if (first === 11) state.counts.set(11, 1);
+      if (first === 23 && state.counts.has(11)) state.counts.set(23, 1);
+      return first >= 50 && state.counts.has(23) ? drop : { action: XDP_PASS };
+    };
+    const reference: Behaviour = (stimulus, state) => {
+      faulty(stimulus, state);
+      return { action: XDP_PASS };
+    };
+    const result = await shrunk(faulty, sequence(60), {}, reference);
+    expect(result.case.stimuli.map(({ packet }) => [...packet])).toEqual([[11], [23], [50]]);
+  });
+
+  it('shrinks a map that differs to one packet', async () => {
+    const counts =
+      (step: number): Behaviour =>
+      ({ packet }, state) => {
+        const key = packet.length >= 4 ? 1 : 0;
+        state.counts.set(key, (state.counts.get(key) ?? 0) + (key === 1 ? step : 1));
+        return { action: XDP_PASS };
+      };
+    const result = await shrunk(counts(2), sequence(100), {}, counts(1));
+    expect(result.finding.field).toBe('map counts');
+    expect(result.case.stimuli).toEqual([{ packet: new Uint8Array(4) }]);
+  });
+
+  it('finds the shortest packet and the plainest bytes', async () => {
+    const faulty: Behaviour = ({ packet }) =>
+      packet.length >= 23 && (packet[20] ?? 0) >= 0x60 && (packet[9]! & 1) === 1
+        ? drop
+        : { action: XDP_PASS };
+    const noise = data(60);
+    noise[20] = 0xe5;
+    noise[9] = 0xff;
+    const result = await shrunk(faulty, { program: 'fake', world: {}, stimuli: [{ packet: noise }] });
+    const [stimulus] = result.case.stimuli;
+    expect(stimulus!.packet).toEqual(
+      Uint8Array.from({ length: 23 }, (_, at) => (at === 9 ? 1 : at === 20 ? 0x60 : 0)),
+    );
+  });
+
+  it('takes off metadata, device and queue where they play no part', async () => {
+    const stimulus = { packet: data(20), metadata: data(8), ingressIfindex: 7, rxQueueIndex: 3 };
+    const result = await shrunk(() => drop, { program: 'fake', world: {}, stimuli: [stimulus] });
+    const [small] = result.case.stimuli;
+    expect(small!.metadata ?? new Uint8Array(0)).toHaveLength(0);
+    expect(small).toMatchObject({ ingressIfindex: 1, rxQueueIndex: 0 });
+    const needsQueue = await shrunk(
+      ({ rxQueueIndex }) => (rxQueueIndex === 3 ? drop : { action: XDP_PASS }),
+      {
+        program: 'fake',
+        world: {},
+        stimuli: [stimulus],
+      },
+    );
+    expect(needsQueue.case.stimuli[0]).toMatchObject({ rxQueueIndex: 3 });
+  });
+
+  it('empties the world of all that plays no part', async () => {
+    const world: World = {
+      devices: [2, 3, 4].map((ifindex) => ({ ifindex, name: `d${ifindex}`, mac: data(6) })),
+      routes: [{ to: '10.0.0.0/8', ifindex: 3 }, { to: '::/0' }],
+      neighbours: [{ ifindex: 3, address: '10.0.0.1', mac: data(6) }],
+      maps: {
+        a: [1, 2, 3, 4, 5].map((key) => ({ key: Uint8Array.of(key), value: Uint8Array.of(0) })),
+        b: [{ key: Uint8Array.of(1), value: Uint8Array.of(1) }],
+      },
+      globals: { port: Uint8Array.of(80), other: Uint8Array.of(1) },
+      time: 5n,
+      randomSeed: 3,
+      cpu: 1,
+    };
+    const faulty: Behaviour = (_stimulus, { world: state }) =>
+      state.devices?.some(({ ifindex }) => ifindex === 3) === true &&
+      state.maps?.a?.some(({ key }) => key[0] === 4) === true &&
+      state.globals?.port !== undefined &&
+      state.cpu === 1
+        ? drop
+        : { action: XDP_PASS };
+    const result = await shrunk(faulty, sequence(3, world));
+    expect(result.case.world).toEqual({
+      devices: [world.devices![1]],
+      maps: { a: [world.maps!.a![3]] },
+      globals: { port: Uint8Array.of(80) },
+      cpu: 1,
+    });
+    expect(worldOfParts(world, partsOfWorld(world))).toEqual(world);
+  });
+
+  it('survives worlds that do not load', async () => {
+    const engines = [
+      fakeEngine('model', pass),
+      fakeEngine('vm', () => drop, {
+        openError: (world) => (world.globals?.needed === undefined ? new Error('does not load') : undefined),
+      }),
+    ];
+    const found = sequence(1, { globals: { needed: Uint8Array.of(1), useless: Uint8Array.of(2) } });
+    const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
+    const [finding] = await rehearsal.findings(found);
+    const result = await shrink({ program: FAKE_PROGRAM, engines, case: found, finding: finding! });
+    expect(result.case.world).toEqual({ globals: { needed: Uint8Array.of(1) } });
+    await rehearsal.close();
+    for (const { log } of engines) expect(log.closed).toBe(log.opened);
+  });
+
+  it('does not slip into a divergence of another kind', async () => {
+    // Short packets differ in their action, long ones in the redirect target.
+    const faulty: Behaviour = ({ packet }) =>
+      packet.length < 30 ? drop : { action: XDP_PASS, redirect: packet[0] === 0 ? 1 : 2 };
+    const result = await shrunk(faulty, { program: 'fake', world: {}, stimuli: [{ packet: data(60) }] });
+    expect(result.finding.field).toBe('redirect');
+    expect(result.case.stimuli[0]!.packet).toHaveLength(30);
+  });
+
+  it('is deterministic', async () => {
+    const faulty: Behaviour = ({ packet }, state) =>
+      (state.packets + packet.length) % 7 === 3 ? drop : { action: XDP_PASS };
+    const first = await shrunk(faulty, sequence(40));
+    expect(await shrunk(faulty, sequence(40))).toEqual(first);
+  });
+
+  it('stays within its attempts, and says that it was cut short', async () => {
+    let runs = 0;
+    const faulty: Behaviour = () => {
+      runs++;
+      return drop;
+    };
+    const engines = [fakeEngine('model', pass), fakeEngine('vm', faulty)];
+    const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
+    const found = sequence(1);
+    const [finding] = await rehearsal.findings(found);
+    runs = 0;
+    const result = await shrink(
+      { program: FAKE_PROGRAM, engines, case: found, finding: finding! },
+      { maxAttempts: 2 },
+    );
+    expect(result).toMatchObject({ state: 'cut short', attempts: 2 });
+    expect(runs).toBeLessThanOrEqual(3);
+    const controller = new AbortController();
+    const aborted = await shrink(
+      { program: FAKE_PROGRAM, engines, case: found, finding: finding! },
+      { signal: controller.signal, onSmaller: () => controller.abort() },
+    );
+    expect(aborted.state).toBe('cut short');
+    await rehearsal.close();
+  });
+
+  it('says when fresh sessions do not repeat what was seen', async () => {
+    let calls = 0;
+    const flaky: Behaviour = () => (calls++ === 0 ? drop : { action: XDP_PASS });
+    const result = await shrunk(flaky, sequence(1));
+    expect(result.state).toBe('not repeated');
+    expect(result.case.stimuli).toHaveLength(1);
+  });
+
+  it('hands out every smaller case, ever smaller', async () => {
+    const sizes: number[] = [];
+    await shrunk(({ packet }) => (packet[0] === 37 ? drop : { action: XDP_PASS }), sequence(60), {
+      onSmaller: (smaller) => {
+        sizes.push(smaller.stimuli.reduce((total, { packet }) => total + packet.length, 0));
+      },
+    });
+    expect(sizes.at(-1)).toBe(1);
+    expect([...sizes].sort((a, b) => b - a)).toEqual(sizes);
+  });
+});
