@@ -1,6 +1,6 @@
 /** IPv4 options (RFC 791 §3.1; numbers: IANA "IP Option Numbers"). */
 import { ipv4FromText, ipv4ToText } from './addresses.ts';
-import { equal, toHex } from './bytes.ts';
+import { isZero, toHex } from './bytes.ts';
 import { bytesNode, type TreeNode } from './dissection.ts';
 
 export const IPOPT = {
@@ -34,7 +34,7 @@ export type Ipv4Option =
   /** Everything with a length: `data` is what stands behind type and length. */
   | { readonly type: number; readonly data: Uint8Array }
   /** Bytes that are no options: a length below 2 or beyond the header, or what stands behind the end of the list. */
-  | { readonly type: 'malformed'; readonly data: Uint8Array };
+  | { readonly type: 'rest'; readonly data: Uint8Array };
 
 /** Record route and source routes as addresses. */
 export function routeOption(type: number, pointer: number, addresses: readonly string[]): Ipv4Option {
@@ -44,7 +44,7 @@ export function routeOption(type: number, pointer: number, addresses: readonly s
   return { type, data };
 }
 
-/** Reads the list; never fails: what is no option comes back as `malformed`. */
+/** Reads the list; never fails: what is no option comes back as `rest`. */
 export function decodeIpv4Options(bytes: Uint8Array, offset: number, end: number): Ipv4Option[] {
   const options: Ipv4Option[] = [];
   let at = offset;
@@ -56,14 +56,14 @@ export function decodeIpv4Options(bytes: Uint8Array, offset: number, end: number
     } else if (type === IPOPT.EOL) {
       options.push({ type });
       at += 1;
-      // Zeros behind the end are padding (RFC 791 §3.1, "Padding"), anything else is kept.
-      if (at < end && !isPadding(bytes, at, end))
-        options.push({ type: 'malformed', data: bytes.slice(at, end) });
+      // Up to three zeros behind the end are the padding to a word (RFC 791 §3.1), anything else is kept.
+      if (end - at > 3 || !isZero(bytes, at, end - at))
+        options.push({ type: 'rest', data: bytes.slice(at, end) });
       break;
     } else {
       const length = at + 1 < end ? bytes[at + 1]! : 0;
       if (length < 2 || at + length > end) {
-        options.push({ type: 'malformed', data: bytes.slice(at, end) });
+        options.push({ type: 'rest', data: bytes.slice(at, end) });
         break;
       }
       options.push({ type, data: bytes.slice(at + 2, at + length) });
@@ -73,12 +73,6 @@ export function decodeIpv4Options(bytes: Uint8Array, offset: number, end: number
   return options;
 }
 
-const PADDING = new Uint8Array(40);
-
-function isPadding(bytes: Uint8Array, at: number, end: number): boolean {
-  return end - at < 40 && equal(bytes, at, PADDING, 0, end - at);
-}
-
 /**
  * The list as bytes, padded with zeros to a multiple of 4.
  * @throws {RangeError} when it takes more than the 40 bytes that ihl can count
@@ -86,7 +80,7 @@ function isPadding(bytes: Uint8Array, at: number, end: number): boolean {
 export function encodeIpv4Options(options: readonly Ipv4Option[]): Uint8Array {
   const bytes: number[] = [];
   for (const option of options) {
-    if (option.type === 'malformed') bytes.push(...option.data);
+    if (option.type === 'rest') bytes.push(...option.data);
     else if ('data' in option) bytes.push(option.type, option.data.length + 2, ...option.data);
     else bytes.push(option.type);
   }
@@ -127,8 +121,10 @@ export function dissectIpv4Options(bytes: Uint8Array, offset: number, end: numbe
   let at = offset;
   for (const option of decodeIpv4Options(bytes, offset, end)) {
     const name = `option${nodes.length + 1}`;
-    if (option.type === 'malformed') {
-      nodes.push(bytesNode(name, 'Malformed options', bytes, at, end - at));
+    if (option.type === 'rest') {
+      nodes.push(
+        bytesNode(name, isZero(bytes, at, end - at) ? 'Padding' : 'Malformed options', bytes, at, end - at),
+      );
       return nodes;
     }
     const label = `Option: ${NAMES[option.type] ?? `type ${option.type}`}`;

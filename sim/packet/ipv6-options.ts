@@ -1,5 +1,5 @@
 /** The options of hop-by-hop and destination headers (RFC 8200 §4.2; IANA "Destination Options and Hop-by-Hop Options"). */
-import { readU16, readU32, toHex } from './bytes.ts';
+import { isZero, readU16, readU32, toHex } from './bytes.ts';
 import { bytesNode, type TreeNode } from './dissection.ts';
 
 export const IPV6_OPTION = {
@@ -28,9 +28,9 @@ export type Ipv6Option =
   /** PadN included: `data` is what stands behind type and length. */
   | { readonly type: number; readonly data: Uint8Array }
   /** Bytes that are no options: a length beyond the header. */
-  | { readonly type: 'malformed'; readonly data: Uint8Array };
+  | { readonly type: 'rest'; readonly data: Uint8Array };
 
-/** Reads the list; never fails: what is no option comes back as `malformed`. */
+/** Reads the list; never fails: what is no option comes back as `rest`. */
 export function decodeIpv6Options(bytes: Uint8Array, offset: number, end: number): Ipv6Option[] {
   const options: Ipv6Option[] = [];
   let at = offset;
@@ -43,7 +43,7 @@ export function decodeIpv6Options(bytes: Uint8Array, offset: number, end: number
     }
     const length = at + 1 < end ? bytes[at + 1]! + 2 : 0;
     if (length === 0 || at + length > end) {
-      options.push({ type: 'malformed', data: bytes.slice(at, end) });
+      options.push({ type: 'rest', data: bytes.slice(at, end) });
       break;
     }
     options.push({ type, data: bytes.slice(at + 2, at + length) });
@@ -56,7 +56,7 @@ export function decodeIpv6Options(bytes: Uint8Array, offset: number, end: number
 export function encodeIpv6Options(options: readonly Ipv6Option[]): Uint8Array {
   const bytes: number[] = [];
   for (const option of options) {
-    if (option.type === 'malformed') bytes.push(...option.data);
+    if (option.type === 'rest') bytes.push(...option.data);
     else if ('data' in option) bytes.push(option.type, option.data.length, ...option.data);
     else bytes.push(option.type);
   }
@@ -91,8 +91,10 @@ export function dissectIpv6Options(bytes: Uint8Array, offset: number, end: numbe
   let at = offset;
   for (const option of decodeIpv6Options(bytes, offset, end)) {
     const name = `option${nodes.length + 1}`;
-    if (option.type === 'malformed') {
-      nodes.push(bytesNode(name, 'Malformed options', bytes, at, end - at));
+    if (option.type === 'rest') {
+      nodes.push(
+        bytesNode(name, isZero(bytes, at, end - at) ? 'Padding' : 'Malformed options', bytes, at, end - at),
+      );
       break;
     }
     const label = `Option: ${NAMES[option.type] ?? `type 0x${option.type.toString(16).padStart(2, '0')}`}`;
