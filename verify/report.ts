@@ -1,10 +1,10 @@
 /** What a run of `verify` has to say about one program. */
 
 import type { Case } from '../corpus/case.ts';
-import type { EngineName } from '../sim/engines/engine.ts';
-import type { CoverageSummary } from './coverage-summary.ts';
+import type { Coverage, EngineName } from '../sim/engines/engine.ts';
+import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';
-import type { Disagreeing, Finding } from './finding.ts';
+import { type Disagreeing, type Finding, kindOf } from './finding.ts';
 
 export interface ProgramReport {
   readonly name: string;
@@ -25,6 +25,8 @@ export interface ProgramReport {
   readonly actions: Readonly<Record<string, number>>;
   /** Absent where no engine measures it. */
   readonly coverage?: CoverageSummary;
+  /** The same in full, for coverage files. */
+  readonly fullCoverage?: Coverage;
 }
 
 export interface EngineReport {
@@ -81,4 +83,78 @@ export function reportToJson(report: ProgramReport): unknown {
     actions: report.actions,
     ...(report.coverage === undefined ? {} : { coverage: report.coverage }),
   };
+}
+
+/**
+ * The reports of several workers on one program as one. Of each kind of divergence the first stays; an engine that
+ * failed for one worker has failed.
+ * @throws {RangeError} when there is none
+ */
+export function mergeReports(reports: readonly ProgramReport[]): ProgramReport {
+  const [first] = reports;
+  if (first === undefined) throw new RangeError('no report to merge');
+  const sum = (of: (report: ProgramReport) => number): number =>
+    reports.reduce((total, report) => total + of(report), 0);
+  const fullCoverage = mergeCoverage(reports.flatMap((report) => report.fullCoverage ?? []));
+  return {
+    name: first.name,
+    packets: sum((report) => report.packets),
+    savedPackets: sum((report) => report.savedPackets),
+    savedCases: sum((report) => report.savedCases),
+    seconds: Math.max(...reports.map((report) => report.seconds)),
+    interrupted: reports.some((report) => report.interrupted),
+    engines: first.engines.map(({ name }) =>
+      mergeEngines(reports.map((report) => engineNamed(report, name))),
+    ),
+    notCompared: mergeNotCompared(reports),
+    divergences: firstOfEachKind(reports.flatMap((report) => report.divergences)),
+    actions: mergeActions(reports),
+    ...(fullCoverage === undefined ? {} : { fullCoverage, coverage: summarizeCoverage(fullCoverage) }),
+  };
+}
+
+function engineNamed(report: ProgramReport, name: EngineName): EngineReport {
+  return report.engines.find((engine) => engine.name === name)!;
+}
+
+function mergeEngines(engines: readonly EngineReport[]): EngineReport {
+  const worst =
+    engines.find(({ status }) => status === 'failed') ??
+    engines.find(({ status }) => status === 'skipped') ??
+    engines[0]!;
+  return {
+    ...worst,
+    packets: engines.reduce((total, engine) => total + engine.packets, 0),
+    seconds: engines.reduce((total, engine) => total + engine.seconds, 0),
+  };
+}
+
+/** Lines are put together; those that count packets are added up. */
+function mergeNotCompared(reports: readonly ProgramReport[]): string[] {
+  const counts = new Map<string, number | undefined>();
+  for (const line of reports.flatMap((report) => report.notCompared)) {
+    const counted = /^(\d+) packets: (.*)$/.exec(line);
+    if (counted === null) counts.set(line, undefined);
+    else counts.set(counted[2]!, (counts.get(counted[2]!) ?? 0) + Number(counted[1]));
+  }
+  return [...counts].map(([line, count]) => (count === undefined ? line : `${count} packets: ${line}`));
+}
+
+function firstOfEachKind(divergences: readonly Divergence[]): Divergence[] {
+  const firsts = new Map<string, Divergence>();
+  // A replayed file comes before every generated packet.
+  const order = ({ seen }: Divergence): number => ('packet' in seen ? seen.packet : -1);
+  for (const divergence of [...divergences].sort((a, b) => order(a) - order(b))) {
+    const kind = kindOf(divergence);
+    if (!firsts.has(kind)) firsts.set(kind, divergence);
+  }
+  return [...firsts.values()];
+}
+
+function mergeActions(reports: readonly ProgramReport[]): Record<string, number> {
+  const actions: Record<string, number> = {};
+  for (const report of reports) {
+    for (const [name, count] of Object.entries(report.actions)) actions[name] = (actions[name] ?? 0) + count;
+  }
+  return actions;
 }

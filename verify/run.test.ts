@@ -8,7 +8,7 @@ import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS, XDP_TX } from '../sim/runtime/actions.ts';
 import type { NamedWorld, Program, ProgramDefinition } from '../sim/runtime/program.ts';
 import type { Divergence } from './report.ts';
-import { reportToJson } from './report.ts';
+import { mergeReports, reportToJson } from './report.ts';
 import { exampleCases, type PacketSource, type VerifyOptions, verify } from './run.ts';
 import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
 import { data, ethernet, icmp, ipv4 } from './test-packets.ts';
@@ -348,6 +348,33 @@ describe('verify', () => {
     // Both worlds see frames of three bytes: the unbounded batches.
     expect(whole.some((line) => line.startsWith('1 ') && line.endsWith(' 3'))).toBe(true);
     expect(whole.some((line) => line.startsWith('2 ') && line.endsWith(' 3'))).toBe(true);
+  });
+
+  it('merges the reports of workers into the report of one', async () => {
+    const faulty: Behaviour = ({ packet }) => {
+      const index = indexOf(packet);
+      return index === 70 || index === 130 || index === 390 ? { action: XDP_DROP } : { action: XDP_PASS };
+    };
+    const run = (from: number, step: number) =>
+      verify(
+        options({
+          engines: [
+            fakeEngine('model', pass),
+            fakeEngine('vm', faulty, {
+              refuses: (batch) => (batch.count < 64 ? { packet: 0, reason: 'few' } : undefined),
+            }),
+          ],
+          maxDivergences: 9,
+          range: { from, step, to: Number.POSITIVE_INFINITY },
+        }),
+      );
+    const whole = await run(0, 1);
+    const merged = mergeReports([await run(0, 2), await run(1, 2)]);
+    const timeless = (report: typeof whole): unknown =>
+      JSON.parse(JSON.stringify(reportToJson(report), (key, value) => (key === 'seconds' ? 0 : value)));
+    expect(timeless(merged)).toEqual(timeless(whole));
+    expect(merged.divergences).toMatchObject([{ seen: { packet: 70 } }]);
+    expect(merged.notCompared).toEqual(['16 packets: few (vm)']);
   });
 
   it('turns a program’s examples into cases', () => {

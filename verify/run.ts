@@ -324,7 +324,7 @@ class Run {
       notCompared: this.#ledger.notCompared(),
       divergences: this.#divergences,
       actions: this.#ledger.actions(),
-      ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage) }),
+      ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };
   }
 }
