@@ -8,7 +8,11 @@ import { TWIST } from './twists.ts';
 const HEADER = 20;
 const TOTAL_LENGTH_AT = 2;
 const IDENTIFICATION_AT = 4;
+const FRAGMENT_AT = 6;
+const TTL_AT = 8;
+const PROTOCOL_AT = 9;
 const CHECKSUM_AT = 10;
+const SOURCE_AT = 12;
 
 /** Flags that mean no fragment: the reserved bit and DF. */
 const RESERVED = 0x8000;
@@ -19,7 +23,18 @@ const MF = 0x2000;
 const TTL_DECREMENT = 0x0100;
 
 /** Fragment offsets in units of 8 bytes; the middle ones have zeros in one of their bytes. */
-const OFFSETS: readonly number[] = [1, 2, 185, 0x00ff, 0x0100, 0x1000, 0x1f00, 0x1fff, 0x0008, 0x0800];
+const OFFSETS: Uint16Array = Uint16Array.of(
+  1,
+  2,
+  185,
+  0x00ff,
+  0x0100,
+  0x1000,
+  0x1f00,
+  0x1fff,
+  0x0008,
+  0x0800,
+);
 
 /** Ethernet and IPv4; the upper layer follows. Length and checksum wait for `closeIpv4`. */
 export function writeIpv4(draft: Draft, ingredients: Ingredients, protocol: number): number {
@@ -29,17 +44,21 @@ export function writeIpv4(draft: Draft, ingredients: Ingredients, protocol: numb
 
 /** @returns where the header begins */
 export function writeIpv4Header(draft: Draft, ingredients: Ingredients, protocol: number): number {
-  const { random } = draft;
+  const { bytes, random } = draft;
   const headerAt = draft.at;
   const bits = random.bits();
-  draft.u8(0x45);
-  draft.u8(draft.has(TWIST.flags) ? random.byte() : 0);
-  draft.u16(0);
-  draft.u16(bits >>> 16);
-  draft.u16(fragmentField(draft, bits));
-  draft.u8(draft.has(TWIST.lifetime) ? random.pick(LIFETIMES) : 64);
-  draft.u8(draft.has(TWIST.protocol) ? ingredients.protocol(draft, IPV4_PROTOCOLS) : protocol);
-  draft.u16(0);
+  const fragment = fragmentField(draft, bits);
+  bytes[headerAt] = 0x45;
+  bytes[headerAt + 1] = draft.has(TWIST.flags) ? random.byte() : 0;
+  bytes[headerAt + IDENTIFICATION_AT] = bits >>> 24;
+  bytes[headerAt + IDENTIFICATION_AT + 1] = bits >>> 16;
+  bytes[headerAt + FRAGMENT_AT] = fragment >>> 8;
+  bytes[headerAt + FRAGMENT_AT + 1] = fragment;
+  bytes[headerAt + TTL_AT] = draft.has(TWIST.lifetime) ? random.pick(LIFETIMES) : 64;
+  bytes[headerAt + PROTOCOL_AT] = draft.has(TWIST.protocol)
+    ? ingredients.protocol(draft, IPV4_PROTOCOLS)
+    : protocol;
+  draft.at = headerAt + SOURCE_AT;
   draft.addressLength = 4;
   draft.sourceAt = draft.at;
   ingredients.ipv4(draft, TWIST.source);

@@ -16,7 +16,7 @@ const AUTHENTICATION = 51;
 const DESTINATION_OPTIONS = 60;
 
 /** The headers that an `options` twist chooses from; hop-by-hop is right only as the first. */
-const EXTENSIONS: readonly number[] = [
+const EXTENSIONS: Uint16Array = Uint16Array.of(
   HOP_BY_HOP,
   DESTINATION_OPTIONS,
   DESTINATION_OPTIONS,
@@ -25,9 +25,9 @@ const EXTENSIONS: readonly number[] = [
   AUTHENTICATION,
   HOP_BY_HOP,
   HOP_BY_HOP,
-];
+);
 
-const CHAIN_LENGTHS: readonly number[] = [1, 1, 1, 1, 1, 2, 2, 3];
+const CHAIN_LENGTHS: Uint16Array = Uint16Array.of(1, 1, 1, 1, 1, 2, 2, 3);
 
 /** Ethernet and IPv6; the upper layer follows. The length waits for `closeIpv6`. */
 export function writeIpv6(draft: Draft, ingredients: Ingredients, nextHeader: number): number {

@@ -79,6 +79,11 @@ export class PacketGenerator {
   /** For metadata, which must not move the frame's bytes. */
   readonly #aside: Random = new Random();
   readonly #scratch: PacketBatch = new PacketBatch(1, 8192);
+  #limits: LimitsByHook | undefined;
+  /** The limits of each entry. */
+  #entryLimits: readonly PacketLimits[] = [];
+  /** Frames are written for the entry that takes the least, so that a repeat fits every entry. */
+  #maxLength = 0;
   #kind = 0;
   #twists = 0;
   #source = 0;
@@ -109,9 +114,9 @@ export class PacketGenerator {
     count: number,
     limits: LimitsByHook = TEST_RUN_LIMITS,
   ): void {
-    const maxLength = this.#maxLength(limits);
+    this.#setLimits(limits);
     for (let index = firstIndex; index < firstIndex + count; index++) {
-      this.#append(batch, seed, index, limits, maxLength, 0);
+      this.#append(batch, seed, index, 0);
     }
   }
 
@@ -127,7 +132,8 @@ export class PacketGenerator {
     limits: LimitsByHook = TEST_RUN_LIMITS,
   ): Stimulus {
     this.#scratch.clear();
-    this.#append(this.#scratch, seed, index, limits, this.#maxLength(limits), simplicity);
+    this.#setLimits(limits);
+    this.#append(this.#scratch, seed, index, simplicity);
     return this.#scratch.stimulus(0);
   }
 
@@ -141,21 +147,15 @@ export class PacketGenerator {
     };
   }
 
-  /** Frames are written for the entry that takes the least, so that a repeat fits every entry. */
-  #maxLength(limits: LimitsByHook): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (const hook of this.#hooks) least = Math.min(least, limits[hook].maxLength);
-    return least;
+  #setLimits(limits: LimitsByHook): void {
+    if (limits === this.#limits) return;
+    this.#limits = limits;
+    this.#entryLimits = this.#hooks.map((hook) => limits[hook]);
+    this.#maxLength = Math.min(...this.#entryLimits.map(({ maxLength }) => maxLength));
   }
 
-  #append(
-    batch: PacketBatch,
-    seed: Seed,
-    index: number,
-    limits: LimitsByHook,
-    maxLength: number,
-    simplicity: number,
-  ): void {
+  #append(batch: PacketBatch, seed: Seed, index: number, simplicity: number): void {
+    const maxLength = this.#maxLength;
     const draft = this.#draft;
     const { random } = draft;
     random.start(seed, index);
@@ -163,9 +163,9 @@ export class PacketGenerator {
     const choice = random.bits();
     const entry = ((choice >>> 16) * this.#hooks.length) >>> 16;
     const ifindex = this.#ifindexes[((choice & 0xffff) * this.#ifindexes.length) >>> 16]!;
-    const limit = limits[this.#hooks[entry]!];
+    const limit = this.#entryLimits[entry]!;
 
-    const metaLength = this.#metadata && choice < 0 ? metadataLength(dice, limit) : 0;
+    const metaLength = this.#metadata && (dice & 0x80000) !== 0 ? metadataLength(dice, limit) : 0;
     const at = batch.reserve(metaLength + maxLength + SLACK);
     if (metaLength > 0) this.#writeMetadata(batch.bytes, at, metaLength, seed, index);
 

@@ -11,31 +11,27 @@ import type { Draft } from './draft.ts';
 import { TWIST } from './twists.ts';
 
 export class Ingredients {
-  /** 6 bytes each. */
-  readonly #macs: Uint8Array;
-  readonly #hintedMacs: Uint8Array;
-  readonly #specialMacs: Uint8Array = pack(pools.SPECIAL_MACS.map(macFromText), 6);
-  /** 4 bytes each. */
-  readonly #ipv4: Uint8Array = pack(pools.ORDINARY_IPV4.map(ipv4FromText), 4);
-  readonly #hintedIpv4: Uint8Array;
-  readonly #specialIpv4: Uint8Array = pack(pools.SPECIAL_IPV4.map(ipv4FromText), 4);
-  /** 16 bytes each. */
-  readonly #ipv6: Uint8Array = pack(pools.ORDINARY_IPV6.map(ipv6FromText), 16);
-  readonly #hintedIpv6: Uint8Array;
-  readonly #specialIpv6: Uint8Array = pack(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
-  readonly #ports: Uint16Array = Uint16Array.from(pools.PORTS);
+  readonly #macs: Pool = new Pool(pools.ORDINARY_MACS.map(macFromText), 6);
+  readonly #hintedMacs: Pool;
+  readonly #specialMacs: Pool = new Pool(pools.SPECIAL_MACS.map(macFromText), 6);
+  readonly #ipv4: Pool = new Pool(pools.ORDINARY_IPV4.map(ipv4FromText), 4);
+  readonly #hintedIpv4: Pool;
+  readonly #specialIpv4: Pool = new Pool(pools.SPECIAL_IPV4.map(ipv4FromText), 4);
+  readonly #ipv6: Pool = new Pool(pools.ORDINARY_IPV6.map(ipv6FromText), 16);
+  readonly #hintedIpv6: Pool;
+  readonly #specialIpv6: Pool = new Pool(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
+  readonly #ports: Uint16Array = pools.PORTS;
   readonly #hintedPorts: Uint16Array;
-  readonly #hintedProtocols: readonly number[];
-  readonly #hintedIcmpTypes: readonly number[];
-  readonly #hintedIcmpv6Types: readonly number[];
+  readonly #hintedProtocols: Uint16Array;
+  readonly #hintedIcmpTypes: Uint16Array;
+  readonly #hintedIcmpv6Types: Uint16Array;
 
   /** @throws {SyntaxError} when a hinted address is none */
   constructor(hints: GeneratorHints) {
-    this.#macs = pack(pools.ORDINARY_MACS.map(macFromText), 6);
-    this.#hintedMacs = pack(hints.macs ?? [], 6);
+    this.#hintedMacs = new Pool(hints.macs ?? [], 6);
     const addresses = hints.addresses ?? [];
-    this.#hintedIpv4 = pack(addresses.filter((text) => !text.includes(':')).map(ipv4FromText), 4);
-    this.#hintedIpv6 = pack(addresses.filter((text) => text.includes(':')).map(ipv6FromText), 16);
+    this.#hintedIpv4 = new Pool(addresses.filter((text) => !text.includes(':')).map(ipv4FromText), 4);
+    this.#hintedIpv6 = new Pool(addresses.filter((text) => text.includes(':')).map(ipv6FromText), 16);
     this.#hintedPorts = Uint16Array.from(
       (hints.ports ?? []).flatMap((port) => [
         port,
@@ -48,9 +44,9 @@ export class Ingredients {
         port ^ 0x0100,
       ]),
     );
-    this.#hintedProtocols = hints.protocols ?? [];
-    this.#hintedIcmpTypes = hints.icmpTypes ?? [];
-    this.#hintedIcmpv6Types = hints.icmpv6Types ?? [];
+    this.#hintedProtocols = Uint16Array.from(hints.protocols ?? []);
+    this.#hintedIcmpTypes = Uint16Array.from(hints.icmpTypes ?? []);
+    this.#hintedIcmpv6Types = Uint16Array.from(hints.icmpv6Types ?? []);
   }
 
   /** Destination and source MAC: 12 bytes. */
@@ -65,9 +61,9 @@ export class Ingredients {
         draft.copy(draft.bytes, at, 6);
         return;
       }
-      if ((which & 2) === 0) draw(draft, this.#specialMacs, 6);
+      if ((which & 2) === 0) this.#specialMacs.draw(draft);
       else this.#mac(draft);
-      if ((which & 2) !== 0 || (which & 4) !== 0) draw(draft, this.#specialMacs, 6);
+      if ((which & 2) !== 0 || (which & 4) !== 0) this.#specialMacs.draw(draft);
       else this.#mac(draft);
       return;
     }
@@ -77,45 +73,45 @@ export class Ingredients {
 
   #mac(draft: Draft): void {
     const bits = draft.random.bits();
-    if (this.#hintedMacs.length > 0 && bits < 0) draw(draft, this.#hintedMacs, 6);
+    if (this.#hintedMacs.count > 0 && bits < 0) this.#hintedMacs.draw(draft);
     else if ((bits & 7) === 0) {
       // Any unicast one.
       const at = draft.at;
       draft.noise(6);
       draft.bytes[at]! &= 0xfe;
-    } else draw(draft, this.#macs, 6);
+    } else this.#macs.draw(draft);
   }
 
   /** One IPv4 address, special where the twist says so. */
   ipv4(draft: Draft, twist: number): void {
     const { random } = draft;
     if (draft.has(twist)) {
-      draw(draft, this.#specialIpv4, 4);
+      this.#specialIpv4.draw(draft);
       return;
     }
     const bits = random.bits();
-    if (this.#hintedIpv4.length > 0 && bits < 0) draw(draft, this.#hintedIpv4, 4);
+    if (this.#hintedIpv4.count > 0 && bits < 0) this.#hintedIpv4.draw(draft);
     else if ((bits & 7) === 0) {
       // Any host from 1.0.0.0 to 223.255.255.255 but for the loopback network.
       const first = 1 + random.below(223);
       draft.u32(((first === 127 ? 126 : first) << 24) | (random.bits() >>> 8));
-    } else draw(draft, this.#ipv4, 4);
+    } else this.#ipv4.draw(draft);
   }
 
   /** One IPv6 address, special where the twist says so. */
   ipv6(draft: Draft, twist: number): void {
     if (draft.has(twist)) {
-      draw(draft, this.#specialIpv6, 16);
+      this.#specialIpv6.draw(draft);
       return;
     }
     const bits = draft.random.bits();
-    if (this.#hintedIpv6.length > 0 && bits < 0) draw(draft, this.#hintedIpv6, 16);
+    if (this.#hintedIpv6.count > 0 && bits < 0) this.#hintedIpv6.draw(draft);
     else if ((bits & 7) === 0) {
       // Any global unicast one: 2000::/3.
       const at = draft.at;
       draft.noise(16);
       draft.bytes[at] = 0x20 | (draft.bytes[at]! & 0x1f);
-    } else draw(draft, this.#ipv6, 16);
+    } else this.#ipv6.draw(draft);
   }
 
   port(draft: Draft): number {
@@ -127,7 +123,7 @@ export class Ingredients {
   }
 
   /** A number for a header whose upper layer is nothing in particular. */
-  protocol(draft: Draft, pool: readonly number[]): number {
+  protocol(draft: Draft, pool: Uint16Array): number {
     return this.#from(draft, this.#hintedProtocols, pool);
   }
 
@@ -139,7 +135,7 @@ export class Ingredients {
     return this.#from(draft, this.#hintedIcmpv6Types, pools.ICMPV6_TYPES);
   }
 
-  #from(draft: Draft, hinted: readonly number[], pool: readonly number[]): number {
+  #from(draft: Draft, hinted: Uint16Array, pool: Uint16Array): number {
     const { random } = draft;
     const bits = random.bits();
     if (hinted.length > 0 && bits < 0) return random.pick(hinted);
@@ -148,17 +144,25 @@ export class Ingredients {
   }
 }
 
-/** Copies one of a pool's items, `size` bytes each, into the draft. */
-function draw(draft: Draft, pool: Uint8Array, size: number): void {
-  draft.copy(pool, draft.random.below(pool.length / size) * size, size);
-}
+/** Items of one size, one after the other in one array. */
+class Pool {
+  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly count: number;
 
-/** All items one after the other. @throws {RangeError} when one has another size */
-function pack(items: readonly Uint8Array[], size: number): Uint8Array {
-  const pool = new Uint8Array(items.length * size);
-  for (const [index, item] of items.entries()) {
-    if (item.length !== size) throw new RangeError(`an address of ${item.length} bytes; it takes ${size}`);
-    pool.set(item, index * size);
+  /** @throws {RangeError} when an item has another size */
+  constructor(items: readonly Uint8Array[], size: number) {
+    this.bytes = new Uint8Array(items.length * size);
+    this.size = size;
+    this.count = items.length;
+    for (const [index, item] of items.entries()) {
+      if (item.length !== size) throw new RangeError(`an address of ${item.length} bytes; it takes ${size}`);
+      this.bytes.set(item, index * size);
+    }
   }
-  return pool;
+
+  /** Copies one item into the draft. */
+  draw(draft: Draft): void {
+    draft.copy(this.bytes, draft.random.below(this.count) * this.size, this.size);
+  }
 }

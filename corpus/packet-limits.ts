@@ -57,3 +57,9 @@ export function minLengthOf(limits: PacketLimits, etherType: number): number {
   if (etherType === 0x86dd) return Math.max(limits.minLength, limits.minLengthIpv6);
   return limits.minLength;
 }
+
+/** Does an engine with these limits take the frame? */
+export function withinLimits(limits: PacketLimits, packet: Uint8Array): boolean {
+  if (packet.length < limits.minLength || packet.length > limits.maxLength) return false;
+  return packet.length < 14 || packet.length >= minLengthOf(limits, (packet[12]! << 8) | packet[13]!);
+}

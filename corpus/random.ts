@@ -122,7 +122,7 @@ export class Random {
   }
 
   /** One element of a list that is not empty. */
-  pick(list: ArrayLike<number>): number {
+  pick(list: Uint16Array): number {
     return list[this.below(list.length)]!;
   }
 }
