@@ -69,10 +69,11 @@ export class Port {
     this.ifindex = link.device.ifindex;
     this.name = link.device.name;
     const { inside, outside } = network;
-    attachXdp(outside, this.ifindex, observers.program(counter, { type: 'xdp', action: XDP_PASS }));
     const shot = { type: 'tc', action: TC_ACT_SHOT } as const;
     attachTc(inside, this.ifindex, 'ingress', observers.program(counter + 1, shot));
     attachTc(inside, this.ifindex, 'egress', observers.program(counter + 2, shot));
+    // Only now, when the kernel's own frames do not come out any more.
+    attachXdp(outside, this.ifindex, observers.program(counter, { type: 'xdp', action: XDP_PASS }));
     this.#statistics = openEthtool(inside, this.name);
     const names = this.#statistics.statisticNames();
     this.#indexes = Object.fromEntries(
