@@ -10,6 +10,10 @@ export const EXIT = {
   input: 2,
   /** The environment cannot do what was asked. */
   environment: 3,
+  /** A defect of xdpsim itself (EX_SOFTWARE of sysexits.h): the one case in which a stack trace is shown. */
+  defect: 70,
+  /** Ended by Ctrl-C, as shells number it. */
+  interrupted: 130,
 } as const;
 
 export class Failure extends Error {

@@ -31,7 +31,7 @@ function report(error: unknown): number {
   if (failure === undefined) {
     console.error(error);
     console.error('xdpsim: this is a defect of xdpsim itself; please report the lines above');
-    return 70;
+    return EXIT.defect;
   }
   if (failure.log !== undefined) console.error(failure.log.trimEnd());
   console.error(`xdpsim: ${failure.message}`);

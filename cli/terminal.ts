@@ -15,7 +15,7 @@ export interface Terminal {
 }
 
 export function createTerminal(options: { readonly color?: boolean } = {}): Terminal {
-  const colour = options.color !== false && !process.env['NO_COLOR'] && process.stdout.isTTY === true;
+  const colour = options.color !== false && !process.env.NO_COLOR && process.stdout.isTTY === true;
   let shown = false;
   const clear = (): void => {
     if (shown) process.stderr.write('\r\x1b[K');
@@ -38,7 +38,10 @@ export function createTerminal(options: { readonly color?: boolean } = {}): Term
 }
 
 /** Lines up columns two spaces apart; the columns named in `right` are aligned to the right. */
-export function table(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
+export function table(
+  rows: readonly (readonly string[])[],
+  right: ReadonlySet<number> = new Set(),
+): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {

@@ -1,0 +1,154 @@
+/** `xdpsim verify`: engines side by side on saved and generated cases. */
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Program } from '../../sim/runtime/program.ts';
+import { explain } from '../../verify/explain/explain.ts';
+import { type ProgramReport, reportToJson } from '../../verify/report.ts';
+import { type Progress, verify } from '../../verify/run.ts';
+import { type ChosenEngines, chooseEngines, requireAvailable } from '../engines.ts';
+import { EXIT } from '../failure.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { freshSeed, parseCount, parseDuration } from '../options.ts';
+import { resolvePrograms } from '../program-source.ts';
+import { toJunit } from '../report-junit.ts';
+import { closingLines, failureLines, programLine } from '../report-text.ts';
+import { casesOf, saveBelow } from '../saved-cases.ts';
+import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
+import type { VerifyPlan } from '../verify-plan.ts';
+
+interface Options {
+  readonly engines?: string;
+  readonly live?: boolean;
+  readonly runs?: number;
+  readonly time?: number;
+  readonly seed?: string;
+  readonly object?: string;
+  readonly maxDivergences: number;
+  readonly json?: boolean;
+  readonly junit?: string;
+  readonly report?: string;
+  readonly color: boolean;
+}
+
+export function registerVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('hold programs against their models and against the kernel, on saved and generated packets')
+    .argument(
+      '[program...]',
+      'built-in programs, objects FILE.o[:FUNCTION], or modules that define a program; default: all built-in ones',
+    )
+    .option(
+      '--engines <list>',
+      'model, vm, wasm, testrun, veth; default: all that run here without touching the network',
+    )
+    .option('--live', 'also on live veth traffic')
+    .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
+    .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
+    .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
+    .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
+    .option('--json', 'print one JSON document')
+    .option('--junit <file>', 'write a JUnit report')
+    .option('--report <dir>', 'where divergences are saved (default: corpus/regressions)')
+    .option('--no-color', 'no colours')
+    .action(run);
+}
+
+async function run(names: readonly string[], options: Options): Promise<void> {
+  const plan: VerifyPlan = {
+    programs: names,
+    live: options.live === true,
+    seed: options.seed ?? freshSeed(),
+    maxDivergences: options.maxDivergences,
+    directory: resolve(options.report ?? 'corpus/regressions'),
+    ...(options.object === undefined ? {} : { object: options.object }),
+    ...(options.engines === undefined ? {} : { engines: options.engines }),
+    ...(options.runs === undefined ? {} : { runs: options.runs }),
+    ...(options.time === undefined ? {} : { seconds: options.time }),
+  };
+  const programs = await resolvePrograms(plan.programs, plan.object);
+  const chosen = chooseEngines(plan.engines, plan.live);
+  for (const program of programs) requireAvailable(chosen, program);
+  const terminal = createTerminal(options);
+  const quiet = options.json === true;
+  if (!quiet) {
+    terminal.print(`seed ${plan.seed}, engines ${chosen.engines.map((engine) => engine.name).join(', ')}`);
+    terminal.print();
+  }
+
+  const interrupt = onInterrupt();
+  const start = performance.now();
+  const reports: ProgramReport[] = [];
+  const width = Math.max(...programs.map((program) => program.name.length));
+  for (const program of programs) {
+    if (interrupt.signal.aborted) break;
+    const report = await verifyProgram(program, chosen, plan, interrupt.signal, terminal);
+    terminal.clearProgress();
+    reports.push(report);
+    if (!quiet) printProgram(report, program, width, terminal);
+  }
+  interrupt.release();
+
+  if (options.junit !== undefined) await writeFile(options.junit, toJunit(reports, plan.seed));
+  if (quiet) {
+    console.log(JSON.stringify({ version: 1, seed: plan.seed, programs: reports.map(reportToJson) }));
+  } else {
+    const seconds = (performance.now() - start) / 1000;
+    terminal.print();
+    for (const line of closingLines(reports, plan.seed, seconds, terminal)) terminal.print(line);
+  }
+  process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(reports);
+}
+
+function verifyProgram(
+  program: Program,
+  chosen: ChosenEngines,
+  plan: VerifyPlan,
+  signal: AbortSignal,
+  terminal: Terminal,
+): Promise<ProgramReport> {
+  return verify({
+    program,
+    engines: chosen.engines,
+    seed: plan.seed,
+    cases: casesOf(program, [plan.directory]),
+    maxDivergences: plan.maxDivergences,
+    save: saveBelow(plan.directory),
+    signal,
+    onProgress: (progress) => terminal.progress(progressLine(progress)),
+    ...(plan.runs === undefined ? {} : { runs: plan.runs }),
+    ...(plan.seconds === undefined ? {} : { seconds: plan.seconds }),
+  });
+}
+
+function progressLine({ program, packets, total, seconds, divergences, shrinking }: Progress): string {
+  const speed = rate(packets, seconds);
+  const left = Number.isFinite(total) ? ` of ${count(total)}, ${timeLeft(packets, total, seconds)} left` : '';
+  const found = divergences === 0 ? '' : `, ${divergences} found`;
+  return `${program}: ${count(packets)}${left}, ${speed}${found}${shrinking ? ', shrinking' : ''}`;
+}
+
+function timeLeft(packets: number, total: number, seconds: number): string {
+  if (packets === 0) return 'some time';
+  return `${Math.max(0, Math.ceil((seconds / packets) * (total - packets)))} s`;
+}
+
+function printProgram(report: ProgramReport, program: Program, width: number, terminal: Terminal): void {
+  terminal.print(programLine(report, width, terminal));
+  for (const line of failureLines(report)) terminal.print(line);
+  for (const divergence of report.divergences) {
+    terminal.print();
+    for (const line of explain(program, divergence, { colour: terminal.colour })) terminal.print(`  ${line}`);
+    terminal.print();
+  }
+}
+
+function exitCodeOf(reports: readonly ProgramReport[]): number {
+  if (reports.some((report) => report.divergences.length > 0)) return EXIT.found;
+  const failures = reports.flatMap((report) => report.engines.flatMap((engine) => engine.failure ?? []));
+  if (failures.some((failure) => failure.kind === 'internal')) return EXIT.defect;
+  if (failures.some((failure) => failure.kind === 'input')) return EXIT.input;
+  return failures.length > 0 ? EXIT.environment : EXIT.agreed;
+}

@@ -1,0 +1,67 @@
+/** The register of engines: one line each, the reference first. */
+
+import { createTestRunEngine } from '../kernel/testrun.ts';
+import { createVethEngine } from '../kernel/veth.ts';
+import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import { createModelEngine } from '../sim/engines/model.ts';
+import { createVmEngine } from '../sim/engines/vm.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { environmentFailure, inputFailure } from './failure.ts';
+
+const CREATE: Readonly<Partial<Record<EngineName, () => Engine>>> = {
+  model: createModelEngine,
+  vm: createVmEngine,
+  testrun: createTestRunEngine,
+  veth: createVethEngine,
+};
+
+/** All that can run without touching the network: `veth` joins only when named. */
+const DEFAULT: readonly EngineName[] = ['model', 'vm', 'testrun'];
+
+export interface ChosenEngines {
+  readonly engines: readonly Engine[];
+  /** Did the user name them? Then one that cannot run is an error, not a skip. */
+  readonly named: boolean;
+}
+
+/**
+ * @param names what the user gave with `--engines`, comma-separated; undefined: the default ones
+ * @param live adds `veth` to the default ones
+ * @throws {Failure} for a name that is no engine
+ */
+export function chooseEngines(names: string | undefined, live: boolean = false): ChosenEngines {
+  if (names === undefined) {
+    const chosen = live ? [...DEFAULT, 'veth' as const] : DEFAULT;
+    return { engines: chosen.map(createEngine), named: false };
+  }
+  const chosen = names.split(',').map((name) => name.trim());
+  for (const name of chosen) {
+    if (!(name in CREATE)) {
+      throw inputFailure(`no engine is called “${name}”`, `engines: ${Object.keys(CREATE).join(', ')}`);
+    }
+  }
+  const unique = [...new Set(chosen)] as EngineName[];
+  if (live && !unique.includes('veth')) unique.push('veth');
+  // In the register's order, so that the reference is the same however the user lists them.
+  const order = Object.keys(CREATE);
+  unique.sort((a, b) => order.indexOf(a) - order.indexOf(b));
+  return { engines: unique.map(createEngine), named: true };
+}
+
+export function createEngine(name: EngineName): Engine {
+  return CREATE[name]!();
+}
+
+/** @throws {Failure} naming the first engine that the user asked for and that cannot run here */
+export function requireAvailable(chosen: ChosenEngines, program: Program): void {
+  if (!chosen.named) return;
+  for (const engine of chosen.engines) {
+    const answer = engine.availability(program);
+    if (!answer.available) {
+      throw environmentFailure(
+        `engine ${engine.name} cannot run ${program.name}: ${answer.reason}`,
+        answer.remedy,
+      );
+    }
+  }
+}

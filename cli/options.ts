@@ -1,0 +1,45 @@
+/** Values of options: read strictly, refused with what was expected. */
+import { randomBytes } from 'node:crypto';
+import { inputFailure } from './failure.ts';
+
+/** A whole number with optional `_`, `k` or `M`: `20000`, `20k`, `10M`. */
+export function parseCount(option: string): (text: string) => number {
+  return (text) => {
+    const match = /^(\d[\d_]*)([kKmM]?)$/.exec(text);
+    const number = match === null ? Number.NaN : Number(match[1]!.replaceAll('_', ''));
+    const factor = { '': 1, k: 1e3, m: 1e6 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
+    const value = number * factor;
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw inputFailure(
+        `${option} takes a whole number from 1 on, like 20000, 20k or 10M; “${text}” is none`,
+      );
+    }
+    return value;
+  };
+}
+
+/** A time in seconds: `60s`, `5m`, `1h`, `500ms`, or a bare number of seconds. */
+export function parseDuration(option: string): (text: string) => number {
+  return (text) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text);
+    const factor = { ms: 1e-3, s: 1, '': 1, m: 60, h: 3600 }[match?.[2] ?? ''] ?? 1;
+    const value = match === null ? Number.NaN : Number(match[1]) * factor;
+    if (!(value > 0)) throw inputFailure(`${option} takes a time like 60s, 5m or 500ms; “${text}” is none`);
+    return value;
+  };
+}
+
+/** Eight random hexadecimal digits: short enough to be typed again. */
+export function freshSeed(): string {
+  return randomBytes(4).toString('hex');
+}
+
+/** An even number of hexadecimal digits; blanks and colons between them are skipped. */
+export function parseHex(text: string, what: string): Uint8Array {
+  const digits = text.replaceAll(/[\s:]/g, '');
+  const bad = /[^0-9a-fA-F]/.exec(digits);
+  if (bad !== null) throw inputFailure(`${what}: “${bad[0]}” is no hexadecimal digit`);
+  if (digits.length % 2 !== 0)
+    throw inputFailure(`${what}: ${digits.length} hexadecimal digits are not whole bytes`);
+  return new Uint8Array(Buffer.from(digits, 'hex'));
+}

@@ -1,0 +1,205 @@
+/** From what the user names on the command line to what engines open. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadObject } from '../sim/ebpf/object.ts';
+import { programByName, programs } from '../sim/programs/index.ts';
+import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
+import { inputFailure } from './failure.ts';
+import { packageFile } from './package-files.ts';
+
+/** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
+export interface ObjectName {
+  readonly path: string;
+  readonly function: string | undefined;
+}
+
+export function parseObjectName(text: string): ObjectName {
+  const colon = text.lastIndexOf(':');
+  if (colon <= 0 || existsSync(text)) return { path: text, function: undefined };
+  return { path: text.slice(0, colon), function: text.slice(colon + 1) };
+}
+
+/** Every built-in program with its committed object. */
+export function builtInPrograms(): Program[] {
+  return programs.map(builtIn);
+}
+
+function builtIn(definition: ProgramDefinition): Program {
+  const path = packageFile(`bpf/built/${definition.name}.o`);
+  return {
+    name: definition.name,
+    entries: definition.entries,
+    object: readObject(path),
+    objectPath: path,
+    definition,
+  };
+}
+
+/**
+ * The programs that the user means: a built-in's name, an object `FILE.o[:FUNCTION]`, or a module that
+ * default-exports a definition.
+ * @param names none: all built-in programs
+ * @param object `--object`: takes the place of the (single) program's own
+ * @throws {Failure} saying what each name could have been
+ */
+export async function resolvePrograms(names: readonly string[], object?: string): Promise<Program[]> {
+  const found: Program[] = [];
+  for (const name of names) found.push(...(await resolveProgram(name)));
+  const all = names.length === 0 ? builtInPrograms() : found;
+  if (object === undefined) return all;
+  const [only, ...others] = all;
+  if (only === undefined || others.length > 0 || names.length === 0) {
+    throw inputFailure('--object takes the place of one program’s object: name that program');
+  }
+  return [withObject(only, parseObjectName(object))];
+}
+
+async function resolveProgram(name: string): Promise<Program[]> {
+  const definition = programByName(name);
+  if (definition !== undefined) return [builtIn(definition)];
+  const file = parseObjectName(name);
+  if (/\.[cm]?[jt]s$/.test(file.path)) return [await programOfModule(file.path)];
+  if (existsSync(file.path)) return programsOfObject(file);
+  if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
+  throw inputFailure(
+    `no program is called “${name}”${nearest(name)}`,
+    'xdpsim programs lists the built-in ones; an object is named by its file',
+  );
+}
+
+function nearest(name: string): string {
+  const close = programs.find(
+    (one) => one.name.replaceAll('_', '') === name.toLowerCase().replaceAll(/[-_]/g, ''),
+  );
+  return close === undefined ? '' : `; did you mean ${close.name}?`;
+}
+
+function readObject(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(path));
+}
+
+/** The XDP and TC programs of an object, each by itself, or the one that is named. */
+export function programsOfObject(file: ObjectName): Program[] {
+  const bytes = readObject(file.path);
+  const entries = entriesOf(file.path, bytes);
+  const chosen = entries.filter((entry) => file.function === undefined || entry.function === file.function);
+  if (chosen.length === 0) {
+    const has = entries.map((entry) => entry.function).join(', ') || 'no XDP or TC program';
+    throw inputFailure(
+      file.function === undefined
+        ? `${file.path}: has no XDP or TC program`
+        : `${file.path}: has no program “${file.function}”; it has ${has}`,
+    );
+  }
+  return chosen.map((entry) => ({
+    name:
+      chosen.length === 1 && file.function === undefined
+        ? basename(file.path)
+        : `${basename(file.path)}:${entry.function}`,
+    entries: [entry],
+    object: bytes,
+    objectPath: file.path,
+  }));
+}
+
+/** The object's XDP and TC programs; `tc` without a direction is taken for ingress. */
+function entriesOf(path: string, bytes: Uint8Array): ProgramEntry[] {
+  const object = named(path, () => loadObject(bytes));
+  return object.programs.flatMap((program) =>
+    program.hook === undefined ? [] : [{ function: program.function, hook: program.hook }],
+  );
+}
+
+/** Puts the file's name before what a codec says about its bytes. */
+function named<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ObjectError')
+      throw inputFailure(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Another build of a program: same model, other object. */
+function withObject(program: Program, file: ObjectName): Program {
+  const bytes = readObject(file.path);
+  const entries = entriesOf(file.path, bytes);
+  const wanted = program.entries.map((entry) => entry.function);
+  const [only] = wanted;
+  if (file.function !== undefined && wanted.length === 1 && only !== undefined) {
+    // The model keeps its own name; the object's function may have any.
+    if (!entries.some((entry) => entry.function === file.function)) {
+      throw inputFailure(
+        `${file.path}: has no program “${file.function}”; it has ${entries.map((entry) => entry.function).join(', ')}`,
+      );
+    }
+    const renamed = program.entries.map((entry) => ({ ...entry, function: file.function! }));
+    return { ...program, entries: renamed, object: bytes, objectPath: file.path };
+  }
+  const missing = wanted.filter((name) => !entries.some((entry) => entry.function === name));
+  if (missing.length > 0) {
+    throw inputFailure(
+      `${file.path}: has no program “${missing.join('”, “')}”; it has ${entries.map((entry) => entry.function).join(', ') || 'none'}`,
+      'name the function that takes its place: --object FILE:FUNCTION',
+    );
+  }
+  return { ...program, object: bytes, objectPath: file.path };
+}
+
+/** A user's own program: a module that default-exports a `ProgramDefinition`. */
+async function programOfModule(path: string): Promise<Program> {
+  if (!existsSync(path)) throw inputFailure(`${path}: no such file`);
+  const url = pathToFileURL(resolve(path)).href;
+  let module: { default?: unknown };
+  try {
+    module = /ts$/.test(path) ? await importTypeScript(url) : await import(url);
+  } catch (error) {
+    throw inputFailure(
+      `${path}: cannot be imported: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  const definition = module.default;
+  if (!isDefinition(definition)) {
+    throw inputFailure(
+      `${path}: does not default-export a program definition`,
+      'it needs name, entries (function, hook, model), maps, worlds, examples and hints: see docs/your-own-program.md',
+    );
+  }
+  const program: Program = { name: definition.name, entries: definition.entries, definition };
+  if (definition.object === undefined) return program;
+  const object = join(dirname(resolve(path)), definition.object);
+  return withObject(program, { path: object, function: undefined });
+}
+
+/** Node below 22.18 cannot import TypeScript by itself. */
+async function importTypeScript(url: string): Promise<{ default?: unknown }> {
+  const { tsImport } = await import('tsx/esm/api');
+  const module = (await tsImport(url, import.meta.url)) as { default?: unknown };
+  // A module of a CommonJS package arrives wrapped once more.
+  const wrapped = module.default as { default?: unknown } | undefined;
+  return wrapped !== undefined && wrapped !== null && 'default' in wrapped ? wrapped : module;
+}
+
+function isDefinition(value: unknown): value is ProgramDefinition {
+  if (value === null || typeof value !== 'object') return false;
+  const one = value as Partial<Record<keyof ProgramDefinition, unknown>>;
+  return (
+    typeof one.name === 'string' &&
+    Array.isArray(one.entries) &&
+    one.entries.length > 0 &&
+    one.entries.every(
+      (entry: Record<string, unknown>) =>
+        typeof entry?.function === 'string' &&
+        typeof entry.model === 'function' &&
+        typeof entry.hook === 'string',
+    ) &&
+    Array.isArray(one.maps) &&
+    Array.isArray(one.worlds) &&
+    one.worlds.length > 0 &&
+    Array.isArray(one.examples) &&
+    one.hints !== null &&
+    typeof one.hints === 'object'
+  );
+}

@@ -1,0 +1,50 @@
+/** The report of `verify` as JUnit XML, for build servers: a test suite per program, a test case per engine. */
+import type { ProgramReport } from '../verify/report.ts';
+
+export function toJunit(reports: readonly ProgramReport[], seed: string): string {
+  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="xdpsim verify">'];
+  for (const report of reports) {
+    const failures = report.divergences.length;
+    const errors = report.engines.filter((engine) => engine.status === 'failed').length;
+    const skipped = report.engines.filter((engine) => engine.status === 'skipped').length;
+    // Each divergence belongs to the second of its engines: the first is the reference.
+    lines.push(
+      `  <testsuite name="${xmlText(report.name)}" tests="${report.engines.length}" failures="${failures}"` +
+        ` errors="${errors}" skipped="${skipped}" time="${report.seconds.toFixed(3)}">`,
+      `    <properties><property name="seed" value="${xmlText(seed)}"/><property name="packets" value="${report.packets}"/></properties>`,
+    );
+    for (const engine of report.engines) {
+      const open = `    <testcase classname="${xmlText(report.name)}" name="${engine.name}" time="${engine.seconds.toFixed(3)}"`;
+      const inside = [
+        ...report.divergences
+          .filter((divergence) => divergence.engines[1] === engine.name)
+          .map(
+            (divergence) =>
+              `      <failure type="${xmlText(divergence.field)}" message="${xmlText(divergence.summary)}">${xmlText(divergence.file ?? '')}</failure>`,
+          ),
+        ...(engine.status === 'failed' ? [`      <error message="${xmlText(engine.reason ?? '')}"/>`] : []),
+        ...(engine.status === 'skipped'
+          ? [`      <skipped message="${xmlText(engine.reason ?? '')}"/>`]
+          : []),
+      ];
+      if (inside.length === 0) lines.push(`${open}/>`);
+      else lines.push(`${open}>`, ...inside, '    </testcase>');
+    }
+    lines.push('  </testsuite>');
+  }
+  lines.push('</testsuites>', '');
+  return lines.join('\n');
+}
+
+function xmlText(text: string): string {
+  return (
+    text
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll('"', '&quot;')
+      // XML 1.0 has no way to write these.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed
+      .replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '?')
+  );
+}

@@ -1,0 +1,136 @@
+/** The report of `verify` as a person reads it. */
+import type { ProgramReport } from '../verify/report.ts';
+import { count, rate, type Terminal } from './terminal.ts';
+
+/** One line for a program as soon as it is done. */
+export function programLine(report: ProgramReport, width: number, terminal: Terminal): string {
+  const name = report.name.padEnd(width);
+  const packets = `${count(report.packets)} packets`.padStart(18);
+  return `${verdict(report, terminal)} ${name} ${packets}   ${actions(report)}`;
+}
+
+function verdict(report: ProgramReport, terminal: Terminal): string {
+  if (report.divergences.length > 0) return terminal.style('red', '✗ differs');
+  if (report.engines.some((engine) => engine.status === 'failed')) return terminal.style('red', '✗ failed ');
+  if (ran(report) < 2) return terminal.style('yellow', '– no pair');
+  return terminal.style('green', '✓ agreed ');
+}
+
+function ran(report: ProgramReport): number {
+  return report.engines.filter((engine) => engine.status === 'ran').length;
+}
+
+function actions(report: ProgramReport): string {
+  const total = Object.values(report.actions).reduce((sum, packets) => sum + packets, 0);
+  return Object.entries(report.actions)
+    .map(([action, packets]) => `${action} ${share(packets, total)}`)
+    .join('  ');
+}
+
+function share(part: number, whole: number): string {
+  const percent = (100 * part) / whole;
+  return percent > 0 && percent < 1 ? '<1 %' : `${Math.round(percent)} %`;
+}
+
+/** What failed to run, and why. */
+export function failureLines(report: ProgramReport): string[] {
+  return report.engines.flatMap((engine) => {
+    if (engine.status !== 'failed') return [];
+    const lines = [`  ${engine.name} failed: ${engine.reason ?? 'for an unknown reason'}`];
+    if (engine.remedy !== undefined) lines.push(`    ${engine.remedy}`);
+    for (const line of engine.failure?.log?.trimEnd().split('\n') ?? []) lines.push(`    ${line}`);
+    return lines;
+  });
+}
+
+/** The end of the report: speeds, what was skipped, what was not compared, and the verdict. */
+export function closingLines(
+  reports: readonly ProgramReport[],
+  seed: string,
+  seconds: number,
+  terminal: Terminal,
+): string[] {
+  const lines: string[] = [];
+  const packets = reports.reduce((sum, report) => sum + report.packets, 0);
+  for (const [name, speed] of speeds(reports)) lines.push(`  ${name.padEnd(8)} ${speed}`);
+  for (const [text, programs] of skipped(reports)) {
+    lines.push(terminal.style('yellow', `  skipped  ${text}${ofPrograms(programs, reports)}`));
+  }
+  for (const [text, programs] of notCompared(reports)) {
+    lines.push(`  not compared: ${text}${ofPrograms(programs, reports)}`);
+  }
+  const divergences = reports.reduce((sum, report) => sum + report.divergences.length, 0);
+  const failed = reports.filter((report) =>
+    report.engines.some((engine) => engine.status === 'failed'),
+  ).length;
+  const interrupted = reports.some((report) => report.interrupted);
+  const programs = reports.length === 1 ? '1 program' : `${reports.length} programs`;
+  const done = `${programs}, ${count(packets)} packets in ${seconds.toFixed(1)} s, seed ${seed}`;
+  lines.push('');
+  if (interrupted) lines.push(terminal.style('yellow', 'Interrupted: this is what was done until then.'));
+  if (divergences > 0) {
+    lines.push(
+      terminal.style('red', `${done}: ${divergences} divergence${divergences === 1 ? '' : 's'} found.`),
+    );
+  } else if (failed > 0) {
+    lines.push(terminal.style('red', `${done}: ${failed} could not be verified.`));
+  } else if (reports.every((report) => ran(report) < 2)) {
+    lines.push(terminal.style('yellow', `${done}: fewer than two engines ran, so nothing was compared.`));
+  } else {
+    lines.push(terminal.style('green', `${done}: all agreed.`));
+  }
+  return lines;
+}
+
+function speeds(reports: readonly ProgramReport[]): Map<string, string> {
+  const totals = new Map<string, { packets: number; seconds: number }>();
+  for (const engine of reports.flatMap((report) => report.engines)) {
+    if (engine.packets === 0) continue;
+    const total = totals.get(engine.name) ?? { packets: 0, seconds: 0 };
+    total.packets += engine.packets;
+    total.seconds += engine.seconds;
+    totals.set(engine.name, total);
+  }
+  return new Map(
+    [...totals].map(([name, total]) => [
+      name,
+      `${count(total.packets).padStart(12)} packets at ${rate(total.packets, total.seconds)}`,
+    ]),
+  );
+}
+
+function skipped(reports: readonly ProgramReport[]): Map<string, string[]> {
+  return grouped(reports, (report) =>
+    report.engines
+      .filter((engine) => engine.status === 'skipped')
+      .map(
+        (engine) =>
+          `${engine.name}: ${engine.reason}${engine.remedy === undefined ? '' : ` – ${engine.remedy}`}`,
+      ),
+  );
+}
+
+function notCompared(reports: readonly ProgramReport[]): Map<string, string[]> {
+  return grouped(reports, (report) => report.notCompared);
+}
+
+function grouped(
+  reports: readonly ProgramReport[],
+  texts: (report: ProgramReport) => readonly string[],
+): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const report of reports) {
+    for (const text of texts(report)) {
+      const group = groups.get(text);
+      if (group === undefined) groups.set(text, [report.name]);
+      else group.push(report.name);
+    }
+  }
+  return groups;
+}
+
+function ofPrograms(programs: readonly string[], reports: readonly ProgramReport[]): string {
+  if (programs.length === reports.length) return '';
+  const named = programs.slice(0, 3).join(', ');
+  return programs.length > 3 ? ` [${named} and ${programs.length - 3} more]` : ` [${named}]`;
+}

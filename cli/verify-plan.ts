@@ -1,0 +1,16 @@
+/** What a run of `verify` was asked to do: plain data, so that worker threads can be told the same. */
+export interface VerifyPlan {
+  /** Programs as the user named them; none: all built-in ones. */
+  readonly programs: readonly string[];
+  readonly object?: string;
+  /** `--engines`, as given. */
+  readonly engines?: string;
+  readonly live: boolean;
+  readonly seed: string;
+  readonly runs?: number;
+  /** Per program. */
+  readonly seconds?: number;
+  readonly maxDivergences: number;
+  /** Where divergences go, and where earlier ones are looked for first. */
+  readonly directory: string;
+}
