@@ -1,9 +1,12 @@
 /** The one interface that everything able to run a program implements. */
 import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { Coverage } from '../runtime/coverage.ts';
 import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import type { OutcomeBatch } from './outcome-batch.ts';
+
+export type { Coverage, FunctionCoverage } from '../runtime/coverage.ts';
 
 export type EngineName = 'model' | 'vm' | 'wasm' | 'testrun' | 'veth';
 
@@ -65,26 +68,6 @@ export interface Session {
   coverage?(): Coverage;
   /** Leaves nothing behind. May be called more than once. */
   close(): Promise<void>;
-}
-
-/** Counts of one object's code, over all runs since the session was opened. */
-export interface Coverage {
-  /** One row per program function (entries and subprograms). */
-  readonly functions: readonly FunctionCoverage[];
-}
-
-export interface FunctionCoverage {
-  readonly function: string;
-  /** How often each instruction ran; a 16-byte instruction counts at its first slot, the second holds NaN. */
-  readonly instructions: Float64Array;
-  /** For every conditional jump: its instruction index, and how often it was and was not taken. */
-  readonly branches: readonly {
-    readonly instruction: number;
-    readonly taken: number;
-    readonly notTaken: number;
-  }[];
-  /** For every instruction with line info: where in the C source it came from. */
-  readonly lines: readonly { readonly instruction: number; readonly file: string; readonly line: number }[];
 }
 
 /**
