@@ -62,16 +62,23 @@ export function readBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
     instruction,
     typeId: record.u32(at + 4, 'type_id'),
   }));
-  const lines = readTable(table(16, 'line info'), 16, btf, (record, at, instruction): LineInfo => {
-    const place = record.u32(at + 12, 'line_col');
-    return {
-      instruction,
-      file: btf.text(record.u32(at + 4, 'file_name_off')),
-      line: place >>> 10,
-      column: place & 0x3ff,
-      text: btf.text(record.u32(at + 8, 'line_off')).trim(),
-    };
-  });
+  // Line 0 says that an instruction comes from no line in particular: the line before it goes on.
+  const lines = readTable(
+    table(16, 'line info'),
+    16,
+    btf,
+    (record, at, instruction): LineInfo | undefined => {
+      if (record.u32(at + 12, 'line_col') >>> 10 === 0) return undefined;
+      const place = record.u32(at + 12, 'line_col');
+      return {
+        instruction,
+        file: btf.text(record.u32(at + 4, 'file_name_off')),
+        line: place >>> 10,
+        column: place & 0x3ff,
+        text: btf.text(record.u32(at + 8, 'line_off')).trim(),
+      };
+    },
+  );
   const relocations =
     headerSize >= HEADER_SIZE_CORE
       ? readTable(table(24, 'CO-RE relocations'), 16, btf, (record, at, instruction) => ({
@@ -92,7 +99,7 @@ function readTable<Info extends { readonly instruction: number }>(
   table: Reader,
   knownSize: number,
   btf: Btf,
-  read: (record: Reader, at: number, instruction: number) => Info,
+  read: (record: Reader, at: number, instruction: number) => Info | undefined,
 ): Map<string, Info[]> {
   const bySection = new Map<string, Info[]>();
   if (table.length === 0) return bySection;
@@ -119,7 +126,8 @@ function readTable<Info extends { readonly instruction: number }>(
           `0x${offset.toString(16)}`,
         );
       }
-      infos.push(read(table, at, offset / INSTRUCTION_SIZE));
+      const info = read(table, at, offset / INSTRUCTION_SIZE);
+      if (info !== undefined) infos.push(info);
     }
     bySection.set(name, infos);
   }

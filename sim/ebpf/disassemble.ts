@@ -118,14 +118,21 @@ export function disassemble(object: BpfObject, program: BpfProgram): string {
   const width = Math.max(4, String(instructions.count - 1).length);
   const lines: string[] = [];
   let row = 0;
+  let shown = '';
   for (let index = 0; index < instructions.count; index++) {
     const name = names.function?.(index);
-    if (name !== undefined) lines.push(...(index > 0 ? [''] : []), `${name}:`);
+    if (name !== undefined) {
+      lines.push(...(index > 0 ? [''] : []), `${name}:`);
+      shown = '';
+    }
     // Several rows for one instruction: the last one is the place, as `sourceAt` has it.
     while (program.lineInfo[row + 1]?.instruction === index) row++;
     const source = program.lineInfo[row];
     if (source?.instruction === index) {
-      lines.push(`; ${source.text} @ ${source.file.slice(source.file.lastIndexOf('/') + 1)}:${source.line}`);
+      const place = `${source.file}:${source.line}`;
+      // One line of source in several rows, for its columns, is shown once.
+      if (place !== shown) lines.push(`; ${source.text} @ ${place.slice(place.lastIndexOf('/') + 1)}`);
+      shown = place;
     }
     const opcode = instructions.opcode[index]!;
     const reason = program.poisoned.get(index);

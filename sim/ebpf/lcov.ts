@@ -1,0 +1,115 @@
+/** Coverage of C lines, functions and branches in the format of lcov, which genhtml and editors read (geninfo(1)). */
+import type { Coverage, FunctionCoverage } from '../runtime/coverage.ts';
+
+export interface LcovOptions {
+  /** The name of the test, `TN:`; letters, digits and underscores. Default empty. */
+  readonly testName?: string;
+  /** From the path that the compiler wrote into the object to where the file is. Default: as written. */
+  readonly path?: (file: string) => string;
+}
+
+interface FileRecord {
+  /** How often each line ran. */
+  readonly lines: Map<number, number>;
+  readonly functions: Map<string, { line: number; count: number }>;
+  /** By line, then by the jump. */
+  readonly branches: Map<number, Map<string, { taken: number; notTaken: number }>>;
+}
+
+/**
+ * The tracefile.
+ *
+ * A line has run as often as the most executed of its instructions in one function; what was inlined or linked in
+ * several places adds up. Branches are those of the compiled code: one condition in C may be several, or none.
+ */
+export function lcov(coverage: Coverage, options: LcovOptions = {}): string {
+  const files = new Map<string, FileRecord>();
+  for (const each of coverage.functions) addFunction(files, each, options.path ?? ((file) => file));
+  const names = [...files.keys()].sort();
+  return names.map((name) => fileText(name, files.get(name)!, options.testName ?? '')).join('');
+}
+
+function addFunction(
+  files: Map<string, FileRecord>,
+  each: FunctionCoverage,
+  path: (file: string) => string,
+): void {
+  const rows = [...each.lines].sort((a, b) => a.instruction - b.instruction);
+  const first = rows[0];
+  if (first === undefined) return;
+  const count = (instruction: number): number => each.instructions[instruction] || 0;
+
+  const own = fileOf(files, path(first.file));
+  const known = own.functions.get(each.function);
+  own.functions.set(each.function, {
+    line: Math.min(first.line, known?.line ?? first.line),
+    count: count(first.instruction) + (known?.count ?? 0),
+  });
+
+  const most = new Map<FileRecord, Map<number, number>>();
+  for (const row of rows) {
+    const file = fileOf(files, path(row.file));
+    const lines = most.get(file) ?? new Map<number, number>();
+    most.set(file, lines.set(row.line, Math.max(lines.get(row.line) ?? 0, count(row.instruction))));
+  }
+  for (const [file, lines] of most) {
+    for (const [line, times] of lines) file.lines.set(line, times + (file.lines.get(line) ?? 0));
+  }
+
+  for (const [ordinal, branch] of each.branches.entries()) {
+    const row = rows.findLast((candidate) => candidate.instruction <= branch.instruction);
+    if (row === undefined) continue;
+    const { branches } = fileOf(files, path(row.file));
+    const onLine = branches.get(row.line) ?? new Map<string, { taken: number; notTaken: number }>();
+    // The same function linked into two programs has the same jumps in the same order.
+    const key = `${each.function} ${ordinal}`;
+    const sum = onLine.get(key) ?? { taken: 0, notTaken: 0 };
+    onLine.set(key, { taken: sum.taken + branch.taken, notTaken: sum.notTaken + branch.notTaken });
+    branches.set(row.line, onLine);
+  }
+}
+
+function fileOf(files: Map<string, FileRecord>, name: string): FileRecord {
+  let file = files.get(name);
+  if (file === undefined) {
+    file = { lines: new Map(), functions: new Map(), branches: new Map() };
+    files.set(name, file);
+  }
+  return file;
+}
+
+function fileText(name: string, file: FileRecord, testName: string): string {
+  const functions = [...file.functions].sort(([, a], [, b]) => a.line - b.line);
+  const lines = [...file.lines].sort(([a], [b]) => a - b);
+  const branches = [...file.branches]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([line, jumps]) => branchRows(line, jumps));
+  return [
+    `TN:${testName}`,
+    `SF:${name}`,
+    ...functions.map(([each, { line }]) => `FN:${line},${each}`),
+    ...functions.map(([each, { count }]) => `FNDA:${count},${each}`),
+    `FNF:${functions.length}`,
+    `FNH:${functions.filter(([, { count }]) => count > 0).length}`,
+    ...branches.map(({ text }) => text),
+    `BRF:${branches.length}`,
+    `BRH:${branches.filter(({ taken }) => taken > 0).length}`,
+    ...lines.map(([line, count]) => `DA:${line},${count}`),
+    `LF:${lines.length}`,
+    `LH:${lines.filter(([, count]) => count > 0).length}`,
+    'end_of_record\n',
+  ].join('\n');
+}
+
+/** Two rows for each jump: taken, and not. A jump that was never reached shows `-`. */
+function branchRows(
+  line: number,
+  jumps: ReadonlyMap<string, { readonly taken: number; readonly notTaken: number }>,
+): { text: string; taken: number }[] {
+  return [...jumps.values()].flatMap(({ taken, notTaken }, block) =>
+    [taken, notTaken].map((times, branch) => ({
+      text: `BRDA:${line},${block},${branch},${taken + notTaken === 0 ? '-' : times}`,
+      taken: times,
+    })),
+  );
+}
