@@ -86,7 +86,10 @@ const LATER_FRAGMENT = 2;
 
 const UDP_PORT = { vxlan: 4789, vxlanLinux: 8472, geneve: 6081 } as const;
 
-/** Reusable; not reentrant. `verifyChecksums` keeps one for all. */
+/**
+ * Reusable; not reentrant. `verifyChecksums` keeps one for all. What is private is so for the compiler only: the
+ * check that `#names` ask for at every access costs a fifth of the scan.
+ */
 export class ChecksumScanner implements FoundChecksum {
   layer = 0;
   depth = 0;
@@ -103,19 +106,19 @@ export class ChecksumScanner implements FoundChecksum {
   protocol = 0;
   length = 0;
 
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
-  #base = 0;
+  private arena: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(this.arena.buffer);
+  private base = 0;
   /** The part of the arena that the next header may use. */
-  #at = 0;
-  #end = 0;
+  private cursor = 0;
+  private limit = 0;
   /** The addresses of the innermost IP header so far, as places in the arena. */
-  #source = 0;
-  #destination = 0;
-  #addressLength = 0;
+  private ipSource = 0;
+  private ipDestination = 0;
+  private ipAddressLength = 0;
   /** False behind a routing header that hides the final destination. */
-  #destinationKnown = true;
-  readonly #depths = new Int32Array(CHECKSUM_LAYERS.length);
+  private destinationKnown = true;
+  private readonly depths = new Int32Array(CHECKSUM_LAYERS.length);
 
   /**
    * Reports every checksum of one packet, outermost first.
@@ -129,93 +132,93 @@ export class ChecksumScanner implements FoundChecksum {
     sink: ChecksumSink,
     linkType: number = LINKTYPE.ethernet,
   ): void {
-    if (this.#bytes !== bytes) {
-      this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (this.arena !== bytes) {
+      this.arena = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    this.#base = offset;
-    this.#at = offset;
-    this.#end = offset + length;
-    for (let layer = 0; layer < CHECKSUM_LAYERS.length; layer++) this.#depths[layer] = 0;
-    let next = this.#link(linkType);
+    this.base = offset;
+    this.cursor = offset;
+    this.limit = offset + length;
+    for (let layer = 0; layer < CHECKSUM_LAYERS.length; layer++) this.depths[layer] = 0;
+    let next = this.link(linkType);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {
-      if (next === IPV4) next = this.#ipv4(sink);
-      else if (next === IPV6) next = this.#ipv6(sink);
-      else next = this.#ethernet();
+      if (next === IPV4) next = this.ipv4(sink);
+      else if (next === IPV6) next = this.ipv6(sink);
+      else next = this.ethernet();
     }
   }
 
-  #link(linkType: number): number {
-    const left = this.#end - this.#at;
+  private link(linkType: number): number {
+    const left = this.limit - this.cursor;
     switch (linkType) {
       case LINKTYPE.ethernet:
         return ETHERNET;
       case LINKTYPE.raw:
-        return left === 0 ? STOP : this.#bytes[this.#at]! >> 4 === 6 ? IPV6 : IPV4;
+        return left === 0 ? STOP : this.arena[this.cursor]! >> 4 === 6 ? IPV6 : IPV4;
       case LINKTYPE.ipv4:
         return IPV4;
       case LINKTYPE.ipv6:
         return IPV6;
       case LINKTYPE.linuxSll:
         if (left < 16) return STOP;
-        this.#at += 16;
-        return this.#etherType(this.#u16(this.#at - 2));
+        this.cursor += 16;
+        return this.etherType(this.u16(this.cursor - 2));
       case LINKTYPE.linuxSll2:
         if (left < 20) return STOP;
-        this.#at += 20;
-        return this.#etherType(this.#u16(this.#at - 20));
+        this.cursor += 20;
+        return this.etherType(this.u16(this.cursor - 20));
       default:
         return STOP;
     }
   }
 
-  #ethernet(): number {
-    if (this.#end - this.#at < 14) return STOP;
-    this.#at += 14;
-    return this.#etherType(this.#u16(this.#at - 2));
+  private ethernet(): number {
+    if (this.limit - this.cursor < 14) return STOP;
+    this.cursor += 14;
+    return this.etherType(this.u16(this.cursor - 2));
   }
 
-  /** `#at` is behind the EtherType; steps over VLAN tags. */
-  #etherType(type: number): number {
+  /** `cursor` is behind the EtherType; steps over VLAN tags. */
+  private etherType(type: number): number {
     while (type === 0x8100 || type === 0x88a8 || type === 0x9100) {
-      if (this.#end - this.#at < 4) return STOP;
-      type = this.#u16(this.#at + 2);
-      this.#at += 4;
+      if (this.limit - this.cursor < 4) return STOP;
+      type = this.u16(this.cursor + 2);
+      this.cursor += 4;
     }
-    if (this.#at === this.#end) return STOP;
+    if (this.cursor === this.limit) return STOP;
     return type === 0x0800 ? IPV4 : type === 0x86dd ? IPV6 : type === 0x6558 ? ETHERNET : STOP;
   }
 
-  #ipv4(sink: ChecksumSink): number {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    const available = this.#end - at;
+  private ipv4(sink: ChecksumSink): number {
+    const bytes = this.arena;
+    const at = this.cursor;
+    const available = this.limit - at;
     const headerLength = available > 0 ? (bytes[at]! & 0x0f) * 4 : 0;
     this.addressLength = 0;
-    this.start = at - this.#base;
+    this.start = at - this.base;
     if (available < 20 || bytes[at]! >> 4 !== 4 || headerLength < 20 || headerLength > available) {
-      this.end = this.#end - this.#base;
-      this.#unverifiable(sink, LAYER.ipv4, available >= 12 ? at + 10 : -1);
+      this.end = this.limit - this.base;
+      this.unverifiable(sink, LAYER.ipv4, available >= 12 ? at + 10 : -1);
       return STOP;
     }
     this.end = this.start + headerLength;
-    this.#report(sink, LAYER.ipv4, at + 10, onesSum(this.#view, at, at + headerLength));
+    this.report(sink, LAYER.ipv4, at + 10, onesSum(this.view, at, at + headerLength));
 
-    const fragment = this.#u16(at + 6);
+    const fragment = this.u16(at + 6);
     const part =
       (fragment & 0x1fff) !== 0 ? LATER_FRAGMENT : (fragment & 0x2000) !== 0 ? FIRST_FRAGMENT : WHOLE;
-    this.#addressLength = 4;
-    this.#source = at + 12;
-    this.#destination = headerLength > 20 ? this.#sourceRouted(at, headerLength) : at + 16;
-    this.#destinationKnown = true;
-    this.#at = at + headerLength;
-    return this.#transport(sink, bytes[at + 9]!, this.#u16(at + 2) - headerLength, part);
+    this.ipAddressLength = 4;
+    this.ipSource = at + 12;
+    this.ipDestination = headerLength > 20 ? this.sourceRouted(at, headerLength) : at + 16;
+    this.destinationKnown = true;
+    this.cursor = at + headerLength;
+    return this.transport(sink, bytes[at + 9]!, this.u16(at + 2) - headerLength, part);
   }
 
   /** The final destination: the last address of a source route that is not used up (RFC 791 §3.1, RFC 1122 §4.2.3.8). */
-  #sourceRouted(at: number, headerLength: number): number {
-    const bytes = this.#bytes;
+  private sourceRouted(at: number, headerLength: number): number {
+    const bytes = this.arena;
     const end = at + headerLength;
     for (let option = at + 20; option + 2 < end && bytes[option] !== 0; ) {
       const type = bytes[option]!;
@@ -231,19 +234,19 @@ export class ChecksumScanner implements FoundChecksum {
     return at + 16;
   }
 
-  #ipv6(sink: ChecksumSink): number {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    if (this.#end - at < 40 || bytes[at]! >> 4 !== 6) return STOP;
-    this.#addressLength = 16;
-    this.#source = at + 8;
-    this.#destination = at + 24;
-    this.#destinationKnown = true;
+  private ipv6(sink: ChecksumSink): number {
+    const bytes = this.arena;
+    const at = this.cursor;
+    if (this.limit - at < 40 || bytes[at]! >> 4 !== 6) return STOP;
+    this.ipAddressLength = 16;
+    this.ipSource = at + 8;
+    this.ipDestination = at + 24;
+    this.destinationKnown = true;
     let header = at + 40;
-    let payload = this.#u16(at + 4);
+    let payload = this.u16(at + 4);
     let next = bytes[at + 6]!;
-    if (payload === 0 && next === 0) payload = this.#jumboLength(header);
-    const limit = Math.min(this.#end, header + payload);
+    if (payload === 0 && next === 0) payload = this.jumboLength(header);
+    const limit = Math.min(this.limit, header + payload);
     let part = WHOLE;
     for (;;) {
       let size: number;
@@ -258,10 +261,10 @@ export class ChecksumScanner implements FoundChecksum {
       }
       // The transport cannot be told where the chain of headers is cut off.
       if (header + size > limit || part === LATER_FRAGMENT) return STOP;
-      if (next === 43) this.#routing(header);
-      else if (next === 60) this.#homeAddress(header, size);
+      if (next === 43) this.routing(header);
+      else if (next === 60) this.homeAddress(header, size);
       else if (next === 44) {
-        const fragment = this.#u16(header + 2);
+        const fragment = this.u16(header + 2);
         if ((fragment & 0xfff8) !== 0) part = LATER_FRAGMENT;
         else if ((fragment & 1) !== 0) part = FIRST_FRAGMENT;
       }
@@ -269,27 +272,27 @@ export class ChecksumScanner implements FoundChecksum {
       header += size;
       payload -= size;
     }
-    this.#at = header;
-    return this.#transport(sink, next, payload, part);
+    this.cursor = header;
+    return this.transport(sink, next, payload, part);
   }
 
   /** The length in a Jumbo Payload option (RFC 2675 §2), 0 where there is none. */
-  #jumboLength(hopByHop: number): number {
-    if (this.#end - hopByHop < 8) return 0;
-    const option = this.#option(hopByHop, (this.#bytes[hopByHop + 1]! + 1) * 8, 0xc2, 4);
-    return option < 0 ? 0 : this.#view.getUint32(option);
+  private jumboLength(hopByHop: number): number {
+    if (this.limit - hopByHop < 8) return 0;
+    const option = this.option(hopByHop, (this.arena[hopByHop + 1]! + 1) * 8, 0xc2, 4);
+    return option < 0 ? 0 : this.view.getUint32(option);
   }
 
   /** Mobile IPv6: the checksum is made with the home address as the source (RFC 6275 §11.3.1). */
-  #homeAddress(header: number, size: number): void {
-    const option = this.#option(header, size, 0xc9, 16);
-    if (option >= 0) this.#source = option;
+  private homeAddress(header: number, size: number): void {
+    const option = this.option(header, size, 0xc9, 16);
+    if (option >= 0) this.ipSource = option;
   }
 
   /** Where the data of an option of this type and size begins, -1 where there is none (RFC 8200 §4.2). */
-  #option(header: number, size: number, type: number, dataSize: number): number {
-    const bytes = this.#bytes;
-    const end = Math.min(header + size, this.#end);
+  private option(header: number, size: number, type: number, dataSize: number): number {
+    const bytes = this.arena;
+    const end = Math.min(header + size, this.limit);
     for (let at = header + 2; at + 1 < end; at += bytes[at] === 0 ? 1 : 2 + bytes[at + 1]!) {
       if (bytes[at] === type && bytes[at + 1] === dataSize && at + 2 + dataSize <= end) return at + 2;
     }
@@ -297,51 +300,51 @@ export class ChecksumScanner implements FoundChecksum {
   }
 
   /** While segments are left, the final destination is in the routing header (RFC 8200 §8.1). */
-  #routing(header: number): void {
-    const bytes = this.#bytes;
+  private routing(header: number): void {
+    const bytes = this.arena;
     if (bytes[header + 3] === 0) return;
     const type = bytes[header + 2]!;
     const addresses = bytes[header + 1]! >> 1;
-    if (addresses === 0) this.#destinationKnown = false;
-    else if (type === 0) this.#destination = header + 8 + 16 * (addresses - 1);
-    else if (type === 2 || type === 4) this.#destination = header + 8;
-    else this.#destinationKnown = false;
+    if (addresses === 0) this.destinationKnown = false;
+    else if (type === 0) this.ipDestination = header + 8 + 16 * (addresses - 1);
+    else if (type === 2 || type === 4) this.ipDestination = header + 8;
+    else this.destinationKnown = false;
   }
 
-  /** `#at` is at the IP payload, which claims to have `length` bytes. */
-  #transport(sink: ChecksumSink, protocol: number, length: number, part: number): number {
-    const at = this.#at;
-    const complete = length >= 0 && at + length <= this.#end;
-    this.#end = Math.min(this.#end, at + Math.max(0, length));
-    const available = this.#end - at;
+  /** `cursor` is at the IP payload, which claims to have `length` bytes. */
+  private transport(sink: ChecksumSink, protocol: number, length: number, part: number): number {
+    const at = this.cursor;
+    const complete = length >= 0 && at + length <= this.limit;
+    this.limit = Math.min(this.limit, at + Math.max(0, length));
+    const available = this.limit - at;
     switch (protocol) {
       case 6:
-        this.#segment(sink, LAYER.tcp, 6, 16, length, complete, part);
+        this.segment(sink, LAYER.tcp, 6, 16, length, complete, part);
         return STOP;
       case 17: {
         // The UDP length decides how much is summed; what the IP length says beyond it is not (RFC 768).
-        const claimed = available >= 6 && part !== LATER_FRAGMENT ? this.#u16(at + 4) : length;
+        const claimed = available >= 6 && part !== LATER_FRAGMENT ? this.u16(at + 4) : length;
         const fits = claimed >= 8 && (part === WHOLE ? claimed <= length && claimed <= available : complete);
-        this.#segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
-        return part === LATER_FRAGMENT ? STOP : this.#udpTunnel();
+        this.segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
+        return part === LATER_FRAGMENT ? STOP : this.udpTunnel();
       }
       case 1:
-        if (this.#addressLength !== 4) return STOP;
-        this.#segment(sink, LAYER.icmp, 0, 2, length, complete, part);
-        return part === LATER_FRAGMENT ? STOP : this.#icmpError(IPV4);
+        if (this.ipAddressLength !== 4) return STOP;
+        this.segment(sink, LAYER.icmp, 0, 2, length, complete, part);
+        return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV4);
       case 58:
-        if (this.#addressLength !== 16) return STOP;
-        this.#segment(sink, LAYER.icmpv6, 58, 2, length, complete, part);
-        return part === LATER_FRAGMENT ? STOP : this.#icmpError(IPV6);
+        if (this.ipAddressLength !== 16) return STOP;
+        this.segment(sink, LAYER.icmpv6, 58, 2, length, complete, part);
+        return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV6);
       case 51: {
-        const size = available >= 8 ? (this.#bytes[at + 1]! + 2) * 4 : 0;
+        const size = available >= 8 ? (this.arena[at + 1]! + 2) * 4 : 0;
         if (size < 8 || size > available || part === LATER_FRAGMENT) return STOP;
-        this.#at = at + size;
-        return this.#transport(sink, this.#bytes[at]!, length - size, part);
+        this.cursor = at + size;
+        return this.transport(sink, this.arena[at]!, length - size, part);
       }
       default:
         if (part === LATER_FRAGMENT || available === 0) return STOP;
-        return protocol === 4 ? IPV4 : protocol === 41 ? IPV6 : protocol === 47 ? this.#gre() : STOP;
+        return protocol === 4 ? IPV4 : protocol === 41 ? IPV6 : protocol === 47 ? this.gre() : STOP;
     }
   }
 
@@ -352,7 +355,7 @@ export class ChecksumScanner implements FoundChecksum {
    * @param length of the whole segment, as the headers claim it
    * @param complete are all bytes of this packet's part there, and the lengths not contradictory?
    */
-  #segment(
+  private segment(
     sink: ChecksumSink,
     layer: number,
     protocol: number,
@@ -361,146 +364,146 @@ export class ChecksumScanner implements FoundChecksum {
     complete: boolean,
     part: number,
   ): void {
-    const at = this.#at;
-    const end = part === WHOLE ? Math.min(this.#end, at + Math.max(0, length)) : this.#end;
-    this.start = at - this.#base;
-    this.end = end - this.#base;
+    const at = this.cursor;
+    const end = part === WHOLE ? Math.min(this.limit, at + Math.max(0, length)) : this.limit;
+    this.start = at - this.base;
+    this.end = end - this.base;
     this.protocol = protocol;
     this.length = length;
-    this.addressLength = protocol === 0 || part === LATER_FRAGMENT ? 0 : this.#addressLength;
-    this.source = this.#source - this.#base;
-    this.destination = this.#destination - this.#base;
+    this.addressLength = protocol === 0 || part === LATER_FRAGMENT ? 0 : this.ipAddressLength;
+    this.source = this.ipSource - this.base;
+    this.destination = this.ipDestination - this.base;
     const held = part !== LATER_FRAGMENT && field + 2 <= end - at;
 
-    if (!complete || !this.#destinationKnown || (part !== LATER_FRAGMENT && !held)) {
-      if (layer === LAYER.udp && held && this.#u16(at + field) === 0) {
+    if (!complete || !this.destinationKnown || (part !== LATER_FRAGMENT && !held)) {
+      if (layer === LAYER.udp && held && this.u16(at + field) === 0) {
         this.sum = -1;
-        this.#withoutChecksum(sink, at + field);
-      } else this.#unverifiable(sink, layer, held ? at + field : -1);
+        this.withoutChecksum(sink, at + field);
+      } else this.unverifiable(sink, layer, held ? at + field : -1);
       return;
     }
 
-    let sum = onesSum(this.#view, at, end);
+    let sum = onesSum(this.view, at, end);
     if (this.addressLength > 0) {
-      sum = onesAdd(sum, onesSum(this.#view, this.#source, this.#source + this.addressLength));
-      sum = onesAdd(sum, onesSum(this.#view, this.#destination, this.#destination + this.addressLength));
+      sum = onesAdd(sum, onesSum(this.view, this.ipSource, this.ipSource + this.addressLength));
+      sum = onesAdd(sum, onesSum(this.view, this.ipDestination, this.ipDestination + this.addressLength));
       sum = onesAdd(sum, protocol);
       if (part === WHOLE) sum = onesAdd(onesAdd(sum, length & 0xffff), Math.floor(length / 0x10000));
     }
-    if (layer === LAYER.udp && held && this.#u16(at + field) === 0) {
+    if (layer === LAYER.udp && held && this.u16(at + field) === 0) {
       this.sum = sum;
-      this.#withoutChecksum(sink, at + field);
+      this.withoutChecksum(sink, at + field);
     } else if (part === WHOLE) {
-      this.#report(sink, layer, at + field, sum);
+      this.report(sink, layer, at + field, sum);
     } else {
-      this.#unverifiable(sink, layer, held ? at + field : -1, sum);
+      this.unverifiable(sink, layer, held ? at + field : -1, sum);
     }
   }
 
   /** A UDP checksum field of 0; `sum` is set. */
-  #withoutChecksum(sink: ChecksumSink, field: number): void {
-    const illegal = this.#addressLength === 16 && !isTunnelPort(this.#u16(field - 4));
+  private withoutChecksum(sink: ChecksumSink, field: number): void {
+    const illegal = this.ipAddressLength === 16 && !isTunnelPort(this.u16(field - 4));
     this.status = illegal ? CHECKSUM.illegal : CHECKSUM.absent;
-    this.at = field - this.#base;
+    this.at = field - this.base;
     this.got = 0;
     this.expected = illegal && this.sum >= 0 ? complement(this.sum) || 0xffff : 0;
-    this.#emit(sink, LAYER.udp);
+    this.emit(sink, LAYER.udp);
   }
 
-  #unverifiable(sink: ChecksumSink, layer: number, field: number, sum: number = -1): void {
+  private unverifiable(sink: ChecksumSink, layer: number, field: number, sum: number = -1): void {
     this.status = CHECKSUM.unverifiable;
-    this.at = field < 0 ? -1 : field - this.#base;
-    this.got = field < 0 ? 0 : this.#u16(field);
+    this.at = field < 0 ? -1 : field - this.base;
+    this.got = field < 0 ? 0 : this.u16(field);
     this.expected = this.got;
     this.sum = sum;
-    this.#emit(sink, layer);
+    this.emit(sink, layer);
   }
 
   /** Everything covered is there: right exactly if the sum is all ones (RFC 1071 §1). */
-  #report(sink: ChecksumSink, layer: number, field: number, sum: number): void {
+  private report(sink: ChecksumSink, layer: number, field: number, sum: number): void {
     this.status = sum === 0xffff ? CHECKSUM.good : CHECKSUM.bad;
-    this.at = field - this.#base;
-    this.got = this.#u16(field);
+    this.at = field - this.base;
+    this.got = this.u16(field);
     this.sum = sum;
     this.expected = this.got;
     if (sum !== 0xffff) {
-      const rest = this.#sumWithoutField(field);
+      const rest = this.sumWithoutField(field);
       // Only 0xFFFF verifies over nothing but zeros; UDP has no other way to write a computed 0.
       this.expected = rest === 0 ? 0xffff : complement(rest) || (layer === LAYER.udp ? 0xffff : 0);
     }
-    this.#emit(sink, layer);
+    this.emit(sink, layer);
   }
 
-  #sumWithoutField(field: number): number {
-    const start = this.start + this.#base;
-    const end = this.end + this.#base;
-    let sum = onesAdd(onesSum(this.#view, start, field), onesSum(this.#view, field + 2, end));
+  private sumWithoutField(field: number): number {
+    const start = this.start + this.base;
+    const end = this.end + this.base;
+    let sum = onesAdd(onesSum(this.view, start, field), onesSum(this.view, field + 2, end));
     if (this.addressLength > 0) {
-      const source = this.source + this.#base;
-      const destination = this.destination + this.#base;
-      sum = onesAdd(sum, onesSum(this.#view, source, source + this.addressLength));
-      sum = onesAdd(sum, onesSum(this.#view, destination, destination + this.addressLength));
+      const source = this.source + this.base;
+      const destination = this.destination + this.base;
+      sum = onesAdd(sum, onesSum(this.view, source, source + this.addressLength));
+      sum = onesAdd(sum, onesSum(this.view, destination, destination + this.addressLength));
       sum = onesAdd(sum, this.protocol);
       sum = onesAdd(onesAdd(sum, this.length & 0xffff), Math.floor(this.length / 0x10000));
     }
     return sum;
   }
 
-  #emit(sink: ChecksumSink, layer: number): void {
+  private emit(sink: ChecksumSink, layer: number): void {
     this.layer = layer;
-    this.depth = this.#depths[layer]!;
-    this.#depths[layer] = this.depth + 1;
+    this.depth = this.depths[layer]!;
+    this.depths[layer] = this.depth + 1;
     sink.checksum(this);
   }
 
   /** The packet that an ICMP error quotes begins behind 8 bytes (RFC 792, RFC 4443 §3). */
-  #icmpError(quoted: number): number {
-    if (this.#end - this.#at <= 8) return STOP;
-    const type = this.#bytes[this.#at]!;
+  private icmpError(quoted: number): number {
+    if (this.limit - this.cursor <= 8) return STOP;
+    const type = this.arena[this.cursor]!;
     const isError =
       quoted === IPV4
         ? type === 3 || type === 4 || type === 5 || type === 11 || type === 12
         : type >= 1 && type <= 4;
     if (!isError) return STOP;
-    this.#at += 8;
+    this.cursor += 8;
     return quoted;
   }
 
-  #udpTunnel(): number {
-    const at = this.#at;
-    if (this.#end - at < 16) return STOP;
-    const port = this.#u16(at + 2);
+  private udpTunnel(): number {
+    const at = this.cursor;
+    if (this.limit - at < 16) return STOP;
+    const port = this.u16(at + 2);
     if (port === UDP_PORT.vxlan || port === UDP_PORT.vxlanLinux) {
       // RFC 7348 §5: the I flag must be set.
-      if ((this.#bytes[at + 8]! & 0x08) === 0) return STOP;
-      this.#at = at + 16;
+      if ((this.arena[at + 8]! & 0x08) === 0) return STOP;
+      this.cursor = at + 16;
       return ETHERNET;
     }
     if (port === UDP_PORT.geneve) {
       // RFC 8926 §3.4: version 0, options in words of four bytes.
-      const first = this.#bytes[at + 8]!;
+      const first = this.arena[at + 8]!;
       const header = at + 16 + (first & 0x3f) * 4;
-      if (first >> 6 !== 0 || header > this.#end) return STOP;
-      this.#at = header;
-      return this.#etherType(this.#u16(at + 10));
+      if (first >> 6 !== 0 || header > this.limit) return STOP;
+      this.cursor = header;
+      return this.etherType(this.u16(at + 10));
     }
     return STOP;
   }
 
   /** RFC 2784 with the key and sequence number of RFC 2890; routing (RFC 1701) and version 1 (PPTP) are not followed. */
-  #gre(): number {
-    const at = this.#at;
-    if (this.#end - at < 4) return STOP;
-    const flags = this.#u16(at);
+  private gre(): number {
+    const at = this.cursor;
+    if (this.limit - at < 4) return STOP;
+    const flags = this.u16(at);
     if ((flags & 0x4007) !== 0) return STOP;
     const words = 1 + (flags >> 15) + ((flags >> 13) & 1) + ((flags >> 12) & 1);
-    if (this.#end - at < words * 4) return STOP;
-    this.#at = at + words * 4;
-    return this.#etherType(this.#u16(at + 2));
+    if (this.limit - at < words * 4) return STOP;
+    this.cursor = at + words * 4;
+    return this.etherType(this.u16(at + 2));
   }
 
-  #u16(at: number): number {
-    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!;
+  private u16(at: number): number {
+    return (this.arena[at]! << 8) | this.arena[at + 1]!;
   }
 }
 
