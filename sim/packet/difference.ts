@@ -1,5 +1,5 @@
 /** Two packets side by side: which fields differ, by name, and which bytes where no field can be named. */
-import { toHex } from './bytes.ts';
+import { equal, toHex } from './bytes.ts';
 import type { TreeNode } from './dissection.ts';
 import type { ByteRange } from './hexdump.ts';
 import { decodeTree } from './tree.ts';
@@ -18,8 +18,9 @@ export interface FieldDifference {
 }
 
 /**
- * The differences in order of their place; none if and only if the bytes are the same. A difference in length
- * alone is `length`. Never throws, whatever the bytes are.
+ * The differences in order of their place; none if and only if the bytes are the same. Layers are compared by
+ * name, not by place: a tag pushed is one difference, and not all bytes behind it. Never throws, whatever the
+ * bytes are.
  * @param protocol what the first byte belongs to, a name of the register
  */
 export function difference(
@@ -28,7 +29,16 @@ export function difference(
   protocol: string = 'ethernet',
 ): FieldDifference[] {
   const found: FieldDifference[] = [];
-  const covered = new Uint8Array(Math.max(left.length, right.length));
+  const sides = {
+    left,
+    right,
+    leftTold: new Uint8Array(left.length),
+    rightTold: new Uint8Array(right.length),
+  };
+  const leftLayers = decodeTree(left, 0, left.length, protocol);
+  const rightLayers = decodeTree(right, 0, right.length, protocol);
+  compareNodes(sides, leftLayers, rightLayers, '', found);
+  found.push(...untoldBytes(sides));
   if (left.length !== right.length) {
     found.push({
       path: 'length',
@@ -37,77 +47,120 @@ export function difference(
       right: `${right.length} bytes`,
     });
   }
-  const leftLeaves = leavesOf(decodeTree(left, 0, left.length, protocol));
-  const rightLeaves = leavesOf(decodeTree(right, 0, right.length, protocol));
-  for (const [path, a] of leftLeaves) {
-    const b = rightLeaves.get(path);
-    if (b === undefined) {
-      // The other packet has another structure here: its own fields, or single bytes below, tell of it.
-      continue;
-    }
-    // Equal text does not make equal fields: payloads are shown shortened.
-    const isSame = a.text === b.text && sameBytes(left, a, right, b);
-    if (isSame || isOpaque(a) || isOpaque(b)) continue;
-    if (a.text === b.text && a.bits !== undefined) continue;
-    found.push({
-      path,
-      label: a.label,
-      left: a.text,
-      right: b.text,
-      leftRange: rangeOf(a),
-      rightRange: rangeOf(b),
-    });
-    covered.fill(1, a.offset, a.offset + a.length);
-    covered.fill(1, b.offset, b.offset + b.length);
-  }
-  found.push(...byteDifferences(left, right, covered));
   return found.sort((a, b) => startOf(a) - startOf(b));
 }
 
-/** Payload and padding: shown as the ranges of bytes that differ, and not as a whole. */
-function isOpaque(node: TreeNode): boolean {
-  return node.name === 'payload' || node.name === 'padding' || node.name === 'data';
+interface Sides {
+  readonly left: Uint8Array;
+  readonly right: Uint8Array;
+  /** 1 for every byte that a compared or reported field accounts for. */
+  readonly leftTold: Uint8Array;
+  readonly rightTold: Uint8Array;
 }
 
-function leavesOf(layers: readonly TreeNode[]): Map<string, TreeNode> {
-  const leaves = new Map<string, TreeNode>();
-  const visit = (node: TreeNode, path: string): void => {
-    if (node.children.length === 0) leaves.set(path, node);
-    for (const child of node.children) visit(child, `${path}.${child.name}`);
-  };
-  for (const layer of layers) visit(layer, layer.name);
-  return leaves;
+function compareNodes(
+  sides: Sides,
+  left: readonly TreeNode[],
+  right: readonly TreeNode[],
+  prefix: string,
+  found: FieldDifference[],
+): void {
+  for (const a of left) {
+    const path = prefix + a.name;
+    const b = right.find(({ name }) => name === a.name);
+    if (b === undefined) {
+      found.push({ path, label: a.label, left: a.text, leftRange: rangeOf(a) });
+      sides.leftTold.fill(1, a.offset, a.offset + a.length);
+    } else if (a.children.length > 0 || b.children.length > 0) {
+      compareNodes(sides, a.children, b.children, `${path}.`, found);
+    } else if (isOpaque(a)) {
+      compareOpaque(sides, a, b, found);
+    } else {
+      compareFields(sides, a, b, path, found);
+    }
+  }
+  for (const b of right) {
+    if (left.some(({ name }) => name === b.name)) continue;
+    found.push({ path: prefix + b.name, label: b.label, right: b.text, rightRange: rangeOf(b) });
+    sides.rightTold.fill(1, b.offset, b.offset + b.length);
+  }
+}
+
+function compareFields(sides: Sides, a: TreeNode, b: TreeNode, path: string, found: FieldDifference[]): void {
+  const { left, right } = sides;
+  const hasSameText = a.text === b.text;
+  // A bit field shares its bytes with others, which speak for themselves.
+  const isSame = hasSameText && (a.bits !== undefined || sameBytes(left, a, right, b));
+  if (isSame && a.bits !== undefined) return;
+  sides.leftTold.fill(1, a.offset, a.offset + a.length);
+  sides.rightTold.fill(1, b.offset, b.offset + b.length);
+  if (isSame) return;
+  found.push({
+    path,
+    label: a.label,
+    left: hasSameText ? toHex(left, a.offset, a.length) : a.text,
+    right: hasSameText ? toHex(right, b.offset, b.length) : b.text,
+    leftRange: rangeOf(a),
+    rightRange: rangeOf(b),
+  });
+}
+
+/** Payload and padding: the runs of bytes that differ, counted from the start of each. */
+function isOpaque(node: TreeNode): boolean {
+  return node.name === 'payload' || node.name === 'padding';
+}
+
+function compareOpaque(sides: Sides, a: TreeNode, b: TreeNode, found: FieldDifference[]): void {
+  const shared = Math.min(a.length, b.length);
+  sides.leftTold.fill(1, a.offset, a.offset + a.length);
+  sides.rightTold.fill(1, b.offset, b.offset + b.length);
+  forRuns(
+    shared,
+    (index) => sides.left[a.offset + index] !== sides.right[b.offset + index],
+    (from, to) => found.push(bytesDiffer(sides, a.offset + from, b.offset + from, to - from)),
+  );
 }
 
 function sameBytes(left: Uint8Array, a: TreeNode, right: Uint8Array, b: TreeNode): boolean {
-  if (a.length !== b.length) return false;
-  for (let index = 0; index < a.length; index++) {
-    if (left[a.offset + index] !== right[b.offset + index]) return false;
-  }
-  return true;
+  return a.length === b.length && equal(left, a.offset, right, b.offset, a.length);
 }
 
 /** Runs of bytes that differ and that no field accounts for. */
-function byteDifferences(left: Uint8Array, right: Uint8Array, covered: Uint8Array): FieldDifference[] {
+function untoldBytes(sides: Sides): FieldDifference[] {
+  const { left, right, leftTold, rightTold } = sides;
   const found: FieldDifference[] = [];
-  const shared = Math.min(left.length, right.length);
+  forRuns(
+    Math.min(left.length, right.length),
+    (index) => left[index] !== right[index] && leftTold[index] === 0 && rightTold[index] === 0,
+    (from, to) => found.push(bytesDiffer(sides, from, from, to - from)),
+  );
+  return found;
+}
+
+function forRuns(
+  length: number,
+  isIn: (index: number) => boolean,
+  run: (from: number, to: number) => void,
+): void {
   let from = -1;
-  for (let index = 0; index <= shared; index++) {
-    const differs = index < shared && left[index] !== right[index] && covered[index] === 0;
-    if (differs && from < 0) from = index;
-    if (differs || from < 0) continue;
-    const range = { from, to: index };
-    found.push({
-      path: index - from === 1 ? `byte ${from}` : `bytes ${from}–${index - 1}`,
-      label: 'Bytes',
-      left: toHex(left, from, index - from),
-      right: toHex(right, from, index - from),
-      leftRange: range,
-      rightRange: range,
-    });
+  for (let index = 0; index <= length; index++) {
+    const inside = index < length && isIn(index);
+    if (inside && from < 0) from = index;
+    if (inside || from < 0) continue;
+    run(from, index);
     from = -1;
   }
-  return found;
+}
+
+function bytesDiffer(sides: Sides, leftAt: number, rightAt: number, length: number): FieldDifference {
+  return {
+    path: length === 1 ? `byte ${leftAt}` : `bytes ${leftAt}–${leftAt + length - 1}`,
+    label: 'Bytes',
+    left: toHex(sides.left, leftAt, length),
+    right: toHex(sides.right, rightAt, length),
+    leftRange: { from: leftAt, to: leftAt + length },
+    rightRange: { from: rightAt, to: rightAt + length },
+  };
 }
 
 function rangeOf(node: TreeNode): ByteRange {
@@ -115,7 +168,9 @@ function rangeOf(node: TreeNode): ByteRange {
 }
 
 function startOf(found: FieldDifference): number {
-  return found.path === 'length' ? Number.MAX_SAFE_INTEGER : (found.leftRange?.from ?? 0);
+  return found.path === 'length'
+    ? Number.MAX_SAFE_INTEGER
+    : (found.leftRange?.from ?? found.rightRange?.from ?? 0);
 }
 
 /** `icmp.checksum: 0x1234 → 0x1235`, a line per difference. */
