@@ -1,0 +1,60 @@
+/**
+ * Suites that need the real kernel: run where it can be reached, skipped with the reason where it cannot, and
+ * failed instead of skipped where `XDPSIM_REQUIRE_KERNEL=1` says that it must be there.
+ */
+import { describe, it } from 'vitest';
+import { framesAvailability } from '../kernel/frames.ts';
+import { libbpfAvailability } from '../kernel/libbpf.ts';
+import { pingAvailability } from '../kernel/ping.ts';
+import { testRunAvailability } from '../kernel/testrun-kernel.ts';
+import type { Availability } from '../sim/engines/engine.ts';
+
+/** What a suite can need. Each is asked of the machine, never guessed from a version. */
+export type Need = keyof typeof ANSWERS;
+
+const ANSWERS = {
+  /** Network namespaces, mounts, bpf(2). */
+  root,
+  /** libbpf can be called. */
+  libbpf: libbpfAvailability,
+  /** Programs can be loaded and run with `BPF_PROG_TEST_RUN`. */
+  testrun: () => testRunAvailability('xdp'),
+  /** Frames can be sent and captured (the package `cap`). */
+  frames: framesAvailability,
+  /** The package `raw-socket`. */
+  ping: pingAvailability,
+} satisfies Record<string, () => Availability>;
+
+function root(): Availability {
+  if (process.platform === 'linux' && process.geteuid?.() === 0) return { available: true };
+  return { available: false, reason: 'not root on Linux', remedy: 'run it with sudo' };
+}
+
+/** `describe` for a suite with needs. What is missing, and how to get it, stands in the skipped test's name. */
+export function describeKernel(name: string, needs: readonly Need[], body: () => void): void {
+  const missing = firstMissing(needs);
+  if (missing === undefined) {
+    describe(name, body);
+    return;
+  }
+  const reason = `${missing.reason}: ${missing.remedy}`;
+  if (process.env.XDPSIM_REQUIRE_KERNEL === '1') {
+    describe(name, () => {
+      it('can run here', () => {
+        throw new Error(`skipped, though XDPSIM_REQUIRE_KERNEL=1 says it must run: ${reason}`);
+      });
+    });
+    return;
+  }
+  describe.skip(`${name} (skipped: ${reason})`, body);
+}
+
+function firstMissing(
+  needs: readonly Need[],
+): { readonly reason: string; readonly remedy: string } | undefined {
+  for (const need of needs) {
+    const answer = ANSWERS[need]();
+    if (!answer.available) return answer;
+  }
+  return undefined;
+}
