@@ -43,6 +43,8 @@ export class Draft {
   /** Where headers begin and end: where a cut is most likely to be overlooked. */
   readonly borders: Uint32Array = new Uint32Array(MAX_BORDERS);
   borderCount = 0;
+  /** Only a frame that will be cut needs them. */
+  marksBorders = false;
 
   /** Begins a frame at `start`. */
   open(bytes: Uint8Array, start: number, maxLength: number): void {
@@ -63,8 +65,9 @@ export class Draft {
     return (this.twists & twist) !== 0;
   }
 
-  border(at: number = this.at): void {
-    if (this.borderCount < MAX_BORDERS) this.borders[this.borderCount++] = at;
+  /** A header begins or ends at the cursor. */
+  border(): void {
+    if (this.marksBorders && this.borderCount < MAX_BORDERS) this.borders[this.borderCount++] = this.at;
   }
 
   u8(value: number): void {
@@ -111,36 +114,28 @@ export class Draft {
   /** Application data of some length, to the end of the packet. */
   payload(): void {
     if (this.bare) return;
-    const { random } = this;
-    const length = Math.min(this.#payloadLength(), Math.max(0, this.start + this.maxLength - this.at));
-    if (this.uniform !== UNIFORM.none) {
-      this.fill(this.uniform <= UNIFORM.zeroPayload ? 0 : 0xff, length);
-      return;
-    }
-    const style = random.bits();
-    if (style < 0) {
-      // Rising bytes, as ping sends them.
-      const { bytes } = this;
-      const end = this.at + length;
-      let value = style;
-      for (let at = this.at; at < end; at++) bytes[at] = value++;
-      this.at = end;
-    } else {
-      this.noise(length);
-    }
+    const bits = this.random.bits();
+    const room = Math.max(0, this.start + this.maxLength - this.at);
+    const length = Math.min(this.has(TWIST.long) ? this.#longLength(bits) : ordinaryLength(bits), room);
+    if (this.uniform !== UNIFORM.none) this.fill(this.uniform <= UNIFORM.zeroPayload ? 0 : 0xff, length);
+    else if (bits < 0) this.#rising(bits, length);
+    else this.noise(length);
   }
 
-  #payloadLength(): number {
-    const { random } = this;
-    const bits = random.bits();
-    if (this.has(TWIST.long)) {
-      // As much as the frame holds, a boundary, or anything.
-      if ((bits & 3) === 0) return this.maxLength;
-      if ((bits & 3) === 1) return random.below(this.maxLength + 1);
-      return random.pick(LONG_PAYLOAD_LENGTHS);
-    }
-    if (bits < 0) return random.pick(PAYLOAD_LENGTHS);
-    return bits & 63;
+  /** Rising bytes, as ping sends them. */
+  #rising(first: number, length: number): void {
+    const { bytes } = this;
+    const end = this.at + length;
+    let value = first;
+    for (let at = this.at; at < end; at++) bytes[at] = value++;
+    this.at = end;
+  }
+
+  /** As much as the frame holds, anything up to that, or a boundary. */
+  #longLength(bits: number): number {
+    if ((bits & 3) === 0) return this.maxLength;
+    if ((bits & 3) === 1) return this.random.below(this.maxLength + 1);
+    return this.random.pick(LONG_PAYLOAD_LENGTHS);
   }
 
   /** The pseudo-header's sum for the IP header before the cursor; 0 outside of IP. */
@@ -238,6 +233,12 @@ export class Draft {
         return fold(checksum + random.pick(CHECKSUM_ERRORS));
     }
   }
+}
+
+/** A boundary, or anything below 64. */
+function ordinaryLength(bits: number): number {
+  if ((bits & 0x100) === 0) return (bits >>> 9) & 63;
+  return PAYLOAD_LENGTHS[(((bits >>> 9) & 0xff) * PAYLOAD_LENGTHS.length) >>> 8]!;
 }
 
 /**

@@ -7,7 +7,7 @@ import { TWIST } from './twists.ts';
 const ARP = 0x0806;
 
 /** One tag half of the time, then two, three (one too many for most parsers) and four. */
-const TAG_COUNTS: Uint16Array = Uint16Array.of(1, 1, 1, 1, 2, 2, 2, 3, 1, 1, 1, 1, 2, 2, 3, 4);
+const TAG_COUNTS: Uint16Array = Uint16Array.from([1, 1, 1, 1, 2, 2, 2, 3, 1, 1, 1, 1, 2, 2, 3, 4]);
 
 /** MAC addresses, tags and the EtherType. */
 export function writeEthernet(draft: Draft, ingredients: Ingredients, etherType: number): void {

@@ -13,6 +13,7 @@ const TTL_AT = 8;
 const PROTOCOL_AT = 9;
 const CHECKSUM_AT = 10;
 const SOURCE_AT = 12;
+const DESTINATION_AT = 16;
 
 /** Flags that mean no fragment: the reserved bit and DF. */
 const RESERVED = 0x8000;
@@ -23,18 +24,9 @@ const MF = 0x2000;
 const TTL_DECREMENT = 0x0100;
 
 /** Fragment offsets in units of 8 bytes; the middle ones have zeros in one of their bytes. */
-const OFFSETS: Uint16Array = Uint16Array.of(
-  1,
-  2,
-  185,
-  0x00ff,
-  0x0100,
-  0x1000,
-  0x1f00,
-  0x1fff,
-  0x0008,
-  0x0800,
-);
+const OFFSETS: Uint16Array = Uint16Array.from([
+  1, 2, 185, 0x00ff, 0x0100, 0x1000, 0x1f00, 0x1fff, 0x0008, 0x0800,
+]);
 
 /** Ethernet and IPv4; the upper layer follows. Length and checksum wait for `closeIpv4`. */
 export function writeIpv4(draft: Draft, ingredients: Ingredients, protocol: number): number {
@@ -58,12 +50,11 @@ export function writeIpv4Header(draft: Draft, ingredients: Ingredients, protocol
   bytes[headerAt + PROTOCOL_AT] = draft.has(TWIST.protocol)
     ? ingredients.protocol(draft, IPV4_PROTOCOLS)
     : protocol;
-  draft.at = headerAt + SOURCE_AT;
   draft.addressLength = 4;
-  draft.sourceAt = draft.at;
-  ingredients.ipv4(draft, TWIST.source);
-  draft.finalAt = draft.at;
-  ingredients.ipv4(draft, TWIST.destination);
+  draft.sourceAt = headerAt + SOURCE_AT;
+  draft.finalAt = headerAt + DESTINATION_AT;
+  draft.at = headerAt + SOURCE_AT;
+  ingredients.ipv4Pair(draft);
   draft.border();
   if (draft.has(TWIST.options)) {
     writeOptions(draft);

@@ -16,7 +16,7 @@ const AUTHENTICATION = 51;
 const DESTINATION_OPTIONS = 60;
 
 /** The headers that an `options` twist chooses from; hop-by-hop is right only as the first. */
-const EXTENSIONS: Uint16Array = Uint16Array.of(
+const EXTENSIONS: Uint16Array = Uint16Array.from([
   HOP_BY_HOP,
   DESTINATION_OPTIONS,
   DESTINATION_OPTIONS,
@@ -25,9 +25,9 @@ const EXTENSIONS: Uint16Array = Uint16Array.of(
   AUTHENTICATION,
   HOP_BY_HOP,
   HOP_BY_HOP,
-);
+]);
 
-const CHAIN_LENGTHS: Uint16Array = Uint16Array.of(1, 1, 1, 1, 1, 2, 2, 3);
+const CHAIN_LENGTHS: Uint16Array = Uint16Array.from([1, 1, 1, 1, 1, 2, 2, 3]);
 
 /** Ethernet and IPv6; the upper layer follows. The length waits for `closeIpv6`. */
 export function writeIpv6(draft: Draft, ingredients: Ingredients, nextHeader: number): number {
@@ -45,9 +45,8 @@ export function writeIpv6Header(draft: Draft, ingredients: Ingredients, nextHead
   draft.u8(draft.has(TWIST.lifetime) ? random.pick(LIFETIMES) : 64);
   draft.addressLength = 16;
   draft.sourceAt = draft.at;
-  ingredients.ipv6(draft, TWIST.source);
-  draft.finalAt = draft.at;
-  ingredients.ipv6(draft, TWIST.destination);
+  draft.finalAt = draft.at + 16;
+  ingredients.ipv6Pair(draft);
   draft.border();
   if (draft.has(TWIST.options | TWIST.fragment)) writeChain(draft, ingredients, headerAt + NEXT_HEADER_AT);
   return headerAt;

@@ -195,6 +195,7 @@ export class PacketGenerator {
     const family = FAMILY_TWISTS[kind]!;
     draft.twists = drawTwists(random, family) & TWISTS_LEFT[simplicity]!;
     draft.bare = simplicity >= 3;
+    draft.marksBorders = draft.has(TWIST.truncate);
     if (draft.has(TWIST.uniform)) draft.uniform = 1 + (bits & 3);
     this.#kind = kind;
     this.#twists = draft.twists;

@@ -5,6 +5,7 @@
  * neighbours and its value in the wrong byte order too.
  */
 import { ipv4FromText, ipv6FromText, macFromText } from '../sim/packet/addresses.ts';
+import { readU16 } from '../sim/packet/bytes.ts';
 import type { GeneratorHints } from '../sim/runtime/program.ts';
 import * as pools from './boundaries.ts';
 import type { Draft } from './draft.ts';
@@ -51,67 +52,84 @@ export class Ingredients {
 
   /** Destination and source MAC: 12 bytes. */
   macs(draft: Draft): void {
-    const { random } = draft;
-    if (draft.has(TWIST.mac)) {
-      const which = random.bits();
-      if ((which & 7) === 0) {
-        // Both the same.
-        const at = draft.at;
-        this.#mac(draft);
-        draft.copy(draft.bytes, at, 6);
-        return;
-      }
-      if ((which & 2) === 0) this.#specialMacs.draw(draft);
-      else this.#mac(draft);
-      if ((which & 2) !== 0 || (which & 4) !== 0) this.#specialMacs.draw(draft);
-      else this.#mac(draft);
-      return;
+    const bits = draft.random.bits();
+    if (draft.has(TWIST.mac)) this.#twistedMacs(draft, bits);
+    else {
+      this.#mac(draft, bits);
+      this.#mac(draft, bits >>> 16);
     }
-    this.#mac(draft);
-    this.#mac(draft);
   }
 
-  #mac(draft: Draft): void {
-    const bits = draft.random.bits();
-    if (this.#hintedMacs.count > 0 && bits < 0) this.#hintedMacs.draw(draft);
-    else if ((bits & 7) === 0) {
+  /** A special destination, a special source, both, or one address twice. */
+  #twistedMacs(draft: Draft, bits: number): void {
+    const which = draft.random.bits() & 7;
+    if (which === 0) {
+      const at = draft.at;
+      this.#mac(draft, bits);
+      draft.copy(draft.bytes, at, 6);
+      return;
+    }
+    if (which <= 4) this.#specialMacs.draw(draft, bits);
+    else this.#mac(draft, bits);
+    if (which >= 4) this.#specialMacs.draw(draft, bits >>> 16);
+    else this.#mac(draft, bits >>> 16);
+  }
+
+  /** Draws by the low 16 bits, as the following do: one random number serves two addresses. */
+  #mac(draft: Draft, bits: number): void {
+    if (this.#hintedMacs.count > 0 && (bits & 1) !== 0) this.#hintedMacs.draw(draft, bits);
+    else if ((bits & 14) === 0) {
       // Any unicast one.
       const at = draft.at;
       draft.noise(6);
       draft.bytes[at]! &= 0xfe;
-    } else this.#macs.draw(draft);
+    } else this.#macs.draw(draft, bits);
+  }
+
+  /** Source and destination of an IPv4 header, special where the twists say so. */
+  ipv4Pair(draft: Draft): void {
+    const bits = draft.random.bits();
+    this.#ipv4Address(draft, TWIST.source, bits);
+    this.#ipv4Address(draft, TWIST.destination, bits >>> 16);
   }
 
   /** One IPv4 address, special where the twist says so. */
   ipv4(draft: Draft, twist: number): void {
-    const { random } = draft;
-    if (draft.has(twist)) {
-      this.#specialIpv4.draw(draft);
-      return;
-    }
-    const bits = random.bits();
-    if (this.#hintedIpv4.count > 0 && bits < 0) this.#hintedIpv4.draw(draft);
-    else if ((bits & 7) === 0) {
+    this.#ipv4Address(draft, twist, draft.random.bits());
+  }
+
+  #ipv4Address(draft: Draft, twist: number, bits: number): void {
+    if (draft.has(twist)) this.#specialIpv4.draw(draft, bits);
+    else if (this.#hintedIpv4.count > 0 && (bits & 1) !== 0) this.#hintedIpv4.draw(draft, bits);
+    else if ((bits & 14) === 0) {
       // Any host from 1.0.0.0 to 223.255.255.255 but for the loopback network.
+      const { random } = draft;
       const first = 1 + random.below(223);
       draft.u32(((first === 127 ? 126 : first) << 24) | (random.bits() >>> 8));
-    } else this.#ipv4.draw(draft);
+    } else this.#ipv4.draw(draft, bits);
+  }
+
+  /** Source and destination of an IPv6 header, special where the twists say so. */
+  ipv6Pair(draft: Draft): void {
+    const bits = draft.random.bits();
+    this.#ipv6Address(draft, TWIST.source, bits);
+    this.#ipv6Address(draft, TWIST.destination, bits >>> 16);
   }
 
   /** One IPv6 address, special where the twist says so. */
   ipv6(draft: Draft, twist: number): void {
-    if (draft.has(twist)) {
-      this.#specialIpv6.draw(draft);
-      return;
-    }
-    const bits = draft.random.bits();
-    if (this.#hintedIpv6.count > 0 && bits < 0) this.#hintedIpv6.draw(draft);
-    else if ((bits & 7) === 0) {
+    this.#ipv6Address(draft, twist, draft.random.bits());
+  }
+
+  #ipv6Address(draft: Draft, twist: number, bits: number): void {
+    if (draft.has(twist)) this.#specialIpv6.draw(draft, bits);
+    else if (this.#hintedIpv6.count > 0 && (bits & 1) !== 0) this.#hintedIpv6.draw(draft, bits);
+    else if ((bits & 14) === 0) {
       // Any global unicast one: 2000::/3.
       const at = draft.at;
       draft.noise(16);
       draft.bytes[at] = 0x20 | (draft.bytes[at]! & 0x1f);
-    } else this.#ipv6.draw(draft);
+    } else this.#ipv6.draw(draft, bits);
   }
 
   port(draft: Draft): number {
@@ -144,25 +162,38 @@ export class Ingredients {
   }
 }
 
-/** Items of one size, one after the other in one array. */
+/** Items of one size, in 16-bit words one after the other. */
 class Pool {
-  readonly bytes: Uint8Array;
+  readonly words: Uint16Array;
+  /** Words of each item. */
   readonly size: number;
   readonly count: number;
 
-  /** @throws {RangeError} when an item has another size */
-  constructor(items: readonly Uint8Array[], size: number) {
-    this.bytes = new Uint8Array(items.length * size);
-    this.size = size;
+  /** @throws {RangeError} when an item has not `length` bytes */
+  constructor(items: readonly Uint8Array[], length: number) {
+    this.size = length / 2;
     this.count = items.length;
+    this.words = new Uint16Array(items.length * this.size);
     for (const [index, item] of items.entries()) {
-      if (item.length !== size) throw new RangeError(`an address of ${item.length} bytes; it takes ${size}`);
-      this.bytes.set(item, index * size);
+      if (item.length !== length)
+        throw new RangeError(`an address of ${item.length} bytes; it takes ${length}`);
+      for (let word = 0; word < this.size; word++)
+        this.words[index * this.size + word] = readU16(item, word * 2);
     }
   }
 
-  /** Copies one item into the draft. */
-  draw(draft: Draft): void {
-    draft.copy(this.bytes, draft.random.below(this.count) * this.size, this.size);
+  /** Copies one item into the draft: the one that bits 4 to 15 choose. */
+  draw(draft: Draft, bits: number): void {
+    const { words, size } = this;
+    const { bytes } = draft;
+    let at = draft.at;
+    const from = ((((bits >>> 4) & 0xfff) * this.count) >>> 12) * size;
+    for (let index = from; index < from + size; index++) {
+      const word = words[index]!;
+      bytes[at] = word >>> 8;
+      bytes[at + 1] = word;
+      at += 2;
+    }
+    draft.at = at;
   }
 }

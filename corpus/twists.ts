@@ -150,12 +150,12 @@ const COUNTS: Uint8Array = Uint8Array.from({ length: 64 }, (_, slot) =>
 
 /** Draws a packet's twists. */
 export function drawTwists(random: Random, from: Int32Array): number {
-  const count = COUNTS[random.bits() >>> 26]!;
+  const bits = random.bits();
+  const count = COUNTS[bits >>> 26]!;
   if (count === 0) return 0;
-  const choice = random.bits();
-  let mask = from[choice >>> 24]!;
-  if (count > 1) mask |= from[(choice >>> 16) & 0xff]!;
-  if (count > 2) mask |= from[(choice >>> 8) & 0xff]!;
-  if (count > 3) mask |= from[choice & 0xff]!;
+  let mask = from[bits & 0xff]!;
+  if (count > 1) mask |= from[(bits >>> 8) & 0xff]!;
+  if (count > 2) mask |= from[(bits >>> 16) & 0xff]!;
+  if (count > 3) mask |= from[random.byte()]!;
   return mask;
 }
