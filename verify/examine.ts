@@ -8,7 +8,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import { comparedParts, firstDifference, type OutcomeDifference } from './compare.ts';
 import { firstMapDifference } from './compare-maps.ts';
 import { leaves } from './delivery.ts';
-import { differingField } from './differing-field.ts';
+import { checksumField, differingField } from './differing-field.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 import { ChecksumJudge } from './oracle/judge.ts';
 
@@ -109,7 +109,7 @@ function* checksumFaults(
       output.length[packet]!,
     );
     if (fault === undefined) continue;
-    const field = `${fault.layer}.checksum`;
+    const field = checksumField(fault.layer, fault.depth);
     seen ??= new Set();
     if (seen.has(field)) continue;
     seen.add(field);

@@ -1,0 +1,144 @@
+/** One checksum of one packet with all that goes into it, as a value: what worksheets and diagnoses are made of. */
+import {
+  CHECKSUM_LAYERS,
+  CHECKSUM_STATUSES,
+  type ChecksumLayer,
+  type ChecksumStatus,
+  verifyChecksums,
+} from '../oracle/checksums.ts';
+
+export interface ChecksumSite {
+  readonly layer: ChecksumLayer;
+  /** 0 for the outermost of its kind. */
+  readonly depth: number;
+  readonly status: ChecksumStatus;
+  /** Offset of the checksum field in the packet. */
+  readonly at: number;
+  readonly got: number;
+  readonly expected: number;
+  /** The packet, and the part of it that is summed. */
+  readonly packet: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** The pseudo-header's bytes in the order of RFC 9293 §3.1 and RFC 8200 §8.1; none for IPv4 and ICMP. */
+  readonly pseudo: Uint8Array;
+  /** 4 or 16; 0 without a pseudo-header. */
+  readonly addressLength: number;
+}
+
+/** Every checksum whose field the packet holds, outermost first. */
+export function checksumSites(packet: Uint8Array): ChecksumSite[] {
+  const sites: ChecksumSite[] = [];
+  verifyChecksums(packet, 0, packet.length, {
+    checksum(found) {
+      if (found.at < 0) return;
+      const { addressLength, source, destination } = found;
+      sites.push({
+        layer: CHECKSUM_LAYERS[found.layer]!,
+        depth: found.depth,
+        status: CHECKSUM_STATUSES[found.status]!,
+        at: found.at,
+        got: found.got,
+        expected: found.expected,
+        packet,
+        start: found.start,
+        end: found.end,
+        addressLength,
+        pseudo:
+          addressLength === 0
+            ? new Uint8Array(0)
+            : Uint8Array.of(
+                ...packet.subarray(source, source + addressLength),
+                ...packet.subarray(destination, destination + addressLength),
+                0,
+                found.protocol,
+                found.length >>> 8,
+                found.length,
+              ),
+      });
+    },
+  });
+  return sites;
+}
+
+/** One checksum of the packet; undefined where there is none of that kind and depth. */
+export function checksumSite(packet: Uint8Array, layer: string, depth: number = 0): ChecksumSite | undefined {
+  return checksumSites(packet).find((site) => site.layer === layer && site.depth === depth);
+}
+
+/** One 16-bit word that goes into a checksum. */
+export interface SummedWord {
+  /** What people call it: `source address`, `type and code`, `payload`. */
+  readonly group: string;
+  readonly value: number;
+  /** Offset in the packet; -1 for the pseudo-header. */
+  readonly at: number;
+}
+
+/** The words of a checksum in order, the field itself left out. An odd last byte is a high byte (RFC 1071 §4.1). */
+export function summedWords(site: ChecksumSite): SummedWord[] {
+  const words: SummedWord[] = [];
+  const { pseudo, addressLength, packet, start, end, at } = site;
+  for (let offset = 0; offset < pseudo.length; offset += 2) {
+    const group =
+      offset < addressLength
+        ? 'source address'
+        : offset < addressLength * 2
+          ? 'destination address'
+          : offset === addressLength * 2
+            ? 'protocol'
+            : 'pseudo-header length';
+    words.push({ group, value: (pseudo[offset]! << 8) | pseudo[offset + 1]!, at: -1 });
+  }
+  for (let place = start; place < end; place += 2) {
+    if (place === at) continue;
+    const low = place + 1 < end ? packet[place + 1]! : 0;
+    words.push({ group: groupOf(site, place - start), value: (packet[place]! << 8) | low, at: place });
+  }
+  return words;
+}
+
+const IPV4_GROUPS = [
+  'version, ihl and TOS',
+  'total length',
+  'identification',
+  'fragment word',
+  'TTL and protocol',
+  '',
+  'source address',
+  'source address',
+  'destination address',
+  'destination address',
+] as const;
+
+function groupOf({ layer, packet, start, end }: ChecksumSite, offset: number): string {
+  const word = offset >> 1;
+  switch (layer) {
+    case 'ipv4':
+      return IPV4_GROUPS[word] ?? 'options';
+    case 'icmp':
+    case 'icmpv6':
+      if (word === 0) return 'type and code';
+      if (word < 4) return 'rest of header';
+      return isIcmpError(layer, packet[start]!) ? 'quoted packet' : 'payload';
+    case 'udp':
+      return (['source port', 'destination port', 'length'] as const)[word] ?? 'payload';
+    default: {
+      const names = ['source port', 'destination port'] as const;
+      if (word < 2) return names[word]!;
+      if (word < 4) return 'sequence number';
+      if (word < 6) return 'acknowledgment number';
+      if (word === 6) return 'offset and flags';
+      if (word === 7) return 'window';
+      if (word === 9) return 'urgent pointer';
+      const header = start + 12 < end ? (packet[start + 12]! >> 4) * 4 : 20;
+      return offset < header ? 'options' : 'payload';
+    }
+  }
+}
+
+function isIcmpError(layer: 'icmp' | 'icmpv6', type: number): boolean {
+  return layer === 'icmp'
+    ? type === 3 || type === 4 || type === 5 || type === 11 || type === 12
+    : type >= 1 && type <= 4;
+}

@@ -1,0 +1,321 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  bytes,
+  data,
+  ethernet,
+  icmp,
+  ipv4,
+  ipv6,
+  pseudo,
+  slowSum,
+  tcp,
+  u16,
+  udp,
+  V6_A,
+  V6_B,
+  vlan,
+  withChecksum,
+} from '../test-packets.ts';
+import { type CauseId, diagnoseChecksum } from './diagnose.ts';
+
+const IP = 14;
+const L4 = 34;
+
+const word = (packet: Uint8Array, at: number): number => (packet[at]! << 8) | packet[at + 1]!;
+const swap = (value: number): number => ((value & 0xff) << 8) | (value >> 8);
+const not = (value: number): number => ~value & 0xffff;
+
+function edit(packet: Uint8Array, ...changes: [at: number, ...values: number[]][]): Uint8Array {
+  const copy = packet.slice();
+  for (const [at, ...values] of changes) copy.set(values, at);
+  return copy;
+}
+
+/** The checksum over these bytes, done properly. */
+const proper = (...parts: readonly (readonly number[] | Uint8Array)[]): number =>
+  not(slowSum(bytes(...parts)));
+
+const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0x12, 0x34, 0, 1], data(32))));
+const datagram = ethernet(0x0800, ipv4(17, udp(data(21))));
+const segment = ethernet(0x0800, ipv4(6, tcp(data(20))));
+
+/** An echo whose checksum is `checksum`: its payload begins with what makes it right. */
+function echoWith(checksum: number): Uint8Array {
+  const packet = edit(echo, [L4 + 2, 0, 0], [L4 + 8, 0, 0]);
+  const filler = not(slowSum(bytes(packet.subarray(L4), u16(checksum))));
+  return edit(packet, [L4 + 2, ...u16(checksum)], [L4 + 8, ...u16(filler)]);
+}
+
+/** The reply to it, with this checksum. */
+const reply = (request: Uint8Array, checksum: number): Uint8Array =>
+  edit(request, [L4, 0], [L4 + 2, ...u16(checksum)]);
+
+function id(before: Uint8Array, after: Uint8Array, layer: string, depth?: number): CauseId | undefined {
+  return diagnoseChecksum(before, after, layer, depth)?.id;
+}
+
+describe('diagnoseChecksum recognises', () => {
+  it('a checksum not updated', () => {
+    expect(id(echo, edit(echo, [L4, 0]), 'icmp')).toBe('not updated');
+  });
+
+  it('a sum folded once', () => {
+    // The identifier goes from 0 to 1 under a checksum of 0: 0xffff + 0xffff + 0x0001, whose first fold leaves 0x10000.
+    const open = edit(echo, [L4 + 2, 0, 0], [L4 + 4, 0, 0], [L4 + 8, 0, 0]);
+    const came = edit(open, [L4 + 8, ...u16(not(slowSum(open.subarray(L4))))]);
+    const sum = not(0x0000) + not(0x0000) + 0x0001;
+    const once = not(((sum & 0xffff) + (sum >> 16)) & 0xffff);
+    expect(id(came, edit(came, [L4 + 4, 0, 1], [L4 + 2, ...u16(once)]), 'icmp')).toBe('folded once');
+  });
+
+  it('a full sum folded once', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 40, maxLength: 40 }), (payload) => {
+        // 0xffff words until the fold of the sum leaves a carry.
+        const message = bytes(8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, payload);
+        let sum = 0;
+        for (let at = 0; at < message.length; at += 2) sum += word(message, at);
+        const once = (sum & 0xffff) + (sum >> 16);
+        if (once <= 0xffff) {
+          // Makes the low half so large that the first fold carries.
+          const missing = 0xffff - (sum & 0xffff);
+          const room = 0xffff - word(message, 10);
+          if (missing > room) return;
+          message.set(u16(word(message, 10) + missing), 10);
+          sum += missing;
+        }
+        const carry = (sum & 0xffff) + (sum >> 16);
+        if (carry <= 0xffff) return;
+        const wrong = not(carry & 0xffff);
+        const came = ethernet(0x0800, ipv4(1, withChecksum(bytes(13, message.subarray(1)), 2)));
+        const left = ethernet(0x0800, ipv4(1, edit(message, [2, ...u16(wrong)])));
+        expect(id(came, left, 'icmp')).toBe('folded once');
+      }),
+    );
+  });
+
+  it('a fold forgotten', () => {
+    const came = echoWith(0x0100);
+    const sum = not(0x0100) + not(0x0800) + 0x0000;
+    expect(sum).toBeGreaterThan(0xffff);
+    expect(id(came, reply(came, not(sum & 0xffff)), 'icmp')).toBe('fold forgotten');
+  });
+
+  it('a carry lost, in either byte order', () => {
+    const came = echoWith(0xf9ab);
+    expect(id(came, reply(came, (0xf9ab + 0x0800) & 0xffff), 'icmp')).toBe('carry lost');
+    const little = echoWith(0xfaff);
+    // `check += htons(0x0800)` on a little-endian machine.
+    const host = (swap(0xfaff) + swap(0x0800)) & 0xffff;
+    expect(id(little, reply(little, swap(host)), 'icmp')).toBe('carry lost');
+    // A TTL decrement whose carry is forgotten: 0xFF?? + 0x0100.
+    const ttl = ethernet(0x0800, bytes(ipv4(17, data(8)).slice(0, 20), data(8)));
+    const header = edit(ttl.slice(IP, IP + 20), [10, 0, 0], [4, 0, 0]);
+    const filler = not(slowSum(bytes(header, u16(0xff42))));
+    const packet = bytes(ttl.subarray(0, IP), edit(header, [4, ...u16(filler)], [10, 0xff, 0x42]), data(8));
+    const left = edit(packet, [IP + 8, 63], [IP + 10, ...u16((0xff42 + 0x0100) & 0xffff)]);
+    expect(id(packet, left, 'ipv4')).toBe('carry lost');
+  });
+
+  it('the wrong byte order of the delta', () => {
+    const came = echoWith(0x1234);
+    expect(id(came, reply(came, 0x1234 + 0x0008), 'icmp')).toBe('delta byte order');
+  });
+
+  it('a delta applied twice, or in the wrong direction', () => {
+    const came = echoWith(0x1234);
+    expect(id(came, reply(came, 0x1234 + 0x1000), 'icmp')).toBe('delta twice');
+    expect(id(came, reply(came, 0x1234 - 0x0800), 'icmp')).toBe('delta negated');
+  });
+
+  it('a result in the wrong byte order, and one without its complement', () => {
+    const came = echoWith(0x1234);
+    expect(id(came, reply(came, swap(0x1a34)), 'icmp')).toBe('bytes swapped');
+    expect(id(came, reply(came, not(0x1a34)), 'icmp')).toBe('not complemented');
+  });
+
+  it('the all-zero message', () => {
+    const zeros = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 0, 0, 0], new Uint8Array(0))));
+    expect(id(zeros, edit(zeros, [L4, 0, 0, 0, 0]), 'icmp')).toBe('all-zero message');
+  });
+
+  it('UDP 0 turned into something on a rewrite', () => {
+    const none = edit(datagram, [L4 + 6, 0, 0]);
+    const ported = edit(none, [L4 + 2, ...u16(5353)]);
+    for (const value of [0x0001, 0xffff, not(slowSum([...u16(0xffff), ...u16(not(53)), ...u16(5353)]))]) {
+      expect(id(none, edit(ported, [L4 + 6, ...u16(value)]), 'udp')).toBe('udp none updated');
+    }
+  });
+
+  it('a computed 0 not turned into 0xFFFF', () => {
+    const open = edit(datagram, [L4 + 8, 0, 0], [L4 + 6, 0, 0]);
+    const filler = not(slowSum([...pseudo(17, 29), ...open.subarray(L4)]));
+    const zero = edit(open, [L4 + 8, ...u16(filler)]);
+    expect(id(datagram, zero, 'udp')).toBe('udp zero lost');
+    const six = ethernet(0x86dd, ipv6(17, udp(data(8), V6_A, V6_B)));
+    const open6 = edit(six, [54 + 8, 0, 0], [54 + 6, 0, 0]);
+    const filler6 = not(slowSum([...pseudo(17, 16, V6_A, V6_B), ...open6.subarray(54)]));
+    expect(id(six, edit(open6, [54 + 8, ...u16(filler6)]), 'udp')).toBe('udp zero lost');
+  });
+
+  it('a port or an address changed and the layer-4 checksum left', () => {
+    expect(id(datagram, edit(datagram, [L4 + 2, 0, 99]), 'udp')).toBe('not updated');
+    const header = ipv4(6, new Uint8Array(0), { totalLength: 60, destination: [10, 9, 9, 9] });
+    const natted = bytes(segment.subarray(0, IP), header, segment.subarray(L4));
+    const cause = diagnoseChecksum(segment, natted, 'tcp');
+    expect(cause?.id).toBe('not updated');
+    expect(cause?.sentence).toContain('destination address');
+    expect(cause?.sentence).toContain('pseudo-header');
+  });
+
+  it('one of two changes left out of the update', () => {
+    const header = ipv4(6, new Uint8Array(0), { totalLength: 60, destination: [10, 9, 9, 9] });
+    const ported = edit(segment, [L4 + 2, 0, 99]);
+    const portOnly = proper(pseudo(6, 40), ported.subarray(L4, L4 + 16), [0, 0], ported.subarray(L4 + 18));
+    const natted = bytes(
+      segment.subarray(0, IP),
+      header,
+      edit(ported, [L4 + 16, ...u16(portOnly)]).subarray(L4),
+    );
+    const cause = diagnoseChecksum(segment, natted, 'tcp');
+    expect(cause?.id).toBe('change left out');
+    expect(cause?.sentence).toContain('destination address');
+  });
+
+  it('ICMP treated as if it had a pseudo-header, and UDP as if it had none', () => {
+    const answered = edit(echo, [L4, 0], [L4 + 2, 0, 0]);
+    const wrong = proper(pseudo(1, 40), answered.subarray(L4));
+    expect(id(echo, edit(answered, [L4 + 2, ...u16(wrong)]), 'icmp')).toBe('pseudo-header counted');
+    const ported = edit(datagram, [L4 + 2, 0, 99], [L4 + 6, 0, 0]);
+    const none = proper(ported.subarray(L4));
+    expect(id(datagram, edit(ported, [L4 + 6, ...u16(none)]), 'udp')).toBe('pseudo-header left out');
+  });
+
+  it('an ICMP error of which only the quoted packet, or only the outer checksum, was rewritten', () => {
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], segment.slice(IP, IP + 28))));
+    const inner = edit(error, [L4 + 8 + 12, 10, 9, 9, 9]);
+    const cause = diagnoseChecksum(error, inner, 'icmp');
+    expect(cause?.id).toBe('not updated');
+    expect(cause?.sentence).toContain('quoted');
+    const outer = bytes(inner.subarray(0, L4), withChecksum(inner.subarray(L4), 2));
+    expect(id(error, outer, 'ipv4', 1)).toBe('not updated');
+  });
+
+  it('an early return before the IP checksum', () => {
+    const cause = diagnoseChecksum(datagram, edit(datagram, [IP + 8, 63]), 'ipv4');
+    expect(cause?.id).toBe('not updated');
+    expect(cause?.sentence).toContain('early return');
+  });
+
+  it('ihl not multiplied by 4, and options not counted', () => {
+    const options = [7, 7, 4, 0, 0, 0, 0, 0];
+    const came = ethernet(0x0800, ipv4(17, udp(data(8)), { options }));
+    const left = edit(came, [IP + 8, 63], [IP + 10, 0, 0]);
+    const ihl = proper(left.subarray(IP, IP + 6));
+    expect(id(came, edit(left, [IP + 10, ...u16(ihl)]), 'ipv4')).toBe('ihl not multiplied');
+    const fixed = proper(left.subarray(IP, IP + 20));
+    expect(id(came, edit(left, [IP + 10, ...u16(fixed)]), 'ipv4')).toBe('options left out');
+  });
+
+  it('a later fragment treated as having ports', () => {
+    const later = ethernet(0x0800, ipv4(17, data(24), { fragment: 0x0010 }));
+    expect(id(later, edit(later, [L4 + 2, 0x12, 0x34]), 'udp')).toBe('later fragment');
+  });
+
+  it('the tail of a length not divisible by 4 left out', () => {
+    const ported = edit(datagram, [L4 + 2, 0, 99], [L4 + 6, 0, 0]);
+    for (const rest of [1]) {
+      const wrong = proper(pseudo(17, 29), ported.subarray(L4, ported.length - rest));
+      expect(id(datagram, edit(ported, [L4 + 6, ...u16(wrong)]), 'udp')).toBe('tail left out');
+    }
+    const even = ethernet(0x0800, ipv4(17, udp(data(22))));
+    const left = edit(even, [L4 + 2, 0, 99], [L4 + 6, 0, 0]);
+    const wrong = proper(pseudo(17, 30), left.subarray(L4, left.length - 2));
+    expect(id(even, edit(left, [L4 + 6, ...u16(wrong)]), 'udp')).toBe('tail left out');
+  });
+
+  it('a payload grown or shrunk without the checksum', () => {
+    const grown = ethernet(
+      0x0800,
+      ipv4(17, bytes(datagram.subarray(L4, L4 + 4), u16(33), datagram.subarray(L4 + 6), [1, 2, 3, 4])),
+    );
+    const cause = diagnoseChecksum(datagram, grown, 'udp');
+    expect(cause?.id).toBe('not updated');
+    expect(cause?.sentence).toContain('4 bytes were added');
+    const cut = ethernet(
+      0x0800,
+      ipv4(17, bytes(datagram.subarray(L4, L4 + 4), u16(25), datagram.subarray(L4 + 6, L4 + 25))),
+    );
+    expect(diagnoseChecksum(datagram, cut, 'udp')?.sentence).toContain('4 bytes were taken away');
+  });
+
+  it('0 carried from IPv4 to IPv6 by a translator', () => {
+    const none = edit(datagram, [L4 + 6, 0, 0]);
+    expect(id(none, ethernet(0x86dd, ipv6(17, none.slice(L4))), 'udp')).toBe('udp none carried to ipv6');
+  });
+
+  it('an odd byte on the wrong side, padding counted, and a VLAN tag not stepped over', () => {
+    const ported = edit(datagram, [L4 + 2, 0, 99], [L4 + 6, 0, 0]);
+    const even = ported.subarray(L4, ported.length - 1);
+    const wrong = proper(pseudo(17, 29), even, [0, ported.at(-1)!]);
+    expect(id(datagram, edit(ported, [L4 + 6, ...u16(wrong)]), 'udp')).toBe('odd byte misplaced');
+
+    const padded = bytes(datagram, data(9));
+    const left = edit(padded, [L4 + 2, 0, 99], [L4 + 6, 0, 0]);
+    const counted = proper(pseudo(17, 29), left.subarray(L4));
+    expect(id(padded, edit(left, [L4 + 6, ...u16(counted)]), 'udp')).toBe('padding counted');
+
+    const tagged = vlan(5, 0x0800, ipv4(1, icmp(8, 0, [0x12, 0x34, 0, 1], data(32))));
+    const answered = edit(tagged, [L4 + 4, 0]);
+    const shifted = answered.slice(L4, answered.length - 4);
+    shifted.set([0, 0], 6);
+    const off = proper(shifted);
+    expect(id(tagged, edit(answered, [L4 + 6, ...u16(off)]), 'icmp')).toBe('wrong place');
+  });
+
+  it('the old checksum counted', () => {
+    const answered = edit(echo, [L4, 0]);
+    const wrong = not(slowSum(answered.subarray(L4)));
+    expect(id(echo, edit(answered, [L4 + 2, ...u16(wrong)]), 'icmp')).toBe('old checksum counted');
+  });
+
+  it('a wrong checksum that was repaired instead of updated', () => {
+    const broken = edit(echo, [L4 + 2, 0x11, 0x11]);
+    const repaired = bytes(broken.subarray(0, L4), withChecksum(edit(broken.subarray(L4), [0, 0]), 2));
+    expect(id(broken, repaired, 'icmp')).toBe('recomputed');
+  });
+
+  it('the other zero', () => {
+    const came = echoWith(0xf7ff);
+    expect(id(came, reply(came, 0xffff), 'icmp')).toBe('other zero');
+  });
+});
+
+describe('diagnoseChecksum', () => {
+  it('says so where no known defect gives the bytes', () => {
+    const came = echoWith(0x1234);
+    expect(id(came, reply(came, 0x7777), 'icmp')).toBe('unknown');
+  });
+
+  it('has nothing to say of a checksum that is not there', () => {
+    expect(id(echo, echo, 'tcp')).toBeUndefined();
+  });
+
+  it('is seldom wrong by coincidence', () => {
+    const counts = new Map<string, number>();
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 0xfffe }),
+        fc.integer({ min: 1, max: 0xfffe }),
+        (checksum, noise) => {
+          const came = echoWith(checksum);
+          const cause = id(came, reply(came, noise), 'icmp')!;
+          counts.set(cause, (counts.get(cause) ?? 0) + 1);
+        },
+      ),
+      { numRuns: 2000, seed: 7 },
+    );
+    expect(counts.get('unknown')).toBeGreaterThan(1960);
+  });
+});

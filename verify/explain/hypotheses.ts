@@ -1,0 +1,439 @@
+/** The defects seen in real programs, each as a formula for what it writes. Certain ones first, then the likely. */
+import type { Cause, CauseId, ChecksumEvidence } from './diagnose.ts';
+import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
+
+export type Hypothesis = (evidence: ChecksumEvidence) => Cause | undefined;
+
+/** A hypothesis that is right if one of its numbers is what stands in the packet, and is not right anyway. */
+function formula(
+  id: CauseId,
+  sentence: string,
+  remedy: string,
+  predict: (evidence: ChecksumEvidence) => Iterable<number>,
+): Hypothesis {
+  return (evidence) => {
+    const { got } = evidence.after;
+    for (const value of predict(evidence)) {
+      if (sameOnes(value, got) && !isRight(evidence, value)) return { id, sentence, remedy };
+    }
+    return undefined;
+  };
+}
+
+/** Would this value verify, or be wrong by no more than the packet came with? */
+function isRight({ recomputed, updated }: ChecksumEvidence, value: number): boolean {
+  return sameOnes(value, recomputed) || (updated !== undefined && sameOnes(value, updated));
+}
+
+/** "source address and TTL and protocol" */
+function groupsOf({ changes }: ChecksumEvidence): string[] {
+  return [...new Set(changes.map(({ group }) => group))];
+}
+
+function list(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+function sumOf(words: readonly { readonly value: number }[]): number {
+  return words.reduce((sum, { value }) => sum + value, 0);
+}
+
+const udpNone: Hypothesis = ({ before, after }) => {
+  if (before === undefined || after.layer !== 'udp' || before.layer !== 'udp' || before.got !== 0)
+    return undefined;
+  if (after.got === 0 && after.status === 'illegal' && before.status === 'absent') {
+    return {
+      id: 'udp none carried to ipv6',
+      sentence: 'UDP checksum 0 ("none") was carried from IPv4 to IPv6, where it is illegal (RFC 8200 §8.1)',
+      remedy: 'it were computed from scratch when the packet changes to IPv6',
+    };
+  }
+  if (after.got !== 0 && before.status === 'absent' && after.status === 'bad') {
+    return {
+      id: 'udp none updated',
+      sentence: `UDP checksum 0 says "none" (RFC 768) and must stay; it was turned into ${hex16(after.got)}`,
+      remedy: 'a checksum of 0x0000 were left alone',
+    };
+  }
+  return undefined;
+};
+
+const wrongZero: Hypothesis = ({ after, recomputed, words }) => {
+  if (after.layer === 'udp' && after.got === 0 && sameOnes(recomputed, 0)) {
+    return {
+      id: 'udp zero lost',
+      sentence:
+        'the computed checksum is 0x0000, which UDP sends as 0xffff; 0x0000 says that there is none (RFC 768)',
+      remedy: 'the 0x0000 were written as 0xffff',
+    };
+  }
+  if (after.got === 0 && words.every(({ value }) => value === 0)) {
+    return {
+      id: 'all-zero message',
+      sentence: 'over nothing but zeros 0x0000 does not verify, only 0xffff does (RFC 1624 §3)',
+      remedy: 'the 0x0000 were written as 0xffff',
+    };
+  }
+  return undefined;
+};
+
+/** Not wrong by itself, but not what an update gives. */
+const rightAnyway: Hypothesis = ({ before, after, updated, recomputed }) => {
+  if (after.status !== 'good') return undefined;
+  if (updated !== undefined && before?.status === 'bad' && !sameOnes(updated, recomputed)) {
+    return {
+      id: 'recomputed',
+      sentence: 'the checksum came wrong and was made right: it was computed from scratch, not updated',
+      remedy: 'the old checksum were updated (RFC 1624 eq. 3)',
+    };
+  }
+  if (sameOnes(after.got, 0)) {
+    return {
+      id: 'other zero',
+      sentence: `${hex16(after.got)} verifies, but is the other of the two zeros (RFC 1624 §3)`,
+      remedy: `the ${hex16(after.got)} were written as ${hex16(complement(after.got))}`,
+    };
+  }
+  return undefined;
+};
+
+const notUpdated: Hypothesis = (evidence) => {
+  const { before, after, changes } = evidence;
+  if (before === undefined || before.got !== after.got || changes.length === 0) return undefined;
+  const groups = groupsOf(evidence);
+  const grown = after.end - after.start - (before.end - before.start);
+  const what =
+    grown !== 0
+      ? `${Math.abs(grown)} bytes were ${grown > 0 ? 'added' : 'taken away'}`
+      : `${list(groups)} changed`;
+  const hint =
+    after.layer === 'ipv4'
+      ? ' (an early return before the header checksum?)'
+      : groups.every((group) => group === 'quoted packet')
+        ? ' (the packet quoted in the ICMP error is covered by it, too)'
+        : changes.every(({ at }) => at < 0)
+          ? ' (the pseudo-header is covered by it, too)'
+          : '';
+  return {
+    id: 'not updated',
+    sentence: `${what}, but the checksum stayed ${hex16(after.got)}${hint}`,
+    remedy: 'it were updated at all',
+  };
+};
+
+/** Unfolded sums as programs make them: of an update or anew, of 16- or 32-bit words, in either byte order. */
+function* unfoldedSums({
+  before,
+  words,
+  changes,
+}: ChecksumEvidence): Generator<{ sum: number; little: boolean }> {
+  for (const little of [true, false]) {
+    const order = (word: number): number => (little ? swapped(word) : word);
+    if (before !== undefined && changes.length > 0) {
+      let sum = complement(order(before.got));
+      for (const { from, to } of changes) sum += complement(order(from)) + order(to);
+      yield { sum, little };
+      // ~m of the 32-bit kind: the complement's upper half is counted, too, and wraps around.
+      let wide = complement(order(before.got));
+      for (const { from, to } of changes) wide = add32(add32(wide, ~order(from) >>> 0), order(to));
+      yield { sum: wide, little };
+    }
+    yield { sum: words.reduce((sum, { value }) => sum + order(value), 0), little };
+    let pairs = 0;
+    for (let index = 0; index < words.length; index += 2) {
+      const low = order(words[index]!.value);
+      const high = order(words[index + 1]?.value ?? 0);
+      pairs = add32(pairs, (little ? (high << 16) | low : (low << 16) | high) >>> 0);
+    }
+    yield { sum: pairs, little };
+  }
+}
+
+/** 32-bit addition with end-around carry, as `csum_add` does. */
+function add32(a: number, b: number): number {
+  const sum = a + b;
+  return sum > 0xffff_ffff ? sum - 0xffff_ffff : sum;
+}
+
+function* withSums(evidence: ChecksumEvidence, finish: (sum: number) => number): Generator<number> {
+  for (const { sum, little } of unfoldedSums(evidence)) {
+    const word = finish(sum) & 0xffff;
+    yield little ? swapped(word) : word;
+  }
+}
+
+const foldedOnlyOnce = formula(
+  'folded once',
+  'the sum was folded only once: a carry out of the first fold was dropped',
+  'it were folded once more',
+  (evidence) => withSums(evidence, (sum) => ~foldedOnce(sum)),
+);
+
+const notFolded = formula(
+  'fold forgotten',
+  'the sum was cut to 16 bits without folding: its carries were dropped',
+  'the carries were folded in',
+  (evidence) => withSums(evidence, (sum) => ~(sum % 0x1_0000)),
+);
+
+const carryLost = formula(
+  'carry lost',
+  'the difference was added without the end-around carry',
+  'the carry were kept',
+  function* ({ before, changes }) {
+    if (before === undefined) return;
+    for (const order of [swapped, (word: number): number => word]) {
+      const delta = changes.reduce((sum, { from, to }) => sum + order(from) - order(to), 0);
+      const sum = (order(before.got) + delta) & 0xffff;
+      yield order(sum);
+    }
+  },
+);
+
+/** What has to be added to the old checksum: Σ m − m'. */
+function deltaOf({ changes }: ChecksumEvidence): number {
+  return changes.reduce((sum, { from, to }) => add(add(sum, from), complement(to)), 0);
+}
+
+const wrongOrder = formula(
+  'delta byte order',
+  'the difference was added in the wrong byte order',
+  'the bytes of the difference were swapped',
+  function* (evidence) {
+    if (evidence.before !== undefined) yield add(evidence.before.got, swapped(deltaOf(evidence)));
+  },
+);
+
+const twice = formula(
+  'delta twice',
+  'the difference was applied twice',
+  'it were applied once',
+  function* (evidence) {
+    if (evidence.before === undefined) return;
+    const delta = deltaOf(evidence);
+    yield add(add(evidence.before.got, delta), delta);
+  },
+);
+
+const negated = formula(
+  'delta negated',
+  'the difference was applied in the wrong direction (old and new exchanged)',
+  'old and new were exchanged',
+  function* (evidence) {
+    if (evidence.before !== undefined) yield add(evidence.before.got, complement(deltaOf(evidence)));
+  },
+);
+
+/** What a right result may be, from scratch or updated. */
+function* rightValues({ recomputed, updated }: ChecksumEvidence): Generator<number> {
+  yield recomputed;
+  if (updated !== undefined) yield updated;
+}
+
+const swappedResult = formula(
+  'bytes swapped',
+  'the checksum was written in the wrong byte order',
+  'the bytes were swapped',
+  function* (evidence) {
+    for (const value of rightValues(evidence)) yield swapped(value);
+  },
+);
+
+const notComplemented = formula(
+  'not complemented',
+  'the sum was written without taking its complement',
+  'it were complemented',
+  function* (evidence) {
+    for (const value of rightValues(evidence)) yield complement(value);
+  },
+);
+
+const withPseudo = formula(
+  'pseudo-header counted',
+  'a pseudo-header was counted, which ICMP over IPv4 has not',
+  'the pseudo-header were not counted',
+  function* ({ after, words }) {
+    if (after.layer !== 'icmp') return;
+    const ip = after.packet;
+    // The addresses stand directly before an IPv4 header's options and payload: take them from the header itself.
+    const header = ipv4HeaderBefore(ip, after.start);
+    if (header < 0) return;
+    let pseudo = 0;
+    for (let at = header + 12; at < header + 20; at += 2) pseudo += (ip[at]! << 8) | ip[at + 1]!;
+    const length = after.end - after.start;
+    for (const protocol of [1, 0]) yield complement(folded(sumOf(words) + pseudo + protocol + length));
+    yield complement(folded(sumOf(words) + pseudo));
+  },
+);
+
+/** Where the IPv4 header begins that ends at `end`; -1 where there is none. */
+function ipv4HeaderBefore(packet: Uint8Array, end: number): number {
+  for (let ihl = 5; ihl <= 15; ihl++) {
+    const at = end - ihl * 4;
+    if (at >= 0 && packet[at] === (0x40 | ihl)) return at;
+  }
+  return -1;
+}
+
+const withoutPseudo = formula(
+  'pseudo-header left out',
+  'the pseudo-header was not counted',
+  'the pseudo-header were counted',
+  function* ({ words, after }) {
+    if (after.addressLength > 0) yield complement(folded(sumOf(words.filter(({ at }) => at >= 0))));
+  },
+);
+
+const oldCounted = formula(
+  'old checksum counted',
+  'the old checksum was counted: the field was not zeroed before summing',
+  'the field were zero while summing',
+  function* ({ before, words }) {
+    if (before !== undefined) yield complement(folded(sumOf(words) + before.got));
+  },
+);
+
+const tailLeftOut = formula(
+  'tail left out',
+  'the last bytes were not counted: the length is no multiple of the step',
+  'the tail of the length were counted',
+  function* ({ after, words }) {
+    const length = after.end - after.start;
+    for (const step of [2, 4, 8]) {
+      const rest = length % step;
+      if (rest === 0) continue;
+      yield complement(folded(sumOf(words.filter(({ at }) => at < after.end - rest))));
+    }
+  },
+);
+
+const oddByte = formula(
+  'odd byte misplaced',
+  'the odd last byte was counted as the low byte of a word, not the high one (RFC 1071 §4.1)',
+  'the odd byte were counted as a high byte',
+  function* ({ after, words }) {
+    if ((after.end - after.start) % 2 === 0) return;
+    const last = after.packet[after.end - 1]!;
+    yield complement(folded(sumOf(words) - last * 256 + last));
+  },
+);
+
+const ihlNotMultiplied = formula(
+  'ihl not multiplied',
+  'only ihl bytes were counted: ihl is in words of four bytes',
+  'ihl were multiplied by 4',
+  function* ({ after, words }) {
+    if (after.layer !== 'ipv4') return;
+    const ihl = after.packet[after.start]! & 0x0f;
+    yield complement(folded(sumOf(words.filter(({ at }) => at < after.start + (ihl & ~1)))));
+  },
+);
+
+const optionsLeftOut = formula(
+  'options left out',
+  'the IPv4 options were not counted',
+  'all ihl × 4 bytes were counted',
+  function* ({ after, words }) {
+    if (after.layer === 'ipv4')
+      yield complement(folded(sumOf(words.filter(({ at }) => at < after.start + 20))));
+  },
+);
+
+const paddingCounted = formula(
+  'padding counted',
+  'bytes behind the packet’s end were counted: the Ethernet padding',
+  'the padding were not counted',
+  function* ({ after, words }) {
+    const { packet, end } = after;
+    if (packet.length === end) return;
+    let sum = sumOf(words);
+    for (let at = end; at < packet.length; at++) {
+      sum += (at - after.start) % 2 === 0 ? packet[at]! << 8 : packet[at]!;
+    }
+    yield complement(folded(sum));
+    // The same with the pseudo-header's length taken from the frame.
+    yield complement(folded(sum + packet.length - end));
+  },
+);
+
+const wrongPlace = formula(
+  'wrong place',
+  'bytes at the wrong place were counted, by the size of a VLAN tag or of IP options',
+  'tags and options were stepped over',
+  function* ({ after, words }) {
+    const pseudo = sumOf(words.filter(({ at }) => at < 0));
+    for (let shift = -40; shift <= 40; shift += 4) {
+      if (shift === 0) continue;
+      const start = after.start + shift;
+      for (const end of [after.end + shift, after.end]) {
+        if (start < 0 || end > after.packet.length || end <= start) continue;
+        let sum = pseudo;
+        for (let at = start; at < end; at++) {
+          if (at === after.at || at === after.at + 1) continue;
+          sum += (at - start) % 2 === 0 ? after.packet[at]! << 8 : after.packet[at]!;
+        }
+        yield complement(folded(sum));
+      }
+    }
+  },
+);
+
+/** More than this many groups of changes make coincidences likely. */
+const MAX_GROUPS = 6;
+
+function someChanges(id: 'change left out' | 'change counted twice', times: 0 | 2): Hypothesis {
+  return (evidence) => {
+    const { before, after, changes } = evidence;
+    const groups = groupsOf(evidence);
+    if (before === undefined || groups.length > MAX_GROUPS) return undefined;
+    for (let subset = 1; subset < 1 << groups.length; subset++) {
+      if (times === 0 && subset === (1 << groups.length) - 1) continue;
+      const chosen = groups.filter((_, index) => (subset >> index) & 1);
+      let value = before.got;
+      for (const { group, from, to } of changes) {
+        const count = chosen.includes(group) ? times : 1;
+        for (let time = 0; time < count; time++) value = add(add(value, from), complement(to));
+      }
+      if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
+      const names = list(chosen);
+      return times === 0
+        ? {
+            id,
+            sentence: `the change of ${names} was not carried into the checksum`,
+            remedy: `the change of ${names} were counted`,
+          }
+        : {
+            id,
+            sentence: `the change of ${names} was counted twice`,
+            remedy: `the change of ${names} were counted once`,
+          };
+    }
+    return undefined;
+  };
+}
+
+export const HYPOTHESES: readonly Hypothesis[] = [
+  udpNone,
+  wrongZero,
+  rightAnyway,
+  notUpdated,
+  foldedOnlyOnce,
+  notFolded,
+  carryLost,
+  wrongOrder,
+  twice,
+  negated,
+  swappedResult,
+  notComplemented,
+  withPseudo,
+  withoutPseudo,
+  oldCounted,
+  someChanges('change left out', 0),
+  someChanges('change counted twice', 2),
+  tailLeftOut,
+  oddByte,
+  ihlNotMultiplied,
+  optionsLeftOut,
+  paddingCounted,
+  wrongPlace,
+];
