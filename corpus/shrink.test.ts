@@ -194,6 +194,32 @@ describe('simpler packets', () => {
     }
   });
 
+  it('cut a message within its header, with the lengths before it right', () => {
+    const isShort = ({ packet }: Stimulus): boolean => {
+      const parts = outline(packet);
+      const held = parts.upperEnd - parts.upperAt;
+      return (
+        parts.version === 4 && parts.protocol === 1 && !parts.incomplete && parts.upperAt > 0 && held >= 3
+      );
+    };
+    for (const start of failing({}, isShort, 15))
+      expect(shrunk(start, isShort).least.packet).toHaveLength(37);
+  });
+
+  it('go from IPv6 to IPv4 where the fault does', () => {
+    const isEcho = ({ packet }: Stimulus): boolean => {
+      const { version, protocol, upperAt, payloadAt } = outline(packet);
+      if (payloadAt - upperAt < 8 || packet[upperAt + 1] !== 0 || !isValid(packet)) return false;
+      return (
+        packet[upperAt] ===
+        (version === 6 && protocol === 58 ? 128 : version === 4 && protocol === 1 ? 8 : -1)
+      );
+    };
+    for (const start of failing({ kinds: { 'icmpv6-echo': 1000 } }, isEcho, 15)) {
+      expect(shrunk(start, isEcho).least.packet).toHaveLength(42);
+    }
+  });
+
   it('keep a repeated byte pattern anywhere in noise, and nothing else', () => {
     const start = {
       packet: Uint8Array.from({ length: 300 }, (_, at) => (at === 217 ? 0xee : (at * 7 + 1) & 0x7f)),

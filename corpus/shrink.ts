@@ -4,7 +4,8 @@
  * Every candidate is smaller by `complexity`, a tuple of natural numbers compared from the left: there is no
  * endless chain of ever smaller tuples, so who always goes on from a candidate comes to an end.
  */
-import { copy } from '../sim/packet/bytes.ts';
+import { copy, writeU16 } from '../sim/packet/bytes.ts';
+import { ETHERTYPE, IPPROTO } from '../sim/packet/numbers.ts';
 import { DEFAULT_INGRESS_IFINDEX, type Stimulus } from '../sim/packet/packet-batch.ts';
 import { faults, type Outline, outline, type Range, type Repair, repair } from './outline.ts';
 
@@ -111,11 +112,18 @@ function* shorterByParts(packet: Uint8Array, parts: Outline): Iterable<Uint8Arra
   if (parts.tags.length > 0) yield without(packet, { from: 12, to: 12 + parts.tags.length * 4 });
   if (parts.version !== 0) {
     if (upperEnd < packet.length) yield packet.slice(0, upperEnd);
+    if (parts.version === 6) yield* overIpv4(packet, parts);
     // The payload down to nothing, half, three quarters …: in steps that halve.
     const payload = upperEnd - payloadAt;
     for (let cut = payload; cut > 0; cut >>>= 1) {
       yield* inOrder(packet.slice(0, upperEnd - cut), packet);
       if (cut < payload) yield* inOrder(without(packet, { from: payloadAt, to: payloadAt + cut }), packet);
+    }
+    // The header as well: messages that end within it.
+    if (upperAt >= 0) {
+      for (let cut = upperEnd - upperAt; cut > 0; cut >>>= 1) {
+        if (upperEnd - cut < payloadAt) yield* inOrder(packet.slice(0, upperEnd - cut), packet);
+      }
     }
     if (parts.version === 4) {
       for (const options of parts.options) yield* shorterIpv4Options(packet, networkAt, options);
@@ -137,6 +145,28 @@ function* shorterByParts(packet: Uint8Array, parts: Outline): Iterable<Uint8Arra
     upperEnd,
   ]) {
     if (border >= 0 && border < packet.length) yield packet.slice(0, border);
+  }
+}
+
+/** The message of an IPv6 packet over IPv4, which is twenty bytes shorter: with nothing in it first, then as it is. */
+function* overIpv4(packet: Uint8Array, parts: Outline): Iterable<Uint8Array> {
+  const { networkAt, upperAt, upperEnd, payloadAt } = parts;
+  if (upperAt < 0) return;
+  const isIcmp = parts.protocol === IPPROTO.ICMPV6;
+  for (const end of [payloadAt, upperEnd]) {
+    const frame = new Uint8Array(networkAt + 20 + end - upperAt);
+    const messageAt = networkAt + 20;
+    copy(packet, 0, frame, 0, networkAt);
+    writeU16(frame, networkAt - 2, ETHERTYPE.IPV4);
+    frame[networkAt] = 0x45;
+    frame[networkAt + 8] = packet[networkAt + 7]!;
+    frame[networkAt + 9] = isIcmp ? IPPROTO.ICMP : parts.protocol;
+    for (const { at, plain } of IPV4_ADDRESSES) frame.set(plain, networkAt + at);
+    // Addresses apart, an empty message keeps its first four bytes: type and code, or the ports.
+    copy(packet, upperAt, frame, messageAt, end === payloadAt ? Math.min(4, end - upperAt) : end - upperAt);
+    if (isIcmp && packet[upperAt] === 128) frame[messageAt] = 8;
+    else if (isIcmp && packet[upperAt] === 129) frame[messageAt] = 0;
+    yield* inOrder(frame, packet);
   }
 }
 
@@ -178,14 +208,19 @@ const ETHERNET_FIELDS: readonly PlainField[] = [
   { at: 6, plain: [2, 0, 0, 0, 0, 1], frame: true },
 ];
 
+const IPV4_ADDRESSES: readonly PlainField[] = [
+  { at: 12, plain: [10, 0, 0, 1] },
+  { at: 16, plain: [10, 0, 0, 2] },
+];
+
 const IPV4_FIELDS: readonly PlainField[] = [
   { at: 1, plain: [0] },
   { at: 4, plain: [0, 0] },
+  { at: 6, plain: [0x20, 0] },
   { at: 6, plain: [0, 0] },
   { at: 8, plain: [64] },
   { at: 8, plain: [1] },
-  { at: 12, plain: [10, 0, 0, 1] },
-  { at: 16, plain: [10, 0, 0, 2] },
+  ...IPV4_ADDRESSES,
 ];
 
 const IPV6_FIELDS: readonly PlainField[] = [
