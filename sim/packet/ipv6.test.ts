@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ipv6Address, u8, u16, u20 } from './arbitraries-for-tests.ts';
+import { fromHex } from './bytes.ts';
+import { decodeIpv6, dissectIpv6, encodeIpv6, Ipv6View, isIpv6 } from './ipv6.ts';
+import { describeProtocol } from './protocol-suite.ts';
+
+const wire = '6ab12345 0010 3a 40 fc00deadcafe00010000000000000002 fc00deadcafe00010000000000000001';
+
+describeProtocol({
+  name: 'ipv6',
+  wire,
+  value: {
+    trafficClass: 0xab,
+    flowLabel: 0x12345,
+    payloadLength: 16,
+    nextHeader: 58,
+    hopLimit: 64,
+    source: 'fc00:dead:cafe:1::2',
+    destination: 'fc00:dead:cafe:1::1',
+  },
+  view: () => new Ipv6View(),
+  reads: {
+    version: 6,
+    trafficClass: 0xab,
+    flowLabel: 0x12345,
+    payloadLength: 16,
+    nextHeader: 58,
+    hopLimit: 64,
+    sourceAt: 8,
+    destinationAt: 24,
+  },
+  decode: decodeIpv6,
+  encode: encodeIpv6,
+  dissect: dissectIpv6,
+  values: fc.record({
+    trafficClass: u8,
+    flowLabel: u20,
+    payloadLength: u16,
+    nextHeader: u8,
+    hopLimit: u8,
+    source: ipv6Address,
+    destination: ipv6Address,
+  }),
+});
+
+describe('ipv6 gate', () => {
+  it('wants 40 bytes and version 6', () => {
+    const bytes = fromHex(wire);
+    expect(isIpv6(bytes, 0, 40)).toBe(true);
+    expect(isIpv6(bytes, 0, 39)).toBe(false);
+    bytes[0] = 0x45;
+    expect(isIpv6(bytes, 0, 40)).toBe(false);
+    expect(decodeIpv6(bytes)).toMatchObject({
+      ok: false,
+      error: { kind: 'value', field: 'version', got: 4 },
+    });
+  });
+});
