@@ -10,7 +10,7 @@ export const MAX_XDP_FRAME = 3520;
 /** PAGE_SIZE less NET_SKB_PAD, NET_IP_ALIGN and `skb_shared_info`. */
 export const MAX_TC_FRAME = 3712;
 
-/** The longest frame (with metadata) that can come out: XDP stays within its page; a TC program can grow one to the loopback device's MTU. */
+/** More than any frame with its metadata that can come out: XDP stays within its page, TC within the loopback device's MTU. */
 export const XDP_ROOM = 4096;
 export const TC_ROOM = 65_536 + 256;
 
