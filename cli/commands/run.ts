@@ -1,0 +1,269 @@
+/** `xdpsim run`: packets through one program, and what comes of them. */
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { writeCapture } from '../../corpus/capture-writer.ts';
+import { casesFromCapture } from '../../corpus/case.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Engine, EngineName } from '../../sim/engines/engine.ts';
+import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
+import { difference, differenceToText } from '../../sim/packet/difference.ts';
+import { hexdump } from '../../sim/packet/hexdump.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
+import { actionName } from '../../sim/runtime/actions.ts';
+import { isPerCpu, type MapSnapshot } from '../../sim/runtime/maps.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { chooseEngines, requireAvailable } from '../engines.ts';
+import { EXIT, inputFailure } from '../failure.ts';
+import { withMaps } from '../map-file.ts';
+import { parseHex } from '../options.ts';
+import { resolvePrograms } from '../program-source.ts';
+import { createTerminal, type Terminal } from '../terminal.ts';
+
+interface Options {
+  readonly packet: readonly string[];
+  readonly map: readonly string[];
+  readonly engine?: EngineName;
+  readonly object?: string;
+  readonly write?: string;
+  readonly hexdump?: boolean;
+  readonly tree?: boolean;
+  readonly json?: boolean;
+  readonly color: boolean;
+}
+
+/** Packets run between two looks at the outcomes; sequences of any length pass in constant memory. */
+const BATCH = 1024;
+
+const repeated = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export function registerRun(program: Command): void {
+  program
+    .command('run')
+    .description('run packets through one program, in order, and show what comes of each')
+    .argument('<program>', 'a built-in program or OBJECT[:FUNCTION]')
+    .argument('[packet...]', 'packets: hexadecimal digits, or pcap and pcapng files')
+    .option('--packet <packet>', 'one more packet or capture', repeated, [])
+    .option('--engine <name>', 'model, vm, wasm, testrun or veth; default: the first machine that runs here')
+    .option('--map <name=file>', 'what a map holds at the beginning, as JSON', repeated, [])
+    .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
+    .option('--write <file>', 'write the packets that came out to a capture')
+    .option('--tree', 'show each packet decoded')
+    .option('--hexdump', 'show each packet’s bytes')
+    .option('--json', 'print one JSON document')
+    .option('--no-color', 'no colours')
+    .action(run);
+}
+
+async function run(name: string, packets: readonly string[], options: Options): Promise<void> {
+  const program = await theProgram(name, options.object);
+  const engine = theEngine(program, options.engine);
+  const sources = [...packets, ...options.packet];
+  if (sources.length === 0)
+    throw inputFailure('no packets: give them as hexadecimal digits or as capture files');
+  const terminal = createTerminal(options);
+  const definitions = program.object === undefined ? [] : loadObject(program.object).maps;
+  const base = program.definition?.worlds[0]?.world ?? {};
+  const world = withMaps(
+    base,
+    options.map,
+    definitions.length > 0 ? definitions : (program.definition?.maps ?? []),
+  );
+  const outcomes = runAll(program, engine, world, stimuliOf(sources, program));
+  if (options.write !== undefined) await runToFile(outcomes, options.write);
+  else if (options.json === true) await runToJson(program, engine, outcomes);
+  else await runToText(program, engine, outcomes, options, terminal);
+}
+
+async function theProgram(name: string, object: string | undefined): Promise<Program> {
+  const [only, ...others] = await resolvePrograms([name], object);
+  if (only === undefined || others.length > 0) {
+    const names = [only, ...others].map((one) => one?.entries[0]?.function).join(', ');
+    throw inputFailure(`${name}: has several programs (${names}): name one, OBJECT:FUNCTION`);
+  }
+  return only;
+}
+
+function theEngine(program: Program, name: EngineName | undefined): Engine {
+  if (name !== undefined) {
+    const chosen = chooseEngines(name);
+    requireAvailable(chosen, program);
+    return chosen.engines[0]!;
+  }
+  const { engines } = chooseEngines('vm,wasm,testrun');
+  const able = engines.find((engine) => engine.availability(program).available);
+  if (able === undefined)
+    throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor says why');
+  return able;
+}
+
+async function* stimuliOf(sources: readonly string[], program: Program): AsyncGenerator<Stimulus> {
+  for (const source of sources) {
+    if (source === '-' || existsSync(source)) {
+      for await (const one of casesFromCapture(source, { program: program.name })) yield* one.stimuli;
+    } else if (/[^0-9a-fA-F\s:]/.test(source)) {
+      throw inputFailure(`${source}: no such file, and no hexadecimal digits`);
+    } else {
+      yield { packet: parseHex(source, 'packet') };
+    }
+  }
+}
+
+interface Ran {
+  readonly input: PacketBatch;
+  readonly output: OutcomeBatch;
+  /** How many packets went before. */
+  readonly first: number;
+  /** After this batch. */
+  readonly maps: () => MapSnapshot[];
+}
+
+async function* runAll(
+  program: Program,
+  engine: Engine,
+  world: World,
+  stimuli: AsyncIterable<Stimulus>,
+): AsyncGenerator<Ran> {
+  const session = await engine.open(program, world);
+  try {
+    const input = new PacketBatch(BATCH);
+    const output = new OutcomeBatch(BATCH);
+    let first = 0;
+    const flush = async (): Promise<Ran> => {
+      const refusal = engine.refuses(program, input);
+      if (refusal !== undefined) {
+        throw inputFailure(
+          `engine ${engine.name} refuses packet ${first + refusal.packet + 1}: ${refusal.reason}`,
+        );
+      }
+      await session.run(input, output);
+      return { input, output, first, maps: () => session.maps() };
+    };
+    for await (const stimulus of stimuli) {
+      input.push(stimulus);
+      if (input.count < BATCH) continue;
+      yield await flush();
+      first += input.count;
+      input.clear();
+    }
+    yield await flush();
+  } finally {
+    await session.close();
+  }
+}
+
+async function runToFile(outcomes: AsyncIterable<Ran>, path: string): Promise<void> {
+  async function* outputs(): AsyncGenerator<OutcomeBatch> {
+    for await (const { output } of outcomes) yield output;
+  }
+  const packets = await writeCapture(path, outputs());
+  if (path !== '-') console.error(`${path}: ${packets} packets`);
+}
+
+async function runToText(
+  program: Program,
+  engine: Engine,
+  outcomes: AsyncIterable<Ran>,
+  options: Options,
+  terminal: Terminal,
+): Promise<void> {
+  let maps: MapSnapshot[] = [];
+  for await (const ran of outcomes) {
+    for (let index = 0; index < ran.output.count; index++)
+      printOutcome(program, ran, index, options, terminal);
+    if (engine.observes.maps) maps = ran.maps();
+  }
+  for (const map of maps) printMap(map, terminal);
+}
+
+function printOutcome(program: Program, ran: Ran, index: number, options: Options, terminal: Terminal): void {
+  const { input, output, first } = ran;
+  const before = input.stimulus(index).packet;
+  const after = output.packet(index);
+  const head = `packet ${first + index + 1}`;
+  const note = output.notes.get(index);
+  if (output.status[index] !== STATUS.ran) {
+    const kind = output.status[index] === STATUS.violation ? 'violation' : 'fault';
+    terminal.print(terminal.style('red', `${head}: ${kind}: ${note?.message ?? ''}`));
+    if (note?.source !== undefined)
+      terminal.print(`  ${note.source.file}:${note.source.line}: ${note.source.text}`);
+    process.exitCode = EXIT.found;
+    return;
+  }
+  const hook = program.entries[input.entry[index]!]!.hook;
+  const target = output.redirect[index]! === 0 ? '' : ` to ifindex ${output.redirect[index]}`;
+  terminal.print(
+    `${terminal.style('bold', `${head}: ${actionName(hook, output.action[index]!)}`)}${target}, ${after.length} bytes`,
+  );
+  const metadata = output.metadata(index);
+  if (metadata.length > 0) terminal.print(`  metadata ${Buffer.from(metadata).toString('hex')}`);
+  if (hook !== 'xdp') terminal.print(`  mark ${output.mark[index]}, priority ${output.priority[index]}`);
+  for (const line of output.trace.get(index) ?? []) terminal.print(`  trace: ${line}`);
+  const differences = difference(before, after);
+  if (differences.length > 0)
+    terminal.print(indent(differenceToText(differences, { left: 'was', right: 'is' })));
+  if (options.tree === true) terminal.print(indent(treeToText(decodeTree(after, 0, after.length))));
+  if (options.hexdump === true) terminal.print(indent(hexdump(after)));
+}
+
+function printMap(map: MapSnapshot, terminal: Terminal): void {
+  // An array's entries all exist: those that were never written say nothing.
+  const entries = map.entries.filter((entry) => entry.value.some((byte) => byte !== 0));
+  if (entries.length === 0) return;
+  const summed = isPerCpu(map.definition.type) ? ', all CPUs together' : '';
+  terminal.print(`map ${map.definition.name} (${map.definition.type}${summed})`);
+  for (const { key, value } of entries) {
+    terminal.print(`  ${Buffer.from(key).toString('hex')}: ${Buffer.from(value).toString('hex')}`);
+  }
+}
+
+async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterable<Ran>): Promise<void> {
+  const packets: unknown[] = [];
+  let maps: MapSnapshot[] = [];
+  for await (const ran of outcomes) {
+    for (let index = 0; index < ran.output.count; index++) packets.push(outcomeToJson(program, ran, index));
+    if (engine.observes.maps) maps = ran.maps();
+  }
+  console.log(
+    JSON.stringify({
+      version: 1,
+      program: program.name,
+      engine: engine.name,
+      packets,
+      maps: maps.map(({ definition, entries }) => ({
+        ...definition,
+        entries: entries.map(({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
+      })),
+    }),
+  );
+}
+
+function outcomeToJson(program: Program, { input, output, first }: Ran, index: number): unknown {
+  const hook = program.entries[input.entry[index]!]!.hook;
+  const status = output.status[index];
+  if (status !== STATUS.ran) process.exitCode = EXIT.found;
+  return {
+    packet: first + index + 1,
+    status: status === STATUS.ran ? 'ran' : status === STATUS.violation ? 'violation' : 'fault',
+    action: actionName(hook, output.action[index]!),
+    bytes: toHex(output.packet(index)),
+    metadata: toHex(output.metadata(index)),
+    redirect: output.redirect[index],
+    ...(hook === 'xdp' ? {} : { mark: output.mark[index], priority: output.priority[index] }),
+    trace: output.trace.get(index) ?? [],
+    note: output.notes.get(index),
+  };
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function indent(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n');
+}
