@@ -5,15 +5,16 @@
  * these, and helpers see nothing else.
  */
 import type { Hook } from '../runtime/actions.ts';
+import type { SkbFields } from '../runtime/context.ts';
 import type { FibLookup } from '../runtime/fib.ts';
 import type { World } from '../runtime/world.ts';
 import type { ContextLayout } from './context/context-access.ts';
-import { SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
+import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
 import { writeXdpMd, XDP_LAYOUT } from './context/xdp-md.ts';
 import { createMap } from './maps/create-map.ts';
 import { indexKey, type LiveMap } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
-import { LinearMemory, MACHINE_WORD } from './memory.ts';
+import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
 import type { BpfMap, BpfObject } from './object.ts';
 import { ObjectError } from './object-error.ts';
 import { PacketArea } from './packet-area.ts';
@@ -65,10 +66,12 @@ export class Machine {
   };
   /** The program, as an index into `object.programs`, that a tail call asks for; -1: none. Engines set it back. */
   tailCall = -1;
-  /** Has a helper moved or changed the packet, so that pointers into it are void? Engines set it back. */
-  packetMoved = false;
+  /** Bytes behind the address that the last `slice_or_null` helper returned, and whether they may be written. */
+  sliceSize = 0;
+  sliceWritable = false;
 
   readonly #scratch: number;
+  readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
 
   /** @throws {ObjectError} where the object's maps cannot be made, or the world does not fit them */
@@ -128,6 +131,16 @@ export class Machine {
       writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
       this.packet.setBounds(dataMeta, data, dataEnd);
     }
+  }
+
+  /** The `__sk_buff` fields that outcomes show, as the program left them. The same object every time. */
+  skbFields(): Readonly<SkbFields> {
+    const base = CONTEXT_BASE >> 2;
+    const words = this.memory.i32;
+    this.#skb.mark = words[base + SK_BUFF.mark / 4]!;
+    this.#skb.priority = words[base + SK_BUFF.priority / 4]!;
+    for (let word = 0; word < 5; word++) this.#skb.cb[word] = words[base + SK_BUFF.cb / 4 + word]!;
+    return this.#skb;
   }
 
   /** The upper half of a helper's argument, 0 being the first. */

@@ -120,6 +120,11 @@ export abstract class LiveMap {
     return (this.source.mapFlags & BPF_F_WRONLY_PROG) === 0;
   }
 
+  /** Where value 0 lies, for kinds that instructions may point into directly (`BPF_PSEUDO_MAP_VALUE`): arrays. */
+  get firstValue(): number {
+    return this.word(DESCRIPTOR.storage);
+  }
+
   /** Address of the value, or 0. (For maps of maps: of the inner map's descriptor.) */
   abstract lookup(key: number): number;
 

@@ -1,0 +1,114 @@
+/** What makes a program unfit for the machine, found before its first packet. */
+import type { Hook } from '../runtime/actions.ts';
+import { checkInstructions } from './check-instructions.ts';
+import { helperName } from './helper-names.ts';
+import type { Helper } from './helpers/helper.ts';
+import { HELPERS } from './helpers/index.ts';
+import { KERNEL_FUNCTIONS } from './helpers/kernel-functions.ts';
+import {
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_KFUNC_CALL,
+  CALL,
+  LDDW,
+  MAX_BPF_STACK,
+  MAX_CALL_FRAMES,
+} from './instruction.ts';
+import { InstructionError } from './instruction-error.ts';
+import { type BpfObject, type BpfProgram, sourceAt } from './object.ts';
+import { ObjectError } from './object-error.ts';
+import { deepestStack } from './stack-depth.ts';
+
+/**
+ * @throws {ObjectError} naming program, instruction and C line: instructions that no verifier takes, helpers and
+ *   kernel functions that the machine does not have or that the hook may not call, too much stack
+ */
+export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook): void {
+  try {
+    checkInstructions(program.instructions, { packetLoads: hook !== 'xdp' });
+  } catch (error) {
+    if (!(error instanceof InstructionError)) throw error;
+    throw new ObjectError(
+      place(program, error.instruction),
+      'an instruction that the kernel takes',
+      error.message,
+    );
+  }
+  const { instructions } = program;
+  for (let slot = 0; slot < instructions.count; slot++) {
+    const opcode = instructions.opcode[slot]!;
+    if (opcode === CALL && instructions.src[slot] !== BPF_PSEUDO_CALL && !program.poisoned.has(slot)) {
+      checkCall(object, program, slot, hook);
+    }
+    if (opcode === LDDW) slot++;
+  }
+  checkStack(program);
+}
+
+function checkCall(object: BpfObject, program: BpfProgram, slot: number, hook: Hook): void {
+  const { instructions } = program;
+  const number = instructions.imm[slot]!;
+  if (instructions.src[slot] === BPF_PSEUDO_KFUNC_CALL) {
+    const name = object.kfuncs[number] ?? `kernel function ${number}`;
+    const found = KERNEL_FUNCTIONS.get(name);
+    if (found === undefined)
+      throw new ObjectError(place(program, slot), 'a kernel function that the machine has', name);
+    checkHook(program, slot, found, hook);
+    return;
+  }
+  const helper = HELPERS.get(number);
+  if (helper === undefined) {
+    const name = helperName(number) ?? `number ${number}, which no kernel has`;
+    throw new ObjectError(place(program, slot), 'a helper that the machine has', name);
+  }
+  checkHook(program, slot, helper, hook);
+  if (helper.gplOnly === true && !isGplCompatible(object.license)) {
+    const license = object.license === '' ? 'none' : `"${object.license}"`;
+    throw new ObjectError(
+      place(program, slot),
+      `a GPL-compatible license, since it calls ${helper.name}`,
+      license,
+    );
+  }
+}
+
+function checkHook(program: BpfProgram, slot: number, helper: Helper, hook: Hook): void {
+  const only = helper.only;
+  if (only === undefined || (only === 'xdp') === (hook === 'xdp')) return;
+  const kind = hook === 'xdp' ? 'XDP' : 'TC';
+  throw new ObjectError(place(program, slot), `a helper for ${kind} programs`, helper.name);
+}
+
+/** `license_is_gpl_compatible` (include/linux/license.h). */
+function isGplCompatible(license: string): boolean {
+  return [
+    'GPL',
+    'GPL v2',
+    'GPL and additional rights',
+    'Dual BSD/GPL',
+    'Dual MIT/GPL',
+    'Dual MPL/GPL',
+  ].includes(license);
+}
+
+/** All frames of one chain of calls share 512 bytes (kernel/bpf/verifier.c, `check_max_stack_depth`). */
+function checkStack(program: BpfProgram): void {
+  const deepest = deepestStack(program);
+  const chain = deepest.functions.join(' → ');
+  if (deepest.recursive) {
+    throw new ObjectError(`program ${program.function}`, 'calls that end', `recursion: ${chain}`);
+  }
+  if (deepest.functions.length > MAX_CALL_FRAMES) {
+    const expected = `at most ${MAX_CALL_FRAMES} functions calling each other`;
+    throw new ObjectError(`program ${program.function}`, expected, chain);
+  }
+  if (deepest.bytes > MAX_BPF_STACK) {
+    const expected = `at most ${MAX_BPF_STACK} bytes of stack for all functions that call each other`;
+    throw new ObjectError(`program ${program.function}`, expected, `${deepest.bytes} (${chain})`);
+  }
+}
+
+function place(program: BpfProgram, slot: number): string {
+  const source = sourceAt(program, slot);
+  const line = source === undefined ? '' : ` (${source.file}:${source.line})`;
+  return `program ${program.function}, instruction ${slot}${line}`;
+}

@@ -1,0 +1,73 @@
+/** `bpf_printk` and its longer brother (kernel/trace/bpf_trace.c), and `bpf_snprintf` (kernel/bpf/helpers.c). */
+import { EINVAL } from '../../runtime/errno.ts';
+import type { Machine } from '../machine.ts';
+import { formatAt, formatText } from './format.ts';
+import type { Helper } from './helper.ts';
+
+/** Bytes of a line, its end included (kernel/trace/bpf_trace.c, `BPF_TRACE_PRINTK_SIZE`). */
+const LINE_BYTES = 1024;
+/** Arguments of one call (include/linux/bpf.h, `MAX_BPRINTF_VARARGS`). */
+const MAX_ARGUMENTS = 12;
+
+/** Keeps the line; returns its length, as the kernel does. */
+function print(machine: Machine, text: string | undefined): number {
+  if (text === undefined) return -EINVAL;
+  machine.lines.push(text.slice(0, LINE_BYTES - 1).replace(/\n+$/, ''));
+  return text.length;
+}
+
+/** Formats with the arguments of an array of u64. */
+function formatArray(
+  machine: Machine,
+  format: Uint8Array | undefined,
+  data: number,
+  bytes: number,
+): string | undefined {
+  if (format === undefined || bytes % 8 !== 0 || bytes > MAX_ARGUMENTS * 8 || (bytes > 0 && data === 0)) {
+    return undefined;
+  }
+  return formatText(machine, format, (index) => machine.memory.u64(data + index * 8), bytes / 8);
+}
+
+export const TRACE_HELPERS: readonly Helper[] = [
+  {
+    number: 6,
+    name: 'bpf_trace_printk',
+    arguments: ['memory', 'size'],
+    returns: 'int',
+    gplOnly: true,
+    run: (machine, format, size, c, d, e) => {
+      const text = formatAt(machine, format, size);
+      if (text === undefined) return -EINVAL;
+      const low = [c, d, e];
+      const argument = (index: number): bigint =>
+        (BigInt(machine.high(2 + index)) << 32n) | BigInt(low[index]! >>> 0);
+      return print(machine, formatText(machine, text, argument, 3));
+    },
+  },
+  {
+    number: 177,
+    name: 'bpf_trace_vprintk',
+    arguments: ['memory', 'size', 'memory_or_null', 'size_or_zero'],
+    returns: 'int',
+    gplOnly: true,
+    run: (machine, format, size, data, bytes) =>
+      print(machine, formatArray(machine, formatAt(machine, format, size), data, bytes)),
+  },
+  {
+    number: 165,
+    name: 'bpf_snprintf',
+    arguments: ['memory_out', 'size_or_zero', 'string', 'memory_or_null', 'size_or_zero'],
+    returns: 'int',
+    run: (machine, out, size, format, data, bytes) => {
+      const text = formatArray(machine, formatAt(machine, format, 0x1_0000), data, bytes);
+      if (text === undefined) return -EINVAL;
+      const { u8 } = machine.memory;
+      const shown = Math.min(text.length, size - 1);
+      for (let index = 0; index < shown; index++) u8[out + index] = text.charCodeAt(index);
+      if (size > 0) u8[out + shown] = 0;
+      // The length that it would have had, and its end.
+      return text.length + 1;
+    },
+  },
+];

@@ -1,0 +1,298 @@
+/**
+ * Loads and stores that are not plainly inside a region: the stack, the context, and everything forbidden
+ * (kernel/bpf/verifier.c, `check_mem_access`).
+ */
+import { ACCESS } from '../context/context-access.ts';
+import { CONTEXT_BASE, MAX_FRAME, STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
+import { type State, violate, warn } from './state.ts';
+
+/**
+ * Judges a load of `size` bytes at `address` through register `register`.
+ * @returns the tag of what is loaded; 0: a new unknown scalar
+ */
+export function checkLoad(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  signExtending: boolean,
+): number {
+  const { provenance } = state;
+  const tag = state.tag[register]!;
+  if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
+    return loadStack(state, register, tag, address, size);
+  }
+  const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
+  if (kind === KIND.context) return loadContext(state, register, address, size, signExtending);
+  if (kind === KIND.value && isReadOnlyData(state, tag) && withinValue(state, tag, address, size)) {
+    // The verifier knows what is in frozen maps.
+    return -1;
+  }
+  return refuse(state, register, address, size, false);
+}
+
+/**
+ * Judges a store of `size` bytes from register `source` through register `register`.
+ * @returns whether the bytes have been written here already
+ */
+export function checkStore(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  source: number,
+): boolean {
+  const { provenance } = state;
+  const tag = state.tag[register]!;
+  const value = state.tag[source]!;
+  if (value === 0) violate(`R${source} !read_ok`);
+  if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
+    const at = stackOffset(state, register, tag, address, size, true);
+    // A pointer stored in part is a number.
+    provenance.storeStack(at, size, value > 0 && size < 8 ? -2 : value);
+    return false;
+  }
+  const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
+  if (kind === KIND.context) return storeContext(state, register, address, size, source);
+  const inside =
+    tag > 0 && address >= provenance.lowest[tag]! && address + size <= provenance.writeLimit[tag]!;
+  if (!inside || state.hi[register] !== 0) refuse(state, register, address, size, true);
+  if (!provenance.isScalar(value)) {
+    warn(state, `R${source} leaks an address into ${provenance.nameOf(tag)}: it differs from run to run`);
+  }
+  return false;
+}
+
+/** Judges an atomic operation: no packet, no context (`check_atomic_rmw`). */
+export function checkAtomic(state: State, register: number, address: number, size: number): void {
+  const { provenance } = state;
+  const tag = state.tag[register]!;
+  const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
+  if (kind === KIND.context || kind === KIND.packet || kind === KIND.packetMeta) {
+    violate(`BPF_ATOMIC stores into R${register} ${provenance.nameOf(tag)} is not allowed`);
+  }
+  if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
+    loadStack(state, register, tag, address, size);
+    const at = address - STACK_BASE;
+    provenance.storeStack(at, size, -2);
+    return;
+  }
+  if (address % size !== 0) violate(`misaligned access off ${address} size ${size} of an atomic operation`);
+  const inside =
+    tag > 0 && address >= provenance.lowest[tag]! && address + size <= provenance.writeLimit[tag]!;
+  if (!inside || state.hi[register] !== 0) refuse(state, register, address, size, true);
+}
+
+/**
+ * Judges memory that a helper takes: `size` bytes at the register's value.
+ * @param writes does the helper write it? Then it need not be initialised, and is afterwards.
+ */
+export function checkHelperMemory(state: State, register: number, size: number, writes: boolean): void {
+  const { provenance } = state;
+  const tag = state.tag[register]!;
+  const address = state.lo[register]!;
+  if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
+    const base = frameBase(tag);
+    if (address < base || address + size > base + STACK_SIZE) {
+      const what = writes ? 'write to' : 'read from';
+      violate(`invalid ${what} stack R${register} off=${address - base - STACK_SIZE} size=${size}`);
+    }
+    const at = address - STACK_BASE;
+    if (writes) provenance.fillStack(at, size);
+    else if (!provenance.isWritten(at, size)) {
+      warn(
+        state,
+        `${size} bytes of stack at fp${address - base - STACK_SIZE} are passed on, not all written`,
+      );
+    }
+    return;
+  }
+  const end = tag > 0 ? (writes ? provenance.writeLimit[tag]! : provenance.limit[tag]!) : 0;
+  const readOnly = !writes && tag > 0 && isReadOnlyData(state, tag) && withinValue(state, tag, address, size);
+  const inside = tag > 0 && address >= provenance.lowest[tag]! && address + size <= end;
+  if ((!inside && !readOnly) || state.hi[register] !== 0) refuse(state, register, address, size, writes);
+}
+
+function frameBase(tag: number): number {
+  return STACK_BASE + (tag - STACK_REGION) * STACK_SIZE;
+}
+
+/** Where on the stacks an access goes, in bounds and aligned; the verifier wants alignment on the stack always. */
+function stackOffset(
+  state: State,
+  register: number,
+  tag: number,
+  address: number,
+  size: number,
+  writes: boolean,
+): number {
+  const base = frameBase(tag);
+  const offset = address - base - STACK_SIZE;
+  if (address < base || address + size > base + STACK_SIZE) {
+    violate(`invalid ${writes ? 'write to' : 'read from'} stack R${register} off=${offset} size=${size}`);
+  }
+  if (offset % size !== 0) violate(`misaligned stack access off ${offset} size ${size}`);
+  if (tag - STACK_REGION > state.frame)
+    violate(`R${register} points to the stack of a function that returned`);
+  return address - STACK_BASE;
+}
+
+function loadStack(state: State, register: number, tag: number, address: number, size: number): number {
+  const { provenance } = state;
+  const at = stackOffset(state, register, tag, address, size, false);
+  if (size < 8) {
+    const held = provenance.slots[at >> 3]!;
+    if (held > 0 && !provenance.isScalar(held))
+      violate(`invalid size of register fill: ${size} bytes of a pointer`);
+  }
+  const loaded = provenance.loadStack(at, size);
+  if (loaded === undefined) {
+    const offset = address - frameBase(tag) - STACK_SIZE;
+    warn(state, `${size} bytes of stack at fp${offset} are read, not all of them written before`);
+    return 0;
+  }
+  return loaded;
+}
+
+function loadContext(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  signExtending: boolean,
+): number {
+  const { machine, provenance } = state;
+  checkContextPointer(state, register);
+  const offset = address - CONTEXT_BASE;
+  switch (machine.layout.read(offset, size, signExtending)) {
+    case ACCESS.scalar:
+      return 0;
+    case ACCESS.data:
+      return region(provenance.packetRegion(KIND.packet, machine.packet.data));
+    case ACCESS.dataMeta:
+      return region(provenance.packetRegion(KIND.packetMeta, machine.packet.dataMeta));
+    case ACCESS.dataEnd:
+      return region(provenance.create(KIND.packetEnd, machine.packet.dataEnd, 0, 0));
+    default:
+      return violate(
+        `invalid bpf_context access off=${offset} size=${size} (${machine.layout.field(offset)} of ${machine.layout.name})`,
+      );
+  }
+}
+
+function storeContext(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  source: number,
+): boolean {
+  const { machine, provenance } = state;
+  checkContextPointer(state, register);
+  const offset = address - CONTEXT_BASE;
+  if (!machine.layout.write(offset, size)) {
+    violate(
+      `invalid bpf_context access off=${offset} size=${size}: ${machine.layout.field(offset)} of ${machine.layout.name} is not writable so`,
+    );
+  }
+  if (!provenance.isScalar(state.tag[source]!)) {
+    warn(state, `R${source} leaks an address into ctx: it differs from run to run`);
+  }
+  const mask = machine.layout.writeMask(offset);
+  if (mask === -1) return false;
+  machine.memory.setU32(address, state.lo[source]! & mask);
+  return true;
+}
+
+function checkContextPointer(state: State, register: number): void {
+  const off = state.lo[register]! - CONTEXT_BASE;
+  if (off !== 0) violate(`dereference of modified ctx ptr R${register} off=${off} disallowed`);
+}
+
+/** @throws {Violation} when a run makes more pointers than the machine can tell apart */
+export function region(number: number): number {
+  if (number === 0) violate('too many pointers of their own in one run: the machine keeps 65536');
+  return number;
+}
+
+function isReadOnlyData(state: State, tag: number): boolean {
+  const { provenance, machine } = state;
+  if (provenance.kind[tag] !== KIND.value) return false;
+  return machine.maps[provenance.detail[tag]!]?.source.global?.readOnly === true;
+}
+
+function withinValue(state: State, tag: number, address: number, size: number): boolean {
+  const { provenance } = state;
+  const lowest = provenance.lowest[tag]!;
+  return address >= lowest && address + size <= lowest + provenance.size[tag]!;
+}
+
+/** Says why an access is forbidden. */
+export function refuse(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  writes: boolean,
+): never {
+  const { provenance } = state;
+  const tag = state.tag[register]!;
+  const name = `R${register}`;
+  if (tag === 0) violate(`${name} !read_ok`);
+  if (tag < 0) {
+    const zero = state.lo[register] === 0 && state.hi[register] === 0;
+    violate(`${name} invalid mem access 'scalar'${zero ? ' (it is null)' : ''}`);
+  }
+  const kind = provenance.kind[tag]!;
+  const offset = address - provenance.lowest[tag]!;
+  switch (kind) {
+    case KIND.packet:
+    case KIND.packetMeta: {
+      const proven = Math.max(0, provenance.limit[tag]! - provenance.lowest[tag]!);
+      const bound = kind === KIND.packet ? 'data_end' : 'data';
+      if (offset < 0 || offset > MAX_FRAME || state.hi[register] !== 0) {
+        violate(`${name} offset is outside of the packet (off=${offset} size=${size})`);
+      }
+      return violate(
+        `invalid access to packet, off=${offset} size=${size}, ${name}(r=${proven}): ` +
+          `the comparison with ${bound} covers ${proven} bytes`,
+      );
+    }
+    case KIND.value: {
+      const map = state.machine.maps[provenance.detail[tag]!]!;
+      const valueSize = provenance.size[tag]!;
+      const where = `value_size=${valueSize} off=${offset} size=${size}`;
+      if (state.hi[register] === 0 && offset >= 0 && offset + size <= valueSize) {
+        const what = writes ? 'write into' : 'read from';
+        violate(`${what} map ${map.name} forbidden, ${where}`);
+      }
+      return violate(`invalid access to map value of ${map.name}, ${where}`);
+    }
+    case KIND.sample:
+    case KIND.slice:
+      return violate(
+        `invalid access to memory, mem_size=${provenance.size[tag]!} off=${offset} size=${size}`,
+      );
+    case KIND.valueOrNull:
+    case KIND.sampleOrNull:
+    case KIND.mapOrNull:
+    case KIND.socketOrNull:
+    case KIND.sliceOrNull:
+      return violate(`${name} invalid mem access '${provenance.nameOf(tag)}': compare it with null first`);
+    case KIND.deadPacket:
+      return violate(
+        `${name} invalid mem access 'scalar': a helper has moved the packet since this pointer was loaded`,
+      );
+    case KIND.spent:
+      return violate(`${name} invalid mem access 'scalar': the sample was submitted or discarded`);
+    case KIND.null:
+      return violate(`${name} invalid mem access 'scalar' (it is null)`);
+    case KIND.stack:
+      return violate(
+        `invalid ${writes ? 'write to' : 'read from'} stack ${name} off=${offset - STACK_SIZE} size=${size}`,
+      );
+    default:
+      return violate(`${name} invalid mem access '${provenance.nameOf(tag)}'`);
+  }
+}

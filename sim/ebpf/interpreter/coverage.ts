@@ -1,0 +1,57 @@
+/**
+ * Coverage from what the interpreter counts: entries of functions, jumps taken, and places where execution ended.
+ * How often an instruction ran follows: whoever ran the one before and did not leave there, and whoever jumped here.
+ */
+import type { FunctionCoverage } from '../../runtime/coverage.ts';
+import { EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
+import { type Subprogram, sourceAt } from '../object.ts';
+import type { LoadedProgram } from './state.ts';
+
+/** One row per function of the program; instructions are numbered from the function's begin. */
+export function coverageOf(program: LoadedProgram): FunctionCoverage[] {
+  const counts = instructionCounts(program);
+  return program.source.subprograms.map((subprogram) => functionCounts(program, subprogram, counts));
+}
+
+function instructionCounts(program: LoadedProgram): Float64Array {
+  const { instructions } = program.source;
+  const { count, opcode } = instructions;
+  const arriving = program.entered.slice();
+  for (let slot = 0; slot < count; slot++) {
+    if (program.taken[slot]! > 0) arriving[jumpTarget(instructions, slot)]! += program.taken[slot]!;
+  }
+  const counts = new Float64Array(count);
+  let flow = 0;
+  for (let slot = 0; slot < count; slot++) {
+    flow += arriving[slot]!;
+    counts[slot] = flow;
+    const code = opcode[slot]!;
+    flow =
+      code === EXIT || code === JA || code === JA32 ? 0 : flow - program.taken[slot]! - program.left[slot]!;
+    if (code === LDDW) counts[++slot] = Number.NaN;
+  }
+  return counts;
+}
+
+function functionCounts(
+  program: LoadedProgram,
+  subprogram: Subprogram,
+  counts: Float64Array,
+): FunctionCoverage {
+  const { start, count, name } = subprogram;
+  const { opcode } = program.source.instructions;
+  const branches: { instruction: number; taken: number; notTaken: number }[] = [];
+  const lines: { instruction: number; file: string; line: number }[] = [];
+  for (let slot = start; slot < start + count; slot++) {
+    const instruction = slot - start;
+    if (isConditionalJump(opcode[slot]!)) {
+      const taken = program.taken[slot]!;
+      const notTaken = counts[slot]! - taken - program.left[slot]!;
+      branches.push({ instruction, taken, notTaken });
+    }
+    const source = sourceAt(program.source, slot);
+    if (source !== undefined) lines.push({ instruction, file: source.file, line: source.line });
+    if (opcode[slot] === LDDW) slot++;
+  }
+  return { function: name, instructions: counts.slice(start, start + count), branches, lines };
+}

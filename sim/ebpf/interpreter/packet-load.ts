@@ -1,0 +1,31 @@
+/**
+ * `BPF_LD | BPF_ABS` and `BPF_LD | BPF_IND`: the packet loads of classic BPF, for TC programs
+ * (kernel/bpf/core.c, net/core/filter.c `bpf_skb_load_helper_32`).
+ */
+import { BPF_B, BPF_H, BPF_IND, MODE_MASK, SIZE_MASK } from '../instruction.ts';
+import { CONTEXT_REGION } from './provenance.ts';
+import { type State, violate } from './state.ts';
+
+/**
+ * Loads into r0, in host order, through the context in r6.
+ * @param source the register that an indirect load adds
+ * @returns false where the packet ends before: the program is over, and returns 0
+ */
+export function loadPacket(state: State, slot: number, source: number): boolean {
+  const { machine, lo, hi, tag } = state;
+  const { instructions } = state.program.source;
+  const opcode = instructions.opcode[slot]!;
+  if (state.frame > 0) violate('BPF_LD_[ABS|IND] instructions cannot be mixed with bpf-to-bpf calls');
+  if (tag[6] !== CONTEXT_REGION) violate('at the time of BPF_LD_ABS|IND R6 != pointer to skb');
+  const indirect = (opcode & MODE_MASK) === BPF_IND;
+  if (indirect && tag[source] === 0) violate(`R${source} !read_ok`);
+  const size = (opcode & SIZE_MASK) === BPF_B ? 1 : (opcode & SIZE_MASK) === BPF_H ? 2 : 4;
+  const offset = (instructions.imm[slot]! + (indirect ? lo[source]! : 0)) | 0;
+  tag.fill(0, 1, 6);
+  const address = machine.packet.data + offset;
+  if (offset < 0 || address + size > machine.packet.frameEnd) return false;
+  const { view } = machine.memory;
+  lo[0] = size === 1 ? view.getUint8(address) : size === 2 ? view.getUint16(address) : view.getInt32(address);
+  hi[0] = 0;
+  return true;
+}

@@ -1,0 +1,395 @@
+/**
+ * What the interpreter knows of each value beside its bits: where a pointer came from and how far it may reach,
+ * whether a number is known to the verifier, which bytes of the stack were ever written.
+ *
+ * Every register has a *tag*, a signed 32-bit number:
+ *
+ * ```
+ *    0        never written
+ *   -1        a scalar that the verifier knows: a constant, or computed from constants
+ *   -2 … -∞   a scalar that it does not know; the number tells apart scalars from different sources, and copies
+ *             share it, so that `if (a == 5)` makes a copy of `a` known as well
+ *    1 … n    a pointer into the region of that number
+ * ```
+ *
+ * A *region* is a stretch of memory with the bounds that the program has earned: a lookup that was compared with
+ * null, a packet as far as it was compared with `data_end`. Pointers that the verifier tracks together share one,
+ * so that one comparison serves all of them. Regions that a run makes are forgotten when it ends.
+ *
+ * Which scalars are known decides about packet pointers: adding a known number keeps what was proven of the
+ * pointer, adding an unknown one begins anew (kernel/bpf/verifier.c, `adjust_ptr_min_max_vals`). Where the
+ * verifier's bounds make a scalar known that is unknown here, the machine would be stricter than the kernel; that
+ * takes two comparisons that meet (`x < 6`, `x > 4`), which compilers write as one. Adding 0 never begins anew.
+ */
+import type { LiveMap } from '../maps/live-map.ts';
+import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';
+
+export const UNINITIALISED = 0;
+export const KNOWN = -1;
+/** The first tag of an unknown scalar; they go downwards. */
+export const FIRST_UNKNOWN = -2;
+/** Below this, tags start again: no run uses so many. */
+export const LAST_UNKNOWN: number = -(2 ** 30);
+
+export const KIND = {
+  none: 0,
+  context: 1,
+  stack: 2,
+  map: 3,
+  /** A map's value. */
+  value: 4,
+  valueOrNull: 5,
+  packet: 6,
+  packetMeta: 7,
+  packetEnd: 8,
+  /** A packet pointer that a helper made void. */
+  deadPacket: 9,
+  function: 10,
+  sample: 11,
+  sampleOrNull: 12,
+  /** A sample that was submitted or discarded. */
+  spent: 13,
+  /** A lookup that turned out to be null: a scalar 0. */
+  null: 14,
+  /** An inner map from a map of maps, and before it was compared with null. */
+  mapOrNull: 15,
+  /** What an XSKMAP holds: programs can only ask whether it is there. */
+  socketOrNull: 16,
+  socket: 17,
+  slice: 18,
+  sliceOrNull: 19,
+} as const;
+
+/** The verifier's names of kinds, for messages. */
+export const KIND_NAMES: readonly string[] = [
+  '?',
+  'ctx',
+  'fp',
+  'map_ptr',
+  'map_value',
+  'map_value_or_null',
+  'pkt',
+  'pkt_meta',
+  'pkt_end',
+  'scalar',
+  'func',
+  'ringbuf_mem',
+  'ringbuf_mem_or_null',
+  'scalar',
+  'scalar',
+  'map_ptr_or_null',
+  'xdp_sock_or_null',
+  'xdp_sock',
+  'mem',
+  'mem_or_null',
+];
+
+/** Kinds to which numbers may be added. */
+const MOVABLE: ReadonlySet<number> = new Set([
+  KIND.stack,
+  KIND.value,
+  KIND.packet,
+  KIND.packetMeta,
+  KIND.sample,
+  KIND.slice,
+  // Allowed as such, though a moved context pointer is good for nothing.
+  KIND.context,
+]);
+
+export const CONTEXT_REGION = 1;
+/** The region of stack frame 0; frame k is that many further. */
+export const STACK_REGION = 2;
+export const LAST_STACK_REGION: number = STACK_REGION + STACK_FRAMES - 1;
+export const FUNCTION_REGION: number = LAST_STACK_REGION + 1;
+const FIRST_MAP_REGION: number = FUNCTION_REGION + 1;
+
+/** How many regions there can be at a time. */
+const CAPACITY = 1 << 16;
+const PIN_SLOTS = 1 << 14;
+export const PIN_MASK: number = PIN_SLOTS - 1;
+
+/** States of stack bytes. */
+const BYTE_UNWRITTEN = 0;
+const BYTE_KNOWN = 1;
+const BYTE_UNKNOWN = 2;
+
+export class Provenance {
+  /** First address of each region. */
+  readonly lowest: Int32Array = new Int32Array(CAPACITY);
+  /** Behind the last address that may be read without further ado; not above `lowest`: nothing may. */
+  readonly limit: Int32Array = new Int32Array(CAPACITY);
+  readonly writeLimit: Int32Array = new Int32Array(CAPACITY);
+  readonly kind: Uint8Array = new Uint8Array(CAPACITY);
+  /** May numbers be added to its pointers? */
+  readonly movable: Uint8Array = new Uint8Array(CAPACITY);
+  /** Maps and values: the map's index. Packets: the family, 0 for pointers fresh from the context. */
+  readonly detail: Int32Array = new Int32Array(CAPACITY);
+  /** Bytes, where the limits are not set yet. */
+  readonly size: Int32Array = new Int32Array(CAPACITY);
+
+  /** `pinned[t & PIN_MASK] === t`: the scalar with tag t is known. */
+  readonly pinned: Int32Array = new Int32Array(PIN_SLOTS);
+
+  /** What each eight bytes of the stack hold as a whole: a register's tag, or 0: look at the bytes. */
+  readonly slots: Int32Array = new Int32Array((STACK_FRAMES * STACK_SIZE) / 8);
+  readonly bytes: Uint8Array = new Uint8Array(STACK_FRAMES * STACK_SIZE);
+
+  readonly #firstDynamic: number;
+  #next: number;
+  #nextFamily = 1;
+  #unknown: number = FIRST_UNKNOWN;
+
+  constructor(maps: readonly LiveMap[]) {
+    this.pinned[KNOWN & PIN_MASK] = KNOWN;
+    this.#set(CONTEXT_REGION, KIND.context, CONTEXT_BASE, 0);
+    for (let frame = 0; frame < STACK_FRAMES; frame++) {
+      const region = STACK_REGION + frame;
+      this.#set(region, KIND.stack, STACK_BASE + frame * STACK_SIZE, STACK_SIZE);
+    }
+    this.#set(FUNCTION_REGION, KIND.function, 0, 0);
+    maps.forEach((map, index) => {
+      this.#set(this.mapRegion(index), KIND.map, map.address, 0);
+      this.detail[this.mapRegion(index)] = index;
+    });
+    this.#firstDynamic = FIRST_MAP_REGION + 2 * maps.length;
+    this.#next = this.#firstDynamic;
+  }
+
+  /** The region of pointers to map `index` itself. */
+  mapRegion(index: number): number {
+    return FIRST_MAP_REGION + 2 * index;
+  }
+
+  /** The region of the first value of map `index`, as instructions name it directly. */
+  valueRegion(index: number): number {
+    return FIRST_MAP_REGION + 2 * index + 1;
+  }
+
+  /** Forgets what the last run made. */
+  begin(): void {
+    this.#next = this.#firstDynamic;
+    this.#nextFamily = 1;
+    if (this.#unknown < LAST_UNKNOWN) this.restart();
+  }
+
+  /** Numbers unknown scalars from the start again: none may be left. */
+  restart(): void {
+    this.#unknown = FIRST_UNKNOWN;
+    this.pinned.fill(0);
+    this.pinned[KNOWN & PIN_MASK] = KNOWN;
+  }
+
+  /** The next tag for unknown scalars; the main loop counts on by itself and hands the number back. */
+  get unknown(): number {
+    return this.#unknown;
+  }
+
+  set unknown(next: number) {
+    this.#unknown = next;
+  }
+
+  isKnown(tag: number): boolean {
+    return this.pinned[tag & PIN_MASK] === tag;
+  }
+
+  /**
+   * Makes a region with no access yet.
+   * @returns its number: the tag of pointers into it; 0 when there are too many
+   */
+  create(kind: number, address: number, size: number, detail: number): number {
+    const region = this.#next;
+    if (region === CAPACITY) return 0;
+    this.#next = region + 1;
+    this.#set(region, kind, address, size);
+    this.detail[region] = detail;
+    return region;
+  }
+
+  /** Lets a region's bytes be read, and written if `writable`. */
+  open(region: number, readable: boolean, writable: boolean): void {
+    const end = this.lowest[region]! + this.size[region]!;
+    this.limit[region] = readable ? end : 0;
+    this.writeLimit[region] = writable ? end : 0;
+  }
+
+  /** Memory that a callback is handed: a key, a value. @throws {RangeError} when there are too many regions */
+  memoryRegion(address: number, size: number, map: number, readable: boolean, writable: boolean): number {
+    const region = this.create(KIND.value, address, size, map);
+    if (region === 0) throw new RangeError('too many regions in one run');
+    this.open(region, readable, writable);
+    return region;
+  }
+
+  /** Forgets regions made after `mark`, which nothing points to any more. */
+  release(mark: number): void {
+    this.#next = mark;
+  }
+
+  /** Where the next region will be. */
+  get mark(): number {
+    return this.#next;
+  }
+
+  /** Turns a region into another kind, without access. */
+  become(region: number, kind: number): void {
+    this.kind[region] = kind;
+    this.movable[region] = MOVABLE.has(kind) ? 1 : 0;
+    this.limit[region] = 0;
+    this.writeLimit[region] = 0;
+  }
+
+  /** A packet pointer as it comes from the context. */
+  packetRegion(kind: number, address: number): number {
+    return this.create(kind, address, 0, 0);
+  }
+
+  /** A packet pointer with an unknown part of its own. */
+  packetFamily(kind: number, base: number): number {
+    return this.create(kind, base, 0, this.#nextFamily++);
+  }
+
+  /** All packet pointers of one kind and family may reach up to `end`. */
+  provePacket(region: number, end: number): void {
+    const kind = this.kind[region]!;
+    const family = this.detail[region]!;
+    for (let other = this.#firstDynamic; other < this.#next; other++) {
+      if (this.kind[other] !== kind || this.detail[other] !== family) continue;
+      if (end > this.limit[other]!) {
+        this.limit[other] = end;
+        this.writeLimit[other] = end;
+      }
+    }
+  }
+
+  /** A helper changed the packet: its pointers are numbers now. */
+  voidPackets(): void {
+    for (let region = this.#firstDynamic; region < this.#next; region++) {
+      const kind = this.kind[region]!;
+      if (kind === KIND.packet || kind === KIND.packetMeta || kind === KIND.packetEnd) {
+        this.become(region, KIND.deadPacket);
+      }
+    }
+  }
+
+  /** Compared with null: `value` is what the pointer turned out to be. */
+  proveNonNull(region: number, isNull: boolean, readable: boolean, writable: boolean): void {
+    if (isNull) {
+      this.become(region, KIND.null);
+      return;
+    }
+    switch (this.kind[region]) {
+      case KIND.valueOrNull:
+        this.become(region, KIND.value);
+        this.open(region, readable, writable);
+        break;
+      case KIND.sampleOrNull:
+        this.become(region, KIND.sample);
+        this.open(region, true, true);
+        break;
+      case KIND.sliceOrNull:
+        this.become(region, KIND.slice);
+        this.open(region, true, writable);
+        break;
+      case KIND.mapOrNull:
+        this.become(region, KIND.map);
+        break;
+      case KIND.socketOrNull:
+        this.become(region, KIND.socket);
+        break;
+      default:
+    }
+  }
+
+  /** Has the program yet to compare pointers into this region with null? */
+  mayBeNull(region: number): boolean {
+    const kind = this.kind[region]!;
+    return (
+      kind === KIND.valueOrNull ||
+      kind === KIND.sampleOrNull ||
+      kind === KIND.mapOrNull ||
+      kind === KIND.socketOrNull ||
+      kind === KIND.sliceOrNull
+    );
+  }
+
+  /** Is a register with this tag a number to the verifier, whatever it was before? */
+  isScalar(tag: number): boolean {
+    if (tag <= 0) return tag < 0;
+    const kind = this.kind[tag]!;
+    return kind === KIND.deadPacket || kind === KIND.spent || kind === KIND.null;
+  }
+
+  /** The verifier's name of what a register with this tag holds. */
+  nameOf(tag: number): string {
+    return tag < 0 ? 'scalar' : (KIND_NAMES[this.kind[tag]!] ?? '?');
+  }
+
+  /** A fresh stack frame: nothing is written. */
+  clearFrame(frame: number): void {
+    this.slots.fill(0, (frame * STACK_SIZE) / 8, ((frame + 1) * STACK_SIZE) / 8);
+    this.bytes.fill(BYTE_UNWRITTEN, frame * STACK_SIZE, (frame + 1) * STACK_SIZE);
+  }
+
+  /**
+   * The tag of `size` bytes read from the stack: a spilled register's, `KNOWN`, or 0 for a new unknown scalar.
+   * @param at bytes from the stacks' begin, aligned to `size`
+   * @returns `undefined` where a byte was never written
+   */
+  loadStack(at: number, size: number): number | undefined {
+    const held = this.slots[at >> 3]!;
+    if (held !== 0) {
+      if (size === 8) return held;
+      return held === KNOWN ? KNOWN : 0;
+    }
+    let all = BYTE_KNOWN;
+    for (let index = at; index < at + size; index++) {
+      const state = this.bytes[index]!;
+      if (state === BYTE_UNWRITTEN) return undefined;
+      all |= state;
+    }
+    return all === BYTE_KNOWN ? KNOWN : 0;
+  }
+
+  /** Notes that `size` bytes of the stack were written from a register with this tag. */
+  storeStack(at: number, size: number, tag: number): void {
+    if (size === 8) {
+      this.slots[at >> 3] = tag;
+      return;
+    }
+    this.#unpack(at >> 3);
+    this.bytes.fill(tag < 0 && this.isKnown(tag) ? BYTE_KNOWN : BYTE_UNKNOWN, at, at + size);
+  }
+
+  /** Notes that a helper wrote `size` bytes of the stack, at any alignment. */
+  fillStack(at: number, size: number): void {
+    if (size === 0) return;
+    for (let slot = at >> 3; slot <= (at + size - 1) >> 3; slot++) this.#unpack(slot);
+    this.bytes.fill(BYTE_UNKNOWN, at, at + size);
+  }
+
+  /** Are `size` bytes of the stack written, at any alignment? */
+  isWritten(at: number, size: number): boolean {
+    for (let index = at; index < at + size; index++) {
+      if (this.slots[index >> 3] === 0 && this.bytes[index] === BYTE_UNWRITTEN) return false;
+    }
+    return true;
+  }
+
+  /** Makes a slot's eight bytes what its register was, since only some of them are about to change. */
+  #unpack(slot: number): void {
+    const held = this.slots[slot]!;
+    if (held === 0) return;
+    this.slots[slot] = 0;
+    this.bytes.fill(held < 0 && this.isKnown(held) ? BYTE_KNOWN : BYTE_UNKNOWN, slot * 8, slot * 8 + 8);
+  }
+
+  #set(region: number, kind: number, address: number, size: number): void {
+    this.kind[region] = kind;
+    this.movable[region] = MOVABLE.has(kind) ? 1 : 0;
+    this.lowest[region] = address;
+    this.size[region] = size;
+    this.limit[region] = 0;
+    this.writeLimit[region] = 0;
+    this.detail[region] = 0;
+  }
+}

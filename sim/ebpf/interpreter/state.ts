@@ -1,0 +1,53 @@
+/** The interpreter's registers, and what its parts share. */
+import type { Machine } from '../machine.ts';
+import type { BpfProgram } from '../object.ts';
+import type { Provenance } from './provenance.ts';
+import { Violation } from './violation.ts';
+
+/** A program of the object, decoded. */
+export interface LoadedProgram {
+  readonly index: number;
+  readonly source: BpfProgram;
+  /** Two words for each slot (`operation.ts`). */
+  readonly words: Int32Array;
+  /** How often each slot's jump was taken. */
+  readonly taken: Float64Array;
+  /** How often a function was entered, at its first slot. */
+  readonly entered: Float64Array;
+  /** How often execution ended behind a slot without an exit: a violation, a tail call. */
+  readonly left: Float64Array;
+}
+
+/** Something that the kernel accepts but that makes outcomes differ from run to run. */
+export interface Warning {
+  readonly program: LoadedProgram;
+  readonly instruction: number;
+  readonly message: string;
+}
+
+export interface State {
+  readonly machine: Machine;
+  readonly provenance: Provenance;
+  /** Lower and upper halves, and tags, of r0 to r10 and the constants. */
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  readonly tag: Int32Array;
+  program: LoadedProgram;
+  /** The slot under work, where it may end up in a message. */
+  pc: number;
+  /** Depth of local calls, and so the stack frame. */
+  frame: number;
+  /** Instructions that this run may still execute. */
+  budget: number;
+  warning: Warning | undefined;
+}
+
+/** Stops the program. */
+export function violate(reason: string): never {
+  throw new Violation(reason);
+}
+
+/** Notes the first warning of a run. */
+export function warn(state: State, message: string): void {
+  state.warning ??= { program: state.program, instruction: state.pc, message };
+}

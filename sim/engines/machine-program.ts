@@ -1,0 +1,191 @@
+/** What the engines `vm` and `wasm` share: objects loaded and checked, machines made, outcomes written down. */
+import { checkProgram } from '../ebpf/check-program.ts';
+import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
+import { Machine, type MachineOptions } from '../ebpf/machine.ts';
+import { MAX_FRAME } from '../ebpf/memory.ts';
+import {
+  type BpfObject,
+  type BpfProgram,
+  loadObject,
+  ObjectError,
+  setGlobal,
+  sourceAt,
+} from '../ebpf/object.ts';
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
+import type { MapSnapshot } from '../runtime/maps.ts';
+import type { Program } from '../runtime/program.ts';
+import type { World } from '../runtime/world.ts';
+import { type Availability, EngineError, type Refusal } from './engine.ts';
+import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
+
+export interface MachineEntry {
+  readonly hook: Hook;
+  /** Index into the object's programs. */
+  readonly program: number;
+}
+
+/** A program's object in a machine, ready to run. */
+export interface MachineProgram {
+  readonly machine: Machine;
+  readonly entries: readonly MachineEntry[];
+  /** The object's programs that can run at all: the entries, and what they may tail-call. */
+  readonly wanted: ReadonlySet<number>;
+}
+
+export interface MachineProgramOptions extends MachineOptions {
+  /** BTF of the kernel that CO-RE relocations are to fit. */
+  readonly kernelBtf?: Uint8Array;
+}
+
+const KERNEL_FUNCTION_NAMES: ReadonlySet<string> = new Set(KERNEL_FUNCTIONS.keys());
+
+/** Reading an object costs a millisecond; shrinking opens the same one a thousand times. */
+const objects = new WeakMap<Uint8Array, BpfObject>();
+
+/** @throws {EngineError} `input`, where object and world do not fit the machine or each other */
+export function openMachine(program: Program, world: World, options: MachineProgramOptions): MachineProgram {
+  if (program.object === undefined) {
+    throw new EngineError('input', `${program.name} has no compiled object to run`);
+  }
+  const path = program.objectPath ?? program.name;
+  try {
+    const object = withOwnGlobals(readObject(program.object, options));
+    for (const [name, bytes] of Object.entries(world.globals ?? {})) setGlobal(object, name, bytes);
+    const entries = program.entries.map(({ function: name, hook }) => {
+      const index = object.programs.findIndex((one) => one.function === name);
+      if (index < 0) {
+        const known = object.programs.map((one) => one.function).join(', ') || 'none';
+        throw new ObjectError(`program ${name}`, 'a program of the object', `only ${known}`);
+      }
+      checkProgram(object, object.programs[index]!, hook);
+      return { hook, program: index };
+    });
+    const wanted = new Set(entries.map((entry) => entry.program));
+    for (const map of object.maps) {
+      if (map.type !== 'PROG_ARRAY') continue;
+      for (const { name } of map.initial) {
+        const index = object.programs.findIndex((one) => one.function === name);
+        if (index < 0 || wanted.has(index)) continue;
+        checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp');
+        wanted.add(index);
+      }
+    }
+    return { machine: new Machine(object, world, options), entries, wanted };
+  } catch (error) {
+    if (!(error instanceof ObjectError)) throw error;
+    throw new EngineError('input', `${path}: ${error.message}`, { cause: error });
+  }
+}
+
+function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObject {
+  const known = options.kernelBtf === undefined ? objects.get(bytes) : undefined;
+  if (known !== undefined) return known;
+  const object = loadObject(bytes, {
+    kfuncs: KERNEL_FUNCTION_NAMES,
+    ...(options.kernelBtf === undefined ? {} : { kernelBtf: options.kernelBtf }),
+  });
+  if (options.kernelBtf === undefined) objects.set(bytes, object);
+  return object;
+}
+
+/** The same object, but for global variables, which every machine sets for itself. */
+function withOwnGlobals(object: BpfObject): BpfObject {
+  const maps = object.maps.map((map) =>
+    map.global === undefined ? map : { ...map, global: { ...map.global, bytes: map.global.bytes.slice() } },
+  );
+  return { ...object, maps };
+}
+
+/** Both engines need an object, and nothing of the place that they run in. */
+export function machineAvailability(program: Program | undefined): Availability {
+  if (program === undefined || program.object !== undefined) return { available: true };
+  return {
+    available: false,
+    reason: `${program.name} has no compiled object`,
+    remedy: 'compile it, or name an object with --object',
+  };
+}
+
+/** What no hook of the kernel is ever given. */
+export function machineRefuses(program: Program, batch: PacketBatch): Refusal | undefined {
+  for (let packet = 0; packet < batch.count; packet++) {
+    const reason = refusalReason(program, batch, packet);
+    if (reason !== undefined) return { packet, reason };
+  }
+  return undefined;
+}
+
+export function refusalReason(program: Program, batch: PacketBatch, packet: number): string | undefined {
+  const entry = program.entries[batch.entry[packet]!];
+  if (entry === undefined) return `the program has no entry ${batch.entry[packet]}`;
+  const length = batch.length[packet]!;
+  if (length < 14) return `a frame has at least 14 bytes, this one has ${length}`;
+  if (length > MAX_FRAME) return `a frame has at most ${MAX_FRAME} bytes here, this one has ${length}`;
+  const metaLength = batch.metaLength[packet]!;
+  if (metaLength % 4 !== 0) return `metadata comes in multiples of 4 bytes, not ${metaLength}`;
+  return undefined;
+}
+
+/** Metadata in front of an XDP frame leaves room for `struct xdp_frame`. */
+export const MAX_INPUT_METADATA = 216;
+
+/** Appends what the machine holds after a run as the next outcome. */
+export function commitOutcome(machine: Machine, output: OutcomeBatch, action: number): void {
+  const { packet } = machine;
+  const { dataMeta, data, frameEnd } = packet;
+  const at = output.reserve(frameEnd - dataMeta);
+  copyOut(output.bytes, at, machine.memory.u8, dataMeta, frameEnd - dataMeta);
+  const index = output.commit(action, frameEnd - data, data - dataMeta);
+  if (machine.hook === 'xdp') {
+    if (action === XDP_REDIRECT) output.redirect[index] = machine.redirectTarget;
+  } else {
+    if (action === TC_ACT_REDIRECT) output.redirect[index] = machine.redirectTarget;
+    writeSkbFields(machine, output, index);
+  }
+  if (machine.lines.length > 0) output.trace.set(index, machine.lines);
+}
+
+function writeSkbFields(machine: Machine, output: OutcomeBatch, index: number): void {
+  const fields = machine.skbFields();
+  output.mark[index] = fields.mark;
+  output.priority[index] = fields.priority;
+  for (let word = 0; word < 5; word++) output.cb[index * 5 + word] = fields.cb[word]!;
+}
+
+/** A loop for small packets, for the same reason as in the machine: `subarray` makes an object. */
+function copyOut(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, length: number): void {
+  if (length > 256) {
+    to.set(from.subarray(fromAt, fromAt + length), toAt);
+    return;
+  }
+  for (let index = 0; index < length; index++) to[toAt + index] = from[fromAt + index]!;
+}
+
+/** An outcome without a frame, and why. */
+export function commitNote(
+  output: OutcomeBatch,
+  status: typeof STATUS.violation | typeof STATUS.fault,
+  note: OutcomeNote,
+): void {
+  const index = output.commit(0, 0);
+  output.status[index] = status;
+  output.notes.set(index, note);
+}
+
+/** A message about one instruction, with its place in the C source. */
+export function noteAt(program: BpfProgram, instruction: number, reason: string): OutcomeNote {
+  const source = sourceAt(program, instruction);
+  const place = source === undefined ? '' : ` (${source.file}:${source.line})`;
+  return {
+    message: `instruction ${instruction}${place}: ${reason}`,
+    instruction,
+    ...(source === undefined ? {} : { source: { file: source.file, line: source.line, text: source.text } }),
+  };
+}
+
+/** The maps that can be read, in order of name. */
+export function snapshots(machine: Machine): MapSnapshot[] {
+  const all = machine.maps.flatMap((map) => map.snapshot() ?? []);
+  return all.sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
+}

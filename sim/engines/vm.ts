@@ -1,0 +1,113 @@
+/** The engine `vm`: the interpreter with every check. Slow and strict: the judge of the others. */
+import { coverageOf } from '../ebpf/interpreter/coverage.ts';
+import { Interpreter } from '../ebpf/interpreter/interpreter.ts';
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { Coverage } from '../runtime/coverage.ts';
+import type { MapSnapshot } from '../runtime/maps.ts';
+import type { Program } from '../runtime/program.ts';
+import type { World } from '../runtime/world.ts';
+import type { Availability, Engine, Observables, Refusal, Session } from './engine.ts';
+import {
+  commitNote,
+  commitOutcome,
+  type MachineProgram,
+  type MachineProgramOptions,
+  machineAvailability,
+  machineRefuses,
+  noteAt,
+  openMachine,
+  refusalReason,
+  snapshots,
+} from './machine-program.ts';
+import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
+
+export interface VmOptions extends MachineProgramOptions {
+  /** Instructions that one packet may take. */
+  readonly budget?: number;
+}
+
+const OBSERVES: Observables = {
+  action: 'exact',
+  packet: 'always',
+  metadata: true,
+  redirect: true,
+  maps: true,
+  trace: true,
+  skb: true,
+};
+
+export function createVmEngine(options: VmOptions = {}): Engine {
+  return {
+    name: 'vm',
+    observes: OBSERVES,
+    availability: (program?: Program): Availability => machineAvailability(program),
+    refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
+    open: async (program: Program, world: World): Promise<Session> =>
+      new VmSession(program, openMachine(program, world, options), options),
+  };
+}
+
+class VmSession implements Session {
+  readonly #program: Program;
+  readonly #opened: MachineProgram;
+  readonly #interpreter: Interpreter;
+
+  constructor(program: Program, opened: MachineProgram, options: VmOptions) {
+    this.#program = program;
+    this.#opened = opened;
+    this.#interpreter = new Interpreter(opened.machine, opened.wanted, options.budget);
+  }
+
+  async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
+    const { machine, entries } = this.#opened;
+    const interpreter = this.#interpreter;
+    if (input.count > output.capacity) {
+      throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
+    }
+    output.clear();
+    for (let index = 0; index < input.count; index++) {
+      const refusal = refusalReason(this.#program, input, index);
+      if (refusal !== undefined) {
+        commitNote(output, STATUS.fault, { message: refusal });
+        continue;
+      }
+      const entry = entries[input.entry[index]!]!;
+      machine.begin(
+        entry.hook,
+        input.bytes,
+        input.offset[index]!,
+        input.length[index]!,
+        input.metaLength[index]!,
+        input.ingressIfindex[index]!,
+        input.rxQueueIndex[index]!,
+      );
+      const { action, violation, warning } = interpreter.run(entry.program);
+      if (violation !== undefined) {
+        const note = noteAt(violation.program.source, violation.instruction, violation.reason);
+        commitNote(output, STATUS.violation, note);
+        continue;
+      }
+      commitOutcome(machine, output, action);
+      if (warning !== undefined) {
+        output.notes.set(index, noteAt(warning.program.source, warning.instruction, warning.message));
+      }
+    }
+  }
+
+  maps(): MapSnapshot[] {
+    return snapshots(this.#opened.machine);
+  }
+
+  async reset(): Promise<void> {
+    this.#opened.machine.reset();
+  }
+
+  coverage(): Coverage {
+    const functions = this.#interpreter.programs
+      .filter((program) => this.#opened.wanted.has(program.index))
+      .flatMap((program) => coverageOf(program));
+    return { functions };
+  }
+
+  async close(): Promise<void> {}
+}
