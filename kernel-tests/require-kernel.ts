@@ -3,6 +3,7 @@
  * failed instead of skipped where `XDPSIM_REQUIRE_KERNEL=1` says that it must be there.
  */
 import { describe, it } from 'vitest';
+import { compilerProblem } from '../bpf/compile.ts';
 import { framesAvailability } from '../kernel/frames.ts';
 import { libbpfAvailability } from '../kernel/libbpf.ts';
 import { pingAvailability } from '../kernel/ping.ts';
@@ -21,9 +22,18 @@ const ANSWERS = {
   testrun: () => testRunAvailability('xdp'),
   /** Frames can be sent and captured (the package `cap`). */
   frames: framesAvailability,
+  /** The pinned clang, for programs that are compiled in the test. */
+  compiler,
   /** The package `raw-socket`. */
   ping: pingAvailability,
 } satisfies Record<string, () => Availability>;
+
+function compiler(): Availability {
+  const problem = compilerProblem();
+  if (problem === undefined) return { available: true };
+  const [reason = problem, remedy = 'run npm run setup'] = problem.split(': ', 2);
+  return { available: false, reason, remedy };
+}
 
 function root(): Availability {
   if (process.platform === 'linux' && process.geteuid?.() === 0) return { available: true };
