@@ -126,7 +126,9 @@ function differingPart(
 ): OutcomePart | undefined {
   if (packet >= b.count) return 'status';
   const status = a.status[packet]!;
-  if (status !== b.status[packet]!) return 'status';
+  const otherStatus = b.status[packet]!;
+  if (status === STATUS.unseen || otherStatus === STATUS.unseen) return undefined;
+  if (status !== otherStatus) return 'status';
   // What a stopped program left behind is nobody's promise.
   if (status !== STATUS.ran) return undefined;
 

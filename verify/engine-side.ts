@@ -1,6 +1,6 @@
 /** One engine in a run: its sessions, its outcomes, and the account of what it did. */
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
-import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
+import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
@@ -63,10 +63,19 @@ export class EngineSide {
       }
       this.maps = this.engine.observes.maps ? session.maps() : undefined;
       this.packets += input.count;
+      this.#countUnseen();
       return true;
     } catch (error) {
       this.failure = failureOf(error);
       return false;
+    }
+  }
+
+  /** Packets that ran but whose outcome the engine could not see are accounted for like refused ones. */
+  #countUnseen(): void {
+    for (const [packet, { message }] of this.output.notes) {
+      if (this.output.status[packet] !== STATUS.unseen) continue;
+      this.refused.set(message, (this.refused.get(message) ?? 0) + 1);
     }
   }
 

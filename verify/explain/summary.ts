@@ -1,8 +1,64 @@
 /** One line on a divergence: what was expected, what came, and what is likely to have caused it. */
 import type { Case } from '../../corpus/case.ts';
+import { difference } from '../../sim/packet/difference.ts';
+import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import type { Finding } from '../finding.ts';
+import type { Finding, Outcome } from '../finding.ts';
+import { likelyCause } from './causes.ts';
+import { hex16 } from './ones.ts';
 
-export function summarize(program: Program, _shown: Case, finding: Finding): string {
-  return `${program.name}: ${finding.engines.join(' and ')} differ in ${finding.field}`;
+/** "icmp_echo: icmp.checksum: expected 0x1a34 (model), got 0x1235 (testrun): the difference was added without …" */
+export function summarize(program: Program, shown: Case, finding: Finding): string {
+  const [reference, engine] = finding.engines;
+  const { expected, got } = valuesOf(program, shown, finding);
+  const cause = likelyCause(shown, finding);
+  const line = `${program.name}: ${finding.field}: expected ${expected} (${reference}), got ${got} (${engine})`;
+  return cause === undefined ? line : `${line}: ${cause}`;
+}
+
+/** The two values that differ, in text. */
+export function valuesOf(program: Program, shown: Case, finding: Finding): { expected: string; got: string } {
+  const { map, fault, expected, got } = finding;
+  if (map !== undefined) {
+    return { expected: valueText(map.expected), got: `${valueText(map.got)} at key ${hexOf(map.key)}` };
+  }
+  if (fault !== undefined) {
+    const { after } = fault;
+    if (fault.kind === 'fragment') return { expected: 'data as it came', got: 'changed data' };
+    return { expected: hex16(after.expected), got: hex16(after.got) };
+  }
+  const entry = shown.stimuli[finding.packet]?.entry ?? 0;
+  const hook = program.entries[entry]?.hook ?? 'xdp';
+  if (expected === undefined || got === undefined) return { expected: '?', got: '?' };
+  if (finding.part === 'packet') {
+    const [first] = difference(expected.packet, got.packet);
+    return { expected: first?.left ?? '(absent)', got: first?.right ?? '(absent)' };
+  }
+  const text = textOf[finding.part];
+  return {
+    expected: text(expected, (action) => actionName(hook, action)),
+    got: text(got, (action) => actionName(hook, action)),
+  };
+}
+
+type Text = (outcome: Outcome, name: (action: number) => string) => string;
+
+const textOf: Readonly<Record<Exclude<Finding['part'], 'packet'>, Text>> = {
+  status: ({ status, action, note }, name) =>
+    status === 'ran' ? name(action) : `${status}${note === undefined ? '' : ` (${note.message})`}`,
+  action: ({ action }, name) => name(action),
+  metadata: ({ metadata }) => hexOf(metadata),
+  redirect: ({ redirect }) => String(redirect),
+  trace: ({ trace }) => (trace.length === 0 ? 'no line' : JSON.stringify(trace.join('\n'))),
+  skb: ({ mark, priority, cb }) => `mark ${mark}, priority ${priority}, cb ${cb.join(' ')}`,
+  map: () => '',
+  checksum: () => '',
+};
+
+function valueText(value: Uint8Array | undefined): string {
+  return value === undefined ? 'no entry' : hexOf(value);
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return bytes.length === 0 ? 'nothing' : Buffer.from(bytes).toString('hex');
 }

@@ -1,0 +1,233 @@
+/** A divergence for a person at a terminal: verdict, tree, bytes, worksheet, and the command that repeats it. */
+import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
+import { decodeTree } from '../../sim/packet/tree.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { leaves } from '../delivery.ts';
+import { checksumOfField } from '../differing-field.ts';
+import type { Divergence } from '../report.ts';
+import { changedTree } from './changed-tree.ts';
+import { repeatCommands } from './command.ts';
+import { checksumEvidence, diagnose } from './diagnose.ts';
+import { type Paint, painter } from './paint.ts';
+import { valuesOf } from './summary.ts';
+import { checksumWorksheet } from './worksheet.ts';
+
+export interface ExplainOptions {
+  /** Default false. */
+  readonly colour?: boolean;
+}
+
+/** Sequences are listed packet by packet up to this length. */
+const MAX_LISTED = 12;
+
+/** Lines of text, without newlines. */
+export function explain(program: Program, divergence: Divergence, options: ExplainOptions = {}): string[] {
+  const paint = painter(options.colour === true);
+  const sections = [
+    verdict(divergence, paint),
+    sequence(divergence, paint),
+    packets(program, divergence, paint),
+    mapValues(program, divergence, paint),
+    worksheet(divergence),
+    stoppedAt(divergence),
+    closing(program, divergence),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
+}
+
+const STATES: Readonly<Record<Divergence['state'], string>> = {
+  found: 'not shrunk',
+  shrunk: '',
+  'cut short': 'shrinking ended early: it may get smaller',
+  'not repeated': 'seen once: fresh sessions did not show it again',
+};
+
+function verdict({ summary, state }: Divergence, paint: Paint): string[] {
+  const note = STATES[state];
+  return [paint('strong', summary), ...(note === '' ? [] : [`(${note})`])];
+}
+
+/** The packets of the case, a line each, and what the world holds. */
+function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] {
+  const { stimuli, world } = shown;
+  const lines: string[] = [];
+  if (stimuli.length > 1) {
+    lines.push(`The case has ${stimuli.length} packets; number ${finding.packet + 1} shows it:`);
+    const first = Math.max(0, finding.packet + 1 - MAX_LISTED);
+    if (first > 0) lines.push(`  … ${first} before these`);
+    for (let index = first; index <= finding.packet; index++) {
+      const { packet } = stimuli[index]!;
+      const last = decodeTree(packet).findLast(({ name }) => name !== 'payload' && name !== 'padding');
+      const text = last === undefined ? '' : `: ${last.label}${last.text === '' ? '' : `, ${last.text}`}`;
+      lines.push(
+        paint(index === finding.packet ? 'strong' : 'dim', `  ${index + 1}. ${packet.length} bytes${text}`),
+      );
+    }
+  }
+  const surroundings = worldText(world);
+  if (surroundings !== '') lines.push(`World: ${surroundings}`);
+  const { metadata, ingressIfindex = 1, rxQueueIndex = 0, entry = 0 } = stimuli[finding.packet] ?? {};
+  const beside = [
+    ...(metadata !== undefined && metadata.length > 0
+      ? [`metadata ${Buffer.from(metadata).toString('hex')}`]
+      : []),
+    ...(ingressIfindex === 1 ? [] : [`ingress ifindex ${ingressIfindex}`]),
+    ...(rxQueueIndex === 0 ? [] : [`rx queue ${rxQueueIndex}`]),
+    ...(entry === 0 ? [] : [`entry ${entry}`]),
+  ];
+  if (beside.length > 0) lines.push(`With the packet: ${beside.join(', ')}`);
+  return lines;
+}
+
+function worldText(world: World): string {
+  const maps = Object.entries(world.maps ?? {}).map(([name, entries]) => `map ${name} (${entries.length})`);
+  const globals = Object.entries(world.globals ?? {}).map(
+    ([name, value]) => `${name} = ${Buffer.from(value).toString('hex')}`,
+  );
+  return [
+    ...(world.devices ?? []).map(({ name, ifindex }) => `device ${name} (ifindex ${ifindex})`),
+    ...(world.routes ?? []).map(({ to, type, ifindex }) =>
+      `route ${to} ${type ?? ''}${ifindex === undefined ? '' : ` ifindex ${ifindex}`}`.trimEnd(),
+    ),
+    ...(world.neighbours ?? []).map(({ address, ifindex }) => `neighbour ${address} (ifindex ${ifindex})`),
+    ...maps,
+    ...globals,
+  ].join(', ');
+}
+
+/** Tree and bytes of the packet that shows it. */
+function packets(program: Program, { case: shown, finding }: Divergence, paint: Paint): string[] {
+  const stimulus = shown.stimuli[finding.packet];
+  if (stimulus === undefined) return [];
+  const came = stimulus.packet;
+  const hook: Hook = program.entries[stimulus.entry ?? 0]?.hook ?? 'xdp';
+  const { got, expected, part } = finding;
+  const hasBytes = (part === 'packet' || part === 'checksum') && got !== undefined;
+  if (!hasBytes)
+    return [`The packet (${came.length} bytes):`, ...tree(came, paint), ...dump(came, [], paint)];
+  const reference = part === 'packet' ? expected?.packet : undefined;
+  const lines = [
+    'The packet as it left:',
+    ...changedTree(
+      { came, got: got.packet, ...(reference === undefined ? {} : { expected: reference }) },
+      paint,
+    ),
+    '',
+    `As it came (${came.length} bytes):`,
+    ...dump(came, [], paint),
+  ];
+  if (reference !== undefined) {
+    const leaving = leaves(hook, expected!.action) ? '' : ', though it does not leave';
+    lines.push('', `Expected (${reference.length} bytes${leaving}), what differs is marked:`);
+    lines.push(...dump(reference, differingRanges(reference, got.packet), paint));
+  }
+  const at = finding.fault?.after.at ?? -1;
+  const marked =
+    reference !== undefined
+      ? differingRanges(got.packet, reference)
+      : at >= 0
+        ? [{ from: at, to: at + 2 }]
+        : differingRanges(got.packet, came);
+  lines.push(
+    '',
+    `Got (${got.packet.length} bytes), what differs is marked:`,
+    ...dump(got.packet, marked, paint),
+  );
+  return lines;
+}
+
+function tree(packet: Uint8Array, paint: Paint): string[] {
+  return decodeTree(packet).map(({ label, text, note }) =>
+    paint(
+      'dim',
+      `    ${label}${text === '' ? '' : `, ${text}`}${note === undefined || note === text ? '' : ` [${note}]`}`,
+    ),
+  );
+}
+
+function dump(packet: Uint8Array, marked: readonly ByteRange[], paint: Paint): string[] {
+  if (packet.length === 0) return ['  (no bytes)'];
+  // The line of marks stays when there is colour, too: colour alone would say nothing to some.
+  return hexdump(packet, { marked })
+    .split('\n')
+    .map((line) => (/^ +\^/.test(line) ? paint('bad', `  ${line}`) : `  ${line}`));
+}
+
+/** Runs of bytes of `a` that `b` does not have in the same place. */
+function differingRanges(a: Uint8Array, b: Uint8Array): ByteRange[] {
+  const ranges: ByteRange[] = [];
+  let from = -1;
+  for (let index = 0; index <= a.length; index++) {
+    const differs = index < a.length && a[index] !== b[index];
+    if (differs && from < 0) from = index;
+    if (differs || from < 0) continue;
+    ranges.push({ from, to: index });
+    from = -1;
+  }
+  return ranges;
+}
+
+function mapValues(program: Program, { case: shown, finding }: Divergence, paint: Paint): string[] {
+  const { map } = finding;
+  if (map === undefined) return [];
+  const { expected, got } = valuesOf(program, shown, finding);
+  const key = Buffer.from(map.key).toString('hex');
+  const { type } = map.definition;
+  const summed = type.includes('PERCPU') ? ', values added up over CPUs' : '';
+  return [
+    `Map ${map.map} (${type}${summed}), key ${key}:`,
+    paint('good', `  expected ${expected}${numbers(map.expected)}`),
+    paint('bad', `  got      ${got.replace(/ at key .*/, '')}${numbers(map.got)}`),
+  ];
+}
+
+/** " = 2, 196": the value as 64-bit numbers, where its size allows. */
+function numbers(value: Uint8Array | undefined): string {
+  if (value === undefined || value.length === 0 || value.length % 8 !== 0) return '';
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const words = Array.from({ length: value.length / 8 }, (_, index) => view.getBigUint64(index * 8, true));
+  return ` = ${words.join(', ')}`;
+}
+
+function worksheet({ case: shown, finding }: Divergence): string[] {
+  const checksum = checksumOfField(finding.field);
+  const came = shown.stimuli[finding.packet]?.packet;
+  if (checksum === undefined || came === undefined || finding.got === undefined) return [];
+  const evidence = checksumEvidence(came, finding.got.packet, checksum.layer, checksum.depth);
+  if (evidence === undefined) return [];
+  const at = evidence.after.at;
+  const reference = finding.expected?.packet;
+  const wanted =
+    reference !== undefined && at + 2 <= reference.length
+      ? (reference[at]! << 8) | reference[at + 1]!
+      : undefined;
+  return checksumWorksheet(evidence, diagnose(evidence), wanted);
+}
+
+/** Where the machine stopped the program, or why an engine failed on the packet. */
+function stoppedAt({ finding }: Divergence): string[] {
+  const note = finding.got?.note ?? finding.expected?.note;
+  if (note === undefined) return [];
+  const lines = [
+    `${note.message}${note.instruction === undefined ? '' : `, at instruction ${note.instruction}`}`,
+  ];
+  if (note.source !== undefined) {
+    lines.push(`  ${note.source.file}:${note.source.line}: ${note.source.text.trim()}`);
+  }
+  return lines;
+}
+
+function closing(program: Program, divergence: Divergence): string[] {
+  const { file, seen } = divergence;
+  const lines: string[] = [];
+  if (file !== undefined) lines.push(`Saved in ${file}`);
+  if ('packet' in seen) lines.push(`First seen at packet ${seen.packet} of seed ${seen.seed}`);
+  else lines.push(`Seen in ${seen.file}`);
+  const commands = repeatCommands(program, divergence);
+  if (commands.length > 0) lines.push('Repeat it:', ...commands.map((command) => `  ${command}`));
+  return lines;
+}

@@ -1,0 +1,83 @@
+/** A checksum worked out by hand, as on paper: words, carries, folds, the difference, and what would make it right. */
+import type { Cause, ChecksumEvidence } from './diagnose.ts';
+import { complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
+
+/** Changed words listed at the most. */
+const MAX_WORDS = 12;
+
+/**
+ * Lines of text.
+ * @param expected what the reference has in the field, where there is one
+ */
+export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expected?: number): string[] {
+  const { before, after, words, changes, updated, recomputed } = evidence;
+  const right = expected ?? (before?.status === 'bad' && updated !== undefined ? updated : after.expected);
+  const covered = `bytes ${after.start}–${after.end - 1}`;
+  const pseudo = after.pseudo.length > 0 ? ' and the pseudo-header' : '';
+  const lines = [`Checksum of ${after.layer} at byte ${after.at}, over ${covered}${pseudo}`];
+  const came =
+    before === undefined ? 'it was not there before' : `it came as ${hex16(before.got)}, ${before.status}`;
+  lines.push(`  ${came}; it left as ${hex16(after.got)}, ${after.status}; it should be ${hex16(right)}`);
+
+  if (changes.length > 0) {
+    lines.push('  changed words                before   after');
+    for (const { group, from, to, at } of changes.slice(0, MAX_WORDS)) {
+      const place = at < 0 ? '(pseudo-header)' : `(byte ${at})`;
+      lines.push(`    ${`${group} ${place}`.padEnd(26)} ${hex16(from)}   ${hex16(to)}`);
+    }
+    if (changes.length > MAX_WORDS) lines.push(`    … and ${changes.length - MAX_WORDS} more`);
+  }
+  if (before !== undefined && updated !== undefined && changes.length > 0) {
+    lines.push(...updateLines(evidence, before.got));
+  }
+  const sum = words.reduce((total, { value }) => total + value, 0);
+  lines.push(
+    `  from scratch: ${words.length} words add up to ${hex(sum)}${foldText(sum)}, complement ${hex16(recomputed)}`,
+  );
+  if (sameOnes(recomputed, 0)) lines.push(`    0x0000 and 0xffff are the two zeros; ${zeroRule(evidence)}`);
+  if (!sameOnes(after.got, right)) {
+    const delta = (after.got + complement(right)) % 0xffff;
+    lines.push(
+      `  difference: ${hex16(after.got)} − ${hex16(right)} = ${hex16(delta)} (bytes swapped: ${hex16(swapped(delta))})`,
+    );
+  }
+  lines.push(`  ${cause.sentence}`);
+  lines.push(`  it would be right if ${cause.remedy}`);
+  return lines;
+}
+
+function updateLines({ changes, updated }: ChecksumEvidence, checksum: number): string[] {
+  const sum = changes.reduce((total, { from, to }) => total + complement(from) + to, complement(checksum));
+  const lines = ["  update, RFC 1624 eq. 3: HC' = ~(~HC + ~m + m')"];
+  if (changes.length <= 3) {
+    const terms = [hex16(checksum), ...changes.flatMap(({ from, to }) => [hex16(from), hex16(to)])];
+    const numbers = [complement(checksum), ...changes.flatMap(({ from, to }) => [complement(from), to])];
+    const symbols = terms.map((term, index) => (index === 0 || index % 2 === 1 ? `~${term}` : term));
+    lines.push(`    ${symbols.join(' + ')}`, `    = ${numbers.map(hex16).join(' + ')}`);
+  }
+  lines.push(`    = ${hex(sum)}${foldText(sum)}, complement ${hex16(updated ?? 0)}`);
+  return lines;
+}
+
+/** ", folded 0x10000, folded again 0x0001" */
+function foldText(sum: number): string {
+  let text = '';
+  let rest = sum;
+  for (let fold = 0; rest > 0xffff && fold < 4; fold++) {
+    rest = foldedOnce(rest);
+    text += fold === 0 ? `, folded ${hex(rest)}` : `, folded again ${hex(rest)}`;
+  }
+  return rest === folded(sum) ? text : `${text}, …`;
+}
+
+function zeroRule({ after, words }: ChecksumEvidence): string {
+  if (after.layer === 'udp')
+    return 'UDP writes a computed zero as 0xffff, since 0x0000 means "none" (RFC 768)';
+  if (words.every(({ value }) => value === 0))
+    return 'over nothing but zeros only 0xffff verifies (RFC 1624 §3)';
+  return 'both verify here';
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(4, '0')}`;
+}
