@@ -36,9 +36,10 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
   );
   if (sameOnes(recomputed, 0)) lines.push(`    0x0000 and 0xffff are the two zeros; ${zeroRule(evidence)}`);
   if (!sameOnes(after.got, right)) {
-    const delta = (after.got + complement(right)) % 0xffff;
+    const above = (after.got + complement(right)) % 0xffff;
+    const [sign, delta] = above <= 0x7fff ? ['+', above] : ['−', 0xffff - above];
     lines.push(
-      `  difference: ${hex16(after.got)} − ${hex16(right)} = ${hex16(delta)} (bytes swapped: ${hex16(swapped(delta))})`,
+      `  difference: ${hex16(after.got)} is ${hex16(right)} ${sign} ${hex16(delta)} (bytes swapped: ${hex16(swapped(delta))})`,
     );
   }
   lines.push(`  ${cause.sentence}`);

@@ -1,0 +1,253 @@
+import { describe, expect, it } from 'vitest';
+import type { Case } from '../../corpus/case.ts';
+import type { EngineName } from '../../sim/engines/engine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
+import { addU64 } from '../../sim/runtime/model-map.ts';
+import type { Finding, Outcome } from '../finding.ts';
+import { Rehearsal } from '../rehearsal.ts';
+import type { Divergence } from '../report.ts';
+import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-engines.ts';
+import { bytes, data, ethernet, icmp, icmpv6, ipv4, ipv6, udp } from '../test-packets.ts';
+import { repeatCommands } from './command.ts';
+import { explain } from './explain.ts';
+import { notable } from './notable.ts';
+import { summarize } from './summary.ts';
+
+const L4 = 34;
+const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0x12, 0x34, 0, 1], data(16))));
+const checksumOf = (packet: Uint8Array): number => (packet[L4 + 2]! << 8) | packet[L4 + 3]!;
+
+function edit(packet: Uint8Array, ...changes: [at: number, ...values: number[]][]): Uint8Array {
+  const copy = packet.slice();
+  for (const [at, ...values] of changes) copy.set(values, at);
+  return copy;
+}
+
+/** The reply as it should be: the type changed, the checksum updated. */
+const reply = (() => {
+  const sum = checksumOf(echo) + 0x0800;
+  const checksum = sum > 0xffff ? sum - 0xffff : sum;
+  return edit(echo, [L4, 0], [L4 + 2, checksum >> 8, checksum & 0xff]);
+})();
+
+const answer =
+  (packet: Uint8Array): Behaviour =>
+  () => ({ action: XDP_TX, packet });
+
+async function found(
+  stimuli: readonly Stimulus[],
+  model: Behaviour,
+  machine: Behaviour,
+  names: readonly [EngineName, EngineName] = ['model', 'vm'],
+): Promise<Divergence> {
+  const shown: Case = { program: 'fake', world: {}, stimuli };
+  const rehearsal = new Rehearsal(FAKE_PROGRAM, [fakeEngine(names[0], model), fakeEngine(names[1], machine)]);
+  const [finding] = await rehearsal.findings(shown);
+  await rehearsal.close();
+  return divergenceOf(shown, finding!);
+}
+
+function divergenceOf(shown: Case, finding: Finding): Divergence {
+  const { engines, part, field } = finding;
+  return {
+    program: 'fake',
+    engines,
+    part,
+    field,
+    summary: summarize(FAKE_PROGRAM, shown, finding),
+    case: shown,
+    finding,
+    seen: { seed: 'a seed', packet: 17 },
+    state: 'shrunk',
+  };
+}
+
+describe('explain', () => {
+  it('tells of a checksum that was not updated: verdict, changed layer, marked bytes, worksheet, command', async () => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(edit(echo, [L4, 0])));
+    const text = explain(FAKE_PROGRAM, divergence).join('\n');
+    const was = checksumOf(echo).toString(16).padStart(4, '0');
+    const right = checksumOf(reply).toString(16).padStart(4, '0');
+    expect(divergence.field).toBe('icmp.checksum');
+    expect(divergence.summary).toContain(`icmp.checksum: expected 0x${right}`);
+    expect(divergence.summary).toContain(`(model), got 0x${was}`);
+    expect(divergence.summary).toContain('type and code changed, but the checksum stayed');
+    expect(text).toMatch(/ {4}! Checksum: .*expected 0x/);
+    // Only ICMP is open: no field of the others is shown.
+    expect(text).toContain('Internet Protocol Version 4');
+    expect(text).not.toContain('Time to Live:');
+    expect(text.match(/^ +\^\^$/gm)).toHaveLength(2);
+    expect(text).toContain(`difference: 0x${was} is 0x${right} − 0x0800`);
+    expect(text).toContain(`~0x${was} + ~0x0800 + 0x0000`);
+    expect(text).toContain('it would be right if it were updated at all');
+    expect(text).toContain("npx xdpsim verify fake --engines model,vm --seed 'a seed'");
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('says the same with and without colour', async () => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(edit(echo, [L4, 0])));
+    const plain = explain(FAKE_PROGRAM, divergence);
+    const coloured = explain(FAKE_PROGRAM, divergence, { colour: true });
+    expect(coloured.join('\n')).toContain('\u001b[');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what colours are made of
+    expect(coloured.map((line) => line.replace(/\u001b\[\d+m/g, ''))).toEqual(plain);
+  });
+
+  it('tells of an action by what is special about the packet', async () => {
+    const fragment = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(8)), { fragment: 0x2000 }));
+    const divergence = await found([{ packet: fragment }], () => ({ action: XDP_PASS }), answer(fragment));
+    expect(divergence.summary).toBe(
+      'fake: action: expected XDP_PASS (model), got XDP_TX (vm): the packet is special: it is a first fragment',
+    );
+    expect(explain(FAKE_PROGRAM, divergence).join('\n')).toContain('The packet (50 bytes)');
+  });
+
+  it('tells of addresses that were not swapped', async () => {
+    const six = ethernet(0x86dd, ipv6(58, icmpv6(128, [0, 1, 0, 1], data(8))));
+    const swapped = bytes(six.subarray(0, 22), six.subarray(38, 54), six.subarray(22, 38), six.subarray(54));
+    const { summary } = await found([{ packet: six }], answer(swapped), answer(six));
+    expect(summary).toContain(
+      'fake: ipv6.source: expected fc00:dead:cafe:1::2 (model), got fc00:dead:cafe:1::1 (vm)',
+    );
+    expect(summary).toContain('not swapped');
+  });
+
+  it('tells of a field that should have stayed, and of one in the wrong byte order', async () => {
+    const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const changed = await found([{ packet }], answer(packet), answer(edit(packet, [14 + 8, 63])));
+    expect(changed.summary).toContain('should stay as it came');
+    const wanted = edit(packet, [14 + 4, 0xab, 0xcd]);
+    const turned = await found([{ packet }], answer(wanted), answer(edit(packet, [14 + 4, 0xcd, 0xab])));
+    expect(turned.summary).toContain('wrong byte order');
+  });
+
+  it('tells of statistics counted twice', async () => {
+    const count =
+      (amount: number): Behaviour =>
+      (_stimulus, { counts }) => {
+        counts.set(1, (counts.get(1) ?? 0) + amount);
+        return { action: XDP_PASS };
+      };
+    const divergence = await found([{ packet: echo }], count(98), count(196));
+    expect(divergence.summary).toContain(
+      'map counts: expected 62000000 (model), got c4000000 at key 01000000 (vm)',
+    );
+    expect(divergence.summary).toContain('counted twice');
+    const value = (packets: number, size: number): Uint8Array => {
+      const both = new Uint8Array(16);
+      addU64(both, 0, packets);
+      addU64(both, 8, size);
+      return both;
+    };
+    const shown = { program: 'fake', world: {}, stimuli: [{ packet: echo }, { packet: echo }] };
+    const map = { ...divergence.finding.map!, expected: value(2, 196), got: value(2, 168) };
+    const off = divergenceOf(shown, { ...divergence.finding, packet: 1, map });
+    expect(off.summary).toContain('number 2 of 2 is off by -28, -14 a packet: the Ethernet header?');
+    expect(explain(FAKE_PROGRAM, off).join('\n')).toContain(
+      'expected 0200000000000000c400000000000000 = 2, 196',
+    );
+    const gone = { ...divergence.finding, map: { ...map, got: undefined } };
+    expect(divergenceOf(shown, gone).summary).toContain('no entry was made');
+  });
+
+  it('tells where the machine stopped a program', async () => {
+    const divergence = await found(
+      [{ packet: echo }],
+      () => ({ action: XDP_PASS }),
+      () => ({
+        action: 0,
+        violation: 'packet access beyond data_end',
+      }),
+    );
+    expect(divergence.summary).toBe(
+      'fake: status: expected XDP_PASS (model), got violation (packet access beyond data_end) (vm): packet access beyond data_end',
+    );
+    const note = {
+      message: 'beyond data_end',
+      instruction: 12,
+      source: { file: 'a.c', line: 3, text: '\treturn *p;' },
+    };
+    const got: Outcome = { ...divergence.finding.got!, note };
+    const text = explain(FAKE_PROGRAM, { ...divergence, finding: { ...divergence.finding, got } }).join('\n');
+    expect(text).toContain('beyond data_end, at instruction 12\n  a.c:3: return *p;');
+  });
+
+  it('tells of a fault that only the oracle sees', async () => {
+    const wrong = answer(edit(echo, [L4, 0]));
+    const divergence = await found([{ packet: echo }], wrong, wrong);
+    expect(divergence.engines).toEqual(['oracle', 'model']);
+    expect(divergence.summary).toMatch(/^fake: icmp.checksum: expected 0x[0-9a-f]{4} \(oracle\), got 0x/);
+    const text = explain(FAKE_PROGRAM, divergence).join('\n');
+    expect(text).toContain('it would be right if');
+    expect(text).toContain('--engines model --seed');
+  });
+
+  it('lists the packets of a sequence, the world, and what came beside the packet', async () => {
+    const stimuli = [
+      { packet: echo },
+      { packet: echo, ingressIfindex: 4, rxQueueIndex: 2, metadata: data(4) },
+    ];
+    const divergence = await found(
+      stimuli,
+      () => ({ action: XDP_PASS }),
+      (_stimulus, { packets }) => ({
+        action: packets === 2 ? XDP_TX : XDP_PASS,
+      }),
+    );
+    const world = {
+      maps: { rules: [{ key: data(1), value: data(1) }] },
+      globals: { port: Uint8Array.of(80, 0) },
+    };
+    const text = explain(FAKE_PROGRAM, { ...divergence, case: { ...divergence.case, world } }).join('\n');
+    expect(text).toContain('The case has 2 packets; number 2 shows it:');
+    expect(text).toMatch(/ {2}1\. 58 bytes: Internet Control Message Protocol/);
+    expect(text).toContain('World: map rules (1), port = 5000');
+    expect(text).toContain('With the packet: metadata 0b30557a, ingress ifindex 4, rx queue 2');
+  });
+
+  it('never fails, whatever the packets are', async () => {
+    for (let size = 0; size < 60; size++) {
+      const packet = echo.slice(0, size);
+      const divergence = await found([{ packet }], answer(packet), answer(bytes(packet, [size])));
+      expect(explain(FAKE_PROGRAM, divergence).length).toBeGreaterThan(3);
+    }
+  });
+});
+
+describe('repeatCommands', () => {
+  it('names object, engines, seed, enough packets, and the saved file', async () => {
+    const divergence = await found([{ packet: echo }], () => ({ action: XDP_PASS }), answer(echo));
+    const program = { ...FAKE_PROGRAM, objectPath: '/tmp/my objects/fake.bpf.o' };
+    expect(
+      repeatCommands(program, {
+        ...divergence,
+        seen: { seed: '7', packet: 20_000 },
+        file: 'r/fake-1.pcapng',
+      }),
+    ).toEqual([
+      'npx xdpsim verify fake --engines model,vm --seed 7 --runs 20001',
+      "npx xdpsim run '/tmp/my objects/fake.bpf.o:fake' --packet r/fake-1.pcapng",
+    ]);
+    expect(repeatCommands(FAKE_PROGRAM, { ...divergence, seen: { file: 'example: x' } })).toEqual([]);
+  });
+});
+
+describe('notable', () => {
+  it('says nothing of an ordinary packet', () => {
+    expect(notable(echo)).toEqual([]);
+    expect(notable(ethernet(0x86dd, ipv6(58, icmpv6(128, [0, 1, 0, 1], data(8)))))).toEqual([]);
+  });
+
+  it('says what is special', () => {
+    expect(notable(echo.slice(0, 38))).toEqual([
+      'its IPv4 total length 44 goes beyond the frame',
+      'it ends after 4 bytes of the ICMP header',
+    ]);
+    const options = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(4)), { options: [1, 1, 1, 0] }));
+    expect(notable(options)).toEqual(['it has IPv4 options (ihl 6)']);
+    expect(notable(edit(echo, [0, 1]))).toEqual(['its destination MAC is a group address']);
+    expect(notable(edit(echo, [L4 + 8, 9]))).toEqual(['its icmp checksum is bad']);
+    expect(notable(echo.slice(0, 9))).toEqual(['it ends within the Ethernet header (9 bytes)']);
+  });
+});
