@@ -1,4 +1,5 @@
 /** What live frames cannot be, so that it can be said before it is tried. */
+import { type LimitsByHook, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
 import type { Refusal } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
@@ -20,7 +21,7 @@ const ETH_P_8021AD = 0x88a8;
  */
 const MIN_VLAN_FRAME = ETH_HLEN + VLAN_HLEN + 2;
 
-/** @returns undefined, or the first packet that cannot be sent as a frame or whose fate could not be seen, and why */
+/** @returns undefined, or the first packet that no wire can bring, and why */
 export function firstLiveRefusal(program: Program, batch: PacketBatch): Refusal | undefined {
   const longest = longestFrame(program);
   for (let packet = 0; packet < batch.count; packet++) {
@@ -46,20 +47,28 @@ function liveRefusal(
   if (batch.rxQueueIndex[packet] !== 0) {
     return `the device has no receive queue ${batch.rxQueueIndex[packet]}`;
   }
-  if (length < MIN_VLAN_FRAME && isVlanTagged(batch, packet)) {
-    return 'the kernel frees a frame with a cut-off VLAN tag before anyone can see it pass';
-  }
   return undefined;
 }
 
-/** A device takes what its MTU allows; which device it is depends on the packet and the world, so the smallest counts. */
+/** For a generator whose packets are to run live, too. */
+export function liveLimits(program: Program): LimitsByHook {
+  const xdp = { ...TEST_RUN_LIMITS.xdp, maxLength: longestFrame(program), maxMetadata: 0 };
+  return { ...TEST_RUN_LIMITS, xdp };
+}
+
+/**
+ * The longest frame that all of a program's worlds can bring it, in bytes. A device takes what its MTU allows; which
+ * device it is depends on the packet and the world, so the smallest counts.
+ */
 function longestFrame(program: Program): number {
   const worlds = program.definition?.worlds ?? [];
   const mtus = worlds.flatMap(({ world }) => (world.devices ?? []).map(({ mtu }) => mtu ?? 1500));
   return Math.min(MAX_XDP_MTU, ...mtus) + ETH_HLEN;
 }
 
-function isVlanTagged(batch: PacketBatch, packet: number): boolean {
+/** A frame that runs through XDP like any other, but that no packet socket ever sees, wherever it comes out. */
+export function hasCutOffTag(batch: PacketBatch, packet: number): boolean {
+  if (batch.length[packet]! >= MIN_VLAN_FRAME) return false;
   const at = batch.offset[packet]! + 12;
   const etherType = (batch.bytes[at]! << 8) | batch.bytes[at + 1]!;
   return etherType === ETH_P_8021Q || etherType === ETH_P_8021AD;

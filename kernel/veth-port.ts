@@ -29,8 +29,10 @@ const QUESTIONS = {
   processed: /^rx_queue_\d+_xdp_packets$/,
   sentBack: /^rx_queue_\d+_xdp_tx$/,
   redirected: /^rx_queue_\d+_xdp_redirect$/,
-  /** Dropped, aborted, or not to be sent or redirected. */
-  gone: /^rx_queue_\d+_(xdp_drops|drops|xdp_tx_errors)$/,
+  /** Dropped or aborted, or returned with an unknown action. */
+  gone: /^rx_queue_\d+_xdp_drops$/,
+  /** Not to be sent back or redirected: no such device, or too long for it. */
+  failed: /^rx_queue_\d+_(drops|xdp_tx_errors)$/,
   /** Frames redirected to this device that it could not send. */
   unsent: /^tx_queue_\d+_xdp_xmit_errors$/,
 } as const;
@@ -48,6 +50,7 @@ export class Port {
     sentBack: 0,
     redirected: 0,
     gone: 0,
+    failed: 0,
     unsent: 0,
     outer: 0,
     inner: 0,

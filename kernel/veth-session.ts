@@ -17,6 +17,7 @@ import type { FrameTap } from './frames.ts';
 import { BpfObject } from './libbpf-object.ts';
 import { Observers } from './observer.ts';
 import { fillMaps } from './testrun-session.ts';
+import { hasCutOffTag } from './veth-limits.ts';
 import { COUNTERS_PER_PORT, Port } from './veth-port.ts';
 import type { WorldNetwork } from './world-network.ts';
 
@@ -29,8 +30,17 @@ const PATIENCE = 5000;
 /** Helpers after which a frame can turn up elsewhere (linux/bpf.h): tail_call, redirect, redirect_map. */
 const REDIRECTING: readonly number[] = [12, 23, 51];
 
+/** How long to look for a frame that only comes out where nobody sees it, in milliseconds. */
+const GRACE = 0.2;
+
 /** What came of a frame: one of these, with the place where it came out. */
-const FATE = { gone: 0, passed: 1, sentBack: 2, redirected: 3, lost: 4, refused: 5 } as const;
+const FATE = { gone: 0, passed: 1, sentBack: 2, redirected: 3, unseen: 4, fault: 5 } as const;
+
+const NOTE = {
+  cutOff: 'the kernel frees a frame with a cut-off VLAN tag before any packet socket sees it',
+  failed: 'the kernel could not send the frame where the program wanted it',
+  lost: 'the frame neither came out anywhere nor was it dropped',
+} as const;
 
 /** A redirect to something that is no device of the world: a CPU's queue, which hands the frame to the stack. */
 const NOWHERE = -1;
@@ -44,6 +54,8 @@ export class VethSession implements Session {
   readonly #standIn: number;
   #object: BpfObject;
   #redirects = false;
+  /** False once a frame was lost: the totals do not add up from then on. */
+  #certain = true;
   #open = true;
   // What is known of the window under way, packet by packet.
   readonly #fate = new Uint8Array(WINDOW);
@@ -165,82 +177,101 @@ export class VethSession implements Session {
     const ifindex = input.ingressIfindex[packet]!;
     const ingress = this.#portIndex(ifindex === DEFAULT_INGRESS_IFINDEX ? this.#standIn : ifindex);
     if (ingress < 0) {
-      this.#refuse(index, `the world has no device ${ifindex}`);
+      this.#note(index, FATE.fault, `the world has no device ${ifindex}`);
       return;
     }
     const port = this.#ports[ingress]!;
     try {
       port.outer.send(arena, input.offset[packet]!, input.length[packet]!);
     } catch (error) {
-      this.#refuse(index, error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#note(index, FATE.fault, `the frame cannot be sent: ${reason}`);
       return;
     }
     port.seen.processed += 1;
-    this.#settle(index, ingress);
+    const visible = !hasCutOffTag(input, packet);
+    this.#settle(index, ingress, visible);
   }
 
-  #refuse(index: number, reason: string): void {
-    this.#fate[index] = FATE.refused;
-    this.#notes.set(index, `the frame cannot be sent: ${reason}`);
+  #note(index: number, fate: number, note: string): void {
+    this.#fate[index] = fate;
+    this.#notes.set(index, note);
   }
 
   /** Finds out what came of the frame that has just been sent to a port, and books it. */
-  #settle(index: number, ingress: number): void {
+  #settle(index: number, ingress: number, visible: boolean): void {
     const port = this.#ports[ingress]!;
-    let deadline = 0;
+    let start = 0;
     for (;;) {
-      if (port.outerCount !== port.seen.outer && (!this.#redirects || this.#processed(port))) {
-        if (this.#redirects && this.#wasRedirected(port)) this.#book(index, FATE.redirected, ingress);
-        else this.#book(index, FATE.sentBack, ingress);
-        return;
-      }
-      if (port.innerCount !== port.seen.inner && (!this.#redirects || this.#processed(port))) {
-        if (this.#redirects && this.#wasRedirected(port))
-          this.#book(index, FATE.redirected, NOWHERE, ingress);
-        else this.#book(index, FATE.passed, ingress);
-        return;
-      }
-      if (this.#redirects) {
-        const target = this.#arrivedElsewhere(ingress);
-        if (target >= 0) {
-          port.seen.redirected += 1;
-          this.#book(index, FATE.redirected, target);
-          return;
-        }
-      }
-      port.readStatistics();
-      if (port.statistic('gone') !== port.seen.gone) {
-        // A frame that the peer did not take counts as sent back as well.
-        if (port.statistic('sentBack') !== port.seen.sentBack) port.seen.sentBack += 1;
-        port.seen.gone += 1;
-        this.#fate[index] = FATE.gone;
-        return;
-      }
-      if (this.#redirects && this.#wasRedirected(port, false) && this.#unsent()) {
-        port.seen.redirected += 1;
-        this.#fate[index] = FATE.gone;
-        return;
-      }
+      if (this.#cameOut(index, ingress, visible) || this.#ended(index, port)) return;
       const now = performance.now();
-      if (deadline === 0) deadline = now + PATIENCE;
-      else if (now > deadline) {
-        this.#fate[index] = FATE.lost;
-        this.#notes.set(index, 'the frame neither came out anywhere nor was counted as dropped');
+      if (start === 0) start = now;
+      if (!visible && now > start + GRACE && port.statistic('processed') === port.seen.processed) {
+        this.#note(index, FATE.unseen, NOTE.cutOff);
+        return;
+      }
+      if (now > start + PATIENCE) {
+        this.#certain = false;
+        this.#note(index, FATE.fault, NOTE.lost);
         return;
       }
     }
+  }
+
+  /** Has the frame come to one of the observers? */
+  #cameOut(index: number, ingress: number, visible: boolean): boolean {
+    const port = this.#ports[ingress]!;
+    const outer = port.outerCount !== port.seen.outer;
+    if (outer || port.innerCount !== port.seen.inner) {
+      if (!this.#redirects) {
+        this.#book(index, outer ? FATE.sentBack : FATE.passed, ingress, visible);
+        return true;
+      }
+      // It may have been redirected to the very device it came from, or to a CPU's queue.
+      if (!this.#processed(port)) return false;
+      if (port.statistic('redirected') === port.seen.redirected) {
+        this.#book(index, outer ? FATE.sentBack : FATE.passed, ingress, visible);
+      } else {
+        port.seen.redirected += 1;
+        this.#book(index, FATE.redirected, outer ? ingress : NOWHERE, visible, ingress);
+      }
+      return true;
+    }
+    if (!this.#redirects) return false;
+    const target = this.#arrivedElsewhere(ingress);
+    if (target < 0) return false;
+    port.seen.redirected += 1;
+    this.#book(index, FATE.redirected, target, visible);
+    return true;
+  }
+
+  /** Does the driver say that the frame's way has ended? */
+  #ended(index: number, port: Port): boolean {
+    port.readStatistics();
+    if (port.statistic('gone') !== port.seen.gone) {
+      port.seen.gone += 1;
+      this.#fate[index] = FATE.gone;
+      return true;
+    }
+    if (port.statistic('failed') !== port.seen.failed) {
+      // A frame that the peer did not take counts as sent back as well.
+      if (port.statistic('sentBack') !== port.seen.sentBack) port.seen.sentBack += 1;
+      port.seen.failed += 1;
+      this.#note(index, FATE.unseen, NOTE.failed);
+      return true;
+    }
+    if (this.#redirects && port.statistic('redirected') !== port.seen.redirected && this.#unsent()) {
+      port.seen.redirected += 1;
+      this.#note(index, FATE.unseen, NOTE.failed);
+      return true;
+    }
+    return false;
   }
 
   /** The driver counts at the end of a poll: only then its statistics speak of this frame. */
   #processed(port: Port): boolean {
     port.readStatistics();
     return port.statistic('processed') === port.seen.processed;
-  }
-
-  #wasRedirected(port: Port, book: boolean = true): boolean {
-    if (port.statistic('redirected') === port.seen.redirected) return false;
-    if (book) port.seen.redirected += 1;
-    return true;
   }
 
   #arrivedElsewhere(ingress: number): number {
@@ -262,13 +293,20 @@ export class VethSession implements Session {
     return false;
   }
 
-  /** @param handedTo the port whose inner tap has the frame, where it was redirected to no device */
-  #book(index: number, fate: number, place: number, handedTo: number = place): void {
+  /**
+   * @param visible will a tap deliver the frame?
+   * @param handedTo the port whose inner tap has the frame, where it was redirected to no device
+   */
+  #book(index: number, fate: number, place: number, visible: boolean, handedTo: number = place): void {
     const port = this.#ports[handedTo]!;
     const inner = fate === FATE.passed || place === NOWHERE;
     if (inner) port.seen.inner += 1;
     else port.seen.outer += 1;
     if (fate === FATE.sentBack) port.seen.sentBack += 1;
+    if (!visible) {
+      this.#note(index, FATE.unseen, NOTE.cutOff);
+      return;
+    }
     const tap = handedTo * 2 + (inner ? 1 : 0);
     this.#expected[tap] = this.#expected[tap]! + 1;
     this.#fate[index] = fate;
@@ -312,9 +350,7 @@ export class VethSession implements Session {
    * packet became several frames (a broadcast redirect), or when somebody else sent some.
    */
   #checkAccounts(): void {
-    let lost = false;
-    for (const note of this.#notes.values()) lost ||= note !== '';
-    if (lost) return;
+    if (!this.#certain) return;
     for (let index = 0; index < this.#ports.length; index++) {
       const port = this.#ports[index]!;
       port.readStatistics();
@@ -323,6 +359,7 @@ export class VethSession implements Session {
         port.statistic('sentBack') === port.seen.sentBack &&
         port.statistic('redirected') === port.seen.redirected &&
         port.statistic('gone') === port.seen.gone &&
+        port.statistic('failed') === port.seen.failed &&
         port.outerCount === port.seen.outer &&
         port.innerCount === port.seen.inner &&
         port.outer.count === this.#expected[index * 2]! &&
@@ -360,7 +397,7 @@ export class VethSession implements Session {
       }
       default: {
         const packet = output.commit(0, 0);
-        output.status[packet] = STATUS.fault;
+        output.status[packet] = this.#fate[index] === FATE.unseen ? STATUS.unseen : STATUS.fault;
         output.notes.set(packet, { message: this.#notes.get(index) ?? '' });
       }
     }

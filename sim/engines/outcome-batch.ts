@@ -8,6 +8,8 @@ export const STATUS = {
   violation: 1,
   /** The engine failed on this packet (an errno from the kernel). `notes` says how. */
   fault: 2,
+  /** The program ran, but what came of the packet cannot be seen: nothing of it is compared. `notes` says why. */
+  unseen: 3,
 } as const;
 
 export class OutcomeBatch {
