@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { u8, u16, u32 } from './arbitraries-for-tests.ts';
+import * as bytes from './bytes.ts';
+
+describe('words', () => {
+  it('are read and written as DataView does, at any alignment', () => {
+    const data = new Uint8Array(17);
+    const view = new DataView(data.buffer);
+    fc.assert(
+      fc.property(u32, u16, u8, fc.nat(8), (value, half, fill, at) => {
+        data.fill(fill);
+        bytes.writeU32(data, at, value);
+        expect([view.getUint32(at), bytes.readU32(data, at)]).toEqual([value, value]);
+        bytes.writeU32le(data, at, value);
+        expect([view.getUint32(at, true), bytes.readU32le(data, at)]).toEqual([value, value]);
+        expect([bytes.readU64(data, at), bytes.readU64le(data, at)]).toEqual([
+          view.getBigUint64(at),
+          view.getBigUint64(at, true),
+        ]);
+        bytes.writeU16(data, at, half);
+        expect([view.getUint16(at), bytes.readU16(data, at)]).toEqual([half, half]);
+        bytes.writeU16le(data, at, half);
+        expect([view.getUint16(at, true), bytes.readU16le(data, at)]).toEqual([half, half]);
+        bytes.writeU24(data, at, value);
+        expect(bytes.readU24(data, at)).toBe(value & 0xffffff);
+        expect(data[at + 8]).toBe(fill);
+      }),
+    );
+  });
+});
+
+describe('ranges', () => {
+  it('are swapped, compared, copied and found to be zero', () => {
+    const data = Uint8Array.of(1, 2, 3, 4, 0, 0);
+    bytes.swap(data, 0, 2, 2);
+    expect([...data]).toEqual([3, 4, 1, 2, 0, 0]);
+    bytes.copy(data, 0, data, 4, 2);
+    expect(bytes.equal(data, 0, data, 4, 2)).toBe(true);
+    expect(bytes.equal(data, 0, data, 2, 2)).toBe(false);
+    expect([bytes.isZero(new Uint8Array(3), 0, 3), bytes.isZero(data, 0, 1)]).toEqual([true, false]);
+  });
+});
+
+describe('hexadecimal', () => {
+  it('reads back what it wrote', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (data) => {
+        expect(bytes.fromHex(bytes.toHex(data))).toEqual(data);
+      }),
+    );
+  });
+
+  it('takes white space and a leading 0x, and names the digit that is none', () => {
+    expect(bytes.toHex(bytes.fromHex(' 0x01 aB\n cd'))).toBe('01abcd');
+    expect(() => bytes.fromHex('01x2')).toThrow('digit 3');
+    expect(() => bytes.fromHex('012')).toThrow('odd');
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { hexdump } from './hexdump.ts';
+
+const bytes = Uint8Array.from({ length: 20 }, (_, index) => index + 0x3a);
+
+describe('a hex dump', () => {
+  it('looks like hexdump -C', () => {
+    expect(hexdump(bytes)).toBe(
+      [
+        '00000000  3a 3b 3c 3d 3e 3f 40 41  42 43 44 45 46 47 48 49  |:;<=>?@ABCDEFGHI|',
+        '00000010  4a 4b 4c 4d                                       |JKLM|',
+        '00000014',
+      ].join('\n'),
+    );
+    expect(hexdump(Uint8Array.of(0x1f, 0x20, 0x7e, 0x7f, 0xff))).toContain('|. ~..|');
+    expect(hexdump(new Uint8Array(0))).toBe('');
+  });
+
+  it('marks bytes without colour, in a line of their own', () => {
+    expect(hexdump(bytes, { marked: [{ from: 7, to: 9 }] }).split('\n')[1]).toBe(`${' '.repeat(31)}^^  ^^`);
+    expect(hexdump(bytes, { marked: [{ from: 16, to: 17 }] }).split('\n')).toEqual([
+      expect.stringContaining('3a 3b'),
+      expect.stringContaining('4a 4b'),
+      '          ^^',
+      '00000014',
+    ]);
+  });
+
+  it('marks bytes with a colour of the caller', () => {
+    const painted = hexdump(bytes, { marked: [{ from: 1, to: 2 }], paint: (text) => `<${text}>` });
+    expect(painted.split('\n')[0]).toBe(
+      '00000000  3a <3b> 3c 3d 3e 3f 40 41  42 43 44 45 46 47 48 49  |:<;><=>?@ABCDEFGHI|',
+    );
+  });
+});
