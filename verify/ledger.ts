@@ -62,11 +62,16 @@ export class Ledger {
     }
   }
 
-  /** Packets that an engine did not get. */
+  /** Packets that an engine did not get: it takes a batch whole or not at all. */
   refused(engine: Engine, reasons: ReadonlyMap<string, number>): void {
+    const general = new Map<string, number>();
     for (const [reason, packets] of reasons) {
-      this.#notCompared.add(`${packets} packets: ${reason} (${engine.name})`);
+      // "a frame has at least 14 bytes, this one has 12": which one it was is no matter here.
+      const rule = reason.replace(/, this one .*$/, '');
+      general.set(rule, (general.get(rule) ?? 0) + packets);
     }
+    for (const [rule, packets] of general)
+      this.#notCompared.add(`${packets} packets: ${rule} (${engine.name})`);
   }
 
   notCompared(): string[] {

@@ -248,6 +248,8 @@ describe('notable', () => {
     expect(notable(options)).toEqual(['it has IPv4 options (ihl 6)']);
     expect(notable(edit(echo, [0, 1]))).toEqual(['its destination MAC is a group address']);
     expect(notable(edit(echo, [L4 + 8, 9]))).toEqual(['its icmp checksum is bad']);
+    expect(notable(edit(echo, [14 + 8, 1], [14 + 10, 0x91]))).toEqual(['its TTL is 1']);
+    expect(notable(edit(echo, [14 + 8, 1], [0, 1]))).not.toContain('its TTL is 1');
     expect(notable(echo.slice(0, 9))).toEqual(['it ends within the Ethernet header (9 bytes)']);
   });
 });

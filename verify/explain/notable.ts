@@ -1,8 +1,17 @@
 /** What is unusual about a packet: after shrinking, only what the divergence needs is left of it. */
 import { CHECKSUM, CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 
-/** Half sentences: "it has IPv4 options", the outermost first. */
+/**
+ * Half sentences: "it has IPv4 options", the outermost first. A low TTL counts only where nothing else is unusual:
+ * the simplest packets have one.
+ */
 export function notable(packet: Uint8Array): string[] {
+  const found = features(packet);
+  const telling = found.filter((feature) => !/^its (TTL|hop limit) is/.test(feature));
+  return telling.length > 0 ? telling : found;
+}
+
+function features(packet: Uint8Array): string[] {
   const found: string[] = [];
   if (packet.length < 14) return [`it ends within the Ethernet header (${packet.length} bytes)`];
   if ((packet[0]! & 1) !== 0) found.push('its destination MAC is a group address');
