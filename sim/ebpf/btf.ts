@@ -5,8 +5,9 @@
  * nothing but an index. Ids are checked at each use: a type that refers to itself is no trouble until somebody
  * follows it, and every follower here counts its steps.
  */
+
+import { Reader } from './loader/reader.ts';
 import { ObjectError } from './object-error.ts';
-import { Reader } from './reader.ts';
 
 export { formatValue, toJson } from './btf-value.ts';
 

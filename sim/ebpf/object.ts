@@ -8,7 +8,8 @@
 import type { Hook } from '../runtime/actions.ts';
 import type { MapType } from '../runtime/maps.ts';
 import { type Btf, parseBtf } from './btf.ts';
-import { readBtfExt } from './btf-ext.ts';
+import type { Instructions } from './instruction.ts';
+import { readBtfExt } from './loader/btf-ext.ts';
 import {
   type CodeFunction,
   type CodeSection,
@@ -17,10 +18,10 @@ import {
   relocateCode,
   relocateTypes,
   type Surroundings,
-} from './code.ts';
-import { collectMaps, MAPS_SECTION } from './collect-maps.ts';
-import { CoreResolver } from './core-relocation.ts';
-import { placeVariables } from './data-sections.ts';
+} from './loader/code.ts';
+import { collectMaps, MAPS_SECTION } from './loader/collect-maps.ts';
+import { CoreResolver } from './loader/core-relocation.ts';
+import { placeVariables } from './loader/data-sections.ts';
 import {
   type ElfFile,
   type ElfRelocation,
@@ -29,11 +30,10 @@ import {
   readRelocations,
   SHT_REL,
   SHT_RELA,
-} from './elf.ts';
-import { resolveExterns } from './externs.ts';
-import { guessHook } from './hook.ts';
-import type { Instructions } from './instruction.ts';
-import { linkProgram } from './link.ts';
+} from './loader/elf.ts';
+import { resolveExterns } from './loader/externs.ts';
+import { guessHook } from './loader/hook.ts';
+import { linkProgram } from './loader/link.ts';
 import { ObjectError } from './object-error.ts';
 
 export { ObjectError } from './object-error.ts';

@@ -1,0 +1,56 @@
+/** All maps of an object, numbered: the defined ones first, then those that hold global variables. */
+import type { Btf } from '../btf.ts';
+import type { BpfMap } from '../object.ts';
+import { dataMap, globalMap, isDataSection } from './data-sections.ts';
+import type { ElfFile, ElfRelocation } from './elf.ts';
+import type { Externs } from './externs.ts';
+import { legacyMapsSection, readLegacyMaps } from './legacy-maps.ts';
+import { MapPlaces, type PlacedMap, readBtfMaps, readInitializers } from './map-definitions.ts';
+
+export const MAPS_SECTION = '.maps';
+
+export interface CollectedMaps {
+  readonly maps: readonly BpfMap[];
+  readonly places: MapPlaces;
+  readonly mapSections: ReadonlySet<number>;
+  /** By index of the data section. */
+  readonly dataMaps: ReadonlyMap<number, { readonly map: number; readonly size: number }>;
+  readonly kconfigMap: number | undefined;
+}
+
+/** Reads every map. @throws {ObjectError} for the first malformed definition */
+export function collectMaps(
+  elf: ElfFile,
+  btf: Btf | undefined,
+  relocations: ReadonlyMap<number, readonly ElfRelocation[]>,
+  externs: Externs,
+): CollectedMaps {
+  const placed: PlacedMap[] = [];
+  const mapSections = new Set<number>();
+  const legacy = elf.sections.find((section) => section.name === legacyMapsSection);
+  if (legacy !== undefined) {
+    mapSections.add(legacy.index);
+    placed.push(...readLegacyMaps(elf, legacy, btf));
+  }
+  const section = elf.sections.find((each) => each.name === MAPS_SECTION);
+  if (section !== undefined) {
+    mapSections.add(section.index);
+    placed.push(...readBtfMaps(section, btf));
+  }
+  const places = new MapPlaces(placed);
+  if (section !== undefined) readInitializers(section, relocations.get(section.index) ?? [], placed, places);
+
+  const maps = placed.map((each) => each.map);
+  const dataMaps = new Map<number, { map: number; size: number }>();
+  for (const each of elf.sections) {
+    if (!isDataSection(each) || each.size === 0) continue;
+    dataMaps.set(each.index, { map: maps.length, size: each.size });
+    maps.push(dataMap(elf, each, btf));
+  }
+  let kconfigMap: number | undefined;
+  if (externs.kconfigSize > 0) {
+    kconfigMap = maps.length;
+    maps.push(globalMap('.kconfig', new Uint8Array(externs.kconfigSize), true, undefined, new Map()));
+  }
+  return { maps, places, mapSections, dataMaps, kconfigMap };
+}

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseBtf } from '../btf.ts';
+import { disassembleInstruction } from '../disassemble.ts';
+import { BtfBuilder } from '../fixtures/btf-builder.ts';
+import { CALL, LDDW } from '../instruction.ts';
+import { type BpfProgram, loadObject } from '../object.ts';
+import { POISONED_RELOCATION } from './core-relocation.ts';
+import { essentialName, typesAreCompatible, typesMatch } from './core-types.ts';
+import { readElf } from './elf.ts';
+
+function fixture(name: string): Uint8Array {
+  return new Uint8Array(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
+}
+
+/** The BTF of core-target.o, which stands for a kernel's. */
+const kernelBtf = readElf(fixture('core-target.o')).sections.find((each) => each.name === '.BTF')!.data.bytes;
+
+/** What core.bpf.c stores into `results`, slot by slot: the constant loaded last before each store. */
+function results(program: BpfProgram): number[] {
+  const { instructions } = program;
+  const found: number[] = [];
+  let value = 0;
+  for (let index = 0; index < instructions.count; index++) {
+    const opcode = instructions.opcode[index];
+    if (instructions.dst[index] === 2 && (opcode === 0xb7 || opcode === LDDW))
+      value = instructions.imm[index]!;
+    if (opcode === 0x7b) found[instructions.offset[index]! / 8] = value;
+    if (opcode === LDDW) index++;
+  }
+  return found;
+}
+
+describe('CO-RE relocations', () => {
+  const object = loadObject(fixture('core.o'), { kernelBtf });
+  const [core, loads] = [object.programs[0]!, object.programs[1]!];
+  const answers = results(core);
+
+  it('of fields give offset, size and existence in the kernel, through its anonymous structs', () => {
+    expect(answers.slice(0, 9)).toEqual([
+      72, // dev->ifindex
+      32, // dev->mtu, in a union in a struct, both without a name
+      32, // sizeof dev->name
+      1, // dev->name exists
+      0, // dev->no_such_field does not
+      40 + 3, // dev->name[3]
+      24, // skb->len
+      0, // skb->gone does not exist
+      2, // sizeof skb->mark
+    ]);
+  });
+
+  it('of bit fields give the load and the shifts', () => {
+    // pkt_type: five bits from bit 258 on, in byte 32.
+    expect(answers.slice(9, 14)).toEqual([32, 1, 64 - 7, 64 - 5, 0]);
+  });
+
+  it('of types give existence, size and ids', () => {
+    const target = parseBtf(kernelBtf);
+    expect(answers.slice(14, 17)).toEqual([1, 0, 80]);
+    expect(object.btf!.name(answers[17]!)).toBe('net_device');
+    expect(target.name(answers[18]!)).toBe('net_device');
+    expect(answers.slice(22, 24)).toEqual([0, 0]);
+  });
+
+  it('of enumerators ignore flavours, and say what is not there', () => {
+    expect(answers.slice(19, 22)).toEqual([1, 173, 0]);
+  });
+
+  it('of loads change offset and width', () => {
+    const { instructions } = loads;
+    expect(disassembleInstruction(instructions, 1)).toBe('r2 = *(u64 *)(r1 +8)');
+    // unsigned int became unsigned long: the load widens.
+    expect(disassembleInstruction(instructions, 2)).toBe('r1 = *(u64 *)(r1 +24)');
+  });
+
+  it('that cannot be met become a call that no kernel has', () => {
+    expect([...loads.poisoned.values()]).toEqual(['net_device.no_such_field is not in the kernel']);
+    const [index] = [...loads.poisoned.keys()];
+    expect(loads.instructions.opcode[index!]).toBe(CALL);
+    expect(loads.instructions.imm[index!]).toBe(POISONED_RELOCATION);
+  });
+
+  it('without a kernel leave everything as it was compiled, but for types of another flavour', () => {
+    const plain = loadObject(fixture('core.o'));
+    const own = results(plain.programs[0]!);
+    // ifindex, mtu, sizeof name, exists, exists, name[3], len.
+    expect(own.slice(0, 7)).toEqual([0, 4, 16, 1, 1, 11, 0]);
+    expect(own[7]).toBe(0);
+    expect(plain.programs[1]!.poisoned.size).toBe(0);
+  });
+
+  it('refuse a field whose type became incompatible as if it were not there', () => {
+    const blob = new BtfBuilder();
+    const int = blob.int('int', 4, 1);
+    const struct = blob.struct('sk_buff', 4, [['len', int, 0]]);
+    blob.struct('net_device', 16, [
+      ['ifindex', struct, 0],
+      ['name', int, 32],
+    ]);
+    const changed = loadObject(fixture('core.o'), { kernelBtf: blob.bytes() });
+    // ifindex is a struct now; a signed len may not stand for an unsigned one of the same width, but it is found.
+    expect([...changed.programs[1]!.poisoned.values()]).toContain('net_device.ifindex is not in the kernel');
+    expect(results(changed.programs[0]!)[3]).toBe(0);
+  });
+
+  it('refuse kernels whose types of one name differ', () => {
+    const blob = new BtfBuilder();
+    const int = blob.int('unsigned int', 4);
+    blob.struct('sk_buff', 8, [['len', int, 0]]);
+    blob.struct('sk_buff___other', 8, [['len', int, 32]]);
+    expect(() => loadObject(fixture('core.o'), { kernelBtf: blob.bytes() })).toThrow(
+      'types of that name that differ',
+    );
+  });
+});
+
+describe('essentialName', () => {
+  it('takes a flavour off, and only a flavour', () => {
+    expect(essentialName('sk_buff___old')).toBe('sk_buff');
+    expect(essentialName('a___b___c')).toBe('a___b');
+    for (const name of ['sk_buff', '___x', 'x___', 'a____b', '', 'a__b'])
+      expect(essentialName(name)).toBe(name);
+  });
+});
+
+describe('types', () => {
+  /** A struct `s` with a pointer to itself, an array and an enum; `change` builds another one. */
+  function blob(count: number, enumerators: readonly string[], size: number = 4): Uint8Array {
+    const builder = new BtfBuilder();
+    const int = builder.int('int', size, 1);
+    const array = builder.array(int, count);
+    const choice = builder.enum(
+      'choice',
+      false,
+      enumerators.map((name, value) => [name, value]),
+    );
+    const forward = builder.add('FWD', 's', 0);
+    const pointer = builder.add('PTR', '', forward);
+    builder.struct('s', 32, [
+      ['numbers', array, 0],
+      ['choice', choice, 128],
+      ['next', pointer, 192],
+    ]);
+    return builder.bytes();
+  }
+  const STRUCT = 6;
+  const local = parseBtf(blob(4, ['A', 'B']));
+
+  it('match when every member and enumerator has its like', () => {
+    expect(typesMatch(local, STRUCT, parseBtf(blob(4, ['A', 'B', 'C'])), STRUCT)).toBe(true);
+  });
+
+  it.each([
+    ['an array has another length', blob(5, ['A', 'B'])],
+    ['an enumerator is missing', blob(4, ['A', 'C'])],
+    ['a number has another size', blob(4, ['A', 'B'], 8)],
+  ])('do not match when %s, and are compatible all the same', (_, target) => {
+    expect(typesMatch(local, STRUCT, parseBtf(target), STRUCT)).toBe(false);
+    expect(typesAreCompatible(local, STRUCT, parseBtf(target), STRUCT)).toBe(true);
+  });
+
+  it('are compatible with the same kind only', () => {
+    expect(typesAreCompatible(local, STRUCT, local, 3)).toBe(false);
+  });
+
+  it('that never end are refused', () => {
+    const builder = new BtfBuilder();
+    builder.struct(
+      's',
+      4,
+      Array.from({ length: 200 }, () => ['m', 1, 0] as const),
+    );
+    const endless = parseBtf(builder.bytes());
+    expect(() => typesMatch(endless, 1, endless, 1)).toThrow('one nested too deep');
+  });
+});

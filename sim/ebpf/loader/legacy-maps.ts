@@ -1,0 +1,120 @@
+/**
+ * Maps of section `maps`, as they were written before BTF: `struct bpf_map_def` (libbpf before 1.0, the kernel's
+ * samples) and `struct bpf_elf_map` (iproute2).
+ */
+import { BTF_KIND, type Btf } from '../btf.ts';
+import type { BpfMap, MapInitializer } from '../object.ts';
+import { ObjectError } from '../object-error.ts';
+import { type ElfFile, type ElfSection, type ElfSymbol, STT_NOTYPE, STT_OBJECT } from './elf.ts';
+import { mapTypeName, type PlacedMap } from './map-definitions.ts';
+
+/** Its name; with a dot in front it holds BTF definitions. */
+export const legacyMapsSection = 'maps';
+
+/** `struct bpf_map_def`: type, key_size, value_size, max_entries, map_flags. */
+const DEFINITION_SIZE = 20;
+/** `struct bpf_elf_map`: the same, then id, pinning, inner_id, inner_idx. */
+const IPROUTE2_SIZE = 36;
+/** iproute2's `PIN_GLOBAL_NS`: pinned by name; its `PIN_OBJECT_NS` pins for each object apart. */
+const PIN_NONE = 0;
+
+interface LegacyMap {
+  readonly symbol: ElfSymbol;
+  readonly map: BpfMap;
+  readonly initial: MapInitializer[];
+  readonly size: number;
+  readonly id: number;
+  readonly innerId: number;
+  /** The slot of its outer map that it fills from the start; -1: none. */
+  readonly innerIndex: number;
+}
+
+/** The maps of a `maps` section, in order of their offset. */
+export function readLegacyMaps(elf: ElfFile, section: ElfSection, btf: Btf | undefined): PlacedMap[] {
+  const symbols = (elf.symbolsBySection.get(section.index) ?? [])
+    .filter((symbol) => symbol.name !== '')
+    .filter((symbol) => symbol.type === STT_OBJECT || symbol.type === STT_NOTYPE)
+    .sort((a, b) => a.value - b.value);
+  const drafts = symbols.map((symbol, index) => {
+    const end = symbols[index + 1]?.value ?? section.size;
+    return readDefinition(section, symbol, end - symbol.value, btf);
+  });
+  const byId = new Map(drafts.filter((draft) => draft.id !== 0).map((draft) => [draft.id, draft]));
+  return drafts.map((draft): PlacedMap => {
+    const inner = draft.innerId === 0 ? undefined : byId.get(draft.innerId);
+    if (inner !== undefined && inner.innerIndex >= 0) {
+      draft.initial.push({ key: inner.innerIndex, name: inner.map.name });
+    }
+    return {
+      map: { ...draft.map, inner: inner?.map },
+      section: section.index,
+      offset: draft.symbol.value,
+      size: draft.size,
+      valuesOffset: undefined,
+      initial: draft.initial,
+    };
+  });
+}
+
+function readDefinition(
+  section: ElfSection,
+  symbol: ElfSymbol,
+  size: number,
+  btf: Btf | undefined,
+): LegacyMap {
+  const { data } = section;
+  const at = symbol.value;
+  const where = `map ${symbol.name} (section ${section.name})`;
+  if (size < DEFINITION_SIZE) {
+    throw new ObjectError(where, `a definition of at least ${DEFINITION_SIZE} bytes`, `${size}`);
+  }
+  const word = (index: number): number => data.u32(at + index * 4, `a field of map ${symbol.name}`);
+  const fromIproute2 = size === IPROUTE2_SIZE;
+  if (!fromIproute2) {
+    for (let offset = at + DEFINITION_SIZE; offset < at + size; offset++) {
+      if (data.u8(offset, `a field of map ${symbol.name}`) !== 0) {
+        throw new ObjectError(
+          where,
+          `${DEFINITION_SIZE} known bytes and zeros`,
+          `a field at +0x${(offset - at).toString(16)}`,
+        );
+      }
+    }
+  }
+  const annotation = annotationOf(symbol.name, btf);
+  const initial: MapInitializer[] = [];
+  return {
+    symbol,
+    size,
+    initial,
+    id: fromIproute2 ? word(5) : 0,
+    innerId: fromIproute2 ? word(7) : 0,
+    innerIndex: fromIproute2 ? word(8) | 0 : -1,
+    map: {
+      name: symbol.name,
+      type: mapTypeName(word(0), where),
+      typeNumber: word(0),
+      keySize: word(1),
+      valueSize: word(2),
+      maxEntries: word(3),
+      mapFlags: word(4),
+      mapExtra: 0n,
+      pinning: fromIproute2 && word(6) !== PIN_NONE ? 'by-name' : 'none',
+      inner: undefined,
+      initial,
+      keyType: annotation?.key,
+      valueType: annotation?.value,
+      global: undefined,
+    },
+  };
+}
+
+/** `BPF_ANNOTATE_KV_PAIR` leaves a struct `____btf_map_NAME` with members key and value. */
+function annotationOf(name: string, btf: Btf | undefined): { key: number; value: number } | undefined {
+  const struct = btf?.find(`____btf_map_${name}`, BTF_KIND.STRUCT);
+  if (btf === undefined || struct === undefined) return undefined;
+  const members = btf.members(struct);
+  const key = members.find((member) => member.name === 'key')?.typeId;
+  const value = members.find((member) => member.name === 'value')?.typeId;
+  return key === undefined || value === undefined ? undefined : { key, value };
+}
