@@ -4,7 +4,7 @@
  */
 import { ACCESS } from '../context/context-access.ts';
 import { CONTEXT_BASE, MAX_FRAME, STACK_BASE, STACK_SIZE } from '../memory.ts';
-import { KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
+import { FIRST_UNKNOWN, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import { type State, violate, warn } from './state.ts';
 
 /**
@@ -50,7 +50,7 @@ export function checkStore(
   if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
     const at = stackOffset(state, register, tag, address, size, true);
     // A pointer stored in part is a number.
-    provenance.storeStack(at, size, value > 0 && size < 8 ? -2 : value);
+    provenance.storeStack(at, size, value > 0 && size < 8 ? FIRST_UNKNOWN : value);
     return false;
   }
   const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
@@ -75,7 +75,7 @@ export function checkAtomic(state: State, register: number, address: number, siz
   if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
     loadStack(state, register, tag, address, size);
     const at = address - STACK_BASE;
-    provenance.storeStack(at, size, -2);
+    provenance.storeStack(at, size, FIRST_UNKNOWN);
     return;
   }
   if (address % size !== 0) violate(`misaligned access off ${address} size ${size} of an atomic operation`);

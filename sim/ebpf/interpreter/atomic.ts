@@ -24,10 +24,9 @@ const SIZES: ReadonlyMap<number, number> = new Map([
 
 /**
  * @param slot where the instruction is
- * @param unknown the next tag for unknown scalars
- * @returns the one after
+ * @param unknown the tag for an unknown scalar
  */
-export function runAtomic(state: State, slot: number, unknown: number): number {
+export function runAtomic(state: State, slot: number, unknown: number): void {
   const { lo, hi, tag, machine } = state;
   const { instructions } = state.program.source;
   const dst = instructions.dst[slot]!;
@@ -48,7 +47,7 @@ export function runAtomic(state: State, slot: number, unknown: number): number {
           : view.getInt32(address, true);
     hi[dst] = size === 8 ? view.getInt32(address + 4, true) : 0;
     tag[dst] = loaded !== 0 ? loaded : unknown;
-    return unknown - 1;
+    return;
   }
   if (tag[src] === 0) violate(`R${src} !read_ok`);
   if (tag[dst] === 0) violate(`R${dst} !read_ok`);
@@ -60,7 +59,7 @@ export function runAtomic(state: State, slot: number, unknown: number): number {
     else if (size === 2) view.setInt16(address, lo[src]!, true);
     else view.setInt32(address, lo[src]!, true);
     if (size === 8) view.setInt32(address + 4, hi[src]!, true);
-    return unknown;
+    return;
   }
   if (operation === BPF_CMPXCHG && tag[0] === 0) violate('R0 !read_ok');
   checkAtomic(state, dst, address, size);
@@ -100,12 +99,11 @@ export function runAtomic(state: State, slot: number, unknown: number): number {
   }
   view.setInt32(address, low, true);
   if (wide) view.setInt32(address + 4, high, true);
-  if ((operation & BPF_FETCH) === 0) return unknown;
+  if ((operation & BPF_FETCH) === 0) return;
   const target = operation === BPF_CMPXCHG ? 0 : src;
   lo[target] = oldLow;
   hi[target] = oldHigh;
   tag[target] = unknown;
-  return unknown - 1;
 }
 
 /** Is the access inside a region that allows it without further ado? */

@@ -208,7 +208,7 @@ export class Interpreter implements State {
       tag[register] = valueTag;
     };
     if (isLoop) {
-      set(1, a, provenance.unknown--);
+      set(1, a, provenance.freshScalar());
       set(2, b, contextTag);
     } else {
       const map = this.machine.mapAt(a);
@@ -238,11 +238,12 @@ export class Interpreter implements State {
     const { lowest, limit, writeLimit, movable, pinned } = provenance;
     const { u8, view } = machine.memory;
     const { words, taken } = this.program;
-    // New unknown scalars get tags downwards from here; handed over around calls.
+    // Each step has a tag for the unknown scalar that it may make; handed over around calls.
     let unknown = provenance.unknown;
     let pc = start;
     for (;;) {
       if (tracer !== undefined) tracer.before(this, pc);
+      unknown -= 2;
       const word = words[pc * 2]!;
       const d = (word >> 8) & 0xff;
       const s = word >>> 16;
@@ -255,12 +256,12 @@ export class Interpreter implements State {
           const ts = tag[s]!;
           let sum: number;
           if ((td & ts) < 0)
-            sum = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown--;
+            sum = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
           else if (ts === KNOWN && td > 0 && movable[td] === 1) sum = td;
           else {
             this.pc = pc;
             sum = tagOfSum(this, d, s, false);
-            if (sum === 0) sum = unknown--;
+            if (sum === 0) sum = unknown;
           }
           tag[d] = sum;
           const low = (lo[d]! + lo[s]!) | 0;
@@ -275,11 +276,11 @@ export class Interpreter implements State {
           const ts = tag[s]!;
           let difference: number;
           if ((td & ts) < 0) {
-            difference = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown--;
+            difference = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
           } else {
             this.pc = pc;
             difference = tagOfSum(this, d, s, true);
-            if (difference === 0) difference = unknown--;
+            if (difference === 0) difference = unknown;
           }
           tag[d] = difference;
           const borrow = lo[d]! >>> 0 < lo[s]! >>> 0 ? 1 : 0;
@@ -308,7 +309,7 @@ export class Interpreter implements State {
           const ts = tag[s]!;
           if (ts === UNINITIALISED) this.#unreadable(pc, s);
           lo[d] = lo[s]!;
-          tag[d] = ts < 0 && (ts === KNOWN || hi[s] === 0) ? ts : unknown--;
+          tag[d] = ts < 0 && (ts === KNOWN || hi[s] === 0) ? ts : unknown;
           hi[d] = 0;
           pc++;
           continue;
@@ -322,7 +323,7 @@ export class Interpreter implements State {
             argument === 8 ? (lo[s]! << 24) >> 24 : argument === 16 ? (lo[s]! << 16) >> 16 : lo[s]!;
           lo[d] = value;
           hi[d] = (word & 0xff) === 15 ? value >> 31 : 0;
-          tag[d] = ts === KNOWN ? KNOWN : unknown--;
+          tag[d] = ts === KNOWN ? KNOWN : unknown;
           pc++;
           continue;
         }
@@ -337,7 +338,7 @@ export class Interpreter implements State {
           }
           lo[d] = u8[address]!;
           hi[d] = 0;
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -352,7 +353,7 @@ export class Interpreter implements State {
           }
           lo[d] = view.getUint16(address, true);
           hi[d] = 0;
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -367,7 +368,7 @@ export class Interpreter implements State {
           }
           lo[d] = view.getInt32(address, true);
           hi[d] = 0;
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -382,7 +383,7 @@ export class Interpreter implements State {
           }
           lo[d] = view.getInt32(address, true);
           hi[d] = view.getInt32(address + 4, true);
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -398,7 +399,7 @@ export class Interpreter implements State {
           const value = view.getInt8(address);
           lo[d] = value;
           hi[d] = value >> 31;
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -414,7 +415,7 @@ export class Interpreter implements State {
           const value = view.getInt16(address, true);
           lo[d] = value;
           hi[d] = value >> 31;
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -430,7 +431,7 @@ export class Interpreter implements State {
           const value = view.getInt32(address, true);
           lo[d] = value;
           hi[d] = value >> 31;
-          tag[d] = loaded !== 0 ? loaded : unknown--;
+          tag[d] = loaded !== 0 ? loaded : unknown;
           pc++;
           continue;
         }
@@ -644,7 +645,7 @@ export class Interpreter implements State {
         case 69: {
           // ATOMIC
           this.pc = pc;
-          unknown = runAtomic(this, argument, unknown);
+          runAtomic(this, argument, unknown);
           pc++;
           continue;
         }
@@ -653,12 +654,12 @@ export class Interpreter implements State {
           this.pc = pc;
           provenance.unknown = unknown;
           const result = callHelper(this, argument);
-          unknown = provenance.unknown;
+          unknown = provenance.unknown - 2;
           if (argument === TAIL_CALL_HELPER && machine.tailCall >= 0) {
             provenance.unknown = unknown;
             return false;
           }
-          tag[0] = result === 0 ? unknown-- : result === UNREADABLE ? UNINITIALISED : result;
+          tag[0] = result === 0 ? unknown : result === UNREADABLE ? UNINITIALISED : result;
           pc++;
           continue;
         }
@@ -676,8 +677,8 @@ export class Interpreter implements State {
           this.pc = pc;
           provenance.unknown = unknown;
           const result = callKernelFunction(this, argument);
-          unknown = provenance.unknown;
-          tag[0] = result === 0 ? unknown-- : result === UNREADABLE ? UNINITIALISED : result;
+          unknown = provenance.unknown - 2;
+          tag[0] = result === 0 ? unknown : result === UNREADABLE ? UNINITIALISED : result;
           pc++;
           continue;
         }
@@ -690,7 +691,7 @@ export class Interpreter implements State {
           // LOAD_PACKET
           this.pc = pc;
           if (loadPacket(this, argument, s)) {
-            tag[0] = unknown--;
+            tag[0] = unknown;
             pc++;
             continue;
           }
@@ -708,9 +709,9 @@ export class Interpreter implements State {
           if ((td & ts) >= 0) {
             this.pc = pc;
             checkPlainOperands(this, word & 0xff, d, s);
-            tag[d] = unknown--;
+            tag[d] = unknown;
           } else {
-            tag[d] = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown--;
+            tag[d] = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
           }
           switch (word & 0xff) {
             case 2: {

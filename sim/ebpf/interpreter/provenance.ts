@@ -7,7 +7,7 @@
  * ```
  *    0        never written
  *   -1        a scalar that the verifier knows: a constant, or computed from constants
- *   -2 … -∞   a scalar that it does not know; the number tells apart scalars from different sources, and copies
+ *   -4, -6 …  a scalar that it does not know; the number tells apart scalars from different sources, and copies
  *             share it, so that `if (a == 5)` makes a copy of `a` known as well
  *    1 … n    a pointer into the region of that number
  * ```
@@ -26,7 +26,7 @@ import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts
 
 export const UNINITIALISED = 0;
 export const KNOWN = -1;
-/** The first tag of an unknown scalar; they go downwards. */
+/** Unknown scalars get even numbers from here downwards; being even, they share no slot of `pinned` with `KNOWN`. */
 export const FIRST_UNKNOWN = -2;
 /** Below this, tags start again: no run uses so many. */
 export const LAST_UNKNOWN: number = -(2 ** 30);
@@ -179,13 +179,19 @@ export class Provenance {
     this.pinned[KNOWN & PIN_MASK] = KNOWN;
   }
 
-  /** The next tag for unknown scalars; the main loop counts on by itself and hands the number back. */
+  /** The tag that the last unknown scalar got; the main loop counts on by itself and hands the number back. */
   get unknown(): number {
     return this.#unknown;
   }
 
   set unknown(next: number) {
     this.#unknown = next;
+  }
+
+  /** The tag of a new unknown scalar, outside of the main loop. */
+  freshScalar(): number {
+    this.#unknown -= 2;
+    return this.#unknown;
   }
 
   isKnown(tag: number): boolean {
