@@ -17,7 +17,8 @@ import {
 } from '../instruction.ts';
 import { ObjectError } from '../object-error.ts';
 import type { BtfExt, LineInfo } from './btf-ext.ts';
-import { type CoreResolver, poison } from './core-relocation.ts';
+import { poison } from './core-patch.ts';
+import type { CoreResolver } from './core-relocation.ts';
 import {
   type ElfFile,
   type ElfRelocation,

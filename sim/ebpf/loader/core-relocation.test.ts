@@ -5,7 +5,7 @@ import { disassembleInstruction } from '../disassemble.ts';
 import { BtfBuilder } from '../fixtures/btf-builder.ts';
 import { CALL, LDDW } from '../instruction.ts';
 import { type BpfProgram, loadObject } from '../object.ts';
-import { POISONED_RELOCATION } from './core-relocation.ts';
+import { POISONED_RELOCATION } from './core-patch.ts';
 import { essentialName, typesAreCompatible, typesMatch } from './core-types.ts';
 import { readElf } from './elf.ts';
 
@@ -88,6 +88,14 @@ describe('CO-RE relocations', () => {
     expect(own.slice(0, 7)).toEqual([0, 4, 16, 1, 1, 11, 0]);
     expect(own[7]).toBe(0);
     expect(plain.programs[1]!.poisoned.size).toBe(0);
+  });
+
+  it('of enumerators take 64 bits from an enum that grew', () => {
+    const blob = new BtfBuilder();
+    blob.enum64('bpf_func_id', false, [['BPF_FUNC_get_func_ip', 0x1_0000_0005n]]);
+    const { instructions } = loadObject(fixture('core.o'), { kernelBtf: blob.bytes() }).programs[0]!;
+    const texts = [...instructions.opcode.keys()].map((index) => disassembleInstruction(instructions, index));
+    expect(texts).toContain('r2 = 0x100000005');
   });
 
   it('refuse a field whose type became incompatible as if it were not there', () => {

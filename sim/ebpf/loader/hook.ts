@@ -11,7 +11,8 @@ const OTHERS = /^(socket|cgroup_skb|cgroup\/skb|sk_skb|sk_reuseport|lwt_|flow_di
 
 /** Undefined for programs that are neither XDP nor TC. */
 export function guessHook(main: CodeFunction, btf: Btf | undefined): Hook | undefined {
-  const section = main.section.section.name;
+  // A question mark in front: libbpf is not to load the program unless asked.
+  const section = main.section.section.name.replace(/^\?/, '');
   if (XDP.test(section)) return 'xdp';
   // A bare `tc` does not say which direction; the function's name may.
   const direction = /egress/.test(section) || /egress/.test(main.name) ? 'tc-egress' : 'tc-ingress';
