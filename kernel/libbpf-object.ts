@@ -14,7 +14,7 @@ export interface ObjectOptions {
   readonly name: string;
   /** How messages call the object. */
   readonly file: string;
-  /** The functions to load; others are left out unless the object tail-calls. */
+  /** The functions to load; others are left out, unless the object starts with them in a PROG_ARRAY. */
   readonly entries: readonly ProgramEntry[];
   /** Read-only globals by variable name. */
   readonly globals?: Readonly<Record<string, Uint8Array>>;
@@ -35,8 +35,10 @@ export interface BpfProgram {
 }
 
 const HELPER_CALL = 0x85;
-const PROG_ARRAY = 3;
 const LOG_BYTES = 16 * 1024 * 1024;
+
+const EPERM = -1;
+const EBADF = -9;
 
 export class BpfObject {
   /** In the order of `ObjectOptions.entries`. */
@@ -119,16 +121,22 @@ interface Opened {
 }
 
 function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOptions): Opened {
-  const quiet = tryToLoad(libbpf, bytes, options, undefined);
-  if ('handle' in quiet) return quiet;
+  let siblings = false;
+  let result = tryToLoad(libbpf, bytes, options, siblings);
+  if ('error' in result && result.error === EBADF) {
+    // A PROG_ARRAY starts with functions that are no entries: libbpf had no descriptor to put there.
+    siblings = true;
+    result = tryToLoad(libbpf, bytes, options, siblings);
+  }
+  if ('handle' in result) return result;
   // Once more, to hear why. A kernel that changed its mind meanwhile is believed.
   const log = new Uint8Array(LOG_BYTES);
-  let loud: Opened | LoadFailure | undefined;
+  let loud: Opened | LoadFailure = result;
   const messages = listenToLibbpf(() => {
-    loud = tryToLoad(libbpf, bytes, options, log);
+    loud = tryToLoad(libbpf, bytes, options, siblings, log);
   });
-  if (loud !== undefined && 'handle' in loud) return loud;
-  throw describeFailure(quiet, options, messages, textOf(log));
+  if ('handle' in (loud as Opened | LoadFailure)) return loud as unknown as Opened;
+  throw describeFailure(result, options, messages, textOf(log));
 }
 
 interface LoadFailure {
@@ -141,7 +149,8 @@ function tryToLoad(
   libbpf: LoadedLibbpf,
   bytes: Uint8Array,
   options: ObjectOptions,
-  log: Uint8Array | undefined,
+  siblings: boolean,
+  log?: Uint8Array,
 ): Opened | LoadFailure {
   const { bpf, koffi } = libbpf;
   // An aligned copy: libelf reads the headers in place, and libbpf reads the bytes until the object is loaded.
@@ -165,7 +174,7 @@ function tryToLoad(
   try {
     const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
     if (options.pinDirectory === undefined) for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
-    const programs = selectPrograms(libbpf, handle, options, maps);
+    const programs = selectPrograms(libbpf, handle, options, siblings);
     setGlobals(
       bpf.bpf_object__btf(handle),
       (section) => sectionBytes(libbpf, maps, section),
@@ -182,12 +191,15 @@ function tryToLoad(
   }
 }
 
-/** Finds the entries' functions, gives them their type where the section's name does not, and leaves out the rest. */
+/**
+ * Finds the entries' functions, gives them their type where the section's name does not, and leaves out the rest.
+ * @param siblings load the other functions that a tail call can reach too
+ */
 function selectPrograms(
   { bpf }: LoadedLibbpf,
   handle: Pointer,
   { file, entries }: ObjectOptions,
-  maps: readonly Pointer[],
+  siblings: boolean,
 ): Opened['programs'] {
   const pointers = walk((previous) => bpf.bpf_object__next_program(handle, previous));
   const byName = new Map(pointers.map((pointer) => [bpf.bpf_program__name(pointer), pointer]));
@@ -201,12 +213,11 @@ function selectPrograms(
     return { pointer, entry };
   });
   const wanted = new Set(programs.map(({ pointer }) => pointer));
-  const tailCalls = maps.some((map) => bpf.bpf_map__type(map) === PROG_ARRAY);
   for (const pointer of pointers) {
     if (wanted.has(pointer)) continue;
     const type = bpf.bpf_program__type(pointer);
     const callable = type === BPF_PROG_TYPE.XDP || type === BPF_PROG_TYPE.SCHED_CLS;
-    if (!tailCalls || !callable) bpf.bpf_program__set_autoload(pointer, false);
+    if (!siblings || !callable) bpf.bpf_program__set_autoload(pointer, false);
   }
   return programs;
 }
@@ -275,8 +286,6 @@ function walk(next: (previous: Pointer) => Pointer): Pointer[] {
   for (let pointer = next(0); pointer !== 0; pointer = next(pointer)) found.push(pointer);
   return found;
 }
-
-const EPERM = -1;
 
 function describeFailure(
   { stage, error }: LoadFailure,

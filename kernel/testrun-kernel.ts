@@ -1,9 +1,10 @@
 /** Does this kernel, with these rights, run programs for us? Tried with two instructions, not guessed from a version. */
-import { closeSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Availability } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { addressOf, errnoName, libbpfAvailability, requireLibbpf } from './libbpf.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from './libbpf-layouts.ts';
+import { syscalls } from './testrun-syscalls.ts';
 
 const CAP_NET_ADMIN = 12n;
 const CAP_SYS_ADMIN = 21n;
@@ -73,7 +74,7 @@ function tryTestRun(type: number): Availability {
       remedy: 'use Linux 5.10 or later',
     };
   } finally {
-    closeSync(fd);
+    syscalls().close(fd);
   }
 }
 
@@ -94,7 +95,7 @@ export function maxTestRunMetadata(): number {
     maxMetadata = length;
     return length;
   } finally {
-    closeSync(fd);
+    syscalls().close(fd);
   }
 }
 

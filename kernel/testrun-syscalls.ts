@@ -1,5 +1,4 @@
 /** The system calls that test runs need beside bpf(2). */
-import { closeSync } from 'node:fs';
 import { EngineError } from '../sim/engines/engine.ts';
 import { addressOf, type Pointer, requireLibbpf } from './libbpf.ts';
 
@@ -16,6 +15,8 @@ export interface Syscalls {
     offset: number,
   ): Pointer;
   munmap(address: Pointer, length: number): number;
+  /** Closes a descriptor that did not come from Node: in worker threads `closeSync` would warn of such. */
+  close(fd: number): void;
   /** A file system mounted nowhere, as a descriptor of its root; -1 where the kernel refuses. */
   mountDetached(type: string): number;
   /** CPUs that the calling thread may run on, as a bit set. */
@@ -81,6 +82,7 @@ function load(): Syscalls {
   const syscall = libc.func('syscall', 'int64_t', ['int64_t', ...six]) as (...args: number[]) => number;
   const mmap = libc.func('mmap', 'int64_t', ['int64_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = libc.func('munmap', 'int', ['int64_t', 'size_t']);
+  const close = libc.func('close', 'int', ['int']);
   const getaffinity = libc.func('sched_getaffinity', 'int', ['int', 'size_t', 'void *']);
   const setaffinity = libc.func('sched_setaffinity', 'int', ['int', 'size_t', 'void *']);
   return {
@@ -88,6 +90,7 @@ function load(): Syscalls {
       syscall(PERF_EVENT_OPEN, attributes, pid, cpu, group, flags, 0),
     mmap: mmap as Syscalls['mmap'],
     munmap: munmap as Syscalls['munmap'],
+    close: (fd) => void close(fd),
     mountDetached(type) {
       const name = new TextEncoder().encode(`${type}\0`);
       const context = syscall(FSOPEN, addressOf(name), CLOEXEC, 0, 0, 0, 0);
@@ -96,7 +99,7 @@ function load(): Syscalls {
         if (syscall(FSCONFIG, context, FSCONFIG_CMD_CREATE, 0, 0, 0, 0) < 0) return -1;
         return syscall(FSMOUNT, context, CLOEXEC, 0, 0, 0, 0);
       } finally {
-        closeSync(context);
+        close(context);
       }
     },
     affinity() {

@@ -87,7 +87,7 @@ export class TraceReader {
     if (this.#fd < 0) throw unobservable(`perf_event_open failed (errno ${koffi.errno()})`);
     this.#address = this.#sys.mmap(0, SIZE, PROT_READ_WRITE, MAP_SHARED, this.#fd, 0);
     if (this.#address < 0) {
-      closeSync(this.#fd);
+      this.#sys.close(this.#fd);
       throw unobservable(`the ring of a perf event cannot be mapped (errno ${koffi.errno()})`);
     }
     const ring = koffi.view(BigInt(this.#address), SIZE);
@@ -133,7 +133,7 @@ export class TraceReader {
     if (!this.#open) return;
     this.#open = false;
     this.#sys.munmap(this.#address, SIZE);
-    closeSync(this.#fd);
+    this.#sys.close(this.#fd);
   }
 
   /** struct { header; u32 size; char raw[size]; }, the raw bytes being the trace event. */
@@ -199,7 +199,7 @@ function readFromOwnMount(sys: Syscalls): string | undefined {
   try {
     return readIfThere(`/proc/thread-self/fd/${mount}/${EVENT}`);
   } finally {
-    closeSync(mount);
+    sys.close(mount);
   }
 }
 
