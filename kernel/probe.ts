@@ -1,0 +1,191 @@
+/**
+ * What works on this machine, for `xdpsim doctor`: every check is tried for real, and none throws. What is missing
+ * comes with the way to get it.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { release } from 'node:os';
+import { type Availability, EngineError } from '../sim/engines/engine.ts';
+import { framesAvailability } from './frames.ts';
+import { koffiFailure } from './koffi.ts';
+import { libbpfAvailability, requireLibbpf } from './libbpf.ts';
+import { createNetns } from './netns.ts';
+import { pingAvailability } from './ping.ts';
+import {
+  effectiveCapabilities,
+  maxTestRunMetadata,
+  mayLoadPrograms,
+  testRunAvailability,
+} from './testrun-kernel.ts';
+import { canObserveTrace } from './testrun-trace.ts';
+
+export interface Check {
+  /** A short name that stays the same from version to version: `libbpf`, `testrun-xdp`. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found: a version, a number; or, where `ok` is false, what is missing. */
+  readonly detail: string;
+  /** How to get what is missing; undefined where `ok` is true. */
+  readonly remedy?: string;
+  /** What does not work without it. */
+  readonly neededFor: string;
+}
+
+/** The answer of one check: what was found, or what is missing and how to get it. */
+type Answer = { readonly found: string } | { readonly missing: string; readonly remedy: string };
+
+interface Probe {
+  readonly name: string;
+  readonly neededFor: string;
+  readonly ask: () => Answer;
+}
+
+const PROBES: readonly Probe[] = [
+  { name: 'linux', neededFor: 'the engines testrun and veth', ask: linux },
+  { name: 'rights', neededFor: 'the engines testrun and veth', ask: rights },
+  { name: 'koffi', neededFor: 'the engines testrun and veth', ask: koffi },
+  { name: 'libbpf', neededFor: 'the engines testrun and veth', ask: libbpf },
+  { name: 'testrun-xdp', neededFor: 'the engine testrun', ask: () => testRun('xdp') },
+  { name: 'testrun-tc', neededFor: 'the engine testrun on TC programs', ask: () => testRun('tc-ingress') },
+  { name: 'bpf-jit', neededFor: 'the kernel’s speed', ask: jit },
+  { name: 'btf', neededFor: 'objects with CO-RE relocations', ask: btf },
+  { name: 'tracefs', neededFor: 'comparing trace lines', ask: tracefs },
+  { name: 'netns', neededFor: 'the engine veth, worlds with devices, the lab', ask: netns },
+  { name: 'cap', neededFor: 'the engine veth', ask: () => fromAvailability(framesAvailability(), 'loads') },
+  {
+    name: 'raw-socket',
+    neededFor: 'pings through the stack',
+    ask: () => fromAvailability(pingAvailability(), 'loads'),
+  },
+  {
+    name: 'ip',
+    neededFor: 'the engine veth, worlds with devices, the lab',
+    ask: () => tool('ip', ['-V'], 'iproute2'),
+  },
+  { name: 'tc', neededFor: 'the lab', ask: () => tool('tc', ['-V'], 'iproute2') },
+  { name: 'ethtool', neededFor: 'the lab', ask: () => tool('ethtool', ['--version'], 'ethtool') },
+  {
+    name: 'clang',
+    neededFor: 'building bpf/ (npm run bpf)',
+    ask: () => tool('clang-14', ['--version'], 'clang-14'),
+  },
+];
+
+/** Asks all of it. Takes some 100 ms; makes a network namespace and removes it again. */
+export function probeMachine(): Check[] {
+  return PROBES.map(({ name, neededFor, ask }) => {
+    const answer = withoutThrowing(ask);
+    return 'found' in answer
+      ? { name, neededFor, ok: true, detail: answer.found }
+      : { name, neededFor, ok: false, detail: answer.missing, remedy: answer.remedy };
+  });
+}
+
+function withoutThrowing(ask: () => Answer): Answer {
+  try {
+    return ask();
+  } catch (error) {
+    return {
+      missing: error instanceof Error ? error.message : String(error),
+      remedy:
+        (error instanceof EngineError ? error.remedy : undefined) ??
+        'look at the message: this is not expected',
+    };
+  }
+}
+
+function fromAvailability(availability: Availability, found: string): Answer {
+  return availability.available ? { found } : { missing: availability.reason, remedy: availability.remedy };
+}
+
+/** The oldest kernel that all of it is meant for. */
+const OLDEST = [5, 10] as const;
+
+function linux(): Answer {
+  if (process.platform !== 'linux') return { missing: `this is ${process.platform}`, remedy: 'use Linux' };
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const old = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+  if (old)
+    return { missing: `Linux ${release()} is too old`, remedy: `use Linux ${OLDEST.join('.')} or later` };
+  return { found: `Linux ${release()} on ${process.arch}` };
+}
+
+function rights(): Answer {
+  const capabilities = effectiveCapabilities();
+  if (capabilities === undefined) {
+    return { missing: 'the capabilities of this process cannot be read', remedy: 'mount /proc' };
+  }
+  if (mayLoadPrograms(capabilities)) {
+    return { found: process.geteuid?.() === 0 ? 'root' : 'CAP_BPF and CAP_NET_ADMIN' };
+  }
+  return { missing: 'neither root nor CAP_BPF with CAP_NET_ADMIN', remedy: 'run it with sudo' };
+}
+
+function koffi(): Answer {
+  const failure = koffiFailure();
+  return failure === undefined ? { found: 'loads' } : { missing: failure, remedy: 'npm install koffi' };
+}
+
+function libbpf(): Answer {
+  const availability = libbpfAvailability();
+  if (!availability.available) return fromAvailability(availability, '');
+  return { found: requireLibbpf().bpf.libbpf_version_string() };
+}
+
+function testRun(hook: 'xdp' | 'tc-ingress'): Answer {
+  const metadata = hook === 'xdp' ? `, up to ${maxTestRunMetadata()} bytes of metadata` : '';
+  return fromAvailability(testRunAvailability(hook), `a program was loaded and run${metadata}`);
+}
+
+function jit(): Answer {
+  const path = '/proc/sys/net/core/bpf_jit_enable';
+  const text = readText(path);
+  // A kernel that is built to always compile has no interpreter, and may have no switch either.
+  if (text === undefined)
+    return { missing: `${path} is not there`, remedy: 'use a kernel with CONFIG_BPF_JIT' };
+  if (text === '0') return { missing: 'it is off', remedy: 'sysctl net.core.bpf_jit_enable=1' };
+  return { found: 'on' };
+}
+
+function btf(): Answer {
+  const path = '/sys/kernel/btf/vmlinux';
+  try {
+    return { found: `${Math.round(statSync(path).size / 1024)} KiB in ${path}` };
+  } catch {
+    return { missing: `${path} is not there`, remedy: 'use a kernel with CONFIG_DEBUG_INFO_BTF' };
+  }
+}
+
+function tracefs(): Answer {
+  if (canObserveTrace()) return { found: 'lines of bpf_printk can be observed' };
+  return {
+    missing: 'lines of bpf_printk cannot be observed',
+    remedy: 'run it as root, on a kernel with CONFIG_BPF_EVENTS and CONFIG_PERF_EVENTS',
+  };
+}
+
+function netns(): Answer {
+  const made = createNetns();
+  try {
+    // Being inside is what everything builds on.
+    return { found: `made and entered one (${made.enter(() => 'inside')})` };
+  } finally {
+    made.close();
+  }
+}
+
+function tool(command: string, args: readonly string[], packageName: string): Answer {
+  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  const remedy = `apt-get install ${packageName}`;
+  if (error !== undefined) return { missing: `\`${command}\` is not there`, remedy };
+  const line = `${stdout}${stderr}`.split('\n')[0]!.trim();
+  return status === 0 ? { found: line } : { missing: `\`${command}\` does not work: ${line}`, remedy };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
