@@ -72,11 +72,13 @@ int main(int argc, char **argv)
 		die(argv[1]);
 	bpf_object__for_each_map(map, object)
 		bpf_map__set_pin_path(map, NULL);
-	if (bpf_object__load(object))
-		die(argv[1]);
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), argv[2]));
 	program = bpf_object__find_program_by_name(object, argv[2]);
 	if (!program)
 		die(argv[2]);
+	if (bpf_object__load(object))
+		die(argv[1]);
 	fd = bpf_program__fd(program);
 	in = read_file(argv[3], &size);
 	passes = atol(argv[4]);
