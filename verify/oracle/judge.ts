@@ -142,7 +142,7 @@ export class ChecksumJudge {
     if (is.count === 0) return undefined;
     verifyChecksums(before, beforeOffset, beforeLength, was);
 
-    if (!this.#pairInPlace()) {
+    if (beforeLength !== afterLength || !this.#pairInPlace()) {
       const frames = { before, beforeOffset, beforeLength, after, afterOffset };
       // Where a byte of the packet that left stood before: headers are pushed and popped at the head, bytes are
       // appended and cut off at the tail, or both.
@@ -189,7 +189,7 @@ export class ChecksumJudge {
   /**
    * Pairs checksums of the same kind whose headers start at the same place, displaced by `shift`. What has no
    * counterpart but consists of the very bytes that were there before has only come to light.
-   * @returns for how many checksums the displacement has an explanation
+   * @returns how much the displacement explains: comparable with other displacements of the same frames
    */
   #pairDisplaced(frames: Frames, shift: number): number {
     const was = this.#before;
@@ -206,10 +206,10 @@ export class ChecksumJudge {
         next = other + 1;
         break;
       }
-      if (is.match[index] === NO_MATCH && isOldStuff(frames, start, is.end[index]!, shift)) {
-        is.match[index] = EXPOSED;
-      }
-      if (is.match[index] !== NO_MATCH) explained++;
+      const isOld = isOldStuff(frames, start, is.end[index]!, shift);
+      if (isOld && is.match[index] === NO_MATCH) is.match[index] = EXPOSED;
+      // The same bytes say more than the same place.
+      explained += isOld ? 2 : is.match[index] !== NO_MATCH ? 1 : 0;
     }
     return explained;
   }

@@ -1,0 +1,86 @@
+/** The judge must be silent on programs that do right, whatever packets they meet: each here does one thing properly. */
+import { describe, expect, it } from 'vitest';
+import { PacketGenerator } from '../../corpus/generator.ts';
+import { NO_LIMITS } from '../../corpus/packet-limits.ts';
+import { seedFromText } from '../../corpus/random.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { bytes, ipv4, slowSum, u16 } from '../test-packets.ts';
+import { ChecksumJudge } from './judge.ts';
+
+const PACKETS = 20_000;
+
+const word = (packet: Uint8Array, at: number): number => (packet[at]! << 8) | packet[at + 1]!;
+
+/** RFC 1624 eq. 3, as every proper program does it. */
+function updated(checksum: number, from: number, to: number): number {
+  return ~slowSum([...u16(~checksum & 0xffff), ...u16(~from & 0xffff), ...u16(to)]) & 0xffff;
+}
+
+/** Programs that do their one thing right; undefined where they leave a packet alone. */
+const PROPER: Record<string, (packet: Uint8Array) => Uint8Array | undefined> = {
+  'pushes a VLAN tag': (packet) =>
+    packet.length < 14 ? undefined : bytes(packet.subarray(0, 12), [0x81, 0, 0, 5], packet.subarray(12)),
+  'pops a VLAN tag': (packet) =>
+    packet.length >= 18 && (word(packet, 12) === 0x8100 || word(packet, 12) === 0x88a8)
+      ? bytes(packet.subarray(0, 12), packet.subarray(16))
+      : undefined,
+  'swaps MAC addresses': (packet) =>
+    packet.length < 12
+      ? undefined
+      : bytes(packet.subarray(6, 12), packet.subarray(0, 6), packet.subarray(12)),
+  'wraps IPv4 in IPv4': (packet) =>
+    packet.length >= 34 && word(packet, 12) === 0x0800
+      ? bytes(packet.subarray(0, 14), ipv4(4, packet.slice(14)))
+      : undefined,
+  'unwraps the payload of IPv4, whatever it is': (packet) =>
+    packet.length >= 34 && word(packet, 12) === 0x0800
+      ? bytes(packet.subarray(0, 14), packet.subarray(34))
+      : undefined,
+  'cuts off the tail': (packet) => (packet.length > 20 ? packet.slice(0, packet.length - 6) : undefined),
+  'appends a trailer': (packet) => bytes(packet, [1, 2, 3, 4]),
+  'decrements the TTL': (packet) => {
+    if (packet.length < 34 || word(packet, 12) !== 0x0800) return undefined;
+    const out = packet.slice();
+    out[22] = (out[22]! - 1) & 0xff;
+    out.set(u16(updated(word(packet, 24), word(packet, 22), word(out, 22))), 24);
+    return out;
+  },
+  'rewrites the UDP destination port of whole packets': (packet) => {
+    if (packet.length < 42 || word(packet, 12) !== 0x0800 || packet[14] !== 0x45 || packet[23] !== 17) {
+      return undefined;
+    }
+    if ((word(packet, 20) & 0x3fff) !== 0) return undefined;
+    const out = packet.slice();
+    out.set(u16(5353), 36);
+    const checksum = word(packet, 40);
+    if (checksum !== 0) out.set(u16(updated(checksum, word(packet, 36), 5353) || 0xffff), 40);
+    return out;
+  },
+};
+
+describe('ChecksumJudge is silent on a program that', () => {
+  for (const [name, program] of Object.entries(PROPER)) {
+    it(name, () => {
+      const generator = new PacketGenerator();
+      const batch = new PacketBatch(PACKETS);
+      generator.fill(batch, seedFromText(name), 0, PACKETS, NO_LIMITS);
+      const judge = new ChecksumJudge();
+      const faults: string[] = [];
+      let changed = 0;
+      for (let index = 0; index < batch.count; index++) {
+        const offset = batch.offset[index]!;
+        const length = batch.length[index]!;
+        const packet = batch.bytes.slice(offset, offset + length);
+        const left = program(packet);
+        if (left === undefined) continue;
+        changed++;
+        const fault = judge.judge(batch.bytes, offset, length, left, 0, left.length);
+        if (fault !== undefined) {
+          faults.push(`${index}: ${fault.layer} ${fault.kind} ${Buffer.from(packet).toString('hex')}`);
+        }
+      }
+      expect(changed).toBeGreaterThan(100);
+      expect(faults.slice(0, 3)).toEqual([]);
+    });
+  }
+});
