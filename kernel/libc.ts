@@ -4,6 +4,7 @@ import { loadKoffi } from './koffi.ts';
 
 export const CLONE_NEWNET = 0x4000_0000;
 export const MNT_DETACH = 2;
+export const LOCK_EX = 2;
 
 /** `struct`-free prototypes only: sizes and layouts stay with those who know them. */
 export interface Libc {
@@ -13,6 +14,10 @@ export interface Libc {
   dup2(from: number, to: number): number;
   close(fd: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  /** 0 for no such device in the calling thread's network namespace. */
+  if_nametoindex(name: string): number;
+  /** flock(2): waits until the lock is free. It ends with the descriptor, so with the process at the latest. */
+  flock(fd: number, operation: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   /** The address of the mapping; `MAP_FAILED` is 2^64 − 1. */
   mmap(
@@ -51,6 +56,8 @@ export function libc(): Libc {
     dup2: library.func('int dup2(int from, int to)'),
     close: library.func('int close(int fd)'),
     socket: library.func('int socket(int domain, int type, int protocol)'),
+    if_nametoindex: library.func('unsigned int if_nametoindex(const char *name)'),
+    flock: library.func('int flock(int fd, int operation)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
     mmap: library.func(
       'uintptr_t mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',

@@ -67,6 +67,37 @@ export function createNetns(): Netns {
   }
 }
 
+/**
+ * Makes a network namespace under a name of the caller's choice that outlives this process: `close` only lets go
+ * of it, and `removeNetnsName` ends it.
+ * @throws {EngineError} `input`, when there is one of that name already; `environment` without rights or `ip`
+ */
+export function createLastingNetns(name: string): Netns {
+  const { status, stderr } = start('ip', ['netns', 'add', name]);
+  if (status === 0) return new NamedNetns(name, join(NETNS_DIRECTORY, name), true);
+  if (stderr.includes('File exists')) {
+    throw new EngineError('input', `there is a network namespace ${name} already`, {
+      remedy: `choose another name, or remove it: ip netns delete ${name}`,
+    });
+  }
+  throw new EngineError('environment', `no network namespace can be made: ${stderr.trim()}`, {
+    remedy: 'run as root (or with CAP_SYS_ADMIN and CAP_NET_ADMIN)',
+  });
+}
+
+/**
+ * Opens a namespace that somebody else made; `close` leaves it standing.
+ * @param path default: where `ip netns` keeps that name
+ * @throws {EngineError} `input`, when there is none
+ */
+export function openNetns(name: string, path: string = join(NETNS_DIRECTORY, name)): Netns {
+  try {
+    return new NamedNetns(name, path, true);
+  } catch (cause) {
+    throw new EngineError('input', `there is no network namespace ${name}`, { cause });
+  }
+}
+
 /** The namespace the thread is in, while it is not in the one it started in. */
 let inside: number | undefined;
 
@@ -75,13 +106,16 @@ class NamedNetns implements Netns {
   readonly path: string;
   readonly #fd: number;
   readonly #keepOnExit: () => void;
+  readonly #lasting: boolean;
   #open = true;
 
-  constructor(name: string) {
+  /** @param lasting it stays when it is closed and when the process ends */
+  constructor(name: string, path: string = join(NETNS_DIRECTORY, name), lasting: boolean = false) {
     this.name = name;
-    this.path = join(NETNS_DIRECTORY, name);
-    this.#keepOnExit = disposeOnExit(() => removeNetnsName(this.path));
+    this.path = path;
+    this.#lasting = lasting;
     this.#fd = openSync(this.path, 'r');
+    this.#keepOnExit = lasting ? () => {} : disposeOnExit(() => removeNetnsName(this.path));
   }
 
   enter<T>(fn: () => T): T {
@@ -128,7 +162,7 @@ class NamedNetns implements Netns {
     if (!this.#open) return;
     this.#open = false;
     this.#keepOnExit();
-    removeNetnsName(this.path);
+    if (!this.#lasting) removeNetnsName(this.path);
     closeSync(this.#fd);
   }
 }
