@@ -55,10 +55,10 @@ export interface Divergence {
   /** The file that holds the case, once it is saved. */
   readonly file?: string;
   /**
-   * `found`: not shrunk (yet); `shrunk`: as small as it gets; `cut short`: shrinking ended early; `not repeated`: fresh sessions do not
-   * show it again.
+   * `saved`: from the file of an earlier run; `found`: not shrunk (yet); `shrunk`: as small as it gets;
+   * `cut short`: shrinking ended early; `not repeated`: fresh sessions do not show it again.
    */
-  readonly state: 'found' | 'shrunk' | 'cut short' | 'not repeated';
+  readonly state: 'saved' | 'found' | 'shrunk' | 'cut short' | 'not repeated';
 }
 
 /** The report as `verify --json` prints it: plain data, no packets. */

@@ -247,7 +247,9 @@ describe('verify', () => {
     );
     expect(order).toEqual(['31:31', '33:33', '35:35', '-:20']);
     expect(report).toMatchObject({ packets: 4, savedPackets: 3, savedCases: 3 });
-    expect(report.divergences).toMatchObject([{ seen: { file: '33.pcapng' }, file: '33.pcapng' }]);
+    expect(report.divergences).toMatchObject([
+      { seen: { file: '33.pcapng' }, file: '33.pcapng', state: 'saved' },
+    ]);
     expect(saves).toEqual([]);
   });
 

@@ -224,7 +224,8 @@ class Run {
     const at = this.#divergences.length;
     // A case with a note is a divergence of an earlier run, small already and in its file.
     const again = saved?.case.note !== undefined ? saved : undefined;
-    this.#divergences.push(this.#divergence(finding, found, seen, 'found', again?.path));
+    const state = again === undefined ? 'found' : 'saved';
+    this.#divergences.push(this.#divergence(finding, found, seen, state, again?.path));
     if (again !== undefined) return;
     await this.#save(at);
     if (this.#options.shrink === false) return;

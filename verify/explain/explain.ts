@@ -40,6 +40,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
 }
 
 const STATES: Readonly<Record<Divergence['state'], string>> = {
+  saved: 'from a saved case',
   found: 'not shrunk',
   shrunk: '',
   'cut short': 'shrinking ended early: it may get smaller',

@@ -298,9 +298,12 @@ function isOldStuff(frames: Frames, start: number, end: number, shift: number): 
   );
 }
 
+/** From here on a `memcmp` is worth its call and the two views that it takes. */
+const LONG_FRAME = 512;
+
 function sameBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, size: number): boolean {
-  // Frames that differ mostly do so near their start; long equal ones are compared by the machine.
-  const near = Math.min(size, 64);
+  // Frames that differ mostly do so near their start.
+  const near = size >= LONG_FRAME ? 64 : size;
   for (let index = 0; index < near; index++) if (a[aStart + index]! !== b[bStart + index]!) return false;
   return (
     size === near ||
