@@ -71,6 +71,10 @@ export const MACHINE_WORD = {
   hardEnd: word(4),
   /** End of the frame with its fragments: `dataEnd` unless the frame is longer than its linear part. */
   frameEnd: word(5),
+  /** TC: address of the network header. */
+  networkHeader: word(6),
+  /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
+  encapsulated: word(7),
   /** Upper halves of a helper's five arguments; the lower ones travel as parameters. */
   argumentHigh: word(8),
   /** Upper half of a helper's result, where it is wider than 32 bits (`HelperSignature.returns`). */

@@ -73,6 +73,8 @@ export class PacketArea {
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = PACKET_LIMIT;
     words[MACHINE_WORD.frameEnd] = SKB_DATA + length;
+    words[MACHINE_WORD.networkHeader] = SKB_DATA + ETHERNET_HEADER;
+    words[MACHINE_WORD.encapsulated] = 0;
     this.setBounds(SKB_DATA - metaLength, SKB_DATA, SKB_DATA + length);
   }
 

@@ -27,6 +27,8 @@ export type ArgumentType =
   /** A number of bytes, not 0. */
   | 'size'
   | 'size_or_zero'
+  /** A number of bytes that the verifier knows, not 0: so much memory comes back. */
+  | 'constant_size'
   /** A pointer to 8 bytes that the helper fills. */
   | 'u64_out'
   /** A pointer to 4 bytes that the helper reads and fills. */

@@ -1,12 +1,24 @@
 /** The register of helpers: one line per topic. What is not here is refused when a program is loaded, by name. */
+
+import { CALLBACK_HELPERS } from './callback-helpers.ts';
 import { CHECKSUM_HELPERS } from './checksum-helpers.ts';
 import { CLOCK_HELPERS } from './clock-helpers.ts';
+import { EVENT_HELPERS } from './event-helpers.ts';
+import { FIB_HELPERS } from './fib-helper.ts';
 import type { Helper } from './helper.ts';
+import { LOCK_HELPERS } from './lock-helpers.ts';
 import { MAP_HELPERS } from './map-helpers.ts';
 import { REDIRECT_HELPERS } from './redirect-helpers.ts';
+import { SKB_BYTES_HELPERS } from './skb-bytes-helpers.ts';
+import { SKB_CHANGE_HELPERS } from './skb-change-helpers.ts';
+import { SKB_CHECKSUM_HELPERS } from './skb-checksum-helpers.ts';
+import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
+import { STRING_HELPERS } from './string-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
 import { TRACE_HELPERS } from './trace-helpers.ts';
+import { VLAN_HELPERS } from './vlan-helpers.ts';
 import { XDP_ADJUST_HELPERS } from './xdp-adjust-helpers.ts';
+import { XDP_BYTES_HELPERS } from './xdp-bytes-helpers.ts';
 
 export const HELPERS: ReadonlyMap<number, Helper> = new Map(
   [
@@ -16,6 +28,17 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...CHECKSUM_HELPERS,
     ...REDIRECT_HELPERS,
     ...XDP_ADJUST_HELPERS,
+    ...CALLBACK_HELPERS,
+    ...EVENT_HELPERS,
+    ...FIB_HELPERS,
+    ...LOCK_HELPERS,
+    ...SKB_BYTES_HELPERS,
+    ...SKB_CHANGE_HELPERS,
+    ...SKB_CHECKSUM_HELPERS,
+    ...SKB_META_HELPERS,
+    ...STRING_HELPERS,
+    ...VLAN_HELPERS,
+    ...XDP_BYTES_HELPERS,
     ...TAIL_CALL_HELPERS,
   ].map((helper) => [helper.number, helper]),
 );

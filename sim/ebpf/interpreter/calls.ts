@@ -163,6 +163,11 @@ function checkArgument(state: State, helper: Helper, index: number, type: Argume
     case 'size_or_zero':
       sizeArgument(state, helper, index);
       return;
+    case 'constant_size':
+      if (!provenance.isScalar(tag)) expected(state, register, 'scalar');
+      if (!provenance.isKnown(tag)) violate(`R${register} is not a known constant`);
+      sizeArgument(state, helper, index);
+      return;
     case 'u64_out':
       memory(state, helper, register, 8, true);
       return;

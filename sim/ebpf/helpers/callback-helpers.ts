@@ -1,0 +1,42 @@
+/** Helpers that call functions of the program: `bpf_loop`, `bpf_for_each_map_elem` (kernel/bpf/bpf_iter.c, helpers.c). */
+import { E2BIG, EINVAL } from '../../runtime/errno.ts';
+import type { Helper } from './helper.ts';
+
+/** `BPF_MAX_LOOPS` (include/linux/bpf.h). */
+const MAX_LOOPS = 8 * 1024 * 1024;
+
+export const CALLBACK_HELPERS: readonly Helper[] = [
+  {
+    number: 181,
+    name: 'bpf_loop',
+    arguments: ['anything', 'function', 'stack_or_null', 'anything'],
+    returns: 'int',
+    run: (machine, count, callback, context, flags) => {
+      if (flags !== 0 || machine.high(3) !== 0) return -EINVAL;
+      const rounds = count >>> 0;
+      if (rounds > MAX_LOOPS) return -E2BIG;
+      for (let round = 0; round < rounds; round++) {
+        // What a callback returns says whether to stop; how many rounds there were is the result.
+        if (machine.invoke(callback, 'loop', round, context, 0, 0) !== 0) return round + 1;
+      }
+      return rounds;
+    },
+  },
+  {
+    number: 164,
+    name: 'bpf_for_each_map_elem',
+    arguments: ['map', 'function', 'stack_or_null', 'anything'],
+    returns: 'int',
+    maps: ['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH'],
+    run: (machine, map, callback, context, flags) => {
+      const rows = machine.mapAt(map).rows();
+      if (flags !== 0 || machine.high(3) !== 0 || rows === undefined) return -EINVAL;
+      let visited = 0;
+      for (const { key, value } of rows) {
+        visited++;
+        if (machine.invoke(callback, 'element', map, key, value, context) !== 0) break;
+      }
+      return visited;
+    },
+  },
+];

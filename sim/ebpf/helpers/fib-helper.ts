@@ -1,0 +1,152 @@
+/** `bpf_fib_lookup` and `bpf_check_mtu` (net/core/filter.c) over the world's devices and routes. */
+import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../runtime/errno.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  BPF_FIB_LKUP_RET_FRAG_NEEDED,
+  BPF_FIB_LKUP_RET_NOT_FWDED,
+  BPF_FIB_LKUP_RET_SUCCESS,
+  type FibLookup,
+} from '../../runtime/fib.ts';
+import { SK_BUFF } from '../context/sk-buff.ts';
+import type { Machine } from '../machine.ts';
+import { CONTEXT_BASE } from '../memory.ts';
+import type { Helper } from './helper.ts';
+
+/** Offsets in `struct bpf_fib_lookup` (include/uapi/linux/bpf.h). */
+const PARAMETER = {
+  family: 0,
+  l4Protocol: 1,
+  /** Network order. */
+  sport: 2,
+  dport: 4,
+  /** In: length for the MTU check; out: the MTU. */
+  totalLength: 6,
+  ifindex: 8,
+  /** u8 for IPv4; flow label and class in network order for IPv6; out: the route's metric. */
+  tos: 12,
+  source: 16,
+  destination: 32,
+  vlanProto: 48,
+  vlanTci: 50,
+  sourceMac: 52,
+  destinationMac: 58,
+} as const;
+const PARAMETERS_SIZE = 64;
+
+/** BPF_FIB_LOOKUP_DIRECT, OUTPUT, SKIP_NEIGH, TBID, SRC, MARK. */
+const KNOWN_FLAGS = 0x3f;
+
+const ETHERNET_HEADER = 14;
+const LOOPBACK_IFINDEX = 1;
+const LOOPBACK_MTU = 65_536;
+const DEFAULT_MTU = 1500;
+
+function emptyLookup(family: typeof AF_INET | typeof AF_INET6, addressBytes: number): FibLookup {
+  return {
+    family,
+    l4Protocol: 0,
+    sport: 0,
+    dport: 0,
+    totalLength: 0,
+    ifindex: 0,
+    tos: 0,
+    source: new Uint8Array(addressBytes),
+    destination: new Uint8Array(addressBytes),
+    sourceMac: new Uint8Array(6),
+    destinationMac: new Uint8Array(6),
+    mtu: 0,
+  };
+}
+
+const lookup4 = emptyLookup(AF_INET, 4);
+const lookup6 = emptyLookup(AF_INET6, 16);
+
+function readParameters(machine: Machine, at: number, lookup: FibLookup): void {
+  const { u8, view } = machine.memory;
+  lookup.l4Protocol = u8[at + PARAMETER.l4Protocol]!;
+  lookup.sport = view.getUint16(at + PARAMETER.sport);
+  lookup.dport = view.getUint16(at + PARAMETER.dport);
+  lookup.totalLength = view.getUint16(at + PARAMETER.totalLength, true);
+  lookup.ifindex = view.getUint32(at + PARAMETER.ifindex, true);
+  lookup.tos = lookup.family === AF_INET ? u8[at + PARAMETER.tos]! : view.getUint32(at + PARAMETER.tos);
+  lookup.mtu = 0;
+  lookup.sourceMac.fill(0);
+  lookup.destinationMac.fill(0);
+  const { length } = lookup.source;
+  for (let index = 0; index < length; index++) {
+    lookup.source[index] = u8[at + PARAMETER.source + index]!;
+    lookup.destination[index] = u8[at + PARAMETER.destination + index]!;
+  }
+}
+
+function fibLookup(machine: Machine, at: number, size: number, flags: number): number {
+  if (size < PARAMETERS_SIZE || (flags & ~KNOWN_FLAGS) !== 0) return -EINVAL;
+  const { u8, view } = machine.memory;
+  const family = u8[at + PARAMETER.family];
+  if (family !== AF_INET && family !== AF_INET6) return -EAFNOSUPPORT;
+  const lookup = family === AF_INET ? lookup4 : lookup6;
+  readParameters(machine, at, lookup);
+  const result = machine.options.fibLookup?.(machine.world, lookup, flags) ?? BPF_FIB_LKUP_RET_NOT_FWDED;
+  if (result < 0) return result;
+  if (lookup.mtu !== 0 && (result === BPF_FIB_LKUP_RET_FRAG_NEEDED || lookup.totalLength !== 0)) {
+    view.setUint16(at + PARAMETER.totalLength, lookup.mtu, true);
+  }
+  view.setUint32(at + PARAMETER.ifindex, lookup.ifindex, true);
+  if (result !== BPF_FIB_LKUP_RET_SUCCESS) return result;
+  view.setUint16(at + PARAMETER.vlanProto, 0, true);
+  view.setUint16(at + PARAMETER.vlanTci, 0, true);
+  for (let index = 0; index < 6; index++) {
+    u8[at + PARAMETER.sourceMac + index] = lookup.sourceMac[index]!;
+    u8[at + PARAMETER.destinationMac + index] = lookup.destinationMac[index]!;
+  }
+  return result;
+}
+
+/** BPF_MTU_CHK_SEGS. */
+const CHECK_SEGMENTS = 1;
+const BPF_MTU_CHK_RET_FRAG_NEEDED = 1;
+
+function mtuOf(machine: Machine, ifindex: number): number | undefined {
+  if (ifindex === LOOPBACK_IFINDEX) return LOOPBACK_MTU;
+  const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
+  return device === undefined ? undefined : (device.mtu ?? DEFAULT_MTU);
+}
+
+function checkMtu(
+  machine: Machine,
+  ifindex: number,
+  lengthAt: number,
+  difference: number,
+  flags: number,
+): number {
+  const isXdp = machine.hook === 'xdp';
+  if ((flags & ~(isXdp ? 0 : CHECK_SEGMENTS)) !== 0 || machine.high(4) !== 0) return -EINVAL;
+  // 0 stands for the device that the packet is on.
+  const own = machine.memory.u32(CONTEXT_BASE + (isXdp ? 12 : SK_BUFF.ifindex));
+  const mtu = mtuOf(machine, ifindex === 0 ? own : ifindex);
+  if (mtu === undefined) return -ENODEV;
+  const asked = machine.memory.u32(lengthAt);
+  const length = (asked === 0 ? machine.packet.length : asked + ETHERNET_HEADER) + difference;
+  machine.memory.setU32(lengthAt, mtu);
+  return length > mtu + ETHERNET_HEADER ? BPF_MTU_CHK_RET_FRAG_NEEDED : 0;
+}
+
+export const FIB_HELPERS: readonly Helper[] = [
+  {
+    number: 69,
+    name: 'bpf_fib_lookup',
+    arguments: ['context', 'memory', 'size', 'anything'],
+    returns: 'int',
+    gplOnly: true,
+    run: (machine, _context, parameters, size, flags) => fibLookup(machine, parameters, size, flags),
+  },
+  {
+    number: 163,
+    name: 'bpf_check_mtu',
+    arguments: ['context', 'anything', 'u32_inout', 'anything', 'anything'],
+    returns: 'int',
+    run: (machine, _context, ifindex, length, difference, flags) =>
+      checkMtu(machine, ifindex, length, difference, flags),
+  },
+];

@@ -1,0 +1,80 @@
+/** Reading and writing a TC frame through helpers (net/core/filter.c). */
+import { EFAULT, EINVAL, ENOMEM } from '../../runtime/errno.ts';
+import { SK_BUFF } from '../context/sk-buff.ts';
+import type { Machine } from '../machine.ts';
+import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
+import type { Helper } from './helper.ts';
+
+const BPF_F_RECOMPUTE_CSUM = 1;
+const BPF_F_INVALIDATE_HASH = 2;
+const BPF_HDR_START_MAC = 0;
+const BPF_HDR_START_NET = 1;
+
+/** Copies out, or fills with zeros and refuses. */
+function load(machine: Machine, from: number, offset: number, to: number, size: number): number {
+  const { u8 } = machine.memory;
+  const at = offset >>> 0;
+  if (at > 0x7fff_ffff || from + at + size > machine.packet.frameEnd) {
+    u8.fill(0, to, to + size);
+    return -EFAULT;
+  }
+  u8.copyWithin(to, from + at, from + at + size);
+  return 0;
+}
+
+export const SKB_BYTES_HELPERS: readonly Helper[] = [
+  {
+    number: 26,
+    name: 'bpf_skb_load_bytes',
+    arguments: ['context', 'anything', 'memory_out', 'size'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, offset, to, size) => load(machine, machine.packet.data, offset, to, size),
+  },
+  {
+    number: 68,
+    name: 'bpf_skb_load_bytes_relative',
+    arguments: ['context', 'anything', 'memory_out', 'size', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, offset, to, size, start) => {
+      const known = start === BPF_HDR_START_MAC || start === BPF_HDR_START_NET;
+      if (!known || offset >>> 0 > 0xffff) {
+        machine.memory.u8.fill(0, to, to + size);
+        return -EFAULT;
+      }
+      const network = machine.memory.i32[MACHINE_WORD.networkHeader]!;
+      const from = start === BPF_HDR_START_MAC ? machine.packet.data : network;
+      return load(machine, from, offset, to, size);
+    },
+  },
+  {
+    number: 9,
+    name: 'bpf_skb_store_bytes',
+    arguments: ['context', 'anything', 'memory', 'size', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    run: (machine, _context, offset, from, size, flags) => {
+      if ((flags & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)) !== 0 || machine.high(4) !== 0) {
+        return -EINVAL;
+      }
+      const at = offset >>> 0;
+      const to = machine.packet.data + at;
+      if (at > 0x7fff_ffff || to + size > machine.packet.frameEnd) return -EFAULT;
+      machine.memory.u8.copyWithin(to, from, from + size);
+      if ((flags & BPF_F_INVALIDATE_HASH) !== 0) machine.memory.setU32(CONTEXT_BASE + SK_BUFF.hash, 0);
+      return 0;
+    },
+  },
+  {
+    number: 39,
+    name: 'bpf_skb_pull_data',
+    arguments: ['context', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    // The whole frame is linear here, as it is in a test run.
+    run: (machine, _context, length) => (length >>> 0 > machine.packet.length ? -ENOMEM : 0),
+  },
+];

@@ -1,0 +1,205 @@
+/** Making a TC frame longer or shorter, in front, in the middle and behind (net/core/filter.c). */
+import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../../runtime/errno.ts';
+import { SK_BUFF } from '../context/sk-buff.ts';
+import type { Machine } from '../machine.ts';
+import { CONTEXT_BASE, MACHINE_WORD, MAX_FRAME, PACKET_BASE } from '../memory.ts';
+import type { Helper } from './helper.ts';
+
+export const ETH_P_IP = 0x0800;
+export const ETH_P_IPV6 = 0x86dd;
+/** By how much a header of IPv6 is longer than one of IPv4. */
+const LENGTH_DIFFERENCE = 20;
+const EALREADY = 114;
+
+const BPF_ADJ_ROOM_NET = 0;
+const BPF_ADJ_ROOM_MAC = 1;
+
+// Flags of bpf_skb_adjust_room, lower half; the upper one has the length of the inner MAC header in its top byte.
+const FIXED_GSO = 1;
+const ENCAP_L3_IPV4 = 2;
+const ENCAP_L3_IPV6 = 4;
+const ENCAP_L4_GRE = 8;
+const ENCAP_L4_UDP = 16;
+const NO_CSUM_RESET = 32;
+const ENCAP_L2_ETH = 64;
+const DECAP_L3_IPV4 = 128;
+const DECAP_L3_IPV6 = 256;
+const ROOM_FLAGS = 0x1ff;
+
+/** `skb->protocol` in host order. */
+export function protocol(machine: Machine): number {
+  return machine.memory.view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
+}
+
+export function setProtocol(machine: Machine, value: number): void {
+  machine.memory.view.setUint16(CONTEXT_BASE + SK_BUFF.protocol, value);
+}
+
+function networkOffset(machine: Machine): number {
+  return machine.memory.i32[MACHINE_WORD.networkHeader]! - machine.packet.data;
+}
+
+/** Sets the frame's bounds and what follows from its length. */
+export function setSkbBounds(machine: Machine, data: number, end: number): void {
+  machine.packet.setFrameEnd(end);
+  // Metadata does not survive a change of the headers: it would be no longer in front of the MAC header.
+  machine.packet.setBounds(data, data, end);
+  machine.memory.setU32(CONTEXT_BASE + SK_BUFF.len, end - data);
+  machine.memory.setU32(CONTEXT_BASE + SK_BUFF.wireLen, end - data);
+}
+
+/** `bpf_skb_generic_push`: `length` zero bytes behind the first `offset`, which move forward. */
+export function pushAt(machine: Machine, offset: number, length: number): number {
+  const { u8 } = machine.memory;
+  const { data, frameEnd } = machine.packet;
+  const moved = data - length;
+  if (moved < PACKET_BASE) return -ENOMEM;
+  u8.copyWithin(moved, data, data + offset);
+  u8.fill(0, moved + offset, moved + offset + length);
+  setSkbBounds(machine, moved, frameEnd);
+  machine.memory.i32[MACHINE_WORD.networkHeader]! -= length;
+  return 0;
+}
+
+/** `bpf_skb_generic_pop`. */
+export function popAt(machine: Machine, offset: number, length: number): number {
+  const { data, frameEnd } = machine.packet;
+  if (data + offset + length > frameEnd) return -ENOMEM;
+  machine.memory.u8.copyWithin(data + length, data, data + offset);
+  setSkbBounds(machine, data + length, frameEnd);
+  machine.memory.i32[MACHINE_WORD.networkHeader]! += length;
+  return 0;
+}
+
+function changeProtocol(machine: Machine, wanted: number, flags: number): number {
+  if (flags !== 0 || machine.high(2) !== 0) return -EINVAL;
+  const to = ((wanted & 0xff) << 8) | ((wanted >> 8) & 0xff);
+  const from = protocol(machine);
+  const offset = networkOffset(machine);
+  let result = -ENOTSUPP;
+  if (from === ETH_P_IP && to === ETH_P_IPV6) result = pushAt(machine, offset, LENGTH_DIFFERENCE);
+  else if (from === ETH_P_IPV6 && to === ETH_P_IP) result = popAt(machine, offset, LENGTH_DIFFERENCE);
+  if (result === 0) {
+    setProtocol(machine, to);
+    machine.memory.setU32(CONTEXT_BASE + SK_BUFF.hash, 0);
+  }
+  return result;
+}
+
+function adjustRoom(machine: Machine, difference: number, mode: number, flags: number): number {
+  const high = machine.high(3);
+  const inner = high >>> 24;
+  if ((flags & ~ROOM_FLAGS) !== 0 || (high & 0xff_ffff) !== 0) return -EINVAL;
+  const distance = Math.abs(difference);
+  if (distance > 0xfff) return -EFAULT;
+  const from = protocol(machine);
+  if (from !== ETH_P_IP && from !== ETH_P_IPV6) return -ENOTSUPP;
+  const base = from === ETH_P_IP ? 20 : 40;
+  if (mode !== BPF_ADJ_ROOM_NET && mode !== BPF_ADJ_ROOM_MAC) return -ENOTSUPP;
+  const offset = networkOffset(machine) + (mode === BPF_ADJ_ROOM_NET ? base : 0);
+  const shrinks = difference < 0;
+  let shortest = base;
+  const decap = flags & (DECAP_L3_IPV4 | DECAP_L3_IPV6);
+  if (decap !== 0) {
+    if (!shrinks || decap === (DECAP_L3_IPV4 | DECAP_L3_IPV6)) return -EINVAL;
+    shortest = decap === DECAP_L3_IPV4 ? 20 : 40;
+  }
+  const current = machine.packet.length - networkOffset(machine);
+  if (
+    shrinks
+      ? distance >= current || current - distance < shortest
+      : machine.packet.length + distance > MAX_FRAME
+  ) {
+    return -ENOTSUPP;
+  }
+  return shrinks
+    ? shrink(machine, offset, distance, flags, inner)
+    : grow(machine, offset, distance, flags, inner);
+}
+
+function shrink(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
+  const known = FIXED_GSO | DECAP_L3_IPV4 | DECAP_L3_IPV6 | NO_CSUM_RESET;
+  if ((flags & ~known) !== 0 || inner !== 0) return -EINVAL;
+  const result = popAt(machine, offset, length);
+  if (result !== 0) return result;
+  if ((flags & DECAP_L3_IPV6) !== 0) setProtocol(machine, ETH_P_IPV6);
+  else if ((flags & DECAP_L3_IPV4) !== 0) setProtocol(machine, ETH_P_IP);
+  return 0;
+}
+
+function grow(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
+  const encap = flags & (ENCAP_L3_IPV4 | ENCAP_L3_IPV6);
+  const words = machine.memory.i32;
+  if (encap !== 0) {
+    const both = ENCAP_L4_GRE | ENCAP_L4_UDP;
+    if (encap === (ENCAP_L3_IPV4 | ENCAP_L3_IPV6) || (flags & both) === both) return -EINVAL;
+    if ((flags & ENCAP_L2_ETH) !== 0 && inner < 14) return -EINVAL;
+    if (words[MACHINE_WORD.encapsulated] !== 0) return -EALREADY;
+    if (inner > length) return -EINVAL;
+  }
+  const result = pushAt(machine, offset, length);
+  if (result !== 0 || encap === 0) return result;
+  words[MACHINE_WORD.encapsulated] = 1;
+  setProtocol(machine, encap === ENCAP_L3_IPV6 ? ETH_P_IPV6 : ETH_P_IP);
+  return 0;
+}
+
+export const SKB_CHANGE_HELPERS: readonly Helper[] = [
+  {
+    number: 31,
+    name: 'bpf_skb_change_proto',
+    arguments: ['context', 'anything', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    run: (machine, _context, wanted, flags) => changeProtocol(machine, wanted, flags),
+  },
+  {
+    number: 38,
+    name: 'bpf_skb_change_tail',
+    arguments: ['context', 'anything', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    run: (machine, _context, length, flags) => {
+      const { data, frameEnd } = machine.packet;
+      const wanted = length >>> 0;
+      if (flags !== 0 || machine.high(2) !== 0 || wanted > MAX_FRAME || wanted < networkOffset(machine)) {
+        return -EINVAL;
+      }
+      if (machine.memory.i32[MACHINE_WORD.encapsulated] !== 0) return -ENOTSUPP;
+      const end = data + wanted;
+      if (end > frameEnd) machine.memory.u8.fill(0, frameEnd, end);
+      setSkbBounds(machine, data, end);
+      return 0;
+    },
+  },
+  {
+    number: 43,
+    name: 'bpf_skb_change_head',
+    arguments: ['context', 'anything', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    run: (machine, _context, length, flags) => {
+      const { data, frameEnd } = machine.packet;
+      if (flags !== 0 || machine.high(2) !== 0 || length < 0 || machine.packet.length + length > MAX_FRAME) {
+        return -EINVAL;
+      }
+      const moved = data - length;
+      if (moved < PACKET_BASE) return -ENOMEM;
+      machine.memory.u8.fill(0, moved, data);
+      setSkbBounds(machine, moved, frameEnd);
+      return 0;
+    },
+  },
+  {
+    number: 50,
+    name: 'bpf_skb_adjust_room',
+    arguments: ['context', 'anything', 'anything', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    run: (machine, _context, difference, mode, flags) => adjustRoom(machine, difference, mode, flags),
+  },
+];

@@ -1,0 +1,142 @@
+/** Fields of a TC frame that only helpers reach: hash, type, time stamp, classes (net/core/filter.c). */
+import { EINVAL } from '../../runtime/errno.ts';
+import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
+import type { Machine } from '../machine.ts';
+import { hashKey } from '../maps/hash-table.ts';
+import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
+import type { Helper } from './helper.ts';
+
+const HASH = CONTEXT_BASE + SK_BUFF.hash;
+const PACKET_TYPE = CONTEXT_BASE + SK_BUFF.pktType;
+
+const BPF_SKB_CLOCK_REALTIME = 0;
+const BPF_SKB_CLOCK_MONOTONIC = 1;
+const BPF_SKB_CLOCK_TAI = 2;
+
+/**
+ * `skb_get_hash`. The kernel's flow hash has a random key, so that its value means nothing beyond being the same
+ * for the same flow: here it is a hash over the first 64 bytes behind the MAC addresses, and never 0.
+ */
+function flowHash(machine: Machine): number {
+  const present = machine.memory.u32(HASH);
+  if (present !== 0) return present;
+  const from = machine.packet.data + 12;
+  const size = Math.max(0, Math.min(64, machine.packet.frameEnd - from));
+  const hash = hashKey(machine.memory.view, from, size) || 1;
+  machine.memory.setU32(HASH, hash);
+  return hash;
+}
+
+/** `bpf_skb_ecn_set_ce`: 1 where the packet is marked afterwards, 0 where its sender does not know ECN. */
+function markCongestion(machine: Machine): number {
+  const { u8, view } = machine.memory;
+  const at = machine.memory.i32[MACHINE_WORD.networkHeader]!;
+  const protocol = view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
+  const end = machine.packet.frameEnd;
+  if (protocol === 0x0800 && at + 20 <= end) {
+    const ecn = u8[at + 1]! & 3;
+    if (ecn === 0) return 0;
+    if (ecn !== 3) {
+      // The header's checksum falls by what the field rises.
+      const sum = view.getUint16(at + 10) - (3 - ecn);
+      view.setUint16(at + 10, sum < 0 ? sum - 1 : sum);
+      u8[at + 1]! |= 3;
+    }
+    return 1;
+  }
+  if (protocol === 0x86dd && at + 40 <= end) {
+    if ((u8[at + 1]! & 0x30) === 0) return 0;
+    u8[at + 1]! |= 0x30;
+    return 1;
+  }
+  return 0;
+}
+
+export const SKB_META_HELPERS: readonly Helper[] = [
+  {
+    number: 34,
+    name: 'bpf_get_hash_recalc',
+    arguments: ['context'],
+    returns: 'u64',
+    only: 'tc',
+    run: (machine) => machine.result64(BigInt(flowHash(machine))),
+  },
+  {
+    number: 41,
+    name: 'bpf_set_hash_invalid',
+    arguments: ['context'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine) => {
+      machine.memory.setU32(HASH, 0);
+      return 0;
+    },
+  },
+  {
+    number: 48,
+    name: 'bpf_set_hash',
+    arguments: ['context', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, hash) => {
+      machine.memory.setU32(HASH, hash);
+      return 0;
+    },
+  },
+  {
+    number: 32,
+    name: 'bpf_skb_change_type',
+    arguments: ['context', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, type) => {
+      if (type >>> 0 > PACKET_OTHERHOST || machine.memory.u32(PACKET_TYPE) > PACKET_OTHERHOST) return -EINVAL;
+      machine.memory.setU32(PACKET_TYPE, type);
+      return 0;
+    },
+  },
+  {
+    number: 17,
+    name: 'bpf_get_cgroup_classid',
+    arguments: ['context'],
+    returns: 'int',
+    only: 'tc',
+    run: () => 0,
+  },
+  {
+    number: 24,
+    name: 'bpf_get_route_realm',
+    arguments: ['context'],
+    returns: 'int',
+    only: 'tc',
+    run: () => 0,
+  },
+  {
+    number: 97,
+    name: 'bpf_skb_ecn_set_ce',
+    arguments: ['context'],
+    returns: 'int',
+    only: 'tc',
+    movesPacket: true,
+    run: markCongestion,
+  },
+  {
+    number: 192,
+    name: 'bpf_skb_set_tstamp',
+    arguments: ['context', 'anything', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, low, type) => {
+      const { view } = machine.memory;
+      const high = machine.high(1);
+      if (type === BPF_SKB_CLOCK_REALTIME ? (low | high) !== 0 : (low | high) === 0) return -EINVAL;
+      if (type !== BPF_SKB_CLOCK_REALTIME && type !== BPF_SKB_CLOCK_MONOTONIC && type !== BPF_SKB_CLOCK_TAI) {
+        return -EINVAL;
+      }
+      view.setInt32(CONTEXT_BASE + SK_BUFF.tstamp, low, true);
+      view.setInt32(CONTEXT_BASE + SK_BUFF.tstamp + 4, high, true);
+      view.setUint8(CONTEXT_BASE + SK_BUFF.tstampType, type);
+      return 0;
+    },
+  },
+];

@@ -1,0 +1,95 @@
+/** Numbers from text and comparison of strings (kernel/bpf/helpers.c). */
+import { EINVAL, ERANGE } from '../../runtime/errno.ts';
+import type { Machine } from '../machine.ts';
+import type { Helper } from './helper.ts';
+
+/** BPF_STRTOX_BASE_MASK. */
+const BASE_MASK = 0x1f;
+/** Digits of the longest number: 64 bits in base 8. */
+const MAX_DIGITS = 64;
+
+interface Parsed {
+  /** Bytes taken, or a negative errno. */
+  readonly length: number;
+  readonly value: bigint;
+  readonly negative: boolean;
+}
+
+function failure(errno: number): Parsed {
+  return { length: -errno, value: 0n, negative: false };
+}
+
+/** `__bpf_strtoull`: white space, a sign, a prefix, digits. */
+function parse(machine: Machine, text: number, size: number, flags: number): Parsed {
+  let base = flags & BASE_MASK;
+  if ((flags & ~BASE_MASK) !== 0 || (base !== 0 && base !== 8 && base !== 10 && base !== 16)) {
+    return failure(EINVAL);
+  }
+  let source = '';
+  for (let at = text; at < text + size && machine.memory.u8[at] !== 0; at++) {
+    source += String.fromCharCode(machine.memory.u8[at]!);
+  }
+  const space = /^[ \t\n\v\f\r\xa0]*/.exec(source)![0].length;
+  let at = space;
+  const negative = source[at] === '-';
+  if (negative) at++;
+  let digits = source.slice(at, at + MAX_DIGITS - 1);
+  const prefix = /^0x[0-9a-f]/i.test(digits);
+  if (base === 0) base = prefix ? 16 : digits.startsWith('0') ? 8 : 10;
+  if (base === 16 && /^0x/i.test(digits)) {
+    at += 2;
+    digits = digits.slice(2);
+  }
+  const shape = base === 8 ? /^[0-7]+/ : base === 10 ? /^[0-9]+/ : /^[0-9a-f]+/i;
+  const number = shape.exec(digits)?.[0];
+  if (number === undefined) return failure(EINVAL);
+  const value = BigInt((base === 8 ? '0o' : base === 16 ? '0x' : '') + number);
+  if (value >= 1n << 64n) return failure(ERANGE);
+  return { length: at + number.length, value, negative };
+}
+
+export const STRING_HELPERS: readonly Helper[] = [
+  {
+    number: 105,
+    name: 'bpf_strtol',
+    arguments: ['memory', 'size', 'anything', 'u64_out'],
+    returns: 'int',
+    run: (machine, text, size, flags, out) => {
+      const { length, value, negative } =
+        machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
+      if (length < 0) return length;
+      if (value > (1n << 63n) - (negative ? 0n : 1n)) return -ERANGE;
+      machine.memory.setU64(out, negative ? -value : value);
+      return length;
+    },
+  },
+  {
+    number: 106,
+    name: 'bpf_strtoul',
+    arguments: ['memory', 'size', 'anything', 'u64_out'],
+    returns: 'int',
+    run: (machine, text, size, flags, out) => {
+      const { length, value, negative } =
+        machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
+      if (length < 0) return length;
+      if (negative) return -EINVAL;
+      machine.memory.setU64(out, value);
+      return length;
+    },
+  },
+  {
+    number: 182,
+    name: 'bpf_strncmp',
+    arguments: ['memory', 'size', 'string'],
+    returns: 'int',
+    run: (machine, a, size, b) => {
+      const { u8 } = machine.memory;
+      for (let index = 0; index < size; index++) {
+        const difference = u8[a + index]! - u8[b + index]!;
+        if (difference !== 0) return difference < 0 ? -1 : 1;
+        if (u8[a + index] === 0) return 0;
+      }
+      return 0;
+    },
+  },
+];
