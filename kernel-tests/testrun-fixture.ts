@@ -38,13 +38,13 @@ export function fixture(...functions: readonly (string | readonly [string, Hook]
   };
 }
 
-/** `jump` of `tail-call.bpf.c`. */
-export function tailCallFixture(): Program {
+/** One function of another source, alone in its object's program. */
+export function fixtureOf(source: 'tail-call' | 'recent', name: string): Program {
   return {
-    name: 'tail_call',
-    object: fixtureObject('tail-call'),
-    objectPath: 'tail-call.o',
-    entries: [{ function: 'jump', hook: 'xdp' }],
+    name,
+    object: fixtureObject(source),
+    objectPath: `${source}.o`,
+    entries: [{ function: name, hook: 'xdp' }],
   };
 }
 

@@ -9,7 +9,7 @@ import type { PacketBatch, Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program, ProgramDefinition } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixture, frame, outcomes, tailCallFixture } from './testrun-fixture.ts';
+import { batchOf, fixture, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
 
 const engine = createTestRunEngine();
 const sessions: Session[] = [];
@@ -102,7 +102,7 @@ describeKernel('test runs of XDP programs', ['root', 'testrun', 'compiler'], () 
   });
 
   it('follow tail calls into functions that are no entries, and show the metadata that those make', async () => {
-    const output = await run(await open(tailCallFixture()), { packet: frame(60) });
+    const output = await run(await open(fixtureOf('tail-call', 'jump')), { packet: frame(60) });
     expect(output.action[0]).toBe(3);
     expect(output.metaLength[0]).toBe(4);
     expect(output.packet(0)).toEqual(frame(60));
@@ -289,11 +289,11 @@ describeKernel('the trace lines of a test run', ['root', 'testrun', 'compiler'],
 
   it('are all there after more than the ring holds', async () => {
     const session = await open({ ...fixture('print'), definition });
-    const batch = batchOf(...Array.from({ length: 3000 }, (_, index) => ({ packet: frame(60, index % 4) })));
+    const batch = batchOf(...Array.from({ length: 8000 }, (_, index) => ({ packet: frame(60, index % 4) })));
     const output = outcomes(batch);
-    for (let pass = 0; pass < 4; pass++) {
+    for (let pass = 0; pass < 2; pass++) {
       await session.run(batch, output);
-      expect(output.trace.size).toBe(2250);
+      expect(output.trace.size).toBe(6000);
       for (const [index, lines] of output.trace) expect(lines).toHaveLength(index % 4);
     }
   });
@@ -378,7 +378,7 @@ describeKernel('opening what cannot be run', ['root', 'testrun', 'compiler'], ()
   });
 
   it('gives a map that deletion does not restore back by loading anew', async () => {
-    const session = await open(fixture('remember'));
+    const session = await open(fixtureOf('recent', 'remember'));
     await run(session, { packet: frame(60) });
     expect(Object.keys(contents(session, 'recent'))).toHaveLength(1);
     await session.reset();
