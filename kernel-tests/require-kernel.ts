@@ -11,9 +11,9 @@ import { testRunAvailability } from '../kernel/testrun-kernel.ts';
 import type { Availability } from '../sim/engines/engine.ts';
 
 /** What a suite can need. Each is asked of the machine, never guessed from a version. */
-export type Need = keyof typeof ANSWERS;
+export type Need = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping';
 
-const ANSWERS = {
+const ANSWERS: Readonly<Record<Need, () => Availability>> = {
   /** Network namespaces, mounts, bpf(2). */
   root,
   /** libbpf can be called. */
@@ -26,7 +26,7 @@ const ANSWERS = {
   compiler,
   /** The package `raw-socket`. */
   ping: pingAvailability,
-} satisfies Record<string, () => Availability>;
+};
 
 function compiler(): Availability {
   const problem = compilerProblem();

@@ -23,8 +23,10 @@ import type { Link, WorldNetwork } from './world-network.ts';
 /** How many counters of the observers one port takes. */
 export const COUNTERS_PER_PORT = 3;
 
+type Question = 'processed' | 'sentBack' | 'redirected' | 'gone' | 'failed' | 'unsent';
+
 /** Which of the driver's statistics are added up for each question (drivers/net/veth.c, `veth_rq_stats_desc`). */
-const QUESTIONS = {
+const QUESTIONS: Readonly<Record<Question, RegExp>> = {
   /** Frames that XDP has dealt with, whatever came of them. */
   processed: /^rx_queue_\d+_xdp_packets$/,
   sentBack: /^rx_queue_\d+_xdp_tx$/,
@@ -35,9 +37,7 @@ const QUESTIONS = {
   failed: /^rx_queue_\d+_(drops|xdp_tx_errors)$/,
   /** Frames redirected to this device that it could not send. */
   unsent: /^tx_queue_\d+_xdp_xmit_errors$/,
-} as const;
-
-type Question = keyof typeof QUESTIONS;
+};
 
 export class Port {
   readonly ifindex: number;
