@@ -9,49 +9,49 @@ import type { Random } from './random.ts';
 /** One bit each. */
 export const TWIST = {
   /** Special MAC addresses: broadcast, multicast, zero, both the same. */
-  mac: 1 << 0,
+  mac: 0x1,
   /** VLAN tags, one to four. */
-  tags: 1 << 1,
+  tags: 0x2,
   /** An EtherType that does not fit what follows. */
-  etherType: 1 << 2,
+  etherType: 0x4,
   /** IPv4 options; IPv6 extension headers. */
-  options: 1 << 3,
+  options: 0x8,
   /** A first, middle or last fragment; for IPv6 also an atomic one. */
-  fragment: 1 << 4,
+  fragment: 0x10,
   /** DF, reserved bit, TOS, traffic class, flow label. */
-  flags: 1 << 5,
+  flags: 0x20,
   /** A total length or payload length that lies. */
-  networkLength: 1 << 6,
+  networkLength: 0x40,
   /** A wrong version or ihl. */
-  version: 1 << 7,
+  version: 0x80,
   /** An IPv4 header checksum that is wrong, or right and at a corner value. */
-  headerChecksum: 1 << 8,
+  headerChecksum: 0x100,
   /** A TTL or hop limit from the boundary pool. */
-  lifetime: 1 << 9,
+  lifetime: 0x200,
   /** A protocol or next header that does not fit what follows. */
-  protocol: 1 << 10,
+  protocol: 0x400,
   /** A special source address. */
-  source: 1 << 11,
+  source: 0x800,
   /** A special destination address. */
-  destination: 1 << 12,
+  destination: 0x1000,
   /** The upper layer's message ends within its header; the lengths before it are right. */
-  short: 1 << 13,
+  short: 0x2000,
   /** A wrong checksum in the upper layer. */
-  checksum: 1 << 14,
+  checksum: 0x4000,
   /** A right checksum in the upper layer that is, or becomes, a corner value. */
-  steer: 1 << 15,
+  steer: 0x8000,
   /** Payload, or the whole message, all zeros or all ones. */
-  uniform: 1 << 16,
+  uniform: 0x10000,
   /** Fields of the upper layer: ICMP codes, TCP flags and data offset, UDP length and absent checksum. */
-  transport: 1 << 17,
+  transport: 0x20000,
   /** A long payload, up to the largest frame. */
-  long: 1 << 18,
+  long: 0x40000,
   /** The frame ends early, at a header's border or one byte off, or anywhere; lengths before it now lie. */
-  truncate: 1 << 19,
+  truncate: 0x80000,
   /** Bytes behind the end that the IP header tells. */
-  padding: 1 << 20,
+  padding: 0x100000,
   /** Some bytes or bits changed, blindly. */
-  mutate: 1 << 21,
+  mutate: 0x200000,
 } as const;
 
 export type TwistName = keyof typeof TWIST;

@@ -1,8 +1,20 @@
 /** The register of commands: one line each. */
 import type { Command } from 'commander';
+import { registerBench } from './bench.ts';
+import { registerChecksum } from './checksum.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerPrograms } from './programs.ts';
+import { registerRun } from './run.ts';
+import { registerVerify } from './verify.ts';
 
 export type RegisterCommand = (program: Command) => void;
 
-export const commands: readonly RegisterCommand[] = [registerPrograms, registerDoctor];
+/** In the order in which `xdpsim --help` lists them. */
+export const commands: readonly RegisterCommand[] = [
+  registerVerify,
+  registerRun,
+  registerChecksum,
+  registerPrograms,
+  registerDoctor,
+  registerBench,
+];

@@ -40,6 +40,11 @@ export interface ProgramDefinition {
   /** What the program does, in a few sentences. */
   readonly description: string;
   readonly entries: readonly ModelEntry[];
+  /**
+   * The compiled object, relative to the module that exports this definition. For users' own programs: the
+   * built-in ones' objects are found by name, and `--object` overrides it.
+   */
+  readonly object?: string;
   /** The maps that are part of the specification; what the object has beside these is not compared. */
   readonly maps: readonly MapDefinition[];
   /** Does the program print trace lines that are part of its outcome? */

@@ -1,0 +1,112 @@
+/** The measures that need no kernel: model, generator, checksums. */
+import { AnyCaptureDecoder } from '../../corpus/capture.ts';
+import { PacketGenerator } from '../../corpus/generator.ts';
+import { LINKTYPE } from '../../corpus/link-type.ts';
+import { TEST_RUN_LIMITS } from '../../corpus/packet-limits.ts';
+import { PcapEncoder } from '../../corpus/pcap.ts';
+import { seedFromText } from '../../corpus/random.ts';
+import { createModelEngine } from '../../sim/engines/model.ts';
+import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { ChecksumScanner } from '../../verify/oracle/checksums.ts';
+import { ChecksumTally } from '../../verify/oracle/tally.ts';
+import type { Measure } from './measure.ts';
+
+const SEED = seedFromText('bench');
+const BATCH = 4096;
+/** Packets of one figure. */
+const PACKETS = 100 * BATCH;
+
+const PER_SECOND = 'packets per second';
+
+/** A batch of generated packets for a program, the same in every run. */
+export function generatedBatch(program: Program, count: number = BATCH): PacketBatch {
+  const batch = new PacketBatch(count);
+  generatorFor(program).fill(batch, SEED, 0, count, TEST_RUN_LIMITS);
+  return batch;
+}
+
+function generatorFor(program: Program): PacketGenerator {
+  const hooks = program.entries.map((entry) => entry.hook);
+  return new PacketGenerator(program.definition?.hints, hooks);
+}
+
+/** The reference model on generated packets. */
+export async function modelMeasure(program: Program): Promise<Measure> {
+  const session = await createModelEngine().open(program, program.definition?.worlds[0]?.world ?? {});
+  const batch = generatedBatch(program);
+  const output = new OutcomeBatch(BATCH);
+  return {
+    name: 'model',
+    of: PER_SECOND,
+    async take() {
+      const start = performance.now();
+      for (let done = 0; done < PACKETS; done += BATCH) await session.run(batch, output);
+      return { value: perSecond(PACKETS, start) };
+    },
+    close: () => session.close(),
+  };
+}
+
+/** Packets generated into a batch. */
+export function generatorMeasure(program: Program): Measure {
+  const generator = generatorFor(program);
+  const batch = new PacketBatch(BATCH);
+  return {
+    name: 'generator',
+    of: PER_SECOND,
+    async take() {
+      const start = performance.now();
+      for (let done = 0; done < PACKETS; done += BATCH) {
+        batch.clear();
+        generator.fill(batch, SEED, done, BATCH, TEST_RUN_LIMITS);
+      }
+      return { value: perSecond(PACKETS, start) };
+    },
+    async close() {},
+  };
+}
+
+/** A capture of a million packets in memory: decoded, and every checksum recomputed. */
+export function checksumMeasure(program: Program): Measure {
+  const packets = 1_000_000;
+  const capture = captureOf(generatedBatch(program), packets);
+  const scanner = new ChecksumScanner();
+  return {
+    name: 'checksum',
+    of: PER_SECOND,
+    async take() {
+      const tally = new ChecksumTally();
+      const decoder = new AnyCaptureDecoder();
+      const start = performance.now();
+      decoder.push(capture);
+      decoder.end();
+      for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) {
+        const { bytes, offset, length } = batch;
+        for (let index = 0; index < batch.count; index++) {
+          scanner.scan(bytes, offset[index]!, length[index]!, tally, LINKTYPE.ETHERNET);
+        }
+      }
+      return { value: perSecond(packets, start) };
+    },
+    async close() {},
+  };
+}
+
+function captureOf(batch: PacketBatch, packets: number): Uint8Array {
+  const encoder = new PcapEncoder();
+  const pieces: Uint8Array[] = [];
+  for (let index = 0; index < packets; index++) {
+    const at = index % batch.count;
+    const length = batch.length[at]!;
+    encoder.packet(batch.bytes, batch.offset[at]!, length, 0, index, length);
+    if (index % 65_536 === 0) pieces.push(encoder.take().slice());
+  }
+  pieces.push(encoder.take().slice());
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+export function perSecond(packets: number, start: number): number {
+  return (packets * 1000) / (performance.now() - start);
+}
