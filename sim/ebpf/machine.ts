@@ -6,7 +6,7 @@
  */
 import type { Hook } from '../runtime/actions.ts';
 import type { SkbFields } from '../runtime/context.ts';
-import type { FibLookup } from '../runtime/fib.ts';
+import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import type { World } from '../runtime/world.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
@@ -19,8 +19,8 @@ import type { BpfMap, BpfObject } from './object.ts';
 import { ObjectError } from './object-error.ts';
 import { PacketArea } from './packet-area.ts';
 
-/** Looks a route up in the world: 0, BPF_FIB_LKUP_RET_*, or a negative errno. */
-export type FibLookupFunction = (world: World, lookup: FibLookup, flags: number) => number;
+/** A program asked a helper for something that the kernel can do and the machine cannot. */
+export class Unsupported extends Error {}
 
 export interface MachineOptions {
   /**
@@ -28,8 +28,6 @@ export interface MachineOptions {
    * -EINVAL for more than 512 bytes. Default: folded.
    */
   readonly checksumDifference?: 'folded' | 'unfolded';
-  /** Without it `bpf_fib_lookup` finds no route. */
-  readonly fibLookup?: FibLookupFunction;
 }
 
 /** What a callback of a helper gets: `bpf_loop` an index and the context, the other one map, key, value, context. */
@@ -55,6 +53,8 @@ export class Machine {
   readonly packet: PacketArea;
   /** The object's maps, in the object's order. */
   readonly maps: readonly LiveMap[];
+  /** The world's routes. */
+  readonly fib: Fib;
   world: World;
   hook: Hook = 'xdp';
   layout: ContextLayout = XDP_LAYOUT;
@@ -85,6 +85,7 @@ export class Machine {
     for (const map of object.maps) largest = Math.max(largest, map.valueSize);
     this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);
     this.#macs = new Map((world.devices ?? []).map((device) => [device.ifindex, device.mac]));
+    this.fib = routesOf(world);
     this.#fill();
   }
 
@@ -232,5 +233,14 @@ export class Machine {
         if (map.update(keyAt, valueAt, 0) !== 0) throw new ObjectError(where, 'a slot of the map', `${key}`);
       }
     }
+  }
+}
+
+function routesOf(world: World): Fib {
+  try {
+    return createFib(world);
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof RangeError)) throw error;
+    throw new ObjectError('the world', 'devices and routes that fit each other', error.message);
   }
 }

@@ -84,7 +84,7 @@ class VmSession implements Session {
       const { action, violation, warning } = interpreter.run(entry.program);
       if (violation !== undefined) {
         const note = noteAt(violation.program.source, violation.instruction, violation.reason);
-        commitNote(output, STATUS.violation, note);
+        commitNote(output, violation.unsupported ? STATUS.fault : STATUS.violation, note);
         continue;
       }
       commitOutcome(machine, output, action);

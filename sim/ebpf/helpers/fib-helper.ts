@@ -4,12 +4,11 @@ import {
   AF_INET,
   AF_INET6,
   BPF_FIB_LKUP_RET_FRAG_NEEDED,
-  BPF_FIB_LKUP_RET_NOT_FWDED,
   BPF_FIB_LKUP_RET_SUCCESS,
   type FibLookup,
 } from '../../runtime/fib.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
-import type { Machine } from '../machine.ts';
+import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
 import type { Helper } from './helper.ts';
 
@@ -34,6 +33,8 @@ const PARAMETER = {
 } as const;
 const PARAMETERS_SIZE = 64;
 
+/** Passes routing rules by, of which a world has none. */
+const BPF_FIB_LOOKUP_DIRECT = 1;
 /** BPF_FIB_LOOKUP_DIRECT, OUTPUT, SKIP_NEIGH, TBID, SRC, MARK. */
 const KNOWN_FLAGS = 0x3f;
 
@@ -87,7 +88,10 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
   if (family !== AF_INET && family !== AF_INET6) return -EAFNOSUPPORT;
   const lookup = family === AF_INET ? lookup4 : lookup6;
   readParameters(machine, at, lookup);
-  const result = machine.options.fibLookup?.(machine.world, lookup, flags) ?? BPF_FIB_LKUP_RET_NOT_FWDED;
+  if ((flags & ~BPF_FIB_LOOKUP_DIRECT) !== 0) {
+    throw new Unsupported(`bpf_fib_lookup with flags 0x${flags.toString(16)} is not modelled`);
+  }
+  const result = machine.fib.lookup(lookup);
   if (result < 0) return result;
   if (lookup.mtu !== 0 && (result === BPF_FIB_LKUP_RET_FRAG_NEEDED || lookup.totalLength !== 0)) {
     view.setUint16(at + PARAMETER.totalLength, lookup.mtu, true);

@@ -5,7 +5,7 @@
  * each (`provenance.ts`). The main loop handles what is plainly right by itself; everything else goes to
  * `access.ts`, `pointers.ts` and `calls.ts`, which either explain it or stop the program.
  */
-import type { Machine } from '../machine.ts';
+import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';
 import { checkLoad, checkStore } from './access.ts';
 import { runAtomic } from './atomic.ts';
@@ -27,14 +27,20 @@ export const DEFAULT_BUDGET = 64_000_000;
 /** `BPF_MAX_LOOPS` (include/linux/bpf.h). */
 const MAX_MAY_GOTO = 8 * 1024 * 1024;
 
+export interface Stop {
+  readonly reason: string;
+  /** Is it the machine that falls short, and not the program? */
+  readonly unsupported: boolean;
+  readonly program: LoadedProgram;
+  readonly instruction: number;
+}
+
 /** How a run ended. */
 export interface RunResult {
   /** What the program returned, as a signed 32-bit number; 0 after a violation. */
   action: number;
   /** Why the program was stopped, and where. */
-  violation:
-    | { readonly reason: string; readonly program: LoadedProgram; readonly instruction: number }
-    | undefined;
+  violation: Stop | undefined;
   /** What the kernel accepts, but should worry the author. */
   warning: Warning | undefined;
 }
@@ -117,9 +123,11 @@ export class Interpreter implements State {
       this.#function(0);
       result.action = this.lo[0]!;
     } catch (error) {
-      if (!(error instanceof Violation)) throw error;
+      if (!(error instanceof Violation) && !(error instanceof Unsupported)) throw error;
+      const unsupported = error instanceof Unsupported;
+      const reason = unsupported ? error.message : error.reason;
       result.action = 0;
-      result.violation = { reason: error.reason, program: this.program, instruction: this.pc };
+      result.violation = { reason, unsupported, program: this.program, instruction: this.pc };
       this.program.left[this.pc]!++;
       for (let frame = 0; frame < this.frame; frame++) {
         this.#callers[frame]!.left[this.#callSites[frame]!]!++;
