@@ -57,45 +57,41 @@ export const SKB_DATA: number = PACKET_BASE + 0x1000;
 export const MAX_FRAME = 0x1_0000;
 
 /**
- * Words (of 32 bits) of the machine block, as indices into `LinearMemory.i32`. What the engines and helpers keep
+ * Words (of 32 bits) of the machine block, as indices into `LinearMemory.i32` (`MACHINE_BASE / 4` and up). What the engines and helpers keep
  * here instead of in variables, compiled programs can read and write without leaving WebAssembly.
  */
 export const MACHINE_WORD = {
   /** The packet's bounds, addresses; `ctx` shows copies of the first three. */
-  data: word(0),
-  dataEnd: word(1),
-  dataMeta: word(2),
+  data: 0x4000,
+  dataEnd: 0x4001,
+  dataMeta: 0x4002,
   /** Nothing before this address belongs to the packet's buffer. */
-  hardStart: word(3),
+  hardStart: 0x4003,
   /** Nothing from this address on. */
-  hardEnd: word(4),
+  hardEnd: 0x4004,
   /** End of the frame with its fragments: `dataEnd` unless the frame is longer than its linear part. */
-  frameEnd: word(5),
+  frameEnd: 0x4005,
   /** TC: address of the network header. */
-  networkHeader: word(6),
+  networkHeader: 0x4006,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
-  encapsulated: word(7),
+  encapsulated: 0x4007,
   /** Upper halves of a helper's five arguments; the lower ones travel as parameters. */
-  argumentHigh: word(8),
+  argumentHigh: 0x4008,
   /** Upper half of a helper's result, where it is wider than 32 bits (`HelperSignature.returns`). */
-  resultHigh: word(13),
+  resultHigh: 0x400d,
   /** Nanoseconds of the clock, u64. */
-  time: word(16),
+  time: 0x4010,
   /** State of the random numbers (`nextRandom`). */
-  random: word(18),
+  random: 0x4012,
   /** The CPU that programs run on. */
-  cpu: word(19),
+  cpu: 0x4013,
   /** Where a redirect goes: ifindex, CPU or queue; 0: none. */
-  redirectTarget: word(20),
+  redirectTarget: 0x4014,
   /** Flags of the redirect, as given. */
-  redirectFlags: word(21),
+  redirectFlags: 0x4015,
   /** Tail calls made in this run. */
-  tailCalls: word(22),
+  tailCalls: 0x4016,
 } as const;
-
-function word(index: number): number {
-  return MACHINE_BASE / 4 + index;
-}
 
 const WASM_PAGE = 0x1_0000;
 /** Addresses stay positive as i32. */
