@@ -1,0 +1,196 @@
+/** One packet under a model: the context with the kernel's rules for what a program may move and where it may send. */
+import { copy, readU32le } from '../packet/bytes.ts';
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import { type Hook, TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../runtime/actions.ts';
+import type { Frame, ModelContext, SkbFields } from '../runtime/context.ts';
+import { EACCES, EINVAL } from '../runtime/errno.ts';
+import type { FibLookup } from '../runtime/fib.ts';
+import { createFib, type Fib } from '../runtime/fib-lookup.ts';
+import type { ModelMap } from '../runtime/model-map.ts';
+import type { World } from '../runtime/world.ts';
+
+/** Bytes before the packet (`XDP_PACKET_HEADROOM`), of which the kernel keeps `struct xdp_frame` for itself. */
+const HEADROOM = 256;
+const XDP_FRAME_SIZE = 40;
+/** A page less headroom and `struct skb_shared_info`: what a program sees of a frame, metadata included. */
+const XDP_LINEAR = 3520;
+const HARD_END = HEADROOM + XDP_LINEAR;
+/** Larger than any frame. */
+const ROOM = HEADROOM + 65_536 + 256;
+const ETH_HLEN = 14;
+/** The longest metadata: `skb_shared_info.meta_len` is a u8 (net/core/xdp.c, `xdp_metalen_invalid`). */
+const MAX_METADATA = 252;
+/** Up to here a loop copies faster than `set`, which needs a `subarray`: an object per packet. */
+const LOOP_BYTES = 256;
+
+/** `bpf_redirect_map` may name an action for a miss in its low two bits, and these (kernel/bpf/devmap.c). */
+const REDIRECT_ACTIONS = 3;
+const BPF_F_BROADCAST = 1 << 3;
+const BPF_F_EXCLUDE_INGRESS = 1 << 4;
+/** `bpf_redirect` in TC. */
+const BPF_F_INGRESS = 1;
+
+export class ModelRun implements ModelContext {
+  hook: Hook = 'xdp';
+  readonly frame: Frame = {
+    bytes: new Uint8Array(ROOM),
+    dataMeta: HEADROOM,
+    data: HEADROOM,
+    dataEnd: HEADROOM,
+  };
+  ingressIfindex = 1;
+  rxQueueIndex = 0;
+  readonly skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
+  readonly world: World;
+  /** Where the last redirect leads: an ifindex. */
+  redirectTarget = 0;
+  /** What was printed; undefined where nothing was. */
+  lines: string[] | undefined = undefined;
+  /** Bytes of the frame behind `dataEnd`, which a program cannot see. */
+  private hidden = 0;
+  /** Where stale bytes may lie. */
+  private dirtyFrom = HEADROOM;
+  private dirtyTo = HEADROOM;
+  private maps: ReadonlyMap<string, ModelMap>;
+  private readonly globals: ReadonlyMap<string, Uint8Array>;
+  private readonly fib: Fib;
+
+  /** @throws {SyntaxError} when an address or a prefix of the world is none */
+  constructor(world: World, maps: ReadonlyMap<string, ModelMap>) {
+    this.world = world;
+    this.maps = maps;
+    this.globals = new Map(Object.entries(world.globals ?? {}));
+    this.fib = createFib(world);
+  }
+
+  useMaps(maps: ReadonlyMap<string, ModelMap>): void {
+    this.maps = maps;
+  }
+
+  /** Length of the whole frame in bytes. */
+  get length(): number {
+    return this.frame.dataEnd - this.frame.data + this.hidden;
+  }
+
+  /** Puts a packet into place. Around it lie zeros, so that a model that reads too far does so reproducibly. */
+  begin(hook: Hook, batch: PacketBatch, index: number): void {
+    const { frame } = this;
+    const metaLength = batch.metaLength[index]!;
+    const size = metaLength + batch.length[index]!;
+    frame.bytes.fill(0, this.dirtyFrom, this.dirtyTo);
+    copyRange(batch.bytes, batch.offset[index]! - metaLength, frame.bytes, HEADROOM, size);
+    const visible = hook === 'xdp' && size > XDP_LINEAR ? XDP_LINEAR : size;
+    this.hook = hook;
+    this.hidden = size - visible;
+    frame.dataMeta = HEADROOM;
+    frame.data = HEADROOM + metaLength;
+    frame.dataEnd = HEADROOM + visible;
+    this.dirtyFrom = HEADROOM;
+    this.dirtyTo = HEADROOM + size;
+    this.ingressIfindex = batch.ingressIfindex[index]!;
+    this.rxQueueIndex = batch.rxQueueIndex[index]!;
+    this.redirectTarget = 0;
+    this.lines = undefined;
+    this.skb.mark = 0;
+    this.skb.priority = 0;
+    this.skb.cb.fill(0);
+  }
+
+  /** Metadata and frame as they are now. */
+  copyOut(to: Uint8Array, at: number): void {
+    const { bytes, dataMeta, dataEnd } = this.frame;
+    copyRange(bytes, dataMeta, to, at, dataEnd + this.hidden - dataMeta);
+  }
+
+  map(name: string): ModelMap {
+    const map = this.maps.get(name);
+    if (map === undefined) throw new RangeError(`the program declares no map ${name}`);
+    return map;
+  }
+
+  global(name: string, otherwise: number): number {
+    const bytes = this.globals.get(name);
+    if (bytes === undefined) return otherwise;
+    let value = 0;
+    for (let index = Math.min(bytes.length, 4) - 1; index >= 0; index--) value = value * 256 + bytes[index]!;
+    return value;
+  }
+
+  globalBytes(name: string): Uint8Array | undefined {
+    return this.globals.get(name);
+  }
+
+  trace(line: string): void {
+    if (this.lines === undefined) this.lines = [];
+    this.lines.push(line);
+  }
+
+  /** net/core/filter.c, `bpf_xdp_redirect` and `bpf_redirect`. */
+  redirect(ifindex: number, flags: number = 0): number {
+    if (this.hook === 'xdp') {
+      if (flags !== 0) return XDP_ABORTED;
+      this.redirectTarget = ifindex;
+      return XDP_REDIRECT;
+    }
+    if ((flags & ~BPF_F_INGRESS) !== 0) return TC_ACT_SHOT;
+    this.redirectTarget = ifindex;
+    return TC_ACT_REDIRECT;
+  }
+
+  /** include/linux/filter.h, `__bpf_xdp_redirect_map`. */
+  redirectMap(map: string, key: number, flags: number = 0): number {
+    if ((flags & ~(REDIRECT_ACTIONS | BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS)) !== 0) return XDP_ABORTED;
+    if ((flags & BPF_F_BROADCAST) !== 0) return XDP_REDIRECT;
+    const slot = this.map(map).lookupIndex(key);
+    if (slot === undefined) return flags & REDIRECT_ACTIONS;
+    this.redirectTarget = readU32le(slot, 0);
+    return XDP_REDIRECT;
+  }
+
+  fibLookup(lookup: FibLookup): number {
+    return this.fib.lookup(lookup);
+  }
+
+  /** net/core/filter.c, `bpf_xdp_adjust_head`: metadata moves along. */
+  adjustHead(delta: number): number {
+    const { frame } = this;
+    const metaLength = frame.data - frame.dataMeta;
+    const data = frame.data + delta;
+    if (data < XDP_FRAME_SIZE + metaLength || data > frame.dataEnd - ETH_HLEN) return -EINVAL;
+    if (metaLength > 0) frame.bytes.copyWithin(frame.dataMeta + delta, frame.dataMeta, frame.data);
+    frame.dataMeta += delta;
+    frame.data = data;
+    if (frame.dataMeta < this.dirtyFrom) this.dirtyFrom = frame.dataMeta;
+    return 0;
+  }
+
+  /** net/core/filter.c, `bpf_xdp_adjust_tail`: what is gained is zeroed. */
+  adjustTail(delta: number): number {
+    const { frame } = this;
+    const dataEnd = frame.dataEnd + delta;
+    // The frame of more than one buffer wants a program that says it can take such (`xdp.frags`).
+    if (this.hidden > 0) return -EINVAL;
+    if (dataEnd > HARD_END || dataEnd < frame.data + ETH_HLEN) return -EINVAL;
+    if (delta > 0) frame.bytes.fill(0, frame.dataEnd, dataEnd);
+    frame.dataEnd = dataEnd;
+    if (dataEnd > this.dirtyTo) this.dirtyTo = dataEnd;
+    return 0;
+  }
+
+  /** net/core/filter.c, `bpf_xdp_adjust_meta`. */
+  adjustMeta(delta: number): number {
+    const { frame } = this;
+    const dataMeta = frame.dataMeta + delta;
+    if (dataMeta < XDP_FRAME_SIZE || dataMeta > frame.data) return -EINVAL;
+    const length = frame.data - dataMeta;
+    if (length % 4 !== 0 || length > MAX_METADATA) return -EACCES;
+    frame.dataMeta = dataMeta;
+    if (dataMeta < this.dirtyFrom) this.dirtyFrom = dataMeta;
+    return 0;
+  }
+}
+
+function copyRange(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
+  if (length <= LOOP_BYTES) copy(from, fromAt, to, toAt, length);
+  else to.set(from.subarray(fromAt, fromAt + length), toAt);
+}

@@ -1,0 +1,179 @@
+/**
+ * The engine `model`: runs the TypeScript model of a program. No object, no kernel; what it says is what the
+ * program should do.
+ */
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
+import type { MapSnapshot } from '../runtime/maps.ts';
+import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
+import type { ModelEntry, Program, ProgramDefinition } from '../runtime/program.ts';
+import type { World } from '../runtime/world.ts';
+import {
+  type Availability,
+  type Engine,
+  EngineError,
+  type Observables,
+  type Refusal,
+  type Session,
+} from './engine.ts';
+import { ModelRun } from './model-run.ts';
+import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
+
+const OBSERVES: Observables = {
+  action: 'exact',
+  packet: 'always',
+  metadata: true,
+  redirect: true,
+  maps: true,
+  trace: true,
+  skb: true,
+};
+
+export function createModelEngine(): Engine {
+  return {
+    name: 'model',
+    observes: OBSERVES,
+    availability,
+    refuses,
+    open: async (program: Program, world: World): Promise<Session> => new ModelSession(program, world),
+  };
+}
+
+function availability(program?: Program): Availability {
+  if (program === undefined || program.definition !== undefined) return { available: true };
+  return {
+    available: false,
+    reason: `there is no model of ${program.name}`,
+    remedy: 'write one: a module that default-exports a ProgramDefinition, and name it in the object’s place',
+  };
+}
+
+/** Any frame will do, even an empty one; metadata is what the kernel allows (net/core/xdp.c, `xdp_metalen_invalid`). */
+function refuses(program: Program, batch: PacketBatch): Refusal | undefined {
+  for (let packet = 0; packet < batch.count; packet++) {
+    const entry = batch.entry[packet]!;
+    if (entry >= program.entries.length) return { packet, reason: `the program has no entry ${entry}` };
+    const metaLength = batch.metaLength[packet]!;
+    if (metaLength % 4 !== 0) {
+      return { packet, reason: `metadata comes in multiples of 4 bytes, not ${metaLength}` };
+    }
+  }
+  return undefined;
+}
+
+class ModelSession implements Session {
+  readonly #definition: ProgramDefinition;
+  /** By the program's entries, whose order may differ from the definition's. */
+  readonly #entries: readonly ModelEntry[];
+  readonly #world: World;
+  readonly #run: ModelRun;
+  #maps: ReadonlyMap<string, ModelMap>;
+
+  constructor(program: Program, world: World) {
+    const { definition } = program;
+    if (definition === undefined) throw new EngineError('input', `there is no model of ${program.name}`);
+    this.#definition = definition;
+    this.#entries = program.entries.map((entry) => modelOf(definition, entry.function));
+    this.#world = world;
+    this.#maps = createMaps(definition, world);
+    try {
+      this.#run = new ModelRun(world, this.#maps);
+    } catch (error) {
+      throw new EngineError('input', error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
+    }
+  }
+
+  async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
+    if (input.count > output.capacity) {
+      throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
+    }
+    output.clear();
+    const run = this.#run;
+    for (let index = 0; index < input.count; index++) {
+      const entry = this.#entries[input.entry[index]!];
+      if (entry === undefined) {
+        commitFault(output, `the program has no entry ${input.entry[index]}`);
+        continue;
+      }
+      run.begin(entry.hook, input, index);
+      let action: number;
+      try {
+        action = entry.model(run) | 0;
+      } catch (error) {
+        // A model that throws is a fault of the model; the run goes on, and the report tells.
+        commitFault(output, `the model failed: ${error instanceof Error ? error.message : String(error)}`);
+        continue;
+      }
+      commit(run, output, action);
+    }
+  }
+
+  maps(): MapSnapshot[] {
+    return [...this.#maps.values()]
+      .map((map) => map.snapshot())
+      .sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
+  }
+
+  async reset(): Promise<void> {
+    this.#maps = createMaps(this.#definition, this.#world);
+    this.#run.useMaps(this.#maps);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function modelOf(definition: ProgramDefinition, name: string): ModelEntry {
+  const entry = definition.entries.find((candidate) => candidate.function === name);
+  if (entry !== undefined) return entry;
+  // One function stands for one model, whatever the object under test calls it.
+  const [only, ...others] = definition.entries;
+  if (only !== undefined && others.length === 0) return only;
+  throw new EngineError('input', `the model of ${definition.name} has no function ${name}`);
+}
+
+function createMaps(definition: ProgramDefinition, world: World): ReadonlyMap<string, ModelMap> {
+  const maps = new Map(definition.maps.map((map) => [map.name, createModelMap(map)]));
+  for (const [name, entries] of Object.entries(world.maps ?? {})) {
+    const map = maps.get(name);
+    if (map === undefined)
+      throw new EngineError('input', `the world fills a map ${name} that ${definition.name} lacks`);
+    const { keySize, valueSize } = map.definition;
+    for (const { key, value } of entries) {
+      if (key.length !== keySize || value.length !== valueSize) {
+        const got = `${key.length} and ${value.length}`;
+        throw new EngineError(
+          'input',
+          `map ${name}: key and value have ${keySize} and ${valueSize} bytes, not ${got}`,
+        );
+      }
+      const error = map.update(key, value);
+      if (error !== 0)
+        throw new EngineError('input', `map ${name} refuses an entry of the world (errno ${-error})`);
+    }
+  }
+  return maps;
+}
+
+function commit(run: ModelRun, output: OutcomeBatch, action: number): void {
+  const metaLength = run.frame.data - run.frame.dataMeta;
+  const at = output.reserve(metaLength + run.length);
+  run.copyOut(output.bytes, at);
+  const index = output.commit(action, run.length, metaLength);
+  if (run.hook === 'xdp') {
+    if (action === XDP_REDIRECT) output.redirect[index] = run.redirectTarget;
+  } else {
+    if (action === TC_ACT_REDIRECT) output.redirect[index] = run.redirectTarget;
+    output.mark[index] = run.skb.mark;
+    output.priority[index] = run.skb.priority;
+    for (let word = 0; word < 5; word++) output.cb[index * 5 + word] = run.skb.cb[word]!;
+  }
+  if (run.lines !== undefined) output.trace.set(index, run.lines);
+}
+
+function commitFault(output: OutcomeBatch, message: string): void {
+  const index = output.commit(0, 0);
+  output.status[index] = STATUS.fault;
+  output.notes.set(index, { message });
+}
