@@ -39,6 +39,9 @@ const QUESTIONS: Readonly<Record<Question, RegExp>> = {
   unsent: /^tx_queue_\d+_xdp_xmit_errors$/,
 };
 
+/** Frames that cannot be sent on belong to whoever redirected them: they are not counted among this port's own. */
+const ACCOUNTED: readonly Question[] = ['processed', 'sentBack', 'redirected', 'gone', 'failed'];
+
 export class Port {
   readonly ifindex: number;
   readonly name: string;
@@ -122,6 +125,16 @@ export class Port {
     let sum = 0;
     for (const index of this.#indexes[question]) sum += this.#statistics.statistic(index);
     return sum;
+  }
+
+  /** Do the statistics, read anew, and the counters say what `seen` says? */
+  agreesWithSeen(): boolean {
+    this.readStatistics();
+    if (this.outerCount !== this.seen.outer || this.innerCount !== this.seen.inner) return false;
+    for (const question of ACCOUNTED) {
+      if (this.statistic(question) !== this.seen[question]) return false;
+    }
+    return true;
   }
 
   close(): void {
