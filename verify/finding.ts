@@ -56,3 +56,11 @@ export function outcomeAt(batch: OutcomeBatch, packet: number): Outcome {
 export function kindOf(finding: Pick<Finding, 'engines' | 'part' | 'field'>): string {
   return `${finding.engines.join('/')} ${finding.part} ${finding.field}`;
 }
+
+/**
+ * A kind, IPv4 and IPv6 not told apart: a fault in code that both share may shrink from one to the other, as an
+ * ICMPv6 checksum does to the shorter packet of ICMP.
+ */
+export function familyOf(finding: Pick<Finding, 'engines' | 'part' | 'field'>): string {
+  return kindOf({ ...finding, field: finding.field.replace(/^ipv[46]/, 'ip').replace(/^icmpv6/, 'icmp') });
+}

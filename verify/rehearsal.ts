@@ -5,7 +5,7 @@ import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { EngineSide } from './engine-side.ts';
 import { examine, type Showing } from './examine.ts';
-import { type Finding, kindOf } from './finding.ts';
+import { type Finding, familyOf } from './finding.ts';
 
 export class Rehearsal {
   readonly #program: Program;
@@ -18,9 +18,9 @@ export class Rehearsal {
     this.#sides = engines.map((engine) => new EngineSide(engine, program, 16));
   }
 
-  /** The first finding of this kind on the case; undefined also where an engine cannot run the case. */
-  async find(candidate: Case, kind: string): Promise<Finding | undefined> {
-    for (const finding of await this.findings(candidate)) if (kindOf(finding) === kind) return finding;
+  /** The first finding of this family (`familyOf`) on the case; undefined also where an engine cannot run the case. */
+  async find(candidate: Case, family: string): Promise<Finding | undefined> {
+    for (const finding of await this.findings(candidate)) if (familyOf(finding) === family) return finding;
     return undefined;
   }
 

@@ -8,7 +8,7 @@ import { simplerPackets } from '../corpus/shrink.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { type Finding, kindOf } from './finding.ts';
+import { type Finding, familyOf } from './finding.ts';
 import { Rehearsal } from './rehearsal.ts';
 
 import { partsOfWorld, worldOfParts } from './world-parts.ts';
@@ -57,7 +57,7 @@ class Shrinker {
   readonly #task: ShrinkTask;
   readonly #options: ShrinkOptions;
   readonly #rehearsal: Rehearsal;
-  readonly #kind: string;
+  readonly #family: string;
   readonly #maxAttempts: number;
   readonly #deadline: number;
   #attempts = 0;
@@ -69,7 +69,7 @@ class Shrinker {
     this.#task = task;
     this.#options = options;
     this.#rehearsal = new Rehearsal(task.program, task.engines);
-    this.#kind = kindOf(task.finding);
+    this.#family = familyOf(task.finding);
     this.#maxAttempts = options.maxAttempts ?? 20_000;
     this.#deadline = performance.now() + (options.maxSeconds ?? 30) * 1000;
     this.#case = task.case;
@@ -143,7 +143,7 @@ class Shrinker {
       await nextTurn();
       this.#lastTurn = performance.now();
     }
-    const finding = await this.#rehearsal.find(candidate, this.#kind);
+    const finding = await this.#rehearsal.find(candidate, this.#family);
     if (finding === undefined) return false;
     // What comes after the diverging packet has no part in it.
     const stimuli = candidate.stimuli.slice(0, finding.packet + 1);
@@ -165,7 +165,7 @@ class Shrinker {
   async #confirmed(): Promise<Shrunk> {
     const fresh = new Rehearsal(this.#task.program, this.#task.engines);
     try {
-      const finding = await fresh.find(this.#case, this.#kind);
+      const finding = await fresh.find(this.#case, this.#family);
       if (finding === undefined) return this.#result('not repeated');
       this.#finding = finding;
       return this.#result(this.#isOver() ? 'cut short' : 'shrunk');
