@@ -158,6 +158,17 @@ describe('firstDifference', () => {
     );
   });
 
+  it('sees metadata that moved from one packet to the next, though the bytes in a row are the same', () => {
+    const pair = (first: number, second: number): OutcomeBatch => {
+      const batch = new OutcomeBatch(2, 64);
+      batch.reserve(64);
+      batch.commit(XDP_PASS, 4, first);
+      batch.commit(XDP_PASS, 4, second);
+      return batch;
+    };
+    expect(difference(pair(4, 0), pair(0, 4))).toEqual({ packet: 0, part: 'metadata' });
+  });
+
   it('continues behind a difference when told where', () => {
     const changed = outcomes('xdp');
     changed.action[3] = XDP_DROP;

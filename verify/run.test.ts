@@ -381,6 +381,19 @@ describe('verify', () => {
     expect(merged.notCompared).toEqual(['16 packets: few (vm)']);
   });
 
+  it('says of an engine that failed for one worker that it failed', async () => {
+    const report = (fails: boolean) => {
+      const error = new EngineError('environment', 'no more memory');
+      const vm = fakeEngine('vm', pass, fails ? { openError: () => error } : {});
+      return verify(options({ engines: [fakeEngine('model', pass), vm] }));
+    };
+    const merged = mergeReports([await report(false), await report(true)]);
+    expect(merged.engines).toMatchObject([
+      { name: 'model', status: 'ran', packets: 800 },
+      { name: 'vm', status: 'failed', reason: 'no more memory', packets: 400 },
+    ]);
+  });
+
   it('turns a program’s examples into cases', () => {
     const worlds: NamedWorld[] = [
       { name: 'a', world: { cpu: 1 } },

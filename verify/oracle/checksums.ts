@@ -428,8 +428,8 @@ export class ChecksumScanner implements FoundChecksum {
     this.expected = this.got;
     if (sum !== 0xffff) {
       const rest = this.sumWithoutField(field);
-      // Only 0xFFFF verifies over nothing but zeros; UDP has no other way to write a computed 0.
-      this.expected = rest === 0 ? 0xffff : complement(rest) || (layer === LAYER.udp ? 0xffff : 0);
+      // UDP writes a computed 0 as 0xFFFF (RFC 768).
+      this.expected = complement(rest) || (layer === LAYER.udp ? 0xffff : 0);
     }
     this.emit(sink, layer);
   }
