@@ -77,7 +77,9 @@ export class ModelRun implements ModelContext {
     const { frame } = this;
     const metaLength = batch.metaLength[index]!;
     const size = metaLength + batch.length[index]!;
-    frame.bytes.fill(0, this.dirtyFrom, this.dirtyTo);
+    const end = HEADROOM + size;
+    if (this.dirtyFrom < HEADROOM) frame.bytes.fill(0, this.dirtyFrom, HEADROOM);
+    if (this.dirtyTo > end) frame.bytes.fill(0, end, this.dirtyTo);
     copyRange(batch.bytes, batch.offset[index]! - metaLength, frame.bytes, HEADROOM, size);
     const visible = hook === 'xdp' && size > XDP_LINEAR ? XDP_LINEAR : size;
     this.hook = hook;
@@ -86,14 +88,18 @@ export class ModelRun implements ModelContext {
     frame.data = HEADROOM + metaLength;
     frame.dataEnd = HEADROOM + visible;
     this.dirtyFrom = HEADROOM;
-    this.dirtyTo = HEADROOM + size;
+    this.dirtyTo = end;
     this.ingressIfindex = batch.ingressIfindex[index]!;
     this.rxQueueIndex = batch.rxQueueIndex[index]!;
     this.redirectTarget = 0;
     this.lines = undefined;
+    if (hook !== 'xdp') this.clearSkb();
+  }
+
+  private clearSkb(): void {
     this.skb.mark = 0;
     this.skb.priority = 0;
-    this.skb.cb.fill(0);
+    for (let word = 0; word < 5; word++) this.skb.cb[word] = 0;
   }
 
   /** Metadata and frame as they are now. */

@@ -53,6 +53,11 @@ export const metaMark: ProgramDefinition = {
       action: XDP_PASS,
     },
     {
+      name: 'marks with the number in front of the packet',
+      stimulus: { packet: ping, metadata: Uint8Array.of(42, 0, 0, 0), entry: TC },
+      action: TC_ACT_OK,
+    },
+    {
       name: 'marks with 41 where there is no metadata',
       stimulus: { packet: frame(ethernet(), ipv6(), tcp()), entry: TC },
       action: TC_ACT_OK,

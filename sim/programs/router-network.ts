@@ -75,7 +75,7 @@ export const routerWorlds: readonly NamedWorld[] = [
       ],
     },
   },
-  { name: 'nothing set', world: {} },
+  { name: 'devices alone', world: { devices: network.devices!.map((bare) => ({ ...bare, addresses: [] })) } },
 ];
 
 export const routerHints: GeneratorHints = {
@@ -267,7 +267,8 @@ export const routerExamples: readonly Example[] = [
   passes('multicast over IPv6', ping6('ff02::1')),
   passes('what comes in where nothing is forwarded', before, CLOSED),
   passes('what comes in where nothing is forwarded over IPv6', ping6('fc00:20::1'), CLOSED),
-  passes('everything without devices', before, 1, 'nothing set'),
+  passes('everything without routes', before, LEFT, 'devices alone'),
+  passes('what comes in through the loopback device', before, 1),
   passes('an expired TTL', build.frame(arriving, to4('10.11.2.2', { ttl: 1 }), build.udp())),
   passes('a TTL of 0', build.frame(arriving, to4('10.11.2.2', { ttl: 0 }), build.udp())),
   passes('an expired hop limit', build.frame(arriving, to6('fc00:20::1', { hopLimit: 1 }), build.udp())),
