@@ -5,17 +5,17 @@ import type { Command } from 'commander';
 import type { Program } from '../../sim/runtime/program.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import { type ProgramReport, reportToJson } from '../../verify/report.ts';
-import { type Progress, verify } from '../../verify/run.ts';
-import { type ChosenEngines, chooseEngines, requireAvailable } from '../engines.ts';
-import { EXIT } from '../failure.ts';
+import type { Progress } from '../../verify/run.ts';
+import { chooseEngines, requireAvailable } from '../engines.ts';
+import { EXIT, inputFailure } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { freshSeed, parseCount, parseDuration } from '../options.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { toJunit } from '../report-junit.ts';
 import { closingLines, failureLines, programLine } from '../report-text.ts';
-import { casesOf, saveBelow } from '../saved-cases.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import type { VerifyPlan } from '../verify-plan.ts';
+import { verifyHere, verifyInWorkers } from '../verify-program.ts';
 
 interface Options {
   readonly engines?: string;
@@ -24,6 +24,7 @@ interface Options {
   readonly time?: number;
   readonly seed?: string;
   readonly object?: string;
+  readonly workers: number;
   readonly maxDivergences: number;
   readonly json?: boolean;
   readonly junit?: string;
@@ -48,6 +49,7 @@ export function registerVerify(program: Command): void {
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
+    .option('--workers <n>', 'threads; the packets stay the same', parseCount('--workers'), 1)
     .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
     .option('--json', 'print one JSON document')
     .option('--junit <file>', 'write a JUnit report')
@@ -71,6 +73,13 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const programs = await resolvePrograms(plan.programs, plan.object);
   const chosen = chooseEngines(plan.engines, plan.live);
   for (const program of programs) requireAvailable(chosen, program);
+  const { workers } = options;
+  if (workers > 1 && chosen.engines.some((engine) => engine.name === 'veth')) {
+    throw inputFailure(
+      'engine veth runs in one thread only: its capture library cannot be loaded twice',
+      'leave --workers out',
+    );
+  }
   const terminal = createTerminal(options);
   const quiet = options.json === true;
   if (!quiet) {
@@ -82,9 +91,16 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const start = performance.now();
   const reports: ProgramReport[] = [];
   const width = Math.max(...programs.map((program) => program.name.length));
-  for (const program of programs) {
+  for (const [index, program] of programs.entries()) {
     if (interrupt.signal.aborted) break;
-    const report = await verifyProgram(program, chosen, plan, interrupt.signal, terminal);
+    const watch = {
+      signal: interrupt.signal,
+      onProgress: (progress: Progress) => terminal.progress(progressLine(progress)),
+    };
+    const report =
+      workers === 1
+        ? await verifyHere(program, plan, watch)
+        : await verifyInWorkers(index, workers, plan, watch);
     terminal.clearProgress();
     reports.push(report);
     if (!quiet) printProgram(report, program, width, terminal);
@@ -100,27 +116,6 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     for (const line of closingLines(reports, plan.seed, seconds, terminal)) terminal.print(line);
   }
   process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(reports);
-}
-
-function verifyProgram(
-  program: Program,
-  chosen: ChosenEngines,
-  plan: VerifyPlan,
-  signal: AbortSignal,
-  terminal: Terminal,
-): Promise<ProgramReport> {
-  return verify({
-    program,
-    engines: chosen.engines,
-    seed: plan.seed,
-    cases: casesOf(program, [plan.directory]),
-    maxDivergences: plan.maxDivergences,
-    save: saveBelow(plan.directory),
-    signal,
-    onProgress: (progress) => terminal.progress(progressLine(progress)),
-    ...(plan.runs === undefined ? {} : { runs: plan.runs }),
-    ...(plan.seconds === undefined ? {} : { seconds: plan.seconds }),
-  });
 }
 
 function progressLine({ program, packets, total, seconds, divergences, shrinking }: Progress): string {

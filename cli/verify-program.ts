@@ -1,0 +1,107 @@
+/** One program of a `VerifyPlan`: here, or spread over worker threads. */
+import { Worker } from 'node:worker_threads';
+import type { Program } from '../sim/runtime/program.ts';
+import type { BatchRange } from '../verify/batch-plan.ts';
+import { mergeReports, type ProgramReport } from '../verify/report.ts';
+import { type Progress, verify } from '../verify/run.ts';
+import { chooseEngines } from './engines.ts';
+import { casesOf, saveBelow } from './saved-cases.ts';
+import type { VerifyPlan } from './verify-plan.ts';
+
+export interface Watch {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** @param range which batches; cases are replayed by the one that has the first */
+export function verifyHere(
+  program: Program,
+  plan: VerifyPlan,
+  watch: Watch,
+  range?: BatchRange,
+): Promise<ProgramReport> {
+  const replays = range === undefined || range.from === 0;
+  return verify({
+    program,
+    engines: chooseEngines(plan.engines, plan.live).engines,
+    seed: plan.seed,
+    maxDivergences: plan.maxDivergences,
+    save: saveBelow(plan.directory),
+    ...watch,
+    ...(replays ? { cases: casesOf(program, [plan.directory]) } : {}),
+    ...(range === undefined ? {} : { range }),
+    ...(plan.runs === undefined ? {} : { runs: plan.runs }),
+    ...(plan.seconds === undefined ? {} : { seconds: plan.seconds }),
+  });
+}
+
+/** What a worker is started with. */
+export interface WorkerTask {
+  readonly plan: VerifyPlan;
+  /** Which of the plan's programs. */
+  readonly program: number;
+  readonly range: BatchRange;
+}
+
+export type WorkerMessage =
+  | { readonly progress: Progress }
+  | { readonly report: ProgramReport }
+  | { readonly error: string };
+
+/**
+ * The same packets as `verifyHere`, batch k by worker k modulo their number. Each worker stops at its own first
+ * divergences; of each kind the earliest is reported.
+ */
+export async function verifyInWorkers(
+  index: number,
+  workers: number,
+  plan: VerifyPlan,
+  watch: Watch,
+): Promise<ProgramReport> {
+  const latest = new Map<number, Progress>();
+  const parts = Array.from({ length: workers }, (_, worker) =>
+    runWorker(
+      { plan, program: index, range: { from: worker, to: Number.POSITIVE_INFINITY, step: workers } },
+      watch.signal,
+      (progress) => {
+        latest.set(worker, progress);
+        watch.onProgress(sumProgress([...latest.values()]));
+      },
+    ),
+  );
+  return mergeReports(await Promise.all(parts));
+}
+
+function runWorker(
+  task: WorkerTask,
+  signal: AbortSignal,
+  onProgress: (progress: Progress) => void,
+): Promise<ProgramReport> {
+  // Run from its sources, the worker needs the same loader as the main thread.
+  const source = import.meta.url.endsWith('.ts');
+  const url = new URL(source ? './verify-worker.ts' : './verify-worker.js', import.meta.url);
+  const worker = new Worker(url, { workerData: task, ...(source ? { execArgv: ['--import', 'tsx'] } : {}) });
+  const abort = (): void => worker.postMessage('abort');
+  signal.addEventListener('abort', abort);
+  return new Promise<ProgramReport>((resolve, reject) => {
+    worker.on('message', (message: WorkerMessage) => {
+      if ('progress' in message) onProgress(message.progress);
+      else if ('report' in message) resolve(message.report);
+      else reject(new Error(message.error));
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => reject(new Error('a worker ended without a report')));
+  }).finally(() => signal.removeEventListener('abort', abort));
+}
+
+function sumProgress(parts: readonly Progress[]): Progress {
+  const [first] = parts;
+  return {
+    program: first!.program,
+    packets: parts.reduce((sum, part) => sum + part.packets, 0),
+    total: first!.total,
+    seconds: Math.max(...parts.map((part) => part.seconds)),
+    divergences: parts.reduce((sum, part) => sum + part.divergences, 0),
+    shrinking: parts.some((part) => part.shrinking),
+  };
+}
