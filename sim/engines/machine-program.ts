@@ -120,7 +120,8 @@ export function refusalReason(program: Program, batch: PacketBatch, packet: numb
   const entry = program.entries[batch.entry[packet]!];
   if (entry === undefined) return `the program has no entry ${batch.entry[packet]}`;
   const length = batch.length[packet]!;
-  if (length < 14) return `a frame has at least 14 bytes, this one has ${length}`;
+  // XDP programs must cope with any length, whatever a driver may hand up; an sk_buff has had its header read.
+  if (entry.hook !== 'xdp' && length < 14) return `a frame has at least 14 bytes, this one has ${length}`;
   if (length > MAX_FRAME) return `a frame has at most ${MAX_FRAME} bytes here, this one has ${length}`;
   const metaLength = batch.metaLength[packet]!;
   if (metaLength % 4 !== 0) return `metadata comes in multiples of 4 bytes, not ${metaLength}`;
