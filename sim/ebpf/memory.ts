@@ -75,6 +75,8 @@ export const MACHINE_WORD = {
   networkHeader: 0x4006,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
+  /** XDP: the lowest address that ever belonged to this packet; below it the headroom is zero. */
+  lowest: 0x4017,
   /** Upper halves of a helper's five arguments; the lower ones travel as parameters. */
   argumentHigh: 0x4008,
   /** Upper half of a helper's result, where it is wider than 32 bits (`HelperSignature.returns`). */

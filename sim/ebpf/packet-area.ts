@@ -58,8 +58,13 @@ export class PacketArea {
    * @param bytes an arena; metadata lies directly before `offset`
    */
   placeXdp(bytes: Uint8Array, offset: number, length: number, metaLength: number): void {
-    copyIn(this.#memory.u8, XDP_DATA - metaLength, bytes, offset - metaLength, metaLength + length);
     const words = this.#memory.i32;
+    const start = XDP_DATA - metaLength;
+    // A fresh page: what adjust_head and adjust_meta bring to light is zero, as in a test run.
+    const lowest = words[MACHINE_WORD.lowest]!;
+    if (lowest !== 0 && lowest < start) this.#memory.u8.fill(0, lowest, start);
+    words[MACHINE_WORD.lowest] = start;
+    copyIn(this.#memory.u8, start, bytes, offset - metaLength, metaLength + length);
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = XDP_DATA + XDP_LINEAR_LIMIT;
     words[MACHINE_WORD.frameEnd] = XDP_DATA + length;
@@ -81,6 +86,7 @@ export class PacketArea {
   /** Sets the three pointers, here and in the context. */
   setBounds(dataMeta: number, data: number, dataEnd: number): void {
     const words = this.#memory.i32;
+    if (dataMeta < words[MACHINE_WORD.lowest]!) words[MACHINE_WORD.lowest] = dataMeta;
     words[MACHINE_WORD.dataMeta] = dataMeta;
     words[MACHINE_WORD.data] = data;
     words[MACHINE_WORD.dataEnd] = dataEnd;

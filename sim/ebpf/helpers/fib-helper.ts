@@ -126,6 +126,7 @@ function checkMtu(
 ): number {
   const isXdp = machine.hook === 'xdp';
   if ((flags & ~(isXdp ? 0 : CHECK_SEGMENTS)) !== 0 || machine.high(4) !== 0) return -EINVAL;
+  if (flags !== 0 && (difference !== 0 || machine.memory.u32(lengthAt) !== 0)) return -EINVAL;
   // 0 stands for the device that the packet is on.
   const own = machine.memory.u32(CONTEXT_BASE + (isXdp ? 12 : SK_BUFF.ifindex));
   const mtu = mtuOf(machine, ifindex === 0 ? own : ifindex);

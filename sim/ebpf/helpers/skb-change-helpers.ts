@@ -45,7 +45,6 @@ export function setSkbBounds(machine: Machine, data: number, end: number): void 
   // Metadata does not survive a change of the headers: it would be no longer in front of the MAC header.
   machine.packet.setBounds(data, data, end);
   machine.memory.setU32(CONTEXT_BASE + SK_BUFF.len, end - data);
-  machine.memory.setU32(CONTEXT_BASE + SK_BUFF.wireLen, end - data);
 }
 
 /** `bpf_skb_generic_push`: `length` zero bytes behind the first `offset`, which move forward. */

@@ -1,5 +1,5 @@
 /** Fields of a TC frame that only helpers reach: hash, type, time stamp, classes (net/core/filter.c). */
-import { EINVAL } from '../../runtime/errno.ts';
+import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { hashKey } from '../maps/hash-table.ts';
@@ -27,21 +27,33 @@ function flowHash(machine: Machine): number {
   return hash;
 }
 
-/** `bpf_skb_ecn_set_ce`: 1 where the packet is marked afterwards, 0 where its sender does not know ECN. */
+/** `skb_protocol` behind VLAN tags, in host order. */
+function innerProtocol(machine: Machine): number {
+  const { view } = machine.memory;
+  const { data, frameEnd } = machine.packet;
+  let type = view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
+  for (let at = data + 16; (type === 0x8100 || type === 0x88a8) && at + 2 <= frameEnd; at += 4) {
+    type = view.getUint16(at);
+  }
+  return type;
+}
+
+/**
+ * `bpf_skb_ecn_set_ce`: 1 where the packet is marked afterwards, 0 where its sender does not know ECN. The type is
+ * taken from behind VLAN tags, the header from where the network header is: with a tag in the bytes, the tag.
+ */
 function markCongestion(machine: Machine): number {
   const { u8, view } = machine.memory;
   const at = machine.memory.i32[MACHINE_WORD.networkHeader]!;
-  const protocol = view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
+  const protocol = innerProtocol(machine);
   const end = machine.packet.frameEnd;
   if (protocol === 0x0800 && at + 20 <= end) {
     const ecn = u8[at + 1]! & 3;
-    if (ecn === 0) return 0;
-    if (ecn !== 3) {
-      // The header's checksum falls by what the field rises.
-      const sum = view.getUint16(at + 10) - (3 - ecn);
-      view.setUint16(at + 10, sum < 0 ? sum - 1 : sum);
-      u8[at + 1]! |= 3;
-    }
+    if (ecn === 0 || ecn === 3) return ecn === 3 ? 1 : 0;
+    // `IP_ECN_set_ce`: the checksum falls by what the field rises, in one's complement.
+    const sum = view.getUint16(at + 10) + (ecn === 1 ? 0xfffd : 0xfffe);
+    view.setUint16(at + 10, sum > 0xffff ? sum + 1 : sum);
+    u8[at + 1]! |= 3;
     return 1;
   }
   if (protocol === 0x86dd && at + 40 <= end) {
@@ -129,10 +141,10 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     run: (machine, _context, low, type) => {
       const { view } = machine.memory;
       const high = machine.high(1);
-      if (type === BPF_SKB_CLOCK_REALTIME ? (low | high) !== 0 : (low | high) === 0) return -EINVAL;
-      if (type !== BPF_SKB_CLOCK_REALTIME && type !== BPF_SKB_CLOCK_MONOTONIC && type !== BPF_SKB_CLOCK_TAI) {
-        return -EINVAL;
-      }
+      const protocol = view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
+      if (protocol !== 0x0800 && protocol !== 0x86dd) return -EOPNOTSUPP;
+      const delivery = type === BPF_SKB_CLOCK_MONOTONIC || type === BPF_SKB_CLOCK_TAI;
+      if (delivery ? (low | high) === 0 : type !== BPF_SKB_CLOCK_REALTIME) return -EINVAL;
       view.setInt32(CONTEXT_BASE + SK_BUFF.tstamp, low, true);
       view.setInt32(CONTEXT_BASE + SK_BUFF.tstamp + 4, high, true);
       view.setUint8(CONTEXT_BASE + SK_BUFF.tstampType, type);

@@ -55,6 +55,8 @@ export const STRING_HELPERS: readonly Helper[] = [
     arguments: ['memory', 'size', 'anything', 'u64_out'],
     returns: 'int',
     run: (machine, text, size, flags, out) => {
+      // Since Linux 6.12; before, a failing call left what was there.
+      machine.memory.setU64(out, 0n);
       const { length, value, negative } =
         machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
       if (length < 0) return length;
@@ -69,6 +71,8 @@ export const STRING_HELPERS: readonly Helper[] = [
     arguments: ['memory', 'size', 'anything', 'u64_out'],
     returns: 'int',
     run: (machine, text, size, flags, out) => {
+      // Since Linux 6.12; before, a failing call left what was there.
+      machine.memory.setU64(out, 0n);
       const { length, value, negative } =
         machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
       if (length < 0) return length;

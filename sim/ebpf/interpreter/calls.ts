@@ -1,4 +1,5 @@
 /** Calls of helpers: arguments checked against the signature, results given their provenance. */
+import { EINVAL } from '../../runtime/errno.ts';
 import type { ArgumentType, Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import type { LiveMap } from '../maps/live-map.ts';
@@ -14,6 +15,8 @@ import {
   UNINITIALISED,
 } from './provenance.ts';
 import { type State, violate } from './state.ts';
+
+const SNPRINTF = 165;
 
 /** What arguments say about each other, while one call is checked. */
 interface CallFacts {
@@ -49,6 +52,8 @@ export function runHelper(state: State, helper: Helper): number {
   const low = helper.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
   lo[0] = low;
   hi[0] = helper.returns === 'u64' ? words[MACHINE_WORD.resultHigh]! : low >> 31;
+  // `check_bpf_snprintf_call`: the verifier reads the format, which it can, since it cannot change.
+  if (helper.number === SNPRINTF && low === -EINVAL) violate('Invalid format string');
   if (spent !== 0) provenance.become(spent, KIND.spent);
   if (helper.movesPacket === true) provenance.voidPackets();
   clobber(state);
