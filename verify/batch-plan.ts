@@ -2,11 +2,15 @@
 import { type LimitsByHook, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 
-/** Packets in a batch: enough that what is done once a batch costs nothing per packet. */
-export const BATCH_SIZE = 4096;
+/**
+ * Packets in a batch: enough that what is done once a batch costs little per packet, and few enough that a short
+ * run sees all of a program's worlds.
+ */
+export const BATCH_SIZE = 2048;
 
-/** Every so many batches, one has frames of any length, for the engines that take them. */
+/** Every so many batches, one has frames of any length, for the engines that take them; the first comes early. */
 const UNBOUNDED_EVERY = 16;
+const UNBOUNDED_AT = 5;
 
 export interface BatchPlan {
   readonly number: number;
@@ -39,7 +43,7 @@ export function* planBatches(
   const worlds = worldsOf(program);
   for (let number = range.from; number < range.to && number * size < runs; number += range.step) {
     const turn = Math.floor(number / UNBOUNDED_EVERY);
-    const unbounded = number % UNBOUNDED_EVERY === UNBOUNDED_EVERY - 1;
+    const unbounded = number % UNBOUNDED_EVERY === UNBOUNDED_AT;
     yield {
       number,
       first: number * size,

@@ -39,30 +39,38 @@ export class EngineSide {
     this.output = new OutcomeBatch(batchSize);
   }
 
+  /** Does the engine take every packet of the batch? */
+  takes(input: PacketBatch): boolean {
+    return this.failure === undefined && this.engine.refuses(this.#program, input) === undefined;
+  }
+
+  /** Why the engine refuses the one packet of this batch; undefined where it takes it. Refusals are counted. */
+  refusal(single: PacketBatch): string | undefined {
+    const reason = this.engine.refuses(this.#program, single)?.reason;
+    if (reason !== undefined) this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+    return reason;
+  }
+
   /**
-   * Runs one case from the world's state. Fills `output` and `maps`.
-   * @returns false where the engine refuses the batch or fails; the account says why
+   * Runs one case, all of whose packets the engine takes, from the world's state. Fills `output` and `maps`.
+   * @param again the account has these packets already
+   * @returns false where the engine fails; the account says why
    */
-  async run(world: World, input: PacketBatch): Promise<boolean> {
+  async run(world: World, input: PacketBatch, again: boolean = false): Promise<boolean> {
     if (this.failure !== undefined) return false;
     try {
-      const refusal = this.engine.refuses(this.#program, input);
-      if (refusal !== undefined) {
-        this.refused.set(refusal.reason, (this.refused.get(refusal.reason) ?? 0) + input.count);
-        return false;
-      }
       if (input.count > this.output.capacity) this.output = new OutcomeBatch(input.count);
       const session = await this.#session(world);
       const start = performance.now();
       await session.run(input, this.output);
-      this.seconds += (performance.now() - start) / 1000;
+      if (!again) this.seconds += (performance.now() - start) / 1000;
       if (this.output.count !== input.count) {
         throw new Error(
           `engine ${this.engine.name} returned ${this.output.count} outcomes of ${input.count} packets`,
         );
       }
       this.maps = this.engine.observes.maps ? session.maps() : undefined;
-      this.packets += input.count;
+      if (!again) this.packets += input.count;
       this.#countUnseen();
       return true;
     } catch (error) {

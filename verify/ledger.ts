@@ -23,16 +23,19 @@ export class Ledger {
     this.#actions = program.entries.map(() => new Map());
   }
 
-  /** @param showings the reference first; empty where no engine took the batch */
-  enter(input: PacketBatch, showings: readonly Showing[], saved: boolean): void {
+  /** A case that all or some of the engines get. */
+  enterCase(input: PacketBatch, saved: boolean): void {
     this.packets += input.count;
-    if (saved) {
-      this.savedPackets += input.count;
-      this.savedCases++;
-    }
+    if (!saved) return;
+    this.savedPackets += input.count;
+    this.savedCases++;
+  }
+
+  /** @param again the reference has been entered with these packets already */
+  enterShowings(input: PacketBatch, showings: readonly Showing[], again: boolean): void {
     const [reference, ...others] = showings;
     if (reference === undefined) return;
-    this.#countActions(input, reference.output);
+    if (!again) this.#countActions(input, reference.output);
     for (const other of others) this.#noteBlindSpots(reference, other);
   }
 
@@ -62,7 +65,7 @@ export class Ledger {
     }
   }
 
-  /** Packets that an engine did not get: it takes a batch whole or not at all. */
+  /** Packets that an engine did not get. */
   refused(engine: Engine, reasons: ReadonlyMap<string, number>): void {
     const general = new Map<string, number>();
     for (const [reason, packets] of reasons) {

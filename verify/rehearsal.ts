@@ -33,15 +33,14 @@ export class Rehearsal {
     for (const stimulus of stimuli) this.#input.push(stimulus);
     const showings: Showing[] = [];
     for (const [index, side] of this.#sides.entries()) {
+      if (!side.takes(this.#input)) return [];
       if (await side.run(world, this.#input)) {
         showings.push(side);
         continue;
       }
       // A world made too small may not load; the next one may.
-      if (side.failure !== undefined) {
-        await side.close();
-        this.#sides[index] = new EngineSide(side.engine, this.#program, 16);
-      }
+      await side.close();
+      this.#sides[index] = new EngineSide(side.engine, this.#program, 16);
       return [];
     }
     return [...examine(this.#program, this.#input, showings)];

@@ -13,11 +13,11 @@ import { exampleCases, type PacketSource, type VerifyOptions, verify } from './r
 import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
 import { data, ethernet, icmp, ipv4 } from './test-packets.ts';
 
-/** Packets that spell their own index, 20 bytes long; every hundredth is 3 bytes short where limits allow. */
+/** Packets that spell their own index, 20 bytes long; every tenth has only 3 where limits allow. */
 const numbered: PacketSource = {
   fill(batch: PacketBatch, _seed: Seed, first: number, count: number, limits: LimitsByHook): void {
     for (let index = first; index < first + count; index++) {
-      const short = index % 100 === 7 && limits.xdp.minLength === 0;
+      const short = index % 10 === 7 && limits.xdp.minLength === 0;
       const at = batch.reserve(20);
       batch.bytes.fill(0, at, at + 20);
       new DataView(batch.bytes.buffer, at, 4).setUint32(0, index);
@@ -177,21 +177,49 @@ describe('verify', () => {
     expect((await verify(options({ engines: both(XDP_DROP), source }))).divergences).toEqual([]);
   });
 
-  it('gives an engine only what it takes, and counts what it did not get', async () => {
-    const picky = fakeEngine('testrun', pass, {
+  const picky = (behave: Behaviour) =>
+    fakeEngine('testrun', behave, {
       refuses: (batch) => {
         const packet = batch.length.subarray(0, batch.count).findIndex((length) => length < 14);
-        return packet < 0
-          ? undefined
-          : { packet, reason: `a frame has at least 14 bytes, this one has ${packet % 9}` };
+        if (packet < 0) return undefined;
+        return {
+          packet,
+          reason: `a frame has at least 14 bytes, this one has ${batch.length[packet]! + packet}`,
+        };
       },
     });
+
+  it('gives an engine only what it takes, and counts what it did not get', async () => {
+    const limited = picky(pass);
     const model = fakeEngine('model', pass);
-    const report = await verify(options({ engines: [model, picky], runs: 64 * 32 }));
-    // Two of 32 batches are unbounded.
-    expect(model.log.packets).toBe(64 * 32);
-    expect(picky.log.packets).toBe(64 * 30);
-    expect(report.notCompared).toEqual(['128 packets: a frame has at least 14 bytes (testrun)']);
+    const report = await verify(options({ engines: [model, limited], runs: 64 * 32 }));
+    // Two of 32 batches are unbounded, and have short frames.
+    const short = [5, 21].flatMap((batch) =>
+      Array.from({ length: 64 }, (_, index) => batch * 64 + index).filter((index) => index % 10 === 7),
+    ).length;
+    expect(short).toBeGreaterThan(0);
+    expect(limited.log.packets).toBe(64 * 32 - short);
+    expect(report.notCompared).toEqual([`${short} packets: a frame has at least 14 bytes (testrun)`]);
+    expect(report.packets).toBe(64 * 32);
+    expect(report.actions).toEqual({ XDP_PASS: 64 * 32 });
+    expect(report.engines).toMatchObject([{ packets: 64 * 32 }, { packets: 64 * 32 - short }]);
+  });
+
+  it('compares the rest of a batch with an engine that refuses some of it, state and all', async () => {
+    const stateful: Behaviour = ({ packet }, state) => {
+      if (packet.length >= 14) state.counts.set(0, (state.counts.get(0) ?? 0) + 1);
+      return { action: XDP_PASS };
+    };
+    const agreed = await verify(
+      options({ engines: [fakeEngine('model', stateful), picky(stateful)], runs: 64 * 8 }),
+    );
+    expect(agreed.divergences).toEqual([]);
+    // Packet 350 is in an unbounded batch, behind a short one.
+    const wrong = await verify(
+      options({ engines: [fakeEngine('model', pass), picky(dropping(350))], runs: 64 * 8 }),
+    );
+    expect(wrong.divergences).toMatchObject([{ field: 'action', seen: { packet: 350 } }]);
+    expect(indexOf(wrong.divergences[0]!.case.stimuli.at(-1)!.packet)).toBe(350);
   });
 
   it('reports what cannot run here and what fails, and goes on with the rest', async () => {

@@ -13,6 +13,7 @@ import type { Engine, EngineName } from '../sim/engines/engine.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
+import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
 import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { EngineSide } from './engine-side.ts';
@@ -113,6 +114,9 @@ export function exampleCases(program: Program): SavedCase[] {
 /** A model says what should be; after it, the interpreter judges; the rest only show what they do. */
 const RANK: readonly EngineName[] = ['model', 'vm', 'wasm', 'testrun', 'veth'];
 
+/** Where packet `index` of a batch comes from. */
+type SeenAt = (index: number) => Divergence['seen'];
+
 class Run {
   readonly #options: VerifyOptions;
   readonly #program: Program;
@@ -176,9 +180,9 @@ class Run {
   async generated(plan: BatchPlan): Promise<void> {
     this.#input.clear();
     this.#source.fill(this.#input, this.#seed, plan.first, plan.count, plan.limits);
-    await this.#hold(plan.world.world, (finding) => ({
+    await this.#hold(plan.world.world, (packet) => ({
       seed: this.#options.seed,
-      packet: plan.first + finding.packet,
+      packet: plan.first + packet,
     }));
   }
 
@@ -190,27 +194,49 @@ class Run {
     await this.#hold(world, () => ({ file: saved.path }), saved);
   }
 
-  /** One case: every engine runs it, the outcomes are compared, and new kinds of divergences are kept. */
-  async #hold(
-    world: World,
-    seen: (finding: Finding) => Divergence['seen'],
-    saved?: SavedCase,
-  ): Promise<void> {
-    const showings: EngineSide[] = [];
-    for (const side of this.#sides) if (await side.run(world, this.#input)) showings.push(side);
-    this.#ledger.enter(this.#input, showings, saved !== undefined);
-    for (const finding of examine(this.#program, this.#input, showings)) {
-      if (this.#kinds.has(kindOf(finding))) continue;
-      this.#kinds.add(kindOf(finding));
-      await this.#keep(finding, this.#caseOf(finding, world), seen(finding), saved);
-      if (this.isOver()) break;
+  /**
+   * One case: every engine runs it, the outcomes are compared, and new kinds of divergences are kept. An engine that
+   * refuses some of the packets is held against the reference on the others: a case of its own, as state goes.
+   */
+  async #hold(world: World, seen: SeenAt, saved?: SavedCase): Promise<void> {
+    const input = this.#input;
+    this.#ledger.enterCase(input, saved !== undefined);
+    const takers = this.#sides.filter((side) => side.takes(input));
+    const picky = this.#sides.filter((side) => side.failure === undefined && !takers.includes(side));
+    await this.#compare(world, input, takers, seen, saved);
+    if (picky.length > 0 && !this.isOver()) {
+      const { batch, origin } = acceptedPackets(input, picky);
+      const group = this.#sides.filter((side) => side === takers[0] || picky.includes(side));
+      if (batch.count > 0) {
+        await this.#compare(world, batch, group, (packet) => seen(origin[packet]!), saved, takers[0]);
+      }
     }
     await this.#breathe();
   }
 
+  /** @param again the engine that has run these packets before, if any */
+  async #compare(
+    world: World,
+    input: PacketBatch,
+    sides: readonly EngineSide[],
+    seen: SeenAt,
+    saved?: SavedCase,
+    again?: EngineSide,
+  ): Promise<void> {
+    const showings: EngineSide[] = [];
+    for (const side of sides) if (await side.run(world, input, side === again)) showings.push(side);
+    this.#ledger.enterShowings(input, showings, again !== undefined && showings[0] === again);
+    for (const finding of examine(this.#program, input, showings)) {
+      if (this.#kinds.has(kindOf(finding))) continue;
+      this.#kinds.add(kindOf(finding));
+      await this.#keep(finding, this.#caseOf(finding, world, input), seen(finding.packet), saved);
+      if (this.isOver()) break;
+    }
+  }
+
   /** The sequence up to the packet that shows it: a program's state may have a part in it. */
-  #caseOf(finding: Finding, world: World): Case {
-    const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => this.#input.stimulus(index));
+  #caseOf(finding: Finding, world: World, input: PacketBatch): Case {
+    const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
     return { program: this.#program.name, world, stimuli };
   }
 

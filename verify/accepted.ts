@@ -1,0 +1,39 @@
+/** The part of a batch that engines with limits take. */
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { EngineSide } from './engine-side.ts';
+
+/** Some packets of a batch, in order, and where each stood in it. */
+export interface AcceptedPackets {
+  readonly batch: PacketBatch;
+  readonly origin: Uint32Array;
+}
+
+/** The packets that none of the engines refuses; each refusal is counted in its engine's account. */
+export function acceptedPackets(input: PacketBatch, sides: readonly EngineSide[]): AcceptedPackets {
+  const batch = new PacketBatch(input.count, input.used);
+  const origin = new Uint32Array(input.count);
+  const single = new PacketBatch(1, 4096);
+  for (let index = 0; index < input.count; index++) {
+    single.clear();
+    copyPacket(input, index, single);
+    let refused = false;
+    // Every engine is asked: each has its own account.
+    for (const side of sides) if (side.refusal(single) !== undefined) refused = true;
+    if (refused) continue;
+    origin[batch.count] = index;
+    copyPacket(input, index, batch);
+  }
+  return { batch, origin };
+}
+
+function copyPacket(from: PacketBatch, index: number, to: PacketBatch): void {
+  const metaLength = from.metaLength[index]!;
+  const length = from.length[index]!;
+  const start = from.offset[index]! - metaLength;
+  const at = to.reserve(metaLength + length);
+  to.bytes.set(from.bytes.subarray(start, start + metaLength + length), at);
+  const position = to.commit(length, metaLength);
+  to.ingressIfindex[position] = from.ingressIfindex[index]!;
+  to.rxQueueIndex[position] = from.rxQueueIndex[index]!;
+  to.entry[position] = from.entry[index]!;
+}
