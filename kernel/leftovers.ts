@@ -66,8 +66,8 @@ function isOwn(path: string): boolean {
   }
 }
 
-/** bpffs knows no recursive removal: pins are files, and directories must be empty. */
-function removePins(path: string): void {
+/** Removes a directory of pins, if it is there. bpffs knows no recursive removal: pins are files, and directories must be empty. */
+export function removePins(path: string): void {
   for (const entry of namesIn(path)) removePins(join(path, entry));
   ignoreAbsence(() => {
     if (lstatSync(path).isDirectory()) rmdirSync(path);

@@ -1,0 +1,210 @@
+/**
+ * One environment: a namespace with a device inside, the device's peer outside, and the two so connected that
+ * nothing passes between them but what somebody sends.
+ */
+import { join } from 'node:path';
+import { EngineError } from '../../sim/engines/engine.ts';
+import { XDP_PASS } from '../../sim/runtime/actions.ts';
+import { attachXdp } from '../attach.ts';
+import { openEthtool } from '../ethtool.ts';
+import { NETNS_DIRECTORY, removeNetnsName } from '../leftovers.ts';
+import { errnoName, requireLibbpf } from '../libbpf.ts';
+import { BPF_PROG_TYPE } from '../libbpf-layouts.ts';
+import { libc } from '../libc.ts';
+import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
+import { deviceOf, INNER_DEVICE, type Subnet, subnetsOf } from './names.ts';
+import type { EnvironmentState } from './state.ts';
+
+/** How long the kernel may take to say that two devices are connected, in milliseconds. It takes one or two. */
+const PATIENCE = 5000;
+
+/** Where everything inside finds everything else: all environments, through the outside. */
+const EVERYWHERE = { ipv6: 'fc00:dead:cafe::/48', ipv4: '10.11.0.0/16' } as const;
+
+/**
+ * Makes an environment's namespace and devices: some 60 ms.
+ * @param outside where the outer device goes
+ * @throws {EngineError} when something cannot be made; what was made by then is left standing
+ */
+export function buildEnvironment(environment: EnvironmentState, outside: Netns): void {
+  const inside = createLastingNetns(environment.namespace);
+  try {
+    silenceNamespace(inside);
+    build(environment, outside, inside);
+  } finally {
+    inside.close();
+  }
+}
+
+/** Takes away whatever there is of an environment. */
+export function removeEnvironment(environment: EnvironmentState, outside: Netns | undefined): void {
+  // The device first, since a namespace ends some time after its name: the peer would outlive this call.
+  if (outside !== undefined && ifindexOf(outside, environment.name) !== 0) {
+    outside.ip([`link delete dev ${environment.name}`]);
+  }
+  removeNetnsName(join(NETNS_DIRECTORY, environment.namespace));
+}
+
+/** 0 where there is no such device. */
+export function ifindexOf(netns: Netns, device: string): number {
+  return netns.enter(() => libc().if_nametoindex(device));
+}
+
+/** A namespace of the lab's own in which IPv6 does nothing by itself; what `default` says, new devices inherit. */
+export function silenceNamespace(netns: Netns): void {
+  for (const which of ['all', 'default']) {
+    netns.sysctl(`ipv6/conf/${which}/disable_ipv6`, 0);
+    // Redirected frames come by other ways than answers go; the host's settings are inherited for IPv4.
+    netns.sysctl(`ipv4/conf/${which}/rp_filter`, 0);
+  }
+  netns.sysctl('ipv6/conf/default/accept_dad', 0);
+  netns.sysctl('ipv6/conf/default/accept_ra', 0);
+  netns.sysctl('ipv6/conf/default/router_solicitations', 0);
+  netns.ip(['link set dev lo up']);
+}
+
+function build(environment: EnvironmentState, outside: Netns, inside: Netns): void {
+  const { name, namespace } = environment;
+  const [untagged, ...tagged] = subnetsOf(environment);
+  const { outer, inner } = untagged!;
+  outside.ip([
+    `link add name ${name} address ${outer.mac} type veth peer name ${INNER_DEVICE} address ${inner.mac} netns ${namespace}`,
+  ]);
+  for (const [netns, device] of [
+    [outside, name],
+    [inside, INNER_DEVICE],
+  ] as const) {
+    addVlans(netns, device, tagged);
+    netns.ip([untagged!, ...tagged].map((subnet) => quietCommand(deviceOf(device, subnet))));
+    const ethtool = openEthtool(netns, device);
+    ethtool.offloadsOff();
+    ethtool.close();
+  }
+  for (const subnet of [untagged!, ...tagged]) quietOutside(outside, deviceOf(name, subnet));
+  const ends = [
+    { netns: outside, device: name, side: 'outer', other: 'inner' },
+    { netns: inside, device: INNER_DEVICE, side: 'inner', other: 'outer' },
+  ] as const;
+  for (const end of ends) end.netns.ip(addressCommands(environment, end));
+  passEverything(inside);
+  for (const end of ends) waitUntilReady(end.netns, end.device);
+  for (const end of ends) end.netns.ip(neighbourCommands(environment, end));
+  inside.ip([
+    `route add ${EVERYWHERE.ipv6} via ${outer.ipv6} dev ${INNER_DEVICE}`,
+    ...(environment.ipv4 ? [`route add ${EVERYWHERE.ipv4} via ${outer.ipv4} dev ${INNER_DEVICE}`] : []),
+  ]);
+}
+
+function addVlans(netns: Netns, device: string, subnets: readonly Subnet[]): void {
+  const commands = subnets.map(
+    (subnet) => `link add link ${device} name ${deviceOf(device, subnet)} type vlan id ${subnet.vlan}`,
+  );
+  try {
+    netns.ip(commands);
+  } catch (cause) {
+    if (!(cause instanceof Error && cause.message.includes('Unknown device type'))) throw cause;
+    throw new EngineError('environment', 'this kernel has no VLAN devices', {
+      remedy: 'modprobe 8021q, or leave --vlan out',
+      cause,
+    });
+  }
+}
+
+/**
+ * No link-local address, and no multicast group but all-nodes, the one that is joined without a report: the others
+ * (solicited-node, all-routers) are joined for devices with ARP and multicast only (net/ipv6/addrconf.c,
+ * `addrconf_join_solict`, `dev_forward_change`), and both are switched on when the addresses are there.
+ */
+function quietCommand(device: string): string {
+  return `link set dev ${device} addrgenmode none arp off multicast off`;
+}
+
+/** The host's defaults are not ours to change, so the outer devices are told one by one. All of them forward. */
+function quietOutside(outside: Netns, device: string): void {
+  outside.sysctl(`ipv6/conf/${device}/disable_ipv6`, 0);
+  outside.sysctl(`ipv6/conf/${device}/accept_dad`, 0);
+  outside.sysctl(`ipv6/conf/${device}/accept_ra`, 0);
+  outside.sysctl(`ipv6/conf/${device}/router_solicitations`, 0);
+  outside.sysctl(`ipv6/conf/${device}/forwarding`, 1);
+  outside.sysctl(`ipv4/conf/${device}/forwarding`, 1);
+}
+
+type Side = 'outer' | 'inner';
+
+function addressCommands(environment: EnvironmentState, end: { device: string; side: Side }): string[] {
+  return subnetsOf(environment).flatMap((subnet) => {
+    const dev = deviceOf(end.device, subnet);
+    const { ipv6, ipv4 } = subnet[end.side];
+    return [
+      `link set dev ${dev} up`,
+      // Without ARP there is no duplicate address detection. Unlike with `nodad`, its being over is seen.
+      `address add ${ipv6}/${subnet.ipv6Length} dev ${dev}`,
+      ...(environment.ipv4 ? [`address add ${ipv4}/${subnet.ipv4Length} dev ${dev}`] : []),
+    ];
+  });
+}
+
+/** Switching ARP on flushes the neighbours: they come after it. */
+function neighbourCommands(environment: EnvironmentState, end: { device: string; other: Side }): string[] {
+  return subnetsOf(environment).flatMap((subnet) => {
+    const dev = deviceOf(end.device, subnet);
+    const { ipv6, ipv4, mac } = subnet[end.other];
+    const permanent = `lladdr ${mac} nud permanent dev ${dev}`;
+    return [
+      `link set dev ${dev} arp on multicast on`,
+      `neighbour replace ${ipv6} ${permanent}`,
+      ...(environment.ipv4 ? [`neighbour replace ${ipv4} ${permanent}`] : []),
+    ];
+  });
+}
+
+/**
+ * What `XDP_TX` and redirects need on the receiving side of a veth: without a native program there, the frames
+ * vanish (drivers/net/veth.c, `veth_xdp_xmit`).
+ */
+function passEverything(inside: Netns): void {
+  // r0 = XDP_PASS; exit
+  const code = Uint8Array.of(0xb7, 0, 0, 0, XDP_PASS, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
+  const { bpf } = requireLibbpf();
+  const fd = bpf.bpf_prog_load(BPF_PROG_TYPE.XDP, 'xdp_pass', 'GPL', code, code.length / 8, null);
+  if (fd < 0) {
+    throw new EngineError('environment', `no XDP program can be loaded: ${errnoName(fd)}`, {
+      remedy: 'run as root (or with CAP_BPF and CAP_NET_ADMIN)',
+    });
+  }
+  try {
+    attachXdp(inside, ifindexOf(inside, INNER_DEVICE), fd);
+  } finally {
+    libc().close(fd);
+  }
+}
+
+/**
+ * Waits until the kernel has noticed the connection (frames sent before are dropped) and has the addresses in use,
+ * both of which it does in its own time.
+ */
+function waitUntilReady(netns: Netns, device: string): void {
+  const deadline = performance.now() + PATIENCE;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const devices = JSON.parse(netns.run('ip', ['-json', 'address', 'show'])) as {
+      ifname?: string;
+      operstate?: string;
+      addr_info?: { tentative?: boolean }[];
+    }[];
+    const ours = devices.filter((one) => one.ifname === device || one.ifname?.startsWith(`${device}.`));
+    const ready = ours.every(
+      (one) => one.operstate === 'UP' && !one.addr_info?.some((address) => address.tentative === true),
+    );
+    if (ready) return;
+    if (performance.now() > deadline) {
+      throw new EngineError('environment', `device ${device} does not come up: ${JSON.stringify(ours)}`);
+    }
+    Atomics.wait(pause, 0, 0, 1);
+  }
+}
+
+/** Opens an environment's namespace. @throws {EngineError} when it is gone */
+export function openInside(environment: EnvironmentState): Netns {
+  return openNetns(environment.namespace);
+}

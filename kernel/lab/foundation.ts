@@ -1,0 +1,104 @@
+/** What a lab stands on, before there is an environment in it: its own network namespace and its place for pins. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '../../sim/engines/engine.ts';
+import { NETNS_DIRECTORY, removeNetnsName, removePins } from '../leftovers.ts';
+import { requireLibbpf } from '../libbpf.ts';
+import { libc, MNT_DETACH } from '../libc.ts';
+import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
+import { silenceNamespace } from './environment.ts';
+import { DEFAULT_LAB, HOST_LAB, labNamespace } from './names.ts';
+import { type LabState, removeState } from './state.ts';
+import { removeTraceInstances } from './trace-instance.ts';
+
+const BPFFS = '/sys/fs/bpf';
+/** include/uapi/linux/magic.h */
+const BPF_FS_MAGIC = 0xcafe4a11;
+
+/** @throws {EngineError} `environment` where no lab can be made or used */
+export function requireRights(): void {
+  requireLibbpf();
+  if (process.geteuid?.() === 0) return;
+  throw new EngineError('environment', 'the lab works on network namespaces and devices, which takes root', {
+    remedy: 'run it with sudo',
+  });
+}
+
+/** A lab before its first environment. Maps are pinned in the host's bpffs, or in one of the lab's own where there is none. */
+export function emptyState(name: string): LabState {
+  return {
+    version: 1,
+    name,
+    namespace: name === HOST_LAB ? 'host' : labNamespace(name),
+    pinRoot: isBpffs(BPFFS) ? join(BPFFS, labNamespace(name)) : `/run/xdpsim/${name}.bpf`,
+    environments: [],
+    attachments: [],
+  };
+}
+
+export function makeLab({ namespace, pinRoot }: LabState): void {
+  mkdirSync(pinRoot, { recursive: true, mode: 0o700 });
+  if (!pinRoot.startsWith(BPFFS)) mountBpffs(pinRoot);
+  if (namespace === 'host') return;
+  const outside = createLastingNetns(namespace);
+  try {
+    silenceNamespace(outside);
+    outside.sysctl('ipv4/ip_forward', 1);
+    outside.sysctl('ipv6/conf/all/forwarding', 1);
+    // A device that is born forwarding joins all-routers, and reports it. Ours are told one by one.
+    outside.sysctl('ipv6/conf/default/forwarding', 0);
+  } finally {
+    outside.close();
+  }
+}
+
+/** Takes away whatever there is of a lab without environments, and forgets it. */
+export function removeLab({ name, namespace, pinRoot }: LabState): void {
+  removeTraceInstances(name);
+  removePins(pinRoot);
+  if (!pinRoot.startsWith(BPFFS)) {
+    libc().umount2(pinRoot, MNT_DETACH);
+    rmSync(pinRoot, { recursive: true, force: true });
+  }
+  if (namespace !== 'host') removeNetnsName(join(NETNS_DIRECTORY, namespace));
+  removeState(name);
+}
+
+/** @throws {EngineError} where the lab's namespace is gone */
+export function openOutside({ name, namespace }: LabState): Netns {
+  if (namespace === 'host') return openNetns('host', '/proc/thread-self/ns/net');
+  try {
+    return openNetns(namespace);
+  } catch (cause) {
+    throw new EngineError('environment', `the lab's network namespace ${namespace} is gone`, {
+      remedy: `xdpsim lab teardown${labOption(name)}`,
+      cause,
+    });
+  }
+}
+
+/** The option that a command needs to mean this lab, with a blank before it. */
+export function labOption(lab: string): string {
+  return lab === DEFAULT_LAB ? '' : lab === HOST_LAB ? ' --host' : ` --lab ${lab}`;
+}
+
+export function setupCommand(lab: string, environment: string): string {
+  return `xdpsim lab setup ${environment}${labOption(lab)} makes one`;
+}
+
+function isBpffs(path: string): boolean {
+  try {
+    return statfsSync(path).type === BPF_FS_MAGIC;
+  } catch {
+    return false;
+  }
+}
+
+function mountBpffs(path: string): void {
+  const { status, stderr } = spawnSync('mount', ['-t', 'bpf', 'bpf', path], { encoding: 'utf8' });
+  if (status === 0) return;
+  throw new EngineError('environment', `no place to pin maps: ${stderr?.trim() || 'mount failed'}`, {
+    remedy: 'mount -t bpf bpf /sys/fs/bpf',
+  });
+}
