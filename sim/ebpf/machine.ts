@@ -80,7 +80,7 @@ export class Machine {
     this.options = options;
     this.world = world;
     this.packet = new PacketArea(this.memory, this.layout);
-    this.maps = object.maps.map((map, index) => createMap(this.memory, map, index));
+    this.maps = object.maps.map((map, index) => createMap(this.memory, map, index, object.btf));
     let largest = 8;
     for (const map of object.maps) largest = Math.max(largest, map.valueSize);
     this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);
@@ -110,11 +110,7 @@ export class Machine {
     ifindex: number,
     rxQueueIndex: number,
   ): void {
-    if (hook !== this.hook) {
-      this.hook = hook;
-      this.layout = hook === 'xdp' ? XDP_LAYOUT : SK_BUFF_LAYOUT;
-      this.packet.useLayout(this.layout);
-    }
+    this.useHook(hook);
     const words = this.memory.i32;
     words[MACHINE_WORD.redirectTarget] = 0;
     words[MACHINE_WORD.redirectFlags] = 0;
@@ -132,6 +128,14 @@ export class Machine {
       writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
       this.packet.setBounds(dataMeta, data, dataEnd);
     }
+  }
+
+  /** Says what kind of program runs next; `begin` does so by itself. */
+  useHook(hook: Hook): void {
+    if (hook === this.hook) return;
+    this.hook = hook;
+    this.layout = hook === 'xdp' ? XDP_LAYOUT : SK_BUFF_LAYOUT;
+    this.packet.useLayout(this.layout);
   }
 
   /** The `__sk_buff` fields that outcomes show, as the program left them. The same object every time. */

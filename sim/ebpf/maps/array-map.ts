@@ -52,7 +52,8 @@ export class ArrayMap extends LiveMap {
     const slot = this.lookup(key);
     if (slot === 0) return -E2BIG;
     if ((flags & BPF_NOEXIST) !== 0) return -EEXIST;
-    this.memory.u8.copyWithin(slot, value, value + this.definition.valueSize);
+    if (this.refusesFlags(flags)) return -EINVAL;
+    this.store(slot, value);
     return 0;
   }
 

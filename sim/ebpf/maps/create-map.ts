@@ -1,5 +1,6 @@
 /** Makes the machine's maps from an object's definitions, or refuses what the kernel's `map_create` refuses. */
 import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
+import type { Btf } from '../btf.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { ObjectError } from '../object-error.ts';
@@ -13,6 +14,7 @@ import { ArrayOfMaps, HashOfMaps } from './map-of-maps.ts';
 import { QueueMap } from './queue-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
+import { lockOffsetOf } from './spin-lock.ts';
 
 /** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
 const MAX_KEY = 512;
@@ -94,9 +96,10 @@ export function supportsMapType(type: MapType): boolean {
 
 /**
  * @param index the map's position in the machine's list
+ * @param btf the object's types, which say whether values have locks
  * @throws {ObjectError} for types that the machine does not have and for definitions that the kernel refuses
  */
-export function createMap(memory: LinearMemory, source: BpfMap, index: number): LiveMap {
+export function createMap(memory: LinearMemory, source: BpfMap, index: number, btf?: Btf): LiveMap {
   const where = `map ${source.name}`;
   const found = KINDS.get(source.type);
   if (found === undefined) throw new ObjectError(where, 'a map type that the machine has', source.type);
@@ -106,7 +109,9 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number): 
   }
   checkEntries(source, where);
   try {
-    return found.create(memory, withEntries(source), index);
+    const map = found.create(memory, withEntries(source), index);
+    map.lockOffset = lockOffsetOf(btf, source.valueType);
+    return map;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new ObjectError(where, 'a size that fits into 2 GiB of memory', `${source.maxEntries} entries`);

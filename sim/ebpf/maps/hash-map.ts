@@ -31,7 +31,7 @@ export class HashMap extends LiveMap {
   }
 
   override update(key: number, value: number, flags: number): number {
-    if ((flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST) return -EINVAL;
+    if (this.refusesFlags(flags)) return -EINVAL;
     let entry = this.table.find(key);
     if (entry !== 0) {
       if ((flags & ~BPF_F_LOCK) === BPF_NOEXIST) return -EEXIST;
@@ -40,8 +40,7 @@ export class HashMap extends LiveMap {
       entry = this.table.insert(key);
       if (entry === 0) return -E2BIG;
     }
-    const at = entry + this.table.valueOffset;
-    this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
+    this.store(entry + this.table.valueOffset, value);
     return 0;
   }
 

@@ -83,6 +83,8 @@ export abstract class LiveMap {
   readonly memory: LinearMemory;
   /** Address of the descriptor: the map pointer as programs see it. */
   readonly address: number;
+  /** Where a value has its `struct bpf_spin_lock`; -1: none. Set once, by `createMap`. */
+  lockOffset = -1;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     this.source = source;
@@ -174,6 +176,17 @@ export abstract class LiveMap {
   snapshot(): MapSnapshot | undefined {
     const entries = this.entries();
     return entries === undefined ? undefined : snapshotOf(this.definition, entries);
+  }
+
+  /** Does the map refuse these flags of an update? BPF_F_LOCK is for values that have a lock. */
+  protected refusesFlags(flags: number): boolean {
+    return (flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST || ((flags & BPF_F_LOCK) !== 0 && this.lockOffset < 0);
+  }
+
+  /** Copies a value in; the lock in it is the map's own and stays open. */
+  protected store(at: number, value: number): void {
+    this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
+    if (this.lockOffset >= 0) this.memory.setU32(at + this.lockOffset, 0);
   }
 
   word(index: number): number {

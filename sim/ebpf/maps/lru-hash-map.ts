@@ -13,7 +13,7 @@ import { EEXIST, EINVAL, ENOENT, ENOMEM } from '../../runtime/errno.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { HashMap } from './hash-map.ts';
-import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
+import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
 
 const LINK_BYTES = 8;
 
@@ -34,20 +34,19 @@ export class LruHashMap extends HashMap {
   }
 
   override update(key: number, value: number, flags: number): number {
-    if ((flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST) return -EINVAL;
+    if (flags >>> 0 > BPF_EXIST) return -EINVAL;
     let entry = this.table.find(key);
     if (entry !== 0) {
-      if ((flags & ~BPF_F_LOCK) === BPF_NOEXIST) return -EEXIST;
+      if (flags === BPF_NOEXIST) return -EEXIST;
       this.#touch(entry);
     } else {
-      if ((flags & ~BPF_F_LOCK) === BPF_EXIST) return -ENOENT;
+      if (flags === BPF_EXIST) return -ENOENT;
       if (this.table.count === this.table.capacity) this.#evict();
       entry = this.table.insert(key);
       if (entry === 0) return -ENOMEM;
       this.#append(entry);
     }
-    const at = entry + this.table.valueOffset;
-    this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
+    this.store(entry + this.table.valueOffset, value);
     return 0;
   }
 
