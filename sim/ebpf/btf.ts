@@ -99,6 +99,9 @@ const POINTER_SIZE = 8;
 /** Elements of an array, over all of its dimensions. */
 const LARGEST_ARRAY = 2 ** 32;
 
+const COMPOSITE: readonly number[] = [BTF_KIND.STRUCT, BTF_KIND.UNION];
+const ENUMS: readonly number[] = [BTF_KIND.ENUM, BTF_KIND.ENUM64];
+
 /** Bytes behind a type's header, by kind: fixed ones, and those for each of its `vlen` parts. */
 const FIXED_TAIL: readonly number[] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
 const PART_SIZE: readonly number[] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
@@ -183,30 +186,46 @@ export class Btf {
 
   /** Members of a STRUCT or UNION. */
   members(id: number): BtfMember[] {
-    const bitfields = this.kindFlag(id);
-    return this.#parts(id, [BTF_KIND.STRUCT, BTF_KIND.UNION], (at) => {
-      const offset = this.#types.u32(at + 8, 'member offset');
-      return {
-        name: this.string(this.#types.u32(at, 'member name')),
-        typeId: this.#types.u32(at + 4, 'member type'),
-        bitOffset: bitfields ? offset & 0xff_ffff : offset,
-        bitfieldSize: bitfields ? offset >>> 24 : 0,
-      };
-    });
+    return this.#parts(id, COMPOSITE, (at) => this.#member(at, this.kindFlag(id)));
+  }
+
+  /** One of them, without reading the others; undefined beyond the last. */
+  member(id: number, index: number): BtfMember | undefined {
+    const kind = this.#requireKind(id, COMPOSITE);
+    if (index >= this.vlen(id)) return undefined;
+    return this.#member(this.#at(id) + TYPE_SIZE + index * PART_SIZE[kind]!, this.kindFlag(id));
+  }
+
+  #member(at: number, bitfields: boolean): BtfMember {
+    const offset = this.#types.u32(at + 8, 'member offset');
+    return {
+      name: this.string(this.#types.u32(at, 'member name')),
+      typeId: this.#types.u32(at + 4, 'member type'),
+      bitOffset: bitfields ? offset & 0xff_ffff : offset,
+      bitfieldSize: bitfields ? offset >>> 24 : 0,
+    };
   }
 
   /** Enumerators of an ENUM or ENUM64; values are signed where the enum is. */
   enumerators(id: number): BtfEnumerator[] {
-    const signed = this.kindFlag(id);
+    return this.#parts(id, ENUMS, (at) => this.#enumerator(at, id));
+  }
+
+  /** One of them, without reading the others; undefined beyond the last. */
+  enumerator(id: number, index: number): BtfEnumerator | undefined {
+    const kind = this.#requireKind(id, ENUMS);
+    if (index >= this.vlen(id)) return undefined;
+    return this.#enumerator(this.#at(id) + TYPE_SIZE + index * PART_SIZE[kind]!, id);
+  }
+
+  #enumerator(at: number, id: number): BtfEnumerator {
     const wide = this.kind(id) === BTF_KIND.ENUM64;
-    return this.#parts(id, [BTF_KIND.ENUM, BTF_KIND.ENUM64], (at) => {
-      const low = this.#types.u32(at + 4, 'enumerator');
-      const bits = wide ? (BigInt(this.#types.u32(at + 8, 'enumerator')) << 32n) | BigInt(low) : BigInt(low);
-      return {
-        name: this.string(this.#types.u32(at, 'enumerator name')),
-        value: signed ? BigInt.asIntN(wide ? 64 : 32, bits) : bits,
-      };
-    });
+    const low = BigInt(this.#types.u32(at + 4, 'enumerator'));
+    const bits = wide ? (BigInt(this.#types.u32(at + 8, 'enumerator')) << 32n) | low : low;
+    return {
+      name: this.string(this.#types.u32(at, 'enumerator name')),
+      value: this.kindFlag(id) ? BigInt.asIntN(wide ? 64 : 32, bits) : bits,
+    };
   }
 
   /** Parameters of a FUNC_PROTO; `...` is the nameless one of type 0 at the end. */

@@ -232,10 +232,8 @@ function relocationsBySection(elf: ElfFile): Map<number, ElfRelocation[]> {
     }
     // Like libbpf, relocations of data, of BTF and of debug information are passed over.
     if (section.type !== SHT_REL || !wanted) continue;
-    const known = relocations.get(target.index);
-    const own = readRelocations(section, elf.symbols);
-    if (known === undefined) relocations.set(target.index, own);
-    else known.push(...own);
+    const known = relocations.get(target.index) ?? [];
+    relocations.set(target.index, known.concat(readRelocations(section, elf.symbols)));
   }
   return relocations;
 }

@@ -1,6 +1,7 @@
 /** All maps of an object, numbered: the defined ones first, then those that hold global variables. */
 import type { Btf } from '../btf.ts';
 import type { BpfMap } from '../object.ts';
+import { ObjectError } from '../object-error.ts';
 import { dataMap, globalMap, isDataSection } from './data-sections.ts';
 import type { ElfFile, ElfRelocation } from './elf.ts';
 import type { Externs } from './externs.ts';
@@ -25,25 +26,28 @@ export function collectMaps(
   relocations: ReadonlyMap<number, readonly ElfRelocation[]>,
   externs: Externs,
 ): CollectedMaps {
-  const placed: PlacedMap[] = [];
+  let placed: PlacedMap[] = [];
   const mapSections = new Set<number>();
   const legacy = elf.sections.find((section) => section.name === legacyMapsSection);
   if (legacy !== undefined) {
     mapSections.add(legacy.index);
-    placed.push(...readLegacyMaps(elf, legacy, btf));
+    placed = readLegacyMaps(elf, legacy, btf);
   }
   const section = elf.sections.find((each) => each.name === MAPS_SECTION);
   if (section !== undefined) {
     mapSections.add(section.index);
-    placed.push(...readBtfMaps(section, btf));
+    placed = placed.concat(readBtfMaps(section, btf));
   }
   const places = new MapPlaces(placed);
   if (section !== undefined) readInitializers(section, relocations.get(section.index) ?? [], placed, places);
 
   const maps = placed.map((each) => each.map);
+  const names = new Set<string>();
   const dataMaps = new Map<number, { map: number; size: number }>();
   for (const each of elf.sections) {
     if (!isDataSection(each) || each.size === 0) continue;
+    if (names.has(each.name)) throw new ObjectError(each.data.where, 'one section of that name', 'two');
+    names.add(each.name);
     dataMaps.set(each.index, { map: maps.length, size: each.size });
     maps.push(dataMap(elf, each, btf));
   }

@@ -44,7 +44,7 @@ export function answerOf(kind: number, spec: CoreSpec | undefined, where: string
     case BPF_CORE_ENUMVAL_VALUE: {
       const step = spec?.steps[0];
       if (spec === undefined || step === undefined) return undefined;
-      return { value: spec.btf.enumerators(step.typeId)[step.index]!.value, certain: true };
+      return { value: spec.btf.enumerator(step.typeId, step.index)!.value, certain: true };
     }
     default:
       return spec === undefined ? undefined : fieldValue(kind, spec, where);
@@ -67,7 +67,7 @@ function fieldValue(kind: number, spec: CoreSpec, where: string): CoreValue | un
     if (kind === BPF_CORE_FIELD_BYTE_SIZE) return { value: BigInt(size), certain: true };
     throw new ObjectError(where, 'offset or size of an array element', `CO-RE relocation kind ${kind}`);
   }
-  const member = btf.members(last.typeId)[last.index]!;
+  const member = btf.member(last.typeId, last.index)!;
   const typeId = btf.resolve(member.typeId);
   const isBitfield = member.bitfieldSize > 0;
   const field = isBitfield

@@ -27,12 +27,16 @@ import {
   typeSpec,
 } from './core-spec.ts';
 import { essentialName, kindsAreCompatible, typesAreCompatible, typesMatch } from './core-types.ts';
+import { Work } from './work.ts';
 
 /** Resolves relocations of one object; what it finds out about a type is kept for the next one. */
 export class CoreResolver {
   readonly #local: Btf;
   readonly #target: Btf;
   readonly #candidates: Map<number, readonly number[]> = new Map();
+  /** Flavoured names of the target by their essential name; built when first needed. */
+  #flavours: Map<string, string[]> | undefined;
+  readonly #work = new Work();
 
   /**
    * @param local the object's types
@@ -78,6 +82,7 @@ export class CoreResolver {
   #targetValue(relocation: CoreRelocation, local: CoreSpec, where: string): CoreValue | undefined {
     let chosen: { spec: CoreSpec; value: CoreValue | undefined } | undefined;
     for (const candidate of this.#candidatesOf(relocation.typeId, where)) {
+      this.#work.spend(1, where);
       const spec = this.#match(relocation.kind, local, candidate, where);
       if (spec === undefined) continue;
       const value = answerOf(relocation.kind, spec, where);
@@ -101,14 +106,13 @@ export class CoreResolver {
     const found: number[] = [];
     for (const each of this.#flavoursOf(name)) {
       for (const id of this.#target.named(each)) {
+        this.#work.spend(1, where);
         if (kindsAreCompatible(kind, this.#target.kind(id))) found.push(id);
       }
     }
     this.#candidates.set(typeId, found);
     return found;
   }
-
-  #flavours: Map<string, string[]> | undefined;
 
   #flavoursOf(name: string): readonly string[] {
     if (this.#target === this.#local) return [name];
@@ -127,10 +131,10 @@ export class CoreResolver {
   }
 
   #match(kind: number, local: CoreSpec, candidate: number, where: string): CoreSpec | undefined {
-    if (isEnumeratorBased(kind)) return matchEnumerator(local, this.#target, candidate);
-    if (!isTypeBased(kind)) return matchField(local, this.#target, candidate, where);
+    if (isEnumeratorBased(kind)) return matchEnumerator(local, this.#target, candidate, this.#work, where);
+    if (!isTypeBased(kind)) return matchField(local, this.#target, candidate, this.#work, where);
     const same = kind === BPF_CORE_TYPE_MATCHES ? typesMatch : typesAreCompatible;
-    return same(this.#local, local.rootType, this.#target, candidate)
+    return same(this.#local, local.rootType, this.#target, candidate, this.#work)
       ? typeSpec(this.#target, candidate)
       : undefined;
   }

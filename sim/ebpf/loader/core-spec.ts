@@ -5,11 +5,10 @@
 import { BTF_KIND, type Btf } from '../btf.ts';
 import { ObjectError } from '../object-error.ts';
 import { essentialName, kindsAreCompatible, namesMatch } from './core-types.ts';
+import type { Work } from './work.ts';
 
 /** Steps of one access, anonymous structs included (`BPF_CORE_SPEC_MAX_LEN`). */
 const MAX_STEPS = 64;
-/** Anonymous structs looked into for one access: hostile types nest them without end. */
-const MAX_STRUCTS = 1024;
 
 /** One step: into a member or to an enumerator by name, or to an array element by index. */
 export interface CoreStep {
@@ -41,7 +40,7 @@ export function parseEnumeratorSpec(btf: Btf, typeId: number, access: string, wh
   const kind = btf.kind(id);
   if (kind !== BTF_KIND.ENUM && kind !== BTF_KIND.ENUM64)
     throw new ObjectError(where, 'an enum', btf.kindName(id));
-  const enumerator = rest.length === 0 ? btf.enumerators(id)[index] : undefined;
+  const enumerator = rest.length === 0 ? btf.enumerator(id, index) : undefined;
   if (enumerator === undefined) throw new ObjectError(where, 'one of its enumerators', access);
   return { btf, rootType: typeId, steps: [{ typeId: id, index, name: enumerator.name }], bitOffset: 0 };
 }
@@ -56,7 +55,7 @@ export function parseFieldSpec(btf: Btf, typeId: number, access: string, where: 
     id = btf.resolve(id);
     const kind = btf.kind(id);
     if (kind === BTF_KIND.STRUCT || kind === BTF_KIND.UNION) {
-      const member = btf.members(id)[index];
+      const member = btf.member(id, index);
       if (member === undefined)
         throw new ObjectError(where, `a member below ${btf.vlen(id)}`, `${index} in ${access}`);
       bitOffset += member.bitOffset;
@@ -96,10 +95,17 @@ function isFlexibleArray(btf: Btf, holder: CoreStep, count: number): boolean {
 }
 
 /** Where the local spec leads in the target, from the candidate root type on; undefined: nowhere. */
-export function matchEnumerator(local: CoreSpec, btf: Btf, typeId: number): CoreSpec | undefined {
+export function matchEnumerator(
+  local: CoreSpec,
+  btf: Btf,
+  typeId: number,
+  work: Work,
+  where: string,
+): CoreSpec | undefined {
   const id = btf.resolve(typeId);
   const kind = btf.kind(id);
   if (kind !== BTF_KIND.ENUM && kind !== BTF_KIND.ENUM64) return undefined;
+  work.spend(btf.vlen(id), where);
   const wanted = essentialName(local.steps[0]!.name ?? '');
   const index = btf.enumerators(id).findIndex((enumerator) => essentialName(enumerator.name) === wanted);
   if (index < 0) return undefined;
@@ -107,15 +113,20 @@ export function matchEnumerator(local: CoreSpec, btf: Btf, typeId: number): Core
 }
 
 /** The same for fields: members are found by name, also inside of anonymous structs and unions. */
-export function matchField(local: CoreSpec, btf: Btf, typeId: number, where: string): CoreSpec | undefined {
+export function matchField(
+  local: CoreSpec,
+  btf: Btf,
+  typeId: number,
+  work: Work,
+  where: string,
+): CoreSpec | undefined {
   const steps: CoreStep[] = [];
-  const budget = { left: MAX_STRUCTS };
   let bitOffset = 0;
   let id = typeId;
   for (const [position, step] of local.steps.entries()) {
     if (step.name !== undefined) {
-      const localMember = local.btf.members(step.typeId)[step.index]!;
-      const found = findMember(btf, id, step.name, budget, where);
+      const localMember = local.btf.member(step.typeId, step.index)!;
+      const found = findMember(btf, id, step.name, 0, work, where);
       if (found === undefined) return undefined;
       if (!fieldsAreCompatible(local.btf, localMember.typeId, btf, found.memberType)) return undefined;
       steps.push({ typeId: found.typeId, index: found.index, name: step.name });
@@ -148,20 +159,22 @@ function findMember(
   btf: Btf,
   typeId: number,
   name: string,
-  budget: { left: number },
+  depth: number,
+  work: Work,
   where: string,
 ): FoundMember | undefined {
-  if (--budget.left < 0)
-    throw new ObjectError(where, `at most ${MAX_STRUCTS} structs inside each other`, 'more');
+  if (depth > MAX_STEPS)
+    throw new ObjectError(where, `at most ${MAX_STEPS} structs inside each other`, 'more');
   const id = btf.resolve(typeId);
   const kind = btf.kind(id);
   if (kind !== BTF_KIND.STRUCT && kind !== BTF_KIND.UNION) return undefined;
+  work.spend(1 + btf.vlen(id), where);
   for (const [index, member] of btf.members(id).entries()) {
     if (member.name === name) {
       return { typeId: id, index, memberType: member.typeId, bitOffset: member.bitOffset };
     }
     if (member.name !== '') continue;
-    const inside = findMember(btf, member.typeId, name, budget, where);
+    const inside = findMember(btf, member.typeId, name, depth + 1, work, where);
     if (inside !== undefined) return { ...inside, bitOffset: member.bitOffset + inside.bitOffset };
   }
   return undefined;

@@ -4,11 +4,10 @@
  */
 import { BTF_KIND, type Btf } from '../btf.ts';
 import { ObjectError } from '../object-error.ts';
+import { Work } from './work.ts';
 
 /** Types inside types that are followed. */
 const MAX_DEPTH = 32;
-/** Comparisons of one relocation: hostile types would take powers of their number. */
-const MAX_COMPARISONS = 200_000;
 
 /** A name without its flavour: `sk_buff` for `sk_buff___old`. */
 export function essentialName(name: string): string {
@@ -35,22 +34,35 @@ function isEnum(kind: number): boolean {
 }
 
 /** `bpf_core_type_exists`: the kinds agree, through pointers, arrays and parameters; members do not matter. */
-export function typesAreCompatible(localBtf: Btf, localType: number, btf: Btf, type: number): boolean {
+export function typesAreCompatible(
+  localBtf: Btf,
+  localType: number,
+  btf: Btf,
+  type: number,
+  work: Work = new Work(),
+): boolean {
   if (!kindsAreCompatible(localBtf.kind(localType), btf.kind(type))) return false;
-  return new Comparison(localBtf, btf).compatible(localType, type, MAX_DEPTH);
+  return new Comparison(localBtf, btf, work).compatible(localType, type, MAX_DEPTH);
 }
 
 /** `bpf_core_type_matches`: every member of the local type has its like in the target's. */
-export function typesMatch(localBtf: Btf, localType: number, btf: Btf, type: number): boolean {
-  return new Comparison(localBtf, btf).match(localType, type, false, MAX_DEPTH);
+export function typesMatch(
+  localBtf: Btf,
+  localType: number,
+  btf: Btf,
+  type: number,
+  work: Work = new Work(),
+): boolean {
+  return new Comparison(localBtf, btf, work).match(localType, type, false, MAX_DEPTH);
 }
 
 class Comparison {
   readonly #local: Btf;
   readonly #target: Btf;
-  #count = 0;
+  readonly #work: Work;
 
-  constructor(local: Btf, target: Btf) {
+  constructor(local: Btf, target: Btf, work: Work) {
+    this.#work = work;
     this.#local = local;
     this.#target = target;
   }
@@ -138,6 +150,7 @@ class Comparison {
   }
 
   #prototypes(localId: number, targetId: number, same: (a: number, b: number) => boolean): boolean {
+    this.#work.spend(this.#local.vlen(localId) + this.#target.vlen(targetId), `BTF type ${localId}`);
     const localParameters = this.#local.parameters(localId);
     const parameters = this.#target.parameters(targetId);
     if (localParameters.length !== parameters.length) return false;
@@ -148,6 +161,7 @@ class Comparison {
   }
 
   #enumerators(localId: number, targetId: number): boolean {
+    this.#work.spend(this.#local.vlen(localId) + this.#target.vlen(targetId), `BTF type ${localId}`);
     const names = new Set(this.#target.enumerators(targetId).map((each) => essentialName(each.name)));
     const wanted = this.#local.enumerators(localId);
     return (
@@ -157,6 +171,7 @@ class Comparison {
   }
 
   #members(localId: number, targetId: number, depth: number): boolean {
+    this.#work.spend(this.#local.vlen(localId) * this.#target.vlen(targetId), `BTF type ${localId}`);
     const candidates = this.#target.members(targetId);
     const wanted = this.#local.members(localId);
     if (wanted.length > candidates.length) return false;
@@ -171,7 +186,8 @@ class Comparison {
   }
 
   #countDown(localType: number, depth: number): void {
-    if (depth > 0 && ++this.#count <= MAX_COMPARISONS) return;
-    throw new ObjectError(`BTF type ${localType}`, 'a type that can be compared', 'one nested too deep');
+    const where = `BTF type ${localType}`;
+    if (depth <= 0) throw new ObjectError(where, `at most ${MAX_DEPTH} types inside each other`, 'more');
+    this.#work.spend(1, where);
   }
 }

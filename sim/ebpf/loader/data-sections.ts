@@ -75,7 +75,9 @@ function variablesOf(elf: ElfFile, section: ElfSection, btf: Btf | undefined): M
 
 /** Completes BTF's DATASECs with what only the symbols say: sizes, and offsets of variables that are not static. */
 export function placeVariables(elf: ElfFile, btf: Btf): void {
-  for (const section of elf.sections) {
+  // The first section of a name: a second one is refused where it matters.
+  const sections = new Map(elf.sections.toReversed().map((section) => [section.name, section]));
+  for (const section of sections.values()) {
     const dataSection = section.name === '' ? undefined : btf.find(section.name, BTF_KIND.DATASEC);
     if (dataSection === undefined) continue;
     const values = new Map<string, number>();

@@ -35,12 +35,13 @@ export function resolveExterns(
   const bySymbol = new Map<number, Extern>();
   const kfuncs: string[] = [];
   let kconfigSize = 0;
+  const declared = btf === undefined ? new Map<string, number>() : declarations(btf);
   const sections = btf === undefined ? new Map<number, string>() : sectionsOfVariables(btf);
   for (const symbol of elf.symbolsBySection.get(SHN_UNDEF) ?? []) {
     const { name } = symbol;
     if (name === '') continue;
     const where = `extern ${name}`;
-    const typeId = btf?.named(name).find((id) => isExtern(btf, id));
+    const typeId = declared.get(name);
     if (btf === undefined || typeId === undefined) {
       throw new ObjectError(where, 'a definition, or a declaration in BTF', 'neither');
     }
@@ -69,9 +70,15 @@ export function resolveExterns(
   return { bySymbol, kfuncs, kconfigSize };
 }
 
-function isExtern(btf: Btf, id: number): boolean {
-  const kind = btf.kind(id);
-  return (kind === BTF_KIND.FUNC || kind === BTF_KIND.VAR) && btf.linkage(id) === BTF_LINKAGE_EXTERN;
+/** BTF ids of what is declared extern, by name. */
+function declarations(btf: Btf): Map<string, number> {
+  const declared = new Map<string, number>();
+  for (let id = 1; id < btf.count; id++) {
+    const kind = btf.kind(id);
+    if (kind !== BTF_KIND.FUNC && kind !== BTF_KIND.VAR) continue;
+    if (btf.linkage(id) === BTF_LINKAGE_EXTERN) declared.set(btf.name(id), id);
+  }
+  return declared;
 }
 
 function sectionsOfVariables(btf: Btf): Map<number, string> {

@@ -35,9 +35,9 @@ export function linkProgram(main: CodeFunction, text: CodeSection | undefined): 
     fixCalls(each, instructions, start, starts, text);
     subprograms.push({ name: each.name, start, count: each.count, typeId: each.typeId });
     appendLines(lineInfo, each, start);
-    for (const [index, reason] of each.section.poisoned) {
-      if (index >= each.start && index < each.start + each.count)
-        poisoned.set(index - each.start + start, reason);
+    for (let index = 0; each.section.poisoned.size > 0 && index < each.count; index++) {
+      const reason = each.section.poisoned.get(each.start + index);
+      if (reason !== undefined) poisoned.set(start + index, reason);
     }
   }
   return { instructions, subprograms, lineInfo, poisoned };

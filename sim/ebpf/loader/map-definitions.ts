@@ -69,6 +69,9 @@ export function mapTypeName(number: number, where: string): MapType {
   return name;
 }
 
+/** More than there are to state; a hostile struct has many, and many maps have it. */
+const MOST_FIELDS = 32;
+
 /** What a definition in BTF says, as it is read. */
 interface Draft {
   type: number | undefined;
@@ -136,6 +139,9 @@ function readDefinition(btf: Btf, struct: number, name: string, isInner: boolean
     inner: undefined,
     valuesOffset: undefined,
   };
+  if (btf.vlen(struct) > MOST_FIELDS) {
+    throw new ObjectError(where, `at most ${MOST_FIELDS} fields`, `${btf.vlen(struct)}`);
+  }
   const members = btf.members(struct);
   for (const [index, member] of members.entries()) {
     readAttribute(btf, draft, member, name, isInner);
