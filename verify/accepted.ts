@@ -1,4 +1,4 @@
-/** The part of a batch that engines with limits take. */
+/** The part of a batch that an engine with limits takes. */
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { EngineSide } from './engine-side.ts';
 
@@ -8,18 +8,15 @@ export interface AcceptedPackets {
   readonly origin: Uint32Array;
 }
 
-/** The packets that none of the engines refuses; each refusal is counted in its engine's account. */
-export function acceptedPackets(input: PacketBatch, sides: readonly EngineSide[]): AcceptedPackets {
+/** The packets that the engine does not refuse; each refusal is counted in its account. */
+export function acceptedPackets(input: PacketBatch, side: EngineSide): AcceptedPackets {
   const batch = new PacketBatch(input.count, input.used);
   const origin = new Uint32Array(input.count);
   const single = new PacketBatch(1, 4096);
   for (let index = 0; index < input.count; index++) {
     single.clear();
     copyPacket(input, index, single);
-    let refused = false;
-    // Every engine is asked: each has its own account.
-    for (const side of sides) if (side.refusal(single) !== undefined) refused = true;
-    if (refused) continue;
+    if (side.refusal(single) !== undefined) continue;
     origin[batch.count] = index;
     copyPacket(input, index, batch);
   }

@@ -69,8 +69,8 @@ export class Ledger {
   refused(engine: Engine, reasons: ReadonlyMap<string, number>): void {
     const general = new Map<string, number>();
     for (const [reason, packets] of reasons) {
-      // "a frame has at least 14 bytes, this one has 12": which one it was is no matter here.
-      const rule = reason.replace(/, this one .*$/, '');
+      // "…, this one has 12", "… (a frame of 14 bytes) …": which one it was is no matter here.
+      const rule = reason.replace(/ \(a frame of \d+ bytes\)|, this one .*$/g, '');
       general.set(rule, (general.get(rule) ?? 0) + packets);
     }
     for (const [rule, packets] of general)

@@ -222,6 +222,20 @@ describe('verify', () => {
     expect(indexOf(wrong.divergences[0]!.case.stimuli.at(-1)!.packet)).toBe(350);
   });
 
+  it('compares engines with each other though every one of them refuses some of a batch', async () => {
+    const long = (behave: Behaviour) =>
+      fakeEngine('vm', behave, {
+        refuses: (batch) => {
+          const packet = batch.length.subarray(0, batch.count).findIndex((length) => length < 4);
+          return packet < 0 ? undefined : { packet, reason: 'below 4 bytes' };
+        },
+      });
+    const report = await verify(options({ engines: [long(pass), picky(dropping(350))], runs: 64 * 8 }));
+    expect(report.divergences).toMatchObject([
+      { engines: ['vm', 'testrun'], field: 'action', seen: { packet: 350 } },
+    ]);
+  });
+
   it('reports what cannot run here and what fails, and goes on with the rest', async () => {
     const absent = fakeEngine('testrun', pass, {
       availability: { available: false, reason: 'not running as root', remedy: 'run it with sudo' },

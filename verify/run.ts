@@ -199,17 +199,26 @@ class Run {
    * refuses some of the packets is held against the reference on the others: a case of its own, as state goes.
    */
   async #hold(world: World, seen: SeenAt, saved?: SavedCase): Promise<void> {
-    const input = this.#input;
-    this.#ledger.enterCase(input, saved !== undefined);
-    const takers = this.#sides.filter((side) => side.takes(input));
+    this.#ledger.enterCase(this.#input, saved !== undefined);
+    let input = this.#input;
+    let seenAt = seen;
+    let takers = this.#sides.filter((side) => side.takes(input));
+    const reference = this.#sides.find((side) => side.failure === undefined);
+    if (takers.length === 0 && reference !== undefined) {
+      // Nobody takes it whole: what the reference takes is the case.
+      const { batch, origin } = acceptedPackets(input, reference);
+      input = batch;
+      seenAt = (packet) => seen(origin[packet]!);
+      takers = this.#sides.filter((side) => side.takes(batch));
+    }
+    if (input.count > 0) await this.#compare(world, input, takers, seenAt, saved);
     const picky = this.#sides.filter((side) => side.failure === undefined && !takers.includes(side));
-    await this.#compare(world, input, takers, seen, saved);
-    if (picky.length > 0 && !this.isOver()) {
-      const { batch, origin } = acceptedPackets(input, picky);
-      const group = this.#sides.filter((side) => side === takers[0] || picky.includes(side));
-      if (batch.count > 0) {
-        await this.#compare(world, batch, group, (packet) => seen(origin[packet]!), saved, takers[0]);
-      }
+    for (const side of picky) {
+      if (this.isOver()) break;
+      const { batch, origin } = acceptedPackets(input, side);
+      if (batch.count === 0) continue;
+      const pair = this.#sides.filter((other) => other === takers[0] || other === side);
+      await this.#compare(world, batch, pair, (packet) => seenAt(origin[packet]!), saved, takers[0]);
     }
     await this.#breathe();
   }
