@@ -1,5 +1,5 @@
 /** Which packets batch k of a run has, and in which world: a matter of k alone, whatever engines or workers run it. */
-import { type LimitsByHook, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
+import { type LimitsByHook, liveLimits, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 
 /**
@@ -41,6 +41,8 @@ export function* planBatches(
   size: number = BATCH_SIZE,
 ): Generator<BatchPlan, void, void> {
   const worlds = worldsOf(program);
+  // Every other batch keeps to what a wire can bring, whether or not frames go live in this run.
+  const live = liveLimits(program);
   for (let number = range.from; number < range.to && number * size < runs; number += range.step) {
     const turn = Math.floor(number / UNBOUNDED_EVERY);
     const unbounded = number % UNBOUNDED_EVERY === UNBOUNDED_AT;
@@ -50,7 +52,7 @@ export function* planBatches(
       count: Math.min(size, runs - number * size),
       // Shifted by one each turn, so that the unbounded batches see every world, too.
       world: worlds[(number + turn) % worlds.length]!,
-      limits: unbounded ? NO_LIMITS : TEST_RUN_LIMITS,
+      limits: unbounded ? NO_LIMITS : number % 2 === 0 ? live : TEST_RUN_LIMITS,
     };
   }
 }

@@ -40,7 +40,7 @@ function packetCause(came: Uint8Array, { field, got, expected }: Finding): strin
   if (expected === undefined) return undefined;
   const first = difference(expected.packet, got!.packet)[0];
   const cause = first === undefined ? undefined : fieldCause(came, expected.packet, got!.packet, first);
-  const features = notable(came).filter((feature) => !feature.includes('checksum'));
+  const features = notable(came).filter((feature) => !/checksum|TTL|hop limit/.test(feature));
   if (features.length === 0) return cause;
   return `${cause === undefined ? '' : `${cause}; `}the packet is special: ${features.join('; ')}`;
 }

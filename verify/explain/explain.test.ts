@@ -104,13 +104,13 @@ describe('explain', () => {
   });
 
   it('tells of addresses that were not swapped', async () => {
-    const six = ethernet(0x86dd, ipv6(58, icmpv6(128, [0, 1, 0, 1], data(8))));
+    const six = edit(ethernet(0x86dd, ipv6(58, icmpv6(128, [0, 1, 0, 1], data(8)))), [21, 0]);
     const swapped = bytes(six.subarray(0, 22), six.subarray(38, 54), six.subarray(22, 38), six.subarray(54));
     const { summary } = await found([{ packet: six }], answer(swapped), answer(six));
     expect(summary).toContain(
       'fake: ipv6.source: expected fc00:dead:cafe:1::2 (model), got fc00:dead:cafe:1::1 (vm)',
     );
-    expect(summary).toContain('not swapped');
+    expect(summary).toMatch(/not swapped \(byte 38 holds what is expected here\)$/);
   });
 
   it('tells of a field that should have stayed, and of one in the wrong byte order', async () => {
