@@ -1,5 +1,6 @@
 /** Which packets an engine takes: the generator keeps within these. */
 import type { Hook } from '../sim/runtime/actions.ts';
+import type { Program } from '../sim/runtime/program.ts';
 
 /** All lengths in bytes, Ethernet header included, metadata not. */
 export interface PacketLimits {
@@ -39,6 +40,27 @@ export const TEST_RUN_LIMITS: LimitsByHook = {
   'tc-ingress': TC_TEST_RUN,
   'tc-egress': TC_TEST_RUN,
 };
+
+/** `ETH_HLEN`: what a frame has beyond its device's MTU. */
+const ETH_HLEN = 14;
+
+/**
+ * The largest MTU with which veth runs native XDP: a page less headroom (256), `skb_shared_info` (320) and the
+ * Ethernet header (drivers/net/veth.c, `veth_xdp_set`).
+ */
+export const MAX_XDP_MTU = 3506;
+
+/**
+ * What a veth brings to a program in all of its worlds. A device takes what its MTU allows; which device it is
+ * depends on the packet and the world, so the smallest counts. No wire carries metadata.
+ */
+export function liveLimits(program: Program): LimitsByHook {
+  const worlds = program.definition?.worlds ?? [];
+  const mtus = worlds.flatMap(({ world }) => (world.devices ?? []).map(({ mtu }) => mtu ?? 1500));
+  const maxLength = Math.min(MAX_XDP_MTU, ...mtus) + ETH_HLEN;
+  const tc = { ...TC_TEST_RUN, maxLength };
+  return { xdp: { ...XDP_TEST_RUN, maxLength, maxMetadata: 0 }, 'tc-ingress': tc, 'tc-egress': tc };
+}
 
 const ANYTHING: PacketLimits = {
   minLength: 0,

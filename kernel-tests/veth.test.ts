@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PacketGenerator } from '../corpus/generator.ts';
+import { liveLimits } from '../corpus/packet-limits.ts';
 import { seedFromText } from '../corpus/random.ts';
 import { createTestRunEngine } from '../kernel/testrun.ts';
 import { createVethEngine } from '../kernel/veth.ts';
-import { liveLimits } from '../kernel/veth-limits.ts';
 import type { Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';

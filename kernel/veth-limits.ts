@@ -1,5 +1,5 @@
 /** What live frames cannot be, so that it can be said before it is tried. */
-import { type LimitsByHook, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
+import { liveLimits } from '../corpus/packet-limits.ts';
 import type { Refusal } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
@@ -7,12 +7,6 @@ import type { Program } from '../sim/runtime/program.ts';
 /** `veth_xmit`: an Ethernet header has to be there (drivers/net/veth.c). */
 const ETH_HLEN = 14;
 const VLAN_HLEN = 4;
-/**
- * The largest MTU with which veth runs native XDP: a page less headroom (256), `skb_shared_info` (320) and the
- * Ethernet header (drivers/net/veth.c, `veth_xdp_set`).
- */
-export const MAX_XDP_MTU = 3506;
-
 const ETH_P_8021Q = 0x8100;
 const ETH_P_8021AD = 0x88a8;
 /**
@@ -23,7 +17,7 @@ const MIN_VLAN_FRAME = ETH_HLEN + VLAN_HLEN + 2;
 
 /** @returns undefined, or the first packet that no wire can bring, and why */
 export function firstLiveRefusal(program: Program, batch: PacketBatch): Refusal | undefined {
-  const longest = longestFrame(program);
+  const longest = liveLimits(program).xdp.maxLength;
   for (let packet = 0; packet < batch.count; packet++) {
     const reason = liveRefusal(program, batch, packet, longest);
     if (reason !== undefined) return { packet, reason };
@@ -48,22 +42,6 @@ function liveRefusal(
     return `the device has no receive queue ${batch.rxQueueIndex[packet]}`;
   }
   return undefined;
-}
-
-/** For a generator whose packets are to run live, too. */
-export function liveLimits(program: Program): LimitsByHook {
-  const xdp = { ...TEST_RUN_LIMITS.xdp, maxLength: longestFrame(program), maxMetadata: 0 };
-  return { ...TEST_RUN_LIMITS, xdp };
-}
-
-/**
- * The longest frame that all of a program's worlds can bring it, in bytes. A device takes what its MTU allows; which
- * device it is depends on the packet and the world, so the smallest counts.
- */
-function longestFrame(program: Program): number {
-  const worlds = program.definition?.worlds ?? [];
-  const mtus = worlds.flatMap(({ world }) => (world.devices ?? []).map(({ mtu }) => mtu ?? 1500));
-  return Math.min(MAX_XDP_MTU, ...mtus) + ETH_HLEN;
 }
 
 /** A frame that runs through XDP like any other, but that no packet socket ever sees, wherever it comes out. */

@@ -1,4 +1,6 @@
 /** The engine `veth`: real frames through a native XDP program on real (virtual) devices. */
+
+import { MAX_XDP_MTU } from '../corpus/packet-limits.ts';
 import {
   type Availability,
   type Engine,
@@ -12,7 +14,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
 import { framesAvailability } from './frames.ts';
 import { testRunAvailability } from './testrun-kernel.ts';
-import { firstLiveRefusal, MAX_XDP_MTU } from './veth-limits.ts';
+import { firstLiveRefusal } from './veth-limits.ts';
 import { VethSession } from './veth-session.ts';
 import { createWorldNetwork } from './world-network.ts';
 
