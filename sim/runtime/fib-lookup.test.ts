@@ -116,6 +116,27 @@ describe('a lookup', () => {
     expect(ask(world({ routes: stronger }), 'fc00:2::2').result).toBe(fib.BPF_FIB_LKUP_RET_BLACKHOLE);
   });
 
+  it('prefers the device of ingress among connected IPv6 networks that are the same', () => {
+    const some = world();
+    const devices = some.devices!.map((device) => ({
+      ...device,
+      addresses: [`fc00:2::${device.ifindex}/64`],
+    }));
+    expect(ask({ ...some, devices }, 'fc00:2::2').result).toBe(fib.BPF_FIB_LKUP_RET_NO_NEIGH);
+    expect(ask({ ...some, devices }, 'fc00:2::2', { ifindex: RIGHT }).result).toBe(
+      fib.BPF_FIB_LKUP_RET_SUCCESS,
+    );
+  });
+
+  it('finds the device of a gateway through an earlier route, too', () => {
+    const routes = [
+      { to: '192.0.2.0/24', ifindex: RIGHT },
+      { to: '10.9.0.0/16', via: '192.0.2.2' },
+    ];
+    const neighbours = [{ ifindex: RIGHT, address: '192.0.2.2', mac: rightMac }];
+    expect(ask(world({ routes, neighbours }), '10.9.0.1').result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
+  });
+
   it.each([
     ['what is the router’s own', '10.1.0.1'],
     ['what is the router’s own on a device that does not forward', '10.3.0.1'],

@@ -88,9 +88,9 @@ class WorldFib implements Fib {
     const routes6: Entry[] = [];
     for (const route of world.routes ?? []) {
       const isIpv4 = prefixFromText(route.to).address.length === 4;
-      const reach = isIpv4 ? own4 : connected6;
       const table = isIpv4 ? routes4 : routes6;
-      table.push(routeEntry(route, isIpv4 ? 0 : METRIC6_USER, reach, this.#devices));
+      const earlier = [...(isIpv4 ? own4 : connected6), ...table];
+      table.push(routeEntry(route, isIpv4 ? 0 : METRIC6_USER, earlier, this.#devices));
     }
     this.#ipv4 = inOrder([...own4, ...routes4]);
     this.#local6 = inOrder(own6);
@@ -122,7 +122,9 @@ class WorldFib implements Fib {
     const ingress = this.#devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
     if (ingress.forwarding !== true) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    const found = longestMatch(this.#local6, destination) ?? longestMatch(this.#main6, destination);
+    const found =
+      longestMatch(this.#local6, destination) ??
+      towards(this.#main6, longestMatch(this.#main6, destination), parameters.ifindex);
     return this.#forward(parameters, found, IP6_MAX_MTU, IPV6_MIN_MTU);
   }
 
@@ -221,7 +223,7 @@ function masked(address: Uint8Array, length: number): Uint8Array {
 function routeEntry(
   route: Route,
   defaultMetric: number,
-  connected: readonly Entry[],
+  earlier: readonly Entry[],
   devices: ReadonlyMap<number, Device>,
 ): Entry {
   const prefix = prefixFromText(route.to);
@@ -229,8 +231,9 @@ function routeEntry(
   const gateway = route.via === undefined ? undefined : addressFromText(route.via);
   let ifindex = route.ifindex ?? 1;
   if (type === 'unicast' && route.ifindex === undefined) {
-    // As `ip route add … via …` does: the device is the one through which the gateway is reached.
-    const reached = gateway === undefined ? undefined : longestMatch(inOrder(connected), gateway);
+    // As `ip route add … via …` does: the device is the one through which the gateway is reached directly.
+    const direct = inOrder(earlier.filter((candidate) => candidate.gateway === undefined));
+    const reached = gateway === undefined ? undefined : longestMatch(direct, gateway);
     if (reached?.type !== 'unicast') throw new RangeError(`route ${route.to}: no device reaches its gateway`);
     ifindex = reached.ifindex;
   }
@@ -248,4 +251,21 @@ function longestMatch(entries: readonly Entry[], address: Uint8Array): Entry | u
     if (inPrefix(address, 0, candidate.prefix)) return candidate;
   }
   return undefined;
+}
+
+/**
+ * Of IPv6 routes that are equal in prefix and metric (the connected ones of two devices in one network), the one
+ * through the device of ingress (net/ipv6/route.c, `rt6_score_route`).
+ */
+function towards(entries: readonly Entry[], found: Entry | undefined, ifindex: number): Entry | undefined {
+  if (found === undefined || found.ifindex === ifindex) return found;
+  const { prefix, metric } = found;
+  const preferred = entries.find(
+    (other) =>
+      other.ifindex === ifindex &&
+      other.metric === metric &&
+      other.prefix.length === prefix.length &&
+      inPrefix(other.prefix.address, 0, prefix),
+  );
+  return preferred ?? found;
 }
