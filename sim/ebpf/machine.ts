@@ -69,6 +69,10 @@ export class Machine {
   /** Bytes behind the address that the last `slice_or_null` helper returned, and whether they may be written. */
   sliceSize = 0;
   sliceWritable = false;
+  /** Is it in the packet? */
+  sliceOnPacket = false;
+  /** Has the helper that just ran made packet pointers void, though not every call of it does? Engines set it back. */
+  packetMoved = false;
 
   readonly #scratch: number;
   readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };

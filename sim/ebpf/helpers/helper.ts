@@ -46,7 +46,12 @@ export type ArgumentType =
   /** A `struct bpf_dynptr` on the stack that the helper makes. */
   | 'dynptr_out'
   /** One that a helper made. */
-  | 'dynptr';
+  | 'dynptr'
+  /** Writable memory of as many bytes as the next argument says, or null. */
+  | 'buffer_or_null'
+  /** A `struct bpf_iter_num` on the stack, to be made or made before. */
+  | 'iterator_out'
+  | 'iterator';
 
 /**
  * What comes back in r0.

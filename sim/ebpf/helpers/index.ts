@@ -3,6 +3,7 @@
 import { CALLBACK_HELPERS } from './callback-helpers.ts';
 import { CHECKSUM_HELPERS } from './checksum-helpers.ts';
 import { CLOCK_HELPERS } from './clock-helpers.ts';
+import { DYNPTR_HELPERS } from './dynptr-helpers.ts';
 import { EVENT_HELPERS } from './event-helpers.ts';
 import { FIB_HELPERS } from './fib-helper.ts';
 import type { Helper } from './helper.ts';
@@ -39,6 +40,7 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...STRING_HELPERS,
     ...VLAN_HELPERS,
     ...XDP_BYTES_HELPERS,
+    ...DYNPTR_HELPERS,
     ...TAIL_CALL_HELPERS,
   ].map((helper) => [helper.number, helper]),
 );

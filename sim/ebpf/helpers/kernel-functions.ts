@@ -1,6 +1,163 @@
-/** The register of kernel functions (kfuncs), by name. */
+/**
+ * The register of kernel functions (kfuncs), by name: dynptrs on packets, numeric iterators, RCU sections
+ * (kernel/bpf/helpers.c, kernel/bpf/bpf_iter.c, net/core/filter.c). Those that read a driver's metadata
+ * (`bpf_xdp_metadata_rx_hash` and its like) are not here: the kernel has them for programs bound to a device only.
+ */
+import { E2BIG, EINVAL, ERANGE } from '../../runtime/errno.ts';
+import type { Machine } from '../machine.ts';
+import { DYNPTR, placeIn, reaches, readDynptr, writeDynptr, writeNullDynptr } from './dynptr.ts';
 import type { Helper } from './helper.ts';
 
+/** `BPF_MAX_LOOPS`. */
+const MAX_LOOPS = 8 * 1024 * 1024;
+
+function onPacket(machine: Machine, flags: number, at: number): number {
+  writeNullDynptr(machine, at);
+  if (flags !== 0 || machine.high(1) !== 0) return -EINVAL;
+  const size = machine.packet.length;
+  writeDynptr(machine, at, { kind: DYNPTR.packet, address: 0, offset: 0, size, readOnly: false });
+  return 0;
+}
+
+/** A pointer to `size` bytes of it; the buffer is for frames in pieces, which do not exist here. */
+function slice(machine: Machine, at: number, offset: number, size: number, writes: boolean): number {
+  const dynptr = readDynptr(machine, at)!;
+  machine.sliceSize = size;
+  machine.sliceWritable = writes;
+  machine.sliceOnPacket = dynptr.kind === DYNPTR.packet;
+  if (dynptr.kind === DYNPTR.null || (writes && dynptr.readOnly)) return 0;
+  return reaches(dynptr, offset >>> 0, size) ? placeIn(machine, dynptr, offset >>> 0, size) : 0;
+}
+
+function adjust(machine: Machine, at: number, start: number, end: number): number {
+  const dynptr = readDynptr(machine, at)!;
+  if (dynptr.kind === DYNPTR.null || start >>> 0 > end >>> 0) return -EINVAL;
+  if (start >>> 0 > dynptr.size || end >>> 0 > dynptr.size) return -ERANGE;
+  const offset = dynptr.offset + (start >>> 0);
+  writeDynptr(machine, at, { ...dynptr, offset, size: (end >>> 0) - (start >>> 0) });
+  return 0;
+}
+
+const FUNCTIONS: readonly Helper[] = [
+  {
+    number: 0,
+    name: 'bpf_dynptr_from_xdp',
+    arguments: ['context', 'anything', 'dynptr_out'],
+    returns: 'int',
+    only: 'xdp',
+    run: (machine, _context, flags, at) => onPacket(machine, flags, at),
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_from_skb',
+    arguments: ['context', 'anything', 'dynptr_out'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, flags, at) => onPacket(machine, flags, at),
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_slice',
+    arguments: ['dynptr', 'anything', 'buffer_or_null', 'constant_size'],
+    returns: 'slice_or_null',
+    run: (machine, at, offset, _buffer, size) => slice(machine, at, offset, size, false),
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_slice_rdwr',
+    arguments: ['dynptr', 'anything', 'buffer_or_null', 'constant_size'],
+    returns: 'slice_or_null',
+    run: (machine, at, offset, _buffer, size) => slice(machine, at, offset, size, true),
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_adjust',
+    arguments: ['dynptr', 'anything', 'anything'],
+    returns: 'int',
+    run: adjust,
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_is_null',
+    arguments: ['dynptr'],
+    returns: 'int',
+    run: (machine, at) => (readDynptr(machine, at)!.kind === DYNPTR.null ? 1 : 0),
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_is_rdonly',
+    arguments: ['dynptr'],
+    returns: 'int',
+    run: (machine, at) => (readDynptr(machine, at)!.readOnly ? 1 : 0),
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_size',
+    arguments: ['dynptr'],
+    returns: 'int',
+    run: (machine, at) => {
+      const dynptr = readDynptr(machine, at)!;
+      return dynptr.kind === DYNPTR.null ? -EINVAL : dynptr.size;
+    },
+  },
+  {
+    number: 0,
+    name: 'bpf_dynptr_clone',
+    arguments: ['dynptr', 'dynptr_out'],
+    returns: 'int',
+    run: (machine, at, copy) => {
+      const dynptr = readDynptr(machine, at)!;
+      writeDynptr(machine, copy, dynptr);
+      return dynptr.kind === DYNPTR.null ? -EINVAL : 0;
+    },
+  },
+  {
+    number: 0,
+    name: 'bpf_iter_num_new',
+    arguments: ['iterator_out', 'anything', 'anything'],
+    returns: 'int',
+    // struct bpf_iter_num: the current number and the one behind the last.
+    run: (machine, at, start, end) => {
+      machine.memory.setU64(at, 0n);
+      if (start > end) return -EINVAL;
+      if (end - start > MAX_LOOPS) return -E2BIG;
+      machine.memory.setU32(at, start - 1);
+      machine.memory.setU32(at + 4, end);
+      return 0;
+    },
+  },
+  {
+    number: 0,
+    name: 'bpf_iter_num_next',
+    arguments: ['iterator'],
+    returns: 'slice_or_null',
+    run: (machine, at) => {
+      const { view } = machine.memory;
+      machine.sliceSize = 4;
+      machine.sliceWritable = false;
+      const next = view.getInt32(at, true) + 1;
+      if (next >= view.getInt32(at + 4, true)) {
+        machine.memory.setU64(at, 0n);
+        return 0;
+      }
+      view.setInt32(at, next, true);
+      return at;
+    },
+  },
+  {
+    number: 0,
+    name: 'bpf_iter_num_destroy',
+    arguments: ['iterator'],
+    returns: 'void',
+    run: (machine, at) => {
+      machine.memory.setU64(at, 0n);
+      return 0;
+    },
+  },
+  { number: 0, name: 'bpf_rcu_read_lock', arguments: [], returns: 'void', run: () => 0 },
+  { number: 0, name: 'bpf_rcu_read_unlock', arguments: [], returns: 'void', run: () => 0 },
+];
+
 export const KERNEL_FUNCTIONS: ReadonlyMap<string, Helper> = new Map(
-  ([] as readonly Helper[]).map((helper) => [helper.name, helper]),
+  FUNCTIONS.map((each) => [each.name, each]),
 );

@@ -1,5 +1,6 @@
 /** Calls of helpers: arguments checked against the signature, results given their provenance. */
 import { EINVAL } from '../../runtime/errno.ts';
+import { readDynptr } from '../helpers/dynptr.ts';
 import type { ArgumentType, Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import type { LiveMap } from '../maps/live-map.ts';
@@ -11,6 +12,8 @@ import {
   KIND,
   KNOWN,
   LAST_STACK_REGION,
+  SLICE_ON_PACKET,
+  SLICE_WRITABLE,
   STACK_REGION,
   UNINITIALISED,
 } from './provenance.ts';
@@ -55,7 +58,10 @@ export function runHelper(state: State, helper: Helper): number {
   // `check_bpf_snprintf_call`: the verifier reads the format, which it can, since it cannot change.
   if (helper.number === SNPRINTF && low === -EINVAL) violate('Invalid format string');
   if (spent !== 0) provenance.become(spent, KIND.spent);
-  if (helper.movesPacket === true) provenance.voidPackets();
+  if (helper.movesPacket === true || machine.packetMoved) {
+    machine.packetMoved = false;
+    provenance.voidPackets();
+  }
   clobber(state);
   return resultTag(state, helper, map, size, knownKey);
 }
@@ -84,8 +90,10 @@ function resultTag(
       return region(provenance.create(KIND.sampleOrNull, lo[0]!, size, 1));
     case 'slice_or_null': {
       hi[0] = 0;
-      const { sliceSize, sliceWritable } = machine;
-      return region(provenance.create(KIND.sliceOrNull, lo[0]!, sliceSize, sliceWritable ? 1 : 0));
+      const { sliceSize, sliceWritable, sliceOnPacket } = machine;
+      machine.sliceOnPacket = false;
+      const detail = (sliceWritable ? SLICE_WRITABLE : 0) | (sliceOnPacket ? SLICE_ON_PACKET : 0);
+      return region(provenance.create(KIND.sliceOrNull, lo[0]!, sliceSize, detail));
     }
     default:
       return 0;
@@ -201,10 +209,24 @@ function checkArgument(state: State, helper: Helper, index: number, type: Argume
     case 'spin_lock':
       memory(state, helper, register, 4, true);
       return;
+    case 'buffer_or_null': {
+      const size = sizeArgument(state, helper, index + 1);
+      const isNull = provenance.isScalar(tag) && (lo[register]! | state.hi[register]!) === 0;
+      if (!isNull) memory(state, helper, register, size, true);
+      return;
+    }
     case 'dynptr_out':
     case 'dynptr':
       if (tag < STACK_REGION || tag > LAST_STACK_REGION) expected(state, register, 'fp');
       memory(state, helper, register, DYNPTR_SIZE, type === 'dynptr_out');
+      if (type === 'dynptr' && readDynptr(state.machine, lo[register]!) === undefined) {
+        violate(`Expected an initialized dynptr as arg #${index}`);
+      }
+      return;
+    case 'iterator_out':
+    case 'iterator':
+      if (tag < STACK_REGION || tag > LAST_STACK_REGION) expected(state, register, 'fp');
+      memory(state, helper, register, ITERATOR_SIZE, type === 'iterator_out');
       return;
     default:
   }
@@ -212,6 +234,8 @@ function checkArgument(state: State, helper: Helper, index: number, type: Argume
 
 /** Bytes of `struct bpf_dynptr`. */
 const DYNPTR_SIZE = 16;
+/** Bytes of `struct bpf_iter_num`. */
+const ITERATOR_SIZE = 8;
 
 function expected(state: State, register: number, what: string): never {
   const tag = state.tag[register]!;

@@ -2,7 +2,7 @@
 
 import { region } from './access.ts';
 import { OP } from './operation.ts';
-import { KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
+import { KIND, LAST_STACK_REGION, SLICE_WRITABLE, STACK_REGION } from './provenance.ts';
 import { type State, violate } from './state.ts';
 
 const NAMES: readonly string[] = [
@@ -214,6 +214,6 @@ function conclude(state: State, tag: number, isNull: boolean): void {
   const { machine, provenance } = state;
   const map = machine.maps[provenance.detail[tag]!];
   const isValue = provenance.kind[tag] === KIND.valueOrNull;
-  const writable = isValue ? map?.programWritable === true : provenance.detail[tag] === 1;
+  const writable = isValue ? map?.programWritable === true : (provenance.detail[tag]! & SLICE_WRITABLE) !== 0;
   provenance.proveNonNull(tag, isNull, !isValue || map?.programReadable === true, writable);
 }

@@ -84,6 +84,10 @@ export const KIND_NAMES: readonly string[] = [
   'mem_or_null',
 ];
 
+/** Details of slices and samples: may they be written, are they in the packet? */
+export const SLICE_WRITABLE = 1;
+export const SLICE_ON_PACKET = 2;
+
 /** Kinds to which numbers may be added. */
 const MOVABLE: ReadonlySet<number> = new Set([
   KIND.stack,
@@ -271,7 +275,9 @@ export class Provenance {
   voidPackets(): void {
     for (let region = this.#firstDynamic; region < this.#next; region++) {
       const kind = this.kind[region]!;
-      if (kind === KIND.packet || kind === KIND.packetMeta || kind === KIND.packetEnd) {
+      const slice = kind === KIND.slice || kind === KIND.sliceOrNull;
+      const onPacket = slice && (this.detail[region]! & SLICE_ON_PACKET) !== 0;
+      if (onPacket || kind === KIND.packet || kind === KIND.packetMeta || kind === KIND.packetEnd) {
         this.become(region, KIND.deadPacket);
       }
     }

@@ -1,0 +1,71 @@
+/**
+ * `struct bpf_dynptr` as the machine keeps it, in the program's 16 bytes (kernel/bpf/helpers.c):
+ *
+ * ```
+ *   0                4                8                12
+ *   ┌────────────────┬────────────────┬────────────────┬────────────────┐
+ *   │ address        │ offset         │ size           │ kind and seal  │
+ *   └────────────────┴────────────────┴────────────────┴────────────────┘
+ * ```
+ *
+ * The seal depends on where the struct lies, so that bytes which no helper made are not taken for a dynptr. A
+ * dynptr on the packet has no address: its offset counts from wherever the packet begins.
+ */
+import type { Machine } from '../machine.ts';
+
+export const DYNPTR = { null: 0, memory: 1, sample: 2, packet: 3 } as const;
+export type DynptrKind = (typeof DYNPTR)[keyof typeof DYNPTR];
+
+const READ_ONLY = 8;
+const SEAL = 0x5d1a_5700;
+
+export interface Dynptr {
+  kind: DynptrKind;
+  address: number;
+  offset: number;
+  size: number;
+  readOnly: boolean;
+}
+
+function seal(at: number): number {
+  return (SEAL ^ (at << 8)) & ~0xff;
+}
+
+export function writeDynptr(machine: Machine, at: number, dynptr: Dynptr): void {
+  const { memory } = machine;
+  memory.setU32(at, dynptr.address);
+  memory.setU32(at + 4, dynptr.offset);
+  memory.setU32(at + 8, dynptr.size);
+  memory.setU32(at + 12, seal(at) | dynptr.kind | (dynptr.readOnly ? READ_ONLY : 0));
+}
+
+/** A dynptr that leads nowhere: what a failing helper leaves. */
+export function writeNullDynptr(machine: Machine, at: number): void {
+  writeDynptr(machine, at, { kind: DYNPTR.null, address: 0, offset: 0, size: 0, readOnly: false });
+}
+
+/** Undefined where no helper has made one. */
+export function readDynptr(machine: Machine, at: number): Dynptr | undefined {
+  const { memory } = machine;
+  const last = memory.u32(at + 12) | 0;
+  if ((last & ~0xff) !== seal(at)) return undefined;
+  return {
+    kind: (last & 7) as DynptrKind,
+    address: memory.u32(at),
+    offset: memory.u32(at + 4),
+    size: memory.u32(at + 8),
+    readOnly: (last & READ_ONLY) !== 0,
+  };
+}
+
+/** `bpf_dynptr_check_off_len`: does `length` from `offset` lie in it? Both unsigned. */
+export function reaches(dynptr: Dynptr, offset: number, length: number): boolean {
+  return length <= dynptr.size && offset <= dynptr.size - length;
+}
+
+/** The address of a place in it, or 0 where a packet has shrunk since. */
+export function placeIn(machine: Machine, dynptr: Dynptr, offset: number, length: number): number {
+  if (dynptr.kind !== DYNPTR.packet) return dynptr.address + dynptr.offset + offset;
+  const at = dynptr.offset + offset;
+  return at + length > machine.packet.length ? 0 : machine.packet.data + at;
+}
