@@ -12,7 +12,7 @@ export const MAX_TC_FRAME = 3712;
 
 /** More than any frame with its metadata that can come out: XDP stays within its page, TC within the loopback device's MTU. */
 export const XDP_ROOM = 4096;
-export const TC_ROOM = 65_536 + 256;
+export const TC_ROOM: number = 65_536 + 256;
 
 /** `bpf_prog_test_run_skb` sets the network header up and insists on a whole fixed header behind these EtherTypes. */
 const ETH_P_IP = 0x0800;
