@@ -137,6 +137,16 @@ describe('a lookup', () => {
     expect(ask(world({ routes, neighbours }), '10.9.0.1').result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
   });
 
+  it('looks for an IPv4 gateway past reject routes, and takes the router’s own address for one', () => {
+    const routes = [
+      { to: '10.2.0.0/30', type: 'prohibit' as const },
+      { to: '10.9.0.0/16', via: '10.2.0.2' },
+      { to: '10.8.0.0/16', via: '10.2.0.1' },
+    ];
+    expect(ask(world({ routes }), '10.9.0.1').result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
+    expect(ask(world({ routes }), '10.8.0.1').result).toBe(fib.BPF_FIB_LKUP_RET_NO_NEIGH);
+  });
+
   it.each([
     ['what is the router’s own', '10.1.0.1'],
     ['what is the router’s own on a device that does not forward', '10.3.0.1'],
@@ -233,7 +243,12 @@ describe('a world', () => {
       () =>
         createFib(world({ ...(routes ? { routes } : {}) }));
     expect(bad([{ to: '10.9.0.0/16', via: '192.0.2.1' }])).toThrow('no device reaches its gateway');
-    expect(bad([{ to: '10.9.0.0/16', via: '10.1.0.1' }])).toThrow('no device reaches its gateway');
+    expect(bad([{ to: 'fc00:9::/32', via: 'fc00:7::1' }])).toThrow('no device reaches its gateway');
+    const behindReject: World['routes'] = [
+      { to: 'fc00:1::/112', type: 'prohibit' },
+      { to: 'fc00:9::/32', via: 'fc00:1::2' },
+    ];
+    expect(bad(behindReject)).toThrow('no device reaches its gateway');
     expect(bad([{ to: '10.9.0.0/16' }])).toThrow('no device reaches its gateway');
     expect(bad([{ to: '10.9.0.0/16', ifindex: 99 }])).toThrow('there is no device 99');
     expect(bad([{ to: '10.9.0.0/99', type: 'blackhole' }])).toThrow(SyntaxError);

@@ -39,8 +39,8 @@ const METRIC6_CONNECTED = 256;
 
 interface Entry {
   readonly prefix: Prefix;
-  /** `local` stands for all that is not forwarded: local, broadcast, anycast. */
-  readonly type: NonNullable<Route['type']> | 'local';
+  /** What nobody forwards: the host's own addresses, and broadcast or anycast ones. */
+  readonly type: NonNullable<Route['type']> | 'local' | 'broadcast';
   readonly metric: number;
   readonly ifindex: number;
   readonly gateway: Uint8Array | undefined;
@@ -190,7 +190,7 @@ function connected4(device: Device, { address, length }: Prefix): Entry[] {
     const broadcast = network.map(
       (byte, index) => byte | (0xff >> Math.min(8, Math.max(0, length - index * 8))),
     );
-    entries.push({ ...common, prefix: { address: broadcast, length: 32 }, type: 'local' });
+    entries.push({ ...common, prefix: { address: broadcast, length: 32 }, type: 'broadcast' });
   }
   return entries;
 }
@@ -231,14 +231,28 @@ function routeEntry(
   const gateway = route.via === undefined ? undefined : addressFromText(route.via);
   let ifindex = route.ifindex ?? 1;
   if (type === 'unicast' && route.ifindex === undefined) {
-    // As `ip route add … via …` does: the device is the one through which the gateway is reached directly.
-    const direct = inOrder(earlier.filter((candidate) => candidate.gateway === undefined));
-    const reached = gateway === undefined ? undefined : longestMatch(direct, gateway);
-    if (reached?.type !== 'unicast') throw new RangeError(`route ${route.to}: no device reaches its gateway`);
+    const reached = gateway === undefined ? undefined : gatewayRoute(earlier, gateway);
+    if (reached === undefined) throw new RangeError(`route ${route.to}: no device reaches its gateway`);
     ifindex = reached.ifindex;
   }
   if (!devices.has(ifindex)) throw new RangeError(`route ${route.to}: there is no device ${ifindex}`);
   return { prefix, type, metric: route.metric ?? defaultMetric, ifindex, gateway, mtu: route.mtu };
+}
+
+/**
+ * The route that tells a gateway's device: one without a gateway of its own. IPv4 looks among those alone, the
+ * host's own addresses included (net/ipv4/fib_semantics.c, `fib_check_nh_v4_gw`); IPv6 takes the best route and
+ * wants it to be one (net/ipv6/route.c, `ip6_route_check_nh`).
+ */
+function gatewayRoute(earlier: readonly Entry[], gateway: Uint8Array): Entry | undefined {
+  if (gateway.length === 4) {
+    const direct = earlier.filter(
+      ({ type, gateway: further }) => type === 'local' || (type === 'unicast' && !further),
+    );
+    return longestMatch(inOrder(direct), gateway);
+  }
+  const best = longestMatch(inOrder(earlier), gateway);
+  return best?.type === 'unicast' && best.gateway === undefined ? best : undefined;
 }
 
 /** Longest prefixes first; among equal ones the lowest metric, then the first. */
