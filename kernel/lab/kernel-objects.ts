@@ -7,7 +7,7 @@ import { addressOf, errnoName, type LoadedLibbpf, requireLibbpf } from '../libbp
 import { BpfMap, mapTypeName } from '../libbpf-map.ts';
 
 /** `struct bpf_prog_info`, `struct bpf_map_info`, `struct bpf_btf_info` (linux/bpf.h): offsets in bytes. */
-const PROG_INFO = { nr_map_ids: 52, map_ids: 56, name: 64, size: 80 } as const;
+const PROG_INFO = { id: 4, nr_map_ids: 52, map_ids: 56, name: 64, size: 80 } as const;
 const MAP_INFO = {
   type: 0,
   id: 4,
@@ -71,6 +71,11 @@ export function programInfo(id: number): ProgramInfo | undefined {
     }
     return { id, name: nameAt(first, PROG_INFO.name), mapIds: [...ids] };
   });
+}
+
+/** The kernel's number of a program that this process has loaded. */
+export function programId(fd: number): number {
+  return info(fd, PROG_INFO.size).getUint32(PROG_INFO.id, true);
 }
 
 /** Calls `use` with a descriptor of a program; undefined where there is no such program. */
