@@ -7,13 +7,16 @@ import { EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruct
 import { type Subprogram, sourceAt } from '../object.ts';
 import type { LoadedProgram } from './state.ts';
 
+/** What a program's runs have left behind; indexed by slot. */
+export type ExecutionCounts = Pick<LoadedProgram, 'source' | 'taken' | 'entered' | 'left'>;
+
 /** One row per function of the program; instructions are numbered from the function's begin. */
-export function coverageOf(program: LoadedProgram): FunctionCoverage[] {
+export function coverageOf(program: ExecutionCounts): FunctionCoverage[] {
   const counts = instructionCounts(program);
   return program.source.subprograms.map((subprogram) => functionCounts(program, subprogram, counts));
 }
 
-function instructionCounts(program: LoadedProgram): Float64Array {
+function instructionCounts(program: ExecutionCounts): Float64Array {
   const { instructions } = program.source;
   const { count, opcode } = instructions;
   const arriving = program.entered.slice();
@@ -34,7 +37,7 @@ function instructionCounts(program: LoadedProgram): Float64Array {
 }
 
 function functionCounts(
-  program: LoadedProgram,
+  program: ExecutionCounts,
   subprogram: Subprogram,
   counts: Float64Array,
 ): FunctionCoverage {

@@ -25,7 +25,7 @@ import { divide, divide32, multiplyHigh, quotient, swap32 } from './wide.ts';
 export const DEFAULT_BUDGET = 64_000_000;
 
 /** `BPF_MAX_LOOPS` (include/linux/bpf.h). */
-const MAX_MAY_GOTO = 8 * 1024 * 1024;
+export const MAX_MAY_GOTO: number = 8 * 1024 * 1024;
 
 export interface Stop {
   readonly reason: string;

@@ -1,0 +1,251 @@
+/** Full traces: every instruction that ran, what it changed, and the C line it came from. */
+import { helperName } from '../helper-names.ts';
+import { HELPERS } from '../helpers/index.ts';
+import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL } from '../instruction.ts';
+import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { type SourceLine, sourceAt } from '../object.ts';
+import type { Interpreter, RunResult } from './interpreter.ts';
+import { OP } from './operation.ts';
+import { CONTEXT_REGION, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
+import type { LoadedProgram, State } from './state.ts';
+
+export interface TraceStep {
+  /** The program's function name: a tail call changes it. */
+  readonly program: string;
+  /** Slot in the program. */
+  readonly instruction: number;
+  /** Depth of local calls and callbacks. */
+  readonly frame: number;
+  readonly source: SourceLine | undefined;
+  /** Registers that hold something else than before, r0 to r9; those that a call made unreadable are not told. */
+  readonly registers: readonly RegisterChange[];
+  /** What a store or an atomic operation wrote. */
+  readonly memory: MemoryChange | undefined;
+  readonly call: TracedCall | undefined;
+}
+
+export interface RegisterChange {
+  readonly register: number;
+  /** 64 bits, unsigned. */
+  readonly value: bigint;
+  /** What it is to the verifier: `scalar`, `pkt`, `map_value_or_null` … */
+  readonly kind: string;
+  /** Where a pointer leads, readably: `data+14`, `fp-8`, `ctx`, `rxcnt+0`; undefined for numbers. */
+  readonly place: string | undefined;
+}
+
+export interface MemoryChange {
+  readonly address: number;
+  /** As in `RegisterChange`. */
+  readonly place: string;
+  /** The bytes as they are afterwards. */
+  readonly bytes: Uint8Array;
+}
+
+export interface TracedCall {
+  /** `bpf_map_lookup_elem`. */
+  readonly name: string;
+  /** r1 to r5 as far as they were set. */
+  readonly arguments: readonly bigint[];
+  /** r0; undefined where the call did not come back. */
+  readonly result: bigint | undefined;
+}
+
+export interface RunTrace {
+  readonly steps: readonly TraceStep[];
+  /** Did more steps run than were kept? */
+  readonly truncated: boolean;
+  readonly result: RunResult;
+}
+
+/** Enough for a person; a loop may take millions. */
+export const DEFAULT_STEP_LIMIT = 100_000;
+
+/** Runs a program on the packet that the machine holds, and keeps every step. */
+export function runTraced(
+  interpreter: Interpreter,
+  program: number,
+  stepLimit: number = DEFAULT_STEP_LIMIT,
+): RunTrace {
+  const recorder = new Recorder(interpreter, stepLimit);
+  interpreter.tracer = recorder;
+  try {
+    const result = { ...interpreter.run(program) };
+    recorder.finish();
+    return { steps: recorder.steps, truncated: recorder.truncated, result };
+  } finally {
+    interpreter.tracer = undefined;
+  }
+}
+
+const STORE_SIZES: ReadonlyMap<number, number> = new Map([
+  [OP.STORE8, 1],
+  [OP.STORE16, 2],
+  [OP.STORE32, 4],
+  [OP.STORE64, 8],
+]);
+const REGISTERS = 10;
+/** The one helper that takes more than its signature says. */
+const TRACE_PRINTK = 6;
+
+interface Pending {
+  readonly program: LoadedProgram;
+  readonly instruction: number;
+  readonly frame: number;
+  readonly store: { readonly address: number; readonly size: number; readonly place: string } | undefined;
+  readonly call: { readonly name: string; readonly arguments: readonly bigint[] } | undefined;
+}
+
+/** A step is complete when the next one begins: only then is known what it did. */
+class Recorder {
+  readonly steps: TraceStep[] = [];
+  truncated = false;
+  readonly #state: State;
+  readonly #limit: number;
+  readonly #low = new Int32Array(REGISTERS);
+  readonly #high = new Int32Array(REGISTERS);
+  readonly #tag = new Int32Array(REGISTERS);
+  #pending: Pending | undefined;
+
+  constructor(state: State, limit: number) {
+    this.#state = state;
+    this.#limit = limit;
+  }
+
+  before(state: State, pc: number): void {
+    this.#complete();
+    if (this.steps.length >= this.#limit) {
+      this.truncated = true;
+      return;
+    }
+    this.#keepRegisters();
+    this.#pending = {
+      program: state.program,
+      instruction: pc,
+      frame: state.frame,
+      store: storeAt(state, pc),
+      call: callAt(state, pc),
+    };
+  }
+
+  finish(): void {
+    this.#complete();
+  }
+
+  #keepRegisters(): void {
+    const { lo, hi, tag } = this.#state;
+    this.#low.set(lo.subarray(0, REGISTERS));
+    this.#high.set(hi.subarray(0, REGISTERS));
+    this.#tag.set(tag.subarray(0, REGISTERS));
+  }
+
+  #complete(): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    const state = this.#state;
+    const { program, instruction, frame, store, call } = pending;
+    const registers: RegisterChange[] = [];
+    for (let register = 0; register < REGISTERS; register++) {
+      const sameKind = kindOf(state, this.#tag[register]!) === kindOf(state, state.tag[register]!);
+      const sameBits =
+        this.#low[register] === state.lo[register] && this.#high[register] === state.hi[register];
+      // What a call leaves unreadable is no news.
+      if ((sameKind && sameBits) || state.tag[register] === 0) continue;
+      registers.push({
+        register,
+        value: bitsOf(state, register),
+        kind: kindOf(state, state.tag[register]!),
+        place: placeOf(state, state.tag[register]!, state.lo[register]!),
+      });
+    }
+    this.steps.push({
+      program: program.source.function,
+      instruction,
+      frame,
+      source: sourceAt(program.source, instruction),
+      registers,
+      memory:
+        store === undefined
+          ? undefined
+          : {
+              address: store.address,
+              place: store.place,
+              bytes: state.machine.memory.read(store.address, store.size),
+            },
+      call: call === undefined ? undefined : { ...call, result: bitsOf(state, 0) },
+    });
+  }
+}
+
+function kindOf(state: State, tag: number): string {
+  return tag === 0 ? '?' : state.provenance.nameOf(tag);
+}
+
+function bitsOf(state: State, register: number): bigint {
+  return BigInt.asUintN(64, (BigInt(state.hi[register]!) << 32n) | BigInt(state.lo[register]! >>> 0));
+}
+
+function signed(offset: number): string {
+  return offset < 0 ? `${offset}` : `+${offset}`;
+}
+
+/** Names an address by what it points into. */
+function placeOf(state: State, tag: number, address: number): string | undefined {
+  if (tag <= 0) return undefined;
+  const { provenance, machine } = state;
+  if (tag === CONTEXT_REGION)
+    return address === CONTEXT_BASE ? 'ctx' : `ctx${signed(address - CONTEXT_BASE)}`;
+  if (tag >= STACK_REGION && tag <= LAST_STACK_REGION) {
+    const frame = tag - STACK_REGION;
+    const distance = address - (STACK_BASE + STACK_SIZE * (frame + 1));
+    return `fp${frame === state.frame ? '' : `[${frame}]`}${distance === 0 ? '' : signed(distance)}`;
+  }
+  switch (provenance.kind[tag]) {
+    case KIND.packet:
+    case KIND.packetMeta:
+      return `data${signed(address - machine.memory.i32[MACHINE_WORD.data]!)}`;
+    case KIND.packetEnd:
+      return 'data_end';
+    case KIND.map:
+      return machine.maps[provenance.detail[tag]!]?.name;
+    case KIND.value:
+    case KIND.valueOrNull: {
+      const name = machine.maps[provenance.detail[tag]!]?.name ?? 'map';
+      return address === 0 ? 'null' : `${name}${signed(address - provenance.lowest[tag]!)}`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function storeAt(state: State, pc: number): Pending['store'] {
+  const word = state.program.words[pc * 2]!;
+  const operation = word & 0xff;
+  const { instructions } = state.program.source;
+  let size = STORE_SIZES.get(operation);
+  if (operation === OP.ATOMIC) size = [4, 2, 1, 8][(instructions.opcode[pc]! >> 3) & 3];
+  if (size === undefined) return undefined;
+  const register = instructions.dst[pc]!;
+  const offset = instructions.offset[pc]!;
+  const address = (state.lo[register]! + offset) | 0;
+  if (address < 0 || address + size > state.machine.memory.end) return undefined;
+  const place = placeOf(state, state.tag[register]!, address) ?? `0x${address.toString(16)}`;
+  return { address, size, place };
+}
+
+function callAt(state: State, pc: number): Pending['call'] {
+  const { instructions } = state.program.source;
+  if (instructions.opcode[pc] !== CALL || instructions.src[pc] === BPF_PSEUDO_CALL) return undefined;
+  const number = instructions.imm[pc]!;
+  const isKernelFunction = instructions.src[pc] === BPF_PSEUDO_KFUNC_CALL;
+  const name = isKernelFunction ? state.machine.object.kfuncs[number] : helperName(number);
+  const values: bigint[] = [];
+  const signature = isKernelFunction ? KERNEL_FUNCTIONS.get(name ?? '') : HELPERS.get(number);
+  const taken = number === TRACE_PRINTK && !isKernelFunction ? 5 : (signature?.arguments.length ?? 5);
+  for (let register = 1; register <= taken && state.tag[register] !== 0; register++) {
+    values.push(bitsOf(state, register));
+  }
+  return { name: name ?? `#${number}`, arguments: values };
+}
