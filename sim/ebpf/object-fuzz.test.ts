@@ -5,7 +5,7 @@ import { checkInstructions } from './check-instructions.ts';
 import { disassemble } from './disassemble.ts';
 import { mutate, randomFrom } from './fixtures/mutate.ts';
 import { InstructionError } from './instruction-error.ts';
-import { loadObject, ObjectError } from './object.ts';
+import { loadObject, ObjectError, setGlobal } from './object.ts';
 
 const fixture = (name: string): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)));
@@ -24,6 +24,9 @@ function use(bytes: Uint8Array): boolean {
       }
     }
     for (const map of object.maps) {
+      // A variable outside of its section would throw a RangeError here.
+      for (const [name, { size }] of map.global?.variables ?? [])
+        setGlobal(object, name, new Uint8Array(size));
       if (map.valueType === undefined || map.valueSize > 4096) continue;
       const value = map.global?.bytes ?? new Uint8Array(map.valueSize);
       formatValue(object.btf!, map.valueType, value);
