@@ -82,6 +82,19 @@ export class RingBufferMap extends LiveMap {
     }
   }
 
+  /** Do these bytes lie wholly inside one sample that is still reserved? */
+  holds(address: number, size: number): boolean {
+    const end = this.storage + this.word(DESCRIPTOR.newest);
+    for (let header = this.storage + this.word(DESCRIPTOR.oldest); header < end; ) {
+      const word = this.memory.u32(header);
+      const sample = header + RINGBUF_HEADER;
+      const length = word & LENGTH_MASK;
+      if ((word & BUSY) !== 0 && address >= sample && address + size <= sample + length) return true;
+      header += roundUp8(length + RINGBUF_HEADER);
+    }
+    return false;
+  }
+
   /** The samples that were submitted, oldest first. */
   *samples(): Iterable<Uint8Array> {
     const end = this.word(DESCRIPTOR.newest);

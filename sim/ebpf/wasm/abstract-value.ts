@@ -1,0 +1,156 @@
+/**
+ * What the compiler knows of a register before a program runs: a verifier in miniature.
+ *
+ * Numbers are intervals of the signed 64-bit value; a bound is exact below 2^53 and ±Infinity beyond. Pointers
+ * say what they point into and how far from its begin. Values are immutable.
+ */
+
+export const KIND = {
+  /** Anything: two paths met that disagree, or it was lost sight of. */
+  any: 0,
+  /** Never written. */
+  unset: 1,
+  scalar: 2,
+  context: 3,
+  /** Into this function's frame; offsets count from r10, so they are negative. */
+  stack: 4,
+  packet: 5,
+  packetMeta: 6,
+  packetEnd: 7,
+  /** To a map itself. */
+  map: 8,
+  mapValue: 9,
+  /** Memory of known size that a helper handed out. */
+  sample: 10,
+  /** The address of a function; `map` is its first slot. */
+  function: 11,
+} as const;
+
+export type Kind = (typeof KIND)[keyof typeof KIND];
+
+export interface Value {
+  readonly kind: Kind;
+  /** Scalars: the interval. Pointers: the interval of the offset. */
+  readonly min: number;
+  readonly max: number;
+  /**
+   * Scalars: copies of each other share it (0: no copies). Packets: the base that offsets count from. Nullable
+   * pointers: results of the same call.
+   */
+  readonly id: number;
+  /** Maps and values: the map's index; samples: bytes. */
+  readonly map: number;
+  /** Not compared with null yet. */
+  readonly nullable: boolean;
+  /** Scalars: certainly unknown to the kernel's verifier too, so that adding it to a packet pointer begins anew. */
+  readonly unknown: boolean;
+}
+
+function value(
+  kind: Kind,
+  min: number,
+  max: number,
+  id: number,
+  map: number,
+  nullable: boolean,
+  unknown: boolean,
+): Value {
+  return { kind, min, max, id, map, nullable, unknown };
+}
+
+export const ANY: Value = value(KIND.any, 0, 0, 0, -1, false, false);
+export const UNSET: Value = value(KIND.unset, 0, 0, 0, -1, false, false);
+export const CONTEXT: Value = value(KIND.context, 0, 0, 0, -1, false, false);
+export const PACKET_END: Value = value(KIND.packetEnd, 0, 0, 0, -1, false, false);
+/** A number of which nothing is known. */
+export const SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1, false, true);
+/** The same, but it may be one that the kernel's verifier knows. */
+export const SOME_SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1, false, false);
+
+/** Bases of packet pointers: what the context gives. */
+export const DATA_ID = 0;
+export const META_ID: number = -1;
+
+export function scalar(min: number, max: number, unknown: boolean = false, id: number = 0): Value {
+  if (Number.isNaN(min) || Number.isNaN(max)) return unknown ? SCALAR : SOME_SCALAR;
+  return value(KIND.scalar, exact(min), exact(max), id, -1, false, unknown && min !== max);
+}
+
+function exact(bound: number): number {
+  if (bound > Number.MAX_SAFE_INTEGER) return Infinity;
+  return bound < Number.MIN_SAFE_INTEGER ? -Infinity : bound;
+}
+
+export function stackPointer(min: number, max: number): Value {
+  return value(KIND.stack, min, max, 0, -1, false, false);
+}
+
+export function packetPointer(kind: Kind, id: number, offset: number): Value {
+  return value(kind, offset, offset, id, -1, false, false);
+}
+
+export function contextPointer(offset: number): Value {
+  return offset === 0 ? CONTEXT : value(KIND.context, offset, offset, 0, -1, false, false);
+}
+
+/** @param map index in the object; -1: some map, known only at run time */
+export function mapPointer(map: number, id: number = 0): Value {
+  return value(KIND.map, 0, 0, id, map, id !== 0, false);
+}
+
+/** @param id not 0: it may be null */
+export function mapValue(map: number, offset: number, id: number): Value {
+  return value(KIND.mapValue, offset, offset, id, map, id !== 0, false);
+}
+
+export function samplePointer(size: number, id: number): Value {
+  return value(KIND.sample, 0, 0, id, size, true, false);
+}
+
+export function functionPointer(slot: number): Value {
+  return value(KIND.function, 0, 0, 0, slot, false, false);
+}
+
+export function withOffset(pointer: Value, min: number, max: number): Value {
+  return { ...pointer, min, max };
+}
+
+export function withId(one: Value, id: number): Value {
+  return { ...one, id };
+}
+
+export function notNull(pointer: Value): Value {
+  return { ...pointer, nullable: false, id: 0 };
+}
+
+export function isPacket(one: Value): boolean {
+  return one.kind === KIND.packet || one.kind === KIND.packetMeta;
+}
+
+/** A pointer into memory at an offset that may change. */
+export function isMovable(one: Value): boolean {
+  return (
+    one.kind === KIND.stack ||
+    one.kind === KIND.packet ||
+    one.kind === KIND.packetMeta ||
+    ((one.kind === KIND.mapValue || one.kind === KIND.sample) && !one.nullable) ||
+    one.kind === KIND.context
+  );
+}
+
+export function isConstant(one: Value): boolean {
+  return one.kind === KIND.scalar && one.min === one.max;
+}
+
+export function sameValue(a: Value, b: Value): boolean {
+  return (
+    a === b ||
+    (a.kind === b.kind &&
+      a.min === b.min &&
+      a.max === b.max &&
+      a.id === b.id &&
+      a.map === b.map &&
+      a.nullable === b.nullable &&
+      a.unknown === b.unknown)
+  );
+}

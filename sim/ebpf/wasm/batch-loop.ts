@@ -1,0 +1,425 @@
+/**
+ * The loop over a batch, as WebAssembly: a packet put in place with its context, its program run, the outcome
+ * written down. Nothing in it leaves WebAssembly but what programs call.
+ *
+ * Where no program moves packets, they are run where they lie in the arena, which is then the arena of outcomes
+ * too. Otherwise each is copied to the packet area, and what has become of it appended to another arena.
+ */
+import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../runtime/actions.ts';
+import {
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  SK_BUFF,
+  SK_BUFF_LAYOUT,
+} from '../context/sk-buff.ts';
+import { XDP_MD } from '../context/xdp-md.ts';
+import {
+  CONTEXT_BASE,
+  MACHINE_WORD,
+  MAX_FRAME,
+  PACKET_BASE,
+  PACKET_LIMIT,
+  SKB_DATA,
+  STACK_BASE,
+  STACK_SIZE,
+  XDP_DATA,
+  XDP_LINEAR_LIMIT,
+} from '../memory.ts';
+import { ETHERNET_HEADER } from '../packet-area.ts';
+import { CodeWriter } from './code-writer.ts';
+import { BATCH_WORD, WASM_WORD } from './layout.ts';
+import { I32, WASM } from './opcodes.ts';
+
+/** What programs need around them; what none of them looks at need not be written for each packet. */
+export interface BatchNeeds {
+  /** The packet's bounds in the machine block: for checks at run time and for helpers. */
+  readonly bounds: boolean;
+  /** `data_meta`, and the device and queue of XDP's context. */
+  readonly metadata: boolean;
+  readonly device: boolean;
+  readonly redirects: boolean;
+  readonly tailCalls: boolean;
+  /** Instructions that a run may execute, where something could use them up. */
+  readonly budget: number | undefined;
+  readonly mayGoto: number | undefined;
+  /** Are packets run where they lie? */
+  readonly inPlace: boolean;
+}
+
+export interface BatchEntry {
+  readonly hook: Hook;
+  /** WebAssembly's index of the program's function. */
+  readonly function: number;
+}
+
+export interface BatchContext {
+  readonly entries: readonly BatchEntry[];
+  readonly needs: BatchNeeds;
+  /** Globals. */
+  readonly budget: number;
+  readonly mayGoto: number;
+}
+
+/** Locals of one packet. */
+interface PacketLocals {
+  readonly data: number;
+  readonly length: number;
+  readonly metaLength: number;
+  readonly ifindex: number;
+  readonly queue: number;
+}
+
+/** No frame is shorter (`refusalReason` of the engines says the same). */
+const SHORTEST: number = ETHERNET_HEADER;
+const WORDS_OF_CB = 5;
+/** Bytes that a packet may grow by, at the most: more than its whole area. */
+export const LARGEST_OUTCOME: number = PACKET_LIMIT - PACKET_BASE;
+
+/**
+ * (first, end) → `end`, or the packet before which the loop stopped: one that no hook is given, or one whose
+ * outcome may not fit any more.
+ */
+export function compileRunBatch(context: BatchContext): CodeWriter {
+  return new BatchCompiler(context, new CodeWriter(2)).batch();
+}
+
+/** (entry, length, metadata's length, ifindex, queue) → action, of the packet that lies in the packet area. */
+export function compileRunOne(context: BatchContext): CodeWriter {
+  return new BatchCompiler(context, new CodeWriter(5)).one();
+}
+
+class BatchCompiler {
+  readonly #context: BatchContext;
+  readonly #code: CodeWriter;
+
+  constructor(context: BatchContext, code: CodeWriter) {
+    this.#context = context;
+    this.#code = code;
+  }
+
+  batch(): CodeWriter {
+    const code = this.#code;
+    const { inPlace } = this.#context.needs;
+    const packet = 0;
+    const end = 1;
+    const locals: PacketLocals = {
+      data: code.local(I32),
+      length: code.local(I32),
+      metaLength: code.local(I32),
+      ifindex: code.local(I32),
+      queue: code.local(I32),
+    };
+    const offset = code.local(I32);
+    const entry = code.local(I32);
+    code.block();
+    const out = code.depth;
+    code.loop();
+    const again = code.depth;
+    code.get(packet).get(end).op(WASM.i32_ge_u).branchIf(out);
+    this.#element(BATCH_WORD.offset, packet, 4, offset);
+    this.#element(BATCH_WORD.length, packet, 4, locals.length);
+    this.#element(BATCH_WORD.metaLength, packet, 1, locals.metaLength);
+    this.#element(BATCH_WORD.entry, packet, 1, entry);
+    if (this.#context.entries.some(({ hook }) => this.#needsDevice(hook))) {
+      this.#element(BATCH_WORD.ingressIfindex, packet, 4, locals.ifindex);
+      this.#element(BATCH_WORD.rxQueueIndex, packet, 4, locals.queue);
+    }
+    // What no hook is given.
+    code
+      .get(locals.length)
+      .i32(SHORTEST)
+      .op(WASM.i32_sub)
+      .i32(MAX_FRAME - SHORTEST)
+      .op(WASM.i32_gt_u);
+    code.get(locals.metaLength).i32(3).op(WASM.i32_and).op(WASM.i32_or);
+    code.get(entry).i32(this.#context.entries.length).op(WASM.i32_ge_u).op(WASM.i32_or).branchIf(out);
+    if (!inPlace) {
+      code.word(BATCH_WORD.outUsed).i32(LARGEST_OUTCOME).op(WASM.i32_add).word(BATCH_WORD.outEnd);
+      code.op(WASM.i32_gt_u).branchIf(out);
+    }
+    code.storeWord(WASM_WORD.packet, () => code.get(packet));
+    code.word(BATCH_WORD.arena).get(offset).op(WASM.i32_add).set(locals.data);
+    this.#forEachEntry(entry, (one) => {
+      if (!inPlace) this.#copyIn(one.hook, locals);
+      this.#run(one, locals);
+      // The action, with its place before it.
+      code.set(offset);
+      this.#elementAddress(BATCH_WORD.action, packet, 4);
+      code.get(offset).memory(WASM.i32_store, 0);
+      this.#outcome(one.hook, packet, offset);
+    });
+    code.get(packet).i32(1).op(WASM.i32_add).set(packet).branch(again);
+    code.end().end();
+    return code.get(packet);
+  }
+
+  one(): CodeWriter {
+    const code = this.#code;
+    const locals: PacketLocals = { length: 1, metaLength: 2, ifindex: 3, queue: 4, data: code.local(I32) };
+    const action = code.local(I32);
+    this.#forEachEntry(0, (one) => {
+      code.i32(one.hook === 'xdp' ? XDP_DATA : SKB_DATA).set(locals.data);
+      this.#run(one, locals);
+      code.set(action);
+    });
+    return code.get(action);
+  }
+
+  #forEachEntry(entry: number, compile: (one: BatchEntry) => void): void {
+    const code = this.#code;
+    const { entries } = this.#context;
+    for (const [index, one] of entries.entries()) {
+      if (index < entries.length - 1) code.get(entry).i32(index).op(WASM.i32_eq).if();
+      compile(one);
+      if (index < entries.length - 1) code.else();
+    }
+    for (let index = 1; index < entries.length; index++) code.end();
+  }
+
+  #needsDevice(hook: Hook): boolean {
+    return hook !== 'xdp' || this.#context.needs.device;
+  }
+
+  /** Loads element `index` of an array whose address is in a word. */
+  #element(word: number, index: number, size: 1 | 4, to: number): void {
+    this.#elementAddress(word, index, size);
+    this.#code.memory(size === 1 ? WASM.i32_load8_u : WASM.i32_load, 0).set(to);
+  }
+
+  #elementAddress(word: number, index: number, size: number): void {
+    const code = this.#code;
+    code.word(word).get(index);
+    if (size !== 1) code.i32(size).op(WASM.i32_mul);
+    code.op(WASM.i32_add);
+  }
+
+  /** Copies a packet with its metadata to the packet area; `data` then is its new place. */
+  #copyIn(hook: Hook, locals: PacketLocals): void {
+    const code = this.#code;
+    const to = hook === 'xdp' ? XDP_DATA : SKB_DATA;
+    code.i32(to).get(locals.metaLength).op(WASM.i32_sub);
+    code.get(locals.data).get(locals.metaLength).op(WASM.i32_sub);
+    code.get(locals.metaLength).get(locals.length).op(WASM.i32_add).memoryCopy();
+    code.i32(to).set(locals.data);
+  }
+
+  /** Context and machine block, then the program: leaves its result on the stack. */
+  #run(entry: BatchEntry, locals: PacketLocals): void {
+    const code = this.#code;
+    const { needs, budget, mayGoto } = this.#context;
+    const store = (address: number, value: () => void): void => {
+      code.storeWord(address, value);
+    };
+    const zero = (): void => {
+      code.i32(0);
+    };
+    if (needs.redirects) {
+      store(MACHINE_WORD.redirectTarget * 4, zero);
+      store(MACHINE_WORD.redirectFlags * 4, zero);
+    }
+    if (needs.tailCalls) store(MACHINE_WORD.tailCalls * 4, zero);
+    if (needs.budget !== undefined) code.i32(needs.budget).setGlobal(budget);
+    if (needs.mayGoto !== undefined) code.i32(needs.mayGoto).setGlobal(mayGoto);
+    if (entry.hook === 'xdp') this.#xdpContext(locals);
+    else this.#skbContext(entry.hook, locals);
+    code.i32(STACK_BASE + STACK_SIZE).i64(CONTEXT_BASE);
+    for (let register = 2; register <= 5; register++) code.i64(0);
+    code.call(entry.function).op(WASM.i32_wrap_i64);
+  }
+
+  #xdpContext(locals: PacketLocals): void {
+    const code = this.#code;
+    const { needs } = this.#context;
+    const { data, length, metaLength, ifindex, queue } = locals;
+    if (needs.bounds) {
+      if (!needs.inPlace) this.#freshHeadroom(locals);
+      code.storeWord(MACHINE_WORD.frameEnd * 4, () => code.get(data).get(length).op(WASM.i32_add));
+      code.storeWord(MACHINE_WORD.data * 4, () => code.get(data));
+      code.storeWord(MACHINE_WORD.dataMeta * 4, () => code.get(data).get(metaLength).op(WASM.i32_sub));
+      code.storeWord(MACHINE_WORD.hardStart * 4, () => code.i32(PACKET_BASE));
+      code.storeWord(MACHINE_WORD.hardEnd * 4, () => code.i32(XDP_DATA + XDP_LINEAR_LIMIT));
+    }
+    code.storeWord(CONTEXT_BASE + XDP_MD.data, () => code.get(data));
+    if (needs.metadata) {
+      code.storeWord(CONTEXT_BASE + XDP_MD.dataMeta, () => code.get(data).get(metaLength).op(WASM.i32_sub));
+    }
+    if (needs.device) {
+      code.storeWord(CONTEXT_BASE + XDP_MD.ingressIfindex, () => code.get(ifindex));
+      code.storeWord(CONTEXT_BASE + XDP_MD.rxQueueIndex, () => code.get(queue));
+      code.storeWord(CONTEXT_BASE + XDP_MD.egressIfindex, () => code.i32(0));
+    }
+    // Only the linear part is between data and data_end. `length` is not used any more.
+    code.get(data).get(length).i32(XDP_LINEAR_LIMIT);
+    code.get(length).i32(XDP_LINEAR_LIMIT).op(WASM.i32_lt_u).op(WASM.select);
+    code.op(WASM.i32_add).set(length);
+    code.storeWord(CONTEXT_BASE + XDP_MD.dataEnd, () => code.get(length));
+    if (needs.bounds) code.storeWord(MACHINE_WORD.dataEnd * 4, () => code.get(length));
+  }
+
+  /** What `bpf_xdp_adjust_head` brings to light is zero: the last packet's growth is wiped out. */
+  #freshHeadroom(locals: PacketLocals): void {
+    const code = this.#code;
+    const lowest = MACHINE_WORD.lowest * 4;
+    const start = (): void => {
+      code.get(locals.data).get(locals.metaLength).op(WASM.i32_sub);
+    };
+    code.word(lowest).i32(1).op(WASM.i32_sub);
+    start();
+    code.i32(1).op(WASM.i32_sub).op(WASM.i32_lt_u).if();
+    code.word(lowest).i32(0);
+    start();
+    code.word(lowest).op(WASM.i32_sub).memoryFill();
+    code.end();
+    code.storeWord(lowest, start);
+  }
+
+  /** `writeSkBuff` and `PacketArea.placeSkb`. */
+  #skbContext(hook: Hook, locals: PacketLocals): void {
+    const code = this.#code;
+    const { data, length, metaLength, ifindex } = locals;
+    const store = (offset: number, value: () => void): void => {
+      code.storeWord(CONTEXT_BASE + offset, value);
+    };
+    const meta = (): void => {
+      code.get(data).get(metaLength).op(WASM.i32_sub);
+    };
+    const end = (): void => {
+      code.get(data).get(length).op(WASM.i32_add);
+    };
+    code.i32(CONTEXT_BASE).i32(0).i32(SK_BUFF_LAYOUT.size).memoryFill();
+    store(SK_BUFF.len, () => code.get(length));
+    store(SK_BUFF.wireLen, () => code.get(length));
+    store(SK_BUFF.protocol, () => this.#protocol(data));
+    store(SK_BUFF.ifindex, () => code.get(ifindex));
+    if (hook === 'tc-ingress') store(SK_BUFF.ingressIfindex, () => code.get(ifindex));
+    store(SK_BUFF.data, () => code.get(data));
+    store(SK_BUFF.dataMeta, meta);
+    store(SK_BUFF.dataEnd, end);
+    this.#packetType(data, ifindex);
+    code.storeWord(MACHINE_WORD.data * 4, () => code.get(data));
+    code.storeWord(MACHINE_WORD.dataMeta * 4, meta);
+    code.storeWord(MACHINE_WORD.dataEnd * 4, end);
+    code.storeWord(MACHINE_WORD.frameEnd * 4, end);
+    code.storeWord(MACHINE_WORD.hardStart * 4, () => code.i32(PACKET_BASE));
+    code.storeWord(MACHINE_WORD.hardEnd * 4, () => code.i32(PACKET_LIMIT));
+    code.storeWord(MACHINE_WORD.networkHeader * 4, () =>
+      code.get(data).i32(ETHERNET_HEADER).op(WASM.i32_add),
+    );
+    code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
+  }
+
+  /** `skb->protocol` as `eth_type_trans` finds it (net/ethernet/eth.c): in network order, so as it lies there. */
+  #protocol(data: number): void {
+    const code = this.#code;
+    code.get(data).memory(WASM.i32_load16_u, 12);
+    // Below 0x0600 it is a length: 802.3 where two bytes of ones follow, else 802.2.
+    code.i32(0x0001 << 8).i32(0x0004 << 8);
+    code.get(data).memory(WASM.i32_load16_u, 14).i32(0xffff).op(WASM.i32_eq).op(WASM.select);
+    code.get(data).memory(WASM.i32_load8_u, 12).i32(0x06).op(WASM.i32_ge_u).op(WASM.select);
+  }
+
+  /** `skb->pkt_type`: by the destination, and the MAC of the device. */
+  #packetType(data: number, ifindex: number): void {
+    const code = this.#code;
+    const row = code.local(I32);
+    const end = code.local(I32);
+    const mac = CONTEXT_BASE + SK_BUFF.pktType;
+    code.get(data).memory(WASM.i32_load8_u, 0).i32(1).op(WASM.i32_and).if();
+    code.storeWord(mac, () => {
+      code.i32(PACKET_BROADCAST).i32(PACKET_MULTICAST);
+      code.get(data).memory(WASM.i32_load, 0).i32(-1).op(WASM.i32_eq);
+      code
+        .get(data)
+        .memory(WASM.i32_load16_u, 4)
+        .i32(0xffff)
+        .op(WASM.i32_eq)
+        .op(WASM.i32_and)
+        .op(WASM.select);
+    });
+    code.else();
+    // The row of the device, or the last one, which is all zero.
+    code.word(BATCH_WORD.devices).tee(row);
+    code.word(BATCH_WORD.deviceCount).i32(16).op(WASM.i32_mul).op(WASM.i32_add).set(end);
+    code.block();
+    const found = code.depth;
+    code.loop();
+    const again = code.depth;
+    code.get(row).get(end).op(WASM.i32_eq).branchIf(found);
+    code.get(row).memory(WASM.i32_load, 0).get(ifindex).op(WASM.i32_eq).branchIf(found);
+    code.get(row).i32(16).op(WASM.i32_add).set(row).branch(again);
+    code.end().end();
+    code.storeWord(mac, () => {
+      code.i32(PACKET_HOST).i32(PACKET_OTHERHOST);
+      code.get(data).memory(WASM.i32_load, 0).get(row).memory(WASM.i32_load, 4).op(WASM.i32_eq);
+      code.get(data).memory(WASM.i32_load16_u, 4).get(row).memory(WASM.i32_load16_u, 8).op(WASM.i32_eq);
+      code.op(WASM.i32_and).op(WASM.select);
+    });
+    code.end();
+  }
+
+  /** Writes down what came of a packet, but for its action. */
+  #outcome(hook: Hook, packet: number, action: number): void {
+    const code = this.#code;
+    const { needs } = this.#context;
+    if (needs.redirects) {
+      this.#elementAddress(BATCH_WORD.redirect, packet, 4);
+      code.word(MACHINE_WORD.redirectTarget * 4).i32(0);
+      code
+        .get(action)
+        .i32(hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT)
+        .op(WASM.i32_eq)
+        .op(WASM.select);
+      code.memory(WASM.i32_store, 0);
+    }
+    if (hook !== 'xdp') {
+      for (const [word, offset] of [
+        [BATCH_WORD.mark, SK_BUFF.mark],
+        [BATCH_WORD.priority, SK_BUFF.priority],
+      ] as const) {
+        this.#elementAddress(word, packet, 4);
+        code.word(CONTEXT_BASE + offset).memory(WASM.i32_store, 0);
+      }
+      this.#elementAddress(BATCH_WORD.cb, packet, 4 * WORDS_OF_CB);
+      code
+        .i32(CONTEXT_BASE + SK_BUFF.cb)
+        .i32(4 * WORDS_OF_CB)
+        .memoryCopy();
+    }
+    if (!needs.inPlace) this.#copyOut(packet);
+  }
+
+  #copyOut(packet: number): void {
+    const code = this.#code;
+    const meta = code.local(I32);
+    const size = code.local(I32);
+    const metaLength = (): void => {
+      code
+        .word(MACHINE_WORD.data * 4)
+        .get(meta)
+        .op(WASM.i32_sub);
+    };
+    code.word(MACHINE_WORD.dataMeta * 4).set(meta);
+    code
+      .word(MACHINE_WORD.frameEnd * 4)
+      .get(meta)
+      .op(WASM.i32_sub)
+      .set(size);
+    code.word(BATCH_WORD.outUsed).get(meta).get(size).memoryCopy();
+    this.#elementAddress(BATCH_WORD.outMetaLength, packet, 1);
+    metaLength();
+    code.memory(WASM.i32_store8, 0);
+    this.#elementAddress(BATCH_WORD.outLength, packet, 4);
+    code
+      .word(MACHINE_WORD.frameEnd * 4)
+      .word(MACHINE_WORD.data * 4)
+      .op(WASM.i32_sub);
+    code.memory(WASM.i32_store, 0);
+    this.#elementAddress(BATCH_WORD.outOffset, packet, 4);
+    code.word(BATCH_WORD.outUsed);
+    metaLength();
+    code.op(WASM.i32_add).word(BATCH_WORD.outArena).op(WASM.i32_sub).memory(WASM.i32_store, 0);
+    code.storeWord(BATCH_WORD.outUsed, () => code.word(BATCH_WORD.outUsed).get(size).op(WASM.i32_add));
+  }
+}

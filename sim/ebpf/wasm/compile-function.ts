@@ -1,0 +1,279 @@
+/**
+ * One function of a program as one WebAssembly function.
+ *
+ * Blocks stay in the order of the bytecode. Every block that something jumps to is a label: all labels are opened at
+ * the begin, nested so that each ends where its block starts, and a jump forwards is a branch out. Jumps backwards
+ * go to the one loop around it all, with the block's number in `state`, where a table leads on:
+ *
+ * ```
+ *   loop
+ *     block $2
+ *       block $1
+ *         block $0
+ *           state → table of $0, $1, $2
+ *         end $0:  code of block 0
+ *       end $1:  code of block 1
+ *     end $2:  code of block 2       jumps to block 1: state = 1, branch to the loop
+ *   end
+ * ```
+ *
+ * Any shape of program fits in, irreducible ones too.
+ */
+import type { ContextLayout } from '../context/context-access.ts';
+import {
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_IMM,
+  BPF_JCOND,
+  BPF_JMP,
+  BPF_JMP32,
+  BPF_LD,
+  BPF_LDX,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  BPF_ST,
+  BPF_STX,
+  CALL,
+  CLASS_MASK,
+  callTarget,
+  EXIT,
+  type Instructions,
+  isConditionalJump,
+  LDDW,
+  MODE_MASK,
+  OPERATION_MASK,
+} from '../instruction.ts';
+import { STACK_LIMIT, STACK_SIZE } from '../memory.ts';
+import { ANY } from './abstract-value.ts';
+import { type Access, VERDICT } from './access.ts';
+import type { FunctionFacts, ProgramFacts } from './analysis.ts';
+import type { CodeWriter } from './code-writer.ts';
+import { compileArithmetic, compileComparison } from './compile-arithmetic.ts';
+import { compileAccess, compilePacketLoad } from './compile-memory.ts';
+import type { BasicBlock } from './control-flow.ts';
+import type { FunctionWriter } from './function-writer.ts';
+import { I32, WASM } from './opcodes.ts';
+
+/** What a local call takes from the budget: as much as in the interpreter. */
+export const CALL_COST = 4;
+
+/** What a function needs to know of the module around it. */
+export interface FunctionContext {
+  readonly instructions: Instructions;
+  readonly facts: ProgramFacts;
+  readonly layout: ContextLayout;
+  readonly maps: readonly { readonly address: number }[];
+  /** Address of the first value of a map. */
+  readonly valueAddress: (map: number) => number;
+  /** WebAssembly's index of the function that starts at a slot. */
+  readonly functionAt: (start: number) => number;
+  /** Addresses of the counters: of a slot's jumps taken, and of entries into the function that starts there. */
+  readonly takenCounter: (slot: number) => number;
+  readonly enteredCounter: (start: number) => number;
+  /** Globals: instructions that the run may still execute, rounds that `may_goto` still allows. */
+  readonly budget: number;
+  readonly mayGoto: number;
+  /** Compiles a call of a helper or of a kernel function. */
+  readonly compileHelper: (writer: FunctionWriter, slot: number) => void;
+}
+
+export function compileFunction(
+  writer: FunctionWriter,
+  context: FunctionContext,
+  facts: FunctionFacts,
+): CodeWriter {
+  new FunctionCompiler(writer, context, facts).compile();
+  return writer.code;
+}
+
+class FunctionCompiler {
+  readonly #writer: FunctionWriter;
+  readonly #context: FunctionContext;
+  readonly #facts: FunctionFacts;
+  readonly #code: CodeWriter;
+  /** For each block that is jumped to, the level of its label. */
+  readonly #levels = new Map<number, number>();
+  #loop = 0;
+  #state = 0;
+
+  constructor(writer: FunctionWriter, context: FunctionContext, facts: FunctionFacts) {
+    this.#writer = writer;
+    this.#context = context;
+    this.#facts = facts;
+    this.#code = writer.code;
+  }
+
+  compile(): void {
+    const { blocks, loopHeads } = this.#facts.flow;
+    const code = this.#code;
+    this.#writer.count(this.#context.enteredCounter(this.#facts.start));
+    const labels = new Set<number>(loopHeads);
+    for (const [index, block] of blocks.entries()) if (block.jump > index) labels.add(block.jump);
+    if (loopHeads.length > 0) {
+      this.#state = code.local(I32);
+      code.loop();
+      this.#loop = code.depth;
+      labels.add(0);
+    }
+    for (const block of [...labels].sort((a, b) => b - a)) {
+      code.block();
+      this.#levels.set(block, code.depth);
+    }
+    if (loopHeads.length > 0) this.#dispatch();
+    for (const [index, block] of blocks.entries()) {
+      if (labels.has(index)) code.end();
+      this.#block(block, index);
+    }
+    if (loopHeads.length > 0) code.end();
+    // No path runs off the end of a function, but WebAssembly's validation cannot see that.
+    code.op(WASM.unreachable);
+  }
+
+  /** 0 is the function's begin, n the n-th loop head. */
+  #dispatch(): void {
+    const heads = this.#facts.flow.loopHeads.map((block) => this.#levels.get(block)!);
+    this.#code.get(this.#state).branchTable([this.#levels.get(0)!, ...heads, this.#levels.get(0)!]);
+  }
+
+  #block(block: BasicBlock, index: number): void {
+    const { instructions } = this.#context;
+    for (let slot = block.start; slot <= block.last; slot++) {
+      const opcode = instructions.opcode[slot]!;
+      if (slot < block.last || (block.jump < 0 && opcode !== EXIT)) this.#instruction(slot);
+      if (opcode === LDDW) slot++;
+    }
+    const last = block.last;
+    const opcode = instructions.opcode[last]!;
+    if (opcode === EXIT) {
+      if (this.#stopsUnset(last)) return;
+      this.#writer.push(0);
+      this.#code.op(WASM.return);
+      return;
+    }
+    if (block.jump < 0) return;
+    if (!isConditionalJump(opcode)) {
+      this.#jump(last, block, index);
+      return;
+    }
+    if (this.#stopsUnset(last)) return;
+    this.#condition(last);
+    this.#code.if();
+    this.#writer.count(this.#context.takenCounter(last));
+    this.#jump(last, block, index, true);
+    this.#code.end();
+  }
+
+  #condition(slot: number): void {
+    const { instructions, mayGoto } = this.#context;
+    if ((instructions.opcode[slot]! & OPERATION_MASK) !== BPF_JCOND) {
+      compileComparison(this.#writer, instructions, slot);
+      return;
+    }
+    const code = this.#code;
+    code.getGlobal(mayGoto).i32(1).op(WASM.i32_sub).setGlobal(mayGoto);
+    code.getGlobal(mayGoto).i32(0).op(WASM.i32_lt_s);
+  }
+
+  #jump(slot: number, block: BasicBlock, index: number, counted: boolean = false): void {
+    const { blocks, loopHeads } = this.#facts.flow;
+    const code = this.#code;
+    if (block.jump > index) {
+      code.branch(this.#levels.get(block.jump)!);
+      return;
+    }
+    if (!counted) this.#writer.count(this.#context.takenCounter(slot));
+    this.#spend(slot, slot - blocks[block.jump]!.start + 1);
+    code.i32(loopHeads.indexOf(block.jump) + 1).set(this.#state);
+    code.branch(this.#loop);
+  }
+
+  /** Takes from the budget, and stops the program when it is used up. */
+  #spend(slot: number, cost: number): void {
+    const code = this.#code;
+    const { budget } = this.#context;
+    code.getGlobal(budget).i32(cost).op(WASM.i32_sub).tee(this.#writer.temporary).setGlobal(budget);
+    code.get(this.#writer.temporary).i32(0).op(WASM.i32_lt_s);
+    this.#writer.refuse(slot);
+  }
+
+  /** An instruction that reads what was never written stops the program. */
+  #stopsUnset(slot: number): boolean {
+    if (!this.#context.facts.unset.has(slot)) return false;
+    this.#writer.violate(slot);
+    return true;
+  }
+
+  #instruction(slot: number): void {
+    const { instructions, facts, layout } = this.#context;
+    const opcode = instructions.opcode[slot]!;
+    const writer = this.#writer;
+    if (this.#stopsUnset(slot)) return;
+    switch (opcode & CLASS_MASK) {
+      case BPF_ALU:
+      case BPF_ALU64:
+        compileArithmetic(writer, instructions, slot);
+        return;
+      case BPF_LDX:
+      case BPF_ST:
+      case BPF_STX:
+        compileAccess(writer, instructions, slot, facts.accesses.get(slot) ?? NEVER, layout);
+        return;
+      case BPF_LD:
+        if ((opcode & MODE_MASK) === BPF_IMM) this.#constant(slot);
+        else compilePacketLoad(writer, instructions, slot);
+        return;
+      case BPF_JMP:
+      case BPF_JMP32:
+        if (opcode !== CALL) return;
+        if (instructions.src[slot] === BPF_PSEUDO_CALL) this.#callLocal(slot);
+        else this.#context.compileHelper(writer, slot);
+        return;
+      default:
+    }
+  }
+
+  #constant(slot: number): void {
+    const { instructions, maps, valueAddress } = this.#context;
+    const low = instructions.imm[slot]!;
+    const high = instructions.imm[slot + 1]!;
+    switch (instructions.src[slot]) {
+      case BPF_PSEUDO_MAP_FD:
+        this.#code.i64(maps[low]!.address);
+        break;
+      case BPF_PSEUDO_MAP_VALUE:
+        this.#code.i64(valueAddress(low) + high);
+        break;
+      case BPF_PSEUDO_FUNC:
+        this.#code.i64(callTarget(instructions, slot));
+        break;
+      default:
+        this.#code.i64(low, high);
+    }
+    this.#writer.pop(instructions.dst[slot]!);
+  }
+
+  #callLocal(slot: number): void {
+    const { instructions, functionAt } = this.#context;
+    const writer = this.#writer;
+    this.#spend(slot, CALL_COST);
+    writer.noteCallSite(slot);
+    compileFrameAbove(writer, slot);
+    for (let register = 1; register <= 5; register++) writer.push(register);
+    this.#code.call(functionAt(callTarget(instructions, slot)));
+    writer.pop(0);
+  }
+}
+
+/** Of what is never reached as far as the analysis could see. */
+const NEVER: Access = { verdict: VERDICT.violation, pointer: ANY };
+
+/** Puts the frame of a function that is called from here on the stack; there are eight. */
+export function compileFrameAbove(writer: FunctionWriter, slot: number): void {
+  const { code } = writer;
+  writer.pushFrameAddress(0);
+  code.i32(STACK_LIMIT).op(WASM.i32_ge_s);
+  writer.refuse(slot);
+  writer.pushFrameAddress(STACK_SIZE);
+}

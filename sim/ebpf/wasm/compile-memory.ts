@@ -1,0 +1,210 @@
+/** Loads, stores and atomic operations as WebAssembly. */
+import type { ContextLayout } from '../context/context-access.ts';
+import {
+  BPF_ATOMIC,
+  BPF_ATOMIC_ADD,
+  BPF_ATOMIC_AND,
+  BPF_ATOMIC_OR,
+  BPF_ATOMIC_XOR,
+  BPF_CMPXCHG,
+  BPF_DW,
+  BPF_FETCH,
+  BPF_IND,
+  BPF_LDX,
+  BPF_LOAD_ACQ,
+  BPF_MEMSX,
+  BPF_ST,
+  BPF_STORE_REL,
+  BPF_XCHG,
+  CLASS_MASK,
+  type Instructions,
+  MODE_MASK,
+  SIZE_MASK,
+} from '../instruction.ts';
+import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
+import { KIND } from './abstract-value.ts';
+import { type Access, VERDICT } from './access.ts';
+import { sizeOf } from './analysis.ts';
+import type { FunctionWriter } from './function-writer.ts';
+import { WASM } from './opcodes.ts';
+
+const LOADS: ReadonlyMap<number, number> = new Map([
+  [1, WASM.i64_load8_u],
+  [2, WASM.i64_load16_u],
+  [4, WASM.i64_load32_u],
+  [8, WASM.i64_load],
+]);
+const SIGNED_LOADS: ReadonlyMap<number, number> = new Map([
+  [1, WASM.i64_load8_s],
+  [2, WASM.i64_load16_s],
+  [4, WASM.i64_load32_s],
+]);
+const STORES: ReadonlyMap<number, number> = new Map([
+  [1, WASM.i64_store8],
+  [2, WASM.i64_store16],
+  [4, WASM.i64_store32],
+  [8, WASM.i64_store],
+]);
+
+const ATOMICS: ReadonlyMap<number, number> = new Map([
+  [BPF_ATOMIC_ADD, WASM.i64_add],
+  [BPF_ATOMIC_AND, WASM.i64_and],
+  [BPF_ATOMIC_OR, WASM.i64_or],
+  [BPF_ATOMIC_XOR, WASM.i64_xor],
+]);
+
+/** A load or store: class BPF_LDX, BPF_ST or BPF_STX. */
+export function compileAccess(
+  writer: FunctionWriter,
+  instructions: Instructions,
+  slot: number,
+  access: Access,
+  layout: ContextLayout,
+): void {
+  const opcode = instructions.opcode[slot]!;
+  const imm = instructions.imm[slot]!;
+  if (access.verdict === VERDICT.violation) {
+    writer.violate(slot);
+    return;
+  }
+  const operandClass = opcode & CLASS_MASK;
+  const atomic = operandClass !== BPF_LDX && operandClass !== BPF_ST && (opcode & MODE_MASK) === BPF_ATOMIC;
+  if (operandClass === BPF_LDX || (atomic && imm === BPF_LOAD_ACQ)) {
+    const signExtending = operandClass === BPF_LDX && (opcode & MODE_MASK) === BPF_MEMSX;
+    const offset = pushAddress(writer, slot, instructions.src[slot]!, instructions, access, false);
+    writer.code.memory((signExtending ? SIGNED_LOADS : LOADS).get(sizeOf(opcode))!, offset);
+    writer.pop(instructions.dst[slot]!);
+    return;
+  }
+  if (atomic && imm !== BPF_STORE_REL) {
+    compileAtomic(writer, instructions, slot, access);
+    return;
+  }
+  const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
+  if (operandClass === BPF_ST) writer.code.i64(imm);
+  else writer.push(instructions.src[slot]!);
+  const mask = access.pointer.kind === KIND.context ? layout.writeMask(instructions.offset[slot]!) : -1;
+  if (mask !== -1) writer.code.i64(mask).op(WASM.i64_and);
+  writer.code.memory(STORES.get(sizeOf(opcode))!, offset);
+}
+
+/**
+ * Puts the address of an access on the stack, checked where it has to be.
+ * @returns the offset that the load or store itself is to add
+ */
+function pushAddress(
+  writer: FunctionWriter,
+  slot: number,
+  base: number,
+  instructions: Instructions,
+  access: Access,
+  writes: boolean,
+): number {
+  const { code } = writer;
+  const { pointer, verdict } = access;
+  const offset = instructions.offset[slot]!;
+  if (verdict === VERDICT.proven) {
+    if (pointer.kind === KIND.context) {
+      code.i32(0);
+      return CONTEXT_BASE + offset;
+    }
+    if (pointer.kind === KIND.stack && pointer.min === pointer.max) {
+      const fixed = writer.frameAddress(pointer.min + offset);
+      if (fixed !== undefined) {
+        code.i32(0);
+        return fixed;
+      }
+    }
+    writer.push(base, false);
+    if (offset >= 0) return offset;
+    code.i32(offset).op(WASM.i32_add);
+    return 0;
+  }
+  writer.push(base);
+  if (offset !== 0) code.i64(offset).op(WASM.i64_add);
+  code.tee(writer.wideTemporary);
+  code.i64(sizeOf(instructions.opcode[slot]!));
+  writer.checkMemory(slot, writes);
+  code.get(writer.wideTemporary).op(WASM.i32_wrap_i64);
+  return 0;
+}
+
+/** Read, change, write: nothing else runs meanwhile. */
+function compileAtomic(
+  writer: FunctionWriter,
+  instructions: Instructions,
+  slot: number,
+  access: Access,
+): void {
+  const { code } = writer;
+  const opcode = instructions.opcode[slot]!;
+  const wide = (opcode & SIZE_MASK) === BPF_DW;
+  const size = wide ? 8 : 4;
+  const src = instructions.src[slot]!;
+  const operation = instructions.imm[slot]!;
+  const load = wide ? WASM.i64_load : WASM.i64_load32_u;
+  const store = wide ? WASM.i64_store : WASM.i64_store32;
+  const address = writer.temporary;
+  const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
+  code.tee(address);
+  // What is not on the stack must be aligned.
+  if (access.verdict === VERDICT.open || access.pointer.min !== access.pointer.max) {
+    if (offset !== 0) code.i32(offset).op(WASM.i32_add);
+    code.i32(size - 1).op(WASM.i32_and);
+    writer.refuse(slot);
+    code.get(address);
+  }
+  code.memory(load, offset).set(writer.wideTemporary);
+  code.get(address);
+  if (operation === BPF_CMPXCHG) {
+    writer.push(src);
+    code.get(writer.wideTemporary);
+    code.get(writer.wideTemporary);
+    writer.push(0);
+    if (!wide) code.op(WASM.i32_wrap_i64).op(WASM.i64_extend_i32_u);
+    code.op(WASM.i64_eq).op(WASM.select);
+  } else if (operation === BPF_XCHG) {
+    writer.push(src);
+  } else {
+    code.get(writer.wideTemporary);
+    writer.push(src);
+    code.op(ATOMICS.get(operation & ~BPF_FETCH)!);
+  }
+  code.memory(store, offset);
+  if ((operation & BPF_FETCH) === 0) return;
+  code.get(writer.wideTemporary);
+  writer.pop(operation === BPF_CMPXCHG ? 0 : src);
+}
+
+/** `BPF_LD | BPF_ABS` and `BPF_IND`: where the packet ends before, the program is over and returns 0. */
+export function compilePacketLoad(writer: FunctionWriter, instructions: Instructions, slot: number): void {
+  const { code, temporary, wideTemporary } = writer;
+  const opcode = instructions.opcode[slot]!;
+  const size = sizeOf(opcode);
+  code.i32(instructions.imm[slot]!);
+  if ((opcode & MODE_MASK) === BPF_IND) {
+    writer.push(instructions.src[slot]!, false);
+    code.op(WASM.i32_add);
+  }
+  code.tee(temporary).i32(0).op(WASM.i32_lt_s);
+  // Sums as 64 bits: the offset is any positive number.
+  code
+    .get(temporary)
+    .op(WASM.i64_extend_i32_u)
+    .word(MACHINE_WORD.data * 4)
+    .op(WASM.i64_extend_i32_u);
+  code.op(WASM.i64_add).tee(wideTemporary).i64(size).op(WASM.i64_add);
+  code
+    .word(MACHINE_WORD.frameEnd * 4)
+    .op(WASM.i64_extend_i32_u)
+    .op(WASM.i64_gt_u)
+    .op(WASM.i32_or);
+  code.if().i64(0).op(WASM.return).end();
+  // Network order, byte by byte.
+  for (let index = 0; index < size; index++) {
+    code.get(wideTemporary).op(WASM.i32_wrap_i64).memory(WASM.i64_load8_u, index);
+    code.i64(8 * (size - 1 - index)).op(WASM.i64_shl);
+    if (index > 0) code.op(WASM.i64_or);
+  }
+  writer.pop(0);
+}

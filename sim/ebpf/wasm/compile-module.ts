@@ -1,0 +1,372 @@
+/** A machine's programs as one WebAssembly module: analysed, compiled, with the loop over batches around them. */
+import type { Hook } from '../../runtime/actions.ts';
+import type { ContextLayout } from '../context/context-access.ts';
+import { SK_BUFF_LAYOUT } from '../context/sk-buff.ts';
+import { XDP_LAYOUT, XDP_MD } from '../context/xdp-md.ts';
+import type { Helper } from '../helpers/helper.ts';
+import { HELPERS } from '../helpers/index.ts';
+import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import {
+  BPF_ABS,
+  BPF_IND,
+  BPF_JCOND,
+  BPF_JMP,
+  BPF_LD,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_KFUNC_CALL,
+  CALL,
+  CLASS_MASK,
+  LDDW,
+  MODE_MASK,
+} from '../instruction.ts';
+import type { Machine } from '../machine.ts';
+import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
+import type { BpfProgram } from '../object.ts';
+import { KIND } from './abstract-value.ts';
+import { analyse, type ProgramFacts } from './analysis.ts';
+import { type BatchContext, type BatchNeeds, compileRunBatch, compileRunOne } from './batch-loop.ts';
+import { CodeWriter } from './code-writer.ts';
+import { compileFunction } from './compile-function.ts';
+import { compileHelperCall, type HelperCall } from './compile-helper.ts';
+import { ModuleEncoder } from './encoder.ts';
+import { FunctionWriter, PARAMETER_TYPES, type RuntimeFunctions } from './function-writer.ts';
+import { compileInline, type InlineContext } from './inline-helpers.ts';
+import { WASM_WORD } from './layout.ts';
+import { compileFind } from './map-functions.ts';
+import { I32, I64, WASM } from './opcodes.ts';
+import { compileAdjustHead, compileAdjustMeta, compileAdjustTail } from './packet-functions.ts';
+import { compileRegionCheck } from './regions.ts';
+
+export interface ModuleInput {
+  readonly machine: Machine;
+  readonly entries: readonly { readonly hook: Hook; readonly program: number }[];
+  /** The object's programs that can run at all. */
+  readonly wanted: ReadonlySet<number>;
+  /** Instructions that one run may execute. */
+  readonly budget: number;
+  /** Rounds that `may_goto` allows in one run. */
+  readonly mayGoto: number;
+}
+
+/** One program in the module. */
+export interface Unit {
+  /** Index into the object's programs. */
+  readonly program: number;
+  readonly source: BpfProgram;
+  readonly hook: 'xdp' | 'tc';
+  readonly facts: ProgramFacts;
+  /** Addresses of counters, 8 bytes for each slot: jumps taken, entries of functions, places where runs ended. */
+  readonly taken: number;
+  readonly entered: number;
+  readonly left: number;
+  /** WebAssembly's index of each function, by its first slot. */
+  readonly functions: Map<number, number>;
+  /** The functions' positions in the table, for callbacks. */
+  readonly table: Map<number, number>;
+}
+
+export interface CompiledModule {
+  readonly bytes: Uint8Array;
+  readonly units: readonly Unit[];
+  /** The helpers that are imported, by the names of their imports. */
+  readonly imports: ReadonlyMap<string, Helper>;
+  readonly needs: BatchNeeds;
+}
+
+/** Names of imports and exports. */
+export const JUDGE = 'judge';
+export const RUN_BATCH = 'runBatch';
+export const RUN_ONE = 'runOne';
+export const CALL_BACK = 'callBack';
+
+export function compileModule(input: ModuleInput): CompiledModule {
+  return new ModuleCompiler(input).compile();
+}
+
+class ModuleCompiler {
+  readonly #input: ModuleInput;
+  readonly #encoder = new ModuleEncoder();
+  readonly #units: Unit[];
+  readonly #helpers = new Map<string, Helper>();
+  readonly #importIndex = new Map<Helper, number>();
+  readonly #find = new Map<LiveMap, number>();
+  readonly #programType: number;
+  readonly #budget: number;
+  readonly #mayGoto: number;
+  /** Does anything need the packet's bounds in the machine block? */
+  #looksAtBounds = false;
+  #judge = 0;
+
+  constructor(input: ModuleInput) {
+    this.#input = input;
+    this.#programType = this.#encoder.type(PARAMETER_TYPES, [I64]);
+    this.#budget = this.#encoder.global(0);
+    this.#mayGoto = this.#encoder.global(0);
+    const { object } = input.machine;
+    const kindOf = (program: number): 'xdp' | 'tc' => {
+      const entry = input.entries.find((one) => one.program === program) ?? input.entries[0];
+      return entry === undefined || entry.hook === 'xdp' ? 'xdp' : 'tc';
+    };
+    this.#units = [...input.wanted].map((program) =>
+      this.#unit(program, object.programs[program]!, kindOf(program)),
+    );
+  }
+
+  #unit(program: number, source: BpfProgram, hook: 'xdp' | 'tc'): Unit {
+    const { memory } = this.#input.machine;
+    const layout = layoutOf(hook);
+    const facts = analyse({
+      program: source,
+      maps: this.#input.machine.object.maps,
+      layout,
+      helperAt: (slot) => this.#helperAt(source, slot),
+    });
+    const size = 8 * source.instructions.count;
+    return {
+      program,
+      source,
+      hook,
+      facts,
+      taken: memory.allocate(size),
+      entered: memory.allocate(size),
+      left: memory.allocate(size),
+      functions: new Map(),
+      table: new Map(),
+    };
+  }
+
+  #helperAt(program: BpfProgram, slot: number): Helper | undefined {
+    if (program.poisoned.has(slot)) return undefined;
+    const number = program.instructions.imm[slot]!;
+    if (program.instructions.src[slot] === BPF_PSEUDO_KFUNC_CALL) {
+      return KERNEL_FUNCTIONS.get(this.#input.machine.object.kfuncs[number] ?? '');
+    }
+    return HELPERS.get(number);
+  }
+
+  compile(): CompiledModule {
+    const encoder = this.#encoder;
+    this.#declareImports();
+    const runtime: RuntimeFunctions = {
+      violate: encoder.declare(encoder.type([I32, I32, I32], [])),
+      mayRead: encoder.declare(encoder.type([I64, I64], [I32])),
+      mayWrite: encoder.declare(encoder.type([I64, I64], [I32])),
+    };
+    const adjust = encoder.type([I32], [I32]);
+    const adjustHead = encoder.declare(adjust);
+    const adjustTail = encoder.declare(adjust);
+    const adjustMeta = encoder.declare(adjust);
+    const callBack = encoder.declare(encoder.type([I32, I32, I32, I32, I32, I32], [I32]));
+    const table = this.#declareFunctions();
+    const maps = this.#input.machine.maps;
+    encoder.define(runtime.violate, compileViolate());
+    encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge));
+    encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge));
+    encoder.define(adjustHead, compileAdjustHead());
+    encoder.define(adjustTail, compileAdjustTail());
+    encoder.define(adjustMeta, compileAdjustMeta());
+    encoder.define(callBack, this.#compileCallBack());
+    for (const [index, unit] of this.#units.entries()) {
+      this.#compileUnit(unit, index, runtime, { adjustHead, adjustTail, adjustMeta });
+    }
+    const needs = this.#needs();
+    const runBatch = encoder.declare(encoder.type([I32, I32], [I32]));
+    const runOne = encoder.declare(encoder.type([I32, I32, I32, I32, I32], [I32]));
+    const context: BatchContext = {
+      entries: this.#input.entries.map(({ hook, program }) => ({
+        hook,
+        function: this.#units.find((unit) => unit.program === program)!.functions.get(0)!,
+      })),
+      needs,
+      budget: this.#budget,
+      mayGoto: this.#mayGoto,
+    };
+    encoder.define(runBatch, compileRunBatch(context));
+    encoder.define(
+      runOne,
+      compileRunOne({ ...context, needs: { ...needs, inPlace: false, bounds: true, metadata: true } }),
+    );
+    encoder.table = table;
+    encoder.exportFunction(RUN_BATCH, runBatch);
+    encoder.exportFunction(RUN_ONE, runOne);
+    encoder.exportFunction(CALL_BACK, callBack);
+    return { bytes: encoder.encode(), units: this.#units, imports: this.#helpers, needs };
+  }
+
+  #declareImports(): void {
+    const encoder = this.#encoder;
+    const type = encoder.type([I32, I32, I32, I32, I32], [I32]);
+    this.#judge = encoder.importFunction('machine', JUDGE, encoder.type([I32, I32, I32], [I32]));
+    for (const { source, facts } of this.#units) {
+      for (const slot of facts.calls.keys()) {
+        const helper = this.#helperAt(source, slot);
+        if (helper === undefined || this.#helpers.has(helper.name)) continue;
+        this.#helpers.set(helper.name, helper);
+        this.#importIndex.set(helper, encoder.importFunction('helper', helper.name, type));
+      }
+    }
+  }
+
+  /** Programs first, by their numbers, then every function of every unit. */
+  #declareFunctions(): number[] {
+    const encoder = this.#encoder;
+    for (const unit of this.#units) {
+      for (const { start } of unit.facts.functions)
+        unit.functions.set(start, encoder.declare(this.#programType));
+    }
+    const missing = encoder.declare(this.#programType);
+    encoder.define(missing, new CodeWriter(PARAMETER_TYPES.length).op(WASM.unreachable));
+    const table = this.#input.machine.object.programs.map((_, program) => {
+      const unit = this.#units.find((one) => one.program === program);
+      return unit?.functions.get(0) ?? missing;
+    });
+    for (const unit of this.#units) {
+      for (const [start, index] of unit.functions) unit.table.set(start, table.push(index) - 1);
+    }
+    return table;
+  }
+
+  #compileUnit(
+    unit: Unit,
+    index: number,
+    runtime: RuntimeFunctions,
+    adjust: Pick<InlineContext, 'adjustHead' | 'adjustTail' | 'adjustMeta'>,
+  ): void {
+    const { maps, object } = this.#input.machine;
+    const { source, facts } = unit;
+    const { instructions } = source;
+    const functionAt = (start: number): number => unit.functions.get(start)!;
+    const inline: InlineContext = {
+      ...adjust,
+      hook: unit.hook,
+      findIn: (map) => this.#findIn(map),
+      programType: this.#programType,
+      budget: this.#budget,
+      leftCounter: (slot) => unit.left + 8 * slot,
+      programTable: 0,
+      functionAt,
+    };
+    const helperContext = {
+      instructions,
+      maps,
+      sources: object.maps,
+      states: facts.calls,
+      poisoned: (slot: number) => source.poisoned.has(slot),
+      helperAt: (slot: number) => this.#helperAt(source, slot),
+      unit: index,
+      inline: (call: HelperCall) => compileInline(call, inline),
+      importOf: (helper: Helper) => {
+        this.#looksAtBounds = true;
+        return this.#importIndex.get(helper)!;
+      },
+    };
+    // A program that another function tail-calls may run in any frame.
+    const anyFrame = this.#tailCallsFromSubprograms();
+    for (const one of facts.functions) {
+      const writer = new FunctionWriter(index, runtime, one.start === 0 && !anyFrame);
+      const code = compileFunction(
+        writer,
+        {
+          instructions,
+          facts,
+          layout: layoutOf(unit.hook),
+          maps,
+          valueAddress: (map) => maps[map]!.word(DESCRIPTOR.storage),
+          functionAt,
+          takenCounter: (slot) => unit.taken + 8 * slot,
+          enteredCounter: (start) => unit.entered + 8 * start,
+          budget: this.#budget,
+          mayGoto: this.#mayGoto,
+          compileHelper: (into, slot) => compileHelperCall(into, slot, helperContext),
+        },
+        one,
+      );
+      if (writer.checksMemory) this.#looksAtBounds = true;
+      this.#encoder.define(functionAt(one.start), code);
+    }
+  }
+
+  #tailCallsFromSubprograms(): boolean {
+    if (!this.#helpers.has('bpf_tail_call')) return false;
+    return this.#units.some((unit) => {
+      const main = unit.source.subprograms[0]!;
+      return [...unit.facts.calls.keys()].some(
+        (slot) => slot >= main.count && this.#helperAt(unit.source, slot)?.name === 'bpf_tail_call',
+      );
+    });
+  }
+
+  #findIn(map: LiveMap): number {
+    const known = this.#find.get(map);
+    if (known !== undefined) return known;
+    const index = this.#encoder.declare(this.#encoder.type([I32], [I32]));
+    this.#encoder.define(index, compileFind(map));
+    this.#find.set(map, index);
+    return index;
+  }
+
+  /** (position in the table, frame, four arguments) → r0, or 2 where it is neither 0 nor 1 */
+  #compileCallBack(): CodeWriter {
+    const code = new CodeWriter(6);
+    const result = code.local(I64);
+    code.getGlobal(this.#budget).i32(4).op(WASM.i32_sub).setGlobal(this.#budget);
+    code.getGlobal(this.#budget).i32(0).op(WASM.i32_lt_s).if().i32(2).op(WASM.return).end();
+    code.get(1);
+    for (let argument = 2; argument < 6; argument++) code.get(argument).op(WASM.i64_extend_i32_u);
+    code.i64(0).get(0).callIndirect(this.#programType).tee(result);
+    code.i64(1).op(WASM.i64_gt_u).if().i32(2).op(WASM.return).end();
+    return code.get(result).op(WASM.i32_wrap_i64);
+  }
+
+  #needs(): BatchNeeds {
+    const helpers = [...this.#helpers.values()];
+    const names = new Set(helpers.map((helper) => helper.name));
+    let packetLoads = false;
+    let loops = false;
+    let mayGoto = false;
+    const fields = new Set<number>();
+    for (const { source, facts } of this.#units) {
+      for (const [slot, { pointer }] of facts.accesses) {
+        if (pointer.kind === KIND.context) fields.add(source.instructions.offset[slot]!);
+      }
+      const { instructions } = source;
+      for (let slot = 0; slot < instructions.count; slot++) {
+        const opcode = instructions.opcode[slot]!;
+        const mode = opcode & MODE_MASK;
+        if ((opcode & CLASS_MASK) === BPF_LD && (mode === BPF_ABS || mode === BPF_IND)) packetLoads = true;
+        if (opcode === (BPF_JMP | BPF_JCOND)) mayGoto = true;
+        if (opcode === CALL && instructions.src[slot] === BPF_PSEUDO_CALL) loops = true;
+        if (opcode === LDDW) slot++;
+      }
+      if (facts.functions.some(({ flow }) => flow.loopHeads.length > 0)) loops = true;
+    }
+    if (helpers.some((helper) => helper.arguments.includes('function'))) loops = true;
+    const moves = helpers.some((helper) => helper.movesPacket === true);
+    const tc = this.#units.some((unit) => unit.hook === 'tc');
+    const inPlace = !moves && !(tc && [...names].some((name) => name.startsWith('bpf_skb')));
+    const bounds = !inPlace || this.#looksAtBounds || packetLoads;
+    return {
+      bounds,
+      metadata: bounds || fields.has(XDP_MD.dataMeta),
+      device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
+      redirects: [...names].some((name) => name.includes('redirect')),
+      tailCalls: names.has('bpf_tail_call'),
+      budget: loops ? this.#input.budget : undefined,
+      mayGoto: mayGoto ? this.#input.mayGoto : undefined,
+      inPlace,
+    };
+  }
+}
+
+function layoutOf(hook: 'xdp' | 'tc'): ContextLayout {
+  return hook === 'xdp' ? XDP_LAYOUT : SK_BUFF_LAYOUT;
+}
+
+/** (program, slot, frame): notes them and stops. */
+function compileViolate(): CodeWriter {
+  const code = new CodeWriter(3);
+  code.storeWord(WASM_WORD.violationProgram, () => code.get(0));
+  code.storeWord(WASM_WORD.violationSlot, () => code.get(1));
+  code.storeWord(WASM_WORD.violationFrame, () => code.get(2));
+  return code.op(WASM.unreachable);
+}

@@ -1,0 +1,368 @@
+/** A machine whose programs run as WebAssembly: packets in, outcomes out, whole batches at a time. */
+import type { PacketBatch } from '../../packet/packet-batch.ts';
+import type { Hook } from '../../runtime/actions.ts';
+import type { FunctionCoverage } from '../../runtime/coverage.ts';
+import { ACCESS } from '../context/context-access.ts';
+import type { Helper } from '../helpers/helper.ts';
+import { coverageOf } from '../interpreter/coverage.ts';
+import { type Machine, Unsupported } from '../machine.ts';
+import { RingBufferMap } from '../maps/ring-buffer-map.ts';
+import { CONTEXT_BASE, SKB_DATA, STACK_BASE, STACK_SIZE, XDP_DATA } from '../memory.ts';
+import { LARGEST_OUTCOME } from './batch-loop.ts';
+import {
+  CALL_BACK,
+  type CompiledModule,
+  compileModule,
+  JUDGE,
+  type ModuleInput,
+  RUN_BATCH,
+  RUN_ONE,
+  type Unit,
+} from './compile-module.ts';
+import { forwardJumps } from './jump-counts.ts';
+import { BATCH_WORD, callSiteAddress, WASM_WORD } from './layout.ts';
+
+/** Where a program was stopped. */
+export interface Stop {
+  readonly unit: Unit;
+  readonly slot: number;
+  /** What a helper said that could not do what it was asked; undefined: a violation. */
+  readonly unsupported: string | undefined;
+}
+
+/** Who takes down what a batch run comes across beside its arrays. */
+export interface BatchObserver {
+  /** The loop came to a packet that no hook is given. */
+  refused(packet: number): void;
+  stopped(packet: number, stop: Stop): void;
+  /** The run printed lines. */
+  printed(packet: number, lines: string[]): void;
+}
+
+type RunBatch = (first: number, end: number) => number;
+type RunOne = (entry: number, length: number, metaLength: number, ifindex: number, queue: number) => number;
+type CallBack = (position: number, frame: number, a: number, b: number, c: number, d: number) => number;
+
+/** Thrown through WebAssembly to end a run whose callback did what it may not. */
+class CallbackStop {}
+
+/** Arrays of one element for each packet, in linear memory: what comes in and what goes out. */
+const ARRAYS = [
+  ['offset', 4],
+  ['length', 4],
+  ['metaLength', 1],
+  ['ingressIfindex', 4],
+  ['rxQueueIndex', 4],
+  ['entry', 1],
+  ['action', 4],
+  ['redirect', 4],
+  ['outOffset', 4],
+  ['outLength', 4],
+  ['outMetaLength', 1],
+  ['mark', 4],
+  ['priority', 4],
+  ['cb', 20],
+] as const;
+
+export class CompiledMachine {
+  readonly machine: Machine;
+  readonly module: CompiledModule;
+  /** Addresses of the arrays. */
+  readonly arrays: Record<(typeof ARRAYS)[number][0], number>;
+  readonly #hooks: readonly Hook[];
+  readonly #runBatch: RunBatch;
+  readonly #runOne: RunOne;
+  readonly #callBack: CallBack;
+  #capacity = 0;
+  #arena = 0;
+  #arenaBytes = 0;
+  #outArena = 0;
+  #outBytes = 0;
+  #observer: BatchObserver | undefined;
+  /** What an imported helper could not do. */
+  #unsupported: string | undefined;
+
+  constructor(input: ModuleInput) {
+    const { machine, entries } = input;
+    this.machine = machine;
+    this.module = compileModule(input);
+    this.#hooks = entries.map((entry) => entry.hook);
+    const helper: Record<string, (...args: never[]) => unknown> = {};
+    for (const [name, one] of this.module.imports) helper[name] = this.#imported(one);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(this.module.bytes), {
+      machine: {
+        memory: machine.memory.memory,
+        [JUDGE]: (address: number, size: number, writes: number) => this.#judge(address, size, writes !== 0),
+      },
+      helper,
+    });
+    this.#runBatch = instance.exports[RUN_BATCH] as RunBatch;
+    this.#runOne = instance.exports[RUN_ONE] as RunOne;
+    this.#callBack = instance.exports[CALL_BACK] as CallBack;
+    this.arrays = Object.fromEntries(ARRAYS.map(([name]) => [name, 0])) as typeof this.arrays;
+    this.#placeDevices();
+    machine.useHook(this.#hooks[0] ?? 'xdp');
+  }
+
+  /** Does a batch's arena serve as the arena of its outcomes? */
+  get inPlace(): boolean {
+    return this.module.needs.inPlace;
+  }
+
+  /** Brings a batch into linear memory. */
+  load(batch: PacketBatch): void {
+    this.#reserve(batch.count, batch.used);
+    const { u8, i32 } = this.machine.memory;
+    const { arrays } = this;
+    const { count } = batch;
+    u8.set(batch.bytes.subarray(0, batch.used), this.#arena);
+    i32.set(batch.offset.subarray(0, count), arrays.offset >> 2);
+    i32.set(batch.length.subarray(0, count), arrays.length >> 2);
+    i32.set(batch.ingressIfindex.subarray(0, count), arrays.ingressIfindex >> 2);
+    i32.set(batch.rxQueueIndex.subarray(0, count), arrays.rxQueueIndex >> 2);
+    u8.set(batch.metaLength.subarray(0, count), arrays.metaLength);
+    u8.set(batch.entry.subarray(0, count), arrays.entry);
+  }
+
+  /**
+   * Runs the loaded batch's packets from `first` on, up to `end`.
+   * @param flush called when the arena of outcomes is full: takes what is in it for the packets before
+   */
+  run(first: number, end: number, observer: BatchObserver, flush: (next: number) => void): void {
+    this.#observer = observer;
+    this.#emptyOut();
+    let next = first;
+    while (next < end) {
+      try {
+        next = this.#runBatch(next, end);
+        if (next === end) break;
+        if (!this.inPlace && this.outUsed > 0 && this.#isFull()) {
+          flush(next);
+          this.#emptyOut();
+          continue;
+        }
+        this.#empty(next);
+        observer.refused(next);
+      } catch (error) {
+        next = this.machine.memory.i32[WASM_WORD.packet >> 2]!;
+        this.#empty(next);
+        observer.stopped(next, this.#stopOf(error));
+      }
+      next++;
+    }
+  }
+
+  /** Bytes of the arena of outcomes that are filled. */
+  get outUsed(): number {
+    const { i32 } = this.machine.memory;
+    return i32[BATCH_WORD.outUsed >> 2]! - i32[BATCH_WORD.outArena >> 2]!;
+  }
+
+  /** Address of the arena that outcomes' bytes are in. */
+  get outArena(): number {
+    return this.inPlace ? this.#arena : this.#outArena;
+  }
+
+  /**
+   * Runs one packet, copied in from JavaScript.
+   * @returns the action
+   * @throws {WebAssembly.RuntimeError} where the program is stopped
+   */
+  runOne(
+    entry: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    metaLength: number,
+    ifindex: number,
+    queue: number,
+  ): number {
+    const to = this.#hooks[entry] === 'xdp' ? XDP_DATA : SKB_DATA;
+    const { u8 } = this.machine.memory;
+    u8.set(bytes.subarray(offset - metaLength, offset + length), to - metaLength);
+    return this.#runOne(entry, length, metaLength, ifindex, queue);
+  }
+
+  coverage(): FunctionCoverage[] {
+    return this.module.units.flatMap((unit) => {
+      const { count } = unit.source.instructions;
+      const counts = {
+        source: unit.source,
+        taken: this.#counters(unit.taken, count),
+        entered: this.#counters(unit.entered, count),
+        left: this.#counters(unit.left, count),
+      };
+      forwardJumps(counts);
+      return coverageOf(counts);
+    });
+  }
+
+  #counters(address: number, count: number): Float64Array {
+    const words = new Uint32Array(this.machine.memory.memory.buffer, address, 2 * count);
+    const counters = new Float64Array(count);
+    for (let slot = 0; slot < count; slot++)
+      counters[slot] = words[2 * slot]! + words[2 * slot + 1]! * 2 ** 32;
+    return counters;
+  }
+
+  /** Makes room for a batch; memory that was handed out once stays so, hence the doubling. */
+  #reserve(count: number, bytes: number): void {
+    const { memory } = this.machine;
+    if (count > this.#capacity) {
+      this.#capacity = Math.max(count, 2 * this.#capacity);
+      for (const [name, size] of ARRAYS) this.arrays[name] = memory.allocate(this.#capacity * size);
+      for (const [name] of ARRAYS) memory.setU32(BATCH_WORD[name], this.arrays[name]);
+    }
+    if (bytes > this.#arenaBytes) {
+      this.#arenaBytes = Math.max(bytes, 2 * this.#arenaBytes, 0x1_0000);
+      this.#arena = memory.allocate(this.#arenaBytes);
+      memory.setU32(BATCH_WORD.arena, this.#arena);
+    }
+    const outcome = this.inPlace ? 0 : bytes + count * 64 + LARGEST_OUTCOME;
+    if (outcome > this.#outBytes) {
+      this.#outBytes = Math.max(outcome, 2 * this.#outBytes);
+      this.#outArena = memory.allocate(this.#outBytes);
+      memory.setU32(BATCH_WORD.outArena, this.#outArena);
+      memory.setU32(BATCH_WORD.outEnd, this.#outArena + this.#outBytes);
+    }
+    this.#emptyOut();
+  }
+
+  #emptyOut(): void {
+    this.machine.memory.setU32(BATCH_WORD.outUsed, this.#outArena);
+  }
+
+  #isFull(): boolean {
+    return this.outUsed + LARGEST_OUTCOME > this.#outBytes;
+  }
+
+  /** An outcome without a frame. */
+  #empty(packet: number): void {
+    const { memory } = this.machine;
+    const { arrays } = this;
+    memory.i32[(arrays.action >> 2) + packet] = 0;
+    memory.i32[(arrays.redirect >> 2) + packet] = 0;
+    memory.i32[(arrays.outOffset >> 2) + packet] = this.outUsed;
+    memory.i32[(arrays.outLength >> 2) + packet] = 0;
+    memory.u8[arrays.outMetaLength + packet] = 0;
+    memory.i32[(arrays.mark >> 2) + packet] = 0;
+    memory.i32[(arrays.priority >> 2) + packet] = 0;
+    for (let word = 0; word < 5; word++) memory.i32[(arrays.cb >> 2) + 5 * packet + word] = 0;
+  }
+
+  /** Where and why a run was stopped; counts it for the coverage. */
+  #stopOf(error: unknown): Stop {
+    const known =
+      error instanceof WebAssembly.RuntimeError ||
+      error instanceof Unsupported ||
+      error instanceof CallbackStop;
+    if (!known) throw error;
+    const { memory } = this.machine;
+    const unsupported = this.#unsupported;
+    this.#unsupported = undefined;
+    const frame = memory.u32(WASM_WORD.violationFrame);
+    const depth = (frame - STACK_BASE) / STACK_SIZE - 1;
+    for (let below = 0; below < depth; below++) {
+      const site = callSiteAddress(below);
+      this.#left(this.module.units[memory.u32(site)]!, memory.u32(site + 4));
+    }
+    const unit = this.module.units[memory.u32(WASM_WORD.violationProgram)]!;
+    const slot = memory.u32(WASM_WORD.violationSlot);
+    this.#left(unit, slot);
+    return { unit, slot, unsupported };
+  }
+
+  /** The run ends at the call that the frame is making. */
+  #stopAtCall(frame: number): void {
+    const { memory } = this.machine;
+    const site = callSiteAddress((frame - STACK_BASE) / STACK_SIZE - 1);
+    memory.setU32(WASM_WORD.violationProgram, memory.u32(site));
+    memory.setU32(WASM_WORD.violationSlot, memory.u32(site + 4));
+    memory.setU32(WASM_WORD.violationFrame, frame);
+  }
+
+  #left(unit: Unit, slot: number): void {
+    const { memory } = this.machine;
+    memory.setU64(unit.left + 8 * slot, memory.u64(unit.left + 8 * slot) + 1n);
+  }
+
+  /** A helper as compiled programs import it. */
+  #imported(helper: Helper): (a: number, b: number, c: number, d: number, e: number) => number {
+    const { machine } = this;
+    const mixed = new Set(this.#hooks).size > 1;
+    const callsBack = helper.arguments.includes('function');
+    return (a, b, c, d, e) => {
+      if (mixed) machine.useHook(this.#hooks[this.#entryOfPacket()] ?? 'xdp');
+      try {
+        const result = callsBack
+          ? this.#withCallbacks(helper, a, b, c, d, e)
+          : helper.run(machine, a, b, c, d, e);
+        if (machine.lines.length > 0) this.#print();
+        return result;
+      } catch (error) {
+        if (error instanceof Unsupported) {
+          this.#unsupported = error.message;
+          this.#stopAtCall(machine.memory.u32(WASM_WORD.helperFrame));
+        }
+        throw error;
+      }
+    };
+  }
+
+  #entryOfPacket(): number {
+    const { memory } = this.machine;
+    return memory.u8[this.arrays.entry + memory.u32(WASM_WORD.packet)]!;
+  }
+
+  #print(): void {
+    const { machine } = this;
+    this.#observer?.printed(machine.memory.u32(WASM_WORD.packet), machine.lines);
+    machine.lines = [];
+  }
+
+  #withCallbacks(helper: Helper, a: number, b: number, c: number, d: number, e: number): number {
+    const { machine } = this;
+    const unit = this.module.units[machine.memory.u32(WASM_WORD.helperUnit)]!;
+    const frame = machine.memory.u32(WASM_WORD.helperFrame);
+    const outer = machine.invoke;
+    machine.invoke = (target, _kind, w, x, y, z) => {
+      const position = unit.table.get(target);
+      const result = position === undefined ? 2 : this.#callBack(position, frame + STACK_SIZE, w, x, y, z);
+      if (result !== 2) return result;
+      this.#stopAtCall(frame);
+      throw new CallbackStop();
+    };
+    try {
+      return helper.run(machine, a, b, c, d, e);
+    } finally {
+      machine.invoke = outer;
+    }
+  }
+
+  /** Accesses that take more than comparing bounds: the context's fields, samples in ring buffers. */
+  #judge(address: number, size: number, writes: boolean): number {
+    const { machine } = this;
+    if (address >= CONTEXT_BASE && address < CONTEXT_BASE + machine.layout.size) {
+      const offset = address - CONTEXT_BASE;
+      if (writes)
+        return machine.layout.write(offset, size) && machine.layout.writeMask(offset) === -1 ? 1 : 0;
+      return machine.layout.read(offset, size, false) === ACCESS.refused ? 0 : 1;
+    }
+    for (const map of machine.maps) {
+      if (map instanceof RingBufferMap && map.holds(address, size)) return 1;
+    }
+    return 0;
+  }
+
+  #placeDevices(): void {
+    const { memory, world } = this.machine;
+    const devices = world.devices ?? [];
+    const rows = memory.allocate(16 * (devices.length + 1));
+    for (const [index, device] of devices.entries()) {
+      memory.setU32(rows + 16 * index, device.ifindex);
+      memory.u8.set(device.mac, rows + 16 * index + 4);
+    }
+    memory.setU32(BATCH_WORD.devices, rows);
+    memory.setU32(BATCH_WORD.deviceCount, devices.length);
+  }
+}

@@ -1,0 +1,130 @@
+/** One function of a program on its way to WebAssembly: its registers as locals, its frame, its checks. */
+import { BPF_REG_FP } from '../instruction.ts';
+import { STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { CodeWriter } from './code-writer.ts';
+import { CALL_SITE_OFFSET, CALL_SITE_SHIFT } from './layout.ts';
+import { I32, I64, WASM } from './opcodes.ts';
+
+/** Functions of programs take their frame (an i32, what r10 is) and r1 to r5, and return r0. */
+export const PARAMETER_TYPES: readonly number[] = [I32, I64, I64, I64, I64, I64];
+
+const FRAME = 0;
+
+/** Functions of the module that programs' functions call; `module-writer.ts` makes them. */
+export interface RuntimeFunctions {
+  /** (program, slot, frame): notes where, and stops. */
+  readonly violate: number;
+  /** (address: i64, size: i64) → may be read */
+  readonly mayRead: number;
+  readonly mayWrite: number;
+}
+
+export class FunctionWriter {
+  readonly code: CodeWriter = new CodeWriter(PARAMETER_TYPES.length);
+  /** For values that live within one instruction. */
+  readonly temporary: number;
+  readonly secondTemporary: number;
+  readonly wideTemporary: number;
+  /** Has it a check that needs the packet's bounds in the machine block? */
+  checksMemory = false;
+  readonly #program: number;
+  readonly #runtime: RuntimeFunctions;
+  readonly #fixedFrame: boolean;
+  /** Locals of r0 to r9. */
+  readonly #locals: readonly number[];
+
+  /** @param fixedFrame does the function always run in the first frame? */
+  constructor(program: number, runtime: RuntimeFunctions, fixedFrame: boolean) {
+    this.#program = program;
+    this.#runtime = runtime;
+    this.#fixedFrame = fixedFrame;
+    const r0 = this.code.local(I64);
+    const saved = [6, 7, 8, 9].map(() => this.code.local(I64));
+    this.#locals = [r0, 1, 2, 3, 4, 5, ...saved];
+    this.temporary = this.code.local(I32);
+    this.secondTemporary = this.code.local(I32);
+    this.wideTemporary = this.code.local(I64);
+  }
+
+  /** Puts a register on the stack: as i64, or its lower half. */
+  push(register: number, wide: boolean = true): void {
+    const { code } = this;
+    if (register !== BPF_REG_FP) {
+      code.get(this.#locals[register]!);
+      if (!wide) code.op(WASM.i32_wrap_i64);
+      return;
+    }
+    this.pushFrame();
+    if (wide) code.op(WASM.i64_extend_i32_u);
+  }
+
+  /** Sets a register from the stack; a 32-bit value is zero-extended. */
+  pop(register: number, wide: boolean = true): void {
+    if (!wide) this.code.op(WASM.i64_extend_i32_u);
+    this.code.set(this.#locals[register]!);
+  }
+
+  /** r10 as an address. */
+  pushFrame(): void {
+    if (this.#fixedFrame) this.code.i32(STACK_BASE + STACK_SIZE);
+    else this.code.get(FRAME);
+  }
+
+  /** The address of a place in the frame, where it is known now; undefined: it depends on the frame. */
+  frameAddress(offset: number): number | undefined {
+    return this.#fixedFrame ? STACK_BASE + STACK_SIZE + offset : undefined;
+  }
+
+  /** Puts the address `offset` from r10 on the stack. */
+  pushFrameAddress(offset: number): void {
+    const fixed = this.frameAddress(offset);
+    if (fixed !== undefined) this.code.i32(fixed);
+    else this.code.get(FRAME).i32(offset).op(WASM.i32_add);
+  }
+
+  /** Stops the program here. */
+  violate(slot: number): void {
+    this.code.i32(this.#program).i32(slot);
+    this.pushFrame();
+    this.code.call(this.#runtime.violate).op(WASM.unreachable);
+  }
+
+  /** Stops the program where the i32 on the stack is 0. */
+  require(slot: number): void {
+    this.code.op(WASM.i32_eqz);
+    this.refuse(slot);
+  }
+
+  /** Stops the program where the i32 on the stack is not 0. */
+  refuse(slot: number): void {
+    this.code.if();
+    this.violate(slot);
+    this.code.end();
+  }
+
+  /** Checks, at run time, the address (i64) and the size (i64) on the stack. */
+  checkMemory(slot: number, writes: boolean): void {
+    this.checksMemory = true;
+    this.code.call(writes ? this.#runtime.mayWrite : this.#runtime.mayRead);
+    this.require(slot);
+  }
+
+  /** Adds 1 to the u64 at an address. */
+  count(address: number): void {
+    this.code.i32(0).i32(0).memory(WASM.i64_load, address).i64(1).op(WASM.i64_add);
+    this.code.memory(WASM.i64_store, address);
+  }
+
+  /** Notes that this frame is calling, so that a violation further up can be counted here too. */
+  noteCallSite(slot: number): void {
+    const { code } = this;
+    const address = (): void => {
+      this.pushFrame();
+      code.i32(CALL_SITE_SHIFT).op(WASM.i32_shr_u);
+    };
+    address();
+    code.i32(this.#program).memory(WASM.i32_store, CALL_SITE_OFFSET);
+    address();
+    code.i32(slot).memory(WASM.i32_store, CALL_SITE_OFFSET + 4);
+  }
+}

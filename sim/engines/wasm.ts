@@ -1,0 +1,224 @@
+/**
+ * The engine `wasm`: programs compiled to WebAssembly. The worker among the engines: it checks that no access leaves
+ * the memory it may touch, and leaves explaining to `vm`.
+ */
+import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../ebpf/interpreter/interpreter.ts';
+import { type BatchObserver, CompiledMachine, type Stop } from '../ebpf/wasm/compiled-machine.ts';
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { Coverage } from '../runtime/coverage.ts';
+import type { MapSnapshot } from '../runtime/maps.ts';
+import type { Program } from '../runtime/program.ts';
+import type { World } from '../runtime/world.ts';
+import type { Availability, Engine, Observables, Refusal, Session } from './engine.ts';
+import {
+  type MachineProgram,
+  type MachineProgramOptions,
+  machineAvailability,
+  machineRefuses,
+  noteAt,
+  openMachine,
+  refusalReason,
+  snapshots,
+} from './machine-program.ts';
+import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
+
+export interface WasmOptions extends MachineProgramOptions {
+  /** Instructions that one packet may take, counted where it jumps backwards or calls. */
+  readonly budget?: number;
+}
+
+const OBSERVES: Observables = {
+  action: 'exact',
+  packet: 'always',
+  metadata: true,
+  redirect: true,
+  maps: true,
+  trace: true,
+  skb: true,
+};
+
+export function createWasmEngine(options: WasmOptions = {}): Engine {
+  return {
+    name: 'wasm',
+    observes: OBSERVES,
+    availability: (program?: Program): Availability => machineAvailability(program),
+    refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
+    open: async (program: Program, world: World): Promise<Session> =>
+      new WasmSession(program, openMachine(program, world, options), options),
+  };
+}
+
+class WasmSession implements Session, BatchObserver {
+  readonly #program: Program;
+  readonly #opened: MachineProgram;
+  readonly #compiled: CompiledMachine;
+  #input: PacketBatch | undefined;
+  #output: OutcomeBatch | undefined;
+  /** Did a packet of the batch end without an outcome of its own? Then the arena has a hole. */
+  #holes = false;
+  /** Do the input's packets lie one behind the other? */
+  #packed = false;
+  /** The first packet whose bytes are not in `output` yet. */
+  #pending = 0;
+
+  constructor(program: Program, opened: MachineProgram, options: WasmOptions) {
+    this.#program = program;
+    this.#opened = opened;
+    this.#compiled = new CompiledMachine({
+      ...opened,
+      budget: options.budget ?? DEFAULT_BUDGET,
+      mayGoto: MAX_MAY_GOTO,
+    });
+  }
+
+  async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
+    const { count } = input;
+    if (count > output.capacity) {
+      throw new RangeError(`${count} packets do not fit into a batch of ${output.capacity} outcomes`);
+    }
+    const compiled = this.#compiled;
+    output.clear();
+    if (count === 0) return;
+    output.status.fill(STATUS.ran, 0, count);
+    this.#input = input;
+    this.#output = output;
+    this.#holes = false;
+    this.#packed = isPacked(input);
+    this.#pending = 0;
+    compiled.load(input);
+    compiled.run(0, count, this, (next) => this.#take(next));
+    if (!compiled.inPlace) this.#take(count);
+    else if (this.#holes || !this.#packed) this.#repack();
+    else this.#takeArena();
+    this.#takeArrays(count);
+    output.count = count;
+  }
+
+  refused(packet: number): void {
+    const message = refusalReason(this.#program, this.#input!, packet) ?? 'the packet does not fit';
+    this.#note(packet, STATUS.fault);
+    this.#output!.notes.set(packet, { message });
+  }
+
+  stopped(packet: number, stop: Stop): void {
+    const { unit, slot, unsupported } = stop;
+    this.#note(packet, unsupported === undefined ? STATUS.violation : STATUS.fault);
+    const reason =
+      unsupported ??
+      'the program does what the kernel would not let it do, or runs for too long; the engine vm says what';
+    this.#output!.notes.set(packet, noteAt(unit.source, slot, reason));
+  }
+
+  printed(packet: number, lines: string[]): void {
+    const { trace } = this.#output!;
+    const known = trace.get(packet);
+    if (known === undefined) trace.set(packet, lines);
+    else known.push(...lines);
+  }
+
+  maps(): MapSnapshot[] {
+    return snapshots(this.#opened.machine);
+  }
+
+  async reset(): Promise<void> {
+    this.#opened.machine.reset();
+  }
+
+  coverage(): Coverage {
+    return { functions: this.#compiled.coverage() };
+  }
+
+  async close(): Promise<void> {}
+
+  #note(packet: number, status: typeof STATUS.violation | typeof STATUS.fault): void {
+    this.#output!.status[packet] = status;
+    this.#output!.trace.delete(packet);
+    this.#holes = true;
+  }
+
+  /** Copies what is in the arena of outcomes, which belongs to the packets before `next`. */
+  #take(next: number): void {
+    const output = this.#output!;
+    const compiled = this.#compiled;
+    const { u8, i32 } = this.#opened.machine.memory;
+    const { arrays, outArena, outUsed } = compiled;
+    const at = output.reserve(outUsed);
+    output.bytes.set(u8.subarray(outArena, outArena + outUsed), at);
+    if (at > 0) {
+      for (let packet = this.#pending; packet < next; packet++) i32[(arrays.outOffset >> 2) + packet]! += at;
+    }
+    output.used = at + outUsed;
+    this.#pending = next;
+  }
+
+  /** The input's arena, changed in place, is the output's as a whole. */
+  #takeArena(): void {
+    const output = this.#output!;
+    const { used } = this.#input!;
+    const { outArena } = this.#compiled;
+    output.reserve(used);
+    output.bytes.set(this.#opened.machine.memory.u8.subarray(outArena, outArena + used));
+    output.used = used;
+  }
+
+  /** The same, packet by packet, without those that have no outcome. */
+  #repack(): void {
+    const input = this.#input!;
+    const output = this.#output!;
+    const { u8 } = this.#opened.machine.memory;
+    const { outArena } = this.#compiled;
+    for (let packet = 0; packet < input.count; packet++) {
+      const ran = output.status[packet] === STATUS.ran;
+      const metaLength = ran ? input.metaLength[packet]! : 0;
+      const length = ran ? input.length[packet]! : 0;
+      const at = output.reserve(metaLength + length);
+      const from = outArena + input.offset[packet]! - metaLength;
+      output.bytes.set(u8.subarray(from, from + metaLength + length), at);
+      output.offset[packet] = at + metaLength;
+      output.length[packet] = length;
+      output.metaLength[packet] = metaLength;
+      output.used = at + metaLength + length;
+    }
+  }
+
+  #takeArrays(count: number): void {
+    const input = this.#input!;
+    const output = this.#output!;
+    const { arrays, inPlace, module } = this.#compiled;
+    const { u8, i32 } = this.#opened.machine.memory;
+    const words = (address: number): Int32Array => i32.subarray(address >> 2, (address >> 2) + count);
+    output.action.set(words(arrays.action));
+    if (!inPlace) {
+      output.offset.set(words(arrays.outOffset));
+      output.length.set(words(arrays.outLength));
+      output.metaLength.set(u8.subarray(arrays.outMetaLength, arrays.outMetaLength + count));
+    } else if (!this.#holes && this.#packed) {
+      output.offset.set(input.offset.subarray(0, count));
+      output.length.set(input.length.subarray(0, count));
+      output.metaLength.set(input.metaLength.subarray(0, count));
+    }
+    if (module.needs.redirects) output.redirect.set(words(arrays.redirect));
+    else output.redirect.fill(0, 0, count);
+    if (this.#opened.entries.some((entry) => entry.hook !== 'xdp')) {
+      output.mark.set(words(arrays.mark));
+      output.priority.set(words(arrays.priority));
+      output.cb.set(i32.subarray(arrays.cb >> 2, (arrays.cb >> 2) + 5 * count));
+    } else {
+      output.mark.fill(0, 0, count);
+      output.priority.fill(0, 0, count);
+      output.cb.fill(0, 0, 5 * count);
+    }
+  }
+}
+
+/** Do the packets lie one behind the other, without gaps? So `commit` leaves them. */
+function isPacked(batch: PacketBatch): boolean {
+  const { offset, length, metaLength, count } = batch;
+  let at = 0;
+  for (let packet = 0; packet < count; packet++) {
+    at += metaLength[packet]!;
+    if (offset[packet] !== at) return false;
+    at += length[packet]!;
+  }
+  return at === batch.used;
+}
