@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerChecksum } from './checksum.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerLab } from './lab.ts';
 import { registerPrograms } from './programs.ts';
 import { registerRun } from './run.ts';
 import { registerVerify } from './verify.ts';
@@ -14,6 +15,7 @@ export const commands: readonly RegisterCommand[] = [
   registerVerify,
   registerRun,
   registerChecksum,
+  registerLab,
   registerPrograms,
   registerDoctor,
   registerBench,

@@ -1,0 +1,45 @@
+/** What all commands of `xdpsim lab` share: which lab they mean, and how it is opened. */
+import type { Command } from 'commander';
+import { Lab } from '../../kernel/lab/lab.ts';
+import { DEFAULT_LAB, HOST_LAB } from '../../kernel/lab/names.ts';
+import { inputFailure } from '../failure.ts';
+
+export interface LabOptions {
+  readonly lab?: string;
+  readonly host?: boolean;
+  readonly json?: boolean;
+  readonly color: boolean;
+}
+
+/** Adds the options that say which lab is meant. */
+export function labCommand(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--lab <name>', `another lab than “${DEFAULT_LAB}”`)
+    .option('--host', 'the lab whose devices stand in the host’s own network namespace');
+}
+
+export function withOutput(command: Command): Command {
+  return command.option('--json', 'print JSON').option('--no-color', 'no colours');
+}
+
+export function labName(options: LabOptions): string {
+  if (options.host !== true) return options.lab ?? DEFAULT_LAB;
+  if (options.lab === undefined) return HOST_LAB;
+  throw inputFailure('--host and --lab name different labs: give one of them');
+}
+
+/** Opens the lab for `use` and lets go of it afterwards. */
+export async function withLab<T>(options: LabOptions, use: (lab: Lab) => T | Promise<T>): Promise<T> {
+  const lab = new Lab(labName(options));
+  try {
+    return await use(lab);
+  } finally {
+    lab.close();
+  }
+}
+
+export function printJson(document: object): void {
+  console.log(JSON.stringify({ version: 1, ...document }));
+}

@@ -1,0 +1,126 @@
+/** `xdpsim lab exec | enter | ping | tcpdump`: running things in the lab. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Command } from 'commander';
+import type { Lab } from '../../kernel/lab/lab.ts';
+import { INNER_DEVICE, subnetOf } from '../../kernel/lab/names.ts';
+import type { Netns } from '../../kernel/netns.ts';
+import { environmentFailure, inputFailure } from '../failure.ts';
+import { parseCount } from '../options.ts';
+import { type LabOptions, labCommand, withLab } from './common.ts';
+
+interface SideOptions extends LabOptions {
+  readonly outer?: boolean;
+  readonly inner?: boolean;
+}
+
+interface PingOptions extends LabOptions {
+  readonly ipv4?: boolean;
+  readonly count?: number;
+}
+
+interface CaptureOptions extends SideOptions {
+  readonly write?: string;
+}
+
+export function registerInside(lab: Command): void {
+  labCommand(lab, 'exec', 'run a command inside an environment; BPF pins stay visible')
+    .usage('[options] <name> -- <command...>')
+    .argument('<name>', 'of the environment')
+    .argument('<command...>', 'behind --, so that its options are its own')
+    .option('--outer', 'on the outside instead: where the devices with the programs are')
+    .action((name: string, command: readonly string[], options: SideOptions) =>
+      withLab(options, async (opened) => {
+        const [program, ...args] = command;
+        process.exitCode = await runIn(side(opened, name, options.outer === true), program!, args);
+      }),
+    );
+
+  labCommand(lab, 'enter', 'start a shell inside an environment')
+    .argument('<name>', 'of the environment')
+    .option('--outer', 'on the outside instead')
+    .action((name: string, options: SideOptions) =>
+      withLab(options, async (opened) => {
+        const netns = side(opened, name, options.outer === true);
+        const shell = process.env.SHELL ?? '/bin/sh';
+        process.exitCode = await runIn(netns, shell, [], { XDPSIM_LAB: `${opened.name}:${name}` });
+      }),
+    );
+
+  labCommand(lab, 'ping', 'ping the outside from inside')
+    .usage('[options] <name> [-- <ping’s options...>]')
+    .argument('<name>', 'of the environment')
+    .argument('[options...]', 'for ping, behind --')
+    .option('--ipv4', 'the IPv4 address')
+    .option('-c, --count <n>', 'how many', parseCount('--count'))
+    .action(ping);
+
+  labCommand(lab, 'tcpdump', 'watch what passes the outer device')
+    .usage('[options] <name> [-- <filter...>]')
+    .argument('<name>', 'of the environment')
+    .argument('[filter...]', 'and options for tcpdump, behind --')
+    .option('--inner', 'the inner device instead')
+    .option('-w, --write <file>', 'write a capture')
+    .action(tcpdump);
+}
+
+function ping(name: string, more: readonly string[], options: PingOptions): Promise<void> {
+  return withLab(options, async (lab) => {
+    const environment = lab.environment(name);
+    if (options.ipv4 === true && !environment.ipv4) {
+      throw inputFailure(`${name} has no IPv4 addresses`, `set it up with --ipv4`);
+    }
+    const { outer } = subnetOf(environment.number);
+    const count = options.count === undefined ? [] : ['-c', String(options.count)];
+    const to = options.ipv4 === true ? outer.ipv4 : outer.ipv6;
+    process.exitCode = await runIn(lab.inside(name), 'ping', [...count, ...more, to]);
+  });
+}
+
+function tcpdump(name: string, more: readonly string[], options: CaptureOptions): Promise<void> {
+  return withLab(options, async (lab) => {
+    const inner = options.inner === true;
+    const device = inner ? INNER_DEVICE : lab.device(name).name;
+    const netns = inner ? lab.inside(name) : lab.outside;
+    // As root: tcpdump's own user may not write where the caller stands.
+    const write =
+      options.write === undefined ? ['-l', '-n', '-e'] : ['-Z', 'root', '-U', '-w', options.write];
+    process.exitCode = await runIn(netns, 'tcpdump', ['-i', device, ...write, ...more]);
+  });
+}
+
+function side(lab: Lab, name: string, outer: boolean): Netns {
+  lab.environment(name);
+  return outer ? lab.outside : lab.inside(name);
+}
+
+/** @returns the command's exit code, as a shell would give it */
+function runIn(
+  netns: Netns,
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<number> {
+  // A process begins in the namespace of the thread that starts it: no other mounts, as `ip netns exec` makes them.
+  const child = netns.enter(() =>
+    spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } }),
+  );
+  // Ctrl-C goes to the whole group: it is the command's, and we report how that ended.
+  const ignore = (): void => {};
+  process.on('SIGINT', ignore);
+  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGTERM', forward);
+  return new Promise<number>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'ENOENT'
+          ? environmentFailure(`${command}: command not found`, 'install it, or give its path')
+          : environmentFailure(`${command} cannot be run: ${error.message}`),
+      );
+    });
+    child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
+  }).finally(() => {
+    process.off('SIGINT', ignore);
+    process.off('SIGTERM', forward);
+  });
+}

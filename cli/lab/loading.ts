@@ -1,0 +1,134 @@
+/** `xdpsim lab load | unload | redirect`: programs on the lab's devices. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { ifindexOf } from '../../kernel/lab/environment.ts';
+import type { Lab } from '../../kernel/lab/lab.ts';
+import { load, unload } from '../../kernel/lab/load.ts';
+import { connect } from '../../kernel/lab/redirect.ts';
+import { requireHostLab } from '../../kernel/lab/setup.ts';
+import type { AttachmentState } from '../../kernel/lab/state.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import { programByName, programs } from '../../sim/programs/index.ts';
+import { inputFailure } from '../failure.ts';
+import { packageFile } from '../package-files.ts';
+import { parseObjectName } from '../program-source.ts';
+import { type LabOptions, labCommand, printJson, withLab, withOutput } from './common.ts';
+import { parseGlobals } from './globals.ts';
+
+interface LoadFlags extends LabOptions {
+  readonly mode: string;
+  readonly replace?: boolean;
+  readonly yes?: boolean;
+  readonly global: readonly string[];
+}
+
+const repeated = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export function registerLoading(lab: Command): void {
+  withOutput(
+    labCommand(lab, 'load', 'load an object onto the outer device; its XDP and its TC half together')
+      .argument('<name>', 'of the environment; with --host also of a device')
+      .argument('<object>', 'OBJECT[:FUNCTION], or a built-in program’s name')
+      .option('--mode <mode>', 'of XDP: native or generic', 'native')
+      .option('--replace', 'in the place of the program that is there, whichever mode it is in')
+      .option('--global <name=value>', 'set a read-only global; may be repeated', repeated, [])
+      .option('--yes', 'also on a device that carries the default route'),
+  ).action(runLoad);
+
+  withOutput(
+    labCommand(lab, 'unload', 'take off what was loaded, and remove the pins of its maps').argument(
+      '<name>',
+      'of the environment or device',
+    ),
+  ).action((name: string, options: LabOptions) =>
+    withLab(options, (opened) => {
+      const gone = unload(opened, name);
+      if (options.json === true) printJson({ unloaded: gone });
+      else if (gone.length === 0) console.log(`${name} had no program of the lab’s`);
+      else print(gone, 'unloaded');
+    }),
+  );
+
+  withOutput(
+    labCommand(
+      lab,
+      'redirect',
+      'fill the maps of redirect_map, both ways between two environments; with router, for all of them',
+    )
+      .argument('<a>', 'an environment')
+      .argument('<b>', 'another'),
+  ).action((a: string, b: string, options: LabOptions) =>
+    withLab(options, (opened) => {
+      const filled = connect(opened, a, b);
+      if (options.json === true) printJson({ redirects: filled });
+      else for (const { environment, to } of filled) console.log(`${environment} → ${to.join(', ')}`);
+    }),
+  );
+}
+
+function runLoad(name: string, object: string, options: LoadFlags): Promise<void> {
+  if (options.mode !== 'native' && options.mode !== 'generic') {
+    throw inputFailure(`--mode takes native or generic; “${options.mode}” is neither`);
+  }
+  const { mode } = options;
+  if (options.host === true) requireHostLab();
+  return withLab(options, (lab) => {
+    lab.device(name);
+    if (lab.state.namespace === 'host' && options.yes !== true && lab.carriesDefaultRoute(name)) {
+      throw inputFailure(
+        `${name} carries the default route: a program there can cut this machine off`,
+        'if that is what you want: --yes',
+      );
+    }
+    const source = findObject(object);
+    const bytes = new Uint8Array(readFileSync(source.path));
+    const attached = load(lab, name, {
+      object: bytes,
+      file: source.path,
+      ...(source.function === undefined ? {} : { function: source.function }),
+      register: programs.flatMap((program) => program.entries),
+      mode,
+      replace: options.replace ?? false,
+      globals: globalsOf(lab, bytes, source.path, options.global),
+    });
+    if (options.json === true) printJson({ attached, pins: lab.pinDirectory(name) });
+    else {
+      print(attached, 'loaded');
+      console.log(`maps pinned in ${lab.pinDirectory(name)}`);
+    }
+  });
+}
+
+function globalsOf(
+  lab: Lab,
+  bytes: Uint8Array,
+  path: string,
+  options: readonly string[],
+): Record<string, Uint8Array> {
+  if (options.length === 0) return {};
+  try {
+    return parseGlobals(options, loadObject(bytes), (device) => ifindexOf(lab.outside, device) || undefined);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ObjectError')
+      throw inputFailure(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** A built-in program's name is taken where no file has it. */
+function findObject(text: string): { path: string; function: string | undefined } {
+  const named = parseObjectName(text);
+  if (existsSync(named.path)) return { ...named, path: resolve(named.path) };
+  const [stem = '', wanted] = text.split(':', 2);
+  if (programByName(stem) !== undefined) {
+    return { path: packageFile(`bpf/built/${stem}.o`), function: wanted };
+  }
+  throw inputFailure(`${named.path}: no such file`, 'xdpsim programs lists the built-in ones');
+}
+
+function print(attached: readonly AttachmentState[], verb: string): void {
+  for (const { device, function: name, hook, mode, object } of attached) {
+    console.log(`${verb} ${name} of ${basename(object)}: ${device}, ${hook}, ${mode}`);
+  }
+}

@@ -1,0 +1,106 @@
+/** `xdpsim lab setup | teardown | reset | status`: the network itself. */
+import type { Command } from 'commander';
+import { Lab } from '../../kernel/lab/lab.ts';
+import { subnetsOf } from '../../kernel/lab/names.ts';
+import { reset, setup, teardown } from '../../kernel/lab/setup.ts';
+import { type EnvironmentState, labNames } from '../../kernel/lab/state.ts';
+import { labStatus } from '../../kernel/lab/status.ts';
+import { createTerminal } from '../terminal.ts';
+import { type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
+import { statusLines } from './status-text.ts';
+
+interface SetupFlags extends LabOptions {
+  readonly ipv4?: boolean;
+  readonly vlan?: boolean;
+}
+
+export function registerTopology(lab: Command): void {
+  withOutput(
+    labCommand(lab, 'setup', 'make an environment: a namespace with veth0 inside, its peer NAME outside')
+      .argument(
+        '[name]',
+        'of the environment and its outer device, at most 15 characters; default: env1, env2, …',
+      )
+      .option('--ipv4', 'IPv4 addresses beside the IPv6 ones')
+      .option('--vlan', 'sub-interfaces for VLANs 1 and 2'),
+  ).action((name: string | undefined, options: SetupFlags) => {
+    const made = setup(labName(options), {
+      ...(name === undefined ? {} : { name }),
+      ipv4: options.ipv4 ?? false,
+      vlan: options.vlan ?? false,
+    });
+    if (options.json === true) printJson({ environment: environmentToJson(made) });
+    else for (const line of setupLines(made)) console.log(line);
+  });
+
+  withOutput(
+    labCommand(lab, 'teardown', 'remove an environment, or the whole lab').argument(
+      '[name]',
+      'default: everything',
+    ),
+  ).action((name: string | undefined, options: LabOptions) => {
+    const names = teardown(labName(options), name).map((one) => one.name);
+    if (options.json === true) printJson({ removed: names });
+    else console.log(names.length === 0 ? 'the lab is removed' : `removed: ${names.join(', ')}`);
+  });
+
+  withOutput(
+    labCommand(lab, 'reset', 'bring environments back to what they were after setup').argument(
+      '[name]',
+      'default: all',
+    ),
+  ).action((name: string | undefined, options: LabOptions) => {
+    const made = reset(labName(options), name);
+    if (options.json === true) printJson({ environments: made.map(environmentToJson) });
+    else console.log(`as after setup: ${made.map((one) => one.name).join(', ') || 'nothing'}`);
+  });
+
+  withOutput(
+    labCommand(lab, 'status', 'show environments, addresses and programs').argument(
+      '[name]',
+      'one environment; default: all',
+    ),
+  ).action(status);
+}
+
+function status(name: string | undefined, options: LabOptions): void {
+  const wanted = labName(options);
+  if (!labNames().includes(wanted) && name === undefined) {
+    if (options.json === true) printJson({ lab: null });
+    else console.log('there is no lab; xdpsim lab setup NAME makes one');
+    return;
+  }
+  const lab = new Lab(wanted);
+  try {
+    if (name !== undefined) lab.environment(name);
+    const all = labStatus(lab);
+    const environments = all.environments.filter((one) => name === undefined || one.name === name);
+    const shown = { ...all, environments };
+    if (options.json === true) printJson({ lab: shown });
+    else for (const line of statusLines(shown, createTerminal(options))) console.log(line);
+  } finally {
+    lab.close();
+  }
+}
+
+function environmentToJson(environment: EnvironmentState): object {
+  const [{ outer, inner }] = subnetsOf(environment) as [ReturnType<typeof subnetsOf>[number]];
+  const end = ({ mac, ipv6, ipv4 }: typeof outer): object => ({
+    mac,
+    ipv6,
+    ...(environment.ipv4 ? { ipv4 } : {}),
+  });
+  return { ...environment, outer: end(outer), inner: end(inner) };
+}
+
+function setupLines(environment: EnvironmentState): string[] {
+  const { name, namespace, ipv4 } = environment;
+  return subnetsOf(environment).flatMap(({ vlan, outer, inner }) => {
+    const tag = vlan === undefined ? '' : `.${vlan}`;
+    const addresses = (end: typeof outer): string => (ipv4 ? `${end.ipv6}, ${end.ipv4}` : end.ipv6);
+    return [
+      `outside ${name}${tag}: ${addresses(outer)}`,
+      `inside  veth0${tag} in namespace ${namespace}: ${addresses(inner)}`,
+    ];
+  });
+}
