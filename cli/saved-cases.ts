@@ -1,8 +1,7 @@
 /** Where cases are saved, and which ones are replayed before anything is generated. */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { captureName } from '../corpus/capture-file.ts';
+import { basename, join, resolve } from 'node:path';
 import { casesFromCapture, type SavedCase, saveCase } from '../corpus/case.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Divergence } from '../verify/report.ts';
@@ -45,7 +44,7 @@ export function saveBelow(directory: string): (divergence: Divergence) => Promis
     const seen =
       'seed' in divergence.seen
         ? `${divergence.seen.seed}-${divergence.seen.packet}`
-        : captureName(divergence.seen.file);
+        : basename(divergence.seen.file);
     const name = fileNameOf(`${divergence.engines.join('-')}-${divergence.field}-${seen}`);
     const path = join(folder, `${name}.pcapng`);
     await saveCase(path, divergence.case);

@@ -38,6 +38,7 @@ export function* examine(
   const [reference, ...others] = showings;
   if (reference === undefined) return;
   const hooks = program.entries.map((entry) => entry.hook);
+  yield* violation(reference);
   const agreeing = new Set<Showing>();
   for (const other of others) {
     let differs = false;
@@ -51,6 +52,21 @@ export function* examine(
     // Frames that equal the reference's need no second judgement.
     if (!agreeing.has(showing)) yield* checksumFaults(hooks, input, showing);
   }
+}
+
+/** What the machine stopped is a finding by itself, also where every other engine stops it, or there is none. */
+function* violation({ engine, output }: Showing): Generator<Finding, void, void> {
+  const packet = output.status.subarray(0, output.count).indexOf(STATUS.violation);
+  if (packet < 0) return;
+  const got = outcomeAt(output, packet);
+  yield {
+    engines: ['oracle', engine.name],
+    part: 'status',
+    field: 'status',
+    packet,
+    expected: undefined,
+    got,
+  };
 }
 
 function* differences(

@@ -191,6 +191,21 @@ describe('verify', () => {
       },
     });
 
+  it('takes what the machine stops for a finding, also where no other engine runs or all stop alike', async () => {
+    const violating: Behaviour = (stimulus) =>
+      stimulus.packet.length > 20
+        ? { action: 0, violation: 'invalid access to packet' }
+        : { action: XDP_PASS };
+    for (const engines of [
+      [fakeEngine('vm', violating)],
+      [fakeEngine('vm', violating), fakeEngine('wasm', violating)],
+    ]) {
+      const { divergences } = await verify(options({ engines }));
+      expect(divergences).toMatchObject([{ engines: ['oracle', 'vm'], field: 'status' }]);
+      expect(divergences[0]!.summary).toContain('invalid access to packet');
+    }
+  });
+
   it('gives an engine only what it takes, and counts what it did not get', async () => {
     const limited = picky(pass);
     const model = fakeEngine('model', pass);

@@ -125,7 +125,9 @@ function checkBatch(file: string, batch: CaptureBatch, scanner: ChecksumScanner,
 
 function print(report: FileReport, terminal: Terminal): void {
   const { file, packets, tally, faults, faultCount, seconds } = report;
-  terminal.print(`${terminal.style('bold', file)}: ${count(packets)} packets (${rate(packets, seconds)})`);
+  terminal.print(
+    `${terminal.style('bold', file)}: ${count(packets)} packets${seconds < 0.5 ? '' : `, ${rate(packets, seconds)}`}`,
+  );
   const rows = CHECKSUM_LAYERS.map((layer) => [
     layer,
     ...CHECKSUM_STATUSES.map((status) => count(tally.count(layer, status))),

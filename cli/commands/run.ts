@@ -91,7 +91,7 @@ function theEngine(program: Program, name: EngineName | undefined): Engine {
     requireAvailable(chosen, program);
     return chosen.engines[0]!;
   }
-  const { engines } = chooseEngines('vm,wasm,testrun');
+  const { engines } = chooseEngines('vm,testrun');
   const able = engines.find((engine) => engine.availability(program).available);
   if (able === undefined)
     throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor says why');

@@ -13,7 +13,7 @@ export function summarize(program: Program, shown: Case, finding: Finding): stri
   const { expected, got } = valuesOf(program, shown, finding);
   const cause = likelyCause(shown, finding);
   const line = `${program.name}: ${finding.field}: expected ${expected} (${reference}), got ${got} (${engine})`;
-  return cause === undefined ? line : `${line}: ${cause}`;
+  return cause === undefined || got.includes(cause) ? line : `${line}: ${cause}`;
 }
 
 /** The two values that differ, in text. */
@@ -29,7 +29,10 @@ export function valuesOf(program: Program, shown: Case, finding: Finding): { exp
   }
   const entry = shown.stimuli[finding.packet]?.entry ?? 0;
   const hook = program.entries[entry]?.hook ?? 'xdp';
-  if (expected === undefined || got === undefined) return { expected: '?', got: '?' };
+  if (got === undefined) return { expected: '?', got: '?' };
+  if (expected === undefined) {
+    return { expected: 'a run to its end', got: textOf.status(got, (action) => actionName(hook, action)) };
+  }
   if (finding.part === 'packet') {
     const [first] = difference(expected.packet, got.packet);
     return { expected: first?.left ?? '(absent)', got: first?.right ?? '(absent)' };
