@@ -183,6 +183,8 @@ describe('ipv4 options', () => {
     };
     expect(place(4)).toBe(20 + 1 + 3 + 4);
     expect(place(8, 137)).toBe(20 + 1 + 3 + 4);
+    // "If the pointer is greater than the length, the source route is empty": 11 is not.
+    expect(place(11)).toBe(20 + 1 + 3 + 4);
     expect(place(12)).toBe(16);
     expect(place(4, 7)).toBe(16);
   });

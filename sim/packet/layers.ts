@@ -232,7 +232,6 @@ export class Layers {
       if (length > this.l3End - at) return this.stopAt('extension header');
       if (header === IPPROTO.ROUTING && this.destinationAt >= 0) {
         this.destinationAt = routedDestinationAt(bytes, at, this.destinationAt);
-        if (this.destinationAt + 16 > this.l3End) this.destinationAt = -1;
       }
       if (header === IPPROTO.FRAGMENT) {
         const offsetAndFlags = readU16(bytes, at + FRAGMENT.offsetAndFlags);
