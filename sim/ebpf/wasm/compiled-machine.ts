@@ -70,6 +70,8 @@ export class CompiledMachine {
   /** Addresses of the arrays. */
   readonly arrays: Record<(typeof ARRAYS)[number][0], number>;
   readonly #hooks: readonly Hook[];
+  /** Do the entries differ in their hooks? */
+  readonly #mixed: boolean;
   readonly #runBatch: RunBatch;
   readonly #runOne: RunOne;
   readonly #callBack: CallBack;
@@ -87,6 +89,7 @@ export class CompiledMachine {
     this.machine = machine;
     this.module = compileModule(input);
     this.#hooks = entries.map((entry) => entry.hook);
+    this.#mixed = new Set(this.#hooks).size > 1;
     const helper: Record<string, (...args: never[]) => unknown> = {};
     for (const [name, one] of this.module.imports) helper[name] = this.#imported(one);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(this.module.bytes), {
@@ -122,6 +125,8 @@ export class CompiledMachine {
     i32.set(batch.rxQueueIndex.subarray(0, count), arrays.rxQueueIndex >> 2);
     u8.set(batch.metaLength.subarray(0, count), arrays.metaLength);
     u8.set(batch.entry.subarray(0, count), arrays.entry);
+    // XDP leaves these alone, whatever the last batch had there.
+    if (this.#mixed) u8.fill(0, arrays.mark, arrays.cb + 20 * this.#capacity);
   }
 
   /**
@@ -179,7 +184,9 @@ export class CompiledMachine {
   ): number {
     const to = this.#hooks[entry] === 'xdp' ? XDP_DATA : SKB_DATA;
     const { u8 } = this.machine.memory;
-    u8.set(bytes.subarray(offset - metaLength, offset + length), to - metaLength);
+    // A subarray is an object, which costs more than the copy.
+    const whole = metaLength + length === bytes.length;
+    u8.set(whole ? bytes : bytes.subarray(offset - metaLength, offset + length), to - metaLength);
     return this.#runOne(entry, length, metaLength, ifindex, queue);
   }
 
@@ -289,10 +296,9 @@ export class CompiledMachine {
   /** A helper as compiled programs import it. */
   #imported(helper: Helper): (a: number, b: number, c: number, d: number, e: number) => number {
     const { machine } = this;
-    const mixed = new Set(this.#hooks).size > 1;
     const callsBack = helper.arguments.includes('function');
     return (a, b, c, d, e) => {
-      if (mixed) machine.useHook(this.#hooks[this.#entryOfPacket()] ?? 'xdp');
+      if (this.#mixed) machine.useHook(this.#hooks[this.#entryOfPacket()] ?? 'xdp');
       try {
         const result = callsBack
           ? this.#withCallbacks(helper, a, b, c, d, e)
