@@ -1,6 +1,6 @@
 /** From what the user names on the command line to what engines open. */
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { loadObject } from '../sim/ebpf/object.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
@@ -169,7 +169,7 @@ async function programOfModule(path: string): Promise<Program> {
   }
   const program: Program = { name: definition.name, entries: definition.entries, definition };
   if (definition.object === undefined) return program;
-  const object = join(dirname(resolve(path)), definition.object);
+  const object = resolve(dirname(path), definition.object);
   return withObject(program, { path: object, function: undefined });
 }
 

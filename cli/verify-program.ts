@@ -77,10 +77,7 @@ function runWorker(
   signal: AbortSignal,
   onProgress: (progress: Progress) => void,
 ): Promise<ProgramReport> {
-  // Run from its sources, the worker needs the same loader as the main thread.
-  const source = import.meta.url.endsWith('.ts');
-  const url = new URL(source ? './verify-worker.ts' : './verify-worker.js', import.meta.url);
-  const worker = new Worker(url, { workerData: task, ...(source ? { execArgv: ['--import', 'tsx'] } : {}) });
+  const worker = startWorker(task);
   const abort = (): void => worker.postMessage('abort');
   signal.addEventListener('abort', abort);
   return new Promise<ProgramReport>((resolve, reject) => {
@@ -92,6 +89,16 @@ function runWorker(
     worker.on('error', reject);
     worker.on('exit', () => reject(new Error('a worker ended without a report')));
   }).finally(() => signal.removeEventListener('abort', abort));
+}
+
+function startWorker(workerData: WorkerTask): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./verify-worker.js', import.meta.url), { workerData });
+  }
+  // Run from its sources, the worker needs the loader that the main thread has.
+  const source = JSON.stringify(new URL('./verify-worker.ts', import.meta.url).href);
+  const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); });`;
+  return new Worker(start, { eval: true, workerData });
 }
 
 function sumProgress(parts: readonly Progress[]): Progress {

@@ -1,0 +1,216 @@
+/** The command as a user meets it: exit codes, messages, and what is on which stream. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packageFile } from './package-files.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
+// What users run is what tsc emits, worker threads included.
+beforeAll(() => {
+  const tsc = spawnSync(process.execPath, [packageFile('node_modules/typescript/bin/tsc')], {
+    cwd: packageFile('.'),
+    encoding: 'utf8',
+  });
+  if (tsc.status !== 0) console.error(tsc.stdout);
+}, 120_000);
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function xdpsim(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [packageFile('dist/cli/main.js'), ...args],
+      { cwd: packageFile('.') },
+      (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out, err });
+      },
+    );
+  });
+}
+
+const ECHO = packageFile('bpf/built/icmp_echo.o');
+const PING = packageFile('corpus/captures/ping.pcapng');
+
+function scratchFile(name: string, content: Uint8Array | string): string {
+  const path = join(scratch, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** Each ends with this code and one message, which says what is wrong and names no line of ours. */
+async function refuses(code: number, message: RegExp, ...args: string[]): Promise<void> {
+  const ended = await xdpsim(...args);
+  expect(ended, args.join(' ')).toMatchObject({ code, err: expect.stringMatching(message) });
+  expect(ended.err).not.toMatch(/\n\s+at /);
+}
+
+describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () => {
+  it('names what is no program, and what it may have meant', async () => {
+    await Promise.all([
+      refuses(2, /no program is called “nope”/, 'verify', 'nope'),
+      refuses(2, /did you mean icmp_echo\?/, 'verify', 'icmp-echo'),
+      refuses(2, /no such file/, 'verify', join(scratch, 'missing.o')),
+      refuses(2, /unknown command/, 'frobnicate'),
+      refuses(2, /unknown option/, 'verify', '--frobnicate'),
+    ]);
+  });
+
+  it('names what is wrong with an object', async () => {
+    const object = readFileSync(ECHO);
+    await Promise.all([
+      refuses(
+        2,
+        /truncated\.o: .*expected.*found/,
+        'verify',
+        scratchFile('truncated.o', object.subarray(0, 500)),
+      ),
+      refuses(2, /text\.o: ELF header \+0x0: expected the magic/, 'verify', scratchFile('text.o', 'hello')),
+      refuses(2, /has no program “other”; it has icmp_echo/, 'verify', `${ECHO}:other`),
+      refuses(2, /has no program “other”/, 'verify', 'icmp_echo', '--object', `${ECHO}:other`),
+    ]);
+  });
+
+  it('names option and value that do not fit', async () => {
+    await Promise.all([
+      refuses(2, /--runs takes a whole number/, 'verify', '--runs', 'many'),
+      refuses(2, /--time takes a time like 60s/, 'verify', '--time', 'soon'),
+      refuses(2, /no engine is called “warp”/, 'verify', '--engines', 'warp'),
+      refuses(2, /--map takes NAME=FILE/, 'run', ECHO, '00', '--map', 'nonsense'),
+      refuses(2, /has no map of that name; it has xdp_stats_map/, 'run', ECHO, '00', '--map', 'other=x'),
+    ]);
+  });
+
+  it('names place and expectation in a damaged capture', async () => {
+    const capture = readFileSync(PING);
+    await Promise.all([
+      refuses(
+        2,
+        /cut\.pcapng: at byte \d+: expected/,
+        'checksum',
+        scratchFile('cut.pcapng', capture.subarray(0, 200)),
+      ),
+      refuses(2, /expected the magic number/, 'checksum', scratchFile('no.pcap', 'nothing of that kind')),
+      refuses(2, /no hexadecimal digits/, 'run', ECHO, 'xyz'),
+    ]);
+  });
+});
+
+describe('verify', { timeout: 60_000 }, () => {
+  it('prints one JSON document and nothing else, the same for the same seed', async () => {
+    const args = [
+      'verify',
+      'icmp_echo',
+      '--engines',
+      'model,vm',
+      '--seed',
+      'abc',
+      '--runs',
+      '3000',
+      '--json',
+    ];
+    const [first, second] = await Promise.all([xdpsim(...args), xdpsim(...args)]);
+    expect(first).toMatchObject({ code: 0, err: '' });
+    const report = JSON.parse(first.out);
+    expect(report).toMatchObject({
+      version: 1,
+      seed: 'abc',
+      programs: [
+        {
+          name: 'icmp_echo',
+          divergences: [],
+          engines: [
+            { name: 'model', status: 'ran' },
+            { name: 'vm', status: 'ran' },
+          ],
+        },
+      ],
+    });
+    expect(report.programs[0].packets).toBeGreaterThan(3000);
+    expect(JSON.parse(second.out).programs[0].actions).toEqual(report.programs[0].actions);
+  });
+
+  it('ends with code 1, a saved case and a JUnit failure where an object does not do what the model says', async () => {
+    const junit = join(scratch, 'junit.xml');
+    const report = join(scratch, 'report');
+    const drop = packageFile('bpf/built/xdp_drop.o');
+    const args = [
+      'verify',
+      'xdp_pass',
+      '--object',
+      `${drop}:xdp_drop`,
+      '--engines',
+      'model,vm',
+      '--seed',
+      '1',
+    ];
+    const ended = await xdpsim(...args, '--junit', junit, '--report', report);
+    expect(ended.code).toBe(1);
+    expect(ended.out).toContain('action: expected XDP_PASS (model), got XDP_DROP (vm)');
+    expect(ended.out).toContain(`Saved in ${report}`);
+    expect(readFileSync(junit, 'utf8')).toContain('<failure type="action"');
+    // The saved case comes first the next time.
+    const again = await xdpsim(...args, '--report', report);
+    expect(again.out).toContain(`Seen in ${report}`);
+  });
+
+  it('gives the same packets to any number of workers', async () => {
+    const args = [
+      'verify',
+      'proto_count',
+      '--engines',
+      'model,vm',
+      '--seed',
+      '5',
+      '--runs',
+      '20000',
+      '--json',
+    ];
+    const [one, two] = await Promise.all([xdpsim(...args), xdpsim(...args, '--workers', '2')]);
+    const [first, second] = [JSON.parse(one.out).programs[0], JSON.parse(two.out).programs[0]];
+    expect(second.packets).toBe(first.packets);
+    expect(second.actions).toEqual(first.actions);
+  });
+
+  it('takes a program that joins with a module of its own', async () => {
+    const model = scratchFile(
+      'all_pass.model.ts',
+      `export default {
+        name: 'all_pass', object: ${JSON.stringify(packageFile('bpf/built/xdp_pass.o'))},
+        summary: '', description: '', maps: [], worlds: [{ name: 'empty', world: {} }], examples: [], hints: {},
+        entries: [{ function: 'xdp_pass', hook: 'xdp' as const, model: (): number => 2 }],
+      };`,
+    );
+    const ended = await xdpsim('verify', model, '--engines', 'model,vm', '--runs', '2000');
+    expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/✓ agreed {2}all_pass/) });
+  });
+});
+
+describe('checksum', { timeout: 60_000 }, () => {
+  it('counts packets from 1 and names the fault, with code 1', async () => {
+    const capture = new Uint8Array(readFileSync(PING));
+    // The last byte of the last packet lies right before its block's trailing length; padding is at most 3 bytes.
+    const json = JSON.parse((await xdpsim('checksum', PING, '--json')).out);
+    expect(json.files[0]).toMatchObject({
+      file: PING,
+      packets: 24,
+      layers: { icmp: { good: 24, bad: 0 } },
+      faults: [],
+    });
+    const text = Buffer.from(capture);
+    const echo = text.indexOf(Buffer.from([0x08, 0x00, 0x45, 0x00]));
+    text[echo + 2 + 20 + 4]! ^= 1;
+    const ended = await xdpsim('checksum', scratchFile('bad.pcapng', text), '--json');
+    expect(ended.code).toBe(1);
+    expect(JSON.parse(ended.out).files[0].faults).toMatchObject([
+      { packet: 1, layer: 'icmp', depth: 0, status: 'bad' },
+    ]);
+  });
+});
