@@ -1,6 +1,7 @@
 /**
- * Compiles every program under test: `npm run bpf` writes bpf/built/, `npm run bpf -- --check` proves that what
- * is committed there is what the sources and the pinned compiler give.
+ * Compiles every program under test, and what the live engine puts around them (bpf/live/): `npm run bpf` writes
+ * bpf/built/, `npm run bpf -- --check` proves that what is committed there is what the sources and the pinned
+ * compiler give.
  */
 import {
   copyFileSync,
@@ -17,6 +18,8 @@ import { join } from 'node:path';
 import { CLANG_VERSION, compileBpf, compilerProblem, SOURCE_ROOT } from './compile.ts';
 
 const SOURCE_ENDING = '.bpf.c';
+/** Where sources lie, relative to bpf/; objects lie in folders of the same names below bpf/built/. */
+const FOLDERS = ['', 'live/'];
 const built = join(SOURCE_ROOT, 'bpf/built');
 
 function main(): number {
@@ -25,12 +28,15 @@ function main(): number {
     console.error(problem);
     return 3;
   }
-  const programs = readdirSync(join(SOURCE_ROOT, 'bpf'))
-    .filter((name) => name.endsWith(SOURCE_ENDING))
-    .map((name) => name.slice(0, -SOURCE_ENDING.length))
-    .sort();
+  const programs = FOLDERS.flatMap((folder) =>
+    readdirSync(join(SOURCE_ROOT, 'bpf', folder))
+      .filter((name) => name.endsWith(SOURCE_ENDING))
+      .map((name) => folder + name.slice(0, -SOURCE_ENDING.length))
+      .sort(),
+  );
   const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-bpf-'));
   try {
+    for (const folder of FOLDERS) mkdirSync(join(scratch, folder), { recursive: true });
     for (const program of programs) {
       compileBpf(`bpf/${program}${SOURCE_ENDING}`, join(scratch, `${program}.o`));
     }
@@ -56,8 +62,12 @@ function compareBuilt(programs: readonly string[], scratch: string): number {
       );
     }
   }
-  for (const name of readdirSync(built)) {
-    if (!programs.includes(name.replace(/\.o$/, ''))) complaints.push(`bpf/built/${name} has no source`);
+  for (const folder of FOLDERS) {
+    for (const name of readdirSync(join(built, folder))) {
+      if (FOLDERS.includes(`${folder}${name}/`)) continue;
+      const known = programs.includes(folder + name.replace(/\.o$/, ''));
+      if (!known) complaints.push(`bpf/built/${folder}${name} has no source`);
+    }
   }
   for (const complaint of complaints) console.error(complaint);
   if (complaints.length > 0) return 1;
@@ -66,7 +76,7 @@ function compareBuilt(programs: readonly string[], scratch: string): number {
 }
 
 function replaceBuilt(programs: readonly string[], scratch: string): number {
-  mkdirSync(built, { recursive: true });
+  for (const folder of FOLDERS) mkdirSync(join(built, folder), { recursive: true });
   for (const program of programs) {
     const target = join(built, `${program}.o`);
     // Through a copy in the same folder, so that a reader never sees half an object.
