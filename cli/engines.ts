@@ -5,18 +5,23 @@ import { createVethEngine } from '../kernel/veth.ts';
 import type { Engine, EngineName } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
+import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { environmentFailure, inputFailure } from './failure.ts';
 
 const CREATE: Readonly<Partial<Record<EngineName, () => Engine>>> = {
   model: createModelEngine,
   vm: createVmEngine,
+  wasm: createWasmEngine,
   testrun: createTestRunEngine,
   veth: createVethEngine,
 };
 
-/** All that can run without touching the network: `veth` joins only when named. */
-const DEFAULT: readonly EngineName[] = ['model', 'vm', 'testrun'];
+/**
+ * All that can run without touching the network: `veth` joins only when named. The interpreter joins only when
+ * named, too: what compiled programs find, it is asked about anyway.
+ */
+const DEFAULT: readonly EngineName[] = ['model', 'wasm', 'testrun'];
 
 export interface ChosenEngines {
   readonly engines: readonly Engine[];

@@ -110,8 +110,25 @@ function skipped(reports: readonly ProgramReport[]): Map<string, string[]> {
   );
 }
 
+/** The same gap in several programs is one line; packets that an engine did not get are added up. */
 function notCompared(reports: readonly ProgramReport[]): Map<string, string[]> {
-  return grouped(reports, (report) => report.notCompared);
+  const packets = new Map<string, number>();
+  const groups = grouped(reports, (report) =>
+    report.notCompared.map((text) => {
+      const counted = /^(\d+) packets: (.*)$/.exec(text);
+      if (counted === null) return text;
+      const [, number = '0', reason = ''] = counted;
+      packets.set(reason, (packets.get(reason) ?? 0) + Number(number));
+      return reason;
+    }),
+  );
+  return new Map(
+    [...groups].map(([text, programs]) => {
+      const total = packets.get(text);
+      if (total === undefined) return [text, programs];
+      return [`${count(total)} packet${total === 1 ? '' : 's'}: ${text}`, programs];
+    }),
+  );
 }
 
 function grouped(

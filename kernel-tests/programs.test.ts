@@ -34,7 +34,7 @@ function agrees(names: readonly EngineName[], packets: number): void {
   }
 }
 
-describe('model and machine', () => agrees(['model', 'vm'], PACKETS));
+describe('model, interpreter and compiled machine', () => agrees(['model', 'vm', 'wasm'], PACKETS));
 
 describeKernel('model and kernel', ['testrun'], () => agrees(['model', 'testrun'], PACKETS));
 

@@ -71,8 +71,6 @@ interface PacketLocals {
   readonly queue: number;
 }
 
-/** No frame is shorter (`refusalReason` of the engines says the same). */
-const SHORTEST: number = ETHERNET_HEADER;
 const WORDS_OF_CB = 5;
 /** Bytes that a packet may grow by, at the most: more than its whole area. */
 export const LARGEST_OUTCOME: number = PACKET_LIMIT - PACKET_BASE;
@@ -126,13 +124,14 @@ class BatchCompiler {
       this.#element(BATCH_WORD.ingressIfindex, packet, 4, locals.ifindex);
       this.#element(BATCH_WORD.rxQueueIndex, packet, 4, locals.queue);
     }
-    // What no hook is given.
-    code
-      .get(locals.length)
-      .i32(SHORTEST)
-      .op(WASM.i32_sub)
-      .i32(MAX_FRAME - SHORTEST)
-      .op(WASM.i32_gt_u);
+    // What no hook is given (`refusalReason` of the engines says the same): XDP takes any length, an sk_buff has
+    // had its Ethernet header read.
+    code.get(locals.length).i32(MAX_FRAME).op(WASM.i32_gt_u);
+    for (const [index, { hook }] of this.#context.entries.entries()) {
+      if (hook === 'xdp') continue;
+      code.get(locals.length).i32(ETHERNET_HEADER).op(WASM.i32_lt_u);
+      code.get(entry).i32(index).op(WASM.i32_eq).op(WASM.i32_and).op(WASM.i32_or);
+    }
     code.get(locals.metaLength).i32(3).op(WASM.i32_and).op(WASM.i32_or);
     code.get(entry).i32(this.#context.entries.length).op(WASM.i32_ge_u).op(WASM.i32_or).branchIf(out);
     if (!inPlace) {
