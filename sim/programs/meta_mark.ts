@@ -19,9 +19,14 @@ function xdp(context: ModelContext): number {
 
 function tc(context: ModelContext): number {
   const { bytes, dataMeta, data } = context.frame;
-  const mark = data - dataMeta >= META_SIZE ? readU32le(bytes, dataMeta) : NO_METADATA_MARK;
-  context.skb.mark = mark;
-  context.trace(`[TC] metadata = ${mark}`);
+  if (data - dataMeta >= META_SIZE) {
+    const mark = readU32le(bytes, dataMeta);
+    context.skb.mark = mark;
+    context.trace(`[TC] metadata = ${mark}`);
+  } else {
+    context.skb.mark = NO_METADATA_MARK;
+    context.trace(`[TC] no metadata, mark = ${NO_METADATA_MARK}`);
+  }
   return TC_ACT_OK;
 }
 
@@ -39,6 +44,7 @@ export const metaMark: ProgramDefinition = {
     { function: 'meta_mark_tc', hook: 'tc-ingress', model: tc },
   ],
   maps: [],
+  traces: true,
   worlds: [{ name: 'default', world: {} }],
   examples: [
     { name: 'puts 42 in front of a packet', stimulus: { packet: ping, entry: XDP }, action: XDP_PASS },
