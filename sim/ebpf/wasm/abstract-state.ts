@@ -66,9 +66,12 @@ export class AbstractState {
     this.slots.fill(ANY);
   }
 
-  /** A helper moved the packet: its pointers are numbers now. */
-  forgetPackets(): void {
-    this.replace((one) => (isPacket(one) || one.kind === KIND.packetEnd ? SOME_SCALAR : one));
+  /**
+   * The packet was moved, or may have been.
+   * @param become what pointers into it are now: numbers where it certainly was, else anything
+   */
+  forgetPackets(become: Value): void {
+    this.replace((one) => (isPacket(one) || one.kind === KIND.packetEnd ? become : one));
     this.ranges.clear();
   }
 

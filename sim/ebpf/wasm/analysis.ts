@@ -74,6 +74,8 @@ export interface AnalysisInput {
   readonly layout: ContextLayout;
   /** The helper or kernel function that the call at a slot names; undefined: none that may be called. */
   readonly helperAt: (slot: number) => Helper | undefined;
+  /** What programs are entered with: the context in r1, or the address and the size of some memory in r1 and r2. */
+  readonly enteredWith: 'context' | 'memory';
 }
 
 export interface ProgramFacts {
@@ -153,7 +155,11 @@ class Analysis {
 
   run(): ProgramFacts {
     const main = AbstractState.atEntry();
-    main.registers[1] = CONTEXT;
+    if (this.#input.enteredWith === 'context') main.registers[1] = CONTEXT;
+    else {
+      main.registers[1] = ANY;
+      main.registers[2] = SCALAR;
+    }
     main.registers[BPF_REG_FP] = stackPointer(0, 0);
     const first = this.#summaries[0]!;
     first.entry = main;
@@ -443,16 +449,16 @@ class Analysis {
   #callLocal(summary: Summary, state: AbstractState, slot: number): void {
     const callee = this.#byStart.get(callTarget(this.#instructions, slot))!;
     this.#enter(callee, calleeEntry(state));
-    if (callee.writesStack) {
-      state.forgetSlots();
-      this.#flag(summary, true, false);
-    }
-    if (callee.movesPacket) {
-      state.forgetPackets();
-      this.#flag(summary, false, true);
-    }
+    this.#returned(summary, callee, state);
     state.registers.fill(UNSET, 1, 6);
     state.registers[0] = callee.returns ?? SOME_SCALAR;
+  }
+
+  /** What a function of the program may have done meanwhile. */
+  #returned(summary: Summary, callee: Summary, state: AbstractState): void {
+    if (callee.writesStack) state.forgetSlots();
+    if (callee.movesPacket) state.forgetPackets(ANY);
+    this.#flag(summary, callee.writesStack, callee.movesPacket);
   }
 
   #enter(callee: Summary, entry: AbstractState): void {
@@ -477,11 +483,7 @@ class Analysis {
     for (const [index, type] of (helper?.arguments ?? []).entries()) {
       const argument = registers[index + 1]!;
       if (type === 'function') {
-        this.#callBack(argument);
-        // What the callback does is not followed further.
-        writesStack = true;
-        state.forgetPackets();
-        this.#flag(summary, true, true);
+        this.#callBack(summary, state, argument);
       }
       if (
         type === 'value_out' ||
@@ -504,7 +506,7 @@ class Analysis {
       state.replace((one) => (one.kind === KIND.sample ? ANY : one));
     }
     if (helper?.movesPacket === true) {
-      state.forgetPackets();
+      state.forgetPackets(SOME_SCALAR);
       this.#flag(summary, false, true);
     }
     state.retire(id);
@@ -512,10 +514,12 @@ class Analysis {
     registers[0] = this.#result(helper, first, size, id);
   }
 
-  #callBack(target: Value): void {
+  #callBack(caller: Summary, state: AbstractState, target: Value): void {
     for (const summary of this.#summaries) {
       const named = target.kind === KIND.function ? target.map === summary.start : summary.start > 0;
-      if (named) this.#enter(summary, callbackEntry());
+      if (!named) continue;
+      this.#enter(summary, callbackEntry());
+      this.#returned(caller, summary, state);
     }
   }
 

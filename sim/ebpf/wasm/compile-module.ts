@@ -21,6 +21,7 @@ import {
 } from '../instruction.ts';
 import type { Machine } from '../machine.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
+import { STACK_BASE, STACK_SIZE } from '../memory.ts';
 import type { BpfProgram } from '../object.ts';
 import { KIND } from './abstract-value.ts';
 import { analyse, type ProgramFacts } from './analysis.ts';
@@ -46,6 +47,8 @@ export interface ModuleInput {
   readonly budget: number;
   /** Rounds that `may_goto` allows in one run. */
   readonly mayGoto: number;
+  /** Default: `context`. */
+  readonly enteredWith?: 'context' | 'memory';
 }
 
 /** One program in the module. */
@@ -78,6 +81,7 @@ export const JUDGE = 'judge';
 export const RUN_BATCH = 'runBatch';
 export const RUN_ONE = 'runOne';
 export const CALL_BACK = 'callBack';
+export const RUN_RAW = 'runRaw';
 
 export function compileModule(input: ModuleInput): CompiledModule {
   return new ModuleCompiler(input).compile();
@@ -120,6 +124,7 @@ class ModuleCompiler {
       maps: this.#input.machine.object.maps,
       layout,
       helperAt: (slot) => this.#helperAt(source, slot),
+      enteredWith: this.#input.enteredWith ?? 'context',
     });
     const size = 8 * source.instructions.count;
     return {
@@ -190,6 +195,7 @@ class ModuleCompiler {
     encoder.exportFunction(RUN_BATCH, runBatch);
     encoder.exportFunction(RUN_ONE, runOne);
     encoder.exportFunction(CALL_BACK, callBack);
+    encoder.exportFunction(RUN_RAW, this.#compileRunRaw());
     return { bytes: encoder.encode(), units: this.#units, imports: this.#helpers, needs };
   }
 
@@ -316,6 +322,22 @@ class ModuleCompiler {
     code.i64(0).get(0).callIndirect(this.#programType).tee(result);
     code.i64(1).op(WASM.i64_gt_u).if().i32(2).op(WASM.return).end();
     return code.get(result).op(WASM.i32_wrap_i64);
+  }
+
+  /** (r1, r2) → r0 of the first entry, as it is. */
+  #compileRunRaw(): number {
+    const code = new CodeWriter(2);
+    const { entries, budget, mayGoto } = this.#input;
+    code.i32(budget).setGlobal(this.#budget);
+    code.i32(mayGoto).setGlobal(this.#mayGoto);
+    code.i32(STACK_BASE + STACK_SIZE);
+    for (let argument = 0; argument < 2; argument++) code.get(argument).op(WASM.i64_extend_i32_u);
+    for (let argument = 2; argument < 5; argument++) code.i64(0);
+    const unit = this.#units.find(({ program }) => program === entries[0]?.program);
+    code.call(unit!.functions.get(0)!);
+    const index = this.#encoder.declare(this.#encoder.type([I32, I32], [I64]));
+    this.#encoder.define(index, code);
+    return index;
   }
 
   #needs(): BatchNeeds {

@@ -17,6 +17,7 @@ import {
   type ModuleInput,
   RUN_BATCH,
   RUN_ONE,
+  RUN_RAW,
   type Unit,
 } from './compile-module.ts';
 import { forwardJumps } from './jump-counts.ts';
@@ -41,6 +42,7 @@ export interface BatchObserver {
 
 type RunBatch = (first: number, end: number) => number;
 type RunOne = (entry: number, length: number, metaLength: number, ifindex: number, queue: number) => number;
+type RunRaw = (r1: number, r2: number) => bigint;
 type CallBack = (position: number, frame: number, a: number, b: number, c: number, d: number) => number;
 
 /** Thrown through WebAssembly to end a run whose callback did what it may not. */
@@ -75,6 +77,7 @@ export class CompiledMachine {
   readonly #runBatch: RunBatch;
   readonly #runOne: RunOne;
   readonly #callBack: CallBack;
+  readonly #runRaw: RunRaw;
   #capacity = 0;
   #arena = 0;
   #arenaBytes = 0;
@@ -101,6 +104,7 @@ export class CompiledMachine {
     });
     this.#runBatch = instance.exports[RUN_BATCH] as RunBatch;
     this.#runOne = instance.exports[RUN_ONE] as RunOne;
+    this.#runRaw = instance.exports[RUN_RAW] as RunRaw;
     this.#callBack = instance.exports[CALL_BACK] as CallBack;
     this.arrays = Object.fromEntries(ARRAYS.map(([name]) => [name, 0])) as typeof this.arrays;
     this.#placeDevices();
@@ -188,6 +192,18 @@ export class CompiledMachine {
     const whole = metaLength + length === bytes.length;
     u8.set(whole ? bytes : bytes.subarray(offset - metaLength, offset + length), to - metaLength);
     return this.#runOne(entry, length, metaLength, ifindex, queue);
+  }
+
+  /**
+   * Runs the first entry with numbers of one's own in r1 and r2, on whatever the machine holds.
+   * @returns r0 as 64 bits, unsigned, or where the program was stopped
+   */
+  runRaw(r1: number, r2: number): bigint | Stop {
+    try {
+      return BigInt.asUintN(64, this.#runRaw(r1, r2));
+    } catch (error) {
+      return this.#stopOf(error);
+    }
   }
 
   coverage(): FunctionCoverage[] {

@@ -1,0 +1,69 @@
+/** Bare instructions, as conformance suites have them: memory in, r0 out. */
+import { checkInstructions, functionStarts } from '../check-instructions.ts';
+import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../interpreter/interpreter.ts';
+import type { Instructions } from '../instruction.ts';
+import { Machine } from '../machine.ts';
+import { MACHINE_WORD, MAX_FRAME, SKB_DATA } from '../memory.ts';
+import type { BpfObject } from '../object.ts';
+import { CompiledMachine } from './compiled-machine.ts';
+
+export type BytecodeResult =
+  | { readonly r0: bigint; readonly memory: Uint8Array }
+  /** The slot at which the program was stopped. */
+  | { readonly stoppedAt: number };
+
+/**
+ * Compiles and runs a program with the address of a copy of `memory` in r1 and its length in r2. There are no maps.
+ * @returns r0 as 64 bits, unsigned, and what has become of the memory
+ * @throws {InstructionError} for what no verifier takes
+ * @throws {RangeError} for more than 64 KiB of memory
+ */
+export function runBytecode(instructions: Instructions, memory: Uint8Array): BytecodeResult {
+  checkInstructions(instructions);
+  if (memory.length > MAX_FRAME) throw new RangeError(`${memory.length} bytes of memory: ${MAX_FRAME} are the most`);
+  const machine = new Machine(objectOf(instructions), {});
+  const compiled = new CompiledMachine({
+    machine,
+    entries: [{ hook: 'xdp', program: 0 }],
+    wanted: new Set([0]),
+    budget: DEFAULT_BUDGET,
+    mayGoto: MAX_MAY_GOTO,
+    enteredWith: 'memory',
+  });
+  // In the packet's place, which is what the checks at run time take it for.
+  machine.memory.u8.set(memory, SKB_DATA);
+  machine.memory.i32[MACHINE_WORD.dataMeta] = SKB_DATA;
+  machine.memory.i32[MACHINE_WORD.data] = SKB_DATA;
+  machine.memory.i32[MACHINE_WORD.dataEnd] = SKB_DATA + memory.length;
+  machine.memory.i32[MACHINE_WORD.frameEnd] = SKB_DATA + memory.length;
+  const result = compiled.runRaw(memory.length === 0 ? 0 : SKB_DATA, memory.length);
+  if (typeof result !== 'bigint') return { stoppedAt: result.slot };
+  return { r0: result, memory: machine.memory.read(SKB_DATA, memory.length) };
+}
+
+function objectOf(instructions: Instructions): BpfObject {
+  const starts = functionStarts(instructions);
+  return {
+    license: 'GPL',
+    kernelVersion: undefined,
+    maps: [],
+    kfuncs: [],
+    btf: undefined,
+    programs: [
+      {
+        function: 'main',
+        section: 'xdp',
+        hook: 'xdp',
+        instructions,
+        subprograms: starts.map((start, index) => ({
+          name: index === 0 ? 'main' : `function_${start}`,
+          start,
+          count: (starts[index + 1] ?? instructions.count) - start,
+          typeId: undefined,
+        })),
+        lineInfo: [],
+        poisoned: new Map(),
+      },
+    ],
+  };
+}
