@@ -5,7 +5,7 @@
 import { ACCESS } from '../context/context-access.ts';
 import { CONTEXT_BASE, MAX_FRAME, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { FIRST_UNKNOWN, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
-import { type State, violate, warn } from './state.ts';
+import { makeRoom, type State, violate, warn } from './state.ts';
 
 /**
  * Judges a load of `size` bytes at `address` through register `register`.
@@ -164,6 +164,7 @@ function loadContext(
 ): number {
   const { machine, provenance } = state;
   checkContextPointer(state, register);
+  makeRoom(state);
   const offset = address - CONTEXT_BASE;
   switch (machine.layout.read(offset, size, signExtending)) {
     case ACCESS.scalar:
@@ -212,7 +213,7 @@ function checkContextPointer(state: State, register: number): void {
 
 /** @throws {Violation} when a run makes more pointers than the machine can tell apart */
 export function region(number: number): number {
-  if (number === 0) violate('too many pointers of their own in one run: the machine keeps 65536');
+  if (number === 0) violate('too many pointers of their own in one run: the machine tells some 4000 apart');
   return number;
 }
 

@@ -17,7 +17,7 @@ import {
   STACK_REGION,
   UNINITIALISED,
 } from './provenance.ts';
-import { type State, violate } from './state.ts';
+import { makeRoom, type State, violate } from './state.ts';
 
 const SNPRINTF = 165;
 
@@ -42,10 +42,12 @@ export function callHelper(state: State, number: number): number {
 export function runHelper(state: State, helper: Helper): number {
   const { machine, provenance, lo, hi } = state;
   const parameters = helper.arguments;
+  makeRoom(state);
   facts.map = undefined;
   for (let index = 0; index < parameters.length; index++) {
     checkArgument(state, helper, index, parameters[index]!);
   }
+  holdAndRelease(state, helper);
   const map = facts.map as LiveMap | undefined;
   const knownKey = map !== undefined && hasKnownIndex(state, map);
   const words = machine.memory.i32;
@@ -64,6 +66,42 @@ export function runHelper(state: State, helper: Helper): number {
   }
   clobber(state);
   return resultTag(state, helper, map, size, knownKey);
+}
+
+const SPIN_LOCK = 93;
+const SPIN_UNLOCK = 94;
+const RINGBUF_SUBMIT = 132;
+const RINGBUF_DISCARD = 133;
+const RINGBUF_RESERVE_DYNPTR = 198;
+const RINGBUF_SUBMIT_DYNPTR = 199;
+const RINGBUF_DISCARD_DYNPTR = 200;
+
+/** Keeps count of what the program has to give back (kernel/bpf/verifier.c, `check_reference_leak`, `process_spin_lock`). */
+function holdAndRelease(state: State, helper: Helper): void {
+  const lock = state.lo[1]!;
+  switch (helper.number) {
+    case SPIN_LOCK:
+      if (state.lock !== 0) violate('Locking two bpf_spin_locks are not allowed');
+      state.lock = lock;
+      return;
+    case SPIN_UNLOCK:
+      if (state.lock === 0) violate('bpf_spin_unlock without taking a lock');
+      if (state.lock !== lock) violate('bpf_spin_unlock of different lock');
+      state.lock = 0;
+      return;
+    case RINGBUF_RESERVE_DYNPTR:
+      // Even one that failed has to be given back.
+      state.samples++;
+      break;
+    case RINGBUF_SUBMIT:
+    case RINGBUF_DISCARD:
+    case RINGBUF_SUBMIT_DYNPTR:
+    case RINGBUF_DISCARD_DYNPTR:
+      state.samples--;
+      break;
+    default:
+  }
+  if (state.lock !== 0) violate('function calls are not allowed while holding a lock');
 }
 
 /** r1 to r5 are gone after every call. */
@@ -87,7 +125,8 @@ function resultTag(
       return lookupTag(state, map!, knownKey);
     case 'sample_or_null':
       hi[0] = 0;
-      return region(provenance.create(KIND.sampleOrNull, lo[0]!, size, 1));
+      if (lo[0] !== 0) state.samples++;
+      return region(provenance.create(KIND.sampleOrNull, lo[0]!, size, SLICE_WRITABLE));
     case 'slice_or_null': {
       hi[0] = 0;
       const { sliceSize, sliceWritable, sliceOnPacket } = machine;

@@ -16,7 +16,7 @@ import { decodeOperations } from './operation.ts';
 import { loadPacket } from './packet-load.ts';
 import { checkPlainOperands, concludeFromComparison, tagOfSum } from './pointers.ts';
 import { CONTEXT_REGION, KNOWN, PIN_MASK, Provenance, STACK_REGION, UNINITIALISED } from './provenance.ts';
-import { type LoadedProgram, type State, violate, type Warning } from './state.ts';
+import { type LoadedProgram, makeRoom, type State, violate, type Warning } from './state.ts';
 import type { Tracer } from './tracer.ts';
 import { Violation } from './violation.ts';
 import { divide, divide32, multiplyHigh, quotient, swap32 } from './wide.ts';
@@ -61,13 +61,18 @@ export class Interpreter implements State {
   frame = 0;
   budget = 0;
   warning: Warning | undefined;
+  samples = 0;
+  lock = 0;
   /** Is told of every step; slow. */
   tracer: Tracer | undefined;
   readonly #budget: number;
   /** Rounds that `may_goto` still allows in this run. */
   #mayGoto = 0;
-  /** Registers r6 to r9 of the callers: halves and tags. */
-  readonly #saved = new Int32Array(12 * (STACK_FRAMES + 1));
+  /** Registers r6 to r9 of the callers: halves, and beside them their tags. */
+  readonly #saved = new Int32Array(8 * STACK_FRAMES);
+  readonly #savedTags = new Int32Array(4 * STACK_FRAMES);
+  /** Tags of r1 to r5 of helpers that are calling back, by frame. */
+  readonly #heldTags = new Int32Array(5 * STACK_FRAMES);
   /** Where each frame's call is, and of which program, for the one above it. */
   readonly #callSites = new Int32Array(STACK_FRAMES);
   readonly #callers: LoadedProgram[] = [];
@@ -111,6 +116,8 @@ export class Interpreter implements State {
     this.machine.tailCall = -1;
     this.program = this.programs[index]!;
     this.frame = 0;
+    this.samples = 0;
+    this.lock = 0;
     this.budget = this.#budget;
     this.#mayGoto = MAX_MAY_GOTO;
     provenance.begin();
@@ -171,17 +178,17 @@ export class Interpreter implements State {
   #callLocal(target: number): void {
     const { lo, hi, tag, frame } = this;
     const saved = this.#saved;
+    const savedTags = this.#savedTags;
     if (frame + 1 >= STACK_FRAMES) {
       violate(`the call stack of ${STACK_FRAMES + 1} frames is too deep !`);
     }
     const callSite = this.pc;
     this.#callSites[frame] = callSite;
     this.#callers[frame] = this.program;
-    const at = 12 * frame;
     for (let register = 6; register < 10; register++) {
-      saved[at + register - 6] = lo[register]!;
-      saved[at + register - 2] = hi[register]!;
-      saved[at + register + 2] = tag[register]!;
+      saved[8 * frame + register - 6] = lo[register]!;
+      saved[8 * frame + register - 2] = hi[register]!;
+      savedTags[4 * frame + register - 6] = tag[register]!;
       tag[register] = UNINITIALISED;
     }
     tag[0] = UNINITIALISED;
@@ -191,9 +198,9 @@ export class Interpreter implements State {
     if (returned > 0 && returned === STACK_REGION + frame + 1)
       violate('cannot return stack pointer to the caller');
     for (let register = 6; register < 10; register++) {
-      lo[register] = saved[at + register - 6]!;
-      hi[register] = saved[at + register - 2]!;
-      tag[register] = saved[at + register + 2]!;
+      lo[register] = saved[8 * frame + register - 6]!;
+      hi[register] = saved[8 * frame + register - 2]!;
+      tag[register] = savedTags[4 * frame + register - 6]!;
     }
     this.frame = frame;
     lo[10] = STACK_BASE + STACK_SIZE * (frame + 1);
@@ -203,12 +210,20 @@ export class Interpreter implements State {
     clobber(this);
   }
 
+  callerTags(): Int32Array[] {
+    return [
+      this.#savedTags.subarray(0, 4 * this.frame),
+      this.#heldTags.subarray(0, 5 * this.frame),
+      // What a function that has returned held is of no interest, nor is what none ever set.
+    ];
+  }
+
   /** What a helper's callback gets in its registers comes from the helper's own arguments, in r1 to r4 still. */
   #callBack(target: number, isLoop: boolean, a: number, b: number, c: number, d: number): number {
-    const { lo, hi, tag, provenance } = this;
-    const mapTag = tag[1]!;
-    const contextTag = tag[3]!;
-    const kept = [1, 2, 3, 4, 5].map((register) => [lo[register]!, hi[register]!, tag[register]!] as const);
+    const { lo, hi, tag, provenance, frame } = this;
+    const held = this.#heldTags;
+    makeRoom(this);
+    for (let register = 1; register <= 5; register++) held[5 * frame + register - 1] = tag[register]!;
     tag.fill(UNINITIALISED, 1, 6);
     const set = (register: number, value: number, valueTag: number): void => {
       lo[register] = value;
@@ -217,26 +232,23 @@ export class Interpreter implements State {
     };
     if (isLoop) {
       set(1, a, provenance.freshScalar());
-      set(2, b, contextTag);
+      set(2, b, held[5 * frame + 2]!);
     } else {
       const map = this.machine.mapAt(a);
       const index = this.machine.maps.indexOf(map);
-      set(1, a, mapTag);
+      set(1, a, held[5 * frame]!);
       set(2, b, provenance.memoryRegion(b, map.definition.keySize, index, true, false));
       set(3, c, provenance.memoryRegion(c, map.valueSize, index, map.programReadable, map.programWritable));
-      set(4, d, contextTag);
+      set(4, d, held[5 * frame + 2]!);
     }
     this.budget -= CALL_COST;
     if (this.budget < 0) this.#exhausted(this.pc);
     this.#callLocal(target);
     const result = lo[0]!;
-    const outcome = hi[0] !== 0 || (result !== 0 && result !== 1) || tag[0]! >= 0;
-    if (outcome) violate('At callback return the register R0 should have been in [0, 1]');
-    kept.forEach(([low, high, keptTag], index) => {
-      lo[index + 1] = low;
-      hi[index + 1] = high;
-      tag[index + 1] = keptTag;
-    });
+    if (hi[0] !== 0 || (result !== 0 && result !== 1) || tag[0]! >= 0) {
+      violate('At callback return the register R0 should have been in [0, 1]');
+    }
+    for (let register = 1; register <= 5; register++) tag[register] = held[5 * frame + register - 1]!;
     return result;
   }
 
@@ -265,7 +277,7 @@ export class Interpreter implements State {
           let sum: number;
           if ((td & ts) < 0)
             sum = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
-          else if (ts === KNOWN && td > 0 && movable[td] === 1) sum = td;
+          else if (ts === KNOWN && td > 0 && movable[td] === 1 && isNear(lo[s]!, hi[s]!)) sum = td;
           else {
             this.pc = pc;
             sum = tagOfSum(this, d, s, false);
@@ -664,6 +676,7 @@ export class Interpreter implements State {
           const result = callHelper(this, argument);
           unknown = provenance.unknown - 2;
           if (argument === TAIL_CALL_HELPER && machine.tailCall >= 0) {
+            if (this.samples > 0) this.#leaves(pc);
             provenance.unknown = unknown;
             return false;
           }
@@ -693,6 +706,7 @@ export class Interpreter implements State {
         case 73:
           // EXIT
           if (tag[0] === UNINITIALISED) this.#unreadable(pc, 0);
+          if (this.samples > 0 || this.lock !== 0) this.#leaves(pc);
           provenance.unknown = unknown;
           return true;
         case 75: {
@@ -915,12 +929,25 @@ export class Interpreter implements State {
       violate(`R${register} sign-extension part of pointer`);
   }
 
+  /** A function of the program may end with both in hand, the program may not. */
+  #leaves(pc: number): void {
+    this.pc = pc;
+    if (this.frame > 0) return;
+    if (this.lock !== 0) violate('bpf_spin_unlock is missing');
+    violate('Unreleased reference: a sample of a ring buffer is neither submitted nor discarded');
+  }
+
   #exhausted(pc: number): never {
     this.pc = pc;
     return violate(
       `the run executed more than ${this.#budget} instructions: BPF program is too large, or loops for ever`,
     );
   }
+}
+
+/** Is a number so small that any pointer may be moved by it (`BPF_MAX_VAR_OFF`)? */
+function isNear(low: number, high: number): boolean {
+  return high === low >> 31 && (low + (1 << 29)) >>> 0 < 1 << 30;
 }
 
 /** Two scalars turned out to be equal: if the verifier knows one of them, it knows the other from here on. */

@@ -3,7 +3,7 @@
 import { region } from './access.ts';
 import { OP } from './operation.ts';
 import { KIND, LAST_STACK_REGION, SLICE_WRITABLE, STACK_REGION } from './provenance.ts';
-import { type State, violate } from './state.ts';
+import { makeRoom, type State, violate } from './state.ts';
 
 const NAMES: readonly string[] = [
   '+=',
@@ -32,6 +32,7 @@ const MAX_OFFSET = 1 << 29;
  * @returns the tag; 0: a new unknown scalar
  */
 export function tagOfSum(state: State, dst: number, src: number, subtracts: boolean): number {
+  makeRoom(state);
   const { provenance } = state;
   const a = state.tag[dst]!;
   const b = state.tag[src]!;

@@ -107,8 +107,9 @@ export const LAST_STACK_REGION: number = STACK_REGION + STACK_FRAMES - 1;
 export const FUNCTION_REGION: number = LAST_STACK_REGION + 1;
 const FIRST_MAP_REGION: number = FUNCTION_REGION + 1;
 
-/** How many regions there can be at a time. */
-const CAPACITY = 1 << 16;
+/** How many regions there can be at a time, and how many a single step may make. */
+const CAPACITY = 1 << 12;
+const RESERVE = 16;
 const PIN_SLOTS = 1 << 14;
 export const PIN_MASK: number = PIN_SLOTS - 1;
 
@@ -230,14 +231,37 @@ export class Provenance {
     return region;
   }
 
-  /** Forgets regions made after `mark`, which nothing points to any more. */
-  release(mark: number): void {
-    this.#next = mark;
+  /** Is it time to `compact`? */
+  get crowded(): boolean {
+    return this.#next > CAPACITY - RESERVE;
   }
 
-  /** Where the next region will be. */
-  get mark(): number {
-    return this.#next;
+  /**
+   * Forgets the regions that nothing points to any more and numbers the others anew.
+   * @param roots every place that holds tags; they are changed
+   */
+  compact(roots: readonly Int32Array[]): void {
+    const renumbered = new Int32Array(CAPACITY);
+    for (const tags of roots) {
+      for (const tag of tags) if (tag >= this.#firstDynamic) renumbered[tag] = 1;
+    }
+    let next = this.#firstDynamic;
+    for (let region = this.#firstDynamic; region < this.#next; region++) {
+      if (renumbered[region] === 0) continue;
+      renumbered[region] = next;
+      for (const column of [this.lowest, this.limit, this.writeLimit, this.detail, this.size]) {
+        column[next] = column[region]!;
+      }
+      this.kind[next] = this.kind[region]!;
+      this.movable[next] = this.movable[region]!;
+      next++;
+    }
+    this.#next = next;
+    for (const tags of roots) {
+      for (let index = 0; index < tags.length; index++) {
+        if (tags[index]! >= this.#firstDynamic) tags[index] = renumbered[tags[index]!]!;
+      }
+    }
   }
 
   /** Turns a region into another kind, without access. */

@@ -1,5 +1,6 @@
 /** The interpreter's registers, and what its parts share. */
 import type { Machine } from '../machine.ts';
+import { STACK_SIZE } from '../memory.ts';
 import type { BpfProgram } from '../object.ts';
 import type { Provenance } from './provenance.ts';
 import { Violation } from './violation.ts';
@@ -40,6 +41,20 @@ export interface State {
   /** Instructions that this run may still execute. */
   budget: number;
   warning: Warning | undefined;
+  /** Samples of ring buffers that the program holds. */
+  samples: number;
+  /** Address of the lock that the program holds, or 0. */
+  lock: number;
+  /** Every place beside the registers in use that holds tags of callers. */
+  callerTags(): Int32Array[];
+}
+
+/** Makes room for new regions; nothing but registers and stack may hold a tag meanwhile. */
+export function makeRoom(state: State): void {
+  const { provenance, tag, frame } = state;
+  if (!provenance.crowded) return;
+  const slots = provenance.slots.subarray(0, ((frame + 1) * STACK_SIZE) / 8);
+  provenance.compact([tag.subarray(0, 11), slots, ...state.callerTags()]);
 }
 
 /** Stops the program. */

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { runText } from '../fixtures/run-text.ts';
+
+const U64 = (1n << 64n) - 1n;
+const u64 = (value: bigint): bigint => value & U64;
+const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
+const u32 = (value: bigint): bigint => value & 0xffff_ffffn;
+const s32 = (value: bigint): bigint => BigInt.asIntN(32, value);
+
+/** What each operation gives, over numbers of `bits` bits taken as unsigned (RFC 9669 §4.1). */
+function expected(operator: string, a: bigint, b: bigint, bits: 32 | 64): bigint {
+  const unsigned = bits === 64 ? u64 : u32;
+  const signed = bits === 64 ? s64 : s32;
+  const shift = b & BigInt(bits - 1);
+  switch (operator) {
+    case '+=':
+      return unsigned(a + b);
+    case '-=':
+      return unsigned(a - b);
+    case '*=':
+      return unsigned(a * b);
+    case '/=':
+      return b === 0n ? 0n : a / b;
+    case '%=':
+      return b === 0n ? a : a % b;
+    case 's/=':
+      return b === 0n ? 0n : unsigned(signed(a) / signed(b));
+    case 's%=':
+      return b === 0n ? a : unsigned(signed(a) % signed(b));
+    case '|=':
+      return a | b;
+    case '&=':
+      return a & b;
+    case '^=':
+      return a ^ b;
+    case '<<=':
+      return unsigned(a << shift);
+    case '>>=':
+      return a >> shift;
+    case 's>>=':
+      return unsigned(signed(a) >> shift);
+    default:
+      return b;
+  }
+}
+
+const corners = [0n, 1n, 2n, 31n, 32n, 33n, 63n, 64n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 1n << 32n];
+const wide = fc.oneof(
+  fc.constantFrom(...corners, U64, 1n << 63n, (1n << 63n) - 1n),
+  fc.bigInt({ min: 0n, max: U64 }),
+);
+const immediate = fc.oneof(fc.constantFrom(0, 1, -1, 2 ** 31 - 1, -(2 ** 31)), fc.integer());
+const OPERATORS = ['+=', '-=', '*=', '/=', '%=', 's/=', 's%=', '|=', '&=', '^=', '<<=', '>>=', 's>>=', '='];
+
+describe('64-bit arithmetic', () => {
+  for (const operator of OPERATORS) {
+    it(`r1 ${operator} r2 is what big integers give`, () => {
+      fc.assert(
+        fc.property(wide, wide, (a, b) => {
+          const { r0, violation } = runText(`r0 = ${a} ll\nr2 = ${b} ll\nr0 ${operator} r2\nexit`);
+          expect(violation).toBeUndefined();
+          expect(r0).toBe(expected(operator, a, b, 64));
+        }),
+        { numRuns: 150 },
+      );
+    });
+  }
+
+  it('extends the sign of an immediate', () => {
+    fc.assert(
+      fc.property(
+        wide,
+        immediate,
+        fc.constantFrom('+=', '-=', '*=', '|=', '&=', '^=', '='),
+        (a, b, operator) => {
+          const { r0 } = runText(`r0 = ${a} ll\nr0 ${operator} ${b}\nexit`);
+          expect(r0).toBe(expected(operator, a, u64(BigInt(b)), 64));
+        },
+      ),
+    );
+  });
+
+  it('negates', () => {
+    fc.assert(
+      fc.property(wide, (a) => {
+        expect(runText(`r0 = ${a} ll\nr0 = -r0\nexit`).r0).toBe(u64(-a));
+      }),
+    );
+  });
+});
+
+describe('32-bit arithmetic', () => {
+  for (const operator of OPERATORS) {
+    it(`w1 ${operator} w2 is what big integers give, with the upper half zero`, () => {
+      fc.assert(
+        fc.property(wide, wide, (a, b) => {
+          const { r0 } = runText(`r0 = ${a} ll\nr2 = ${b} ll\nw0 ${operator} w2\nexit`);
+          expect(r0).toBe(expected(operator, u32(a), u32(b), 32));
+        }),
+        { numRuns: 150 },
+      );
+    });
+  }
+
+  it('takes immediates', () => {
+    fc.assert(
+      fc.property(
+        wide,
+        immediate,
+        fc.constantFrom('+=', '-=', '*=', '|=', '&=', '^=', '='),
+        (a, b, operator) => {
+          const { r0 } = runText(`r0 = ${a} ll\nw0 ${operator} ${b}\nexit`);
+          expect(r0).toBe(expected(operator, u32(a), u32(BigInt(b)), 32));
+        },
+      ),
+    );
+  });
+
+  it('negates', () => {
+    fc.assert(
+      fc.property(wide, (a) => {
+        expect(runText(`r0 = ${a} ll\nw0 = -w0\nexit`).r0).toBe(u32(-a));
+      }),
+    );
+  });
+});
+
+describe('moves that extend the sign', () => {
+  for (const bits of [8, 16, 32]) {
+    it(`r0 = (s${bits})r1`, () => {
+      fc.assert(
+        fc.property(wide, (a) => {
+          const { r0 } = runText(`r1 = ${a} ll\nr0 = (s${bits})r1\nexit`);
+          expect(r0).toBe(u64(BigInt.asIntN(bits, a)));
+        }),
+      );
+    });
+  }
+  for (const bits of [8, 16]) {
+    it(`w0 = (s${bits})w1`, () => {
+      fc.assert(
+        fc.property(wide, (a) => {
+          const { r0 } = runText(`r1 = ${a} ll\nw0 = (s${bits})w1\nexit`);
+          expect(r0).toBe(u32(BigInt.asIntN(bits, a)));
+        }),
+      );
+    });
+  }
+});
+
+describe('byte swaps', () => {
+  const swapped = (value: bigint, bits: number): bigint => {
+    let result = 0n;
+    for (let at = 0; at < bits; at += 8) result = (result << 8n) | ((value >> BigInt(at)) & 0xffn);
+    return result;
+  };
+  for (const bits of [16, 32, 64]) {
+    it(`of ${bits} bits: be and bswap reverse, le cuts off`, () => {
+      fc.assert(
+        fc.property(wide, (a) => {
+          const run = (kind: string): bigint => runText(`r0 = ${a} ll\nr0 = ${kind}${bits} r0\nexit`).r0;
+          expect(run('be')).toBe(swapped(a, bits));
+          expect(run('bswap')).toBe(swapped(a, bits));
+          expect(run('le')).toBe(BigInt.asUintN(bits, a));
+        }),
+      );
+    });
+  }
+});
