@@ -37,14 +37,14 @@ const IP6_MAX_MTU = 0xffff + 40;
 const METRIC6_USER = 1024;
 const METRIC6_CONNECTED = 256;
 
-interface Entry {
+interface RouteEntry {
   readonly prefix: Prefix;
   /** What nobody forwards: the host's own addresses, and broadcast or anycast ones. */
   readonly type: NonNullable<Route['type']> | 'local' | 'broadcast';
   readonly metric: number;
   readonly ifindex: number;
   readonly gateway: Uint8Array | undefined;
-  /** A locked MTU. */
+  /** A locked MTU in bytes. */
   readonly mtu: number | undefined;
 }
 
@@ -56,27 +56,27 @@ export function createFib(world: World): Fib {
   return new WorldFib(world);
 }
 
-class WorldFib implements Fib {
-  readonly #devices: ReadonlyMap<number, Device>;
-  readonly #neighbours: readonly { ifindex: number; address: Uint8Array; mac: Uint8Array }[];
+/** The routing tables: what a world states, and what the kernel adds for the addresses of its devices. */
+export class RoutingTables {
+  /** By ifindex; the loopback device is among them. */
+  readonly devices: ReadonlyMap<number, Device>;
   /** One table for IPv4: the kernel merges local and main as long as nobody adds rules (net/ipv4/fib_frontend.c). */
-  readonly #ipv4: readonly Entry[];
+  readonly #ipv4: readonly RouteEntry[];
   /** IPv6 asks the local table first, and main only where that has nothing (net/ipv6/fib6_rules.c). */
-  readonly #local6: readonly Entry[];
-  readonly #main6: readonly Entry[];
+  readonly #local6: readonly RouteEntry[];
+  readonly #main6: readonly RouteEntry[];
 
+  /**
+   * @throws {SyntaxError} when an address or a prefix is none
+   * @throws {RangeError} when a route names a device that is not there, or its gateway no device reaches
+   */
   constructor(world: World) {
     const devices = world.devices ?? [];
     const loopback: Device = { ifindex: 1, name: 'lo', mac: new Uint8Array(6), mtu: 65536 };
-    this.#devices = new Map([loopback, ...devices].map((device) => [device.ifindex, device]));
-    this.#neighbours = (world.neighbours ?? []).map(({ ifindex, address, mac }) => ({
-      ifindex,
-      address: addressFromText(address),
-      mac,
-    }));
-    const own4: Entry[] = [entry('127.0.0.0/8', 'local', 1), entry('127.0.0.1', 'local', 1)];
-    const own6: Entry[] = [];
-    const connected6: Entry[] = [];
+    this.devices = new Map([loopback, ...devices].map((device) => [device.ifindex, device]));
+    const own4: RouteEntry[] = [entry('127.0.0.0/8', 'local', 1), entry('127.0.0.1', 'local', 1)];
+    const own6: RouteEntry[] = [];
+    const connected6: RouteEntry[] = [];
     for (const device of devices) {
       for (const text of device.addresses ?? []) {
         const address = prefixFromText(text);
@@ -84,17 +84,59 @@ class WorldFib implements Fib {
         else addConnected6(device, address, own6, connected6);
       }
     }
-    const routes4: Entry[] = [];
-    const routes6: Entry[] = [];
+    const routes4: RouteEntry[] = [];
+    const routes6: RouteEntry[] = [];
     for (const route of world.routes ?? []) {
       const isIpv4 = prefixFromText(route.to).address.length === 4;
       const table = isIpv4 ? routes4 : routes6;
       const earlier = [...(isIpv4 ? own4 : connected6), ...table];
-      table.push(routeEntry(route, isIpv4 ? 0 : METRIC6_USER, earlier, this.#devices));
+      table.push(routeEntry(route, isIpv4 ? 0 : METRIC6_USER, earlier, this.devices));
     }
     this.#ipv4 = inOrder([...own4, ...routes4]);
     this.#local6 = inOrder(own6);
     this.#main6 = inOrder([...connected6, ...routes6]);
+  }
+
+  /** The route to an IPv4 destination (4 bytes). */
+  find4(destination: Uint8Array): RouteEntry | undefined {
+    return longestMatch(this.#ipv4, destination);
+  }
+
+  /**
+   * The route to an IPv6 destination (16 bytes).
+   * @param ifindex of the device that the packet came in by, preferred among equal routes; 0 for none
+   */
+  find6(destination: Uint8Array, ifindex: number): RouteEntry | undefined {
+    return (
+      longestMatch(this.#local6, destination) ??
+      towards(this.#main6, longestMatch(this.#main6, destination), ifindex)
+    );
+  }
+}
+
+interface KnownNeighbour {
+  readonly ifindex: number;
+  readonly address: Uint8Array;
+  readonly mac: Uint8Array;
+}
+
+class WorldFib implements Fib {
+  readonly #world: World;
+  readonly #tables: RoutingTables;
+  readonly #neighbours: KnownNeighbour[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#tables = new RoutingTables(world);
+    this.#meetNeighbours();
+  }
+
+  /** A simulated network learns neighbours while it runs: the world's list may grow, never change. */
+  #meetNeighbours(): void {
+    const all = this.#world.neighbours ?? [];
+    for (const { ifindex, address, mac } of all.slice(this.#neighbours.length)) {
+      this.#neighbours.push({ ifindex, address: addressFromText(address), mac });
+    }
   }
 
   lookup(parameters: FibLookup): number {
@@ -109,26 +151,24 @@ class WorldFib implements Fib {
   }
 
   #lookup4(parameters: FibLookup): number {
-    const ingress = this.#devices.get(parameters.ifindex);
+    const ingress = this.#tables.devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
     if (ingress.forwarding !== true) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    return this.#forward(parameters, longestMatch(this.#ipv4, parameters.destination), IP_MAX_MTU, 0);
+    return this.#forward(parameters, this.#tables.find4(parameters.destination), IP_MAX_MTU, 0);
   }
 
   #lookup6(parameters: FibLookup): number {
     const { source, destination } = parameters;
     // "link local addresses are never forwarded": asked before the device is even looked for.
     if (needsStrict(destination) || needsStrict(source)) return BPF_FIB_LKUP_RET_NOT_FWDED;
-    const ingress = this.#devices.get(parameters.ifindex);
+    const ingress = this.#tables.devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
     if (ingress.forwarding !== true) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    const found =
-      longestMatch(this.#local6, destination) ??
-      towards(this.#main6, longestMatch(this.#main6, destination), parameters.ifindex);
+    const found = this.#tables.find6(destination, parameters.ifindex);
     return this.#forward(parameters, found, IP6_MAX_MTU, IPV6_MIN_MTU);
   }
 
-  #forward(parameters: FibLookup, found: Entry | undefined, maxMtu: number, minMtu: number): number {
+  #forward(parameters: FibLookup, found: RouteEntry | undefined, maxMtu: number, minMtu: number): number {
     switch (found?.type) {
       case 'unicast':
         break;
@@ -141,7 +181,7 @@ class WorldFib implements Fib {
       default:
         return BPF_FIB_LKUP_RET_NOT_FWDED;
     }
-    const device = this.#devices.get(found.ifindex)!;
+    const device = this.#tables.devices.get(found.ifindex)!;
     const mtu = found.mtu ?? Math.min(Math.max(device.mtu ?? DEFAULT_MTU, minMtu), maxMtu);
     if (parameters.totalLength > mtu) {
       parameters.mtu = mtu;
@@ -157,6 +197,7 @@ class WorldFib implements Fib {
   }
 
   #neighbour(ifindex: number, address: Uint8Array, length: number): Uint8Array | undefined {
+    if (this.#neighbours.length !== (this.#world.neighbours?.length ?? 0)) this.#meetNeighbours();
     for (const neighbour of this.#neighbours) {
       if (neighbour.ifindex !== ifindex || neighbour.address.length !== length) continue;
       if (equal(neighbour.address, 0, address, 0, length)) return neighbour.mac;
@@ -172,7 +213,7 @@ function needsStrict(address: Uint8Array): boolean {
   return isZero(address, 0, 15) && address[15] === 1;
 }
 
-function entry(to: string, type: Entry['type'], ifindex: number): Entry {
+function entry(to: string, type: RouteEntry['type'], ifindex: number): RouteEntry {
   return { prefix: prefixFromText(to), type, metric: 0, ifindex, gateway: undefined, mtu: undefined };
 }
 
@@ -180,9 +221,9 @@ function entry(to: string, type: Entry['type'], ifindex: number): Entry {
  * What an IPv4 address brings along (net/ipv4/fib_frontend.c, `fib_add_ifaddr`): itself, its network, and the
  * network's broadcast address. The lowest address of a network is an ordinary one since Linux 5.14.
  */
-function connected4(device: Device, { address, length }: Prefix): Entry[] {
+function connected4(device: Device, { address, length }: Prefix): RouteEntry[] {
   const common = { metric: 0, ifindex: device.ifindex, gateway: undefined, mtu: undefined };
-  const entries: Entry[] = [{ ...common, prefix: { address, length: 32 }, type: 'local' }];
+  const entries: RouteEntry[] = [{ ...common, prefix: { address, length: 32 }, type: 'local' }];
   const network = masked(address, length);
   if (length === 32 || isZero(network, 0, 4)) return entries;
   entries.push({ ...common, prefix: { address: network, length }, type: 'unicast' });
@@ -199,7 +240,12 @@ function connected4(device: Device, { address, length }: Prefix): Entry[] {
  * What an IPv6 address brings along (net/ipv6/addrconf.c): itself, its network, and on a forwarding device the
  * subnet-router anycast address, but not in networks of /127 and beyond (RFC 6164).
  */
-function addConnected6(device: Device, { address, length }: Prefix, local: Entry[], main: Entry[]): void {
+function addConnected6(
+  device: Device,
+  { address, length }: Prefix,
+  local: RouteEntry[],
+  main: RouteEntry[],
+): void {
   const common = { metric: 0, ifindex: device.ifindex, gateway: undefined, mtu: undefined };
   const network = masked(address, length);
   local.push({ ...common, prefix: { address, length: 128 }, type: 'local' });
@@ -223,9 +269,9 @@ function masked(address: Uint8Array, length: number): Uint8Array {
 function routeEntry(
   route: Route,
   defaultMetric: number,
-  earlier: readonly Entry[],
+  earlier: readonly RouteEntry[],
   devices: ReadonlyMap<number, Device>,
-): Entry {
+): RouteEntry {
   const prefix = prefixFromText(route.to);
   const type = route.type ?? 'unicast';
   const gateway = route.via === undefined ? undefined : addressFromText(route.via);
@@ -244,7 +290,7 @@ function routeEntry(
  * host's own addresses included (net/ipv4/fib_semantics.c, `fib_check_nh_v4_gw`); IPv6 takes the best route and
  * wants it to be one (net/ipv6/route.c, `ip6_route_check_nh`).
  */
-function gatewayRoute(earlier: readonly Entry[], gateway: Uint8Array): Entry | undefined {
+function gatewayRoute(earlier: readonly RouteEntry[], gateway: Uint8Array): RouteEntry | undefined {
   if (gateway.length === 4) {
     const direct = earlier.filter(
       ({ type, gateway: further }) => type === 'local' || (type === 'unicast' && !further),
@@ -256,11 +302,11 @@ function gatewayRoute(earlier: readonly Entry[], gateway: Uint8Array): Entry | u
 }
 
 /** Longest prefixes first; among equal ones the lowest metric, then the first. */
-function inOrder(entries: readonly Entry[]): readonly Entry[] {
+function inOrder(entries: readonly RouteEntry[]): readonly RouteEntry[] {
   return [...entries].sort((a, b) => b.prefix.length - a.prefix.length || a.metric - b.metric);
 }
 
-function longestMatch(entries: readonly Entry[], address: Uint8Array): Entry | undefined {
+function longestMatch(entries: readonly RouteEntry[], address: Uint8Array): RouteEntry | undefined {
   for (const candidate of entries) {
     if (inPrefix(address, 0, candidate.prefix)) return candidate;
   }
@@ -271,7 +317,11 @@ function longestMatch(entries: readonly Entry[], address: Uint8Array): Entry | u
  * Of IPv6 routes that are equal in prefix and metric (the connected ones of two devices in one network), the one
  * through the device of ingress (net/ipv6/route.c, `rt6_score_route`).
  */
-function towards(entries: readonly Entry[], found: Entry | undefined, ifindex: number): Entry | undefined {
+function towards(
+  entries: readonly RouteEntry[],
+  found: RouteEntry | undefined,
+  ifindex: number,
+): RouteEntry | undefined {
   if (found === undefined || found.ifindex === ifindex) return found;
   const { prefix, metric } = found;
   const preferred = entries.find(
