@@ -5,20 +5,30 @@ import { VERIFIER_CASES } from '../fixtures/verifier-cases.ts';
 const metadata = new Uint8Array(8);
 
 describe('the machine stops', () => {
-  for (const { name, text, hook, maps, reason } of VERIFIER_CASES) {
+  for (const { name, text, hook, maps, world, reason } of VERIFIER_CASES) {
     if (reason === undefined) continue;
     it(name, () => {
-      const { violation } = runText(text, { hook: hook ?? 'xdp', maps: maps ?? [], metadata });
+      const { violation } = runText(text, {
+        hook: hook ?? 'xdp',
+        maps: maps ?? [],
+        world: world ?? {},
+        metadata,
+      });
       expect(violation?.reason).toMatch(reason);
     });
   }
 });
 
 describe('the machine lets pass', () => {
-  for (const { name, text, hook, maps, reason } of VERIFIER_CASES) {
+  for (const { name, text, hook, maps, world, reason } of VERIFIER_CASES) {
     if (reason !== undefined) continue;
     it(name, () => {
-      const { violation } = runText(text, { hook: hook ?? 'xdp', maps: maps ?? [], metadata });
+      const { violation } = runText(text, {
+        hook: hook ?? 'xdp',
+        maps: maps ?? [],
+        world: world ?? {},
+        metadata,
+      });
       expect(violation?.reason).toBeUndefined();
     });
   }
