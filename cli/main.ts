@@ -6,6 +6,12 @@ import { commands } from './commands/index.ts';
 import { EXIT, toFailure } from './failure.ts';
 import { packageFile } from './package-files.ts';
 
+// A reader that has seen enough (`xdpsim programs | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.agreed);
+  throw error;
+});
+
 const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
 
 const program = new Command('xdpsim')
