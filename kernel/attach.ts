@@ -1,4 +1,4 @@
-/** Attaching programs to devices: native XDP and TC, by libbpf's netlink functions. */
+/** Attaching programs to devices: native XDP and clsact by libbpf's netlink functions, tcx by bpf(2). */
 import { EngineError } from '../sim/engines/engine.ts';
 import { errnoName, requireLibbpf } from './libbpf.ts';
 import type { Netns } from './netns.ts';
@@ -15,10 +15,14 @@ const TC_OPTS = { sz: 0, prog_fd: 8, flags: 12, prog_id: 16, handle: 20, priorit
 const BPF_TC_F_REPLACE = 1;
 const EEXIST = -17;
 
+/** `enum bpf_attach_type` (linux/bpf.h). */
+const TCX = { ingress: 46, egress: 47 } as const;
+
 interface AttachFunctions {
   bpf_xdp_attach(ifindex: number, fd: number, flags: number, options: null): number;
   bpf_tc_hook_create(hook: Uint8Array): number;
   bpf_tc_attach(hook: Uint8Array, options: Uint8Array): number;
+  bpf_prog_attach(fd: number, target: number, type: number, flags: number): number;
 }
 
 let loaded: AttachFunctions | undefined;
@@ -30,6 +34,7 @@ function functions(): AttachFunctions {
     bpf_xdp_attach: library.func('bpf_xdp_attach', 'int', ['int', 'int', 'uint32_t', 'void *']),
     bpf_tc_hook_create: library.func('bpf_tc_hook_create', 'int', ['void *']),
     bpf_tc_attach: library.func('bpf_tc_attach', 'int', ['void *', 'void *']),
+    bpf_prog_attach: library.func('bpf_prog_attach', 'int', ['int', 'int', 'int', 'uint']),
   };
   return loaded;
 }
@@ -44,8 +49,25 @@ export function attachXdp(netns: Netns, ifindex: number, fd: number): void {
   throw new EngineError('environment', `no native XDP on device ${ifindex}: ${errnoName(result)}`);
 }
 
-/** Puts a program, in direct-action mode, on a device's ingress or egress, in the place of one that was put there so. */
-export function attachTc(netns: Netns, ifindex: number, point: 'ingress' | 'egress', fd: number): void {
+/**
+ * Puts a program on a device's ingress or egress by tcx: it runs before everything that clsact has there.
+ * @returns false where the kernel has no tcx (before Linux 6.6)
+ */
+export function attachTcx(netns: Netns, ifindex: number, point: 'ingress' | 'egress', fd: number): boolean {
+  return netns.enter(() => functions().bpf_prog_attach(fd, ifindex, TCX[point], 0)) === 0;
+}
+
+/**
+ * Puts a program, in direct-action mode, on a device's ingress or egress, in the place of one that was put there so.
+ * @param priority the lowest number runs first; the next one runs if it returns `TC_ACT_UNSPEC`
+ */
+export function attachTc(
+  netns: Netns,
+  ifindex: number,
+  point: 'ingress' | 'egress',
+  fd: number,
+  priority: number = 1,
+): void {
   const hook = new DataView(new ArrayBuffer(TC_HOOK.size));
   hook.setBigUint64(TC_HOOK.sz, BigInt(TC_HOOK.size), true);
   hook.setInt32(TC_HOOK.ifindex, ifindex, true);
@@ -56,7 +78,7 @@ export function attachTc(netns: Netns, ifindex: number, point: 'ingress' | 'egre
   options.setInt32(TC_OPTS.prog_fd, fd, true);
   options.setUint32(TC_OPTS.flags, BPF_TC_F_REPLACE, true);
   options.setUint32(TC_OPTS.handle, 1, true);
-  options.setUint32(TC_OPTS.priority, 1, true);
+  options.setUint32(TC_OPTS.priority, priority, true);
   const result = netns.enter(() => {
     const created = functions().bpf_tc_hook_create(new Uint8Array(hook.buffer));
     if (created !== 0 && created !== EEXIST) return created;

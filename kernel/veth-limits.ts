@@ -2,7 +2,10 @@
 import { liveLimits } from '../corpus/packet-limits.ts';
 import type { Refusal } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { Program } from '../sim/runtime/program.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
+import { MAX_LIVE_METADATA } from './junction.ts';
+import { needsJunction } from './veth-course.ts';
 
 /** `veth_xmit`: an Ethernet header has to be there (drivers/net/veth.c). */
 const ETH_HLEN = 14;
@@ -18,35 +21,56 @@ const MIN_VLAN_FRAME = ETH_HLEN + VLAN_HLEN + 2;
 /** @returns undefined, or the first packet that no wire can bring, and why */
 export function firstLiveRefusal(program: Program, batch: PacketBatch): Refusal | undefined {
   const longest = liveLimits(program).xdp.maxLength;
+  const junction = needsJunction(program);
   for (let packet = 0; packet < batch.count; packet++) {
-    const reason = liveRefusal(program, batch, packet, longest);
+    const entry = program.entries[batch.entry[packet]!];
+    const reason =
+      entry === undefined
+        ? `the program has no entry ${batch.entry[packet]}`
+        : liveRefusal(entry, batch, packet, longest, junction);
     if (reason !== undefined) return { packet, reason };
   }
   return undefined;
 }
 
 function liveRefusal(
-  program: Program,
+  { hook, after }: ProgramEntry,
   batch: PacketBatch,
   packet: number,
   longest: number,
+  junction: boolean,
 ): string | undefined {
-  const entry = program.entries[batch.entry[packet]!];
   const length = batch.length[packet]!;
-  if (entry === undefined) return `the program has no entry ${batch.entry[packet]}`;
-  if (entry.hook !== 'xdp') return `live frames run through XDP only, not ${entry.hook}`;
   if (length < ETH_HLEN) return `a frame has at least ${ETH_HLEN} bytes, this one has ${length}`;
   if (length > longest) return `a frame has at most ${longest} bytes here, this one has ${length}`;
-  if (batch.metaLength[packet] !== 0) return 'a frame brings no metadata from the wire';
   if (batch.rxQueueIndex[packet] !== 0) {
     return `the device has no receive queue ${batch.rxQueueIndex[packet]}`;
+  }
+  if (hook === 'tc-ingress' && isTagged(batch, packet)) {
+    const who = after === undefined ? 'TC' : 'XDP is done and TC';
+    return `the kernel takes the VLAN tag out of a frame before ${who} sees it`;
+  }
+  return metadataRefusal(batch.metaLength[packet]!, hook, junction);
+}
+
+/** The wire brings none; but a junction can put some in front of the frame before anybody else sees it. */
+function metadataRefusal(length: number, hook: Hook, junction: boolean): string | undefined {
+  if (length === 0) return undefined;
+  if (!junction) return 'a frame brings no metadata from the wire';
+  if (hook === 'tc-egress') return 'a frame has no metadata on its way out';
+  if (length % 4 !== 0) return `metadata comes in multiples of 4 bytes, not ${length}`;
+  if (length > MAX_LIVE_METADATA) {
+    return `live frames have at most ${MAX_LIVE_METADATA} bytes of metadata, not ${length}`;
   }
   return undefined;
 }
 
 /** A frame that runs through XDP like any other, but that no packet socket ever sees, wherever it comes out. */
 export function hasCutOffTag(batch: PacketBatch, packet: number): boolean {
-  if (batch.length[packet]! >= MIN_VLAN_FRAME) return false;
+  return batch.length[packet]! < MIN_VLAN_FRAME && isTagged(batch, packet);
+}
+
+function isTagged(batch: PacketBatch, packet: number): boolean {
   const at = batch.offset[packet]! + 12;
   const etherType = (batch.bytes[at]! << 8) | batch.bytes[at + 1]!;
   return etherType === ETH_P_8021Q || etherType === ETH_P_8021AD;

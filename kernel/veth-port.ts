@@ -11,17 +11,24 @@
  * veth loses them: the observer is that program. Frames that the program passes are seen by a packet socket on
  * the device; then the TC observer counts and drops them, so that the kernel neither answers nor forwards them
  * (and another TC observer drops what the kernel would send by itself).
+ *
+ * Programs with TC functions get a junction on the device: its XDP half in the place of the program under test, its
+ * TC halves before the TC observers, that is behind the inner tap for frames that come in.
  */
 import { TC_ACT_SHOT, XDP_PASS } from '../sim/runtime/actions.ts';
 import { attachTc, attachXdp } from './attach.ts';
 import { type Ethtool, openEthtool } from './ethtool.ts';
 import { FrameTap } from './frames.ts';
+import type { Junction } from './junction.ts';
 import type { Netns } from './netns.ts';
 import type { Observers } from './observer.ts';
 import type { Link, WorldNetwork } from './world-network.ts';
 
 /** How many counters of the observers one port takes. */
 export const COUNTERS_PER_PORT = 3;
+
+/** Behind the junction, where that has to be attached by clsact. */
+const OBSERVER_PRIORITY = 2;
 
 type Question = 'processed' | 'sentBack' | 'redirected' | 'gone' | 'failed' | 'unsent';
 
@@ -68,7 +75,14 @@ export class Port {
    * @param counter the first of three counters that are this port's
    * @param window how many frames each tap keeps
    */
-  constructor(network: WorldNetwork, link: Link, observers: Observers, counter: number, window: number) {
+  constructor(
+    network: WorldNetwork,
+    link: Link,
+    observers: Observers,
+    counter: number,
+    window: number,
+    junction?: Junction,
+  ) {
     this.#network = network;
     this.#observers = observers;
     this.#counter = counter;
@@ -76,8 +90,8 @@ export class Port {
     this.name = link.device.name;
     const { inside, outside } = network;
     const shot = { type: 'tc', action: TC_ACT_SHOT } as const;
-    attachTc(inside, this.ifindex, 'ingress', observers.program(counter + 1, shot));
-    attachTc(inside, this.ifindex, 'egress', observers.program(counter + 2, shot));
+    attachTc(inside, this.ifindex, 'ingress', observers.program(counter + 1, shot), OBSERVER_PRIORITY);
+    attachTc(inside, this.ifindex, 'egress', observers.program(counter + 2, shot), OBSERVER_PRIORITY);
     // Only now, when the kernel's own frames do not come out any more.
     attachXdp(outside, this.ifindex, observers.program(counter, { type: 'xdp', action: XDP_PASS }));
     this.#statistics = openEthtool(inside, this.name);
@@ -88,6 +102,7 @@ export class Port {
         names.flatMap((name, index) => (pattern.test(name) ? [index] : [])),
       ]),
     ) as Record<Question, number[]>;
+    junction?.attach(inside, this.ifindex);
     this.#statistics.offloadsOff();
     offloadsOff(outside, link.peer);
     this.outer = new FrameTap(outside, link.peer, window);

@@ -5,38 +5,46 @@ import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { BpfObject, type BpfProgram } from './libbpf-object.ts';
+import type { Junction } from './junction.ts';
+import { BpfObject } from './libbpf-object.ts';
 import { fillMaps } from './testrun-session.ts';
+import { type Course, coursesOf, fillJunction, functionsOf } from './veth-course.ts';
 import { WINDOW } from './veth-window.ts';
 import { Wire } from './veth-wire.ts';
 import type { WorldNetwork } from './world-network.ts';
-
-/** Helpers after which a frame can turn up elsewhere (linux/bpf.h): tail_call, redirect, redirect_map. */
-const REDIRECTING: readonly number[] = [12, 23, 51];
 
 export class VethSession implements Session {
   readonly #program: Program;
   readonly #world: World;
   readonly #network: WorldNetwork;
   readonly #wire: Wire;
+  readonly #junction: Junction | undefined;
   #object: BpfObject;
-  /** The loaded functions by their number among the program's entries; only XDP has any. */
-  #functions: readonly (BpfProgram | undefined)[] = [];
-  /** Which entry is on the devices. */
+  /** By the program's entries. */
+  #courses: readonly Course[] = [];
+  /** The XDP function that is on the devices, where no junction is. */
   #attached = -1;
   #open = true;
 
   /**
    * @param standIn ifindex of the device that takes the loopback device's place
-   * @throws {EngineError} when the object or the world cannot be loaded; `network` then stays open
+   * @param junction for programs that need one (`needsJunction`); closed with the session
+   * @throws {EngineError} when the object or the world cannot be loaded; `network` and `junction` then stay open
    */
-  constructor(program: Program, world: World, network: WorldNetwork, standIn: number) {
+  constructor(
+    program: Program,
+    world: World,
+    network: WorldNetwork,
+    standIn: number,
+    junction: Junction | undefined,
+  ) {
     this.#program = program;
     this.#world = world;
     this.#network = network;
+    this.#junction = junction;
     this.#object = this.#load();
     try {
-      this.#wire = new Wire(network, standIn);
+      this.#wire = new Wire(network, standIn, junction);
     } catch (error) {
       this.#object.close();
       throw error;
@@ -54,9 +62,12 @@ export class VethSession implements Session {
       const end = Math.min(first + WINDOW, input.count);
       this.#wire.beginWindow();
       for (let packet = first; packet < end; packet++) {
-        const entry = input.entry[packet]!;
-        if (entry !== this.#attached) this.#attach(entry);
-        this.#wire.send(input, arena, packet);
+        const course = this.#courses[input.entry[packet]!];
+        if (course === undefined) {
+          throw new EngineError('input', `${this.#program.name} has no entry ${input.entry[packet]}`);
+        }
+        if (this.#junction === undefined) this.#attach(course);
+        this.#wire.send(input, arena, packet, course);
       }
       await this.#wire.endWindow(output);
     }
@@ -82,6 +93,7 @@ export class VethSession implements Session {
     if (!this.#open) return;
     this.#open = false;
     this.#wire.close();
+    this.#junction?.close();
     this.#object.close();
     this.#network.close();
   }
@@ -90,30 +102,30 @@ export class VethSession implements Session {
     const { name, entries, object, objectPath } = this.#program;
     const file = objectPath ?? name;
     if (object === undefined) throw new EngineError('input', `${name} has no compiled object to run`);
-    const live = entries.filter((entry) => entry.hook === 'xdp');
-    const loaded = new BpfObject(object, { name, file, entries: live, globals: this.#world.globals ?? {} });
+    const functions = functionsOf(entries);
+    const loaded = new BpfObject(object, {
+      name,
+      file,
+      entries: functions,
+      globals: this.#world.globals ?? {},
+    });
     try {
       // A device map's entries are devices of the thread's namespace (kernel/bpf/devmap.c).
       this.#network.enter(() => fillMaps(loaded, this.#world, file));
+      if (this.#junction !== undefined) fillJunction(this.#junction, loaded.programs);
     } catch (error) {
       loaded.close();
       throw error;
     }
-    this.#functions = entries.map((entry) => loaded.programs[live.indexOf(entry)]);
+    this.#courses = coursesOf(entries, loaded.programs);
     this.#attached = -1;
     return loaded;
   }
 
   /** Between two frames: none is on its way. */
-  #attach(entry: number): void {
-    const program = this.#functions[entry];
-    if (program === undefined) {
-      throw new EngineError('input', `${this.#program.name}: entry ${entry} is no XDP function`);
-    }
-    this.#wire.attach(
-      program.fd,
-      REDIRECTING.some((helper) => program.helpers.has(helper)),
-    );
-    this.#attached = entry;
+  #attach({ xdp }: Course): void {
+    if (xdp === undefined || xdp.fd === this.#attached) return;
+    this.#wire.attach(xdp.fd);
+    this.#attached = xdp.fd;
   }
 }

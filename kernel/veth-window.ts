@@ -4,8 +4,8 @@
  */
 import { EngineError } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
-import { XDP_DROP, type XDP_PASS, type XDP_REDIRECT, type XDP_TX } from '../sim/runtime/actions.ts';
 import type { FrameTap } from './frames.ts';
+import type { Junction } from './junction.ts';
 
 /** Frames between two looks at the taps: more brings no speed, and costs memory in every tap. */
 export const WINDOW = 256;
@@ -13,11 +13,13 @@ export const WINDOW = 256;
 /** How long the taps may take to deliver, in milliseconds. They take microseconds, unless the machine is very busy. */
 const PATIENCE = 5000;
 
-/** Actions whose frames come out somewhere. Only their order in each tap tells which frame is whose. */
-export type Departure = typeof XDP_PASS | typeof XDP_TX | typeof XDP_REDIRECT;
+/** In the place of a tap: for packets that none delivers, and for those that the junction shows. */
+export const NO_TAP = 0xffff;
+export const FROM_JUNCTION = 0xfffe;
 
-/** Stands in `#tap` for packets that no tap delivers. */
-const NO_TAP = 0xffff;
+/** Frames that one packet can leave in taps beside the one that shows what came of it. */
+const SKIPS = 2;
+const CB_WORDS = 5;
 
 export class Window {
   readonly #taps: readonly FrameTap[];
@@ -25,6 +27,17 @@ export class Window {
   readonly #status = new Uint8Array(WINDOW);
   readonly #tap = new Uint16Array(WINDOW);
   readonly #redirect = new Uint32Array(WINDOW);
+  /** `mark`, `priority` and `cb` of those that ran through TC. */
+  readonly #mark = new Uint32Array(WINDOW);
+  readonly #priority = new Uint32Array(WINDOW);
+  readonly #cb = new Uint32Array(WINDOW * CB_WORDS);
+  /** For each packet, taps with a frame that comes before its own and shows nothing. */
+  readonly #skip = new Uint16Array(WINDOW * SKIPS);
+  /** Frames that the junction showed, one behind the other. */
+  #shown: Buffer = Buffer.alloc(0);
+  readonly #shownAt = new Uint32Array(WINDOW);
+  readonly #shownLength = new Uint32Array(WINDOW);
+  #shownUsed = 0;
   readonly #notes = new Map<number, string>();
   /** How many frames each tap has to deliver, and how far the assembly has come. */
   readonly #expected: Uint16Array;
@@ -41,6 +54,8 @@ export class Window {
 
   begin(): void {
     this.#count = 0;
+    this.#shownUsed = 0;
+    this.#skip.fill(NO_TAP);
     this.#expected.fill(0);
     this.#taken.fill(0);
     this.#takenBytes.fill(0);
@@ -48,19 +63,41 @@ export class Window {
     for (const tap of this.#taps) tap.forget();
   }
 
-  /** The next packet was dropped or aborted. */
-  gone(): void {
-    this.#book(XDP_DROP, STATUS.ran, NO_TAP, 0);
+  /** The next packet is gone: dropped, aborted or shot. */
+  gone(action: number): void {
+    this.#book(action, STATUS.ran, NO_TAP, 0);
   }
 
   /**
-   * The next packet left by a tap's device.
+   * The next packet left by a tap's device. Only the order in each tap tells which frame is whose.
    * @param tap an index of the constructor's list
    * @param redirect where a redirect went; 0 for none
    */
-  departed(action: Departure, tap: number, redirect: number): void {
+  departed(action: number, tap: number, redirect: number): void {
     this.#expected[tap] = this.#expected[tap]! + 1;
     this.#book(action, STATUS.ran, tap, redirect);
+  }
+
+  /**
+   * The next packet had its turn at TC.
+   * @param tap where its frame comes out; `FROM_JUNCTION`: what the junction has is shown; `NO_TAP`: it is gone
+   * @param redirect where a redirect went; 0 for none
+   */
+  judged(junction: Junction, tap: number, redirect: number): void {
+    const index = this.#count;
+    if (tap === FROM_JUNCTION) this.#show(junction.frame, junction.length);
+    else if (tap !== NO_TAP) this.#expected[tap] = this.#expected[tap]! + 1;
+    this.#book(junction.verdict, STATUS.ran, tap, redirect);
+    this.#mark[index] = junction.mark;
+    this.#priority[index] = junction.priority;
+    for (let word = 0; word < CB_WORDS; word++) this.#cb[index * CB_WORDS + word] = junction.cb(word);
+  }
+
+  /** A tap sees the next packet, once and before anything else of it, where that shows nothing: at most twice. */
+  skip(tap: number): void {
+    const at = this.#count * SKIPS;
+    this.#skip[this.#skip[at] === NO_TAP ? at : at + 1] = tap;
+    this.#expected[tap] = this.#expected[tap]! + 1;
   }
 
   /** The next packet ran, and what came of it cannot be seen. */
@@ -103,11 +140,18 @@ export class Window {
   /** Appends the outcomes of the window, in order. */
   appendTo(output: OutcomeBatch): void {
     for (let index = 0; index < this.#count; index++) {
-      const tap = this.#tap[index]!;
-      const length = tap === NO_TAP ? 0 : this.#takeFrame(output, tap);
+      for (let skip = index * SKIPS; skip < (index + 1) * SKIPS; skip++) {
+        if (this.#skip[skip] !== NO_TAP) this.#passOver(this.#skip[skip]!);
+      }
+      const length = this.#takeFrame(output, index);
       const packet = output.commit(this.#action[index]!, length);
       output.status[packet] = this.#status[index]!;
       output.redirect[packet] = this.#redirect[index]!;
+      output.mark[packet] = this.#mark[index]!;
+      output.priority[packet] = this.#priority[index]!;
+      for (let word = 0; word < CB_WORDS; word++) {
+        output.cb[packet * CB_WORDS + word] = this.#cb[index * CB_WORDS + word]!;
+      }
       if (this.#status[index] !== STATUS.ran) {
         output.notes.set(packet, { message: this.#notes.get(index)! });
       }
@@ -120,17 +164,46 @@ export class Window {
     this.#status[index] = status;
     this.#tap[index] = tap;
     this.#redirect[index] = redirect;
+    this.#mark[index] = 0;
+    this.#priority[index] = 0;
+    for (let word = 0; word < CB_WORDS; word++) this.#cb[index * CB_WORDS + word] = 0;
   }
 
-  /** Copies the tap's next frame to where `commit` will look for it. @returns its length */
-  #takeFrame(output: OutcomeBatch, tap: number): number {
+  #show(frame: Buffer, length: number): void {
+    if (this.#shownUsed + length > this.#shown.length) {
+      const grown = Buffer.alloc(Math.max(WINDOW * 256, (this.#shownUsed + length) * 2));
+      this.#shown.copy(grown, 0, 0, this.#shownUsed);
+      this.#shown = grown;
+    }
+    frame.copy(this.#shown, this.#shownUsed, 0, length);
+    this.#shownAt[this.#count] = this.#shownUsed;
+    this.#shownLength[this.#count] = length;
+    this.#shownUsed += length;
+  }
+
+  /** Copies a packet's frame to where `commit` will look for it. @returns its length */
+  #takeFrame(output: OutcomeBatch, index: number): number {
+    const tap = this.#tap[index]!;
+    if (tap === NO_TAP) return 0;
+    if (tap === FROM_JUNCTION) {
+      const shown = this.#shownLength[index]!;
+      const at = this.#shownAt[index]!;
+      this.#shown.copy(output.bytes, output.reserve(shown), at, at + shown);
+      return shown;
+    }
     const frames = this.#taps[tap]!;
-    const length = frames.length[this.#taken[tap]!]!;
     const from = this.#takenBytes[tap]!;
+    const length = this.#passOver(tap);
     const to = output.reserve(length);
     frames.bytes.copy(output.bytes, to, from, from + length);
+    return length;
+  }
+
+  /** Steps over a tap's next frame. @returns its length */
+  #passOver(tap: number): number {
+    const length = this.#taps[tap]!.length[this.#taken[tap]!]!;
     this.#taken[tap] = this.#taken[tap]! + 1;
-    this.#takenBytes[tap] = from + length;
+    this.#takenBytes[tap] = this.#takenBytes[tap]! + length;
     return length;
   }
 

@@ -2,17 +2,21 @@
  * All ports of a live session: sends one frame and finds out what came of it.
  *
  * Where a frame comes out, an observer's counter in shared memory rises; where it does not, the driver's
- * statistics say why. Both are exact, so that it is certain which packet each outcome belongs to. There is no
- * sleeping: the kernel mostly has done all of it when the send returns.
+ * statistics say why, or the junction. All are exact, so that it is certain which packet each outcome belongs to.
+ * There is no sleeping: the kernel mostly has done all of it when the send returns.
  */
 import { EngineError } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../sim/packet/packet-batch.ts';
-import { XDP_PASS, XDP_REDIRECT, XDP_TX } from '../sim/runtime/actions.ts';
+import type { Junction } from './junction.ts';
 import { Observers } from './observer.ts';
+import type { Course } from './veth-course.ts';
+import { CUT_OFF, type Flight, NOT_SENT } from './veth-flight.ts';
 import { hasCutOffTag } from './veth-limits.ts';
 import { COUNTERS_PER_PORT, Port } from './veth-port.ts';
+import { settleAtTc } from './veth-tc.ts';
 import { WINDOW, Window } from './veth-window.ts';
+import { settleAtXdp } from './veth-xdp.ts';
 import type { WorldNetwork } from './world-network.ts';
 
 /** How long a frame may take, in milliseconds. It takes microseconds, unless the machine is very busy. */
@@ -22,28 +26,31 @@ const PATIENCE_AFTER_RUN = 500;
 /** The same for a frame that nobody could see coming out. */
 const PATIENCE_IF_UNSEEN = 0.2;
 
-const CUT_OFF = 'the kernel frees a frame with a cut-off VLAN tag before any packet socket sees it';
-const NOT_SENT = 'the kernel could not send the frame where the program wanted it';
 const NOWHERE = 'the frame was passed on, but came to no place where it could be seen';
 
 export class Wire {
   readonly #ports: Port[] = [];
   readonly #observers: Observers;
   readonly #window: Window;
+  readonly #junction: Junction | undefined;
   readonly #standIn: number;
-  /** May frames turn up elsewhere than at the port they came in by? */
-  #redirects = false;
+  /** The one frame under way; reused from frame to frame. */
+  #flight: Flight | undefined;
 
   /**
    * Prepares every link of the network; no program is attached yet.
    * @param standIn ifindex of the device that takes the loopback device's place
+   * @param junction stands on every device, if there is one; stays the caller's
    */
-  constructor(network: WorldNetwork, standIn: number) {
+  constructor(network: WorldNetwork, standIn: number, junction?: Junction) {
     this.#standIn = standIn;
+    this.#junction = junction;
     this.#observers = new Observers(network.links.length * COUNTERS_PER_PORT);
+    // Of what runs through TC, taps can see two frames a packet.
+    const kept = junction === undefined ? WINDOW : 2 * WINDOW;
     try {
       network.links.forEach((link, index) => {
-        this.#ports.push(new Port(network, link, this.#observers, index * COUNTERS_PER_PORT, WINDOW));
+        this.#ports.push(new Port(network, link, this.#observers, index * COUNTERS_PER_PORT, kept, junction));
       });
     } catch (error) {
       this.close();
@@ -52,9 +59,8 @@ export class Wire {
     this.#window = new Window(this.#ports.flatMap(({ outer, inner }) => [outer, inner]));
   }
 
-  /** Puts a program on every device. @param redirects can it send frames elsewhere? */
-  attach(fd: number, redirects: boolean): void {
-    this.#redirects = redirects;
+  /** Puts an XDP program on every device, where no junction stands. */
+  attach(fd: number): void {
     for (const port of this.#ports) port.attach(fd);
   }
 
@@ -63,22 +69,28 @@ export class Wire {
   }
 
   /** Sends one packet of the batch, and returns when it is known what came of it. At most `WINDOW` a window. */
-  send(input: PacketBatch, arena: Buffer, packet: number): void {
+  send(input: PacketBatch, arena: Buffer, packet: number, course: Course): void {
     const ifindex = input.ingressIfindex[packet]!;
     const port = this.#port(ifindex === DEFAULT_INGRESS_IFINDEX ? this.#standIn : ifindex);
     if (port === undefined) {
       this.#window.failed(`the world has no device ${ifindex}`);
       return;
     }
+    const outwards = course.hook === 'tc-egress';
+    this.#junction?.begin(course.turn, input, packet, !outwards);
     try {
-      port.outer.send(arena, input.offset[packet]!, input.length[packet]!);
+      const tap = outwards ? port.inner : port.outer;
+      tap.send(arena, input.offset[packet]!, input.length[packet]!);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#window.failed(`the frame cannot be sent: ${reason}`);
-      return;
+      // A frame that is shot on its way out was not sent, says the kernel: it had its turn all the same.
+      if (!outwards || this.#junction?.hasRun !== true) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#window.failed(`the frame cannot be sent: ${reason}`);
+        return;
+      }
     }
-    port.seen.processed += 1;
-    this.#settle(port, !hasCutOffTag(input, packet));
+    if (!outwards) port.seen.processed += 1;
+    this.#settle(this.#takeOff(course, port, !hasCutOffTag(input, packet)));
   }
 
   /**
@@ -105,17 +117,40 @@ export class Wire {
     this.#observers.close();
   }
 
-  #settle(port: Port, visible: boolean): void {
+  #takeOff(course: Course, port: Port, visible: boolean): Flight {
+    this.#flight ??= {
+      ports: this.#ports,
+      window: this.#window,
+      junction: this.#junction,
+      course,
+      port,
+      visible,
+    };
+    this.#flight.course = course;
+    this.#flight.port = port;
+    this.#flight.visible = visible;
+    return this.#flight;
+  }
+
+  #settle(flight: Flight): void {
+    const { course, port, visible, junction } = flight;
+    const atTc = course.hook !== 'xdp';
     let start = 0;
     for (;;) {
-      if (this.#cameOut(port, visible) || this.#ended(port)) return;
+      if (atTc ? settleAtTc(flight) : settleAtXdp(flight)) return;
       const now = performance.now();
       if (start === 0) start = now;
-      // `#ended` has just read the statistics.
-      const ran = port.statistic('processed') === port.seen.processed;
-      if (ran && now > start + (visible ? PATIENCE_AFTER_RUN : PATIENCE_IF_UNSEEN)) {
-        this.#window.unseen(visible ? NOWHERE : CUT_OFF);
+      if (now < start + (visible ? PATIENCE_AFTER_RUN : PATIENCE_IF_UNSEEN)) continue;
+      if (atTc && junction!.hasRun) {
+        this.#window.unseen(NOT_SENT);
         return;
+      }
+      if (course.hook !== 'tc-egress') {
+        port.readStatistics();
+        if (port.statistic('processed') === port.seen.processed) {
+          this.#window.unseen(visible ? NOWHERE : CUT_OFF);
+          return;
+        }
       }
       if (now > start + PATIENCE) {
         throw new EngineError('environment', `${port.name}: a frame was sent and never reached the program`, {
@@ -123,79 +158,6 @@ export class Wire {
         });
       }
     }
-  }
-
-  /** Has the frame come to one of the observers? Then it is booked. */
-  #cameOut(port: Port, visible: boolean): boolean {
-    const outer = port.outerCount !== port.seen.outer;
-    if (!outer && port.innerCount === port.seen.inner)
-      return this.#redirects && this.#cameOutElsewhere(port, visible);
-    // It may have been redirected to the very device that it came in by, or to a CPU, which hands it to the stack.
-    if (this.#redirects && !this.#hasProcessed(port)) return false;
-    const redirected = this.#redirects && port.statistic('redirected') !== port.seen.redirected;
-    if (redirected) port.seen.redirected += 1;
-    else if (outer) port.seen.sentBack += 1;
-    if (outer) port.seen.outer += 1;
-    else port.seen.inner += 1;
-    const action = redirected ? XDP_REDIRECT : outer ? XDP_TX : XDP_PASS;
-    const tap = this.#ports.indexOf(port) * 2 + (outer ? 0 : 1);
-    if (visible) this.#window.departed(action, tap, redirected && outer ? port.ifindex : 0);
-    else this.#window.unseen(CUT_OFF);
-    return true;
-  }
-
-  #cameOutElsewhere(port: Port, visible: boolean): boolean {
-    for (let index = 0; index < this.#ports.length; index++) {
-      const target = this.#ports[index]!;
-      if (target === port || target.outerCount === target.seen.outer) continue;
-      port.seen.redirected += 1;
-      target.seen.outer += 1;
-      if (visible) this.#window.departed(XDP_REDIRECT, index * 2, target.ifindex);
-      else this.#window.unseen(CUT_OFF);
-      return true;
-    }
-    return false;
-  }
-
-  /** Does the driver say that the frame has come to its end? Then that is booked. */
-  #ended(port: Port): boolean {
-    port.readStatistics();
-    const { seen } = port;
-    if (port.statistic('gone') !== seen.gone) {
-      seen.gone += 1;
-      this.#window.gone();
-      return true;
-    }
-    if (port.statistic('failed') !== seen.failed) {
-      // A frame that the peer did not take counts as sent back as well.
-      if (port.statistic('sentBack') !== seen.sentBack) seen.sentBack += 1;
-      seen.failed += 1;
-      this.#window.unseen(NOT_SENT);
-      return true;
-    }
-    if (this.#redirects && port.statistic('redirected') !== seen.redirected && this.#targetFailed()) {
-      seen.redirected += 1;
-      this.#window.unseen(NOT_SENT);
-      return true;
-    }
-    return false;
-  }
-
-  /** The driver counts at the end of a poll: only then do its statistics speak of this frame. */
-  #hasProcessed(port: Port): boolean {
-    port.readStatistics();
-    return port.statistic('processed') === port.seen.processed;
-  }
-
-  /** Has a device failed to send a frame that was redirected to it? */
-  #targetFailed(): boolean {
-    for (const target of this.#ports) {
-      target.readStatistics();
-      if (target.statistic('unsent') === target.seen.unsent) continue;
-      target.seen.unsent += 1;
-      return true;
-    }
-    return false;
   }
 
   /** A port where something came out that was not booked, or the other way round. */

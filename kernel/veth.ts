@@ -1,4 +1,4 @@
-/** The engine `veth`: real frames through a native XDP program on real (virtual) devices. */
+/** The engine `veth`: real frames through native XDP and TC on real (virtual) devices. */
 
 import { MAX_XDP_MTU } from '../corpus/packet-limits.ts';
 import {
@@ -10,10 +10,13 @@ import {
   type Session,
 } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
 import { framesAvailability } from './frames.ts';
+import { Junction, type TcAttachment } from './junction.ts';
 import { testRunAvailability } from './testrun-kernel.ts';
+import { needsJunction } from './veth-course.ts';
 import { firstLiveRefusal } from './veth-limits.ts';
 import { VethSession } from './veth-session.ts';
 import { createWorldNetwork } from './world-network.ts';
@@ -26,12 +29,24 @@ const OBSERVES: Observables = {
   redirect: true,
   maps: true,
   trace: false,
-  skb: false,
+  // XDP has none; what TC functions leave in theirs, the junction writes down.
+  skb: true,
 };
 
+export interface VethOptions {
+  /** Default `tcx`, which falls back to `clsact` where the kernel has no tcx. */
+  readonly tc?: TcAttachment;
+}
+
 /** Cheap: nothing is made before `open`. */
-export function createVethEngine(): Engine {
-  return { name: 'veth', observes: OBSERVES, availability, refuses, open };
+export function createVethEngine(options: VethOptions = {}): Engine {
+  return {
+    name: 'veth',
+    observes: OBSERVES,
+    availability,
+    refuses,
+    open: (program: Program, world: World): Promise<Session> => open(program, world, options),
+  };
 }
 
 function availability(program?: Program): Availability {
@@ -42,15 +57,12 @@ function availability(program?: Program): Availability {
       remedy: 'compile it, or name an object with --object',
     };
   }
-  if (program !== undefined && !program.entries.some((entry) => entry.hook === 'xdp')) {
-    return {
-      available: false,
-      reason: `${program.name} has no XDP function, and live frames run through XDP only`,
-      remedy: 'use --engines testrun',
-    };
+  const hooks = new Set<Hook>(['xdp', ...(program?.entries ?? []).map((entry) => entry.hook)]);
+  for (const hook of hooks) {
+    const kernel = testRunAvailability(hook);
+    if (!kernel.available) return kernel;
   }
-  const kernel = testRunAvailability('xdp');
-  return kernel.available ? framesAvailability() : kernel;
+  return framesAvailability();
 }
 
 function refuses(program: Program, batch: PacketBatch): Refusal | undefined {
@@ -61,7 +73,7 @@ function refuses(program: Program, batch: PacketBatch): Refusal | undefined {
  * Packets that come in by the loopback device (the default) come in by a device that stands in for it: it has
  * no addresses and does not forward, but another ifindex, which a program that reads `ingress_ifindex` sees.
  */
-async function open(program: Program, world: World): Promise<Session> {
+async function open(program: Program, world: World, options: VethOptions): Promise<Session> {
   const available = availability(program);
   if (!available.available) {
     throw new EngineError('environment', `veth cannot run here: ${available.reason}`, {
@@ -70,9 +82,12 @@ async function open(program: Program, world: World): Promise<Session> {
   }
   const standIn = standInFor(world);
   const network = await createWorldNetwork({ ...world, devices: [...(world.devices ?? []), standIn] });
+  let junction: Junction | undefined;
   try {
-    return new VethSession(program, world, network, standIn.ifindex);
+    if (needsJunction(program)) junction = new Junction(options.tc);
+    return new VethSession(program, world, network, standIn.ifindex, junction);
   } catch (error) {
+    junction?.close();
     network.close();
     throw error;
   }

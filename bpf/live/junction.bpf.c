@@ -106,6 +106,12 @@ static __always_inline int take_turn(struct __sk_buff *skb, struct junction *j, 
 	__u32 ticket = j->ticket, length;
 	int verdict;
 
+	/* Whoever had the frame before leaves things here (GRO does): every function starts as in a test run. */
+	skb->cb[0] = 0;
+	skb->cb[1] = 0;
+	skb->cb[2] = 0;
+	skb->cb[3] = 0;
+	skb->cb[4] = 0;
 	verdict = run_entry(skb, j, turn);
 	j->verdict = verdict;
 	j->mark = skb->mark;

@@ -1,0 +1,65 @@
+/** The way of a frame through a device: which functions it meets, at which hooks. */
+import type { Hook } from '../sim/runtime/actions.ts';
+import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
+import { type Junction, NOBODY, type Turn } from './junction.ts';
+import type { BpfProgram } from './libbpf-object.ts';
+
+/** Helpers after which an XDP frame can turn up elsewhere (linux/bpf.h): tail_call, redirect, redirect_map. */
+const REDIRECTING: readonly number[] = [12, 23, 51];
+
+/** The way of the frames of one entry. */
+export interface Course {
+  readonly hook: Hook;
+  /** The XDP function that frames meet first; undefined: none. */
+  readonly xdp: BpfProgram | undefined;
+  /** Can that one send frames elsewhere? */
+  readonly redirects: boolean;
+  readonly turn: Turn;
+}
+
+/** Can the program under test be put on the devices as it is? Otherwise a junction calls its functions. */
+export function needsJunction(program: Program): boolean {
+  return program.entries.some((entry) => entry.hook !== 'xdp');
+}
+
+/** The functions that entries name, each once. */
+export function functionsOf(entries: readonly ProgramEntry[]): ProgramEntry[] {
+  const functions = new Map<string, ProgramEntry>();
+  const add = (name: string, hook: Hook): void => {
+    if (!functions.has(name)) functions.set(name, { function: name, hook });
+  };
+  for (const { function: name, hook, after } of entries) {
+    if (after !== undefined) add(after, 'xdp');
+    add(name, hook);
+  }
+  return [...functions.values()];
+}
+
+/**
+ * The course of each entry.
+ * @param loaded what `functionsOf` named, in that order; the junction, where there is one, knows them by that order
+ */
+export function coursesOf(entries: readonly ProgramEntry[], loaded: readonly BpfProgram[]): Course[] {
+  const numberOf = (name: string): number => loaded.findIndex((program) => program.name === name);
+  return entries.map(({ function: name, hook, after }) => {
+    const first = hook === 'xdp' ? name : after;
+    const xdp = first === undefined ? undefined : loaded[numberOf(first)];
+    return {
+      hook,
+      xdp,
+      redirects: xdp !== undefined && REDIRECTING.some((helper) => xdp.helpers.has(helper)),
+      turn: {
+        xdp: first === undefined ? NOBODY : numberOf(first),
+        ingress: hook === 'tc-ingress' ? numberOf(name) : NOBODY,
+        egress: hook === 'tc-egress' ? numberOf(name) : NOBODY,
+      },
+    };
+  });
+}
+
+/** Tells the junction the programs by their numbers. */
+export function fillJunction(junction: Junction, loaded: readonly BpfProgram[]): void {
+  for (const [number, { hook, fd }] of loaded.entries()) {
+    junction.put(number, hook === 'xdp' ? 'xdp' : 'tc', fd);
+  }
+}
