@@ -33,14 +33,15 @@ export const ALL_BATCHES: BatchRange = { from: 0, to: Number.POSITIVE_INFINITY, 
 /**
  * The batches of a part of a run of `runs` packets.
  * @param runs may be infinite, for runs that end by time
+ * @param worlds distributed over the batches; at least one
  */
 export function* planBatches(
   program: Program,
   runs: number,
   range: BatchRange = ALL_BATCHES,
   size: number = BATCH_SIZE,
+  worlds: readonly NamedWorld[] = worldsOf(program),
 ): Generator<BatchPlan, void, void> {
-  const worlds = worldsOf(program);
   // Every other batch keeps to what a wire can bring, whether or not frames go live in this run.
   const live = liveLimits(program);
   for (let number = range.from; number < range.to && number * size < runs; number += range.step) {

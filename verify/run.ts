@@ -11,7 +11,7 @@ import type { LimitsByHook } from '../corpus/packet-limits.ts';
 import { type Seed, seedFromText } from '../corpus/random.ts';
 import type { Engine, EngineName } from '../sim/engines/engine.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { Program } from '../sim/runtime/program.ts';
+import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
@@ -45,6 +45,8 @@ export interface VerifyOptions {
   readonly batchSize?: number;
   /** Default: the generator with the program's hints. */
   readonly source?: PacketSource;
+  /** Worlds of generated packets; default: those of the program's definition. */
+  readonly worlds?: readonly NamedWorld[];
   /** After how many divergences to stop; default 1. */
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */
@@ -161,7 +163,8 @@ class Run {
   }
 
   plans(): Iterable<BatchPlan> {
-    return planBatches(this.#program, this.#total, this.#options.range, this.#options.batchSize);
+    const { range, batchSize, worlds } = this.#options;
+    return planBatches(this.#program, this.#total, range, batchSize, worlds);
   }
 
   isOver(): boolean {
