@@ -173,12 +173,15 @@ const ETH_P_802_3_MIN = 0x0600;
 /**
  * `skb->protocol` as `eth_type_trans` finds it (net/ethernet/eth.c), in host order.
  * @param at address of the Ethernet header, 14 bytes
+ * @param length of the frame
  */
-export function protocolOf(memory: LinearMemory, at: number): number {
+export function protocolOf(memory: LinearMemory, at: number, length: number): number {
   const { u8 } = memory;
   const type = (u8[at + 12]! << 8) | u8[at + 13]!;
   if (type >= ETH_P_802_3_MIN) return type;
-  return u8[at + 14] === 0xff && u8[at + 15] === 0xff ? ETH_P_802_3 : ETH_P_802_2;
+  // Novell's raw frames have no LLC header, but an IPX checksum of all ones.
+  const isRaw = length >= 16 && u8[at + 14] === 0xff && u8[at + 15] === 0xff;
+  return isRaw ? ETH_P_802_3 : ETH_P_802_2;
 }
 
 /** `skb->pkt_type` as `eth_type_trans` finds it, on a device with this MAC (six bytes). */
@@ -207,7 +210,7 @@ export function writeSkBuff(
   words[base + SK_BUFF.len / 4] = length;
   words[base + SK_BUFF.wireLen / 4] = length;
   words[base + SK_BUFF.pktType / 4] = packetTypeOf(memory, data, device.mac);
-  const protocol = protocolOf(memory, data);
+  const protocol = protocolOf(memory, data, length);
   words[base + SK_BUFF.protocol / 4] = ((protocol & 0xff) << 8) | (protocol >> 8);
   words[base + SK_BUFF.ifindex / 4] = device.ifindex;
   words[base + SK_BUFF.ingressIfindex / 4] = device.ingressIfindex;

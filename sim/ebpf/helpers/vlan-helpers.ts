@@ -67,8 +67,9 @@ function takeOut(machine: Machine): number {
   const inner = view.getUint16(data + 16);
   u8.copyWithin(data + VLAN_HEADER, data, data + MAC_ADDRESSES);
   setSkbBounds(machine, data + VLAN_HEADER, frameEnd);
-  // `vlan_set_encap_proto`.
-  setProtocol(machine, inner >= 0x600 ? inner : view.getUint16(data + 18) === 0xffff ? 1 : 4);
+  // `vlan_set_encap_proto`; behind a frame's end it finds zeros in a test run.
+  const isRaw = frameEnd - data >= 20 && view.getUint16(data + 18) === 0xffff;
+  setProtocol(machine, inner >= 0x600 ? inner : isRaw ? 1 : 4);
   const header = i32[MACHINE_WORD.networkHeader]!;
   if (header - machine.packet.data < 14) i32[MACHINE_WORD.networkHeader] = machine.packet.data + 14;
   return tci;

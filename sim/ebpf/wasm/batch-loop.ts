@@ -290,7 +290,7 @@ class BatchCompiler {
     code.i32(CONTEXT_BASE).i32(0).i32(SK_BUFF_LAYOUT.size).memoryFill();
     store(SK_BUFF.len, () => code.get(length));
     store(SK_BUFF.wireLen, () => code.get(length));
-    store(SK_BUFF.protocol, () => this.#protocol(data));
+    store(SK_BUFF.protocol, () => this.#protocol(data, length));
     store(SK_BUFF.ifindex, () => code.get(ifindex));
     if (hook === 'tc-ingress') store(SK_BUFF.ingressIfindex, () => code.get(ifindex));
     store(SK_BUFF.data, () => code.get(data));
@@ -310,12 +310,13 @@ class BatchCompiler {
   }
 
   /** `skb->protocol` as `eth_type_trans` finds it (net/ethernet/eth.c): in network order, so as it lies there. */
-  #protocol(data: number): void {
+  #protocol(data: number, length: number): void {
     const code = this.#code;
     code.get(data).memory(WASM.i32_load16_u, 12);
     // Below 0x0600 it is a length: 802.3 where two bytes of ones follow, else 802.2.
     code.i32(0x0001 << 8).i32(0x0004 << 8);
-    code.get(data).memory(WASM.i32_load16_u, 14).i32(0xffff).op(WASM.i32_eq).op(WASM.select);
+    code.get(data).memory(WASM.i32_load16_u, 14).i32(0xffff).op(WASM.i32_eq);
+    code.get(length).i32(16).op(WASM.i32_ge_u).op(WASM.i32_and).op(WASM.select);
     code.get(data).memory(WASM.i32_load8_u, 12).i32(0x06).op(WASM.i32_ge_u).op(WASM.select);
   }
 
