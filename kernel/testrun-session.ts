@@ -2,7 +2,7 @@
 import { EngineError, type Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import { isPerCpu, type MapSnapshot } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { BpfObject } from './libbpf-object.ts';
@@ -29,6 +29,10 @@ export class TestRunSession implements Session {
   #entries: readonly RunnableEntry[] = [];
   readonly #trace: TraceReader | undefined;
   #cpu: number | undefined;
+  /** Does the object have maps with a value for each CPU? */
+  #perCpu = false;
+  /** Where the case began, if that matters. */
+  #caseCpu: number | undefined;
   #open = true;
 
   /** @throws {EngineError} when the object or the world cannot be loaded; `network` then stays open */
@@ -61,6 +65,7 @@ export class TestRunSession implements Session {
   }
 
   async reset(): Promise<void> {
+    this.#caseCpu = undefined;
     if (this.#object.maps.every((map) => map.restorable)) {
       this.#inNetwork(() => {
         for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? []);
@@ -100,6 +105,7 @@ export class TestRunSession implements Session {
     }));
     const asksForCpu = loaded.programs.some(({ helpers }) => helpers.has(HELPER.get_smp_processor_id));
     this.#cpu = this.#world.cpu ?? (asksForCpu ? 0 : undefined);
+    this.#perCpu = loaded.maps.some((map) => isPerCpu(map.definition.type));
     return loaded;
   }
 
@@ -120,14 +126,17 @@ export class TestRunSession implements Session {
   }
 
   #onItsCpu(fn: () => void): void {
-    if (this.#cpu === undefined) {
+    const sys = syscalls();
+    // State that is kept per CPU is one state only where all of a case runs on the same one: whichever.
+    if (this.#perCpu) this.#caseCpu ??= sys.currentCpu();
+    const cpu = this.#cpu ?? this.#caseCpu;
+    if (cpu === undefined) {
       fn();
       return;
     }
-    const sys = syscalls();
     const before = sys.affinity();
     const only = new Uint8Array(before.length);
-    only[this.#cpu >> 3] = 1 << (this.#cpu & 7);
+    only[cpu >> 3] = 1 << (cpu & 7);
     sys.setAffinity(only);
     try {
       fn();

@@ -21,6 +21,8 @@ export interface Syscalls {
   mountDetached(type: string): number;
   /** CPUs that the calling thread may run on, as a bit set. */
   affinity(): Uint8Array;
+  /** The CPU on which the calling thread runs just now. */
+  currentCpu(): number;
   /** @throws {EngineError} `environment`, where there is no such CPU */
   setAffinity(cpus: Uint8Array): void;
 }
@@ -84,6 +86,7 @@ function load(): Syscalls {
   const munmap = libc.func('munmap', 'int', ['int64_t', 'size_t']);
   const close = libc.func('close', 'int', ['int']);
   const getaffinity = libc.func('sched_getaffinity', 'int', ['int', 'size_t', 'void *']);
+  const getcpu = libc.func('sched_getcpu', 'int', []) as () => number;
   const setaffinity = libc.func('sched_setaffinity', 'int', ['int', 'size_t', 'void *']);
   return {
     perfEventOpen: (attributes, pid, cpu, group, flags) =>
@@ -107,6 +110,7 @@ function load(): Syscalls {
       getaffinity(0, cpus.length, cpus);
       return cpus;
     },
+    currentCpu: () => Math.max(0, getcpu()),
     setAffinity(cpus) {
       if (setaffinity(0, cpus.length, cpus) === 0) return;
       throw new EngineError('environment', 'the CPU that the world asks for is not there, or not for us');
