@@ -10,6 +10,9 @@ import type { Netns } from '../netns.ts';
 import { programInfo, withProgram } from './kernel-objects.ts';
 import type { AttachMode } from './state.ts';
 
+/** The name of the program that keeps a device quiet (`silence.ts`). */
+export const SILENCER = 'xdpsim_silence';
+
 /** include/uapi/linux/if_link.h */
 const XDP_FLAGS = { generic: 1 << 1, native: 1 << 2 } as const;
 
@@ -23,8 +26,8 @@ const XDP_QUERY = { sz: 0, drv_prog_id: 12, skb_prog_id: 20, size: 32 } as const
 const TC_HOOK = { sz: 0, ifindex: 8, attach_point: 12, size: 24 } as const;
 const TC_OPTS = { sz: 0, prog_id: 16, handle: 20, priority: 24, size: 32 } as const;
 const TC_POINT = { 'tc-ingress': 1, 'tc-egress': 2 } as const;
-/** What `attachTc` gives its filters. */
-const TC_FILTER = { handle: 1, priority: 1 } as const;
+/** Of the filters that the lab makes for users' programs: the one of `silence.ts` comes before them. */
+const TC_FILTER = { handle: 1, priority: 2 } as const;
 
 const EINVAL = -22;
 /** More programs on one hook than anybody attaches (BPF_MPROG_MAX is 64). */
@@ -87,30 +90,50 @@ export interface Attached {
   readonly name: string;
 }
 
-/** All programs on a device; of clsact filters those that the lab's own loader put there. */
+/**
+ * All programs on a device, but for the one that keeps it quiet; of clsact filters those that the lab's own loader
+ * put there.
+ */
 export function attachedTo(device: Device): Attached[] {
-  return [...attachedXdp(device), ...attachedTc(device, 'tc-ingress'), ...attachedTc(device, 'tc-egress')];
+  const all = [
+    ...attachedXdp(device),
+    ...attachedTc(device, 'tc-ingress'),
+    ...attachedTc(device, 'tc-egress'),
+  ];
+  return all.filter((one) => one.name !== SILENCER);
+}
+
+export interface AttachOptions {
+  /** Of XDP; default native. */
+  readonly mode?: 'native' | 'generic';
+  /** Of TC; default tcx where the kernel has it. */
+  readonly tc?: 'tcx' | 'clsact';
+  /** Before the programs of users, where the kernel has no order of its own. */
+  readonly first?: boolean;
 }
 
 /**
  * Attaches a program to a device.
- * @param mode for XDP; TC programs go where the kernel has a place for them
  * @returns how it is attached
  * @throws {EngineError} where the driver or the kernel refuses
  */
-export function attach(device: Device, hook: Hook, fd: number, mode: 'native' | 'generic'): AttachMode {
+export function attach(device: Device, hook: Hook, fd: number, options: AttachOptions = {}): AttachMode {
+  const { netns, ifindex, name } = device;
   if (hook === 'xdp') {
+    const mode = options.mode ?? 'native';
     xdp(device, fd, mode);
     return mode;
   }
-  const { netns, ifindex, name } = device;
-  const result = netns.enter(() => functions().bpf_prog_attach(fd, ifindex, TCX[hook], 0));
-  if (result === 0) return 'tcx';
-  // A kernel that does not know the attach type.
-  if (result !== EINVAL) {
-    throw new EngineError('environment', `no TC program on ${name} at ${hook}: ${errnoName(result)}`);
+  if (options.tc !== 'clsact') {
+    const result = netns.enter(() => functions().bpf_prog_attach(fd, ifindex, TCX[hook], 0));
+    if (result === 0) return 'tcx';
+    // A kernel that does not know the attach type says EINVAL.
+    if (options.tc === 'tcx' || result !== EINVAL) {
+      throw new EngineError('environment', `no TC program on ${name} at ${hook}: ${errnoName(result)}`);
+    }
   }
-  attachTc(netns, ifindex, hook === 'tc-ingress' ? 'ingress' : 'egress', fd);
+  const priority = options.first === true ? TC_FILTER.priority - 1 : TC_FILTER.priority;
+  attachTc(netns, ifindex, hook === 'tc-ingress' ? 'ingress' : 'egress', fd, priority);
   return 'clsact';
 }
 

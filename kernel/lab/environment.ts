@@ -13,6 +13,7 @@ import { BPF_PROG_TYPE } from '../libbpf-layouts.ts';
 import { libc } from '../libc.ts';
 import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
 import { deviceOf, INNER_DEVICE, type Subnet, subnetsOf } from './names.ts';
+import { silence } from './silence.ts';
 import type { EnvironmentState } from './state.ts';
 
 /** How long the kernel may take to say that two devices are connected, in milliseconds. It takes one or two. */
@@ -74,25 +75,34 @@ function build(environment: EnvironmentState, outside: Netns, inside: Netns): vo
     [outside, name],
     [inside, INNER_DEVICE],
   ] as const) {
+    segmentNothing(netns, device);
+    silence({ netns, name: device, ifindex: ifindexOf(netns, device) });
     addVlans(netns, device, tagged);
-    netns.ip([untagged!, ...tagged].map((subnet) => quietCommand(deviceOf(device, subnet))));
-    const ethtool = openEthtool(netns, device);
-    ethtool.offloadsOff();
-    ethtool.close();
   }
-  for (const subnet of [untagged!, ...tagged]) quietOutside(outside, deviceOf(name, subnet));
+  for (const subnet of [untagged!, ...tagged]) configureOutside(outside, deviceOf(name, subnet));
+  passEverything(inside);
   const ends = [
     { netns: outside, device: name, side: 'outer', other: 'inner' },
     { netns: inside, device: INNER_DEVICE, side: 'inner', other: 'outer' },
   ] as const;
-  for (const end of ends) end.netns.ip(addressCommands(environment, end));
-  passEverything(inside);
-  for (const end of ends) waitUntilReady(end.netns, end.device);
-  for (const end of ends) end.netns.ip(neighbourCommands(environment, end));
+  for (const end of ends) end.netns.ip(startCommands(environment, end));
   inside.ip([
     `route add ${EVERYWHERE.ipv6} via ${outer.ipv6} dev ${INNER_DEVICE}`,
     ...(environment.ipv4 ? [`route add ${EVERYWHERE.ipv4} via ${outer.ipv4} dev ${INNER_DEVICE}`] : []),
   ]);
+  for (const end of ends) waitUntilUp(end.netns, end.device);
+}
+
+/**
+ * Frames are on the wire as they were sent, checksums finished and no longer than the MTU. TCP makes large frames
+ * for every device that allows more than one segment, whatever its offloads (net/core/sock.c, `sk_setup_caps`): TC
+ * programs would see these.
+ */
+function segmentNothing(netns: Netns, device: string): void {
+  const ethtool = openEthtool(netns, device);
+  ethtool.offloadsOff();
+  ethtool.close();
+  netns.ip([`link set dev ${device} gso_max_segs 1`]);
 }
 
 function addVlans(netns: Netns, device: string, subnets: readonly Subnet[]): void {
@@ -110,19 +120,9 @@ function addVlans(netns: Netns, device: string, subnets: readonly Subnet[]): voi
   }
 }
 
-/**
- * No link-local address, and no multicast group but all-nodes, the one that is joined without a report: the others
- * (solicited-node, all-routers) are joined for devices with ARP and multicast only (net/ipv6/addrconf.c,
- * `addrconf_join_solict`, `dev_forward_change`), and both are switched on when the addresses are there.
- */
-function quietCommand(device: string): string {
-  return `link set dev ${device} addrgenmode none arp off multicast off`;
-}
-
 /** The host's defaults are not ours to change, so the outer devices are told one by one. All of them forward. */
-function quietOutside(outside: Netns, device: string): void {
+function configureOutside(outside: Netns, device: string): void {
   outside.sysctl(`ipv6/conf/${device}/disable_ipv6`, 0);
-  outside.sysctl(`ipv6/conf/${device}/accept_dad`, 0);
   outside.sysctl(`ipv6/conf/${device}/accept_ra`, 0);
   outside.sysctl(`ipv6/conf/${device}/router_solicitations`, 0);
   outside.sysctl(`ipv6/conf/${device}/forwarding`, 1);
@@ -131,29 +131,27 @@ function quietOutside(outside: Netns, device: string): void {
 
 type Side = 'outer' | 'inner';
 
-function addressCommands(environment: EnvironmentState, end: { device: string; side: Side }): string[] {
+/** Up, with addresses and neighbours; without a link-local address, which would want to be announced. */
+function startCommands(
+  environment: EnvironmentState,
+  end: { readonly device: string; readonly side: Side; readonly other: Side },
+): string[] {
   return subnetsOf(environment).flatMap((subnet) => {
     const dev = deviceOf(end.device, subnet);
-    const { ipv6, ipv4 } = subnet[end.side];
+    const own = subnet[end.side];
+    const other = subnet[end.other];
+    const permanent = `lladdr ${other.mac} nud permanent dev ${dev}`;
     return [
-      `link set dev ${dev} up`,
-      // Without ARP there is no duplicate address detection. Unlike with `nodad`, its being over is seen.
-      `address add ${ipv6}/${subnet.ipv6Length} dev ${dev}`,
-      ...(environment.ipv4 ? [`address add ${ipv4}/${subnet.ipv4Length} dev ${dev}`] : []),
-    ];
-  });
-}
-
-/** Switching ARP on flushes the neighbours: they come after it. */
-function neighbourCommands(environment: EnvironmentState, end: { device: string; other: Side }): string[] {
-  return subnetsOf(environment).flatMap((subnet) => {
-    const dev = deviceOf(end.device, subnet);
-    const { ipv6, ipv4, mac } = subnet[end.other];
-    const permanent = `lladdr ${mac} nud permanent dev ${dev}`;
-    return [
-      `link set dev ${dev} arp on multicast on`,
-      `neighbour replace ${ipv6} ${permanent}`,
-      ...(environment.ipv4 ? [`neighbour replace ${ipv4} ${permanent}`] : []),
+      `link set dev ${dev} addrgenmode none up`,
+      // Duplicate address detection would send frames, and keep the address out of use for a second.
+      `address add ${own.ipv6}/${subnet.ipv6Length} dev ${dev} nodad`,
+      `neighbour replace ${other.ipv6} ${permanent}`,
+      ...(environment.ipv4
+        ? [
+            `address add ${own.ipv4}/${subnet.ipv4Length} dev ${dev}`,
+            `neighbour replace ${other.ipv4} ${permanent}`,
+          ]
+        : []),
     ];
   });
 }
@@ -179,26 +177,19 @@ function passEverything(inside: Netns): void {
   }
 }
 
-/**
- * Waits until the kernel has noticed the connection (frames sent before are dropped) and has the addresses in use,
- * both of which it does in its own time.
- */
-function waitUntilReady(netns: Netns, device: string): void {
+/** Waits until the kernel has noticed the connection: frames sent before are dropped. */
+function waitUntilUp(netns: Netns, device: string): void {
   const deadline = performance.now() + PATIENCE;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
-    const devices = JSON.parse(netns.run('ip', ['-json', 'address', 'show'])) as {
-      ifname?: string;
-      operstate?: string;
-      addr_info?: { tentative?: boolean }[];
+    const devices = JSON.parse(netns.run('ip', ['-json', 'link', 'show'])) as {
+      ifname: string;
+      operstate: string;
     }[];
-    const ours = devices.filter((one) => one.ifname === device || one.ifname?.startsWith(`${device}.`));
-    const ready = ours.every(
-      (one) => one.operstate === 'UP' && !one.addr_info?.some((address) => address.tentative === true),
-    );
-    if (ready) return;
+    const ours = devices.filter(({ ifname }) => ifname === device || ifname.startsWith(`${device}.`));
+    if (ours.every((one) => one.operstate === 'UP')) return;
     if (performance.now() > deadline) {
-      throw new EngineError('environment', `device ${device} does not come up: ${JSON.stringify(ours)}`);
+      throw new EngineError('environment', `device ${device} does not come up`);
     }
     Atomics.wait(pause, 0, 0, 1);
   }

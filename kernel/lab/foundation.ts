@@ -46,8 +46,6 @@ export function makeLab({ namespace, pinRoot }: LabState): void {
     silenceNamespace(outside);
     outside.sysctl('ipv4/ip_forward', 1);
     outside.sysctl('ipv6/conf/all/forwarding', 1);
-    // A device that is born forwarding joins all-routers, and reports it. Ours are told one by one.
-    outside.sysctl('ipv6/conf/default/forwarding', 0);
   } finally {
     outside.close();
   }

@@ -68,7 +68,7 @@ export function load(lab: Lab, name: string, options: LoadOptions): AttachmentSt
     lab.noteAttachments(name, []);
     for (const program of loaded.programs) {
       const before = lab.attachments(name);
-      const how = attach(device, program.hook, program.fd, mode);
+      const how = attach(device, program.hook, program.fd, { mode });
       lab.noteAttachments(name, [
         ...before,
         {

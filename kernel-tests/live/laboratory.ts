@@ -1,0 +1,295 @@
+/**
+ * A lab of its own for each live scenario, and the tools that are used in it: ping, tcpdump, and sockets in
+ * processes of their own. Nothing here sleeps: what has to happen is waited for, and fails when it never does.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach } from 'vitest';
+import { disposeOnExit } from '../../kernel/cleanup.ts';
+import { Lab } from '../../kernel/lab/lab.ts';
+import { type LoadOptions, load } from '../../kernel/lab/load.ts';
+import { dumpMaps } from '../../kernel/lab/map-dump.ts';
+import { type Subnet, subnetOf } from '../../kernel/lab/names.ts';
+import { connect, type Filled } from '../../kernel/lab/redirect.ts';
+import { type SetupOptions, setup, teardown } from '../../kernel/lab/setup.ts';
+import { type AttachmentState, labNames } from '../../kernel/lab/state.ts';
+import { readCounters } from '../../kernel/lab/statistics.ts';
+import type { Netns } from '../../kernel/netns.ts';
+import { toJson } from '../../sim/ebpf/btf.ts';
+import { programByName } from '../../sim/programs/index.ts';
+
+/** How long anything may take that is waited for, in milliseconds. It takes a few. */
+const PATIENCE = 10_000;
+
+let counter = 0;
+
+/**
+ * A fresh lab for each test of the suite that calls this, torn down after it.
+ * @param environments their names, all with IPv4
+ */
+export function useLaboratory(environments: readonly string[]): () => Laboratory {
+  let laboratory: Laboratory | undefined;
+  beforeEach(() => {
+    laboratory = new Laboratory(environments);
+  });
+  afterEach(async () => {
+    await laboratory?.close();
+    laboratory = undefined;
+  });
+  return () => laboratory!;
+}
+
+export class Laboratory {
+  readonly lab: Lab;
+  readonly #children: Talker[] = [];
+  readonly #keepOnExit: () => void;
+
+  constructor(environments: readonly string[], options: SetupOptions = { ipv4: true }) {
+    removeDeadLabs();
+    const name = `live-${process.pid}-${counter++}`;
+    this.#keepOnExit = disposeOnExit(() => teardown(name));
+    for (const environment of environments) setup(name, { ...options, name: environment });
+    this.lab = new Lab(name);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.stop()));
+    this.lab.close();
+    this.#keepOnExit();
+    teardown(this.lab.name);
+  }
+
+  /** Loads a built-in program. */
+  load(environment: string, program: string, options: Partial<LoadOptions> = {}): AttachmentState[] {
+    const file = new URL(`../../bpf/built/${program}.o`, import.meta.url);
+    return load(this.lab, environment, {
+      object: new Uint8Array(readFileSync(file)),
+      file: `${program}.o`,
+      register: programByName(program)?.entries ?? [],
+      ...options,
+    });
+  }
+
+  connect(a: string, b: string): Filled[] {
+    return connect(this.lab, a, b);
+  }
+
+  /** Addresses and MACs of an environment. */
+  net(environment: string): Subnet {
+    return subnetOf(this.lab.environment(environment).number);
+  }
+
+  ifindex(environment: string): number {
+    return this.lab.device(environment).ifindex;
+  }
+
+  /** Packets by action; actions without any are left out. */
+  actions(environment: string): Record<string, number> {
+    const rows = readCounters(this.lab, environment).actions ?? [];
+    return Object.fromEntries(rows.filter((row) => row.packets > 0).map((row) => [row.action, row.packets]));
+  }
+
+  /** Packets by protocol number. */
+  protocols(environment: string): Record<number, number> {
+    const rows = readCounters(this.lab, environment).protocols ?? [];
+    return Object.fromEntries(rows.map((row) => [row.protocol, row.packets]));
+  }
+
+  /** A map's keys and values, typed; of a per-CPU map the sums. */
+  entries(environment: string, map: string): { key: unknown; value: unknown }[] {
+    const [dump] = dumpMaps(this.lab, environment, map);
+    const { btf, key, value } = dump!.types!;
+    return dump!.entries!.map((entry) => ({
+      key: toJson(btf, key, entry.key),
+      value: toJson(btf, value, entry.value),
+    }));
+  }
+
+  /** Pings from inside, to the end. */
+  ping(environment: string, to: string, options: PingOptions = {}): PingResult {
+    return ping(this.lab.inside(environment), to, options);
+  }
+
+  /** Starts a process that talks in lines. */
+  start(netns: Netns, command: string, args: readonly string[]): Talker {
+    const child = new Talker(netns, command, args);
+    this.#children.push(child);
+    return child;
+  }
+
+  /** A server that sends back whatever it gets, ready to be connected to. */
+  async echoServer(netns: Netns, port: number): Promise<Talker> {
+    const server = this.start(netns, process.execPath, ['-e', SERVER, String(port)]);
+    await server.line((line) => line === 'ready');
+    return server;
+  }
+
+  /** Connects; the first line says `connected`. What is said to it goes out, what comes in are its lines. */
+  connectTcp(netns: Netns, host: string, port: number): Talker {
+    return this.start(netns, process.execPath, ['-e', CLIENT, host, String(port)]);
+  }
+
+  /** Captures, ready for frames. */
+  async tcpdump(netns: Netns, device: string, filter: string): Promise<Talker> {
+    const options = ['-i', device, '-n', '-e', '-v', '-l', '--immediate-mode', filter];
+    const capture = this.start(netns, 'tcpdump', options);
+    await capture.line((line) => line.includes(`listening on ${device}`));
+    return capture;
+  }
+}
+
+const SERVER = `
+  require('node:net').createServer((socket) => { socket.on('error', () => {}); socket.pipe(socket); })
+    .listen(Number(process.argv[1]), '::', () => console.log('ready'));
+`;
+
+const CLIENT = `
+  const socket = require('node:net').connect(Number(process.argv[2]), process.argv[1], () => {
+    console.log('connected');
+    process.stdin.pipe(socket);
+    socket.pipe(process.stdout);
+  });
+  socket.on('error', (error) => console.log('error ' + error.code));
+`;
+
+export interface PingOptions {
+  /** Default 3. */
+  readonly count?: number;
+  /** Are replies expected? If not, the last one is not waited for as long. */
+  readonly dies?: boolean;
+}
+
+export interface PingResult {
+  readonly sent: number;
+  readonly received: number;
+  /** Duplicates, corrupted and unexpected replies, errors. */
+  readonly oddities: readonly string[];
+  /** TTL or hop limit of each reply. */
+  readonly ttls: readonly number[];
+  readonly output: string;
+}
+
+function ping(netns: Netns, to: string, { count = 3, dies = false }: PingOptions): PingResult {
+  const args = ['-n', '-c', String(count), '-i', '0.005', '-W', dies ? '0.1' : '10', to];
+  const { stdout, stderr } = netns.enter(() => spawnSync('ping', args, { encoding: 'utf8', env: C_LOCALE }));
+  const totals = /(\d+) packets transmitted, (\d+) received(.*)/.exec(stdout);
+  if (totals === null) throw new Error(`ping did not run: ${stdout}${stderr}`);
+  const oddities = stdout.split('\n').filter((line) => /DUP|wrong|truncated|From /.test(line));
+  return {
+    sent: Number(totals[1]),
+    received: Number(totals[2]),
+    oddities,
+    ttls: [...stdout.matchAll(/ttl=(\d+)/g)].map((match) => Number(match[1])),
+    output: stdout,
+  };
+}
+
+const C_LOCALE = { ...process.env, LC_ALL: 'C' };
+
+/** A process in a namespace that writes lines, and may be written to. */
+export class Talker {
+  /** Everything it has written so far, on either channel. */
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #ended: Promise<void>;
+  #running = true;
+  #wake: () => void = () => {};
+
+  constructor(netns: Netns, command: string, args: readonly string[]) {
+    this.#name = command;
+    // Started by a thread in the namespace, as `nsenter --net=…` would.
+    this.#child = netns.enter(() => spawn(command, args, { stdio: 'pipe', env: C_LOCALE }));
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line);
+        this.#wake();
+      });
+    }
+    this.#ended = new Promise((resolve) => {
+      const end = (): void => {
+        this.#running = false;
+        this.#wake();
+        resolve();
+      };
+      this.#child.once('close', end);
+      this.#child.once('error', end);
+    });
+  }
+
+  /**
+   * Waits for a line.
+   * @param from index of the first line that counts
+   * @returns the line's index
+   */
+  async line(matches: (line: string) => boolean, from: number = 0): Promise<number> {
+    const deadline = AbortSignal.timeout(PATIENCE);
+    for (let at = from; ; ) {
+      for (; at < this.lines.length; at++) if (matches(this.lines[at]!)) return at;
+      if (!this.#running || deadline.aborted) {
+        const why = this.#running ? 'did not say it' : 'ended without saying it';
+        throw new Error(`${this.#name} ${why}; it said:\n${this.lines.join('\n')}`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        deadline.onabort = () => resolve();
+      });
+    }
+  }
+
+  say(line: string): void {
+    this.#child.stdin!.write(`${line}\n`);
+  }
+
+  /** Ends the process, if it still runs, and waits for that. */
+  async stop(): Promise<void> {
+    if (this.#running) this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+}
+
+/** Waits until something holds that the kernel or another process brings about. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await pause(2);
+  }
+}
+
+/** A device's own counters. */
+export function deviceCounters(netns: Netns, device: string): DeviceCounters {
+  const [link] = JSON.parse(netns.run('ip', ['-json', '-s', 'link', 'show', 'dev', device])) as {
+    stats64: { rx: { packets: number; bytes: number }; tx: { packets: number; bytes: number } };
+  }[];
+  return link!.stats64;
+}
+
+export interface DeviceCounters {
+  readonly rx: { readonly packets: number; readonly bytes: number };
+  readonly tx: { readonly packets: number; readonly bytes: number };
+}
+
+/** Labs of test runs that were killed: a lab outlives its maker, these must not. */
+function removeDeadLabs(): void {
+  for (const name of labNames()) {
+    const pid = /^live-(\d+)-\d+$/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    try {
+      teardown(name);
+    } catch {
+      // Another test has been quicker.
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

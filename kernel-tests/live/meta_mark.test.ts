@@ -1,0 +1,60 @@
+import { afterEach, expect, it } from 'vitest';
+import { labLines, parseTraceLine } from '../../kernel/lab/trace.ts';
+import { TraceInstance } from '../../kernel/lab/trace-instance.ts';
+import { describeKernel } from '../require-kernel.ts';
+import { type Laboratory, useLaboratory } from './laboratory.ts';
+
+/** Policy routing reads the mark: packets that carry this one are refused, with an ICMP error. */
+function refuseMark(lab: Laboratory, mark: number): void {
+  lab.lab.outside.ip([
+    'rule add pref 100 lookup local',
+    'rule delete pref 0',
+    `rule add pref 1 fwmark ${mark} prohibit`,
+  ]);
+}
+
+describeKernel('meta_mark in the lab', ['root', 'libbpf'], () => {
+  const laboratory = useLaboratory(['left']);
+  let trace: TraceInstance | undefined;
+  afterEach(() => {
+    trace?.close();
+    trace = undefined;
+  });
+
+  it('carries the mark from XDP to TC, where routing sees it', () => {
+    const lab = laboratory();
+    const { outer } = lab.net('left');
+    refuseMark(lab, 42);
+    expect(lab.ping('left', outer.ipv4).received).toBe(3);
+
+    const attached = lab.load('left', 'meta_mark');
+    expect(attached.map(({ function: name, hook }) => `${name} ${hook}`)).toEqual([
+      'meta_mark_xdp xdp',
+      'meta_mark_tc tc-ingress',
+    ]);
+    const { received, output } = lab.ping('left', outer.ipv4, { dies: true });
+    expect(received).toBe(0);
+    expect(output).toContain('Packet filtered');
+  });
+
+  it('marks with 41 what comes by no XDP', () => {
+    const lab = laboratory();
+    const { outer } = lab.net('left');
+    refuseMark(lab, 41);
+    lab.load('left', 'meta_mark', { function: 'meta_mark_tc' });
+    expect(lab.ping('left', outer.ipv4, { dies: true }).output).toContain('Packet filtered');
+  });
+
+  it('says on both sides what it saw', () => {
+    const lab = laboratory();
+    lab.load('left', 'meta_mark');
+    trace = new TraceInstance(lab.lab.name);
+    const ours = labLines(lab.lab)!;
+    expect(lab.ping('left', lab.net('left').outer.ipv6, { count: 1 }).received).toBe(1);
+    const texts = trace.read().flatMap((line) => {
+      const parsed = parseTraceLine(line);
+      return parsed?.prefix.includes('ping-') && ours(parsed.text) ? [parsed.text] : [];
+    });
+    expect(texts).toEqual(['[XDP] metadata = 42', '[TC] metadata = 42']);
+  });
+});
