@@ -161,7 +161,7 @@ describe('explain', () => {
       }),
     );
     expect(divergence.summary).toBe(
-      'fake: status: expected XDP_PASS (model), got violation (packet access beyond data_end) (vm): packet access beyond data_end',
+      'fake: status: expected XDP_PASS (model), got violation (packet access beyond data_end) (vm)',
     );
     const note = {
       message: 'beyond data_end',
