@@ -3,6 +3,7 @@ import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { firstRefusal } from './testrun-limits.ts';
 
 const limits = { maxMetadata: 32 };
+const XDP = { hook: 'xdp' } as const;
 
 function batchOfLengths(...lengths: number[]): PacketBatch {
   const batch = new PacketBatch(lengths.length);
@@ -11,23 +12,28 @@ function batchOfLengths(...lengths: number[]): PacketBatch {
 }
 
 it('names the first packet that is refused, not a later one', () => {
-  const refusal = firstRefusal(['xdp'], batchOfLengths(60, 14, 13, 3521), limits);
+  const refusal = firstRefusal([XDP], batchOfLengths(60, 14, 13, 3521), limits);
   expect(refusal).toEqual({ packet: 2, reason: 'a frame has at least 14 bytes, this one has 13' });
 });
 
 it('takes a batch in which nothing is refused', () => {
-  expect(firstRefusal(['xdp'], batchOfLengths(14, 3520), limits)).toBeUndefined();
+  expect(firstRefusal([XDP], batchOfLengths(14, 3520), limits)).toBeUndefined();
 });
 
 it('judges each packet by the hook of its own entry', () => {
   const batch = batchOfLengths(3600, 3600);
   batch.entry[1] = 1;
-  expect(firstRefusal(['tc-ingress', 'xdp'], batch, limits)?.packet).toBe(1);
+  expect(firstRefusal([{ hook: 'tc-ingress' }, XDP], batch, limits)?.packet).toBe(1);
 });
 
 it('goes by what this kernel takes as metadata', () => {
   const batch = new PacketBatch(1);
   batch.push({ packet: new Uint8Array(60), metadata: new Uint8Array(36) });
-  expect(firstRefusal(['xdp'], batch, limits)?.reason).toContain('at most 32 bytes of metadata, not 36');
-  expect(firstRefusal(['xdp'], batch, { maxMetadata: 216 })).toBeUndefined();
+  expect(firstRefusal([XDP], batch, limits)?.reason).toContain('at most 32 bytes of metadata, not 36');
+  expect(firstRefusal([XDP], batch, { maxMetadata: 216 })).toBeUndefined();
+});
+
+it('takes no packet that is to run through XDP and TC one after the other', () => {
+  const chain = { hook: 'tc-ingress', after: 'first' } as const;
+  expect(firstRefusal([chain], batchOfLengths(60), limits)?.reason).toContain('only live frames can');
 });

@@ -25,14 +25,17 @@ export interface Limits {
   readonly maxMetadata: number;
 }
 
+/** All that decides of an entry. */
+export type EntryKind = { readonly hook: Hook; readonly after?: string | undefined };
+
 /** @returns undefined, or the first packet that the kernel would refuse, and why */
 export function firstRefusal(
-  hooks: readonly Hook[],
+  entries: readonly EntryKind[],
   batch: PacketBatch,
   limits: Limits,
 ): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
-    const reason = refusalReason(hooks, batch, packet, limits);
+    const reason = refusalReason(entries, batch, packet, limits);
     if (reason !== undefined) return { packet, reason };
   }
   return undefined;
@@ -40,15 +43,17 @@ export function firstRefusal(
 
 /** Why the kernel refuses one packet; undefined where it does not. */
 export function refusalReason(
-  hooks: readonly Hook[],
+  entries: readonly EntryKind[],
   batch: PacketBatch,
   packet: number,
   limits: Limits,
 ): string | undefined {
-  const hook = hooks[batch.entry[packet]!];
+  const entry = entries[batch.entry[packet]!];
   const length = batch.length[packet]!;
   const metaLength = batch.metaLength[packet]!;
-  if (hook === undefined) return `the program has no entry ${batch.entry[packet]}`;
+  if (entry === undefined) return `the program has no entry ${batch.entry[packet]}`;
+  const { hook, after } = entry;
+  if (after !== undefined) return 'a test run cannot hand on what XDP leaves for TC: only live frames can';
   if (length < MIN_FRAME) return `a frame has at least ${MIN_FRAME} bytes, this one has ${length}`;
   // Every device that a world can state has one queue, and so has the loopback device.
   if (batch.rxQueueIndex[packet] !== 0)

@@ -12,6 +12,8 @@ import type { TraceReader } from './testrun-trace.ts';
 export interface RunnableEntry {
   readonly fd: number;
   readonly hook: Hook;
+  /** See `ProgramEntry.after`: such an entry does not run here. */
+  readonly after?: string | undefined;
   /** May the program change the metadata's length? Then the kernel has to be asked for it. */
   readonly changesMetadata: boolean;
 }
@@ -142,7 +144,7 @@ export class PacketRunner {
     let outputBase = addressOf(arena);
     for (let index = 0; index < count; index++) {
       const entry = entries[input.entry[index]!];
-      if (entry === undefined) {
+      if (entry === undefined || entry.after !== undefined) {
         this.#fault(entries, input, output, index, EINVAL);
         continue;
       }
@@ -240,9 +242,8 @@ export class PacketRunner {
   ): void {
     output.commit(0, 0);
     output.status[index] = STATUS.fault;
-    const hooks = entries.map((entry) => entry.hook);
     const reason =
-      refusalReason(hooks, input, index, { maxMetadata: maxTestRunMetadata() }) ??
+      refusalReason(entries, input, index, { maxMetadata: maxTestRunMetadata() }) ??
       REASONS[errnoName(error)]?.(input, index) ??
       'the kernel does not say why';
     output.notes.set(index, { message: `BPF_PROG_TEST_RUN: ${errnoName(error)}: ${reason}` });

@@ -97,9 +97,10 @@ export class TestRunSession implements Session {
       loaded.close();
       throw error;
     }
-    this.#entries = loaded.programs.map(({ fd, hook, helpers }) => ({
+    this.#entries = loaded.programs.map(({ fd, hook, helpers }, index) => ({
       fd,
       hook,
+      after: entries[index]!.after,
       // What a tail call leads to is another program's business, and may be this.
       changesMetadata: helpers.has(HELPER.xdp_adjust_meta) || helpers.has(HELPER.tail_call),
     }));

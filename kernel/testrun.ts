@@ -68,8 +68,7 @@ class TestRunEngine implements Engine {
   }
 
   refuses(program: Program, batch: PacketBatch): Refusal | undefined {
-    const hooks = program.entries.map((entry) => entry.hook);
-    return firstRefusal(hooks, batch, { maxMetadata: maxTestRunMetadata() });
+    return firstRefusal(program.entries, batch, { maxMetadata: maxTestRunMetadata() });
   }
 
   async open(program: Program, world: World): Promise<Session> {

@@ -22,22 +22,9 @@ export function needsJunction(program: Program): boolean {
   return program.entries.some((entry) => entry.hook !== 'xdp');
 }
 
-/** The functions that entries name, each once. */
-export function functionsOf(entries: readonly ProgramEntry[]): ProgramEntry[] {
-  const functions = new Map<string, ProgramEntry>();
-  const add = (name: string, hook: Hook): void => {
-    if (!functions.has(name)) functions.set(name, { function: name, hook });
-  };
-  for (const { function: name, hook, after } of entries) {
-    if (after !== undefined) add(after, 'xdp');
-    add(name, hook);
-  }
-  return [...functions.values()];
-}
-
 /**
  * The course of each entry.
- * @param loaded what `functionsOf` named, in that order; the junction, where there is one, knows them by that order
+ * @param loaded what `singleFunctions` named, in that order; the junction, where there is one, knows them by that order
  */
 export function coursesOf(entries: readonly ProgramEntry[], loaded: readonly BpfProgram[]): Course[] {
   const numberOf = (name: string): number => loaded.findIndex((program) => program.name === name);

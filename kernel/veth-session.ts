@@ -1,4 +1,5 @@
 /** One loaded object on the devices of one world, run by real frames. */
+import { singleFunctions } from '../sim/engines/chained-session.ts';
 import { EngineError, type Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -8,7 +9,7 @@ import type { World } from '../sim/runtime/world.ts';
 import type { Junction } from './junction.ts';
 import { BpfObject } from './libbpf-object.ts';
 import { fillMaps } from './testrun-session.ts';
-import { type Course, coursesOf, fillJunction, functionsOf } from './veth-course.ts';
+import { type Course, coursesOf, fillJunction } from './veth-course.ts';
 import { WINDOW } from './veth-window.ts';
 import { Wire } from './veth-wire.ts';
 import type { WorldNetwork } from './world-network.ts';
@@ -102,7 +103,7 @@ export class VethSession implements Session {
     const { name, entries, object, objectPath } = this.#program;
     const file = objectPath ?? name;
     if (object === undefined) throw new EngineError('input', `${name} has no compiled object to run`);
-    const functions = functionsOf(entries);
+    const functions = singleFunctions(entries);
     const loaded = new BpfObject(object, {
       name,
       file,

@@ -61,7 +61,7 @@ function cameOutElsewhere(flight: Flight): boolean {
 function depart(flight: Flight, action: number, port: Port, redirect: number): void {
   const tap = outerTap(flight, port);
   if (flight.course.hook === 'xdp') flight.window.departed(action, tap, redirect);
-  else flight.window.departed(TC_ACT_REDIRECT, tap, port.ifindex);
+  else flight.window.departed(TC_ACT_REDIRECT, tap, redirect);
 }
 
 /** Does the driver say that the frame has come to its end? Then that is booked. */

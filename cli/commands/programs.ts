@@ -37,7 +37,10 @@ function run(name: string | undefined, options: { json?: boolean; color: boolean
   terminal.print(one.description);
   terminal.print();
   const rows = [
-    ...one.entries.map((entry) => ['function', `${entry.function} (${entry.hook})`]),
+    ...one.entries.map(({ function: name, hook, after }) => [
+      'function',
+      `${name} (${hook}${after === undefined ? '' : `, after ${after}`})`,
+    ]),
     ...one.maps.map((map) => [
       'map',
       `${map.name}: ${map.type}, key ${map.keySize} bytes, value ${map.valueSize} bytes, ${map.maxEntries} entries`,
@@ -65,7 +68,7 @@ function toJson(program: ProgramDefinition): unknown {
     name: program.name,
     summary: program.summary,
     description: program.description,
-    functions: program.entries.map(({ function: name, hook }) => ({ name, hook })),
+    functions: program.entries.map(({ function: name, hook, after }) => ({ name, hook, after })),
     maps: program.maps,
     worlds: program.worlds.map((world) => world.name),
     examples: program.examples.map((example) => example.name),

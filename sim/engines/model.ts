@@ -8,6 +8,7 @@ import type { MapSnapshot } from '../runtime/maps.ts';
 import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
 import type { ModelEntry, Program, ProgramDefinition } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
+import { openChained } from './chained-session.ts';
 import {
   type Availability,
   type Engine,
@@ -35,7 +36,8 @@ export function createModelEngine(): Engine {
     observes: OBSERVES,
     availability,
     refuses,
-    open: async (program: Program, world: World): Promise<Session> => new ModelSession(program, world),
+    open: (program: Program, world: World): Promise<Session> =>
+      openChained(program, world, async (single) => new ModelSession(single, world)),
   };
 }
 

@@ -1,11 +1,13 @@
 /** The engine `vm`: the interpreter with every check. Slow and strict: the judge of the others. */
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
-import { Interpreter } from '../ebpf/interpreter/interpreter.ts';
+import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
+import { type RunTrace, runTraced } from '../ebpf/interpreter/trace.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
 import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
+import { openChained } from './chained-session.ts';
 import type { Availability, Engine, Observables, Refusal, Session } from './engine.ts';
 import {
   commitNote,
@@ -24,6 +26,8 @@ import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
 export interface VmOptions extends MachineProgramOptions {
   /** Instructions that one packet may take. */
   readonly budget?: number;
+  /** Is given every step of a packet's run, before its outcome is written; slow. */
+  readonly onTrace?: (trace: RunTrace) => void;
 }
 
 const OBSERVES: Observables = {
@@ -42,8 +46,12 @@ export function createVmEngine(options: VmOptions = {}): Engine {
     observes: OBSERVES,
     availability: (program?: Program): Availability => machineAvailability(program),
     refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
-    open: async (program: Program, world: World): Promise<Session> =>
-      new VmSession(program, openMachine(program, world, options), options),
+    open: (program: Program, world: World): Promise<Session> =>
+      openChained(
+        program,
+        world,
+        async (single) => new VmSession(single, openMachine(single, world, options), options),
+      ),
   };
 }
 
@@ -51,16 +59,17 @@ class VmSession implements Session {
   readonly #program: Program;
   readonly #opened: MachineProgram;
   readonly #interpreter: Interpreter;
+  readonly #onTrace: VmOptions['onTrace'];
 
   constructor(program: Program, opened: MachineProgram, options: VmOptions) {
     this.#program = program;
     this.#opened = opened;
     this.#interpreter = new Interpreter(opened.machine, opened.wanted, options.budget);
+    this.#onTrace = options.onTrace;
   }
 
   async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
     const { machine, entries } = this.#opened;
-    const interpreter = this.#interpreter;
     if (input.count > output.capacity) {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
@@ -81,7 +90,7 @@ class VmSession implements Session {
         input.ingressIfindex[index]!,
         input.rxQueueIndex[index]!,
       );
-      const { action, violation, warning } = interpreter.run(entry.program);
+      const { action, violation, warning } = this.#run(entry.program);
       if (violation !== undefined) {
         const note = noteAt(violation.program.source, violation.instruction, violation.reason);
         commitNote(output, violation.unsupported ? STATUS.fault : STATUS.violation, note);
@@ -92,6 +101,13 @@ class VmSession implements Session {
         output.notes.set(index, noteAt(warning.program.source, warning.instruction, warning.message));
       }
     }
+  }
+
+  #run(program: number): RunResult {
+    if (this.#onTrace === undefined) return this.#interpreter.run(program);
+    const trace = runTraced(this.#interpreter, program);
+    this.#onTrace(trace);
+    return trace.result;
   }
 
   maps(): MapSnapshot[] {

@@ -9,6 +9,7 @@ import type { Coverage } from '../runtime/coverage.ts';
 import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
+import { openChained } from './chained-session.ts';
 import type { Availability, Engine, Observables, Refusal, Session } from './engine.ts';
 import {
   type MachineProgram,
@@ -43,8 +44,12 @@ export function createWasmEngine(options: WasmOptions = {}): Engine {
     observes: OBSERVES,
     availability: (program?: Program): Availability => machineAvailability(program),
     refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
-    open: async (program: Program, world: World): Promise<Session> =>
-      new WasmSession(program, openMachine(program, world, options), options),
+    open: (program: Program, world: World): Promise<Session> =>
+      openChained(
+        program,
+        world,
+        async (single) => new WasmSession(single, openMachine(single, world, options), options),
+      ),
   };
 }
 

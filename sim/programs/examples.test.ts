@@ -37,7 +37,7 @@ describe.each(programs.map((program) => [program.name, program] as const))('%s',
       program.worlds,
       program.examples,
       program.maps,
-      program.entries.map((entry) => ({ name: entry.function })),
+      program.entries.map(({ function: name, after = '' }) => ({ name: name + after })),
     ]) {
       const names = list.map(({ name }) => name);
       expect(new Set(names).size).toBe(names.length);

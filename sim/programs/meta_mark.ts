@@ -32,16 +32,19 @@ function tc(context: ModelContext): number {
 
 const XDP = 0;
 const TC = 1;
+/** The same packet through XDP, then through TC. */
+const BOTH = 2;
 const ping = frame(ethernet(), ipv4(), echoRequest());
 
 export const metaMark: ProgramDefinition = {
   name: 'meta_mark',
   summary: 'carries a mark from XDP to TC in the packet’s metadata',
   description:
-    'The XDP half puts the u32 42 in front of every packet as metadata and passes it; where there is no room it aborts. The TC-ingress half sets skb->mark to the metadata’s u32, or to 41 where there is none. Both print what they saw.',
+    'The XDP half puts the u32 42 in front of every packet as metadata and passes it; where there is no room it aborts. The TC-ingress half sets skb->mark to the metadata’s u32, or to 41 where there is none. Together on one device they mark every packet with 42. Both print what they saw.',
   entries: [
     { function: 'meta_mark_xdp', hook: 'xdp', model: xdp },
     { function: 'meta_mark_tc', hook: 'tc-ingress', model: tc },
+    { function: 'meta_mark_tc', hook: 'tc-ingress', after: 'meta_mark_xdp', model: tc },
   ],
   maps: [],
   traces: true,
@@ -61,6 +64,16 @@ export const metaMark: ProgramDefinition = {
     {
       name: 'marks with the number in front of the packet',
       stimulus: { packet: ping, metadata: Uint8Array.of(42, 0, 0, 0), entry: TC },
+      action: TC_ACT_OK,
+    },
+    {
+      name: 'carries 42 from XDP to TC',
+      stimulus: { packet: ping, entry: BOTH },
+      action: TC_ACT_OK,
+    },
+    {
+      name: 'carries its own 42, not the metadata that was there before',
+      stimulus: { packet: ping, metadata: Uint8Array.of(1, 2, 3, 4), entry: BOTH },
       action: TC_ACT_OK,
     },
     {

@@ -19,7 +19,7 @@ export interface ProgramEntry {
    * For `tc-ingress`: the XDP function of the same object that stands on the same device. A packet runs through it
    * first, and where it passes, through this one, with the bytes and the metadata that XDP left. Where it does not,
    * the outcome is the device's in the words of TC: `TC_ACT_SHOT` for a frame that is gone, `TC_ACT_REDIRECT` for
-   * one that XDP sends elsewhere or back (then to the device that it came in by).
+   * one that XDP sends elsewhere, or back (then without a target).
    */
   readonly after?: string;
 }
