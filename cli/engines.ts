@@ -25,8 +25,8 @@ const DEFAULT: readonly EngineName[] = ['model', 'wasm', 'testrun'];
 
 export interface ChosenEngines {
   readonly engines: readonly Engine[];
-  /** Did the user name them? Then one that cannot run is an error, not a skip. */
-  readonly named: boolean;
+  /** Those that the user asked for: one of them that cannot run is an error, not a skip. */
+  readonly named: ReadonlySet<EngineName>;
 }
 
 /**
@@ -37,7 +37,7 @@ export interface ChosenEngines {
 export function chooseEngines(names: string | undefined, live: boolean = false): ChosenEngines {
   if (names === undefined) {
     const chosen = live ? [...DEFAULT, 'veth' as const] : DEFAULT;
-    return { engines: chosen.map(createEngine), named: false };
+    return { engines: chosen.map(createEngine), named: new Set(live ? ['veth'] : []) };
   }
   const chosen = names.split(',').map((name) => name.trim());
   for (const name of chosen) {
@@ -50,23 +50,26 @@ export function chooseEngines(names: string | undefined, live: boolean = false):
   // In the register's order, so that the reference is the same however the user lists them.
   const order = Object.keys(CREATE);
   unique.sort((a, b) => order.indexOf(a) - order.indexOf(b));
-  return { engines: unique.map(createEngine), named: true };
+  return { engines: unique.map(createEngine), named: new Set(unique) };
 }
 
 export function createEngine(name: EngineName): Engine {
   return CREATE[name]!();
 }
 
-/** @throws {Failure} naming the first engine that the user asked for and that cannot run here */
-export function requireAvailable(chosen: ChosenEngines, program: Program): void {
-  if (!chosen.named) return;
+/**
+ * An engine that runs some of the programs and not others is reported with each that it skips; one that runs none
+ * of them is not what the user asked for.
+ * @throws {Failure} naming the first engine that the user asked for and that cannot run here
+ */
+export function requireAvailable(chosen: ChosenEngines, programs: readonly Program[]): void {
   for (const engine of chosen.engines) {
-    const answer = engine.availability(program);
-    if (!answer.available) {
-      throw environmentFailure(
-        `engine ${engine.name} cannot run ${program.name}: ${answer.reason}`,
-        answer.remedy,
-      );
-    }
+    if (!chosen.named.has(engine.name)) continue;
+    const answers = programs.map((program) => engine.availability(program));
+    if (answers.some((answer) => answer.available)) continue;
+    const first = answers.find((answer) => !answer.available);
+    if (first === undefined || first.available) continue;
+    const what = programs.length === 1 ? ` ${programs[0]!.name}` : '';
+    throw environmentFailure(`engine ${engine.name} cannot run${what} here: ${first.reason}`, first.remedy);
   }
 }

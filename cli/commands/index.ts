@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerChecksum } from './checksum.ts';
+import { registerDisasm } from './disasm.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerLab } from './lab.ts';
 import { registerPrograms } from './programs.ts';
@@ -14,6 +15,7 @@ export type RegisterCommand = (program: Command) => void;
 export const commands: readonly RegisterCommand[] = [
   registerVerify,
   registerRun,
+  registerDisasm,
   registerChecksum,
   registerLab,
   registerPrograms,

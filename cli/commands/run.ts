@@ -6,6 +6,7 @@ import { casesFromCapture } from '../../corpus/case.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Engine, EngineName } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
 import { hexdump } from '../../sim/packet/hexdump.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -20,6 +21,8 @@ import { withMaps } from '../map-file.ts';
 import { parseHex } from '../options.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
+import { traceText } from '../trace-text.ts';
+import { runBareInstructions } from './run-bytecode.ts';
 
 interface Options {
   readonly packet: readonly string[];
@@ -29,6 +32,8 @@ interface Options {
   readonly write?: string;
   readonly hexdump?: boolean;
   readonly tree?: boolean;
+  readonly trace?: boolean;
+  readonly bytecode?: string | true;
   readonly json?: boolean;
   readonly color: boolean;
 }
@@ -42,7 +47,7 @@ export function registerRun(program: Command): void {
   program
     .command('run')
     .description('run packets through one program, in order, and show what comes of each')
-    .argument('<program>', 'a built-in program or OBJECT[:FUNCTION]')
+    .argument('[program]', 'a built-in program or OBJECT[:FUNCTION]')
     .argument('[packet...]', 'packets: hexadecimal digits, or pcap and pcapng files')
     .option('--packet <packet>', 'one more packet or capture', repeated, [])
     .option('--engine <name>', 'model, vm, wasm, testrun or veth; default: the first machine that runs here')
@@ -51,18 +56,31 @@ export function registerRun(program: Command): void {
     .option('--write <file>', 'write the packets that came out to a capture')
     .option('--tree', 'show each packet decoded')
     .option('--hexdump', 'show each packet’s bytes')
+    .option('--trace', 'show every step of each packet, with the C lines (engine vm)')
+    .option(
+      '--bytecode [memory]',
+      'instead of a program: bare instructions as hexadecimal digits on standard input; memory as digits, its ' +
+        'address in r1, its length in r2; prints r0',
+    )
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .action(run);
 }
 
-async function run(name: string, packets: readonly string[], options: Options): Promise<void> {
+async function run(name: string | undefined, packets: readonly string[], options: Options): Promise<void> {
+  if (options.bytecode !== undefined) {
+    if (name !== undefined)
+      throw inputFailure(`--bytecode takes the place of a program; “${name}” is one more`);
+    return runBareInstructions(options.bytecode === true ? undefined : options.bytecode, options.engine);
+  }
+  if (name === undefined) throw inputFailure('no program: name a built-in one, or OBJECT[:FUNCTION]');
   const program = await theProgram(name, options.object);
-  const engine = theEngine(program, options.engine);
+  const terminal = createTerminal(options);
+  const engine =
+    options.trace === true ? tracer(program, options, terminal) : theEngine(program, options.engine);
   const sources = [...packets, ...options.packet];
   if (sources.length === 0)
     throw inputFailure('no packets: give them as hexadecimal digits or as capture files');
-  const terminal = createTerminal(options);
   const definitions = program.object === undefined ? [] : loadObject(program.object).maps;
   const base = program.definition?.worlds[0]?.world ?? {};
   const world = withMaps(
@@ -70,7 +88,9 @@ async function run(name: string, packets: readonly string[], options: Options): 
     options.map,
     definitions.length > 0 ? definitions : (program.definition?.maps ?? []),
   );
-  const outcomes = runAll(program, engine, world, stimuliOf(sources, program));
+  // Steps are printed while a packet runs: its outcome is to follow at once.
+  const batch = options.trace === true ? 1 : BATCH;
+  const outcomes = runAll(program, engine, world, stimuliOf(sources, program), batch);
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
   else await runToText(program, engine, outcomes, options, terminal);
@@ -88,7 +108,7 @@ async function theProgram(name: string, object: string | undefined): Promise<Pro
 function theEngine(program: Program, name: EngineName | undefined): Engine {
   if (name !== undefined) {
     const chosen = chooseEngines(name);
-    requireAvailable(chosen, program);
+    requireAvailable(chosen, [program]);
     return chosen.engines[0]!;
   }
   const { engines } = chooseEngines('vm,testrun');
@@ -96,6 +116,21 @@ function theEngine(program: Program, name: EngineName | undefined): Engine {
   if (able === undefined)
     throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor says why');
   return able;
+}
+
+/** The interpreter, printing what it does. */
+function tracer(program: Program, options: Options, terminal: Terminal): Engine {
+  if (options.engine !== undefined && options.engine !== 'vm')
+    throw inputFailure(`--trace shows steps of engine vm, not of ${options.engine}`);
+  if (options.json === true || options.write !== undefined)
+    throw inputFailure('--trace prints text: leave --json and --write out');
+  requireAvailable(chooseEngines('vm'), program);
+  const object = loadObject(program.object!);
+  return createVmEngine({
+    onTrace: (trace) => {
+      for (const line of traceText(trace, object, terminal.style)) terminal.print(line);
+    },
+  });
 }
 
 async function* stimuliOf(sources: readonly string[], program: Program): AsyncGenerator<Stimulus> {
@@ -124,11 +159,12 @@ async function* runAll(
   engine: Engine,
   world: World,
   stimuli: AsyncIterable<Stimulus>,
+  batch: number,
 ): AsyncGenerator<Ran> {
   const session = await engine.open(program, world);
   try {
-    const input = new PacketBatch(BATCH);
-    const output = new OutcomeBatch(BATCH);
+    const input = new PacketBatch(batch);
+    const output = new OutcomeBatch(batch);
     let first = 0;
     const flush = async (): Promise<Ran> => {
       const refusal = engine.refuses(program, input);
@@ -142,7 +178,7 @@ async function* runAll(
     };
     for await (const stimulus of stimuli) {
       input.push(stimulus);
-      if (input.count < BATCH) continue;
+      if (input.count < batch) continue;
       yield await flush();
       first += input.count;
       input.clear();

@@ -72,7 +72,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   };
   const programs = await resolvePrograms(plan.programs, plan.object);
   const chosen = chooseEngines(plan.engines, plan.live);
-  for (const program of programs) requireAvailable(chosen, program);
+  requireAvailable(chosen, programs);
   const { workers } = options;
   if (workers > 1 && chosen.engines.some((engine) => engine.name === 'veth')) {
     throw inputFailure(

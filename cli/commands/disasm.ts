@@ -1,0 +1,52 @@
+/** `xdpsim disasm`: an object's programs as the kernel will see them, C lines between. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { disassemble } from '../../sim/ebpf/disassemble.ts';
+import { type BpfProgram, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { programByName } from '../../sim/programs/index.ts';
+import { inputFailure } from '../failure.ts';
+import { packageFile } from '../package-files.ts';
+import { parseObjectName } from '../program-source.ts';
+import { createTerminal, type Terminal } from '../terminal.ts';
+
+export function registerDisasm(program: Command): void {
+  program
+    .command('disasm')
+    .description('print an object’s instructions with the C lines that they came from')
+    .argument('<object>', 'OBJECT.o[:FUNCTION], or a built-in program')
+    .option('--no-color', 'no colours')
+    .action(run);
+}
+
+function run(name: string, options: { readonly color: boolean }): void {
+  const terminal = createTerminal(options);
+  const file = parseObjectName(name);
+  const path = programByName(file.path) === undefined ? file.path : packageFile(`bpf/built/${file.path}.o`);
+  try {
+    const object = loadObject(new Uint8Array(readFileSync(path)));
+    const programs = object.programs.filter(
+      (one) => file.function === undefined || one.function === file.function,
+    );
+    if (programs.length === 0) {
+      const has = object.programs.map((one) => one.function).join(', ') || 'none';
+      const wanted = file.function === undefined ? 'any program' : `a program “${file.function}”`;
+      throw inputFailure(`${path}: has not ${wanted}; it has ${has}`);
+    }
+    for (const [index, program] of programs.entries()) {
+      if (index > 0) terminal.print();
+      print(program, disassemble(object, program), terminal);
+    }
+  } catch (error) {
+    if (error instanceof ObjectError) throw inputFailure(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+function print({ section, instructions }: BpfProgram, text: string, terminal: Terminal): void {
+  terminal.print(terminal.style('dim', `; section ${section}, ${instructions.count} instructions`));
+  for (const line of text.trimEnd().split('\n')) {
+    if (line.startsWith(';')) terminal.print(terminal.style('dim', line));
+    else if (/^\S+:$/.test(line)) terminal.print(terminal.style('bold', line));
+    else terminal.print(line);
+  }
+}

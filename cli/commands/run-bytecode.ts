@@ -1,0 +1,63 @@
+/**
+ * `xdpsim run --bytecode [HEXMEM]`: bare instructions as hexadecimal digits on standard input, r0 on standard output.
+ * This is the plugin interface of bpf_conformance.
+ */
+import { checkProgram } from '../../sim/ebpf/check-program.ts';
+import { decodeInstructions, type Instructions } from '../../sim/ebpf/instruction.ts';
+import { InstructionError } from '../../sim/ebpf/instruction-error.ts';
+import { bytecodeObject, interpretBytecode } from '../../sim/ebpf/interpreter/bytecode.ts';
+import { runBytecode } from '../../sim/ebpf/wasm/bytecode.ts';
+import type { EngineName } from '../../sim/engines/engine.ts';
+import { EXIT, Failure, inputFailure } from '../failure.ts';
+import { parseHex } from '../options.ts';
+
+/** @param memory hexadecimal digits; undefined: no memory */
+export async function runBareInstructions(
+  memory: string | undefined,
+  engine: EngineName | undefined,
+): Promise<void> {
+  const bytes = parseHex(memory ?? '', 'memory');
+  const instructions = decode(parseHex(await standardInput(), 'standard input'));
+  console.log(run(instructions, bytes, engine ?? 'vm').toString(16));
+}
+
+function decode(bytes: Uint8Array): Instructions {
+  if (bytes.length === 0) throw inputFailure('standard input: holds no instructions');
+  try {
+    return decodeInstructions(bytes);
+  } catch (error) {
+    if (error instanceof RangeError) throw inputFailure(`standard input: ${error.message}`);
+    throw error;
+  }
+}
+
+/** @returns r0, 64 bits, unsigned */
+function run(instructions: Instructions, memory: Uint8Array, engine: EngineName): bigint {
+  try {
+    if (engine === 'vm') {
+      const result = interpretBytecode(instructions, memory);
+      if ('r0' in result) return result.r0;
+      const { instruction, reason } = result.stop;
+      throw new Failure(EXIT.found, `instruction ${instruction}: ${reason}`);
+    }
+    if (engine === 'wasm') {
+      const object = bytecodeObject(instructions, memory);
+      checkProgram(object, object.programs[0]!, 'xdp');
+      const result = runBytecode(instructions, memory);
+      if ('r0' in result) return result.r0;
+      throw new Failure(EXIT.found, `instruction ${result.stoppedAt}: the program was stopped`, {
+        remedy: '--engine vm says why',
+      });
+    }
+  } catch (error) {
+    if (error instanceof InstructionError) throw inputFailure(`standard input: ${error.message}`);
+    throw error;
+  }
+  throw inputFailure(`engine ${engine} runs no bare instructions`, 'vm and wasm do');
+}
+
+async function standardInput(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+  return text;
+}
