@@ -1,6 +1,6 @@
 /** Network namespaces of the run's own: nothing that xdpsim makes ever stands in the host's. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../sim/engines/engine.ts';
 import { disposeOnExit } from './cleanup.ts';
@@ -88,15 +88,19 @@ export function createLastingNetns(name: string): Netns {
 /**
  * Opens a namespace that somebody else made; `close` leaves it standing.
  * @param path default: where `ip netns` keeps that name
- * @throws {EngineError} `input`, when there is none
+ * @throws {EngineError} `input`, when there is none; a file in which no namespace was mounted yet is none
  */
 export function openNetns(name: string, path: string = join(NETNS_DIRECTORY, name)): Netns {
   try {
-    return new NamedNetns(name, path, true);
+    if (statfsSync(path).type === NSFS_MAGIC) return new NamedNetns(name, path, true);
   } catch (cause) {
     throw new EngineError('input', `there is no network namespace ${name}`, { cause });
   }
+  throw new EngineError('input', `there is no network namespace ${name}`);
 }
+
+/** include/uapi/linux/magic.h */
+const NSFS_MAGIC = 0x6e73_6673;
 
 /** The namespace the thread is in, while it is not in the one it started in. */
 let inside: number | undefined;
