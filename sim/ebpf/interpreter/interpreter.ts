@@ -45,6 +45,14 @@ export interface RunResult {
   warning: Warning | undefined;
 }
 
+/** What a program may be given instead of a context. */
+export interface EntryValue {
+  /** Index of the map that it belongs to. */
+  readonly map: number;
+  readonly address: number;
+  readonly size: number;
+}
+
 const TAIL_CALL_HELPER = 12;
 /** What a call takes from the budget: callbacks have no backward jump that would. */
 const CALL_COST = 4;
@@ -107,8 +115,11 @@ export class Interpreter implements State {
     machine.invoke = (target, kind, a, b, c, d) => this.#callBack(target, kind === 'loop', a, b, c, d);
   }
 
-  /** Runs a program on the packet that the machine holds. The result is the same object every time. */
-  run(index: number): RunResult {
+  /**
+   * Runs a program on the packet that the machine holds. The result is the same object every time.
+   * @param value a map value that the program gets instead of the context: its address in r1, its size in r2
+   */
+  run(index: number, value?: EntryValue): RunResult {
     const result = this.#result;
     const { provenance } = this;
     result.violation = undefined;
@@ -125,6 +136,7 @@ export class Interpreter implements State {
     this.lo[1] = CONTEXT_BASE;
     this.hi[1] = 0;
     this.tag[1] = CONTEXT_REGION;
+    if (value !== undefined) this.#enterWith(value);
     this.#enterFrame(0);
     try {
       this.#function(0);
@@ -143,6 +155,16 @@ export class Interpreter implements State {
     }
     result.warning = this.warning;
     return result;
+  }
+
+  #enterWith({ map, address, size }: EntryValue): void {
+    const { provenance } = this;
+    this.lo[1] = address;
+    this.tag[1] =
+      size === 0 ? provenance.freshScalar() : provenance.memoryRegion(address, size, map, true, true);
+    this.lo[2] = size;
+    this.hi[2] = 0;
+    this.tag[2] = provenance.freshScalar();
   }
 
   #enterFrame(frame: number): void {
