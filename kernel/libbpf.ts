@@ -39,9 +39,17 @@ export interface Libbpf {
     license: string,
     instructions: Uint8Array,
     count: number,
-    options: null,
+    options: Uint8Array | null,
   ): number;
   bpf_prog_test_run_opts(fd: number, options: Pointer): number;
+  bpf_map_create(
+    type: number,
+    name: string,
+    keySize: number,
+    valueSize: number,
+    maxEntries: number,
+    options: null,
+  ): number;
 
   bpf_map__name(map: Pointer): string;
   bpf_map__fd(map: Pointer): number;
@@ -104,6 +112,7 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_program__insn_cnt: ['size_t', P],
   bpf_prog_load: ['int', 'int', 'str', 'str', 'void *', 'size_t', 'void *'],
   bpf_prog_test_run_opts: ['int', 'int', 'int64_t'],
+  bpf_map_create: ['int', 'int', 'str', 'uint32_t', 'uint32_t', 'uint32_t', 'void *'],
   bpf_map__name: ['str', P],
   bpf_map__fd: ['int', P],
   bpf_map__type: ['int', P],

@@ -76,9 +76,16 @@ function copiedRacer(program: Program, packet: Uint8Array, world: World): Machin
 }
 
 /** Milliseconds from an object's bytes to the first outcome: read, checked, compiled, run. */
-export async function loadMilliseconds(mode: 'vm' | 'wasm', program: Program, packet: Uint8Array): Promise<number> {
+export async function loadMilliseconds(
+  mode: 'vm' | 'wasm',
+  program: Program,
+  packet: Uint8Array,
+): Promise<number> {
   // A copy: engines remember objects that they have read.
-  const fresh: Program = { ...program, ...(program.object === undefined ? {} : { object: program.object.slice() }) };
+  const fresh: Program = {
+    ...program,
+    ...(program.object === undefined ? {} : { object: program.object.slice() }),
+  };
   const batch = new PacketBatch(1, packet.length);
   batch.push({ packet });
   const outcomes = new OutcomeBatch(1);

@@ -25,28 +25,37 @@ export const NO_RANGE: PacketRange = { min: 0, max: 0 };
 
 export const SLOT_COUNT: number = MAX_BPF_STACK / 8;
 
+const NO_SLOTS: readonly Value[] = new Array<Value>(SLOT_COUNT).fill(ANY);
+
 export class AbstractState {
   readonly registers: Value[];
-  /** What each aligned eight bytes of the frame hold, from the lowest; `ANY` where they were not stored as one. */
-  readonly slots: Value[];
   readonly ranges: Map<number, PacketRange>;
+  /** Most states have the slots of the one before: they share them until one of them writes. */
+  #slots: readonly Value[];
 
-  constructor(registers: Value[], slots: Value[], ranges: Map<number, PacketRange>) {
+  constructor(registers: Value[], slots: readonly Value[], ranges: Map<number, PacketRange>) {
     this.registers = registers;
-    this.slots = slots;
+    this.#slots = slots;
     this.ranges = ranges;
   }
 
   static atEntry(): AbstractState {
-    return new AbstractState(
-      new Array<Value>(REGISTER_COUNT).fill(UNSET),
-      new Array<Value>(SLOT_COUNT).fill(ANY),
-      new Map(),
-    );
+    return new AbstractState(new Array<Value>(REGISTER_COUNT).fill(UNSET), NO_SLOTS, new Map());
   }
 
   copy(): AbstractState {
-    return new AbstractState(this.registers.slice(), this.slots.slice(), new Map(this.ranges));
+    return new AbstractState(this.registers.slice(), this.#slots, new Map(this.ranges));
+  }
+
+  /** What each aligned eight bytes of the frame hold, from the lowest; `ANY` where they were not stored as one. */
+  get slots(): readonly Value[] {
+    return this.#slots;
+  }
+
+  /** Sets the slots from `first` to before `end`. */
+  setSlots(first: number, end: number, to: Value): void {
+    this.#slots = this.#slots.with(first, to);
+    if (end > first + 1) this.#slots = (this.#slots as Value[]).fill(to, first, end);
   }
 
   range(pointer: Value): PacketRange {
@@ -55,15 +64,19 @@ export class AbstractState {
 
   /** Applies `change` to every register and stack slot; most stay as they are. */
   replace(change: (one: Value) => Value): void {
-    const { registers, slots } = this;
+    const { registers } = this;
     for (let index = 0; index < registers.length; index++) registers[index] = change(registers[index]!);
-    for (let index = 0; index < slots.length; index++) {
-      if (slots[index] !== ANY) slots[index] = change(slots[index]!);
+    if (this.#slots === NO_SLOTS) return;
+    for (let index = 0; index < SLOT_COUNT; index++) {
+      const before = this.#slots[index]!;
+      if (before === ANY) continue;
+      const after = change(before);
+      if (after !== before) this.#slots = this.#slots.with(index, after);
     }
   }
 
   forgetSlots(): void {
-    this.slots.fill(ANY);
+    this.#slots = NO_SLOTS;
   }
 
   /**
@@ -109,7 +122,10 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
     return joinValues(one, other, base + place, widen);
   };
   const registers = a.registers.map((one, index) => join(one, b.registers[index]!, index));
-  const slots = a.slots.map((one, index) => join(one, b.slots[index]!, REGISTER_COUNT + index));
+  const slots =
+    a.slots === b.slots
+      ? a.slots
+      : a.slots.map((one, index) => join(one, b.slots[index]!, REGISTER_COUNT + index));
   if (widen) widenRanges(a.ranges, ranges);
   return new AbstractState(registers, slots, ranges);
 }
@@ -192,7 +208,7 @@ export function sameState(a: AbstractState, b: AbstractState): boolean {
   for (let index = 0; index < a.registers.length; index++) {
     if (!sameValue(a.registers[index]!, b.registers[index]!)) return false;
   }
-  for (let index = 0; index < a.slots.length; index++) {
+  for (let index = 0; a.slots !== b.slots && index < SLOT_COUNT; index++) {
     if (!sameValue(a.slots[index]!, b.slots[index]!)) return false;
   }
   if (a.ranges.size !== b.ranges.size) return false;

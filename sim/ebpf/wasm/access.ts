@@ -57,7 +57,8 @@ export function judgeMemory(
       return VERDICT.open;
     case KIND.stack: {
       if (low >= -MAX_BPF_STACK && high <= 0) return VERDICT.proven;
-      const outside = pointer.max + offset < -MAX_BPF_STACK || pointer.min + offset >= 0;
+      // Wherever in its interval the pointer is, some byte is outside.
+      const outside = low + least > 0 || pointer.max + offset < -MAX_BPF_STACK;
       return outside && least > 0 ? VERDICT.violation : VERDICT.open;
     }
     case KIND.packet:

@@ -410,8 +410,8 @@ class Analysis {
     if (pointer.kind === KIND.stack && verdict === VERDICT.proven) {
       const low = pointer.min + offset;
       const high = pointer.max + offset + size;
-      if (pointer.min === pointer.max && size === 8) state.slots[slotOf(low)] = stored;
-      else state.slots.fill(ANY, slotOf(low), slotOf(high - 1) + 1);
+      if (pointer.min === pointer.max && size === 8) state.setSlots(slotOf(low), slotOf(low) + 1, stored);
+      else state.setSlots(slotOf(low), slotOf(high - 1) + 1, ANY);
       return;
     }
     if (verdict === VERDICT.proven) return;

@@ -1,7 +1,7 @@
 /** Bare instructions, as conformance suites have them: memory in, r0 out. */
 import { checkInstructions, functionStarts } from '../check-instructions.ts';
-import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../interpreter/interpreter.ts';
 import type { Instructions } from '../instruction.ts';
+import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../interpreter/interpreter.ts';
 import { Machine } from '../machine.ts';
 import { MACHINE_WORD, MAX_FRAME, SKB_DATA } from '../memory.ts';
 import type { BpfObject } from '../object.ts';
@@ -12,15 +12,15 @@ export type BytecodeResult =
   /** The slot at which the program was stopped. */
   | { readonly stoppedAt: number };
 
+/** Runs a compiled program on a copy of some memory, whose address is in r1 and whose length in r2. */
+export type BytecodeRunner = (memory: Uint8Array) => BytecodeResult;
+
 /**
- * Compiles and runs a program with the address of a copy of `memory` in r1 and its length in r2. There are no maps.
- * @returns r0 as 64 bits, unsigned, and what has become of the memory
+ * Compiles a program that takes memory; there are no maps.
  * @throws {InstructionError} for what no verifier takes
- * @throws {RangeError} for more than 64 KiB of memory
  */
-export function runBytecode(instructions: Instructions, memory: Uint8Array): BytecodeResult {
+export function compileBytecode(instructions: Instructions): BytecodeRunner {
   checkInstructions(instructions);
-  if (memory.length > MAX_FRAME) throw new RangeError(`${memory.length} bytes of memory: ${MAX_FRAME} are the most`);
   const machine = new Machine(objectOf(instructions), {});
   const compiled = new CompiledMachine({
     machine,
@@ -30,15 +30,26 @@ export function runBytecode(instructions: Instructions, memory: Uint8Array): Byt
     mayGoto: MAX_MAY_GOTO,
     enteredWith: 'memory',
   });
-  // In the packet's place, which is what the checks at run time take it for.
-  machine.memory.u8.set(memory, SKB_DATA);
-  machine.memory.i32[MACHINE_WORD.dataMeta] = SKB_DATA;
-  machine.memory.i32[MACHINE_WORD.data] = SKB_DATA;
-  machine.memory.i32[MACHINE_WORD.dataEnd] = SKB_DATA + memory.length;
-  machine.memory.i32[MACHINE_WORD.frameEnd] = SKB_DATA + memory.length;
-  const result = compiled.runRaw(memory.length === 0 ? 0 : SKB_DATA, memory.length);
-  if (typeof result !== 'bigint') return { stoppedAt: result.slot };
-  return { r0: result, memory: machine.memory.read(SKB_DATA, memory.length) };
+  return (memory) => {
+    if (memory.length > MAX_FRAME) {
+      throw new RangeError(`${memory.length} bytes of memory: ${MAX_FRAME} are the most`);
+    }
+    // In the packet's place, which is what the checks at run time take it for.
+    machine.memory.u8.set(memory, SKB_DATA);
+    const words = machine.memory.i32;
+    words[MACHINE_WORD.dataMeta] = SKB_DATA;
+    words[MACHINE_WORD.data] = SKB_DATA;
+    words[MACHINE_WORD.dataEnd] = SKB_DATA + memory.length;
+    words[MACHINE_WORD.frameEnd] = SKB_DATA + memory.length;
+    const result = compiled.runRaw(memory.length === 0 ? 0 : SKB_DATA, memory.length);
+    if (typeof result !== 'bigint') return { stoppedAt: result.slot };
+    return { r0: result, memory: machine.memory.read(SKB_DATA, memory.length) };
+  };
+}
+
+/** Compiles and runs at once. */
+export function runBytecode(instructions: Instructions, memory: Uint8Array): BytecodeResult {
+  return compileBytecode(instructions)(memory);
 }
 
 function objectOf(instructions: Instructions): BpfObject {
