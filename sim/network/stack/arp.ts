@@ -1,0 +1,92 @@
+/** ARP as a Linux host speaks it (net/ipv4/arp.c, with `arp_ignore`, `arp_announce` and `arp_filter` 0). */
+import { ipv4ToText, isMulticast4, macToText } from '../../packet/addresses.ts';
+import { ARP, ARP_REPLY, ARP_REQUEST, encodeArp } from '../../packet/arp.ts';
+import { equal, isZero, readU16 } from '../../packet/bytes.ts';
+import { ETHERTYPE } from '../../packet/numbers.ts';
+import type { ScenarioDevice } from '../scenario.ts';
+import { addressesOf } from './source-address.ts';
+import type { Arrival, Stack } from './stack.ts';
+
+const HARDWARE_ETHERNET = 1;
+const BROADCAST_MAC: Uint8Array = new Uint8Array(6).fill(0xff);
+const NO_MAC = '00:00:00:00:00:00';
+
+/** Asks who has an address (`arp_solicit`). */
+export function solicitByArp(
+  stack: Stack,
+  device: ScenarioDevice,
+  target: Uint8Array,
+  source: Uint8Array,
+): undefined {
+  const sender = stack.owns(source) ? source : addressesOf([device], 4)[0]?.address;
+  stack.tell(device, `asks who has ${ipv4ToText(target)}`);
+  sendArp(stack, device, BROADCAST_MAC, {
+    operation: ARP_REQUEST,
+    senderMac: macToText(device.mac),
+    senderAddress: sender === undefined ? '0.0.0.0' : ipv4ToText(sender),
+    targetMac: NO_MAC,
+    targetAddress: ipv4ToText(target),
+  });
+}
+
+/** `arp_process`. */
+export function receiveArp(stack: Stack, { device, packet }: Arrival): undefined {
+  if (
+    packet.length < ARP.headerLength ||
+    readU16(packet, ARP.hardwareType) !== HARDWARE_ETHERNET ||
+    readU16(packet, ARP.protocolType) !== ETHERTYPE.IPV4 ||
+    packet[ARP.hardwareLength] !== 6 ||
+    packet[ARP.protocolLength] !== 4
+  ) {
+    return stack.tell(device, 'gets no ARP for IPv4 over Ethernet: dropped');
+  }
+  const operation = readU16(packet, ARP.operation);
+  if (operation !== ARP_REQUEST && operation !== ARP_REPLY) {
+    return stack.tell(device, `knows nothing of ARP operation ${operation}: dropped`);
+  }
+  const senderMac = packet.subarray(ARP.senderMac, ARP.senderMac + 6);
+  const sender = packet.subarray(ARP.senderAddress, ARP.senderAddress + 4);
+  const target = packet.subarray(ARP.targetAddress, ARP.targetAddress + 4);
+  if (isMulticast4(target, 0) || target[0] === 127)
+    return stack.tell(device, 'ignores ARP for such an address');
+  const isRequest = operation === ARP_REQUEST;
+  const answer = (): undefined => {
+    stack.tell(device, `answers that it has ${ipv4ToText(target)}`);
+    sendArp(stack, device, senderMac, {
+      operation: ARP_REPLY,
+      senderMac: macToText(device.mac),
+      senderAddress: ipv4ToText(target),
+      targetMac: macToText(senderMac),
+      targetAddress: ipv4ToText(sender),
+    });
+  };
+  if (isZero(sender, 0, 4)) {
+    // A probe for duplicate addresses (RFC 5227): nothing is learnt from it.
+    if (isRequest && stack.owns(target)) return answer();
+    return stack.tell(device, 'ignores an ARP probe');
+  }
+  // A sender with an address of this host's own is a martian: no route leads from it.
+  if (isRequest && stack.owns(target) && !stack.owns(sender)) {
+    stack.neighbours.learn(device.ifindex, sender, senderMac, true);
+    return answer();
+  }
+  if (!stack.neighbours.has(device.ifindex, sender)) {
+    return stack.tell(device, 'ignores ARP that is not for it');
+  }
+  stack.tell(device, `learns that ${ipv4ToText(sender)} is at ${macToText(senderMac)}`);
+  // What was learnt within the last second is not overwritten (`locktime`), and here no second ever
+  // passes; only a host that announces itself is believed (`arp_is_garp`).
+  const targetMac = packet.subarray(ARP.targetMac, ARP.targetMac + 6);
+  const announces = equal(sender, 0, target, 0, 4) && (isRequest || equal(targetMac, 0, senderMac, 0, 6));
+  stack.neighbours.learn(device.ifindex, sender, senderMac, announces);
+}
+
+function sendArp(
+  stack: Stack,
+  device: ScenarioDevice,
+  mac: Uint8Array,
+  packet: Parameters<typeof encodeArp>[0],
+): undefined {
+  const departure = { packet: encodeArp(packet), mark: 0, freeIdentification: false };
+  stack.transmit(device, mac, ETHERTYPE.ARP, departure);
+}

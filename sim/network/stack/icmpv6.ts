@@ -1,0 +1,128 @@
+/** ICMPv6: answering pings, and reporting what is wrong with a packet (net/ipv6/icmp.c). */
+import { ipv6ToText, isMulticast6 } from '../../packet/addresses.ts';
+import * as build from '../../packet/build.ts';
+import { isZero, writeU16 } from '../../packet/bytes.ts';
+import { checksum, pseudoHeader6, verify } from '../../packet/checksum.ts';
+import { ICMPV6, ICMPV6_TYPE } from '../../packet/icmpv6.ts';
+import { IPV6, Ipv6View } from '../../packet/ipv6.ts';
+import { IPPROTO } from '../../packet/numbers.ts';
+import { type Arrival6, send6 } from './ipv6.ts';
+import { receiveAdvertisement, receiveSolicitation } from './neighbour-discovery.ts';
+import { isLinkLocal6, sourceFor } from './source-address.ts';
+import type { Stack } from './stack.ts';
+
+const UNREACHABLE = ICMPV6_TYPE.DESTINATION_UNREACHABLE;
+
+/** The errors that this stack sends, as type and code. */
+export const ICMPV6_CODE = {
+  NO_ROUTE: { type: UNREACHABLE, code: 0, text: 'no route to destination' },
+  PROHIBITED: { type: UNREACHABLE, code: 1, text: 'communication prohibited' },
+  BEYOND_SCOPE: { type: UNREACHABLE, code: 2, text: 'beyond scope of source address' },
+  PORT_UNREACHABLE: { type: UNREACHABLE, code: 4, text: 'port unreachable' },
+  TOO_BIG: { type: ICMPV6_TYPE.PACKET_TOO_BIG, code: 0, text: 'packet too big' },
+  HOP_LIMIT_EXPIRED: { type: ICMPV6_TYPE.TIME_EXCEEDED, code: 0, text: 'time exceeded' },
+  UNKNOWN_NEXT_HEADER: { type: ICMPV6_TYPE.PARAMETER_PROBLEM, code: 1, text: 'unknown next header' },
+} as const;
+
+export type Icmpv6Code = (typeof ICMPV6_CODE)[keyof typeof ICMPV6_CODE];
+
+/** "As much of invoking packet as possible without the ICMPv6 packet exceeding the minimum IPv6 MTU" (RFC 4443 §3.1). */
+const LONGEST_ERROR = 1280;
+
+/** `icmpv6_rcv`. */
+export function receiveIcmpv6(stack: Stack, arrival: Arrival6): undefined {
+  const { device, packet, source } = arrival;
+  const start = IPV6.headerLength;
+  const length = packet.length - start;
+  const pseudo = pseudoHeader6(packet, IPV6.source, IPV6.destination, IPPROTO.ICMPV6, length);
+  if (length < ICMPV6.headerLength || !verify(packet, start, length, pseudo)) {
+    return stack.tell(device, 'gets a cut-off or wrongly summed ICMPv6 message: dropped');
+  }
+  const type = packet[start]!;
+  switch (type) {
+    case ICMPV6_TYPE.ECHO_REQUEST:
+      return answerEcho(stack, arrival);
+    case ICMPV6_TYPE.ECHO_REPLY:
+      return stack.tell(device, `gets the reply of ${ipv6ToText(source)}`);
+    case ICMPV6_TYPE.NEIGHBOUR_SOLICITATION:
+      return receiveSolicitation(stack, arrival);
+    case ICMPV6_TYPE.NEIGHBOUR_ADVERTISEMENT:
+      return receiveAdvertisement(stack, arrival);
+    default:
+      return stack.tell(device, `gets an ICMPv6 message of type ${type} from ${ipv6ToText(source)}`);
+  }
+}
+
+/** `icmpv6_echo_reply`: pings to groups are answered too, from an address of this host's choice. */
+function answerEcho(stack: Stack, arrival: Arrival6): undefined {
+  const { device, packet, source, destination, toMany } = arrival;
+  if (isZero(source, 0, 16)) return stack.tell(device, 'cannot answer a ping from nowhere: dropped');
+  const from = toMany ? wayBack(stack, arrival) : destination;
+  if (from === undefined) return stack.tell(device, `has no way back to ${ipv6ToText(source)}: dropped`);
+  stack.tell(device, `answers the ping of ${ipv6ToText(source)}`);
+  const message = packet.slice(IPV6.headerLength);
+  message[ICMPV6.type] = ICMPV6_TYPE.ECHO_REPLY;
+  const { trafficClass } = new Ipv6View().at(packet, 0);
+  sendIcmpv6(stack, arrival, from, trafficClass, message);
+}
+
+/** `icmp6_send`. @param rest the four bytes behind the checksum: an MTU, or where the problem lies */
+export function sendIcmpv6Error(
+  stack: Stack,
+  arrival: Arrival6,
+  { type, code, text }: Icmpv6Code,
+  rest: number = 0,
+): undefined {
+  const { device, packet, source, destination, toHost, toMany } = arrival;
+  const isError =
+    packet[IPV6.nextHeader] === IPPROTO.ICMPV6 && (packet[IPV6.headerLength] ?? 0) < ICMPV6_TYPE.ECHO_REQUEST;
+  const toGroup = (!toHost || toMany) && type !== ICMPV6_TYPE.PACKET_TOO_BIG;
+  if (toGroup || isError || isMulticast6(source, 0) || isZero(source, 0, 16)) {
+    return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
+  }
+  const from = stack.owns(destination) ? destination : wayBack(stack, arrival);
+  if (from === undefined) return stack.tell(device, `has no way back to ${ipv6ToText(source)}: dropped`);
+  stack.tell(device, `says “${text}” to ${ipv6ToText(source)}`);
+  const room = LONGEST_ERROR - IPV6.headerLength - ICMPV6.headerLength;
+  const quoted = packet.subarray(0, room);
+  const message = new Uint8Array(ICMPV6.headerLength + quoted.length);
+  message[ICMPV6.type] = type;
+  message[ICMPV6.code] = code;
+  new DataView(message.buffer).setUint32(ICMPV6.rest, rest);
+  message.set(quoted, ICMPV6.headerLength);
+  sendIcmpv6(stack, arrival, from, 0, message);
+}
+
+/** The own address from which the sender of a packet is reached. */
+function wayBack(stack: Stack, { device, source }: Arrival6): Uint8Array | undefined {
+  const onLink = { ifindex: device.ifindex, gateway: undefined };
+  const route = isLinkLocal6(source) ? onLink : stack.tables.find6(source, 0);
+  if (route === undefined) return undefined;
+  return sourceFor(stack.namespace.devices, route as Parameters<typeof sourceFor>[1], source);
+}
+
+function sendIcmpv6(
+  stack: Stack,
+  { device, source }: Arrival6,
+  from: Uint8Array,
+  trafficClass: number,
+  message: Uint8Array,
+): undefined {
+  const packet = build.frame(
+    build.ipv6({
+      source: ipv6ToText(from),
+      destination: ipv6ToText(source),
+      trafficClass,
+      nextHeader: IPPROTO.ICMPV6,
+    }),
+    message,
+  );
+  writeU16(packet, IPV6.headerLength + ICMPV6.checksum, 0);
+  const pseudo = pseudoHeader6(packet, IPV6.source, IPV6.destination, IPPROTO.ICMPV6, message.length);
+  writeU16(
+    packet,
+    IPV6.headerLength + ICMPV6.checksum,
+    checksum(packet, IPV6.headerLength, message.length, pseudo),
+  );
+  send6(stack, { packet, mark: 0, freeIdentification: false }, device);
+}

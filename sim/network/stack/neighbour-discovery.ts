@@ -1,0 +1,135 @@
+/** Neighbour discovery as a Linux host does it (RFC 4861; net/ipv6/ndisc.c). */
+import { ipv6ToText, isMulticast6, macToText } from '../../packet/addresses.ts';
+import * as build from '../../packet/build.ts';
+import { isZero } from '../../packet/bytes.ts';
+import { ICMPV6, ICMPV6_TYPE } from '../../packet/icmpv6.ts';
+import { IPV6 } from '../../packet/ipv6.ts';
+import { decodeNeighbourOptions, linkLayerAddressOption, ND_OPTION } from '../../packet/neighbour-options.ts';
+import { ETHERTYPE } from '../../packet/numbers.ts';
+import type { ScenarioDevice } from '../scenario.ts';
+import { type Arrival6, groupMac, send6, solicitedNodeGroup } from './ipv6.ts';
+import { addressesOf, isLinkLocal6 } from './source-address.ts';
+import type { Stack } from './stack.ts';
+
+const FLAG = { router: 0x8000_0000, solicited: 0x4000_0000, override: 0x2000_0000 } as const;
+/** "The IP Hop Limit field has a value of 255, i.e., the packet could not possibly have been forwarded" (RFC 4861 §7.1). */
+const HOP_LIMIT = 255;
+/** The fixed part of solicitations and advertisements: header and target. */
+const FIXED_LENGTH = 24;
+const ALL_NODES: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
+/**
+ * Asks who has an address (`ndisc_solicit`): from the waiting packet's source where that is the device's own, else
+ * from its link-local address. Without either nothing is sent.
+ */
+export function solicitByDiscovery(
+  stack: Stack,
+  device: ScenarioDevice,
+  target: Uint8Array,
+  source: Uint8Array,
+): undefined {
+  const own = stack.owns(source, device)
+    ? source
+    : addressesOf([device], 16).find(({ address }) => isLinkLocal6(address))?.address;
+  if (own === undefined) {
+    return stack.tell(device, `has no address to ask for ${ipv6ToText(target)} from: the packet waits`);
+  }
+  stack.tell(device, `asks who has ${ipv6ToText(target)}`);
+  const group = solicitedNodeGroup(target);
+  const packet = build.frame(
+    build.ipv6({ source: ipv6ToText(own), destination: ipv6ToText(group), hopLimit: HOP_LIMIT }),
+    message(ICMPV6_TYPE.NEIGHBOUR_SOLICITATION, 0, target, ND_OPTION.SOURCE_LINK_LAYER_ADDRESS, device),
+  );
+  stack.transmit(device, groupMac(group), ETHERTYPE.IPV6, { packet, mark: 0, freeIdentification: false });
+}
+
+/** `ndisc_recv_ns`. */
+export function receiveSolicitation(stack: Stack, arrival: Arrival6): undefined {
+  const { device, source, destination, toMany } = arrival;
+  const target = targetOf(stack, arrival);
+  if (target === undefined) return;
+  if (!stack.owns(target, device)) {
+    return stack.tell(device, `is not ${ipv6ToText(target)}: ignores the solicitation`);
+  }
+  const lladdr = linkLayerAddress(arrival, ND_OPTION.SOURCE_LINK_LAYER_ADDRESS);
+  if (isZero(source, 0, 16)) {
+    // Duplicate address detection (RFC 4862 §5.4.3): the answer goes to all.
+    const isProbe = destination[11] === 1 && destination[12] === 0xff && toMany && lladdr === undefined;
+    if (!isProbe) return stack.tell(device, 'gets a solicitation from nowhere that is no probe: dropped');
+    return advertise(stack, device, ALL_NODES, target, FLAG.override, true);
+  }
+  if (lladdr !== undefined) stack.neighbours.learn(device.ifindex, source, lladdr, true);
+  else if (toMany && !stack.neighbours.has(device.ifindex, source)) {
+    return stack.tell(device, 'gets a solicitation without a link-layer address: ignored');
+  }
+  const flags = FLAG.solicited | (toMany ? FLAG.override : 0);
+  advertise(stack, device, source, target, flags, toMany);
+}
+
+/** `ndisc_recv_na`. */
+export function receiveAdvertisement(stack: Stack, arrival: Arrival6): undefined {
+  const { device, packet, toMany } = arrival;
+  const target = targetOf(stack, arrival);
+  if (target === undefined) return;
+  const flags = packet[IPV6.headerLength + ICMPV6.rest]! * 2 ** 24;
+  if (toMany && (flags & FLAG.solicited) !== 0) {
+    return stack.tell(device, 'gets a solicited advertisement to all: dropped');
+  }
+  const lladdr = linkLayerAddress(arrival, ND_OPTION.TARGET_LINK_LAYER_ADDRESS);
+  if (lladdr === undefined || stack.owns(target, device) || !stack.neighbours.has(device.ifindex, target)) {
+    return stack.tell(device, 'ignores an advertisement that it did not ask for');
+  }
+  stack.tell(device, `learns that ${ipv6ToText(target)} is at ${macToText(lladdr)}`);
+  stack.neighbours.learn(device.ifindex, target, lladdr, (flags & FLAG.override) !== 0);
+}
+
+/** `ndisc_send_na`. */
+function advertise(
+  stack: Stack,
+  device: ScenarioDevice,
+  to: Uint8Array,
+  target: Uint8Array,
+  flags: number,
+  withLinkLayerAddress: boolean,
+): undefined {
+  stack.tell(device, `answers that it has ${ipv6ToText(target)}`);
+  const all = (flags | (device.forwarding ? FLAG.router : 0)) >>> 0;
+  const option = withLinkLayerAddress ? ND_OPTION.TARGET_LINK_LAYER_ADDRESS : undefined;
+  const packet = build.frame(
+    build.ipv6({ source: ipv6ToText(target), destination: ipv6ToText(to), hopLimit: HOP_LIMIT }),
+    message(ICMPV6_TYPE.NEIGHBOUR_ADVERTISEMENT, all, target, option, device),
+  );
+  send6(stack, { packet, mark: 0, freeIdentification: false }, device);
+}
+
+function message(
+  type: number,
+  flags: number,
+  target: Uint8Array,
+  option: 1 | 2 | undefined,
+  device: ScenarioDevice,
+): build.Part {
+  const options = option === undefined ? [] : [linkLayerAddressOption(option, macToText(device.mac))];
+  return build.icmpv6({ type, body: { kind: 'neighbour', flags, target: ipv6ToText(target), options } });
+}
+
+/** The target, where the message is what RFC 4861 §7.1 demands. */
+function targetOf(stack: Stack, { device, packet }: Arrival6): Uint8Array | undefined {
+  const start = IPV6.headerLength;
+  const target = packet.subarray(start + ICMPV6.target, start + ICMPV6.target + 16);
+  const isValid =
+    packet[IPV6.hopLimit] === HOP_LIMIT &&
+    packet[start + ICMPV6.code] === 0 &&
+    packet.length - start >= FIXED_LENGTH &&
+    !isMulticast6(target, 0) &&
+    decodeNeighbourOptions(packet, start + FIXED_LENGTH, packet.length).every((one) => one.type !== 'rest');
+  if (isValid) return target;
+  stack.tell(device, 'gets a neighbour discovery message that breaks RFC 4861 §7.1: dropped');
+  return undefined;
+}
+
+function linkLayerAddress({ packet }: Arrival6, type: number): Uint8Array | undefined {
+  const options = decodeNeighbourOptions(packet, IPV6.headerLength + FIXED_LENGTH, packet.length);
+  const data = options.find((option) => option.type === type)?.data;
+  return data?.length === 6 ? data : undefined;
+}

@@ -1,0 +1,154 @@
+/**
+ * A namespace's network stack, as far as it is deterministic: it answers ARP, neighbour discovery and pings,
+ * refuses what nobody listens to, and forwards by its routes, as Linux does with its defaults.
+ *
+ * It has no sockets and no clock. What it does not do it says: fragmenting and reassembling, IPv4 options, IPv6
+ * extension headers, ICMP timestamps, redirects, VLAN devices, the loopback device.
+ */
+import { prefixFromText } from '../../packet/addresses.ts';
+import { equal, readU16 } from '../../packet/bytes.ts';
+import { ETHERNET } from '../../packet/ethernet.ts';
+import { ETHERTYPE, etherTypeName, isTag } from '../../packet/numbers.ts';
+import { RoutingTables } from '../../runtime/fib-lookup.ts';
+import type { ScenarioDevice, ScenarioNamespace } from '../scenario.ts';
+import { receiveArp, solicitByArp } from './arp.ts';
+import { receive4, send4 } from './ipv4.ts';
+import { receive6, send6 } from './ipv6.ts';
+import { solicitByDiscovery } from './neighbour-discovery.ts';
+import { Neighbours } from './neighbours.ts';
+
+/** A frame on its way, with what the kernel keeps beside the bytes. */
+export interface Frame {
+  readonly bytes: Uint8Array;
+  /** `skb->mark`. */
+  readonly mark: number;
+  /** See `Hop`. */
+  readonly freeIdentification: boolean;
+}
+
+/** What a stack needs of the network around it. */
+export interface StackSurroundings {
+  /** Hands a frame to a device, for TC egress first. */
+  transmit(device: ScenarioDevice, frame: Frame): void;
+  /** Says in words what becomes of a packet. */
+  tell(device: ScenarioDevice | undefined, text: string): void;
+}
+
+/** A packet below the Ethernet header, and how it got here. */
+export interface Arrival {
+  readonly device: ScenarioDevice;
+  /** The IP packet, without padding. */
+  readonly packet: Uint8Array;
+  /** Was the frame for this device alone (PACKET_HOST), not for a group? */
+  readonly toHost: boolean;
+  readonly mark: number;
+  readonly freeIdentification: boolean;
+}
+
+/** An IP packet on its way out. */
+export interface Departure {
+  readonly packet: Uint8Array;
+  readonly mark: number;
+  readonly freeIdentification: boolean;
+}
+
+export class Stack {
+  readonly namespace: ScenarioNamespace;
+  readonly tables: RoutingTables;
+  readonly neighbours: Neighbours;
+  readonly #surroundings: StackSurroundings;
+
+  constructor(namespace: ScenarioNamespace, surroundings: StackSurroundings) {
+    this.namespace = namespace;
+    this.tables = new RoutingTables(namespace);
+    this.neighbours = new Neighbours(namespace.neighbours);
+    this.#surroundings = surroundings;
+  }
+
+  /** A frame that has come in by a device and through its programs. */
+  receive(device: ScenarioDevice, frame: Frame): undefined {
+    const { bytes, mark, freeIdentification } = frame;
+    const isGroup = (bytes[ETHERNET.destination]! & 1) !== 0;
+    const toHost = equal(bytes, ETHERNET.destination, device.mac, 0, 6);
+    const etherType = readU16(bytes, ETHERNET.etherType);
+    if (isTag(etherType)) return this.tell(device, 'has no VLAN device: dropped');
+    if (!isGroup && !toHost) return this.tell(device, 'is not the frame’s destination MAC: dropped');
+    const packet = bytes.subarray(ETHERNET.headerLength);
+    const arrival = { device, packet, toHost, mark, freeIdentification };
+    switch (etherType) {
+      case ETHERTYPE.ARP:
+        return receiveArp(this, arrival);
+      case ETHERTYPE.IPV4:
+        return receive4(this, arrival);
+      case ETHERTYPE.IPV6:
+        return receive6(this, arrival);
+      default: {
+        const name = etherTypeName(etherType) ?? `0x${etherType.toString(16).padStart(4, '0')}`;
+        return this.tell(device, `knows nothing of EtherType ${name}: dropped`);
+      }
+    }
+  }
+
+  /** A packet that a process sends with its own IP header. */
+  send(packet: Uint8Array): undefined {
+    const departure = { packet, mark: 0, freeIdentification: false };
+    if (packet[0]! >> 4 === 4) send4(this, departure);
+    else send6(this, departure);
+  }
+
+  tell(device: ScenarioDevice | undefined, text: string): undefined {
+    this.#surroundings.tell(device, text);
+  }
+
+  /** Sends a frame out of a device, with its own MAC as source. */
+  transmit(
+    device: ScenarioDevice,
+    destinationMac: Uint8Array,
+    etherType: number,
+    departure: Departure,
+  ): undefined {
+    const bytes = new Uint8Array(ETHERNET.headerLength + departure.packet.length);
+    bytes.set(destinationMac, ETHERNET.destination);
+    bytes.set(device.mac, ETHERNET.source);
+    bytes[ETHERNET.etherType] = etherType >> 8;
+    bytes[ETHERNET.etherType + 1] = etherType & 0xff;
+    bytes.set(departure.packet, ETHERNET.headerLength);
+    const { mark, freeIdentification } = departure;
+    this.#surroundings.transmit(device, { bytes, mark, freeIdentification });
+  }
+
+  /** Sends a packet to a neighbour on a device, which is asked for its MAC first if need be. */
+  transmitTo(device: ScenarioDevice, nextHop: Uint8Array, departure: Departure): undefined {
+    const isIpv4 = nextHop.length === 4;
+    const etherType = isIpv4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6;
+    const mac = this.neighbours.mac(device.ifindex, nextHop);
+    if (mac !== undefined) {
+      this.transmit(device, mac, etherType, departure);
+      return;
+    }
+    const send = (found: Uint8Array): undefined => this.transmit(device, found, etherType, departure);
+    if (!this.neighbours.wait(device.ifindex, nextHop, send)) return;
+    const source = sourceOf(departure.packet, isIpv4);
+    if (isIpv4) solicitByArp(this, device, nextHop, source);
+    else solicitByDiscovery(this, device, nextHop, source);
+  }
+
+  deviceOf(ifindex: number): ScenarioDevice | undefined {
+    return this.namespace.devices.find((device) => device.ifindex === ifindex);
+  }
+
+  /** Is it the address of one of the namespace's devices, or of the one that is given? */
+  owns(address: Uint8Array, device?: ScenarioDevice): boolean {
+    const devices = device === undefined ? this.namespace.devices : [device];
+    return devices.some((one) =>
+      one.addresses.some((text) => {
+        const own = prefixFromText(text).address;
+        return own.length === address.length && equal(own, 0, address, 0, own.length);
+      }),
+    );
+  }
+}
+
+function sourceOf(packet: Uint8Array, isIpv4: boolean): Uint8Array {
+  return isIpv4 ? packet.subarray(12, 16) : packet.subarray(8, 24);
+}
