@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { testObject } from '../sim/ebpf/fixtures/assemble.ts';
+import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../sim/ebpf/fixtures/random-program.ts';
+import { compileAndRun, type MachineRun } from '../sim/ebpf/fixtures/run-both.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import { type RawRun, runInKernel } from './raw-program.ts';
+import { describeKernel } from './require-kernel.ts';
+
+/** `XDPSIM_RANDOM_PROGRAMS=20000` for a long run. */
+const PROGRAMS = Number(process.env.XDPSIM_RANDOM_PROGRAMS ?? 300);
+
+function packets(seed: number): PacketBatch {
+  const batch = new PacketBatch(4);
+  for (const length of [RANDOM_PACKET_BYTES - 1, RANDOM_PACKET_BYTES, 130, 1500]) {
+    batch.push({
+      packet: Uint8Array.from({ length }, (_, index) => (index * 41 + seed * 7 + length) & 0xff),
+    });
+  }
+  return batch;
+}
+
+function entries(maps: readonly MapSnapshot[]): unknown {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+  return maps.map(({ definition, entries: rows }) => [
+    definition.name,
+    rows.map(({ key, value }) => `${hex(key)} = ${hex(value)}`),
+  ]);
+}
+
+function ofKernel({ outcomes, maps }: RawRun): unknown {
+  const packetsOut = Array.from({ length: outcomes.count }, (_, packet) => ({
+    action: outcomes.action[packet],
+    status: outcomes.status[packet],
+    bytes: Buffer.from(outcomes.packet(packet)).toString('hex'),
+  }));
+  return { packetsOut, maps: entries(maps) };
+}
+
+function ofMachine({ outcomes, maps }: MachineRun): unknown {
+  const packetsOut = outcomes.map(({ action, bytes, stoppedAt }) => ({
+    action,
+    status: stoppedAt === undefined ? 0 : 1,
+    bytes,
+  }));
+  return { packetsOut, maps: entries(maps) };
+}
+
+describeKernel('random programs', ['root', 'libbpf', 'testrun'], () => {
+  it(
+    `are taken by the verifier, and do in WebAssembly what they do in the kernel (${PROGRAMS} programs)`,
+    () => {
+      for (let seed = 0; seed < PROGRAMS; seed++) {
+        const { text } = randomProgram(seed, { callbacks: false });
+        const object = testObject({ main: text }, RANDOM_MAPS);
+        const batch = packets(seed);
+        const kernel = ofKernel(runInKernel(object, batch));
+        expect(ofMachine(compileAndRun(object, batch)), `seed ${seed}:\n${text}`).toEqual(kernel);
+      }
+    },
+    60_000 + PROGRAMS * 100,
+  );
+});
