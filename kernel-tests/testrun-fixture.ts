@@ -6,7 +6,7 @@ import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
 import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import type { Program } from '../sim/runtime/program.ts';
+import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
 
 const objects = new Map<string, Uint8Array>();
 
@@ -36,6 +36,11 @@ export function fixture(...functions: readonly (string | readonly [string, Hook]
       typeof one === 'string' ? { function: one, hook: 'xdp' } : { function: one[0], hook: one[1] },
     ),
   };
+}
+
+/** A program of `live.bpf.c`, whose functions do as the packet says. */
+export function liveFixture(...entries: readonly ProgramEntry[]): Program {
+  return { name: 'live', object: fixtureObject('live'), objectPath: 'live.o', entries };
 }
 
 /** One function of another source, alone in its object's program. */

@@ -188,7 +188,9 @@ export class Window {
     if (tap === FROM_JUNCTION) {
       const shown = this.#shownLength[index]!;
       const at = this.#shownAt[index]!;
-      this.#shown.copy(output.bytes, output.reserve(shown), at, at + shown);
+      // First: making room may make another arena.
+      const to = output.reserve(shown);
+      this.#shown.copy(output.bytes, to, at, at + shown);
       return shown;
     }
     const frames = this.#taps[tap]!;
