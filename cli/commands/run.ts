@@ -124,7 +124,7 @@ function tracer(program: Program, options: Options, terminal: Terminal): Engine 
     throw inputFailure(`--trace shows steps of engine vm, not of ${options.engine}`);
   if (options.json === true || options.write !== undefined)
     throw inputFailure('--trace prints text: leave --json and --write out');
-  requireAvailable(chooseEngines('vm'), program);
+  requireAvailable(chooseEngines('vm'), [program]);
   const object = loadObject(program.object!);
   return createVmEngine({
     onTrace: (trace) => {
