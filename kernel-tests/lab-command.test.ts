@@ -1,16 +1,19 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { compilerProblem } from '../bpf/compile.ts';
 import { registerLab } from '../cli/commands/lab.ts';
 import { toFailure } from '../cli/failure.ts';
 import { Lab } from '../kernel/lab/lab.ts';
 import { teardown } from '../kernel/lab/setup.ts';
 import { labNames } from '../kernel/lab/state.ts';
 import { describeKernel } from './require-kernel.ts';
+import { fixture } from './testrun-fixture.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
@@ -90,7 +93,7 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
     });
     expect(await json('teardown', 'left')).toEqual({ version: 1, removed: ['left'] });
     expect(await lab('teardown')).toBe('removed: right\n');
-    expect(await json('status')).toEqual({ version: 1, lab: null });
+    expect(await json('status')).toMatchObject({ version: 1, lab: null });
   });
 
   it('loads a program, and shows what it counts and holds', async () => {
@@ -190,6 +193,25 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
     expect(xdpsim(['lab', 'ping', 'left', '--lab', name, '-c', '1']).stdout).toContain('1 received');
   });
 
+  it.skipIf(compilerProblem() !== undefined)(
+    'shows the verifier’s log of an object that it refuses',
+    async () => {
+      await lab('setup', 'left');
+      const folder = mkdtempSync(join(tmpdir(), 'xdpsim-lab-'));
+      try {
+        const file = join(folder, 'refused.o');
+        writeFileSync(file, fixture('unchecked').object!);
+        const failure = await lab('load', 'left', `${file}:unchecked`).then(() => undefined, toFailure);
+        expect(failure?.exitCode).toBe(2);
+        expect(failure?.message).toContain('the verifier refuses unchecked');
+        expect(failure?.log).toContain('invalid access to packet');
+        expect(await json('status', 'left')).toMatchObject({ lab: { environments: [{ programs: [] }] } });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+
   it('writes captures of either side', async () => {
     await lab('setup', 'left');
     const folder = mkdtempSync(join(tmpdir(), 'xdpsim-lab-'));
@@ -212,6 +234,39 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it('follows what its programs print, and stops at Ctrl-C', async () => {
+    await lab('setup', 'left');
+    await lab('load', 'left', 'meta_mark');
+    const follower = spawn(process.execPath, [
+      '--import',
+      'tsx',
+      MAIN,
+      'lab',
+      'trace',
+      '--json',
+      '--lab',
+      name,
+    ]);
+    let printed = '';
+    follower.stdout.on('data', (chunk) => {
+      printed += String(chunk);
+    });
+    const ended = once(follower, 'close');
+    // It follows as soon as it has started: until then, what is printed goes by unseen.
+    while (!printed.includes('[TC]') && follower.exitCode === null) {
+      ping('left');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    follower.kill('SIGINT');
+    expect(await ended).toEqual([0, null]);
+    const [first, second] = printed.split('\n').map((line) => line && JSON.parse(line));
+    expect(first).toMatchObject({
+      prefix: expect.stringContaining('bpf_trace_printk'),
+      text: expect.any(String),
+    });
+    expect([first.text, second.text].sort()).toEqual(['[TC] metadata = 42', '[XDP] metadata = 42']);
   });
 
   it('says that it needs root, and how to get it', () => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -193,6 +193,59 @@ describeKernel('a lab', ['root', 'libbpf'], () => {
       teardown(name);
       expect(traces(name)).toEqual([]);
     }
+  });
+
+  it('has sub-interfaces for VLANs, or says that the kernel has none', () => {
+    const name = freshName();
+    let problem: unknown;
+    try {
+      setup(name, { name: 'left', ipv4: true, vlan: true });
+    } catch (error) {
+      problem = error;
+    }
+    if (problem !== undefined) {
+      expect(problem).toMatchObject({
+        kind: 'environment',
+        message: 'this kernel has no VLAN devices',
+        remedy: 'modprobe 8021q, or leave --vlan out',
+      });
+      expect(traces(name)).toEqual([]);
+      return;
+    }
+    const lab = open(name);
+    for (const to of ['fc00:dead:cafe:1001::1', 'fc00:dead:cafe:2001::1', '10.12.1.1', '10.13.1.1']) {
+      expect(lab.inside('left').run('ping', ['-c', '1', '-W', '5', to])).toContain('1 received');
+    }
+  });
+
+  it('brings a bpffs of its own where the machine has none', () => {
+    const name = freshName();
+    const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+    const script = `
+      import { readdirSync, existsSync } from 'node:fs';
+      import { setup, teardown } from ${url('../kernel/lab/setup.ts')};
+      import { Lab } from ${url('../kernel/lab/lab.ts')};
+      import { load } from ${url('../kernel/lab/load.ts')};
+      import { readFileSync } from 'node:fs';
+      setup('${name}', { name: 'left' });
+      const lab = new Lab('${name}');
+      const object = new Uint8Array(readFileSync(new URL(${url('../bpf/built/icmp_echo.o')})));
+      load(lab, 'left', { object, file: 'icmp_echo.o' });
+      const pins = lab.pinDirectory('left');
+      console.log(pins, readdirSync(pins).join());
+      lab.close();
+      teardown('${name}');
+      console.log(existsSync(lab.state.pinRoot));
+    `;
+    // In a mount namespace without one. Mounts of network namespaces made there are seen there only.
+    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', script];
+    const { stdout, stderr } = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-c', 'umount -l /sys/fs/bpf 2>/dev/null; exec "$@"', 'sh', ...node],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toBe('');
+    expect(stdout).toBe(`/run/xdpsim/${name}.bpf/left xdp_stats_map\nfalse\n`);
   });
 
   it('is made by several processes at once without confusion', async () => {

@@ -6,7 +6,7 @@ import { ifindexOf } from '../../kernel/lab/environment.ts';
 import type { Lab } from '../../kernel/lab/lab.ts';
 import { load, unload } from '../../kernel/lab/load.ts';
 import { connect } from '../../kernel/lab/redirect.ts';
-import { requireHostLab } from '../../kernel/lab/setup.ts';
+import { forgetEmptyHostLab, requireHostLab } from '../../kernel/lab/setup.ts';
 import type { AttachmentState } from '../../kernel/lab/state.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
@@ -47,7 +47,7 @@ export function registerLoading(lab: Command): void {
       if (options.json === true) printJson({ unloaded: gone });
       else if (gone.length === 0) console.log(`${name} had no program of the lab’s`);
       else print(gone, 'unloaded');
-    }),
+    }).finally(() => tidy(options)),
   );
 
   withOutput(
@@ -97,7 +97,12 @@ function runLoad(name: string, object: string, options: LoadFlags): Promise<void
       print(attached, 'loaded');
       console.log(`maps pinned in ${lab.pinDirectory(name)}`);
     }
-  });
+  }).finally(() => tidy(options));
+}
+
+/** The host's lab is there as long as something of it is. */
+function tidy(options: LabOptions): void {
+  if (options.host === true) forgetEmptyHostLab();
 }
 
 function globalsOf(

@@ -1,5 +1,6 @@
 /** `xdpsim lab setup | teardown | reset | status`: the network itself. */
 import type { Command } from 'commander';
+import { labOption } from '../../kernel/lab/foundation.ts';
 import { Lab } from '../../kernel/lab/lab.ts';
 import { subnetsOf } from '../../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../../kernel/lab/setup.ts';
@@ -66,8 +67,12 @@ export function registerTopology(lab: Command): void {
 function status(name: string | undefined, options: LabOptions): void {
   const wanted = labName(options);
   if (!labNames().includes(wanted) && name === undefined) {
-    if (options.json === true) printJson({ lab: null });
-    else console.log('there is no lab; xdpsim lab setup NAME makes one');
+    const others = labNames();
+    if (options.json === true) printJson({ lab: null, others });
+    else {
+      console.log('there is no lab; xdpsim lab setup NAME makes one');
+      for (const other of others) console.log(`there is another: xdpsim lab status${labOption(other)}`);
+    }
     return;
   }
   const lab = new Lab(wanted);

@@ -54,8 +54,10 @@ export function makeLab({ namespace, pinRoot }: LabState): void {
 /** Takes away whatever there is of a lab without environments, and forgets it. */
 export function removeLab({ name, namespace, pinRoot }: LabState): void {
   removeTraceInstances(name);
-  removePins(pinRoot);
-  if (!pinRoot.startsWith(BPFFS)) {
+  if (pinRoot.startsWith(BPFFS)) {
+    removePins(pinRoot);
+  } else {
+    // With the mount go its pins.
     libc().umount2(pinRoot, MNT_DETACH);
     rmSync(pinRoot, { recursive: true, force: true });
   }

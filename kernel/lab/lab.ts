@@ -94,7 +94,8 @@ export class Lab {
   /** Replaces the note of what is attached to a device. */
   noteAttachments(device: string, attached: readonly AttachmentState[]): void {
     this.#state = locked(() => {
-      const state = readState(this.name) ?? this.#state;
+      const state = readState(this.name);
+      if (state === undefined) throw new EngineError('input', `the lab ${this.name} was torn down meanwhile`);
       const others = state.attachments.filter((one) => one.device !== device);
       const changed = { ...state, attachments: [...others, ...attached] };
       writeState(changed);

@@ -83,7 +83,7 @@ export function load(lab: Lab, name: string, options: LoadOptions): AttachmentSt
     }
     return lab.attachments(name);
   } catch (error) {
-    unload(lab, name);
+    undo(lab, name);
     throw error;
   } finally {
     loaded.close();
@@ -103,6 +103,15 @@ export function unload(lab: Lab, name: string): AttachmentState[] {
   removePins(lab.pinDirectory(name));
   lab.noteAttachments(name, []);
   return gone;
+}
+
+/** What went wrong is told, not what went wrong in clearing it away. */
+function undo(lab: Lab, name: string): void {
+  try {
+    unload(lab, name);
+  } catch {
+    // The device is gone, or the lab is: nothing is left to take off.
+  }
 }
 
 /** What has to go first: everything of the lab's own, and any XDP program, of which a device holds only one. */

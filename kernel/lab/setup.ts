@@ -92,6 +92,16 @@ export function requireHostLab(): string {
   return HOST_LAB;
 }
 
+/** Forgets the lab of the host's own devices, if it has neither environments nor programs. */
+export function forgetEmptyHostLab(): void {
+  locked(() => {
+    const state = readState(HOST_LAB);
+    if (state !== undefined && state.environments.length === 0 && state.attachments.length === 0) {
+      removeLab(state);
+    }
+  });
+}
+
 function stateOf(lab: string): LabState {
   const state = readState(lab);
   if (state !== undefined) return state;
