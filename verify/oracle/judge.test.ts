@@ -160,6 +160,22 @@ describe('ChecksumJudge', () => {
     expect(verdict(ethernet(0x1234, bytes(data(6), broken.slice(IP))), broken)).toBe('');
   });
 
+  it('follows a packet that came wrong into a tunnel of the same kind, and into an error that quotes its begin', () => {
+    // A UDP datagram that its IP header leaves no room for: headers without a byte lie at every displacement.
+    const empty = edit(ethernet(0x0800, bytes(ipv4(17, data(0)), data(50))), [IP + 10, 0, 0]);
+    const vxlan = bytes([8, 0, 0, 0, 0, 0, 0, 0], empty);
+    const wrapped = ethernet(0x0800, ipv4(17, edit(udp(vxlan, V4_A, V4_B, 4789), [6, 0, 0])));
+    expect(verdict(empty, wrapped)).toBe('');
+    expect(verdict(empty, edit(wrapped, [wrapped.length - empty.length + IP + 8, 9]))).toBe(
+      'ipv4/1 wrong from the start',
+    );
+
+    // Grown at the head and cut at the tail, and what the tunnel holds is cut off.
+    const tunnel = edit(ethernet(0x0800, ipv4(4, bytes(ipv4(17, udp(data(9)))))), [IP + 10, 1, 2]);
+    const error = ethernet(0x0800, ipv4(1, icmp(3, 4, [0, 0, 0, 0], tunnel.slice(IP, IP + 28))));
+    expect(verdict(tunnel, error)).toBe('');
+  });
+
   it('judges a packet quoted in an ICMP error that the program made', () => {
     const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], segment.slice(IP, IP + 28))));
     expect(verdict(segment, error)).toBe('');

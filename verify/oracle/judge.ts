@@ -144,18 +144,7 @@ export class ChecksumJudge {
 
     if (beforeLength !== afterLength || !this.#pairInPlace()) {
       const frames = { before, beforeOffset, beforeLength, after, afterOffset };
-      // Where a byte of the packet that left stood before: headers are pushed and popped at the head, bytes are
-      // appended and cut off at the tail, or both.
-      let best = 0;
-      let most = -1;
-      for (const shift of [0, beforeLength - afterLength, this.#innermostShift()]) {
-        const pairs = this.#pairDisplaced(frames, shift);
-        if (pairs > most) {
-          most = pairs;
-          best = shift;
-        }
-      }
-      this.#pairDisplaced(frames, best);
+      this.#pairDisplaced(frames, this.#likeliestShift(frames, beforeLength - afterLength));
       this.#pairTheRest();
     }
 
@@ -214,15 +203,26 @@ export class ChecksumJudge {
     return explained;
   }
 
-  /** How far the innermost checksum moved, if it is of the same kind in both packets. */
-  #innermostShift(): number {
+  /**
+   * Where a byte of the packet that left stood before: headers are pushed and popped at the head, bytes are appended
+   * and cut off at the tail, or both. So either the outermost header of then is one of now, or the other way round.
+   */
+  #likeliestShift(frames: Frames, growth: number): number {
     const was = this.#before;
     const is = this.#after;
-    if (was.count === 0) return 0;
-    const last = was.count - 1;
-    const lastAfter = is.count - 1;
-    if (family(was.layer[last]!) !== family(is.layer[lastAfter]!)) return 0;
-    return was.start[last]! - is.start[lastAfter]!;
+    let best = 0;
+    let most = this.#pairDisplaced(frames, 0);
+    const consider = (shift: number): void => {
+      const explained = this.#pairDisplaced(frames, shift);
+      if (explained <= most) return;
+      most = explained;
+      best = shift;
+    };
+    consider(growth);
+    if (was.count === 0) return best;
+    for (let index = 0; index < is.count; index++) consider(was.start[0]! - is.start[index]!);
+    for (let other = 1; other < was.count; other++) consider(was.start[other]! - is.start[0]!);
+    return best;
   }
 
   /** What no place pairs is a header rebuilt elsewhere, if there is one of its kind left: innermost with innermost. */
@@ -292,6 +292,7 @@ function isOldStuff(frames: Frames, start: number, end: number, shift: number): 
   const from = start + shift;
   const size = end - start;
   return (
+    size > 0 &&
     from >= 0 &&
     from + size <= frames.beforeLength &&
     sameBytes(frames.before, frames.beforeOffset + from, frames.after, frames.afterOffset + start, size)
