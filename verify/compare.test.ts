@@ -132,6 +132,19 @@ describe('firstDifference', () => {
     });
   }
 
+  it('compares nothing of a packet that either engine could not see, and all of the others', () => {
+    for (const [, [, hook, change]] of Object.entries(CHANGES)) {
+      const changed = outcomes(hook);
+      change(changed, 12);
+      const unseen = outcomes(hook);
+      unseen.status[12] = STATUS.unseen;
+      expect(difference(unseen, changed, EVERYTHING, hook)).toBeUndefined();
+      expect(difference(changed, unseen, EVERYTHING, hook)).toBeUndefined();
+      change(changed, 30);
+      expect(difference(unseen, changed, EVERYTHING, hook)?.packet).toBeGreaterThan(26);
+    }
+  });
+
   it('returns the first packet that differs, and of it the first part, in the order of the list', () => {
     const names = Object.keys(CHANGES).filter((name) => CHANGES[name]![1] === 'xdp');
     fc.assert(

@@ -71,7 +71,7 @@ export class EngineSide {
       }
       this.maps = this.engine.observes.maps ? session.maps() : undefined;
       if (!again) this.packets += input.count;
-      this.#countUnseen();
+      if (!again) this.#countUnseen();
       return true;
     } catch (error) {
       this.failure = failureOf(error);

@@ -1,6 +1,11 @@
 /** What is found when engines are held against each other: one disagreement, with what people need to see of it. */
 import type { EngineName } from '../sim/engines/engine.ts';
-import { type OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
+import {
+  type OutcomeBatch,
+  type OutcomeNote,
+  type StatusName,
+  statusName,
+} from '../sim/engines/outcome-batch.ts';
 import type { OutcomePart } from './compare.ts';
 import type { MapDifference } from './compare-maps.ts';
 import type { ChecksumFault } from './oracle/judge.ts';
@@ -24,7 +29,7 @@ export interface Finding {
 
 /** One packet's outcome as a value. */
 export interface Outcome {
-  readonly status: 'ran' | 'violation' | 'fault';
+  readonly status: StatusName;
   readonly action: number;
   readonly packet: Uint8Array;
   readonly metadata: Uint8Array;
@@ -37,9 +42,8 @@ export interface Outcome {
 }
 
 export function outcomeAt(batch: OutcomeBatch, packet: number): Outcome {
-  const status = batch.status[packet];
   return {
-    status: status === STATUS.ran ? 'ran' : status === STATUS.violation ? 'violation' : 'fault',
+    status: statusName(batch.status[packet]!),
     action: batch.action[packet]!,
     packet: batch.packet(packet),
     metadata: batch.metadata(packet),

@@ -250,6 +250,20 @@ describe('verify', () => {
     ]);
   });
 
+  it('accounts for what an engine ran and could not see, and takes it for no difference', async () => {
+    const reason = 'the frame got lost';
+    const blind: Behaviour = ({ packet }) =>
+      indexOf(packet) % 4 === 1
+        ? { action: XDP_DROP, packet: new Uint8Array(0), unseen: reason }
+        : { action: XDP_PASS };
+    const report = await verify(
+      options({ engines: [fakeEngine('model', pass), fakeEngine('veth', blind)], runs: 64 * 4 }),
+    );
+    expect(report.divergences).toEqual([]);
+    expect(report.notCompared).toEqual([`64 packets: ${reason} (veth)`]);
+    expect(report.engines).toMatchObject([{ packets: 64 * 4 }, { packets: 64 * 4 }]);
+  });
+
   it('reports what cannot run here and what fails, and goes on with the rest', async () => {
     const absent = fakeEngine('testrun', pass, {
       availability: { available: false, reason: 'not running as root', remedy: 'run it with sudo' },

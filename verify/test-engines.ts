@@ -27,6 +27,8 @@ export interface FakeOutcome {
   readonly redirect?: number;
   readonly trace?: readonly string[];
   readonly violation?: string;
+  /** Why nothing can be seen of what came of the packet. */
+  readonly unseen?: string;
 }
 
 export type Behaviour = (stimulus: Stimulus, state: FakeState) => FakeOutcome;
@@ -96,6 +98,10 @@ export function fakeEngine(name: EngineName, behave: Behaviour, options: FakeOpt
             if (outcome.violation !== undefined) {
               output.status[index] = STATUS.violation;
               output.notes.set(index, { message: outcome.violation });
+            }
+            if (outcome.unseen !== undefined) {
+              output.status[index] = STATUS.unseen;
+              output.notes.set(index, { message: outcome.unseen });
             }
           }
         },

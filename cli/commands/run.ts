@@ -5,7 +5,7 @@ import { writeCapture } from '../../corpus/capture-writer.ts';
 import { casesFromCapture } from '../../corpus/case.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Engine, EngineName } from '../../sim/engines/engine.ts';
-import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
+import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
 import { hexdump } from '../../sim/packet/hexdump.ts';
@@ -220,11 +220,12 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
   const head = `packet ${first + index + 1}`;
   const note = output.notes.get(index);
   if (output.status[index] !== STATUS.ran) {
-    const kind = output.status[index] === STATUS.violation ? 'violation' : 'fault';
-    terminal.print(terminal.style('red', `${head}: ${kind}: ${note?.message ?? ''}`));
+    const kind = statusName(output.status[index]!);
+    const colour = kind === 'unseen' ? 'yellow' : 'red';
+    terminal.print(terminal.style(colour, `${head}: ${kind}: ${note?.message ?? ''}`));
     if (note?.source !== undefined)
       terminal.print(`  ${note.source.file}:${note.source.line}: ${note.source.text}`);
-    process.exitCode = EXIT.found;
+    noteStatus(kind);
     return;
   }
   const hook = program.entries[input.entry[index]!]!.hook;
@@ -275,13 +276,18 @@ async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterab
   );
 }
 
+/** A packet that ran and got lost from sight is nothing that was found. */
+function noteStatus(status: StatusName): void {
+  if (status === 'violation' || status === 'fault') process.exitCode = EXIT.found;
+}
+
 function outcomeToJson(program: Program, { input, output, first }: Ran, index: number): unknown {
   const hook = program.entries[input.entry[index]!]!.hook;
-  const status = output.status[index];
-  if (status !== STATUS.ran) process.exitCode = EXIT.found;
+  const status = statusName(output.status[index]!);
+  noteStatus(status);
   return {
     packet: first + index + 1,
-    status: status === STATUS.ran ? 'ran' : status === STATUS.violation ? 'violation' : 'fault',
+    status,
     action: actionName(hook, output.action[index]!),
     bytes: toHex(output.packet(index)),
     metadata: toHex(output.metadata(index)),

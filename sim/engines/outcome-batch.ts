@@ -12,6 +12,17 @@ export const STATUS = {
   unseen: 3,
 } as const;
 
+export type StatusName = keyof typeof STATUS;
+
+const STATUS_NAMES = Object.keys(STATUS) as readonly StatusName[];
+
+/** The name of a packet's status, for people and for JSON. */
+export function statusName(status: number): StatusName {
+  const name = STATUS_NAMES[status];
+  if (name === undefined) throw new RangeError(`there is no status ${status}`);
+  return name;
+}
+
 export class OutcomeBatch {
   /** Metadata and frame of each packet that left, packed without gaps in order: equal outcomes are equal arenas. */
   bytes: Uint8Array;
