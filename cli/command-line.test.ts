@@ -1,6 +1,6 @@
 /** The command as a user meets it: exit codes, messages, and what is on which stream. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -190,6 +190,41 @@ describe('verify', { timeout: 60_000 }, () => {
     );
     const ended = await xdpsim('verify', model, '--engines', 'model,vm', '--runs', '2000');
     expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/✓ agreed {2}all_pass/) });
+  });
+});
+
+describe('corpus', { timeout: 60_000 }, () => {
+  it('generates the same packets for the same seed, and keeps of them what reaches something new', async () => {
+    const [one, two] = [join(scratch, 'one.pcapng'), join(scratch, 'two.pcapng')];
+    for (const out of [one, two]) {
+      const made = await xdpsim(
+        'corpus',
+        'generate',
+        'icmp_echo',
+        '--out',
+        out,
+        '--runs',
+        '500',
+        '--seed',
+        's',
+      );
+      expect(made).toMatchObject({ code: 0, out: '' });
+    }
+    expect(readFileSync(one).equals(readFileSync(two))).toBe(true);
+    const kept = join(scratch, 'kept');
+    const ended = await xdpsim('corpus', 'minimize', 'icmp_echo', one, '--out', kept);
+    const [, few, many] = /: (\d+) of (\d+) cases/.exec(ended.err) ?? [];
+    expect(Number(many)).toBe(500);
+    expect(Number(few)).toBeGreaterThan(5);
+    expect(Number(few)).toBeLessThan(60);
+    expect(readdirSync(kept)).toHaveLength(Number(few));
+    // Merging what is there already adds nothing.
+    const files = readdirSync(kept).map((name) => join(kept, name));
+    const merged = await xdpsim('corpus', 'merge', ...files, ...files, '--out', join(scratch, 'merged'));
+    expect(merged.err).toContain(`${few} of ${2 * Number(few)} cases`);
+    expect((await xdpsim('corpus', 'show', files[0]!)).out).toMatch(
+      /1 packets, a case of icmp_echo\n +1 +\d+ bytes {2}ethernet/,
+    );
   });
 });
 

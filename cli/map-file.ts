@@ -6,10 +6,18 @@
  * (["0x0a", 0, 0, 1]). What `bpftool -j map dump` prints can be used as it is.
  */
 import { readFileSync } from 'node:fs';
+import { loadObject } from '../sim/ebpf/object.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
+import type { Program } from '../sim/runtime/program.ts';
 import type { MapEntry, World } from '../sim/runtime/world.ts';
 import { inputFailure } from './failure.ts';
 import { parseHex } from './options.ts';
+
+/** The maps that `--map` can fill: the object's, or, where there is none, those of the definition. */
+export function mapsOf(program: Program): readonly MapDefinition[] {
+  const maps = program.object === undefined ? [] : loadObject(program.object).maps;
+  return maps.length > 0 ? maps : (program.definition?.maps ?? []);
+}
 
 /**
  * Adds the maps of `--map` options to a world.

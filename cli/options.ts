@@ -29,6 +29,11 @@ export function parseDuration(option: string): (text: string) => number {
   };
 }
 
+/** For options that may be given more than once. */
+export function repeated(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
 /** Eight random hexadecimal digits: short enough to be typed again. */
 export function freshSeed(): string {
   return randomBytes(4).toString('hex');

@@ -6,7 +6,17 @@ import { count, rate, type Terminal } from './terminal.ts';
 export function programLine(report: ProgramReport, width: number, terminal: Terminal): string {
   const name = report.name.padEnd(width);
   const packets = `${count(report.packets)} packets`.padStart(18);
-  return `${verdict(report, terminal)} ${name} ${packets}   ${actions(report)}`;
+  return `${verdict(report, terminal)} ${name} ${packets}   ${reached(report.coverage).padEnd(13)}   ${actions(report)}`;
+}
+
+/** "100/92/99 %": instructions, branches, lines. Rounded down, so that 100 means all. */
+function reached(coverage: ProgramReport['coverage']): string {
+  if (coverage === undefined) return '';
+  const { instructions, branches, lines } = coverage;
+  const percents = [instructions, branches, lines].map(([hit, total]) =>
+    total === 0 ? '–' : `${Math.floor((100 * hit) / total)}`,
+  );
+  return `${percents.join('/')} %`;
 }
 
 function verdict(report: ProgramReport, terminal: Terminal): string {
@@ -53,6 +63,9 @@ export function closingLines(
   const lines: string[] = [];
   const packets = reports.reduce((sum, report) => sum + report.packets, 0);
   for (const [name, speed] of speeds(reports)) lines.push(`  ${name.padEnd(8)} ${speed}`);
+  if (reports.some((report) => report.coverage !== undefined)) {
+    lines.push('  reached  behind the packets: instructions/branches/lines of each object');
+  }
   for (const [text, programs] of skipped(reports)) {
     lines.push(terminal.style('yellow', `  skipped  ${text}${ofPrograms(programs, reports)}`));
   }

@@ -6,6 +6,8 @@ export interface VerifyPlan {
   /** `--engines`, as given. */
   readonly engines?: string;
   readonly live: boolean;
+  /** `--map NAME=FILE`, as given: what maps hold in every world. */
+  readonly maps: readonly string[];
   readonly seed: string;
   readonly runs?: number;
   /** Per program. */

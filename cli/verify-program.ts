@@ -1,10 +1,11 @@
 /** One program of a `VerifyPlan`: here, or spread over worker threads. */
 import { Worker } from 'node:worker_threads';
-import type { Program } from '../sim/runtime/program.ts';
-import type { BatchRange } from '../verify/batch-plan.ts';
+import type { NamedWorld, Program } from '../sim/runtime/program.ts';
+import { type BatchRange, worldsOf } from '../verify/batch-plan.ts';
 import { mergeReports, type ProgramReport } from '../verify/report.ts';
 import { type Progress, verify } from '../verify/run.ts';
 import { chooseEngines } from './engines.ts';
+import { mapsOf, withMaps } from './map-file.ts';
 import { casesOf, saveBelow } from './saved-cases.ts';
 import type { VerifyPlan } from './verify-plan.ts';
 
@@ -29,10 +30,17 @@ export function verifyHere(
     save: saveBelow(plan.directory),
     ...watch,
     ...(replays ? { cases: casesOf(program, [plan.directory]) } : {}),
+    ...(plan.maps.length === 0 ? {} : { worlds: worldsWith(program, plan.maps) }),
     ...(range === undefined ? {} : { range }),
     ...(plan.runs === undefined ? {} : { runs: plan.runs }),
     ...(plan.seconds === undefined ? {} : { seconds: plan.seconds }),
   });
+}
+
+/** The program's worlds with the maps of `--map` options in each. */
+function worldsWith(program: Program, maps: readonly string[]): NamedWorld[] {
+  const definitions = mapsOf(program);
+  return worldsOf(program).map(({ name, world }) => ({ name, world: withMaps(world, maps, definitions) }));
 }
 
 /** What a worker is started with. */

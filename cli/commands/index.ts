@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerChecksum } from './checksum.ts';
+import { registerCorpus } from './corpus.ts';
 import { registerDisasm } from './disasm.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerLab } from './lab.ts';
@@ -17,6 +18,7 @@ export const commands: readonly RegisterCommand[] = [
   registerRun,
   registerDisasm,
   registerChecksum,
+  registerCorpus,
   registerLab,
   registerPrograms,
   registerDoctor,

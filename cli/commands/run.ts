@@ -17,8 +17,8 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { chooseEngines, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { withMaps } from '../map-file.ts';
-import { parseHex } from '../options.ts';
+import { mapsOf, withMaps } from '../map-file.ts';
+import { parseHex, repeated } from '../options.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 import { traceText } from '../trace-text.ts';
@@ -40,8 +40,6 @@ interface Options {
 
 /** Packets run between two looks at the outcomes; sequences of any length pass in constant memory. */
 const BATCH = 1024;
-
-const repeated = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 export function registerRun(program: Command): void {
   program
@@ -81,13 +79,7 @@ async function run(name: string | undefined, packets: readonly string[], options
   const sources = [...packets, ...options.packet];
   if (sources.length === 0)
     throw inputFailure('no packets: give them as hexadecimal digits or as capture files');
-  const definitions = program.object === undefined ? [] : loadObject(program.object).maps;
-  const base = program.definition?.worlds[0]?.world ?? {};
-  const world = withMaps(
-    base,
-    options.map,
-    definitions.length > 0 ? definitions : (program.definition?.maps ?? []),
-  );
+  const world = withMaps(program.definition?.worlds[0]?.world ?? {}, options.map, mapsOf(program));
   // Steps are printed while a packet runs: its outcome is to follow at once.
   const batch = options.trace === true ? 1 : BATCH;
   const outcomes = runAll(program, engine, world, stimuliOf(sources, program), batch);

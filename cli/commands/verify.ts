@@ -6,10 +6,11 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import { type ProgramReport, reportToJson } from '../../verify/report.ts';
 import type { Progress } from '../../verify/run.ts';
+import { coverageFile } from '../coverage-file.ts';
 import { chooseEngines, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { freshSeed, parseCount, parseDuration } from '../options.ts';
+import { freshSeed, parseCount, parseDuration, repeated } from '../options.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { toJunit } from '../report-junit.ts';
 import { closingLines, failureLines, programLine } from '../report-text.ts';
@@ -24,6 +25,8 @@ interface Options {
   readonly time?: number;
   readonly seed?: string;
   readonly object?: string;
+  readonly map: readonly string[];
+  readonly coverage?: string;
   readonly workers: number;
   readonly maxDivergences: number;
   readonly json?: boolean;
@@ -49,8 +52,10 @@ export function registerVerify(program: Command): void {
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
+    .option('--map <name=file>', 'what a map holds before the first packet, as JSON', repeated, [])
     .option('--workers <n>', 'threads; the packets stay the same', parseCount('--workers'), 1)
     .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
+    .option('--coverage <file>', 'write what the packets reached, in lcov’s format: for genhtml and editors')
     .option('--json', 'print one JSON document')
     .option('--junit <file>', 'write a JUnit report')
     .option('--report <dir>', 'where divergences are saved (default: corpus/regressions)')
@@ -62,6 +67,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const plan: VerifyPlan = {
     programs: names,
     live: options.live === true,
+    maps: options.map,
     seed: options.seed ?? freshSeed(),
     maxDivergences: options.maxDivergences,
     directory: resolve(options.report ?? 'corpus/regressions'),
@@ -107,6 +113,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   }
   interrupt.release();
 
+  if (options.coverage !== undefined) await writeFile(options.coverage, coverageFile(programs, reports));
   if (options.junit !== undefined) await writeFile(options.junit, toJunit(reports, plan.seed));
   if (quiet) {
     console.log(JSON.stringify({ version: 1, seed: plan.seed, programs: reports.map(reportToJson) }));
