@@ -399,8 +399,45 @@ describeKernel('the lab of the host’s devices', ['root', 'libbpf'], () => {
     expect(lab.carriesDefaultRoute('left')).toBe(true);
   });
 
-  it('stands in the namespace that it was made in, and adds nothing but its own device', () => {
-    if (labNames().includes('host')) return;
+  it('asks before it puts a program on that device', ({ skip }) => {
+    if (labNames().includes('host')) skip('a lab of the host’s stands on this machine');
+    // The command runs in a namespace that it takes for the host's.
+    const host = createNetns();
+    const xdpsim = (...args: string[]): { code: number | null; text: string } => {
+      const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+      const command = ['--import', 'tsx', main, 'lab', ...args, '--host'];
+      const { status, stdout, stderr } = host.enter(() =>
+        spawnSync(process.execPath, command, { encoding: 'utf8' }),
+      );
+      return { code: status, text: stdout + stderr };
+    };
+    const attached = (): boolean => host.run('ip', ['link', 'show', 'dev', 'uplink']).includes('xdp');
+    try {
+      host.ip([
+        'link add name uplink type veth peer name far',
+        'link set dev uplink up',
+        'address add 10.99.0.1/24 dev uplink',
+        'route add default via 10.99.0.2',
+      ]);
+      const refused = xdpsim('load', 'uplink', 'xdp_pass');
+      expect(refused.code).toBe(2);
+      expect(refused.text).toContain('uplink carries the default route');
+      expect(refused.text).toContain('--yes');
+      expect(attached()).toBe(false);
+      expect(labNames()).not.toContain('host');
+
+      expect(xdpsim('load', 'uplink', 'xdp_pass', '--yes').code).toBe(0);
+      expect(attached()).toBe(true);
+      expect(xdpsim('unload', 'uplink').code).toBe(0);
+      expect(attached()).toBe(false);
+      expect(labNames()).not.toContain('host');
+    } finally {
+      host.close();
+    }
+  });
+
+  it('stands in the namespace that it was made in, and adds nothing but its own device', ({ skip }) => {
+    if (labNames().includes('host')) skip('a lab of the host’s stands on this machine');
     // This thread's namespace takes the host's place: the lab of the tests leaves the host alone, too.
     const host = createNetns();
     try {

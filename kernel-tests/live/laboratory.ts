@@ -239,6 +239,20 @@ export class Talker {
     }
   }
 
+  /**
+   * Waits for so many lines in a row.
+   * @returns the index of the line behind them
+   */
+  async inARow(count: number, matches: (line: string) => boolean, from: number = 0): Promise<number> {
+    let found = 0;
+    let at = from;
+    while (found < count) {
+      at = (await this.line(() => true, at)) + 1;
+      found = matches(this.lines[at - 1]!) ? found + 1 : 0;
+    }
+    return at;
+  }
+
   say(line: string): void {
     this.#child.stdin!.write(`${line}\n`);
   }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeKernel } from '../require-kernel.ts';
-import { deviceCounters, useLaboratory } from './laboratory.ts';
+import { useLaboratory } from './laboratory.ts';
 
 describeKernel('redirect_map in the lab', ['root', 'libbpf'], () => {
   const laboratory = useLaboratory(['left', 'right']);
@@ -46,11 +46,9 @@ describeKernel('redirect_map in the lab', ['root', 'libbpf'], () => {
     lab.load('left', 'redirect_map');
     lab.load('right', 'redirect_map');
     lab.connect('left', 'right');
-    const sent = deviceCounters(lab.lab.outside, 'right').tx.packets;
     // The slot empties when its device goes: the kernel takes it out of the map.
     lab.lab.outside.ip(['link delete dev right']);
     expect(lab.ping('left', lab.net('left').outer.ipv4, { dies: true }).received).toBe(0);
     expect(lab.actions('left')).toEqual({ XDP_ABORTED: 3 });
-    expect(sent).toBe(0);
   });
 });

@@ -15,12 +15,12 @@ describeKernel('xdp_drop in the lab', ['root', 'libbpf'], () => {
     await ping.line(answered);
 
     lab.load('left', 'xdp_drop');
-    const silence = await ping.line(unanswered, ping.lines.length);
-    const later = await ping.line(unanswered, silence + 5);
-    expect(ping.lines.slice(silence, later).every(unanswered)).toBe(true);
+    // One could be late on a busy machine; so many in a row are lost.
+    const silence = await ping.inARow(8, unanswered, ping.lines.length);
+    expect(ping.lines.slice(silence).filter(answered)).toEqual([]);
 
     unload(lab.lab, 'left');
-    await ping.line(answered, later);
+    await ping.line(answered, silence);
   });
 
   for (const mode of ['native', 'generic'] as const) {
