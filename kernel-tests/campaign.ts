@@ -66,7 +66,7 @@ async function campaign(names: readonly string[], options: Options): Promise<voi
   const specimens = options.specimens ? specimensOf(programs) : [];
   const chosen = chooseEngines(options.engines ?? ENGINES);
   // Engines that the user named must run; of the default ones, those that can.
-  if (options.engines !== undefined) for (const program of programs) requireAvailable(chosen, program);
+  if (options.engines !== undefined) for (const program of programs) requireAvailable(chosen, [program]);
   const engines = chosen.engines.map((engine) => engine.name);
   terminal.print(
     `seed ${options.seed}, ${count(options.packets)} packets each, engines ${engines.join(', ')}`,
