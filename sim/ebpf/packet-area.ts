@@ -21,13 +21,27 @@ export const ETHERNET_HEADER = 14;
 /** The longest metadata (Linux 6.3; 32 before). */
 export const MAX_METADATA = 252;
 
+/** From here on the processor's own copy wins over a loop. */
+const LARGE = 400;
+
 export class PacketArea {
   readonly #memory: LinearMemory;
   #layout: ContextLayout;
+  /** The arena that packets came from last, and a view of it. */
+  #arena: Uint8Array = new Uint8Array();
+  #arenaView: DataView = new DataView(this.#arena.buffer);
 
   constructor(memory: LinearMemory, layout: ContextLayout) {
     this.#memory = memory;
     this.#layout = layout;
+  }
+
+  #viewOf(bytes: Uint8Array): DataView {
+    if (bytes !== this.#arena) {
+      this.#arena = bytes;
+      this.#arenaView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#arenaView;
   }
 
   get data(): number {
@@ -64,7 +78,7 @@ export class PacketArea {
     const lowest = words[MACHINE_WORD.lowest]!;
     if (lowest !== 0 && lowest < start) this.#memory.u8.fill(0, lowest, start);
     words[MACHINE_WORD.lowest] = start;
-    copyIn(this.#memory.u8, start, bytes, offset - metaLength, metaLength + length);
+    copyIn(this.#memory.view, start, bytes, this.#viewOf(bytes), offset - metaLength, metaLength + length);
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = XDP_DATA + XDP_LINEAR_LIMIT;
     words[MACHINE_WORD.frameEnd] = XDP_DATA + length;
@@ -73,7 +87,8 @@ export class PacketArea {
 
   /** Places a TC frame. */
   placeSkb(bytes: Uint8Array, offset: number, length: number, metaLength: number): void {
-    copyIn(this.#memory.u8, SKB_DATA - metaLength, bytes, offset - metaLength, metaLength + length);
+    const start = SKB_DATA - metaLength;
+    copyIn(this.#memory.view, start, bytes, this.#viewOf(bytes), offset - metaLength, metaLength + length);
     const words = this.#memory.i32;
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = PACKET_LIMIT;
@@ -139,11 +154,23 @@ export class PacketArea {
   }
 }
 
-/** A loop for small packets: `set(subarray(…))` makes an object, which costs more than the copy. */
-function copyIn(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, length: number): void {
-  if (length > 256) {
-    to.set(from.subarray(fromAt, fromAt + length), toAt);
+/**
+ * Copies a frame in. Word by word for small ones: `set(subarray(…))` makes an object, which costs more than the copy.
+ * @param view of all of `from`
+ */
+function copyIn(
+  to: DataView,
+  toAt: number,
+  from: Uint8Array,
+  view: DataView,
+  fromAt: number,
+  length: number,
+): void {
+  if (length > LARGE) {
+    new Uint8Array(to.buffer).set(from.subarray(fromAt, fromAt + length), toAt);
     return;
   }
-  for (let index = 0; index < length; index++) to[toAt + index] = from[fromAt + index]!;
+  let index = 0;
+  for (; index + 4 <= length; index += 4) to.setInt32(toAt + index, view.getInt32(fromAt + index));
+  for (; index < length; index++) to.setUint8(toAt + index, view.getUint8(fromAt + index));
 }

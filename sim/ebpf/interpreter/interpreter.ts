@@ -746,17 +746,163 @@ export class Interpreter implements State {
           provenance.unknown = unknown;
           return true;
         }
+        case 4: {
+          // OR64
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 4, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! | lo[s]!;
+          hi[d] = hi[d]! | hi[s]!;
+          pc++;
+          continue;
+        }
+        case 5: {
+          // AND64
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 5, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! & lo[s]!;
+          hi[d] = hi[d]! & hi[s]!;
+          pc++;
+          continue;
+        }
+        case 6: {
+          // LSH64
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 6, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          const n = lo[s]! & 63;
+          if (n >= 32) {
+            hi[d] = lo[d]! << (n - 32);
+            lo[d] = 0;
+          } else if (n > 0) {
+            hi[d] = (hi[d]! << n) | (lo[d]! >>> (32 - n));
+            lo[d] = lo[d]! << n;
+          }
+          pc++;
+          continue;
+        }
+        case 7: {
+          // RSH64
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 7, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          const n = lo[s]! & 63;
+          if (n >= 32) {
+            lo[d] = hi[d]! >>> (n - 32);
+            hi[d] = 0;
+          } else if (n > 0) {
+            lo[d] = (lo[d]! >>> n) | (hi[d]! << (32 - n));
+            hi[d] = hi[d]! >>> n;
+          }
+          pc++;
+          continue;
+        }
+        case 16: {
+          // ADD32
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 16, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! + lo[s]!;
+          hi[d] = 0;
+          pc++;
+          continue;
+        }
+        case 20: {
+          // OR32
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 20, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! | lo[s]!;
+          hi[d] = 0;
+          pc++;
+          continue;
+        }
+        case 21: {
+          // AND32
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 21, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! & lo[s]!;
+          hi[d] = 0;
+          pc++;
+          continue;
+        }
+        case 22: {
+          // LSH32
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 22, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! << lo[s]!;
+          hi[d] = 0;
+          pc++;
+          continue;
+        }
+        case 23: {
+          // RSH32
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 23, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! >>> lo[s]!;
+          hi[d] = 0;
+          pc++;
+          continue;
+        }
+        case 26: {
+          // XOR32
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 26, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          lo[d] = lo[d]! ^ lo[s]!;
+          hi[d] = 0;
+          pc++;
+          continue;
+        }
+        case 33: {
+          // BSWAP
+          const td = tag[d]!;
+          const ts = tag[s]!;
+          if ((td & ts) >= 0) this.#checkPlain(pc, 33, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          const low = swap32(lo[d]!);
+          if (argument === 64) {
+            lo[d] = swap32(hi[d]!);
+            hi[d] = low;
+          } else {
+            lo[d] = argument === 16 ? low >>> 16 : low;
+            hi[d] = 0;
+          }
+          pc++;
+          continue;
+        }
         default: {
           // The rest of arithmetic: no pointers but for what makes numbers of them.
           const td = tag[d]!;
           const ts = tag[s]!;
-          if ((td & ts) >= 0) {
-            this.pc = pc;
-            checkPlainOperands(this, word & 0xff, d, s);
-            tag[d] = unknown;
-          } else {
-            tag[d] = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
-          }
+          if ((td & ts) >= 0) this.#checkPlain(pc, word & 0xff, d, s);
+          tag[d] =
+            (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
           switch (word & 0xff) {
             case 2: {
               // MUL64
@@ -775,40 +921,6 @@ export class Interpreter implements State {
               divide(lo[d]!, hi[d]!, lo[s]!, hi[s]!, operation >= 13, operation === 9 || operation === 14);
               lo[d] = quotient.low;
               hi[d] = quotient.high;
-              break;
-            }
-            case 4:
-              // OR64
-              lo[d] = lo[d]! | lo[s]!;
-              hi[d] = hi[d]! | hi[s]!;
-              break;
-            case 5:
-              // AND64
-              lo[d] = lo[d]! & lo[s]!;
-              hi[d] = hi[d]! & hi[s]!;
-              break;
-            case 6: {
-              // LSH64
-              const n = lo[s]! & 63;
-              if (n >= 32) {
-                hi[d] = lo[d]! << (n - 32);
-                lo[d] = 0;
-              } else if (n > 0) {
-                hi[d] = (hi[d]! << n) | (lo[d]! >>> (32 - n));
-                lo[d] = lo[d]! << n;
-              }
-              break;
-            }
-            case 7: {
-              // RSH64
-              const n = lo[s]! & 63;
-              if (n >= 32) {
-                lo[d] = hi[d]! >>> (n - 32);
-                hi[d] = 0;
-              } else if (n > 0) {
-                lo[d] = (lo[d]! >>> n) | (hi[d]! << (32 - n));
-                hi[d] = hi[d]! >>> n;
-              }
               break;
             }
             case 8: {
@@ -835,11 +947,6 @@ export class Interpreter implements State {
               }
               break;
             }
-            case 16:
-              // ADD32
-              lo[d] = lo[d]! + lo[s]!;
-              hi[d] = 0;
-              break;
             case 17:
               // SUB32
               lo[d] = lo[d]! - lo[s]!;
@@ -860,34 +967,9 @@ export class Interpreter implements State {
               hi[d] = 0;
               break;
             }
-            case 20:
-              // OR32
-              lo[d] = lo[d]! | lo[s]!;
-              hi[d] = 0;
-              break;
-            case 21:
-              // AND32
-              lo[d] = lo[d]! & lo[s]!;
-              hi[d] = 0;
-              break;
-            case 22:
-              // LSH32
-              lo[d] = lo[d]! << lo[s]!;
-              hi[d] = 0;
-              break;
-            case 23:
-              // RSH32
-              lo[d] = lo[d]! >>> lo[s]!;
-              hi[d] = 0;
-              break;
             case 24:
               // NEG32
               lo[d] = -lo[d]!;
-              hi[d] = 0;
-              break;
-            case 26:
-              // XOR32
-              lo[d] = lo[d]! ^ lo[s]!;
               hi[d] = 0;
               break;
             case 28:
@@ -900,18 +982,6 @@ export class Interpreter implements State {
               if (argument < 64) hi[d] = 0;
               if (argument === 16) lo[d] = lo[d]! & 0xffff;
               break;
-            case 33: {
-              // BSWAP
-              const low = swap32(lo[d]!);
-              if (argument === 64) {
-                lo[d] = swap32(hi[d]!);
-                hi[d] = low;
-              } else {
-                lo[d] = argument === 16 ? low >>> 16 : low;
-                hi[d] = 0;
-              }
-              break;
-            }
             default:
               this.pc = pc;
               violate(`unknown operation ${word & 0xff}`);
@@ -936,6 +1006,12 @@ export class Interpreter implements State {
   #unreadable(pc: number, register: number): never {
     this.pc = pc;
     return violate(`R${register} !read_ok`);
+  }
+
+  /** What arithmetic other than addition and subtraction may not have for operands. */
+  #checkPlain(pc: number, operation: number, d: number, s: number): void {
+    this.pc = pc;
+    checkPlainOperands(this, operation, d, s);
   }
 
   /** Comparisons that prove nothing only need their operands written. */
