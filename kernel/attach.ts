@@ -4,7 +4,7 @@ import { errnoName, requireLibbpf } from './libbpf.ts';
 import type { Netns } from './netns.ts';
 
 /** include/uapi/linux/if_link.h */
-const XDP_FLAGS_DRV_MODE = 1 << 2;
+const XDP_FLAGS = { generic: 1 << 1, native: 1 << 2 } as const;
 
 /** `enum bpf_tc_attach_point` (bpf/libbpf.h). */
 const TC_POINT = { ingress: 1, egress: 2 } as const;
@@ -40,13 +40,19 @@ function functions(): AttachFunctions {
 }
 
 /**
- * Puts a program on a device in native mode, in the place of one that may be there already; -1 takes it off.
+ * Puts a program on a device, in the place of one that may be there in the same mode already; -1 takes it off.
+ * @param mode in the driver, or behind it
  * @throws {EngineError} where the driver refuses: for veth, an MTU above 3506
  */
-export function attachXdp(netns: Netns, ifindex: number, fd: number): void {
-  const result = netns.enter(() => functions().bpf_xdp_attach(ifindex, fd, XDP_FLAGS_DRV_MODE, null));
+export function attachXdp(
+  netns: Netns,
+  ifindex: number,
+  fd: number,
+  mode: 'native' | 'generic' = 'native',
+): void {
+  const result = netns.enter(() => functions().bpf_xdp_attach(ifindex, fd, XDP_FLAGS[mode], null));
   if (result === 0) return;
-  throw new EngineError('environment', `no native XDP on device ${ifindex}: ${errnoName(result)}`);
+  throw new EngineError('environment', `no ${mode} XDP on device ${ifindex}: ${errnoName(result)}`);
 }
 
 /**

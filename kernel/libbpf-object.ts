@@ -23,6 +23,8 @@ export interface ObjectOptions {
    * since libbpf would put them into the host's /sys/fs/bpf, and another run would find its counts in them.
    */
   readonly pinDirectory?: string;
+  /** Maps of other objects that take the place of this one's own, by name. */
+  readonly sharedMaps?: Readonly<Record<string, BpfMap>>;
 }
 
 /** One loaded function. */
@@ -38,6 +40,7 @@ const HELPER_CALL = 0x85;
 const LOG_BYTES = 16 * 1024 * 1024;
 
 const EPERM = -1;
+const ENOENT = -2;
 const EBADF = -9;
 
 export class BpfObject {
@@ -174,6 +177,7 @@ function tryToLoad(
   try {
     const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
     if (options.pinDirectory === undefined) for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
+    shareMaps(libbpf, maps, options);
     const programs = selectPrograms(libbpf, handle, options, siblings);
     setGlobals(
       bpf.bpf_object__btf(handle),
@@ -242,6 +246,19 @@ function setType(bpf: LoadedLibbpf['bpf'], pointer: Pointer, entry: ProgramEntry
       'input',
       `${file}: ${entry.function} is in section "${section}": it runs behind a redirect only, never by itself`,
     );
+  }
+}
+
+function shareMaps(
+  libbpf: LoadedLibbpf,
+  maps: readonly Pointer[],
+  { file, sharedMaps }: ObjectOptions,
+): void {
+  for (const [name, shared] of Object.entries(sharedMaps ?? {})) {
+    const map = maps.find((one) => mapName(libbpf, one) === name);
+    const result = map === undefined ? ENOENT : libbpf.bpf.bpf_map__reuse_fd(map, shared.fd);
+    if (result < 0)
+      throw new EngineError('input', `${file} cannot share a map ${name}: ${errnoName(result)}`);
   }
 }
 

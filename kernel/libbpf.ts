@@ -60,6 +60,7 @@ export interface Libbpf {
   bpf_map__is_internal(map: Pointer): boolean;
   bpf_map__initial_value(map: Pointer, size: BigUint64Array): Pointer;
   bpf_map__set_pin_path(map: Pointer, path: string | null): number;
+  bpf_map__reuse_fd(map: Pointer, fd: number): number;
 
   bpf_map_lookup_elem(fd: number, key: Uint8Array, value: Uint8Array): number;
   bpf_map_update_elem(fd: number, key: Uint8Array, value: Uint8Array, flags: number): number;
@@ -122,6 +123,7 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map__is_internal: ['bool', P],
   bpf_map__initial_value: [P, P, 'void *'],
   bpf_map__set_pin_path: ['int', P, 'str'],
+  bpf_map__reuse_fd: ['int', P, 'int'],
   bpf_map_lookup_elem: ['int', 'int', 'void *', 'void *'],
   bpf_map_update_elem: ['int', 'int', 'void *', 'void *', 'uint64_t'],
   bpf_map_delete_elem: ['int', 'int', 'void *'],

@@ -15,8 +15,8 @@ export interface ScenarioRun {
 
 export interface StepRun {
   readonly path: readonly Hop[];
-  /** The path with all that happened between the hops; the simulation only. */
-  readonly events?: readonly NetworkEvent[];
+  /** The path with what happened between the hops; what stacks do and why, only the simulation says. */
+  readonly events: readonly NetworkEvent[];
 }
 
 /**
@@ -39,7 +39,8 @@ export async function simulate(scenario: Scenario, engine: Engine, objects: Obje
   }
 }
 
-function pathOf(events: readonly NetworkEvent[]): Hop[] {
+/** The hops among events. */
+export function pathOf(events: readonly NetworkEvent[]): Hop[] {
   return events.flatMap((event) => {
     if (event.kind !== 'hop') return [];
     const { kind, ...hop } = event;

@@ -12,8 +12,23 @@ import type { Stack } from './stack.ts';
 
 const UNREACHABLE = ICMP_TYPE.DESTINATION_UNREACHABLE;
 
+export interface IcmpCode {
+  readonly type: number;
+  readonly code: number;
+  readonly text: string;
+}
+
+type IcmpCodeName =
+  | 'NET_UNREACHABLE'
+  | 'HOST_UNREACHABLE'
+  | 'PROTOCOL_UNREACHABLE'
+  | 'PORT_UNREACHABLE'
+  | 'FRAGMENTATION_NEEDED'
+  | 'PROHIBITED'
+  | 'TTL_EXPIRED';
+
 /** The errors that this stack sends, as type and code. */
-export const ICMP_CODE = {
+export const ICMP_CODE: Readonly<Record<IcmpCodeName, IcmpCode>> = {
   NET_UNREACHABLE: { type: UNREACHABLE, code: 0, text: 'net unreachable' },
   HOST_UNREACHABLE: { type: UNREACHABLE, code: 1, text: 'host unreachable' },
   PROTOCOL_UNREACHABLE: { type: UNREACHABLE, code: 2, text: 'protocol unreachable' },
@@ -21,9 +36,7 @@ export const ICMP_CODE = {
   FRAGMENTATION_NEEDED: { type: UNREACHABLE, code: 4, text: 'fragmentation needed' },
   PROHIBITED: { type: UNREACHABLE, code: 13, text: 'communication prohibited' },
   TTL_EXPIRED: { type: ICMP_TYPE.TIME_EXCEEDED, code: 0, text: 'time exceeded' },
-} as const;
-
-export type IcmpCode = (typeof ICMP_CODE)[keyof typeof ICMP_CODE];
+};
 
 /** "RFC 1812: … as much of the original datagram as possible without the length … exceeding 576 bytes." */
 const LONGEST_ERROR = 576;

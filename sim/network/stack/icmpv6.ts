@@ -13,8 +13,23 @@ import type { Stack } from './stack.ts';
 
 const UNREACHABLE = ICMPV6_TYPE.DESTINATION_UNREACHABLE;
 
+export interface Icmpv6Code {
+  readonly type: number;
+  readonly code: number;
+  readonly text: string;
+}
+
+type Icmpv6CodeName =
+  | 'NO_ROUTE'
+  | 'PROHIBITED'
+  | 'BEYOND_SCOPE'
+  | 'PORT_UNREACHABLE'
+  | 'TOO_BIG'
+  | 'HOP_LIMIT_EXPIRED'
+  | 'UNKNOWN_NEXT_HEADER';
+
 /** The errors that this stack sends, as type and code. */
-export const ICMPV6_CODE = {
+export const ICMPV6_CODE: Readonly<Record<Icmpv6CodeName, Icmpv6Code>> = {
   NO_ROUTE: { type: UNREACHABLE, code: 0, text: 'no route to destination' },
   PROHIBITED: { type: UNREACHABLE, code: 1, text: 'communication prohibited' },
   BEYOND_SCOPE: { type: UNREACHABLE, code: 2, text: 'beyond scope of source address' },
@@ -22,9 +37,7 @@ export const ICMPV6_CODE = {
   TOO_BIG: { type: ICMPV6_TYPE.PACKET_TOO_BIG, code: 0, text: 'packet too big' },
   HOP_LIMIT_EXPIRED: { type: ICMPV6_TYPE.TIME_EXCEEDED, code: 0, text: 'time exceeded' },
   UNKNOWN_NEXT_HEADER: { type: ICMPV6_TYPE.PARAMETER_PROBLEM, code: 1, text: 'unknown next header' },
-} as const;
-
-export type Icmpv6Code = (typeof ICMPV6_CODE)[keyof typeof ICMPV6_CODE];
+};
 
 /** "As much of invoking packet as possible without the ICMPv6 packet exceeding the minimum IPv6 MTU" (RFC 4443 §3.1). */
 const LONGEST_ERROR = 1280;

@@ -1,0 +1,115 @@
+/** Holds what the simulation says of a scenario against what the kernel did. */
+import { toHex } from '../packet/bytes.ts';
+import { difference } from '../packet/difference.ts';
+import { compareBytes, type MapSnapshot } from '../runtime/maps.ts';
+import type { ProgramMaps } from './attached-programs.ts';
+import type { ProgramEvent } from './network.ts';
+import { comparePaths, hopKey, type PathDifference } from './path.ts';
+import type { ScenarioRun, StepRun } from './run.ts';
+import { placeText, type Scenario } from './scenario.ts';
+
+/** The first thing in which two runs differ, in words. */
+export interface ScenarioDifference {
+  /** Index of the step; undefined where the maps differ in the end. */
+  readonly step?: number;
+  readonly summary: string;
+  /** Field by field, or what each side has. */
+  readonly details: readonly string[];
+}
+
+/** @returns the first difference: in the path of a step, in what a program said, or in a map at the end */
+export function compareRuns(
+  scenario: Scenario,
+  simulated: ScenarioRun,
+  real: ScenarioRun,
+): ScenarioDifference | undefined {
+  for (const step of scenario.steps.keys()) {
+    const problem = compareSteps(simulated.steps[step]!, real.steps[step]!);
+    if (problem !== undefined) return { step, ...problem };
+  }
+  return compareMaps(simulated.maps, real.maps);
+}
+
+function compareSteps(simulated: StepRun, real: StepRun): ScenarioDifference | undefined {
+  const found = comparePaths(simulated.path, real.path);
+  if (found !== undefined) return describe(found);
+  const verdicts = [simulated, real].map(({ events }) => verdictsByPlace(events));
+  for (const [place, expected] of verdicts[0]!) {
+    const got = verdicts[1]!.get(place) ?? '';
+    if (got !== expected) {
+      return { summary: `${place} says something else`, details: [`sim: ${expected}`, `kernel: ${got}`] };
+    }
+  }
+  return undefined;
+}
+
+/** What the programs at each place and hook said, in order. */
+function verdictsByPlace(events: StepRun['events']): Map<string, string> {
+  const verdicts = new Map<string, string>();
+  const programs = events.filter((event): event is ProgramEvent => event.kind === 'program');
+  for (const event of programs) {
+    const key = `${placeText(event)} ${event.hook} ${event.function}`;
+    verdicts.set(key, [verdicts.get(key), event.action].filter((one) => one !== undefined).join(', '));
+  }
+  return verdicts;
+}
+
+function describe({ place, direction, index, reason, simulated, real }: PathDifference): ScenarioDifference {
+  const which = `frame ${index + 1} at ${hopKey({ ...place, direction })}`;
+  switch (reason) {
+    case 'missing':
+      return { summary: `${which}: the kernel has none`, details: [`sim: ${toHex(simulated!.bytes)}`] };
+    case 'additional':
+      return { summary: `${which}: the simulation has none`, details: [`kernel: ${toHex(real!.bytes)}`] };
+    case 'mark':
+      return {
+        summary: `${which}: the mark differs`,
+        details: [`sim: ${simulated!.mark}`, `kernel: ${real!.mark}`],
+      };
+    case 'bytes':
+      return {
+        summary: `${which}: the bytes differ`,
+        details: [
+          ...difference(simulated!.bytes, real!.bytes).map(
+            ({ path, left, right }) => `${path}: ${left ?? 'absent'} in sim, ${right ?? 'absent'} in kernel`,
+          ),
+          `sim:    ${toHex(simulated!.bytes)}`,
+          `kernel: ${toHex(real!.bytes)}`,
+        ],
+      };
+  }
+}
+
+function compareMaps(
+  simulated: readonly ProgramMaps[],
+  real: readonly ProgramMaps[],
+): ScenarioDifference | undefined {
+  for (const { namespace, program, maps } of simulated) {
+    const other = real.find((one) => one.namespace === namespace && one.program === program);
+    for (const map of maps) {
+      const counterpart = other?.maps.find((one) => one.definition.name === map.definition.name);
+      // A map that only one side can read is not compared.
+      if (counterpart === undefined) continue;
+      const details = compareEntries(map, counterpart);
+      if (details.length === 0) continue;
+      return { summary: `map ${map.definition.name} of ${program} in ${namespace} differs`, details };
+    }
+  }
+  return undefined;
+}
+
+function compareEntries(simulated: MapSnapshot, real: MapSnapshot): string[] {
+  const details: string[] = [];
+  const rest = new Map(real.entries.map(({ key, value }) => [toHex(key), value]));
+  for (const { key, value } of simulated.entries) {
+    const name = toHex(key);
+    const other = rest.get(name);
+    rest.delete(name);
+    if (other === undefined) details.push(`key ${name}: ${toHex(value)} in sim, absent in kernel`);
+    else if (compareBytes(value, other) !== 0) {
+      details.push(`key ${name}: ${toHex(value)} in sim, ${toHex(other)} in kernel`);
+    }
+  }
+  for (const [name, value] of rest) details.push(`key ${name}: absent in sim, ${toHex(value)} in kernel`);
+  return details;
+}
