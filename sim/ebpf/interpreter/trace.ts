@@ -3,6 +3,7 @@ import { helperName } from '../helper-names.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL } from '../instruction.ts';
+import { ArrayMap } from '../maps/array-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { type SourceLine, sourceAt } from '../object.ts';
 import type { Interpreter, RunResult } from './interpreter.ts';
@@ -31,7 +32,7 @@ export interface RegisterChange {
   readonly value: bigint;
   /** What it is to the verifier: `scalar`, `pkt`, `map_value_or_null` … */
   readonly kind: string;
-  /** Where a pointer leads, readably: `data+14`, `fp-8`, `ctx`, `rxcnt+0`; undefined for numbers. */
+  /** Where a pointer leads, readably: `data+14`, `fp-8`, `ctx`, `rxcnt[1]+0`; undefined for numbers. */
   readonly place: string | undefined;
 }
 
@@ -212,8 +213,11 @@ function placeOf(state: State, tag: number, address: number): string | undefined
       return machine.maps[provenance.detail[tag]!]?.name;
     case KIND.value:
     case KIND.valueOrNull: {
-      const name = machine.maps[provenance.detail[tag]!]?.name ?? 'map';
-      return address === 0 ? 'null' : `${name}${signed(address - provenance.lowest[tag]!)}`;
+      if (address === 0) return 'null';
+      const map = machine.maps[provenance.detail[tag]!]!;
+      const lowest = provenance.lowest[tag]!;
+      const index = map instanceof ArrayMap ? `[${(lowest - map.storage) / map.stride}]` : '';
+      return `${map.name}${index}${signed(address - lowest)}`;
     }
     default:
       return undefined;

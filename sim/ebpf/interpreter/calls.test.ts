@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { testMap } from '../fixtures/assemble.ts';
+import { runText } from '../fixtures/run-text.ts';
+
+describe('local calls', () => {
+  it('pass r1 to r5, keep r6 to r9 and bring r0 back', () => {
+    const text = `r6 = 100
+      r1 = 1
+      r2 = 2
+      call add
+      r0 += r6
+      exit
+      add:
+      r6 = 5000
+      r0 = r1
+      r0 += r2
+      exit`;
+    expect(runText(text).r0).toBe(103n);
+  });
+
+  it('give each function a stack frame of its own', () => {
+    const text = `*(u64 *)(r10 - 8) = 1
+      call f
+      r0 = *(u64 *)(r10 - 8)
+      exit
+      f:
+      *(u64 *)(r10 - 8) = 2
+      r0 = 0
+      exit`;
+    expect(runText(text).r0).toBe(1n);
+  });
+
+  it('nest eight deep, and no deeper', () => {
+    const chain = (depth: number): string => {
+      const functions = Array.from({ length: depth }, (_, level) =>
+        level + 1 < depth ? `f${level}:\ncall f${level + 1}\nexit` : `f${level}:\nr0 = 7\nexit`,
+      );
+      return `call f0\nexit\n${functions.join('\n')}`;
+    };
+    expect(runText(chain(7)).r0).toBe(7n);
+    expect(runText(chain(8)).violation?.reason).toBe('the call stack of 9 frames is too deep !');
+  });
+});
+
+describe('bpf_loop', () => {
+  const loop = (rounds: number, body: string): string => `*(u64 *)(r10 - 8) = 0
+    r1 = ${rounds}
+    r2 = body
+    r3 = r10
+    r3 += -8
+    r4 = 0
+    call bpf_loop
+    r6 = *(u64 *)(r10 - 8)
+    r0 <<= 32
+    r0 |= r6
+    exit
+    body:
+    ${body}`;
+
+  it('calls back with the round and the context, and counts rounds', () => {
+    const body = 'r0 = *(u64 *)(r2 + 0)\nr0 += r1\n*(u64 *)(r2 + 0) = r0\nr0 = 0\nexit';
+    expect(runText(loop(10, body)).r0).toBe((10n << 32n) | 45n);
+  });
+
+  it('ends when the callback says so', () => {
+    const body = 'r0 = 0\nif r1 < 3 goto on\nr0 = 1\non:\nexit';
+    expect(runText(loop(10, body)).r0).toBe(4n << 32n);
+  });
+
+  it('makes more pointers than the machine can tell apart at a time', () => {
+    const map = testMap('array', 'ARRAY');
+    const body = `*(u32 *)(r10 - 4) = 1
+      r6 = r2
+      r2 = r10
+      r2 += -4
+      r1 = map[array]
+      call bpf_map_lookup_elem
+      if r0 == 0 goto none
+      r1 = *(u64 *)(r0 + 0)
+      r1 += 1
+      *(u64 *)(r0 + 0) = r1
+      none:
+      r1 = *(u64 *)(r6 + 0)
+      r1 += 1
+      *(u64 *)(r6 + 0) = r1
+      r0 = 0
+      exit`;
+    const { r0, violation, machine } = runText(loop(10_000, body), { maps: [map] });
+    expect(violation).toBeUndefined();
+    expect(r0).toBe((10_000n << 32n) | 10_000n);
+    expect(machine.maps[0]!.snapshot()!.entries[1]!.value[0]).toBe(10_000 & 0xff);
+  });
+
+  it('is bound by the budget of the run', () => {
+    const { violation } = runText(loop(100_000, 'r0 = 0\nexit'), { budget: 10_000 });
+    expect(violation?.reason).toMatch('more than 10000 instructions');
+  });
+
+  it('refuses flags and too many rounds', () => {
+    const call = (rounds: number, flags: number): bigint =>
+      runText(`r1 = ${rounds}\nr2 = f\nr3 = 0\nr4 = ${flags}\ncall bpf_loop\nexit\nf:\nr0 = 0\nexit`).r0;
+    expect(BigInt.asIntN(64, call(1, 1))).toBe(-22n);
+    expect(BigInt.asIntN(64, call(8 * 1024 * 1024 + 1, 0))).toBe(-7n);
+  });
+});
+
+describe('bpf_for_each_map_elem', () => {
+  it('hands over key and value of every entry, to read and to write', () => {
+    const map = testMap('hash', 'HASH');
+    const entry = (key: number, value: number): { key: Uint8Array; value: Uint8Array } => ({
+      key: Uint8Array.of(key, 0, 0, 0),
+      value: Uint8Array.of(value, 0, 0, 0, 0, 0, 0, 0),
+    });
+    const text = `*(u64 *)(r10 - 8) = 0
+      r1 = map[hash]
+      r2 = each
+      r3 = r10
+      r3 += -8
+      r4 = 0
+      call bpf_for_each_map_elem
+      r0 = *(u64 *)(r10 - 8)
+      exit
+      each:
+      r1 = *(u32 *)(r2 + 0)
+      r2 = *(u64 *)(r3 + 0)
+      r1 *= r2
+      r0 = *(u64 *)(r4 + 0)
+      r0 += r1
+      *(u64 *)(r4 + 0) = r0
+      r2 += 1
+      *(u64 *)(r3 + 0) = r2
+      r0 = 0
+      exit`;
+    const world = { maps: { hash: [entry(2, 10), entry(3, 100)] } };
+    const { r0, machine } = runText(text, { maps: [map], world });
+    expect(r0).toBe(320n);
+    expect(machine.maps[0]!.snapshot()!.entries.map(({ value }) => value[0])).toEqual([11, 101]);
+  });
+});
+
+describe('bpf_tail_call', () => {
+  const programs = testMap('programs', 'PROG_ARRAY', {
+    initial: [
+      { key: 1, name: 'second' },
+      { key: 2, name: 'again' },
+    ],
+  });
+  const jump = (index: number): string => `r2 = map[programs]\nr3 = ${index}\ncall bpf_tail_call`;
+
+  it('goes on in the other program, with the context alone', () => {
+    const { r0 } = runText(
+      {
+        first: `${jump(1)}\nr0 = 1\nexit`,
+        second: 'r0 = *(u32 *)(r1 + 12)\nr0 += 40\nexit',
+        again: 'r0 = 0\nexit',
+      },
+      { maps: [programs] },
+    );
+    expect(r0).toBe(41n);
+  });
+
+  it('comes back where the slot is empty', () => {
+    const { r0 } = runText(
+      { first: `${jump(0)}\nr0 = 1\nexit`, second: 'r0 = 2\nexit', again: 'r0 = 0\nexit' },
+      { maps: [programs] },
+    );
+    expect(r0).toBe(1n);
+  });
+
+  it('comes back after 33 of them', () => {
+    const counter = testMap('counter', 'ARRAY');
+    const count = 'r6 = r1\nr4 = map[counter]+0\nr5 = 1\nlock *(u64 *)(r4 + 0) += r5\nr1 = r6\n';
+    const { r0, machine } = runText(
+      {
+        first: `${jump(2)}\nr0 = 1\nexit`,
+        second: 'r0 = 2\nexit',
+        again: `${count}${jump(2)}\nr0 = 3\nexit`,
+      },
+      { maps: [programs, counter] },
+    );
+    expect(r0).toBe(3n);
+    expect(machine.maps[1]!.snapshot()!.entries[0]!.value[0]).toBe(33);
+  });
+
+  it('from a function returns to that function’s caller', () => {
+    const { r0 } = runText(
+      {
+        first: `call f\nr0 += 100\nexit\nf:\n${jump(1)}\nr0 = 1\nexit`,
+        second: 'r0 = 2\nexit',
+        again: 'r0 = 0\nexit',
+      },
+      { maps: [programs] },
+    );
+    expect(r0).toBe(102n);
+  });
+});
