@@ -106,7 +106,8 @@ class Recorder {
   readonly #limit: number;
   readonly #low = new Int32Array(REGISTERS);
   readonly #high = new Int32Array(REGISTERS);
-  readonly #tag = new Int32Array(REGISTERS);
+  /** What each register was to the verifier: a comparison can change it without changing the register. */
+  readonly #kinds: string[] = new Array<string>(REGISTERS).fill('?');
   #pending: Pending | undefined;
 
   constructor(state: State, limit: number) {
@@ -138,7 +139,9 @@ class Recorder {
     const { lo, hi, tag } = this.#state;
     this.#low.set(lo.subarray(0, REGISTERS));
     this.#high.set(hi.subarray(0, REGISTERS));
-    this.#tag.set(tag.subarray(0, REGISTERS));
+    for (let register = 0; register < REGISTERS; register++) {
+      this.#kinds[register] = kindOf(this.#state, tag[register]!);
+    }
   }
 
   #complete(): void {
@@ -149,7 +152,7 @@ class Recorder {
     const { program, instruction, frame, store, call } = pending;
     const registers: RegisterChange[] = [];
     for (let register = 0; register < REGISTERS; register++) {
-      const sameKind = kindOf(state, this.#tag[register]!) === kindOf(state, state.tag[register]!);
+      const sameKind = this.#kinds[register] === kindOf(state, state.tag[register]!);
       const sameBits =
         this.#low[register] === state.lo[register] && this.#high[register] === state.hi[register];
       // What a call leaves unreadable is no news.
