@@ -130,7 +130,12 @@ function sum(state: AbstractState, a: Value, b: Value, id: number): Value {
   }
   if (b.kind === KIND.scalar && isMovable(a)) return movePointer(state, a, b, id);
   if (a.kind === KIND.scalar && isMovable(b)) return movePointer(state, b, a, id);
-  return a.kind === KIND.any || b.kind === KIND.any ? ANY : SOME_SCALAR;
+  return isUncertain(a) || isUncertain(b) ? ANY : SOME_SCALAR;
+}
+
+/** May it be a pointer that can be moved, for all that is known? A lookup in an array may be known not to fail. */
+function isUncertain(one: Value): boolean {
+  return one.kind === KIND.any || one.nullable;
 }
 
 function difference(state: AbstractState, a: Value, b: Value, id: number): Value {
@@ -140,8 +145,7 @@ function difference(state: AbstractState, a: Value, b: Value, id: number): Value
   if (b.kind === KIND.scalar && isMovable(a)) {
     return movePointer(state, a, scalar(-b.max, -b.min, b.unknown), id);
   }
-  if (a.kind === KIND.any || b.kind === KIND.any) return ANY;
-  return SCALAR;
+  return isUncertain(a) || isUncertain(b) ? ANY : SCALAR;
 }
 
 /** A bound of a sum; NaN (nothing is known) where 64 bits may not hold it. */
@@ -162,10 +166,10 @@ function movePointer(state: AbstractState, pointer: Value, by: Value, id: number
     if (by.min === by.max) return withOffset(pointer, pointer.min + by.min, pointer.max + by.max);
     // Only a base that is not below the packet's begin is of use.
     if (by.min < 0 || by.max > MAX_STEP) return ANY;
-    const { unknown } = by;
+    // To the kernel's verifier it may still be a constant, to the interpreter 0: then what was proven still holds.
+    const kept = by.unknown ? (by.min === 0 ? state.range(pointer).max : 0) : Infinity;
     state.retire(id);
-    // To the kernel's verifier it may still be a constant: then what was proven still holds.
-    if (!unknown) state.ranges.set(id, { min: 0, max: Infinity });
+    if (kept > 0) state.ranges.set(id, { min: 0, max: kept });
     return packetPointer(pointer.kind, id, pointer.min);
   }
   const min = pointer.min + by.min;

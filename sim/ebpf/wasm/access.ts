@@ -108,10 +108,11 @@ export function judgeAccess(
 ): Access {
   if (pointer.kind === KIND.context) {
     // Fields by their own offsets only, from the pointer as it was given.
-    const permitted =
-      pointer.min === 0 &&
-      pointer.max === 0 &&
-      (writes ? layout.write(offset, size) : layout.read(offset, size, signExtending) !== ACCESS.refused);
+    if (pointer.min > 0 || pointer.max < 0) return { verdict: VERDICT.violation, pointer };
+    if (pointer.min !== pointer.max) return { verdict: VERDICT.open, pointer };
+    const permitted = writes
+      ? layout.write(offset, size)
+      : layout.read(offset, size, signExtending) !== ACCESS.refused;
     return { verdict: permitted ? VERDICT.proven : VERDICT.violation, pointer };
   }
   const verdict = judgeMemory(state, maps, pointer, offset, size, writes);

@@ -358,6 +358,8 @@ class Analysis {
 
   #loaded(state: AbstractState, pointer: Value, offset: number, size: number, signExtending: boolean): Value {
     if (pointer.kind === KIND.context) {
+      // Moved by who knows how much: it may be any field.
+      if (pointer.min !== pointer.max) return ANY;
       switch (this.#input.layout.read(offset, size, signExtending)) {
         case ACCESS.data:
           return packetPointer(KIND.packet, DATA_ID, 0);

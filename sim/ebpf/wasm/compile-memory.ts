@@ -25,7 +25,7 @@ import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
 import { KIND } from './abstract-value.ts';
 import { type Access, VERDICT } from './access.ts';
 import { sizeOf } from './analysis.ts';
-import type { FunctionWriter } from './function-writer.ts';
+import { DISPROVEN, type FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
 
 const LOADS: ReadonlyMap<number, number> = new Map([
@@ -104,6 +104,11 @@ function pushAddress(
   const { pointer, verdict } = access;
   const offset = instructions.offset[slot]!;
   if (verdict === VERDICT.proven) {
+    if (writer.distrustful && pointer.kind !== KIND.context) {
+      writer.push(base);
+      code.i64(offset).op(WASM.i64_add).i64(sizeOf(instructions.opcode[slot]!));
+      writer.checkMemory(slot + DISPROVEN, writes);
+    }
     if (pointer.kind === KIND.context) {
       code.i32(0);
       return CONTEXT_BASE + offset;

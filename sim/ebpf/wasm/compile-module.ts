@@ -47,6 +47,8 @@ export interface ModuleInput {
   readonly budget: number;
   /** Rounds that `may_goto` allows in one run. */
   readonly mayGoto: number;
+  /** Check at run time what has been proven, too? For tests of the proofs; default false. */
+  readonly distrustful?: boolean;
   /** Default: `context`. */
   readonly enteredWith?: 'context' | 'memory';
 }
@@ -269,7 +271,12 @@ class ModuleCompiler {
     // A program that another function tail-calls may run in any frame.
     const anyFrame = this.#tailCallsFromSubprograms();
     for (const one of facts.functions) {
-      const writer = new FunctionWriter(index, runtime, one.start === 0 && !anyFrame);
+      const writer = new FunctionWriter(
+        index,
+        runtime,
+        one.start === 0 && !anyFrame,
+        this.#input.distrustful ?? false,
+      );
       const code = compileFunction(
         writer,
         {
@@ -365,7 +372,11 @@ class ModuleCompiler {
     if (helpers.some((helper) => helper.arguments.includes('function'))) loops = true;
     const moves = helpers.some((helper) => helper.movesPacket === true);
     const tc = this.#units.some((unit) => unit.hook === 'tc');
-    const inPlace = !moves && !(tc && [...names].some((name) => name.startsWith('bpf_skb')));
+    // Addresses are then the interpreter's, which programs under test may leak.
+    const inPlace =
+      this.#input.distrustful !== true &&
+      !moves &&
+      !(tc && [...names].some((name) => name.startsWith('bpf_skb')));
     const bounds = !inPlace || this.#looksAtBounds || packetLoads;
     return {
       bounds,

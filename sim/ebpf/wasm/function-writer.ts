@@ -10,6 +10,9 @@ export const PARAMETER_TYPES: readonly number[] = [I32, I64, I64, I64, I64, I64]
 
 const FRAME = 0;
 
+/** Added to the slot where an access turns out wrong that was proven right: a fault of the analysis. */
+export const DISPROVEN = 0x4000_0000;
+
 /** Functions of the module that programs' functions call; `module-writer.ts` makes them. */
 export interface RuntimeFunctions {
   /** (program, slot, frame): notes where, and stops. */
@@ -27,6 +30,8 @@ export class FunctionWriter {
   readonly wideTemporary: number;
   /** Has it a check that needs the packet's bounds in the machine block? */
   checksMemory = false;
+  /** Are accesses that were proven checked all the same? For tests of the proofs. */
+  readonly distrustful: boolean;
   readonly #program: number;
   readonly #runtime: RuntimeFunctions;
   readonly #fixedFrame: boolean;
@@ -34,7 +39,8 @@ export class FunctionWriter {
   readonly #locals: readonly number[];
 
   /** @param fixedFrame does the function always run in the first frame? */
-  constructor(program: number, runtime: RuntimeFunctions, fixedFrame: boolean) {
+  constructor(program: number, runtime: RuntimeFunctions, fixedFrame: boolean, distrustful: boolean) {
+    this.distrustful = distrustful;
     this.#program = program;
     this.#runtime = runtime;
     this.#fixedFrame = fixedFrame;
