@@ -64,7 +64,7 @@ export function closingLines(
   const packets = reports.reduce((sum, report) => sum + report.packets, 0);
   for (const [name, speed] of speeds(reports)) lines.push(`  ${name.padEnd(8)} ${speed}`);
   if (reports.some((report) => report.coverage !== undefined)) {
-    lines.push('  reached  behind the packets: instructions/branches/lines of each object');
+    lines.push('  percentages behind the packets: instructions/branches/lines of the object that ran');
   }
   for (const [text, programs] of skipped(reports)) {
     lines.push(terminal.style('yellow', `  skipped  ${text}${ofPrograms(programs, reports)}`));

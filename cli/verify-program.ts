@@ -4,7 +4,7 @@ import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { type BatchRange, worldsOf } from '../verify/batch-plan.ts';
 import { mergeReports, type ProgramReport } from '../verify/report.ts';
 import { type Progress, verify } from '../verify/run.ts';
-import { chooseEngines } from './engines.ts';
+import { chooseEngines, createEngine } from './engines.ts';
 import { mapsOf, withMaps } from './map-file.ts';
 import { casesOf, saveBelow } from './saved-cases.ts';
 import type { VerifyPlan } from './verify-plan.ts';
@@ -26,6 +26,7 @@ export function verifyHere(
     program,
     engines: chooseEngines(plan.engines, plan.live).engines,
     seed: plan.seed,
+    witness: createEngine('vm'),
     maxDivergences: plan.maxDivergences,
     save: saveBelow(plan.directory),
     ...watch,

@@ -4,7 +4,7 @@ import type { Case } from '../corpus/case.ts';
 import type { Coverage, EngineName } from '../sim/engines/engine.ts';
 import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';
-import { type Disagreeing, type Finding, kindOf } from './finding.ts';
+import { type Disagreeing, type Finding, kindOf, type Outcome } from './finding.ts';
 
 export interface ProgramReport {
   readonly name: string;
@@ -50,6 +50,8 @@ export interface Divergence {
   /** The smallest case so far that shows it, and what it shows. */
   readonly case: Case;
   readonly finding: Finding;
+  /** What the interpreter, who has no part in it, makes of the packet; absent where nobody asked or it could not run. */
+  readonly witness?: Outcome;
   /** Where it was first seen. */
   readonly seen: { readonly seed: string; readonly packet: number } | { readonly file: string };
   /** The file that holds the case, once it is saved. */

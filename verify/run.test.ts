@@ -109,6 +109,35 @@ describe('verify', () => {
     }
   });
 
+  it('asks the witness about what others disagree on, and only then', async () => {
+    const witness = fakeEngine('vm', () => ({ action: 0, violation: 'R1 !read_ok' }));
+    const disagreeing = [fakeEngine('testrun', dropping(70)), fakeEngine('model', pass)];
+    const { divergences } = await verify(options({ engines: disagreeing, witness }));
+    expect(divergences[0]?.witness).toMatchObject({ status: 'violation', note: { message: 'R1 !read_ok' } });
+    expect(witness.log).toMatchObject({ packets: 7, opened: 1, closed: 1 });
+
+    const own = fakeEngine('vm', pass);
+    await verify(
+      options({ engines: [fakeEngine('model', pass), fakeEngine('vm', dropping(3))], witness: own }),
+    );
+    await verify(options({ engines: [fakeEngine('model', pass), fakeEngine('wasm', pass)], witness: own }));
+    expect(own.log.opened).toBe(0);
+  });
+
+  it('generates in the worlds that it is given', async () => {
+    const named: NamedWorld[] = [
+      { name: 'one', world: { cpu: 1 } },
+      { name: 'two', world: { cpu: 2 } },
+    ];
+    const seen = new Set<number | undefined>();
+    const watching: Behaviour = (_stimulus, { world }) => {
+      seen.add(world.cpu);
+      return { action: XDP_PASS };
+    };
+    await verify(options({ engines: [fakeEngine('model', watching)], worlds: named }));
+    expect([...seen]).toEqual([1, 2]);
+  });
+
   it('keeps the first divergence of each kind, and stops after as many as asked for', async () => {
     const two: Behaviour = (stimulus, state) => {
       const index = indexOf(stimulus.packet);

@@ -23,6 +23,7 @@ import { type Finding, kindOf } from './finding.ts';
 import { Ledger } from './ledger.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type ShrinkOptions, shrink } from './shrink.ts';
+import { testify } from './witness.ts';
 
 /** What fills batches; `PacketGenerator` does. */
 export interface PacketSource {
@@ -47,6 +48,8 @@ export interface VerifyOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** Is asked about every divergence that it has no part in: the interpreter. */
+  readonly witness?: Engine;
   /** After how many divergences to stop; default 1. */
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */
@@ -264,9 +267,9 @@ class Run {
     const again = saved?.case.note !== undefined ? saved : undefined;
     const state = again === undefined ? 'found' : 'saved';
     this.#divergences.push(this.#divergence(finding, found, seen, state, again?.path));
-    if (again !== undefined) return;
+    if (again !== undefined) return this.#askWitness(at);
     await this.#save(at);
-    if (this.#options.shrink === false) return;
+    if (this.#options.shrink === false) return this.#askWitness(at);
     const engines = this.#sides
       .map((side) => side.engine)
       .filter((engine) => finding.engines.includes(engine.name));
@@ -289,6 +292,16 @@ class Run {
     const { file } = this.#divergences[at]!;
     this.#divergences[at] = this.#divergence(shrunk.finding, shrunk.case, seen, shrunk.state, file);
     await this.#save(at);
+    await this.#askWitness(at);
+  }
+
+  async #askWitness(at: number): Promise<void> {
+    const { witness } = this.#options;
+    const divergence = this.#divergences[at]!;
+    const { engines, case: shown, finding } = divergence;
+    if (witness === undefined || engines.includes(witness.name)) return;
+    const outcome = await testify(witness, this.#program, shown, finding.packet);
+    if (outcome !== undefined) this.#divergences[at] = { ...divergence, witness: outcome };
   }
 
   #divergence(

@@ -14,7 +14,7 @@ export function repeatCommands(program: Program, divergence: Divergence): string
     const runs = seen.packet >= DEFAULT_RUNS ? ` --runs ${seen.packet + 1}` : '';
     const object = isOwnObject(program) ? '' : ` --object ${quoted(program.objectPath!)}`;
     commands.push(
-      `npx xdpsim verify ${quoted(program.name)}${object} --engines ${names} --seed ${quoted(seen.seed)}${runs}`,
+      `npx xdpsim verify ${quoted(nameOf(program))}${object} --engines ${names} --seed ${quoted(seen.seed)}${runs}`,
     );
   }
   const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
@@ -24,6 +24,13 @@ export function repeatCommands(program: Program, divergence: Divergence): string
     commands.push(`npx xdpsim run ${quoted(target)} --packet ${quoted(capture)}`);
   }
   return commands;
+}
+
+/** What `verify` knows the program by: an object without a definition has no name but its file's. */
+function nameOf({ name, objectPath, definition, entries }: Program): string {
+  if (objectPath === undefined || definition !== undefined) return name;
+  const [only, ...others] = entries;
+  return only === undefined || others.length > 0 ? objectPath : `${objectPath}:${only.function}`;
 }
 
 /** Is it the object that belongs to the program, or has the program none beside it? */

@@ -9,6 +9,7 @@ import { Rehearsal } from '../rehearsal.ts';
 import type { Divergence } from '../report.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-engines.ts';
 import { bytes, data, ethernet, icmp, icmpv6, ipv4, ipv6, udp } from '../test-packets.ts';
+import { testify } from '../witness.ts';
 import { repeatCommands } from './command.ts';
 import { explain } from './explain.ts';
 import { notable } from './notable.ts';
@@ -215,6 +216,40 @@ describe('explain', () => {
   });
 });
 
+describe('what the interpreter says as a witness', () => {
+  const asTold = async (witness: Behaviour): Promise<string> => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(echo), ['model', 'testrun']);
+    const outcome = await testify(fakeEngine('vm', witness), FAKE_PROGRAM, divergence.case, 0);
+    return explain(FAKE_PROGRAM, { ...divergence, witness: outcome! }).join('\n');
+  };
+
+  it('is whose side it takes', async () => {
+    expect(await asTold(answer(echo))).toContain('The interpreter (vm) does what testrun does.');
+    expect(await asTold(answer(reply))).toContain('The interpreter (vm) does what model does.');
+    expect(await asTold(() => ({ action: XDP_PASS }))).not.toContain('interpreter');
+  });
+
+  it('is why it stops the program, where it does', async () => {
+    const text = await asTold(() => ({ action: 0, violation: 'instruction 7 (fake.bpf.c:3): R1 !read_ok' }));
+    expect(text).toContain(
+      'The interpreter (vm) stops the program:\ninstruction 7 (fake.bpf.c:3): R1 !read_ok',
+    );
+  });
+
+  it('is nothing where it cannot run the case', async () => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(echo), ['model', 'testrun']);
+    const absent = { available: false, reason: 'no', remedy: 'none' } as const;
+    const engines = [
+      fakeEngine('vm', answer(echo), { availability: absent }),
+      fakeEngine('vm', answer(echo), { refuses: () => ({ packet: 0, reason: 'no' }) }),
+      fakeEngine('vm', answer(echo), { openError: () => new Error('no') }),
+    ];
+    for (const engine of engines) {
+      expect(await testify(engine, FAKE_PROGRAM, divergence.case, 0)).toBeUndefined();
+    }
+  });
+});
+
 describe('repeatCommands', () => {
   it('names object, engines, seed, enough packets, and the saved file', async () => {
     const divergence = await found([{ packet: echo }], () => ({ action: XDP_PASS }), answer(echo));
@@ -226,7 +261,7 @@ describe('repeatCommands', () => {
         file: 'r/fake-1.pcapng',
       }),
     ).toEqual([
-      'npx xdpsim verify fake --engines model,vm --seed 7 --runs 20001',
+      "npx xdpsim verify '/tmp/my objects/fake.bpf.o:fake' --engines model,vm --seed 7 --runs 20001",
       "npx xdpsim run '/tmp/my objects/fake.bpf.o:fake' --packet r/fake-1.pcapng",
     ]);
     expect(repeatCommands(FAKE_PROGRAM, { ...divergence, seen: { file: 'example: x' } })).toEqual([]);

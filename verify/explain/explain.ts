@@ -1,4 +1,5 @@
 /** A divergence for a person at a terminal: verdict, tree, bytes, worksheet, and the command that repeats it. */
+import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
@@ -6,6 +7,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { leaves } from '../delivery.ts';
 import { checksumOfField } from '../differing-field.ts';
+import type { Finding, Outcome } from '../finding.ts';
 import type { Divergence } from '../report.ts';
 import { changedTree } from './changed-tree.ts';
 import { repeatCommands } from './command.ts';
@@ -32,6 +34,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
     mapValues(program, divergence, paint),
     worksheet(divergence),
     stoppedAt(divergence),
+    testimony(divergence),
     closing(program, divergence),
   ];
   return sections
@@ -212,10 +215,49 @@ function worksheet({ case: shown, finding }: Divergence): string[] {
 /** Where the machine stopped the program, or why an engine failed on the packet. */
 function stoppedAt({ finding }: Divergence): string[] {
   const note = finding.got?.note ?? finding.expected?.note;
-  if (note === undefined) return [];
-  const lines = [
-    `${note.message}${note.instruction === undefined ? '' : `, at instruction ${note.instruction}`}`,
-  ];
+  return note === undefined ? [] : noteLines(note);
+}
+
+/** What the interpreter says, where it is neither of the two: why it stops, what it warns of, or whose side it takes. */
+function testimony({ witness, engines, finding }: Divergence): string[] {
+  if (witness === undefined) return [];
+  if (witness.status !== 'ran') {
+    const verb = witness.status === 'violation' ? 'stops the program' : 'cannot go on';
+    return [`The interpreter (vm) ${verb}:`, ...(witness.note === undefined ? [] : noteLines(witness.note))];
+  }
+  const side =
+    finding.expected !== undefined && isSame(finding.part, witness, finding.expected)
+      ? engines[0]
+      : finding.got !== undefined && isSame(finding.part, witness, finding.got)
+        ? engines[1]
+        : undefined;
+  const lines = side === undefined ? [] : [`The interpreter (vm) does what ${side} does.`];
+  if (witness.note !== undefined) lines.push('The interpreter (vm) warns:', ...noteLines(witness.note));
+  return lines;
+}
+
+/** Do two outcomes have the part in common that is in question? */
+function isSame(part: Finding['part'], a: Outcome, b: Outcome): boolean {
+  const bytes = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
+  switch (part) {
+    case 'metadata':
+      return bytes(a.metadata, b.metadata);
+    case 'redirect':
+      return a.redirect === b.redirect;
+    case 'trace':
+      return a.trace.join('\n') === b.trace.join('\n');
+    case 'skb':
+      return a.mark === b.mark && a.priority === b.priority && a.cb.join() === b.cb.join();
+    default:
+      return a.status === b.status && a.action === b.action && bytes(a.packet, b.packet);
+  }
+}
+
+function noteLines(note: OutcomeNote): string[] {
+  const { message, instruction } = note;
+  // The machine's own messages begin with the place.
+  const isSaid = instruction === undefined || message.startsWith(`instruction ${instruction}`);
+  const lines = [isSaid ? message : `${message}, at instruction ${instruction}`];
   if (note.source !== undefined) {
     lines.push(`  ${note.source.file}:${note.source.line}: ${note.source.text.trim()}`);
   }

@@ -1,0 +1,33 @@
+/**
+ * The interpreter as a witness: two engines disagree, and a third says what it sees. It names what the kernel's verifier
+ * would object to, with the instruction and the C line, which neither of the two may have been able to tell.
+ */
+import type { Case } from '../corpus/case.ts';
+import type { Engine } from '../sim/engines/engine.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { EngineSide } from './engine-side.ts';
+import { type Outcome, outcomeAt } from './finding.ts';
+
+/**
+ * What an engine makes of one packet of a case.
+ * @param packet index of the stimulus
+ * @returns undefined where the engine cannot run the case: a witness that does not come changes nothing
+ */
+export async function testify(
+  engine: Engine,
+  program: Program,
+  { stimuli, world }: Case,
+  packet: number,
+): Promise<Outcome | undefined> {
+  if (!engine.availability(program).available) return undefined;
+  const input = new PacketBatch(stimuli.length);
+  for (const stimulus of stimuli) input.push(stimulus);
+  const side = new EngineSide(engine, program, stimuli.length);
+  try {
+    if (!side.takes(input) || !(await side.run(world, input))) return undefined;
+    return outcomeAt(side.output, packet);
+  } finally {
+    await side.close();
+  }
+}
