@@ -213,9 +213,10 @@ function worksheet({ case: shown, finding }: Divergence): string[] {
 }
 
 /** Where the machine stopped the program, or why an engine failed on the packet. */
-function stoppedAt({ finding }: Divergence): string[] {
+function stoppedAt({ finding, witness }: Divergence): string[] {
   const note = finding.got?.note ?? finding.expected?.note;
-  return note === undefined ? [] : noteLines(note);
+  // The interpreter says the same, and better.
+  return note === undefined || witness?.status === 'violation' ? [] : noteLines(note);
 }
 
 /** What the interpreter says, where it is neither of the two: why it stops, what it warns of, or whose side it takes. */
