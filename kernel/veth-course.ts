@@ -2,7 +2,7 @@
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
 import { type Junction, NOBODY, type Turn } from './junction.ts';
-import type { BpfProgram } from './libbpf-object.ts';
+import type { BpfObject, BpfProgram } from './libbpf-object.ts';
 
 /** Helpers after which an XDP frame can turn up elsewhere (linux/bpf.h): tail_call, redirect, redirect_map. */
 const REDIRECTING: readonly number[] = [12, 23, 51];
@@ -14,6 +14,8 @@ export interface Course {
   readonly xdp: BpfProgram | undefined;
   /** Can that one send frames elsewhere? */
   readonly redirects: boolean;
+  /** To other CPUs, too? Those hand them to the stack, and so they come out like frames that are passed. */
+  readonly redirectsToCpus: boolean;
   readonly turn: Turn;
 }
 
@@ -24,17 +26,21 @@ export function needsJunction(program: Program): boolean {
 
 /**
  * The course of each entry.
- * @param loaded what `singleFunctions` named, in that order; the junction, where there is one, knows them by that order
+ * @param loaded the functions that `singleFunctions` named, in that order: so the junction, where there is one, knows them
  */
-export function coursesOf(entries: readonly ProgramEntry[], loaded: readonly BpfProgram[]): Course[] {
-  const numberOf = (name: string): number => loaded.findIndex((program) => program.name === name);
+export function coursesOf(entries: readonly ProgramEntry[], loaded: BpfObject): Course[] {
+  const { programs, maps } = loaded;
+  const cpus = maps.some((map) => map.definition.type === 'CPUMAP');
+  const numberOf = (name: string): number => programs.findIndex((program) => program.name === name);
   return entries.map(({ function: name, hook, after }) => {
     const first = hook === 'xdp' ? name : after;
-    const xdp = first === undefined ? undefined : loaded[numberOf(first)];
+    const xdp = first === undefined ? undefined : programs[numberOf(first)];
+    const redirects = xdp !== undefined && REDIRECTING.some((helper) => xdp.helpers.has(helper));
     return {
       hook,
       xdp,
-      redirects: xdp !== undefined && REDIRECTING.some((helper) => xdp.helpers.has(helper)),
+      redirects,
+      redirectsToCpus: redirects && cpus,
       turn: {
         xdp: first === undefined ? NOBODY : numberOf(first),
         ingress: hook === 'tc-ingress' ? numberOf(name) : NOBODY,

@@ -118,7 +118,7 @@ export class VethSession implements Session {
       loaded.close();
       throw error;
     }
-    this.#courses = coursesOf(entries, loaded.programs);
+    this.#courses = coursesOf(entries, loaded);
     this.#attached = -1;
     return loaded;
   }

@@ -29,9 +29,10 @@ export function cameOut(flight: Flight): boolean {
   const { redirects } = course;
   const outer = port.outerCount !== port.seen.outer;
   if (!outer && port.innerCount === port.seen.inner) return redirects && cameOutElsewhere(flight);
-  // It may have been redirected to the very device that it came in by, or to a CPU, which hands it to the stack.
-  if (redirects && !hasProcessed(port)) return false;
-  const redirected = redirects && port.statistic('redirected') !== port.seen.redirected;
+  // It may have been redirected to the very device that it came in by, or to a CPU: only the driver knows.
+  const doubtful = outer ? redirects : course.redirectsToCpus;
+  if (doubtful && !hasProcessed(port)) return false;
+  const redirected = doubtful && port.statistic('redirected') !== port.seen.redirected;
   if (redirected) port.seen.redirected += 1;
   else if (outer) port.seen.sentBack += 1;
   if (outer) port.seen.outer += 1;
