@@ -34,7 +34,7 @@ export function firstLiveRefusal(program: Program, batch: PacketBatch): Refusal 
 }
 
 function liveRefusal(
-  { hook, after }: ProgramEntry,
+  { hook }: ProgramEntry,
   batch: PacketBatch,
   packet: number,
   longest: number,
@@ -47,8 +47,7 @@ function liveRefusal(
     return `the device has no receive queue ${batch.rxQueueIndex[packet]}`;
   }
   if (hook === 'tc-ingress' && isTagged(batch, packet)) {
-    const who = after === undefined ? 'TC' : 'XDP is done and TC';
-    return `the kernel takes the VLAN tag out of a frame before ${who} sees it`;
+    return 'the kernel takes the VLAN tag out of a frame before TC sees it';
   }
   return metadataRefusal(batch.metaLength[packet]!, hook, junction);
 }

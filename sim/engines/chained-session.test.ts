@@ -154,6 +154,13 @@ describe('a chained entry', () => {
     expect(output.notes.get(0)?.message).toBe('the model failed: on purpose');
   });
 
+  it('needs a model of the XDP function, too', async () => {
+    const alone = entries.slice(0, 1);
+    const definition = { ...program.definition!, entries: alone };
+    const open = createModelEngine().open({ ...program, entries: alone, definition }, {});
+    await expect(open).rejects.toThrow('no function xdp');
+  });
+
   it('faults a packet whose entry is not there', async () => {
     const output = await run(packet(0, 7), packet(0, CHAIN));
     expect([...output.status]).toEqual([STATUS.fault, STATUS.ran]);

@@ -6,7 +6,7 @@ import type { PacketBatch } from '../packet/packet-batch.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import type { MapSnapshot } from '../runtime/maps.ts';
 import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
-import type { ModelEntry, Program, ProgramDefinition } from '../runtime/program.ts';
+import type { ModelEntry, Program, ProgramDefinition, ProgramEntry } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
 import {
@@ -75,7 +75,7 @@ class ModelSession implements Session {
     const { definition } = program;
     if (definition === undefined) throw new EngineError('input', `there is no model of ${program.name}`);
     this.#definition = definition;
-    this.#entries = program.entries.map((entry) => modelOf(definition, entry.function));
+    this.#entries = program.entries.map((entry) => modelOf(definition, entry));
     this.#world = world;
     this.#maps = createMaps(definition, world);
     try {
@@ -126,12 +126,12 @@ class ModelSession implements Session {
   async close(): Promise<void> {}
 }
 
-function modelOf(definition: ProgramDefinition, name: string): ModelEntry {
+function modelOf(definition: ProgramDefinition, { function: name, hook }: ProgramEntry): ModelEntry {
   const entry = definition.entries.find((candidate) => candidate.function === name);
   if (entry !== undefined) return entry;
   // One function stands for one model, whatever the object under test calls it.
   const [only, ...others] = definition.entries;
-  if (only !== undefined && others.length === 0) return only;
+  if (only?.hook === hook && others.length === 0) return only;
   throw new EngineError('input', `the model of ${definition.name} has no function ${name}`);
 }
 
