@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeKernel } from '../require-kernel.ts';
-import { deviceCounters, until, useLaboratory } from './laboratory.ts';
+import { useLaboratory } from './laboratory.ts';
+import { deviceCounters, until } from './tools.ts';
 
 describeKernel('icmp_echo in the lab', ['root', 'libbpf'], () => {
   const laboratory = useLaboratory(['left']);

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { ipv4FromText } from '../../sim/packet/addresses.ts';
 import { describeKernel } from '../require-kernel.ts';
-import { deviceCounters, type Laboratory, until, useLaboratory } from './laboratory.ts';
+import { type Laboratory, useLaboratory } from './laboratory.ts';
+import { deviceCounters, until } from './tools.ts';
 
 /** A veth whose receiving end has native XDP counts its bytes without it (drivers/net/veth.c, `veth_xdp_rcv`). */
 const ETHERNET_HEADER = 14;

@@ -2,7 +2,8 @@ import { afterEach, expect, it } from 'vitest';
 import { labLines, parseTraceLine } from '../../kernel/lab/trace.ts';
 import { TraceInstance } from '../../kernel/lab/trace-instance.ts';
 import { describeKernel } from '../require-kernel.ts';
-import { type Laboratory, until, useLaboratory } from './laboratory.ts';
+import { type Laboratory, useLaboratory } from './laboratory.ts';
+import { until } from './tools.ts';
 
 /** Policy routing reads the mark: packets that carry this one are refused, with an ICMP error. */
 function refuseMark(lab: Laboratory, mark: number): void {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeKernel } from '../require-kernel.ts';
-import { until, useLaboratory } from './laboratory.ts';
+import { useLaboratory } from './laboratory.ts';
+import { until } from './tools.ts';
 
 describeKernel('port_filter in the lab', ['root', 'libbpf'], () => {
   const laboratory = useLaboratory(['left']);

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeKernel } from '../require-kernel.ts';
-import { type Laboratory, until, useLaboratory } from './laboratory.ts';
+import { type Laboratory, useLaboratory } from './laboratory.ts';
+import { until } from './tools.ts';
 
 const UDP = `
   const socket = require('node:dgram').createSocket('udp' + process.argv[1]);

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeKernel } from '../require-kernel.ts';
-import { deviceCounters, useLaboratory } from './laboratory.ts';
+import { useLaboratory } from './laboratory.ts';
+import { deviceCounters } from './tools.ts';
 
 describeKernel('xdp_pass in the lab', ['root', 'libbpf'], () => {
   const laboratory = useLaboratory(['left']);

@@ -2,7 +2,8 @@ import { afterEach, expect, it } from 'vitest';
 import { labLines, parseTraceLine } from '../../kernel/lab/trace.ts';
 import { TraceInstance } from '../../kernel/lab/trace-instance.ts';
 import { describeKernel } from '../require-kernel.ts';
-import { until, useLaboratory } from './laboratory.ts';
+import { useLaboratory } from './laboratory.ts';
+import { until } from './tools.ts';
 
 describeKernel('xdp_trace_drop in the lab', ['root', 'libbpf'], () => {
   const laboratory = useLaboratory(['left']);
