@@ -3,12 +3,22 @@
  * the very ifindex, MAC, MTU and addresses that the world states; the other ends stand in a second namespace
  * ("outside"), so that nothing that happens there can change a route or take an ifindex.
  */
+import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../sim/engines/engine.ts';
+import { prefixFromText } from '../sim/packet/addresses.ts';
+import { toHex } from '../sim/packet/bytes.ts';
 import type { Device, Neighbour, Route, World } from '../sim/runtime/world.ts';
 import { createNetns, type Netns } from './netns.ts';
 
 /** What Linux gives a veth that nobody asked. */
 const DEFAULT_MTU = 1500;
+const IPV6_MIN_MTU = 1280;
+/** Flags in /proc/net/ipv6_route (linux/ipv6_route.h): an address that is anycast as well has one route for both. */
+const RTF_LOCAL = 0x8000_0000;
+const RTF_ANYCAST = 0x0010_0000;
+/** It takes less than one millisecond; a machine under load may take its time. */
+const OWN_ROUTES_MS = 5000;
 
 const ROUTE_TYPES: readonly NonNullable<Route['type']>[] = [
   'unicast',
@@ -71,7 +81,7 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
     },
   };
   try {
-    build(network, world);
+    await build(network, world);
   } catch (error) {
     network.close();
     throw error;
@@ -79,9 +89,11 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
   return network;
 }
 
-function build({ inside, outside, links }: WorldNetwork, world: World): void {
+async function build({ inside, outside, links }: WorldNetwork, world: World): Promise<void> {
   silence(outside);
   checkTexts(world);
+  // A new namespace inherits IPv4's settings from the host's, which may well be a router.
+  inside.sysctl('ipv4/ip_forward', 0);
   const ipv6 = speaksIpv6(world);
   if (ipv6) quieten(inside);
   else silence(inside);
@@ -96,7 +108,7 @@ function build({ inside, outside, links }: WorldNetwork, world: World): void {
     create.push(
       `link add name ${device.name} index ${device.ifindex} address ${macText(device.mac)} mtu ${mtu} ` +
         `type veth peer name ${peer} index ${device.ifindex} mtu ${mtu} netns ${outside.name}`,
-      ...(ipv6 ? [`link set dev ${device.name} addrgenmode none`] : []),
+      ...(ipv6 && mtu >= IPV6_MIN_MTU ? [`link set dev ${device.name} addrgenmode none`] : []),
     );
     startPeers.push(`link set dev ${peer} arp off up`);
     start.push(`link set dev ${device.name} up`);
@@ -106,18 +118,59 @@ function build({ inside, outside, links }: WorldNetwork, world: World): void {
     }
   }
   asInput(() => inside.ip(create));
-  for (const { device } of links) {
+  for (const { device, mtu } of links) {
     if (device.forwarding !== true) continue;
     inside.sysctl(`ipv4/conf/${device.name}/forwarding`, 1);
-    inside.sysctl(`ipv6/conf/${device.name}/forwarding`, 1);
+    // Below its minimum MTU IPv6 does not come to a device at all (net/ipv6/addrconf.c, ipv6_add_dev).
+    if (mtu >= IPV6_MIN_MTU) inside.sysctl(`ipv6/conf/${device.name}/forwarding`, 1);
   }
   outside.ip(startPeers);
+  asInput(() => inside.ip(start));
+  await ownRoutes(inside, links);
   asInput(() =>
     inside.ip([
-      ...start,
+      // Changes nothing, but waits for whoever still works on the addresses: that takes the same lock.
+      'link set dev lo up',
       ...(world.routes ?? []).map((route) => routeCommand(route, devices)),
       ...(world.neighbours ?? []).map((neighbour) => neighbourCommand(neighbour, devices)),
     ]),
+  );
+}
+
+/** The routes to IPv6 addresses of the host's own come a little later, from a work queue (net/ipv6/addrconf.c). */
+async function ownRoutes(inside: Netns, links: readonly Link[]): Promise<void> {
+  const wanted = links.flatMap(({ device }) =>
+    (device.addresses ?? [])
+      .filter((address) => address.includes(':'))
+      .map((address) => `${toHex(prefixFromText(address).address)} ${device.name}`),
+  );
+  const deadline = performance.now() + OWN_ROUTES_MS;
+  for (;;) {
+    const there = inside.enter(localIpv6Routes);
+    const missing = wanted.filter((route) => !there.has(route));
+    if (missing.length === 0) return;
+    if (performance.now() > deadline) {
+      throw new EngineError(
+        'environment',
+        `the kernel makes no route to an address of its own: ${missing[0]}`,
+        {
+          remedy:
+            'look at ip -6 address in a namespace of your own: is the address there, and not tentative?',
+        },
+      );
+    }
+    await nextTurn();
+  }
+}
+
+/** All routes to own addresses as `DESTINATION DEVICE`, in hexadecimal. */
+function localIpv6Routes(): Set<string> {
+  const lines = readFileSync('/proc/thread-self/net/ipv6_route', 'latin1').trimEnd().split('\n');
+  const fields = lines.map((line) => line.split(/\s+/));
+  return new Set(
+    fields
+      .filter((field) => (Number.parseInt(field[8]!, 16) & (RTF_LOCAL | RTF_ANYCAST)) !== 0)
+      .map((field) => `${field[0]} ${field[9]}`),
   );
 }
 
@@ -187,7 +240,8 @@ function checkDevice(device: Device, taken: ReadonlyMap<number, string>): void {
   }
 }
 
-function routeCommand(route: Route, devices: ReadonlyMap<number, string>): string {
+/** What `ip` is told to add a route. */
+export function routeCommand(route: Route, devices: ReadonlyMap<number, string>): string {
   return [
     'route add',
     ...(route.type === undefined || route.type === 'unicast' ? [] : [route.type]),
