@@ -154,7 +154,7 @@ export class ModelRun implements ModelContext {
   }
 
   fibLookup(lookup: FibLookup): number {
-    return this.fib.lookup(lookup);
+    return this.hook === 'xdp' ? this.fib.lookup(lookup) : this.fib.lookupOfSkb(lookup, this.length);
   }
 
   /** net/core/filter.c, `bpf_xdp_adjust_head`: metadata moves along. */

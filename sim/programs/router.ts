@@ -46,6 +46,7 @@ const lookup: FibLookup = {
   sourceMac: new Uint8Array(6),
   destinationMac: new Uint8Array(6),
   mtu: 0,
+  metric: 0,
 };
 
 function decide(context: ModelContext): number {

@@ -67,6 +67,7 @@ function ask(
     sourceMac: new Uint8Array(6),
     destinationMac: new Uint8Array(6),
     mtu: 0,
+    metric: 0,
   };
   return { result: createFib(some).lookup(parameters), parameters };
 }

@@ -3,7 +3,7 @@
  * `bpf_ipv6_fib_lookup`) answers with flags 0, where the routing tables hold what the world states and what the
  * kernel adds by itself.
  */
-import { addressFromText, inPrefix, isMulticast6, type Prefix, prefixFromText } from '../packet/addresses.ts';
+import { addressFromText, isMulticast6 } from '../packet/addresses.ts';
 import { copy, equal, isZero } from '../packet/bytes.ts';
 import { EAFNOSUPPORT, ENODEV } from './errno.ts';
 import {
@@ -19,99 +19,34 @@ import {
   BPF_FIB_LKUP_RET_UNREACHABLE,
   type FibLookup,
 } from './fib.ts';
-import type { Device, Route, World } from './world.ts';
+import { hasIpv6, isLinkLocal6, mtuOf, type RouteEntry, RoutingTables } from './routing-tables.ts';
+import type { World } from './world.ts';
+
+export { type RouteEntry, RoutingTables } from './routing-tables.ts';
 
 export interface Fib {
-  /** Fills the out parameters; returns BPF_FIB_LKUP_RET_* or a negative errno. */
+  /** As XDP programs ask: fills the out parameters; returns BPF_FIB_LKUP_RET_* or a negative errno. */
   lookup(parameters: FibLookup): number;
+  /**
+   * As TC programs ask: where they give no length, that of the frame (in bytes, Ethernet header included) has to fit
+   * the device that it leaves by (`bpf_skb_fib_lookup`, `is_skb_forwardable`).
+   */
+  lookupOfSkb(parameters: FibLookup, frameLength: number): number;
 }
 
-const DEFAULT_MTU = 1500;
-/** `IPV6_MIN_MTU`: a device's smaller MTU does not count (net/ipv6/route.c, `ip6_mtu_from_fib6`). */
-const IPV6_MIN_MTU = 1280;
-/** `IP_MAX_MTU` and `IP6_MAX_MTU`. */
-const IP_MAX_MTU = 0xffff;
-const IP6_MAX_MTU = 0xffff + 40;
+/** `IP_MAX_MTU`; IPv6 has 40 bytes more, `IP6_MAX_MTU`, which no device has. */
+const MAX_MTU = 0xffff;
 
-/** Metrics where none is given: IPv4 0; IPv6 `IP6_RT_PRIO_USER`, and `IP6_RT_PRIO_ADDRCONF` for connected ones. */
-const METRIC6_USER = 1024;
-const METRIC6_CONNECTED = 256;
-
-interface RouteEntry {
-  readonly prefix: Prefix;
-  /** What nobody forwards: the host's own addresses, and broadcast or anycast ones. */
-  readonly type: NonNullable<Route['type']> | 'local' | 'broadcast';
-  readonly metric: number;
-  readonly ifindex: number;
-  readonly gateway: Uint8Array | undefined;
-  /** A locked MTU in bytes. */
-  readonly mtu: number | undefined;
-}
+const LOOPBACK = 1;
+/** What a frame may have beyond its device's MTU: an Ethernet header with a tag. */
+const LINK_HEADER = 14 + 4;
 
 /**
  * @throws {SyntaxError} when an address or a prefix is none
- * @throws {RangeError} when a route names a device that is not there, or its gateway no device reaches
+ * @throws {RangeError} when the kernel would refuse a route or an address
  */
 export function createFib(world: World): Fib {
   return new WorldFib(world);
-}
-
-/** The routing tables: what a world states, and what the kernel adds for the addresses of its devices. */
-export class RoutingTables {
-  /** By ifindex; the loopback device is among them. */
-  readonly devices: ReadonlyMap<number, Device>;
-  /** One table for IPv4: the kernel merges local and main as long as nobody adds rules (net/ipv4/fib_frontend.c). */
-  readonly #ipv4: readonly RouteEntry[];
-  /** IPv6 asks the local table first, and main only where that has nothing (net/ipv6/fib6_rules.c). */
-  readonly #local6: readonly RouteEntry[];
-  readonly #main6: readonly RouteEntry[];
-
-  /**
-   * @throws {SyntaxError} when an address or a prefix is none
-   * @throws {RangeError} when a route names a device that is not there, or its gateway no device reaches
-   */
-  constructor(world: World) {
-    const devices = world.devices ?? [];
-    const loopback: Device = { ifindex: 1, name: 'lo', mac: new Uint8Array(6), mtu: 65536 };
-    this.devices = new Map([loopback, ...devices].map((device) => [device.ifindex, device]));
-    const own4: RouteEntry[] = [entry('127.0.0.0/8', 'local', 1), entry('127.0.0.1', 'local', 1)];
-    const own6: RouteEntry[] = [];
-    const connected6: RouteEntry[] = [];
-    for (const device of devices) {
-      for (const text of device.addresses ?? []) {
-        const address = prefixFromText(text);
-        if (address.address.length === 4) own4.push(...connected4(device, address));
-        else addConnected6(device, address, own6, connected6);
-      }
-    }
-    const routes4: RouteEntry[] = [];
-    const routes6: RouteEntry[] = [];
-    for (const route of world.routes ?? []) {
-      const isIpv4 = prefixFromText(route.to).address.length === 4;
-      const table = isIpv4 ? routes4 : routes6;
-      const earlier = [...(isIpv4 ? own4 : connected6), ...table];
-      table.push(routeEntry(route, isIpv4 ? 0 : METRIC6_USER, earlier, this.devices));
-    }
-    this.#ipv4 = inOrder([...own4, ...routes4]);
-    this.#local6 = inOrder(own6);
-    this.#main6 = inOrder([...connected6, ...routes6]);
-  }
-
-  /** The route to an IPv4 destination (4 bytes). */
-  find4(destination: Uint8Array): RouteEntry | undefined {
-    return longestMatch(this.#ipv4, destination);
-  }
-
-  /**
-   * The route to an IPv6 destination (16 bytes).
-   * @param ifindex of the device that the packet came in by, preferred among equal routes; 0 for none
-   */
-  find6(destination: Uint8Array, ifindex: number): RouteEntry | undefined {
-    return (
-      longestMatch(this.#local6, destination) ??
-      towards(this.#main6, longestMatch(this.#main6, destination), ifindex)
-    );
-  }
 }
 
 interface KnownNeighbour {
@@ -140,6 +75,7 @@ class WorldFib implements Fib {
   }
 
   lookup(parameters: FibLookup): number {
+    parameters.metric = -1;
     switch (parameters.family) {
       case AF_INET:
         return this.#lookup4(parameters);
@@ -150,11 +86,19 @@ class WorldFib implements Fib {
     }
   }
 
+  lookupOfSkb(parameters: FibLookup, frameLength: number): number {
+    const isLengthGiven = parameters.totalLength > 0;
+    const result = this.lookup(parameters);
+    if (isLengthGiven || result !== BPF_FIB_LKUP_RET_SUCCESS) return result;
+    parameters.mtu = mtuOf(this.#tables.devices.get(parameters.ifindex)!);
+    return frameLength > parameters.mtu + LINK_HEADER ? BPF_FIB_LKUP_RET_FRAG_NEEDED : result;
+  }
+
   #lookup4(parameters: FibLookup): number {
     const ingress = this.#tables.devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
     if (ingress.forwarding !== true) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    return this.#forward(parameters, this.#tables.find4(parameters.destination), IP_MAX_MTU, 0);
+    return this.#forward(parameters, this.#tables.find4(parameters.destination));
   }
 
   #lookup6(parameters: FibLookup): number {
@@ -163,12 +107,11 @@ class WorldFib implements Fib {
     if (needsStrict(destination) || needsStrict(source)) return BPF_FIB_LKUP_RET_NOT_FWDED;
     const ingress = this.#tables.devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
-    if (ingress.forwarding !== true) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    const found = this.#tables.find6(destination, parameters.ifindex);
-    return this.#forward(parameters, found, IP6_MAX_MTU, IPV6_MIN_MTU);
+    if (ingress.forwarding !== true || !hasIpv6(ingress)) return BPF_FIB_LKUP_RET_FWD_DISABLED;
+    return this.#forward(parameters, this.#tables.find6(destination, parameters.ifindex));
   }
 
-  #forward(parameters: FibLookup, found: RouteEntry | undefined, maxMtu: number, minMtu: number): number {
+  #forward(parameters: FibLookup, found: RouteEntry | undefined): number {
     switch (found?.type) {
       case 'unicast':
         break;
@@ -182,154 +125,39 @@ class WorldFib implements Fib {
         return BPF_FIB_LKUP_RET_NOT_FWDED;
     }
     const device = this.#tables.devices.get(found.ifindex)!;
-    const mtu = found.mtu ?? Math.min(Math.max(device.mtu ?? DEFAULT_MTU, minMtu), maxMtu);
+    const mtu = found.mtu ?? Math.min(mtuOf(device), MAX_MTU);
     if (parameters.totalLength > mtu) {
       parameters.mtu = mtu;
       return BPF_FIB_LKUP_RET_FRAG_NEEDED;
     }
+    const { length } = found.prefix.address;
     parameters.ifindex = device.ifindex;
-    const nextHop = found.gateway ?? parameters.destination;
-    const mac = this.#neighbour(device.ifindex, nextHop, found.prefix.address.length);
+    parameters.metric = found.metric;
+    if (found.gateway !== undefined) copy(found.gateway, 0, parameters.destination, 0, length);
+    const mac = this.#neighbour(device.ifindex, parameters.destination, length);
     if (mac === undefined) return BPF_FIB_LKUP_RET_NO_NEIGH;
+    parameters.mtu = mtu;
     copy(mac, 0, parameters.destinationMac, 0, 6);
     copy(device.mac, 0, parameters.sourceMac, 0, 6);
     return BPF_FIB_LKUP_RET_SUCCESS;
   }
 
   #neighbour(ifindex: number, address: Uint8Array, length: number): Uint8Array | undefined {
+    // ARP has no entries for the loopback device (include/net/arp.h, `__ipv4_neigh_lookup_noref`).
+    if (ifindex === LOOPBACK && length === 4) return undefined;
     if (this.#neighbours.length !== (this.#world.neighbours?.length ?? 0)) this.#meetNeighbours();
-    for (const neighbour of this.#neighbours) {
-      if (neighbour.ifindex !== ifindex || neighbour.address.length !== length) continue;
-      if (equal(neighbour.address, 0, address, 0, length)) return neighbour.mac;
-    }
-    return undefined;
+    // An entry for the same address takes the place of the one before.
+    return this.#neighbours.findLast(
+      (neighbour) =>
+        neighbour.ifindex === ifindex &&
+        neighbour.address.length === length &&
+        equal(neighbour.address, 0, address, 0, length),
+    )?.mac;
   }
 }
 
 /** `rt6_need_strict`: multicast, link-local and loopback addresses. */
 function needsStrict(address: Uint8Array): boolean {
-  if (isMulticast6(address, 0)) return true;
-  if (address[0] === 0xfe && (address[1]! & 0xc0) === 0x80) return true;
+  if (isMulticast6(address, 0) || isLinkLocal6(address)) return true;
   return isZero(address, 0, 15) && address[15] === 1;
-}
-
-function entry(to: string, type: RouteEntry['type'], ifindex: number): RouteEntry {
-  return { prefix: prefixFromText(to), type, metric: 0, ifindex, gateway: undefined, mtu: undefined };
-}
-
-/**
- * What an IPv4 address brings along (net/ipv4/fib_frontend.c, `fib_add_ifaddr`): itself, its network, and the
- * network's broadcast address. The lowest address of a network is an ordinary one since Linux 5.14.
- */
-function connected4(device: Device, { address, length }: Prefix): RouteEntry[] {
-  const common = { metric: 0, ifindex: device.ifindex, gateway: undefined, mtu: undefined };
-  const entries: RouteEntry[] = [{ ...common, prefix: { address, length: 32 }, type: 'local' }];
-  const network = masked(address, length);
-  if (length === 32 || isZero(network, 0, 4)) return entries;
-  entries.push({ ...common, prefix: { address: network, length }, type: 'unicast' });
-  if (length < 31) {
-    const broadcast = network.map(
-      (byte, index) => byte | (0xff >> Math.min(8, Math.max(0, length - index * 8))),
-    );
-    entries.push({ ...common, prefix: { address: broadcast, length: 32 }, type: 'broadcast' });
-  }
-  return entries;
-}
-
-/**
- * What an IPv6 address brings along (net/ipv6/addrconf.c): itself, its network, and on a forwarding device the
- * subnet-router anycast address, but not in networks of /127 and beyond (RFC 6164).
- */
-function addConnected6(
-  device: Device,
-  { address, length }: Prefix,
-  local: RouteEntry[],
-  main: RouteEntry[],
-): void {
-  const common = { metric: 0, ifindex: device.ifindex, gateway: undefined, mtu: undefined };
-  const network = masked(address, length);
-  local.push({ ...common, prefix: { address, length: 128 }, type: 'local' });
-  if (device.forwarding === true && length < 127) {
-    local.push({ ...common, prefix: { address: network, length: 128 }, type: 'local' });
-  }
-  if (length < 128) {
-    main.push({
-      ...common,
-      prefix: { address: network, length },
-      type: 'unicast',
-      metric: METRIC6_CONNECTED,
-    });
-  }
-}
-
-function masked(address: Uint8Array, length: number): Uint8Array {
-  return address.map((byte, index) => byte & ~(0xff >> Math.min(8, Math.max(0, length - index * 8))));
-}
-
-function routeEntry(
-  route: Route,
-  defaultMetric: number,
-  earlier: readonly RouteEntry[],
-  devices: ReadonlyMap<number, Device>,
-): RouteEntry {
-  const prefix = prefixFromText(route.to);
-  const type = route.type ?? 'unicast';
-  const gateway = route.via === undefined ? undefined : addressFromText(route.via);
-  let ifindex = route.ifindex ?? 1;
-  if (type === 'unicast' && route.ifindex === undefined) {
-    const reached = gateway === undefined ? undefined : gatewayRoute(earlier, gateway);
-    if (reached === undefined) throw new RangeError(`route ${route.to}: no device reaches its gateway`);
-    ifindex = reached.ifindex;
-  }
-  if (!devices.has(ifindex)) throw new RangeError(`route ${route.to}: there is no device ${ifindex}`);
-  return { prefix, type, metric: route.metric ?? defaultMetric, ifindex, gateway, mtu: route.mtu };
-}
-
-/**
- * The route that tells a gateway's device: one without a gateway of its own. IPv4 looks among those alone, the
- * host's own addresses included (net/ipv4/fib_semantics.c, `fib_check_nh_v4_gw`); IPv6 takes the best route and
- * wants it to be one (net/ipv6/route.c, `ip6_route_check_nh`).
- */
-function gatewayRoute(earlier: readonly RouteEntry[], gateway: Uint8Array): RouteEntry | undefined {
-  if (gateway.length === 4) {
-    const direct = earlier.filter(
-      ({ type, gateway: further }) => type === 'local' || (type === 'unicast' && !further),
-    );
-    return longestMatch(inOrder(direct), gateway);
-  }
-  const best = longestMatch(inOrder(earlier), gateway);
-  return best?.type === 'unicast' && best.gateway === undefined ? best : undefined;
-}
-
-/** Longest prefixes first; among equal ones the lowest metric, then the first. */
-function inOrder(entries: readonly RouteEntry[]): readonly RouteEntry[] {
-  return [...entries].sort((a, b) => b.prefix.length - a.prefix.length || a.metric - b.metric);
-}
-
-function longestMatch(entries: readonly RouteEntry[], address: Uint8Array): RouteEntry | undefined {
-  for (const candidate of entries) {
-    if (inPrefix(address, 0, candidate.prefix)) return candidate;
-  }
-  return undefined;
-}
-
-/**
- * Of IPv6 routes that are equal in prefix and metric (the connected ones of two devices in one network), the one
- * through the device of ingress (net/ipv6/route.c, `rt6_score_route`).
- */
-function towards(
-  entries: readonly RouteEntry[],
-  found: RouteEntry | undefined,
-  ifindex: number,
-): RouteEntry | undefined {
-  if (found === undefined || found.ifindex === ifindex) return found;
-  const { prefix, metric } = found;
-  const preferred = entries.find(
-    (other) =>
-      other.ifindex === ifindex &&
-      other.metric === metric &&
-      other.prefix.length === prefix.length &&
-      inPrefix(other.prefix.address, 0, prefix),
-  );
-  return preferred ?? found;
 }

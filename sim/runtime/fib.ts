@@ -22,16 +22,19 @@ export interface FibLookup {
   dport: number;
   /** Total length of the packet at layer 3, in bytes; 0: no MTU check. */
   totalLength: number;
-  /** In: the ingress ifindex. Out: the egress ifindex. */
+  /** In: the ingress ifindex. Out: the egress ifindex of the route that is taken. */
   ifindex: number;
   /** IPv4 TOS, or the IPv6 flow information. */
   tos: number;
   /** 4 or 16 bytes in network order. */
   readonly source: Uint8Array;
+  /** In: 4 or 16 bytes in network order. Out: the gateway of the route that is taken, where it has one. */
   readonly destination: Uint8Array;
-  /** Out, on success: the MACs to write. */
+  /** Out, where a route is taken, but with NO_NEIGH: the MACs to write. */
   readonly sourceMac: Uint8Array;
   readonly destinationMac: Uint8Array;
-  /** Out, with FRAG_NEEDED: the MTU. */
+  /** Out, with SUCCESS and FRAG_NEEDED: the MTU. */
   mtu: number;
+  /** Out: the metric of the route that is taken; −1 where none is, and `ifindex` and `destination` are as they were. */
+  metric: number;
 }

@@ -1,12 +1,6 @@
 /** `bpf_fib_lookup` and `bpf_check_mtu` (net/core/filter.c) over the world's devices and routes. */
 import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../runtime/errno.ts';
-import {
-  AF_INET,
-  AF_INET6,
-  BPF_FIB_LKUP_RET_FRAG_NEEDED,
-  BPF_FIB_LKUP_RET_SUCCESS,
-  type FibLookup,
-} from '../../runtime/fib.ts';
+import { AF_INET, AF_INET6, BPF_FIB_LKUP_RET_NO_NEIGH, type FibLookup } from '../../runtime/fib.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
@@ -22,7 +16,7 @@ const PARAMETER = {
   /** In: length for the MTU check; out: the MTU. */
   totalLength: 6,
   ifindex: 8,
-  /** u8 for IPv4; flow label and class in network order for IPv6; out: the route's metric. */
+  /** In: u8 for IPv4, flow label and class in network order for IPv6. Out: the route's metric. */
   tos: 12,
   source: 16,
   destination: 32,
@@ -57,6 +51,7 @@ function emptyLookup(family: typeof AF_INET | typeof AF_INET6, addressBytes: num
     sourceMac: new Uint8Array(6),
     destinationMac: new Uint8Array(6),
     mtu: 0,
+    metric: 0,
   };
 }
 
@@ -91,13 +86,17 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
   if ((flags & ~BPF_FIB_LOOKUP_DIRECT) !== 0) {
     throw new Unsupported(`bpf_fib_lookup with flags 0x${flags.toString(16)} is not modelled`);
   }
-  const result = machine.fib.lookup(lookup);
+  const result =
+    machine.hook === 'xdp'
+      ? machine.fib.lookup(lookup)
+      : machine.fib.lookupOfSkb(lookup, machine.packet.length);
   if (result < 0) return result;
-  if (lookup.mtu !== 0 && (result === BPF_FIB_LKUP_RET_FRAG_NEEDED || lookup.totalLength !== 0)) {
-    view.setUint16(at + PARAMETER.totalLength, lookup.mtu, true);
-  }
+  if (lookup.mtu !== 0) view.setUint16(at + PARAMETER.totalLength, lookup.mtu, true);
+  if (lookup.metric < 0) return result;
   view.setUint32(at + PARAMETER.ifindex, lookup.ifindex, true);
-  if (result !== BPF_FIB_LKUP_RET_SUCCESS) return result;
+  view.setUint32(at + PARAMETER.tos, lookup.metric, true);
+  u8.set(lookup.destination, at + PARAMETER.destination);
+  if (result === BPF_FIB_LKUP_RET_NO_NEIGH) return result;
   view.setUint16(at + PARAMETER.vlanProto, 0, true);
   view.setUint16(at + PARAMETER.vlanTci, 0, true);
   for (let index = 0; index < 6; index++) {
