@@ -44,7 +44,7 @@ export function liveFixture(...entries: readonly ProgramEntry[]): Program {
 }
 
 /** One function of another source, alone in its object's program. */
-export function fixtureOf(source: 'tail-call' | 'recent', name: string): Program {
+export function fixtureOf(source: 'tail-call' | 'recent' | 'fib-lookup', name: string): Program {
   return {
     name,
     object: fixtureObject(source),
