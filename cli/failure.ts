@@ -70,4 +70,10 @@ export function toFailure(error: unknown): Failure | undefined {
   return undefined;
 }
 
-const INPUT_ERRORS: ReadonlySet<string> = new Set(['CaptureError', 'ObjectError', 'CaseError', 'BtfError']);
+const INPUT_ERRORS: ReadonlySet<string> = new Set([
+  'CaptureError',
+  'ObjectError',
+  'CaseError',
+  'BtfError',
+  'ScenarioError',
+]);

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerInside } from '../lab/inside.ts';
 import { registerLoading } from '../lab/loading.ts';
 import { registerObserving } from '../lab/observing.ts';
+import { registerLabRun } from '../lab/run-scenario.ts';
 import { registerTopology } from '../lab/topology.ts';
 
 export function registerLab(program: Command): void {
@@ -13,4 +14,5 @@ export function registerLab(program: Command): void {
   registerInside(lab);
   registerLoading(lab);
   registerObserving(lab);
+  registerLabRun(lab);
 }

@@ -39,7 +39,8 @@ const IPV6_SETTINGS: Readonly<Record<string, number>> = {
   ndisc_notify: 0,
 };
 const NAMESPACE_SETTINGS: Readonly<Record<string, number>> = {
-  'ipv4/icmp_ratelimit': 0,
+  // Not the limit itself: 0 would take away what route errors may use (net/ipv4/route.c, `ip_error`).
+  'ipv4/icmp_ratemask': 0,
   'ipv4/icmp_echo_ignore_all': 0,
   'ipv4/icmp_echo_ignore_broadcasts': 1,
   'ipv4/ip_default_ttl': 64,

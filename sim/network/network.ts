@@ -41,6 +41,8 @@ export interface ProgramEvent extends Place {
   /** The device that a redirect leads to. */
   readonly target?: string;
   readonly trace: readonly string[];
+  /** Why the machine stopped the program; then there is no action, and the frame is dropped. */
+  readonly fault?: string;
 }
 
 /** How many events one step may take: beyond, frames run in circles. */
@@ -252,21 +254,18 @@ export class Network {
     const { namespace, device } = port;
     const programs = this.#programs.get(namespace.name)!;
     const verdict = await programs.run(attachment, hook, device.ifindex, bytes, metadata);
-    if (verdict.fault !== undefined) {
-      this.#note(port, `${attachment.function} is stopped: ${verdict.fault}`);
-      return verdict;
-    }
     const isRedirect = verdict.action === (hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT);
     this.#events.push({
       kind: 'program',
       ...port.place,
       hook,
       function: attachment.function,
-      action: actionName(hook, verdict.action),
+      action: verdict.fault === undefined ? actionName(hook, verdict.action) : '',
       ...(isRedirect
         ? { target: this.#portOf(namespace, verdict.redirect)?.device.name ?? String(verdict.redirect) }
         : {}),
       trace: verdict.trace,
+      ...(verdict.fault === undefined ? {} : { fault: verdict.fault }),
     });
     return verdict;
   }

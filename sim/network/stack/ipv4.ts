@@ -3,7 +3,7 @@ import { ipv4ToText, isMulticast4 } from '../../packet/addresses.ts';
 import { isZero, readU16 } from '../../packet/bytes.ts';
 import { IPV4, IPV4_DF, IPV4_MF, IPV4_OFFSET_MASK, Ipv4View, ipv4HeaderLength } from '../../packet/ipv4.ts';
 import { IPPROTO, protocolName } from '../../packet/numbers.ts';
-import { ICMP_CODE, receiveIcmp, sendIcmpError } from './icmp.ts';
+import { ICMP_CODE, type IcmpCode, receiveIcmp, sendIcmpError } from './icmp.ts';
 import type { Arrival, Departure, Stack } from './stack.ts';
 import { receiveTcp } from './tcp.ts';
 import { receiveUdp } from './udp.ts';
@@ -81,19 +81,28 @@ function route4(stack: Stack, arrival: Arrival4): undefined {
   switch (route?.type) {
     case undefined:
       stack.tell(device, `has no route to ${ipv4ToText(destination)}`);
-      return sendIcmpError(stack, arrival, ICMP_CODE.NET_UNREACHABLE);
+      return routeError(stack, arrival, ICMP_CODE.NET_UNREACHABLE);
     case 'unreachable':
       stack.tell(device, `has an unreachable route to ${ipv4ToText(destination)}`);
-      return sendIcmpError(stack, arrival, ICMP_CODE.HOST_UNREACHABLE);
+      return routeError(stack, arrival, ICMP_CODE.HOST_UNREACHABLE);
     case 'prohibit':
       stack.tell(device, `has a prohibit route to ${ipv4ToText(destination)}`);
-      return sendIcmpError(stack, arrival, ICMP_CODE.PROHIBITED);
+      return routeError(stack, arrival, ICMP_CODE.PROHIBITED);
     case 'blackhole':
       return stack.tell(device, `has a blackhole route to ${ipv4ToText(destination)}: dropped`);
     case 'unicast':
       if (sourceIsOwn) return martianSource(stack, arrival);
       return forward4(stack, arrival);
   }
+}
+
+/** How many route errors a sender gets: five seconds' worth at one a second (`ip_rt_error_burst`), and no second passes. */
+const ROUTE_ERRORS = 5;
+
+/** `ip_error`. */
+function routeError(stack: Stack, arrival: Arrival4, error: IcmpCode): undefined {
+  if (stack.countRouteError(arrival.source) <= ROUTE_ERRORS) return sendIcmpError(stack, arrival, error);
+  return stack.tell(arrival.device, `has said so ${ROUTE_ERRORS} times, and says no more: dropped`);
 }
 
 /** `ip_forward`. */

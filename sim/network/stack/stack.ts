@@ -6,7 +6,7 @@
  * extension headers, ICMP timestamps, redirects, VLAN devices, the loopback device.
  */
 import { prefixFromText } from '../../packet/addresses.ts';
-import { equal, readU16 } from '../../packet/bytes.ts';
+import { equal, readU16, toHex } from '../../packet/bytes.ts';
 import { ETHERNET } from '../../packet/ethernet.ts';
 import { ETHERTYPE, etherTypeName, isTag } from '../../packet/numbers.ts';
 import { RoutingTables } from '../../runtime/fib-lookup.ts';
@@ -57,6 +57,7 @@ export class Stack {
   readonly tables: RoutingTables;
   readonly neighbours: Neighbours;
   readonly #surroundings: StackSurroundings;
+  readonly #routeErrors = new Map<string, number>();
 
   constructor(namespace: ScenarioNamespace, surroundings: StackSurroundings) {
     this.namespace = namespace;
@@ -131,6 +132,14 @@ export class Stack {
     const source = sourceOf(departure.packet, isIpv4);
     if (isIpv4) solicitByArp(this, device, nextHop, source);
     else solicitByDiscovery(this, device, nextHop, source);
+  }
+
+  /** @returns how many errors about routes IPv4 has had for this sender, the present one included */
+  countRouteError(source: Uint8Array): number {
+    const sender = toHex(source);
+    const count = (this.#routeErrors.get(sender) ?? 0) + 1;
+    this.#routeErrors.set(sender, count);
+    return count;
   }
 
   deviceOf(ifindex: number): ScenarioDevice | undefined {
