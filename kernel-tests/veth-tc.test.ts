@@ -244,6 +244,20 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
     for (const [index, packet] of packets.entries()) expect(output.packet(index)).toEqual(touched(packet));
   });
 
+  it('tells frames that a CPU hands to the stack from those that XDP passes', async () => {
+    const value = new Uint8Array(8);
+    value[0] = 192;
+    const world = { maps: { cpus: [{ key: new Uint8Array(4), value }] } };
+    const actions = [XDP_PASS, XDP_REDIRECT, XDP_TX, XDP_REDIRECT, XDP_DROP, XDP_PASS];
+    const session = await open([{ function: 'to_cpu', hook: 'xdp' }], world);
+    const packets = actions.map((action, index) => frame(action, 0, 60 + index));
+    const output = await run(session, ...packets.map((packet) => ({ packet })));
+    expect([...output.action]).toEqual(actions);
+    for (const [index, packet] of packets.entries()) {
+      expect(output.packet(index)).toEqual(actions[index] === XDP_DROP ? new Uint8Array(0) : packet);
+    }
+  });
+
   it('says of a redirect to no device that nothing can be seen', async () => {
     const output = await run(await open([INGRESS]), { packet: frame(REDIRECT, 99) }, { packet: frame(0) });
     expect([...output.status]).toEqual([STATUS.unseen, STATUS.ran]);
