@@ -107,6 +107,21 @@ describe('the engine wasm', () => {
     }
   });
 
+  it('empties its arena of outcomes as often as packets that grow fill it', async () => {
+    const program = builtIn('meta_mark');
+    const xdp: Program = { ...program, entries: program.entries.slice(0, 1) };
+    const count = 40_000;
+    const batch = new PacketBatch(count, count * 14);
+    for (let index = 0; index < count; index++) batch.push({ packet: new Uint8Array(14).fill(index) });
+    const [judged, ran] = [new OutcomeBatch(count), new OutcomeBatch(count)];
+    await (await createVmEngine().open(xdp, {})).run(batch, judged);
+    await (await createWasmEngine().open(xdp, {})).run(batch, ran);
+    expect(ran.used).toBe(count * 18);
+    expect(Buffer.compare(ran.bytes.subarray(0, ran.used), judged.bytes.subarray(0, judged.used))).toBe(0);
+    expect(ran.offset).toEqual(judged.offset);
+    expect(ran.metaLength).toEqual(judged.metaLength);
+  });
+
   it('says where it stopped a program', async () => {
     const program = builtIn('icmp_echo');
     const session = await createWasmEngine({ budget: 1 }).open(program, {});

@@ -175,6 +175,9 @@ export function concludeFromComparison(
   const address = state.lo[register]!;
   const offset = address - provenance.lowest[pointer]!;
   if (offset < 0 || (offset === 0 && below)) return;
+  // A number that was negative when it was added: its upper bound is beyond every packet (`find_good_pkt_pointers`).
+  const { data, dataMeta } = state.machine.packet;
+  if (provenance.lowest[pointer]! < (provenance.kind[pointer] === KIND.packet ? data : dataMeta)) return;
   provenance.provePacket(pointer, below ? address + 1 : address);
 }
 

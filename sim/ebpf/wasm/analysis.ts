@@ -492,13 +492,17 @@ class Analysis {
         type === 'memory_out' ||
         type === 'u64_out' ||
         type === 'u32_inout' ||
-        type === 'dynptr_out'
+        type === 'dynptr_out' ||
+        type === 'iterator_out' ||
+        type === 'buffer_or_null'
       ) {
         if (argument.kind === KIND.stack) state.forgetSlots();
         else if (argument.kind === KIND.any) writesStack = true;
       }
       // Handed to the kernel to be written now or later.
-      if (type === 'dynptr' || type === 'stack_or_null' || type === 'spin_lock') state.forgetSlots();
+      if (type === 'dynptr' || type === 'iterator' || type === 'stack_or_null' || type === 'spin_lock') {
+        state.forgetSlots();
+      }
     }
     if (writesStack) {
       state.forgetSlots();

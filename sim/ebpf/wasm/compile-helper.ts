@@ -41,6 +41,8 @@ export interface HelperContext {
   readonly importOf: (helper: Helper) => number;
 }
 
+/** Bytes of `struct bpf_iter_num`. */
+const ITERATOR_SIZE = 8;
 /** Bytes of `struct bpf_dynptr`. */
 const DYNPTR_SIZE = 16;
 /** `bpf_trace_printk`, which takes more arguments than its signature says. */
@@ -185,6 +187,14 @@ class ArgumentChecker {
           (value.kind === KIND.stack || value.kind === KIND.any) &&
           this.#fixed(register, value, DYNPTR_SIZE, true)
         );
+      case 'iterator':
+      case 'iterator_out':
+        return (
+          (value.kind === KIND.stack || value.kind === KIND.any) &&
+          this.#fixed(register, value, ITERATOR_SIZE, true)
+        );
+      case 'buffer_or_null':
+        return this.#buffer(register, value);
       case 'function':
         // Callbacks go through a table, which has its own bounds.
         return value.kind === KIND.function || value.kind === KIND.any;
@@ -280,6 +290,20 @@ class ArgumentChecker {
     this.#writer.push(register);
     this.#writer.push(register + 1);
     this.#writer.checkMemory(this.#slot, writes);
+    return true;
+  }
+
+  /** Writable memory whose size is the next argument, or null with any size. */
+  #buffer(register: number, value: Value): boolean {
+    if (value.kind === KIND.scalar) return value.min === 0 && value.max === 0;
+    if (value.kind !== KIND.any && !value.nullable) return this.#sized(register, value, true, false);
+    const { code } = this.#writer;
+    this.#writer.push(register);
+    code.i64(0).op(WASM.i64_ne).if();
+    this.#writer.push(register);
+    this.#writer.push(register + 1);
+    this.#writer.checkMemory(this.#slot, true);
+    code.end();
     return true;
   }
 

@@ -241,7 +241,8 @@ export class CompiledMachine {
       this.#arena = memory.allocate(this.#arenaBytes);
       memory.setU32(BATCH_WORD.arena, this.#arena);
     }
-    const outcome = this.inPlace ? 0 : bytes + count * 64 + LARGEST_OUTCOME;
+    // What packets grow by beyond this, `flush` takes care of.
+    const outcome = this.inPlace ? 0 : bytes + LARGEST_OUTCOME;
     if (outcome > this.#outBytes) {
       this.#outBytes = Math.max(outcome, 2 * this.#outBytes);
       this.#outArena = memory.allocate(this.#outBytes);
