@@ -147,12 +147,12 @@ class WorldFib implements Fib {
     if (ifindex === LOOPBACK && length === 4) return undefined;
     if (this.#neighbours.length !== (this.#world.neighbours?.length ?? 0)) this.#meetNeighbours();
     // An entry for the same address takes the place of the one before.
-    return this.#neighbours.findLast(
-      (neighbour) =>
-        neighbour.ifindex === ifindex &&
-        neighbour.address.length === length &&
-        equal(neighbour.address, 0, address, 0, length),
-    )?.mac;
+    for (let index = this.#neighbours.length - 1; index >= 0; index--) {
+      const neighbour = this.#neighbours[index]!;
+      if (neighbour.ifindex !== ifindex || neighbour.address.length !== length) continue;
+      if (equal(neighbour.address, 0, address, 0, length)) return neighbour.mac;
+    }
+    return undefined;
   }
 }
 
