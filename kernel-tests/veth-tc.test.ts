@@ -144,13 +144,17 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
       const session = await open([entry], TWO_DEVICES, engine);
       const packets = [frame(order, to, 61), frame(TC_ACT_OK, 0, 62), frame(order, to, 63)];
       const stimuli = packets.map((packet) => ({ packet, ingressIfindex: from }));
-      const output = await run(session, ...stimuli);
-      expect([...output.status]).toEqual([STATUS.ran, STATUS.ran, STATUS.ran]);
-      expect([...output.action]).toEqual([TC_ACT_REDIRECT, TC_ACT_OK, TC_ACT_REDIRECT]);
-      expect([...output.redirect]).toEqual([to, 0, to]);
-      for (const [index, packet] of packets.entries()) expect(output.packet(index)).toEqual(touched(packet));
+      // More than once: a frame in a tap that was not reckoned with would show up in the next window.
+      for (let window = 0; window < 3; window++) {
+        const output = await run(session, ...stimuli);
+        expect([...output.status]).toEqual([STATUS.ran, STATUS.ran, STATUS.ran]);
+        expect([...output.action]).toEqual([TC_ACT_REDIRECT, TC_ACT_OK, TC_ACT_REDIRECT]);
+        expect([...output.redirect]).toEqual([to, 0, to]);
+        for (const [index, packet] of packets.entries())
+          expect(output.packet(index)).toEqual(touched(packet));
+      }
       // Wherever it went, each frame had one turn.
-      expect(runs(session)).toEqual(entry === INGRESS ? [0, 3, 0] : [0, 0, 3]);
+      expect(runs(session)).toEqual(entry === INGRESS ? [0, 9, 0] : [0, 0, 9]);
     });
 
     it('runs XDP and then TC on the same frame, the metadata carried over', async () => {
