@@ -26,6 +26,7 @@ import type { BpfProgram } from '../object.ts';
 import { KIND } from './abstract-value.ts';
 import { analyse, type ProgramFacts } from './analysis.ts';
 import { type BatchContext, type BatchNeeds, compileRunBatch, compileRunOne } from './batch-loop.ts';
+import { compileChecksumDifference, compileChecksumPartial } from './checksum-functions.ts';
 import { CodeWriter } from './code-writer.ts';
 import { compileFunction } from './compile-function.ts';
 import { compileHelperCall, type HelperCall } from './compile-helper.ts';
@@ -163,6 +164,7 @@ class ModuleCompiler {
     const adjustHead = encoder.declare(adjust);
     const adjustTail = encoder.declare(adjust);
     const adjustMeta = encoder.declare(adjust);
+    const checksumDifference = this.#checksumDifference();
     const callBack = encoder.declare(encoder.type([I32, I32, I32, I32, I32, I32], [I32]));
     const table = this.#declareFunctions();
     const maps = this.#input.machine.maps;
@@ -174,7 +176,7 @@ class ModuleCompiler {
     encoder.define(adjustMeta, compileAdjustMeta());
     encoder.define(callBack, this.#compileCallBack());
     for (const [index, unit] of this.#units.entries()) {
-      this.#compileUnit(unit, index, runtime, { adjustHead, adjustTail, adjustMeta });
+      this.#compileUnit(unit, index, runtime, { adjustHead, adjustTail, adjustMeta, checksumDifference });
     }
     const needs = this.#needs();
     const runBatch = encoder.declare(encoder.type([I32, I32], [I32]));
@@ -238,7 +240,7 @@ class ModuleCompiler {
     unit: Unit,
     index: number,
     runtime: RuntimeFunctions,
-    adjust: Pick<InlineContext, 'adjustHead' | 'adjustTail' | 'adjustMeta'>,
+    adjust: Pick<InlineContext, 'adjustHead' | 'adjustTail' | 'adjustMeta' | 'checksumDifference'>,
   ): void {
     const { maps, object } = this.#input.machine;
     const { source, facts } = unit;
@@ -307,6 +309,17 @@ class ModuleCompiler {
         (slot) => slot >= main.count && this.#helperAt(unit.source, slot)?.name === 'bpf_tail_call',
       );
     });
+  }
+
+  #checksumDifference(): number | undefined {
+    const { options } = this.#input.machine;
+    if (options.checksumDifference === 'unfolded' || !this.#helpers.has('bpf_csum_diff')) return undefined;
+    const encoder = this.#encoder;
+    const partial = encoder.declare(encoder.type([I32, I32, I64], [I64]));
+    encoder.define(partial, compileChecksumPartial());
+    const difference = encoder.declare(encoder.type([I32, I32, I32, I32, I32], [I64]));
+    encoder.define(difference, compileChecksumDifference(partial));
+    return difference;
   }
 
   #findIn(map: LiveMap): number {

@@ -20,6 +20,8 @@ export interface InlineContext {
   readonly adjustHead: number;
   readonly adjustTail: number;
   readonly adjustMeta: number;
+  /** WebAssembly's index of `bpf_csum_diff`; undefined: the machine is to give another result. */
+  readonly checksumDifference: number | undefined;
   /** Type of programs' functions, and the global that holds the budget. */
   readonly programType: number;
   readonly budget: number;
@@ -47,6 +49,7 @@ const COMPILERS: ReadonlyMap<string, Compiler> = new Map<string, Compiler>([
   ['bpf_xdp_adjust_head', (call, context) => adjust(call, context.adjustHead)],
   ['bpf_xdp_adjust_tail', (call, context) => adjust(call, context.adjustTail)],
   ['bpf_xdp_adjust_meta', (call, context) => adjust(call, context.adjustMeta)],
+  ['bpf_csum_diff', checksumDifference],
   ['bpf_tail_call', tailCall],
   ['bpf_loop', loop],
 ]);
@@ -211,6 +214,14 @@ function redirectMap(call: HelperCall, context: InlineContext): boolean {
 function adjust({ writer }: HelperCall, target: number): boolean {
   writer.push(2, false);
   writer.code.call(target).op(WASM.i64_extend_i32_s);
+  writer.pop(0);
+  return true;
+}
+
+function checksumDifference({ writer }: HelperCall, context: InlineContext): boolean {
+  if (context.checksumDifference === undefined) return false;
+  for (let register = 1; register <= 5; register++) writer.push(register, false);
+  writer.code.call(context.checksumDifference);
   writer.pop(0);
   return true;
 }
