@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+import { E2BIG, EFAULT, EINVAL, ENOENT, ERANGE } from '../../runtime/errno.ts';
+import type { World } from '../../runtime/world.ts';
+import { testMap } from '../fixtures/assemble.ts';
+import { COUNTING_PACKET, runText, type TextRun } from '../fixtures/run-text.ts';
+import { helperName } from '../helper-names.ts';
+import { HELPERS } from './index.ts';
+import { KERNEL_FUNCTIONS } from './kernel-functions.ts';
+
+/** Runs and gives r0 as a signed number. */
+function result(text: string, details: TextRun = {}): number {
+  const { r0, violation } = runText(text, details);
+  expect(violation).toBeUndefined();
+  return Number(BigInt.asIntN(64, r0));
+}
+
+/** Puts a string on the stack at fp − 32, padded with zeros to 16 bytes. */
+function onStack(text: string): string {
+  const bytes = Uint8Array.from({ length: 16 }, (_, at) => text.charCodeAt(at) || 0);
+  return [...bytes].map((byte, at) => `*(u8 *)(r10 - ${32 - at}) = ${byte}`).join('\n');
+}
+
+describe('the register of helpers', () => {
+  it('has each helper under the kernel’s name for its number', () => {
+    for (const [number, helper] of HELPERS) expect(helper.name).toBe(helperName(number));
+  });
+
+  it('has a size behind every memory argument', () => {
+    const all = [...HELPERS.values(), ...KERNEL_FUNCTIONS.values()];
+    for (const { name, arguments: types } of all) {
+      types.forEach((type, index) => {
+        const wantsSize = ['memory', 'memory_or_null', 'memory_out', 'buffer_or_null'].includes(type);
+        if (wantsSize) expect(`${name} ${types[index + 1]}`).toMatch(/size/);
+      });
+    }
+  });
+});
+
+describe('clock and chance', () => {
+  it('shows the world’s time on every clock', () => {
+    for (const clock of ['ktime_get_ns', 'ktime_get_boot_ns', 'ktime_get_coarse_ns', 'ktime_get_tai_ns']) {
+      const { r0 } = runText(`call bpf_${clock}\nexit`, { world: { time: 0x1_2345_6789_abcdn } });
+      expect(r0).toBe(0x1_2345_6789_abcdn);
+    }
+  });
+
+  it('draws the same numbers from the same seed, others from another, and 32 bits of them', () => {
+    const draw = (randomSeed: number): bigint =>
+      runText('call bpf_get_prandom_u32\nr6 = r0\ncall bpf_get_prandom_u32\nr6 <<= 32\nr0 |= r6\nexit', {
+        world: { randomSeed },
+      }).r0;
+    expect(draw(7)).toBe(draw(7));
+    expect(draw(7)).not.toBe(draw(8));
+    expect(draw(7) >> 32n).not.toBe(draw(7) & 0xffff_ffffn);
+  });
+
+  it('runs on the world’s CPU', () => {
+    expect(result('call bpf_get_smp_processor_id\nexit', { world: { cpu: 5 } })).toBe(5);
+  });
+});
+
+describe('maps', () => {
+  const per = testMap('per', 'PERCPU_ARRAY', { valueSize: 8 });
+  const lookup = (cpu: number): string =>
+    `*(u32 *)(r10 - 4) = 1\nr1 = map[per]\nr2 = r10\nr2 += -4\nr3 = ${cpu}\ncall bpf_map_lookup_percpu_elem\nif r0 == 0 goto none\nr0 = *(u64 *)(r0 + 0)\nexit\nnone:\nr0 = -1\nexit`;
+  const world: World = {
+    cpu: 2,
+    maps: { per: [{ key: Uint8Array.of(1, 0, 0, 0), value: Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0) }] },
+  };
+
+  it('bpf_map_lookup_percpu_elem finds the value of the one CPU there is', () => {
+    expect(result(lookup(2), { maps: [per], world })).toBe(9);
+    expect(result(lookup(0), { maps: [per], world })).toBe(-1);
+  });
+
+  it('refuses flags above 32 bits', () => {
+    const text = `*(u32 *)(r10 - 4) = 1\n*(u64 *)(r10 - 16) = 1\nr1 = map[per]\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -16\nr4 = 0x100000000 ll\ncall bpf_map_update_elem\nexit`;
+    expect(result(text, { maps: [per] })).toBe(-EINVAL);
+  });
+
+  it('looks up the inner map of a map of maps', () => {
+    const inner = testMap('inner', 'ARRAY');
+    const outer = testMap('outer', 'ARRAY_OF_MAPS', { initial: [{ key: 1, name: 'inner' }] });
+    const text = (key: number): string => `*(u32 *)(r10 - 4) = ${key}
+      r1 = map[outer]
+      r2 = r10
+      r2 += -4
+      call bpf_map_lookup_elem
+      if r0 == 0 goto none
+      r1 = r0
+      *(u32 *)(r10 - 4) = 2
+      r2 = r10
+      r2 += -4
+      call bpf_map_lookup_elem
+      if r0 == 0 goto none
+      r0 = *(u64 *)(r0 + 0)
+      exit
+      none:
+      r0 = -1
+      exit`;
+    const value = { key: Uint8Array.of(2, 0, 0, 0), value: Uint8Array.of(77, 0, 0, 0, 0, 0, 0, 0) };
+    const details = { maps: [inner, outer], world: { maps: { inner: [value] } } };
+    expect(result(text(1), details)).toBe(77);
+    expect(result(text(0), details)).toBe(-1);
+  });
+});
+
+describe('bpf_trace_printk', () => {
+  const print = (format: string, ...values: readonly string[]): { lines: string[]; r0: number } => {
+    const set = values.map((value, index) => `r${index + 3} = ${value} ll`).join('\n');
+    const { machine, r0 } = runText(
+      `${onStack(format)}\nr1 = r10\nr1 += -32\nr2 = ${format.length + 1}\n${set}\ncall bpf_trace_printk\nexit`,
+    );
+    return { lines: machine.lines, r0: Number(BigInt.asIntN(64, r0)) };
+  };
+
+  it('prints a line and returns its length', () => {
+    expect(print('hello')).toEqual({ lines: ['hello'], r0: 5 });
+  });
+
+  it('knows the kernel’s conversions', () => {
+    expect(print('%d %u %x', '0xffffffffffffffff', '0xffffffff', '0xabcdef').lines).toEqual([
+      '-1 4294967295 abcdef',
+    ]);
+    expect(print('%ld %lu %llx', '-5', '0xffffffffffffffff', '-1').lines).toEqual([
+      '-5 18446744073709551615 ffffffffffffffff',
+    ]);
+    expect(print('%5d|%-5d|%05d', '1', '2', '-3').lines).toEqual(['    1|2    |-0003']);
+    expect(print('100%% %c', '0x41').lines).toEqual(['100% A']);
+  });
+
+  it('drops the line break at the end, which the trace pipe adds', () => {
+    expect(print('line\n').lines).toEqual(['line']);
+  });
+
+  it('refuses what the kernel refuses, and prints nothing', () => {
+    expect(print('%q')).toEqual({ lines: [], r0: -EINVAL });
+    expect(print('%d %d %d %d', '1', '2', '3')).toEqual({ lines: [], r0: -EINVAL });
+    expect(print('a\x01b')).toEqual({ lines: [], r0: -EINVAL });
+  });
+});
+
+describe('numbers from text', () => {
+  const parse = (helper: string, text: string, base: number): { r0: number; value: bigint } => {
+    const { r0, machine } = runText(
+      `${onStack(text)}\nr1 = r10\nr1 += -32\nr2 = 16\nr3 = ${base}\nr4 = r10\nr4 += -8\ncall ${helper}\nexit`,
+    );
+    return { r0: Number(BigInt.asIntN(64, r0)), value: machine.memory.u64(0x1_2000 + 512 - 8) };
+  };
+
+  it('bpf_strtol takes blanks, a sign and a base, and says how many characters it used', () => {
+    expect(parse('bpf_strtol', ' -42x', 10)).toEqual({ r0: 4, value: BigInt.asUintN(64, -42n) });
+    expect(parse('bpf_strtol', '0x1F', 0)).toEqual({ r0: 4, value: 31n });
+    expect(parse('bpf_strtol', '017', 0)).toEqual({ r0: 3, value: 15n });
+  });
+
+  it('bpf_strtoul refuses a minus', () => {
+    expect(parse('bpf_strtoul', '-1', 10).r0).toBe(-EINVAL);
+    expect(parse('bpf_strtoul', '77', 8)).toEqual({ r0: 2, value: 63n });
+  });
+
+  it('refuses text without digits, odd bases and numbers that are too large', () => {
+    expect(parse('bpf_strtol', 'abc', 10)).toEqual({ r0: -EINVAL, value: 0n });
+    expect(parse('bpf_strtol', '1', 7).r0).toBe(-EINVAL);
+    expect(parse('bpf_strtol', '8000000000000000', 16).r0).toBe(-ERANGE);
+  });
+});
+
+describe('bpf_csum_diff', () => {
+  const diff = (seed: string): string =>
+    `*(u32 *)(r10 - 8) = 0x12345678\n*(u32 *)(r10 - 4) = 0xabcdef01\nr1 = r10\nr1 += -8\nr2 = 4\nr3 = r10\nr3 += -4\nr4 = 4\nr5 = ${seed} ll\ncall bpf_csum_diff\nexit`;
+
+  it('adds what is new and subtracts what was, folded to 16 bits', () => {
+    const sum = 0xabcd_ef01 + (~0x1234_5678 >>> 0) + 7;
+    const folded = ((sum % 0xffff) + 0xffff) % 0xffff;
+    expect(result(diff('7')) % 0xffff).toBe(folded);
+    expect(result(diff('7'))).toBeLessThan(0x1_0000);
+  });
+});
+
+describe('bytes of an XDP frame', () => {
+  const call = (helper: string, offset: number, size: number): string =>
+    `*(u64 *)(r10 - 8) = -1\nr2 = ${offset}\nr3 = r10\nr3 += -8\nr4 = ${size}\ncall ${helper}\nr1 = *(u64 *)(r10 - 8)\nif r0 != 0 goto out\nr0 = r1\nout:\nexit`;
+
+  it('bpf_xdp_load_bytes reads from any offset within the frame', () => {
+    expect(runText(call('bpf_xdp_load_bytes', 10, 8)).r0).toBe(0x1110_0f0e_0d0c_0b0an);
+    expect(result(call('bpf_xdp_load_bytes', 57, 8))).toBe(-EINVAL);
+    expect(result(call('bpf_xdp_load_bytes', 0x1_0000, 8))).toBe(-EFAULT);
+  });
+
+  it('bpf_xdp_store_bytes writes them', () => {
+    const { machine } = runText(call('bpf_xdp_store_bytes', 60, 4));
+    expect([...machine.memory.read(machine.packet.data + 58, 6)]).toEqual([58, 59, 255, 255, 255, 255]);
+  });
+
+  it('bpf_xdp_get_buff_len counts what lies behind the linear part, which data_end does not', () => {
+    const packet = new Uint8Array(5000);
+    expect(result('call bpf_xdp_get_buff_len\nexit', { packet })).toBe(5000);
+    expect(result('r2 = *(u32 *)(r1 + 0)\nr0 = *(u32 *)(r1 + 4)\nr0 -= r2\nexit', { packet })).toBe(3520);
+  });
+});
+
+describe('redirects', () => {
+  const devices = testMap('devices', 'DEVMAP');
+  const byHash = testMap('by_hash', 'DEVMAP_HASH');
+  const cpus = testMap('cpus', 'CPUMAP');
+  const four = (value: number): Uint8Array => Uint8Array.of(value, 0, 0, 0);
+  const world: World = {
+    maps: {
+      devices: [{ key: four(1), value: four(7) }],
+      by_hash: [{ key: four(99), value: four(8) }],
+      cpus: [{ key: four(2), value: four(64) }],
+    },
+  };
+  const redirect = (map: string, key: number, flags: number): { action: number; target: number } => {
+    const text = `r1 = map[${map}]\nr2 = ${key}\nr3 = ${flags}\ncall bpf_redirect_map\nexit`;
+    const { action, machine } = runText(text, { maps: [devices, byHash, cpus], world });
+    return { action, target: machine.redirectTarget };
+  };
+
+  it('bpf_redirect_map leads to the device, the CPU, or back with the flags’ action', () => {
+    expect(redirect('devices', 1, 0)).toEqual({ action: 4, target: 7 });
+    expect(redirect('by_hash', 99, 0)).toEqual({ action: 4, target: 8 });
+    expect(redirect('cpus', 2, 0)).toEqual({ action: 4, target: 2 });
+    expect(redirect('devices', 0, 2)).toEqual({ action: 2, target: 0 });
+    expect(redirect('devices', 0, 64)).toEqual({ action: 0, target: 0 });
+    expect(redirect('devices', 0, 8)).toEqual({ action: 4, target: 0 });
+  });
+
+  it('bpf_redirect knows no flags in XDP, and one in TC', () => {
+    const text = (flags: number): string => `r1 = 9\nr2 = ${flags}\ncall bpf_redirect\nexit`;
+    expect(runText(text(0))).toMatchObject({ action: 4 });
+    expect(runText(text(1))).toMatchObject({ action: 0 });
+    expect(runText(text(1), { hook: 'tc-ingress' })).toMatchObject({ action: 7 });
+    expect(runText(text(2), { hook: 'tc-ingress' })).toMatchObject({ action: 2 });
+  });
+});
+
+describe('bpf_fib_lookup', () => {
+  const mac = (last: number): Uint8Array => Uint8Array.of(2, 0, 0, 0, 0, last);
+  const world: World = {
+    devices: [
+      { ifindex: 1, name: 'in', mac: mac(1), forwarding: true, addresses: ['10.0.0.1/24'] },
+      { ifindex: 5, name: 'out', mac: mac(5), forwarding: true, addresses: ['10.9.0.1/24'] },
+    ],
+    routes: [{ to: '192.168.0.0/16', via: '10.9.0.2', ifindex: 5 }],
+    neighbours: [{ ifindex: 5, address: '10.9.0.2', mac: mac(9) }],
+  };
+  const text = `r6 = r1
+    ${Array.from({ length: 8 }, (_, word) => `*(u64 *)(r10 - ${64 - word * 8}) = 0`).join('\n')}
+    *(u8 *)(r10 - 64) = 2
+    *(u32 *)(r10 - 56) = 1
+    *(u32 *)(r10 - 48) = 0x0200000a
+    *(u32 *)(r10 - 32) = 0x0100a8c0
+    r1 = r6
+    r2 = r10
+    r2 += -64
+    r3 = 64
+    r4 = 0
+    call bpf_fib_lookup
+    exit`;
+
+  it('fills in device and addresses from the world’s routes', () => {
+    const { r0, machine } = runText(text, { world });
+    expect(r0).toBe(0n);
+    const at = 0x1_2000 + 512 - 64;
+    expect(machine.memory.u32(at + 8)).toBe(5);
+    expect([...machine.memory.read(at + 52, 12)]).toEqual([...mac(5), ...mac(9)]);
+  });
+
+  it('finds forwarding switched off in an empty world', () => {
+    expect(result(text)).toBe(5);
+  });
+});
+
+describe('events', () => {
+  const events = testMap('events', 'PERF_EVENT_ARRAY');
+  const output = (flags: string, size = 8): string =>
+    `*(u64 *)(r10 - 8) = 1\nr2 = map[events]\nr3 = ${flags} ll\nr4 = r10\nr4 += -8\nr5 = ${size}\ncall bpf_perf_event_output\nexit`;
+
+  it('bpf_perf_event_output finds nobody listening', () => {
+    expect(result(output('0xffffffff'), { maps: [events] })).toBe(-ENOENT);
+    expect(result(output('9'), { maps: [events] })).toBe(-E2BIG);
+    expect(result(output('0xfff00ffffffff'), { maps: [events] })).toBe(-EFAULT);
+    expect(result(output('0x8000000000000000'), { maps: [events] })).toBe(-EINVAL);
+  });
+
+  it('bpf_ringbuf_output keeps samples until the ring is full', () => {
+    const ring = testMap('ring', 'RINGBUF');
+    const text = `*(u64 *)(r10 - 8) = 5\nr1 = map[ring]\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall bpf_ringbuf_output\nexit`;
+    expect(result(text, { maps: [ring] })).toBe(0);
+  });
+});
+
+describe('classic packet loads', () => {
+  it('give numbers in host order, and end the program with 0 behind the packet', () => {
+    const run = (load: string): bigint => runText(`r6 = r1\n${load}\nexit`, { hook: 'tc-ingress' }).r0;
+    expect(run('r0 = *skb(u16)(12)')).toBe(0x0c0dn);
+    expect(run('r0 = *skb(u32)(4)')).toBe(0x0405_0607n);
+    expect(run('r7 = 3\nr0 = *skb(u8)(r7 + 4)')).toBe(7n);
+    expect(run(`r0 = *skb(u32)(${COUNTING_PACKET.length - 3})\nr0 = 9`)).toBe(0n);
+  });
+});
