@@ -100,8 +100,11 @@ export class BpfMap {
     return value;
   }
 
-  /** Sets one entry; a per-CPU map gets the value on every CPU. @throws {EngineError} with the kernel's errno */
-  update(key: Uint8Array, value: Uint8Array): void {
+  /**
+   * Sets one entry; a per-CPU map gets the value on `cpu`, and zeros on the others.
+   * @throws {EngineError} with the kernel's errno
+   */
+  update(key: Uint8Array, value: Uint8Array, cpu: number = 0): void {
     if (value.length !== this.definition.valueSize) {
       throw new EngineError(
         'input',
@@ -111,7 +114,7 @@ export class BpfMap {
     const result = this.#libbpf.bpf.bpf_map_update_elem(
       this.fd,
       this.#exactKey(key),
-      this.#onEveryCpu(value),
+      this.#onCpu(value, cpu),
       0,
     );
     if (result < 0) throw this.#failure('write', result);
@@ -156,22 +159,22 @@ export class BpfMap {
     return snapshotOf(this.definition, this.entries());
   }
 
-  /** Sets these entries, in order; whatever else is in the map stays. */
-  fill(entries: readonly MapEntry[]): void {
-    for (const { key, value } of entries) this.update(key, value);
+  /** Sets these entries, in order, as `update` does; whatever else is in the map stays. */
+  fill(entries: readonly MapEntry[], cpu: number = 0): void {
+    for (const { key, value } of entries) this.update(key, value, cpu);
   }
 
   /**
    * Brings the map to what it held when it was made, then sets these entries. What no program can change is left
    * alone: the entries are still there.
    */
-  restore(entries: readonly MapEntry[]): void {
+  restore(entries: readonly MapEntry[], cpu: number = 0): void {
     const { type } = this.definition;
     if (UNCHANGED_BY_PROGRAMS.has(type)) return;
     if (ARRAYS.has(type)) this.#zero();
     else for (const key of this.keys()) this.delete(key);
     if (this.initial !== undefined) this.update(new Uint8Array(4), this.initial);
-    this.fill(entries);
+    this.fill(entries, cpu);
   }
 
   #zero(): void {
@@ -232,11 +235,15 @@ export class BpfMap {
     );
   }
 
-  #onEveryCpu(value: Uint8Array): Uint8Array {
+  #onCpu(value: Uint8Array, cpu: number): Uint8Array {
     if (this.#cpus === 1 && value.length === this.#valueBytes) return value;
+    if (this.#cpus > 1 && cpu >= this.#cpus) {
+      throw new EngineError('environment', `map ${this.name}: there is no CPU ${cpu} for its values`, {
+        remedy: `choose one of the ${this.#cpus} that there are`,
+      });
+    }
     const all = new Uint8Array(this.#valueBytes);
-    const stride = this.#valueBytes / this.#cpus;
-    for (let cpu = 0; cpu < this.#cpus; cpu++) all.set(value, cpu * stride);
+    all.set(value, (this.#cpus === 1 ? 0 : cpu) * (this.#valueBytes / this.#cpus));
     return all;
   }
 

@@ -28,11 +28,8 @@ export class TestRunSession implements Session {
   #object: BpfObject;
   #entries: readonly RunnableEntry[] = [];
   readonly #trace: TraceReader | undefined;
+  /** Where the case runs, if that matters. */
   #cpu: number | undefined;
-  /** Does the object have maps with a value for each CPU? */
-  #perCpu = false;
-  /** Where the case began, if that matters. */
-  #caseCpu: number | undefined;
   #open = true;
 
   /** @throws {EngineError} when the object or the world cannot be loaded; `network` then stays open */
@@ -65,10 +62,10 @@ export class TestRunSession implements Session {
   }
 
   async reset(): Promise<void> {
-    this.#caseCpu = undefined;
     if (this.#object.maps.every((map) => map.restorable)) {
+      this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
       this.#inNetwork(() => {
-        for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? []);
+        for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
       });
     } else {
       this.#object.close();
@@ -91,8 +88,9 @@ export class TestRunSession implements Session {
     const file = objectPath ?? name;
     if (object === undefined) throw new EngineError('input', `${name} has no compiled object to run`);
     const loaded = new BpfObject(object, { name, file, entries, globals: this.#world.globals ?? {} });
+    this.#cpu = this.#world.cpu ?? cpuFor(loaded);
     try {
-      this.#inNetwork(() => fillMaps(loaded, this.#world, file));
+      this.#inNetwork(() => fillMaps(loaded, this.#world, file, this.#cpu));
     } catch (error) {
       loaded.close();
       throw error;
@@ -104,9 +102,6 @@ export class TestRunSession implements Session {
       // What a tail call leads to is another program's business, and may be this.
       changesMetadata: helpers.has(HELPER.xdp_adjust_meta) || helpers.has(HELPER.tail_call),
     }));
-    const asksForCpu = loaded.programs.some(({ helpers }) => helpers.has(HELPER.get_smp_processor_id));
-    this.#cpu = this.#world.cpu ?? (asksForCpu ? 0 : undefined);
-    this.#perCpu = loaded.maps.some((map) => isPerCpu(map.definition.type));
     return loaded;
   }
 
@@ -127,14 +122,12 @@ export class TestRunSession implements Session {
   }
 
   #onItsCpu(fn: () => void): void {
-    const sys = syscalls();
-    // State that is kept per CPU is one state only where all of a case runs on the same one: whichever.
-    if (this.#perCpu) this.#caseCpu ??= sys.currentCpu();
-    const cpu = this.#cpu ?? this.#caseCpu;
+    const cpu = this.#cpu;
     if (cpu === undefined) {
       fn();
       return;
     }
+    const sys = syscalls();
     const before = sys.affinity();
     const only = new Uint8Array(before.length);
     only[cpu >> 3] = 1 << (cpu & 7);
@@ -147,8 +140,20 @@ export class TestRunSession implements Session {
   }
 }
 
-/** @throws {EngineError} `input`, where the world names a map that the object lacks, or an entry does not fit */
-export function fillMaps(object: BpfObject, world: World, file: string): void {
+/**
+ * The CPU on which all of a case has to run: the first one where a program asks for its number; whichever, but one,
+ * where a map has values for each, for that state is one only there.
+ */
+function cpuFor(object: BpfObject): number | undefined {
+  if (object.programs.some(({ helpers }) => helpers.has(HELPER.get_smp_processor_id))) return 0;
+  return object.maps.some((map) => isPerCpu(map.definition.type)) ? syscalls().currentCpu() : undefined;
+}
+
+/**
+ * @param cpu whose values of a per-CPU map are set
+ * @throws {EngineError} `input`, where the world names a map that the object lacks, or an entry does not fit
+ */
+export function fillMaps(object: BpfObject, world: World, file: string, cpu: number = 0): void {
   for (const [name, entries] of Object.entries(world.maps ?? {})) {
     const map = object.map(name);
     if (map === undefined) {
@@ -158,6 +163,6 @@ export function fillMaps(object: BpfObject, world: World, file: string): void {
         `the world fills a map ${name} that ${file} does not have (it has ${known})`,
       );
     }
-    map.fill(entries);
+    map.fill(entries, cpu);
   }
 }

@@ -57,7 +57,7 @@ export interface Neighbour {
   readonly mac: Uint8Array;
 }
 
-/** One entry of a map. A per-CPU map's value here is given once and set on every CPU. */
+/** One entry of a map. A per-CPU map's value is that of the CPU which the case runs on; the others' are zero. */
 export interface MapEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
