@@ -67,6 +67,9 @@ function tx(context: ModelContext): number {
   return TC_ACT_OK;
 }
 
+/** Of a pair that is nowhere yet. */
+const stranger = { source: '198.51.100.7', destination: '10.11.1.1' };
+
 const RX = 0;
 const TX = 1;
 
@@ -79,13 +82,32 @@ function passes(name: string, packet: Uint8Array, entry: number = RX, world?: st
   };
 }
 
-/** 2047 pairs that no packet of ours belongs to: the next new pair is the last one that fits. */
-const nearlyFull: readonly MapEntry[] = Array.from({ length: trackers.maxEntries - 1 }, (_, index) => {
-  const pair = new Uint8Array(8);
-  pair.set(ipv4FromText('192.0.2.1'), LOCAL);
-  writeU32le(pair, REMOTE, 0xc0000000 + index);
-  return { key: pair, value: new Uint8Array(32) };
-});
+function pair(local: string, remote: string): Uint8Array {
+  const bytes = new Uint8Array(trackers.keySize);
+  bytes.set(ipv4FromText(local), LOCAL);
+  bytes.set(ipv4FromText(remote), REMOTE);
+  return bytes;
+}
+
+/** `count` pairs that no packet of ours belongs to. */
+function strangers(count: number): MapEntry[] {
+  return Array.from({ length: count }, (_, index) => {
+    const key = pair('192.0.2.1', '0.0.0.0');
+    writeU32le(key, REMOTE, 0xc0000000 + index);
+    return { key, value: new Uint8Array(trackers.valueSize) };
+  });
+}
+
+/** Two hosts that have long been counted, in both directions: one more packet, and 32 bits no longer do. */
+const acquaintances: readonly MapEntry[] = [
+  { key: pair('10.11.1.1', '10.11.1.2'), value: new Uint8Array(32).fill(0xff, 0, 4).fill(0xff, 8, 12) },
+  { key: pair('10.11.1.2', '10.11.1.1'), value: new Uint8Array(32).fill(0xff, 16, 20).fill(0xff, 24, 28) },
+];
+
+/** The next new pair is the last one that fits. */
+const nearlyFull = strangers(trackers.maxEntries - 1);
+/** No new pair fits; those that are there go on being counted. */
+const full = [...acquaintances, ...strangers(trackers.maxEntries - acquaintances.length)];
 
 export const layerCoop: ProgramDefinition = {
   name: 'layer_coop',
@@ -100,6 +122,7 @@ export const layerCoop: ProgramDefinition = {
   worlds: [
     { name: 'default', world: {} },
     { name: 'nearly full', world: { maps: { trackers: nearlyFull } } },
+    { name: 'full', world: { maps: { trackers: full } } },
   ],
   examples: [
     passes('counts a received packet', frame(ethernet(), ipv4(), echoRequest())),
@@ -110,6 +133,14 @@ export const layerCoop: ProgramDefinition = {
       frame(ethernet(), ipv4({ options: [{ type: 1 }], fragmentOffset: 7 }), tcp()),
     ),
     passes('counts a pair that just fits in', frame(ethernet(), ipv4(), tcp()), RX, 'nearly full'),
+    passes(
+      'does not count a pair that no longer fits in',
+      frame(ethernet(), ipv4(stranger), tcp()),
+      RX,
+      'full',
+    ),
+    passes('goes on counting a pair that has its place', frame(ethernet(), ipv4(), tcp()), RX, 'full'),
+    passes('goes on counting it when it sends, too', frame(ethernet(), ipv4(), tcp()), TX, 'full'),
     passes('does not count tagged frames', frame(ethernet(), vlan(), ipv4(), tcp())),
     passes('does not count tagged frames that are sent', frame(ethernet(), vlan(), ipv4(), tcp()), TX),
     passes('does not count IPv6', frame(ethernet(), ipv6(), tcp())),

@@ -8,7 +8,7 @@ import type { ModelContext } from '../runtime/context.ts';
 import type { MapDefinition } from '../runtime/maps.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
-import { statisticsMap, withStatistics } from './statistics.ts';
+import { longCounted, statisticsMap, withStatistics } from './statistics.ts';
 
 /** Key: the source MAC. Value: the destination MAC to write. */
 const parameters: MapDefinition = {
@@ -54,11 +54,28 @@ const connected: World = {
 };
 const unconnected: World = { maps: { redirect_params: connected.maps!.redirect_params! } };
 
+/** Every place in the table is taken, and senders go to different neighbours. */
+const crowded: World = {
+  ...connected,
+  maps: {
+    ...connected.maps,
+    redirect_params: [
+      ...connected.maps!.redirect_params!,
+      ...Array.from({ length: parameters.maxEntries - 2 }, (_, index) => ({
+        key: Uint8Array.of(2, 0, 0, 1, 0, index),
+        value: Uint8Array.of(2, 0, 0, 2, 0, index),
+      })),
+    ],
+    xdp_stats_map: longCounted,
+  },
+};
+
 function example(name: string, packet: Uint8Array, action: number, more: Partial<Example> = {}): Example {
   return { name, stimulus: { packet }, action, ...more };
 }
 
 const away = ethernet({ destination: target });
+const last = ethernet({ source: '02:00:00:01:00:fd' });
 const stranger = ethernet({ source: '02:00:00:00:00:03' });
 
 export const redirectMap: ProgramDefinition = {
@@ -72,6 +89,7 @@ export const redirectMap: ProgramDefinition = {
     { name: 'connected', world: connected },
     { name: 'empty slot', world: unconnected },
     { name: 'nothing set', world: {} },
+    { name: 'crowded', world: crowded },
   ],
   examples: [
     example('redirects a known sender', frame(ethernet(), ipv4(), echoRequest()), XDP_REDIRECT, {
@@ -97,7 +115,15 @@ export const redirectMap: ProgramDefinition = {
       XDP_ABORTED,
       { world: 'empty slot' },
     ),
+    example('knows the last of 256 senders', frame(last, ipv4(), tcp()), XDP_REDIRECT, {
+      packet: frame(
+        ethernet({ source: '02:00:00:01:00:fd', destination: '02:00:00:02:00:fd' }),
+        ipv4(),
+        tcp(),
+      ),
+      world: 'crowded',
+    }),
     example('passes where no sender is known', frame(ethernet(), arp()), XDP_PASS, { world: 'nothing set' }),
   ],
-  hints: { macs: [known, other] },
+  hints: { macs: [known, other, fromHex('0200000100fd')] },
 };

@@ -3,6 +3,7 @@ import { XDP_ABORTED, XDP_REDIRECT } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { MapDefinition } from '../runtime/maps.ts';
 import { addU64 } from '../runtime/model-map.ts';
+import type { MapEntry } from '../runtime/world.ts';
 
 /** Key: the action. Value: `{ u64 rx_packets; u64 rx_bytes }`. */
 export const statisticsMap: MapDefinition = {
@@ -12,6 +13,15 @@ export const statisticsMap: MapDefinition = {
   valueSize: 16,
   maxEntries: XDP_REDIRECT + 1,
 };
+
+/** All counters one short of what 32 bits can count: the next packet shows who counts in 64. */
+export const longCounted: readonly MapEntry[] = Array.from(
+  { length: statisticsMap.maxEntries },
+  (_, action) => ({
+    key: Uint8Array.of(action, 0, 0, 0),
+    value: Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0),
+  }),
+);
 
 const RX_PACKETS = 0;
 const RX_BYTES = 8;

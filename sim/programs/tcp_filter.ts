@@ -17,7 +17,7 @@ import { XDP_DROP, XDP_PASS } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
 import { Parsing } from './parsing.ts';
-import { statisticsMap, withStatistics } from './statistics.ts';
+import { longCounted, statisticsMap, withStatistics } from './statistics.ts';
 
 const parsing = new Parsing();
 
@@ -43,7 +43,10 @@ export const tcpFilter: ProgramDefinition = {
     'Passes TCP over IPv4 and IPv6, later fragments included; drops everything else, ARP and neighbour discovery too, so that neighbours have to be static. Counts by action.',
   entries: [{ function: 'tcp_filter', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap],
-  worlds: [{ name: 'default', world: {} }],
+  worlds: [
+    { name: 'default', world: {} },
+    { name: 'statistics beyond 32 bits', world: { maps: { xdp_stats_map: longCounted } } },
+  ],
   examples: [
     passes('TCP over IPv4', tcpFrame),
     passes('TCP over IPv6', frame(ethernet(), ipv6(), tcp())),
