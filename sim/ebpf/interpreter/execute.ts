@@ -1,0 +1,814 @@
+/**
+ * The main loop: what is plainly right it does by itself; everything else goes to `access.ts`, `pointers.ts` and
+ * `calls.ts`, which either explain it or stop the program.
+ *
+ * Operations are numbered as in `operation.ts`; they stand here as numbers, since only those become a jump table.
+ */
+import { checkLoad, checkStore } from './access.ts';
+import { runAtomic } from './atomic.ts';
+import { callHelper, UNREADABLE } from './calls.ts';
+import { callKernelFunction } from './kernel-calls.ts';
+import { loadPacket } from './packet-load.ts';
+import { checkPlainOperands, concludeFromComparison, tagOfSum } from './pointers.ts';
+import { KNOWN, PIN_MASK, UNINITIALISED } from './provenance.ts';
+import { type State, violate } from './state.ts';
+import type { Tracer } from './tracer.ts';
+import { divide, divide32, multiplyHigh, quotient, swap32 } from './wide.ts';
+
+/** What the loop needs of the interpreter beside its state. */
+export interface Execution extends State {
+  readonly tracer: Tracer | undefined;
+  /** The budget that a run begins with. */
+  readonly fullBudget: number;
+  /** Rounds that `may_goto` still allows in this run. */
+  mayGoto: number;
+  /** Runs a function of the program in a frame of its own. */
+  callLocal(target: number): void;
+}
+
+const TAIL_CALL_HELPER = 12;
+/** What a call takes from the budget: callbacks have no backward jump that would. */
+export const CALL_COST = 4;
+
+/**
+ * Runs the function that begins at `start`.
+ * @returns true at its exit, false where a tail call leaves it
+ */
+export function execute(state: Execution, start: number): boolean {
+  const { lo, hi, tag, provenance, machine, tracer } = state;
+  const { lowest, limit, writeLimit, movable, pinned } = provenance;
+  const { u8, view } = machine.memory;
+  const { words, taken } = state.program;
+  // Each step has a tag for the unknown scalar that it may make; handed over around calls.
+  let unknown = provenance.unknown;
+  let pc = start;
+  for (;;) {
+    if (tracer !== undefined) tracer.before(state, pc);
+    unknown -= 2;
+    const word = words[pc * 2]!;
+    const d = (word >> 8) & 0xff;
+    const s = word >>> 16;
+    const argument = words[pc * 2 + 1]!;
+    let jump = false;
+    switch (word & 0xff) {
+      case 0: {
+        // ADD64
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        let sum: number;
+        if ((td & ts) < 0)
+          sum = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        else if (ts === KNOWN && td > 0 && movable[td] === 1 && isNear(lo[s]!, hi[s]!)) sum = td;
+        else {
+          state.pc = pc;
+          sum = tagOfSum(state, d, s, false);
+          if (sum === 0) sum = unknown;
+        }
+        tag[d] = sum;
+        const low = (lo[d]! + lo[s]!) | 0;
+        hi[d] = hi[d]! + hi[s]! + (low >>> 0 < lo[s]! >>> 0 ? 1 : 0);
+        lo[d] = low;
+        pc++;
+        continue;
+      }
+      case 1: {
+        // SUB64
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        let difference: number;
+        if ((td & ts) < 0) {
+          difference = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        } else {
+          state.pc = pc;
+          difference = tagOfSum(state, d, s, true);
+          if (difference === 0) difference = unknown;
+        }
+        tag[d] = difference;
+        const borrow = lo[d]! >>> 0 < lo[s]! >>> 0 ? 1 : 0;
+        lo[d] = lo[d]! - lo[s]!;
+        hi[d] = hi[d]! - hi[s]! - borrow;
+        pc++;
+        continue;
+      }
+      case 11:
+        // MOV64
+        if (tag[s] === UNINITIALISED) unreadable(state, pc, s);
+        lo[d] = lo[s]!;
+        hi[d] = hi[s]!;
+        tag[d] = tag[s]!;
+        pc++;
+        continue;
+      case 34:
+        // LDDW
+        lo[d] = lo[s]!;
+        hi[d] = hi[s]!;
+        tag[d] = tag[s]!;
+        pc += 2;
+        continue;
+      case 27: {
+        // MOV32: a copy of what fits into 32 bits, otherwise a number of its own
+        const ts = tag[s]!;
+        if (ts === UNINITIALISED) unreadable(state, pc, s);
+        lo[d] = lo[s]!;
+        tag[d] = ts < 0 && (ts === KNOWN || hi[s] === 0) ? ts : unknown;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 15:
+      case 31: {
+        // MOVSX64, MOVSX32
+        const ts = tag[s]!;
+        if (ts >= 0) partialCopy(state, pc, s);
+        const value = argument === 8 ? (lo[s]! << 24) >> 24 : argument === 16 ? (lo[s]! << 16) >> 16 : lo[s]!;
+        lo[d] = value;
+        hi[d] = (word & 0xff) === 15 ? value >> 31 : 0;
+        tag[d] = ts === KNOWN ? KNOWN : unknown;
+        pc++;
+        continue;
+      }
+      case 58: {
+        // LOAD8
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address < limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 1, false);
+        }
+        lo[d] = u8[address]!;
+        hi[d] = 0;
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 59: {
+        // LOAD16
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address + 2 <= limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 2, false);
+        }
+        lo[d] = view.getUint16(address, true);
+        hi[d] = 0;
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 60: {
+        // LOAD32
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address + 4 <= limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 4, false);
+        }
+        lo[d] = view.getInt32(address, true);
+        hi[d] = 0;
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 61: {
+        // LOAD64
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address + 8 <= limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 8, false);
+        }
+        lo[d] = view.getInt32(address, true);
+        hi[d] = view.getInt32(address + 4, true);
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 62: {
+        // LOADS8
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address < limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 1, true);
+        }
+        const value = view.getInt8(address);
+        lo[d] = value;
+        hi[d] = value >> 31;
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 63: {
+        // LOADS16
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address + 2 <= limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 2, true);
+        }
+        const value = view.getInt16(address, true);
+        lo[d] = value;
+        hi[d] = value >> 31;
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 64: {
+        // LOADS32
+        const t = tag[s]!;
+        const address = (lo[s]! + argument) | 0;
+        let loaded = 0;
+        if (!(t > 0 && address >= lowest[t]! && address + 4 <= limit[t]! && hi[s] === 0)) {
+          state.pc = pc;
+          loaded = checkLoad(state, s, address, 4, true);
+        }
+        const value = view.getInt32(address, true);
+        lo[d] = value;
+        hi[d] = value >> 31;
+        tag[d] = loaded !== 0 ? loaded : unknown;
+        pc++;
+        continue;
+      }
+      case 65: {
+        // STORE8
+        const t = tag[d]!;
+        const address = (lo[d]! + argument) | 0;
+        if (!(t > 0 && address >= lowest[t]! && address < writeLimit[t]! && hi[d] === 0 && tag[s]! < 0)) {
+          state.pc = pc;
+          if (checkStore(state, d, address, 1, s)) {
+            pc++;
+            continue;
+          }
+        }
+        u8[address] = lo[s]!;
+        pc++;
+        continue;
+      }
+      case 66: {
+        // STORE16
+        const t = tag[d]!;
+        const address = (lo[d]! + argument) | 0;
+        if (
+          !(t > 0 && address >= lowest[t]! && address + 2 <= writeLimit[t]! && hi[d] === 0 && tag[s]! < 0)
+        ) {
+          state.pc = pc;
+          if (checkStore(state, d, address, 2, s)) {
+            pc++;
+            continue;
+          }
+        }
+        view.setInt16(address, lo[s]!, true);
+        pc++;
+        continue;
+      }
+      case 67: {
+        // STORE32
+        const t = tag[d]!;
+        const address = (lo[d]! + argument) | 0;
+        if (
+          !(t > 0 && address >= lowest[t]! && address + 4 <= writeLimit[t]! && hi[d] === 0 && tag[s]! < 0)
+        ) {
+          state.pc = pc;
+          if (checkStore(state, d, address, 4, s)) {
+            pc++;
+            continue;
+          }
+        }
+        view.setInt32(address, lo[s]!, true);
+        pc++;
+        continue;
+      }
+      case 68: {
+        // STORE64
+        const t = tag[d]!;
+        const address = (lo[d]! + argument) | 0;
+        if (
+          !(t > 0 && address >= lowest[t]! && address + 8 <= writeLimit[t]! && hi[d] === 0 && tag[s]! < 0)
+        ) {
+          state.pc = pc;
+          if (checkStore(state, d, address, 8, s)) {
+            pc++;
+            continue;
+          }
+        }
+        view.setInt32(address, lo[s]!, true);
+        view.setInt32(address + 4, hi[s]!, true);
+        pc++;
+        continue;
+      }
+      case 35:
+        // JA
+        jump = true;
+        break;
+      case 36:
+        // JEQ
+        jump = lo[d] === lo[s] && hi[d] === hi[s];
+        if ((tag[d]! & tag[s]!) >= 0) {
+          state.pc = pc;
+          concludeFromComparison(state, 36, d, s, jump);
+        } else if (jump) pin(pinned, tag[d]!, tag[s]!);
+        break;
+      case 37:
+        // JNE
+        jump = lo[d] !== lo[s] || hi[d] !== hi[s];
+        if ((tag[d]! & tag[s]!) >= 0) {
+          state.pc = pc;
+          concludeFromComparison(state, 37, d, s, jump);
+        } else if (!jump) pin(pinned, tag[d]!, tag[s]!);
+        break;
+      case 38:
+        // JGT
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 > lo[s]! >>> 0 : hi[d]! >>> 0 > hi[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) {
+          state.pc = pc;
+          concludeFromComparison(state, 38, d, s, jump);
+        }
+        break;
+      case 39:
+        // JGE
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 >= lo[s]! >>> 0 : hi[d]! >>> 0 > hi[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) {
+          state.pc = pc;
+          concludeFromComparison(state, 39, d, s, jump);
+        }
+        break;
+      case 40:
+        // JLT
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 < lo[s]! >>> 0 : hi[d]! >>> 0 < hi[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) {
+          state.pc = pc;
+          concludeFromComparison(state, 40, d, s, jump);
+        }
+        break;
+      case 41:
+        // JLE
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 <= lo[s]! >>> 0 : hi[d]! >>> 0 < hi[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) {
+          state.pc = pc;
+          concludeFromComparison(state, 41, d, s, jump);
+        }
+        break;
+      case 42:
+        // JSET
+        jump = ((lo[d]! & lo[s]!) | (hi[d]! & hi[s]!)) !== 0;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 43:
+        // JSGT
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 > lo[s]! >>> 0 : hi[d]! > hi[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 44:
+        // JSGE
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 >= lo[s]! >>> 0 : hi[d]! > hi[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 45:
+        // JSLT
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 < lo[s]! >>> 0 : hi[d]! < hi[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 46:
+        // JSLE
+        jump = hi[d] === hi[s] ? lo[d]! >>> 0 <= lo[s]! >>> 0 : hi[d]! < hi[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 47:
+        // JEQ32: knows the whole register only where there is no upper half
+        jump = lo[d] === lo[s];
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        else if (jump && (hi[d]! | hi[s]!) === 0) pin(pinned, tag[d]!, tag[s]!);
+        else if (jump && hi[d] === 0 && tag[s] === KNOWN) pinned[tag[d]! & PIN_MASK] = tag[d]!;
+        break;
+      case 48:
+        // JNE32
+        jump = lo[d] !== lo[s];
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        else if (!jump && (hi[d]! | hi[s]!) === 0) pin(pinned, tag[d]!, tag[s]!);
+        else if (!jump && hi[d] === 0 && tag[s] === KNOWN) pinned[tag[d]! & PIN_MASK] = tag[d]!;
+        break;
+      case 49:
+        // JGT32
+        jump = lo[d]! >>> 0 > lo[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 50:
+        // JGE32
+        jump = lo[d]! >>> 0 >= lo[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 51:
+        // JLT32
+        jump = lo[d]! >>> 0 < lo[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 52:
+        // JLE32
+        jump = lo[d]! >>> 0 <= lo[s]! >>> 0;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 53:
+        // JSET32
+        jump = (lo[d]! & lo[s]!) !== 0;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 54:
+        // JSGT32
+        jump = lo[d]! > lo[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 55:
+        // JSGE32
+        jump = lo[d]! >= lo[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 56:
+        // JSLT32
+        jump = lo[d]! < lo[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 57:
+        // JSLE32
+        jump = lo[d]! <= lo[s]!;
+        if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
+        break;
+      case 74:
+        // MAY_GOTO: leaves the loop when its rounds are used up
+        jump = --state.mayGoto < 0;
+        break;
+      case 69: {
+        // ATOMIC
+        state.pc = pc;
+        runAtomic(state, argument, unknown);
+        pc++;
+        continue;
+      }
+      case 70: {
+        // CALL
+        state.pc = pc;
+        provenance.unknown = unknown;
+        const result = callHelper(state, argument);
+        unknown = provenance.unknown - 2;
+        if (argument === TAIL_CALL_HELPER && machine.tailCall >= 0) {
+          if (state.samples > 0) leaves(state, pc);
+          provenance.unknown = unknown;
+          return false;
+        }
+        tag[0] = result === 0 ? unknown : result === UNREADABLE ? UNINITIALISED : result;
+        pc++;
+        continue;
+      }
+      case 71:
+        // CALL_LOCAL
+        state.pc = pc;
+        provenance.unknown = unknown;
+        state.budget -= CALL_COST;
+        state.callLocal(argument);
+        unknown = provenance.unknown;
+        pc++;
+        continue;
+      case 72: {
+        // CALL_KERNEL
+        state.pc = pc;
+        provenance.unknown = unknown;
+        const result = callKernelFunction(state, argument);
+        unknown = provenance.unknown - 2;
+        tag[0] = result === 0 ? unknown : result === UNREADABLE ? UNINITIALISED : result;
+        pc++;
+        continue;
+      }
+      case 73:
+        // EXIT
+        if (tag[0] === UNINITIALISED) unreadable(state, pc, 0);
+        if (state.samples > 0 || state.lock !== 0) leaves(state, pc);
+        provenance.unknown = unknown;
+        return true;
+      case 75: {
+        // LOAD_PACKET
+        state.pc = pc;
+        if (loadPacket(state, argument, s)) {
+          tag[0] = unknown;
+          pc++;
+          continue;
+        }
+        // Out of the packet's bounds: the program ends with 0.
+        lo[0] = 0;
+        hi[0] = 0;
+        state.program.left[pc]!++;
+        provenance.unknown = unknown;
+        return true;
+      }
+      case 4: {
+        // OR64
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 4, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! | lo[s]!;
+        hi[d] = hi[d]! | hi[s]!;
+        pc++;
+        continue;
+      }
+      case 5: {
+        // AND64
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 5, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! & lo[s]!;
+        hi[d] = hi[d]! & hi[s]!;
+        pc++;
+        continue;
+      }
+      case 6: {
+        // LSH64
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 6, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        const n = lo[s]! & 63;
+        if (n >= 32) {
+          hi[d] = lo[d]! << (n - 32);
+          lo[d] = 0;
+        } else if (n > 0) {
+          hi[d] = (hi[d]! << n) | (lo[d]! >>> (32 - n));
+          lo[d] = lo[d]! << n;
+        }
+        pc++;
+        continue;
+      }
+      case 7: {
+        // RSH64
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 7, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        const n = lo[s]! & 63;
+        if (n >= 32) {
+          lo[d] = hi[d]! >>> (n - 32);
+          hi[d] = 0;
+        } else if (n > 0) {
+          lo[d] = (lo[d]! >>> n) | (hi[d]! << (32 - n));
+          hi[d] = hi[d]! >>> n;
+        }
+        pc++;
+        continue;
+      }
+      case 16: {
+        // ADD32
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 16, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! + lo[s]!;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 20: {
+        // OR32
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 20, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! | lo[s]!;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 21: {
+        // AND32
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 21, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! & lo[s]!;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 22: {
+        // LSH32
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 22, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! << lo[s]!;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 23: {
+        // RSH32
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 23, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! >>> lo[s]!;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 26: {
+        // XOR32
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 26, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        lo[d] = lo[d]! ^ lo[s]!;
+        hi[d] = 0;
+        pc++;
+        continue;
+      }
+      case 33: {
+        // BSWAP
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, 33, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        const low = swap32(lo[d]!);
+        if (argument === 64) {
+          lo[d] = swap32(hi[d]!);
+          hi[d] = low;
+        } else {
+          lo[d] = argument === 16 ? low >>> 16 : low;
+          hi[d] = 0;
+        }
+        pc++;
+        continue;
+      }
+      default: {
+        // The rest of arithmetic: no pointers but for what makes numbers of them.
+        const td = tag[d]!;
+        const ts = tag[s]!;
+        if ((td & ts) >= 0) checkPlain(state, pc, word & 0xff, d, s);
+        tag[d] =
+          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+        switch (word & 0xff) {
+          case 2: {
+            // MUL64
+            const low = Math.imul(lo[d]!, lo[s]!);
+            const high = multiplyHigh(lo[d]!, lo[s]!);
+            hi[d] = high + Math.imul(lo[d]!, hi[s]!) + Math.imul(hi[d]!, lo[s]!);
+            lo[d] = low;
+            break;
+          }
+          case 3:
+          case 9:
+          case 13:
+          case 14: {
+            // DIV64, MOD64, SDIV64, SMOD64
+            const operation = word & 0xff;
+            divide(lo[d]!, hi[d]!, lo[s]!, hi[s]!, operation >= 13, operation === 9 || operation === 14);
+            lo[d] = quotient.low;
+            hi[d] = quotient.high;
+            break;
+          }
+          case 8: {
+            // NEG64
+            const borrow = lo[d] === 0 ? 0 : 1;
+            lo[d] = -lo[d]!;
+            hi[d] = -hi[d]! - borrow;
+            break;
+          }
+          case 10:
+            // XOR64
+            lo[d] = lo[d]! ^ lo[s]!;
+            hi[d] = hi[d]! ^ hi[s]!;
+            break;
+          case 12: {
+            // ARSH64
+            const n = lo[s]! & 63;
+            if (n >= 32) {
+              lo[d] = hi[d]! >> (n - 32);
+              hi[d] = hi[d]! >> 31;
+            } else if (n > 0) {
+              lo[d] = (lo[d]! >>> n) | (hi[d]! << (32 - n));
+              hi[d] = hi[d]! >> n;
+            }
+            break;
+          }
+          case 17:
+            // SUB32
+            lo[d] = lo[d]! - lo[s]!;
+            hi[d] = 0;
+            break;
+          case 18:
+            // MUL32
+            lo[d] = Math.imul(lo[d]!, lo[s]!);
+            hi[d] = 0;
+            break;
+          case 19:
+          case 25:
+          case 29:
+          case 30: {
+            // DIV32, MOD32, SDIV32, SMOD32
+            const operation = word & 0xff;
+            lo[d] = divide32(lo[d]!, lo[s]!, operation >= 29, operation === 25 || operation === 30);
+            hi[d] = 0;
+            break;
+          }
+          case 24:
+            // NEG32
+            lo[d] = -lo[d]!;
+            hi[d] = 0;
+            break;
+          case 28:
+            // ARSH32
+            lo[d] = lo[d]! >> lo[s]!;
+            hi[d] = 0;
+            break;
+          case 32:
+            // TO_LE
+            if (argument < 64) hi[d] = 0;
+            if (argument === 16) lo[d] = lo[d]! & 0xffff;
+            break;
+          default:
+            state.pc = pc;
+            violate(`unknown operation ${word & 0xff}`);
+        }
+        pc++;
+        continue;
+      }
+    }
+    if (!jump) {
+      pc++;
+      continue;
+    }
+    taken[pc]!++;
+    if (argument <= pc) {
+      state.budget -= pc - argument + 1;
+      if (state.budget < 0) exhausted(state, pc);
+    }
+    pc = argument;
+  }
+}
+
+function unreadable(state: State, pc: number, register: number): never {
+  state.pc = pc;
+  return violate(`R${register} !read_ok`);
+}
+
+/** What arithmetic other than addition and subtraction may not have for operands. */
+function checkPlain(state: State, pc: number, operation: number, d: number, s: number): void {
+  state.pc = pc;
+  checkPlainOperands(state, operation, d, s);
+}
+
+/** Comparisons that prove nothing only need their operands written. */
+function readable(state: State, pc: number, a: number, b: number): void {
+  if (state.tag[a] === UNINITIALISED) unreadable(state, pc, a);
+  if (state.tag[b] === UNINITIALISED) unreadable(state, pc, b);
+}
+
+function partialCopy(state: State, pc: number, register: number): void {
+  if (state.tag[register] === UNINITIALISED) unreadable(state, pc, register);
+  state.pc = pc;
+  if (!state.provenance.isScalar(state.tag[register]!)) {
+    violate(`R${register} sign-extension part of pointer`);
+  }
+}
+
+/** A function of the program may end with samples and a lock in hand, the program may not. */
+function leaves(state: State, pc: number): void {
+  state.pc = pc;
+  if (state.frame > 0) return;
+  if (state.lock !== 0) violate('bpf_spin_unlock is missing');
+  violate('Unreleased reference: a sample of a ring buffer is neither submitted nor discarded');
+}
+
+/** Stops a run that has used its budget up. */
+export function exhausted(state: Execution, pc: number): never {
+  state.pc = pc;
+  return violate(
+    `the run executed more than ${state.fullBudget} instructions: BPF program is too large, or loops for ever`,
+  );
+}
+
+/** Is a number so small that any pointer may be moved by it (`BPF_MAX_VAR_OFF`)? */
+function isNear(low: number, high: number): boolean {
+  return high === low >> 31 && (low + (1 << 29)) >>> 0 < 1 << 30;
+}
+
+/** Two scalars turned out to be equal: if the verifier knows one of them, it knows the other from here on. */
+function pin(pinned: Int32Array, a: number, b: number): void {
+  if (pinned[b & PIN_MASK] === b) pinned[a & PIN_MASK] = a;
+  else if (pinned[a & PIN_MASK] === a) pinned[b & PIN_MASK] = b;
+}
