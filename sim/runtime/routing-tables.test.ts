@@ -141,6 +141,16 @@ describe('an address', () => {
     expect(find(withAddresses('0.4.0.2/24'), '0.4.0.3')).toBeUndefined();
   });
 
+  it('brings a forwarding device the subnet’s routers’ anycast address, but not in a /127 (RFC 6164)', () => {
+    const asked = (address: string, forwarding: boolean): string | undefined => {
+      const device: Device = { ...right, addresses: [address], forwarding };
+      return find(new RoutingTables({ devices: [device] }), 'fc00:4::');
+    };
+    expect(asked('fc00:4::1/126', true)).toBe('local 12');
+    expect(asked('fc00:4::1/126', false)).toBe('unicast 12');
+    expect(asked('fc00:4::1/127', true)).toBe('unicast 12');
+  });
+
   it('brings no network where an earlier network has it for its broadcast address', () => {
     const some = withAddresses('10.1.0.255/16', '10.1.0.254/16');
     expect(find(some, '10.1.9.9')).toBeUndefined();
