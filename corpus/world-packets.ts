@@ -4,14 +4,19 @@
  *
  * The length that counts for routing is the header's own: frames stay short and say that they are long.
  */
-import { addressFromText, type Prefix, prefixFromText } from '../sim/packet/addresses.ts';
+import {
+  addressFromText,
+  firstAddress,
+  lastAddress,
+  type Prefix,
+  prefixFromText,
+} from '../sim/packet/addresses.ts';
 import { copy, writeU16, writeU32 } from '../sim/packet/bytes.ts';
 import { checksum } from '../sim/packet/checksum.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { CHECKSUMS, LIFETIMES, SPECIAL_IPV4, SPECIAL_IPV6 } from './boundaries.ts';
 import { Random, type Seed } from './random.ts';
-import { highest, lowest } from './worlds.ts';
 
 const LOOPBACK = 1;
 const ETHERNET = 14;
@@ -63,8 +68,8 @@ export function targetsOf(world: World): WorldTargets {
 
 /** The address itself, the prefix's first and last ones, and those beside them, inside and out. */
 function borders(prefix: Prefix): Uint8Array[] {
-  const first = lowest(prefix);
-  const last = highest(prefix);
+  const first = firstAddress(prefix);
+  const last = lastAddress(prefix);
   return [prefix.address, first, last, moved(first, -1), moved(first, 1), moved(last, -1), moved(last, 1)];
 }
 

@@ -6,7 +6,14 @@
  * routes overlap, gateways lie in networks that are there, and two devices meet in one network. World i depends on
  * the seed and i alone. A world is plain data; what shrinks worlds (`verify/shrink.ts`) leaves out its parts.
  */
-import { addressFromText, addressToText, type Prefix, prefixFromText } from '../sim/packet/addresses.ts';
+import {
+  addressFromText,
+  addressToText,
+  firstAddress,
+  lastAddress,
+  type Prefix,
+  prefixFromText,
+} from '../sim/packet/addresses.ts';
 import { writeU32le } from '../sim/packet/bytes.ts';
 import { RoutingTables } from '../sim/runtime/routing-tables.ts';
 import type { Device, MapEntry, Neighbour, Route, World } from '../sim/runtime/world.ts';
@@ -215,7 +222,7 @@ class WorldDraw {
     const ours = own.filter(({ address }) => address.length === (isIpv4 ? 4 : 16));
     if (ours.length === 0 || random.chance(24)) return this.#near(this.#anchor(isIpv4));
     const prefix = this.#one(ours);
-    if (random.chance(24)) return random.bits() < 0 ? lowest(prefix) : highest(prefix);
+    if (random.chance(24)) return random.bits() < 0 ? firstAddress(prefix) : lastAddress(prefix);
     return this.#near(prefix.address);
   }
 
@@ -269,21 +276,7 @@ class WorldDraw {
 
 /** The prefix with this address in it, in text. */
 function prefixText(address: Uint8Array, length: number): string {
-  return `${addressToText(lowest({ address, length }))}/${length}`;
-}
-
-/** A prefix's first address. */
-export function lowest({ address, length }: Prefix): Uint8Array {
-  return address.map((byte, index) => byte & ~hostBits(index, length));
-}
-
-/** A prefix's last address: IPv4's broadcast address. */
-export function highest({ address, length }: Prefix): Uint8Array {
-  return address.map((byte, index) => byte | hostBits(index, length));
-}
-
-function hostBits(index: number, length: number): number {
-  return 0xff >> Math.min(8, Math.max(0, length - index * 8));
+  return `${addressToText(firstAddress({ address, length }))}/${length}`;
 }
 
 function u32(value: number): Uint8Array {

@@ -155,6 +155,21 @@ export function prefixToText(prefix: Prefix): string {
   return `${addressToText(prefix.address)}/${prefix.length}`;
 }
 
+/** The prefix's first address: the one without host bits. */
+export function firstAddress({ address, length }: Prefix): Uint8Array {
+  return address.map((byte, index) => byte & ~hostBits(index, length));
+}
+
+/** The prefix's last address: IPv4's broadcast address. */
+export function lastAddress({ address, length }: Prefix): Uint8Array {
+  return address.map((byte, index) => byte | hostBits(index, length));
+}
+
+/** The bits of byte `index` that lie behind a prefix of `length` bits. */
+function hostBits(index: number, length: number): number {
+  return 0xff >> Math.min(8, Math.max(0, length - index * 8));
+}
+
 /** Does the address at `at` lie in the prefix? It must be of the prefix's family. */
 export function inPrefix(bytes: Uint8Array, at: number, prefix: Prefix): boolean {
   const whole = prefix.length >> 3;

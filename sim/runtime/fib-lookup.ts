@@ -19,10 +19,13 @@ import {
   BPF_FIB_LKUP_RET_UNREACHABLE,
   type FibLookup,
 } from './fib.ts';
-import { hasIpv6, isLinkLocal6, mtuOf, type RouteEntry, RoutingTables } from './routing-tables.ts';
+import { mtuOf, type RouteEntry } from './route-entry.ts';
+import { hasIpv6, isLinkLocal6 } from './route-table6.ts';
+import { RoutingTables } from './routing-tables.ts';
 import type { World } from './world.ts';
 
-export { type RouteEntry, RoutingTables } from './routing-tables.ts';
+export type { RouteEntry } from './route-entry.ts';
+export { RoutingTables } from './routing-tables.ts';
 
 export interface Fib {
   /** As XDP programs ask: fills the out parameters; returns BPF_FIB_LKUP_RET_* or a negative errno. */
