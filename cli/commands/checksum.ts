@@ -142,7 +142,9 @@ function print(report: FileReport, terminal: Terminal): void {
   if (faultCount > faults.length) {
     terminal.print(`  … and ${count(faultCount - faults.length)} more (--max-faults lists more)`);
   }
-  terminal.print(`  ${faultCount === 0 ? 'no faults' : `${count(faultCount)} faults`}`);
+  terminal.print(
+    `  ${faultCount === 0 ? 'no faults' : faultCount === 1 ? '1 fault' : `${count(faultCount)} faults`}`,
+  );
 }
 
 function toJson(reports: readonly FileReport[]): unknown {
