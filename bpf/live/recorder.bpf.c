@@ -9,6 +9,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -166,6 +167,9 @@ int recorder_ingress(struct __sk_buff *skb)
 
 	if (!r)
 		return TC_ACT_SHOT;
+	/* The stack's own copy of a broadcast that it sends: it has never been on the wire. */
+	if (skb->pkt_type == PACKET_LOOPBACK)
+		return TC_ACT_UNSPEC;
 	record_skb(r, skb, has_xdp ? UP : ARRIVAL, 0);
 	if (!has_ingress)
 		return TC_ACT_UNSPEC;
@@ -175,7 +179,9 @@ int recorder_ingress(struct __sk_buff *skb)
 }
 
 #define IPV6_NEXT_HEADER (ETH_HLEN + 6)
+#define IPV6_DESTINATION (ETH_HLEN + 24)
 #define IPV6_PAYLOAD (ETH_HLEN + 40)
+#define AF_PACKET 17
 #define HOP_BY_HOP 0
 #define ICMPV6 58
 #define ROUTER_SOLICITATION 133
@@ -186,11 +192,16 @@ int recorder_ingress(struct __sk_buff *skb)
  */
 static __always_inline int is_announcement(struct __sk_buff *skb)
 {
-	__u8 next_header, first[9];
+	struct bpf_sock *sk = skb->sk;
+	__u8 next_header, group, first[9];
 	__be16 proto;
 
+	/* Who sends such a frame on purpose does it by a packet socket; and what is forwarded goes to no group. */
+	if (sk && sk->family == AF_PACKET)
+		return 0;
 	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_proto), &proto, sizeof(proto)) ||
 	    proto != bpf_htons(ETH_P_IPV6) ||
+	    bpf_skb_load_bytes(skb, IPV6_DESTINATION, &group, sizeof(group)) || group != 0xff ||
 	    bpf_skb_load_bytes(skb, IPV6_NEXT_HEADER, &next_header, sizeof(next_header)) ||
 	    bpf_skb_load_bytes(skb, IPV6_PAYLOAD, first, sizeof(first)))
 		return 0;

@@ -23,6 +23,8 @@ const IPV4_SETTINGS: Readonly<Record<string, number>> = {
   forwarding: 0,
   rp_filter: 0,
   send_redirects: 0,
+  accept_redirects: 0,
+  secure_redirects: 0,
   accept_local: 0,
   arp_ignore: 0,
   arp_announce: 0,
@@ -35,6 +37,7 @@ const IPV6_SETTINGS: Readonly<Record<string, number>> = {
   disable_ipv6: 0,
   accept_dad: 0,
   accept_ra: 0,
+  accept_redirects: 0,
   router_solicitations: 0,
   ndisc_notify: 0,
 };

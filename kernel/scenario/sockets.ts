@@ -10,7 +10,7 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_PACKET = 17;
 const SOCK_RAW_CLOEXEC = 3 | 0x80000;
-/** Means that packets bring their own header (`IP_HDRINCL`), and that nothing is ever received. */
+/** Means that packets bring their own header (`IP_HDRINCL`). */
 const IPPROTO_RAW = 255;
 
 /** sockaddr_in, sockaddr_in6, sockaddr_ll: sizes and offsets in bytes. */
@@ -49,22 +49,23 @@ function sendTo(): SendTo {
 /** A namespace's sockets. */
 export class Sockets {
   readonly #netns: Netns;
-  readonly #open = new Map<number, number>();
+  #packet: number | undefined;
 
   constructor(netns: Netns) {
     this.#netns = netns;
   }
 
   /**
-   * Sends a frame out of a device.
+   * Sends a frame out of a device; that TC egress may drop it is an outcome like others.
    * @throws {EngineError} where the kernel does not take it
    */
   sendFrame(ifindex: number, bytes: Uint8Array): void {
     const to = new DataView(new ArrayBuffer(LINK.size));
     to.setUint16(0, AF_PACKET, true);
     to.setInt32(LINK.ifindex, ifindex, true);
-    const problem = this.#send(AF_PACKET, 0, bytes, to);
-    if (problem !== undefined) {
+    this.#packet ??= this.#openSocket(AF_PACKET, 0);
+    const problem = send(this.#packet, bytes, to);
+    if (problem !== undefined && problem !== 'ENOBUFS') {
       throw new EngineError('environment', `a frame of ${bytes.length} bytes cannot be sent: ${problem}`);
     }
   }
@@ -80,34 +81,32 @@ export class Sockets {
     const to = new DataView(new ArrayBuffer(size));
     to.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
     new Uint8Array(to.buffer).set(bytes.subarray(from, from + (isIpv4 ? 4 : 16)), address);
-    const problem = this.#send(isIpv4 ? AF_INET : AF_INET6, IPPROTO_RAW, bytes, to);
+    // Closed again at once: as long as it is open, its namespace takes packets of protocol 255 in.
+    const socket = this.#openSocket(isIpv4 ? AF_INET : AF_INET6, IPPROTO_RAW);
+    const problem = send(socket, bytes, to);
+    libc().close(socket);
     if (problem === undefined || REFUSALS.has(problem)) return;
     throw new EngineError('environment', `a packet of ${bytes.length} bytes cannot be sent: ${problem}`);
   }
 
   close(): void {
-    for (const socket of this.#open.values()) libc().close(socket);
-    this.#open.clear();
+    if (this.#packet !== undefined) libc().close(this.#packet);
+    this.#packet = undefined;
   }
 
-  /** @returns undefined, or the error's name */
-  #send(family: number, protocol: number, bytes: Uint8Array, to: DataView): string | undefined {
-    const address = new Uint8Array(to.buffer);
-    const sent = sendTo()(this.#socket(family, protocol), bytes, bytes.length, 0, address, address.length);
-    return sent < 0 ? lastErrorName() : undefined;
-  }
-
-  #socket(family: number, protocol: number): number {
-    const open = this.#open.get(family);
-    if (open !== undefined) return open;
+  #openSocket(family: number, protocol: number): number {
     // A socket belongs to the namespace that it was made in.
     const socket = this.#netns.enter(() => libc().socket(family, SOCK_RAW_CLOEXEC, protocol));
-    if (socket < 0) {
-      throw new EngineError('environment', `no raw socket: ${lastErrorName()}`, {
-        remedy: 'run as root (or with CAP_NET_RAW)',
-      });
-    }
-    this.#open.set(family, socket);
-    return socket;
+    if (socket >= 0) return socket;
+    throw new EngineError('environment', `no raw socket: ${lastErrorName()}`, {
+      remedy: 'run as root (or with CAP_NET_RAW)',
+    });
   }
+}
+
+/** @returns undefined, or the error's name */
+function send(socket: number, bytes: Uint8Array, to: DataView): string | undefined {
+  const address = new Uint8Array(to.buffer);
+  const sent = sendTo()(socket, bytes, bytes.length, 0, address, address.length);
+  return sent < 0 ? lastErrorName() : undefined;
 }

@@ -5,8 +5,9 @@
  * no chance: the same scenario gives the same path, byte for byte.
  */
 import type { Engine } from '../engines/engine.ts';
-import { NO_BYTES } from '../packet/bytes.ts';
+import { NO_BYTES, readU16 } from '../packet/bytes.ts';
 import { ETHERNET } from '../packet/ethernet.ts';
+import { isTag } from '../packet/numbers.ts';
 import { VLAN } from '../packet/vlan.ts';
 import {
   actionName,
@@ -133,7 +134,7 @@ export class Network {
     if (sending.kind === 'packet') {
       this.#stacks.get(sending.namespace)!.send(sending.bytes);
     } else {
-      const frame = { bytes: sending.bytes, mark: 0, freeIdentification: false };
+      const frame = { bytes: sending.bytes, mark: 0, freeIdentifications: 0 };
       this.#work.push({ kind: 'transmit', port: this.#port(sending.place), frame });
     }
     for (let work = this.#work.shift(); work !== undefined; work = this.#work.shift()) {
@@ -210,10 +211,14 @@ export class Network {
 
   async #arrive(port: Port, frame: Frame, mark: number): Promise<undefined> {
     const sender = this.#peers.get(port)!;
+    const { xdp } = port.device;
+    // `skb_vlan_untag` frees it before TC or anybody else sees it; only XDP comes earlier.
+    if (xdp === undefined && hasCutOffTag(frame.bytes)) {
+      return this.#note(port, 'gets a cut-off VLAN tag, which the kernel frees before anybody sees it');
+    }
     // A wire is both ends at once.
     this.#hop(sender, 'out', frame, mark);
     this.#hop(port, 'in', frame, 0);
-    const { xdp } = port.device;
     if (xdp === undefined) return this.#upwards(port, frame, NO_BYTES);
     const verdict = await this.#run(port, xdp, 'xdp', frame.bytes, NO_BYTES);
     if (verdict.fault !== undefined) return;
@@ -221,6 +226,7 @@ export class Network {
     const origin = xdp.mode === 'native' ? 'xdp' : 'generic-xdp';
     switch (verdict.action) {
       case XDP_PASS:
+        if (hasCutOffTag(changed.bytes)) return this.#note(port, 'passes a cut-off VLAN tag: freed');
         this.#hop(port, 'up', changed, 0);
         return this.#upwards(port, changed, verdict.metadata);
       case XDP_TX:
@@ -271,14 +277,14 @@ export class Network {
   }
 
   #hop(port: Port, direction: Hop['direction'], frame: Frame, mark: number): undefined {
-    const { bytes, freeIdentification } = frame;
+    const { bytes, freeIdentifications } = frame;
     this.#events.push({
       kind: 'hop',
       ...port.place,
       direction,
       bytes,
       mark,
-      ...(freeIdentification ? { freeIdentification } : {}),
+      ...(freeIdentifications === 0 ? {} : { freeIdentifications }),
     });
   }
 
@@ -293,4 +299,10 @@ export class Network {
   #portOf(namespace: ScenarioNamespace, ifindex: number): Port | undefined {
     return this.#ports.find((one) => one.namespace === namespace && one.device.ifindex === ifindex);
   }
+}
+
+/** Has it a VLAN tag without the EtherType that belongs behind it (net/core/dev.c, `__netif_receive_skb_core`)? */
+function hasCutOffTag(bytes: Uint8Array): boolean {
+  const whole = ETHERNET.headerLength + VLAN.headerLength + 2;
+  return bytes.length < whole && isTag(readU16(bytes, ETHERNET.etherType));
 }

@@ -2,6 +2,7 @@
 import { equal, readU16, writeU16 } from '../packet/bytes.ts';
 import { update } from '../packet/checksum.ts';
 import { ETHERNET } from '../packet/ethernet.ts';
+import { ICMP } from '../packet/icmp.ts';
 import { IPV4 } from '../packet/ipv4.ts';
 import { ETHERTYPE } from '../packet/numbers.ts';
 import { type Place, placeText } from './scenario.ts';
@@ -19,10 +20,10 @@ export interface Hop extends Place {
   /** `skb->mark` with which it came to TC egress; 0 for frames that XDP sent, which have none. `out` only. */
   readonly mark: number;
   /**
-   * The stack that made this packet chose its IPv4 identification freely: the kernel's is random. Only the
-   * simulation knows.
+   * In how many IPv4 headers, from the outside, the identification is what some stack chose freely: the kernel's
+   * is random. 2 for an ICMP error that quotes such a packet. Only the simulation knows.
    */
-  readonly freeIdentification?: boolean;
+  readonly freeIdentifications?: number;
 }
 
 /** Where two paths part. */
@@ -74,26 +75,29 @@ function compareHops(
   real: Hop | undefined,
 ): Pick<PathDifference, 'reason' | 'real'> | undefined {
   if (real === undefined) return { reason: 'missing' };
-  const bytes =
-    simulated.freeIdentification === true ? withIdentificationOf(real.bytes, simulated.bytes) : real.bytes;
+  const bytes = withIdentificationsOf(real.bytes, simulated.bytes, simulated.freeIdentifications ?? 0);
   if (bytes.length !== simulated.bytes.length || !equal(bytes, 0, simulated.bytes, 0, bytes.length)) {
     return { reason: 'bytes', real: { ...real, bytes } };
   }
   return real.mark === simulated.mark ? undefined : { reason: 'mark', real };
 }
 
-/** `bytes` with the IPv4 identification of `model`, header checksum updated. */
-function withIdentificationOf(bytes: Uint8Array, model: Uint8Array): Uint8Array {
-  const header = ETHERNET.headerLength;
-  if (bytes.length < header + IPV4.headerLength || readU16(bytes, ETHERNET.etherType) !== ETHERTYPE.IPV4) {
-    return bytes;
-  }
+/**
+ * `bytes` with the identifications of `model` in the outer IPv4 headers, and their checksums updated. An ICMP
+ * checksum over a quoted header stays right: what is added to the identification is taken from the checksum.
+ */
+function withIdentificationsOf(bytes: Uint8Array, model: Uint8Array, count: number): Uint8Array {
+  if (count === 0 || readU16(bytes, ETHERNET.etherType) !== ETHERTYPE.IPV4) return bytes;
   const changed = bytes.slice();
-  const from = readU16(bytes, header + IPV4.identification);
-  const to = readU16(model, header + IPV4.identification);
-  const checksum = readU16(bytes, header + IPV4.checksum);
-  writeU16(changed, header + IPV4.identification, to);
-  writeU16(changed, header + IPV4.checksum, update(checksum, from, to));
+  let header: number = ETHERNET.headerLength;
+  for (let index = 0; index < count && bytes.length >= header + IPV4.headerLength; index++) {
+    const from = readU16(bytes, header + IPV4.identification);
+    const to = readU16(model, header + IPV4.identification);
+    const checksum = readU16(bytes, header + IPV4.checksum);
+    writeU16(changed, header + IPV4.identification, to);
+    writeU16(changed, header + IPV4.checksum, update(checksum, from, to));
+    header += IPV4.headerLength + ICMP.headerLength;
+  }
   return changed;
 }
 

@@ -65,8 +65,13 @@ export function receiveArp(stack: Stack, { device, packet }: Arrival): undefined
     if (isRequest && stack.owns(target)) return answer();
     return stack.tell(device, 'ignores an ARP probe');
   }
-  // A sender with an address of this host's own is a martian: no route leads from it.
-  if (isRequest && stack.owns(target) && !stack.owns(sender)) {
+  // No route leads from a martian (`ip_route_input`): it gets no answer.
+  const isMartian =
+    stack.owns(sender) ||
+    isMulticast4(sender, 0) ||
+    sender[0] === 127 ||
+    sender.every((byte) => byte === 0xff);
+  if (isRequest && stack.owns(target) && !isMartian) {
     stack.neighbours.learn(device.ifindex, sender, senderMac, true);
     return answer();
   }
@@ -87,6 +92,6 @@ function sendArp(
   mac: Uint8Array,
   packet: Parameters<typeof encodeArp>[0],
 ): undefined {
-  const departure = { packet: encodeArp(packet), mark: 0, freeIdentification: false };
+  const departure = { packet: encodeArp(packet), mark: 0, freeIdentifications: 0 };
   stack.transmit(device, mac, ETHERTYPE.ARP, departure);
 }

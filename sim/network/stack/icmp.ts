@@ -3,7 +3,7 @@ import { ipv4ToText, isMulticast4 } from '../../packet/addresses.ts';
 import * as build from '../../packet/build.ts';
 import { readU16, writeU16 } from '../../packet/bytes.ts';
 import { checksum, verify } from '../../packet/checksum.ts';
-import { ICMP, ICMP_TYPE, isIcmpError } from '../../packet/icmp.ts';
+import { ICMP, ICMP_TYPE } from '../../packet/icmp.ts';
 import { IPV4, IPV4_OFFSET_MASK } from '../../packet/ipv4.ts';
 import { IPPROTO } from '../../packet/numbers.ts';
 import { type Arrival4, send4 } from './ipv4.ts';
@@ -45,6 +45,18 @@ const PRECEDENCE_INTERNETCONTROL = 0xc0;
 /** `IPTOS_RT_MASK` and the bits of the old TOS field that an error takes over (`RT_TOS`). */
 const RT_TOS_MASK = 0x1e;
 
+/** All other types are taken for errors, unknown ones too: "This isn't specified by the RFC" (`icmp_pointers`, `icmp_send`). */
+const NO_ERRORS: readonly number[] = [
+  ICMP_TYPE.ECHO_REPLY,
+  ICMP_TYPE.ECHO,
+  ICMP_TYPE.TIMESTAMP,
+  ICMP_TYPE.TIMESTAMP_REPLY,
+  ICMP_TYPE.INFORMATION_REQUEST,
+  ICMP_TYPE.INFORMATION_REPLY,
+  ICMP_TYPE.ADDRESS_MASK_REQUEST,
+  ICMP_TYPE.ADDRESS_MASK_REPLY,
+];
+
 /** `icmp_rcv`. */
 export function receiveIcmp(stack: Stack, arrival: Arrival4): undefined {
   const { device, packet, headerLength, source, destination, toMany } = arrival;
@@ -83,9 +95,14 @@ function sendIcmp(
   destination: string,
   tos: number,
   message: Uint8Array,
+  quotedIdentifications: number = 0,
 ): undefined {
   const header = build.ipv4({ source, destination, tos, protocol: IPPROTO.ICMP, identification: 0 });
-  send4(stack, { packet: build.frame(header, message), mark: 0, freeIdentification: true });
+  send4(stack, {
+    packet: build.frame(header, message),
+    mark: 0,
+    freeIdentifications: 1 + quotedIdentifications,
+  });
 }
 
 /**
@@ -95,12 +112,13 @@ function sendIcmp(
  */
 export function sendIcmpError(
   stack: Stack,
-  { device, packet, headerLength, source, destination, toHost, toMany }: Arrival4,
+  arrival: Arrival4,
   { type, code, text }: IcmpCode,
   nextHopMtu: number = 0,
 ): undefined {
+  const { device, packet, headerLength, source, destination, toHost, toMany } = arrival;
   const isLaterFragment = (readU16(packet, IPV4.flagsAndOffset) & IPV4_OFFSET_MASK) !== 0;
-  const isError = packet[IPV4.protocol] === IPPROTO.ICMP && isIcmpError(packet[headerLength] ?? 0);
+  const isError = packet[IPV4.protocol] === IPPROTO.ICMP && !NO_ERRORS.includes(packet[headerLength] ?? -1);
   if (!toHost || toMany || isLaterFragment || isError || isMulticast4(source, 0)) {
     return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
   }
@@ -118,5 +136,5 @@ export function sendIcmpError(
     packet.subarray(0, room),
   );
   const tos = (packet[IPV4.tos]! & RT_TOS_MASK) | PRECEDENCE_INTERNETCONTROL;
-  sendIcmp(stack, ipv4ToText(from), ipv4ToText(source), tos, message);
+  sendIcmp(stack, ipv4ToText(from), ipv4ToText(source), tos, message, arrival.freeIdentifications);
 }

@@ -1,14 +1,15 @@
 /** ICMPv6: answering pings, and reporting what is wrong with a packet (net/ipv6/icmp.c). */
 import { ipv6ToText, isMulticast6 } from '../../packet/addresses.ts';
 import * as build from '../../packet/build.ts';
-import { isZero, writeU16 } from '../../packet/bytes.ts';
+import { isZero, readU16, writeU16 } from '../../packet/bytes.ts';
 import { checksum, pseudoHeader6, verify } from '../../packet/checksum.ts';
 import { ICMPV6, ICMPV6_TYPE } from '../../packet/icmpv6.ts';
 import { IPV6, Ipv6View } from '../../packet/ipv6.ts';
+import { extensionLength, FRAGMENT, isExtensionHeader } from '../../packet/ipv6-extensions.ts';
 import { IPPROTO } from '../../packet/numbers.ts';
 import { type Arrival6, send6 } from './ipv6.ts';
-import { receiveAdvertisement, receiveSolicitation } from './neighbour-discovery.ts';
-import { isLinkLocal6, sourceFor } from './source-address.ts';
+import { receiveAdvertisement, receiveRouterMessage, receiveSolicitation } from './neighbour-discovery.ts';
+import { isLinkLocal6, source6 } from './source-address.ts';
 import type { Stack } from './stack.ts';
 
 const UNREACHABLE = ICMPV6_TYPE.DESTINATION_UNREACHABLE;
@@ -61,22 +62,35 @@ export function receiveIcmpv6(stack: Stack, arrival: Arrival6): undefined {
       return receiveSolicitation(stack, arrival);
     case ICMPV6_TYPE.NEIGHBOUR_ADVERTISEMENT:
       return receiveAdvertisement(stack, arrival);
+    case ICMPV6_TYPE.ROUTER_SOLICITATION:
+    case ICMPV6_TYPE.ROUTER_ADVERTISEMENT:
+      return receiveRouterMessage(stack, arrival);
     default:
       return stack.tell(device, `gets an ICMPv6 message of type ${type} from ${ipv6ToText(source)}`);
   }
 }
 
-/** `icmpv6_echo_reply`: pings to groups are answered too, from an address of this host's choice. */
+/**
+ * `icmpv6_echo_reply`: pings to groups and to anycast addresses are answered too, from an address of this host's
+ * choice, but only by the device that they came in by.
+ */
 function answerEcho(stack: Stack, arrival: Arrival6): undefined {
-  const { device, packet, source, destination, toMany } = arrival;
+  const { device, packet, source, destination } = arrival;
   if (isZero(source, 0, 16)) return stack.tell(device, 'cannot answer a ping from nowhere: dropped');
-  const from = toMany ? wayBack(stack, arrival) : destination;
+  const from = stack.owns(destination) ? destination : onLinkSource(stack, arrival);
   if (from === undefined) return stack.tell(device, `has no way back to ${ipv6ToText(source)}: dropped`);
   stack.tell(device, `answers the ping of ${ipv6ToText(source)}`);
   const message = packet.slice(IPV6.headerLength);
   message[ICMPV6.type] = ICMPV6_TYPE.ECHO_REPLY;
   const { trafficClass } = new Ipv6View().at(packet, 0);
   sendIcmpv6(stack, arrival, from, trafficClass, message);
+}
+
+/** The device's own address for a sender that it reaches itself. */
+function onLinkSource(stack: Stack, { device, source }: Arrival6): Uint8Array | undefined {
+  const isReached =
+    isLinkLocal6(source) || stack.tables.find6(source, device.ifindex)?.ifindex === device.ifindex;
+  return isReached ? source6([device], source) : undefined;
 }
 
 /** `icmp6_send`. @param rest the four bytes behind the checksum: an MTU, or where the problem lies */
@@ -87,13 +101,11 @@ export function sendIcmpv6Error(
   rest: number = 0,
 ): undefined {
   const { device, packet, source, destination, toHost, toMany } = arrival;
-  const isError =
-    packet[IPV6.nextHeader] === IPPROTO.ICMPV6 && (packet[IPV6.headerLength] ?? 0) < ICMPV6_TYPE.ECHO_REQUEST;
   const toGroup = (!toHost || toMany) && type !== ICMPV6_TYPE.PACKET_TOO_BIG;
-  if (toGroup || isError || isMulticast6(source, 0) || isZero(source, 0, 16)) {
+  if (toGroup || isAboutError(packet) || isMulticast6(source, 0) || isZero(source, 0, 16)) {
     return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
   }
-  const from = stack.owns(destination) ? destination : wayBack(stack, arrival);
+  const from = stack.owns(destination) ? destination : errorSource(stack, arrival);
   if (from === undefined) return stack.tell(device, `has no way back to ${ipv6ToText(source)}: dropped`);
   stack.tell(device, `says “${text}” to ${ipv6ToText(source)}`);
   const room = LONGEST_ERROR - IPV6.headerLength - ICMPV6.headerLength;
@@ -106,12 +118,25 @@ export function sendIcmpv6Error(
   sendIcmpv6(stack, arrival, from, 0, message);
 }
 
-/** The own address from which the sender of a packet is reached. */
-function wayBack(stack: Stack, { device, source }: Arrival6): Uint8Array | undefined {
-  const onLink = { ifindex: device.ifindex, gateway: undefined };
-  const route = isLinkLocal6(source) ? onLink : stack.tables.find6(source, 0);
-  if (route === undefined) return undefined;
-  return sourceFor(stack.namespace.devices, route as Parameters<typeof sourceFor>[1], source);
+/** `is_ineligible`: is it an ICMPv6 error, behind whatever extension headers, or a message too short to tell? */
+function isAboutError(packet: Uint8Array): boolean {
+  let nextHeader = packet[IPV6.nextHeader]!;
+  let at: number = IPV6.headerLength;
+  while (isExtensionHeader(nextHeader) && at + 2 <= packet.length) {
+    // Later fragments do not tell.
+    if (nextHeader === IPPROTO.FRAGMENT && readU16(packet, at + FRAGMENT.offsetAndFlags) >> 3 !== 0)
+      return false;
+    const length = extensionLength(nextHeader, packet, at);
+    nextHeader = packet[at]!;
+    at += length;
+  }
+  return nextHeader === IPPROTO.ICMPV6 && (packet[at] ?? 0) < ICMPV6_TYPE.ECHO_REQUEST;
+}
+
+/** Errors come from the device that the packet came in by, whichever way they go. */
+function errorSource(stack: Stack, { device, source }: Arrival6): Uint8Array | undefined {
+  const others = stack.namespace.devices.filter((other) => other !== device);
+  return source6([device], source) ?? source6(others, source);
 }
 
 function sendIcmpv6(
@@ -137,5 +162,5 @@ function sendIcmpv6(
     IPV6.headerLength + ICMPV6.checksum,
     checksum(packet, IPV6.headerLength, message.length, pseudo),
   );
-  send6(stack, { packet, mark: 0, freeIdentification: false }, device);
+  send6(stack, { packet, mark: 0, freeIdentifications: 0 }, device);
 }

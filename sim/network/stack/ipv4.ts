@@ -4,7 +4,7 @@ import { isZero, readU16 } from '../../packet/bytes.ts';
 import { IPV4, IPV4_DF, IPV4_MF, IPV4_OFFSET_MASK, Ipv4View, ipv4HeaderLength } from '../../packet/ipv4.ts';
 import { IPPROTO, protocolName } from '../../packet/numbers.ts';
 import { ICMP_CODE, type IcmpCode, receiveIcmp, sendIcmpError } from './icmp.ts';
-import type { Arrival, Departure, Stack } from './stack.ts';
+import { type Arrival, type Departure, hasHandler, type Stack } from './stack.ts';
 import { receiveTcp } from './tcp.ts';
 import { receiveUdp } from './udp.ts';
 
@@ -37,8 +37,8 @@ export function receive4(stack: Stack, frame: Arrival): undefined {
   if (isLimitedBroadcast(destination) || (isZero(source, 0, 4) && isZero(destination, 0, 4))) {
     return deliver4(stack, { ...arrival, toMany: true });
   }
-  if (source[0] === 0 || source[0] === 127) return martianSource(stack, arrival);
-  if (destination[0] === 0 || destination[0] === 127) {
+  if (isZero(source, 0, 4) || source[0] === 127) return martianSource(stack, arrival);
+  if (isZero(destination, 0, 4) || destination[0] === 127) {
     return stack.tell(device, `gets a packet for ${ipv4ToText(destination)} from outside: dropped`);
   }
   if (isMulticast4(destination, 0)) {
@@ -71,9 +71,9 @@ function route4(stack: Stack, arrival: Arrival4): undefined {
   const route = stack.tables.find4(destination);
   // Whoever sends from one of this host's own addresses lies (`fib_validate_source`).
   const sourceIsOwn = stack.owns(source);
-  if (route?.type === 'local') {
+  if (route?.type === 'local' || route?.type === 'broadcast') {
     if (sourceIsOwn) return martianSource(stack, arrival);
-    return deliver4(stack, { ...arrival, toMany: !stack.owns(destination) });
+    return deliver4(stack, { ...arrival, toMany: route.type === 'broadcast' });
   }
   if (!device.forwarding) {
     return stack.tell(device, `does not forward, and ${ipv4ToText(destination)} is not its own: dropped`);
@@ -107,7 +107,7 @@ function routeError(stack: Stack, arrival: Arrival4, error: IcmpCode): undefined
 
 /** `ip_forward`. */
 function forward4(stack: Stack, arrival: Arrival4): undefined {
-  const { device, packet, destination, toHost, mark, freeIdentification } = arrival;
+  const { device, packet, destination, toHost, mark, freeIdentifications } = arrival;
   if (!toHost) return stack.tell(device, 'does not forward what was sent to a group of MACs: dropped');
   if (packet[IPV4.ttl]! <= 1) {
     stack.tell(device, 'finds the TTL expired');
@@ -130,7 +130,7 @@ function forward4(stack: Stack, arrival: Arrival4): undefined {
   stack.transmitTo(egress, route.gateway ?? destination.slice(), {
     packet: forwarded,
     mark,
-    freeIdentification,
+    freeIdentifications,
   });
 }
 
@@ -149,6 +149,10 @@ function deliver4(stack: Stack, arrival: Arrival4): undefined {
     case IPPROTO.TCP:
       return receiveTcp(stack, arrival);
     default:
+      if (hasHandler(protocol)) {
+        const name = protocolName(protocol) ?? protocol;
+        return stack.tell(device, `may have a handler of ${name}, which is not simulated: dropped`);
+      }
       stack.tell(device, `knows nothing of protocol ${protocolName(protocol) ?? protocol}`);
       return sendIcmpError(stack, arrival, ICMP_CODE.PROTOCOL_UNREACHABLE);
   }
@@ -160,6 +164,10 @@ export function send4(stack: Stack, departure: Departure): undefined {
   const destination = packet.slice(IPV4.destination, IPV4.destination + 4);
   const route = stack.tables.find4(destination);
   const egress = route === undefined ? undefined : stack.deviceOf(route.ifindex);
+  if (route?.type === 'local') return stack.tell(undefined, 'sends to itself, which no wire sees');
+  if (route?.type === 'broadcast') {
+    return stack.tell(undefined, 'would broadcast, which is not simulated: nothing is sent');
+  }
   if (route?.type !== 'unicast' || egress === undefined) {
     return stack.tell(undefined, `has no route to ${ipv4ToText(destination)}: nothing is sent`);
   }

@@ -1,13 +1,14 @@
 /** IPv6 in a host and a router: net/ipv6/ip6_input.c, route.c, ip6_output.c. */
-import { ipv6ToText, isMulticast6 } from '../../packet/addresses.ts';
+import { inPrefix, ipv6ToText, isMulticast6 } from '../../packet/addresses.ts';
 import { equal, isZero, readU16 } from '../../packet/bytes.ts';
 import { IPV6, isIpv6 } from '../../packet/ipv6.ts';
 import { isExtensionHeader } from '../../packet/ipv6-extensions.ts';
 import { ETHERTYPE, IPPROTO, protocolName } from '../../packet/numbers.ts';
+import type { RouteEntry } from '../../runtime/fib-lookup.ts';
 import type { ScenarioDevice } from '../scenario.ts';
 import { ICMPV6_CODE, receiveIcmpv6, sendIcmpv6Error } from './icmpv6.ts';
 import { addressesOf, isLinkLocal6 } from './source-address.ts';
-import type { Arrival, Departure, Stack } from './stack.ts';
+import { type Arrival, type Departure, hasHandler, type Stack } from './stack.ts';
 import { receiveTcp6 } from './tcp.ts';
 import { receiveUdp6 } from './udp.ts';
 
@@ -66,11 +67,8 @@ function isMember(device: ScenarioDevice, group: Uint8Array): boolean {
 
 function route6(stack: Stack, arrival: Arrival6): undefined {
   const { device, destination } = arrival;
-  if (isLinkLocal6(destination)) {
-    if (stack.owns(destination, device)) return deliver6(stack, arrival);
-    return stack.tell(device, `does not forward to ${ipv6ToText(destination)}: dropped`);
-  }
-  const route = stack.tables.find6(destination, device.ifindex);
+  if (isLinkLocal6(destination) && stack.owns(destination, device)) return deliver6(stack, arrival);
+  const route = routeFrom(stack, device, destination);
   switch (route?.type) {
     case 'local':
       return deliver6(stack, arrival);
@@ -89,6 +87,17 @@ function route6(stack: Stack, arrival: Arrival6): undefined {
   }
 }
 
+/** The route of a packet that has come in by a device: link-local ones lead nowhere but to that device's link. */
+function routeFrom(stack: Stack, device: ScenarioDevice, destination: Uint8Array): RouteEntry | undefined {
+  if (!isLinkLocal6(destination)) return stack.tables.find6(destination, device.ifindex);
+  const { ifindex } = device;
+  const own = addressesOf([device], 16).find(
+    (prefix) => isLinkLocal6(prefix.address) && inPrefix(destination, 0, prefix),
+  );
+  if (own === undefined) return undefined;
+  return { prefix: own, type: 'unicast', metric: 0, ifindex, gateway: undefined, mtu: undefined };
+}
+
 /** `ip6_forward`. */
 function forward6(stack: Stack, arrival: Arrival6): undefined {
   const { device, packet, source, destination, toHost, mark } = arrival;
@@ -101,14 +110,20 @@ function forward6(stack: Stack, arrival: Arrival6): undefined {
     stack.tell(device, 'finds the hop limit expired');
     return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.HOP_LIMIT_EXPIRED);
   }
-  if (isZero(source, 0, 16)) return stack.tell(device, 'does not forward from nowhere: dropped');
-  if (isLinkLocal6(source)) {
+  const route = routeFrom(stack, device, destination)!;
+  const egress = stack.deviceOf(route.ifindex);
+  if (egress === undefined) return stack.tell(device, 'has a route to the loopback device: dropped');
+  if (egress === device) {
+    // Back where it came from: Linux asks nothing of the source then, and has no switch for redirects.
+    if (addressesOf([device], 16).some(({ address }) => isLinkLocal6(address))) {
+      stack.tell(device, 'may send a redirect, which is not simulated');
+    }
+  } else if (isZero(source, 0, 16)) {
+    return stack.tell(device, 'does not forward from nowhere: dropped');
+  } else if (isLinkLocal6(source)) {
     stack.tell(device, 'does not forward from a link-local address');
     return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.BEYOND_SCOPE);
   }
-  const route = stack.tables.find6(destination, device.ifindex)!;
-  const egress = stack.deviceOf(route.ifindex);
-  if (egress === undefined) return stack.tell(device, 'has a route to the loopback device: dropped');
   const mtu = route.mtu ?? Math.max(egress.mtu, IPV6_MIN_MTU);
   if (packet.length > mtu) {
     stack.tell(device, `finds the packet too long for ${egress.name}`);
@@ -120,7 +135,7 @@ function forward6(stack: Stack, arrival: Arrival6): undefined {
   stack.transmitTo(egress, route.gateway ?? destination.slice(), {
     packet: forwarded,
     mark,
-    freeIdentification: false,
+    freeIdentifications: 0,
   });
 }
 
@@ -142,12 +157,19 @@ function deliver6(stack: Stack, arrival: Arrival6): undefined {
       if (isExtensionHeader(nextHeader)) {
         return stack.tell(device, 'would follow extension headers, which is not simulated: dropped');
       }
+      if (hasHandler(nextHeader)) {
+        const name = protocolName(nextHeader) ?? nextHeader;
+        return stack.tell(device, `may have a handler of ${name}, which is not simulated: dropped`);
+      }
       stack.tell(device, `knows nothing of next header ${protocolName(nextHeader) ?? nextHeader}`);
       return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.UNKNOWN_NEXT_HEADER, IPV6.nextHeader);
   }
 }
 
-/** `ip6_route_output`, `ip6_output`: a packet of this host's own. */
+/**
+ * `ip6_route_output`, `ip6_output`: a packet of this host's own.
+ * @param from the device that it answers something from; it must be given for groups and link-local addresses
+ */
 export function send6(stack: Stack, departure: Departure, from?: ScenarioDevice): undefined {
   const { packet } = departure;
   const destination = packet.slice(IPV6.destination, IPV6.destination + 16);
@@ -155,8 +177,10 @@ export function send6(stack: Stack, departure: Departure, from?: ScenarioDevice)
     if (from === undefined) return stack.tell(undefined, 'sends to groups from known devices only');
     return stack.transmit(from, groupMac(destination), ETHERTYPE.IPV6, departure);
   }
-  const route = isLinkLocal6(destination) ? undefined : stack.tables.find6(destination, 0);
-  const egress = route === undefined ? from : stack.deviceOf(route.ifindex);
+  if (stack.owns(destination)) return stack.tell(undefined, 'sends to itself, which no wire sees');
+  const isOnLink = isLinkLocal6(destination);
+  const route = isOnLink ? undefined : stack.tables.find6(destination, from?.ifindex ?? 0);
+  const egress = isOnLink ? from : stack.deviceOf(route?.ifindex ?? 0);
   if (egress === undefined || (route !== undefined && route.type !== 'unicast')) {
     return stack.tell(undefined, `has no route to ${ipv6ToText(destination)}: nothing is sent`);
   }

@@ -7,7 +7,7 @@ import { IPV6 } from '../../packet/ipv6.ts';
 import { decodeNeighbourOptions, linkLayerAddressOption, ND_OPTION } from '../../packet/neighbour-options.ts';
 import { ETHERTYPE } from '../../packet/numbers.ts';
 import type { ScenarioDevice } from '../scenario.ts';
-import { type Arrival6, groupMac, send6, solicitedNodeGroup } from './ipv6.ts';
+import { type Arrival6, groupMac, solicitedNodeGroup } from './ipv6.ts';
 import { addressesOf, isLinkLocal6 } from './source-address.ts';
 import type { Stack } from './stack.ts';
 
@@ -16,6 +16,9 @@ const FLAG = { router: 0x8000_0000, solicited: 0x4000_0000, override: 0x2000_000
 const HOP_LIMIT = 255;
 /** The fixed part of solicitations and advertisements: header and target. */
 const FIXED_LENGTH = 24;
+/** Those of router solicitations and advertisements. */
+const SOLICITATION_LENGTH = 8;
+const ADVERTISEMENT_LENGTH = 16;
 const ALL_NODES: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 /**
@@ -40,7 +43,7 @@ export function solicitByDiscovery(
     build.ipv6({ source: ipv6ToText(own), destination: ipv6ToText(group), hopLimit: HOP_LIMIT }),
     message(ICMPV6_TYPE.NEIGHBOUR_SOLICITATION, 0, target, ND_OPTION.SOURCE_LINK_LAYER_ADDRESS, device),
   );
-  stack.transmit(device, groupMac(group), ETHERTYPE.IPV6, { packet, mark: 0, freeIdentification: false });
+  stack.transmit(device, groupMac(group), ETHERTYPE.IPV6, { packet, mark: 0, freeIdentifications: 0 });
 }
 
 /** `ndisc_recv_ns`. */
@@ -83,6 +86,29 @@ export function receiveAdvertisement(stack: Stack, arrival: Arrival6): undefined
   stack.neighbours.learn(device.ifindex, target, lladdr, (flags & FLAG.override) !== 0);
 }
 
+/**
+ * `ndisc_recv_rs` on routers and `ndisc_router_discovery`, as far as they go here: nobody advertises or configures
+ * anything, but where the sender is, is learnt.
+ */
+export function receiveRouterMessage(stack: Stack, arrival: Arrival6): undefined {
+  const { device, packet, source } = arrival;
+  const start = IPV6.headerLength;
+  const isSolicitation = packet[start] === ICMPV6_TYPE.ROUTER_SOLICITATION;
+  const optionsAt = start + (isSolicitation ? SOLICITATION_LENGTH : ADVERTISEMENT_LENGTH);
+  const lladdr = linkLayerAddress(arrival, ND_OPTION.SOURCE_LINK_LAYER_ADDRESS, optionsAt);
+  const isHeard = isSolicitation ? device.forwarding && !isZero(source, 0, 16) : isLinkLocal6(source);
+  if (
+    !isHeard ||
+    lladdr === undefined ||
+    packet[IPV6.hopLimit] !== HOP_LIMIT ||
+    packet[start + ICMPV6.code] !== 0
+  ) {
+    return stack.tell(device, 'ignores a router’s solicitation or advertisement');
+  }
+  stack.tell(device, `learns that ${ipv6ToText(source)} is at ${macToText(lladdr)}`);
+  stack.neighbours.learn(device.ifindex, source, lladdr, true);
+}
+
 /** `ndisc_send_na`. */
 function advertise(
   stack: Stack,
@@ -99,7 +125,10 @@ function advertise(
     build.ipv6({ source: ipv6ToText(target), destination: ipv6ToText(to), hopLimit: HOP_LIMIT }),
     message(ICMPV6_TYPE.NEIGHBOUR_ADVERTISEMENT, all, target, option, device),
   );
-  send6(stack, { packet, mark: 0, freeIdentification: false }, device);
+  // No route is asked: it goes out where the question came in (`icmp6_dst_alloc`).
+  const departure = { packet, mark: 0, freeIdentifications: 0 };
+  if (isMulticast6(to, 0)) stack.transmit(device, groupMac(to), ETHERTYPE.IPV6, departure);
+  else stack.transmitTo(device, to, departure);
 }
 
 function message(
@@ -128,8 +157,12 @@ function targetOf(stack: Stack, { device, packet }: Arrival6): Uint8Array | unde
   return undefined;
 }
 
-function linkLayerAddress({ packet }: Arrival6, type: number): Uint8Array | undefined {
-  const options = decodeNeighbourOptions(packet, IPV6.headerLength + FIXED_LENGTH, packet.length);
+function linkLayerAddress(
+  { packet }: Arrival6,
+  type: number,
+  optionsAt: number = IPV6.headerLength + FIXED_LENGTH,
+): Uint8Array | undefined {
+  const options = decodeNeighbourOptions(packet, optionsAt, packet.length);
   const data = options.find((option) => option.type === type)?.data;
   return data?.length === 6 ? data : undefined;
 }

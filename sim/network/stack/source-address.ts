@@ -38,7 +38,8 @@ function source4(egress: readonly ScenarioDevice[], route: RouteEntry): Uint8Arr
   return (own.find((prefix) => inPrefix(reached, 0, prefix)) ?? own[0])?.address;
 }
 
-function source6(devices: readonly ScenarioDevice[], destination: Uint8Array): Uint8Array | undefined {
+/** Of the devices' IPv6 addresses the one to send from to a destination; undefined where none is of its scope. */
+export function source6(devices: readonly ScenarioDevice[], destination: Uint8Array): Uint8Array | undefined {
   let best: Uint8Array | undefined;
   for (const { address } of addressesOf(devices, 16)) {
     if (equal(address, 0, destination, 0, 16)) return address;

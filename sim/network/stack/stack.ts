@@ -8,7 +8,8 @@
 import { prefixFromText } from '../../packet/addresses.ts';
 import { equal, readU16, toHex } from '../../packet/bytes.ts';
 import { ETHERNET } from '../../packet/ethernet.ts';
-import { ETHERTYPE, etherTypeName, isTag } from '../../packet/numbers.ts';
+import { ETHERTYPE, etherTypeName, IPPROTO, isTag } from '../../packet/numbers.ts';
+import { VLAN, VlanView } from '../../packet/vlan.ts';
 import { RoutingTables } from '../../runtime/fib-lookup.ts';
 import type { ScenarioDevice, ScenarioNamespace } from '../scenario.ts';
 import { receiveArp, solicitByArp } from './arp.ts';
@@ -23,7 +24,7 @@ export interface Frame {
   /** `skb->mark`. */
   readonly mark: number;
   /** See `Hop`. */
-  readonly freeIdentification: boolean;
+  readonly freeIdentifications: number;
 }
 
 /** What a stack needs of the network around it. */
@@ -42,14 +43,14 @@ export interface Arrival {
   /** Was the frame for this device alone (PACKET_HOST), not for a group? */
   readonly toHost: boolean;
   readonly mark: number;
-  readonly freeIdentification: boolean;
+  readonly freeIdentifications: number;
 }
 
 /** An IP packet on its way out. */
 export interface Departure {
   readonly packet: Uint8Array;
   readonly mark: number;
-  readonly freeIdentification: boolean;
+  readonly freeIdentifications: number;
 }
 
 export class Stack {
@@ -68,14 +69,15 @@ export class Stack {
 
   /** A frame that has come in by a device and through its programs. */
   receive(device: ScenarioDevice, frame: Frame): undefined {
-    const { bytes, mark, freeIdentification } = frame;
+    const { mark, freeIdentifications } = frame;
+    const bytes = withoutPriorityTags(frame.bytes);
     const isGroup = (bytes[ETHERNET.destination]! & 1) !== 0;
     const toHost = equal(bytes, ETHERNET.destination, device.mac, 0, 6);
     const etherType = readU16(bytes, ETHERNET.etherType);
     if (isTag(etherType)) return this.tell(device, 'has no VLAN device: dropped');
     if (!isGroup && !toHost) return this.tell(device, 'is not the frame’s destination MAC: dropped');
     const packet = bytes.subarray(ETHERNET.headerLength);
-    const arrival = { device, packet, toHost, mark, freeIdentification };
+    const arrival = { device, packet, toHost, mark, freeIdentifications };
     switch (etherType) {
       case ETHERTYPE.ARP:
         return receiveArp(this, arrival);
@@ -92,7 +94,7 @@ export class Stack {
 
   /** A packet that a process sends with its own IP header. */
   send(packet: Uint8Array): undefined {
-    const departure = { packet, mark: 0, freeIdentification: false };
+    const departure = { packet, mark: 0, freeIdentifications: 0 };
     if (packet[0]! >> 4 === 4) send4(this, departure);
     else send6(this, departure);
   }
@@ -114,8 +116,8 @@ export class Stack {
     bytes[ETHERNET.etherType] = etherType >> 8;
     bytes[ETHERNET.etherType + 1] = etherType & 0xff;
     bytes.set(departure.packet, ETHERNET.headerLength);
-    const { mark, freeIdentification } = departure;
-    this.#surroundings.transmit(device, { bytes, mark, freeIdentification });
+    const { mark, freeIdentifications } = departure;
+    this.#surroundings.transmit(device, { bytes, mark, freeIdentifications });
   }
 
   /** Sends a packet to a neighbour on a device, which is asked for its MAC first if need be. */
@@ -161,3 +163,36 @@ export class Stack {
 function sourceOf(packet: Uint8Array, isIpv4: boolean): Uint8Array {
   return isIpv4 ? packet.subarray(12, 16) : packet.subarray(8, 24);
 }
+
+/** A tag with identifier 0 says a priority only: whoever has no VLAN devices takes it off (`check_vlan_id`). */
+function withoutPriorityTags(bytes: Uint8Array): Uint8Array {
+  const behind = ETHERNET.headerLength + VLAN.headerLength;
+  if (bytes.length < behind + 2 || !isTag(readU16(bytes, ETHERNET.etherType))) return bytes;
+  const { id } = new VlanView().at(bytes, ETHERNET.headerLength);
+  if (id !== 0) return bytes;
+  const untagged = new Uint8Array(bytes.length - VLAN.headerLength);
+  untagged.set(bytes.subarray(0, ETHERNET.etherType), 0);
+  untagged.set(bytes.subarray(ETHERNET.etherType + VLAN.headerLength), ETHERNET.etherType);
+  return withoutPriorityTags(untagged);
+}
+
+/** Does Linux have, or may it have, a handler for this protocol beside TCP, UDP and ICMP? Then no error is sent. */
+export function hasHandler(protocol: number): boolean {
+  return HANDLED.includes(protocol);
+}
+
+const PIM = 103;
+const L2TP = 115;
+const HANDLED: readonly number[] = [
+  IPPROTO.IGMP,
+  IPPROTO.IPIP,
+  IPPROTO.DCCP,
+  IPPROTO.IPV6,
+  IPPROTO.GRE,
+  IPPROTO.ESP,
+  IPPROTO.AH,
+  PIM,
+  L2TP,
+  IPPROTO.SCTP,
+  IPPROTO.UDPLITE,
+];

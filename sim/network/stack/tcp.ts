@@ -29,7 +29,7 @@ export function receiveTcp(stack: Stack, arrival: Arrival4): undefined {
     identification: 0,
     dontFragment: true,
   });
-  send4(stack, { packet: build.frame(header, build.tcp(reset)), mark: 0, freeIdentification: false });
+  send4(stack, { packet: build.frame(header, build.tcp(reset)), mark: 0, freeIdentifications: 0 });
 }
 
 /** A segment over IPv6. */
@@ -44,7 +44,8 @@ export function receiveTcp6(stack: Stack, arrival: Arrival6): undefined {
     destination: ipv6ToText(source),
     trafficClass: new Ipv6View().at(packet, 0).trafficClass & ~ECN_MASK,
   });
-  send6(stack, { packet: build.frame(header, build.tcp(reset)), mark: 0, freeIdentification: false });
+  const packet6 = build.frame(header, build.tcp(reset));
+  send6(stack, { packet: packet6, mark: 0, freeIdentifications: 0 }, arrival.device);
 }
 
 function resetFor(

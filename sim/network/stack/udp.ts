@@ -23,7 +23,9 @@ export function receiveUdp(stack: Stack, arrival: Arrival4): undefined {
     return stack.tell(device, 'gets a wrong UDP checksum: dropped');
   }
   stack.tell(device, `has nobody at UDP port ${readU16(packet, headerLength + UDP.destinationPort)}`);
-  if (!toMany) sendIcmpError(stack, arrival, ICMP_CODE.PORT_UNREACHABLE);
+  // What lies behind the datagram is cut off before it is quoted.
+  if (!toMany)
+    sendIcmpError(stack, { ...arrival, packet: packet.subarray(0, end) }, ICMP_CODE.PORT_UNREACHABLE);
 }
 
 /** A datagram over IPv6: the same, but a checksum is a must (RFC 8200 §8.1). */
@@ -38,7 +40,9 @@ export function receiveUdp6(stack: Stack, arrival: Arrival6): undefined {
     return stack.tell(device, 'gets no UDP checksum, or a wrong one: dropped');
   }
   stack.tell(device, `has nobody at UDP port ${readU16(packet, start + UDP.destinationPort)}`);
-  if (!toMany) sendIcmpv6Error(stack, arrival, ICMPV6_CODE.PORT_UNREACHABLE);
+  if (!toMany) {
+    sendIcmpv6Error(stack, { ...arrival, packet: packet.subarray(0, end) }, ICMPV6_CODE.PORT_UNREACHABLE);
+  }
 }
 
 /** Where the datagram ends, by its own length; −1 where that cannot be. */
