@@ -96,6 +96,12 @@ export const MACHINE_WORD = {
 } as const;
 
 const WASM_PAGE = 0x1_0000;
+/**
+ * What a memory begins with: room for most programs' maps and batches. Growing detaches the buffer, and from the
+ * first detached buffer on V8 checks every access to every typed array of the process for that. Pages that nobody
+ * touches cost nothing.
+ */
+const INITIAL_PAGES = 256;
 /** Addresses stay positive as i32. */
 const MAX_PAGES = 0x8000;
 
@@ -109,7 +115,7 @@ export class LinearMemory {
   #end: number = HEAP_BASE;
 
   constructor() {
-    this.memory = new WebAssembly.Memory({ initial: HEAP_BASE / WASM_PAGE, maximum: MAX_PAGES });
+    this.memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES });
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);

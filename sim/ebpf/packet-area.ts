@@ -27,21 +27,13 @@ const LARGE = 400;
 export class PacketArea {
   readonly #memory: LinearMemory;
   #layout: ContextLayout;
-  /** The arena that packets came from last, and a view of it. */
-  #arena: Uint8Array = new Uint8Array();
-  #arenaView: DataView = new DataView(this.#arena.buffer);
+  /** The arenas that packets came from and went to last. */
+  readonly #source = new ArenaView();
+  readonly #target = new ArenaView();
 
   constructor(memory: LinearMemory, layout: ContextLayout) {
     this.#memory = memory;
     this.#layout = layout;
-  }
-
-  #viewOf(bytes: Uint8Array): DataView {
-    if (bytes !== this.#arena) {
-      this.#arena = bytes;
-      this.#arenaView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    return this.#arenaView;
   }
 
   get data(): number {
@@ -78,7 +70,14 @@ export class PacketArea {
     const lowest = words[MACHINE_WORD.lowest]!;
     if (lowest !== 0 && lowest < start) this.#memory.u8.fill(0, lowest, start);
     words[MACHINE_WORD.lowest] = start;
-    copyIn(this.#memory.view, start, bytes, this.#viewOf(bytes), offset - metaLength, metaLength + length);
+    copyBytes(
+      this.#memory.view,
+      start,
+      bytes,
+      this.#source.of(bytes),
+      offset - metaLength,
+      metaLength + length,
+    );
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = XDP_DATA + XDP_LINEAR_LIMIT;
     words[MACHINE_WORD.frameEnd] = XDP_DATA + length;
@@ -88,7 +87,14 @@ export class PacketArea {
   /** Places a TC frame. */
   placeSkb(bytes: Uint8Array, offset: number, length: number, metaLength: number): void {
     const start = SKB_DATA - metaLength;
-    copyIn(this.#memory.view, start, bytes, this.#viewOf(bytes), offset - metaLength, metaLength + length);
+    copyBytes(
+      this.#memory.view,
+      start,
+      bytes,
+      this.#source.of(bytes),
+      offset - metaLength,
+      metaLength + length,
+    );
     const words = this.#memory.i32;
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = PACKET_LIMIT;
@@ -96,6 +102,13 @@ export class PacketArea {
     words[MACHINE_WORD.networkHeader] = SKB_DATA + ETHERNET_HEADER;
     words[MACHINE_WORD.encapsulated] = 0;
     this.setBounds(SKB_DATA - metaLength, SKB_DATA, SKB_DATA + length);
+  }
+
+  /** Copies metadata and frame out to where `at` says. */
+  copyOut(to: Uint8Array, at: number): void {
+    const { dataMeta, frameEnd } = this;
+    const { u8, view } = this.#memory;
+    copyBytes(this.#target.of(to), at, u8, view, dataMeta, frameEnd - dataMeta);
   }
 
   /** Sets the three pointers, here and in the context. */
@@ -154,11 +167,25 @@ export class PacketArea {
   }
 }
 
+/** The view of an arena, kept as long as it is the same one. */
+class ArenaView {
+  #bytes: Uint8Array = new Uint8Array();
+  #view: DataView = new DataView(this.#bytes.buffer);
+
+  of(bytes: Uint8Array): DataView {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#view;
+  }
+}
+
 /**
- * Copies a frame in. Word by word for small ones: `set(subarray(…))` makes an object, which costs more than the copy.
+ * Copies a frame. Word by word for small ones: `set(subarray(…))` makes objects, which cost more than the copy.
  * @param view of all of `from`
  */
-function copyIn(
+function copyBytes(
   to: DataView,
   toAt: number,
   from: Uint8Array,
@@ -167,7 +194,7 @@ function copyIn(
   length: number,
 ): void {
   if (length > LARGE) {
-    new Uint8Array(to.buffer).set(from.subarray(fromAt, fromAt + length), toAt);
+    new Uint8Array(to.buffer, to.byteOffset).set(from.subarray(fromAt, fromAt + length), toAt);
     return;
   }
   let index = 0;

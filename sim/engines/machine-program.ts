@@ -136,7 +136,7 @@ export function commitOutcome(machine: Machine, output: OutcomeBatch, action: nu
   const { packet } = machine;
   const { dataMeta, data, frameEnd } = packet;
   const at = output.reserve(frameEnd - dataMeta);
-  copyOut(output.bytes, at, machine.memory.u8, dataMeta, frameEnd - dataMeta);
+  packet.copyOut(output.bytes, at);
   const index = output.commit(action, frameEnd - data, data - dataMeta);
   if (machine.hook === 'xdp') {
     if (action === XDP_REDIRECT) output.redirect[index] = machine.redirectTarget;
@@ -152,15 +152,6 @@ function writeSkbFields(machine: Machine, output: OutcomeBatch, index: number): 
   output.mark[index] = fields.mark;
   output.priority[index] = fields.priority;
   for (let word = 0; word < 5; word++) output.cb[index * 5 + word] = fields.cb[word]!;
-}
-
-/** A loop for small packets, for the same reason as in the machine: `subarray` makes an object. */
-function copyOut(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, length: number): void {
-  if (length > 256) {
-    to.set(from.subarray(fromAt, fromAt + length), toAt);
-    return;
-  }
-  for (let index = 0; index < length; index++) to[toAt + index] = from[fromAt + index]!;
 }
 
 /** An outcome without a frame, and why. */

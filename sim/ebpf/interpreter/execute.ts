@@ -10,7 +10,7 @@ import { callHelper, UNREADABLE } from './calls.ts';
 import { callKernelFunction } from './kernel-calls.ts';
 import { loadPacket } from './packet-load.ts';
 import { checkPlainOperands, concludeFromComparison, tagOfSum } from './pointers.ts';
-import { KNOWN, PIN_MASK, UNINITIALISED } from './provenance.ts';
+import { type KNOWN, PIN_MASK, UNINITIALISED } from './provenance.ts';
 import { type State, violate } from './state.ts';
 import type { Tracer } from './tracer.ts';
 import { divide, divide32, multiplyHigh, quotient, swap32 } from './wide.ts';
@@ -40,15 +40,19 @@ export function execute(state: Execution, start: number): boolean {
   const { u8, view } = machine.memory;
   const { words, taken } = state.program;
   // Each step has a tag for the unknown scalar that it may make; handed over around calls.
-  let unknown = provenance.unknown;
-  let pc = start;
+  // `| 0` tells the compiler that these stay 32-bit integers; the others are literals to it, unlike imports.
+  let unknown = provenance.unknown | 0;
+  let pc = start | 0;
+  const known: typeof KNOWN = -1;
+  const pinMask: typeof PIN_MASK = 0x3fff;
+  const unset: typeof UNINITIALISED = 0;
   for (;;) {
     if (tracer !== undefined) tracer.before(state, pc);
-    unknown -= 2;
-    const word = words[pc * 2]!;
+    unknown = (unknown - 2) | 0;
+    const word = words[pc << 1]!;
     const d = (word >> 8) & 0xff;
     const s = word >>> 16;
-    const argument = words[pc * 2 + 1]!;
+    const argument = words[(pc << 1) + 1]!;
     let jump = false;
     switch (word & 0xff) {
       case 0: {
@@ -56,9 +60,8 @@ export function execute(state: Execution, start: number): boolean {
         const td = tag[d]!;
         const ts = tag[s]!;
         let sum: number;
-        if ((td & ts) < 0)
-          sum = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
-        else if (ts === KNOWN && td > 0 && movable[td] === 1 && isNear(lo[s]!, hi[s]!)) sum = td;
+        if ((td & ts) < 0) sum = pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
+        else if (ts === known && td > 0 && movable[td] === 1 && isNear(lo[s]!, hi[s]!)) sum = td;
         else {
           state.pc = pc;
           sum = tagOfSum(state, d, s, false);
@@ -68,7 +71,7 @@ export function execute(state: Execution, start: number): boolean {
         const low = (lo[d]! + lo[s]!) | 0;
         hi[d] = hi[d]! + hi[s]! + (low >>> 0 < lo[s]! >>> 0 ? 1 : 0);
         lo[d] = low;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 1: {
@@ -77,7 +80,7 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         let difference: number;
         if ((td & ts) < 0) {
-          difference = pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          difference = pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         } else {
           state.pc = pc;
           difference = tagOfSum(state, d, s, true);
@@ -87,32 +90,32 @@ export function execute(state: Execution, start: number): boolean {
         const borrow = lo[d]! >>> 0 < lo[s]! >>> 0 ? 1 : 0;
         lo[d] = lo[d]! - lo[s]!;
         hi[d] = hi[d]! - hi[s]! - borrow;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 11:
         // MOV64
-        if (tag[s] === UNINITIALISED) unreadable(state, pc, s);
+        if (tag[s] === unset) unreadable(state, pc, s);
         lo[d] = lo[s]!;
         hi[d] = hi[s]!;
         tag[d] = tag[s]!;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       case 34:
         // LDDW
         lo[d] = lo[s]!;
         hi[d] = hi[s]!;
         tag[d] = tag[s]!;
-        pc += 2;
+        pc = (pc + 2) | 0;
         continue;
       case 27: {
         // MOV32: a copy of what fits into 32 bits, otherwise a number of its own
         const ts = tag[s]!;
-        if (ts === UNINITIALISED) unreadable(state, pc, s);
+        if (ts === unset) unreadable(state, pc, s);
         lo[d] = lo[s]!;
-        tag[d] = ts < 0 && (ts === KNOWN || hi[s] === 0) ? ts : unknown;
+        tag[d] = ts < 0 && (ts === known || hi[s] === 0) ? ts : unknown;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 15:
@@ -123,8 +126,8 @@ export function execute(state: Execution, start: number): boolean {
         const value = argument === 8 ? (lo[s]! << 24) >> 24 : argument === 16 ? (lo[s]! << 16) >> 16 : lo[s]!;
         lo[d] = value;
         hi[d] = (word & 0xff) === 15 ? value >> 31 : 0;
-        tag[d] = ts === KNOWN ? KNOWN : unknown;
-        pc++;
+        tag[d] = ts === known ? known : unknown;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 58: {
@@ -139,7 +142,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = u8[address]!;
         hi[d] = 0;
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 59: {
@@ -154,7 +157,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = view.getUint16(address, true);
         hi[d] = 0;
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 60: {
@@ -169,7 +172,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = view.getInt32(address, true);
         hi[d] = 0;
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 61: {
@@ -184,7 +187,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = view.getInt32(address, true);
         hi[d] = view.getInt32(address + 4, true);
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 62: {
@@ -200,7 +203,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = value;
         hi[d] = value >> 31;
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 63: {
@@ -216,7 +219,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = value;
         hi[d] = value >> 31;
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 64: {
@@ -232,7 +235,7 @@ export function execute(state: Execution, start: number): boolean {
         lo[d] = value;
         hi[d] = value >> 31;
         tag[d] = loaded !== 0 ? loaded : unknown;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 65: {
@@ -242,12 +245,12 @@ export function execute(state: Execution, start: number): boolean {
         if (!(t > 0 && address >= lowest[t]! && address < writeLimit[t]! && hi[d] === 0 && tag[s]! < 0)) {
           state.pc = pc;
           if (checkStore(state, d, address, 1, s)) {
-            pc++;
+            pc = (pc + 1) | 0;
             continue;
           }
         }
         u8[address] = lo[s]!;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 66: {
@@ -259,12 +262,12 @@ export function execute(state: Execution, start: number): boolean {
         ) {
           state.pc = pc;
           if (checkStore(state, d, address, 2, s)) {
-            pc++;
+            pc = (pc + 1) | 0;
             continue;
           }
         }
         view.setInt16(address, lo[s]!, true);
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 67: {
@@ -276,12 +279,12 @@ export function execute(state: Execution, start: number): boolean {
         ) {
           state.pc = pc;
           if (checkStore(state, d, address, 4, s)) {
-            pc++;
+            pc = (pc + 1) | 0;
             continue;
           }
         }
         view.setInt32(address, lo[s]!, true);
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 68: {
@@ -293,13 +296,13 @@ export function execute(state: Execution, start: number): boolean {
         ) {
           state.pc = pc;
           if (checkStore(state, d, address, 8, s)) {
-            pc++;
+            pc = (pc + 1) | 0;
             continue;
           }
         }
         view.setInt32(address, lo[s]!, true);
         view.setInt32(address + 4, hi[s]!, true);
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 35:
@@ -384,14 +387,14 @@ export function execute(state: Execution, start: number): boolean {
         jump = lo[d] === lo[s];
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         else if (jump && (hi[d]! | hi[s]!) === 0) pin(pinned, tag[d]!, tag[s]!);
-        else if (jump && hi[d] === 0 && tag[s] === KNOWN) pinned[tag[d]! & PIN_MASK] = tag[d]!;
+        else if (jump && hi[d] === 0 && tag[s] === known) pinned[tag[d]! & pinMask] = tag[d]!;
         break;
       case 48:
         // JNE32
         jump = lo[d] !== lo[s];
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         else if (!jump && (hi[d]! | hi[s]!) === 0) pin(pinned, tag[d]!, tag[s]!);
-        else if (!jump && hi[d] === 0 && tag[s] === KNOWN) pinned[tag[d]! & PIN_MASK] = tag[d]!;
+        else if (!jump && hi[d] === 0 && tag[s] === known) pinned[tag[d]! & pinMask] = tag[d]!;
         break;
       case 49:
         // JGT32
@@ -446,7 +449,7 @@ export function execute(state: Execution, start: number): boolean {
         // ATOMIC
         state.pc = pc;
         runAtomic(state, argument, unknown);
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 70: {
@@ -454,14 +457,14 @@ export function execute(state: Execution, start: number): boolean {
         state.pc = pc;
         provenance.unknown = unknown;
         const result = callHelper(state, argument);
-        unknown = provenance.unknown - 2;
+        unknown = (provenance.unknown - 2) | 0;
         if (argument === TAIL_CALL_HELPER && machine.tailCall >= 0) {
           if (state.samples > 0) leaves(state, pc);
           provenance.unknown = unknown;
           return false;
         }
-        tag[0] = result === 0 ? unknown : result === UNREADABLE ? UNINITIALISED : result;
-        pc++;
+        tag[0] = result === 0 ? unknown : result === UNREADABLE ? unset : result;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 71:
@@ -470,22 +473,22 @@ export function execute(state: Execution, start: number): boolean {
         provenance.unknown = unknown;
         state.budget -= CALL_COST;
         state.callLocal(argument);
-        unknown = provenance.unknown;
-        pc++;
+        unknown = provenance.unknown | 0;
+        pc = (pc + 1) | 0;
         continue;
       case 72: {
         // CALL_KERNEL
         state.pc = pc;
         provenance.unknown = unknown;
         const result = callKernelFunction(state, argument);
-        unknown = provenance.unknown - 2;
-        tag[0] = result === 0 ? unknown : result === UNREADABLE ? UNINITIALISED : result;
-        pc++;
+        unknown = (provenance.unknown - 2) | 0;
+        tag[0] = result === 0 ? unknown : result === UNREADABLE ? unset : result;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 73:
         // EXIT
-        if (tag[0] === UNINITIALISED) unreadable(state, pc, 0);
+        if (tag[0] === unset) unreadable(state, pc, 0);
         if (state.samples > 0 || state.lock !== 0) leaves(state, pc);
         provenance.unknown = unknown;
         return true;
@@ -494,7 +497,7 @@ export function execute(state: Execution, start: number): boolean {
         state.pc = pc;
         if (loadPacket(state, argument, s)) {
           tag[0] = unknown;
-          pc++;
+          pc = (pc + 1) | 0;
           continue;
         }
         // Out of the packet's bounds: the program ends with 0.
@@ -510,10 +513,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 4, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! | lo[s]!;
         hi[d] = hi[d]! | hi[s]!;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 5: {
@@ -522,10 +525,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 5, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! & lo[s]!;
         hi[d] = hi[d]! & hi[s]!;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 6: {
@@ -534,7 +537,7 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 6, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         const n = lo[s]! & 63;
         if (n >= 32) {
           hi[d] = lo[d]! << (n - 32);
@@ -543,7 +546,7 @@ export function execute(state: Execution, start: number): boolean {
           hi[d] = (hi[d]! << n) | (lo[d]! >>> (32 - n));
           lo[d] = lo[d]! << n;
         }
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 7: {
@@ -552,7 +555,7 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 7, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         const n = lo[s]! & 63;
         if (n >= 32) {
           lo[d] = hi[d]! >>> (n - 32);
@@ -561,7 +564,7 @@ export function execute(state: Execution, start: number): boolean {
           lo[d] = (lo[d]! >>> n) | (hi[d]! << (32 - n));
           hi[d] = hi[d]! >>> n;
         }
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 16: {
@@ -570,10 +573,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 16, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! + lo[s]!;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 20: {
@@ -582,10 +585,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 20, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! | lo[s]!;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 21: {
@@ -594,10 +597,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 21, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! & lo[s]!;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 22: {
@@ -606,10 +609,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 22, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! << lo[s]!;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 23: {
@@ -618,10 +621,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 23, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! >>> lo[s]!;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 26: {
@@ -630,10 +633,10 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 26, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! ^ lo[s]!;
         hi[d] = 0;
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       case 33: {
@@ -642,7 +645,7 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, 33, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         const low = swap32(lo[d]!);
         if (argument === 64) {
           lo[d] = swap32(hi[d]!);
@@ -651,7 +654,7 @@ export function execute(state: Execution, start: number): boolean {
           lo[d] = argument === 16 ? low >>> 16 : low;
           hi[d] = 0;
         }
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
       default: {
@@ -660,7 +663,7 @@ export function execute(state: Execution, start: number): boolean {
         const ts = tag[s]!;
         if ((td & ts) >= 0) checkPlain(state, pc, word & 0xff, d, s);
         tag[d] =
-          (td & ts) < 0 && pinned[td & PIN_MASK] === td && pinned[ts & PIN_MASK] === ts ? KNOWN : unknown;
+          (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         switch (word & 0xff) {
           case 2: {
             // MUL64
@@ -744,12 +747,12 @@ export function execute(state: Execution, start: number): boolean {
             state.pc = pc;
             violate(`unknown operation ${word & 0xff}`);
         }
-        pc++;
+        pc = (pc + 1) | 0;
         continue;
       }
     }
     if (!jump) {
-      pc++;
+      pc = (pc + 1) | 0;
       continue;
     }
     taken[pc]!++;

@@ -110,8 +110,8 @@ const FIRST_MAP_REGION: number = FUNCTION_REGION + 1;
 /** How many regions there can be at a time, and how many a single step may make. */
 const CAPACITY = 1 << 12;
 const RESERVE = 16;
-const PIN_SLOTS = 1 << 14;
-export const PIN_MASK: number = PIN_SLOTS - 1;
+export const PIN_MASK = 0x3fff;
+const PIN_SLOTS: number = PIN_MASK + 1;
 
 /** States of stack bytes. */
 const BYTE_UNWRITTEN = 0;
