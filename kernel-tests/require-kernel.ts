@@ -2,6 +2,7 @@
  * Suites that need the real kernel: run where it can be reached, skipped with the reason where it cannot, and
  * failed instead of skipped where `XDPSIM_REQUIRE_KERNEL=1` says that it must be there.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { describe, it } from 'vitest';
 import { compilerProblem } from '../bpf/compile.ts';
 import { framesAvailability } from '../kernel/frames.ts';
@@ -11,7 +12,7 @@ import { testRunAvailability } from '../kernel/testrun-kernel.ts';
 import type { Availability } from '../sim/engines/engine.ts';
 
 /** What a suite can need. Each is asked of the machine, never guessed from a version. */
-export type Need = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping';
+export type Need = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping' | 'libxdp';
 
 const ANSWERS: Readonly<Record<Need, () => Availability>> = {
   /** Network namespaces, mounts, bpf(2). */
@@ -26,7 +27,23 @@ const ANSWERS: Readonly<Record<Need, () => Availability>> = {
   compiler,
   /** The package `raw-socket`. */
   ping: pingAvailability,
+  /** Debian's compiled XDP programs. */
+  libxdp,
 };
+
+/** Where Debian's libxdp1 and xdp-tools put their objects; undefined where they are not installed. */
+export function libxdpObjects(): string | undefined {
+  if (!existsSync('/usr/lib')) return undefined;
+  const folders = readdirSync('/usr/lib', { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `/usr/lib/${entry.name}/bpf`);
+  return folders.find((folder) => existsSync(`${folder}/xdp-dispatcher.o`));
+}
+
+function libxdp(): Availability {
+  if (process.platform === 'linux' && libxdpObjects() !== undefined) return { available: true };
+  return { available: false, reason: 'libxdp1 is not installed', remedy: 'run npm run setup' };
+}
 
 function compiler(): Availability {
   const problem = compilerProblem();
