@@ -1,6 +1,5 @@
 /** A packet's run as text: each instruction, what it changed, and the C lines between. */
-import { basename } from 'node:path';
-import { disassembleInstruction, type Names, namesOf } from '../sim/ebpf/disassemble.ts';
+import { disassembleInstruction, type Names, namesOf, sourceComment } from '../sim/ebpf/disassemble.ts';
 import type { RegisterChange, RunTrace, TraceStep } from '../sim/ebpf/interpreter/trace.ts';
 import type { BpfObject, BpfProgram } from '../sim/ebpf/object.ts';
 import type { Terminal } from './terminal.ts';
@@ -43,8 +42,8 @@ export function* traceText(
     const begins = names.function?.(step.instruction);
     if (begins !== undefined) yield style('bold', `${indent}${begins}:`);
     const { source } = step;
-    const here = source === undefined ? '' : `${basename(source.file)}:${source.line}`;
-    if (source !== undefined && here !== place) yield style('dim', `${indent}; ${source.text} @ ${here}`);
+    const here = source === undefined ? '' : `${source.file}:${source.line}`;
+    if (source !== undefined && here !== place) yield style('dim', indent + sourceComment(source));
     place = here;
     const text = disassembleInstruction(program.instructions, step.instruction, names);
     const left = `${indent}${String(step.instruction).padStart(SLOT_WIDTH)}: ${text}`;
@@ -94,7 +93,7 @@ class RegisterTexts {
 
 function textOf({ value, place, kind }: RegisterChange): string {
   if (place === undefined) return kind === 'scalar' ? numberText(value) : `${kind} ${numberText(value)}`;
-  return kind.endsWith('_or_null') ? `${place}?` : place;
+  return kind.endsWith('_or_null') && place !== 'null' ? `${place}?` : place;
 }
 
 /** Small numbers as they are, negative ones with their sign, large ones in hex. */

@@ -328,6 +328,12 @@ function describeFailure(
   }
   const verb = stage === 'open' ? 'read' : 'load';
   const reason = messages.at(-1);
+  if (reason?.includes('legacy map definitions') === true) {
+    return new EngineError('input', `libbpf cannot ${verb} ${file}: ${reason}`, {
+      remedy: 'define its maps in SEC(".maps"), as BTF types; vm and wasm run it as it is',
+      ...details,
+    });
+  }
   return new EngineError(
     'input',
     `libbpf cannot ${verb} ${file}: ${errnoName(error)}${reason === undefined ? '' : `: ${reason}`}`,

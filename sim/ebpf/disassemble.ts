@@ -43,7 +43,7 @@ import {
   SIZE_MASK,
   SOURCE_MASK,
 } from './instruction.ts';
-import type { BpfObject, BpfProgram } from './object.ts';
+import type { BpfObject, BpfProgram, SourceLine } from './object.ts';
 
 /** What the numbers in instructions stand for; without them, the numbers themselves are shown. */
 export interface Names {
@@ -131,7 +131,7 @@ export function disassemble(object: BpfObject, program: BpfProgram): string {
     if (source?.instruction === index) {
       const place = `${source.file}:${source.line}`;
       // One line of source in several rows, for its columns, is shown once.
-      if (place !== shown) lines.push(`; ${source.text} @ ${place.slice(place.lastIndexOf('/') + 1)}`);
+      if (place !== shown) lines.push(sourceComment(source));
       shown = place;
     }
     const opcode = instructions.opcode[index]!;
@@ -142,6 +142,11 @@ export function disassemble(object: BpfObject, program: BpfProgram): string {
     if (opcode === LDDW) index++;
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** `; if (eth + 1 > end) @ icmp_echo.bpf.c:23`, or the place alone where the object does not carry the text. */
+export function sourceComment({ file, line, text }: SourceLine): string {
+  return `; ${text === '' ? '' : `${text} `}@ ${file.slice(file.lastIndexOf('/') + 1)}:${line}`;
 }
 
 /** One instruction: `r0 = *(u32 *)(r1 +4)`. What no kernel knows is shown as `BUG_` and its opcode, as the kernel does. */

@@ -37,6 +37,10 @@ describe('eth_type_trans', () => {
     expect(protocolOf(frame(...ethernet(0x0800)), SKB_DATA, 60)).toBe(0x0800);
     expect(protocolOf(frame(...ethernet(46), 0xff, 0xff), SKB_DATA, 60)).toBe(1);
     expect(protocolOf(frame(...ethernet(46), 0xaa, 0xaa), SKB_DATA, 60)).toBe(4);
+    // What a longer frame left behind this one is not looked at.
+    expect(protocolOf(frame(...ethernet(46), 0xff, 0xff), SKB_DATA, 14)).toBe(4);
+    expect(protocolOf(frame(...ethernet(46), 0xff, 0xff), SKB_DATA, 15)).toBe(4);
+    expect(protocolOf(frame(...ethernet(46), 0xff, 0xff), SKB_DATA, 16)).toBe(1);
   });
 
   it('tells whose frame it is', () => {
