@@ -6,6 +6,8 @@ const config: ViteUserConfig = defineConfig({
     include: ['{sim,corpus,verify,kernel,cli,bpf,kernel-tests}/**/*.test.ts'],
     // koffi, cap and raw-socket are native; cap and raw-socket load in one thread of a process only.
     pool: 'forks',
+    // Kernel suites wait more than they compute: leaving a core free, as vitest does, only makes it longer.
+    maxWorkers: '100%',
     reporters: ['default', './kernel-tests/skip-reporter.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
