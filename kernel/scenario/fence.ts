@@ -43,13 +43,15 @@ export class Fence {
   /**
    * Calls `send` and returns when all that comes of it is over.
    * @param recorded how many frames have been recorded so far
+   * @param most how many more may be: then it returns at once, since frames may run in circles for ever
    * @throws {EngineError} when the machine does not get there
    */
-  around(send: () => void, recorded: () => number): void {
+  around(send: () => void, recorded: () => number, most: number): void {
     onOneCpu(() => {
+      const first = recorded();
       send();
       let last = recorded();
-      for (let quiet = 0; quiet < QUIET; quiet++) {
+      for (let quiet = 0; quiet < QUIET && last - first <= most; quiet++) {
         this.#pass();
         if (recorded() === last) continue;
         last = recorded();

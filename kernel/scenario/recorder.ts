@@ -30,7 +30,8 @@ export interface FrameRecord {
 
 /** `struct recorder` and `struct record`: offsets and sizes in bytes. */
 const RECORDER = { count: 0, not_run: 4, records: 4096 } as const;
-const RECORDS = 512;
+/** How many frames may move in one step. */
+export const RECORDS = 512;
 const RECORD = {
   device: 0,
   kind: 4,

@@ -17,7 +17,7 @@ import { fillMaps } from '../testrun-session.ts';
 import { Fence, pumpUntil } from './fence.ts';
 import { Hosts, offloadsOff } from './hosts.ts';
 import { pathOfRecords, type RecordedDevice } from './recorded-path.ts';
-import { type OwnPrograms, Recorder } from './recorder.ts';
+import { type OwnPrograms, RECORDS, Recorder } from './recorder.ts';
 
 /** Can scenarios be run for real here? */
 export function scenarioAvailability(): Availability {
@@ -86,6 +86,7 @@ class RealNetwork {
     this.#fence!.around(
       () => this.#send(sending),
       () => this.#recorder.count,
+      RECORDS,
     );
     return pathOfRecords(this.#recorder.take(), this.#devices);
   }
