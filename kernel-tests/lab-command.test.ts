@@ -254,8 +254,10 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
       printed += String(chunk);
     });
     const ended = once(follower, 'close');
-    // It follows as soon as it has started: until then, what is printed goes by unseen.
-    while (!printed.includes('[TC]') && follower.exitCode === null) {
+    // It follows as soon as it has started: until then, what is printed goes by unseen, and it may start between
+    // the two lines of one ping.
+    const complete = (): boolean => printed.includes('[XDP]') && printed.includes('[TC]');
+    while (!complete() && follower.exitCode === null) {
       ping('left');
       await new Promise((resolve) => setImmediate(resolve));
     }
