@@ -67,7 +67,7 @@ export class AttachedPrograms {
     return programs;
   }
 
-  /** Runs one function over one frame. @param mark TC sees it where the session takes it over */
+  /** Runs one function over one frame. */
   async run(
     attachment: Attachment,
     hook: Hook,

@@ -173,7 +173,11 @@ export class Network {
    */
   #tcVerdict(port: Port, frame: Frame, verdict: Verdict): Frame | undefined {
     if (verdict.fault !== undefined) return undefined;
-    const changed = { ...frame, bytes: verdict.bytes, mark: verdict.mark };
+    if (frame.mark !== 0)
+      this.#note(port, 'TC does not see the mark that the frame has, which is not simulated');
+    // Engines begin with a mark of 0: one that is 0 afterwards has been left alone.
+    const mark = verdict.mark === 0 ? frame.mark : verdict.mark;
+    const changed = { ...frame, bytes: verdict.bytes, mark };
     switch (verdict.action) {
       case TC_ACT_SHOT:
       case TC_ACT_STOLEN:
