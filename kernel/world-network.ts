@@ -3,20 +3,15 @@
  * the very ifindex, MAC, MTU and addresses that the world states; the other ends stand in a second namespace
  * ("outside"), so that nothing that happens there can change a route or take an ifindex.
  */
-import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../sim/engines/engine.ts';
-import { prefixFromText } from '../sim/packet/addresses.ts';
-import { toHex } from '../sim/packet/bytes.ts';
 import type { Device, Neighbour, Route, World } from '../sim/runtime/world.ts';
 import { createNetns, type Netns } from './netns.ts';
+import { ownRoute, ownRoutes } from './own-routes.ts';
 
 /** What Linux gives a veth that nobody asked. */
 const DEFAULT_MTU = 1500;
 const IPV6_MIN_MTU = 1280;
-/** Flags in /proc/net/ipv6_route (linux/ipv6_route.h): an address that is anycast as well has one route for both. */
-const RTF_LOCAL = 0x8000_0000;
-const RTF_ANYCAST = 0x0010_0000;
 /** It takes less than one millisecond; a machine under load may take its time. */
 const OWN_ROUTES_MS = 5000;
 
@@ -126,7 +121,7 @@ async function build({ inside, outside, links }: WorldNetwork, world: World): Pr
   }
   outside.ip(startPeers);
   asInput(() => inside.ip(start));
-  await ownRoutes(inside, links);
+  await untilOwnRoutes(inside, links);
   asInput(() =>
     inside.ip([
       // Changes nothing, but waits for whoever still works on the addresses: that takes the same lock.
@@ -137,16 +132,15 @@ async function build({ inside, outside, links }: WorldNetwork, world: World): Pr
   );
 }
 
-/** The routes to IPv6 addresses of the host's own come a little later, from a work queue (net/ipv6/addrconf.c). */
-async function ownRoutes(inside: Netns, links: readonly Link[]): Promise<void> {
+async function untilOwnRoutes(inside: Netns, links: readonly Link[]): Promise<void> {
   const wanted = links.flatMap(({ device }) =>
     (device.addresses ?? [])
       .filter((address) => address.includes(':'))
-      .map((address) => `${toHex(prefixFromText(address).address)} ${device.name}`),
+      .map((address) => ownRoute(address, device.name)),
   );
   const deadline = performance.now() + OWN_ROUTES_MS;
   for (;;) {
-    const there = inside.enter(localIpv6Routes);
+    const there = inside.enter(ownRoutes);
     const missing = wanted.filter((route) => !there.has(route));
     if (missing.length === 0) return;
     if (performance.now() > deadline) {
@@ -161,17 +155,6 @@ async function ownRoutes(inside: Netns, links: readonly Link[]): Promise<void> {
     }
     await nextTurn();
   }
-}
-
-/** All routes to own addresses as `DESTINATION DEVICE`, in hexadecimal. */
-function localIpv6Routes(): Set<string> {
-  const lines = readFileSync('/proc/thread-self/net/ipv6_route', 'latin1').trimEnd().split('\n');
-  const fields = lines.map((line) => line.split(/\s+/));
-  return new Set(
-    fields
-      .filter((field) => (Number.parseInt(field[8]!, 16) & (RTF_LOCAL | RTF_ANYCAST)) !== 0)
-      .map((field) => `${field[0]} ${field[9]}`),
-  );
 }
 
 /** No multicast listener reports, router solicitations or duplicate address probes: IPv6 is off. */

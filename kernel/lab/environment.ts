@@ -12,6 +12,7 @@ import { errnoName, requireLibbpf } from '../libbpf.ts';
 import { BPF_PROG_TYPE } from '../libbpf-layouts.ts';
 import { libc } from '../libc.ts';
 import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
+import { ownRoute, ownRoutes } from '../own-routes.ts';
 import { deviceOf, INNER_DEVICE, type Subnet, subnetsOf } from './names.ts';
 import { silence } from './silence.ts';
 import type { EnvironmentState } from './state.ts';
@@ -90,7 +91,12 @@ function build(environment: EnvironmentState, outside: Netns, inside: Netns): vo
     `route add ${EVERYWHERE.ipv6} via ${outer.ipv6} dev ${INNER_DEVICE}`,
     ...(environment.ipv4 ? [`route add ${EVERYWHERE.ipv4} via ${outer.ipv4} dev ${INNER_DEVICE}`] : []),
   ]);
-  for (const end of ends) waitUntilUp(end.netns, end.device);
+  for (const end of ends) {
+    const own = subnetsOf(environment).map((subnet) =>
+      ownRoute(subnet[end.side].ipv6, deviceOf(end.device, subnet)),
+    );
+    waitUntilUp(end.netns, end.device, own);
+  }
 }
 
 /**
@@ -177,8 +183,12 @@ function passEverything(inside: Netns): void {
   }
 }
 
-/** Waits until the kernel has noticed the connection: frames sent before are dropped. */
-function waitUntilUp(netns: Netns, device: string): void {
+/**
+ * Waits until the kernel has noticed the connection, and that the addresses are its own: frames sent before are
+ * dropped.
+ * @param own as `ownRoute` names the routes to the addresses
+ */
+function waitUntilUp(netns: Netns, device: string, own: readonly string[]): void {
   const deadline = performance.now() + PATIENCE;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
@@ -187,7 +197,8 @@ function waitUntilUp(netns: Netns, device: string): void {
       operstate: string;
     }[];
     const ours = devices.filter(({ ifname }) => ifname === device || ifname.startsWith(`${device}.`));
-    if (ours.every((one) => one.operstate === 'UP')) return;
+    const routes = netns.enter(ownRoutes);
+    if (ours.every((one) => one.operstate === 'UP') && own.every((route) => routes.has(route))) return;
     if (performance.now() > deadline) {
       throw new EngineError('environment', `device ${device} does not come up`);
     }
