@@ -11,10 +11,13 @@ import { generatedBatch, perSecond } from './userspace.ts';
 
 const PER_SECOND = 'packets per second';
 /** Passes over a batch, as large as those of `verify`, that one figure takes. */
-const PASSES = 128;
+const PASSES = 256;
 const PING_PACKETS = 2048;
 /** Passes over a window of 256 frames. */
 const VETH_PASSES = 256;
+/** Packets of one run of `verify`, and passes over a batch of 4096 packets that make as many. */
+const PIPELINE_PACKETS = 262_144;
+const PIPELINE_PASSES = 64;
 
 /** The engine `testrun` against the same loop in C, on pings of 98 bytes. */
 export async function testRunMeasure(program: Program): Promise<Measure> {
@@ -41,19 +44,18 @@ export async function testRunMeasure(program: Program): Promise<Measure> {
 /** Generate, model, test run, compare: all of `verify`, against the bare C loop on generated packets. */
 export function pipelineMeasure(program: Program): Measure {
   const c = cLoopRacer(program, generatedBatch(program));
-  const runs = PASSES * 4096;
   return {
     name: 'pipeline/c',
     of: PER_SECOND,
     ratio: 'generate + model + testrun + compare over the C loop',
     async take() {
-      const loop = await c.rate(PASSES);
+      const loop = await c.rate(PIPELINE_PASSES);
       const start = performance.now();
       const report = await verify({
         program,
         engines: [createModelEngine(), createTestRunEngine()],
         seed: 'bench',
-        runs,
+        runs: PIPELINE_PACKETS,
         shrink: false,
       });
       if (report.divergences.length > 0) throw new Error('model and kernel differ: run verify');
