@@ -16,7 +16,7 @@ import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts'
 import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
-import { type Availability, EngineError, type Refusal } from './engine.ts';
+import { type Availability, EngineError, type Observables, type Refusal } from './engine.ts';
 import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
 
 export interface MachineEntry {
@@ -96,6 +96,17 @@ function withOwnGlobals(object: BpfObject): BpfObject {
   );
   return { ...object, maps };
 }
+
+/** Nothing of an outcome is hidden inside the machine. */
+export const MACHINE_OBSERVES: Observables = {
+  action: 'exact',
+  packet: 'always',
+  metadata: true,
+  redirect: true,
+  maps: true,
+  trace: true,
+  skb: true,
+};
 
 /** Both engines need an object, and nothing of the place that they run in. */
 export function machineAvailability(program: Program | undefined): Availability {

@@ -8,10 +8,11 @@ import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
-import type { Availability, Engine, Observables, Refusal, Session } from './engine.ts';
+import type { Availability, Engine, Refusal, Session } from './engine.ts';
 import {
   commitNote,
   commitOutcome,
+  MACHINE_OBSERVES,
   type MachineProgram,
   type MachineProgramOptions,
   machineAvailability,
@@ -30,20 +31,10 @@ export interface VmOptions extends MachineProgramOptions {
   readonly onTrace?: (trace: RunTrace) => void;
 }
 
-const OBSERVES: Observables = {
-  action: 'exact',
-  packet: 'always',
-  metadata: true,
-  redirect: true,
-  maps: true,
-  trace: true,
-  skb: true,
-};
-
 export function createVmEngine(options: VmOptions = {}): Engine {
   return {
     name: 'vm',
-    observes: OBSERVES,
+    observes: MACHINE_OBSERVES,
     availability: (program?: Program): Availability => machineAvailability(program),
     refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
     open: (program: Program, world: World): Promise<Session> =>

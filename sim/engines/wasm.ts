@@ -10,8 +10,9 @@ import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
-import type { Availability, Engine, Observables, Refusal, Session } from './engine.ts';
+import type { Availability, Engine, Refusal, Session } from './engine.ts';
 import {
+  MACHINE_OBSERVES,
   type MachineProgram,
   type MachineProgramOptions,
   machineAvailability,
@@ -28,20 +29,10 @@ export interface WasmOptions extends MachineProgramOptions {
   readonly budget?: number;
 }
 
-const OBSERVES: Observables = {
-  action: 'exact',
-  packet: 'always',
-  metadata: true,
-  redirect: true,
-  maps: true,
-  trace: true,
-  skb: true,
-};
-
 export function createWasmEngine(options: WasmOptions = {}): Engine {
   return {
     name: 'wasm',
-    observes: OBSERVES,
+    observes: MACHINE_OBSERVES,
     availability: (program?: Program): Availability => machineAvailability(program),
     refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
     open: (program: Program, world: World): Promise<Session> =>
