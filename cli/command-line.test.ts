@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageFile } from './package-files.ts';
+import { packageFile } from '../kernel/package-file.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
 // What users run is what tsc emits, worker threads included.

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
+import { packageFile } from '../kernel/package-file.ts';
 import { verify } from '../verify/run.ts';
 import { coverageFile } from './coverage-file.ts';
 import { createEngine } from './engines.ts';
-import { packageFile } from './package-files.ts';
 import { resolvePrograms } from './program-source.ts';
 
 it('has one test for each program, and names the sources by where they lie', async () => {

@@ -1,10 +1,10 @@
 /** `verify --coverage FILE`: what the packets reached of the C sources. */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { packageFile } from '../kernel/package-file.ts';
 import { lcov } from '../sim/ebpf/lcov.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { ProgramReport } from '../verify/report.ts';
-import { packageFile } from './package-files.ts';
 
 /**
  * A tracefile with one test for each program; headers that several of them include are in each, and genhtml adds

@@ -2,9 +2,9 @@
 /** The `xdpsim` command. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageFile } from '../kernel/package-file.ts';
 import { commands } from './commands/index.ts';
 import { EXIT, toFailure } from './failure.ts';
-import { packageFile } from './package-files.ts';
 
 // A reader that has seen enough (`xdpsim programs | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

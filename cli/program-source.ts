@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { packageFile } from '../kernel/package-file.ts';
 import { loadObject } from '../sim/ebpf/object.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
 import { inputFailure } from './failure.ts';
-import { packageFile } from './package-files.ts';
 
 /** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
 export interface ObjectName {

@@ -3,10 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { casesFromCapture, type SavedCase, saveCase } from '../corpus/case.ts';
+import { packageFile } from '../kernel/package-file.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Divergence } from '../verify/report.ts';
 import { exampleCases } from '../verify/run.ts';
-import { packageFile } from './package-files.ts';
 
 /**
  * The cases of a program, those that once failed first: saved divergences, the program's examples, captures of

@@ -4,8 +4,7 @@
  * It stands on the devices of programs with more functions than one XDP function. Whose turn it is, is written
  * before a frame is sent; what the function said and left behind is read when it has run.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { EngineError } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { attachTc, attachTcx, attachXdp } from './attach.ts';
@@ -13,6 +12,7 @@ import { requireLibbpf } from './libbpf.ts';
 import { BpfObject } from './libbpf-object.ts';
 import { lastErrorName, libc } from './libc.ts';
 import type { Netns } from './netns.ts';
+import { packageFile } from './package-file.ts';
 
 /** Nobody's turn: the frame passes the hook. */
 export const NOBODY = 0xffff_ffff;
@@ -72,7 +72,7 @@ export class Junction {
   constructor(tc: TcAttachment = 'tcx') {
     this.#tc = tc;
     try {
-      this.#object = new BpfObject(readFileSync(objectPath()), {
+      this.#object = new BpfObject(readFileSync(packageFile('bpf/built/live/junction.o')), {
         name: 'junction',
         file: 'junction.o',
         entries: [
@@ -187,13 +187,6 @@ export class Junction {
     libc().munmap(this.#address, MAPPED);
     this.#object.close();
   }
-}
-
-/** The object lies with the sources, whether this runs from there or from dist/. */
-function objectPath(): string {
-  const built = 'bpf/built/live/junction.o';
-  const beside = fileURLToPath(new URL(`../${built}`, import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL(`../../${built}`, import.meta.url));
 }
 
 function u32(value: number): Uint8Array {

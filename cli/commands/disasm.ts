@@ -1,11 +1,11 @@
 /** `xdpsim disasm`: an object's programs as the kernel will see them, C lines between. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { packageFile } from '../../kernel/package-file.ts';
 import { disassemble } from '../../sim/ebpf/disassemble.ts';
 import { type BpfProgram, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
-import { packageFile } from '../package-files.ts';
 import { parseObjectName } from '../program-source.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 

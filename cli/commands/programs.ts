@@ -1,9 +1,9 @@
 /** `xdpsim programs`: what is built in, and what each program does. */
 import type { Command } from 'commander';
+import { packageFile } from '../../kernel/package-file.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
-import { packageFile } from '../package-files.ts';
 import { createTerminal, table } from '../terminal.ts';
 
 export function registerPrograms(program: Command): void {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { packageFile } from '../package-files.ts';
+import { packageFile } from '../../kernel/package-file.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-scenario-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

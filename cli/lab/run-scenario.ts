@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { packageFile } from '../../kernel/package-file.ts';
 import { runInKernel } from '../../kernel/scenario/run.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
@@ -13,7 +14,6 @@ import type { Scenario } from '../../sim/network/scenario.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { packageFile } from '../package-files.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
 
 interface RunOptions {

@@ -1,20 +1,13 @@
 /** The C programs that the benchmarks measure against: compiled when they are needed, gone with the process. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { compileBpf, compilerProblem } from '../../bpf/compile.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { disposeOnExit } from '../cleanup.ts';
+import { packageFile } from '../package-file.ts';
 import { nextRunName } from '../run-name.ts';
-
-/** The package's folder: C sources stay where they are when TypeScript goes to dist/. */
-function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
-  return directory;
-}
 
 /** A directory of this run's own; it is removed when the process ends, or by the next run. */
 export function scratchDirectory(): { readonly path: string; readonly remove: () => void } {
@@ -38,7 +31,7 @@ export function scratchDirectory(): { readonly path: string; readonly remove: ()
  * @throws {EngineError} `environment`, where the compiler or a library is missing
  */
 export function compileC(name: string, directory: string, libraries: readonly string[] = ['bpf']): string {
-  const source = join(packageRoot(), 'kernel', 'bench', `${name}.c`);
+  const source = packageFile(`kernel/bench/${name}.c`);
   const executable = join(directory, name);
   const cc = spawnSync(
     'cc',
@@ -67,6 +60,6 @@ export function compileBenchProgram(name: string, directory: string): Uint8Array
     throw new EngineError('environment', problem, { remedy: 'apt-get install clang-14 llvm-14 libbpf-dev' });
   }
   const object = join(directory, `${name}.o`);
-  compileBpf(`kernel/bench/${name}.bpf.c`, object, packageRoot());
+  compileBpf(`kernel/bench/${name}.bpf.c`, object, packageFile('.'));
   return new Uint8Array(readFileSync(object));
 }

@@ -2,8 +2,7 @@
  * The recorder (bpf/live/recorder.bpf.c), loaded once for each device: user space's end of the memory in which all
  * devices of a scenario write down their frames, in one order.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { XdpMode } from '../../sim/network/scenario.ts';
 import { writeU16 } from '../../sim/packet/bytes.ts';
@@ -13,6 +12,7 @@ import type { BpfMap } from '../libbpf-map.ts';
 import { BpfObject } from '../libbpf-object.ts';
 import { lastErrorName, libc } from '../libc.ts';
 import type { Netns } from '../netns.ts';
+import { packageFile } from '../package-file.ts';
 
 /** `enum kind`, in its order. */
 const KINDS = ['arrival', 'up', 'sent', 'xdp-verdict', 'ingress-verdict', 'egress-verdict'] as const;
@@ -79,7 +79,7 @@ export class Recorder {
     const flag = (value: unknown): Uint8Array => u32(value === undefined ? 0 : 1);
     const number = this.#objects.length;
     const shared = this.#objects[0]?.map('recorder');
-    const object = new BpfObject(readFileSync(objectPath()), {
+    const object = new BpfObject(readFileSync(packageFile('bpf/built/live/recorder.o')), {
       name: 'recorder',
       file: 'recorder.o',
       entries: [
@@ -218,13 +218,6 @@ function withTag(frame: Uint8Array, proto: number, tci: number): Uint8Array {
   writeU16(tagged, VLAN_AT + 2, tci);
   tagged.set(frame.subarray(VLAN_AT), VLAN_AT + 4);
   return tagged;
-}
-
-/** The object lies with the sources, whether this runs from there or from dist/. */
-function objectPath(): string {
-  const built = 'bpf/built/live/recorder.o';
-  const beside = fileURLToPath(new URL(`../../${built}`, import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL(`../../../${built}`, import.meta.url));
 }
 
 function u32(value: number): Uint8Array {
