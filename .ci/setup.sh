@@ -14,7 +14,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends \
-  clang-14 llvm-14 libbpf-dev `# builds the objects; libbpf1 loads them` \
+  clang-14 llvm-14 lld-14 libbpf-dev `# builds what is committed as built; libbpf1 loads objects` \
   gcc g++ make python3 libc6-dev libpcap-dev `# builds cap and raw-socket, and the benchmarks in C` \
   iproute2 ethtool util-linux procps `# namespaces, veth, offloads, nsenter` \
   iputils-ping tcpdump netcat-openbsd `# the tools of the live scenarios` \

@@ -144,6 +144,8 @@ export interface LoadedLibbpf {
    * costs 2 % of a run. A failed run leaves `data_size_out` as it was; `koffi.errno()` then says why.
    */
   readonly testRun: (fd: number, options: Pointer) => void;
+  /** Where that function lies, for native code that calls it. */
+  readonly testRunAddress: bigint;
 }
 
 type State = { readonly loaded: LoadedLibbpf } | { readonly reason: string; readonly remedy: string };
@@ -191,7 +193,8 @@ function tryToLoad(): State {
     ) as unknown as Libbpf;
     bpf.libbpf_set_print(null);
     const testRun = library.func('bpf_prog_test_run_opts', 'void', ['int', 'int64_t']);
-    return { loaded: { koffi, bpf, testRun } };
+    const testRunAddress = library.symbol('bpf_prog_test_run_opts') as bigint;
+    return { loaded: { koffi, bpf, testRun, testRunAddress } };
   } catch (error) {
     return {
       reason: `libbpf.so.1 is too old (${error instanceof Error ? error.message : String(error)})`,
@@ -204,7 +207,7 @@ function tryToLoad(): State {
  * The address of an array's first byte, for structures that hold pointers. Valid as long as the array's buffer
  * lives and is not transferred; the garbage collector does not move it.
  */
-export function addressOf(bytes: Uint8Array): Pointer {
+export function addressOf(bytes: ArrayBufferView): Pointer {
   return Number(requireLibbpf().koffi.address(bytes));
 }
 

@@ -4,6 +4,7 @@ import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../sim/packet/packet-
 import type { Hook } from '../sim/runtime/actions.ts';
 import { addressOf, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
 import { SK_BUFF, TEST_RUN_OPTS, XDP_MD } from './libbpf-layouts.ts';
+import { createPacketLoop, type LoopMemory, type PacketLoop } from './native/packet-loop.ts';
 import { maxTestRunMetadata } from './testrun-kernel.ts';
 import { refusalReason, TC_ROOM, XDP_ROOM } from './testrun-limits.ts';
 import { type FixedMemory, lowPage } from './testrun-syscalls.ts';
@@ -47,8 +48,11 @@ export class PacketRunner {
   readonly #options: Uint32Array;
   readonly #contextIn: Uint32Array;
   readonly #contextOut: Uint32Array;
+  readonly #loop: PacketLoop | null;
 
-  constructor() {
+  /** @param loop null: every packet runs by a call of its own, as on machines without a built loop */
+  constructor(loop: PacketLoop | null = createPacketLoop()) {
+    this.#loop = loop;
     this.#libbpf = requireLibbpf();
     this.#memory = lowPage();
     const { address, buffer } = this.#memory;
@@ -68,64 +72,34 @@ export class PacketRunner {
     trace: TraceReader | undefined,
   ): void {
     trace?.discard();
-    const entry = entries[0];
-    if (entries.length === 1 && entry !== undefined && trace === undefined && isPlain(entry, input)) {
-      this.#runPlain(entry, input, output);
+    const loop = this.#loop;
+    const entry = entries[0]!;
+    if (loop !== null && entries.length === 1 && trace === undefined && isPlain(entry, input)) {
+      this.#runPlain(loop, entry, input, output);
     } else {
       this.#runAny(entries, input, output, trace);
     }
   }
 
-  /**
-   * One XDP program, frames without metadata on the default device: what nearly every batch is. The kernel leaves
-   * little of the caller's data in the processor's nearest cache, so each array that is not touched here counts.
-   */
-  #runPlain(entry: RunnableEntry, input: PacketBatch, output: OutcomeBatch): void {
-    const { testRun, koffi } = this.#libbpf;
-    const address = this.#address;
-    const options = this.#options;
-    const { fd } = entry;
-    const { count, offset, length } = input;
-    const { action, offset: outOffset, length: outLength } = output;
-    const inputBase = addressOf(input.bytes);
-    let arena = output.bytes;
-    let outputBase = addressOf(arena);
-    blankOutcomes(output, count);
-    this.#dropContext();
-    let at = output.used;
-    for (let index = 0; index < count; index++) {
-      if (at + XDP_ROOM > arena.length) {
-        output.used = at;
-        output.reserve(XDP_ROOM);
-        arena = output.bytes;
-        outputBase = addressOf(arena);
-      }
-      const from = inputBase + offset[index]!;
-      const to = outputBase + at;
-      options[DATA_IN] = from;
-      options[DATA_IN + 1] = from / TWO_32;
-      options[DATA_OUT] = to;
-      options[DATA_OUT + 1] = to / TWO_32;
-      options[DATA_SIZE_IN] = length[index]!;
-      options[DATA_SIZE_OUT] = XDP_ROOM;
-
-      testRun(fd, address);
-
-      const size = options[DATA_SIZE_OUT]!;
-      if (size >= XDP_ROOM) {
-        const error = koffi.errno();
-        output.count = index;
-        output.used = at;
-        this.#fault([entry], input, output, index, error);
-        continue;
-      }
-      outOffset[index] = at;
-      outLength[index] = size;
-      action[index] = options[RETVAL]!;
-      at += size;
+  /** One XDP program, frames without metadata on the default device: what nearly every batch is. */
+  #runPlain(loop: PacketLoop, entry: RunnableEntry, input: PacketBatch, output: OutcomeBatch): void {
+    blankOutcomes(output, input.count);
+    while (output.count < input.count) {
+      output.reserve(XDP_ROOM);
+      const memory: LoopMemory = {
+        input: input.bytes,
+        offset: input.offset,
+        length: input.length,
+        output: output.bytes,
+        outOffset: output.offset,
+        outLength: output.length,
+        action: output.action,
+      };
+      loop.run(entry.fd, memory, XDP_ROOM, input.count, output.count, output.used);
+      output.count = loop.next;
+      output.used = loop.used;
+      if (loop.error !== 0) this.#fault([entry], input, output, output.count, loop.error);
     }
-    output.used = at;
-    output.count = count;
   }
 
   #runAny(

@@ -1,0 +1,96 @@
+/** The compiled inner loop of the engine `testrun` (packet-loop.c): where a built one fits the machine, it is used. */
+import { addressOf, type Pointer, requireLibbpf } from '../libbpf.ts';
+import { packageFile } from '../package-file.ts';
+
+/** What the loop works on: arenas and arrays as `PacketBatch` and `OutcomeBatch` have them. */
+export interface LoopMemory {
+  readonly input: Uint8Array;
+  readonly offset: Uint32Array;
+  readonly length: Uint32Array;
+  readonly output: Uint8Array;
+  readonly outOffset: Uint32Array;
+  readonly outLength: Uint32Array;
+  readonly action: Int32Array;
+}
+
+/** `struct packet_loop`, in words of 64 bits. */
+const WORD = {
+  testRun: 0,
+  fd: 1,
+  input: 2,
+  offset: 3,
+  length: 4,
+  output: 5,
+  outputSize: 6,
+  outOffset: 7,
+  outLength: 8,
+  action: 9,
+  room: 10,
+  count: 11,
+  next: 12,
+  used: 13,
+  error: 14,
+} as const;
+
+export class PacketLoop {
+  readonly #words = new BigInt64Array(Object.keys(WORD).length);
+  readonly #address: Pointer = addressOf(this.#words);
+  readonly #run: (loop: Pointer) => void;
+
+  constructor(run: (loop: Pointer) => void, testRun: bigint) {
+    this.#run = run;
+    this.#words[WORD.testRun] = testRun;
+  }
+
+  /**
+   * Runs packets `next` to `count`, until one fails or the output may lack the room for another.
+   * @param room bytes that any packet may need in the output
+   */
+  run(fd: number, memory: LoopMemory, room: number, count: number, next: number, used: number): void {
+    const words = this.#words;
+    const { input, offset, length, output, outOffset, outLength, action } = memory;
+    words[WORD.fd] = BigInt(fd);
+    words[WORD.input] = BigInt(addressOf(input));
+    words[WORD.offset] = BigInt(addressOf(offset));
+    words[WORD.length] = BigInt(addressOf(length));
+    words[WORD.output] = BigInt(addressOf(output));
+    words[WORD.outputSize] = BigInt(output.length);
+    words[WORD.outOffset] = BigInt(addressOf(outOffset));
+    words[WORD.outLength] = BigInt(addressOf(outLength));
+    words[WORD.action] = BigInt(addressOf(action));
+    words[WORD.room] = BigInt(room);
+    words[WORD.count] = BigInt(count);
+    words[WORD.next] = BigInt(next);
+    words[WORD.used] = BigInt(used);
+    this.#run(this.#address);
+  }
+
+  /** The packet that the last run stopped before; `count` where it ran all. */
+  get next(): number {
+    return Number(this.#words[WORD.next]);
+  }
+
+  /** Bytes of the output that are taken. */
+  get used(): number {
+    return Number(this.#words[WORD.used]);
+  }
+
+  /** The negative errno with which packet `next` failed; 0 where none did. */
+  get error(): number {
+    return Number(this.#words[WORD.error]);
+  }
+}
+
+/** Null where the package brings no loop for this kind of machine, or the system does not let it load. */
+export function createPacketLoop(): PacketLoop | null {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return null;
+  const { koffi, testRunAddress } = requireLibbpf();
+  try {
+    const library = koffi.load(packageFile('kernel/native/built/packet-loop-x64.so'));
+    const run = library.func('run_packets', 'void', ['uintptr_t']);
+    return new PacketLoop(run as (loop: Pointer) => void, testRunAddress);
+  } catch {
+    // A file system mounted without exec, say: packets then run by a call each.
+    return null;
+  }
+}
