@@ -9,14 +9,10 @@ import { type Availability, EngineError } from '../sim/engines/engine.ts';
 import { framesAvailability } from './frames.ts';
 import { koffiFailure } from './koffi.ts';
 import { libbpfAvailability, requireLibbpf } from './libbpf.ts';
+import { effectiveCapabilities, loadAvailability, mayLoadPrograms } from './load-probe.ts';
 import { createNetns } from './netns.ts';
 import { pingAvailability } from './ping.ts';
-import {
-  effectiveCapabilities,
-  maxTestRunMetadata,
-  mayLoadPrograms,
-  testRunAvailability,
-} from './testrun-kernel.ts';
+import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
 import { canObserveTrace } from './testrun-trace.ts';
 
 export interface Check {
@@ -45,6 +41,11 @@ const PROBES: readonly Probe[] = [
   { name: 'rights', neededFor: 'the engines testrun and veth', ask: rights },
   { name: 'koffi', neededFor: 'the engines testrun and veth', ask: koffi },
   { name: 'libbpf', neededFor: 'the engines testrun and veth', ask: libbpf },
+  {
+    name: 'programs',
+    neededFor: 'the engines testrun and veth, the lab',
+    ask: () => fromAvailability(loadAvailability('xdp'), 'the kernel takes them from us'),
+  },
   { name: 'testrun-xdp', neededFor: 'the engine testrun', ask: () => testRun('xdp') },
   { name: 'testrun-tc', neededFor: 'the engine testrun on TC programs', ask: () => testRun('tc-ingress') },
   { name: 'bpf-jit', neededFor: 'the kernel’s speed', ask: jit },

@@ -1,81 +1,50 @@
-/** Does this kernel, with these rights, run programs for us? Tried with two instructions, not guessed from a version. */
-import { readFileSync } from 'node:fs';
+/** Does this kernel run programs for us? Tried, not guessed from a version. */
+import { release } from 'node:os';
 import type { Availability } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import { addressOf, errnoName, libbpfAvailability, requireLibbpf } from './libbpf.ts';
+import { addressOf, errnoName, requireLibbpf } from './libbpf.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from './libbpf-layouts.ts';
+import { loadAvailability, loadProbe, programType } from './load-probe.ts';
 import { syscalls } from './testrun-syscalls.ts';
 
-const CAP_NET_ADMIN = 12n;
-const CAP_SYS_ADMIN = 21n;
-const CAP_BPF = 39n;
-
-const AVAILABLE: Availability = { available: true };
-
-/** Bits of the effective capabilities of the calling thread; undefined where /proc does not tell. */
-export function effectiveCapabilities(): bigint | undefined {
-  try {
-    const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'));
-    return line === null ? undefined : BigInt(`0x${line[1]}`);
-  } catch {
-    return undefined;
-  }
-}
-
-export function mayLoadPrograms(capabilities: bigint): boolean {
-  const has = (bit: bigint): boolean => ((capabilities >> bit) & 1n) === 1n;
-  return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_NET_ADMIN));
-}
+const OLDEST_KERNEL = [5, 10] as const;
 
 const probed = new Map<number, Availability>();
 
 /** Can programs of this kind be run with `BPF_PROG_TEST_RUN`? Asked of the kernel once per thread. */
 export function testRunAvailability(hook: Hook): Availability {
-  const libbpf = libbpfAvailability();
-  if (!libbpf.available) return libbpf;
-  const type = hook === 'xdp' ? BPF_PROG_TYPE.XDP : BPF_PROG_TYPE.SCHED_CLS;
+  const type = programType(hook);
   let known = probed.get(type);
   if (known === undefined) {
-    known = tryTestRun(type);
+    const loads = loadAvailability(hook);
+    known = loads.available ? tryTestRun(type) : loads;
     probed.set(type, known);
   }
   return known;
 }
 
 function tryTestRun(type: number): Availability {
-  const capabilities = effectiveCapabilities();
-  if (capabilities !== undefined && !mayLoadPrograms(capabilities)) {
-    const root = process.geteuid?.() === 0;
-    return {
-      available: false,
-      reason: root ? 'the rights CAP_BPF and CAP_NET_ADMIN are missing' : 'not running as root',
-      remedy: root
-        ? 'start the container with --cap-add=BPF --cap-add=NET_ADMIN (or --privileged)'
-        : 'run it with sudo (or give it CAP_BPF and CAP_NET_ADMIN)',
-    };
-  }
   const fd = loadProbe(type);
-  if (fd < 0) {
-    return {
-      available: false,
-      reason: `the kernel refuses to load a program (${errnoName(fd)})`,
-      remedy:
-        fd === -1
-          ? 'run it as root outside of user namespaces, in a container with --privileged'
-          : 'use a kernel with CONFIG_BPF_SYSCALL, Linux 5.10 or later',
-    };
-  }
   try {
-    const result = runProbe(fd, 0);
-    if (result === 0) return AVAILABLE;
+    const result = fd < 0 ? fd : runProbe(fd, 0);
+    if (result === 0) return { available: true };
+    const kind = type === BPF_PROG_TYPE.XDP ? 'XDP' : 'TC';
     return {
       available: false,
-      reason: `this kernel has no BPF_PROG_TEST_RUN for ${type === BPF_PROG_TYPE.XDP ? 'XDP' : 'TC'} programs (${errnoName(result)})`,
-      remedy: 'use Linux 5.10 or later',
+      reason: `BPF_PROG_TEST_RUN does not run ${kind} programs here (${errnoName(result)})`,
+      remedy: isOldKernel(release())
+        ? 'use Linux 5.10 or later'
+        : 'look for a system call filter: start the container with --privileged or --security-opt seccomp=unconfined',
     };
   } finally {
-    syscalls().close(fd);
+    if (fd >= 0) syscalls().close(fd);
   }
+}
+
+/** @param release as uname(2) has it: `6.1.0-50-amd64` */
+export function isOldKernel(release: string): boolean {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
+  return major < OLDEST_KERNEL[0] || (major === OLDEST_KERNEL[0] && minor < OLDEST_KERNEL[1]);
 }
 
 let maxMetadata: number | undefined;
@@ -97,12 +66,6 @@ export function maxTestRunMetadata(): number {
   } finally {
     syscalls().close(fd);
   }
-}
-
-/** `r0 = 2; exit`: XDP_PASS, or TC_ACT_SHOT. @returns a file descriptor, or a negative errno */
-function loadProbe(type: number): number {
-  const instructions = Uint8Array.of(0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
-  return requireLibbpf().bpf.bpf_prog_load(type, 'xdpsim_probe', 'GPL', instructions, 2, null);
 }
 
 function runProbe(fd: number, metaLength: number): number {

@@ -15,7 +15,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
 import { framesAvailability } from './frames.ts';
 import { Junction, type TcAttachment } from './junction.ts';
-import { testRunAvailability } from './testrun-kernel.ts';
+import { loadAvailability } from './load-probe.ts';
 import { needsJunction } from './veth-course.ts';
 import { firstLiveRefusal } from './veth-limits.ts';
 import { VethSession } from './veth-session.ts';
@@ -59,7 +59,7 @@ function availability(program?: Program): Availability {
   }
   const hooks = new Set<Hook>(['xdp', ...(program?.entries ?? []).map((entry) => entry.hook)]);
   for (const hook of hooks) {
-    const kernel = testRunAvailability(hook);
+    const kernel = loadAvailability(hook);
     if (!kernel.available) return kernel;
   }
   return framesAvailability();

@@ -12,7 +12,7 @@ import {
 } from '../../sim/network/scenario.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { BpfObject } from '../libbpf-object.ts';
-import { testRunAvailability } from '../testrun-kernel.ts';
+import { loadAvailability } from '../load-probe.ts';
 import { fillMaps } from '../testrun-session.ts';
 import { Fence, pumpUntil } from './fence.ts';
 import { Hosts, offloadsOff } from './hosts.ts';
@@ -21,7 +21,7 @@ import { type OwnPrograms, RECORDS, Recorder } from './recorder.ts';
 
 /** Can scenarios be run for real here? */
 export function scenarioAvailability(): Availability {
-  return testRunAvailability('xdp');
+  return loadAvailability('xdp');
 }
 
 /**
