@@ -369,9 +369,9 @@ function lengthen(draft: Draft, length: number, bits: number): void {
   else draft.noise(length - draft.length);
 }
 
-/** 4 to 32 bytes, or as much as the entry takes. */
+/** 4 to 16 bytes, or as much as the entry takes. */
 function metadataLength(dice: number, limit: PacketLimits): number {
-  return Math.min(4 * (1 + ((dice >>> 20) & 7)), limit.maxMetadata);
+  return Math.min(4 * (1 + ((dice >>> 20) & 3)), limit.maxMetadata);
 }
 
 /** The kind of each of 4096 slots; every kind with a weight above 0 has one at least. */
