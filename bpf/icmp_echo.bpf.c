@@ -54,7 +54,7 @@ static __always_inline int answer_ipv4(struct cursor *cursor, struct ethhdr *eth
 
 	if (parse_ipv4(cursor, &ip) != IPPROTO_ICMP || is_fragment(ip))
 		return XDP_PASS;
-	total = bpf_ntohs(ip->tot_len);
+	total = length_of(ip->tot_len);
 	if (total < ip->ihl * 4 + sizeof(*icmp) || start + total > cursor->end)
 		return XDP_PASS;
 	if (is_multicast_or_broadcast(ip->daddr) || is_multicast_or_broadcast(ip->saddr) || !ip->saddr)
@@ -80,7 +80,7 @@ static __always_inline int answer_ipv6(struct cursor *cursor, struct ethhdr *eth
 
 	if (parse_ipv6(cursor, &ip6) != IPPROTO_ICMPV6)
 		return XDP_PASS;
-	payload = bpf_ntohs(ip6->payload_len);
+	payload = length_of(ip6->payload_len);
 	if (payload < sizeof(*icmp6) || cursor->pos + payload > cursor->end)
 		return XDP_PASS;
 	if (is_multicast6(&ip6->daddr) || is_multicast6(&ip6->saddr) || is_unspecified6(&ip6->saddr))

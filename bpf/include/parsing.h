@@ -43,6 +43,18 @@ struct cursor {
 		.end = (void *)(long)(ctx)->data_end \
 	}
 
+/*
+ * A length from a header, fit to be added to a packet pointer: the verifier of older kernels (6.1 is one) forgets
+ * what a register may hold when its bytes are swapped, so it has to be shown once more.
+ */
+static __always_inline __u32 length_of(__be16 field)
+{
+	__u32 length = bpf_ntohs(field);
+
+	barrier_var(length);
+	return length & 0xffff;
+}
+
 static __always_inline int is_vlan(__be16 proto)
 {
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
