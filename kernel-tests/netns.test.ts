@@ -113,21 +113,21 @@ describeKernel('the network of a world', ['root', 'libbpf'], () => {
       ifindex: number;
       mtu: number;
       address: string;
-      operstate: string;
+      flags: string[];
       addr_info: { local: string; prefixlen: number }[];
     }[];
-    const shown = devices.map(({ ifname, ifindex, mtu, address, operstate, addr_info }) => [
+    const shown = devices.map(({ ifname, ifindex, mtu, address, flags, addr_info }) => [
       ifname,
       ifindex,
       mtu,
       address,
-      operstate,
+      flags.includes('UP') && flags.includes('LOWER_UP'),
       addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`),
     ]);
     expect(shown).toEqual([
-      ['lo', 1, 65536, '00:00:00:00:00:00', 'UNKNOWN', ['127.0.0.1/8', '::1/128']],
-      ['up', 5, 1500, '02:01:02:03:04:05', 'UP', ['fc00::1/64']],
-      ['left', 77, 1400, '02:00:00:00:00:01', 'UP', ['10.11.1.1/24']],
+      ['lo', 1, 65536, '00:00:00:00:00:00', true, ['127.0.0.1/8', '::1/128']],
+      ['up', 5, 1500, '02:01:02:03:04:05', true, ['fc00::1/64']],
+      ['left', 77, 1400, '02:00:00:00:00:01', true, ['10.11.1.1/24']],
     ]);
   });
 

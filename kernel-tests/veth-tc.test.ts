@@ -215,8 +215,9 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
     const most = Uint8Array.from({ length: 32 }, (_, index) => index);
     const [first] = (await run(session, { packet: frame(0), metadata: most })).cb.subarray(4);
     expect(first).toBe(0x03020100);
-    // XDP has no room for more than the headroom; with its own word in front, all is as it was.
-    expect((await run(session, { packet: frame(0), metadata: most, entry: 1 })).action[0]).toBe(XDP_PASS);
+    // XDP puts its own word in front: 32 bytes in all is what kernels before 6.3 allow.
+    const less = most.subarray(4);
+    expect((await run(session, { packet: frame(0), metadata: less, entry: 1 })).action[0]).toBe(XDP_PASS);
   });
 
   it.each([

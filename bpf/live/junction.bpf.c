@@ -123,8 +123,12 @@ static __always_inline int take_turn(struct __sk_buff *skb, struct junction *j, 
 	j->cb[4] = skb->cb[4];
 	length = skb->len;
 	j->length = length;
-	if (length > 0 && length <= FRAME_BYTES)
-		bpf_skb_load_bytes(skb, 0, j->frame, length);
+	/* Kernel 6.1 knows of a number only in the register that was compared: it has to be this one. */
+	length--;
+	if (length < FRAME_BYTES) {
+		barrier_var(length);
+		bpf_skb_load_bytes(skb, 0, j->frame, length + 1);
+	}
 	/* A compare-and-swap, since that is a barrier on every machine. */
 	__sync_val_compare_and_swap(&j->ran, ticket - 1, ticket);
 	switch (verdict) {

@@ -96,8 +96,12 @@ static __always_inline void record_xdp(struct recorder *r, struct xdp_md *ctx, e
 	record->length = length;
 	record->mark = 0;
 	record->vlan_present = 0;
-	if (length > 0 && length <= FRAME_BYTES)
-		bpf_xdp_load_bytes(ctx, 0, record->frame, length);
+	/* Kernel 6.1 knows of a number only in the register that was compared: it has to be this one. */
+	length--;
+	if (length < FRAME_BYTES) {
+		barrier_var(length);
+		bpf_xdp_load_bytes(ctx, 0, record->frame, length + 1);
+	}
 }
 
 static __always_inline void record_skb(struct recorder *r, struct __sk_buff *skb, enum kind kind, __u32 verdict)
@@ -110,8 +114,11 @@ static __always_inline void record_skb(struct recorder *r, struct __sk_buff *skb
 	record->vlan_present = skb->vlan_present;
 	record->vlan_tci = skb->vlan_tci;
 	record->vlan_proto = skb->vlan_proto;
-	if (length > 0 && length <= FRAME_BYTES)
-		bpf_skb_load_bytes(skb, 0, record->frame, length);
+	length--;
+	if (length < FRAME_BYTES) {
+		barrier_var(length);
+		bpf_skb_load_bytes(skb, 0, record->frame, length + 1);
+	}
 }
 
 /*
