@@ -3,18 +3,26 @@
  * failed instead of skipped where `XDPSIM_REQUIRE_KERNEL=1` says that it must be there.
  */
 import { existsSync, readdirSync } from 'node:fs';
+import { release } from 'node:os';
 import { describe, it } from 'vitest';
 import { compilerProblem } from '../bpf/compile.ts';
 import { framesAvailability } from '../kernel/frames.ts';
+import { type KernelVersion, kernelIsOlderThan } from '../kernel/kernel-version.ts';
 import { libbpfAvailability } from '../kernel/libbpf.ts';
 import { pingAvailability } from '../kernel/ping.ts';
 import { testRunAvailability } from '../kernel/testrun-kernel.ts';
 import type { Availability } from '../sim/engines/engine.ts';
 
-/** What a suite can need. Each is asked of the machine, never guessed from a version. */
-export type Need = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping' | 'libxdp';
+/** What a suite can need of the machine. Each is asked of it, never guessed from a version. */
+type Named = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping' | 'libxdp';
 
-const ANSWERS: Readonly<Record<Need, () => Availability>> = {
+/**
+ * What cannot be had by installing something: instructions and helpers that came, or changed, with a version. The
+ * machine follows the youngest. Suites that need one are skipped on older kernels even where kernels are required.
+ */
+export type Need = Named | `linux ${KernelVersion}`;
+
+const ANSWERS: Readonly<Record<Named, () => Availability>> = {
   /** Network namespaces, mounts, bpf(2). */
   root,
   /** libbpf can be called. */
@@ -65,7 +73,7 @@ export function describeKernel(name: string, needs: readonly Need[], body: () =>
     return;
   }
   const reason = `${missing.reason}: ${missing.remedy}`;
-  if (process.env.XDPSIM_REQUIRE_KERNEL === '1') {
+  if (process.env.XDPSIM_REQUIRE_KERNEL === '1' && !missing.isVersion) {
     describe(name, () => {
       it('can run here', () => {
         throw new Error(`skipped, though XDPSIM_REQUIRE_KERNEL=1 says it must run: ${reason}`);
@@ -76,12 +84,26 @@ export function describeKernel(name: string, needs: readonly Need[], body: () =>
   describe.skip(`${name} (skipped: ${reason})`, body);
 }
 
-function firstMissing(
-  needs: readonly Need[],
-): { readonly reason: string; readonly remedy: string } | undefined {
+interface Missing {
+  readonly reason: string;
+  readonly remedy: string;
+  readonly isVersion: boolean;
+}
+
+function firstMissing(needs: readonly Need[]): Missing | undefined {
   for (const need of needs) {
-    const answer = ANSWERS[need]();
-    if (!answer.available) return answer;
+    const version = versionOf(need);
+    const answer = version === undefined ? ANSWERS[need as Named]() : linux(version);
+    if (!answer.available) return { ...answer, isVersion: version !== undefined };
   }
   return undefined;
+}
+
+function versionOf(need: Need): KernelVersion | undefined {
+  return need.startsWith('linux ') ? (need.slice('linux '.length) as KernelVersion) : undefined;
+}
+
+function linux(version: KernelVersion): Availability {
+  if (!kernelIsOlderThan(version)) return { available: true };
+  return { available: false, reason: `this is Linux ${release()}`, remedy: `use Linux ${version} or later` };
 }

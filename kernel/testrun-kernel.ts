@@ -1,13 +1,11 @@
 /** Does this kernel run programs for us? Tried, not guessed from a version. */
-import { release } from 'node:os';
 import type { Availability } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { kernelIsOlderThan } from './kernel-version.ts';
 import { addressOf, errnoName, requireLibbpf } from './libbpf.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from './libbpf-layouts.ts';
 import { loadAvailability, loadProbe, programType } from './load-probe.ts';
 import { syscalls } from './testrun-syscalls.ts';
-
-const OLDEST_KERNEL = [5, 10] as const;
 
 const probed = new Map<number, Availability>();
 
@@ -32,19 +30,13 @@ function tryTestRun(type: number): Availability {
     return {
       available: false,
       reason: `BPF_PROG_TEST_RUN does not run ${kind} programs here (${errnoName(result)})`,
-      remedy: isOldKernel(release())
+      remedy: kernelIsOlderThan('5.10')
         ? 'use Linux 5.10 or later'
         : 'look for a system call filter: start the container with --privileged or --security-opt seccomp=unconfined',
     };
   } finally {
     if (fd >= 0) syscalls().close(fd);
   }
-}
-
-/** @param release as uname(2) has it: `6.1.0-50-amd64` */
-export function isOldKernel(release: string): boolean {
-  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
-  return major < OLDEST_KERNEL[0] || (major === OLDEST_KERNEL[0] && minor < OLDEST_KERNEL[1]);
 }
 
 let maxMetadata: number | undefined;
