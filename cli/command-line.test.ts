@@ -4,7 +4,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeCase } from '../corpus/case.ts';
 import { packageFile } from '../kernel/package-file.ts';
+import { programByName } from '../sim/programs/index.ts';
+import type { World } from '../sim/runtime/world.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
 // What users run is what tsc emits, worker threads included.
@@ -38,6 +41,10 @@ function xdpsim(...args: string[]): Promise<Ended> {
 
 const ECHO = packageFile('bpf/built/icmp_echo.o');
 const PING = packageFile('corpus/captures/ping.pcapng');
+
+function caseOf(program: string, world: World, packet: Uint8Array): Uint8Array {
+  return encodeCase({ program, world, stimuli: [{ packet }] });
+}
 
 function scratchFile(name: string, content: Uint8Array | string): string {
   const path = join(scratch, name);
@@ -100,6 +107,28 @@ describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () =>
       refuses(2, /expected the magic number/, 'checksum', scratchFile('no.pcap', 'nothing of that kind')),
       refuses(2, /no hexadecimal digits/, 'run', ECHO, 'xyz'),
     ]);
+  });
+});
+
+describe('run', { timeout: 60_000 }, () => {
+  it('runs a saved case in its own world, and anything else in the program’s first', async () => {
+    const { worlds, examples } = programByName('redirect_map')!;
+    const { packet } = examples[0]!.stimulus;
+    const bare = scratchFile('bare.pcapng', caseOf('redirect_map', {}, packet));
+    const connected = scratchFile('connected.pcapng', caseOf('redirect_map', worlds[0]!.world, packet));
+    const hex = Buffer.from(packet).toString('hex');
+    const runs = [[bare], [connected], [hex], [hex, hex]].map((sources) =>
+      xdpsim('run', 'redirect_map', ...sources),
+    );
+    const fates = (await Promise.all(runs)).map(({ out }) => out.match(/^packet .*: [A-Z_]+/gm));
+    expect(fates).toEqual([
+      ['packet 1: XDP_PASS'],
+      ['packet 1: XDP_REDIRECT'],
+      ['packet 1: XDP_REDIRECT'],
+      ['packet 1: XDP_REDIRECT', 'packet 2: XDP_REDIRECT'],
+    ]);
+    await refuses(2, /in a world of its own/, 'run', 'redirect_map', bare, hex);
+    await refuses(2, /in a world of its own/, 'run', 'redirect_map', bare, connected);
   });
 });
 
@@ -190,6 +219,42 @@ describe('verify', { timeout: 60_000 }, () => {
     );
     const ended = await xdpsim('verify', model, '--engines', 'model,vm', '--runs', '2000');
     expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/✓ agreed {2}all_pass/) });
+  });
+
+  it('names the commands that repeat what it found, as the program was named', async () => {
+    const model = scratchFile(
+      'drop_long.model.ts',
+      `export default {
+        name: 'drop_long', object: ${JSON.stringify(packageFile('bpf/built/xdp_pass.o'))},
+        summary: '', description: '', maps: [], worlds: [{ name: 'empty', world: {} }], examples: [], hints: {},
+        entries: [{ function: 'xdp_pass', hook: 'xdp' as const,
+          model: ({ frame }: { frame: { data: number; dataEnd: number } }): number =>
+            frame.dataEnd - frame.data > 2000 ? 1 : 2 }],
+      };`,
+    );
+    const report = join(scratch, 'drop-long');
+    const ended = await xdpsim('verify', model, '--engines', 'model,vm', '--seed', 's', '--report', report);
+    expect(ended.code).toBe(1);
+    const commands = [...ended.out.matchAll(/^ *npx xdpsim (.*)$/gm)].map(([, words]) => words!.split(' '));
+    expect(commands.map(([command, named]) => [command, named])).toEqual([
+      ['verify', model],
+      ['run', model],
+    ]);
+    expect((await xdpsim(...commands[0]!, '--report', join(scratch, 'again'))).code).toBe(1);
+    expect((await xdpsim(...commands[1]!)).out).toMatch(/^packet 1: XDP_PASS/);
+  });
+
+  it('takes an entry that runs after another only where the two can stand on one device', async () => {
+    const entry = (name: string, hook: string, more: string): string =>
+      `{ function: '${name}', hook: '${hook}', model: () => 0, ${more} }`;
+    const module = (...entries: string[]): string =>
+      `export default { name: 'm', maps: [], worlds: [{ name: '', world: {} }], examples: [], hints: {}, entries: [${entries.join()}] };`;
+    const files = [
+      module(entry('a', 'tc-ingress', "after: 'nobody'")),
+      module(entry('a', 'tc-egress', ''), entry('b', 'tc-ingress', "after: 'a'")),
+      module(entry('a', 'xdp', ''), entry('b', 'tc-egress', "after: 'a'")),
+    ].map((text, index) => scratchFile(`after-${index}.mjs`, text));
+    await Promise.all(files.map((file) => refuses(2, /runs after “(nobody|a)”/, 'verify', file)));
   });
 });
 

@@ -32,6 +32,7 @@ function builtIn(definition: ProgramDefinition): Program {
     entries: definition.entries,
     object: readObject(path),
     objectPath: path,
+    commandLine: [definition.name],
     definition,
   };
 }
@@ -52,7 +53,8 @@ export async function resolvePrograms(names: readonly string[], object?: string)
   if (only === undefined || others.length > 0 || names.length === 0) {
     throw inputFailure('--object takes the place of one program’s object: name that program');
   }
-  return [withObject(only, parseObjectName(object))];
+  const replaced = withObject(only, parseObjectName(object));
+  return [{ ...replaced, commandLine: [...only.commandLine!, '--object', object] }];
 }
 
 async function resolveProgram(name: string): Promise<Program[]> {
@@ -100,6 +102,7 @@ export function programsOfObject(file: ObjectName): Program[] {
     entries: [entry],
     object: bytes,
     objectPath: file.path,
+    commandLine: [entries.length === 1 ? file.path : `${file.path}:${entry.function}`],
   }));
 }
 
@@ -167,7 +170,21 @@ async function programOfModule(path: string): Promise<Program> {
       'it needs name, entries (function, hook, model), maps, worlds, examples and hints: see docs/your-own-program.md',
     );
   }
-  const program: Program = { name: definition.name, entries: definition.entries, definition };
+  for (const { function: name, hook, after } of definition.entries) {
+    if (after === undefined) continue;
+    const first = definition.entries.find((entry) => entry.function === after);
+    if (hook === 'tc-ingress' && first?.hook === 'xdp' && first.after === undefined) continue;
+    throw inputFailure(
+      `${path}: the entry “${name}” runs after “${after}”`,
+      'only a tc-ingress entry can run after another, and that has to be an XDP entry of the same definition',
+    );
+  }
+  const program: Program = {
+    name: definition.name,
+    entries: definition.entries,
+    commandLine: [path],
+    definition,
+  };
   if (definition.object === undefined) return program;
   const object = resolve(dirname(path), definition.object);
   return withObject(program, { path: object, function: undefined });

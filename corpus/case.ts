@@ -84,10 +84,11 @@ export async function loadCase(path: string): Promise<Case> {
  * @throws {CaptureError} naming the first file that is no case or damaged
  */
 export async function loadCases(directory: string, program?: string): Promise<SavedCase[]> {
+  const plain = program === undefined ? undefined : { program, world: {} };
   const saved: SavedCase[] = [];
   for (const name of (await namesIn(directory)).filter(isCapture).sort()) {
     const path = join(directory, name);
-    for await (const value of readCases(path, program, MAX_CASE_PACKETS)) saved.push({ path, case: value });
+    for await (const value of readCases(path, plain, MAX_CASE_PACKETS)) saved.push({ path, case: value });
   }
   return saved;
 }
@@ -98,11 +99,13 @@ export interface CasesFromCaptureOptions {
   readonly program: string;
   /** Longest case made of a plain capture; default 10 000 packets. */
   readonly packetsPerCase?: number;
+  /** The world of a plain capture's packets; default: one that states nothing. */
+  readonly world?: World;
 }
 
 /**
- * The cases in any capture, in constant memory: a case file gives its own, a plain capture its packets with the
- * default world, cut into cases of `packetsPerCase`. Packets with link type RAW, IPV4 or IPV6 get an Ethernet
+ * The cases in any capture, in constant memory: a case file gives its own, a plain capture its packets in the given
+ * world, cut into cases of `packetsPerCase`. Packets with link type RAW, IPV4 or IPV6 get an Ethernet
  * header with addresses of zero; a frame check sequence that the capture declares is taken off.
  * @param path a file, or `-` for standard input
  * @throws {CaptureError} when the file is damaged, or a packet's link type has no place for an Ethernet header
@@ -114,12 +117,13 @@ export function casesFromCapture(
 ): AsyncGenerator<Case, void, undefined> {
   const packetsPerCase = options.packetsPerCase ?? 10_000;
   if (!(packetsPerCase >= 1)) throw new RangeError(`a case of ${packetsPerCase} packets at the most`);
-  return readCases(path, options.program, Math.min(packetsPerCase, MAX_CASE_PACKETS));
+  const plain = { program: options.program, world: options.world ?? {} };
+  return readCases(path, plain, Math.min(packetsPerCase, MAX_CASE_PACKETS));
 }
 
 async function* readCases(
   path: string,
-  program: string | undefined,
+  plain: CaseHeader | undefined,
   packetsPerCase: number,
 ): AsyncGenerator<Case, void, undefined> {
   let section: CaptureSection | undefined;
@@ -136,7 +140,7 @@ async function* readCases(
         section = batch.section;
         const own = caseHeader(section);
         saved = own !== undefined;
-        header = own ?? plainHeader(section, program);
+        header = own ?? plain ?? notPlain(section);
         stimuli = [];
         size = 0;
         open = saved;
@@ -186,8 +190,7 @@ function caseHeader(section: CaptureSection): CaseHeader | undefined {
   );
 }
 
-function plainHeader(section: CaptureSection, program: string | undefined): CaseHeader {
-  if (program !== undefined) return { program, world: {} };
+function notPlain(section: CaptureSection): never {
   throw new CaptureError(
     section.offset,
     'a section comment with program, world and note',

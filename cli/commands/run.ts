@@ -2,14 +2,14 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { writeCapture } from '../../corpus/capture-writer.ts';
-import { casesFromCapture } from '../../corpus/case.ts';
+import { type Case, casesFromCapture } from '../../corpus/case.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
-import type { Engine, EngineName } from '../../sim/engines/engine.ts';
+import type { Engine, EngineName, Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
 import { hexdump } from '../../sim/packet/hexdump.ts';
-import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import { isPerCpu, type MapSnapshot } from '../../sim/runtime/maps.ts';
@@ -79,10 +79,9 @@ async function run(name: string | undefined, packets: readonly string[], options
   const sources = [...packets, ...options.packet];
   if (sources.length === 0)
     throw inputFailure('no packets: give them as hexadecimal digits or as capture files');
-  const world = withMaps(program.definition?.worlds[0]?.world ?? {}, options.map, mapsOf(program));
   // Steps are printed while a packet runs: its outcome is to follow at once.
   const batch = options.trace === true ? 1 : BATCH;
-  const outcomes = runAll(program, engine, world, stimuliOf(sources, program), batch);
+  const outcomes = runAll(program, engine, options.map, casesOf(sources, program), batch);
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
   else await runToText(program, engine, outcomes, options, terminal);
@@ -125,15 +124,33 @@ function tracer(program: Program, options: Options, terminal: Terminal): Engine 
   });
 }
 
-async function* stimuliOf(sources: readonly string[], program: Program): AsyncGenerator<Stimulus> {
+type WorldAndPackets = Pick<Case, 'world' | 'stimuli'>;
+
+/** A saved case brings the world that it begins in; all else meets the program's first world. */
+async function* casesOf(sources: readonly string[], program: Program): AsyncGenerator<WorldAndPackets> {
+  const world = program.definition?.worlds[0]?.world ?? {};
+  let shared: World | undefined;
   for (const source of sources) {
-    if (source === '-' || existsSync(source)) {
-      for await (const one of casesFromCapture(source, { program: program.name })) yield* one.stimuli;
-    } else if (/[^0-9a-fA-F\s:]/.test(source)) {
-      throw inputFailure(`${source}: no such file, and no hexadecimal digits`);
-    } else {
-      yield { packet: parseHex(source, 'packet') };
+    for await (const one of casesIn(source, program, world)) {
+      if (shared !== undefined && one.world !== shared) {
+        throw inputFailure(
+          `${source}: cannot follow what was named before: a saved case begins in a world of its own`,
+          'run each saved case by itself, without other packets',
+        );
+      }
+      shared = one.world;
+      yield one;
     }
+  }
+}
+
+async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<WorldAndPackets> {
+  if (source === '-' || existsSync(source)) {
+    yield* casesFromCapture(source, { program: program.name, world });
+  } else if (/[^0-9a-fA-F\s:]/.test(source)) {
+    throw inputFailure(`${source}: no such file, and no hexadecimal digits`);
+  } else {
+    yield { world, stimuli: [{ packet: parseHex(source, 'packet') }] };
   }
 }
 
@@ -146,38 +163,43 @@ interface Ran {
   readonly maps: () => MapSnapshot[];
 }
 
+/** @param maps `--map` options: what maps hold beside what the world says */
 async function* runAll(
   program: Program,
   engine: Engine,
-  world: World,
-  stimuli: AsyncIterable<Stimulus>,
+  maps: readonly string[],
+  cases: AsyncIterable<WorldAndPackets>,
   batch: number,
 ): AsyncGenerator<Ran> {
-  const session = await engine.open(program, world);
+  const definitions = mapsOf(program);
+  let session: Session | undefined;
   try {
     const input = new PacketBatch(batch);
     const output = new OutcomeBatch(batch);
     let first = 0;
-    const flush = async (): Promise<Ran> => {
+    const flush = async (open: Session): Promise<Ran> => {
       const refusal = engine.refuses(program, input);
       if (refusal !== undefined) {
         throw inputFailure(
           `engine ${engine.name} refuses packet ${first + refusal.packet + 1}: ${refusal.reason}`,
         );
       }
-      await session.run(input, output);
-      return { input, output, first, maps: () => session.maps() };
+      await open.run(input, output);
+      return { input, output, first, maps: () => open.maps() };
     };
-    for await (const stimulus of stimuli) {
-      input.push(stimulus);
-      if (input.count < batch) continue;
-      yield await flush();
-      first += input.count;
-      input.clear();
+    for await (const { world, stimuli } of cases) {
+      session ??= await engine.open(program, withMaps(world, maps, definitions));
+      for (const stimulus of stimuli) {
+        input.push(stimulus);
+        if (input.count < batch) continue;
+        yield await flush(session);
+        first += input.count;
+        input.clear();
+      }
     }
-    yield await flush();
+    if (session !== undefined) yield await flush(session);
   } finally {
-    await session.close();
+    await session?.close();
   }
 }
 

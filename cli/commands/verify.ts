@@ -109,7 +109,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
         : await verifyInWorkers(index, workers, plan, watch);
     terminal.clearProgress();
     reports.push(report);
-    if (!quiet) printProgram(report, program, width, terminal);
+    if (!quiet) printProgram(report, program, width, options.map, terminal);
   }
   interrupt.release();
 
@@ -137,12 +137,19 @@ function timeLeft(packets: number, total: number, seconds: number): string {
   return `${Math.max(0, Math.ceil((seconds / packets) * (total - packets)))} s`;
 }
 
-function printProgram(report: ProgramReport, program: Program, width: number, terminal: Terminal): void {
+function printProgram(
+  report: ProgramReport,
+  program: Program,
+  width: number,
+  maps: readonly string[],
+  terminal: Terminal,
+): void {
   terminal.print(programLine(report, width, terminal));
   for (const line of failureLines(report)) terminal.print(line);
   for (const divergence of report.divergences) {
     terminal.print();
-    for (const line of explain(program, divergence, { colour: terminal.colour })) terminal.print(`  ${line}`);
+    for (const line of explain(program, divergence, { colour: terminal.colour, maps }))
+      terminal.print(`  ${line}`);
     terminal.print();
   }
 }

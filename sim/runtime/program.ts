@@ -32,6 +32,8 @@ export interface Program {
   readonly object?: Uint8Array;
   /** The object's path, for messages. */
   readonly objectPath?: string;
+  /** What names it on the command line (`my.o:main`, or a name and `--object`), for commands that repeat something. */
+  readonly commandLine?: readonly string[];
   readonly definition?: ProgramDefinition;
 }
 

@@ -5,38 +5,35 @@ import type { Divergence } from '../report.ts';
 /** How many packets `verify` generates when it is not told. */
 const DEFAULT_RUNS = 20_000;
 
-/** One command a line, ready for a shell. */
-export function repeatCommands(program: Program, divergence: Divergence): string[] {
+/**
+ * One command a line, ready for a shell.
+ * @param maps the `--map` options that `verify` was given; a saved case has them in its world
+ */
+export function repeatCommands(
+  program: Program,
+  divergence: Divergence,
+  maps: readonly string[] = [],
+): string[] {
   const { engines, seen, file } = divergence;
+  const named = program.commandLine ?? [program.name];
   const names = engines.filter((name) => name !== 'oracle').join(',');
   const commands: string[] = [];
   if ('seed' in seen) {
-    const runs = seen.packet >= DEFAULT_RUNS ? ` --runs ${seen.packet + 1}` : '';
-    const object = isOwnObject(program) ? '' : ` --object ${quoted(program.objectPath!)}`;
+    const filled = maps.flatMap((map) => ['--map', map]);
+    const runs = seen.packet >= DEFAULT_RUNS ? ['--runs', String(seen.packet + 1)] : [];
     commands.push(
-      `npx xdpsim verify ${quoted(nameOf(program))}${object} --engines ${names} --seed ${quoted(seen.seed)}${runs}`,
+      command('verify', ...named, ...filled, '--engines', names, '--seed', String(seen.seed), ...runs),
     );
   }
   const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
-  if (capture !== undefined && program.objectPath !== undefined) {
-    const entry = program.entries[divergence.case.stimuli[divergence.finding.packet]?.entry ?? 0];
-    const target = entry === undefined ? program.objectPath : `${program.objectPath}:${entry.function}`;
-    commands.push(`npx xdpsim run ${quoted(target)} --packet ${quoted(capture)}`);
+  if (capture !== undefined && program.object !== undefined) {
+    commands.push(command('run', ...named, '--packet', capture));
   }
   return commands;
 }
 
-/** What `verify` knows the program by: an object without a definition has no name but its file's. */
-function nameOf({ name, objectPath, definition, entries }: Program): string {
-  if (objectPath === undefined || definition !== undefined) return name;
-  const [only, ...others] = entries;
-  return only === undefined || others.length > 0 ? objectPath : `${objectPath}:${only.function}`;
-}
-
-/** Is it the object that belongs to the program, or has the program none beside it? */
-function isOwnObject({ name, objectPath, definition }: Program): boolean {
-  if (objectPath === undefined || definition === undefined) return true;
-  return new RegExp(`(^|[\\\\/])${name}\\.(bpf\\.)?o$`).test(objectPath);
+function command(...words: readonly string[]): string {
+  return ['npx xdpsim', ...words.map(quoted)].join(' ');
 }
 
 function quoted(text: string): string {

@@ -253,16 +253,13 @@ describe('what the interpreter says as a witness', () => {
 describe('repeatCommands', () => {
   it('names object, engines, seed, enough packets, and the saved file', async () => {
     const divergence = await found([{ packet: echo }], () => ({ action: XDP_PASS }), answer(echo));
-    const program = { ...FAKE_PROGRAM, objectPath: '/tmp/my objects/fake.bpf.o' };
-    expect(
-      repeatCommands(program, {
-        ...divergence,
-        seen: { seed: '7', packet: 20_000 },
-        file: 'r/fake-1.pcapng',
-      }),
-    ).toEqual([
-      "npx xdpsim verify '/tmp/my objects/fake.bpf.o:fake' --engines model,vm --seed 7 --runs 20001",
-      "npx xdpsim run '/tmp/my objects/fake.bpf.o:fake' --packet r/fake-1.pcapng",
+    const commandLine = ['fake', '--object', '/tmp/my objects/fake.bpf.o:other'];
+    const program = { ...FAKE_PROGRAM, object: new Uint8Array(1), commandLine };
+    const seen = { ...divergence, seen: { seed: '7', packet: 20_000 }, file: 'r/fake-1.pcapng' };
+    expect(repeatCommands(program, seen, ['ports=p.json'])).toEqual([
+      "npx xdpsim verify fake --object '/tmp/my objects/fake.bpf.o:other' --map ports=p.json " +
+        '--engines model,vm --seed 7 --runs 20001',
+      "npx xdpsim run fake --object '/tmp/my objects/fake.bpf.o:other' --packet r/fake-1.pcapng",
     ]);
     expect(repeatCommands(FAKE_PROGRAM, { ...divergence, seen: { file: 'example: x' } })).toEqual([]);
   });

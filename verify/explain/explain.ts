@@ -19,6 +19,8 @@ import { checksumWorksheet } from './worksheet.ts';
 export interface ExplainOptions {
   /** Default false. */
   readonly colour?: boolean;
+  /** The `--map` options of the run, for the commands that repeat it. */
+  readonly maps?: readonly string[];
 }
 
 /** Sequences are listed packet by packet up to this length. */
@@ -35,7 +37,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
     worksheet(divergence),
     stoppedAt(divergence),
     testimony(divergence),
-    closing(program, divergence),
+    closing(program, divergence, options.maps),
   ];
   return sections
     .filter((lines) => lines.length > 0)
@@ -265,13 +267,13 @@ function noteLines(note: OutcomeNote): string[] {
   return lines;
 }
 
-function closing(program: Program, divergence: Divergence): string[] {
+function closing(program: Program, divergence: Divergence, maps: readonly string[] | undefined): string[] {
   const { file, seen } = divergence;
   const lines: string[] = [];
   if (file !== undefined) lines.push(`Saved in ${file}`);
   if ('packet' in seen) lines.push(`First seen at packet ${seen.packet} of seed ${seen.seed}`);
   else lines.push(`Seen in ${seen.file}`);
-  const commands = repeatCommands(program, divergence);
+  const commands = repeatCommands(program, divergence, maps);
   if (commands.length > 0) lines.push('Repeat it:', ...commands.map((command) => `  ${command}`));
   return lines;
 }
