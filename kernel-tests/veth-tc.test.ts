@@ -215,7 +215,7 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
     const most = Uint8Array.from({ length: 32 }, (_, index) => index);
     const [first] = (await run(session, { packet: frame(0), metadata: most })).cb.subarray(4);
     expect(first).toBe(0x03020100);
-    // XDP puts its own word in front: 32 bytes in all is what kernels before 6.3 allow.
+    // XDP puts its own word in front: 32 bytes in all is what kernel 6.1 allows.
     const less = most.subarray(4);
     expect((await run(session, { packet: frame(0), metadata: less, entry: 1 })).action[0]).toBe(XDP_PASS);
   });

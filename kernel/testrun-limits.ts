@@ -21,7 +21,7 @@ const MIN_IPV4_FRAME = 34;
 const MIN_IPV6_FRAME = 54;
 
 export interface Limits {
-  /** Bytes; depends on the kernel: 32 before Linux 6.3, 216 after. */
+  /** Bytes; depends on the kernel: 32 on Linux 6.1, 216 on 6.12. */
   readonly maxMetadata: number;
 }
 

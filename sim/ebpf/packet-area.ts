@@ -18,7 +18,7 @@ import {
 
 /** `ETH_HLEN`. */
 export const ETHERNET_HEADER = 14;
-/** The longest metadata (Linux 6.3; 32 before). */
+/** The longest metadata (Linux 6.12; 32 on 6.1). */
 export const MAX_METADATA = 252;
 
 /** From here on the processor's own copy wins over a loop. */
