@@ -17,8 +17,8 @@ export interface PacketLimits {
 export type LimitsByHook = Readonly<Record<Hook, PacketLimits>>;
 
 /**
- * Older kernels (6.1 is one) allow 32 bytes of metadata in all (xdp_metalen_invalid() in include/net/xdp.h). Half of them are
- * left to what the program itself adds: with all 32 taken, its end would depend on the kernel's version.
+ * Older kernels (6.1 is one) allow 32 bytes of metadata in all (xdp_metalen_invalid() in include/net/xdp.h). Half of
+ * them are left to what the program itself adds: with all 32 taken, its end would depend on the kernel's version.
  */
 const MAX_METADATA = 16;
 
