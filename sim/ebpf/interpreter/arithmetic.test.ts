@@ -1,49 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { expected, OPERATORS } from '../fixtures/arithmetic.ts';
 import { runText } from '../fixtures/run-text.ts';
 
 const U64 = (1n << 64n) - 1n;
 const u64 = (value: bigint): bigint => value & U64;
-const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 const u32 = (value: bigint): bigint => value & 0xffff_ffffn;
-const s32 = (value: bigint): bigint => BigInt.asIntN(32, value);
-
-/** What each operation gives, over numbers of `bits` bits taken as unsigned (RFC 9669 §4.1). */
-function expected(operator: string, a: bigint, b: bigint, bits: 32 | 64): bigint {
-  const unsigned = bits === 64 ? u64 : u32;
-  const signed = bits === 64 ? s64 : s32;
-  const shift = b & BigInt(bits - 1);
-  switch (operator) {
-    case '+=':
-      return unsigned(a + b);
-    case '-=':
-      return unsigned(a - b);
-    case '*=':
-      return unsigned(a * b);
-    case '/=':
-      return b === 0n ? 0n : a / b;
-    case '%=':
-      return b === 0n ? a : a % b;
-    case 's/=':
-      return b === 0n ? 0n : unsigned(signed(a) / signed(b));
-    case 's%=':
-      return b === 0n ? a : unsigned(signed(a) % signed(b));
-    case '|=':
-      return a | b;
-    case '&=':
-      return a & b;
-    case '^=':
-      return a ^ b;
-    case '<<=':
-      return unsigned(a << shift);
-    case '>>=':
-      return a >> shift;
-    case 's>>=':
-      return unsigned(signed(a) >> shift);
-    default:
-      return b;
-  }
-}
 
 const corners = [0n, 1n, 2n, 31n, 32n, 33n, 63n, 64n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 1n << 32n];
 const wide = fc.oneof(
@@ -51,7 +13,6 @@ const wide = fc.oneof(
   fc.bigInt({ min: 0n, max: U64 }),
 );
 const immediate = fc.oneof(fc.constantFrom(0, 1, -1, 2 ** 31 - 1, -(2 ** 31)), fc.integer());
-const OPERATORS = ['+=', '-=', '*=', '/=', '%=', 's/=', 's%=', '|=', '&=', '^=', '<<=', '>>=', 's>>=', '='];
 
 describe('64-bit arithmetic', () => {
   for (const operator of OPERATORS) {

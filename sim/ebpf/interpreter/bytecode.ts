@@ -1,7 +1,7 @@
 /** Bare instructions in the interpreter, as conformance suites have them: memory in, r0 out. */
 
 import { BPF_MAP_TYPE } from '../../runtime/maps.ts';
-import { functionStarts } from '../check-instructions.ts';
+import { objectOfBytecode } from '../bytecode-object.ts';
 import { checkProgram } from '../check-program.ts';
 import type { Instructions } from '../instruction.ts';
 import { Machine } from '../machine.ts';
@@ -37,7 +37,6 @@ export function interpretBytecode(instructions: Instructions, memory: Uint8Array
  * @throws {InstructionError} where a call leads outside of the program
  */
 export function bytecodeObject(instructions: Instructions, memory: Uint8Array): BpfObject {
-  const starts = functionStarts(instructions);
   const map: BpfMap = {
     name: 'memory',
     type: 'ARRAY',
@@ -58,27 +57,5 @@ export function bytecodeObject(instructions: Instructions, memory: Uint8Array): 
       variables: new Map(),
     },
   };
-  return {
-    license: 'GPL',
-    kernelVersion: undefined,
-    maps: [map],
-    kfuncs: [],
-    btf: undefined,
-    programs: [
-      {
-        function: 'main',
-        section: 'xdp',
-        hook: 'xdp',
-        instructions,
-        subprograms: starts.map((start, index) => ({
-          name: index === 0 ? 'main' : `function_${start}`,
-          start,
-          count: (starts[index + 1] ?? instructions.count) - start,
-          typeId: undefined,
-        })),
-        lineInfo: [],
-        poisoned: new Map(),
-      },
-    ],
-  };
+  return objectOfBytecode(instructions, [map]);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { expected, OPERATORS } from '../fixtures/arithmetic.ts';
 import { assemble } from '../fixtures/assemble.ts';
 import { type BytecodeRunner, compileBytecode } from './bytecode.ts';
 
@@ -27,47 +28,6 @@ const CORNERS: readonly bigint[] = [
   0xffff_ffff_ffff_ffffn,
 ];
 const IMMEDIATES = [0, 1, -1, 2, 7, 31, 63, 0x7fff_ffff, -0x8000_0000, 0x1234];
-
-/** RFC 9669 §4.1, over numbers of `bits` bits taken as unsigned. */
-function expected(operator: string, a: bigint, b: bigint, bits: 32 | 64): bigint {
-  const unsigned = (value: bigint): bigint => BigInt.asUintN(bits, value);
-  const signed = (value: bigint): bigint => BigInt.asIntN(bits, value);
-  const shift = b & BigInt(bits - 1);
-  switch (operator) {
-    case '+=':
-      return unsigned(a + b);
-    case '-=':
-      return unsigned(a - b);
-    case '*=':
-      return unsigned(a * b);
-    case '/=':
-      return b === 0n ? 0n : a / b;
-    case '%=':
-      return b === 0n ? a : a % b;
-    case 's/=':
-      return b === 0n ? 0n : unsigned(signed(a) / signed(b));
-    case 's%=':
-      return b === 0n ? a : unsigned(signed(a) % signed(b));
-    case '|=':
-      return a | b;
-    case '&=':
-      return a & b;
-    case '^=':
-      return a ^ b;
-    case '<<=':
-      return unsigned(a << shift);
-    case '>>=':
-      return a >> shift;
-    case 's>>=':
-      return unsigned(signed(a) >> shift);
-    case '=':
-      return b;
-    default:
-      throw new Error(`no operator ${operator}`);
-  }
-}
-
-const OPERATORS = ['+=', '-=', '*=', '/=', '%=', 's/=', 's%=', '|=', '&=', '^=', '<<=', '>>=', 's>>=', '='];
 
 /** The operands in memory, so that one compiled program serves for all of them. */
 function runner(body: string): (a: bigint, b: bigint) => bigint {

@@ -1,10 +1,10 @@
 /** Bare instructions, as conformance suites have them: memory in, r0 out. */
-import { checkInstructions, functionStarts } from '../check-instructions.ts';
+import { objectOfBytecode } from '../bytecode-object.ts';
+import { checkInstructions } from '../check-instructions.ts';
 import type { Instructions } from '../instruction.ts';
 import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../interpreter/interpreter.ts';
 import { Machine } from '../machine.ts';
 import { MACHINE_WORD, MAX_FRAME, SKB_DATA } from '../memory.ts';
-import type { BpfObject } from '../object.ts';
 import { CompiledMachine } from './compiled-machine.ts';
 
 export type BytecodeResult =
@@ -21,7 +21,7 @@ export type BytecodeRunner = (memory: Uint8Array) => BytecodeResult;
  */
 export function compileBytecode(instructions: Instructions): BytecodeRunner {
   checkInstructions(instructions);
-  const machine = new Machine(objectOf(instructions), {});
+  const machine = new Machine(objectOfBytecode(instructions), {});
   const compiled = new CompiledMachine({
     machine,
     entries: [{ hook: 'xdp', program: 0 }],
@@ -50,31 +50,4 @@ export function compileBytecode(instructions: Instructions): BytecodeRunner {
 /** Compiles and runs at once. */
 export function runBytecode(instructions: Instructions, memory: Uint8Array): BytecodeResult {
   return compileBytecode(instructions)(memory);
-}
-
-function objectOf(instructions: Instructions): BpfObject {
-  const starts = functionStarts(instructions);
-  return {
-    license: 'GPL',
-    kernelVersion: undefined,
-    maps: [],
-    kfuncs: [],
-    btf: undefined,
-    programs: [
-      {
-        function: 'main',
-        section: 'xdp',
-        hook: 'xdp',
-        instructions,
-        subprograms: starts.map((start, index) => ({
-          name: index === 0 ? 'main' : `function_${start}`,
-          start,
-          count: (starts[index + 1] ?? instructions.count) - start,
-          typeId: undefined,
-        })),
-        lineInfo: [],
-        poisoned: new Map(),
-      },
-    ],
-  };
 }

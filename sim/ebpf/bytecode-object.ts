@@ -1,0 +1,35 @@
+/** Bare instructions as an object, for what runs objects. */
+import { functionStarts } from './check-instructions.ts';
+import type { Instructions } from './instruction.ts';
+import type { BpfMap, BpfObject } from './object.ts';
+
+/**
+ * An object of one XDP program, `main`, with the functions that its calls lead to.
+ * @throws {InstructionError} where a call leads outside of the program
+ */
+export function objectOfBytecode(instructions: Instructions, maps: readonly BpfMap[] = []): BpfObject {
+  const starts = functionStarts(instructions);
+  return {
+    license: 'GPL',
+    kernelVersion: undefined,
+    maps,
+    kfuncs: [],
+    btf: undefined,
+    programs: [
+      {
+        function: 'main',
+        section: 'xdp',
+        hook: 'xdp',
+        instructions,
+        subprograms: starts.map((start, index) => ({
+          name: index === 0 ? 'main' : `function_${start}`,
+          start,
+          count: (starts[index + 1] ?? instructions.count) - start,
+          typeId: undefined,
+        })),
+        lineInfo: [],
+        poisoned: new Map(),
+      },
+    ],
+  };
+}
