@@ -25,10 +25,10 @@ import {
   XDP_REDIRECT,
   XDP_TX,
 } from '../sim/runtime/actions.ts';
+import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
 import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { comparedParts, firstDifference } from '../verify/compare.ts';
-import { deliveryOf, leaves } from '../verify/delivery.ts';
 import { describeKernel } from './require-kernel.ts';
 import { liveFixture } from './testrun-fixture.ts';
 

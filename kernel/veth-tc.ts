@@ -4,13 +4,7 @@
  *
  * Frames that come in pass the device's packet socket before TC: what that sees is stepped over.
  */
-import {
-  TC_ACT_QUEUED,
-  TC_ACT_REDIRECT,
-  TC_ACT_SHOT,
-  TC_ACT_STOLEN,
-  TC_ACT_TRAP,
-} from '../sim/runtime/actions.ts';
+import { DELIVERY, deliveryOf } from '../sim/runtime/delivery.ts';
 import type { Junction } from './junction.ts';
 import { type Flight, innerTap, outerTap } from './veth-flight.ts';
 import { FROM_JUNCTION, NO_TAP } from './veth-window.ts';
@@ -32,15 +26,12 @@ export function settleAtTc(flight: Flight): boolean {
 function judged(flight: Flight, junction: Junction): boolean {
   const { port, window, course, visible } = flight;
   const inwards = course.hook === 'tc-ingress';
-  switch (junction.verdict) {
-    case TC_ACT_SHOT:
-    case TC_ACT_STOLEN:
-    case TC_ACT_QUEUED:
-    case TC_ACT_TRAP:
+  switch (deliveryOf(course.hook, junction.verdict)) {
+    case DELIVERY.dropped:
       if (inwards) window.skip(innerTap(flight, port));
       window.judged(junction, NO_TAP, 0);
       return true;
-    case TC_ACT_REDIRECT:
+    case DELIVERY.redirected:
       return redirected(flight, junction, inwards);
   }
   if (inwards) {

@@ -8,8 +8,8 @@
 import type { Engine, Observables } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { deliveryOf, leaves } from './delivery.ts';
 
 /** The parts of an outcome, in the order in which a difference is looked for. */
 export type OutcomePart = 'status' | 'action' | 'packet' | 'metadata' | 'redirect' | 'trace' | 'skb';

@@ -3,15 +3,8 @@ import type { NetworkEvent } from '../../sim/network/network.ts';
 import type { StepRun } from '../../sim/network/run.ts';
 import { pathOf } from '../../sim/network/run.ts';
 import type { Place } from '../../sim/network/scenario.ts';
-import {
-  actionName,
-  type Hook,
-  TC_ACT_QUEUED,
-  TC_ACT_REDIRECT,
-  TC_ACT_SHOT,
-  TC_ACT_STOLEN,
-  TC_ACT_TRAP,
-} from '../../sim/runtime/actions.ts';
+import { actionName, type Hook } from '../../sim/runtime/actions.ts';
+import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { FrameRecord } from './recorder.ts';
 
 /** A device by its number, which is its index in the list. */
@@ -27,8 +20,6 @@ const HOOKS: Readonly<Partial<Record<FrameRecord['kind'], Hook>>> = {
   'ingress-verdict': 'tc-ingress',
   'egress-verdict': 'tc-egress',
 };
-
-const STOPPED: readonly number[] = [TC_ACT_SHOT, TC_ACT_STOLEN, TC_ACT_QUEUED, TC_ACT_TRAP, TC_ACT_REDIRECT];
 
 /** @param records of one step, in the order in which they were written */
 export function pathOfRecords(records: readonly FrameRecord[], devices: readonly RecordedDevice[]): StepRun {
@@ -49,7 +40,8 @@ export function pathOfRecords(records: readonly FrameRecord[], devices: readonly
         action: actionName(hook, verdict),
         trace: [],
       });
-      if (hook === 'tc-egress' && STOPPED.includes(verdict)) marks[number]!.pop();
+      const goesOn = deliveryOf(hook, verdict) === DELIVERY.passed;
+      if (hook === 'tc-egress' && !goesOn) marks[number]!.pop();
     } else if (kind === 'sent') {
       marks[number]!.push(mark);
     } else if (kind === 'up') {

@@ -9,18 +9,8 @@ import { NO_BYTES, readU16 } from '../packet/bytes.ts';
 import { ETHERNET } from '../packet/ethernet.ts';
 import { isTag } from '../packet/numbers.ts';
 import { VLAN } from '../packet/vlan.ts';
-import {
-  actionName,
-  type Hook,
-  TC_ACT_QUEUED,
-  TC_ACT_REDIRECT,
-  TC_ACT_SHOT,
-  TC_ACT_STOLEN,
-  TC_ACT_TRAP,
-  XDP_PASS,
-  XDP_REDIRECT,
-  XDP_TX,
-} from '../runtime/actions.ts';
+import { actionName, type Hook } from '../runtime/actions.ts';
+import { DELIVERY, deliveryOf } from '../runtime/delivery.ts';
 import { AttachedPrograms, type Objects, type ProgramMaps, type Verdict } from './attached-programs.ts';
 import type { Hop } from './path.ts';
 import type { Attachment, Place, Scenario, ScenarioDevice, ScenarioNamespace, Sending } from './scenario.ts';
@@ -178,20 +168,18 @@ export class Network {
     // Engines begin with a mark of 0: one that is 0 afterwards has been left alone.
     const mark = verdict.mark === 0 ? frame.mark : verdict.mark;
     const changed = { ...frame, bytes: verdict.bytes, mark };
-    switch (verdict.action) {
-      case TC_ACT_SHOT:
-      case TC_ACT_STOLEN:
-      case TC_ACT_QUEUED:
-      case TC_ACT_TRAP:
-        return undefined;
-      case TC_ACT_REDIRECT: {
+    // Redirects and drops are the same at both of TC's hooks.
+    switch (deliveryOf('tc-ingress', verdict.action)) {
+      case DELIVERY.redirected: {
         const target = this.#portOf(port.namespace, verdict.redirect);
         if (target === undefined) this.#note(port, `there is no device ${verdict.redirect}: dropped`);
         else this.#work.push({ kind: 'transmit', port: target, frame: changed });
         return undefined;
       }
-      default:
+      case DELIVERY.passed:
         return changed;
+      default:
+        return undefined;
     }
   }
 
@@ -228,14 +216,14 @@ export class Network {
     if (verdict.fault !== undefined) return;
     const changed = { ...frame, bytes: verdict.bytes };
     const origin = xdp.mode === 'native' ? 'xdp' : 'generic-xdp';
-    switch (verdict.action) {
-      case XDP_PASS:
+    switch (deliveryOf('xdp', verdict.action)) {
+      case DELIVERY.passed:
         if (hasCutOffTag(changed.bytes)) return this.#note(port, 'passes a cut-off VLAN tag: freed');
         this.#hop(port, 'up', changed, 0);
         return this.#upwards(port, changed, verdict.metadata);
-      case XDP_TX:
+      case DELIVERY.sentBack:
         return this.#ontoWire(port, changed, origin, 0);
-      case XDP_REDIRECT: {
+      case DELIVERY.redirected: {
         const target = this.#portOf(port.namespace, verdict.redirect);
         if (target === undefined) return this.#note(port, `there is no device ${verdict.redirect}: dropped`);
         return this.#ontoWire(target, changed, origin, 0);
@@ -264,7 +252,7 @@ export class Network {
     const { namespace, device } = port;
     const programs = this.#programs.get(namespace.name)!;
     const verdict = await programs.run(attachment, hook, device.ifindex, bytes, metadata);
-    const isRedirect = verdict.action === (hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT);
+    const isRedirect = deliveryOf(hook, verdict.action) === DELIVERY.redirected;
     this.#events.push({
       kind: 'program',
       ...port.place,

@@ -9,7 +9,7 @@ import {
   XDP_PASS,
   XDP_REDIRECT,
   XDP_TX,
-} from '../sim/runtime/actions.ts';
+} from './actions.ts';
 
 export const DELIVERY = { dropped: 0, passed: 1, sentBack: 2, redirected: 3 } as const;
 export type Delivery = (typeof DELIVERY)[keyof typeof DELIVERY];
