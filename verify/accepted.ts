@@ -24,12 +24,7 @@ export function acceptedPackets(input: PacketBatch, side: EngineSide): AcceptedP
 }
 
 function copyPacket(from: PacketBatch, index: number, to: PacketBatch): void {
-  const metaLength = from.metaLength[index]!;
-  const length = from.length[index]!;
-  const start = from.offset[index]! - metaLength;
-  const at = to.reserve(metaLength + length);
-  to.bytes.set(from.bytes.subarray(start, start + metaLength + length), at);
-  const position = to.commit(length, metaLength);
+  const position = to.pushFrom(from, index);
   to.ingressIfindex[position] = from.ingressIfindex[index]!;
   to.rxQueueIndex[position] = from.rxQueueIndex[index]!;
   to.entry[position] = from.entry[index]!;

@@ -120,7 +120,7 @@ class ChainedSession implements Session {
     const lines = between.trace.get(0) ?? [];
     const note = between.notes.get(0);
     this.#input.clear();
-    copyPacket(between, this.#input);
+    this.#input.pushFrom(between, 0);
     this.#take(input, packet, last);
     await this.#session.run(this.#input, between);
     const index = append(between, 0, output);
@@ -129,7 +129,7 @@ class ChainedSession implements Session {
   }
 
   #push(input: PacketBatch, packet: number, entry: number): void {
-    copyPacket(input, this.#input, packet);
+    this.#input.pushFrom(input, packet);
     this.#take(input, packet, entry);
   }
 
@@ -145,15 +145,6 @@ class ChainedSession implements Session {
 /** What XDP has done to a frame that it did not pass, in the words of TC: see `ProgramEntry.after`. */
 function actionOfDevice(action: number): number {
   return action === XDP_TX || action === XDP_REDIRECT ? TC_ACT_REDIRECT : TC_ACT_SHOT;
-}
-
-function copyPacket(from: PacketBatch | OutcomeBatch, to: PacketBatch, packet: number = 0): void {
-  const metaLength = from.metaLength[packet]!;
-  const length = from.length[packet]!;
-  const start = from.offset[packet]! - metaLength;
-  const at = to.reserve(metaLength + length);
-  to.bytes.set(from.bytes.subarray(start, start + metaLength + length), at);
-  to.commit(length, metaLength);
 }
 
 /** @returns the outcome's index */

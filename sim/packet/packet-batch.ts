@@ -93,6 +93,16 @@ export class PacketBatch {
     return index;
   }
 
+  /** Copies metadata and frame of a packet of another batch, the rest being the default; returns its index. */
+  pushFrom(from: PacketArena, index: number): number {
+    const metaLength = from.metaLength[index]!;
+    const length = from.length[index]!;
+    const start = from.offset[index]! - metaLength;
+    const at = this.reserve(metaLength + length);
+    this.bytes.set(from.bytes.subarray(start, start + metaLength + length), at);
+    return this.commit(length, metaLength);
+  }
+
   /** One packet as a value of its own, for people, shrinking and saving. */
   stimulus(index: number): Stimulus {
     const offset = this.offset[index]!;
@@ -106,6 +116,9 @@ export class PacketBatch {
     };
   }
 }
+
+/** Where the packets of a batch lie, of stimuli or of outcomes. */
+export type PacketArena = Pick<PacketBatch, 'bytes' | 'offset' | 'length' | 'metaLength'>;
 
 /** One input of a program, as a value. Absent fields have the defaults that `BPF_PROG_TEST_RUN` has. */
 export interface Stimulus {
