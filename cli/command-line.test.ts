@@ -12,11 +12,8 @@ import type { World } from '../sim/runtime/world.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
 // What users run is what tsc emits, worker threads included.
 beforeAll(() => {
-  const tsc = spawnSync(process.execPath, [packageFile('node_modules/typescript/bin/tsc')], {
-    cwd: packageFile('.'),
-    encoding: 'utf8',
-  });
-  if (tsc.status !== 0) console.error(tsc.stdout);
+  const build = spawnSync('npm run build --silent', { shell: true, cwd: packageFile('.'), encoding: 'utf8' });
+  if (build.status !== 0) console.error(build.stdout);
 }, 120_000);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -58,6 +55,12 @@ async function refuses(code: number, message: RegExp, ...args: string[]): Promis
   expect(ended, args.join(' ')).toMatchObject({ code, err: expect.stringMatching(message) });
   expect(ended.err).not.toMatch(/\n\s+at /);
 }
+
+// npx calls the file by its name, and makes it executable only when it sees the checkout for the first time.
+it.skipIf(process.platform === 'win32')('is a command that can be called', () => {
+  const ended = spawnSync(packageFile('dist/cli/main.js'), ['--version'], { encoding: 'utf8' });
+  expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+});
 
 describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () => {
   it('names what is no program, and what it may have meant', async () => {
