@@ -18,6 +18,8 @@ const REPORT: ProgramReport = {
   ],
   notCompared: [],
   divergences: [],
+  warnings: [],
+  defects: [],
   actions: { XDP_PASS: 1195, XDP_TX: 5 },
 };
 

@@ -1,4 +1,5 @@
 /** The report of `verify` as a person reads it. */
+import { sumNotCompared } from '../verify/not-compared.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { count, rate, type Terminal } from './terminal.ts';
 
@@ -125,23 +126,18 @@ function skipped(reports: readonly ProgramReport[]): Map<string, string[]> {
 
 /** The same gap in several programs is one line; packets that an engine did not get are added up. */
 function notCompared(reports: readonly ProgramReport[]): Map<string, string[]> {
-  const packets = new Map<string, number>();
-  const groups = grouped(reports, (report) =>
-    report.notCompared.map((text) => {
-      const counted = /^(\d+) packets: (.*)$/.exec(text);
-      if (counted === null) return text;
-      const [, number = '0', reason = ''] = counted;
-      packets.set(reason, (packets.get(reason) ?? 0) + Number(number));
-      return reason;
-    }),
-  );
-  return new Map(
-    [...groups].map(([text, programs]) => {
-      const total = packets.get(text);
-      if (total === undefined) return [text, programs];
-      return [`${count(total)} packet${total === 1 ? '' : 's'}: ${text}`, programs];
-    }),
-  );
+  const lines = new Map<string, string[]>();
+  for (const { what, engine, packets } of sumNotCompared(reports.flatMap((report) => report.notCompared))) {
+    const counted = packets === undefined ? '' : `${count(packets)} packet${packets === 1 ? '' : 's'}: `;
+    const programs = reports.filter((report) =>
+      report.notCompared.some((gap) => gap.what === what && gap.engine === engine),
+    );
+    lines.set(
+      `${counted}${what} (${engine})`,
+      programs.map((report) => report.name),
+    );
+  }
+  return lines;
 }
 
 function grouped(

@@ -272,16 +272,16 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
   it.each<readonly [string, ProgramEntry, Stimulus, string]>([
     ['a tagged frame at ingress', INGRESS, { packet: frame(0, 0, 60, 0x88a8) }, 'takes the VLAN tag out'],
     ['a tagged frame in a chain', CHAIN, { packet: frame(0, 0, 60, 0x8100) }, 'takes the VLAN tag out'],
-    ['metadata at egress', EGRESS, { packet: frame(0), metadata: new Uint8Array(4) }, 'on its way out'],
+    ['metadata at egress', EGRESS, { packet: frame(0), metadata: new Uint8Array(4) }, 'at TC egress'],
     ['metadata beyond 32 bytes', INGRESS, { packet: frame(0), metadata: new Uint8Array(36) }, 'at most 32'],
     ['a frame without a whole header', EGRESS, { packet: new Uint8Array(13) }, 'at least 14 bytes'],
   ])('refuses %s', (_, entry, stimulus, reason) => {
     const batch = new PacketBatch(2);
     batch.push({ packet: frame(0) });
     batch.push(stimulus);
-    expect(createVethEngine().refuses(liveFixture(entry), batch)).toEqual({
+    expect(createVethEngine().refuses(liveFixture(entry), batch)).toMatchObject({
       packet: 1,
-      reason: expect.stringContaining(reason),
+      rule: expect.stringContaining(reason),
     });
   });
 

@@ -241,15 +241,15 @@ describeKernel('live veth traffic', ['root', 'testrun', 'frames'], () => {
   it.each<readonly [string, Stimulus, string]>([
     ['a frame without a whole Ethernet header', { packet: new Uint8Array(13) }, 'at least 14 bytes'],
     ['a frame longer than native XDP takes', { packet: new Uint8Array(3521) }, 'at most 3520 bytes'],
-    ['metadata', { packet: new Uint8Array(60), metadata: new Uint8Array(4) }, 'no metadata from the wire'],
-    ['another queue', { packet: new Uint8Array(60), rxQueueIndex: 1 }, 'no receive queue 1'],
+    ['metadata', { packet: new Uint8Array(60), metadata: new Uint8Array(4) }, 'without metadata'],
+    ['another queue', { packet: new Uint8Array(60), rxQueueIndex: 1 }, 'one receive queue'],
   ])('refuses %s', (_, stimulus, reason) => {
     const batch = new PacketBatch(2);
     batch.push({ packet: new Uint8Array(60) });
     batch.push(stimulus);
-    expect(veth.refuses(builtIn('xdp_pass'), batch)).toEqual({
+    expect(veth.refuses(builtIn('xdp_pass'), batch)).toMatchObject({
       packet: 1,
-      reason: expect.stringContaining(reason),
+      rule: expect.stringContaining(reason),
     });
   });
 });

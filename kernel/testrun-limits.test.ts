@@ -13,7 +13,11 @@ function batchOfLengths(...lengths: number[]): PacketBatch {
 
 it('names the first packet that is refused, not a later one', () => {
   const refusal = firstRefusal([XDP], batchOfLengths(60, 14, 13, 3521), limits);
-  expect(refusal).toEqual({ packet: 2, reason: 'a frame has at least 14 bytes, this one has 13' });
+  expect(refusal).toEqual({
+    packet: 2,
+    rule: 'a frame needs at least 14 bytes',
+    detail: 'this one has 13',
+  });
 });
 
 it('takes a batch in which nothing is refused', () => {
@@ -29,11 +33,14 @@ it('judges each packet by the hook of its own entry', () => {
 it('goes by what this kernel takes as metadata', () => {
   const batch = new PacketBatch(1);
   batch.push({ packet: new Uint8Array(60), metadata: new Uint8Array(36) });
-  expect(firstRefusal([XDP], batch, limits)?.reason).toContain('at most 32 bytes of metadata, not 36');
+  expect(firstRefusal([XDP], batch, limits)).toMatchObject({
+    rule: 'metadata has at most 32 bytes here',
+    detail: 'this packet has 36',
+  });
   expect(firstRefusal([XDP], batch, { maxMetadata: 216 })).toBeUndefined();
 });
 
 it('takes no packet that is to run through XDP and TC one after the other', () => {
   const chain = { hook: 'tc-ingress', after: 'first' } as const;
-  expect(firstRefusal([chain], batchOfLengths(60), limits)?.reason).toContain('only live frames can');
+  expect(firstRefusal([chain], batchOfLengths(60), limits)?.rule).toContain('only with --live');
 });

@@ -1,5 +1,13 @@
 /** What `BPF_PROG_TEST_RUN` does not take (net/bpf/test_run.c), so that it can be said before it is tried. */
-import type { Refusal } from '../sim/engines/engine.ts';
+import type { Refusal, RefusalReason } from '../sim/engines/engine.ts';
+import {
+  longMetadata,
+  noSuchEntry,
+  noSuchQueue,
+  oddMetadata,
+  tooLong,
+  tooShort,
+} from '../sim/engines/refusal-rules.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 
@@ -36,7 +44,7 @@ export function firstRefusal(
 ): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
     const reason = refusalReason(entries, batch, packet, limits);
-    if (reason !== undefined) return { packet, reason };
+    if (reason !== undefined) return { packet, ...reason };
   }
   return undefined;
 }
@@ -47,35 +55,39 @@ export function refusalReason(
   batch: PacketBatch,
   packet: number,
   limits: Limits,
-): string | undefined {
+): RefusalReason | undefined {
   const entry = entries[batch.entry[packet]!];
   const length = batch.length[packet]!;
   const metaLength = batch.metaLength[packet]!;
-  if (entry === undefined) return `the program has no entry ${batch.entry[packet]}`;
+  if (entry === undefined) return noSuchEntry(batch.entry[packet]!);
   const { hook, after } = entry;
-  if (after !== undefined) return 'a test run cannot hand on what XDP leaves for TC: only live frames can';
-  if (length < MIN_FRAME) return `a frame has at least ${MIN_FRAME} bytes, this one has ${length}`;
+  if (after !== undefined)
+    return { rule: 'programs that run one after the other can be tested only with --live' };
+  if (length < MIN_FRAME) return tooShort(MIN_FRAME, length);
   // Every device that a world can state has one queue, and so has the loopback device.
-  if (batch.rxQueueIndex[packet] !== 0)
-    return `the device has no receive queue ${batch.rxQueueIndex[packet]}`;
+  if (batch.rxQueueIndex[packet] !== 0) return noSuchQueue(batch.rxQueueIndex[packet]!);
   if (hook === 'xdp') {
-    if (length > MAX_XDP_FRAME)
-      return `an XDP frame has at most ${MAX_XDP_FRAME} bytes, this one has ${length}`;
-    if (metaLength % 4 !== 0) return `metadata comes in multiples of 4 bytes, not ${metaLength}`;
-    if (metaLength > limits.maxMetadata) {
-      return `this kernel takes at most ${limits.maxMetadata} bytes of metadata, not ${metaLength}`;
-    }
+    if (length > MAX_XDP_FRAME) return tooLong(MAX_XDP_FRAME, length);
+    if (metaLength % 4 !== 0) return oddMetadata(metaLength);
+    if (metaLength > limits.maxMetadata) return longMetadata(limits.maxMetadata, metaLength);
     return undefined;
   }
-  if (metaLength > 0) return 'a TC program gets no metadata from a test run, only live';
-  if (length > MAX_TC_FRAME) return `a TC frame has at most ${MAX_TC_FRAME} bytes, this one has ${length}`;
+  if (metaLength > 0) return { rule: 'metadata can be tested on TC only with --live' };
+  if (length > MAX_TC_FRAME) return tooLong(MAX_TC_FRAME, length);
   const at = batch.offset[packet]! + 12;
   const etherType = (batch.bytes[at]! << 8) | batch.bytes[at + 1]!;
   if (etherType === ETH_P_IP && length < MIN_IPV4_FRAME) {
-    return `a cut-off IPv4 header (a frame of ${length} bytes) reaches a TC program only live`;
+    return truncated('IPv4', length);
   }
   if (etherType === ETH_P_IPV6 && length < MIN_IPV6_FRAME) {
-    return `a cut-off IPv6 header (a frame of ${length} bytes) reaches a TC program only live`;
+    return truncated('IPv6', length);
   }
   return undefined;
+}
+
+function truncated(protocol: string, length: number): RefusalReason {
+  return {
+    rule: `truncated ${protocol} headers can be tested on TC only with --live`,
+    detail: `this frame has ${length} bytes`,
+  };
 }

@@ -1,4 +1,5 @@
 /** Packets through loaded programs, one `BPF_PROG_TEST_RUN` each: the hot loop of the engine `testrun`. */
+import { refusalText } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
@@ -216,8 +217,9 @@ export class PacketRunner {
   ): void {
     output.commit(0, 0);
     output.status[index] = STATUS.fault;
+    const refusal = refusalReason(entries, input, index, { maxMetadata: maxTestRunMetadata() });
     const reason =
-      refusalReason(entries, input, index, { maxMetadata: maxTestRunMetadata() }) ??
+      (refusal === undefined ? undefined : refusalText(refusal)) ??
       REASONS[errnoName(error)]?.(input, index) ??
       'the kernel does not say why';
     output.notes.set(index, { message: `BPF_PROG_TEST_RUN: ${errnoName(error)}: ${reason}` });

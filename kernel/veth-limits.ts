@@ -1,6 +1,14 @@
 /** What live frames cannot be, so that it can be said before it is tried. */
 import { liveLimits } from '../corpus/packet-limits.ts';
-import type { Refusal } from '../sim/engines/engine.ts';
+import type { Refusal, RefusalReason } from '../sim/engines/engine.ts';
+import {
+  longMetadata,
+  noSuchEntry,
+  noSuchQueue,
+  oddMetadata,
+  tooLong,
+  tooShort,
+} from '../sim/engines/refusal-rules.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
@@ -26,9 +34,9 @@ export function firstLiveRefusal(program: Program, batch: PacketBatch): Refusal 
     const entry = program.entries[batch.entry[packet]!];
     const reason =
       entry === undefined
-        ? `the program has no entry ${batch.entry[packet]}`
+        ? noSuchEntry(batch.entry[packet]!)
         : liveRefusal(entry, batch, packet, longest, junction);
-    if (reason !== undefined) return { packet, reason };
+    if (reason !== undefined) return { packet, ...reason };
   }
   return undefined;
 }
@@ -39,28 +47,24 @@ function liveRefusal(
   packet: number,
   longest: number,
   junction: boolean,
-): string | undefined {
+): RefusalReason | undefined {
   const length = batch.length[packet]!;
-  if (length < ETH_HLEN) return `a frame has at least ${ETH_HLEN} bytes, this one has ${length}`;
-  if (length > longest) return `a frame has at most ${longest} bytes here, this one has ${length}`;
-  if (batch.rxQueueIndex[packet] !== 0) {
-    return `the device has no receive queue ${batch.rxQueueIndex[packet]}`;
-  }
+  if (length < ETH_HLEN) return tooShort(ETH_HLEN, length);
+  if (length > longest) return tooLong(longest, length);
+  if (batch.rxQueueIndex[packet] !== 0) return noSuchQueue(batch.rxQueueIndex[packet]!);
   if (hook === 'tc-ingress' && isTagged(batch, packet)) {
-    return 'the kernel takes the VLAN tag out of a frame before TC sees it';
+    return { rule: 'the kernel takes the VLAN tag out of a frame before TC sees it' };
   }
   return metadataRefusal(batch.metaLength[packet]!, hook, junction);
 }
 
 /** The wire brings none; but a junction can put some in front of the frame before anybody else sees it. */
-function metadataRefusal(length: number, hook: Hook, junction: boolean): string | undefined {
+function metadataRefusal(length: number, hook: Hook, junction: boolean): RefusalReason | undefined {
   if (length === 0) return undefined;
-  if (!junction) return 'a frame brings no metadata from the wire';
-  if (hook === 'tc-egress') return 'a frame has no metadata on its way out';
-  if (length % 4 !== 0) return `metadata comes in multiples of 4 bytes, not ${length}`;
-  if (length > MAX_LIVE_METADATA) {
-    return `live frames have at most ${MAX_LIVE_METADATA} bytes of metadata, not ${length}`;
-  }
+  if (!junction) return { rule: 'frames come from the wire without metadata' };
+  if (hook === 'tc-egress') return { rule: 'frames have no metadata at TC egress' };
+  if (length % 4 !== 0) return oddMetadata(length);
+  if (length > MAX_LIVE_METADATA) return longMetadata(MAX_LIVE_METADATA, length);
   return undefined;
 }
 

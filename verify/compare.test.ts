@@ -249,7 +249,7 @@ describe('what is left out', () => {
 
   it('names the part and the engine that cannot see it', () => {
     expect(notCompared(program, fake('model', {}), fake('testrun', { redirect: false }))).toEqual([
-      'redirect target (testrun)',
+      { what: 'redirect target', engine: 'testrun' },
     ]);
     expect(notCompared(program, fake('model', {}), fake('vm', {}))).toEqual([]);
     expect(
@@ -258,14 +258,20 @@ describe('what is left out', () => {
         fake('testrun', { redirect: false }),
         fake('veth', { redirect: false, action: 'delivery' }),
       ),
-    ).toEqual(['XDP_ABORTED against XDP_DROP (veth)', 'redirect target (testrun, veth)']);
+    ).toEqual([
+      { what: 'XDP_ABORTED against XDP_DROP', engine: 'veth' },
+      { what: 'redirect target', engine: 'testrun' },
+      { what: 'redirect target', engine: 'veth' },
+    ]);
   });
 
   it('names __sk_buff only for programs with a TC entry', () => {
     const blind = fake('veth', { skb: false });
     expect(notCompared(program, fake('model', {}), blind)).toEqual([]);
     const tc: Program = { name: 'p', entries: [{ function: 'p', hook: 'tc-egress' }] };
-    expect(notCompared(tc, fake('model', {}), blind)).toEqual(['mark, priority and cb of __sk_buff (veth)']);
+    expect(notCompared(tc, fake('model', {}), blind)).toEqual([
+      { what: 'mark, priority and cb of __sk_buff', engine: 'veth' },
+    ]);
   });
 
   it('takes of two engines what both see', () => {

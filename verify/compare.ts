@@ -10,6 +10,7 @@ import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import type { NotCompared } from './not-compared.ts';
 
 /** The parts of an outcome, in the order in which a difference is looked for. */
 export type OutcomePart = 'status' | 'action' | 'packet' | 'metadata' | 'redirect' | 'trace' | 'skb';
@@ -43,12 +44,11 @@ function tracesCount(program: Program): boolean {
   return program.definition === undefined || program.definition.traces === true;
 }
 
-/** What a comparison of two engines on this program leaves out, and whose fault that is: "redirect target (testrun)". */
-export function notCompared(program: Program, a: Engine, b: Engine): string[] {
-  const left: string[] = [];
+/** What a comparison of two engines on this program leaves out, because one of them cannot show it. */
+export function notCompared(program: Program, a: Engine, b: Engine): NotCompared[] {
+  const left: NotCompared[] = [];
   const blind = (what: string, sees: (observes: Observables) => boolean): void => {
-    const names = [a, b].filter((engine) => !sees(engine.observes)).map((engine) => engine.name);
-    if (names.length > 0) left.push(`${what} (${names.join(', ')})`);
+    for (const { name, observes } of [a, b]) if (!sees(observes)) left.push({ what, engine: name });
   };
   const xdp = program.entries.some((entry) => entry.hook === 'xdp');
   const tc = program.entries.some((entry) => entry.hook !== 'xdp');

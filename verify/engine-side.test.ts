@@ -39,7 +39,7 @@ describe('one engine in a run', () => {
     const engine = fakeEngine('testrun', losing, {
       refuses: (batch) => {
         const packet = batch.length.subarray(0, batch.count).findIndex((length) => length < 14);
-        return packet < 0 ? undefined : { packet, reason: `${batch.length[packet]} bytes` };
+        return packet < 0 ? undefined : { packet, rule: `${batch.length[packet]} bytes` };
       },
     });
     const side = new EngineSide(engine, FAKE_PROGRAM, 8);

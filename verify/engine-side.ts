@@ -26,7 +26,7 @@ export class EngineSide {
   /** Time spent running, opening and closing not included. */
   seconds = 0;
   failure: EngineFailure | undefined;
-  /** Packets that the engine did not get, by reason. */
+  /** Packets that the engine did not get or whose outcome it could not see, by rule. */
   readonly refused: Map<string, number> = new Map();
   readonly #program: Program;
   /** In order of use, the latest last. */
@@ -44,11 +44,11 @@ export class EngineSide {
     return this.failure === undefined && this.engine.refuses(this.#program, input) === undefined;
   }
 
-  /** Why the engine refuses the one packet of this batch; undefined where it takes it. Refusals are counted. */
+  /** The rule by which the engine refuses the one packet of this batch; undefined where it takes it. Refusals are counted. */
   refusal(single: PacketBatch): string | undefined {
-    const reason = this.engine.refuses(this.#program, single)?.reason;
-    if (reason !== undefined) this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
-    return reason;
+    const rule = this.engine.refuses(this.#program, single)?.rule;
+    if (rule !== undefined) this.refused.set(rule, (this.refused.get(rule) ?? 0) + 1);
+    return rule;
   }
 
   /**

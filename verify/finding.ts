@@ -13,11 +13,16 @@ import type { ChecksumFault } from './oracle/judge.ts';
 /** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
 export type Disagreeing = readonly [reference: EngineName | 'oracle', engine: EngineName];
 
+/** An `error` fails the run; the others are reported beside it. */
+export type Severity = 'error' | 'warning' | 'info';
+
 export interface Finding {
   readonly engines: Disagreeing;
   readonly part: OutcomePart | 'map' | 'checksum';
   /** The part more finely: `icmp.checksum`, `action`, `map rxcnt`. Together with the engines it is the finding's kind. */
   readonly field: string;
+  /** Default: `error`. */
+  readonly severity?: Severity;
   /** Which stimulus of the sequence shows it; for a map, which holds no packet to account, the last one. */
   readonly packet: number;
   /** What the reference showed for that packet; undefined for a map, and where only one engine is judged. */

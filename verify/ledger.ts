@@ -7,6 +7,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import { notCompared } from './compare.ts';
 import { mapsNotCompared } from './compare-maps.ts';
 import type { Showing } from './examine.ts';
+import { type NotCompared, sumNotCompared } from './not-compared.ts';
 
 export class Ledger {
   packets = 0;
@@ -16,7 +17,7 @@ export class Ledger {
   /** By entry, then by action. */
   readonly #actions: Map<number, number>[];
   readonly #pairs = new Set<string>();
-  readonly #notCompared = new Set<string>();
+  readonly #notCompared: NotCompared[] = [];
 
   constructor(program: Program) {
     this.#program = program;
@@ -53,32 +54,23 @@ export class Ledger {
     const pair = `${reference.engine.name} ${other.engine.name}`;
     if (this.#pairs.has(pair)) return;
     this.#pairs.add(pair);
-    for (const left of notCompared(this.#program, reference.engine, other.engine)) {
-      this.#notCompared.add(left);
-    }
+    this.#notCompared.push(...notCompared(this.#program, reference.engine, other.engine));
     if (reference.maps === undefined || other.maps === undefined) return;
     for (const map of mapsNotCompared(reference.maps, other.maps, this.#program.definition?.maps)) {
       const blind = reference.maps.some((snapshot) => snapshot.definition.name === map)
         ? other.engine
         : reference.engine;
-      this.#notCompared.add(`map ${map} (${blind.name})`);
+      this.#notCompared.push({ what: `map ${map}`, engine: blind.name });
     }
   }
 
-  /** Packets that an engine did not get. */
-  refused(engine: Engine, reasons: ReadonlyMap<string, number>): void {
-    const general = new Map<string, number>();
-    for (const [reason, packets] of reasons) {
-      // "…, this one has 12", "… (a frame of 14 bytes) …": which one it was is no matter here.
-      const rule = reason.replace(/ \(a frame of \d+ bytes\)|, this one .*$/g, '');
-      general.set(rule, (general.get(rule) ?? 0) + packets);
-    }
-    for (const [rule, packets] of general)
-      this.#notCompared.add(`${packets} packets: ${rule} (${engine.name})`);
+  /** Packets that an engine did not get, by rule. */
+  refused({ name }: Engine, rules: ReadonlyMap<string, number>): void {
+    for (const [what, packets] of rules) this.#notCompared.push({ what, engine: name, packets });
   }
 
-  notCompared(): string[] {
-    return [...this.#notCompared];
+  notCompared(): NotCompared[] {
+    return sumNotCompared(this.#notCompared);
   }
 
   actions(): Record<string, number> {

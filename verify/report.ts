@@ -4,7 +4,8 @@ import type { Case } from '../corpus/case.ts';
 import type { Coverage, EngineName } from '../sim/engines/engine.ts';
 import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';
-import { type Disagreeing, type Finding, kindOf, type Outcome } from './finding.ts';
+import { type Disagreeing, type Finding, kindOf, type Outcome, type Severity } from './finding.ts';
+import { type NotCompared, sumNotCompared } from './not-compared.ts';
 
 export interface ProgramReport {
   readonly name: string;
@@ -18,15 +19,50 @@ export interface ProgramReport {
   readonly interrupted: boolean;
   /** In the order of their rank: the first that ran is the reference. */
   readonly engines: readonly EngineReport[];
-  /** What no comparison looked at, and why: "redirect target (testrun)". */
-  readonly notCompared: readonly string[];
+  readonly notCompared: readonly NotCompared[];
+  /** Findings: where engines differ, and what the program does wrong. */
   readonly divergences: readonly Divergence[];
+  /** What a person should know, and what fails no run. */
+  readonly warnings: readonly Warning[];
+  /** Where xdpsim itself was wrong. */
+  readonly defects: readonly Defect[];
   /** How often the reference returned what, by the kernel's names. */
   readonly actions: Readonly<Record<string, number>>;
   /** Absent where no engine measures it. */
   readonly coverage?: CoverageSummary;
   /** The same in full, for coverage files. */
   readonly fullCoverage?: Coverage;
+}
+
+/** What is no fault for certain, counted over the run. */
+export interface Warning {
+  readonly severity: 'warning' | 'info';
+  /** Which kind, for programs that read reports: `uninitialized-stack`. */
+  readonly kind: string;
+  /** One line. */
+  readonly summary: string;
+  readonly source?: SourcePlace;
+  /** How many packets showed it; absent where it is about the program as a whole. */
+  readonly packets?: number;
+}
+
+/** The machine stopped a program which the kernel ran to its end on the same packet: the machine is wrong. */
+export interface Defect {
+  readonly engine: EngineName;
+  /** One line: "the machine refused what this kernel ran: …, a defect of xdpsim". */
+  readonly summary: string;
+  readonly instruction?: number;
+  readonly source?: SourcePlace;
+  readonly packets: number;
+  /** Where it was first seen. */
+  readonly seen: Divergence['seen'];
+  /** The file that holds a case of it. */
+  readonly file?: string;
+}
+
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
 }
 
 export interface EngineReport {
@@ -45,6 +81,7 @@ export interface Divergence {
   readonly engines: Disagreeing;
   readonly part: Finding['part'];
   readonly field: string;
+  readonly severity: Severity;
   /** One line: what was expected, what came, the likely cause. */
   readonly summary: string;
   /** The smallest case so far that shows it, and what it shows. */
@@ -73,15 +110,20 @@ export function reportToJson(report: ProgramReport): unknown {
     ...(report.interrupted ? { interrupted: true } : {}),
     engines: report.engines.map(({ failure: _failure, ...engine }) => engine),
     notCompared: report.notCompared,
-    divergences: report.divergences.map(({ engines, field, file, summary, state, case: shown, seen }) => ({
-      engines,
-      field,
-      ...(file === undefined ? {} : { file }),
-      summary,
-      state,
-      packets: shown.stimuli.length,
-      seen,
-    })),
+    divergences: report.divergences.map(
+      ({ engines, field, severity, file, summary, state, case: shown, seen }) => ({
+        engines,
+        field,
+        severity,
+        ...(file === undefined ? {} : { file }),
+        summary,
+        state,
+        packets: shown.stimuli.length,
+        seen,
+      }),
+    ),
+    warnings: report.warnings,
+    defects: report.defects,
     actions: report.actions,
     ...(report.coverage === undefined ? {} : { coverage: report.coverage }),
   };
@@ -108,8 +150,10 @@ export function mergeReports(reports: readonly ProgramReport[]): ProgramReport {
     engines: first.engines.map(({ name }) =>
       mergeEngines(reports.map((report) => engineNamed(report, name))),
     ),
-    notCompared: mergeNotCompared(reports),
+    notCompared: sumNotCompared(reports.flatMap((report) => report.notCompared)),
     divergences: firstOfEachKind(reports.flatMap((report) => report.divergences)),
+    warnings: mergeWarnings(reports.flatMap((report) => report.warnings)),
+    defects: mergeDefects(reports.flatMap((report) => report.defects)),
     actions: mergeActions(reports),
     ...(fullCoverage === undefined ? {} : { fullCoverage, coverage: summarizeCoverage(fullCoverage) }),
   };
@@ -131,22 +175,41 @@ function mergeEngines(engines: readonly EngineReport[]): EngineReport {
   };
 }
 
-/** Lines are put together; those that count packets are added up. */
-function mergeNotCompared(reports: readonly ProgramReport[]): string[] {
-  const counts = new Map<string, number | undefined>();
-  for (const line of reports.flatMap((report) => report.notCompared)) {
-    const counted = /^(\d+) packets: (.*)$/.exec(line);
-    if (counted === null) counts.set(line, undefined);
-    else counts.set(counted[2]!, (counts.get(counted[2]!) ?? 0) + Number(counted[1]));
+/** The same warning of several workers is one, with all of their packets. */
+function mergeWarnings(warnings: readonly Warning[]): Warning[] {
+  return merged(
+    warnings,
+    ({ kind, summary }) => `${kind} ${summary}`,
+    (sum, { packets = 0 }) => (sum.packets === undefined ? sum : { ...sum, packets: sum.packets + packets }),
+  );
+}
+
+/** The first of each kind, with the packets of all. */
+function mergeDefects(defects: readonly Defect[]): Defect[] {
+  return merged(
+    [...defects].sort((a, b) => orderSeen(a) - orderSeen(b)),
+    ({ engine, summary }) => `${engine} ${summary}`,
+    (sum, { packets }) => ({ ...sum, packets: sum.packets + packets }),
+  );
+}
+
+function merged<T>(items: readonly T[], kind: (item: T) => string, add: (sum: T, item: T) => T): T[] {
+  const sums = new Map<string, T>();
+  for (const item of items) {
+    const sum = sums.get(kind(item));
+    sums.set(kind(item), sum === undefined ? item : add(sum, item));
   }
-  return [...counts].map(([line, count]) => (count === undefined ? line : `${count} packets: ${line}`));
+  return [...sums.values()];
+}
+
+/** A replayed file comes before every generated packet. */
+function orderSeen({ seen }: Pick<Divergence, 'seen'>): number {
+  return 'packet' in seen ? seen.packet : -1;
 }
 
 function firstOfEachKind(divergences: readonly Divergence[]): Divergence[] {
   const firsts = new Map<string, Divergence>();
-  // A replayed file comes before every generated packet.
-  const order = ({ seen }: Divergence): number => ('packet' in seen ? seen.packet : -1);
-  for (const divergence of [...divergences].sort((a, b) => order(a) - order(b))) {
+  for (const divergence of [...divergences].sort((a, b) => orderSeen(a) - orderSeen(b))) {
     const kind = kindOf(divergence);
     if (!firsts.has(kind)) firsts.set(kind, divergence);
   }

@@ -215,7 +215,8 @@ describe('verify', () => {
         if (packet < 0) return undefined;
         return {
           packet,
-          reason: `a frame has at least 14 bytes, this one has ${batch.length[packet]! + packet}`,
+          rule: 'a frame needs at least 14 bytes',
+          detail: `this one has ${batch.length[packet]! + packet}`,
         };
       },
     });
@@ -242,7 +243,9 @@ describe('verify', () => {
     ).length;
     expect(short).toBeGreaterThan(0);
     expect(limited.log.packets).toBe(64 * 32 - short);
-    expect(report.notCompared).toEqual([`${short} packets: a frame has at least 14 bytes (testrun)`]);
+    expect(report.notCompared).toEqual([
+      { what: 'a frame needs at least 14 bytes', engine: 'testrun', packets: short },
+    ]);
     expect(report.packets).toBe(64 * 32);
     expect(report.actions).toEqual({ XDP_PASS: 64 * 32 });
     expect(report.engines).toMatchObject([{ packets: 64 * 32 }, { packets: 64 * 32 - short }]);
@@ -270,7 +273,7 @@ describe('verify', () => {
       fakeEngine('vm', behave, {
         refuses: (batch) => {
           const packet = batch.length.subarray(0, batch.count).findIndex((length) => length < 4);
-          return packet < 0 ? undefined : { packet, reason: 'below 4 bytes' };
+          return packet < 0 ? undefined : { packet, rule: 'below 4 bytes' };
         },
       });
     const report = await verify(options({ engines: [long(pass), picky(dropping(350))], runs: 64 * 8 }));
@@ -289,7 +292,7 @@ describe('verify', () => {
       options({ engines: [fakeEngine('model', pass), fakeEngine('veth', blind)], runs: 64 * 4 }),
     );
     expect(report.divergences).toEqual([]);
-    expect(report.notCompared).toEqual([`64 packets: ${reason} (veth)`]);
+    expect(report.notCompared).toEqual([{ what: reason, engine: 'veth', packets: 64 }]);
     expect(report.engines).toMatchObject([{ packets: 64 * 4 }, { packets: 64 * 4 }]);
   });
 
@@ -464,7 +467,7 @@ describe('verify', () => {
           engines: [
             fakeEngine('model', pass),
             fakeEngine('vm', faulty, {
-              refuses: (batch) => (batch.count < 64 ? { packet: 0, reason: 'few' } : undefined),
+              refuses: (batch) => (batch.count < 64 ? { packet: 0, rule: 'few' } : undefined),
             }),
           ],
           maxDivergences: 9,
@@ -477,7 +480,7 @@ describe('verify', () => {
       JSON.parse(JSON.stringify(reportToJson(report), (key, value) => (key === 'seconds' ? 0 : value)));
     expect(timeless(merged)).toEqual(timeless(whole));
     expect(merged.divergences).toMatchObject([{ seen: { packet: 70 } }]);
-    expect(merged.notCompared).toEqual(['16 packets: few (vm)']);
+    expect(merged.notCompared).toEqual([{ what: 'few', engine: 'vm', packets: 16 }]);
   });
 
   it('says of an engine that failed for one worker that it failed', async () => {

@@ -311,7 +311,7 @@ class Run {
     state: Divergence['state'],
     file: string | undefined,
   ): Divergence {
-    const { engines, part, field } = finding;
+    const { engines, part, field, severity = 'error' } = finding;
     const summary = summarize(this.#program, shown, finding);
     const note = { seed: this.#options.seed, engines, field, summary };
     return {
@@ -319,6 +319,7 @@ class Run {
       engines,
       part,
       field,
+      severity,
       summary,
       case: { ...shown, note },
       finding,
@@ -375,6 +376,8 @@ class Run {
       engines: [...this.#sides.map(engineReport), ...this.#skipped],
       notCompared: this.#ledger.notCompared(),
       divergences: this.#divergences,
+      warnings: [],
+      defects: [],
       actions: this.#ledger.actions(),
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { writeCapture } from '../../corpus/capture-writer.ts';
 import { type Case, casesFromCapture } from '../../corpus/case.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
-import type { Engine, EngineName, Session } from '../../sim/engines/engine.ts';
+import { type Engine, type EngineName, refusalText, type Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
@@ -181,7 +181,7 @@ async function* runAll(
       const refusal = engine.refuses(program, input);
       if (refusal !== undefined) {
         throw inputFailure(
-          `engine ${engine.name} refuses packet ${first + refusal.packet + 1}: ${refusal.reason}`,
+          `engine ${engine.name} refuses packet ${first + refusal.packet + 1}: ${refusalText(refusal)}`,
         );
       }
       await open.run(input, output);

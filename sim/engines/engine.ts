@@ -52,9 +52,21 @@ export interface Engine {
   open(program: Program, world: World): Promise<Session>;
 }
 
-export interface Refusal {
+export interface Refusal extends RefusalReason {
   readonly packet: number;
-  readonly reason: string;
+}
+
+/** Why an engine does not take a packet: a rule, which reports count by, and what breaks it in this packet. */
+export interface RefusalReason {
+  /** The same text for every packet: "a frame needs at least 14 bytes". */
+  readonly rule: string;
+  /** "this one has 12". */
+  readonly detail?: string;
+}
+
+/** Both parts as one clause, for messages about a single packet. */
+export function refusalText({ rule, detail }: RefusalReason): string {
+  return detail === undefined ? rule : `${rule}, ${detail}`;
 }
 
 export interface Session {

@@ -16,8 +16,15 @@ import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts'
 import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
-import { type Availability, EngineError, type Observables, type Refusal } from './engine.ts';
+import {
+  type Availability,
+  EngineError,
+  type Observables,
+  type Refusal,
+  type RefusalReason,
+} from './engine.ts';
 import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
+import { noSuchEntry, oddMetadata, tooLong, tooShort } from './refusal-rules.ts';
 
 export interface MachineEntry {
   readonly hook: Hook;
@@ -118,24 +125,30 @@ export function machineAvailability(program: Program | undefined): Availability 
   };
 }
 
+const MIN_SKB_FRAME = 14;
+
 /** What no hook of the kernel is ever given. */
 export function machineRefuses(program: Program, batch: PacketBatch): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
     const reason = refusalReason(program, batch, packet);
-    if (reason !== undefined) return { packet, reason };
+    if (reason !== undefined) return { packet, ...reason };
   }
   return undefined;
 }
 
-export function refusalReason(program: Program, batch: PacketBatch, packet: number): string | undefined {
+export function refusalReason(
+  program: Program,
+  batch: PacketBatch,
+  packet: number,
+): RefusalReason | undefined {
   const entry = program.entries[batch.entry[packet]!];
-  if (entry === undefined) return `the program has no entry ${batch.entry[packet]}`;
+  if (entry === undefined) return noSuchEntry(batch.entry[packet]!);
   const length = batch.length[packet]!;
   // XDP programs must cope with any length, whatever a driver may hand up; an sk_buff has had its header read.
-  if (entry.hook !== 'xdp' && length < 14) return `a frame has at least 14 bytes, this one has ${length}`;
-  if (length > MAX_FRAME) return `a frame has at most ${MAX_FRAME} bytes here, this one has ${length}`;
+  if (entry.hook !== 'xdp' && length < MIN_SKB_FRAME) return tooShort(MIN_SKB_FRAME, length);
+  if (length > MAX_FRAME) return tooLong(MAX_FRAME, length);
   const metaLength = batch.metaLength[packet]!;
-  if (metaLength % 4 !== 0) return `metadata comes in multiples of 4 bytes, not ${metaLength}`;
+  if (metaLength % 4 !== 0) return oddMetadata(metaLength);
   return undefined;
 }
 

@@ -19,6 +19,7 @@ import {
 } from './engine.ts';
 import { ModelRun } from './model-run.ts';
 import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
+import { noSuchEntry, oddMetadata } from './refusal-rules.ts';
 
 const OBSERVES: Observables = {
   action: 'exact',
@@ -54,11 +55,9 @@ function availability(program?: Program): Availability {
 function refuses(program: Program, batch: PacketBatch): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
     const entry = batch.entry[packet]!;
-    if (entry >= program.entries.length) return { packet, reason: `the program has no entry ${entry}` };
+    if (entry >= program.entries.length) return { packet, ...noSuchEntry(entry) };
     const metaLength = batch.metaLength[packet]!;
-    if (metaLength % 4 !== 0) {
-      return { packet, reason: `metadata comes in multiples of 4 bytes, not ${metaLength}` };
-    }
+    if (metaLength % 4 !== 0) return { packet, ...oddMetadata(metaLength) };
   }
   return undefined;
 }

@@ -118,7 +118,7 @@ describe('notes', () => {
     const program = builtIn('account', ['account_ingress', 'tc-ingress']);
     const output = await run(await open(program), { packet: new Uint8Array(13) }, { packet: ping() });
     expect([...output.status]).toEqual([STATUS.fault, STATUS.ran]);
-    expect(output.notes.get(0)?.message).toBe('a frame has at least 14 bytes, this one has 13');
+    expect(output.notes.get(0)?.message).toBe('a frame needs at least 14 bytes, this one has 13');
   });
 
   it('an XDP program may be given any length', async () => {

@@ -8,7 +8,7 @@ import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
-import type { Availability, Engine, Refusal, Session } from './engine.ts';
+import { type Availability, type Engine, type Refusal, refusalText, type Session } from './engine.ts';
 import {
   commitNote,
   commitOutcome,
@@ -68,7 +68,7 @@ class VmSession implements Session {
     for (let index = 0; index < input.count; index++) {
       const refusal = refusalReason(this.#program, input, index);
       if (refusal !== undefined) {
-        commitNote(output, STATUS.fault, { message: refusal });
+        commitNote(output, STATUS.fault, { message: refusalText(refusal) });
         continue;
       }
       const entry = entries[input.entry[index]!]!;

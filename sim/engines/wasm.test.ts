@@ -83,9 +83,9 @@ describe('the engine wasm', () => {
       expect([...outcomes.status.subarray(0, 6)]).toEqual([0, STATUS.fault, 0, short, STATUS.fault, 0]);
       expect(outcomes.notes.get(1)?.message).toContain('at most');
       expect(outcomes.notes.get(3)?.message).toBe(
-        name === 'account' ? 'a frame has at least 14 bytes, this one has 13' : undefined,
+        name === 'account' ? 'a frame needs at least 14 bytes, this one has 13' : undefined,
       );
-      expect(outcomes.notes.get(4)?.message).toContain('no entry 9');
+      expect(outcomes.notes.get(4)?.message).toContain('names entry 9');
       expect([...outcomes.length.subarray(0, 6)]).toEqual([60, 0, 60, name === 'account' ? 0 : 13, 0, 60]);
       expect(outcomes.packet(5)).toHaveLength(60);
       expect(outcomes.used).toBe(outcomes.offset[5]! + 60);

@@ -10,7 +10,7 @@ import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
-import type { Availability, Engine, Refusal, Session } from './engine.ts';
+import { type Availability, type Engine, type Refusal, refusalText, type Session } from './engine.ts';
 import {
   MACHINE_OBSERVES,
   type MachineProgram,
@@ -91,7 +91,8 @@ class WasmSession implements Session, BatchObserver {
   }
 
   refused(packet: number): void {
-    const message = refusalReason(this.#program, this.#input!, packet) ?? 'the packet does not fit';
+    const refusal = refusalReason(this.#program, this.#input!, packet);
+    const message = refusal === undefined ? 'the packet does not fit' : refusalText(refusal);
     this.#note(packet, STATUS.fault);
     this.#output!.notes.set(packet, { message });
   }

@@ -56,6 +56,7 @@ function divergenceOf(shown: Case, finding: Finding): Divergence {
     engines,
     part,
     field,
+    severity: 'error',
     summary: summarize(FAKE_PROGRAM, shown, finding),
     case: shown,
     finding,
@@ -241,7 +242,7 @@ describe('what the interpreter says as a witness', () => {
     const absent = { available: false, reason: 'no', remedy: 'none' } as const;
     const engines = [
       fakeEngine('vm', answer(echo), { availability: absent }),
-      fakeEngine('vm', answer(echo), { refuses: () => ({ packet: 0, reason: 'no' }) }),
+      fakeEngine('vm', answer(echo), { refuses: () => ({ packet: 0, rule: 'no' }) }),
       fakeEngine('vm', answer(echo), { openError: () => new Error('no') }),
     ];
     for (const engine of engines) {
