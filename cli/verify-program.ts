@@ -1,5 +1,6 @@
 /** One program of a `VerifyPlan`: here, or spread over worker threads. */
 import { Worker } from 'node:worker_threads';
+import { removeOwnOnExit } from '../kernel/leftovers.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { type BatchRange, worldsOf } from '../verify/batch-plan.ts';
 import { mergeReports, type ProgramReport } from '../verify/report.ts';
@@ -100,7 +101,13 @@ function runWorker(
   }).finally(() => signal.removeEventListener('abort', abort));
 }
 
+let cleaning = false;
+
 function startWorker(workerData: WorkerTask): Worker {
+  if (!cleaning) {
+    cleaning = true;
+    removeOwnOnExit();
+  }
   if (!import.meta.url.endsWith('.ts')) {
     return new Worker(new URL('./verify-worker.js', import.meta.url), { workerData });
   }

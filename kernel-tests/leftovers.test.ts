@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { removeLeftovers } from '../kernel/leftovers.ts';
 import { createNetns } from '../kernel/netns.ts';
 import { describeKernel } from './require-kernel.ts';
@@ -28,11 +30,11 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
     removeLeftovers();
   });
 
-  async function start(how: string): Promise<Run> {
+  /** @param launcher what starts the process, and in what surroundings */
+  async function start(how: string, launcher: readonly string[] = []): Promise<Run> {
     const script = fileURLToPath(new URL('leftovers-child.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', script, how], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const [command, ...args] = [...launcher, process.execPath, '--import', 'tsx', script, how];
+    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     started.push(child);
     const end = once(child, 'exit') as Promise<unknown> as Run['end'];
     const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
@@ -43,6 +45,7 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
     ['when it ends', 'return', 0],
     ['when an exception ends it', 'throw', 1],
     ['when it exits', 'exit', 3],
+    ['when a worker thread that made it is ended from outside', 'worker', 0],
   ])('is removed %s', async (_, how, code) => {
     const { made, end } = await start(how);
     expect(await end).toEqual([code, null]);
@@ -93,4 +96,57 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
       own.close();
     }
   });
+
+  describe('in a PID namespace of its own, as in a container', () => {
+    /** Later than any maker needs to lock what it has made. */
+    const later = (): number => Date.now() + 3_600_000;
+
+    it('is not touched by other runs while it lives', async () => {
+      const { made } = await start('wait', CONTAINER);
+      expect(removeLeftovers(later())).not.toEqual(expect.arrayContaining([made.path]));
+      expect([existsSync(made.path), existsSync(made.directory)]).toEqual([true, true]);
+    });
+
+    it('does not touch what other runs outside have made', async () => {
+      const { made } = await start('wait');
+      const module = JSON.stringify(new URL('../kernel/leftovers.ts', import.meta.url).href);
+      const script = `import { removeLeftovers } from ${module};
+        console.log(JSON.stringify(removeLeftovers(${later()})));`;
+      const [command, ...args] = [...CONTAINER, process.execPath, '--import', 'tsx', '--input-type=module'];
+      const { stdout } = spawnSync(command!, [...args, '-e', script], { encoding: 'utf8' });
+      const removed = JSON.parse(stdout) as string[];
+      expect(removed).not.toContain(made.path);
+      expect(removed).not.toContain(made.directory);
+      expect([existsSync(made.path), existsSync(made.directory)]).toEqual([true, true]);
+    });
+
+    it('is removed by a later run outside after a SIGKILL', async () => {
+      const { process: child, made, end } = await start('wait', CONTAINER);
+      child.kill('SIGKILL');
+      await end;
+      // The locks go with the last process of the namespace, a moment after the first.
+      while (existsSync(made.path) || existsSync(made.directory)) {
+        removeLeftovers(later());
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+
+    it('is not taken for a leftover in the moment between being made and being locked', () => {
+      const path = join(tmpdir(), 'xdpsim-1-1-000000000000-0');
+      mkdirSync(path);
+      try {
+        expect(removeLeftovers()).not.toContain(path);
+        expect(removeLeftovers(later())).toContain(path);
+      } finally {
+        rmSync(path, { recursive: true, force: true });
+      }
+    });
+  });
 });
+
+/** Starts a command in PID and mount namespaces of its own, with /run/netns and /tmp as they are outside. */
+const CONTAINER = [
+  'unshare',
+  ...['--pid', '--fork', '--kill-child', '--mount', '--propagation', 'unchanged'],
+  ...['sh', '-c', 'mount --make-private /proc 2>/dev/null; mount -t proc proc /proc && exec "$@"', 'sh'],
+];

@@ -4,7 +4,10 @@ import { loadKoffi } from './koffi.ts';
 
 export const CLONE_NEWNET = 0x4000_0000;
 export const MNT_DETACH = 2;
+export const LOCK_SH = 1;
 export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
 
 /** `struct`-free prototypes only: sizes and layouts stay with those who know them. */
 export interface Libc {
@@ -16,7 +19,7 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   /** 0 for no such device in the calling thread's network namespace. */
   if_nametoindex(name: string): number;
-  /** flock(2): waits until the lock is free. It ends with the descriptor, so with the process at the latest. */
+  /** flock(2): without LOCK_NB, waits until the lock is free. It ends with the descriptor, so with the process at the latest. */
   flock(fd: number, operation: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   /** The address of the mapping; `MAP_FAILED` is 2^64 − 1. */

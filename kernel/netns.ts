@@ -4,7 +4,13 @@ import { closeSync, openSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../sim/engines/engine.ts';
 import { disposeOnExit } from './cleanup.ts';
-import { NETNS_DIRECTORY, removeLeftovers, removeNetnsName } from './leftovers.ts';
+import {
+  lockWhileLiving,
+  NETNS_DIRECTORY,
+  NSFS_MAGIC,
+  removeLeftovers,
+  removeNetnsName,
+} from './leftovers.ts';
 import { CLONE_NEWNET, lastErrorName, libc } from './libc.ts';
 import { nextRunName } from './run-name.ts';
 
@@ -99,9 +105,6 @@ export function openNetns(name: string, path: string = join(NETNS_DIRECTORY, nam
   throw new EngineError('input', `there is no network namespace ${name}`);
 }
 
-/** include/uapi/linux/magic.h */
-const NSFS_MAGIC = 0x6e73_6673;
-
 /** The namespace the thread is in, while it is not in the one it started in. */
 let inside: number | undefined;
 
@@ -119,6 +122,7 @@ class NamedNetns implements Netns {
     this.path = path;
     this.#lasting = lasting;
     this.#fd = openSync(this.path, 'r');
+    if (!lasting) lockWhileLiving(this.#fd);
     this.#keepOnExit = lasting ? () => {} : disposeOnExit(() => removeNetnsName(this.path));
   }
 

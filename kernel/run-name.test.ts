@@ -1,29 +1,52 @@
 import { describe, expect, it } from 'vitest';
-import { isLeftoverName, nextRunName, runPrefix } from './run-name.ts';
+import { makerOf, nextRunName, type PidView, runPrefix } from './run-name.ts';
 
-describe.runIf(process.platform === 'linux')('the name of what a run makes', () => {
+const HERE: PidView = {
+  space: '0123456789ab',
+  complete: true,
+  startTime: (pid) => (pid === 7 ? 100 : undefined),
+};
+
+describe('the name of what a run makes', () => {
   it('never comes twice', () => {
     expect(nextRunName()).not.toBe(nextRunName());
   });
 
-  it('says of a living run that it lives', () => {
-    expect(isLeftoverName(nextRunName())).toBe(false);
-  });
-
-  it('says of a process that does not exist that it is dead', () => {
-    // Pids end at 4,194,304 (include/linux/threads.h, PID_MAX_LIMIT).
-    expect(isLeftoverName('xdpsim-4194305-100-0')).toBe(true);
+  it('tells that its maker lives, or is dead', () => {
+    expect(makerOf('xdpsim-7-100-0123456789ab-0', HERE)).toBe('living');
+    expect(makerOf('xdpsim-8-100-0123456789ab-0', HERE)).toBe('dead');
   });
 
   it('tells a process from another that has got its pid since', () => {
-    const [, pid, start] = /^xdpsim-(\d+)-(\d+)-$/.exec(runPrefix())!;
-    expect(isLeftoverName(`xdpsim-${pid}-${Number(start) - 1}-0`)).toBe(true);
+    expect(makerOf('xdpsim-7-99-0123456789ab-0', HERE)).toBe('dead');
   });
 
-  it.each(['xdpsim', 'xdpsim-lab', 'xdpsim-1-2', 'xdpsim-1-2-3-4', 'my-xdpsim-1-2-3', 'xdpsim-1-2-3.bak'])(
-    'leaves the foreign name %s alone',
-    (name) => {
-      expect(isLeftoverName(name)).toBe(false);
-    },
-  );
+  it.each([
+    ['another PID namespace or another boot', 'xdpsim-8-100-ba9876543210-0', HERE],
+    [
+      'a namespace whose processes /proc does not show',
+      'xdpsim-8-100-0123456789ab-0',
+      { ...HERE, complete: false },
+    ],
+  ])('tells nothing of a maker from %s', (_, name, view) => {
+    expect(makerOf(name, view)).toBe('unknown');
+  });
+
+  it.each([
+    'xdpsim',
+    'xdpsim-lab',
+    'xdpsim-1-2',
+    'xdpsim-1-2-3',
+    'xdpsim-1-2-3-4',
+    'xdpsim-1-2-0123456789ab-4-5',
+    'my-xdpsim-1-2-0123456789ab-3',
+    'xdpsim-1-2-3.bak',
+  ])('leaves the foreign name %s alone', (name) => {
+    expect(makerOf(name, HERE)).toBeUndefined();
+  });
+
+  it.runIf(process.platform === 'linux')('says of this process that it lives', () => {
+    expect(makerOf(nextRunName())).toBe('living');
+    expect(runPrefix()).toMatch(/^xdpsim-\d+-[1-9]\d*-[0-9a-f]{12}-$/);
+  });
 });

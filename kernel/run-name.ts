@@ -1,44 +1,100 @@
 /**
- * The names that a run gives to everything it makes outside its own process: `xdpsim-<pid>-<start>-<n>`, where
- * `start` is the time at which the process started, in clock ticks since boot (field 22 of proc_pid_stat(5)).
- * Pid and start time together never come again before the next boot, so that anyone can tell from the name
- * alone whether the maker still lives.
+ * The names that a run gives to everything it makes outside its own process: `xdpsim-<pid>-<start>-<space>-<n>`.
+ *
+ * `start` is the time at which the process started, in clock ticks since boot (field 22 of proc_pid_stat(5)): pid
+ * and start time together never come again in one PID namespace before the next boot. `space` says which PID
+ * namespace of which boot the two were counted in, since processes of other containers see the same /run/netns and
+ * the same /tmp, but not the process: what a name says of its maker can be checked only from the same place.
  */
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 
-const NAME = /^xdpsim-(\d+)-(\d+)-(\d+)$/;
+const NAME = /^xdpsim-(\d+)-(\d+)-([0-9a-f]{12})-\d+$/;
+
+/**
+ * What a name says of its maker: it lives, it is dead, or it cannot be told from here, because it ran in another PID
+ * namespace or before the last boot.
+ */
+export type Maker = 'living' | 'dead' | 'unknown';
+
+/** Where pids are looked up. */
+export interface PidView {
+  /** The PID namespace and the boot that the caller belongs to, in 12 hexadecimal digits. */
+  readonly space: string;
+  /** Does /proc show the processes of that namespace? After `unshare --pid` it still shows those of its parent. */
+  readonly complete: boolean;
+  /** Start time of a living process in clock ticks since boot; undefined for none, and for one that waits to be reaped. */
+  startTime(pid: number): number | undefined;
+}
 
 let ownPrefix: string | undefined;
 let counter = 0;
 
-/** A name that no other living run uses: at most 45 characters, safe as a file name. Unique within this thread only. */
+/** A name that no other living run uses: at most 60 characters, safe as a file name. Unique within this thread only. */
 export function nextRunName(): string {
   return `${runPrefix()}${counter++}`;
 }
 
-/** What all names of this process begin with, the last hyphen included. */
+/** What all names of this process begin with, the last hyphen included; the same in all of its threads. */
 export function runPrefix(): string {
-  ownPrefix ??= `xdpsim-${process.pid}-${startTime(process.pid) ?? 0}-`;
+  ownPrefix ??= `xdpsim-${process.pid}-${ownStartTime()}-${ownSpace()}-`;
   return ownPrefix;
 }
 
-/** Is this the name of something that a run made which is dead now? A living run's, or a foreign name: no. */
-export function isLeftoverName(name: string): boolean {
+/** Undefined for a name that no run gives. */
+export function makerOf(name: string, view: PidView = ownView()): Maker | undefined {
   const match = NAME.exec(name);
-  if (match === null) return false;
-  return startTime(Number(match[1])) !== Number(match[2]);
+  if (match === null) return undefined;
+  const [, pid, start, space] = match;
+  if (space !== view.space || !view.complete) return 'unknown';
+  return view.startTime(Number(pid)) === Number(start) ? 'living' : 'dead';
 }
 
-/** Start time of a living process in clock ticks since boot; undefined for none, and for one that waits to be reaped. */
+function ownView(): PidView {
+  return { space: ownSpace(), complete: readLink('/proc/self') === String(process.pid), startTime };
+}
+
+let space: string | undefined;
+
+function ownSpace(): string {
+  // The number of the first PID namespace is the same on every machine: the boot tells them apart.
+  space ??= `${digits(readText('/proc/sys/kernel/random/boot_id'))}${digits(readLink('/proc/self/ns/pid'))}`;
+  return space;
+}
+
+function digits(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 6);
+}
+
 function startTime(pid: number): number | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
+  const [state, start] = stateAndStart(readText(`/proc/${pid}/stat`));
+  return state === '' || state === 'Z' || state === 'X' ? undefined : start;
+}
+
+/** By /proc/self, which is this process whatever it is called there. */
+function ownStartTime(): number {
+  return stateAndStart(readText('/proc/self/stat'))[1];
+}
+
+function stateAndStart(stat: string): readonly [state: string, start: number] {
   // The second field is the command's name in parentheses and may itself hold spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const state = fields[0];
-  return state === 'Z' || state === 'X' ? undefined : Number(fields[19]);
+  return [fields[0] ?? '', Number(fields[19] ?? 0)];
+}
+
+/** Empty where there is no such file. */
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }

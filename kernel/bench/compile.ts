@@ -1,28 +1,10 @@
 /** The C programs that the benchmarks measure against: compiled when they are needed, gone with the process. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileBpf, compilerProblem } from '../../bpf/compile.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { disposeOnExit } from '../cleanup.ts';
 import { packageFile } from '../package-file.ts';
-import { nextRunName } from '../run-name.ts';
-
-/** A directory of this run's own; it is removed when the process ends, or by the next run. */
-export function scratchDirectory(): { readonly path: string; readonly remove: () => void } {
-  const path = join(tmpdir(), nextRunName());
-  mkdirSync(path, { recursive: true });
-  const dispose = (): void => rmSync(path, { recursive: true, force: true });
-  const forget = disposeOnExit(dispose);
-  return {
-    path,
-    remove() {
-      forget();
-      dispose();
-    },
-  };
-}
 
 /**
  * Compiles `kernel/bench/<name>.c` with the system's compiler.

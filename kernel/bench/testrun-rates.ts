@@ -6,11 +6,12 @@ import { EngineError } from '../../sim/engines/engine.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { makeTemporaryDirectory } from '../leftovers.ts';
 import { addressOf, errnoName, requireLibbpf } from '../libbpf.ts';
 import { TEST_RUN_OPTS } from '../libbpf-layouts.ts';
 import { BpfObject } from '../libbpf-object.ts';
 import { createTestRunEngine } from '../testrun.ts';
-import { compileBenchProgram, compileC, scratchDirectory } from './compile.ts';
+import { compileBenchProgram, compileC } from './compile.ts';
 
 /** Something whose speed is measured: each call runs the same packets over again. */
 export interface Racer {
@@ -25,7 +26,7 @@ export interface Racer {
  * @throws {EngineError} `environment`, where it cannot be compiled
  */
 export function cLoopRacer(program: Program, batch: PacketBatch): Racer {
-  const scratch = scratchDirectory();
+  const scratch = makeTemporaryDirectory();
   try {
     const executable = compileC('testrun-loop', scratch.path);
     const object = join(scratch.path, 'program.o');
@@ -98,7 +99,7 @@ export function kernelNanoseconds(program: Program, packet: Uint8Array, repeat: 
  * @throws {EngineError} `environment`, where clang is missing
  */
 export function icmpEchoToggle(): Program {
-  const scratch = scratchDirectory();
+  const scratch = makeTemporaryDirectory();
   try {
     const object = compileBenchProgram('icmp_echo_toggle', scratch.path);
     return { name: 'icmp_echo_toggle', entries: [{ function: 'icmp_echo_toggle', hook: 'xdp' }], object };

@@ -7,11 +7,12 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { attachXdp } from '../attach.ts';
+import { makeTemporaryDirectory } from '../leftovers.ts';
 import { BpfObject } from '../libbpf-object.ts';
 import { Observers } from '../observer.ts';
 import { createVethEngine } from '../veth.ts';
 import { createWorldNetwork } from '../world-network.ts';
-import { compileC, scratchDirectory } from './compile.ts';
+import { compileC } from './compile.ts';
 import type { Racer } from './testrun-rates.ts';
 
 /** Frames in flight, for both. */
@@ -24,7 +25,7 @@ const WINDOW = 256;
  * @throws {EngineError} `environment`, where it cannot be compiled or the devices cannot be made
  */
 export async function vethLoopRacer(program: Program, frame: Uint8Array): Promise<Racer> {
-  const scratch = scratchDirectory();
+  const scratch = makeTemporaryDirectory();
   const undo: (() => void)[] = [() => scratch.remove()];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) step();

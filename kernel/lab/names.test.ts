@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isLeftoverName } from '../run-name.ts';
+import { makerOf } from '../run-name.ts';
 import {
   checkEnvironmentName,
   checkLabName,
@@ -37,7 +37,7 @@ it('refuses lab names whose things the next run would clear away', () => {
   expect(() => checkLabName('lab')).not.toThrow();
   expect(() => checkLabName('12-34-5')).toThrow("cannot be a lab's name");
   expect(() => checkLabName('../x')).toThrow("cannot be a lab's name");
-  expect(isLeftoverName(labNamespace('t12-34-5'))).toBe(false);
+  expect(makerOf(labNamespace('t12-34-5-0123456789ab-0'))).toBeUndefined();
 });
 
 it("calls the default lab's namespaces as the tutorials do, and tells other labs' apart", () => {
