@@ -20,6 +20,30 @@ export function mergeCoverage(coverages: readonly Coverage[]): Coverage | undefi
   return { functions: [...functions.values()] };
 }
 
+/** What came since: `before` is an earlier state of the same counters; functions may have joined. */
+export function subtractCoverage(now: Coverage, before: Coverage): Coverage {
+  const rows = new Map(before.functions.map((row) => [row.function, row]));
+  return {
+    functions: now.functions.map((row) => {
+      const old = rows.get(row.function);
+      if (old === undefined) return row;
+      return {
+        function: row.function,
+        instructions: row.instructions.map((count, index) => count - (old.instructions[index] ?? 0)),
+        branches: row.branches.map(({ instruction, taken, notTaken }, index) => {
+          const branch = old.branches[index];
+          return {
+            instruction,
+            taken: taken - (branch?.taken ?? 0),
+            notTaken: notTaken - (branch?.notTaken ?? 0),
+          };
+        }),
+        lines: row.lines,
+      };
+    }),
+  };
+}
+
 type FunctionCoverage = Coverage['functions'][number];
 
 function addFunction(a: FunctionCoverage, b: FunctionCoverage): FunctionCoverage {

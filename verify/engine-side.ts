@@ -5,6 +5,7 @@ import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type World, worldToJson } from '../sim/runtime/world.ts';
+import { mergeCoverage, subtractCoverage } from './coverage-summary.ts';
 
 /** How many sessions an engine keeps open: worlds beyond are opened again when their turn comes. */
 const MAX_SESSIONS = 8;
@@ -31,7 +32,10 @@ export class EngineSide {
   readonly #program: Program;
   /** In order of use, the latest last. */
   readonly #sessions = new Map<string, Session>();
-  readonly #closedCoverage: Coverage[] = [];
+  /** Of the sessions that are closed. */
+  #closedCoverage: Coverage | undefined;
+  /** What `takeCoverage` has handed out. */
+  #takenCoverage: Coverage | undefined;
 
   constructor(engine: Engine, program: Program, batchSize: number) {
     this.engine = engine;
@@ -109,14 +113,25 @@ export class EngineSide {
 
   async #end(session: Session): Promise<void> {
     const coverage = session.coverage?.();
-    if (coverage !== undefined) this.#closedCoverage.push(coverage);
+    if (coverage !== undefined) this.#closedCoverage = addCoverage(this.#closedCoverage, [coverage]);
     await session.close();
   }
 
-  /** The coverage of all sessions so far. */
-  coverages(): Coverage[] {
+  /** What the sessions have reached since the last call. */
+  takeCoverage(): Coverage | undefined {
     const open = [...this.#sessions.values()].flatMap((session) => session.coverage?.() ?? []);
-    return [...this.#closedCoverage, ...open];
+    const total = addCoverage(this.#closedCoverage, open);
+    if (total === undefined) return undefined;
+    const since = this.#takenCoverage === undefined ? total : subtractCoverage(total, this.#takenCoverage);
+    this.#takenCoverage = total;
+    return since;
+  }
+
+  /** Starts a new account; sessions and a failure stay. */
+  clearAccount(): void {
+    this.packets = 0;
+    this.seconds = 0;
+    this.refused.clear();
   }
 
   /** Ends all sessions, whatever one of them says. */
@@ -131,6 +146,10 @@ export class EngineSide {
       }
     }
   }
+}
+
+function addCoverage(sum: Coverage | undefined, more: readonly Coverage[]): Coverage | undefined {
+  return mergeCoverage(sum === undefined ? more : [sum, ...more]);
 }
 
 export function failureOf(error: unknown): EngineFailure {

@@ -38,3 +38,8 @@ export function actionName(hook: Hook, action: number): string {
   if (hook === 'xdp') return XDP_NAMES[action] ?? String(action);
   return action === TC_ACT_UNSPEC ? 'TC_ACT_UNSPEC' : (TC_NAMES[action] ?? String(action));
 }
+
+/** All that the kernel has a name for, in the order of their values. */
+export function actionNames(hook: Hook): readonly string[] {
+  return hook === 'xdp' ? XDP_NAMES : ['TC_ACT_UNSPEC', ...TC_NAMES];
+}

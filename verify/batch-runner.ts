@@ -1,0 +1,278 @@
+/** Runs cases through the engines of one program and compares them; what it finds it hands over, segment by segment. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { SavedCase } from '../corpus/case.ts';
+import { PacketGenerator } from '../corpus/generator.ts';
+import type { LimitsByHook } from '../corpus/packet-limits.ts';
+import { type Seed, seedFromText } from '../corpus/random.ts';
+import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { NamedWorld, Program } from '../sim/runtime/program.ts';
+import type { World } from '../sim/runtime/world.ts';
+import { acceptedPackets } from './accepted.ts';
+import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
+import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
+import { type EngineFailure, EngineSide } from './engine-side.ts';
+import { examine } from './examine.ts';
+import { type Finding, kindOf } from './finding.ts';
+import { Ledger } from './ledger.ts';
+import type { Divergence, EngineReport, ProgramReport } from './report.ts';
+import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
+
+/** What fills batches; `PacketGenerator` does. */
+export interface PacketSource {
+  fill(batch: PacketBatch, seed: Seed, firstIndex: number, count: number, limits: LimitsByHook): void;
+}
+
+export interface RunnerOptions {
+  readonly program: Program;
+  /** In any order. Those that cannot run here are reported as skipped. */
+  readonly engines: readonly Engine[];
+  readonly seed: string;
+  /** How many packets the whole run has; infinite where time decides. */
+  readonly total: number;
+  readonly batchSize?: number;
+  /** Default: the generator with the program's hints. */
+  readonly source?: PacketSource;
+  /** Worlds of generated packets; default: those of the program's definition. */
+  readonly worlds?: readonly NamedWorld[];
+  /** Asked between batches: should it hand over what it has, and stop? */
+  readonly isOver: () => boolean;
+}
+
+/** Timers, signals and messages get a turn this often: engines that never wait would starve them. */
+const TURN_EVERY_MS = 25;
+
+/** A model says what should be; after it, the interpreter judges; the rest only show what they do. */
+const RANK: readonly EngineName[] = ['model', 'vm', 'wasm', 'testrun', 'veth'];
+
+/** Where packet `index` of a batch comes from. */
+type SeenAt = (index: number) => Divergence['seen'];
+
+export class BatchRunner {
+  readonly #options: RunnerOptions;
+  readonly #program: Program;
+  readonly #skipped: EngineReport[] = [];
+  readonly #able: Engine[] = [];
+  readonly #seed: Seed;
+  readonly #source: PacketSource;
+  readonly #kinds = new Set<string>();
+  #sides: EngineSide[] = [];
+  #input: PacketBatch;
+  #ledger: Ledger;
+  #found: Found[] = [];
+  #failures = 0;
+  #lastTurn: number = performance.now();
+  #segmentStart: number = performance.now();
+
+  constructor(options: RunnerOptions) {
+    const { program } = options;
+    this.#options = options;
+    this.#program = program;
+    this.#ledger = new Ledger(program);
+    this.#seed = seedFromText(options.seed);
+    this.#source =
+      options.source ??
+      new PacketGenerator(
+        program.definition?.hints,
+        program.entries.map((entry) => entry.hook),
+      );
+    this.#input = new PacketBatch(this.#batchSize);
+    const ranked = [...options.engines].sort((a, b) => RANK.indexOf(a.name) - RANK.indexOf(b.name));
+    for (const engine of ranked) {
+      const availability = engine.availability(program);
+      if (availability.available) this.#able.push(engine);
+      else {
+        const { reason, remedy } = availability;
+        this.#skipped.push({ name: engine.name, status: 'skipped', reason, remedy, packets: 0, seconds: 0 });
+      }
+    }
+    this.#sides = this.#freshSides();
+  }
+
+  /** The engines that can run here, the reference first. */
+  get engines(): readonly Engine[] {
+    return this.#able;
+  }
+
+  /** The saved cases, one after the other. */
+  async *replay(
+    cases: Iterable<SavedCase> | AsyncIterable<SavedCase>,
+  ): AsyncGenerator<Segment, void, undefined> {
+    for await (const saved of cases) {
+      if (this.#isOver()) break;
+      await this.#replayOne(saved);
+      if (this.#isDue()) yield this.segment(0);
+    }
+    yield this.segment(0);
+  }
+
+  /** A part of the run. */
+  async *run(range: BatchRange): AsyncGenerator<Segment, void, undefined> {
+    const { total, batchSize, worlds } = this.#options;
+    let next = range.from;
+    for (const plan of planBatches(this.#program, total, range, batchSize, worlds)) {
+      if (this.#isOver()) break;
+      await this.#generated(plan);
+      next = plan.number + range.step;
+      if (this.#isDue()) yield this.segment(next);
+    }
+    yield this.segment(next);
+  }
+
+  /**
+   * Starts anew with fresh sessions, without some of the engines: another runner has seen them fail on an earlier
+   * batch, so that nothing behind it was to be run by them.
+   */
+  async restart(failed: ReadonlyMap<EngineName, EngineFailure>): Promise<void> {
+    await this.close();
+    this.segment(0);
+    this.#kinds.clear();
+    this.#sides = this.#freshSides();
+    for (const side of this.#sides) side.failure = failed.get(side.engine.name);
+    this.#failures = this.#countFailures();
+  }
+
+  async close(): Promise<void> {
+    for (const side of this.#sides) await side.close();
+  }
+
+  /** What has been done since the last segment. */
+  segment(next: number): Segment {
+    for (const side of this.#sides) this.#ledger.refused(side.engine, side.refused);
+    const coverage = mergeCoverage(this.#sides.flatMap((side) => side.takeCoverage() ?? []));
+    const report: ProgramReport = {
+      name: this.#program.name,
+      packets: this.#ledger.packets,
+      savedPackets: this.#ledger.savedPackets,
+      savedCases: this.#ledger.savedCases,
+      seconds: 0,
+      interrupted: false,
+      engines: [...this.#sides.map(engineReport), ...this.#skipped],
+      notCompared: this.#ledger.notCompared(),
+      divergences: [],
+      warnings: [],
+      defects: [],
+      actions: this.#ledger.actions(),
+      ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
+    };
+    const found = this.#found;
+    this.#ledger = new Ledger(this.#program);
+    this.#found = [];
+    this.#failures = this.#countFailures();
+    for (const side of this.#sides) side.clearAccount();
+    this.#segmentStart = performance.now();
+    return { next, report, found };
+  }
+
+  #isDue(): boolean {
+    return (
+      this.#found.length > 0 ||
+      this.#countFailures() > this.#failures ||
+      performance.now() - this.#segmentStart > SEGMENT_MS
+    );
+  }
+
+  #isOver(): boolean {
+    return this.#options.isOver() || this.#sides.every((side) => side.failure !== undefined);
+  }
+
+  get #batchSize(): number {
+    return this.#options.batchSize ?? BATCH_SIZE;
+  }
+
+  #freshSides(): EngineSide[] {
+    return this.#able.map((engine) => new EngineSide(engine, this.#program, this.#batchSize));
+  }
+
+  #countFailures(): number {
+    return this.#sides.filter((side) => side.failure !== undefined).length;
+  }
+
+  async #generated(plan: BatchPlan): Promise<void> {
+    this.#input.clear();
+    this.#source.fill(this.#input, this.#seed, plan.first, plan.count, plan.limits);
+    await this.#hold(plan.world.world, (packet) => ({
+      seed: this.#options.seed,
+      packet: plan.first + packet,
+    }));
+  }
+
+  async #replayOne(saved: SavedCase): Promise<void> {
+    const { stimuli, world } = saved.case;
+    if (stimuli.length > this.#input.capacity) this.#input = new PacketBatch(stimuli.length);
+    this.#input.clear();
+    for (const stimulus of stimuli) this.#input.push(stimulus);
+    await this.#hold(world, () => ({ file: saved.path }), saved);
+  }
+
+  /**
+   * One case: every engine runs it, the outcomes are compared, and new kinds of divergences are kept. An engine that
+   * refuses some of the packets is held against the reference on the others: a case of its own, as state goes.
+   */
+  async #hold(world: World, seen: SeenAt, saved?: SavedCase): Promise<void> {
+    this.#ledger.enterCase(this.#input, saved !== undefined);
+    let input = this.#input;
+    let seenAt = seen;
+    let takers = this.#sides.filter((side) => side.takes(input));
+    const reference = this.#sides.find((side) => side.failure === undefined);
+    if (takers.length === 0 && reference !== undefined) {
+      // Nobody takes it whole: what the reference takes is the case.
+      const { batch, origin } = acceptedPackets(input, reference);
+      input = batch;
+      seenAt = (packet) => seen(origin[packet]!);
+      takers = this.#sides.filter((side) => side.takes(batch));
+    }
+    if (input.count > 0) await this.#compare(world, input, takers, seenAt, saved);
+    const picky = this.#sides.filter((side) => side.failure === undefined && !takers.includes(side));
+    for (const side of picky) {
+      const { batch, origin } = acceptedPackets(input, side);
+      if (batch.count === 0) continue;
+      const pair = this.#sides.filter((other) => other === takers[0] || other === side);
+      await this.#compare(world, batch, pair, (packet) => seenAt(origin[packet]!), saved, takers[0]);
+    }
+    await this.#breathe();
+  }
+
+  /** @param again the engine that has run these packets before, if any */
+  async #compare(
+    world: World,
+    input: PacketBatch,
+    sides: readonly EngineSide[],
+    seen: SeenAt,
+    saved?: SavedCase,
+    again?: EngineSide,
+  ): Promise<void> {
+    const showings: EngineSide[] = [];
+    for (const side of sides) if (await side.run(world, input, side === again)) showings.push(side);
+    this.#ledger.enterShowings(input, showings, again !== undefined && showings[0] === again);
+    for (const finding of examine(this.#program, input, showings)) {
+      if (this.#kinds.has(kindOf(finding))) continue;
+      this.#kinds.add(kindOf(finding));
+      this.#found.push(this.#foundAt(finding, world, input, seen, saved));
+    }
+  }
+
+  #foundAt(finding: Finding, world: World, input: PacketBatch, seen: SeenAt, saved?: SavedCase): Found {
+    const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
+    return {
+      finding,
+      case: { program: this.#program.name, world, stimuli },
+      seen: seen(finding.packet),
+      // A case with a note is a divergence of an earlier run.
+      ...(saved?.case.note === undefined ? {} : { savedIn: saved.path }),
+    };
+  }
+
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#lastTurn < TURN_EVERY_MS) return;
+    await nextTurn();
+    this.#lastTurn = performance.now();
+  }
+}
+
+function engineReport({ engine, failure, packets, seconds }: EngineSide): EngineReport {
+  const done = { name: engine.name, packets, seconds };
+  if (failure === undefined) return { ...done, status: 'ran' };
+  const { message, remedy } = failure;
+  return { ...done, status: 'failed', reason: message, failure, ...(remedy === undefined ? {} : { remedy }) };
+}

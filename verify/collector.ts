@@ -1,0 +1,226 @@
+/**
+ * Puts the segments of a run together, in the order of its batches, whoever ran them: the report is the same for one
+ * runner and for many. The only party that saves divergences.
+ */
+import type { Case } from '../corpus/case.ts';
+import { actionNames } from '../sim/runtime/actions.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { summarize } from './explain/summary.ts';
+import { type Finding, kindOf } from './finding.ts';
+import type { Investigation } from './investigate.ts';
+import type { NotCompared } from './not-compared.ts';
+import { type Divergence, mergeReports, type ProgramReport } from './report.ts';
+import type { Found, Segment } from './segment.ts';
+
+export interface CollectorOptions {
+  readonly program: Program;
+  readonly seed: string;
+  readonly maxDivergences: number;
+  /** How many packets there will be; infinite where time decides. */
+  readonly total: number;
+  /** After how long to stop. */
+  readonly seconds?: number;
+  /** Ends the run early; the report is complete for what was done. */
+  readonly signal?: AbortSignal;
+  /**
+   * Saves a divergence, at once when it is found and again whenever it got smaller (`file` then says where it is).
+   * @returns the file
+   */
+  readonly save?: (divergence: Divergence) => Promise<string>;
+  /** Called a few times a second. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  readonly program: string;
+  readonly packets: number;
+  /** How many there will be; infinite where time decides. */
+  readonly total: number;
+  readonly seconds: number;
+  readonly divergences: number;
+  /** Is a divergence being shrunk? */
+  readonly shrinking: boolean;
+}
+
+/** Whoever found it looks into it. Calls back with every smaller case. */
+export type Investigator = (
+  found: Found,
+  onSmaller: (smaller: Case, finding: Finding) => Promise<void>,
+) => Promise<Investigation>;
+
+const PROGRESS_EVERY_MS = 200;
+const SAVE_EVERY_MS = 250;
+
+export class Collector {
+  readonly #options: CollectorOptions;
+  readonly #start: number = performance.now();
+  readonly #kinds = new Set<string>();
+  readonly #divergences: Divergence[] = [];
+  #sum: ProgramReport | undefined;
+  #lastProgress: number = this.#start;
+  #wasInterrupted = false;
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Must nothing more be run? */
+  isOver(): boolean {
+    const { seconds, signal, maxDivergences } = this.#options;
+    if (signal?.aborted === true) {
+      this.#wasInterrupted = true;
+      return true;
+    }
+    return (
+      this.#divergences.length >= maxDivergences ||
+      (seconds !== undefined && this.seconds >= seconds) ||
+      this.#sum?.engines.every((engine) => engine.status !== 'ran') === true
+    );
+  }
+
+  /** Since the run began. */
+  get seconds(): number {
+    return (performance.now() - this.#start) / 1000;
+  }
+
+  /** Of what has been put together. */
+  get packets(): number {
+    return this.#sum?.packets ?? 0;
+  }
+
+  /** @returns whether an engine failed in this segment that had not failed before */
+  async take(segment: Segment, investigate: Investigator): Promise<boolean> {
+    const failed = this.#failed();
+    this.#sum = this.#sum === undefined ? segment.report : mergeReports([this.#sum, segment.report]);
+    this.progress(false);
+    for (const found of segment.found) {
+      if (this.#divergences.length >= this.#options.maxDivergences) break;
+      const kind = kindOf(found.finding);
+      if (this.#kinds.has(kind)) continue;
+      this.#kinds.add(kind);
+      await this.#keep(found, investigate);
+    }
+    return this.#failed() > failed;
+  }
+
+  #failed(): number {
+    return this.#sum?.engines.filter((engine) => engine.status === 'failed').length ?? 0;
+  }
+
+  /** Saves the divergence before anything else is done, then makes it small and saves it again. */
+  async #keep(found: Found, investigate: Investigator): Promise<void> {
+    const at = this.#divergences.length;
+    const { finding, case: shown, seen, savedIn } = found;
+    const state = savedIn === undefined ? 'found' : 'saved';
+    this.#divergences.push(this.#divergence(finding, shown, seen, state, savedIn));
+    if (savedIn === undefined) await this.#save(at);
+    let lastSave = performance.now();
+    const result = await investigate(found, async (smaller, shows) => {
+      this.progress(true);
+      const { file } = this.#divergences[at]!;
+      this.#divergences[at] = this.#divergence(shows, smaller, seen, 'found', file);
+      if (performance.now() - lastSave < SAVE_EVERY_MS) return;
+      lastSave = performance.now();
+      await this.#save(at);
+    });
+    const { file } = this.#divergences[at]!;
+    this.#divergences[at] = {
+      ...this.#divergence(result.finding, result.case, seen, result.state, file),
+      ...(result.witness === undefined ? {} : { witness: result.witness }),
+    };
+    // What nobody tried to make smaller is in its file already.
+    if (result.state !== 'saved' && result.state !== 'found') await this.#save(at);
+  }
+
+  #divergence(
+    finding: Finding,
+    shown: Case,
+    seen: Divergence['seen'],
+    state: Divergence['state'],
+    file: string | undefined,
+  ): Divergence {
+    const { program, seed } = this.#options;
+    const { engines, part, field, severity = 'error' } = finding;
+    const summary = summarize(program, shown, finding);
+    const note = { seed, engines, field, summary };
+    return {
+      program: program.name,
+      engines,
+      part,
+      field,
+      severity,
+      summary,
+      case: { ...shown, note },
+      finding,
+      seen,
+      state,
+      ...(file === undefined ? {} : { file }),
+    };
+  }
+
+  async #save(at: number): Promise<void> {
+    const file = await this.#options.save?.(this.#divergences[at]!);
+    if (file !== undefined) this.#divergences[at] = { ...this.#divergences[at]!, file };
+  }
+
+  /** @param ahead packets that were run and not yet put together */
+  progress(shrinking: boolean, ahead: number = 0): void {
+    const now = performance.now();
+    if (now - this.#lastProgress < PROGRESS_EVERY_MS) return;
+    this.#lastProgress = now;
+    const { program, total, onProgress } = this.#options;
+    onProgress?.({
+      program: program.name,
+      packets: this.packets + ahead,
+      total,
+      seconds: this.seconds,
+      divergences: this.#divergences.length,
+      shrinking,
+    });
+  }
+
+  report(): ProgramReport {
+    const { program } = this.#options;
+    const sum = this.#sum ?? NOTHING;
+    return {
+      ...sum,
+      name: program.name,
+      seconds: this.seconds,
+      interrupted: this.#wasInterrupted,
+      divergences: this.#divergences,
+      notCompared: sortedGaps(sum.notCompared),
+      actions: sortedActions(program, sum.actions),
+    };
+  }
+}
+
+const NOTHING: ProgramReport = {
+  name: '',
+  packets: 0,
+  savedPackets: 0,
+  savedCases: 0,
+  seconds: 0,
+  interrupted: false,
+  engines: [],
+  notCompared: [],
+  divergences: [],
+  warnings: [],
+  defects: [],
+  actions: {},
+};
+
+/** Counted ones last, in an order that does not depend on where segments end. */
+function sortedGaps(gaps: readonly NotCompared[]): NotCompared[] {
+  const counted = gaps.filter(({ packets }) => packets !== undefined);
+  counted.sort((a, b) => (`${a.engine} ${a.what}` < `${b.engine} ${b.what}` ? -1 : 1));
+  return [...gaps.filter(({ packets }) => packets === undefined), ...counted];
+}
+
+/** In an order that does not depend on which was met first. */
+function sortedActions(program: Program, actions: Readonly<Record<string, number>>): Record<string, number> {
+  const order = program.entries.flatMap((entry) => actionNames(entry.hook));
+  const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return Object.fromEntries(
+    Object.entries(actions).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)),
+  );
+}

@@ -1,0 +1,49 @@
+/** What is done about a finding: its case is made small, and the witness is asked about it. */
+import type { Case } from '../corpus/case.ts';
+import type { Engine } from '../sim/engines/engine.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import type { Finding, Outcome } from './finding.ts';
+import type { Divergence } from './report.ts';
+import type { Found } from './segment.ts';
+import { type ShrinkOptions, shrink } from './shrink.ts';
+import { testify } from './witness.ts';
+
+export interface Investigation {
+  readonly finding: Finding;
+  readonly case: Case;
+  readonly state: Divergence['state'];
+  /** Absent where nobody was asked, or could not answer. */
+  readonly witness?: Outcome;
+}
+
+export interface InvestigateOptions {
+  readonly program: Program;
+  /** Those of the run; the finding says which of them take part. */
+  readonly engines: readonly Engine[];
+  /** Asked about every divergence that it has no part in. */
+  readonly witness?: Engine;
+  /** How to shrink, or false: not at all. */
+  readonly shrink?: Omit<ShrinkOptions, 'onSmaller'> | false;
+  readonly onSmaller?: (smaller: Case, finding: Finding) => Promise<void> | void;
+}
+
+export async function investigate(found: Found, options: InvestigateOptions): Promise<Investigation> {
+  const small = await smallest(found, options);
+  const { witness } = options;
+  if (witness === undefined || small.finding.engines.includes(witness.name)) return small;
+  const outcome = await testify(witness, options.program, small.case, small.finding.packet);
+  return outcome === undefined ? small : { ...small, witness: outcome };
+}
+
+async function smallest(found: Found, options: InvestigateOptions): Promise<Investigation> {
+  const { finding, case: shown, savedIn } = found;
+  if (savedIn !== undefined) return { finding, case: shown, state: 'saved' };
+  if (options.shrink === false) return { finding, case: shown, state: 'found' };
+  const { program, onSmaller } = options;
+  const engines = options.engines.filter((engine) => finding.engines.includes(engine.name));
+  const shrunk = await shrink(
+    { program, engines, case: shown, finding },
+    { ...options.shrink, ...(onSmaller === undefined ? {} : { onSmaller }) },
+  );
+  return { finding: shrunk.finding, case: shrunk.case, state: shrunk.state };
+}

@@ -1,0 +1,29 @@
+/** What a stretch of a run yielded: the unit in which runners hand over their work. Plain data, so it can cross processes. */
+import type { Case } from '../corpus/case.ts';
+import type { Finding } from './finding.ts';
+import type { Divergence, ProgramReport } from './report.ts';
+
+/**
+ * A segment ends after a batch that showed something new or in which an engine failed, so that a run can end there,
+ * and it never lasts much longer than `SEGMENT_MS`. Where else it ends makes no difference: the sums are the same.
+ */
+export interface Segment {
+  /** The first batch behind it; 0 for replayed cases, which come before all batches. */
+  readonly next: number;
+  /** Figures of this stretch alone, without its divergences. */
+  readonly report: ProgramReport;
+  /** Kinds that the runner had not seen before, in order. */
+  readonly found: readonly Found[];
+}
+
+/** A finding as it was met: on the sequence up to the packet that shows it, since the program's state may have a part in it. */
+export interface Found {
+  readonly finding: Finding;
+  readonly case: Case;
+  readonly seen: Divergence['seen'];
+  /** The file of an earlier run in which this divergence lies already, and small. */
+  readonly savedIn?: string;
+}
+
+/** After how many milliseconds a runner hands over what it has. */
+export const SEGMENT_MS = 200;
