@@ -19,6 +19,11 @@
  *
  * Any shape of program fits in, irreducible ones too.
  */
+
+import { ANY } from '../analysis/abstract-value.ts';
+import { type Access, VERDICT } from '../analysis/access.ts';
+import type { FunctionFacts, ProgramFacts } from '../analysis/analysis.ts';
+import type { BasicBlock } from '../analysis/control-flow.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import {
   BPF_ALU,
@@ -46,13 +51,9 @@ import {
   OPERATION_MASK,
 } from '../instruction.ts';
 import { STACK_LIMIT, STACK_SIZE } from '../memory.ts';
-import { ANY } from './abstract-value.ts';
-import { type Access, VERDICT } from './access.ts';
-import type { FunctionFacts, ProgramFacts } from './analysis.ts';
 import type { CodeWriter } from './code-writer.ts';
 import { compileArithmetic, compileComparison } from './compile-arithmetic.ts';
 import { compileAccess, compilePacketLoad } from './compile-memory.ts';
-import type { BasicBlock } from './control-flow.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { I32, WASM } from './opcodes.ts';
 

@@ -3,14 +3,14 @@
  * an imported JavaScript function.
  */
 
+import type { AbstractState } from '../analysis/abstract-state.ts';
+import { isPacket, KIND, type Value } from '../analysis/abstract-value.ts';
+import { judgeMemory, VERDICT } from '../analysis/access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import type { Instructions } from '../instruction.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
-import type { AbstractState } from './abstract-state.ts';
-import { isPacket, KIND, type Value } from './abstract-value.ts';
-import { judgeMemory, VERDICT } from './access.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM_WORD } from './layout.ts';
 import { WASM } from './opcodes.ts';

@@ -1,4 +1,8 @@
 /** Loads, stores and atomic operations as WebAssembly. */
+
+import { KIND } from '../analysis/abstract-value.ts';
+import { type Access, VERDICT } from '../analysis/access.ts';
+import { sizeOf } from '../analysis/analysis.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import {
   BPF_ATOMIC,
@@ -22,9 +26,6 @@ import {
   SIZE_MASK,
 } from '../instruction.ts';
 import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
-import { KIND } from './abstract-value.ts';
-import { type Access, VERDICT } from './access.ts';
-import { sizeOf } from './analysis.ts';
 import { DISPROVEN, type FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
 

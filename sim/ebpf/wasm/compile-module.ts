@@ -1,5 +1,7 @@
 /** A machine's programs as one WebAssembly module: analysed, compiled, with the loop over batches around them. */
 import type { Hook } from '../../runtime/actions.ts';
+import { KIND } from '../analysis/abstract-value.ts';
+import { analyse, type ProgramFacts } from '../analysis/analysis.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { SK_BUFF_LAYOUT } from '../context/sk-buff.ts';
 import { XDP_LAYOUT, XDP_MD } from '../context/xdp-md.ts';
@@ -23,8 +25,6 @@ import type { Machine } from '../machine.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { STACK_BASE, STACK_SIZE } from '../memory.ts';
 import type { BpfProgram } from '../object.ts';
-import { KIND } from './abstract-value.ts';
-import { analyse, type ProgramFacts } from './analysis.ts';
 import { type BatchContext, type BatchNeeds, compileRunBatch, compileRunOne } from './batch-loop.ts';
 import { compileChecksumDifference, compileChecksumPartial } from './checksum-functions.ts';
 import { CodeWriter } from './code-writer.ts';

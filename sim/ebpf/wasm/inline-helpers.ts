@@ -2,10 +2,10 @@
 
 import { XDP_REDIRECT } from '../../runtime/actions.ts';
 import { E2BIG, ENOENT } from '../../runtime/errno.ts';
+import { isConstant, KIND } from '../analysis/abstract-value.ts';
 import { MAX_TAIL_CALL_CNT } from '../helpers/tail-call-helper.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD } from '../memory.ts';
-import { isConstant, KIND } from './abstract-value.ts';
 import { CALL_COST, compileFrameAbove } from './compile-function.ts';
 import type { HelperCall } from './compile-helper.ts';
 import type { FunctionWriter } from './function-writer.ts';
