@@ -181,6 +181,13 @@ export const FIELD_PROGRAMS: readonly FieldProgram[] = [
   },
   { name: 'text', functions: ['text'], hook: 'tc-ingress' },
   { name: 'subprograms', functions: ['subprograms'], hook: 'xdp' },
+  { name: 'static_functions', functions: ['static_functions'], hook: 'xdp' },
+  {
+    name: 'classic_loads',
+    functions: ['classic_loads'],
+    hook: 'tc-ingress',
+    hints: { kinds: { udp: 4, tcp: 4 } },
+  },
   {
     name: 'too_big',
     functions: ['too_big'],

@@ -103,6 +103,8 @@ interface Summary {
   /** May it write to its callers' frames? */
   writesStack: boolean;
   movesPacket: boolean;
+  /** Has it to set r0? The program itself and callbacks have, functions that are called need not. */
+  mustReturn: boolean;
 }
 
 /** Ids of values: of instructions (slot + 1), of functions' arguments, and from here on of places where paths meet. */
@@ -149,6 +151,7 @@ class Analysis {
       returns: undefined,
       writesStack: false,
       movesPacket: false,
+      mustReturn: start === 0,
     }));
     this.#byStart = new Map(this.#summaries.map((summary) => [summary.start, summary]));
   }
@@ -267,7 +270,7 @@ class Analysis {
     const instructions = this.#instructions;
     const opcode = instructions.opcode[slot]!;
     const { registers } = state;
-    if (record) this.#noteUnset(state, slot);
+    if (record) this.#noteUnset(summary, state, slot);
     switch (opcode & CLASS_MASK) {
       case BPF_ALU:
       case BPF_ALU64:
@@ -276,6 +279,8 @@ class Analysis {
       case BPF_LD:
         if ((opcode & MODE_MASK) === BPF_IMM) registers[instructions.dst[slot]!] = this.#constant(slot);
         else {
+          // Out of bounds, the function is left with 0.
+          this.#leave(summary, scalar(0, 0));
           registers.fill(UNSET, 1, 6);
           registers[0] = scalar(0, 2 ** (8 * sizeOf(opcode)) - 1, true);
         }
@@ -305,7 +310,8 @@ class Analysis {
   }
 
   /** Registers that an instruction reads although nothing was ever written to them. */
-  #noteUnset(state: AbstractState, slot: number): void {
+  #noteUnset(summary: Summary, state: AbstractState, slot: number): void {
+    if (this.#instructions.opcode[slot] === EXIT && !summary.mustReturn) return;
     for (const register of registersRead(this.#instructions, slot)) {
       if (state.registers[register]!.kind === KIND.unset) this.#unset.add(slot);
     }
@@ -524,6 +530,8 @@ class Analysis {
     for (const summary of this.#summaries) {
       const named = target.kind === KIND.function ? target.map === summary.start : summary.start > 0;
       if (!named) continue;
+      // A function whose address is taken may never be called back; then it does no harm to ask it for a result.
+      summary.mustReturn = true;
       this.#enter(summary, callbackEntry());
       this.#returned(caller, summary, state);
     }

@@ -487,8 +487,8 @@ export function execute(state: Execution, start: number): boolean {
         continue;
       }
       case 73:
-        // EXIT
-        if (tag[0] === unset) unreadable(state, pc, 0);
+        // EXIT: only the program itself has to return something; a static function may leave r0 unset.
+        if (tag[0] === unset && state.frame === 0) unreadable(state, pc, 0);
         if (state.samples > 0 || state.lock !== 0) leaves(state, pc);
         provenance.unknown = unknown;
         return true;
@@ -500,9 +500,10 @@ export function execute(state: Execution, start: number): boolean {
           pc = (pc + 1) | 0;
           continue;
         }
-        // Out of the packet's bounds: the program ends with 0.
+        // Out of the packet's bounds: the function, mostly the program, ends with 0.
         lo[0] = 0;
         hi[0] = 0;
+        tag[0] = unknown;
         state.program.left[pc]!++;
         provenance.unknown = unknown;
         return true;

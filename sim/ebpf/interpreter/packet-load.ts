@@ -9,13 +9,13 @@ import { type State, violate } from './state.ts';
 /**
  * Loads into r0, in host order, through the context in r6.
  * @param source the register that an indirect load adds
- * @returns false where the packet ends before: the program is over, and returns 0
+ * @returns false where the packet ends before: the function, mostly the program, is over and returns 0
  */
 export function loadPacket(state: State, slot: number, source: number): boolean {
   const { machine, lo, hi, tag } = state;
   const { instructions } = state.program.source;
   const opcode = instructions.opcode[slot]!;
-  if (state.frame > 0) violate('BPF_LD_[ABS|IND] instructions cannot be mixed with bpf-to-bpf calls');
+  if (state.samples > 0 || state.lock !== 0) violate('BPF_LD_[ABS|IND] would lead to reference leak');
   if (tag[6] !== CONTEXT_REGION) violate('at the time of BPF_LD_ABS|IND R6 != pointer to skb');
   const indirect = (opcode & MODE_MASK) === BPF_IND;
   if (indirect && tag[source] === 0) violate(`R${source} !read_ok`);

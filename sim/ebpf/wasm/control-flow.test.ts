@@ -306,4 +306,11 @@ describe('calls in WebAssembly', () => {
       ),
     ).toBe(30);
   });
+
+  it('lets functions of the program return nothing, and their callers not read it', () => {
+    const nothing = 'f:\nr1 = 0\nexit';
+    expect(action(`call f\nr0 = 2\nexit\n${nothing}`)).toBe(2);
+    expect(violation(`r0 = 1\ncall f\nexit\n${nothing}`)).toBe('R0 !read_ok');
+    expect(violation(`r0 = 1\ncall f\nr0 += 1\nexit\n${nothing}`)).toBe('R0 !read_ok');
+  });
 });
