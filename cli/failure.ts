@@ -1,5 +1,8 @@
 /** What ends a command early: every one carries the exit code and what the user can do. */
+import { inspect } from 'node:util';
+import { systemProblem } from '../corpus/system-error.ts';
 import { EngineError } from '../sim/engines/engine.ts';
+import { reportLine, reportLines } from './output.ts';
 
 export const EXIT = {
   /** All agreed. */
@@ -21,7 +24,11 @@ export class Failure extends Error {
   readonly remedy: string | undefined;
   readonly log: string | undefined;
 
-  constructor(exitCode: number, message: string, details: { remedy?: string; log?: string } = {}) {
+  constructor(
+    exitCode: number,
+    message: string,
+    details: { readonly remedy?: string | undefined; readonly log?: string | undefined } = {},
+  ) {
     super(message);
     this.name = 'Failure';
     this.exitCode = exitCode;
@@ -39,16 +46,6 @@ export function environmentFailure(message: string, remedy?: string): Failure {
   return new Failure(EXIT.environment, message, remedy === undefined ? {} : { remedy });
 }
 
-/** Codes of node:fs errors that mean "the name you gave is wrong", in words. */
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EISDIR: 'is a directory',
-  ENOTDIR: 'a part of the path is not a directory',
-  EACCES: 'permission denied',
-  ENOSPC: 'no space left on the device',
-  EROFS: 'the file system is read-only',
-};
-
 /**
  * Brings whatever was thrown into the form that is shown to users; undefined for what is a defect of xdpsim
  * itself, which deserves its stack trace.
@@ -61,9 +58,10 @@ export function toFailure(error: unknown): Failure | undefined {
       ...(error.log === undefined ? {} : { log: error.log }),
     });
   }
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    const problem = FILE_PROBLEMS[error.code];
-    if (problem !== undefined && 'path' in error) return inputFailure(`${String(error.path)}: ${problem}`);
+  const problem = systemProblem(error);
+  if (problem !== undefined) {
+    const { kind, message, remedy } = problem;
+    return kind === 'input' ? inputFailure(message, remedy) : environmentFailure(message, remedy);
   }
   // The codecs' own errors (captures, objects, cases) name file, offset and what was expected in their message.
   if (error instanceof Error && INPUT_ERRORS.has(error.name)) return inputFailure(error.message);
@@ -77,3 +75,20 @@ const INPUT_ERRORS: ReadonlySet<string> = new Set([
   'BtfError',
   'ScenarioError',
 ]);
+
+/**
+ * Prints what ended the command: log, message, remedy; of a defect of xdpsim, the stack.
+ * @returns the exit code
+ */
+export function reportError(error: unknown): number {
+  const failure = toFailure(error);
+  if (failure === undefined) {
+    reportLines(error instanceof Error ? (error.stack ?? error.message) : inspect(error));
+    reportLine('xdpsim: this is a defect of xdpsim; please report the lines above');
+    return EXIT.defect;
+  }
+  if (failure.log !== undefined) reportLines(failure.log.trimEnd());
+  reportLine(`xdpsim: ${failure.message}`);
+  if (failure.remedy !== undefined) reportLine(`        ${failure.remedy}`);
+  return failure.exitCode;
+}

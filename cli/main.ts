@@ -1,46 +1,34 @@
 #!/usr/bin/env node
-/** The `xdpsim` command. */
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { packageFile } from '../kernel/package-file.ts';
-import { commands } from './commands/index.ts';
-import { EXIT, toFailure } from './failure.ts';
+/**
+ * The `xdpsim` command. Nothing is imported before the `try`: loading can fail, too (too many open files, no memory,
+ * a file that is missing), and is reported like any other error.
+ */
 
 // A reader that has seen enough (`xdpsim programs | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.agreed);
-  throw error;
+  if (error.code === 'EPIPE') process.exit(0);
+  end(Object.assign(error, { syscall: 'standard output' }));
 });
+// Nobody is left who could be told.
+process.stderr.on('error', () => {});
+// With a listener, a file above `ulimit -f` makes `write` fail with EFBIG instead of ending the process.
+process.on('SIGXFSZ', () => {});
+// What is thrown outside the command's own promises.
+process.on('uncaughtException', (error) => end(error));
 
-const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
+let report = (error: unknown): number => {
+  process.stderr.write(`xdpsim: cannot be loaded: ${error instanceof Error ? error.message : error}\n`);
+  return 3;
+};
 
-const program = new Command('xdpsim')
-  .description('Holds compiled XDP and TC programs against their models, in userspace and in the real kernel')
-  .version(version, '-V, --version')
-  .helpCommand(true)
-  .showHelpAfterError('(see xdpsim --help)')
-  .exitOverride();
-for (const register of commands) register(program);
-for (const command of program.commands) command.exitOverride();
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
+function end(error: unknown): void {
+  process.exit(report(error));
 }
 
-/** @returns the exit code */
-function report(error: unknown): number {
-  // Commander has printed its message; --help and --version end with code 0.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.agreed : EXIT.input;
-  const failure = toFailure(error);
-  if (failure === undefined) {
-    console.error(error);
-    console.error('xdpsim: this is a defect of xdpsim itself; please report the lines above');
-    return EXIT.defect;
-  }
-  if (failure.log !== undefined) console.error(failure.log.trimEnd());
-  console.error(`xdpsim: ${failure.message}`);
-  if (failure.remedy !== undefined) console.error(`        ${failure.remedy}`);
-  return failure.exitCode;
+try {
+  report = (await import('./failure.ts')).reportError;
+  const { runCommand } = await import('./command.ts');
+  await runCommand(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
 }

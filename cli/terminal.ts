@@ -1,14 +1,14 @@
 /** How output looks: colour where it is wanted, tables, and the progress line. */
-import { styleText } from 'node:util';
-
-type Style = Parameters<typeof styleText>[0];
+import { paint, printLine, printLines, type Style, shownLength, showProgress } from './output.ts';
 
 export interface Terminal {
   readonly colour: boolean;
   /** Colours never carry meaning alone: the text says the same without them. */
   style(style: Style, text: string): string;
-  /** One line on standard output. */
+  /** One line on standard output; newlines in it are made visible. */
   print(line?: string): void;
+  /** Text of several lines on standard output. */
+  printLines(text: string): void;
   /** Replaces the progress line on standard error; nothing where that is no terminal. */
   progress(line: string): void;
   clearProgress(): void;
@@ -18,20 +18,23 @@ export function createTerminal(options: { readonly color?: boolean } = {}): Term
   const colour = options.color !== false && !process.env.NO_COLOR && process.stdout.isTTY === true;
   let shown = false;
   const clear = (): void => {
-    if (shown) process.stderr.write('\r\x1b[K');
+    if (shown) showProgress(undefined);
     shown = false;
   };
   return {
     colour,
-    style: (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text),
+    style: (style, text) => (colour ? paint(style, text) : text),
     print(line = '') {
       clear();
-      process.stdout.write(`${line}\n`);
+      printLine(line);
+    },
+    printLines(text) {
+      clear();
+      printLines(text);
     },
     progress(line) {
-      if (process.stderr.isTTY !== true) return;
-      process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
-      shown = true;
+      showProgress(line);
+      shown = process.stderr.isTTY === true;
     },
     clearProgress: clear,
   };
@@ -45,14 +48,15 @@ export function table(
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+      widths[column] = Math.max(widths[column] ?? 0, shownLength(cell));
     });
   }
   return rows.map((row) =>
     row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        return right.has(column) ? cell.padStart(width) : cell.padEnd(width);
+        const space = ' '.repeat(width - shownLength(cell));
+        return right.has(column) ? space + cell : cell + space;
       })
       .join('  ')
       .trimEnd(),

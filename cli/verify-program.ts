@@ -6,6 +6,7 @@ import { type BatchRange, worldsOf } from '../verify/batch-plan.ts';
 import { mergeReports, type ProgramReport } from '../verify/report.ts';
 import { type Progress, verify } from '../verify/run.ts';
 import { chooseEngines, createEngine } from './engines.ts';
+import { Failure } from './failure.ts';
 import { mapsOf, withMaps } from './map-file.ts';
 import { casesOf, saveBelow } from './saved-cases.ts';
 import type { VerifyPlan } from './verify-plan.ts';
@@ -56,6 +57,16 @@ export interface WorkerTask {
 export type WorkerMessage =
   | { readonly progress: Progress }
   | { readonly report: ProgramReport }
+  /** What ends a command with a code of its own. */
+  | {
+      readonly failure: {
+        readonly exitCode: number;
+        readonly message: string;
+        readonly remedy: string | undefined;
+        readonly log: string | undefined;
+      };
+    }
+  /** A defect: the stack. */
   | { readonly error: string };
 
 /**
@@ -94,7 +105,10 @@ function runWorker(
     worker.on('message', (message: WorkerMessage) => {
       if ('progress' in message) onProgress(message.progress);
       else if ('report' in message) resolve(message.report);
-      else reject(new Error(message.error));
+      else if ('failure' in message) {
+        const { exitCode, message: text, remedy, log } = message.failure;
+        reject(new Failure(exitCode, text, { remedy, log }));
+      } else reject(new Error(message.error));
     });
     worker.on('error', reject);
     worker.on('exit', () => reject(new Error('a worker ended without a report')));

@@ -9,7 +9,9 @@ import { LINKTYPE, linkTypeName } from './link-type.ts';
 import { PcapEncoder } from './pcap.ts';
 import { PcapngEncoder } from './pcapng-encoder.ts';
 import { stimulusComment } from './stimulus-comment.ts';
+import { isFile, writeFully } from './write-fully.ts';
 
+const STDOUT = 1;
 /** How many bytes are gathered before they are written. */
 const PIECE_SIZE = 1024 * 1024;
 
@@ -49,6 +51,10 @@ export async function writeCapture(
   const written = { packets: 0 };
   const pieces = encode(batches, target, written);
   if (path === STANDARD_STREAM) {
+    if (isFile(STDOUT)) {
+      for await (const piece of pieces) writeFully(STDOUT, piece);
+      return written.packets;
+    }
     // Copies: a stream may hold on to a piece while the encoder goes on.
     await pipeline(Readable.from(copies(pieces), { objectMode: false }), process.stdout, { end: false });
   } else {

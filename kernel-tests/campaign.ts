@@ -82,8 +82,7 @@ async function campaign(names: readonly string[], options: Options): Promise<voi
     terminal.print(`${programLine(report, width, terminal)}   ${report.seconds.toFixed(1)} s`);
     for (const line of failureLines(report)) terminal.print(line);
     for (const divergence of report.divergences) {
-      for (const line of explain(program, divergence, { colour: terminal.colour }))
-        terminal.print(`  ${line}`);
+      for (const line of explain(program, divergence, { style: terminal.style })) terminal.print(`  ${line}`);
     }
   }
   terminal.print();

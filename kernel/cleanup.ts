@@ -2,6 +2,7 @@
  * What has to be undone however the process ends: by falling off its end, by an uncaught exception, by
  * `process.exit`, by SIGINT, SIGTERM or SIGHUP. (After SIGKILL the next run cleans up: `leftovers.ts`.)
  */
+import { visibleLine } from '../sim/runtime/visible-text.ts';
 
 type Dispose = () => void;
 
@@ -35,7 +36,7 @@ function disposeAll(): void {
       dispose();
     } catch (error) {
       process.stderr.write(
-        `xdpsim: cleaning up: ${error instanceof Error ? error.message : String(error)}\n`,
+        `xdpsim: cleaning up: ${visibleLine(error instanceof Error ? error.message : String(error))}\n`,
       );
     }
   }

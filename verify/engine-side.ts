@@ -1,4 +1,5 @@
 /** One engine in a run: its sessions, its outcomes, and the account of what it did. */
+import { systemProblem } from '../corpus/system-error.ts';
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -161,6 +162,9 @@ export function failureOf(error: unknown): EngineFailure {
       ...(error.log === undefined ? {} : { log: error.log }),
     };
   }
+  // Memory and open files run out in the middle of a run, too.
+  const problem = systemProblem(error);
+  if (problem !== undefined) return problem;
   return {
     kind: 'internal',
     message: error instanceof Error ? (error.stack ?? error.message) : String(error),

@@ -5,6 +5,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { interleave, type Measure, type Result } from '../bench/measure.ts';
 import { inputFailure } from '../failure.ts';
 import { parseCount } from '../options.ts';
+import { printJson } from '../output.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { createTerminal, table } from '../terminal.ts';
 
@@ -68,7 +69,7 @@ async function run(options: Options): Promise<void> {
     for (const measure of measures) await measure.close();
   }
   if (options.json === true) {
-    console.log(JSON.stringify({ version: 1, results, skipped }, null, 2));
+    printJson({ version: 1, results, skipped }, 2);
     return;
   }
   const rows = results.map((result) => [

@@ -15,6 +15,7 @@ import {
 import { ChecksumTally } from '../../verify/oracle/tally.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { parseCount } from '../options.ts';
+import { printJson } from '../output.ts';
 import { count, createTerminal, rate, type Terminal, table } from '../terminal.ts';
 
 interface Options {
@@ -59,7 +60,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
   const reports: FileReport[] = [];
   for (const file of files) reports.push(await check(file, options.maxFaults, terminal));
-  if (options.json === true) console.log(JSON.stringify(toJson(reports)));
+  if (options.json === true) printJson(toJson(reports));
   else for (const report of reports) print(report, terminal);
   if (reports.some((report) => report.faultCount > 0)) process.exitCode = EXIT.found;
 }

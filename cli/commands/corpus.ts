@@ -16,6 +16,7 @@ import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
 import { freshSeed, parseCount } from '../options.ts';
+import { reportLine } from '../output.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
 
@@ -76,7 +77,7 @@ async function generate(
   }
   const comment = `xdpsim corpus generate${name === undefined ? '' : ` ${name}`} --seed ${text} --runs ${options.runs}`;
   const written = await writeCapture(options.out, batches(), { comment });
-  console.error(`${options.out}: ${count(written)} packets, seed ${text}`);
+  reportLine(`${options.out}: ${count(written)} packets, seed ${text}`);
 }
 
 async function show(files: readonly string[], options: { tree?: boolean; color: boolean }): Promise<void> {
@@ -154,7 +155,7 @@ async function reachedBy(program: Program, one: Case): Promise<ReadonlySet<strin
 async function saveAll(cases: readonly Case[], directory: string, of: number): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const one of cases) await saveCase(join(directory, `${contentKey(one)}.pcapng`), one);
-  console.error(`${directory}: ${count(cases.length)} of ${count(of)} cases`);
+  reportLine(`${directory}: ${count(cases.length)} of ${count(of)} cases`);
 }
 
 async function oneProgram(name: string): Promise<Program> {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Check, probeMachine } from '../../kernel/probe.ts';
 import type { EngineName } from '../../sim/engines/engine.ts';
 import { chooseEngines } from '../engines.ts';
+import { printJson } from '../output.ts';
 import { createTerminal, table } from '../terminal.ts';
 
 export function registerDoctor(program: Command): void {
@@ -28,7 +29,7 @@ function run(options: { json?: boolean; color: boolean }): void {
   }));
   const checks = probeMachine();
   if (options.json === true) {
-    console.log(JSON.stringify({ version: 1, engines, checks }, null, 2));
+    printJson({ version: 1, engines, checks }, 2);
     return;
   }
   const terminal = createTerminal(options);

@@ -4,6 +4,7 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
+import { printJson } from '../output.ts';
 import { createTerminal, table } from '../terminal.ts';
 
 export function registerPrograms(program: Command): void {
@@ -19,7 +20,7 @@ export function registerPrograms(program: Command): void {
 function run(name: string | undefined, options: { json?: boolean; color: boolean }): void {
   const chosen = name === undefined ? programs : [find(name)];
   if (options.json === true) {
-    console.log(JSON.stringify({ version: 1, programs: chosen.map(toJson) }, null, 2));
+    printJson({ version: 1, programs: chosen.map(toJson) }, 2);
     return;
   }
   const terminal = createTerminal(options);
@@ -34,7 +35,7 @@ function run(name: string | undefined, options: { json?: boolean; color: boolean
   if (one === undefined) return;
   terminal.print(`${terminal.style('bold', one.name)} – ${one.summary}`);
   terminal.print();
-  terminal.print(one.description);
+  terminal.printLines(one.description);
   terminal.print();
   const rows = [
     ...one.entries.map(({ function: name, hook, after }) => [

@@ -10,6 +10,7 @@ import { runBytecode } from '../../sim/ebpf/wasm/bytecode.ts';
 import type { EngineName } from '../../sim/engines/engine.ts';
 import { EXIT, Failure, inputFailure } from '../failure.ts';
 import { parseHex } from '../options.ts';
+import { printLine } from '../output.ts';
 
 /** @param memory hexadecimal digits; undefined: no memory */
 export async function runBareInstructions(
@@ -18,7 +19,7 @@ export async function runBareInstructions(
 ): Promise<void> {
   const bytes = parseHex(memory ?? '', 'memory');
   const instructions = decode(parseHex(await standardInput(), 'standard input'));
-  console.log(run(instructions, bytes, engine ?? 'vm').toString(16));
+  printLine(run(instructions, bytes, engine ?? 'vm').toString(16));
 }
 
 function decode(bytes: Uint8Array): Instructions {

@@ -19,6 +19,7 @@ import { chooseEngines, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { mapsOf, withMaps } from '../map-file.ts';
 import { parseHex, repeated } from '../options.ts';
+import { printJson, reportLine } from '../output.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 import { traceText } from '../trace-text.ts';
@@ -208,7 +209,7 @@ async function runToFile(outcomes: AsyncIterable<Ran>, path: string): Promise<vo
     for await (const { output } of outcomes) yield output;
   }
   const packets = await writeCapture(path, outputs());
-  if (path !== '-') console.error(`${path}: ${packets} packets`);
+  if (path !== '-') reportLine(`${path}: ${packets} packets`);
 }
 
 async function runToText(
@@ -253,9 +254,9 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
   for (const line of output.trace.get(index) ?? []) terminal.print(`  trace: ${line}`);
   const differences = difference(before, after);
   if (differences.length > 0)
-    terminal.print(indent(differenceToText(differences, { left: 'was', right: 'is' })));
-  if (options.tree === true) terminal.print(indent(treeToText(decodeTree(after, 0, after.length))));
-  if (options.hexdump === true) terminal.print(indent(hexdump(after)));
+    terminal.printLines(indent(differenceToText(differences, { left: 'was', right: 'is' })));
+  if (options.tree === true) terminal.printLines(indent(treeToText(decodeTree(after, 0, after.length))));
+  if (options.hexdump === true) terminal.printLines(indent(hexdump(after)));
 }
 
 function printMap(map: MapSnapshot, terminal: Terminal): void {
@@ -276,18 +277,16 @@ async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterab
     for (let index = 0; index < ran.output.count; index++) packets.push(outcomeToJson(program, ran, index));
     if (engine.observes.maps) maps = ran.maps();
   }
-  console.log(
-    JSON.stringify({
-      version: 1,
-      program: program.name,
-      engine: engine.name,
-      packets,
-      maps: maps.map(({ definition, entries }) => ({
-        ...definition,
-        entries: entries.map(({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
-      })),
-    }),
-  );
+  printJson({
+    version: 1,
+    program: program.name,
+    engine: engine.name,
+    packets,
+    maps: maps.map(({ definition, entries }) => ({
+      ...definition,
+      entries: entries.map(({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
+    })),
+  });
 }
 
 /** A packet that ran and got lost from sight is nothing that was found. */

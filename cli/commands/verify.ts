@@ -11,6 +11,7 @@ import { chooseEngines, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { freshSeed, parseCount, parseDuration, repeated } from '../options.ts';
+import { printJson } from '../output.ts';
 import { resolvePrograms } from '../program-source.ts';
 import { toJunit } from '../report-junit.ts';
 import { closingLines, failureLines, programLine } from '../report-text.ts';
@@ -116,7 +117,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   if (options.coverage !== undefined) await writeFile(options.coverage, coverageFile(programs, reports));
   if (options.junit !== undefined) await writeFile(options.junit, toJunit(reports, plan.seed));
   if (quiet) {
-    console.log(JSON.stringify({ version: 1, seed: plan.seed, programs: reports.map(reportToJson) }));
+    printJson({ version: 1, seed: plan.seed, programs: reports.map(reportToJson) });
   } else {
     const seconds = (performance.now() - start) / 1000;
     terminal.print();
@@ -148,7 +149,7 @@ function printProgram(
   for (const line of failureLines(report)) terminal.print(line);
   for (const divergence of report.divergences) {
     terminal.print();
-    for (const line of explain(program, divergence, { colour: terminal.colour, maps }))
+    for (const line of explain(program, divergence, { style: terminal.style, maps }))
       terminal.print(`  ${line}`);
     terminal.print();
   }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { Lab } from '../../kernel/lab/lab.ts';
 import { DEFAULT_LAB, HOST_LAB } from '../../kernel/lab/names.ts';
 import { inputFailure } from '../failure.ts';
+import { printJson as printDocument } from '../output.ts';
 
 export interface LabOptions {
   readonly lab?: string;
@@ -41,5 +42,5 @@ export async function withLab<T>(options: LabOptions, use: (lab: Lab) => T | Pro
 }
 
 export function printJson(document: object): void {
-  console.log(JSON.stringify({ version: 1, ...document }));
+  printDocument({ version: 1, ...document });
 }

@@ -12,6 +12,7 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
+import { printLine } from '../output.ts';
 import { parseObjectName } from '../program-source.ts';
 import { type LabOptions, labCommand, printJson, withLab, withOutput } from './common.ts';
 import { parseGlobals } from './globals.ts';
@@ -45,7 +46,7 @@ export function registerLoading(lab: Command): void {
     withLab(options, (opened) => {
       const gone = unload(opened, name);
       if (options.json === true) printJson({ unloaded: gone });
-      else if (gone.length === 0) console.log(`${name} had no program of the lab’s`);
+      else if (gone.length === 0) printLine(`${name} had no program of the lab’s`);
       else print(gone, 'unloaded');
     }).finally(() => tidy(options)),
   );
@@ -62,7 +63,7 @@ export function registerLoading(lab: Command): void {
     withLab(options, (opened) => {
       const filled = connect(opened, a, b);
       if (options.json === true) printJson({ redirects: filled });
-      else for (const { environment, to } of filled) console.log(`${environment} → ${to.join(', ')}`);
+      else for (const { environment, to } of filled) printLine(`${environment} → ${to.join(', ')}`);
     }),
   );
 }
@@ -95,7 +96,7 @@ function runLoad(name: string, object: string, options: LoadFlags): Promise<void
     if (options.json === true) printJson({ attached, pins: lab.pinDirectory(name) });
     else {
       print(attached, 'loaded');
-      console.log(`maps pinned in ${lab.pinDirectory(name)}`);
+      printLine(`maps pinned in ${lab.pinDirectory(name)}`);
     }
   }).finally(() => tidy(options));
 }
@@ -134,6 +135,6 @@ function findObject(text: string): { path: string; function: string | undefined 
 
 function print(attached: readonly AttachmentState[], verb: string): void {
   for (const { device, function: name, hook, mode, object } of attached) {
-    console.log(`${verb} ${name} of ${basename(object)}: ${device}, ${hook}, ${mode}`);
+    printLine(`${verb} ${name} of ${basename(object)}: ${device}, ${hook}, ${mode}`);
   }
 }

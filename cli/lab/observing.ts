@@ -7,6 +7,7 @@ import { ratesBetween, readCounters } from '../../kernel/lab/statistics.ts';
 import { labLines, parseTraceLine } from '../../kernel/lab/trace.ts';
 import { TraceInstance } from '../../kernel/lab/trace-instance.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { printJson as printDocument, printLine, reportLine } from '../output.ts';
 import { createTerminal } from '../terminal.ts';
 import { type LabOptions, labCommand, printJson, withLab, withOutput } from './common.ts';
 import { mapLines, mapToJson } from './maps-text.ts';
@@ -42,10 +43,9 @@ export function registerObserving(lab: Command): void {
     withLab(options, (opened) => {
       const dumps = dumpMaps(opened, name, map);
       if (options.json === true) printJson({ environment: name, maps: dumps.map(mapToJson) });
-      else if (dumps.length === 0) console.log(`the programs on ${name} have no maps`);
+      else if (dumps.length === 0) printLine(`the programs on ${name} have no maps`);
       else
-        for (const dump of dumps)
-          for (const line of mapLines(dump, createTerminal(options))) console.log(line);
+        for (const dump of dumps) for (const line of mapLines(dump, createTerminal(options))) printLine(line);
     }),
   );
 
@@ -82,7 +82,7 @@ async function trace(lab: Lab, options: TraceOptions): Promise<void> {
   const instance = new TraceInstance(lab.name);
   try {
     if (options.all !== true && labLines(lab) === undefined) {
-      console.error('which lines are this lab’s cannot be told: all are shown');
+      reportLine('which lines are this lab’s cannot be told: all are shown');
     }
     do {
       const lines = instance.read();
@@ -91,7 +91,8 @@ async function trace(lab: Lab, options: TraceOptions): Promise<void> {
       for (const line of lines) {
         const parsed = parseTraceLine(line);
         if (ours !== undefined && (parsed === undefined || !ours(parsed.text))) continue;
-        console.log(options.json === true ? JSON.stringify(parsed ?? { prefix: '', text: line }) : line);
+        if (options.json === true) printDocument(parsed ?? { prefix: '', text: line });
+        else printLine(line);
       }
     } while (await pause(TRACE_PERIOD, interrupt.signal));
   } finally {

@@ -14,6 +14,7 @@ import type { Scenario } from '../../sim/network/scenario.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { printJson } from '../output.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
 
 interface RunOptions {
@@ -66,7 +67,7 @@ async function run(name: string, options: RunOptions): Promise<number> {
       : compareRuns(scenario, runs.sim, runs.kernel);
   const complaints = [...expectationsOf(scenario, runs), ...faultsOf(runs)];
   if (options.json === true) {
-    console.log(JSON.stringify(runsToJson(scenario, runs, difference, complaints), null, 2));
+    printJson(runsToJson(scenario, runs, difference, complaints), 2);
   } else {
     print(scenario, runs, difference, complaints, createTerminal(options));
   }
@@ -136,7 +137,7 @@ function list(options: RunOptions): number {
     .map((file) => parseScenario(readFileSync(join(folder, file), 'utf8'), file));
   if (options.json === true) {
     const rows = scenarios.map(({ name, description }) => ({ name, description }));
-    console.log(JSON.stringify({ version: 1, scenarios: rows }, null, 2));
+    printJson({ version: 1, scenarios: rows }, 2);
     return EXIT.agreed;
   }
   const terminal = createTerminal(options);

@@ -6,6 +6,7 @@ import { subnetsOf } from '../../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../../kernel/lab/setup.ts';
 import { type EnvironmentState, labNames } from '../../kernel/lab/state.ts';
 import { labStatus } from '../../kernel/lab/status.ts';
+import { printLine } from '../output.ts';
 import { createTerminal } from '../terminal.ts';
 import { type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
 import { statusLines } from './status-text.ts';
@@ -31,7 +32,7 @@ export function registerTopology(lab: Command): void {
       vlan: options.vlan ?? false,
     });
     if (options.json === true) printJson({ environment: environmentToJson(made) });
-    else for (const line of setupLines(made)) console.log(line);
+    else for (const line of setupLines(made)) printLine(line);
   });
 
   withOutput(
@@ -42,7 +43,7 @@ export function registerTopology(lab: Command): void {
   ).action((name: string | undefined, options: LabOptions) => {
     const names = teardown(labName(options), name).map((one) => one.name);
     if (options.json === true) printJson({ removed: names });
-    else console.log(names.length === 0 ? 'the lab is removed' : `removed: ${names.join(', ')}`);
+    else printLine(names.length === 0 ? 'the lab is removed' : `removed: ${names.join(', ')}`);
   });
 
   withOutput(
@@ -53,7 +54,7 @@ export function registerTopology(lab: Command): void {
   ).action((name: string | undefined, options: LabOptions) => {
     const made = reset(labName(options), name);
     if (options.json === true) printJson({ environments: made.map(environmentToJson) });
-    else console.log(`as after setup: ${made.map((one) => one.name).join(', ') || 'nothing'}`);
+    else printLine(`as after setup: ${made.map((one) => one.name).join(', ') || 'nothing'}`);
   });
 
   withOutput(
@@ -70,8 +71,8 @@ function status(name: string | undefined, options: LabOptions): void {
     const others = labNames();
     if (options.json === true) printJson({ lab: null, others });
     else {
-      console.log('there is no lab; xdpsim lab setup NAME makes one');
-      for (const other of others) console.log(`there is another: xdpsim lab status${labOption(other)}`);
+      printLine('there is no lab; xdpsim lab setup NAME makes one');
+      for (const other of others) printLine(`there is another: xdpsim lab status${labOption(other)}`);
     }
     return;
   }
@@ -82,7 +83,7 @@ function status(name: string | undefined, options: LabOptions): void {
     const environments = all.environments.filter((one) => name === undefined || one.name === name);
     const shown = { ...all, environments };
     if (options.json === true) printJson({ lab: shown });
-    else for (const line of statusLines(shown, createTerminal(options))) console.log(line);
+    else for (const line of statusLines(shown, createTerminal(options))) printLine(line);
   } finally {
     lab.close();
   }

@@ -90,7 +90,7 @@ describe('explain', () => {
   it('says the same with and without colour', async () => {
     const divergence = await found([{ packet: echo }], answer(reply), answer(edit(echo, [L4, 0])));
     const plain = explain(FAKE_PROGRAM, divergence);
-    const coloured = explain(FAKE_PROGRAM, divergence, { colour: true });
+    const coloured = explain(FAKE_PROGRAM, divergence, { style: (_, line) => `\u001b[1m${line}\u001b[22m` });
     expect(coloured.join('\n')).toContain('\u001b[');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what colours are made of
     expect(coloured.map((line) => line.replace(/\u001b\[\d+m/g, ''))).toEqual(plain);

@@ -12,13 +12,13 @@ import type { Divergence } from '../report.ts';
 import { changedTree } from './changed-tree.ts';
 import { repeatCommands } from './command.ts';
 import { checksumEvidence, diagnose } from './diagnose.ts';
-import { type Paint, painter } from './paint.ts';
+import { type Paint, painter, type Style } from './paint.ts';
 import { valuesOf } from './summary.ts';
 import { checksumWorksheet } from './worksheet.ts';
 
 export interface ExplainOptions {
-  /** Default false. */
-  readonly colour?: boolean;
+  /** How to colour; default: not at all. */
+  readonly style?: Style;
   /** The `--map` options of the run, for the commands that repeat it. */
   readonly maps?: readonly string[];
 }
@@ -28,7 +28,7 @@ const MAX_LISTED = 12;
 
 /** Lines of text, without newlines. */
 export function explain(program: Program, divergence: Divergence, options: ExplainOptions = {}): string[] {
-  const paint = painter(options.colour === true);
+  const paint = painter(options.style);
   const sections = [
     verdict(divergence, paint),
     sequence(divergence, paint),

@@ -1,0 +1,37 @@
+/** The command line: which commands there are, and how wrong usage ends. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { packageFile } from '../kernel/package-file.ts';
+import { commands } from './commands/index.ts';
+import { EXIT } from './failure.ts';
+import { printText, reportLine, reportText } from './output.ts';
+
+/**
+ * Runs what the arguments ask for.
+ * @throws whatever ends the command early: `reportError` knows the exit code
+ */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
+  const program = new Command('xdpsim')
+    .description(
+      'Compares compiled XDP and TC programs with their models, in userspace and in the real kernel',
+    )
+    .version(version, '-V, --version')
+    .helpCommand(true)
+    .showHelpAfterError('(see xdpsim --help)')
+    // Subcommands inherit both.
+    .configureOutput({
+      writeOut: printText,
+      writeErr: reportText,
+      outputError: (text) => reportLine(`xdpsim: ${text.trimEnd().replace(/^error: /, '')}`),
+    })
+    .exitOverride();
+  for (const register of commands) register(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Its message is printed already; --help and --version end with code 0.
+    process.exitCode = error.exitCode === 0 ? EXIT.agreed : EXIT.input;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The one place that writes to standard output and standard error.
+ *
+ * Whatever is printed may hold text from outside: names in objects and captures, arguments, errors of parsers. So
+ * everything is made visible here, and nothing prints around it (`output.test.ts` looks for it). The terminal's own
+ * colours are marks until they are written, which no text from outside can imitate.
+ */
+import { randomBytes } from 'node:crypto';
+import { styleText } from 'node:util';
+import { isFile, writeFully } from '../corpus/write-fully.ts';
+import { visibleJson, visibleLine, visibleLines } from '../sim/runtime/visible-text.ts';
+
+export type Style = Parameters<typeof styleText>[0];
+
+/** Stands for ESC in what `paint` returns; new in every process, so that nobody can write it into a file. */
+const ESCAPE_MARK = `\ue000${randomBytes(8).toString('hex')}\ue001`;
+const MARKS = new RegExp(`${ESCAPE_MARK}\\[[\\d;]*m`, 'g');
+
+/** One line on standard output; newlines in it are made visible. */
+export function printLine(line: string = ''): void {
+  write(process.stdout, 1, `${unmarked(visibleLine(line))}\n`);
+}
+
+/** Text of several lines on standard output. */
+export function printLines(text: string): void {
+  printText(`${text}\n`);
+}
+
+/** Text that ends its own lines, on standard output. */
+export function printText(text: string): void {
+  write(process.stdout, 1, unmarked(visibleLines(text)));
+}
+
+/** One JSON document on standard output. */
+export function printJson(document: unknown, indent?: number): void {
+  write(process.stdout, 1, `${visibleJson(document, indent)}\n`);
+}
+
+/** One line on standard error. */
+export function reportLine(line: string): void {
+  write(process.stderr, 2, `${unmarked(visibleLine(line))}\n`);
+}
+
+/** Text of several lines on standard error. */
+export function reportLines(text: string): void {
+  reportText(`${text}\n`);
+}
+
+/** Text that ends its own lines, on standard error. */
+export function reportText(text: string): void {
+  write(process.stderr, 2, unmarked(visibleLines(text)));
+}
+
+/** Replaces the line on standard error; `undefined` removes it. Where standard error is no terminal, prints nothing. */
+export function showProgress(line: string | undefined): void {
+  if (process.stderr.isTTY !== true) return;
+  const shown = line === undefined ? '' : visibleLine(line).slice(0, (process.stderr.columns ?? 80) - 1);
+  write(process.stderr, 2, `\r\x1b[K${shown}`);
+}
+
+/** Text in a style, which becomes visible when it is printed through this module. */
+export function paint(style: Style, text: string): string {
+  const [open = '', close = ''] = styleText(style, '|', { validateStream: false })
+    .replaceAll('\x1b', ESCAPE_MARK)
+    .split('|');
+  return open + text + close;
+}
+
+/** Characters of a text on the terminal, without its colours. */
+export function shownLength(text: string): number {
+  return visibleLine(text.replaceAll(MARKS, '')).length;
+}
+
+function write(stream: NodeJS.WriteStream, fd: number, text: string): void {
+  if (!isFile(fd)) {
+    stream.write(text);
+    return;
+  }
+  try {
+    writeFully(fd, Buffer.from(text));
+  } catch (error) {
+    // Whoever listens to the stream hears of both kinds of output.
+    stream.emit('error', error);
+  }
+}
+
+function unmarked(text: string): string {
+  return text.replaceAll(ESCAPE_MARK, '\x1b');
+}

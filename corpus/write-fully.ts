@@ -1,0 +1,21 @@
+/** Standard streams that are files: written to the last byte, or an error. */
+import { fstatSync, writeSync } from 'node:fs';
+
+/**
+ * Writes all of the bytes. Node's own stream for a standard output that is a file calls `write` once and takes the
+ * result for granted; on a disk that becomes full (or at `ulimit -f`) the first call writes a part, and only the
+ * next one fails.
+ * @throws {NodeJS.ErrnoException} of `write`
+ */
+export function writeFully(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+}
+
+/** Is the descriptor a regular file? */
+export function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
+}
