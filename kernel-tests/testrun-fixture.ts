@@ -44,12 +44,16 @@ export function liveFixture(...entries: readonly ProgramEntry[]): Program {
 }
 
 /** One function of another source, alone in its object's program. */
-export function fixtureOf(source: 'tail-call' | 'recent' | 'fib-lookup', name: string): Program {
+export function fixtureOf(
+  source: 'tail-call' | 'recent' | 'fib-lookup' | 'default-world',
+  name: string,
+  hook: Hook = 'xdp',
+): Program {
   return {
     name,
     object: fixtureObject(source),
     objectPath: `${source}.o`,
-    entries: [{ function: name, hook: 'xdp' }],
+    entries: [{ function: name, hook }],
   };
 }
 

@@ -36,7 +36,10 @@ export interface BpfProgram {
   readonly helpers: ReadonlySet<number>;
 }
 
-const HELPER_CALL = 0x85;
+const CALL = 0x85;
+/** What the source register of a call says: a helper (0), a subprogram (1), a kernel function. */
+const PSEUDO_HELPER = 0;
+const PSEUDO_KFUNC = 2;
 const LOG_BYTES = 16 * 1024 * 1024;
 
 const EPERM = -1;
@@ -48,6 +51,9 @@ export class BpfObject {
   readonly programs: readonly BpfProgram[];
   /** All maps that a program can change or that the world can fill, in order of name; `.rodata` is not among them. */
   readonly maps: readonly BpfMap[];
+  /** Numbers of the helpers that any of the loaded functions call, those that only a tail call reaches included. */
+  readonly helpers: ReadonlySet<number>;
+  readonly callsKernelFunctions: boolean;
   readonly #libbpf: LoadedLibbpf;
   #handle: Pointer;
 
@@ -62,7 +68,15 @@ export class BpfObject {
     const opened = openAndLoad(this.#libbpf, bytes, options);
     this.#handle = opened.handle;
     try {
-      this.programs = opened.programs.map(({ pointer, entry }) => this.#program(pointer, entry));
+      this.programs = opened.programs.map(({ pointer, entry }) => ({
+        name: entry.function,
+        hook: entry.hook,
+        fd: this.#libbpf.bpf.bpf_program__fd(pointer),
+        helpers: callsOf(this.#libbpf, pointer).helpers,
+      }));
+      const calls = loadedPrograms(this.#libbpf, opened.handle).map((one) => callsOf(this.#libbpf, one));
+      this.helpers = new Set(calls.flatMap(({ helpers }) => [...helpers]));
+      this.callsKernelFunctions = calls.some(({ kernelFunctions }) => kernelFunctions);
       this.maps = this.#loadedMaps(opened.initial);
     } catch (error) {
       this.close();
@@ -79,21 +93,6 @@ export class BpfObject {
     if (this.#handle === 0) return;
     this.#libbpf.bpf.bpf_object__close(this.#handle);
     this.#handle = 0;
-  }
-
-  #program(pointer: Pointer, { function: name, hook }: ProgramEntry): BpfProgram {
-    const { bpf } = this.#libbpf;
-    const count = bpf.bpf_program__insn_cnt(pointer);
-    const instructions = bytesAt(bpf.bpf_program__insns(pointer), count * BPF_INSN.size);
-    const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
-    const helpers = new Set<number>();
-    for (let at = 0; at < instructions.length; at += BPF_INSN.size) {
-      // The source register tells helper calls (0) from calls of subprograms (1) and kernel functions (2).
-      if (view.getUint8(at) === HELPER_CALL && view.getUint8(at + BPF_INSN.registers) >> 4 === 0) {
-        helpers.add(view.getInt32(at + BPF_INSN.imm, true));
-      }
-    }
-    return { name, hook, fd: bpf.bpf_program__fd(pointer), helpers };
   }
 
   #loadedMaps(initial: ReadonlyMap<string, Uint8Array>): BpfMap[] {
@@ -114,6 +113,33 @@ export class BpfObject {
     }
     return maps.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
+}
+
+function loadedPrograms({ bpf }: LoadedLibbpf, handle: Pointer): Pointer[] {
+  return walk((previous) => bpf.bpf_object__next_program(handle, previous)).filter(
+    (pointer) => bpf.bpf_program__fd(pointer) >= 0,
+  );
+}
+
+interface Calls {
+  readonly helpers: ReadonlySet<number>;
+  readonly kernelFunctions: boolean;
+}
+
+/** What a function and its subprograms call. */
+function callsOf({ bpf }: LoadedLibbpf, pointer: Pointer): Calls {
+  const count = bpf.bpf_program__insn_cnt(pointer);
+  const instructions = bytesAt(bpf.bpf_program__insns(pointer), count * BPF_INSN.size);
+  const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
+  const helpers = new Set<number>();
+  let kernelFunctions = false;
+  for (let at = 0; at < instructions.length; at += BPF_INSN.size) {
+    if (view.getUint8(at) !== CALL) continue;
+    const source = view.getUint8(at + BPF_INSN.registers) >> 4;
+    if (source === PSEUDO_HELPER) helpers.add(view.getInt32(at + BPF_INSN.imm, true));
+    else if (source === PSEUDO_KFUNC) kernelFunctions = true;
+  }
+  return { helpers, kernelFunctions };
 }
 
 interface Opened {

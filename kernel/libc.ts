@@ -12,6 +12,8 @@ export const LOCK_UN = 8;
 /** `struct`-free prototypes only: sizes and layouts stay with those who know them. */
 export interface Libc {
   setns(fd: number, type: number): number;
+  /** Moves the calling thread into a new namespace of each of these types. */
+  unshare(types: number): number;
   umount2(path: string, flags: number): number;
   dup(fd: number): number;
   dup2(from: number, to: number): number;
@@ -54,6 +56,7 @@ export function libc(): Libc {
   }
   loaded = {
     setns: library.func('int setns(int fd, int type)'),
+    unshare: library.func('int unshare(int flags)'),
     umount2: library.func('int umount2(const char *path, int flags)'),
     dup: library.func('int dup(int fd)'),
     dup2: library.func('int dup2(int from, int to)'),

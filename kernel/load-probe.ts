@@ -27,6 +27,11 @@ export function mayLoadPrograms(capabilities: bigint): boolean {
   return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_NET_ADMIN));
 }
 
+/** Entering one takes the same right as making it. */
+export function mayCreateNetns(capabilities: bigint): boolean {
+  return ((capabilities >> CAP_SYS_ADMIN) & 1n) === 1n;
+}
+
 /** The kernel's type of the programs that stand at a hook. */
 export function programType(hook: Hook): number {
   return hook === 'xdp' ? BPF_PROG_TYPE.XDP : BPF_PROG_TYPE.SCHED_CLS;

@@ -128,20 +128,7 @@ class NamedNetns implements Netns {
 
   enter<T>(fn: () => T): T {
     if (!this.#open) throw new Error(`network namespace ${this.name} is closed`);
-    const before = inside ?? homeNamespace();
-    const outer = inside;
-    move(before, this.#fd);
-    inside = this.#fd;
-    let result: T;
-    try {
-      result = fn();
-    } finally {
-      move(this.#fd, before);
-      inside = outer;
-    }
-    if (result instanceof Promise)
-      throw new TypeError('what runs inside a network namespace must be synchronous');
-    return result;
+    return enterNamespace(this.#fd, fn);
   }
 
   run(command: string, args: readonly string[], input?: string): string {
@@ -175,6 +162,43 @@ class NamedNetns implements Netns {
   }
 }
 
+/**
+ * Makes a network namespace without a name: it ends with its last descriptor, so nothing of it can be left behind.
+ * @returns a descriptor of it
+ * @throws {EngineError} where the rights are missing
+ */
+export function createUnnamedNetns(): number {
+  const before = inside ?? homeNamespace();
+  if (libc().unshare(CLONE_NEWNET) !== 0) {
+    throw new EngineError('environment', `cannot create a network namespace: ${lastErrorName()}`, {
+      remedy: 'run as root (or with CAP_SYS_ADMIN)',
+    });
+  }
+  try {
+    return openSync('/proc/thread-self/ns/net', 'r');
+  } finally {
+    move(undefined, before);
+  }
+}
+
+/** Calls `fn` with the calling thread inside the namespace that a descriptor stands for: see `Netns.enter`. */
+export function enterNamespace<T>(fd: number, fn: () => T): T {
+  const before = inside ?? homeNamespace();
+  const outer = inside;
+  move(before, fd);
+  inside = fd;
+  let result: T;
+  try {
+    result = fn();
+  } finally {
+    move(fd, before);
+    inside = outer;
+  }
+  if (result instanceof Promise)
+    throw new TypeError('what runs inside a network namespace must be synchronous');
+  return result;
+}
+
 let home: number | undefined;
 
 /** Opened once per thread, before the thread leaves it for the first time. */
@@ -184,7 +208,7 @@ function homeNamespace(): number {
 }
 
 /** setns(2) moves the calling thread alone; Node's other threads stay where they are. */
-function move(from: number, to: number): void {
+function move(from: number | undefined, to: number): void {
   if (from === to || libc().setns(to, CLONE_NEWNET) === 0) return;
   throw new EngineError('environment', `the network namespace cannot be entered: ${lastErrorName()}`, {
     remedy: 'run as root (or with CAP_SYS_ADMIN)',

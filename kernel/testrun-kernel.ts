@@ -5,6 +5,7 @@ import { kernelIsOlderThan } from './kernel-version.ts';
 import { addressOf, errnoName, requireLibbpf } from './libbpf.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from './libbpf-layouts.ts';
 import { loadAvailability, loadProbe, programType } from './load-probe.ts';
+import { shareNetworkIfAllowed } from './shared-network.ts';
 import { syscalls } from './testrun-syscalls.ts';
 
 const probed = new Map<number, Availability>();
@@ -76,5 +77,10 @@ function runProbe(fd: number, metaLength: number): number {
     view.setBigUint64(TEST_RUN_OPTS.ctx_in, BigInt(addressOf(contextBytes)), true);
     view.setUint32(TEST_RUN_OPTS.ctx_size_in, contextBytes.length, true);
   }
-  return requireLibbpf().bpf.bpf_prog_test_run_opts(fd, addressOf(options));
+  const network = shareNetworkIfAllowed([]);
+  try {
+    return network.enter(() => requireLibbpf().bpf.bpf_prog_test_run_opts(fd, addressOf(options)));
+  } finally {
+    network.close();
+  }
 }

@@ -2,14 +2,15 @@
 import { EngineError, type Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { isPerCpu, type MapSnapshot } from '../sim/runtime/maps.ts';
+import { withDefaultDevices } from '../sim/runtime/default-world.ts';
+import { isPerCpu, type MapDefinition, type MapSnapshot } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import type { World } from '../sim/runtime/world.ts';
+import type { Device, World } from '../sim/runtime/world.ts';
 import { BpfObject } from './libbpf-object.ts';
+import { requireHarmless, type SessionNetwork, shareNetworkIfAllowed } from './shared-network.ts';
 import { PacketRunner, type RunnableEntry } from './testrun-packets.ts';
 import { syscalls } from './testrun-syscalls.ts';
 import { canObserveTrace, TraceReader } from './testrun-trace.ts';
-import type { WorldNetwork } from './world-network.ts';
 
 /** Numbers of helpers (linux/bpf.h) that decide what has to be asked of the kernel beside the packet. */
 const HELPER = {
@@ -23,7 +24,7 @@ const HELPER = {
 export class TestRunSession implements Session {
   readonly #program: Program;
   readonly #world: World;
-  readonly #network: WorldNetwork | undefined;
+  readonly #network: SessionNetwork;
   readonly #runner: PacketRunner;
   #object: BpfObject;
   #entries: readonly RunnableEntry[] = [];
@@ -32,18 +33,33 @@ export class TestRunSession implements Session {
   #cpu: number | undefined;
   #open = true;
 
-  /** @throws {EngineError} when the object or the world cannot be loaded; `network` then stays open */
-  constructor(program: Program, world: World, network: WorldNetwork | undefined) {
+  /**
+   * @param network the world's, where it states one; default: one with the default devices
+   * @throws {EngineError} when the object or the world cannot be loaded; `network` is closed then
+   */
+  constructor(program: Program, world: World, network: SessionNetwork | undefined) {
     this.#program = program;
     this.#world = world;
-    this.#network = network;
-    this.#object = this.#load();
+    const loadedIn = network ?? shareNetworkIfAllowed(defaultDevices({}, []));
+    let object: BpfObject | undefined;
     try {
+      object = loadedIn.enter(() => this.#load());
+      this.#network = network ?? networkFor(object, world, this.#file);
+    } catch (error) {
+      object?.close();
+      loadedIn.close();
+      throw error;
+    }
+    if (this.#network !== loadedIn) loadedIn.close();
+    this.#object = object;
+    try {
+      this.#prepare();
       this.#trace = this.#shouldTrace() ? new TraceReader() : undefined;
       this.#runner = new PacketRunner();
     } catch (error) {
       this.#trace?.close();
-      this.#object.close();
+      object.close();
+      this.#network.close();
       throw error;
     }
   }
@@ -54,7 +70,9 @@ export class TestRunSession implements Session {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
     output.clear();
-    this.#onItsCpu(() => this.#inNetwork(() => this.#runner.run(this.#entries, input, output, this.#trace)));
+    this.#onItsCpu(() =>
+      this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace)),
+    );
   }
 
   maps(): MapSnapshot[] {
@@ -64,12 +82,13 @@ export class TestRunSession implements Session {
   async reset(): Promise<void> {
     if (this.#object.maps.every((map) => map.restorable)) {
       this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
-      this.#inNetwork(() => {
+      this.#network.enter(() => {
         for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
       });
     } else {
       this.#object.close();
-      this.#object = this.#load();
+      this.#object = this.#network.enter(() => this.#load());
+      this.#prepare();
     }
     this.#trace?.discard();
   }
@@ -80,29 +99,31 @@ export class TestRunSession implements Session {
     this.#trace?.close();
     this.#runner.close();
     this.#object.close();
-    this.#network?.close();
+    this.#network.close();
+  }
+
+  get #file(): string {
+    return this.#program.objectPath ?? this.#program.name;
   }
 
   #load(): BpfObject {
-    const { name, entries, object, objectPath } = this.#program;
-    const file = objectPath ?? name;
+    const { name, entries, object } = this.#program;
     if (object === undefined) throw new EngineError('input', `${name} has no compiled object to run`);
-    const loaded = new BpfObject(object, { name, file, entries, globals: this.#world.globals ?? {} });
-    this.#cpu = this.#world.cpu ?? cpuFor(loaded);
-    try {
-      this.#inNetwork(() => fillMaps(loaded, this.#world, file, this.#cpu));
-    } catch (error) {
-      loaded.close();
-      throw error;
-    }
-    this.#entries = loaded.programs.map(({ fd, hook, helpers }, index) => ({
+    return new BpfObject(object, { name, file: this.#file, entries, globals: this.#world.globals ?? {} });
+  }
+
+  /** Brings the loaded object to the world's state. */
+  #prepare(): void {
+    const object = this.#object;
+    this.#cpu = this.#world.cpu ?? cpuFor(object);
+    this.#network.enter(() => fillMaps(object, this.#world, this.#file, this.#cpu));
+    this.#entries = object.programs.map(({ fd, hook, helpers }, index) => ({
       fd,
       hook,
-      after: entries[index]!.after,
+      after: this.#program.entries[index]!.after,
       // What a tail call leads to is another program's business, and may be this.
       changesMetadata: helpers.has(HELPER.xdp_adjust_meta) || helpers.has(HELPER.tail_call),
     }));
-    return loaded;
   }
 
   /** A program with a definition says itself whether its lines are part of its outcome. */
@@ -115,10 +136,6 @@ export class TestRunSession implements Session {
           )
         : definition.traces === true;
     return prints && canObserveTrace();
-  }
-
-  #inNetwork<T>(fn: () => T): T {
-    return this.#network === undefined ? fn() : this.#network.enter(fn);
   }
 
   #onItsCpu(fn: () => void): void {
@@ -140,12 +157,28 @@ export class TestRunSession implements Session {
   }
 }
 
+function defaultDevices(world: World, maps: readonly MapDefinition[]): readonly Device[] {
+  return withDefaultDevices(world, maps).devices ?? [];
+}
+
+/** The network of a world that states none. */
+function networkFor(object: BpfObject, world: World, file: string): SessionNetwork {
+  const devices = defaultDevices(
+    world,
+    object.maps.map((map) => map.definition),
+  );
+  // Kernel functions can leave things in a namespace: connections, say.
+  const network = shareNetworkIfAllowed(devices, object.callsKernelFunctions);
+  requireHarmless(network, object, file);
+  return network;
+}
+
 /**
  * The CPU on which all of a case has to run: the first one where a program asks for its number; whichever, but one,
  * where a map has values for each, for that state is one only there.
  */
 function cpuFor(object: BpfObject): number | undefined {
-  if (object.programs.some(({ helpers }) => helpers.has(HELPER.get_smp_processor_id))) return 0;
+  if (object.helpers.has(HELPER.get_smp_processor_id)) return 0;
   return object.maps.some((map) => isPerCpu(map.definition.type)) ? syscalls().currentCpu() : undefined;
 }
 

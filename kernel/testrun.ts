@@ -9,19 +9,20 @@ import {
 } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { withDefaultDevices } from '../sim/runtime/default-world.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
+import type { SessionNetwork } from './shared-network.ts';
 import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
 import { firstRefusal } from './testrun-limits.ts';
 import { TestRunSession } from './testrun-session.ts';
 import { canObserveTrace } from './testrun-trace.ts';
-import type { WorldNetwork } from './world-network.ts';
 
 /** Makes a world's devices, routes and neighbours real. */
-export type NetworkOf = (world: World) => Promise<WorldNetwork>;
+export type NetworkOf = (world: World) => Promise<SessionNetwork>;
 
 export interface TestRunOptions {
-  /** Default: network namespaces of the session's own (`world-network.ts`). */
+  /** For worlds that state a network. Default: network namespaces of the session's own (`world-network.ts`). */
   readonly networkOf?: NetworkOf;
 }
 
@@ -78,24 +79,19 @@ class TestRunEngine implements Engine {
         remedy: availability.remedy,
       });
     }
-    const network = needsNetwork(world) ? await this.#networkOf(world) : undefined;
-    try {
-      return new TestRunSession(program, world, network);
-    } catch (error) {
-      network?.close();
-      throw error;
-    }
+    const network = statesNetwork(world) ? await this.#networkOf(withDefaultDevices(world, [])) : undefined;
+    return new TestRunSession(program, world, network);
   }
 }
 
-/** Where the world says nothing of networks, the thread's own namespace serves: nothing is sent anyway. */
-function needsNetwork(world: World): boolean {
+/** Where the world says nothing of networks, sessions share a namespace with the default devices (`TestRunSession`). */
+function statesNetwork(world: World): boolean {
   return [world.devices, world.routes, world.neighbours].some(
     (list) => list !== undefined && list.length > 0,
   );
 }
 
-async function networkOfItsOwn(world: World): Promise<WorldNetwork> {
+async function networkOfItsOwn(world: World): Promise<SessionNetwork> {
   const { createWorldNetwork } = await import('./world-network.ts');
   return createWorldNetwork(world);
 }

@@ -1,6 +1,8 @@
 /** The engine `veth`: real frames through native XDP and TC on real (virtual) devices. */
 
 import { MAX_XDP_MTU } from '../corpus/packet-limits.ts';
+import { calledHelpers } from '../sim/ebpf/called-helpers.ts';
+import { loadObject } from '../sim/ebpf/object.ts';
 import {
   type Availability,
   type Engine,
@@ -11,6 +13,7 @@ import {
 } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { withDefaultDevices } from '../sim/runtime/default-world.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
 import { framesAvailability } from './frames.ts';
@@ -80,8 +83,9 @@ async function open(program: Program, world: World, options: VethOptions): Promi
       remedy: available.remedy,
     });
   }
-  const standIn = standInFor(world);
-  const network = await createWorldNetwork({ ...world, devices: [...(world.devices ?? []), standIn] });
+  const stated = withDevicesToSendTo(program, world);
+  const standIn = standInFor(stated);
+  const network = await createWorldNetwork({ ...stated, devices: [...(stated.devices ?? []), standIn] });
   let junction: Junction | undefined;
   try {
     if (needsJunction(program)) junction = new Junction(options.tc);
@@ -90,6 +94,22 @@ async function open(program: Program, world: World, options: VethOptions): Promi
     junction?.close();
     network.close();
     throw error;
+  }
+}
+
+/** The helpers with which a program sends a frame, or a copy of it, to another device. */
+const SENDING_HELPERS: readonly number[] = [13, 23, 51, 152, 155];
+
+/** The default devices cost each session some milliseconds: only programs that can send to one get them. */
+function withDevicesToSendTo(program: Program, world: World): World {
+  try {
+    const { programs, maps } = loadObject(program.object!);
+    const called = new Set(programs.flatMap(({ instructions }) => [...calledHelpers(instructions)]));
+    const sends = SENDING_HELPERS.some((helper) => called.has(helper));
+    return sends ? withDefaultDevices(world, maps) : world;
+  } catch {
+    // What the loader here does not read, libbpf may: it has the last word, when the object is loaded.
+    return withDefaultDevices(world, []);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../ebpf/object.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
+import { withDefaultDevices } from '../runtime/default-world.ts';
 import type { MapSnapshot } from '../runtime/maps.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
@@ -78,7 +79,8 @@ export function openMachine(program: Program, world: World, options: MachineProg
         wanted.add(index);
       }
     }
-    return { machine: new Machine(object, world, options), entries, wanted };
+    const machine = new Machine(object, withDefaultDevices(world, object.maps), options);
+    return { machine, entries, wanted };
   } catch (error) {
     if (!(error instanceof ObjectError)) throw error;
     throw new EngineError('input', `${path}: ${error.message}`, { cause: error });

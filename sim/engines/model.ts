@@ -4,6 +4,7 @@
  */
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
+import { withDefaultDevices } from '../runtime/default-world.ts';
 import type { MapSnapshot } from '../runtime/maps.ts';
 import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
 import type { ModelEntry, Program, ProgramDefinition, ProgramEntry } from '../runtime/program.ts';
@@ -38,7 +39,11 @@ export function createModelEngine(): Engine {
     availability,
     refuses,
     open: (program: Program, world: World): Promise<Session> =>
-      openChained(program, world, async (single) => new ModelSession(single, world)),
+      openChained(
+        program,
+        world,
+        async (single) => new ModelSession(single, withDefaultDevices(world, single.definition?.maps ?? [])),
+      ),
   };
 }
 

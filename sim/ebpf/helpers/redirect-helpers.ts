@@ -17,6 +17,13 @@ const BPF_F_EXCLUDE_INGRESS = 16;
 /** The only flag of `bpf_redirect` that users may set. */
 const BPF_F_INGRESS = 1;
 
+const LOOPBACK_IFINDEX = 1;
+const DEFAULT_MTU = 1500;
+/** What a frame may have beyond the MTU: an Ethernet header with a tag (net/core/dev.c, `is_skb_forwardable`). */
+const LINK_HEADER = 14 + 4;
+/** include/linux/netdevice.h */
+const NET_XMIT_DROP = 1;
+
 /** `bpf_xdp_redirect`: XDP knows no flags. */
 function redirectXdp(machine: Machine, ifindex: number, flags: number): number {
   if (flags !== 0 || machine.high(1) !== 0) return XDP_ABORTED;
@@ -115,8 +122,12 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     movesPacket: true,
     run: (machine, _context, ifindex, flags) => {
       if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
-      const known = ifindex === 1 || machine.world.devices?.some((device) => device.ifindex === ifindex);
-      return known === true ? 0 : -EINVAL;
+      if (ifindex === LOOPBACK_IFINDEX) return 0;
+      const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
+      if (device === undefined) return -EINVAL;
+      // Devices are veths: a frame too long for its peer is dropped while it is sent (drivers/net/veth.c, veth_xmit).
+      const most = (device.mtu ?? DEFAULT_MTU) + LINK_HEADER;
+      return (flags & BPF_F_INGRESS) === 0 && machine.packet.length > most ? NET_XMIT_DROP : 0;
     },
   },
 ];

@@ -379,7 +379,9 @@ export class CompiledMachine {
 
   #placeDevices(): void {
     const { memory, world } = this.machine;
-    const devices = world.devices ?? [];
+    // First, since nearly every frame comes in by it.
+    const loopback = { ifindex: 1, mac: new Uint8Array(6) };
+    const devices = [loopback, ...(world.devices ?? [])];
     const rows = memory.allocate(16 * (devices.length + 1));
     for (const [index, device] of devices.entries()) {
       memory.setU32(rows + 16 * index, device.ifindex);
