@@ -1,67 +1,38 @@
 /**
  * Finds every checksum of a packet and recomputes it from scratch: IPv4, ICMP, ICMPv6, TCP and UDP, behind VLAN
- * tags, inside tunnels (IP in IP, 6in4, GRE, VXLAN, Geneve) and in the packets that ICMP errors quote.
+ * tags, inside tunnels (IP in IP, 6in4, GRE, VXLAN, Geneve) and in the packets that ICMP errors quote. On the way it
+ * can report the headers and what they state about lengths.
  *
  * It shares no code with the programs, the models or the codecs, and makes no object per packet: what is found
  * stands in the scanner's own fields while the sink is called.
  */
+import {
+  CHECKSUM,
+  CHECKSUM_LAYERS,
+  type ChecksumSink,
+  type FoundChecksum,
+  type FoundHeader,
+  HEADER,
+  HEADER_FLAG,
+  LAYER,
+  PART,
+} from './found.ts';
 import { onesAdd, onesSum } from './sum.ts';
 
-/** The kinds of checksum, as small numbers: indices of `CHECKSUM_LAYERS`. */
-export const LAYER = { ipv4: 0, icmp: 1, icmpv6: 2, tcp: 3, udp: 4 } as const;
-export const CHECKSUM_LAYERS = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp'] as const;
-export type ChecksumLayer = (typeof CHECKSUM_LAYERS)[number];
-
-/** What became of a checksum, as small numbers: indices of `CHECKSUM_STATUSES`. */
-export const CHECKSUM = {
-  good: 0,
-  bad: 1,
-  /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), but for tunnels (RFC 6935). */
-  illegal: 2,
-  /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). */
-  absent: 3,
-  /** Not all that it covers is there: a fragment, a cut-off or contradictory packet. */
-  unverifiable: 4,
-} as const;
-export const CHECKSUM_STATUSES = ['good', 'bad', 'illegal', 'absent', 'unverifiable'] as const;
-export type ChecksumStatus = (typeof CHECKSUM_STATUSES)[number];
-
-/** One checksum as the sink sees it. Valid only while the sink runs. Places are offsets from the packet's first byte. */
-export interface FoundChecksum {
-  /** An index of `CHECKSUM_LAYERS`. */
-  readonly layer: number;
-  /** 0 for the outermost of its kind. */
-  readonly depth: number;
-  /** An index of `CHECKSUM_STATUSES`. */
-  readonly status: number;
-  /** Where the checksum field lies; -1 where the packet does not hold it. */
-  readonly at: number;
-  /** What stands there, 0 where it is not held. */
-  readonly got: number;
-  /** What should stand there; equal to `got` unless bad or illegal. */
-  readonly expected: number;
-  /**
-   * The ones' complement sum of all that is covered, field and pseudo-header included: 0xFFFF where right. For a
-   * fragment the sum of its part, without the pseudo-header's length. -1 where cut off.
-   */
-  readonly sum: number;
-  /** The covered bytes, pseudo-header apart. */
-  readonly start: number;
-  readonly end: number;
-  /** Length of each address in the pseudo-header, 0 where there is no pseudo-header. */
-  readonly addressLength: number;
-  readonly source: number;
-  /** The final destination's address, which a routing header may hold (RFC 8200 §8.1). */
-  readonly destination: number;
-  /** The protocol number in the pseudo-header. */
-  readonly protocol: number;
-  /** The length in the pseudo-header. */
-  readonly length: number;
-}
-
-export interface ChecksumSink {
-  checksum(found: FoundChecksum): void;
-}
+export {
+  CHECKSUM,
+  CHECKSUM_LAYERS,
+  CHECKSUM_STATUSES,
+  type ChecksumLayer,
+  type ChecksumSink,
+  type ChecksumStatus,
+  type FoundChecksum,
+  type FoundHeader,
+  HEADER,
+  HEADER_FLAG,
+  LAYER,
+  PART,
+} from './found.ts';
 
 /** Link types of captures that carry IP (https://www.tcpdump.org/linktypes.html). */
 export const LINKTYPE = {
@@ -79,10 +50,10 @@ const ETHERNET = 1;
 const IPV4 = 2;
 const IPV6 = 3;
 
-// Which part of a datagram a packet holds.
-const WHOLE = 0;
-const FIRST_FRAGMENT = 1;
-const LATER_FRAGMENT = 2;
+const { whole: WHOLE, firstFragment: FIRST_FRAGMENT, laterFragment: LATER_FRAGMENT } = PART;
+
+/** The least header of each kind of `LAYER`: a message shorter than that has no checksum to judge. */
+const LEAST_HEADER = [20, 8, 8, 20, 8] as const;
 
 const UDP_PORT = { vxlan: 4789, vxlanLinux: 8472, geneve: 6081 } as const;
 
@@ -90,7 +61,7 @@ const UDP_PORT = { vxlan: 4789, vxlanLinux: 8472, geneve: 6081 } as const;
  * Reusable; not reentrant. `verifyChecksums` keeps one for all. What is private is so for the compiler only: the
  * check that `#names` ask for at every access costs a fifth of the scan.
  */
-export class ChecksumScanner implements FoundChecksum {
+export class ChecksumScanner implements FoundChecksum, FoundHeader {
   layer = 0;
   depth = 0;
   status = 0;
@@ -106,6 +77,15 @@ export class ChecksumScanner implements FoundChecksum {
   protocol = 0;
   length = 0;
 
+  headerKind = 0;
+  headerStart = 0;
+  headerEnd = 0;
+  claimedEnd = 0;
+  room = 0;
+  headerFlags = 0;
+  part = 0;
+  fragment = 0;
+
   private arena: Uint8Array = new Uint8Array(0);
   private view: DataView = new DataView(this.arena.buffer);
   private base = 0;
@@ -118,6 +98,9 @@ export class ChecksumScanner implements FoundChecksum {
   private ipAddressLength = 0;
   /** False behind a routing header that hides the final destination. */
   private destinationKnown = true;
+  /** `HEADER_FLAG.quoted` from the packet on that an ICMP error quotes. */
+  private quoted = 0;
+  private wantsHeaders = false;
   private readonly depths = new Int32Array(CHECKSUM_LAYERS.length);
 
   /**
@@ -136,6 +119,8 @@ export class ChecksumScanner implements FoundChecksum {
       this.arena = bytes;
       this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
+    this.wantsHeaders = sink.header !== undefined;
+    this.quoted = 0;
     this.base = offset;
     this.cursor = offset;
     this.limit = offset + length;
@@ -198,16 +183,25 @@ export class ChecksumScanner implements FoundChecksum {
     this.addressLength = 0;
     this.start = at - this.base;
     if (available < 20 || bytes[at]! >> 4 !== 4 || headerLength < 20 || headerLength > available) {
+      if (this.wantsHeaders) {
+        this.setFragment(0, 0);
+        const flag = available < 20 ? HEADER_FLAG.cut : HEADER_FLAG.impossible;
+        this.header(sink, HEADER.ipv4, at, Math.min(this.limit, at + 20), this.limit, flag);
+      }
       this.end = this.limit - this.base;
       this.unverifiable(sink, LAYER.ipv4, available >= 12 ? at + 10 : -1);
       return STOP;
     }
-    this.end = this.start + headerLength;
-    this.report(sink, LAYER.ipv4, at + 10, onesSum(this.view, at, at + headerLength));
-
     const fragment = this.u16(at + 6);
     const part =
       (fragment & 0x1fff) !== 0 ? LATER_FRAGMENT : (fragment & 0x2000) !== 0 ? FIRST_FRAGMENT : WHOLE;
+    if (this.wantsHeaders) {
+      this.setFragment(part, ((fragment & 0x1fff) << 3) | ((fragment >> 13) & 1));
+      this.header(sink, HEADER.ipv4, at, at + headerLength, at + this.u16(at + 2), 0);
+    }
+    this.end = this.start + headerLength;
+    this.report(sink, LAYER.ipv4, at + 10, onesSum(this.view, at, at + headerLength));
+
     this.ipAddressLength = 4;
     this.ipSource = at + 12;
     this.ipDestination = headerLength > 20 ? this.sourceRouted(at, headerLength) : at + 16;
@@ -237,7 +231,14 @@ export class ChecksumScanner implements FoundChecksum {
   private ipv6(sink: ChecksumSink): number {
     const bytes = this.arena;
     const at = this.cursor;
-    if (this.limit - at < 40 || bytes[at]! >> 4 !== 6) return STOP;
+    if (this.limit - at < 40 || bytes[at]! >> 4 !== 6) {
+      if (this.wantsHeaders) {
+        this.setFragment(0, 0);
+        const flag = this.limit - at < 40 ? HEADER_FLAG.cut : HEADER_FLAG.impossible;
+        this.header(sink, HEADER.ipv6, at, Math.min(this.limit, at + 40), this.limit, flag);
+      }
+      return STOP;
+    }
     this.ipAddressLength = 16;
     this.ipSource = at + 8;
     this.ipDestination = at + 24;
@@ -246,8 +247,10 @@ export class ChecksumScanner implements FoundChecksum {
     let payload = this.u16(at + 4);
     let next = bytes[at + 6]!;
     if (payload === 0 && next === 0) payload = this.jumboLength(header);
-    const limit = Math.min(this.limit, header + payload);
-    let part = WHOLE;
+    const claimedEnd = header + payload;
+    const limit = Math.min(this.limit, claimedEnd);
+    let part: number = WHOLE;
+    let fragment = 0;
     for (;;) {
       let size: number;
       if (next === 0 || next === 60 || next === 43 || next === 135 || next === 139 || next === 140) {
@@ -259,12 +262,19 @@ export class ChecksumScanner implements FoundChecksum {
       } else {
         break;
       }
-      // The transport cannot be told where the chain of headers is cut off.
-      if (header + size > limit || part === LATER_FRAGMENT) return STOP;
+      // The transport cannot be found where the chain of headers is truncated.
+      if (header + size > limit || part === LATER_FRAGMENT) {
+        if (this.wantsHeaders) {
+          this.setFragment(part, fragment);
+          const flag = part === LATER_FRAGMENT ? 0 : HEADER_FLAG.impossible;
+          this.header(sink, HEADER.ipv6, at, Math.min(limit, header), claimedEnd, flag);
+        }
+        return STOP;
+      }
       if (next === 43) this.routing(header);
       else if (next === 60) this.homeAddress(header, size);
       else if (next === 44) {
-        const fragment = this.u16(header + 2);
+        fragment = this.u16(header + 2) & 0xfff9;
         if ((fragment & 0xfff8) !== 0) part = LATER_FRAGMENT;
         else if ((fragment & 1) !== 0) part = FIRST_FRAGMENT;
       }
@@ -272,8 +282,52 @@ export class ChecksumScanner implements FoundChecksum {
       header += size;
       payload -= size;
     }
+    if (this.wantsHeaders) {
+      this.setFragment(part, fragment);
+      this.header(sink, HEADER.ipv6, at, header, claimedEnd, 0);
+    }
     this.cursor = header;
     return this.transport(sink, next, payload, part);
+  }
+
+  private setFragment(part: number, fragment: number): void {
+    this.part = part;
+    this.fragment = fragment;
+  }
+
+  /** Reports a header; places are in the arena. `limit` is where the one around it ends. */
+  private header(
+    sink: ChecksumSink,
+    kind: number,
+    start: number,
+    end: number,
+    claimedEnd: number,
+    flags: number,
+  ): void {
+    this.headerKind = kind;
+    this.headerStart = start - this.base;
+    this.headerEnd = end - this.base;
+    this.claimedEnd = claimedEnd - this.base;
+    this.room = this.limit - this.base;
+    this.headerFlags = flags | this.quoted;
+    sink.header!(this);
+  }
+
+  /** The same for a transport header, which may be truncated; `limit` is where its IP packet ends. */
+  private transportHeader(sink: ChecksumSink, kind: number, size: number, claimed: number): void {
+    const at = this.cursor;
+    const available = this.limit - at;
+    let headerSize = size;
+    let flags = 0;
+    if (available < size) flags = HEADER_FLAG.cut;
+    else if (kind === HEADER.tcp) {
+      headerSize = (this.arena[at + 12]! >> 4) * 4;
+      if (headerSize < size || headerSize > available) {
+        flags = HEADER_FLAG.impossible;
+        headerSize = size;
+      }
+    }
+    this.header(sink, kind, at, at + Math.min(headerSize, available), at + claimed, flags);
   }
 
   /** The length in a Jumbo Payload option (RFC 2675 §2), 0 where there is none. */
@@ -319,21 +373,26 @@ export class ChecksumScanner implements FoundChecksum {
     const available = this.limit - at;
     switch (protocol) {
       case 6:
+        if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.tcp, 20, length);
         this.segment(sink, LAYER.tcp, 6, 16, length, complete, part);
         return STOP;
       case 17: {
         // The UDP length decides how much is summed; what the IP length says beyond it is not (RFC 768).
         const claimed = available >= 6 && part !== LATER_FRAGMENT ? this.u16(at + 4) : length;
         const fits = claimed >= 8 && (part === WHOLE ? claimed <= length && claimed <= available : complete);
+        if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.udp, 8, claimed);
         this.segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
         return part === LATER_FRAGMENT ? STOP : this.udpTunnel();
       }
       case 1:
         if (this.ipAddressLength !== 4) return STOP;
+        if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.icmp, 8, length);
         this.segment(sink, LAYER.icmp, 0, 2, length, complete, part);
         return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV4);
       case 58:
         if (this.ipAddressLength !== 16) return STOP;
+        if (this.wantsHeaders && part !== LATER_FRAGMENT)
+          this.transportHeader(sink, HEADER.icmpv6, 8, length);
         this.segment(sink, LAYER.icmpv6, 58, 2, length, complete, part);
         return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV6);
       case 51: {
@@ -375,7 +434,8 @@ export class ChecksumScanner implements FoundChecksum {
     this.destination = this.ipDestination - this.base;
     const held = part !== LATER_FRAGMENT && field + 2 <= end - at;
 
-    if (!complete || !this.destinationKnown || (part !== LATER_FRAGMENT && !held)) {
+    const isShort = part !== LATER_FRAGMENT && (!held || length < LEAST_HEADER[layer]!);
+    if (!complete || !this.destinationKnown || isShort) {
       if (layer === LAYER.udp && held && this.u16(at + field) === 0) {
         this.sum = -1;
         this.withoutChecksum(sink, at + field);
@@ -465,6 +525,7 @@ export class ChecksumScanner implements FoundChecksum {
         ? type === 3 || type === 4 || type === 5 || type === 11 || type === 12
         : type >= 1 && type <= 4;
     if (!isError) return STOP;
+    this.quoted = HEADER_FLAG.quoted;
     this.cursor += 8;
     return quoted;
   }

@@ -1,0 +1,79 @@
+/**
+ * Fragments stay what they are: a program that cannot send a second packet can neither cut a datagram into fragments
+ * nor put one together, so fragment offset and "more fragments" of a packet of the same length stay as they came.
+ *
+ * The usual defect is a flag written in the wrong byte order: 0x4000 ("don't fragment") without `bpf_htons` is a
+ * fragment at offset 512.
+ */
+import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+import { MATCH } from '../oracle/header-list.ts';
+import { type Breach, headerOf, type Invariant } from './invariant.ts';
+
+export const fragments: Invariant = {
+  name: 'fragments',
+  judge(pair: FramePair): Breach | undefined {
+    const { is } = pair;
+    if (pair.cameBroken) return undefined;
+    for (let row = 0; row < is.count; row++) {
+      if ((is.flags[row]! & HEADER_FLAG.quoted) !== 0) return undefined;
+      if (is.kind[row] !== HEADER.ipv4 && is.kind[row] !== HEADER.ipv6) continue;
+      const breach = fragmentWord(pair, row);
+      if (breach !== undefined) return breach;
+    }
+    return undefined;
+  },
+};
+
+function fragmentWord(pair: FramePair, row: number): Breach | undefined {
+  const { was, is } = pair;
+  const match = is.match[row]!;
+  if (match === MATCH.exposed || (is.flags[row]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) {
+    return undefined;
+  }
+  const now = is.fragment[row]!;
+  if (match === MATCH.none) {
+    // A header in front of a whole packet has no reason to be a fragment.
+    if (now === 0 || was.count === 0 || was.fragment[0] !== 0 || !pair.isWritten(row)) return undefined;
+    return breach(pair, row, 'set', 0, now);
+  }
+  const before = was.fragment[match]!;
+  if (now === before || (was.flags[match]! & HEADER_FLAG.quoted) !== 0) return undefined;
+  if (payloadOf(was, match) !== payloadOf(is, row)) return undefined;
+  return breach(pair, row, before === 0 ? 'set' : now === 0 ? 'cleared' : 'changed', before, now);
+}
+
+/** How many bytes the IP packet carries behind its headers: what is cut into fragments gets shorter. */
+function payloadOf(list: FramePair['is'], row: number): number {
+  return list.claimedEnd[row]! - list.headerEnd[row]!;
+}
+
+function breach(pair: FramePair, row: number, id: string, before: number, now: number): Breach {
+  const { is } = pair;
+  const { layer, depth, label } = headerOf(pair, row);
+  const what =
+    id === 'set'
+      ? `the ${label} packet was whole and is now marked as ${named(now)}`
+      : id === 'cleared'
+        ? `the ${label} packet was ${named(before)} and is now marked as whole`
+        : `the ${label} packet was ${named(before)} and is now marked as ${named(now)}`;
+  const at = is.kind[row] === HEADER.ipv4 ? is.start[row]! + 6 : is.start[row]!;
+  return {
+    invariant: `fragments/${id}`,
+    severity: 'error',
+    layer,
+    depth,
+    at,
+    size: is.kind[row] === HEADER.ipv4 ? 2 : is.headerEnd[row]! - at,
+    expected: named(before),
+    got: named(now),
+    sentence: what,
+  };
+}
+
+/** @param fragment as in `FoundHeader` */
+function named(fragment: number): string {
+  if (fragment === 0) return 'no fragment';
+  const offset = fragment & ~7;
+  return offset === 0 ? 'a first fragment' : `a fragment at offset ${offset}`;
+}

@@ -1,0 +1,6 @@
+/** The register of invariants: one line each, in the order in which they are judged. */
+import { fragments } from './fragments.ts';
+import type { Invariant } from './invariant.ts';
+import { lengths } from './lengths.ts';
+
+export const INVARIANTS: readonly Invariant[] = [lengths, fragments];

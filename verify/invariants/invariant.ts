@@ -1,0 +1,54 @@
+/**
+ * What must hold of every frame that a program changed, without a model: one file for each invariant, one line in
+ * `index.ts`. An invariant compares the frame as it left with the frame as it came (`FramePair`), so that a program
+ * is never blamed for what a packet brought along.
+ */
+import { HEADER_NAMES, type HeaderName } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+
+/** `error`: receivers will drop or misread the packet; `warning`: it may be intended; `info`: worth knowing. */
+export type Severity = 'error' | 'warning' | 'info';
+
+/** One invariant broken by one packet. */
+export interface Breach {
+  /** `lengths/total`: the invariant, and which part of it. */
+  readonly invariant: string;
+  readonly severity: Severity;
+  readonly layer: HeaderName;
+  /** In the packet that left: 0 for the outermost of its kind. */
+  readonly depth: number;
+  /** The bytes in question in the packet that left: a field, or what should not be there. */
+  readonly at: number;
+  readonly size: number;
+  /** The two values in text: "46 bytes", "no fragment". */
+  readonly expected: string;
+  readonly got: string;
+  /** What is wrong, in a sentence without a full stop. */
+  readonly sentence: string;
+}
+
+export interface Invariant {
+  /** The first half of its identifiers. */
+  readonly name: string;
+  /** The outermost breach; undefined where the invariant holds or cannot be judged. */
+  judge(pair: FramePair): Breach | undefined;
+}
+
+const LABELS: Readonly<Record<HeaderName, string>> = {
+  ipv4: 'IPv4',
+  ipv6: 'IPv6',
+  icmp: 'ICMP',
+  icmpv6: 'ICMPv6',
+  tcp: 'TCP',
+  udp: 'UDP',
+};
+
+/** What a header of the frame that left is called: its name, and its depth where it is not the outermost. */
+export function headerOf(
+  pair: FramePair,
+  row: number,
+): { readonly layer: HeaderName; readonly depth: number; readonly label: string } {
+  const layer = HEADER_NAMES[pair.is.kind[row]!]!;
+  const depth = pair.is.depth[row]!;
+  return { layer, depth, label: depth === 0 ? LABELS[layer] : `inner ${LABELS[layer]}` };
+}

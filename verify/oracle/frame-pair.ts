@@ -1,0 +1,231 @@
+/**
+ * A frame as it came and as it left, with their headers paired: what checksums and invariants are judged on.
+ *
+ * Programs push and pop headers at the head, append and cut bytes at the tail, or both; so every header of one frame
+ * may lie elsewhere in the other, be new, or have come to light.
+ */
+import { verifyChecksums } from './checksums.ts';
+import { HEADER, HEADER_FLAG } from './found.ts';
+import { HeaderList, MATCH } from './header-list.ts';
+
+/** The least frame on an Ethernet, without its check sequence: shorter ones are padded up to it (IEEE 802.3 §4.2.3.3). */
+export const ETHERNET_MINIMUM = 60;
+
+/** Reusable; makes no object per packet. */
+export class FramePair {
+  readonly was: HeaderList = new HeaderList();
+  readonly is: HeaderList = new HeaderList();
+  before: Uint8Array = new Uint8Array(0);
+  beforeOffset = 0;
+  beforeLength = 0;
+  after: Uint8Array = new Uint8Array(0);
+  afterOffset = 0;
+  afterLength = 0;
+  /** A byte of the frame that left at offset n stood at n + shift before, where it stood there at all. */
+  shift = 0;
+  /** Did the frame come with lengths that contradict each other, or with a header that is not all there? */
+  cameBroken = false;
+
+  /**
+   * @param before the arena with the frame as it came
+   * @param after the arena with the frame as it left
+   * @returns false where there is nothing to judge: the frame left as it came, or has no header that is known
+   */
+  set(
+    before: Uint8Array,
+    beforeOffset: number,
+    beforeLength: number,
+    after: Uint8Array,
+    afterOffset: number,
+    afterLength: number,
+  ): boolean {
+    if (beforeLength === afterLength && sameBytes(before, beforeOffset, after, afterOffset, beforeLength)) {
+      return false;
+    }
+    this.before = before;
+    this.beforeOffset = beforeOffset;
+    this.beforeLength = beforeLength;
+    this.after = after;
+    this.afterOffset = afterOffset;
+    this.afterLength = afterLength;
+    const { was, is } = this;
+    was.count = 0;
+    is.count = 0;
+    verifyChecksums(after, afterOffset, afterLength, is);
+    if (is.count === 0) return false;
+    verifyChecksums(before, beforeOffset, beforeLength, was);
+    this.shift = 0;
+    if (beforeLength !== afterLength || !this.#pairInPlace()) {
+      this.shift = this.#likeliestShift(beforeLength - afterLength);
+      this.#pairDisplaced(this.shift);
+      this.#pairTheRest();
+    }
+    this.cameBroken = isBroken(was);
+    return true;
+  }
+
+  /**
+   * Did the program write this header, which has no counterpart in the frame as it came, on purpose?
+   *
+   * What `bpf_xdp_adjust_tail` and `bpf_skb_change_tail` append is no header, even where a truncated packet's own
+   * lengths and protocol number reach into it. It becomes one only with what the program says about it.
+   */
+  isWritten(row: number): boolean {
+    const { is, was } = this;
+    const start = is.start[row]!;
+    if (start + this.shift < 0) return true;
+    let appended = false;
+    for (let at = start; at < is.headerEnd[row]!; at++) {
+      const from = at + this.shift;
+      const byte = this.after[this.afterOffset + at]!;
+      if (from >= this.beforeLength) appended ||= byte !== 0;
+      else if (byte !== this.before[this.beforeOffset + from]!) return true;
+    }
+    // The bytes are the old ones, or new ones where there were none: what named them a header?
+    if (row === 0) return this.#namesAnother(start - 2, 2);
+    const around = is.match[row - 1]!;
+    if (around === MATCH.none) return this.isWritten(row - 1);
+    if (around < 0) return false;
+    const at = is.start[row - 1]!;
+    const [protocolAt, lengthAt] = NAMING[is.kind[row - 1]!]!;
+    if (is.kind[row - 1] !== was.kind[around]) return true;
+    if (this.#namesAnother(at + protocolAt, 1)) return true;
+    return appended && this.#namesAnother(at + lengthAt, 2);
+  }
+
+  /** Does the frame that left say something else in these bytes? */
+  #namesAnother(at: number, size: number): boolean {
+    const from = at + this.shift;
+    if (at < 0 || at + size > this.afterLength || from < 0 || from + size > this.beforeLength) return false;
+    return !sameBytes(this.before, this.beforeOffset + from, this.after, this.afterOffset + at, size);
+  }
+
+  /** Does this range of the frame that left consist of the bytes that stood there before? */
+  isOld(start: number, end: number, shift: number = this.shift): boolean {
+    const from = start + shift;
+    const size = end - start;
+    return (
+      size > 0 &&
+      from >= 0 &&
+      from + size <= this.beforeLength &&
+      sameBytes(this.before, this.beforeOffset + from, this.after, this.afterOffset + start, size)
+    );
+  }
+
+  /** The usual case: both packets have the same headers in the same places. */
+  #pairInPlace(): boolean {
+    const { was, is } = this;
+    if (was.count !== is.count) return false;
+    for (let row = 0; row < is.count; row++) {
+      if (was.start[row] !== is.start[row] || was.kind[row] !== is.kind[row]) return false;
+      is.match[row] = row;
+    }
+    return true;
+  }
+
+  /**
+   * Pairs headers of the same kind that start at the same place, displaced by `shift`. What has no counterpart but
+   * consists of the very bytes that were there before has only come to light.
+   * @returns how much the displacement explains: comparable with other displacements of the same frames
+   */
+  #pairDisplaced(shift: number): number {
+    const { was, is } = this;
+    let explained = 0;
+    let next = 0;
+    for (let row = 0; row < is.count; row++) {
+      const start = is.start[row]!;
+      is.match[row] = MATCH.none;
+      for (let other = next; other < was.count; other++) {
+        if (was.start[other] !== start + shift) continue;
+        if (family(was.kind[other]!) !== family(is.kind[row]!)) continue;
+        is.match[row] = other;
+        next = other + 1;
+        break;
+      }
+      const isOld = this.isOld(start, is.end[row]!, shift);
+      if (isOld && is.match[row] === MATCH.none) is.match[row] = MATCH.exposed;
+      // The same bytes say more than the same place.
+      explained += isOld ? 2 : is.match[row] !== MATCH.none ? 1 : 0;
+    }
+    return explained;
+  }
+
+  /** Either the outermost header of then is one of now, or the other way round. */
+  #likeliestShift(growth: number): number {
+    const { was, is } = this;
+    let best = 0;
+    let most = this.#pairDisplaced(0);
+    const consider = (shift: number): void => {
+      const explained = this.#pairDisplaced(shift);
+      if (explained <= most) return;
+      most = explained;
+      best = shift;
+    };
+    consider(growth);
+    if (was.count === 0) return best;
+    for (let row = 0; row < is.count; row++) consider(was.start[0]! - is.start[row]!);
+    for (let other = 1; other < was.count; other++) consider(was.start[other]! - is.start[0]!);
+    return best;
+  }
+
+  /** What no place pairs is a header rebuilt elsewhere, if there is one of its kind left: innermost with innermost. */
+  #pairTheRest(): void {
+    const { was, is } = this;
+    for (let row = is.count - 1; row >= 0; row--) {
+      if (is.match[row] !== MATCH.none) continue;
+      for (let other = was.count - 1; other >= 0; other--) {
+        if (family(was.kind[other]!) !== family(is.kind[row]!) || this.#isTaken(other)) continue;
+        is.match[row] = other;
+        break;
+      }
+    }
+  }
+
+  #isTaken(other: number): boolean {
+    const { is } = this;
+    for (let row = 0; row < is.count; row++) if (is.match[row] === other) return true;
+    return false;
+  }
+}
+
+/** Where each kind of header (`HEADER`) names what follows it, and states a length. */
+const NAMING: readonly (readonly [protocolAt: number, lengthAt: number])[] = [
+  [9, 2],
+  [0, 0],
+  [0, 0],
+  [12, 12],
+  [3, 4],
+  [6, 4],
+];
+
+/** NAT64 turns IPv4 and ICMP into IPv6 and ICMPv6, and back; every other kind stays what it is. */
+function family(kind: number): number {
+  return kind === HEADER.icmpv6 ? HEADER.icmp : kind === HEADER.ipv6 ? HEADER.ipv4 : kind;
+}
+
+/** Does one of the headers outside of quotes contradict the frame, or another one? */
+function isBroken(list: HeaderList): boolean {
+  for (let row = 0; row < list.count; row++) {
+    const flags = list.flags[row]!;
+    if ((flags & HEADER_FLAG.quoted) !== 0) return false;
+    if ((flags & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return true;
+    if (list.claimedEnd[row]! < list.headerEnd[row]!) return true;
+    // The length in a first fragment is that of the whole datagram.
+    const isFragment = list.part[row] !== 0 && list.kind[row] === HEADER.udp;
+    if (!isFragment && list.claimedEnd[row]! > list.room[row]!) return true;
+  }
+  return false;
+}
+
+/** From here on a `memcmp` is worth its call and the two views that it takes. */
+const LONG_FRAME = 512;
+
+function sameBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, size: number): boolean {
+  // Frames that differ mostly do so near their start.
+  const near = size >= LONG_FRAME ? 64 : size;
+  for (let index = 0; index < near; index++) if (a[aStart + index]! !== b[bStart + index]!) return false;
+  return (
+    size === near ||
+    Buffer.compare(a.subarray(aStart + near, aStart + size), b.subarray(bStart + near, bStart + size)) === 0
+  );
+}
