@@ -150,7 +150,7 @@ export class BatchRunner {
       engines: [...this.#sides.map(engineReport), ...this.#skipped],
       notCompared: this.#ledger.notCompared(),
       divergences: [],
-      warnings: [],
+      warnings: this.#ledger.judging.warnings(),
       defects: [],
       actions: this.#ledger.actions(),
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
@@ -245,7 +245,12 @@ export class BatchRunner {
     const showings: EngineSide[] = [];
     for (const side of sides) if (await side.run(world, input, side === again)) showings.push(side);
     this.#ledger.enterShowings(input, showings, again !== undefined && showings[0] === again);
-    for (const finding of examine(this.#program, input, showings)) {
+    for (const finding of examine(
+      this.#program,
+      input,
+      showings,
+      again === undefined ? this.#ledger.judging : undefined,
+    )) {
       if (this.#kinds.has(kindOf(finding))) continue;
       this.#kinds.add(kindOf(finding));
       this.#found.push(this.#foundAt(finding, world, input, seen, saved));

@@ -1,16 +1,15 @@
-/** Holds the outcomes of one case against each other, and against the checksum oracle. */
+/** Compares the outcomes of one case with each other, and judges what the program did to each frame. */
 import type { Engine } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import { leaves } from '../sim/runtime/delivery.ts';
 import type { MapSnapshot } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { comparedParts, firstDifference, type OutcomeDifference } from './compare.ts';
 import { firstMapDifference } from './compare-maps.ts';
-import { checksumField, differingField } from './differing-field.ts';
+import { differingField } from './differing-field.ts';
 import { type Finding, outcomeAt } from './finding.ts';
-import { ChecksumJudge } from './oracle/judge.ts';
+import { type JudgingAccount, judgeFrames } from './judge-frames.ts';
 
 /** What one engine showed of a case. */
 export interface Showing {
@@ -23,17 +22,17 @@ export interface Showing {
 /** How many differing packets of one batch are looked at to find different kinds of differences. */
 const MAX_DIFFERENCES = 256;
 
-const judge = new ChecksumJudge();
-
 /**
  * All kinds of findings on one case, the first of each kind, most telling first: per engine what differs from the
- * reference, then its maps, then checksums that the program spoilt.
+ * reference, then its maps, then checksums and invariants that the program broke.
  * @param showings the reference first
+ * @param account is told what of the reference's frames was not judged
  */
 export function* examine(
   program: Program,
   input: PacketBatch,
   showings: readonly Showing[],
+  account?: JudgingAccount,
 ): Generator<Finding, void, void> {
   const [reference, ...others] = showings;
   if (reference === undefined) return;
@@ -50,7 +49,8 @@ export function* examine(
   }
   for (const showing of showings) {
     // Frames that equal the reference's need no second judgement.
-    if (!agreeing.has(showing)) yield* checksumFaults(hooks, input, showing);
+    if (!agreeing.has(showing))
+      yield* judgeFrames(hooks, input, showing, showing === reference ? account : undefined);
   }
 }
 
@@ -105,38 +105,4 @@ function* differences(
   if (map === undefined) return;
   const packet = input.count - 1;
   yield { engines, part: 'map', field: `map ${map.map}`, packet, expected: undefined, got: undefined, map };
-}
-
-function* checksumFaults(
-  hooks: readonly Hook[],
-  input: PacketBatch,
-  { engine, output }: Showing,
-): Generator<Finding, void, void> {
-  let seen: Set<string> | undefined;
-  for (let packet = 0; packet < output.count; packet++) {
-    if (output.status[packet] !== STATUS.ran) continue;
-    if (!leaves(hooks[input.entry[packet]!] ?? 'xdp', output.action[packet]!)) continue;
-    const fault = judge.judge(
-      input.bytes,
-      input.offset[packet]!,
-      input.length[packet]!,
-      output.bytes,
-      output.offset[packet]!,
-      output.length[packet]!,
-    );
-    if (fault === undefined) continue;
-    const field = checksumField(fault.layer, fault.depth);
-    seen ??= new Set();
-    if (seen.has(field)) continue;
-    seen.add(field);
-    yield {
-      engines: ['oracle', engine.name],
-      part: 'checksum',
-      field,
-      packet,
-      expected: undefined,
-      got: outcomeAt(output, packet),
-      fault,
-    };
-  }
 }

@@ -8,6 +8,7 @@ import {
 } from '../sim/engines/outcome-batch.ts';
 import type { OutcomePart } from './compare.ts';
 import type { MapDifference } from './compare-maps.ts';
+import type { Breach } from './invariants/invariant.ts';
 import type { ChecksumFault } from './oracle/judge.ts';
 
 /** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
@@ -18,7 +19,7 @@ export type Severity = 'error' | 'warning' | 'info';
 
 export interface Finding {
   readonly engines: Disagreeing;
-  readonly part: OutcomePart | 'map' | 'checksum';
+  readonly part: OutcomePart | 'map' | 'checksum' | 'invariant';
   /** The part more finely: `icmp.checksum`, `action`, `map rxcnt`. Together with the engines it is the finding's kind. */
   readonly field: string;
   /** Default: `error`. */
@@ -30,6 +31,7 @@ export interface Finding {
   readonly got: Outcome | undefined;
   readonly map?: MapDifference;
   readonly fault?: ChecksumFault;
+  readonly breach?: Breach;
 }
 
 /** One packet's outcome as a value. */

@@ -7,6 +7,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import { notCompared } from './compare.ts';
 import { mapsNotCompared } from './compare-maps.ts';
 import type { Showing } from './examine.ts';
+import { JudgingAccount } from './judge-frames.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
 
 export class Ledger {
@@ -18,6 +19,9 @@ export class Ledger {
   readonly #actions: Map<number, number>[];
   readonly #pairs = new Set<string>();
   readonly #notCompared: NotCompared[] = [];
+  /** What was not judged of the reference's frames. */
+  readonly judging: JudgingAccount = new JudgingAccount();
+  #reference: NotCompared['engine'] | undefined;
 
   constructor(program: Program) {
     this.#program = program;
@@ -36,6 +40,7 @@ export class Ledger {
   enterShowings(input: PacketBatch, showings: readonly Showing[], again: boolean): void {
     const [reference, ...others] = showings;
     if (reference === undefined) return;
+    this.#reference = reference.engine.name;
     if (!again) this.#countActions(input, reference.output);
     for (const other of others) this.#noteBlindSpots(reference, other);
   }
@@ -70,7 +75,8 @@ export class Ledger {
   }
 
   notCompared(): NotCompared[] {
-    return sumNotCompared(this.#notCompared);
+    const unjudged = this.#reference === undefined ? [] : this.judging.notCompared(this.#reference);
+    return sumNotCompared([...this.#notCompared, ...unjudged]);
   }
 
   actions(): Record<string, number> {

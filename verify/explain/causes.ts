@@ -15,6 +15,8 @@ export function likelyCause(shown: Case, finding: Finding): string | undefined {
   if (stimulus === undefined) return undefined;
   const { got, expected } = finding;
   switch (finding.part) {
+    case 'invariant':
+      return finding.breach?.sentence;
     case 'status':
       return (got?.note ?? expected?.note)?.message;
     case 'checksum':

@@ -21,6 +21,7 @@ export type CauseId =
   | 'udp zero lost'
   | 'udp none updated'
   | 'udp none carried to ipv6'
+  | 'udp checksum removed over ipv6'
   | 'not updated'
   | 'folded once'
   | 'fold forgotten'

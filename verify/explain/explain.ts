@@ -112,7 +112,7 @@ function packets(program: Program, { case: shown, finding }: Divergence, paint: 
   const came = stimulus.packet;
   const hook: Hook = program.entries[stimulus.entry ?? 0]?.hook ?? 'xdp';
   const { got, expected, part } = finding;
-  const hasBytes = (part === 'packet' || part === 'checksum') && got !== undefined;
+  const hasBytes = (part === 'packet' || part === 'checksum' || part === 'invariant') && got !== undefined;
   if (!hasBytes)
     return [`The packet (${came.length} bytes):`, ...tree(came, paint), ...dump(came, [], paint)];
   const reference = part === 'packet' ? expected?.packet : undefined;
@@ -131,12 +131,13 @@ function packets(program: Program, { case: shown, finding }: Divergence, paint: 
     lines.push('', `Expected (${reference.length} bytes${leaving}), what differs is marked:`);
     lines.push(...dump(reference, differingRanges(reference, got.packet), paint));
   }
-  const at = finding.fault?.after.at ?? -1;
+  const at = finding.fault?.after.at ?? finding.breach?.at ?? -1;
+  const size = finding.breach?.size ?? 2;
   const marked =
     reference !== undefined
       ? differingRanges(got.packet, reference)
       : at >= 0
-        ? [{ from: at, to: at + 2 }]
+        ? [{ from: at, to: at + size }]
         : differingRanges(got.packet, came);
   lines.push(
     '',

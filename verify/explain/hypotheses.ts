@@ -38,17 +38,28 @@ function sumOf(words: readonly { readonly value: number }[]): number {
   return words.reduce((sum, { value }) => sum + value, 0);
 }
 
-const udpNone: Hypothesis = ({ before, after }) => {
-  if (before === undefined || after.layer !== 'udp' || before.layer !== 'udp' || before.got !== 0)
-    return undefined;
-  if (after.got === 0 && after.status === 'illegal' && before.status === 'absent') {
+const udpNone: Hypothesis = ({ before, after, recomputed }) => {
+  if (before === undefined || after.layer !== 'udp' || before.layer !== 'udp') return undefined;
+  if (after.got === 0 && after.status === 'illegal' && before.got !== 0 && !sameOnes(recomputed, 0)) {
+    return {
+      id: 'udp checksum removed over ipv6',
+      sentence: 'the UDP checksum was replaced by 0x0000, which is illegal over IPv6 (RFC 8200 §8.1)',
+      remedy: 'the checksum were kept and updated',
+    };
+  }
+  if (before.got !== 0) return undefined;
+  if (after.got === 0 && after.status === 'illegal' && before.addressLength === 4) {
     return {
       id: 'udp none carried to ipv6',
       sentence: 'UDP checksum 0 ("none") was carried from IPv4 to IPv6, where it is illegal (RFC 8200 §8.1)',
       remedy: 'it were computed from scratch when the packet changes to IPv6',
     };
   }
-  if (after.got !== 0 && before.status === 'absent' && after.status === 'bad') {
+  if (
+    after.got !== 0 &&
+    (before.status === 'absent' || before.status === 'illegal') &&
+    after.status === 'bad'
+  ) {
     return {
       id: 'udp none updated',
       sentence: `UDP checksum 0 says "none" (RFC 768) and must stay; it was turned into ${hex16(after.got)}`,

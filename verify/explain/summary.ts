@@ -18,7 +18,8 @@ export function summarize(program: Program, shown: Case, finding: Finding): stri
 
 /** The two values that differ, in text. */
 export function valuesOf(program: Program, shown: Case, finding: Finding): { expected: string; got: string } {
-  const { map, fault, expected, got } = finding;
+  const { map, fault, breach, expected, got } = finding;
+  if (breach !== undefined) return { expected: breach.expected, got: breach.got };
   if (map !== undefined) {
     return { expected: valueText(map.expected), got: `${valueText(map.got)} at key ${hexOf(map.key)}` };
   }
@@ -56,6 +57,7 @@ const textOf: Readonly<Record<Exclude<Finding['part'], 'packet'>, Text>> = {
   skb: ({ mark, priority, cb }) => `mark ${mark}, priority ${priority}, cb ${cb.join(' ')}`,
   map: () => '',
   checksum: () => '',
+  invariant: () => '',
 };
 
 function valueText(value: Uint8Array | undefined): string {

@@ -68,6 +68,7 @@ function breach(pair: FramePair, row: number, id: string, before: number, now: n
     expected: named(before),
     got: named(now),
     sentence: what,
+    summary: 'the fragment offset or the flag for more fragments changed',
   };
 }
 

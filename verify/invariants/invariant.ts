@@ -3,16 +3,15 @@
  * `index.ts`. An invariant compares the frame as it left with the frame as it came (`FramePair`), so that a program
  * is never blamed for what a packet brought along.
  */
+import type { Severity } from '../finding.ts';
 import { HEADER_NAMES, type HeaderName } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
-
-/** `error`: receivers will drop or misread the packet; `warning`: it may be intended; `info`: worth knowing. */
-export type Severity = 'error' | 'warning' | 'info';
 
 /** One invariant broken by one packet. */
 export interface Breach {
   /** `lengths/total`: the invariant, and which part of it. */
   readonly invariant: string;
+  /** `error`: receivers drop or misread the packet; `warning`: it may be intended; `info`: worth knowing. */
   readonly severity: Severity;
   readonly layer: HeaderName;
   /** In the packet that left: 0 for the outermost of its kind. */
@@ -23,8 +22,10 @@ export interface Breach {
   /** The two values in text: "46 bytes", "no fragment". */
   readonly expected: string;
   readonly got: string;
-  /** What is wrong, in a sentence without a full stop. */
+  /** What is wrong with this packet, in a sentence without a full stop. */
   readonly sentence: string;
+  /** The same without the packet's own figures, for counts. */
+  readonly summary: string;
 }
 
 export interface Invariant {

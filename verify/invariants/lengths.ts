@@ -9,10 +9,11 @@
  * - packets quoted in ICMP errors, which may end anywhere;
  * - zeros behind the packet, and anything up to Ethernet's least frame: that is padding.
  */
+import type { Severity } from '../finding.ts';
 import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
 import { ETHERNET_MINIMUM, type FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
-import { type Breach, headerOf, type Invariant, type Severity } from './invariant.ts';
+import { type Breach, headerOf, type Invariant } from './invariant.ts';
 
 export const lengths: Invariant = {
   name: 'lengths',
@@ -79,13 +80,15 @@ function ipLengths(pair: FramePair, row: number): Breach | undefined {
   return surplus(pair, row, stated);
 }
 
-function impossibleHeader(pair: FramePair, row: number): Breach {
+function impossibleHeader(pair: FramePair, row: number): Breach | undefined {
   const { is, after, afterOffset } = pair;
   const start = is.start[row]!;
   const { label } = headerOf(pair, row);
   const first = after[afterOffset + start]!;
   const version = is.kind[row] === HEADER.ipv4 ? 4 : 6;
   if (first >> 4 !== version) {
+    // Another EtherType in front of the same bytes: not a matter of lengths.
+    if (pair.isOld(start, start + 1)) return undefined;
     return breachAt(pair, row, 'header', start, 1, {
       expected: `version ${version}`,
       got: `version ${first >> 4}`,
@@ -204,8 +207,20 @@ function breachAt(
   severity: Severity = 'error',
 ): Breach {
   const { layer, depth } = headerOf(pair, row);
-  return { invariant: `lengths/${id}`, severity, layer, depth, at, size, ...texts };
+  const summary = SUMMARIES[id]!;
+  return { invariant: `lengths/${id}`, severity, layer, depth, at, size, ...texts, summary };
 }
+
+/** What each part of the invariant says, without figures. */
+const SUMMARIES: Readonly<Record<string, string>> = {
+  header: 'a header goes beyond the packet',
+  total: 'the IPv4 total length and the frame disagree',
+  payload: 'the IPv6 payload length and the frame disagree',
+  extension: 'an IPv6 extension header goes beyond the packet',
+  surplus: "bytes lie behind the packet's end that its lengths do not count",
+  udp: 'the UDP length and the IP packet around it disagree',
+  'tcp-offset': 'the TCP data offset and the segment disagree',
+};
 
 function bytes(count: number): string {
   return count === 1 ? '1 byte' : `${count} bytes`;

@@ -5,7 +5,7 @@
  * may lie elsewhere in the other, be new, or have come to light.
  */
 import { verifyChecksums } from './checksums.ts';
-import { HEADER, HEADER_FLAG } from './found.ts';
+import { HEADER, HEADER_FLAG, PART } from './found.ts';
 import { HeaderList, MATCH } from './header-list.ts';
 
 /** The least frame on an Ethernet, without its check sequence: shorter ones are padded up to it (IEEE 802.3 §4.2.3.3). */
@@ -136,7 +136,7 @@ export class FramePair {
       const start = is.start[row]!;
       is.match[row] = MATCH.none;
       for (let other = next; other < was.count; other++) {
-        if (was.start[other] !== start + shift) continue;
+        if (was.start[other] !== start + shift || !this.#isHeld(other)) continue;
         if (family(was.kind[other]!) !== family(is.kind[row]!)) continue;
         is.match[row] = other;
         next = other + 1;
@@ -153,6 +153,9 @@ export class FramePair {
   /** Either the outermost header of then is one of now, or the other way round. */
   #likeliestShift(growth: number): number {
     const { was, is } = this;
+    // The whole packet of then, pushed or with something taken off in front of it.
+    const first = was.count === 0 ? 14 : was.start[0]!;
+    if (growth < 0 && this.isOld(first - growth, this.afterLength, growth)) return growth;
     let best = 0;
     let most = this.#pairDisplaced(0);
     const consider = (shift: number): void => {
@@ -174,11 +177,26 @@ export class FramePair {
     for (let row = is.count - 1; row >= 0; row--) {
       if (is.match[row] !== MATCH.none) continue;
       for (let other = was.count - 1; other >= 0; other--) {
-        if (family(was.kind[other]!) !== family(is.kind[row]!) || this.#isTaken(other)) continue;
+        if (family(was.kind[other]!) !== family(is.kind[row]!)) continue;
+        if (!this.#isHeld(other) || this.#isTaken(other) || this.#isStillThere(other)) continue;
         is.match[row] = other;
         break;
       }
     }
+  }
+
+  /** Were there bytes of this header, or was it only named? A later fragment counts: its header lies in another packet. */
+  #isHeld(other: number): boolean {
+    const { was } = this;
+    return was.headerEnd[other]! > was.start[other]! || was.part[other] === PART.laterFragment;
+  }
+
+  /** Do the bytes of this header lie in the frame that left, hidden behind another? */
+  #isStillThere(other: number): boolean {
+    const { was, shift } = this;
+    const start = was.start[other]! - shift;
+    const end = was.headerEnd[other]! - shift;
+    return shift !== 0 && start >= 0 && end <= this.afterLength && this.isOld(start, end);
   }
 
   #isTaken(other: number): boolean {

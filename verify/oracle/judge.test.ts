@@ -217,6 +217,90 @@ describe('ChecksumJudge', () => {
     expect(verdict(datagram, cut)).toBe('');
   });
 
+  it('takes nothing that was appended for a header, and what the program wrote there for one', () => {
+    // Frames that end early, everywhere: what their lengths and protocol numbers reach for is zeros then.
+    for (const packet of [
+      echo,
+      datagram,
+      segment,
+      ethernet(0x86dd, ipv6(58, icmpv6(128, [0, 1, 0, 1], data(8)))),
+    ]) {
+      for (let end = IP; end < packet.length; end++) {
+        for (const size of [1, 10, 28, 64]) {
+          const cut = packet.slice(0, end);
+          expect(verdict(cut, bytes(cut, new Uint8Array(size))), `${end} and ${size} zeros`).toBe('');
+          expect(verdict(cut, bytes(cut, data(size))), `${end} and ${size} bytes`).toBe('');
+          const pushed = bytes(cut.subarray(0, 12), [0x81, 0, 0, 5], cut.subarray(12), new Uint8Array(size));
+          expect(verdict(cut, pushed), `${end}, a tag and ${size} zeros`).toBe('');
+        }
+      }
+    }
+    // A packet without a payload gets one: header and lengths are the program's.
+    const empty = ethernet(0x0800, ipv4(1, data(0)));
+    const answer = (message: Uint8Array): Uint8Array => ethernet(0x0800, ipv4(1, message));
+    expect(verdict(empty, answer(icmp(8, 0, [0, 1, 0, 1], data(8))))).toBe('');
+    expect(verdict(empty, answer(bytes(8, 0, 0x12, 0x34, 0, 1, 0, 1, data(8))))).toBe(
+      'icmp/0 wrong from the start',
+    );
+    expect(verdict(empty, answer(new Uint8Array(16)))).toBe('');
+    // Bytes of another protocol that were there before may be a header in disguise.
+    const other = ethernet(0x0800, ipv4(253, data(24)));
+    expect(verdict(other, ethernet(0x0800, ipv4(1, data(24))))).toBe('');
+    const arp = ethernet(0x0806, data(46));
+    expect(verdict(arp, ethernet(0x0800, bytes(ipv4(253, data(26)).slice(0, 10), 1, 2, data(34))))).toBe(
+      'ipv4/0 wrong from the start',
+    );
+  });
+
+  it('leaves UDP over IPv6 without a checksum to the sender, whatever the port', () => {
+    const none = (port: number): Uint8Array =>
+      ethernet(0x86dd, ipv6(17, edit(udp(data(20), V6_A, V6_B, port), [6, 0, 0])));
+    for (const [from, to] of [
+      [4789, 4788],
+      [4788, 4789],
+      [53, 54],
+    ] as const) {
+      expect(verdict(none(from), none(to)), `${from} to ${to}`).toBe('');
+    }
+    // Taken away is not the sender's choice, unless it is a tunnel.
+    const summed = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B, 53)));
+    expect(verdict(summed, none(53))).toBe('udp/0 illegal');
+    expect(verdict(summed, none(4789))).toBe('');
+    // A tunnel on a port of its own, pushed in front of the packet.
+    const tunnel = ethernet(0x86dd, ipv6(17, edit(udp(segment.slice(IP), V6_A, V6_B, 6080), [6, 0, 0])));
+    expect(verdict(segment, tunnel)).toBe('');
+  });
+
+  it('judges no message that is shorter than its header', () => {
+    const short = (protocol: number, size: number): Uint8Array =>
+      ethernet(0x0800, bytes(ipv4(protocol, data(size)), data(40)));
+    for (const [protocol, least] of [
+      [1, 8],
+      [6, 20],
+      [17, 8],
+    ] as const) {
+      for (let size = 0; size < least; size++) {
+        const came = short(protocol, size);
+        for (const at of [0, 2, 4, 6, 16]) {
+          expect(verdict(came, edit(came, [L4 + at, 0x77, 0x77])), `${protocol}: ${size}, ${at}`).toBe('');
+        }
+      }
+    }
+    const six = ethernet(0x86dd, bytes(ipv6(58, data(4)), data(8)));
+    expect(verdict(six, edit(six, [58, 0x77, 0x77]))).toBe('');
+  });
+
+  it('counts what it cannot judge', () => {
+    const unjudged = (before: Uint8Array, after: Uint8Array): string | undefined => {
+      verdict(before, after);
+      return judge.unjudged;
+    };
+    const cut = datagram.slice(0, L4 + 12);
+    expect(unjudged(cut, edit(cut, [L4 + 2, 9, 9]))).toMatch(/came truncated/);
+    expect(unjudged(datagram, cut)).toMatch(/can no longer be verified/);
+    expect(unjudged(datagram, edit(datagram, [IP + 8, 63]))).toBe(undefined);
+  });
+
   it('finds any single flipped bit of a good packet that is covered', () => {
     fc.assert(
       fc.property(fc.constantFrom(echo, datagram, segment), fc.nat(1000), fc.nat(7), (packet, place, bit) => {

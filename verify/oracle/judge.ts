@@ -32,17 +32,13 @@ export type ChecksumFaultKind =
   /** A header that the program added has a wrong checksum. */
   | 'wrong from the start';
 
-/** Checksums of frames that a program changed and that could not be judged, by reason. */
-export interface UnjudgedChecksums {
-  /** They could not be verified when they came: fragments, truncated and contradictory packets. */
-  cameUnverifiable: number;
-  /** They were right, and cannot be verified any more. */
-  becameUnverifiable: number;
-}
+const CAME_UNVERIFIABLE = 'checksums of packets that came truncated, contradictory or as fragments';
+const BECAME_UNVERIFIABLE = 'checksums that were right and can no longer be verified';
 
 /** Reusable; makes an object only for a fault. */
 export class ChecksumJudge {
-  readonly unjudged: UnjudgedChecksums = { cameUnverifiable: 0, becameUnverifiable: 0 };
+  /** Which checksums of the last frame could not be judged; undefined where all were. */
+  unjudged: string | undefined;
   readonly #pair = new FramePair();
 
   /**
@@ -66,6 +62,7 @@ export class ChecksumJudge {
   /** The same for frames that are paired already. */
   judgePair(pair: FramePair): ChecksumFault | undefined {
     const { was, is } = pair;
+    this.unjudged = undefined;
     for (let row = 0; row < is.count; row++) {
       const kind = this.#verdict(pair, row);
       if (kind === undefined) continue;
@@ -104,14 +101,14 @@ export class ChecksumJudge {
         return statusBefore === CHECKSUM.absent && was.addressLength[match] === 16 ? undefined : 'illegal';
       case CHECKSUM.bad:
         if (statusBefore === CHECKSUM.good || statusBefore === CHECKSUM.absent) return 'wrong';
-        if (statusBefore === CHECKSUM.unverifiable) this.unjudged.cameUnverifiable++;
+        if (statusBefore === CHECKSUM.unverifiable) this.unjudged = CAME_UNVERIFIABLE;
         if (statusBefore === CHECKSUM.unverifiable || was.sum[match]! < 0) return undefined;
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'wrong by another amount';
       default:
-        if (statusBefore === CHECKSUM.good) this.unjudged.becameUnverifiable++;
+        if (statusBefore === CHECKSUM.good) this.unjudged = BECAME_UNVERIFIABLE;
         if (statusBefore !== CHECKSUM.unverifiable) return undefined;
         if (was.kind[match] !== is.kind[row] || was.sum[match]! < 0 || is.sum[row]! < 0) {
-          this.unjudged.cameUnverifiable++;
+          this.unjudged = CAME_UNVERIFIABLE;
           return undefined;
         }
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'fragment';

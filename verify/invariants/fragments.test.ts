@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { bytes, data, ethernet, icmp, ipv4, ipv6, tcp, u16, udp, V6_A, V6_B } from '../test-packets.ts';
+import { fragments } from './fragments.ts';
+
+const pair = new FramePair();
+
+function verdict(before: Uint8Array, after: Uint8Array): string {
+  if (!pair.set(before, 0, before.length, after, 0, after.length)) return '';
+  return fragments.judge(pair)?.invariant ?? '';
+}
+
+const packet = (fragment: number, payload: Uint8Array = data(64)): Uint8Array =>
+  ethernet(0x0800, ipv4(6, payload, { fragment }));
+
+/** A UDP datagram behind a fragment header with this word. */
+const packet6 = (word: number): Uint8Array =>
+  ethernet(0x86dd, ipv6(44, bytes(17, 0, u16(word), 0, 0, 0, 7, udp(data(40), V6_A, V6_B))));
+
+describe('fragments', () => {
+  it('are not made of a whole packet by a flag', () => {
+    const whole = ethernet(0x0800, ipv4(6, tcp(data(40))));
+    expect(verdict(whole, ethernet(0x0800, ipv4(6, tcp(data(40)), { fragment: 0x2000 })))).toBe(
+      'fragments/set',
+    );
+    // "Don't fragment" in the wrong byte order.
+    expect(verdict(whole, ethernet(0x0800, ipv4(6, tcp(data(40)), { fragment: 0x0040 })))).toBe(
+      'fragments/set',
+    );
+    expect(verdict(whole, ethernet(0x0800, ipv4(6, tcp(data(40)), { fragment: 0x4000 })))).toBe('');
+    expect(verdict(packet6(0), packet6(1))).toBe('fragments/set');
+  });
+
+  it('do not become whole, nor move', () => {
+    expect(verdict(packet(0x2000), packet(0))).toBe('fragments/cleared');
+    expect(verdict(packet(0x2010), packet(0x0010))).toBe('fragments/changed');
+    expect(verdict(packet(0x0010), packet(0x0011))).toBe('fragments/changed');
+    expect(verdict(packet6(9), packet6(0))).toBe('fragments/cleared');
+  });
+
+  it('may be cut, tunnelled and quoted', () => {
+    // A packet that is cut into fragments gets shorter.
+    expect(verdict(packet(0, data(64)), packet(0x2000, data(32)))).toBe('');
+    const fragment = packet(0x2010);
+    expect(verdict(fragment, ethernet(0x0800, ipv4(4, fragment.slice(14))))).toBe('');
+    expect(verdict(ethernet(0x0800, ipv4(4, fragment.slice(14))), fragment)).toBe('');
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], fragment.slice(14, 42))));
+    expect(verdict(fragment, error)).toBe('');
+    const whole = packet(0);
+    expect(verdict(whole, ethernet(0x0800, ipv4(4, whole.slice(14), { fragment: 0x0040 })))).toBe(
+      'fragments/set',
+    );
+  });
+});

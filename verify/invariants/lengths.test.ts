@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { FramePair } from '../oracle/frame-pair.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  icmp,
+  ipv4,
+  ipv6,
+  tcp,
+  u16,
+  udp,
+  V4_A,
+  V4_B,
+  V6_A,
+  V6_B,
+  vlan,
+  withChecksum,
+} from '../test-packets.ts';
+import { lengths } from './lengths.ts';
+
+const pair = new FramePair();
+const IP = 14;
+const L4 = 34;
+
+/** "lengths/total error", or "" where lengths agree. */
+function verdict(before: Uint8Array, after: Uint8Array): string {
+  const arena = bytes(data(5), before, data(3));
+  if (!pair.set(arena, 5, before.length, after, 0, after.length)) return '';
+  const breach = lengths.judge(pair);
+  return breach === undefined ? '' : `${breach.invariant} ${breach.severity}`;
+}
+
+function edit(packet: Uint8Array, ...changes: [at: number, ...values: number[]][]): Uint8Array {
+  const copy = packet.slice();
+  for (const [at, ...values] of changes) copy.set(values, at);
+  return copy;
+}
+
+/** With this IPv4 total length, and the header's checksum right. */
+function total(packet: Uint8Array, length: number): Uint8Array {
+  const changed = edit(packet, [IP + 2, ...u16(length)]);
+  changed.set(withChecksum(changed.slice(IP, IP + 20), 10), IP);
+  return changed;
+}
+
+const datagram = ethernet(0x0800, ipv4(17, udp(data(60))));
+const segment = ethernet(0x0800, ipv4(6, tcp(data(60))));
+const datagram6 = ethernet(0x86dd, ipv6(17, udp(data(60), V6_A, V6_B)));
+
+describe('lengths', () => {
+  it('are broken by a byte cut off the frame', () => {
+    for (const packet of [datagram, segment, vlan(7, 0x0800, datagram.slice(IP))]) {
+      expect(verdict(packet, packet.slice(0, -1))).toBe('lengths/total error');
+    }
+    expect(verdict(datagram6, datagram6.slice(0, -1))).toBe('lengths/payload error');
+  });
+
+  it('are broken by a total or payload length that is too large, too small or in the wrong byte order', () => {
+    const right = datagram.length - IP;
+    expect(verdict(datagram, total(datagram, right + 1))).toBe('lengths/total error');
+    expect(verdict(datagram, total(datagram, right - 1))).toBe('lengths/surplus error');
+    expect(verdict(datagram, total(datagram, 19))).toBe('lengths/total error');
+    expect(verdict(datagram, total(datagram, (right << 8) | (right >> 8)))).toBe('lengths/total error');
+    expect(verdict(datagram6, edit(datagram6, [IP + 4, 0, 69]))).toBe('lengths/payload error');
+    expect(verdict(datagram6, edit(datagram6, [IP + 4, 0, 67]))).toBe('lengths/surplus error');
+  });
+
+  it('are broken by a UDP length that its IP packet has no room for, or more than enough', () => {
+    for (const [packet, at] of [
+      [datagram, L4],
+      [datagram6, 54],
+    ] as const) {
+      expect(verdict(packet, edit(packet, [at + 4, ...u16(69)]))).toBe('lengths/udp error');
+      expect(verdict(packet, edit(packet, [at + 4, ...u16(67)]))).toBe('lengths/udp error');
+      expect(verdict(packet, edit(packet, [at + 4, ...u16(7)]))).toBe('lengths/udp error');
+    }
+  });
+
+  it('are broken by a TCP data offset, an ihl, a version or an extension header that goes beyond the packet', () => {
+    const short = ethernet(0x0800, ipv4(6, tcp(data(8))));
+    expect(verdict(short, edit(short, [L4 + 12, 0xf0]))).toBe('lengths/tcp-offset error');
+    expect(verdict(short, edit(short, [L4 + 12, 0x40]))).toBe('lengths/tcp-offset error');
+    expect(verdict(short, edit(short, [IP, 0x4f]))).toBe('lengths/header error');
+    expect(verdict(short, edit(short, [IP, 0x44]))).toBe('lengths/header error');
+    expect(verdict(short, edit(short, [IP, 0x65]))).toBe('lengths/header error');
+    const options = ethernet(0x86dd, ipv6(60, bytes(17, 0, 1, 4, 0, 0, 0, 0, udp(data(4), V6_A, V6_B))));
+    expect(verdict(options, edit(options, [IP + 41, 9]))).toBe('lengths/extension error');
+  });
+
+  it('are broken by a message cut down to less than its header', () => {
+    const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(32))));
+    expect(verdict(echo, total(echo, 24).slice(0, IP + 24))).toBe('lengths/header error');
+    expect(verdict(segment, total(segment, 38).slice(0, IP + 38))).toBe('lengths/header error');
+    expect(verdict(datagram, datagram.slice(0, IP + 12))).toBe('lengths/header error');
+  });
+
+  it('hold where the frame and all lengths grow or shrink together', () => {
+    const grown = ethernet(0x0800, ipv4(17, udp(data(64))));
+    expect(verdict(datagram, grown)).toBe('');
+    expect(verdict(grown, datagram)).toBe('');
+    expect(verdict(segment, ethernet(0x0800, ipv4(6, tcp(data(0)))))).toBe('');
+  });
+
+  it('hold where padding is taken off, kept or added, and where a frame is padded to the least length', () => {
+    const padded = bytes(datagram, new Uint8Array(6));
+    const dirty = bytes(datagram, data(6));
+    expect(verdict(padded, datagram)).toBe('');
+    expect(verdict(dirty, dirty.slice(0, -2))).toBe('');
+    expect(verdict(dirty, edit(dirty, [5, 9]))).toBe('');
+    expect(verdict(datagram, padded)).toBe('');
+    // An answer that is shorter than the question, in a frame as short as Ethernet allows.
+    const question = ethernet(0x0800, ipv4(17, udp(data(18))));
+    expect(question).toHaveLength(60);
+    expect(verdict(question, bytes(ethernet(0x0800, ipv4(17, udp(data(2)))), data(16)))).toBe('');
+    expect(verdict(dirty, datagram.slice(0, -1))).toBe('lengths/total error');
+  });
+
+  it('call bytes appended behind the packet a trailer, and surplus where the lengths changed too little', () => {
+    expect(verdict(datagram, bytes(datagram, [1, 2, 3, 4]))).toBe('lengths/surplus warning');
+    const long = total(bytes(datagram, data(8)), datagram.length - IP + 4);
+    expect(verdict(datagram, long)).toBe('lengths/surplus error');
+    // The payload was cut, the frame was not.
+    const cut = bytes(ethernet(0x0800, ipv4(17, udp(data(40)))), data(20));
+    expect(verdict(datagram, cut)).toBe('lengths/surplus error');
+  });
+
+  it('are judged in tunnels that the program made, and hold where it only takes them off', () => {
+    const inner = segment.slice(IP);
+    const outer = ethernet(0x0800, ipv4(4, inner));
+    expect(verdict(segment, outer)).toBe('');
+    expect(verdict(outer, segment)).toBe('');
+    expect(verdict(segment, total(outer, inner.length))).toBe('lengths/surplus error');
+    expect(verdict(segment, total(outer, inner.length + 40))).toBe('lengths/total error');
+    // Padding of the outer packet comes to light behind the inner one.
+    expect(verdict(bytes(outer, data(6)), bytes(segment, data(6)))).toBe('');
+    const padded = bytes(segment, data(6));
+    expect(verdict(padded, ethernet(0x0800, ipv4(4, padded.slice(IP))))).toBe('');
+
+    const vxlan = (udpLength: number): Uint8Array => {
+      const datagram = udp(bytes([8, 0, 0, 0, 0, 0, 7, 0], segment), V4_A, V4_B, 4789);
+      return ethernet(0x0800, ipv4(17, edit(datagram, [4, ...u16(udpLength)], [6, 0, 0])));
+    };
+    expect(verdict(segment, vxlan(segment.length + 16))).toBe('');
+    expect(verdict(segment, vxlan(segment.length + 8))).toBe('lengths/udp error');
+    expect(verdict(segment, vxlan(segment.length + 30))).toBe('lengths/udp error');
+  });
+
+  it('are not judged in what an ICMP error quotes, nor in fragments of a datagram', () => {
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], datagram.slice(IP, IP + 28))));
+    expect(verdict(datagram, error)).toBe('');
+    const first = ethernet(
+      0x0800,
+      ipv4(17, bytes(u16(1), u16(2), u16(999), u16(3), data(40)), { fragment: 0x2000 }),
+    );
+    expect(verdict(first, edit(first, [L4 + 3, 9]))).toBe('');
+  });
+
+  it('are not judged where they contradicted each other before', () => {
+    const truncated = datagram.slice(0, -9);
+    expect(verdict(truncated, truncated.slice(0, -1))).toBe('');
+    expect(verdict(truncated, bytes(truncated, data(3)))).toBe('');
+    const lying = edit(datagram, [L4 + 4, 0, 200]);
+    expect(verdict(lying, edit(lying, [L4 + 4, 0, 201]))).toBe('');
+    // Not IP at all.
+    const arp = ethernet(0x0806, data(60));
+    expect(verdict(arp, arp.slice(0, -9))).toBe('');
+  });
+});

@@ -1,0 +1,100 @@
+/** Judges every frame that left one engine: its checksums, and the invariants. */
+import { STATUS } from '../sim/engines/outcome-batch.ts';
+import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import { leaves } from '../sim/runtime/delivery.ts';
+import { checksumField } from './differing-field.ts';
+import type { Showing } from './examine.ts';
+import { type Finding, outcomeAt } from './finding.ts';
+import { INVARIANTS } from './invariants/index.ts';
+import type { Breach } from './invariants/invariant.ts';
+import type { NotCompared } from './not-compared.ts';
+import { FramePair } from './oracle/frame-pair.ts';
+import { ChecksumJudge } from './oracle/judge.ts';
+import type { Warning } from './report.ts';
+
+const judge = new ChecksumJudge();
+const pair = new FramePair();
+
+/** What judging left open, counted: nothing is passed over in silence. */
+export class JudgingAccount {
+  /** Packets, by what of them was not judged. */
+  readonly #unjudged = new Map<string, number>();
+  readonly #warnings = new Map<string, { readonly breach: Breach; packets: number }>();
+
+  enterUnjudged(what: string): void {
+    this.#unjudged.set(what, (this.#unjudged.get(what) ?? 0) + 1);
+  }
+
+  /** A breach that may be intended. */
+  enterWarning(breach: Breach): void {
+    const seen = this.#warnings.get(breach.invariant);
+    if (seen === undefined) this.#warnings.set(breach.invariant, { breach, packets: 1 });
+    else seen.packets++;
+  }
+
+  notCompared(engine: NotCompared['engine']): NotCompared[] {
+    return [...this.#unjudged].map(([what, packets]) => ({ what, engine, packets }));
+  }
+
+  warnings(): Warning[] {
+    return [...this.#warnings.values()].map(({ breach, packets }) => ({
+      severity: breach.severity === 'info' ? 'info' : 'warning',
+      kind: breach.invariant,
+      summary: breach.summary,
+      packets,
+    }));
+  }
+}
+
+/**
+ * The first finding of each kind.
+ * @param account is told what was not judged, and of breaches that are no errors
+ */
+export function* judgeFrames(
+  hooks: readonly Hook[],
+  input: PacketBatch,
+  { engine, output }: Showing,
+  account?: JudgingAccount,
+): Generator<Finding, void, void> {
+  const seen = new Set<string>();
+  for (let packet = 0; packet < output.count; packet++) {
+    if (output.status[packet] !== STATUS.ran) continue;
+    if (!leaves(hooks[input.entry[packet]!] ?? 'xdp', output.action[packet]!)) continue;
+    const isChanged = pair.set(
+      input.bytes,
+      input.offset[packet]!,
+      input.length[packet]!,
+      output.bytes,
+      output.offset[packet]!,
+      output.length[packet]!,
+    );
+    if (!isChanged) continue;
+    const found = { engines: ['oracle', engine.name], packet, expected: undefined } as const;
+    if (pair.cameBroken) account?.enterUnjudged('lengths of packets that came with contradictory ones');
+    for (const invariant of INVARIANTS) {
+      const breach = invariant.judge(pair);
+      if (breach === undefined) continue;
+      if (breach.severity !== 'error') {
+        account?.enterWarning(breach);
+        continue;
+      }
+      if (seen.has(breach.invariant)) continue;
+      seen.add(breach.invariant);
+      yield {
+        ...found,
+        part: 'invariant',
+        field: breach.invariant,
+        got: outcomeAt(output, packet),
+        breach,
+      };
+    }
+    const fault = judge.judgePair(pair);
+    if (judge.unjudged !== undefined) account?.enterUnjudged(judge.unjudged);
+    if (fault === undefined) continue;
+    const field = checksumField(fault.layer, fault.depth);
+    if (seen.has(field)) continue;
+    seen.add(field);
+    yield { ...found, part: 'checksum', field, got: outcomeAt(output, packet), fault };
+  }
+}
