@@ -1,4 +1,6 @@
 /** The report of `verify` as JUnit XML, for build servers: a test suite per program, a test case per engine. */
+import { visibleLines } from '../sim/runtime/visible-text.ts';
+import { keptLines } from '../verify/explain/kept.ts';
 import type { ProgramReport } from '../verify/report.ts';
 
 export function toJunit(reports: readonly ProgramReport[], seed: string): string {
@@ -20,7 +22,7 @@ export function toJunit(reports: readonly ProgramReport[], seed: string): string
           .filter((divergence) => divergence.engines[1] === engine.name)
           .map(
             (divergence) =>
-              `      <failure type="${xmlText(divergence.field)}" message="${xmlText(divergence.summary)}">${xmlText(divergence.file ?? '')}</failure>`,
+              `      <failure type="${xmlText(divergence.field)}" message="${xmlText(divergence.summary)}">${xmlText(keptLines(divergence).join('\n'))}</failure>`,
           ),
         ...(engine.status === 'failed' ? [`      <error message="${xmlText(engine.reason ?? '')}"/>`] : []),
         ...(engine.status === 'skipped'
@@ -36,15 +38,15 @@ export function toJunit(reports: readonly ProgramReport[], seed: string): string
   return lines.join('\n');
 }
 
+/** Control characters, which XML 1.0 mostly cannot hold at all, are shown as they are on a terminal. */
 function xmlText(text: string): string {
   return (
-    text
+    visibleLines(text)
       .replaceAll('&', '&amp;')
       .replaceAll('<', '&lt;')
       .replaceAll('>', '&gt;')
       .replaceAll('"', '&quot;')
-      // XML 1.0 has no way to write these.
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed
-      .replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '?')
+      // No characters in XML 1.0 (§2.2).
+      .replaceAll(/[\ufffe\uffff]/g, '\ufffd')
   );
 }

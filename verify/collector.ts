@@ -5,11 +5,12 @@
 import type { Case } from '../corpus/case.ts';
 import { actionNames } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import { failureOf } from './engine-side.ts';
 import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Investigation } from './investigate.ts';
 import type { NotCompared } from './not-compared.ts';
-import { type Divergence, mergeReports, type ProgramReport } from './report.ts';
+import { type Divergence, mergeReports, type ProgramReport, type Saved } from './report.ts';
 import type { Found, Segment } from './segment.ts';
 
 export interface CollectorOptions {
@@ -23,10 +24,10 @@ export interface CollectorOptions {
   /** Ends the run early; the report is complete for what was done. */
   readonly signal?: AbortSignal;
   /**
-   * Saves a divergence, at once when it is found and again whenever it got smaller (`file` then says where it is).
-   * @returns the file
+   * Saves a divergence, at once when it is found and again whenever it got smaller (`file` then says where it is). A
+   * divergence that cannot be saved is reported all the same, with what this says, or throws.
    */
-  readonly save?: (divergence: Divergence) => Promise<string>;
+  readonly save?: (divergence: Divergence) => Promise<Saved>;
   /** Called a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -112,20 +113,22 @@ export class Collector {
     const at = this.#divergences.length;
     const { finding, case: shown, seen, savedIn } = found;
     const state = savedIn === undefined ? 'found' : 'saved';
-    this.#divergences.push(this.#divergence(finding, shown, seen, state, savedIn));
+    this.#divergences.push(
+      this.#divergence(finding, shown, seen, state, savedIn === undefined ? {} : { file: savedIn }),
+    );
     if (savedIn === undefined) await this.#save(at);
     let lastSave = performance.now();
     const result = await investigate(found, async (smaller, shows) => {
       this.progress(true);
-      const { file } = this.#divergences[at]!;
-      this.#divergences[at] = this.#divergence(shows, smaller, seen, 'found', file);
+      const before = this.#divergences[at]!;
+      this.#divergences[at] = this.#divergence(shows, smaller, seen, 'found', before);
       if (performance.now() - lastSave < SAVE_EVERY_MS) return;
       lastSave = performance.now();
       await this.#save(at);
     });
-    const { file } = this.#divergences[at]!;
+    const before = this.#divergences[at]!;
     this.#divergences[at] = {
-      ...this.#divergence(result.finding, result.case, seen, result.state, file),
+      ...this.#divergence(result.finding, result.case, seen, result.state, before),
       ...(result.witness === undefined ? {} : { witness: result.witness }),
     };
     // What nobody tried to make smaller is in its file already.
@@ -137,7 +140,7 @@ export class Collector {
     shown: Case,
     seen: Divergence['seen'],
     state: Divergence['state'],
-    file: string | undefined,
+    { file, unsaved }: Saved,
   ): Divergence {
     const { program, seed } = this.#options;
     const { engines, part, field, severity = 'error' } = finding;
@@ -155,12 +158,22 @@ export class Collector {
       seen,
       state,
       ...(file === undefined ? {} : { file }),
+      ...(unsaved === undefined ? {} : { unsaved }),
     };
   }
 
   async #save(at: number): Promise<void> {
-    const file = await this.#options.save?.(this.#divergences[at]!);
-    if (file !== undefined) this.#divergences[at] = { ...this.#divergences[at]!, file };
+    const divergence = this.#divergences[at]!;
+    const { save } = this.#options;
+    if (save === undefined) return;
+    const { unsaved: _, ...rest } = divergence;
+    try {
+      this.#divergences[at] = { ...rest, ...(await save(divergence)) };
+    } catch (error) {
+      // Whatever goes wrong with the file: what was found is reported.
+      const unsaved = { path: rest.file ?? 'a file', reason: failureOf(error).message };
+      this.#divergences[at] = { ...rest, unsaved };
+    }
   }
 
   /** @param ahead packets that were run and not yet put together */

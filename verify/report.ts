@@ -93,11 +93,31 @@ export interface Divergence {
   readonly seen: { readonly seed: string; readonly packet: number } | { readonly file: string };
   /** The file that holds the case, once it is saved. */
   readonly file?: string;
+  /** Present where it could not be saved as it was to be. */
+  readonly unsaved?: Unsaved;
   /**
    * `saved`: from the file of an earlier run; `found`: not shrunk (yet); `shrunk`: as small as it gets;
    * `cut short`: shrinking ended early; `not repeated`: fresh sessions do not show it again.
    */
   readonly state: 'saved' | 'found' | 'shrunk' | 'cut short' | 'not repeated';
+}
+
+/** What became of a case that was to be saved. */
+export interface Saved {
+  /** The file that holds it; absent where nothing could be written. */
+  readonly file?: string;
+  /** Present where `file` is not where it should be, or absent. */
+  readonly unsaved?: Unsaved;
+}
+
+/** Why a case is not in the file that it was meant for. */
+export interface Unsaved {
+  /** The file that it was meant for. */
+  readonly path: string;
+  /** In half a sentence: "no space left on the device". */
+  readonly reason: string;
+  /** The file's bytes in base64, where no other place took them either. */
+  readonly base64?: string;
 }
 
 /** The report as `verify --json` prints it: plain data, no packets. */
@@ -111,11 +131,12 @@ export function reportToJson(report: ProgramReport): unknown {
     engines: report.engines.map(({ failure: _failure, ...engine }) => engine),
     notCompared: report.notCompared,
     divergences: report.divergences.map(
-      ({ engines, field, severity, file, summary, state, case: shown, seen }) => ({
+      ({ engines, field, severity, file, unsaved, summary, state, case: shown, seen }) => ({
         engines,
         field,
         severity,
         ...(file === undefined ? {} : { file }),
+        ...(unsaved === undefined ? {} : { unsaved }),
         summary,
         state,
         packets: shown.stimuli.length,

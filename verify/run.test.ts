@@ -343,7 +343,7 @@ describe('verify', () => {
         maxDivergences: 9,
         save: async (divergence) => {
           saves.push(divergence);
-          return 'new.pcapng';
+          return { file: 'new.pcapng' };
         },
       }),
     );
@@ -353,6 +353,22 @@ describe('verify', () => {
       { seen: { file: '33.pcapng' }, file: '33.pcapng', state: 'saved' },
     ]);
     expect(saves).toEqual([]);
+  });
+
+  it('reports a divergence that cannot be saved, and why', async () => {
+    const report = await verify(
+      options({
+        engines: [fakeEngine('model', pass), fakeEngine('vm', dropping(5))],
+        shrink: {},
+        save: async () => {
+          throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+        },
+      }),
+    );
+    expect(report.divergences).toMatchObject([
+      { state: 'shrunk', unsaved: { reason: expect.stringContaining('no space left') } },
+    ]);
+    expect(report.divergences[0]).not.toHaveProperty('file');
   });
 
   it('replays cases longer than a batch in one go', async () => {
@@ -384,7 +400,7 @@ describe('verify', () => {
         shrink: {},
         save: async (divergence) => {
           saves.push([divergence.case.stimuli.length, divergence.state, divergence.file]);
-          return 'it.pcapng';
+          return { file: 'it.pcapng' };
         },
       }),
     );

@@ -11,7 +11,7 @@ import { ALL_BATCHES, type BatchRange } from './batch-plan.ts';
 import { BatchRunner, type PacketSource } from './batch-runner.ts';
 import { Collector, type Progress } from './collector.ts';
 import { investigate } from './investigate.ts';
-import type { Divergence, ProgramReport } from './report.ts';
+import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { ShrinkOptions } from './shrink.ts';
 
 export type { PacketSource } from './batch-runner.ts';
@@ -44,10 +44,10 @@ export interface VerifyOptions {
   /** Ends the run early; the report is complete for what was done. */
   readonly signal?: AbortSignal;
   /**
-   * Saves a divergence, at once when it is found and again whenever it got smaller (`file` then says where it is).
-   * @returns the file
+   * Saves a divergence, at once when it is found and again whenever it got smaller (`file` then says where it is). A
+   * divergence that cannot be saved is reported all the same, with what this says, or throws.
    */
-  readonly save?: (divergence: Divergence) => Promise<string>;
+  readonly save?: (divergence: Divergence) => Promise<Saved>;
   /** Called a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
 }

@@ -12,6 +12,7 @@ import type { Divergence } from '../report.ts';
 import { changedTree } from './changed-tree.ts';
 import { repeatCommands } from './command.ts';
 import { checksumEvidence, diagnose } from './diagnose.ts';
+import { keptLines } from './kept.ts';
 import { type Paint, painter, type Style } from './paint.ts';
 import { valuesOf } from './summary.ts';
 import { checksumWorksheet } from './worksheet.ts';
@@ -269,9 +270,8 @@ function noteLines(note: OutcomeNote): string[] {
 }
 
 function closing(program: Program, divergence: Divergence, maps: readonly string[] | undefined): string[] {
-  const { file, seen } = divergence;
-  const lines: string[] = [];
-  if (file !== undefined) lines.push(`Saved in ${file}`);
+  const { seen } = divergence;
+  const lines = keptLines(divergence);
   if ('packet' in seen) lines.push(`First seen at packet ${seen.packet} of seed ${seen.seed}`);
   else lines.push(`Seen in ${seen.file}`);
   const commands = repeatCommands(program, divergence, maps);
