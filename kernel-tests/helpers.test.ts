@@ -85,10 +85,12 @@ async function outcomes(engine: Engine, program: Program, batch: PacketBatch): P
       const note = output.status[packet] === 0 ? '' : output.notes.get(packet)?.message;
       return `${packet}: ${output.status[packet]} ${output.action[packet]} ${skb} ${bytes} ${printed} ${note}`;
     });
-    for (const { definition, entries } of session.maps()) {
+    for (const map of session.maps()) {
+      const { definition } = map;
       // The kernel's names of data sections begin with the object's.
       if (definition.name.includes('.')) continue;
-      for (const { key, value } of entries) lines.push(`${definition.name}[${toHex(key)}] = ${toHex(value)}`);
+      for (const { key, value } of map.list())
+        lines.push(`${definition.name}[${toHex(key)}] = ${toHex(value)}`);
     }
     return lines;
   } finally {

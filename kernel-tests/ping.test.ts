@@ -86,7 +86,6 @@ describeKernel('a ping through the kernel’s own stack', ['root', 'testrun', 'p
 
 /** How many packets `xdp_stats_map` has counted as XDP_TX. */
 function sentBack(object: BpfObject): number {
-  const { entries } = object.map('xdp_stats_map')!.snapshot();
-  const { value } = entries[XDP_TX]!;
+  const { value } = object.map('xdp_stats_map')!.snapshot().list()[XDP_TX]!;
   return Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0, true));
 }

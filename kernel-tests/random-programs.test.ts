@@ -3,7 +3,7 @@ import { testObject } from '../sim/ebpf/fixtures/assemble.ts';
 import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../sim/ebpf/fixtures/random-program.ts';
 import { compileAndRun, type MachineRun } from '../sim/ebpf/fixtures/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import { type RawRun, runInKernel } from './raw-program.ts';
 import { describeKernel } from './require-kernel.ts';
 
@@ -22,9 +22,9 @@ function packets(seed: number): PacketBatch {
 
 function entries(maps: readonly MapSnapshot[]): unknown {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  return maps.map(({ definition, entries: rows }) => [
-    definition.name,
-    rows.map(({ key, value }) => `${hex(key)} = ${hex(value)}`),
+  return maps.map((map) => [
+    map.definition.name,
+    map.list().map(({ key, value }) => `${hex(key)} = ${hex(value)}`),
   ]);
 }
 

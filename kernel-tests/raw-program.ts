@@ -7,7 +7,7 @@ import { BPF_PSEUDO_MAP_FD, encodeInstructions, LDDW } from '../sim/ebpf/instruc
 import type { BpfObject, BpfMap as MapSource } from '../sim/ebpf/object.ts';
 import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 
 const BPF_PROG_TYPE_XDP = 6;
 

@@ -62,7 +62,10 @@ class Memory {
   }
 
   #entries(map: string): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
-    return this.#session.maps().find(({ definition }) => definition.name === map)!.entries;
+    return this.#session
+      .maps()
+      .find(({ definition }) => definition.name === map)!
+      .list();
   }
 }
 

@@ -43,7 +43,7 @@ const u64 = (value: number): Uint8Array => new Uint8Array(BigUint64Array.of(BigI
 function contents(session: Session, name: string): Record<string, string> {
   const snapshot = session.maps().find((map) => map.definition.name === name);
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  return Object.fromEntries(snapshot!.entries.map(({ key, value }) => [hex(key), hex(value)]));
+  return Object.fromEntries(snapshot!.list().map(({ key, value }) => [hex(key), hex(value)]));
 }
 
 afterEach(async () => {

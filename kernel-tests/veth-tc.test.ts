@@ -99,7 +99,7 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
   /** How often the XDP, the ingress and the egress function have run. */
   function runs(session: Session): number[] {
     const [map] = session.maps();
-    return map!.entries.map(({ value }) => value[0]! + value[1]! * 256);
+    return map!.list().map(({ value }) => value[0]! + value[1]! * 256);
   }
 
   describe.each(['tcx', 'clsact'] as const)('attached by %s', (tc) => {
@@ -310,7 +310,7 @@ describeKernel('live veth traffic through TC', ['root', 'testrun', 'frames', 'co
         expect(parts.skb).toBe(true);
         expect(firstDifference(modelled, live, parts, hooks, input.entry)).toBeUndefined();
         const [map] = model.maps();
-        if (map !== undefined) expect(session.maps()[0]!.entries).toEqual(map.entries);
+        if (map !== undefined) expect(session.maps()[0]!.list()).toEqual(map.list());
         expect(live.status.subarray(0, live.count)).not.toContain(STATUS.fault);
         const seen = new Set(input.entry.subarray(0, input.count));
         expect([...seen].sort()).toEqual([...hooks.keys()]);

@@ -1,28 +1,19 @@
 /** One map of a loaded object, as the kernel holds it. Keys and values are copies. */
 import { EngineError } from '../sim/engines/engine.ts';
-import {
-  BPF_MAP_TYPE,
-  isPerCpu,
-  type MapDefinition,
-  type MapSnapshot,
-  type MapType,
-  snapshotOf,
-} from '../sim/runtime/maps.ts';
+import { type MapSnapshot, SnapshotBuilder } from '../sim/runtime/map-snapshot.ts';
+import { BPF_MAP_TYPE, isArray, isPerCpu, type MapDefinition, type MapType } from '../sim/runtime/maps.ts';
 import type { MapEntry } from '../sim/runtime/world.ts';
 import { errnoName, type LoadedLibbpf } from './libbpf.ts';
 
 const ENOENT = -2;
 const ENOSPC = -28;
 
-/** How many entries one batch call moves, to begin with: a few pages of small entries. */
-const BATCH = 1024;
+/** Bytes that one batch call moves, to begin with. */
+const BATCH_BYTES = 1 << 20;
 
 const TYPE_NAMES: ReadonlyMap<number, MapType> = new Map(
   Object.entries(BPF_MAP_TYPE).map(([name, number]) => [number, name as MapType]),
 );
-
-/** Every slot exists from the start and none can be deleted. */
-const ARRAYS: ReadonlySet<MapType> = new Set(['ARRAY', 'PERCPU_ARRAY']);
 
 /** A `clear` leaves these as they were when they were made. */
 const CLEARED_BY_DELETION: ReadonlySet<MapType> = new Set(['HASH', 'PERCPU_HASH', 'LPM_TRIE']);
@@ -52,6 +43,9 @@ const READABLE: ReadonlySet<MapType> = new Set([
 
 /** These know `BPF_MAP_LOOKUP_BATCH` and `BPF_MAP_UPDATE_BATCH` (since Linux 5.6 to 5.18). */
 const BATCHED: ReadonlySet<MapType> = new Set(['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH']);
+
+/** Is shown one entry where it lies; the bytes change with the next one. */
+type VisitEntry = (keys: Uint8Array, keyAt: number, values: Uint8Array, valueAt: number) => void;
 
 export class BpfMap {
   readonly definition: MapDefinition;
@@ -88,7 +82,7 @@ export class BpfMap {
   /** Can `restore` bring it back to exactly what it was? Otherwise the object has to be loaded anew. */
   get restorable(): boolean {
     const { type } = this.definition;
-    return ARRAYS.has(type) || CLEARED_BY_DELETION.has(type) || UNCHANGED_BY_PROGRAMS.has(type);
+    return isArray(type) || CLEARED_BY_DELETION.has(type) || UNCHANGED_BY_PROGRAMS.has(type);
   }
 
   /** The value, for a per-CPU map the values of all CPUs one after the other; undefined where there is none. */
@@ -143,20 +137,21 @@ export class BpfMap {
 
   /** All entries; a per-CPU map's value is the concatenation of all CPUs'. */
   entries(): MapEntry[] {
-    if (BATCHED.has(this.definition.type)) {
-      const batched = this.#entriesInBatches();
-      if (batched !== undefined) return batched;
-    }
     const entries: MapEntry[] = [];
-    for (const key of this.keys()) {
-      const value = this.lookup(key);
-      if (value !== undefined) entries.push({ key, value });
-    }
+    const { keySize } = this.definition;
+    this.#visit((keys, keyAt, values, valueAt) => {
+      const key = keys.slice(keyAt, keyAt + keySize);
+      entries.push({ key, value: values.slice(valueAt, valueAt + this.#valueBytes) });
+    });
     return entries;
   }
 
   snapshot(): MapSnapshot {
-    return snapshotOf(this.definition, this.entries());
+    const builder = new SnapshotBuilder(this.definition);
+    this.#visit((keys, keyAt, values, valueAt) => {
+      builder.add(keys, keyAt, values, valueAt, this.#valueBytes);
+    });
+    return builder.finish();
   }
 
   /** Sets these entries, in order, as `update` does; whatever else is in the map stays. */
@@ -171,7 +166,7 @@ export class BpfMap {
   restore(entries: readonly MapEntry[], cpu: number = 0): void {
     const { type } = this.definition;
     if (UNCHANGED_BY_PROGRAMS.has(type)) return;
-    if (ARRAYS.has(type)) this.#zero();
+    if (isArray(type)) this.#zero();
     else for (const key of this.keys()) this.delete(key);
     if (this.initial !== undefined) this.update(new Uint8Array(4), this.initial);
     this.fill(entries, cpu);
@@ -179,8 +174,8 @@ export class BpfMap {
 
   #zero(): void {
     const { maxEntries } = this.definition;
-    const zeros = new Uint8Array(Math.min(BATCH, maxEntries) * this.#valueBytes);
-    const keys = new Uint32Array(Math.min(BATCH, maxEntries));
+    const keys = new Uint32Array(this.#batchRows());
+    const zeros = new Uint8Array(keys.length * this.#valueBytes);
     const count = new Uint32Array(1);
     for (let from = 0; from < maxEntries; from += keys.length) {
       const rows = Math.min(keys.length, maxEntries - from);
@@ -198,33 +193,49 @@ export class BpfMap {
     }
   }
 
-  /** Undefined where this kernel has no batches for this type of map. */
-  #entriesInBatches(): MapEntry[] | undefined {
-    const entries: MapEntry[] = [];
-    let room = Math.min(BATCH, Math.max(1, this.definition.maxEntries));
+  /** Shows every entry, an array's in order of index. */
+  #visit(visit: VisitEntry): void {
+    if (BATCHED.has(this.definition.type) && this.#visitInBatches(visit)) return;
+    for (const key of this.keys()) {
+      const value = this.lookup(key);
+      if (value !== undefined) visit(key, 0, value, 0);
+    }
+  }
+
+  /** @returns false, and nothing was shown, where this kernel has no batches for this type of map */
+  #visitInBatches(visit: VisitEntry): boolean {
+    let room = this.#batchRows();
+    let keys = new Uint8Array(room * this.#keySize);
+    let values = new Uint8Array(room * this.#valueBytes);
     let from: Uint8Array | null = null;
     // Where the next call continues: the kernel keeps a key there, for hashes a bucket number of 4 bytes.
     const next = new Uint8Array(Math.max(4, this.#keySize));
-    for (;;) {
-      const keys = new Uint8Array(room * this.#keySize);
-      const values = new Uint8Array(room * this.#valueBytes);
-      const count = new Uint32Array([room]);
+    const count = new Uint32Array(1);
+    for (let calls = 0; ; calls++) {
+      count[0] = room;
       const result = this.#libbpf.bpf.bpf_map_lookup_batch(this.fd, from, next, keys, values, count, null);
       // One bucket holds more than the room given: nothing was read, ask again with more.
       if (result === ENOSPC) {
         room *= 2;
+        keys = new Uint8Array(room * this.#keySize);
+        values = new Uint8Array(room * this.#valueBytes);
         continue;
       }
-      if (result < 0 && result !== ENOENT) return undefined;
-      for (let row = 0; row < count[0]!; row++) {
-        entries.push({
-          key: keys.subarray(row * this.#keySize, (row + 1) * this.#keySize),
-          value: values.subarray(row * this.#valueBytes, (row + 1) * this.#valueBytes),
-        });
+      if (result < 0 && result !== ENOENT) {
+        if (calls === 0) return false;
+        throw this.#failure('read', result);
       }
-      if (result === ENOENT) return entries;
+      for (let row = 0; row < count[0]!; row++)
+        visit(keys, row * this.#keySize, values, row * this.#valueBytes);
+      if (result === ENOENT) return true;
       from = next.slice();
     }
+  }
+
+  /** How many entries one call moves: a megabyte's worth, at least one, and no more than there can be. */
+  #batchRows(): number {
+    const fitting = Math.floor(BATCH_BYTES / (this.#keySize + this.#valueBytes));
+    return Math.max(1, Math.min(fitting, this.definition.maxEntries));
   }
 
   #exactKey(key: Uint8Array): Uint8Array {

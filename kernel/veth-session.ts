@@ -3,7 +3,7 @@ import { singleFunctions } from '../sim/engines/chained-session.ts';
 import { EngineError, type Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import type { Junction } from './junction.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type MapDefinition, type MapSnapshot, snapshotOf } from '../sim/runtime/maps.ts';
+import { type MapSnapshot, snapshotOf } from '../sim/runtime/map-snapshot.ts';
+import type { MapDefinition } from '../sim/runtime/maps.ts';
 import { firstMapDifference, mapsNotCompared } from './compare-maps.ts';
 
 const definition = (name: string): MapDefinition => ({

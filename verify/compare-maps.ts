@@ -1,14 +1,16 @@
 /** The maps that two engines hold after a case, side by side. */
-import { compareBytes, type MapDefinition, type MapSnapshot } from '../sim/runtime/maps.ts';
+import {
+  differingEntries,
+  type EntryDifference,
+  type MapSnapshot,
+  sameContents,
+} from '../sim/runtime/map-snapshot.ts';
+import type { MapDefinition } from '../sim/runtime/maps.ts';
 
-export interface MapDifference {
+export interface MapDifference extends EntryDifference {
   /** The map's name. */
   readonly map: string;
   readonly definition: MapDefinition;
-  readonly key: Uint8Array;
-  /** The value, or undefined where there is no entry. */
-  readonly expected: Uint8Array | undefined;
-  readonly got: Uint8Array | undefined;
 }
 
 /**
@@ -25,7 +27,8 @@ export function firstMapDifference(
     if (specified !== undefined && !isNamed(specified, definition.name)) continue;
     const other = got.find((candidate) => candidate.definition.name === definition.name);
     if (other === undefined) continue;
-    const difference = firstEntryDifference(snapshot, other);
+    if (sameContents(snapshot, other)) continue;
+    const [difference] = differingEntries(snapshot, other);
     if (difference !== undefined) return { map: definition.name, definition, ...difference };
   }
   return undefined;
@@ -48,26 +51,4 @@ export function mapsNotCompared(
 
 function isNamed(definitions: readonly MapDefinition[], name: string): boolean {
   return definitions.some((definition) => definition.name === name);
-}
-
-/** Both lists are sorted by key, so one walk over the two finds an entry that only one side has. */
-function firstEntryDifference(
-  a: MapSnapshot,
-  b: MapSnapshot,
-): { key: Uint8Array; expected: Uint8Array | undefined; got: Uint8Array | undefined } | undefined {
-  let left = 0;
-  let right = 0;
-  while (left < a.entries.length || right < b.entries.length) {
-    const expected = a.entries[left];
-    const got = b.entries[right];
-    const order = expected === undefined ? 1 : got === undefined ? -1 : compareBytes(expected.key, got.key);
-    if (order < 0) return { key: expected!.key, expected: expected!.value, got: undefined };
-    if (order > 0) return { key: got!.key, expected: undefined, got: got!.value };
-    if (compareBytes(expected!.value, got!.value) !== 0) {
-      return { key: expected!.key, expected: expected!.value, got: got!.value };
-    }
-    left++;
-    right++;
-  }
-  return undefined;
 }

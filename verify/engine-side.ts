@@ -3,7 +3,7 @@ import { systemProblem } from '../corpus/system-error.ts';
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type World, worldToJson } from '../sim/runtime/world.ts';
 import { mergeCoverage, subtractCoverage } from './coverage-summary.ts';

@@ -3,7 +3,7 @@ import type { Engine } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import type { MapSnapshot } from '../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { comparedParts, firstDifference, type OutcomeDifference } from './compare.ts';
 import { firstMapDifference } from './compare-maps.ts';

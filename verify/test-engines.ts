@@ -9,7 +9,8 @@ import type {
 } from '../sim/engines/engine.ts';
 import { STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch, Stimulus } from '../sim/packet/packet-batch.ts';
-import { type MapDefinition, snapshotOf } from '../sim/runtime/maps.ts';
+import { snapshotOf } from '../sim/runtime/map-snapshot.ts';
+import type { MapDefinition } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 

@@ -12,7 +12,8 @@ import { hexdump } from '../../sim/packet/hexdump.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
-import { isPerCpu, type MapSnapshot } from '../../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
+import { isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { chooseEngines, requireAvailable } from '../engines.ts';
@@ -85,7 +86,7 @@ async function run(name: string | undefined, packets: readonly string[], options
   const outcomes = runAll(program, engine, options.map, casesOf(sources, program), batch);
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
-  else await runToText(program, engine, outcomes, options, terminal);
+  else await runToText(program, outcomes, options, terminal);
 }
 
 async function theProgram(name: string, object: string | undefined): Promise<Program> {
@@ -160,8 +161,8 @@ interface Ran {
   readonly output: OutcomeBatch;
   /** How many packets went before. */
   readonly first: number;
-  /** After this batch. */
-  readonly maps: () => MapSnapshot[];
+  /** After the last batch, where the engine shows them. */
+  readonly maps: readonly MapSnapshot[];
 }
 
 /** @param maps `--map` options: what maps hold beside what the world says */
@@ -178,7 +179,7 @@ async function* runAll(
     const input = new PacketBatch(batch);
     const output = new OutcomeBatch(batch);
     let first = 0;
-    const flush = async (open: Session): Promise<Ran> => {
+    const flush = async (open: Session, last: boolean): Promise<Ran> => {
       const refusal = engine.refuses(program, input);
       if (refusal !== undefined) {
         throw inputFailure(
@@ -186,19 +187,19 @@ async function* runAll(
         );
       }
       await open.run(input, output);
-      return { input, output, first, maps: () => open.maps() };
+      return { input, output, first, maps: last && engine.observes.maps ? open.maps() : [] };
     };
     for await (const { world, stimuli } of cases) {
       session ??= await engine.open(program, withMaps(world, maps, definitions));
       for (const stimulus of stimuli) {
         input.push(stimulus);
         if (input.count < batch) continue;
-        yield await flush(session);
+        yield await flush(session, false);
         first += input.count;
         input.clear();
       }
     }
-    if (session !== undefined) yield await flush(session);
+    if (session !== undefined) yield await flush(session, true);
   } finally {
     await session?.close();
   }
@@ -214,16 +215,15 @@ async function runToFile(outcomes: AsyncIterable<Ran>, path: string): Promise<vo
 
 async function runToText(
   program: Program,
-  engine: Engine,
   outcomes: AsyncIterable<Ran>,
   options: Options,
   terminal: Terminal,
 ): Promise<void> {
-  let maps: MapSnapshot[] = [];
+  let maps: readonly MapSnapshot[] = [];
   for await (const ran of outcomes) {
     for (let index = 0; index < ran.output.count; index++)
       printOutcome(program, ran, index, options, terminal);
-    if (engine.observes.maps) maps = ran.maps();
+    maps = ran.maps;
   }
   for (const map of maps) printMap(map, terminal);
 }
@@ -260,33 +260,40 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
 }
 
 function printMap(map: MapSnapshot, terminal: Terminal): void {
-  // An array's entries all exist: those that were never written say nothing.
-  const entries = map.entries.filter((entry) => entry.value.some((byte) => byte !== 0));
-  if (entries.length === 0) return;
+  // An array's entries all exist: those that were never written say nothing, and are not kept.
+  if (map.count === 0) return;
   const summed = isPerCpu(map.definition.type) ? ', all CPUs together' : '';
   terminal.print(`map ${map.definition.name} (${map.definition.type}${summed})`);
-  for (const { key, value } of entries) {
+  for (const { key, value } of map.kept()) {
     terminal.print(`  ${Buffer.from(key).toString('hex')}: ${Buffer.from(value).toString('hex')}`);
   }
 }
 
 async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterable<Ran>): Promise<void> {
   const packets: unknown[] = [];
-  let maps: MapSnapshot[] = [];
+  let maps: readonly MapSnapshot[] = [];
   for await (const ran of outcomes) {
     for (let index = 0; index < ran.output.count; index++) packets.push(outcomeToJson(program, ran, index));
-    if (engine.observes.maps) maps = ran.maps();
+    maps = ran.maps;
   }
   printJson({
     version: 1,
     program: program.name,
     engine: engine.name,
     packets,
-    maps: maps.map(({ definition, entries }) => ({
-      ...definition,
-      entries: entries.map(({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
-    })),
+    maps: maps.map(mapToJson),
   });
+}
+
+/** Up to here all entries of an array are listed; of a larger one those that are not all zero. */
+const FULL_LIST = 4096;
+
+function mapToJson(map: MapSnapshot): object {
+  const entries = map.size <= FULL_LIST ? map.list() : map.kept();
+  return {
+    ...map.definition,
+    entries: Array.from(entries, ({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
+  };
 }
 
 /** A packet that ran and got lost from sight is nothing that was found. */

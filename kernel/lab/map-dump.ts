@@ -1,7 +1,8 @@
 /** Everything that a device's maps hold, with the types to read it by. */
 import type { Btf } from '../../sim/ebpf/btf.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { compareBytes, isPerCpu, type MapDefinition, snapshotOf } from '../../sim/runtime/maps.ts';
+import { sumOfCpus } from '../../sim/runtime/map-snapshot.ts';
+import { compareBytes, isArray, isPerCpu, type MapDefinition } from '../../sim/runtime/maps.ts';
 import { withMaps } from './device-maps.ts';
 import type { KernelMap } from './kernel-objects.ts';
 import type { Lab } from './lab.ts';
@@ -45,13 +46,11 @@ function dump({ id, map, types }: KernelMap): MapDump {
   if (!map.readable) return { definition, id, types, entries: undefined };
   const entries = map.entries().map(({ key, value }): EntryDump => {
     if (!isPerCpu(definition.type)) return { key, value, cpus: undefined };
-    const [sum] = snapshotOf(definition, [{ key, value }]).entries;
-    return { key, value: sum!.value, cpus: cpusOf(value, definition.valueSize) };
+    const sum = sumOfCpus(value, definition.valueSize);
+    return { key, value: sum, cpus: cpusOf(value, definition.valueSize) };
   });
   // Arrays come in order; hashes would come in another one at every look.
-  if (definition.type !== 'ARRAY' && definition.type !== 'PERCPU_ARRAY') {
-    entries.sort((a, b) => compareBytes(a.key, b.key));
-  }
+  if (!isArray(definition.type)) entries.sort((a, b) => compareBytes(a.key, b.key));
   return { definition, id, types, entries };
 }
 

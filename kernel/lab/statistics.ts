@@ -1,7 +1,7 @@
 /** What programs have counted: packets and bytes by action, packets by protocol. */
 import { EngineError } from '../../sim/engines/engine.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
-import type { MapSnapshot } from '../../sim/runtime/maps.ts';
+import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { withMaps } from './device-maps.ts';
 import type { Lab } from './lab.ts';
 
@@ -104,15 +104,17 @@ export function ratesBetween(before: Counters, now: Counters): Rates {
 }
 
 /** `struct datarec { __u64 rx_packets; __u64 rx_bytes; }`, all CPUs together. */
-function actionsOf({ entries }: MapSnapshot): ActionCount[] {
-  return entries
+function actionsOf(map: MapSnapshot): ActionCount[] {
+  return map
+    .list()
     .map(({ key, value }) => ({ action: u32(key), packets: u64(value, 0), bytes: u64(value, 8) }))
     .sort((a, b) => a.action - b.action)
     .map((row) => ({ ...row, action: actionName('xdp', row.action) }));
 }
 
-function protocolsOf({ entries }: MapSnapshot): ProtocolCount[] {
-  return entries
+function protocolsOf(map: MapSnapshot): ProtocolCount[] {
+  return map
+    .list()
     .map(({ key, value }) => ({ protocol: u32(key), packets: u64(value, 0) }))
     .filter((row) => row.packets > 0)
     .sort((a, b) => a.protocol - b.protocol);

@@ -7,12 +7,13 @@
 import type { Hook } from '../runtime/actions.ts';
 import type { SkbFields } from '../runtime/context.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
+import { indexKey } from '../runtime/map-snapshot.ts';
 import type { World } from '../runtime/world.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
 import { writeXdpMd, XDP_LAYOUT } from './context/xdp-md.ts';
 import { createMap } from './maps/create-map.ts';
-import { indexKey, type LiveMap } from './maps/live-map.ts';
+import type { LiveMap } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
 import type { BpfMap, BpfObject } from './object.ts';

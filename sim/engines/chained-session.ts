@@ -5,7 +5,7 @@
 import { PacketBatch } from '../packet/packet-batch.ts';
 import { TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../runtime/actions.ts';
 import type { Coverage } from '../runtime/coverage.ts';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program, ProgramEntry } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import type { Session } from './engine.ts';

@@ -1,7 +1,7 @@
 /** The one interface that everything able to run a program implements. */
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import type { OutcomeBatch } from './outcome-batch.ts';

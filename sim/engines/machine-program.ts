@@ -14,7 +14,7 @@ import {
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import { withDefaultDevices } from '../runtime/default-world.ts';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import {

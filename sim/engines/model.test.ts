@@ -100,7 +100,10 @@ describe('the model engine', () => {
       { maps: { counter: [{ key: new Uint8Array(4), value: Uint8Array.of(40, 0, 0, 0, 0, 0, 0, 0) }] } },
     );
     const count = (): number =>
-      session.maps().find(({ definition }) => definition === counter)!.entries[0]!.value[0]!;
+      session
+        .maps()
+        .find(({ definition }) => definition === counter)!
+        .list()[0]!.value[0]!;
     await run(session, { packet }, { packet });
     await run(session, { packet });
     expect(count()).toBe(43);

@@ -48,7 +48,7 @@ describe('runs', () => {
     expect([...output.packet(0).subarray(0, 12)]).toEqual([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
     expect([...output.packet(0).subarray(26, 38)]).toEqual([10, 0, 0, 2, 10, 0, 0, 1, 0, 0, 0x1a, 0x34]);
     const stats = session.maps().find((map) => map.definition.name === 'xdp_stats_map')!;
-    expect([...stats.entries[3]!.value.subarray(0, 10)]).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 98, 0]);
+    expect([...stats.list()[3]!.value.subarray(0, 10)]).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 98, 0]);
   });
 
   it('both entries of one object over the same maps', async () => {
@@ -59,7 +59,12 @@ describe('runs', () => {
     back.set([10, 0, 0, 2, 10, 0, 0, 1], 26);
     const output = await run(session, { packet: ping(), entry: 0 }, { packet: back, entry: 1 });
     expect([...output.action]).toEqual([2, 0]);
-    expect(session.maps().find((map) => map.definition.name === 'trackers')!.entries).toHaveLength(1);
+    expect(
+      session
+        .maps()
+        .find((map) => map.definition.name === 'trackers')!
+        .list(),
+    ).toHaveLength(1);
   });
 
   it('metadata in and out', async () => {
@@ -107,9 +112,9 @@ describe('runs', () => {
   it('again as at first, after a reset', async () => {
     const session = await open(builtIn('proto_count_hash'));
     await run(session, { packet: ping() });
-    expect(session.maps()[0]!.entries).toHaveLength(1);
+    expect(session.maps()[0]!.list()).toHaveLength(1);
     await session.reset();
-    expect(session.maps()[0]!.entries).toHaveLength(0);
+    expect(session.maps()[0]!.list()).toHaveLength(0);
   });
 });
 

@@ -4,7 +4,7 @@ import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts'
 import { type RunTrace, runTraced } from '../ebpf/interpreter/trace.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';

@@ -6,7 +6,7 @@ import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../ebpf/interpreter/interpreter.ts
 import { type BatchObserver, CompiledMachine, type Stop } from '../ebpf/wasm/compiled-machine.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';

@@ -4,7 +4,7 @@ import { OutcomeBatch, STATUS } from '../engines/outcome-batch.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
 import { programByName } from '../programs/index.ts';
 import type { Hook } from '../runtime/actions.ts';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { Neighbour } from '../runtime/world.ts';
 import type { Attachment, LoadedProgram, ScenarioNamespace } from './scenario.ts';

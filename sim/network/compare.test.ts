@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MapSnapshot } from '../runtime/maps.ts';
+import { type MapSnapshot, snapshotOf } from '../runtime/map-snapshot.ts';
 import { compareRuns } from './compare.ts';
 import { pair } from './fixtures-for-tests.ts';
 import type { NetworkEvent } from './network.ts';
@@ -13,10 +13,10 @@ function verdict(action: string): NetworkEvent {
 }
 
 function counts(...values: number[]): MapSnapshot {
-  return {
-    definition: { name: 'counts', type: 'HASH', keySize: 1, valueSize: 1, maxEntries: 8 },
-    entries: values.map((value, key) => ({ key: Uint8Array.of(key), value: Uint8Array.of(value) })),
-  };
+  return snapshotOf(
+    { name: 'counts', type: 'HASH', keySize: 1, valueSize: 1, maxEntries: 8 },
+    values.map((value, key) => ({ key: Uint8Array.of(key), value: Uint8Array.of(value) })),
+  );
 }
 
 function run(events: readonly NetworkEvent[], ...maps: MapSnapshot[]): ScenarioRun {

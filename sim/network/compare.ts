@@ -1,12 +1,15 @@
 /** Holds what the simulation says of a scenario against what the kernel did. */
 import { toHex } from '../packet/bytes.ts';
 import { difference } from '../packet/difference.ts';
-import { compareBytes, type MapSnapshot } from '../runtime/maps.ts';
+import { differingEntries, type MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { ProgramMaps } from './attached-programs.ts';
 import type { ProgramEvent } from './network.ts';
 import { comparePaths, hopKey, type PathDifference } from './path.ts';
 import type { ScenarioRun, StepRun } from './run.ts';
 import { placeText, type Scenario } from './scenario.ts';
+
+/** How many differing entries of a map are listed. */
+const MAX_DETAILS = 32;
 
 /** The first thing in which two runs differ, in words. */
 export interface ScenarioDifference {
@@ -100,16 +103,10 @@ function compareMaps(
 
 function compareEntries(simulated: MapSnapshot, real: MapSnapshot): string[] {
   const details: string[] = [];
-  const rest = new Map(real.entries.map(({ key, value }) => [toHex(key), value]));
-  for (const { key, value } of simulated.entries) {
-    const name = toHex(key);
-    const other = rest.get(name);
-    rest.delete(name);
-    if (other === undefined) details.push(`key ${name}: ${toHex(value)} in sim, absent in kernel`);
-    else if (compareBytes(value, other) !== 0) {
-      details.push(`key ${name}: ${toHex(value)} in sim, ${toHex(other)} in kernel`);
-    }
+  for (const { key, expected, got } of differingEntries(simulated, real)) {
+    const side = (value: Uint8Array | undefined): string => (value === undefined ? 'absent' : toHex(value));
+    details.push(`key ${toHex(key)}: ${side(expected)} in sim, ${side(got)} in kernel`);
+    if (details.length === MAX_DETAILS) break;
   }
-  for (const [name, value] of rest) details.push(`key ${name}: absent in sim, ${toHex(value)} in kernel`);
   return details;
 }

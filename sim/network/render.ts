@@ -108,10 +108,10 @@ function mapsToJson({ namespace, program, maps }: ScenarioRun['maps'][number]): 
   return {
     namespace,
     program,
-    maps: maps.map(({ definition, entries }) => ({
-      name: definition.name,
-      type: definition.type,
-      entries: entries.map(({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
+    maps: maps.map((map) => ({
+      name: map.definition.name,
+      type: map.definition.type,
+      entries: map.list().map(({ key, value }) => ({ key: toHex(key), value: toHex(value) })),
     })),
   };
 }

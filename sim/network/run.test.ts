@@ -32,7 +32,7 @@ function run(one: Scenario): Promise<ScenarioRun> {
 /** A map's entries at the end: key and value in hexadecimal. */
 function entries(ran: ScenarioRun, map: string): { key: Uint8Array; value: Uint8Array }[] {
   const found = ran.maps.flatMap(({ maps }) => maps).find(({ definition }) => definition.name === map);
-  return [...found!.entries];
+  return [...found!.list()];
 }
 
 describe.each(names)('the scenario %s', (name) => {

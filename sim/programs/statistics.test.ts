@@ -29,7 +29,10 @@ async function countsOf(
   for (const length of lengths) input.push({ packet: new Uint8Array(length) });
   const output = new OutcomeBatch(lengths.length);
   await session.run(input, output);
-  const counts = session.maps()[0]!.entries.map(({ value }) => [readU64le(value, 0), readU64le(value, 8)]);
+  const counts = session
+    .maps()[0]!
+    .list()
+    .map(({ value }) => [readU64le(value, 0), readU64le(value, 8)]);
   return [[...output.action], counts];
 }
 

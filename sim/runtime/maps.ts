@@ -59,49 +59,9 @@ export function isPerCpu(type: MapType): boolean {
   return type === 'PERCPU_ARRAY' || type === 'PERCPU_HASH' || type === 'LRU_PERCPU_HASH';
 }
 
-/**
- * The contents of one map in the form in which engines are compared: entries sorted by key bytes, and the
- * values of a per-CPU map added up word by word (64-bit words where the size is a multiple of 8, else 32-bit,
- * else bytes), since which CPU ran a packet is chance.
- */
-export interface MapSnapshot {
-  readonly definition: MapDefinition;
-  readonly entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
-}
-
-/**
- * Brings entries, as an engine read them, into the form of a `MapSnapshot`.
- * @param entries one row per key; a per-CPU map's value is the concatenation of all CPUs' values, each padded
- *   to a multiple of 8 bytes as the kernel does (kernel/bpf/arraymap.c, `bpf_percpu_array_copy`)
- */
-export function snapshotOf(
-  definition: MapDefinition,
-  entries: Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>,
-): MapSnapshot {
-  const rows = [...entries].map(({ key, value }) => ({
-    key: key.slice(),
-    value: isPerCpu(definition.type) ? sumOfCpus(value, definition.valueSize) : value.slice(),
-  }));
-  rows.sort((a, b) => compareBytes(a.key, b.key));
-  return { definition, entries: rows };
-}
-
-function sumOfCpus(values: Uint8Array, valueSize: number): Uint8Array {
-  const stride = Math.ceil(valueSize / 8) * 8;
-  const total = new Uint8Array(valueSize);
-  const word = valueSize % 8 === 0 ? 8 : valueSize % 4 === 0 ? 4 : 1;
-  for (let start = 0; start + valueSize <= values.length; start += stride) {
-    for (let at = 0; at < valueSize; at += word) {
-      // Little-endian addition byte by byte: the carry stays within the word.
-      let carry = 0;
-      for (let byte = at; byte < at + word; byte++) {
-        const sum = total[byte]! + values[start + byte]! + carry;
-        total[byte] = sum & 0xff;
-        carry = sum >> 8;
-      }
-    }
-  }
-  return total;
+/** Does every entry exist from the start, zeroed, with a number as its key? */
+export function isArray(type: MapType): boolean {
+  return type === 'ARRAY' || type === 'PERCPU_ARRAY';
 }
 
 /** Orders byte strings as `memcmp` does, a prefix first. */

@@ -1,6 +1,7 @@
 /** eBPF maps in memory, for models: the kernel's semantics, written for reading. */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from './errno.ts';
-import { type MapDefinition, type MapSnapshot, snapshotOf } from './maps.ts';
+import { indexKey, type MapSnapshot, snapshotOf } from './map-snapshot.ts';
+import type { MapDefinition } from './maps.ts';
 
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
@@ -186,10 +187,4 @@ function nameOf(key: Uint8Array, size: number): string {
   let name = '';
   for (let index = 0; index < size; index++) name += String.fromCharCode(key[index]!);
   return name;
-}
-
-function indexKey(index: number): Uint8Array {
-  const key = new Uint8Array(4);
-  writeU32(key, 0, index);
-  return key;
 }

@@ -88,7 +88,7 @@ describe('bpf_loop', () => {
     const { r0, violation, machine } = runText(loop(10_000, body), { maps: [map] });
     expect(violation).toBeUndefined();
     expect(r0).toBe((10_000n << 32n) | 10_000n);
-    expect(machine.maps[0]!.snapshot()!.entries[1]!.value[0]).toBe(10_000 & 0xff);
+    expect(machine.maps[0]!.snapshot()!.list()[1]!.value[0]).toBe(10_000 & 0xff);
   });
 
   it('is bound by the budget of the run', () => {
@@ -134,7 +134,11 @@ describe('bpf_for_each_map_elem', () => {
     const world = { maps: { hash: [entry(2, 10), entry(3, 100)] } };
     const { r0, machine } = runText(text, { maps: [map], world });
     expect(r0).toBe(320n);
-    expect(machine.maps[0]!.snapshot()!.entries.map(({ value }) => value[0])).toEqual([11, 101]);
+    expect(
+      machine.maps[0]!.snapshot()!
+        .list()
+        .map(({ value }) => value[0]),
+    ).toEqual([11, 101]);
   });
 });
 
@@ -179,7 +183,7 @@ describe('bpf_tail_call', () => {
       { maps: [programs, counter] },
     );
     expect(r0).toBe(3n);
-    expect(machine.maps[1]!.snapshot()!.entries[0]!.value[0]).toBe(33);
+    expect(machine.maps[1]!.snapshot()!.list()[0]!.value[0]).toBe(33);
   });
 
   it('from a function returns to that function’s caller', () => {

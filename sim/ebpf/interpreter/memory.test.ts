@@ -13,7 +13,7 @@ const value = 'r1 = map[value]+0\n';
 const contents = (text: string, ...bytes: number[]): { r0: bigint; bytes: number[] } => {
   const { r0, machine, violation } = runText(value + text, { maps: [VALUE], world: world(...bytes) });
   expect(violation).toBeUndefined();
-  return { r0, bytes: [...machine.maps[0]!.snapshot()!.entries[0]!.value] };
+  return { r0, bytes: [...machine.maps[0]!.snapshot()!.list()[0]!.value] };
 };
 
 describe('loads', () => {

@@ -11,18 +11,10 @@
  * `.data`, `.bss`) are arrays of one value, which starts with the section's bytes.
  */
 import { E2BIG, EEXIST, EINVAL } from '../../runtime/errno.ts';
+import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
-import {
-  BPF_EXIST,
-  BPF_F_LOCK,
-  BPF_NOEXIST,
-  DESCRIPTOR,
-  indexKey,
-  LiveMap,
-  type MapRow,
-  type SnapshotEntry,
-} from './live-map.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapRow } from './live-map.ts';
 
 export class ArrayMap extends LiveMap {
   /** Address of value 0. */
@@ -66,15 +58,14 @@ export class ArrayMap extends LiveMap {
     if (this.source.global !== undefined) this.memory.u8.set(this.source.global.bytes, this.storage);
   }
 
-  override entries(): Iterable<SnapshotEntry> | undefined {
-    return this.#contents();
-  }
-
-  *#contents(): Iterable<SnapshotEntry> {
-    for (let index = 0; index < this.definition.maxEntries; index++) {
-      const value = this.memory.read(this.storage + index * this.stride, this.definition.valueSize);
-      yield { key: indexKey(index), value };
+  override snapshot(): MapSnapshot | undefined {
+    const { valueSize, maxEntries } = this.definition;
+    const builder = new SnapshotBuilder(this.definition);
+    const { u8 } = this.memory;
+    for (let index = 0, at = this.storage; index < maxEntries; index++, at += this.stride) {
+      builder.addIndex(index, u8, at, valueSize);
     }
+    return builder.finish();
   }
 
   override rows(): Iterable<MapRow> | undefined {

@@ -5,10 +5,11 @@
  * one's place, so that a program which still holds a pointer to the old one goes on seeing the old value.)
  */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
+import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { ENTRY_KEY, HashTable } from './hash-table.ts';
-import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, LiveMap, type MapRow, type SnapshotEntry } from './live-map.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, LiveMap, type MapRow } from './live-map.ts';
 
 export class HashMap extends LiveMap {
   readonly table: HashTable;
@@ -55,17 +56,13 @@ export class HashMap extends LiveMap {
     this.table.clear();
   }
 
-  override entries(): Iterable<SnapshotEntry> | undefined {
-    return this.#contents();
-  }
-
-  *#contents(): Iterable<SnapshotEntry> {
+  override snapshot(): MapSnapshot | undefined {
+    const { u8 } = this.memory;
+    const builder = new SnapshotBuilder(this.definition, this.table.count);
     for (const entry of this.table.all()) {
-      yield {
-        key: this.memory.read(entry + ENTRY_KEY, this.definition.keySize),
-        value: this.memory.read(entry + this.table.valueOffset, this.definition.valueSize),
-      };
+      builder.add(u8, entry + ENTRY_KEY, u8, entry + this.table.valueOffset, this.definition.valueSize);
     }
+    return builder.finish();
   }
 
   override rows(): Iterable<MapRow> | undefined {

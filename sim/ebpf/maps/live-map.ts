@@ -1,6 +1,7 @@
 /** What every map of the machine has: its definition, a descriptor in linear memory, and the kernel's operations. */
 import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
-import { type MapDefinition, type MapSnapshot, snapshotOf } from '../../runtime/maps.ts';
+import type { MapSnapshot } from '../../runtime/map-snapshot.ts';
+import type { MapDefinition } from '../../runtime/maps.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 
@@ -57,11 +58,6 @@ export const DESCRIPTOR = {
 
 /** Bytes of a descriptor. */
 export const DESCRIPTOR_SIZE = 64;
-
-export interface SnapshotEntry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
 
 /** Where one entry lies. */
 export interface MapRow {
@@ -138,8 +134,8 @@ export abstract class LiveMap {
   /** Back to how it was created: empty, arrays zeroed. */
   abstract clear(): void;
 
-  /** What is in it, in any order; undefined for kinds that user space cannot read without changing them. */
-  abstract entries(): Iterable<SnapshotEntry> | undefined;
+  /** What is in it; undefined for kinds that user space cannot read without changing them. */
+  abstract snapshot(): MapSnapshot | undefined;
 
   /** `bpf_map_push_elem`: queues and stacks only. */
   push(_value: number, _flags: number): number {
@@ -173,11 +169,6 @@ export abstract class LiveMap {
     return this.update(scratch, valueAt, BPF_ANY);
   }
 
-  snapshot(): MapSnapshot | undefined {
-    const entries = this.entries();
-    return entries === undefined ? undefined : snapshotOf(this.definition, entries);
-  }
-
   /** Does the map refuse these flags of an update? BPF_F_LOCK is for values that have a lock. */
   protected refusesFlags(flags: number): boolean {
     return (flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST || ((flags & BPF_F_LOCK) !== 0 && this.lockOffset < 0);
@@ -196,9 +187,4 @@ export abstract class LiveMap {
   setWord(index: number, value: number): void {
     this.memory.i32[(this.address >> 2) + index] = value;
   }
-}
-
-/** A u32 as the four bytes of a key. */
-export function indexKey(index: number): Uint8Array {
-  return Uint8Array.of(index, index >>> 8, index >>> 16, index >>> 24);
 }

@@ -7,10 +7,11 @@
  * wrote it, since the kernel keeps the bits behind the prefix and shows them again.
  */
 import { EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
+import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { HashTable } from './hash-table.ts';
-import { BPF_EXIST, BPF_NOEXIST, LiveMap, type SnapshotEntry } from './live-map.ts';
+import { BPF_EXIST, BPF_NOEXIST, LiveMap } from './live-map.ts';
 
 /** Bytes of `prefixlen` before the data. */
 const PREFIX_LENGTH = 4;
@@ -81,13 +82,13 @@ export class LpmTrieMap extends LiveMap {
     this.#lengths.fill(0);
   }
 
-  override *entries(): Iterable<SnapshotEntry> {
+  override snapshot(): MapSnapshot {
+    const { u8 } = this.memory;
+    const builder = new SnapshotBuilder(this.definition, this.#table.count);
     for (const entry of this.#table.all()) {
-      yield {
-        key: this.memory.read(entry + this.#keyCopy, this.definition.keySize),
-        value: this.memory.read(entry + this.#table.valueOffset, this.definition.valueSize),
-      };
+      builder.add(u8, entry + this.#keyCopy, u8, entry + this.#table.valueOffset, this.definition.valueSize);
     }
+    return builder.finish();
   }
 
   /** The entry of exactly this prefix; leaves the masked key at `#masked`. */

@@ -32,7 +32,7 @@ export class ArrayOfMaps extends ArrayMap {
   }
 
   /** User space reads ids of maps, which mean nothing elsewhere. */
-  override entries(): undefined {
+  override snapshot(): undefined {
     return undefined;
   }
 
@@ -63,7 +63,7 @@ export class HashOfMaps extends HashMap {
     return -EINVAL;
   }
 
-  override entries(): undefined {
+  override snapshot(): undefined {
     return undefined;
   }
 

@@ -105,7 +105,12 @@ describe('ARRAY', () => {
   it('shows every entry in its snapshot', () => {
     const driver = new Driver(definition('ARRAY'));
     driver.update(2, 7);
-    expect(driver.map.snapshot()?.entries.map(({ value }) => value[0])).toEqual([0, 0, 7, 0]);
+    expect(
+      driver.map
+        .snapshot()
+        ?.list()
+        .map(({ value }) => value[0]),
+    ).toEqual([0, 0, 7, 0]);
   });
 
   it('starts a data section with its bytes, and brings them back when cleared', () => {
@@ -145,7 +150,7 @@ describe('HASH', () => {
               if (expected === 0) model.set(which, value);
             }
           }
-          const rows = driver.map.snapshot()!.entries;
+          const rows = driver.map.snapshot()!.list();
           expect(rows.map(({ key }) => key[keySize - 1])).toEqual([...model.keys()].sort((a, b) => a - b));
         }),
       );
@@ -195,7 +200,10 @@ describe('LRU_HASH', () => {
             model.set(key, value);
           }
         }
-        const left = driver.map.snapshot()!.entries.map(({ key }) => key[0]);
+        const left = driver.map
+          .snapshot()!
+          .list()
+          .map(({ key }) => key[0]);
         expect(left).toEqual([...model.keys()].sort((a, b) => a - b));
       }),
     );
@@ -248,7 +256,7 @@ describe('LPM_TRIE', () => {
   it('shows the bits behind the prefix as they were written', () => {
     const driver = new Driver(definition('LPM_TRIE', { keySize: 6 }));
     driver.update(prefix(8, 10, 77), 1);
-    expect(driver.map.snapshot()!.entries[0]!.key).toEqual(prefix(8, 10, 77));
+    expect(driver.map.snapshot()!.list()[0]!.key).toEqual(prefix(8, 10, 77));
   });
 });
 
@@ -303,7 +311,7 @@ describe('device, program and event slots', () => {
     const driver = new Driver(definition('DEVMAP_HASH', { valueSize: 4 }));
     expect(driver.update(99, 0)).toBe(-EINVAL);
     expect(driver.update(99, 3)).toBe(0);
-    expect(driver.map.snapshot()!.entries).toHaveLength(1);
+    expect(driver.map.snapshot()!.list()).toHaveLength(1);
   });
 });
 

@@ -72,7 +72,7 @@ export class QueueMap extends LiveMap {
   }
 
   /** User space reads a queue by popping it. */
-  override entries(): undefined {
+  override snapshot(): undefined {
     return undefined;
   }
 

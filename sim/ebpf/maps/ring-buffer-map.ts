@@ -125,7 +125,7 @@ export class RingBufferMap extends LiveMap {
     this.setWord(DESCRIPTOR.newest, 0);
   }
 
-  override entries(): undefined {
+  override snapshot(): undefined {
     return undefined;
   }
 

@@ -14,9 +14,10 @@
  * unless a world says so).
  */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
+import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
-import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, indexKey, LiveMap, type SnapshotEntry } from './live-map.ts';
+import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap } from './live-map.ts';
 
 export class SlotMap extends LiveMap {
   readonly storage: number;
@@ -69,17 +70,14 @@ export class SlotMap extends LiveMap {
   }
 
   /** What device maps hold means the same to every engine; the others hold descriptors of this one. */
-  override entries(): Iterable<SnapshotEntry> | undefined {
-    const { type } = this.definition;
-    return type === 'DEVMAP' ? this.#slots() : undefined;
-  }
-
-  *#slots(): Iterable<SnapshotEntry> {
-    for (let index = 0; index < this.definition.maxEntries; index++) {
+  override snapshot(): MapSnapshot | undefined {
+    const { type, maxEntries, valueSize } = this.definition;
+    if (type !== 'DEVMAP') return undefined;
+    const builder = new SnapshotBuilder(this.definition);
+    for (let index = 0; index < maxEntries; index++) {
       const slot = this.lookupIndex(index);
-      if (slot !== 0) {
-        yield { key: indexKey(index), value: this.memory.read(slot, this.definition.valueSize) };
-      }
+      if (slot !== 0) builder.addIndex(index, this.memory.u8, slot, valueSize);
     }
+    return builder.finish();
   }
 }
