@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageFile } from '../kernel/package-file.ts';
-import { loadObject } from '../sim/ebpf/object.ts';
+import { type BpfProgram, loadObject } from '../sim/ebpf/object.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
 import { inputFailure } from './failure.ts';
@@ -81,17 +81,54 @@ function readObject(path: string): Uint8Array {
   return new Uint8Array(readFileSync(path));
 }
 
+/** A function of an object that packets cannot be given to, and why. */
+export interface NotTested {
+  /** As it would be named on the command line: `FILE.o:FUNCTION`. */
+  readonly program: string;
+  readonly section: string;
+  /** "runs behind a redirect (devmap)", "type kprobe, neither XDP nor TC". */
+  readonly reason: string;
+}
+
+/** The functions that `resolvePrograms` leaves out of the objects that are named as a whole. */
+export function notTested(names: readonly string[]): NotTested[] {
+  return names.flatMap((name) => {
+    const file = parseObjectName(name);
+    const isObject = programByName(name) === undefined && !/\.[cm]?[jt]s$/.test(file.path);
+    if (!isObject || file.function !== undefined || !existsSync(file.path)) return [];
+    return notTestedOf(file.path, readObject(file.path));
+  });
+}
+
+function notTestedOf(path: string, bytes: Uint8Array): NotTested[] {
+  return functionsOf(path, bytes).flatMap(({ function: name, section, hook, behindRedirect, otherType }) => {
+    if (hook !== undefined && behindRedirect === undefined) return [];
+    const reason =
+      behindRedirect !== undefined
+        ? `runs behind a redirect (${behindRedirect})`
+        : `${otherType === undefined ? '' : `type ${otherType}, `}neither XDP nor TC`;
+    return [{ program: `${basename(path)}:${name}`, section, reason }];
+  });
+}
+
 /** The XDP and TC programs of an object, each by itself, or the one that is named. */
 export function programsOfObject(file: ObjectName): Program[] {
   const bytes = readObject(file.path);
   const entries = entriesOf(file.path, bytes);
-  const chosen = entries.filter((entry) => file.function === undefined || entry.function === file.function);
+  // Only who names a program that a redirect runs means it: by themselves, packets do not come to it.
+  const chosen = entries.filter((entry) =>
+    file.function === undefined ? entry.behindRedirect === undefined : entry.function === file.function,
+  );
   if (chosen.length === 0) {
     const has = entries.map((entry) => entry.function).join(', ') || 'no XDP or TC program';
+    const others = notTestedOf(file.path, bytes);
+    const other = others.find((one) => one.program === `${basename(file.path)}:${file.function}`);
     throw inputFailure(
       file.function === undefined
-        ? `${file.path}: has no XDP or TC program`
-        : `${file.path}: has no program “${file.function}”; it has ${has}`,
+        ? `${file.path}: has no XDP or TC program to test${listed(others)}`
+        : other === undefined
+          ? `${file.path}: has no program “${file.function}”; it has ${has}`
+          : `${file.path}: ${file.function} cannot be tested: section ${other.section}: ${other.reason}`,
     );
   }
   return chosen.map((entry) => ({
@@ -106,12 +143,22 @@ export function programsOfObject(file: ObjectName): Program[] {
   }));
 }
 
+function listed(others: readonly NotTested[]): string {
+  const all = others.map(({ program, section, reason }) => `${program} (section ${section}: ${reason})`);
+  return all.length === 0 ? '' : `: ${all.join('; ')}`;
+}
+
 /** The object's XDP and TC programs; `tc` without a direction is taken for ingress. */
 function entriesOf(path: string, bytes: Uint8Array): ProgramEntry[] {
-  const object = named(path, () => loadObject(bytes));
-  return object.programs.flatMap((program) =>
-    program.hook === undefined ? [] : [{ function: program.function, hook: program.hook }],
+  return functionsOf(path, bytes).flatMap(({ function: name, hook, behindRedirect }) =>
+    hook === undefined
+      ? []
+      : [{ function: name, hook, ...(behindRedirect === undefined ? {} : { behindRedirect }) }],
   );
+}
+
+function functionsOf(path: string, bytes: Uint8Array): readonly BpfProgram[] {
+  return named(path, () => loadObject(bytes)).programs;
 }
 
 /** Puts the file's name before what a codec says about its bytes. */

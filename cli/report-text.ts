@@ -1,6 +1,7 @@
 /** The report of `verify` as a person reads it. */
 import { sumNotCompared } from '../verify/not-compared.ts';
 import type { ProgramReport } from '../verify/report.ts';
+import type { NotTested } from './program-source.ts';
 import { count, rate, type Terminal } from './terminal.ts';
 
 /** One line for a program as soon as it is done. */
@@ -8,6 +9,13 @@ export function programLine(report: ProgramReport, width: number, terminal: Term
   const name = report.name.padEnd(width);
   const packets = `${count(report.packets)} packets`.padStart(18);
   return `${verdict(report, terminal)} ${name} ${packets}   ${reached(report.coverage).padEnd(13)}   ${actions(report)}`;
+}
+
+/** Programs of the objects that packets cannot be given to. */
+export function notTestedLines(left: readonly NotTested[], width: number, terminal: Terminal): string[] {
+  return left.map(({ program, section, reason }) => {
+    return `${terminal.style('yellow', '– not run')} ${program.padEnd(width)}   section ${section}: ${reason}`;
+  });
 }
 
 /** "100/92/99 %": instructions, branches, lines. Rounded down, so that 100 means all. */

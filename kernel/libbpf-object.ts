@@ -243,6 +243,8 @@ function selectPrograms(
     return { pointer, entry };
   });
   const wanted = new Set(programs.map(({ pointer }) => pointer));
+  // A section with a question mark in front ("?xdp") is not loaded unless asked.
+  for (const pointer of wanted) bpf.bpf_program__set_autoload(pointer, true);
   for (const pointer of pointers) {
     if (wanted.has(pointer)) continue;
     const type = bpf.bpf_program__type(pointer);

@@ -12,6 +12,7 @@ import type { Hook } from '../sim/runtime/actions.ts';
 import { withDefaultDevices } from '../sim/runtime/default-world.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
+import { programAvailability } from './program-availability.ts';
 import type { SessionNetwork } from './shared-network.ts';
 import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
 import { firstRefusal } from './testrun-limits.ts';
@@ -54,16 +55,11 @@ class TestRunEngine implements Engine {
   }
 
   availability(program?: Program): Availability {
-    if (program !== undefined && program.object === undefined) {
-      return {
-        available: false,
-        reason: `${program.name} has no compiled object`,
-        remedy: 'compile it, or name an object with --object',
-      };
-    }
+    const answer = programAvailability(program);
+    if (!answer.available) return answer;
     for (const hook of hooksOf(program)) {
-      const answer = testRunAvailability(hook);
-      if (!answer.available) return answer;
+      const kernel = testRunAvailability(hook);
+      if (!kernel.available) return kernel;
     }
     return { available: true };
   }

@@ -19,6 +19,7 @@ import type { Device, World } from '../sim/runtime/world.ts';
 import { framesAvailability } from './frames.ts';
 import { Junction, type TcAttachment } from './junction.ts';
 import { loadAvailability } from './load-probe.ts';
+import { programAvailability } from './program-availability.ts';
 import { needsJunction } from './veth-course.ts';
 import { firstLiveRefusal } from './veth-limits.ts';
 import { VethSession } from './veth-session.ts';
@@ -53,13 +54,8 @@ export function createVethEngine(options: VethOptions = {}): Engine {
 }
 
 function availability(program?: Program): Availability {
-  if (program !== undefined && program.object === undefined) {
-    return {
-      available: false,
-      reason: `${program.name} has no compiled object`,
-      remedy: 'compile it, or name an object with --object',
-    };
-  }
+  const answer = programAvailability(program);
+  if (!answer.available) return answer;
   const hooks = new Set<Hook>(['xdp', ...(program?.entries ?? []).map((entry) => entry.hook)]);
   for (const hook of hooks) {
     const kernel = loadAvailability(hook);

@@ -12,9 +12,9 @@ import { EXIT, inputFailure } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { freshSeed, parseCount, parseDuration, repeated } from '../options.ts';
 import { printJson } from '../output.ts';
-import { resolvePrograms } from '../program-source.ts';
+import { notTested, resolvePrograms } from '../program-source.ts';
 import { toJunit } from '../report-junit.ts';
-import { closingLines, failureLines, programLine } from '../report-text.ts';
+import { closingLines, failureLines, notTestedLines, programLine } from '../report-text.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import type { VerifyPlan } from '../verify-plan.ts';
 import { verifyHere, verifyInWorkers } from '../verify-program.ts';
@@ -78,6 +78,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...(options.time === undefined ? {} : { seconds: options.time }),
   };
   const programs = await resolvePrograms(plan.programs, plan.object);
+  const left = notTested(plan.programs);
   const chosen = chooseEngines(plan.engines, plan.live);
   requireAvailable(chosen, programs);
   const { workers } = options;
@@ -97,7 +98,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const interrupt = onInterrupt();
   const start = performance.now();
   const reports: ProgramReport[] = [];
-  const width = Math.max(...programs.map((program) => program.name.length));
+  const shown = [...programs.map((program) => program.name), ...left.map((one) => one.program)];
+  const width = Math.max(...shown.map((name) => name.length));
   for (const [index, program] of programs.entries()) {
     if (interrupt.signal.aborted) break;
     const watch = {
@@ -113,11 +115,12 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     if (!quiet) printProgram(report, program, width, options.map, terminal);
   }
   interrupt.release();
+  if (!quiet) for (const line of notTestedLines(left, width, terminal)) terminal.print(line);
 
   if (options.coverage !== undefined) await writeFile(options.coverage, coverageFile(programs, reports));
   if (options.junit !== undefined) await writeFile(options.junit, toJunit(reports, plan.seed));
   if (quiet) {
-    printJson({ version: 1, seed: plan.seed, programs: reports.map(reportToJson) });
+    printJson({ version: 1, seed: plan.seed, programs: reports.map(reportToJson), notTested: left });
   } else {
     const seconds = (performance.now() - start) / 1000;
     terminal.print();

@@ -20,6 +20,8 @@ export function objectOfBytecode(instructions: Instructions, maps: readonly BpfM
         function: 'main',
         section: 'xdp',
         hook: 'xdp',
+        behindRedirect: undefined,
+        otherType: undefined,
         instructions,
         subprograms: starts.map((start, index) => ({
           name: index === 0 ? 'main' : `function_${start}`,

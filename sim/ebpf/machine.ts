@@ -11,7 +11,7 @@ import { indexKey } from '../runtime/map-snapshot.ts';
 import type { World } from '../runtime/world.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
-import { writeXdpMd, XDP_LAYOUT } from './context/xdp-md.ts';
+import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
@@ -29,6 +29,8 @@ export interface MachineOptions {
    * -EINVAL for more than 512 bytes. Default: folded.
    */
   readonly checksumDifference?: 'folded' | 'unfolded';
+  /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex`, which is 0. */
+  readonly inDeviceMap?: boolean;
 }
 
 /** What a callback of a helper gets: `bpf_loop` an index and the context, the other one map, key, value, context. */
@@ -58,7 +60,7 @@ export class Machine {
   readonly fib: Fib;
   world: World;
   hook: Hook = 'xdp';
-  layout: ContextLayout = XDP_LAYOUT;
+  layout: ContextLayout;
   /** Lines that this run printed. */
   lines: string[] = [];
   /** How the engine calls callbacks; engines set it. */
@@ -75,6 +77,7 @@ export class Machine {
   /** Has the helper that just ran made packet pointers void, though not every call of it does? Engines set it back. */
   packetMoved = false;
 
+  readonly #xdpLayout: ContextLayout;
   readonly #scratch: number;
   readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
@@ -84,6 +87,8 @@ export class Machine {
     this.object = object;
     this.options = options;
     this.world = world;
+    this.#xdpLayout = options.inDeviceMap === true ? XDP_DEVMAP_LAYOUT : XDP_LAYOUT;
+    this.layout = this.#xdpLayout;
     this.packet = new PacketArea(this.memory, this.layout);
     this.maps = object.maps.map((map, index) => createMap(this.memory, map, index, object.btf));
     let largest = 8;
@@ -139,7 +144,7 @@ export class Machine {
   useHook(hook: Hook): void {
     if (hook === this.hook) return;
     this.hook = hook;
-    this.layout = hook === 'xdp' ? XDP_LAYOUT : SK_BUFF_LAYOUT;
+    this.layout = hook === 'xdp' ? this.#xdpLayout : SK_BUFF_LAYOUT;
     this.packet.useLayout(this.layout);
   }
 

@@ -5,7 +5,6 @@
  * `BPF_PSEUDO_MAP_VALUE`), kernel functions (`BPF_PSEUDO_KFUNC_CALL`); what lies in the program itself
  * (`BPF_PSEUDO_CALL`, `BPF_PSEUDO_FUNC`) is a distance, exactly as the kernel takes it.
  */
-import type { Hook } from '../runtime/actions.ts';
 import type { MapType } from '../runtime/maps.ts';
 import { type Btf, parseBtf } from './btf.ts';
 import type { Instructions } from './instruction.ts';
@@ -32,7 +31,7 @@ import {
   SHT_RELA,
 } from './loader/elf.ts';
 import { resolveExterns } from './loader/externs.ts';
-import { guessHook } from './loader/hook.ts';
+import { type Attachment, attachmentOf } from './loader/hook.ts';
 import { linkProgram } from './loader/link.ts';
 import { ObjectError } from './object-error.ts';
 
@@ -51,13 +50,11 @@ export interface BpfObject {
   readonly btf: Btf | undefined;
 }
 
-export interface BpfProgram {
+export interface BpfProgram extends Attachment {
   /** The function's name, which is the program's. */
   readonly function: string;
   /** The ELF section it came from: `xdp`, `tc/ingress`. */
   readonly section: string;
-  /** Where the section's name says the program attaches; undefined for programs that are neither XDP nor TC. */
-  readonly hook: Hook | undefined;
   /** The program, then each subprogram that it reaches, as libbpf appends them. */
   readonly instructions: Instructions;
   /** Functions in order of their start; the first is the program itself, with start 0. */
@@ -198,7 +195,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): BpfObj
     return {
       function: main.name,
       section: main.section.section.name,
-      hook: guessHook(main, btf),
+      ...attachmentOf(main, btf),
       ...program,
     };
   });

@@ -79,7 +79,9 @@ export function openMachine(program: Program, world: World, options: MachineProg
         wanted.add(index);
       }
     }
-    const machine = new Machine(object, withDefaultDevices(world, object.maps), options);
+    const inDeviceMap = entries.some(({ program }) => object.programs[program]!.behindRedirect === 'devmap');
+    const machineOptions = { ...options, inDeviceMap };
+    const machine = new Machine(object, withDefaultDevices(world, object.maps), machineOptions);
     return { machine, entries, wanted };
   } catch (error) {
     if (!(error instanceof ObjectError)) throw error;

@@ -22,6 +22,8 @@ export interface ProgramEntry {
    * one that XDP sends elsewhere, or back (then without a target).
    */
   readonly after?: string;
+  /** The kind of map that the function stands in, where only a redirect runs it (`SEC("xdp/devmap")`). */
+  readonly behindRedirect?: 'devmap' | 'cpumap';
 }
 
 /** What engines open: a compiled object, a model, or both. */

@@ -19,34 +19,42 @@ export const XDP_MD = {
 
 const FIELDS = ['data', 'data_end', 'data_meta', 'ingress_ifindex', 'rx_queue_index', 'egress_ifindex'];
 
-export const XDP_LAYOUT: ContextLayout = {
-  name: 'xdp_md',
-  size: 24,
-  data: XDP_MD.data,
-  dataEnd: XDP_MD.dataEnd,
-  dataMeta: XDP_MD.dataMeta,
+/** @param readable bytes of the struct that programs may read */
+function layoutOf(readable: number): ContextLayout {
+  return {
+    name: 'xdp_md',
+    size: 24,
+    data: XDP_MD.data,
+    dataEnd: XDP_MD.dataEnd,
+    dataMeta: XDP_MD.dataMeta,
 
-  /** Whole, aligned u32 fields only; `egress_ifindex` is for programs in a device map. */
-  read(offset: number, size: number, signExtending: boolean): Access {
-    if (size !== 4 || offset % 4 !== 0 || offset < 0 || offset >= XDP_MD.egressIfindex) return ACCESS.refused;
-    if (offset === XDP_MD.data) return signExtending ? ACCESS.refused : ACCESS.data;
-    if (offset === XDP_MD.dataEnd) return signExtending ? ACCESS.refused : ACCESS.dataEnd;
-    if (offset === XDP_MD.dataMeta) return signExtending ? ACCESS.refused : ACCESS.dataMeta;
-    return ACCESS.scalar;
-  },
+    /** Whole, aligned u32 fields only. */
+    read(offset: number, size: number, signExtending: boolean): Access {
+      if (size !== 4 || offset % 4 !== 0 || offset < 0 || offset >= readable) return ACCESS.refused;
+      if (offset === XDP_MD.data) return signExtending ? ACCESS.refused : ACCESS.data;
+      if (offset === XDP_MD.dataEnd) return signExtending ? ACCESS.refused : ACCESS.dataEnd;
+      if (offset === XDP_MD.dataMeta) return signExtending ? ACCESS.refused : ACCESS.dataMeta;
+      return ACCESS.scalar;
+    },
 
-  write(): boolean {
-    return false;
-  },
+    write(): boolean {
+      return false;
+    },
 
-  field(offset: number): string {
-    return FIELDS[offset >> 2] ?? `offset ${offset}`;
-  },
+    field(offset: number): string {
+      return FIELDS[offset >> 2] ?? `offset ${offset}`;
+    },
 
-  writeMask(): number {
-    return -1;
-  },
-};
+    writeMask(): number {
+      return -1;
+    },
+  };
+}
+
+export const XDP_LAYOUT: ContextLayout = layoutOf(XDP_MD.egressIfindex);
+
+/** Programs in a device map may read `egress_ifindex`, too. */
+export const XDP_DEVMAP_LAYOUT: ContextLayout = layoutOf(XDP_MD.egressIfindex + 4);
 
 /** Writes the fields that do not move with the packet. */
 export function writeXdpMd(memory: LinearMemory, ingressIfindex: number, rxQueueIndex: number): void {

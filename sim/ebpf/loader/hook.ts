@@ -6,20 +6,65 @@ import type { CodeFunction } from './code.ts';
 const XDP = /^xdp/;
 const TC = /^(tc|tcx|classifier|cls|action|act|ingress|egress)([/_.-]|$)/;
 
-/** Sections of programs that get a `__sk_buff` without being TC programs. */
-const OTHERS = /^(socket|cgroup_skb|cgroup\/skb|sk_skb|sk_reuseport|lwt_|flow_dissector|netfilter)/;
+/** A program that stands in a map and runs on what is redirected there: `xdp/devmap`, `xdp.frags/cpumap`, `xdp_devmap/…`. */
+const BEHIND_REDIRECT = /^xdp(?:\.frags)?[/_](devmap|cpumap)(?:[/_.-]|$)/;
 
-/** Undefined for programs that are neither XDP nor TC. */
-export function guessHook(main: CodeFunction, btf: Btf | undefined): Hook | undefined {
+/**
+ * Sections of every other type of program that libbpf knows (`section_defs`), and what the type is called. Some of
+ * their programs get a `__sk_buff` or an `xdp_md` without being TC or XDP programs.
+ */
+const OTHER_TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
+  [/^socket/, 'socket filter'],
+  [/^sk_reuseport/, 'sk_reuseport'],
+  [/^(u|k)(ret)?probe|^kprobe\.multi|^usdt|^ksyscall|^kretsyscall/, 'kprobe'],
+  [/^(tracepoint|tp)([/.]|$)/, 'tracepoint'],
+  [/^(raw_tracepoint|raw_tp)/, 'raw tracepoint'],
+  [/^(tp_btf|fentry|fexit|fmod_ret|iter)([/.]|$)/, 'tracing'],
+  [/^(freplace)([/.]|$)/, 'extension (freplace)'],
+  [/^(lsm)/, 'lsm'],
+  [/^(perf_event)/, 'perf_event'],
+  [/^(lwt_)/, 'lightweight tunnel'],
+  [/^(cgroup_skb|cgroup\/skb)/, 'cgroup_skb'],
+  [/^cgroup/, 'cgroup'],
+  [/^(sockops)/, 'sockops'],
+  [/^(sk_skb)/, 'sk_skb'],
+  [/^(sk_msg)/, 'sk_msg'],
+  [/^(sk_lookup)/, 'sk_lookup'],
+  [/^(lirc_mode2)/, 'lirc_mode2'],
+  [/^(flow_dissector)/, 'flow_dissector'],
+  [/^(netfilter)/, 'netfilter'],
+  [/^(netkit)/, 'netkit'],
+  [/^(struct_ops)/, 'struct_ops'],
+  [/^(syscall)/, 'syscall'],
+];
+
+/** What kind of program a function is. */
+export interface Attachment {
+  /** Undefined for programs that are neither XDP nor TC. */
+  readonly hook: Hook | undefined;
+  /** The map that the program stands in, where only a redirect runs it. */
+  readonly behindRedirect: 'devmap' | 'cpumap' | undefined;
+  /** The type of a program without a hook, where its section says it. */
+  readonly otherType: string | undefined;
+}
+
+export function attachmentOf(main: CodeFunction, btf: Btf | undefined): Attachment {
   // A question mark in front: libbpf is not to load the program unless asked.
   const section = main.section.section.name.replace(/^\?/, '');
+  const behindRedirect = BEHIND_REDIRECT.exec(section)?.[1] as Attachment['behindRedirect'];
+  const otherType = OTHER_TYPES.find(([pattern]) => pattern.test(section))?.[1];
+  const hook = otherType === undefined ? hookOf(section, main, btf) : undefined;
+  return { hook, behindRedirect, otherType };
+}
+
+function hookOf(section: string, main: CodeFunction, btf: Btf | undefined): Hook | undefined {
   if (XDP.test(section)) return 'xdp';
   // A bare `tc` does not say which direction; the function's name may.
   const direction = /egress/.test(section) || /egress/.test(main.name) ? 'tc-egress' : 'tc-ingress';
   if (TC.test(section)) return /ingress/.test(section) ? 'tc-ingress' : direction;
   const context = main.typeId === undefined || btf === undefined ? undefined : contextOf(btf, main.typeId);
   if (context === 'xdp_md') return 'xdp';
-  return context === '__sk_buff' && !OTHERS.test(section) ? direction : undefined;
+  return context === '__sk_buff' ? direction : undefined;
 }
 
 /** The name of the struct that the function's only parameter points to. */

@@ -4,7 +4,7 @@ import { KIND } from '../analysis/abstract-value.ts';
 import { analyse, type ProgramFacts } from '../analysis/analysis.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { SK_BUFF_LAYOUT } from '../context/sk-buff.ts';
-import { XDP_LAYOUT, XDP_MD } from '../context/xdp-md.ts';
+import { XDP_DEVMAP_LAYOUT, XDP_LAYOUT, XDP_MD } from '../context/xdp-md.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
@@ -121,7 +121,7 @@ class ModuleCompiler {
 
   #unit(program: number, source: BpfProgram, hook: 'xdp' | 'tc'): Unit {
     const { memory } = this.#input.machine;
-    const layout = layoutOf(hook);
+    const layout = layoutOf(hook, source);
     const facts = analyse({
       program: source,
       maps: this.#input.machine.object.maps,
@@ -284,7 +284,7 @@ class ModuleCompiler {
         {
           instructions,
           facts,
-          layout: layoutOf(unit.hook),
+          layout: layoutOf(unit.hook, unit.source),
           maps,
           valueAddress: (map) => maps[map]!.word(DESCRIPTOR.storage),
           functionAt,
@@ -404,8 +404,9 @@ class ModuleCompiler {
   }
 }
 
-function layoutOf(hook: 'xdp' | 'tc'): ContextLayout {
-  return hook === 'xdp' ? XDP_LAYOUT : SK_BUFF_LAYOUT;
+function layoutOf(hook: 'xdp' | 'tc', source: BpfProgram): ContextLayout {
+  if (hook === 'tc') return SK_BUFF_LAYOUT;
+  return source.behindRedirect === 'devmap' ? XDP_DEVMAP_LAYOUT : XDP_LAYOUT;
 }
 
 /** (program, slot, frame): notes them and stops. */

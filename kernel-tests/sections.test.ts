@@ -1,0 +1,92 @@
+/** Objects that hold programs of many types: those that packets come to are tested, the others are named. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createEngine } from '../cli/engines.ts';
+import { notTested, programsOfObject } from '../cli/program-source.ts';
+import { describeKernel } from './require-kernel.ts';
+import { batchOf, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
+
+const NOT_TESTED = [
+  ['egress', 'xdp/devmap', 'runs behind a redirect (devmap)'],
+  ['egress_frags', 'xdp.frags/devmap', 'runs behind a redirect (devmap)'],
+  ['on_cpu', 'xdp/cpumap', 'runs behind a redirect (cpumap)'],
+  ['filter', 'socket', 'type socket filter, neither XDP nor TC'],
+  ['cgroup', 'cgroup_skb/egress', 'type cgroup_skb, neither XDP nor TC'],
+  ['dissect', 'flow_dissector', 'type flow_dissector, neither XDP nor TC'],
+  ['probe', 'kprobe/ip_rcv', 'type kprobe, neither XDP nor TC'],
+  ['trace', 'tracepoint/net/netif_rx', 'type tracepoint, neither XDP nor TC'],
+  ['message', 'sk_msg', 'type sk_msg, neither XDP nor TC'],
+  ['replacement', 'freplace/prog', 'type extension (freplace), neither XDP nor TC'],
+].map(([name, section, reason]) => ({ program: `sections.o:${name}`, section, reason }));
+
+let scratch: string;
+let path: string;
+
+function xdpsim(...args: string[]) {
+  const main = new URL('../cli/main.ts', import.meta.url).pathname;
+  return spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+    cwd: scratch,
+    encoding: 'utf8',
+  });
+}
+
+describeKernel('an object with programs of many types', ['root', 'testrun', 'compiler'], () => {
+  beforeAll(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'xdpsim-sections-'));
+    path = join(scratch, 'sections.o');
+    writeFileSync(path, fixtureOf('sections', 'fwd').object!);
+  });
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  it('is tested in its XDP and TC programs, and names the others', () => {
+    const functions = programsOfObject({ path, function: undefined }).map((one) => one.entries[0]!.function);
+    expect(functions.sort()).toEqual(['fwd', 'optional', 'unnamed']);
+    const byName = (a: { program: string }, b: { program: string }) => (a.program < b.program ? -1 : 1);
+    expect(notTested([path]).sort(byName)).toEqual([...NOT_TESTED].sort(byName));
+    expect(notTested([`${path}:fwd`])).toEqual([]);
+  });
+
+  it('agrees with the kernel, whatever else it holds', { timeout: 60_000 }, () => {
+    const { status, stdout, stderr } = xdpsim(
+      'verify',
+      path,
+      '--runs',
+      '2000',
+      '--engines',
+      'wasm,testrun',
+      '--json',
+    );
+    expect(status, stderr).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report.notTested).toHaveLength(NOT_TESTED.length);
+    for (const program of report.programs) {
+      expect(program.divergences, program.name).toEqual([]);
+      for (const engine of program.engines) expect(engine).toMatchObject({ status: 'ran' });
+    }
+  });
+
+  it('runs a program of a device map in the machine, and says why the kernel cannot', async () => {
+    const program = programsOfObject({ path, function: 'egress_frags' })[0]!;
+    for (const name of ['vm', 'wasm'] as const) {
+      const session = await createEngine(name).open(program, {});
+      const batch = batchOf({ packet: frame(60) });
+      const output = outcomes(batch);
+      await session.run(batch, output);
+      expect([output.status[0], output.action[0]], name).toEqual([0, 3]);
+    }
+    for (const name of ['testrun', 'veth'] as const) {
+      expect(createEngine(name).availability(program), name).toMatchObject({
+        available: false,
+        reason: 'egress_frags runs behind a redirect only (devmap)',
+      });
+    }
+  });
+
+  it('refuses a program of another type by its name', () => {
+    const named = () => programsOfObject({ path, function: 'probe' });
+    expect(named).toThrow('probe cannot be tested: section kprobe/ip_rcv: type kprobe, neither XDP nor TC');
+  });
+});
