@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Lab } from '../kernel/lab/lab.ts';
 import { load } from '../kernel/lab/load.ts';
@@ -9,31 +9,16 @@ import { labNames } from '../kernel/lab/state.ts';
 import { labStatus } from '../kernel/lab/status.ts';
 import { removeNetnsName } from '../kernel/leftovers.ts';
 import { createLastingNetns } from '../kernel/netns.ts';
-import { built, freshName, make, open, tearDownAfterEach } from './lab-fixture.ts';
+import { built, freshName, labProcess, make, open, tearDownAfterEach, traces } from './lab-fixture.ts';
 import { describeKernel } from './require-kernel.ts';
 
 tearDownAfterEach();
 
-/** Sets environments up in a process, and a process group, of its own. */
+/** Sets environments up in a process of its own. */
 function inProcess(lab: string, environments: readonly string[]): ChildProcess {
-  const module = new URL('../kernel/lab/setup.ts', import.meta.url).href;
-  const script = `import { setup } from ${JSON.stringify(module)};
-    for (const name of ${JSON.stringify(environments)}) setup(${JSON.stringify(lab)}, { name });`;
-  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    detached: true,
-    stdio: 'ignore',
-  });
-}
-
-/** What of a lab can be found outside of its own process. */
-function traces(lab: string): string[] {
-  const found = [
-    ...['/run/netns', '/sys/fs/bpf'].flatMap((directory) =>
-      existsSync(directory) ? readdirSync(directory).map((name) => `${directory}/${name}`) : [],
-    ),
-    ...labNames().map((name) => `state ${name}`),
-  ];
-  return found.filter((one) => one.includes(lab));
+  return labProcess(
+    `for (const name of ${JSON.stringify(environments)}) setup(${JSON.stringify(lab)}, { name });`,
+  );
 }
 
 describeKernel('a lab', ['root', 'libbpf'], () => {

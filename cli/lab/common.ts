@@ -1,9 +1,10 @@
 /** What all commands of `xdpsim lab` share: which lab they mean, and how it is opened. */
 import type { Command } from 'commander';
 import { Lab } from '../../kernel/lab/lab.ts';
+import { lockedLater } from '../../kernel/lab/lock.ts';
 import { DEFAULT_LAB, HOST_LAB } from '../../kernel/lab/names.ts';
 import { inputFailure } from '../failure.ts';
-import { printJson as printDocument } from '../output.ts';
+import { printJson as printDocument, reportLine } from '../output.ts';
 
 export interface LabOptions {
   readonly lab?: string;
@@ -39,6 +40,14 @@ export async function withLab<T>(options: LabOptions, use: (lab: Lab) => T | Pro
   } finally {
     lab.close();
   }
+}
+
+/**
+ * Calls `change` while no other command changes a lab. Ctrl-C is obeyed while it waits for that, and once a second has
+ * passed, the user is told.
+ */
+export function exclusively<T>(change: () => T): Promise<T> {
+  return lockedLater(change, () => reportLine('waiting for another xdpsim lab command to end'));
 }
 
 export function printJson(document: object): void {

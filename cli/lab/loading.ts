@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ifindexOf } from '../../kernel/lab/environment.ts';
-import type { Lab } from '../../kernel/lab/lab.ts';
+import { Lab } from '../../kernel/lab/lab.ts';
 import { load, unload } from '../../kernel/lab/load.ts';
 import { connect } from '../../kernel/lab/redirect.ts';
 import { forgetEmptyHostLab, requireHostLab } from '../../kernel/lab/setup.ts';
@@ -14,7 +14,7 @@ import { programByName, programs } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
 import { printLine } from '../output.ts';
 import { parseObjectName } from '../program-source.ts';
-import { type LabOptions, labCommand, printJson, withLab, withOutput } from './common.ts';
+import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
 import { parseGlobals } from './globals.ts';
 
 interface LoadFlags extends LabOptions {
@@ -42,14 +42,12 @@ export function registerLoading(lab: Command): void {
       '<name>',
       'of the environment or device',
     ),
-  ).action((name: string, options: LabOptions) =>
-    withLab(options, (opened) => {
-      const gone = unload(opened, name);
-      if (options.json === true) printJson({ unloaded: gone });
-      else if (gone.length === 0) printLine(`${name} had no program of the lab’s`);
-      else print(gone, 'unloaded');
-    }).finally(() => tidy(options)),
-  );
+  ).action(async (name: string, options: LabOptions) => {
+    const gone = await changeLab(options, (opened) => unload(opened, name));
+    if (options.json === true) printJson({ unloaded: gone });
+    else if (gone.length === 0) printLine(`the lab had loaded no program onto ${name}`);
+    else print(gone, 'unloaded');
+  });
 
   withOutput(
     labCommand(
@@ -59,51 +57,72 @@ export function registerLoading(lab: Command): void {
     )
       .argument('<a>', 'an environment')
       .argument('<b>', 'another'),
-  ).action((a: string, b: string, options: LabOptions) =>
-    withLab(options, (opened) => {
-      const filled = connect(opened, a, b);
-      if (options.json === true) printJson({ redirects: filled });
-      else for (const { environment, to } of filled) printLine(`${environment} → ${to.join(', ')}`);
-    }),
-  );
+  ).action(async (a: string, b: string, options: LabOptions) => {
+    const filled = await changeLab(options, (opened) => connect(opened, a, b));
+    if (options.json === true) printJson({ redirects: filled });
+    else for (const { environment, to } of filled) printLine(`${environment} → ${to.join(', ')}`);
+  });
 }
 
-function runLoad(name: string, object: string, options: LoadFlags): Promise<void> {
-  if (options.mode !== 'native' && options.mode !== 'generic') {
-    throw inputFailure(`--mode takes native or generic; “${options.mode}” is neither`);
-  }
+async function runLoad(name: string, object: string, options: LoadFlags): Promise<void> {
   const { mode } = options;
-  if (options.host === true) requireHostLab();
-  return withLab(options, (lab) => {
-    lab.device(name);
-    if (lab.state.namespace === 'host' && options.yes !== true && lab.carriesDefaultRoute(name)) {
-      throw inputFailure(
-        `${name} carries the default route: a program there can cut this machine off`,
-        'if that is what you want: --yes',
-      );
-    }
-    const source = findObject(object);
-    const bytes = new Uint8Array(readFileSync(source.path));
-    const attached = load(lab, name, {
-      object: bytes,
-      file: source.path,
-      ...(source.function === undefined ? {} : { function: source.function }),
-      register: programs.flatMap((program) => program.entries),
-      mode,
-      replace: options.replace ?? false,
-      globals: globalsOf(lab, bytes, source.path, options.global),
-    });
-    if (options.json === true) printJson({ attached, pins: lab.pinDirectory(name) });
-    else {
-      print(attached, 'loaded');
-      printLine(`maps pinned in ${lab.pinDirectory(name)}`);
-    }
-  }).finally(() => tidy(options));
+  if (mode !== 'native' && mode !== 'generic') {
+    throw inputFailure(`--mode must be native or generic, not “${mode}”`);
+  }
+  const source = findObject(object);
+  const bytes = new Uint8Array(readFileSync(source.path));
+  const { attached, pins } = await changeLab(
+    options,
+    (lab) => {
+      lab.device(name);
+      if (lab.state.namespace === 'host' && options.yes !== true && lab.carriesDefaultRoute(name)) {
+        throw inputFailure(
+          `${name} carries the default route: a program there can cut this machine off`,
+          'if that is what you want: --yes',
+        );
+      }
+      const attached = load(lab, name, {
+        object: bytes,
+        file: source.path,
+        ...(source.function === undefined ? {} : { function: source.function }),
+        register: programs.flatMap((program) => program.entries),
+        mode,
+        replace: options.replace ?? false,
+        globals: globalsOf(lab, bytes, source.path, options.global),
+      });
+      return { attached, pins: lab.pinDirectory(name) };
+    },
+    options.host === true,
+  );
+  if (options.json === true) printJson({ attached, pins });
+  else {
+    print(attached, 'loaded');
+    printLine(`maps pinned in ${pins}`);
+  }
 }
 
-/** The host's lab is there as long as something of it is. */
-function tidy(options: LabOptions): void {
-  if (options.host === true) forgetEmptyHostLab();
+/**
+ * Opens the lab and changes it while no other command does.
+ * @param makesHostLab the lab of the host's own devices is there as long as something of it is: made here, if it must be
+ */
+function changeLab<T>(
+  options: LabOptions,
+  change: (lab: Lab) => T,
+  makesHostLab: boolean = false,
+): Promise<T> {
+  return exclusively(() => {
+    try {
+      if (makesHostLab) requireHostLab();
+      const lab = new Lab(labName(options));
+      try {
+        return lab.exclusively(() => change(lab));
+      } finally {
+        lab.close();
+      }
+    } finally {
+      if (options.host === true) forgetEmptyHostLab();
+    }
+  });
 }
 
 function globalsOf(

@@ -1,14 +1,13 @@
 /** `xdpsim lab setup | teardown | reset | status`: the network itself. */
 import type { Command } from 'commander';
-import { labOption } from '../../kernel/lab/foundation.ts';
 import { Lab } from '../../kernel/lab/lab.ts';
-import { subnetsOf } from '../../kernel/lab/names.ts';
+import { labOption, subnetsOf } from '../../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../../kernel/lab/setup.ts';
 import { type EnvironmentState, labNames } from '../../kernel/lab/state.ts';
 import { labStatus } from '../../kernel/lab/status.ts';
 import { printLine } from '../output.ts';
 import { createTerminal } from '../terminal.ts';
-import { type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
+import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
 import { statusLines } from './status-text.ts';
 
 interface SetupFlags extends LabOptions {
@@ -25,12 +24,11 @@ export function registerTopology(lab: Command): void {
       )
       .option('--ipv4', 'IPv4 addresses beside the IPv6 ones')
       .option('--vlan', 'sub-interfaces for VLANs 1 and 2'),
-  ).action((name: string | undefined, options: SetupFlags) => {
-    const made = setup(labName(options), {
-      ...(name === undefined ? {} : { name }),
-      ipv4: options.ipv4 ?? false,
-      vlan: options.vlan ?? false,
-    });
+  ).action(async (name: string | undefined, options: SetupFlags) => {
+    const flags = { ipv4: options.ipv4 ?? false, vlan: options.vlan ?? false };
+    const made = await exclusively(() =>
+      setup(labName(options), { ...(name === undefined ? {} : { name }), ...flags }),
+    );
     if (options.json === true) printJson({ environment: environmentToJson(made) });
     else for (const line of setupLines(made)) printLine(line);
   });
@@ -40,8 +38,9 @@ export function registerTopology(lab: Command): void {
       '[name]',
       'default: everything',
     ),
-  ).action((name: string | undefined, options: LabOptions) => {
-    const names = teardown(labName(options), name).map((one) => one.name);
+  ).action(async (name: string | undefined, options: LabOptions) => {
+    const removed = await exclusively(() => teardown(labName(options), name));
+    const names = removed.map((one) => one.name);
     if (options.json === true) printJson({ removed: names });
     else printLine(names.length === 0 ? 'the lab is removed' : `removed: ${names.join(', ')}`);
   });
@@ -51,8 +50,8 @@ export function registerTopology(lab: Command): void {
       '[name]',
       'default: all',
     ),
-  ).action((name: string | undefined, options: LabOptions) => {
-    const made = reset(labName(options), name);
+  ).action(async (name: string | undefined, options: LabOptions) => {
+    const made = await exclusively(() => reset(labName(options), name));
     if (options.json === true) printJson({ environments: made.map(environmentToJson) });
     else printLine(`as after setup: ${made.map((one) => one.name).join(', ') || 'nothing'}`);
   });

@@ -13,7 +13,7 @@ import { BPF_PROG_TYPE } from '../libbpf-layouts.ts';
 import { libc } from '../libc.ts';
 import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
 import { ownRoute, ownRoutes } from '../own-routes.ts';
-import { deviceOf, INNER_DEVICE, type Subnet, subnetsOf } from './names.ts';
+import { deviceOf, INNER_DEVICE, labMark, type Subnet, subnetsOf } from './names.ts';
 import { silence } from './silence.ts';
 import type { EnvironmentState } from './state.ts';
 
@@ -26,12 +26,13 @@ const EVERYWHERE = { ipv6: 'fc00:dead:cafe::/48', ipv4: '10.11.0.0/16' } as cons
 /**
  * Makes an environment's namespace and devices: some 60 ms.
  * @param outside where the outer device goes
+ * @param lab the lab's name
  * @throws {EngineError} when something cannot be made; what was made by then is left standing
  */
-export function buildEnvironment(environment: EnvironmentState, outside: Netns): void {
+export function buildEnvironment(environment: EnvironmentState, outside: Netns, lab: string): void {
   const inside = createLastingNetns(environment.namespace);
   try {
-    silenceNamespace(inside);
+    silenceNamespace(inside, lab);
     build(environment, outside, inside);
   } finally {
     inside.close();
@@ -52,8 +53,12 @@ export function ifindexOf(netns: Netns, device: string): number {
   return netns.enter(() => libc().if_nametoindex(device));
 }
 
-/** A namespace of the lab's own in which IPv6 does nothing by itself; what `default` says, new devices inherit. */
-export function silenceNamespace(netns: Netns): void {
+/**
+ * A namespace of the lab's own in which IPv6 does nothing by itself; what `default` says, new devices inherit. It is
+ * marked as the lab's, so that it can be found without the file that says so.
+ */
+export function silenceNamespace(netns: Netns, lab: string): void {
+  netns.ip([`link set dev lo alias ${labMark(lab)}`]);
   for (const which of ['all', 'default']) {
     netns.sysctl(`ipv6/conf/${which}/disable_ipv6`, 0);
     // Redirected frames come by other ways than answers go; the host's settings are inherited for IPv4.

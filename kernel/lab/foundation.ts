@@ -8,11 +8,10 @@ import { requireLibbpf } from '../libbpf.ts';
 import { libc, MNT_DETACH } from '../libc.ts';
 import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
 import { silenceNamespace } from './environment.ts';
-import { DEFAULT_LAB, HOST_LAB, labNamespace } from './names.ts';
+import { BPFFS, HOST_LAB, labNamespace, labOption, pinRoots } from './names.ts';
 import { type LabState, removeState } from './state.ts';
 import { removeTraceInstances } from './trace-instance.ts';
 
-const BPFFS = '/sys/fs/bpf';
 /** include/uapi/linux/magic.h */
 const BPF_FS_MAGIC = 0xcafe4a11;
 
@@ -31,19 +30,18 @@ export function emptyState(name: string): LabState {
     version: 1,
     name,
     namespace: name === HOST_LAB ? 'host' : labNamespace(name),
-    pinRoot: isBpffs(BPFFS) ? join(BPFFS, labNamespace(name)) : `/run/xdpsim/${name}.bpf`,
+    pinRoot: pinRoots(name)[isBpffs(BPFFS) ? 0 : 1],
     environments: [],
     attachments: [],
   };
 }
 
-export function makeLab({ namespace, pinRoot }: LabState): void {
-  mkdirSync(pinRoot, { recursive: true, mode: 0o700 });
-  if (!pinRoot.startsWith(BPFFS)) mountBpffs(pinRoot);
+export function makeLab({ name, namespace, pinRoot }: LabState): void {
+  makePinRoot(pinRoot);
   if (namespace === 'host') return;
   const outside = createLastingNetns(namespace);
   try {
-    silenceNamespace(outside);
+    silenceNamespace(outside, name);
     outside.sysctl('ipv4/ip_forward', 1);
     outside.sysctl('ipv6/conf/all/forwarding', 1);
   } finally {
@@ -51,16 +49,23 @@ export function makeLab({ namespace, pinRoot }: LabState): void {
   }
 }
 
+/**
+ * Makes the place for pins; without a bpffs of the host's, mounts one of the lab's own. Nothing is done where it is
+ * there, as it is not in another mount namespace than the one in which the lab was set up.
+ */
+export function makePinRoot(pinRoot: string): void {
+  mkdirSync(pinRoot, { recursive: true, mode: 0o700 });
+  if (!isBpffs(pinRoot)) mountBpffs(pinRoot);
+}
+
 /** Takes away whatever there is of a lab without environments, and forgets it. */
-export function removeLab({ name, namespace, pinRoot }: LabState): void {
+export function removeLab({ name, namespace }: Pick<LabState, 'name' | 'namespace'>): void {
   removeTraceInstances(name);
-  if (pinRoot.startsWith(BPFFS)) {
-    removePins(pinRoot);
-  } else {
-    // With the mount go its pins.
-    libc().umount2(pinRoot, MNT_DETACH);
-    rmSync(pinRoot, { recursive: true, force: true });
-  }
+  const [hosts, own] = pinRoots(name);
+  removePins(hosts);
+  // With the mount go its pins.
+  libc().umount2(own, MNT_DETACH);
+  rmSync(own, { recursive: true, force: true });
   if (namespace !== 'host') removeNetnsName(join(NETNS_DIRECTORY, namespace));
   removeState(name);
 }
@@ -76,15 +81,6 @@ export function openOutside({ name, namespace }: LabState): Netns {
       cause,
     });
   }
-}
-
-/** The option that a command needs to mean this lab, with a blank before it. */
-export function labOption(lab: string): string {
-  return lab === DEFAULT_LAB ? '' : lab === HOST_LAB ? ' --host' : ` --lab ${lab}`;
-}
-
-export function setupCommand(lab: string, environment: string): string {
-  return `xdpsim lab setup ${environment}${labOption(lab)} makes one`;
 }
 
 function isBpffs(path: string): boolean {

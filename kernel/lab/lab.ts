@@ -4,12 +4,13 @@ import { EngineError } from '../../sim/engines/engine.ts';
 import type { Netns } from '../netns.ts';
 import type { Device } from './attachments.ts';
 import { ifindexOf, openInside } from './environment.ts';
-import { openOutside, requireRights, setupCommand } from './foundation.ts';
+import { openOutside, requireRights } from './foundation.ts';
+import { locked } from './lock.ts';
+import { setupCommand } from './names.ts';
 import {
   type AttachmentState,
   type EnvironmentState,
   type LabState,
-  locked,
   readState,
   writeState,
 } from './state.ts';
@@ -17,10 +18,10 @@ import {
 /** Opened for one command; namespaces are opened as they are needed. */
 export class Lab {
   readonly name: string;
-  /** Where the outer devices stand. */
-  readonly outside: Netns;
+  #outside: Netns;
   readonly #inside = new Map<string, Netns>();
   #state: LabState;
+  #exclusive = false;
 
   /** @throws {EngineError} `input`, when there is no such lab or its namespace is gone */
   constructor(name: string) {
@@ -31,7 +32,12 @@ export class Lab {
     }
     this.name = name;
     this.#state = state;
-    this.outside = openOutside(state);
+    this.#outside = openOutside(state);
+  }
+
+  /** Where the outer devices stand. */
+  get outside(): Netns {
+    return this.#outside;
   }
 
   get state(): LabState {
@@ -86,6 +92,34 @@ export class Lab {
     });
   }
 
+  /**
+   * Calls `change` while no other command changes a lab, with the lab as it is then: another command may have changed
+   * it since it was opened. Devices are to be asked for anew. May be called within itself.
+   * @throws {EngineError} `input`, where the lab was torn down meanwhile
+   */
+  exclusively<T>(change: () => T): T {
+    if (this.#exclusive) return change();
+    return locked(() => {
+      this.#reopen();
+      this.#exclusive = true;
+      try {
+        return change();
+      } finally {
+        this.#exclusive = false;
+      }
+    });
+  }
+
+  #reopen(): void {
+    const state = readState(this.name);
+    if (state === undefined) throw new EngineError('input', `the lab ${this.name} was torn down meanwhile`);
+    // A lab that was torn down and set up again has the same names and other namespaces.
+    const outside = openOutside(state);
+    this.close();
+    this.#outside = outside;
+    this.#state = state;
+  }
+
   /** What the lab has attached to a device. */
   attachments(device: string): AttachmentState[] {
     return this.#state.attachments.filter((one) => one.device === device);
@@ -93,13 +127,10 @@ export class Lab {
 
   /** Replaces the note of what is attached to a device. */
   noteAttachments(device: string, attached: readonly AttachmentState[]): void {
-    this.#state = locked(() => {
-      const state = readState(this.name);
-      if (state === undefined) throw new EngineError('input', `the lab ${this.name} was torn down meanwhile`);
-      const others = state.attachments.filter((one) => one.device !== device);
-      const changed = { ...state, attachments: [...others, ...attached] };
-      writeState(changed);
-      return changed;
+    this.exclusively(() => {
+      const others = this.#state.attachments.filter((one) => one.device !== device);
+      this.#state = { ...this.#state, attachments: [...others, ...attached] };
+      writeState(this.#state);
     });
   }
 
@@ -112,6 +143,6 @@ export class Lab {
   close(): void {
     for (const netns of this.#inside.values()) netns.close();
     this.#inside.clear();
-    this.outside.close();
+    this.#outside.close();
   }
 }

@@ -8,10 +8,11 @@ import { removePins } from '../leftovers.ts';
 import { requireBpfElf } from '../libbpf-elf.ts';
 import { BpfObject } from '../libbpf-object.ts';
 import { attach, attachedTo, type Device, detach } from './attachments.ts';
+import { makePinRoot } from './foundation.ts';
 import { chooseEntries } from './hooks.ts';
 import { pin, programId } from './kernel-objects.ts';
 import type { Lab } from './lab.ts';
-import type { AttachmentState } from './state.ts';
+import type { AttachMode, AttachmentState } from './state.ts';
 
 export interface LoadOptions {
   /** The ELF file. */
@@ -42,15 +43,25 @@ export function load(lab: Lab, name: string, options: LoadOptions): AttachmentSt
   const { file, object } = options;
   requireBpfElf(object, file);
   const entries = chooseEntries(file, loadObject(object), options.function, options.register ?? []);
+  return lab.exclusively(() => replace(lab, name, entries, options));
+}
+
+function replace(
+  lab: Lab,
+  name: string,
+  entries: readonly ProgramEntry[],
+  options: LoadOptions,
+): AttachmentState[] {
+  const { file, object } = options;
   const device = lab.device(name);
   const inTheWay = conflicts(lab, device, entries);
   if (inTheWay.length > 0 && options.replace !== true) {
     const what = inTheWay.map((one) => `${one.name} (${one.hook}, ${one.mode})`).join(', ');
     throw new EngineError('input', `${name} has a program already: ${what}`, {
-      remedy: 'put the new one in its place: --replace',
+      remedy: 'to attach the new one instead: --replace',
     });
   }
-  // Loaded before anything is taken off: a program that the verifier refuses leaves the old one at work.
+  // Loaded before anything is taken off: a program that the verifier refuses leaves the old one attached.
   const loaded = new BpfObject(object, {
     name: entries[0]!.function,
     file,
@@ -64,22 +75,22 @@ export function load(lab: Lab, name: string, options: LoadOptions): AttachmentSt
     for (const one of inTheWay) {
       if (!(swapped && one.hook === 'xdp' && one.mode === mode)) detach(device, one);
     }
-    pinMaps(loaded, lab.pinDirectory(name));
+    pinMaps(lab, loaded, name);
     lab.noteAttachments(name, []);
     for (const program of loaded.programs) {
       const before = lab.attachments(name);
+      const noted = (how: AttachMode): AttachmentState => ({
+        device: name,
+        function: program.name,
+        hook: program.hook,
+        mode: how,
+        id: programId(program.fd),
+        object: file,
+      });
+      // Written down before it is attached, so that a command that is killed in between leaves nothing unknown.
+      lab.noteAttachments(name, [...before, noted(program.hook === 'xdp' ? mode : 'tcx')]);
       const how = attach(device, program.hook, program.fd, { mode });
-      lab.noteAttachments(name, [
-        ...before,
-        {
-          device: name,
-          function: program.name,
-          hook: program.hook,
-          mode: how,
-          id: programId(program.fd),
-          object: file,
-        },
-      ]);
+      lab.noteAttachments(name, [...before, noted(how)]);
     }
     return lab.attachments(name);
   } catch (error) {
@@ -95,14 +106,20 @@ export function load(lab: Lab, name: string, options: LoadOptions): AttachmentSt
  * @returns what was attached
  */
 export function unload(lab: Lab, name: string): AttachmentState[] {
-  const device = lab.device(name);
-  const noted = lab.attachments(name);
-  const there = attachedTo(device);
-  const gone = noted.filter((one) => there.some((other) => other.id === one.id && other.mode === one.mode));
-  for (const one of gone) detach(device, one);
-  removePins(lab.pinDirectory(name));
-  lab.noteAttachments(name, []);
-  return gone;
+  return lab.exclusively(() => {
+    const device = lab.device(name);
+    const noted = lab.attachments(name);
+    const gone: AttachmentState[] = [];
+    for (const there of attachedTo(device)) {
+      const ours = noted.find((one) => one.id === there.id);
+      if (ours === undefined) continue;
+      detach(device, there);
+      gone.push({ ...ours, mode: there.mode });
+    }
+    removePins(lab.pinDirectory(name));
+    lab.noteAttachments(name, []);
+    return gone;
+  });
 }
 
 /** What went wrong is told, not what went wrong in clearing it away. */
@@ -125,7 +142,9 @@ function conflicts(
   return attachedTo(device).filter((one) => own.has(one.id) || (wantsXdp && one.hook === 'xdp'));
 }
 
-function pinMaps(object: BpfObject, directory: string): void {
+function pinMaps(lab: Lab, object: BpfObject, device: string): void {
+  const directory = lab.pinDirectory(device);
+  makePinRoot(lab.state.pinRoot);
   removePins(directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   // Names with dots are reserved in a bpffs; libbpf writes them so, too (`sanitize_pin_path`).

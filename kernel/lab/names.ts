@@ -12,6 +12,8 @@ export const INNER_DEVICE = 'veth0';
 /** The sub-interfaces that `--vlan` makes on both ends. */
 export const VLAN_IDS: readonly number[] = [1, 2];
 
+export const BPFFS = '/sys/fs/bpf';
+
 /** IFNAMSIZ is 16 with the closing zero (include/uapi/linux/if.h). */
 const LONGEST_DEVICE = 15;
 /** The third byte of 10.11.N.0/24. */
@@ -63,6 +65,25 @@ export function environmentNamespace(lab: string, name: string): string {
   return lab === DEFAULT_LAB || lab === HOST_LAB ? name : `xdpsim-${lab}-${name}`;
 }
 
+/** The option that a command needs to mean this lab, with a blank before it. */
+export function labOption(lab: string): string {
+  return lab === DEFAULT_LAB ? '' : lab === HOST_LAB ? ' --host' : ` --lab ${lab}`;
+}
+
+export function setupCommand(lab: string, environment: string): string {
+  return `xdpsim lab setup ${environment}${labOption(lab)} makes one`;
+}
+
+/** Where a lab may pin maps: in the host's bpffs, or in one of its own where there is none. */
+export function pinRoots(lab: string): readonly [hosts: string, own: string] {
+  return [`${BPFFS}/${labNamespace(lab)}`, `/run/xdpsim/${lab}.bpf`];
+}
+
+/** What the loopback device of each of a lab's namespaces is marked with (`ip link` shows it as an alias). */
+export function labMark(lab: string): string {
+  return `xdpsim-lab:${lab}`;
+}
+
 /** One end of an environment's pair of devices: the device itself or one of its VLAN sub-interfaces. */
 export interface End {
   readonly mac: string;
@@ -94,6 +115,13 @@ export function subnetOf(number: number, vlan?: number): Subnet {
     ipv4: `${net4}.${host}`,
   });
   return { vlan, outer: end(1), inner: end(2), ipv6Length: 64, ipv4Length: 24 };
+}
+
+/** The number of the environment that a device with this MAC address belongs to; undefined for devices of others. */
+export function numberOfMac(mac: string, side: 'outer' | 'inner'): number | undefined {
+  const match = /^02:1a:b0:00:([0-9a-f]{2}):0([12])$/.exec(mac);
+  if (match === null || match[2] !== (side === 'outer' ? '1' : '2')) return undefined;
+  return Number.parseInt(match[1]!, 16);
 }
 
 /** All networks of an environment, the untagged one first. */

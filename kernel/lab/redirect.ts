@@ -21,6 +21,10 @@ export interface Filled {
  * @throws {EngineError} `input`, where an environment has neither program
  */
 export function connect(lab: Lab, a: string, b: string): Filled[] {
+  return lab.exclusively(() => fillMaps(lab, a, b));
+}
+
+function fillMaps(lab: Lab, a: string, b: string): Filled[] {
   for (const name of [a, b]) lab.environment(name);
   if (a === b) throw new EngineError('input', `${a} cannot be connected with itself`);
   const kinds = [a, b].map((name) => kindOf(lab, name));

@@ -6,23 +6,19 @@ import { NETNS_DIRECTORY, removePins } from '../leftovers.ts';
 import type { Netns } from '../netns.ts';
 import { detach } from './attachments.ts';
 import { buildEnvironment, ifindexOf, removeEnvironment } from './environment.ts';
-import {
-  emptyState,
-  labOption,
-  makeLab,
-  openOutside,
-  removeLab,
-  requireRights,
-  setupCommand,
-} from './foundation.ts';
+import { findLab } from './find.ts';
+import { emptyState, makeLab, openOutside, removeLab, requireRights } from './foundation.ts';
+import { locked } from './lock.ts';
 import {
   checkEnvironmentName,
   checkLabName,
   environmentNamespace,
   HOST_LAB,
+  labOption,
   MOST_ENVIRONMENTS,
+  setupCommand,
 } from './names.ts';
-import { type EnvironmentState, type LabState, locked, readState, writeState } from './state.ts';
+import { DamagedState, type EnvironmentState, type LabState, readState, writeState } from './state.ts';
 
 export interface SetupOptions {
   /** Default: env1, or the first after it that is free. */
@@ -102,9 +98,19 @@ export function forgetEmptyHostLab(): void {
   });
 }
 
+/** What the lab has written down, or, where that is lost or damaged, what can be found of it. */
 function stateOf(lab: string): LabState {
-  const state = readState(lab);
-  if (state !== undefined) return state;
+  let damaged = false;
+  try {
+    const state = readState(lab);
+    if (state !== undefined) return state;
+  } catch (error) {
+    if (!(error instanceof DamagedState)) throw error;
+    damaged = true;
+  }
+  const found = findLab(lab);
+  if (found !== undefined) return found;
+  if (damaged) return emptyState(lab);
   throw new EngineError('input', `there is no lab ${lab}`, { remedy: setupCommand(lab, 'NAME') });
 }
 
@@ -117,7 +123,7 @@ function build(before: LabState, environment: EnvironmentState): void {
   try {
     if (isNew) makeLab(before);
     outside = openOutside(before);
-    buildEnvironment(environment, outside);
+    buildEnvironment(environment, outside, before.name);
   } catch (error) {
     removeEnvironment(environment, outside);
     if (isNew) removeLab(before);
@@ -138,7 +144,7 @@ function checkFree(state: LabState, { name, namespace }: EnvironmentState, isNew
   for (const taken of namespaces) {
     if (!existsSync(join(NETNS_DIRECTORY, taken))) continue;
     throw new EngineError('input', `there is a network namespace ${taken} already`, {
-      remedy: `choose another name, or remove it: ip netns delete ${taken}`,
+      remedy: `choose another name; if it is left of an earlier lab: xdpsim lab teardown${labOption(state.name)}`,
     });
   }
   if (isNew && state.namespace !== 'host') return;

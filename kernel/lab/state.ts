@@ -7,7 +7,8 @@
  */
 import {
   closeSync,
-  mkdirSync,
+  constants,
+  fstatSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,9 +19,12 @@ import {
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import { LOCK_EX, lastErrorName, libc } from '../libc.ts';
+import { cannotKeepState, STATE_DIRECTORY } from './lock.ts';
+import { checkLabName, labOption } from './names.ts';
+import { checkState, StateProblem } from './state-check.ts';
 
-const DIRECTORY = '/run/xdpsim';
+/** The state of 254 environments and as many programs is a tenth of it. */
+const LARGEST = 1 << 20;
 
 /** One namespace with a device inside, and that device's peer outside. */
 export interface EnvironmentState {
@@ -60,66 +64,90 @@ export interface LabState {
   readonly attachments: readonly AttachmentState[];
 }
 
-/** Undefined where there is no such lab. */
+/**
+ * @returns undefined where there is no such lab
+ * @throws {EngineError} `environment`, where the file is not what a lab writes
+ */
 export function readState(lab: string): LabState | undefined {
-  let text: string;
+  const path = statePath(lab);
+  let fd: number;
   try {
-    text = readFileSync(statePath(lab), 'utf8');
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw damaged(lab, code === 'ELOOP' ? 'it is a link' : String(code));
   }
-  let state: Partial<LabState> | null;
   try {
-    state = JSON.parse(text) as Partial<LabState> | null;
-  } catch {
-    state = null;
+    const { size, uid, isFile } = describe(fd);
+    if (!isFile) throw damaged(lab, 'it is no regular file');
+    if (uid !== process.geteuid?.()) throw damaged(lab, `it belongs to user ${uid}`);
+    if (size > LARGEST) throw damaged(lab, `it has ${size} bytes`);
+    return checkState(JSON.parse(readFileSync(fd, 'utf8')), lab);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw damaged(lab, 'it is truncated, or no JSON');
+    if (error instanceof StateProblem) throw damaged(lab, error.message);
+    throw error;
+  } finally {
+    closeSync(fd);
   }
-  if (state?.version === 1) return state as LabState;
-  throw new EngineError('environment', `${statePath(lab)} is not what a lab writes`, {
-    remedy: `remove it, then tear the lab down: xdpsim lab teardown --lab ${lab}`,
+}
+
+function describe(fd: number): { readonly size: number; readonly uid: number; readonly isFile: boolean } {
+  const stat = fstatSync(fd);
+  return { size: stat.size, uid: stat.uid, isFile: stat.isFile() };
+}
+
+/** A file that is there and cannot be used. */
+export class DamagedState extends EngineError {}
+
+function damaged(lab: string, problem: string): DamagedState {
+  return new DamagedState('environment', `${statePath(lab)} is damaged: ${problem}`, {
+    remedy: `remove the lab, which needs no file: xdpsim lab teardown${labOption(lab)}`,
   });
 }
 
 /** Replaces the file as a whole: a reader sees the old state or the new one. */
 export function writeState(state: LabState): void {
   const path = statePath(state.name);
-  writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  try {
+    // Whatever stands there is nobody's: only the holder of the lock writes.
+    rmSync(`${path}.new`, { recursive: true, force: true });
+    writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(`${path}.new`, path);
+  } catch (cause) {
+    throw cannotKeepState(cause);
+  }
 }
 
 export function removeState(lab: string): void {
-  rmSync(statePath(lab), { force: true });
+  rmSync(statePath(lab), { recursive: true, force: true });
+  rmSync(`${statePath(lab)}.new`, { recursive: true, force: true });
 }
 
 /** Names of all labs that stand. */
 export function labNames(): string[] {
   try {
-    return readdirSync(DIRECTORY)
+    return readdirSync(STATE_DIRECTORY)
       .filter((file) => file.endsWith('.json'))
-      .map((file) => file.slice(0, -'.json'.length));
+      .map((file) => file.slice(0, -'.json'.length))
+      .filter(isLabName);
   } catch {
     return [];
   }
 }
 
-/**
- * Calls `change` while no other command changes a lab. The lock is the directory's own, and goes with the process
- * however it ends. `change` must be synchronous.
- */
-export function locked<T>(change: () => T): T {
-  mkdirSync(DIRECTORY, { recursive: true, mode: 0o700 });
-  const fd = openSync(DIRECTORY, 'r');
+function isLabName(name: string): boolean {
   try {
-    if (libc().flock(fd, LOCK_EX) !== 0) {
-      throw new EngineError('environment', `${DIRECTORY} cannot be locked: ${lastErrorName()}`);
-    }
-    return change();
-  } finally {
-    closeSync(fd);
+    checkLabName(name);
+    return true;
+  } catch {
+    return false;
   }
 }
 
 function statePath(lab: string): string {
-  return join(DIRECTORY, `${lab}.json`);
+  // It becomes a part of paths.
+  checkLabName(lab);
+  return join(STATE_DIRECTORY, `${lab}.json`);
 }
