@@ -52,7 +52,7 @@ describeKernel('programs in a lab', ['root', 'libbpf'], () => {
     load(lab, 'left', built('xdp_pass'));
     for (const mode of ['native', 'generic'] as const) {
       expect(() => load(lab, 'left', { ...built('xdp_drop'), mode })).toThrow(
-        expect.objectContaining({ kind: 'input', remedy: 'put the new one in its place: --replace' }),
+        expect.objectContaining({ kind: 'input', remedy: 'to attach the new one instead: --replace' }),
       );
     }
     expect(hung()).toEqual([['xdp_pass', 'native']]);

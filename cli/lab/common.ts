@@ -1,5 +1,6 @@
 /** What all commands of `xdpsim lab` share: which lab they mean, and how it is opened. */
 import type { Command } from 'commander';
+import { requireRights } from '../../kernel/lab/foundation.ts';
 import { Lab } from '../../kernel/lab/lab.ts';
 import { lockedLater } from '../../kernel/lab/lock.ts';
 import { DEFAULT_LAB, HOST_LAB } from '../../kernel/lab/names.ts';
@@ -46,7 +47,8 @@ export async function withLab<T>(options: LabOptions, use: (lab: Lab) => T | Pro
  * Calls `change` while no other command changes a lab. Ctrl-C is obeyed while it waits for that, and once a second has
  * passed, the user is told.
  */
-export function exclusively<T>(change: () => T): Promise<T> {
+export async function exclusively<T>(change: () => T): Promise<T> {
+  requireRights();
   return lockedLater(change, () => reportLine('waiting for another xdpsim lab command to end'));
 }
 

@@ -32,7 +32,8 @@ export function registerInside(lab: Command): void {
     .action((name: string, command: readonly string[], options: SideOptions) =>
       withLab(options, async (opened) => {
         const [program, ...args] = command;
-        process.exitCode = await runIn(side(opened, name, options.outer === true), program!, args);
+        const netns = side(opened, name, options.outer === true);
+        process.exitCode = await runIn(netns, program!, args, variables(opened, name));
       }),
     );
 
@@ -43,7 +44,7 @@ export function registerInside(lab: Command): void {
       withLab(options, async (opened) => {
         const netns = side(opened, name, options.outer === true);
         const shell = process.env.SHELL ?? '/bin/sh';
-        process.exitCode = await runIn(netns, shell, [], { XDPSIM_LAB: `${opened.name}:${name}` });
+        process.exitCode = await runIn(netns, shell, [], variables(opened, name));
       }),
     );
 
@@ -87,6 +88,11 @@ function tcpdump(name: string, more: readonly string[], options: CaptureOptions)
       options.write === undefined ? ['-l', '-n', '-e'] : ['-Z', 'root', '-U', '-w', options.write];
     process.exitCode = await runIn(netns, 'tcpdump', ['-i', device, ...write, ...more]);
   });
+}
+
+/** What commands and shells in an environment find in theirs. */
+function variables(lab: Lab, name: string): NodeJS.ProcessEnv {
+  return { XDPSIM_LAB: `${lab.name}:${name}`, XDPSIM_PINS: lab.pinDirectory(name) };
 }
 
 function side(lab: Lab, name: string, outer: boolean): Netns {
