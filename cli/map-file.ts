@@ -5,13 +5,13 @@
  * lie in memory), a whole number (in the machine's order, as wide as the map says), or a list of bytes
  * (["0x0a", 0, 0, 1]). What `bpftool -j map dump` prints can be used as it is.
  */
-import { readFileSync } from 'node:fs';
 import { loadObject } from '../sim/ebpf/object.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { MapEntry, World } from '../sim/runtime/world.ts';
 import { inputFailure } from './failure.ts';
 import { parseHex } from './options.ts';
+import { readText } from './read-file.ts';
 
 /** The maps that `--map` can fill: the object's, or, where there is none, those of the definition. */
 export function mapsOf(program: Program): readonly MapDefinition[] {
@@ -48,7 +48,7 @@ export function withMaps(
 function readEntries(path: string, definition: MapDefinition): MapEntry[] {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readText(path));
   } catch (error) {
     if (error instanceof SyntaxError) throw inputFailure(`${path}: is no JSON: ${error.message}`);
     throw error;

@@ -1,5 +1,4 @@
 /** From what the user names on the command line to what engines open. */
-import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageFile } from '../kernel/package-file.ts';
@@ -7,6 +6,7 @@ import { type BpfProgram, loadObject } from '../sim/ebpf/object.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
 import { inputFailure } from './failure.ts';
+import { isThere, readBytes } from './read-file.ts';
 
 /** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
 export interface ObjectName {
@@ -16,7 +16,7 @@ export interface ObjectName {
 
 export function parseObjectName(text: string): ObjectName {
   const colon = text.lastIndexOf(':');
-  if (colon <= 0 || existsSync(text)) return { path: text, function: undefined };
+  if (colon <= 0 || isThere(text)) return { path: text, function: undefined };
   return { path: text.slice(0, colon), function: text.slice(colon + 1) };
 }
 
@@ -62,7 +62,7 @@ async function resolveProgram(name: string): Promise<Program[]> {
   if (definition !== undefined) return [builtIn(definition)];
   const file = parseObjectName(name);
   if (/\.[cm]?[jt]s$/.test(file.path)) return [await programOfModule(file.path)];
-  if (existsSync(file.path)) return programsOfObject(file);
+  if (isThere(file.path)) return programsOfObject(file);
   if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
   throw inputFailure(
     `no program is called “${name}”${nearest(name)}`,
@@ -78,7 +78,7 @@ function nearest(name: string): string {
 }
 
 function readObject(path: string): Uint8Array {
-  return new Uint8Array(readFileSync(path));
+  return readBytes(path);
 }
 
 /** A function of an object that packets cannot be given to, and why. */
@@ -95,7 +95,7 @@ export function notTested(names: readonly string[]): NotTested[] {
   return names.flatMap((name) => {
     const file = parseObjectName(name);
     const isObject = programByName(name) === undefined && !/\.[cm]?[jt]s$/.test(file.path);
-    if (!isObject || file.function !== undefined || !existsSync(file.path)) return [];
+    if (!isObject || file.function !== undefined || !isThere(file.path)) return [];
     return notTestedOf(file.path, readObject(file.path));
   });
 }
@@ -200,7 +200,7 @@ function withObject(program: Program, file: ObjectName): Program {
 
 /** A user's own program: a module that default-exports a `ProgramDefinition`. */
 async function programOfModule(path: string): Promise<Program> {
-  if (!existsSync(path)) throw inputFailure(`${path}: no such file`);
+  if (!isThere(path)) throw inputFailure(`${path}: no such file`);
   const url = pathToFileURL(resolve(path)).href;
   let module: { default?: unknown };
   try {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { atPath } from './system-error.ts';
 
 /**
  * Writes a file beside its place, brings it to disk, then moves it there. After a `kill -9` there is the old file
@@ -16,7 +17,11 @@ export async function writeAtomically(
 ): Promise<void> {
   const target = await resolved(path);
   if (target.special) {
-    await writeInto(path, 'w', pieces);
+    try {
+      await writeInto(path, 'w', pieces);
+    } catch (error) {
+      throw atPath(error, path);
+    }
     return;
   }
   const directory = dirname(target.path);
@@ -26,7 +31,7 @@ export async function writeAtomically(
     await rename(unfinished, target.path);
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw error;
+    throw atPath(error, path);
   }
   await syncDirectory(directory);
 }

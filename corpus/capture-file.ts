@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { AnyCaptureDecoder } from './capture.ts';
 import type { CaptureBatch } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
+import { atPath } from './system-error.ts';
 
 /** The path that means standard input when reading and standard output when writing. */
 export const STANDARD_STREAM = '-';
@@ -30,7 +31,8 @@ export async function* readCapture(path: string): AsyncGenerator<CaptureBatch, v
   try {
     yield* decodeCapture(unpacked(chunks));
   } catch (error) {
-    throw error instanceof CaptureError && error.file === undefined ? error.inFile(captureName(path)) : error;
+    if (error instanceof CaptureError && error.file === undefined) throw error.inFile(captureName(path));
+    throw path === STANDARD_STREAM ? atPath(error, captureName(path)) : error;
   }
 }
 
@@ -61,6 +63,8 @@ async function* fileChunks(path: string): AsyncGenerator<Uint8Array, void, undef
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }
+  } catch (error) {
+    throw atPath(error, path);
   } finally {
     await file.close();
   }

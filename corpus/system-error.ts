@@ -10,6 +10,15 @@ export interface SystemProblem {
   readonly remedy?: string;
 }
 
+/**
+ * Gives an error of the operating system the path that the user knows: `read` and `write` name none, and a file that
+ * is written beside its place has another name meanwhile.
+ */
+export function atPath(error: unknown, path: string): unknown {
+  if (error instanceof Error && 'errno' in error && 'code' in error) Object.assign(error, { path });
+  return error;
+}
+
 interface Words {
   readonly problem: string;
   readonly remedy?: string;

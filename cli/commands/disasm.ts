@@ -1,5 +1,4 @@
 /** `xdpsim disasm`: an object's programs as the kernel will see them, C lines between. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { packageFile } from '../../kernel/package-file.ts';
 import { disassemble } from '../../sim/ebpf/disassemble.ts';
@@ -7,6 +6,7 @@ import { type BpfProgram, loadObject, ObjectError } from '../../sim/ebpf/object.
 import { programByName } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
 import { parseObjectName } from '../program-source.ts';
+import { readBytes } from '../read-file.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 
 export function registerDisasm(program: Command): void {
@@ -23,7 +23,7 @@ function run(name: string, options: { readonly color: boolean }): void {
   const file = parseObjectName(name);
   const path = programByName(file.path) === undefined ? file.path : packageFile(`bpf/built/${file.path}.o`);
   try {
-    const object = loadObject(new Uint8Array(readFileSync(path)));
+    const object = loadObject(readBytes(path));
     const programs = object.programs.filter(
       (one) => file.function === undefined || one.function === file.function,
     );

@@ -2,6 +2,8 @@
  * `xdpsim run --bytecode [HEXMEM]`: bare instructions as hexadecimal digits on standard input, r0 on standard output.
  * This is the plugin interface of bpf_conformance.
  */
+
+import { atPath } from '../../corpus/system-error.ts';
 import { checkProgram } from '../../sim/ebpf/check-program.ts';
 import { decodeInstructions, type Instructions } from '../../sim/ebpf/instruction.ts';
 import { InstructionError } from '../../sim/ebpf/instruction-error.ts';
@@ -59,6 +61,10 @@ function run(instructions: Instructions, memory: Uint8Array, engine: EngineName)
 
 async function standardInput(): Promise<string> {
   let text = '';
-  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+  try {
+    for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+  } catch (error) {
+    throw atPath(error, 'standard input');
+  }
   return text;
 }

@@ -1,5 +1,4 @@
 /** `xdpsim run`: packets through one program, and what comes of them. */
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { writeCapture } from '../../corpus/capture-writer.ts';
 import { type Case, casesFromCapture } from '../../corpus/case.ts';
@@ -22,6 +21,7 @@ import { mapsOf, withMaps } from '../map-file.ts';
 import { parseHex, repeated } from '../options.ts';
 import { printJson, reportLine } from '../output.ts';
 import { resolvePrograms } from '../program-source.ts';
+import { isThere } from '../read-file.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 import { traceText } from '../trace-text.ts';
 import { runBareInstructions } from './run-bytecode.ts';
@@ -147,7 +147,7 @@ async function* casesOf(sources: readonly string[], program: Program): AsyncGene
 }
 
 async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<WorldAndPackets> {
-  if (source === '-' || existsSync(source)) {
+  if (source === '-' || isThere(source)) {
     yield* casesFromCapture(source, { program: program.name, world });
   } else if (/[^0-9a-fA-F\s:]/.test(source)) {
     throw inputFailure(`${source}: no such file, and no hexadecimal digits`);

@@ -1,5 +1,4 @@
 /** `xdpsim lab load | unload | redirect`: programs on the lab's devices. */
-import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ifindexOf } from '../../kernel/lab/environment.ts';
@@ -14,6 +13,7 @@ import { programByName, programs } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
 import { printLine } from '../output.ts';
 import { parseObjectName } from '../program-source.ts';
+import { isThere, readBytes } from '../read-file.ts';
 import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
 import { parseGlobals } from './globals.ts';
 
@@ -70,7 +70,7 @@ async function runLoad(name: string, object: string, options: LoadFlags): Promis
     throw inputFailure(`--mode must be native or generic, not “${mode}”`);
   }
   const source = findObject(object);
-  const bytes = new Uint8Array(readFileSync(source.path));
+  const bytes = readBytes(source.path);
   const { attached, pins } = await changeLab(
     options,
     (lab) => {
@@ -144,7 +144,7 @@ function globalsOf(
 /** A built-in program's name is taken where no file has it. */
 function findObject(text: string): { path: string; function: string | undefined } {
   const named = parseObjectName(text);
-  if (existsSync(named.path)) return { ...named, path: resolve(named.path) };
+  if (isThere(named.path)) return { ...named, path: resolve(named.path) };
   const [stem = '', wanted] = text.split(':', 2);
   if (programByName(stem) !== undefined) {
     return { path: packageFile(`bpf/built/${stem}.o`), function: wanted };

@@ -1,5 +1,5 @@
 /** `xdpsim lab run`: one scenario, in the simulated network, in the kernel, or in both and compared. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { packageFile } from '../../kernel/package-file.ts';
@@ -15,6 +15,7 @@ import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { printJson } from '../output.ts';
+import { isThere, readBytes, readText } from '../read-file.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
 
 interface RunOptions {
@@ -54,7 +55,7 @@ export function registerLabRun(lab: Command): void {
 
 async function run(name: string, options: RunOptions): Promise<number> {
   const path = scenarioPath(name);
-  const scenario = parseScenario(readFileSync(path, 'utf8'), path);
+  const scenario = parseScenario(readText(path), path);
   const objects = objectsOf(scenario, dirname(resolve(path)));
   const engine = options.engine === 'model' ? createModelEngine() : createVmEngine();
   const runs: Runs = {
@@ -134,7 +135,7 @@ function list(options: RunOptions): number {
   const scenarios = readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
     .sort()
-    .map((file) => parseScenario(readFileSync(join(folder, file), 'utf8'), file));
+    .map((file) => parseScenario(readText(join(folder, file)), file));
   if (options.json === true) {
     const rows = scenarios.map(({ name, description }) => ({ name, description }));
     printJson({ version: 1, scenarios: rows }, 2);
@@ -147,9 +148,9 @@ function list(options: RunOptions): number {
 }
 
 function scenarioPath(name: string): string {
-  if (existsSync(name)) return name;
+  if (isThere(name)) return name;
   const builtIn = packageFile(`corpus/scenarios/${name}.json`);
-  if (/^[\w-]+$/.test(name) && existsSync(builtIn)) return builtIn;
+  if (/^[\w-]+$/.test(name) && isThere(builtIn)) return builtIn;
   throw inputFailure(`${name}: neither a file nor a built-in scenario`, 'xdpsim lab run lists them');
 }
 
@@ -160,7 +161,7 @@ function objectsOf(scenario: Scenario, folder: string): Map<string, Uint8Array> 
     [...names].map((name) => {
       const builtIn = programByName(name) !== undefined;
       const path = builtIn ? packageFile(`bpf/built/${name}.o`) : resolve(folder, name);
-      return [name, new Uint8Array(readFileSync(path))];
+      return [name, readBytes(path)];
     }),
   );
 }
