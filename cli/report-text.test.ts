@@ -10,6 +10,7 @@ const REPORT: ProgramReport = {
   packets: 1200,
   savedPackets: 0,
   savedCases: 0,
+  compared: 1200,
   seconds: 1,
   interrupted: false,
   engines: [

@@ -29,6 +29,7 @@ export function verifyHere(
     engines: chooseEngines(plan.engines, plan.live).engines,
     seed: plan.seed,
     witness: createEngine('vm'),
+    kernel: createEngine('testrun'),
     maxDivergences: plan.maxDivergences,
     save: saveBelow(plan.directory),
     ...watch,

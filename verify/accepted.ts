@@ -23,7 +23,8 @@ export function acceptedPackets(input: PacketBatch, side: EngineSide): AcceptedP
   return { batch, origin };
 }
 
-function copyPacket(from: PacketBatch, index: number, to: PacketBatch): void {
+/** Appends a packet with all that belongs to it. */
+export function copyPacket(from: PacketBatch, index: number, to: PacketBatch): void {
   const position = to.pushFrom(from, index);
   to.ingressIfindex[position] = from.ingressIfindex[index]!;
   to.rxQueueIndex[position] = from.rxQueueIndex[index]!;

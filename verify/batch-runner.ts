@@ -12,11 +12,13 @@ import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
 import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
-import { examine } from './examine.ts';
+import { byAuthority, examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
 import { Ledger } from './ledger.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
+import { comparablePackets, hasStops, isKernel, packetsWithoutStops } from './stops.ts';
+import { ViolationJudge } from './violation-judge.ts';
 
 /** What fills batches; `PacketGenerator` does. */
 export interface PacketSource {
@@ -35,6 +37,10 @@ export interface RunnerOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** Says why the machine stops a program: the interpreter. */
+  readonly witness?: Engine;
+  /** Runs programs in the kernel; is asked about what the machine stops where none of the engines does. */
+  readonly kernel?: Engine;
   /** Asked between batches: should it hand over what it has, and stop? */
   readonly isOver: () => boolean;
 }
@@ -48,6 +54,17 @@ const RANK: readonly EngineName[] = ['model', 'vm', 'wasm', 'testrun', 'veth'];
 /** Where packet `index` of a batch comes from. */
 type SeenAt = (index: number) => Divergence['seen'];
 
+/** A case, or a part of one that some engines take. */
+interface Part {
+  readonly world: World;
+  readonly input: PacketBatch;
+  readonly seen: SeenAt;
+  readonly saved: SavedCase | undefined;
+}
+
+/** Leaving packets out may bring others to a stop, as state goes. */
+const MAX_STOP_ROUNDS = 3;
+
 export class BatchRunner {
   readonly #options: RunnerOptions;
   readonly #program: Program;
@@ -56,6 +73,7 @@ export class BatchRunner {
   readonly #seed: Seed;
   readonly #source: PacketSource;
   readonly #kinds = new Set<string>();
+  readonly #judge: ViolationJudge;
   #sides: EngineSide[] = [];
   #input: PacketBatch;
   #ledger: Ledger;
@@ -69,6 +87,7 @@ export class BatchRunner {
     this.#options = options;
     this.#program = program;
     this.#ledger = new Ledger(program);
+    this.#judge = new ViolationJudge(options);
     this.#seed = seedFromText(options.seed);
     this.#source =
       options.source ??
@@ -127,6 +146,7 @@ export class BatchRunner {
     await this.close();
     this.segment(0);
     this.#kinds.clear();
+    this.#judge.clear();
     this.#sides = this.#freshSides();
     for (const side of this.#sides) side.failure = failed.get(side.engine.name);
     this.#failures = this.#countFailures();
@@ -151,7 +171,8 @@ export class BatchRunner {
       notCompared: this.#ledger.notCompared(),
       divergences: [],
       warnings: this.#ledger.judging.warnings(),
-      defects: [],
+      defects: this.#ledger.defects(),
+      compared: this.#ledger.compared,
       actions: this.#ledger.actions(),
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };
@@ -222,50 +243,68 @@ export class BatchRunner {
       seenAt = (packet) => seen(origin[packet]!);
       takers = this.#sides.filter((side) => side.takes(batch));
     }
-    if (input.count > 0) await this.#compare(world, input, takers, seenAt, saved);
+    let compared = 0;
+    if (input.count > 0) compared = await this.#compare({ world, input, seen: seenAt, saved }, takers);
     const picky = this.#sides.filter((side) => side.failure === undefined && !takers.includes(side));
     for (const side of picky) {
       const { batch, origin } = acceptedPackets(input, side);
       if (batch.count === 0) continue;
       const pair = this.#sides.filter((other) => other === takers[0] || other === side);
-      await this.#compare(world, batch, pair, (packet) => seenAt(origin[packet]!), saved, takers[0]);
+      const again = (other: EngineSide): boolean => other === takers[0];
+      const part = { world, input: batch, seen: (packet: number) => seenAt(origin[packet]!), saved };
+      compared = Math.max(compared, await this.#compare(part, pair, again));
     }
+    this.#ledger.compared += compared;
     await this.#breathe();
   }
 
-  /** @param again the engine that has run these packets before, if any */
+  /**
+   * @param again which engines have run these packets before
+   * @param round how often packets were left out that an engine did not run to their end
+   * @returns on how many packets outcomes were compared
+   */
   async #compare(
-    world: World,
-    input: PacketBatch,
+    part: Part,
     sides: readonly EngineSide[],
-    seen: SeenAt,
-    saved?: SavedCase,
-    again?: EngineSide,
-  ): Promise<void> {
-    const showings: EngineSide[] = [];
-    for (const side of sides) if (await side.run(world, input, side === again)) showings.push(side);
-    this.#ledger.enterShowings(input, showings, again !== undefined && showings[0] === again);
-    for (const finding of examine(
-      this.#program,
-      input,
-      showings,
-      again === undefined ? this.#ledger.judging : undefined,
-    )) {
-      if (this.#kinds.has(kindOf(finding))) continue;
-      this.#kinds.add(kindOf(finding));
-      this.#found.push(this.#foundAt(finding, world, input, seen, saved));
-    }
+    again: (side: EngineSide) => boolean = () => false,
+    round: number = 0,
+  ): Promise<number> {
+    const { world, input, seen } = part;
+    const ran: EngineSide[] = [];
+    for (const side of sides) if (await side.run(world, input, again(side))) ran.push(side);
+    // After the first round, what stops now has not stopped before.
+    const news = ran.filter((side) => round > 0 || !again(side));
+    for (const side of news) side.countStopped();
+    const showings = byAuthority(ran);
+    this.#ledger.enterShowings(input, showings, sides.some(again));
+    const failure = this.#sides.find(({ engine }) => isKernel(engine.name))?.failure;
+    const { findings, defects } = await this.#judge.judge(world, input, showings, failure, seen);
+    this.#ledger.addDefects(
+      defects.filter((defect) => news.some(({ engine }) => engine.name === defect.engine)),
+    );
+    const account = sides.some(again) ? undefined : this.#ledger.judging;
+    const differences = examineOutcomes(this.#program, input, showings, account);
+    for (const finding of [...findings, ...differences]) this.#note(finding, part);
+    const compared = comparablePackets(showings.filter((showing) => !hasStops(showing)));
+    if (!showings.some(hasStops)) return compared;
+    // Where one engine stopped and another went on, their states differ: the rest is compared as a case of its own.
+    const { batch, origin } = packetsWithoutStops(input, showings);
+    if (batch.count === 0 || round === MAX_STOP_ROUNDS) return compared;
+    const rest = { ...part, input: batch, seen: (packet: number) => seen(origin[packet]!) };
+    return Math.max(compared, await this.#compare(rest, sides, () => true, round + 1));
   }
 
-  #foundAt(finding: Finding, world: World, input: PacketBatch, seen: SeenAt, saved?: SavedCase): Found {
+  #note(finding: Finding, { world, input, seen, saved }: Part): void {
+    if (this.#kinds.has(kindOf(finding))) return;
+    this.#kinds.add(kindOf(finding));
     const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
-    return {
+    this.#found.push({
       finding,
       case: { program: this.#program.name, world, stimuli },
       seen: seen(finding.packet),
       // A case with a note is a divergence of an earlier run.
       ...(saved?.case.note === undefined ? {} : { savedIn: saved.path }),
-    };
+    });
   }
 
   async #breathe(): Promise<void> {

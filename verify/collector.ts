@@ -212,6 +212,7 @@ const NOTHING: ProgramReport = {
   packets: 0,
   savedPackets: 0,
   savedCases: 0,
+  compared: 0,
   seconds: 0,
   interrupted: false,
   engines: [],

@@ -62,7 +62,6 @@ function difference(
 type Change = [part: OutcomePart, hook: Hook, change: (batch: OutcomeBatch, packet: number) => void];
 
 const CHANGES: Record<string, Change> = {
-  status: ['status', 'xdp', (batch, packet) => (batch.status[packet] = STATUS.violation)],
   action: ['action', 'xdp', (batch, packet) => (batch.action[packet] = XDP_PASS)],
   'negative action': ['action', 'tc-ingress', (batch, packet) => (batch.action[packet] = TC_ACT_UNSPEC)],
   'first byte': ['packet', 'xdp', (batch, packet) => (batch.bytes[batch.offset[packet]!]! ^= 1)],
@@ -125,7 +124,7 @@ describe('firstDifference', () => {
         trace: part !== 'trace',
         skb: part !== 'skb',
       };
-      if (part === 'status' || part === 'action' || part === 'packet') return;
+      if (part === 'action' || part === 'packet') return;
       const changed = outcomes(hook);
       change(changed, 12);
       expect(difference(outcomes(hook), changed, blind, hook)).toBeUndefined();

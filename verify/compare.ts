@@ -13,7 +13,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import type { NotCompared } from './not-compared.ts';
 
 /** The parts of an outcome, in the order in which a difference is looked for. */
-export type OutcomePart = 'status' | 'action' | 'packet' | 'metadata' | 'redirect' | 'trace' | 'skb';
+export type OutcomePart = 'action' | 'packet' | 'metadata' | 'redirect' | 'trace' | 'skb';
 
 export interface OutcomeDifference {
   /** Index into the batch. */
@@ -124,13 +124,8 @@ function differingPart(
   hook: Hook,
   packet: number,
 ): OutcomePart | undefined {
-  if (packet >= b.count) return 'status';
-  const status = a.status[packet]!;
-  const otherStatus = b.status[packet]!;
-  if (status === STATUS.unseen || otherStatus === STATUS.unseen) return undefined;
-  if (status !== otherStatus) return 'status';
-  // What a stopped program left behind is nobody's promise.
-  if (status !== STATUS.ran) return undefined;
+  // Only what both ran to an end that can be seen: what a stopped program left behind is nobody's promise.
+  if (a.status[packet] !== STATUS.ran || b.status[packet] !== STATUS.ran) return undefined;
 
   const action = a.action[packet]!;
   const otherAction = b.action[packet]!;

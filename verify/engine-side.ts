@@ -52,7 +52,7 @@ export class EngineSide {
   /** The rule by which the engine refuses the one packet of this batch; undefined where it takes it. Refusals are counted. */
   refusal(single: PacketBatch): string | undefined {
     const rule = this.engine.refuses(this.#program, single)?.rule;
-    if (rule !== undefined) this.refused.set(rule, (this.refused.get(rule) ?? 0) + 1);
+    if (rule !== undefined) this.#refuse(rule);
     return rule;
   }
 
@@ -88,8 +88,22 @@ export class EngineSide {
   #countUnseen(): void {
     for (const [packet, { message }] of this.output.notes) {
       if (this.output.status[packet] !== STATUS.unseen) continue;
-      this.refused.set(message, (this.refused.get(message) ?? 0) + 1);
+      this.#refuse(message);
     }
+  }
+
+  /** Packets that did not run to their end take no part in comparisons. */
+  countStopped(): void {
+    const { status, notes, count } = this.output;
+    for (let packet = 0; packet < count; packet++) {
+      if (status[packet] !== STATUS.violation && status[packet] !== STATUS.fault) continue;
+      const rule = status[packet] === STATUS.fault ? notes.get(packet)?.message : undefined;
+      this.#refuse(rule ?? 'packets on which the machine stopped the program');
+    }
+  }
+
+  #refuse(rule: string): void {
+    this.refused.set(rule, (this.refused.get(rule) ?? 0) + 1);
   }
 
   /** A session with the world's state, fresh or brought back. */

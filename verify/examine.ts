@@ -1,6 +1,6 @@
 /** Compares the outcomes of one case with each other, and judges what the program did to each frame. */
-import type { Engine } from '../sim/engines/engine.ts';
-import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import type { Engine, EngineName, Observables } from '../sim/engines/engine.ts';
+import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
@@ -10,6 +10,7 @@ import { firstMapDifference } from './compare-maps.ts';
 import { differingField } from './differing-field.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 import { type JudgingAccount, judgeFrames } from './judge-frames.ts';
+import { hasStops, violationFindings } from './stops.ts';
 
 /** What one engine showed of a case. */
 export interface Showing {
@@ -22,11 +23,19 @@ export interface Showing {
 /** How many differing packets of one batch are looked at to find different kinds of differences. */
 const MAX_DIFFERENCES = 256;
 
+/** Who is right where two disagree: the model says what should be, and the kernel is the authority on what is. */
+const AUTHORITY: readonly EngineName[] = ['model', 'testrun', 'veth', 'vm', 'wasm'];
+
+/** The most authoritative first. */
+export function byAuthority<T extends { readonly engine: Engine }>(items: readonly T[]): T[] {
+  const rank = ({ engine }: T): number => AUTHORITY.indexOf(engine.name);
+  return [...items].sort((a, b) => rank(a) - rank(b));
+}
+
 /**
- * All kinds of findings on one case, the first of each kind, most telling first: per engine what differs from the
- * reference, then its maps, then checksums and invariants that the program broke.
- * @param showings the reference first
- * @param account is told what of the reference's frames was not judged
+ * All kinds of findings on one case, the first of each kind, most telling first: what the machine stopped, per engine
+ * what differs from more authoritative ones, then its maps, then checksums and invariants that the program broke.
+ * @param account is told what of the most authoritative engine's frames was not judged
  */
 export function* examine(
   program: Program,
@@ -34,51 +43,79 @@ export function* examine(
   showings: readonly Showing[],
   account?: JudgingAccount,
 ): Generator<Finding, void, void> {
-  const [reference, ...others] = showings;
-  if (reference === undefined) return;
+  for (const { finding } of violationFindings(byAuthority(showings))) yield finding;
+  yield* examineOutcomes(program, input, showings, account);
+}
+
+/**
+ * The same without what the machine stopped. An engine that did not run every packet to its end is compared with
+ * nobody: its state is not the others'.
+ */
+export function* examineOutcomes(
+  program: Program,
+  input: PacketBatch,
+  showings: readonly Showing[],
+  account?: JudgingAccount,
+): Generator<Finding, void, void> {
+  const ranked = byAuthority(showings);
   const hooks = program.entries.map((entry) => entry.hook);
-  yield* violation(reference);
+  const whole = ranked.filter((showing) => !hasStops(showing));
   const agreeing = new Set<Showing>();
-  for (const other of others) {
-    let differs = false;
-    for (const finding of differences(program, hooks, input, reference, other)) {
-      differs = true;
-      yield finding;
+  for (const [at, other] of whole.entries()) {
+    const fields = new Set<string>();
+    for (const [reference, parts] of referencesOf(program, other, whole.slice(0, at))) {
+      yield* differences(program, hooks, input, reference, other, parts, fields);
     }
-    if (!differs) agreeing.add(other);
+    if (at > 0 && fields.size === 0) agreeing.add(other);
   }
-  for (const showing of showings) {
-    // Frames that equal the reference's need no second judgement.
+  for (const showing of ranked) {
+    // Frames that equal a reference's need no second judgement.
     if (!agreeing.has(showing))
-      yield* judgeFrames(hooks, input, showing, showing === reference ? account : undefined);
+      yield* judgeFrames(hooks, input, showing, showing === ranked[0] ? account : undefined);
   }
 }
 
-/** What the machine stopped is a finding by itself, also where every other engine stops it, or there is none. */
-function* violation({ engine, output }: Showing): Generator<Finding, void, void> {
-  const packet = output.status.subarray(0, output.count).indexOf(STATUS.violation);
-  if (packet < 0) return;
-  const got = outcomeAt(output, packet);
-  yield {
-    engines: ['oracle', engine.name],
-    part: 'status',
-    field: 'status',
-    packet,
-    expected: undefined,
-    got,
-  };
+type Parts = ReadonlySet<keyof Observables>;
+
+/**
+ * Whom an engine is compared with, and in which parts: with the most authoritative in all that both show, and with
+ * each of the others in what those before it cannot show.
+ */
+function* referencesOf(
+  program: Program,
+  { engine }: Showing,
+  before: readonly Showing[],
+): Generator<[reference: Showing, parts: Parts], void, void> {
+  const left = new Set(Object.keys(engine.observes) as (keyof Observables)[]);
+  for (const reference of before) {
+    const both = comparedParts(program, reference.engine.observes, engine.observes);
+    const parts = [...left].filter((part) => both[part] !== false);
+    if (parts.length === 0) continue;
+    yield [reference, new Set(parts)];
+    // Not where the reference shows less of it: deliveries in place of actions.
+    for (const part of parts) if (both[part] === engine.observes[part]) left.delete(part);
+  }
 }
 
+/** @param fields of the same engine that are reported already; new ones are added */
 function* differences(
   program: Program,
   hooks: readonly Hook[],
   input: PacketBatch,
   reference: Showing,
   other: Showing,
+  parts: Parts,
+  fields: Set<string>,
 ): Generator<Finding, void, void> {
   const engines = [reference.engine.name, other.engine.name] as const;
-  const observed = comparedParts(program, reference.engine.observes, other.engine.observes);
-  const fields = new Set<string>();
+  const both = comparedParts(program, reference.engine.observes, other.engine.observes);
+  const observed: Observables = {
+    ...both,
+    metadata: parts.has('metadata'),
+    redirect: parts.has('redirect'),
+    trace: parts.has('trace'),
+    skb: parts.has('skb'),
+  };
   let from = 0;
   for (let looked = 0; looked < MAX_DIFFERENCES; looked++) {
     const difference: OutcomeDifference | undefined = firstDifference(
@@ -92,6 +129,7 @@ function* differences(
     if (difference === undefined) break;
     const { packet, part } = difference;
     from = packet + 1;
+    if (!parts.has(part)) continue;
     const expected = outcomeAt(reference.output, packet);
     const got = outcomeAt(other.output, packet);
     const field = part === 'packet' ? differingField(expected.packet, got.packet) : part;
@@ -100,9 +138,12 @@ function* differences(
     yield { engines, part, field, packet, expected, got };
   }
   // Maps that differ after other outcomes tell nothing new.
-  if (fields.size > 0 || reference.maps === undefined || other.maps === undefined) return;
+  if (fields.size > 0 || !parts.has('maps')) return;
+  if (reference.maps === undefined || other.maps === undefined) return;
   const map = firstMapDifference(reference.maps, other.maps, program.definition?.maps);
   if (map === undefined) return;
+  const field = `map ${map.map}`;
+  fields.add(field);
   const packet = input.count - 1;
-  yield { engines, part: 'map', field: `map ${map.map}`, packet, expected: undefined, got: undefined, map };
+  yield { engines, part: 'map', field, packet, expected: undefined, got: undefined, map };
 }

@@ -9,6 +9,7 @@ import {
 import type { OutcomePart } from './compare.ts';
 import type { MapDifference } from './compare-maps.ts';
 import type { Breach } from './invariants/invariant.ts';
+import type { KernelVerdict } from './kernel-verdict.ts';
 import type { ChecksumFault } from './oracle/judge.ts';
 
 /** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
@@ -19,9 +20,13 @@ export type Severity = 'error' | 'warning' | 'info';
 
 export interface Finding {
   readonly engines: Disagreeing;
-  readonly part: OutcomePart | 'map' | 'checksum' | 'invariant';
+  readonly part: OutcomePart | 'status' | 'map' | 'checksum' | 'invariant';
   /** The part more finely: `icmp.checksum`, `action`, `map rxcnt`. Together with the engines it is the finding's kind. */
   readonly field: string;
+  /** Of a violation, where the machine stopped the program: what is stopped elsewhere is another fault. */
+  readonly place?: string;
+  /** Of a violation: what the kernel does with the program. */
+  readonly kernel?: KernelVerdict;
   /** Default: `error`. */
   readonly severity?: Severity;
   /** Which stimulus of the sequence shows it; for a map, which holds no packet to account, the last one. */
@@ -64,14 +69,16 @@ export function outcomeAt(batch: OutcomeBatch, packet: number): Outcome {
 }
 
 /** Two findings of the same kind are one divergence, seen on two inputs. */
-export function kindOf(finding: Pick<Finding, 'engines' | 'part' | 'field'>): string {
-  return `${finding.engines.join('/')} ${finding.part} ${finding.field}`;
+export function kindOf({ engines, part, field, place = '' }: Kind): string {
+  return `${engines.join('/')} ${part} ${field} ${place}`;
 }
+
+export type Kind = Pick<Finding, 'engines' | 'part' | 'field' | 'place'>;
 
 /**
  * A kind, IPv4 and IPv6 not told apart: a fault in code that both share may shrink from one to the other, as an
  * ICMPv6 checksum does to the shorter packet of ICMP.
  */
-export function familyOf(finding: Pick<Finding, 'engines' | 'part' | 'field'>): string {
+export function familyOf(finding: Kind): string {
   return kindOf({ ...finding, field: finding.field.replace(/^ipv[46]/, 'ip').replace(/^icmpv6/, 'icmp') });
 }

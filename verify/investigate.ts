@@ -3,6 +3,7 @@ import type { Case } from '../corpus/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Finding, Outcome } from './finding.ts';
+import { isAccepted, KernelWitness } from './kernel-verdict.ts';
 import type { Divergence } from './report.ts';
 import type { Found } from './segment.ts';
 import { type ShrinkOptions, shrink } from './shrink.ts';
@@ -22,6 +23,8 @@ export interface InvestigateOptions {
   readonly engines: readonly Engine[];
   /** Asked about every divergence that it has no part in. */
   readonly witness?: Engine;
+  /** Runs programs in the kernel. */
+  readonly kernel?: Engine;
   /** How to shrink, or false: not at all. */
   readonly shrink?: Omit<ShrinkOptions, 'onSmaller'> | false;
   readonly onSmaller?: (smaller: Case, finding: Finding) => Promise<void> | void;
@@ -45,5 +48,10 @@ async function smallest(found: Found, options: InvestigateOptions): Promise<Inve
     { program, engines, case: shown, finding },
     { ...options.shrink, ...(onSmaller === undefined ? {} : { onSmaller }) },
   );
-  return { finding: shrunk.finding, case: shrunk.case, state: shrunk.state };
+  const small = { finding: shrunk.finding, case: shrunk.case, state: shrunk.state };
+  if (finding.kernel === undefined) return small;
+  // The small case is another packet in another world: the kernel is asked again.
+  const kernel = await new KernelWitness(program, options.kernel).ask(small.case, small.finding.packet);
+  if (isAccepted(kernel)) return { finding, case: shown, state: 'cut short' };
+  return { ...small, finding: { ...small.finding, kernel } };
 }

@@ -9,11 +9,14 @@ import { mapsNotCompared } from './compare-maps.ts';
 import type { Showing } from './examine.ts';
 import { JudgingAccount } from './judge-frames.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
+import { type Defect, mergeDefects } from './report.ts';
 
 export class Ledger {
   packets = 0;
   savedPackets = 0;
   savedCases = 0;
+  /** Packets on which at least two engines' outcomes were compared. */
+  compared = 0;
   readonly #program: Program;
   /** By entry, then by action. */
   readonly #actions: Map<number, number>[];
@@ -22,6 +25,7 @@ export class Ledger {
   /** What was not judged of the reference's frames. */
   readonly judging: JudgingAccount = new JudgingAccount();
   #reference: NotCompared['engine'] | undefined;
+  readonly #defects: Defect[] = [];
 
   constructor(program: Program) {
     this.#program = program;
@@ -72,6 +76,14 @@ export class Ledger {
   /** Packets that an engine did not get, by rule. */
   refused({ name }: Engine, rules: ReadonlyMap<string, number>): void {
     for (const [what, packets] of rules) this.#notCompared.push({ what, engine: name, packets });
+  }
+
+  addDefects(defects: readonly Defect[]): void {
+    this.#defects.push(...defects);
+  }
+
+  defects(): Defect[] {
+    return mergeDefects(this.#defects);
   }
 
   notCompared(): NotCompared[] {

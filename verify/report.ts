@@ -14,6 +14,8 @@ export interface ProgramReport {
   /** Of these, packets of saved cases. */
   readonly savedPackets: number;
   readonly savedCases: number;
+  /** Packets on which outcomes of at least two engines were compared. */
+  readonly compared: number;
   readonly seconds: number;
   /** Was the run ended from outside before it was done? */
   readonly interrupted: boolean;
@@ -56,8 +58,6 @@ export interface Defect {
   readonly packets: number;
   /** Where it was first seen. */
   readonly seen: Divergence['seen'];
-  /** The file that holds a case of it. */
-  readonly file?: string;
 }
 
 export interface SourcePlace {
@@ -126,15 +126,17 @@ export function reportToJson(report: ProgramReport): unknown {
     name: report.name,
     packets: report.packets,
     savedCases: report.savedCases,
+    compared: report.compared,
     seconds: report.seconds,
     ...(report.interrupted ? { interrupted: true } : {}),
     engines: report.engines.map(({ failure: _failure, ...engine }) => engine),
     notCompared: report.notCompared,
     divergences: report.divergences.map(
-      ({ engines, field, severity, file, unsaved, summary, state, case: shown, seen }) => ({
+      ({ engines, field, severity, finding, file, unsaved, summary, state, case: shown, seen }) => ({
         engines,
         field,
         severity,
+        ...(finding.kernel === undefined ? {} : { kernel: finding.kernel }),
         ...(file === undefined ? {} : { file }),
         ...(unsaved === undefined ? {} : { unsaved }),
         summary,
@@ -166,6 +168,7 @@ export function mergeReports(reports: readonly ProgramReport[]): ProgramReport {
     packets: sum((report) => report.packets),
     savedPackets: sum((report) => report.savedPackets),
     savedCases: sum((report) => report.savedCases),
+    compared: sum((report) => report.compared),
     seconds: Math.max(...reports.map((report) => report.seconds)),
     interrupted: reports.some((report) => report.interrupted),
     engines: first.engines.map(({ name }) =>
@@ -206,7 +209,7 @@ function mergeWarnings(warnings: readonly Warning[]): Warning[] {
 }
 
 /** The first of each kind, with the packets of all. */
-function mergeDefects(defects: readonly Defect[]): Defect[] {
+export function mergeDefects(defects: readonly Defect[]): Defect[] {
   return merged(
     [...defects].sort((a, b) => orderSeen(a) - orderSeen(b)),
     ({ engine, summary }) => `${engine} ${summary}`,
@@ -231,7 +234,7 @@ function orderSeen({ seen }: Pick<Divergence, 'seen'>): number {
 function firstOfEachKind(divergences: readonly Divergence[]): Divergence[] {
   const firsts = new Map<string, Divergence>();
   for (const divergence of [...divergences].sort((a, b) => orderSeen(a) - orderSeen(b))) {
-    const kind = kindOf(divergence);
+    const kind = kindOf(divergence.finding);
     if (!firsts.has(kind)) firsts.set(kind, divergence);
   }
   return [...firsts.values()];

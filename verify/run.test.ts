@@ -5,7 +5,7 @@ import type { LimitsByHook } from '../corpus/packet-limits.ts';
 import type { Seed } from '../corpus/random.ts';
 import { EngineError } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { XDP_DROP, XDP_PASS, XDP_TX } from '../sim/runtime/actions.ts';
+import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../sim/runtime/actions.ts';
 import type { NamedWorld, Program, ProgramDefinition } from '../sim/runtime/program.ts';
 import type { Divergence } from './report.ts';
 import { mergeReports, reportToJson } from './report.ts';
@@ -233,6 +233,189 @@ describe('verify', () => {
     }
   });
 
+  describe('where the machine stops a program', () => {
+    const REASON = 'invalid access to packet';
+    const stops =
+      (...indices: number[]): Behaviour =>
+      ({ packet }) =>
+        indices.includes(indexOf(packet)) ? { action: 0, violation: REASON } : { action: XDP_PASS };
+    /** Counts what it runs, and stops some of it: what it has counted then is not what the kernel has. */
+    const countsAndStops =
+      (...indices: number[]): Behaviour =>
+      (stimulus, state) => {
+        const outcome = stops(...indices)(stimulus, state);
+        if (outcome.violation === undefined) state.counts.set(0, (state.counts.get(0) ?? 0) + 1);
+        return outcome;
+      };
+    const refusing = () =>
+      fakeEngine('testrun', pass, {
+        openError: () =>
+          new EngineError('input', 'the verifier refuses fake', { log: 'R1 invalid mem access' }),
+      });
+
+    it('reports a defect of the machine and no divergence where the kernel ran the packet to its end', async () => {
+      for (const name of ['vm', 'wasm'] as const) {
+        const engines = [fakeEngine(name, stops(5, 6, 100)), fakeEngine('testrun', pass)];
+        const report = await verify(options({ engines, maxDivergences: 9 }));
+        expect(report.divergences).toEqual([]);
+        expect(report.defects).toEqual([
+          {
+            engine: name,
+            summary: `the machine (${name}) refused what this kernel ran: ${REASON}, a defect of xdpsim`,
+            packets: 3,
+            seen: { seed: 'a seed', packet: 5 },
+          },
+        ]);
+        expect(report).toMatchObject({ packets: 400, compared: 397 });
+        expect(report.notCompared).toContainEqual({
+          what: 'packets on which the machine stopped the program',
+          engine: name,
+          packets: 3,
+        });
+      }
+    });
+
+    it('compares the other packets, state and all, and the other engines on all packets', async () => {
+      const counts: Behaviour = countsAndStops();
+      const agreed = await verify(
+        options({
+          engines: [
+            fakeEngine('model', counts),
+            fakeEngine('wasm', countsAndStops(5, 70)),
+            fakeEngine('vm', countsAndStops(9)),
+            fakeEngine('testrun', counts),
+          ],
+          maxDivergences: 9,
+        }),
+      );
+      expect(agreed.divergences).toEqual([]);
+      expect(agreed.defects.map(({ engine, packets }) => [engine, packets])).toEqual([
+        ['wasm', 2],
+        ['vm', 1],
+      ]);
+      expect(agreed.compared).toBe(400);
+      const differs = async (wasm: Behaviour, testrun: Behaviour) => {
+        const engines = [fakeEngine('model', pass), fakeEngine('wasm', wasm), fakeEngine('testrun', testrun)];
+        const { divergences } = await verify(options({ engines, maxDivergences: 9 }));
+        return divergences.map((one) => [one.engines.join(), one.seen]);
+      };
+      // The machine differs on another packet of the batch; the kernel on the very packet that the machine stops.
+      const both: Behaviour = (stimulus, state) =>
+        indexOf(stimulus.packet) === 20 ? { action: XDP_DROP } : stops(5)(stimulus, state);
+      expect(await differs(both, pass)).toEqual([['model,wasm', { seed: 'a seed', packet: 20 }]]);
+      expect(await differs(stops(5), dropping(5))).toEqual([
+        ['model,testrun', { seed: 'a seed', packet: 5 }],
+      ]);
+    });
+
+    it('asks the kernel as a witness where it is not among the engines', async () => {
+      const kernel = fakeEngine('testrun', pass);
+      for (const engines of [
+        [fakeEngine('vm', stops(5))],
+        [fakeEngine('model', pass), fakeEngine('vm', stops(5)), fakeEngine('wasm', stops(5))],
+      ]) {
+        const report = await verify(options({ engines, kernel }));
+        expect(report.divergences).toEqual([]);
+        expect(report.defects).toMatchObject([{ engine: 'vm', packets: 1 }]);
+      }
+      expect(kernel.log.opened).toBe(2);
+      expect(kernel.log.closed).toBe(2);
+    });
+
+    it('blames the machine also for a packet that a test run does not take: the verifier has accepted the program', async () => {
+      const short: Behaviour = ({ packet }) =>
+        packet.length < 14 ? { action: 0, violation: REASON } : { action: XDP_PASS };
+      const report = await verify(
+        options({ engines: [fakeEngine('vm', short), picky(pass)], runs: 64 * 8, maxDivergences: 9 }),
+      );
+      expect(report.divergences).toEqual([]);
+      expect(report.defects).toMatchObject([
+        { summary: expect.stringContaining('what this kernel accepts') },
+      ]);
+    });
+
+    it('reports the program where the kernel refuses it or cannot be asked, and says so', async () => {
+      const absent = fakeEngine('testrun', pass, {
+        availability: { available: false, reason: 'not running as root', remedy: 'run it with sudo' },
+      });
+      const vm = () => fakeEngine('vm', stops(5));
+      const refused = { did: 'refused', message: 'the verifier refuses fake', log: 'R1 invalid mem access' };
+      for (const [more, kernel] of [
+        [{ engines: [vm(), refusing()] }, refused],
+        [{ engines: [vm()], kernel: refusing() }, refused],
+        [{ engines: [vm(), absent] }, { did: 'not asked', why: 'not running as root' }],
+        [{ engines: [vm()] }, { did: 'not asked', why: 'no engine here runs in the kernel' }],
+      ] as const) {
+        for (const shrink of [false, {}] as const) {
+          const report = await verify(options({ ...more, shrink }));
+          expect(report.defects).toEqual([]);
+          expect(report.divergences).toMatchObject([{ field: 'status', finding: { kernel } }]);
+          expect(report.divergences[0]!.summary).toMatch(/this kernel refuses|the kernel was not asked/);
+          expect(JSON.parse(JSON.stringify(reportToJson(report)))).toMatchObject({
+            divergences: [{ kernel }],
+          });
+        }
+      }
+    });
+
+    it('does not shrink to a packet that the kernel runs', async () => {
+      // The kernel refuses the world of the case, and takes the empty one.
+      const kernel = fakeEngine('testrun', pass, {
+        openError: ({ cpu }) => (cpu === 1 ? new EngineError('input', 'refused') : undefined),
+      });
+      const worlds = [{ name: 'one', world: { cpu: 1 } }];
+      const report = await verify(
+        options({ engines: [fakeEngine('vm', stops(5))], kernel, worlds, shrink: {} }),
+      );
+      expect(report.divergences).toMatchObject([{ state: 'cut short', case: { world: { cpu: 1 } } }]);
+    });
+
+    it('judges a replayed case the same way', async () => {
+      const stimuli = [{ packet: data(20) }];
+      const cases = [
+        { path: 'old.pcapng', case: { program: 'fake', world: {}, stimuli, note: { summary: 'known' } } },
+      ];
+      const always: Behaviour = () => ({ action: 0, violation: REASON });
+      const report = await verify(
+        options({ engines: [fakeEngine('vm', always), fakeEngine('testrun', pass)], cases, runs: 1 }),
+      );
+      expect(report.divergences).toEqual([]);
+      expect(report.defects).toMatchObject([{ packets: 2, seen: { file: 'old.pcapng' } }]);
+    });
+
+    it('finds two places in one program, each by itself', async () => {
+      const places: Behaviour = ({ packet }) =>
+        [5, 9].includes(indexOf(packet))
+          ? { action: 0, violation: `${REASON} ${indexOf(packet)}` }
+          : { action: XDP_PASS };
+      const { divergences } = await verify(
+        options({ engines: [fakeEngine('vm', places)], maxDivergences: 9 }),
+      );
+      expect(divergences.map(({ seen }) => seen)).toMatchObject([{ packet: 5 }, { packet: 9 }]);
+    });
+
+    it('takes an engine that gives up on a packet for no difference', async () => {
+      const faulty: Behaviour = ({ packet }) =>
+        indexOf(packet) === 5 ? { action: 0, fault: 'not implemented' } : { action: XDP_PASS };
+      const engines = [fakeEngine('wasm', faulty), fakeEngine('testrun', pass)];
+      const report = await verify(options({ engines }));
+      expect(report.divergences).toEqual([]);
+      expect(report.compared).toBe(399);
+      expect(report.notCompared).toEqual([{ what: 'not implemented', engine: 'wasm', packets: 1 }]);
+    });
+  });
+
+  it('compares engines with each other in what the most authoritative one cannot show', async () => {
+    const redirecting =
+      (target: number): Behaviour =>
+      () => ({ action: XDP_REDIRECT, redirect: target });
+    const blind = fakeEngine('testrun', redirecting(0), { observes: { redirect: false } });
+    const { divergences } = await verify(
+      options({ engines: [blind, fakeEngine('vm', redirecting(3)), fakeEngine('wasm', redirecting(4))] }),
+    );
+    expect(divergences).toMatchObject([{ engines: ['vm', 'wasm'], field: 'redirect' }]);
+  });
+
   it('gives an engine only what it takes, and counts what it did not get', async () => {
     const limited = picky(pass);
     const model = fakeEngine('model', pass);
@@ -278,7 +461,7 @@ describe('verify', () => {
       });
     const report = await verify(options({ engines: [long(pass), picky(dropping(350))], runs: 64 * 8 }));
     expect(report.divergences).toMatchObject([
-      { engines: ['vm', 'testrun'], field: 'action', seen: { packet: 350 } },
+      { engines: ['testrun', 'vm'], field: 'action', seen: { packet: 350 } },
     ]);
   });
 

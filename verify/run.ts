@@ -13,6 +13,7 @@ import { Collector, type Progress } from './collector.ts';
 import { investigate } from './investigate.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { ShrinkOptions } from './shrink.ts';
+import { isKernel } from './stops.ts';
 
 export type { PacketSource } from './batch-runner.ts';
 export type { Progress } from './collector.ts';
@@ -37,6 +38,8 @@ export interface VerifyOptions {
   readonly worlds?: readonly NamedWorld[];
   /** Is asked about every divergence that it has no part in: the interpreter. */
   readonly witness?: Engine;
+  /** Runs programs in the kernel: is asked about what the machine stops where none of the engines does. */
+  readonly kernel?: Engine;
   /** After how many divergences to stop; default 1. */
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */
@@ -64,12 +67,15 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
   const { shrink, signal, maxDivergences = 1 } = options;
   const total = totalPackets(options);
   const collector = new Collector({ ...options, total, maxDivergences });
-  const runner = new BatchRunner({ ...options, total, isOver: () => collector.isOver() });
+  const kernel = options.kernel ?? options.engines.find(({ name }) => isKernel(name));
+  const asked = kernel === undefined ? {} : { kernel };
+  const runner = new BatchRunner({ ...options, ...asked, total, isOver: () => collector.isOver() });
   const look: Parameters<typeof collector.take>[1] = (found, onSmaller) =>
     investigate(found, {
       program: options.program,
       engines: runner.engines,
       onSmaller,
+      ...asked,
       ...(shrink === false
         ? { shrink }
         : { shrink: { ...shrink, ...(signal === undefined ? {} : { signal }) } }),

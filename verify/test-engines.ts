@@ -28,6 +28,8 @@ export interface FakeOutcome {
   readonly redirect?: number;
   readonly trace?: readonly string[];
   readonly violation?: string;
+  /** Why the engine gives up on the packet. */
+  readonly fault?: string;
   /** Why nothing can be seen of what came of the packet. */
   readonly unseen?: string;
 }
@@ -99,6 +101,10 @@ export function fakeEngine(name: EngineName, behave: Behaviour, options: FakeOpt
             if (outcome.violation !== undefined) {
               output.status[index] = STATUS.violation;
               output.notes.set(index, { message: outcome.violation });
+            }
+            if (outcome.fault !== undefined) {
+              output.status[index] = STATUS.fault;
+              output.notes.set(index, { message: outcome.fault });
             }
             if (outcome.unseen !== undefined) {
               output.status[index] = STATUS.unseen;

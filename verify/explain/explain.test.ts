@@ -163,7 +163,7 @@ describe('explain', () => {
       }),
     );
     expect(divergence.summary).toBe(
-      'fake: status: expected XDP_PASS (model), got violation (packet access beyond data_end) (vm)',
+      'fake: the machine (vm) stops the program: packet access beyond data_end',
     );
     const note = {
       message: 'beyond data_end',
@@ -233,7 +233,7 @@ describe('what the interpreter says as a witness', () => {
   it('is why it stops the program, where it does', async () => {
     const text = await asTold(() => ({ action: 0, violation: 'instruction 7 (fake.bpf.c:3): R1 !read_ok' }));
     expect(text).toContain(
-      'The interpreter (vm) stops the program:\ninstruction 7 (fake.bpf.c:3): R1 !read_ok',
+      'The machine (vm) refused what this kernel ran, a defect of xdpsim:\ninstruction 7 (fake.bpf.c:3): R1 !read_ok',
     );
   });
 

@@ -9,10 +9,12 @@ import type { World } from '../../sim/runtime/world.ts';
 import { checksumOfField } from '../differing-field.ts';
 import type { Finding, Outcome } from '../finding.ts';
 import type { Divergence } from '../report.ts';
+import { isKernel } from '../stops.ts';
 import { changedTree } from './changed-tree.ts';
 import { repeatCommands } from './command.ts';
 import { checksumEvidence, diagnose } from './diagnose.ts';
 import { keptLines } from './kept.ts';
+import { kernelLines } from './kernel-text.ts';
 import { type Paint, painter, type Style } from './paint.ts';
 import { valuesOf } from './summary.ts';
 import { checksumWorksheet } from './worksheet.ts';
@@ -37,6 +39,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
     mapValues(program, divergence, paint),
     worksheet(divergence),
     stoppedAt(divergence),
+    kernelPart(divergence),
     testimony(divergence),
     closing(program, divergence, options.maps),
   ];
@@ -223,13 +226,23 @@ function stoppedAt({ finding, witness }: Divergence): string[] {
   return note === undefined || witness?.status === 'violation' ? [] : noteLines(note);
 }
 
+/** What the kernel did with a program that the machine stopped. */
+function kernelPart({ finding }: Divergence): string[] {
+  return finding.kernel === undefined ? [] : kernelLines(finding.kernel);
+}
+
 /** What the interpreter says, where it is neither of the two: why it stops, what it warns of, or whose side it takes. */
 function testimony({ witness, engines, finding }: Divergence): string[] {
   if (witness === undefined) return [];
+  const notes = witness.note === undefined ? [] : noteLines(witness.note);
+  if (witness.status === 'violation' && engines.some((name) => name !== 'oracle' && isKernel(name))) {
+    return [`The machine (vm) refused what this kernel ran, a defect of xdpsim:`, ...notes];
+  }
   if (witness.status !== 'ran') {
     const verb = witness.status === 'violation' ? 'stops the program' : 'cannot go on';
-    return [`The interpreter (vm) ${verb}:`, ...(witness.note === undefined ? [] : noteLines(witness.note))];
+    return [`The interpreter (vm) ${verb}:`, ...notes];
   }
+  if (finding.part === 'status') return ['The interpreter (vm) runs the program to its end.'];
   const side =
     finding.expected !== undefined && isSame(finding.part, witness, finding.expected)
       ? engines[0]

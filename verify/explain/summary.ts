@@ -5,15 +5,24 @@ import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Finding, Outcome } from '../finding.ts';
 import { likelyCause } from './causes.ts';
+import { kernelClause } from './kernel-text.ts';
 import { hex16 } from './ones.ts';
 
 /** "icmp_echo: icmp.checksum: expected 0x1a34 (model), got 0x1235 (testrun): the difference was added without …" */
 export function summarize(program: Program, shown: Case, finding: Finding): string {
   const [reference, engine] = finding.engines;
+  if (finding.part === 'status') return `${program.name}: ${violationText(finding)}`;
   const { expected, got } = valuesOf(program, shown, finding);
   const cause = likelyCause(shown, finding);
   const line = `${program.name}: ${finding.field}: expected ${expected} (${reference}), got ${got} (${engine})`;
   return cause === undefined || got.includes(cause) ? line : `${line}: ${cause}`;
+}
+
+/** "the machine (vm) stops the program: invalid access to packet; this kernel refuses to load the program" */
+function violationText({ engines, got, kernel }: Finding): string {
+  const why = got?.note?.message ?? 'it does not say why';
+  const asked = kernel === undefined ? '' : `; ${kernelClause(kernel)}`;
+  return `the machine (${engines[1]}) stops the program: ${why}${asked}`;
 }
 
 /** The two values that differ, in text. */

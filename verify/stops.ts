@@ -1,0 +1,113 @@
+/**
+ * Packets that an engine did not run to their end: the machine stopped the program, or the engine itself gave up.
+ * Neither is an outcome to compare, and what the program left in its maps then is nobody's promise.
+ */
+import type { EngineName } from '../sim/engines/engine.ts';
+import { type OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { copyPacket } from './accepted.ts';
+import type { Showing } from './examine.ts';
+import { type Finding, outcomeAt } from './finding.ts';
+
+/** The engines that are the real kernel. */
+export function isKernel(name: EngineName): boolean {
+  return name === 'testrun' || name === 'veth';
+}
+
+export function hasStops({ output }: Pick<Showing, 'output'>): boolean {
+  for (let packet = 0; packet < output.count; packet++) if (isStop(output.status[packet]!)) return true;
+  return false;
+}
+
+function isStop(status: number): boolean {
+  return status === STATUS.violation || status === STATUS.fault;
+}
+
+/** The packets of one batch that the machine stopped at one instruction. */
+export interface Violation {
+  /** The first of them. */
+  readonly packet: number;
+  readonly packets: number;
+  readonly note: OutcomeNote | undefined;
+}
+
+/** A batch's violations, one for each place in the program, in order of first appearance. */
+export function violationsOf(output: OutcomeBatch): Violation[] {
+  const places = new Map<string, Violation>();
+  for (let packet = 0; packet < output.count; packet++) {
+    if (output.status[packet] !== STATUS.violation) continue;
+    const note = output.notes.get(packet);
+    const place = placeOf(note);
+    const known = places.get(place);
+    places.set(
+      place,
+      known === undefined ? { packet, packets: 1, note } : { ...known, packets: known.packets + 1 },
+    );
+  }
+  return [...places.values()];
+}
+
+/** Where a program was stopped: two violations at one place are the same fault. */
+export function placeOf(note: OutcomeNote | undefined): string {
+  if (note === undefined) return '';
+  const { instruction, source } = note;
+  if (instruction === undefined) return note.message;
+  return source === undefined ? `${instruction}` : `${source.file}:${source.line} ${instruction}`;
+}
+
+/**
+ * What the machine stopped, as findings, with the number of packets that each of them stopped. Of two machines that
+ * stop the same packet, one speaks.
+ * @param showings the most authoritative first
+ */
+export function* violationFindings(
+  showings: readonly Showing[],
+): Generator<{ readonly finding: Finding; readonly packets: number }, void, void> {
+  const model = showings.find(({ engine }) => engine.name === 'model');
+  const told = new Set<number>();
+  for (const { engine, output } of showings) {
+    for (const { packet, packets, note } of violationsOf(output)) {
+      if (told.has(packet)) continue;
+      told.add(packet);
+      const expected =
+        model?.output.status[packet] === STATUS.ran ? outcomeAt(model.output, packet) : undefined;
+      const finding: Finding = {
+        engines: [expected === undefined ? 'oracle' : 'model', engine.name],
+        part: 'status',
+        field: 'status',
+        place: placeOf(note),
+        packet,
+        expected,
+        got: outcomeAt(output, packet),
+      };
+      yield { finding, packets };
+    }
+  }
+}
+
+/** The packets that every engine ran to their end, and where each stood. */
+export function packetsWithoutStops(
+  input: PacketBatch,
+  showings: readonly Showing[],
+): { readonly batch: PacketBatch; readonly origin: Uint32Array } {
+  const batch = new PacketBatch(input.count, input.used);
+  const origin = new Uint32Array(input.count);
+  for (let packet = 0; packet < input.count; packet++) {
+    if (showings.some(({ output }) => isStop(output.status[packet]!))) continue;
+    origin[batch.count] = packet;
+    copyPacket(input, packet, batch);
+  }
+  return { batch, origin };
+}
+
+/** How many packets at least two engines ran to an end that could be seen. */
+export function comparablePackets(showings: readonly Showing[]): number {
+  const count = showings[0]?.output.count ?? 0;
+  let comparable = 0;
+  for (let packet = 0; packet < count; packet++) {
+    let ran = 0;
+    for (const { output } of showings) if (output.status[packet] === STATUS.ran) ran++;
+    if (ran >= 2) comparable++;
+  }
+  return comparable;
+}
