@@ -1,12 +1,12 @@
 /** What the compiler knows at one place of a function: registers, stack slots, and how far packets were compared. */
-import { MAX_BPF_STACK, REGISTER_COUNT } from '../instruction.ts';
+import { REGISTER_COUNT } from '../instruction.ts';
 import {
   ANY,
+  isOwnBase,
   isPacket,
   KIND,
   packetPointer,
-  SCALAR,
-  SOME_SCALAR,
+  SOMEWHERE,
   sameValue,
   scalar,
   UNSET,
@@ -21,62 +21,78 @@ export interface PacketRange {
   readonly max: number;
 }
 
-export const NO_RANGE: PacketRange = { min: 0, max: 0 };
+const NO_RANGE: PacketRange = { min: 0, max: 0 };
 
-export const SLOT_COUNT: number = MAX_BPF_STACK / 8;
+/** What a store left in the frame: as many bytes, and the value that it stored. */
+export interface Cell {
+  readonly size: number;
+  readonly value: Value;
+}
 
-const NO_SLOTS: readonly Value[] = new Array<Value>(SLOT_COUNT).fill(ANY);
+type Cells = ReadonlyMap<number, Cell>;
+
+const NO_CELLS: Cells = new Map();
 
 export class AbstractState {
   readonly registers: Value[];
   readonly ranges: Map<number, PacketRange>;
-  /** Most states have the slots of the one before: they share them until one of them writes. */
-  #slots: readonly Value[];
+  /** May the kernel's verifier have concluded of any packet pointer how far it reaches? Then none certainly lacks it. */
+  open: boolean;
+  /** Most states have the cells of the one before: they share them until one of them writes. */
+  #cells: Cells;
 
-  constructor(registers: Value[], slots: readonly Value[], ranges: Map<number, PacketRange>) {
+  constructor(registers: Value[], cells: Cells, ranges: Map<number, PacketRange>, open: boolean) {
     this.registers = registers;
-    this.#slots = slots;
+    this.#cells = cells;
     this.ranges = ranges;
+    this.open = open;
   }
 
   static atEntry(): AbstractState {
-    return new AbstractState(new Array<Value>(REGISTER_COUNT).fill(UNSET), NO_SLOTS, new Map());
+    return new AbstractState(new Array<Value>(REGISTER_COUNT).fill(UNSET), NO_CELLS, new Map(), false);
   }
 
   copy(): AbstractState {
-    return new AbstractState(this.registers.slice(), this.#slots, new Map(this.ranges));
+    return new AbstractState(this.registers.slice(), this.#cells, new Map(this.ranges), this.open);
   }
 
-  /** What each aligned eight bytes of the frame hold, from the lowest; `ANY` where they were not stored as one. */
-  get slots(): readonly Value[] {
-    return this.#slots;
+  /** What the frame is known to hold, by offset from r10. Cells do not overlap. */
+  get cells(): Cells {
+    return this.#cells;
   }
 
-  /** Sets the slots from `first` to before `end`. */
-  setSlots(first: number, end: number, to: Value): void {
-    this.#slots = this.#slots.with(first, to);
-    if (end > first + 1) this.#slots = (this.#slots as Value[]).fill(to, first, end);
+  /** Notes a store of `size` bytes at `offset` from r10; `undefined`: of something. */
+  store(offset: number, size: number, stored: Value | undefined): void {
+    const cells = new Map(this.#cells);
+    for (let at = offset - 7; at < offset + size; at++) {
+      const cell = cells.get(at);
+      if (cell !== undefined && at + cell.size > offset) cells.delete(at);
+    }
+    if (stored !== undefined) cells.set(offset, { size, value: stored });
+    this.#cells = cells;
   }
 
   range(pointer: Value): PacketRange {
-    return this.ranges.get(pointer.id) ?? NO_RANGE;
+    const range = this.ranges.get(pointer.id) ?? NO_RANGE;
+    return this.open || !isOwnBase(pointer.id) ? { min: range.min, max: Infinity } : range;
   }
 
-  /** Applies `change` to every register and stack slot; most stay as they are. */
+  /** Applies `change` to every register and cell; most stay as they are. */
   replace(change: (one: Value) => Value): void {
     const { registers } = this;
     for (let index = 0; index < registers.length; index++) registers[index] = change(registers[index]!);
-    if (this.#slots === NO_SLOTS) return;
-    for (let index = 0; index < SLOT_COUNT; index++) {
-      const before = this.#slots[index]!;
-      if (before === ANY) continue;
-      const after = change(before);
-      if (after !== before) this.#slots = this.#slots.with(index, after);
+    let cells: Map<number, Cell> | undefined;
+    for (const [at, { size, value }] of this.#cells) {
+      const after = change(value);
+      if (after === value) continue;
+      cells ??= new Map(this.#cells);
+      cells.set(at, { size, value: after });
     }
+    if (cells !== undefined) this.#cells = cells;
   }
 
-  forgetSlots(): void {
-    this.#slots = NO_SLOTS;
+  forgetCells(): void {
+    this.#cells = NO_CELLS;
   }
 
   /**
@@ -122,12 +138,20 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
     return joinValues(one, other, base + place, widen);
   };
   const registers = a.registers.map((one, index) => join(one, b.registers[index]!, index));
-  const slots =
-    a.slots === b.slots
-      ? a.slots
-      : a.slots.map((one, index) => join(one, b.slots[index]!, REGISTER_COUNT + index));
+  const cells = a.cells === b.cells ? a.cells : joinCells(a.cells, b.cells, join);
   if (widen) widenRanges(a.ranges, ranges);
-  return new AbstractState(registers, slots, ranges);
+  return new AbstractState(registers, cells, ranges, a.open || b.open);
+}
+
+/** A cell that only one side has may hold anything. */
+function joinCells(a: Cells, b: Cells, join: (one: Value, other: Value, place: number) => Value): Cells {
+  const cells = new Map<number, Cell>();
+  for (const [at, { size, value }] of a) {
+    const other = b.get(at);
+    if (other?.size !== size) continue;
+    cells.set(at, { size, value: join(value, other.value, REGISTER_COUNT - at) });
+  }
+  return cells;
 }
 
 function widenRanges(before: ReadonlyMap<number, PacketRange>, ranges: Map<number, PacketRange>): void {
@@ -169,9 +193,10 @@ function joinValues(one: Value, other: Value, id: number, widen: boolean): Value
   const max = upper(one.max, other.max, widen);
   switch (one.kind) {
     case KIND.scalar: {
-      const unknown = one.unknown && other.unknown;
-      if (min === -Infinity && max === Infinity) return unknown ? SCALAR : SOME_SCALAR;
-      return scalar(min, max, unknown);
+      const either = one.unknown & other.unknown;
+      // Not the same bit on both paths, but some on each.
+      const some = one.unknown !== 0n && other.unknown !== 0n ? SOMEWHERE : 0n;
+      return scalar(min, max, either === 0n ? some : either);
     }
     case KIND.stack:
       return Number.isFinite(min) && Number.isFinite(max) ? withOffset(one, min, max) : ANY;
@@ -180,7 +205,8 @@ function joinValues(one: Value, other: Value, id: number, widen: boolean): Value
       if (one.map !== other.map || !Number.isFinite(min) || !Number.isFinite(max)) return ANY;
       const nullable = one.nullable || other.nullable;
       const shared = one.nullable && other.nullable && one.id === other.id;
-      return { ...one, min, max, nullable, id: nullable ? (shared ? one.id : id) : 0 };
+      const certain = nullable && (one.certain || !one.nullable) && (other.certain || !other.nullable);
+      return { ...one, min, max, nullable, certain, id: nullable ? (shared ? one.id : id) : 0 };
     }
     default:
       return ANY;
@@ -191,7 +217,7 @@ function joinValues(one: Value, other: Value, id: number, widen: boolean): Value
 function joinWithNull(pointer: Value, zero: Value, id: number): Value | undefined {
   if (pointer.kind !== KIND.mapValue || pointer.min !== 0 || pointer.max !== 0) return undefined;
   if (zero.kind !== KIND.scalar || zero.min !== 0 || zero.max !== 0) return undefined;
-  return { ...pointer, nullable: true, id };
+  return { ...pointer, nullable: true, certain: false, id };
 }
 
 function lower(before: number, now: number, widen: boolean): number {
@@ -208,13 +234,21 @@ export function sameState(a: AbstractState, b: AbstractState): boolean {
   for (let index = 0; index < a.registers.length; index++) {
     if (!sameValue(a.registers[index]!, b.registers[index]!)) return false;
   }
-  for (let index = 0; a.slots !== b.slots && index < SLOT_COUNT; index++) {
-    if (!sameValue(a.slots[index]!, b.slots[index]!)) return false;
-  }
+  if (a.open !== b.open || !sameCells(a.cells, b.cells)) return false;
   if (a.ranges.size !== b.ranges.size) return false;
   for (const [id, one] of a.ranges) {
     const other = b.ranges.get(id);
     if (other === undefined || other.min !== one.min || other.max !== one.max) return false;
+  }
+  return true;
+}
+
+function sameCells(a: Cells, b: Cells): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const [at, { size, value }] of a) {
+    const other = b.get(at);
+    if (other?.size !== size || !sameValue(value, other.value)) return false;
   }
   return true;
 }

@@ -42,9 +42,19 @@ export interface Value {
   readonly map: number;
   /** Not compared with null yet. */
   readonly nullable: boolean;
-  /** Scalars: certainly unknown to the kernel's verifier too, so that adding it to a packet pointer begins anew. */
-  readonly unknown: boolean;
+  /** Nullable pointers: the lookup cannot have failed, though the program has yet to compare. */
+  readonly certain: boolean;
+  /**
+   * Scalars: bits that the kernel's verifier certainly does not know either, so that adding the number to a packet
+   * pointer begins anew; 0: it may know all of them. `SOMEWHERE`: one or the other bit.
+   */
+  readonly unknown: bigint;
 }
+
+/** Every bit of a number. */
+export const ALL_BITS: bigint = (1n << 64n) - 1n;
+/** Some bit, but it cannot be said which. */
+export const SOMEWHERE: bigint = 1n << 64n;
 
 function value(
   kind: Kind,
@@ -53,27 +63,64 @@ function value(
   id: number,
   map: number,
   nullable: boolean,
-  unknown: boolean,
+  certain: boolean = false,
+  unknown: bigint = 0n,
 ): Value {
-  return { kind, min, max, id, map, nullable, unknown };
+  return { kind, min, max, id, map, nullable, certain, unknown };
 }
 
-export const ANY: Value = value(KIND.any, 0, 0, 0, -1, false, false);
-export const UNSET: Value = value(KIND.unset, 0, 0, 0, -1, false, false);
-export const CONTEXT: Value = value(KIND.context, 0, 0, 0, -1, false, false);
-export const PACKET_END: Value = value(KIND.packetEnd, 0, 0, 0, -1, false, false);
+export const ANY: Value = value(KIND.any, 0, 0, 0, -1, false);
+export const UNSET: Value = value(KIND.unset, 0, 0, 0, -1, false);
+export const CONTEXT: Value = value(KIND.context, 0, 0, 0, -1, false);
+export const PACKET_END: Value = value(KIND.packetEnd, 0, 0, 0, -1, false);
 /** A number of which nothing is known. */
-export const SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1, false, true);
+export const SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1, false, false, ALL_BITS);
 /** The same, but it may be one that the kernel's verifier knows. */
-export const SOME_SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1, false, false);
+export const SOME_SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1, false);
 
 /** Bases of packet pointers: what the context gives. */
 export const DATA_ID = 0;
 export const META_ID: number = -1;
+/**
+ * Ids of values: of instructions (slot + 1); of packet pointers to which an instruction added what the verifier may
+ * know, so that to the verifier they may share their base with others; of functions' arguments; of places where paths
+ * meet.
+ */
+export const DOUBTFUL_IDS = 1_000_000;
+export const ARGUMENT_IDS = 2_000_000;
+export const MEETING_IDS = 3_000_000_000;
+/** Ids for each function and each meeting. */
+export const PLACES = 1024;
 
-export function scalar(min: number, max: number, unknown: boolean = false, id: number = 0): Value {
-  if (Number.isNaN(min) || Number.isNaN(max)) return unknown ? SCALAR : SOME_SCALAR;
-  return value(KIND.scalar, exact(min), exact(max), id, -1, false, unknown && min !== max);
+/** Is it another base to the kernel's verifier, too? */
+export function isOwnBase(id: number): boolean {
+  return id < DOUBTFUL_IDS;
+}
+
+export function scalar(min: number, max: number, unknown: bigint = 0n, id: number = 0): Value {
+  if (Number.isNaN(min) || Number.isNaN(max)) {
+    return value(KIND.scalar, -Infinity, Infinity, 0, -1, false, false, unknown);
+  }
+  return value(KIND.scalar, exact(min), exact(max), id, -1, false, false, clipped(min, max, unknown));
+}
+
+/** Without the bits that all numbers of an interval share: the kernel's verifier knows them (`tnum_range`). */
+function clipped(min: number, max: number, unknown: bigint): bigint {
+  if (min === max || unknown === 0n) return 0n;
+  if (!Number.isFinite(min) || !Number.isFinite(max)) return unknown;
+  if (min < 0) return max < 0 ? SOMEWHERE : unknown;
+  let differing = 1n;
+  while (differing <= (BigInt(min) ^ BigInt(max))) differing <<= 1n;
+  const left = unknown & ((differing - 1n) | SOMEWHERE);
+  return left === 0n ? SOMEWHERE : left;
+}
+
+/** Of `bits` bits, from memory that the verifier knows nothing of. */
+export function loaded(bits: number, signed: boolean, unknown: boolean): Value {
+  if (bits === 64) return unknown ? SCALAR : SOME_SCALAR;
+  const limit = 2 ** bits;
+  const mask = unknown ? (1n << BigInt(bits)) - 1n : 0n;
+  return signed ? scalar(-limit / 2, limit / 2 - 1, mask) : scalar(0, limit - 1, mask);
 }
 
 function exact(bound: number): number {
@@ -82,33 +129,36 @@ function exact(bound: number): number {
 }
 
 export function stackPointer(min: number, max: number): Value {
-  return value(KIND.stack, min, max, 0, -1, false, false);
+  return value(KIND.stack, min, max, 0, -1, false);
 }
 
 export function packetPointer(kind: Kind, id: number, offset: number): Value {
-  return value(kind, offset, offset, id, -1, false, false);
+  return value(kind, offset, offset, id, -1, false);
 }
 
 export function contextPointer(offset: number): Value {
-  return offset === 0 ? CONTEXT : value(KIND.context, offset, offset, 0, -1, false, false);
+  return offset === 0 ? CONTEXT : value(KIND.context, offset, offset, 0, -1, false);
 }
 
 /** @param map index in the object; -1: some map, known only at run time */
 export function mapPointer(map: number, id: number = 0): Value {
-  return value(KIND.map, 0, 0, id, map, id !== 0, false);
+  return value(KIND.map, 0, 0, id, map, id !== 0);
 }
 
-/** @param id not 0: it may be null */
-export function mapValue(map: number, offset: number, id: number): Value {
-  return value(KIND.mapValue, offset, offset, id, map, id !== 0, false);
+/**
+ * @param id not 0: it may be null
+ * @param certain though it is not
+ */
+export function mapValue(map: number, offset: number, id: number, certain: boolean = false): Value {
+  return value(KIND.mapValue, offset, offset, id, map, id !== 0, certain);
 }
 
 export function samplePointer(size: number, id: number): Value {
-  return value(KIND.sample, 0, 0, id, size, true, false);
+  return value(KIND.sample, 0, 0, id, size, true);
 }
 
 export function functionPointer(slot: number): Value {
-  return value(KIND.function, 0, 0, 0, slot, false, false);
+  return value(KIND.function, 0, 0, 0, slot, false);
 }
 
 export function withOffset(pointer: Value, min: number, max: number): Value {
@@ -120,7 +170,7 @@ export function withId(one: Value, id: number): Value {
 }
 
 export function notNull(pointer: Value): Value {
-  return { ...pointer, nullable: false, id: 0 };
+  return { ...pointer, nullable: false, certain: false, id: 0 };
 }
 
 export function isPacket(one: Value): boolean {
@@ -151,6 +201,7 @@ export function sameValue(a: Value, b: Value): boolean {
       a.id === b.id &&
       a.map === b.map &&
       a.nullable === b.nullable &&
+      a.certain === b.certain &&
       a.unknown === b.unknown)
   );
 }

@@ -8,6 +8,7 @@
 import { ACCESS, type ContextLayout } from '../context/context-access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import {
+  BPF_ADD,
   BPF_ALU,
   BPF_ALU64,
   BPF_ATOMIC,
@@ -29,6 +30,8 @@ import {
   BPF_ST,
   BPF_STORE_REL,
   BPF_STX,
+  BPF_SUB,
+  BPF_X,
   CALL,
   CLASS_MASK,
   callTarget,
@@ -37,27 +40,37 @@ import {
   isConditionalJump,
   LDDW,
   MODE_MASK,
+  OPERATION_MASK,
   SIZE_MASK,
+  SOURCE_MASK,
 } from '../instruction.ts';
 import type { BpfMap, BpfProgram } from '../object.ts';
-import { applyArithmetic } from './abstract-arithmetic.ts';
+import { applyArithmetic, converted, moved } from './abstract-arithmetic.ts';
 import { applyComparison } from './abstract-comparison.ts';
-import { AbstractState, joinStates, SLOT_COUNT, sameState } from './abstract-state.ts';
+import { AbstractState, joinStates, sameState } from './abstract-state.ts';
 import {
+  ALL_BITS,
   ANY,
+  ARGUMENT_IDS,
   CONTEXT,
   contextPointer,
   DATA_ID,
   functionPointer,
+  isConstant,
   isPacket,
   KIND,
+  loaded,
+  MEETING_IDS,
   META_ID,
   mapPointer,
   mapValue,
   PACKET_END,
+  PLACES,
   packetPointer,
   SCALAR,
   SOME_SCALAR,
+  SOMEWHERE,
+  sameValue,
   samplePointer,
   scalar,
   stackPointer,
@@ -76,6 +89,13 @@ export interface AnalysisInput {
   readonly helperAt: (slot: number) => Helper | undefined;
   /** What programs are entered with: the context in r1, or the address and the size of some memory in r1 and r2. */
   readonly enteredWith: 'context' | 'memory';
+  /** The bytes of a map that nothing changes any more (`.rodata`); undefined: they are not known. Default: none are. */
+  readonly frozen?: (map: number) => Uint8Array | undefined;
+  /**
+   * How many ways that lead to the same place are told apart before what they disagree on is given up. More is
+   * slower and sees more; facts about accesses and calls need the default, 1.
+   */
+  readonly paths?: number;
 }
 
 export interface ProgramFacts {
@@ -86,7 +106,15 @@ export interface ProgramFacts {
   readonly calls: ReadonlyMap<number, AbstractState>;
   /** Instructions that read a register which no path has written. */
   readonly unset: ReadonlySet<number>;
+  /** Of each slot with a conditional jump: `WAY.notTaken` and `WAY.taken` where some input may lead that way. */
+  readonly ways: Uint8Array;
+  /** Of each sum of a packet pointer and a number that varies: 1 where the kernel's verifier may know the number. */
+  readonly doubtful: Uint8Array;
+  /** Slots that some input may lead to: 1. */
+  readonly reached: Uint8Array;
 }
+
+export const WAY = { notTaken: 1, taken: 2 } as const;
 
 export interface FunctionFacts {
   readonly start: number;
@@ -100,6 +128,8 @@ interface Summary {
   /** What it is entered with, over all calls found so far. */
   entry: AbstractState | undefined;
   returns: Value | undefined;
+  /** How often that has grown. */
+  grown: number;
   /** May it write to its callers' frames? */
   writesStack: boolean;
   movesPacket: boolean;
@@ -107,10 +137,6 @@ interface Summary {
   mustReturn: boolean;
 }
 
-/** Ids of values: of instructions (slot + 1), of functions' arguments, and from here on of places where paths meet. */
-const ARGUMENT_IDS = 2_000_000;
-const MEETING_IDS = 3_000_000;
-const PLACES = 128;
 /** Visits of a block after which intervals that still grow are given up. */
 const PATIENCE = 4;
 
@@ -137,6 +163,10 @@ class Analysis {
   readonly #accesses = new Map<number, Access>();
   readonly #calls = new Map<number, AbstractState>();
   readonly #unset = new Set<number>();
+  readonly #ways: Uint8Array;
+  readonly #reached: Uint8Array;
+  readonly #doubtful: Uint8Array;
+  readonly #paths: number;
   /** Functions whose summary changed, so that others have to be looked at again. */
   #changed = false;
   #recording = false;
@@ -144,11 +174,16 @@ class Analysis {
   constructor(input: AnalysisInput) {
     this.#input = input;
     this.#instructions = input.program.instructions;
+    this.#ways = new Uint8Array(this.#instructions.count);
+    this.#reached = new Uint8Array(this.#instructions.count);
+    this.#doubtful = new Uint8Array(this.#instructions.count);
+    this.#paths = input.paths ?? 1;
     this.#summaries = input.program.subprograms.map(({ start, count }) => ({
       start,
       flow: controlFlowOf(input.program.instructions, start, start + count),
       entry: undefined,
       returns: undefined,
+      grown: 0,
       writesStack: false,
       movesPacket: false,
       mustReturn: start === 0,
@@ -181,43 +216,36 @@ class Analysis {
       accesses: this.#accesses,
       calls: this.#calls,
       unset: this.#unset,
+      ways: this.#ways,
+      reached: this.#reached,
+      doubtful: this.#doubtful,
     };
   }
 
   /** Walks one function's blocks until nothing changes. */
   #walk(summary: Summary): void {
     const { blocks } = summary.flow;
-    const entries: (AbstractState | undefined)[] = blocks.map(() => undefined);
-    const visits = new Uint32Array(blocks.length);
-    entries[0] = summary.entry!;
+    const arrivals = blocks.map(() => new Arrivals());
+    arrivals[0]!.add(summary.entry!.copy(), this.#paths, 0);
     // In order of the bytecode, the lowest first: forward jumps then meet before they are followed.
-    const pending = new Uint8Array(blocks.length);
-    pending[0] = 1;
-    let block = 0;
-    while (block < blocks.length) {
-      if (pending[block] === 0) {
-        block++;
+    for (let index = 0; index < blocks.length; ) {
+      const state = arrivals[index]!.pending.pop();
+      if (state === undefined) {
+        index++;
         continue;
       }
-      pending[block] = 0;
-      let next = block + 1;
-      this.#walkBlock(summary, blocks[block]!, entries[block]!.copy(), (target, state) => {
-        const before = entries[target];
-        const id = MEETING_IDS + (summary.start + target) * PLACES;
-        const after =
-          before === undefined ? state : joinStates(before, state, id, ++visits[target]! > PATIENCE);
-        if (before !== undefined && sameState(before, after)) return;
-        entries[target] = after;
-        pending[target] = 1;
-        if (target < next) next = target;
+      let next = index;
+      this.#walkBlock(summary, blocks[index]!, state.copy(), (target, arriving) => {
+        const meeting = MEETING_IDS + (summary.start + target) * PLACES;
+        if (arrivals[target]!.add(arriving, this.#paths, meeting)) next = Math.min(next, target);
       });
-      block = next;
+      index = next;
     }
     if (!this.#recording) return;
     for (const [index, one] of blocks.entries()) {
-      const entry = entries[index];
-      if (entry === undefined) continue;
-      this.#walkBlock(summary, one, entry.copy(), () => {}, true);
+      for (const state of arrivals[index]!.states) {
+        this.#walkBlock(summary, one, state.copy(), () => {}, true);
+      }
     }
   }
 
@@ -230,21 +258,29 @@ class Analysis {
   ): void {
     const instructions = this.#instructions;
     for (let slot = block.start; slot <= block.last; slot++) {
+      if (record) this.#reached[slot] = 1;
       this.#step(summary, state, slot, record);
       if (instructions.opcode[slot] === LDDW) slot++;
     }
-    const opcode = instructions.opcode[block.last]!;
+    const { last } = block;
+    const opcode = instructions.opcode[last]!;
     if (opcode === EXIT) {
       this.#leave(summary, state.registers[0]!);
       return;
     }
-    if (isConditionalJump(opcode)) {
-      const taken = state.copy();
-      applyComparison(taken, instructions, block.last, true);
-      applyComparison(state, instructions, block.last, false);
+    if (!isConditionalJump(opcode)) {
+      arrive(block.jump >= 0 ? block.jump : block.next, state);
+      return;
+    }
+    const taken = state.copy();
+    const mayJump = applyComparison(taken, instructions, last, true);
+    if (applyComparison(state, instructions, last, false)) {
+      if (record) this.#ways[last]! |= WAY.notTaken;
       arrive(block.next, state);
-      arrive(block.jump, taken);
-    } else arrive(block.jump >= 0 ? block.jump : block.next, state);
+    }
+    if (!mayJump) return;
+    if (record) this.#ways[last]! |= WAY.taken;
+    arrive(block.jump, taken);
   }
 
   #leave(summary: Summary, value: Value): void {
@@ -252,18 +288,15 @@ class Analysis {
     const before = summary.returns;
     if (before === undefined) summary.returns = returned;
     else if (before.kind === KIND.scalar && returned.kind === KIND.scalar) {
-      const min = returned.min < before.min ? -Infinity : before.min;
-      const max = returned.max > before.max ? Infinity : before.max;
-      summary.returns = scalar(min, max, before.unknown && returned.unknown);
+      const widen = summary.grown > PATIENCE;
+      const min = returned.min >= before.min ? before.min : widen ? -Infinity : returned.min;
+      const max = returned.max <= before.max ? before.max : widen ? Infinity : returned.max;
+      const unknown = before.unknown !== 0n && returned.unknown !== 0n ? SOMEWHERE : 0n;
+      summary.returns = scalar(min, max, unknown);
     } else if (before.kind !== returned.kind) summary.returns = ANY;
-    if (
-      before === undefined ||
-      before.kind !== summary.returns!.kind ||
-      before.min !== summary.returns!.min ||
-      before.max !== summary.returns!.max
-    ) {
-      this.#changed = true;
-    }
+    if (before !== undefined && sameValue(before, summary.returns!)) return;
+    summary.grown++;
+    this.#changed = true;
   }
 
   #step(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
@@ -274,6 +307,7 @@ class Analysis {
     switch (opcode & CLASS_MASK) {
       case BPF_ALU:
       case BPF_ALU64:
+        if (record) this.#noteDoubt(state, slot);
         applyArithmetic(state, instructions, slot, slot + 1);
         break;
       case BPF_LD:
@@ -282,7 +316,7 @@ class Analysis {
           // Out of bounds, the function is left with 0.
           this.#leave(summary, scalar(0, 0));
           registers.fill(UNSET, 1, 6);
-          registers[0] = scalar(0, 2 ** (8 * sizeOf(opcode)) - 1, true);
+          registers[0] = loaded(8 * sizeOf(opcode), false, true);
         }
         break;
       case BPF_LDX:
@@ -315,6 +349,16 @@ class Analysis {
     for (const register of registersRead(this.#instructions, slot)) {
       if (state.registers[register]!.kind === KIND.unset) this.#unset.add(slot);
     }
+  }
+
+  /** Sums and differences that may move a packet pointer by what the kernel's verifier knows, but the interpreter does not. */
+  #noteDoubt(state: AbstractState, slot: number): void {
+    const instructions = this.#instructions;
+    const operation = instructions.opcode[slot]! & OPERATION_MASK;
+    if (operation !== BPF_ADD && operation !== BPF_SUB) return;
+    if ((instructions.opcode[slot]! & SOURCE_MASK) !== BPF_X) return;
+    const operands = [instructions.dst[slot]!, instructions.src[slot]!].map((one) => state.registers[one]!);
+    if (operands.every((one) => one.unknown === 0n)) this.#doubtful[slot] = 1;
   }
 
   #constant(slot: number): Value {
@@ -379,16 +423,17 @@ class Analysis {
     // Eight bytes from who knows where may be a pointer; from the stack, one that was stored there.
     if (pointer.kind === KIND.any && size === 8) return ANY;
     if (pointer.kind === KIND.any && size === 4 && !signExtending) return ANY;
-    if (pointer.kind === KIND.stack && size === 8) {
-      return pointer.min === pointer.max ? (state.slots[slotOf(pointer.min + offset)] ?? ANY) : ANY;
+    if (pointer.kind === KIND.stack) return fromStack(state, pointer, offset, size, signExtending);
+    const frozen = pointer.kind === KIND.mapValue && this.#input.maps[pointer.map]?.global?.readOnly === true;
+    if (frozen && pointer.min === pointer.max) {
+      const bytes = this.#input.frozen?.(pointer.map);
+      const at = pointer.min + offset;
+      if (bytes !== undefined && at >= 0 && at + size <= bytes.length) {
+        return constantOf(bytes, at, size, signExtending);
+      }
     }
-    // What was stored on the stack may be known to the kernel's verifier; so are read-only data.
-    const unknown =
-      pointer.kind !== KIND.stack &&
-      !(pointer.kind === KIND.mapValue && this.#input.maps[pointer.map]?.global?.readOnly === true);
-    if (size === 8) return unknown ? SCALAR : SOME_SCALAR;
-    const limit = 2 ** (8 * size);
-    return signExtending ? scalar(-limit / 2, limit / 2 - 1, unknown) : scalar(0, limit - 1, unknown);
+    // Read-only data are known to the kernel's verifier.
+    return loaded(8 * size, signExtending, !frozen);
   }
 
   #store(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
@@ -418,13 +463,13 @@ class Analysis {
     if (pointer.kind === KIND.stack && verdict === VERDICT.proven) {
       const low = pointer.min + offset;
       const high = pointer.max + offset + size;
-      if (pointer.min === pointer.max && size === 8) state.setSlots(slotOf(low), slotOf(low) + 1, stored);
-      else state.setSlots(slotOf(low), slotOf(high - 1) + 1, ANY);
+      if (pointer.min === pointer.max) state.store(low, size, size === 8 ? stored : truncated(stored, size));
+      else state.store(low, high - low, undefined);
       return;
     }
     if (verdict === VERDICT.proven) return;
     // Somewhere: it may be on the stack.
-    state.forgetSlots();
+    state.forgetCells();
     this.#flag(summary, true, false);
   }
 
@@ -451,7 +496,7 @@ class Analysis {
     if ((operation & BPF_FETCH) === 0) return;
     const wide = (instructions.opcode[slot]! & SIZE_MASK) === BPF_DW;
     const target = operation === BPF_CMPXCHG ? 0 : instructions.src[slot]!;
-    state.registers[target] = wide ? SCALAR : scalar(0, 2 ** 32 - 1, true);
+    state.registers[target] = loaded(wide ? 64 : 32, false, true);
   }
 
   #callLocal(summary: Summary, state: AbstractState, slot: number): void {
@@ -464,7 +509,7 @@ class Analysis {
 
   /** What a function of the program may have done meanwhile. */
   #returned(summary: Summary, callee: Summary, state: AbstractState): void {
-    if (callee.writesStack) state.forgetSlots();
+    if (callee.writesStack) state.forgetCells();
     if (callee.movesPacket) state.forgetPackets(ANY);
     this.#flag(summary, callee.writesStack, callee.movesPacket);
   }
@@ -487,6 +532,7 @@ class Analysis {
     const id = slot + 1;
     const first = registers[1]!;
     const size = registers[2]!;
+    const key = helper?.arguments[1] === 'key' ? this.#indexAt(state, registers[2]!) : undefined;
     let writesStack = false;
     for (const [index, type] of (helper?.arguments ?? []).entries()) {
       const argument = registers[index + 1]!;
@@ -502,16 +548,16 @@ class Analysis {
         type === 'iterator_out' ||
         type === 'buffer_or_null'
       ) {
-        if (argument.kind === KIND.stack) state.forgetSlots();
+        if (argument.kind === KIND.stack) state.forgetCells();
         else if (argument.kind === KIND.any) writesStack = true;
       }
       // Handed to the kernel to be written now or later.
       if (type === 'dynptr' || type === 'iterator' || type === 'stack_or_null' || type === 'spin_lock') {
-        state.forgetSlots();
+        state.forgetCells();
       }
     }
     if (writesStack) {
-      state.forgetSlots();
+      state.forgetCells();
       this.#flag(summary, true, false);
     }
     if (helper?.arguments[0] === 'sample') {
@@ -523,7 +569,13 @@ class Analysis {
     }
     state.retire(id);
     registers.fill(UNSET, 1, 6);
-    registers[0] = this.#result(helper, first, size, id);
+    registers[0] = this.#result(helper, first, size, key, id);
+  }
+
+  /** The index at which a lookup looks. */
+  #indexAt(state: AbstractState, pointer: Value): Value | undefined {
+    if (pointer.kind === KIND.context) return undefined;
+    return this.#loaded(state, pointer, 0, 4, false);
   }
 
   #callBack(caller: Summary, state: AbstractState, target: Value): void {
@@ -537,16 +589,25 @@ class Analysis {
     }
   }
 
-  #result(helper: Helper | undefined, first: Value, size: Value, id: number): Value {
+  #result(
+    helper: Helper | undefined,
+    first: Value,
+    size: Value,
+    key: Value | undefined,
+    id: number,
+  ): Value {
     switch (helper?.returns) {
-      case 'int':
-        return scalar(-(2 ** 31), 2 ** 31 - 1, true);
+      case 'int': {
+        const hook = this.#input.layout.name === 'xdp_md' ? 'xdp' : 'tc';
+        const [min, max] = helper.between?.[hook] ?? [-(2 ** 31), 2 ** 31 - 1];
+        return scalar(min, max, ALL_BITS);
+      }
       case 'u64':
         return SCALAR;
       case 'void':
         return UNSET;
       case 'map_value_or_null':
-        return this.#lookup(first, id);
+        return this.#lookup(first, key, helper.arguments.length, id);
       case 'sample_or_null':
         return size.kind === KIND.scalar && size.min === size.max && size.min > 0
           ? samplePointer(size.min, id)
@@ -556,7 +617,7 @@ class Analysis {
     }
   }
 
-  #lookup(map: Value, id: number): Value {
+  #lookup(map: Value, key: Value | undefined, count: number, id: number): Value {
     const source = map.kind === KIND.map ? this.#input.maps[map.map] : undefined;
     switch (source?.type) {
       case undefined:
@@ -566,15 +627,96 @@ class Analysis {
         return mapPointer(-1, id);
       case 'XSKMAP':
         return ANY;
+      case 'ARRAY':
+      case 'PERCPU_ARRAY': {
+        // Of this CPU, nothing but an index out of range fails.
+        if (key?.kind !== KIND.scalar || count !== 2 || key.min < 0) return mapValue(map.map, 0, id);
+        if (key.min >= source.maxEntries) return scalar(0, 0);
+        return mapValue(map.map, 0, id, key.max < source.maxEntries);
+      }
       default:
         return mapValue(map.map, 0, id);
     }
   }
 }
 
-/** Index of the stack slot at an offset from r10. */
-function slotOf(offset: number): number {
-  return SLOT_COUNT + Math.floor(offset / 8);
+/** The states in which a block is entered. */
+class Arrivals {
+  states: AbstractState[] = [];
+  /** Those that have not been followed yet. */
+  pending: AbstractState[] = [];
+  #merged: AbstractState | undefined;
+  #merges = 0;
+
+  /**
+   * @param paths how many states are kept before they are joined
+   * @param meeting ids for what they disagree on
+   * @returns whether there is something new to follow
+   */
+  add(state: AbstractState, paths: number, meeting: number): boolean {
+    if (this.states.some((one) => sameState(one, state))) return false;
+    if (this.#merged === undefined && this.states.length < paths) {
+      this.states.push(state);
+      this.pending.push(state);
+      return true;
+    }
+    let merged = this.#merged ?? this.states[0]!;
+    for (const one of this.#merged === undefined ? this.states.slice(1) : []) {
+      merged = joinStates(merged, one, meeting, false);
+    }
+    merged = joinStates(merged, state, meeting, ++this.#merges > PATIENCE);
+    if (this.states.length === 1 && sameState(this.states[0]!, merged)) return false;
+    this.#merged = merged;
+    this.states = [merged];
+    this.pending = [merged];
+    return true;
+  }
+}
+
+/** What a load of `size` bytes from the frame gives: something that was stored there as a whole, or part of a constant. */
+function fromStack(
+  state: AbstractState,
+  pointer: Value,
+  offset: number,
+  size: number,
+  signExtending: boolean,
+): Value {
+  const nothing = size === 8 ? ANY : loaded(8 * size, signExtending, false);
+  if (pointer.min !== pointer.max) return nothing;
+  const at = pointer.min + offset;
+  const cell = state.cells.get(at);
+  if (cell?.size === size) {
+    if (size === 8 || cell.value.kind === KIND.scalar) {
+      return signExtending ? moved(cell.value, true, 8 * size) : cell.value;
+    }
+    return nothing;
+  }
+  for (const [start, { size: held, value }] of state.cells) {
+    if (start > at || at + size > start + held) continue;
+    if (start === at && value.kind === KIND.scalar) {
+      const low = converted(value, 8 * size, true);
+      return signExtending ? moved(low, true, 8 * size) : low;
+    }
+    if (!isConstant(value) || !Number.isFinite(value.min)) return nothing;
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigInt64(0, BigInt(value.min), true);
+    return constantOf(bytes, at - start, size, signExtending);
+  }
+  return nothing;
+}
+
+/** The number that lies in some bytes. */
+function constantOf(bytes: Uint8Array, at: number, size: number, signExtending: boolean): Value {
+  let value = 0n;
+  for (let index = size - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[at + index]!);
+  if (signExtending) value = BigInt.asIntN(8 * size, value);
+  const signed = Number(BigInt.asIntN(64, value));
+  return Number.isSafeInteger(signed) ? scalar(signed, signed) : SOME_SCALAR;
+}
+
+/** What is left of a register that is stored in fewer than eight bytes; of a pointer, a number. */
+function truncated(one: Value, size: number): Value {
+  return one.kind === KIND.scalar ? converted(one, 8 * size, true) : loaded(8 * size, false, false);
 }
 
 /** What a callback is entered with: nothing that is known. */

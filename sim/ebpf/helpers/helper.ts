@@ -84,6 +84,8 @@ export interface Helper {
   readonly name: string;
   readonly arguments: readonly ArgumentType[];
   readonly returns: ReturnType;
+  /** The smallest and the largest `int` that comes back, in XDP and in TC programs; absent: any. */
+  readonly between?: Readonly<Partial<Record<'xdp' | 'tc', readonly [min: number, max: number]>>>;
   /** Which programs may call it; absent: both. */
   readonly only?: 'xdp' | 'tc';
   /** The maps that it takes; absent: those with keys and values of their own. */

@@ -76,6 +76,7 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     name: 'bpf_redirect',
     arguments: ['anything', 'anything'],
     returns: 'int',
+    between: { xdp: [XDP_ABORTED, XDP_REDIRECT], tc: [TC_ACT_SHOT, TC_ACT_REDIRECT] },
     run: (machine, ifindex, flags) =>
       machine.hook === 'xdp' ? redirectXdp(machine, ifindex, flags) : redirectTc(machine, ifindex, flags),
   },
@@ -84,6 +85,7 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     name: 'bpf_redirect_map',
     arguments: ['map', 'anything', 'anything'],
     returns: 'int',
+    between: { xdp: [XDP_ABORTED, XDP_REDIRECT] },
     only: 'xdp',
     maps: ['DEVMAP', 'DEVMAP_HASH', 'CPUMAP', 'XSKMAP'],
     run: redirectMap,

@@ -1,5 +1,6 @@
 /** Arithmetic on pointers, and comparisons with them (kernel/bpf/verifier.c, with the rights of root). */
 
+import { doubtfulSums } from '../analysis/doubtful-sums.ts';
 import { region } from './access.ts';
 import { OP } from './operation.ts';
 import { KIND, LAST_STACK_REGION, SLICE_WRITABLE, STACK_REGION } from './provenance.ts';
@@ -76,7 +77,7 @@ function movedPointer(
   const known = provenance.isKnown(state.tag[number]!);
   checkDistance(state, tag, low, high, known);
   if (kind !== KIND.packet && kind !== KIND.packetMeta) return tag;
-  if (known || (low | high) === 0) return tag;
+  if (known || mayBeKnown(state)) return tag;
   const lowest = provenance.lowest[tag]!;
   if (!subtracts) return region(provenance.packetFamily(kind, (lowest + low) | 0));
   // What was proven of the pointer moves along (a number that is not negative takes nothing from it).
@@ -86,6 +87,11 @@ function movedPointer(
     provenance.writeLimit[moved] = provenance.writeLimit[tag]! - low;
   }
   return moved;
+}
+
+/** May the verifier know the number that is added here, though it is not computed from constants alone? */
+function mayBeKnown({ machine, program, pc }: State): boolean {
+  return doubtfulSums(machine.object, program.source, machine.layout)[pc] === 1;
 }
 
 /** `check_reg_sane_offset` on the number that is added. */

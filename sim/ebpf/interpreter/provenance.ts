@@ -17,9 +17,9 @@
  * so that one comparison serves all of them. Regions that a run makes are forgotten when it ends.
  *
  * Which scalars are known decides about packet pointers: adding a known number keeps what was proven of the
- * pointer, adding an unknown one begins anew (kernel/bpf/verifier.c, `adjust_ptr_min_max_vals`). Where the
- * verifier's bounds make a scalar known that is unknown here, the machine would be stricter than the kernel; that
- * takes two comparisons that meet (`x < 6`, `x > 4`), which compilers write as one. Adding 0 never begins anew.
+ * pointer, adding an unknown one begins anew (kernel/bpf/verifier.c, `adjust_ptr_min_max_vals`). The verifier's
+ * bounds and bits may make a scalar known that is unknown here (`x < 6`, `x > 4`; `x & 0x100` of a byte): where that
+ * may be, adding it keeps what was proven, too (`analysis/doubtful-sums.ts`).
  */
 import type { LiveMap } from '../maps/live-map.ts';
 import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';

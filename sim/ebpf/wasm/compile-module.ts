@@ -2,12 +2,12 @@
 import type { Hook } from '../../runtime/actions.ts';
 import { KIND } from '../analysis/abstract-value.ts';
 import { analyse, type ProgramFacts } from '../analysis/analysis.ts';
+import { frozenData } from '../analysis/frozen-data.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { SK_BUFF_LAYOUT } from '../context/sk-buff.ts';
 import { XDP_DEVMAP_LAYOUT, XDP_LAYOUT, XDP_MD } from '../context/xdp-md.ts';
 import type { Helper } from '../helpers/helper.ts';
-import { HELPERS } from '../helpers/index.ts';
-import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import { helperAt } from '../helpers/helper-at.ts';
 import {
   BPF_ABS,
   BPF_IND,
@@ -15,7 +15,6 @@ import {
   BPF_JMP,
   BPF_LD,
   BPF_PSEUDO_CALL,
-  BPF_PSEUDO_KFUNC_CALL,
   CALL,
   CLASS_MASK,
   LDDW,
@@ -128,6 +127,7 @@ class ModuleCompiler {
       layout,
       helperAt: (slot) => this.#helperAt(source, slot),
       enteredWith: this.#input.enteredWith ?? 'context',
+      frozen: frozenData(this.#input.machine),
     });
     const size = 8 * source.instructions.count;
     return {
@@ -144,12 +144,7 @@ class ModuleCompiler {
   }
 
   #helperAt(program: BpfProgram, slot: number): Helper | undefined {
-    if (program.poisoned.has(slot)) return undefined;
-    const number = program.instructions.imm[slot]!;
-    if (program.instructions.src[slot] === BPF_PSEUDO_KFUNC_CALL) {
-      return KERNEL_FUNCTIONS.get(this.#input.machine.object.kfuncs[number] ?? '');
-    }
-    return HELPERS.get(number);
+    return helperAt(this.#input.machine.object, program, slot);
   }
 
   compile(): CompiledModule {
