@@ -4,7 +4,7 @@ import type { Coverage } from '../sim/engines/engine.ts';
 /** Pairs of reached and total. */
 export interface CoverageSummary {
   readonly instructions: readonly [hit: number, total: number];
-  /** Each conditional jump counts twice: taken and not taken. */
+  /** Each conditional jump counts twice: taken and not taken; ways that no input can take do not count. */
   readonly branches: readonly [hit: number, total: number];
   readonly lines: readonly [hit: number, total: number];
 }
@@ -30,12 +30,13 @@ export function subtractCoverage(now: Coverage, before: Coverage): Coverage {
       return {
         function: row.function,
         instructions: row.instructions.map((count, index) => count - (old.instructions[index] ?? 0)),
-        branches: row.branches.map(({ instruction, taken, notTaken }, index) => {
-          const branch = old.branches[index];
+        unreachable: row.unreachable,
+        branches: row.branches.map((branch, index) => {
+          const before = old.branches[index];
           return {
-            instruction,
-            taken: taken - (branch?.taken ?? 0),
-            notTaken: notTaken - (branch?.notTaken ?? 0),
+            ...branch,
+            taken: branch.taken - (before?.taken ?? 0),
+            notTaken: branch.notTaken - (before?.notTaken ?? 0),
           };
         }),
         lines: row.lines,
@@ -51,12 +52,17 @@ function addFunction(a: FunctionCoverage, b: FunctionCoverage): FunctionCoverage
   return {
     function: a.function,
     instructions: a.instructions.map((count, index) => count + (b.instructions[index] ?? 0)),
+    // What is impossible in one world may be possible in another, whose variables have other values.
+    unreachable: a.unreachable.map((one, index) => one & (b.unreachable[index] ?? 1)),
     branches: a.branches.map((branch) => {
       const other = branches.get(branch.instruction);
+      if (other === undefined) return branch;
       return {
         instruction: branch.instruction,
-        taken: branch.taken + (other?.taken ?? 0),
-        notTaken: branch.notTaken + (other?.notTaken ?? 0),
+        taken: branch.taken + other.taken,
+        notTaken: branch.notTaken + other.notTaken,
+        takenImpossible: branch.takenImpossible && other.takenImpossible,
+        notTakenImpossible: branch.notTakenImpossible && other.notTakenImpossible,
       };
     }),
     lines: a.lines,
@@ -70,18 +76,21 @@ export function summarizeCoverage(coverage: Coverage): CoverageSummary {
   let taken = 0;
   const lines = new Map<string, boolean>();
   for (const row of coverage.functions) {
-    for (const count of row.instructions) {
+    for (const [index, count] of row.instructions.entries()) {
       // The second half of a 16-byte instruction is none of its own.
       if (Number.isNaN(count)) continue;
+      if (row.unreachable[index] === 1 && count === 0) continue;
       instructions++;
       if (count > 0) reached++;
     }
     for (const branch of row.branches) {
-      branches += 2;
+      if (branch.taken > 0 || !branch.takenImpossible) branches++;
+      if (branch.notTaken > 0 || !branch.notTakenImpossible) branches++;
       taken += (branch.taken > 0 ? 1 : 0) + (branch.notTaken > 0 ? 1 : 0);
     }
     for (const { instruction, file, line } of row.lines) {
       const place = `${file}:${line}`;
+      if (row.unreachable[instruction] === 1 && row.instructions[instruction] === 0) continue;
       lines.set(place, lines.get(place) === true || (row.instructions[instruction] ?? 0) > 0);
     }
   }

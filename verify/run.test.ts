@@ -714,7 +714,10 @@ describe('verify', () => {
         {
           function: 'fake',
           instructions: Float64Array.of(count, Number.NaN, 0, 3),
-          branches: [{ instruction: 2, taken: count, notTaken: 0 }],
+          unreachable: new Uint8Array(4),
+          branches: [
+            { instruction: 2, taken: count, notTaken: 0, takenImpossible: false, notTakenImpossible: false },
+          ],
           lines: [
             { instruction: 0, file: 'a.c', line: 1 },
             { instruction: 2, file: 'a.c', line: 1 },

@@ -5,9 +5,10 @@ import { lcov } from './lcov.ts';
 const main: FunctionCoverage = {
   function: 'main',
   instructions: Float64Array.of(10, 10, Number.NaN, 4, 0, 10),
+  unreachable: new Uint8Array(6),
   branches: [
-    { instruction: 1, taken: 6, notTaken: 4 },
-    { instruction: 4, taken: 0, notTaken: 0 },
+    { instruction: 1, taken: 6, notTaken: 4, takenImpossible: false, notTakenImpossible: false },
+    { instruction: 4, taken: 0, notTaken: 0, takenImpossible: false, notTakenImpossible: false },
   ],
   lines: [
     { instruction: 0, file: 'a.c', line: 7 },

@@ -13,7 +13,13 @@ interface FileRecord {
   readonly lines: Map<number, number>;
   readonly functions: Map<string, { line: number; count: number }>;
   /** By line, then by the jump. */
-  readonly branches: Map<number, Map<string, { taken: number; notTaken: number }>>;
+  readonly branches: Map<number, Map<string, Ways>>;
+}
+
+/** How often a jump was taken, and was not; undefined: no input can lead that way. */
+interface Ways {
+  readonly taken: number | undefined;
+  readonly notTaken: number | undefined;
 }
 
 /**
@@ -48,6 +54,7 @@ function addFunction(
 
   const most = new Map<FileRecord, Map<number, number>>();
   for (const row of rows) {
+    if (each.unreachable[row.instruction] === 1 && count(row.instruction) === 0) continue;
     const file = fileOf(files, path(row.file));
     const lines = most.get(file) ?? new Map<number, number>();
     most.set(file, lines.set(row.line, Math.max(lines.get(row.line) ?? 0, count(row.instruction))));
@@ -60,13 +67,21 @@ function addFunction(
     const row = rows.findLast((candidate) => candidate.instruction <= branch.instruction);
     if (row === undefined) continue;
     const { branches } = fileOf(files, path(row.file));
-    const onLine = branches.get(row.line) ?? new Map<string, { taken: number; notTaken: number }>();
+    const onLine = branches.get(row.line) ?? new Map<string, Ways>();
     // The same function linked into two programs has the same jumps in the same order.
     const key = `${each.function} ${ordinal}`;
-    const sum = onLine.get(key) ?? { taken: 0, notTaken: 0 };
-    onLine.set(key, { taken: sum.taken + branch.taken, notTaken: sum.notTaken + branch.notTaken });
+    const { taken, notTaken } = onLine.get(key) ?? { taken: undefined, notTaken: undefined };
+    onLine.set(key, {
+      taken: added(taken, branch.taken, branch.takenImpossible),
+      notTaken: added(notTaken, branch.notTaken, branch.notTakenImpossible),
+    });
     branches.set(row.line, onLine);
   }
+}
+
+/** Ways that no input can take are not listed. */
+function added(before: number | undefined, count: number, impossible: boolean): number | undefined {
+  return impossible && count === 0 ? before : count + (before ?? 0);
 }
 
 function fileOf(files: Map<string, FileRecord>, name: string): FileRecord {
@@ -101,15 +116,14 @@ function fileText(name: string, file: FileRecord, testName: string): string {
   ].join('\n');
 }
 
-/** Two rows for each jump: taken, and not. A jump that was never reached shows `-`. */
-function branchRows(
-  line: number,
-  jumps: ReadonlyMap<string, { readonly taken: number; readonly notTaken: number }>,
-): { text: string; taken: number }[] {
-  return [...jumps.values()].flatMap(({ taken, notTaken }, block) =>
-    [taken, notTaken].map((times, branch) => ({
-      text: `BRDA:${line},${block},${branch},${taken + notTaken === 0 ? '-' : times}`,
-      taken: times,
-    })),
-  );
+/** A row for each way of a jump that an input can take: taken, and not. A jump that was never reached shows `-`. */
+function branchRows(line: number, jumps: ReadonlyMap<string, Ways>): { text: string; taken: number }[] {
+  return [...jumps.values()].flatMap(({ taken, notTaken }, block) => {
+    const unreached = (taken ?? 0) + (notTaken ?? 0) === 0;
+    return [taken, notTaken].flatMap((times, branch) =>
+      times === undefined
+        ? []
+        : [{ text: `BRDA:${line},${block},${branch},${unreached ? '-' : times}`, taken: times }],
+    );
+  });
 }

@@ -108,6 +108,12 @@ function withOwnGlobals(object: BpfObject): BpfObject {
   return { ...object, maps };
 }
 
+/** The kind of program that one of the object's is; what is only tail-called is what its caller is. */
+export function hookOf({ entries }: MachineProgram, program: number): 'xdp' | 'tc' {
+  const entry = entries.find((one) => one.program === program) ?? entries[0];
+  return entry === undefined || entry.hook === 'xdp' ? 'xdp' : 'tc';
+}
+
 /** Nothing of an outcome is hidden inside the machine. */
 export const MACHINE_OBSERVES: Observables = {
   action: 'exact',

@@ -1,4 +1,5 @@
 /** The engine `vm`: the interpreter with every check. Slow and strict: the judge of the others. */
+import { reachOf } from '../ebpf/analysis/reach.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
 import { type RunTrace, runTraced } from '../ebpf/interpreter/trace.ts';
@@ -12,6 +13,7 @@ import { type Availability, type Engine, type Refusal, refusalText, type Session
 import {
   commitNote,
   commitOutcome,
+  hookOf,
   MACHINE_OBSERVES,
   type MachineProgram,
   type MachineProgramOptions,
@@ -112,7 +114,10 @@ class VmSession implements Session {
   coverage(): Coverage {
     const functions = this.#interpreter.programs
       .filter((program) => this.#opened.wanted.has(program.index))
-      .flatMap((program) => coverageOf(program));
+      .flatMap((program) => {
+        const { machine } = this.#opened;
+        return coverageOf(program, reachOf(machine, program.source, hookOf(this.#opened, program.index)));
+      });
     return { functions };
   }
 

@@ -141,7 +141,8 @@ export function converted(one: Value, bits: number, keepsOrder: boolean): Value 
 
 function reversed(value: bigint, bits: number): bigint {
   let result = 0n;
-  for (let rest = value, done = 0; done < bits; done += 8, rest >>= 8n) result = (result << 8n) | (rest & 0xffn);
+  for (let rest = value, done = 0; done < bits; done += 8, rest >>= 8n)
+    result = (result << 8n) | (rest & 0xffn);
   return result;
 }
 
@@ -184,14 +185,14 @@ function difference(state: AbstractState, a: Value, b: Value, id: number): Value
 function plus(x: number, y: number, a: Value, b: Value): number {
   if (isZero(a)) return y;
   if (isZero(b)) return x;
-  return isFinite(a) && isFinite(b) ? x + y : Number.NaN;
+  return isBounded(a) && isBounded(b) ? x + y : Number.NaN;
 }
 
 function isZero(one: Value): boolean {
   return one.min === 0 && one.max === 0;
 }
 
-function isFinite(one: Value): boolean {
+function isBounded(one: Value): boolean {
   return Number.isFinite(one.min) && Number.isFinite(one.max);
 }
 
@@ -240,22 +241,24 @@ function interval(operation: number, a: Value, b: Value, signed: boolean, bits: 
   const positive = a.min >= 0 && b.min >= 0;
   switch (operation) {
     case BPF_ADD:
-      return isFinite(a) && isFinite(b) ? [a.min + b.min, a.max + b.max] : ALL;
+      return isBounded(a) && isBounded(b) ? [a.min + b.min, a.max + b.max] : ALL;
     case BPF_SUB:
-      return isFinite(a) && isFinite(b) ? [a.min - b.max, a.max - b.min] : ALL;
+      return isBounded(a) && isBounded(b) ? [a.min - b.max, a.max - b.min] : ALL;
     case BPF_NEG:
-      return isFinite(a) ? [-a.max, -a.min] : ALL;
+      return isBounded(a) ? [-a.max, -a.min] : ALL;
     case BPF_MUL:
-      return positive && isFinite(a) && isFinite(b) ? [a.min * b.min, a.max * b.max] : ALL;
+      return positive && isBounded(a) && isBounded(b) ? [a.min * b.min, a.max * b.max] : ALL;
     case BPF_AND:
       if (a.min < 0 && b.min < 0) return ALL;
       return [0, Math.min(a.min < 0 ? Infinity : a.max, b.min < 0 ? Infinity : b.max)];
     case BPF_OR:
-      return positive && isFinite(a) && isFinite(b) ? [Math.max(a.min, b.min), mask(Math.max(a.max, b.max))] : ALL;
+      return positive && isBounded(a) && isBounded(b)
+        ? [Math.max(a.min, b.min), mask(Math.max(a.max, b.max))]
+        : ALL;
     case BPF_XOR:
-      return positive && isFinite(a) && isFinite(b) ? [0, mask(Math.max(a.max, b.max))] : ALL;
+      return positive && isBounded(a) && isBounded(b) ? [0, mask(Math.max(a.max, b.max))] : ALL;
     case BPF_LSH:
-      return positive && isFinite(a) && isCount(b, bits) ? [a.min * 2 ** b.min, a.max * 2 ** b.min] : ALL;
+      return positive && isBounded(a) && isCount(b, bits) ? [a.min * 2 ** b.min, a.max * 2 ** b.min] : ALL;
     case BPF_RSH:
       return shiftedRight(a, b, bits);
     case BPF_ARSH:
@@ -263,7 +266,7 @@ function interval(operation: number, a: Value, b: Value, signed: boolean, bits: 
     case BPF_DIV:
       // By 0 it gives 0.
       if (!positive || signed) return ALL;
-      if (!isConstant(b) || !isFinite(a)) return [0, a.max];
+      if (!isConstant(b) || !isBounded(a)) return [0, a.max];
       return b.min === 0 ? [0, 0] : [Math.floor(a.min / b.min), Math.floor(a.max / b.min)];
     case BPF_MOD:
       // By 0 it gives the dividend.

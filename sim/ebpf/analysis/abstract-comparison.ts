@@ -164,7 +164,8 @@ function concludeRange(state: AbstractState, pointer: Value, bound: Value, relat
   if (relation !== BPF_JLE && relation !== BPF_JLT) return;
   // Who knows which pointer was compared with what?
   const mayBeBound = bound.kind === KIND.any || bound.kind === KIND.packetEnd || bound.kind === KIND.packet;
-  if (pointer.kind === KIND.any ? mayBeBound : isPacket(pointer) && bound.kind === KIND.any) state.open = true;
+  if (pointer.kind === KIND.any ? mayBeBound : isPacket(pointer) && bound.kind === KIND.any)
+    state.open = true;
   if (!isPacket(pointer) || !isBound(pointer, bound)) return;
   // To the kernel's verifier it may share its base with others, which then reach as far.
   if (!isOwnBase(pointer.id)) state.open = true;

@@ -114,6 +114,7 @@ export interface ProgramFacts {
   readonly reached: Uint8Array;
 }
 
+/** Bits of `ProgramFacts.ways`. */
 export const WAY = { notTaken: 1, taken: 2 } as const;
 
 export interface FunctionFacts {
@@ -589,13 +590,7 @@ class Analysis {
     }
   }
 
-  #result(
-    helper: Helper | undefined,
-    first: Value,
-    size: Value,
-    key: Value | undefined,
-    id: number,
-  ): Value {
+  #result(helper: Helper | undefined, first: Value, size: Value, key: Value | undefined, id: number): Value {
     switch (helper?.returns) {
       case 'int': {
         const hook = this.#input.layout.name === 'xdp_md' ? 'xdp' : 'tc';

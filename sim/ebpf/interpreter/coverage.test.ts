@@ -1,32 +1,38 @@
 import { expect, it } from 'vitest';
+import { reachOf } from '../analysis/reach.ts';
 import { runAgain, runText } from '../fixtures/run-text.ts';
 import { coverageOf } from './coverage.ts';
+import type { Interpreter } from './interpreter.ts';
+
+function coverage({ machine, programs: [program] }: Interpreter): ReturnType<typeof coverageOf> {
+  return coverageOf(program!, reachOf(machine, program!.source, 'xdp'));
+}
 
 it('counts instructions and both ways of a branch', () => {
   const text = 'r2 = *(u32 *)(r1 + 12)\nr0 = 1\nif r2 == 1 goto one\nr0 = 2\none:\nexit';
   const { interpreter } = runText(text);
   runAgain(interpreter);
-  const [main] = coverageOf(interpreter.programs[0]!);
+  const [main] = coverage(interpreter);
   expect([...main!.instructions]).toEqual([2, 2, 2, 0, 2]);
-  expect(main!.branches).toEqual([{ instruction: 2, taken: 2, notTaken: 0 }]);
+  expect(main!.branches).toEqual([expect.objectContaining({ instruction: 2, taken: 2, notTaken: 0 })]);
 });
 
 it('counts loops by their rounds', () => {
   const { interpreter } = runText('r0 = 0\nagain:\nr0 += 1\nif r0 != 5 goto again\nexit');
-  const [main] = coverageOf(interpreter.programs[0]!);
+  const [main] = coverage(interpreter);
   expect([...main!.instructions]).toEqual([1, 5, 5, 1]);
-  expect(main!.branches).toEqual([{ instruction: 2, taken: 4, notTaken: 1 }]);
+  expect(main!.branches).toEqual([expect.objectContaining({ instruction: 2, taken: 4, notTaken: 1 })]);
 });
 
 it('counts 16-byte instructions at their first slot', () => {
   const { interpreter } = runText('r0 = 0x100000000 ll\nexit');
-  const [main] = coverageOf(interpreter.programs[0]!);
+  const [main] = coverage(interpreter);
   expect([...main!.instructions]).toEqual([1, Number.NaN, 1]);
 });
 
 it('tells functions apart', () => {
   const { interpreter } = runText('call f\ncall f\nexit\nf:\nr0 = 1\nexit');
-  const [main, f] = coverageOf(interpreter.programs[0]!);
+  const [main, f] = coverage(interpreter);
   expect([...main!.instructions]).toEqual([1, 1, 1]);
   expect([...f!.instructions]).toEqual([2, 2]);
 });
@@ -36,12 +42,12 @@ it('counts what ran before a violation, in the callers too, and nothing behind i
     'r0 = 0\ncall f\nr0 = 1\nexit\nf:\nr1 = 0\nr0 = *(u8 *)(r1 + 0)\nr0 = 2\nexit',
   );
   expect(violation).toBeDefined();
-  const [main, f] = coverageOf(interpreter.programs[0]!);
+  const [main, f] = coverage(interpreter);
   expect([...main!.instructions]).toEqual([1, 1, 0, 0]);
   expect([...f!.instructions]).toEqual([1, 1, 0, 0]);
 });
 
 it('counts the callbacks of bpf_loop', () => {
   const { interpreter } = runText('r1 = 4\nr2 = f\nr3 = 0\nr4 = 0\ncall bpf_loop\nexit\nf:\nr0 = 0\nexit');
-  expect([...coverageOf(interpreter.programs[0]!)[1]!.instructions]).toEqual([4, 4]);
+  expect([...coverage(interpreter)[1]!.instructions]).toEqual([4, 4]);
 });

@@ -2,7 +2,8 @@
  * Coverage from what the interpreter counts: entries of functions, jumps taken, and places where execution ended.
  * How often an instruction ran follows: whoever ran the one before and did not leave there, and whoever jumped here.
  */
-import type { FunctionCoverage } from '../../runtime/coverage.ts';
+import type { BranchCoverage, FunctionCoverage } from '../../runtime/coverage.ts';
+import { type Reach, WAY } from '../analysis/reach.ts';
 import { EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
 import { type Subprogram, sourceAt } from '../object.ts';
 import type { LoadedProgram } from './state.ts';
@@ -10,10 +11,13 @@ import type { LoadedProgram } from './state.ts';
 /** What a program's runs have left behind; indexed by slot. */
 export type ExecutionCounts = Pick<LoadedProgram, 'source' | 'taken' | 'entered' | 'left'>;
 
-/** One row per function of the program; instructions are numbered from the function's begin. */
-export function coverageOf(program: ExecutionCounts): FunctionCoverage[] {
+/**
+ * One row per function of the program; instructions are numbered from the function's begin.
+ * @param reach where inputs may lead at all
+ */
+export function coverageOf(program: ExecutionCounts, reach: Reach): FunctionCoverage[] {
   const counts = instructionCounts(program);
-  return program.source.subprograms.map((subprogram) => functionCounts(program, subprogram, counts));
+  return program.source.subprograms.map((subprogram) => functionCounts(program, subprogram, counts, reach));
 }
 
 function instructionCounts(program: ExecutionCounts): Float64Array {
@@ -40,21 +44,25 @@ function functionCounts(
   program: ExecutionCounts,
   subprogram: Subprogram,
   counts: Float64Array,
+  { reached, ways }: Reach,
 ): FunctionCoverage {
   const { start, count, name } = subprogram;
   const { opcode } = program.source.instructions;
-  const branches: { instruction: number; taken: number; notTaken: number }[] = [];
+  const branches: BranchCoverage[] = [];
   const lines: { instruction: number; file: string; line: number }[] = [];
   for (let slot = start; slot < start + count; slot++) {
     const instruction = slot - start;
     if (isConditionalJump(opcode[slot]!)) {
       const taken = program.taken[slot]!;
       const notTaken = counts[slot]! - taken - program.left[slot]!;
-      branches.push({ instruction, taken, notTaken });
+      const takenImpossible = (ways[slot]! & WAY.taken) === 0;
+      const notTakenImpossible = (ways[slot]! & WAY.notTaken) === 0;
+      branches.push({ instruction, taken, notTaken, takenImpossible, notTakenImpossible });
     }
     const source = sourceAt(program.source, slot);
     if (source !== undefined) lines.push({ instruction, file: source.file, line: source.line });
     if (opcode[slot] === LDDW) slot++;
   }
-  return { function: name, instructions: counts.slice(start, start + count), branches, lines };
+  const unreachable = reached.slice(start, start + count).map((one) => 1 - one);
+  return { function: name, instructions: counts.slice(start, start + count), unreachable, branches, lines };
 }

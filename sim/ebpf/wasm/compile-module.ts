@@ -3,9 +3,8 @@ import type { Hook } from '../../runtime/actions.ts';
 import { KIND } from '../analysis/abstract-value.ts';
 import { analyse, type ProgramFacts } from '../analysis/analysis.ts';
 import { frozenData } from '../analysis/frozen-data.ts';
-import type { ContextLayout } from '../context/context-access.ts';
-import { SK_BUFF_LAYOUT } from '../context/sk-buff.ts';
-import { XDP_DEVMAP_LAYOUT, XDP_LAYOUT, XDP_MD } from '../context/xdp-md.ts';
+import { programLayout } from '../context/program-layout.ts';
+import { XDP_MD } from '../context/xdp-md.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
 import {
@@ -120,7 +119,7 @@ class ModuleCompiler {
 
   #unit(program: number, source: BpfProgram, hook: 'xdp' | 'tc'): Unit {
     const { memory } = this.#input.machine;
-    const layout = layoutOf(hook, source);
+    const layout = programLayout(hook, source);
     const facts = analyse({
       program: source,
       maps: this.#input.machine.object.maps,
@@ -279,7 +278,7 @@ class ModuleCompiler {
         {
           instructions,
           facts,
-          layout: layoutOf(unit.hook, unit.source),
+          layout: programLayout(unit.hook, unit.source),
           maps,
           valueAddress: (map) => maps[map]!.word(DESCRIPTOR.storage),
           functionAt,
@@ -397,11 +396,6 @@ class ModuleCompiler {
       inPlace,
     };
   }
-}
-
-function layoutOf(hook: 'xdp' | 'tc', source: BpfProgram): ContextLayout {
-  if (hook === 'tc') return SK_BUFF_LAYOUT;
-  return source.behindRedirect === 'devmap' ? XDP_DEVMAP_LAYOUT : XDP_LAYOUT;
 }
 
 /** (program, slot, frame): notes them and stops. */

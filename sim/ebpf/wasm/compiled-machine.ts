@@ -2,6 +2,7 @@
 import type { PacketBatch } from '../../packet/packet-batch.ts';
 import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
+import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { coverageOf } from '../interpreter/coverage.ts';
@@ -216,7 +217,7 @@ export class CompiledMachine {
         left: this.#counters(unit.left, count),
       };
       forwardJumps(counts);
-      return coverageOf(counts);
+      return coverageOf(counts, reachOf(this.machine, unit.source, unit.hook));
     });
   }
 
