@@ -1,8 +1,7 @@
 /**
  * Where a packet's parts lie, as far as shrinking needs to know: a forgiving reader that takes what is there.
  *
- * Lengths that lie do not stop it; it says where things would be, and `faults` how many statements of the packet
- * about itself are false.
+ * Lengths that lie do not stop it; it says where things would be. `well-formed.ts` counts what is false about it.
  */
 import { readU16, writeU16 } from '../sim/packet/bytes.ts';
 import { finish, fold, pseudoHeader4, pseudoHeader6, sum } from '../sim/packet/checksum.ts';
@@ -44,7 +43,7 @@ export interface Range {
 }
 
 /** The upper layers with a checksum: header length, and where checksum and free word lie in it. */
-const UPPER: Readonly<Record<number, { header: number; checksum: number; free: number }>> = {
+export const UPPER: Readonly<Record<number, { header: number; checksum: number; free: number }>> = {
   [IPPROTO.ICMP]: { header: 8, checksum: 2, free: 4 },
   [IPPROTO.ICMPV6]: { header: 8, checksum: 2, free: 4 },
   [IPPROTO.TCP]: { header: 20, checksum: 16, free: 6 },
@@ -199,37 +198,15 @@ function repairHeader(packet: Uint8Array, parts: Outline): void {
   writeU16(packet, networkAt + 10, finish(sum(packet, networkAt, length)));
 }
 
-function headerLength(packet: Uint8Array, networkAt: number): number {
+export function headerLength(packet: Uint8Array, networkAt: number): number {
   return Math.min(packet.length - networkAt, Math.max(5, packet[networkAt]! & 0x0f) * 4);
 }
 
-function pseudoHeader(packet: Uint8Array, parts: Outline): number {
+export function pseudoHeader(packet: Uint8Array, parts: Outline): number {
   const length = parts.upperEnd - parts.upperAt;
   if (parts.version === 6) {
     return pseudoHeader6(packet, parts.networkAt + 8, parts.finalAt, parts.protocol, length);
   }
   if (parts.protocol === IPPROTO.ICMP) return 0;
   return pseudoHeader4(packet, parts.networkAt + 12, parts.finalAt, parts.protocol, length);
-}
-
-/** How many of the packet's statements about itself are false: versions, lengths, checksums. */
-export function faults(packet: Uint8Array, parts: Outline): number {
-  if (parts.version === 0) return 0;
-  const { networkAt, upperAt, upperEnd, checksumAt } = parts;
-  let count = 0;
-  if (packet[networkAt]! >>> 4 !== parts.version) count++;
-  if (parts.version === 4) {
-    const total = readU16(packet, networkAt + 2);
-    const ihl = packet[networkAt]! & 0x0f;
-    if (ihl < 5 || networkAt + ihl * 4 > packet.length) count++;
-    if (total < ihl * 4 || networkAt + total > packet.length) count++;
-    if (sum(packet, networkAt, headerLength(packet, networkAt)) !== 0xffff) count++;
-  } else if (networkAt + 40 + readU16(packet, networkAt + 4) > packet.length) count++;
-  if (checksumAt >= 0 && !parts.incomplete) {
-    const udp = parts.protocol === IPPROTO.UDP;
-    if (udp && readU16(packet, upperAt + 4) !== upperEnd - upperAt) count++;
-    const absent = udp && parts.version === 4 && readU16(packet, checksumAt) === 0;
-    if (!absent && sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)) !== 0xffff) count++;
-  }
-  return count;
 }

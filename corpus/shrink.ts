@@ -7,12 +7,13 @@
 import { copy, writeU16 } from '../sim/packet/bytes.ts';
 import { ETHERTYPE, IPPROTO } from '../sim/packet/numbers.ts';
 import { DEFAULT_INGRESS_IFINDEX, type Stimulus } from '../sim/packet/packet-batch.ts';
-import { faults, type Outline, outline, type Range, type Repair, repair } from './outline.ts';
+import { type Outline, outline, type Range, type Repair, repair } from './outline.ts';
+import { completions, faults, PLAIN_ADDRESSES, PLAIN_MAC } from './well-formed.ts';
 
 /**
- * How far from simple a stimulus is: bytes of packet and metadata; false statements (wrong lengths and checksums);
- * bytes that are not zero; their sum; device, queue and entry off their defaults; the checksum fields' bytes.
- * Checksums stand last, for they follow from the rest.
+ * How far from simple a stimulus is: what is wrong with the packet (`faults`), for people believe whole packets only;
+ * bytes of packet and metadata; bytes that are neither zero nor plain; their sum; device, queue and entry off their
+ * defaults; the checksum fields' bytes. Checksums stand last, for they follow from the rest.
  */
 export type Complexity = readonly number[];
 
@@ -23,8 +24,10 @@ export function complexity(stimulus: Stimulus): Complexity {
   let total = 0;
   let checksums = 0;
   const headerChecksumAt = parts.version === 4 ? parts.networkAt + 10 : -1;
+  const plain = plainBytes(packet, parts);
   for (let at = 0; at < packet.length; at++) {
     const byte = packet[at]!;
+    if (plain.some(({ from, to }) => at >= from && at < to)) continue;
     if (within(at, parts.checksumAt) || within(at, headerChecksumAt)) checksums += byte;
     else if (byte !== 0) {
       nonzero++;
@@ -36,8 +39,8 @@ export function complexity(stimulus: Stimulus): Complexity {
     total += byte;
   }
   return [
-    packet.length + (metadata?.length ?? 0),
     faults(packet, parts),
+    packet.length + (metadata?.length ?? 0),
     nonzero,
     total,
     (stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX) === DEFAULT_INGRESS_IFINDEX ? 0 : 1,
@@ -45,6 +48,17 @@ export function complexity(stimulus: Stimulus): Complexity {
     stimulus.entry ?? 0,
     checksums,
   ];
+}
+
+/** Addresses and TTL of an IP packet that are what they are where nothing is special: as simple as zeros. */
+function plainBytes(packet: Uint8Array, parts: Outline): Range[] {
+  if (parts.version === 0) return [];
+  const fields = [...ETHERNET_FIELDS, ...(parts.version === 4 ? IPV4_PLAIN : IPV6_PLAIN)];
+  return fields.flatMap((field) => {
+    const from = field.frame === true ? field.at : parts.networkAt + field.at;
+    const isPlain = field.plain.every((byte, index) => packet[from + index] === byte);
+    return isPlain ? [{ from, to: from + field.plain.length }] : [];
+  });
 }
 
 function within(at: number, word: number): boolean {
@@ -90,6 +104,7 @@ function* simplerMetadata(stimulus: Stimulus, metadata: Uint8Array): Iterable<St
 
 function* simplerFrames(packet: Uint8Array): Iterable<Uint8Array> {
   const parts = outline(packet);
+  for (const whole of completions(packet)) yield* inOrder(whole, packet);
   yield* shorterByParts(packet, parts);
   yield* inOrder(packet, packet);
   yield* plainerFields(packet, parts);
@@ -125,6 +140,7 @@ function* shorterByParts(packet: Uint8Array, parts: Outline): Iterable<Uint8Arra
         if (upperEnd - cut < payloadAt) yield* inOrder(packet.slice(0, upperEnd - cut), packet);
       }
     }
+    yield* shorterTcpOptions(packet, parts);
     if (parts.version === 4) {
       for (const options of parts.options) yield* shorterIpv4Options(packet, networkAt, options);
     } else {
@@ -178,6 +194,21 @@ function* shorterIpv4Options(packet: Uint8Array, networkAt: number, options: Ran
   }
 }
 
+/** Without TCP options: none of them, then fewer. */
+function* shorterTcpOptions(
+  packet: Uint8Array,
+  { protocol, upperAt, upperEnd }: Outline,
+): Iterable<Uint8Array> {
+  if (protocol !== IPPROTO.TCP || upperAt < 0 || upperAt + 20 > upperEnd) return;
+  const words = packet[upperAt + 12]! >>> 4;
+  if (words <= 5 || upperAt + words * 4 > upperEnd) return;
+  for (let left = 5; left < words; left++) {
+    const shorter = without(packet, { from: upperAt + left * 4, to: upperAt + words * 4 });
+    shorter[upperAt + 12] = (left << 4) | (packet[upperAt + 12]! & 0x0f);
+    yield* inOrder(shorter, packet);
+  }
+}
+
 /** Without each extension header; the one before it then names what followed. */
 function* fewerExtensions(packet: Uint8Array, parts: Outline): Iterable<Uint8Array> {
   const chain = [...parts.options, ...(parts.fragmentHeader === undefined ? [] : [parts.fragmentHeader])];
@@ -204,14 +235,22 @@ interface PlainField {
 }
 
 const ETHERNET_FIELDS: readonly PlainField[] = [
-  { at: 0, plain: [2, 0, 0, 0, 0, 2], frame: true },
-  { at: 6, plain: [2, 0, 0, 0, 0, 1], frame: true },
+  { at: 0, plain: PLAIN_MAC.destination, frame: true },
+  { at: 6, plain: PLAIN_MAC.source, frame: true },
 ];
 
 const IPV4_ADDRESSES: readonly PlainField[] = [
-  { at: 12, plain: [10, 0, 0, 1] },
-  { at: 16, plain: [10, 0, 0, 2] },
+  { at: 12, plain: PLAIN_ADDRESSES[4].source },
+  { at: 16, plain: PLAIN_ADDRESSES[4].destination },
 ];
+
+const IPV6_ADDRESSES: readonly PlainField[] = [
+  { at: 8, plain: PLAIN_ADDRESSES[6].source },
+  { at: 24, plain: PLAIN_ADDRESSES[6].destination },
+];
+
+const IPV4_PLAIN: readonly PlainField[] = [{ at: 8, plain: [64] }, ...IPV4_ADDRESSES];
+const IPV6_PLAIN: readonly PlainField[] = [{ at: 7, plain: [64] }, ...IPV6_ADDRESSES];
 
 const IPV4_FIELDS: readonly PlainField[] = [
   { at: 1, plain: [0] },
@@ -227,8 +266,7 @@ const IPV6_FIELDS: readonly PlainField[] = [
   { at: 0, plain: [0x60, 0, 0, 0] },
   { at: 7, plain: [64] },
   { at: 7, plain: [1] },
-  { at: 8, plain: [0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] },
-  { at: 24, plain: [0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2] },
+  ...IPV6_ADDRESSES,
 ];
 
 /** All fields plain at once, then the payload zero, then field by field. */

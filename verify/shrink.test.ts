@@ -18,6 +18,11 @@ function sequence(count: number, world: World = {}): Case {
   return { program: 'fake', world, stimuli };
 }
 
+/** The least frame that is whole: an Ethernet header of zeros but for its first byte. */
+function frame(first: number): Uint8Array {
+  return new Uint8Array(14).fill(first, 0, 1);
+}
+
 async function shrunk(
   faulty: Behaviour,
   found: Case,
@@ -38,7 +43,7 @@ describe('shrink', () => {
       sequence(60),
     );
     expect(result.state).toBe('shrunk');
-    expect(result.case.stimuli).toEqual([{ packet: Uint8Array.of(37) }]);
+    expect(result.case.stimuli).toEqual([{ packet: frame(37) }]);
     expect(result.finding).toMatchObject({ packet: 0, field: 'action' });
   });
 
@@ -55,20 +60,20 @@ describe('shrink', () => {
       return { action: XDP_PASS };
     };
     const result = await shrunk(faulty, sequence(60), {}, reference);
-    expect(result.case.stimuli.map(({ packet }) => [...packet])).toEqual([[11], [23], [50]]);
+    expect(result.case.stimuli.map(({ packet }) => packet)).toEqual([11, 23, 50].map(frame));
   });
 
   it('shrinks a map that differs to one packet', async () => {
     const counts =
       (step: number): Behaviour =>
       ({ packet }, state) => {
-        const key = packet.length >= 4 ? 1 : 0;
+        const key = packet.length >= 16 ? 1 : 0;
         state.counts.set(key, (state.counts.get(key) ?? 0) + (key === 1 ? step : 1));
         return { action: XDP_PASS };
       };
     const result = await shrunk(counts(2), sequence(100), {}, counts(1));
     expect(result.finding.field).toBe('map counts');
-    expect(result.case.stimuli).toEqual([{ packet: new Uint8Array(4) }]);
+    expect(result.case.stimuli).toEqual([{ packet: new Uint8Array(16) }]);
   });
 
   it('finds the shortest packet and the plainest bytes', async () => {
@@ -207,7 +212,7 @@ describe('shrink', () => {
         sizes.push(smaller.stimuli.reduce((total, { packet }) => total + packet.length, 0));
       },
     });
-    expect(sizes.at(-1)).toBe(1);
+    expect(sizes.at(-1)).toBe(14);
     expect([...sizes].sort((a, b) => b - a)).toEqual(sizes);
   });
 });
