@@ -29,6 +29,12 @@ export function parseDuration(option: string): (text: string) => number {
   };
 }
 
+/** The same, and 0 for "off". */
+export function parseDurationOrOff(option: string): (text: string) => number {
+  const parse = parseDuration(option);
+  return (text) => (/^0(\.0+)?(ms|s|m|h|)$/.test(text) ? 0 : parse(text));
+}
+
 /** For options that may be given more than once. */
 export function repeated(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];

@@ -13,6 +13,8 @@ export interface VerifyPlan {
   /** Per program. */
   readonly seconds?: number;
   readonly maxDivergences: number;
+  /** How long a divergence is made smaller at the most; 0: not at all. */
+  readonly shrinkSeconds: number;
   /** Where divergences go, and where earlier ones are looked for first. */
   readonly directory: string;
 }

@@ -31,6 +31,7 @@ export function verifyHere(
     witness: createEngine('vm'),
     kernel: createEngine('testrun'),
     maxDivergences: plan.maxDivergences,
+    shrink: plan.shrinkSeconds === 0 ? false : { maxSeconds: plan.shrinkSeconds },
     save: saveBelow(plan.directory),
     ...watch,
     ...(replays ? { cases: casesOf(program, [plan.directory]) } : {}),

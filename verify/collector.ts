@@ -129,6 +129,7 @@ export class Collector {
     const before = this.#divergences[at]!;
     this.#divergences[at] = {
       ...this.#divergence(result.finding, result.case, seen, result.state, before),
+      ...(result.stopped === undefined ? {} : { stopped: result.stopped }),
       ...(result.witness === undefined ? {} : { witness: result.witness }),
     };
     // What nobody tried to make smaller is in its file already.

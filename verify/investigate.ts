@@ -6,13 +6,15 @@ import type { Finding, Outcome } from './finding.ts';
 import { isAccepted, KernelWitness } from './kernel-verdict.ts';
 import type { Divergence } from './report.ts';
 import type { Found } from './segment.ts';
-import { type ShrinkOptions, shrink } from './shrink.ts';
+import { type ShrinkOptions, type ShrinkStop, shrink } from './shrink.ts';
 import { testify } from './witness.ts';
 
 export interface Investigation {
   readonly finding: Finding;
   readonly case: Case;
   readonly state: Divergence['state'];
+  /** Why shrinking was cut short. */
+  readonly stopped?: ShrinkStop;
   /** Absent where nobody was asked, or could not answer. */
   readonly witness?: Outcome;
 }
@@ -48,7 +50,13 @@ async function smallest(found: Found, options: InvestigateOptions): Promise<Inve
     { program, engines, case: shown, finding },
     { ...options.shrink, ...(onSmaller === undefined ? {} : { onSmaller }) },
   );
-  const small = { finding: shrunk.finding, case: shrunk.case, state: shrunk.state };
+  const { stopped } = shrunk;
+  const small = {
+    finding: shrunk.finding,
+    case: shrunk.case,
+    state: shrunk.state,
+    ...(stopped === undefined ? {} : { stopped }),
+  };
   if (finding.kernel === undefined) return small;
   // The small case is another packet in another world: the kernel is asked again.
   const kernel = await new KernelWitness(program, options.kernel).ask(small.case, small.finding.packet);

@@ -6,6 +6,7 @@ import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './covera
 import type { EngineFailure } from './engine-side.ts';
 import { type Disagreeing, type Finding, kindOf, type Outcome, type Severity } from './finding.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
+import type { ShrinkStop } from './shrink.ts';
 
 export interface ProgramReport {
   readonly name: string;
@@ -100,6 +101,8 @@ export interface Divergence {
    * `cut short`: shrinking ended early; `not repeated`: fresh sessions do not show it again.
    */
   readonly state: 'saved' | 'found' | 'shrunk' | 'cut short' | 'not repeated';
+  /** Why shrinking was cut short. */
+  readonly stopped?: ShrinkStop;
 }
 
 /** What became of a case that was to be saved. */
@@ -132,7 +135,7 @@ export function reportToJson(report: ProgramReport): unknown {
     engines: report.engines.map(({ failure: _failure, ...engine }) => engine),
     notCompared: report.notCompared,
     divergences: report.divergences.map(
-      ({ engines, field, severity, finding, file, unsaved, summary, state, case: shown, seen }) => ({
+      ({ engines, field, severity, finding, file, unsaved, summary, state, stopped, case: shown, seen }) => ({
         engines,
         field,
         severity,
@@ -141,6 +144,7 @@ export function reportToJson(report: ProgramReport): unknown {
         ...(unsaved === undefined ? {} : { unsaved }),
         summary,
         state,
+        ...(stopped === undefined ? {} : { stopped }),
         packets: shown.stimuli.length,
         seen,
       }),

@@ -186,15 +186,32 @@ describe('shrink', () => {
       { program: FAKE_PROGRAM, engines, case: found, finding: finding! },
       { maxAttempts: 2 },
     );
-    expect(result).toMatchObject({ state: 'cut short', attempts: 2 });
+    expect(result).toMatchObject({
+      state: 'cut short',
+      attempts: 2,
+      stopped: { after: 'attempts', limit: 2 },
+    });
     expect(runs).toBeLessThanOrEqual(3);
     const controller = new AbortController();
     const aborted = await shrink(
       { program: FAKE_PROGRAM, engines, case: found, finding: finding! },
       { signal: controller.signal, onSmaller: () => controller.abort() },
     );
-    expect(aborted.state).toBe('cut short');
+    expect(aborted).toMatchObject({ state: 'cut short', stopped: { after: 'interrupt' } });
     await rehearsal.close();
+  });
+
+  it('stops when its time is over, and tries nothing where it gets none', async () => {
+    const always: Behaviour = () => drop;
+    expect(await shrunk(always, sequence(40), { maxSeconds: 1e-9 })).toMatchObject({
+      state: 'cut short',
+      attempts: 1,
+      stopped: { after: 'seconds', limit: 1e-9 },
+    });
+    const off = await shrunk(always, sequence(40), { maxSeconds: 0 });
+    expect(off).toMatchObject({ state: 'found', attempts: 0 });
+    expect(off.case.stimuli).toHaveLength(40);
+    expect((await shrunk(always, sequence(40))).stopped).toBeUndefined();
   });
 
   it('says when fresh sessions do not repeat what was seen', async () => {

@@ -24,7 +24,7 @@ export interface ShrinkTask {
 export interface ShrinkOptions {
   /** How many smaller cases are tried; default 20 000. */
   readonly maxAttempts?: number;
-  /** Default 30. A limit that strikes makes the result depend on the machine's speed. */
+  /** Default 10; 0: nothing is tried. A limit that strikes makes the result depend on the machine's speed. */
   readonly maxSeconds?: number;
   readonly signal?: AbortSignal;
   /** Simpler forms of one stimulus, the boldest first. */
@@ -37,14 +37,27 @@ export interface Shrunk {
   readonly case: Case;
   /** What the small case shows. */
   readonly finding: Finding;
-  readonly state: 'shrunk' | 'cut short' | 'not repeated';
+  readonly state: 'found' | 'shrunk' | 'cut short' | 'not repeated';
+  /** Why it was cut short. */
+  readonly stopped?: ShrinkStop;
   readonly attempts: number;
 }
+
+/** What ended shrinking before it was done: "after 10 s", "after 20,000 attempts", "interrupted". */
+export type ShrinkStop =
+  | { readonly after: 'seconds' | 'attempts'; readonly limit: number }
+  | { readonly after: 'interrupt' };
+
+const DEFAULT_SECONDS = 10;
+const DEFAULT_ATTEMPTS = 20_000;
 
 /** Rounds of sequence, packets, world: each can make room for the others. */
 const MAX_ROUNDS = 4;
 
 export async function shrink(task: ShrinkTask, options: ShrinkOptions = {}): Promise<Shrunk> {
+  if (options.maxSeconds === 0) {
+    return { case: task.case, finding: task.finding, state: 'found', attempts: 0 };
+  }
   const shrinker = new Shrinker(task, options);
   try {
     return await shrinker.run();
@@ -61,6 +74,7 @@ class Shrinker {
   readonly #maxAttempts: number;
   readonly #deadline: number;
   #attempts = 0;
+  #stopped: ShrinkStop | undefined;
   #lastTurn: number = performance.now();
   #case: Case;
   #finding: Finding;
@@ -70,8 +84,8 @@ class Shrinker {
     this.#options = options;
     this.#rehearsal = new Rehearsal(task.program, task.engines);
     this.#family = familyOf(task.finding);
-    this.#maxAttempts = options.maxAttempts ?? 20_000;
-    this.#deadline = performance.now() + (options.maxSeconds ?? 30) * 1000;
+    this.#maxAttempts = options.maxAttempts ?? DEFAULT_ATTEMPTS;
+    this.#deadline = performance.now() + (options.maxSeconds ?? DEFAULT_SECONDS) * 1000;
     this.#case = task.case;
     this.#finding = task.finding;
   }
@@ -136,7 +150,8 @@ class Shrinker {
 
   /** Takes the case over if it shows the same kind of divergence. */
   async #try(candidate: Case): Promise<boolean> {
-    if (this.#isOver()) return false;
+    // The first attempt decides whether there is anything to shrink, however little time there is.
+    if (this.#attempts > 0 && this.#isOver()) return false;
     this.#attempts++;
     if (performance.now() - this.#lastTurn > 20) {
       // Signals and progress lines get their turn.
@@ -154,11 +169,13 @@ class Shrinker {
   }
 
   #isOver(): boolean {
-    return (
-      this.#attempts >= this.#maxAttempts ||
-      performance.now() > this.#deadline ||
-      this.#options.signal?.aborted === true
-    );
+    if (this.#stopped !== undefined) return true;
+    if (this.#options.signal?.aborted === true) this.#stopped = { after: 'interrupt' };
+    else if (this.#attempts >= this.#maxAttempts)
+      this.#stopped = { after: 'attempts', limit: this.#maxAttempts };
+    else if (performance.now() > this.#deadline)
+      this.#stopped = { after: 'seconds', limit: this.#options.maxSeconds ?? DEFAULT_SECONDS };
+    return this.#stopped !== undefined;
   }
 
   /** Trials reuse sessions by resetting them; the result must hold in sessions that nothing has happened in. */
@@ -168,14 +185,15 @@ class Shrinker {
       const finding = await fresh.find(this.#case, this.#family);
       if (finding === undefined) return this.#result('not repeated');
       this.#finding = finding;
-      return this.#result(this.#isOver() ? 'cut short' : 'shrunk');
+      return this.#result(this.#stopped === undefined ? 'shrunk' : 'cut short');
     } finally {
       await fresh.close();
     }
   }
 
   #result(state: Shrunk['state']): Shrunk {
-    return { case: this.#case, finding: this.#finding, state, attempts: this.#attempts };
+    const stopped = state === 'cut short' && this.#stopped !== undefined ? { stopped: this.#stopped } : {};
+    return { case: this.#case, finding: this.#finding, state, attempts: this.#attempts, ...stopped };
   }
 }
 

@@ -10,7 +10,7 @@ import { coverageFile } from '../coverage-file.ts';
 import { chooseEngines, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { freshSeed, parseCount, parseDuration, repeated } from '../options.ts';
+import { freshSeed, parseCount, parseDuration, parseDurationOrOff, repeated } from '../options.ts';
 import { printJson } from '../output.ts';
 import { notTested, resolvePrograms } from '../program-source.ts';
 import { toJunit } from '../report-junit.ts';
@@ -30,6 +30,7 @@ interface Options {
   readonly coverage?: string;
   readonly workers: number;
   readonly maxDivergences: number;
+  readonly shrinkTime: number;
   readonly json?: boolean;
   readonly junit?: string;
   readonly report?: string;
@@ -56,6 +57,12 @@ export function registerVerify(program: Command): void {
     .option('--map <name=file>', 'what a map holds before the first packet, as JSON', repeated, [])
     .option('--workers <n>', 'threads; the packets stay the same', parseCount('--workers'), 1)
     .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
+    .option(
+      '--shrink-time <time>',
+      'stop making a divergence smaller after this long; 0: do not shrink',
+      parseDurationOrOff('--shrink-time'),
+      10,
+    )
     .option('--coverage <file>', 'write what the packets reached, in lcov’s format: for genhtml and editors')
     .option('--json', 'print one JSON document')
     .option('--junit <file>', 'write a JUnit report')
@@ -71,6 +78,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     maps: options.map,
     seed: options.seed ?? freshSeed(),
     maxDivergences: options.maxDivergences,
+    shrinkSeconds: options.shrinkTime,
     directory: resolve(options.report ?? 'corpus/regressions'),
     ...(options.object === undefined ? {} : { object: options.object }),
     ...(options.engines === undefined ? {} : { engines: options.engines }),

@@ -66,6 +66,18 @@ function divergenceOf(shown: Case, finding: Finding): Divergence {
 }
 
 describe('explain', () => {
+  it('says after how long shrinking was stopped', async () => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(edit(echo, [L4, 0])));
+    const shown = (stopped: Divergence['stopped']): string =>
+      explain(FAKE_PROGRAM, {
+        ...divergence,
+        state: 'cut short',
+        ...(stopped === undefined ? {} : { stopped }),
+      })[1]!;
+    expect(shown({ after: 'seconds', limit: 10 })).toMatch(/stopped shrinking after 10 s/);
+    expect(shown({ after: 'interrupt' })).toMatch(/stopped shrinking when interrupted/);
+  });
+
   it('tells of a checksum that was not updated: verdict, changed layer, marked bytes, worksheet, command', async () => {
     const divergence = await found([{ packet: echo }], answer(reply), answer(edit(echo, [L4, 0])));
     const text = explain(FAKE_PROGRAM, divergence).join('\n');

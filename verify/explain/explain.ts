@@ -9,6 +9,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { checksumOfField } from '../differing-field.ts';
 import type { Finding, Outcome } from '../finding.ts';
 import type { Divergence } from '../report.ts';
+import type { ShrinkStop } from '../shrink.ts';
 import { isKernel } from '../stops.ts';
 import { changedTree } from './changed-tree.ts';
 import { repeatCommands } from './command.ts';
@@ -52,12 +53,23 @@ const STATES: Readonly<Record<Divergence['state'], string>> = {
   saved: 'from a saved case',
   found: 'not shrunk',
   shrunk: '',
-  'cut short': 'shrinking ended early: it may get smaller',
+  'cut short': 'shrinking was stopped: a smaller case may exist',
   'not repeated': 'seen once: fresh sessions did not show it again',
 };
 
-function verdict({ summary, state }: Divergence, paint: Paint): string[] {
-  const note = STATES[state];
+/** "stopped shrinking after 10 s: a smaller case may exist" */
+function stoppedText(stopped: ShrinkStop): string {
+  const when =
+    stopped.after === 'interrupt'
+      ? 'stopped shrinking when interrupted'
+      : stopped.after === 'seconds'
+        ? `stopped shrinking after ${stopped.limit} s (--shrink-time)`
+        : `stopped shrinking after ${stopped.limit} attempts`;
+  return `${when}: a smaller case may exist`;
+}
+
+function verdict({ summary, state, stopped }: Divergence, paint: Paint): string[] {
+  const note = stopped === undefined ? STATES[state] : stoppedText(stopped);
   return [paint('strong', summary), ...(note === '' ? [] : [`(${note})`])];
 }
 
