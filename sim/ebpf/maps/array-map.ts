@@ -7,7 +7,8 @@
  *           └─────────┴─────────┴─────────┴───
  * ```
  *
- * Every entry exists from the start, zeroed; none can be deleted. The data sections of an object (`.rodata`,
+ * Every entry exists from the start, zeroed; none can be deleted. Of a large array, what programs looked up is tracked
+ * (`touched-blocks.ts`); data sections are not, since instructions point into them without a lookup. The data sections of an object (`.rodata`,
  * `.data`, `.bss`) are arrays of one value, which starts with the section's bytes.
  */
 import { E2BIG, EEXIST, EINVAL } from '../../runtime/errno.ts';
@@ -15,11 +16,13 @@ import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts
 import { type LinearMemory, roundUp8 } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapRow } from './live-map.ts';
+import { TouchedBlocks } from './touched-blocks.ts';
 
 export class ArrayMap extends LiveMap {
   /** Address of value 0. */
   readonly storage: number;
   readonly stride: number;
+  readonly #touched: TouchedBlocks | undefined;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     super(memory, source, index, typeNumber);
@@ -27,7 +30,12 @@ export class ArrayMap extends LiveMap {
     this.storage = memory.allocate(this.stride * source.maxEntries);
     this.setWord(DESCRIPTOR.storage, this.storage);
     this.setWord(DESCRIPTOR.stride, this.stride);
+    const bytes = this.stride * source.maxEntries;
     if (source.global !== undefined) this.clear();
+    else if (source.maxEntries > 1 && TouchedBlocks.wanted(bytes)) {
+      this.#touched = new TouchedBlocks(memory, bytes, this.stride);
+      this.setWord(DESCRIPTOR.touched, this.#touched.table);
+    }
   }
 
   override get programWritable(): boolean {
@@ -36,7 +44,9 @@ export class ArrayMap extends LiveMap {
 
   override lookup(key: number): number {
     const index = this.memory.u32(key);
-    return index < this.definition.maxEntries ? this.storage + index * this.stride : 0;
+    if (index >= this.definition.maxEntries) return 0;
+    this.#touched?.touch(index * this.stride, this.definition.valueSize);
+    return this.storage + index * this.stride;
   }
 
   override update(key: number, value: number, flags: number): number {
@@ -54,21 +64,36 @@ export class ArrayMap extends LiveMap {
   }
 
   override clear(): void {
-    this.memory.u8.fill(0, this.storage, this.storage + this.stride * this.definition.maxEntries);
+    const { u8 } = this.memory;
+    for (const [from, to] of this.#ranges()) u8.fill(0, this.storage + from, this.storage + to);
+    this.#touched?.forget();
     if (this.source.global !== undefined) this.memory.u8.set(this.source.global.bytes, this.storage);
   }
 
   override snapshot(): MapSnapshot | undefined {
-    const { valueSize, maxEntries } = this.definition;
+    const { valueSize } = this.definition;
     const builder = new SnapshotBuilder(this.definition);
     const { u8 } = this.memory;
-    for (let index = 0, at = this.storage; index < maxEntries; index++, at += this.stride) {
-      builder.addIndex(index, u8, at, valueSize);
+    let index = 0;
+    for (const [from, to] of this.#ranges()) {
+      // An entry that begins before the range has been shown, where it is in the one before.
+      index = Math.max(index, Math.floor(from / this.stride));
+      for (; index * this.stride < to; index++) {
+        builder.addIndex(index, u8, this.storage + index * this.stride, valueSize);
+      }
     }
     return builder.finish();
   }
 
+  /** Ranges of the storage, as offsets, that can be something else than at the start. */
+  #ranges(): Iterable<readonly [from: number, to: number]> {
+    const bytes = this.stride * this.definition.maxEntries;
+    if (this.#touched === undefined) return [[0, bytes]];
+    return Array.from(this.#touched.ranges(), ([from, to]) => [from, Math.min(to, bytes)] as const);
+  }
+
   override rows(): Iterable<MapRow> | undefined {
+    this.#touched?.touchAll();
     return this.#rows();
   }
 

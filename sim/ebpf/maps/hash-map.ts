@@ -59,7 +59,7 @@ export class HashMap extends LiveMap {
   override snapshot(): MapSnapshot | undefined {
     const { u8 } = this.memory;
     const builder = new SnapshotBuilder(this.definition, this.table.count);
-    for (const entry of this.table.all()) {
+    for (const entry of this.table.inPool()) {
       builder.add(u8, entry + ENTRY_KEY, u8, entry + this.table.valueOffset, this.definition.valueSize);
     }
     return builder.finish();

@@ -152,11 +152,30 @@ export class HashTable {
     const { i32, u8 } = this.#memory;
     const used = i32[this.#descriptor + DESCRIPTOR.highWater]!;
     if (used === 0) return;
-    u8.fill(0, this.#buckets, this.#buckets + 4 * (this.#mask + 1));
+    // Of a large table with few entries, only the buckets that these are in.
+    if (used > this.#mask >> 4) u8.fill(0, this.#buckets, this.#buckets + 4 * (this.#mask + 1));
+    else {
+      for (let entry = this.#pool; entry < this.#pool + used * this.stride; entry += this.stride) {
+        this.#memory.setU32(this.#buckets + 4 * (this.#memory.u32(entry + 4) & this.#mask), 0);
+      }
+    }
     u8.fill(0, this.#pool, this.#pool + used * this.stride);
     i32[this.#descriptor + DESCRIPTOR.free] = 0;
     i32[this.#descriptor + DESCRIPTOR.highWater] = 0;
     i32[this.#descriptor + DESCRIPTOR.count] = 0;
+  }
+
+  /** Addresses of all entries, in the order in which they lie: none may be added or removed meanwhile. */
+  *inPool(): Iterable<number> {
+    const { i32 } = this.#memory;
+    const used = i32[this.#descriptor + DESCRIPTOR.highWater]!;
+    const free = new Set<number>();
+    for (let entry = i32[this.#descriptor + DESCRIPTOR.free]!; entry !== 0; entry = this.#memory.u32(entry)) {
+      free.add(entry);
+    }
+    for (let row = 0, entry = this.#pool; row < used; row++, entry += this.stride) {
+      if (!free.has(entry)) yield entry;
+    }
   }
 
   /** Addresses of all entries, bucket by bucket. The entry just visited may be removed meanwhile. */

@@ -54,6 +54,8 @@ export const DESCRIPTOR = {
   oldest: 13,
   /** LRU: the most recently used entry. Queues: index behind the last. Ring buffers: producer position. */
   newest: 14,
+  /** Large arrays: address of the table of touched blocks (`touched-blocks.ts`); 0: the map has none. */
+  touched: 15,
 } as const;
 
 /** Bytes of a descriptor. */

@@ -85,7 +85,7 @@ export class LpmTrieMap extends LiveMap {
   override snapshot(): MapSnapshot {
     const { u8 } = this.memory;
     const builder = new SnapshotBuilder(this.definition, this.#table.count);
-    for (const entry of this.#table.all()) {
+    for (const entry of this.#table.inPool()) {
       builder.add(u8, entry + this.#keyCopy, u8, entry + this.#table.valueOffset, this.definition.valueSize);
     }
     return builder.finish();

@@ -5,7 +5,7 @@ import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
 import { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { createMap } from './create-map.ts';
-import { BPF_ANY, BPF_EXIST, BPF_NOEXIST, type LiveMap } from './live-map.ts';
+import { BPF_ANY, BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, type LiveMap } from './live-map.ts';
 import type { RingBufferMap } from './ring-buffer-map.ts';
 
 function definition(type: MapType, details: Partial<BpfMap> = {}): BpfMap {
@@ -112,6 +112,30 @@ describe('ARRAY', () => {
         .map(({ value }) => value[0]),
     ).toEqual([0, 0, 7, 0]);
   });
+
+  for (const valueSize of [4, 24, 5000]) {
+    it(`shows of a large array with values of ${valueSize} bytes what was written through lookups, and forgets it`, () => {
+      const maxEntries = valueSize > 1000 ? 2000 : 70_000;
+      const driver = new Driver(definition('ARRAY', { maxEntries, valueSize }));
+      const { map, memory } = driver;
+      const indices = [0, 1, 170, 171, 341, 1000, maxEntries - 2, maxEntries - 1];
+      for (const index of indices) {
+        driver.lookup(index);
+        const at = map.firstValue + index * map.word(DESCRIPTOR.stride);
+        // The last byte: it can lie in another block than the first.
+        memory.u8[at + valueSize - 1] = 1 + (index % 7);
+      }
+      const kept = [...map.snapshot()!.kept()];
+      expect(kept.map(({ key }) => new DataView(key.buffer, key.byteOffset).getUint32(0, true))).toEqual(
+        indices,
+      );
+      expect(kept.map(({ value }) => value[valueSize - 1])).toEqual(indices.map((index) => 1 + (index % 7)));
+      map.clear();
+      expect(map.snapshot()!.count).toBe(0);
+      const end = map.firstValue + maxEntries * map.word(DESCRIPTOR.stride);
+      expect(memory.u8.subarray(map.firstValue, end).some((byte) => byte !== 0)).toBe(false);
+    });
+  }
 
   it('starts a data section with its bytes, and brings them back when cleared', () => {
     const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);

@@ -91,6 +91,25 @@ describe('maps from WebAssembly', () => {
       expect(new Set(outcomes.map((outcome) => outcome.action))).toEqual(new Set([1, 2]));
     });
   }
+
+  for (const valueSize of [8, 24, 5000]) {
+    it(`change large arrays with values of ${valueSize} bytes as the interpreter does`, () => {
+      const maxEntries = valueSize > 1000 ? 2000 : 70_000;
+      const map = testMap('m', 'ARRAY', { keySize: 4, valueSize, maxEntries });
+      const packets = operations(4).map((packet, index) => {
+        // Keys all over the array, its ends and beyond among them.
+        const key =
+          index % 10 === 0 ? [0, maxEntries - 1, maxEntries][(index / 10) % 3]! : (index * 7919) % maxEntries;
+        new DataView(packet.buffer).setUint32(0, key, true);
+        return packet;
+      });
+      // Values on the stack are of 24 bytes at most: larger ones are changed through the pointer only.
+      const text = mapProgram(valueSize > 24 ? { ...map, valueSize: 8 } : map);
+      const program = valueSize > 24 ? text.replace('if r6 > 3 goto delete', 'goto look') : text;
+      const outcomes = both(program, { maps: [map], packets });
+      expect(new Set(outcomes.map((outcome) => outcome.action))).toEqual(new Set([1, 2]));
+    });
+  }
 });
 
 describe('redirects from WebAssembly', () => {

@@ -5,6 +5,7 @@ import { E2BIG, ENOENT } from '../../runtime/errno.ts';
 import { isConstant, KIND } from '../analysis/abstract-value.ts';
 import { MAX_TAIL_CALL_CNT } from '../helpers/tail-call-helper.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
+import { blockShift } from '../maps/touched-blocks.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import { CALL_COST, compileFrameAbove } from './compile-function.ts';
 import type { HelperCall } from './compile-helper.ts';
@@ -65,6 +66,26 @@ function pushElement(writer: FunctionWriter, map: LiveMap): void {
   writer.code.i32(map.word(DESCRIPTOR.storage)).op(WASM.i32_add);
 }
 
+/** Sets the bytes of the blocks that an element of a large array lies in, its index being in the temporary. */
+function touchElement(writer: FunctionWriter, map: LiveMap): void {
+  const table = map.word(DESCRIPTOR.touched);
+  if (table === 0) return;
+  const { code, temporary } = writer;
+  const { maxEntries, valueSize } = map.definition;
+  const stride = map.word(DESCRIPTOR.stride);
+  const shift = blockShift(stride);
+  code.get(temporary).i32(maxEntries).op(WASM.i32_lt_u).if();
+  const touch = (offset: number): void => {
+    code.get(temporary).i32(stride).op(WASM.i32_mul);
+    if (offset > 0) code.i32(offset).op(WASM.i32_add);
+    code.i32(shift).op(WASM.i32_shr_u).i32(1).memory(WASM.i32_store8, table);
+  };
+  touch(0);
+  // Where blocks are whole numbers of entries, no entry lies in two.
+  if (2 ** shift % stride !== 0) touch(valueSize - 1);
+  code.end();
+}
+
 function isArray(map: LiveMap): boolean {
   return map.definition.type === 'ARRAY' || map.definition.type === 'PERCPU_ARRAY';
 }
@@ -76,6 +97,7 @@ function lookup(call: HelperCall, context: InlineContext): boolean {
   if (isArray(map)) {
     writer.push(2, false);
     code.memory(WASM.i32_load, 0).set(writer.temporary);
+    touchElement(writer, map);
     pushElement(writer, map);
     code.i32(0).get(writer.temporary).i32(map.definition.maxEntries).op(WASM.i32_lt_u).op(WASM.select);
     writer.pop(0, false);
@@ -100,6 +122,7 @@ function update(call: HelperCall): boolean {
   writer.push(2, false);
   code.memory(WASM.i32_load, 0).tee(writer.temporary);
   code.i32(map.definition.maxEntries).op(WASM.i32_lt_u).if();
+  touchElement(writer, map);
   pushElement(writer, map);
   writer.push(3, false);
   code.i32(map.definition.valueSize).memoryCopy();
