@@ -16,7 +16,7 @@ apt-get update -qq
 apt-get install -y -qq --no-install-recommends \
   clang-14 llvm-14 lld-14 libbpf-dev `# builds what is committed as built; libbpf1 loads objects` \
   gcc g++ make python3 libc6-dev libpcap-dev `# builds cap and raw-socket, and the benchmarks in C` \
-  iproute2 ethtool util-linux procps `# namespaces, veth, offloads, nsenter` \
+  iproute2 util-linux procps `# namespaces, veth, nsenter` \
   iputils-ping tcpdump netcat-openbsd `# the tools of the live scenarios` \
   libxdp1 `# brings eBPF objects that no one here wrote`
 

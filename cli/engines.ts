@@ -53,6 +53,11 @@ export function chooseEngines(names: string | undefined, live: boolean = false):
   return { engines: unique.map(createEngine), named: new Set(unique) };
 }
 
+/** In the register's order. */
+export function allEngines(): readonly Engine[] {
+  return (Object.keys(CREATE) as EngineName[]).map(createEngine);
+}
+
 export function createEngine(name: EngineName): Engine {
   return CREATE[name]!();
 }

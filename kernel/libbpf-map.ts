@@ -4,6 +4,7 @@ import { type MapSnapshot, SnapshotBuilder } from '../sim/runtime/map-snapshot.t
 import { BPF_MAP_TYPE, isArray, isPerCpu, type MapDefinition, type MapType } from '../sim/runtime/maps.ts';
 import type { MapEntry } from '../sim/runtime/world.ts';
 import { errnoName, type LoadedLibbpf } from './libbpf.ts';
+import { possibleCpus } from './possible-cpus.ts';
 
 const ENOENT = -2;
 const ENOSPC = -28;
@@ -64,7 +65,7 @@ export class BpfMap {
     this.definition = definition;
     this.initial = initial;
     this.#keySize = definition.keySize;
-    this.#cpus = isPerCpu(definition.type) ? libbpf.bpf.libbpf_num_possible_cpus() : 1;
+    this.#cpus = isPerCpu(definition.type) ? possibleCpus(libbpf) : 1;
     this.#valueBytes = isPerCpu(definition.type)
       ? this.#cpus * Math.ceil(definition.valueSize / 8) * 8
       : definition.valueSize;

@@ -342,7 +342,7 @@ function describeFailure(
   const details = log === '' ? {} : { log };
   if (error === EPERM) {
     return new EngineError('environment', `the kernel does not let ${file} be loaded (EPERM)`, {
-      remedy: 'run as root (or with CAP_BPF and CAP_NET_ADMIN)',
+      remedy: 'run as root (or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
       ...details,
     });
   }

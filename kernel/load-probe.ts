@@ -1,36 +1,12 @@
 /** Does this kernel, with these rights, take programs from us? Tried with two instructions, not guessed from a version. */
-import { readFileSync } from 'node:fs';
 import type { Availability } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { LOADING, lackOf } from './capabilities.ts';
 import { errnoName, libbpfAvailability, requireLibbpf } from './libbpf.ts';
 import { BPF_PROG_TYPE } from './libbpf-layouts.ts';
 import { syscalls } from './testrun-syscalls.ts';
 
-const CAP_NET_ADMIN = 12n;
-const CAP_SYS_ADMIN = 21n;
-const CAP_BPF = 39n;
-
 const EPERM = 1;
-
-/** Bits of the effective capabilities of the calling thread; undefined where /proc does not tell. */
-export function effectiveCapabilities(): bigint | undefined {
-  try {
-    const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'));
-    return line === null ? undefined : BigInt(`0x${line[1]}`);
-  } catch {
-    return undefined;
-  }
-}
-
-export function mayLoadPrograms(capabilities: bigint): boolean {
-  const has = (bit: bigint): boolean => ((capabilities >> bit) & 1n) === 1n;
-  return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_NET_ADMIN));
-}
-
-/** Entering one takes the same right as making it. */
-export function mayCreateNetns(capabilities: bigint): boolean {
-  return ((capabilities >> CAP_SYS_ADMIN) & 1n) === 1n;
-}
 
 /** The kernel's type of the programs that stand at a hook. */
 export function programType(hook: Hook): number {
@@ -53,17 +29,8 @@ export function loadAvailability(hook: Hook): Availability {
 }
 
 function tryLoad(type: number): Availability {
-  const capabilities = effectiveCapabilities();
-  if (capabilities !== undefined && !mayLoadPrograms(capabilities)) {
-    const root = process.geteuid?.() === 0;
-    return {
-      available: false,
-      reason: root ? 'the rights CAP_BPF and CAP_NET_ADMIN are missing' : 'not running as root',
-      remedy: root
-        ? 'start the container with --cap-add=BPF --cap-add=NET_ADMIN (or --privileged)'
-        : 'run it with sudo (or give it CAP_BPF and CAP_NET_ADMIN)',
-    };
-  }
+  const lack = lackOf(LOADING);
+  if (lack !== undefined) return lack;
   const fd = loadProbe(type);
   if (fd < 0) {
     return {

@@ -1,8 +1,9 @@
 /** Network namespaces of the run's own: nothing that xdpsim makes ever stands in the host's. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from '../sim/engines/engine.ts';
+import { type Availability, EngineError } from '../sim/engines/engine.ts';
+import { lackOf, NAMESPACES } from './capabilities.ts';
 import { disposeOnExit } from './cleanup.ts';
 import {
   lockWhileLiving,
@@ -13,6 +14,7 @@ import {
 } from './leftovers.ts';
 import { CLONE_NEWNET, lastErrorName, libc } from './libc.ts';
 import { nextRunName } from './run-name.ts';
+import { writeNetworkSetting } from './sysctl.ts';
 
 /** One network namespace. It is gone, with all devices in it, after `close` and however the process ends. */
 export interface Netns {
@@ -44,7 +46,6 @@ export interface Netns {
 const PACKAGES: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   tc: 'iproute2',
-  ethtool: 'ethtool',
   ping: 'iputils-ping',
   tcpdump: 'tcpdump',
 };
@@ -54,6 +55,8 @@ let swept = false;
 /**
  * Makes a network namespace; only its loopback device is in it, and it is down. The first call of a process also
  * removes what dead runs left behind.
+ *
+ * Where /run cannot be written, it has no name that `ip netns` knows: `name` and `path` then lead through this process.
  * @throws {EngineError} where the rights or `ip` are missing
  */
 export function createNetns(): Netns {
@@ -65,11 +68,49 @@ export function createNetns(): Netns {
   for (;;) {
     const name = nextRunName();
     const { status, stderr } = start('ip', ['netns', 'add', name]);
-    if (status === 0) return new NamedNetns(name);
+    if (status === 0) return new OpenNetns(name, join(NETNS_DIRECTORY, name), { ends: true });
     if (stderr.includes('File exists')) continue;
-    throw new EngineError('environment', `no network namespace can be made: ${stderr.trim()}`, {
-      remedy: 'run as root (or with CAP_SYS_ADMIN and CAP_NET_ADMIN)',
-    });
+    if (/Read-only file system|Permission denied/.test(stderr)) return unnamed();
+    throw cannotBeMade(stderr);
+  }
+}
+
+function unnamed(): Netns {
+  const fd = createUnnamedNetns();
+  const path = `/proc/${process.pid}/fd/${fd}`;
+  return new OpenNetns(path, path, { fd });
+}
+
+function cannotBeMade(stderr: string): EngineError {
+  const reason = stderr.trim();
+  return new EngineError('environment', `no network namespace can be made: ${reason}`, {
+    remedy: reason.includes('Read-only file system')
+      ? 'make /run writable: mount -t tmpfs tmpfs /run'
+      : 'run as root (or with CAP_SYS_ADMIN and CAP_NET_ADMIN)',
+  });
+}
+
+let known: Availability | undefined;
+
+/** Can network namespaces be made and entered? Tried once per thread, where the capabilities do not say no. */
+export function netnsAvailability(): Availability {
+  known ??= lackOf(NAMESPACES) ?? tryNetns();
+  return known;
+}
+
+function tryNetns(): Availability {
+  try {
+    const netns = createNetns();
+    try {
+      // Being inside is what everything builds on.
+      netns.enter(() => {});
+      return { available: true };
+    } finally {
+      netns.close();
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.remedy === undefined) throw error;
+    return { available: false, reason: error.message, remedy: error.remedy };
   }
 }
 
@@ -80,15 +121,13 @@ export function createNetns(): Netns {
  */
 export function createLastingNetns(name: string): Netns {
   const { status, stderr } = start('ip', ['netns', 'add', name]);
-  if (status === 0) return new NamedNetns(name, join(NETNS_DIRECTORY, name), true);
+  if (status === 0) return new OpenNetns(name, join(NETNS_DIRECTORY, name));
   if (stderr.includes('File exists')) {
     throw new EngineError('input', `there is a network namespace ${name} already`, {
       remedy: `choose another name, or remove it: ip netns delete ${name}`,
     });
   }
-  throw new EngineError('environment', `no network namespace can be made: ${stderr.trim()}`, {
-    remedy: 'run as root (or with CAP_SYS_ADMIN and CAP_NET_ADMIN)',
-  });
+  throw cannotBeMade(stderr);
 }
 
 /**
@@ -98,7 +137,7 @@ export function createLastingNetns(name: string): Netns {
  */
 export function openNetns(name: string, path: string = join(NETNS_DIRECTORY, name)): Netns {
   try {
-    if (statfsSync(path).type === NSFS_MAGIC) return new NamedNetns(name, path, true);
+    if (statfsSync(path).type === NSFS_MAGIC) return new OpenNetns(name, path);
   } catch (cause) {
     throw new EngineError('input', `there is no network namespace ${name}`, { cause });
   }
@@ -108,22 +147,25 @@ export function openNetns(name: string, path: string = join(NETNS_DIRECTORY, nam
 /** The namespace the thread is in, while it is not in the one it started in. */
 let inside: number | undefined;
 
-class NamedNetns implements Netns {
+class OpenNetns implements Netns {
   readonly name: string;
   readonly path: string;
   readonly #fd: number;
   readonly #keepOnExit: () => void;
-  readonly #lasting: boolean;
+  readonly #ends: boolean;
   #open = true;
 
-  /** @param lasting it stays when it is closed and when the process ends */
-  constructor(name: string, path: string = join(NETNS_DIRECTORY, name), lasting: boolean = false) {
+  /**
+   * @param options `ends`: its name is taken away when it is closed and when the process ends; `fd`: a descriptor of
+   *   it, which is taken over
+   */
+  constructor(name: string, path: string, options: { readonly ends?: boolean; readonly fd?: number } = {}) {
     this.name = name;
     this.path = path;
-    this.#lasting = lasting;
-    this.#fd = openSync(this.path, 'r');
-    if (!lasting) lockWhileLiving(this.#fd);
-    this.#keepOnExit = lasting ? () => {} : disposeOnExit(() => removeNetnsName(this.path));
+    this.#ends = options.ends ?? false;
+    this.#fd = options.fd ?? openSync(this.path, 'r');
+    if (this.#ends) lockWhileLiving(this.#fd);
+    this.#keepOnExit = this.#ends ? disposeOnExit(() => removeNetnsName(this.path)) : () => {};
   }
 
   enter<T>(fn: () => T): T {
@@ -150,14 +192,14 @@ class NamedNetns implements Netns {
   }
 
   sysctl(key: string, value: string | number): void {
-    this.enter(() => writeFileSync(`/proc/sys/net/${key}`, String(value)));
+    this.enter(() => writeNetworkSetting(key, value));
   }
 
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     this.#keepOnExit();
-    if (!this.#lasting) removeNetnsName(this.path);
+    if (this.#ends) removeNetnsName(this.path);
     closeSync(this.#fd);
   }
 }
@@ -232,7 +274,9 @@ function start(command: string, args: readonly string[], input?: string): Ended 
   if (child.error !== undefined) {
     const missing = (child.error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new EngineError('environment', `\`${command}\` cannot be run: ${child.error.message}`, {
-      ...(missing ? { remedy: `apt-get install ${PACKAGES[command] ?? command}` } : {}),
+      remedy: missing
+        ? `apt-get install ${PACKAGES[command] ?? command}`
+        : `look at the file: command -v ${command}`,
       cause: child.error,
     });
   }

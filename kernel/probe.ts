@@ -3,14 +3,15 @@
  * comes with the way to get it.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { type Availability, EngineError } from '../sim/engines/engine.ts';
+import { type Capability, effectiveCapabilities, remedyFor, standingOf } from './capabilities.ts';
 import { framesAvailability } from './frames.ts';
 import { koffiFailure } from './koffi.ts';
 import { libbpfAvailability, requireLibbpf } from './libbpf.ts';
-import { effectiveCapabilities, loadAvailability, mayLoadPrograms } from './load-probe.ts';
-import { createNetns } from './netns.ts';
+import { loadAvailability } from './load-probe.ts';
+import { netnsAvailability } from './netns.ts';
 import { pingAvailability } from './ping.ts';
 import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
 import { canObserveTrace } from './testrun-trace.ts';
@@ -38,24 +39,34 @@ interface Probe {
 
 const PROBES: readonly Probe[] = [
   { name: 'linux', neededFor: 'the engines testrun and veth', ask: linux },
-  { name: 'rights', neededFor: 'the engines testrun and veth', ask: rights },
+  right('CAP_BPF', 'loading programs'),
+  right('CAP_PERFMON', 'loading programs: without it, the verifier refuses most that read packets'),
+  right('CAP_NET_ADMIN', 'loading XDP and TC programs, and devices'),
+  right('CAP_SYS_ADMIN', 'network namespaces: the engine veth, worlds with devices, the lab'),
+  right('CAP_NET_RAW', 'sending and capturing frames: the engine veth'),
   { name: 'koffi', neededFor: 'the engines testrun and veth', ask: koffi },
   { name: 'libbpf', neededFor: 'the engines testrun and veth', ask: libbpf },
   {
     name: 'programs',
     neededFor: 'the engines testrun and veth, the lab',
-    ask: () => fromAvailability(loadAvailability('xdp'), 'the kernel takes them from us'),
+    ask: () => fromAvailability(loadAvailability('xdp'), 'the kernel loads them'),
   },
   { name: 'testrun-xdp', neededFor: 'the engine testrun', ask: () => testRun('xdp') },
   { name: 'testrun-tc', neededFor: 'the engine testrun on TC programs', ask: () => testRun('tc-ingress') },
-  { name: 'bpf-jit', neededFor: 'the kernel’s speed', ask: jit },
+  { name: 'bpf-jit', neededFor: 'the kernel’s full speed', ask: jit },
   { name: 'btf', neededFor: 'objects with CO-RE relocations', ask: btf },
   { name: 'tracefs', neededFor: 'comparing trace lines', ask: tracefs },
-  { name: 'netns', neededFor: 'the engine veth, worlds with devices, the lab', ask: netns },
+  {
+    name: 'netns',
+    neededFor: 'the engine veth, worlds with devices, the lab',
+    ask: () => fromAvailability(netnsAvailability(), 'network namespaces can be made and entered'),
+  },
+  { name: 'run', neededFor: 'the lab, which keeps its state in /run/xdpsim', ask: stateDirectory },
+  { name: 'bpffs', neededFor: 'the lab', ask: bpffs },
   { name: 'cap', neededFor: 'the engine veth', ask: () => fromAvailability(framesAvailability(), 'loads') },
   {
     name: 'raw-socket',
-    neededFor: 'pings through the stack',
+    neededFor: 'pings through the kernel’s own stack',
     ask: () => fromAvailability(pingAvailability(), 'loads'),
   },
   {
@@ -63,14 +74,18 @@ const PROBES: readonly Probe[] = [
     neededFor: 'the engine veth, worlds with devices, the lab',
     ask: () => tool('ip', ['-V'], 'iproute2'),
   },
-  { name: 'tc', neededFor: 'the lab', ask: () => tool('tc', ['-V'], 'iproute2') },
-  { name: 'ethtool', neededFor: 'the lab', ask: () => tool('ethtool', ['--version'], 'ethtool') },
+  { name: 'ping', neededFor: 'xdpsim lab ping', ask: () => tool('ping', ['-V'], 'iputils-ping') },
+  { name: 'tcpdump', neededFor: 'xdpsim lab tcpdump', ask: () => tool('tcpdump', ['--version'], 'tcpdump') },
   {
     name: 'clang',
     neededFor: 'building bpf/ (npm run bpf)',
     ask: () => tool('clang-14', ['--version'], 'clang-14'),
   },
 ];
+
+function right(name: Capability, neededFor: string): Probe {
+  return { name, neededFor, ask: () => capability(name) };
+}
 
 /** Asks all of it. Takes some 100 ms; makes a network namespace and removes it again. */
 export function probeMachine(): Check[] {
@@ -111,15 +126,15 @@ function linux(): Answer {
   return { found: `Linux ${release()} on ${process.arch}` };
 }
 
-function rights(): Answer {
-  const capabilities = effectiveCapabilities();
-  if (capabilities === undefined) {
-    return { missing: 'the capabilities of this process cannot be read', remedy: 'mount /proc' };
+function capability(name: Capability): Answer {
+  if (process.platform !== 'linux') return { missing: `this is ${process.platform}`, remedy: 'use Linux' };
+  const effective = effectiveCapabilities();
+  if (effective === undefined) {
+    return { missing: 'the capabilities of this process cannot be read', remedy: 'mount -t proc proc /proc' };
   }
-  if (mayLoadPrograms(capabilities)) {
-    return { found: process.geteuid?.() === 0 ? 'root' : 'CAP_BPF and CAP_NET_ADMIN' };
-  }
-  return { missing: 'neither root nor CAP_BPF with CAP_NET_ADMIN', remedy: 'run it with sudo' };
+  const standing = standingOf(name, effective);
+  if (standing === 'no') return { missing: 'this process does not have it', remedy: remedyFor([name]) };
+  return { found: standing === 'yes' ? 'held' : 'included in CAP_SYS_ADMIN' };
 }
 
 function koffi(): Answer {
@@ -142,8 +157,12 @@ function jit(): Answer {
   const path = '/proc/sys/net/core/bpf_jit_enable';
   const text = readText(path);
   // A kernel that is built to always compile has no interpreter, and may have no switch either.
-  if (text === undefined)
-    return { missing: `${path} is not there`, remedy: 'use a kernel with CONFIG_BPF_JIT' };
+  if (text === undefined) {
+    const remedy = existsSync('/proc/sys/net')
+      ? 'use a kernel with CONFIG_BPF_JIT'
+      : 'mount -t proc proc /proc';
+    return { missing: `${path} is not there`, remedy };
+  }
   if (text === '0') return { missing: 'it is off', remedy: 'sysctl net.core.bpf_jit_enable=1' };
   return { found: 'on' };
 }
@@ -153,7 +172,9 @@ function btf(): Answer {
   try {
     return { found: `${Math.round(statSync(path).size / 1024)} KiB in ${path}` };
   } catch {
-    return { missing: `${path} is not there`, remedy: 'use a kernel with CONFIG_DEBUG_INFO_BTF' };
+    const isMounted = existsSync('/sys/kernel');
+    const remedy = isMounted ? 'use a kernel with CONFIG_DEBUG_INFO_BTF' : 'mount -t sysfs sysfs /sys';
+    return { missing: `${path} is not there`, remedy };
   }
 }
 
@@ -165,14 +186,33 @@ function tracefs(): Answer {
   };
 }
 
-function netns(): Answer {
-  const made = createNetns();
+function stateDirectory(): Answer {
+  const path = ['/run/xdpsim', '/run', '/'].find((one) => existsSync(one))!;
   try {
-    // Being inside is what everything builds on.
-    return { found: `made and entered one (${made.enter(() => 'inside')})` };
-  } finally {
-    made.close();
+    accessSync(path, constants.W_OK);
+    return { found: `${path} can be written` };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return {
+      missing: `${path} cannot be written (${code})`,
+      remedy: code === 'EROFS' ? 'mount -t tmpfs tmpfs /run' : 'run it with sudo',
+    };
   }
+}
+
+/** include/uapi/linux/magic.h */
+const BPF_FS_MAGIC = 0xcafe4a11;
+
+/** Where there is none, nothing is missing: the lab has one of its own then. */
+function bpffs(): Answer {
+  const path = '/sys/fs/bpf';
+  try {
+    if (statfsSync(path).type === BPF_FS_MAGIC)
+      return { found: `mounted at ${path}: the lab pins maps there` };
+  } catch {
+    // Without /sys there is no such directory.
+  }
+  return { found: `not mounted at ${path}: the lab pins maps in /run/xdpsim` };
 }
 
 function tool(command: string, args: readonly string[], packageName: string): Answer {

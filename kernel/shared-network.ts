@@ -3,12 +3,13 @@
  * milliseconds, and shared by the sessions of a thread that want the same devices. Programs cannot change anything
  * in them that another session would see; what they send ends at the devices' peers.
  */
-import { closeSync, writeFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { EngineError } from '../sim/engines/engine.ts';
 import type { Device } from '../sim/runtime/world.ts';
-import { effectiveCapabilities, mayCreateNetns } from './load-probe.ts';
+import { missingCapabilities, NAMESPACES } from './capabilities.ts';
 import { createUnnamedNetns, enterNamespace } from './netns.ts';
 import { Rtnetlink } from './rtnetlink.ts';
+import { writeNetworkSetting } from './sysctl.ts';
 
 /** Where a session loads its object, fills its maps and runs. */
 export interface SessionNetwork {
@@ -86,8 +87,7 @@ const NETWORK_HELPERS: ReadonlyMap<number, string> = new Map([
  * (CAP_SYS_ADMIN), the thread stays where it is: `requireHarmless` says what may run there.
  */
 export function shareNetworkIfAllowed(devices: readonly Device[], alone: boolean = false): SessionNetwork {
-  const capabilities = effectiveCapabilities();
-  if (capabilities !== undefined && !mayCreateNetns(capabilities)) return OWN_NETWORK;
+  if (missingCapabilities(NAMESPACES).length > 0) return OWN_NETWORK;
   return shareNetwork(devices, alone);
 }
 
@@ -160,15 +160,13 @@ const SETTINGS = [
   ['ipv4/ip_forward', '0'],
 ] as const;
 
-/** A kernel without IPv6 has no such setting; in a container, /proc/sys may be read-only: nothing leaves it anyway. */
-const HARMLESS: ReadonlySet<string | undefined> = new Set(['ENOENT', 'EROFS', 'EACCES', 'EPERM']);
-
 function silence(): void {
   for (const [key, value] of SETTINGS) {
     try {
-      writeFileSync(`/proc/sys/net/${key}`, value);
+      writeNetworkSetting(key, value);
     } catch (error) {
-      if (!HARMLESS.has((error as NodeJS.ErrnoException).code)) throw error;
+      // A kernel without IPv6 has no such setting; where /proc/sys cannot be written, nothing leaves it anyway.
+      if (!(error instanceof EngineError)) throw error;
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Does this kernel run programs for us? Tried, not guessed from a version. */
-import type { Availability } from '../sim/engines/engine.ts';
+import { type Availability, EngineError } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { kernelIsOlderThan } from './kernel-version.ts';
 import { addressOf, errnoName, requireLibbpf } from './libbpf.ts';
@@ -25,7 +25,16 @@ export function testRunAvailability(hook: Hook): Availability {
 function tryTestRun(type: number): Availability {
   const fd = loadProbe(type);
   try {
-    const result = fd < 0 ? fd : runProbe(fd, 0);
+    let result: number;
+    try {
+      result = fd < 0 ? fd : runProbe(fd, 0);
+    } catch (error) {
+      // No network namespace to run in, whatever the capabilities say.
+      if (error instanceof EngineError && error.remedy !== undefined) {
+        return { available: false, reason: error.message, remedy: error.remedy };
+      }
+      throw error;
+    }
     if (result === 0) return { available: true };
     const kind = type === BPF_PROG_TYPE.XDP ? 'XDP' : 'TC';
     return {

@@ -16,9 +16,11 @@ import type { Hook } from '../sim/runtime/actions.ts';
 import { withDefaultDevices } from '../sim/runtime/default-world.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
+import { LIVE, lackOf } from './capabilities.ts';
 import { framesAvailability } from './frames.ts';
 import { Junction, type TcAttachment } from './junction.ts';
 import { loadAvailability } from './load-probe.ts';
+import { netnsAvailability } from './netns.ts';
 import { programAvailability } from './program-availability.ts';
 import { needsJunction } from './veth-course.ts';
 import { firstLiveRefusal } from './veth-limits.ts';
@@ -56,12 +58,15 @@ export function createVethEngine(options: VethOptions = {}): Engine {
 function availability(program?: Program): Availability {
   const answer = programAvailability(program);
   if (!answer.available) return answer;
+  const lack = lackOf(LIVE);
+  if (lack !== undefined) return lack;
   const hooks = new Set<Hook>(['xdp', ...(program?.entries ?? []).map((entry) => entry.hook)]);
   for (const hook of hooks) {
     const kernel = loadAvailability(hook);
     if (!kernel.available) return kernel;
   }
-  return framesAvailability();
+  const netns = netnsAvailability();
+  return netns.available ? framesAvailability() : netns;
 }
 
 function refuses(program: Program, batch: PacketBatch): Refusal | undefined {

@@ -1,15 +1,15 @@
-/** `xdpsim doctor`: what works on this machine, what does not, and how to get it. */
+/** `xdpsim doctor`: shows what works on this machine, what does not, and how to get it. */
 import type { Command } from 'commander';
 import { type Check, probeMachine } from '../../kernel/probe.ts';
 import type { EngineName } from '../../sim/engines/engine.ts';
-import { chooseEngines } from '../engines.ts';
+import { allEngines } from '../engines.ts';
 import { printJson } from '../output.ts';
 import { createTerminal, table } from '../terminal.ts';
 
 export function registerDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('say what works on this machine, what does not, and how to get it')
+    .description('show what works on this machine, what does not, and how to get it')
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .action(run);
@@ -23,7 +23,7 @@ interface EngineState {
 }
 
 function run(options: { json?: boolean; color: boolean }): void {
-  const engines: EngineState[] = chooseEngines(undefined, true).engines.map((engine) => ({
+  const engines: EngineState[] = allEngines().map((engine) => ({
     name: engine.name,
     ...engine.availability(),
   }));
@@ -38,7 +38,7 @@ function run(options: { json?: boolean; color: boolean }): void {
   const engineRows = engines.map((engine) => [
     mark(engine.available),
     engine.name,
-    engine.available ? 'runs here' : (engine.reason ?? ''),
+    engine.available ? 'available' : (engine.reason ?? ''),
   ]);
   for (const line of table(engineRows)) terminal.print(`  ${line}`);
   terminal.print();
@@ -49,7 +49,7 @@ function run(options: { json?: boolean; color: boolean }): void {
   const missing = checks.filter((check) => !check.ok);
   terminal.print();
   if (missing.length === 0) {
-    terminal.print(terminal.style('green', 'Everything that xdpsim can use is here.'));
+    terminal.print(terminal.style('green', 'Everything that xdpsim can use is available.'));
     return;
   }
   terminal.print(terminal.style('bold', 'How to get what is missing'));

@@ -18,7 +18,7 @@ export function silence(device: Device): void {
   const fd = bpf.bpf_prog_load(BPF_PROG_TYPE.SCHED_CLS, SILENCER, 'GPL', code, PROGRAM.length, null);
   if (fd < 0) {
     throw new EngineError('environment', `no TC program can be loaded: ${errnoName(fd)}`, {
-      remedy: 'run as root (or with CAP_BPF and CAP_NET_ADMIN)',
+      remedy: 'run as root (or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
     });
   }
   try {
