@@ -4,31 +4,45 @@
  * a file that is missing), and is reported like any other error.
  */
 
-// A reader that has seen enough (`xdpsim programs | head`) is no error.
+let report = (error: unknown): number => {
+  process.stderr.write(`xdpsim: cannot be loaded: ${error instanceof Error ? error.message : error}\n`);
+  return 3;
+};
+/** Ends the run with a report of what was done. @returns false where nothing is running that could */
+let endRun = (): boolean => false;
+let isOutputLost = false;
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  end(Object.assign(error, { syscall: 'standard output' }));
+  // A reader that has seen enough (`xdpsim verify | head`) ends the run like Ctrl-C, and changes no exit code.
+  if (error.code === 'EPIPE') {
+    endRun();
+    return;
+  }
+  if (isOutputLost) return;
+  isOutputLost = true;
+  const code = report(Object.assign(error, { syscall: 'standard output' }));
+  process.on('exit', () => {
+    process.exitCode = code;
+  });
+  endRun();
 });
 // Nobody is left who could be told.
 process.stderr.on('error', () => {});
 // With a listener, a file above `ulimit -f` makes `write` fail with EFBIG instead of ending the process.
 process.on('SIGXFSZ', () => {});
 // What is thrown outside the command's own promises.
-process.on('uncaughtException', (error) => end(error));
-
-let report = (error: unknown): number => {
-  process.stderr.write(`xdpsim: cannot be loaded: ${error instanceof Error ? error.message : error}\n`);
-  return 3;
-};
-
-function end(error: unknown): void {
-  process.exit(report(error));
-}
+process.on('uncaughtException', (error) => process.exit(report(error)));
 
 try {
   report = (await import('./failure.ts')).reportError;
-  const { runCommand } = await import('./command.ts');
-  await runCommand(process.argv);
+  const { interrupt, listenForSignals } = await import('./interrupt.ts');
+  const { isSupervised, obeySupervisor, supervise } = await import('./supervisor.ts');
+  endRun = () => interrupt('output closed');
+  const isObeying = await obeySupervisor();
+  if (!isObeying) listenForSignals();
+  if (!isObeying && isSupervised(process.argv.slice(2))) process.exitCode = await supervise();
+  else await (await import('./command.ts')).runCommand(process.argv);
 } catch (error) {
-  process.exitCode = report(error);
+  // Of a closed pipe the handler above has heard.
+  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') process.exitCode = report(error);
 }

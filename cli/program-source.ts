@@ -42,11 +42,16 @@ function builtIn(definition: ProgramDefinition): Program {
  * default-exports a definition.
  * @param names none: all built-in programs
  * @param object `--object`: takes the place of the (single) program's own
+ * @param onImport called before code of the user's is run: that of a module
  * @throws {Failure} saying what each name could have been
  */
-export async function resolvePrograms(names: readonly string[], object?: string): Promise<Program[]> {
+export async function resolvePrograms(
+  names: readonly string[],
+  object?: string,
+  onImport: (module: string) => Promise<void> = async () => {},
+): Promise<Program[]> {
   const found: Program[] = [];
-  for (const name of names) found.push(...(await resolveProgram(name)));
+  for (const name of names) found.push(...(await resolveProgram(name, onImport)));
   const all = names.length === 0 ? builtInPrograms() : found;
   if (object === undefined) return all;
   const [only, ...others] = all;
@@ -57,11 +62,14 @@ export async function resolvePrograms(names: readonly string[], object?: string)
   return [{ ...replaced, commandLine: [...only.commandLine!, '--object', object] }];
 }
 
-async function resolveProgram(name: string): Promise<Program[]> {
+async function resolveProgram(name: string, onImport: (module: string) => Promise<void>): Promise<Program[]> {
   const definition = programByName(name);
   if (definition !== undefined) return [builtIn(definition)];
   const file = parseObjectName(name);
-  if (/\.[cm]?[jt]s$/.test(file.path)) return [await programOfModule(file.path)];
+  if (/\.[cm]?[jt]s$/.test(file.path)) {
+    await onImport(file.path);
+    return [await programOfModule(file.path)];
+  }
   if (isThere(file.path)) return programsOfObject(file);
   if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
   throw inputFailure(

@@ -1,146 +1,126 @@
-/** One program of a `VerifyPlan`: here, or spread over worker threads. */
-import { Worker } from 'node:worker_threads';
-import { removeOwnOnExit } from '../kernel/leftovers.ts';
+/** The programs of a `VerifyPlan`, one after the other, on worker processes that can be ended at any moment. */
+import { removeLeftovers } from '../kernel/leftovers.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
-import { type BatchRange, worldsOf } from '../verify/batch-plan.ts';
-import { mergeReports, type ProgramReport } from '../verify/report.ts';
-import { type Progress, verify } from '../verify/run.ts';
-import { chooseEngines, createEngine } from './engines.ts';
-import { Failure } from './failure.ts';
+import { worldsOf } from '../verify/batch-plan.ts';
+import { Collector, type Progress } from '../verify/collector.ts';
+import type { EngineFailure } from '../verify/engine-side.ts';
+import type { ProgramReport } from '../verify/report.ts';
+import { totalPackets } from '../verify/run.ts';
+import { DistributedRun } from './distributed-run.ts';
+import { EXIT, toFailure } from './failure.ts';
 import { mapsOf, withMaps } from './map-file.ts';
-import { casesOf, saveBelow } from './saved-cases.ts';
+import { saveBelow } from './saved-cases.ts';
+import type { Opened } from './verify-messages.ts';
 import type { VerifyPlan } from './verify-plan.ts';
+import { VerifyWorkerProcess, WorkerKilled } from './verify-worker-process.ts';
 
 export interface Watch {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
 
-/** @param range which batches; cases are replayed by the one that has the first */
-export function verifyHere(
-  program: Program,
-  plan: VerifyPlan,
-  watch: Watch,
-  range?: BatchRange,
-): Promise<ProgramReport> {
-  const replays = range === undefined || range.from === 0;
-  return verify({
-    program,
-    engines: chooseEngines(plan.engines, plan.live).engines,
-    seed: plan.seed,
-    witness: createEngine('vm'),
-    kernel: createEngine('testrun'),
-    maxDivergences: plan.maxDivergences,
-    shrink: plan.shrinkSeconds === 0 ? false : { maxSeconds: plan.shrinkSeconds },
-    save: saveBelow(plan.directory),
-    ...watch,
-    ...(replays ? { cases: casesOf(program, [plan.directory]) } : {}),
-    ...(plan.maps.length === 0 ? {} : { worlds: worldsWith(program, plan.maps) }),
-    ...(range === undefined ? {} : { range }),
-    ...(plan.runs === undefined ? {} : { runs: plan.runs }),
-    ...(plan.seconds === undefined ? {} : { seconds: plan.seconds }),
-  });
+/** Milliseconds in which a worker removes what it has made. */
+const CLOSING = 10_000;
+const HURRIED_CLOSING = 100;
+
+export class Verifier {
+  readonly #plan: VerifyPlan;
+  readonly #size: number;
+  readonly #signal: AbortSignal;
+  #workers: VerifyWorkerProcess[] = [];
+  #wasKilled = false;
+
+  constructor(plan: VerifyPlan, workers: number, signal: AbortSignal) {
+    this.#plan = plan;
+    this.#size = workers;
+    this.#signal = signal;
+  }
+
+  /**
+   * Starts the workers.
+   * @returns the programs, without their models; none where that was interrupted
+   * @throws {Failure} why they cannot be run
+   */
+  async open(): Promise<Opened> {
+    const kill = (): void => this.kill();
+    this.#signal.addEventListener('abort', kill);
+    try {
+      return await this.#start();
+    } catch (error) {
+      this.kill();
+      if (error instanceof WorkerKilled) return { programs: [], left: [] };
+      throw error;
+    } finally {
+      this.#signal.removeEventListener('abort', kill);
+    }
+  }
+
+  /** @param index of the program in the plan */
+  async verify(index: number, program: Program, watch: Watch): Promise<ProgramReport> {
+    const { seed, maxDivergences, directory, seconds } = this.#plan;
+    const total = totalPackets(this.#plan);
+    const collector = new Collector({
+      program,
+      seed,
+      maxDivergences,
+      total,
+      save: saveBelow(directory),
+      ...watch,
+      ...(seconds === undefined ? {} : { seconds }),
+    });
+    try {
+      if (this.#workers.some((worker) => !worker.isAlive)) await this.#start();
+      await new DistributedRun(this.#workers, collector, total, watch.signal).run(index, seconds);
+    } catch (error) {
+      this.kill();
+      if (!(error instanceof WorkerKilled)) collector.fail(failureOf(error));
+    }
+    return collector.report();
+  }
+
+  /** Ends all workers, whatever they are doing. */
+  kill(): void {
+    this.#wasKilled ||= this.#workers.some((worker) => worker.isAlive);
+    for (const worker of this.#workers) worker.kill();
+  }
+
+  /** Ends all workers, and removes what those left behind that were killed. */
+  async close(): Promise<void> {
+    const patience = this.#signal.aborted ? HURRIED_CLOSING : CLOSING;
+    const killed = this.#wasKilled || this.#workers.some((worker) => !worker.isAlive);
+    const closed = await Promise.all(this.#workers.map((worker) => worker.close(patience)));
+    if (killed || closed.includes(false)) removeLeftovers();
+  }
+
+  async #start(): Promise<Opened> {
+    const alive = this.#workers.filter((worker) => worker.isAlive);
+    const fresh = Array.from({ length: this.#size - alive.length }, () => new VerifyWorkerProcess());
+    this.#workers = [...alive, ...fresh];
+    const [first] = await Promise.all(fresh.map((worker) => worker.open(this.#plan)));
+    return first ?? { programs: [], left: [] };
+  }
+}
+
+function failureOf(error: unknown): EngineFailure {
+  const failure = toFailure(error);
+  if (failure === undefined) {
+    return {
+      kind: 'internal',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+  }
+  const { message, remedy, log, exitCode } = failure;
+  const kind = exitCode === EXIT.input ? 'input' : exitCode === EXIT.environment ? 'environment' : 'internal';
+  return {
+    kind,
+    message,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(log === undefined ? {} : { log }),
+  };
 }
 
 /** The program's worlds with the maps of `--map` options in each. */
-function worldsWith(program: Program, maps: readonly string[]): NamedWorld[] {
+export function worldsWith(program: Program, maps: readonly string[]): NamedWorld[] {
   const definitions = mapsOf(program);
   return worldsOf(program).map(({ name, world }) => ({ name, world: withMaps(world, maps, definitions) }));
-}
-
-/** What a worker is started with. */
-export interface WorkerTask {
-  readonly plan: VerifyPlan;
-  /** Which of the plan's programs. */
-  readonly program: number;
-  readonly range: BatchRange;
-}
-
-export type WorkerMessage =
-  | { readonly progress: Progress }
-  | { readonly report: ProgramReport }
-  /** What ends a command with a code of its own. */
-  | {
-      readonly failure: {
-        readonly exitCode: number;
-        readonly message: string;
-        readonly remedy: string | undefined;
-        readonly log: string | undefined;
-      };
-    }
-  /** A defect: the stack. */
-  | { readonly error: string };
-
-/**
- * The same packets as `verifyHere`, batch k by worker k modulo their number. Each worker stops at its own first
- * divergences; of each kind the earliest is reported.
- */
-export async function verifyInWorkers(
-  index: number,
-  workers: number,
-  plan: VerifyPlan,
-  watch: Watch,
-): Promise<ProgramReport> {
-  const latest = new Map<number, Progress>();
-  const parts = Array.from({ length: workers }, (_, worker) =>
-    runWorker(
-      { plan, program: index, range: { from: worker, to: Number.POSITIVE_INFINITY, step: workers } },
-      watch.signal,
-      (progress) => {
-        latest.set(worker, progress);
-        watch.onProgress(sumProgress([...latest.values()]));
-      },
-    ),
-  );
-  return mergeReports(await Promise.all(parts));
-}
-
-function runWorker(
-  task: WorkerTask,
-  signal: AbortSignal,
-  onProgress: (progress: Progress) => void,
-): Promise<ProgramReport> {
-  const worker = startWorker(task);
-  const abort = (): void => worker.postMessage('abort');
-  signal.addEventListener('abort', abort);
-  return new Promise<ProgramReport>((resolve, reject) => {
-    worker.on('message', (message: WorkerMessage) => {
-      if ('progress' in message) onProgress(message.progress);
-      else if ('report' in message) resolve(message.report);
-      else if ('failure' in message) {
-        const { exitCode, message: text, remedy, log } = message.failure;
-        reject(new Failure(exitCode, text, { remedy, log }));
-      } else reject(new Error(message.error));
-    });
-    worker.on('error', reject);
-    worker.on('exit', () => reject(new Error('a worker ended without a report')));
-  }).finally(() => signal.removeEventListener('abort', abort));
-}
-
-let cleaning = false;
-
-function startWorker(workerData: WorkerTask): Worker {
-  if (!cleaning) {
-    cleaning = true;
-    removeOwnOnExit();
-  }
-  if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./verify-worker.js', import.meta.url), { workerData });
-  }
-  // Run from its sources, the worker needs the loader that the main thread has.
-  const source = JSON.stringify(new URL('./verify-worker.ts', import.meta.url).href);
-  const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); });`;
-  return new Worker(start, { eval: true, workerData });
-}
-
-function sumProgress(parts: readonly Progress[]): Progress {
-  const [first] = parts;
-  return {
-    program: first!.program,
-    packets: parts.reduce((sum, part) => sum + part.packets, 0),
-    total: first!.total,
-    seconds: Math.max(...parts.map((part) => part.seconds)),
-    divergences: parts.reduce((sum, part) => sum + part.divergences, 0),
-    shrinking: parts.some((part) => part.shrinking),
-  };
 }

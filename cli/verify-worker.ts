@@ -1,26 +1,170 @@
-/** A worker thread of `xdpsim verify --workers`: its share of one program's batches. */
-import { parentPort, workerData } from 'node:worker_threads';
-import type { Progress } from '../verify/run.ts';
-import { toFailure } from './failure.ts';
-import { resolvePrograms } from './program-source.ts';
-import { verifyHere, type WorkerMessage, type WorkerTask } from './verify-program.ts';
+/**
+ * A worker process of `xdpsim verify`: models, machines and kernel run here, where the main process can end them
+ * whatever they are doing. It saves nothing and prints nothing.
+ */
+import { resolve } from 'node:path';
+import { dieWithParent } from '../kernel/parent-death.ts';
+import type { EngineName } from '../sim/engines/engine.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { BatchRunner } from '../verify/batch-runner.ts';
+import type { EngineFailure } from '../verify/engine-side.ts';
+import { investigate } from '../verify/investigate.ts';
+import { totalPackets } from '../verify/run.ts';
+import type { Found, Segment } from '../verify/segment.ts';
+import { chooseEngines, createEngine, requireAvailable } from './engines.ts';
+import { type Failure, inputFailure, toFailure } from './failure.ts';
+import { ignoreSignals } from './interrupt.ts';
+import { notTested, resolvePrograms } from './program-source.ts';
+import { casesOf } from './saved-cases.ts';
+import { type Answer, type Request, type SentFailure, withoutFunctions } from './verify-messages.ts';
+import type { VerifyPlan } from './verify-plan.ts';
+import { worldsWith } from './verify-program.ts';
 
-const port = parentPort!;
-const post = (message: WorkerMessage): void => port.postMessage(message);
-const { plan, program: index, range } = workerData as WorkerTask;
-const controller = new AbortController();
-port.on('message', () => controller.abort());
-try {
-  const programs = await resolvePrograms(plan.programs, plan.object);
-  const watch = { signal: controller.signal, onProgress: (progress: Progress): void => post({ progress }) };
-  post({ report: await verifyHere(programs[index]!, plan, watch, range) });
-} catch (error) {
-  const failure = toFailure(error);
-  if (failure === undefined) {
-    post({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  } else {
-    const { exitCode, message, remedy, log } = failure;
-    post({ failure: { exitCode, message, remedy, log } });
+/** Modules of the user's that have been loaded. */
+const modules: string[] = [];
+let plan: VerifyPlan;
+let programs: readonly Program[] = [];
+let program: Program;
+let runner: BatchRunner | undefined;
+let stopping = new AbortController();
+let hurrying = new AbortController();
+let goOn: (() => void) | undefined;
+
+// Signals are the main process's business: Ctrl-C reaches the whole group.
+ignoreSignals();
+process.on('disconnect', () => process.exit());
+dieWithParent();
+process.on('uncaughtException', (error) => void fail(error).then(() => process.exit(70)));
+process.on('message', (request: Request) => {
+  handle(request).catch(fail);
+});
+
+/** Resolves when the message is on its way: whatever happens to this process then, it arrives. */
+function post(answer: Answer): Promise<void> {
+  return new Promise((resolve) => process.send!(answer, undefined, {}, () => resolve()));
+}
+
+function fail(error: unknown): Promise<void> {
+  return post({ is: 'failed', failure: toSent(error) });
+}
+
+function toSent(error: unknown): SentFailure {
+  const failure = toFailure(error) ?? ofUsersModule(error);
+  if (failure === undefined)
+    return { defect: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  const { exitCode, message, remedy, log } = failure;
+  return { exitCode, message, remedy, log };
+}
+
+/** An error from a module of the user's is the user's, and is shown with its place. */
+function ofUsersModule(error: unknown): Failure | undefined {
+  if (!(error instanceof Error) || error.stack === undefined) return undefined;
+  for (const module of modules) {
+    const path = resolve(module);
+    const line = error.stack.split('\n').find((one) => one.includes(path));
+    if (line === undefined) continue;
+    const place = /:(\d+:\d+)\)?$/.exec(line)?.[1];
+    return inputFailure(
+      `${module}${place === undefined ? '' : `:${place}`}: ${error.name}: ${error.message}`,
+    );
+  }
+  return undefined;
+}
+
+async function handle(request: Request): Promise<void> {
+  switch (request.do) {
+    case 'open':
+      plan = request.plan;
+      return open();
+    case 'begin':
+      stopping = new AbortController();
+      hurrying = new AbortController();
+      return begin(programs[request.program]!);
+    case 'replay':
+      return hand(runner!.replay(casesOf(program, [plan.directory])));
+    case 'run':
+      return hand(runner!.run(request.range));
+    case 'go on':
+      return goOn?.();
+    case 'stop':
+      stopping.abort();
+      if (request.shrinkingToo) hurrying.abort();
+      return goOn?.();
+    case 'restart':
+      return restart(request.failed);
+    case 'investigate':
+      return look(request.found);
+    case 'finish':
+      return post({ is: 'segment', segment: await runner!.finish() });
+    case 'exit':
+      process.exit();
   }
 }
-port.close();
+
+async function open(): Promise<void> {
+  // Nothing else keeps the process alive now: a module that never finishes loading lets it end, which is noticed.
+  process.channel?.unref();
+  process.on('beforeExit', neverLoaded);
+  programs = await resolvePrograms(plan.programs, plan.object, (module) => {
+    modules.push(module);
+    return post({ is: 'importing', module });
+  });
+  process.off('beforeExit', neverLoaded);
+  process.channel?.ref();
+  requireAvailable(chooseEngines(plan.engines, plan.live), programs);
+  const left = notTested(plan.programs);
+  await post({ is: 'programs', programs: programs.map(withoutFunctions), left });
+}
+
+function neverLoaded(): void {
+  const failure = inputFailure(
+    `${modules.at(-1)}: never finishes loading`,
+    'an `await` at its top level waits for something that does not happen',
+  );
+  void fail(failure).then(() => process.exit(failure.exitCode));
+}
+
+async function begin(chosen: Program): Promise<void> {
+  program = chosen;
+  runner = new BatchRunner({
+    program,
+    engines: chooseEngines(plan.engines, plan.live).engines,
+    seed: plan.seed,
+    total: totalPackets(plan),
+    witness: createEngine('vm'),
+    kernel: createEngine('testrun'),
+    isOver: () => stopping.signal.aborted,
+    ...(plan.maps.length === 0 ? {} : { worlds: worldsWith(program, plan.maps) }),
+  });
+  await post({ is: 'segment', segment: runner.segment(0) });
+}
+
+async function hand(segments: AsyncIterable<Segment>): Promise<void> {
+  for await (const segment of segments) {
+    await post({ is: 'segment', segment });
+    if (!segment.waits || stopping.signal.aborted) continue;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    goOn = undefined;
+  }
+  await post({ is: 'done' });
+}
+
+async function restart(failed: ReadonlyMap<EngineName, EngineFailure>): Promise<void> {
+  stopping = new AbortController();
+  await runner!.restart(failed);
+  await post({ is: 'done' });
+}
+
+async function look(found: Found): Promise<void> {
+  const investigation = await investigate(found, {
+    program,
+    engines: runner!.engines,
+    witness: createEngine('vm'),
+    kernel: createEngine('testrun'),
+    shrink: plan.shrinkSeconds === 0 ? false : { maxSeconds: plan.shrinkSeconds, signal: hurrying.signal },
+    onSmaller: (shown, finding) => post({ is: 'smaller', case: shown, finding }),
+  });
+  await post({ is: 'investigated', investigation });
+}

@@ -1,12 +1,13 @@
 /** Files that appear complete or not at all, whatever ends the process meanwhile. */
 import { randomBytes } from 'node:crypto';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { atPath } from './system-error.ts';
 
 /**
  * Writes a file beside its place, brings it to disk, then moves it there. After a `kill -9` there is the old file
- * or the new one, and perhaps a hidden `.name.….tmp` beside it.
+ * or the new one, and perhaps a hidden `.name.….tmp` beside it, which the next one that writes there removes.
  *
  * What is not a regular file (`/dev/null`, a named pipe) is written to directly.
  * @throws {NodeJS.ErrnoException} when the file cannot be written; then nothing has changed
@@ -25,15 +26,116 @@ export async function writeAtomically(
     return;
   }
   const directory = dirname(target.path);
-  const unfinished = join(directory, `.${basename(target.path)}.${randomBytes(6).toString('hex')}.tmp`);
+  await removeUnfinished(directory);
+  const unfinished = join(
+    directory,
+    `.${basename(target.path).slice(0, MAX_STEM)}.${ownMark()}-${randomBytes(4).toString('hex')}.tmp`,
+  );
+  begun(unfinished);
   try {
     await writeInto(unfinished, 'wx', pieces);
     await rename(unfinished, target.path);
   } catch (error) {
     await rm(unfinished, { force: true });
     throw atPath(error, path);
+  } finally {
+    ended(unfinished);
   }
   await syncDirectory(directory);
+}
+
+/** Leaves room for the rest of the name, where names have at most 255 bytes of UTF-8. */
+const MAX_STEM = 60;
+
+/** Files that this process is writing. */
+const unfinishedFiles = new Set<string>();
+let listener: (path: string, isFinished: boolean) => void = () => {};
+
+/**
+ * Calls back when a file is begun, and when it is finished or given up: for a process that removes what this one
+ * leaves behind when it is killed.
+ */
+export function onUnfinishedFile(call: (path: string, isFinished: boolean) => void): void {
+  listener = call;
+}
+
+function begun(path: string): void {
+  if (unfinishedFiles.size === 0) process.on('exit', removeOwn);
+  unfinishedFiles.add(path);
+  listener(path, false);
+}
+
+function ended(path: string): void {
+  unfinishedFiles.delete(path);
+  listener(path, true);
+  if (unfinishedFiles.size === 0) process.off('exit', removeOwn);
+}
+
+/** However the process ends, as long as it can still do something. */
+function removeOwn(): void {
+  for (const path of unfinishedFiles) rmSync(path, { force: true });
+}
+
+/** pid, start time in clock ticks since boot, and PID namespace of the process that writes the file. */
+const TEMPORARY = /^\..+\.(\d+)-(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/;
+/** Where the process cannot be looked for (another container's), its file must not have changed for so long. */
+const FOREIGN_MS = 3_600_000;
+
+const swept = new Set<string>();
+
+/** Removes what processes that are dead now left unfinished in a folder. Looks once in each. */
+export async function removeUnfinished(directory: string): Promise<void> {
+  if (swept.has(directory)) return;
+  swept.add(directory);
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch {
+    // There is no such folder, or it cannot be read: who writes there will be told.
+    return;
+  }
+  for (const name of names) {
+    const match = TEMPORARY.exec(name);
+    if (match === null) continue;
+    const path = join(directory, name);
+    const [, pid, start, namespace] = match.map(Number) as [number, number, number, number];
+    try {
+      const isDead =
+        namespace !== 0 && namespace === pidNamespace()
+          ? startTime(pid) !== start
+          : Date.now() - (await stat(path)).mtimeMs > FOREIGN_MS;
+      if (isDead) await rm(path, { force: true });
+    } catch {
+      // Another one was faster, or it is not ours to remove.
+    }
+  }
+}
+
+let mark: string | undefined;
+
+function ownMark(): string {
+  mark ??= `${process.pid}-${startTime(process.pid) ?? 0}-${pidNamespace()}`;
+  return mark;
+}
+
+/** Field 22 of proc_pid_stat(5); undefined for no such process, and where there is no /proc. */
+function startTime(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Its inode number; 0 where there is none to ask: there every file is judged by its age. */
+function pidNamespace(): number {
+  try {
+    return Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 async function writeInto(
@@ -50,15 +152,28 @@ async function writeInto(
   }
 }
 
-/** Behind symbolic links, so that these stay; a file that does not exist yet is where its path says. */
+/** As many links as Linux follows (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/** Behind symbolic links, so that these stay, dangling ones included; a file that does not exist yet is where its path says. */
 async function resolved(path: string): Promise<{ readonly path: string; readonly special: boolean }> {
-  try {
-    const real = await realpath(path);
-    return { path: real, special: !(await stat(real)).isFile() };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { path, special: false };
-    throw error;
+  let at = path;
+  for (let links = 0; links < MAX_LINKS; links++) {
+    try {
+      const real = await realpath(at);
+      return { path: real, special: !(await stat(real)).isFile() };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    let to: string;
+    try {
+      to = await readlink(at);
+    } catch {
+      return { path: at, special: false };
+    }
+    at = resolve(dirname(at), to);
   }
+  throw Object.assign(new Error(`ELOOP: too many symbolic links, open '${path}'`), { code: 'ELOOP', path });
 }
 
 /** Makes the new name itself durable; where directories cannot be opened (Windows) the system does it. */

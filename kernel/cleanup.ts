@@ -2,6 +2,8 @@
  * What has to be undone however the process ends: by falling off its end, by an uncaught exception, by
  * `process.exit`, by SIGINT, SIGTERM or SIGHUP. (After SIGKILL the next run cleans up: `leftovers.ts`.)
  */
+
+import { constants } from 'node:os';
 import { visibleLine } from '../sim/runtime/visible-text.ts';
 
 type Dispose = () => void;
@@ -46,7 +48,9 @@ function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
   disposeAll();
   unlisten();
-  // With the last listener gone the signal has its default effect, so that a shell sees how the process died.
+  // With the last listener gone the signal has its default effect, so that a shell sees how the process died. The first
+  // process of a PID namespace has no default effects (pid_namespaces(7)).
+  if (process.pid === 1) process.exit(128 + constants.signals[signal]);
   process.kill(process.pid, signal);
 }
 

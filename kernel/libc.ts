@@ -34,6 +34,7 @@ export interface Libc {
     offset: number,
   ): bigint;
   munmap(address: bigint, length: number): number;
+  prctl(option: number, a: number, b: number, c: number, d: number): number;
 }
 
 let loaded: Libc | undefined;
@@ -69,6 +70,9 @@ export function libc(): Libc {
       'uintptr_t mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
     ),
     munmap: library.func('int munmap(uintptr_t address, size_t length)'),
+    prctl: library.func(
+      'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+    ),
   };
   return loaded;
 }

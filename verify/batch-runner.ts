@@ -152,6 +152,14 @@ export class BatchRunner {
     this.#failures = this.#countFailures();
   }
 
+  /** Closes the sessions. @returns a segment that holds nothing but engines which failed in this */
+  async finish(): Promise<Segment> {
+    const failed = this.#sides.filter((side) => side.failure !== undefined);
+    await this.close();
+    for (const side of failed) side.failure = undefined;
+    return this.segment(0);
+  }
+
   async close(): Promise<void> {
     for (const side of this.#sides) await side.close();
   }
@@ -177,12 +185,13 @@ export class BatchRunner {
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };
     const found = this.#found;
+    const waits = found.length > 0 || this.#countFailures() > this.#failures;
     this.#ledger = new Ledger(this.#program);
     this.#found = [];
     this.#failures = this.#countFailures();
     for (const side of this.#sides) side.clearAccount();
     this.#segmentStart = performance.now();
-    return { next, report, found };
+    return { next, report, found, waits };
   }
 
   #isDue(): boolean {

@@ -3,9 +3,10 @@
  * runner and for many. The only party that saves divergences.
  */
 import type { Case } from '../corpus/case.ts';
+import type { EngineName } from '../sim/engines/engine.ts';
 import { actionNames } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { failureOf } from './engine-side.ts';
+import { type EngineFailure, failureOf } from './engine-side.ts';
 import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Investigation } from './investigate.ts';
@@ -59,6 +60,8 @@ export class Collector {
   readonly #divergences: Divergence[] = [];
   #sum: ProgramReport | undefined;
   #lastProgress: number = this.#start;
+  #failure: EngineFailure | undefined;
+  #isShrinking = false;
   #wasInterrupted = false;
 
   constructor(options: CollectorOptions) {
@@ -67,16 +70,33 @@ export class Collector {
 
   /** Must nothing more be run? */
   isOver(): boolean {
-    const { seconds, signal, maxDivergences } = this.#options;
+    const { seconds, signal } = this.#options;
     if (signal?.aborted === true) {
       this.#wasInterrupted = true;
       return true;
     }
+    return this.hasEnough() || (seconds !== undefined && this.seconds >= seconds);
+  }
+
+  /** Is everything behind the segments so far no part of the run? */
+  hasEnough(): boolean {
     return (
-      this.#divergences.length >= maxDivergences ||
-      (seconds !== undefined && this.seconds >= seconds) ||
+      this.#divergences.length >= this.#options.maxDivergences ||
       this.#sum?.engines.every((engine) => engine.status !== 'ran') === true
     );
+  }
+
+  /** The engines that have failed. */
+  failures(): Map<EngineName, EngineFailure> {
+    const failed = (this.#sum?.engines ?? []).flatMap(({ name, failure }) =>
+      failure === undefined ? [] : ([[name, failure]] as const),
+    );
+    return new Map(failed);
+  }
+
+  /** The run cannot go on: the report says why. */
+  fail(failure: EngineFailure): void {
+    this.#failure = failure;
   }
 
   /** Since the run began. */
@@ -91,9 +111,9 @@ export class Collector {
 
   /** @returns whether an engine failed in this segment that had not failed before */
   async take(segment: Segment, investigate: Investigator): Promise<boolean> {
-    const failed = this.#failed();
+    const failed = this.failures().size;
     this.#sum = this.#sum === undefined ? segment.report : mergeReports([this.#sum, segment.report]);
-    this.progress(false);
+    this.progress();
     for (const found of segment.found) {
       if (this.#divergences.length >= this.#options.maxDivergences) break;
       const kind = kindOf(found.finding);
@@ -101,11 +121,7 @@ export class Collector {
       this.#kinds.add(kind);
       await this.#keep(found, investigate);
     }
-    return this.#failed() > failed;
-  }
-
-  #failed(): number {
-    return this.#sum?.engines.filter((engine) => engine.status === 'failed').length ?? 0;
+    return this.failures().size > failed;
   }
 
   /** Saves the divergence before anything else is done, then makes it small and saves it again. */
@@ -118,14 +134,16 @@ export class Collector {
     );
     if (savedIn === undefined) await this.#save(at);
     let lastSave = performance.now();
+    this.#isShrinking = savedIn === undefined;
     const result = await investigate(found, async (smaller, shows) => {
-      this.progress(true);
+      this.progress();
       const before = this.#divergences[at]!;
       this.#divergences[at] = this.#divergence(shows, smaller, seen, 'found', before);
       if (performance.now() - lastSave < SAVE_EVERY_MS) return;
       lastSave = performance.now();
       await this.#save(at);
     });
+    this.#isShrinking = false;
     const before = this.#divergences[at]!;
     this.#divergences[at] = {
       ...this.#divergence(result.finding, result.case, seen, result.state, before),
@@ -178,7 +196,7 @@ export class Collector {
   }
 
   /** @param ahead packets that were run and not yet put together */
-  progress(shrinking: boolean, ahead: number = 0): void {
+  progress(ahead: number = 0): void {
     const now = performance.now();
     if (now - this.#lastProgress < PROGRESS_EVERY_MS) return;
     this.#lastProgress = now;
@@ -189,7 +207,7 @@ export class Collector {
       total,
       seconds: this.seconds,
       divergences: this.#divergences.length,
-      shrinking,
+      shrinking: this.#isShrinking,
     });
   }
 
@@ -201,6 +219,7 @@ export class Collector {
       name: program.name,
       seconds: this.seconds,
       interrupted: this.#wasInterrupted,
+      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       divergences: this.#divergences,
       notCompared: sortedGaps(sum.notCompared),
       actions: sortedActions(program, sum.actions),

@@ -20,6 +20,8 @@ export interface ProgramReport {
   readonly seconds: number;
   /** Was the run ended from outside before it was done? */
   readonly interrupted: boolean;
+  /** Why the run could not go on, whichever engine was running. */
+  readonly failure?: EngineFailure;
   /** In the order of their rank: the first that ran is the reference. */
   readonly engines: readonly EngineReport[];
   readonly notCompared: readonly NotCompared[];
@@ -132,6 +134,7 @@ export function reportToJson(report: ProgramReport): unknown {
     compared: report.compared,
     seconds: report.seconds,
     ...(report.interrupted ? { interrupted: true } : {}),
+    ...(report.failure === undefined ? {} : { failure: report.failure }),
     engines: report.engines.map(({ failure: _failure, ...engine }) => engine),
     notCompared: report.notCompared,
     divergences: report.divergences.map(

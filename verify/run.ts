@@ -88,7 +88,7 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
     await runner.close();
   }
   // Closing may fail, too.
-  await collector.take(runner.segment(0), look);
+  await collector.take(await runner.finish(), look);
   return collector.report();
 }
 

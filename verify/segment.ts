@@ -14,6 +14,8 @@ export interface Segment {
   readonly report: ProgramReport;
   /** Kinds that the runner had not seen before, in order. */
   readonly found: readonly Found[];
+  /** Something new is in it: nothing behind it is run before its turn has come and it is said that the run goes on. */
+  readonly waits: boolean;
 }
 
 /** A finding as it was met: on the sequence up to the packet that shows it, since the program's state may have a part in it. */

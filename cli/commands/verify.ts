@@ -1,23 +1,26 @@
 /** `xdpsim verify`: engines side by side on saved and generated cases. */
-import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { writeAtomically } from '../../corpus/atomic-file.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import { type ProgramReport, reportToJson } from '../../verify/report.ts';
 import type { Progress } from '../../verify/run.ts';
 import { coverageFile } from '../coverage-file.ts';
-import { chooseEngines, requireAvailable } from '../engines.ts';
+import { chooseEngines } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { onInterrupt } from '../interrupt.ts';
+import { type InterruptCause, onInterrupt } from '../interrupt.ts';
 import { freshSeed, parseCount, parseDuration, parseDurationOrOff, repeated } from '../options.ts';
-import { printJson } from '../output.ts';
-import { notTested, resolvePrograms } from '../program-source.ts';
+import { printJson, reportLine } from '../output.ts';
 import { toJunit } from '../report-junit.ts';
 import { closingLines, failureLines, notTestedLines, programLine } from '../report-text.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import type { VerifyPlan } from '../verify-plan.ts';
-import { verifyHere, verifyInWorkers } from '../verify-program.ts';
+import { Verifier } from '../verify-program.ts';
+
+/** More than any machine that this is for has use of. */
+const MAX_WORKERS = 64;
 
 interface Options {
   readonly engines?: string;
@@ -55,7 +58,7 @@ export function registerVerify(program: Command): void {
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
     .option('--map <name=file>', 'what a map holds before the first packet, as JSON', repeated, [])
-    .option('--workers <n>', 'threads; the packets stay the same', parseCount('--workers'), 1)
+    .option('--workers <n>', 'processes; the results stay the same', parseCount('--workers'), 1)
     .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
     .option(
       '--shrink-time <time>',
@@ -85,17 +88,14 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...(options.runs === undefined ? {} : { runs: options.runs }),
     ...(options.time === undefined ? {} : { seconds: options.time }),
   };
-  const programs = await resolvePrograms(plan.programs, plan.object);
-  const left = notTested(plan.programs);
   const chosen = chooseEngines(plan.engines, plan.live);
-  requireAvailable(chosen, programs);
-  const { workers } = options;
-  if (workers > 1 && chosen.engines.some((engine) => engine.name === 'veth')) {
-    throw inputFailure(
-      'engine veth runs in one thread only: its capture library cannot be loaded twice',
-      'leave --workers out',
-    );
-  }
+  requireSensible(options.workers);
+  const interrupt = onInterrupt(async () => {
+    verifier.kill();
+    await verifier.close();
+  });
+  const verifier = new Verifier(plan, options.workers, interrupt.signal);
+  const { programs, left } = await verifier.open();
   const terminal = createTerminal(options);
   const quiet = options.json === true;
   if (!quiet) {
@@ -103,7 +103,6 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     terminal.print();
   }
 
-  const interrupt = onInterrupt();
   const start = performance.now();
   const reports: ProgramReport[] = [];
   const shown = [...programs.map((program) => program.name), ...left.map((one) => one.program)];
@@ -114,19 +113,17 @@ async function run(names: readonly string[], options: Options): Promise<void> {
       signal: interrupt.signal,
       onProgress: (progress: Progress) => terminal.progress(progressLine(progress)),
     };
-    const report =
-      workers === 1
-        ? await verifyHere(program, plan, watch)
-        : await verifyInWorkers(index, workers, plan, watch);
+    const report = await verifier.verify(index, program, watch);
     terminal.clearProgress();
     reports.push(report);
     if (!quiet) printProgram(report, program, width, options.map, terminal);
   }
+  await verifier.close();
   interrupt.release();
   if (!quiet) for (const line of notTestedLines(left, width, terminal)) terminal.print(line);
 
-  if (options.coverage !== undefined) await writeFile(options.coverage, coverageFile(programs, reports));
-  if (options.junit !== undefined) await writeFile(options.junit, toJunit(reports, plan.seed));
+  if (options.coverage !== undefined) await writeText(options.coverage, coverageFile(programs, reports));
+  if (options.junit !== undefined) await writeText(options.junit, toJunit(reports, plan.seed));
   if (quiet) {
     printJson({ version: 1, seed: plan.seed, programs: reports.map(reportToJson), notTested: left });
   } else {
@@ -134,7 +131,32 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     terminal.print();
     for (const line of closingLines(reports, plan.seed, seconds, terminal)) terminal.print(line);
   }
-  process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(reports);
+  process.exitCode = exitCodeAfter(interrupt.cause, exitCodeOf(reports));
+}
+
+/** A reader that has gone does not make a finding undone; a signal says that the user knows it is not all. */
+function exitCodeAfter(cause: InterruptCause | undefined, code: number): number {
+  if (cause === undefined || (cause === 'output closed' && code === EXIT.found)) return code;
+  return EXIT.interrupted;
+}
+
+function writeText(path: string, text: string): Promise<void> {
+  return writeAtomically(path, [new TextEncoder().encode(text)]);
+}
+
+/** Each worker is a process of its own. */
+function requireSensible(workers: number): void {
+  if (workers > MAX_WORKERS) {
+    throw inputFailure(
+      `--workers takes at most ${MAX_WORKERS}, not ${workers}: each is a process of its own, with about 80 MB of memory`,
+      `this machine has ${availableParallelism()} cores; more workers than cores make nothing faster`,
+    );
+  }
+  if (workers > availableParallelism()) {
+    reportLine(
+      `xdpsim: ${workers} workers on ${availableParallelism()} cores make nothing faster; the results are the same`,
+    );
+  }
 }
 
 function progressLine({ program, packets, total, seconds, divergences, shrinking }: Progress): string {

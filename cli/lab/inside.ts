@@ -6,6 +6,7 @@ import type { Lab } from '../../kernel/lab/lab.ts';
 import { INNER_DEVICE, subnetOf } from '../../kernel/lab/names.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import { environmentFailure, inputFailure } from '../failure.ts';
+import { handleSignals } from '../interrupt.ts';
 import { parseCount } from '../options.ts';
 import { type LabOptions, labCommand, withLab } from './common.ts';
 
@@ -112,10 +113,9 @@ function runIn(
     spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } }),
   );
   // Ctrl-C goes to the whole group: it is the command's, and we report how that ended.
-  const ignore = (): void => {};
-  process.on('SIGINT', ignore);
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on('SIGTERM', forward);
+  const release = handleSignals((cause) => {
+    if (cause !== 'SIGINT' && cause !== 'output closed') child.kill(cause);
+  });
   return new Promise<number>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -125,8 +125,5 @@ function runIn(
       );
     });
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
-  }).finally(() => {
-    process.off('SIGINT', ignore);
-    process.off('SIGTERM', forward);
-  });
+  }).finally(release);
 }

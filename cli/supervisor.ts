@@ -1,0 +1,110 @@
+/**
+ * Commands that compute run in a process of their own, which this one can end whatever it is doing: a program that
+ * loops, a batch of millions of instructions, a call into libbpf. (`verify` has its own workers, since its report is
+ * to be complete even then.)
+ */
+import { fork } from 'node:child_process';
+import { unlinkSync } from 'node:fs';
+import { EXIT } from './failure.ts';
+import { handleSignals, ignoreSignals, interrupt } from './interrupt.ts';
+import { reportLine } from './output.ts';
+
+/** Tells the process that it is the supervised one. */
+const MARK = 'XDPSIM_SUPERVISED';
+
+/** Milliseconds that a command gets to end by itself. */
+const PATIENCE = 500;
+
+/** These end by themselves, start other programs that take the signals, or bring workers of their own. */
+const UNSUPERVISED: ReadonlySet<string> = new Set(['verify', 'lab', 'programs', 'doctor', 'help']);
+
+type Order = 'stop';
+type News = { readonly unfinished: string } | { readonly finished: string };
+
+/** @param args of the command line, without node and script */
+export function isSupervised(args: readonly string[]): boolean {
+  const [command, subcommand] = args;
+  if (command === undefined || command.startsWith('-') || args.includes('--help')) return false;
+  return !UNSUPERVISED.has(command) || (command === 'lab' && subcommand === 'run');
+}
+
+/** Is this the process in which the command runs? If so, it obeys its supervisor from here on. */
+export async function obeySupervisor(): Promise<boolean> {
+  if (process.env[MARK] === undefined || process.send === undefined) return false;
+  // Programs that the command starts are not supervised.
+  delete process.env[MARK];
+  const send = (news: News): void => void process.send!(news);
+  process.on('message', (order: Order) => {
+    if (order === 'stop') interrupt('SIGINT');
+  });
+  // The channel must not keep a command alive that is done.
+  process.channel?.unref();
+  process.on('disconnect', () => process.exit(EXIT.interrupted));
+  // Ctrl-C reaches the whole group; the supervisor passes it on.
+  ignoreSignals();
+  const [{ onUnfinishedFile }, { dieWithParent }] = await Promise.all([
+    import('../corpus/atomic-file.ts'),
+    import('../kernel/parent-death.ts'),
+  ]);
+  dieWithParent();
+  onUnfinishedFile((path, isFinished) => send(isFinished ? { finished: path } : { unfinished: path }));
+  return true;
+}
+
+/** Runs the command line in a process of its own. @returns the exit code */
+export async function supervise(): Promise<number> {
+  const script = process.argv[1]!;
+  const child = fork(script, process.argv.slice(2), {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, [MARK]: '1' },
+  });
+  const unfinished = new Set<string>();
+  child.on('message', (news: News) => {
+    if ('unfinished' in news) unfinished.add(news.unfinished);
+    else unfinished.delete(news.finished);
+  });
+  let isKilled = false;
+  const kill = (): void => {
+    isKilled = true;
+    child.kill('SIGKILL');
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const release = handleSignals(() => {
+    if (timer !== undefined) return kill();
+    timer = setTimeout(kill, PATIENCE);
+    if (child.connected) child.send('stop' satisfies Order, () => {});
+  });
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.on('exit', (...end) => resolve(end));
+    child.on('error', reject);
+  });
+  clearTimeout(timer);
+  release();
+  if (code !== null) return code;
+  await removeTraces(unfinished);
+  if (isKilled || timer !== undefined) return EXIT.interrupted;
+  return crashed(signal);
+}
+
+/** What a process does not remove that is ended by force. */
+async function removeTraces(unfinished: ReadonlySet<string>): Promise<void> {
+  for (const path of unfinished) {
+    try {
+      unlinkSync(path);
+    } catch {
+      // It was finished, or is gone.
+    }
+  }
+  const { removeLeftovers } = await import('../kernel/leftovers.ts');
+  removeLeftovers();
+}
+
+function crashed(signal: NodeJS.Signals | null): number {
+  if (signal === 'SIGKILL' || signal === 'SIGABRT') {
+    reportLine('xdpsim: not enough memory');
+    reportLine('        Free some, or allow more: NODE_OPTIONS=--max-old-space-size=8192 (MB)');
+    return EXIT.environment;
+  }
+  reportLine(`xdpsim: ended by ${signal}; this is a defect of xdpsim`);
+  return EXIT.defect;
+}
