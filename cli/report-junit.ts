@@ -7,14 +7,22 @@ export function toJunit(reports: readonly ProgramReport[], seed: string): string
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="xdpsim verify">'];
   for (const report of reports) {
     const failures = report.divergences.length;
-    const errors = report.engines.filter((engine) => engine.status === 'failed').length;
+    const ended = report.failure === undefined ? 0 : 1;
+    const errors = report.engines.filter((engine) => engine.status === 'failed').length + ended;
     const skipped = report.engines.filter((engine) => engine.status === 'skipped').length;
     // Each divergence belongs to the second of its engines: the first is the reference.
     lines.push(
-      `  <testsuite name="${xmlText(report.name)}" tests="${report.engines.length}" failures="${failures}"` +
+      `  <testsuite name="${xmlText(report.name)}" tests="${report.engines.length + ended}" failures="${failures}"` +
         ` errors="${errors}" skipped="${skipped}" time="${report.seconds.toFixed(3)}">`,
       `    <properties><property name="seed" value="${xmlText(seed)}"/><property name="packets" value="${report.packets}"/></properties>`,
     );
+    if (report.failure !== undefined) {
+      lines.push(
+        `    <testcase classname="${xmlText(report.name)}" name="run">`,
+        `      <error message="${xmlText(report.failure.message)}"/>`,
+        '    </testcase>',
+      );
+    }
     for (const engine of report.engines) {
       const open = `    <testcase classname="${xmlText(report.name)}" name="${engine.name}" time="${engine.seconds.toFixed(3)}"`;
       const inside = [

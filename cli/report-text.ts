@@ -30,7 +30,7 @@ function reached(coverage: ProgramReport['coverage']): string {
 
 function verdict(report: ProgramReport, terminal: Terminal): string {
   if (report.divergences.length > 0) return terminal.style('red', '✗ differs');
-  if (report.engines.some((engine) => engine.status === 'failed')) return terminal.style('red', '✗ failed ');
+  if (hasFailed(report)) return terminal.style('red', '✗ failed ');
   if (ran(report) < 2) return terminal.style('yellow', '– no pair');
   return terminal.style('green', '✓ agreed ');
 }
@@ -53,13 +53,33 @@ function share(part: number, whole: number): string {
 
 /** What failed to run, and why. */
 export function failureLines(report: ProgramReport): string[] {
-  return report.engines.flatMap((engine) => {
+  const ofEngines = report.engines.flatMap((engine) => {
     if (engine.status !== 'failed') return [];
-    const lines = [`  ${engine.name} failed: ${engine.reason ?? 'for an unknown reason'}`];
-    if (engine.remedy !== undefined) lines.push(`    ${engine.remedy}`);
-    for (const line of engine.failure?.log?.trimEnd().split('\n') ?? []) lines.push(`    ${line}`);
-    return lines;
+    return [
+      `  ${engine.name} failed: ${engine.reason ?? 'for an unknown reason'}`,
+      ...detailsOf({ ...engine.failure, remedy: engine.remedy }),
+    ];
   });
+  const { failure } = report;
+  if (failure === undefined) return ofEngines;
+  return [...ofEngines, `  ended early: ${failure.message}`, ...detailsOf(failure)];
+}
+
+function detailsOf({
+  remedy,
+  log,
+}: {
+  readonly remedy?: string | undefined;
+  readonly log?: string;
+}): string[] {
+  return [...(remedy === undefined ? [] : [remedy]), ...(log?.trimEnd().split('\n') ?? [])].map(
+    (line) => `    ${line}`,
+  );
+}
+
+/** Could a program not be tested as it was to be? */
+function hasFailed(report: ProgramReport): boolean {
+  return report.failure !== undefined || report.engines.some((engine) => engine.status === 'failed');
 }
 
 /** The end of the report: speeds, what was skipped, what was not compared, and the verdict. */
@@ -82,9 +102,7 @@ export function closingLines(
     lines.push(`  not compared: ${text}${ofPrograms(programs, reports)}`);
   }
   const divergences = reports.reduce((sum, report) => sum + report.divergences.length, 0);
-  const failed = reports.filter((report) =>
-    report.engines.some((engine) => engine.status === 'failed'),
-  ).length;
+  const failed = reports.filter(hasFailed).length;
   const interrupted = reports.some((report) => report.interrupted);
   const programs = reports.length === 1 ? '1 program' : `${reports.length} programs`;
   const done = `${programs}, ${count(packets)} packets in ${seconds.toFixed(1)} s, seed ${seed}`;

@@ -190,7 +190,10 @@ function printProgram(
 
 function exitCodeOf(reports: readonly ProgramReport[]): number {
   if (reports.some((report) => report.divergences.length > 0)) return EXIT.found;
-  const failures = reports.flatMap((report) => report.engines.flatMap((engine) => engine.failure ?? []));
+  const failures = reports.flatMap((report) => [
+    ...(report.failure === undefined ? [] : [report.failure]),
+    ...report.engines.flatMap((engine) => engine.failure ?? []),
+  ]);
   if (failures.some((failure) => failure.kind === 'internal')) return EXIT.defect;
   if (failures.some((failure) => failure.kind === 'input')) return EXIT.input;
   return failures.length > 0 ? EXIT.environment : EXIT.agreed;
