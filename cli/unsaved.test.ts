@@ -22,14 +22,16 @@ const DIFFERING = ['icmp_drop', '--object', `${packageFile('bpf/built/xdp_pass.o
 const BLOCKED = join(scratch, 'file', 'below');
 writeFileSync(join(scratch, 'file'), '');
 
-// tsx wants a temporary directory of its own, which has to be there.
+// Only this process's: tsx wants a temporary directory that is there, in the workers, too.
 const SHIM = join(scratch, 'shim.mjs');
 const imported = (path: string): string =>
   `await import(${JSON.stringify(pathToFileURL(packageFile(path)).href)});`;
 writeFileSync(
   SHIM,
-  `${imported('cli/failure.ts')}
-process.env.TMPDIR = process.env.XDPSIM_TEST_TMPDIR;
+  `import os from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+os.tmpdir = () => process.env.XDPSIM_TEST_TMPDIR;
+syncBuiltinESMExports();
 ${imported('cli/main.ts')}`,
 );
 

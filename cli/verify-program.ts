@@ -7,7 +7,7 @@ import type { EngineFailure } from '../verify/engine-side.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { totalPackets } from '../verify/run.ts';
 import { DistributedRun } from './distributed-run.ts';
-import { EXIT, toFailure } from './failure.ts';
+import { EXIT, Failure, toFailure } from './failure.ts';
 import { mapsOf, withMaps } from './map-file.ts';
 import { saveBelow } from './saved-cases.ts';
 import type { Opened } from './verify-messages.ts';
@@ -55,7 +55,10 @@ export class Verifier {
     }
   }
 
-  /** @param index of the program in the plan */
+  /**
+   * @param index of the program in the plan
+   * @throws {Failure} when the first program cannot even begin
+   */
   async verify(index: number, program: Program, watch: Watch): Promise<ProgramReport> {
     const { seed, maxDivergences, directory, seconds } = this.#plan;
     const total = totalPackets(this.#plan);
@@ -73,6 +76,8 @@ export class Verifier {
       await new DistributedRun(this.#workers, collector, total, watch.signal).run(index, seconds);
     } catch (error) {
       this.kill();
+      // What the user has to put right before anything can run is no report.
+      if (index === 0 && collector.packets === 0 && error instanceof Failure) throw error;
       if (!(error instanceof WorkerKilled)) collector.fail(failureOf(error));
     }
     return collector.report();
