@@ -7,7 +7,8 @@ import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { comparedParts, firstDifference, type OutcomeDifference } from './compare.ts';
 import { firstMapDifference } from './compare-maps.ts';
-import { differingField } from './differing-field.ts';
+import { checksumOfField, differingField } from './differing-field.ts';
+import { FailingPackets, samplesOf } from './failing-packets.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 import { type JudgingAccount, judgeFrames } from './judge-frames.ts';
 import { hasStops, violationFindings } from './stops.ts';
@@ -116,6 +117,7 @@ function* differences(
     trace: parts.has('trace'),
     skb: parts.has('skb'),
   };
+  const failing = new FailingPackets<Pick<Finding, 'part' | 'expected' | 'got'>>();
   let from = 0;
   for (let looked = 0; looked < MAX_DIFFERENCES; looked++) {
     const difference: OutcomeDifference | undefined = firstDifference(
@@ -134,8 +136,13 @@ function* differences(
     const got = outcomeAt(other.output, packet);
     const field = part === 'packet' ? differingField(expected.packet, got.packet) : part;
     if (fields.has(field)) continue;
+    failing.add(field, packet, input, () => ({ part, expected, got }));
+  }
+  for (const { kind: field, packet, detail, others } of failing.best()) {
     fields.add(field);
-    yield { engines, part, field, packet, expected, got };
+    const isChecksum = checksumOfField(field) !== undefined;
+    const samples = isChecksum ? { others: samplesOf(input, other.output, others) } : {};
+    yield { ...detail, engines, field, packet, ...samples };
   }
   // Maps that differ after other outcomes tell nothing new.
   if (fields.size > 0 || !parts.has('maps')) return;

@@ -37,6 +37,14 @@ export interface Finding {
   readonly map?: MapDifference;
   readonly fault?: ChecksumFault;
   readonly breach?: Breach;
+  /** More packets that fail in the same way, where a cause is to be found: one alone may be a coincidence. */
+  readonly others?: readonly Sample[];
+}
+
+/** A frame as it came and as it left. */
+export interface Sample {
+  readonly came: Uint8Array;
+  readonly left: Uint8Array;
 }
 
 /** One packet's outcome as a value. */

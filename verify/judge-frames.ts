@@ -5,6 +5,7 @@ import type { Hook } from '../sim/runtime/actions.ts';
 import { leaves } from '../sim/runtime/delivery.ts';
 import { checksumField } from './differing-field.ts';
 import type { Showing } from './examine.ts';
+import { FailingPackets, samplesOf } from './failing-packets.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 import { INVARIANTS } from './invariants/index.ts';
 import type { Breach } from './invariants/invariant.ts';
@@ -48,7 +49,7 @@ export class JudgingAccount {
 }
 
 /**
- * The first finding of each kind.
+ * One finding of each kind, on a whole packet where there is one.
  * @param account is told what was not judged, and of breaches that are no errors
  */
 export function* judgeFrames(
@@ -57,7 +58,7 @@ export function* judgeFrames(
   { engine, output }: Showing,
   account?: JudgingAccount,
 ): Generator<Finding, void, void> {
-  const seen = new Set<string>();
+  const failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault'>>();
   for (let packet = 0; packet < output.count; packet++) {
     if (output.status[packet] !== STATUS.ran) continue;
     if (!leaves(hooks[input.entry[packet]!] ?? 'xdp', output.action[packet]!)) continue;
@@ -70,31 +71,28 @@ export function* judgeFrames(
       output.length[packet]!,
     );
     if (!isChanged) continue;
-    const found = { engines: ['oracle', engine.name], packet, expected: undefined } as const;
     if (pair.cameBroken) account?.enterUnjudged('lengths of packets that came with contradictory ones');
     for (const invariant of INVARIANTS) {
       const breach = invariant.judge(pair);
       if (breach === undefined) continue;
-      if (breach.severity !== 'error') {
-        account?.enterWarning(breach);
-        continue;
-      }
-      if (seen.has(breach.invariant)) continue;
-      seen.add(breach.invariant);
-      yield {
-        ...found,
-        part: 'invariant',
-        field: breach.invariant,
-        got: outcomeAt(output, packet),
-        breach,
-      };
+      if (breach.severity !== 'error') account?.enterWarning(breach);
+      else failing.add(breach.invariant, packet, input, () => ({ part: 'invariant', breach }));
     }
     const fault = judge.judgePair(pair);
     if (judge.unjudged !== undefined) account?.enterUnjudged(judge.unjudged);
     if (fault === undefined) continue;
     const field = checksumField(fault.layer, fault.depth);
-    if (seen.has(field)) continue;
-    seen.add(field);
-    yield { ...found, part: 'checksum', field, got: outcomeAt(output, packet), fault };
+    failing.add(field, packet, input, () => ({ part: 'checksum', fault }));
+  }
+  for (const { kind, packet, detail, others } of failing.best()) {
+    yield {
+      ...detail,
+      engines: ['oracle', engine.name],
+      field: kind,
+      packet,
+      expected: undefined,
+      got: outcomeAt(output, packet),
+      ...(detail.fault === undefined ? {} : { others: samplesOf(input, output, others) }),
+    };
   }
 }

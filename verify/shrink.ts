@@ -163,9 +163,17 @@ class Shrinker {
     // What comes after the diverging packet has no part in it.
     const stimuli = candidate.stimuli.slice(0, finding.packet + 1);
     this.#case = stimuli.length === candidate.stimuli.length ? candidate : { ...candidate, stimuli };
-    this.#finding = finding;
-    await this.#options.onSmaller?.(this.#case, finding);
+    this.#finding = this.#withOthers(finding);
+    await this.#options.onSmaller?.(this.#case, this.#finding);
     return true;
+  }
+
+  /** The packets that failed in the run stay with the finding: they tell its cause from a coincidence. */
+  #withOthers(finding: Finding): Finding {
+    const { others, got, packet } = this.#task.finding;
+    if (others === undefined || got === undefined) return finding;
+    const came = this.#task.case.stimuli[packet]!.packet;
+    return { ...finding, others: [{ came, left: got.packet }, ...others] };
   }
 
   #isOver(): boolean {
@@ -184,7 +192,7 @@ class Shrinker {
     try {
       const finding = await fresh.find(this.#case, this.#family);
       if (finding === undefined) return this.#result('not repeated');
-      this.#finding = finding;
+      this.#finding = this.#withOthers(finding);
       return this.#result(this.#stopped === undefined ? 'shrunk' : 'cut short');
     } finally {
       await fresh.close();

@@ -34,10 +34,10 @@ export function likelyCause(shown: Case, finding: Finding): string | undefined {
   }
 }
 
-function packetCause(came: Uint8Array, { field, got, expected }: Finding): string | undefined {
+function packetCause(came: Uint8Array, { field, got, expected, others }: Finding): string | undefined {
   const checksum = checksumOfField(field);
   if (checksum !== undefined) {
-    return diagnoseChecksum(came, got!.packet, checksum.layer, checksum.depth)?.sentence;
+    return diagnoseChecksum(came, got!.packet, checksum.layer, checksum.depth, others)?.sentence;
   }
   if (expected === undefined) return undefined;
   const first = difference(expected.packet, got!.packet)[0];

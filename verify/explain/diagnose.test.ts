@@ -321,3 +321,40 @@ describe('diagnoseChecksum', () => {
     expect(counts.get('unknown')).toBeGreaterThan(1960);
   });
 });
+
+describe('diagnoseChecksum with more packets that fail', () => {
+  it('names the cause that explains all of them, not the first that explains one', () => {
+    const right = (request: Uint8Array): number => {
+      const sum = word(request, L4 + 2) + 0x0800;
+      return sum > 0xffff ? sum - 0xffff : sum;
+    };
+    const uncomplemented = (request: Uint8Array): Uint8Array => reply(request, not(right(request)));
+    // By chance also what comes of applying the difference twice: 0xf3ff + 2 * 0x0800.
+    const chance = echoWith(0xf3ff);
+    const others = [0x1111, 0x2345, 0xbeef, 0xfe12]
+      .map(echoWith)
+      .map((came) => ({ came, left: uncomplemented(came) }));
+    const left = uncomplemented(chance);
+    expect(diagnoseChecksum(chance, left, 'icmp')).toMatchObject({ id: 'delta twice', packets: 1, of: 1 });
+    const together = diagnoseChecksum(chance, left, 'icmp', 0, others);
+    expect(together).toMatchObject({ id: 'not complemented', packets: 5, of: 5 });
+  });
+
+  it('goes by those that came in right', () => {
+    const right = [0x1111, 0x2345].map(echoWith).map((came) => ({ came, left: edit(came, [L4, 0]) }));
+    const wrong = edit(echo, [L4 + 2, 0x12, 0x34]);
+    const cause = diagnoseChecksum(echo, edit(echo, [L4, 0]), 'icmp', 0, [
+      ...right,
+      { came: wrong, left: reply(wrong, 0xabcd) },
+    ]);
+    expect(cause).toMatchObject({ id: 'not updated', packets: 3, of: 3 });
+  });
+
+  it('knows no cause where one explains only one of many', () => {
+    const others = [0x1111, 0x2345, 0xbeef].map(echoWith).map((came, index) => ({
+      came,
+      left: reply(came, 0x0101 * (index + 3)),
+    }));
+    expect(diagnoseChecksum(echo, edit(echo, [L4, 0]), 'icmp', 0, others)?.id).toBe('unknown');
+  });
+});

@@ -2,7 +2,9 @@
  * Why a checksum is wrong: each hypothesis computes what a program with that defect would have written, and the
  * one that reproduces the bytes exactly is named.
  */
+import type { Sample } from '../finding.ts';
 import { CHECKSUM, CHECKSUM_LAYERS, verifyChecksums } from '../oracle/checksums.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
 import {
   type ChecksumSite,
   checksumSite,
@@ -51,6 +53,9 @@ export interface Cause {
   readonly sentence: string;
   /** "would be right if …": how to make it right. */
   readonly remedy: string;
+  /** How many of how many failing packets it explains. */
+  readonly packets?: number;
+  readonly of?: number;
 }
 
 /** One word that the program changed. */
@@ -60,6 +65,8 @@ export interface ChangedWord {
   readonly to: number;
   readonly at: number;
 }
+
+const pair = new FramePair();
 
 /** What hypotheses compute with. */
 export interface ChecksumEvidence {
@@ -79,6 +86,7 @@ export interface ChecksumEvidence {
  * @param before the packet as it came
  * @param after the packet as the program left it
  * @param layer the checksum in question, of the packet that left: `icmp`, …
+ * @param others packets on which the same checksum fails
  * @returns undefined where the packet that left holds no such checksum
  */
 export function diagnoseChecksum(
@@ -86,6 +94,7 @@ export function diagnoseChecksum(
   after: Uint8Array,
   layer: string,
   depth: number = 0,
+  others: readonly Sample[] = [],
 ): Cause | undefined {
   if (isLaterFragment(after, layer, depth)) {
     return {
@@ -95,7 +104,22 @@ export function diagnoseChecksum(
     };
   }
   const evidence = checksumEvidence(before, after, layer, depth);
-  return evidence === undefined ? undefined : diagnose(evidence);
+  if (evidence === undefined) return undefined;
+  return diagnoseSeveral(
+    evidence,
+    others.flatMap(({ came, left }) => {
+      const other =
+        checksumEvidence(came, left, layer, depth) ??
+        // A packet shrinks from one IP version to the other.
+        checksumEvidence(
+          came,
+          left,
+          layer === 'icmp' ? 'icmpv6' : layer === 'icmpv6' ? 'icmp' : layer,
+          depth,
+        );
+      return other === undefined || other.after.status === 'good' ? [] : [other];
+    }),
+  );
 }
 
 function isLaterFragment(packet: Uint8Array, layer: string, depth: number): boolean {
@@ -111,15 +135,43 @@ function isLaterFragment(packet: Uint8Array, layer: string, depth: number): bool
 
 /** The same on evidence that is gathered already. */
 export function diagnose(evidence: ChecksumEvidence): Cause {
+  return diagnoseSeveral(evidence, []);
+}
+
+/**
+ * Names the defect behind several wrong checksums. A hypothesis may reproduce one packet's bytes by chance; the one
+ * that explains most of all packets is named. Packets that came in right tell more than others.
+ * @param shown the packet that a person sees: the cause has to explain it
+ */
+export function diagnoseSeveral(shown: ChecksumEvidence, others: readonly ChecksumEvidence[]): Cause {
+  const whole = others.filter(({ before }) => before === undefined || before.status !== 'bad');
+  const telling = whole.length > 0 ? whole : others;
+  let best: Cause | undefined;
+  let most = -1;
   for (const hypothesis of HYPOTHESES) {
-    const cause = hypothesis(evidence);
-    if (cause !== undefined) return cause;
+    const cause = hypothesis(shown);
+    if (cause === undefined) continue;
+    const explained = telling.filter((evidence) => hypothesis(evidence)?.id === cause.id).length;
+    if (explained > most) {
+      best = cause;
+      most = explained;
+    }
+    if (explained === telling.length) break;
   }
-  return {
-    id: 'unknown',
-    sentence: 'no known defect gives this checksum',
-    remedy: 'it were computed from scratch',
-  };
+  // What explains one of many only is a coincidence.
+  const isChance = most === 0 && telling.length > 2;
+  return best === undefined || isChance ? UNKNOWN : { ...best, packets: most + 1, of: telling.length + 1 };
+}
+
+const UNKNOWN: Cause = {
+  id: 'unknown',
+  sentence: 'no known defect gives this checksum',
+  remedy: 'it were computed from scratch',
+};
+
+/** What should stand in the field: an update where the packet came wrong, so that it stays as wrong as it was. */
+export function rightChecksum({ before, after, updated }: ChecksumEvidence): number {
+  return before?.status === 'bad' && updated !== undefined ? updated : after.expected;
 }
 
 export function checksumEvidence(
@@ -143,19 +195,20 @@ export function checksumEvidence(
   };
 }
 
-/** The same checksum in the packet as it came: of the same kind, counted from the innermost, as headers are pushed outside. */
+/** The same checksum in the packet as it came, paired as the judge pairs them. */
 function counterpart(before: Uint8Array, site: ChecksumSite): ChecksumSite | undefined {
-  const isKin = ({ layer }: ChecksumSite): boolean => family(layer) === family(site.layer);
-  const came = checksumSites(before).filter(isKin);
-  const left = checksumSites(site.packet).filter(isKin);
-  const inPlace = came.find(({ at }) => at === site.at);
-  if (inPlace !== undefined && came.length === left.length) return inPlace;
-  const fromInside = left.length - 1 - left.findIndex(({ at }) => at === site.at);
-  return came[came.length - 1 - fromInside];
-}
-
-function family(layer: string): string {
-  return layer === 'icmpv6' ? 'icmp' : layer;
+  const came = checksumSites(before);
+  const { packet } = site;
+  if (!pair.set(before, 0, before.length, packet, 0, packet.length)) {
+    return came.find(({ at }) => at === site.at);
+  }
+  const { was, is } = pair;
+  for (let row = 0; row < is.count; row++) {
+    if (is.at[row] !== site.at || is.match[row]! < 0) continue;
+    const at = was.at[is.match[row]!];
+    return came.find((one) => one.at === at);
+  }
+  return undefined;
 }
 
 /** Words are paired within their group, in order; where one side has more, the other's count as 0. */

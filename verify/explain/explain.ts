@@ -13,7 +13,7 @@ import type { ShrinkStop } from '../shrink.ts';
 import { isKernel } from '../stops.ts';
 import { changedTree } from './changed-tree.ts';
 import { repeatCommands } from './command.ts';
-import { checksumEvidence, diagnose } from './diagnose.ts';
+import { checksumEvidence, diagnoseChecksum } from './diagnose.ts';
 import { keptLines } from './kept.ts';
 import { kernelLines } from './kernel-text.ts';
 import { type Paint, painter, type Style } from './paint.ts';
@@ -228,7 +228,9 @@ function worksheet({ case: shown, finding }: Divergence): string[] {
     reference !== undefined && at + 2 <= reference.length
       ? (reference[at]! << 8) | reference[at + 1]!
       : undefined;
-  return checksumWorksheet(evidence, diagnose(evidence), wanted);
+  const { layer, depth } = checksum;
+  const cause = diagnoseChecksum(came, finding.got.packet, layer, depth, finding.others);
+  return cause === undefined ? [] : checksumWorksheet(evidence, cause, wanted);
 }
 
 /** Where the machine stopped the program, or why an engine failed on the packet. */

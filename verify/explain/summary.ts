@@ -5,6 +5,7 @@ import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Finding, Outcome } from '../finding.ts';
 import { likelyCause } from './causes.ts';
+import { checksumEvidence, rightChecksum } from './diagnose.ts';
 import { kernelClause } from './kernel-text.ts';
 import { hex16 } from './ones.ts';
 
@@ -35,7 +36,13 @@ export function valuesOf(program: Program, shown: Case, finding: Finding): { exp
   if (fault !== undefined) {
     const { after } = fault;
     if (fault.kind === 'fragment') return { expected: 'data as it came', got: 'changed data' };
-    return { expected: hex16(after.expected), got: hex16(after.got) };
+    const came = shown.stimuli[finding.packet]?.packet;
+    const evidence =
+      came === undefined || got === undefined
+        ? undefined
+        : checksumEvidence(came, got.packet, fault.layer, fault.depth);
+    const right = evidence === undefined ? after.expected : rightChecksum(evidence);
+    return { expected: hex16(right), got: hex16(after.got) };
   }
   const entry = shown.stimuli[finding.packet]?.entry ?? 0;
   const hook = program.entries[entry]?.hook ?? 'xdp';

@@ -1,5 +1,5 @@
 /** A checksum worked out by hand, as on paper: words, carries, folds, the difference, and what would make it right. */
-import type { Cause, ChecksumEvidence } from './diagnose.ts';
+import { type Cause, type ChecksumEvidence, rightChecksum } from './diagnose.ts';
 import { complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
 
 /** Changed words listed at the most. */
@@ -11,7 +11,7 @@ const MAX_WORDS = 12;
  */
 export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expected?: number): string[] {
   const { before, after, words, changes, updated, recomputed } = evidence;
-  const right = expected ?? (before?.status === 'bad' && updated !== undefined ? updated : after.expected);
+  const right = expected ?? rightChecksum(evidence);
   const covered = `bytes ${after.start}–${after.end - 1}`;
   const pseudo = after.pseudo.length > 0 ? ' and the pseudo-header' : '';
   const lines = [`Checksum of ${after.layer} at byte ${after.at}, over ${covered}${pseudo}`];
@@ -42,7 +42,10 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
       `  difference: ${hex16(after.got)} is ${hex16(right)} ${sign} ${hex16(delta)} (bytes swapped: ${hex16(swapped(delta))})`,
     );
   }
-  lines.push(`  ${cause.sentence}`);
+  const { packets = 1, of = 1 } = cause;
+  const share =
+    of === 1 ? '' : packets === of ? ` (so in all ${of} packets)` : ` (so in ${packets} of ${of} packets)`;
+  lines.push(`  ${cause.sentence}${share}`);
   lines.push(`  it would be right if ${cause.remedy}`);
   return lines;
 }
