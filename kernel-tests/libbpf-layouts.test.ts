@@ -16,6 +16,7 @@ const STRUCTURES: readonly (readonly [
   [layouts.XDP_MD, 'xdp_md'],
   [layouts.SK_BUFF, '__sk_buff'],
   [layouts.OBJECT_OPEN_OPTS, 'bpf_object_open_opts'],
+  [layouts.PROG_LOAD_OPTS, 'bpf_prog_load_opts'],
   [layouts.BTF_TYPE, 'btf_type', { size_or_type: 'size' }],
   [layouts.BTF_VAR_SECINFO, 'btf_var_secinfo', { size_of_variable: 'size' }],
   [layouts.PERF_EVENT_ATTR, 'perf_event_attr', { size_of_attr: 'size' }],

@@ -61,6 +61,18 @@ export const OBJECT_OPEN_OPTS = {
   size: 80,
 } as const;
 
+/** `struct bpf_prog_load_opts` (bpf/bpf.h). */
+export const PROG_LOAD_OPTS = {
+  sz: 0,
+  expected_attach_type: 12,
+  prog_btf_fd: 16,
+  prog_flags: 20,
+  func_info: 56,
+  func_info_cnt: 64,
+  func_info_rec_size: 68,
+  size: 104,
+} as const;
+
 /** `struct bpf_insn` (linux/bpf.h). */
 export const BPF_INSN = { code: 0, registers: 1, off: 2, imm: 4, size: 8 } as const;
 

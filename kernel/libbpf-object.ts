@@ -1,5 +1,5 @@
 /** A compiled object in the kernel: opened from memory, its globals set, loaded, closed. */
-import { EngineError } from '../sim/engines/engine.ts';
+import { EngineError, type Pinning } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { ProgramEntry } from '../sim/runtime/program.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
@@ -8,6 +8,9 @@ import { setGlobals } from './libbpf-globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './libbpf-layouts.ts';
 import { BpfMap, mapTypeName } from './libbpf-map.ts';
 import { listenToLibbpf } from './libbpf-messages.ts';
+import { tailCallTargets } from './linked-object.ts';
+import { instructionsOf, pinPrograms } from './pin/pin-object.ts';
+import type { PinnedWorld, Pins } from './pin/pins.ts';
 
 export interface ObjectOptions {
   /** Names the object in the kernel: letters, digits and underscores are kept, up to 15. */
@@ -25,6 +28,8 @@ export interface ObjectOptions {
   readonly pinDirectory?: string;
   /** Maps of other objects that take the place of this one's own, by name. */
   readonly sharedMaps?: Readonly<Record<string, BpfMap>>;
+  /** Gives the programs this clock and these random numbers in the place of the kernel's, where that works. */
+  readonly pin?: PinnedWorld;
 }
 
 /** One loaded function. */
@@ -54,6 +59,9 @@ export class BpfObject {
   /** Numbers of the helpers that any of the loaded functions call, those that only a tail call reaches included. */
   readonly helpers: ReadonlySet<number>;
   readonly callsKernelFunctions: boolean;
+  /** What `ObjectOptions.pin` has led to. */
+  readonly pinning: Pinning;
+  readonly #pins: Pins | undefined;
   readonly #libbpf: LoadedLibbpf;
   #handle: Pointer;
 
@@ -68,13 +76,22 @@ export class BpfObject {
     const opened = openAndLoad(this.#libbpf, bytes, options);
     this.#handle = opened.handle;
     try {
-      this.programs = opened.programs.map(({ pointer, entry }) => ({
-        name: entry.function,
-        hook: entry.hook,
-        fd: this.#libbpf.bpf.bpf_program__fd(pointer),
-        helpers: callsOf(this.#libbpf, pointer).helpers,
-      }));
-      const calls = loadedPrograms(this.#libbpf, opened.handle).map((one) => callsOf(this.#libbpf, one));
+      const pointers = loadedPrograms(this.#libbpf, opened.handle);
+      const entries = new Set(opened.programs.map(({ pointer }) => pointer));
+      const pinned = pinPrograms(this.#libbpf, opened.handle, pointers, entries, bytes, options.pin);
+      const { pins, pinning } = pinned;
+      this.#pins = pins;
+      this.pinning = pinning;
+      this.programs = opened.programs.map(({ pointer, entry }) => {
+        const fd = this.#libbpf.bpf.bpf_program__fd(pointer);
+        return {
+          name: entry.function,
+          hook: entry.hook,
+          fd: pins?.copyOf(fd) ?? fd,
+          helpers: callsOf(this.#libbpf, pointer).helpers,
+        };
+      });
+      const calls = pointers.map((one) => callsOf(this.#libbpf, one));
       this.helpers = new Set(calls.flatMap(({ helpers }) => [...helpers]));
       this.callsKernelFunctions = calls.some(({ kernelFunctions }) => kernelFunctions);
       this.maps = this.#loadedMaps(opened.initial);
@@ -91,8 +108,14 @@ export class BpfObject {
   /** Closes the programs and maps; the kernel frees them. May be called more than once. */
   close(): void {
     if (this.#handle === 0) return;
+    this.#pins?.close();
     this.#libbpf.bpf.bpf_object__close(this.#handle);
     this.#handle = 0;
+  }
+
+  /** Brings a pinned clock and pinned random numbers back to where they started. */
+  resetPins(): void {
+    this.#pins?.reset();
   }
 
   #loadedMaps(initial: ReadonlyMap<string, Uint8Array>): BpfMap[] {
@@ -127,9 +150,8 @@ interface Calls {
 }
 
 /** What a function and its subprograms call. */
-function callsOf({ bpf }: LoadedLibbpf, pointer: Pointer): Calls {
-  const count = bpf.bpf_program__insn_cnt(pointer);
-  const instructions = bytesAt(bpf.bpf_program__insns(pointer), count * BPF_INSN.size);
+function callsOf(libbpf: LoadedLibbpf, pointer: Pointer): Calls {
+  const instructions = instructionsOf(libbpf, pointer);
   const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
   const helpers = new Set<number>();
   let kernelFunctions = false;
@@ -150,11 +172,11 @@ interface Opened {
 }
 
 function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOptions): Opened {
-  let siblings = false;
+  let siblings: Siblings = 'none';
   let result = tryToLoad(libbpf, bytes, options, siblings);
   if ('error' in result && result.error === EBADF) {
     // A PROG_ARRAY starts with functions that are no entries: libbpf had no descriptor to put there.
-    siblings = true;
+    siblings = tailCallTargets(bytes) ?? 'all';
     result = tryToLoad(libbpf, bytes, options, siblings);
   }
   if ('handle' in result) return result;
@@ -178,7 +200,7 @@ function tryToLoad(
   libbpf: LoadedLibbpf,
   bytes: Uint8Array,
   options: ObjectOptions,
-  siblings: boolean,
+  siblings: Siblings,
   log?: Uint8Array,
 ): Opened | LoadFailure {
   const { bpf, koffi } = libbpf;
@@ -223,13 +245,13 @@ function tryToLoad(
 
 /**
  * Finds the entries' functions, gives them their type where the section's name does not, and leaves out the rest.
- * @param siblings load the other functions that a tail call can reach too
+ * @param siblings which other functions to load too, since a tail call can reach them
  */
 function selectPrograms(
   { bpf }: LoadedLibbpf,
   handle: Pointer,
   { file, entries }: ObjectOptions,
-  siblings: boolean,
+  siblings: Siblings,
 ): Opened['programs'] {
   const pointers = walk((previous) => bpf.bpf_object__next_program(handle, previous));
   const byName = new Map(pointers.map((pointer) => [bpf.bpf_program__name(pointer), pointer]));
@@ -247,11 +269,19 @@ function selectPrograms(
   for (const pointer of wanted) bpf.bpf_program__set_autoload(pointer, true);
   for (const pointer of pointers) {
     if (wanted.has(pointer)) continue;
-    const type = bpf.bpf_program__type(pointer);
-    const callable = type === BPF_PROG_TYPE.XDP || type === BPF_PROG_TYPE.SCHED_CLS;
-    if (!siblings || !callable) bpf.bpf_program__set_autoload(pointer, false);
+    if (!isSibling(bpf, pointer, siblings)) bpf.bpf_program__set_autoload(pointer, false);
   }
   return programs;
+}
+
+/** Functions that are no entries, but that maps of programs start with. */
+type Siblings = 'none' | 'all' | ReadonlySet<string>;
+
+function isSibling(bpf: LoadedLibbpf['bpf'], pointer: Pointer, siblings: Siblings): boolean {
+  if (siblings === 'none') return false;
+  const type = bpf.bpf_program__type(pointer);
+  const callable = type === BPF_PROG_TYPE.XDP || type === BPF_PROG_TYPE.SCHED_CLS;
+  return callable && (siblings === 'all' || siblings.has(bpf.bpf_program__name(pointer)));
 }
 
 function setType(bpf: LoadedLibbpf['bpf'], pointer: Pointer, entry: ProgramEntry, file: string): void {

@@ -41,7 +41,9 @@ export interface Libbpf {
     count: number,
     options: Uint8Array | null,
   ): number;
+  bpf_btf_load(btf: Uint8Array, size: number, options: null): number;
   bpf_prog_test_run_opts(fd: number, options: Pointer): number;
+  bpf_obj_get_info_by_fd(fd: number, info: Uint8Array, length: Uint32Array): number;
   bpf_map_create(
     type: number,
     name: string,
@@ -85,6 +87,7 @@ export interface Libbpf {
 
   btf__find_by_name_kind(btf: Pointer, name: string, kind: number): number;
   btf__type_cnt(btf: Pointer): number;
+  btf__raw_data(btf: Pointer, size: Uint32Array): Pointer;
   btf__type_by_id(btf: Pointer, id: number): Pointer;
   btf__name_by_offset(btf: Pointer, offset: number): string;
 }
@@ -112,7 +115,9 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_program__insns: [P, P],
   bpf_program__insn_cnt: ['size_t', P],
   bpf_prog_load: ['int', 'int', 'str', 'str', 'void *', 'size_t', 'void *'],
+  bpf_btf_load: ['int', 'void *', 'size_t', 'void *'],
   bpf_prog_test_run_opts: ['int', 'int', 'int64_t'],
+  bpf_obj_get_info_by_fd: ['int', 'int', 'void *', 'void *'],
   bpf_map_create: ['int', 'int', 'str', 'uint32_t', 'uint32_t', 'uint32_t', 'void *'],
   bpf_map__name: ['str', P],
   bpf_map__fd: ['int', P],
@@ -132,6 +137,7 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map_update_batch: ['int', 'int', 'void *', 'void *', 'void *', 'void *'],
   btf__find_by_name_kind: ['int', P, 'str', 'uint32_t'],
   btf__type_cnt: ['uint32_t', P],
+  btf__raw_data: [P, P, 'void *'],
   btf__type_by_id: [P, P, 'uint32_t'],
   btf__name_by_offset: ['str', P, 'uint32_t'],
 };

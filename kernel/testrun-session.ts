@@ -1,5 +1,5 @@
 /** One loaded object and its world, run packet by packet with `BPF_PROG_TEST_RUN`. */
-import { EngineError, type Session } from '../sim/engines/engine.ts';
+import { EngineError, type Pinning, type Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../sim/runtime/default-world.ts';
@@ -8,6 +8,8 @@ import { isPerCpu, type MapDefinition } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
 import { BpfObject } from './libbpf-object.ts';
+import type { PinnedWorld } from './pin/pins.ts';
+import { CPU_HELPER } from './pin/substitutes.ts';
 import { requireHarmless, type SessionNetwork, shareNetworkIfAllowed } from './shared-network.ts';
 import { PacketRunner, type RunnableEntry } from './testrun-packets.ts';
 import { syscalls } from './testrun-syscalls.ts';
@@ -76,6 +78,13 @@ export class TestRunSession implements Session {
     );
   }
 
+  get pinning(): Pinning {
+    const { pinned, live, ...rest } = this.#object.pinning;
+    if (!live.includes(CPU_HELPER)) return this.#object.pinning;
+    // Where the copies cannot be loaded, it is still the CPU that the world names (`#onItsCpu`).
+    return { pinned: [...pinned, CPU_HELPER], live: live.filter((name) => name !== CPU_HELPER), ...rest };
+  }
+
   maps(): MapSnapshot[] {
     return this.#object.maps.filter((map) => map.readable).map((map) => map.snapshot());
   }
@@ -83,6 +92,7 @@ export class TestRunSession implements Session {
   async reset(): Promise<void> {
     if (this.#object.maps.every((map) => map.restorable)) {
       this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
+      this.#object.resetPins();
       this.#network.enter(() => {
         for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
       });
@@ -110,7 +120,13 @@ export class TestRunSession implements Session {
   #load(): BpfObject {
     const { name, entries, object } = this.#program;
     if (object === undefined) throw new EngineError('input', `${name} has no compiled object to run`);
-    return new BpfObject(object, { name, file: this.#file, entries, globals: this.#world.globals ?? {} });
+    return new BpfObject(object, {
+      name,
+      file: this.#file,
+      entries,
+      globals: this.#world.globals ?? {},
+      pin: pinnedWorld(this.#world),
+    });
   }
 
   /** Brings the loaded object to the world's state. */
@@ -156,6 +172,16 @@ export class TestRunSession implements Session {
       sys.setAffinity(before);
     }
   }
+}
+
+/** What clock and random numbers start from, as the machine has it. */
+export function pinnedWorld(world: World): PinnedWorld {
+  return {
+    time: world.time ?? 0n,
+    tick: world.tick ?? 0n,
+    randomSeed: world.randomSeed ?? 0,
+    cpu: world.cpu ?? 0,
+  };
 }
 
 function defaultDevices(world: World, maps: readonly MapDefinition[]): readonly Device[] {

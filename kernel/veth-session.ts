@@ -1,6 +1,6 @@
 /** One loaded object on the devices of one world, run by real frames. */
 import { singleFunctions } from '../sim/engines/chained-session.ts';
-import { EngineError, type Session } from '../sim/engines/engine.ts';
+import { EngineError, type Pinning, type Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
@@ -8,7 +8,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import type { Junction } from './junction.ts';
 import { BpfObject } from './libbpf-object.ts';
-import { fillMaps } from './testrun-session.ts';
+import { fillMaps, pinnedWorld } from './testrun-session.ts';
 import { type Course, coursesOf, fillJunction } from './veth-course.ts';
 import { WINDOW } from './veth-window.ts';
 import { Wire } from './veth-wire.ts';
@@ -74,12 +74,17 @@ export class VethSession implements Session {
     }
   }
 
+  get pinning(): Pinning {
+    return this.#object.pinning;
+  }
+
   maps(): MapSnapshot[] {
     return this.#object.maps.filter((map) => map.readable).map((map) => map.snapshot());
   }
 
   async reset(): Promise<void> {
     if (this.#object.maps.every((map) => map.restorable)) {
+      this.#object.resetPins();
       this.#network.enter(() => {
         for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? []);
       });
@@ -109,6 +114,7 @@ export class VethSession implements Session {
       file,
       entries: functions,
       globals: this.#world.globals ?? {},
+      pin: pinnedWorld(this.#world),
     });
     try {
       // A device map's entries are devices of the thread's namespace (kernel/bpf/devmap.c).

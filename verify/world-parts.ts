@@ -6,7 +6,7 @@ export type WorldPart =
   | { readonly of: 'devices' | 'routes' | 'neighbours'; readonly index: number }
   | { readonly of: 'maps'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
-  | { readonly of: 'time' | 'randomSeed' | 'cpu' };
+  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'cpu' };
 
 /** Everything in the world, what depends on other things after them. */
 export function partsOfWorld(world: World): WorldPart[] {
@@ -18,7 +18,8 @@ export function partsOfWorld(world: World): WorldPart[] {
     entries.forEach((_, index) => void parts.push({ of: 'maps', name, index }));
   }
   for (const name of Object.keys(world.globals ?? {})) parts.push({ of: 'globals', name });
-  for (const of of ['time', 'randomSeed', 'cpu'] as const) if (world[of] !== undefined) parts.push({ of });
+  for (const of of ['time', 'tick', 'randomSeed', 'cpu'] as const)
+    if (world[of] !== undefined) parts.push({ of });
   return parts;
 }
 
@@ -47,6 +48,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(maps.length > 0 ? { maps: Object.fromEntries(maps) } : {}),
     ...(globals.length > 0 ? { globals: Object.fromEntries(globals) } : {}),
     ...(world.time !== undefined && has('time') ? { time: world.time } : {}),
+    ...(world.tick !== undefined && has('tick') ? { tick: world.tick } : {}),
     ...(world.randomSeed !== undefined && has('randomSeed') ? { randomSeed: world.randomSeed } : {}),
     ...(world.cpu !== undefined && has('cpu') ? { cpu: world.cpu } : {}),
   };

@@ -126,6 +126,10 @@ export class Machine {
     words[MACHINE_WORD.redirectFlags] = 0;
     words[MACHINE_WORD.tailCalls] = 0;
     if (this.lines.length > 0) this.lines = [];
+    const { tick } = this.world;
+    if (tick !== undefined && tick !== 0n) {
+      this.memory.setU64(MACHINE_WORD.time * 4, BigInt.asUintN(64, this.time + tick));
+    }
     if (hook === 'xdp') {
       writeXdpMd(this.memory, ifindex, rxQueueIndex);
       this.packet.placeXdp(bytes, offset, length, metaLength);
@@ -169,7 +173,7 @@ export class Machine {
     return Number(BigInt.asIntN(32, value));
   }
 
-  /** Nanoseconds; the clock stands still while a case runs, so that a case repeats. */
+  /** Nanoseconds; the clock stands still while a packet runs, and moves on by the world's `tick` from one to the next. */
   get time(): bigint {
     return this.memory.u64(MACHINE_WORD.time * 4);
   }
@@ -199,7 +203,10 @@ export class Machine {
 
   #fill(): void {
     const words = this.memory.i32;
-    this.memory.setU64(MACHINE_WORD.time * 4, this.world.time ?? 0n);
+    // The first packet moves the clock on to the time of the world.
+    const tick = this.world.tick ?? 0n;
+    this.memory.setU64(MACHINE_WORD.time * 4, BigInt.asUintN(64, (this.world.time ?? 0n) - tick));
+    this.memory.setU64(MACHINE_WORD.tick * 4, BigInt.asUintN(64, tick));
     words[MACHINE_WORD.random] = this.world.randomSeed ?? 0;
     words[MACHINE_WORD.cpu] = this.world.cpu ?? 0;
     for (const map of this.maps) this.#initialise(map);

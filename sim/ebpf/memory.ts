@@ -83,6 +83,8 @@ export const MACHINE_WORD = {
   resultHigh: 0x400d,
   /** Nanoseconds of the clock, u64. */
   time: 0x4010,
+  /** By how many it moves on when a packet begins, u64. */
+  tick: 0x4018,
   /** State of the random numbers (`nextRandom`). */
   random: 0x4012,
   /** The CPU that programs run on. */

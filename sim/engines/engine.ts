@@ -76,10 +76,22 @@ export interface Session {
   maps(): MapSnapshot[];
   /** Brings maps, clock and random numbers back to the world's; cheaper than to close and open. */
   reset(): Promise<void>;
+  /** Absent where every answer is the world's by nature. */
+  readonly pinning?: Pinning;
   /** What has been executed since `open`, where the engine counts it. */
   coverage?(): Coverage;
   /** Leaves nothing behind. May be called more than once. */
   close(): Promise<void>;
+}
+
+/** Where the answers of helpers that depend on clock or chance come from. */
+export interface Pinning {
+  /** Helpers whose answers are the world's: the same in every engine. */
+  readonly pinned: readonly string[];
+  /** Helpers whose answers are those of the machine that the program runs on. */
+  readonly live: readonly string[];
+  /** Why those are live. */
+  readonly reason?: string;
 }
 
 /**

@@ -92,6 +92,7 @@ const world: Decoder<World> = object<World>(
     maps: record(list(mapEntry)),
     globals: record(bytes),
     time: bigInteger,
+    tick: bigInteger,
     randomSeed: uint32,
     cpu: uint32,
   },

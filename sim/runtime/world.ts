@@ -15,9 +15,11 @@ export interface World {
   readonly maps?: Readonly<Record<string, readonly MapEntry[]>>;
   /** Read-only globals of the object, by variable name; bytes in the machine's order (little-endian). */
   readonly globals?: Readonly<Record<string, Uint8Array>>;
-  /** Nanoseconds that the clock shows when the case begins; default 0. Kernel engines cannot set it. */
+  /** Nanoseconds that the clock shows when the case begins; default 0. It stands still while a packet runs. */
   readonly time?: bigint;
-  /** Seed of `bpf_get_prandom_u32`; default 0. Kernel engines cannot set it. */
+  /** Nanoseconds by which the clock moves on from packet to packet; default 0: it stands still. */
+  readonly tick?: bigint;
+  /** Seed of `bpf_get_prandom_u32`; default 0. */
   readonly randomSeed?: number;
   /** The CPU the program runs on; default 0. */
   readonly cpu?: number;

@@ -41,6 +41,8 @@ export interface BatchNeeds {
   readonly device: boolean;
   readonly redirects: boolean;
   readonly tailCalls: boolean;
+  /** Does the clock move on from packet to packet? */
+  readonly ticks: boolean;
   /** Instructions that a run may execute, where something could use them up. */
   readonly budget: number | undefined;
   readonly mayGoto: number | undefined;
@@ -219,6 +221,15 @@ class BatchCompiler {
       store(MACHINE_WORD.redirectFlags * 4, zero);
     }
     if (needs.tailCalls) store(MACHINE_WORD.tailCalls * 4, zero);
+    if (needs.ticks) {
+      code.i32(0);
+      code.i32(0).memory(WASM.i64_load, MACHINE_WORD.time * 4);
+      code
+        .i32(0)
+        .memory(WASM.i64_load, MACHINE_WORD.tick * 4)
+        .op(WASM.i64_add);
+      code.memory(WASM.i64_store, MACHINE_WORD.time * 4);
+    }
     if (needs.budget !== undefined) code.i32(needs.budget).setGlobal(budget);
     if (needs.mayGoto !== undefined) code.i32(needs.mayGoto).setGlobal(mayGoto);
     if (entry.hook === 'xdp') this.#xdpContext(locals);

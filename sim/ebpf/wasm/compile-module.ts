@@ -391,6 +391,7 @@ class ModuleCompiler {
       device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
       redirects: [...names].some((name) => name.includes('redirect')),
       tailCalls: names.has('bpf_tail_call'),
+      ticks: (this.#input.machine.world.tick ?? 0n) !== 0n,
       budget: loops ? this.#input.budget : undefined,
       mayGoto: mayGoto ? this.#input.mayGoto : undefined,
       inPlace,

@@ -1,0 +1,219 @@
+/**
+ * Clock and chance of loaded programs, pinned: copies of them are loaded in which helpers that depend on either are
+ * calls of substitutes, so that the kernel sees the values that the machine sees.
+ *
+ * The programs are loaded as they are first: the verifier judges them, not the copies. Where it refuses a copy (the
+ * stack or the depth of calls does not suffice for one more function, say), the originals run.
+ */
+import type { BpfProgram as LinkedProgram } from '../../sim/ebpf/object.ts';
+import { addressOf, errnoName, type LoadedLibbpf } from '../libbpf.ts';
+import { PROG_LOAD_OPTS } from '../libbpf-layouts.ts';
+import { syscalls } from '../testrun-syscalls.ts';
+import { btfWithFunction } from './btf-with-function.ts';
+import { INSN_SIZE } from './encode.ts';
+import { rewrite, substitutesIn } from './rewrite.ts';
+import { PIN_STATE } from './substitutes.ts';
+
+/** What clock and random numbers start from. */
+export interface PinnedWorld {
+  /** Nanoseconds that the clock shows to the first packet. */
+  readonly time: bigint;
+  /** By how many it moves on from packet to packet. */
+  readonly tick: bigint;
+  readonly randomSeed: number;
+  /** The CPU that programs see themselves on. */
+  readonly cpu: number;
+}
+
+/** A program as libbpf has loaded it. */
+export interface LoadedProgram {
+  readonly name: string;
+  readonly fd: number;
+  /** Linked and relocated: what the kernel was given. */
+  readonly instructions: Uint8Array;
+  readonly type: number;
+  readonly attachType: number;
+  readonly hasFrags: boolean;
+  /** Is it given packets? Others are reached by tail calls only, and do not move the clock on. */
+  readonly isEntry: boolean;
+  /** The same program as our loader links it, which knows the types of its functions. */
+  readonly linked: LinkedProgram | undefined;
+}
+
+/** Slots of a map of programs that tail calls go through. */
+export interface ProgramSlots {
+  readonly fd: number;
+  readonly maxEntries: number;
+}
+
+export interface PinInput {
+  readonly programs: readonly LoadedProgram[];
+  readonly programMaps: readonly ProgramSlots[];
+  /** Raw BTF of the object and its number of types; undefined where it has none. */
+  readonly btf: { readonly bytes: Uint8Array; readonly types: number } | undefined;
+  readonly license: string;
+  readonly world: PinnedWorld;
+}
+
+const BPF_MAP_TYPE_ARRAY = 2;
+const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+const FUNC_INFO_SIZE = 8;
+const PROG_INFO_SIZE = 256;
+/** `struct bpf_prog_info`: type, id, … */
+const PROG_INFO_ID = 4;
+
+export class Pins {
+  /** Names of the helpers whose answers are pinned. */
+  readonly helpers: readonly string[];
+  readonly #libbpf: LoadedLibbpf;
+  readonly #world: PinnedWorld;
+  readonly #mapFd: number;
+  /** By the descriptor of the original: entries first ask here. */
+  readonly #copies = new Map<number, number>();
+  readonly #opened: number[] = [];
+
+  /**
+   * @throws {PinFailure} where the kernel does not take a copy; nothing is left open then, but slots of program maps
+   *   may have changed
+   */
+  constructor(libbpf: LoadedLibbpf, input: PinInput) {
+    this.#libbpf = libbpf;
+    this.#world = input.world;
+    const used = input.programs.flatMap(({ instructions }) => [...substitutesIn(instructions)]);
+    this.helpers = [...new Set(used.map(({ name }) => name))].sort();
+    const ticks = input.world.tick !== 0n && used.some(({ clock }) => clock);
+    try {
+      this.#mapFd = this.#open('the map of the state', () =>
+        libbpf.bpf.bpf_map_create(BPF_MAP_TYPE_ARRAY, 'xdpsim_pins', 4, PIN_STATE.size, 1, null),
+      );
+      const btf = this.#loadBtf(input);
+      const targets = new Map<number, number>();
+      for (const program of input.programs) {
+        targets.set(program.fd, this.#loadCopy(program, input.license, btf, false));
+        // As a target of tail calls, a program does not move the clock on.
+        const copy = program.isEntry && ticks ? this.#loadCopy(program, input.license, btf, true) : undefined;
+        this.#copies.set(program.fd, copy ?? targets.get(program.fd)!);
+      }
+      for (const slots of input.programMaps) this.#replaceTargets(slots, targets);
+      this.reset();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** The copy that runs in the place of a program; the program itself where there is none. */
+  copyOf(fd: number): number {
+    return this.#copies.get(fd) ?? fd;
+  }
+
+  /** Brings clock and random numbers back to the world's. */
+  reset(): void {
+    const { time, tick, randomSeed } = this.#world;
+    const state = new Uint8Array(PIN_STATE.size);
+    const view = new DataView(state.buffer);
+    // The first packet moves the clock on to the time of the world.
+    view.setBigUint64(PIN_STATE.now, BigInt.asUintN(64, time - tick), true);
+    view.setBigUint64(PIN_STATE.tick, BigInt.asUintN(64, tick), true);
+    view.setUint32(PIN_STATE.random, randomSeed >>> 0, true);
+    const result = this.#libbpf.bpf.bpf_map_update_elem(this.#mapFd, new Uint8Array(4), state, 0);
+    if (result < 0) throw new PinFailure(`the state cannot be written (${errnoName(result)})`);
+  }
+
+  close(): void {
+    for (const fd of this.#opened.splice(0)) syscalls().close(fd);
+    this.#copies.clear();
+  }
+
+  #open(what: string, open: () => number): number {
+    const fd = open();
+    if (fd < 0) throw new PinFailure(`the kernel does not take ${what} (${errnoName(fd)})`);
+    this.#opened.push(fd);
+    return fd;
+  }
+
+  #loadBtf({ btf }: PinInput): { fd: number; functionId: number } | undefined {
+    const extended = btf === undefined ? undefined : btfWithFunction(btf.bytes, btf.types, 'xdpsim_pin');
+    if (extended === undefined) return undefined;
+    const { bytes, functionId } = extended;
+    const fd = this.#libbpf.bpf.bpf_btf_load(bytes, bytes.length, null);
+    // Without types, programs load that have no use for them.
+    if (fd < 0) return undefined;
+    this.#opened.push(fd);
+    return { fd, functionId };
+  }
+
+  #loadCopy(
+    program: LoadedProgram,
+    license: string,
+    btf: { fd: number; functionId: number } | undefined,
+    advances: boolean,
+  ): number {
+    const copy = rewrite(program.instructions, this.#mapFd, this.#world.cpu, advances);
+    const options = new Uint8Array(PROG_LOAD_OPTS.size);
+    const view = new DataView(options.buffer);
+    view.setBigUint64(PROG_LOAD_OPTS.sz, BigInt(PROG_LOAD_OPTS.size), true);
+    view.setUint32(PROG_LOAD_OPTS.expected_attach_type, program.attachType, true);
+    view.setUint32(PROG_LOAD_OPTS.prog_flags, program.hasFrags ? BPF_F_XDP_HAS_FRAGS : 0, true);
+    const functions =
+      btf === undefined ? undefined : functionInfo(program, copy.shift, copy.added, btf.functionId);
+    if (btf !== undefined && functions !== undefined) {
+      view.setUint32(PROG_LOAD_OPTS.prog_btf_fd, btf.fd, true);
+      view.setBigUint64(PROG_LOAD_OPTS.func_info, BigInt(addressOf(functions)), true);
+      view.setUint32(PROG_LOAD_OPTS.func_info_cnt, functions.length / 2, true);
+      view.setUint32(PROG_LOAD_OPTS.func_info_rec_size, FUNC_INFO_SIZE, true);
+    }
+    const count = copy.instructions.length / INSN_SIZE;
+    const { bpf } = this.#libbpf;
+    return this.#open(`a copy of ${program.name} with one more function`, () =>
+      bpf.bpf_prog_load(program.type, program.name, license, copy.instructions, count, options),
+    );
+  }
+
+  /** Puts copies where tail calls find the originals. */
+  #replaceTargets({ fd, maxEntries }: ProgramSlots, targets: ReadonlyMap<number, number>): void {
+    const { bpf } = this.#libbpf;
+    const byId = new Map([...targets].map(([original, copy]) => [this.#idOf(original), copy]));
+    const key = new Uint32Array(1);
+    const id = new Uint32Array(1);
+    const bytes = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer);
+    for (let slot = 0; slot < maxEntries; slot++) {
+      key[0] = slot;
+      if (bpf.bpf_map_lookup_elem(fd, bytes(key), bytes(id)) < 0) continue;
+      const copy = byId.get(id[0]!);
+      if (copy === undefined) continue;
+      const result = bpf.bpf_map_update_elem(fd, bytes(key), bytes(Uint32Array.of(copy)), 0);
+      if (result < 0) throw new PinFailure(`a tail call cannot be led to a copy (${errnoName(result)})`);
+    }
+  }
+
+  #idOf(fd: number): number {
+    const info = new Uint8Array(PROG_INFO_SIZE);
+    const result = this.#libbpf.bpf.bpf_obj_get_info_by_fd(fd, info, Uint32Array.of(info.length));
+    if (result < 0) throw new PinFailure(`a program's number cannot be read (${errnoName(result)})`);
+    return new DataView(info.buffer).getUint32(PROG_INFO_ID, true);
+  }
+}
+
+/** Why clock and chance of an object cannot be pinned. */
+export class PinFailure extends Error {}
+
+/**
+ * `struct bpf_func_info`: first slot and type of every function, the added ones included; undefined where the types of
+ * the program's own functions are not known, or it was linked in another way.
+ */
+function functionInfo(
+  { linked, instructions }: LoadedProgram,
+  shift: number,
+  added: readonly number[],
+  addedType: number,
+): Uint32Array | undefined {
+  if (linked === undefined || linked.instructions.count !== instructions.length / INSN_SIZE) return undefined;
+  const rows: number[] = [];
+  for (const { start, typeId } of linked.subprograms) {
+    if (typeId === undefined) return undefined;
+    rows.push(start === 0 ? 0 : start + shift, typeId);
+  }
+  for (const start of added) rows.push(start, addedType);
+  return Uint32Array.from(rows);
+}

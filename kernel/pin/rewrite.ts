@@ -1,0 +1,77 @@
+/** Puts calls of substitutes where a program calls helpers that depend on clock or chance. */
+import { encode, INSN_SIZE, type Insn, insn, movImm } from './encode.ts';
+import { advanceClock, SUBSTITUTES, type Substitute } from './substitutes.ts';
+
+const CALL = 0x85;
+const LDDW = 0x18;
+const PSEUDO_HELPER = 0;
+const PSEUDO_CALL = 1;
+
+export interface Rewritten {
+  readonly instructions: Uint8Array;
+  /** By how many slots everything has moved. */
+  readonly shift: number;
+  /** The first slots of the functions that were added, in order. */
+  readonly added: readonly number[];
+}
+
+/** The helpers with a substitute that these instructions call. */
+export function substitutesIn(instructions: Uint8Array): Set<Substitute> {
+  const found = new Set<Substitute>();
+  forEachHelperCall(instructions, (_, helper) => {
+    const substitute = SUBSTITUTES.get(helper);
+    if (substitute !== undefined) found.add(substitute);
+  });
+  return found;
+}
+
+/**
+ * @param instructions linked, with descriptors in the place of maps
+ * @param mapFd the map with the state
+ * @param cpu the number that programs get as that of their CPU
+ * @param advances does the clock move on when the program starts?
+ */
+export function rewrite(instructions: Uint8Array, mapFd: number, cpu: number, advances: boolean): Rewritten {
+  const prologue = advances ? encode(advanceClock(mapFd)) : new Uint8Array(0);
+  const shift = prologue.length / INSN_SIZE;
+  const parts = [prologue, instructions.slice()];
+  let end = shift + instructions.length / INSN_SIZE;
+  const starts = new Map<number, number>();
+  for (const { helper, body } of substitutesIn(instructions)) {
+    if (typeof body === 'string') continue;
+    const bytes = encode(body(mapFd));
+    starts.set(helper, end);
+    end += bytes.length / INSN_SIZE;
+    parts.push(bytes);
+  }
+  const copy = parts[1]!;
+  forEachHelperCall(instructions, (slot, helper) => {
+    const substitute = SUBSTITUTES.get(helper);
+    if (substitute === undefined) return;
+    const start = starts.get(helper);
+    const constant = substitute.body === 'cpu' ? cpu : 0;
+    // A call counts from the instruction after it.
+    const target: Insn =
+      start === undefined ? movImm(0, constant) : insn(CALL, 0, PSEUDO_CALL, 0, start - (shift + slot) - 1);
+    copy.set(encode([target]), slot * INSN_SIZE);
+  });
+  const joined = new Uint8Array(end * INSN_SIZE);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return { instructions: joined, shift, added: [...starts.values()] };
+}
+
+function forEachHelperCall(instructions: Uint8Array, fn: (slot: number, helper: number) => void): void {
+  const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
+  for (let at = 0; at < instructions.length; at += INSN_SIZE) {
+    const opcode = instructions[at]!;
+    if (opcode === CALL && instructions[at + 1]! >> 4 === PSEUDO_HELPER) {
+      fn(at / INSN_SIZE, view.getInt32(at + 4, true));
+    }
+    // The second slot of a 64-bit constant is no instruction.
+    if (opcode === LDDW) at += INSN_SIZE;
+  }
+}

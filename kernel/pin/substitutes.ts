@@ -1,0 +1,211 @@
+/**
+ * What takes the place of helpers whose answers depend on clock or chance: functions that give what the machine gives
+ * (`sim/ebpf/machine.ts`, `sim/ebpf/helpers/`), from a state that lies in a map.
+ *
+ * A call of such a function clobbers what the call of the helper did (r1 to r5) and returns in r0, so that one
+ * instruction takes the place of one.
+ */
+import {
+  add,
+  add32,
+  add32Imm,
+  addImm,
+  divImm,
+  exit,
+  helperCall,
+  type Insn,
+  jumpIfAtMost,
+  jumpIfEqual,
+  jumpIfNotEqual,
+  load32,
+  load64,
+  loadImm64,
+  loadMapValue,
+  mov,
+  mov32,
+  mov32Imm,
+  movImm,
+  mul32,
+  mul32Imm,
+  or32Imm,
+  rsh32Imm,
+  store32,
+  store64,
+  storeImm64,
+  xor32,
+} from './encode.ts';
+
+/** The only value of the map, offsets in bytes. */
+export const PIN_STATE = {
+  /** u64: what the clock shows. */
+  now: 0,
+  /** u64: by how much it moves on when a packet begins. */
+  tick: 8,
+  /** u32: the state of the random numbers. */
+  random: 16,
+  size: 24,
+} as const;
+
+export interface Substitute {
+  /** The helper's number. */
+  readonly helper: number;
+  readonly name: string;
+  /** Does the answer come from the clock? Then packets have to move it on. */
+  readonly clock: boolean;
+  /** The function that is called instead, or the number that takes the place of the call. */
+  readonly body: ((mapFd: number) => readonly Insn[]) | 'cpu' | 'zero';
+}
+
+const now = (mapFd: number): readonly Insn[] => [
+  ...loadMapValue(1, mapFd),
+  load64(0, 1, PIN_STATE.now),
+  exit(),
+];
+
+/** As the machine has it: 250 ticks a second, from five minutes before the counter wraps as a u32. */
+const NANOSECONDS_PER_JIFFY = 4_000_000;
+const INITIAL_JIFFIES = BigInt.asUintN(32, -300n * 250n);
+
+const jiffies = (mapFd: number): readonly Insn[] => [
+  ...loadMapValue(1, mapFd),
+  load64(0, 1, PIN_STATE.now),
+  divImm(0, NANOSECONDS_PER_JIFFY),
+  ...loadImm64(1, INITIAL_JIFFIES),
+  add(0, 1),
+  exit(),
+];
+
+/** `Machine.nextRandom`, step by step. */
+const random = (mapFd: number): readonly Insn[] => [
+  ...loadMapValue(1, mapFd),
+  load32(2, 1, PIN_STATE.random),
+  add32Imm(2, 0x6d2b_79f5),
+  store32(1, PIN_STATE.random, 2),
+  mov32(3, 2),
+  rsh32Imm(3, 15),
+  xor32(3, 2),
+  mov32(4, 2),
+  or32Imm(4, 1),
+  mul32(3, 4),
+  mov32(4, 3),
+  rsh32Imm(4, 7),
+  xor32(4, 3),
+  mov32(5, 3),
+  or32Imm(5, 61),
+  mul32(4, 5),
+  add32(4, 3),
+  xor32(3, 4),
+  mov32(0, 3),
+  rsh32Imm(0, 14),
+  xor32(0, 3),
+  exit(),
+];
+
+/** `struct __sk_buff` */
+const SKB_LEN = 0;
+const SKB_HASH = 68;
+const GET_HASH_RECALC = 34;
+const SKB_LOAD_BYTES = 26;
+const SET_HASH = 48;
+
+/** The bytes that the machine's flow hash covers: from behind the MAC addresses. */
+const HASHED_FROM = 12;
+const HASHED = 64;
+const BUFFER = -HASHED;
+
+/** `hashKey` (sim/ebpf/maps/hash-table.ts) over the bytes at r10 - 64, r8 of them, into r0. */
+function hashBuffer(): readonly Insn[] {
+  const rounds: Insn[][] = [];
+  for (let word = 0; word < HASHED / 4; word++) {
+    rounds.push([
+      load32(1, 10, BUFFER + 4 * word),
+      xor32(0, 1),
+      mul32Imm(0, 0x9e37_79b1),
+      mov32(1, 0),
+      rsh32Imm(1, 15),
+      xor32(0, 1),
+    ]);
+  }
+  const insns: Insn[] = [mov32(0, 8)];
+  const length = rounds[0]!.length + 1;
+  for (const [word, round] of rounds.entries()) {
+    // What is left of the rounds is passed over when the bytes are used up.
+    const left = (rounds.length - word) * length - 1;
+    insns.push(jumpIfAtMost(8, 4 * word, left), ...round);
+  }
+  return insns;
+}
+
+/**
+ * The kernel's flow hash has a random key. Where a hash is there already, it stays; a fresh one is replaced by the
+ * machine's, in the sk_buff too, so that `skb->hash` shows it.
+ */
+const flowHash = (): readonly Insn[] => {
+  const hashing = [
+    ...Array.from({ length: HASHED / 8 }, (_, index) => storeImm64(10, BUFFER + 8 * index, 0)),
+    mov(1, 6),
+    movImm(2, HASHED_FROM),
+    mov(3, 10),
+    addImm(3, BUFFER),
+    mov(4, 8),
+    helperCall(SKB_LOAD_BYTES),
+    ...hashBuffer(),
+    jumpIfNotEqual(0, 0, 1),
+    mov32Imm(0, 1),
+    mov(7, 0),
+    mov(1, 6),
+    mov(2, 0),
+    helperCall(SET_HASH),
+    mov(0, 7),
+  ];
+  const sizing = [
+    load32(8, 6, SKB_LEN),
+    addImm(8, -HASHED_FROM),
+    jumpIfAtMost(8, HASHED, 1),
+    movImm(8, HASHED),
+    // A frame always has more bytes than the MAC addresses; the verifier cannot know.
+    jumpIfNotEqual(8, 0, 1),
+    movImm(8, 1),
+  ];
+  const length = sizing.length + hashing.length;
+  return [
+    mov(6, 1),
+    load32(7, 6, SKB_HASH),
+    helperCall(GET_HASH_RECALC),
+    jumpIfNotEqual(7, 0, length + 1),
+    jumpIfEqual(0, 0, length),
+    ...sizing,
+    ...hashing,
+    exit(),
+  ];
+};
+
+/** A session may also see to its answer by running on that CPU. */
+export const CPU_HELPER = 'bpf_get_smp_processor_id';
+
+export const SUBSTITUTES: ReadonlyMap<number, Substitute> = new Map(
+  (
+    [
+      { helper: 5, name: 'bpf_ktime_get_ns', clock: true, body: now },
+      { helper: 125, name: 'bpf_ktime_get_boot_ns', clock: true, body: now },
+      { helper: 160, name: 'bpf_ktime_get_coarse_ns', clock: true, body: now },
+      { helper: 208, name: 'bpf_ktime_get_tai_ns', clock: true, body: now },
+      { helper: 118, name: 'bpf_jiffies64', clock: true, body: jiffies },
+      { helper: 7, name: 'bpf_get_prandom_u32', clock: false, body: random },
+      { helper: 34, name: 'bpf_get_hash_recalc', clock: false, body: flowHash },
+      { helper: 42, name: 'bpf_get_numa_node_id', clock: false, body: 'zero' },
+      { helper: 8, name: CPU_HELPER, clock: false, body: 'cpu' },
+    ] satisfies Substitute[]
+  ).map((one) => [one.helper, one]),
+);
+
+/** Moves the clock on; stands in front of a program, where r1 is the context and r2 to r5 hold nothing. */
+export function advanceClock(mapFd: number): readonly Insn[] {
+  return [
+    ...loadMapValue(2, mapFd),
+    load64(3, 2, PIN_STATE.now),
+    load64(4, 2, PIN_STATE.tick),
+    add(3, 4),
+    store64(2, PIN_STATE.now, 3),
+  ];
+}
