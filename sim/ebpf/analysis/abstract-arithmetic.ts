@@ -286,15 +286,14 @@ function isCount(b: Value, bits: number): boolean {
 function shiftedRight(a: Value, b: Value, bits: number): Interval {
   if (!isCount(b, bits)) return a.min >= 0 ? [0, a.max] : ALL;
   if (b.min === 0) return [a.min, a.max];
-  if (a.min >= 0) return [Math.floor(a.min / 2 ** b.min), Math.floor(Math.min(a.max, SIGN) / 2 ** b.min)];
+  if (a.min >= 0) return [Math.floor(a.min / 2 ** b.min), shiftedBound(a.max, b.min)];
   return [0, 2 ** (bits - b.min) - 1];
 }
 
 function signShiftedRight(a: Value, b: Value, bits: number): Interval {
   if (bits === 64) {
     if (isCount(b, bits) && b.min > 0) {
-      const [low, high] = [Math.max(a.min, -SIGN), Math.min(a.max, SIGN)];
-      return [Math.floor(low / 2 ** b.min), Math.floor(high / 2 ** b.min)];
+      return [Math.floor(Math.max(a.min, -SIGN) / 2 ** b.min), shiftedBound(a.max, b.min)];
     }
     // Towards 0 or −1, but not beyond.
     return [Math.min(a.min, 0), Math.max(a.max, -1)];
@@ -304,6 +303,11 @@ function signShiftedRight(a: Value, b: Value, bits: number): Interval {
   if (a.max < half) return shiftedRight(a, b, bits);
   if (a.min < half || !isCount(b, bits)) return ALL;
   return [Math.floor((a.min - 2 * half) / 2 ** b.min), Math.floor((a.max - 2 * half) / 2 ** b.min)];
+}
+
+/** The upper bound of a number that is shifted right; the largest there is has 63 bits. */
+function shiftedBound(max: number, count: number): number {
+  return max === Infinity ? 2 ** (63 - count) - 1 : Math.floor(max / 2 ** count);
 }
 
 /** The largest number with as many bits. */

@@ -101,7 +101,7 @@ export function scalar(min: number, max: number, unknown: bigint = 0n, id: numbe
   if (Number.isNaN(min) || Number.isNaN(max)) {
     return value(KIND.scalar, -Infinity, Infinity, 0, -1, false, false, unknown);
   }
-  return value(KIND.scalar, exact(min), exact(max), id, -1, false, false, clipped(min, max, unknown));
+  return value(KIND.scalar, lowest(min), highest(max), id, -1, false, false, clipped(min, max, unknown));
 }
 
 /** Without the bits that all numbers of an interval share: the kernel's verifier knows them (`tnum_range`). */
@@ -123,9 +123,12 @@ export function loaded(bits: number, signed: boolean, unknown: boolean): Value {
   return signed ? scalar(-limit / 2, limit / 2 - 1, mask) : scalar(0, limit - 1, mask);
 }
 
-function exact(bound: number): number {
-  if (bound > Number.MAX_SAFE_INTEGER) return Infinity;
-  return bound < Number.MIN_SAFE_INTEGER ? -Infinity : bound;
+function lowest(bound: number): number {
+  return bound < Number.MIN_SAFE_INTEGER ? -Infinity : Math.min(bound, Number.MAX_SAFE_INTEGER);
+}
+
+function highest(bound: number): number {
+  return bound > Number.MAX_SAFE_INTEGER ? Infinity : Math.max(bound, Number.MIN_SAFE_INTEGER);
 }
 
 export function stackPointer(min: number, max: number): Value {
