@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { requireLibbpf } from '../kernel/libbpf.ts';
 import { BPF_PROG_TYPE } from '../kernel/libbpf-layouts.ts';
 import { assemble } from '../sim/ebpf/fixtures/assemble.ts';
-import { VERIFIER_CASES, type VerifierCase } from '../sim/ebpf/fixtures/verifier-cases.ts';
+import { isRefused, VERIFIER_CASES, type VerifierCase } from '../sim/ebpf/fixtures/verifier-cases.ts';
 import {
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
@@ -86,12 +86,12 @@ function hasCallback({ text, maps = [] }: VerifierCase): boolean {
 const asked = VERIFIER_CASES.filter((each) => each.kernelDiffers !== true && !hasCallback(each));
 
 describeKernel('the kernel refuses', ['testrun'], () => {
-  for (const each of asked.filter(({ reason }) => reason !== undefined)) {
+  for (const each of asked.filter(isRefused)) {
     it(each.name, () => expect(verdict(each)).toBeLessThan(0));
   }
 });
 
-const taken = asked.filter(({ reason }) => reason === undefined);
+const taken = asked.filter((each) => !isRefused(each));
 /** Linux 6.1 refuses these. */
 const YOUNG = new Set(['a copy of a number made known by a comparison']);
 

@@ -3,7 +3,7 @@ import { ACCESS, type ContextLayout } from '../context/context-access.ts';
 import { MAX_BPF_STACK } from '../instruction.ts';
 import type { BpfMap } from '../object.ts';
 import type { AbstractState } from './abstract-state.ts';
-import { DATA_ID, KIND, type Value } from './abstract-value.ts';
+import { DATA_ID, isOwnBase, KIND, type Value } from './abstract-value.ts';
 
 export const VERDICT = {
   /** To be checked at run time. */
@@ -73,15 +73,16 @@ export function judgeMemory(
       const map = maps[pointer.map];
       if (map === undefined) return VERDICT.open;
       if (pointer.nullable) {
-        // An array's lookup by an index that the verifier knows cannot fail (Linux 6.14).
-        const certain = map.type === 'ARRAY' || map.type === 'PERCPU_ARRAY';
+        // An array's lookup by an index that the verifier knows cannot fail (Linux 6.14); and where paths have met, it
+        // may have been compared on each of them.
+        const certain = map.type === 'ARRAY' || map.type === 'PERCPU_ARRAY' || !isOwnBase(pointer.id);
         return certain ? VERDICT.open : VERDICT.violation;
       }
       if (writes ? !mayWrite(map) : !mayRead(map)) return VERDICT.violation;
       return low >= 0 && high <= map.valueSize ? VERDICT.proven : VERDICT.open;
     }
     case KIND.sample:
-      if (pointer.nullable) return VERDICT.violation;
+      if (pointer.nullable) return isOwnBase(pointer.id) ? VERDICT.violation : VERDICT.open;
       return low >= 0 && high <= pointer.map ? VERDICT.proven : VERDICT.open;
     default:
       return VERDICT.violation;

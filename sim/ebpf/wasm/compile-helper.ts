@@ -205,7 +205,9 @@ class ArgumentChecker {
           (value.kind === KIND.scalar && value.min <= 0 && value.max >= 0)
         );
       case 'sample':
-        if (value.kind === KIND.sample) return !value.nullable && value.min === 0 && value.max === 0;
+        if (value.kind === KIND.sample) {
+          return value.min === 0 && value.max === 0 && this.#fixed(register, value, 1, true);
+        }
         return value.kind === KIND.any && this.#fixed(register, value, 1, true);
       case 'string':
         return value.kind === KIND.mapValue || value.kind === KIND.any
