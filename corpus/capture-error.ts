@@ -8,18 +8,27 @@ export class CaptureError extends Error {
   readonly found: string;
   /** The file's name, once somebody who knows it has filled it in. */
   readonly file: string | undefined;
+  readonly #problem: string;
 
-  constructor(offset: number, expected: string, found: string, file?: string) {
-    super(`${file === undefined ? '' : `${file}: `}at byte ${offset}: expected ${expected}, found ${found}`);
+  /** @param problem the sentence, where "expected …, found …" would be none */
+  constructor(
+    offset: number,
+    expected: string,
+    found: string,
+    file?: string,
+    problem: string = `expected ${expected}, found ${found}`,
+  ) {
+    super(`${file === undefined ? '' : `${file}: `}at byte ${offset}: ${problem}`);
     this.name = 'CaptureError';
     this.offset = offset;
     this.expected = expected;
     this.found = found;
     this.file = file;
+    this.#problem = problem;
   }
 
   /** The same fault with the file's name in front: codecs do not know where their bytes come from. */
   inFile(file: string): CaptureError {
-    return new CaptureError(this.offset, this.expected, this.found, file);
+    return new CaptureError(this.offset, this.expected, this.found, file, this.#problem);
   }
 }

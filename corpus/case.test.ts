@@ -216,23 +216,32 @@ describe('a file that is no good case', () => {
 
   it.each([
     [[], 'bad.pcapng: at byte 0: expected a section comment with program, world and note, found a capture'],
-    [['{"xdpsim":1,'], 'found what is no JSON'],
-    [['{"xdpsim":2,"program":"p","world":{}}'], 'found a case of version 2; this xdpsim reads 1'],
-    [['{"xdpsim":1,"world":{}}'], 'found no "program" that is a string'],
-    [['{"xdpsim":1,"program":"p","world":{"devices":7}}'], 'found world.devices: not a list'],
-    [['{"xdpsim":1,"program":"p","world":{},"engine":""}'], 'found the unknown field "engine"'],
-    [['{"xdpsim":1,"program":"p","world":{},"note":{"seed":1}}'], 'found a note\'s "seed" that is no string'],
+    [['{"xdpsim":1,'], 'the header of a case: is not valid JSON: '],
+    [
+      ['{"xdpsim":2,"program":"p","world":{}}'],
+      'written in another version of the form; this xdpsim reads version 1',
+    ],
+    [['{"xdpsim":1,"world":{}}'], 'the header of a case: program: is missing'],
+    [
+      ['{"xdpsim":1,"program":"p","world":{"devices":7}}'],
+      'at byte 0: the header of a case: world.devices: expected a list, got 7',
+    ],
+    [
+      ['{"xdpsim":1,"program":"p","world":{},"engine":""}'],
+      'engine: unknown field; known are xdpsim, program, world, note',
+    ],
+    [['{"xdpsim":1,"program":"p","world":{},"note":{"seed":1}}'], 'note.seed: expected a string, got 1'],
   ])('is refused: section comments %j', async (comments, message) => {
     await expect(load(comments)).rejects.toThrow(message);
     await expect(load(comments)).rejects.toMatchObject({ name: 'CaptureError', offset: 0 });
   });
 
   it.each([
-    ['{', 'found what is no JSON'],
-    ['{"metadata":"0"}', 'found "0" as metadata, which is hexadecimal bytes'],
-    ['{"ingressIfindex":-1}', 'found -1 as ingressIfindex, which is an integer from 0 to 4294967295'],
-    ['{"entry":256}', 'found 256 as entry, which is an integer from 0 to 255'],
-    ['{"ifindex":1}', 'found the unknown field "ifindex"'],
+    ['{', 'the comment of a packet: is not valid JSON: '],
+    ['{"metadata":"0"}', 'metadata: expected an even number of hexadecimal digits, got "0"'],
+    ['{"ingressIfindex":-1}', 'ingressIfindex: expected an integer from 0 to 4294967295, got -1'],
+    ['{"entry":256}', 'entry: expected an integer from 0 to 255, got 256'],
+    ['{"ifindex":1}', 'ifindex: unknown field; '],
   ])('is refused: packet comment %j', async (comment, message) => {
     await expect(load([head], [comment])).rejects.toThrow(message);
   });

@@ -171,7 +171,7 @@ function stimulusAt(batch: CaptureBatch, index: number, saved: boolean): Stimulu
   const packet = ethernetFrame(batch, index);
   if (!saved) return { packet };
   const comments = batch.comments(index);
-  return asCaptureError(batch.base + batch.offset[index]!, "a packet's comment in JSON", () =>
+  return asCaptureError(batch.base + batch.offset[index]!, 'the comment of a packet', () =>
     stimulusFromComments(packet, comments),
   );
 }
@@ -185,9 +185,7 @@ function tooLarge(batch: CaptureBatch, index: number): CaptureError {
 }
 
 function caseHeader(section: CaptureSection): CaseHeader | undefined {
-  return asCaptureError(section.offset, 'a section comment with program, world and note', () =>
-    headerFromComments(section.comments),
-  );
+  return asCaptureError(section.offset, 'the header of a case', () => headerFromComments(section.comments));
 }
 
 function notPlain(section: CaptureSection): never {
@@ -202,7 +200,10 @@ function asCaptureError<Result>(offset: number, expected: string, read: () => Re
   try {
     return read();
   } catch (error) {
-    if (error instanceof TypeError) throw new CaptureError(offset, expected, error.message);
+    if (error instanceof TypeError) {
+      const { message } = error;
+      throw new CaptureError(offset, expected, message, undefined, `${expected}: ${message}`);
+    }
     throw error;
   }
 }

@@ -3,6 +3,8 @@
  * the fields that differ from their defaults, `{"metadata":"00000001","ingressIfindex":3}`.
  */
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';
+import { parse } from '../sim/runtime/schema.ts';
+import { stimulusShape } from './case-header-schema.ts';
 
 /** How our comments begin, in a packet or a section; any other comment is for people. */
 export const JSON_OBJECT_START = '{';
@@ -36,59 +38,19 @@ export function stimulusComments(stimulus: Stimulus): string[] | undefined {
 /**
  * The stimulus that a packet and its comments describe. Comments that do not begin with `{` are passed over: they
  * are for people. Fields with default values are absent.
- * @throws {TypeError} saying what is wrong with a comment that does
+ * @throws {TypeError} naming the first place that is wrong in a comment that does
  */
 export function stimulusFromComments(packet: Uint8Array, comments: readonly string[]): Stimulus {
   const comment = comments.find((text) => text.startsWith(JSON_OBJECT_START));
   if (comment === undefined) return { packet };
-  const fields = parseObject(comment);
-  const stimulus: { -readonly [Field in keyof Stimulus]: Stimulus[Field] } = { packet };
-  for (const [name, value] of Object.entries(fields)) {
-    switch (name) {
-      case 'metadata':
-        stimulus.metadata = hexBytes(name, value);
-        break;
-      case 'ingressIfindex':
-      case 'rxQueueIndex':
-        stimulus[name] = integer(name, value, 0xffff_ffff);
-        break;
-      case 'entry':
-        stimulus.entry = integer(name, value, 0xff);
-        break;
-      default:
-        throw new TypeError(`the unknown field ${JSON.stringify(name)}`);
-    }
-  }
-  return stimulus;
+  return { packet, ...parse(stimulusShape, parseJson(comment)) };
 }
 
-/**
- * JSON that must be an object.
- * @throws {TypeError} in the words "found …"
- */
-export function parseObject(text: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
+/** @throws {TypeError} with the parser's words */
+export function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
-    throw new TypeError(`what is no JSON (${(error as Error).message})`);
+    throw new TypeError(`is not valid JSON: ${(error as Error).message}`);
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new TypeError('JSON that is no object');
-  }
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function hexBytes(name: string, value: unknown): Uint8Array {
-  if (typeof value !== 'string' || value.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(value)) {
-    throw new TypeError(`${JSON.stringify(value)} as ${name}, which is hexadecimal bytes`);
-  }
-  return new Uint8Array(Buffer.from(value, 'hex'));
-}
-
-function integer(name: string, value: unknown, maximum: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > maximum) {
-    throw new TypeError(`${JSON.stringify(value)} as ${name}, which is an integer from 0 to ${maximum}`);
-  }
-  return value;
 }

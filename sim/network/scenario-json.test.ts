@@ -67,9 +67,9 @@ describe('reading a scenario', () => {
   });
 
   it.each<[path: string, value: unknown, message: string]>([
-    ['name', undefined, 'scenario: "name" is missing'],
-    ['surprise', 1, 'scenario: the unknown field "surprise"'],
-    ['namespaces.a b', { devices: [] }, 'scenario.namespaces.a b: a namespace’s name has'],
+    ['name', undefined, 'scenario.name: is missing'],
+    ['surprise', 1, 'scenario.surprise: unknown field; known are name, description'],
+    ['namespaces.a b', { devices: [] }, 'scenario.namespaces."a b": a namespace’s name has'],
     [
       'namespaces.client.devices.0.mac',
       '02:00',
@@ -80,10 +80,22 @@ describe('reading a scenario', () => {
       '03:00:00:00:00:01',
       'devices[0].mac: a device’s MAC address is none of a group',
     ],
-    ['namespaces.client.devices.0.name', 'much-too-long-for-it', 'cannot be a device’s name'],
-    ['namespaces.client.devices.0.name', 'x; reboot', 'cannot be a device’s name'],
-    ['namespaces.client.devices.0.ifindex', 1, 'devices[0].ifindex: not an integer from 2'],
-    ['namespaces.client.devices.0.mtu', 9000, 'devices[0].mtu: not an integer from 68 to 3506'],
+    [
+      'namespaces.client.devices.0.name',
+      'much-too-long-for-it',
+      'expected a device’s name of at most 15 characters, got ',
+    ],
+    [
+      'namespaces.client.devices.0.name',
+      'x; reboot',
+      'expected a device’s name of at most 15 characters, got ',
+    ],
+    ['namespaces.client.devices.0.ifindex', 1, 'devices[0].ifindex: expected an integer from 2'],
+    [
+      'namespaces.client.devices.0.mtu',
+      9000,
+      'devices[0].mtu: expected an integer from 68 to 3506, got 9000',
+    ],
     [
       'namespaces.client.devices.0.addresses',
       ['10.11.1.300/24'],
@@ -99,7 +111,7 @@ describe('reading a scenario', () => {
     [
       'namespaces.client.devices.0.xdp',
       { program: 'router', mode: 'offload' },
-      'xdp.mode: none of native, generic',
+      'xdp.mode: expected one of native, generic, got "offload"',
     ],
     [
       'namespaces.client.devices.0.tcIngress',
@@ -152,7 +164,11 @@ describe('reading a scenario', () => {
       { frame: { device: 'client:veth0', hex: '0011' } },
       'frame.hex: a frame of 2 bytes; the device takes 14 to 1514',
     ],
-    ['steps.0', { frame: { device: 'client:veth0', hex: '0z' } }, 'not an even number of hexadecimal digits'],
+    [
+      'steps.0',
+      { frame: { device: 'client:veth0', hex: '0z' } },
+      'frame.hex: expected an even number of hexadecimal digits, got "0z"',
+    ],
     [
       'steps.0',
       { packet: { from: 'client', hex: '45' } },
@@ -184,7 +200,7 @@ describe('reading a scenario', () => {
     );
   });
 
-  it('says of a text that is no JSON that it is none', () => {
-    expect(() => parseScenario('{', 'my.json')).toThrow(/^my\.json: no JSON: /);
+  it('reports text that is not JSON', () => {
+    expect(() => parseScenario('{', 'my.json')).toThrow(/^my\.json: is not valid JSON: /);
   });
 });

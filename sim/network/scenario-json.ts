@@ -5,6 +5,8 @@ import { programByName } from '../programs/index.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { RoutingTables } from '../runtime/fib-lookup.ts';
 import type { ProgramEntry } from '../runtime/program.ts';
+import { parse } from '../runtime/schema.ts';
+import { pathText } from '../runtime/shape-error.ts';
 import type { Route } from '../runtime/world.ts';
 import { buildSending, SendingError } from './build-sending.ts';
 import {
@@ -47,7 +49,7 @@ export function parseScenario(text: string, source: string): Scenario {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ScenarioError(`${source}: no JSON: ${(cause as Error).message}`, { cause });
+    throw new ScenarioError(`${source}: is not valid JSON: ${(cause as Error).message}`, { cause });
   }
   return scenarioFromJson(json, source);
 }
@@ -55,9 +57,9 @@ export function parseScenario(text: string, source: string): Scenario {
 /** The same for JSON that has been parsed. */
 export function scenarioFromJson(json: unknown, source: string): Scenario {
   try {
-    const shape = scenarioShape(json, 'scenario');
+    const shape = parse(scenarioShape, json, 'scenario');
     const namespaces = Object.entries(shape.namespaces).map(([name, one]) =>
-      namespaceOf(name, one, `scenario.namespaces.${name}`),
+      namespaceOf(name, one, pathText(['namespaces', name], 'scenario')),
     );
     const wires = wiresOf(shape.wires, namespaces);
     const steps = shape.steps.map((step, index) => stepOf(step, index, namespaces));

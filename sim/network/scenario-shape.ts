@@ -1,17 +1,27 @@
 /** A scenario's JSON as it is written: fields and their types. What they must mean to each other: `scenario-json.ts`. */
 import { addressFromText, macFromText, prefixFromText } from '../packet/addresses.ts';
 import {
-  bytes,
-  type Decoder,
-  entries,
+  checked,
+  choice,
+  dictionary,
+  type Fields,
   flag,
+  integer,
+  lazy,
   list,
+  matching,
   object,
   oneOf,
-  record,
+  optional,
+  parsed,
+  type Schema,
   text,
+  transformed,
+  uint8,
+  uint16,
   uint32,
-} from '../runtime/json-decoder.ts';
+} from '../runtime/schema.ts';
+import { bytesFromHex } from '../runtime/world-schema.ts';
 import type { XdpMode } from './scenario.ts';
 
 export interface ScenarioShape {
@@ -126,154 +136,130 @@ export interface FrameShape {
   readonly hex: Uint8Array;
 }
 
-/** Runs a parser of sim/packet and puts the place before what it says. */
-function parsed<Value>(parse: (text: string) => Value): Decoder<Value> {
-  return (json, place) => {
-    try {
-      return parse(text(json, place));
-    } catch (error) {
-      if (error instanceof SyntaxError) throw new TypeError(`${place}: ${error.message}`);
-      throw error;
-    }
-  };
-}
+const address = checked('an IPv4 or IPv6 address', addressFromText);
+const prefix = checked('an IPv4 or IPv6 prefix', prefixFromText);
+const mac = parsed('a MAC address', macFromText);
 
-/** A text that is checked and stays one. */
-function checked(parse: (text: string) => unknown): Decoder<string> {
-  const decoder = parsed(parse);
-  return (json, place) => {
-    decoder(json, place);
-    return json as string;
-  };
-}
-
-const address = checked(addressFromText);
-const prefix = checked(prefixFromText);
-const mac = parsed(macFromText);
-
-function integer(least: number, most: number): Decoder<number> {
-  return (json, place) => {
-    if (typeof json === 'number' && Number.isInteger(json) && json >= least && json <= most) return json;
-    throw new TypeError(`${place}: not an integer from ${least} to ${most}`);
-  };
-}
-
-const u8 = integer(0, 0xff);
-const u16 = integer(0, 0xffff);
-
-const hex: Decoder<Uint8Array> = (json, place) =>
-  bytes({ hex: typeof json === 'string' ? json.replaceAll(/\s/g, '') : json }, place);
+/** Blanks between the digits are skipped. */
+const hex: Schema<Uint8Array> = transformed(
+  matching(/^(\s*[0-9a-fA-F]\s*[0-9a-fA-F])*\s*$/, 'an even number of hexadecimal digits'),
+  (digits) => bytesFromHex(digits.replaceAll(/\s/g, '')),
+);
 
 /** Numbers are in the machine's order, as programs have them in maps and variables; addresses in network order. */
-const VALUES: Readonly<Record<string, Decoder<ValueShape>>> = {
-  hex,
-  u8: (json, place) => littleEndian(BigInt(u8(json, place)), 1),
-  u16: (json, place) => littleEndian(BigInt(u16(json, place)), 2),
-  u32: (json, place) => littleEndian(BigInt(uint32(json, place)), 4),
-  u64: (json, place) => littleEndian(BigInt(integer(0, Number.MAX_SAFE_INTEGER)(json, place)), 8),
+const VALUES: Readonly<Record<string, Schema<ValueShape>>> = {
+  hex: field('hex', hex),
+  u8: field('u8', littleEndian(uint8, 1)),
+  u16: field('u16', littleEndian(uint16, 2)),
+  u32: field('u32', littleEndian(uint32, 4)),
+  u64: field('u64', littleEndian(integer(0, Number.MAX_SAFE_INTEGER), 8)),
+  mac: field('mac', mac),
+  address: field('address', parsed('an IPv4 or IPv6 address', addressFromText)),
+  device: field(
+    'device',
+    transformed(text, (device) => ({ device })),
+  ),
+};
+
+/** An object with one field, which stands for that field's value. */
+function field(name: string, schema: Schema<ValueShape>): Schema<ValueShape> {
+  const fields = { [name]: schema } as unknown as Fields<Record<string, ValueShape>>;
+  return transformed(object<Record<string, ValueShape>>(fields), (value) => value[name]!);
+}
+
+function littleEndian(schema: Schema<number>, size: number): Schema<ValueShape> {
+  return transformed(schema, (number) =>
+    Uint8Array.from({ length: size }, (_, index) => Number((BigInt(number) >> BigInt(8 * index)) & 0xffn)),
+  );
+}
+
+const values: Schema<ValueShape> = lazy(() => valueList);
+const value: Schema<ValueShape> = choice<ValueShape>(
+  `an object with one of ${Object.keys(VALUES).join(', ')}, or a list of these`,
+  [...Object.values(VALUES), values],
+  (json) => {
+    if (Array.isArray(json)) return values;
+    if (json === null || typeof json !== 'object') return undefined;
+    const [name, ...others] = Object.keys(json);
+    return name === undefined || others.length > 0 || !Object.hasOwn(VALUES, name) ? undefined : VALUES[name];
+  },
+);
+const valueList: Schema<ValueShape> = list(value);
+
+const attachmentObject = object<AttachmentShape>({
+  program: text,
+  mode: optional(oneOf('native', 'generic')),
+});
+const attachmentName: Schema<AttachmentShape> = transformed(text, (program) => ({ program }));
+const attachment: Schema<AttachmentShape> = choice<AttachmentShape>(
+  'a program’s name, or an object with “program” and “mode”',
+  [attachmentName, attachmentObject],
+  (json) =>
+    typeof json === 'string'
+      ? attachmentName
+      : json !== null && typeof json === 'object'
+        ? attachmentObject
+        : undefined,
+);
+
+const device: Schema<DeviceShape> = object<DeviceShape>({
+  // IFNAMSIZ is 16 with the closing zero.
+  name: matching(/^[\w@][\w.@-]{0,14}$/, 'a device’s name of at most 15 characters'),
+  ifindex: integer(2, 0x7fff_ffff),
   mac,
-  address: parsed(addressFromText),
-  device: (json, place) => ({ device: text(json, place) }),
-};
+  mtu: optional(integer(68, 3506)),
+  addresses: optional(list(prefix)),
+  forwarding: optional(flag),
+  xdp: optional(attachment),
+  tcIngress: optional(attachment),
+  tcEgress: optional(attachment),
+});
 
-function littleEndian(number: bigint, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, index) => Number((number >> BigInt(8 * index)) & 0xffn));
-}
+const route: Schema<RouteShape> = object<RouteShape>({
+  to: prefix,
+  type: optional(oneOf('unicast', 'blackhole', 'unreachable', 'prohibit')),
+  via: optional(address),
+  device: optional(text),
+  metric: optional(uint32),
+  mtu: optional(uint32),
+});
 
-const value: Decoder<ValueShape> = (json, place) => {
-  if (Array.isArray(json)) return list(value)(json, place);
-  const [field, ...others] = entries(json, place);
-  const decoder = field === undefined ? undefined : VALUES[field[0]];
-  if (field === undefined || others.length > 0 || decoder === undefined) {
-    throw new TypeError(`${place}: not an object with one of ${Object.keys(VALUES).join(', ')}`);
-  }
-  return decoder(field[1], `${place}.${field[0]}`);
-};
+const neighbour: Schema<NeighbourShape> = object<NeighbourShape>({ device: text, address, mac });
 
-const attachment: Decoder<AttachmentShape> = (json, place) =>
-  typeof json === 'string'
-    ? { program: json }
-    : object<AttachmentShape>({ program: text, mode: oneOf('native', 'generic') }, ['program'])(json, place);
+const program: Schema<ProgramShape> = object<ProgramShape>({
+  object: optional(text),
+  globals: optional(dictionary(value)),
+  maps: optional(dictionary(list(object<{ key: ValueShape; value: ValueShape }>({ key: value, value })))),
+});
 
-const device = object<DeviceShape>(
-  {
-    // IFNAMSIZ is 16 with the closing zero.
-    name: checked((name) => fits(name, /^[\w@][\w.@-]{0,14}$/, 'a device’s name of at most 15 characters')),
-    ifindex: integer(2, 0x7fff_ffff),
-    mac,
-    mtu: integer(68, 3506),
-    addresses: list(prefix),
-    forwarding: flag,
-    xdp: attachment,
-    tcIngress: attachment,
-    tcEgress: attachment,
-  },
-  ['name', 'ifindex', 'mac'],
-);
+const namespace: Schema<NamespaceShape> = object<NamespaceShape>({
+  devices: list(device),
+  routes: optional(list(route)),
+  neighbours: optional(list(neighbour)),
+  programs: optional(dictionary(program)),
+});
 
-function fits(name: string, pattern: RegExp, meaning: string): void {
-  if (!pattern.test(name)) throw new SyntaxError(`${JSON.stringify(name)} cannot be ${meaning}`);
-}
+const sent = { from: text, to: address, source: optional(address), ttl: optional(uint8) };
+const payload = optional(integer(0, 3400));
+const ports = { sourcePort: optional(uint16), destinationPort: optional(uint16) };
 
-const route = object<RouteShape>(
-  {
-    to: prefix,
-    type: oneOf('unicast', 'blackhole', 'unreachable', 'prohibit'),
-    via: address,
-    device: text,
-    metric: uint32,
-    mtu: uint32,
-  },
-  ['to'],
-);
+const step: Schema<StepShape> = object<StepShape>({
+  name: optional(text),
+  ping: optional(
+    object<PingShape>({ ...sent, identifier: optional(uint16), sequence: optional(uint16), payload }),
+  ),
+  udp: optional(object<DatagramShape>({ ...sent, ...ports, payload })),
+  tcp: optional(object<SegmentShape>({ ...sent, ...ports, flags: optional(uint8) })),
+  packet: optional(object<PacketShape>({ from: text, hex })),
+  frame: optional(object<FrameShape>({ device: text, hex })),
+  expect: optional(list(text)),
+});
 
-const neighbour = object<NeighbourShape>({ device: text, address, mac }, ['device', 'address', 'mac']);
-
-const program = object<ProgramShape>(
-  {
-    object: text,
-    globals: record(value),
-    maps: record(
-      list(object<{ key: ValueShape; value: ValueShape }>({ key: value, value }, ['key', 'value'])),
-    ),
-  },
-  [],
-);
-
-const namespace = object<NamespaceShape>(
-  { devices: list(device), routes: list(route), neighbours: list(neighbour), programs: record(program) },
-  ['devices'],
-);
-
-const sent = { from: text, to: address, source: address, ttl: u8 };
-
-const step = object<StepShape>(
-  {
-    name: text,
-    ping: object<PingShape>({ ...sent, identifier: u16, sequence: u16, payload: integer(0, 3400) }, [
-      'from',
-      'to',
-    ]),
-    udp: object<DatagramShape>(
-      { ...sent, sourcePort: u16, destinationPort: u16, payload: integer(0, 3400) },
-      ['from', 'to'],
-    ),
-    tcp: object<SegmentShape>({ ...sent, sourcePort: u16, destinationPort: u16, flags: u8 }, ['from', 'to']),
-    packet: object<PacketShape>({ from: text, hex }, ['from', 'hex']),
-    frame: object<FrameShape>({ device: text, hex }, ['device', 'hex']),
-    expect: list(text),
-  },
-  [],
-);
-
-/** @throws {TypeError} that begins with the place: `scenario.steps[0].ping.to: …` */
-export const scenarioShape: Decoder<ScenarioShape> = object<ScenarioShape>(
-  {
-    name: text,
-    description: text,
-    namespaces: record(namespace),
-    wires: list(list(text)),
-    steps: list(step),
-  },
-  ['name', 'description', 'namespaces', 'wires', 'steps'],
-);
+/** Places begin with `scenario`: `scenario.steps[0].ping.to: …` */
+export const scenarioShape: Schema<ScenarioShape> = object<ScenarioShape>({
+  name: text,
+  description: text,
+  namespaces: dictionary(namespace),
+  wires: list(list(text)),
+  steps: list(step),
+});

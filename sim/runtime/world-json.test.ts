@@ -32,32 +32,50 @@ describe('a world as JSON', () => {
   });
 
   it.each([
-    ['a list', [], 'world: not an object'],
-    ['null', null, 'world: not an object'],
-    ['an unknown field', { device: [] }, 'world: the unknown field "device"'],
-    ['devices that are no list', { devices: 5 }, 'world.devices: not a list'],
+    ['a list', [], 'world: expected an object, got a list'],
+    ['null', null, 'world: expected an object, got null'],
+    ['an unknown field', { device: [] }, 'world.device: unknown field; did you mean “devices”?'],
+    [
+      'a field that every object has',
+      { constructor: 1 },
+      /^world\.constructor: unknown field; known are devices, /,
+    ],
+    ['devices that are no list', { devices: 5 }, 'world.devices: expected a list, got 5'],
     [
       'a MAC address of five bytes',
       { devices: [{ ifindex: 1, name: 'x', mac: { hex: '0102030405' } }] },
-      'world.devices[0].mac: 5 bytes instead of 6',
+      'world.devices[0].mac.hex: expected 12 hexadecimal digits, got "0102030405"',
     ],
-    ['a route without a destination', { routes: [{}] }, 'world.routes[0]: "to" is missing'],
+    ['a route without a destination', { routes: [{}] }, 'world.routes[0].to: is missing'],
     [
       'a route of an unknown type',
       { routes: [{ to: '::/0', type: 'nat' }] },
-      'world.routes[0].type: none of unicast, blackhole, unreachable, prohibit',
+      'world.routes[0].type: expected one of unicast, blackhole, unreachable, prohibit, got "nat"',
     ],
     [
       'half a byte',
       { maps: { flows: [{ key: { hex: '0' }, value: { hex: '' } }] } },
-      'world.maps.flows[0].key: "hex" is not an even number of hexadecimal digits',
+      'world.maps.flows[0].key.hex: expected an even number of hexadecimal digits, got "0"',
     ],
-    ['bytes that are a string', { globals: { x: 'ff' } }, 'world.globals.x: not an object'],
-    ['a time that is a number', { time: 5 }, 'world.time: not an object'],
-    ['a time in hexadecimal', { time: { int: '0x5' } }, 'world.time: "int" is not a decimal integer'],
-    ['a negative CPU', { cpu: -1 }, 'world.cpu: not an integer from 0 to 4294967295'],
+    ['a map whose name is no word', { maps: { 'a b': 1 } }, 'world.maps."a b": expected a list, got 1'],
+    ['bytes that are a string', { globals: { x: 'ff' } }, 'world.globals.x: expected an object, got "ff"'],
+    ['a time that is a number', { time: 5 }, 'world.time: expected an object, got 5'],
+    [
+      'a time in hexadecimal',
+      { time: { int: '0x5' } },
+      'world.time.int: expected a decimal integer as a string, got "0x5"',
+    ],
+    ['a negative CPU', { cpu: -1 }, 'world.cpu: expected an integer from 0 to 4294967295, got -1'],
   ])('refuses %s and names the place', (_what, json, message) => {
-    expect(() => worldFromJson(json)).toThrow(new TypeError(message));
+    expect(() => worldFromJson(json)).toThrow(message);
+  });
+
+  it('keeps maps and globals whatever they are called', () => {
+    const json = JSON.parse('{"globals":{"__proto__":{"hex":"01"},"constructor":{"hex":"02"}}}');
+    expect(Object.entries(worldFromJson(json).globals!)).toEqual([
+      ['__proto__', Uint8Array.of(1)],
+      ['constructor', Uint8Array.of(2)],
+    ]);
   });
 
   it('refuses JSON that is nested a hundred thousand deep without running out of stack', () => {
