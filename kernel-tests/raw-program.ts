@@ -53,7 +53,7 @@ function createMap(source: MapSource): BpfMap {
   const fd = libbpf.bpf.bpf_map_create(typeNumber, name, keySize, valueSize, maxEntries, null);
   if (fd < 0) throw new Error(`map ${name} cannot be made: errno ${-fd}`);
   const definition = { name, type: source.type, keySize, valueSize, maxEntries };
-  return new BpfMap(libbpf, fd, definition, undefined);
+  return new BpfMap(libbpf, fd, definition);
 }
 
 function load(object: BpfObject, maps: readonly BpfMap[]): number {

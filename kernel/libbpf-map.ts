@@ -3,6 +3,7 @@ import { EngineError } from '../sim/engines/engine.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../sim/runtime/map-snapshot.ts';
 import { BPF_MAP_TYPE, isArray, isPerCpu, type MapDefinition, type MapType } from '../sim/runtime/maps.ts';
 import type { MapEntry } from '../sim/runtime/world.ts';
+import { ArrayWindow } from './array-window.ts';
 import { errnoName, type LoadedLibbpf } from './libbpf.ts';
 import { possibleCpus } from './possible-cpus.ts';
 
@@ -16,12 +17,24 @@ const TYPE_NAMES: ReadonlyMap<number, MapType> = new Map(
   Object.entries(BPF_MAP_TYPE).map(([name, number]) => [number, name as MapType]),
 );
 
-/** A `clear` leaves these as they were when they were made. */
-const CLEARED_BY_DELETION: ReadonlySet<MapType> = new Set(['HASH', 'PERCPU_HASH', 'LPM_TRIE']);
+/** Deleting all of their entries leaves these as they were when they were made. */
+const CLEARED_BY_DELETION: ReadonlySet<MapType> = new Set([
+  'HASH',
+  'PERCPU_HASH',
+  'LRU_HASH',
+  'LRU_PERCPU_HASH',
+  'LPM_TRIE',
+]);
+
+/** Popping all of their elements does. */
+const CLEARED_BY_POPPING: ReadonlySet<MapType> = new Set(['QUEUE', 'STACK']);
 
 /** No XDP or TC program can change these; only user space fills them. */
 const UNCHANGED_BY_PROGRAMS: ReadonlySet<MapType> = new Set([
   'PROG_ARRAY',
+  'PERF_EVENT_ARRAY',
+  'ARRAY_OF_MAPS',
+  'HASH_OF_MAPS',
   'DEVMAP',
   'DEVMAP_HASH',
   'CPUMAP',
@@ -42,8 +55,26 @@ const READABLE: ReadonlySet<MapType> = new Set([
   'DEVMAP_HASH',
 ]);
 
-/** These know `BPF_MAP_LOOKUP_BATCH` and `BPF_MAP_UPDATE_BATCH` (since Linux 5.6 to 5.18). */
-const BATCHED: ReadonlySet<MapType> = new Set(['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH']);
+/** These know `BPF_MAP_LOOKUP_BATCH`, `…_UPDATE_BATCH` and `…_DELETE_BATCH` (since Linux 5.6 to 5.18). */
+const BATCHED: ReadonlySet<MapType> = new Set([
+  'ARRAY',
+  'PERCPU_ARRAY',
+  'HASH',
+  'PERCPU_HASH',
+  'LRU_HASH',
+  'LRU_PERCPU_HASH',
+  'LPM_TRIE',
+]);
+
+interface MapDetails {
+  /** The bytes that a `.data` or `.bss` section starts with; undefined for maps that the program declares. */
+  readonly initial?: Uint8Array | undefined;
+  /** Was the map made with BPF_F_MMAPABLE? */
+  readonly mappable?: boolean;
+}
+
+/** Fewer entries than this are set one by one. */
+const FEW = 16;
 
 /** Is shown one entry where it lies; the bytes change with the next one. */
 type VisitEntry = (keys: Uint8Array, keyAt: number, values: Uint8Array, valueAt: number) => void;
@@ -51,19 +82,23 @@ type VisitEntry = (keys: Uint8Array, keyAt: number, values: Uint8Array, valueAt:
 export class BpfMap {
   readonly definition: MapDefinition;
   readonly fd: number;
-  /** The bytes that a `.data` or `.bss` section starts with; undefined for maps that the program declares. */
-  readonly initial: Uint8Array | undefined;
+  readonly #initial: Uint8Array | undefined;
+  #mappable: boolean;
+  #window: ArrayWindow | undefined;
+  /** What is in the map, where it was read since a program last ran. */
+  #known: MapSnapshot | undefined;
   readonly #libbpf: LoadedLibbpf;
   readonly #keySize: number;
   /** Bytes that one value takes at the border: for per-CPU maps all possible CPUs', padded to 8 bytes each. */
   readonly #valueBytes: number;
   readonly #cpus: number;
 
-  constructor(libbpf: LoadedLibbpf, fd: number, definition: MapDefinition, initial: Uint8Array | undefined) {
+  constructor(libbpf: LoadedLibbpf, fd: number, definition: MapDefinition, details: MapDetails = {}) {
     this.#libbpf = libbpf;
     this.fd = fd;
     this.definition = definition;
-    this.initial = initial;
+    this.#initial = details.initial;
+    this.#mappable = definition.type === 'ARRAY' && details.mappable === true;
     this.#keySize = definition.keySize;
     this.#cpus = isPerCpu(definition.type) ? possibleCpus(libbpf) : 1;
     this.#valueBytes = isPerCpu(definition.type)
@@ -83,7 +118,12 @@ export class BpfMap {
   /** Can `restore` bring it back to exactly what it was? Otherwise the object has to be loaded anew. */
   get restorable(): boolean {
     const { type } = this.definition;
-    return isArray(type) || CLEARED_BY_DELETION.has(type) || UNCHANGED_BY_PROGRAMS.has(type);
+    return (
+      isArray(type) ||
+      CLEARED_BY_DELETION.has(type) ||
+      CLEARED_BY_POPPING.has(type) ||
+      UNCHANGED_BY_PROGRAMS.has(type)
+    );
   }
 
   /** The value, for a per-CPU map the values of all CPUs one after the other; undefined where there is none. */
@@ -100,6 +140,7 @@ export class BpfMap {
    * @throws {EngineError} with the kernel's errno
    */
   update(key: Uint8Array, value: Uint8Array, cpu: number = 0): void {
+    this.#known = undefined;
     if (value.length !== this.definition.valueSize) {
       throw new EngineError(
         'input',
@@ -117,6 +158,7 @@ export class BpfMap {
 
   /** @returns whether there was such an entry */
   delete(key: Uint8Array): boolean {
+    this.#known = undefined;
     const result = this.#libbpf.bpf.bpf_map_delete_elem(this.fd, this.#exactKey(key));
     if (result < 0 && result !== ENOENT) throw this.#failure('delete from', result);
     return result === 0;
@@ -148,16 +190,83 @@ export class BpfMap {
   }
 
   snapshot(): MapSnapshot {
+    this.#known = this.#read();
+    return this.#known;
+  }
+
+  /** Programs are about to run: what was known of the contents is no longer. */
+  expectChanges(): void {
+    this.#known = undefined;
+  }
+
+  #read(): MapSnapshot {
     const builder = new SnapshotBuilder(this.definition);
-    this.#visit((keys, keyAt, values, valueAt) => {
-      builder.add(keys, keyAt, values, valueAt, this.#valueBytes);
-    });
+    const window = this.#openWindow();
+    if (window === undefined) {
+      this.#visit((keys, keyAt, values, valueAt) => {
+        builder.add(keys, keyAt, values, valueAt, this.#valueBytes);
+      });
+      return builder.finish();
+    }
+    const { valueSize, maxEntries } = this.definition;
+    let index = 0;
+    for (const [from, to] of window.written()) {
+      // An entry may begin in the page before.
+      index = Math.max(index, Math.floor(from / this.#stride));
+      for (; index < maxEntries && index * this.#stride < to; index++) {
+        builder.addIndex(index, window.bytes, index * this.#stride, valueSize);
+      }
+    }
     return builder.finish();
+  }
+
+  /** Bytes from value to value inside an array. */
+  get #stride(): number {
+    return Math.ceil(this.definition.valueSize / 8) * 8;
+  }
+
+  #openWindow(): ArrayWindow | undefined {
+    if (this.#window !== undefined || !this.#mappable) return this.#window;
+    this.#window = ArrayWindow.open(this.fd, this.#stride * this.definition.maxEntries);
+    this.#mappable = this.#window !== undefined;
+    return this.#window;
+  }
+
+  /** Gives up what reading needed; the map itself is the object's. */
+  close(): void {
+    this.#window?.close();
+    this.#window = undefined;
+    this.#mappable = false;
   }
 
   /** Sets these entries, in order, as `update` does; whatever else is in the map stays. */
   fill(entries: readonly MapEntry[], cpu: number = 0): void {
-    for (const { key, value } of entries) this.update(key, value, cpu);
+    this.#known = undefined;
+    const rows = entries.length >= FEW && BATCHED.has(this.definition.type) ? this.#batchRows() : 0;
+    let done = 0;
+    while (rows > 0 && done < entries.length) {
+      const part = entries.slice(done, done + rows);
+      if (!this.#updateBatch(part, cpu)) break;
+      done += part.length;
+    }
+    // One by one, which also says which entry is refused.
+    for (const { key, value } of entries.slice(done)) this.update(key, value, cpu);
+  }
+
+  #updateBatch(entries: readonly MapEntry[], cpu: number): boolean {
+    const { valueSize } = this.definition;
+    const fitting = entries.every(
+      (one) => one.key.length === this.#keySize && one.value.length === valueSize,
+    );
+    if (!fitting) return false;
+    const keys = new Uint8Array(entries.length * this.#keySize);
+    const values = new Uint8Array(entries.length * this.#valueBytes);
+    for (const [row, { key, value }] of entries.entries()) {
+      keys.set(key, row * this.#keySize);
+      values.set(this.#onCpu(value, cpu), row * this.#valueBytes);
+    }
+    const count = Uint32Array.of(entries.length);
+    return this.#libbpf.bpf.bpf_map_update_batch(this.fd, keys, values, count, null) === 0;
   }
 
   /**
@@ -167,28 +276,59 @@ export class BpfMap {
   restore(entries: readonly MapEntry[], cpu: number = 0): void {
     const { type } = this.definition;
     if (UNCHANGED_BY_PROGRAMS.has(type)) return;
-    if (isArray(type)) this.#zero();
-    else for (const key of this.keys()) this.delete(key);
-    if (this.initial !== undefined) this.update(new Uint8Array(4), this.initial);
+    if (CLEARED_BY_POPPING.has(type)) this.#pop();
+    else if (isArray(type)) this.#zero(this.#known ?? this.#read());
+    else this.#deleteAll(this.#known ?? this.#read());
+    this.#known = undefined;
+    if (this.#initial !== undefined) this.update(new Uint8Array(4), this.#initial);
     this.fill(entries, cpu);
   }
 
-  #zero(): void {
-    const { maxEntries } = this.definition;
-    const keys = new Uint32Array(this.#batchRows());
-    const zeros = new Uint8Array(keys.length * this.#valueBytes);
-    const count = new Uint32Array(1);
-    for (let from = 0; from < maxEntries; from += keys.length) {
-      const rows = Math.min(keys.length, maxEntries - from);
-      for (let row = 0; row < rows; row++) keys[row] = from + row;
-      count[0] = rows;
-      const bytes = new Uint8Array(keys.buffer);
-      if (rows > 1 && this.#libbpf.bpf.bpf_map_update_batch(this.fd, bytes, zeros, count, null) === 0)
+  #pop(): void {
+    const value = new Uint8Array(this.#valueBytes);
+    for (;;) {
+      const result = this.#libbpf.bpf.bpf_map_lookup_and_delete_elem(this.fd, null, value);
+      if (result === ENOENT) return;
+      if (result < 0) throw this.#failure('empty', result);
+    }
+  }
+
+  #deleteAll({ keys, count }: MapSnapshot): void {
+    if (count === 0) return;
+    const deleted = Uint32Array.of(count);
+    if (this.#libbpf.bpf.bpf_map_delete_batch(this.fd, keys, deleted, null) === 0) return;
+    for (let row = 0; row < count; row++) {
+      this.delete(keys.subarray(row * this.#keySize, (row + 1) * this.#keySize));
+    }
+  }
+
+  /** Zeroes the entries of an array that are not zero. */
+  #zero({ keys, count }: MapSnapshot): void {
+    const window = this.#openWindow();
+    if (window !== undefined) {
+      const view = new DataView(keys.buffer, keys.byteOffset);
+      for (let row = 0; row < count; row++) {
+        const at = view.getUint32(row * 4, true) * this.#stride;
+        window.bytes.fill(0, at, at + this.#stride);
+      }
+      return;
+    }
+    const most = this.#batchRows();
+    const zeros = new Uint8Array(Math.min(most, count) * this.#valueBytes);
+    for (let from = 0; from < count; from += most) {
+      const rows = Math.min(most, count - from);
+      const some = keys.subarray(from * 4, (from + rows) * 4);
+      const written = Uint32Array.of(rows);
+      if (rows > 1 && this.#libbpf.bpf.bpf_map_update_batch(this.fd, some, zeros, written, null) === 0)
         continue;
       const one = zeros.subarray(0, this.#valueBytes);
       for (let row = 0; row < rows; row++) {
-        const key = bytes.subarray(row * 4, row * 4 + 4);
-        const result = this.#libbpf.bpf.bpf_map_update_elem(this.fd, key, one, 0);
+        const result = this.#libbpf.bpf.bpf_map_update_elem(
+          this.fd,
+          some.subarray(row * 4, row * 4 + 4),
+          one,
+          0,
+        );
         if (result < 0) throw this.#failure('write', result);
       }
     }

@@ -1,6 +1,7 @@
 /** A compiled object in the kernel: opened from memory, its globals set, loaded, closed. */
 import { EngineError, type Pinning } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import type { MapType } from '../sim/runtime/maps.ts';
 import type { ProgramEntry } from '../sim/runtime/program.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
 import { requireBpfElf } from './libbpf-elf.ts';
@@ -46,6 +47,9 @@ const CALL = 0x85;
 const PSEUDO_HELPER = 0;
 const PSEUDO_KFUNC = 2;
 const LOG_BYTES = 16 * 1024 * 1024;
+
+/** Flag of map creation (include/uapi/linux/bpf.h). */
+const BPF_F_MMAPABLE = 1 << 10;
 
 const EPERM = -1;
 const ENOENT = -2;
@@ -109,6 +113,8 @@ export class BpfObject {
   close(): void {
     if (this.#handle === 0) return;
     this.#pins?.close();
+    // Nothing where the constructor fails.
+    for (const map of this.maps ?? []) map.close();
     this.#libbpf.bpf.bpf_object__close(this.#handle);
     this.#handle = 0;
   }
@@ -132,7 +138,11 @@ export class BpfObject {
         valueSize: bpf.bpf_map__value_size(pointer),
         maxEntries: bpf.bpf_map__max_entries(pointer),
       };
-      maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, initial.get(name)));
+      const details = {
+        initial: initial.get(name),
+        mappable: (bpf.bpf_map__map_flags(pointer) & BPF_F_MMAPABLE) !== 0,
+      };
+      maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, details));
     }
     return maps.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -224,7 +234,10 @@ function tryToLoad(
   let keep = false;
   try {
     const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
-    if (options.pinDirectory === undefined) for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
+    if (options.pinDirectory === undefined) {
+      for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
+      makeArraysMappable(libbpf, maps);
+    }
     shareMaps(libbpf, maps, options);
     const programs = selectPrograms(libbpf, handle, options, siblings);
     setGlobals(
@@ -317,6 +330,25 @@ function shareMaps(
     const result = map === undefined ? ENOENT : libbpf.bpf.bpf_map__reuse_fd(map, shared.fd);
     if (result < 0)
       throw new EngineError('input', `${file} cannot share a map ${name}: ${errnoName(result)}`);
+  }
+}
+
+/** Arrays of at least this many bytes are mapped into this process; smaller ones are read as quickly by a call. */
+const MAPPED_BYTES = 0x1_0000;
+
+/**
+ * Lets large arrays be read by mapping them, which no program notices. Inner maps have to have the flags of those
+ * that they stand for (kernel/bpf/map_in_map.c, `bpf_map_meta_equal`): where there are maps of maps, all stay as they
+ * are.
+ */
+function makeArraysMappable({ bpf }: LoadedLibbpf, maps: readonly Pointer[]): void {
+  const typeOf = (map: Pointer): MapType => mapTypeName(bpf.bpf_map__type(map));
+  if (maps.some((map) => typeOf(map) === 'ARRAY_OF_MAPS' || typeOf(map) === 'HASH_OF_MAPS')) return;
+  for (const map of maps) {
+    if (typeOf(map) !== 'ARRAY' || bpf.bpf_map__is_internal(map)) continue;
+    const bytes = Math.ceil(bpf.bpf_map__value_size(map) / 8) * 8 * bpf.bpf_map__max_entries(map);
+    if (bytes < MAPPED_BYTES) continue;
+    bpf.bpf_map__set_map_flags(map, bpf.bpf_map__map_flags(map) | BPF_F_MMAPABLE);
   }
 }
 

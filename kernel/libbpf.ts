@@ -61,6 +61,8 @@ export interface Libbpf {
   bpf_map__max_entries(map: Pointer): number;
   bpf_map__is_internal(map: Pointer): boolean;
   bpf_map__initial_value(map: Pointer, size: BigUint64Array): Pointer;
+  bpf_map__map_flags(map: Pointer): number;
+  bpf_map__set_map_flags(map: Pointer, flags: number): number;
   bpf_map__set_pin_path(map: Pointer, path: string | null): number;
   bpf_map__reuse_fd(map: Pointer, fd: number): number;
 
@@ -84,6 +86,9 @@ export interface Libbpf {
     count: Uint32Array,
     options: null,
   ): number;
+
+  bpf_map_lookup_and_delete_elem(fd: number, key: null, value: Uint8Array): number;
+  bpf_map_delete_batch(fd: number, keys: Uint8Array, count: Uint32Array, options: null): number;
 
   btf__find_by_name_kind(btf: Pointer, name: string, kind: number): number;
   btf__type_cnt(btf: Pointer): number;
@@ -127,6 +132,8 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map__max_entries: ['uint32_t', P],
   bpf_map__is_internal: ['bool', P],
   bpf_map__initial_value: [P, P, 'void *'],
+  bpf_map__map_flags: ['uint32_t', P],
+  bpf_map__set_map_flags: ['int', P, 'uint32_t'],
   bpf_map__set_pin_path: ['int', P, 'str'],
   bpf_map__reuse_fd: ['int', P, 'int'],
   bpf_map_lookup_elem: ['int', 'int', 'void *', 'void *'],
@@ -135,6 +142,8 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map_get_next_key: ['int', 'int', 'void *', 'void *'],
   bpf_map_lookup_batch: ['int', 'int', 'void *', 'void *', 'void *', 'void *', 'void *', 'void *'],
   bpf_map_update_batch: ['int', 'int', 'void *', 'void *', 'void *', 'void *'],
+  bpf_map_lookup_and_delete_elem: ['int', 'int', 'void *', 'void *'],
+  bpf_map_delete_batch: ['int', 'int', 'void *', 'void *', 'void *'],
   btf__find_by_name_kind: ['int', P, 'str', 'uint32_t'],
   btf__type_cnt: ['uint32_t', P],
   btf__raw_data: [P, P, 'void *'],

@@ -4,7 +4,7 @@ import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../sim/runtime/default-world.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
-import { isPerCpu, type MapDefinition } from '../sim/runtime/maps.ts';
+import { isLru, isPerCpu, type MapDefinition } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
 import { BpfObject } from './libbpf-object.ts';
@@ -73,6 +73,7 @@ export class TestRunSession implements Session {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
     output.clear();
+    for (const map of this.#object.maps) map.expectChanges();
     this.#onItsCpu(() =>
       this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace)),
     );
@@ -91,11 +92,13 @@ export class TestRunSession implements Session {
 
   async reset(): Promise<void> {
     if (this.#object.maps.every((map) => map.restorable)) {
-      this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
       this.#object.resetPins();
-      this.#network.enter(() => {
-        for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
-      });
+      this.#chooseCpu();
+      this.#onItsCpu(() =>
+        this.#network.enter(() => {
+          for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
+        }),
+      );
     } else {
       this.#object.close();
       this.#object = this.#network.enter(() => this.#load());
@@ -132,8 +135,8 @@ export class TestRunSession implements Session {
   /** Brings the loaded object to the world's state. */
   #prepare(): void {
     const object = this.#object;
-    this.#cpu = this.#world.cpu ?? cpuFor(object);
-    this.#network.enter(() => fillMaps(object, this.#world, this.#file, this.#cpu));
+    this.#chooseCpu();
+    this.#onItsCpu(() => this.#network.enter(() => fillMaps(object, this.#world, this.#file, this.#cpu)));
     this.#entries = object.programs.map(({ fd, hook, helpers }, index) => ({
       fd,
       hook,
@@ -153,6 +156,13 @@ export class TestRunSession implements Session {
           )
         : definition.traces === true;
     return prints && canObserveTrace();
+  }
+
+  #chooseCpu(): void {
+    const { maps } = this.#object;
+    // Each CPU keeps free entries of an LRU map for itself (kernel/bpf/bpf_lru_list.c): all must be on one.
+    if (this.#cpu !== undefined && maps.some((map) => isLru(map.definition.type))) return;
+    this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
   }
 
   #onItsCpu(fn: () => void): void {
@@ -202,11 +212,12 @@ function networkFor(object: BpfObject, world: World, file: string): SessionNetwo
 
 /**
  * The CPU on which all of a case has to run: the first one where a program asks for its number; whichever, but one,
- * where a map has values for each, for that state is one only there.
+ * where a map has values or free entries for each, for that state is one only there.
  */
 function cpuFor(object: BpfObject): number | undefined {
   if (object.helpers.has(HELPER.get_smp_processor_id)) return 0;
-  return object.maps.some((map) => isPerCpu(map.definition.type)) ? syscalls().currentCpu() : undefined;
+  const one = object.maps.some(({ definition: { type } }) => isPerCpu(type) || isLru(type));
+  return one ? syscalls().currentCpu() : undefined;
 }
 
 /**

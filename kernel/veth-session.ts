@@ -58,6 +58,7 @@ export class VethSession implements Session {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
     output.clear();
+    for (const map of this.#object.maps) map.expectChanges();
     const arena = Buffer.from(input.bytes.buffer, input.bytes.byteOffset, input.bytes.byteLength);
     for (let first = 0; first < input.count; first += WINDOW) {
       const end = Math.min(first + WINDOW, input.count);

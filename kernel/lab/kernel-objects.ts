@@ -107,7 +107,7 @@ export class KernelMap {
       valueSize: view.getUint32(MAP_INFO.value_size, true),
       maxEntries: view.getUint32(MAP_INFO.max_entries, true),
     };
-    this.map = new BpfMap(libbpf, fd, definition, undefined);
+    this.map = new BpfMap(libbpf, fd, definition);
     const btf = readBtf(view.getUint32(MAP_INFO.btf_id, true));
     const key = view.getUint32(MAP_INFO.btf_key_type_id, true);
     const value = view.getUint32(MAP_INFO.btf_value_type_id, true);

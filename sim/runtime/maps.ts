@@ -59,6 +59,11 @@ export function isPerCpu(type: MapType): boolean {
   return type === 'PERCPU_ARRAY' || type === 'PERCPU_HASH' || type === 'LRU_PERCPU_HASH';
 }
 
+/** Does it forget entries by itself when it fills up? */
+export function isLru(type: MapType): boolean {
+  return type === 'LRU_HASH' || type === 'LRU_PERCPU_HASH';
+}
+
 /** Does every entry exist from the start, zeroed, with a number as its key? */
 export function isArray(type: MapType): boolean {
   return type === 'ARRAY' || type === 'PERCPU_ARRAY';
