@@ -1,0 +1,73 @@
+/** Maps of millions of entries, and values of 64 KiB: the same in machine and kernel, at a price that can be paid. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
+import { describeKernel } from './require-kernel.ts';
+
+const NO_PREALLOC = 1;
+const MILLION = 1_000_000;
+
+interface LargeMap {
+  readonly type: string;
+  readonly entries: number;
+  readonly value: number;
+  readonly flags?: number;
+  readonly megabytes: number;
+}
+
+const MAPS: readonly LargeMap[] = [
+  { type: 'ARRAY', entries: 2 * MILLION, value: 8, megabytes: 400 },
+  { type: 'ARRAY', entries: 33 * MILLION, value: 8, megabytes: 800 },
+  { type: 'ARRAY', entries: 2000, value: 65_536, megabytes: 600 },
+  { type: 'PERCPU_ARRAY', entries: 65_536, value: 8, megabytes: 400 },
+  { type: 'HASH', entries: MILLION, value: 16, megabytes: 400 },
+  { type: 'HASH', entries: 12 * MILLION, value: 16, flags: NO_PREALLOC, megabytes: 600 },
+  { type: 'HASH', entries: 4096, value: 65_536, flags: NO_PREALLOC, megabytes: 1200 },
+  { type: 'PERCPU_HASH', entries: 65_536, value: 24, megabytes: 400 },
+  { type: 'LRU_HASH', entries: 65_536, value: 16, megabytes: 400 },
+  { type: 'LRU_PERCPU_HASH', entries: 65_536, value: 16, megabytes: 400 },
+  { type: 'LPM_TRIE', entries: MILLION, value: 8, flags: NO_PREALLOC, megabytes: 400 },
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'xdpsim-large-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A program with this one map. @returns the object's path */
+function compile({ type, entries, value, flags = 0 }: LargeMap): string {
+  const source = join(folder, 'large.bpf.c');
+  const fixture = join(SOURCE_ROOT, 'kernel-tests/fixtures/large-map.bpf.c');
+  const settings = { TYPE: `BPF_MAP_TYPE_${type}`, ENTRIES: entries, VALUE: value, FLAGS: flags };
+  const lines = Object.entries(settings).map(([name, text]) => `#define ${name} ${text}`);
+  if (type === 'LPM_TRIE') lines.push('#define PREFIX');
+  writeFileSync(source, `${lines.join('\n')}\n#include "${fixture}"\n`);
+  const object = join(folder, `${type}-${entries}-${value}.o`);
+  compileBpf(source, object);
+  return object;
+}
+
+const CHILD = fileURLToPath(new URL('large-maps-child.ts', import.meta.url));
+
+describeKernel('a large map', ['compiler', 'testrun'], () => {
+  for (const map of MAPS) {
+    const what = `${map.type} of ${map.entries} entries of ${map.value} bytes`;
+    it(`${what} does the same in machine and kernel, in ${map.megabytes} MB`, { timeout: 60_000 }, () => {
+      const { stdout, stderr } = spawnSync(
+        process.execPath,
+        ['--import', 'tsx', CHILD, compile(map), 'large_map', 'vm,wasm,testrun'],
+        { encoding: 'utf8' },
+      );
+      expect(stderr).toBe('');
+      const result = JSON.parse(stdout);
+      expect(result.divergences).toEqual([]);
+      expect(result.engines.map(({ status }: { status: string }) => status)).toEqual(['ran', 'ran', 'ran']);
+      expect(result.megabytes).toBeLessThan(map.megabytes);
+      // Time of the processor, which other work on the machine does not lengthen much.
+      expect(result.seconds).toBeLessThan(10);
+      if (process.env.XDPSIM_FIGURES !== undefined) console.log(what, result.megabytes, result.seconds);
+    });
+  }
+});
