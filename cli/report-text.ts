@@ -98,6 +98,8 @@ export function closingLines(
   for (const [text, programs] of skipped(reports)) {
     lines.push(terminal.style('yellow', `  skipped  ${text}${ofPrograms(programs, reports)}`));
   }
+  for (const [text, programs] of pinned(reports))
+    lines.push(`  pinned: ${text}${ofPrograms(programs, reports)}`);
   for (const [text, programs] of notCompared(reports)) {
     lines.push(`  not compared: ${text}${ofPrograms(programs, reports)}`);
   }
@@ -147,6 +149,15 @@ function skipped(reports: readonly ProgramReport[]): Map<string, string[]> {
         (engine) =>
           `${engine.name}: ${engine.reason}${engine.remedy === undefined ? '' : ` – ${engine.remedy}`}`,
       ),
+  );
+}
+
+/** Where the kernel's clock and chance were the machine's. */
+function pinned(reports: readonly ProgramReport[]): Map<string, string[]> {
+  return grouped(reports, (report) =>
+    report.engines.flatMap(({ name, pinned: helpers }) =>
+      helpers === undefined ? [] : [`${helpers.join(', ')} gave the machine's values in ${name}`],
+    ),
   );
 }
 

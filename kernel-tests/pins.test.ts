@@ -54,6 +54,20 @@ describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler']
     });
   }
 
+  it('vary where no world is stated, so that buckets empty and fill again; and the report names them', async () => {
+    const report = await verify({
+      program: fixtureOf('clocks', 'token_bucket'),
+      engines: (['wasm', 'testrun'] as const).map(createEngine),
+      seed: 'refill',
+      runs: 10_000,
+    });
+    expect(report.divergences).toEqual([]);
+    const [hit, all] = report.coverage!.branches;
+    expect(hit / all).toBeGreaterThan(0.9);
+    expect(Object.keys(report.actions).sort()).toEqual(['XDP_DROP', 'XDP_PASS']);
+    expect(report.engines.find(({ name }) => name === 'testrun')!.pinned).toContain('bpf_ktime_get_ns');
+  });
+
   it('start again with a session that is reset, and go on from batch to batch', async () => {
     const seen = new Map<EngineName, string[]>();
     for (const engine of ['vm', 'testrun'] as const) {

@@ -323,8 +323,9 @@ export class BatchRunner {
   }
 }
 
-function engineReport({ engine, failure, packets, seconds }: EngineSide): EngineReport {
-  const done = { name: engine.name, packets, seconds };
+function engineReport({ engine, failure, packets, seconds, pinned }: EngineSide): EngineReport {
+  const helpers = pinned.size === 0 ? {} : { pinned: [...pinned].sort() };
+  const done = { name: engine.name, packets, seconds, ...helpers };
   if (failure === undefined) return { ...done, status: 'ran' };
   const { message, remedy } = failure;
   return { ...done, status: 'failed', reason: message, failure, ...(remedy === undefined ? {} : { remedy }) };

@@ -77,6 +77,8 @@ export interface EngineReport {
   readonly failure?: EngineFailure;
   readonly packets: number;
   readonly seconds: number;
+  /** Helpers whose answers depend on clock or chance, and that gave what the machine's clock and chance give. */
+  readonly pinned?: readonly string[];
 }
 
 export interface Divergence {
@@ -199,8 +201,10 @@ function mergeEngines(engines: readonly EngineReport[]): EngineReport {
     engines.find(({ status }) => status === 'failed') ??
     engines.find(({ status }) => status === 'skipped') ??
     engines[0]!;
+  const pinned = [...new Set(engines.flatMap((engine) => engine.pinned ?? []))].sort();
   return {
     ...worst,
+    ...(pinned.length === 0 ? {} : { pinned }),
     packets: engines.reduce((total, engine) => total + engine.packets, 0),
     seconds: engines.reduce((total, engine) => total + engine.seconds, 0),
   };
