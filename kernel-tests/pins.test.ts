@@ -62,9 +62,9 @@ describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler']
       runs: 10_000,
     });
     expect(report.divergences).toEqual([]);
-    const [hit, all] = report.coverage!.branches;
-    expect(hit / all).toBeGreaterThan(0.9);
-    expect(Object.keys(report.actions).sort()).toEqual(['XDP_DROP', 'XDP_PASS']);
+    const { XDP_DROP: dropped = 0, XDP_PASS: passed = 0 } = report.actions;
+    expect(dropped).toBeGreaterThan(100);
+    expect(passed).toBeGreaterThan(dropped);
     expect(report.engines.find(({ name }) => name === 'testrun')!.pinned).toContain('bpf_ktime_get_ns');
   });
 
