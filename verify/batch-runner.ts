@@ -181,6 +181,7 @@ export class BatchRunner {
       warnings: this.#ledger.judging.warnings(),
       defects: this.#ledger.defects(),
       compared: this.#ledger.compared,
+      judged: this.#ledger.judging.judged,
       actions: this.#ledger.actions(),
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };

@@ -19,6 +19,8 @@ const pair = new FramePair();
 
 /** What judging left open, counted: nothing is passed over in silence. */
 export class JudgingAccount {
+  /** Frames that were looked at. */
+  judged = 0;
   /** Packets, by what of them was not judged. */
   readonly #unjudged = new Map<string, number>();
   readonly #warnings = new Map<string, { readonly breach: Breach; packets: number }>();
@@ -62,6 +64,7 @@ export function* judgeFrames(
   for (let packet = 0; packet < output.count; packet++) {
     if (output.status[packet] !== STATUS.ran) continue;
     if (!leaves(hooks[input.entry[packet]!] ?? 'xdp', output.action[packet]!)) continue;
+    if (account !== undefined) account.judged++;
     const isChanged = pair.set(
       input.bytes,
       input.offset[packet]!,

@@ -17,6 +17,8 @@ export interface ProgramReport {
   readonly savedCases: number;
   /** Packets on which outcomes of at least two engines were compared. */
   readonly compared: number;
+  /** Frames that left the program and that the oracle looked at. */
+  readonly judged: number;
   readonly seconds: number;
   /** Was the run ended from outside before it was done? */
   readonly interrupted: boolean;
@@ -128,12 +130,15 @@ export interface Unsaved {
 }
 
 /** The report as `verify --json` prints it: plain data, no packets. */
-export function reportToJson(report: ProgramReport): unknown {
+export function reportToJson(
+  report: ProgramReport,
+): Record<string, unknown> & { coverage?: CoverageSummary } {
   return {
     name: report.name,
     packets: report.packets,
     savedCases: report.savedCases,
     compared: report.compared,
+    judged: report.judged,
     seconds: report.seconds,
     ...(report.interrupted ? { interrupted: true } : {}),
     ...(report.failure === undefined ? {} : { failure: report.failure }),
@@ -178,6 +183,7 @@ export function mergeReports(reports: readonly ProgramReport[]): ProgramReport {
     savedPackets: sum((report) => report.savedPackets),
     savedCases: sum((report) => report.savedCases),
     compared: sum((report) => report.compared),
+    judged: sum((report) => report.judged),
     seconds: Math.max(...reports.map((report) => report.seconds)),
     interrupted: reports.some((report) => report.interrupted),
     engines: first.engines.map(({ name }) =>
