@@ -31,9 +31,15 @@ export function compilerProblem(): string | undefined {
 
 /**
  * Compiles a source, named relative to `root`.
+ * @param defines names for `-D`
  * @throws {Error} with the compiler's own messages
  */
-export function compileBpf(source: string, object: string, root: string = SOURCE_ROOT): void {
+export function compileBpf(
+  source: string,
+  object: string,
+  root: string = SOURCE_ROOT,
+  defines: readonly string[] = [],
+): void {
   const clang = spawnSync(
     CLANG,
     [
@@ -48,6 +54,7 @@ export function compileBpf(source: string, object: string, root: string = SOURCE
       '-Wall',
       '-Werror',
       '-fdebug-compilation-dir=.',
+      ...defines.map((name) => `-D${name}`),
       '-c',
       source,
       '-o',
