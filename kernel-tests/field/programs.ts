@@ -198,6 +198,7 @@ export const FIELD_PROGRAMS: readonly FieldProgram[] = [
     ],
     hints: { kinds: { tcp: 6, udp: 6 } },
   },
+  { name: 'optional_helpers', functions: ['optional_helpers'], hook: 'xdp' },
   { name: 'globals', functions: ['globals'], hook: 'xdp' },
 ];
 

@@ -1,5 +1,7 @@
 /** What makes a program unfit for the machine, found before its first packet. */
 import type { Hook } from '../runtime/actions.ts';
+import type { World } from '../runtime/world.ts';
+import { reachOf } from './analysis/reach.ts';
 import { checkInstructions } from './check-instructions.ts';
 import { helperName } from './helper-names.ts';
 import type { Helper } from './helpers/helper.ts';
@@ -19,10 +21,12 @@ import { ObjectError } from './object-error.ts';
 import { deepestStack } from './stack-depth.ts';
 
 /**
+ * @param world what it is to run in: variables in `.rodata` decide which code is dead, and like the kernel's verifier
+ *   the machine asks nothing of calls in dead code
  * @throws {ObjectError} naming program, instruction and C line: instructions that no verifier takes, helpers and
  *   kernel functions that the machine does not have or that the hook may not call, too much stack
  */
-export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook): void {
+export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook, world: World = {}): void {
   try {
     checkInstructions(program.instructions, { packetLoads: hook !== 'xdp' });
   } catch (error) {
@@ -37,45 +41,59 @@ export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook)
   for (let slot = 0; slot < instructions.count; slot++) {
     const opcode = instructions.opcode[slot]!;
     if (opcode === CALL && instructions.src[slot] !== BPF_PSEUDO_CALL && !program.poisoned.has(slot)) {
-      checkCall(object, program, slot, hook);
+      const refusal = refusedCall(object, program, slot, hook);
+      if (refusal !== undefined && isReached({ object, world }, program, hook, slot)) throw refusal;
     }
     if (opcode === LDDW) slot++;
   }
   checkStack(program);
 }
 
-function checkCall(object: BpfObject, program: BpfProgram, slot: number, hook: Hook): void {
+/** Only asked where it matters: following all paths takes time. */
+function isReached(
+  machine: Parameters<typeof reachOf>[0],
+  program: BpfProgram,
+  hook: Hook,
+  slot: number,
+): boolean {
+  return reachOf(machine, program, hook === 'xdp' ? 'xdp' : 'tc').reached[slot] === 1;
+}
+
+/** Why a helper or a kernel function may not be called; undefined: it may. */
+function refusedCall(
+  object: BpfObject,
+  program: BpfProgram,
+  slot: number,
+  hook: Hook,
+): ObjectError | undefined {
   const { instructions } = program;
   const number = instructions.imm[slot]!;
   if (instructions.src[slot] === BPF_PSEUDO_KFUNC_CALL) {
     const name = object.kfuncs[number] ?? `kernel function ${number}`;
     const found = KERNEL_FUNCTIONS.get(name);
-    if (found === undefined)
-      throw new ObjectError(place(program, slot), 'a kernel function that the machine has', name);
-    checkHook(program, slot, found, hook);
-    return;
+    if (found === undefined) {
+      return new ObjectError(place(program, slot), 'a kernel function that the machine has', name);
+    }
+    return refusedHook(program, slot, found, hook);
   }
   const helper = HELPERS.get(number);
   if (helper === undefined) {
     const name = helperName(number) ?? `number ${number}, which no kernel has`;
-    throw new ObjectError(place(program, slot), 'a helper that the machine has', name);
+    return new ObjectError(place(program, slot), 'a helper that the machine has', name);
   }
-  checkHook(program, slot, helper, hook);
   if (helper.gplOnly === true && !isGplCompatible(object.license)) {
     const license = object.license === '' ? 'none' : `"${object.license}"`;
-    throw new ObjectError(
-      place(program, slot),
-      `a GPL-compatible license, since it calls ${helper.name}`,
-      license,
-    );
+    const expected = `a GPL-compatible license, since it calls ${helper.name}`;
+    return new ObjectError(place(program, slot), expected, license);
   }
+  return refusedHook(program, slot, helper, hook);
 }
 
-function checkHook(program: BpfProgram, slot: number, helper: Helper, hook: Hook): void {
+function refusedHook(program: BpfProgram, slot: number, helper: Helper, hook: Hook): ObjectError | undefined {
   const only = helper.only;
-  if (only === undefined || (only === 'xdp') === (hook === 'xdp')) return;
+  if (only === undefined || (only === 'xdp') === (hook === 'xdp')) return undefined;
   const kind = hook === 'xdp' ? 'XDP' : 'TC';
-  throw new ObjectError(place(program, slot), `a helper for ${kind} programs`, helper.name);
+  return new ObjectError(place(program, slot), `a helper for ${kind} programs`, helper.name);
 }
 
 /** `license_is_gpl_compatible` (include/linux/license.h). */

@@ -66,7 +66,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
         const known = object.programs.map((one) => one.function).join(', ') || 'none';
         throw new ObjectError(`program ${name}`, 'a program of the object', `only ${known}`);
       }
-      checkProgram(object, object.programs[index]!, hook);
+      checkProgram(object, object.programs[index]!, hook, world);
       return { hook, program: index };
     });
     const wanted = new Set(entries.map((entry) => entry.program));
@@ -75,7 +75,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
       for (const { name } of map.initial) {
         const index = object.programs.findIndex((one) => one.function === name);
         if (index < 0 || wanted.has(index)) continue;
-        checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp');
+        checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world);
         wanted.add(index);
       }
     }
