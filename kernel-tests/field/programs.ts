@@ -199,6 +199,7 @@ export const FIELD_PROGRAMS: readonly FieldProgram[] = [
     hints: { kinds: { tcp: 6, udp: 6 } },
   },
   { name: 'optional_helpers', functions: ['optional_helpers'], hook: 'xdp' },
+  { name: 'socket_fields', functions: ['socket_fields', 'set_hash'], hook: 'tc-ingress' },
   { name: 'globals', functions: ['globals'], hook: 'xdp' },
 ];
 

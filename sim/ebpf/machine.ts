@@ -11,6 +11,7 @@ import { indexKey } from '../runtime/map-snapshot.ts';
 import type { World } from '../runtime/world.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
+import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
@@ -79,6 +80,7 @@ export class Machine {
 
   readonly #xdpLayout: ContextLayout;
   readonly #scratch: number;
+  readonly #looksAtSocket: boolean;
   readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
 
@@ -96,6 +98,8 @@ export class Machine {
     this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);
     this.#macs = new Map((world.devices ?? []).map((device) => [device.ifindex, device.mac]));
     this.fib = routesOf(world);
+    writeSocket(this.memory);
+    this.#looksAtSocket = object.programs.some(looksAtSocket);
     this.#fill();
   }
 
@@ -125,6 +129,7 @@ export class Machine {
     words[MACHINE_WORD.redirectTarget] = 0;
     words[MACHINE_WORD.redirectFlags] = 0;
     words[MACHINE_WORD.tailCalls] = 0;
+    words[MACHINE_WORD.hashKnown] = 0;
     if (this.lines.length > 0) this.lines = [];
     const { tick } = this.world;
     if (tick !== undefined && tick !== 0n) {
@@ -139,6 +144,7 @@ export class Machine {
       const { dataMeta, data, dataEnd } = this.packet;
       // A frame on its way out never came in.
       const ingressIfindex = hook === 'tc-ingress' ? ifindex : 0;
+      if (this.#looksAtSocket) fillSocket(this.memory, data, length);
       writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
       this.packet.setBounds(dataMeta, data, dataEnd);
     }

@@ -10,7 +10,7 @@
  *   0x0001_0000 ├──────────────────────────────────┤
  *               │ machine block, 4 KiB             │  no access for programs: `MACHINE_WORD`
  *   0x0001_1000 ├──────────────────────────────────┤
- *               │ context                          │  struct xdp_md (24 bytes) or __sk_buff (192 bytes)
+ *               │ context                          │  struct xdp_md (24 bytes) or __sk_buff (192 bytes), a socket
  *   0x0001_2000 ├──────────────────────────────────┤
  *               │ stacks: frame 0 … frame 7        │  8 × 512 bytes; r10 of frame k = STACK_BASE + 512 × (k + 1)
  *   0x0001_3000 ├──────────────────────────────────┤
@@ -31,6 +31,8 @@ export const NULL_PAGE_END = 0x1_0000;
 export const MACHINE_BASE = 0x1_0000;
 export const CONTEXT_BASE = 0x1_1000;
 export const CONTEXT_LIMIT = 0x1_2000;
+/** The socket that a TC frame belongs to (`struct bpf_sock`), behind the context. */
+export const SOCKET_BASE = 0x1_1800;
 export const STACK_BASE = 0x1_2000;
 export const STACK_LIMIT = 0x1_3000;
 export const PACKET_BASE = 0x2_0000;
@@ -73,6 +75,8 @@ export const MACHINE_WORD = {
   frameEnd: 0x4005,
   /** TC: address of the network header. */
   networkHeader: 0x4006,
+  /** TC: is the hash valid, though it may be 0? */
+  hashKnown: 0x4018,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
   /** XDP: the lowest address that ever belonged to this packet; below it the headroom is zero. */

@@ -418,6 +418,8 @@ class Analysis {
           return packetPointer(KIND.packetMeta, META_ID, 0);
         case ACCESS.dataEnd:
           return PACKET_END;
+        case ACCESS.socket:
+          return ANY;
         default:
       }
     }

@@ -11,6 +11,8 @@ export const ACCESS = {
   dataEnd: 3,
   /** A pointer to the first byte of metadata. */
   dataMeta: 4,
+  /** A pointer to a socket, or null. */
+  socket: 5,
 } as const;
 
 export type Access = (typeof ACCESS)[keyof typeof ACCESS];

@@ -84,6 +84,8 @@ describe('access rules of __sk_buff', () => {
   });
 
   it('no socket fields, no padding', () => {
+    expect(SK_BUFF_LAYOUT.read(SK_BUFF.sk, 8, false)).toBe(ACCESS.socket);
+    expect(SK_BUFF_LAYOUT.read(SK_BUFF.sk, 4, false)).toBe(ACCESS.refused);
     for (const at of [88, 92, 100, 116, 132, 136, 144, 168, 181, 182, 183, 192]) {
       expect(SK_BUFF_LAYOUT.read(at, 1, false)).toBe(ACCESS.refused);
     }

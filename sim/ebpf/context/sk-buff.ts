@@ -2,7 +2,7 @@
  * `struct __sk_buff` (include/uapi/linux/bpf.h), with the rules of `tc_cls_act_is_valid_access` and
  * `bpf_skb_is_valid_access` (net/core/filter.c).
  */
-import { CONTEXT_BASE, type LinearMemory } from '../memory.ts';
+import { CONTEXT_BASE, type LinearMemory, SOCKET_BASE } from '../memory.ts';
 import { ACCESS, type Access, type ContextLayout } from './context-access.ts';
 
 /** Offsets in bytes; all fields u32 unless said. */
@@ -111,7 +111,7 @@ export const SK_BUFF_LAYOUT: ContextLayout = {
   dataEnd: SK_BUFF.dataEnd,
   dataMeta: SK_BUFF.dataMeta,
 
-  /** Scalars may be read in part; `sk`, which is a socket, is nothing that the machine has. */
+  /** Scalars may be read in part, pointers whole. */
   read(offset: number, size: number, signExtending: boolean): Access {
     if (offset < 0 || offset + size > SIZE || offset % size !== 0) return ACCESS.refused;
     switch (offset) {
@@ -124,6 +124,8 @@ export const SK_BUFF_LAYOUT: ContextLayout = {
       case SK_BUFF.tstamp:
       case SK_BUFF.hwtstamp:
         return size === 8 ? ACCESS.scalar : ACCESS.refused;
+      case SK_BUFF.sk:
+        return size === 8 ? ACCESS.socket : ACCESS.refused;
       case SK_BUFF.tstampType:
         return size === 1 ? ACCESS.scalar : ACCESS.refused;
       default:
@@ -214,4 +216,5 @@ export function writeSkBuff(
   words[base + SK_BUFF.protocol / 4] = ((protocol & 0xff) << 8) | (protocol >> 8);
   words[base + SK_BUFF.ifindex / 4] = device.ifindex;
   words[base + SK_BUFF.ingressIfindex / 4] = device.ingressIfindex;
+  words[base + SK_BUFF.sk / 4] = SOCKET_BASE;
 }

@@ -41,6 +41,8 @@ export type ArgumentType =
   | 'sample'
   /** A string that ends, in a read-only map. */
   | 'string'
+  /** A socket that was compared with null. */
+  | 'socket'
   /** A `struct bpf_spin_lock` in a map's value. */
   | 'spin_lock'
   /** A `struct bpf_dynptr` on the stack that the helper makes. */
@@ -60,9 +62,17 @@ export type ArgumentType =
  * - `void`: nothing that a program may read
  * - `map_value_or_null`: what a lookup gives
  * - `sample_or_null`: fresh memory of as many bytes as the second argument says
+ * - `socket_or_null`: a socket with all its fields
  * - `slice_or_null`: memory of as many bytes as the last argument says, read-only where the dynptr is
  */
-export type ReturnType = 'int' | 'u64' | 'void' | 'map_value_or_null' | 'sample_or_null' | 'slice_or_null';
+export type ReturnType =
+  | 'int'
+  | 'u64'
+  | 'void'
+  | 'map_value_or_null'
+  | 'sample_or_null'
+  | 'slice_or_null'
+  | 'socket_or_null';
 
 /**
  * Runs a helper. Arguments are the lower halves of r1 to r5 as signed 32-bit numbers; `Machine.high` has the upper

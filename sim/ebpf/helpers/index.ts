@@ -14,6 +14,7 @@ import { SKB_BYTES_HELPERS } from './skb-bytes-helpers.ts';
 import { SKB_CHANGE_HELPERS } from './skb-change-helpers.ts';
 import { SKB_CHECKSUM_HELPERS } from './skb-checksum-helpers.ts';
 import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
+import { SOCKET_HELPERS } from './socket-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
 import { TRACE_HELPERS } from './trace-helpers.ts';
@@ -37,6 +38,7 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...SKB_CHANGE_HELPERS,
     ...SKB_CHECKSUM_HELPERS,
     ...SKB_META_HELPERS,
+    ...SOCKET_HELPERS,
     ...STRING_HELPERS,
     ...VLAN_HELPERS,
     ...XDP_BYTES_HELPERS,

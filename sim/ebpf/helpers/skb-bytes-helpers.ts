@@ -1,9 +1,9 @@
 /** Reading and writing a TC frame through helpers (net/core/filter.c). */
 import { EFAULT, EINVAL, ENOMEM } from '../../runtime/errno.ts';
-import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
-import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
+import { MACHINE_WORD } from '../memory.ts';
 import type { Helper } from './helper.ts';
+import { forgetHash } from './skb-meta-helpers.ts';
 
 const BPF_F_RECOMPUTE_CSUM = 1;
 const BPF_F_INVALIDATE_HASH = 2;
@@ -63,7 +63,7 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
       const to = machine.packet.data + at;
       if (at > 0x7fff_ffff || to + size > machine.packet.frameEnd) return -EFAULT;
       machine.memory.u8.copyWithin(to, from, from + size);
-      if ((flags & BPF_F_INVALIDATE_HASH) !== 0) machine.memory.setU32(CONTEXT_BASE + SK_BUFF.hash, 0);
+      if ((flags & BPF_F_INVALIDATE_HASH) !== 0) forgetHash(machine);
       return 0;
     },
   },

@@ -4,6 +4,7 @@ import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD, MAX_FRAME, PACKET_BASE } from '../memory.ts';
 import type { Helper } from './helper.ts';
+import { forgetHash } from './skb-meta-helpers.ts';
 
 export const ETH_P_IP = 0x0800;
 export const ETH_P_IPV6 = 0x86dd;
@@ -80,7 +81,7 @@ function changeProtocol(machine: Machine, wanted: number, flags: number): number
   else if (from === ETH_P_IPV6 && to === ETH_P_IP) result = popAt(machine, offset, LENGTH_DIFFERENCE);
   if (result === 0) {
     setProtocol(machine, to);
-    machine.memory.setU32(CONTEXT_BASE + SK_BUFF.hash, 0);
+    forgetHash(machine);
   }
   return result;
 }

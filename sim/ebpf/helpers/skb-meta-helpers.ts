@@ -18,14 +18,21 @@ const BPF_SKB_CLOCK_TAI = 2;
  * for the same flow: here it is a hash over the first 64 bytes behind the MAC addresses and the world's seed, and never 0.
  */
 function flowHash(machine: Machine): number {
-  const present = machine.memory.u32(HASH);
-  if (present !== 0) return present;
+  const { i32 } = machine.memory;
+  if (i32[MACHINE_WORD.hashKnown] === 1) return machine.memory.u32(HASH);
   const from = machine.packet.data + 12;
   const size = Math.max(0, Math.min(64, machine.packet.frameEnd - from));
   const seed = machine.world.hashSeed ?? 0;
   const hash = (hashKey(machine.memory.view, from, size) ^ seed) >>> 0 || 1;
   machine.memory.setU32(HASH, hash);
+  i32[MACHINE_WORD.hashKnown] = 1;
   return hash;
+}
+
+/** `skb_clear_hash`: the next who asks has it computed. */
+export function forgetHash(machine: Machine): void {
+  machine.memory.setU32(HASH, 0);
+  machine.memory.i32[MACHINE_WORD.hashKnown] = 0;
 }
 
 /** `skb_protocol` behind VLAN tags, in host order. */
@@ -81,7 +88,7 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     returns: 'int',
     only: 'tc',
     run: (machine) => {
-      machine.memory.setU32(HASH, 0);
+      forgetHash(machine);
       return 0;
     },
   },
@@ -93,6 +100,7 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     only: 'tc',
     run: (machine, _context, hash) => {
       machine.memory.setU32(HASH, hash);
+      machine.memory.i32[MACHINE_WORD.hashKnown] = 1;
       return 0;
     },
   },

@@ -3,7 +3,8 @@
  * (kernel/bpf/verifier.c, `check_mem_access`).
  */
 import { ACCESS } from '../context/context-access.ts';
-import { CONTEXT_BASE, MAX_FRAME, STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { maySocketBeRead } from '../context/socket.ts';
+import { CONTEXT_BASE, MAX_FRAME, SOCKET_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { FIRST_UNKNOWN, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import { makeRoom, type State, violate, warn } from './state.ts';
 
@@ -25,6 +26,11 @@ export function checkLoad(
   }
   const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
   if (kind === KIND.context) return loadContext(state, register, address, size, signExtending);
+  if (kind === KIND.commonSocket || kind === KIND.fullSocket) {
+    const offset = address - SOCKET_BASE;
+    if (state.hi[register] === 0 && maySocketBeRead(offset, size, kind === KIND.fullSocket)) return 0;
+    violate(`R${register} invalid ${provenance.nameOf(tag)} access off=${offset} size=${size}`);
+  }
   if (kind === KIND.value && isReadOnlyData(state, tag) && withinValue(state, tag, address, size)) {
     // The verifier knows what is in frozen maps.
     return -1;
@@ -175,6 +181,8 @@ function loadContext(
       return region(provenance.packetRegion(KIND.packetMeta, machine.packet.dataMeta));
     case ACCESS.dataEnd:
       return region(provenance.create(KIND.packetEnd, machine.packet.dataEnd, 0, 0));
+    case ACCESS.socket:
+      return region(provenance.create(KIND.commonSocketOrNull, SOCKET_BASE, 0, 0));
     default:
       return violate(
         `invalid bpf_context access off=${offset} size=${size} (${machine.layout.field(offset)} of ${machine.layout.name})`,
@@ -280,6 +288,8 @@ export function refuse(
     case KIND.mapOrNull:
     case KIND.socketOrNull:
     case KIND.sliceOrNull:
+    case KIND.commonSocketOrNull:
+    case KIND.fullSocketOrNull:
       return violate(`${name} invalid mem access '${provenance.nameOf(tag)}': compare it with null first`);
     case KIND.deadPacket:
       return violate(

@@ -127,6 +127,9 @@ function resultTag(
       hi[0] = 0;
       if (lo[0] !== 0) state.samples++;
       return region(provenance.create(KIND.sampleOrNull, lo[0]!, size, SLICE_WRITABLE));
+    case 'socket_or_null':
+      hi[0] = 0;
+      return region(provenance.create(KIND.fullSocketOrNull, lo[0]!, 0, 0));
     case 'slice_or_null': {
       hi[0] = 0;
       const { sliceSize, sliceWritable, sliceOnPacket } = machine;
@@ -242,6 +245,11 @@ function checkArgument(state: State, helper: Helper, index: number, type: Argume
         violate(`R${register} must have zero offset when passed to release func`);
       }
       return;
+    case 'socket': {
+      const kind = tag > 0 ? provenance.kind[tag] : KIND.none;
+      if (kind !== KIND.commonSocket && kind !== KIND.fullSocket) expected(state, register, 'sock_common');
+      return;
+    }
     case 'string':
       checkString(state, register, tag);
       return;

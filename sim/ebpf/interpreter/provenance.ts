@@ -58,6 +58,11 @@ export const KIND = {
   socket: 17,
   slice: 18,
   sliceOrNull: 19,
+  /** `skb->sk`, of which only some fields may be read, and a socket with all of them. */
+  commonSocketOrNull: 20,
+  commonSocket: 21,
+  fullSocketOrNull: 22,
+  fullSocket: 23,
 } as const;
 
 /** The verifier's names of kinds, for messages. */
@@ -82,6 +87,10 @@ export const KIND_NAMES: readonly string[] = [
   'xdp_sock',
   'mem',
   'mem_or_null',
+  'sock_common_or_null',
+  'sock_common',
+  'sock_or_null',
+  'sock',
 ];
 
 /** Details of slices and samples: may they be written, are they in the packet? */
@@ -332,6 +341,12 @@ export class Provenance {
       case KIND.socketOrNull:
         this.become(region, KIND.socket);
         break;
+      case KIND.commonSocketOrNull:
+        this.become(region, KIND.commonSocket);
+        break;
+      case KIND.fullSocketOrNull:
+        this.become(region, KIND.fullSocket);
+        break;
       default:
     }
   }
@@ -344,6 +359,8 @@ export class Provenance {
       kind === KIND.sampleOrNull ||
       kind === KIND.mapOrNull ||
       kind === KIND.socketOrNull ||
+      kind === KIND.commonSocketOrNull ||
+      kind === KIND.fullSocketOrNull ||
       kind === KIND.sliceOrNull
     );
   }

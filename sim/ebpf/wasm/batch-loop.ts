@@ -14,6 +14,7 @@ import {
   SK_BUFF,
   SK_BUFF_LAYOUT,
 } from '../context/sk-buff.ts';
+import { SOCKET, SOCKET_FAMILIES } from '../context/socket.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
 import {
   CONTEXT_BASE,
@@ -22,6 +23,7 @@ import {
   PACKET_BASE,
   PACKET_LIMIT,
   SKB_DATA,
+  SOCKET_BASE,
   STACK_BASE,
   STACK_SIZE,
   XDP_DATA,
@@ -40,6 +42,8 @@ export interface BatchNeeds {
   readonly metadata: boolean;
   readonly device: boolean;
   readonly redirects: boolean;
+  /** TC: the socket behind the frame. */
+  readonly socket: boolean;
   readonly tailCalls: boolean;
   /** Does the clock move on from packet to packet? */
   readonly ticks: boolean;
@@ -298,12 +302,15 @@ class BatchCompiler {
     const end = (): void => {
       code.get(data).get(length).op(WASM.i32_add);
     };
+    if (this.#context.needs.socket) this.#socket(data, length);
     code.i32(CONTEXT_BASE).i32(0).i32(SK_BUFF_LAYOUT.size).memoryFill();
     store(SK_BUFF.len, () => code.get(length));
     store(SK_BUFF.wireLen, () => code.get(length));
     store(SK_BUFF.protocol, () => this.#protocol(data, length));
     store(SK_BUFF.ifindex, () => code.get(ifindex));
     if (hook === 'tc-ingress') store(SK_BUFF.ingressIfindex, () => code.get(ifindex));
+    store(SK_BUFF.sk, () => code.i32(SOCKET_BASE));
+    code.storeWord(MACHINE_WORD.hashKnown * 4, () => code.i32(0));
     store(SK_BUFF.data, () => code.get(data));
     store(SK_BUFF.dataMeta, meta);
     store(SK_BUFF.dataEnd, end);
@@ -318,6 +325,30 @@ class BatchCompiler {
       code.get(data).i32(ETHERNET_HEADER).op(WASM.i32_add),
     );
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
+  }
+
+  /** `fillSocket`. */
+  #socket(data: number, length: number): void {
+    const code = this.#code;
+    code.i32(SOCKET_BASE).i32(0).i32(SOCKET.state).memoryFill();
+    for (const { type, header, family, size, source, to } of SOCKET_FAMILIES) {
+      code.get(data).memory(WASM.i32_load16_u, 12).i32(type).op(WASM.i32_eq).if();
+      code.storeWord(SOCKET_BASE + SOCKET.family, () => code.i32(family));
+      code
+        .get(length)
+        .i32(14 + header)
+        .op(WASM.i32_ge_u)
+        .if();
+      for (const [index, target] of to.entries()) {
+        code.i32(SOCKET_BASE + target);
+        code
+          .get(data)
+          .i32(14 + source + index * size)
+          .op(WASM.i32_add);
+        code.i32(size).memoryCopy();
+      }
+      code.end().end();
+    }
   }
 
   /** `skb->protocol` as `eth_type_trans` finds it (net/ethernet/eth.c): in network order, so as it lies there. */

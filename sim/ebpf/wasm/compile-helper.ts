@@ -9,7 +9,7 @@ import { judgeMemory, VERDICT } from '../analysis/access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import type { Instructions } from '../instruction.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
-import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
+import { CONTEXT_BASE, MACHINE_WORD, SOCKET_BASE } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM_WORD } from './layout.ts';
@@ -209,6 +209,12 @@ class ArgumentChecker {
           return value.min === 0 && value.max === 0 && this.#fixed(register, value, 1, true);
         }
         return value.kind === KIND.any && this.#fixed(register, value, 1, true);
+      case 'socket':
+        if (value.kind !== KIND.any) return false;
+        this.#writer.push(register);
+        code.i64(SOCKET_BASE).op(WASM.i64_eq);
+        this.#writer.require(this.#slot);
+        return true;
       case 'string':
         return value.kind === KIND.mapValue || value.kind === KIND.any
           ? this.#fixed(register, value, 1, false)

@@ -4,6 +4,7 @@ import { KIND } from '../analysis/abstract-value.ts';
 import { analyse, type ProgramFacts } from '../analysis/analysis.ts';
 import { frozenData } from '../analysis/frozen-data.ts';
 import { programLayout } from '../context/program-layout.ts';
+import { looksAtSocket } from '../context/socket.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
@@ -390,6 +391,7 @@ class ModuleCompiler {
       metadata: bounds || fields.has(XDP_MD.dataMeta),
       device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
       redirects: [...names].some((name) => name.includes('redirect')),
+      socket: this.#units.some(({ source }) => looksAtSocket(source)),
       tailCalls: names.has('bpf_tail_call'),
       ticks: (this.#input.machine.world.tick ?? 0n) !== 0n,
       budget: loops ? this.#input.budget : undefined,
