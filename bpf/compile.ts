@@ -29,16 +29,21 @@ export function compilerProblem(): string | undefined {
   return undefined;
 }
 
+export interface CompileOptions {
+  /** What the source is named relative to; default: the folder that `bpf/` lies in. */
+  readonly root?: string;
+  /** Further options for the compiler: `-DFAULTY`. */
+  readonly options?: readonly string[];
+}
+
 /**
- * Compiles a source, named relative to `root`.
- * @param defines names for `-D`
+ * Compiles a source, named relative to the root.
  * @throws {Error} with the compiler's own messages
  */
 export function compileBpf(
   source: string,
   object: string,
-  root: string = SOURCE_ROOT,
-  defines: readonly string[] = [],
+  { root = SOURCE_ROOT, options = [] }: CompileOptions = {},
 ): void {
   const clang = spawnSync(
     CLANG,
@@ -54,7 +59,7 @@ export function compileBpf(
       '-Wall',
       '-Werror',
       '-fdebug-compilation-dir=.',
-      ...defines.map((name) => `-D${name}`),
+      ...options,
       '-c',
       source,
       '-o',

@@ -28,7 +28,7 @@ function compile(source: string): Program {
   const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-helpers-'));
   try {
     const path = join(scratch, 'helpers.o');
-    compileBpf(`kernel-tests/helpers/${source}`, path, SOURCE_ROOT);
+    compileBpf(`kernel-tests/helpers/${source}`, path);
     const object = new Uint8Array(readFileSync(path));
     const entries = loadObject(object).programs.map(({ function: name, hook }) => ({
       function: name,

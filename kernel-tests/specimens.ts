@@ -170,7 +170,7 @@ export function buildSpecimen(specimen: Specimen): Uint8Array {
     cpSync(join(SOURCE_ROOT, source), join(scratch, source));
     for (const edit of specimen.edits) applyEdit(specimen, edit, join(scratch, 'bpf', edit.file));
     const object = join(scratch, `${specimen.name}.o`);
-    compileBpf(source, object, scratch);
+    compileBpf(source, object, { root: scratch });
     return new Uint8Array(readFileSync(object));
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
+import { compileBpf } from '../bpf/compile.ts';
 import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
@@ -16,7 +16,7 @@ function fixtureObject(source: string): Uint8Array {
     const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-fixture-'));
     try {
       const path = join(scratch, 'fixture.o');
-      compileBpf(`kernel-tests/fixtures/${source}.bpf.c`, path, SOURCE_ROOT);
+      compileBpf(`kernel-tests/fixtures/${source}.bpf.c`, path);
       object = new Uint8Array(readFileSync(path));
     } finally {
       rmSync(scratch, { recursive: true, force: true });

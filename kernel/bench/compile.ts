@@ -42,6 +42,6 @@ export function compileBenchProgram(name: string, directory: string): Uint8Array
     throw new EngineError('environment', problem, { remedy: 'apt-get install clang-14 llvm-14 libbpf-dev' });
   }
   const object = join(directory, `${name}.o`);
-  compileBpf(`kernel/bench/${name}.bpf.c`, object, packageFile('.'));
+  compileBpf(`kernel/bench/${name}.bpf.c`, object, { root: packageFile('.') });
   return new Uint8Array(readFileSync(object));
 }
