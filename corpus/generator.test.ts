@@ -38,7 +38,7 @@ describe('the packet generator', () => {
       ['xdp', 'tc-ingress'],
     );
     expect(digest(filled(generator, 0, 20_000))).toMatchInlineSnapshot(
-      `"faf3902eed213508f519630884e094234f0d2b66e9422434d0097584881caafa"`,
+      `"2c875d30f0c129ea36e71b3de33eb1a7e6c662d7173aeb714616418f070ded15"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
       `"70e496a899d34ef4d8b8ba9f5225110c13df5900a8a8cae2ba56da99244a24fe"`,

@@ -5,6 +5,7 @@
  * run can be cut into pieces, spread over workers, and any packet of it made again alone.
  */
 import { swap } from '../sim/packet/bytes.ts';
+import { isTag } from '../sim/packet/numbers.ts';
 import { PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { GeneratorHints, PacketKind } from '../sim/runtime/program.ts';
@@ -360,8 +361,20 @@ function fitLimits(draft: Draft, limit: PacketLimits): void {
   if (draft.length > limit.maxLength) draft.at = start + limit.maxLength;
   if (draft.length < limit.minLength) lengthen(draft, limit.minLength, random.bits());
   if (draft.length < 14) return;
+  if (limit.untagged === true) takeTagsOff(draft, limit.minLength);
   const least = minLengthOf(limit, (bytes[start + 12]! << 8) | bytes[start + 13]!);
   if (draft.length < least) lengthen(draft, least, random.bits());
+}
+
+function takeTagsOff(draft: Draft, minLength: number): void {
+  const { bytes, start, random } = draft;
+  for (let at = start + 12; isTag((bytes[at]! << 8) | bytes[at + 1]!); ) {
+    // What is left has to have an EtherType still.
+    if (draft.length < 18) draft.noise(18 - draft.length);
+    bytes.copyWithin(at, at + 4, draft.at);
+    draft.at -= 4;
+    if (draft.length < minLength) lengthen(draft, minLength, random.bits());
+  }
 }
 
 function lengthen(draft: Draft, length: number, bits: number): void {

@@ -1,4 +1,5 @@
 /** Which packets an engine takes: the generator keeps within these. */
+import { isTag } from '../sim/packet/numbers.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 
@@ -12,6 +13,8 @@ export interface PacketLimits {
   readonly minLengthIpv6: number;
   /** Metadata in front of the frame; a multiple of 4. */
   readonly maxMetadata: number;
+  /** Are frames without VLAN tags in front? The kernel takes the first one out before TC ingress sees the frame. */
+  readonly untagged?: boolean;
 }
 
 export type LimitsByHook = Readonly<Record<Hook, PacketLimits>>;
@@ -42,7 +45,7 @@ const TC_TEST_RUN: PacketLimits = {
 /** What `BPF_PROG_TEST_RUN` takes (net/bpf/test_run.c). */
 export const TEST_RUN_LIMITS: LimitsByHook = {
   xdp: XDP_TEST_RUN,
-  'tc-ingress': TC_TEST_RUN,
+  'tc-ingress': { ...TC_TEST_RUN, untagged: true },
   'tc-egress': TC_TEST_RUN,
 };
 
@@ -64,7 +67,11 @@ export function liveLimits(program: Program): LimitsByHook {
   const mtus = worlds.flatMap(({ world }) => (world.devices ?? []).map(({ mtu }) => mtu ?? 1500));
   const maxLength = Math.min(MAX_XDP_MTU, ...mtus) + ETH_HLEN;
   const tc = { ...TC_TEST_RUN, maxLength };
-  return { xdp: { ...XDP_TEST_RUN, maxLength, maxMetadata: 0 }, 'tc-ingress': tc, 'tc-egress': tc };
+  return {
+    xdp: { ...XDP_TEST_RUN, maxLength, maxMetadata: 0 },
+    'tc-ingress': { ...tc, untagged: true },
+    'tc-egress': tc,
+  };
 }
 
 const ANYTHING: PacketLimits = {
@@ -88,5 +95,8 @@ export function minLengthOf(limits: PacketLimits, etherType: number): number {
 /** Does an engine with these limits take the frame? */
 export function withinLimits(limits: PacketLimits, packet: Uint8Array): boolean {
   if (packet.length < limits.minLength || packet.length > limits.maxLength) return false;
-  return packet.length < 14 || packet.length >= minLengthOf(limits, (packet[12]! << 8) | packet[13]!);
+  if (packet.length < 14) return true;
+  const etherType = (packet[12]! << 8) | packet[13]!;
+  if (limits.untagged === true && isTag(etherType)) return false;
+  return packet.length >= minLengthOf(limits, etherType);
 }

@@ -45,7 +45,7 @@ export function liveFixture(...entries: readonly ProgramEntry[]): Program {
 
 /** One function of another source, alone in its object's program. */
 export function fixtureOf(
-  source: 'tail-call' | 'recent' | 'fib-lookup' | 'default-world' | 'sections' | 'clocks',
+  source: 'tail-call' | 'recent' | 'fib-lookup' | 'default-world' | 'sections' | 'clocks' | 'tags',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

@@ -5,6 +5,7 @@ import {
   noSuchEntry,
   noSuchQueue,
   oddMetadata,
+  taggedAtIngress,
   tooLong,
   tooShort,
 } from '../sim/engines/refusal-rules.ts';
@@ -43,7 +44,8 @@ export function firstRefusal(
   limits: Limits,
 ): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
-    const reason = refusalReason(entries, batch, packet, limits);
+    const hook = entries[batch.entry[packet]!]?.hook ?? 'xdp';
+    const reason = refusalReason(entries, batch, packet, limits) ?? taggedAtIngress(hook, batch, packet);
     if (reason !== undefined) return { packet, ...reason };
   }
   return undefined;

@@ -6,6 +6,7 @@ import {
   noSuchEntry,
   noSuchQueue,
   oddMetadata,
+  taggedAtIngress,
   tooLong,
   tooShort,
 } from '../sim/engines/refusal-rules.ts';
@@ -52,10 +53,7 @@ function liveRefusal(
   if (length < ETH_HLEN) return tooShort(ETH_HLEN, length);
   if (length > longest) return tooLong(longest, length);
   if (batch.rxQueueIndex[packet] !== 0) return noSuchQueue(batch.rxQueueIndex[packet]!);
-  if (hook === 'tc-ingress' && isTagged(batch, packet)) {
-    return { rule: 'the kernel takes the VLAN tag out of a frame before TC sees it' };
-  }
-  return metadataRefusal(batch.metaLength[packet]!, hook, junction);
+  return taggedAtIngress(hook, batch, packet) ?? metadataRefusal(batch.metaLength[packet]!, hook, junction);
 }
 
 /** The wire brings none; but a junction can put some in front of the frame before anybody else sees it. */

@@ -134,7 +134,7 @@ export const FIELD_PROGRAMS: readonly FieldProgram[] = [
       { name: 'empty', world: {} },
     ],
   },
-  { name: 'vlan_tc', functions: ['vlan_pop', 'vlan_push'], hook: 'tc-ingress' },
+  { name: 'vlan_tc', functions: ['vlan_pop', 'vlan_push'], hook: 'tc-egress' },
   {
     name: 'ipv6_extensions',
     functions: ['ipv6_extensions'],

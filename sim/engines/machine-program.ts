@@ -25,7 +25,7 @@ import {
   type RefusalReason,
 } from './engine.ts';
 import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
-import { noSuchEntry, oddMetadata, tooLong, tooShort } from './refusal-rules.ts';
+import { noSuchEntry, oddMetadata, taggedAtIngress, tooLong, tooShort } from './refusal-rules.ts';
 
 export interface MachineEntry {
   readonly hook: Hook;
@@ -137,10 +137,11 @@ export function machineAvailability(program: Program | undefined): Availability 
 
 const MIN_SKB_FRAME = 14;
 
-/** What no hook of the kernel is ever given. */
+/** What no hook of the kernel is ever given, and what it is given in another form: a session runs the latter all the same. */
 export function machineRefuses(program: Program, batch: PacketBatch): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
-    const reason = refusalReason(program, batch, packet);
+    const hook = program.entries[batch.entry[packet]!]?.hook ?? 'xdp';
+    const reason = refusalReason(program, batch, packet) ?? taggedAtIngress(hook, batch, packet);
     if (reason !== undefined) return { packet, ...reason };
   }
   return undefined;

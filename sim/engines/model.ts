@@ -20,7 +20,7 @@ import {
 } from './engine.ts';
 import { ModelRun } from './model-run.ts';
 import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
-import { noSuchEntry, oddMetadata } from './refusal-rules.ts';
+import { noSuchEntry, oddMetadata, taggedAtIngress } from './refusal-rules.ts';
 
 const OBSERVES: Observables = {
   action: 'exact',
@@ -63,6 +63,8 @@ function refuses(program: Program, batch: PacketBatch): Refusal | undefined {
     if (entry >= program.entries.length) return { packet, ...noSuchEntry(entry) };
     const metaLength = batch.metaLength[packet]!;
     if (metaLength % 4 !== 0) return { packet, ...oddMetadata(metaLength) };
+    const tagged = taggedAtIngress(program.entries[entry]!.hook, batch, packet);
+    if (tagged !== undefined) return { packet, ...tagged };
   }
   return undefined;
 }

@@ -1,4 +1,7 @@
 /** Why an engine does not take a packet, for what more than one engine refuses. */
+import { isTag } from '../packet/numbers.ts';
+import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { Hook } from '../runtime/actions.ts';
 import type { RefusalReason } from './engine.ts';
 
 export function noSuchEntry(entry: number): RefusalReason {
@@ -25,4 +28,16 @@ export function longMetadata(most: number, length: number): RefusalReason {
 
 export function noSuchQueue(queue: number): RefusalReason {
   return { rule: 'the device has one receive queue', detail: `the packet names queue ${queue}` };
+}
+
+/**
+ * A VLAN tag in front of a frame that comes in: the kernel takes it out and puts it into the sk_buff, so that TC sees
+ * the frame without it (net/core/dev.c, `__netif_receive_skb_core`). A test run leaves it in the bytes, where a program
+ * that relies on the kernel goes wrong; so nobody's outcome is a promise.
+ */
+export function taggedAtIngress(hook: Hook, batch: PacketBatch, packet: number): RefusalReason | undefined {
+  if (hook !== 'tc-ingress' || batch.length[packet]! < 14) return undefined;
+  const at = batch.offset[packet]! + 12;
+  if (!isTag((batch.bytes[at]! << 8) | batch.bytes[at + 1]!)) return undefined;
+  return { rule: 'the kernel takes the VLAN tag out of a frame before TC ingress sees it' };
 }
