@@ -12,8 +12,9 @@ import { reportLine } from './output.ts';
 /** Tells the process that it is the supervised one. */
 const MARK = 'XDPSIM_SUPERVISED';
 
-/** Milliseconds that a command gets to end by itself. */
+/** Milliseconds that a command gets to end by itself, and that a process gets to be gone when it is killed. */
 const PATIENCE = 500;
+const LAST_PATIENCE = 100;
 
 /** These end by themselves, start other programs that take the signals, or bring workers of their own. */
 const UNSUPERVISED: ReadonlySet<string> = new Set(['verify', 'lab', 'programs', 'doctor', 'help']);
@@ -64,9 +65,11 @@ export async function supervise(): Promise<number> {
     else unfinished.delete(news.finished);
   });
   let isKilled = false;
+  let onKill = (): void => {};
   const kill = (): void => {
     isKilled = true;
     child.kill('SIGKILL');
+    onKill();
   };
   let timer: NodeJS.Timeout | undefined;
   const release = handleSignals(() => {
@@ -77,17 +80,21 @@ export async function supervise(): Promise<number> {
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.on('exit', (...end) => resolve(end));
     child.on('error', reject);
+    // The kernel may be busy with its end for a second: nobody waits for that.
+    onKill = () => setTimeout(() => resolve([null, 'SIGKILL']), LAST_PATIENCE);
   });
   clearTimeout(timer);
   release();
   if (code !== null) return code;
-  await removeTraces(unfinished);
+  child.unref();
+  child.channel?.unref();
+  await removeTraces(child.pid!, unfinished);
   if (isKilled || timer !== undefined) return EXIT.interrupted;
   return crashed(signal);
 }
 
 /** What a process does not remove that is ended by force. */
-async function removeTraces(unfinished: ReadonlySet<string>): Promise<void> {
+async function removeTraces(pid: number, unfinished: ReadonlySet<string>): Promise<void> {
   for (const path of unfinished) {
     try {
       unlinkSync(path);
@@ -95,8 +102,8 @@ async function removeTraces(unfinished: ReadonlySet<string>): Promise<void> {
       // It was finished, or is gone.
     }
   }
-  const { removeLeftovers } = await import('../kernel/leftovers.ts');
-  removeLeftovers();
+  const { removeThingsOf } = await import('../kernel/leftovers.ts');
+  removeThingsOf(pid);
 }
 
 function crashed(signal: NodeJS.Signals | null): number {

@@ -1,5 +1,4 @@
 /** The programs of a `VerifyPlan`, one after the other, on worker processes that can be ended at any moment. */
-import { removeLeftovers } from '../kernel/leftovers.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { worldsOf } from '../verify/batch-plan.ts';
 import { Collector, type Progress } from '../verify/collector.ts';
@@ -28,7 +27,6 @@ export class Verifier {
   readonly #size: number;
   readonly #signal: AbortSignal;
   #workers: VerifyWorkerProcess[] = [];
-  #wasKilled = false;
 
   constructor(plan: VerifyPlan, workers: number, signal: AbortSignal) {
     this.#plan = plan;
@@ -85,20 +83,20 @@ export class Verifier {
 
   /** Ends all workers, whatever they are doing. */
   kill(): void {
-    this.#wasKilled ||= this.#workers.some((worker) => worker.isAlive);
     for (const worker of this.#workers) worker.kill();
   }
 
-  /** Ends all workers, and removes what those left behind that were killed. */
+  /** Ends all workers; nothing that they have made is left. */
   async close(): Promise<void> {
     const patience = this.#signal.aborted ? HURRIED_CLOSING : CLOSING;
-    const killed = this.#wasKilled || this.#workers.some((worker) => !worker.isAlive);
-    const closed = await Promise.all(this.#workers.map((worker) => worker.close(patience)));
-    if (killed || closed.includes(false)) removeLeftovers();
+    await Promise.all(this.#workers.map((worker) => worker.close(patience)));
   }
 
   async #start(): Promise<Opened> {
     const alive = this.#workers.filter((worker) => worker.isAlive);
+    // Those that have been ended are waited for, and cleaned up after.
+    const ended = this.#workers.filter((worker) => !worker.isAlive);
+    await Promise.all(ended.map((worker) => worker.close(0)));
     const fresh = Array.from({ length: this.#size - alive.length }, () => new VerifyWorkerProcess());
     this.#workers = [...alive, ...fresh];
     const [first] = await Promise.all(fresh.map((worker) => worker.open(this.#plan)));

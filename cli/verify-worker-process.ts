@@ -2,7 +2,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { removeThingsOf } from '../kernel/leftovers.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import type { BatchRange } from '../verify/batch-plan.ts';
 import type { Investigator } from '../verify/collector.ts';
@@ -15,6 +17,9 @@ import { reportLine } from './output.ts';
 import type { Answer, Opened, Request, SentFailure } from './verify-messages.ts';
 import type { VerifyPlan } from './verify-plan.ts';
 
+/** Milliseconds for a process that has been killed. */
+const LAST_PATIENCE = 100;
+
 /** A worker was ended by us: what it was asked is not going to be answered, and nobody needs to be told why. */
 export class WorkerKilled extends Error {}
 
@@ -26,6 +31,7 @@ export class VerifyWorkerProcess {
   readonly #exit: Promise<unknown>;
   #isKilled = false;
   #isOver = false;
+  #hasCrashed = false;
   #module: string | undefined;
   /** Node's own last words: shown for no end that we can explain. */
   #lastWords: string[] | undefined;
@@ -40,7 +46,8 @@ export class VerifyWorkerProcess {
     this.#child.on('message', (answer: Answer) => this.#receive(answer));
     this.#child.on('exit', (code, signal) => {
       this.#isOver = true;
-      this.#breakOff(this.#isKilled ? new WorkerKilled('the worker was ended') : this.#reason(code, signal));
+      this.#hasCrashed = signal !== null;
+      this.#breakOff(this.#reason(code, signal));
     });
     this.#child.on('error', (error) => this.#breakOff(error));
   }
@@ -108,17 +115,17 @@ export class VerifyWorkerProcess {
   }
 
   /**
-   * Ends it in its own way, and after so many milliseconds in ours.
-   * @returns whether it ended by itself
+   * Ends it in its own way, and after so many milliseconds in ours. What one makes that is ended by force is removed
+   * in its place.
    */
-  async close(patience: number): Promise<boolean> {
-    if (!this.#isOver) {
+  async close(patience: number): Promise<void> {
+    if (!this.#isOver && !this.#isKilled) {
       this.#ask({ do: 'exit' });
-      const timer = setTimeout(() => this.kill(), patience);
-      await this.#exit;
-      clearTimeout(timer);
+      await this.#isGone(patience);
     }
-    return !this.#isKilled;
+    if (!this.#isOver) this.kill();
+    if (!(await this.#isGone(LAST_PATIENCE))) this.#abandon();
+    if (this.#isKilled || this.#hasCrashed) removeThingsOf(this.#child.pid!);
   }
 
   /** Ends it whatever it is doing. */
@@ -126,6 +133,27 @@ export class VerifyWorkerProcess {
     if (this.#isOver) return;
     this.#isKilled = true;
     this.#child.kill('SIGKILL');
+    // Its exit may take a while, and whoever waits for an answer gets none.
+    this.#breakOff(new WorkerKilled('the worker was ended'));
+  }
+
+  async #isGone(patience: number): Promise<boolean> {
+    if (this.#isOver) return true;
+    const timer = new AbortController();
+    await Promise.race([
+      this.#exit,
+      setTimeout(patience, undefined, { signal: timer.signal }).catch(() => {}),
+    ]);
+    timer.abort();
+    return this.#isOver;
+  }
+
+  /** The kernel is still busy with its end: nobody waits for that. */
+  #abandon(): void {
+    this.#child.unref();
+    this.#child.channel?.unref();
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
   }
 
   async #segment(): Promise<Segment> {

@@ -61,9 +61,12 @@ function ofUsersModule(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || error.stack === undefined) return undefined;
   for (const module of modules) {
     const path = resolve(module);
-    const line = error.stack.split('\n').find((one) => one.includes(path));
+    const line = error.stack
+      .split('\n')
+      .find((one) => one.includes(path) || one.includes(encodeURIComponent(path)));
     if (line === undefined) continue;
-    const place = /:(\d+:\d+)\)?$/.exec(line)?.[1];
+    // Without source maps the place is one in generated code.
+    const place = line.includes('data:text/javascript') ? undefined : /:(\d+:\d+)\)?$/.exec(line)?.[1];
     return inputFailure(
       `${module}${place === undefined ? '' : `:${place}`}: ${error.name}: ${error.message}`,
     );
@@ -104,6 +107,7 @@ async function handle(request: Request): Promise<void> {
 async function open(): Promise<void> {
   // Nothing else keeps the process alive now: a module that never finishes loading lets it end, which is noticed.
   process.channel?.unref();
+  process.setSourceMapsEnabled(true);
   process.on('beforeExit', neverLoaded);
   programs = await resolvePrograms(plan.programs, plan.object, (module) => {
     modules.push(module);

@@ -23,7 +23,7 @@ import { dirname, join } from 'node:path';
 import { disposeOnExit } from './cleanup.ts';
 import { loadKoffi } from './koffi.ts';
 import { LOCK_EX, LOCK_NB, LOCK_SH, libc, MNT_DETACH } from './libc.ts';
-import { makerOf, nextRunName, runPrefix } from './run-name.ts';
+import { makerOf, namesOf, nextRunName, runPrefix } from './run-name.ts';
 
 /** Where `ip netns` keeps its names (iproute2, `NETNS_RUN_DIR`). */
 export const NETNS_DIRECTORY = '/run/netns';
@@ -60,6 +60,16 @@ export function removeLeftovers(now: number = Date.now()): string[] {
 export function removeOwnOnExit(): () => void {
   const prefix = runPrefix();
   return disposeOnExit(() => void sweep((name) => name.startsWith(prefix)));
+}
+
+/**
+ * Removes what a process made that was ended by SIGKILL. It may still be on its way out, which can take the kernel a
+ * second where programs and devices go with it: until then its locks say that it lives.
+ * @param pid of a child process that has not been waited for yet, or only just now
+ */
+export function removeThingsOf(pid: number): void {
+  const names = namesOf(pid);
+  sweep((name) => names.test(name));
 }
 
 /**

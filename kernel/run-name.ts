@@ -41,6 +41,11 @@ export function runPrefix(): string {
   return ownPrefix;
 }
 
+/** All names that another process of this PID namespace gives, whenever it started. */
+export function namesOf(pid: number): RegExp {
+  return new RegExp(`^xdpsim-${pid}-\\d+-${ownSpace()}-\\d+$`);
+}
+
 /** Undefined for a name that no run gives. */
 export function makerOf(name: string, view: PidView = ownView()): Maker | undefined {
   const match = NAME.exec(name);
