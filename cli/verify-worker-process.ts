@@ -35,6 +35,7 @@ export class VerifyWorkerProcess {
   #module: string | undefined;
   /** Node's own last words: shown for no end that we can explain. */
   #lastWords: string[] | undefined;
+  #emptyLines = 0;
 
   constructor() {
     this.#child = start();
@@ -181,8 +182,13 @@ export class VerifyWorkerProcess {
 
   #print(line: string): void {
     if (/^<--- Last few GCs|^FATAL ERROR:|^#$/.test(line)) this.#lastWords ??= [];
-    if (this.#lastWords === undefined) reportLine(line);
-    else this.#lastWords.push(line);
+    if (this.#lastWords !== undefined) this.#lastWords.push(line);
+    else if (line === '') this.#emptyLines++;
+    else {
+      // Node's last words begin with empty lines.
+      for (; this.#emptyLines > 0; this.#emptyLines--) reportLine('');
+      reportLine(line);
+    }
   }
 
   #reason(code: number | null, signal: NodeJS.Signals | null): Error {

@@ -62,7 +62,6 @@ export class Collector {
   #lastProgress: number = this.#start;
   #failure: EngineFailure | undefined;
   #isShrinking = false;
-  #wasInterrupted = false;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -71,11 +70,8 @@ export class Collector {
   /** Must nothing more be run? */
   isOver(): boolean {
     const { seconds, signal } = this.#options;
-    if (signal?.aborted === true) {
-      this.#wasInterrupted = true;
-      return true;
-    }
-    return this.hasEnough() || (seconds !== undefined && this.seconds >= seconds);
+    const isTimeOver = seconds !== undefined && this.seconds >= seconds;
+    return signal?.aborted === true || isTimeOver || this.hasEnough();
   }
 
   /** Is everything behind the segments so far no part of the run? */
@@ -218,7 +214,7 @@ export class Collector {
       ...sum,
       name: program.name,
       seconds: this.seconds,
-      interrupted: this.#wasInterrupted,
+      interrupted: this.#options.signal?.aborted === true,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       divergences: this.#divergences,
       notCompared: sortedGaps(sum.notCompared),
