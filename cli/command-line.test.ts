@@ -221,7 +221,7 @@ describe('verify', { timeout: 60_000 }, () => {
       };`,
     );
     const ended = await xdpsim('verify', model, '--engines', 'model,vm', '--runs', '2000');
-    expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/✓ agreed {2}all_pass/) });
+    expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/✓ agreed +all_pass/) });
   });
 
   it('names the commands that repeat what it found, as the program was named', async () => {

@@ -39,13 +39,7 @@ export function chooseEngines(names: string | undefined, live: boolean = false):
     const chosen = live ? [...DEFAULT, 'veth' as const] : DEFAULT;
     return { engines: chosen.map(createEngine), named: new Set(live ? ['veth'] : []) };
   }
-  const chosen = names.split(',').map((name) => name.trim());
-  for (const name of chosen) {
-    if (!(name in CREATE)) {
-      throw inputFailure(`no engine is called “${name}”`, `engines: ${Object.keys(CREATE).join(', ')}`);
-    }
-  }
-  const unique = [...new Set(chosen)] as EngineName[];
+  const unique = [...new Set(engineNames(names.split(',')))];
   if (live && !unique.includes('veth')) unique.push('veth');
   // In the register's order, so that the reference is the same however the user lists them.
   const order = Object.keys(CREATE);
@@ -56,6 +50,17 @@ export function chooseEngines(names: string | undefined, live: boolean = false):
 /** In the register's order. */
 export function allEngines(): readonly Engine[] {
   return (Object.keys(CREATE) as EngineName[]).map(createEngine);
+}
+
+/** @throws {Failure} for a name that is no engine */
+export function engineNames(texts: readonly string[]): EngineName[] {
+  return texts.map((text) => {
+    const name = text.trim();
+    if (!Object.hasOwn(CREATE, name)) {
+      throw inputFailure(`no engine is called “${name}”`, `engines: ${Object.keys(CREATE).join(', ')}`);
+    }
+    return name as EngineName;
+  });
 }
 
 export function createEngine(name: EngineName): Engine {

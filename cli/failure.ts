@@ -13,6 +13,8 @@ export const EXIT = {
   input: 2,
   /** The environment cannot do what was asked. */
   environment: 3,
+  /** Less was reached than was asked for: `--require`, `--min-coverage`. */
+  incomplete: 4,
   /** A defect of xdpsim itself (EX_SOFTWARE of sysexits.h): the one case in which a stack trace is shown. */
   defect: 70,
   /** Ended by Ctrl-C, as shells number it. */

@@ -35,6 +35,17 @@ export function parseDurationOrOff(option: string): (text: string) => number {
   return (text) => (/^0(\.0+)?(ms|s|m|h|)$/.test(text) ? 0 : parse(text));
 }
 
+/** A share from 0 to 100: `80`, `80%`. */
+export function parsePercent(option: string): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+    if (!(value >= 0 && value <= 100)) {
+      throw inputFailure(`${option} must be a percentage from 0 to 100, not “${text}”`);
+    }
+    return value;
+  };
+}
+
 /** For options that may be given more than once. */
 export function repeated(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];

@@ -6,7 +6,7 @@ import { type BpfProgram, loadObject } from '../sim/ebpf/object.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
 import { inputFailure } from './failure.ts';
-import { isThere, readBytes } from './read-file.ts';
+import { isThere, readBytes, requireRegularFile } from './read-file.ts';
 
 /** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
 export interface ObjectName {
@@ -209,6 +209,7 @@ function withObject(program: Program, file: ObjectName): Program {
 /** A user's own program: a module that default-exports a `ProgramDefinition`. */
 async function programOfModule(path: string): Promise<Program> {
   if (!isThere(path)) throw inputFailure(`${path}: no such file`);
+  requireRegularFile(path);
   const url = pathToFileURL(resolve(path)).href;
   let module: { default?: unknown };
   try {

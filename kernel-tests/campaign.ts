@@ -11,9 +11,11 @@ import { EXIT, toFailure } from '../cli/failure.ts';
 import { onInterrupt } from '../cli/interrupt.ts';
 import { freshSeed, parseCount } from '../cli/options.ts';
 import { builtInPrograms, resolvePrograms } from '../cli/program-source.ts';
-import { closingLines, failureLines, programLine } from '../cli/report-text.ts';
+import { closingLines } from '../cli/report-closing.ts';
+import { detailLines, programLine } from '../cli/report-text.ts';
 import { casesOf, saveBelow } from '../cli/saved-cases.ts';
 import { count, createTerminal, table } from '../cli/terminal.ts';
+import { type Tested, tested } from '../cli/tested.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { explain } from '../verify/explain/explain.ts';
@@ -74,21 +76,23 @@ async function campaign(names: readonly string[], options: Options): Promise<voi
   terminal.print();
   const start = performance.now();
   const reports: ProgramReport[] = [];
+  const all: Tested[] = [];
   const width = Math.max(...programs.map((program) => program.name.length));
   for (const program of programs) {
     if (interrupt.signal.aborted) break;
     const report = await silent(program, engines, options);
     reports.push(report);
-    terminal.print(`${programLine(report, width, terminal)}   ${report.seconds.toFixed(1)} s`);
-    for (const line of failureLines(report)) terminal.print(line);
+    const one = tested(program, report, {});
+    all.push(one);
+    terminal.print(`${programLine(one, width, terminal)}   ${report.seconds.toFixed(1)} s`);
+    for (const line of detailLines(one, false, terminal)) terminal.print(line);
     for (const divergence of report.divergences) {
       for (const line of explain(program, divergence, { style: terminal.style })) terminal.print(`  ${line}`);
     }
   }
   terminal.print();
-  for (const line of closingLines(reports, options.seed, (performance.now() - start) / 1000, terminal)) {
-    terminal.print(line);
-  }
+  const closing = { seed: options.seed, seconds: (performance.now() - start) / 1000, verbose: true };
+  for (const line of closingLines(all, closing, terminal)) terminal.print(line);
   terminal.print();
   const missed = await findAll(specimens, engines, options);
   terminal.print(`peak memory ${count(process.resourceUsage().maxRSS / MEGABYTE)} MB`);

@@ -28,7 +28,7 @@ const FUNCTIONS: readonly (readonly [string, Hook, boolean])[] = [
 
 const WORLDS: readonly { readonly name: string; readonly world: World }[] = [
   { name: 'frozen', world: {} },
-  { name: 'ticking', world: { time: 3_600_000_000_000n, tick: 1_000_003n, randomSeed: 99 } },
+  { name: 'ticking', world: { time: 3_600_000_000_000n, tick: 1_000_003n, randomSeed: 99, hashSeed: 5 } },
   { name: 'jumping', world: { time: 5n, tick: 0x7fff_ffff_ffffn, randomSeed: 0xffff_ffff } },
 ];
 
@@ -53,6 +53,20 @@ describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler']
       expect(report.packets).toBe(PACKETS);
     });
   }
+
+  it('vary where no world is stated, so that buckets empty and fill again; and the report names them', async () => {
+    const report = await verify({
+      program: fixtureOf('clocks', 'token_bucket'),
+      engines: (['wasm', 'testrun'] as const).map(createEngine),
+      seed: 'refill',
+      runs: 10_000,
+    });
+    expect(report.divergences).toEqual([]);
+    const { XDP_DROP: dropped = 0, XDP_PASS: passed = 0 } = report.actions;
+    expect(dropped).toBeGreaterThan(100);
+    expect(passed).toBeGreaterThan(dropped);
+    expect(report.engines.find(({ name }) => name === 'testrun')!.pinned).toContain('bpf_ktime_get_ns');
+  });
 
   it('start again with a session that is reset, and go on from batch to batch', async () => {
     const seen = new Map<EngineName, string[]>();
@@ -86,6 +100,25 @@ describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler']
     );
     expect((await runFrames(session, 3)).action[0]).toBe(2);
   });
+});
+
+describeKernel('clock and chance that cannot be pinned', ['root', 'testrun', 'compiler'], () => {
+  for (const name of ['deep', 'deep_sampler']) {
+    it(`are masked in ${name}, and what is masked is named`, { timeout: 60_000 }, async () => {
+      const report = await verify({
+        program: fixtureOf('clocks', name),
+        engines: (['wasm', 'testrun'] as const).map(createEngine),
+        seed: 'masks',
+        runs: 8_000,
+      });
+      expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
+      expect(report.packets).toBe(8_000);
+      const masked = report.notCompared.filter(({ what }) => what.includes('bpf_ktime_get_ns'));
+      expect(masked.map(({ what }) => what.replace(/ depends on.*/, ''))).toContain(
+        'map seen: bytes 0-7 of its values:',
+      );
+    });
+  }
 });
 
 describeKernel('clock and chance on live frames', ['root', 'frames', 'compiler'], () => {

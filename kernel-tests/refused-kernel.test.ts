@@ -40,7 +40,7 @@ describeKernel('a kernel without BPF_PROG_TEST_RUN', ['root', 'testrun'], () => 
     const ended = await xdpsimWithout('test runs', 'verify', 'icmp_echo', '--runs', '1000');
     expect(ended).toMatchObject({ code: 0, err: '' });
     expect(ended.out).toMatch(/agreed {2}icmp_echo/);
-    expect(ended.out).toMatch(/skipped {2}testrun: BPF_PROG_TEST_RUN does not run XDP programs here/);
+    expect(ended.out).toMatch(/Skipped testrun: BPF_PROG_TEST_RUN does not run XDP programs here/);
   });
 
   it('is named by doctor, once for each kind of program', async () => {
@@ -74,6 +74,6 @@ describeKernel('a kernel without bpf(2)', ['root', 'testrun'], () => {
     const ended = await xdpsimWithout('bpf', 'verify', 'icmp_echo', '--runs', '1000');
     expect(ended).toMatchObject({ code: 0, err: '' });
     expect(ended.out).toMatch(/wasm +[\d,]+ packets/);
-    expect(ended.out).toMatch(/skipped {2}testrun: the kernel refuses to load a program/);
+    expect(ended.out).toMatch(/Skipped testrun: the kernel refuses to load a program/);
   });
 });

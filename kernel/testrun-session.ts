@@ -190,6 +190,7 @@ export function pinnedWorld(world: World): PinnedWorld {
     time: world.time ?? 0n,
     tick: world.tick ?? 0n,
     randomSeed: world.randomSeed ?? 0,
+    hashSeed: world.hashSeed ?? 0,
     cpu: world.cpu ?? 0,
   };
 }

@@ -1,6 +1,7 @@
 /** Which packets batch k of a run has, and in which world: a matter of k alone, whatever engines or workers run it. */
 import { type LimitsByHook, liveLimits, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
+import { worldsOfObject } from './clock-worlds.ts';
 
 /**
  * Packets in a batch: enough that what is done once a batch costs little per packet, and few enough that a short
@@ -58,8 +59,8 @@ export function* planBatches(
   }
 }
 
-/** The program's worlds; a program without a definition has the empty one. */
+/** The program's worlds; those of a program without a definition vary clock and chance where it depends on them. */
 export function worldsOf(program: Program): readonly NamedWorld[] {
   const worlds = program.definition?.worlds ?? [];
-  return worlds.length > 0 ? worlds : [{ name: 'empty', world: {} }];
+  return worlds.length > 0 ? worlds : worldsOfObject(program);
 }

@@ -10,6 +10,7 @@ import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
+import { ClockMask } from './clock-mask.ts';
 import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { byAuthority, examineOutcomes } from './examine.ts';
@@ -74,6 +75,7 @@ export class BatchRunner {
   readonly #source: PacketSource;
   readonly #kinds = new Set<string>();
   readonly #judge: ViolationJudge;
+  #mask: ClockMask | undefined;
   #sides: EngineSide[] = [];
   #input: PacketBatch;
   #ledger: Ledger;
@@ -162,6 +164,8 @@ export class BatchRunner {
 
   async close(): Promise<void> {
     for (const side of this.#sides) await side.close();
+    await this.#mask?.close();
+    this.#mask = undefined;
   }
 
   /** What has been done since the last segment. */
@@ -181,6 +185,7 @@ export class BatchRunner {
       warnings: this.#ledger.judging.warnings(),
       defects: this.#ledger.defects(),
       compared: this.#ledger.compared,
+      judged: this.#ledger.judging.judged,
       actions: this.#ledger.actions(),
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };
@@ -281,6 +286,12 @@ export class BatchRunner {
     const { world, input, seen } = part;
     const ran: EngineSide[] = [];
     for (const side of sides) if (await side.run(world, input, again(side))) ran.push(side);
+    const live = ran.filter((side) => side.live.length > 0);
+    if (live.length > 0) {
+      this.#mask ??= new ClockMask(this.#program, this.#able);
+      const left = await this.#mask.apply(world, input, live);
+      if (!sides.some(again)) this.#ledger.leave(left);
+    }
     // After the first round, what stops now has not stopped before.
     const news = ran.filter((side) => round > 0 || !again(side));
     for (const side of news) side.countStopped();
@@ -323,8 +334,9 @@ export class BatchRunner {
   }
 }
 
-function engineReport({ engine, failure, packets, seconds }: EngineSide): EngineReport {
-  const done = { name: engine.name, packets, seconds };
+function engineReport({ engine, failure, packets, seconds, pinned }: EngineSide): EngineReport {
+  const helpers = pinned.size === 0 ? {} : { pinned: [...pinned].sort() };
+  const done = { name: engine.name, packets, seconds, ...helpers };
   if (failure === undefined) return { ...done, status: 'ran' };
   const { message, remedy } = failure;
   return { ...done, status: 'failed', reason: message, failure, ...(remedy === undefined ? {} : { remedy }) };

@@ -229,6 +229,7 @@ const NOTHING: ProgramReport = {
   savedPackets: 0,
   savedCases: 0,
   compared: 0,
+  judged: 0,
   seconds: 0,
   interrupted: false,
   engines: [],

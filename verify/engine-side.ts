@@ -30,6 +30,9 @@ export class EngineSide {
   failure: EngineFailure | undefined;
   /** Packets that the engine did not get or whose outcome it could not see, by rule. */
   readonly refused: Map<string, number> = new Map();
+  /** Helpers whose answers the engine's sessions took from the world, and those whose answers are the kernel's own. */
+  readonly pinned: Set<string> = new Set();
+  live: readonly string[] = [];
   readonly #program: Program;
   /** In order of use, the latest last. */
   readonly #sessions = new Map<string, Session>();
@@ -66,6 +69,8 @@ export class EngineSide {
     try {
       if (input.count > this.output.capacity) this.output = new OutcomeBatch(input.count);
       const session = await this.#session(world);
+      this.live = session.pinning?.live ?? [];
+      for (const helper of session.pinning?.pinned ?? []) this.pinned.add(helper);
       const start = performance.now();
       await session.run(input, this.output);
       if (!again) this.seconds += (performance.now() - start) / 1000;

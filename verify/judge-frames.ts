@@ -11,7 +11,7 @@ import { INVARIANTS } from './invariants/index.ts';
 import type { Breach } from './invariants/invariant.ts';
 import type { NotCompared } from './not-compared.ts';
 import { FramePair } from './oracle/frame-pair.ts';
-import { ChecksumJudge } from './oracle/judge.ts';
+import { type ChecksumFault, ChecksumJudge } from './oracle/judge.ts';
 import type { Warning } from './report.ts';
 
 const judge = new ChecksumJudge();
@@ -19,6 +19,8 @@ const pair = new FramePair();
 
 /** What judging left open, counted: nothing is passed over in silence. */
 export class JudgingAccount {
+  /** Frames that were looked at. */
+  judged = 0;
   /** Packets, by what of them was not judged. */
   readonly #unjudged = new Map<string, number>();
   readonly #warnings = new Map<string, { readonly breach: Breach; packets: number }>();
@@ -59,9 +61,12 @@ export function* judgeFrames(
   account?: JudgingAccount,
 ): Generator<Finding, void, void> {
   const failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault'>>();
+  const lost: { readonly field: string; readonly packet: number; readonly fault: ChecksumFault }[] = [];
+  let removals = 0;
   for (let packet = 0; packet < output.count; packet++) {
     if (output.status[packet] !== STATUS.ran) continue;
     if (!leaves(hooks[input.entry[packet]!] ?? 'xdp', output.action[packet]!)) continue;
+    if (account !== undefined) account.judged++;
     const isChanged = pair.set(
       input.bytes,
       input.offset[packet]!,
@@ -79,10 +84,18 @@ export function* judgeFrames(
       else failing.add(breach.invariant, packet, input, () => ({ part: 'invariant', breach }));
     }
     const fault = judge.judgePair(pair);
+    if (judge.removed) removals++;
     if (judge.unjudged !== undefined) account?.enterUnjudged(judge.unjudged);
     if (fault === undefined) continue;
     const field = checksumField(fault.layer, fault.depth);
-    failing.add(field, packet, input, () => ({ part: 'checksum', fault }));
+    if (fault.kind === 'lost') lost.push({ field, packet, fault });
+    else failing.add(field, packet, input, () => ({ part: 'checksum', fault }));
+  }
+  for (const { field, packet, fault } of lost) {
+    // A program that takes UDP checksums off does so also where the right one would be 0x0000.
+    if (removals > 0)
+      account?.enterUnjudged('UDP checksums of 0x0000, which this program also sets on purpose');
+    else failing.add(field, packet, input, () => ({ part: 'checksum', fault }));
   }
   for (const { kind, packet, detail, others } of failing.best()) {
     yield {

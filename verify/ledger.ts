@@ -78,6 +78,11 @@ export class Ledger {
     for (const [what, packets] of rules) this.#notCompared.push({ what, engine: name, packets });
   }
 
+  /** What else was not compared. */
+  leave(gaps: readonly NotCompared[]): void {
+    this.#notCompared.push(...gaps);
+  }
+
   addDefects(defects: readonly Defect[]): void {
     this.#defects.push(...defects);
   }

@@ -3,13 +3,15 @@ import type { Case } from '../corpus/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import { ClockMask } from './clock-mask.ts';
 import { EngineSide } from './engine-side.ts';
-import { examine, type Showing } from './examine.ts';
+import { examine } from './examine.ts';
 import { type Finding, familyOf } from './finding.ts';
 
 export class Rehearsal {
   readonly #program: Program;
   readonly #sides: EngineSide[];
+  #mask: ClockMask | undefined;
   #input: PacketBatch = new PacketBatch(16);
 
   /** @param engines the reference first; one alone is judged by the checksum oracle only */
@@ -31,7 +33,7 @@ export class Rehearsal {
     if (stimuli.length > this.#input.capacity) this.#input = new PacketBatch(stimuli.length);
     this.#input.clear();
     for (const stimulus of stimuli) this.#input.push(stimulus);
-    const showings: Showing[] = [];
+    const showings: EngineSide[] = [];
     for (const [index, side] of this.#sides.entries()) {
       if (!side.takes(this.#input)) return [];
       if (await side.run(world, this.#input)) {
@@ -43,10 +45,19 @@ export class Rehearsal {
       this.#sides[index] = new EngineSide(side.engine, this.#program, 16);
       return [];
     }
+    const live = showings.filter((side) => side.live.length > 0);
+    if (live.length > 0) {
+      this.#mask ??= new ClockMask(
+        this.#program,
+        this.#sides.map((side) => side.engine),
+      );
+      await this.#mask.apply(world, this.#input, live);
+    }
     return [...examine(this.#program, this.#input, showings)];
   }
 
   async close(): Promise<void> {
     for (const side of this.#sides) await side.close();
+    await this.#mask?.close();
   }
 }

@@ -17,6 +17,8 @@ export interface ProgramReport {
   readonly savedCases: number;
   /** Packets on which outcomes of at least two engines were compared. */
   readonly compared: number;
+  /** Frames that left the program and that the oracle looked at. */
+  readonly judged: number;
   readonly seconds: number;
   /** Was the run ended from outside before it was done? */
   readonly interrupted: boolean;
@@ -77,6 +79,8 @@ export interface EngineReport {
   readonly failure?: EngineFailure;
   readonly packets: number;
   readonly seconds: number;
+  /** Helpers whose answers depend on clock or chance, and that gave what the machine's clock and chance give. */
+  readonly pinned?: readonly string[];
 }
 
 export interface Divergence {
@@ -126,12 +130,15 @@ export interface Unsaved {
 }
 
 /** The report as `verify --json` prints it: plain data, no packets. */
-export function reportToJson(report: ProgramReport): unknown {
+export function reportToJson(
+  report: ProgramReport,
+): Record<string, unknown> & { coverage?: CoverageSummary } {
   return {
     name: report.name,
     packets: report.packets,
     savedCases: report.savedCases,
     compared: report.compared,
+    judged: report.judged,
     seconds: report.seconds,
     ...(report.interrupted ? { interrupted: true } : {}),
     ...(report.failure === undefined ? {} : { failure: report.failure }),
@@ -176,6 +183,7 @@ export function mergeReports(reports: readonly ProgramReport[]): ProgramReport {
     savedPackets: sum((report) => report.savedPackets),
     savedCases: sum((report) => report.savedCases),
     compared: sum((report) => report.compared),
+    judged: sum((report) => report.judged),
     seconds: Math.max(...reports.map((report) => report.seconds)),
     interrupted: reports.some((report) => report.interrupted),
     engines: first.engines.map(({ name }) =>
@@ -199,8 +207,10 @@ function mergeEngines(engines: readonly EngineReport[]): EngineReport {
     engines.find(({ status }) => status === 'failed') ??
     engines.find(({ status }) => status === 'skipped') ??
     engines[0]!;
+  const pinned = [...new Set(engines.flatMap((engine) => engine.pinned ?? []))].sort();
   return {
     ...worst,
+    ...(pinned.length === 0 ? {} : { pinned }),
     packets: engines.reduce((total, engine) => total + engine.packets, 0),
     seconds: engines.reduce((total, engine) => total + engine.seconds, 0),
   };

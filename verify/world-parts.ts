@@ -6,7 +6,7 @@ export type WorldPart =
   | { readonly of: 'devices' | 'routes' | 'neighbours'; readonly index: number }
   | { readonly of: 'maps'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
-  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'cpu' };
+  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'cpu' };
 
 /** Everything in the world, what depends on other things after them. */
 export function partsOfWorld(world: World): WorldPart[] {
@@ -18,7 +18,7 @@ export function partsOfWorld(world: World): WorldPart[] {
     entries.forEach((_, index) => void parts.push({ of: 'maps', name, index }));
   }
   for (const name of Object.keys(world.globals ?? {})) parts.push({ of: 'globals', name });
-  for (const of of ['time', 'tick', 'randomSeed', 'cpu'] as const)
+  for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'cpu'] as const)
     if (world[of] !== undefined) parts.push({ of });
   return parts;
 }
@@ -50,6 +50,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(world.time !== undefined && has('time') ? { time: world.time } : {}),
     ...(world.tick !== undefined && has('tick') ? { tick: world.tick } : {}),
     ...(world.randomSeed !== undefined && has('randomSeed') ? { randomSeed: world.randomSeed } : {}),
+    ...(world.hashSeed !== undefined && has('hashSeed') ? { hashSeed: world.hashSeed } : {}),
     ...(world.cpu !== undefined && has('cpu') ? { cpu: world.cpu } : {}),
   };
 }

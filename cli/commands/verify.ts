@@ -3,19 +3,27 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeAtomically } from '../../corpus/atomic-file.ts';
-import type { Program } from '../../sim/runtime/program.ts';
 import { explain } from '../../verify/explain/explain.ts';
-import { type ProgramReport, reportToJson } from '../../verify/report.ts';
 import type { Progress } from '../../verify/run.ts';
+import type { Requirements } from '../../verify/verdict.ts';
 import { coverageFile } from '../coverage-file.ts';
-import { chooseEngines } from '../engines.ts';
+import { chooseEngines, engineNames } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
-import { freshSeed, parseCount, parseDuration, parseDurationOrOff, repeated } from '../options.ts';
+import {
+  freshSeed,
+  parseCount,
+  parseDuration,
+  parseDurationOrOff,
+  parsePercent,
+  repeated,
+} from '../options.ts';
 import { printJson, reportLine } from '../output.ts';
+import { closingLines } from '../report-closing.ts';
 import { toJunit } from '../report-junit.ts';
-import { closingLines, failureLines, notTestedLines, programLine } from '../report-text.ts';
+import { detailLines, notTestedLines, programLine } from '../report-text.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
+import { exitCodeOf, type Tested, tested, testedToJson } from '../tested.ts';
 import type { VerifyPlan } from '../verify-plan.ts';
 import { Verifier } from '../verify-program.ts';
 
@@ -34,6 +42,9 @@ interface Options {
   readonly workers: number;
   readonly maxDivergences: number;
   readonly shrinkTime: number;
+  readonly require: readonly string[];
+  readonly minCoverage?: number;
+  readonly verbose?: boolean;
   readonly json?: boolean;
   readonly junit?: string;
   readonly report?: string;
@@ -67,6 +78,13 @@ export function registerVerify(program: Command): void {
       10,
     )
     .option('--coverage <file>', 'write what the packets reached, in lcov’s format: for genhtml and editors')
+    .option('--require <engine>', 'exit with 4 unless this engine ran every program', repeated, [])
+    .option(
+      '--min-coverage <percent>',
+      'exit with 4 unless packets reached this share of the branches',
+      parsePercent('--min-coverage'),
+    )
+    .option('--verbose', 'list everything that was not compared or not reached')
     .option('--json', 'print one JSON document')
     .option('--junit <file>', 'write a JUnit report')
     .option('--report <dir>', 'where divergences are saved (default: corpus/regressions)')
@@ -88,6 +106,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...(options.runs === undefined ? {} : { runs: options.runs }),
     ...(options.time === undefined ? {} : { seconds: options.time }),
   };
+  const required: Requirements = {
+    engines: engineNames(options.require),
+    ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
+  };
   const chosen = chooseEngines(plan.engines, plan.live);
   requireSensible(options.workers);
   const interrupt = onInterrupt(async () => {
@@ -104,7 +126,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   }
 
   const start = performance.now();
-  const reports: ProgramReport[] = [];
+  const all: Tested[] = [];
   const shown = [...programs.map((program) => program.name), ...left.map((one) => one.program)];
   const width = Math.max(...shown.map((name) => name.length));
   for (const [index, program] of programs.entries()) {
@@ -115,23 +137,26 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     };
     const report = await verifier.verify(index, program, watch);
     terminal.clearProgress();
-    reports.push(report);
-    if (!quiet) printProgram(report, program, width, options.map, terminal);
+    const one = tested(program, report, required);
+    all.push(one);
+    if (!quiet) printProgram(one, width, options, terminal);
   }
   await verifier.close();
   interrupt.release();
   if (!quiet) for (const line of notTestedLines(left, width, terminal)) terminal.print(line);
 
+  const reports = all.map(({ report }) => report);
   if (options.coverage !== undefined) await writeText(options.coverage, coverageFile(programs, reports));
-  if (options.junit !== undefined) await writeText(options.junit, toJunit(reports, plan.seed));
+  if (options.junit !== undefined) await writeText(options.junit, toJunit(all, plan.seed));
   if (quiet) {
-    printJson({ version: 1, seed: plan.seed, programs: reports.map(reportToJson), notTested: left });
+    printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested: left });
   } else {
     const seconds = (performance.now() - start) / 1000;
     terminal.print();
-    for (const line of closingLines(reports, plan.seed, seconds, terminal)) terminal.print(line);
+    const closing = { seed: plan.seed, seconds, verbose: options.verbose === true };
+    for (const line of closingLines(all, closing, terminal)) terminal.print(line);
   }
-  process.exitCode = exitCodeAfter(interrupt.cause, exitCodeOf(reports));
+  process.exitCode = exitCodeAfter(interrupt.cause, exitCodeOf(all));
 }
 
 /** A reader that has gone does not make a finding undone; a signal says that the user knows it is not all. */
@@ -172,29 +197,17 @@ function timeLeft(packets: number, total: number, seconds: number): string {
 }
 
 function printProgram(
-  report: ProgramReport,
-  program: Program,
+  one: Tested,
   width: number,
-  maps: readonly string[],
+  { map: maps, verbose = false }: Options,
   terminal: Terminal,
 ): void {
-  terminal.print(programLine(report, width, terminal));
-  for (const line of failureLines(report)) terminal.print(line);
-  for (const divergence of report.divergences) {
+  terminal.print(programLine(one, width, terminal));
+  for (const line of detailLines(one, verbose, terminal)) terminal.print(line);
+  for (const divergence of one.report.divergences) {
     terminal.print();
-    for (const line of explain(program, divergence, { style: terminal.style, maps }))
+    for (const line of explain(one.program, divergence, { style: terminal.style, maps }))
       terminal.print(`  ${line}`);
     terminal.print();
   }
-}
-
-function exitCodeOf(reports: readonly ProgramReport[]): number {
-  if (reports.some((report) => report.divergences.length > 0)) return EXIT.found;
-  const failures = reports.flatMap((report) => [
-    ...(report.failure === undefined ? [] : [report.failure]),
-    ...report.engines.flatMap((engine) => engine.failure ?? []),
-  ]);
-  if (failures.some((failure) => failure.kind === 'internal')) return EXIT.defect;
-  if (failures.some((failure) => failure.kind === 'input')) return EXIT.input;
-  return failures.length > 0 ? EXIT.environment : EXIT.agreed;
 }

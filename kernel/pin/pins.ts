@@ -21,6 +21,7 @@ export interface PinnedWorld {
   /** By how many it moves on from packet to packet. */
   readonly tick: bigint;
   readonly randomSeed: number;
+  readonly hashSeed: number;
   /** The CPU that programs see themselves on. */
   readonly cpu: number;
 }
@@ -109,13 +110,14 @@ export class Pins {
 
   /** Brings clock and random numbers back to the world's. */
   reset(): void {
-    const { time, tick, randomSeed } = this.#world;
+    const { time, tick, randomSeed, hashSeed } = this.#world;
     const state = new Uint8Array(PIN_STATE.size);
     const view = new DataView(state.buffer);
     // The first packet moves the clock on to the time of the world.
     view.setBigUint64(PIN_STATE.now, BigInt.asUintN(64, time - tick), true);
     view.setBigUint64(PIN_STATE.tick, BigInt.asUintN(64, tick), true);
     view.setUint32(PIN_STATE.random, randomSeed >>> 0, true);
+    view.setUint32(PIN_STATE.hash, hashSeed >>> 0, true);
     const result = this.#libbpf.bpf.bpf_map_update_elem(this.#mapFd, new Uint8Array(4), state, 0);
     if (result < 0) throw new PinFailure(`the state cannot be written (${errnoName(result)})`);
   }

@@ -43,6 +43,8 @@ export const PIN_STATE = {
   tick: 8,
   /** u32: the state of the random numbers. */
   random: 16,
+  /** u32: what flow hashes start from. */
+  hash: 20,
   size: 24,
 } as const;
 
@@ -140,7 +142,7 @@ function hashBuffer(): readonly Insn[] {
  * The kernel's flow hash has a random key. Where a hash is there already, it stays; a fresh one is replaced by the
  * machine's, in the sk_buff too, so that `skb->hash` shows it.
  */
-const flowHash = (): readonly Insn[] => {
+const flowHash = (mapFd: number): readonly Insn[] => {
   const hashing = [
     ...Array.from({ length: HASHED / 8 }, (_, index) => storeImm64(10, BUFFER + 8 * index, 0)),
     mov(1, 6),
@@ -150,6 +152,9 @@ const flowHash = (): readonly Insn[] => {
     mov(4, 8),
     helperCall(SKB_LOAD_BYTES),
     ...hashBuffer(),
+    ...loadMapValue(1, mapFd),
+    load32(1, 1, PIN_STATE.hash),
+    xor32(0, 1),
     jumpIfNotEqual(0, 0, 1),
     mov32Imm(0, 1),
     mov(7, 0),

@@ -12,7 +12,7 @@ import type { World } from '../runtime/world.ts';
 /** Bytes before the packet (`XDP_PACKET_HEADROOM`), of which the kernel keeps `struct xdp_frame` for itself. */
 const HEADROOM = 256;
 const XDP_FRAME_SIZE = 40;
-/** A page less headroom and `struct skb_shared_info`: what a program sees of a frame, metadata included. */
+/** A page less headroom and `struct skb_shared_info`: what a program sees of a frame. */
 const XDP_LINEAR = 3520;
 const HARD_END = HEADROOM + XDP_LINEAR;
 /** Larger than any frame. */
@@ -76,18 +76,20 @@ export class ModelRun implements ModelContext {
   begin(hook: Hook, batch: PacketBatch, index: number): void {
     const { frame } = this;
     const metaLength = batch.metaLength[index]!;
-    const size = metaLength + batch.length[index]!;
-    const end = HEADROOM + size;
-    if (this.dirtyFrom < HEADROOM) frame.bytes.fill(0, this.dirtyFrom, HEADROOM);
+    const length = batch.length[index]!;
+    // Metadata takes its room from the headroom (net/bpf/test_run.c, `bpf_prog_test_run_xdp`).
+    const start = HEADROOM - metaLength;
+    const end = HEADROOM + length;
+    if (this.dirtyFrom < start) frame.bytes.fill(0, this.dirtyFrom, start);
     if (this.dirtyTo > end) frame.bytes.fill(0, end, this.dirtyTo);
-    copyRange(batch.bytes, batch.offset[index]! - metaLength, frame.bytes, HEADROOM, size);
-    const visible = hook === 'xdp' && size > XDP_LINEAR ? XDP_LINEAR : size;
+    copyRange(batch.bytes, batch.offset[index]! - metaLength, frame.bytes, start, metaLength + length);
+    const visible = hook === 'xdp' && length > XDP_LINEAR ? XDP_LINEAR : length;
     this.hook = hook;
-    this.hidden = size - visible;
-    frame.dataMeta = HEADROOM;
-    frame.data = HEADROOM + metaLength;
+    this.hidden = length - visible;
+    frame.dataMeta = start;
+    frame.data = HEADROOM;
     frame.dataEnd = HEADROOM + visible;
-    this.dirtyFrom = HEADROOM;
+    this.dirtyFrom = start;
     this.dirtyTo = end;
     this.ingressIfindex = batch.ingressIfindex[index]!;
     this.rxQueueIndex = batch.rxQueueIndex[index]!;

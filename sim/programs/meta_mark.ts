@@ -57,6 +57,12 @@ export const metaMark: ProgramDefinition = {
       action: XDP_PASS,
     },
     {
+      // The headroom of 256 bytes holds struct xdp_frame (40 bytes) too: net/core/filter.c, bpf_xdp_adjust_meta().
+      name: 'aborts where no more metadata fits in front of the packet',
+      stimulus: { packet: ping, metadata: new Uint8Array(216), entry: XDP },
+      action: XDP_ABORTED,
+    },
+    {
       name: 'puts 42 in front of any frame',
       stimulus: { packet: frame(ethernet(), arp()), entry: XDP },
       action: XDP_PASS,

@@ -51,6 +51,7 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     time: optional(bigint),
     tick: optional(bigint),
     randomSeed: optional(uint32),
+    hashSeed: optional(uint32),
     cpu: optional(uint32),
   });
 }

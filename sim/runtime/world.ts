@@ -21,6 +21,8 @@ export interface World {
   readonly tick?: bigint;
   /** Seed of `bpf_get_prandom_u32`; default 0. */
   readonly randomSeed?: number;
+  /** What the flow hash of `bpf_get_hash_recalc` starts from; default 0. */
+  readonly hashSeed?: number;
   /** The CPU the program runs on; default 0. */
   readonly cpu?: number;
 }

@@ -263,12 +263,19 @@ const withPseudo = formula(
   'pseudo-header counted',
   'a pseudo-header was counted, which ICMP over IPv4 has not',
   'the pseudo-header were not counted',
-  function* ({ after, words }) {
+  function* (evidence) {
+    const { before, after, words, updated } = evidence;
     if (after.layer !== 'icmp') return;
     const ip = after.packet;
     // The addresses stand directly before an IPv4 header's options and payload: take them from the header itself.
     const header = ipv4HeaderBefore(ip, after.start);
     if (header < 0) return;
+    // An update for addresses that changed, as TCP and UDP need it.
+    const was = before === undefined ? -1 : ipv4HeaderBefore(before.packet, before.start);
+    if (before !== undefined && updated !== undefined && was >= 0) {
+      const changes = wordPairs(before.packet, was + 12, ip, header + 12, 8);
+      yield changes.reduce((sum, { from, to }) => add(add(sum, from), complement(to)), updated);
+    }
     let pseudo = 0;
     for (let at = header + 12; at < header + 20; at += 2) pseudo += (ip[at]! << 8) | ip[at + 1]!;
     const length = after.end - after.start;
@@ -276,6 +283,21 @@ const withPseudo = formula(
     yield complement(folded(sumOf(words) + pseudo));
   },
 );
+
+/** The words of two ranges of the same size, side by side. */
+function wordPairs(
+  before: Uint8Array,
+  from: number,
+  after: Uint8Array,
+  to: number,
+  size: number,
+): { readonly from: number; readonly to: number }[] {
+  const word = (packet: Uint8Array, at: number): number => (packet[at]! << 8) | packet[at + 1]!;
+  return Array.from({ length: size / 2 }, (_, index) => ({
+    from: word(before, from + index * 2),
+    to: word(after, to + index * 2),
+  }));
+}
 
 /** Where the IPv4 header begins that ends at `end`; -1 where there is none. */
 function ipv4HeaderBefore(packet: Uint8Array, end: number): number {

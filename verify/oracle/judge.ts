@@ -37,6 +37,8 @@ const BECAME_UNVERIFIABLE = 'checksums that were right and can no longer be veri
 
 /** Reusable; makes an object only for a fault. */
 export class ChecksumJudge {
+  /** Did the last frame lose a UDP checksum whose value is not the 0x0000 that says so? Then it was taken off on purpose. */
+  removed = false;
   /** Which checksums of the last frame could not be judged; undefined where all were. */
   unjudged: string | undefined;
   readonly #pair = new FramePair();
@@ -63,6 +65,7 @@ export class ChecksumJudge {
   judgePair(pair: FramePair): ChecksumFault | undefined {
     const { was, is } = pair;
     this.unjudged = undefined;
+    this.removed = false;
     for (let row = 0; row < is.count; row++) {
       const kind = this.#verdict(pair, row);
       if (kind === undefined) continue;
@@ -93,6 +96,8 @@ export class ChecksumJudge {
     }
     switch (status) {
       case CHECKSUM.absent:
+        if (statusBefore !== CHECKSUM.absent && is.sum[row]! >= 0 && is.sum[row] !== 0xffff)
+          this.removed = true;
         // Without its checksum field the rest sums up to 0xFFFF: the computed checksum is 0x0000.
         return statusBefore === CHECKSUM.good && is.sum[row] === 0xffff ? 'lost' : undefined;
       case CHECKSUM.illegal:

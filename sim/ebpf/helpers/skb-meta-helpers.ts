@@ -15,14 +15,15 @@ const BPF_SKB_CLOCK_TAI = 2;
 
 /**
  * `skb_get_hash`. The kernel's flow hash has a random key, so that its value means nothing beyond being the same
- * for the same flow: here it is a hash over the first 64 bytes behind the MAC addresses, and never 0.
+ * for the same flow: here it is a hash over the first 64 bytes behind the MAC addresses and the world's seed, and never 0.
  */
 function flowHash(machine: Machine): number {
   const { i32 } = machine.memory;
   if (i32[MACHINE_WORD.hashKnown] === 1) return machine.memory.u32(HASH);
   const from = machine.packet.data + 12;
   const size = Math.max(0, Math.min(64, machine.packet.frameEnd - from));
-  const hash = hashKey(machine.memory.view, from, size) || 1;
+  const seed = machine.world.hashSeed ?? 0;
+  const hash = (hashKey(machine.memory.view, from, size) ^ seed) >>> 0 || 1;
   machine.memory.setU32(HASH, hash);
   i32[MACHINE_WORD.hashKnown] = 1;
   return hash;

@@ -18,8 +18,12 @@ import { lockOffsetOf } from './spin-lock.ts';
 
 /** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
 const MAX_KEY = 512;
-/** `KMALLOC_MAX_SIZE` without the element's header, rounded down. */
+/** `KMALLOC_MAX_SIZE` without the element's header, rounded down: an element of a hash table is one allocation. */
 const MAX_VALUE = 4 * 1024 * 1024 - 512;
+/** kernel/bpf/arraymap.c, `array_map_alloc_check`. */
+const MAX_ARRAY_VALUE = 0x7fff_ffff;
+/** `PCPU_MIN_UNIT_SIZE`, what the per-CPU allocator hands out at most. */
+const MAX_CPU_VALUE = 32 * 1024;
 
 const PERF_EVENT_CPUS = 64;
 
@@ -49,6 +53,14 @@ const ANY_VALUE = {
   value: (size: number): boolean => size > 0 && size <= MAX_VALUE,
   valueExpected: `a value of 1 to ${MAX_VALUE} bytes`,
 };
+const ARRAY_VALUE = {
+  value: (size: number): boolean => size > 0 && size <= MAX_ARRAY_VALUE,
+  valueExpected: `a value of 1 to ${MAX_ARRAY_VALUE} bytes`,
+};
+const CPU_VALUE = {
+  value: (size: number): boolean => size > 0 && size <= MAX_CPU_VALUE,
+  valueExpected: `a value of 1 to ${MAX_CPU_VALUE} bytes for each CPU`,
+};
 const NO_VALUE = { value: (size: number): boolean => size === 0, valueExpected: 'no value' };
 const U32_VALUE = { value: (size: number): boolean => size === 4, valueExpected: 'a value of 4 bytes' };
 const DEVICE_VALUE = {
@@ -69,12 +81,12 @@ function kind(
 }
 
 const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
-  kind('ARRAY', ArrayMap, { ...FOUR_BYTES, ...ANY_VALUE }),
-  kind('PERCPU_ARRAY', ArrayMap, { ...FOUR_BYTES, ...ANY_VALUE }),
+  kind('ARRAY', ArrayMap, { ...FOUR_BYTES, ...ARRAY_VALUE }),
+  kind('PERCPU_ARRAY', ArrayMap, { ...FOUR_BYTES, ...CPU_VALUE }),
   kind('HASH', HashMap, { ...ANY_KEY, ...ANY_VALUE }),
-  kind('PERCPU_HASH', HashMap, { ...ANY_KEY, ...ANY_VALUE }),
+  kind('PERCPU_HASH', HashMap, { ...ANY_KEY, ...CPU_VALUE }),
   kind('LRU_HASH', LruHashMap, { ...ANY_KEY, ...ANY_VALUE }),
-  kind('LRU_PERCPU_HASH', LruHashMap, { ...ANY_KEY, ...ANY_VALUE }),
+  kind('LRU_PERCPU_HASH', LruHashMap, { ...ANY_KEY, ...CPU_VALUE }),
   kind('LPM_TRIE', LpmTrieMap, { ...PREFIX_KEY, ...ANY_VALUE }),
   kind('ARRAY_OF_MAPS', ArrayOfMaps, { ...FOUR_BYTES, ...U32_VALUE }),
   kind('HASH_OF_MAPS', HashOfMaps, { ...ANY_KEY, ...U32_VALUE }),
@@ -114,7 +126,9 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
     return map;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new ObjectError(where, 'a size that fits into 2 GiB of memory', `${source.maxEntries} entries`);
+    const { maxEntries, valueSize } = source;
+    const size = `${maxEntries} entries with values of ${valueSize} bytes`;
+    throw new ObjectError(where, 'a size that fits into the 2 GiB that the machine has for maps', size);
   }
 }
 

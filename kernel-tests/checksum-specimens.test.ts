@@ -1,0 +1,101 @@
+/**
+ * The oracle finds every defect of these programs, names its cause and its line, on a whole packet; and it is silent
+ * on the same programs without the defect.
+ *
+ * A campaign goes further than a suite should:
+ *
+ *     XDPSIM_SPECIMEN_PACKETS=200000 XDPSIM_SPECIMEN_SEEDS=1,2,3,4,5 npx vitest run kernel-tests/checksum-specimens.test.ts
+ */
+import { describe, expect, it } from 'vitest';
+import { PacketGenerator } from '../corpus/generator.ts';
+import { faults } from '../corpus/well-formed.ts';
+import { createWasmEngine } from '../sim/engines/wasm.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import { checksumOfField } from '../verify/differing-field.ts';
+import { diagnoseChecksum } from '../verify/explain/diagnose.ts';
+import type { ProgramReport } from '../verify/report.ts';
+import { verify } from '../verify/run.ts';
+import {
+  buildChecksumSpecimen,
+  CHECKSUM_SPECIMENS,
+  type ChecksumSpecimen,
+  SPECIMEN_HOOKS,
+} from './checksum-specimens/specimens.ts';
+import { describeKernel } from './require-kernel.ts';
+
+const PACKETS = Number(process.env.XDPSIM_SPECIMEN_PACKETS ?? 8_000);
+const SEEDS = (process.env.XDPSIM_SPECIMEN_SEEDS ?? 'specimen').split(',');
+
+function judged(
+  specimen: ChecksumSpecimen,
+  hook: Hook,
+  faulty: boolean,
+  seed: string,
+): Promise<ProgramReport> {
+  return verify({
+    program: buildChecksumSpecimen(specimen, hook, faulty),
+    engines: [createWasmEngine()],
+    seed,
+    runs: faulty ? Math.max(PACKETS, 200_000) : PACKETS,
+    source: new PacketGenerator(specimen.hints, [hook]),
+  });
+}
+
+const OPTIONS = { timeout: 60_000 + (PACKETS * SEEDS.length) / 10 };
+
+for (const hook of SPECIMEN_HOOKS) {
+  const specimens = CHECKSUM_SPECIMENS.filter(({ hooks }) => hooks === undefined || hooks.includes(hook));
+
+  describeKernel(`right programs at ${hook}`, ['compiler'], () => {
+    for (const specimen of specimens) {
+      it(`${specimen.name} is not blamed`, OPTIONS, async () => {
+        for (const seed of SEEDS) {
+          const report = await judged(specimen, hook, false, seed);
+          expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
+          expect(report.warnings).toEqual([]);
+          const [hit, total] = report.coverage!.instructions;
+          expect(hit / total, 'share of instructions that ran').toBeGreaterThan(0.8);
+        }
+      });
+    }
+  });
+
+  describeKernel(`faulty programs at ${hook}`, ['compiler'], () => {
+    for (const specimen of specimens) {
+      it(`${specimen.name} is found, with its cause`, OPTIONS, async () => {
+        for (const seed of SEEDS) {
+          const [divergence] = (await judged(specimen, hook, true, seed)).divergences;
+          expect(divergence, `seed ${seed}`).toBeDefined();
+          const { field, finding, case: shown } = divergence!;
+          expect(field).toBe(specimen.field);
+          expect(shown.stimuli).toHaveLength(1);
+          const came = shown.stimuli[0]!.packet;
+          const cause = causeOf(field, came, finding.got!.packet, finding.others);
+          expect(cause?.id, cause?.sentence).toBe(specimen.cause);
+          if (cause !== undefined) expect(divergence!.summary).toContain(cause.sentence);
+          // Only a fragment shows what is done to fragments.
+          expect(faults(came), Buffer.from(came).toString('hex')).toBe(
+            specimen.cause === 'later fragment' ? 1 : 0,
+          );
+        }
+      });
+    }
+  });
+}
+
+function causeOf(
+  field: string,
+  came: Uint8Array,
+  left: Uint8Array,
+  others: Parameters<typeof diagnoseChecksum>[4],
+): ReturnType<typeof diagnoseChecksum> {
+  const checksum = checksumOfField(field);
+  return checksum && diagnoseChecksum(came, left, checksum.layer, checksum.depth, others);
+}
+
+describe('the list of specimens', () => {
+  it('has every name once', () => {
+    const names = CHECKSUM_SPECIMENS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});

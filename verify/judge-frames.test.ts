@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
+import type { Showing } from './examine.ts';
+import type { Finding } from './finding.ts';
+import { JudgingAccount, judgeFrames } from './judge-frames.ts';
+import { fakeEngine } from './test-engines.ts';
+import { bytes, data, ethernet, ipv4, slowSum, u16, udp, V4_A, V4_B } from './test-packets.ts';
+
+const L4 = 34;
+const datagram = ethernet(0x0800, ipv4(17, udp(data(20))));
+
+function edit(packet: Uint8Array, ...changes: [at: number, ...values: number[]][]): Uint8Array {
+  const copy = packet.slice();
+  for (const [at, ...values] of changes) copy.set(values, at);
+  return copy;
+}
+
+interface Frame {
+  readonly came: Uint8Array;
+  readonly left: Uint8Array;
+  readonly action?: number;
+}
+
+function judged(frames: readonly Frame[]): { findings: Finding[]; account: JudgingAccount } {
+  const input = new PacketBatch(frames.length);
+  const output = new OutcomeBatch(frames.length);
+  for (const { came, left, action = XDP_PASS } of frames) {
+    input.push({ packet: came });
+    const at = output.reserve(left.length);
+    output.bytes.set(left, at);
+    output.commit(action, left.length);
+  }
+  const account = new JudgingAccount();
+  const showing: Showing = {
+    engine: fakeEngine('vm', () => ({ action: XDP_PASS })),
+    output,
+    maps: undefined,
+  };
+  return { findings: [...judgeFrames(['xdp'], input, showing, account)], account };
+}
+
+/** The datagram with a payload word that makes its checksum 0x0000, and that written as it is. */
+const zero = (() => {
+  const open = edit(datagram, [L4 + 6, 0, 0], [L4 + 8, 0, 0]);
+  const sum = slowSum([...V4_A, ...V4_B, 0, 17, 0, 28, ...open.subarray(L4)]);
+  return edit(open, [L4 + 8, ...u16(0xffff - sum)]);
+})();
+const lost = { came: datagram, left: zero };
+
+describe('judgeFrames', () => {
+  it('shows the packet that is nearest to a whole one, and keeps others for the cause', () => {
+    const spoilt = (packet: Uint8Array): Frame => ({ came: packet, left: edit(packet, [L4 + 2, 9, 9]) });
+    const fromNowhere = ethernet(
+      0x0800,
+      ipv4(17, udp(data(20), [0, 0, 0, 0], V4_B), { source: [0, 0, 0, 0] }),
+    );
+    const { findings } = judged([spoilt(fromNowhere), spoilt(datagram), spoilt(fromNowhere)]);
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({ part: 'checksum', field: 'udp.checksum', packet: 1 });
+    expect(findings[0]!.others).toHaveLength(2);
+  });
+
+  it('judges only frames that leave', () => {
+    expect(judged([{ came: datagram, left: datagram.slice(0, -1), action: XDP_DROP }]).findings).toEqual([]);
+    expect(judged([{ came: datagram, left: datagram.slice(0, -1) }]).findings).toMatchObject([
+      { part: 'invariant', field: 'lengths/total', engines: ['oracle', 'vm'] },
+    ]);
+  });
+
+  it('takes a UDP checksum of 0x0000 for a lost one, unless the program takes checksums off', () => {
+    expect(judged([lost]).findings).toMatchObject([{ field: 'udp.checksum', fault: { kind: 'lost' } }]);
+    const removed = { came: datagram, left: edit(datagram, [L4 + 6, 0, 0]) };
+    const { findings, account } = judged([lost, removed]);
+    expect(findings).toEqual([]);
+    expect(account.notCompared('vm')).toMatchObject([{ packets: 1 }]);
+  });
+
+  it('counts what it did not judge, and what it only warns of', () => {
+    const cut = datagram.slice(0, L4 + 12);
+    const { findings, account } = judged([
+      { came: cut, left: edit(cut, [L4 + 2, 9, 9]) },
+      { came: cut, left: edit(cut, [L4 + 2, 8, 8]) },
+      { came: datagram, left: bytes(datagram, [1, 2, 3, 4]) },
+    ]);
+    expect(findings).toEqual([]);
+    expect(account.notCompared('vm').map(({ packets }) => packets)).toEqual([2, 2]);
+    expect(account.warnings()).toMatchObject([{ severity: 'warning', kind: 'lengths/surplus', packets: 1 }]);
+  });
+});

@@ -1,0 +1,159 @@
+/** Where packets did not go in a program, in lines of C, and what would lead there. */
+import {
+  BPF_ALU64,
+  BPF_JEQ,
+  BPF_JMP,
+  BPF_JNE,
+  BPF_K,
+  BPF_MOV,
+  BPF_PSEUDO_MAP_FD,
+  BPF_X,
+  CALL,
+  LDDW,
+} from '../sim/ebpf/instruction.ts';
+import { type BpfObject, type BpfProgram, type Subprogram, sourceAt } from '../sim/ebpf/object.ts';
+import type { BranchCoverage, Coverage, FunctionCoverage } from '../sim/runtime/coverage.ts';
+
+/** A condition that packets reached and that went one way only, or a function that nothing entered. */
+export interface Unreached {
+  readonly function: string;
+  /** Absent in objects without line information. */
+  readonly file?: string;
+  readonly line?: number;
+  /** Of the C source, where the object carries it. */
+  readonly text?: string;
+  readonly because: string;
+  /** The map whose entries would lead on. */
+  readonly map?: string;
+}
+
+/** Numbers of helpers (linux/bpf.h). */
+const MAP_LOOKUP_ELEM = 1;
+const FIB_LOOKUP = 69;
+
+/** How far before a comparison the call is looked for whose result it compares. */
+const MAX_DISTANCE = 24;
+
+/** In order of file and line; what lies behind one of these places is not listed by itself. */
+export function unreachedOf(object: BpfObject, coverage: Coverage): Unreached[] {
+  const places: Unreached[] = [];
+  for (const row of coverage.functions) {
+    const found = locate(object, row.function);
+    if (found === undefined) continue;
+    const { program, subprogram } = found;
+    if (row.instructions[0] === 0) {
+      // A subprogram's call is behind a condition; a program of its own is entered by tail calls only.
+      if (subprogram.start === 0) places.push(place(program, subprogram, 0, tailCalled(object)));
+      continue;
+    }
+    for (const branch of row.branches) {
+      const way = missingWay(row, branch);
+      if (way === undefined) continue;
+      const slot = subprogram.start + branch.instruction;
+      places.push(
+        place(program, subprogram, branch.instruction, reasonOf(object, program, subprogram, slot, way)),
+      );
+    }
+  }
+  return distinct(places).sort(
+    (a, b) => (a.file ?? '').localeCompare(b.file ?? '') || (a.line ?? 0) - (b.line ?? 0),
+  );
+}
+
+type Reason = Pick<Unreached, 'because' | 'map'>;
+
+function locate(
+  object: BpfObject,
+  name: string,
+): { readonly program: BpfProgram; readonly subprogram: Subprogram } | undefined {
+  for (const program of object.programs) {
+    const subprogram = program.subprograms.find((one) => one.name === name);
+    if (subprogram !== undefined) return { program, subprogram };
+  }
+  return undefined;
+}
+
+/** The one way of a branch that packets came to and did not go; undefined where they went both, or never came. */
+function missingWay(row: FunctionCoverage, branch: BranchCoverage): 'taken' | 'notTaken' | undefined {
+  if (row.unreachable[branch.instruction] === 1) return undefined;
+  const { taken, notTaken, takenImpossible, notTakenImpossible } = branch;
+  if (taken > 0 && notTaken === 0 && !notTakenImpossible) return 'notTaken';
+  if (notTaken > 0 && taken === 0 && !takenImpossible) return 'taken';
+  return undefined;
+}
+
+function place(program: BpfProgram, subprogram: Subprogram, instruction: number, reason: Reason): Unreached {
+  const source = sourceAt(program, subprogram.start + instruction);
+  return {
+    function: subprogram.name,
+    ...(source === undefined ? {} : { file: source.file, line: source.line }),
+    ...(source === undefined || source.text === '' ? {} : { text: source.text }),
+    ...reason,
+  };
+}
+
+function tailCalled({ maps }: BpfObject): Reason {
+  const arrays = maps.filter((map) => map.type === 'PROG_ARRAY').map((map) => map.name);
+  const [map] = arrays;
+  if (map === undefined || arrays.length > 1) return { because: 'no tail call entered the program' };
+  return { because: `no tail call entered the program: no slot of map ${map} led here` };
+}
+
+function reasonOf(
+  object: BpfObject,
+  { instructions }: BpfProgram,
+  { start }: Subprogram,
+  slot: number,
+  way: 'taken' | 'notTaken',
+): Reason {
+  const { opcode, imm } = instructions;
+  const call = callComparedAt(instructions, start, slot);
+  const helper = call === undefined ? undefined : imm[call];
+  if (helper === FIB_LOOKUP)
+    return { because: 'bpf_fib_lookup returned nothing else: the world has no such route' };
+  const operation = opcode[slot]! & ~BPF_X;
+  const isNullTest = imm[slot] === 0 && (opcode[slot]! & BPF_X) === BPF_K;
+  const wantsEntry =
+    isNullTest &&
+    ((operation === (BPF_JMP | BPF_JEQ) && way === 'notTaken') ||
+      (operation === (BPF_JMP | BPF_JNE) && way === 'taken'));
+  if (helper !== MAP_LOOKUP_ELEM || !wantsEntry) return { because: 'the condition went one way only' };
+  const map = mapAt(instructions, start, call!);
+  const name = map === undefined ? undefined : object.maps[map]?.name;
+  if (name === undefined) return { because: 'the lookup found no entry' };
+  return { because: `map ${name} never had the entry that was looked up`, map: name };
+}
+
+type Instructions = BpfProgram['instructions'];
+
+/** The call whose result the comparison at `slot` looks at, followed through copies between registers. */
+function callComparedAt({ opcode, dst, src }: Instructions, start: number, slot: number): number | undefined {
+  let register = dst[slot]!;
+  for (let at = slot - 1; at >= Math.max(start, slot - MAX_DISTANCE); at--) {
+    if (opcode[at] === CALL) return register === 0 ? at : undefined;
+    if (opcode[at] === (BPF_ALU64 | BPF_MOV | BPF_X) && dst[at] === register) register = src[at]!;
+  }
+  return undefined;
+}
+
+/** Index of the map that a call gets as its first argument. */
+function mapAt({ opcode, dst, src, imm }: Instructions, start: number, call: number): number | undefined {
+  let register = 1;
+  for (let at = call - 1; at >= Math.max(start, call - MAX_DISTANCE); at--) {
+    if (opcode[at] === LDDW && dst[at] === register)
+      return src[at] === BPF_PSEUDO_MAP_FD ? imm[at] : undefined;
+    if (opcode[at] === (BPF_ALU64 | BPF_MOV | BPF_X) && dst[at] === register) register = src[at]!;
+  }
+  return undefined;
+}
+
+/** One line of C compiles to several jumps. */
+function distinct(places: readonly Unreached[]): Unreached[] {
+  const seen = new Map<string, Unreached>();
+  for (const one of places) {
+    const key = `${one.function} ${one.file} ${one.line} ${one.line === undefined ? one.because : ''}`;
+    const known = seen.get(key);
+    if (known === undefined || (known.map === undefined && one.map !== undefined)) seen.set(key, one);
+  }
+  return [...seen.values()];
+}

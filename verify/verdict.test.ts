@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineReport, ProgramReport } from './report.ts';
+import { verdictOf } from './verdict.ts';
+
+const engine = (name: EngineReport['name'], more: Partial<EngineReport> = {}): EngineReport => ({
+  name,
+  status: 'ran',
+  packets: 10,
+  seconds: 1,
+  ...more,
+});
+const report = (more: Partial<ProgramReport>): ProgramReport => ({
+  name: 'p',
+  packets: 10,
+  savedPackets: 0,
+  savedCases: 0,
+  compared: 10,
+  judged: 0,
+  seconds: 1,
+  interrupted: false,
+  engines: [engine('model'), engine('wasm')],
+  notCompared: [],
+  divergences: [],
+  warnings: [],
+  defects: [],
+  actions: {},
+  coverage: covered(10, 10),
+  ...more,
+});
+const covered = (reached: number, total: number) =>
+  ({ instructions: [1, 1], branches: [reached, total], lines: [1, 1] }) as const;
+const defect = { engine: 'wasm', summary: 'no', packets: 10, seen: { seed: 's', packet: 0 } } as const;
+
+describe('the verdict', () => {
+  it('is agreement from 80 % of the branches on, and agreement on what ran below', () => {
+    expect(verdictOf(report({ coverage: covered(80, 100) })).mark).toBe('agreed');
+    expect(verdictOf(report({ coverage: covered(79, 100) }))).toEqual({
+      mark: 'agreed on what ran',
+      reasons: ['79 of 100 branches were reached'],
+    });
+    expect(verdictOf(report({ coverage: covered(0, 0) })).mark).toBe('agreed');
+  });
+
+  it('is agreement on what ran where nobody measured what that is', () => {
+    const { coverage: _coverage, ...unmeasured } = report({});
+    expect(verdictOf(unmeasured).mark).toBe('agreed on what ran');
+  });
+
+  it('is no agreement where nothing was compared, and names who judged', () => {
+    const alone = { compared: 0, engines: [engine('vm')] };
+    expect(verdictOf(report(alone))).toEqual({
+      mark: 'not compared',
+      reasons: ['nothing was compared (only one engine ran): only the machine’s own checks judged'],
+    });
+    expect(verdictOf(report({ ...alone, judged: 4 })).reasons[0]).toContain(
+      'only the checksum oracle and the machine’s own checks judged',
+    );
+    expect(verdictOf(report({ compared: 0, engines: [engine('testrun')] })).mark).toBe('not judged');
+    const stopped = { compared: 0, engines: [engine('wasm'), engine('testrun')], defects: [defect] };
+    expect(verdictOf(report(stopped))).toMatchObject({
+      mark: 'not judged',
+      reasons: [expect.stringContaining('the machine stopped the program on every packet')],
+    });
+  });
+
+  it('is agreement on the rest where the machine was wrong about some packets', () => {
+    expect(verdictOf(report({ defects: [defect], compared: 4 })).mark).toBe('agreed');
+  });
+
+  it('is incomplete where a required engine did not run or coverage is too low, and says which', () => {
+    const skipped = engine('testrun', { status: 'skipped', reason: 'not running as root', packets: 0 });
+    const without = report({ engines: [engine('model'), engine('wasm'), skipped] });
+    expect(verdictOf(without).mark).toBe('agreed');
+    expect(verdictOf(without, { engines: ['wasm'] }).mark).toBe('agreed');
+    expect(verdictOf(without, { engines: ['testrun', 'veth'] })).toEqual({
+      mark: 'incomplete',
+      reasons: [
+        '--require testrun: it did not run (not running as root)',
+        '--require veth: it is not among the engines of this run',
+      ],
+    });
+    const some = report({ coverage: covered(9, 10) });
+    expect(verdictOf(some, { minCoverage: 90 }).mark).toBe('agreed');
+    expect(verdictOf(some, { minCoverage: 91 })).toEqual({
+      mark: 'incomplete',
+      reasons: ['--min-coverage 91: 90 % (9 of 10 branches) were reached'],
+    });
+    const { coverage: _coverage, ...unmeasured } = report({});
+    expect(verdictOf(unmeasured, { minCoverage: 1 }).mark).toBe('incomplete');
+  });
+
+  it('is a failure before anything else but a finding', () => {
+    const failed = report({ engines: [engine('wasm', { status: 'failed' })], compared: 0 });
+    expect(verdictOf(failed, { engines: ['wasm'] }).mark).toBe('failed');
+    const ended = report({ failure: { kind: 'internal', message: 'out of cheese' } });
+    expect(verdictOf(ended).mark).toBe('failed');
+  });
+});

@@ -1,0 +1,111 @@
+/** What a run has shown of one program. "Agreed" stands beside what was compared and what was reached. */
+import type { EngineName } from '../sim/engines/engine.ts';
+import type { ProgramReport } from './report.ts';
+
+/**
+ * - `differs`: engines differ, or the program does something wrong
+ * - `failed`: an engine could not go on, so that there is no verdict
+ * - `incomplete`: less was reached than was asked for
+ * - `agreed`: everything compared was equal, and the packets reached most of the program
+ * - `agreed on what ran`: the same, but much of the program did not run
+ * - `not compared`: nothing to compare with; only the oracle and the machine's checks judged
+ * - `not judged`: nobody judged anything
+ */
+export type Mark =
+  | 'differs'
+  | 'failed'
+  | 'incomplete'
+  | 'agreed'
+  | 'agreed on what ran'
+  | 'not compared'
+  | 'not judged';
+
+export interface Verdict {
+  readonly mark: Mark;
+  /** Why it is no better, one sentence each; none where all agreed. */
+  readonly reasons: readonly string[];
+}
+
+/** What a run must reach besides agreement. */
+export interface Requirements {
+  /** Per cent of the branches. */
+  readonly minCoverage?: number;
+  /** Engines that must have run. */
+  readonly engines?: readonly EngineName[];
+}
+
+/** Per cent of a program's branches from which on agreement counts as agreement on the program. */
+const ENOUGH_COVERAGE = 80;
+
+export function verdictOf(report: ProgramReport, required: Requirements = {}): Verdict {
+  if (report.divergences.length > 0) return { mark: 'differs', reasons: [] };
+  const failed = report.failure !== undefined || report.engines.some(({ status }) => status === 'failed');
+  if (failed) return { mark: 'failed', reasons: [] };
+  const missing = [...missingEngines(report, required.engines ?? []), ...missingCoverage(report, required)];
+  if (missing.length > 0) return { mark: 'incomplete', reasons: missing };
+  if (report.compared === 0) return withoutComparison(report);
+  const reached = branchCoverage(report);
+  if (reached === undefined) {
+    const reason = 'no engine measured how much of the program ran; vm and wasm do';
+    return { mark: 'agreed on what ran', reasons: [reason] };
+  }
+  if (reached >= ENOUGH_COVERAGE) return { mark: 'agreed', reasons: [] };
+  return { mark: 'agreed on what ran', reasons: [`${coverageText(report)} were reached`] };
+}
+
+/** Per cent of the branches that were reached, rounded down; undefined where no engine measures it. */
+export function branchCoverage({ coverage }: Pick<ProgramReport, 'coverage'>): number | undefined {
+  if (coverage === undefined) return undefined;
+  const [reached, total] = coverage.branches;
+  return total === 0 ? 100 : Math.floor((100 * reached) / total);
+}
+
+function coverageText({ coverage }: ProgramReport): string {
+  const [reached, total] = coverage!.branches;
+  return `${reached} of ${total} branches`;
+}
+
+function withoutComparison(report: ProgramReport): Verdict {
+  const judges = judgesOf(report);
+  const why =
+    report.defects.length > 0 ? 'the machine stopped the program on every packet' : 'only one engine ran';
+  if (judges.length === 0) {
+    return {
+      mark: 'not judged',
+      reasons: [`nothing was compared (${why}), and nothing else judged the program`],
+    };
+  }
+  return {
+    mark: 'not compared',
+    reasons: [`nothing was compared (${why}): only ${judges.join(' and ')} judged`],
+  };
+}
+
+/** Who judged what the program did, besides a comparison. */
+function judgesOf({ engines, judged, defects }: ProgramReport): string[] {
+  const machine = engines.some(
+    ({ name, packets }) =>
+      (name === 'vm' || name === 'wasm') && packets > 0 && !defects.some((one) => one.engine === name),
+  );
+  return [...(judged > 0 ? ['the checksum oracle'] : []), ...(machine ? ['the machine’s own checks'] : [])];
+}
+
+function missingEngines({ engines }: ProgramReport, required: readonly EngineName[]): string[] {
+  return required.flatMap((name) => {
+    const engine = engines.find((one) => one.name === name);
+    if (engine === undefined) return [`--require ${name}: it is not among the engines of this run`];
+    if (engine.status === 'ran' && engine.packets > 0) return [];
+    const reason = engine.reason === undefined ? 'it got no packet' : engine.reason;
+    return [`--require ${name}: it did not run (${reason})`];
+  });
+}
+
+function missingCoverage(report: ProgramReport, { minCoverage }: Requirements): string[] {
+  if (minCoverage === undefined) return [];
+  const reached = branchCoverage(report);
+  if (reached === undefined) {
+    return [`--min-coverage ${minCoverage}: no engine measured how much of the program ran; vm and wasm do`];
+  }
+  if (reached >= minCoverage) return [];
+  return [`--min-coverage ${minCoverage}: ${reached} % (${coverageText(report)}) were reached`];
+}
