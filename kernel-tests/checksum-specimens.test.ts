@@ -73,6 +73,8 @@ for (const hook of SPECIMEN_HOOKS) {
           const cause = causeOf(field, came, finding.got!.packet, finding.others);
           expect(cause?.id, cause?.sentence).toBe(specimen.cause);
           if (cause !== undefined) expect(divergence!.summary).toContain(cause.sentence);
+          expect(finding.source?.file).toContain(`${specimen.name}.bpf.c`);
+          expect(finding.source?.text).toContain(specimen.line);
           // Only a fragment shows what is done to fragments.
           expect(faults(came), Buffer.from(came).toString('hex')).toBe(
             specimen.cause === 'later fragment' ? 1 : 0,

@@ -37,9 +37,14 @@ export interface Finding {
   readonly map?: MapDifference;
   readonly fault?: ChecksumFault;
   readonly breach?: Breach;
+  /** The C line that wrote the bytes in question last, where a program with line information wrote them. */
+  readonly source?: SourcePlaceWithText;
   /** More packets that fail in the same way, where a cause is to be found: one alone may be a coincidence. */
   readonly others?: readonly Sample[];
 }
+
+/** A line of a C source. */
+export type SourcePlaceWithText = NonNullable<OutcomeNote['source']>;
 
 /** A frame as it came and as it left. */
 export interface Sample {

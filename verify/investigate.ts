@@ -4,6 +4,7 @@ import type { Engine } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Finding, Outcome } from './finding.ts';
 import { isAccepted, KernelWitness } from './kernel-verdict.ts';
+import { originOf } from './origin.ts';
 import type { Divergence } from './report.ts';
 import type { Found } from './segment.ts';
 import { type ShrinkOptions, type ShrinkStop, shrink } from './shrink.ts';
@@ -33,11 +34,16 @@ export interface InvestigateOptions {
 }
 
 export async function investigate(found: Found, options: InvestigateOptions): Promise<Investigation> {
-  const small = await smallest(found, options);
+  const small = await withOrigin(await smallest(found, options), options.program);
   const { witness } = options;
   if (witness === undefined || small.finding.engines.includes(witness.name)) return small;
   const outcome = await testify(witness, options.program, small.case, small.finding.packet);
   return outcome === undefined ? small : { ...small, witness: outcome };
+}
+
+async function withOrigin(small: Investigation, program: Program): Promise<Investigation> {
+  const source = await originOf(program, small.case, small.finding);
+  return source === undefined ? small : { ...small, finding: { ...small.finding, source } };
 }
 
 async function smallest(found: Found, options: InvestigateOptions): Promise<Investigation> {

@@ -149,6 +149,10 @@ export function reportToJson(
         engines,
         field,
         severity,
+        ...(finding.source === undefined
+          ? {}
+          : { source: { file: finding.source.file, line: finding.source.line } }),
+        ...(finding.breach === undefined ? {} : { invariant: finding.breach.invariant }),
         ...(finding.kernel === undefined ? {} : { kernel: finding.kernel }),
         ...(file === undefined ? {} : { file }),
         ...(unsaved === undefined ? {} : { unsaved }),

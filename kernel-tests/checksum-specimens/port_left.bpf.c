@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
-/* The destination port goes down by one, for TCP and UDP over both IP versions; the checksum is forgotten. */
+/* A port goes down by one, UDP's destination and TCP's source, over both IP versions; the checksum is forgotten. */
 #include "specimen.h"
 
 PROGRAM int specimen(CONTEXT *ctx)
@@ -28,9 +28,9 @@ PROGRAM int specimen(CONTEXT *ctx)
 
 		if ((void *)(tcp + 1) > packet.end || packet.length < sizeof(*tcp))
 			return PASS;
-		from = tcp->dest;
+		from = tcp->source;
 		to = bpf_htons(bpf_ntohs(from) - 1);
-		tcp->dest = to;
+		tcp->source = to;
 #ifndef FAULTY
 		tcp->check = update(tcp->check, from, to);
 #endif

@@ -107,7 +107,7 @@ export const CHECKSUM_SPECIMENS: readonly ChecksumSpecimen[] = [
     field: 'ipv4#2.checksum',
     cause: 'not updated',
     hints: only('icmp-other'),
-    line: 'inner->check = is;',
+    line: 'inner->tos = 0xb8;',
   },
   {
     name: 'early_return',

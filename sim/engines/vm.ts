@@ -2,6 +2,7 @@
 import { reachOf } from '../ebpf/analysis/reach.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
+import { PacketWrites } from '../ebpf/interpreter/packet-writes.ts';
 import { type RunTrace, runTraced } from '../ebpf/interpreter/trace.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
@@ -31,6 +32,8 @@ export interface VmOptions extends MachineProgramOptions {
   readonly budget?: number;
   /** Is given every step of a packet's run, before its outcome is written; slow. */
   readonly onTrace?: (trace: RunTrace) => void;
+  /** Is told who wrote the packet in each run, before its outcome is written; slow. */
+  readonly onWrites?: (writes: PacketWrites) => void;
 }
 
 export function createVmEngine(options: VmOptions = {}): Engine {
@@ -53,12 +56,14 @@ class VmSession implements Session {
   readonly #opened: MachineProgram;
   readonly #interpreter: Interpreter;
   readonly #onTrace: VmOptions['onTrace'];
+  readonly #onWrites: VmOptions['onWrites'];
 
   constructor(program: Program, opened: MachineProgram, options: VmOptions) {
     this.#program = program;
     this.#opened = opened;
     this.#interpreter = new Interpreter(opened.machine, opened.wanted, options.budget);
     this.#onTrace = options.onTrace;
+    this.#onWrites = options.onWrites;
   }
 
   async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
@@ -97,10 +102,24 @@ class VmSession implements Session {
   }
 
   #run(program: number): RunResult {
+    if (this.#onWrites !== undefined) return this.#watched(program, this.#onWrites);
     if (this.#onTrace === undefined) return this.#interpreter.run(program);
     const trace = runTraced(this.#interpreter, program);
     this.#onTrace(trace);
     return trace.result;
+  }
+
+  #watched(program: number, onWrites: (writes: PacketWrites) => void): RunResult {
+    const writes = new PacketWrites();
+    this.#interpreter.tracer = writes;
+    try {
+      const result = { ...this.#interpreter.run(program) };
+      writes.finish();
+      onWrites(writes);
+      return result;
+    } finally {
+      this.#interpreter.tracer = undefined;
+    }
   }
 
   maps(): MapSnapshot[] {

@@ -24,6 +24,8 @@ export interface ChecksumSite {
   readonly pseudo: Uint8Array;
   /** 4 or 16; 0 without a pseudo-header. */
   readonly addressLength: number;
+  /** Where the pseudo-header's addresses lie in the packet; none without one. */
+  readonly pseudoAt: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** Every checksum whose field the packet holds, outermost first. */
@@ -44,6 +46,13 @@ export function checksumSites(packet: Uint8Array): ChecksumSite[] {
         start: found.start,
         end: found.end,
         addressLength,
+        pseudoAt:
+          addressLength === 0
+            ? []
+            : [
+                { from: source, to: source + addressLength },
+                { from: destination, to: destination + addressLength },
+              ],
         pseudo:
           addressLength === 0
             ? new Uint8Array(0)

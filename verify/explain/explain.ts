@@ -39,6 +39,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
     packets(program, divergence, paint),
     mapValues(program, divergence, paint),
     worksheet(divergence),
+    origin(divergence),
     stoppedAt(divergence),
     kernelPart(divergence),
     testimony(divergence),
@@ -231,6 +232,12 @@ function worksheet({ case: shown, finding }: Divergence): string[] {
   const { layer, depth } = checksum;
   const cause = diagnoseChecksum(came, finding.got.packet, layer, depth, finding.others);
   return cause === undefined ? [] : checksumWorksheet(evidence, cause, wanted);
+}
+
+/** The line that wrote the bytes in question. */
+function origin({ finding: { source } }: Divergence): string[] {
+  if (source === undefined) return [];
+  return ['Changed last by:', `  ${source.file}:${source.line}: ${source.text.trim()}`];
 }
 
 /** Where the machine stopped the program, or why an engine failed on the packet. */

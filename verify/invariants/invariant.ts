@@ -19,6 +19,8 @@ export interface Breach {
   /** The bytes in question in the packet that left: a field, or what should not be there. */
   readonly at: number;
   readonly size: number;
+  /** Where another length lies that the field was to agree with. */
+  readonly against?: { readonly at: number; readonly size: number };
   /** The two values in text: "46 bytes", "no fragment". */
   readonly expected: string;
   readonly got: string;

@@ -190,11 +190,15 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
   // RFC 9868 lets options stand behind the datagram: what came that way may stay.
   const allowed = match >= 0 ? Math.max(0, was.room[match]! - was.claimedEnd[match]!) : 0;
   if (stated >= 8 && stated <= available && available - stated <= allowed) return undefined;
-  return breachAt(pair, row, 'udp', start + 4, 2, {
+  const breach = breachAt(pair, row, 'udp', start + 4, 2, {
     expected: bytes(available),
     got: bytes(stated),
     sentence: `the ${label} length says ${bytes(stated)}, but its IP packet has room for ${available}`,
   });
+  const around = row === 0 ? undefined : FIELDS[is.kind[row - 1]!];
+  return around === undefined
+    ? breach
+    : { ...breach, against: { at: is.start[row - 1]! + around[0], size: 2 } };
 }
 
 function breachAt(

@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { COUNTING_PACKET, runText } from '../fixtures/run-text.ts';
+import { PacketWrites } from './packet-writes.ts';
+
+const TEXT = `r6 = r1
+  r2 = *(u32 *)(r1 + 0)
+  r3 = *(u32 *)(r1 + 4)
+  r4 = r2
+  r4 += 14
+  if r4 > r3 goto out
+  *(u16 *)(r2 + 2) = 9
+  *(u8 *)(r2 + 3) = 4
+  *(u32 *)(r10 - 4) = 1
+  r2 = -4
+  call bpf_xdp_adjust_head
+  r1 = r6
+  r2 = -1
+  call bpf_xdp_adjust_tail
+  r1 = r6
+  r2 = 20
+  r3 = r10
+  r3 += -4
+  r4 = 4
+  call bpf_xdp_store_bytes
+  out:
+  r0 = 2
+  exit`;
+
+function recorded(text: string = TEXT): PacketWrites {
+  const { interpreter, machine } = runText(text);
+  machine.begin('xdp', COUNTING_PACKET, 0, 64, 0, 1, 0);
+  const writes = new PacketWrites();
+  interpreter.tracer = writes;
+  expect(interpreter.run(0)).toMatchObject({ violation: undefined, action: 2 });
+  interpreter.tracer = undefined;
+  writes.finish();
+  return writes;
+}
+
+it('knows the last store to each byte, by where the byte lies in the end', () => {
+  const writes = recorded();
+  // Four bytes were pushed in front.
+  expect(writes.lastIn(6, 7)!.instruction).toBe(6);
+  expect(writes.lastIn(7, 8)!.instruction).toBe(7);
+  expect(writes.lastIn(6, 8)!.instruction).toBe(7);
+  expect(writes.lastIn(8, 20)).toBeUndefined();
+});
+
+it('knows what helpers wrote, and which of them moved the ends last', () => {
+  const writes = recorded();
+  expect(writes.lastIn(20, 24)!.instruction).toBe(19);
+  expect(writes.lastIn(0, 4)!.instruction).toBe(10);
+  expect(writes.resize!.instruction).toBe(13);
+});
+
+it('keeps nothing of what was written elsewhere', () => {
+  const writes = recorded('*(u32 *)(r10 - 4) = 1\n  r0 = 2\n  exit');
+  expect(writes.lastIn(0, 64)).toBeUndefined();
+  expect(writes.resize).toBeUndefined();
+});

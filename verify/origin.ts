@@ -1,0 +1,86 @@
+/**
+ * Which line of C wrote the wrong bytes last: the case runs once more in the interpreter, which notes every write to the
+ * packet.
+ */
+import type { Case } from '../corpus/case.ts';
+import type { PacketWrite, PacketWrites } from '../sim/ebpf/interpreter/packet-writes.ts';
+import { createVmEngine } from '../sim/engines/vm.ts';
+import { difference } from '../sim/packet/difference.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import { checksumOfField } from './differing-field.ts';
+import { type ChecksumSite, checksumSite } from './explain/checksum-site.ts';
+import type { Finding, SourcePlaceWithText } from './finding.ts';
+import { testify } from './witness.ts';
+
+/** @returns undefined where nothing wrote these bytes, the object has no line information, or the machine does otherwise */
+export async function originOf(
+  program: Program,
+  shown: Case,
+  finding: Finding,
+): Promise<SourcePlaceWithText | undefined> {
+  const { got, part } = finding;
+  if (got === undefined || (part !== 'checksum' && part !== 'invariant' && part !== 'packet'))
+    return undefined;
+  let writes: PacketWrites | undefined;
+  const watching = createVmEngine({
+    onWrites: (of) => {
+      writes = of;
+    },
+  });
+  const upTo = { ...shown, stimuli: shown.stimuli.slice(0, finding.packet + 1) };
+  const outcome = await testify(watching, program, upTo, finding.packet);
+  if (writes === undefined || outcome === undefined) return undefined;
+  // Where the kernel does something else, the machine cannot say who wrote it.
+  if (Buffer.compare(outcome.packet, got.packet) !== 0) return undefined;
+  const came = shown.stimuli[finding.packet]!.packet;
+  const source = blamed(finding, came, got.packet, writes)?.source;
+  if (source === undefined || source.line === 0) return undefined;
+  return { file: source.file, line: source.line, text: source.text };
+}
+
+function blamed(
+  finding: Finding,
+  came: Uint8Array,
+  left: Uint8Array,
+  writes: PacketWrites,
+): PacketWrite | undefined {
+  const { breach, expected } = finding;
+  if (breach !== undefined) {
+    const { at, size, against } = breach;
+    return (
+      writes.lastIn(at, at + size) ??
+      (against === undefined ? undefined : writes.lastIn(against.at, against.at + against.size)) ??
+      writes.resize
+    );
+  }
+  const checksum = checksumOfField(finding.field);
+  if (checksum !== undefined) {
+    const site = checksumSite(left, checksum.layer, checksum.depth);
+    if (site !== undefined) return blamedForChecksum(site, came, writes);
+  }
+  if (expected !== undefined) {
+    const range = difference(expected.packet, left)[0]?.rightRange;
+    return range === undefined ? undefined : writes.lastIn(range.from, range.to);
+  }
+  // A fragment without a checksum: whatever was written into its data.
+  return writes.lastIn(34, left.length);
+}
+
+/** Who wrote the field; where nobody did, who changed what it covers. */
+function blamedForChecksum(
+  site: ChecksumSite,
+  came: Uint8Array,
+  writes: PacketWrites,
+): PacketWrite | undefined {
+  const { at, start, end, pseudoAt } = site;
+  const field = writes.lastIn(at, at + 2);
+  if (field !== undefined) return field;
+  const covered = [
+    writes.lastIn(start, end),
+    ...pseudoAt.map(({ from, to }) => writes.lastIn(from, to)),
+  ].filter((write) => write !== undefined);
+  const last = covered.sort((a, b) => b.step - a.step)[0];
+  const { resize } = writes;
+  const isLonger = came.length !== site.packet.length && resize !== undefined;
+  return isLonger && (last === undefined || resize.step > last.step) ? resize : last;
+}
