@@ -211,7 +211,9 @@ export function buildChecksumSpecimen({ name }: ChecksumSpecimen, hook: Hook, fa
   try {
     const object = join(scratch, `${name}.o`);
     const defines = [...(hook === 'xdp' ? [] : ['TC']), ...(faulty ? ['FAULTY'] : [])];
-    compileBpf(`kernel-tests/checksum-specimens/${name}.bpf.c`, object, { options: defines.map((define) => `-D${define}`) });
+    compileBpf(`kernel-tests/checksum-specimens/${name}.bpf.c`, object, {
+      options: defines.map((define) => `-D${define}`),
+    });
     return {
       name: faulty ? `${name}, faulty` : name,
       entries: [{ function: 'specimen', hook }],
