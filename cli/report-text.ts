@@ -78,6 +78,16 @@ export function detailLines(tested: Tested, verbose: boolean, terminal: Terminal
   ];
 }
 
+/** Below the divergences: those that were seen and not looked into. */
+export function furtherLines({ report: { further = [], divergences } }: Tested): string[] {
+  if (further.length === 0) return [];
+  const kinds = further.map(({ engines, field }) => `${field} (${engines.join(' and ')})`);
+  return [
+    `  The same packets also differ in: ${kinds.join(', ')}.`,
+    `  --max-divergences ${divergences.length + further.length} shows all of these.`,
+  ];
+}
+
 /** What failed to run, and why. */
 function failureLines({ engines, failure }: ProgramReport): string[] {
   const ofEngines = engines.flatMap((engine) => {

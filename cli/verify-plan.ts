@@ -1,4 +1,7 @@
-/** What a run of `verify` was asked to do: plain data, so that worker threads can be told the same. */
+/** What a run of `verify` was asked to do. */
+import type { Oracle } from '../verify/judge-frames.ts';
+
+/** Plain data, so that worker processes can be told the same. */
 export interface VerifyPlan {
   /** Programs as the user named them; none: all built-in ones. */
   readonly programs: readonly string[];
@@ -12,6 +15,8 @@ export interface VerifyPlan {
   readonly runs?: number;
   /** Per program. */
   readonly seconds?: number;
+  /** What is judged of frames without a comparison. */
+  readonly oracle: Oracle;
   readonly maxDivergences: number;
   /** How long a divergence is made smaller at the most; 0: not at all. */
   readonly shrinkSeconds: number;

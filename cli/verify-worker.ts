@@ -135,6 +135,7 @@ async function begin(chosen: Program): Promise<void> {
     engines: chooseEngines(plan.engines, plan.live).engines,
     seed: plan.seed,
     total: totalPackets(plan),
+    oracle: plan.oracle,
     witness: createEngine('vm'),
     kernel: createEngine('testrun'),
     isOver: () => stopping.signal.aborted,

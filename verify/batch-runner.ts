@@ -15,6 +15,7 @@ import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { byAuthority, examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
+import type { Oracle } from './judge-frames.ts';
 import { Ledger } from './ledger.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
@@ -38,6 +39,8 @@ export interface RunnerOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** What is judged of frames that leave; default: all. */
+  readonly oracle?: Oracle;
   /** Says why the machine stops a program: the interpreter. */
   readonly witness?: Engine;
   /** Runs programs in the kernel; is asked about what the machine stops where none of the engines does. */
@@ -303,7 +306,7 @@ export class BatchRunner {
       defects.filter((defect) => news.some(({ engine }) => engine.name === defect.engine)),
     );
     const account = sides.some(again) ? undefined : this.#ledger.judging;
-    const differences = examineOutcomes(this.#program, input, showings, account);
+    const differences = examineOutcomes(this.#program, input, showings, this.#options.oracle, account);
     for (const finding of [...findings, ...differences]) this.#note(finding, part);
     const compared = comparablePackets(showings.filter((showing) => !hasStops(showing)));
     if (!showings.some(hasStops)) return compared;

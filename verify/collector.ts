@@ -11,7 +11,7 @@ import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Investigation } from './investigate.ts';
 import type { NotCompared } from './not-compared.ts';
-import { type Divergence, mergeReports, type ProgramReport, type Saved } from './report.ts';
+import { type Divergence, type Further, mergeReports, type ProgramReport, type Saved } from './report.ts';
 import type { Found, Segment } from './segment.ts';
 
 export interface CollectorOptions {
@@ -58,6 +58,7 @@ export class Collector {
   readonly #start: number = performance.now();
   readonly #kinds = new Set<string>();
   readonly #divergences: Divergence[] = [];
+  readonly #further: Further[] = [];
   #sum: ProgramReport | undefined;
   #lastProgress: number = this.#start;
   #failure: EngineFailure | undefined;
@@ -111,11 +112,11 @@ export class Collector {
     this.#sum = this.#sum === undefined ? segment.report : mergeReports([this.#sum, segment.report]);
     this.progress();
     for (const found of segment.found) {
-      if (this.#divergences.length >= this.#options.maxDivergences) break;
       const kind = kindOf(found.finding);
       if (this.#kinds.has(kind)) continue;
       this.#kinds.add(kind);
-      await this.#keep(found, investigate);
+      if (this.#divergences.length < this.#options.maxDivergences) await this.#keep(found, investigate);
+      else this.#further.push({ engines: found.finding.engines, field: found.finding.field });
     }
     return this.failures().size > failed;
   }
@@ -217,6 +218,7 @@ export class Collector {
       interrupted: this.#options.signal?.aborted === true,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       divergences: this.#divergences,
+      ...(this.#further.length === 0 ? {} : { further: this.#further }),
       notCompared: sortedGaps(sum.notCompared),
       actions: sortedActions(program, sum.actions),
     };

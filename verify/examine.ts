@@ -10,7 +10,7 @@ import { firstMapDifference } from './compare-maps.ts';
 import { checksumOfField, differingField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
 import { type Finding, outcomeAt } from './finding.ts';
-import { type JudgingAccount, judgeFrames } from './judge-frames.ts';
+import { type JudgingAccount, judgeFrames, type Oracle } from './judge-frames.ts';
 import { hasStops, violationFindings } from './stops.ts';
 
 /** What one engine showed of a case. */
@@ -36,16 +36,18 @@ export function byAuthority<T extends { readonly engine: Engine }>(items: readon
 /**
  * All kinds of findings on one case, the first of each kind, most telling first: what the machine stopped, per engine
  * what differs from more authoritative ones, then its maps, then checksums and invariants that the program broke.
+ * @param oracle what is judged of frames
  * @param account is told what of the most authoritative engine's frames was not judged
  */
 export function* examine(
   program: Program,
   input: PacketBatch,
   showings: readonly Showing[],
+  oracle: Oracle = 'all',
   account?: JudgingAccount,
 ): Generator<Finding, void, void> {
   for (const { finding } of violationFindings(byAuthority(showings))) yield finding;
-  yield* examineOutcomes(program, input, showings, account);
+  yield* examineOutcomes(program, input, showings, oracle, account);
 }
 
 /**
@@ -56,6 +58,7 @@ export function* examineOutcomes(
   program: Program,
   input: PacketBatch,
   showings: readonly Showing[],
+  oracle: Oracle = 'all',
   account?: JudgingAccount,
 ): Generator<Finding, void, void> {
   const ranked = byAuthority(showings);
@@ -72,7 +75,7 @@ export function* examineOutcomes(
   for (const showing of ranked) {
     // Frames that equal a reference's need no second judgement.
     if (!agreeing.has(showing))
-      yield* judgeFrames(hooks, input, showing, showing === ranked[0] ? account : undefined);
+      yield* judgeFrames(hooks, input, showing, oracle, showing === ranked[0] ? account : undefined);
   }
 }
 

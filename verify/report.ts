@@ -29,6 +29,8 @@ export interface ProgramReport {
   readonly notCompared: readonly NotCompared[];
   /** Findings: where engines differ, and what the program does wrong. */
   readonly divergences: readonly Divergence[];
+  /** Other kinds that the packets so far showed, and that `maxDivergences` left no room for. */
+  readonly further?: readonly Further[];
   /** What a person should know, and what fails no run. */
   readonly warnings: readonly Warning[];
   /** Where xdpsim itself was wrong. */
@@ -40,6 +42,9 @@ export interface ProgramReport {
   /** The same in full, for coverage files. */
   readonly fullCoverage?: Coverage;
 }
+
+/** A divergence that was seen and not looked into. */
+export type Further = Pick<Finding, 'engines' | 'field'>;
 
 /** What is no fault for certain, counted over the run. */
 export interface Warning {
@@ -163,6 +168,7 @@ export function reportToJson(
         seen,
       }),
     ),
+    ...(report.further === undefined ? {} : { further: report.further }),
     warnings: report.warnings,
     defects: report.defects,
     actions: report.actions,

@@ -150,6 +150,8 @@ describe('verify', () => {
     const engines = (): VerifyOptions['engines'] => [fakeEngine('model', pass), fakeEngine('vm', two)];
     const one = await verify(options({ engines: engines() }));
     expect(one.divergences.map(({ field }) => field)).toEqual(['action']);
+    // Those of the same packets are not passed over in silence.
+    expect(one.further).toEqual([{ engines: ['model', 'vm'], field: 'redirect' }]);
     expect(one.packets).toBe(64);
     const all = await verify(options({ engines: engines(), maxDivergences: 10 }));
     expect(all.divergences.map(({ field, seen }) => [field, seen])).toEqual([
@@ -157,6 +159,7 @@ describe('verify', () => {
       ['redirect', { seed: 'a seed', packet: 20 }],
     ]);
     expect(all.packets).toBe(400);
+    expect(all.further).toBeUndefined();
   });
 
   it('compares maps after every batch, of specified maps only', async () => {
@@ -231,6 +234,38 @@ describe('verify', () => {
       expect(divergences).toMatchObject([{ engines: ['oracle', 'vm'], field: 'status' }]);
       expect(divergences[0]!.summary).toContain('invalid access to packet');
     }
+  });
+
+  it('reaches machine against kernel behind wrong checksums where these are not judged', async () => {
+    const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(8))));
+    const source: PacketSource = {
+      fill(batch, _seed, _first, count) {
+        for (let index = 0; index < count; index++) batch.push({ packet: echo });
+      },
+    };
+    /** Spoils every checksum, and cuts the packet short by a byte. */
+    const spoils: Behaviour = () => {
+      const packet = echo.slice(0, -1);
+      packet[34] = 0;
+      return { action: XDP_TX, packet };
+    };
+    const late: Behaviour = (stimulus, state) =>
+      state.packets === 60 ? { action: XDP_DROP } : spoils(stimulus, state);
+    const run = (oracle: 'off' | 'checksums' | 'all') =>
+      verify(
+        options({
+          engines: [fakeEngine('vm', spoils), fakeEngine('testrun', late)],
+          source,
+          oracle,
+          maxDivergences: 9,
+        }),
+      );
+    const fields = async (oracle: 'off' | 'checksums' | 'all') =>
+      (await run(oracle)).divergences.map(({ part }) => part);
+    expect(await fields('off')).toEqual(['action']);
+    expect((await run('off')).judged).toBe(0);
+    expect(await fields('checksums')).not.toContain('invariant');
+    expect(await fields('all')).toEqual(expect.arrayContaining(['action', 'invariant']));
   });
 
   describe('where the machine stops a program', () => {

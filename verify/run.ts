@@ -11,6 +11,7 @@ import { ALL_BATCHES, type BatchRange } from './batch-plan.ts';
 import { BatchRunner, type PacketSource } from './batch-runner.ts';
 import { Collector, type Progress } from './collector.ts';
 import { investigate } from './investigate.ts';
+import type { Oracle } from './judge-frames.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { ShrinkOptions } from './shrink.ts';
 import { isKernel } from './stops.ts';
@@ -40,6 +41,8 @@ export interface VerifyOptions {
   readonly witness?: Engine;
   /** Runs programs in the kernel: is asked about what the machine stops where none of the engines does. */
   readonly kernel?: Engine;
+  /** What is judged of frames that leave the program; default: all. */
+  readonly oracle?: Oracle;
   /** After how many divergences to stop; default 1. */
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */

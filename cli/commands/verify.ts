@@ -1,9 +1,11 @@
 /** `xdpsim verify`: engines side by side on saved and generated cases. */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/atomic-file.ts';
+import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
+import type { Oracle } from '../../verify/judge-frames.ts';
 import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
 import { coverageFile } from '../coverage-file.ts';
@@ -21,7 +23,7 @@ import {
 import { printJson, reportLine } from '../output.ts';
 import { closingLines } from '../report-closing.ts';
 import { toJunit } from '../report-junit.ts';
-import { detailLines, notTestedLines, programLine } from '../report-text.ts';
+import { detailLines, furtherLines, notTestedLines, programLine } from '../report-text.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import { exitCodeOf, type Tested, tested, testedToJson } from '../tested.ts';
 import type { VerifyPlan } from '../verify-plan.ts';
@@ -41,6 +43,7 @@ interface Options {
   readonly coverage?: string;
   readonly workers: number;
   readonly maxDivergences: number;
+  readonly oracle: Oracle;
   readonly shrinkTime: number;
   readonly require: readonly string[];
   readonly minCoverage?: number;
@@ -78,6 +81,11 @@ export function registerVerify(program: Command): void {
       10,
     )
     .option('--coverage <file>', 'write what the packets reached, in lcov’s format: for genhtml and editors')
+    .addOption(
+      new Option('--oracle <what>', 'what is judged of frames without comparing engines')
+        .choices(['off', 'checksums', 'all'])
+        .default('all'),
+    )
     .option('--require <engine>', 'exit with 4 unless this engine ran every program', repeated, [])
     .option(
       '--min-coverage <percent>',
@@ -98,6 +106,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     live: options.live === true,
     maps: options.map,
     seed: options.seed ?? freshSeed(),
+    oracle: options.oracle,
     maxDivergences: options.maxDivergences,
     shrinkSeconds: options.shrinkTime,
     directory: resolve(options.report ?? 'corpus/regressions'),
@@ -139,7 +148,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     terminal.clearProgress();
     const one = tested(program, report, required);
     all.push(one);
-    if (!quiet) printProgram(one, width, options, terminal);
+    if (!quiet) printProgram(one, width, options, runOptions(one, options, plan), terminal);
   }
   await verifier.close();
   interrupt.release();
@@ -196,18 +205,37 @@ function timeLeft(packets: number, total: number, seconds: number): string {
   return `${Math.max(0, Math.ceil((seconds / packets) * (total - packets)))} s`;
 }
 
+/** What the command that repeats a finding needs besides the program. */
+function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): RunOptions {
+  const { maxDivergences, report: directory, oracle } = options;
+  return {
+    engines: report.engines.filter(({ status }) => status !== 'skipped').map(({ name }) => name),
+    words: [
+      ...options.map.flatMap((map) => ['--map', map]),
+      ...(oracle === 'all' ? [] : ['--oracle', oracle]),
+      ...(maxDivergences === 1 ? [] : ['--max-divergences', String(maxDivergences)]),
+      ...(directory === undefined ? [] : ['--report', directory]),
+    ],
+    seed: plan.seed,
+    ...(plan.runs === undefined ? {} : { runs: plan.runs }),
+    timed: plan.seconds !== undefined,
+  };
+}
+
 function printProgram(
   one: Tested,
   width: number,
-  { map: maps, verbose = false }: Options,
+  { verbose = false }: Options,
+  run: RunOptions,
   terminal: Terminal,
 ): void {
   terminal.print(programLine(one, width, terminal));
   for (const line of detailLines(one, verbose, terminal)) terminal.print(line);
   for (const divergence of one.report.divergences) {
     terminal.print();
-    for (const line of explain(one.program, divergence, { style: terminal.style, maps }))
+    for (const line of explain(one.program, divergence, { style: terminal.style, run }))
       terminal.print(`  ${line}`);
     terminal.print();
   }
+  for (const line of furtherLines(one)) terminal.print(line);
 }

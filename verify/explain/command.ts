@@ -1,35 +1,56 @@
 /** The commands that repeat a divergence. */
+import type { EngineName } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { BATCH_SIZE } from '../batch-plan.ts';
 import type { Divergence } from '../report.ts';
 
 /** How many packets `verify` generates when it is not told. */
 const DEFAULT_RUNS = 20_000;
 
-/**
- * One command a line, ready for a shell.
- * @param maps the `--map` options that `verify` was given; a saved case has them in its world
- */
-export function repeatCommands(
-  program: Program,
-  divergence: Divergence,
-  maps: readonly string[] = [],
-): string[] {
-  const { engines, seen, file } = divergence;
+/** How the run that found it was started. */
+export interface RunOptions {
+  /** Those that ran. */
+  readonly engines: readonly EngineName[];
+  /** The other options that decide what is found, as words of a command line: `--map`, `--oracle`. */
+  readonly words?: readonly string[];
+  readonly seed: string;
+  /** As given. */
+  readonly runs?: number;
+  /** Did time decide how many packets there were? */
+  readonly timed?: boolean;
+}
+
+export interface Commands {
+  /** Finds it again: same engines, same exit code. */
+  readonly repeat: string;
+  /** Runs the saved case alone through one engine. */
+  readonly alone?: string;
+}
+
+/** Each ready for a shell. */
+export function commandsOf(program: Program, divergence: Divergence, run: RunOptions): Commands {
+  const { seen, file } = divergence;
   const named = program.commandLine ?? [program.name];
-  const names = engines.filter((name) => name !== 'oracle').join(',');
-  const commands: string[] = [];
-  if ('seed' in seen) {
-    const filled = maps.flatMap((map) => ['--map', map]);
-    const runs = seen.packet >= DEFAULT_RUNS ? ['--runs', String(seen.packet + 1)] : [];
-    commands.push(
-      command('verify', ...named, ...filled, '--engines', names, '--seed', String(seen.seed), ...runs),
-    );
-  }
+  const engines = run.engines.join(',');
+  const repeat = command(
+    'verify',
+    ...named,
+    ...(run.words ?? []),
+    ...(engines === '' ? [] : ['--engines', engines]),
+    '--seed',
+    run.seed,
+    ...runsOf(divergence, run),
+  );
   const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
-  if (capture !== undefined && program.object !== undefined) {
-    commands.push(command('run', ...named, '--packet', capture));
-  }
-  return commands;
+  if (capture === undefined || program.object === undefined) return { repeat };
+  return { repeat, alone: command('run', ...named, '--packet', capture) };
+}
+
+/** The same batches up to the one that shows it: what is found first depends on the whole batch. */
+function runsOf({ seen }: Divergence, { runs, timed = false }: RunOptions): string[] {
+  if (runs !== undefined) return ['--runs', String(runs)];
+  if (!('packet' in seen) || (!timed && seen.packet < DEFAULT_RUNS)) return [];
+  return ['--runs', String((Math.floor(seen.packet / BATCH_SIZE) + 1) * BATCH_SIZE)];
 }
 
 function command(...words: readonly string[]): string {

@@ -10,7 +10,7 @@ import type { Divergence } from '../report.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-engines.ts';
 import { bytes, data, ethernet, icmp, icmpv6, ipv4, ipv6, udp } from '../test-packets.ts';
 import { testify } from '../witness.ts';
-import { repeatCommands } from './command.ts';
+import { commandsOf } from './command.ts';
 import { explain } from './explain.ts';
 import { notable } from './notable.ts';
 import { summarize } from './summary.ts';
@@ -80,7 +80,9 @@ describe('explain', () => {
 
   it('tells of a checksum that was not updated: verdict, changed layer, marked bytes, worksheet, command', async () => {
     const divergence = await found([{ packet: echo }], answer(reply), answer(edit(echo, [L4, 0])));
-    const text = explain(FAKE_PROGRAM, divergence).join('\n');
+    const text = explain(FAKE_PROGRAM, divergence, {
+      run: { engines: ['model', 'vm'], seed: 'a seed' },
+    }).join('\n');
     const was = checksumOf(echo).toString(16).padStart(4, '0');
     const right = checksumOf(reply).toString(16).padStart(4, '0');
     expect(divergence.field).toBe('icmp.checksum');
@@ -194,7 +196,6 @@ describe('explain', () => {
     expect(divergence.summary).toMatch(/^fake: icmp.checksum: expected 0x[0-9a-f]{4} \(oracle\), got 0x/);
     const text = explain(FAKE_PROGRAM, divergence).join('\n');
     expect(text).toContain('it would be right if');
-    expect(text).toContain('--engines model --seed');
   });
 
   it('lists the packets of a sequence, the world, and what came beside the packet', async () => {
@@ -263,18 +264,37 @@ describe('what the interpreter says as a witness', () => {
   });
 });
 
-describe('repeatCommands', () => {
-  it('names object, engines, seed, enough packets, and the saved file', async () => {
-    const divergence = await found([{ packet: echo }], () => ({ action: XDP_PASS }), answer(echo));
-    const commandLine = ['fake', '--object', '/tmp/my objects/fake.bpf.o:other'];
-    const program = { ...FAKE_PROGRAM, object: new Uint8Array(1), commandLine };
-    const seen = { ...divergence, seen: { seed: '7', packet: 20_000 }, file: 'r/fake-1.pcapng' };
-    expect(repeatCommands(program, seen, ['ports=p.json'])).toEqual([
-      "npx xdpsim verify fake --object '/tmp/my objects/fake.bpf.o:other' --map ports=p.json " +
-        '--engines model,vm --seed 7 --runs 20001',
-      "npx xdpsim run fake --object '/tmp/my objects/fake.bpf.o:other' --packet r/fake-1.pcapng",
-    ]);
-    expect(repeatCommands(FAKE_PROGRAM, { ...divergence, seen: { file: 'example: x' } })).toEqual([]);
+describe('the commands', () => {
+  it('repeat the run that found it, with its engines and options, and run the saved case alone', async () => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(echo));
+    const program = { ...FAKE_PROGRAM, object: new Uint8Array(1), commandLine: ['my own.o:fake'] };
+    const run = {
+      engines: ['model', 'wasm', 'testrun'],
+      words: ['--map', 'ports=p.json'],
+      seed: 's',
+    } as const;
+    expect(commandsOf(program, { ...divergence, file: 'a.pcapng' }, run)).toEqual({
+      repeat: "npx xdpsim verify 'my own.o:fake' --map ports=p.json --engines model,wasm,testrun --seed s",
+      alone: "npx xdpsim run 'my own.o:fake' --packet a.pcapng",
+    });
+    const seen = { file: 'example: x' };
+    expect(commandsOf(FAKE_PROGRAM, { ...divergence, seen }, { ...run, words: [] })).toEqual({
+      repeat: 'npx xdpsim verify fake --engines model,wasm,testrun --seed s',
+    });
+  });
+
+  it('generate the whole batch that showed it: what is found first depends on all of its packets', async () => {
+    const divergence = await found([{ packet: echo }], answer(reply), answer(echo));
+    const at = (packet: number) => ({ ...divergence, seen: { seed: 's', packet } });
+    const runs = (packet: number, more: { runs?: number; timed?: boolean } = {}): string | undefined =>
+      /--runs (\d+)/.exec(
+        commandsOf(FAKE_PROGRAM, at(packet), { engines: [], seed: 's', ...more }).repeat,
+      )?.[1];
+    expect(runs(17)).toBeUndefined();
+    expect(runs(17, { runs: 500 })).toBe('500');
+    expect(runs(17, { timed: true })).toBe('2048');
+    expect(runs(20_000)).toBe('20480');
+    expect(runs(2048, { timed: true })).toBe('4096');
   });
 });
 

@@ -12,7 +12,7 @@ import type { Divergence } from '../report.ts';
 import type { ShrinkStop } from '../shrink.ts';
 import { isKernel } from '../stops.ts';
 import { changedTree } from './changed-tree.ts';
-import { repeatCommands } from './command.ts';
+import { commandsOf, type RunOptions } from './command.ts';
 import { checksumEvidence, diagnoseChecksum } from './diagnose.ts';
 import { keptLines } from './kept.ts';
 import { kernelLines } from './kernel-text.ts';
@@ -23,8 +23,8 @@ import { checksumWorksheet } from './worksheet.ts';
 export interface ExplainOptions {
   /** How to colour; default: not at all. */
   readonly style?: Style;
-  /** The `--map` options of the run, for the commands that repeat it. */
-  readonly maps?: readonly string[];
+  /** How the run was started, for the command that repeats it; absent: none is shown. */
+  readonly run?: RunOptions;
 }
 
 /** Sequences are listed packet by packet up to this length. */
@@ -43,7 +43,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
     stoppedAt(divergence),
     kernelPart(divergence),
     testimony(divergence),
-    closing(program, divergence, options.maps),
+    closing(program, divergence, options.run),
   ];
   return sections
     .filter((lines) => lines.length > 0)
@@ -303,12 +303,17 @@ function noteLines(note: OutcomeNote): string[] {
   return lines;
 }
 
-function closing(program: Program, divergence: Divergence, maps: readonly string[] | undefined): string[] {
+function closing(program: Program, divergence: Divergence, run: RunOptions | undefined): string[] {
   const { seen } = divergence;
   const lines = keptLines(divergence);
   if ('packet' in seen) lines.push(`First seen at packet ${seen.packet} of seed ${seen.seed}`);
   else lines.push(`Seen in ${seen.file}`);
-  const commands = repeatCommands(program, divergence, maps);
-  if (commands.length > 0) lines.push('Repeat it:', ...commands.map((command) => `  ${command}`));
-  return lines;
+  if (run === undefined) return lines;
+  const { repeat, alone } = commandsOf(program, divergence, run);
+  return [
+    ...lines,
+    'Repeat it:',
+    `  ${repeat}`,
+    ...(alone === undefined ? [] : ['Run the case alone:', `  ${alone}`]),
+  ];
 }
