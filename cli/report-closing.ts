@@ -146,7 +146,8 @@ function summaryOf(gaps: readonly NotCompared[]): string {
 
 /** A pass in the machine is no verifier acceptance. */
 function withoutKernel(all: readonly Tested[]): string[] {
-  const ran = enginesThatRan(all);
+  const good = all.filter(({ verdict }) => verdict.mark !== 'differs' && verdict.mark !== 'failed');
+  const ran = enginesThatRan(good);
   const machines = [...ran].filter((name) => name === 'vm' || name === 'wasm');
   if (machines.length === 0 || ran.has('testrun') || ran.has('veth')) return [];
   return [

@@ -1,5 +1,5 @@
 /** The report of `verify` on one program, as a person reads it. */
-import type { ProgramReport } from '../verify/report.ts';
+import type { EngineReport, ProgramReport } from '../verify/report.ts';
 import type { Unreached } from '../verify/unreached.ts';
 import type { Mark } from '../verify/verdict.ts';
 import type { Style } from './output.ts';
@@ -89,12 +89,17 @@ export function furtherLines({ report: { further = [], divergences } }: Tested):
 }
 
 /** What failed to run, and why. */
-function failureLines({ engines, failure }: ProgramReport): string[] {
+function failureLines({ engines, failure, divergences }: ProgramReport): string[] {
+  // With what the machine stopped stands what the kernel said to it.
+  const isShownBelow = (engine: EngineReport): boolean =>
+    divergences.some(
+      ({ finding: { kernel } }) => kernel?.did === 'refused' && kernel.message === engine.reason,
+    );
   const ofEngines = engines.flatMap((engine) => {
     if (engine.status !== 'failed') return [];
     return [
       `  ${engine.name} failed: ${engine.reason ?? 'for an unknown reason'}`,
-      ...remedyAndLog({ ...engine.failure, remedy: engine.remedy }),
+      ...remedyAndLog({ ...(isShownBelow(engine) ? {} : engine.failure), remedy: engine.remedy }),
     ];
   });
   if (failure === undefined) return ofEngines;

@@ -306,7 +306,7 @@ export class BatchRunner {
       defects.filter((defect) => news.some(({ engine }) => engine.name === defect.engine)),
     );
     const account = sides.some(again) ? undefined : this.#ledger.judging;
-    const differences = examineOutcomes(this.#program, input, showings, this.#options.oracle, account);
+    const differences = examineOutcomes(this.#program, input, showings, account, this.#options.oracle);
     for (const finding of [...findings, ...differences]) this.#note(finding, part);
     const compared = comparablePackets(showings.filter((showing) => !hasStops(showing)));
     if (!showings.some(hasStops)) return compared;

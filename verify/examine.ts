@@ -43,11 +43,11 @@ export function* examine(
   program: Program,
   input: PacketBatch,
   showings: readonly Showing[],
-  oracle: Oracle = 'all',
   account?: JudgingAccount,
+  oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
   for (const { finding } of violationFindings(byAuthority(showings))) yield finding;
-  yield* examineOutcomes(program, input, showings, oracle, account);
+  yield* examineOutcomes(program, input, showings, account, oracle);
 }
 
 /**
@@ -58,8 +58,8 @@ export function* examineOutcomes(
   program: Program,
   input: PacketBatch,
   showings: readonly Showing[],
-  oracle: Oracle = 'all',
   account?: JudgingAccount,
+  oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
   const ranked = byAuthority(showings);
   const hooks = program.entries.map((entry) => entry.hook);
@@ -75,7 +75,7 @@ export function* examineOutcomes(
   for (const showing of ranked) {
     // Frames that equal a reference's need no second judgement.
     if (!agreeing.has(showing))
-      yield* judgeFrames(hooks, input, showing, oracle, showing === ranked[0] ? account : undefined);
+      yield* judgeFrames(hooks, input, showing, showing === ranked[0] ? account : undefined, oracle);
   }
 }
 

@@ -38,7 +38,17 @@ export async function investigate(found: Found, options: InvestigateOptions): Pr
   const { witness } = options;
   if (witness === undefined || small.finding.engines.includes(witness.name)) return small;
   const outcome = await testify(witness, options.program, small.case, small.finding.packet);
-  return outcome === undefined ? small : { ...small, witness: outcome };
+  if (outcome === undefined) return small;
+  const { finding } = small;
+  const isTold = finding.part === 'status' && finding.got !== undefined && outcome.status === 'violation';
+  // Compiled code knows where it stops; the interpreter also knows why.
+  if (isTold)
+    return {
+      ...small,
+      finding: { ...finding, got: { ...finding.got!, note: outcome.note } },
+      witness: outcome,
+    };
+  return { ...small, witness: outcome };
 }
 
 async function withOrigin(small: Investigation, program: Program): Promise<Investigation> {

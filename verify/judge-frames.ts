@@ -55,15 +55,15 @@ export class JudgingAccount {
 
 /**
  * One finding of each kind, on a whole packet where there is one.
- * @param oracle what is judged
  * @param account is told what was not judged, and of breaches that are no errors
+ * @param oracle what is judged
  */
 export function* judgeFrames(
   hooks: readonly Hook[],
   input: PacketBatch,
   { engine, output }: Showing,
-  oracle: Oracle = 'all',
   account?: JudgingAccount,
+  oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
   if (oracle === 'off') return;
   const failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault'>>();

@@ -63,7 +63,7 @@ describe('the model engine', () => {
     expect(engine.availability(programOf(() => XDP_PASS))).toEqual({ available: true });
     expect(engine.availability({ name: 'other', entries: [] })).toMatchObject({
       available: false,
-      reason: 'there is no model of other',
+      reason: 'no model for other',
     });
   });
 

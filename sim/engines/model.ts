@@ -49,10 +49,11 @@ export function createModelEngine(): Engine {
 
 function availability(program?: Program): Availability {
   if (program === undefined || program.definition !== undefined) return { available: true };
+  const module = `${program.entries[0]?.function ?? program.name}.model.ts`;
   return {
     available: false,
-    reason: `there is no model of ${program.name}`,
-    remedy: 'write one: a module that default-exports a ProgramDefinition, and name it in the object’s place',
+    reason: `no model for ${program.name}`,
+    remedy: `write ${module}, then run: xdpsim verify ./${module}`,
   };
 }
 

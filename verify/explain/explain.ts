@@ -243,8 +243,9 @@ function origin({ finding: { source } }: Divergence): string[] {
 /** Where the machine stopped the program, or why an engine failed on the packet. */
 function stoppedAt({ finding, witness }: Divergence): string[] {
   const note = finding.got?.note ?? finding.expected?.note;
+  if (note === undefined) return [];
   // The interpreter says the same, and better.
-  return note === undefined || witness?.status === 'violation' ? [] : noteLines(note);
+  return witness?.status === 'violation' && finding.part !== 'status' ? [] : noteLines(note);
 }
 
 /** What the kernel did with a program that the machine stopped. */
@@ -255,6 +256,8 @@ function kernelPart({ finding }: Divergence): string[] {
 /** What the interpreter says, where it is neither of the two: why it stops, what it warns of, or whose side it takes. */
 function testimony({ witness, engines, finding }: Divergence): string[] {
   if (witness === undefined) return [];
+  if (finding.part === 'status' && witness.status === 'violation')
+    return ['The interpreter (vm) stops it, too.'];
   const notes = witness.note === undefined ? [] : noteLines(witness.note);
   if (witness.status === 'violation' && engines.some((name) => name !== 'oracle' && isKernel(name))) {
     return [`The machine (vm) refused what this kernel ran, a defect of xdpsim:`, ...notes];

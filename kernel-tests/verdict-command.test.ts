@@ -1,0 +1,179 @@
+/** What `verify` says of objects that have no model: its mark, its exit code, and the command that repeats a finding. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { compileBpf } from '../bpf/compile.ts';
+import { packageFile } from '../kernel/package-file.ts';
+import { describeKernel } from './require-kernel.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-verdicts-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function ended(file: string, args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(file, args, { cwd: scratch }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+}
+
+const MAIN = packageFile('dist/cli/main.js');
+const xdpsim = (...args: string[]): Promise<Ended> => ended(process.execPath, [MAIN, ...args]);
+
+/** A line of a report as a shell runs it, with this checkout's command in the place of the installed one. */
+function shell(line: string): Promise<Ended> {
+  const command = `'${process.execPath}' '${MAIN}'`;
+  return ended('/bin/sh', ['-c', line.trim().replace(/^npx xdpsim/, command)]);
+}
+
+interface Json {
+  readonly programs: readonly {
+    readonly verdict: string;
+    readonly reasons: readonly string[];
+    readonly compared: number;
+    readonly coverage?: { readonly unreached: readonly object[] };
+    readonly divergences: readonly {
+      readonly engines: readonly string[];
+      readonly field: string;
+      readonly kernel?: object;
+    }[];
+    readonly further?: readonly object[];
+  }[];
+}
+const SMALL = ['--runs', '2000', '--seed', '1'];
+
+async function json(...args: string[]): Promise<{ code: number; program: Json['programs'][number] }> {
+  const { code, out, err } = await xdpsim('verify', ...args, ...SMALL, '--json');
+  expect(err).toBe('');
+  return { code, program: (JSON.parse(out) as Json).programs[0]! };
+}
+
+describeKernel('verify, of objects without a model', ['root', 'testrun', 'compiler'], () => {
+  // What users run is what tsc emits.
+  beforeAll(() => {
+    spawnSync('npm run build --silent', { shell: true, cwd: packageFile('.'), stdio: 'inherit' });
+    compileBpf('kernel-tests/fixtures/verdicts.bpf.c', join(scratch, 'v.o'));
+    const zeros = '00'.repeat(16);
+    writeFileSync(join(scratch, 'rules.json'), JSON.stringify([{ key: 1, value: zeros }]));
+  }, 120_000);
+
+  it('puts no tick where most branches are behind a lookup that found nothing, and names the map that opens them', async () => {
+    const { code, out } = await xdpsim('verify', 'v.o:gate', ...SMALL);
+    expect(code).toBe(0);
+    expect(out).toMatch(/◐ agreed on what ran v\.o:gate/);
+    expect(out).toMatch(/verdicts\.bpf\.c:\d+ {2}if \(!rule\): map rules never had the entry/);
+    expect(out).toContain('--map rules=FILE');
+    expect(out).toMatch(/: agreed on what ran\.\n$/);
+    expect(out).not.toContain('✓');
+    // What the text says opens them does.
+    const opened = await xdpsim('verify', 'v.o:gate', ...SMALL, '--map', 'rules=rules.json');
+    expect(opened.out).toMatch(/✓ agreed +v\.o:gate/);
+    expect(await json('v.o:gate')).toMatchObject({
+      code: 0,
+      program: {
+        verdict: 'agreed on what ran',
+        coverage: { unreached: [{ map: 'rules', text: 'if (!rule)' }] },
+      },
+    });
+  });
+
+  it('takes one engine for no agreement, and ends with 3 where nothing judged', async () => {
+    expect(await json('v.o:gate', '--engines', 'vm')).toMatchObject({
+      code: 0,
+      program: { verdict: 'not compared', compared: 0 },
+    });
+    const oracle = await json('v.o:gate', '--engines', 'testrun');
+    expect(oracle).toMatchObject({ code: 0, program: { verdict: 'not compared' } });
+    expect(oracle.program.reasons).toEqual([expect.stringMatching(/: only the checksum oracle judged$/)]);
+    expect(await json('v.o:gate', '--engines', 'testrun', '--oracle', 'off')).toMatchObject({
+      code: 3,
+      program: { verdict: 'not judged' },
+    });
+  });
+
+  it('ends with 4 where an engine that must run did not, or too little ran', async () => {
+    expect(await json('v.o:gate', '--require', 'testrun', '--min-coverage', '30')).toMatchObject({ code: 0 });
+    expect(await json('v.o:gate', '--require', 'testrun', '--require', 'veth')).toMatchObject({
+      code: 4,
+      program: { verdict: 'incomplete', reasons: [expect.stringMatching(/^--require veth: /)] },
+    });
+    const few = await xdpsim('verify', 'v.o:gate', ...SMALL, '--min-coverage', '31%', '--junit', 'few.xml');
+    expect(few).toMatchObject({ code: 4, err: '' });
+    expect(few.out).toMatch(/✗ incomplete +v\.o:gate/);
+    expect(few.out).toMatch(/--min-coverage 31: 30 % \(3 of 10 branches\) were reached/);
+    for (const args of [
+      ['--require', 'kernel'],
+      ['--min-coverage', '101'],
+      ['--oracle', 'some'],
+    ]) {
+      expect((await xdpsim('verify', 'v.o:gate', ...args)).code).toBe(2);
+    }
+  });
+
+  it('says of a violation that the kernel refuses the program, with the end of its log, asked or among the engines', async () => {
+    for (const engines of ['vm', 'wasm', 'vm,wasm,testrun']) {
+      const { code, out } = await xdpsim('verify', 'v.o:unchecked', ...SMALL, '--engines', engines);
+      expect(code).toBe(1);
+      expect(out).toMatch(
+        /stops the program: .*the comparison with data_end covers 0 bytes; this kernel refuses/,
+      );
+      expect(out).toMatch(/This kernel refuses to load the program: the verifier refuses unchecked of v\.o/);
+      // Once, not with the failed engine and again with the finding.
+      expect(out.match(/R1 offset is outside of the packet/g)).toHaveLength(1);
+    }
+    const { program } = await json('v.o:unchecked', '--engines', 'wasm');
+    expect(program.divergences).toMatchObject([
+      {
+        field: 'status',
+        kernel: { did: 'refused', log: expect.stringContaining('invalid access to packet') },
+      },
+    ]);
+  });
+
+  it('reaches machine against kernel behind a wrong checksum where the oracle is off', async () => {
+    expect(await json('v.o:spoils')).toMatchObject({
+      code: 1,
+      program: { divergences: [{ field: 'ipv4.checksum' }] },
+    });
+    expect(await json('v.o:spoils', '--oracle', 'off')).toMatchObject({
+      code: 0,
+      program: { verdict: 'agreed' },
+    });
+  });
+
+  it.each([
+    ['a checksum', ['v.o:spoils']],
+    [
+      'a checksum, with a map, other engines and a second worker',
+      ['v.o:spoils', '--map', 'rules=rules.json', '--engines', 'vm,testrun', '--workers', '2'],
+    ],
+    [
+      'a checksum of a built-in program’s replacement',
+      ['icmp_echo', '--object', 'v.o:spoils', '--report', 'r'],
+    ],
+    ['a checksum, for a time', ['v.o:spoils', '--time', '200ms', '--oracle', 'checksums']],
+    ['a violation', ['v.o:unchecked', '--engines', 'vm', '--max-divergences', '3']],
+  ])('prints a command that finds %s again, in the same engines and with the same code', async (_, args) => {
+    const first = await xdpsim('verify', ...args, '--seed', 'a seed', '--shrink-time', '0');
+    expect(first.code).toBe(1);
+    const [, repeat = '', alone = ''] = /Repeat it:\n *(.*)\n(?: *Run the case alone:\n *(.*)\n)?/.exec(
+      first.out,
+    )!;
+    const again = await shell(repeat);
+    expect(again.code).toBe(1);
+    const headline = (out: string): string | undefined =>
+      /^ {2}(\S+: (?:the machine|\S+: expected).*)$/m.exec(out)?.[1];
+    expect(headline(again.out)).toBe(headline(first.out));
+    const engines = (out: string): string | undefined => /--engines (\S+)/.exec(out)?.[1];
+    expect(engines(again.out)).toBe(engines(first.out));
+    expect((await shell(alone)).err).toBe('');
+  });
+});
