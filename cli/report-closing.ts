@@ -30,6 +30,7 @@ export function closingLines(
       ? ['  Coverage: instructions/branches/lines']
       : []),
     ...skipped(reports).map((line) => terminal.style('yellow', line)),
+    ...notes(reports),
     ...pinned(reports),
     ...notCompared(reports, verbose),
     ...withoutKernel(all),
@@ -86,6 +87,11 @@ function skipped(reports: readonly ProgramReport[]): string[] {
       ? `Skipped ${name}: ${reason}${remedy === undefined ? '' : ` – ${remedy}`}`
       : undefined,
   );
+}
+
+/** What engines report of themselves. */
+function notes(reports: readonly ProgramReport[]): string[] {
+  return ofEngines(reports, ({ name, note }) => (note === undefined ? undefined : `Note on ${name}: ${note}`));
 }
 
 /** Where the kernel's clock and chance were the machine's. */

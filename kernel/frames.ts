@@ -1,60 +1,32 @@
 /**
- * Whole Ethernet frames, in and out of a device, through libpcap (the package `cap`).
- *
- * `cap` is an optional dependency with native code, and its code loads in one thread of a process only: the main
- * thread here. It is loaded on first use.
+ * Whole Ethernet frames, in and out of a device: through libpcap (the package `cap`) where that can be loaded, and
+ * through a packet socket otherwise, which takes more time and needs nothing but koffi.
  */
-import { closeSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { isMainThread } from 'node:worker_threads';
-import type { Cap } from 'cap';
-import { type Availability, EngineError } from '../sim/engines/engine.ts';
-import { libc } from './libc.ts';
+import type { Availability } from '../sim/engines/engine.ts';
+import type { FrameSource, OnFrame } from './frame-source.ts';
+import { loadNative } from './native-package.ts';
 import type { Netns } from './netns.ts';
+import { PacketSocket } from './packet-socket.ts';
+import { type CapModule, openPcap } from './pcap-source.ts';
 
-/** The longest frame that is ever sent or taken: what a page holds, and a VLAN tag. */
-const LONGEST = 4096;
-/** Bytes that a frame takes in libpcap's ring at the most, as long as the offloads are off. */
-const SLOT = 4096;
-
-type CapModule = typeof import('cap');
-
-let loaded: CapModule | undefined;
-let failure: string | undefined;
-
-/** Can frames be sent and captured from this thread? Says nothing about rights. */
+/** Can frames be sent and captured from this thread? Says nothing about rights. Always so on Linux. */
 export function framesAvailability(): Availability {
-  if (!isMainThread) {
+  if (process.platform === 'linux') {
+    const slow = slowFrames();
+    if (slow === undefined) return { available: true };
     return {
-      available: false,
-      reason: 'the package cap works on the main thread only',
-      remedy: 'run it with --workers 0',
+      available: true,
+      note: `frames go through packet sockets, which is slower: ${slow.reason} (${slow.remedy})`,
     };
   }
-  if (load() !== undefined) return { available: true };
-  return {
-    available: false,
-    reason: `the package cap cannot be loaded (${failure})`,
-    remedy: 'apt-get install build-essential python3 libpcap-dev && npm install cap',
-  };
+  return { available: false, reason: `this is ${process.platform}, not Linux`, remedy: 'run it on Linux' };
 }
 
-function load(): CapModule | undefined {
-  if (loaded === undefined && failure === undefined) {
-    try {
-      loaded = createRequire(import.meta.url)('cap') as CapModule;
-    } catch (error) {
-      failure = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
-    }
-  }
-  return loaded;
+/** Undefined where `cap` serves; else why not, and what lets it. */
+export function slowFrames(): { readonly reason: string; readonly remedy: string } | undefined {
+  const cap = loadNative<CapModule>('cap');
+  return 'module' in cap ? undefined : cap;
 }
-
-/**
- * `cap` leaves its libuv handle in the event loop's list when it closes, and the handle lives inside the object:
- * were the object collected, the list would point into freed memory. So none ever is; each takes a few hundred bytes.
- */
-const closed: Cap[] = [];
 
 /**
  * One device's frames. What it sends, it does not receive. Frames that arrive are kept, one behind the other,
@@ -65,52 +37,43 @@ export class FrameTap {
   /** The frames that have arrived since `forget`: frame `i` has `length[i]` bytes, directly behind those before. */
   bytes: Buffer;
   readonly length: Uint32Array;
-  count = 0;
+  #count = 0;
   #used = 0;
   #overflow = false;
-  readonly #cap: Cap;
-  readonly #outgoing: Buffer = Buffer.alloc(LONGEST);
-  readonly #incoming: Buffer = Buffer.alloc(LONGEST);
+  readonly #source: FrameSource;
   #expected = Number.POSITIVE_INFINITY;
   #arrived: (() => void) | undefined;
   #open = true;
 
   /**
    * @param device a device in `netns`, its offloads off (or the ring has room for a few frames only)
-   * @param window how many frames may arrive between two calls of `forget`; the ring holds twice as many
-   * @throws {EngineError} where `cap`, the device or the rights are missing
+   * @param window how many frames may arrive between two calls of `forget`; twice as many are kept by the kernel
+   * @throws {EngineError} where the device or the rights are missing
    */
   constructor(netns: Netns, device: string, window: number) {
-    const available = framesAvailability();
-    if (!available.available) {
-      throw new EngineError('environment', available.reason, { remedy: available.remedy });
-    }
     this.device = device;
     this.bytes = Buffer.alloc(window * 256);
     this.length = new Uint32Array(window);
-    this.#cap = new loaded!.Cap();
-    try {
-      netns.enter(() =>
-        // No filter: `inbound` loses the first frame, and in a silent namespace there is nothing to filter.
-        withQuietStderr(() => this.#cap.open(device, '', window * 2 * SLOT, this.#incoming)),
-      );
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new EngineError('environment', `${device} cannot be captured: ${reason}`, {
-        remedy: 'run as root (or with CAP_NET_RAW)',
-        cause,
-      });
-    }
-    this.#cap.on('packet', (length) => this.#take(length));
+    const onFrame: OnFrame = (buffer, length) => this.#take(buffer, length);
+    const cap = loadNative<CapModule>('cap');
+    this.#source =
+      'module' in cap
+        ? openPcap(cap.module, netns, device, window * 2, onFrame)
+        : new PacketSocket(netns, device, window * 2, onFrame);
   }
 
   /**
    * Sends one frame.
-   * @throws {Error} with libpcap's message where the kernel refuses it (too long) or has dropped it at once
+   * @throws {Error} where the kernel refuses it (too long) or has dropped it at once
    */
   send(arena: Buffer, offset: number, length: number): void {
-    arena.copy(this.#outgoing, 0, offset, offset + length);
-    this.#cap.send(this.#outgoing, length);
+    this.#source.send(arena, offset, length);
+  }
+
+  /** How many frames have arrived since `forget`. */
+  get count(): number {
+    this.#source.poll?.();
+    return this.#count;
   }
 
   /** Calls back once, as soon as `count` frames are there: at once, if they are. */
@@ -121,6 +84,7 @@ export class FrameTap {
     }
     this.#expected = count;
     this.#arrived = callback;
+    if (this.#source.poll !== undefined) this.#watch();
   }
 
   /** Have more frames arrived than the window allows? Then the last ones are not kept. */
@@ -130,32 +94,44 @@ export class FrameTap {
 
   /** Starts the next window: frames that have arrived so far are overwritten. */
   forget(): void {
-    this.count = 0;
+    this.#source.poll?.();
+    this.#count = 0;
     this.#used = 0;
     this.#overflow = false;
+    this.#arrived = undefined;
   }
 
   /** May be called more than once. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#cap.close();
-    closed.push(this.#cap);
+    this.#source.close();
   }
 
-  #take(length: number): void {
-    if (this.count === this.length.length) {
+  /** Looks again and again, and lets everything else have its turn in between. */
+  #watch(): void {
+    setImmediate(() => {
+      if (!this.#open || this.#arrived === undefined) return;
+      this.#source.poll!();
+      this.#watch();
+    });
+  }
+
+  #take(buffer: Buffer, length: number): void {
+    if (this.#count === this.length.length) {
       this.#overflow = true;
       return;
     }
     if (this.#used + length > this.bytes.length) this.#grow(length);
-    this.#incoming.copy(this.bytes, this.#used, 0, length);
-    this.length[this.count] = length;
+    buffer.copy(this.bytes, this.#used, 0, length);
+    this.length[this.#count] = length;
     this.#used += length;
-    this.count += 1;
-    if (this.count >= this.#expected) {
+    this.#count += 1;
+    if (this.#count >= this.#expected) {
+      const arrived = this.#arrived;
       this.#expected = Number.POSITIVE_INFINITY;
-      this.#arrived?.();
+      this.#arrived = undefined;
+      arrived?.();
     }
   }
 
@@ -163,22 +139,5 @@ export class FrameTap {
     const grown = Buffer.alloc(Math.max(this.#used + length, this.bytes.length * 2));
     this.bytes.copy(grown, 0, 0, this.#used);
     this.bytes = grown;
-  }
-}
-
-/**
- * `cap` asks libpcap for the device's IPv4 network, which nothing here needs, and writes a warning to stderr where
- * there is none. It goes nowhere instead.
- */
-function withQuietStderr<T>(fn: () => T): T {
-  const nowhere = openSync('/dev/null', 'w');
-  const stderr = libc().dup(2);
-  libc().dup2(nowhere, 2);
-  try {
-    return fn();
-  } finally {
-    libc().dup2(stderr, 2);
-    libc().close(stderr);
-    closeSync(nowhere);
   }
 }

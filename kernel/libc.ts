@@ -19,6 +19,21 @@ export interface Libc {
   dup2(from: number, to: number): number;
   close(fd: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
+  /** @param bytes an address */
+  send(fd: number, bytes: number, length: number, flags: number): number;
+  sendto(
+    fd: number,
+    bytes: number,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ): number;
+  recv(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  /** @param message the address of a `struct msghdr` */
+  recvmsg(fd: number, message: number, flags: number): number;
   /** 0 for no such device in the calling thread's network namespace. */
   if_nametoindex(name: string): number;
   /** flock(2): without LOCK_NB, waits until the lock is free. It ends with the descriptor, so with the process at the latest. */
@@ -63,6 +78,16 @@ export function libc(): Libc {
     dup2: library.func('int dup2(int from, int to)'),
     close: library.func('int close(int fd)'),
     socket: library.func('int socket(int domain, int type, int protocol)'),
+    bind: library.func('int bind(int fd, const void *address, uint32_t length)'),
+    setsockopt: library.func(
+      'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
+    ),
+    send: library.func('int64_t send(int fd, uintptr_t bytes, size_t length, int flags)'),
+    sendto: library.func(
+      'int64_t sendto(int fd, uintptr_t bytes, size_t length, int flags, const void *address, uint32_t size)',
+    ),
+    recv: library.func('int64_t recv(int fd, void *bytes, size_t length, int flags)'),
+    recvmsg: library.func('int64_t recvmsg(int fd, uintptr_t message, int flags)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *name)'),
     flock: library.func('int flock(int fd, int operation)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),

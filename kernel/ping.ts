@@ -1,15 +1,14 @@
 /**
- * Echo requests through the kernel's own stack, by raw sockets (the package `raw-socket`): what a user's `ping`
- * would see of a program that answers in the stack's place. Every reply is checked, not just counted.
+ * Echo requests through the kernel's own stack, by raw sockets: what a user's `ping` would see of a program that
+ * answers in the stack's place. Every reply is checked, not just counted.
  *
- * `raw-socket` is an optional dependency with native code that loads in one thread of a process only.
+ * The package `raw-socket` serves where it can be loaded; otherwise a raw socket of our own does (`icmp-socket.ts`).
  */
-import { createRequire } from 'node:module';
-import { isMainThread } from 'node:worker_threads';
-import type { Socket } from 'raw-socket';
 import { type Availability, EngineError } from '../sim/engines/engine.ts';
 import { ipv6FromText } from '../sim/packet/addresses.ts';
 import { checksum, pseudoHeader6, verify } from '../sim/packet/checksum.ts';
+import { type IcmpSocket, openIcmpSocket } from './icmp-socket.ts';
+import { loadNative } from './native-package.ts';
 import type { Netns } from './netns.ts';
 
 export interface PingOptions {
@@ -43,55 +42,29 @@ const ECHO = {
 
 type RawSocket = typeof import('raw-socket');
 
-let loaded: RawSocket | undefined;
-let failure: string | undefined;
-
-/** Can pings be sent from this thread? Says nothing about rights. */
+/** Can pings be sent from this thread? Says nothing about rights. Always so on Linux. */
 export function pingAvailability(): Availability {
-  if (!isMainThread) {
-    return {
-      available: false,
-      reason: 'the package raw-socket works on the main thread only',
-      remedy: 'call it from there',
-    };
-  }
-  if (load() !== undefined) return { available: true };
-  return {
-    available: false,
-    reason: `the package raw-socket cannot be loaded (${failure})`,
-    remedy: 'apt-get install build-essential python3 && npm install raw-socket',
-  };
+  if (process.platform === 'linux') return { available: true };
+  return { available: false, reason: `this is ${process.platform}, not Linux`, remedy: 'run it on Linux' };
 }
 
-function load(): RawSocket | undefined {
-  if (loaded === undefined && failure === undefined) {
-    try {
-      loaded = createRequire(import.meta.url)('raw-socket') as RawSocket;
-    } catch (error) {
-      failure = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
-    }
-  }
-  return loaded;
+/** Undefined where `raw-socket` serves; else why not, and what lets it. */
+export function slowPing(): { readonly reason: string; readonly remedy: string } | undefined {
+  const loaded = loadNative<RawSocket>('raw-socket');
+  return 'module' in loaded ? undefined : loaded;
 }
 
 /**
  * Sends `count` echo requests from a namespace and waits for the replies.
- * @throws {EngineError} where `raw-socket` or the rights are missing, or the kernel refuses to send
+ * @throws {EngineError} where the rights are missing, or the kernel refuses to send
  */
 export async function ping(netns: Netns, options: PingOptions): Promise<PingReport> {
   const available = pingAvailability();
   if (!available.available) {
     throw new EngineError('environment', available.reason, { remedy: available.remedy });
   }
-  const { AddressFamily, Protocol, createSocket } = loaded!;
   const version = options.to.includes(':') ? 6 : 4;
-  const socket = netns.enter(() =>
-    createSocket({
-      addressFamily: version === 6 ? AddressFamily.IPv6 : AddressFamily.IPv4,
-      protocol: version === 6 ? Protocol.ICMPv6 : Protocol.ICMP,
-      bufferSize: 65_536,
-    }),
-  );
+  const socket = netns.enter(() => openSocket(version));
   try {
     return await new Conversation(socket, version, options).hold();
   } finally {
@@ -99,9 +72,20 @@ export async function ping(netns: Netns, options: PingOptions): Promise<PingRepo
   }
 }
 
+function openSocket(version: 4 | 6): IcmpSocket {
+  const loaded = loadNative<RawSocket>('raw-socket');
+  if (!('module' in loaded)) return openIcmpSocket(version);
+  const { AddressFamily, Protocol, createSocket } = loaded.module;
+  return createSocket({
+    addressFamily: version === 6 ? AddressFamily.IPv6 : AddressFamily.IPv4,
+    protocol: version === 6 ? Protocol.ICMPv6 : Protocol.ICMP,
+    bufferSize: 65_536,
+  });
+}
+
 /** One series of requests and their replies. */
 class Conversation {
-  readonly #socket: Socket;
+  readonly #socket: IcmpSocket;
   readonly #version: 4 | 6;
   readonly #options: PingOptions;
   readonly #identifier: number = process.pid & 0xffff;
@@ -112,7 +96,7 @@ class Conversation {
   #end: ((error?: Error) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, version: 4 | 6, options: PingOptions) {
+  constructor(socket: IcmpSocket, version: 4 | 6, options: PingOptions) {
     this.#socket = socket;
     this.#version = version;
     this.#options = options;

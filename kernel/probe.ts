@@ -7,12 +7,13 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync }
 import { release } from 'node:os';
 import { type Availability, EngineError } from '../sim/engines/engine.ts';
 import { type Capability, effectiveCapabilities, remedyFor, standingOf } from './capabilities.ts';
-import { framesAvailability } from './frames.ts';
+import { slowFrames } from './frames.ts';
 import { koffiFailure } from './koffi.ts';
 import { libbpfAvailability, requireLibbpf } from './libbpf.ts';
 import { loadAvailability } from './load-probe.ts';
+import type { NativeProblem } from './native-package.ts';
 import { netnsAvailability } from './netns.ts';
-import { pingAvailability } from './ping.ts';
+import { slowPing } from './ping.ts';
 import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
 import { canObserveTrace } from './testrun-trace.ts';
 
@@ -63,11 +64,15 @@ const PROBES: readonly Probe[] = [
   },
   { name: 'run', neededFor: 'the lab, which keeps its state in /run/xdpsim', ask: stateDirectory },
   { name: 'bpffs', neededFor: 'the lab', ask: bpffs },
-  { name: 'cap', neededFor: 'the engine veth', ask: () => fromAvailability(framesAvailability(), 'loads') },
+  {
+    name: 'cap',
+    neededFor: 'the full speed of the engine veth: without it, xdpsim uses packet sockets',
+    ask: () => native(slowFrames()),
+  },
   {
     name: 'raw-socket',
-    neededFor: 'pings through the kernel’s own stack',
-    ask: () => fromAvailability(pingAvailability(), 'loads'),
+    neededFor: 'pings through libuv: without it, xdpsim uses raw sockets of its own',
+    ask: () => native(slowPing()),
   },
   {
     name: 'ip',
@@ -108,6 +113,11 @@ function withoutThrowing(ask: () => Answer): Answer {
         'look at the message: this is not expected',
     };
   }
+}
+
+function native(problem: NativeProblem | undefined): Answer {
+  if (problem === undefined) return { found: `loads in Node ${process.versions.node}` };
+  return { missing: problem.reason, remedy: problem.remedy };
 }
 
 function fromAvailability(availability: Availability, found: string): Answer {

@@ -339,7 +339,10 @@ export class BatchRunner {
 
 function engineReport({ engine, failure, packets, seconds, pinned }: EngineSide): EngineReport {
   const helpers = pinned.size === 0 ? {} : { pinned: [...pinned].sort() };
-  const done = { name: engine.name, packets, seconds, ...helpers };
+  const availability = engine.availability();
+  const note = availability.available ? availability.note : undefined;
+  const noted = note === undefined ? {} : { note };
+  const done = { name: engine.name, packets, seconds, ...helpers, ...noted };
   if (failure === undefined) return { ...done, status: 'ran' };
   const { message, remedy } = failure;
   return { ...done, status: 'failed', reason: message, failure, ...(remedy === undefined ? {} : { remedy }) };

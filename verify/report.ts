@@ -81,6 +81,8 @@ export interface EngineReport {
   /** Why it did not run, or stopped. */
   readonly reason?: string;
   readonly remedy?: string;
+  /** What was not as usual where it ran. */
+  readonly note?: string;
   readonly failure?: EngineFailure;
   readonly packets: number;
   readonly seconds: number;

@@ -18,6 +18,7 @@ export function registerDoctor(program: Command): void {
 interface EngineState {
   readonly name: EngineName;
   readonly available: boolean;
+  readonly note?: string;
   readonly reason?: string;
   readonly remedy?: string;
 }
@@ -38,7 +39,7 @@ function run(options: { json?: boolean; color: boolean }): void {
   const engineRows = engines.map((engine) => [
     mark(engine.available),
     engine.name,
-    engine.available ? 'available' : (engine.reason ?? ''),
+    engine.available ? (engine.note ?? 'available') : (engine.reason ?? ''),
   ]);
   for (const line of table(engineRows)) terminal.print(`  ${line}`);
   terminal.print();

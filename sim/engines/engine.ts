@@ -26,7 +26,11 @@ export interface Observables {
 }
 
 export type Availability =
-  | { readonly available: true }
+  | {
+      readonly available: true;
+      /** What is not as usual, for reports: "frames go through packet sockets, which is slower". */
+      readonly note?: string;
+    }
   | {
       readonly available: false;
       /** What is missing, in half a sentence: "not running as root". */
