@@ -91,7 +91,9 @@ function skipped(reports: readonly ProgramReport[]): string[] {
 
 /** What engines report of themselves. */
 function notes(reports: readonly ProgramReport[]): string[] {
-  return ofEngines(reports, ({ name, note }) => (note === undefined ? undefined : `Note on ${name}: ${note}`));
+  return ofEngines(reports, ({ name, note }) =>
+    note === undefined ? undefined : `Note on ${name}: ${note}`,
+  );
 }
 
 /** Where the kernel's clock and chance were the machine's. */
