@@ -257,7 +257,7 @@ describe('verify', { timeout: 60_000 }, () => {
       module(entry('a', 'tc-egress', ''), entry('b', 'tc-ingress', "after: 'a'")),
       module(entry('a', 'xdp', ''), entry('b', 'tc-egress', "after: 'a'")),
     ].map((text, index) => scratchFile(`after-${index}.mjs`, text));
-    await Promise.all(files.map((file) => refuses(2, /runs after “(nobody|a)”/, 'verify', file)));
+    await Promise.all(files.map((file) => refuses(2, /cannot run after “(nobody|a)”/, 'verify', file)));
   });
 });
 

@@ -8,9 +8,10 @@
 import { loadObject } from '../sim/ebpf/object.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import { parse, ShapeError } from '../sim/runtime/schema.ts';
 import type { MapEntry, World } from '../sim/runtime/world.ts';
 import { inputFailure } from './failure.ts';
-import { parseHex } from './options.ts';
+import { type MapFileValue, mapFileShape } from './map-file-schema.ts';
 import { readText } from './read-file.ts';
 
 /** The maps that `--map` can fill: the object's, or, where there is none, those of the definition. */
@@ -50,43 +51,28 @@ function readEntries(path: string, definition: MapDefinition): MapEntry[] {
   try {
     json = JSON.parse(readText(path));
   } catch (error) {
-    if (error instanceof SyntaxError) throw inputFailure(`${path}: is no JSON: ${error.message}`);
+    if (error instanceof SyntaxError) throw inputFailure(`${path}: is not valid JSON: ${error.message}`);
     throw error;
   }
-  if (!Array.isArray(json)) throw inputFailure(`${path}: holds no list of entries`);
-  return json.map((entry: unknown, index) => {
-    if (entry === null || typeof entry !== 'object' || !('key' in entry) || !('value' in entry)) {
-      throw inputFailure(`${path}: entry ${index} has not both key and value`);
-    }
-    return {
-      key: toBytes(entry.key, definition.keySize, `${path}: key of entry ${index}`),
-      value: toBytes(entry.value, definition.valueSize, `${path}: value of entry ${index}`),
-    };
-  });
+  try {
+    return parse(mapFileShape, json, 'entries').map((entry, index) => ({
+      key: toBytes(entry.key, definition.keySize, `entries[${index}].key`),
+      value: toBytes(entry.value, definition.valueSize, `entries[${index}].value`),
+    }));
+  } catch (error) {
+    if (error instanceof ShapeError) throw inputFailure(`${path}: ${error.message}`);
+    throw error;
+  }
 }
 
-function toBytes(json: unknown, size: number, what: string): Uint8Array {
-  const bytes = bytesOf(json, size, what);
-  if (bytes.length !== size) throw inputFailure(`${what}: has ${bytes.length} bytes, the map wants ${size}`);
-  return bytes;
-}
-
-function bytesOf(json: unknown, size: number, what: string): Uint8Array {
-  if (typeof json === 'string') return parseHex(json.replace(/^0x/, ''), what);
-  if (typeof json === 'number' && Number.isSafeInteger(json)) {
-    const bytes = new Uint8Array(size);
-    let rest = BigInt(json);
-    for (let index = 0; index < size; index++, rest >>= 8n) bytes[index] = Number(rest & 0xffn);
-    if (rest !== 0n && rest !== -1n) throw inputFailure(`${what}: ${json} does not fit into ${size} bytes`);
-    return bytes;
+/** As many bytes as the map wants. */
+function toBytes(form: MapFileValue, size: number, place: string): Uint8Array {
+  if (typeof form === 'bigint') {
+    const bytes = Uint8Array.from({ length: size }, (_, at) => Number((form >> BigInt(8 * at)) & 0xffn));
+    const rest = form >> BigInt(8 * size);
+    if (rest === 0n || rest === -1n) return bytes;
+    throw new ShapeError(place, `${form} does not fit into ${size} bytes`);
   }
-  if (Array.isArray(json)) {
-    return Uint8Array.from(json, (one: unknown) => {
-      const byte = typeof one === 'string' || typeof one === 'number' ? Number(one) : Number.NaN;
-      if (!Number.isInteger(byte) || byte < 0 || byte > 255)
-        throw inputFailure(`${what}: ${String(one)} is no byte`);
-      return byte;
-    });
-  }
-  throw inputFailure(`${what}: is neither hexadecimal digits, nor a whole number, nor a list of bytes`);
+  if (form.length === size) return form;
+  throw new ShapeError(place, `expected ${size} bytes, got ${form.length}`);
 }

@@ -1,12 +1,12 @@
 /** From what the user names on the command line to what engines open. */
 import { basename, dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { packageFile } from '../kernel/package-file.ts';
 import { type BpfProgram, loadObject } from '../sim/ebpf/object.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
 import { inputFailure } from './failure.ts';
-import { isThere, readBytes, requireRegularFile } from './read-file.ts';
+import { definitionOfModule, isModule } from './program-module.ts';
+import { isThere, readBytes } from './read-file.ts';
 
 /** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
 export interface ObjectName {
@@ -66,7 +66,7 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
   const definition = programByName(name);
   if (definition !== undefined) return [builtIn(definition)];
   const file = parseObjectName(name);
-  if (/\.[cm]?[jt]s$/.test(file.path)) {
+  if (isModule(file.path)) {
     await onImport(file.path);
     return [await programOfModule(file.path)];
   }
@@ -102,7 +102,7 @@ export interface NotTested {
 export function notTested(names: readonly string[]): NotTested[] {
   return names.flatMap((name) => {
     const file = parseObjectName(name);
-    const isObject = programByName(name) === undefined && !/\.[cm]?[jt]s$/.test(file.path);
+    const isObject = programByName(name) === undefined && !isModule(file.path);
     if (!isObject || file.function !== undefined || !isThere(file.path)) return [];
     return notTestedOf(file.path, readObject(file.path));
   });
@@ -208,33 +208,7 @@ function withObject(program: Program, file: ObjectName): Program {
 
 /** A user's own program: a module that default-exports a `ProgramDefinition`. */
 async function programOfModule(path: string): Promise<Program> {
-  if (!isThere(path)) throw inputFailure(`${path}: no such file`);
-  requireRegularFile(path);
-  const url = pathToFileURL(resolve(path)).href;
-  let module: { default?: unknown };
-  try {
-    module = /ts$/.test(path) ? await importTypeScript(url) : await import(url);
-  } catch (error) {
-    throw inputFailure(
-      `${path}: cannot be imported: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-  const definition = module.default;
-  if (!isDefinition(definition)) {
-    throw inputFailure(
-      `${path}: does not default-export a program definition`,
-      'it needs name, entries (function, hook, model), maps, worlds, examples and hints: see docs/your-own-program.md',
-    );
-  }
-  for (const { function: name, hook, after } of definition.entries) {
-    if (after === undefined) continue;
-    const first = definition.entries.find((entry) => entry.function === after);
-    if (hook === 'tc-ingress' && first?.hook === 'xdp' && first.after === undefined) continue;
-    throw inputFailure(
-      `${path}: the entry “${name}” runs after “${after}”`,
-      'only a tc-ingress entry can run after another, and that has to be an XDP entry of the same definition',
-    );
-  }
+  const definition = await definitionOfModule(path);
   const program: Program = {
     name: definition.name,
     entries: definition.entries,
@@ -244,35 +218,4 @@ async function programOfModule(path: string): Promise<Program> {
   if (definition.object === undefined) return program;
   const object = resolve(dirname(path), definition.object);
   return withObject(program, { path: object, function: undefined });
-}
-
-/** Node below 22.18 cannot import TypeScript by itself. */
-async function importTypeScript(url: string): Promise<{ default?: unknown }> {
-  const { tsImport } = await import('tsx/esm/api');
-  const module = (await tsImport(url, import.meta.url)) as { default?: unknown };
-  // A module of a CommonJS package arrives wrapped once more.
-  const wrapped = module.default as { default?: unknown } | undefined;
-  return wrapped !== undefined && wrapped !== null && 'default' in wrapped ? wrapped : module;
-}
-
-function isDefinition(value: unknown): value is ProgramDefinition {
-  if (value === null || typeof value !== 'object') return false;
-  const one = value as Partial<Record<keyof ProgramDefinition, unknown>>;
-  return (
-    typeof one.name === 'string' &&
-    Array.isArray(one.entries) &&
-    one.entries.length > 0 &&
-    one.entries.every(
-      (entry: Record<string, unknown>) =>
-        typeof entry?.function === 'string' &&
-        typeof entry.model === 'function' &&
-        typeof entry.hook === 'string',
-    ) &&
-    Array.isArray(one.maps) &&
-    Array.isArray(one.worlds) &&
-    one.worlds.length > 0 &&
-    Array.isArray(one.examples) &&
-    one.hints !== null &&
-    typeof one.hints === 'object'
-  );
 }

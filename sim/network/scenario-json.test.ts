@@ -68,7 +68,7 @@ describe('reading a scenario', () => {
 
   it.each<[path: string, value: unknown, message: string]>([
     ['name', undefined, 'scenario.name: is missing'],
-    ['surprise', 1, 'scenario.surprise: unknown field; known are name, description'],
+    ['surprise', 1, 'scenario.surprise: unknown field; known are $schema, name, description'],
     ['namespaces.a b', { devices: [] }, 'scenario.namespaces."a b": a namespace’s name has'],
     [
       'namespaces.client.devices.0.mac',

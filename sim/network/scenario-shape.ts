@@ -25,6 +25,8 @@ import { bytesFromHex } from '../runtime/world-schema.ts';
 import type { XdpMode } from './scenario.ts';
 
 export interface ScenarioShape {
+  /** For editors: docs/schema/scenario.json. */
+  readonly $schema?: string;
   readonly name: string;
   readonly description: string;
   readonly namespaces: Readonly<Record<string, NamespaceShape>>;
@@ -257,6 +259,7 @@ const step: Schema<StepShape> = object<StepShape>({
 
 /** Places begin with `scenario`: `scenario.steps[0].ping.to: …` */
 export const scenarioShape: Schema<ScenarioShape> = object<ScenarioShape>({
+  $schema: optional(text),
   name: text,
   description: text,
   namespaces: dictionary(namespace),

@@ -19,6 +19,7 @@ export const TC_ACT_TRAP = 8;
 
 /** Where a program is attached. */
 export type Hook = 'xdp' | 'tc-ingress' | 'tc-egress';
+export const HOOKS: readonly Hook[] = ['xdp', 'tc-ingress', 'tc-egress'];
 
 const XDP_NAMES: readonly string[] = ['XDP_ABORTED', 'XDP_DROP', 'XDP_PASS', 'XDP_TX', 'XDP_REDIRECT'];
 const TC_NAMES: readonly string[] = [

@@ -80,22 +80,38 @@ export function optional<Value>(schema: Schema<Value>): Optional<Value> {
   return { optional: schema };
 }
 
+/** Makes a field one that has a value also where it is absent. */
+export function defaulted<Value>(schema: Schema<Value>, value: Value): Schema<Value> {
+  return v.optional(schema, value as never) as unknown as Schema<Value>;
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === 'object' && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 /** An object with these fields and no others. */
 export function object<Value extends object>(fields: Fields<Value>): Schema<Value> {
-  const names = Object.keys(fields);
+  return objectOf(v.strictObject(entriesOf(fields), 'is missing'), Object.keys(fields), true);
+}
+
+/** An object with these fields; others are left out. */
+export function anyFields<Value extends object>(fields: Fields<Value>): Schema<Value> {
+  return objectOf(v.object(entriesOf(fields), 'is missing'), Object.keys(fields), false);
+}
+
+function entriesOf<Value>(fields: Fields<Value>): Record<string, v.GenericSchema> {
   const entries: Record<string, v.GenericSchema> = Object.create(null);
   for (const [name, field] of Object.entries<Schema<unknown> | Optional<unknown>>(fields)) {
     entries[name] = 'optional' in field ? v.exactOptional(field.optional) : field;
   }
-  const base = v.strictObject(entries, 'is missing');
+  return entries;
+}
+
+function objectOf<Value>(base: v.GenericSchema, names: readonly string[], isStrict: boolean): Schema<Value> {
   return checkedBy(base, (dataset, config) => {
     const { value } = dataset;
     if (!isRecord(value)) return refuse(base, dataset, config, expected('an object')({ input: value }));
-    for (const name in value) {
+    for (const name in isStrict ? value : {}) {
       if (names.includes(name)) continue;
       const near = nearestName(name, names);
       const hint = near === undefined ? `known are ${names.join(', ')}` : `did you mean “${near}”?`;
@@ -154,6 +170,12 @@ export function integer(least: number, most: number): Schema<number> {
   const message = expected(`an integer from ${least} to ${most}`);
   return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
 }
+/** A finite number that is not negative. */
+export const nonNegative: Schema<number> = v.pipe(
+  v.number(expected('a number from 0 on')),
+  v.finite(expected('a number from 0 on')),
+  v.minValue(0, expected('a number from 0 on')),
+);
 export const uint8: Schema<number> = integer(0, 0xff);
 export const uint16: Schema<number> = integer(0, 0xffff);
 export const uint32: Schema<number> = integer(0, 0xffff_ffff);

@@ -1,0 +1,60 @@
+/** A user's own program: a module that default-exports a `ProgramDefinition`. */
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { systemProblem } from '../corpus/system-error.ts';
+import type { ProgramDefinition } from '../sim/runtime/program.ts';
+import { parseDefinition } from '../sim/runtime/program-schema.ts';
+import { reasonOf, ShapeError } from '../sim/runtime/shape-error.ts';
+import { inputFailure } from './failure.ts';
+import { isThere, requireRegularFile } from './read-file.ts';
+
+const HOW_TO = 'docs/your-own-program.md shows a definition.';
+
+/** Is the file a module, by its name? */
+export function isModule(path: string): boolean {
+  return /\.[cm]?[jt]s$/.test(path);
+}
+
+/**
+ * Imports a module and checks what it exports.
+ * @throws {Failure} naming the file, and the property that is wrong
+ */
+export async function definitionOfModule(path: string): Promise<ProgramDefinition> {
+  if (!isThere(path)) throw inputFailure(`${path}: no such file`);
+  requireRegularFile(path);
+  const exported = await importDefault(path);
+  if (exported === undefined) throw inputFailure(`${path}: has no default export`, HOW_TO);
+  try {
+    return parseDefinition(exported);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    const place = error.place === '' ? 'the default export' : error.place;
+    throw inputFailure(`${path}: ${place}: ${error.problem}`, HOW_TO);
+  }
+}
+
+async function importDefault(path: string): Promise<unknown> {
+  const url = pathToFileURL(resolve(path)).href;
+  try {
+    return await (/ts$/.test(path) ? importTypeScript(url) : defaultOf(await import(url)));
+  } catch (error) {
+    // Too many open files, no temporary directory: no fault of the module's.
+    const problem = systemProblem(error);
+    if (problem?.kind === 'environment') throw error;
+    const reason = (problem?.message ?? reasonOf(error)).replaceAll(/\s*\n\s*/g, ' ');
+    throw inputFailure(`${path}: cannot be imported: ${reason}`);
+  }
+}
+
+function defaultOf(module: { readonly default?: unknown }): unknown {
+  return module.default;
+}
+
+/** Node below 22.18 cannot import TypeScript by itself. */
+async function importTypeScript(url: string): Promise<unknown> {
+  const { tsImport } = await import('tsx/esm/api');
+  const exported = defaultOf((await tsImport(url, import.meta.url)) as { default?: unknown });
+  // A module of a CommonJS package arrives wrapped once more.
+  const isWrapped = exported !== null && typeof exported === 'object' && 'default' in exported;
+  return isWrapped ? exported.default : exported;
+}

@@ -1,0 +1,21 @@
+/** The schemas that are published as JSON Schema: one line each. */
+import { caseHeaderShape, stimulusShape } from '../../corpus/case-header-schema.ts';
+import { scenarioShape } from '../../sim/network/scenario-shape.ts';
+import type { Schema } from '../../sim/runtime/schema.ts';
+import { jsonWorld } from '../../sim/runtime/world-schema.ts';
+import { mapFileShape } from '../map-file-schema.ts';
+
+export interface PublishedSchema {
+  /** Of the file in docs/schema/, without `.json`. */
+  readonly name: string;
+  readonly title: string;
+  readonly schema: Schema<unknown>;
+}
+
+export const publishedSchemas: readonly PublishedSchema[] = [
+  { name: 'scenario', title: 'A scenario for xdpsim lab run', schema: scenarioShape },
+  { name: 'map', title: 'The contents of a map, for --map NAME=FILE', schema: mapFileShape },
+  { name: 'world', title: 'A world in a saved case: maps, devices, routes, globals', schema: jsonWorld },
+  { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },
+  { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
+];
