@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Case } from '../corpus/case.ts';
+import { outline } from '../corpus/outline.ts';
 import type { Engine } from '../sim/engines/engine.ts';
-import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
+import { readU16, writeU16 } from '../sim/packet/bytes.ts';
+import { XDP_DROP, XDP_PASS, XDP_TX } from '../sim/runtime/actions.ts';
 import type { World } from '../sim/runtime/world.ts';
+import { checksumCause } from './explain/causes.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { type ShrinkOptions, type Shrunk, shrink } from './shrink.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
-import { data } from './test-packets.ts';
+import { bytes, data, ethernet, icmp, ipv4, u16 } from './test-packets.ts';
 import { partsOfWorld, worldOfParts } from './world-parts.ts';
 
 const pass: Behaviour = () => ({ action: XDP_PASS });
@@ -220,6 +223,39 @@ describe('shrink', () => {
     const result = await shrunk(flaky, sequence(1));
     expect(result.state).toBe('not repeated');
     expect(result.case.stimuli).toHaveLength(1);
+  });
+
+  it('stays with the cause of a wrong checksum, though a smaller packet fails for another', async () => {
+    // The carry of the update is lost; without a payload there is no update at all.
+    const answer: Behaviour = ({ packet }) => {
+      const parts = outline(packet);
+      if (parts.version !== 4 || parts.protocol !== 1 || parts.checksumAt < 0 || packet[34] !== 8) {
+        return { action: XDP_PASS, packet };
+      }
+      const reply = packet.slice();
+      reply[34] = 0;
+      if (packet.length > 42) writeU16(reply, 36, readU16(packet, 36) + 0x0800);
+      return { action: XDP_TX, packet: reply };
+    };
+    // The first payload word makes the checksum 0xfff0.
+    const open = icmp(8, 0, [0, 1, 0, 1], bytes(0, 0, data(14)));
+    const word = ((open[2]! << 8) | open[3]!) + 0xffff - 0xfff0;
+    const message = icmp(8, 0, [0, 1, 0, 1], bytes(u16(word > 0xffff ? word - 0xffff : word), data(14)));
+    expect(readU16(message, 2)).toBe(0xfff0);
+    const found: Case = {
+      program: 'fake',
+      world: {},
+      stimuli: [{ packet: ethernet(0x0800, ipv4(1, message)) }],
+    };
+    const engines = [fakeEngine('vm', answer)];
+    const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
+    const [finding] = await rehearsal.findings(found);
+    await rehearsal.close();
+    expect(finding!.field).toBe('icmp.checksum');
+    const result = await shrink({ program: FAKE_PROGRAM, engines, case: found, finding: finding! });
+    const { packet } = result.case.stimuli[0]!;
+    expect(checksumCause(packet, result.finding)?.id).toBe('carry lost');
+    expect(packet).toHaveLength(43);
   });
 
   it('hands out every smaller case, ever smaller', async () => {

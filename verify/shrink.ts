@@ -8,6 +8,8 @@ import { simplerPackets } from '../corpus/shrink.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import { checksumCause } from './explain/causes.ts';
+import type { CauseId } from './explain/diagnose.ts';
 import { type Finding, familyOf } from './finding.ts';
 import { Rehearsal } from './rehearsal.ts';
 
@@ -71,6 +73,8 @@ class Shrinker {
   readonly #options: ShrinkOptions;
   readonly #rehearsal: Rehearsal;
   readonly #family: string;
+  /** What is behind the checksum that is wrong. */
+  readonly #cause: CauseId | undefined;
   readonly #maxAttempts: number;
   readonly #deadline: number;
   #attempts = 0;
@@ -84,6 +88,8 @@ class Shrinker {
     this.#options = options;
     this.#rehearsal = new Rehearsal(task.program, task.engines);
     this.#family = familyOf(task.finding);
+    const came = task.case.stimuli[task.finding.packet]?.packet;
+    this.#cause = came === undefined ? undefined : checksumCause(came, task.finding)?.id;
     this.#maxAttempts = options.maxAttempts ?? DEFAULT_ATTEMPTS;
     this.#deadline = performance.now() + (options.maxSeconds ?? DEFAULT_SECONDS) * 1000;
     this.#case = task.case;
@@ -159,13 +165,20 @@ class Shrinker {
       this.#lastTurn = performance.now();
     }
     const finding = await this.#rehearsal.find(candidate, this.#family);
-    if (finding === undefined) return false;
+    if (finding === undefined || !this.#hasSameCause(candidate, finding)) return false;
     // What comes after the diverging packet has no part in it.
     const stimuli = candidate.stimuli.slice(0, finding.packet + 1);
     this.#case = stimuli.length === candidate.stimuli.length ? candidate : { ...candidate, stimuli };
     this.#finding = this.#withOthers(finding);
     await this.#options.onSmaller?.(this.#case, this.#finding);
     return true;
+  }
+
+  /** A smaller packet with a checksum that is wrong for another reason would explain another defect. */
+  #hasSameCause(candidate: Case, finding: Finding): boolean {
+    if (this.#cause === undefined || this.#cause === 'unknown') return true;
+    const came = candidate.stimuli[finding.packet]!.packet;
+    return checksumCause(came, this.#withOthers(finding))?.id === this.#cause;
   }
 
   /** The packets that failed in the run stay with the finding: they tell its cause from a coincidence. */

@@ -14,9 +14,9 @@ PROGRAM int specimen(CONTEXT *ctx)
 	udp = packet.l4;
 	if (bpf_ntohs(udp->len) != packet.length || (packet.length & 1) || packet.length < 10)
 		return PASS;
-	at = packet.length - 2;
+	at = (packet.length - 2) & 0x3ff;
 	word = packet.l4 + at;
-	if (at > 1000 || (void *)(word + 1) > packet.end)
+	if ((void *)(word + 1) > packet.end)
 		return PASS;
 	length = udp->len;
 	udp->len = bpf_htons(bpf_ntohs(length) - 2);

@@ -5,7 +5,7 @@ import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { MapDifference } from '../compare-maps.ts';
 import { checksumOfField } from '../differing-field.ts';
 import type { Finding } from '../finding.ts';
-import { diagnoseChecksum } from './diagnose.ts';
+import { type Cause, diagnoseChecksum } from './diagnose.ts';
 import { notable } from './notable.ts';
 
 /** Undefined where nothing sensible can be said. */
@@ -34,11 +34,16 @@ export function likelyCause(shown: Case, finding: Finding): string | undefined {
   }
 }
 
-function packetCause(came: Uint8Array, { field, got, expected, others }: Finding): string | undefined {
+/** What is behind a wrong checksum, on the packet that a person sees and on those that failed like it; undefined for other findings. */
+export function checksumCause(came: Uint8Array, { field, got, others }: Finding): Cause | undefined {
   const checksum = checksumOfField(field);
-  if (checksum !== undefined) {
-    return diagnoseChecksum(came, got!.packet, checksum.layer, checksum.depth, others)?.sentence;
-  }
+  if (checksum === undefined || got === undefined) return undefined;
+  return diagnoseChecksum(came, got.packet, checksum.layer, checksum.depth, others);
+}
+
+function packetCause(came: Uint8Array, finding: Finding): string | undefined {
+  const { field, got, expected } = finding;
+  if (checksumOfField(field) !== undefined) return checksumCause(came, finding)?.sentence;
   if (expected === undefined) return undefined;
   const first = difference(expected.packet, got!.packet)[0];
   const cause = first === undefined ? undefined : fieldCause(came, expected.packet, got!.packet, first);

@@ -11,9 +11,10 @@ import type { Finding, Outcome } from '../finding.ts';
 import type { Divergence } from '../report.ts';
 import type { ShrinkStop } from '../shrink.ts';
 import { isKernel } from '../stops.ts';
+import { checksumCause } from './causes.ts';
 import { changedTree } from './changed-tree.ts';
 import { commandsOf, type RunOptions } from './command.ts';
-import { checksumEvidence, diagnoseChecksum } from './diagnose.ts';
+import { checksumEvidence } from './diagnose.ts';
 import { keptLines } from './kept.ts';
 import { kernelLines } from './kernel-text.ts';
 import { type Paint, painter, type Style } from './paint.ts';
@@ -229,8 +230,7 @@ function worksheet({ case: shown, finding }: Divergence): string[] {
     reference !== undefined && at + 2 <= reference.length
       ? (reference[at]! << 8) | reference[at + 1]!
       : undefined;
-  const { layer, depth } = checksum;
-  const cause = diagnoseChecksum(came, finding.got.packet, layer, depth, finding.others);
+  const cause = checksumCause(came, finding);
   return cause === undefined ? [] : checksumWorksheet(evidence, cause, wanted);
 }
 
