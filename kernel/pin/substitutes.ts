@@ -115,7 +115,7 @@ const HASHED_FROM = 12;
 const HASHED = 64;
 const BUFFER = -HASHED;
 
-/** `hashKey` (sim/ebpf/maps/hash-table.ts) over the bytes at r10 - 64, r8 of them, into r0. */
+/** `hashBytes` (sim/runtime/chance.ts) over the bytes at r10 - 64, r8 of them, into r0. */
 function hashBuffer(): readonly Insn[] {
   const rounds: Insn[][] = [];
   for (let word = 0; word < HASHED / 4; word++) {

@@ -5,6 +5,7 @@
  * these, and helpers see nothing else.
  */
 import type { Hook } from '../runtime/actions.ts';
+import { nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { SkbFields } from '../runtime/context.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
@@ -188,14 +189,12 @@ export class Machine {
     return this.memory.i32[MACHINE_WORD.cpu]!;
   }
 
-  /** The next of the random numbers that the world's seed gives: a xorshift over the state word, scrambled. */
+  /** The next of the random numbers that the world's seed gives. */
   nextRandom(): number {
     const words = this.memory.i32;
-    let state = (words[MACHINE_WORD.random]! + 0x6d2b_79f5) | 0;
+    const state = nextRandomState(words[MACHINE_WORD.random]!);
     words[MACHINE_WORD.random] = state;
-    state = Math.imul(state ^ (state >>> 15), state | 1);
-    state ^= state + Math.imul(state ^ (state >>> 7), state | 61);
-    return (state ^ (state >>> 14)) >>> 0;
+    return randomOf(state);
   }
 
   redirect(target: number, flags: number): void {

@@ -2,6 +2,7 @@
 import { copy, readU32le } from '../packet/bytes.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../runtime/actions.ts';
+import { flowHash, nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { Frame, ModelContext, SkbFields } from '../runtime/context.ts';
 import { EACCES, EINVAL } from '../runtime/errno.ts';
 import type { FibLookup } from '../runtime/fib.ts';
@@ -30,6 +31,8 @@ const BPF_F_EXCLUDE_INGRESS = 1 << 4;
 /** `bpf_redirect` in TC. */
 const BPF_F_INGRESS = 1;
 
+const NO_HASH = -1;
+
 export class ModelRun implements ModelContext {
   hook: Hook = 'xdp';
   readonly frame: Frame = {
@@ -44,6 +47,8 @@ export class ModelRun implements ModelContext {
   readonly world: World;
   /** Where the last redirect leads: an ifindex. */
   redirectTarget = 0;
+  time: bigint;
+  readonly cpu: number;
   /** What was printed; undefined where nothing was. */
   lines: string[] | undefined = undefined;
   /** Bytes of the frame behind `dataEnd`, which a program cannot see. */
@@ -54,6 +59,12 @@ export class ModelRun implements ModelContext {
   private maps: ReadonlyMap<string, ModelMap>;
   private readonly globals: ReadonlyMap<string, Uint8Array>;
   private readonly fib: Fib;
+  private readonly view: DataView;
+  /** Nanoseconds from packet to packet. */
+  private readonly tick: bigint;
+  private randomState: number;
+  /** The frame's flow hash; -1: none yet. */
+  private hash = NO_HASH;
 
   /** @throws {SyntaxError} when an address or a prefix of the world is none */
   constructor(world: World, maps: ReadonlyMap<string, ModelMap>) {
@@ -61,10 +72,18 @@ export class ModelRun implements ModelContext {
     this.maps = maps;
     this.globals = new Map(Object.entries(world.globals ?? {}));
     this.fib = createFib(world);
+    this.view = new DataView(this.frame.bytes.buffer);
+    this.tick = world.tick ?? 0n;
+    this.time = timeBefore(world);
+    this.randomState = world.randomSeed ?? 0;
+    this.cpu = world.cpu ?? 0;
   }
 
-  useMaps(maps: ReadonlyMap<string, ModelMap>): void {
+  /** Clock and random numbers as they were at the start, and fresh maps. */
+  restart(maps: ReadonlyMap<string, ModelMap>): void {
     this.maps = maps;
+    this.time = timeBefore(this.world);
+    this.randomState = this.world.randomSeed ?? 0;
   }
 
   /** Length of the whole frame in bytes. */
@@ -95,6 +114,8 @@ export class ModelRun implements ModelContext {
     this.rxQueueIndex = batch.rxQueueIndex[index]!;
     this.redirectTarget = 0;
     this.lines = undefined;
+    this.hash = NO_HASH;
+    if (this.tick !== 0n) this.time = BigInt.asUintN(64, this.time + this.tick);
     if (hook !== 'xdp') this.clearSkb();
   }
 
@@ -128,6 +149,27 @@ export class ModelRun implements ModelContext {
     return this.globals.get(name);
   }
 
+  random(): number {
+    this.randomState = nextRandomState(this.randomState);
+    return randomOf(this.randomState);
+  }
+
+  flowHash(): number {
+    if (this.hash === NO_HASH) {
+      const { data, dataEnd } = this.frame;
+      this.hash = flowHash(this.view, data, dataEnd + this.hidden, this.world.hashSeed ?? 0);
+    }
+    return this.hash;
+  }
+
+  setHash(hash: number): void {
+    this.hash = hash >>> 0;
+  }
+
+  forgetHash(): void {
+    this.hash = NO_HASH;
+  }
+
   trace(line: string): void {
     if (this.lines === undefined) this.lines = [];
     this.lines.push(line);
@@ -149,9 +191,12 @@ export class ModelRun implements ModelContext {
   redirectMap(map: string, key: number, flags: number = 0): number {
     if ((flags & ~(REDIRECT_ACTIONS | BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS)) !== 0) return XDP_ABORTED;
     if ((flags & BPF_F_BROADCAST) !== 0) return XDP_REDIRECT;
-    const slot = this.map(map).lookupIndex(key);
+    const target = this.map(map);
+    const slot = target.lookupIndex(key);
     if (slot === undefined) return flags & REDIRECT_ACTIONS;
-    this.redirectTarget = readU32le(slot, 0);
+    const { type } = target.definition;
+    // Maps of CPUs and sockets lead to the key itself.
+    this.redirectTarget = type === 'CPUMAP' || type === 'XSKMAP' ? key : readU32le(slot, 0);
     return XDP_REDIRECT;
   }
 
@@ -196,6 +241,11 @@ export class ModelRun implements ModelContext {
     if (dataMeta < this.dirtyFrom) this.dirtyFrom = dataMeta;
     return 0;
   }
+}
+
+/** The first packet moves the clock on to the time of the world. */
+function timeBefore(world: World): bigint {
+  return BigInt.asUintN(64, (world.time ?? 0n) - (world.tick ?? 0n));
 }
 
 function copyRange(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {

@@ -6,6 +6,7 @@ import type { PacketBatch } from '../packet/packet-batch.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import { withDefaultDevices } from '../runtime/default-world.ts';
 import type { MapSnapshot } from '../runtime/map-snapshot.ts';
+import { isMapOfMaps } from '../runtime/maps.ts';
 import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
 import type { ModelEntry, Program, ProgramDefinition, ProgramEntry } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
@@ -121,13 +122,13 @@ class ModelSession implements Session {
 
   maps(): MapSnapshot[] {
     return [...this.#maps.values()]
-      .map((map) => map.snapshot())
+      .flatMap((map) => map.snapshot() ?? [])
       .sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
   }
 
   async reset(): Promise<void> {
     this.#maps = createMaps(this.#definition, this.#world);
-    this.#run.useMaps(this.#maps);
+    this.#run.restart(this.#maps);
   }
 
   async close(): Promise<void> {}
@@ -143,7 +144,20 @@ function modelOf(definition: ProgramDefinition, { function: name, hook }: Progra
 }
 
 function createMaps(definition: ProgramDefinition, world: World): ReadonlyMap<string, ModelMap> {
-  const maps = new Map(definition.maps.map((map) => [map.name, createModelMap(map)]));
+  const maps = new Map<string, ModelMap>();
+  // Maps of maps last: they hold the others.
+  const holders = definition.maps.filter(({ type }) => isMapOfMaps(type));
+  try {
+    for (const map of [...definition.maps.filter(({ type }) => !isMapOfMaps(type)), ...holders]) {
+      maps.set(
+        map.name,
+        createModelMap(map, (name) => maps.get(name)),
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new EngineError('input', `the model of ${definition.name}: ${error.message}`, { cause: error });
+  }
   for (const [name, entries] of Object.entries(world.maps ?? {})) {
     const map = maps.get(name);
     if (map === undefined)

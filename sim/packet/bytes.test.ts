@@ -18,6 +18,10 @@ describe('words', () => {
           view.getBigUint64(at),
           view.getBigUint64(at, true),
         ]);
+        const wide = (BigInt(value) << 32n) | BigInt(half);
+        bytes.writeU64le(data, at, wide);
+        expect(view.getBigUint64(at, true)).toBe(wide);
+        data.fill(fill, at + 4);
         bytes.writeU16(data, at, half);
         expect([view.getUint16(at), bytes.readU16(data, at)]).toEqual([half, half]);
         bytes.writeU16le(data, at, half);

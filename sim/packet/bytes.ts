@@ -66,6 +66,11 @@ export function writeU32le(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24;
 }
 
+export function writeU64le(bytes: Uint8Array, at: number, value: bigint): void {
+  writeU32le(bytes, at, Number(value & 0xffff_ffffn));
+  writeU32le(bytes, at + 4, Number((value >> 32n) & 0xffff_ffffn));
+}
+
 /**
  * Copies `length` bytes between arrays, or within one where the ranges do not overlap. A loop: for the few bytes
  * of an address it is faster than `set(subarray(…))`, which makes an object.

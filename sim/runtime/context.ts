@@ -39,6 +39,22 @@ export interface ModelContext {
   /** A read-only global of the world as bytes. */
   globalBytes(name: string): Uint8Array | undefined;
 
+  /**
+   * What all of the kernel's clocks show while this packet runs, in nanoseconds (`bpf_ktime_get_ns` and its kin): the
+   * world's `time`, moved on by its `tick` from packet to packet.
+   */
+  readonly time: bigint;
+  /** The CPU that the program runs on (`bpf_get_smp_processor_id`). */
+  readonly cpu: number;
+  /** `bpf_get_prandom_u32`: the next number of the sequence that the world's `randomSeed` gives. */
+  random(): number;
+  /** TC, `bpf_get_hash_recalc`: the hash that the frame has, or gets; the same for the same flow. */
+  flowHash(): number;
+  /** TC, `bpf_set_hash`. */
+  setHash(hash: number): void;
+  /** TC, `bpf_set_hash_invalid`: the next question makes a new one. */
+  forgetHash(): void;
+
   /** One line of `bpf_printk`, without the newline. */
   trace(line: string): void;
   /** `bpf_redirect`: XDP_REDIRECT (TC: TC_ACT_REDIRECT), or XDP_ABORTED for flags that XDP refuses. */

@@ -44,6 +44,14 @@ export const BPF_MAP_TYPE = {
 
 export type MapType = keyof typeof BPF_MAP_TYPE;
 
+/** A slot of a map of maps. */
+export interface HeldMap {
+  /** A u32. */
+  readonly key: number;
+  /** Name of another map of the program. */
+  readonly map: string;
+}
+
 export interface MapDefinition {
   readonly name: string;
   readonly type: MapType;
@@ -52,11 +60,18 @@ export interface MapDefinition {
   /** Bytes; for a per-CPU map, of one CPU's value. */
   readonly valueSize: number;
   readonly maxEntries: number;
+  /** Models of maps of maps: what the slots hold; the others are empty. */
+  readonly holds?: readonly HeldMap[];
 }
 
 /** Is there one value per CPU? */
 export function isPerCpu(type: MapType): boolean {
   return type === 'PERCPU_ARRAY' || type === 'PERCPU_HASH' || type === 'LRU_PERCPU_HASH';
+}
+
+/** Does it hold other maps? */
+export function isMapOfMaps(type: MapType): boolean {
+  return type === 'ARRAY_OF_MAPS' || type === 'HASH_OF_MAPS';
 }
 
 /** Does it forget entries by itself when it fills up? */

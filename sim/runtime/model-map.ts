@@ -1,7 +1,13 @@
-/** eBPF maps in memory, for models: the kernel's semantics, written for reading. */
-import { E2BIG, EEXIST, EINVAL, ENOENT } from './errno.ts';
-import { indexKey, type MapSnapshot, snapshotOf } from './map-snapshot.ts';
+/** eBPF maps in memory, for models: what they can be asked, and which kind answers. The kernel's semantics. */
+import type { MapSnapshot } from './map-snapshot.ts';
 import type { MapDefinition } from './maps.ts';
+import { HashModelMap } from './model-map-hash.ts';
+import { LpmTrieModelMap } from './model-map-lpm-trie.ts';
+import { LruHashModelMap } from './model-map-lru-hash.ts';
+import { ArrayOfMapsModel, HashOfMapsModel } from './model-map-map-of-maps.ts';
+import { QueueModelMap } from './model-map-queue.ts';
+import { RingBufferModelMap } from './model-map-ring-buffer.ts';
+import { ArrayModelMap, SlotModelMap } from './model-map-slots.ts';
 
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
@@ -9,7 +15,7 @@ export const BPF_EXIST = 2;
 
 /**
  * One map of a model. A per-CPU map holds one value per key here: a model runs on one CPU, and comparisons add
- * the CPUs up.
+ * the CPUs up. What a kind of map does not offer answers as the kernel does: -EOPNOTSUPP, -EINVAL, or nothing there.
  */
 export interface ModelMap {
   readonly definition: MapDefinition;
@@ -21,7 +27,18 @@ export interface ModelMap {
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /** 0, or -ENOENT; arrays refuse with -EINVAL. */
   delete(key: Uint8Array): number;
-  snapshot(): MapSnapshot;
+  /** Queues and stacks, `bpf_map_push_elem`: 0, or -E2BIG when full (BPF_EXIST drops the oldest instead). */
+  push(value: Uint8Array, flags?: number): number;
+  /** Queues and stacks, `bpf_map_pop_elem`: a copy of the element taken out; undefined where there is none. */
+  pop(): Uint8Array | undefined;
+  /** Queues and stacks, `bpf_map_peek_elem`: a copy of the element that `pop` would take out. */
+  peek(): Uint8Array | undefined;
+  /** Maps of maps: the map in a slot. */
+  inner(key: Uint8Array | number): ModelMap | undefined;
+  /** Ring buffers, `bpf_ringbuf_output`: 0, or -EAGAIN when full. */
+  output(sample: Uint8Array): number;
+  /** What is in it; undefined for kinds that user space cannot read without changing them. */
+  snapshot(): MapSnapshot | undefined;
 }
 
 /** Adds to a little-endian u64 inside a value, as `__sync_fetch_and_add` does; `amount` is a whole number below 2^32. */
@@ -42,149 +59,43 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24;
 }
 
-/** @throws {RangeError} for map types that models cannot hold yet */
-export function createModelMap(definition: MapDefinition): ModelMap {
+/**
+ * @param named finds another map of the program, for maps of maps
+ * @throws {RangeError} for map types that XDP and TC programs cannot use, or that models cannot hold
+ */
+export function createModelMap(
+  definition: MapDefinition,
+  named: (name: string) => ModelMap | undefined = () => undefined,
+): ModelMap {
   switch (definition.type) {
     case 'ARRAY':
     case 'PERCPU_ARRAY':
-      return new ArrayMap(definition);
+      return new ArrayModelMap(definition);
     case 'DEVMAP':
-      return new SlotMap(definition);
+    case 'CPUMAP':
+    case 'XSKMAP':
+    case 'PROG_ARRAY':
+    case 'PERF_EVENT_ARRAY':
+      return new SlotModelMap(definition);
     case 'HASH':
     case 'PERCPU_HASH':
     case 'DEVMAP_HASH':
-      return new HashMap(definition);
+      return new HashModelMap(definition);
+    case 'LRU_HASH':
+    case 'LRU_PERCPU_HASH':
+      return new LruHashModelMap(definition);
+    case 'LPM_TRIE':
+      return new LpmTrieModelMap(definition);
+    case 'QUEUE':
+    case 'STACK':
+      return new QueueModelMap(definition);
+    case 'RINGBUF':
+      return new RingBufferModelMap(definition);
+    case 'ARRAY_OF_MAPS':
+      return new ArrayOfMapsModel(definition, named);
+    case 'HASH_OF_MAPS':
+      return new HashOfMapsModel(definition, named);
     default:
       throw new RangeError(`map ${definition.name}: a model cannot hold a ${definition.type} map`);
   }
-}
-
-/** BPF_MAP_TYPE_ARRAY (kernel/bpf/arraymap.c): every entry exists from the start, zeroed, and none can be deleted. */
-class ArrayMap implements ModelMap {
-  readonly definition: MapDefinition;
-  readonly #values: readonly Uint8Array[];
-
-  constructor(definition: MapDefinition) {
-    this.definition = definition;
-    this.#values = Array.from({ length: definition.maxEntries }, () => new Uint8Array(definition.valueSize));
-  }
-
-  lookup(key: Uint8Array): Uint8Array | undefined {
-    return this.#values[readU32(key, 0)];
-  }
-
-  lookupIndex(index: number): Uint8Array | undefined {
-    return this.#values[index];
-  }
-
-  update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): number {
-    if (flags > BPF_EXIST) return -EINVAL;
-    const slot = this.lookup(key);
-    if (slot === undefined) return -E2BIG;
-    if (flags === BPF_NOEXIST) return -EEXIST;
-    slot.set(value);
-    return 0;
-  }
-
-  delete(_key: Uint8Array): number {
-    return -EINVAL;
-  }
-
-  snapshot(): MapSnapshot {
-    return snapshotOf(
-      this.definition,
-      this.#values.map((value, index) => ({ key: indexKey(index), value })),
-    );
-  }
-}
-
-/** BPF_MAP_TYPE_DEVMAP (kernel/bpf/devmap.c): an array whose slots may be empty. */
-class SlotMap implements ModelMap {
-  readonly definition: MapDefinition;
-  readonly #slots = new Map<number, Uint8Array>();
-
-  constructor(definition: MapDefinition) {
-    this.definition = definition;
-  }
-
-  lookup(key: Uint8Array): Uint8Array | undefined {
-    return this.lookupIndex(readU32(key, 0));
-  }
-
-  lookupIndex(index: number): Uint8Array | undefined {
-    return this.#slots.get(index);
-  }
-
-  update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): number {
-    const index = readU32(key, 0);
-    if (flags > BPF_EXIST) return -EINVAL;
-    if (index >= this.definition.maxEntries) return -E2BIG;
-    if (flags === BPF_NOEXIST) return -EEXIST;
-    if (readU32(value, 0) === 0) this.#slots.delete(index);
-    else this.#slots.set(index, value.slice());
-    return 0;
-  }
-
-  delete(key: Uint8Array): number {
-    const index = readU32(key, 0);
-    if (index >= this.definition.maxEntries) return -EINVAL;
-    this.#slots.delete(index);
-    return 0;
-  }
-
-  snapshot(): MapSnapshot {
-    return snapshotOf(
-      this.definition,
-      [...this.#slots].map(([index, value]) => ({ key: indexKey(index), value })),
-    );
-  }
-}
-
-/** BPF_MAP_TYPE_HASH (kernel/bpf/hashtab.c). */
-class HashMap implements ModelMap {
-  readonly definition: MapDefinition;
-  readonly #entries = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>();
-
-  constructor(definition: MapDefinition) {
-    this.definition = definition;
-  }
-
-  lookup(key: Uint8Array): Uint8Array | undefined {
-    return this.#entries.get(nameOf(key, this.definition.keySize))?.value;
-  }
-
-  lookupIndex(index: number): Uint8Array | undefined {
-    return this.lookup(indexKey(index));
-  }
-
-  update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): number {
-    if (flags > BPF_EXIST) return -EINVAL;
-    const name = nameOf(key, this.definition.keySize);
-    const present = this.#entries.get(name);
-    if (present !== undefined) {
-      if (flags === BPF_NOEXIST) return -EEXIST;
-      present.value.set(value);
-      return 0;
-    }
-    if (flags === BPF_EXIST) return -ENOENT;
-    if (this.#entries.size >= this.definition.maxEntries) return -E2BIG;
-    const slot = new Uint8Array(this.definition.valueSize);
-    slot.set(value);
-    this.#entries.set(name, { key: key.slice(0, this.definition.keySize), value: slot });
-    return 0;
-  }
-
-  delete(key: Uint8Array): number {
-    return this.#entries.delete(nameOf(key, this.definition.keySize)) ? 0 : -ENOENT;
-  }
-
-  snapshot(): MapSnapshot {
-    return snapshotOf(this.definition, this.#entries.values());
-  }
-}
-
-function nameOf(key: Uint8Array, size: number): string {
-  let name = '';
-  for (let index = 0; index < size; index++) name += String.fromCharCode(key[index]!);
-  return name;
 }

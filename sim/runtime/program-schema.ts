@@ -2,7 +2,7 @@
 import { addressFromText } from '../packet/addresses.ts';
 import type { Stimulus } from '../packet/packet-batch.ts';
 import { HOOKS, type Hook } from './actions.ts';
-import { BPF_MAP_TYPE, type MapDefinition, type MapType } from './maps.ts';
+import { BPF_MAP_TYPE, type HeldMap, type MapDefinition, type MapType } from './maps.ts';
 import { nearestName } from './nearest-name.ts';
 import type {
   Example,
@@ -77,6 +77,7 @@ const map: Schema<MapDefinition> = object<MapDefinition>({
   keySize: uint32,
   valueSize: uint32,
   maxEntries: uint32,
+  holds: optional(list(object<HeldMap>({ key: uint32, map: text }))),
 });
 
 const stimulus: Schema<Stimulus> = object<Stimulus>({

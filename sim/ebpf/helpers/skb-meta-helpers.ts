@@ -1,8 +1,8 @@
 /** Fields of a TC frame that only helpers reach: hash, type, time stamp, classes (net/core/filter.c). */
+import { flowHash } from '../../runtime/chance.ts';
 import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
-import { hashKey } from '../maps/hash-table.ts';
 import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
 import type { Helper } from './helper.ts';
 
@@ -13,17 +13,12 @@ const BPF_SKB_CLOCK_REALTIME = 0;
 const BPF_SKB_CLOCK_MONOTONIC = 1;
 const BPF_SKB_CLOCK_TAI = 2;
 
-/**
- * `skb_get_hash`. The kernel's flow hash has a random key, so that its value means nothing beyond being the same
- * for the same flow: here it is a hash over the first 64 bytes behind the MAC addresses and the world's seed, and never 0.
- */
-function flowHash(machine: Machine): number {
+/** The hash that the frame has, or gets. */
+function recalculateHash(machine: Machine): number {
   const { i32 } = machine.memory;
   if (i32[MACHINE_WORD.hashKnown] === 1) return machine.memory.u32(HASH);
-  const from = machine.packet.data + 12;
-  const size = Math.max(0, Math.min(64, machine.packet.frameEnd - from));
-  const seed = machine.world.hashSeed ?? 0;
-  const hash = (hashKey(machine.memory.view, from, size) ^ seed) >>> 0 || 1;
+  const { data, frameEnd } = machine.packet;
+  const hash = flowHash(machine.memory.view, data, frameEnd, machine.world.hashSeed ?? 0);
   machine.memory.setU32(HASH, hash);
   i32[MACHINE_WORD.hashKnown] = 1;
   return hash;
@@ -79,7 +74,7 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     arguments: ['context'],
     returns: 'u64',
     only: 'tc',
-    run: (machine) => machine.result64(BigInt(flowHash(machine))),
+    run: (machine) => machine.result64(BigInt(recalculateHash(machine))),
   },
   {
     number: 41,

@@ -12,42 +12,17 @@
  *           0      4      8               8 + ⌈key⌉₈
  * ```
  *
- * The bytes between the end of a key and the multiple of 8 are zero in entries. A freed entry is chained by its
+ * The bucket is the low bits of `hashBytes` of the key. The kernel's (jhash with a random seed) differs from boot to
+ * boot; nothing but the order of iteration depends on it. The bytes between the end of a key and the multiple of 8 are zero in entries. A freed entry is chained by its
  * `next` from the descriptor's `free`; its other bytes stay, as they do in the kernel's preallocated tables.
  */
+import { hashBytes } from '../../runtime/chance.ts';
 import type { LinearMemory } from '../memory.ts';
 import { roundUp8 } from '../memory.ts';
 import { DESCRIPTOR } from './live-map.ts';
 
 /** Bytes before an entry's key. */
 export const ENTRY_KEY = 8;
-
-/**
- * The hash of `size` bytes, an unsigned 32-bit number; the bucket is its low bits. It takes the key in u32 words,
- * the last one filled up with zeros:
- *
- * ```
- *   h = size;  for each word w:  h = (h ^ w) × 0x9E3779B1;  h ^= h >>> 15
- * ```
- *
- * The kernel's (jhash with a random seed) differs from boot to boot; nothing but the order of iteration depends on it.
- */
-export function hashKey(view: DataView, key: number, size: number): number {
-  let hash = size;
-  const whole = key + (size & ~3);
-  let at = key;
-  for (; at < whole; at += 4) {
-    hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e37_79b1);
-    hash ^= hash >>> 15;
-  }
-  if ((size & 3) !== 0) {
-    let tail = 0;
-    for (let shift = 0; at < key + size; at++, shift += 8) tail |= view.getUint8(at) << shift;
-    hash = Math.imul(hash ^ tail, 0x9e37_79b1);
-    hash ^= hash >>> 15;
-  }
-  return hash >>> 0;
-}
 
 export class HashTable {
   readonly #memory: LinearMemory;
@@ -99,7 +74,7 @@ export class HashTable {
   /** The entry with this key, or 0. */
   find(key: number): number {
     const { view } = this.#memory;
-    const hash = hashKey(view, key, this.keySize);
+    const hash = hashBytes(view, key, this.keySize);
     let entry = view.getUint32(this.#buckets + 4 * (hash & this.#mask), true);
     while (entry !== 0) {
       if (view.getUint32(entry + 4, true) === hash && this.#sameKey(entry + ENTRY_KEY, key)) return entry;
@@ -126,7 +101,7 @@ export class HashTable {
       i32[this.#descriptor + DESCRIPTOR.highWater] = used + 1;
       entry = this.#pool + used * this.stride;
     }
-    const hash = hashKey(view, key, this.keySize);
+    const hash = hashBytes(view, key, this.keySize);
     const head = this.#buckets + 4 * (hash & this.#mask);
     view.setInt32(entry, view.getInt32(head, true), true);
     view.setUint32(entry + 4, hash, true);

@@ -1,0 +1,56 @@
+/**
+ * What stands for chance in machine and models, the same in both: random numbers and flow hashes follow from the
+ * world's seeds, so that a case repeats.
+ */
+
+/** The state behind `state`, as a signed 32-bit number. */
+export function nextRandomState(state: number): number {
+  return (state + 0x6d2b_79f5) | 0;
+}
+
+/** The random number of a state: a xorshift, scrambled. An unsigned 32-bit number. */
+export function randomOf(state: number): number {
+  let number = Math.imul(state ^ (state >>> 15), state | 1);
+  number ^= number + Math.imul(number ^ (number >>> 7), number | 61);
+  return (number ^ (number >>> 14)) >>> 0;
+}
+
+/**
+ * The hash of `size` bytes, an unsigned 32-bit number. It takes them in little-endian words of 32 bits, the last one
+ * filled up with zeros:
+ *
+ * ```
+ *   h = size;  for each word w:  h = (h ^ w) × 0x9E3779B1;  h ^= h >>> 15
+ * ```
+ */
+export function hashBytes(view: DataView, at: number, size: number): number {
+  let hash = size;
+  const whole = at + (size & ~3);
+  let from = at;
+  for (; from < whole; from += 4) {
+    hash = Math.imul(hash ^ view.getInt32(from, true), 0x9e37_79b1);
+    hash ^= hash >>> 15;
+  }
+  if ((size & 3) !== 0) {
+    let tail = 0;
+    for (let shift = 0; from < at + size; from++, shift += 8) tail |= view.getUint8(from) << shift;
+    hash = Math.imul(hash ^ tail, 0x9e37_79b1);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
+}
+
+/** Bytes of a frame behind its MAC addresses that its flow hash is made of. */
+const HASHED_BYTES = 64;
+const MAC_ADDRESSES = 12;
+
+/**
+ * `skb_get_hash`. The kernel's flow hash has a random key, so that its value means nothing beyond being the same for
+ * the same flow: here it is a hash over the first bytes behind the MAC addresses and the world's seed, and never 0.
+ * @param data where the frame begins, `end` where it ends with all of its fragments
+ */
+export function flowHash(view: DataView, data: number, end: number, seed: number): number {
+  const from = data + MAC_ADDRESSES;
+  const size = Math.max(0, Math.min(HASHED_BYTES, end - from));
+  return (hashBytes(view, from, size) ^ seed) >>> 0 || 1;
+}
