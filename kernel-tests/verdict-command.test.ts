@@ -1,11 +1,12 @@
 /** What `verify` says of objects that have no model: its mark, its exit code, and the command that repeats a finding. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
 import { packageFile } from '../kernel/package-file.ts';
+import { summarize } from '../verify/explain/summary.ts';
 import { describeKernel } from './require-kernel.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-verdicts-'));
@@ -61,7 +62,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
   beforeAll(() => {
     spawnSync('npm run build --silent', { shell: true, cwd: packageFile('.'), stdio: 'inherit' });
     compileBpf('kernel-tests/fixtures/verdicts.bpf.c', join(scratch, 'v.o'));
-    const zeros = '00'.repeat(16);
+    const zeros = '00'.repeat(24);
     writeFileSync(join(scratch, 'rules.json'), JSON.stringify([{ key: 1, value: zeros }]));
   }, 120_000);
 
@@ -147,6 +148,25 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
       code: 0,
       program: { verdict: 'agreed' },
     });
+  });
+
+  it('shows a map’s value by its fields, and calls a clock by its name', () => {
+    const object = new Uint8Array(readFileSync(join(scratch, 'v.o')));
+    const definition = { name: 'rules', type: 'HASH', keySize: 4, valueSize: 24, maxEntries: 16 } as const;
+    const value = (...words: bigint[]): Uint8Array => new Uint8Array(BigUint64Array.from(words).buffer);
+    const map = {
+      map: 'rules',
+      definition,
+      key: Uint8Array.of(1, 0, 0, 0),
+      expected: value(5n, 80n, 4_428_866_965_385n),
+      got: value(5n, 80n, 1_000_000_000_000n),
+    };
+    const program = { name: 'stamps', object, entries: [{ function: 'stamps', hook: 'xdp' }] } as const;
+    const finding = { engines: ['testrun', 'vm'], part: 'map', field: 'map rules', packet: 0, map } as const;
+    const shown = { program: 'stamps', world: {}, stimuli: [{ packet: new Uint8Array(60) }] };
+    expect(summarize(program, shown, { ...finding, expected: undefined, got: undefined })).toBe(
+      'stamps: map rules[1].seen: expected 4428866965385 (testrun), got 1000000000000 (vm): this looks like a clock',
+    );
   });
 
   it.each([

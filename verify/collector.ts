@@ -7,6 +7,7 @@ import type { EngineName } from '../sim/engines/engine.ts';
 import { actionNames } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type EngineFailure, failureOf } from './engine-side.ts';
+import { mapEntryText } from './explain/map-text.ts';
 import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Investigation } from './investigate.ts';
@@ -169,6 +170,7 @@ export class Collector {
       field,
       severity,
       summary,
+      ...(finding.map === undefined ? {} : { map: mapEntryText(this.#options.program, finding.map) }),
       case: { ...shown, note },
       finding,
       seen,

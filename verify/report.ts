@@ -4,6 +4,7 @@ import type { Case } from '../corpus/case.ts';
 import type { Coverage, EngineName } from '../sim/engines/engine.ts';
 import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';
+import type { MapEntryText } from './explain/map-text.ts';
 import { type Disagreeing, type Finding, kindOf, type Outcome, type Severity } from './finding.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
 import type { ShrinkStop } from './shrink.ts';
@@ -98,6 +99,8 @@ export interface Divergence {
   readonly severity: Severity;
   /** One line: what was expected, what came, the likely cause. */
   readonly summary: string;
+  /** What of a map's entry differs. */
+  readonly map?: MapEntryText;
   /** The smallest case so far that shows it, and what it shows. */
   readonly case: Case;
   readonly finding: Finding;
@@ -152,7 +155,20 @@ export function reportToJson(
     engines: report.engines.map(({ failure: _failure, ...engine }) => engine),
     notCompared: report.notCompared,
     divergences: report.divergences.map(
-      ({ engines, field, severity, finding, file, unsaved, summary, state, stopped, case: shown, seen }) => ({
+      ({
+        engines,
+        field,
+        severity,
+        finding,
+        map,
+        file,
+        unsaved,
+        summary,
+        state,
+        stopped,
+        case: shown,
+        seen,
+      }) => ({
         engines,
         field,
         severity,
@@ -161,6 +177,7 @@ export function reportToJson(
           : { source: { file: finding.source.file, line: finding.source.line } }),
         ...(finding.breach === undefined ? {} : { invariant: finding.breach.invariant }),
         ...(finding.kernel === undefined ? {} : { kernel: finding.kernel }),
+        ...(map === undefined ? {} : { map }),
         ...(file === undefined ? {} : { file }),
         ...(unsaved === undefined ? {} : { unsaved }),
         summary,

@@ -91,7 +91,7 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Counters that are too high or too low by a factor, or by so much a packet. */
-function mapCause({ expected, got }: MapDifference, packets: number): string | undefined {
+export function mapCause({ expected, got }: MapDifference, packets: number): string | undefined {
   if (expected === undefined) return 'an entry was made that should not be there';
   if (got === undefined) return 'no entry was made';
   const wanted = counters(expected);

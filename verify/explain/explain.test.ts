@@ -146,9 +146,7 @@ describe('explain', () => {
         return { action: XDP_PASS };
       };
     const divergence = await found([{ packet: echo }], count(98), count(196));
-    expect(divergence.summary).toContain(
-      'map counts: expected 62000000 (model), got c4000000 at key 01000000 (vm)',
-    );
+    expect(divergence.summary).toContain('map counts[0x01000000]: expected 98 (model), got 196 (vm)');
     expect(divergence.summary).toContain('counted twice');
     const value = (packets: number, size: number): Uint8Array => {
       const both = new Uint8Array(16);
@@ -160,9 +158,7 @@ describe('explain', () => {
     const map = { ...divergence.finding.map!, expected: value(2, 196), got: value(2, 168) };
     const off = divergenceOf(shown, { ...divergence.finding, packet: 1, map });
     expect(off.summary).toContain('number 2 of 2 is off by -28, -14 a packet: the Ethernet header?');
-    expect(explain(FAKE_PROGRAM, off).join('\n')).toContain(
-      'expected 0200000000000000c400000000000000 = 2, 196',
-    );
+    expect(explain(FAKE_PROGRAM, off).join('\n')).toContain('expected 2, 196');
     const gone = { ...divergence.finding, map: { ...map, got: undefined } };
     expect(divergenceOf(shown, gone).summary).toContain('no entry was made');
   });

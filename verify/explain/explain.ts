@@ -17,8 +17,8 @@ import { commandsOf, type RunOptions } from './command.ts';
 import { checksumEvidence } from './diagnose.ts';
 import { keptLines } from './kept.ts';
 import { kernelLines } from './kernel-text.ts';
+import { mapEntryText } from './map-text.ts';
 import { type Paint, painter, type Style } from './paint.ts';
-import { valuesOf } from './summary.ts';
 import { checksumWorksheet } from './worksheet.ts';
 
 export interface ExplainOptions {
@@ -196,26 +196,25 @@ function differingRanges(a: Uint8Array, b: Uint8Array): ByteRange[] {
   return ranges;
 }
 
-function mapValues(program: Program, { case: shown, finding }: Divergence, paint: Paint): string[] {
+/** The entry that differs: its key, and each field that does, by the map's BTF. */
+function mapValues(program: Program, { finding }: Divergence, paint: Paint): string[] {
   const { map } = finding;
   if (map === undefined) return [];
-  const { expected, got } = valuesOf(program, shown, finding);
-  const key = Buffer.from(map.key).toString('hex');
+  const entry = mapEntryText(program, map);
   const { type } = map.definition;
   const summed = type.includes('PERCPU') ? ', values added up over CPUs' : '';
   return [
-    `Map ${map.map} (${type}${summed}), key ${key}:`,
-    paint('good', `  expected ${expected}${numbers(map.expected)}`),
-    paint('bad', `  got      ${got.replace(/ at key .*/, '')}${numbers(map.got)}`),
+    `Map ${map.map} (${type}${summed}), key ${entry.key}:`,
+    ...entry.fields.flatMap((field) => {
+      const name = field.field === '' ? 'value' : field.field;
+      const clock = field.isClock ? '   (looks like a clock)' : '';
+      return [
+        `  ${name}${clock}`,
+        paint('good', `    expected ${field.expected}`),
+        paint('bad', `    got      ${field.got}`),
+      ];
+    }),
   ];
-}
-
-/** " = 2, 196": the value as 64-bit numbers, where its size allows. */
-function numbers(value: Uint8Array | undefined): string {
-  if (value === undefined || value.length === 0 || value.length % 8 !== 0) return '';
-  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-  const words = Array.from({ length: value.length / 8 }, (_, index) => view.getBigUint64(index * 8, true));
-  return ` = ${words.join(', ')}`;
 }
 
 function worksheet({ case: shown, finding }: Divergence): string[] {

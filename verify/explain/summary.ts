@@ -3,16 +3,20 @@ import type { Case } from '../../corpus/case.ts';
 import { difference } from '../../sim/packet/difference.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { MapDifference } from '../compare-maps.ts';
 import type { Finding, Outcome } from '../finding.ts';
-import { likelyCause } from './causes.ts';
+import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
 import { kernelClause } from './kernel-text.ts';
+import { fieldPath, mapEntryText } from './map-text.ts';
 import { hex16 } from './ones.ts';
 
 /** "icmp_echo: icmp.checksum: expected 0x1a34 (model), got 0x1235 (testrun): the difference was added without …" */
 export function summarize(program: Program, shown: Case, finding: Finding): string {
   const [reference, engine] = finding.engines;
   if (finding.part === 'status') return `${program.name}: ${violationText(finding)}`;
+  if (finding.map !== undefined)
+    return `${program.name}: ${mapSummary(program, shown, finding, finding.map)}`;
   const { expected, got } = valuesOf(program, shown, finding);
   const cause = likelyCause(shown, finding);
   const line = `${program.name}: ${finding.field}: expected ${expected} (${reference}), got ${got} (${engine})`;
@@ -26,13 +30,22 @@ function violationText({ engines, got, kernel }: Finding): string {
   return `the machine (${engines[1]}) stops the program: ${why}${asked}`;
 }
 
+/** "map rules[1].packets: expected 2 (testrun), got 3 (vm), and 1 more field" */
+function mapSummary(program: Program, shown: Case, { engines }: Finding, map: MapDifference): string {
+  const entry = mapEntryText(program, map);
+  const [first, ...more] = entry.fields;
+  if (first === undefined) return `map ${map.map}: bytes differ that belong to no field`;
+  const values = `expected ${first.expected} (${engines[0]}), got ${first.got} (${engines[1]})`;
+  const others = more.length === 0 ? '' : `, and ${more.length} more field${more.length === 1 ? '' : 's'}`;
+  const cause = first.isClock ? 'this looks like a clock' : mapCause(map, shown.stimuli.length);
+  const why = cause === undefined ? '' : `: ${cause}`;
+  return `map ${fieldPath(entry, first)}: ${values}${others}${why}`;
+}
+
 /** The two values that differ, in text. */
-export function valuesOf(program: Program, shown: Case, finding: Finding): { expected: string; got: string } {
-  const { map, fault, breach, expected, got } = finding;
+function valuesOf(program: Program, shown: Case, finding: Finding): { expected: string; got: string } {
+  const { fault, breach, expected, got } = finding;
   if (breach !== undefined) return { expected: breach.expected, got: breach.got };
-  if (map !== undefined) {
-    return { expected: valueText(map.expected), got: `${valueText(map.got)} at key ${hexOf(map.key)}` };
-  }
   if (fault !== undefined) {
     const { after } = fault;
     if (fault.kind === 'fragment') return { expected: 'data as it came', got: 'changed data' };
@@ -75,10 +88,6 @@ const textOf: Readonly<Record<Exclude<Finding['part'], 'packet'>, Text>> = {
   checksum: () => '',
   invariant: () => '',
 };
-
-function valueText(value: Uint8Array | undefined): string {
-  return value === undefined ? 'no entry' : hexOf(value);
-}
 
 function hexOf(bytes: Uint8Array): string {
   return bytes.length === 0 ? 'nothing' : Buffer.from(bytes).toString('hex');

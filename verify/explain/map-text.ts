@@ -1,0 +1,157 @@
+/** Entries of maps that differ, in the terms of the C source: field by field, by the map's BTF. */
+
+import { type Btf, toJson } from '../../sim/ebpf/btf.ts';
+import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
+import { type BpfMap, type BpfObject, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { isArray } from '../../sim/runtime/maps.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { MapDifference } from '../compare-maps.ts';
+
+/** What of one entry differs. */
+export interface MapEntryText {
+  readonly map: string;
+  readonly key: string;
+  /** Those that differ; one with an empty name where the value has no parts, or there is no entry. */
+  readonly fields: readonly FieldText[];
+}
+
+export interface FieldText {
+  /** As C names it inside the value: `packets`, `last[2].seen`. */
+  readonly field: string;
+  readonly expected: string;
+  readonly got: string;
+  /** Does one of the two look like a time, in a program that reads a clock? */
+  readonly isClock: boolean;
+}
+
+const NO_ENTRY = 'no entry';
+/** Numbers of the helpers that read a clock (linux/bpf.h): ktime_get_ns, jiffies64, …_boot_ns, …_coarse_ns, …_tai_ns. */
+const CLOCKS = [5, 118, 125, 160, 208];
+/** Nanoseconds, from a second after boot to some day in this century. */
+const FIRST_TIME = 1e9;
+const LAST_TIME = 4e18;
+
+export function mapEntryText(program: Program, difference: MapDifference): MapEntryText {
+  const { map, key, expected, got } = difference;
+  const object = objectOf(program);
+  const definition = object?.maps.find((one) => one.name === map);
+  const keyText = partText(object, definition?.keyType, key) ?? keyWithoutType(difference);
+  if (expected === undefined || got === undefined) {
+    const text = (value: Uint8Array | undefined): string =>
+      value === undefined ? NO_ENTRY : (partText(object, definition?.valueType, value) ?? withoutType(value));
+    return {
+      map,
+      key: keyText,
+      fields: [{ field: '', expected: text(expected), got: text(got), isClock: false }],
+    };
+  }
+  const parts = { expected: partsOf(object, definition, expected), got: partsOf(object, definition, got) };
+  const names = new Set([...parts.expected.keys(), ...parts.got.keys()]);
+  const readsClock = object !== undefined && usesClock(object);
+  const fields: FieldText[] = [];
+  for (const field of names) {
+    const one = parts.expected.get(field) ?? 'absent';
+    const other = parts.got.get(field) ?? 'absent';
+    if (one === other) continue;
+    fields.push({ field, expected: one, got: other, isClock: readsClock && (isTime(one) || isTime(other)) });
+  }
+  return { map, key: keyText, fields };
+}
+
+/** "rules[1].packets", "rules[1]": where a field of an entry lies. */
+export function fieldPath({ map, key }: MapEntryText, { field }: FieldText): string {
+  return `${map}[${key}]${field === '' || field.startsWith('[') ? field : `.${field}`}`;
+}
+
+const objects = new WeakMap<Uint8Array, BpfObject | null>();
+
+/** The program's object, read once; undefined where there is none that can be read. */
+function objectOf({ object: bytes }: Program): BpfObject | undefined {
+  if (bytes === undefined) return undefined;
+  let object = objects.get(bytes);
+  if (object === undefined) {
+    try {
+      object = loadObject(bytes);
+    } catch (error) {
+      if (!(error instanceof ObjectError)) throw error;
+      object = null;
+    }
+    objects.set(bytes, object);
+  }
+  return object ?? undefined;
+}
+
+function usesClock({ programs }: BpfObject): boolean {
+  return programs.some(({ instructions }) => {
+    const called = calledHelpers(instructions);
+    return CLOCKS.some((helper) => called.has(helper));
+  });
+}
+
+function isTime(text: string): boolean {
+  const value = Number(text);
+  return value >= FIRST_TIME && value <= LAST_TIME;
+}
+
+/** A value's fields and what they hold, in text. */
+function partsOf(
+  object: BpfObject | undefined,
+  map: BpfMap | undefined,
+  value: Uint8Array,
+): Map<string, string> {
+  const plain = plainValue(object?.btf, map?.valueType, value);
+  const parts = new Map<string, string>();
+  if (plain === undefined) parts.set('', withoutType(value));
+  else flatten('', plain, parts);
+  return parts;
+}
+
+function partText(
+  object: BpfObject | undefined,
+  type: number | undefined,
+  bytes: Uint8Array,
+): string | undefined {
+  const plain = plainValue(object?.btf, type, bytes);
+  return plain === undefined ? undefined : typeof plain === 'string' ? plain : JSON.stringify(plain);
+}
+
+function plainValue(btf: Btf | undefined, type: number | undefined, bytes: Uint8Array): unknown {
+  if (btf === undefined || type === undefined || type === 0) return undefined;
+  try {
+    return toJson(btf, type, bytes);
+  } catch (error) {
+    // A type that does not fit the bytes is none.
+    if (error instanceof ObjectError) return undefined;
+    throw error;
+  }
+}
+
+function flatten(path: string, value: unknown, parts: Map<string, string>): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) flatten(`${path}[${index}]`, item, parts);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, item] of Object.entries(value))
+      flatten(path === '' ? name : `${path}.${name}`, item, parts);
+  } else {
+    parts.set(path, String(value));
+  }
+}
+
+/** The key of every array is a u32. */
+function keyWithoutType({ definition, key }: MapDifference): string {
+  return isArray(definition.type) ? withoutType(key) : `0x${hexOf(key)}`;
+}
+
+/** Bytes without a type: a number where they have a number's size, in the order of the machine. */
+function withoutType(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length === 4) return String(view.getUint32(0, true));
+  if (bytes.length === 0) return 'nothing';
+  if (bytes.length % 8 !== 0 || bytes.length > 64) return `0x${hexOf(bytes)}`;
+  const words = Array.from({ length: bytes.length / 8 }, (_, index) => view.getBigUint64(index * 8, true));
+  return words.join(', ');
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
