@@ -11,6 +11,8 @@ export interface VerifyPlan {
   readonly live: boolean;
   /** `--map NAME=FILE`, as given: what maps hold in every world. */
   readonly maps: readonly string[];
+  /** `--max-entries NAME=N`, as given. */
+  readonly maxEntries: readonly string[];
   readonly seed: string;
   readonly runs?: number;
   /** Per program. */

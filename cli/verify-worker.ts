@@ -14,6 +14,7 @@ import type { Found, Segment } from '../verify/segment.ts';
 import { chooseEngines, createEngine, requireAvailable } from './engines.ts';
 import { type Failure, inputFailure, toFailure } from './failure.ts';
 import { ignoreSignals } from './interrupt.ts';
+import { withMaxEntries } from './max-entries.ts';
 import { notTested, resolvePrograms } from './program-source.ts';
 import { casesOf } from './saved-cases.ts';
 import { type Answer, type Request, type SentFailure, withoutFunctions } from './verify-messages.ts';
@@ -109,10 +110,11 @@ async function open(): Promise<void> {
   process.channel?.unref();
   process.setSourceMapsEnabled(true);
   process.on('beforeExit', neverLoaded);
-  programs = await resolvePrograms(plan.programs, plan.object, (module) => {
+  const resolved = await resolvePrograms(plan.programs, plan.object, (module) => {
     modules.push(module);
     return post({ is: 'importing', module });
   });
+  programs = withMaxEntries(resolved, plan.maxEntries);
   process.off('beforeExit', neverLoaded);
   process.channel?.ref();
   requireAvailable(chooseEngines(plan.engines, plan.live), programs);

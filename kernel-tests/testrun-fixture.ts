@@ -45,7 +45,15 @@ export function liveFixture(...entries: readonly ProgramEntry[]): Program {
 
 /** One function of another source, alone in its object's program. */
 export function fixtureOf(
-  source: 'tail-call' | 'recent' | 'fib-lookup' | 'default-world' | 'sections' | 'clocks' | 'tags',
+  source:
+    | 'tail-call'
+    | 'recent'
+    | 'fib-lookup'
+    | 'default-world'
+    | 'sections'
+    | 'clocks'
+    | 'tags'
+    | 'loader-sizes',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

@@ -1,6 +1,7 @@
 /** A compiled object in the kernel: opened from memory, its globals set, loaded, closed. */
 import { EngineError, type Pinning } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { maxEntriesOf } from '../sim/runtime/map-sizes.ts';
 import type { MapType } from '../sim/runtime/maps.ts';
 import type { ProgramEntry } from '../sim/runtime/program.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
@@ -29,6 +30,8 @@ export interface ObjectOptions {
   readonly pinDirectory?: string;
   /** Maps of other objects that take the place of this one's own, by name. */
   readonly sharedMaps?: Readonly<Record<string, BpfMap>>;
+  /** Sizes of maps, by name: see `maxEntriesOf`. */
+  readonly maxEntries?: Readonly<Record<string, number>>;
   /** Gives the programs this clock and these random numbers in the place of the kernel's, where that works. */
   readonly pin?: PinnedWorld;
 }
@@ -238,6 +241,7 @@ function tryToLoad(
       for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
       makeArraysMappable(libbpf, maps);
     }
+    for (const map of maps) setSize(libbpf, map, options.maxEntries);
     shareMaps(libbpf, maps, options);
     const programs = selectPrograms(libbpf, handle, options, siblings);
     setGlobals(
@@ -318,6 +322,14 @@ function setType(bpf: LoadedLibbpf['bpf'], pointer: Pointer, entry: ProgramEntry
       `${file}: ${entry.function} is in section "${section}": it runs behind a redirect only, never by itself`,
     );
   }
+}
+
+function setSize(libbpf: LoadedLibbpf, map: Pointer, stated: ObjectOptions['maxEntries']): void {
+  const { bpf } = libbpf;
+  const maxEntries = bpf.bpf_map__max_entries(map);
+  const type = mapTypeName(bpf.bpf_map__type(map));
+  const wanted = maxEntriesOf({ name: mapName(libbpf, map), type, maxEntries }, stated);
+  if (wanted !== maxEntries) bpf.bpf_map__set_max_entries(map, wanted);
 }
 
 function shareMaps(

@@ -59,6 +59,7 @@ export interface Libbpf {
   bpf_map__key_size(map: Pointer): number;
   bpf_map__value_size(map: Pointer): number;
   bpf_map__max_entries(map: Pointer): number;
+  bpf_map__set_max_entries(map: Pointer, entries: number): number;
   bpf_map__is_internal(map: Pointer): boolean;
   bpf_map__initial_value(map: Pointer, size: BigUint64Array): Pointer;
   bpf_map__map_flags(map: Pointer): number;
@@ -130,6 +131,7 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map__key_size: ['uint32_t', P],
   bpf_map__value_size: ['uint32_t', P],
   bpf_map__max_entries: ['uint32_t', P],
+  bpf_map__set_max_entries: ['int', P, 'uint32_t'],
   bpf_map__is_internal: ['bool', P],
   bpf_map__initial_value: [P, P, 'void *'],
   bpf_map__map_flags: ['uint32_t', P],

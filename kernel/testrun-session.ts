@@ -129,6 +129,7 @@ export class TestRunSession implements Session {
       entries,
       globals: this.#world.globals ?? {},
       pin: pinnedWorld(this.#world),
+      ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
     });
   }
 

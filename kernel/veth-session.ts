@@ -116,6 +116,7 @@ export class VethSession implements Session {
       entries: functions,
       globals: this.#world.globals ?? {},
       pin: pinnedWorld(this.#world),
+      ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
     });
     try {
       // A device map's entries are devices of the thread's namespace (kernel/bpf/devmap.c).

@@ -18,6 +18,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { chooseEngines, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { mapsOf, withMaps } from '../map-file.ts';
+import { assumedSizes, withMaxEntries } from '../max-entries.ts';
 import { parseHex, repeated } from '../options.ts';
 import { printJson, reportLine } from '../output.ts';
 import { resolvePrograms } from '../program-source.ts';
@@ -29,6 +30,7 @@ import { runBareInstructions } from './run-bytecode.ts';
 interface Options {
   readonly packet: readonly string[];
   readonly map: readonly string[];
+  readonly maxEntries: readonly string[];
   readonly engine?: EngineName;
   readonly object?: string;
   readonly write?: string;
@@ -52,6 +54,7 @@ export function registerRun(program: Command): void {
     .option('--packet <packet>', 'one more packet or capture', repeated, [])
     .option('--engine <name>', 'model, vm, wasm, testrun or veth; default: the first machine that runs here')
     .option('--map <name=file>', 'what a map holds at the beginning, as JSON', repeated, [])
+    .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
     .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
     .option('--write <file>', 'write the packets that came out to a capture')
     .option('--tree', 'show each packet decoded')
@@ -74,7 +77,8 @@ async function run(name: string | undefined, packets: readonly string[], options
     return runBareInstructions(options.bytecode === true ? undefined : options.bytecode, options.engine);
   }
   if (name === undefined) throw inputFailure('no program: name a built-in one, or OBJECT[:FUNCTION]');
-  const program = await theProgram(name, options.object);
+  const [program] = withMaxEntries([await theProgram(name, options.object)], options.maxEntries) as [Program];
+  for (const line of assumedSizes([program])) reportLine(line);
   const terminal = createTerminal(options);
   const engine =
     options.trace === true ? tracer(program, options, terminal) : theEngine(program, options.engine);

@@ -12,6 +12,7 @@ import { coverageFile } from '../coverage-file.ts';
 import { chooseEngines, engineNames } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
+import { assumedSizes } from '../max-entries.ts';
 import {
   freshSeed,
   parseCount,
@@ -40,6 +41,7 @@ interface Options {
   readonly seed?: string;
   readonly object?: string;
   readonly map: readonly string[];
+  readonly maxEntries: readonly string[];
   readonly coverage?: string;
   readonly workers: number;
   readonly maxDivergences: number;
@@ -72,6 +74,7 @@ export function registerVerify(program: Command): void {
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
     .option('--map <name=file>', 'what a map holds before the first packet, as JSON', repeated, [])
+    .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
     .option('--workers <n>', 'processes; the results stay the same', parseCount('--workers'), 1)
     .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
     .option(
@@ -105,6 +108,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     programs: names,
     live: options.live === true,
     maps: options.map,
+    maxEntries: options.maxEntries,
     seed: options.seed ?? freshSeed(),
     oracle: options.oracle,
     maxDivergences: options.maxDivergences,
@@ -129,8 +133,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const { programs, left } = await verifier.open();
   const terminal = createTerminal(options);
   const quiet = options.json === true;
+  const assumed = assumedSizes(programs);
   if (!quiet) {
     terminal.print(`seed ${plan.seed}, engines ${chosen.engines.map((engine) => engine.name).join(', ')}`);
+    for (const line of assumed) terminal.print(terminal.style('yellow', line));
     terminal.print();
   }
 
@@ -158,7 +164,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   if (options.coverage !== undefined) await writeText(options.coverage, coverageFile(programs, reports));
   if (options.junit !== undefined) await writeText(options.junit, toJunit(all, plan.seed));
   if (quiet) {
-    printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested: left });
+    printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested: left, assumed });
   } else {
     const seconds = (performance.now() - start) / 1000;
     terminal.print();

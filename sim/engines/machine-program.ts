@@ -14,6 +14,7 @@ import {
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import { withDefaultDevices } from '../runtime/default-world.ts';
+import { maxEntriesOf } from '../runtime/map-sizes.ts';
 import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
@@ -58,7 +59,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
   }
   const path = program.objectPath ?? program.name;
   try {
-    const object = withOwnGlobals(readObject(program.object, options));
+    const object = withSizes(withOwnGlobals(readObject(program.object, options)), program.maxEntries);
     for (const [name, bytes] of Object.entries(world.globals ?? {})) setGlobal(object, name, bytes);
     const entries = program.entries.map(({ function: name, hook }) => {
       const index = object.programs.findIndex((one) => one.function === name);
@@ -105,6 +106,15 @@ function withOwnGlobals(object: BpfObject): BpfObject {
   const maps = object.maps.map((map) =>
     map.global === undefined ? map : { ...map, global: { ...map.global, bytes: map.global.bytes.slice() } },
   );
+  return { ...object, maps };
+}
+
+/** The same object, with a size for every map. */
+function withSizes(object: BpfObject, stated: Program['maxEntries']): BpfObject {
+  const maps = object.maps.map((map) => {
+    const maxEntries = maxEntriesOf(map, stated);
+    return maxEntries === map.maxEntries ? map : { ...map, maxEntries };
+  });
   return { ...object, maps };
 }
 

@@ -37,6 +37,8 @@ export interface Program {
   /** What names it on the command line (`my.o:main`, or a name and `--object`), for commands that repeat something. */
   readonly commandLine?: readonly string[];
   readonly definition?: ProgramDefinition;
+  /** How many entries maps have whose size the object leaves to its loader, by name: see `maxEntriesOf`. */
+  readonly maxEntries?: Readonly<Record<string, number>>;
 }
 
 export interface ModelEntry extends ProgramEntry {

@@ -1,0 +1,43 @@
+/** How many entries a map has whose definition leaves it to the loader (`max_entries` 0, or none). */
+import type { MapType } from './maps.ts';
+
+/** Such maps have no size of their own, or one for each CPU. */
+const SIZELESS: ReadonlySet<MapType> = new Set([
+  'UNSPEC',
+  'PERF_EVENT_ARRAY',
+  'CGROUP_STORAGE',
+  'PERCPU_CGROUP_STORAGE',
+  'SK_STORAGE',
+  'INODE_STORAGE',
+  'TASK_STORAGE',
+  'CGRP_STORAGE',
+  'STRUCT_OPS',
+]);
+
+/** Enough that generated packets do not fill it, and little enough to be compared after every batch. */
+const DEFAULT = 1024;
+/** A ring's size in bytes: a power of two and whole pages. */
+const DEFAULT_RING = 256 * 1024;
+/** `cpu_map_alloc` takes no more than the kernel's NR_CPUS, which is 64 at the least on common ones. */
+const DEFAULT_CPUS = 64;
+
+/** Is it for the loader to say how many entries a map of this definition has? */
+export function leavesSizeToLoader({ type, maxEntries }: { type: MapType; maxEntries: number }): boolean {
+  return maxEntries === 0 && !SIZELESS.has(type);
+}
+
+/**
+ * Returns the number of entries with which every engine makes the map.
+ * @param stated what the user said, by map name
+ */
+export function maxEntriesOf(
+  definition: { readonly name: string; readonly type: MapType; readonly maxEntries: number },
+  stated: Readonly<Record<string, number>> = {},
+): number {
+  const { name, type, maxEntries } = definition;
+  const wanted = Object.hasOwn(stated, name) ? stated[name] : undefined;
+  if (wanted !== undefined) return wanted;
+  if (!leavesSizeToLoader(definition)) return maxEntries;
+  if (type === 'RINGBUF' || type === 'USER_RINGBUF') return DEFAULT_RING;
+  return type === 'CPUMAP' ? DEFAULT_CPUS : DEFAULT;
+}
