@@ -1,5 +1,6 @@
 /** The register of engines: one line each, the reference first. */
 
+import { runningKernel } from '../kernel/kernel-facts.ts';
 import { createTestRunEngine } from '../kernel/testrun.ts';
 import { createVethEngine } from '../kernel/veth.ts';
 import type { Engine, EngineName } from '../sim/engines/engine.ts';
@@ -11,8 +12,9 @@ import { environmentFailure, inputFailure } from './failure.ts';
 
 const CREATE: Readonly<Partial<Record<EngineName, () => Engine>>> = {
   model: createModelEngine,
-  vm: createVmEngine,
-  wasm: createWasmEngine,
+  // Programs see this kernel's configuration in the machine, too.
+  vm: () => createVmEngine({ kernel: runningKernel }),
+  wasm: () => createWasmEngine({ kernel: runningKernel }),
   testrun: createTestRunEngine,
   veth: createVethEngine,
 };

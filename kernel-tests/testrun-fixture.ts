@@ -53,7 +53,8 @@ export function fixtureOf(
     | 'sections'
     | 'clocks'
     | 'tags'
-    | 'loader-sizes',
+    | 'loader-sizes'
+    | 'kernel-facts',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

@@ -31,6 +31,7 @@ export function objectOfBytecode(instructions: Instructions, maps: readonly BpfM
         })),
         lineInfo: [],
         poisoned: new Map(),
+        missing: [],
       },
     ],
   };

@@ -154,12 +154,30 @@ describe('externs', () => {
   });
 
   it.each([
-    ['absent_symbol', 'extern absent_symbol: expected no kernel variable (__ksym), or a weak one'],
-    ['CONFIG_ABSENT', 'extern CONFIG_ABSENT: expected no kernel configuration (__kconfig), or a weak one'],
-    ['bpf_rcu_read_lock', 'extern bpf_rcu_read_lock: expected a kernel function that is there'],
-  ])('are refused by name when they are strong: %s', (name, message) => {
+    ['absent_symbol', 'extern absent_symbol: expected a variable of the kernel, found no kernel to ask'],
+    [
+      'CONFIG_ABSENT',
+      'extern CONFIG_ABSENT: expected a value of the kernel’s configuration, found no kernel to ask',
+    ],
+    ['bpf_rcu_read_lock', 'extern bpf_rcu_read_lock: expected a kernel function that is there, found none'],
+  ])('are missing in programs that refer to them when they are strong: %s', (name, message) => {
     const bytes = strengthen(fixture('linking.o'), name);
-    expect(() => loadObject(bytes, { kfuncs: new Set() })).toThrow(message);
+    const object = loadObject(bytes, { kfuncs: new Set() });
+    expect(programOf(object, 'count').missing).toContain(message);
+    expect(object.programs.filter(({ missing }) => missing.length === 0)).not.toEqual([]);
+  });
+
+  it('have the value that the kernel gives them', () => {
+    const bytes = strengthen(strengthen(fixture('linking.o'), 'absent_symbol'), 'CONFIG_ABSENT');
+    const kernel = {
+      version: 0x06_0c_00,
+      config: (name: string) => (name === 'CONFIG_ABSENT' ? '77' : undefined),
+      symbol: (name: string) => (name === 'absent_symbol' ? 0xffff_ffff_8123_4560n : undefined),
+    };
+    const object = loadObject(bytes, { kernel });
+    expect(programOf(object, 'count').missing).toEqual([]);
+    expect(loads(programOf(object, 'count'), 0)[0]).toEqual({ imm: 0x8123_4560 | 0, second: -1 });
+    expect(object.maps.find((map) => map.name === '.kconfig')!.global!.bytes[0]).toBe(77);
   });
 });
 

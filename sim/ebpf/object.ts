@@ -32,9 +32,11 @@ import {
 } from './loader/elf.ts';
 import { resolveExterns } from './loader/externs.ts';
 import { type Attachment, attachmentOf } from './loader/hook.ts';
+import type { KernelFacts } from './loader/kernel-facts.ts';
 import { linkProgram } from './loader/link.ts';
 import { ObjectError } from './object-error.ts';
 
+export type { KernelFacts } from './loader/kernel-facts.ts';
 export { ObjectError } from './object-error.ts';
 
 export interface BpfObject {
@@ -66,6 +68,8 @@ export interface BpfProgram extends Attachment {
    * cannot be met, calls of absent weak kernel functions. They are no fault as long as nothing reaches them.
    */
   readonly poisoned: ReadonlyMap<number, string>;
+  /** What it refers to that the kernel lacks, one sentence each; a program with such does not load. */
+  readonly missing: readonly string[];
 }
 
 export interface Subprogram {
@@ -146,6 +150,8 @@ export interface LoadOptions {
    * calls of them are poisoned; without it, every kernel function is taken to exist.
    */
   readonly kfuncs?: ReadonlySet<string>;
+  /** The kernel whose configuration and variables the object gets; without one, weak ones are absent. */
+  readonly kernel?: KernelFacts | undefined;
 }
 
 /** Slots of all programs of one object together; a hostile one would let many programs share one large subprogram. */
@@ -169,7 +175,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): BpfObj
   const ext = btf && extSection ? readBtfExt(extSection.data.bytes, btf) : undefined;
 
   const relocations = relocationsBySection(elf);
-  const externs = resolveExterns(elf, btf, options.kfuncs);
+  const externs = resolveExterns(elf, btf, options.kfuncs, options.kernel);
   const { maps, ...places } = collectMaps(elf, btf, relocations, externs);
 
   const codes = elf.sections.filter(isCodeSection).map((each) => readCode(elf, each, btf, ext));

@@ -6,6 +6,7 @@ import { MAX_FRAME } from '../ebpf/memory.ts';
 import {
   type BpfObject,
   type BpfProgram,
+  type KernelFacts,
   loadObject,
   ObjectError,
   setGlobal,
@@ -45,12 +46,15 @@ export interface MachineProgram {
 export interface MachineProgramOptions extends MachineOptions {
   /** BTF of the kernel that CO-RE relocations are to fit. */
   readonly kernelBtf?: Uint8Array;
+  /** The kernel whose configuration and variables programs see; asked when an object is read. Default: none. */
+  readonly kernel?: () => KernelFacts | undefined;
 }
 
 const KERNEL_FUNCTION_NAMES: ReadonlySet<string> = new Set(KERNEL_FUNCTIONS.keys());
 
 /** Reading an object costs a millisecond; shrinking opens the same one a thousand times. */
-const objects = new WeakMap<Uint8Array, BpfObject>();
+const objects = new WeakMap<Uint8Array, { readonly kernel: unknown; readonly object: BpfObject }>();
+const NO_KERNEL = {};
 
 /** @throws {EngineError} `input`, where object and world do not fit the machine or each other */
 export function openMachine(program: Program, world: World, options: MachineProgramOptions): MachineProgram {
@@ -67,6 +71,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
         const known = object.programs.map((one) => one.function).join(', ') || 'none';
         throw new ObjectError(`program ${name}`, 'a program of the object', `only ${known}`);
       }
+      requireComplete(object.programs[index]!);
       checkProgram(object, object.programs[index]!, hook, world);
       return { hook, program: index };
     });
@@ -90,14 +95,21 @@ export function openMachine(program: Program, world: World, options: MachineProg
   }
 }
 
+function requireComplete({ function: name, missing: [first] }: BpfProgram): void {
+  if (first === undefined) return;
+  throw new ObjectError(`program ${name}`, 'a kernel that has what it refers to', first);
+}
+
 function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObject {
+  const key = options.kernel ?? NO_KERNEL;
   const known = options.kernelBtf === undefined ? objects.get(bytes) : undefined;
-  if (known !== undefined) return known;
+  if (known?.kernel === key) return known.object;
   const object = loadObject(bytes, {
     kfuncs: KERNEL_FUNCTION_NAMES,
+    kernel: options.kernel?.(),
     ...(options.kernelBtf === undefined ? {} : { kernelBtf: options.kernelBtf }),
   });
-  if (options.kernelBtf === undefined) objects.set(bytes, object);
+  if (options.kernelBtf === undefined) objects.set(bytes, { kernel: key, object });
   return object;
 }
 

@@ -59,6 +59,8 @@ export interface CodeSection {
   readonly lines: readonly LineInfo[];
   /** Slots that relocation had to poison, and why. */
   readonly poisoned: Map<number, string>;
+  /** Slots that refer to something the kernel lacks and that a program cannot do without, and what it is. */
+  readonly missing: Map<number, string>;
 }
 
 /** What relocations of instructions can refer to. */
@@ -104,6 +106,7 @@ export function readCode(
     targets: new Int32Array(instructions.count).fill(-1),
     lines: ext?.lines.get(name) ?? [],
     poisoned: new Map(),
+    missing: new Map(),
   };
   for (const symbol of elf.symbolsBySection.get(section.index) ?? []) {
     if (symbol.type !== STT_FUNC) continue;
@@ -191,6 +194,7 @@ function relocateCall(
   const { instructions } = code;
   const extern = around.externs.get(symbol.index);
   if (extern !== undefined) {
+    if (extern.missing !== undefined) code.missing.set(index, extern.missing);
     if (extern.is !== 'kfunc')
       throw new ObjectError(where, 'a kernel function to call', `the variable ${extern.name}`);
     instructions.src[index] = BPF_PSEUDO_KFUNC_CALL;
@@ -228,9 +232,14 @@ function relocateLoad(
   const addend = instructions.imm[index]!;
   const extern = around.externs.get(symbol.index);
   if (extern !== undefined) {
+    if (extern.missing !== undefined) code.missing.set(index, extern.missing);
     if (extern.is === 'kconfig') load(BPF_PSEUDO_MAP_VALUE, around.kconfigMap!, extern.offset + addend);
+    else if (extern.is === 'ksym') {
+      const address = extern.address + BigInt(addend);
+      load(0, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));
+    }
     // The address of a kernel function serves one purpose: is it there (`bpf_ksym_exists`)?
-    else load(0, extern.is === 'kfunc' && extern.present ? 1 : 0, 0);
+    else load(0, extern.present ? 1 : 0, 0);
     return;
   }
   if (isSubprogram(symbol, around)) {

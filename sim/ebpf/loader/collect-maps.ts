@@ -52,9 +52,9 @@ export function collectMaps(
     maps.push(dataMap(elf, each, btf));
   }
   let kconfigMap: number | undefined;
-  if (externs.kconfigSize > 0) {
+  if (externs.kconfig.length > 0) {
     kconfigMap = maps.length;
-    maps.push(globalMap('.kconfig', new Uint8Array(externs.kconfigSize), true, undefined, new Map()));
+    maps.push(globalMap('.kconfig', externs.kconfig, true, undefined, new Map()));
   }
   return { maps, places, mapSections, dataMaps, kconfigMap };
 }

@@ -2,38 +2,48 @@
 import { BTF_KIND, BTF_LINKAGE_EXTERN, type Btf } from '../btf.ts';
 import { ObjectError } from '../object-error.ts';
 import { type ElfFile, SHN_UNDEF, STB_WEAK } from './elf.ts';
+import { type KernelFacts, writeConfig } from './kernel-facts.ts';
 
 /** Bytes of all configuration values together. */
 const LARGEST_KCONFIG = 65536;
 
 export type Extern =
   /** A kernel function; `index` numbers it in `BpfObject.kfuncs`. */
-  | { readonly is: 'kfunc'; readonly name: string; readonly index: number; readonly present: boolean }
-  /** A weak kernel variable that is not there: its address is 0. */
-  | { readonly is: 'ksym'; readonly name: string }
-  /** A weak configuration value that is not there: zero, at this offset of the map `.kconfig`. */
-  | { readonly is: 'kconfig'; readonly name: string; readonly offset: number };
+  | (Named & { readonly is: 'kfunc'; readonly index: number; readonly present: boolean })
+  /** A kernel variable; a weak one that is not there has the address 0. */
+  | (Named & { readonly is: 'ksym'; readonly address: bigint })
+  /** A configuration value at this offset of the map `.kconfig`; a weak one that is not set is zero. */
+  | (Named & { readonly is: 'kconfig'; readonly offset: number });
+
+interface Named {
+  readonly name: string;
+  /** Why a program that needs it does not load; undefined where it does. */
+  readonly missing: string | undefined;
+}
 
 export interface Externs {
   /** By index of the ELF symbol. */
   readonly bySymbol: ReadonlyMap<number, Extern>;
   readonly kfuncs: readonly string[];
-  /** Bytes that the weak configuration values take. */
-  readonly kconfigSize: number;
+  /** What the map `.kconfig` holds. */
+  readonly kconfig: Uint8Array;
 }
 
 /**
- * Looks at every undefined symbol.
+ * Looks at every undefined symbol. What is missing stops those programs only that refer to it.
  * @param present the kernel functions there are; undefined: all
- * @throws {ObjectError} naming the first one that the object cannot do without
+ * @param facts what is known of the kernel, if anything
+ * @throws {ObjectError} for symbols that nothing declares, and for more configuration than there is room for
  */
 export function resolveExterns(
   elf: ElfFile,
   btf: Btf | undefined,
   present: ReadonlySet<string> | undefined,
+  facts: KernelFacts | undefined,
 ): Externs {
   const bySymbol = new Map<number, Extern>();
   const kfuncs: string[] = [];
+  const kconfig = new Uint8Array(LARGEST_KCONFIG);
   let kconfigSize = 0;
   const declared = btf === undefined ? new Map<string, number>() : declarations(btf);
   const sections = btf === undefined ? new Map<number, string>() : sectionsOfVariables(btf);
@@ -48,26 +58,41 @@ export function resolveExterns(
     const weak = symbol.binding === STB_WEAK;
     if (btf.kind(typeId) === BTF_KIND.FUNC) {
       const there = present === undefined || present.has(name);
-      if (!there && !weak)
-        throw new ObjectError(where, 'a kernel function that is there', 'none of that name');
-      bySymbol.set(symbol.index, { is: 'kfunc', name, index: kfuncs.length, present: there });
+      const missing =
+        there || weak ? undefined : `${where}: expected a kernel function that is there, found none`;
+      bySymbol.set(symbol.index, { is: 'kfunc', name, index: kfuncs.length, present: there, missing });
       kfuncs.push(name);
     } else if (sections.get(typeId) === '.kconfig') {
-      if (!weak)
-        throw new ObjectError(where, 'no kernel configuration (__kconfig), or a weak one', 'a strong one');
       const size = btf.sizeOf(typeId);
       const offset = Math.ceil(kconfigSize / 8) * 8;
-      bySymbol.set(symbol.index, { is: 'kconfig', name, offset });
       kconfigSize = offset + size;
       if (kconfigSize > LARGEST_KCONFIG) {
         throw new ObjectError(where, `configuration of at most ${LARGEST_KCONFIG} bytes`, `${kconfigSize}`);
       }
+      const problem =
+        facts === undefined
+          ? 'no kernel to ask'
+          : writeConfig(name, typeId, btf, facts, kconfig.subarray(offset, offset + size));
+      const isMissing = problem !== undefined && !(weak && problem !== 'of another type');
+      const missing = isMissing
+        ? `${where}: expected a value of the kernel’s configuration, found ${nothing(problem)}`
+        : undefined;
+      bySymbol.set(symbol.index, { is: 'kconfig', name, offset, missing });
     } else {
-      if (!weak) throw new ObjectError(where, 'no kernel variable (__ksym), or a weak one', 'a strong one');
-      bySymbol.set(symbol.index, { is: 'ksym', name });
+      const address = facts?.symbol(name);
+      const known = facts === undefined ? 'no kernel to ask' : 'none';
+      const missing =
+        address === undefined && !weak
+          ? `${where}: expected a variable of the kernel, found ${known}`
+          : undefined;
+      bySymbol.set(symbol.index, { is: 'ksym', name, address: address ?? 0n, missing });
     }
   }
-  return { bySymbol, kfuncs, kconfigSize };
+  return { bySymbol, kfuncs, kconfig: kconfig.slice(0, kconfigSize) };
+}
+
+function nothing(problem: string): string {
+  return problem === 'of another type' ? 'one of another type' : problem === 'not set' ? 'none' : problem;
 }
 
 /** BTF ids of what is declared extern, by name. */

@@ -13,6 +13,7 @@ export interface LinkedProgram {
   readonly subprograms: readonly Subprogram[];
   readonly lineInfo: readonly SourceLine[];
   readonly poisoned: ReadonlyMap<number, string>;
+  readonly missing: readonly string[];
 }
 
 /**
@@ -30,6 +31,7 @@ export function linkProgram(main: CodeFunction, text: CodeSection | undefined): 
   const subprograms: Subprogram[] = [];
   const lineInfo: SourceLine[] = [];
   const poisoned = new Map<number, string>();
+  const missing = new Set<string>();
   for (const [each, start] of starts) {
     copy(each, instructions, start);
     fixCalls(each, instructions, start, starts, text);
@@ -39,8 +41,11 @@ export function linkProgram(main: CodeFunction, text: CodeSection | undefined): 
       const reason = each.section.poisoned.get(each.start + index);
       if (reason !== undefined) poisoned.set(start + index, reason);
     }
+    for (const [slot, what] of each.section.missing) {
+      if (slot >= each.start && slot < each.start + each.count) missing.add(what);
+    }
   }
-  return { instructions, subprograms, lineInfo, poisoned };
+  return { instructions, subprograms, lineInfo, poisoned, missing: [...missing] };
 }
 
 /** The functions of a program in their order, with the slot where each begins: depth first, as libbpf appends them. */

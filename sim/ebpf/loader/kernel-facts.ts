@@ -1,0 +1,68 @@
+/** What an object may ask of the kernel it is loaded into: its configuration, its version, where its variables lie. */
+import { BTF_KIND, type Btf } from '../btf.ts';
+
+/** Given by whoever can ask a kernel: this folder cannot. */
+export interface KernelFacts {
+  /** The value of a `CONFIG_…` as the kernel's .config has it: `y`, `m`, `250`, `"text"`; undefined: not set. */
+  config(name: string): string | undefined;
+  /** `KERNEL_VERSION(a, b, c)` of linux/version.h. */
+  readonly version: number;
+  /** The address of a symbol of the kernel; undefined: there is none, or it is not told. */
+  symbol(name: string): bigint | undefined;
+}
+
+const TRISTATE: Readonly<Record<string, number>> = { n: 0, y: 1, m: 2 };
+
+/**
+ * Writes a configuration value where a program reads it, in the form of its declaration (libbpf, `set_kcfg_value_*`).
+ * @param typeId the declaration's (kind VAR), or its type's
+ * @param target as many bytes as the declaration's type has, all zero
+ * @returns undefined, or what is wrong
+ */
+export function writeConfig(
+  name: string,
+  typeId: number,
+  btf: Btf,
+  facts: KernelFacts,
+  target: Uint8Array,
+): 'not set' | 'of another type' | undefined {
+  // The one that libbpf makes up; `LINUX_HAS_…`, which it finds by trying, are not known here.
+  const value = name === 'LINUX_KERNEL_VERSION' ? `${facts.version}` : facts.config(name);
+  if (value === undefined) return 'not set';
+  const type = btf.resolve(btf.kind(typeId) === BTF_KIND.VAR ? btf.target(typeId) : typeId);
+  const kind = btf.kind(type);
+  if (kind === BTF_KIND.ARRAY) return writeText(value, target);
+  if (kind === BTF_KIND.ENUM || kind === BTF_KIND.ENUM64) {
+    const state = TRISTATE[value];
+    if (state === undefined) return 'of another type';
+    target[0] = state;
+    return undefined;
+  }
+  if (kind !== BTF_KIND.INT) return 'of another type';
+  if (btf.int(type).bool) {
+    if (value !== 'y' && value !== 'n') return 'of another type';
+    target[0] = value === 'y' ? 1 : 0;
+    return undefined;
+  }
+  // A single character holds the letter itself.
+  if (target.length === 1 && /^[ymn]$/.test(value)) {
+    target[0] = value.charCodeAt(0);
+    return undefined;
+  }
+  return writeNumber(value, target);
+}
+
+function writeText(value: string, target: Uint8Array): 'of another type' | undefined {
+  if (!value.startsWith('"') || !value.endsWith('"') || value.length < 2) return 'of another type';
+  const text = new TextEncoder().encode(value.slice(1, -1));
+  target.set(text.subarray(0, Math.max(0, target.length - 1)));
+  return undefined;
+}
+
+function writeNumber(value: string, target: Uint8Array): 'of another type' | undefined {
+  if (!/^-?(0x[0-9a-fA-F]+|\d+)$/.test(value)) return 'of another type';
+  const magnitude = BigInt(value.replace('-', ''));
+  let rest = value.startsWith('-') ? -magnitude : magnitude;
+  for (let at = 0; at < target.length; at++, rest >>= 8n) target[at] = Number(rest & 0xffn);
+  return rest === 0n || rest === -1n ? undefined : 'of another type';
+}
