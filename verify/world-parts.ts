@@ -6,7 +6,7 @@ export type WorldPart =
   | { readonly of: 'devices' | 'routes' | 'neighbours'; readonly index: number }
   | { readonly of: 'maps'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
-  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'cpu' };
+  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'stackFill' | 'cpu' };
 
 /** Everything in the world, what depends on other things after them. */
 export function partsOfWorld(world: World): WorldPart[] {
@@ -18,7 +18,7 @@ export function partsOfWorld(world: World): WorldPart[] {
     entries.forEach((_, index) => void parts.push({ of: 'maps', name, index }));
   }
   for (const name of Object.keys(world.globals ?? {})) parts.push({ of: 'globals', name });
-  for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'cpu'] as const)
+  for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'cpu'] as const)
     if (world[of] !== undefined) parts.push({ of });
   return parts;
 }
@@ -51,6 +51,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(world.tick !== undefined && has('tick') ? { tick: world.tick } : {}),
     ...(world.randomSeed !== undefined && has('randomSeed') ? { randomSeed: world.randomSeed } : {}),
     ...(world.hashSeed !== undefined && has('hashSeed') ? { hashSeed: world.hashSeed } : {}),
+    ...(world.stackFill !== undefined && has('stackFill') ? { stackFill: world.stackFill } : {}),
     ...(world.cpu !== undefined && has('cpu') ? { cpu: world.cpu } : {}),
   };
 }

@@ -124,6 +124,11 @@ export class OutcomeBatch {
 }
 
 export interface OutcomeNote {
+  /**
+   * The program ran to its end, but did what makes its outcome differ from run to run in the kernel: it read bytes of
+   * the stack that it never wrote, or an address as a number. The rest is about the first time. Absent: no such thing.
+   */
+  readonly warning?: 'unwritten-stack' | 'leaked-address';
   /** One line for a person. */
   readonly message: string;
   /** Machine engines: the instruction's index in the program, and its place in the C source. */

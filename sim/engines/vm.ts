@@ -96,7 +96,8 @@ class VmSession implements Session {
       }
       commitOutcome(machine, output, action);
       if (warning !== undefined) {
-        output.notes.set(index, noteAt(warning.program.source, warning.instruction, warning.message));
+        const note = noteAt(warning.program.source, warning.instruction, warning.message);
+        output.notes.set(index, { ...note, warning: warning.kind });
       }
     }
   }

@@ -52,6 +52,7 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     tick: optional(bigint),
     randomSeed: optional(uint32),
     hashSeed: optional(uint32),
+    stackFill: optional(uint32),
     cpu: optional(uint32),
   });
 }

@@ -23,6 +23,11 @@ export interface World {
   readonly randomSeed?: number;
   /** What the flow hash of `bpf_get_hash_recalc` starts from; default 0. */
   readonly hashSeed?: number;
+  /**
+   * What each byte of the stack holds that the program never wrote; default 0. The kernel lets privileged programs
+   * read such bytes, which are whatever was there before: an outcome that depends on this number depends on them.
+   */
+  readonly stackFill?: number;
   /** The CPU the program runs on; default 0. */
   readonly cpu?: number;
 }

@@ -1,5 +1,5 @@
 /** What the compiler knows at one place of a function: registers, stack slots, and how far packets were compared. */
-import { REGISTER_COUNT } from '../instruction.ts';
+import { MAX_BPF_STACK, REGISTER_COUNT } from '../instruction.ts';
 import {
   ANY,
   isOwnBase,
@@ -38,6 +38,8 @@ export class AbstractState {
   readonly ranges: Map<number, PacketRange>;
   /** May the kernel's verifier have concluded of any packet pointer how far it reaches? Then none certainly lacks it. */
   open: boolean;
+  /** The frame's bytes that certainly were written: bit 0 is the lowest. */
+  written: bigint = 0n;
   /** Most states have the cells of the one before: they share them until one of them writes. */
   #cells: Cells;
 
@@ -53,12 +55,25 @@ export class AbstractState {
   }
 
   copy(): AbstractState {
-    return new AbstractState(this.registers.slice(), this.#cells, new Map(this.ranges), this.open);
+    const copy = new AbstractState(this.registers.slice(), this.#cells, new Map(this.ranges), this.open);
+    copy.written = this.written;
+    return copy;
   }
 
   /** What the frame is known to hold, by offset from r10. Cells do not overlap. */
   get cells(): Cells {
     return this.#cells;
+  }
+
+  /** Notes that bytes of the frame are written for certain, whatever with. */
+  initialise(offset: number, size: number): void {
+    this.written |= frameBits(offset, size);
+  }
+
+  /** May the program read bytes here that it never wrote? */
+  mayBeUnwritten(offset: number, size: number): boolean {
+    const bits = frameBits(offset, size);
+    return (this.written & bits) !== bits;
   }
 
   /** Notes a store of `size` bytes at `offset` from r10; `undefined`: of something. */
@@ -115,6 +130,10 @@ export class AbstractState {
   }
 }
 
+function frameBits(offset: number, size: number): bigint {
+  return size <= 0 ? 0n : ((1n << BigInt(size)) - 1n) << BigInt(Math.max(0, offset + MAX_BPF_STACK));
+}
+
 /**
  * What is known where two paths meet.
  * @param base ids for values that differ are `base` + the register's or slot's number
@@ -140,7 +159,9 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
   const registers = a.registers.map((one, index) => join(one, b.registers[index]!, index));
   const cells = a.cells === b.cells ? a.cells : joinCells(a.cells, b.cells, join);
   if (widen) widenRanges(a.ranges, ranges);
-  return new AbstractState(registers, cells, ranges, a.open || b.open);
+  const joined = new AbstractState(registers, cells, ranges, a.open || b.open);
+  joined.written = a.written & b.written;
+  return joined;
 }
 
 /** A cell that only one side has may hold anything. */
@@ -234,7 +255,7 @@ export function sameState(a: AbstractState, b: AbstractState): boolean {
   for (let index = 0; index < a.registers.length; index++) {
     if (!sameValue(a.registers[index]!, b.registers[index]!)) return false;
   }
-  if (a.open !== b.open || !sameCells(a.cells, b.cells)) return false;
+  if (a.open !== b.open || a.written !== b.written || !sameCells(a.cells, b.cells)) return false;
   if (a.ranges.size !== b.ranges.size) return false;
   for (const [id, one] of a.ranges) {
     const other = b.ranges.get(id);

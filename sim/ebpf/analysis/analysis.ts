@@ -39,6 +39,7 @@ import {
   type Instructions,
   isConditionalJump,
   LDDW,
+  MAX_BPF_STACK,
   MODE_MASK,
   OPERATION_MASK,
   SIZE_MASK,
@@ -108,6 +109,8 @@ export interface ProgramFacts {
   readonly unset: ReadonlySet<number>;
   /** Of each slot with a conditional jump: `WAY.notTaken` and `WAY.taken` where some input may lead that way. */
   readonly ways: Uint8Array;
+  /** First slots of the functions that may read bytes of their frames which they never wrote. */
+  readonly readsUnwritten: ReadonlySet<number>;
   /** Of each sum of a packet pointer and a number that varies: 1 where the kernel's verifier may know the number. */
   readonly doubtful: Uint8Array;
   /** Slots that some input may lead to: 1. */
@@ -167,6 +170,7 @@ class Analysis {
   readonly #ways: Uint8Array;
   readonly #reached: Uint8Array;
   readonly #doubtful: Uint8Array;
+  readonly #readsUnwritten = new Set<number>();
   readonly #paths: number;
   /** Functions whose summary changed, so that others have to be looked at again. */
   #changed = false;
@@ -220,6 +224,7 @@ class Analysis {
       ways: this.#ways,
       reached: this.#reached,
       doubtful: this.#doubtful,
+      readsUnwritten: this.#readsUnwritten,
     };
   }
 
@@ -321,13 +326,13 @@ class Analysis {
         }
         break;
       case BPF_LDX:
-        this.#load(state, slot, instructions.src[slot]!, (opcode & MODE_MASK) === BPF_MEMSX, record);
+        this.#load(summary, state, slot, instructions.src[slot]!, (opcode & MODE_MASK) === BPF_MEMSX, record);
         break;
       case BPF_ST:
       case BPF_STX:
         if ((opcode & MODE_MASK) === BPF_ATOMIC && instructions.imm[slot] !== BPF_STORE_REL) {
           if (instructions.imm[slot] === BPF_LOAD_ACQ) {
-            this.#load(state, slot, instructions.src[slot]!, false, record);
+            this.#load(summary, state, slot, instructions.src[slot]!, false, record);
           } else this.#atomic(summary, state, slot, record);
         } else this.#store(summary, state, slot, record);
         break;
@@ -396,12 +401,20 @@ class Analysis {
     return access;
   }
 
-  #load(state: AbstractState, slot: number, base: number, signExtending: boolean, record: boolean): void {
+  #load(
+    summary: Summary,
+    state: AbstractState,
+    slot: number,
+    base: number,
+    signExtending: boolean,
+    record: boolean,
+  ): void {
     const instructions = this.#instructions;
     const size = sizeOf(instructions.opcode[slot]!);
     const offset = instructions.offset[slot]!;
     const pointer = state.registers[base]!;
     const { verdict } = this.#judge(state, slot, pointer, size, false, signExtending, record);
+    this.#read(summary, state, pointer, offset, size);
     const dst = instructions.dst[slot]!;
     state.registers[dst] =
       verdict === VERDICT.violation ? ANY : this.#loaded(state, pointer, offset, size, signExtending);
@@ -439,6 +452,23 @@ class Analysis {
     return loaded(8 * size, signExtending, !frozen);
   }
 
+  /** Notes a read of the frame that may come before any write. @param size undefined: nobody knows how much */
+  #read(
+    summary: Summary,
+    state: AbstractState,
+    pointer: Value,
+    offset: number,
+    size: number | undefined,
+  ): void {
+    if (pointer.kind !== KIND.stack || this.#readsUnwritten.has(summary.start)) return;
+    const low = pointer.min + offset;
+    const unwritten =
+      size === undefined ||
+      state.mayBeUnwritten(low, pointer.max - pointer.min + size) ||
+      low < -MAX_BPF_STACK;
+    if (unwritten) this.#readsUnwritten.add(summary.start);
+  }
+
   #store(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
     const instructions = this.#instructions;
     const opcode = instructions.opcode[slot]!;
@@ -466,6 +496,7 @@ class Analysis {
     if (pointer.kind === KIND.stack && verdict === VERDICT.proven) {
       const low = pointer.min + offset;
       const high = pointer.max + offset + size;
+      if (pointer.min === pointer.max) state.initialise(low, size);
       if (pointer.min === pointer.max) state.store(low, size, size === 8 ? stored : truncated(stored, size));
       else state.store(low, high - low, undefined);
       return;
@@ -490,6 +521,7 @@ class Analysis {
     const misaligned =
       pointer.kind === KIND.mapValue && pointer.min === pointer.max && (pointer.min + offset) % size !== 0;
     let access = this.#judge(state, slot, pointer, size, true, false, record);
+    this.#read(summary, state, pointer, offset, size);
     if (pointer.kind === KIND.context || isPacket(pointer) || misaligned) {
       access = { verdict: VERDICT.violation, pointer };
       if (record) this.#accesses.set(slot, access);
@@ -504,6 +536,8 @@ class Analysis {
 
   #callLocal(summary: Summary, state: AbstractState, slot: number): void {
     const callee = this.#byStart.get(callTarget(this.#instructions, slot))!;
+    // What the function reads of this frame is not followed.
+    for (let one = 1; one <= 5; one++) this.#read(summary, state, state.registers[one]!, 0, undefined);
     this.#enter(callee, calleeEntry(state));
     this.#returned(summary, callee, state);
     state.registers.fill(UNSET, 1, 6);
@@ -539,6 +573,7 @@ class Analysis {
     let writesStack = false;
     for (const [index, type] of (helper?.arguments ?? []).entries()) {
       const argument = registers[index + 1]!;
+      this.#argument(summary, state, helper!, index);
       if (type === 'function') {
         this.#callBack(summary, state, argument);
       }
@@ -579,6 +614,47 @@ class Analysis {
   #indexAt(state: AbstractState, pointer: Value): Value | undefined {
     if (pointer.kind === KIND.context) return undefined;
     return this.#loaded(state, pointer, 0, 4, false);
+  }
+
+  /** What a helper reads and writes of the frame. */
+  #argument(summary: Summary, state: AbstractState, helper: Helper, index: number): void {
+    const pointer = state.registers[index + 1]!;
+    if (pointer.kind !== KIND.stack) return;
+    const map = state.registers[1]!;
+    const source = map.kind === KIND.map ? this.#input.maps[map.map] : undefined;
+    const size = state.registers[index + 2];
+    const known = size !== undefined && isConstant(size) && Number.isFinite(size.min) ? size.min : undefined;
+    const most =
+      size?.kind === KIND.scalar && size.max <= MAX_BPF_STACK && size.min >= 0 ? size.max : undefined;
+    switch (helper.arguments[index]) {
+      case 'anything':
+      case 'size':
+      case 'size_or_zero':
+      case 'constant_size':
+        return;
+      case 'key':
+        this.#read(summary, state, pointer, 0, source?.keySize);
+        return;
+      case 'value':
+        this.#read(summary, state, pointer, 0, source?.valueSize);
+        return;
+      case 'memory':
+      case 'memory_or_null':
+        this.#read(summary, state, pointer, 0, most);
+        return;
+      case 'memory_out':
+        if (known !== undefined && pointer.min === pointer.max) state.initialise(pointer.min, known);
+        return;
+      case 'value_out':
+        if (source !== undefined && pointer.min === pointer.max)
+          state.initialise(pointer.min, source.valueSize);
+        return;
+      case 'u64_out':
+        if (pointer.min === pointer.max) state.initialise(pointer.min, 8);
+        return;
+      default:
+        this.#read(summary, state, pointer, 0, undefined);
+    }
   }
 
   #callBack(caller: Summary, state: AbstractState, target: Value): void {

@@ -65,7 +65,11 @@ export function checkStore(
     tag > 0 && address >= provenance.lowest[tag]! && address + size <= provenance.writeLimit[tag]!;
   if (!inside || state.hi[register] !== 0) refuse(state, register, address, size, true);
   if (!provenance.isScalar(value)) {
-    warn(state, `R${source} leaks an address into ${provenance.nameOf(tag)}: it differs from run to run`);
+    warn(
+      state,
+      'leaked-address',
+      `R${source} leaks an address into ${provenance.nameOf(tag)}: it differs from run to run`,
+    );
   }
   return false;
 }
@@ -107,10 +111,8 @@ export function checkHelperMemory(state: State, register: number, size: number, 
     const at = address - STACK_BASE;
     if (writes) provenance.fillStack(at, size);
     else if (!provenance.isWritten(at, size)) {
-      warn(
-        state,
-        `${size} bytes of stack at fp${address - base - STACK_SIZE} are passed on, not all written`,
-      );
+      const where = `fp${address - base - STACK_SIZE}`;
+      readUnwritten(state, at, size, `${size} bytes of stack at ${where} are passed on, not all written`);
     }
     return;
   }
@@ -147,18 +149,26 @@ function stackOffset(
 function loadStack(state: State, register: number, tag: number, address: number, size: number): number {
   const { provenance } = state;
   const at = stackOffset(state, register, tag, address, size, false);
-  if (size < 8) {
-    const held = provenance.slots[at >> 3]!;
-    if (held > 0 && !provenance.isScalar(held))
-      violate(`invalid size of register fill: ${size} bytes of a pointer`);
+  const held = size < 8 ? provenance.slots[at >> 3]! : 0;
+  if (held > 0 && !provenance.isScalar(held)) {
+    // The verifier takes this where it does not know which bytes are read, and not where it does.
+    warn(state, 'leaked-address', `part of an address is read from the stack: it differs from run to run`);
   }
   const loaded = provenance.loadStack(at, size);
   if (loaded === undefined) {
     const offset = address - frameBase(tag) - STACK_SIZE;
-    warn(state, `${size} bytes of stack at fp${offset} are read, not all of them written before`);
+    const message = `${size} bytes of stack at fp${offset} are read, not all of them written before`;
+    readUnwritten(state, at, size, message);
     return 0;
   }
   return loaded;
+}
+
+/** Privileged programs may read what they never wrote. The machine has the world's choice there, the kernel anything. */
+function readUnwritten(state: State, at: number, size: number, message: string): void {
+  const { machine, provenance } = state;
+  provenance.fillUnwritten(machine.memory.u8, STACK_BASE, at, size, machine.world.stackFill ?? 0);
+  warn(state, 'unwritten-stack', message);
 }
 
 function loadContext(
@@ -206,7 +216,7 @@ function storeContext(
     );
   }
   if (!provenance.isScalar(state.tag[source]!)) {
-    warn(state, `R${source} leaks an address into ctx: it differs from run to run`);
+    warn(state, 'leaked-address', `R${source} leaks an address into ctx: it differs from run to run`);
   }
   const mask = machine.layout.writeMask(offset);
   if (mask === -1) return false;

@@ -428,6 +428,13 @@ export class Provenance {
     return true;
   }
 
+  /** Gives the bytes among these that were never written what `fill` says, in `memory`, where the stacks begin at `base`. */
+  fillUnwritten(memory: Uint8Array, base: number, at: number, size: number, fill: number): void {
+    for (let index = at; index < at + size; index++) {
+      if (this.slots[index >> 3] === 0 && this.bytes[index] === BYTE_UNWRITTEN) memory[base + index] = fill;
+    }
+  }
+
   /** Makes a slot's eight bytes what its register was, since only some of them are about to change. */
   #unpack(slot: number): void {
     const held = this.slots[slot]!;

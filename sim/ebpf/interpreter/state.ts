@@ -20,7 +20,14 @@ export interface LoadedProgram {
 }
 
 /** Something that the kernel accepts but that makes outcomes differ from run to run. */
+export type WarningKind =
+  /** Bytes of the stack that the program never wrote. */
+  | 'unwritten-stack'
+  /** An address as a number. */
+  | 'leaked-address';
+
 export interface Warning {
+  readonly kind: WarningKind;
   readonly program: LoadedProgram;
   readonly instruction: number;
   readonly message: string;
@@ -63,6 +70,6 @@ export function violate(reason: string): never {
 }
 
 /** Notes the first warning of a run. */
-export function warn(state: State, message: string): void {
-  state.warning ??= { program: state.program, instruction: state.pc, message };
+export function warn(state: State, kind: WarningKind, message: string): void {
+  state.warning ??= { kind, program: state.program, instruction: state.pc, message };
 }

@@ -76,6 +76,8 @@ export interface FunctionContext {
   /** Globals: instructions that the run may still execute, rounds that `may_goto` still allows. */
   readonly budget: number;
   readonly mayGoto: number;
+  /** What bytes of the stack hold that were never written. */
+  readonly stackFill: number;
   /** Compiles a call of a helper or of a kernel function. */
   readonly compileHelper: (writer: FunctionWriter, slot: number) => void;
 }
@@ -110,6 +112,10 @@ class FunctionCompiler {
     const { blocks, loopHeads } = this.#facts.flow;
     const code = this.#code;
     this.#writer.count(this.#context.enteredCounter(this.#facts.start));
+    if (this.#context.facts.readsUnwritten.has(this.#facts.start)) {
+      this.#writer.pushFrameAddress(-STACK_SIZE);
+      code.i32(this.#context.stackFill).i32(STACK_SIZE).memoryFill();
+    }
     const labels = new Set<number>(loopHeads);
     for (const [index, block] of blocks.entries()) if (block.jump > index) labels.add(block.jump);
     if (loopHeads.length > 0) {

@@ -104,6 +104,17 @@ function pushAddress(
   const { code } = writer;
   const { pointer, verdict } = access;
   const offset = instructions.offset[slot]!;
+  const size = sizeOf(instructions.opcode[slot]!);
+  if (pointer.kind === KIND.stack && pointer.min !== pointer.max && size > 1) {
+    // Whatever moved the pointer, on the stack it has to be aligned.
+    writer.push(base, false);
+    code
+      .i32(offset)
+      .op(WASM.i32_add)
+      .i32(size - 1)
+      .op(WASM.i32_and);
+    writer.refuse(slot);
+  }
   if (verdict === VERDICT.proven) {
     if (writer.distrustful && pointer.kind !== KIND.context) {
       writer.push(base);

@@ -287,6 +287,7 @@ class ModuleCompiler {
           enteredCounter: (start) => unit.entered + 8 * start,
           budget: this.#budget,
           mayGoto: this.#mayGoto,
+          stackFill: this.#input.machine.world.stackFill ?? 0,
           compileHelper: (into, slot) => compileHelperCall(into, slot, helperContext),
         },
         one,
