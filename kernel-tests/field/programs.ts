@@ -200,6 +200,7 @@ export const FIELD_PROGRAMS: readonly FieldProgram[] = [
   },
   { name: 'optional_helpers', functions: ['optional_helpers'], hook: 'xdp' },
   { name: 'socket_fields', functions: ['socket_fields', 'set_hash'], hook: 'tc-ingress' },
+  { name: 'formats', functions: ['formats', 'events_lost'], hook: 'tc-ingress' },
   { name: 'globals', functions: ['globals'], hook: 'xdp' },
 ];
 

@@ -192,6 +192,10 @@ describe('verifyChecksums', () => {
     expect(missed).toEqual([]);
   });
 
+  it('takes 0x9100 for no tag, as the kernel does', () => {
+    expect(found(vlan(5, ETHERTYPE_IPV4, ipv4(6, tcp(data(3))), 0x9100))).toEqual([]);
+  });
+
   it('says what should stand there, and that value is right', () => {
     fc.assert(
       fc.property(

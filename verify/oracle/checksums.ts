@@ -164,9 +164,9 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     return this.etherType(this.u16(this.cursor - 2));
   }
 
-  /** `cursor` is behind the EtherType; steps over VLAN tags. */
+  /** `cursor` is behind the EtherType; steps over VLAN tags: those that the kernel knows (`eth_type_vlan`). */
   private etherType(type: number): number {
-    while (type === 0x8100 || type === 0x88a8 || type === 0x9100) {
+    while (type === 0x8100 || type === 0x88a8) {
       if (this.limit - this.cursor < 4) return STOP;
       type = this.u16(this.cursor + 2);
       this.cursor += 4;

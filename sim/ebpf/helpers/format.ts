@@ -48,13 +48,22 @@ export function formatText(
     const kind = type === 'p ' ? 'p' : type;
     if (type === 'p ') length--;
     const value = argument(used++);
-    text += pad(convert(machine, kind, match[3]!.length, match[1]!, value), match[1]!, Number(match[2] ?? 0));
+    const converted = convert(machine, kind, match[3]!.length, match[1]!, value, match[2] !== undefined);
+    // Addresses of the Internet are made text before the width is looked at.
+    text += /^p[iI]/.test(kind) ? converted : pad(converted, match[1]!, Number(match[2] ?? 0));
     at += length;
   }
   return text;
 }
 
-function convert(machine: Machine, type: string, longs: number, flags: string, value: bigint): string {
+function convert(
+  machine: Machine,
+  type: string,
+  longs: number,
+  flags: string,
+  value: bigint,
+  hasWidth: boolean,
+): string {
   switch (type) {
     case 'd':
     case 'i': {
@@ -77,6 +86,10 @@ function convert(machine: Machine, type: string, longs: number, flags: string, v
     case 'pus':
       return stringAt(machine, Number(BigInt.asUintN(32, value)));
     case 'pi4':
+      // `ip4_string` with leading zeros: 010.002.000.004.
+      return bytesAt(machine, value, 4)
+        .map((byte) => `${byte}`.padStart(3, '0'))
+        .join('.');
     case 'pI4':
       return bytesAt(machine, value, 4).join('.');
     case 'pi6':
@@ -85,7 +98,10 @@ function convert(machine: Machine, type: string, longs: number, flags: string, v
       return hexWords(bytesAt(machine, value, 16)).join(':');
     default:
       // %p, %pK, %px, %ps, %pS, %pB: an address, which no two machines share.
-      return BigInt.asUintN(64, value).toString(16).padStart(16, '0');
+      // Without a width, all of its digits (`pointer_string`).
+      return BigInt.asUintN(64, value)
+        .toString(16)
+        .padStart(hasWidth ? 0 : 16, '0');
   }
 }
 
