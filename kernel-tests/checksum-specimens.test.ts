@@ -13,7 +13,8 @@ import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { checksumOfField } from '../verify/differing-field.ts';
 import { diagnoseChecksum } from '../verify/explain/diagnose.ts';
-import type { ProgramReport } from '../verify/report.ts';
+import { explain } from '../verify/explain/explain.ts';
+import { type ProgramReport, reportToJson } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
 import {
   buildChecksumSpecimen,
@@ -94,6 +95,25 @@ function causeOf(
   const checksum = checksumOfField(field);
   return checksum && diagnoseChecksum(came, left, checksum.layer, checksum.depth, others);
 }
+
+describeKernel('what a report says of a specimen', ['compiler'], () => {
+  const specimen = CHECKSUM_SPECIMENS.find(({ name }) => name === 'carry_lost')!;
+
+  it('names the line and the defect in JSON and in text', OPTIONS, async () => {
+    const report = await judged(specimen, 'xdp', true, 'text');
+    const { divergences } = reportToJson(report) as { divergences: unknown[] };
+    expect(divergences).toMatchObject([
+      {
+        field: 'ipv4.checksum',
+        invariant: 'checksum/carry-lost',
+        source: { file: expect.stringContaining('carry_lost.bpf.c'), line: 19 },
+      },
+    ]);
+    const text = explain(buildChecksumSpecimen(specimen, 'xdp', true), report.divergences[0]!).join('\n');
+    expect(text).toMatch(/Changed last by:\n {2}.*carry_lost\.bpf\.c:19: ip->check = check;/);
+    expect(text).toMatch(/the difference was added without the end-around carry \(so in all \d+ packets\)/);
+  });
+});
 
 describe('the list of specimens', () => {
   it('has every name once', () => {

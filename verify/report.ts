@@ -4,6 +4,7 @@ import type { Case } from '../corpus/case.ts';
 import type { Coverage, EngineName } from '../sim/engines/engine.ts';
 import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';
+import { checksumCause } from './explain/causes.ts';
 import type { MapEntryText } from './explain/map-text.ts';
 import { type Disagreeing, type Finding, kindOf, type Outcome, type Severity } from './finding.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
@@ -175,7 +176,7 @@ export function reportToJson(
         ...(finding.source === undefined
           ? {}
           : { source: { file: finding.source.file, line: finding.source.line } }),
-        ...(finding.breach === undefined ? {} : { invariant: finding.breach.invariant }),
+        ...invariantOf(finding, shown),
         ...(finding.kernel === undefined ? {} : { kernel: finding.kernel }),
         ...(map === undefined ? {} : { map }),
         ...(file === undefined ? {} : { file }),
@@ -193,6 +194,15 @@ export function reportToJson(
     actions: report.actions,
     ...(report.coverage === undefined ? {} : { coverage: report.coverage }),
   };
+}
+
+/** What a program did wrong, by a name for programs that read reports: `lengths/total`, `checksum/carry-lost`. */
+function invariantOf(finding: Finding, { stimuli }: Case): { readonly invariant?: string } {
+  if (finding.breach !== undefined) return { invariant: finding.breach.invariant };
+  const came = stimuli[finding.packet]?.packet;
+  if (finding.part !== 'checksum' || came === undefined) return {};
+  const cause = checksumCause(came, finding);
+  return { invariant: `checksum/${cause?.id.replaceAll(' ', '-') ?? 'unknown'}` };
 }
 
 /**

@@ -5,7 +5,7 @@
  * may lie elsewhere in the other, be new, or have come to light.
  */
 import { verifyChecksums } from './checksums.ts';
-import { HEADER, HEADER_FLAG, PART } from './found.ts';
+import { CHECKSUM, HEADER, HEADER_FLAG, PART } from './found.ts';
 import { HeaderList, MATCH } from './header-list.ts';
 
 /** The least frame on an Ethernet, without its check sequence: shorter ones are padded up to it (IEEE 802.3 §4.2.3.3). */
@@ -29,7 +29,7 @@ export class FramePair {
   /**
    * @param before the arena with the frame as it came
    * @param after the arena with the frame as it left
-   * @returns false where there is nothing to judge: the frame left as it came, or has no header that is known
+   * @returns false where there is nothing to judge: the frame left as it came, or never had a header that is known
    */
   set(
     before: Uint8Array,
@@ -52,15 +52,15 @@ export class FramePair {
     was.count = 0;
     is.count = 0;
     verifyChecksums(after, afterOffset, afterLength, is);
-    if (is.count === 0) return false;
     verifyChecksums(before, beforeOffset, beforeLength, was);
     this.shift = 0;
+    this.cameBroken = isBroken(was);
+    if (is.count === 0) return was.count > 0;
     if (beforeLength !== afterLength || !this.#pairInPlace()) {
       this.shift = this.#likeliestShift(beforeLength - afterLength);
       this.#pairDisplaced(this.shift);
       this.#pairTheRest();
     }
-    this.cameBroken = isBroken(was);
     return true;
   }
 
@@ -91,6 +91,22 @@ export class FramePair {
     if (is.kind[row - 1] !== was.kind[around]) return true;
     if (this.#namesAnother(at + protocolAt, 1)) return true;
     return appended && this.#namesAnother(at + lengthAt, 2);
+  }
+
+  /**
+   * Is a header with a right checksum still there, byte for byte, where nothing leads to it any more: behind another
+   * protocol number, EtherType, or fragment offset?
+   */
+  hidesGoodChecksum(): boolean {
+    const { was, is, shift } = this;
+    if (was.count <= is.count) return false;
+    for (let other = 0; other < was.count; other++) {
+      if (was.status[other] !== CHECKSUM.good || this.#isTaken(other)) continue;
+      const start = was.start[other]! - shift;
+      const end = was.headerEnd[other]! - shift;
+      if (start >= 0 && end <= this.afterLength && this.isOld(start, end)) return true;
+    }
+    return false;
   }
 
   /** Does the frame that left say something else in these bytes? */

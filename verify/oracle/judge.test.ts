@@ -299,6 +299,13 @@ describe('ChecksumJudge', () => {
     expect(unjudged(cut, edit(cut, [L4 + 2, 9, 9]))).toMatch(/came truncated/);
     expect(unjudged(datagram, cut)).toMatch(/can no longer be verified/);
     expect(unjudged(datagram, edit(datagram, [IP + 8, 63]))).toBe(undefined);
+    // A protocol number or an EtherType that hides what was right.
+    expect(unjudged(datagram, edit(datagram, [IP + 9, 99]))).toMatch(/can no longer be verified/);
+    const tagged = vlan(7, 0x0800, datagram.slice(IP));
+    expect(unjudged(tagged, edit(tagged, [16, 0x12, 0x34]))).toMatch(/can no longer be verified/);
+    expect(unjudged(ethernet(0x0800, ipv4(4, datagram.slice(IP))), datagram)).toBe(undefined);
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], datagram.slice(IP, IP + 28))));
+    expect(unjudged(datagram, error)).toBe(undefined);
   });
 
   it('finds any single flipped bit of a good packet that is covered', () => {

@@ -2,7 +2,7 @@
  * Judges what a program did to checksums, whatever any model says: right before and wrong after is a fault; wrong
  * before by some amount must be wrong by the same amount after, or right.
  */
-import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumLayer } from './found.ts';
+import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumLayer, HEADER_FLAG } from './found.ts';
 import { FramePair } from './frame-pair.ts';
 import { type JudgedChecksum, MATCH, NO_CHECKSUM } from './header-list.ts';
 
@@ -57,6 +57,7 @@ export class ChecksumJudge {
     afterLength: number,
   ): ChecksumFault | undefined {
     const pair = this.#pair;
+    this.unjudged = undefined;
     if (!pair.set(before, beforeOffset, beforeLength, after, afterOffset, afterLength)) return undefined;
     return this.judgePair(pair);
   }
@@ -66,6 +67,7 @@ export class ChecksumJudge {
     const { was, is } = pair;
     this.unjudged = undefined;
     this.removed = false;
+    if (pair.hidesGoodChecksum()) this.unjudged = BECAME_UNVERIFIABLE;
     for (let row = 0; row < is.count; row++) {
       const kind = this.#verdict(pair, row);
       if (kind === undefined) continue;
@@ -110,7 +112,10 @@ export class ChecksumJudge {
         if (statusBefore === CHECKSUM.unverifiable || was.sum[match]! < 0) return undefined;
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'wrong by another amount';
       default:
-        if (statusBefore === CHECKSUM.good) this.unjudged = BECAME_UNVERIFIABLE;
+        // What an ICMP error quotes is seldom all there.
+        if (statusBefore === CHECKSUM.good && (is.flags[row]! & HEADER_FLAG.quoted) === 0) {
+          this.unjudged = BECAME_UNVERIFIABLE;
+        }
         if (statusBefore !== CHECKSUM.unverifiable) return undefined;
         if (was.kind[match] !== is.kind[row] || was.sum[match]! < 0 || is.sum[row]! < 0) {
           this.unjudged = CAME_UNVERIFIABLE;
