@@ -1,0 +1,56 @@
+/** Mutated inputs by the million: every one is taken, or refused with an error that is a sentence. */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { InputNews, InputTask } from './input-worker.ts';
+import type { Tally } from './tally.ts';
+
+/** A process reads so many: imported modules stay in its memory. */
+const PIECE = 20_000;
+/** Milliseconds without news: 64 inputs take far less. */
+const PATIENCE = 30_000;
+
+export async function attackInputs(
+  count: number,
+  seed: string,
+  scratch: string,
+  tally: Tally,
+  onProgress: (done: number) => void,
+): Promise<void> {
+  let next = 0;
+  while (next < count) {
+    const to = Math.min(count, next + PIECE);
+    next = await readPiece({ seed, from: next, to, scratch }, tally);
+    onProgress(next);
+  }
+}
+
+/** @returns the index to go on with */
+function readPiece(task: InputTask, tally: Tally): Promise<number> {
+  const script = fileURLToPath(new URL('input-worker.ts', import.meta.url));
+  const child = fork(script, [JSON.stringify(task)], { execArgv: ['--import', 'tsx'] });
+  return new Promise((resolve) => {
+    let at = task.from;
+    let isDone = false;
+    const kill = (): boolean => child.kill('SIGKILL');
+    let timer = setTimeout(kill, PATIENCE);
+    child.on('message', (news: InputNews) => {
+      clearTimeout(timer);
+      timer = setTimeout(kill, PATIENCE);
+      if ('crash' in news) tally.fault('crashes', `input ${news.at} of seed ${task.seed}: ${news.crash}`);
+      else if ('at' in news) at = news.at;
+      else isDone = true;
+    });
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      const next = isDone ? task.to : Math.min(task.to, at + 64);
+      tally.tries += next - task.from;
+      if (!isDone) {
+        tally.fault(
+          signal === 'SIGKILL' ? 'hangs' : 'crashes',
+          `inputs ${at} to ${at + 63} of seed ${task.seed}: ended with ${signal ?? code}`,
+        );
+      }
+      resolve(next);
+    });
+  });
+}
