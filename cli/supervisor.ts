@@ -13,7 +13,7 @@ import { reportLine } from './output.ts';
 const MARK = 'XDPSIM_SUPERVISED';
 
 /** Milliseconds that a command gets to end by itself, and that a process gets to be gone when it is killed. */
-const PATIENCE = 500;
+const PATIENCE = 350;
 const LAST_PATIENCE = 100;
 
 /** These end by themselves, start other programs that take the signals, or bring workers of their own. */

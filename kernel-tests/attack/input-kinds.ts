@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { withMaps } from '../../cli/map-file.ts';
 import { parseHex } from '../../cli/options.ts';
 import { resolvePrograms } from '../../cli/program-source.ts';
-import { decodeCapture } from '../../corpus/capture-file.ts';
-import { encodeCase } from '../../corpus/case.ts';
-import { headerFromComments, headerToComments } from '../../corpus/case-header.ts';
+import { casesFromCapture, encodeCase } from '../../corpus/case.ts';
+import { headerToComments } from '../../corpus/case-header.ts';
+import { PcapngEncoder } from '../../corpus/pcapng-encoder.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { parseBtf } from '../../sim/ebpf/btf.ts';
 import { readElf } from '../../sim/ebpf/loader/elf.ts';
@@ -16,6 +16,7 @@ import { createVmEngine } from '../../sim/engines/vm.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { programs } from '../../sim/programs/index.ts';
+import { worldToJson } from '../../sim/runtime/world.ts';
 
 export interface InputKind {
   readonly name: string;
@@ -45,10 +46,19 @@ function btfOf(object: Uint8Array): Uint8Array[] {
     .map((section) => section.data.bytes.slice());
 }
 
-async function readAll(bytes: Uint8Array): Promise<void> {
-  for await (const batch of decodeCapture([bytes])) {
-    for (let index = 0; index < batch.count; index++) headerFromComments(batch.comments(index));
-  }
+/** Packets, comments, and the saved case in them, the way every command reads them. */
+async function readCases(bytes: Uint8Array, scratch: string): Promise<void> {
+  const path = join(scratch, `${process.pid}.capture`);
+  writeFileSync(path, bytes);
+  for await (const one of casesFromCapture(path, { program: 'any' })) worldToJson(one.world);
+}
+
+/** A saved case with this head. */
+function readHead(head: Uint8Array, scratch: string): Promise<void> {
+  const encoder = new PcapngEncoder();
+  // No comment is longer; a longer head is told to be damaged in a way of its own.
+  encoder.section({ application: 'xdpsim', comments: [text(head).slice(0, 60_000)] });
+  return readCases(encoder.take().slice(), scratch);
 }
 
 /** What loads is also run: the machine must stop what no verifier has seen. */
@@ -94,7 +104,7 @@ export const INPUT_KINDS: readonly InputKind[] = [
     share: 12,
     isText: false,
     seeds: [pcapOf(captures.length)],
-    read: readAll,
+    read: readCases,
   },
   {
     name: 'pcapng',
@@ -110,7 +120,7 @@ export const INPUT_KINDS: readonly InputKind[] = [
         }),
       ),
     ],
-    read: readAll,
+    read: readCases,
   },
   {
     name: 'JSON (worlds)',
@@ -119,7 +129,7 @@ export const INPUT_KINDS: readonly InputKind[] = [
     seeds: programs.flatMap(({ name, worlds }) =>
       worlds.map(({ world }) => bytesOf(headerToComments({ program: name, world }).join(''))),
     ),
-    read: (bytes) => headerFromComments([text(bytes)]),
+    read: readHead,
   },
   {
     name: 'JSON (maps)',
