@@ -1,9 +1,17 @@
 /** One map of a loaded object, as the kernel holds it. Keys and values are copies. */
 import { EngineError } from '../sim/engines/engine.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../sim/runtime/map-snapshot.ts';
-import { BPF_MAP_TYPE, isArray, isPerCpu, type MapDefinition, type MapType } from '../sim/runtime/maps.ts';
+import {
+  BPF_MAP_TYPE,
+  isArray,
+  isLru,
+  isPerCpu,
+  type MapDefinition,
+  type MapType,
+} from '../sim/runtime/maps.ts';
 import type { MapEntry } from '../sim/runtime/world.ts';
 import { ArrayWindow } from './array-window.ts';
+import { kernelIsOlderThan } from './kernel-version.ts';
 import { errnoName, type LoadedLibbpf } from './libbpf.ts';
 import { possibleCpus } from './possible-cpus.ts';
 
@@ -25,6 +33,9 @@ const CLEARED_BY_DELETION: ReadonlySet<MapType> = new Set([
   'LRU_PERCPU_HASH',
   'LPM_TRIE',
 ]);
+
+/** Twice the lot of free entries that a CPU took at once (kernel/bpf/bpf_lru_list.c, `LOCAL_FREE_TARGET`). */
+const SMALL_LRU = 256;
 
 /** Popping all of their elements does. */
 const CLEARED_BY_POPPING: ReadonlySet<MapType> = new Set(['QUEUE', 'STACK']);
@@ -117,7 +128,9 @@ export class BpfMap {
 
   /** Can `restore` bring it back to exactly what it was? Otherwise the object has to be loaded anew. */
   get restorable(): boolean {
-    const { type } = this.definition;
+    const { type, maxEntries } = this.definition;
+    // Before Linux 6.17, a CPU took all free entries of a small map, and evicted what it needed beside them.
+    if (isLru(type) && maxEntries < SMALL_LRU && kernelIsOlderThan('6.17')) return false;
     return (
       isArray(type) ||
       CLEARED_BY_DELETION.has(type) ||

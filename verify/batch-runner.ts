@@ -20,6 +20,7 @@ import { Ledger } from './ledger.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
 import { comparablePackets, hasStops, isKernel, packetsWithoutStops } from './stops.ts';
+import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
 
 /** What fills batches; `PacketGenerator` does. */
@@ -287,8 +288,16 @@ export class BatchRunner {
     round: number = 0,
   ): Promise<number> {
     const { world, input, seen } = part;
-    const ran: EngineSide[] = [];
+    let ran: EngineSide[] = [];
     for (const side of sides) if (await side.run(world, input, again(side))) ran.push(side);
+    const certain = certainPackets(ran, input.count);
+    let compared = 0;
+    if (certain < input.count) {
+      compared = await this.#compareInPieces(part, ran, certain);
+      // The others do the same whatever the kernel forgets; they run once more, since they have run the pieces.
+      ran = ran.filter(({ engine }) => !isKernel(engine.name));
+      for (const side of ran) await side.run(world, input, true);
+    }
     const live = ran.filter((side) => side.live.length > 0);
     if (live.length > 0) {
       this.#mask ??= new ClockMask(this.#program, this.#able);
@@ -308,13 +317,44 @@ export class BatchRunner {
     const account = sides.some(again) ? undefined : this.#ledger.judging;
     const differences = examineOutcomes(this.#program, input, showings, account, this.#options.oracle);
     for (const finding of [...findings, ...differences]) this.#note(finding, part);
-    const compared = comparablePackets(showings.filter((showing) => !hasStops(showing)));
+    compared = Math.max(compared, comparablePackets(showings.filter((showing) => !hasStops(showing))));
     if (!showings.some(hasStops)) return compared;
     // Where one engine stopped and another went on, their states differ: the rest is compared as a case of its own.
     const { batch, origin } = packetsWithoutStops(input, showings);
     if (batch.count === 0 || round === MAX_STOP_ROUNDS) return compared;
     const rest = { ...part, input: batch, seen: (packet: number) => seen(origin[packet]!) };
     return Math.max(compared, await this.#compare(rest, sides, () => true, round + 1));
+  }
+
+  /**
+   * Compares the kernel with the others on pieces of a case that are short enough for no LRU map to forget anything.
+   * @param certain how many packets the first piece may have
+   */
+  async #compareInPieces(part: Part, ran: readonly EngineSide[], certain: number): Promise<number> {
+    const { input, seen } = part;
+    const kernels = ran.filter(({ engine }) => isKernel(engine.name));
+    const others = ran.filter(({ engine }) => !isKernel(engine.name));
+    let compared = 0;
+    let at = 0;
+    for (let pieces = 0; at < input.count && certain > 0 && pieces < MAX_PIECES; pieces++) {
+      const batch = packetsBetween(input, at, Math.min(at + certain, input.count));
+      const first = at;
+      // How far this piece is certain is known before the kernel runs it.
+      const [reference] = others;
+      if (reference === undefined || !(await reference.run(part.world, batch, true))) break;
+      const length = Math.min(batch.count, reference.output.uncertainFrom);
+      if (length === 0) break;
+      const piece = packetsBetween(batch, 0, length);
+      const pieceSeen = (packet: number): Divergence['seen'] => seen(first + packet);
+      compared += await this.#compare({ ...part, input: piece, seen: pieceSeen }, ran, () => true);
+      at += length;
+    }
+    const left = input.count - at;
+    if (left > 0)
+      this.#ledger.leave(
+        kernels.map(({ engine }) => ({ what: UNCERTAIN, engine: engine.name, packets: left })),
+      );
+    return compared;
   }
 
   #note(finding: Finding, { world, input, seen, saved }: Part): void {

@@ -164,5 +164,6 @@ function append(from: OutcomeBatch, packet: number, to: OutcomeBatch): number {
   if (lines !== undefined) to.trace.set(index, lines);
   const note = from.notes.get(packet);
   if (note !== undefined) to.notes.set(index, note);
+  if (from.uncertainFrom <= packet) to.uncertainFrom = Math.min(to.uncertainFrom, index);
   return index;
 }

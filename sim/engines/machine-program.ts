@@ -2,6 +2,7 @@
 import { checkProgram } from '../ebpf/check-program.ts';
 import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
+import { LruHashMap } from '../ebpf/maps/lru-hash-map.ts';
 import { MAX_FRAME } from '../ebpf/memory.ts';
 import {
   type BpfObject,
@@ -231,6 +232,11 @@ export function noteAt(program: BpfProgram, instruction: number, reason: string)
     instruction,
     ...(source === undefined ? {} : { source: { file: source.file, line: source.line, text: source.text } }),
   };
+}
+
+/** The maps that forget by themselves. */
+export function lruMaps(machine: Machine): LruHashMap[] {
+  return machine.maps.filter((map) => map instanceof LruHashMap);
 }
 
 /** The maps that can be read, in order of name. */

@@ -8,6 +8,7 @@ import { withDefaultDevices } from '../runtime/default-world.ts';
 import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import { isMapOfMaps } from '../runtime/maps.ts';
 import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
+import { LruHashModelMap } from '../runtime/model-map-lru-hash.ts';
 import type { ModelEntry, Program, ProgramDefinition, ProgramEntry } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
@@ -100,6 +101,8 @@ class ModelSession implements Session {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
     output.clear();
+    const lru = [...this.#maps.values()].filter((map) => map instanceof LruHashModelMap);
+    if (lru.some((map) => map.crowded)) output.uncertainFrom = 0;
     const run = this.#run;
     for (let index = 0; index < input.count; index++) {
       const entry = this.#entries[input.entry[index]!];
@@ -116,6 +119,7 @@ class ModelSession implements Session {
         commitFault(output, `the model failed: ${error instanceof Error ? error.message : String(error)}`);
         continue;
       }
+      if (output.uncertainFrom > index && lru.some((map) => map.crowded)) output.uncertainFrom = index;
       commit(run, output, action);
     }
   }

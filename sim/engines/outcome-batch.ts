@@ -43,6 +43,11 @@ export class OutcomeBatch {
   readonly trace: Map<number, string[]> = new Map();
   /** Why a packet's status is not `ran`. */
   readonly notes: Map<number, OutcomeNote> = new Map();
+  /**
+   * The first packet from which on the kernel may do otherwise and be right: an LRU map may have forgotten something
+   * there that it remembers here. Infinite where there is none.
+   */
+  uncertainFrom: number = Number.POSITIVE_INFINITY;
   count = 0;
   used = 0;
 
@@ -64,6 +69,7 @@ export class OutcomeBatch {
   }
 
   clear(): void {
+    this.uncertainFrom = Number.POSITIVE_INFINITY;
     this.count = 0;
     this.used = 0;
     if (this.trace.size > 0) this.trace.clear();

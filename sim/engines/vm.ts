@@ -15,6 +15,7 @@ import {
   commitNote,
   commitOutcome,
   hookOf,
+  lruMaps,
   MACHINE_OBSERVES,
   type MachineProgram,
   type MachineProgramOptions,
@@ -72,6 +73,8 @@ class VmSession implements Session {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
     output.clear();
+    const lru = lruMaps(machine);
+    if (lru.some((map) => map.crowded)) output.uncertainFrom = 0;
     for (let index = 0; index < input.count; index++) {
       const refusal = refusalReason(this.#program, input, index);
       if (refusal !== undefined) {
@@ -89,6 +92,7 @@ class VmSession implements Session {
         input.rxQueueIndex[index]!,
       );
       const { action, violation, warning } = this.#run(entry.program);
+      if (output.uncertainFrom > index && lru.some((map) => map.crowded)) output.uncertainFrom = index;
       if (violation !== undefined) {
         const note = noteAt(violation.program.source, violation.instruction, violation.reason);
         commitNote(output, violation.unsupported ? STATUS.fault : STATUS.violation, note);

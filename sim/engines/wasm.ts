@@ -4,6 +4,7 @@
  */
 import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../ebpf/interpreter/interpreter.ts';
 import { type BatchObserver, CompiledMachine, type Stop } from '../ebpf/wasm/compiled-machine.ts';
+import { WASM_WORD } from '../ebpf/wasm/layout.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
 import type { MapSnapshot } from '../runtime/map-snapshot.ts';
@@ -12,6 +13,7 @@ import type { World } from '../runtime/world.ts';
 import { openChained } from './chained-session.ts';
 import { type Availability, type Engine, type Refusal, refusalText, type Session } from './engine.ts';
 import {
+  lruMaps,
   MACHINE_OBSERVES,
   type MachineProgram,
   type MachineProgramOptions,
@@ -65,6 +67,7 @@ class WasmSession implements Session, BatchObserver {
       budget: options.budget ?? DEFAULT_BUDGET,
       mayGoto: MAX_MAY_GOTO,
     });
+    for (const map of lruMaps(opened.machine)) map.onCrowded = () => this.#noteCrowded();
   }
 
   async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
@@ -74,6 +77,7 @@ class WasmSession implements Session, BatchObserver {
     }
     const compiled = this.#compiled;
     output.clear();
+    if (lruMaps(this.#opened.machine).some((map) => map.crowded)) output.uncertainFrom = 0;
     if (count === 0) return;
     output.status.fill(STATUS.ran, 0, count);
     this.#input = input;
@@ -111,6 +115,14 @@ class WasmSession implements Session, BatchObserver {
     const known = trace.get(packet);
     if (known === undefined) trace.set(packet, lines);
     else known.push(...lines);
+  }
+
+  /** An LRU map fills up: while a packet runs, or while the world is made. */
+  #noteCrowded(): void {
+    const output = this.#output;
+    if (output === undefined) return;
+    const packet = this.#opened.machine.memory.u32(WASM_WORD.packet);
+    output.uncertainFrom = Math.min(output.uncertainFrom, packet);
   }
 
   maps(): MapSnapshot[] {

@@ -79,6 +79,16 @@ export function isLru(type: MapType): boolean {
   return type === 'LRU_HASH' || type === 'LRU_PERCPU_HASH';
 }
 
+/**
+ * How full an LRU map may be for it to be sure that the kernel has forgotten nothing: half. Each CPU takes free
+ * entries in lots, and evicts where a lot cannot be had in full; all lots together are at most half of the map
+ * (kernel/bpf/bpf_lru_list.c, `target_free`). Maps with lists for each CPU (BPF_F_NO_COMMON_LRU) divide the room by the
+ * number of CPUs, which only the kernel knows: 128 are allowed for.
+ */
+export function entriesSurelyKept(maxEntries: number, listForEachCpu: boolean): number {
+  return Math.floor(maxEntries / (listForEachCpu ? 256 : 2));
+}
+
 /** Does every entry exist from the start, zeroed, with a number as its key? */
 export function isArray(type: MapType): boolean {
   return type === 'ARRAY' || type === 'PERCPU_ARRAY';

@@ -2,10 +2,15 @@
  * BPF_MAP_TYPE_LRU_HASH and LRU_PERCPU_HASH. A full map forgets the entry that was looked up or updated least recently,
  * as the embedded machine's does. The kernel forgets by approximation, and earlier: see docs/your-own-program.md.
  */
+
+import { entriesSurelyKept } from './maps.ts';
 import { nameOf } from './model-map-base.ts';
 import { HashModelMap } from './model-map-hash.ts';
 
 export class LruHashModelMap extends HashModelMap {
+  /** May the kernel have forgotten something? */
+  crowded = false;
+
   override lookup(key: Uint8Array): Uint8Array | undefined {
     const name = nameOf(key, this.definition.keySize);
     const entry = this.entries.get(name);
@@ -15,6 +20,7 @@ export class LruHashModelMap extends HashModelMap {
   }
 
   override update(key: Uint8Array, value: Uint8Array, flags?: number): number {
+    if (this.entries.size >= entriesSurelyKept(this.definition.maxEntries, false)) this.crowded = true;
     const result = super.update(key, value, flags);
     if (result === 0) this.#touch(nameOf(key, this.definition.keySize));
     return result;

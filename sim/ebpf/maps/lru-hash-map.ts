@@ -7,13 +7,16 @@
  * the program make an entry the most recently used one, and an insertion into a full map evicts the least
  * recently used. Programs that agree on every eviction order agree on this one.
  *
+ * From where on the two can differ is noted: see `entriesSurelyKept`.
+ *
  * The two links (older, newer) are the last eight bytes of an entry; both ends of the list are in the descriptor.
  */
 import { EEXIST, EINVAL, ENOENT, ENOMEM } from '../../runtime/errno.ts';
+import { entriesSurelyKept } from '../../runtime/maps.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { HashMap } from './hash-map.ts';
-import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
+import { BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
 
 const LINK_BYTES = 8;
 
@@ -21,8 +24,15 @@ export class LruHashMap extends HashMap {
   /** Bytes from an entry's begin to its links. */
   readonly links: number;
 
+  /** Called when the kernel may have to evict for the first time since the map was cleared. */
+  onCrowded: (() => void) | undefined;
+  /** Has that happened? */
+  crowded = false;
+  readonly #surelyKept: number;
+
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     super(memory, source, index, typeNumber, LINK_BYTES);
+    this.#surelyKept = entriesSurelyKept(source.maxEntries, (source.mapFlags & BPF_F_NO_COMMON_LRU) !== 0);
     this.links = this.table.stride - LINK_BYTES;
   }
 
@@ -35,6 +45,11 @@ export class LruHashMap extends HashMap {
 
   override update(key: number, value: number, flags: number): number {
     if (flags >>> 0 > BPF_EXIST) return -EINVAL;
+    // Overwriting takes a free entry, too, before it gives the old one back.
+    if (!this.crowded && this.table.count >= this.#surelyKept) {
+      this.crowded = true;
+      this.onCrowded?.();
+    }
     let entry = this.table.find(key);
     if (entry !== 0) {
       if (flags === BPF_NOEXIST) return -EEXIST;
@@ -60,6 +75,7 @@ export class LruHashMap extends HashMap {
 
   override clear(): void {
     super.clear();
+    this.crowded = false;
     this.setWord(DESCRIPTOR.oldest, 0);
     this.setWord(DESCRIPTOR.newest, 0);
   }
