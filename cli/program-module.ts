@@ -1,4 +1,6 @@
 /** A user's own program: a module that default-exports a `ProgramDefinition`. */
+import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { systemProblem } from '../corpus/system-error.ts';
@@ -46,12 +48,23 @@ async function importDefault(path: string): Promise<unknown> {
   }
 }
 
+function canWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function defaultOf(module: { readonly default?: unknown }): unknown {
   return module.default;
 }
 
 /** Node below 22.18 cannot import TypeScript by itself. */
 async function importTypeScript(url: string): Promise<unknown> {
+  // It keeps what it has compiled in the folder for temporary files, and cannot do without unless it is told to.
+  if (!canWrite(tmpdir())) process.env.TSX_DISABLE_CACHE = '1';
   const { tsImport } = await import('tsx/esm/api');
   const exported = defaultOf((await tsImport(url, import.meta.url)) as { default?: unknown });
   // A module of a CommonJS package arrives wrapped once more.

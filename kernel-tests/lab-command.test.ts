@@ -28,6 +28,8 @@ interface Ran {
 function xdpsim(args: readonly string[], options: { uid?: number } = {}): Ran {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', MAIN, ...args], {
     encoding: 'utf8',
+    // Another user may not be able to write where the loader keeps what it has compiled.
+    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
     ...options,
   });
   return { code: status ?? -1, stdout, stderr };
