@@ -75,8 +75,6 @@ export const MACHINE_WORD = {
   frameEnd: 0x4005,
   /** TC: address of the network header. */
   networkHeader: 0x4006,
-  /** TC: is the hash valid, though it may be 0? */
-  hashKnown: 0x4018,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
   /** XDP: the lowest address that ever belonged to this packet; below it the headroom is zero. */
@@ -89,6 +87,8 @@ export const MACHINE_WORD = {
   time: 0x4010,
   /** By how many it moves on when a packet begins, u64. */
   tick: 0x4018,
+  /** TC: is the hash valid, though it may be 0? */
+  hashKnown: 0x401a,
   /** State of the random numbers (`nextRandom`). */
   random: 0x4012,
   /** The CPU that programs run on. */
