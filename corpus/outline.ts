@@ -153,7 +153,9 @@ export type Repair =
   /** Lengths and checksums are made right. */
   | 'checksum'
   /** The same, but the upper layer's checksum stays and another word gives way: a fault may hang on the checksum. */
-  | 'content';
+  | 'content'
+  /** As `checksum`, but the IPv4 header's checksum stays and its identification gives way. */
+  | 'identification';
 
 /**
  * Makes the packet's statements about itself true, in place: it ends where the frame ends.
@@ -161,7 +163,7 @@ export type Repair =
  */
 export function repair(packet: Uint8Array, how: Repair): boolean {
   const first = outline(packet);
-  if (first.version === 0) return false;
+  if (first.version === 0 || (how === 'identification' && first.version !== 4)) return false;
   const { networkAt } = first;
   if (first.version === 4) writeU16(packet, networkAt + 2, packet.length - networkAt);
   else writeU16(packet, networkAt + 4, packet.length - networkAt - 40);
@@ -170,13 +172,13 @@ export function repair(packet: Uint8Array, how: Repair): boolean {
     writeU16(packet, parts.upperAt + 4, parts.upperEnd - parts.upperAt);
   }
   const done = repairUpper(packet, parts, how);
-  if (parts.version === 4) repairHeader(packet, parts);
+  if (parts.version === 4) repairHeader(packet, parts, how);
   return done;
 }
 
 function repairUpper(packet: Uint8Array, parts: Outline, how: Repair): boolean {
   const { upperAt, upperEnd, checksumAt, freeAt } = parts;
-  if (checksumAt < 0) return how === 'checksum';
+  if (checksumAt < 0) return how !== 'content';
   if (how === 'content') {
     if (freeAt < 0) return false;
     const word = readU16(packet, freeAt);
@@ -185,15 +187,23 @@ function repairUpper(packet: Uint8Array, parts: Outline, how: Repair): boolean {
     writeU16(packet, freeAt, fold(word + (~total & 0xffff)));
     return true;
   }
+  // One that verifies stays: of the two zeros it may be the one on which the fault hangs.
+  if (sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)) === 0xffff) return true;
   writeU16(packet, checksumAt, 0);
   const right = finish(sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)));
   writeU16(packet, checksumAt, right === 0 && parts.protocol === IPPROTO.UDP ? 0xffff : right);
   return true;
 }
 
-function repairHeader(packet: Uint8Array, parts: Outline): void {
+function repairHeader(packet: Uint8Array, parts: Outline, how: Repair): void {
   const { networkAt } = parts;
   const length = headerLength(packet, networkAt);
+  const total = sum(packet, networkAt, length);
+  if (total === 0xffff) return;
+  if (how === 'identification') {
+    writeU16(packet, networkAt + 4, fold(readU16(packet, networkAt + 4) + (~total & 0xffff)));
+    return;
+  }
   writeU16(packet, networkAt + 10, 0);
   writeU16(packet, networkAt + 10, finish(sum(packet, networkAt, length)));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sum as sumOf } from '../sim/packet/checksum.ts';
 import type { Stimulus } from '../sim/packet/packet-batch.ts';
 import { CHECKSUM, verifyChecksums } from '../verify/oracle/checksums.ts';
 import { PacketGenerator } from './generator.ts';
@@ -163,6 +164,24 @@ describe('simpler packets', () => {
       expect(least.packet).toHaveLength(62);
       expect(isValid(least.packet)).toBe(true);
       expect(u16(least.packet, 56)).toBe(0);
+    }
+  });
+
+  it('keep the checksum of an IPv4 header on which the fault hangs, and the packet whole', () => {
+    // What a carry lost with the TTL needs: a header that verifies with a checksum from 0xff00 on.
+    const overflows = ({ packet }: Stimulus): boolean => {
+      const { version, networkAt } = outline(packet);
+      return (
+        version === 4 &&
+        packet[networkAt] === 0x45 &&
+        packet[networkAt + 10] === 0xff &&
+        sumOf(packet, networkAt, 20) === 0xffff
+      );
+    };
+    for (const start of failing({ kinds: { tcp: 50, udp: 50 } }, overflows, 15)) {
+      const { least } = shrunk(start, overflows);
+      expect(faults(least.packet)).toBe(0);
+      expect(least.packet.length).toBeLessThanOrEqual(54);
     }
   });
 

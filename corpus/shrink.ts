@@ -112,9 +112,9 @@ function* simplerFrames(packet: Uint8Array): Iterable<Uint8Array> {
   yield* simplerBytes(packet);
 }
 
-/** A changed packet in order again, in both ways, and as it is. */
+/** A changed packet in order again, in every way, and as it is. */
 function* inOrder(changed: Uint8Array, original: Uint8Array): Iterable<Uint8Array> {
-  for (const how of ['checksum', 'content'] satisfies Repair[]) {
+  for (const how of ['checksum', 'content', 'identification'] satisfies Repair[]) {
     const repaired = changed.slice();
     if (repair(repaired, how)) yield repaired;
   }

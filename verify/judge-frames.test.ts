@@ -69,6 +69,13 @@ describe('judgeFrames', () => {
     ]);
   });
 
+  it('leaves frames that XDP has in more than one buffer to programs that know of them', () => {
+    const long = ethernet(0x0800, ipv4(17, udp(data(3600))));
+    const { findings, account } = judged([{ came: long, left: long.slice(0, -1) }]);
+    expect(findings).toEqual([]);
+    expect(account.notCompared('vm')).toMatchObject([{ what: 'frames in more than one buffer', packets: 1 }]);
+  });
+
   it('takes a UDP checksum of 0x0000 for a lost one, unless the program takes checksums off', () => {
     expect(judged([lost]).findings).toMatchObject([{ field: 'udp.checksum', fault: { kind: 'lost' } }]);
     const removed = { came: datagram, left: edit(datagram, [L4 + 6, 0, 0]) };

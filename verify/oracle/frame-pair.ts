@@ -171,7 +171,9 @@ export class FramePair {
     const { was, is } = this;
     // The whole packet of then, pushed or with something taken off in front of it.
     const first = was.count === 0 ? 14 : was.start[0]!;
-    if (growth < 0 && this.isOld(first - growth, this.afterLength, growth)) return growth;
+    const moved = first - growth;
+    if (growth < 0 && (moved >= this.afterLength || this.isOld(moved, this.afterLength, growth)))
+      return growth;
     let best = 0;
     let most = this.#pairDisplaced(0);
     const consider = (shift: number): void => {

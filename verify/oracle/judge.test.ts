@@ -269,6 +269,8 @@ describe('ChecksumJudge', () => {
     // A tunnel on a port of its own, pushed in front of the packet.
     const tunnel = ethernet(0x86dd, ipv6(17, edit(udp(segment.slice(IP), V6_A, V6_B, 6080), [6, 0, 0])));
     expect(verdict(segment, tunnel)).toBe('');
+    const nothing = edit(udp(data(0), V6_A, V6_B, 6080), [6, 0, 0]);
+    expect(verdict(ethernet(0x0800, data(0)), ethernet(0x86dd, ipv6(17, nothing)))).toBe('');
   });
 
   it('judges no message that is shorter than its header', () => {
