@@ -54,7 +54,8 @@ export function fixtureOf(
     | 'clocks'
     | 'tags'
     | 'loader-sizes'
-    | 'kernel-facts',
+    | 'kernel-facts'
+    | 'one-bad',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

@@ -10,7 +10,7 @@ import { setGlobals } from './libbpf-globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './libbpf-layouts.ts';
 import { BpfMap, mapTypeName } from './libbpf-map.ts';
 import { listenToLibbpf } from './libbpf-messages.ts';
-import { tailCallTargets } from './linked-object.ts';
+import { needsOfEntries } from './linked-object.ts';
 import { instructionsOf, pinPrograms } from './pin/pin-object.ts';
 import type { PinnedWorld, Pins } from './pin/pins.ts';
 
@@ -133,7 +133,7 @@ export class BpfObject {
     for (const pointer of walk((previous) => bpf.bpf_object__next_map(this.#handle, previous))) {
       const name = mapName(this.#libbpf, pointer);
       const internal = bpf.bpf_map__is_internal(pointer);
-      if (internal && !isWritableSection(name)) continue;
+      if ((internal && !isWritableSection(name)) || bpf.bpf_map__fd(pointer) < 0) continue;
       const definition = {
         name,
         type: mapTypeName(bpf.bpf_map__type(pointer)),
@@ -185,22 +185,56 @@ interface Opened {
 }
 
 function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOptions): Opened {
-  let siblings: Siblings = 'none';
-  let result = tryToLoad(libbpf, bytes, options, siblings);
+  const needs = needsOfEntries(
+    bytes,
+    options.entries.map((entry) => entry.function),
+  );
+  let parts: Parts = { siblings: 'none', left: needs?.unusedMaps ?? NONE, leftAlways: false };
+  let result = tryToLoad(libbpf, bytes, options, parts);
   if ('error' in result && result.error === EBADF) {
     // A PROG_ARRAY starts with functions that are no entries: libbpf had no descriptor to put there.
-    siblings = tailCallTargets(bytes) ?? 'all';
-    result = tryToLoad(libbpf, bytes, options, siblings);
+    parts = { ...parts, siblings: needs?.targets ?? 'all' };
+    result = tryToLoad(libbpf, bytes, options, parts);
+  }
+  if ('error' in result && parts.left.size > 0) {
+    // A map that this kernel does not make matters to those only that refer to it.
+    parts = { ...parts, leftAlways: true };
+    result = tryToLoad(libbpf, bytes, options, parts);
   }
   if ('handle' in result) return result;
   // Once more, to hear why. A kernel that changed its mind meanwhile is believed.
   const log = new Uint8Array(LOG_BYTES);
   let loud: Opened | LoadFailure = result;
   const messages = listenToLibbpf(() => {
-    loud = tryToLoad(libbpf, bytes, options, siblings, log);
+    loud = tryToLoad(libbpf, bytes, options, parts, log);
   });
   if ('handle' in (loud as Opened | LoadFailure)) return loud as unknown as Opened;
   throw describeFailure(result, options, messages, textOf(log));
+}
+
+/** Which parts of an object are loaded. */
+interface Parts {
+  readonly siblings: Siblings;
+  /** Maps that none of the functions refers to. */
+  readonly left: ReadonlySet<string>;
+  /** Are all of those left out? Else only maps of programs, which would need functions that nobody calls. */
+  readonly leftAlways: boolean;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const BPF_MAP_TYPE_ARRAY = 2;
+const BPF_MAP_TYPE_PROG_ARRAY = 3;
+
+function leaveMaps(libbpf: LoadedLibbpf, maps: readonly Pointer[], { left, leftAlways }: Parts): void {
+  const { bpf } = libbpf;
+  for (const map of maps) {
+    if (!left.has(mapName(libbpf, map)) || bpf.bpf_map__is_internal(map)) continue;
+    const ofPrograms = bpf.bpf_map__type(map) === BPF_MAP_TYPE_PROG_ARRAY;
+    if (!ofPrograms && !leftAlways) continue;
+    bpf.bpf_map__set_autocreate(map, false);
+    // libbpf fills maps of programs whether it has made them or not; other maps only where it has.
+    if (ofPrograms) bpf.bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
+  }
 }
 
 interface LoadFailure {
@@ -213,7 +247,7 @@ function tryToLoad(
   libbpf: LoadedLibbpf,
   bytes: Uint8Array,
   options: ObjectOptions,
-  siblings: Siblings,
+  parts: Parts,
   log?: Uint8Array,
 ): Opened | LoadFailure {
   const { bpf, koffi } = libbpf;
@@ -242,8 +276,9 @@ function tryToLoad(
       makeArraysMappable(libbpf, maps);
     }
     for (const map of maps) setSize(libbpf, map, options.maxEntries);
+    leaveMaps(libbpf, maps, parts);
     shareMaps(libbpf, maps, options);
-    const programs = selectPrograms(libbpf, handle, options, siblings);
+    const programs = selectPrograms(libbpf, handle, options, parts.siblings);
     setGlobals(
       bpf.bpf_object__btf(handle),
       (section) => sectionBytes(libbpf, maps, section),

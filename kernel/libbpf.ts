@@ -59,6 +59,8 @@ export interface Libbpf {
   bpf_map__key_size(map: Pointer): number;
   bpf_map__value_size(map: Pointer): number;
   bpf_map__max_entries(map: Pointer): number;
+  bpf_map__set_type(map: Pointer, type: number): number;
+  bpf_map__set_autocreate(map: Pointer, autocreate: boolean): number;
   bpf_map__set_max_entries(map: Pointer, entries: number): number;
   bpf_map__is_internal(map: Pointer): boolean;
   bpf_map__initial_value(map: Pointer, size: BigUint64Array): Pointer;
@@ -131,6 +133,8 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map__key_size: ['uint32_t', P],
   bpf_map__value_size: ['uint32_t', P],
   bpf_map__max_entries: ['uint32_t', P],
+  bpf_map__set_type: ['int', P, 'uint32_t'],
+  bpf_map__set_autocreate: ['int', P, 'bool'],
   bpf_map__set_max_entries: ['int', P, 'uint32_t'],
   bpf_map__is_internal: ['bool', P],
   bpf_map__initial_value: [P, P, 'void *'],

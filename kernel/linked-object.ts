@@ -1,5 +1,6 @@
 /** An object as our own loader links it, for what libbpf does not tell. */
 import { type BpfObject, loadObject } from '../sim/ebpf/object.ts';
+import { needsOf } from '../sim/ebpf/referenced-maps.ts';
 
 /** Shrinking opens the same object a thousand times. */
 const objects = new WeakMap<Uint8Array, BpfObject>();
@@ -13,11 +14,26 @@ export function linkedObject(elf: Uint8Array): BpfObject {
   return object;
 }
 
-/** The functions that its maps of programs start with; undefined where our loader does not take it. */
-export function tailCallTargets(elf: Uint8Array): ReadonlySet<string> | undefined {
+export interface ObjectNeeds {
+  /** The functions that tail calls of the entries can reach. */
+  readonly targets: ReadonlySet<string>;
+  /** The maps that neither they nor the entries refer to. */
+  readonly unusedMaps: ReadonlySet<string>;
+}
+
+/**
+ * What these functions need of the object that they are in; undefined where our loader does not take it.
+ * @param entries names of functions
+ */
+export function needsOfEntries(elf: Uint8Array, entries: readonly string[]): ObjectNeeds | undefined {
   try {
-    const maps = linkedObject(elf).maps.filter((map) => map.type === 'PROG_ARRAY');
-    return new Set(maps.flatMap((map) => map.initial.map(({ name }) => name)));
+    const object = linkedObject(elf);
+    const indices = entries.map((name) => object.programs.findIndex((one) => one.function === name));
+    const { maps, programs } = needsOf(object, indices);
+    return {
+      targets: new Set([...programs].map((index) => object.programs[index]!.function)),
+      unusedMaps: new Set(object.maps.filter((_, index) => !maps.has(index)).map(({ name }) => name)),
+    };
   } catch {
     return undefined;
   }

@@ -90,7 +90,7 @@ function programMapsOf({ bpf }: LoadedLibbpf, handle: Pointer): ProgramSlots[] {
     map !== 0;
     map = bpf.bpf_object__next_map(handle, map)
   ) {
-    if (bpf.bpf_map__type(map) !== BPF_MAP_TYPE_PROG_ARRAY) continue;
+    if (bpf.bpf_map__type(map) !== BPF_MAP_TYPE_PROG_ARRAY || bpf.bpf_map__fd(map) < 0) continue;
     slots.push({ fd: bpf.bpf_map__fd(map), maxEntries: bpf.bpf_map__max_entries(map) });
   }
   return slots;

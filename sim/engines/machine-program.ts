@@ -2,6 +2,7 @@
 import { checkProgram } from '../ebpf/check-program.ts';
 import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
+import { canCreateMap } from '../ebpf/maps/create-map.ts';
 import { LruHashMap } from '../ebpf/maps/lru-hash-map.ts';
 import { MAX_FRAME } from '../ebpf/memory.ts';
 import {
@@ -13,6 +14,7 @@ import {
   setGlobal,
   sourceAt,
 } from '../ebpf/object.ts';
+import { needsOf } from '../ebpf/referenced-maps.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import { withDefaultDevices } from '../runtime/default-world.ts';
@@ -76,24 +78,46 @@ export function openMachine(program: Program, world: World, options: MachineProg
       checkProgram(object, object.programs[index]!, hook, world);
       return { hook, program: index };
     });
-    const wanted = new Set(entries.map((entry) => entry.program));
-    for (const map of object.maps) {
-      if (map.type !== 'PROG_ARRAY') continue;
-      for (const { name } of map.initial) {
-        const index = object.programs.findIndex((one) => one.function === name);
-        if (index < 0 || wanted.has(index)) continue;
-        checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world);
-        wanted.add(index);
-      }
+    const needs = needsOf(
+      object,
+      entries.map((entry) => entry.program),
+    );
+    const wanted = needs.programs;
+    for (const index of wanted) {
+      if (entries.some((entry) => entry.program === index)) continue;
+      requireComplete(object.programs[index]!);
+      checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world);
     }
     const inDeviceMap = entries.some(({ program }) => object.programs[program]!.behindRedirect === 'devmap');
     const machineOptions = { ...options, inDeviceMap };
-    const machine = new Machine(object, withDefaultDevices(world, object.maps), machineOptions);
+    const machine = new Machine(
+      withoutForeignMaps(object, needs.maps),
+      withDefaultDevices(world, object.maps),
+      machineOptions,
+    );
     return { machine, entries, wanted };
   } catch (error) {
     if (!(error instanceof ObjectError)) throw error;
     throw new EngineError('input', `${path}: ${error.message}`, { cause: error });
   }
+}
+
+/** The same object, with maps that cannot be made, and that nobody refers to, replaced by empty ones. */
+function withoutForeignMaps(object: BpfObject, needed: ReadonlySet<number>): BpfObject {
+  const maps = object.maps.map((map, index) =>
+    needed.has(index) || canCreateMap(map)
+      ? map
+      : {
+          ...map,
+          type: 'PROG_ARRAY' as const,
+          typeNumber: 3,
+          keySize: 4,
+          valueSize: 4,
+          maxEntries: 1,
+          initial: [],
+        },
+  );
+  return { ...object, maps };
 }
 
 function requireComplete({ function: name, missing: [first] }: BpfProgram): void {

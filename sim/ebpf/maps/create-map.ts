@@ -106,20 +106,25 @@ export function supportsMapType(type: MapType): boolean {
   return KINDS.has(type);
 }
 
+/** Does the machine make a map of this definition, memory permitting? */
+export function canCreateMap(source: BpfMap): boolean {
+  try {
+    checkDefinition(source);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectError) return false;
+    throw error;
+  }
+}
+
 /**
  * @param index the map's position in the machine's list
  * @param btf the object's types, which say whether values have locks
  * @throws {ObjectError} for types that the machine does not have and for definitions that the kernel refuses
  */
 export function createMap(memory: LinearMemory, source: BpfMap, index: number, btf?: Btf): LiveMap {
+  const found = checkDefinition(source);
   const where = `map ${source.name}`;
-  const found = KINDS.get(source.type);
-  if (found === undefined) throw new ObjectError(where, 'a map type that the machine has', source.type);
-  if (!found.key(source.keySize)) throw new ObjectError(where, found.keyExpected, `${source.keySize} bytes`);
-  if (!found.value(source.valueSize)) {
-    throw new ObjectError(where, found.valueExpected, `${source.valueSize} bytes`);
-  }
-  checkEntries(source, where);
   try {
     const map = found.create(memory, withEntries(source), index);
     map.lockOffset = lockOffsetOf(btf, source.valueType);
@@ -130,6 +135,18 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
     const size = `${maxEntries} entries with values of ${valueSize} bytes`;
     throw new ObjectError(where, 'a size that fits into the 2 GiB that the machine has for maps', size);
   }
+}
+
+function checkDefinition(source: BpfMap): MapKind {
+  const where = `map ${source.name}`;
+  const found = KINDS.get(source.type);
+  if (found === undefined) throw new ObjectError(where, 'a map type that the machine has', source.type);
+  if (!found.key(source.keySize)) throw new ObjectError(where, found.keyExpected, `${source.keySize} bytes`);
+  if (!found.value(source.valueSize)) {
+    throw new ObjectError(where, found.valueExpected, `${source.valueSize} bytes`);
+  }
+  checkEntries(source, where);
+  return found;
 }
 
 /** A perf event array without a size has one entry per CPU; one machine's CPUs are as good as another's. */

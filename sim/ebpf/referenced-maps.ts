@@ -1,0 +1,38 @@
+/** What of an object its programs need: the maps that they refer to, and the programs that their tail calls reach. */
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LDDW } from './instruction.ts';
+import type { BpfObject } from './object.ts';
+
+export interface Needs {
+  /** Indices of maps. */
+  readonly maps: ReadonlySet<number>;
+  /** Indices of programs: those asked about, and what they may tail-call from the start. */
+  readonly programs: ReadonlySet<number>;
+}
+
+/** @param entries indices of the programs that packets are given to */
+export function needsOf(object: BpfObject, entries: Iterable<number>): Needs {
+  const maps = new Set<number>();
+  const programs = new Set<number>();
+  const addProgram = (index: number): void => {
+    if (index < 0 || programs.has(index)) return;
+    programs.add(index);
+    const { instructions } = object.programs[index]!;
+    for (let slot = 0; slot < instructions.count; slot++) {
+      if (instructions.opcode[slot] !== LDDW) continue;
+      const source = instructions.src[slot];
+      if (source === BPF_PSEUDO_MAP_FD || source === BPF_PSEUDO_MAP_VALUE) addMap(instructions.imm[slot]!);
+      slot++;
+    }
+  };
+  const addMap = (index: number): void => {
+    const map = object.maps[index];
+    if (map === undefined || maps.has(index)) return;
+    maps.add(index);
+    for (const { name } of map.initial) {
+      if (map.type === 'PROG_ARRAY') addProgram(object.programs.findIndex((one) => one.function === name));
+      else addMap(object.maps.findIndex((one) => one.name === name));
+    }
+  };
+  for (const entry of entries) addProgram(entry);
+  return { maps, programs };
+}
