@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { removeUnfinished } from '../corpus/atomic-file.ts';
 import { casesFromCapture, encodeCase, type SavedCase, saveCase } from '../corpus/case.ts';
 import { systemProblem } from '../corpus/system-error.ts';
 import { packageFile } from '../kernel/package-file.ts';
@@ -53,6 +54,11 @@ export function saveBelow(directory: string): (divergence: Divergence) => Promis
       return await saveElsewhere(divergence, path, error);
     }
   };
+}
+
+/** Removes what runs that were killed left unfinished in the folder of a program. */
+export function tidy(directory: string, program: Program): Promise<void> {
+  return removeUnfinished(join(directory, folderOf(program)));
 }
 
 async function saveElsewhere(

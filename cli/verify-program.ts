@@ -8,7 +8,7 @@ import { totalPackets } from '../verify/run.ts';
 import { DistributedRun } from './distributed-run.ts';
 import { EXIT, Failure, toFailure } from './failure.ts';
 import { mapsOf, withMaps } from './map-file.ts';
-import { saveBelow } from './saved-cases.ts';
+import { saveBelow, tidy } from './saved-cases.ts';
 import type { Opened } from './verify-messages.ts';
 import type { VerifyPlan } from './verify-plan.ts';
 import { VerifyWorkerProcess, WorkerKilled } from './verify-worker-process.ts';
@@ -70,6 +70,7 @@ export class Verifier {
       ...(seconds === undefined ? {} : { seconds }),
     });
     try {
+      await tidy(directory, program);
       if (this.#workers.some((worker) => !worker.isAlive)) await this.#start();
       await new DistributedRun(this.#workers, collector, total, watch.signal).run(index, seconds);
     } catch (error) {

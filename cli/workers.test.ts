@@ -23,9 +23,13 @@ async function run(workers: number, ...args: string[]): Promise<Result> {
   const report = join(scratch, 'report');
   rmSync(report, { recursive: true, force: true });
   const coverage = join(scratch, 'coverage');
-  const { code, out } = await xdpsim(
+  const { code, out, err } = await xdpsim(
     ...['verify', ...args, '--workers', String(workers), '--seed', 'the same'],
-    ...['--engines', 'model,vm,wasm', '--report', report, '--coverage', coverage, '--json'],
+    ...['--engines', 'model,wasm', '--report', report, '--coverage', coverage, '--json'],
+  );
+  // Only what more workers than cores are good for, if they are more.
+  expect(err).toMatch(
+    /^(xdpsim: \d workers on \d+ cores? make nothing faster; the results are the same\n)?$/,
   );
   const timeless = (key: string, value: unknown): unknown => (key === 'seconds' ? 0 : value);
   return {
@@ -55,7 +59,7 @@ async function sameForAll(...args: string[]): Promise<Result> {
 
 describe('verify --workers', { timeout: 120_000 }, () => {
   it('changes nothing where all agree', async () => {
-    const { code, report } = await sameForAll('icmp_echo', 'router', '--runs', '20k');
+    const { code, report } = await sameForAll('icmp_echo', 'router', '--runs', '12k');
     expect(code).toBe(0);
     expect(report.programs.map(({ divergences }) => divergences.length)).toEqual([0, 0]);
   });
@@ -73,7 +77,7 @@ describe('verify --workers', { timeout: 120_000 }, () => {
 });`,
     });
     for (const most of ['2', '9']) {
-      const result = await sameForAll(module, '--runs', '80k', '--max-divergences', most);
+      const result = await sameForAll(module, '--runs', '50k', '--max-divergences', most);
       expect(result.code).toBe(1);
       const found = result.report.programs[0]!.divergences.length;
       expect(found).toBeGreaterThan(0);
@@ -86,17 +90,15 @@ describe('verify --workers', { timeout: 120_000 }, () => {
       worlds: `[{ name: 'one', world: {} }, { name: 'two', world: {} }, { name: 'three', world: {} },
     { name: 'four', world: { maps: { nowhere: [] } } }]`,
     });
-    const { code, report } = await sameForAll(module, '--runs', '60k');
+    const { code, report } = await sameForAll(module, '--runs', '30k');
     expect(code).toBe(2);
     expect(report.programs).toMatchObject([
-      { engines: [{ status: 'failed' }, { status: 'failed' }, { status: 'failed' }], divergences: [] },
+      { engines: [{ status: 'failed' }, { status: 'failed' }], divergences: [] },
     ]);
   });
 
   it('has a bound, and says what more than the cores are good for', async () => {
     const refused = await xdpsim('verify', 'icmp_echo', '--workers', '1000');
     expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/at most 64, not 1000: .*memory/) });
-    const many = await xdpsim('verify', 'icmp_echo', '--workers', '12', '--runs', '10', '--engines', 'model');
-    expect(many.err).not.toContain('MaxListeners');
   });
 });
