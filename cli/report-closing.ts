@@ -4,7 +4,7 @@ import type { EngineReport, ProgramReport } from '../verify/report.ts';
 import type { Mark } from '../verify/verdict.ts';
 import type { Style } from './output.ts';
 import { count, rate, type Terminal } from './terminal.ts';
-import { enginesThatRan, type Tested } from './tested.ts';
+import { notChecked, type Tested } from './tested.ts';
 
 export interface ClosingOptions {
   readonly seed: string;
@@ -33,7 +33,7 @@ export function closingLines(
     ...notes(reports),
     ...pinned(reports),
     ...notCompared(reports, verbose),
-    ...withoutKernel(all),
+    ...withoutKernel(all, verbose),
     '',
     ...(reports.some((report) => report.interrupted)
       ? [terminal.style('yellow', 'Interrupted: this is what was done until then.')]
@@ -153,13 +153,16 @@ function summaryOf(gaps: readonly NotCompared[]): string {
 }
 
 /** A pass in the machine is no verifier acceptance. */
-function withoutKernel(all: readonly Tested[]): string[] {
+function withoutKernel(all: readonly Tested[], verbose: boolean): string[] {
   const good = all.filter(({ verdict }) => verdict.mark !== 'differs' && verdict.mark !== 'failed');
-  const ran = enginesThatRan(good);
-  const machines = [...ran].filter((name) => name === 'vm' || name === 'wasm');
-  if (machines.length === 0 || ran.has('testrun') || ran.has('veth')) return [];
+  const gaps = new Map(
+    good.flatMap(({ report }) => notChecked(report)).map((gap) => [`${gap.engine} ${gap.what}`, gap]),
+  );
+  if (gaps.size === 0) return [];
+  const engines = [...new Set([...gaps.values()].map(({ engine }) => engine))].join(' and ');
+  if (verbose) return [...gaps.values()].map(({ what, engine }) => `  Not checked by ${engine}: ${what}`);
   return [
-    `  No kernel ran the programs: ${machines.join(' and ')} check${machines.length === 1 ? 's' : ''} less than the verifier does (docs/kernels.md)`,
+    `  No kernel ran the programs; ${engines} does not check all that its verifier does (--verbose lists what)`,
   ];
 }
 

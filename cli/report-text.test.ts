@@ -124,10 +124,13 @@ describe('the closing lines', () => {
     expect(all).toContain('Not compared: 80 packets: short frames (testrun)');
   });
 
-  it('say that no kernel ran the programs, where none did', () => {
-    expect(closing([made()])).toContain('No kernel ran the programs: vm checks less than the verifier does');
+  it('say that no kernel ran the programs, where none did, and what is not checked then', () => {
+    const line = 'No kernel ran the programs; vm does not check all that its verifier does';
+    expect(closing([made()])).toContain(line);
+    expect(closing([made()], true)).toContain('Not checked by vm: anything on paths that no packet took');
     const engines = [...REPORT.engines, { ...REPORT.engines[0]!, name: 'testrun' as const }];
     expect(closing([made({ engines })])).not.toContain('No kernel');
+    expect(closing([made({ engines })], true)).not.toContain('Not checked');
   });
 
   it('end in the result', () => {

@@ -1,8 +1,10 @@
 /** A program's report with what is made of it: the verdict, and what was not reached. */
 import { loadObject } from '../sim/ebpf/object.ts';
+import { UNCHECKED, UNCHECKED_BY } from '../sim/ebpf/unchecked.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type ProgramReport, reportToJson } from '../verify/report.ts';
+import { isKernel } from '../verify/stops.ts';
 import { type Unreached, unreachedOf } from '../verify/unreached.ts';
 import { type Requirements, type Verdict, verdictOf } from '../verify/verdict.ts';
 import { EXIT } from './failure.ts';
@@ -30,6 +32,7 @@ export function testedToJson({ report, verdict, unreached }: Tested): unknown {
     ...plain,
     verdict: verdict.mark,
     reasons: verdict.reasons,
+    notChecked: notChecked(report),
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
   };
 }
@@ -51,9 +54,19 @@ export function exitCodeOf(all: readonly Tested[]): number {
   return idle.length > 0 ? EXIT.environment : EXIT.agreed;
 }
 
-/** The engines that programs ran in. */
-export function enginesThatRan(all: readonly Tested[]): Set<EngineName> {
-  return new Set(
-    all.flatMap(({ report }) => report.engines.filter((one) => one.packets > 0).map((one) => one.name)),
-  );
+/** What the verifier refuses and the engines that ran let pass: a run without a kernel says nothing of it. */
+export interface NotChecked {
+  readonly what: string;
+  readonly engine: EngineName;
+}
+
+/** Of a program that no kernel ran: what none of its machines checks. */
+export function notChecked({ engines }: ProgramReport): NotChecked[] {
+  const ran = engines.filter((one) => one.status === 'ran' && one.packets > 0).map((one) => one.name);
+  if (ran.some(isKernel)) return [];
+  const machines = (['vm', 'wasm'] as const).filter((name) => ran.includes(name));
+  // What the stricter of two does not check, the other does not either.
+  const [strictest] = machines;
+  if (strictest === undefined) return [];
+  return UNCHECKED_BY[strictest].map((kind) => ({ what: UNCHECKED[kind], engine: strictest }));
 }
