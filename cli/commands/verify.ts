@@ -59,7 +59,7 @@ interface Options {
 export function registerVerify(program: Command): void {
   program
     .command('verify')
-    .description('hold programs against their models and against the kernel, on saved and generated packets')
+    .description('compare programs with their models and with the kernel, on saved and generated packets')
     .argument(
       '[program...]',
       'built-in programs, objects FILE.o[:FUNCTION], or modules that define a program; default: all built-in ones',
