@@ -4,6 +4,7 @@
  */
 import type { Case } from '../corpus/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
+import type { OutcomeBatch, OutcomeNote } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { EngineSide } from './engine-side.ts';
@@ -14,19 +15,45 @@ import { type Outcome, outcomeAt } from './finding.ts';
  * @param packet index of the stimulus
  * @returns undefined where the engine cannot run the case: a witness that does not come changes nothing
  */
-export async function testify(
+export function testify(
   engine: Engine,
   program: Program,
   { stimuli, world }: Case,
   packet: number,
 ): Promise<Outcome | undefined> {
+  return asked(engine, program, { stimuli, world }, (output) => outcomeAt(output, packet));
+}
+
+/**
+ * What the interpreter warns of: the program ran to its end, but its outcome differs from run to run in the kernel.
+ * @param concerns is the packet of this index in question?
+ */
+export function warningIn(
+  engine: Engine,
+  program: Program,
+  shown: Pick<Case, 'stimuli' | 'world'>,
+  concerns: (packet: number) => boolean,
+): Promise<OutcomeNote | undefined> {
+  return asked(engine, program, shown, ({ notes }) => {
+    for (const [packet, note] of notes) if (note.warning !== undefined && concerns(packet)) return note;
+    return undefined;
+  });
+}
+
+/** @returns undefined where the engine cannot run the case */
+async function asked<T>(
+  engine: Engine,
+  program: Program,
+  { stimuli, world }: Pick<Case, 'stimuli' | 'world'>,
+  what: (output: OutcomeBatch) => T,
+): Promise<T | undefined> {
   if (!engine.availability(program).available) return undefined;
   const input = new PacketBatch(stimuli.length);
   for (const stimulus of stimuli) input.push(stimulus);
   const side = new EngineSide(engine, program, stimuli.length);
   try {
     if (!side.takes(input) || !(await side.run(world, input))) return undefined;
-    return outcomeAt(side.output, packet);
+    return what(side.output);
   } finally {
     await side.close();
   }
