@@ -139,6 +139,23 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     ]);
   });
 
+  it('warns where the kernel lets the program send stack bytes that it never wrote, and finds nothing', async () => {
+    for (const engines of ['wasm,testrun', 'vm,testrun']) {
+      const { code, out } = await xdpsim(
+        'verify',
+        'v.o:leaks',
+        ...SMALL,
+        '--engines',
+        engines,
+        '--report',
+        'leaks',
+      );
+      expect(code).toBe(0);
+      expect(out).toMatch(/warning: \S+verdicts\.bpf\.c:\d+: \S+ differs from run to run in the kernel/);
+      expect(out).toMatch(/✓ agreed +v\.o:leaks/);
+    }
+  });
+
   it('reaches machine against kernel behind a wrong checksum where the oracle is off', async () => {
     expect(await json('v.o:spoils')).toMatchObject({
       code: 1,

@@ -236,6 +236,25 @@ describe('verify', () => {
     }
   });
 
+  it('reports a warning where the interpreter warns of what differs between machine and kernel, and goes on', async () => {
+    const note = { warning: 'unwritten-stack', message: 'reads what it never wrote' } as const;
+    const warns: Behaviour = ({ packet }) =>
+      [5, 6].includes(indexOf(packet)) ? { action: XDP_PASS, note } : { action: XDP_PASS };
+    const run = (engines: VerifyOptions['engines']) =>
+      verify(options({ engines, witness: fakeEngine('vm', warns), maxDivergences: 9 }));
+    const kernel = () => fakeEngine('testrun', dropping(5, 6));
+    for (const machine of [fakeEngine('wasm', pass), fakeEngine('vm', warns)]) {
+      const report = await run([machine, kernel()]);
+      expect(report.divergences).toEqual([]);
+      expect(report.warnings).toMatchObject([{ severity: 'warning', kind: 'unwritten-stack' }]);
+      expect(report.packets).toBe(400);
+    }
+    // What nobody warns of stays a divergence, and so does what a model says should be otherwise.
+    const other = await run([fakeEngine('wasm', pass), fakeEngine('testrun', dropping(7))]);
+    expect(other.divergences).toHaveLength(1);
+    expect((await run([fakeEngine('model', pass), kernel()])).divergences).toHaveLength(1);
+  });
+
   it('reaches machine against kernel behind wrong checksums where these are not judged', async () => {
     const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(8))));
     const source: PacketSource = {

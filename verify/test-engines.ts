@@ -7,7 +7,7 @@ import type {
   Observables,
   Refusal,
 } from '../sim/engines/engine.ts';
-import { STATUS } from '../sim/engines/outcome-batch.ts';
+import { type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch, Stimulus } from '../sim/packet/packet-batch.ts';
 import { snapshotOf } from '../sim/runtime/map-snapshot.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
@@ -28,6 +28,8 @@ export interface FakeOutcome {
   readonly redirect?: number;
   readonly trace?: readonly string[];
   readonly violation?: string;
+  /** Of a packet that ran: what the engine warns of. */
+  readonly note?: OutcomeNote;
   /** Why the engine gives up on the packet. */
   readonly fault?: string;
   /** Why nothing can be seen of what came of the packet. */
@@ -102,6 +104,7 @@ export function fakeEngine(name: EngineName, behave: Behaviour, options: FakeOpt
               output.status[index] = STATUS.violation;
               output.notes.set(index, { message: outcome.violation });
             }
+            if (outcome.note !== undefined) output.notes.set(index, outcome.note);
             if (outcome.fault !== undefined) {
               output.status[index] = STATUS.fault;
               output.notes.set(index, { message: outcome.fault });
