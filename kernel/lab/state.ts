@@ -19,9 +19,10 @@ import {
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
+import { ShapeError } from '../../sim/runtime/shape-error.ts';
 import { cannotKeepState, STATE_DIRECTORY } from './lock.ts';
 import { checkLabName, labOption } from './names.ts';
-import { checkState, StateProblem } from './state-check.ts';
+import { parseState } from './state-schema.ts';
 
 /** The state of 254 environments and as many programs is a tenth of it. */
 const LARGEST = 1 << 20;
@@ -83,10 +84,10 @@ export function readState(lab: string): LabState | undefined {
     if (!isFile) throw damaged(lab, 'it is no regular file');
     if (uid !== process.geteuid?.()) throw damaged(lab, `it belongs to user ${uid}`);
     if (size > LARGEST) throw damaged(lab, `it has ${size} bytes`);
-    return checkState(JSON.parse(readFileSync(fd, 'utf8')), lab);
+    return parseState(JSON.parse(readFileSync(fd, 'utf8')), lab);
   } catch (error) {
     if (error instanceof SyntaxError) throw damaged(lab, 'it is truncated, or no JSON');
-    if (error instanceof StateProblem) throw damaged(lab, error.message);
+    if (error instanceof ShapeError) throw damaged(lab, error.message);
     throw error;
   } finally {
     closeSync(fd);

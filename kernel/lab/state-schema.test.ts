@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { ShapeError } from '../../sim/runtime/shape-error.ts';
 import type { LabState } from './state.ts';
-import { checkState, StateProblem } from './state-check.ts';
+import { parseState } from './state-schema.ts';
 
 const STATE: LabState = {
   version: 1,
@@ -26,31 +27,31 @@ const attachment = (change: object): unknown => ({
 });
 
 it('takes what a lab writes', () => {
-  expect(checkState(JSON.parse(JSON.stringify(STATE)), 'lab')).toEqual(STATE);
+  expect(parseState(JSON.parse(JSON.stringify(STATE)), 'lab')).toEqual(STATE);
   const own = { ...STATE, pinRoot: '/run/xdpsim/lab.bpf' };
-  expect(checkState(own, 'lab')).toEqual(own);
+  expect(parseState(own, 'lab')).toEqual(own);
   const host = { ...STATE, name: 'host', namespace: 'host', pinRoot: '/sys/fs/bpf/xdpsim-host' };
-  expect(checkState(host, 'host')).toEqual(host);
+  expect(parseState(host, 'host')).toEqual(host);
 });
 
 it.each<readonly [string, unknown, string]>([
   ['nothing', null, 'expected an object, got null'],
-  ['a list', [], 'expected an object, got []'],
-  ['a version of the future', { ...STATE, version: 2 }, 'version: expected 1, got 2'],
-  ['nothing but the version', { version: 1 }, 'name: expected "lab", got nothing'],
-  ['the file of another lab', { ...STATE, name: 'other' }, 'name: expected "lab", got "other"'],
-  ['another namespace', { ...STATE, namespace: '../../etc/x' }, 'namespace: expected "xdpsim-lab", got'],
+  ['a list', [], 'expected an object, got a list'],
+  ['a version of the future', { ...STATE, version: 2 }, 'version: was written by another version of xdpsim'],
+  ['nothing but the version', { version: 1 }, 'name: is missing'],
+  ['the file of another lab', { ...STATE, name: 'other' }, 'name: expected one of lab, got "other"'],
+  ['another namespace', { ...STATE, namespace: '../../etc/x' }, 'namespace: expected one of xdpsim-lab, got'],
   [
     'the namespace of the host',
     { ...STATE, namespace: 'host' },
-    'namespace: expected "xdpsim-lab", got "host"',
+    'namespace: expected one of xdpsim-lab, got "host"',
   ],
   [
     'a directory of somebody else’s',
     { ...STATE, pinRoot: '/etc' },
-    'pinRoot: expected "/sys/fs/bpf/xdpsim-lab" or',
+    'pinRoot: expected one of /sys/fs/bpf/xdpsim-lab, ',
   ],
-  ['an object for a list', { ...STATE, environments: {} }, 'environments: expected a list, got {}'],
+  ['an object for a list', { ...STATE, environments: {} }, 'environments: expected a list, got an object'],
   [
     'a number for an environment',
     { ...STATE, environments: [1] },
@@ -69,12 +70,12 @@ it.each<readonly [string, unknown, string]>([
   [
     'the namespace of somebody else',
     environment({ namespace: 'theirs' }),
-    'environments[0].namespace: expected "left"',
+    'environments[0].namespace: expected left, got "theirs"',
   ],
   [
     'a number without an address',
     environment({ number: 255 }),
-    'environments[0].number: expected a number from 1 to 254',
+    'environments[0].number: expected an integer from 1 to 254',
   ],
   ['a fraction', environment({ number: 1.5 }), 'environments[0].number: '],
   [
@@ -85,7 +86,7 @@ it.each<readonly [string, unknown, string]>([
   [
     'two environments of one number',
     { ...STATE, environments: STATE.environments.map((one) => ({ ...one, number: 1 })) },
-    'environments[1].number: expected one of its own, got 1',
+    'environments[1].number: is there twice',
   ],
   [
     'a path for a device',
@@ -96,21 +97,25 @@ it.each<readonly [string, unknown, string]>([
   [
     'no hook',
     attachment({ hook: 'nohook' }),
-    'attachments[0].hook: expected "xdp" or "tc-ingress" or "tc-egress"',
+    'attachments[0].hook: expected one of xdp, tc-ingress, tc-egress, got "nohook"',
   ],
-  ['no mode', attachment({ mode: undefined }), 'attachments[0].mode: expected "native" or'],
+  ['no mode', attachment({ mode: undefined }), 'attachments[0].mode: is missing'],
   [
     'a negative number of a program',
     attachment({ id: -1 }),
-    'attachments[0].id: expected a number from 1 to',
+    'attachments[0].id: expected an integer from 0 to',
   ],
   [
     'a number for a function',
     attachment({ function: 7 }),
     'attachments[0].function: expected a string, got 7',
   ],
-  ['a very long value', attachment({ object: ['x'.repeat(500)] }), 'x…'],
+  [
+    'a very long value',
+    attachment({ object: ['x'.repeat(500)] }),
+    'attachments[0].object: expected a string, got a list',
+  ],
 ])('refuses %s, and names the property', (_, state, message) => {
-  expect(() => checkState(state, 'lab')).toThrow(StateProblem);
-  expect(() => checkState(state, 'lab')).toThrow(message);
+  expect(() => parseState(state, 'lab')).toThrow(ShapeError);
+  expect(() => parseState(state, 'lab')).toThrow(message);
 });

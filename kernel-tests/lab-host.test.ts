@@ -1,0 +1,124 @@
+/** What the lab leaves as it is: everything of the host's that docs/lab.md does not name. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Lab } from '../kernel/lab/lab.ts';
+import { load, unload } from '../kernel/lab/load.ts';
+import { HOST_LAB } from '../kernel/lab/names.ts';
+import { forgetEmptyHostLab, requireHostLab, reset, setup, teardown } from '../kernel/lab/setup.ts';
+import { labNames, removeState } from '../kernel/lab/state.ts';
+import { createNetns, type Netns } from '../kernel/netns.ts';
+import { built, freshName, tearDownAfterEach } from './lab-fixture.ts';
+import { describeKernel } from './require-kernel.ts';
+
+tearDownAfterEach();
+
+/** All settings below a folder of /proc, by path. */
+function settings(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return settings(path);
+      try {
+        return [`${path}=${readFileSync(path, 'latin1').trim()}`];
+      } catch (error) {
+        return [`${path}: ${(error as NodeJS.ErrnoException).code}`];
+      }
+    })
+    .sort();
+}
+
+describeKernel('a lab, seen from the host', ['root', 'libbpf'], () => {
+  /** A namespace that the lab takes for the host's. */
+  let host: Netns;
+  beforeEach(() => {
+    host = createNetns();
+    host.ip([
+      'link set dev lo up',
+      'link add name uplink type veth peer name far',
+      'link set dev far up',
+      'link set dev uplink up',
+      'address add 10.99.0.1/24 dev uplink',
+      'neighbour add 10.99.0.2 lladdr 02:00:00:00:00:02 nud permanent dev uplink',
+      'route add default via 10.99.0.2',
+    ]);
+  });
+  afterEach(() => host.close());
+
+  /** Devices with their counters, addresses, routes, rules, neighbours, queueing disciplines, filters, settings. */
+  function everything(): unknown {
+    const lists = [
+      ['ip', '-json', '-details', '-statistics', 'link', 'show'],
+      ['ip', '-json', 'address', 'show'],
+      ['ip', '-json', '-4', 'route', 'show', 'table', 'all'],
+      ['ip', '-json', '-6', 'route', 'show', 'table', 'all'],
+      ['ip', '-json', 'rule', 'show'],
+      ['ip', '-json', 'neighbour', 'show'],
+      ['tc', '-json', 'qdisc', 'show'],
+      ['tc', '-json', 'filter', 'show', 'dev', 'uplink'],
+    ].map(([command, ...args]) => host.run(command!, args));
+    return { lists, settings: host.enter(() => settings('/proc/sys/net')) };
+  }
+
+  it('changes nothing of it, while it stands and afterwards', () => {
+    const name = freshName();
+    // IPv6 announces itself a moment after a device has come up: that is over when nothing changes any more.
+    host.sysctl('ipv6/conf/uplink/disable_ipv6', 1);
+    host.sysctl('ipv6/conf/far/disable_ipv6', 1);
+    const before = everything();
+    host.enter(() => {
+      setup(name, { name: 'left', ipv4: true });
+      const lab = new Lab(name);
+      try {
+        load(lab, 'left', built('layer_coop'));
+        lab.inside('left').run('ping', ['-c', '1', '-W', '5', '10.11.1.1']);
+        unload(lab, 'left');
+      } finally {
+        lab.close();
+      }
+      reset(name);
+    });
+    expect(everything()).toEqual(before);
+    host.enter(() => teardown(name));
+    expect(everything()).toEqual(before);
+  });
+
+  it('is on the host’s own devices only where it was asked to be, and leaves them as they were', ({
+    skip,
+  }) => {
+    if (labNames().includes(HOST_LAB)) skip('a lab of the host’s stands on this machine');
+    host.sysctl('ipv6/conf/uplink/disable_ipv6', 1);
+    host.sysctl('ipv6/conf/far/disable_ipv6', 1);
+    const before = everything();
+    host.enter(() => {
+      requireHostLab();
+      const lab = new Lab(HOST_LAB);
+      try {
+        load(lab, 'uplink', { ...built('layer_coop'), mode: 'generic' });
+        unload(lab, 'uplink');
+      } finally {
+        lab.close();
+      }
+      forgetEmptyHostLab();
+    });
+    expect(everything()).toEqual(before);
+    expect(labNames()).not.toContain(HOST_LAB);
+  });
+
+  it('takes its programs off the host’s devices also when its file is lost', ({ skip }) => {
+    if (labNames().includes(HOST_LAB)) skip('a lab of the host’s stands on this machine');
+    host.enter(() => {
+      requireHostLab();
+      const lab = new Lab(HOST_LAB);
+      try {
+        load(lab, 'uplink', { ...built('layer_coop'), mode: 'generic' });
+        removeState(HOST_LAB);
+        teardown(HOST_LAB);
+      } finally {
+        lab.close();
+      }
+    });
+    expect(host.run('ip', ['link', 'show', 'dev', 'uplink'])).not.toContain('xdp');
+    expect(labNames()).not.toContain(HOST_LAB);
+  });
+});
