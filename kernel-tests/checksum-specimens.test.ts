@@ -24,7 +24,7 @@ import {
 } from './checksum-specimens/specimens.ts';
 import { describeKernel } from './require-kernel.ts';
 
-const PACKETS = Number(process.env.XDPSIM_SPECIMEN_PACKETS ?? 8_000);
+const PACKETS = Number(process.env.XDPSIM_SPECIMEN_PACKETS ?? 4_000);
 const SEEDS = (process.env.XDPSIM_SPECIMEN_SEEDS ?? 'specimen').split(',');
 
 function judged(

@@ -90,7 +90,7 @@ export function* judgeFrames(
     );
     if (!isChanged) continue;
     if (oracle === 'all' && pair.cameBroken)
-      account?.enterUnjudged('lengths of packets that came with contradictory ones');
+      account?.enterUnjudged('lengths of packets that came with contradictory lengths');
     for (const invariant of oracle === 'all' ? INVARIANTS : []) {
       const breach = invariant.judge(pair);
       if (breach === undefined) continue;
