@@ -26,8 +26,19 @@ const TEXT = `r6 = r1
   r0 = 2
   exit`;
 
-function recorded(text: string = TEXT): PacketWrites {
+function recorded(
+  text: string = TEXT,
+  lines: readonly (readonly [from: number, line: number])[] = [],
+): PacketWrites {
   const { interpreter, machine } = runText(text);
+  const lineInfo = lines.map(([instruction, line]) => ({
+    instruction,
+    file: 'a.c',
+    line,
+    column: 1,
+    text: '',
+  }));
+  Object.assign(interpreter.programs[0]!.source, { lineInfo });
   machine.begin('xdp', COUNTING_PACKET, 0, 64, 0, 1, 0);
   const writes = new PacketWrites();
   interpreter.tracer = writes;
@@ -57,4 +68,30 @@ it('keeps nothing of what was written elsewhere', () => {
   const writes = recorded('*(u32 *)(r10 - 4) = 1\n  r0 = 2\n  exit');
   expect(writes.lastIn(0, 64)).toBeUndefined();
   expect(writes.resize).toBeUndefined();
+});
+
+it('takes a line that the run jumps into the middle of for shared code, not for the line of another branch', () => {
+  const text = `r2 = *(u32 *)(r1 + 0)
+  r3 = *(u32 *)(r1 + 4)
+  r4 = r2
+  r4 += 14
+  if r4 > r3 goto out
+  r5 = *(u8 *)(r2 + 0)
+  if r5 == 0 goto shared
+  r5 = 7
+  shared:
+  *(u8 *)(r2 + 1) = 9
+  out:
+  r0 = 2
+  exit`;
+  // Line 20 is the branch that is not taken; the shared store behind it has no line of its own.
+  const lines = [
+    [0, 10],
+    [5, 15],
+    [7, 20],
+    [9, 30],
+  ] as const;
+  expect(recorded(text, lines).lastIn(1, 2)!.source!.line).toBe(15);
+  const taken = text.replace('r5 == 0', 'r5 == 1');
+  expect(recorded(taken, lines).lastIn(1, 2)!.source!.line).toBe(20);
 });

@@ -14,6 +14,7 @@ export interface PacketWrite {
   /** Counts the steps of the run: a later write has a higher one. */
   readonly step: number;
   readonly instruction: number;
+  /** Where the compiler has merged lines, the last one that the run surely came through. */
   readonly source: SourceLine | undefined;
 }
 
@@ -26,8 +27,8 @@ const STORE_SIZES: ReadonlyMap<number, number> = new Map([
 const ATOMIC_SIZES = [4, 2, 1, 8] as const;
 
 interface Pending {
-  readonly program: LoadedProgram;
   readonly instruction: number;
+  readonly source: SourceLine | undefined;
   /** A store's address and size; size 0 for a helper call, which may write anywhere. */
   readonly address: number;
   readonly size: number;
@@ -41,6 +42,8 @@ export class PacketWrites implements Tracer {
   readonly #writes = new Map<number, PacketWrite>();
   #resize: PacketWrite | undefined;
   #step = 0;
+  readonly #entered = new Set<SourceLine>();
+  #line: SourceLine | undefined;
   #pending: Pending | undefined;
   #state: State | undefined;
   /** Where the packet starts after the run. */
@@ -54,6 +57,7 @@ export class PacketWrites implements Tracer {
     this.#state = state;
     this.#complete();
     this.#step++;
+    this.#follow(state.program, pc);
     this.#pending = this.#lookAt(state, pc);
   }
 
@@ -82,6 +86,17 @@ export class PacketWrites implements Tracer {
     return this.#resize;
   }
 
+  /**
+   * Code that two branches share has no line of its own, and seems to belong to the line before it, of one branch. A
+   * line counts once the run has come through its first instruction.
+   */
+  #follow({ source }: LoadedProgram, pc: number): void {
+    const line = sourceAt(source, pc);
+    if (line === undefined) return;
+    if (line.instruction === pc) this.#entered.add(line);
+    if (this.#entered.has(line)) this.#line = line;
+  }
+
   #lookAt(state: State, pc: number): Pending | undefined {
     const { instructions } = state.program.source;
     const operation = state.program.words[pc * 2]! & 0xff;
@@ -91,14 +106,14 @@ export class PacketWrites implements Tracer {
     if (size !== undefined) {
       const address = (state.lo[instructions.dst[pc]!]! + instructions.offset[pc]!) | 0;
       const isInPacket = address >= start && address < end;
-      return isInPacket ? { program: state.program, instruction: pc, address, size } : undefined;
+      return isInPacket ? { instruction: pc, source: this.#line, address, size } : undefined;
     }
     const isHelper = instructions.opcode[pc] === CALL && instructions.src[pc] !== BPF_PSEUDO_CALL;
     if (!isHelper) return undefined;
     this.#before = state.machine.memory.read(start, end - start);
     this.#start = start;
     this.#end = end;
-    return { program: state.program, instruction: pc, address: 0, size: 0 };
+    return { instruction: pc, source: this.#line, address: 0, size: 0 };
   }
 
   #complete(): void {
@@ -106,8 +121,8 @@ export class PacketWrites implements Tracer {
     const state = this.#state;
     if (pending === undefined || state === undefined) return;
     this.#pending = undefined;
-    const { program, instruction, address, size } = pending;
-    const write = { step: this.#step, instruction, source: sourceAt(program.source, instruction) };
+    const { instruction, source, address, size } = pending;
+    const write = { step: this.#step, instruction, source };
     if (size > 0) {
       for (let offset = 0; offset < size; offset++) this.#writes.set(address + offset, write);
       return;
