@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { systemProblem } from '../corpus/system-error.ts';
 import { EngineError } from '../sim/engines/engine.ts';
+import { moduleProblem } from './module-errors.ts';
 import { reportLine, reportLines } from './output.ts';
 
 export const EXIT = {
@@ -67,6 +68,8 @@ export function toFailure(error: unknown): Failure | undefined {
   }
   // The codecs' own errors (captures, objects, cases) name file, offset and what was expected in their message.
   if (error instanceof Error && INPUT_ERRORS.has(error.name)) return inputFailure(error.message);
+  const ofModule = moduleProblem(error);
+  if (ofModule !== undefined) return inputFailure(ofModule);
   return undefined;
 }
 

@@ -140,6 +140,18 @@ describe('a module that defines a program', () => {
     else expect(text).toMatch(message);
   });
 
+  it('owns what it throws later', async () => {
+    const source = `globalThis.fails = () => { throw new TypeError('late'); };\nexport default ${WHOLE}`;
+    const path = moduleFile(source);
+    await definitionOfModule(path);
+    try {
+      (globalThis as unknown as { fails: () => void }).fails();
+    } catch (error) {
+      expect(toFailure(error)).toMatchObject({ exitCode: 2, message: `${path}:1:34: TypeError: late` });
+    }
+    expect(toFailure(new TypeError('ours'))).toBeUndefined();
+  });
+
   it('names the place of a syntax error in TypeScript, in one line', async () => {
     expect(await messageOf('const a = 1;\nexport default {{', 'ts')).toMatch(/^cannot be imported: .*:2:\d+/);
   });

@@ -7,7 +7,8 @@ import { systemProblem } from '../corpus/system-error.ts';
 import type { ProgramDefinition } from '../sim/runtime/program.ts';
 import { parseDefinition } from '../sim/runtime/program-schema.ts';
 import { reasonOf, ShapeError } from '../sim/runtime/shape-error.ts';
-import { inputFailure } from './failure.ts';
+import { inputFailure, reportError } from './failure.ts';
+import { rememberModule } from './module-errors.ts';
 import { isThere, requireRegularFile } from './read-file.ts';
 
 const HOW_TO = 'docs/your-own-program.md shows a definition.';
@@ -24,6 +25,7 @@ export function isModule(path: string): boolean {
 export async function definitionOfModule(path: string): Promise<ProgramDefinition> {
   if (!isThere(path)) throw inputFailure(`${path}: no such file`);
   requireRegularFile(path);
+  rememberModule(path);
   const exported = await importDefault(path);
   if (exported === undefined) throw inputFailure(`${path}: has no default export`, HOW_TO);
   try {
@@ -37,6 +39,24 @@ export async function definitionOfModule(path: string): Promise<ProgramDefinitio
 
 async function importDefault(path: string): Promise<unknown> {
   const url = pathToFileURL(resolve(path)).href;
+  // Whoever starts a process for each module (`verify`) notices an end, too, and reports it.
+  let isIdle = false;
+  const idle = (): void => {
+    isIdle = true;
+  };
+  const ended = (code: number): void => {
+    const problem = isIdle
+      ? inputFailure(
+          `${path}: never finishes loading`,
+          'A top-level `await` waits for something that never happens.',
+        )
+      : inputFailure(`${path}: ends the process (exit code ${code})`, 'A module must not call process.exit.');
+    process.exitCode = reportError(problem);
+  };
+  if (process.argv[1]?.includes('verify-worker') !== true) {
+    process.on('beforeExit', idle);
+    process.on('exit', ended);
+  }
   try {
     return await (/ts$/.test(path) ? importTypeScript(url) : defaultOf(await import(url)));
   } catch (error) {
@@ -45,6 +65,9 @@ async function importDefault(path: string): Promise<unknown> {
     if (problem?.kind === 'environment') throw error;
     const reason = (problem?.message ?? reasonOf(error)).replaceAll(/\s*\n\s*/g, ' ');
     throw inputFailure(`${path}: cannot be imported: ${reason}`);
+  } finally {
+    process.off('beforeExit', idle);
+    process.off('exit', ended);
   }
 }
 

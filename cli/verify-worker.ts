@@ -2,7 +2,6 @@
  * A worker process of `xdpsim verify`: models, machines and kernel run here, where the main process can end them
  * whatever they are doing. It saves nothing and prints nothing.
  */
-import { resolve } from 'node:path';
 import { dieWithParent } from '../kernel/parent-death.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
@@ -12,7 +11,7 @@ import { investigate } from '../verify/investigate.ts';
 import { totalPackets } from '../verify/run.ts';
 import type { Found, Segment } from '../verify/segment.ts';
 import { chooseEngines, createEngine, requireAvailable } from './engines.ts';
-import { type Failure, inputFailure, toFailure } from './failure.ts';
+import { inputFailure, toFailure } from './failure.ts';
 import { ignoreSignals } from './interrupt.ts';
 import { withMaxEntries } from './max-entries.ts';
 import { notTested, resolvePrograms } from './program-source.ts';
@@ -50,29 +49,11 @@ function fail(error: unknown): Promise<void> {
 }
 
 function toSent(error: unknown): SentFailure {
-  const failure = toFailure(error) ?? ofUsersModule(error);
+  const failure = toFailure(error);
   if (failure === undefined)
     return { defect: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   const { exitCode, message, remedy, log } = failure;
   return { exitCode, message, remedy, log };
-}
-
-/** An error from a module of the user's is the user's, and is shown with its place. */
-function ofUsersModule(error: unknown): Failure | undefined {
-  if (!(error instanceof Error) || error.stack === undefined) return undefined;
-  for (const module of modules) {
-    const path = resolve(module);
-    const line = error.stack
-      .split('\n')
-      .find((one) => one.includes(path) || one.includes(encodeURIComponent(path)));
-    if (line === undefined) continue;
-    // Without source maps the place is one in generated code.
-    const place = line.includes('data:text/javascript') ? undefined : /:(\d+:\d+)\)?$/.exec(line)?.[1];
-    return inputFailure(
-      `${module}${place === undefined ? '' : `:${place}`}: ${error.name}: ${error.message}`,
-    );
-  }
-  return undefined;
 }
 
 async function handle(request: Request): Promise<void> {
