@@ -35,6 +35,17 @@ describe('a module of the user’s', { timeout: 60_000 }, () => {
     expect(ended.out).not.toContain('agreed');
   });
 
+  it('ends other commands with code 2, too', async () => {
+    const parts: [string, ModuleParts, RegExp][] = [
+      ['run_exits', { top: 'process.exit(0);' }, /run_exits\.model\.mjs: ends the process \(exit code 0\)/],
+      ['run_waits', { top: 'await new Promise(() => {});' }, /run_waits\.model\.mjs: never finishes loading/],
+    ];
+    for (const [name, part, message] of parts) {
+      const ended = await xdpsim('run', writeModule(scratch, name, part), '00');
+      expect(ended).toMatchObject({ code: 2, err: expect.stringMatching(message) });
+    }
+  });
+
   it.each<[string, ModuleParts, RegExp]>([
     ['exits_later', { model: 'if (n === 3000) process.exit(0);' }, /ends the process \(exit code 0\)/],
     [
