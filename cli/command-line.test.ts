@@ -1,5 +1,5 @@
 /** The command as a user meets it: exit codes, messages, and what is on which stream. */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,33 +8,11 @@ import { encodeCase } from '../corpus/case.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { programByName } from '../sim/programs/index.ts';
 import type { World } from '../sim/runtime/world.ts';
+import { buildCommand, xdpsim } from './built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
-// What users run is what tsc emits, worker threads included.
-beforeAll(() => {
-  const build = spawnSync('npm run build --silent', { shell: true, cwd: packageFile('.'), encoding: 'utf8' });
-  if (build.status !== 0) console.error(build.stdout);
-}, 120_000);
+beforeAll(buildCommand, 120_000);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function xdpsim(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [packageFile('dist/cli/main.js'), ...args],
-      { cwd: packageFile('.') },
-      (error, out, err) => {
-        resolve({ code: error === null ? 0 : Number(error.code), out, err });
-      },
-    );
-  });
-}
 
 const ECHO = packageFile('bpf/built/icmp_echo.o');
 const PING = packageFile('corpus/captures/ping.pcapng');

@@ -8,6 +8,7 @@ import { unlinkSync } from 'node:fs';
 import { EXIT } from './failure.ts';
 import { handleSignals, ignoreSignals, interrupt } from './interrupt.ts';
 import { reportLine } from './output.ts';
+import { killTree } from './process-tree.ts';
 
 /** Tells the process that it is the supervised one. */
 const MARK = 'XDPSIM_SUPERVISED';
@@ -68,7 +69,7 @@ export async function supervise(): Promise<number> {
   let onKill = (): void => {};
   const kill = (): void => {
     isKilled = true;
-    child.kill('SIGKILL');
+    killTree(child.pid!);
     onKill();
   };
   let timer: NodeJS.Timeout | undefined;

@@ -14,6 +14,7 @@ import type { Found, Segment } from '../verify/segment.ts';
 import { EXIT, environmentFailure, Failure, inputFailure } from './failure.ts';
 import { Inbox } from './inbox.ts';
 import { reportLine } from './output.ts';
+import { killTree } from './process-tree.ts';
 import type { Answer, Opened, Request, SentFailure } from './verify-messages.ts';
 import type { VerifyPlan } from './verify-plan.ts';
 
@@ -133,7 +134,7 @@ export class VerifyWorkerProcess {
   kill(): void {
     if (this.#isOver) return;
     this.#isKilled = true;
-    this.#child.kill('SIGKILL');
+    killTree(this.#child.pid!);
     // Its exit may take a while, and whoever waits for an answer gets none.
     this.#breakOff(new WorkerKilled('the worker was ended'));
   }
