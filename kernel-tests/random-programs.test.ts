@@ -1,14 +1,15 @@
 import { expect, it } from 'vitest';
 import { testObject } from '../sim/ebpf/fixtures/assemble.ts';
 import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../sim/ebpf/fixtures/random-program.ts';
-import { compileAndRun, type MachineRun } from '../sim/ebpf/fixtures/run-both.ts';
+import { compileAndRun, interpret, type MachineRun } from '../sim/ebpf/fixtures/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import { type RawRun, runInKernel } from './raw-program.ts';
 import { describeKernel } from './require-kernel.ts';
 
-/** `XDPSIM_RANDOM_PROGRAMS=20000` for a long run. */
-const PROGRAMS = Number(process.env.XDPSIM_RANDOM_PROGRAMS ?? 300);
+/** `XDPSIM_RANDOM_PROGRAMS=20000 XDPSIM_FIRST_SEED=300` for a long run. */
+const PROGRAMS = Number(process.env.XDPSIM_RANDOM_PROGRAMS ?? 150);
+const FIRST_SEED = Number(process.env.XDPSIM_FIRST_SEED ?? 0);
 
 function packets(seed: number): PacketBatch {
   const batch = new PacketBatch(4);
@@ -49,14 +50,15 @@ function ofMachine({ outcomes, maps }: MachineRun): unknown {
 // Version 4 of the instruction set came with 6.6; what bpf_csum_diff gives is folded since 6.13.
 describeKernel('random programs', ['root', 'libbpf', 'testrun', 'linux 6.13'], () => {
   it(
-    `are taken by the verifier, and do in WebAssembly what they do in the kernel (${PROGRAMS} programs)`,
+    `are taken by the verifier, and do in both machines what they do in the kernel (${PROGRAMS} programs)`,
     () => {
-      for (let seed = 0; seed < PROGRAMS; seed++) {
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + PROGRAMS; seed++) {
         const { text } = randomProgram(seed, { callbacks: false });
         const object = testObject({ main: text }, RANDOM_MAPS);
         const batch = packets(seed);
         const kernel = ofKernel(runInKernel(object, batch));
-        expect(ofMachine(compileAndRun(object, batch)), `seed ${seed}:\n${text}`).toEqual(kernel);
+        expect(ofMachine(compileAndRun(object, batch)), `wasm, seed ${seed}:\n${text}`).toEqual(kernel);
+        expect(ofMachine(interpret(object, batch)), `vm, seed ${seed}:\n${text}`).toEqual(kernel);
       }
     },
     60_000 + PROGRAMS * 100,
