@@ -52,6 +52,9 @@ describe('eth_type_trans', () => {
     expect(type([1, 0, 0x5e, 0, 0, 1])).toBe(PACKET_MULTICAST);
     expect(type([255, 255, 255, 255, 255, 255])).toBe(PACKET_BROADCAST);
     expect(packetTypeOf(frame(), SKB_DATA, undefined)).toBe(PACKET_HOST);
+    // The loopback device has no broadcast address.
+    const all = frame(...ethernet(0x0800, [255, 255, 255, 255, 255, 255]));
+    expect(packetTypeOf(all, SKB_DATA, undefined)).toBe(PACKET_MULTICAST);
   });
 });
 

@@ -186,10 +186,14 @@ export function protocolOf(memory: LinearMemory, at: number, length: number): nu
   return isRaw ? ETH_P_802_3 : ETH_P_802_2;
 }
 
-/** `skb->pkt_type` as `eth_type_trans` finds it, on a device with this MAC (six bytes). */
+/**
+ * `skb->pkt_type` as `eth_type_trans` finds it, on a device with this MAC (six bytes); undefined: the loopback device,
+ * whose address is zero, and to which a frame to all ones is no broadcast: its broadcast address is zero, too.
+ */
 export function packetTypeOf(memory: LinearMemory, at: number, mac: Uint8Array | undefined): number {
   const { u8 } = memory;
   if ((u8[at]! & 1) !== 0) {
+    if (mac === undefined) return PACKET_MULTICAST;
     for (let index = 0; index < 6; index++) if (u8[at + index] !== 0xff) return PACKET_MULTICAST;
     return PACKET_BROADCAST;
   }

@@ -368,19 +368,6 @@ class BatchCompiler {
     const row = code.local(I32);
     const end = code.local(I32);
     const mac = CONTEXT_BASE + SK_BUFF.pktType;
-    code.get(data).memory(WASM.i32_load8_u, 0).i32(1).op(WASM.i32_and).if();
-    code.storeWord(mac, () => {
-      code.i32(PACKET_BROADCAST).i32(PACKET_MULTICAST);
-      code.get(data).memory(WASM.i32_load, 0).i32(-1).op(WASM.i32_eq);
-      code
-        .get(data)
-        .memory(WASM.i32_load16_u, 4)
-        .i32(0xffff)
-        .op(WASM.i32_eq)
-        .op(WASM.i32_and)
-        .op(WASM.select);
-    });
-    code.else();
     // The row of the device, or the last one, which is all zero.
     code.word(BATCH_WORD.devices).tee(row);
     code.word(BATCH_WORD.deviceCount).i32(16).op(WASM.i32_mul).op(WASM.i32_add).set(end);
@@ -392,6 +379,16 @@ class BatchCompiler {
     code.get(row).memory(WASM.i32_load, 0).get(ifindex).op(WASM.i32_eq).branchIf(found);
     code.get(row).i32(16).op(WASM.i32_add).set(row).branch(again);
     code.end().end();
+    code.get(data).memory(WASM.i32_load8_u, 0).i32(1).op(WASM.i32_and).if();
+    code.storeWord(mac, () => {
+      code.i32(PACKET_BROADCAST).i32(PACKET_MULTICAST);
+      code.get(data).memory(WASM.i32_load, 0).i32(-1).op(WASM.i32_eq);
+      code.get(data).memory(WASM.i32_load16_u, 4).i32(0xffff).op(WASM.i32_eq).op(WASM.i32_and);
+      // The loopback device has no broadcast address.
+      code.get(row).memory(WASM.i32_load, 0).i32(1).op(WASM.i32_gt_u);
+      code.op(WASM.i32_and).op(WASM.select);
+    });
+    code.else();
     code.storeWord(mac, () => {
       code.i32(PACKET_HOST).i32(PACKET_OTHERHOST);
       code.get(data).memory(WASM.i32_load, 0).get(row).memory(WASM.i32_load, 4).op(WASM.i32_eq);
