@@ -203,6 +203,9 @@ function movePointer(state: AbstractState, pointer: Value, by: Value, id: number
     if (by.min < 0 || by.max > MAX_STEP) return ANY;
     const base = by.unknown === 0n ? DOUBTFUL_IDS + id : id;
     state.retire(base);
+    if (state.origins !== undefined && base !== pointer.id) {
+      state.origins = new Map(state.origins).set(base, { of: pointer.id, least: by.min });
+    }
     return packetPointer(pointer.kind, base, pointer.min);
   }
   const min = pointer.min + by.min;

@@ -26,6 +26,7 @@ import {
   isOwnBase,
   isPacket,
   KIND,
+  META_ID,
   notNull,
   scalar,
   type Value,
@@ -174,6 +175,17 @@ function concludeRange(state: AbstractState, pointer: Value, bound: Value, relat
   if (covered > 0) {
     state.ranges.set(pointer.id, { min: Math.max(min, covered), max: Math.max(max, covered) });
   }
+  reachOfOrigin(state, pointer.id, covered);
+}
+
+/** What lies behind a base lies further behind the one that it was moved from. */
+function reachOfOrigin(state: AbstractState, id: number, covered: number): void {
+  const origin = state.origins?.get(id);
+  if (origin === undefined) return;
+  const reach = covered + origin.least;
+  const { min, max } = state.ranges.get(origin.of) ?? { min: 0, max: 0 };
+  if (reach > min) state.ranges.set(origin.of, { min: reach, max: Math.max(max, reach) });
+  reachOfOrigin(state, origin.of, reach);
 }
 
 /** @returns false where no number of `a` stands in the relation to one of `b` */
@@ -198,5 +210,10 @@ function narrowInterval(
     one.kind === KIND.scalar && one.id === id ? scalar(min, max, one.unknown, id) : one;
   if (id === 0) state.registers[register] = change(state.registers[register]!);
   else state.replace(change);
+  const { adjusted } = state;
+  if (adjusted !== undefined && adjusted.id === id && adjusted.bytes > 0 && min === 0 && max === 0) {
+    // It succeeded: so many bytes of metadata are there.
+    state.ranges.set(META_ID, { min: adjusted.bytes, max: adjusted.bytes });
+  }
   return true;
 }

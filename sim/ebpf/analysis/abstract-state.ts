@@ -23,6 +23,12 @@ export interface PacketRange {
 
 const NO_RANGE: PacketRange = { min: 0, max: 0 };
 
+/** A base of packet pointers, and how far from it at least another one lies. */
+export interface Origin {
+  readonly of: number;
+  readonly least: number;
+}
+
 /** What a store left in the frame: as many bytes, and the value that it stored. */
 export interface Cell {
   readonly size: number;
@@ -38,6 +44,13 @@ export class AbstractState {
   readonly ranges: Map<number, PacketRange>;
   /** May the kernel's verifier have concluded of any packet pointer how far it reaches? Then none certainly lacks it. */
   open: boolean;
+  /**
+   * What the kernel's verifier does not conclude, for those who ask where inputs may lead; undefined: nobody does.
+   * Packet bases: which base they were moved from, and by how much at least.
+   */
+  origins: ReadonlyMap<number, Origin> | undefined;
+  /** A call of `bpf_xdp_adjust_meta` whose result has yet to be looked at: its id, and the bytes that there are then. */
+  adjusted: { readonly id: number; readonly bytes: number } | undefined;
   /** The frame's bytes that certainly were written: bit 0 is the lowest. */
   written: bigint = 0n;
   /** Most states have the cells of the one before: they share them until one of them writes. */
@@ -57,6 +70,8 @@ export class AbstractState {
   copy(): AbstractState {
     const copy = new AbstractState(this.registers.slice(), this.#cells, new Map(this.ranges), this.open);
     copy.written = this.written;
+    copy.origins = this.origins;
+    copy.adjusted = this.adjusted;
     return copy;
   }
 
@@ -117,6 +132,7 @@ export class AbstractState {
   forgetPackets(become: Value): void {
     this.replace((one) => (isPacket(one) || one.kind === KIND.packetEnd ? become : one));
     this.ranges.clear();
+    if (this.origins !== undefined) this.origins = new Map();
   }
 
   /** Before an instruction hands `id` out again: who still holds it is forgotten. */
@@ -127,6 +143,8 @@ export class AbstractState {
       return one.kind === KIND.any || one.kind === KIND.unset ? one : ANY;
     });
     this.ranges.delete(id);
+    if (this.origins === undefined) return;
+    this.origins = new Map([...this.origins].filter(([own, origin]) => own !== id && origin.of !== id));
   }
 }
 
@@ -161,7 +179,25 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
   if (widen) widenRanges(a.ranges, ranges);
   const joined = new AbstractState(registers, cells, ranges, a.open || b.open);
   joined.written = a.written & b.written;
+  joined.origins = a.origins === b.origins ? a.origins : sharedOrigins(a.origins, b.origins);
+  if (a.adjusted === b.adjusted) joined.adjusted = a.adjusted;
   return joined;
+}
+
+function sameOrigins(a: AbstractState['origins'], b: AbstractState['origins']): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined || a.size !== b.size) return false;
+  for (const [id, { of, least }] of a) {
+    const other = b.get(id);
+    if (other?.of !== of || other.least !== least) return false;
+  }
+  return true;
+}
+
+function sharedOrigins(a: AbstractState['origins'], b: AbstractState['origins']): AbstractState['origins'] {
+  if (a === undefined || b === undefined) return undefined;
+  if (sameOrigins(a, b)) return a;
+  return new Map([...a].filter(([id, one]) => b.get(id)?.of === one.of && b.get(id)?.least === one.least));
 }
 
 /** A cell that only one side has may hold anything. */
@@ -255,6 +291,8 @@ export function sameState(a: AbstractState, b: AbstractState): boolean {
   for (let index = 0; index < a.registers.length; index++) {
     if (!sameValue(a.registers[index]!, b.registers[index]!)) return false;
   }
+  if (!sameOrigins(a.origins, b.origins)) return false;
+  if (a.adjusted?.id !== b.adjusted?.id || a.adjusted?.bytes !== b.adjusted?.bytes) return false;
   if (a.open !== b.open || a.written !== b.written || !sameCells(a.cells, b.cells)) return false;
   if (a.ranges.size !== b.ranges.size) return false;
   for (const [id, one] of a.ranges) {

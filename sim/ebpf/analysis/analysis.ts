@@ -204,6 +204,7 @@ class Analysis {
       main.registers[2] = SCALAR;
     }
     main.registers[BPF_REG_FP] = stackPointer(0, 0);
+    if (this.#paths > 1) main.origins = new Map();
     const first = this.#summaries[0]!;
     first.entry = main;
     do {
@@ -605,9 +606,15 @@ class Analysis {
       state.forgetPackets(SOME_SCALAR);
       this.#flag(summary, false, true);
     }
+    state.adjusted = undefined;
     state.retire(id);
     registers.fill(UNSET, 1, 6);
     registers[0] = this.#result(helper, first, size, key, id);
+    if (this.#paths > 1 && helper?.name === 'bpf_xdp_adjust_meta' && isConstant(size)) {
+      // The helper takes an int.
+      registers[0] = withId(registers[0]!, id);
+      state.adjusted = { id, bytes: -(size.min | 0) };
+    }
   }
 
   /** The index at which a lookup looks. */

@@ -23,6 +23,7 @@ export const XDP_ADJUST_HELPERS: readonly Helper[] = [
   {
     number: 54,
     name: 'bpf_xdp_adjust_meta',
+    between: { xdp: [-4095, 0] },
     arguments: ['context', 'anything'],
     returns: 'int',
     only: 'xdp',

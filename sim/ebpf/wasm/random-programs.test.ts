@@ -4,7 +4,7 @@ import { testObject } from '../fixtures/assemble.ts';
 import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../fixtures/random-program.ts';
 import { comparable, compileAndRun, interpret } from '../fixtures/run-both.ts';
 
-const PROGRAMS = 300;
+const PROGRAMS = 150;
 
 function packets(seed: number): PacketBatch {
   const batch = new PacketBatch(4);
