@@ -1,10 +1,11 @@
 /** What `verify` says of objects that have no model: its mark, its exit code, and the command that repeats a finding. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
+import { encodeCase } from '../corpus/case.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { summarize } from '../verify/explain/summary.ts';
 import { describeKernel } from './require-kernel.ts';
@@ -47,6 +48,7 @@ interface Json {
       readonly kernel?: object;
     }[];
     readonly further?: readonly object[];
+    readonly defects: readonly object[];
   }[];
 }
 const SMALL = ['--runs', '2000', '--seed', '1'];
@@ -138,6 +140,32 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
       },
     ]);
   });
+
+  it('blames the machine for what it stops though this kernel runs it, and compares all the rest', async () => {
+    const packet = new Uint8Array(60);
+    packet.set(new TextEncoder().encode('long'));
+    mkdirSync(join(scratch, 'long', 'v.o_lasts'), { recursive: true });
+    const world = {};
+    writeFileSync(
+      join(scratch, 'long', 'v.o_lasts', 'long.pcapng'),
+      encodeCase({ program: 'lasts', world, stimuli: [{ packet }] }),
+    );
+    const args = ['v.o:lasts', '--report', 'long'];
+    const { code, program } = await json(...args, '--engines', 'wasm,testrun');
+    expect(code).toBe(0);
+    expect(program.divergences).toEqual([]);
+    expect(program.compared).toBeGreaterThan(2000);
+    expect(program.defects).toMatchObject([
+      {
+        engine: 'wasm',
+        summary: expect.stringMatching(
+          /^the machine \(wasm\) refused what this kernel ran: .*, a defect of xdpsim$/,
+        ),
+        packets: 1,
+        seen: { file: expect.stringMatching(/long\.pcapng$/) },
+      },
+    ]);
+  }, 90_000);
 
   it('warns where the kernel lets the program send stack bytes that it never wrote, and finds nothing', async () => {
     for (const engines of ['wasm,testrun', 'vm,testrun']) {
