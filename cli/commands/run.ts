@@ -232,6 +232,9 @@ async function runToText(
   for (const map of maps) printMap(map, terminal);
 }
 
+/** Below a violation: the kernel, not the machine, decides whether the program may do this. */
+const KERNEL_NOT_ASKED = 'the kernel was not asked: --engine testrun runs the packet there';
+
 function printOutcome(program: Program, ran: Ran, index: number, options: Options, terminal: Terminal): void {
   const { input, output, first } = ran;
   const before = input.stimulus(index).packet;
@@ -244,6 +247,7 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
     terminal.print(terminal.style(colour, `${head}: ${kind}: ${note?.message ?? ''}`));
     if (note?.source !== undefined)
       terminal.print(`  ${note.source.file}:${note.source.line}: ${note.source.text}`);
+    if (kind === 'violation') terminal.print(`  ${KERNEL_NOT_ASKED}`);
     noteStatus(kind);
     return;
   }
@@ -319,6 +323,7 @@ function outcomeToJson(program: Program, { input, output, first }: Ran, index: n
     ...(hook === 'xdp' ? {} : { mark: output.mark[index], priority: output.priority[index] }),
     trace: output.trace.get(index) ?? [],
     note: output.notes.get(index),
+    ...(status === 'violation' ? { kernel: { did: 'not asked', why: KERNEL_NOT_ASKED } } : {}),
   };
 }
 
