@@ -17,20 +17,13 @@ export function withCapabilities(...names: readonly string[]): readonly string[]
   return ['setpriv', `--bounding-set=${['-all', ...kept].join(',')}`];
 }
 
-type Thing = 'sys' | 'bpffs and tracefs' | 'a writable /run' | 'a writable /proc/sys' | 'ip';
+type Thing = 'sys' | 'a writable /run' | 'a writable /proc/sys' | 'ip';
 
 export const WITHOUT: Readonly<Record<Thing, readonly string[]>> = {
   /** As in a chroot: no CPUs to count, no type information, no tracefs. */
   sys: inMounts('umount -lR /sys'),
-  /** As on a machine where nobody mounted them. */
-  'bpffs and tracefs': inMounts(
-    'for path in /sys/fs/bpf /sys/kernel/tracing /sys/kernel/debug; do umount -lR $path 2>/dev/null || true; done',
-  ),
   'a writable /run': inMounts(readOnly('/run')),
   /** As in a container. */
   'a writable /proc/sys': inMounts(readOnly('/proc/sys')),
   ip: ['env', 'PATH=/nonexistent'],
 };
-
-/** With a bpffs at /sys/fs/bpf, whether the machine has one or not. */
-export const WITH_BPFFS: readonly string[] = inMounts('mount -t bpf bpf /sys/fs/bpf');

@@ -182,7 +182,7 @@ describeKernel('a lab whose file is lost', ['root', 'libbpf'], () => {
         .toSorted(),
     ).toEqual(['left', 'right']);
     expect(traces(lab.name)).toEqual([]);
-    expect(() => teardown(lab.name)).toThrow(`there is no lab ${lab.name}`);
+    expect(() => teardown(lab.name)).toThrow(`the lab ${lab.name} is not set up`);
   });
 
   it('is found with numbers, addresses and all, so that one environment can go and the others stay', () => {

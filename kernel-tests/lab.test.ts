@@ -96,7 +96,10 @@ describeKernel('a lab', ['root', 'libbpf'], () => {
     expect(() => lab.environment('nope')).toThrow('there is no environment nope; there is left');
     expect(() => teardown(lab.name, 'nope')).toThrow('there is no environment nope; there is left');
     expect(() => new Lab('nowhere')).toThrow(
-      expect.objectContaining({ kind: 'input', remedy: 'xdpsim lab setup NAME --lab nowhere makes one' }),
+      expect.objectContaining({
+        kind: 'input',
+        remedy: 'run this first: xdpsim lab setup NAME --lab nowhere',
+      }),
     );
   });
 

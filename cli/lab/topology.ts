@@ -70,8 +70,8 @@ function status(name: string | undefined, options: LabOptions): void {
     const others = labNames();
     if (options.json === true) printJson({ lab: null, others });
     else {
-      printLine('there is no lab; xdpsim lab setup NAME makes one');
-      for (const other of others) printLine(`there is another: xdpsim lab status${labOption(other)}`);
+      printLine('The lab is not set up. Run `xdpsim lab setup NAME` first.');
+      for (const other of others) printLine(`Another lab is set up: xdpsim lab status${labOption(other)}`);
     }
     return;
   }

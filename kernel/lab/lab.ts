@@ -6,7 +6,7 @@ import type { Device } from './attachments.ts';
 import { ifindexOf, openInside } from './environment.ts';
 import { openOutside, requireRights } from './foundation.ts';
 import { locked } from './lock.ts';
-import { setupCommand } from './names.ts';
+import { notSetUp, setupCommand } from './names.ts';
 import {
   type AttachmentState,
   type EnvironmentState,
@@ -28,7 +28,7 @@ export class Lab {
     requireRights();
     const state = readState(name);
     if (state === undefined) {
-      throw new EngineError('input', `there is no lab ${name}`, { remedy: setupCommand(name, 'NAME') });
+      throw new EngineError('input', notSetUp(name), { remedy: setupCommand(name, 'NAME') });
     }
     this.name = name;
     this.#state = state;

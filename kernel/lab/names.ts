@@ -70,8 +70,13 @@ export function labOption(lab: string): string {
   return lab === DEFAULT_LAB ? '' : lab === HOST_LAB ? ' --host' : ` --lab ${lab}`;
 }
 
+/** What messages say of a lab that is not there. */
+export function notSetUp(lab: string): string {
+  return `the lab ${lab === DEFAULT_LAB ? '' : `${lab} `}is not set up`;
+}
+
 export function setupCommand(lab: string, environment: string): string {
-  return `xdpsim lab setup ${environment}${labOption(lab)} makes one`;
+  return `run this first: xdpsim lab setup ${environment}${labOption(lab)}`;
 }
 
 /** Where a lab may pin maps: in the host's bpffs, or in one of its own where there is none. */

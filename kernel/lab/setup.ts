@@ -16,6 +16,7 @@ import {
   HOST_LAB,
   labOption,
   MOST_ENVIRONMENTS,
+  notSetUp,
   setupCommand,
 } from './names.ts';
 import { DamagedState, type EnvironmentState, type LabState, readState, writeState } from './state.ts';
@@ -111,7 +112,7 @@ function stateOf(lab: string): LabState {
   const found = findLab(lab);
   if (found !== undefined) return found;
   if (damaged) return emptyState(lab);
-  throw new EngineError('input', `there is no lab ${lab}`, { remedy: setupCommand(lab, 'NAME') });
+  throw new EngineError('input', notSetUp(lab), { remedy: setupCommand(lab, 'NAME') });
 }
 
 function build(before: LabState, environment: EnvironmentState): void {
