@@ -1,11 +1,13 @@
 /** Maps of millions of entries, and values of 64 KiB: the same in machine and kernel, at a price that can be paid. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
+import { chooseEngines } from '../cli/engines.ts';
+import { verify } from '../verify/run.ts';
 import { describeKernel } from './require-kernel.ts';
 
 const NO_PREALLOC = 1;
@@ -48,6 +50,30 @@ function compile({ type, entries, value, flags = 0 }: LargeMap): string {
   compileBpf(source, object);
   return object;
 }
+
+describeKernel('a map that the world fills with many entries', ['compiler', 'testrun'], () => {
+  it.each(['ARRAY', 'HASH', 'PERCPU_ARRAY'])('%s is the same at the start of every case', async (type) => {
+    const object = readFileSync(compile({ type, entries: 40_000, value: 16, megabytes: 0 }));
+    const ring = Array.from({ length: 2000 }, (_, index) => ({
+      key: Uint8Array.of(index * 7, (index * 7) >> 8, 0, 0),
+      value: Uint8Array.from({ length: 16 }, (_, at) => (index + at) & 0xff),
+    }));
+    const report = await verify({
+      program: {
+        name: 'filled',
+        object: new Uint8Array(object),
+        entries: [{ function: 'large_map', hook: 'xdp' }],
+      },
+      engines: chooseEngines('vm,wasm,testrun').engines,
+      seed: 'filled',
+      runs: 6000,
+      batchSize: 256,
+      worlds: [{ name: 'filled', world: { maps: { large: ring } } }],
+    });
+    expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
+    expect(report.engines.map(({ status, reason }) => reason ?? status)).toEqual(['ran', 'ran', 'ran']);
+  });
+});
 
 const CHILD = fileURLToPath(new URL('large-maps-child.ts', import.meta.url));
 

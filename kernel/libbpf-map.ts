@@ -1,6 +1,11 @@
 /** One map of a loaded object, as the kernel holds it. Keys and values are copies. */
 import { EngineError } from '../sim/engines/engine.ts';
-import { type MapSnapshot, SnapshotBuilder } from '../sim/runtime/map-snapshot.ts';
+import {
+  differingEntries,
+  type MapSnapshot,
+  SnapshotBuilder,
+  sameContents,
+} from '../sim/runtime/map-snapshot.ts';
 import {
   BPF_MAP_TYPE,
   isArray,
@@ -84,6 +89,9 @@ interface MapDetails {
   readonly mappable?: boolean;
 }
 
+/** From so many entries of a world on, a map is compared with what it held, and only what differs is written. */
+const MANY = 256;
+
 /** Fewer entries than this are set one by one. */
 const FEW = 16;
 
@@ -98,6 +106,8 @@ export class BpfMap {
   #window: ArrayWindow | undefined;
   /** What is in the map, where it was read since a program last ran. */
   #known: MapSnapshot | undefined;
+  /** Many entries that the map was filled with, and what it held then. */
+  #filled: { readonly entries: readonly MapEntry[]; readonly contents: MapSnapshot } | undefined;
   readonly #libbpf: LoadedLibbpf;
   readonly #keySize: number;
   /** Bytes that one value takes at the border: for per-CPU maps all possible CPUs', padded to 8 bytes each. */
@@ -289,12 +299,29 @@ export class BpfMap {
   restore(entries: readonly MapEntry[], cpu: number = 0): void {
     const { type } = this.definition;
     if (UNCHANGED_BY_PROGRAMS.has(type)) return;
+    if (this.#filled?.entries === entries && entries.length >= MANY) {
+      this.#repair(this.#filled.contents, this.#known ?? this.#read());
+      return;
+    }
     if (CLEARED_BY_POPPING.has(type)) this.#pop();
     else if (isArray(type)) this.#zero(this.#known ?? this.#read());
     else this.#deleteAll(this.#known ?? this.#read());
     this.#known = undefined;
     if (this.#initial !== undefined) this.update(new Uint8Array(4), this.#initial);
     this.fill(entries, cpu);
+    const isSimple = !isPerCpu(type) && !isLru(type) && !CLEARED_BY_POPPING.has(type);
+    if (entries.length >= MANY && isSimple) this.#filled = { entries, contents: this.#read() };
+  }
+
+  /** Writes what is not as it was. */
+  #repair(before: MapSnapshot, now: MapSnapshot): void {
+    if (!sameContents(before, now)) {
+      for (const { key, expected } of [...differingEntries(before, now)]) {
+        if (expected === undefined) this.delete(key);
+        else this.update(key, expected);
+      }
+    }
+    this.#known = before;
   }
 
   #pop(): void {

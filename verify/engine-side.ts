@@ -113,7 +113,7 @@ export class EngineSide {
 
   /** A session with the world's state, fresh or brought back. */
   async #session(world: World): Promise<Session> {
-    const key = JSON.stringify(worldToJson(world));
+    const key = keyOf(world);
     const open = this.#sessions.get(key);
     if (open !== undefined) {
       this.#sessions.delete(key);
@@ -170,6 +170,18 @@ export class EngineSide {
 
 function addCoverage(sum: Coverage | undefined, more: readonly Coverage[]): Coverage | undefined {
   return mergeCoverage(sum === undefined ? more : [sum, ...more]);
+}
+
+/** Worlds that say the same are one. Writing a world with a large map down takes a second: it is done once. */
+const worldKeys = new WeakMap<World, string>();
+
+function keyOf(world: World): string {
+  let key = worldKeys.get(world);
+  if (key === undefined) {
+    key = JSON.stringify(worldToJson(world));
+    worldKeys.set(world, key);
+  }
+  return key;
 }
 
 export function failureOf(error: unknown): EngineFailure {

@@ -9,7 +9,7 @@ import { nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { SkbFields } from '../runtime/context.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
-import type { World } from '../runtime/world.ts';
+import type { MapEntry, World } from '../runtime/world.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
@@ -51,6 +51,9 @@ export type Invoke = (
 /** The largest key or value that a world brings in one piece. */
 const SCRATCH_KEY = 512;
 
+/** From so many entries of the world on, a map is brought back as a whole. */
+const MANY_ENTRIES = 256;
+
 export class Machine {
   readonly object: BpfObject;
   readonly options: MachineOptions;
@@ -81,6 +84,8 @@ export class Machine {
 
   readonly #xdpLayout: ContextLayout;
   readonly #scratch: number;
+  /** Maps that the world fills with so much that they remember it. */
+  readonly #kept: ReadonlySet<LiveMap>;
   readonly #looksAtSocket: boolean;
   readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
@@ -101,13 +106,24 @@ export class Machine {
     this.fib = routesOf(world);
     writeSocket(this.memory);
     this.#looksAtSocket = object.programs.some(looksAtSocket);
-    this.#fill();
+    this.#startClock();
+    for (const map of this.maps) this.#initialise(map);
+    this.#checkWorld();
+    for (const map of this.maps) this.#load(map);
+    this.#kept = new Set(
+      this.maps.filter((map) => this.#entriesOf(map).length >= MANY_ENTRIES && map.keep()),
+    );
   }
 
   /** Maps, clock and random numbers as they were when the machine was made. */
   reset(): void {
-    for (const map of this.maps) map.clear();
-    this.#fill();
+    this.#startClock();
+    for (const map of this.maps) {
+      if (this.#kept.has(map)) map.restore();
+      else map.clear();
+    }
+    for (const map of this.maps) if (!this.#kept.has(map)) this.#initialise(map);
+    for (const map of this.maps) if (!this.#kept.has(map)) this.#load(map);
   }
 
   /** The map whose descriptor lies at `address`. */
@@ -206,7 +222,7 @@ export class Machine {
     return this.memory.i32[MACHINE_WORD.redirectTarget]! >>> 0;
   }
 
-  #fill(): void {
+  #startClock(): void {
     const words = this.memory.i32;
     // The first packet moves the clock on to the time of the world.
     const tick = this.world.tick ?? 0n;
@@ -214,28 +230,31 @@ export class Machine {
     this.memory.setU64(MACHINE_WORD.tick * 4, BigInt.asUintN(64, tick));
     words[MACHINE_WORD.random] = this.world.randomSeed ?? 0;
     words[MACHINE_WORD.cpu] = this.world.cpu ?? 0;
-    for (const map of this.maps) this.#initialise(map);
-    for (const [name, entries] of Object.entries(this.world.maps ?? {})) {
-      const map = this.maps.find((one) => one.name === name);
-      if (map === undefined) {
-        const names = this.maps.map((one) => one.name).join(', ') || 'none';
-        throw new ObjectError(`map ${name} of the world`, 'a map of the object', `only ${names}`);
+  }
+
+  #checkWorld(): void {
+    for (const name of Object.keys(this.world.maps ?? {})) {
+      if (this.maps.some((map) => map.name === name)) continue;
+      const names = this.maps.map((one) => one.name).join(', ') || 'none';
+      throw new ObjectError(`map ${name} of the world`, 'a map of the object', `only ${names}`);
+    }
+  }
+
+  #entriesOf(map: LiveMap): readonly MapEntry[] {
+    return this.world.maps?.[map.name] ?? [];
+  }
+
+  /** What the world says that a map holds. */
+  #load(map: LiveMap): void {
+    const { keySize, valueSize } = map.definition;
+    for (const { key, value } of this.#entriesOf(map)) {
+      const where = `map ${map.name} of the world`;
+      if (key.length !== keySize || value.length !== valueSize) {
+        const expected = `a key of ${keySize} and a value of ${valueSize} bytes`;
+        throw new ObjectError(where, expected, `${key.length} and ${value.length}`);
       }
-      for (const { key, value } of entries) {
-        const { keySize, valueSize } = map.definition;
-        if (key.length !== keySize || value.length !== valueSize) {
-          const expected = `a key of ${keySize} and a value of ${valueSize} bytes`;
-          throw new ObjectError(`map ${name} of the world`, expected, `${key.length} and ${value.length}`);
-        }
-        const result = map.load(key, value, this.#scratch);
-        if (result < 0) {
-          throw new ObjectError(
-            `map ${name} of the world`,
-            'an entry that fits',
-            `one refused with errno ${-result}`,
-          );
-        }
-      }
+      const result = map.load(key, value, this.#scratch);
+      if (result < 0) throw new ObjectError(where, 'an entry that fits', `one refused with errno ${-result}`);
     }
   }
 

@@ -18,11 +18,16 @@ import type { BpfMap } from '../object.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapRow } from './live-map.ts';
 import { TouchedBlocks } from './touched-blocks.ts';
 
+/** Up to here a copy of all values is kept, where the world fills many of them. */
+const LARGEST_KEPT = 0x400_0000;
+
 export class ArrayMap extends LiveMap {
   /** Address of value 0. */
   readonly storage: number;
   readonly stride: number;
   readonly #touched: TouchedBlocks | undefined;
+  /** What `keep` remembers: all values, and in which blocks they are. */
+  #kept: { readonly values: Uint8Array; readonly blocks: Uint8Array | undefined } | undefined;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     super(memory, source, index, typeNumber);
@@ -70,7 +75,24 @@ export class ArrayMap extends LiveMap {
     if (this.source.global !== undefined) this.memory.u8.set(this.source.global.bytes, this.storage);
   }
 
+  override keep(): boolean {
+    const bytes = this.stride * this.definition.maxEntries;
+    if (bytes > LARGEST_KEPT) return false;
+    this.#kept = { values: this.memory.read(this.storage, bytes), blocks: this.#touched?.save() };
+    this.#touched?.forget();
+    return true;
+  }
+
+  override restore(): void {
+    const { values } = this.#kept!;
+    const { u8 } = this.memory;
+    for (const [from, to] of this.#ranges()) u8.set(values.subarray(from, to), this.storage + from);
+    this.#touched?.forget();
+  }
+
   override snapshot(): MapSnapshot | undefined {
+    // Reading these blocks once more changes nothing about them.
+    if (this.#kept?.blocks !== undefined) this.#touched?.add(this.#kept.blocks);
     const { valueSize } = this.definition;
     const builder = new SnapshotBuilder(this.definition);
     const { u8 } = this.memory;

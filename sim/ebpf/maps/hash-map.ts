@@ -13,6 +13,7 @@ import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, LiveMap, type MapRow } from './live
 
 export class HashMap extends LiveMap {
   readonly table: HashTable;
+  #restore: (() => void) | undefined;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number, extra: number = 0) {
     super(memory, source, index, typeNumber);
@@ -50,6 +51,15 @@ export class HashMap extends LiveMap {
     if (entry === 0) return -ENOENT;
     this.table.remove(entry);
     return 0;
+  }
+
+  override keep(): boolean {
+    this.#restore = this.table.keep();
+    return this.#restore !== undefined;
+  }
+
+  override restore(): void {
+    this.#restore!();
   }
 
   override clear(): void {

@@ -19,7 +19,10 @@
 import { hashBytes } from '../../runtime/chance.ts';
 import type { LinearMemory } from '../memory.ts';
 import { roundUp8 } from '../memory.ts';
-import { DESCRIPTOR } from './live-map.ts';
+import { DESCRIPTOR, DESCRIPTOR_SIZE } from './live-map.ts';
+
+/** Up to here a copy of the entries is kept, where the world brings many of them. */
+const LARGEST_KEPT = 0x400_0000;
 
 /** Bytes before an entry's key. */
 export const ENTRY_KEY = 8;
@@ -138,6 +141,28 @@ export class HashTable {
     i32[this.#descriptor + DESCRIPTOR.free] = 0;
     i32[this.#descriptor + DESCRIPTOR.highWater] = 0;
     i32[this.#descriptor + DESCRIPTOR.count] = 0;
+  }
+
+  /**
+   * Remembers all entries.
+   * @returns what brings them back; undefined where that would take more memory than it is worth
+   */
+  keep(): (() => void) | undefined {
+    const bucketBytes = 4 * (this.#mask + 1);
+    const used = this.#memory.i32[this.#descriptor + DESCRIPTOR.highWater]! * this.stride;
+    if (bucketBytes + used > LARGEST_KEPT) return undefined;
+    const buckets = this.#memory.read(this.#buckets, bucketBytes);
+    const pool = this.#memory.read(this.#pool, used);
+    const from = this.#descriptor;
+    const words = this.#memory.i32.slice(from, from + DESCRIPTOR_SIZE / 4);
+    return () => {
+      const { i32, u8 } = this.#memory;
+      const end = i32[from + DESCRIPTOR.highWater]! * this.stride;
+      u8.set(buckets, this.#buckets);
+      u8.set(pool, this.#pool);
+      if (end > used) u8.fill(0, this.#pool + used, this.#pool + end);
+      i32.set(words, from);
+    };
   }
 
   /** Addresses of all entries, in the order in which they lie: none may be added or removed meanwhile. */

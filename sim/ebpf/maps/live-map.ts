@@ -139,6 +139,17 @@ export abstract class LiveMap {
   /** What is in it; undefined for kinds that user space cannot read without changing them. */
   abstract snapshot(): MapSnapshot | undefined;
 
+  /**
+   * Remembers the contents, with which a world with many entries has filled the map, for `restore`.
+   * @returns false for kinds, and sizes, that have to be cleared and filled anew
+   */
+  keep(): boolean {
+    return false;
+  }
+
+  /** Brings back what `keep` has remembered. */
+  restore(): void {}
+
   /** `bpf_map_push_elem`: queues and stacks only. */
   push(_value: number, _flags: number): number {
     return -EOPNOTSUPP;

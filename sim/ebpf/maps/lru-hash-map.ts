@@ -29,6 +29,7 @@ export class LruHashMap extends HashMap {
   /** Has that happened? */
   crowded = false;
   readonly #surelyKept: number;
+  #keptCrowded = false;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     super(memory, source, index, typeNumber, LINK_BYTES);
@@ -71,6 +72,16 @@ export class LruHashMap extends HashMap {
     this.#unlink(entry);
     this.table.remove(entry);
     return 0;
+  }
+
+  override keep(): boolean {
+    this.#keptCrowded = this.crowded;
+    return super.keep();
+  }
+
+  override restore(): void {
+    super.restore();
+    this.crowded = this.#keptCrowded;
   }
 
   override clear(): void {

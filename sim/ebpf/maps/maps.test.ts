@@ -81,6 +81,29 @@ const operations = (keys: number): fc.Arbitrary<readonly (readonly [string, numb
     { maxLength: 60 },
   );
 
+describe('a map that a world has filled', () => {
+  for (const type of ['ARRAY', 'HASH', 'LRU_HASH', 'PERCPU_HASH'] as const) {
+    for (const maxEntries of [40, 70_000]) {
+      it(`${type} of ${maxEntries} entries comes back as it was kept`, () => {
+        const driver = new Driver(definition(type, { maxEntries }));
+        for (let key = 0; key < 30; key++) driver.update(key * (maxEntries > 100 ? 2000 : 1), key + 1);
+        driver.delete(0);
+        expect(driver.map.keep()).toBe(true);
+        const before = [...driver.map.snapshot()!.kept()];
+        for (let round = 0; round < 3; round++) {
+          for (let key = 0; key < 35; key++) driver.update(key, 1000 + key);
+          driver.update(maxEntries - 1, 7);
+          driver.delete(2000);
+          expect([...driver.map.snapshot()!.kept()]).not.toEqual(before);
+          driver.map.restore();
+          expect([...driver.map.snapshot()!.kept()]).toEqual(before);
+          expect(driver.lookup(5 * (maxEntries > 100 ? 2000 : 1))).toBe(6);
+        }
+      });
+    }
+  }
+});
+
 describe('ARRAY', () => {
   for (const type of ['ARRAY', 'PERCPU_ARRAY'] as const) {
     it(`${type} behaves as a plain array does, with the kernel's errno`, () => {

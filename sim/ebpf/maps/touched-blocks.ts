@@ -39,6 +39,18 @@ export class TouchedBlocks {
     u8[this.table + ((from + size - 1) >>> this.shift)] = 1;
   }
 
+  /** The table as it is. */
+  save(): Uint8Array {
+    return this.#memory.read(this.table, this.#count);
+  }
+
+  /** Touches what was touched when the table was saved. */
+  add(saved: Uint8Array): void {
+    const { u8 } = this.#memory;
+    for (let block = saved.indexOf(1); block >= 0; block = saved.indexOf(1, block + 1))
+      u8[this.table + block] = 1;
+  }
+
   touchAll(): void {
     this.#memory.u8.fill(1, this.table, this.table + this.#count);
   }
