@@ -172,6 +172,8 @@ export class FramePair {
     // The whole packet of then, pushed or with something taken off in front of it.
     const first = was.count === 0 ? 14 : was.start[0]!;
     const moved = first - growth;
+    // Where all of the frame is where it was, bytes were appended.
+    if (growth < 0 && this.isOld(0, this.beforeLength, 0)) return 0;
     if (growth < 0 && (moved >= this.afterLength || this.isOld(moved, this.afterLength, growth)))
       return growth;
     let best = 0;
