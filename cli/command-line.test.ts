@@ -43,7 +43,7 @@ it.skipIf(process.platform === 'win32')('is a command that can be called', () =>
 describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () => {
   it('names what is no program, and what it may have meant', async () => {
     await Promise.all([
-      refuses(2, /no program is called “nope”/, 'verify', 'nope'),
+      refuses(2, /no program “nope”/, 'verify', 'nope'),
       refuses(2, /did you mean icmp_echo\?/, 'verify', 'icmp-echo'),
       refuses(2, /no such file/, 'verify', join(scratch, 'missing.o')),
       refuses(2, /unknown command/, 'frobnicate'),
@@ -61,18 +61,18 @@ describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () =>
         scratchFile('truncated.o', object.subarray(0, 500)),
       ),
       refuses(2, /text\.o: ELF header \+0x0: expected the magic/, 'verify', scratchFile('text.o', 'hello')),
-      refuses(2, /has no program “other”; it has icmp_echo/, 'verify', `${ECHO}:other`),
-      refuses(2, /has no program “other”/, 'verify', 'icmp_echo', '--object', `${ECHO}:other`),
+      refuses(2, /contains no program “other”; available: icmp_echo/, 'verify', `${ECHO}:other`),
+      refuses(2, /contains no program “other”/, 'verify', 'icmp_echo', '--object', `${ECHO}:other`),
     ]);
   });
 
   it('names option and value that do not fit', async () => {
     await Promise.all([
-      refuses(2, /--runs takes a whole number/, 'verify', '--runs', 'many'),
-      refuses(2, /--time takes a time like 60s/, 'verify', '--time', 'soon'),
-      refuses(2, /no engine is called “warp”/, 'verify', '--engines', 'warp'),
-      refuses(2, /--map takes NAME=FILE/, 'run', ECHO, '00', '--map', 'nonsense'),
-      refuses(2, /has no map of that name; it has xdp_stats_map/, 'run', ECHO, '00', '--map', 'other=x'),
+      refuses(2, /--runs must be a positive integer/, 'verify', '--runs', 'many'),
+      refuses(2, /--time must be a time/, 'verify', '--time', 'soon'),
+      refuses(2, /unknown engine “warp”/, 'verify', '--engines', 'warp'),
+      refuses(2, /--map must have the form NAME=FILE/, 'run', ECHO, '00', '--map', 'nonsense'),
+      refuses(2, /has no map “other”; available: xdp_stats_map/, 'run', ECHO, '00', '--map', 'other=x'),
     ]);
   });
 
@@ -86,7 +86,7 @@ describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () =>
         scratchFile('cut.pcapng', capture.subarray(0, 200)),
       ),
       refuses(2, /expected the magic number/, 'checksum', scratchFile('no.pcap', 'nothing of that kind')),
-      refuses(2, /no hexadecimal digits/, 'run', ECHO, 'xyz'),
+      refuses(2, /neither a file nor hexadecimal digits/, 'run', ECHO, 'xyz'),
     ]);
   });
 });
@@ -108,8 +108,8 @@ describe('run', { timeout: 60_000 }, () => {
       ['packet 1: XDP_REDIRECT'],
       ['packet 1: XDP_REDIRECT', 'packet 2: XDP_REDIRECT'],
     ]);
-    await refuses(2, /in a world of its own/, 'run', 'redirect_map', bare, hex);
-    await refuses(2, /in a world of its own/, 'run', 'redirect_map', bare, connected);
+    await refuses(2, /starts in a world of its own/, 'run', 'redirect_map', bare, hex);
+    await refuses(2, /starts in a world of its own/, 'run', 'redirect_map', bare, connected);
   });
 });
 

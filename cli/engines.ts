@@ -59,7 +59,7 @@ export function engineNames(texts: readonly string[]): EngineName[] {
   return texts.map((text) => {
     const name = text.trim();
     if (!Object.hasOwn(CREATE, name)) {
-      throw inputFailure(`no engine is called “${name}”`, `engines: ${Object.keys(CREATE).join(', ')}`);
+      throw inputFailure(`unknown engine “${name}”`, `Engines: ${Object.keys(CREATE).join(', ')}`);
     }
     return name as EngineName;
   });

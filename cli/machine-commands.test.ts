@@ -62,7 +62,7 @@ describe('disasm', { timeout: 60_000 }, () => {
   it('names what is not there', async () => {
     expect(await xdpsim(['disasm', 'icmp_filter:nope'])).toMatchObject({
       code: 2,
-      err: expect.stringContaining('“nope”; it has icmp_filter'),
+      err: expect.stringContaining('“nope”; available: icmp_filter'),
     });
     expect(await xdpsim(['disasm', 'package.json'])).toMatchObject({
       code: 2,

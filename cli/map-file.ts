@@ -34,12 +34,12 @@ export function withMaps(
   const maps: Record<string, readonly MapEntry[]> = { ...world.maps };
   for (const option of options) {
     const equals = option.indexOf('=');
-    if (equals <= 0) throw inputFailure(`--map takes NAME=FILE; “${option}” is not of that form`);
+    if (equals <= 0) throw inputFailure(`--map must have the form NAME=FILE, not “${option}”`);
     const name = option.slice(0, equals);
     const definition = definitions.find((one) => one.name === name);
     if (definition === undefined) {
       const has = definitions.map((one) => one.name).join(', ') || 'none';
-      throw inputFailure(`--map ${name}: the object has no map of that name; it has ${has}`);
+      throw inputFailure(`--map ${name}: the object has no map “${name}”; available: ${has}`);
     }
     maps[name] = readEntries(option.slice(equals + 1), definition);
   }

@@ -10,9 +10,7 @@ export function parseCount(option: string): (text: string) => number {
     const factor = { '': 1, k: 1e3, m: 1e6 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
     const value = number * factor;
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw inputFailure(
-        `${option} takes a whole number from 1 on, like 20000, 20k or 10M; “${text}” is none`,
-      );
+      throw inputFailure(`${option} must be a positive integer (20000, 20k, 10M), not “${text}”`);
     }
     return value;
   };
@@ -24,7 +22,7 @@ export function parseDuration(option: string): (text: string) => number {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text);
     const factor = { ms: 1e-3, s: 1, '': 1, m: 60, h: 3600 }[match?.[2] ?? ''] ?? 1;
     const value = match === null ? Number.NaN : Number(match[1]) * factor;
-    if (!(value > 0)) throw inputFailure(`${option} takes a time like 60s, 5m or 500ms; “${text}” is none`);
+    if (!(value > 0)) throw inputFailure(`${option} must be a time (60s, 5m, 500ms), not “${text}”`);
     return value;
   };
 }
@@ -60,8 +58,8 @@ export function freshSeed(): string {
 export function parseHex(text: string, what: string): Uint8Array {
   const digits = text.replaceAll(/[\s:]/g, '');
   const bad = /[^0-9a-fA-F]/.exec(digits);
-  if (bad !== null) throw inputFailure(`${what}: “${bad[0]}” is no hexadecimal digit`);
+  if (bad !== null) throw inputFailure(`${what}: “${bad[0]}” is not a hexadecimal digit`);
   if (digits.length % 2 !== 0)
-    throw inputFailure(`${what}: ${digits.length} hexadecimal digits are not whole bytes`);
+    throw inputFailure(`${what}: an odd number of hexadecimal digits (${digits.length})`);
   return new Uint8Array(Buffer.from(digits, 'hex'));
 }

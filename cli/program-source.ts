@@ -56,7 +56,7 @@ export async function resolvePrograms(
   if (object === undefined) return all;
   const [only, ...others] = all;
   if (only === undefined || others.length > 0 || names.length === 0) {
-    throw inputFailure('--object takes the place of one program’s object: name that program');
+    throw inputFailure('--object replaces the object of one program: name that program');
   }
   const replaced = withObject(only, parseObjectName(object));
   return [{ ...replaced, commandLine: [...only.commandLine!, '--object', object] }];
@@ -73,8 +73,8 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
   if (isThere(file.path)) return programsOfObject(file);
   if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
   throw inputFailure(
-    `no program is called “${name}”${nearest(name)}`,
-    'xdpsim programs lists the built-in ones; an object is named by its file',
+    `no program “${name}”${nearest(name)}`,
+    'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',
   );
 }
 
@@ -135,7 +135,7 @@ export function programsOfObject(file: ObjectName): Program[] {
       file.function === undefined
         ? `${file.path}: has no XDP or TC program to test${listed(others)}`
         : other === undefined
-          ? `${file.path}: has no program “${file.function}”; it has ${has}`
+          ? `${file.path}: contains no program “${file.function}”; available: ${has}`
           : `${file.path}: ${file.function} cannot be tested: section ${other.section}: ${other.reason}`,
     );
   }
@@ -190,7 +190,7 @@ function withObject(program: Program, file: ObjectName): Program {
     // The model keeps its own name; the object's function may have any.
     if (!entries.some((entry) => entry.function === file.function)) {
       throw inputFailure(
-        `${file.path}: has no program “${file.function}”; it has ${entries.map((entry) => entry.function).join(', ')}`,
+        `${file.path}: contains no program “${file.function}”; available: ${entries.map((entry) => entry.function).join(', ')}`,
       );
     }
     const renamed = program.entries.map((entry) => ({ ...entry, function: file.function! }));
@@ -199,8 +199,8 @@ function withObject(program: Program, file: ObjectName): Program {
   const missing = wanted.filter((name) => !entries.some((entry) => entry.function === name));
   if (missing.length > 0) {
     throw inputFailure(
-      `${file.path}: has no program “${missing.join('”, “')}”; it has ${entries.map((entry) => entry.function).join(', ') || 'none'}`,
-      'name the function that takes its place: --object FILE:FUNCTION',
+      `${file.path}: contains no program “${missing.join('”, “')}”; available: ${entries.map((entry) => entry.function).join(', ') || 'none'}`,
+      'Name the function to use instead: --object FILE:FUNCTION',
     );
   }
   return { ...program, object: bytes, objectPath: file.path };

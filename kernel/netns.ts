@@ -139,9 +139,9 @@ export function openNetns(name: string, path: string = join(NETNS_DIRECTORY, nam
   try {
     if (statfsSync(path).type === NSFS_MAGIC) return new OpenNetns(name, path);
   } catch (cause) {
-    throw new EngineError('input', `there is no network namespace ${name}`, { cause });
+    throw new EngineError('input', `no network namespace “${name}”`, { cause });
   }
-  throw new EngineError('input', `there is no network namespace ${name}`);
+  throw new EngineError('input', `no network namespace “${name}”`);
 }
 
 /** The namespace the thread is in, while it is not in the one it started in. */

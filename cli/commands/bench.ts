@@ -32,9 +32,9 @@ const MEASURES: Readonly<Record<string, (program: Program) => Promise<Measure>>>
 export function registerBench(program: Command): void {
   program
     .command('bench')
-    .description('measure the speed of each engine, as ratios taken in one run')
-    .option('--rounds <n>', 'how often each figure is taken', parseCount('--rounds'), 5)
-    .option('--only <names>', 'these figures only, comma-separated')
+    .description('measure the speed of each engine, as ratios within one run')
+    .option('--rounds <n>', 'how many times to measure each figure', parseCount('--rounds'), 5)
+    .option('--only <names>', 'measure only these figures, comma-separated')
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .action(run);
@@ -44,7 +44,7 @@ async function run(options: Options): Promise<void> {
   const names = options.only?.split(',') ?? Object.keys(MEASURES);
   for (const name of names) {
     if (!(name in MEASURES))
-      throw inputFailure(`no figure is called “${name}”`, `figures: ${Object.keys(MEASURES).join(', ')}`);
+      throw inputFailure(`unknown figure “${name}”`, `Figures: ${Object.keys(MEASURES).join(', ')}`);
   }
   const terminal = createTerminal(options);
   const [program] = await resolvePrograms(['icmp_echo']);

@@ -32,7 +32,7 @@ export function registerChecksum(program: Command): void {
     )
     .argument('<capture...>', 'pcap or pcapng files, gzipped or not; - for standard input')
     .option('--json', 'print one JSON document')
-    .option('--max-faults <n>', 'how many faults to list of each file', parseCount('--max-faults'), 1000)
+    .option('--max-faults <n>', 'how many faults to list per file', parseCount('--max-faults'), 1000)
     .option('--no-color', 'no colours')
     .action(run);
 }
@@ -115,8 +115,8 @@ function checkBatch(file: string, batch: CaptureBatch, scanner: ChecksumScanner,
     sink.packet++;
     if (!LINK_TYPES.has(linkType)) {
       throw inputFailure(
-        `${file}: packet ${sink.packet} has link type ${linkTypeName(linkType)}, in which checksums cannot be found`,
-        'Ethernet, raw IP and Linux cooked captures can be checked',
+        `${file}: packet ${sink.packet} has link type ${linkTypeName(linkType)}, which is not supported`,
+        'Ethernet, raw IP and Linux cooked captures can be checked.',
       );
     }
     // A frame check sequence is no part of what IP carries, and IP's own length leaves it out.

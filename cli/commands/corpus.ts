@@ -24,15 +24,15 @@ import { count, createTerminal, type Terminal } from '../terminal.ts';
 const BATCH = 4096;
 
 export function registerCorpus(program: Command): void {
-  const corpus = program.command('corpus').description('generate, merge, minimize and show packets to keep');
+  const corpus = program.command('corpus').description('generate, merge, minimize and show saved packets');
   corpus
     .command('generate')
-    .description('write generated packets: structured, twisted, steered to checksum corners')
-    .argument('[program]', 'aim at what this program looks at; default: at everything')
+    .description('write generated packets: valid, malformed, and aimed at checksum edge cases')
+    .argument('[program]', 'generate for what this program looks at; default: everything')
     .requiredOption('--out <file>', 'pcapng or pcap; - for standard output')
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
-    .option('--any-length', 'also frames that no kernel takes: shorter than 14 bytes, longer than a page')
+    .option('--any-length', 'also frames that no kernel accepts: below 14 bytes, above a page')
     .action(generate);
   corpus
     .command('show')
@@ -43,17 +43,17 @@ export function registerCorpus(program: Command): void {
     .action(show);
   corpus
     .command('merge')
-    .description('put cases together, each once')
+    .description('combine cases and drop duplicates')
     .argument('<file...>', 'captures and saved cases')
-    .requiredOption('--out <dir>', 'a folder; each case gets a file named by its content')
-    .option('--program <name>', 'the program that plain captures are for', 'any')
+    .requiredOption('--out <dir>', 'output directory; each case gets a file named after its content')
+    .option('--program <name>', 'the program to record for plain captures', 'any')
     .action(mergeFiles);
   corpus
     .command('minimize')
-    .description('keep only the cases that reach an instruction or a branch that no other reaches')
+    .description('keep only the cases that reach an instruction or branch that no other case reaches')
     .argument('<program>', 'the program that runs them')
-    .argument('<file...>', 'captures, packet by packet, and saved cases')
-    .requiredOption('--out <dir>', 'a folder; each case gets a file named by its content')
+    .argument('<file...>', 'captures (each packet is a case) and saved cases')
+    .requiredOption('--out <dir>', 'output directory; each case gets a file named after its content')
     .action(minimizeFiles);
 }
 
@@ -161,6 +161,6 @@ async function saveAll(cases: readonly Case[], directory: string, of: number): P
 async function oneProgram(name: string): Promise<Program> {
   const [only, ...others] = await resolvePrograms([name]);
   if (only === undefined || others.length > 0)
-    throw inputFailure(`${name}: has several programs: name one, OBJECT:FUNCTION`);
+    throw inputFailure(`${name}: contains several programs; name one: OBJECT:FUNCTION`);
   return only;
 }

@@ -12,7 +12,7 @@ import { createTerminal, type Terminal } from '../terminal.ts';
 export function registerDisasm(program: Command): void {
   program
     .command('disasm')
-    .description('print an object’s instructions with the C lines that they came from')
+    .description('print the instructions of an object, with the C lines they were compiled from')
     .argument('<object>', 'OBJECT.o[:FUNCTION], or a built-in program')
     .option('--no-color', 'no colours')
     .action(run);
@@ -29,8 +29,8 @@ function run(name: string, options: { readonly color: boolean }): void {
     );
     if (programs.length === 0) {
       const has = object.programs.map((one) => one.function).join(', ') || 'none';
-      const wanted = file.function === undefined ? 'any program' : `a program “${file.function}”`;
-      throw inputFailure(`${path}: has not ${wanted}; it has ${has}`);
+      const wanted = file.function === undefined ? 'program' : `program “${file.function}”`;
+      throw inputFailure(`${path}: contains no ${wanted}; available: ${has}`);
     }
     for (const [index, program] of programs.entries()) {
       if (index > 0) terminal.print();

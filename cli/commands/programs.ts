@@ -10,7 +10,7 @@ import { createTerminal, table } from '../terminal.ts';
 export function registerPrograms(program: Command): void {
   program
     .command('programs')
-    .description('list the built-in programs, or say what one of them does')
+    .description('list the built-in programs, or describe one of them')
     .argument('[program]', 'the one to describe')
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
@@ -28,7 +28,7 @@ function run(name: string | undefined, options: { json?: boolean; color: boolean
     for (const line of table(programs.map((one) => [one.name, hooksOf(one), one.summary])))
       terminal.print(line);
     terminal.print();
-    terminal.print('xdpsim programs NAME says more of one; docs/programs/ has a page for each.');
+    terminal.print('xdpsim programs NAME describes one program; docs/programs/ has a page for each.');
     return;
   }
   const [one] = chosen;
@@ -56,7 +56,7 @@ function run(name: string | undefined, options: { json?: boolean; color: boolean
 
 function find(name: string): ProgramDefinition {
   const found = programByName(name);
-  if (found === undefined) throw inputFailure(`no program is called “${name}”`, 'xdpsim programs lists them');
+  if (found === undefined) throw inputFailure(`no built-in program “${name}”`, 'xdpsim programs lists them.');
   return found;
 }
 

@@ -25,7 +25,7 @@ export async function runBareInstructions(
 }
 
 function decode(bytes: Uint8Array): Instructions {
-  if (bytes.length === 0) throw inputFailure('standard input: holds no instructions');
+  if (bytes.length === 0) throw inputFailure('standard input: contains no instructions');
   try {
     return decodeInstructions(bytes);
   } catch (error) {
@@ -49,14 +49,14 @@ function run(instructions: Instructions, memory: Uint8Array, engine: EngineName)
       const result = runBytecode(instructions, memory);
       if ('r0' in result) return result.r0;
       throw new Failure(EXIT.found, `instruction ${result.stoppedAt}: the program was stopped`, {
-        remedy: '--engine vm says why',
+        remedy: 'Run it with --engine vm to see why.',
       });
     }
   } catch (error) {
     if (error instanceof InstructionError) throw inputFailure(`standard input: ${error.message}`);
     throw error;
   }
-  throw inputFailure(`engine ${engine} runs no bare instructions`, 'vm and wasm do');
+  throw inputFailure(`engine ${engine} cannot run bare instructions`, 'Use --engine vm or --engine wasm.');
 }
 
 async function standardInput(): Promise<string> {

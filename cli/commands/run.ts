@@ -48,22 +48,25 @@ const BATCH = 1024;
 export function registerRun(program: Command): void {
   program
     .command('run')
-    .description('run packets through one program, in order, and show what comes of each')
+    .description('run packets through one program, in order, and show the outcome of each')
     .argument('[program]', 'a built-in program or OBJECT[:FUNCTION]')
     .argument('[packet...]', 'packets: hexadecimal digits, or pcap and pcapng files')
-    .option('--packet <packet>', 'one more packet or capture', repeated, [])
-    .option('--engine <name>', 'model, vm, wasm, testrun or veth; default: the first machine that runs here')
-    .option('--map <name=file>', 'what a map holds at the beginning, as JSON', repeated, [])
+    .option('--packet <packet>', 'a packet or capture; may be repeated', repeated, [])
+    .option(
+      '--engine <name>',
+      'model, vm, wasm, testrun or veth; default: vm, or testrun where vm cannot run the program',
+    )
+    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
     .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
-    .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
-    .option('--write <file>', 'write the packets that came out to a capture')
+    .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
+    .option('--write <file>', 'write the resulting packets to a capture')
     .option('--tree', 'show each packet decoded')
     .option('--hexdump', 'show each packet’s bytes')
     .option('--trace', 'show every step of each packet, with the C lines (engine vm)')
     .option(
       '--bytecode [memory]',
-      'instead of a program: bare instructions as hexadecimal digits on standard input; memory as digits, its ' +
-        'address in r1, its length in r2; prints r0',
+      'run bare instructions instead of a program: hexadecimal digits on standard input; memory is given as ' +
+        'digits too, its address is in r1, its length in r2; prints r0',
     )
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
@@ -73,18 +76,18 @@ export function registerRun(program: Command): void {
 async function run(name: string | undefined, packets: readonly string[], options: Options): Promise<void> {
   if (options.bytecode !== undefined) {
     if (name !== undefined)
-      throw inputFailure(`--bytecode takes the place of a program; “${name}” is one more`);
+      throw inputFailure(`--bytecode runs instructions from standard input: leave the program “${name}” out`);
     return runBareInstructions(options.bytecode === true ? undefined : options.bytecode, options.engine);
   }
-  if (name === undefined) throw inputFailure('no program: name a built-in one, or OBJECT[:FUNCTION]');
+  if (name === undefined)
+    throw inputFailure('no program given: name a built-in program or OBJECT[:FUNCTION]');
   const [program] = withMaxEntries([await theProgram(name, options.object)], options.maxEntries) as [Program];
   for (const line of assumedSizes([program])) reportLine(line);
   const terminal = createTerminal(options);
   const engine =
     options.trace === true ? tracer(program, options, terminal) : theEngine(program, options.engine);
   const sources = [...packets, ...options.packet];
-  if (sources.length === 0)
-    throw inputFailure('no packets: give them as hexadecimal digits or as capture files');
+  if (sources.length === 0) throw inputFailure('no packets given: add hexadecimal digits or capture files');
   // Steps are printed while a packet runs: its outcome is to follow at once.
   const batch = options.trace === true ? 1 : BATCH;
   const outcomes = runAll(program, engine, options.map, casesOf(sources, program), batch);
@@ -97,7 +100,7 @@ async function theProgram(name: string, object: string | undefined): Promise<Pro
   const [only, ...others] = await resolvePrograms([name], object);
   if (only === undefined || others.length > 0) {
     const names = [only, ...others].map((one) => one?.entries[0]?.function).join(', ');
-    throw inputFailure(`${name}: has several programs (${names}): name one, OBJECT:FUNCTION`);
+    throw inputFailure(`${name}: contains several programs (${names}); name one: OBJECT:FUNCTION`);
   }
   return only;
 }
@@ -111,14 +114,14 @@ function theEngine(program: Program, name: EngineName | undefined): Engine {
   const { engines } = chooseEngines('vm,testrun');
   const able = engines.find((engine) => engine.availability(program).available);
   if (able === undefined)
-    throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor says why');
+    throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor shows what is missing.');
   return able;
 }
 
 /** The interpreter, printing what it does. */
 function tracer(program: Program, options: Options, terminal: Terminal): Engine {
   if (options.engine !== undefined && options.engine !== 'vm')
-    throw inputFailure(`--trace shows steps of engine vm, not of ${options.engine}`);
+    throw inputFailure(`--trace works with engine vm only, not with ${options.engine}`);
   if (options.json === true || options.write !== undefined)
     throw inputFailure('--trace prints text: leave --json and --write out');
   requireAvailable(chooseEngines('vm'), [program]);
@@ -140,8 +143,8 @@ async function* casesOf(sources: readonly string[], program: Program): AsyncGene
     for await (const one of casesIn(source, program, world)) {
       if (shared !== undefined && one.world !== shared) {
         throw inputFailure(
-          `${source}: cannot follow what was named before: a saved case begins in a world of its own`,
-          'run each saved case by itself, without other packets',
+          `${source}: a saved case starts in a world of its own and cannot follow other packets`,
+          'Run each saved case by itself.',
         );
       }
       shared = one.world;
@@ -154,7 +157,7 @@ async function* casesIn(source: string, program: Program, world: World): AsyncGe
   if (source === '-' || isThere(source)) {
     yield* casesFromCapture(source, { program: program.name, world });
   } else if (/[^0-9a-fA-F\s:]/.test(source)) {
-    throw inputFailure(`${source}: no such file, and no hexadecimal digits`);
+    throw inputFailure(`${source}: neither a file nor hexadecimal digits`);
   } else {
     yield { world, stimuli: [{ packet: parseHex(source, 'packet') }] };
   }

@@ -151,7 +151,10 @@ function scenarioPath(name: string): string {
   if (isThere(name)) return name;
   const builtIn = packageFile(`corpus/scenarios/${name}.json`);
   if (/^[\w-]+$/.test(name) && isThere(builtIn)) return builtIn;
-  throw inputFailure(`${name}: neither a file nor a built-in scenario`, 'xdpsim lab run lists them');
+  throw inputFailure(
+    `${name}: neither a file nor a built-in scenario`,
+    'xdpsim lab run lists the built-in scenarios.',
+  );
 }
 
 /** The compiled objects by the names that the scenario calls them: built-in ones, or paths relative to its file. */

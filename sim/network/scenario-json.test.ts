@@ -78,7 +78,7 @@ describe('reading a scenario', () => {
     [
       'namespaces.client.devices.0.mac',
       '03:00:00:00:00:01',
-      'devices[0].mac: a device’s MAC address is none of a group',
+      'devices[0].mac: a device’s MAC address must not be a group address',
     ],
     [
       'namespaces.client.devices.0.name',
@@ -104,7 +104,7 @@ describe('reading a scenario', () => {
     [
       'namespaces.client.devices.0.xdp',
       'nothing',
-      'xdp: nothing is neither one of the namespace’s programs nor built in',
+      'xdp: “nothing” is neither one of the namespace’s programs nor a built-in program',
     ],
     ['namespaces.client.devices.0.xdp', 'account', 'xdp: account has no function for xdp'],
     ['namespaces.client.devices.0.xdp', 'router:other', 'xdp: router has no function other for xdp'],

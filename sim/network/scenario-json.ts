@@ -85,7 +85,7 @@ function namespaceOf(name: string, shape: NamespaceShape, place: string): Scenar
     if (earlier.some((one) => one.ifindex === device.ifindex)) {
       fail(`${at}.ifindex`, `another device has ifindex ${device.ifindex}`);
     }
-    if (isGroupMac(device.mac, 0)) fail(`${at}.mac`, 'a device’s MAC address is none of a group');
+    if (isGroupMac(device.mac, 0)) fail(`${at}.mac`, 'a device’s MAC address must not be a group address');
   });
   const ifindexOf = (device: string, at: string): number =>
     devices.find((one) => one.name === device)?.ifindex ?? fail(at, `${name} has no device ${device}`);
@@ -174,7 +174,7 @@ class ProgramsOfNamespace {
     const object = this.#objectOf(program);
     const definition = programByName(object);
     if (!Object.hasOwn(this.#shapes, program) && definition === undefined) {
-      fail(place, `${program} is neither one of the namespace’s programs nor built in`);
+      fail(place, `“${program}” is neither one of the namespace’s programs nor a built-in program`);
     }
     const entries = (definition?.entries ?? []).filter((entry) => entry.hook === hook);
     const name =

@@ -43,7 +43,7 @@ const message6 = (type: number): Uint8Array =>
 
 export const icmpDrop: ProgramDefinition = {
   name: 'icmp_drop',
-  summary: 'drops ICMP and ICMPv6, but for neighbour discovery',
+  summary: 'drops ICMP and ICMPv6, except neighbour discovery',
   description:
     'Drops ICMP over IPv4, fragments included, and ICMPv6 other than neighbour discovery (types 133 to 137); passes everything else. Counts by action.',
   entries: [{ function: 'icmp_drop', hook: 'xdp', model: withStatistics(decide) }],
