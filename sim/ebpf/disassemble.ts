@@ -1,4 +1,5 @@
 /** Instructions as text, in the notation of the kernel's verifier log and of bpftool (kernel/bpf/disasm.c). */
+import { visibleLine } from '../runtime/visible-text.ts';
 import { helperName } from './helper-names.ts';
 import {
   BPF_ABS,
@@ -122,7 +123,7 @@ export function disassemble(object: BpfObject, program: BpfProgram): string {
   for (let index = 0; index < instructions.count; index++) {
     const name = names.function?.(index);
     if (name !== undefined) {
-      lines.push(...(index > 0 ? [''] : []), `${name}:`);
+      lines.push(...(index > 0 ? [''] : []), `${visibleLine(name)}:`);
       shown = '';
     }
     // Several rows for one instruction: the last one is the place, as `sourceAt` has it.
@@ -146,7 +147,7 @@ export function disassemble(object: BpfObject, program: BpfProgram): string {
 
 /** `; if (eth + 1 > end) @ icmp_echo.bpf.c:23`, or the place alone where the object does not carry the text. */
 export function sourceComment({ file, line, text }: SourceLine): string {
-  return `; ${text === '' ? '' : `${text} `}@ ${file.slice(file.lastIndexOf('/') + 1)}:${line}`;
+  return visibleLine(`; ${text === '' ? '' : `${text} `}@ ${file.slice(file.lastIndexOf('/') + 1)}:${line}`);
 }
 
 /** One instruction: `r0 = *(u32 *)(r1 +4)`. What no kernel knows is shown as `BUG_` and its opcode, as the kernel does. */

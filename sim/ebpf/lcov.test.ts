@@ -20,6 +20,17 @@ const main: FunctionCoverage = {
 };
 
 describe('lcov', () => {
+  it('keeps a record on its line, whatever an object calls its files and functions', () => {
+    const hostile = {
+      ...main,
+      function: 'f\nend_of_record',
+      lines: [{ instruction: 0, file: 'a\nSF:b\x1b', line: 1 }],
+    };
+    const rows = lcov({ functions: [hostile] }).split('\n');
+    expect(rows.filter((row) => row.startsWith('SF:'))).toEqual(['SF:a\\nSF:b\\x1b']);
+    expect(rows.filter((row) => row === 'end_of_record')).toHaveLength(1);
+  });
+
   it('writes functions, branches and lines of each file in order', () => {
     expect(lcov({ functions: [main] }, { testName: 'run' }).split('\n')).toEqual([
       'TN:run',

@@ -1,5 +1,6 @@
 /** Coverage of C lines, functions and branches in the format of lcov, which genhtml and editors read (geninfo(1)). */
 import type { Coverage, FunctionCoverage } from '../runtime/coverage.ts';
+import { visibleLine } from '../runtime/visible-text.ts';
 
 export interface LcovOptions {
   /** The name of the test, `TN:`; letters, digits and underscores. Default empty. */
@@ -101,9 +102,10 @@ function fileText(name: string, file: FileRecord, testName: string): string {
     .flatMap(([line, jumps]) => branchRows(line, jumps));
   return [
     `TN:${testName}`,
-    `SF:${name}`,
-    ...functions.map(([each, { line }]) => `FN:${line},${each}`),
-    ...functions.map(([each, { count }]) => `FNDA:${count},${each}`),
+    // A record is a line, whatever an object calls its files and functions.
+    `SF:${visibleLine(name)}`,
+    ...functions.map(([each, { line }]) => `FN:${line},${visibleLine(each)}`),
+    ...functions.map(([each, { count }]) => `FNDA:${count},${visibleLine(each)}`),
     `FNF:${functions.length}`,
     `FNH:${functions.filter(([, { count }]) => count > 0).length}`,
     ...branches.map(({ text }) => text),
