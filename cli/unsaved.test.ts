@@ -80,6 +80,13 @@ describe('a divergence that cannot be saved where it should be', { timeout: 60_0
     expect(readFileSync(junit, 'utf8')).toMatch(/Not saved in .*\n?.*Saved in .* instead/);
   });
 
+  it('still ends with code 1 where a report cannot be written either', async () => {
+    const { code, out, err } = await verify(scratch, '--json', '--junit', join(BLOCKED, 'junit.xml'));
+    expect(code).toBe(1);
+    expect(JSON.parse(out).programs[0].divergences).toHaveLength(1);
+    expect(err).toMatch(/^xdpsim: .*junit\.xml: a part of the path is not a directory\n$/);
+  });
+
   it('is printed as base64 where nothing can be written at all', async () => {
     const text = await verify(BLOCKED);
     expect(text.code).toBe(1);

@@ -10,7 +10,7 @@ import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
 import { coverageFile } from '../coverage-file.ts';
 import { chooseEngines, engineNames } from '../engines.ts';
-import { EXIT, inputFailure } from '../failure.ts';
+import { EXIT, inputFailure, reportError } from '../failure.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
 import { assumedSizes } from '../max-entries.ts';
 import {
@@ -161,8 +161,6 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   if (!quiet) for (const line of notTestedLines(left, width, terminal)) terminal.print(line);
 
   const reports = all.map(({ report }) => report);
-  if (options.coverage !== undefined) await writeText(options.coverage, coverageFile(programs, reports));
-  if (options.junit !== undefined) await writeText(options.junit, toJunit(all, plan.seed));
   if (quiet) {
     printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested: left, assumed });
   } else {
@@ -172,6 +170,14 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     for (const line of closingLines(all, closing, terminal)) terminal.print(line);
   }
   process.exitCode = exitCodeAfter(interrupt.cause, exitCodeOf(all));
+  try {
+    if (options.coverage !== undefined) await writeText(options.coverage, coverageFile(programs, reports));
+    if (options.junit !== undefined) await writeText(options.junit, toJunit(all, plan.seed));
+  } catch (error) {
+    // A report that cannot be written does not make a finding undone.
+    if (process.exitCode !== EXIT.found) throw error;
+    reportError(error);
+  }
 }
 
 /** A reader that has gone does not make a finding undone; a signal says that the user knows it is not all. */
