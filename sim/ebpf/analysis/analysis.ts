@@ -233,7 +233,9 @@ class Analysis {
   #walk(summary: Summary): void {
     const { blocks } = summary.flow;
     const arrivals = blocks.map(() => new Arrivals());
-    arrivals[0]!.add(summary.entry!.copy(), this.#paths, 0);
+    // Every circle leads through one of these, so that nothing grows for ever if it stops growing there.
+    const heads = new Set(summary.flow.loopHeads);
+    arrivals[0]!.add(summary.entry!.copy(), this.#paths, 0, false);
     // In order of the bytecode, the lowest first: forward jumps then meet before they are followed.
     for (let index = 0; index < blocks.length; ) {
       const state = arrivals[index]!.pending.pop();
@@ -244,7 +246,8 @@ class Analysis {
       let next = index;
       this.#walkBlock(summary, blocks[index]!, state.copy(), (target, arriving) => {
         const meeting = MEETING_IDS + (summary.start + target) * PLACES;
-        if (arrivals[target]!.add(arriving, this.#paths, meeting)) next = Math.min(next, target);
+        if (arrivals[target]!.add(arriving, this.#paths, meeting, heads.has(target)))
+          next = Math.min(next, target);
       });
       index = next;
     }
@@ -731,9 +734,10 @@ class Arrivals {
   /**
    * @param paths how many states are kept before they are joined
    * @param meeting ids for what they disagree on
+   * @param isHead does a loop begin here? Then intervals that go on growing are given up
    * @returns whether there is something new to follow
    */
-  add(state: AbstractState, paths: number, meeting: number): boolean {
+  add(state: AbstractState, paths: number, meeting: number, isHead: boolean): boolean {
     if (this.states.some((one) => sameState(one, state))) return false;
     if (this.#merged === undefined && this.states.length < paths) {
       this.states.push(state);
@@ -744,7 +748,7 @@ class Arrivals {
     for (const one of this.#merged === undefined ? this.states.slice(1) : []) {
       merged = joinStates(merged, one, meeting, false);
     }
-    merged = joinStates(merged, state, meeting, ++this.#merges > PATIENCE);
+    merged = joinStates(merged, state, meeting, isHead && ++this.#merges > PATIENCE);
     if (this.states.length === 1 && sameState(this.states[0]!, merged)) return false;
     this.#merged = merged;
     this.states = [merged];
