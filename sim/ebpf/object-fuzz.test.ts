@@ -66,7 +66,7 @@ describe('spoilt objects', () => {
       (_, at) => String.fromCharCode(...bytes.subarray(at, at + 11)) === 'max_entries',
     );
     bytes.set([0x0a, 0x1b], name);
-    expect(() => loadObject(bytes)).toThrow('a field \\x0a\\x1bx_entries');
+    expect(() => loadObject(bytes)).toThrow('a field \\n\\x1bx_entries');
   });
 
   it('with every word of the file replaced by a large number end in a clear error, or are objects', () => {
