@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/atomic-file.ts';
+import { memoryNotice } from '../../sim/runtime/map-memory.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
@@ -12,6 +13,7 @@ import { coverageFile } from '../coverage-file.ts';
 import { chooseEngines, engineNames } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
+import { mapsOf } from '../map-file.ts';
 import { assumedSizes } from '../max-entries.ts';
 import {
   freshSeed,
@@ -134,6 +136,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
   const quiet = options.json === true;
   const assumed = assumedSizes(programs);
+  for (const program of programs) {
+    const notice = memoryNotice(program.name, mapsOf(program));
+    if (notice !== undefined) reportLine(`xdpsim: ${notice}`);
+  }
   if (!quiet) {
     terminal.print(`seed ${plan.seed}, engines ${chosen.engines.map((engine) => engine.name).join(', ')}`);
     for (const line of assumed) terminal.print(terminal.style('yellow', line));
