@@ -156,6 +156,9 @@ describe('verify of an object', { timeout: 60_000 }, () => {
       '--map',
       `nope=${map}`,
     ]);
-    expect(ended).toMatchObject({ code: 2, err: expect.stringContaining('has no map of that name; it has') });
+    expect(ended).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('the object has no map “nope”; available: '),
+    });
   });
 });
