@@ -1,7 +1,8 @@
 /** From what the user names on the command line to what engines open. */
 import { basename, dirname, resolve } from 'node:path';
 import { packageFile } from '../kernel/package-file.ts';
-import { type BpfProgram, loadObject } from '../sim/ebpf/object.ts';
+import { type BpfObject, loadObject } from '../sim/ebpf/object.ts';
+import { tailCallersOf } from '../sim/ebpf/referenced-maps.ts';
 import { programByName, programs } from '../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../sim/runtime/program.ts';
 import { inputFailure } from './failure.ts';
@@ -109,27 +110,37 @@ export function notTested(names: readonly string[]): NotTested[] {
 }
 
 function notTestedOf(path: string, bytes: Uint8Array): NotTested[] {
-  return functionsOf(path, bytes).flatMap(({ function: name, section, hook, behindRedirect, otherType }) => {
-    if (hook !== undefined && behindRedirect === undefined) return [];
-    const reason =
-      behindRedirect !== undefined
-        ? `runs behind a redirect (${behindRedirect})`
-        : `${otherType === undefined ? '' : `type ${otherType}, `}neither XDP nor TC`;
-    return [{ program: `${basename(path)}:${name}`, section, reason }];
-  });
+  const object = objectOf(path, bytes);
+  const tailCallers = tailCallersOf(object);
+  return object.programs.flatMap(
+    ({ function: name, section, hook, behindRedirect, otherType }, index): NotTested[] => {
+      const callers = tailCallers.get(index);
+      const reason =
+        hook === undefined
+          ? `${otherType === undefined ? '' : `type ${otherType}, `}neither XDP nor TC`
+          : behindRedirect !== undefined
+            ? `runs behind a redirect (${behindRedirect})`
+            : callers !== undefined
+              ? `runs behind tail calls of ${callers.join(', ')}`
+              : undefined;
+      return reason === undefined ? [] : [{ program: `${basename(path)}:${name}`, section, reason }];
+    },
+  );
 }
 
 /** The XDP and TC programs of an object, each by itself, or the one that is named. */
 export function programsOfObject(file: ObjectName): Program[] {
   const bytes = readObject(file.path);
   const entries = entriesOf(file.path, bytes);
-  // Only who names a program that a redirect runs means it: by themselves, packets do not come to it.
+  // A program behind a redirect or a tail call relies on what ran before it: only who names it means it.
+  const others = notTestedOf(file.path, bytes);
+  const isOther = (name: string): boolean =>
+    others.some((one) => one.program === `${basename(file.path)}:${name}`);
   const chosen = entries.filter((entry) =>
-    file.function === undefined ? entry.behindRedirect === undefined : entry.function === file.function,
+    file.function === undefined ? !isOther(entry.function) : entry.function === file.function,
   );
   if (chosen.length === 0) {
     const has = entries.map((entry) => entry.function).join(', ') || 'no XDP or TC program';
-    const others = notTestedOf(file.path, bytes);
     const other = others.find((one) => one.program === `${basename(file.path)}:${file.function}`);
     throw inputFailure(
       file.function === undefined
@@ -158,15 +169,15 @@ function listed(others: readonly NotTested[]): string {
 
 /** The object's XDP and TC programs; `tc` without a direction is taken for ingress. */
 function entriesOf(path: string, bytes: Uint8Array): ProgramEntry[] {
-  return functionsOf(path, bytes).flatMap(({ function: name, hook, behindRedirect }) =>
+  return objectOf(path, bytes).programs.flatMap(({ function: name, hook, behindRedirect }) =>
     hook === undefined
       ? []
       : [{ function: name, hook, ...(behindRedirect === undefined ? {} : { behindRedirect }) }],
   );
 }
 
-function functionsOf(path: string, bytes: Uint8Array): readonly BpfProgram[] {
-  return named(path, () => loadObject(bytes)).programs;
+function objectOf(path: string, bytes: Uint8Array): BpfObject {
+  return named(path, () => loadObject(bytes));
 }
 
 /** Puts the file's name before what a codec says about its bytes. */

@@ -29,6 +29,7 @@ export function closingLines(
     ...(reports.some((report) => report.coverage !== undefined)
       ? ['  Coverage: instructions/branches/lines']
       : []),
+    ...withoutModel(reports),
     ...skipped(reports).map((line) => terminal.style('yellow', line)),
     ...notes(reports),
     ...pinned(reports),
@@ -83,10 +84,28 @@ function speeds(reports: readonly ProgramReport[]): string[] {
 
 function skipped(reports: readonly ProgramReport[]): string[] {
   return ofEngines(reports, ({ name, status, reason, remedy }) =>
-    status === 'skipped'
+    status === 'skipped' && name !== 'model'
       ? `Skipped ${name}: ${reason}${remedy === undefined ? '' : ` – ${remedy}`}`
       : undefined,
   );
+}
+
+/** One line, however many programs have none: most people’s programs have none, and are none the worse for it. */
+function withoutModel(reports: readonly ProgramReport[]): string[] {
+  const without = reports.flatMap(({ engines }) =>
+    engines.filter(({ name, status }) => name === 'model' && status === 'skipped'),
+  );
+  const [first] = without;
+  if (first === undefined) return [];
+  if (without.length === 1)
+    return [`  ${sentenceOf(first.reason ?? 'no model')}: ${first.remedy ?? 'write one'}`];
+  return [
+    `  No model for ${without.length} of ${reports.length} programs: docs/your-own-program.md shows how to write one`,
+  ];
+}
+
+function sentenceOf(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}`;
 }
 
 /** What engines report of themselves. */
@@ -96,12 +115,14 @@ function notes(reports: readonly ProgramReport[]): string[] {
   );
 }
 
-/** Where the kernel's clock and chance were the machine's. */
+/** Where the kernel's clock and chance were the machine's: one line for each engine. */
 function pinned(reports: readonly ProgramReport[]): string[] {
-  return ofEngines(reports, ({ name, pinned: helpers }) =>
-    helpers === undefined
-      ? undefined
-      : `Pinned: ${helpers.join(', ')} returned the machine’s values in ${name}`,
+  const helpersOf = new Map<string, Set<string>>();
+  for (const { name, pinned: helpers } of reports.flatMap(({ engines }) => engines)) {
+    for (const helper of helpers ?? []) helpersOf.set(name, (helpersOf.get(name) ?? new Set()).add(helper));
+  }
+  return [...helpersOf].map(
+    ([name, helpers]) => `  Pinned: ${[...helpers].join(', ')} returned the machine’s values in ${name}`,
   );
 }
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { notTested, programsOfObject } from '../cli/program-source.ts';
 import { describeKernel } from './require-kernel.ts';
+import { buildStyle } from './styles/programs.ts';
 import { batchOf, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
 
 const NOT_TESTED = [
@@ -88,5 +89,36 @@ describeKernel('an object with programs of many types', ['root', 'testrun', 'com
   it('refuses a program of another type by its name', () => {
     const named = () => programsOfObject({ path, function: 'probe' });
     expect(named).toThrow('probe cannot be tested: section kprobe/ip_rcv: type kprobe, neither XDP nor TC');
+  });
+});
+
+describeKernel('an object whose programs call each other', ['compiler'], () => {
+  it('is tested where packets come in, and names the programs behind tail calls', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'xdpsim-sections-'));
+    try {
+      const dispatcher = join(folder, 'dispatcher.o');
+      writeFileSync(dispatcher, buildStyle('dispatcher', 'right'));
+      const tested = programsOfObject({ path: dispatcher, function: undefined });
+      // disp_again calls itself only: it is where packets come in, too.
+      expect(tested.map((one) => one.entries[0]!.function).sort()).toEqual([
+        'disp_again',
+        'disp_chain',
+        'disp_protocol',
+        'disp_stages',
+        'disp_tc',
+      ]);
+      expect(
+        Object.fromEntries(notTested([dispatcher]).map(({ program, reason }) => [program, reason])),
+      ).toEqual({
+        'dispatcher.o:disp_udp': 'runs behind tail calls of disp_protocol',
+        'dispatcher.o:disp_icmp': 'runs behind tail calls of disp_protocol',
+        'dispatcher.o:disp_second': 'runs behind tail calls of disp_stages',
+        'dispatcher.o:disp_tc_last': 'runs behind tail calls of disp_tc',
+      });
+      // Who names one means it.
+      expect(programsOfObject({ path: dispatcher, function: 'disp_udp' })).toHaveLength(1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

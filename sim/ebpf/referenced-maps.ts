@@ -36,3 +36,25 @@ export function needsOf(object: BpfObject, entries: Iterable<number>): Needs {
   for (const entry of entries) addProgram(entry);
   return { maps, programs };
 }
+
+/**
+ * The programs that only stand behind tail calls, with who makes them: those that a PROG_ARRAY holds from the start, and
+ * that another program, one they do not lead back to, refers to. Of programs that call each other in a circle, each may be
+ * the first.
+ * @returns by index of the program, the functions of its callers
+ */
+export function tailCallersOf(object: BpfObject): ReadonlyMap<number, readonly string[]> {
+  const reached = object.programs.map((_, index) => needsOf(object, [index]).programs);
+  const callers = new Map<number, readonly string[]>();
+  for (const target of object.programs.keys()) {
+    const above = [...object.programs.keys()].filter(
+      (caller) => caller !== target && reached[caller]!.has(target) && !reached[target]!.has(caller),
+    );
+    if (above.length > 0)
+      callers.set(
+        target,
+        above.map((caller) => object.programs[caller]!.function),
+      );
+  }
+  return callers;
+}
