@@ -63,6 +63,38 @@ describe('one engine in a run', () => {
     expect(engine.log.opened).toBe(0);
   });
 
+  it('reads the maps of a case when they are asked for, and once', async () => {
+    const engine = fakeEngine('vm', ({ packet }, state) => {
+      state.counts.set(packet.length, 1);
+      return { action: XDP_PASS };
+    });
+    const side = new EngineSide(engine, FAKE_PROGRAM, 8);
+    await side.run({}, batchOf(14));
+    await side.run({}, batchOf(15));
+    expect(engine.log.snapshots).toBe(0);
+    expect(side.maps?.map((map) => [...map.keys])).toEqual([[15, 0, 0, 0]]);
+    expect(side.maps).toHaveLength(1);
+    expect(engine.log.snapshots).toBe(1);
+    await side.run({}, batchOf(16));
+    side.maps = undefined;
+    expect(side.maps).toBeUndefined();
+    await side.run({}, batchOf(17));
+    await side.close();
+    expect(side.maps).toBeUndefined();
+    expect(engine.log.snapshots).toBe(1);
+  });
+
+  it('fails where its maps cannot be read', async () => {
+    const side = new EngineSide(
+      fakeEngine('vm', losing, { mapsError: new Error('no maps') }),
+      FAKE_PROGRAM,
+      8,
+    );
+    expect(await side.run({}, batchOf(14))).toBe(true);
+    expect(side.maps).toBeUndefined();
+    expect(side.failure?.message).toContain('no maps');
+  });
+
   it('keeps sessions of eight worlds open, and brings each back to its state', async () => {
     const engine = fakeEngine('vm', losing);
     const side = new EngineSide(engine, FAKE_PROGRAM, 8);

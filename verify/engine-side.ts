@@ -22,8 +22,6 @@ export interface EngineFailure {
 export class EngineSide {
   readonly engine: Engine;
   output: OutcomeBatch;
-  /** The maps after the last case; undefined where the engine cannot show them. */
-  maps: MapSnapshot[] | undefined;
   packets = 0;
   /** Time spent running, opening and closing not included. */
   seconds = 0;
@@ -36,6 +34,9 @@ export class EngineSide {
   readonly #program: Program;
   /** In order of use, the latest last. */
   readonly #sessions = new Map<string, Session>();
+  /** The session that ran the last case, until its maps are read. */
+  #unread: Session | undefined;
+  #maps: readonly MapSnapshot[] | undefined;
   /** Of the sessions that are closed. */
   #closedCoverage: Coverage | undefined;
   /** What `takeCoverage` has handed out. */
@@ -45,6 +46,28 @@ export class EngineSide {
     this.engine = engine;
     this.#program = program;
     this.output = new OutcomeBatch(batchSize);
+  }
+
+  /**
+   * The maps after the last case; undefined where the engine cannot show them. They are read when they are first asked
+   * for, and belong to the case until the next one runs.
+   */
+  get maps(): readonly MapSnapshot[] | undefined {
+    const session = this.#unread;
+    this.#unread = undefined;
+    if (session === undefined) return this.#maps;
+    try {
+      this.#maps = session.maps();
+    } catch (error) {
+      this.failure = failureOf(error);
+    }
+    return this.#maps;
+  }
+
+  /** Shows other maps for the last case. */
+  set maps(maps: readonly MapSnapshot[] | undefined) {
+    this.#unread = undefined;
+    this.#maps = maps;
   }
 
   /** Does the engine take every packet of the batch? */
@@ -60,12 +83,13 @@ export class EngineSide {
   }
 
   /**
-   * Runs one case, all of whose packets the engine takes, from the world's state. Fills `output` and `maps`.
+   * Runs one case, all of whose packets the engine takes, from the world's state. Fills `output`.
    * @param again the account has these packets already
    * @returns false where the engine fails; the account says why
    */
   async run(world: World, input: PacketBatch, again: boolean = false): Promise<boolean> {
     if (this.failure !== undefined) return false;
+    this.maps = undefined;
     try {
       if (input.count > this.output.capacity) this.output = new OutcomeBatch(input.count);
       const session = await this.#session(world);
@@ -79,7 +103,7 @@ export class EngineSide {
           `engine ${this.engine.name} returned ${this.output.count} outcomes of ${input.count} packets`,
         );
       }
-      this.maps = this.engine.observes.maps ? session.maps() : undefined;
+      if (this.engine.observes.maps) this.#unread = session;
       if (!again) this.packets += input.count;
       if (!again) this.#countUnseen();
       return true;
@@ -158,6 +182,7 @@ export class EngineSide {
   async close(): Promise<void> {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
+    this.#unread = undefined;
     for (const session of sessions) {
       try {
         await this.#end(session);

@@ -17,7 +17,7 @@ import { hasStops, violationFindings } from './stops.ts';
 export interface Showing {
   readonly engine: Engine;
   readonly output: OutcomeBatch;
-  /** After the last packet; undefined where the engine cannot show maps. */
+  /** After the last packet; undefined where the engine cannot show maps. Asking may read all of them. */
   readonly maps: readonly MapSnapshot[] | undefined;
 }
 
@@ -148,7 +148,7 @@ function* differences(
     yield { ...detail, engines, field, packet, ...samples };
   }
   // Maps that differ after other outcomes tell nothing new.
-  if (fields.size > 0 || !parts.has('maps')) return;
+  if (fields.size > 0 || !parts.has('maps') || program.definition?.maps.length === 0) return;
   if (reference.maps === undefined || other.maps === undefined) return;
   const map = firstMapDifference(reference.maps, other.maps, program.definition?.maps);
   if (map === undefined) return;

@@ -64,6 +64,7 @@ export class Ledger {
     if (this.#pairs.has(pair)) return;
     this.#pairs.add(pair);
     this.#notCompared.push(...notCompared(this.#program, reference.engine, other.engine));
+    if (this.#program.definition?.maps.length === 0) return;
     if (reference.maps === undefined || other.maps === undefined) return;
     for (const map of mapsNotCompared(reference.maps, other.maps, this.#program.definition?.maps)) {
       const blind = reference.maps.some((snapshot) => snapshot.definition.name === map)

@@ -186,6 +186,20 @@ describe('verify', () => {
     expect(silent.divergences).toEqual([]);
   });
 
+  it('reads maps only where they are compared', async () => {
+    const count = counting(() => 1);
+    const alone = fakeEngine('vm', count);
+    await verify(options({ engines: [alone] }));
+    expect(alone.log.snapshots).toBe(0);
+    const engines = [fakeEngine('model', count), fakeEngine('vm', count), fakeEngine('wasm', count)];
+    const definition = { ...DEFINITION, maps: [] };
+    await verify(options({ engines, program: { ...FAKE_PROGRAM, definition } }));
+    expect(engines.map(({ log }) => log.snapshots)).toEqual([0, 0, 0]);
+    await verify(options({ engines }));
+    // 400 packets are seven batches of 64.
+    expect(engines.map(({ log }) => log.snapshots)).toEqual([7, 7, 7]);
+  });
+
   it('judges checksums of what leaves, even where all engines agree', async () => {
     const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(8))));
     const answer =

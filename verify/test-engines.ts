@@ -63,15 +63,17 @@ export interface FakeOptions {
   readonly coverage?: Coverage;
   /** Thrown by `open`. */
   readonly openError?: (world: World) => Error | undefined;
+  /** Thrown by `maps`. */
+  readonly mapsError?: Error;
 }
 
 /** An engine, and what happened to it. */
 export interface FakeEngine extends Engine {
-  readonly log: { opened: number; closed: number; resets: number; packets: number };
+  readonly log: { opened: number; closed: number; resets: number; packets: number; snapshots: number };
 }
 
 export function fakeEngine(name: EngineName, behave: Behaviour, options: FakeOptions = {}): FakeEngine {
-  const log = { opened: 0, closed: 0, resets: 0, packets: 0 };
+  const log = { opened: 0, closed: 0, resets: 0, packets: 0, snapshots: 0 };
   return {
     name,
     log,
@@ -115,12 +117,15 @@ export function fakeEngine(name: EngineName, behave: Behaviour, options: FakeOpt
             }
           }
         },
-        maps: () => [
-          snapshotOf(
-            COUNTS,
-            [...state.counts].map(([key, value]) => ({ key: little(key), value: little(value) })),
-          ),
-        ],
+        maps: () => {
+          log.snapshots++;
+          if (options.mapsError !== undefined) throw options.mapsError;
+          const entries = [...state.counts].map(([key, value]) => ({
+            key: little(key),
+            value: little(value),
+          }));
+          return [snapshotOf(COUNTS, entries)];
+        },
         reset: async () => {
           log.resets++;
           state.counts.clear();
