@@ -40,6 +40,15 @@ it.skipIf(process.platform === 'win32')('is a command that can be called', () =>
   expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });
 
+it('shows no empty list as the default of an option that may be repeated', { timeout: 60_000 }, async () => {
+  const helps = await Promise.all(['run', 'verify', 'checksum'].map((command) => xdpsim(command, '--help')));
+  for (const { code, out } of helps) {
+    expect(code).toBe(0);
+    expect(out).not.toContain('[]');
+  }
+  expect(helps[0]!.out.replaceAll(/\s+/g, ' ')).toContain('a packet or capture; may be repeated');
+});
+
 describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () => {
   it('names what is no program, and what it may have meant', async () => {
     await Promise.all([

@@ -1,6 +1,6 @@
 /** The command line: which commands there are, and how wrong usage ends. */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { packageFile } from '../kernel/package-file.ts';
 import { commands } from './commands/index.ts';
 import { EXIT } from './failure.ts';
@@ -19,7 +19,8 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .version(version, '-V, --version')
     .helpCommand(true)
     .showHelpAfterError('(see xdpsim --help)')
-    // Subcommands inherit both.
+    // Subcommands inherit what is configured.
+    .configureHelp({ optionDescription: describeOption })
     .configureOutput({
       writeOut: printText,
       writeErr: reportText,
@@ -34,4 +35,11 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     // Its message is printed already; --help and --version end with code 0.
     process.exitCode = error.exitCode === 0 ? EXIT.agreed : EXIT.input;
   }
+}
+
+/** An option that may be repeated starts as an empty list, which is no default that a user could give. */
+function describeOption(this: Help, option: Option): string {
+  const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0;
+  const shown = isEmptyList ? Object.create(option, { defaultValue: { value: undefined } }) : option;
+  return Help.prototype.optionDescription.call(this, shown);
 }

@@ -214,6 +214,36 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     );
   });
 
+  it('says “padding” of bytes of a map’s value that belong to no field', () => {
+    const object = new Uint8Array(readFileSync(join(scratch, 'v.o')));
+    const definition = { name: 'holes', type: 'HASH', keySize: 4, valueSize: 8, maxEntries: 16 } as const;
+    const map = {
+      map: 'holes',
+      definition,
+      key: Uint8Array.of(1, 0, 0, 0),
+      expected: Uint8Array.of(1, 0xff, 0, 0xee, 60, 0, 0, 0),
+      got: Uint8Array.of(1, 0, 0, 0, 60, 0, 0, 0),
+    };
+    const program = { name: 'pads', object, entries: [{ function: 'pads', hook: 'xdp' }] } as const;
+    const finding = { engines: ['testrun', 'vm'], part: 'map', field: 'map holes', packet: 0, map } as const;
+    const shown = { program: 'pads', world: {}, stimuli: [{ packet: new Uint8Array(60) }] };
+    expect(summarize(program, shown, { ...finding, expected: undefined, got: undefined })).toBe(
+      'pads: map holes[1] (padding): expected 0xffee (testrun), got 0x0000 (vm): no field of the entry differs',
+    );
+  });
+
+  it('prints with a violation of `run` what the kernel did, and blames the machine where it ran the packet', async () => {
+    const refused = await xdpsim('run', 'v.o:unchecked', '00'.repeat(20), '00'.repeat(21));
+    expect(refused.code).toBe(1);
+    expect(refused.out).toMatch(/This kernel refuses to load the program: the verifier refuses unchecked/);
+    expect(refused.out).toContain('R1 offset is outside of the packet');
+    expect(refused.out).toContain('The kernel: as for packet 1.');
+    const ran = await xdpsim('run', 'v.o:lasts', '--engine', 'wasm', `6c6f6e67${'00'.repeat(16)}`);
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(/runs the program to its end\.\n {2}Its result: XDP_\w+, 20 bytes\./);
+    expect(ran.out).toContain('a defect of xdpsim');
+  }, 90_000);
+
   it.each([
     ['a checksum', ['v.o:spoils']],
     [

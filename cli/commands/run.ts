@@ -15,7 +15,9 @@ import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { chooseEngines, requireAvailable } from '../engines.ts';
+import { isAccepted } from '../../verify/kernel-verdict.ts';
+import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
+import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { mapsOf, withMaps } from '../map-file.ts';
 import { assumedSizes, withMaxEntries } from '../max-entries.ts';
@@ -170,6 +172,8 @@ interface Ran {
   readonly first: number;
   /** After the last batch, where the engine shows them. */
   readonly maps: readonly MapSnapshot[];
+  /** What the kernel does with packets of the batch on which the machine stopped the program. */
+  readonly kernel: ReadonlyMap<number, AskedVerdict>;
 }
 
 /** @param maps `--map` options: what maps hold beside what the world says */
@@ -181,7 +185,9 @@ async function* runAll(
   batch: number,
 ): AsyncGenerator<Ran> {
   const definitions = mapsOf(program);
+  const asked = new AskedKernel(program, createEngine('testrun'));
   let session: Session | undefined;
+  let start: World = {};
   try {
     const input = new PacketBatch(batch);
     const output = new OutcomeBatch(batch);
@@ -194,10 +200,14 @@ async function* runAll(
         );
       }
       await open.run(input, output);
-      return { input, output, first, maps: last && engine.observes.maps ? open.maps() : [] };
+      const kernel = await asked.about(start, input, output);
+      return { input, output, first, maps: last && engine.observes.maps ? open.maps() : [], kernel };
     };
     for await (const { world, stimuli } of cases) {
-      session ??= await engine.open(program, withMaps(world, maps, definitions));
+      if (session === undefined) {
+        start = withMaps(world, maps, definitions);
+        session = await engine.open(program, start);
+      }
       for (const stimulus of stimuli) {
         input.push(stimulus);
         if (input.count < batch) continue;
@@ -235,11 +245,8 @@ async function runToText(
   for (const map of maps) printMap(map, terminal);
 }
 
-/** Below a violation: the kernel, not the machine, decides whether the program may do this. */
-const KERNEL_NOT_ASKED = 'the kernel was not asked: --engine testrun runs the packet there';
-
 function printOutcome(program: Program, ran: Ran, index: number, options: Options, terminal: Terminal): void {
-  const { input, output, first } = ran;
+  const { input, output, first, kernel } = ran;
   const before = input.stimulus(index).packet;
   const after = output.packet(index);
   const head = `packet ${first + index + 1}`;
@@ -250,8 +257,10 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
     terminal.print(terminal.style(colour, `${head}: ${kind}: ${note?.message ?? ''}`));
     if (note?.source !== undefined)
       terminal.print(`  ${note.source.file}:${note.source.line}: ${note.source.text}`);
-    if (kind === 'violation') terminal.print(`  ${KERNEL_NOT_ASKED}`);
-    noteStatus(kind);
+    const asked = kernel.get(index);
+    if (asked !== undefined)
+      for (const line of askedLines(asked, first + index + 1)) terminal.print(`  ${line}`);
+    noteStatus(kind, asked);
     return;
   }
   const hook = program.entries[input.entry[index]!]!.hook;
@@ -307,15 +316,17 @@ function mapToJson(map: MapSnapshot): object {
   };
 }
 
-/** A packet that ran and got lost from sight is nothing that was found. */
-function noteStatus(status: StatusName): void {
-  if (status === 'violation' || status === 'fault') process.exitCode = EXIT.found;
+/** Neither a packet that ran and got lost from sight nor one that the machine was wrong to stop is a finding. */
+function noteStatus(status: StatusName, asked: AskedVerdict | undefined): void {
+  const isMachinesFault = asked !== undefined && isAccepted(asked.verdict);
+  if (status === 'fault' || (status === 'violation' && !isMachinesFault)) process.exitCode = EXIT.found;
 }
 
-function outcomeToJson(program: Program, { input, output, first }: Ran, index: number): unknown {
+function outcomeToJson(program: Program, { input, output, first, kernel }: Ran, index: number): unknown {
   const hook = program.entries[input.entry[index]!]!.hook;
   const status = statusName(output.status[index]!);
-  noteStatus(status);
+  const asked = kernel.get(index);
+  noteStatus(status, asked);
   return {
     packet: first + index + 1,
     status,
@@ -326,7 +337,7 @@ function outcomeToJson(program: Program, { input, output, first }: Ran, index: n
     ...(hook === 'xdp' ? {} : { mark: output.mark[index], priority: output.priority[index] }),
     trace: output.trace.get(index) ?? [],
     note: output.notes.get(index),
-    ...(status === 'violation' ? { kernel: { did: 'not asked', why: KERNEL_NOT_ASKED } } : {}),
+    ...(asked === undefined ? {} : { kernel: askedToJson(asked) }),
   };
 }
 

@@ -16,7 +16,7 @@ export interface MapEntryText {
 }
 
 export interface FieldText {
-  /** As C names it inside the value: `packets`, `last[2].seen`. */
+  /** As C names it inside the value: `packets`, `last[2].seen`; `(padding)` where no field differs. */
   readonly field: string;
   readonly expected: string;
   readonly got: string;
@@ -25,6 +25,8 @@ export interface FieldText {
 }
 
 const NO_ENTRY = 'no entry';
+/** No name in C has parentheses. */
+const PADDING = '(padding)';
 /** Numbers of the helpers that read a clock (linux/bpf.h): ktime_get_ns, jiffies64, …_boot_ns, …_coarse_ns, …_tai_ns. */
 const CLOCKS = [5, 118, 125, 160, 208];
 /** Nanoseconds, from a second after boot to some day in this century. */
@@ -55,11 +57,24 @@ export function mapEntryText(program: Program, difference: MapDifference): MapEn
     if (one === other) continue;
     fields.push({ field, expected: one, got: other, isClock: readsClock && (isTime(one) || isTime(other)) });
   }
+  if (fields.length === 0) fields.push(paddingOf(expected, got));
   return { map, key: keyText, fields };
+}
+
+/** The bytes that differ and belong to no field. */
+function paddingOf(expected: Uint8Array, got: Uint8Array): FieldText {
+  const at = [...expected.keys()].filter((offset) => expected[offset] !== got[offset]);
+  const text = (value: Uint8Array): string => `0x${hexOf(Uint8Array.from(at, (offset) => value[offset]!))}`;
+  return { field: PADDING, expected: text(expected), got: text(got), isClock: false };
+}
+
+export function isPadding({ field }: FieldText): boolean {
+  return field === PADDING;
 }
 
 /** "rules[1].packets", "rules[1]": where a field of an entry lies. */
 export function fieldPath({ map, key }: MapEntryText, { field }: FieldText): string {
+  if (field === PADDING) return `${map}[${key}] ${field}`;
   return `${map}[${key}]${field === '' || field.startsWith('[') ? field : `.${field}`}`;
 }
 

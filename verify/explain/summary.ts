@@ -8,7 +8,7 @@ import type { Finding, Outcome } from '../finding.ts';
 import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
 import { kernelClause } from './kernel-text.ts';
-import { fieldPath, mapEntryText } from './map-text.ts';
+import { type FieldText, fieldPath, isPadding, mapEntryText } from './map-text.ts';
 import { hex16 } from './ones.ts';
 
 /** "icmp_echo: icmp.checksum: expected 0x1a34 (model), got 0x1235 (testrun): the difference was added without …" */
@@ -33,11 +33,14 @@ function violationText({ engines, got, kernel }: Finding): string {
 /** "map rules[1].packets: expected 2 (testrun), got 3 (vm), and 1 more field" */
 function mapSummary(program: Program, shown: Case, { engines }: Finding, map: MapDifference): string {
   const entry = mapEntryText(program, map);
-  const [first, ...more] = entry.fields;
-  if (first === undefined) return `map ${map.map}: bytes differ that belong to no field`;
+  const [first, ...more] = entry.fields as [FieldText, ...FieldText[]];
   const values = `expected ${first.expected} (${engines[0]}), got ${first.got} (${engines[1]})`;
   const others = more.length === 0 ? '' : `, and ${more.length} more field${more.length === 1 ? '' : 's'}`;
-  const cause = first.isClock ? 'this looks like a clock' : mapCause(map, shown.stimuli.length);
+  const cause = first.isClock
+    ? 'this looks like a clock'
+    : isPadding(first)
+      ? 'no field of the entry differs'
+      : mapCause(map, shown.stimuli.length);
   const why = cause === undefined ? '' : `: ${cause}`;
   return `map ${fieldPath(entry, first)}: ${values}${others}${why}`;
 }
