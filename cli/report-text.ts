@@ -123,12 +123,16 @@ function unreachedLines({ unreached }: Tested, verbose: boolean): string[] {
   const shown = verbose ? unreached : unreached.slice(0, MAX_PLACES);
   const left = unreached.length - shown.length;
   const maps = [...new Set(unreached.flatMap(({ map }) => map ?? []))];
+  const programMaps = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   return [
     '  Where packets did not go:',
     ...shown.map((one) => `    ${placeText(one)}: ${one.because}`),
     ...(left > 0 ? [`    … and ${left} more (--verbose)`] : []),
     `  To get there: ${[
       ...maps.map((map) => `--map ${map}=FILE fills the map`),
+      ...programMaps.map(
+        (map) => `name the programs of map ${map} in C: .values = { [0] = (void *)&PROGRAM }`,
+      ),
       'more packets (--runs)',
       'a model with worlds and hints (docs/your-own-program.md)',
     ].join('; ')}.`,

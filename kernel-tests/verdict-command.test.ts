@@ -88,6 +88,18 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     });
   });
 
+  it('takes a tail call that never found a program for a way not gone', async () => {
+    const { code, out } = await xdpsim('verify', 'v.o:staged', 'v.o:staged_here', ...SMALL);
+    expect(code).toBe(0);
+    expect(out).toMatch(/◐ agreed on what ran v\.o:staged /);
+    expect(out).toMatch(
+      /bpf_tail_call\(ctx, &stages, 1\);: the tail call found no program in that slot of map stages/,
+    );
+    expect(out).toContain('name the programs of map stages in C: .values =');
+    // Where it always finds one, nothing is missing: no packet needs to come back.
+    expect(out).toMatch(/✓ agreed +v\.o:staged_here /);
+  });
+
   it('takes one engine for no agreement, and ends with 3 where nothing judged', async () => {
     expect(await json('v.o:gate', '--engines', 'vm')).toMatchObject({
       code: 0,

@@ -25,6 +25,8 @@ export interface Unreached {
   readonly because: string;
   /** The map whose entries would lead on. */
   readonly map?: string;
+  /** The PROG_ARRAY whose programs would lead on. */
+  readonly programMap?: string;
 }
 
 /** Numbers of helpers (linux/bpf.h). */
@@ -60,7 +62,9 @@ export function unreachedOf(object: BpfObject, coverage: Coverage): Unreached[] 
   );
 }
 
-type Reason = Pick<Unreached, 'because' | 'map'>;
+type Reason = Pick<Unreached, 'because' | 'map' | 'programMap'>;
+
+const ONE_WAY: Reason = { because: 'the condition went one way only' };
 
 function locate(
   object: BpfObject,
@@ -99,6 +103,12 @@ function tailCalled({ maps }: BpfObject): Reason {
   return { because: `no tail call entered the program: no slot of map ${map} led here` };
 }
 
+function tailCallFailed({ maps }: BpfObject, map: number | undefined): Reason {
+  const name = map === undefined ? undefined : maps[map]?.name;
+  if (name === undefined) return { because: 'the tail call found no program in the slot that was called' };
+  return { because: `the tail call found no program in that slot of map ${name}`, programMap: name };
+}
+
 function reasonOf(
   object: BpfObject,
   { instructions }: BpfProgram,
@@ -107,6 +117,7 @@ function reasonOf(
   way: 'taken' | 'notTaken',
 ): Reason {
   const { opcode, imm } = instructions;
+  if (opcode[slot] === CALL) return tailCallFailed(object, mapAt(instructions, start, slot, 2));
   const call = callComparedAt(instructions, start, slot);
   const helper = call === undefined ? undefined : imm[call];
   if (helper === FIB_LOOKUP)
@@ -117,7 +128,7 @@ function reasonOf(
     isNullTest &&
     ((operation === (BPF_JMP | BPF_JEQ) && way === 'notTaken') ||
       (operation === (BPF_JMP | BPF_JNE) && way === 'taken'));
-  if (helper !== MAP_LOOKUP_ELEM || !wantsEntry) return { because: 'the condition went one way only' };
+  if (helper !== MAP_LOOKUP_ELEM || !wantsEntry) return ONE_WAY;
   const map = mapAt(instructions, start, call!);
   const name = map === undefined ? undefined : object.maps[map]?.name;
   if (name === undefined) return { because: 'the lookup found no entry' };
@@ -136,9 +147,14 @@ function callComparedAt({ opcode, dst, src }: Instructions, start: number, slot:
   return undefined;
 }
 
-/** Index of the map that a call gets as its first argument. */
-function mapAt({ opcode, dst, src, imm }: Instructions, start: number, call: number): number | undefined {
-  let register = 1;
+/** Index of the map that a call gets in a register: most get it as their first argument. */
+function mapAt(
+  { opcode, dst, src, imm }: Instructions,
+  start: number,
+  call: number,
+  argument = 1,
+): number | undefined {
+  let register = argument;
   for (let at = call - 1; at >= Math.max(start, call - MAX_DISTANCE); at--) {
     if (opcode[at] === LDDW && dst[at] === register)
       return src[at] === BPF_PSEUDO_MAP_FD ? imm[at] : undefined;
@@ -153,7 +169,8 @@ function distinct(places: readonly Unreached[]): Unreached[] {
   for (const one of places) {
     const key = `${one.function} ${one.file} ${one.line} ${one.line === undefined ? one.because : ''}`;
     const known = seen.get(key);
-    if (known === undefined || (known.map === undefined && one.map !== undefined)) seen.set(key, one);
+    const tellsMore = known?.because === ONE_WAY.because && one.because !== ONE_WAY.because;
+    if (known === undefined || tellsMore) seen.set(key, one);
   }
   return [...seen.values()];
 }

@@ -17,7 +17,10 @@ export interface FunctionCoverage {
   readonly lines: readonly { readonly instruction: number; readonly file: string; readonly line: number }[];
 }
 
-/** A conditional jump: its instruction index, and how often it was and was not taken. */
+/**
+ * A conditional jump, or a tail call, which is taken where it leads into another program: its instruction index, and how
+ * often it was and was not taken.
+ */
 export interface BranchCoverage {
   readonly instruction: number;
   readonly taken: number;

@@ -7,9 +7,12 @@ import type { Helper } from './helper.ts';
 /** Tail calls of one run (include/linux/bpf.h). */
 export const MAX_TAIL_CALL_CNT = 33;
 
+/** Number of `bpf_tail_call` (linux/bpf.h). */
+export const TAIL_CALL = 12;
+
 export const TAIL_CALL_HELPERS: readonly Helper[] = [
   {
-    number: 12,
+    number: TAIL_CALL,
     name: 'bpf_tail_call',
     arguments: ['context', 'map', 'anything'],
     returns: 'void',

@@ -4,7 +4,8 @@
  */
 import type { BranchCoverage, FunctionCoverage } from '../../runtime/coverage.ts';
 import { type Reach, WAY } from '../analysis/reach.ts';
-import { EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
+import { TAIL_CALL } from '../helpers/tail-call-helper.ts';
+import { CALL, EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
 import { type Subprogram, sourceAt } from '../object.ts';
 import type { LoadedProgram } from './state.ts';
 
@@ -47,7 +48,7 @@ function functionCounts(
   { reached, ways }: Reach,
 ): FunctionCoverage {
   const { start, count, name } = subprogram;
-  const { opcode } = program.source.instructions;
+  const { opcode, src, imm } = program.source.instructions;
   const branches: BranchCoverage[] = [];
   const lines: { instruction: number; file: string; line: number }[] = [];
   for (let slot = start; slot < start + count; slot++) {
@@ -58,6 +59,13 @@ function functionCounts(
       const takenImpossible = (ways[slot]! & WAY.taken) === 0;
       const notTakenImpossible = (ways[slot]! & WAY.notTaken) === 0;
       branches.push({ instruction, taken, notTaken, takenImpossible, notTakenImpossible });
+    }
+    if (opcode[slot] === CALL && src[slot] === 0 && imm[slot] === TAIL_CALL) {
+      // Taken is the way into the other program. That a call fails counts where it happened, and is not asked for.
+      const taken = program.left[slot]!;
+      const takenImpossible = reached[slot] === 0;
+      const notTaken = counts[slot]! - taken;
+      branches.push({ instruction, taken, notTaken, takenImpossible, notTakenImpossible: notTaken === 0 });
     }
     const source = sourceAt(program.source, slot);
     if (source !== undefined) lines.push({ instruction, file: source.file, line: source.line });

@@ -4,6 +4,7 @@
  *
  * Operations are numbered as in `operation.ts`; they stand here as numbers, since only those become a jump table.
  */
+import { TAIL_CALL } from '../helpers/tail-call-helper.ts';
 import { checkLoad, checkStore } from './access.ts';
 import { runAtomic } from './atomic.ts';
 import { callHelper, UNREADABLE } from './calls.ts';
@@ -26,7 +27,6 @@ export interface Execution extends State {
   callLocal(target: number): void;
 }
 
-const TAIL_CALL_HELPER = 12;
 /** What a call takes from the budget: callbacks have no backward jump that would. */
 export const CALL_COST = 4;
 
@@ -458,7 +458,7 @@ export function execute(state: Execution, start: number): boolean {
         provenance.unknown = unknown;
         const result = callHelper(state, argument);
         unknown = (provenance.unknown - 2) | 0;
-        if (argument === TAIL_CALL_HELPER && machine.tailCall >= 0) {
+        if (argument === TAIL_CALL && machine.tailCall >= 0) {
           if (state.samples > 0) leaves(state, pc);
           provenance.unknown = unknown;
           return false;
