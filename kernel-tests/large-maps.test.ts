@@ -25,13 +25,14 @@ const MAPS: readonly LargeMap[] = [
   { type: 'ARRAY', entries: 2 * MILLION, value: 8, megabytes: 400 },
   { type: 'ARRAY', entries: 33 * MILLION, value: 8, megabytes: 800 },
   { type: 'ARRAY', entries: 2000, value: 65_536, megabytes: 600 },
-  { type: 'PERCPU_ARRAY', entries: 65_536, value: 8, megabytes: 400 },
+  { type: 'PERCPU_ARRAY', entries: 2 * MILLION, value: 8, megabytes: 400 },
+  { type: 'PERCPU_ARRAY', entries: 1000, value: 32_000, megabytes: 600 },
   { type: 'HASH', entries: MILLION, value: 16, megabytes: 400 },
   { type: 'HASH', entries: 12 * MILLION, value: 16, flags: NO_PREALLOC, megabytes: 600 },
   { type: 'HASH', entries: 4096, value: 65_536, flags: NO_PREALLOC, megabytes: 1200 },
-  { type: 'PERCPU_HASH', entries: 65_536, value: 24, megabytes: 400 },
+  { type: 'PERCPU_HASH', entries: MILLION, value: 24, megabytes: 400 },
   { type: 'LRU_HASH', entries: 65_536, value: 16, megabytes: 400 },
-  { type: 'LRU_PERCPU_HASH', entries: 65_536, value: 16, megabytes: 400 },
+  { type: 'LRU_PERCPU_HASH', entries: MILLION, value: 16, megabytes: 400 },
   { type: 'LPM_TRIE', entries: MILLION, value: 8, flags: NO_PREALLOC, megabytes: 400 },
 ];
 

@@ -5,12 +5,30 @@
  * The kernel maps arrays that were made with BPF_F_MMAPABLE (since Linux 5.5): values from the first byte on, each
  * padded to a multiple of 8 (kernel/bpf/arraymap.c, `array_map_mmap`).
  */
-import { requireLibbpf } from './libbpf.ts';
+import { BPF_MAP_TYPE } from '../sim/runtime/maps.ts';
+import { type LoadedLibbpf, requireLibbpf } from './libbpf.ts';
 import { syscalls } from './testrun-syscalls.ts';
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const PAGE = 4096;
+
+/** Flag of map creation (include/uapi/linux/bpf.h). */
+export const BPF_F_MMAPABLE: number = 1 << 10;
+/** `struct bpf_map_create_opts` (bpf/bpf.h). */
+const MAP_CREATE_OPTS = { sz: 0, map_flags: 28, size: 56 } as const;
+
+/**
+ * Makes an array of one value that can be mapped. Programs address the values of such a one directly
+ * (kernel/bpf/arraymap.c, `array_map_direct_value_addr`).
+ * @returns a file descriptor, or a negative errno
+ */
+export function createMappableArray({ bpf }: LoadedLibbpf, name: string, valueSize: number): number {
+  const options = new DataView(new ArrayBuffer(MAP_CREATE_OPTS.size));
+  options.setBigUint64(MAP_CREATE_OPTS.sz, BigInt(MAP_CREATE_OPTS.size), true);
+  options.setUint32(MAP_CREATE_OPTS.map_flags, BPF_F_MMAPABLE, true);
+  return bpf.bpf_map_create(BPF_MAP_TYPE.ARRAY, name, 4, valueSize, 1, new Uint8Array(options.buffer));
+}
 
 /** How much is compared with zeros at once; what is not zero is looked at page by page. */
 const STEP = 16 * PAGE;

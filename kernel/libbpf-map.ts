@@ -2,6 +2,7 @@
 import { EngineError } from '../sim/engines/engine.ts';
 import {
   differingEntries,
+  indexKey,
   type MapSnapshot,
   SnapshotBuilder,
   sameContents,
@@ -18,6 +19,7 @@ import type { MapEntry } from '../sim/runtime/world.ts';
 import { ArrayWindow } from './array-window.ts';
 import { kernelIsOlderThan } from './kernel-version.ts';
 import { errnoName, type LoadedLibbpf } from './libbpf.ts';
+import { PerCpuScan } from './per-cpu-scan.ts';
 import { possibleCpus } from './possible-cpus.ts';
 
 const ENOENT = -2;
@@ -92,6 +94,9 @@ interface MapDetails {
 /** From so many entries of a world on, a map is compared with what it held, and only what differs is written. */
 const MANY = 256;
 
+/** From so many entries on, those of a per-CPU array that are not zero are looked for in the kernel. */
+const SCANNED_ENTRIES = 4096;
+
 /** Fewer entries than this are set one by one. */
 const FEW = 16;
 
@@ -104,6 +109,8 @@ export class BpfMap {
   readonly #initial: Uint8Array | undefined;
   #mappable: boolean;
   #window: ArrayWindow | undefined;
+  #scannable: boolean;
+  #scan: PerCpuScan | undefined;
   /** What is in the map, where it was read since a program last ran. */
   #known: MapSnapshot | undefined;
   /** Many entries that the map was filled with, and what it held then. */
@@ -120,6 +127,7 @@ export class BpfMap {
     this.definition = definition;
     this.#initial = details.initial;
     this.#mappable = definition.type === 'ARRAY' && details.mappable === true;
+    this.#scannable = definition.type === 'PERCPU_ARRAY' && definition.maxEntries >= SCANNED_ENTRIES;
     this.#keySize = definition.keySize;
     this.#cpus = isPerCpu(definition.type) ? possibleCpus(libbpf) : 1;
     this.#valueBytes = isPerCpu(definition.type)
@@ -225,6 +233,16 @@ export class BpfMap {
   #read(): MapSnapshot {
     const builder = new SnapshotBuilder(this.definition);
     const window = this.#openWindow();
+    const scan = this.#openScan();
+    if (scan !== undefined) {
+      const value = new Uint8Array(this.#valueBytes);
+      for (const index of scan.written()) {
+        const result = this.#libbpf.bpf.bpf_map_lookup_elem(this.fd, indexKey(index), value);
+        if (result < 0) throw this.#failure('read', result);
+        builder.addIndex(index, value, 0, this.#valueBytes);
+      }
+      return builder.finish();
+    }
     if (window === undefined) {
       this.#visit((keys, keyAt, values, valueAt) => {
         builder.add(keys, keyAt, values, valueAt, this.#valueBytes);
@@ -255,11 +273,22 @@ export class BpfMap {
     return this.#window;
   }
 
+  #openScan(): PerCpuScan | undefined {
+    if (this.#scan !== undefined || !this.#scannable) return this.#scan;
+    const { maxEntries: entries, valueSize } = this.definition;
+    this.#scan = PerCpuScan.open(this.#libbpf, { fd: this.fd, entries, valueSize, cpus: this.#cpus });
+    this.#scannable = this.#scan !== undefined;
+    return this.#scan;
+  }
+
   /** Gives up what reading needed; the map itself is the object's. */
   close(): void {
     this.#window?.close();
     this.#window = undefined;
     this.#mappable = false;
+    this.#scan?.close();
+    this.#scan = undefined;
+    this.#scannable = false;
   }
 
   /** Sets these entries, in order, as `update` does; whatever else is in the map stays. */

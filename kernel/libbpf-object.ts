@@ -4,6 +4,7 @@ import type { Hook } from '../sim/runtime/actions.ts';
 import { maxEntriesOf } from '../sim/runtime/map-sizes.ts';
 import type { MapType } from '../sim/runtime/maps.ts';
 import type { ProgramEntry } from '../sim/runtime/program.ts';
+import { BPF_F_MMAPABLE } from './array-window.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
 import { requireBpfElf } from './libbpf-elf.ts';
 import { setGlobals } from './libbpf-globals.ts';
@@ -50,9 +51,6 @@ const CALL = 0x85;
 const PSEUDO_HELPER = 0;
 const PSEUDO_KFUNC = 2;
 const LOG_BYTES = 16 * 1024 * 1024;
-
-/** Flag of map creation (include/uapi/linux/bpf.h). */
-const BPF_F_MMAPABLE = 1 << 10;
 
 const EPERM = -1;
 const ENOENT = -2;

@@ -50,7 +50,7 @@ export interface Libbpf {
     keySize: number,
     valueSize: number,
     maxEntries: number,
-    options: null,
+    options: Uint8Array | null,
   ): number;
 
   bpf_map__name(map: Pointer): string;

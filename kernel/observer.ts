@@ -5,26 +5,14 @@
  */
 import { closeSync } from 'node:fs';
 import { EngineError } from '../sim/engines/engine.ts';
-import { BPF_MAP_TYPE } from '../sim/runtime/maps.ts';
+import { createMappableArray } from './array-window.ts';
 import { errnoName, type LoadedLibbpf, requireLibbpf } from './libbpf.ts';
 import { BPF_PROG_TYPE } from './libbpf-layouts.ts';
 import { lastErrorName, libc } from './libc.ts';
 
-const BPF_F_MMAPABLE = 0x400;
 const PROT_READ = 1;
 const MAP_SHARED = 1;
 const MAP_FAILED = 2n ** 64n - 1n;
-/** `struct bpf_map_create_opts` (bpf/bpf.h). */
-const MAP_CREATE_OPTS = { sz: 0, map_flags: 28, size: 56 } as const;
-
-type MapCreate = (
-  type: number,
-  name: string,
-  keySize: number,
-  valueSize: number,
-  maxEntries: number,
-  options: Uint8Array,
-) => number;
 
 /** What an observer does with the frame that it has counted. */
 export type Verdict = { readonly type: 'xdp' | 'tc'; readonly action: number };
@@ -43,9 +31,9 @@ export class Observers {
   /** @param counters how many there are; all begin with 0 */
   constructor(counters: number) {
     this.#libbpf = requireLibbpf();
-    // A map that programs address directly has one entry (kernel/bpf/arraymap.c, array_map_direct_value_addr).
     this.#size = Math.ceil((counters * 8) / 4096) * 4096;
-    this.#map = createArray(this.#libbpf, this.#size);
+    this.#map = createMappableArray(this.#libbpf, 'xdpsim_counts', this.#size);
+    if (this.#map < 0) throw new EngineError('environment', `no map can be made: ${errnoName(this.#map)}`);
     const address = BigInt(libc().mmap(null, this.#size, PROT_READ, MAP_SHARED, this.#map, 0));
     if (address === MAP_FAILED) {
       closeSync(this.#map);
@@ -97,16 +85,4 @@ function countAndReturn(map: number, offset: number, action: number): Uint8Array
   put(4, 0xb7, 0, action);
   put(5, 0x95, 0, 0);
   return new Uint8Array(code.buffer);
-}
-
-function createArray({ koffi }: LoadedLibbpf, size: number): number {
-  const create = koffi
-    .load('libbpf.so.1')
-    .func('bpf_map_create', 'int', ['int', 'str', 'uint32_t', 'uint32_t', 'uint32_t', 'void *']) as MapCreate;
-  const options = new DataView(new ArrayBuffer(MAP_CREATE_OPTS.size));
-  options.setBigUint64(MAP_CREATE_OPTS.sz, BigInt(MAP_CREATE_OPTS.size), true);
-  options.setUint32(MAP_CREATE_OPTS.map_flags, BPF_F_MMAPABLE, true);
-  const fd = create(BPF_MAP_TYPE.ARRAY, 'xdpsim_counts', 4, size, 1, new Uint8Array(options.buffer));
-  if (fd < 0) throw new EngineError('environment', `no map can be made: ${errnoName(fd)}`);
-  return fd;
 }

@@ -87,7 +87,9 @@ export class TestRunSession implements Session {
   }
 
   maps(): MapSnapshot[] {
-    return this.#object.maps.filter((map) => map.readable).map((map) => map.snapshot());
+    const readable = this.#object.maps.filter((map) => map.readable);
+    // Reading may run a program of our own, as every test run in the session's namespace.
+    return this.#network.enter(() => readable.map((map) => map.snapshot()));
   }
 
   async reset(): Promise<void> {

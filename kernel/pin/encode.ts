@@ -33,6 +33,9 @@ export const mov = (dst: number, src: number): Insn => insn(0xbf, dst, src, 0, 0
 export const movImm = (dst: number, imm: number): Insn => insn(0xb7, dst, 0, 0, imm);
 export const add = (dst: number, src: number): Insn => insn(0x0f, dst, src, 0, 0);
 export const addImm = (dst: number, imm: number): Insn => insn(0x07, dst, 0, 0, imm);
+export const or = (dst: number, src: number): Insn => insn(0x4f, dst, src, 0, 0);
+export const andImm = (dst: number, imm: number): Insn => insn(0x57, dst, 0, 0, imm);
+export const lshImm = (dst: number, imm: number): Insn => insn(0x67, dst, 0, 0, imm);
 export const divImm = (dst: number, imm: number): Insn => insn(0x37, dst, 0, 0, imm);
 export const mov32 = (dst: number, src: number): Insn => insn(0xbc, dst, src, 0, 0);
 export const mov32Imm = (dst: number, imm: number): Insn => insn(0xb4, dst, 0, 0, imm);
@@ -44,6 +47,8 @@ export const or32Imm = (dst: number, imm: number): Insn => insn(0x44, dst, 0, 0,
 export const xor32 = (dst: number, src: number): Insn => insn(0xac, dst, src, 0, 0);
 export const rsh32Imm = (dst: number, imm: number): Insn => insn(0x74, dst, 0, 0, imm);
 
+export const load8 = (dst: number, src: number, off: number): Insn => insn(0x71, dst, src, off, 0);
+export const load16 = (dst: number, src: number, off: number): Insn => insn(0x69, dst, src, off, 0);
 export const load32 = (dst: number, src: number, off: number): Insn => insn(0x61, dst, src, off, 0);
 export const load64 = (dst: number, src: number, off: number): Insn => insn(0x79, dst, src, off, 0);
 export const store32 = (dst: number, off: number, src: number): Insn => insn(0x63, dst, src, off, 0);
@@ -51,9 +56,12 @@ export const store64 = (dst: number, off: number, src: number): Insn => insn(0x7
 export const storeImm64 = (dst: number, off: number, imm: number): Insn => insn(0x7a, dst, 0, off, imm);
 
 /** Jumps over `off` instructions. */
+export const jump = (off: number): Insn => insn(0x05, 0, 0, off, 0);
 export const jumpIfEqual = (dst: number, imm: number, off: number): Insn => insn(0x15, dst, 0, off, imm);
 export const jumpIfNotEqual = (dst: number, imm: number, off: number): Insn => insn(0x55, dst, 0, off, imm);
 export const jumpIfAtMost = (dst: number, imm: number, off: number): Insn => insn(0xb5, dst, 0, off, imm);
+export const jumpIfAbove = (dst: number, imm: number, off: number): Insn => insn(0x25, dst, 0, off, imm);
+export const jumpIfBelow = (dst: number, imm: number, off: number): Insn => insn(0xa5, dst, 0, off, imm);
 
 export const helperCall = (number: number): Insn => insn(0x85, 0, 0, 0, number);
 export const exit = (): Insn => insn(0x95, 0, 0, 0, 0);
@@ -65,7 +73,13 @@ export function loadImm64(dst: number, value: bigint): Insn[] {
   return [insn(0x18, dst, 0, 0, low), insn(0, 0, 0, 0, high)];
 }
 
+const BPF_PSEUDO_MAP_FD = 1;
 const BPF_PSEUDO_MAP_VALUE = 2;
+
+/** A map, as helpers take it: two slots. */
+export function loadMap(dst: number, mapFd: number): Insn[] {
+  return [insn(0x18, dst, BPF_PSEUDO_MAP_FD, 0, mapFd), insn(0, 0, 0, 0, 0)];
+}
 
 /** The address of the first value of a map with one entry: two slots. */
 export function loadMapValue(dst: number, mapFd: number): Insn[] {
