@@ -14,6 +14,7 @@ import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
+import { TunnelInfo } from './helpers/tunnel-helpers.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
@@ -81,6 +82,9 @@ export class Machine {
   sliceOnPacket = false;
   /** Has the helper that just ran made packet pointers void, though not every call of it does? Engines set it back. */
   packetMoved = false;
+
+  /** What the program told a tunnel device about the frame. */
+  readonly tunnel: TunnelInfo = new TunnelInfo();
 
   readonly #xdpLayout: ContextLayout;
   readonly #scratch: number;

@@ -77,6 +77,8 @@ export const MACHINE_WORD = {
   networkHeader: 0x4006,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
+  /** TC: what of `Machine.tunnel` is this frame's: 0: nothing. */
+  tunnel: 0x400e,
   /** XDP: the lowest address that ever belonged to this packet; below it the headroom is zero. */
   lowest: 0x4017,
   /** Upper halves of a helper's five arguments; the lower ones travel as parameters. */

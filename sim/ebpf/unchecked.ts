@@ -13,7 +13,7 @@ export const UNCHECKED = {
   neighbours: 'accesses that miss their map value and hit another one',
   spills: 'pointers on the stack that are overwritten or read in part',
   constants: 'sizes that have to be constants',
-  references: 'ring buffer samples that are never released',
+  references: 'ring buffer samples and sockets that are never released',
   frames: 'pointers into the stack of a function that has returned',
 } as const;
 

@@ -18,6 +18,7 @@ import { SOCKET_HELPERS } from './socket-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
 import { TRACE_HELPERS } from './trace-helpers.ts';
+import { TUNNEL_HELPERS } from './tunnel-helpers.ts';
 import { VLAN_HELPERS } from './vlan-helpers.ts';
 import { XDP_ADJUST_HELPERS } from './xdp-adjust-helpers.ts';
 import { XDP_BYTES_HELPERS } from './xdp-bytes-helpers.ts';
@@ -40,6 +41,7 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...SKB_META_HELPERS,
     ...SOCKET_HELPERS,
     ...STRING_HELPERS,
+    ...TUNNEL_HELPERS,
     ...VLAN_HELPERS,
     ...XDP_BYTES_HELPERS,
     ...DYNPTR_HELPERS,

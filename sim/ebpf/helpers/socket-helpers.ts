@@ -1,5 +1,20 @@
-/** Helpers on the socket that a TC frame belongs to (net/core/filter.c); see `context/socket.ts` for which it is. */
+/**
+ * Helpers on sockets (net/core/filter.c): the one that a TC frame belongs to, see `context/socket.ts` for which it is, and
+ * lookups, which find none: nobody listens in a run's own network namespace.
+ */
+import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import type { Helper } from './helper.ts';
+
+function lookup(number: number, name: string): Helper {
+  return {
+    number,
+    name,
+    arguments: ['context', 'memory', 'size', 'anything', 'anything'],
+    returns: 'socket_or_null',
+    packetAccess: true,
+    run: () => 0,
+  };
+}
 
 export const SOCKET_HELPERS: readonly Helper[] = [
   {
@@ -35,5 +50,43 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     returns: 'int',
     only: 'tc',
     run: () => 0,
+  },
+  lookup(84, 'bpf_sk_lookup_tcp'),
+  lookup(85, 'bpf_sk_lookup_udp'),
+  lookup(99, 'bpf_skc_lookup_tcp'),
+  {
+    number: 86,
+    name: 'bpf_sk_release',
+    arguments: ['socket'],
+    returns: 'int',
+    run: () => 0,
+  },
+  {
+    number: 100,
+    name: 'bpf_tcp_check_syncookie',
+    arguments: ['socket', 'memory', 'size', 'memory', 'size'],
+    returns: 'int',
+    packetAccess: true,
+    gplOnly: true,
+    // The frame's socket is not one of TCP that listens.
+    run: () => -EINVAL,
+  },
+  {
+    number: 110,
+    name: 'bpf_tcp_gen_syncookie',
+    arguments: ['socket', 'memory', 'size', 'memory', 'size'],
+    returns: 'int',
+    packetAccess: true,
+    gplOnly: true,
+    run: () => -EINVAL,
+  },
+  {
+    number: 124,
+    name: 'bpf_sk_assign',
+    arguments: ['context', 'socket', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    run: (machine, _context, _socket, flags) =>
+      flags !== 0 || machine.high(2) !== 0 ? -EINVAL : -EOPNOTSUPP,
   },
 ];

@@ -325,6 +325,7 @@ class BatchCompiler {
       code.get(data).i32(ETHERNET_HEADER).op(WASM.i32_add),
     );
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
+    code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
   }
 
   /** `fillSocket`. */
