@@ -5,6 +5,7 @@ import { PacketGenerator } from '../corpus/generator.ts';
 import type { LimitsByHook } from '../corpus/packet-limits.ts';
 import { type Seed, seedFromText } from '../corpus/random.ts';
 import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
@@ -19,6 +20,7 @@ import type { Oracle } from './judge-frames.ts';
 import { Ledger } from './ledger.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
+import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
 import { comparablePackets, hasStops, isKernel, packetsWithoutStops } from './stops.ts';
 import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
@@ -80,6 +82,8 @@ export class BatchRunner {
   readonly #kinds = new Set<string>();
   readonly #judge: ViolationJudge;
   #mask: ClockMask | undefined;
+  #stack: StackMask | undefined;
+  #stackIsAsked = false;
   #sides: EngineSide[] = [];
   #input: PacketBatch;
   #ledger: Ledger;
@@ -170,6 +174,8 @@ export class BatchRunner {
     for (const side of this.#sides) await side.close();
     await this.#mask?.close();
     this.#mask = undefined;
+    await this.#stack?.close();
+    this.#stack = undefined;
   }
 
   /** What has been done since the last segment. */
@@ -186,7 +192,7 @@ export class BatchRunner {
       engines: [...this.#sides.map(engineReport), ...this.#skipped],
       notCompared: this.#ledger.notCompared(),
       divergences: [],
-      warnings: this.#ledger.judging.warnings(),
+      warnings: this.#ledger.warnings(),
       defects: this.#ledger.defects(),
       compared: this.#ledger.compared,
       judged: this.#ledger.judging.judged,
@@ -315,7 +321,17 @@ export class BatchRunner {
       defects.filter((defect) => news.some(({ engine }) => engine.name === defect.engine)),
     );
     const account = sides.some(again) ? undefined : this.#ledger.judging;
-    const differences = examineOutcomes(this.#program, input, showings, account, this.#options.oracle);
+    const { oracle } = this.#options;
+    let differences = [...examineOutcomes(this.#program, input, showings, account, oracle)];
+    if (this.#mayComeFromStack(differences)) {
+      this.#stack ??= new StackMask(this.#program, this.#options.witness);
+      const settled = await this.#stack.apply(world, input, ran);
+      if (settled !== undefined) {
+        this.#ledger.addWarnings(settled.warnings);
+        if (!sides.some(again)) this.#ledger.leave(settled.left);
+        differences = [...examineOutcomes(this.#program, input, showings, undefined, oracle)];
+      }
+    }
     for (const finding of [...findings, ...differences]) this.#note(finding, part);
     compared = Math.max(compared, comparablePackets(showings.filter((showing) => !hasStops(showing))));
     if (!showings.some(hasStops)) return compared;
@@ -324,6 +340,18 @@ export class BatchRunner {
     if (batch.count === 0 || round === MAX_STOP_ROUNDS) return compared;
     const rest = { ...part, input: batch, seen: (packet: number) => seen(origin[packet]!) };
     return Math.max(compared, await this.#compare(rest, sides, () => true, round + 1));
+  }
+
+  /**
+   * Is something new between the machine and the kernel, for which bytes of the stack may be to blame? A program that
+   * may read unwritten ones is looked at once, whatever the kernel's stack holds.
+   */
+  #mayComeFromStack(differences: readonly Finding[]): boolean {
+    if (differences.some((one) => isBetweenMachineAndKernel(one) && !this.#kinds.has(kindOf(one))))
+      return true;
+    if (this.#stackIsAsked) return false;
+    this.#stackIsAsked = true;
+    return mayReadUnwritten(this.#program);
   }
 
   /**

@@ -61,7 +61,7 @@ export class ClockMask {
         const again = await this.#run(this.#second(side.engine), world, input);
         if (again !== undefined) moved.enter(side, again);
       }
-      left.push(...mask(side, base, moved));
+      left.push(...mask(side, base, moved, `depends on ${side.live.join(', ')}`));
     }
     return left;
   }
@@ -92,11 +92,20 @@ export class ClockMask {
   }
 }
 
-/** Takes over what the machine shows where it moved; without a machine's outcome, nothing of the packet is compared. */
-function mask(side: EngineSide, base: RunOutcome | undefined, moved: MovedParts): NotCompared[] {
+/**
+ * Takes over what the machine shows where it moved; without a machine's outcome, nothing of the packet is compared.
+ * @param why "depends on …"
+ * @param isOpen may what moved on other packets have moved on this one, too? Default: on all of them
+ */
+export function mask(
+  side: EngineSide,
+  base: RunOutcome | undefined,
+  moved: MovedParts,
+  why: string,
+  isOpen: (packet: number) => boolean = () => true,
+): NotCompared[] {
   if (moved.isEmpty) return [];
   const { output } = side;
-  const why = `depends on ${side.live.join(', ')}`;
   let outcomes = 0;
   let parts = 0;
   for (let packet = 0; packet < output.count; packet++) {
@@ -104,12 +113,13 @@ function mask(side: EngineSide, base: RunOutcome | undefined, moved: MovedParts)
     const machine = base?.output.status[packet] === STATUS.ran ? base.output : undefined;
     if (moved.whole[packet] === 1 || machine === undefined || !hasSameEnd(output, machine, packet)) {
       const isMoved =
-        moved.whole[packet] === 1 || (machine !== undefined && moved.isOfAKind(output, machine, packet));
+        moved.whole[packet] === 1 ||
+        (machine !== undefined && isOpen(packet) && moved.isOfAKind(output, machine, packet));
       if (!isMoved) continue;
       output.status[packet] = STATUS.unseen;
       output.notes.set(packet, { message: `the outcome ${why}` });
       outcomes++;
-    } else if (takeParts(output, machine, packet, moved)) parts++;
+    } else if (takeParts(output, machine, packet, moved, isOpen(packet))) parts++;
   }
   const { name: engine } = side.engine;
   const left: NotCompared[] = [];
@@ -128,14 +138,21 @@ function hasSameEnd(a: OutcomeBatch, b: OutcomeBatch, packet: number): boolean {
   );
 }
 
-function takeParts(to: OutcomeBatch, from: OutcomeBatch, packet: number, moved: MovedParts): boolean {
+/** @param isOpen see `mask` */
+function takeParts(
+  to: OutcomeBatch,
+  from: OutcomeBatch,
+  packet: number,
+  moved: MovedParts,
+  isOpen: boolean,
+): boolean {
   let taken = false;
+  const all = isOpen && moved.isOfAKind(to, from, packet);
   const bytes = moved.bytes.get(packet);
-  if (bytes !== undefined || moved.isOfAKind(to, from, packet)) {
+  if (bytes !== undefined || all) {
     const size = to.metaLength[packet]! + to.length[packet]!;
     const at = to.offset[packet]! - to.metaLength[packet]!;
     const fromAt = from.offset[packet]! - from.metaLength[packet]!;
-    const all = moved.isOfAKind(to, from, packet);
     for (let index = 0; index < size; index++) {
       if (to.bytes[at + index] === from.bytes[fromAt + index]) continue;
       if (!all && bytes?.[index] !== 1) continue;

@@ -4,7 +4,6 @@
  */
 import type { Case } from '../corpus/case.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
-import type { OutcomeNote } from '../sim/engines/outcome-batch.ts';
 import { actionNames } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type EngineFailure, failureOf } from './engine-side.ts';
@@ -13,14 +12,7 @@ import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Investigation } from './investigate.ts';
 import type { NotCompared } from './not-compared.ts';
-import {
-  type Divergence,
-  type Further,
-  mergeReports,
-  type ProgramReport,
-  type Saved,
-  type Warning,
-} from './report.ts';
+import { type Divergence, type Further, mergeReports, type ProgramReport, type Saved } from './report.ts';
 import type { Found, Segment } from './segment.ts';
 
 export interface CollectorOptions {
@@ -68,7 +60,6 @@ export class Collector {
   readonly #kinds = new Set<string>();
   readonly #divergences: Divergence[] = [];
   readonly #further: Further[] = [];
-  readonly #warnings: Warning[] = [];
   #sum: ProgramReport | undefined;
   #lastProgress: number = this.#start;
   #failure: EngineFailure | undefined;
@@ -151,11 +142,6 @@ export class Collector {
       await this.#save(at);
     });
     this.#isShrinking = false;
-    if (result.unreliable !== undefined) {
-      this.#divergences.pop();
-      this.#warnings.push(unreliableWarning(finding, result.unreliable));
-      return;
-    }
     const before = this.#divergences[at]!;
     this.#divergences[at] = {
       ...this.#divergence(result.finding, result.case, seen, result.state, before),
@@ -234,21 +220,11 @@ export class Collector {
       interrupted: this.#options.signal?.aborted === true,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       divergences: this.#divergences,
-      warnings: [...sum.warnings, ...this.#warnings],
       ...(this.#further.length === 0 ? {} : { further: this.#further }),
       notCompared: sortedGaps(sum.notCompared),
       actions: sortedActions(program, sum.actions),
     };
   }
-}
-
-function unreliableWarning({ field, engines }: Finding, { warning, message, source }: OutcomeNote): Warning {
-  return {
-    severity: 'warning',
-    kind: warning ?? 'unreliable',
-    summary: `${field} differs from run to run in the kernel (${engines.join(' and ')} disagree): ${message}`,
-    ...(source === undefined ? {} : { source: { file: source.file, line: source.line } }),
-  };
 }
 
 const NOTHING: ProgramReport = {

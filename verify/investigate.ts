@@ -1,7 +1,6 @@
 /** What is done about a finding: its case is made small, and the witness is asked about it. */
 import type { Case } from '../corpus/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
-import type { OutcomeNote } from '../sim/engines/outcome-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Finding, Outcome } from './finding.ts';
 import { isAccepted, KernelWitness } from './kernel-verdict.ts';
@@ -9,8 +8,7 @@ import { originOf } from './origin.ts';
 import type { Divergence } from './report.ts';
 import type { Found } from './segment.ts';
 import { type ShrinkOptions, type ShrinkStop, shrink } from './shrink.ts';
-import { isKernel } from './stops.ts';
-import { testify, warningIn } from './witness.ts';
+import { testify } from './witness.ts';
 
 export interface Investigation {
   readonly finding: Finding;
@@ -18,8 +16,6 @@ export interface Investigation {
   readonly state: Divergence['state'];
   /** Why shrinking was cut short. */
   readonly stopped?: ShrinkStop;
-  /** Why this is a warning and no divergence: what the program did to get another outcome on every run. */
-  readonly unreliable?: OutcomeNote;
   /** Absent where nobody was asked, or could not answer. */
   readonly witness?: Outcome;
 }
@@ -38,11 +34,6 @@ export interface InvestigateOptions {
 }
 
 export async function investigate(found: Found, options: InvestigateOptions): Promise<Investigation> {
-  const unreliable = await unreliableOf(found, options);
-  if (unreliable !== undefined) {
-    const { finding, case: shown, savedIn } = found;
-    return { finding, case: shown, state: savedIn === undefined ? 'found' : 'saved', unreliable };
-  }
   const small = await withOrigin(await smallest(found, options), options.program);
   const { witness } = options;
   if (witness === undefined || small.finding.engines.includes(witness.name)) return small;
@@ -58,26 +49,6 @@ export async function investigate(found: Found, options: InvestigateOptions): Pr
       witness: outcome,
     };
   return { ...small, witness: outcome };
-}
-
-/**
- * Between machine and kernel, what the program makes of stack bytes that it never wrote, or of an address, differs from
- * run to run. The kernel lets privileged programs do so.
- */
-async function unreliableOf(
-  { finding, case: shown }: Found,
-  { program, witness }: InvestigateOptions,
-): Promise<OutcomeNote | undefined> {
-  const names = finding.engines;
-  const isBetween = names.some((name) => name !== 'oracle' && isKernel(name)) && names.some(isMachine);
-  if (witness === undefined || !isBetween) return undefined;
-  // A map holds what any of the packets left there.
-  const concerns = (packet: number): boolean => finding.part === 'map' || packet === finding.packet;
-  return warningIn(witness, program, shown, concerns);
-}
-
-function isMachine(name: string): boolean {
-  return name === 'vm' || name === 'wasm';
 }
 
 async function withOrigin(small: Investigation, program: Program): Promise<Investigation> {

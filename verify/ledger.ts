@@ -9,7 +9,7 @@ import { mapsNotCompared } from './compare-maps.ts';
 import type { Showing } from './examine.ts';
 import { JudgingAccount } from './judge-frames.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
-import { type Defect, mergeDefects } from './report.ts';
+import { type Defect, mergeDefects, mergeWarnings, type Warning } from './report.ts';
 
 export class Ledger {
   packets = 0;
@@ -26,6 +26,7 @@ export class Ledger {
   readonly judging: JudgingAccount = new JudgingAccount();
   #reference: NotCompared['engine'] | undefined;
   readonly #defects: Defect[] = [];
+  #warnings: Warning[] = [];
 
   constructor(program: Program) {
     this.#program = program;
@@ -86,6 +87,14 @@ export class Ledger {
 
   addDefects(defects: readonly Defect[]): void {
     this.#defects.push(...defects);
+  }
+
+  addWarnings(warnings: readonly Warning[]): void {
+    this.#warnings = mergeWarnings([...this.#warnings, ...warnings]);
+  }
+
+  warnings(): Warning[] {
+    return [...this.#warnings, ...this.judging.warnings()];
   }
 
   defects(): Defect[] {

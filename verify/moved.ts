@@ -55,6 +55,12 @@ export class MovedParts {
     );
   }
 
+  /** Did anything of this packet's outcome move? */
+  has(packet: number): boolean {
+    const { whole, redirect, trace, skb } = this;
+    return this.bytes.has(packet) || [whole, redirect, trace, skb].some((flags) => flags[packet] === 1);
+  }
+
   /** Notes in what two runs of the same packets differ. */
   enter(a: RunOutcome, b: RunOutcome): void {
     for (let packet = 0; packet < this.whole.length; packet++) this.#enterPacket(a.output, b.output, packet);

@@ -1,12 +1,14 @@
 /** Plays single cases to a few engines and says what is found: the ground on which shrinking stands. */
 import type { Case } from '../corpus/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
+import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { ClockMask } from './clock-mask.ts';
 import { EngineSide } from './engine-side.ts';
 import { examine } from './examine.ts';
 import { type Finding, familyOf } from './finding.ts';
+import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
 import { isKernel } from './stops.ts';
 import { certainPackets } from './uncertain.ts';
 
@@ -14,6 +16,7 @@ export class Rehearsal {
   readonly #program: Program;
   readonly #sides: EngineSide[];
   #mask: ClockMask | undefined;
+  #stack: StackMask | undefined;
   #input: PacketBatch = new PacketBatch(16);
 
   /** @param engines the reference first; one alone is judged by the checksum oracle only */
@@ -57,11 +60,16 @@ export class Rehearsal {
     }
     const isCertain = certainPackets(showings, this.#input.count) === this.#input.count;
     const comparable = isCertain ? showings : showings.filter(({ engine }) => !isKernel(engine.name));
-    return [...examine(this.#program, this.#input, comparable)];
+    const findings = [...examine(this.#program, this.#input, comparable)];
+    if (!findings.some(isBetweenMachineAndKernel) || !mayReadUnwritten(this.#program)) return findings;
+    this.#stack ??= new StackMask(this.#program);
+    const settled = await this.#stack.apply(world, this.#input, comparable);
+    return settled === undefined ? findings : [...examine(this.#program, this.#input, comparable)];
   }
 
   async close(): Promise<void> {
     for (const side of this.#sides) await side.close();
     await this.#mask?.close();
+    await this.#stack?.close();
   }
 }

@@ -256,10 +256,10 @@ function mergeEngines(engines: readonly EngineReport[]): EngineReport {
 }
 
 /** The same warning of several workers is one, with all of their packets. */
-function mergeWarnings(warnings: readonly Warning[]): Warning[] {
+export function mergeWarnings(warnings: readonly Warning[]): Warning[] {
   return merged(
     warnings,
-    ({ kind, summary }) => `${kind} ${summary}`,
+    ({ kind, summary, source }) => `${kind} ${source?.file} ${source?.line} ${summary}`,
     (sum, { packets = 0 }) => (sum.packets === undefined ? sum : { ...sum, packets: sum.packets + packets }),
   );
 }

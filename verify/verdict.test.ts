@@ -46,6 +46,11 @@ describe('the verdict', () => {
     expect(verdictOf(unmeasured).mark).toBe('agreed on what ran');
   });
 
+  it('does not say that one engine ran where all outcomes of several were left out', () => {
+    const several = { compared: 0, engines: [engine('vm'), engine('testrun')] };
+    expect(verdictOf(report(several)).reasons[0]).toContain('every outcome is left out of the comparison');
+  });
+
   it('is no agreement where nothing was compared, and names who judged', () => {
     const alone = { compared: 0, engines: [engine('vm')] };
     expect(verdictOf(report(alone))).toEqual({

@@ -68,7 +68,11 @@ function coverageText({ coverage }: ProgramReport): string {
 function withoutComparison(report: ProgramReport): Verdict {
   const judges = judgesOf(report);
   const why =
-    report.defects.length > 0 ? 'the machine stopped the program on every packet' : 'only one engine ran';
+    report.defects.length > 0
+      ? 'the machine stopped the program on every packet'
+      : report.engines.filter(({ status }) => status === 'ran').length > 1
+        ? 'every outcome is left out of the comparison'
+        : 'only one engine ran';
   if (judges.length === 0) {
     return {
       mark: 'not judged',

@@ -4,7 +4,7 @@
  */
 import type { Case } from '../corpus/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
-import type { OutcomeBatch, OutcomeNote } from '../sim/engines/outcome-batch.ts';
+import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { EngineSide } from './engine-side.ts';
@@ -22,22 +22,6 @@ export function testify(
   packet: number,
 ): Promise<Outcome | undefined> {
   return asked(engine, program, { stimuli, world }, (output) => outcomeAt(output, packet));
-}
-
-/**
- * What the interpreter warns of: the program ran to its end, but its outcome differs from run to run in the kernel.
- * @param concerns is the packet of this index in question?
- */
-export function warningIn(
-  engine: Engine,
-  program: Program,
-  shown: Pick<Case, 'stimuli' | 'world'>,
-  concerns: (packet: number) => boolean,
-): Promise<OutcomeNote | undefined> {
-  return asked(engine, program, shown, ({ notes }) => {
-    for (const [packet, note] of notes) if (note.warning !== undefined && concerns(packet)) return note;
-    return undefined;
-  });
 }
 
 /** @returns undefined where the engine cannot run the case */

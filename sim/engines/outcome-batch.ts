@@ -135,6 +135,8 @@ export interface OutcomeNote {
    * the stack that it never wrote, or an address as a number. The rest is about the first time. Absent: no such thing.
    */
   readonly warning?: 'unwritten-stack' | 'leaked-address';
+  /** The first warning of the other kind. */
+  readonly further?: OutcomeNote;
   /** One line for a person. */
   readonly message: string;
   /** Machine engines: the instruction's index in the program, and its place in the C source. */

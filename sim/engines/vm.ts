@@ -3,6 +3,7 @@ import { reachOf } from '../ebpf/analysis/reach.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
 import { PacketWrites } from '../ebpf/interpreter/packet-writes.ts';
+import type { Warning } from '../ebpf/interpreter/state.ts';
 import { type RunTrace, runTraced } from '../ebpf/interpreter/trace.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Coverage } from '../runtime/coverage.ts';
@@ -26,7 +27,7 @@ import {
   refusalReason,
   snapshots,
 } from './machine-program.ts';
-import { type OutcomeBatch, STATUS } from './outcome-batch.ts';
+import { type OutcomeBatch, type OutcomeNote, STATUS } from './outcome-batch.ts';
 
 export interface VmOptions extends MachineProgramOptions {
   /** Instructions that one packet may take. */
@@ -50,6 +51,10 @@ export function createVmEngine(options: VmOptions = {}): Engine {
         async (single) => new VmSession(single, openMachine(single, world, options), options),
       ),
   };
+}
+
+function warningNote({ kind, program, instruction, message }: Warning): OutcomeNote {
+  return { ...noteAt(program.source, instruction, message), warning: kind };
 }
 
 class VmSession implements Session {
@@ -91,7 +96,7 @@ class VmSession implements Session {
         input.ingressIfindex[index]!,
         input.rxQueueIndex[index]!,
       );
-      const { action, violation, warning } = this.#run(entry.program);
+      const { action, violation, warning, furtherWarning } = this.#run(entry.program);
       if (output.uncertainFrom > index && lru.some((map) => map.crowded)) output.uncertainFrom = index;
       if (violation !== undefined) {
         const note = noteAt(violation.program.source, violation.instruction, violation.reason);
@@ -100,8 +105,11 @@ class VmSession implements Session {
       }
       commitOutcome(machine, output, action);
       if (warning !== undefined) {
-        const note = noteAt(warning.program.source, warning.instruction, warning.message);
-        output.notes.set(index, { ...note, warning: warning.kind });
+        const note = warningNote(warning);
+        output.notes.set(
+          index,
+          furtherWarning === undefined ? note : { ...note, further: warningNote(furtherWarning) },
+        );
       }
     }
   }

@@ -15,7 +15,7 @@ import { frozenData } from './frozen-data.ts';
 
 export { WAY } from './analysis.ts';
 
-export type Reach = Pick<ProgramFacts, 'reached' | 'ways'>;
+export type Reach = Pick<ProgramFacts, 'reached' | 'ways' | 'readsUnwritten'>;
 
 /** Paths that are told apart at each place. */
 const PATHS = 48;

@@ -38,6 +38,8 @@ export interface RunResult {
   violation: Stop | undefined;
   /** What the kernel accepts, but should worry the author. */
   warning: Warning | undefined;
+  /** The first of the other kind. */
+  furtherWarning: Warning | undefined;
 }
 
 /** What a program may be given instead of a context. */
@@ -60,6 +62,7 @@ export class Interpreter implements Execution {
   frame = 0;
   budget = 0;
   warning: Warning | undefined;
+  furtherWarning: Warning | undefined;
   samples = 0;
   lock = 0;
   /** Is told of every step; slow. */
@@ -75,7 +78,12 @@ export class Interpreter implements Execution {
   /** Where each frame's call is, and of which program, for the one above it. */
   readonly #callSites = new Int32Array(STACK_FRAMES);
   readonly #callers: LoadedProgram[] = [];
-  readonly #result: RunResult = { action: 0, violation: undefined, warning: undefined };
+  readonly #result: RunResult = {
+    action: 0,
+    violation: undefined,
+    warning: undefined,
+    furtherWarning: undefined,
+  };
 
   /**
    * @param wanted the programs to decode, as indices into the object's; default: all
@@ -115,6 +123,7 @@ export class Interpreter implements Execution {
     const { provenance } = this;
     result.violation = undefined;
     this.warning = undefined;
+    this.furtherWarning = undefined;
     this.machine.tailCall = -1;
     this.program = this.programs[index]!;
     this.frame = 0;
@@ -145,6 +154,7 @@ export class Interpreter implements Execution {
       provenance.restart();
     }
     result.warning = this.warning;
+    result.furtherWarning = this.furtherWarning;
     return result;
   }
 

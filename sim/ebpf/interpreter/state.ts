@@ -47,7 +47,9 @@ export interface State {
   frame: number;
   /** Instructions that this run may still execute. */
   budget: number;
+  /** The first, and the first of the other kind. */
   warning: Warning | undefined;
+  furtherWarning: Warning | undefined;
   /** Samples of ring buffers that the program holds. */
   samples: number;
   /** Address of the lock that the program holds, or 0. */
@@ -69,7 +71,10 @@ export function violate(reason: string): never {
   throw new Violation(reason);
 }
 
-/** Notes the first warning of a run. */
+/** Notes the first warning of each kind in a run. */
 export function warn(state: State, kind: WarningKind, message: string): void {
-  state.warning ??= { kind, program: state.program, instruction: state.pc, message };
+  if (state.warning?.kind === kind || state.furtherWarning?.kind === kind) return;
+  const warning = { kind, program: state.program, instruction: state.pc, message };
+  if (state.warning === undefined) state.warning = warning;
+  else state.furtherWarning = warning;
 }
