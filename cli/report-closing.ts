@@ -59,10 +59,7 @@ function resultOf(all: readonly Tested[]): readonly [Style, string] {
   if (having('agreed on what ran') > 0) {
     return all.length === 1
       ? ['yellow', 'agreed on what ran']
-      : [
-          'yellow',
-          `all agreed, ${having('agreed on what ran')} of ${all.length} on less than 80 % of their branches`,
-        ];
+      : ['yellow', `all agreed, ${having('agreed on what ran')} of ${all.length} only on what ran (◐)`];
   }
   return ['green', 'all agreed'];
 }

@@ -22,7 +22,7 @@ export function tested(program: Program, report: ProgramReport, required: Requir
     program.object === undefined || fullCoverage === undefined
       ? []
       : unreachedOf(loadObject(program.object), fullCoverage);
-  return { program, report, verdict: verdictOf(report, required), unreached };
+  return { program, report, verdict: verdictOf(report, required, unreached), unreached };
 }
 
 /** As `verify --json` prints it. */

@@ -41,6 +41,16 @@ describe('the verdict', () => {
     expect(verdictOf(report({ coverage: covered(0, 0) })).mark).toBe('agreed');
   });
 
+  it('is agreement on what ran where a tail call never found a program, whatever else was reached', () => {
+    const failed = { function: 'p', because: 'the tail call found no program', programMap: 'stages' };
+    expect(verdictOf(report({}), {}, [failed, failed])).toEqual({
+      mark: 'agreed on what ran',
+      reasons: ['tail calls found no program in map stages'],
+    });
+    const oneWay = { function: 'p', because: 'the condition went one way only' };
+    expect(verdictOf(report({}), {}, [oneWay]).mark).toBe('agreed');
+  });
+
   it('is agreement on what ran where nobody measured what that is', () => {
     const { coverage: _coverage, ...unmeasured } = report({});
     expect(verdictOf(unmeasured).mark).toBe('agreed on what ran');

@@ -1,6 +1,7 @@
 /** What a run has shown of one program. "Agreed" stands beside what was compared and what was reached. */
 import type { EngineName } from '../sim/engines/engine.ts';
 import type { ProgramReport } from './report.ts';
+import type { Unreached } from './unreached.ts';
 
 /**
  * - `differs`: engines differ, or the program does something wrong
@@ -37,7 +38,12 @@ export interface Requirements {
 /** Per cent of a program's branches from which on agreement counts as agreement on the program. */
 const ENOUGH_COVERAGE = 80;
 
-export function verdictOf(report: ProgramReport, required: Requirements = {}): Verdict {
+/** @param unreached where packets did not go */
+export function verdictOf(
+  report: ProgramReport,
+  required: Requirements = {},
+  unreached: readonly Unreached[] = [],
+): Verdict {
   if (report.divergences.length > 0) return { mark: 'differs', reasons: [] };
   const failed = report.failure !== undefined || report.engines.some(({ status }) => status === 'failed');
   if (failed) return { mark: 'failed', reasons: [] };
@@ -49,8 +55,11 @@ export function verdictOf(report: ProgramReport, required: Requirements = {}): V
     const reason = 'no engine measured how much of the program ran; vm and wasm do';
     return { mark: 'agreed on what ran', reasons: [reason] };
   }
-  if (reached >= ENOUGH_COVERAGE) return { mark: 'agreed', reasons: [] };
-  return { mark: 'agreed on what ran', reasons: [`${coverageText(report)} were reached`] };
+  const reasons = reached >= ENOUGH_COVERAGE ? [] : [`${coverageText(report)} were reached`];
+  // How much stands behind a tail call nobody knows: it may be most of what is deployed, whatever the share here.
+  const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
+  reasons.push(...empty.map((map) => `tail calls found no program in map ${map}`));
+  return { mark: reasons.length === 0 ? 'agreed' : 'agreed on what ran', reasons };
 }
 
 /** Per cent of the branches that were reached, rounded down; undefined where no engine measures it. */
