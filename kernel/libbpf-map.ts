@@ -6,6 +6,7 @@ import {
   type MapSnapshot,
   SnapshotBuilder,
   sameContents,
+  snapshotOfUpdates,
 } from '../sim/runtime/map-snapshot.ts';
 import {
   BPF_MAP_TYPE,
@@ -89,6 +90,8 @@ interface MapDetails {
   readonly initial?: Uint8Array | undefined;
   /** Was the map made with BPF_F_MMAPABLE? */
   readonly mappable?: boolean;
+  /** Can a program change values of CPUs other than its own? */
+  readonly changesOtherCpus?: boolean;
 }
 
 /** From so many entries of a world on, a map is compared with what it held, and only what differs is written. */
@@ -99,6 +102,14 @@ const SCANNED_ENTRIES = 4096;
 
 /** Fewer entries than this are set one by one. */
 const FEW = 16;
+
+/** Many entries that the map was filled with. */
+interface Filled {
+  readonly entries: readonly MapEntry[];
+  readonly cpu: number;
+  /** What the map held then; undefined where it follows from the entries and was not needed yet. */
+  contents: MapSnapshot | undefined;
+}
 
 /** Is shown one entry where it lies; the bytes change with the next one. */
 type VisitEntry = (keys: Uint8Array, keyAt: number, values: Uint8Array, valueAt: number) => void;
@@ -113,8 +124,8 @@ export class BpfMap {
   #scan: PerCpuScan | undefined;
   /** What is in the map, where it was read since a program last ran. */
   #known: MapSnapshot | undefined;
-  /** Many entries that the map was filled with, and what it held then. */
-  #filled: { readonly entries: readonly MapEntry[]; readonly contents: MapSnapshot } | undefined;
+  #filled: Filled | undefined;
+  readonly #changesOtherCpus: boolean;
   readonly #libbpf: LoadedLibbpf;
   readonly #keySize: number;
   /** Bytes that one value takes at the border: for per-CPU maps all possible CPUs', padded to 8 bytes each. */
@@ -126,6 +137,7 @@ export class BpfMap {
     this.fd = fd;
     this.definition = definition;
     this.#initial = details.initial;
+    this.#changesOtherCpus = details.changesOtherCpus === true;
     this.#mappable = definition.type === 'ARRAY' && details.mappable === true;
     this.#scannable = definition.type === 'PERCPU_ARRAY' && definition.maxEntries >= SCANNED_ENTRIES;
     this.#keySize = definition.keySize;
@@ -297,27 +309,47 @@ export class BpfMap {
     const rows = entries.length >= FEW && BATCHED.has(this.definition.type) ? this.#batchRows() : 0;
     let done = 0;
     while (rows > 0 && done < entries.length) {
-      const part = entries.slice(done, done + rows);
-      if (!this.#updateBatch(part, cpu)) break;
-      done += part.length;
+      const end = Math.min(done + rows, entries.length);
+      if (!this.#updateBatch(entries, done, end, cpu)) break;
+      done = end;
     }
     // One by one, which also says which entry is refused.
-    for (const { key, value } of entries.slice(done)) this.update(key, value, cpu);
+    for (; done < entries.length; done++) this.update(entries[done]!.key, entries[done]!.value, cpu);
   }
 
-  #updateBatch(entries: readonly MapEntry[], cpu: number): boolean {
+  /** The same for a map that holds nothing yet: `restore` then knows what it held. */
+  fillNew(entries: readonly MapEntry[], cpu: number = 0): void {
+    this.fill(entries, cpu);
+    if (!this.#canBeRepaired(entries)) return;
+    const { type } = this.definition;
+    if (isArray(type)) this.#filled = { entries, cpu, contents: this.#read() };
+    // A trie would have to be asked which prefixes are one.
+    else if (type !== 'LPM_TRIE') this.#filled = { entries, cpu, contents: undefined };
+  }
+
+  /** Is it cheaper to look for what has changed than to fill the map again? And does the contents say all there is? */
+  #canBeRepaired(entries: readonly MapEntry[]): boolean {
+    const { type } = this.definition;
+    if (entries.length < MANY || isLru(type) || CLEARED_BY_POPPING.has(type)) return false;
+    return !isPerCpu(type) || !this.#changesOtherCpus;
+  }
+
+  #updateBatch(entries: readonly MapEntry[], from: number, end: number, cpu: number): boolean {
     const { valueSize } = this.definition;
-    const fitting = entries.every(
-      (one) => one.key.length === this.#keySize && one.value.length === valueSize,
-    );
-    if (!fitting) return false;
-    const keys = new Uint8Array(entries.length * this.#keySize);
-    const values = new Uint8Array(entries.length * this.#valueBytes);
-    for (const [row, { key, value }] of entries.entries()) {
-      keys.set(key, row * this.#keySize);
-      values.set(this.#onCpu(value, cpu), row * this.#valueBytes);
+    if (this.#cpus > 1 && cpu >= this.#cpus) return false;
+    const keys = new Uint8Array((end - from) * this.#keySize);
+    const values = new Uint8Array((end - from) * this.#valueBytes);
+    let keyAt = 0;
+    let valueAt = this.#cpus === 1 ? 0 : cpu * (this.#valueBytes / this.#cpus);
+    for (let at = from; at < end; at++) {
+      const { key, value } = entries[at]!;
+      if (key.length !== this.#keySize || value.length !== valueSize) return false;
+      keys.set(key, keyAt);
+      values.set(value, valueAt);
+      keyAt += this.#keySize;
+      valueAt += this.#valueBytes;
     }
-    const count = Uint32Array.of(entries.length);
+    const count = Uint32Array.of(end - from);
     return this.#libbpf.bpf.bpf_map_update_batch(this.fd, keys, values, count, null) === 0;
   }
 
@@ -328,8 +360,10 @@ export class BpfMap {
   restore(entries: readonly MapEntry[], cpu: number = 0): void {
     const { type } = this.definition;
     if (UNCHANGED_BY_PROGRAMS.has(type)) return;
-    if (this.#filled?.entries === entries && entries.length >= MANY) {
-      this.#repair(this.#filled.contents, this.#known ?? this.#read());
+    const filled = this.#filled;
+    if (filled?.entries === entries && (filled.cpu === cpu || !isPerCpu(type))) {
+      filled.contents ??= snapshotOfUpdates(this.definition, entries);
+      this.#repair(filled.contents, this.#known ?? this.#read(), cpu);
       return;
     }
     if (CLEARED_BY_POPPING.has(type)) this.#pop();
@@ -338,16 +372,15 @@ export class BpfMap {
     this.#known = undefined;
     if (this.#initial !== undefined) this.update(new Uint8Array(4), this.#initial);
     this.fill(entries, cpu);
-    const isSimple = !isPerCpu(type) && !isLru(type) && !CLEARED_BY_POPPING.has(type);
-    if (entries.length >= MANY && isSimple) this.#filled = { entries, contents: this.#read() };
+    this.#filled = this.#canBeRepaired(entries) ? { entries, cpu, contents: this.#read() } : undefined;
   }
 
   /** Writes what is not as it was. */
-  #repair(before: MapSnapshot, now: MapSnapshot): void {
+  #repair(before: MapSnapshot, now: MapSnapshot, cpu: number): void {
     if (!sameContents(before, now)) {
       for (const { key, expected } of [...differingEntries(before, now)]) {
         if (expected === undefined) this.delete(key);
-        else this.update(key, expected);
+        else this.update(key, expected, cpu);
       }
     }
     this.#known = before;

@@ -50,6 +50,8 @@ const CALL = 0x85;
 /** What the source register of a call says: a helper (0), a subprogram (1), a kernel function. */
 const PSEUDO_HELPER = 0;
 const PSEUDO_KFUNC = 2;
+/** Number of `bpf_map_lookup_percpu_elem` (linux/bpf.h). */
+const LOOKUP_PERCPU_ELEM = 195;
 const LOG_BYTES = 16 * 1024 * 1024;
 
 const EPERM = -1;
@@ -141,6 +143,7 @@ export class BpfObject {
       };
       const details = {
         initial: initial.get(name),
+        changesOtherCpus: this.helpers.has(LOOKUP_PERCPU_ELEM),
         mappable: (bpf.bpf_map__map_flags(pointer) & BPF_F_MMAPABLE) !== 0,
       };
       maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, details));

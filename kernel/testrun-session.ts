@@ -7,6 +7,7 @@ import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import { isLru, isPerCpu, type MapDefinition } from '../sim/runtime/maps.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Device, World } from '../sim/runtime/world.ts';
+import type { BpfMap } from './libbpf-map.ts';
 import { BpfObject } from './libbpf-object.ts';
 import type { PinnedWorld } from './pin/pins.ts';
 import { CPU_HELPER } from './pin/substitutes.ts';
@@ -163,8 +164,11 @@ export class TestRunSession implements Session {
 
   #chooseCpu(): void {
     const { maps } = this.#object;
-    // Each CPU keeps free entries of an LRU map for itself (kernel/bpf/bpf_lru_list.c): all must be on one.
-    if (this.#cpu !== undefined && maps.some((map) => isLru(map.definition.type))) return;
+    // Each CPU keeps free entries of an LRU map for itself (kernel/bpf/bpf_lru_list.c): all must be on one. What the
+    // world sets in a per-CPU map is there already.
+    const stays = ({ name, definition: { type } }: BpfMap): boolean =>
+      isLru(type) || (isPerCpu(type) && this.#world.maps?.[name] !== undefined);
+    if (this.#cpu !== undefined && maps.some(stays)) return;
     this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
   }
 
@@ -238,6 +242,6 @@ export function fillMaps(object: BpfObject, world: World, file: string, cpu: num
         `the world fills a map ${name} that ${file} does not have (it has ${known})`,
       );
     }
-    map.fill(entries, cpu);
+    map.fillNew(entries, cpu);
   }
 }

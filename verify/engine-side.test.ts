@@ -95,6 +95,21 @@ describe('one engine in a run', () => {
     expect(side.failure?.message).toContain('no maps');
   });
 
+  it('has one session for worlds that say the same, also where copies share a long list', async () => {
+    const engine = fakeEngine('vm', losing);
+    const side = new EngineSide(engine, FAKE_PROGRAM, 8);
+    const entry = (key: number) => ({ key: Uint8Array.of(key), value: Uint8Array.of(1) });
+    const long = Array.from({ length: 5000 }, (_, at) => entry(at & 0xff));
+    await side.run({ maps: { a: [entry(1)], b: long } }, batchOf(14));
+    await side.run({ maps: { a: [entry(1)], b: long } }, batchOf(14));
+    expect(engine.log).toMatchObject({ opened: 1, resets: 1 });
+    await side.run({ maps: { a: [entry(2)], b: long } }, batchOf(14));
+    await side.run({ maps: { a: [entry(1)], c: long } }, batchOf(14));
+    await side.run({ maps: { a: [entry(1)], b: long.slice(1) } }, batchOf(14));
+    await side.run({ maps: { a: [entry(1)], b: long }, time: 1n }, batchOf(14));
+    expect(engine.log).toMatchObject({ opened: 5, resets: 1 });
+  });
+
   it('keeps sessions of eight worlds open, and brings each back to its state', async () => {
     const engine = fakeEngine('vm', losing);
     const side = new EngineSide(engine, FAKE_PROGRAM, 8);

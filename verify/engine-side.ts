@@ -5,7 +5,7 @@ import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { type World, worldToJson } from '../sim/runtime/world.ts';
+import { type MapEntry, type World, worldToJson } from '../sim/runtime/world.ts';
 import { mergeCoverage, subtractCoverage } from './coverage-summary.ts';
 
 /** How many sessions an engine keeps open: worlds beyond are opened again when their turn comes. */
@@ -197,16 +197,33 @@ function addCoverage(sum: Coverage | undefined, more: readonly Coverage[]): Cove
   return mergeCoverage(sum === undefined ? more : [sum, ...more]);
 }
 
-/** Worlds that say the same are one. Writing a world with a large map down takes a second: it is done once. */
-const worldKeys = new WeakMap<World, string>();
+/** From so many entries on, a map of a world is known by the list that it is, and not by what is in it. */
+const MANY = 1024;
 
+const worldKeys = new WeakMap<World, string>();
+const listKeys = new WeakMap<readonly MapEntry[], string>();
+let lists = 0;
+
+/** Worlds that say the same are one. Long lists would take a second to write down: copies of a world share them. */
 function keyOf(world: World): string {
   let key = worldKeys.get(world);
   if (key === undefined) {
-    key = JSON.stringify(worldToJson(world));
+    const maps = Object.entries(world.maps ?? {});
+    const short = Object.fromEntries(maps.filter(([, entries]) => entries.length < MANY));
+    const long = maps.filter(([, entries]) => entries.length >= MANY);
+    key = JSON.stringify([worldToJson({ ...world, maps: short }), ...long.map(listKey)]);
     worldKeys.set(world, key);
   }
   return key;
+}
+
+function listKey([name, entries]: readonly [string, readonly MapEntry[]]): [name: string, list: string] {
+  let key = listKeys.get(entries);
+  if (key === undefined) {
+    key = `list ${lists++}`;
+    listKeys.set(entries, key);
+  }
+  return [name, key];
 }
 
 export function failureOf(error: unknown): EngineFailure {

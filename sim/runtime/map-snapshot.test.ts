@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differingEntries, indexKey, MapSnapshot, sameContents, snapshotOf } from './map-snapshot.ts';
+import {
+  differingEntries,
+  indexKey,
+  MapSnapshot,
+  sameContents,
+  snapshotOf,
+  snapshotOfUpdates,
+} from './map-snapshot.ts';
 import { compareBytes, type MapDefinition, type MapType } from './maps.ts';
 
 function definition(type: MapType, keySize: number, valueSize: number, maxEntries: number): MapDefinition {
@@ -26,6 +33,17 @@ describe('a snapshot', () => {
         const snapshot = snapshotOf(definition('HASH', keySize, 3, 64), entries);
         expect(snapshot.list()).toEqual(sorted);
         expect(sameContents(snapshot, snapshotOf(snapshot.definition, sorted.reverse()))).toBe(true);
+      }),
+    );
+  });
+
+  it('of updates in turn has the last value of each key', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(1, 3, 4, 6), fc.gen(), (keySize, gen) => {
+        const updates = [...gen(rows, keySize), ...gen(rows, keySize), ...gen(rows, keySize)];
+        const last = new Map(updates.map((update) => [update.key.join(), update]));
+        const hash = definition('HASH', keySize, 3, 64);
+        expect(snapshotOfUpdates(hash, updates)).toEqual(snapshotOf(hash, last.values()));
       }),
     );
   });

@@ -13,7 +13,7 @@
  * kept, in order of index. Other maps keep all entries, in order of key bytes. So equal contents are equal bytes,
  * and an array of a million entries of which ten were written costs ten.
  */
-import { compareBytes, isArray, isPerCpu, type MapDefinition } from './maps.ts';
+import { isArray, isPerCpu, type MapDefinition } from './maps.ts';
 
 export interface SnapshotEntry {
   readonly key: Uint8Array;
@@ -76,11 +76,6 @@ export function indexKey(index: number): Uint8Array {
   return Uint8Array.of(index, index >>> 8, index >>> 16, index >>> 24);
 }
 
-/** Orders two kept keys: numbers in arrays, `memcmp` in other maps. */
-export function compareKeys({ type }: MapDefinition, a: Uint8Array, b: Uint8Array): number {
-  return isArray(type) ? readU32(a, 0) - readU32(b, 0) : compareBytes(a, b);
-}
-
 /** Do two snapshots of one map hold the same? */
 export function sameContents(a: MapSnapshot, b: MapSnapshot): boolean {
   return a.count === b.count && sameBytes(a.keys, b.keys) && sameBytes(a.values, b.values);
@@ -98,16 +93,41 @@ export function* differingEntries(a: MapSnapshot, b: MapSnapshot): Iterable<Entr
   // What an array's snapshot does not keep is zero.
   const absent = isArray(a.definition.type) ? new Uint8Array(a.definition.valueSize) : undefined;
   for (let left = 0, right = 0; left < a.count || right < b.count; ) {
-    const order =
-      left === a.count ? 1 : right === b.count ? -1 : compareKeys(a.definition, a.key(left), b.key(right));
-    const expected = order <= 0 ? a.value(left) : absent;
-    const got = order >= 0 ? b.value(right) : absent;
-    const key = order <= 0 ? a.key(left) : b.key(right);
+    const order = left === a.count ? 1 : right === b.count ? -1 : compareKeysAt(a, left, b, right);
+    const row = left;
+    const otherRow = right;
     if (order <= 0) left++;
     if (order >= 0) right++;
-    if (order === 0 && compareBytes(expected!, got!) === 0) continue;
-    yield { key, expected, got };
+    if (order === 0 && isSameValue(a, row, b, otherRow)) continue;
+    yield {
+      key: order <= 0 ? a.key(row) : b.key(otherRow),
+      expected: order <= 0 ? a.value(row) : absent,
+      got: order >= 0 ? b.value(otherRow) : absent,
+    };
   }
+}
+
+/** Orders the keys of two rows: numbers in arrays, `memcmp` in other maps. */
+function compareKeysAt(a: MapSnapshot, left: number, b: MapSnapshot, right: number): number {
+  const { keySize, type } = a.definition;
+  const from = left * keySize;
+  const to = right * keySize;
+  if (isArray(type)) return readU32(a.keys, from) - readU32(b.keys, to);
+  for (let byte = 0; byte < keySize; byte++) {
+    const difference = a.keys[from + byte]! - b.keys[to + byte]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function isSameValue(a: MapSnapshot, left: number, b: MapSnapshot, right: number): boolean {
+  const { valueSize } = a.definition;
+  const from = left * valueSize;
+  const to = right * valueSize;
+  for (let byte = 0; byte < valueSize; byte++) {
+    if (a.values[from + byte] !== b.values[to + byte]) return false;
+  }
+  return true;
 }
 
 /** Makes a snapshot of entries in any order. */
@@ -115,6 +135,30 @@ export function snapshotOf(definition: MapDefinition, entries: Iterable<Snapshot
   const builder = new SnapshotBuilder(definition);
   for (const { key, value } of entries) builder.add(key, 0, value, 0, value.length);
   return builder.finish();
+}
+
+/**
+ * Makes a snapshot of what an empty map, not an array, holds once these entries have been set one after the other: of
+ * equal keys, the last counts.
+ */
+export function snapshotOfUpdates(definition: MapDefinition, updates: readonly SnapshotEntry[]): MapSnapshot {
+  const { keySize, valueSize } = definition;
+  const { keys, values, count } = snapshotOf(definition, updates);
+  let kept = 0;
+  for (let row = 0; row < count; row++) {
+    if (row + 1 < count && compareRows(keys, keySize, row, row + 1) === 0) continue;
+    if (kept < row) {
+      keys.copyWithin(kept * keySize, row * keySize, (row + 1) * keySize);
+      values.copyWithin(kept * valueSize, row * valueSize, (row + 1) * valueSize);
+    }
+    kept++;
+  }
+  return new MapSnapshot(
+    definition,
+    kept,
+    keys.subarray(0, kept * keySize),
+    values.subarray(0, kept * valueSize),
+  );
 }
 
 /** Collects entries as an engine comes across them. */
@@ -198,13 +242,14 @@ const ROW_BITS = 2 ** 21;
 
 /**
  * The order in which keys are sorted; undefined where they are already. Sorts by the four bytes behind what all keys
- * have in common, and settles ties byte by byte.
+ * have in common, and settles ties byte by byte. Equal keys stay in the order in which they came.
  */
 function orderOfKeys(keys: Uint8Array, size: number, count: number): ArrayLike<number> | undefined {
   if (isSorted(keys, size, count)) return undefined;
-  const view = (row: number): Uint8Array => keys.subarray(row * size, (row + 1) * size);
   if (count > ROW_BITS) {
-    return Uint32Array.from({ length: count }, (_, row) => row).sort((a, b) => compareRows(keys, size, a, b));
+    return Uint32Array.from({ length: count }, (_, row) => row).sort(
+      (a, b) => compareRows(keys, size, a, b) || a - b,
+    );
   }
   const from = commonPrefix(keys, size, count);
   const packed = new Float64Array(count);
@@ -222,7 +267,7 @@ function orderOfKeys(keys: Uint8Array, size: number, count: number): ArrayLike<n
   for (let start = 0; start < count; ) {
     let end = start + 1;
     while (end < count && wordAt(end) === wordAt(start)) end++;
-    if (end - start > 1) order.subarray(start, end).sort((a, b) => compareBytes(view(a), view(b)));
+    if (end - start > 1) order.subarray(start, end).sort((a, b) => compareRows(keys, size, a, b) || a - b);
     start = end;
   }
   return order;
