@@ -101,7 +101,7 @@ function nameOf(divergence: Divergence): string {
   const seen =
     'seed' in divergence.seen
       ? `${divergence.seen.seed}-${divergence.seen.packet}`
-      : basename(divergence.seen.file);
+      : basename(divergence.seen.file).replace(/\.pcap(ng)?(\.gz)?$/, '');
   return fileNameOf(`${divergence.engines.join('-')}-${divergence.field}-${seen}`);
 }
 

@@ -11,7 +11,7 @@ import { checksumOfField, differingField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 import { type JudgingAccount, judgeFrames, type Oracle } from './judge-frames.ts';
-import { hasStops, violationFindings } from './stops.ts';
+import { hasStops, modelFaults, violationFindings } from './stops.ts';
 
 /** What one engine showed of a case. */
 export interface Showing {
@@ -63,6 +63,7 @@ export function* examineOutcomes(
 ): Generator<Finding, void, void> {
   const ranked = byAuthority(showings);
   const hooks = program.entries.map((entry) => entry.hook);
+  yield* modelFaults(ranked);
   const whole = ranked.filter((showing) => !hasStops(showing));
   const agreeing = new Set<Showing>();
   for (const [at, other] of whole.entries()) {

@@ -387,6 +387,25 @@ describe('verify', () => {
     expect(await fields('all')).toEqual(expect.arrayContaining(['action', 'invariant']));
   });
 
+  it('finds a model that fails, whatever the others do, and goes on comparing the rest', async () => {
+    const failsAt =
+      (...indices: number[]): Behaviour =>
+      ({ packet }) =>
+        indices.includes(indexOf(packet))
+          ? { action: 0, fault: 'the model failed: no such map' }
+          : { action: XDP_PASS };
+    for (const others of [['wasm'], ['wasm', 'testrun']] as const) {
+      const engines = [fakeEngine('model', failsAt(5, 6)), ...others.map((name) => fakeEngine(name, pass))];
+      const report = await verify(options({ engines, maxDivergences: 9 }));
+      expect(report.divergences).toMatchObject([
+        { field: 'status', summary: 'fake: the model failed: no such map', seen: { packet: 5 } },
+      ]);
+      expect(report.defects).toEqual([]);
+      // What the model does not say, the others may still say of each other.
+      expect(report.compared).toBe(others.length === 1 ? 398 : 400);
+    }
+  });
+
   describe('where the machine stops a program', () => {
     const REASON = 'invalid access to packet';
     const stops =

@@ -56,6 +56,34 @@ export function placeOf(note: OutcomeNote | undefined): string {
 }
 
 /**
+ * Where the model failed: it threw, or returned no action. It says what should be, so that this is a finding, not a
+ * packet that cannot be compared. One for each message.
+ * @param showings the most authoritative first
+ */
+export function* modelFaults(showings: readonly Showing[]): Generator<Finding, void, void> {
+  const model = showings.find(({ engine }) => engine.name === 'model');
+  if (model === undefined) return;
+  const told = new Set<string>();
+  for (let packet = 0; packet < model.output.count; packet++) {
+    if (model.output.status[packet] !== STATUS.fault) continue;
+    const place = placeOf(model.output.notes.get(packet));
+    if (told.has(place)) continue;
+    const other = showings.find(({ output }) => output.status[packet] === STATUS.ran);
+    if (other === undefined) continue;
+    told.add(place);
+    yield {
+      engines: ['model', other.engine.name],
+      part: 'status',
+      field: 'status',
+      place,
+      packet,
+      expected: outcomeAt(model.output, packet),
+      got: outcomeAt(other.output, packet),
+    };
+  }
+}
+
+/**
  * What the machine stopped, as findings, with the number of packets that each of them stopped. Of two machines that
  * stop the same packet, one speaks.
  * @param showings the most authoritative first

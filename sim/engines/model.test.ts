@@ -148,6 +148,28 @@ describe('the model engine', () => {
     expect(output.action[1]).toBe(XDP_DROP);
   });
 
+  it('takes what is no action for a fault of the model, not for XDP_ABORTED', async () => {
+    const wrong: readonly [unknown, string][] = [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [Promise.resolve(XDP_PASS), 'a promise'],
+      [1.5, '1.5'],
+      [Number.NaN, 'NaN'],
+      ['XDP_PASS', 'XDP_PASS'],
+      [2 ** 32, '4294967296'],
+      [{}, 'an object'],
+    ];
+    for (const [returned, text] of wrong) {
+      const output = await once(() => returned as number);
+      expect(output.status[0], text).toBe(STATUS.fault);
+      expect(output.notes.get(0)?.message).toBe(`the model returned ${text} where an action is expected`);
+    }
+    for (const minusOne of [-1, 0xffff_ffff]) {
+      const output = await once(() => minusOne, { packet }, {}, 'tc-ingress');
+      expect([output.status[0], output.action[0]]).toEqual([STATUS.ran, -1]);
+    }
+  });
+
   it('collects trace lines by packet', async () => {
     const session = await engine.open(
       programOf((context) => {

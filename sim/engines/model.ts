@@ -111,12 +111,18 @@ class ModelSession implements Session {
         continue;
       }
       run.begin(entry.hook, input, index);
-      let action: number;
+      let returned: number;
       try {
-        action = entry.model(run) | 0;
+        returned = entry.model(run);
       } catch (error) {
         // A model that throws is a fault of the model; the run goes on, and the report tells.
         commitFault(output, `the model failed: ${error instanceof Error ? error.message : String(error)}`);
+        continue;
+      }
+      const action = returned | 0;
+      // As in C, -1 may also be written 0xffffffff.
+      if (action !== returned && returned >>> 0 !== returned) {
+        commitFault(output, `the model returned ${describe(returned)} where an action is expected`);
         continue;
       }
       if (output.uncertainFrom > index && lru.some((map) => map.crowded)) output.uncertainFrom = index;
@@ -136,6 +142,12 @@ class ModelSession implements Session {
   }
 
   async close(): Promise<void> {}
+}
+
+/** What a module in JavaScript may return, whatever the types say: nothing, a promise, half a number. */
+function describe(returned: unknown): string {
+  if (returned instanceof Promise) return 'a promise';
+  return typeof returned === 'object' && returned !== null ? 'an object' : String(returned);
 }
 
 function modelOf(definition: ProgramDefinition, { function: name, hook }: ProgramEntry): ModelEntry {

@@ -24,7 +24,9 @@ export function summarize(program: Program, shown: Case, finding: Finding): stri
 }
 
 /** "the machine (vm) stops the program: invalid access to packet; this kernel refuses to load the program" */
-function violationText({ engines, got, kernel }: Finding): string {
+function violationText({ engines, expected, got, kernel }: Finding): string {
+  // The model says what should be; where it fails, it is the model that is wrong.
+  if (expected?.status === 'fault') return expected.note?.message ?? 'the model failed';
   const why = got?.note?.message ?? 'it does not say why';
   const asked = kernel === undefined ? '' : `; ${kernelClause(kernel)}`;
   return `the machine (${engines[1]}) stops the program: ${why}${asked}`;
