@@ -86,10 +86,10 @@ SEC("xdp") int disp_second(struct xdp_md *ctx)
 	__u32 key = 0;
 	struct scratch *note = bpf_map_lookup_elem(&scratch, &key);
 
-	if (FAULT(!note, 0))
+	if (!note)
 		return XDP_ABORTED;
 	step(4 + (note->stage & 3));
-	return note->verdict ? XDP_DROP : XDP_PASS;
+	return ((__u32 *)note)[FAULT(1, 4)] ? XDP_DROP : XDP_PASS;
 }
 
 struct {
@@ -109,11 +109,11 @@ SEC("xdp") int disp_stages(struct xdp_md *ctx)
 	struct scratch *note = bpf_map_lookup_elem(&scratch, &key);
 	struct ethhdr *eth = data;
 
-	if (FAULT(!note, 0) || !FITS(eth, end))
+	if (!note || !FITS(eth, end))
 		return XDP_ABORTED;
 	note->stage = eth->h_proto == bpf_htons(ETH_P_IP) ? 1 : 2;
 	note->verdict = eth->h_source[0] & 1;
-	note->entered = bpf_ktime_get_ns();
+	((__u64 *)note)[FAULT(1, 2)] = bpf_ktime_get_ns();
 	bpf_tail_call(ctx, &stages, 0);
 	bpf_tail_call(ctx, &stages, 1);
 	return XDP_ABORTED;
