@@ -127,6 +127,7 @@ export const STYLED_PROGRAMS: readonly StyledProgram[] = [
   }),
   xdp('vlan', 'vlan_unstack', 'ipv4.checksum'),
   xdp('vlan', 'vlan_priority', 'refused'),
+  xdp('vlan', 'vlan_strip', 'ethertype/stale'),
   tc('vlan', 'vlan_tc_push', 'refused'),
   tc('vlan', 'vlan_tc_pop', 'refused by the kernel'),
 

@@ -156,3 +156,19 @@ SEC("tc") int vlan_tc_pop(struct __sk_buff *skb)
 	FAULT(, skb->vlan_tci = 0);
 	return TC_ACT_OK;
 }
+
+/* Takes one tag off in place; the faulty form keeps the EtherType of the tag. */
+SEC("xdp") int vlan_strip(struct xdp_md *ctx)
+{
+	void *data = DATA(ctx), *end = DATA_END(ctx);
+	struct ethhdr *eth = data;
+	struct vlan_tag *tag = (void *)(eth + 1);
+	__be16 proto;
+
+	if (!FITS(tag, end) || !is_tag(eth->h_proto) || is_tag(tag->proto))
+		return XDP_PASS;
+	proto = FAULT(tag->proto, eth->h_proto);
+	__builtin_memmove(data + 4, data, 12);
+	*(__be16 *)(data + 16) = proto;
+	return bpf_xdp_adjust_head(ctx, 4) ? XDP_ABORTED : XDP_PASS;
+}

@@ -1,6 +1,7 @@
 /** The register of invariants: one line each, in the order in which they are judged. */
+import { ethertype } from './ethertype.ts';
 import { fragments } from './fragments.ts';
 import type { Invariant } from './invariant.ts';
 import { lengths } from './lengths.ts';
 
-export const INVARIANTS: readonly Invariant[] = [lengths, fragments];
+export const INVARIANTS: readonly Invariant[] = [lengths, fragments, ethertype];
