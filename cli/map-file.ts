@@ -11,6 +11,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import { parse, ShapeError } from '../sim/runtime/schema.ts';
 import type { MapEntry, World } from '../sim/runtime/world.ts';
 import { inputFailure } from './failure.ts';
+import { plainEntries } from './map-file-plain.ts';
 import { type MapFileValue, mapFileShape } from './map-file-schema.ts';
 import { readText } from './read-file.ts';
 
@@ -30,8 +31,25 @@ export function withMaps(
   options: readonly string[],
   definitions: readonly MapDefinition[],
 ): World {
-  if (options.length === 0) return world;
-  const maps: Record<string, readonly MapEntry[]> = { ...world.maps };
+  return withEntries(world, readMaps(options, definitions));
+}
+
+/** Adds what `readMaps` has read to a world. */
+export function withEntries(world: World, read: Readonly<Record<string, readonly MapEntry[]>>): World {
+  return Object.keys(read).length === 0 ? world : { ...world, maps: { ...world.maps, ...read } };
+}
+
+/**
+ * Reads the files of `--map` options: once for all worlds, since a file may have millions of entries.
+ * @param definitions the maps that the object has
+ * @returns entries by the map's name
+ * @throws {Failure} naming option, file and entry
+ */
+export function readMaps(
+  options: readonly string[],
+  definitions: readonly MapDefinition[],
+): Record<string, readonly MapEntry[]> {
+  const maps: Record<string, readonly MapEntry[]> = {};
   for (const option of options) {
     const equals = option.indexOf('=');
     if (equals <= 0) throw inputFailure(`--map must have the form NAME=FILE, not “${option}”`);
@@ -43,7 +61,7 @@ export function withMaps(
     }
     maps[name] = readEntries(option.slice(equals + 1), definition);
   }
-  return { ...world, maps };
+  return maps;
 }
 
 function readEntries(path: string, definition: MapDefinition): MapEntry[] {
@@ -54,6 +72,8 @@ function readEntries(path: string, definition: MapDefinition): MapEntry[] {
     if (error instanceof SyntaxError) throw inputFailure(`${path}: is not valid JSON: ${error.message}`);
     throw error;
   }
+  const plain = plainEntries(json, definition);
+  if (plain !== undefined) return plain;
   try {
     return parse(mapFileShape, json, 'entries').map((entry, index) => ({
       key: toBytes(entry.key, definition.keySize, `entries[${index}].key`),

@@ -7,7 +7,7 @@ import type { ProgramReport } from '../verify/report.ts';
 import { totalPackets } from '../verify/run.ts';
 import { DistributedRun } from './distributed-run.ts';
 import { EXIT, Failure, toFailure } from './failure.ts';
-import { mapsOf, withMaps } from './map-file.ts';
+import { mapsOf, readMaps, withEntries } from './map-file.ts';
 import { saveBelow, tidy } from './saved-cases.ts';
 import type { Opened } from './verify-messages.ts';
 import type { VerifyPlan } from './verify-plan.ts';
@@ -125,6 +125,6 @@ function failureOf(error: unknown): EngineFailure {
 
 /** The program's worlds with the maps of `--map` options in each. */
 export function worldsWith(program: Program, maps: readonly string[]): NamedWorld[] {
-  const definitions = mapsOf(program);
-  return worldsOf(program).map(({ name, world }) => ({ name, world: withMaps(world, maps, definitions) }));
+  const read = readMaps(maps, mapsOf(program));
+  return worldsOf(program).map(({ name, world }) => ({ name, world: withEntries(world, read) }));
 }

@@ -142,6 +142,28 @@ describe('shrink', () => {
     expect(worldOfParts(world, partsOfWorld(world))).toEqual(world);
   });
 
+  it('leaves out half of two hundred thousand entries at once', () => {
+    const entries = Array.from({ length: 200_000 }, (_, at) => ({
+      key: Uint8Array.of(at, at >> 8, at >> 16),
+      value: Uint8Array.of(1),
+    }));
+    const world: World = { maps: { a: entries, b: entries.slice(0, 2) } };
+    const parts = partsOfWorld(world);
+    expect(worldOfParts(world, parts.slice(100_000))).toEqual({
+      maps: { a: entries.slice(100_000), b: entries.slice(0, 2) },
+    });
+  });
+
+  it('ends when its time is over, also in a world of many parts', async () => {
+    const entries = Array.from({ length: 200_000 }, () => ({ key: data(4), value: data(1) }));
+    const faulty: Behaviour = (_stimulus, { world }) =>
+      world.maps?.a?.length === entries.length ? drop : { action: XDP_PASS };
+    const task = sequence(1, { maps: { a: entries } });
+    const result = await shrunk(faulty, task, { maxAttempts: 4 });
+    expect(result.case.world).toBe(task.world);
+    expect(result.stopped).toEqual({ after: 'attempts', limit: 4 });
+  });
+
   it('survives worlds that do not load', async () => {
     const engines = [
       fakeEngine('model', pass),

@@ -120,6 +120,7 @@ class Shrinker {
     await fewest(
       stimuli,
       (fewer) => this.#tryStimuli(fewer),
+      () => this.#isTried(),
       () => this.#case.stimuli,
     );
   }
@@ -145,8 +146,10 @@ class Shrinker {
 
   async #emptyWorld(): Promise<void> {
     const { world } = this.#case;
-    await fewest(partsOfWorld(world), (fewer) =>
-      this.#try({ ...this.#case, world: worldOfParts(world, fewer) }),
+    await fewest(
+      partsOfWorld(world),
+      (fewer) => this.#try({ ...this.#case, world: worldOfParts(world, fewer) }),
+      () => this.#isTried(),
     );
   }
 
@@ -156,8 +159,7 @@ class Shrinker {
 
   /** Takes the case over if it shows the same kind of divergence. */
   async #try(candidate: Case): Promise<boolean> {
-    // The first attempt decides whether there is anything to shrink, however little time there is.
-    if (this.#attempts > 0 && this.#isOver()) return false;
+    if (this.#isTried()) return false;
     this.#attempts++;
     if (performance.now() - this.#lastTurn > 20) {
       // Signals and progress lines get their turn.
@@ -187,6 +189,11 @@ class Shrinker {
     if (others === undefined || got === undefined) return finding;
     const came = this.#task.case.stimuli[packet]!.packet;
     return { ...finding, others: [{ came, left: got.packet }, ...others] };
+  }
+
+  /** The first attempt decides whether there is anything to shrink, however little time there is. */
+  #isTried(): boolean {
+    return this.#attempts > 0 && this.#isOver();
   }
 
   #isOver(): boolean {
@@ -221,16 +228,19 @@ class Shrinker {
 /**
  * Leaves out as many items as possible: halves first, then ever smaller pieces (Zeller's ddmin, complements only).
  * @param holds tries a shorter list and says whether it still does what the whole one did
+ * @param isOver asked before each trial: a world may have a million parts, and then even trials that are refused take long
  * @param current the list as it is after a success, where `holds` may have shortened it further
  */
 async function fewest<T>(
   items: readonly T[],
   holds: (fewer: readonly T[]) => Promise<boolean>,
+  isOver: () => boolean,
   current?: () => readonly T[],
 ): Promise<void> {
   let kept = items;
   for (let size = kept.length; size >= 1; size = Math.min(Math.floor(size / 2), kept.length)) {
     for (let end = kept.length; end > 0; ) {
+      if (isOver()) return;
       const start = Math.max(0, end - size);
       const fewer = [...kept.slice(0, start), ...kept.slice(end)];
       if (await holds(fewer)) {

@@ -25,22 +25,29 @@ export function partsOfWorld(world: World): WorldPart[] {
 
 /** The world with these of its parts; what is left empty is absent. */
 export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
-  const has = (of: WorldPart['of'], index?: number, name?: string): boolean =>
-    parts.some(
-      (part) =>
-        part.of === of &&
-        (!('index' in part) || part.index === index) &&
-        (!('name' in part) || part.name === name),
-    );
-  const list = <T>(of: 'devices' | 'routes' | 'neighbours', items: readonly T[] | undefined): readonly T[] =>
-    items?.filter((_, index) => has(of, index)) ?? [];
-  const devices = list('devices', world.devices);
-  const routes = list('routes', world.routes);
-  const neighbours = list('neighbours', world.neighbours);
+  const kept = new Map<string, Set<number>>();
+  for (const part of parts) {
+    const place = placeOf(part.of, 'name' in part ? part.name : '');
+    let indices = kept.get(place);
+    if (indices === undefined) {
+      indices = new Set();
+      kept.set(place, indices);
+    }
+    if ('index' in part) indices.add(part.index);
+  }
+  const has = (of: WorldPart['of'], name: string = ''): boolean => kept.has(placeOf(of, name));
+  // There may be a million entries: they are looked up, not searched.
+  const list = <T>(items: readonly T[] | undefined, of: WorldPart['of'], name: string = ''): readonly T[] => {
+    const indices = kept.get(placeOf(of, name));
+    return indices === undefined ? [] : (items?.filter((_, index) => indices.has(index)) ?? []);
+  };
+  const devices = list(world.devices, 'devices');
+  const routes = list(world.routes, 'routes');
+  const neighbours = list(world.neighbours, 'neighbours');
   const maps = Object.entries(world.maps ?? {})
-    .map(([name, entries]) => [name, entries.filter((_, index) => has('maps', index, name))] as const)
+    .map(([name, entries]) => [name, list(entries, 'maps', name)] as const)
     .filter(([, entries]) => entries.length > 0);
-  const globals = Object.entries(world.globals ?? {}).filter(([name]) => has('globals', undefined, name));
+  const globals = Object.entries(world.globals ?? {}).filter(([name]) => has('globals', name));
   return {
     ...(devices.length > 0 ? { devices } : {}),
     ...(routes.length > 0 ? { routes } : {}),
@@ -54,4 +61,8 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(world.stackFill !== undefined && has('stackFill') ? { stackFill: world.stackFill } : {}),
     ...(world.cpu !== undefined && has('cpu') ? { cpu: world.cpu } : {}),
   };
+}
+
+function placeOf(of: WorldPart['of'], name: string): string {
+  return `${of} ${name}`;
 }
