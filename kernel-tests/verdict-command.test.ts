@@ -1,12 +1,16 @@
 /** What `verify` says of objects that have no model: its mark, its exit code, and the command that repeats a finding. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
 import { encodeCase } from '../corpus/case.ts';
+import { PacketGenerator } from '../corpus/generator.ts';
+import { seedFromText } from '../corpus/random.ts';
 import { packageFile } from '../kernel/package-file.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { ALL_BATCHES, BATCH_SIZE, planBatches } from '../verify/batch-plan.ts';
 import { summarize } from '../verify/explain/summary.ts';
 import { describeKernel } from './require-kernel.ts';
 
@@ -59,6 +63,29 @@ async function json(...args: string[]): Promise<{ code: number; program: Json['p
   return { code, program: (JSON.parse(out) as Json).programs[0]! };
 }
 
+/**
+ * Two bytes behind the Ethernet header that few of a run's packets have, and some of the first batch and of the second:
+ * each of two workers meets them.
+ */
+function rarePair(runs: number, seed: string): { readonly value: number; readonly at: readonly number[] } {
+  const program = { name: 'lasts', entries: [{ function: 'lasts', hook: 'xdp' }] } as const;
+  const generator = new PacketGenerator(undefined, ['xdp']);
+  const seen = new Map<number, number[]>();
+  for (const { first, count, limits } of planBatches(program, runs, ALL_BATCHES)) {
+    const batch = new PacketBatch(count);
+    generator.fill(batch, seedFromText(seed), first, count, limits);
+    for (let index = 0; index < count; index++) {
+      const { packet } = batch.stimulus(index);
+      if (packet.length < 18) continue;
+      const value = packet[16]! | (packet[17]! << 8);
+      seen.set(value, [...(seen.get(value) ?? []), first + index]);
+    }
+  }
+  for (const [value, at] of seen)
+    if (value !== 0 && at.length === 2 && at[0]! < BATCH_SIZE && at[1]! >= BATCH_SIZE) return { value, at };
+  throw new Error('no two bytes are in one packet of either batch');
+}
+
 describeKernel('verify, of objects without a model', ['root', 'testrun', 'compiler'], () => {
   // What users run is what tsc emits.
   beforeAll(() => {
@@ -69,7 +96,11 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
   }, 120_000);
 
   it('puts no tick where most branches are behind a lookup that found nothing, and names the map that opens them', async () => {
-    const { code, out } = await xdpsim('verify', 'v.o:gate', ...SMALL);
+    const [{ code, out }, opened, data] = await Promise.all([
+      xdpsim('verify', 'v.o:gate', ...SMALL),
+      xdpsim('verify', 'v.o:gate', ...SMALL, '--map', 'rules=rules.json'),
+      json('v.o:gate'),
+    ]);
     expect(code).toBe(0);
     expect(out).toMatch(/◐ agreed on what ran v\.o:gate/);
     expect(out).toMatch(/verdicts\.bpf\.c:\d+ {2}if \(!rule\): map rules never had the entry/);
@@ -77,9 +108,8 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     expect(out).toMatch(/: agreed on what ran\.\n$/);
     expect(out).not.toContain('✓');
     // What the text says opens them does.
-    const opened = await xdpsim('verify', 'v.o:gate', ...SMALL, '--map', 'rules=rules.json');
     expect(opened.out).toMatch(/✓ agreed +v\.o:gate/);
-    expect(await json('v.o:gate')).toMatchObject({
+    expect(data).toMatchObject({
       code: 0,
       program: {
         verdict: 'agreed on what ran',
@@ -101,41 +131,44 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
   });
 
   it('takes one engine for no agreement, and ends with 3 where nothing judged', async () => {
-    expect(await json('v.o:gate', '--engines', 'vm')).toMatchObject({
-      code: 0,
-      program: { verdict: 'not compared', compared: 0 },
-    });
-    const oracle = await json('v.o:gate', '--engines', 'testrun');
+    const [machine, oracle, nobody] = await Promise.all([
+      json('v.o:gate', '--engines', 'vm'),
+      json('v.o:gate', '--engines', 'testrun'),
+      json('v.o:gate', '--engines', 'testrun', '--oracle', 'off'),
+    ]);
+    expect(machine).toMatchObject({ code: 0, program: { verdict: 'not compared', compared: 0 } });
     expect(oracle).toMatchObject({ code: 0, program: { verdict: 'not compared' } });
     expect(oracle.program.reasons).toEqual([expect.stringMatching(/: only the checksum oracle judged$/)]);
-    expect(await json('v.o:gate', '--engines', 'testrun', '--oracle', 'off')).toMatchObject({
-      code: 3,
-      program: { verdict: 'not judged' },
-    });
+    expect(nobody).toMatchObject({ code: 3, program: { verdict: 'not judged' } });
   });
 
   it('ends with 4 where an engine that must run did not, or too little ran', async () => {
-    expect(await json('v.o:gate', '--require', 'testrun', '--min-coverage', '30')).toMatchObject({ code: 0 });
-    expect(await json('v.o:gate', '--require', 'testrun', '--require', 'veth')).toMatchObject({
+    const [enough, absent, few, ...wrong] = await Promise.all([
+      json('v.o:gate', '--require', 'testrun', '--min-coverage', '30'),
+      json('v.o:gate', '--require', 'testrun', '--require', 'veth'),
+      xdpsim('verify', 'v.o:gate', ...SMALL, '--min-coverage', '31%', '--junit', 'few.xml'),
+      xdpsim('verify', 'v.o:gate', '--require', 'kernel'),
+      xdpsim('verify', 'v.o:gate', '--min-coverage', '101'),
+      xdpsim('verify', 'v.o:gate', '--oracle', 'some'),
+    ]);
+    expect(enough).toMatchObject({ code: 0 });
+    expect(absent).toMatchObject({
       code: 4,
       program: { verdict: 'incomplete', reasons: [expect.stringMatching(/^--require veth: /)] },
     });
-    const few = await xdpsim('verify', 'v.o:gate', ...SMALL, '--min-coverage', '31%', '--junit', 'few.xml');
     expect(few).toMatchObject({ code: 4, err: '' });
     expect(few.out).toMatch(/✗ incomplete +v\.o:gate/);
     expect(few.out).toMatch(/--min-coverage 31: 30 % \(3 of 10 branches\) were reached/);
-    for (const args of [
-      ['--require', 'kernel'],
-      ['--min-coverage', '101'],
-      ['--oracle', 'some'],
-    ]) {
-      expect((await xdpsim('verify', 'v.o:gate', ...args)).code).toBe(2);
-    }
+    for (const { code } of wrong) expect(code).toBe(2);
   });
 
   it('says of a violation that the kernel refuses the program, with the end of its log, asked or among the engines', async () => {
-    for (const engines of ['vm', 'wasm', 'vm,wasm,testrun']) {
-      const { code, out } = await xdpsim('verify', 'v.o:unchecked', ...SMALL, '--engines', engines);
+    const [asked, among, { program }] = await Promise.all([
+      xdpsim('verify', 'v.o:unchecked', ...SMALL, '--engines', 'vm'),
+      xdpsim('verify', 'v.o:unchecked', ...SMALL, '--engines', 'vm,wasm,testrun'),
+      json('v.o:unchecked', '--engines', 'wasm'),
+    ]);
+    for (const { code, out } of [asked, among]) {
       expect(code).toBe(1);
       expect(out).toMatch(
         /stops the program: .*the comparison with data_end covers 0 bytes; this kernel refuses/,
@@ -144,7 +177,6 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
       // Once, not with the failed engine and again with the finding.
       expect(out.match(/R1 offset is outside of the packet/g)).toHaveLength(1);
     }
-    const { program } = await json('v.o:unchecked', '--engines', 'wasm');
     expect(program.divergences).toMatchObject([
       {
         field: 'status',
@@ -153,56 +185,50 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     ]);
   });
 
-  it('blames the machine for what it stops though this kernel runs it, and compares all the rest', async () => {
+  it('blames the machine for what it stops though this kernel runs it, in two workers, and compares all the rest', async () => {
+    const runs = 4096;
+    const { value, at } = rarePair(runs, '1');
+    writeFileSync(join(scratch, 'trigger.json'), JSON.stringify([{ key: 0, value }]));
     const packet = new Uint8Array(60);
-    packet.set(new TextEncoder().encode('long'));
+    packet.set([value & 0xff, value >> 8], 16);
+    const world = { maps: { trigger: [{ key: new Uint8Array(4), value: packet.slice(16, 20) }] } };
     mkdirSync(join(scratch, 'long', 'v.o_lasts'), { recursive: true });
-    const world = {};
     writeFileSync(
       join(scratch, 'long', 'v.o_lasts', 'long.pcapng'),
       encodeCase({ program: 'lasts', world, stimuli: [{ packet }] }),
     );
-    const args = ['v.o:lasts', '--report', 'long'];
-    const { code, program } = await json(...args, '--engines', 'wasm,testrun');
+    const { code, out } = await xdpsim(
+      ...['verify', 'v.o:lasts', '--runs', String(runs), '--seed', '1', '--report', 'long', '--json'],
+      ...['--map', 'trigger=trigger.json', '--engines', 'wasm,testrun', '--workers', '2'],
+    );
+    const [program] = (JSON.parse(out) as Json).programs;
     expect(code).toBe(0);
-    expect(program.divergences).toEqual([]);
-    expect(program.compared).toBeGreaterThan(2000);
-    expect(program.defects).toMatchObject([
+    expect(program!.divergences).toEqual([]);
+    // All but these and what a test run does not take.
+    expect(program!.compared).toBeGreaterThan(runs * 0.9);
+    expect(program!.defects).toMatchObject([
       {
         engine: 'wasm',
         summary: expect.stringMatching(
           /^the machine \(wasm\) refused what this kernel ran: .*, a defect of xdpsim$/,
         ),
-        packets: 1,
+        packets: 1 + at.length,
         seen: { file: expect.stringMatching(/long\.pcapng$/) },
       },
     ]);
-  }, 90_000);
+  }, 120_000);
 
   it('warns where the kernel lets the program send stack bytes that it never wrote, and finds nothing', async () => {
-    for (const engines of ['wasm,testrun', 'vm,testrun']) {
-      const { code, out } = await xdpsim(
-        'verify',
-        'v.o:leaks',
-        ...SMALL,
-        '--engines',
-        engines,
-        '--report',
-        'leaks',
-      );
-      expect(code).toBe(0);
-      expect(out).toMatch(
-        /warning: \S+verdicts\.bpf\.c:\d+: stack bytes that the program never wrote reach its output, which differs from run to run/,
-      );
-      expect(out).toMatch(/✓ agreed +v\.o:leaks/);
-    }
+    const { code, out } = await xdpsim('verify', 'v.o:leaks', ...SMALL, '--report', 'leaks');
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /warning: \S+verdicts\.bpf\.c:\d+: stack bytes that the program never wrote reach its output, which differs from run to run/,
+    );
+    expect(out).toMatch(/✓ agreed +v\.o:leaks/);
+    expect(existsSync(join(scratch, 'leaks'))).toBe(false);
   });
 
   it('reaches machine against kernel behind a wrong checksum where the oracle is off', async () => {
-    expect(await json('v.o:spoils')).toMatchObject({
-      code: 1,
-      program: { divergences: [{ field: 'ipv4.checksum' }] },
-    });
     expect(await json('v.o:spoils', '--oracle', 'off')).toMatchObject({
       code: 0,
       program: { verdict: 'agreed' },
@@ -252,37 +278,49 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     expect(refused.out).toMatch(/This kernel refuses to load the program: the verifier refuses unchecked/);
     expect(refused.out).toContain('R1 offset is outside of the packet');
     expect(refused.out).toContain('The kernel: as for packet 1.');
-    const ran = await xdpsim('run', 'v.o:lasts', '--engine', 'wasm', `6c6f6e67${'00'.repeat(16)}`);
+    writeFileSync(join(scratch, 'one.json'), JSON.stringify([{ key: 0, value: 1 }]));
+    const ran = await xdpsim(
+      ...['run', 'v.o:lasts', '--engine', 'wasm', '--map', 'trigger=one.json', `${'00'.repeat(16)}01000000`],
+    );
     expect(ran.code).toBe(0);
     expect(ran.out).toMatch(/runs the program to its end\.\n {2}Its result: XDP_\w+, 20 bytes\./);
     expect(ran.out).toContain('a defect of xdpsim');
   }, 90_000);
 
   it.each([
-    ['a checksum', ['v.o:spoils']],
     [
       'a checksum, with a map, other engines and a second worker',
-      ['v.o:spoils', '--map', 'rules=rules.json', '--engines', 'vm,testrun', '--workers', '2'],
+      [
+        'v.o:spoils',
+        '--map',
+        'rules=rules.json',
+        '--engines',
+        'vm,testrun',
+        '--workers',
+        '2',
+        '--runs',
+        '4100',
+      ],
     ],
     [
       'a checksum of a built-in program’s replacement',
-      ['icmp_echo', '--object', 'v.o:spoils', '--report', 'r'],
+      ['icmp_echo', '--object', 'v.o:spoils', '--report', 'r', '--runs', '2000'],
     ],
     ['a checksum, for a time', ['v.o:spoils', '--time', '200ms', '--oracle', 'checksums']],
-    ['a violation', ['v.o:unchecked', '--engines', 'vm', '--max-divergences', '3']],
+    ['a violation', ['v.o:unchecked', '--engines', 'vm', '--max-divergences', '3', '--runs', '2000']],
   ])('prints a command that finds %s again, in the same engines and with the same code', async (_, args) => {
     const first = await xdpsim('verify', ...args, '--seed', 'a seed', '--shrink-time', '0');
     expect(first.code).toBe(1);
     const [, repeat = '', alone = ''] = /Repeat it:\n *(.*)\n(?: *Run the case alone:\n *(.*)\n)?/.exec(
       first.out,
     )!;
-    const again = await shell(repeat);
+    const [again, single] = await Promise.all([shell(repeat), shell(alone)]);
     expect(again.code).toBe(1);
     const headline = (out: string): string | undefined =>
       /^ {2}(\S+: (?:the machine|\S+: expected).*)$/m.exec(out)?.[1];
     expect(headline(again.out)).toBe(headline(first.out));
     const engines = (out: string): string | undefined => /--engines (\S+)/.exec(out)?.[1];
     expect(engines(again.out)).toBe(engines(first.out));
-    expect((await shell(alone)).err).toBe('');
+    expect(single.err).toBe('');
   });
 });
