@@ -1,6 +1,6 @@
 /** Network namespaces of the run's own: nothing that xdpsim makes ever stands in the host's. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Availability, EngineError } from '../sim/engines/engine.ts';
 import { lackOf, NAMESPACES } from './capabilities.ts';
@@ -38,6 +38,8 @@ export interface Netns {
   ip(commands: readonly string[]): void;
   /** Sets `/proc/sys/net/<key>`, the key with slashes: `ipv4/conf/all/forwarding`. */
   sysctl(key: string, value: string | number): void;
+  /** Is it still the one that its path leads to, not removed, nor made anew under the same name? */
+  isCurrent(): boolean;
   /** May be called more than once. */
   close(): void;
 }
@@ -193,6 +195,13 @@ class OpenNetns implements Netns {
 
   sysctl(key: string, value: string | number): void {
     this.enter(() => writeNetworkSetting(key, value));
+  }
+
+  isCurrent(): boolean {
+    if (!this.#open) return false;
+    const own = fstatSync(this.#fd);
+    const named = statSync(this.path, { throwIfNoEntry: false });
+    return named !== undefined && named.ino === own.ino && named.dev === own.dev;
   }
 
   close(): void {

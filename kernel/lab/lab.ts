@@ -113,10 +113,18 @@ export class Lab {
   #reopen(): void {
     const state = readState(this.name);
     if (state === undefined) throw new EngineError('input', `the lab ${this.name} was torn down meanwhile`);
-    // A lab that was torn down and set up again has the same names and other namespaces.
-    const outside = openOutside(state);
-    this.close();
-    this.#outside = outside;
+    // A lab that was torn down and set up again has the same names and other namespaces; the others stay open, for
+    // whoever holds one from before.
+    if (!this.#outside.isCurrent()) {
+      const outside = openOutside(state);
+      this.#outside.close();
+      this.#outside = outside;
+    }
+    for (const [name, netns] of this.#inside) {
+      if (netns.isCurrent()) continue;
+      netns.close();
+      this.#inside.delete(name);
+    }
     this.#state = state;
   }
 
