@@ -115,7 +115,9 @@ describe.skipIf(process.platform === 'win32')('a run that gets a signal', { time
 describe.skipIf(process.platform === 'win32')('a reader that goes away', { timeout: 60_000 }, () => {
   it('does not make a finding undone', async () => {
     const report = join(scratch, 'pipe');
-    const shell = ['sh', '-c', '("$@"; echo "code $?" >&2) | head -1', 'sh'];
+    // Goes away when the finding is on disk: sooner, the run would end with nothing found.
+    const reader = `read -r first; while [ ! -d '${report}/looping' ]; do sleep 0.02; done; echo "$first"`;
+    const shell = ['sh', '-c', `("$@"; echo "code $?" >&2) | (${reader})`, 'sh'];
     const run = new Started(verify(LOOPING, report, '--shrink-time', '0', '--runs', '8k'), scratch, shell);
     await run.ended();
     expect(run.out).toMatch(/^seed 1, engines model, vm\n$/);
