@@ -247,12 +247,7 @@ export class BpfMap {
     const window = this.#openWindow();
     const scan = this.#openScan();
     if (scan !== undefined) {
-      const value = new Uint8Array(this.#valueBytes);
-      for (const index of scan.written()) {
-        const result = this.#libbpf.bpf.bpf_map_lookup_elem(this.fd, indexKey(index), value);
-        if (result < 0) throw this.#failure('read', result);
-        builder.addIndex(index, value, 0, this.#valueBytes);
-      }
+      for (const indices of scan.written()) this.#readEntries(indices, builder);
       return builder.finish();
     }
     if (window === undefined) {
@@ -271,6 +266,45 @@ export class BpfMap {
       }
     }
     return builder.finish();
+  }
+
+  /** @param indices of entries of an array, in order */
+  #readEntries(indices: Uint32Array, builder: SnapshotBuilder): void {
+    const first = indices[0]!;
+    const end = indices.at(-1)! + 1;
+    // Where most of them are asked for, those between are read with them.
+    if (end - first < 4 * indices.length && this.#readRange(first, end, builder)) return;
+    const value = new Uint8Array(this.#valueBytes);
+    for (const index of indices) {
+      const result = this.#libbpf.bpf.bpf_map_lookup_elem(this.fd, indexKey(index), value);
+      if (result < 0) throw this.#failure('read', result);
+      builder.addIndex(index, value, 0, this.#valueBytes);
+    }
+  }
+
+  /** @returns false, and nothing was read, where this kernel has no batches for this type of map */
+  #readRange(first: number, end: number, builder: SnapshotBuilder): boolean {
+    const room = Math.min(this.#batchRows(), end - first);
+    const keys = new Uint8Array(room * 4);
+    const values = new Uint8Array(room * this.#valueBytes);
+    const next = new Uint8Array(4);
+    const count = new Uint32Array(1);
+    for (let index = first; index < end; index += count[0]!) {
+      count[0] = Math.min(room, end - index);
+      // The kernel goes on behind the key that it is given.
+      const before = index === 0 ? null : indexKey(index - 1);
+      const { bpf } = this.#libbpf;
+      const result = bpf.bpf_map_lookup_batch(this.fd, before, next, keys, values, count, null);
+      if (result < 0 && result !== ENOENT) {
+        if (index === first) return false;
+        throw this.#failure('read', result);
+      }
+      if (count[0] === 0) throw this.#failure('read', ENOENT);
+      for (let row = 0; row < count[0]!; row++) {
+        builder.addIndex(index + row, values, row * this.#valueBytes, this.#valueBytes);
+      }
+    }
+    return true;
   }
 
   /** Bytes from value to value inside an array. */

@@ -62,6 +62,9 @@ const MOST_PER_RUN = 64;
 const WALKED = 16_384;
 const MOST_WALKED = 500_000;
 
+/** As many as fill the list once, about. */
+const FIRST_RUNS = 256;
+
 const EINTR = -4;
 
 /** What the scan needs to know of the array. */
@@ -126,21 +129,27 @@ export class PerCpuScan {
     return undefined;
   }
 
-  /** The indices of all entries that are not zero, in order. Nothing else may change the array meanwhile. */
-  *written(): Iterable<number> {
+  /**
+   * The indices of all entries that are not zero, in order, some thousands at a time: a view, good until the next ones
+   * are asked for. Nothing else may change the array meanwhile.
+   */
+  *written(): Iterable<Uint32Array> {
     const state = this.#state;
     state[NEXT / 4] = 0;
+    // Runs that find the list full are in vain: in an array full of values, few are asked for at once.
+    let runs = FIRST_RUNS;
     for (let next = 0; next < this.#entries; ) {
       state[COUNT / 4] = 0;
-      const runs = Math.ceil((this.#entries - next) / this.#perRun);
-      this.#options.setUint32(TEST_RUN_OPTS.repeat, runs, true);
+      const left = Math.ceil((this.#entries - next) / this.#perRun);
+      this.#options.setUint32(TEST_RUN_OPTS.repeat, Math.min(runs, left), true);
       const result = this.#libbpf.bpf.bpf_prog_test_run_opts(this.#program, addressOf(this.#options));
       // A signal ends a test run early: it goes on from where it was.
       if (result < 0 && result !== EINTR) {
         throw new EngineError('environment', `cannot look through a per-CPU array: ${errnoName(result)}`);
       }
       const count = state[COUNT / 4]!;
-      for (let hit = 0; hit < count; hit++) yield state[HITS / 4 + hit]!;
+      runs = count > ROOM / 2 ? FIRST_RUNS : runs * 8;
+      if (count > 0) yield state.subarray(HITS / 4, HITS / 4 + count);
       next = state[NEXT / 4]!;
     }
   }
