@@ -94,7 +94,8 @@ function readObject(path: string): Uint8Array {
 export interface NotTested {
   /** As it would be named on the command line: `FILE.o:FUNCTION`. */
   readonly program: string;
-  readonly section: string;
+  /** Absent where it is no reason. */
+  readonly section?: string;
   /** "runs behind a redirect (devmap)", "type kprobe, neither XDP nor TC". */
   readonly reason: string;
 }

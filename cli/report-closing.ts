@@ -12,18 +12,21 @@ export interface ClosingOptions {
   readonly seconds: number;
   /** Lists everything that was not compared. */
   readonly verbose: boolean;
+  /** Did a signal end the run before all that was asked for? */
+  readonly interrupted?: boolean;
 }
 
 export function closingLines(
   all: readonly Tested[],
-  { seed, seconds, verbose }: ClosingOptions,
+  { seed, seconds, verbose, interrupted = false }: ClosingOptions,
   terminal: Terminal,
 ): string[] {
   const reports = all.map(({ report }) => report);
   const packets = reports.reduce((sum, report) => sum + report.packets, 0);
   const programs = all.length === 1 ? '1 program' : `${all.length} programs`;
   const done = `${programs}, ${count(packets)} packets in ${seconds.toFixed(1)} s, seed ${seed}`;
-  const [style, result] = resultOf(all);
+  const isPartial = interrupted || reports.some((report) => report.interrupted);
+  const [style, result] = resultOf(all, isPartial);
   return [
     ...speeds(reports),
     ...(reports.some((report) => report.coverage !== undefined)
@@ -36,15 +39,13 @@ export function closingLines(
     ...notCompared(reports, verbose),
     ...withoutKernel(all, verbose),
     '',
-    ...(reports.some((report) => report.interrupted)
-      ? [terminal.style('yellow', 'Interrupted: this is what was done until then.')]
-      : []),
+    ...(isPartial ? [terminal.style('yellow', 'Interrupted: this is what was done until then.')] : []),
     terminal.style(style, `${done}: ${result}.`),
   ];
 }
 
 /** The worst of the programs' verdicts decides. */
-function resultOf(all: readonly Tested[]): readonly [Style, string] {
+function resultOf(all: readonly Tested[], isPartial: boolean): readonly [Style, string] {
   const having = (mark: Mark): number => all.filter(({ verdict }) => verdict.mark === mark).length;
   const of = (mark: Mark): string => (all.length === 1 ? '' : `${having(mark)} of ${all.length} `);
   const divergences = all.reduce((sum, { report }) => sum + report.divergences.length, 0);
@@ -56,6 +57,7 @@ function resultOf(all: readonly Tested[]): readonly [Style, string] {
     const which = all.length === 1 ? 'the program' : `${having('not compared')} of ${all.length}`;
     return ['yellow', `nothing wrong was found, but ${which} had nothing to be compared with`];
   }
+  if (isPartial) return ['yellow', 'no difference until then'];
   if (having('agreed on what ran') > 0) {
     return all.length === 1
       ? ['yellow', 'agreed on what ran']

@@ -133,6 +133,17 @@ describe('the closing lines', () => {
     expect(closing([made({ engines })], true)).not.toContain('Not checked');
   });
 
+  it('claim no agreement for a run that was interrupted', () => {
+    const part = made({ interrupted: true });
+    expect(closing([part])).toMatch(/Interrupted: .*\n.*: no difference until then\.$/);
+    const between = closingLines(
+      [made()],
+      { seed: 's', seconds: 1, verbose: false, interrupted: true },
+      terminal,
+    );
+    expect(between.join('\n')).toMatch(/Interrupted: .*\n.*: no difference until then\.$/);
+  });
+
   it('end in the result', () => {
     expect(closing([made()])).toMatch(/: all agreed\.$/);
     expect(closing([made({ coverage: HALF })])).toMatch(/: agreed on what ran\.$/);

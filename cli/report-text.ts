@@ -32,7 +32,7 @@ export function programLine({ report, verdict }: Tested, width: number, terminal
 /** Programs of the objects that packets cannot be given to. */
 export function notTestedLines(left: readonly NotTested[], width: number, terminal: Terminal): string[] {
   return left.map(({ program, section, reason }) => {
-    return `${terminal.style('yellow', '– not run'.padEnd(MARK_WIDTH))} ${program.padEnd(width)}   section ${section}: ${reason}`;
+    return `${terminal.style('yellow', '– not run'.padEnd(MARK_WIDTH))} ${program.padEnd(width)}   ${section === undefined ? '' : `section ${section}: `}${reason}`;
   });
 }
 

@@ -51,6 +51,13 @@ describe('the verdict', () => {
     expect(verdictOf(report({}), {}, [oneWay]).mark).toBe('agreed');
   });
 
+  it('is agreement on what ran where the run was interrupted', () => {
+    expect(verdictOf(report({ interrupted: true }))).toEqual({
+      mark: 'agreed on what ran',
+      reasons: ['the run was interrupted'],
+    });
+  });
+
   it('is agreement on what ran where nobody measured what that is', () => {
     const { coverage: _coverage, ...unmeasured } = report({});
     expect(verdictOf(unmeasured).mark).toBe('agreed on what ran');

@@ -59,6 +59,7 @@ export function verdictOf(
   // How much stands behind a tail call nobody knows: it may be most of what is deployed, whatever the share here.
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   reasons.push(...empty.map((map) => `tail calls found no program in map ${map}`));
+  if (report.interrupted) reasons.push('the run was interrupted');
   return { mark: reasons.length === 0 ? 'agreed' : 'agreed on what ran', reasons };
 }
 

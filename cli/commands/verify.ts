@@ -164,15 +164,24 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   }
   await verifier.close();
   interrupt.release();
-  if (!quiet) for (const line of notTestedLines(left, width, terminal)) terminal.print(line);
+  const unstarted = programs
+    .slice(all.length)
+    .map(({ name }) => ({ program: name, reason: 'interrupted before' }));
+  const notTested = [...left, ...unstarted];
+  if (!quiet) for (const line of notTestedLines(notTested, width, terminal)) terminal.print(line);
 
   const reports = all.map(({ report }) => report);
   if (quiet) {
-    printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested: left, assumed });
+    printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested, assumed });
   } else {
     const seconds = (performance.now() - start) / 1000;
     terminal.print();
-    const closing = { seed: plan.seed, seconds, verbose: options.verbose === true };
+    const closing = {
+      seed: plan.seed,
+      seconds,
+      verbose: options.verbose === true,
+      interrupted: interrupt.signal.aborted,
+    };
     for (const line of closingLines(all, closing, terminal)) terminal.print(line);
   }
   process.exitCode = exitCodeAfter(interrupt.cause, exitCodeOf(all));
