@@ -171,7 +171,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     for (const { code, out } of [asked, among]) {
       expect(code).toBe(1);
       expect(out).toMatch(
-        /stops the program: .*the comparison with data_end covers 0 bytes; this kernel refuses/,
+        /stops the program: .*the comparison with data_end covers 0 bytes \(verdicts\.bpf\.c:\d+\); this kernel refuses/,
       );
       expect(out).toMatch(/This kernel refuses to load the program: the verifier refuses unchecked of v\.o/);
       // Once, not with the failed engine and again with the finding.

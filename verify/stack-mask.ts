@@ -15,6 +15,7 @@ import type { World } from '../sim/runtime/world.ts';
 import { mask } from './clock-mask.ts';
 import { comparedParts, firstDifference } from './compare.ts';
 import { EngineSide } from './engine-side.ts';
+import { reasonOf } from './explain/note-text.ts';
 import type { Finding } from './finding.ts';
 import { MovedParts, type RunOutcome } from './moved.ts';
 import type { NotCompared } from './not-compared.ts';
@@ -186,18 +187,15 @@ function noteOf(note: OutcomeNote, kind: OutcomeNote['warning']): OutcomeNote | 
   return note.further?.warning === kind ? note.further : undefined;
 }
 
-/** What the machine puts before its reasons: the warning names the place itself. */
-const PLACE = /^instruction \d+ \(.*?:\d+\): /;
-
 function warningOf(note: OutcomeNote, reaches: boolean = false): Warning {
-  const { warning, message, source } = note;
+  const { warning, source } = note;
   const what = reaches
     ? 'stack bytes that the program never wrote reach its output, which differs from run to run in the kernel'
     : 'the output differs from run to run in the kernel';
   return {
     severity: 'warning',
     kind: warning ?? 'unreliable',
-    summary: `${what}: ${source === undefined ? message : message.replace(PLACE, '')}`,
+    summary: `${what}: ${reasonOf(note)}`,
     ...(source === undefined ? {} : { source: { file: source.file, line: source.line } }),
   };
 }

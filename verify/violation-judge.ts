@@ -9,6 +9,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import type { EngineFailure } from './engine-side.ts';
 import type { Showing } from './examine.ts';
+import { reasonAndPlace } from './explain/note-text.ts';
 import { type Finding, kindOf } from './finding.ts';
 import { isAccepted, type KernelVerdict, KernelWitness } from './kernel-verdict.ts';
 import type { Defect, Divergence } from './report.ts';
@@ -102,7 +103,7 @@ function defectOf(
   seen: Divergence['seen'],
 ): Defect {
   const what = verdict.did === 'ran' ? 'ran' : 'accepts';
-  const why = note?.message ?? 'it does not say why';
+  const why = note === undefined ? 'it does not say why' : reasonAndPlace(note);
   return {
     engine: engines[1],
     summary: `the machine (${engines[1]}) refused what this kernel ${what}: ${why}, a defect of xdpsim`,

@@ -15,6 +15,7 @@ import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
 import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
 import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
@@ -254,7 +255,9 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
   if (output.status[index] !== STATUS.ran) {
     const kind = statusName(output.status[index]!);
     const colour = kind === 'unseen' ? 'yellow' : 'red';
-    terminal.print(terminal.style(colour, `${head}: ${kind}: ${note?.message ?? ''}`));
+    // With a line of C, the place follows.
+    const reason = note?.source === undefined ? (note?.message ?? '') : reasonOf(note);
+    terminal.print(terminal.style(colour, `${head}: ${kind}: ${reason}`));
     if (note?.source !== undefined)
       terminal.print(`  ${note.source.file}:${note.source.line}: ${note.source.text}`);
     const asked = kernel.get(index);

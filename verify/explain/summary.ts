@@ -9,6 +9,7 @@ import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
 import { kernelClause } from './kernel-text.ts';
 import { type FieldText, fieldPath, isPadding, mapEntryText } from './map-text.ts';
+import { reasonAndPlace } from './note-text.ts';
 import { hex16 } from './ones.ts';
 
 /** "icmp_echo: icmp.checksum: expected 0x1a34 (model), got 0x1235 (testrun): the difference was added without …" */
@@ -27,7 +28,7 @@ export function summarize(program: Program, shown: Case, finding: Finding): stri
 function violationText({ engines, expected, got, kernel }: Finding): string {
   // The model says what should be; where it fails, it is the model that is wrong.
   if (expected?.status === 'fault') return expected.note?.message ?? 'the model failed';
-  const why = got?.note?.message ?? 'it does not say why';
+  const why = got?.note === undefined ? 'it does not say why' : reasonAndPlace(got.note);
   const asked = kernel === undefined ? '' : `; ${kernelClause(kernel)}`;
   return `the machine (${engines[1]}) stops the program: ${why}${asked}`;
 }
