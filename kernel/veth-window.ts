@@ -11,7 +11,7 @@ import type { Junction } from './junction.ts';
 export const WINDOW = 256;
 
 /** How long the taps may take to deliver, in milliseconds. They take microseconds, unless the machine is very busy. */
-const PATIENCE = 5000;
+const PATIENCE = 20_000;
 
 /** In the place of a tap: for packets that none delivers, and for those that the junction shows. */
 export const NO_TAP = 0xffff;

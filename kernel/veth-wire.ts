@@ -20,7 +20,7 @@ import { settleAtXdp } from './veth-xdp.ts';
 import type { WorldNetwork } from './world-network.ts';
 
 /** How long a frame may take, in milliseconds. It takes microseconds, unless the machine is very busy. */
-const PATIENCE = 5000;
+const PATIENCE = 20_000;
 /** How long to look out for a frame that has run through the program, but was neither dropped nor has come out. */
 const PATIENCE_AFTER_RUN = 500;
 /** The same for a frame that nobody could see coming out. */
