@@ -413,5 +413,8 @@ function engineReport({ engine, failure, packets, seconds, pinned }: EngineSide)
   const done = { name: engine.name, packets, seconds, ...helpers, ...noted };
   if (failure === undefined) return { ...done, status: 'ran' };
   const { message, remedy } = failure;
+  // What the engine lacks says nothing about the program.
+  if (failure.lacking === true)
+    return { ...done, status: 'skipped', reason: message, ...(remedy === undefined ? {} : { remedy }) };
   return { ...done, status: 'failed', reason: message, failure, ...(remedy === undefined ? {} : { remedy }) };
 }

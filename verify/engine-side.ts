@@ -17,6 +17,8 @@ export interface EngineFailure {
   readonly message: string;
   readonly remedy?: string;
   readonly log?: string;
+  /** Is it the engine that lacks something which the object may rightly ask for? */
+  readonly lacking?: true;
 }
 
 export class EngineSide {
@@ -233,6 +235,7 @@ export function failureOf(error: unknown): EngineFailure {
       message: error.message,
       ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
       ...(error.log === undefined ? {} : { log: error.log }),
+      ...(error.lacking ? { lacking: true } : {}),
     };
   }
   // Memory and open files run out in the middle of a run, too.

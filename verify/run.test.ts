@@ -387,6 +387,20 @@ describe('verify', () => {
     expect(await fields('all')).toEqual(expect.arrayContaining(['action', 'invariant']));
   });
 
+  it('skips an engine that lacks what the program may rightly ask for: that is no failure of the program', async () => {
+    const lacks = fakeEngine('wasm', pass, {
+      openError: () =>
+        new EngineError('input', 'fake: the machine lacks the helper bpf_x', { lacking: true }),
+    });
+    const report = await verify(options({ engines: [lacks, fakeEngine('testrun', pass)] }));
+    expect(report.engines).toMatchObject([
+      { name: 'wasm', status: 'skipped', reason: 'fake: the machine lacks the helper bpf_x' },
+      { name: 'testrun', status: 'ran', packets: 400 },
+    ]);
+    expect(report.compared).toBe(0);
+    expect(report.engines[0]).not.toHaveProperty('failure');
+  });
+
   it('finds a model that fails, whatever the others do, and goes on comparing the rest', async () => {
     const failsAt =
       (...indices: number[]): Behaviour =>

@@ -17,7 +17,7 @@ function refusal(text: string, hook: Hook = 'xdp', license = 'GPL'): string | un
 describe('before the first packet', () => {
   it('a helper that the machine lacks is refused by name', () => {
     expect(refusal('call bpf_get_current_pid_tgid\nexit')).toBe(
-      'program main, instruction 0: expected a helper that the machine has, found bpf_get_current_pid_tgid',
+      'program main, instruction 0: the machine lacks the helper bpf_get_current_pid_tgid',
     );
     expect(refusal('call 9999\nexit')).toMatch('number 9999, which no kernel has');
   });

@@ -17,7 +17,7 @@ import {
 } from './instruction.ts';
 import { InstructionError } from './instruction-error.ts';
 import { type BpfObject, type BpfProgram, sourceAt } from './object.ts';
-import { ObjectError } from './object-error.ts';
+import { LackingError, ObjectError } from './object-error.ts';
 import { deepestStack } from './stack-depth.ts';
 
 /**
@@ -72,14 +72,17 @@ function refusedCall(
     const name = object.kfuncs[number] ?? `kernel function ${number}`;
     const found = KERNEL_FUNCTIONS.get(name);
     if (found === undefined) {
-      return new ObjectError(place(program, slot), 'a kernel function that the machine has', name);
+      return new LackingError(place(program, slot), 'kernel function', name);
     }
     return refusedHook(program, slot, found, hook);
   }
   const helper = HELPERS.get(number);
   if (helper === undefined) {
-    const name = helperName(number) ?? `number ${number}, which no kernel has`;
-    return new ObjectError(place(program, slot), 'a helper that the machine has', name);
+    const name = helperName(number);
+    if (name === undefined) {
+      return new ObjectError(place(program, slot), 'a helper', `number ${number}, which no kernel has`);
+    }
+    return new LackingError(place(program, slot), 'helper', name);
   }
   if (helper.gplOnly === true && !isGplCompatible(object.license)) {
     const license = object.license === '' ? 'none' : `"${object.license}"`;

@@ -15,3 +15,12 @@ export class ObjectError extends Error {
     this.found = found;
   }
 }
+
+/** The object asks for what the kernel may well have and the machine lacks: no fault of the object's. */
+export class LackingError extends ObjectError {
+  /** @param what it asks for: "helper", "map type" */
+  constructor(where: string, what: string, name: string) {
+    super(where, `a ${what} that the machine has`, name);
+    this.message = visibleLine(`${where}: the machine lacks the ${what} ${name}`);
+  }
+}

@@ -37,7 +37,7 @@ import { linkProgram } from './loader/link.ts';
 import { ObjectError } from './object-error.ts';
 
 export type { KernelFacts } from './loader/kernel-facts.ts';
-export { ObjectError } from './object-error.ts';
+export { LackingError, ObjectError } from './object-error.ts';
 
 export interface BpfObject {
   /** Text of section `license`; empty where there is none. */

@@ -107,16 +107,24 @@ export class EngineError extends Error {
   readonly remedy: string | undefined;
   /** The verifier's log or the like, for people. */
   readonly log: string | undefined;
+  /** Is it the engine that lacks something which the object may rightly ask for? */
+  readonly lacking: boolean;
 
   constructor(
     kind: 'input' | 'environment',
     message: string,
-    details: { readonly remedy?: string; readonly log?: string; readonly cause?: unknown } = {},
+    details: {
+      readonly remedy?: string;
+      readonly log?: string;
+      readonly cause?: unknown;
+      readonly lacking?: boolean;
+    } = {},
   ) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.name = 'EngineError';
     this.kind = kind;
     this.remedy = details.remedy;
     this.log = details.log;
+    this.lacking = details.lacking ?? false;
   }
 }

@@ -9,6 +9,7 @@ import {
   type BpfObject,
   type BpfProgram,
   type KernelFacts,
+  LackingError,
   loadObject,
   ObjectError,
   setGlobal,
@@ -98,7 +99,12 @@ export function openMachine(program: Program, world: World, options: MachineProg
     return { machine, entries, wanted };
   } catch (error) {
     if (!(error instanceof ObjectError)) throw error;
-    throw new EngineError('input', `${path}: ${error.message}`, { cause: error });
+    throw new EngineError('input', `${path}: ${error.message}`, {
+      cause: error,
+      ...(error instanceof LackingError
+        ? { lacking: true, remedy: 'the kernel may have it: testrun runs the program' }
+        : {}),
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
 import type { Btf } from '../btf.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
-import { ObjectError } from '../object-error.ts';
+import { LackingError, ObjectError } from '../object-error.ts';
 import { ArrayMap } from './array-map.ts';
 import { DeviceHashMap } from './device-hash-map.ts';
 import { HashMap } from './hash-map.ts';
@@ -140,7 +140,7 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
 function checkDefinition(source: BpfMap): MapKind {
   const where = `map ${source.name}`;
   const found = KINDS.get(source.type);
-  if (found === undefined) throw new ObjectError(where, 'a map type that the machine has', source.type);
+  if (found === undefined) throw new LackingError(where, 'map type', source.type);
   if (!found.key(source.keySize)) throw new ObjectError(where, found.keyExpected, `${source.keySize} bytes`);
   if (!found.value(source.valueSize)) {
     throw new ObjectError(where, found.valueExpected, `${source.valueSize} bytes`);
