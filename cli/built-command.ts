@@ -1,16 +1,49 @@
 /** The command as users run it, for tests: what tsc emits, built from the sources as they are now. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { packageFile } from '../kernel/package-file.ts';
 
 const MAIN = packageFile('dist/cli/main.js');
 
-/** Several test files may want it at once: one builds, the others wait, and find nothing left to do. */
+/** Written when a build has ended; what is younger is not in it. */
+const STAMP = packageFile('dist/.built');
+const SOURCES = ['sim', 'corpus', 'verify', 'kernel', 'cli', 'package.json', 'tsconfig.json'];
+
+/**
+ * Builds, unless nothing has changed since the last time. Several test files may want it at once: one builds, the others
+ * wait, and find little left to do.
+ */
 export function buildCommand(): void {
+  const start = Date.now();
+  if (builtAt() > Math.max(...SOURCES.map((path) => changedAt(packageFile(path))))) return;
   const options = { cwd: packageFile('.'), encoding: 'utf8' } as const;
   const locked = spawnSync('flock', ['package.json', 'npm', 'run', 'build', '--silent'], options);
   const build =
     locked.error === undefined ? locked : spawnSync('npm run build --silent', { ...options, shell: true });
   if (build.status !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
+  writeFileSync(STAMP, `${start}\n`);
+}
+
+/** When the last build began, in milliseconds; 0: never. */
+function builtAt(): number {
+  try {
+    return Number(readFileSync(STAMP, 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+/** The youngest change of a file, or of the sources in a folder. */
+function changedAt(path: string): number {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(
+    stat.mtimeMs,
+    ...readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() || /(?<!\.test)\.ts$/.test(entry.name))
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
+  );
 }
 
 export interface Ended {
