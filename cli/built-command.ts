@@ -1,12 +1,12 @@
 /** The command as users run it, for tests: what tsc emits, built from the sources as they are now. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFile } from '../kernel/package-file.ts';
 
 const MAIN = packageFile('dist/cli/main.js');
 
-/** Written when a build has ended; what is younger is not in it. */
+/** `npm run build` writes the time here; what is younger is not in what it made. */
 const STAMP = packageFile('dist/.built');
 const SOURCES = ['sim', 'corpus', 'verify', 'kernel', 'cli', 'package.json', 'tsconfig.json'];
 
@@ -15,17 +15,15 @@ const SOURCES = ['sim', 'corpus', 'verify', 'kernel', 'cli', 'package.json', 'ts
  * wait, and find little left to do.
  */
 export function buildCommand(): void {
-  const start = Date.now();
   if (builtAt() > Math.max(...SOURCES.map((path) => changedAt(packageFile(path))))) return;
   const options = { cwd: packageFile('.'), encoding: 'utf8' } as const;
   const locked = spawnSync('flock', ['package.json', 'npm', 'run', 'build', '--silent'], options);
   const build =
     locked.error === undefined ? locked : spawnSync('npm run build --silent', { ...options, shell: true });
   if (build.status !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
-  writeFileSync(STAMP, `${start}\n`);
 }
 
-/** When the last build began, in milliseconds; 0: never. */
+/** When the last build ended, in milliseconds; 0: never. */
 function builtAt(): number {
   try {
     return Number(readFileSync(STAMP, 'utf8'));
