@@ -32,13 +32,13 @@ SEC("xdp") int disp_udp(struct xdp_md *ctx)
 SEC("xdp") int disp_icmp(struct xdp_md *ctx)
 {
 	void *data = DATA(ctx), *end = DATA_END(ctx);
-	struct iphdr *ip = data + 14;
+	struct iphdr *ip = plain_ipv4(data, end);
 
 	step(2);
-	if (!FITS(ip, end) || ip->ttl < 2)
-		return XDP_DROP;
-	if (ip->version != 4 || ip->ihl != 5)
+	if (!ip)
 		return XDP_PASS;
+	if (ip->ttl < 2)
+		return XDP_DROP;
 	FAULT(decrease_ttl(ip), ip->ttl--);
 	return XDP_TX;
 }

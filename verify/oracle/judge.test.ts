@@ -52,6 +52,16 @@ const datagram = ethernet(0x0800, ipv4(17, udp(data(20))));
 const segment = ethernet(0x0800, ipv4(6, tcp(data(20))));
 
 describe('ChecksumJudge', () => {
+  it('judges no TCP checksum of a packet that came with a header longer than its segment', () => {
+    // 60 bytes of header by the data offset, 40 there; options behind it are changed and accounted for.
+    const contradictory = edit(segment, [L4 + 12, 0xf0]);
+    const sound = edit(segment, [L4 + 12, 0xa0]);
+    for (const packet of [contradictory, sound]) {
+      const changed = edit(packet, [L4 + 16, 0x12, 0x34]);
+      expect(verdict(packet, changed)).toBe(packet === sound ? 'tcp/0 wrong by another amount' : '');
+    }
+  });
+
   it('accepts an echo reply with its checksum updated, and refuses one without', () => {
     const answered = edit(echo, [L4, 0]);
     expect(verdict(echo, answered)).toBe('icmp/0 wrong');

@@ -107,6 +107,11 @@ export class ChecksumJudge {
         // Over IPv6 a 0 is the sender's choice, and stays so whatever port it goes to (RFC 6935, RFC 6936).
         return statusBefore === CHECKSUM.absent && was.addressLength[match] === 16 ? undefined : 'illegal';
       case CHECKSUM.bad:
+        // Its header came longer than the segment: a program that believes it writes behind the segment's end.
+        if ((was.flags[match]! & HEADER_FLAG.impossible) !== 0) {
+          this.unjudged = CAME_UNVERIFIABLE;
+          return undefined;
+        }
         if (statusBefore === CHECKSUM.good || statusBefore === CHECKSUM.absent) return 'wrong';
         if (statusBefore === CHECKSUM.unverifiable) this.unjudged = CAME_UNVERIFIABLE;
         if (statusBefore === CHECKSUM.unverifiable || was.sum[match]! < 0) return undefined;
