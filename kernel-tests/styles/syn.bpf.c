@@ -102,13 +102,13 @@ SEC("xdp") int syn_mss(struct xdp_md *ctx)
 			__be16 before = bpf_htons(mss), after = bpf_htons(1400);
 
 			/* At an odd place the value lies across two words: its bytes change places in the sum. */
-			if (FAULT(at & 1, 0)) {
+			if (at & 1) {
 				before = mss;
 				after = 1400;
 			}
 			p[2] = 1400 >> 8;
 			p[3] = 1400 & 0xff;
-			replace2(&tcp->check, before, after);
+			replace2(&tcp->check, before, FAULT(after, before));
 			return XDP_PASS;
 		}
 		at = (at + p[1]) & 63;
