@@ -5,6 +5,8 @@
  * A call of such a function clobbers what the call of the helper did (r1 to r5) and returns in r0, so that one
  * instruction takes the place of one.
  */
+import { HASH_MULTIPLIER, RANDOM_STEP } from '../../sim/runtime/chance.ts';
+import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../sim/runtime/clock.ts';
 import {
   add,
   add32,
@@ -64,10 +66,6 @@ const now = (mapFd: number): readonly Insn[] => [
   exit(),
 ];
 
-/** As the machine has it: 250 ticks a second, from five minutes before the counter wraps as a u32. */
-const NANOSECONDS_PER_JIFFY = 4_000_000;
-const INITIAL_JIFFIES = BigInt.asUintN(32, -300n * 250n);
-
 const jiffies = (mapFd: number): readonly Insn[] => [
   ...loadMapValue(1, mapFd),
   load64(0, 1, PIN_STATE.now),
@@ -81,7 +79,7 @@ const jiffies = (mapFd: number): readonly Insn[] => [
 const random = (mapFd: number): readonly Insn[] => [
   ...loadMapValue(1, mapFd),
   load32(2, 1, PIN_STATE.random),
-  add32Imm(2, 0x6d2b_79f5),
+  add32Imm(2, RANDOM_STEP),
   store32(1, PIN_STATE.random, 2),
   mov32(3, 2),
   rsh32Imm(3, 15),
@@ -122,7 +120,7 @@ function hashBuffer(): readonly Insn[] {
     rounds.push([
       load32(1, 10, BUFFER + 4 * word),
       xor32(0, 1),
-      mul32Imm(0, 0x9e37_79b1),
+      mul32Imm(0, HASH_MULTIPLIER),
       mov32(1, 0),
       rsh32Imm(1, 15),
       xor32(0, 1),

@@ -3,9 +3,15 @@
  * world's seeds, so that a case repeats.
  */
 
+/** How far the state of the random numbers moves from one to the next. */
+export const RANDOM_STEP = 0x6d2b_79f5;
+
+/** What each word of a hash is multiplied by. */
+export const HASH_MULTIPLIER = 0x9e37_79b1;
+
 /** The state behind `state`, as a signed 32-bit number. */
 export function nextRandomState(state: number): number {
-  return (state + 0x6d2b_79f5) | 0;
+  return (state + RANDOM_STEP) | 0;
 }
 
 /** The random number of a state: a xorshift, scrambled. An unsigned 32-bit number. */
@@ -28,13 +34,13 @@ export function hashBytes(view: DataView, at: number, size: number): number {
   const whole = at + (size & ~3);
   let from = at;
   for (; from < whole; from += 4) {
-    hash = Math.imul(hash ^ view.getInt32(from, true), 0x9e37_79b1);
+    hash = Math.imul(hash ^ view.getInt32(from, true), HASH_MULTIPLIER);
     hash ^= hash >>> 15;
   }
   if ((size & 3) !== 0) {
     let tail = 0;
     for (let shift = 0; from < at + size; from++, shift += 8) tail |= view.getUint8(from) << shift;
-    hash = Math.imul(hash ^ tail, 0x9e37_79b1);
+    hash = Math.imul(hash ^ tail, HASH_MULTIPLIER);
     hash ^= hash >>> 15;
   }
   return hash >>> 0;

@@ -1,16 +1,11 @@
 /**
  * Clock, random numbers, CPU (kernel/bpf/helpers.c, kernel/bpf/core.c). All of the kernel's clocks show the
- * machine's one; it does not tick by itself.
+ * machine's one, which stands still while a packet runs.
  */
+import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../runtime/clock.ts';
 import type { Helper, HelperFunction } from './helper.ts';
 
 const now: HelperFunction = (machine) => machine.result64(machine.time);
-
-/** The kernel's ticks a second (`CONFIG_HZ`), for `bpf_jiffies64`. */
-const HZ = 250n;
-const NANOSECONDS = 1_000_000_000n;
-/** `INITIAL_JIFFIES`: the counter starts five minutes before it wraps (include/linux/jiffies.h); as u32, extended. */
-const INITIAL_JIFFIES: bigint = BigInt.asUintN(32, -300n * HZ);
 
 export const CLOCK_HELPERS: readonly Helper[] = [
   { number: 5, name: 'bpf_ktime_get_ns', arguments: [], returns: 'u64', run: now },
@@ -22,7 +17,7 @@ export const CLOCK_HELPERS: readonly Helper[] = [
     name: 'bpf_jiffies64',
     arguments: [],
     returns: 'u64',
-    run: (machine) => machine.result64(INITIAL_JIFFIES + (machine.time * HZ) / NANOSECONDS),
+    run: (machine) => machine.result64(INITIAL_JIFFIES + machine.time / BigInt(NANOSECONDS_PER_JIFFY)),
   },
   {
     number: 7,

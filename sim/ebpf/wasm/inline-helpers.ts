@@ -1,6 +1,7 @@
 /** Helpers that compiled programs carry out themselves, since a call of JavaScript costs more than a packet. */
 
 import { XDP_REDIRECT } from '../../runtime/actions.ts';
+import { RANDOM_STEP } from '../../runtime/chance.ts';
 import { E2BIG, ENOENT } from '../../runtime/errno.ts';
 import { isConstant, KIND } from '../analysis/abstract-value.ts';
 import { MAX_TAIL_CALL_CNT } from '../helpers/tail-call-helper.ts';
@@ -151,7 +152,7 @@ function processor({ writer }: HelperCall): boolean {
 function random({ writer }: HelperCall): boolean {
   const { code, temporary } = writer;
   const address = MACHINE_WORD.random * 4;
-  code.word(address).i32(0x6d2b_79f5).op(WASM.i32_add).set(temporary);
+  code.word(address).i32(RANDOM_STEP).op(WASM.i32_add).set(temporary);
   code.storeWord(address, () => code.get(temporary));
   const shifted = (bits: number): void => {
     code.get(temporary).get(temporary).i32(bits).op(WASM.i32_shr_u).op(WASM.i32_xor);

@@ -2,13 +2,13 @@
  * Lookups in hash tables as WebAssembly, one function for each map: the twin of `maps/hash-table.ts`, with sizes
  * and addresses known.
  */
+import { HASH_MULTIPLIER } from '../../runtime/chance.ts';
 import { ENTRY_KEY } from '../maps/hash-table.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { CodeWriter } from './code-writer.ts';
 import { I32, WASM } from './opcodes.ts';
 
 const KEY = 0;
-const MULTIPLIER = 0x9e37_79b1;
 const HASH_SHIFT = 15;
 
 /** The maps whose lookups can be compiled; of LRU tables, every lookup also changes the order. */
@@ -33,7 +33,7 @@ function compileHash(code: CodeWriter, size: number, hash: number): void {
     word();
     code
       .op(WASM.i32_xor)
-      .i32(MULTIPLIER | 0)
+      .i32(HASH_MULTIPLIER | 0)
       .op(WASM.i32_mul)
       .tee(hash);
     code.get(hash).i32(HASH_SHIFT).op(WASM.i32_shr_u).op(WASM.i32_xor).set(hash);
