@@ -46,6 +46,15 @@ describeKernel('maps without max_entries', ['root', 'testrun', 'compiler'], () =
     ]);
   });
 
+  it('have their sizes in the commands that repeat a finding', () => {
+    const named = { ...fixtureOf('loader-sizes', 'count'), commandLine: ['sizes.o:count'] };
+    const [program] = withMaxEntries([named], ['flows=3', 'ring=4096']);
+    expect(program!.commandLine).toEqual([
+      'sizes.o:count',
+      ...['--max-entries', 'flows=3', '--max-entries', 'ring=4096'],
+    ]);
+  });
+
   it('are named where the user names another', () => {
     const program = fixtureOf('loader-sizes', 'count');
     expect(() => withMaxEntries([program], ['flow=3'])).toThrow(
