@@ -8,7 +8,7 @@ const config: ViteUserConfig = defineConfig({
     pool: 'forks',
     // Kernel suites wait more than they compute: leaving a core free, as vitest does, only makes it longer.
     maxWorkers: '100%',
-    reporters: ['default', './kernel-tests/skip-reporter.ts'],
+    reporters: ['default', './kernel-tests/test-support/skip-reporter.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EngineError } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { FAKE_PROGRAM, type FakeEngine, fakeEngine } from '../verify/test-engines.ts';
+import { FAKE_PROGRAM, type FakeEngine, fakeEngine } from '../verify/test-support/engines.ts';
 import { AskedKernel, askedLines, askedToJson } from './asked-kernel.ts';
 
 const XDP_TX = 3;

@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeCase } from '../corpus/case.ts';
+import { encodeCase } from '../corpus/cases/case.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { programByName } from '../sim/programs/index.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { buildCommand, xdpsim } from './built-command.ts';
+import { buildCommand, xdpsim } from './test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
 beforeAll(buildCommand, 120_000);

@@ -1,8 +1,8 @@
 /** The register of engines: one line each, the reference first. */
 
-import { runningKernel } from '../kernel/kernel-facts.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
-import { createVethEngine } from '../kernel/veth.ts';
+import { runningKernel } from '../kernel/libbpf/kernel-facts.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { createVethEngine } from '../kernel/veth/veth.ts';
 import type { Engine, EngineName } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';

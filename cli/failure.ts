@@ -1,8 +1,8 @@
 /** What ends a command early: every one carries the exit code and what the user can do. */
 import { inspect } from 'node:util';
-import { systemProblem } from '../corpus/system-error.ts';
+import { systemProblem } from '../corpus/files/system-error.ts';
 import { EngineError } from '../sim/engines/engine.ts';
-import { moduleProblem } from './module-errors.ts';
+import { moduleProblem } from './input/module-errors.ts';
 import { reportLine, reportLines } from './output.ts';
 
 export const EXIT = {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
-import { assemble } from '../sim/ebpf/fixtures/assemble.ts';
 import { encodeInstructions } from '../sim/ebpf/instruction.ts';
+import { assemble } from '../sim/ebpf/test-support/assemble.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-machine-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

@@ -8,9 +8,9 @@ import { paint, printJson, printLine, printLines, reportLine, shownLength } from
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   'cli/output.ts': 'it is the place',
   'cli/main.ts': 'listens for errors of the streams',
-  'corpus/capture-writer.ts': 'writes captures, which are bytes, to a pipe',
-  'cli/built-command.ts': 'builds the command for tests, and is no part of it',
-  'kernel/cleanup.ts': 'stands below cli/, and makes its one line visible itself',
+  'corpus/formats/capture-writer.ts': 'writes captures, which are bytes, to a pipe',
+  'cli/test-support/built-command.ts': 'builds the command for tests, and is no part of it',
+  'kernel/process/cleanup.ts': 'stands below cli/, and makes its one line visible itself',
   'kernel/captures/make.ts': 'a tool of the checkout that prints its own names',
   'kernel/captures/recipes.ts': 'holds the source of a script for another process',
 };

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
-import { isFile, writeFully } from '../corpus/write-fully.ts';
+import { isFile, writeFully } from '../corpus/files/write-fully.ts';
 import { visibleJson, visibleLine, visibleLines } from '../sim/runtime/visible-text.ts';
 
 export type Style = Parameters<typeof styleText>[0];

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildCommand, Started } from './built-command.ts';
-import { writeModule } from './user-modules.ts';
+import { buildCommand, Started } from './test-support/built-command.ts';
+import { writeModule } from './test-support/user-modules.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-signals-'));
 beforeAll(buildCommand, 120_000);

@@ -45,8 +45,8 @@ export async function obeySupervisor(): Promise<boolean> {
   // Ctrl-C reaches the whole group; the supervisor passes it on.
   ignoreSignals();
   const [{ onUnfinishedFile }, { dieWithParent }] = await Promise.all([
-    import('../corpus/atomic-file.ts'),
-    import('../kernel/parent-death.ts'),
+    import('../corpus/files/atomic-file.ts'),
+    import('../kernel/process/parent-death.ts'),
   ]);
   dieWithParent();
   onUnfinishedFile((path, isFinished) => send(isFinished ? { finished: path } : { unfinished: path }));
@@ -103,7 +103,7 @@ async function removeTraces(pid: number, unfinished: ReadonlySet<string>): Promi
       // It was finished, or is gone.
     }
   }
-  const { removeThingsOf } = await import('../kernel/leftovers.ts');
+  const { removeThingsOf } = await import('../kernel/process/leftovers.ts');
   removeThingsOf(pid);
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { testMap, testObject } from '../sim/ebpf/fixtures/assemble.ts';
 import { Interpreter } from '../sim/ebpf/interpreter/interpreter.ts';
 import { runTraced } from '../sim/ebpf/interpreter/trace.ts';
 import { Machine } from '../sim/ebpf/machine.ts';
 import type { BpfMap } from '../sim/ebpf/object.ts';
+import { testMap, testObject } from '../sim/ebpf/test-support/assemble.ts';
 import { traceText } from './trace-text.ts';
 
 /** The trace of a program, given as text, on one packet of 64 bytes, each its own offset. */

@@ -1,11 +1,11 @@
 /** The command on machines where something is missing that others have: it works without, or says what is missing. */
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { requireLibbpf } from '../kernel/libbpf.ts';
+import { requireLibbpf } from '../kernel/libbpf/libbpf.ts';
+import { cpusByMap } from '../kernel/libbpf/possible-cpus.ts';
 import { packageFile } from '../kernel/package-file.ts';
-import { cpusByMap } from '../kernel/possible-cpus.ts';
-import { WITHOUT, withCapabilities } from './bare-environment.ts';
-import { describeKernel } from './require-kernel.ts';
+import { WITHOUT, withCapabilities } from './test-support/bare-environment.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 interface Ended {
   readonly code: number | null;

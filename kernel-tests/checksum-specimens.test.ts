@@ -7,8 +7,8 @@
  *     XDPSIM_SPECIMEN_PACKETS=200000 XDPSIM_SPECIMEN_SEEDS=1,2,3,4,5 npx vitest run kernel-tests/checksum-specimens.test.ts
  */
 import { describe, expect, it } from 'vitest';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { faults } from '../corpus/well-formed.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { faults } from '../corpus/simplify/well-formed.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { checksumOfField } from '../verify/differing-field.ts';
@@ -22,7 +22,7 @@ import {
   type ChecksumSpecimen,
   SPECIMEN_HOOKS,
 } from './checksum-specimens/specimens.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = Number(process.env.XDPSIM_SPECIMEN_PACKETS ?? 4_000);
 const SEEDS = (process.env.XDPSIM_SPECIMEN_SEEDS ?? 'specimen').split(',');

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { createNetns } from '../kernel/netns.ts';
+import { createNetns } from '../kernel/network/netns.ts';
 import type { EngineName, Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import type { Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
 
 const sessions: Session[] = [];
 

@@ -5,12 +5,12 @@
  * More worlds, and others: XDPSIM_FIB_WORLDS=500 XDPSIM_FIB_SEED=text npx vitest run kernel-tests/fib-lookup
  */
 import { expect, it } from 'vitest';
-import { builtInPrograms } from '../cli/program-source.ts';
-import { fork, seedFromText } from '../corpus/random.ts';
-import { WorldPackets } from '../corpus/world-packets.ts';
-import { generateWorld } from '../corpus/worlds.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
-import { createWorldNetwork, routeCommand } from '../kernel/world-network.ts';
+import { builtInPrograms } from '../cli/input/program-source.ts';
+import { fork, seedFromText } from '../corpus/generate/random.ts';
+import { WorldPackets } from '../corpus/generate/world-packets.ts';
+import { generateWorld } from '../corpus/generate/worlds.ts';
+import { createWorldNetwork, routeCommand } from '../kernel/network/world-network.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
@@ -18,8 +18,8 @@ import type { Program } from '../sim/runtime/program.ts';
 import { RoutingTables } from '../sim/runtime/routing-tables.ts';
 import { type Device, type Route, worldToJson } from '../sim/runtime/world.ts';
 import { type PacketSource, verify } from '../verify/run.ts';
-import { FibQuestions, fibQuestion, type Tally } from './fib-question.ts';
-import { describeKernel } from './require-kernel.ts';
+import { FibQuestions, fibQuestion, type Tally } from './test-support/fib-question.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = process.env.XDPSIM_FIB_SEED ?? 'fib-lookup';
 const WORLDS = Number(process.env.XDPSIM_FIB_WORLDS ?? 30);

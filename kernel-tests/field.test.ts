@@ -4,12 +4,12 @@
  */
 import { describe, expect, it } from 'vitest';
 import { chooseEngines } from '../cli/engines.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
 import { buildFieldProgram, FIELD_PROGRAMS, type FieldProgram } from './field/programs.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = 'field';
 /** `XDPSIM_FIELD_PACKETS` goes further than a suite should. */

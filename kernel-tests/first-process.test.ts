@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildCommand, Started } from '../cli/built-command.ts';
-import { writeModule } from '../cli/user-modules.ts';
-import { describeKernel } from './require-kernel.ts';
+import { buildCommand, Started } from '../cli/test-support/built-command.ts';
+import { writeModule } from '../cli/test-support/user-modules.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-first-'));
 beforeAll(buildCommand, 120_000);

@@ -7,15 +7,15 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chooseEngines } from '../cli/engines.ts';
-import { programsOfObject } from '../cli/program-source.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
+import { programsOfObject } from '../cli/input/program-source.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { loadObject } from '../sim/ebpf/object.ts';
 import { addressFromText } from '../sim/packet/addresses.ts';
 import type { GeneratorHints, NamedWorld, Program } from '../sim/runtime/program.ts';
 import type { MapEntry } from '../sim/runtime/world.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel, libxdpObjects } from './require-kernel.ts';
+import { describeKernel, libxdpObjects } from './test-support/require-kernel.ts';
 
 const SEED = 'foreign';
 const PACKETS = 20_000;
@@ -143,7 +143,7 @@ describe('objects with map definitions of before libbpf 1.0', () => {
 
 describeKernel('libbpf, before such an object', ['testrun'], () => {
   it('says in the comparison that it reads none', async () => {
-    const path = packageFile('sim/ebpf/fixtures/legacy-maps.o');
+    const path = packageFile('sim/ebpf/test-support/legacy-maps.o');
     const [program] = programsOfObject({ path, function: undefined });
     const report = await verify({
       program: program!,

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
 import { type PacketSource, verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const HELPERS = 21;
 /** No flag, each of the 64 alone, each of the lowest eight beside two others. */

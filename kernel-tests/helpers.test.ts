@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { loadObject } from '../sim/ebpf/object.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
@@ -16,7 +16,7 @@ import { createWasmEngine } from '../sim/engines/wasm.ts';
 import { toHex } from '../sim/packet/bytes.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = 2500;
 const CHECKSUMS = 'csum_diff.bpf.c';

@@ -9,14 +9,14 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
 import { chooseEngines } from '../cli/engines.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
-import { possible } from '../sim/ebpf/fixtures/run-both.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { loadObject } from '../sim/ebpf/object.ts';
+import { possible } from '../sim/ebpf/test-support/run-both.ts';
 import { EngineError } from '../sim/engines/engine.ts';
 import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 /** `XDPSIM_IDIOMS=all` tries every level with every version. */
 const ALL = process.env.XDPSIM_IDIOMS === 'all';

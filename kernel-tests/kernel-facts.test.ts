@@ -1,11 +1,11 @@
 /** Externs: the machine gives programs the configuration and the symbols of the running kernel, as libbpf does. */
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { runningKernel } from '../kernel/kernel-facts.ts';
+import { runningKernel } from '../kernel/libbpf/kernel-facts.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
 
 describeKernel('externs of the kernel', ['root', 'testrun', 'compiler'], () => {
   it('have one value in machine and kernel', async () => {

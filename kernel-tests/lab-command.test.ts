@@ -13,8 +13,8 @@ import { Lab } from '../kernel/lab/lab.ts';
 import { pinRoots } from '../kernel/lab/names.ts';
 import { teardown } from '../kernel/lab/setup.ts';
 import { labNames } from '../kernel/lab/state.ts';
-import { describeKernel } from './require-kernel.ts';
-import { fixture } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { fixture } from './test-support/testrun.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 

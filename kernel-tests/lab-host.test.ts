@@ -7,9 +7,9 @@ import { load, unload } from '../kernel/lab/load.ts';
 import { HOST_LAB } from '../kernel/lab/names.ts';
 import { forgetEmptyHostLab, requireHostLab, reset, setup, teardown } from '../kernel/lab/setup.ts';
 import { labNames, removeState } from '../kernel/lab/state.ts';
-import { createNetns, type Netns } from '../kernel/netns.ts';
-import { built, freshName, tearDownAfterEach } from './lab-fixture.ts';
-import { describeKernel } from './require-kernel.ts';
+import { createNetns, type Netns } from '../kernel/network/netns.ts';
+import { built, freshName, tearDownAfterEach } from './test-support/lab.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
 

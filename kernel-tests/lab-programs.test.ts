@@ -10,10 +10,10 @@ import { requireHostLab, setup, teardown } from '../kernel/lab/setup.ts';
 import { labNames } from '../kernel/lab/state.ts';
 import { readCounters } from '../kernel/lab/statistics.ts';
 import { labStatus } from '../kernel/lab/status.ts';
-import { BpfObject } from '../kernel/libbpf-object.ts';
-import { createNetns } from '../kernel/netns.ts';
-import { built, make, open, tearDownAfterEach } from './lab-fixture.ts';
-import { describeKernel } from './require-kernel.ts';
+import { BpfObject } from '../kernel/libbpf/object.ts';
+import { createNetns } from '../kernel/network/netns.ts';
+import { built, make, open, tearDownAfterEach } from './test-support/lab.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
 

@@ -23,11 +23,11 @@ import { DEFAULT_LAB } from '../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../kernel/lab/setup.ts';
 import { labNames, removeState } from '../kernel/lab/state.ts';
 import { labStatus } from '../kernel/lab/status.ts';
-import { removeNetnsName } from '../kernel/leftovers.ts';
 import { LOCK_EX, libc } from '../kernel/libc.ts';
 import { packageFile } from '../kernel/package-file.ts';
-import { built, freshName, labProcess, make, open, tearDownAfterEach, traces } from './lab-fixture.ts';
-import { describeKernel } from './require-kernel.ts';
+import { removeNetnsName } from '../kernel/process/leftovers.ts';
+import { built, freshName, labProcess, make, open, tearDownAfterEach, traces } from './test-support/lab.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
 

@@ -7,10 +7,10 @@ import { load } from '../kernel/lab/load.ts';
 import { reset, setup, teardown } from '../kernel/lab/setup.ts';
 import { labNames } from '../kernel/lab/state.ts';
 import { labStatus } from '../kernel/lab/status.ts';
-import { removeNetnsName } from '../kernel/leftovers.ts';
-import { createLastingNetns } from '../kernel/netns.ts';
-import { built, freshName, labProcess, make, open, tearDownAfterEach, traces } from './lab-fixture.ts';
-import { describeKernel } from './require-kernel.ts';
+import { createLastingNetns } from '../kernel/network/netns.ts';
+import { removeNetnsName } from '../kernel/process/leftovers.ts';
+import { built, freshName, labProcess, make, open, tearDownAfterEach, traces } from './test-support/lab.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
 

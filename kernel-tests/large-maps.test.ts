@@ -8,7 +8,7 @@ import { afterAll, expect, it } from 'vitest';
 import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
 import { chooseEngines } from '../cli/engines.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const NO_PREALLOC = 1;
 const MILLION = 1_000_000;
@@ -81,7 +81,7 @@ describeKernel('a map that the world fills with many entries', ['compiler', 'tes
   );
 });
 
-const CHILD = fileURLToPath(new URL('large-maps-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./test-support/large-maps-child.ts', import.meta.url));
 
 describeKernel('a large map', ['compiler', 'testrun'], () => {
   for (const map of MAPS) {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { removeLeftovers } from '../kernel/leftovers.ts';
-import { createNetns } from '../kernel/netns.ts';
-import { describeKernel } from './require-kernel.ts';
+import { createNetns } from '../kernel/network/netns.ts';
+import { removeLeftovers } from '../kernel/process/leftovers.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 interface Made {
   readonly namespace: string;
@@ -32,7 +32,7 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
 
   /** @param launcher what starts the process, and in what surroundings */
   async function start(how: string, launcher: readonly string[] = []): Promise<Run> {
-    const script = fileURLToPath(new URL('leftovers-child.ts', import.meta.url));
+    const script = fileURLToPath(new URL('./test-support/leftovers-child.ts', import.meta.url));
     const [command, ...args] = [...launcher, process.execPath, '--import', 'tsx', script, how];
     const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     started.push(child);
@@ -109,7 +109,7 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
 
     it('does not touch what other runs outside have made', async () => {
       const { made } = await start('wait');
-      const module = JSON.stringify(new URL('../kernel/leftovers.ts', import.meta.url).href);
+      const module = JSON.stringify(new URL('../kernel/process/leftovers.ts', import.meta.url).href);
       const script = `import { removeLeftovers } from ${module};
         console.log(JSON.stringify(removeLeftovers(${later()})));`;
       const [command, ...args] = [...CONTAINER, process.execPath, '--import', 'tsx', '--input-type=module'];

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import * as layouts from '../kernel/libbpf-layouts.ts';
-import { describeKernel } from './require-kernel.ts';
+import * as layouts from '../kernel/libbpf/layouts.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 /** Our table, the C structure, and the fields that the header calls otherwise. */
 const STRUCTURES: readonly (readonly [

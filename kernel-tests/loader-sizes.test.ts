@@ -1,11 +1,11 @@
 /** Maps whose size the object leaves to its loader: `max_entries` 0, or none. */
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { assumedSizes, withMaxEntries } from '../cli/max-entries.ts';
+import { assumedSizes, withMaxEntries } from '../cli/input/max-entries.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
-import { fixtureOf } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { fixtureOf } from './test-support/testrun.ts';
 
 function run(program: Program) {
   return verify({

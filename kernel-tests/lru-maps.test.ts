@@ -10,7 +10,7 @@ import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
 import { chooseEngines } from '../cli/engines.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'xdpsim-lru-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,13 +1,13 @@
 /** A map that was filled with many entries is brought back to them, whatever happened to it since. */
 import { expect, it } from 'vitest';
-import { requireLibbpf } from '../kernel/libbpf.ts';
-import { BpfMap } from '../kernel/libbpf-map.ts';
-import { possibleCpus } from '../kernel/possible-cpus.ts';
-import { syscalls } from '../kernel/testrun-syscalls.ts';
+import { requireLibbpf } from '../kernel/libbpf/libbpf.ts';
+import { BpfMap } from '../kernel/libbpf/map.ts';
+import { possibleCpus } from '../kernel/libbpf/possible-cpus.ts';
+import { syscalls } from '../kernel/testrun/syscalls.ts';
 import { indexKey, snapshotOf } from '../sim/runtime/map-snapshot.ts';
 import { BPF_MAP_TYPE, type MapType } from '../sim/runtime/maps.ts';
 import type { MapEntry } from '../sim/runtime/world.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const entry = (key: number, ...value: number[]): MapEntry => ({
   key: indexKey(key),

@@ -9,7 +9,7 @@ import type { ProgramDefinition } from '../sim/runtime/program.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
 import limiter from './fixtures/limiter.model.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'xdpsim-model-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
-import { createNetns, type Netns } from '../kernel/netns.ts';
-import { createWorldNetwork, type WorldNetwork } from '../kernel/world-network.ts';
+import { createNetns, type Netns } from '../kernel/network/netns.ts';
+import { createWorldNetwork, type WorldNetwork } from '../kernel/network/world-network.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const currentNamespace = (): string => readlinkSync('/proc/thread-self/ns/net');
 

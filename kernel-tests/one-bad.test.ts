@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
-import { fixtureOf } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { fixtureOf } from './test-support/testrun.ts';
 
 function run(name: string) {
   return verify({

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { seedFromText } from '../corpus/random.ts';
-import { BpfObject } from '../kernel/libbpf-object.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { seedFromText } from '../corpus/generate/random.ts';
+import { BpfObject } from '../kernel/libbpf/object.ts';
 import { createPacketLoop } from '../kernel/native/packet-loop.ts';
-import { PacketRunner } from '../kernel/testrun-packets.ts';
+import { PacketRunner } from '../kernel/testrun/packets.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixture, frame } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixture, frame } from './test-support/testrun.ts';
 
 const SEED = seedFromText('packet-loop');
 const PACKETS = 4096;

@@ -1,12 +1,12 @@
 /** A per-CPU array that is looked through in the kernel holds what is read from it entry by entry. */
 import { expect, it } from 'vitest';
-import { requireLibbpf } from '../kernel/libbpf.ts';
-import { BpfMap } from '../kernel/libbpf-map.ts';
-import { possibleCpus } from '../kernel/possible-cpus.ts';
-import { syscalls } from '../kernel/testrun-syscalls.ts';
+import { requireLibbpf } from '../kernel/libbpf/libbpf.ts';
+import { BpfMap } from '../kernel/libbpf/map.ts';
+import { possibleCpus } from '../kernel/libbpf/possible-cpus.ts';
+import { syscalls } from '../kernel/testrun/syscalls.ts';
 import { indexKey, snapshotOf } from '../sim/runtime/map-snapshot.ts';
 import { BPF_MAP_TYPE } from '../sim/runtime/maps.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 /** @param written indices whose entries are set, each on another CPU and in another byte */
 function compare(entries: number, valueSize: number, written: readonly number[]): void {

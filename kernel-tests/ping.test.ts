@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attachXdp } from '../kernel/attach.ts';
-import { BpfObject } from '../kernel/libbpf-object.ts';
-import { Observers } from '../kernel/observer.ts';
-import { ping } from '../kernel/ping.ts';
-import { createWorldNetwork, type WorldNetwork } from '../kernel/world-network.ts';
+import { attachXdp } from '../kernel/libbpf/attach.ts';
+import { BpfObject } from '../kernel/libbpf/object.ts';
+import { createWorldNetwork, type WorldNetwork } from '../kernel/network/world-network.ts';
+import { ping } from '../kernel/ping/ping.ts';
+import { Observers } from '../kernel/veth/observer.ts';
 import { XDP_PASS, XDP_TX } from '../sim/runtime/actions.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const NEAR4 = '10.11.1.2';
 const NEAR6 = 'fc00:dead:cafe:1::2';

@@ -4,14 +4,14 @@
  */
 import { afterEach, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
 import type { EngineName, Session } from '../sim/engines/engine.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
 
 /** `XDPSIM_PIN_PACKETS` goes further than a suite should. */
 const PACKETS = Number(process.env.XDPSIM_PIN_PACKETS ?? 20_000);

@@ -4,11 +4,11 @@
  */
 import { describe, expect, it } from 'vitest';
 import { chooseEngines } from '../cli/engines.ts';
-import { builtInPrograms } from '../cli/program-source.ts';
-import { casesOf } from '../cli/saved-cases.ts';
+import { builtInPrograms } from '../cli/input/program-source.ts';
+import { casesOf } from '../cli/verify/saved-cases.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = 'programs';
 const PACKETS = 40_000;

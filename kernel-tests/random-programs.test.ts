@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { testObject } from '../sim/ebpf/fixtures/assemble.ts';
-import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../sim/ebpf/fixtures/random-program.ts';
-import { compileAndRun, interpret, type MachineRun } from '../sim/ebpf/fixtures/run-both.ts';
+import { testObject } from '../sim/ebpf/test-support/assemble.ts';
+import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../sim/ebpf/test-support/random-program.ts';
+import { compileAndRun, interpret, type MachineRun } from '../sim/ebpf/test-support/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
-import { type RawRun, runInKernel } from './raw-program.ts';
-import { describeKernel } from './require-kernel.ts';
+import { type RawRun, runInKernel } from './test-support/raw-program.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 /** `XDPSIM_RANDOM_PROGRAMS=20000 XDPSIM_FIRST_SEED=300` for a long run. */
 const PROGRAMS = Number(process.env.XDPSIM_RANDOM_PROGRAMS ?? 150);

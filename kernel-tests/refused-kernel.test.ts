@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
-import type { Refusal } from './refused-syscalls.ts';
-import { describeKernel } from './require-kernel.ts';
+import type { Refusal } from './test-support/refused-syscalls.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 interface Ended {
   readonly code: number;
@@ -12,7 +12,7 @@ interface Ended {
 }
 
 function xdpsimWithout(refused: Refusal, ...args: string[]): Promise<Ended> {
-  const filter = packageFile('kernel-tests/refused-syscalls.ts');
+  const filter = packageFile('kernel-tests/test-support/refused-syscalls.ts');
   return new Promise((resolve) => {
     execFile(
       process.execPath,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SOURCE_ROOT } from '../bpf/compile.ts';
-import { builtInPrograms } from '../cli/program-source.ts';
+import { builtInPrograms } from '../cli/input/program-source.ts';
 import { loadObject } from '../sim/ebpf/object.ts';
 import { programs } from '../sim/programs/index.ts';
 

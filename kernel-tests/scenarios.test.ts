@@ -1,20 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { type PacketLimits, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
-import { seedFromText } from '../corpus/random.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { type PacketLimits, TEST_RUN_LIMITS } from '../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../corpus/generate/random.ts';
 import { runInKernel } from '../kernel/scenario/run.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { compareRuns } from '../sim/network/compare.ts';
-import { pair } from '../sim/network/fixtures-for-tests.ts';
 import { unexpected } from '../sim/network/path.ts';
 import { stepText } from '../sim/network/render.ts';
 import { type ScenarioRun, simulate } from '../sim/network/run.ts';
 import type { Scenario, Step } from '../sim/network/scenario.ts';
 import { parseScenario } from '../sim/network/scenario-json.ts';
+import { pair } from '../sim/network/test-support/programs.ts';
 import { readU16 } from '../sim/packet/bytes.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const FOLDER = new URL('../corpus/scenarios/', import.meta.url);
 const names = readdirSync(FOLDER).map((file) => file.replace('.json', ''));

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { notTested, programsOfObject } from '../cli/program-source.ts';
-import { describeKernel } from './require-kernel.ts';
+import { notTested, programsOfObject } from '../cli/input/program-source.ts';
 import { buildStyle } from './styles/programs.ts';
-import { batchOf, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
 
 const NOT_TESTED = [
   ['egress', 'xdp/devmap', 'runs behind a redirect (devmap)'],

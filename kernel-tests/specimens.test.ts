@@ -1,14 +1,14 @@
 /** Does `verify` find what is wrong? Every specimen, with any of five seeds, shrunk to no more than it takes. */
 import { describe, expect, it } from 'vitest';
-import { createTestRunEngine } from '../kernel/testrun.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { programByName } from '../sim/programs/index.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
-import { buildSpecimen, icmpEchoSpecimens, type Specimen } from './specimens.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { buildSpecimen, icmpEchoSpecimens, type Specimen } from './test-support/specimens.ts';
 
 const SEEDS = ['1', '2', '3', '4', '5'];
 const PACKETS = 200_000;

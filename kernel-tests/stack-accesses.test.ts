@@ -1,11 +1,11 @@
 /** What the kernel runs of all kinds of accesses to the stack, both machines run to the end. */
 import { expect, it } from 'vitest';
-import { testObject } from '../sim/ebpf/fixtures/assemble.ts';
-import { compileAndRun, interpret } from '../sim/ebpf/fixtures/run-both.ts';
-import { STACK_ACCESSES } from '../sim/ebpf/fixtures/stack-accesses.ts';
+import { testObject } from '../sim/ebpf/test-support/assemble.ts';
+import { compileAndRun, interpret } from '../sim/ebpf/test-support/run-both.ts';
+import { STACK_ACCESSES } from '../sim/ebpf/test-support/stack-accesses.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { Refused, runInKernel } from './raw-program.ts';
-import { describeKernel } from './require-kernel.ts';
+import { Refused, runInKernel } from './test-support/raw-program.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 describeKernel(
   'accesses to the stack that the kernel takes',

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { builtInPrograms } from '../cli/program-source.ts';
+import { builtInPrograms } from '../cli/input/program-source.ts';
 import { EngineError, type EngineName, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { ipv4FromText } from '../sim/packet/addresses.ts';
@@ -14,7 +14,7 @@ import { PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';
 import { XDP_ABORTED, XDP_PASS, XDP_REDIRECT } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const MAX_U32 = 0xffff_ffffn;
 

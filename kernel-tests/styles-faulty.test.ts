@@ -1,8 +1,8 @@
 /** The faulty forms of the programs in many styles: each is found, without any model, by what its register's line says. */
 import { expect, it } from 'vitest';
-import { describeKernel } from './require-kernel.ts';
 import { STYLED_PROGRAMS } from './styles/programs.ts';
 import { runStyled } from './styles/run-styled.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = 200_000;
 

@@ -5,9 +5,9 @@
  */
 import { describe, expect, it } from 'vitest';
 import { loadObject } from '../sim/ebpf/object.ts';
-import { describeKernel } from './require-kernel.ts';
 import { programOf, STYLED_PROGRAMS } from './styles/programs.ts';
 import { runStyled } from './styles/run-styled.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = Number(process.env.XDPSIM_STYLES_PACKETS ?? 4096);
 const SEEDS = (process.env.XDPSIM_STYLES_SEEDS ?? 'styles').split(',');

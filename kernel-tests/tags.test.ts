@@ -1,15 +1,15 @@
 /** VLAN tags at TC: at ingress the kernel has them out of the bytes before a program runs, and a test run does not. */
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
-import { seedFromText } from '../corpus/random.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../corpus/generate/random.ts';
 import { isTag } from '../sim/packet/numbers.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
-import { fixtureOf, frame } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { fixtureOf, frame } from './test-support/testrun.ts';
 
 const RULE = 'the kernel takes the VLAN tag out of a frame before TC ingress sees it';
 

@@ -5,9 +5,9 @@ import {
   kernelNanoseconds,
   testRunRacer,
 } from '../kernel/bench/testrun-rates.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
-import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixture, frame, outcomes } from './testrun-fixture.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixture, frame, outcomes } from './test-support/testrun.ts';
 
 /** Ethernet, IPv4, an echo request; 98 bytes, as `ping` sends them. */
 function echoRequest(): Uint8Array {

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
-import { createTestRunEngine } from '../kernel/testrun.ts';
-import { MAX_TC_FRAME, MAX_XDP_FRAME } from '../kernel/testrun-limits.ts';
+import { MAX_TC_FRAME, MAX_XDP_FRAME } from '../kernel/testrun/limits.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { EngineError, type Session } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch, Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program, ProgramDefinition } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { describeKernel } from './require-kernel.ts';
-import { batchOf, fixture, fixtureOf, frame, outcomes } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { batchOf, fixture, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
 
 const engine = createTestRunEngine();
 const sessions: Session[] = [];
@@ -161,7 +161,7 @@ describeKernel('test runs of XDP programs', ['root', 'testrun', 'compiler'], () 
         const source = `
           import('tsx/esm/api').then(({ register }) => {
             register();
-            return import(${JSON.stringify(new URL('./testrun-worker.ts', import.meta.url).href)});
+            return import(${JSON.stringify(new URL('./test-support/testrun-worker.ts', import.meta.url).href)});
           }).then(({ countAnswers }) => countAnswers())
             .then((count) => require('node:worker_threads').parentPort.postMessage(count));`;
         const thread = new Worker(source, { eval: true });

@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { ProgramEntry } from '../sim/runtime/program.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const SOURCE = 'kernel-tests/fixtures/unwritten-stack.bpf.c';
 const PACKETS = Number(process.env.XDPSIM_STACK_PACKETS ?? 6000);

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
-import { encodeCase } from '../corpus/case.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { seedFromText } from '../corpus/random.ts';
+import { encodeCase } from '../corpus/cases/case.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { seedFromText } from '../corpus/generate/random.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { ALL_BATCHES, BATCH_SIZE, planBatches } from '../verify/batch-plan.ts';
 import { summarize } from '../verify/explain/summary.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-verdicts-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

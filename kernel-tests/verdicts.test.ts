@@ -4,10 +4,8 @@
  */
 import { closeSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { requireLibbpf } from '../kernel/libbpf.ts';
-import { BPF_PROG_TYPE } from '../kernel/libbpf-layouts.ts';
-import { assemble } from '../sim/ebpf/fixtures/assemble.ts';
-import { isRefused, VERIFIER_CASES, type VerifierCase } from '../sim/ebpf/fixtures/verifier-cases.ts';
+import { BPF_PROG_TYPE } from '../kernel/libbpf/layouts.ts';
+import { requireLibbpf } from '../kernel/libbpf/libbpf.ts';
 import {
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
@@ -16,7 +14,9 @@ import {
   LDDW,
 } from '../sim/ebpf/instruction.ts';
 import type { BpfMap } from '../sim/ebpf/object.ts';
-import { describeKernel } from './require-kernel.ts';
+import { assemble } from '../sim/ebpf/test-support/assemble.ts';
+import { isRefused, VERIFIER_CASES, type VerifierCase } from '../sim/ebpf/test-support/verifier-cases.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 type MapCreate = (
   type: number,

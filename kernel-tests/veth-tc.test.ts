@@ -1,10 +1,10 @@
 /** Live frames through TC functions, and through XDP and TC of one device. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { builtInPrograms } from '../cli/program-source.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { liveLimits } from '../corpus/packet-limits.ts';
-import { seedFromText } from '../corpus/random.ts';
-import { createVethEngine } from '../kernel/veth.ts';
+import { builtInPrograms } from '../cli/input/program-source.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { liveLimits } from '../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../corpus/generate/random.ts';
+import { createVethEngine } from '../kernel/veth/veth.ts';
 import type { Session } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
@@ -29,8 +29,8 @@ import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
 import type { Program, ProgramEntry } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { comparedParts, firstDifference } from '../verify/compare.ts';
-import { describeKernel } from './require-kernel.ts';
-import { liveFixture } from './testrun-fixture.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+import { liveFixture } from './test-support/testrun.ts';
 
 const PACKETS = 2000;
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { PacketGenerator } from '../corpus/generator.ts';
-import { liveLimits } from '../corpus/packet-limits.ts';
-import { seedFromText } from '../corpus/random.ts';
-import { createTestRunEngine } from '../kernel/testrun.ts';
-import { createVethEngine } from '../kernel/veth.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { liveLimits } from '../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../corpus/generate/random.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { createVethEngine } from '../kernel/veth/veth.ts';
 import type { Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch, type Stimulus } from '../sim/packet/packet-batch.ts';
@@ -12,7 +12,7 @@ import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../sim/runtime/actions
 import type { GeneratorHints, Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { comparedParts, firstDifference } from '../verify/compare.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const veth = createVethEngine();
 const testrun = createTestRunEngine();

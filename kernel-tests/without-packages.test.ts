@@ -1,16 +1,21 @@
 /** Live traffic and pings where `cap` and `raw-socket` cannot be loaded: slower, and otherwise the same. */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openEthtool } from '../kernel/ethtool.ts';
-import type { OnFrame } from '../kernel/frame-source.ts';
+import type { OnFrame } from '../kernel/frames/frame-source.ts';
+import { PacketSocket } from '../kernel/frames/packet-socket.ts';
+import { type CapModule, openPcap } from '../kernel/frames/pcap-source.ts';
 import { loadNative } from '../kernel/native-package.ts';
-import { createNetns, type Netns } from '../kernel/netns.ts';
+import { openEthtool } from '../kernel/network/ethtool.ts';
+import { createNetns, type Netns } from '../kernel/network/netns.ts';
 import { packageFile } from '../kernel/package-file.ts';
-import { PacketSocket } from '../kernel/packet-socket.ts';
-import { type CapModule, openPcap } from '../kernel/pcap-source.ts';
-import { describeKernel } from './require-kernel.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
-const UNLOADABLE = ['--import', 'tsx', '--import', packageFile('kernel-tests/unloadable-packages.ts')];
+const UNLOADABLE = [
+  '--import',
+  'tsx',
+  '--import',
+  packageFile('kernel-tests/test-support/unloadable-packages.ts'),
+];
 
 function xdpsimWithout(...args: readonly string[]): { code: number | null; out: string; err: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [packageFile('cli/main.ts'), ...args], {

@@ -6,16 +6,16 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { type Availability, EngineError } from '../sim/engines/engine.ts';
-import { type Capability, effectiveCapabilities, remedyFor, standingOf } from './capabilities.ts';
-import { slowFrames } from './frames.ts';
+import { slowFrames } from './frames/frames.ts';
 import { koffiFailure } from './koffi.ts';
-import { libbpfAvailability, requireLibbpf } from './libbpf.ts';
-import { loadAvailability } from './load-probe.ts';
+import { libbpfAvailability, requireLibbpf } from './libbpf/libbpf.ts';
+import { loadAvailability } from './libbpf/load-probe.ts';
 import type { NativeProblem } from './native-package.ts';
-import { netnsAvailability } from './netns.ts';
-import { slowPing } from './ping.ts';
-import { maxTestRunMetadata, testRunAvailability } from './testrun-kernel.ts';
-import { canObserveTrace } from './testrun-trace.ts';
+import { netnsAvailability } from './network/netns.ts';
+import { slowPing } from './ping/ping.ts';
+import { type Capability, effectiveCapabilities, remedyFor, standingOf } from './process/capabilities.ts';
+import { maxTestRunMetadata, testRunAvailability } from './testrun/availability.ts';
+import { canObserveTrace } from './testrun/trace.ts';
 
 export interface Check {
   /** A short name that stays the same from version to version: `libbpf`, `testrun-xdp`. */

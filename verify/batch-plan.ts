@@ -1,5 +1,10 @@
 /** Which packets batch k of a run has, and in which world: a matter of k alone, whatever engines or workers run it. */
-import { type LimitsByHook, liveLimits, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/packet-limits.ts';
+import {
+  type LimitsByHook,
+  liveLimits,
+  NO_LIMITS,
+  TEST_RUN_LIMITS,
+} from '../corpus/generate/packet-limits.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { worldsOfObject } from './clock-worlds.ts';
 

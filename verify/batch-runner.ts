@@ -1,9 +1,9 @@
 /** Runs cases through the engines of one program and compares them; what it finds it hands over, segment by segment. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { SavedCase } from '../corpus/case.ts';
-import { PacketGenerator } from '../corpus/generator.ts';
-import type { LimitsByHook } from '../corpus/packet-limits.ts';
-import { type Seed, seedFromText } from '../corpus/random.ts';
+import type { SavedCase } from '../corpus/cases/case.ts';
+import { PacketGenerator } from '../corpus/generate/generator.ts';
+import type { LimitsByHook } from '../corpus/generate/packet-limits.ts';
+import { type Seed, seedFromText } from '../corpus/generate/random.ts';
 import type { Engine, EngineName } from '../sim/engines/engine.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -17,10 +17,10 @@ import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { byAuthority, examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Oracle } from './judge-frames.ts';
-import { Ledger } from './ledger.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
+import { RunStatistics } from './statistics.ts';
 import { comparablePackets, hasStops, isKernel, packetsWithoutStops } from './stops.ts';
 import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
@@ -86,7 +86,7 @@ export class BatchRunner {
   #stackIsAsked = false;
   #sides: EngineSide[] = [];
   #input: PacketBatch;
-  #ledger: Ledger;
+  #statistics: RunStatistics;
   #found: Found[] = [];
   #failures = 0;
   #lastTurn: number = performance.now();
@@ -96,7 +96,7 @@ export class BatchRunner {
     const { program } = options;
     this.#options = options;
     this.#program = program;
-    this.#ledger = new Ledger(program);
+    this.#statistics = new RunStatistics(program);
     this.#judge = new ViolationJudge(options);
     this.#seed = seedFromText(options.seed);
     this.#source =
@@ -180,28 +180,28 @@ export class BatchRunner {
 
   /** What has been done since the last segment. */
   segment(next: number): Segment {
-    for (const side of this.#sides) this.#ledger.refused(side.engine, side.refused);
+    for (const side of this.#sides) this.#statistics.refused(side.engine, side.refused);
     const coverage = mergeCoverage(this.#sides.flatMap((side) => side.takeCoverage() ?? []));
     const report: ProgramReport = {
       name: this.#program.name,
-      packets: this.#ledger.packets,
-      savedPackets: this.#ledger.savedPackets,
-      savedCases: this.#ledger.savedCases,
+      packets: this.#statistics.packets,
+      savedPackets: this.#statistics.savedPackets,
+      savedCases: this.#statistics.savedCases,
       seconds: 0,
       interrupted: false,
       engines: [...this.#sides.map(engineReport), ...this.#skipped],
-      notCompared: this.#ledger.notCompared(),
+      notCompared: this.#statistics.notCompared(),
       divergences: [],
-      warnings: this.#ledger.warnings(),
-      defects: this.#ledger.defects(),
-      compared: this.#ledger.compared,
-      judged: this.#ledger.judging.judged,
-      actions: this.#ledger.actions(),
+      warnings: this.#statistics.warnings(),
+      defects: this.#statistics.defects(),
+      compared: this.#statistics.compared,
+      judged: this.#statistics.judging.judged,
+      actions: this.#statistics.actions(),
       ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
     };
     const found = this.#found;
     const waits = found.length > 0 || this.#countFailures() > this.#failures;
-    this.#ledger = new Ledger(this.#program);
+    this.#statistics = new RunStatistics(this.#program);
     this.#found = [];
     this.#failures = this.#countFailures();
     for (const side of this.#sides) side.clearAccount();
@@ -255,30 +255,30 @@ export class BatchRunner {
    * refuses some of the packets is held against the reference on the others: a case of its own, as state goes.
    */
   async #hold(world: World, seen: SeenAt, saved?: SavedCase): Promise<void> {
-    this.#ledger.enterCase(this.#input, saved !== undefined);
+    this.#statistics.enterCase(this.#input, saved !== undefined);
     let input = this.#input;
     let seenAt = seen;
-    let takers = this.#sides.filter((side) => side.takes(input));
+    let participants = this.#sides.filter((side) => side.takes(input));
     const reference = this.#sides.find((side) => side.failure === undefined);
-    if (takers.length === 0 && reference !== undefined) {
+    if (participants.length === 0 && reference !== undefined) {
       // Nobody takes it whole: what the reference takes is the case.
       const { batch, origin } = acceptedPackets(input, reference);
       input = batch;
       seenAt = (packet) => seen(origin[packet]!);
-      takers = this.#sides.filter((side) => side.takes(batch));
+      participants = this.#sides.filter((side) => side.takes(batch));
     }
     let compared = 0;
-    if (input.count > 0) compared = await this.#compare({ world, input, seen: seenAt, saved }, takers);
-    const picky = this.#sides.filter((side) => side.failure === undefined && !takers.includes(side));
-    for (const side of picky) {
+    if (input.count > 0) compared = await this.#compare({ world, input, seen: seenAt, saved }, participants);
+    const limited = this.#sides.filter((side) => side.failure === undefined && !participants.includes(side));
+    for (const side of limited) {
       const { batch, origin } = acceptedPackets(input, side);
       if (batch.count === 0) continue;
-      const pair = this.#sides.filter((other) => other === takers[0] || other === side);
-      const again = (other: EngineSide): boolean => other === takers[0];
+      const pair = this.#sides.filter((other) => other === participants[0] || other === side);
+      const again = (other: EngineSide): boolean => other === participants[0];
       const part = { world, input: batch, seen: (packet: number) => seenAt(origin[packet]!), saved };
       compared = Math.max(compared, await this.#compare(part, pair, again));
     }
-    this.#ledger.compared += compared;
+    this.#statistics.compared += compared;
     await this.#breathe();
   }
 
@@ -308,35 +308,35 @@ export class BatchRunner {
     if (live.length > 0) {
       this.#mask ??= new ClockMask(this.#program, this.#able);
       const left = await this.#mask.apply(world, input, live);
-      if (!sides.some(again)) this.#ledger.leave(left);
+      if (!sides.some(again)) this.#statistics.leave(left);
     }
     // After the first round, what stops now has not stopped before.
     const news = ran.filter((side) => round > 0 || !again(side));
     for (const side of news) side.countStopped();
-    const showings = byAuthority(ran);
-    this.#ledger.enterShowings(input, showings, sides.some(again));
+    const reports = byAuthority(ran);
+    this.#statistics.addReports(input, reports, sides.some(again));
     const failure = this.#sides.find(({ engine }) => isKernel(engine.name))?.failure;
-    const { findings, defects } = await this.#judge.judge(world, input, showings, failure, seen);
-    this.#ledger.addDefects(
+    const { findings, defects } = await this.#judge.judge(world, input, reports, failure, seen);
+    this.#statistics.addDefects(
       defects.filter((defect) => news.some(({ engine }) => engine.name === defect.engine)),
     );
-    const account = sides.some(again) ? undefined : this.#ledger.judging;
+    const account = sides.some(again) ? undefined : this.#statistics.judging;
     const { oracle } = this.#options;
-    let differences = [...examineOutcomes(this.#program, input, showings, account, oracle)];
+    let differences = [...examineOutcomes(this.#program, input, reports, account, oracle)];
     if (this.#mayComeFromStack(differences)) {
       this.#stack ??= new StackMask(this.#program, this.#options.witness);
       const settled = await this.#stack.apply(world, input, ran);
       if (settled !== undefined) {
-        this.#ledger.addWarnings(settled.warnings);
-        if (!sides.some(again)) this.#ledger.leave(settled.left);
-        differences = [...examineOutcomes(this.#program, input, showings, undefined, oracle)];
+        this.#statistics.addWarnings(settled.warnings);
+        if (!sides.some(again)) this.#statistics.leave(settled.left);
+        differences = [...examineOutcomes(this.#program, input, reports, undefined, oracle)];
       }
     }
     for (const finding of [...findings, ...differences]) this.#note(finding, part);
-    compared = Math.max(compared, comparablePackets(showings.filter((showing) => !hasStops(showing))));
-    if (!showings.some(hasStops)) return compared;
+    compared = Math.max(compared, comparablePackets(reports.filter((report) => !hasStops(report))));
+    if (!reports.some(hasStops)) return compared;
     // Where one engine stopped and another went on, their states differ: the rest is compared as a case of its own.
-    const { batch, origin } = packetsWithoutStops(input, showings);
+    const { batch, origin } = packetsWithoutStops(input, reports);
     if (batch.count === 0 || round === MAX_STOP_ROUNDS) return compared;
     const rest = { ...part, input: batch, seen: (packet: number) => seen(origin[packet]!) };
     return Math.max(compared, await this.#compare(rest, sides, () => true, round + 1));
@@ -379,7 +379,7 @@ export class BatchRunner {
     }
     const left = input.count - at;
     if (left > 0)
-      this.#ledger.leave(
+      this.#statistics.leave(
         kernels.map(({ engine }) => ({ what: UNCERTAIN, engine: engine.name, packets: left })),
       );
     return compared;

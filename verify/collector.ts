@@ -2,7 +2,7 @@
  * Puts the segments of a run together, in the order of its batches, whoever ran them: the report is the same for one
  * runner and for many. The only party that saves divergences.
  */
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { EngineName } from '../sim/engines/engine.ts';
 import { actionNames } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_PASS } from '../sim/runtime/actions.ts';
 import { EngineSide } from './engine-side.ts';
-import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
+import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
 
 const LOST = 'the frame got lost';
 

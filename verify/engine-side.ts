@@ -1,5 +1,5 @@
 /** One engine in a run: its sessions, its outcomes, and the account of what it did. */
-import { systemProblem } from '../corpus/system-error.ts';
+import { systemProblem } from '../corpus/files/system-error.ts';
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';

@@ -14,7 +14,7 @@ import { type JudgingAccount, judgeFrames, type Oracle } from './judge-frames.ts
 import { hasStops, modelFaults, violationFindings } from './stops.ts';
 
 /** What one engine showed of a case. */
-export interface Showing {
+export interface BatchReport {
   readonly engine: Engine;
   readonly output: OutcomeBatch;
   /** After the last packet; undefined where the engine cannot show maps. Asking may read all of them. */
@@ -42,12 +42,12 @@ export function byAuthority<T extends { readonly engine: Engine }>(items: readon
 export function* examine(
   program: Program,
   input: PacketBatch,
-  showings: readonly Showing[],
+  reports: readonly BatchReport[],
   account?: JudgingAccount,
   oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
-  for (const { finding } of violationFindings(byAuthority(showings))) yield finding;
-  yield* examineOutcomes(program, input, showings, account, oracle);
+  for (const { finding } of violationFindings(byAuthority(reports))) yield finding;
+  yield* examineOutcomes(program, input, reports, account, oracle);
 }
 
 /**
@@ -57,15 +57,15 @@ export function* examine(
 export function* examineOutcomes(
   program: Program,
   input: PacketBatch,
-  showings: readonly Showing[],
+  reports: readonly BatchReport[],
   account?: JudgingAccount,
   oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
-  const ranked = byAuthority(showings);
+  const ranked = byAuthority(reports);
   const hooks = program.entries.map((entry) => entry.hook);
   yield* modelFaults(ranked);
-  const whole = ranked.filter((showing) => !hasStops(showing));
-  const agreeing = new Set<Showing>();
+  const whole = ranked.filter((report) => !hasStops(report));
+  const agreeing = new Set<BatchReport>();
   for (const [at, other] of whole.entries()) {
     const fields = new Set<string>();
     for (const [reference, parts] of referencesOf(program, other, whole.slice(0, at))) {
@@ -73,10 +73,10 @@ export function* examineOutcomes(
     }
     if (at > 0 && fields.size === 0) agreeing.add(other);
   }
-  for (const showing of ranked) {
+  for (const report of ranked) {
     // Frames that equal a reference's need no second judgement.
-    if (!agreeing.has(showing))
-      yield* judgeFrames(hooks, input, showing, showing === ranked[0] ? account : undefined, oracle);
+    if (!agreeing.has(report))
+      yield* judgeFrames(hooks, input, report, report === ranked[0] ? account : undefined, oracle);
   }
 }
 
@@ -88,9 +88,9 @@ type Parts = ReadonlySet<keyof Observables>;
  */
 function* referencesOf(
   program: Program,
-  { engine }: Showing,
-  before: readonly Showing[],
-): Generator<[reference: Showing, parts: Parts], void, void> {
+  { engine }: BatchReport,
+  before: readonly BatchReport[],
+): Generator<[reference: BatchReport, parts: Parts], void, void> {
   const left = new Set(Object.keys(engine.observes) as (keyof Observables)[]);
   for (const reference of before) {
     const both = comparedParts(program, reference.engine.observes, engine.observes);
@@ -107,8 +107,8 @@ function* differences(
   program: Program,
   hooks: readonly Hook[],
   input: PacketBatch,
-  reference: Showing,
-  other: Showing,
+  reference: BatchReport,
+  other: BatchReport,
   parts: Parts,
   fields: Set<string>,
 ): Generator<Finding, void, void> {

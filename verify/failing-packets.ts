@@ -1,5 +1,5 @@
 /** The packets of one batch that fail in the same way: which of them to show, and which to judge the cause by. */
-import { faults } from '../corpus/well-formed.ts';
+import { faults } from '../corpus/simplify/well-formed.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Sample } from './finding.ts';

@@ -1,5 +1,5 @@
 /** What is done about a finding: its case is made small, and the witness is asked about it. */
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Finding, Outcome } from './finding.ts';

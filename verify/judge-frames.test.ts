@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
-import type { Showing } from './examine.ts';
+import type { BatchReport } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { JudgingAccount, judgeFrames } from './judge-frames.ts';
-import { fakeEngine } from './test-engines.ts';
-import { bytes, data, ethernet, ipv4, slowSum, u16, udp, V4_A, V4_B } from './test-packets.ts';
+import { fakeEngine } from './test-support/engines.ts';
+import { bytes, data, ethernet, ipv4, slowSum, u16, udp, V4_A, V4_B } from './test-support/packets.ts';
 
 const L4 = 34;
 const datagram = ethernet(0x0800, ipv4(17, udp(data(20))));
@@ -33,12 +33,12 @@ function judged(frames: readonly Frame[]): { findings: Finding[]; account: Judgi
     output.commit(action, left.length);
   }
   const account = new JudgingAccount();
-  const showing: Showing = {
+  const report: BatchReport = {
     engine: fakeEngine('vm', () => ({ action: XDP_PASS })),
     output,
     maps: undefined,
   };
-  return { findings: [...judgeFrames(['xdp'], input, showing, account)], account };
+  return { findings: [...judgeFrames(['xdp'], input, report, account)], account };
 }
 
 /** The datagram with a payload word that makes its checksum 0x0000, and that written as it is. */

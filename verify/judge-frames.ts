@@ -5,7 +5,7 @@ import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { leaves } from '../sim/runtime/delivery.ts';
 import { checksumField } from './differing-field.ts';
-import type { Showing } from './examine.ts';
+import type { BatchReport } from './examine.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 import { INVARIANTS } from './invariants/index.ts';
@@ -62,7 +62,7 @@ export class JudgingAccount {
 export function* judgeFrames(
   hooks: readonly Hook[],
   input: PacketBatch,
-  { engine, output }: Showing,
+  { engine, output }: BatchReport,
   account?: JudgingAccount,
   oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {

@@ -2,13 +2,13 @@
  * What the kernel makes of a packet on which the machine stopped the program. The kernel is the authority: what its
  * verifier has accepted does nothing forbidden, so a machine that stops it is wrong.
  */
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
-import type { Showing } from './examine.ts';
+import type { BatchReport } from './examine.ts';
 import { type Outcome, outcomeAt } from './finding.ts';
 import { isKernel } from './stops.ts';
 
@@ -32,17 +32,17 @@ export class KernelWitness {
   }
 
   /**
-   * @param showings of the same batch; a kernel among them has said already what there is to say
+   * @param reports of the same batch; a kernel among them has said already what there is to say
    * @param failure why a kernel that was among the engines does not run any more
    */
   async of(
     world: World,
     input: PacketBatch,
     packet: number,
-    showings: readonly Showing[],
+    reports: readonly BatchReport[],
     failure: EngineFailure | undefined,
   ): Promise<KernelVerdict> {
-    const kernel = showings.find(({ engine }) => isKernel(engine.name));
+    const kernel = reports.find(({ engine }) => isKernel(engine.name));
     if (kernel !== undefined) return ofOutcome(outcomeAt(kernel.output, packet));
     if (failure !== undefined) return ofFailure(failure);
     const stimuli = Array.from({ length: packet + 1 }, (_, index) => input.stimulus(index));

@@ -2,7 +2,7 @@
  * Which line of C wrote the wrong bytes last: the case runs once more in the interpreter, which notes every write to the
  * packet.
  */
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { PacketWrite, PacketWrites } from '../sim/ebpf/interpreter/packet-writes.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { difference } from '../sim/packet/difference.ts';

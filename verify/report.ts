@@ -1,6 +1,6 @@
 /** What a run of `verify` has to say about one program. */
 
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { Coverage, EngineName } from '../sim/engines/engine.ts';
 import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';

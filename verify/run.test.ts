@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Case, SavedCase } from '../corpus/case.ts';
-import type { LimitsByHook } from '../corpus/packet-limits.ts';
-import type { Seed } from '../corpus/random.ts';
+import type { Case, SavedCase } from '../corpus/cases/case.ts';
+import type { LimitsByHook } from '../corpus/generate/packet-limits.ts';
+import type { Seed } from '../corpus/generate/random.ts';
 import { EngineError } from '../sim/engines/engine.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../sim/runtime/actions.ts';
@@ -11,8 +11,8 @@ import type { World } from '../sim/runtime/world.ts';
 import type { Divergence } from './report.ts';
 import { mergeReports, reportToJson } from './report.ts';
 import { exampleCases, type PacketSource, type VerifyOptions, verify } from './run.ts';
-import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
-import { data, ethernet, icmp, ipv4 } from './test-packets.ts';
+import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
+import { data, ethernet, icmp, ipv4 } from './test-support/packets.ts';
 
 fc.configureGlobal({ seed: 1624 });
 
@@ -226,7 +226,7 @@ describe('verify', () => {
     expect((await verify(options({ engines: both(XDP_DROP), source }))).divergences).toEqual([]);
   });
 
-  const picky = (behave: Behaviour) =>
+  const limited = (behave: Behaviour) =>
     fakeEngine('testrun', behave, {
       refuses: (batch) => {
         const packet = batch.length.subarray(0, batch.count).findIndex((length) => length < 14);
@@ -513,7 +513,7 @@ describe('verify', () => {
       const short: Behaviour = ({ packet }) =>
         packet.length < 14 ? { action: 0, violation: REASON } : { action: XDP_PASS };
       const report = await verify(
-        options({ engines: [fakeEngine('vm', short), picky(pass)], runs: 64 * 8, maxDivergences: 9 }),
+        options({ engines: [fakeEngine('vm', short), limited(pass)], runs: 64 * 8, maxDivergences: 9 }),
       );
       expect(report.divergences).toEqual([]);
       expect(report.defects).toMatchObject([
@@ -604,15 +604,15 @@ describe('verify', () => {
   });
 
   it('gives an engine only what it takes, and counts what it did not get', async () => {
-    const limited = picky(pass);
+    const testrun = limited(pass);
     const model = fakeEngine('model', pass);
-    const report = await verify(options({ engines: [model, limited], runs: 64 * 32 }));
+    const report = await verify(options({ engines: [model, testrun], runs: 64 * 32 }));
     // Two of 32 batches are unbounded, and have short frames.
     const short = [5, 21].flatMap((batch) =>
       Array.from({ length: 64 }, (_, index) => batch * 64 + index).filter((index) => index % 10 === 7),
     ).length;
     expect(short).toBeGreaterThan(0);
-    expect(limited.log.packets).toBe(64 * 32 - short);
+    expect(testrun.log.packets).toBe(64 * 32 - short);
     expect(report.notCompared).toEqual([
       { what: 'a frame needs at least 14 bytes', engine: 'testrun', packets: short },
     ]);
@@ -627,12 +627,12 @@ describe('verify', () => {
       return { action: XDP_PASS };
     };
     const agreed = await verify(
-      options({ engines: [fakeEngine('model', stateful), picky(stateful)], runs: 64 * 8 }),
+      options({ engines: [fakeEngine('model', stateful), limited(stateful)], runs: 64 * 8 }),
     );
     expect(agreed.divergences).toEqual([]);
     // Packet 350 is in an unbounded batch, behind a short one.
     const wrong = await verify(
-      options({ engines: [fakeEngine('model', pass), picky(dropping(350))], runs: 64 * 8 }),
+      options({ engines: [fakeEngine('model', pass), limited(dropping(350))], runs: 64 * 8 }),
     );
     expect(wrong.divergences).toMatchObject([{ field: 'action', seen: { packet: 350 } }]);
     expect(indexOf(wrong.divergences[0]!.case.stimuli.at(-1)!.packet)).toBe(350);
@@ -646,7 +646,7 @@ describe('verify', () => {
           return packet < 0 ? undefined : { packet, rule: 'below 4 bytes' };
         },
       });
-    const report = await verify(options({ engines: [long(pass), picky(dropping(350))], runs: 64 * 8 }));
+    const report = await verify(options({ engines: [long(pass), limited(dropping(350))], runs: 64 * 8 }));
     expect(report.divergences).toMatchObject([
       { engines: ['testrun', 'vm'], field: 'action', seen: { packet: 350 } },
     ]);

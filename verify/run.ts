@@ -4,7 +4,7 @@
  *     corpus fills a PacketBatch ─► each engine's run fills an OutcomeBatch ─► compare ─► (agree: next batch)
  *                                                                                   └► save ─► shrink ─► explain
  */
-import type { SavedCase } from '../corpus/case.ts';
+import type { SavedCase } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { ALL_BATCHES, type BatchRange } from './batch-plan.ts';

@@ -1,5 +1,5 @@
 /** What a stretch of a run yielded: the unit in which runners hand over their work. Plain data, so it can cross processes. */
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { Finding } from './finding.ts';
 import type { Divergence, ProgramReport } from './report.ts';
 

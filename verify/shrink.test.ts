@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Case } from '../corpus/case.ts';
-import { outline } from '../corpus/outline.ts';
+import type { Case } from '../corpus/cases/case.ts';
+import { layout } from '../corpus/simplify/packet-layout.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { readU16, writeU16 } from '../sim/packet/bytes.ts';
 import { XDP_DROP, XDP_PASS, XDP_TX } from '../sim/runtime/actions.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { checksumCause } from './explain/causes.ts';
-import { Rehearsal } from './rehearsal.ts';
+import { Replay } from './replay.ts';
 import { type ShrinkOptions, type Shrunk, shrink } from './shrink.ts';
-import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
-import { bytes, data, ethernet, icmp, ipv4, u16 } from './test-packets.ts';
+import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
+import { bytes, data, ethernet, icmp, ipv4, u16 } from './test-support/packets.ts';
 import { partsOfWorld, worldOfParts } from './world-parts.ts';
 
 const pass: Behaviour = () => ({ action: XDP_PASS });
@@ -33,9 +33,9 @@ async function shrunk(
   reference: Behaviour = pass,
 ): Promise<Shrunk> {
   const engines: Engine[] = [fakeEngine('model', reference), fakeEngine('vm', faulty)];
-  const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
-  const [finding] = await rehearsal.findings(found);
-  await rehearsal.close();
+  const replay = new Replay(FAKE_PROGRAM, engines);
+  const [finding] = await replay.findings(found);
+  await replay.close();
   return shrink({ program: FAKE_PROGRAM, engines, case: found, finding: finding! }, options);
 }
 
@@ -172,11 +172,11 @@ describe('shrink', () => {
       }),
     ];
     const found = sequence(1, { globals: { needed: Uint8Array.of(1), useless: Uint8Array.of(2) } });
-    const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
-    const [finding] = await rehearsal.findings(found);
+    const replay = new Replay(FAKE_PROGRAM, engines);
+    const [finding] = await replay.findings(found);
     const result = await shrink({ program: FAKE_PROGRAM, engines, case: found, finding: finding! });
     expect(result.case.world).toEqual({ globals: { needed: Uint8Array.of(1) } });
-    await rehearsal.close();
+    await replay.close();
     for (const { log } of engines) expect(log.closed).toBe(log.opened);
   });
 
@@ -203,9 +203,9 @@ describe('shrink', () => {
       return drop;
     };
     const engines = [fakeEngine('model', pass), fakeEngine('vm', faulty)];
-    const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
+    const replay = new Replay(FAKE_PROGRAM, engines);
     const found = sequence(1);
-    const [finding] = await rehearsal.findings(found);
+    const [finding] = await replay.findings(found);
     runs = 0;
     const result = await shrink(
       { program: FAKE_PROGRAM, engines, case: found, finding: finding! },
@@ -223,7 +223,7 @@ describe('shrink', () => {
       { signal: controller.signal, onSmaller: () => controller.abort() },
     );
     expect(aborted).toMatchObject({ state: 'cut short', stopped: { after: 'interrupt' } });
-    await rehearsal.close();
+    await replay.close();
   });
 
   it('stops when its time is over, and tries nothing where it gets none', async () => {
@@ -250,7 +250,7 @@ describe('shrink', () => {
   it('stays with the cause of a wrong checksum, though a smaller packet fails for another', async () => {
     // The carry of the update is lost; without a payload there is no update at all.
     const answer: Behaviour = ({ packet }) => {
-      const parts = outline(packet);
+      const parts = layout(packet);
       if (parts.version !== 4 || parts.protocol !== 1 || parts.checksumAt < 0 || packet[34] !== 8) {
         return { action: XDP_PASS, packet };
       }
@@ -270,9 +270,9 @@ describe('shrink', () => {
       stimuli: [{ packet: ethernet(0x0800, ipv4(1, message)) }],
     };
     const engines = [fakeEngine('vm', answer)];
-    const rehearsal = new Rehearsal(FAKE_PROGRAM, engines);
-    const [finding] = await rehearsal.findings(found);
-    await rehearsal.close();
+    const replay = new Replay(FAKE_PROGRAM, engines);
+    const [finding] = await replay.findings(found);
+    await replay.close();
     expect(finding!.field).toBe('icmp.checksum');
     const result = await shrink({ program: FAKE_PROGRAM, engines, case: found, finding: finding! });
     const { packet } = result.case.stimuli[0]!;

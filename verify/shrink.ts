@@ -3,15 +3,15 @@
  * engines themselves, and is kept if the divergence is still of the same kind.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Case } from '../corpus/case.ts';
-import { simplerPackets } from '../corpus/shrink.ts';
+import type { Case } from '../corpus/cases/case.ts';
+import { simplerPackets } from '../corpus/simplify/shrink.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { checksumCause } from './explain/causes.ts';
 import type { CauseId } from './explain/diagnose.ts';
 import { type Finding, familyOf } from './finding.ts';
-import { Rehearsal } from './rehearsal.ts';
+import { Replay } from './replay.ts';
 
 import { partsOfWorld, worldOfParts } from './world-parts.ts';
 
@@ -71,7 +71,7 @@ export async function shrink(task: ShrinkTask, options: ShrinkOptions = {}): Pro
 class Shrinker {
   readonly #task: ShrinkTask;
   readonly #options: ShrinkOptions;
-  readonly #rehearsal: Rehearsal;
+  readonly #replay: Replay;
   readonly #family: string;
   /** What is behind the checksum that is wrong. */
   readonly #cause: CauseId | undefined;
@@ -86,7 +86,7 @@ class Shrinker {
   constructor(task: ShrinkTask, options: ShrinkOptions) {
     this.#task = task;
     this.#options = options;
-    this.#rehearsal = new Rehearsal(task.program, task.engines);
+    this.#replay = new Replay(task.program, task.engines);
     this.#family = familyOf(task.finding);
     const came = task.case.stimuli[task.finding.packet]?.packet;
     this.#cause = came === undefined ? undefined : checksumCause(came, task.finding)?.id;
@@ -109,7 +109,7 @@ class Shrinker {
   }
 
   async close(): Promise<void> {
-    await this.#rehearsal.close();
+    await this.#replay.close();
   }
 
   async #shortenSequence(): Promise<void> {
@@ -166,7 +166,7 @@ class Shrinker {
       await nextTurn();
       this.#lastTurn = performance.now();
     }
-    const finding = await this.#rehearsal.find(candidate, this.#family);
+    const finding = await this.#replay.find(candidate, this.#family);
     if (finding === undefined || !this.#hasSameCause(candidate, finding)) return false;
     // What comes after the diverging packet has no part in it.
     const stimuli = candidate.stimuli.slice(0, finding.packet + 1);
@@ -208,7 +208,7 @@ class Shrinker {
 
   /** Trials reuse sessions by resetting them; the result must hold in sessions that nothing has happened in. */
   async #confirmed(): Promise<Shrunk> {
-    const fresh = new Rehearsal(this.#task.program, this.#task.engines);
+    const fresh = new Replay(this.#task.program, this.#task.engines);
     try {
       const finding = await fresh.find(this.#case, this.#family);
       if (finding === undefined) return this.#result('not repeated');

@@ -4,7 +4,7 @@ import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
 import { snapshotOf } from '../sim/runtime/map-snapshot.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { verify } from './run.ts';
-import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-engines.ts';
+import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
 
 const note = { warning: 'unwritten-stack', message: 'reads what it never wrote' } as const;
 const passes: Behaviour = () => ({ action: XDP_PASS, note });

@@ -6,7 +6,7 @@ import type { EngineName } from '../sim/engines/engine.ts';
 import { type OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { copyPacket } from './accepted.ts';
-import type { Showing } from './examine.ts';
+import type { BatchReport } from './examine.ts';
 import { type Finding, outcomeAt } from './finding.ts';
 
 /** The engines that are the real kernel. */
@@ -14,7 +14,7 @@ export function isKernel(name: EngineName): boolean {
   return name === 'testrun' || name === 'veth';
 }
 
-export function hasStops({ output }: Pick<Showing, 'output'>): boolean {
+export function hasStops({ output }: Pick<BatchReport, 'output'>): boolean {
   for (let packet = 0; packet < output.count; packet++) if (isStop(output.status[packet]!)) return true;
   return false;
 }
@@ -58,17 +58,17 @@ export function placeOf(note: OutcomeNote | undefined): string {
 /**
  * Where the model failed: it threw, or returned no action. It says what should be, so that this is a finding, not a
  * packet that cannot be compared. One for each message.
- * @param showings the most authoritative first
+ * @param reports the most authoritative first
  */
-export function* modelFaults(showings: readonly Showing[]): Generator<Finding, void, void> {
-  const model = showings.find(({ engine }) => engine.name === 'model');
+export function* modelFaults(reports: readonly BatchReport[]): Generator<Finding, void, void> {
+  const model = reports.find(({ engine }) => engine.name === 'model');
   if (model === undefined) return;
   const told = new Set<string>();
   for (let packet = 0; packet < model.output.count; packet++) {
     if (model.output.status[packet] !== STATUS.fault) continue;
     const place = placeOf(model.output.notes.get(packet));
     if (told.has(place)) continue;
-    const other = showings.find(({ output }) => output.status[packet] === STATUS.ran);
+    const other = reports.find(({ output }) => output.status[packet] === STATUS.ran);
     if (other === undefined) continue;
     told.add(place);
     yield {
@@ -86,14 +86,14 @@ export function* modelFaults(showings: readonly Showing[]): Generator<Finding, v
 /**
  * What the machine stopped, as findings, with the number of packets that each of them stopped. Of two machines that
  * stop the same packet, one speaks.
- * @param showings the most authoritative first
+ * @param reports the most authoritative first
  */
 export function* violationFindings(
-  showings: readonly Showing[],
+  reports: readonly BatchReport[],
 ): Generator<{ readonly finding: Finding; readonly packets: number }, void, void> {
-  const model = showings.find(({ engine }) => engine.name === 'model');
+  const model = reports.find(({ engine }) => engine.name === 'model');
   const told = new Set<number>();
-  for (const { engine, output } of showings) {
+  for (const { engine, output } of reports) {
     for (const { packet, packets, note } of violationsOf(output)) {
       if (told.has(packet)) continue;
       told.add(packet);
@@ -116,12 +116,12 @@ export function* violationFindings(
 /** The packets that every engine ran to their end, and where each stood. */
 export function packetsWithoutStops(
   input: PacketBatch,
-  showings: readonly Showing[],
+  reports: readonly BatchReport[],
 ): { readonly batch: PacketBatch; readonly origin: Uint32Array } {
   const batch = new PacketBatch(input.count, input.used);
   const origin = new Uint32Array(input.count);
   for (let packet = 0; packet < input.count; packet++) {
-    if (showings.some(({ output }) => isStop(output.status[packet]!))) continue;
+    if (reports.some(({ output }) => isStop(output.status[packet]!))) continue;
     origin[batch.count] = packet;
     copyPacket(input, packet, batch);
   }
@@ -129,12 +129,12 @@ export function packetsWithoutStops(
 }
 
 /** How many packets at least two engines ran to an end that could be seen. */
-export function comparablePackets(showings: readonly Showing[]): number {
-  const count = showings[0]?.output.count ?? 0;
+export function comparablePackets(reports: readonly BatchReport[]): number {
+  const count = reports[0]?.output.count ?? 0;
   let comparable = 0;
   for (let packet = 0; packet < count; packet++) {
     let ran = 0;
-    for (const { output } of showings) if (output.status[packet] === STATUS.ran) ran++;
+    for (const { output } of reports) if (output.status[packet] === STATUS.ran) ran++;
     if (ran >= 2) comparable++;
   }
   return comparable;

@@ -6,7 +6,7 @@
  */
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { copyPacket } from './accepted.ts';
-import type { Showing } from './examine.ts';
+import type { BatchReport } from './examine.ts';
 import { isKernel } from './stops.ts';
 
 /** Into how many pieces a case is cut at most; what is left over is not compared with the kernel. */
@@ -20,11 +20,11 @@ export const UNCERTAIN = 'packets after an LRU map may have forgotten an entry';
  * kernel among the engines.
  */
 export function certainPackets(
-  showings: readonly Pick<Showing, 'engine' | 'output'>[],
+  reports: readonly Pick<BatchReport, 'engine' | 'output'>[],
   count: number,
 ): number {
-  if (!showings.some(({ engine }) => isKernel(engine.name))) return count;
-  return Math.min(count, ...showings.map(({ output }) => output.uncertainFrom));
+  if (!reports.some(({ engine }) => isKernel(engine.name))) return count;
+  return Math.min(count, ...reports.map(({ output }) => output.uncertainFrom));
 }
 
 /** The packets from `from` up to `end` as a batch. */

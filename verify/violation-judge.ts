@@ -8,7 +8,7 @@ import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import type { EngineFailure } from './engine-side.ts';
-import type { Showing } from './examine.ts';
+import type { BatchReport } from './examine.ts';
 import { reasonAndPlace } from './explain/note-text.ts';
 import { type Finding, kindOf } from './finding.ts';
 import { isAccepted, type KernelVerdict, KernelWitness } from './kernel-verdict.ts';
@@ -42,18 +42,18 @@ export class ViolationJudge {
 
   /**
    * What there is to say about one batch: findings of places not met before, and defects with the batch's packets.
-   * @param showings the most authoritative first
+   * @param reports the most authoritative first
    * @param failure why a kernel that was among the engines does not run any more
    */
   async judge(
     world: World,
     input: PacketBatch,
-    showings: readonly Showing[],
+    reports: readonly BatchReport[],
     failure: EngineFailure | undefined,
     seen: (packet: number) => Divergence['seen'],
   ): Promise<Judgement> {
     const judgement: Judgement = { findings: [], defects: [] };
-    for (const { finding, packets } of violationFindings(showings)) {
+    for (const { finding, packets } of violationFindings(reports)) {
       const kind = kindOf(finding);
       if (this.#findings.has(kind)) continue;
       const known = this.#defects.get(kind);
@@ -61,7 +61,7 @@ export class ViolationJudge {
         judgement.defects.push({ ...known, packets, seen: seen(finding.packet) });
         continue;
       }
-      const verdict = await this.#kernel.of(world, input, finding.packet, showings, failure);
+      const verdict = await this.#kernel.of(world, input, finding.packet, reports, failure);
       if (isAccepted(verdict)) {
         const note = await this.#noteOf(finding, world, input);
         const defect = defectOf(finding, note, verdict, packets, seen(finding.packet));

@@ -2,7 +2,7 @@
  * The interpreter as a witness: two engines disagree, and a third says what it sees. It names what the kernel's verifier
  * would object to, with the instruction and the C line, which neither of the two may have been able to tell.
  */
-import type { Case } from '../corpus/case.ts';
+import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';

@@ -1,7 +1,7 @@
 /** The measures against C programs that do the same through libbpf or on a veth. */
 import { cLoopRacer, testRunRacer } from '../../kernel/bench/testrun-rates.ts';
 import { pingFrame, vethLoopRacer, vethRacer } from '../../kernel/bench/veth.ts';
-import { createTestRunEngine } from '../../kernel/testrun.ts';
+import { createTestRunEngine } from '../../kernel/testrun/testrun.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';

@@ -1,10 +1,10 @@
 /** The measures that need no kernel: model, generator, checksums. */
-import { AnyCaptureDecoder } from '../../corpus/capture.ts';
-import { PacketGenerator } from '../../corpus/generator.ts';
-import { LINKTYPE } from '../../corpus/link-type.ts';
-import { TEST_RUN_LIMITS } from '../../corpus/packet-limits.ts';
-import { PcapEncoder } from '../../corpus/pcap.ts';
-import { seedFromText } from '../../corpus/random.ts';
+import { AnyCaptureDecoder } from '../../corpus/formats/capture.ts';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { PcapEncoder } from '../../corpus/formats/pcap.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';

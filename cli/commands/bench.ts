@@ -4,9 +4,9 @@ import { EngineError } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { interleave, type Measure, type Result } from '../bench/measure.ts';
 import { inputFailure } from '../failure.ts';
-import { parseCount } from '../options.ts';
+import { parseCount } from '../input/options.ts';
+import { resolvePrograms } from '../input/program-source.ts';
 import { printJson } from '../output.ts';
-import { resolvePrograms } from '../program-source.ts';
 import { createTerminal, table } from '../terminal.ts';
 
 interface Options {

@@ -1,8 +1,8 @@
 /** `xdpsim checksum`: every checksum in captures, recomputed. */
 import type { Command } from 'commander';
-import type { CaptureBatch } from '../../corpus/capture-batch.ts';
-import { readCapture } from '../../corpus/capture-file.ts';
-import { linkTypeName } from '../../corpus/link-type.ts';
+import type { CaptureBatch } from '../../corpus/formats/capture-batch.ts';
+import { readCapture } from '../../corpus/formats/capture-file.ts';
+import { linkTypeName } from '../../corpus/formats/link-type.ts';
 import {
   CHECKSUM,
   CHECKSUM_LAYERS,
@@ -14,7 +14,7 @@ import {
 } from '../../verify/oracle/checksums.ts';
 import { ChecksumTally } from '../../verify/oracle/tally.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { parseCount } from '../options.ts';
+import { parseCount } from '../input/options.ts';
 import { printJson } from '../output.ts';
 import { count, createTerminal, rate, type Terminal, table } from '../terminal.ts';
 

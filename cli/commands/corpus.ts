@@ -2,22 +2,22 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { writeCapture } from '../../corpus/capture-writer.ts';
-import { type Case, casesFromCapture, saveCase } from '../../corpus/case.ts';
-import { PacketGenerator } from '../../corpus/generator.ts';
-import { contentKey, merge } from '../../corpus/merge.ts';
-import { minimize } from '../../corpus/minimize.ts';
-import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/packet-limits.ts';
-import { seedFromText } from '../../corpus/random.ts';
+import { type Case, casesFromCapture, saveCase } from '../../corpus/cases/case.ts';
+import { contentKey, merge } from '../../corpus/cases/merge.ts';
+import { minimize } from '../../corpus/cases/minimize.ts';
+import { writeCapture } from '../../corpus/formats/capture-writer.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
-import { freshSeed, parseCount } from '../options.ts';
+import { freshSeed, parseCount } from '../input/options.ts';
+import { resolvePrograms } from '../input/program-source.ts';
 import { reportLine } from '../output.ts';
-import { resolvePrograms } from '../program-source.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
 
 /** Packets generated at a time. */

@@ -5,8 +5,8 @@ import { disassemble } from '../../sim/ebpf/disassemble.ts';
 import { type BpfProgram, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
-import { parseObjectName } from '../program-source.ts';
-import { readBytes } from '../read-file.ts';
+import { parseObjectName } from '../input/program-source.ts';
+import { readBytes } from '../input/read-file.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 
 export function registerDisasm(program: Command): void {

@@ -3,7 +3,7 @@
  * This is the plugin interface of bpf_conformance.
  */
 
-import { atPath } from '../../corpus/system-error.ts';
+import { atPath } from '../../corpus/files/system-error.ts';
 import { checkProgram } from '../../sim/ebpf/check-program.ts';
 import { decodeInstructions, type Instructions } from '../../sim/ebpf/instruction.ts';
 import { InstructionError } from '../../sim/ebpf/instruction-error.ts';
@@ -11,7 +11,7 @@ import { bytecodeObject, interpretBytecode } from '../../sim/ebpf/interpreter/by
 import { runBytecode } from '../../sim/ebpf/wasm/bytecode.ts';
 import type { EngineName } from '../../sim/engines/engine.ts';
 import { EXIT, Failure, inputFailure } from '../failure.ts';
-import { parseHex } from '../options.ts';
+import { parseHex } from '../input/options.ts';
 import { printLine } from '../output.ts';
 
 /** @param memory hexadecimal digits; undefined: no memory */

@@ -1,7 +1,7 @@
 /** `xdpsim run`: packets through one program, and what comes of them. */
 import type { Command } from 'commander';
-import { writeCapture } from '../../corpus/capture-writer.ts';
-import { type Case, casesFromCapture } from '../../corpus/case.ts';
+import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { type Engine, type EngineName, refusalText, type Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
@@ -20,12 +20,12 @@ import { isAccepted } from '../../verify/kernel-verdict.ts';
 import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
 import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { mapsOf, withMaps } from '../map-file.ts';
-import { assumedSizes, withMaxEntries } from '../max-entries.ts';
-import { parseHex, repeated } from '../options.ts';
+import { mapsOf, withMaps } from '../input/map-file.ts';
+import { assumedSizes, withMaxEntries } from '../input/max-entries.ts';
+import { parseHex, repeated } from '../input/options.ts';
+import { resolvePrograms } from '../input/program-source.ts';
+import { isThere } from '../input/read-file.ts';
 import { printJson, reportLine } from '../output.ts';
-import { resolvePrograms } from '../program-source.ts';
-import { isThere } from '../read-file.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 import { traceText } from '../trace-text.ts';
 import { runBareInstructions } from './run-bytecode.ts';

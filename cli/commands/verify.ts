@@ -2,19 +2,17 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { writeAtomically } from '../../corpus/atomic-file.ts';
+import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { memoryNotice } from '../../sim/runtime/map-memory.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
 import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
-import { coverageFile } from '../coverage-file.ts';
 import { chooseEngines, engineNames } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { type InterruptCause, onInterrupt } from '../interrupt.ts';
-import { mapsOf } from '../map-file.ts';
-import { assumedSizes } from '../max-entries.ts';
+import { mapsOf } from '../input/map-file.ts';
+import { assumedSizes } from '../input/max-entries.ts';
 import {
   freshSeed,
   parseCount,
@@ -22,15 +20,17 @@ import {
   parseDurationOrOff,
   parsePercent,
   repeated,
-} from '../options.ts';
+} from '../input/options.ts';
+import { type InterruptCause, onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
-import { closingLines } from '../report-closing.ts';
-import { toJunit } from '../report-junit.ts';
-import { detailLines, furtherLines, notTestedLines, programLine } from '../report-text.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
-import { exitCodeOf, type Tested, tested, testedToJson } from '../tested.ts';
-import type { VerifyPlan } from '../verify-plan.ts';
-import { Verifier } from '../verify-program.ts';
+import { coverageFile } from '../verify/coverage-file.ts';
+import type { VerifyPlan } from '../verify/plan.ts';
+import { Verifier } from '../verify/programs.ts';
+import { closingLines } from '../verify/report-closing.ts';
+import { toJunit } from '../verify/report-junit.ts';
+import { detailLines, furtherLines, notTestedLines, programLine } from '../verify/report-text.ts';
+import { exitCodeOf, type Tested, tested, testedToJson } from '../verify/tested.ts';
 
 /** More than any machine that this is for has use of. */
 const MAX_WORKERS = 64;

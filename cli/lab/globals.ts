@@ -2,7 +2,7 @@
 import type { BpfObject } from '../../sim/ebpf/object.ts';
 import { macFromText } from '../../sim/packet/addresses.ts';
 import { inputFailure } from '../failure.ts';
-import { parseHex } from '../options.ts';
+import { parseHex } from '../input/options.ts';
 
 /**
  * A value is a whole number (`80`, `0x50`, in the machine's byte order), a MAC address, or `hex:` and all of the

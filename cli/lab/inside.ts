@@ -4,11 +4,11 @@ import { constants } from 'node:os';
 import type { Command } from 'commander';
 import type { Lab } from '../../kernel/lab/lab.ts';
 import { INNER_DEVICE, subnetOf } from '../../kernel/lab/names.ts';
-import type { Netns } from '../../kernel/netns.ts';
+import type { Netns } from '../../kernel/network/netns.ts';
 import { environmentFailure, inputFailure } from '../failure.ts';
+import { parseCount } from '../input/options.ts';
 import { handleSignals } from '../interrupt.ts';
-import { parseCount } from '../options.ts';
-import { type LabOptions, labCommand, withLab } from './common.ts';
+import { type LabOptions, labCommand, withLab } from './lab-command.ts';
 
 interface SideOptions extends LabOptions {
   readonly outer?: boolean;

@@ -11,11 +11,11 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
+import { parseObjectName } from '../input/program-source.ts';
+import { isThere, readBytes } from '../input/read-file.ts';
 import { printLine } from '../output.ts';
-import { parseObjectName } from '../program-source.ts';
-import { isThere, readBytes } from '../read-file.ts';
-import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
 import { parseGlobals } from './globals.ts';
+import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './lab-command.ts';
 
 interface LoadFlags extends LabOptions {
   readonly mode: string;

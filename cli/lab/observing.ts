@@ -9,7 +9,7 @@ import { TraceInstance } from '../../kernel/lab/trace-instance.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson as printDocument, printLine, reportLine } from '../output.ts';
 import { createTerminal } from '../terminal.ts';
-import { type LabOptions, labCommand, printJson, withLab, withOutput } from './common.ts';
+import { type LabOptions, labCommand, printJson, withLab, withOutput } from './lab-command.ts';
 import { mapLines, mapToJson } from './maps-text.ts';
 import { ratesLines, ratesToJson } from './stats-text.ts';
 

@@ -14,8 +14,8 @@ import type { Scenario } from '../../sim/network/scenario.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { isThere, readBytes, readText } from '../input/read-file.ts';
 import { printJson } from '../output.ts';
-import { isThere, readBytes, readText } from '../read-file.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
 
 interface RunOptions {

@@ -7,7 +7,7 @@ import { type EnvironmentState, labNames } from '../../kernel/lab/state.ts';
 import { labStatus } from '../../kernel/lab/status.ts';
 import { printLine } from '../output.ts';
 import { createTerminal } from '../terminal.ts';
-import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './common.ts';
+import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './lab-command.ts';
 import { statusLines } from './status-text.ts';
 
 interface SetupFlags extends LabOptions {

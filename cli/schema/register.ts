@@ -1,9 +1,9 @@
 /** The schemas that are published as JSON Schema: one line each. */
-import { caseHeaderShape, stimulusShape } from '../../corpus/case-header-schema.ts';
+import { caseHeaderShape, stimulusShape } from '../../corpus/cases/case-header-schema.ts';
 import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
-import { mapFileShape } from '../map-file-schema.ts';
+import { mapFileShape } from '../input/map-file-schema.ts';
 
 export interface PublishedSchema {
   /** Of the file in docs/schema/, without `.json`. */

@@ -1,7 +1,7 @@
 /** Disks that become full: a small tmpfs in a private mount namespace under whatever is written. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Random, seedFromText } from '../../corpus/random.ts';
+import { Random, seedFromText } from '../../corpus/generate/random.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { looksCrashed, startRun } from './processes.ts';
 import { DOCUMENTED, type Tally } from './tally.ts';

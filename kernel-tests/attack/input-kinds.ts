@@ -1,12 +1,12 @@
 /** The kinds of input that xdpsim reads, each with good ones to begin with and the code that reads them. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withMaps } from '../../cli/map-file.ts';
-import { parseHex } from '../../cli/options.ts';
-import { resolvePrograms } from '../../cli/program-source.ts';
-import { casesFromCapture, encodeCase } from '../../corpus/case.ts';
-import { headerToComments } from '../../corpus/case-header.ts';
-import { PcapngEncoder } from '../../corpus/pcapng-encoder.ts';
+import { withMaps } from '../../cli/input/map-file.ts';
+import { parseHex } from '../../cli/input/options.ts';
+import { resolvePrograms } from '../../cli/input/program-source.ts';
+import { casesFromCapture, encodeCase } from '../../corpus/cases/case.ts';
+import { headerToComments } from '../../corpus/cases/case-header.ts';
+import { PcapngEncoder } from '../../corpus/formats/pcapng-encoder.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { parseBtf } from '../../sim/ebpf/btf.ts';
 import { readElf } from '../../sim/ebpf/loader/elf.ts';

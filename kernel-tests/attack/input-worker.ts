@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toFailure } from '../../cli/failure.ts';
-import { Random, seedFromText } from '../../corpus/random.ts';
+import { Random, seedFromText } from '../../corpus/generate/random.ts';
 import { INPUT_KINDS, type InputKind } from './input-kinds.ts';
 import { mutated } from './mutation.ts';
 

@@ -26,7 +26,7 @@ export async function attackInputs(
 
 /** @returns the index to go on with */
 function readPiece(task: InputTask, tally: Tally): Promise<number> {
-  const script = fileURLToPath(new URL('input-worker.ts', import.meta.url));
+  const script = fileURLToPath(new URL('./input-worker.ts', import.meta.url));
   const child = fork(script, [JSON.stringify(task)], { execArgv: ['--import', 'tsx'] });
   return new Promise((resolve) => {
     let at = task.from;

@@ -2,9 +2,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { writeModule } from '../../cli/user-modules.ts';
-import { loadCase } from '../../corpus/case.ts';
-import { Random, seedFromText } from '../../corpus/random.ts';
+import { writeModule } from '../../cli/test-support/user-modules.ts';
+import { loadCase } from '../../corpus/cases/case.ts';
+import { Random, seedFromText } from '../../corpus/generate/random.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { type AttackedEnd, looksCrashed, startRun } from './processes.ts';
 import { DOCUMENTED, type Tally } from './tally.ts';

@@ -1,5 +1,5 @@
 /** Changes inputs: bytes as any, text also where its grammar has joints. */
-import type { Random } from '../../corpus/random.ts';
+import type { Random } from '../../corpus/generate/random.ts';
 
 const INTERESTING = [0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 254, 255];
 const TOKENS = [

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeKernel } from '../require-kernel.ts';
+import { describeKernel } from '../test-support/require-kernel.ts';
 import { useLaboratory } from './laboratory.ts';
 
 describeKernel('icmp_drop in the lab', ['root', 'libbpf'], () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ipv4FromText } from '../../sim/packet/addresses.ts';
-import { describeKernel } from '../require-kernel.ts';
+import { describeKernel } from '../test-support/require-kernel.ts';
 import { type Laboratory, useLaboratory } from './laboratory.ts';
 import { deviceCounters, until } from './tools.ts';
 

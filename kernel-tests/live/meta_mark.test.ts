@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { labLines, parseTraceLine } from '../../kernel/lab/trace.ts';
 import { TraceInstance } from '../../kernel/lab/trace-instance.ts';
-import { describeKernel } from '../require-kernel.ts';
+import { describeKernel } from '../test-support/require-kernel.ts';
 import { type Laboratory, useLaboratory } from './laboratory.ts';
 import { until } from './tools.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeKernel } from '../require-kernel.ts';
+import { describeKernel } from '../test-support/require-kernel.ts';
 import { type Laboratory, useLaboratory } from './laboratory.ts';
 import { until } from './tools.ts';
 

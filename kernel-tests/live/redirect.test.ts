@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { macFromText } from '../../sim/packet/addresses.ts';
-import { describeKernel } from '../require-kernel.ts';
+import { describeKernel } from '../test-support/require-kernel.ts';
 import { type Laboratory, useLaboratory } from './laboratory.ts';
 
 /** What comes from right goes to left's inner device, as if left's outer one had sent it. */

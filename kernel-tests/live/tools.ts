@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Netns } from '../../kernel/netns.ts';
+import type { Netns } from '../../kernel/network/netns.ts';
 
 /** How long anything may take that is waited for, in milliseconds. It takes a few. */
 const PATIENCE = 10_000;

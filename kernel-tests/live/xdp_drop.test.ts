@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { unload } from '../../kernel/lab/load.ts';
-import { describeKernel } from '../require-kernel.ts';
+import { describeKernel } from '../test-support/require-kernel.ts';
 import { useLaboratory } from './laboratory.ts';
 
 describeKernel('xdp_drop in the lab', ['root', 'libbpf'], () => {

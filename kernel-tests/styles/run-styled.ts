@@ -1,6 +1,6 @@
 /** Runs one styled program, the way its register's line says. */
 import { createEngine } from '../../cli/engines.ts';
-import { PacketGenerator } from '../../corpus/generator.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import type { EngineName } from '../../sim/engines/engine.ts';
 import type { ProgramReport } from '../../verify/report.ts';
 import { verify } from '../../verify/run.ts';

@@ -6,11 +6,11 @@ import { EngineError } from '../../sim/engines/engine.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { makeTemporaryDirectory } from '../leftovers.ts';
-import { addressOf, errnoName, requireLibbpf } from '../libbpf.ts';
-import { TEST_RUN_OPTS } from '../libbpf-layouts.ts';
-import { BpfObject } from '../libbpf-object.ts';
-import { createTestRunEngine } from '../testrun.ts';
+import { TEST_RUN_OPTS } from '../libbpf/layouts.ts';
+import { addressOf, errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
+import { BpfObject } from '../libbpf/object.ts';
+import { makeTemporaryDirectory } from '../process/leftovers.ts';
+import { createTestRunEngine } from '../testrun/testrun.ts';
 import { compileBenchProgram, compileC } from './compile.ts';
 
 /** Something whose speed is measured: each call runs the same packets over again. */

@@ -6,16 +6,16 @@ import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { attachXdp } from '../attach.ts';
-import { makeTemporaryDirectory } from '../leftovers.ts';
-import { BpfObject } from '../libbpf-object.ts';
-import { Observers } from '../observer.ts';
-import { createVethEngine } from '../veth.ts';
-import { createWorldNetwork } from '../world-network.ts';
+import { attachXdp } from '../libbpf/attach.ts';
+import { BpfObject } from '../libbpf/object.ts';
+import { createWorldNetwork } from '../network/world-network.ts';
+import { makeTemporaryDirectory } from '../process/leftovers.ts';
+import { Observers } from '../veth/observer.ts';
+import { createVethEngine } from '../veth/veth.ts';
 import { compileC } from './compile.ts';
 import type { Racer } from './testrun-rates.ts';
 
-/** Frames in flight, for both. */
+/** Frames under way, for both. */
 const WINDOW = 256;
 
 /**

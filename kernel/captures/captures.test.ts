@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { readCapture } from '../../corpus/capture-file.ts';
+import { readCapture } from '../../corpus/formats/capture-file.ts';
 import { verifyChecksums } from '../../verify/oracle/checksums.ts';
 import { ChecksumTally } from '../../verify/oracle/tally.ts';
 import { RECIPES } from './recipes.ts';

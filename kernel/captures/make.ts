@@ -5,9 +5,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeCapture } from '../../corpus/capture-writer.ts';
+import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
-import type { FrameTap } from '../frames.ts';
+import type { FrameTap } from '../frames/frames.ts';
 import { RECIPES, type Recipe } from './recipes.ts';
 import { Topology } from './topology.ts';
 

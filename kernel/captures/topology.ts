@@ -6,10 +6,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { attachTc } from '../attach.ts';
-import { openEthtool } from '../ethtool.ts';
-import { FrameTap } from '../frames.ts';
-import { createNetns, type Netns } from '../netns.ts';
+import { FrameTap } from '../frames/frames.ts';
+import { attachTc } from '../libbpf/attach.ts';
+import { openEthtool } from '../network/ethtool.ts';
+import { createNetns, type Netns } from '../network/netns.ts';
 import { loadVlanPrograms, type VlanPrograms } from './vlan.ts';
 
 /** More than any recipe sends. */

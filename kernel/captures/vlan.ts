@@ -2,8 +2,8 @@
 import { closeSync } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { TC_ACT_OK } from '../../sim/runtime/actions.ts';
-import { errnoName, requireLibbpf } from '../libbpf.ts';
-import { BPF_PROG_TYPE } from '../libbpf-layouts.ts';
+import { BPF_PROG_TYPE } from '../libbpf/layouts.ts';
+import { errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
 
 /** Numbers of helpers (linux/bpf.h). */
 const SKB_VLAN_PUSH = 18;

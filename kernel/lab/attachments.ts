@@ -4,14 +4,14 @@
  */
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import { attachTc } from '../attach.ts';
-import { errnoName, requireLibbpf } from '../libbpf.ts';
-import type { Netns } from '../netns.ts';
+import { attachTc } from '../libbpf/attach.ts';
+import { errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
+import type { Netns } from '../network/netns.ts';
 import { programInfo, withProgram } from './kernel-objects.ts';
 import type { AttachMode } from './state.ts';
 
-/** The name of the program that keeps a device quiet (`silence.ts`). */
-export const SILENCER = 'xdpsim_silence';
+/** The name of the program that keeps a device quiet (`multicast-reports.ts`). */
+export const REPORT_DROPPER = 'xdpsim_no_mld';
 
 /** include/uapi/linux/if_link.h */
 const XDP_FLAGS = { generic: 1 << 1, native: 1 << 2 } as const;
@@ -26,7 +26,7 @@ const XDP_QUERY = { sz: 0, drv_prog_id: 12, skb_prog_id: 20, size: 32 } as const
 const TC_HOOK = { sz: 0, ifindex: 8, attach_point: 12, size: 24 } as const;
 const TC_OPTS = { sz: 0, prog_id: 16, handle: 20, priority: 24, size: 32 } as const;
 const TC_POINT = { 'tc-ingress': 1, 'tc-egress': 2 } as const;
-/** Of the filters that the lab makes for users' programs: the one of `silence.ts` comes before them. */
+/** Of the filters that the lab makes for users' programs: the one of `multicast-reports.ts` comes before them. */
 const TC_FILTER = { handle: 1, priority: 2 } as const;
 
 const EINVAL = -22;
@@ -100,7 +100,7 @@ export function attachedTo(device: Device): Attached[] {
     ...attachedTc(device, 'tc-ingress'),
     ...attachedTc(device, 'tc-egress'),
   ];
-  return all.filter((one) => one.name !== SILENCER);
+  return all.filter((one) => one.name !== REPORT_DROPPER);
 }
 
 export interface AttachOptions {

@@ -5,16 +5,16 @@
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { XDP_PASS } from '../../sim/runtime/actions.ts';
-import { attachXdp } from '../attach.ts';
-import { openEthtool } from '../ethtool.ts';
-import { NETNS_DIRECTORY, removeNetnsName } from '../leftovers.ts';
-import { errnoName, requireLibbpf } from '../libbpf.ts';
-import { BPF_PROG_TYPE } from '../libbpf-layouts.ts';
+import { attachXdp } from '../libbpf/attach.ts';
+import { BPF_PROG_TYPE } from '../libbpf/layouts.ts';
+import { errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
 import { libc } from '../libc.ts';
-import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
-import { ownRoute, ownRoutes } from '../own-routes.ts';
+import { openEthtool } from '../network/ethtool.ts';
+import { createLastingNetns, type Netns, openNetns } from '../network/netns.ts';
+import { ownRoute, ownRoutes } from '../network/own-routes.ts';
+import { NETNS_DIRECTORY, removeNetnsName } from '../process/leftovers.ts';
+import { dropMulticastReports } from './multicast-reports.ts';
 import { deviceOf, INNER_DEVICE, labMark, type Subnet, subnetsOf } from './names.ts';
-import { silence } from './silence.ts';
 import type { EnvironmentState } from './state.ts';
 
 /** How long the kernel may take to say that two devices are connected, in milliseconds. It takes one or two. */
@@ -32,7 +32,7 @@ const EVERYWHERE = { ipv6: 'fc00:dead:cafe::/48', ipv4: '10.11.0.0/16' } as cons
 export function buildEnvironment(environment: EnvironmentState, outside: Netns, lab: string): void {
   const inside = createLastingNetns(environment.namespace);
   try {
-    silenceNamespace(inside, lab);
+    quietNamespace(inside, lab);
     build(environment, outside, inside);
   } finally {
     inside.close();
@@ -57,7 +57,7 @@ export function ifindexOf(netns: Netns, device: string): number {
  * A namespace of the lab's own in which IPv6 does nothing by itself; what `default` says, new devices inherit. It is
  * marked as the lab's, so that it can be found without the file that says so.
  */
-export function silenceNamespace(netns: Netns, lab: string): void {
+export function quietNamespace(netns: Netns, lab: string): void {
   netns.ip([`link set dev lo alias ${labMark(lab)}`]);
   for (const which of ['all', 'default']) {
     netns.sysctl(`ipv6/conf/${which}/disable_ipv6`, 0);
@@ -82,7 +82,7 @@ function build(environment: EnvironmentState, outside: Netns, inside: Netns): vo
     [inside, INNER_DEVICE],
   ] as const) {
     segmentNothing(netns, device);
-    silence({ netns, name: device, ifindex: ifindexOf(netns, device) });
+    dropMulticastReports({ netns, name: device, ifindex: ifindexOf(netns, device) });
     addVlans(netns, device, tagged);
   }
   for (const subnet of [untagged!, ...tagged]) configureOutside(outside, deviceOf(name, subnet));

@@ -4,8 +4,8 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { NETNS_DIRECTORY } from '../leftovers.ts';
-import { type Netns, openNetns } from '../netns.ts';
+import { type Netns, openNetns } from '../network/netns.ts';
+import { NETNS_DIRECTORY } from '../process/leftovers.ts';
 import { attachedTo } from './attachments.ts';
 import { ifindexOf } from './environment.ts';
 import { emptyState, openOutside } from './foundation.ts';

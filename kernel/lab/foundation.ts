@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { NETNS_DIRECTORY, removeNetnsName, removePins } from '../leftovers.ts';
-import { requireLibbpf } from '../libbpf.ts';
+import { requireLibbpf } from '../libbpf/libbpf.ts';
 import { libc, MNT_DETACH } from '../libc.ts';
-import { createLastingNetns, type Netns, openNetns } from '../netns.ts';
-import { silenceNamespace } from './environment.ts';
+import { createLastingNetns, type Netns, openNetns } from '../network/netns.ts';
+import { NETNS_DIRECTORY, removeNetnsName, removePins } from '../process/leftovers.ts';
+import { quietNamespace } from './environment.ts';
 import { BPFFS, HOST_LAB, labNamespace, labOption, pinRoots } from './names.ts';
 import { type LabState, removeState } from './state.ts';
 import { removeTraceInstances } from './trace-instance.ts';
@@ -41,7 +41,7 @@ export function makeLab({ name, namespace, pinRoot }: LabState): void {
   if (namespace === 'host') return;
   const outside = createLastingNetns(namespace);
   try {
-    silenceNamespace(outside, name);
+    quietNamespace(outside, name);
     outside.sysctl('ipv4/ip_forward', 1);
     outside.sysctl('ipv6/conf/all/forwarding', 1);
   } finally {

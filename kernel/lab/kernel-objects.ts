@@ -3,8 +3,8 @@ import { closeSync } from 'node:fs';
 import { type Btf, parseBtf } from '../../sim/ebpf/btf.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
-import { addressOf, errnoName, type LoadedLibbpf, requireLibbpf } from '../libbpf.ts';
-import { BpfMap, mapTypeName } from '../libbpf-map.ts';
+import { addressOf, errnoName, type LoadedLibbpf, requireLibbpf } from '../libbpf/libbpf.ts';
+import { BpfMap, mapTypeName } from '../libbpf/map.ts';
 
 /** `struct bpf_prog_info`, `struct bpf_map_info`, `struct bpf_btf_info` (linux/bpf.h): offsets in bytes. */
 const PROG_INFO = { id: 4, nr_map_ids: 52, map_ids: 56, name: 64, size: 80 } as const;

@@ -1,7 +1,7 @@
 /** A lab that stands: its namespaces, its devices, and what is attached to them. */
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
-import type { Netns } from '../netns.ts';
+import type { Netns } from '../network/netns.ts';
 import type { Device } from './attachments.ts';
 import { ifindexOf, openInside } from './environment.ts';
 import { openOutside, requireRights } from './foundation.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { makerOf } from '../run-name.ts';
+import { makerOf } from '../process/run-name.ts';
 import {
   checkEnvironmentName,
   checkLabName,

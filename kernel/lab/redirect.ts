@@ -1,7 +1,7 @@
 /** Filling the maps of the redirecting programs: whom they send to. */
 import { EngineError } from '../../sim/engines/engine.ts';
 import { macFromText } from '../../sim/packet/addresses.ts';
-import type { BpfMap } from '../libbpf-map.ts';
+import type { BpfMap } from '../libbpf/map.ts';
 import { withMaps } from './device-maps.ts';
 import type { Lab } from './lab.ts';
 import { subnetOf } from './names.ts';

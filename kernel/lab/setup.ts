@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { NETNS_DIRECTORY, removePins } from '../leftovers.ts';
-import type { Netns } from '../netns.ts';
+import type { Netns } from '../network/netns.ts';
+import { NETNS_DIRECTORY, removePins } from '../process/leftovers.ts';
 import { detach } from './attachments.ts';
 import { buildEnvironment, ifindexOf, removeEnvironment } from './environment.ts';
 import { findLab } from './find.ts';

@@ -1,7 +1,7 @@
 /** What a lab looks like now: as it is, not as it was made. */
 import { basename } from 'node:path';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import type { Netns } from '../netns.ts';
+import type { Netns } from '../network/netns.ts';
 import { attachedTo } from './attachments.ts';
 import { openInside } from './environment.ts';
 import type { Lab } from './lab.ts';

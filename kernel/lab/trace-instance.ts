@@ -15,8 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { disposeOnExit } from '../cleanup.ts';
-import { syscalls } from '../testrun-syscalls.ts';
+import { disposeOnExit } from '../process/cleanup.ts';
+import { syscalls } from '../testrun/syscalls.ts';
 
 const EVENT = 'events/bpf_trace/bpf_trace_printk/enable';
 

@@ -1,5 +1,5 @@
 /** The compiled inner loop of the engine `testrun` (packet-loop.c): where a built one fits the machine, it is used. */
-import { addressOf, type Pointer, requireLibbpf } from '../libbpf.ts';
+import { addressOf, type Pointer, requireLibbpf } from '../libbpf/libbpf.ts';
 import { packageFile } from '../package-file.ts';
 
 /** What the loop works on: arenas and arrays as `PacketBatch` and `OutcomeBatch` have them. */

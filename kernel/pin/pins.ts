@@ -6,9 +6,9 @@
  * stack or the depth of calls does not suffice for one more function, say), the originals run.
  */
 import type { BpfProgram as LinkedProgram } from '../../sim/ebpf/object.ts';
-import { addressOf, errnoName, type LoadedLibbpf } from '../libbpf.ts';
-import { PROG_LOAD_OPTS } from '../libbpf-layouts.ts';
-import { syscalls } from '../testrun-syscalls.ts';
+import { PROG_LOAD_OPTS } from '../libbpf/layouts.ts';
+import { addressOf, errnoName, type LoadedLibbpf } from '../libbpf/libbpf.ts';
+import { syscalls } from '../testrun/syscalls.ts';
 import { btfWithFunction } from './btf-with-function.ts';
 import { INSN_SIZE } from './encode.ts';
 import { rewrite, substitutesIn } from './rewrite.ts';

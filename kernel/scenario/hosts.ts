@@ -7,8 +7,8 @@
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Place, Scenario, ScenarioDevice, ScenarioNamespace } from '../../sim/network/scenario.ts';
 import { macToText } from '../../sim/packet/addresses.ts';
-import { openEthtool } from '../ethtool.ts';
-import { createNetns, type Netns } from '../netns.ts';
+import { openEthtool } from '../network/ethtool.ts';
+import { createNetns, type Netns } from '../network/netns.ts';
 import { Sockets } from './sockets.ts';
 
 /** One namespace of a scenario, for real. */

@@ -6,12 +6,12 @@ import { readFileSync } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { XdpMode } from '../../sim/network/scenario.ts';
 import { writeU16 } from '../../sim/packet/bytes.ts';
-import { attachTc, attachXdp } from '../attach.ts';
-import { requireLibbpf } from '../libbpf.ts';
-import type { BpfMap } from '../libbpf-map.ts';
-import { BpfObject } from '../libbpf-object.ts';
+import { attachTc, attachXdp } from '../libbpf/attach.ts';
+import { requireLibbpf } from '../libbpf/libbpf.ts';
+import type { BpfMap } from '../libbpf/map.ts';
+import { BpfObject } from '../libbpf/object.ts';
 import { lastErrorName, libc } from '../libc.ts';
-import type { Netns } from '../netns.ts';
+import type { Netns } from '../network/netns.ts';
 import { packageFile } from '../package-file.ts';
 
 /** `enum kind`, in its order. */

@@ -11,11 +11,11 @@ import {
   type Sending,
 } from '../../sim/network/scenario.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import { BpfObject } from '../libbpf-object.ts';
-import { loadAvailability } from '../load-probe.ts';
-import { fillMaps } from '../testrun-session.ts';
-import { Fence, pumpUntil } from './fence.ts';
+import { loadAvailability } from '../libbpf/load-probe.ts';
+import { BpfObject } from '../libbpf/object.ts';
+import { fillMaps } from '../testrun/session.ts';
 import { Hosts, offloadsOff } from './hosts.ts';
+import { pumpUntil, Quiescence } from './quiescence.ts';
 import { pathOfRecords, type RecordedDevice } from './recorded-path.ts';
 import { type OwnPrograms, RECORDS, Recorder } from './recorder.ts';
 
@@ -56,7 +56,7 @@ class RealNetwork {
   readonly #recorder: Recorder = new Recorder();
   readonly #loaded: Loaded[] = [];
   readonly #devices: readonly RecordedDevice[];
-  #fence: Fence | undefined;
+  #quiescence: Quiescence | undefined;
 
   constructor(scenario: Scenario, objects: Objects) {
     // The recorder numbers the devices in the scenario's order.
@@ -73,7 +73,7 @@ class RealNetwork {
       this.#awaitWires();
       this.#load(objects);
       this.#connect();
-      this.#fence = new Fence();
+      this.#quiescence = new Quiescence();
     } catch (error) {
       this.close();
       throw error;
@@ -83,7 +83,7 @@ class RealNetwork {
   /** Sends something, and returns what came of it when nothing moves any more. */
   send(sending: Sending): StepRun {
     this.#recorder.skip();
-    this.#fence!.around(
+    this.#quiescence!.around(
       () => this.#send(sending),
       () => this.#recorder.count,
       RECORDS,
@@ -102,7 +102,7 @@ class RealNetwork {
 
   close(): void {
     this.#hosts.close();
-    this.#fence?.close();
+    this.#quiescence?.close();
     this.#recorder.close();
     for (const { object } of this.#loaded.splice(0)) object.close();
   }

@@ -2,9 +2,9 @@
 import { EngineError } from '../../sim/engines/engine.ts';
 import { IPV4 } from '../../sim/packet/ipv4.ts';
 import { IPV6 } from '../../sim/packet/ipv6.ts';
-import { requireLibbpf } from '../libbpf.ts';
+import { requireLibbpf } from '../libbpf/libbpf.ts';
 import { lastErrorName, libc } from '../libc.ts';
-import type { Netns } from '../netns.ts';
+import type { Netns } from '../network/netns.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;

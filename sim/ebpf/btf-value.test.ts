@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { formatValue, parseBtf, toJson } from './btf.ts';
-import { BtfBuilder } from './fixtures/btf-builder.ts';
 import { loadObject } from './object.ts';
+import { BtfBuilder } from './test-support/btf-builder.ts';
 
-const linking = new Uint8Array(readFileSync(new URL('fixtures/linking.o', import.meta.url)));
+const linking = new Uint8Array(readFileSync(new URL('./test-support/linking.o', import.meta.url)));
 
 /** A blob built by `build`, and one value shown both ways. */
 function show(build: (blob: BtfBuilder) => number, bytes: readonly number[]): [text: string, json: unknown] {

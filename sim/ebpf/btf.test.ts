@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BTF_KIND, parseBtf } from './btf.ts';
-import { BtfBuilder } from './fixtures/btf-builder.ts';
 import { loadObject } from './object.ts';
 import { ObjectError } from './object-error.ts';
+import { BtfBuilder } from './test-support/btf-builder.ts';
 
-const linking = new Uint8Array(readFileSync(new URL('fixtures/linking.o', import.meta.url)));
+const linking = new Uint8Array(readFileSync(new URL('./test-support/linking.o', import.meta.url)));
 
 describe('parseBtf', () => {
   it('finds types by name and kind', () => {

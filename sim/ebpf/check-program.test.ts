@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Hook } from '../runtime/actions.ts';
 import { checkProgram } from './check-program.ts';
-import { testObject } from './fixtures/assemble.ts';
 import { deepestStack } from './stack-depth.ts';
+import { testObject } from './test-support/assemble.ts';
 
 function refusal(text: string, hook: Hook = 'xdp', license = 'GPL'): string | undefined {
   const object = { ...testObject({ main: text }), license };

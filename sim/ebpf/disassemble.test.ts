@@ -66,7 +66,9 @@ describe('disassembleInstruction', () => {
 });
 
 describe('disassemble', () => {
-  const object = loadObject(new Uint8Array(readFileSync(new URL('fixtures/linking.o', import.meta.url))));
+  const object = loadObject(
+    new Uint8Array(readFileSync(new URL('./test-support/linking.o', import.meta.url))),
+  );
 
   it('shows functions, source lines, and names of maps, functions and kernel functions', () => {
     const listing = disassemble(object, object.programs[1]!);

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { formatValue, toJson } from './btf.ts';
 import { checkInstructions } from './check-instructions.ts';
 import { disassemble } from './disassemble.ts';
-import { mutate, randomFrom } from './fixtures/mutate.ts';
 import { InstructionError } from './instruction-error.ts';
 import { loadObject, ObjectError, setGlobal } from './object.ts';
+import { mutate, randomFrom } from './test-support/mutate.ts';
 
 const fixture = (name: string): Uint8Array =>
-  new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)));
+  new Uint8Array(readFileSync(new URL(`./test-support/${name}`, import.meta.url)));
 const FIXTURES = ['linking.o', 'core.o', 'legacy-maps.o', 'iproute2-maps.o'];
 
 /** Everything that anybody does with an object. @returns whether it could be loaded */

@@ -13,7 +13,7 @@ import {
 import { type BpfObject, type BpfProgram, loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
 
 function fixture(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)));
+  return new Uint8Array(readFileSync(new URL(`./test-support/${name}`, import.meta.url)));
 }
 
 function programOf(object: BpfObject, name: string): BpfProgram {
@@ -106,7 +106,7 @@ describe('programs', () => {
     const twice = count.subprograms.find((each) => each.name === 'twice')!;
     const source = sourceAt(count, twice.start + 1);
     expect(source).toMatchObject({ file: './linking.bpf.c', text: 'return value * 2 + (int)seen;' });
-    const text = readFileSync(new URL('fixtures/linking.bpf.c', import.meta.url), 'utf8').split('\n');
+    const text = readFileSync(new URL('./test-support/linking.bpf.c', import.meta.url), 'utf8').split('\n');
     for (const row of count.lineInfo) expect(text[row.line - 1]!.trim()).toBe(row.text);
     expect(sourceAt({ ...count, lineInfo: [] }, 3)).toBeUndefined();
   });

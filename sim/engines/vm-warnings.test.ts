@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { testObject } from '../ebpf/fixtures/assemble.ts';
 import { Interpreter } from '../ebpf/interpreter/interpreter.ts';
 import { Machine } from '../ebpf/machine.ts';
+import { testObject } from '../ebpf/test-support/assemble.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
 
 /** Reads part of a pointer that lies on the stack, and bytes that nobody wrote, in either order. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { PacketGenerator } from '../../corpus/generator.ts';
-import { seedFromText } from '../../corpus/random.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
 import { programs } from '../programs/index.ts';
 import type { Program, ProgramDefinition } from '../runtime/program.ts';

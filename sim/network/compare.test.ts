@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type MapSnapshot, snapshotOf } from '../runtime/map-snapshot.ts';
 import { compareRuns } from './compare.ts';
-import { pair } from './fixtures-for-tests.ts';
 import type { NetworkEvent } from './network.ts';
 import type { ScenarioRun } from './run.ts';
+import { pair } from './test-support/programs.ts';
 
 const scenario = pair([{ ping: { from: 'client', to: '10.11.1.1' } }], { xdp: 'xdp_pass' });
 const place = { namespace: 'server', device: 'veth0' };

@@ -4,12 +4,12 @@ import { createModelEngine } from '../engines/model.ts';
 import { createVmEngine } from '../engines/vm.ts';
 import { fromHex, readU64le } from '../packet/bytes.ts';
 import { compareRuns } from './compare.ts';
-import { pair } from './fixtures-for-tests.ts';
 import { comparePaths, type Hop, unexpected } from './path.ts';
 import { stepText } from './render.ts';
 import { type ScenarioRun, simulate } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { parseScenario, scenarioFromJson } from './scenario-json.ts';
+import { pair } from './test-support/programs.ts';
 
 const FOLDER = new URL('../../corpus/scenarios/', import.meta.url);
 const names = readdirSync(FOLDER).map((file) => file.replace('.json', ''));
@@ -63,7 +63,7 @@ describe.each(names)('the scenario %s', (name) => {
 
 describe.each(['stack', 'forwarding'])('the recording of Linux in the scenario %s', (name) => {
   it('is what the simulated stacks do, byte for byte', async () => {
-    const file = new URL(`fixtures/${name}.kernel.json`, import.meta.url);
+    const file = new URL(`./test-support/${name}.kernel.json`, import.meta.url);
     const recording = JSON.parse(readFileSync(file, 'utf8')) as { kernel: string; steps: string[][] };
     const one = scenario(name);
     const { steps } = await run(one);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { pairJson } from './fixtures-for-tests.ts';
 import { parseScenario, ScenarioError, scenarioFromJson } from './scenario-json.ts';
+import { pairJson } from './test-support/programs.ts';
 
 const PING = { ping: { from: 'client', to: '10.11.1.1' } };
 

@@ -17,8 +17,8 @@ import {
   prefixFromText,
   prefixToText,
 } from './addresses.ts';
-import { bytesOf } from './arbitraries-for-tests.ts';
 import { fromHex, toHex } from './bytes.ts';
+import { bytesOf } from './test-support/arbitraries.ts';
 
 describe('MAC addresses', () => {
   it('read back what they wrote', () => {

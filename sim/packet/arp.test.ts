@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ipv4Address, mac, u16 } from './arbitraries-for-tests.ts';
 import { ArpView, decodeArp, dissectArp, encodeArp } from './arp.ts';
 import { fromHex } from './bytes.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { ipv4Address, mac, u16 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 const wire = '0001 0800 06 04 0001 021122334455 0a0b0102 000000000000 0a0b0101';
 

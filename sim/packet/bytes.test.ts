@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { u8, u16, u32 } from './arbitraries-for-tests.ts';
 import * as bytes from './bytes.ts';
+import { u8, u16, u32 } from './test-support/arbitraries.ts';
 
 describe('words', () => {
   it('are read and written as DataView does, at any alignment', () => {

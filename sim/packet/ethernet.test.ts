@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { mac, u16 } from './arbitraries-for-tests.ts';
 import { decodeEthernet, dissectEthernet, EthernetView, encodeEthernet } from './ethernet.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { mac, u16 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 describeProtocol({
   name: 'ethernet',

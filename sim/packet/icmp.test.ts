@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { u8, u16, u32 } from './arbitraries-for-tests.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { decodeIcmp, dissectIcmp, encodeIcmp, type IcmpHeader, IcmpView } from './icmp.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { u8, u16, u32 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 describeProtocol({
   name: 'icmp',

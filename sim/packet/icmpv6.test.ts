@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { u8, u16 } from './arbitraries-for-tests.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { decodeIcmpv6, dissectIcmpv6, encodeIcmpv6, type Icmpv6Header, Icmpv6View } from './icmpv6.ts';
 import {
@@ -9,7 +8,8 @@ import {
   linkLayerAddressOption,
   mtuOption,
 } from './neighbour-options.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { u8, u16 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 describeProtocol({
   name: 'icmpv6',

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bit, bytesOf, ipv4Address, u8, u13, u16 } from './arbitraries-for-tests.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { decodeIpv4, dissectIpv4, encodeIpv4, type Ipv4Header, Ipv4View, ipv4HeaderLength } from './ipv4.ts';
 import {
@@ -10,7 +9,8 @@ import {
   type Ipv4Option,
   routeOption,
 } from './ipv4-options.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { bit, bytesOf, ipv4Address, u8, u13, u16 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 /** With a router alert, so that the header has options. */
 const wire = '46 12 0024 abcd 6123 3f 01 e0b4 0a0b0102 0a0b0101 94040000';

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bit, bytesOf, u8, u13, u32 } from './arbitraries-for-tests.ts';
 import { fromHex, toHex } from './bytes.ts';
 import {
   decodeExtensionHeader,
@@ -12,7 +11,8 @@ import {
 } from './ipv6-extensions.ts';
 import { decodeIpv6Options, encodeIpv6Options, jumboLength } from './ipv6-options.ts';
 import { IPPROTO } from './numbers.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { bit, bytesOf, u8, u13, u32 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 describeProtocol<ExtensionHeader, FragmentView>({
   name: 'fragment6',

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ipv6Address, u8, u16, u20 } from './arbitraries-for-tests.ts';
 import { fromHex } from './bytes.ts';
 import { decodeIpv6, dissectIpv6, encodeIpv6, Ipv6View, isIpv6 } from './ipv6.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { ipv6Address, u8, u16, u20 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 const wire = '6ab12345 0010 3a 40 fc00deadcafe00010000000000000002 fc00deadcafe00010000000000000001';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import './arbitraries-for-tests.ts';
+import './test-support/arbitraries.ts';
 import * as build from './build.ts';
 import { verify } from './checksum.ts';
 import { routeOption } from './ipv4-options.ts';

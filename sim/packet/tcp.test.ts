@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesOf, u4, u8, u16, u32 } from './arbitraries-for-tests.ts';
 import { fromHex, toHex } from './bytes.ts';
-import { describeProtocol } from './protocol-suite.ts';
 import { decodeTcp, dissectTcp, encodeTcp, type TcpHeader, TcpView, tcpFlagNames } from './tcp.ts';
 import { decodeTcpOptions, encodeTcpOptions, mssOption, type TcpOption } from './tcp-options.ts';
+import { bytesOf, u4, u8, u16, u32 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 
 const wire = '9c40 0050 12345678 9abcdef0 6a 52 fffe abcd 0102 020405b4';
 

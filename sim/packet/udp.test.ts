@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { u16 } from './arbitraries-for-tests.ts';
 import { fromHex } from './bytes.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { u16 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 import { decodeUdp, dissectUdp, encodeUdp, UdpView } from './udp.ts';
 
 const wire = '9c40 0035 0010 abcd';

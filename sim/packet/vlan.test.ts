@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { bit, u3, u12, u16 } from './arbitraries-for-tests.ts';
-import { describeProtocol } from './protocol-suite.ts';
+import { bit, u3, u12, u16 } from './test-support/arbitraries.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
 import { decodeVlan, dissectVlan, encodeVlan, VlanView } from './vlan.ts';
 
 describeProtocol({

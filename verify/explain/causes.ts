@@ -1,5 +1,5 @@
 /** What is likely to have caused a finding, in half a sentence. */
-import type { Case } from '../../corpus/case.ts';
+import type { Case } from '../../corpus/cases/case.ts';
 import { difference, type FieldDifference } from '../../sim/packet/difference.ts';
 import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { MapDifference } from '../compare-maps.ts';

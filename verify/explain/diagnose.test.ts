@@ -16,7 +16,7 @@ import {
   V6_B,
   vlan,
   withChecksum,
-} from '../test-packets.ts';
+} from '../test-support/packets.ts';
 import { type CauseId, diagnoseChecksum } from './diagnose.ts';
 
 fc.configureGlobal({ seed: 1624 });

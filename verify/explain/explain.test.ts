@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Case } from '../../corpus/case.ts';
+import type { Case } from '../../corpus/cases/case.ts';
 import type { EngineName } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
 import { addU64 } from '../../sim/runtime/model-map.ts';
 import type { Finding, Outcome } from '../finding.ts';
-import { Rehearsal } from '../rehearsal.ts';
+import { Replay } from '../replay.ts';
 import type { Divergence } from '../report.ts';
-import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-engines.ts';
-import { bytes, data, ethernet, icmp, icmpv6, ipv4, ipv6, udp } from '../test-packets.ts';
+import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-support/engines.ts';
+import { bytes, data, ethernet, icmp, icmpv6, ipv4, ipv6, udp } from '../test-support/packets.ts';
 import { testify } from '../witness.ts';
 import { commandsOf } from './command.ts';
 import { explain } from './explain.ts';
@@ -43,9 +43,9 @@ async function found(
   names: readonly [EngineName, EngineName] = ['model', 'vm'],
 ): Promise<Divergence> {
   const shown: Case = { program: 'fake', world: {}, stimuli };
-  const rehearsal = new Rehearsal(FAKE_PROGRAM, [fakeEngine(names[0], model), fakeEngine(names[1], machine)]);
-  const [finding] = await rehearsal.findings(shown);
-  await rehearsal.close();
+  const replay = new Replay(FAKE_PROGRAM, [fakeEngine(names[0], model), fakeEngine(names[1], machine)]);
+  const [finding] = await replay.findings(shown);
+  await replay.close();
   return divergenceOf(shown, finding!);
 }
 

@@ -1,5 +1,5 @@
 /** One line on a divergence: what was expected, what came, and what is likely to have caused it. */
-import type { Case } from '../../corpus/case.ts';
+import type { Case } from '../../corpus/cases/case.ts';
 import { difference } from '../../sim/packet/difference.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FramePair } from '../oracle/frame-pair.ts';
-import { bytes, data, ethernet, ipv4, ipv6, tcp, u16, udp, V6_A, V6_B } from '../test-packets.ts';
+import { bytes, data, ethernet, ipv4, ipv6, tcp, u16, udp, V6_A, V6_B } from '../test-support/packets.ts';
 import { ethertype } from './ethertype.ts';
 
 const pair = new FramePair();

@@ -16,7 +16,7 @@ import {
   V6_B,
   vlan,
   withChecksum,
-} from '../test-packets.ts';
+} from '../test-support/packets.ts';
 import { lengths } from './lengths.ts';
 
 const pair = new FramePair();

@@ -18,7 +18,7 @@ import {
   V6_B,
   vlan,
   withChecksum,
-} from '../test-packets.ts';
+} from '../test-support/packets.ts';
 import {
   CHECKSUM,
   CHECKSUM_LAYERS,

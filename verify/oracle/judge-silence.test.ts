@@ -1,11 +1,11 @@
 /** Checksums and invariants must be silent on programs that do right, whatever packets they meet: each here does one thing properly. */
 import { describe, expect, it } from 'vitest';
-import { PacketGenerator } from '../../corpus/generator.ts';
-import { NO_LIMITS } from '../../corpus/packet-limits.ts';
-import { seedFromText } from '../../corpus/random.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { NO_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { INVARIANTS } from '../invariants/index.ts';
-import { bytes, ipv4, slowSum, u16 } from '../test-packets.ts';
+import { bytes, ipv4, slowSum, u16 } from '../test-support/packets.ts';
 import { FramePair } from './frame-pair.ts';
 import { ChecksumJudge } from './judge.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { slowSum } from '../test-packets.ts';
+import { slowSum } from '../test-support/packets.ts';
 import { onesAdd, onesSum } from './sum.ts';
 
 fc.configureGlobal({ seed: 1624 });

@@ -1,6 +1,5 @@
 /** The analysis's arithmetic against arithmetic itself: what it says of a result must be true of every result. */
 import { describe, expect, it } from 'vitest';
-import { expected } from '../fixtures/arithmetic.ts';
 import {
   BPF_ADD,
   BPF_AND,
@@ -15,6 +14,7 @@ import {
   BPF_SUB,
   BPF_XOR,
 } from '../instruction.ts';
+import { expected } from '../test-support/arithmetic.ts';
 import { computed, converted, moved, narrow } from './abstract-arithmetic.ts';
 import { ALL_BITS, isConstant, KIND, scalar, type Value } from './abstract-value.ts';
 import { unknownBits } from './unknown-bits.ts';

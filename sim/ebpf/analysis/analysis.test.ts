@@ -3,8 +3,8 @@
  * all the same, on packets that make the difference.
  */
 import { expect, it } from 'vitest';
-import { testMap } from '../fixtures/assemble.ts';
-import { both } from '../fixtures/both.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { both } from '../test-support/both.ts';
 
 const PACKET = 'r7 = *(u32 *)(r1 + 0)\nr8 = *(u32 *)(r1 + 4)';
 

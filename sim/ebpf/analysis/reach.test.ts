@@ -1,7 +1,7 @@
 /** Which ways of a program some input can take. */
 import { describe, expect, it } from 'vitest';
-import { testMap, testObject } from '../fixtures/assemble.ts';
 import type { BpfMap } from '../object.ts';
+import { testMap, testObject } from '../test-support/assemble.ts';
 import { reachOf } from './reach.ts';
 
 /** Of each conditional jump, in order: may it be taken, may it be not taken? */

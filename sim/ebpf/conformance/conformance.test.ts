@@ -5,10 +5,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assemble } from '../fixtures/assemble.ts';
 import { decodeInstructions, type Instructions, LDDW } from '../instruction.ts';
 import { formAt, formsOf, type InstructionForm } from '../instruction-table.ts';
 import { interpretBytecode } from '../interpreter/bytecode.ts';
+import { assemble } from '../test-support/assemble.ts';
 import { runBytecode } from '../wasm/bytecode.ts';
 
 interface Case {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EFAULT, EINVAL, ENOENT, ERANGE } from '../../runtime/errno.ts';
 import type { World } from '../../runtime/world.ts';
-import { testMap } from '../fixtures/assemble.ts';
-import { COUNTING_PACKET, runText, type TextRun } from '../fixtures/run-text.ts';
 import { helperName } from '../helper-names.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { COUNTING_PACKET, runText, type TextRun } from '../test-support/run-text.ts';
 import { HELPERS } from './index.ts';
 import { KERNEL_FUNCTIONS } from './kernel-functions.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { expected, OPERATORS } from '../fixtures/arithmetic.ts';
-import { runText } from '../fixtures/run-text.ts';
+import { expected, OPERATORS } from '../test-support/arithmetic.ts';
+import { runText } from '../test-support/run-text.ts';
 
 const U64 = (1n << 64n) - 1n;
 const u64 = (value: bigint): bigint => value & U64;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { testMap } from '../fixtures/assemble.ts';
-import { runText } from '../fixtures/run-text.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { runText } from '../test-support/run-text.ts';
 
 describe('local calls', () => {
   it('pass r1 to r5, keep r6 to r9 and bring r0 back', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { reachOf } from '../analysis/reach.ts';
-import { runAgain, runText } from '../fixtures/run-text.ts';
+import { runAgain, runText } from '../test-support/run-text.ts';
 import { coverageOf } from './coverage.ts';
 import type { Interpreter } from './interpreter.ts';
 

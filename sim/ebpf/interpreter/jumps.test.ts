@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runText } from '../fixtures/run-text.ts';
+import { runText } from '../test-support/run-text.ts';
 
 const U64 = (1n << 64n) - 1n;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { testMap } from '../fixtures/assemble.ts';
-import { runAgain, runText } from '../fixtures/run-text.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { runAgain, runText } from '../test-support/run-text.ts';
 
 const VALUE = testMap('value', 'ARRAY', { valueSize: 16, maxEntries: 1 });
 const world = (...bytes: number[]): { maps: Record<string, { key: Uint8Array; value: Uint8Array }[]> } => ({

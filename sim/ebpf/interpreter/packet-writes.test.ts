@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { COUNTING_PACKET, runText } from '../fixtures/run-text.ts';
+import { COUNTING_PACKET, runText } from '../test-support/run-text.ts';
 import { PacketWrites } from './packet-writes.ts';
 
 const TEXT = `r6 = r1

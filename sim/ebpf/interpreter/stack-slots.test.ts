@@ -4,9 +4,9 @@
  */
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../packet/packet-batch.ts';
-import { testMap, testObject } from '../fixtures/assemble.ts';
-import { comparable, compileAndRun, interpret } from '../fixtures/run-both.ts';
-import { STACK_ACCESSES } from '../fixtures/stack-accesses.ts';
+import { testMap, testObject } from '../test-support/assemble.ts';
+import { comparable, compileAndRun, interpret } from '../test-support/run-both.ts';
+import { STACK_ACCESSES } from '../test-support/stack-accesses.ts';
 
 function batch(): PacketBatch {
   const packets = new PacketBatch(1);

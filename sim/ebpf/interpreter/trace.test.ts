@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { testMap } from '../fixtures/assemble.ts';
-import { COUNTING_PACKET, runText } from '../fixtures/run-text.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { COUNTING_PACKET, runText } from '../test-support/run-text.ts';
 import { type RunTrace, runTraced } from './trace.ts';
 
 const TEXT = `r6 = *(u32 *)(r1 + 12)

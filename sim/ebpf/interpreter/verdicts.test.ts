@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runText } from '../fixtures/run-text.ts';
-import { VERIFIER_CASES } from '../fixtures/verifier-cases.ts';
+import { runText } from '../test-support/run-text.ts';
+import { VERIFIER_CASES } from '../test-support/verifier-cases.ts';
 
 const metadata = new Uint8Array(8);
 

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseBtf } from '../btf.ts';
 import { disassembleInstruction } from '../disassemble.ts';
-import { BtfBuilder } from '../fixtures/btf-builder.ts';
 import { CALL, LDDW } from '../instruction.ts';
 import { type BpfProgram, loadObject } from '../object.ts';
+import { BtfBuilder } from '../test-support/btf-builder.ts';
 import { POISONED_RELOCATION } from './core-patch.ts';
 import { essentialName, typesAreCompatible, typesMatch } from './core-types.ts';
 import { readElf } from './elf.ts';
 
 function fixture(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
+  return new Uint8Array(readFileSync(new URL(`../test-support/${name}`, import.meta.url)));
 }
 
 /** The BTF of core-target.o, which stands for a kernel's. */

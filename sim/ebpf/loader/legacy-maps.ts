@@ -35,23 +35,25 @@ export function readLegacyMaps(elf: ElfFile, section: ElfSection, btf: Btf | und
     .filter((symbol) => symbol.name !== '')
     .filter((symbol) => symbol.type === STT_OBJECT || symbol.type === STT_NOTYPE)
     .sort((a, b) => a.value - b.value);
-  const drafts = symbols.map((symbol, index) => {
+  const builders = symbols.map((symbol, index) => {
     const end = symbols[index + 1]?.value ?? section.size;
     return readDefinition(section, symbol, end - symbol.value, btf);
   });
-  const byId = new Map(drafts.filter((draft) => draft.id !== 0).map((draft) => [draft.id, draft]));
-  return drafts.map((draft): PlacedMap => {
-    const inner = draft.innerId === 0 ? undefined : byId.get(draft.innerId);
+  const byId = new Map(
+    builders.filter((builder) => builder.id !== 0).map((builder) => [builder.id, builder]),
+  );
+  return builders.map((builder): PlacedMap => {
+    const inner = builder.innerId === 0 ? undefined : byId.get(builder.innerId);
     if (inner !== undefined && inner.innerIndex >= 0) {
-      draft.initial.push({ key: inner.innerIndex, name: inner.map.name });
+      builder.initial.push({ key: inner.innerIndex, name: inner.map.name });
     }
     return {
-      map: { ...draft.map, inner: inner?.map },
+      map: { ...builder.map, inner: inner?.map },
       section: section.index,
-      offset: draft.symbol.value,
-      size: draft.size,
+      offset: builder.symbol.value,
+      size: builder.size,
       valuesOffset: undefined,
-      initial: draft.initial,
+      initial: builder.initial,
     };
   });
 }

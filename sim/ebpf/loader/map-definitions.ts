@@ -73,7 +73,7 @@ export function mapTypeName(number: number, where: string): MapType {
 const MOST_FIELDS = 32;
 
 /** What a definition in BTF says, as it is read. */
-interface Draft {
+interface PacketBuilder {
   type: number | undefined;
   keySize: number | undefined;
   valueSize: number | undefined;
@@ -109,24 +109,24 @@ export function readBtfMaps(section: ElfSection, btf: Btf | undefined): PlacedMa
         `offset ${variable.offset}`,
       );
     }
-    const draft = readDefinition(btf, btf.resolve(btf.target(variable.typeId)), name, false);
+    const builder = readDefinition(btf, btf.resolve(btf.target(variable.typeId)), name, false);
     const initial: MapInitializer[] = [];
     return {
-      map: finish(draft, name, initial),
+      map: finish(builder, name, initial),
       section: section.index,
       offset: variable.offset,
       size: variable.size,
-      valuesOffset: draft.valuesOffset,
+      valuesOffset: builder.valuesOffset,
       initial,
     };
   });
 }
 
-function readDefinition(btf: Btf, struct: number, name: string, isInner: boolean): Draft {
+function readDefinition(btf: Btf, struct: number, name: string, isInner: boolean): PacketBuilder {
   const where = `map ${name}`;
   if (btf.kind(struct) !== BTF_KIND.STRUCT)
     throw new ObjectError(where, 'a struct as its definition', btf.kindName(struct));
-  const draft: Draft = {
+  const builder: PacketBuilder = {
     type: undefined,
     keySize: undefined,
     valueSize: undefined,
@@ -144,53 +144,59 @@ function readDefinition(btf: Btf, struct: number, name: string, isInner: boolean
   }
   const members = btf.members(struct);
   for (const [index, member] of members.entries()) {
-    readAttribute(btf, draft, member, name, isInner);
+    readAttribute(btf, builder, member, name, isInner);
     if (member.name === 'values' && index !== members.length - 1) {
       throw new ObjectError(where, 'field values at the end', 'fields behind it');
     }
   }
-  return draft;
+  return builder;
 }
 
-function readAttribute(btf: Btf, draft: Draft, member: BtfMember, name: string, isInner: boolean): void {
+function readAttribute(
+  btf: Btf,
+  builder: PacketBuilder,
+  member: BtfMember,
+  name: string,
+  isInner: boolean,
+): void {
   const where = `map ${name}, field ${member.name}`;
   switch (member.name) {
     case 'type':
-      draft.type = Number(numberOf(btf, member.typeId, where));
+      builder.type = Number(numberOf(btf, member.typeId, where));
       return;
     case 'max_entries':
-      draft.maxEntries = Number(numberOf(btf, member.typeId, where));
+      builder.maxEntries = Number(numberOf(btf, member.typeId, where));
       return;
     case 'map_flags':
-      draft.mapFlags = Number(numberOf(btf, member.typeId, where));
+      builder.mapFlags = Number(numberOf(btf, member.typeId, where));
       return;
     case 'map_extra':
-      draft.mapExtra = numberOf(btf, member.typeId, where);
+      builder.mapExtra = numberOf(btf, member.typeId, where);
       return;
     case 'numa_node':
       numberOf(btf, member.typeId, where);
       return;
     case 'key_size':
-      draft.keySize = agree(draft.keySize, Number(numberOf(btf, member.typeId, where)), where);
+      builder.keySize = agree(builder.keySize, Number(numberOf(btf, member.typeId, where)), where);
       return;
     case 'value_size':
-      draft.valueSize = agree(draft.valueSize, Number(numberOf(btf, member.typeId, where)), where);
+      builder.valueSize = agree(builder.valueSize, Number(numberOf(btf, member.typeId, where)), where);
       return;
     case 'key':
-      draft.keyType = pointedTo(btf, member.typeId, where);
-      draft.keySize = agree(draft.keySize, btf.sizeOf(draft.keyType), where);
+      builder.keyType = pointedTo(btf, member.typeId, where);
+      builder.keySize = agree(builder.keySize, btf.sizeOf(builder.keyType), where);
       return;
     case 'value':
-      draft.valueType = pointedTo(btf, member.typeId, where);
-      draft.valueSize = agree(draft.valueSize, btf.sizeOf(draft.valueType), where);
+      builder.valueType = pointedTo(btf, member.typeId, where);
+      builder.valueSize = agree(builder.valueSize, btf.sizeOf(builder.valueType), where);
       return;
     case 'pinning':
-      draft.pinning = Number(numberOf(btf, member.typeId, where));
-      if (isInner && draft.pinning !== 0) throw new ObjectError(where, 'no pinning of an inner map', 'one');
-      if (draft.pinning > 1) throw new ObjectError(where, '0 (none) or 1 (by name)', `${draft.pinning}`);
+      builder.pinning = Number(numberOf(btf, member.typeId, where));
+      if (isInner && builder.pinning !== 0) throw new ObjectError(where, 'no pinning of an inner map', 'one');
+      if (builder.pinning > 1) throw new ObjectError(where, '0 (none) or 1 (by name)', `${builder.pinning}`);
       return;
     case 'values':
-      readValues(btf, draft, member, name, isInner);
+      readValues(btf, builder, member, name, isInner);
       return;
     default:
       throw new ObjectError(`map ${name}`, 'the fields that libbpf knows', `a field ${member.name}`);
@@ -198,23 +204,29 @@ function readAttribute(btf: Btf, draft: Draft, member: BtfMember, name: string, 
 }
 
 /** `__array(values, …)`: the template of inner maps, or the programs of a prog array. */
-function readValues(btf: Btf, draft: Draft, member: BtfMember, name: string, isInner: boolean): void {
+function readValues(
+  btf: Btf,
+  builder: PacketBuilder,
+  member: BtfMember,
+  name: string,
+  isInner: boolean,
+): void {
   const where = `map ${name}, field values`;
-  const ofMaps = draft.type === BPF_MAP_TYPE.ARRAY_OF_MAPS || draft.type === BPF_MAP_TYPE.HASH_OF_MAPS;
-  const ofPrograms = draft.type === BPF_MAP_TYPE.PROG_ARRAY;
+  const ofMaps = builder.type === BPF_MAP_TYPE.ARRAY_OF_MAPS || builder.type === BPF_MAP_TYPE.HASH_OF_MAPS;
+  const ofPrograms = builder.type === BPF_MAP_TYPE.PROG_ARRAY;
   if (!ofMaps && !ofPrograms)
-    throw new ObjectError(where, 'a map of maps or a prog array', `map type ${draft.type ?? 'none'}`);
+    throw new ObjectError(where, 'a map of maps or a prog array', `map type ${builder.type ?? 'none'}`);
   if (isInner) throw new ObjectError(where, 'one level of inner maps', 'more');
-  draft.valueSize = agree(draft.valueSize, 4, where);
+  builder.valueSize = agree(builder.valueSize, 4, where);
   const array = btf.resolve(member.typeId);
   if (btf.kind(array) !== BTF_KIND.ARRAY || btf.array(array).count !== 0) {
     throw new ObjectError(where, 'an array without a length', btf.kindName(array));
   }
   const template = btf.resolve(pointedTo(btf, btf.resolve(btf.array(array).elementType), where));
-  draft.valuesOffset = member.bitOffset / 8;
+  builder.valuesOffset = member.bitOffset / 8;
   if (ofMaps) {
     const innerName = `${name}.inner`;
-    draft.inner = finish(readDefinition(btf, template, innerName, true), innerName, []);
+    builder.inner = finish(readDefinition(btf, template, innerName, true), innerName, []);
   } else if (btf.kind(template) !== BTF_KIND.FUNC_PROTO) {
     throw new ObjectError(where, 'pointers to functions', `pointers to ${btf.kindName(template)}`);
   }
@@ -245,22 +257,22 @@ function agree(before: number | undefined, now: number, where: string): number {
   return now;
 }
 
-function finish(draft: Draft, name: string, initial: MapInitializer[]): BpfMap {
-  if (draft.type === undefined) throw new ObjectError(`map ${name}`, 'a field type', 'none');
+function finish(builder: PacketBuilder, name: string, initial: MapInitializer[]): BpfMap {
+  if (builder.type === undefined) throw new ObjectError(`map ${name}`, 'a field type', 'none');
   return {
     name,
-    type: mapTypeName(draft.type, `map ${name}`),
-    typeNumber: draft.type,
-    keySize: draft.keySize ?? 0,
-    valueSize: draft.valueSize ?? 0,
-    maxEntries: draft.maxEntries,
-    mapFlags: draft.mapFlags,
-    mapExtra: draft.mapExtra,
-    pinning: draft.pinning === 1 ? 'by-name' : 'none',
-    inner: draft.inner,
+    type: mapTypeName(builder.type, `map ${name}`),
+    typeNumber: builder.type,
+    keySize: builder.keySize ?? 0,
+    valueSize: builder.valueSize ?? 0,
+    maxEntries: builder.maxEntries,
+    mapFlags: builder.mapFlags,
+    mapExtra: builder.mapExtra,
+    pinning: builder.pinning === 1 ? 'by-name' : 'none',
+    inner: builder.inner,
     initial,
-    keyType: draft.keyType,
-    valueType: draft.valueType,
+    keyType: builder.keyType,
+    valueType: builder.valueType,
     global: undefined,
   };
 }

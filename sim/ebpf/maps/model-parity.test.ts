@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { indexKey } from '../../runtime/map-snapshot.ts';
 import type { MapType } from '../../runtime/maps.ts';
 import { createModelMap } from '../../runtime/model-map.ts';
-import { testMap } from '../fixtures/assemble.ts';
 import { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
+import { testMap } from '../test-support/assemble.ts';
 import { createMap } from './create-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';
 

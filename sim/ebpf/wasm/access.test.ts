@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { VERDICT } from '../analysis/access.ts';
 import { analyse } from '../analysis/analysis.ts';
 import { XDP_LAYOUT } from '../context/xdp-md.ts';
-import { testMap, testObject } from '../fixtures/assemble.ts';
-import { action, both, violation } from '../fixtures/both.ts';
 import { HELPERS } from '../helpers/index.ts';
 import type { BpfMap } from '../object.ts';
+import { testMap, testObject } from '../test-support/assemble.ts';
+import { action, both, violation } from '../test-support/both.ts';
 
 const PACKET = 'r7 = *(u32 *)(r1 + 0)\nr8 = *(u32 *)(r1 + 4)';
 const ARRAY = testMap('a', 'ARRAY', { maxEntries: 4, valueSize: 16 });

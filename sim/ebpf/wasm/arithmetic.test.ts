@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { expected, OPERATORS } from '../fixtures/arithmetic.ts';
-import { assemble } from '../fixtures/assemble.ts';
+import { expected, OPERATORS } from '../test-support/arithmetic.ts';
+import { assemble } from '../test-support/assemble.ts';
 import { type BytecodeRunner, compileBytecode } from './bytecode.ts';
 
 const CORNERS: readonly bigint[] = [

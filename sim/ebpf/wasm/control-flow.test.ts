@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { testMap } from '../fixtures/assemble.ts';
-import { action, both, violation } from '../fixtures/both.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { action, both, violation } from '../test-support/both.ts';
 
 describe('control flow in WebAssembly', () => {
   it('runs nested loops', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { MapType } from '../../runtime/maps.ts';
-import { testMap } from '../fixtures/assemble.ts';
-import { action, both } from '../fixtures/both.ts';
 import type { BpfMap } from '../object.ts';
+import { testMap } from '../test-support/assemble.ts';
+import { action, both } from '../test-support/both.ts';
 
 /** A program that looks its packet's first bytes up in a map, and updates or deletes by the byte behind. */
 function mapProgram(map: BpfMap): string {

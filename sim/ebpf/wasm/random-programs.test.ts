@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../packet/packet-batch.ts';
-import { testObject } from '../fixtures/assemble.ts';
-import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../fixtures/random-program.ts';
-import { comparable, compileAndRun, interpret } from '../fixtures/run-both.ts';
+import { testObject } from '../test-support/assemble.ts';
+import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../test-support/random-program.ts';
+import { comparable, compileAndRun, interpret } from '../test-support/run-both.ts';
 
 const PROGRAMS = 150;
 

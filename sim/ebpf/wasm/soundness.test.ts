@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../packet/packet-batch.ts';
-import { testObject } from '../fixtures/assemble.ts';
-import { damage } from '../fixtures/damage.ts';
-import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../fixtures/random-program.ts';
-import { comparable, compileAndRun, interpret, possible } from '../fixtures/run-both.ts';
 import type { BpfObject } from '../object.ts';
+import { testObject } from '../test-support/assemble.ts';
+import { damage } from '../test-support/damage.ts';
+import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../test-support/random-program.ts';
+import { comparable, compileAndRun, interpret, possible } from '../test-support/run-both.ts';
 import { DISPROVEN } from './function-writer.ts';
 
 /** `XDPSIM_DAMAGED_PROGRAMS=50000 XDPSIM_FIRST_SEED=1500` for a long run. */

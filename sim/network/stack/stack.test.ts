@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createVmEngine } from '../../engines/vm.ts';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import { pair } from '../fixtures-for-tests.ts';
 import { stepText } from '../render.ts';
 import { simulate } from '../run.ts';
+import { pair } from '../test-support/programs.ts';
 
 const to = build.ethernet({ destination: '02:00:00:00:01:01', source: '02:00:00:00:01:02' });
 const broadcast = build.ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:01:02' });

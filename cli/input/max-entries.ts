@@ -1,0 +1,62 @@
+/** `--max-entries NAME=N`: the sizes of maps that a loader would set. */
+import { loadObject } from '../../sim/ebpf/object.ts';
+import { leavesSizeToLoader, maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
+import type { MapDefinition } from '../../sim/runtime/maps.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { inputFailure } from '../failure.ts';
+import { count } from '../terminal.ts';
+import { parseCount } from './options.ts';
+
+/**
+ * The programs with the sizes that the user states.
+ * @param options `NAME=N`, as given
+ * @throws {Failure} for another form, and for a map that none of the programs has
+ */
+export function withMaxEntries(programs: readonly Program[], options: readonly string[]): Program[] {
+  if (options.length === 0) return [...programs];
+  const sizes = Object.fromEntries(options.map(parse));
+  const known = new Set(programs.flatMap((program) => mapsOf(program).map(({ name }) => name)));
+  for (const name of Object.keys(sizes)) {
+    if (known.has(name)) continue;
+    const has = [...known].sort().join(', ') || 'none';
+    throw inputFailure(`--max-entries ${name}: no such map; available: ${has}`);
+  }
+  const repeat = options.flatMap((option) => ['--max-entries', option]);
+  return programs.map((program) => ({
+    ...program,
+    maxEntries: sizes,
+    ...(program.commandLine === undefined ? {} : { commandLine: [...program.commandLine, ...repeat] }),
+  }));
+}
+
+function parse(option: string): [name: string, entries: number] {
+  const equals = option.indexOf('=');
+  if (equals <= 0) throw inputFailure(`--max-entries takes NAME=N, not “${option}”`);
+  const name = option.slice(0, equals);
+  const entries = parseCount(`--max-entries ${name}`)(option.slice(equals + 1));
+  if (entries > 0xffff_ffff) throw inputFailure(`--max-entries ${name}: at most ${0xffff_ffff} entries`);
+  return [name, entries];
+}
+
+/** One line for each map whose size nobody states: which one was taken, and how to choose another. */
+export function assumedSizes(programs: readonly Program[]): string[] {
+  const lines = programs.flatMap((program) =>
+    mapsOf(program)
+      .filter((map) => leavesSizeToLoader(map) && program.maxEntries?.[map.name] === undefined)
+      .map((map) => {
+        const entries = maxEntriesOf(map);
+        return `map ${map.name} has no max_entries: using ${count(entries)} (--max-entries ${map.name}=N)`;
+      }),
+  );
+  return [...new Set(lines)];
+}
+
+/** Without an object, and for one that cannot be read, none: whoever runs it says what is wrong. */
+function mapsOf({ object }: Program): readonly MapDefinition[] {
+  if (object === undefined) return [];
+  try {
+    return loadObject(object).maps;
+  } catch {
+    return [];
+  }
+}

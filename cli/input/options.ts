@@ -1,0 +1,65 @@
+/** Values of options: read strictly, refused with what was expected. */
+import { randomBytes } from 'node:crypto';
+import { inputFailure } from '../failure.ts';
+
+/** A whole number with optional `_`, `k` or `M`: `20000`, `20k`, `10M`. */
+export function parseCount(option: string): (text: string) => number {
+  return (text) => {
+    const match = /^(\d[\d_]*)([kKmM]?)$/.exec(text);
+    const number = match === null ? Number.NaN : Number(match[1]!.replaceAll('_', ''));
+    const factor = { '': 1, k: 1e3, m: 1e6 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
+    const value = number * factor;
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw inputFailure(`${option} must be a positive integer (20000, 20k, 10M), not “${text}”`);
+    }
+    return value;
+  };
+}
+
+/** A time in seconds: `60s`, `5m`, `1h`, `500ms`, or a bare number of seconds. */
+export function parseDuration(option: string): (text: string) => number {
+  return (text) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text);
+    const factor = { ms: 1e-3, s: 1, '': 1, m: 60, h: 3600 }[match?.[2] ?? ''] ?? 1;
+    const value = match === null ? Number.NaN : Number(match[1]) * factor;
+    if (!(value > 0)) throw inputFailure(`${option} must be a time (60s, 5m, 500ms), not “${text}”`);
+    return value;
+  };
+}
+
+/** The same, and 0 for "off". */
+export function parseDurationOrOff(option: string): (text: string) => number {
+  const parse = parseDuration(option);
+  return (text) => (/^0(\.0+)?(ms|s|m|h|)$/.test(text) ? 0 : parse(text));
+}
+
+/** A share from 0 to 100: `80`, `80%`. */
+export function parsePercent(option: string): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+    if (!(value >= 0 && value <= 100)) {
+      throw inputFailure(`${option} must be a percentage from 0 to 100, not “${text}”`);
+    }
+    return value;
+  };
+}
+
+/** For options that may be given more than once. */
+export function repeated(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** Eight random hexadecimal digits: short enough to be typed again. */
+export function freshSeed(): string {
+  return randomBytes(4).toString('hex');
+}
+
+/** An even number of hexadecimal digits; blanks and colons between them are skipped. */
+export function parseHex(text: string, what: string): Uint8Array {
+  const digits = text.replaceAll(/[\s:]/g, '');
+  const bad = /[^0-9a-fA-F]/.exec(digits);
+  if (bad !== null) throw inputFailure(`${what}: “${bad[0]}” is not a hexadecimal digit`);
+  if (digits.length % 2 !== 0)
+    throw inputFailure(`${what}: an odd number of hexadecimal digits (${digits.length})`);
+  return new Uint8Array(Buffer.from(digits, 'hex'));
+}

@@ -1,0 +1,96 @@
+/** A user's own program: a module that default-exports a `ProgramDefinition`. */
+import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { systemProblem } from '../../corpus/files/system-error.ts';
+import type { ProgramDefinition } from '../../sim/runtime/program.ts';
+import { parseDefinition } from '../../sim/runtime/program-schema.ts';
+import { reasonOf, ShapeError } from '../../sim/runtime/shape-error.ts';
+import { inputFailure, reportError } from '../failure.ts';
+import { rememberModule } from './module-errors.ts';
+import { isThere, requireRegularFile } from './read-file.ts';
+
+const HOW_TO = 'docs/your-own-program.md shows a definition.';
+
+/** Is the file a module, by its name? */
+export function isModule(path: string): boolean {
+  return /\.[cm]?[jt]s$/.test(path);
+}
+
+/**
+ * Imports a module and checks what it exports.
+ * @throws {Failure} naming the file, and the property that is wrong
+ */
+export async function definitionOfModule(path: string): Promise<ProgramDefinition> {
+  if (!isThere(path)) throw inputFailure(`${path}: no such file`);
+  requireRegularFile(path);
+  rememberModule(path);
+  const exported = await importDefault(path);
+  if (exported === undefined) throw inputFailure(`${path}: has no default export`, HOW_TO);
+  try {
+    return parseDefinition(exported);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    const place = error.place === '' ? 'the default export' : error.place;
+    throw inputFailure(`${path}: ${place}: ${error.problem}`, HOW_TO);
+  }
+}
+
+async function importDefault(path: string): Promise<unknown> {
+  const url = pathToFileURL(resolve(path)).href;
+  // Whoever starts a process for each module (`verify`) notices an end, too, and reports it.
+  let isIdle = false;
+  const idle = (): void => {
+    isIdle = true;
+  };
+  const ended = (code: number): void => {
+    const problem = isIdle
+      ? inputFailure(
+          `${path}: never finishes loading`,
+          'A top-level `await` waits for something that never happens.',
+        )
+      : inputFailure(`${path}: ends the process (exit code ${code})`, 'A module must not call process.exit.');
+    process.exitCode = reportError(problem);
+  };
+  if (process.argv[1]?.includes('verify-worker') !== true) {
+    process.on('beforeExit', idle);
+    process.on('exit', ended);
+  }
+  try {
+    return await (/ts$/.test(path) ? importTypeScript(url) : defaultOf(await import(url)));
+  } catch (error) {
+    // Too many open files, no temporary directory: no fault of the module's.
+    const problem = systemProblem(error);
+    if (problem?.kind === 'environment') throw error;
+    const reason = (problem?.message ?? reasonOf(error)).replaceAll(/\s*\n\s*/g, ' ');
+    throw inputFailure(`${path}: cannot be imported: ${reason}`);
+  } finally {
+    process.off('beforeExit', idle);
+    process.off('exit', ended);
+  }
+}
+
+function canWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function defaultOf(module: { readonly default?: unknown }): unknown {
+  return module.default;
+}
+
+/** Node below 22.18 cannot import TypeScript by itself. */
+async function importTypeScript(url: string): Promise<unknown> {
+  // It keeps what it has compiled in the folder for temporary files, and cannot do without unless it is told to.
+  if (!canWrite(tmpdir())) process.env.TSX_DISABLE_CACHE = '1';
+  const { tsImport } = await import('tsx/esm/api');
+  const exported = defaultOf((await tsImport(url, import.meta.url)) as { default?: unknown });
+  // A module of a CommonJS package arrives wrapped once more.
+  const isWrapped = exported !== null && typeof exported === 'object' && 'default' in exported;
+  return isWrapped ? exported.default : exported;
+}

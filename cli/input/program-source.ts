@@ -1,0 +1,233 @@
+/** From what the user names on the command line to what engines open. */
+import { basename, dirname, resolve } from 'node:path';
+import { packageFile } from '../../kernel/package-file.ts';
+import { type BpfObject, loadObject } from '../../sim/ebpf/object.ts';
+import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
+import { programByName, programs } from '../../sim/programs/index.ts';
+import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime/program.ts';
+import { inputFailure } from '../failure.ts';
+import { definitionOfModule, isModule } from './program-module.ts';
+import { isThere, readBytes } from './read-file.ts';
+
+/** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
+export interface ObjectName {
+  readonly path: string;
+  readonly function: string | undefined;
+}
+
+export function parseObjectName(text: string): ObjectName {
+  const colon = text.lastIndexOf(':');
+  if (colon <= 0 || isThere(text)) return { path: text, function: undefined };
+  return { path: text.slice(0, colon), function: text.slice(colon + 1) };
+}
+
+/** Every built-in program with its committed object. */
+export function builtInPrograms(): Program[] {
+  return programs.map(builtIn);
+}
+
+function builtIn(definition: ProgramDefinition): Program {
+  const path = packageFile(`bpf/built/${definition.name}.o`);
+  return {
+    name: definition.name,
+    entries: definition.entries,
+    object: readObject(path),
+    objectPath: path,
+    commandLine: [definition.name],
+    definition,
+  };
+}
+
+/**
+ * The programs that the user means: a built-in's name, an object `FILE.o[:FUNCTION]`, or a module that
+ * default-exports a definition.
+ * @param names none: all built-in programs
+ * @param object `--object`: takes the place of the (single) program's own
+ * @param onImport called before code of the user's is run: that of a module
+ * @throws {Failure} saying what each name could have been
+ */
+export async function resolvePrograms(
+  names: readonly string[],
+  object?: string,
+  onImport: (module: string) => Promise<void> = async () => {},
+): Promise<Program[]> {
+  const found: Program[] = [];
+  for (const name of names) found.push(...(await resolveProgram(name, onImport)));
+  const all = names.length === 0 ? builtInPrograms() : found;
+  if (object === undefined) return all;
+  const [only, ...others] = all;
+  if (only === undefined || others.length > 0 || names.length === 0) {
+    throw inputFailure('--object replaces the object of one program: name that program');
+  }
+  const replaced = withObject(only, parseObjectName(object));
+  return [{ ...replaced, commandLine: [...only.commandLine!, '--object', object] }];
+}
+
+async function resolveProgram(name: string, onImport: (module: string) => Promise<void>): Promise<Program[]> {
+  const definition = programByName(name);
+  if (definition !== undefined) return [builtIn(definition)];
+  const file = parseObjectName(name);
+  if (isModule(file.path)) {
+    await onImport(file.path);
+    return [await programOfModule(file.path)];
+  }
+  if (isThere(file.path)) return programsOfObject(file);
+  if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
+  throw inputFailure(
+    `no program “${name}”${nearest(name)}`,
+    'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',
+  );
+}
+
+function nearest(name: string): string {
+  const close = programs.find(
+    (one) => one.name.replaceAll('_', '') === name.toLowerCase().replaceAll(/[-_]/g, ''),
+  );
+  return close === undefined ? '' : `; did you mean ${close.name}?`;
+}
+
+function readObject(path: string): Uint8Array {
+  return readBytes(path);
+}
+
+/** A function of an object that packets cannot be given to, and why. */
+export interface NotTested {
+  /** As it would be named on the command line: `FILE.o:FUNCTION`. */
+  readonly program: string;
+  /** Absent where it is no reason. */
+  readonly section?: string;
+  /** "runs behind a redirect (devmap)", "type kprobe, neither XDP nor TC". */
+  readonly reason: string;
+}
+
+/** The functions that `resolvePrograms` leaves out of the objects that are named as a whole. */
+export function notTested(names: readonly string[]): NotTested[] {
+  return names.flatMap((name) => {
+    const file = parseObjectName(name);
+    const isObject = programByName(name) === undefined && !isModule(file.path);
+    if (!isObject || file.function !== undefined || !isThere(file.path)) return [];
+    return notTestedOf(file.path, readObject(file.path));
+  });
+}
+
+function notTestedOf(path: string, bytes: Uint8Array): NotTested[] {
+  const object = objectOf(path, bytes);
+  const tailCallers = tailCallersOf(object);
+  return object.programs.flatMap(
+    ({ function: name, section, hook, behindRedirect, otherType }, index): NotTested[] => {
+      const callers = tailCallers.get(index);
+      const reason =
+        hook === undefined
+          ? `${otherType === undefined ? '' : `type ${otherType}, `}neither XDP nor TC`
+          : behindRedirect !== undefined
+            ? `runs behind a redirect (${behindRedirect})`
+            : callers !== undefined
+              ? `runs behind tail calls of ${callers.join(', ')}`
+              : undefined;
+      return reason === undefined ? [] : [{ program: `${basename(path)}:${name}`, section, reason }];
+    },
+  );
+}
+
+/** The XDP and TC programs of an object, each by itself, or the one that is named. */
+export function programsOfObject(file: ObjectName): Program[] {
+  const bytes = readObject(file.path);
+  const entries = entriesOf(file.path, bytes);
+  // A program behind a redirect or a tail call relies on what ran before it: only who names it means it.
+  const others = notTestedOf(file.path, bytes);
+  const isOther = (name: string): boolean =>
+    others.some((one) => one.program === `${basename(file.path)}:${name}`);
+  const chosen = entries.filter((entry) =>
+    file.function === undefined ? !isOther(entry.function) : entry.function === file.function,
+  );
+  if (chosen.length === 0) {
+    const has = entries.map((entry) => entry.function).join(', ') || 'no XDP or TC program';
+    const other = others.find((one) => one.program === `${basename(file.path)}:${file.function}`);
+    throw inputFailure(
+      file.function === undefined
+        ? `${file.path}: has no XDP or TC program to test${listed(others)}`
+        : other === undefined
+          ? `${file.path}: contains no program “${file.function}”; available: ${has}`
+          : `${file.path}: ${file.function} cannot be tested: section ${other.section}: ${other.reason}`,
+    );
+  }
+  return chosen.map((entry) => ({
+    name:
+      chosen.length === 1 && file.function === undefined
+        ? basename(file.path)
+        : `${basename(file.path)}:${entry.function}`,
+    entries: [entry],
+    object: bytes,
+    objectPath: file.path,
+    commandLine: [entries.length === 1 ? file.path : `${file.path}:${entry.function}`],
+  }));
+}
+
+function listed(others: readonly NotTested[]): string {
+  const all = others.map(({ program, section, reason }) => `${program} (section ${section}: ${reason})`);
+  return all.length === 0 ? '' : `: ${all.join('; ')}`;
+}
+
+/** The object's XDP and TC programs; `tc` without a direction is taken for ingress. */
+function entriesOf(path: string, bytes: Uint8Array): ProgramEntry[] {
+  return objectOf(path, bytes).programs.flatMap(({ function: name, hook, behindRedirect }) =>
+    hook === undefined
+      ? []
+      : [{ function: name, hook, ...(behindRedirect === undefined ? {} : { behindRedirect }) }],
+  );
+}
+
+function objectOf(path: string, bytes: Uint8Array): BpfObject {
+  return named(path, () => loadObject(bytes));
+}
+
+/** Puts the file's name before what a codec says about its bytes. */
+function named<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ObjectError')
+      throw inputFailure(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Another build of a program: same model, other object. */
+function withObject(program: Program, file: ObjectName): Program {
+  const bytes = readObject(file.path);
+  const entries = entriesOf(file.path, bytes);
+  const wanted = program.entries.map((entry) => entry.function);
+  const [only] = wanted;
+  if (file.function !== undefined && wanted.length === 1 && only !== undefined) {
+    // The model keeps its own name; the object's function may have any.
+    if (!entries.some((entry) => entry.function === file.function)) {
+      throw inputFailure(
+        `${file.path}: contains no program “${file.function}”; available: ${entries.map((entry) => entry.function).join(', ')}`,
+      );
+    }
+    const renamed = program.entries.map((entry) => ({ ...entry, function: file.function! }));
+    return { ...program, entries: renamed, object: bytes, objectPath: file.path };
+  }
+  const missing = wanted.filter((name) => !entries.some((entry) => entry.function === name));
+  if (missing.length > 0) {
+    throw inputFailure(
+      `${file.path}: contains no program “${missing.join('”, “')}”; available: ${entries.map((entry) => entry.function).join(', ') || 'none'}`,
+      'Name the function to use instead: --object FILE:FUNCTION',
+    );
+  }
+  return { ...program, object: bytes, objectPath: file.path };
+}
+
+/** A user's own program: a module that default-exports a `ProgramDefinition`. */
+async function programOfModule(path: string): Promise<Program> {
+  const definition = await definitionOfModule(path);
+  const program: Program = {
+    name: definition.name,
+    entries: definition.entries,
+    commandLine: [path],
+    definition,
+  };
+  if (definition.object === undefined) return program;
+  const object = resolve(dirname(path), definition.object);
+  return withObject(program, { path: object, function: undefined });
+}

@@ -1,0 +1,108 @@
+/** The command as users run it, for tests: what tsc emits, built from the sources as they are now. */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageFile } from '../../kernel/package-file.ts';
+
+const MAIN = packageFile('dist/cli/main.js');
+
+/** `npm run build` writes the time here; what is younger is not in what it made. */
+const STAMP = packageFile('dist/.built');
+const SOURCES = ['sim', 'corpus', 'verify', 'kernel', 'cli', 'package.json', 'tsconfig.json'];
+
+/**
+ * Builds, unless nothing has changed since the last time. Several test files may want it at once: one builds, the others
+ * wait, and find little left to do.
+ */
+export function buildCommand(): void {
+  if (builtAt() > Math.max(...SOURCES.map((path) => changedAt(packageFile(path))))) return;
+  const options = { cwd: packageFile('.'), encoding: 'utf8' } as const;
+  const locked = spawnSync('flock', ['package.json', 'npm', 'run', 'build', '--silent'], options);
+  const build =
+    locked.error === undefined ? locked : spawnSync('npm run build --silent', { ...options, shell: true });
+  if (build.status !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
+}
+
+/** When the last build ended, in milliseconds; 0: never. */
+function builtAt(): number {
+  try {
+    return Number(readFileSync(STAMP, 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+/** The youngest change of a file, or of the sources in a folder. */
+function changedAt(path: string): number {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(
+    stat.mtimeMs,
+    ...readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() || /(?<!\.test)\.ts$/.test(entry.name))
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
+  );
+}
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs it to its end, in the package's folder. */
+export function xdpsim(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { cwd: packageFile('.') }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err });
+    });
+  });
+}
+
+/** A run that the test ends. */
+export class Started {
+  readonly process: ChildProcess;
+  out = '';
+  err = '';
+  readonly #end: Promise<void>;
+  #listeners: (() => void)[] = [];
+
+  /** @param before a command that runs it, with its arguments */
+  constructor(args: readonly string[], cwd: string, before: readonly string[] = []) {
+    const [command, ...rest] = [...before, process.execPath, MAIN, ...args];
+    this.process = spawn(command!, rest, { cwd });
+    this.process.stdout!.on('data', (data) => {
+      this.out += data;
+      this.#changed();
+    });
+    this.process.stderr!.on('data', (data) => {
+      this.err += data;
+      this.#changed();
+    });
+    this.#end = new Promise((resolve) => {
+      this.process.on('close', () => {
+        resolve();
+        this.#changed();
+      });
+    });
+  }
+
+  /** Resolves when standard error holds the text; rejects when the run ends before. */
+  async says(text: string): Promise<void> {
+    while (!this.err.includes(text)) {
+      if (this.process.exitCode !== null) throw new Error(`ended without saying ${text}: ${this.err}`);
+      await new Promise<void>((resolve) => this.#listeners.push(resolve));
+    }
+  }
+
+  /** @returns exit code, or signal, and how many milliseconds it took */
+  async ended(): Promise<{ readonly end: number | NodeJS.Signals | null; readonly ms: number }> {
+    const start = performance.now();
+    await this.#end;
+    return { end: this.process.exitCode ?? this.process.signalCode, ms: performance.now() - start };
+  }
+
+  #changed(): void {
+    for (const resolve of this.#listeners.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,27 @@
+/** What a run of `verify` was asked to do. */
+import type { Oracle } from '../../verify/judge-frames.ts';
+
+/** Plain data, so that worker processes can be told the same. */
+export interface VerifyPlan {
+  /** Programs as the user named them; none: all built-in ones. */
+  readonly programs: readonly string[];
+  readonly object?: string;
+  /** `--engines`, as given. */
+  readonly engines?: string;
+  readonly live: boolean;
+  /** `--map NAME=FILE`, as given: what maps hold in every world. */
+  readonly maps: readonly string[];
+  /** `--max-entries NAME=N`, as given. */
+  readonly maxEntries: readonly string[];
+  readonly seed: string;
+  readonly runs?: number;
+  /** Per program. */
+  readonly seconds?: number;
+  /** What is judged of frames without a comparison. */
+  readonly oracle: Oracle;
+  readonly maxDivergences: number;
+  /** How long a divergence is made smaller at the most; 0: not at all. */
+  readonly shrinkSeconds: number;
+  /** Where divergences go, and where earlier ones are looked for first. */
+  readonly directory: string;
+}

@@ -1,0 +1,72 @@
+/** A program's report with what is made of it: the verdict, and what was not reached. */
+import { loadObject } from '../../sim/ebpf/object.ts';
+import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
+import type { EngineName } from '../../sim/engines/engine.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { type ProgramReport, reportToJson } from '../../verify/report.ts';
+import { isKernel } from '../../verify/stops.ts';
+import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
+import { type Requirements, type Verdict, verdictOf } from '../../verify/verdict.ts';
+import { EXIT } from '../failure.ts';
+
+export interface Tested {
+  readonly program: Program;
+  readonly report: ProgramReport;
+  readonly verdict: Verdict;
+  readonly unreached: readonly Unreached[];
+}
+
+export function tested(program: Program, report: ProgramReport, required: Requirements): Tested {
+  const { fullCoverage } = report;
+  const unreached =
+    program.object === undefined || fullCoverage === undefined
+      ? []
+      : unreachedOf(loadObject(program.object), fullCoverage);
+  return { program, report, verdict: verdictOf(report, required, unreached), unreached };
+}
+
+/** As `verify --json` prints it. */
+export function testedToJson({ report, verdict, unreached }: Tested): unknown {
+  const { coverage, ...plain } = reportToJson(report);
+  return {
+    ...plain,
+    verdict: verdict.mark,
+    reasons: verdict.reasons,
+    notChecked: notChecked(report),
+    ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
+  };
+}
+
+/** The worst of all programs. */
+export function exitCodeOf(all: readonly Tested[]): number {
+  const failures = all.flatMap(({ report }) => [
+    ...(report.failure === undefined ? [] : [report.failure]),
+    ...report.engines.flatMap((engine) => engine.failure ?? []),
+  ]);
+  const marks = new Set(all.map(({ verdict }) => verdict.mark));
+  if (marks.has('differs')) return EXIT.found;
+  if (failures.some((failure) => failure.kind === 'internal')) return EXIT.defect;
+  if (failures.some((failure) => failure.kind === 'input')) return EXIT.input;
+  if (failures.length > 0) return EXIT.environment;
+  if (marks.has('incomplete')) return EXIT.incomplete;
+  const idle = all.filter(({ verdict }) => verdict.mark === 'not judged');
+  if (idle.some(({ report }) => report.defects.length > 0)) return EXIT.defect;
+  return idle.length > 0 ? EXIT.environment : EXIT.agreed;
+}
+
+/** What the verifier refuses and the engines that ran let pass: a run without a kernel says nothing of it. */
+export interface NotChecked {
+  readonly what: string;
+  readonly engine: EngineName;
+}
+
+/** Of a program that no kernel ran: what none of its machines checks. */
+export function notChecked({ engines }: ProgramReport): NotChecked[] {
+  const ran = engines.filter((one) => one.status === 'ran' && one.packets > 0).map((one) => one.name);
+  if (ran.some(isKernel)) return [];
+  const machines = (['vm', 'wasm'] as const).filter((name) => ran.includes(name));
+  // What the stricter of two does not check, the other does not either.
+  const [strictest] = machines;
+  if (strictest === undefined) return [];
+  return UNCHECKED_BY[strictest].map((kind) => ({ what: UNCHECKED[kind], engine: strictest }));
+}

@@ -1,0 +1,152 @@
+/**
+ * What a worker process of `xdpsim verify` does: models, machines and kernel run here, where the main process can end them
+ * whatever they are doing. It saves nothing and prints nothing.
+ */
+import type { EngineName } from '../../sim/engines/engine.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { BatchRunner } from '../../verify/batch-runner.ts';
+import type { EngineFailure } from '../../verify/engine-side.ts';
+import { investigate } from '../../verify/investigate.ts';
+import { totalPackets } from '../../verify/run.ts';
+import type { Found, Segment } from '../../verify/segment.ts';
+import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
+import { inputFailure, toFailure } from '../failure.ts';
+import { withMaxEntries } from '../input/max-entries.ts';
+import { notTested, resolvePrograms } from '../input/program-source.ts';
+import { type Answer, type Request, type SentFailure, withoutFunctions } from './messages.ts';
+import type { VerifyPlan } from './plan.ts';
+import { worldsWith } from './programs.ts';
+import { casesOf } from './saved-cases.ts';
+
+/** Modules of the user's that have been loaded. */
+const modules: string[] = [];
+let plan: VerifyPlan;
+let programs: readonly Program[] = [];
+let program: Program;
+let runner: BatchRunner | undefined;
+let stopping = new AbortController();
+let hurrying = new AbortController();
+let goOn: (() => void) | undefined;
+
+process.on('uncaughtException', (error) => void fail(error).then(() => process.exit(70)));
+process.on('message', (request: Request) => {
+  handle(request).catch(fail);
+});
+
+/** Resolves when the message is on its way: whatever happens to this process then, it arrives. */
+function post(answer: Answer): Promise<void> {
+  return new Promise((resolve) => process.send!(answer, undefined, {}, () => resolve()));
+}
+
+function fail(error: unknown): Promise<void> {
+  return post({ is: 'failed', failure: toSent(error) });
+}
+
+function toSent(error: unknown): SentFailure {
+  const failure = toFailure(error);
+  if (failure === undefined)
+    return { defect: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  const { exitCode, message, remedy, log } = failure;
+  return { exitCode, message, remedy, log };
+}
+
+async function handle(request: Request): Promise<void> {
+  switch (request.do) {
+    case 'open':
+      plan = request.plan;
+      return open();
+    case 'begin':
+      stopping = new AbortController();
+      hurrying = new AbortController();
+      return begin(programs[request.program]!);
+    case 'replay':
+      return hand(runner!.replay(casesOf(program, [plan.directory])));
+    case 'run':
+      return hand(runner!.run(request.range));
+    case 'go on':
+      return goOn?.();
+    case 'stop':
+      stopping.abort();
+      if (request.shrinkingToo) hurrying.abort();
+      return goOn?.();
+    case 'restart':
+      return restart(request.failed);
+    case 'investigate':
+      return look(request.found);
+    case 'finish':
+      return post({ is: 'segment', segment: await runner!.finish() });
+    case 'exit':
+      process.exit();
+  }
+}
+
+async function open(): Promise<void> {
+  // Nothing else keeps the process alive now: a module that never finishes loading lets it end, which is noticed.
+  process.channel?.unref();
+  process.setSourceMapsEnabled(true);
+  process.on('beforeExit', neverLoaded);
+  const resolved = await resolvePrograms(plan.programs, plan.object, (module) => {
+    modules.push(module);
+    return post({ is: 'importing', module });
+  });
+  programs = withMaxEntries(resolved, plan.maxEntries);
+  process.off('beforeExit', neverLoaded);
+  process.channel?.ref();
+  requireAvailable(chooseEngines(plan.engines, plan.live), programs);
+  const left = notTested(plan.programs);
+  await post({ is: 'programs', programs: programs.map(withoutFunctions), left });
+}
+
+function neverLoaded(): void {
+  const failure = inputFailure(
+    `${modules.at(-1)}: never finishes loading`,
+    'an `await` at its top level waits for something that does not happen',
+  );
+  void fail(failure).then(() => process.exit(failure.exitCode));
+}
+
+async function begin(chosen: Program): Promise<void> {
+  program = chosen;
+  runner = new BatchRunner({
+    program,
+    engines: chooseEngines(plan.engines, plan.live).engines,
+    seed: plan.seed,
+    total: totalPackets(plan),
+    oracle: plan.oracle,
+    witness: createEngine('vm'),
+    kernel: createEngine('testrun'),
+    isOver: () => stopping.signal.aborted,
+    ...(plan.maps.length === 0 ? {} : { worlds: worldsWith(program, plan.maps) }),
+  });
+  await post({ is: 'segment', segment: runner.segment(0) });
+}
+
+async function hand(segments: AsyncIterable<Segment>): Promise<void> {
+  for await (const segment of segments) {
+    await post({ is: 'segment', segment });
+    if (!segment.waits || stopping.signal.aborted) continue;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    goOn = undefined;
+  }
+  await post({ is: 'done' });
+}
+
+async function restart(failed: ReadonlyMap<EngineName, EngineFailure>): Promise<void> {
+  stopping = new AbortController();
+  await runner!.restart(failed);
+  await post({ is: 'done' });
+}
+
+async function look(found: Found): Promise<void> {
+  const investigation = await investigate(found, {
+    program,
+    engines: runner!.engines,
+    witness: createEngine('vm'),
+    kernel: createEngine('testrun'),
+    shrink: plan.shrinkSeconds === 0 ? false : { maxSeconds: plan.shrinkSeconds, signal: hurrying.signal },
+    onSmaller: (shown, finding) => post({ is: 'smaller', case: shown, finding }),
+  });
+  await post({ is: 'investigated', investigation });
+}

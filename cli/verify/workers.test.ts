@@ -1,0 +1,104 @@
+/** Any number of workers gives the same report, the same files, the same coverage and the same exit code. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildCommand, xdpsim } from '../test-support/built-command.ts';
+import { writeModule } from '../test-support/user-modules.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-workers-'));
+beforeAll(buildCommand, 120_000);
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Result {
+  readonly code: number;
+  /** The JSON document, times aside. */
+  readonly report: { readonly programs: readonly { readonly divergences: readonly unknown[] }[] };
+  readonly coverage: string;
+  /** Name and content. */
+  readonly files: readonly (readonly [string, string])[];
+}
+
+async function run(workers: number, ...args: string[]): Promise<Result> {
+  const report = join(scratch, 'report');
+  rmSync(report, { recursive: true, force: true });
+  const coverage = join(scratch, 'coverage');
+  const { code, out, err } = await xdpsim(
+    ...['verify', ...args, '--workers', String(workers), '--seed', 'the same'],
+    ...['--engines', 'model,wasm', '--report', report, '--coverage', coverage, '--json'],
+  );
+  // Only what more workers than cores are good for, if they are more.
+  expect(err).toMatch(
+    /^(xdpsim: \d workers on \d+ cores? make nothing faster; the results are the same\n)?$/,
+  );
+  const timeless = (key: string, value: unknown): unknown => (key === 'seconds' ? 0 : value);
+  return {
+    code,
+    report: JSON.parse(out, timeless),
+    coverage: readFileSync(coverage, 'utf8'),
+    files: filesBelow(report),
+  };
+}
+
+function filesBelow(folder: string): (readonly [string, string])[] {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name), 'base64')] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  } catch {
+    return [];
+  }
+}
+
+async function sameForAll(...args: string[]): Promise<Result> {
+  const one = await run(1, ...args);
+  for (const workers of [2, 5]) expect(await run(workers, ...args), `${workers} workers`).toEqual(one);
+  return one;
+}
+
+describe('verify --workers', { timeout: 120_000 }, () => {
+  it('changes nothing where all agree', async () => {
+    const { code, report } = await sameForAll('icmp_echo', 'router', '--runs', '12k');
+    expect(code).toBe(0);
+    expect(report.programs.map(({ divergences }) => divergences.length)).toEqual([0, 0]);
+  });
+
+  it('changes nothing about divergences, wherever they are and wherever the run ends', async () => {
+    // By the packet's bytes, not by a count: batches are run by different workers.
+    const module = writeModule(scratch, 'rarely', {
+      model: `const { data, length } = bytesOf(context);
+    if (length > 20 && data[18] === 0x17 && data[19] < 3) return 1;
+    if (length > 20 && data[18] === 0x99 && data[19] === 0x21) return 3;
+    if (length > 40 && data[38] === 0x33 && (data[39] & 0xf0) === 0x20) data[0] ^= 1;`,
+      top: `const bytesOf = ({ frame }) => ({
+  data: frame.bytes.subarray(frame.data, frame.dataEnd),
+  length: frame.dataEnd - frame.data,
+});`,
+    });
+    for (const most of ['2', '9']) {
+      const result = await sameForAll(module, '--runs', '50k', '--max-divergences', most);
+      expect(result.code).toBe(1);
+      const found = result.report.programs[0]!.divergences.length;
+      expect(found).toBeGreaterThan(0);
+      expect(result.files).toHaveLength(found);
+    }
+  });
+
+  it('changes nothing where an engine fails on the way', async () => {
+    const module = writeModule(scratch, 'fails', {
+      worlds: `[{ name: 'one', world: {} }, { name: 'two', world: {} }, { name: 'three', world: {} },
+    { name: 'four', world: { maps: { nowhere: [] } } }]`,
+    });
+    const { code, report } = await sameForAll(module, '--runs', '30k');
+    expect(code).toBe(2);
+    expect(report.programs).toMatchObject([
+      { engines: [{ status: 'failed' }, { status: 'failed' }], divergences: [] },
+    ]);
+  });
+
+  it('has a bound, and says what more than the cores are good for', async () => {
+    const refused = await xdpsim('verify', 'icmp_echo', '--workers', '1000');
+    expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/at most 64, not 1000: .*memory/) });
+  });
+});

@@ -1,0 +1,406 @@
+/**
+ * The packet generator: packets that make wrong programs fail, millions a second, the same for the same seed.
+ *
+ * Packet i of a run depends on the seed, the program's hints and entries, the limits, and i: nothing else. So a
+ * run can be cut into pieces, spread over workers, and any packet of it made again alone.
+ */
+import { swap } from '../../sim/packet/bytes.ts';
+import { isTag } from '../../sim/packet/numbers.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { GeneratorHints, PacketKind } from '../../sim/runtime/program.ts';
+import { IPV4_PROTOCOLS, IPV6_NEXT_HEADERS } from './boundaries.ts';
+import { damage, mutate } from './damage.ts';
+import { writeArp, writeForeignEthernet, writeNoise } from './ethernet.ts';
+import { FieldValues } from './field-values.ts';
+import { writeIcmpEcho, writeIcmpOther } from './icmp.ts';
+import { writeIcmpv6Echo, writeIcmpv6Other, writeNeighbourDiscovery } from './icmpv6.ts';
+import { closeIpv4, writeIpv4, writeIpv4Header } from './ipv4.ts';
+import { closeIpv6, writeIpv6, writeIpv6Header } from './ipv6.ts';
+import {
+  drawMutations,
+  ETHERNET_MUTATIONS,
+  IPV4_TWISTS,
+  IPV6_TWISTS,
+  MUTATION,
+  MUTATIONS_LEFT,
+  type MutationName,
+  mutationNames,
+} from './mutations.ts';
+import { PacketBuilder } from './packet-builder.ts';
+import { type LimitsByHook, minLengthOf, type PacketLimits, TEST_RUN_LIMITS } from './packet-limits.ts';
+import { Random, type Seed } from './random.ts';
+import { writeTcp, writeUdp } from './transport.ts';
+
+const ICMP = 1;
+const IPV4_IN_IP = 4;
+const TCP = 6;
+const UDP = 17;
+const IPV6_IN_IP = 41;
+const ICMPV6 = 58;
+
+/** The kinds of packets, in the order of their numbers here. */
+export const PACKET_KINDS: readonly PacketKind[] = [
+  'icmp-echo',
+  'icmp-other',
+  'icmpv6-echo',
+  'icmpv6-other',
+  'neighbour-discovery',
+  'tcp',
+  'udp',
+  'tcp6',
+  'udp6',
+  'arp',
+  'ip-other',
+  'ethernet-other',
+  'noise',
+];
+
+/** How finely weights of kinds are told apart. */
+const KIND_SLOTS = 4096;
+
+/** What headers may take beyond the longest frame before it is cut. */
+const SLACK = 512;
+
+/** How a packet came about, for people and for tests. */
+export interface Provenance {
+  readonly kind: PacketKind;
+  readonly mutations: readonly MutationName[];
+  /** The earlier packet of which this is a copy, or nearly one. */
+  readonly repeats?: number;
+}
+
+export class PacketGenerator {
+  readonly #hooks: readonly Hook[];
+  readonly #fieldValues: FieldValues;
+  readonly #kinds: Uint8Array;
+  readonly #ifindexes: readonly number[];
+  readonly #metadata: boolean;
+  readonly #builder: PacketBuilder = new PacketBuilder();
+  /** For metadata, which must not move the frame's bytes. */
+  readonly #aside: Random = new Random();
+  readonly #scratch: PacketBatch = new PacketBatch(1, 8192);
+  #limits: LimitsByHook | undefined;
+  /** The limits of each entry. */
+  #entryLimits: readonly PacketLimits[] = [];
+  /** Frames are written for the entry that takes the least, so that a repeat fits every entry. */
+  #maxLength = 0;
+  #kind = 0;
+  #mutations = 0;
+  #source = 0;
+
+  /**
+   * @param hints what the program's packets should aim at
+   * @param hooks the hook of each of the program's entries, in their order; packets are spread over them
+   * @throws {RangeError} when all kinds have weight 0
+   * @throws {SyntaxError} when a hinted address is none
+   */
+  constructor(hints: GeneratorHints = {}, hooks: readonly Hook[] = ['xdp']) {
+    if (hooks.length === 0) throw new RangeError('a program has at least one entry');
+    this.#hooks = hooks;
+    this.#fieldValues = new FieldValues(hints);
+    this.#kinds = kindTable(hints);
+    this.#ifindexes = hints.ingressIfindexes?.length ? hints.ingressIfindexes : [1];
+    this.#metadata = hints.metadata ?? false;
+  }
+
+  /**
+   * Appends packets `firstIndex` to `firstIndex + count − 1` of the run to the batch.
+   * @throws {RangeError} when the batch has no room for them
+   */
+  fill(
+    batch: PacketBatch,
+    seed: Seed,
+    firstIndex: number,
+    count: number,
+    limits: LimitsByHook = TEST_RUN_LIMITS,
+  ): void {
+    this.#setLimits(limits);
+    for (let index = firstIndex; index < firstIndex + count; index++) {
+      this.#append(batch, seed, index, 0);
+    }
+  }
+
+  /**
+   * Packet `index` of the run as a value.
+   * @param simplicity 0: as in `fill`; 1: without blind changes, cuts and padding; 2: with nothing special but
+   *   tags, options and extension headers; 3: ordinary, with no payload. The kind stays the same.
+   */
+  single(
+    seed: Seed,
+    index: number,
+    simplicity: number = 0,
+    limits: LimitsByHook = TEST_RUN_LIMITS,
+  ): Stimulus {
+    this.#scratch.clear();
+    this.#setLimits(limits);
+    this.#append(this.#scratch, seed, index, simplicity);
+    return this.#scratch.stimulus(0);
+  }
+
+  /** What packet `index` of the run is, and what is special about it. */
+  provenance(seed: Seed, index: number): Provenance {
+    this.single(seed, index);
+    return {
+      kind: PACKET_KINDS[this.#kind]!,
+      mutations: mutationNames(this.#mutations),
+      ...(this.#source === index ? {} : { repeats: this.#source }),
+    };
+  }
+
+  #setLimits(limits: LimitsByHook): void {
+    if (limits === this.#limits) return;
+    this.#limits = limits;
+    this.#entryLimits = this.#hooks.map((hook) => limits[hook]);
+    this.#maxLength = Math.min(...this.#entryLimits.map(({ maxLength }) => maxLength));
+  }
+
+  #append(batch: PacketBatch, seed: Seed, index: number, simplicity: number): void {
+    const maxLength = this.#maxLength;
+    const builder = this.#builder;
+    const { random } = builder;
+    random.start(seed, index);
+    const dice = random.bits();
+    const choice = random.bits();
+    const entry = ((choice >>> 16) * this.#hooks.length) >>> 16;
+    const ifindex = this.#ifindexes[((choice & 0xffff) * this.#ifindexes.length) >>> 16]!;
+    const limit = this.#entryLimits[entry]!;
+
+    const metaLength = this.#metadata && (dice & 0x80000) !== 0 ? metadataLength(dice, limit) : 0;
+    const at = batch.reserve(metaLength + maxLength + SLACK);
+    if (metaLength > 0) this.#writeMetadata(batch.bytes, at, metaLength, seed, index);
+
+    builder.open(batch.bytes, at + metaLength, maxLength);
+    this.#source = dice >>> 27 === 0 ? repeatedIndex(random, seed, index, dice) : index;
+    this.#write(builder, simplicity);
+    if (this.#source !== index && simplicity === 0) vary(builder, seed, index, dice);
+    fitLimits(builder, limit);
+
+    const position = batch.commit(builder.length, metaLength);
+    batch.ingressIfindex[position] = ifindex;
+    batch.entry[position] = entry;
+  }
+
+  #writeMetadata(bytes: Uint8Array, at: number, length: number, seed: Seed, index: number): void {
+    // Negative numbers are no packet's index.
+    this.#aside.start(seed, -1 - index);
+    for (let offset = 0; offset < length; offset++) bytes[at + offset] = this.#aside.byte();
+  }
+
+  /** Kind, mutations, and the bytes. */
+  #write(builder: PacketBuilder, simplicity: number): void {
+    const { random } = builder;
+    const fieldValues = this.#fieldValues;
+    const bits = random.bits();
+    const kind = this.#kinds[bits >>> 20]!;
+    const family = FAMILY_MUTATIONS[kind]!;
+    builder.mutations = drawMutations(random, family) & MUTATIONS_LEFT[simplicity]!;
+    builder.bare = simplicity >= 3;
+    builder.marksBorders = builder.has(MUTATION.truncate);
+    if (builder.has(MUTATION.uniform)) builder.uniform = 1 + (bits & 3);
+    this.#kind = kind;
+    this.#mutations = builder.mutations;
+    switch (kind) {
+      case 0: {
+        const at = writeIpv4(builder, fieldValues, ICMP);
+        writeIcmpEcho(builder, fieldValues);
+        closeIpv4(builder, at);
+        break;
+      }
+      case 1: {
+        const at = writeIpv4(builder, fieldValues, ICMP);
+        writeIcmpOther(builder, fieldValues);
+        closeIpv4(builder, at);
+        break;
+      }
+      case 2: {
+        const at = writeIpv6(builder, fieldValues, ICMPV6);
+        writeIcmpv6Echo(builder, fieldValues);
+        closeIpv6(builder, at);
+        break;
+      }
+      case 3: {
+        const at = writeIpv6(builder, fieldValues, ICMPV6);
+        writeIcmpv6Other(builder, fieldValues);
+        closeIpv6(builder, at);
+        break;
+      }
+      case 4: {
+        const at = writeIpv6(builder, fieldValues, ICMPV6);
+        writeNeighbourDiscovery(builder, fieldValues);
+        closeIpv6(builder, at);
+        break;
+      }
+      case 5: {
+        const at = writeIpv4(builder, fieldValues, TCP);
+        writeTcp(builder, fieldValues);
+        closeIpv4(builder, at);
+        break;
+      }
+      case 6: {
+        const at = writeIpv4(builder, fieldValues, UDP);
+        writeUdp(builder, fieldValues);
+        closeIpv4(builder, at);
+        break;
+      }
+      case 7: {
+        const at = writeIpv6(builder, fieldValues, TCP);
+        writeTcp(builder, fieldValues);
+        closeIpv6(builder, at);
+        break;
+      }
+      case 8: {
+        const at = writeIpv6(builder, fieldValues, UDP);
+        writeUdp(builder, fieldValues);
+        closeIpv6(builder, at);
+        break;
+      }
+      case 9:
+        writeArp(builder, fieldValues);
+        break;
+      case 10:
+        writeOtherIp(builder, fieldValues);
+        break;
+      case 11:
+        writeForeignEthernet(builder, fieldValues);
+        break;
+      default:
+        writeNoise(builder);
+    }
+    damage(builder);
+  }
+}
+
+/** The table of mutations for each kind, by number. */
+const FAMILY_MUTATIONS: readonly Int32Array[] = PACKET_KINDS.map((kind) => {
+  if (kind === 'arp' || kind === 'ethernet-other' || kind === 'noise') return ETHERNET_MUTATIONS;
+  return kind.endsWith('6') || kind.includes('icmpv6') || kind === 'neighbour-discovery'
+    ? IPV6_TWISTS
+    : IPV4_TWISTS;
+});
+
+/** IP with any protocol: tunnels, ICMP's number in the wrong version, and numbers with nothing behind them. */
+function writeOtherIp(builder: PacketBuilder, fieldValues: FieldValues): void {
+  const six = builder.random.bits() < 0;
+  const protocol = fieldValues.protocol(builder, six ? IPV6_NEXT_HEADERS : IPV4_PROTOCOLS);
+  const at = six ? writeIpv6(builder, fieldValues, protocol) : writeIpv4(builder, fieldValues, protocol);
+  switch (protocol) {
+    case ICMP:
+      writeIcmpEcho(builder, fieldValues);
+      break;
+    case ICMPV6:
+      writeIcmpv6Echo(builder, fieldValues);
+      break;
+    case TCP:
+      writeTcp(builder, fieldValues);
+      break;
+    case UDP:
+      writeUdp(builder, fieldValues);
+      break;
+    case IPV4_IN_IP: {
+      const innerAt = writeIpv4Header(builder, fieldValues, UDP);
+      writeUdp(builder, fieldValues);
+      closeIpv4(builder, innerAt);
+      break;
+    }
+    case IPV6_IN_IP: {
+      const innerAt = writeIpv6Header(builder, fieldValues, UDP);
+      writeUdp(builder, fieldValues);
+      closeIpv6(builder, innerAt);
+      break;
+    }
+    default:
+      builder.payload();
+      builder.border();
+  }
+  if (six) closeIpv6(builder, at);
+  else closeIpv4(builder, at);
+}
+
+/**
+ * The earlier packet that this one repeats; leaves the random numbers where that packet's content begins. A
+ * packet that itself repeats one leads on to that one. Most repeats are near, where a program's state is fresh.
+ */
+function repeatedIndex(random: Random, seed: Seed, index: number, dice: number): number {
+  let source = index;
+  let bits = dice;
+  while (bits >>> 27 === 0 && source > 0) {
+    const span = 1 << (bits & 15);
+    source -= 1 + (((bits >>> 8) & (span - 1)) % source);
+    random.start(seed, source);
+    bits = random.bits();
+    random.bits();
+  }
+  return source;
+}
+
+/** Half of the repeats stay as they are; the rest go the other way or differ in one place. */
+function vary(builder: PacketBuilder, seed: Seed, index: number, dice: number): void {
+  const { bytes, start, length, random } = builder;
+  switch ((dice >>> 4) & 3) {
+    case 0: {
+      random.start(seed, index);
+      mutate(builder, 1);
+      break;
+    }
+    case 1: {
+      if (length < 14) break;
+      swap(bytes, start, start + 6, 6);
+      const etherType = (bytes[start + 12]! << 8) | bytes[start + 13]!;
+      if (etherType === 0x0800 && length >= 34) swap(bytes, start + 26, start + 30, 4);
+      else if (etherType === 0x86dd && length >= 54) swap(bytes, start + 22, start + 38, 16);
+      break;
+    }
+    default:
+  }
+}
+
+/** Cuts the frame or lengthens it until the engine takes it. */
+function fitLimits(builder: PacketBuilder, limit: PacketLimits): void {
+  const { bytes, start, random } = builder;
+  if (builder.length > limit.maxLength) builder.at = start + limit.maxLength;
+  if (builder.length < limit.minLength) lengthen(builder, limit.minLength, random.bits());
+  if (builder.length < 14) return;
+  if (limit.untagged === true) takeTagsOff(builder, limit.minLength);
+  const least = minLengthOf(limit, (bytes[start + 12]! << 8) | bytes[start + 13]!);
+  if (builder.length < least) lengthen(builder, least, random.bits());
+}
+
+function takeTagsOff(builder: PacketBuilder, minLength: number): void {
+  const { bytes, start, random } = builder;
+  for (let at = start + 12; isTag((bytes[at]! << 8) | bytes[at + 1]!); ) {
+    // What is left has to have an EtherType still.
+    if (builder.length < 18) builder.noise(18 - builder.length);
+    bytes.copyWithin(at, at + 4, builder.at);
+    builder.at -= 4;
+    if (builder.length < minLength) lengthen(builder, minLength, random.bits());
+  }
+}
+
+function lengthen(builder: PacketBuilder, length: number, bits: number): void {
+  if (bits < 0) builder.fill(0, length - builder.length);
+  else builder.noise(length - builder.length);
+}
+
+/** 4 to 16 bytes, or as much as the entry takes. */
+function metadataLength(dice: number, limit: PacketLimits): number {
+  return Math.min(4 * (1 + ((dice >>> 20) & 3)), limit.maxMetadata);
+}
+
+/** The kind of each of 4096 slots; every kind with a weight above 0 has one at least. */
+function kindTable(hints: GeneratorHints): Uint8Array {
+  const weights = PACKET_KINDS.map((kind) => Math.max(0, hints.kinds?.[kind] ?? 1));
+  const all = weights.reduce((total, weight) => total + weight, 0);
+  if (!(all > 0) || !Number.isFinite(all)) throw new RangeError('no kind of packet has a weight above 0');
+  const slots = new Uint8Array(KIND_SLOTS);
+  let before = 0;
+  let at = 0;
+  for (let kind = 0; kind < weights.length; kind++) {
+    if (weights[kind] === 0) continue;
+    before += weights[kind]!;
+    const end = Math.min(KIND_SLOTS, Math.max(at + 1, Math.round((before / all) * KIND_SLOTS)));
+    slots.fill(kind, at, end);
+    at = end;
+  }
+  return slots;
+}

@@ -1,0 +1,270 @@
+/**
+ * The packet under construction: a cursor over the batch's arena, and what the protocols have to tell each other.
+ *
+ * One builder serves a generator's whole life; nothing here allocates. Every byte of a frame is written, for the
+ * arena still holds an earlier batch's.
+ */
+import { finish, fold, pseudoHeader4, pseudoHeader6, sum } from '../../sim/packet/checksum.ts';
+import { CHECKSUM_ERRORS, CHECKSUMS, LONG_PAYLOAD_LENGTHS, PAYLOAD_LENGTHS } from './boundaries.ts';
+import { MUTATION } from './mutations.ts';
+import { Random } from './random.ts';
+
+/** What a `uniform` mutation fills, and with what. */
+export const UNIFORM = {
+  none: 0,
+  zeroMessage: 1,
+  zeroPayload: 2,
+  onesPayload: 3,
+  onesMessage: 4,
+} as const;
+
+const MAX_BORDERS = 32;
+
+export class PacketBuilder {
+  readonly random: Random = new Random();
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Where the frame begins. */
+  start = 0;
+  /** Where the next byte goes: behind the last one written. */
+  at = 0;
+  /** The longest frame allowed, in bytes. */
+  maxLength = 0;
+  /** The mutations of this packet, a mask of `MUTATION`. */
+  mutations = 0;
+  /** One of `UNIFORM`. */
+  uniform = 0;
+  /** No payload but what a header needs. */
+  bare = false;
+  /** 4 or 16: the innermost IP header's address length; 0 outside of IP. */
+  addressLength = 0;
+  /** Where its source address lies, and its final destination. */
+  sourceAt = 0;
+  finalAt = 0;
+  /** Where headers begin and end: where a cut is most likely to be overlooked. */
+  readonly borders: Uint32Array = new Uint32Array(MAX_BORDERS);
+  borderCount = 0;
+  /** Only a frame that will be cut needs them. */
+  marksBorders = false;
+
+  /** Begins a frame at `start`. */
+  open(bytes: Uint8Array, start: number, maxLength: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.at = start;
+    this.maxLength = maxLength;
+    this.uniform = UNIFORM.none;
+    this.addressLength = 0;
+    this.borderCount = 0;
+  }
+
+  get length(): number {
+    return this.at - this.start;
+  }
+
+  has(mutation: number): boolean {
+    return (this.mutations & mutation) !== 0;
+  }
+
+  /** A header begins or ends at the cursor. */
+  border(): void {
+    if (this.marksBorders && this.borderCount < MAX_BORDERS) this.borders[this.borderCount++] = this.at;
+  }
+
+  u8(value: number): void {
+    this.bytes[this.at++] = value;
+  }
+
+  u16(value: number): void {
+    const { bytes, at } = this;
+    bytes[at] = value >>> 8;
+    bytes[at + 1] = value;
+    this.at = at + 2;
+  }
+
+  u32(value: number): void {
+    const { bytes, at } = this;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
+    this.at = at + 4;
+  }
+
+  /** Copies `length` bytes in. */
+  copy(from: Uint8Array, fromAt: number, length: number): void {
+    const { bytes, at } = this;
+    for (let index = 0; index < length; index++) bytes[at + index] = from[fromAt + index]!;
+    this.at = at + length;
+  }
+
+  /** A loop: for a few bytes it is faster than the built-in `fill`. */
+  fill(value: number, length: number): void {
+    const { bytes } = this;
+    const end = this.at + length;
+    for (let at = this.at; at < end; at++) bytes[at] = value;
+    this.at = end;
+  }
+
+  noise(length: number): void {
+    const end = this.at + length;
+    this.random.fill(this.bytes, this.at, end);
+    this.at = end;
+  }
+
+  /** Application data of some length, to the end of the packet. */
+  payload(): void {
+    if (this.bare) return;
+    const bits = this.random.bits();
+    const room = Math.max(0, this.start + this.maxLength - this.at);
+    const length = Math.min(this.has(MUTATION.long) ? this.#longLength(bits) : ordinaryLength(bits), room);
+    if (this.uniform !== UNIFORM.none) this.fill(this.uniform <= UNIFORM.zeroPayload ? 0 : 0xff, length);
+    else if (bits < 0) this.#rising(bits, length);
+    else this.noise(length);
+  }
+
+  /** Rising bytes, as ping sends them. */
+  #rising(first: number, length: number): void {
+    const { bytes } = this;
+    const end = this.at + length;
+    let value = first;
+    for (let at = this.at; at < end; at++) bytes[at] = value++;
+    this.at = end;
+  }
+
+  /** As much as the frame holds, anything up to that, or a boundary. */
+  #longLength(bits: number): number {
+    if ((bits & 3) === 0) return this.maxLength;
+    if ((bits & 3) === 1) return this.random.below(this.maxLength + 1);
+    return this.random.pick(LONG_PAYLOAD_LENGTHS);
+  }
+
+  /** The pseudo-header's sum for the IP header before the cursor; 0 outside of IP. */
+  pseudoHeader(protocol: number, length: number): number {
+    if (this.addressLength === 4) {
+      return pseudoHeader4(this.bytes, this.sourceAt, this.finalAt, protocol, length);
+    }
+    if (this.addressLength === 16) {
+      return pseudoHeader6(this.bytes, this.sourceAt, this.finalAt, protocol, length);
+    }
+    return 0;
+  }
+
+  /**
+   * Writes the checksum over `start` to the cursor: right, right and steered to a corner, or wrong.
+   *
+   * @param initial the pseudo-header's sum, or 0
+   * @param freeAt a word within the range that may take any value, at an even distance from `start`
+   * @param change what programs are known to add to this checksum, or 0: steering aims at corners before and
+   *   after that
+   */
+  seal(start: number, checksumAt: number, initial: number, freeAt: number, change: number): void {
+    const { bytes, at } = this;
+    if (checksumAt + 2 > at) return;
+    bytes[checksumAt] = 0;
+    bytes[checksumAt + 1] = 0;
+    let total = sum(bytes, start, at - start, initial);
+    let checksum = finish(total);
+    if (this.has(MUTATION.steer) && freeAt + 2 <= at) {
+      const target = this.#target(change);
+      total = this.#steer(total, freeAt, target);
+      checksum = finish(total);
+      // 0xffff is 0x0000's other name: it verifies, and programs that compute right may still see it.
+      if (checksum === 0 && target === 0xffff) checksum = 0xffff;
+    }
+    if (this.has(MUTATION.checksum)) checksum = this.#wrong(checksum);
+    bytes[checksumAt] = checksum >>> 8;
+    bytes[checksumAt + 1] = checksum;
+  }
+
+  /** The same for a range whose mutation is `headerChecksum`: the IPv4 header, which ends at `end`. */
+  sealHeader(start: number, end: number, checksumAt: number, freeAt: number, change: number): void {
+    const { bytes } = this;
+    bytes[checksumAt] = 0;
+    bytes[checksumAt + 1] = 0;
+    let total = sum(bytes, start, end - start);
+    let checksum = finish(total);
+    if (this.has(MUTATION.headerChecksum)) {
+      if (this.random.chance(192)) {
+        const target = this.#target(change);
+        total = this.#steer(total, freeAt, target);
+        checksum = finish(total);
+        if (checksum === 0 && target === 0xffff) checksum = 0xffff;
+      } else {
+        checksum = this.#wrong(checksum);
+      }
+    }
+    bytes[checksumAt] = checksum >>> 8;
+    bytes[checksumAt + 1] = checksum;
+  }
+
+  /** Sets the free word so that the checksum over a range with this sum becomes `target`; returns the new sum. */
+  #steer(total: number, freeAt: number, target: number): number {
+    const { bytes } = this;
+    const old = (bytes[freeAt]! << 8) | bytes[freeAt + 1]!;
+    const rest = fold(total + (~old & 0xffff));
+    const word = fold((~target & 0xffff) + (~rest & 0xffff));
+    bytes[freeAt] = word >>> 8;
+    bytes[freeAt + 1] = word;
+    return fold(rest + word);
+  }
+
+  /** A checksum that is a corner value, or becomes one when `change` is added. */
+  #target(change: number): number {
+    const bits = this.random.bits();
+    const corner = cornerChecksum(bits, this.random);
+    return bits < 0 ? corner : fold(corner + (~change & 0xffff));
+  }
+
+  #wrong(checksum: number): number {
+    const { random } = this;
+    const bits = random.bits();
+    switch (bits & 7) {
+      case 0:
+        return 0;
+      case 1:
+        return 0xffff;
+      case 2:
+        return ((checksum & 0xff) << 8) | (checksum >>> 8);
+      case 3:
+        return ~checksum & 0xffff;
+      case 4:
+        return bits >>> 16;
+      default:
+        return fold(checksum + random.pick(CHECKSUM_ERRORS));
+    }
+  }
+}
+
+/** A boundary, or anything below 64. */
+function ordinaryLength(bits: number): number {
+  if ((bits & 0x100) === 0) return (bits >>> 9) & 63;
+  return PAYLOAD_LENGTHS[(((bits >>> 9) & 0xff) * PAYLOAD_LENGTHS.length) >>> 8]!;
+}
+
+/**
+ * A value of 16 bits near a carry, in either byte order: 0xffff − n, 0xffxx, 0x00xx, these with their bytes
+ * swapped, and the pool.
+ */
+function cornerChecksum(bits: number, random: Random): number {
+  const low = (bits >>> 8) & 0xff;
+  switch (bits & 15) {
+    case 0:
+    case 1:
+      return 0xffff - (low & 31);
+    case 2:
+    case 3:
+      return 0xffff - ((low & 31) << 8);
+    case 4:
+      return 0xff00 | low;
+    case 5:
+      return (low << 8) | 0xff;
+    case 6:
+      return low;
+    case 7:
+      return low << 8;
+    case 8:
+      return (low & 1) === 0 ? 0x0000 : 0xffff;
+    default:
+      return random.pick(CHECKSUMS);
+  }
+}

@@ -1,0 +1,74 @@
+/** Frames through libpcap: the package `cap`. */
+import { closeSync, openSync } from 'node:fs';
+import type { Cap } from 'cap';
+import { EngineError } from '../../sim/engines/engine.ts';
+import { libc } from '../libc.ts';
+import type { Netns } from '../network/netns.ts';
+import { type FrameSource, LONGEST_FRAME, type OnFrame } from './frame-source.ts';
+
+export type CapModule = typeof import('cap');
+
+/** Bytes that a frame takes in libpcap's ring at the most, as long as the offloads are off. */
+const SLOT = 4096;
+
+/**
+ * `cap` leaves its libuv handle in the event loop's list when it closes, and the handle lives inside the object:
+ * were the object collected, the list would point into freed memory. So none ever is; each takes a few hundred bytes.
+ */
+const closed: Cap[] = [];
+
+/**
+ * @param frames how many the ring has room for
+ * @throws {EngineError} where the device or the rights are missing
+ */
+export function openPcap(
+  { Cap }: CapModule,
+  netns: Netns,
+  device: string,
+  frames: number,
+  onFrame: OnFrame,
+): FrameSource {
+  const cap = new Cap();
+  const incoming = Buffer.alloc(LONGEST_FRAME);
+  const outgoing = Buffer.alloc(LONGEST_FRAME);
+  try {
+    netns.enter(() =>
+      // No filter: `inbound` loses the first frame, and in a silent namespace there is nothing to filter.
+      withQuietStderr(() => cap.open(device, '', frames * SLOT, incoming)),
+    );
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError('environment', `${device} cannot be captured: ${reason}`, {
+      remedy: 'run as root (or with CAP_NET_RAW)',
+      cause,
+    });
+  }
+  cap.on('packet', (length) => onFrame(incoming, length));
+  return {
+    send(arena, offset, length) {
+      arena.copy(outgoing, 0, offset, offset + length);
+      cap.send(outgoing, length);
+    },
+    close() {
+      cap.close();
+      closed.push(cap);
+    },
+  };
+}
+
+/**
+ * `cap` asks libpcap for the device's IPv4 network, which nothing here needs, and writes a warning to stderr where
+ * there is none. It goes nowhere instead.
+ */
+function withQuietStderr<T>(fn: () => T): T {
+  const nowhere = openSync('/dev/null', 'w');
+  const stderr = libc().dup(2);
+  libc().dup2(nowhere, 2);
+  try {
+    return fn();
+  } finally {
+    libc().dup2(stderr, 2);
+    libc().close(stderr);
+    closeSync(nowhere);
+  }
+}

@@ -1,0 +1,40 @@
+/** An object as our own loader links it, for what libbpf does not tell. */
+import { type BpfObject, loadObject } from '../../sim/ebpf/object.ts';
+import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
+
+/** Shrinking opens the same object a thousand times. */
+const objects = new WeakMap<Uint8Array, BpfObject>();
+
+/** @throws {ObjectError} for objects that our loader does not take, though libbpf may */
+export function linkedObject(elf: Uint8Array): BpfObject {
+  const known = objects.get(elf);
+  if (known !== undefined) return known;
+  const object = loadObject(elf);
+  objects.set(elf, object);
+  return object;
+}
+
+export interface ObjectNeeds {
+  /** The functions that tail calls of the entries can reach. */
+  readonly targets: ReadonlySet<string>;
+  /** The maps that neither they nor the entries refer to. */
+  readonly unusedMaps: ReadonlySet<string>;
+}
+
+/**
+ * What these functions need of the object that they are in; undefined where our loader does not take it.
+ * @param entries names of functions
+ */
+export function needsOfEntries(elf: Uint8Array, entries: readonly string[]): ObjectNeeds | undefined {
+  try {
+    const object = linkedObject(elf);
+    const indices = entries.map((name) => object.programs.findIndex((one) => one.function === name));
+    const { maps, programs } = needsOf(object, indices);
+    return {
+      targets: new Set([...programs].map((index) => object.programs[index]!.function)),
+      unusedMaps: new Set(object.maps.filter((_, index) => !maps.has(index)).map(({ name }) => name)),
+    };
+  } catch {
+    return undefined;
+  }
+}

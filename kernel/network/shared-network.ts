@@ -1,0 +1,180 @@
+/**
+ * Network namespaces for sessions whose world states no addresses, routes or neighbours: unnamed, made in a few
+ * milliseconds, and shared by the sessions of a thread that want the same devices. Programs cannot change anything
+ * in them that another session would see; what they send ends at the devices' peers.
+ */
+import { closeSync } from 'node:fs';
+import { EngineError } from '../../sim/engines/engine.ts';
+import type { Device } from '../../sim/runtime/world.ts';
+import { missingCapabilities, NAMESPACES } from '../process/capabilities.ts';
+import { createUnnamedNetns, enterNamespace } from './netns.ts';
+import { Rtnetlink } from './rtnetlink.ts';
+import { writeNetworkSetting } from './sysctl.ts';
+
+/** Where a session loads its object, fills its maps and runs. */
+export interface SessionNetwork {
+  /** Calls `fn` with the calling thread in the namespace. */
+  enter<T>(fn: () => T): T;
+  /** May be called more than once. */
+  close(): void;
+}
+
+const LOOPBACK = 1;
+const DEFAULT_MTU = 1500;
+
+/** How many namespaces nobody uses are kept for the next session: shrinking opens the same ones again and again. */
+const MAX_IDLE = 4;
+
+interface SharedNetns {
+  readonly key: string;
+  /** Its devices. */
+  readonly inside: number;
+  /** The peers. */
+  readonly outside: number;
+  users: number;
+}
+
+/** By the devices in them, those used last at the end. One list for each thread: a namespace is entered by a thread. */
+const shared = new Map<string, SharedNetns>();
+
+/**
+ * A namespace with these devices and the loopback device, all up; the devices have no IPv6 and nothing else that
+ * sends by itself. Of each device, only ifindex, name, MAC and MTU count.
+ * @param alone shares it with nobody
+ * @throws {EngineError} where the rights are missing
+ */
+export function shareNetwork(devices: readonly Device[], alone: boolean = false): SessionNetwork {
+  if (alone) return useOf(build('', devices), end);
+  const key = JSON.stringify(devices.map(({ ifindex, name, mac, mtu }) => [ifindex, name, [...mac], mtu]));
+  const netns = shared.get(key) ?? build(key, devices);
+  shared.delete(key);
+  shared.set(key, netns);
+  netns.users++;
+  return useOf(netns, () => {
+    netns.users--;
+    endIdle();
+  });
+}
+
+function useOf(netns: SharedNetns, close: (netns: SharedNetns) => void): SessionNetwork {
+  let open = true;
+  return {
+    enter: (fn) => enterNamespace(netns.inside, fn),
+    close: () => {
+      if (open) close(netns);
+      open = false;
+    },
+  };
+}
+
+function end(netns: SharedNetns): void {
+  closeSync(netns.outside);
+  closeSync(netns.inside);
+}
+
+/** Helpers that send, or whose answers depend on the devices, routes and sockets of the namespace. */
+const NETWORK_HELPERS: ReadonlyMap<number, string> = new Map([
+  [13, 'bpf_clone_redirect'],
+  [69, 'bpf_fib_lookup'],
+  [84, 'bpf_sk_lookup_tcp'],
+  [85, 'bpf_sk_lookup_udp'],
+  [99, 'bpf_skc_lookup_tcp'],
+  [163, 'bpf_check_mtu'],
+]);
+
+/**
+ * A namespace for a session, as `shareNetwork` makes it. With the rights to run programs but not to make a namespace
+ * (CAP_SYS_ADMIN), the thread stays where it is: `requireHarmless` says what may run there.
+ */
+export function shareNetworkIfAllowed(devices: readonly Device[], alone: boolean = false): SessionNetwork {
+  if (missingCapabilities(NAMESPACES).length > 0) return OWN_NETWORK;
+  return shareNetwork(devices, alone);
+}
+
+const OWN_NETWORK: SessionNetwork = { enter: (fn) => fn(), close: () => {} };
+
+/**
+ * @param object what its programs call
+ * @throws {EngineError} where the network is the host's, and the programs would send there or depend on it
+ */
+export function requireHarmless(
+  network: SessionNetwork,
+  object: { readonly helpers: ReadonlySet<number>; readonly callsKernelFunctions: boolean },
+  file: string,
+): void {
+  if (network !== OWN_NETWORK) return;
+  const names = [...object.helpers].flatMap((helper) => NETWORK_HELPERS.get(helper) ?? []);
+  if (object.callsKernelFunctions) names.push('kernel functions');
+  if (names.length === 0) return;
+  const calls = `${file} calls ${names.join(', ')}`;
+  throw new EngineError('environment', `${calls}: that needs a network namespace of its own`, {
+    remedy: 'run as root (or with CAP_SYS_ADMIN)',
+  });
+}
+
+function build(key: string, devices: readonly Device[]): SharedNetns {
+  const inside = createUnnamedNetns();
+  let outside: number | undefined;
+  try {
+    outside = createUnnamedNetns();
+    for (const netns of [inside, outside]) enterNamespace(netns, silence);
+    addDevices(inside, outside, devices);
+    return { key, inside, outside, users: 0 };
+  } catch (error) {
+    if (outside !== undefined) closeSync(outside);
+    closeSync(inside);
+    throw error;
+  }
+}
+
+function addDevices(inside: number, outside: number, devices: readonly Device[]): void {
+  withRtnetlink(inside, (links) => {
+    links.setUp(LOOPBACK);
+    for (const { ifindex, name, mac, mtu = DEFAULT_MTU } of devices) {
+      links.addVeth({ ifindex, name, mac, mtu, peerName: `peer${ifindex}`, peerNamespace: outside });
+    }
+  });
+  withRtnetlink(outside, (links) => {
+    for (const { ifindex } of devices) links.setUp(ifindex);
+  });
+  withRtnetlink(inside, (links) => {
+    for (const { ifindex } of devices) links.setUp(ifindex);
+  });
+}
+
+function withRtnetlink(netns: number, use: (links: Rtnetlink) => void): void {
+  enterNamespace(netns, () => {
+    const links = new Rtnetlink();
+    try {
+      use(links);
+    } finally {
+      links.close();
+    }
+  });
+}
+
+/** Without IPv6 a device announces nothing. A new namespace inherits forwarding from the host's, which may be a router. */
+const SETTINGS = [
+  ['ipv6/conf/all/disable_ipv6', '1'],
+  ['ipv6/conf/default/disable_ipv6', '1'],
+  ['ipv4/ip_forward', '0'],
+] as const;
+
+function silence(): void {
+  for (const [key, value] of SETTINGS) {
+    try {
+      writeNetworkSetting(key, value);
+    } catch (error) {
+      // A kernel without IPv6 has no such setting; where /proc/sys cannot be written, nothing leaves it anyway.
+      if (!(error instanceof EngineError)) throw error;
+    }
+  }
+}
+
+function endIdle(): void {
+  const idle = [...shared.values()].filter((netns) => netns.users === 0);
+  for (const netns of idle.slice(0, Math.max(0, idle.length - MAX_IDLE))) {
+    shared.delete(netns.key);
+    end(netns);
+  }
+}

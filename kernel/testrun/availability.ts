@@ -1,0 +1,95 @@
+/** Does this kernel run programs for us? Tried, not guessed from a version. */
+import { type Availability, EngineError } from '../../sim/engines/engine.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import { kernelIsOlderThan } from '../kernel-version.ts';
+import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
+import { addressOf, errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
+import { loadAvailability, loadProbe, programType } from '../libbpf/load-probe.ts';
+import { shareNetworkIfAllowed } from '../network/shared-network.ts';
+import { syscalls } from './syscalls.ts';
+
+const probed = new Map<number, Availability>();
+
+/** Can programs of this kind be run with `BPF_PROG_TEST_RUN`? Asked of the kernel once per thread. */
+export function testRunAvailability(hook: Hook): Availability {
+  const type = programType(hook);
+  let known = probed.get(type);
+  if (known === undefined) {
+    const loads = loadAvailability(hook);
+    known = loads.available ? tryTestRun(type) : loads;
+    probed.set(type, known);
+  }
+  return known;
+}
+
+function tryTestRun(type: number): Availability {
+  const fd = loadProbe(type);
+  try {
+    let result: number;
+    try {
+      result = fd < 0 ? fd : runProbe(fd, 0);
+    } catch (error) {
+      // No network namespace to run in, whatever the capabilities say.
+      if (error instanceof EngineError && error.remedy !== undefined) {
+        return { available: false, reason: error.message, remedy: error.remedy };
+      }
+      throw error;
+    }
+    if (result === 0) return { available: true };
+    const kind = type === BPF_PROG_TYPE.XDP ? 'XDP' : 'TC';
+    return {
+      available: false,
+      reason: `BPF_PROG_TEST_RUN does not run ${kind} programs here (${errnoName(result)})`,
+      remedy: kernelIsOlderThan('5.10')
+        ? 'use Linux 5.10 or later'
+        : 'look for a system call filter: start the container with --privileged or --security-opt seccomp=unconfined',
+    };
+  } finally {
+    if (fd >= 0) syscalls().close(fd);
+  }
+}
+
+let maxMetadata: number | undefined;
+
+/**
+ * How many bytes of metadata a test run takes: found by trying, since it grew from 32 to what the headroom holds.
+ * 0 where test runs do not work.
+ */
+export function maxTestRunMetadata(): number {
+  if (maxMetadata !== undefined) return maxMetadata;
+  if (!testRunAvailability('xdp').available) return 0;
+  const fd = loadProbe(BPF_PROG_TYPE.XDP);
+  if (fd < 0) return 0;
+  try {
+    let length = 252;
+    while (length > 0 && runProbe(fd, length) !== 0) length -= 4;
+    maxMetadata = length;
+    return length;
+  } finally {
+    syscalls().close(fd);
+  }
+}
+
+function runProbe(fd: number, metaLength: number): number {
+  const input = new Uint8Array(64 + metaLength);
+  const context = new Uint32Array(XDP_MD.size / 4);
+  context[XDP_MD.data / 4] = metaLength;
+  context[XDP_MD.data_end / 4] = input.length;
+  const options = new Uint8Array(TEST_RUN_OPTS.size);
+  const view = new DataView(options.buffer);
+  view.setUint32(TEST_RUN_OPTS.sz, TEST_RUN_OPTS.size, true);
+  view.setBigUint64(TEST_RUN_OPTS.data_in, BigInt(addressOf(input)), true);
+  view.setUint32(TEST_RUN_OPTS.data_size_in, input.length, true);
+  view.setUint32(TEST_RUN_OPTS.repeat, 1, true);
+  const contextBytes = new Uint8Array(context.buffer);
+  if (metaLength > 0) {
+    view.setBigUint64(TEST_RUN_OPTS.ctx_in, BigInt(addressOf(contextBytes)), true);
+    view.setUint32(TEST_RUN_OPTS.ctx_size_in, contextBytes.length, true);
+  }
+  const network = shareNetworkIfAllowed([]);
+  try {
+    return network.enter(() => requireLibbpf().bpf.bpf_prog_test_run_opts(fd, addressOf(options)));
+  } finally {
+    network.close();
+  }
+}

@@ -1,0 +1,247 @@
+/** One loaded object and its world, run packet by packet with `BPF_PROG_TEST_RUN`. */
+import { EngineError, type Pinning, type Session } from '../../sim/engines/engine.ts';
+import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
+import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
+import { isLru, isPerCpu, type MapDefinition } from '../../sim/runtime/maps.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { Device, World } from '../../sim/runtime/world.ts';
+import type { BpfMap } from '../libbpf/map.ts';
+import { BpfObject } from '../libbpf/object.ts';
+import { requireHarmless, type SessionNetwork, shareNetworkIfAllowed } from '../network/shared-network.ts';
+import type { PinnedWorld } from '../pin/pins.ts';
+import { CPU_HELPER } from '../pin/substitutes.ts';
+import { PacketRunner, type RunnableEntry } from './packets.ts';
+import { syscalls } from './syscalls.ts';
+import { canObserveTrace, TraceReader } from './trace.ts';
+
+/** Numbers of helpers (linux/bpf.h) that decide what has to be asked of the kernel beside the packet. */
+const HELPER = {
+  trace_printk: 6,
+  get_smp_processor_id: 8,
+  tail_call: 12,
+  xdp_adjust_meta: 54,
+  trace_vprintk: 177,
+};
+
+export class TestRunSession implements Session {
+  readonly #program: Program;
+  readonly #world: World;
+  readonly #network: SessionNetwork;
+  readonly #runner: PacketRunner;
+  #object: BpfObject;
+  #entries: readonly RunnableEntry[] = [];
+  readonly #trace: TraceReader | undefined;
+  /** Where the case runs, if that matters. */
+  #cpu: number | undefined;
+  #open = true;
+
+  /**
+   * @param network the world's, where it states one; default: one with the default devices
+   * @throws {EngineError} when the object or the world cannot be loaded; `network` is closed then
+   */
+  constructor(program: Program, world: World, network: SessionNetwork | undefined) {
+    this.#program = program;
+    this.#world = world;
+    const loadedIn = network ?? shareNetworkIfAllowed(defaultDevices({}, []));
+    let object: BpfObject | undefined;
+    try {
+      object = loadedIn.enter(() => this.#load());
+      this.#network = network ?? networkFor(object, world, this.#file);
+    } catch (error) {
+      object?.close();
+      loadedIn.close();
+      throw error;
+    }
+    if (this.#network !== loadedIn) loadedIn.close();
+    this.#object = object;
+    try {
+      this.#prepare();
+      this.#trace = this.#shouldTrace() ? new TraceReader() : undefined;
+      this.#runner = new PacketRunner();
+    } catch (error) {
+      this.#trace?.close();
+      object.close();
+      this.#network.close();
+      throw error;
+    }
+  }
+
+  async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
+    if (!this.#open) throw new Error('the session is closed');
+    if (input.count > output.capacity) {
+      throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
+    }
+    output.clear();
+    for (const map of this.#object.maps) map.expectChanges();
+    this.#onItsCpu(() =>
+      this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace)),
+    );
+  }
+
+  get pinning(): Pinning {
+    const { pinned, live, ...rest } = this.#object.pinning;
+    if (!live.includes(CPU_HELPER)) return this.#object.pinning;
+    // Where the copies cannot be loaded, it is still the CPU that the world names (`#onItsCpu`).
+    return { pinned: [...pinned, CPU_HELPER], live: live.filter((name) => name !== CPU_HELPER), ...rest };
+  }
+
+  maps(): MapSnapshot[] {
+    const readable = this.#object.maps.filter((map) => map.readable);
+    // Reading may run a program of our own, as every test run in the session's namespace.
+    return this.#network.enter(() => readable.map((map) => map.snapshot()));
+  }
+
+  async reset(): Promise<void> {
+    if (this.#object.maps.every((map) => map.restorable)) {
+      this.#object.resetPins();
+      this.#chooseCpu();
+      this.#onItsCpu(() =>
+        this.#network.enter(() => {
+          for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
+        }),
+      );
+    } else {
+      this.#object.close();
+      this.#object = this.#network.enter(() => this.#load());
+      this.#prepare();
+    }
+    this.#trace?.discard();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#trace?.close();
+    this.#runner.close();
+    this.#object.close();
+    this.#network.close();
+  }
+
+  get #file(): string {
+    return this.#program.objectPath ?? this.#program.name;
+  }
+
+  #load(): BpfObject {
+    const { name, entries, object } = this.#program;
+    if (object === undefined) throw new EngineError('input', `${name} has no compiled object to run`);
+    return new BpfObject(object, {
+      name,
+      file: this.#file,
+      entries,
+      globals: this.#world.globals ?? {},
+      pin: pinnedWorld(this.#world),
+      ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
+    });
+  }
+
+  /** Brings the loaded object to the world's state. */
+  #prepare(): void {
+    const object = this.#object;
+    this.#chooseCpu();
+    this.#onItsCpu(() => this.#network.enter(() => fillMaps(object, this.#world, this.#file, this.#cpu)));
+    this.#entries = object.programs.map(({ fd, hook, helpers }, index) => ({
+      fd,
+      hook,
+      after: this.#program.entries[index]!.after,
+      // What a tail call leads to is another program's business, and may be this.
+      changesMetadata: helpers.has(HELPER.xdp_adjust_meta) || helpers.has(HELPER.tail_call),
+    }));
+  }
+
+  /** A program with a definition says itself whether its lines are part of its outcome. */
+  #shouldTrace(): boolean {
+    const { definition } = this.#program;
+    const prints =
+      definition === undefined
+        ? this.#object.programs.some(
+            ({ helpers }) => helpers.has(HELPER.trace_printk) || helpers.has(HELPER.trace_vprintk),
+          )
+        : definition.traces === true;
+    return prints && canObserveTrace();
+  }
+
+  #chooseCpu(): void {
+    const { maps } = this.#object;
+    // Each CPU keeps free entries of an LRU map for itself (kernel/bpf/bpf_lru_list.c): all must be on one. What the
+    // world sets in a per-CPU map is there already.
+    const stays = ({ name, definition: { type } }: BpfMap): boolean =>
+      isLru(type) || (isPerCpu(type) && this.#world.maps?.[name] !== undefined);
+    if (this.#cpu !== undefined && maps.some(stays)) return;
+    this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
+  }
+
+  #onItsCpu(fn: () => void): void {
+    const cpu = this.#cpu;
+    if (cpu === undefined) {
+      fn();
+      return;
+    }
+    const sys = syscalls();
+    const before = sys.affinity();
+    const only = new Uint8Array(before.length);
+    only[cpu >> 3] = 1 << (cpu & 7);
+    sys.setAffinity(only);
+    try {
+      fn();
+    } finally {
+      sys.setAffinity(before);
+    }
+  }
+}
+
+/** What clock and random numbers start from, as the machine has it. */
+export function pinnedWorld(world: World): PinnedWorld {
+  return {
+    time: world.time ?? 0n,
+    tick: world.tick ?? 0n,
+    randomSeed: world.randomSeed ?? 0,
+    hashSeed: world.hashSeed ?? 0,
+    cpu: world.cpu ?? 0,
+  };
+}
+
+function defaultDevices(world: World, maps: readonly MapDefinition[]): readonly Device[] {
+  return withDefaultDevices(world, maps).devices ?? [];
+}
+
+/** The network of a world that states none. */
+function networkFor(object: BpfObject, world: World, file: string): SessionNetwork {
+  const devices = defaultDevices(
+    world,
+    object.maps.map((map) => map.definition),
+  );
+  // Kernel functions can leave things in a namespace: connections, say.
+  const network = shareNetworkIfAllowed(devices, object.callsKernelFunctions);
+  requireHarmless(network, object, file);
+  return network;
+}
+
+/**
+ * The CPU on which all of a case has to run: the first one where a program asks for its number; whichever, but one,
+ * where a map has values or free entries for each, for that state is one only there.
+ */
+function cpuFor(object: BpfObject): number | undefined {
+  if (object.helpers.has(HELPER.get_smp_processor_id)) return 0;
+  const one = object.maps.some(({ definition: { type } }) => isPerCpu(type) || isLru(type));
+  return one ? syscalls().currentCpu() : undefined;
+}
+
+/**
+ * @param cpu whose values of a per-CPU map are set
+ * @throws {EngineError} `input`, where the world names a map that the object lacks, or an entry does not fit
+ */
+export function fillMaps(object: BpfObject, world: World, file: string, cpu: number = 0): void {
+  for (const [name, entries] of Object.entries(world.maps ?? {})) {
+    const map = object.map(name);
+    if (map === undefined) {
+      const known = object.maps.length === 0 ? 'none' : object.maps.map((one) => one.name).join(', ');
+      throw new EngineError(
+        'input',
+        `the world fills a map ${name} that ${file} does not have (it has ${known})`,
+      );
+    }
+    map.fillNew(entries, cpu);
+  }
+}
