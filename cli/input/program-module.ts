@@ -13,6 +13,13 @@ import { isThere, requireRegularFile } from './read-file.ts';
 
 const HOW_TO = 'docs/your-own-program.md shows a definition.';
 
+let parentNoticesEnds = false;
+
+/** To be called in a process whose parent notices when a module ends it, and reports that itself. */
+export function leaveEndsToParent(): void {
+  parentNoticesEnds = true;
+}
+
 /** Is the file a module, by its name? */
 export function isModule(path: string): boolean {
   return /\.[cm]?[jt]s$/.test(path);
@@ -39,7 +46,6 @@ export async function definitionOfModule(path: string): Promise<ProgramDefinitio
 
 async function importDefault(path: string): Promise<unknown> {
   const url = pathToFileURL(resolve(path)).href;
-  // Whoever starts a process for each module (`verify`) notices an end, too, and reports it.
   let isIdle = false;
   const idle = (): void => {
     isIdle = true;
@@ -53,7 +59,7 @@ async function importDefault(path: string): Promise<unknown> {
       : inputFailure(`${path}: ends the process (exit code ${code})`, 'A module must not call process.exit.');
     process.exitCode = reportError(problem);
   };
-  if (process.argv[1]?.includes('verify-worker') !== true) {
+  if (!parentNoticesEnds) {
     process.on('beforeExit', idle);
     process.on('exit', ended);
   }

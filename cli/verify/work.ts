@@ -12,6 +12,7 @@ import type { Found, Segment } from '../../verify/segment.ts';
 import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
 import { inputFailure, toFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
+import { leaveEndsToParent } from '../input/program-module.ts';
 import { notTested, resolvePrograms } from '../input/program-source.ts';
 import { type Answer, type Request, type SentFailure, withoutFunctions } from './messages.ts';
 import type { VerifyPlan } from './plan.ts';
@@ -28,6 +29,7 @@ let stopping = new AbortController();
 let hurrying = new AbortController();
 let goOn: (() => void) | undefined;
 
+leaveEndsToParent();
 process.on('uncaughtException', (error) => void fail(error).then(() => process.exit(70)));
 process.on('message', (request: Request) => {
   handle(request).catch(fail);

@@ -1,6 +1,7 @@
 /** One worker process as the main process sees it: started, asked, and ended at any moment. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -214,13 +215,13 @@ export class VerifyWorkerProcess {
 }
 
 function start(): ChildProcess {
-  const isSource = import.meta.url.endsWith('.ts');
-  const file = new URL(isSource ? './worker.ts' : './verify-worker.js', import.meta.url);
+  const ending = extname(import.meta.url);
+  const file = new URL(`./worker${ending}`, import.meta.url);
   return fork(fileURLToPath(file), [], {
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // Run from its sources, the worker needs a loader.
-    ...(isSource ? { execArgv: ['--import', import.meta.resolve('tsx')] } : {}),
+    ...(ending === '.ts' ? { execArgv: ['--import', import.meta.resolve('tsx')] } : {}),
   });
 }
 
