@@ -55,7 +55,8 @@ export function fixtureOf(
     | 'tags'
     | 'loader-sizes'
     | 'kernel-facts'
-    | 'one-bad',
+    | 'one-bad'
+    | 'lacking',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

@@ -15,9 +15,9 @@ function refusal(text: string, hook: Hook = 'xdp', license = 'GPL'): string | un
 }
 
 describe('before the first packet', () => {
-  it('a helper that the machine lacks is refused by name', () => {
-    expect(refusal('call bpf_get_current_pid_tgid\nexit')).toBe(
-      'program main, instruction 0: the machine lacks the helper bpf_get_current_pid_tgid',
+  it('a helper that the machine lacks is refused by name and number', () => {
+    expect(refusal('call bpf_get_current_task\nexit')).toBe(
+      'program main, instruction 0: the machine lacks the helper bpf_get_current_task (number 35)',
     );
     expect(refusal('call 9999\nexit')).toMatch('number 9999, which no kernel has');
   });

@@ -82,7 +82,7 @@ function refusedCall(
     if (name === undefined) {
       return new ObjectError(place(program, slot), 'a helper', `number ${number}, which no kernel has`);
     }
-    return new LackingError(place(program, slot), 'helper', name);
+    return new LackingError(place(program, slot), 'helper', `${name} (number ${number})`);
   }
   if (helper.gplOnly === true && !isGplCompatible(object.license)) {
     const license = object.license === '' ? 'none' : `"${object.license}"`;

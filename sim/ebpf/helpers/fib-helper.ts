@@ -150,6 +150,7 @@ export const FIB_HELPERS: readonly Helper[] = [
     name: 'bpf_check_mtu',
     arguments: ['context', 'anything', 'u32_inout', 'anything', 'anything'],
     returns: 'int',
+    gplOnly: true,
     run: (machine, _context, ifindex, length, difference, flags) =>
       checkMtu(machine, ifindex, length, difference, flags),
   },

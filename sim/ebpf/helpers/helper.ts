@@ -106,6 +106,8 @@ export interface Helper {
   readonly packetAccess?: boolean;
   /** Does the kernel let only programs with a GPL-compatible license call it? */
   readonly gplOnly?: boolean;
+  /** What the machine answers where it is not what a kernel at work would: a clause for docs/helpers.md. */
+  readonly note?: string;
   readonly run: HelperFunction;
 }
 

@@ -114,9 +114,10 @@ export const SKB_META_HELPERS: readonly Helper[] = [
   {
     number: 17,
     name: 'bpf_get_cgroup_classid',
-    arguments: ['context'],
+    // TC programs pass their context; XDP programs, which ask about the task that runs, pass nothing.
+    arguments: [],
     returns: 'int',
-    only: 'tc',
+    note: '0: no cgroup has a class',
     run: () => 0,
   },
   {

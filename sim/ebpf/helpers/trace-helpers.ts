@@ -59,6 +59,7 @@ export const TRACE_HELPERS: readonly Helper[] = [
     name: 'bpf_snprintf',
     arguments: ['memory_out', 'size_or_zero', 'string', 'memory_or_null', 'size_or_zero'],
     returns: 'int',
+    gplOnly: true,
     run: (machine, out, size, format, data, bytes) => {
       const text = formatArray(machine, formatAt(machine, format, 0x1_0000), data, bytes);
       if (text === undefined) return -EINVAL;

@@ -1,0 +1,279 @@
+/**
+ * What Linux 6.18 lets XDP or TC programs use and the machine lacks: helpers, kernel functions, types of maps, and why. An
+ * object that needs one is run by the kernel's engines only. `docs/helpers.md` is made from these lists and the registers;
+ * a kernel suite compares them with what the running kernel's verifier says.
+ */
+import type { MapType } from '../../runtime/maps.ts';
+
+export interface UnsupportedHelper {
+  readonly number: number;
+  /** Which programs may call it; absent: both. */
+  readonly only?: 'xdp' | 'tc';
+  /** Why the machine lacks it: a sentence without its full stop. */
+  readonly because: string;
+}
+
+const TASK =
+  'it reads the task that the frame happens to interrupt, in kernel memory that the machine does not have';
+const CGROUP = 'the machine has no cgroups';
+const SOCKET = 'it casts a socket to kernel structures that the machine does not have';
+const KERNEL_VARIABLES = "it reads the kernel's own variables";
+
+export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
+  { number: 14, because: TASK },
+  { number: 15, because: TASK },
+  { number: 16, because: TASK },
+  { number: 22, because: 'the machine has no performance counters' },
+  { number: 33, only: 'tc', because: CGROUP },
+  { number: 35, because: TASK },
+  { number: 37, because: CGROUP },
+  { number: 46, only: 'tc', because: 'socket cookies' },
+  { number: 55, because: 'the machine has no performance counters' },
+  { number: 66, only: 'tc', because: 'the machine has no IPsec' },
+  { number: 79, only: 'tc', because: CGROUP },
+  { number: 80, because: CGROUP },
+  { number: 83, only: 'tc', because: CGROUP },
+  { number: 107, only: 'tc', because: 'socket storage' },
+  { number: 108, only: 'tc', because: 'socket storage' },
+  { number: 109, because: TASK },
+  { number: 112, because: 'user memory' },
+  { number: 113, because: 'kernel memory' },
+  { number: 114, because: 'user memory' },
+  { number: 115, because: 'kernel memory' },
+  { number: 117, because: TASK },
+  { number: 120, because: TASK },
+  { number: 122, only: 'tc', because: 'network namespaces' },
+  { number: 123, because: CGROUP },
+  { number: 136, because: SOCKET },
+  { number: 137, because: SOCKET },
+  { number: 138, because: SOCKET },
+  { number: 139, because: SOCKET },
+  { number: 140, because: SOCKET },
+  { number: 141, because: TASK },
+  { number: 149, because: 'it prints structures of the running kernel by its BTF' },
+  { number: 151, only: 'tc', because: CGROUP },
+  { number: 153, because: KERNEL_VARIABLES },
+  { number: 154, because: KERNEL_VARIABLES },
+  { number: 156, because: TASK },
+  { number: 157, because: TASK },
+  { number: 158, because: TASK },
+  { number: 169, because: 'timers' },
+  { number: 170, because: 'timers' },
+  { number: 171, because: 'timers' },
+  { number: 172, because: 'timers' },
+  { number: 175, because: TASK },
+  { number: 176, because: 'branch records' },
+  { number: 178, because: SOCKET },
+  { number: 180, because: TASK },
+  { number: 194, because: 'kernel pointers' },
+  { number: 196, because: SOCKET },
+  { number: 204, because: 'syncookies' },
+  { number: 205, because: 'syncookies' },
+  { number: 206, because: 'syncookies' },
+  { number: 207, because: 'syncookies' },
+  { number: 209, because: 'user ring buffers' },
+  { number: 210, because: CGROUP },
+  { number: 211, because: CGROUP },
+];
+
+/** Allowed to XDP and TC programs by name, but they may sleep, and no such program may: the verifier refuses each call. */
+export const SLEEPING_HELPERS: readonly number[] = [148, 191];
+
+export interface UnsupportedFunctions {
+  readonly names: readonly string[];
+  readonly only?: 'xdp' | 'tc';
+  readonly because: string;
+}
+
+/** The same for kernel functions (kfuncs). */
+export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
+  {
+    because: 'conntrack entries',
+    names: [
+      'bpf_ct_change_status',
+      'bpf_ct_change_timeout',
+      'bpf_ct_insert_entry',
+      'bpf_ct_release',
+      'bpf_ct_set_nat_info',
+      'bpf_ct_set_status',
+      'bpf_ct_set_timeout',
+      'bpf_skb_ct_alloc',
+      'bpf_skb_ct_lookup',
+      'bpf_xdp_ct_alloc',
+      'bpf_xdp_ct_lookup',
+    ],
+  },
+  {
+    because: "a driver's metadata: only for programs bound to a device, which a test run has not",
+    names: ['bpf_xdp_metadata_rx_hash', 'bpf_xdp_metadata_rx_timestamp', 'bpf_xdp_metadata_rx_vlan_tag'],
+  },
+  {
+    because: 'metadata of an skb',
+    only: 'tc',
+    names: ['bpf_dynptr_from_skb_meta'],
+  },
+  {
+    because: 'multi-buffer frames',
+    only: 'xdp',
+    names: ['bpf_xdp_pull_data'],
+  },
+  {
+    because: 'the machine has no IPsec',
+    only: 'xdp',
+    names: ['bpf_xdp_get_xfrm_state', 'bpf_xdp_xfrm_state_release'],
+  },
+  {
+    because: 'TCP request sockets',
+    only: 'tc',
+    names: ['bpf_sk_assign_tcp_reqsk'],
+  },
+  {
+    because: CGROUP,
+    names: [
+      'bpf_cgroup_acquire',
+      'bpf_cgroup_ancestor',
+      'bpf_cgroup_from_id',
+      'bpf_cgroup_read_xattr',
+      'bpf_cgroup_release',
+      'bpf_iter_css_destroy',
+      'bpf_iter_css_new',
+      'bpf_iter_css_next',
+      'bpf_iter_css_task_destroy',
+      'bpf_iter_css_task_new',
+      'bpf_iter_css_task_next',
+    ],
+  },
+  {
+    because: "the running kernel's tasks",
+    names: [
+      'bpf_iter_task_destroy',
+      'bpf_iter_task_new',
+      'bpf_iter_task_next',
+      'bpf_iter_task_vma_destroy',
+      'bpf_iter_task_vma_new',
+      'bpf_iter_task_vma_next',
+      'bpf_send_signal_task',
+      'bpf_task_acquire',
+      'bpf_task_from_pid',
+      'bpf_task_from_vpid',
+      'bpf_task_get_cgroup1',
+      'bpf_task_release',
+      'bpf_task_under_cgroup',
+      'bpf_task_work_schedule_resume_impl',
+      'bpf_task_work_schedule_signal_impl',
+    ],
+  },
+  {
+    because: "the running kernel's keys, ciphers and memory caches",
+    names: [
+      'bpf_crypto_decrypt',
+      'bpf_crypto_encrypt',
+      'bpf_get_kmem_cache',
+      'bpf_key_put',
+      'bpf_lookup_system_key',
+    ],
+  },
+  {
+    because: 'kernel memory through pointers that BTF describes',
+    names: ['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast'],
+  },
+  {
+    because: 'objects that the program allocates',
+    names: [
+      'bpf_list_back',
+      'bpf_list_front',
+      'bpf_list_pop_back',
+      'bpf_list_pop_front',
+      'bpf_list_push_back_impl',
+      'bpf_list_push_front_impl',
+      'bpf_obj_drop_impl',
+      'bpf_obj_new_impl',
+      'bpf_percpu_obj_drop_impl',
+      'bpf_percpu_obj_new_impl',
+      'bpf_rbtree_add_impl',
+      'bpf_rbtree_first',
+      'bpf_rbtree_left',
+      'bpf_rbtree_remove',
+      'bpf_rbtree_right',
+      'bpf_rbtree_root',
+      'bpf_refcount_acquire_impl',
+    ],
+  },
+  {
+    because: 'resilient spin locks',
+    names: [
+      'bpf_res_spin_lock',
+      'bpf_res_spin_lock_irqsave',
+      'bpf_res_spin_unlock',
+      'bpf_res_spin_unlock_irqrestore',
+    ],
+  },
+  {
+    because: 'sections in which nothing may interrupt the program',
+    names: ['bpf_local_irq_restore', 'bpf_local_irq_save', 'bpf_preempt_disable', 'bpf_preempt_enable'],
+  },
+  {
+    because: 'strings',
+    names: [
+      'bpf_strcasecmp',
+      'bpf_strchr',
+      'bpf_strchrnul',
+      'bpf_strcmp',
+      'bpf_strcspn',
+      'bpf_strlen',
+      'bpf_strnchr',
+      'bpf_strnlen',
+      'bpf_strnstr',
+      'bpf_strrchr',
+      'bpf_strspn',
+      'bpf_strstr',
+    ],
+  },
+  {
+    because: 'iterators over bits',
+    names: ['bpf_iter_bits_destroy', 'bpf_iter_bits_new', 'bpf_iter_bits_next'],
+  },
+  {
+    because: 'dynptrs as source and target',
+    names: [
+      'bpf_dynptr_copy',
+      'bpf_dynptr_memset',
+      'bpf_probe_read_kernel_dynptr',
+      'bpf_probe_read_kernel_str_dynptr',
+      'bpf_probe_read_user_dynptr',
+      'bpf_probe_read_user_str_dynptr',
+    ],
+  },
+  { because: 'work queues', names: ['bpf_wq_init', 'bpf_wq_set_callback_impl', 'bpf_wq_start'] },
+  { because: 'exceptions', names: ['bpf_throw'] },
+  { because: 'output streams of programs', names: ['bpf_stream_vprintk_impl'] },
+  { because: 'counters of map elements', names: ['bpf_map_sum_elem_count'] },
+  {
+    because: "functions of the kernel's own tests",
+    names: ['__bpf_trap', 'bpf_modify_return_test_tp'],
+  },
+  {
+    because: "functions of the kernel's own tests",
+    only: 'tc',
+    names: ['bpf_kfunc_call_memb_release', 'bpf_kfunc_call_test_release'],
+  },
+];
+
+/** Types of maps. */
+export const UNSUPPORTED_MAP_TYPES: Readonly<Partial<Record<MapType, string>>> = {
+  STACK_TRACE: 'only helpers for tracing programs read it',
+  CGROUP_ARRAY: CGROUP,
+  SOCKMAP: 'the machine has no sockets to put into it',
+  SOCKHASH: 'the machine has no sockets to put into it',
+  CGROUP_STORAGE: CGROUP,
+  PERCPU_CGROUP_STORAGE: CGROUP,
+  REUSEPORT_SOCKARRAY: 'only programs that choose among sockets read it',
+  SK_STORAGE: 'socket storage',
+  STRUCT_OPS: 'only the kernel calls what it holds',
+  INODE_STORAGE: 'only LSM programs may use it',
+  TASK_STORAGE: TASK,
+  BLOOM_FILTER: 'Bloom filters',
+  USER_RINGBUF: 'user ring buffers',
+  CGRP_STORAGE: CGROUP,
+  ARENA: 'memory that program and user space share at addresses of their own',
+};
