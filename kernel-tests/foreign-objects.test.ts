@@ -125,7 +125,7 @@ describeKernel('objects of libxdp1', ['testrun', 'libxdp'], () => {
 
 describe('objects with map definitions of before libbpf 1.0', () => {
   for (const file of ['legacy-maps.o', 'iproute2-maps.o']) {
-    const path = packageFile(`sim/ebpf/fixtures/${file}`);
+    const path = packageFile(`sim/ebpf/test-support/${file}`);
     it(`${basename(path)} runs in the machine`, async () => {
       for (const program of programsOfObject({ path, function: undefined })) {
         const report = await verify({

@@ -1,5 +1,5 @@
 /**
- * The question put to `bpf_fib_lookup` as a program of its own (fixtures/fib-lookup.bpf.c): a frame is a
+ * The question put to `bpf_fib_lookup` as a program of its own (../fixtures/fib-lookup.bpf.c): a frame is a
  * `struct bpf_fib_lookup` behind an Ethernet header, and leaves with what the helper made of it and its result. So
  * every result and every field is compared, where a router shows an action only.
  */

@@ -23,5 +23,5 @@ for (const name of ['stack', 'forwarding']) {
     ),
   };
   const text = `${JSON.stringify(recording, null, 2)}\n`;
-  writeFileSync(new URL(`sim/network/fixtures/${name}.kernel.json`, ROOT), text);
+  writeFileSync(new URL(`sim/network/test-support/${name}.kernel.json`, ROOT), text);
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { testObject } from '../../ebpf/test-support/assemble.ts';
-import { compileAndRun, interpret } from '../../ebpf/test-support/run-both.ts';
-import { isRefused, VERIFIER_CASES, type VerifierCase } from '../../ebpf/test-support/verifier-cases.ts';
-import { UNCHECKED, type Unchecked } from '../../ebpf/unchecked.ts';
-import { PacketBatch } from '../../packet/packet-batch.ts';
-import { uncheckedBy } from './unchecked.ts';
+import { testObject } from '../ebpf/test-support/assemble.ts';
+import { compileAndRun, interpret } from '../ebpf/test-support/run-both.ts';
+import { isRefused, VERIFIER_CASES, type VerifierCase } from '../ebpf/test-support/verifier-cases.ts';
+import { UNCHECKED, type Unchecked } from '../ebpf/unchecked.ts';
+import { PacketBatch } from '../packet/packet-batch.ts';
+import { uncheckedBy } from './test-support/unchecked.ts';
 
 const RUNNERS = { vm: interpret, wasm: compileAndRun } as const;
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildCommand, Started, xdpsim } from './built-command.ts';
-import { type ModuleParts, writeModule } from './user-modules.ts';
+import { buildCommand, Started, xdpsim } from './test-support/built-command.ts';
+import { type ModuleParts, writeModule } from './test-support/user-modules.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-modules-'));
 beforeAll(buildCommand, 120_000);
