@@ -67,6 +67,7 @@ describe('programs damaged at random', () => {
       expect(ran).toBeGreaterThan(PROGRAMS / 10);
       expect(stopped).toBeGreaterThan(PROGRAMS / 10);
     },
-    60_000 + PROGRAMS * 20,
+    // The work is fixed: how long it takes says something of the machine, and nothing of the code.
+    600_000 + PROGRAMS * 20,
   );
 });
