@@ -15,8 +15,6 @@ import {
 import type { Program } from '../sim/runtime/program.ts';
 import { bothObserve, comparedParts, firstDifference, notCompared, type OutcomePart } from './compare.ts';
 
-fc.configureGlobal({ seed: 1624 });
-
 const EVERYTHING: Observables = {
   action: 'exact',
   packet: 'always',

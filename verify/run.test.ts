@@ -14,8 +14,6 @@ import { exampleCases, type PacketSource, type VerifyOptions, verify } from './r
 import { type Behaviour, COUNTS, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
 import { data, ethernet, icmp, ipv4 } from './test-support/packets.ts';
 
-fc.configureGlobal({ seed: 1624 });
-
 /** Packets that spell their own index, 20 bytes long; every tenth has only 3 where limits allow. */
 const numbered: PacketSource = {
   fill(batch: PacketBatch, _seed: Seed, first: number, count: number, limits: LimitsByHook): void {

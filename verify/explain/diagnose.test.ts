@@ -19,8 +19,6 @@ import {
 } from '../test-support/packets.ts';
 import { type CauseId, diagnoseChecksum } from './diagnose.ts';
 
-fc.configureGlobal({ seed: 1624 });
-
 const IP = 14;
 const L4 = 34;
 

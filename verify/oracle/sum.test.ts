@@ -3,8 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { slowSum } from '../test-support/packets.ts';
 import { onesAdd, onesSum } from './sum.ts';
 
-fc.configureGlobal({ seed: 1624 });
-
 const view = (data: Uint8Array): DataView => new DataView(data.buffer, data.byteOffset, data.byteLength);
 
 describe('onesSum', () => {
