@@ -1,10 +1,10 @@
 /** `xdpsim corpus`: packets to keep: generated, merged, minimised, shown. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Case, casesFromCapture, saveCase } from '../../corpus/cases/case.ts';
 import { contentKey, merge } from '../../corpus/cases/merge.ts';
 import { minimize } from '../../corpus/cases/minimize.ts';
+import { makeDirectory } from '../../corpus/files/make-directory.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
@@ -153,7 +153,7 @@ async function reachedBy(program: Program, one: Case): Promise<ReadonlySet<strin
 }
 
 async function saveAll(cases: readonly Case[], directory: string, of: number): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   for (const one of cases) await saveCase(join(directory, `${contentKey(one)}.pcapng`), one);
   reportLine(`${directory}: ${count(cases.length)} of ${count(of)} cases`);
 }

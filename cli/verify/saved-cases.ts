@@ -1,10 +1,10 @@
 /** Where cases are saved, and which ones are replayed before anything is generated. */
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { casesFromCapture, encodeCase, type SavedCase, saveCase } from '../../corpus/cases/case.ts';
 import { removeUnfinished } from '../../corpus/files/atomic-file.ts';
+import { makeDirectory } from '../../corpus/files/make-directory.ts';
 import { systemProblem } from '../../corpus/files/system-error.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -47,7 +47,7 @@ export function saveBelow(directory: string): (divergence: Divergence) => Promis
     const folder = join(directory, fileNameOf(divergence.program));
     const path = join(folder, `${nameOf(divergence)}.pcapng`);
     try {
-      await mkdir(folder, { recursive: true });
+      await makeDirectory(folder);
       await saveCase(path, divergence.case);
       return { file: path };
     } catch (error) {

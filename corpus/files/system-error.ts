@@ -92,7 +92,7 @@ export function systemProblem(error: unknown): SystemProblem | undefined {
 function errnoProblem(error: NodeJS.ErrnoException): SystemProblem | undefined {
   const { code, syscall = '' } = error;
   if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code) || code.startsWith('ERR_')) return undefined;
-  const words = WORDS[code] ?? { problem: systemText(error) };
+  const words = wordsFor(error);
   const remedy = words.remedy === undefined ? {} : { remedy: words.remedy };
   if (syscall === 'uv_cwd') {
     return {
@@ -104,6 +104,9 @@ function errnoProblem(error: NodeJS.ErrnoException): SystemProblem | undefined {
   if (syscall.startsWith('spawn')) return spawnProblem(error, words, remedy);
   // Not every error names its file: `read` and `write` work on descriptors. What opened them adds the path.
   const path = typeof error.path === 'string' ? error.path : undefined;
+  if (path === '' && code === 'ENOENT') {
+    return { kind: 'input', message: 'a path is empty: expected the name of a file or directory' };
+  }
   if (words.environment === true) return { kind: 'environment', message: words.problem, ...remedy };
   const doing = syscall === '' ? '' : `${syscall}: `;
   if (path === undefined) return { kind: 'environment', message: doing + words.problem, ...remedy };
@@ -117,6 +120,11 @@ function errnoProblem(error: NodeJS.ErrnoException): SystemProblem | undefined {
   }
   const own = installed || OWN_PLACES.test(path);
   return { kind: own ? 'environment' : 'input', message: `${path}: ${words.problem}`, ...remedy };
+}
+
+function wordsFor(error: NodeJS.ErrnoException): Words {
+  if (error.code === 'EEXIST' && error.syscall === 'mkdir') return { problem: 'is not a directory' };
+  return WORDS[error.code!] ?? { problem: systemText(error) };
 }
 
 function spawnProblem(
