@@ -1,29 +1,28 @@
-/** The register of engines: one line each, the reference first. */
+/** Makes the engines of the register and chooses those of a run. */
 
 import { runningKernel } from '../kernel/libbpf/kernel-facts.ts';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { createVethEngine } from '../kernel/veth/veth.ts';
-import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import type { Engine } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
+import { ENGINE_NAMES, ENGINES, type EngineName, rankOf } from '../sim/engines/register.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { environmentFailure, inputFailure } from './failure.ts';
 
-const CREATE: Readonly<Partial<Record<EngineName, () => Engine>>> = {
+/** One line for each engine of the register. */
+const CREATE = {
   model: createModelEngine,
   // Programs see this kernel's configuration in the machine, too.
   vm: () => createVmEngine({ kernel: runningKernel }),
   wasm: () => createWasmEngine({ kernel: runningKernel }),
   testrun: createTestRunEngine,
   veth: createVethEngine,
-};
+} satisfies Record<EngineName, () => Engine>;
 
-/**
- * All that can run without touching the network: `veth` joins only when named. The interpreter joins only when
- * named, too: what compiled programs find, it is asked about anyway.
- */
-const DEFAULT: readonly EngineName[] = ['model', 'wasm', 'testrun'];
+/** What `--live` adds. */
+const LIVE: EngineName = 'veth';
 
 export interface ChosenEngines {
   readonly engines: readonly Engine[];
@@ -38,20 +37,19 @@ export interface ChosenEngines {
  */
 export function chooseEngines(names: string | undefined, live: boolean = false): ChosenEngines {
   if (names === undefined) {
-    const chosen = live ? [...DEFAULT, 'veth' as const] : DEFAULT;
-    return { engines: chosen.map(createEngine), named: new Set(live ? ['veth'] : []) };
+    const chosen = ENGINES.filter(({ name, byDefault }) => byDefault || (live && name === LIVE));
+    return { engines: chosen.map(({ name }) => createEngine(name)), named: new Set(live ? [LIVE] : []) };
   }
   const unique = [...new Set(engineNames(names.split(',')))];
-  if (live && !unique.includes('veth')) unique.push('veth');
-  // In the register's order, so that the reference is the same however the user lists them.
-  const order = Object.keys(CREATE);
-  unique.sort((a, b) => order.indexOf(a) - order.indexOf(b));
+  if (live && !unique.includes(LIVE)) unique.push(LIVE);
+  // In order of rank, so that the reference is the same however the user lists them.
+  unique.sort((a, b) => rankOf(a) - rankOf(b));
   return { engines: unique.map(createEngine), named: new Set(unique) };
 }
 
-/** In the register's order. */
+/** In order of rank. */
 export function allEngines(): readonly Engine[] {
-  return (Object.keys(CREATE) as EngineName[]).map(createEngine);
+  return ENGINE_NAMES.map(createEngine);
 }
 
 /** @throws {Failure} for a name that is no engine */
@@ -59,14 +57,14 @@ export function engineNames(texts: readonly string[]): EngineName[] {
   return texts.map((text) => {
     const name = text.trim();
     if (!Object.hasOwn(CREATE, name)) {
-      throw inputFailure(`unknown engine “${name}”`, `Engines: ${Object.keys(CREATE).join(', ')}`);
+      throw inputFailure(`unknown engine “${name}”`, `Engines: ${ENGINE_NAMES.join(', ')}`);
     }
     return name as EngineName;
   });
 }
 
 export function createEngine(name: EngineName): Engine {
-  return CREATE[name]!();
+  return CREATE[name]();
 }
 
 /**

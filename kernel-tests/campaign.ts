@@ -16,7 +16,7 @@ import { closingLines } from '../cli/verify/report-closing.ts';
 import { detailLines, programLine } from '../cli/verify/report-text.ts';
 import { casesOf, saveBelow } from '../cli/verify/saved-cases.ts';
 import { type Tested, tested } from '../cli/verify/tested.ts';
-import type { EngineName } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { explain } from '../verify/explain/explain.ts';
 import type { ProgramReport } from '../verify/report.ts';

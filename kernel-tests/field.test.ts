@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseEngines } from '../cli/engines.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
-import type { EngineName } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
 import { buildFieldProgram, FIELD_PROGRAMS, type FieldProgram } from './field/programs.ts';

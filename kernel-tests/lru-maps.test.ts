@@ -82,7 +82,7 @@ describeKernel('an LRU map', ['compiler', 'testrun'], () => {
   it('that a program treats otherwise in the kernel is found', async () => {
     const right = compile({ type: 'LRU_HASH', entries: 1000 });
     const wrong = compile({ type: 'LRU_HASH', entries: 1000, define: 'WRONG' });
-    const [vm, testrun] = chooseEngines('vm,testrun').engines;
+    const [testrun, vm] = chooseEngines('vm,testrun').engines;
     const entries = [{ function: 'large_map', hook: 'xdp' }] as const;
     const report = await verify({
       program: { name: 'lru', object: right, entries },

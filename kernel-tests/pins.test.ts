@@ -5,7 +5,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
-import type { EngineName, Session } from '../sim/engines/engine.ts';
+import type { Session } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';

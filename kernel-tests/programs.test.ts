@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { chooseEngines } from '../cli/engines.ts';
 import { builtInPrograms } from '../cli/input/program-source.ts';
 import { casesOf } from '../cli/verify/saved-cases.ts';
-import type { EngineName } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import { verify } from '../verify/run.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 

@@ -5,8 +5,9 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { builtInPrograms } from '../cli/input/program-source.ts';
-import { EngineError, type EngineName, type Session } from '../sim/engines/engine.ts';
+import { EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import { ipv4FromText } from '../sim/packet/addresses.ts';
 import { arp, echoRequest, ethernet, frame, ipv4, ipv6, tcp, udp } from '../sim/packet/build.ts';
 import { readU64le, toHex } from '../sim/packet/bytes.ts';

@@ -4,7 +4,8 @@ import type { SavedCase } from '../corpus/cases/case.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
 import type { LimitsByHook } from '../corpus/generate/packet-limits.ts';
 import { type Seed, seedFromText } from '../corpus/generate/random.ts';
-import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import type { Engine } from '../sim/engines/engine.ts';
+import { byRank, type EngineName, isKernel } from '../sim/engines/register.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
@@ -14,14 +15,14 @@ import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batc
 import { ClockMask } from './clock-mask.ts';
 import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
-import { byAuthority, examineOutcomes } from './examine.ts';
+import { examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
 import type { Oracle } from './judge-frames.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
 import { RunStatistics } from './statistics.ts';
-import { comparablePackets, hasStops, isKernel, packetsWithoutStops } from './stops.ts';
+import { comparablePackets, hasStops, packetsWithoutStops } from './stops.ts';
 import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
 
@@ -54,9 +55,6 @@ export interface RunnerOptions {
 
 /** Timers, signals and messages get a turn this often: engines that never wait would starve them. */
 const TURN_EVERY_MS = 25;
-
-/** A model says what should be; after it, the interpreter judges; the rest only show what they do. */
-const RANK: readonly EngineName[] = ['model', 'vm', 'wasm', 'testrun', 'veth'];
 
 /** Where packet `index` of a batch comes from. */
 type SeenAt = (index: number) => Divergence['seen'];
@@ -106,8 +104,7 @@ export class BatchRunner {
         program.entries.map((entry) => entry.hook),
       );
     this.#input = new PacketBatch(this.#batchSize);
-    const ranked = [...options.engines].sort((a, b) => RANK.indexOf(a.name) - RANK.indexOf(b.name));
-    for (const engine of ranked) {
+    for (const { engine } of byRank(options.engines.map((engine) => ({ engine })))) {
       const availability = engine.availability(program);
       if (availability.available) this.#able.push(engine);
       else {
@@ -313,7 +310,7 @@ export class BatchRunner {
     // After the first round, what stops now has not stopped before.
     const news = ran.filter((side) => round > 0 || !again(side));
     for (const side of news) side.countStopped();
-    const reports = byAuthority(ran);
+    const reports = byRank(ran);
     this.#statistics.addReports(input, reports, sides.some(again));
     const failure = this.#sides.find(({ engine }) => isKernel(engine.name))?.failure;
     const { findings, defects } = await this.#judge.judge(world, input, reports, failure, seen);

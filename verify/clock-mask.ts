@@ -5,8 +5,9 @@
  * engine runs it twice more. What moved between any two of these runs is nobody's promise: there, the engine's outcome
  * is taken to be the machine's, and it is counted and named as not compared.
  */
-import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import type { Engine } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import { type EngineName, isMachine } from '../sim/engines/register.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
@@ -28,8 +29,6 @@ const OTHER_WORLDS: readonly World[] = [
 /** How often the kernel runs the case again. */
 const KERNEL_RUNS = 2;
 
-const MACHINES: readonly EngineName[] = ['wasm', 'vm'];
-
 export class ClockMask {
   readonly #machine: EngineSide;
   readonly #again = new Map<EngineName, EngineSide>();
@@ -38,7 +37,7 @@ export class ClockMask {
   /** @param engines those of the run: a machine among them is the one that is asked */
   constructor(program: Program, engines: readonly Engine[]) {
     this.#program = program;
-    const machine = engines.find((engine) => MACHINES.includes(engine.name)) ?? createWasmEngine();
+    const machine = engines.find((engine) => isMachine(engine.name)) ?? createWasmEngine();
     this.#machine = new EngineSide(machine, program, 1);
   }
 

@@ -3,7 +3,7 @@
  * runner and for many. The only party that saves divergences.
  */
 import type { Case } from '../corpus/cases/case.ts';
-import type { EngineName } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import { actionNames } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type EngineFailure, failureOf } from './engine-side.ts';

@@ -1,6 +1,7 @@
 /** Compares the outcomes of one case with each other, and judges what the program did to each frame. */
-import type { Engine, EngineName, Observables } from '../sim/engines/engine.ts';
+import type { Engine, Observables } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
+import { byRank } from '../sim/engines/register.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
@@ -24,15 +25,6 @@ export interface BatchReport {
 /** How many differing packets of one batch are looked at to find different kinds of differences. */
 const MAX_DIFFERENCES = 256;
 
-/** Who is right where two disagree: the model says what should be, and the kernel is the authority on what is. */
-const AUTHORITY: readonly EngineName[] = ['model', 'testrun', 'veth', 'vm', 'wasm'];
-
-/** The most authoritative first. */
-export function byAuthority<T extends { readonly engine: Engine }>(items: readonly T[]): T[] {
-  const rank = ({ engine }: T): number => AUTHORITY.indexOf(engine.name);
-  return [...items].sort((a, b) => rank(a) - rank(b));
-}
-
 /**
  * All kinds of findings on one case, the first of each kind, most telling first: what the machine stopped, per engine
  * what differs from more authoritative ones, then its maps, then checksums and invariants that the program broke.
@@ -46,7 +38,7 @@ export function* examine(
   account?: JudgingAccount,
   oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
-  for (const { finding } of violationFindings(byAuthority(reports))) yield finding;
+  for (const { finding } of violationFindings(byRank(reports))) yield finding;
   yield* examineOutcomes(program, input, reports, account, oracle);
 }
 
@@ -61,7 +53,7 @@ export function* examineOutcomes(
   account?: JudgingAccount,
   oracle: Oracle = 'all',
 ): Generator<Finding, void, void> {
-  const ranked = byAuthority(reports);
+  const ranked = byRank(reports);
   const hooks = program.entries.map((entry) => entry.hook);
   yield* modelFaults(ranked);
   const whole = ranked.filter((report) => !hasStops(report));

@@ -1,11 +1,12 @@
 /** What is found when engines are held against each other: one disagreement, with what people need to see of it. */
-import type { EngineName } from '../sim/engines/engine.ts';
+
 import {
   type OutcomeBatch,
   type OutcomeNote,
   type StatusName,
   statusName,
 } from '../sim/engines/outcome-batch.ts';
+import type { EngineName, Party } from '../sim/engines/register.ts';
 import type { OutcomePart } from './compare.ts';
 import type { MapDifference } from './compare-maps.ts';
 import type { Breach } from './invariants/invariant.ts';
@@ -13,7 +14,7 @@ import type { KernelVerdict } from './kernel-verdict.ts';
 import type { ChecksumFault } from './oracle/judge.ts';
 
 /** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
-export type Disagreeing = readonly [reference: EngineName | 'oracle', engine: EngineName];
+export type Disagreeing = readonly [reference: Party, engine: EngineName];
 
 /** An `error` fails the run; the others are reported beside it. */
 export type Severity = 'error' | 'warning' | 'info';

@@ -4,13 +4,13 @@
  */
 import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
+import { isKernel } from '../sim/engines/register.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import type { BatchReport } from './examine.ts';
 import { type Outcome, outcomeAt } from './finding.ts';
-import { isKernel } from './stops.ts';
 
 export type KernelVerdict =
   /** It ran the program on this packet to its end. */

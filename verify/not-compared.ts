@@ -1,5 +1,5 @@
 /** What no comparison looked at, as data: reports count and print it, nobody takes sentences apart. */
-import type { EngineName } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 
 export interface NotCompared {
   /** The part of an outcome, the map, or the rule by which packets were left out: "redirect target". */

@@ -1,6 +1,7 @@
 /** Plays single cases to a few engines and says what is found: the ground on which shrinking stands. */
 import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
+import { isKernel } from '../sim/engines/register.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
@@ -9,7 +10,6 @@ import { EngineSide } from './engine-side.ts';
 import { examine } from './examine.ts';
 import { type Finding, familyOf } from './finding.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
-import { isKernel } from './stops.ts';
 import { certainPackets } from './uncertain.ts';
 
 export class Replay {

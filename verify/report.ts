@@ -1,7 +1,8 @@
 /** What a run of `verify` has to say about one program. */
 
 import type { Case } from '../corpus/cases/case.ts';
-import type { Coverage, EngineName } from '../sim/engines/engine.ts';
+import type { Coverage } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import type { EngineFailure } from './engine-side.ts';
 import { checksumCause } from './explain/causes.ts';

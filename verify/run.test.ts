@@ -4,6 +4,7 @@ import type { Case, SavedCase } from '../corpus/cases/case.ts';
 import type { LimitsByHook } from '../corpus/generate/packet-limits.ts';
 import type { Seed } from '../corpus/generate/random.ts';
 import { EngineError } from '../sim/engines/engine.ts';
+import type { EngineName } from '../sim/engines/register.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../sim/runtime/actions.ts';
 import type { NamedWorld, Program, ProgramDefinition } from '../sim/runtime/program.ts';
@@ -106,6 +107,29 @@ describe('verify', () => {
       expect(indexOf(divergences[0]!.case.stimuli.at(-1)!.packet)).toBe(index);
       expect(divergences[0]!.case.stimuli).toHaveLength((index % 64) + 1);
     }
+  });
+
+  it('takes the first of the register that ran for the reference, however the engines are listed', async () => {
+    for (const [reference, other] of [
+      ['model', 'wasm'],
+      ['testrun', 'vm'],
+      ['veth', 'wasm'],
+      ['testrun', 'veth'],
+      ['vm', 'wasm'],
+    ] as const) {
+      const engines = [fakeEngine(other, dropping(5)), fakeEngine(reference, pass)];
+      const { divergences, engines: ran } = await verify(options({ engines }));
+      expect(divergences).toMatchObject([{ engines: [reference, other] }]);
+      expect(ran.map(({ name }) => name)).toEqual([reference, other]);
+    }
+  });
+
+  it('refuses an engine that is not registered: it becomes nobody’s reference', async () => {
+    const stranger = fakeEngine('stranger' as EngineName, pass);
+    for (const engines of [[stranger], [fakeEngine('model', pass), stranger]]) {
+      await expect(verify(options({ engines }))).rejects.toThrow('engine “stranger” is not registered');
+    }
+    expect(stranger.log.opened).toBe(0);
   });
 
   it('asks the witness about what others disagree on, and only then', async () => {
@@ -392,11 +416,11 @@ describe('verify', () => {
     });
     const report = await verify(options({ engines: [lacks, fakeEngine('testrun', pass)] }));
     expect(report.engines).toMatchObject([
-      { name: 'wasm', status: 'skipped', reason: 'fake: the machine lacks the helper bpf_x' },
       { name: 'testrun', status: 'ran', packets: 400 },
+      { name: 'wasm', status: 'skipped', reason: 'fake: the machine lacks the helper bpf_x' },
     ]);
     expect(report.compared).toBe(0);
-    expect(report.engines[0]).not.toHaveProperty('failure');
+    expect(report.engines[1]).not.toHaveProperty('failure');
   });
 
   it('finds a model that fails, whatever the others do, and goes on comparing the rest', async () => {

@@ -6,6 +6,7 @@
  */
 import type { SavedCase } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
+import { isKernel } from '../sim/engines/register.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { ALL_BATCHES, type BatchRange } from './batch-plan.ts';
 import { BatchRunner, type PacketSource } from './batch-runner.ts';
@@ -14,7 +15,6 @@ import { investigate } from './investigate.ts';
 import type { Oracle } from './judge-frames.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { ShrinkOptions } from './shrink.ts';
-import { isKernel } from './stops.ts';
 
 export type { PacketSource } from './batch-runner.ts';
 export type { Progress } from './collector.ts';

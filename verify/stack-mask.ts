@@ -5,8 +5,9 @@
  * The interpreter says which packets read such bytes. The machine runs the case again with other bytes in their place
  * (`World.stackFill`), and the kernel runs it again: what moves is taken over from the machine, and warned of.
  */
-import type { Engine, EngineName } from '../sim/engines/engine.ts';
+import type { Engine } from '../sim/engines/engine.ts';
 import { OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
+import { type EngineName, isKernel, isMachine } from '../sim/engines/register.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { sameContents } from '../sim/runtime/map-snapshot.ts';
@@ -20,7 +21,6 @@ import type { Finding } from './finding.ts';
 import { MovedParts, type RunOutcome } from './moved.ts';
 import type { NotCompared } from './not-compared.ts';
 import type { Warning } from './report.ts';
-import { isKernel } from './stops.ts';
 
 /** Far apart in every bit: the machine's own runs have zeros. */
 const FILLS = [0xff, 0x5a, 0xa5, 0x01, 0x80];
@@ -35,11 +35,7 @@ export interface StackJudgement {
 
 /** Is this a difference between the machine and the kernel? */
 export function isBetweenMachineAndKernel({ engines }: Pick<Finding, 'engines'>): boolean {
-  return engines.some(isMachine) && engines.some((name) => name !== 'oracle' && isKernel(name));
-}
-
-function isMachine(name: EngineName | 'oracle'): boolean {
-  return name === 'vm' || name === 'wasm';
+  return engines.some(isMachine) && engines.some(isKernel);
 }
 
 type Notes = ReadonlyMap<number, OutcomeNote>;

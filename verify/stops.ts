@@ -2,17 +2,13 @@
  * Packets that an engine did not run to their end: the machine stopped the program, or the engine itself gave up.
  * Neither is an outcome to compare, and what the program left in its maps then is nobody's promise.
  */
-import type { EngineName } from '../sim/engines/engine.ts';
+
 import { type OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outcome-batch.ts';
+import { isModel } from '../sim/engines/register.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { copyPacket } from './accepted.ts';
 import type { BatchReport } from './examine.ts';
 import { type Finding, outcomeAt } from './finding.ts';
-
-/** The engines that are the real kernel. */
-export function isKernel(name: EngineName): boolean {
-  return name === 'testrun' || name === 'veth';
-}
 
 export function hasStops({ output }: Pick<BatchReport, 'output'>): boolean {
   for (let packet = 0; packet < output.count; packet++) if (isStop(output.status[packet]!)) return true;
@@ -61,7 +57,7 @@ export function placeOf(note: OutcomeNote | undefined): string {
  * @param reports the most authoritative first
  */
 export function* modelFaults(reports: readonly BatchReport[]): Generator<Finding, void, void> {
-  const model = reports.find(({ engine }) => engine.name === 'model');
+  const model = reports.find(({ engine }) => isModel(engine.name));
   if (model === undefined) return;
   const told = new Set<string>();
   for (let packet = 0; packet < model.output.count; packet++) {
@@ -72,7 +68,7 @@ export function* modelFaults(reports: readonly BatchReport[]): Generator<Finding
     if (other === undefined) continue;
     told.add(place);
     yield {
-      engines: ['model', other.engine.name],
+      engines: [model.engine.name, other.engine.name],
       part: 'status',
       field: 'status',
       place,
@@ -91,21 +87,20 @@ export function* modelFaults(reports: readonly BatchReport[]): Generator<Finding
 export function* violationFindings(
   reports: readonly BatchReport[],
 ): Generator<{ readonly finding: Finding; readonly packets: number }, void, void> {
-  const model = reports.find(({ engine }) => engine.name === 'model');
+  const model = reports.find(({ engine }) => isModel(engine.name));
   const told = new Set<number>();
   for (const { engine, output } of reports) {
     for (const { packet, packets, note } of violationsOf(output)) {
       if (told.has(packet)) continue;
       told.add(packet);
-      const expected =
-        model?.output.status[packet] === STATUS.ran ? outcomeAt(model.output, packet) : undefined;
+      const reference = model?.output.status[packet] === STATUS.ran ? model : undefined;
       const finding: Finding = {
-        engines: [expected === undefined ? 'oracle' : 'model', engine.name],
+        engines: [reference?.engine.name ?? 'oracle', engine.name],
         part: 'status',
         field: 'status',
         place: placeOf(note),
         packet,
-        expected,
+        expected: reference === undefined ? undefined : outcomeAt(reference.output, packet),
         got: outcomeAt(output, packet),
       };
       yield { finding, packets };

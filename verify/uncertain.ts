@@ -4,10 +4,11 @@
  * the map differ, and nobody is wrong. So the kernel is compared up to there, and what comes after is a case of its
  * own, which starts with empty maps.
  */
+
+import { isKernel } from '../sim/engines/register.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { copyPacket } from './accepted.ts';
 import type { BatchReport } from './examine.ts';
-import { isKernel } from './stops.ts';
 
 /** Into how many pieces a case is cut at most; what is left over is not compared with the kernel. */
 export const MAX_PIECES = 64;

@@ -1,5 +1,5 @@
 /** What a run has shown of one program. "Agreed" stands beside what was compared and what was reached. */
-import type { EngineName } from '../sim/engines/engine.ts';
+import { type EngineName, isMachine } from '../sim/engines/register.ts';
 import type { ProgramReport } from './report.ts';
 import type { Unreached } from './unreached.ts';
 
@@ -98,8 +98,7 @@ function withoutComparison(report: ProgramReport): Verdict {
 /** Who judged what the program did, besides a comparison. */
 function judgesOf({ engines, judged, defects }: ProgramReport): string[] {
   const machine = engines.some(
-    ({ name, packets }) =>
-      (name === 'vm' || name === 'wasm') && packets > 0 && !defects.some((one) => one.engine === name),
+    ({ name, packets }) => isMachine(name) && packets > 0 && !defects.some((one) => one.engine === name),
   );
   return [...(judged > 0 ? ['the checksum oracle'] : []), ...(machine ? ['the machine’s own checks'] : [])];
 }

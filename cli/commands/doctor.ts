@@ -1,7 +1,7 @@
 /** `xdpsim doctor`: shows what works on this machine, what does not, and how to get it. */
 import type { Command } from 'commander';
 import { type Check, probeMachine } from '../../kernel/probe.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import { allEngines } from '../engines.ts';
 import { printJson } from '../output.ts';
 import { createTerminal, table } from '../terminal.ts';

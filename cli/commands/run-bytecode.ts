@@ -9,7 +9,7 @@ import { decodeInstructions, type Instructions } from '../../sim/ebpf/instructio
 import { InstructionError } from '../../sim/ebpf/instruction-error.ts';
 import { bytecodeObject, interpretBytecode } from '../../sim/ebpf/interpreter/bytecode.ts';
 import { runBytecode } from '../../sim/ebpf/wasm/bytecode.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import { EXIT, Failure, inputFailure } from '../failure.ts';
 import { parseHex } from '../input/options.ts';
 import { printLine } from '../output.ts';

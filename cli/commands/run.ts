@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
-import { type Engine, type EngineName, refusalText, type Session } from '../../sim/engines/engine.ts';
+import { type Engine, refusalText, type Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
+import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
 import { hexdump } from '../../sim/packet/hexdump.ts';
@@ -57,7 +58,7 @@ export function registerRun(program: Command): void {
     .option('--packet <packet>', 'a packet or capture; may be repeated', repeated, [])
     .option(
       '--engine <name>',
-      'model, vm, wasm, testrun or veth; default: vm, or testrun where vm cannot run the program',
+      `${ENGINE_NAMES.join(', ')}; default: vm, or testrun where vm cannot run the program`,
     )
     .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
     .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
@@ -114,8 +115,9 @@ function theEngine(program: Program, name: EngineName | undefined): Engine {
     requireAvailable(chosen, [program]);
     return chosen.engines[0]!;
   }
-  const { engines } = chooseEngines('vm,testrun');
-  const able = engines.find((engine) => engine.availability(program).available);
+  const able = (['vm', 'testrun'] as const)
+    .map(createEngine)
+    .find((engine) => engine.availability(program).available);
   if (able === undefined)
     throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor shows what is missing.');
   return able;

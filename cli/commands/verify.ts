@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
+import { ENGINE_NAMES } from '../../sim/engines/register.ts';
 import { memoryNotice } from '../../sim/runtime/map-memory.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
@@ -68,7 +69,7 @@ export function registerVerify(program: Command): void {
     )
     .option(
       '--engines <list>',
-      'model, vm, wasm, testrun, veth; default: all that run here without touching the network',
+      `${ENGINE_NAMES.join(', ')}; default: all that run here without touching the network`,
     )
     .option('--live', 'also on live veth traffic')
     .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))

@@ -1,6 +1,6 @@
 /** What `verify` and its worker processes say to each other. Plain data: it goes through structured cloning. */
 import type { Case } from '../../corpus/cases/case.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { BatchRange } from '../../verify/batch-plan.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';

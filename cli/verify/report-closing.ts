@@ -1,4 +1,5 @@
 /** The end of the report of `verify`: speeds, what was left out, and the result of the run in one line. */
+import { isModel } from '../../sim/engines/register.ts';
 import { type NotCompared, sumNotCompared } from '../../verify/not-compared.ts';
 import type { EngineReport, ProgramReport } from '../../verify/report.ts';
 import type { Mark } from '../../verify/verdict.ts';
@@ -83,7 +84,7 @@ function speeds(reports: readonly ProgramReport[]): string[] {
 
 function skipped(reports: readonly ProgramReport[]): string[] {
   return ofEngines(reports, ({ name, status, reason, remedy }) =>
-    status === 'skipped' && name !== 'model'
+    status === 'skipped' && !isModel(name)
       ? `Skipped ${name}: ${reason}${remedy === undefined ? '' : ` – ${remedy}`}`
       : undefined,
   );
@@ -92,7 +93,7 @@ function skipped(reports: readonly ProgramReport[]): string[] {
 /** One line, however many programs have none: most people’s programs have none, and are none the worse for it. */
 function withoutModel(reports: readonly ProgramReport[]): string[] {
   const without = reports.flatMap(({ engines }) =>
-    engines.filter(({ name, status }) => name === 'model' && status === 'skipped'),
+    engines.filter(({ name, status }) => isModel(name) && status === 'skipped'),
   );
   const [first] = without;
   if (first === undefined) return [];

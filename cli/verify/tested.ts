@@ -1,10 +1,9 @@
 /** A program's report with what is made of it: the verdict, and what was not reached. */
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type ProgramReport, reportToJson } from '../../verify/report.ts';
-import { isKernel } from '../../verify/stops.ts';
 import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
 import { type Requirements, type Verdict, verdictOf } from '../../verify/verdict.ts';
 import { EXIT } from '../failure.ts';
@@ -64,9 +63,8 @@ export interface NotChecked {
 export function notChecked({ engines }: ProgramReport): NotChecked[] {
   const ran = engines.filter((one) => one.status === 'ran' && one.packets > 0).map((one) => one.name);
   if (ran.some(isKernel)) return [];
-  const machines = (['vm', 'wasm'] as const).filter((name) => ran.includes(name));
-  // What the stricter of two does not check, the other does not either.
-  const [strictest] = machines;
+  // In order of rank, the stricter first: what it does not check, the other does not either.
+  const strictest = ran.find(isMachine);
   if (strictest === undefined) return [];
   return UNCHECKED_BY[strictest].map((kind) => ({ what: UNCHECKED[kind], engine: strictest }));
 }

@@ -2,7 +2,7 @@
  * What a worker process of `xdpsim verify` does: models, machines and kernel run here, where the main process can end them
  * whatever they are doing. It saves nothing and prints nothing.
  */
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { BatchRunner } from '../../verify/batch-runner.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';

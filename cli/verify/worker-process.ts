@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { removeThingsOf } from '../../kernel/process/leftovers.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { BatchRange } from '../../verify/batch-plan.ts';
 import type { Investigator } from '../../verify/collector.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';

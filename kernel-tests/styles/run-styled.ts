@@ -1,7 +1,7 @@
 /** Runs one styled program, the way its register's line says. */
 import { createEngine } from '../../cli/engines.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { ProgramReport } from '../../verify/report.ts';
 import { verify } from '../../verify/run.ts';
 import { programOf, type StyledProgram } from './programs.ts';

@@ -5,10 +5,9 @@ import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import type { OutcomeBatch } from './outcome-batch.ts';
+import type { EngineName } from './register.ts';
 
 export type { Coverage, FunctionCoverage } from '../runtime/coverage.ts';
-
-export type EngineName = 'model' | 'vm' | 'wasm' | 'testrun' | 'veth';
 
 /** Which parts of an outcome an engine can show. A comparison takes only what both of its engines observe. */
 export interface Observables {

@@ -1,5 +1,5 @@
 /** The commands that repeat a divergence. */
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { BATCH_SIZE } from '../batch-plan.ts';
 import type { Divergence } from '../report.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Case } from '../../corpus/cases/case.ts';
-import type { EngineName } from '../../sim/engines/engine.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
 import { addU64 } from '../../sim/runtime/model-map.ts';

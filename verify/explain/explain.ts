@@ -1,5 +1,6 @@
 /** A divergence for a person at a terminal: verdict, tree, bytes, worksheet, and the command that repeats it. */
 import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
+import { isKernel } from '../../sim/engines/register.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
@@ -10,7 +11,6 @@ import { checksumOfField } from '../differing-field.ts';
 import type { Finding, Outcome } from '../finding.ts';
 import type { Divergence } from '../report.ts';
 import type { ShrinkStop } from '../shrink.ts';
-import { isKernel } from '../stops.ts';
 import { checksumCause } from './causes.ts';
 import { changedTree } from './changed-tree.ts';
 import { commandsOf, type RunOptions } from './command.ts';
@@ -258,7 +258,7 @@ function testimony({ witness, engines, finding }: Divergence): string[] {
   if (finding.part === 'status' && witness.status === 'violation')
     return ['The interpreter (vm) stops it, too.'];
   const notes = witness.note === undefined ? [] : noteLines(witness.note);
-  if (witness.status === 'violation' && engines.some((name) => name !== 'oracle' && isKernel(name))) {
+  if (witness.status === 'violation' && engines.some(isKernel)) {
     return [`The machine (vm) refused what this kernel ran, a defect of xdpsim:`, ...notes];
   }
   if (witness.status !== 'ran') {

@@ -1,13 +1,7 @@
 /** Engines for this folder's tests: a function in place of a program. */
-import type {
-  Availability,
-  Coverage,
-  Engine,
-  EngineName,
-  Observables,
-  Refusal,
-} from '../../sim/engines/engine.ts';
+import type { Availability, Coverage, Engine, Observables, Refusal } from '../../sim/engines/engine.ts';
 import { type OutcomeNote, STATUS } from '../../sim/engines/outcome-batch.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { snapshotOf } from '../../sim/runtime/map-snapshot.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
