@@ -20,6 +20,7 @@ const PACKETS = Number(process.env.XDPSIM_PIN_PACKETS ?? 20_000);
 const FUNCTIONS: readonly (readonly [string, Hook, boolean])[] = [
   ['every_clock', 'xdp', true],
   ['one_in_ten', 'xdp', true],
+  ['idle', 'xdp', true],
   ['nested', 'xdp', true],
   ['staged', 'xdp', false],
   ['flow_hash', 'tc-ingress', false],

@@ -59,6 +59,7 @@ const UNCHANGED_BY_PROGRAMS: ReadonlySet<MapType> = new Set([
   'CPUMAP',
   'XSKMAP',
   'CGROUP_ARRAY',
+  'USER_RINGBUF',
 ]);
 
 /** What `entries` can list without changing it, in values that mean the same to every engine. */

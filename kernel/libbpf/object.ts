@@ -1,4 +1,6 @@
 /** A compiled object in the kernel: opened from memory, its globals set, loaded, closed. */
+
+import { BPF_F_ZERO_SEED } from '../../sim/ebpf/maps/live-map.ts';
 import { EngineError, type Pinning } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
@@ -275,6 +277,7 @@ function tryToLoad(
     if (options.pinDirectory === undefined) {
       for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
       makeArraysMappable(libbpf, maps);
+      seedBloomFilters(libbpf, maps);
     }
     for (const map of maps) setSize(libbpf, map, options.maxEntries);
     leaveMaps(libbpf, maps, parts);
@@ -397,6 +400,19 @@ function makeArraysMappable({ bpf }: LoadedLibbpf, maps: readonly Pointer[]): vo
     const bytes = Math.ceil(bpf.bpf_map__value_size(map) / 8) * 8 * bpf.bpf_map__max_entries(map);
     if (bytes < MAPPED_BYTES) continue;
     bpf.bpf_map__set_map_flags(map, bpf.bpf_map__map_flags(map) | BPF_F_MMAPABLE);
+  }
+}
+
+/**
+ * Lets Bloom filters hash from 0, as the machine's do: which values they take for others is no chance then. Inner maps
+ * have to have the flags of those that they stand for.
+ */
+function seedBloomFilters({ bpf }: LoadedLibbpf, maps: readonly Pointer[]): void {
+  const typeOf = (map: Pointer): MapType => mapTypeName(bpf.bpf_map__type(map));
+  if (maps.some((map) => typeOf(map) === 'ARRAY_OF_MAPS' || typeOf(map) === 'HASH_OF_MAPS')) return;
+  for (const map of maps) {
+    if (typeOf(map) !== 'BLOOM_FILTER') continue;
+    bpf.bpf_map__set_map_flags(map, bpf.bpf_map__map_flags(map) | BPF_F_ZERO_SEED);
   }
 }
 

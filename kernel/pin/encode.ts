@@ -53,6 +53,7 @@ export const load32 = (dst: number, src: number, off: number): Insn => insn(0x61
 export const load64 = (dst: number, src: number, off: number): Insn => insn(0x79, dst, src, off, 0);
 export const store32 = (dst: number, off: number, src: number): Insn => insn(0x63, dst, src, off, 0);
 export const store64 = (dst: number, off: number, src: number): Insn => insn(0x7b, dst, src, off, 0);
+export const storeImm8 = (dst: number, off: number, imm: number): Insn => insn(0x72, dst, 0, off, imm);
 export const storeImm64 = (dst: number, off: number, imm: number): Insn => insn(0x7a, dst, 0, off, imm);
 
 /** Jumps over `off` instructions. */

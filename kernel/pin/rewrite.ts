@@ -38,8 +38,8 @@ export function rewrite(instructions: Uint8Array, mapFd: number, cpu: number, ad
   let end = shift + instructions.length / INSN_SIZE;
   const starts = new Map<number, number>();
   for (const { helper, body } of substitutesIn(instructions)) {
-    if (typeof body === 'string') continue;
-    const bytes = encode(body(mapFd));
+    if (typeof body !== 'function') continue;
+    const bytes = encode(body(mapFd, cpu));
     starts.set(helper, end);
     end += bytes.length / INSN_SIZE;
     parts.push(bytes);
@@ -49,7 +49,7 @@ export function rewrite(instructions: Uint8Array, mapFd: number, cpu: number, ad
     const substitute = SUBSTITUTES.get(helper);
     if (substitute === undefined) return;
     const start = starts.get(helper);
-    const constant = substitute.body === 'cpu' ? cpu : 0;
+    const constant = typeof substitute.body === 'number' ? substitute.body : cpu;
     // A call counts from the instruction after it.
     const target: Insn =
       start === undefined ? movImm(0, constant) : insn(CALL, 0, PSEUDO_CALL, 0, start - (shift + slot) - 1);

@@ -5,8 +5,11 @@
  * A call of such a function clobbers what the call of the helper did (r1 to r5) and returns in r0, so that one
  * instruction takes the place of one.
  */
+
+import { idleTaskName, TASK_COMM_LEN } from '../../sim/ebpf/helpers/task-helpers.ts';
 import { HASH_MULTIPLIER, RANDOM_STEP } from '../../sim/runtime/chance.ts';
 import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../sim/runtime/clock.ts';
+import { EPERM } from '../../sim/runtime/errno.ts';
 import {
   add,
   add32,
@@ -33,6 +36,7 @@ import {
   rsh32Imm,
   store32,
   store64,
+  storeImm8,
   storeImm64,
   xor32,
 } from './encode.ts';
@@ -56,8 +60,8 @@ export interface Substitute {
   readonly name: string;
   /** Does the answer come from the clock? Then packets have to move it on. */
   readonly clock: boolean;
-  /** The function that is called instead, or the number that takes the place of the call. */
-  readonly body: ((mapFd: number) => readonly Insn[]) | 'cpu' | 'zero';
+  /** The function that is called instead, or what takes the place of the call: a number, or that of the CPU. */
+  readonly body: ((mapFd: number, cpu: number) => readonly Insn[]) | number | 'cpu';
 }
 
 const now = (mapFd: number): readonly Insn[] => [
@@ -183,6 +187,27 @@ const flowHash = (mapFd: number): readonly Insn[] => {
   ];
 };
 
+const GET_CURRENT_COMM = 16;
+const GET_NS_PID = 120;
+
+/** Lets the helper fill the buffer, and puts the name of the idle task over it, as far as there is room. */
+const idleName = (_mapFd: number, cpu: number): readonly Insn[] => {
+  const name = idleTaskName(cpu);
+  const insns: Insn[] = [mov(6, 1), mov(7, 2), helperCall(GET_CURRENT_COMM)];
+  const rounds = Array.from({ length: TASK_COMM_LEN }, (_, index) => [
+    // What is left is passed over where the buffer ends, whose last byte is 0 already.
+    jumpIfAtMost(7, index + 1, 2 * (TASK_COMM_LEN - index) - 1),
+    storeImm8(6, index, name.charCodeAt(index) || 0),
+  ]);
+  return [...insns, ...rounds.flat(), movImm(0, 0), exit()];
+};
+
+/** Asks for a namespace that there is not. */
+const noNamespace = (): readonly Insn[] => [movImm(1, -1), movImm(2, -1), helperCall(GET_NS_PID), exit()];
+
+/** Reads from an address that is none of user space's. */
+const noUserMemory = (helper: number) => (): readonly Insn[] => [movImm(3, -1), helperCall(helper), exit()];
+
 /** A session may also see to its answer by running on that CPU. */
 export const CPU_HELPER = 'bpf_get_smp_processor_id';
 
@@ -196,8 +221,16 @@ export const SUBSTITUTES: ReadonlyMap<number, Substitute> = new Map(
       { helper: 118, name: 'bpf_jiffies64', clock: true, body: jiffies },
       { helper: 7, name: 'bpf_get_prandom_u32', clock: false, body: random },
       { helper: 34, name: 'bpf_get_hash_recalc', clock: false, body: flowHash },
-      { helper: 42, name: 'bpf_get_numa_node_id', clock: false, body: 'zero' },
+      { helper: 42, name: 'bpf_get_numa_node_id', clock: false, body: 0 },
       { helper: 8, name: CPU_HELPER, clock: false, body: 'cpu' },
+      { helper: 14, name: 'bpf_get_current_pid_tgid', clock: false, body: 0 },
+      { helper: 15, name: 'bpf_get_current_uid_gid', clock: false, body: 0 },
+      { helper: GET_CURRENT_COMM, name: 'bpf_get_current_comm', clock: false, body: idleName },
+      { helper: 109, name: 'bpf_send_signal', clock: false, body: -EPERM },
+      { helper: 117, name: 'bpf_send_signal_thread', clock: false, body: -EPERM },
+      { helper: GET_NS_PID, name: 'bpf_get_ns_current_pid_tgid', clock: false, body: noNamespace },
+      { helper: 112, name: 'bpf_probe_read_user', clock: false, body: noUserMemory(112) },
+      { helper: 114, name: 'bpf_probe_read_user_str', clock: false, body: noUserMemory(114) },
     ] satisfies Substitute[]
   ).map((one) => [one.helper, one]),
 );

@@ -4,6 +4,8 @@ import type { Helper } from './helper.ts';
 
 /** `BPF_MAX_LOOPS` (include/linux/bpf.h). */
 const MAX_LOOPS = 8 * 1024 * 1024;
+/** BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
+const WAKEUP_FLAGS = 3;
 
 export const CALLBACK_HELPERS: readonly Helper[] = [
   {
@@ -38,5 +40,15 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
       }
       return visited;
     },
+  },
+  {
+    number: 209,
+    name: 'bpf_user_ringbuf_drain',
+    arguments: ['map', 'function', 'stack_or_null', 'anything'],
+    returns: 'int',
+    maps: ['USER_RINGBUF'],
+    note: '0: user space has handed nothing over, so the callback never runs',
+    run: (machine, _map, _callback, _context, flags) =>
+      (flags & ~WAKEUP_FLAGS) !== 0 || machine.high(3) !== 0 ? -EINVAL : 0,
   },
 ];

@@ -9,6 +9,8 @@ import { FIB_HELPERS } from './fib-helper.ts';
 import type { Helper } from './helper.ts';
 import { LOCK_HELPERS } from './lock-helpers.ts';
 import { MAP_HELPERS } from './map-helpers.ts';
+import { PERF_HELPERS } from './perf-helpers.ts';
+import { PROBE_READ_HELPERS } from './probe-read-helpers.ts';
 import { REDIRECT_HELPERS } from './redirect-helpers.ts';
 import { SKB_BYTES_HELPERS } from './skb-bytes-helpers.ts';
 import { SKB_CHANGE_HELPERS } from './skb-change-helpers.ts';
@@ -17,6 +19,7 @@ import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
 import { SOCKET_HELPERS } from './socket-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
+import { TASK_HELPERS } from './task-helpers.ts';
 import { TRACE_HELPERS } from './trace-helpers.ts';
 import { TUNNEL_HELPERS } from './tunnel-helpers.ts';
 import { VLAN_HELPERS } from './vlan-helpers.ts';
@@ -46,5 +49,8 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...XDP_BYTES_HELPERS,
     ...DYNPTR_HELPERS,
     ...TAIL_CALL_HELPERS,
+    ...TASK_HELPERS,
+    ...PERF_HELPERS,
+    ...PROBE_READ_HELPERS,
   ].map((helper) => [helper.number, helper]),
 );

@@ -11,6 +11,7 @@ const READABLE_MAPS: Helper['maps'] = [
   'HASH_OF_MAPS',
 ];
 const SEQUENCES: Helper['maps'] = ['QUEUE', 'STACK'];
+const SEQUENCES_AND_FILTERS: Helper['maps'] = ['QUEUE', 'STACK', 'BLOOM_FILTER'];
 const PER_CPU_MAPS: Helper['maps'] = ['PERCPU_ARRAY', 'PERCPU_HASH', 'LRU_PERCPU_HASH'];
 
 export const MAP_HELPERS: readonly Helper[] = [
@@ -51,7 +52,7 @@ export const MAP_HELPERS: readonly Helper[] = [
     packetAccess: true,
     arguments: ['map', 'value', 'anything'],
     returns: 'int',
-    maps: SEQUENCES,
+    maps: SEQUENCES_AND_FILTERS,
     run: (machine, map, value, flags) =>
       machine.high(2) !== 0 ? -EINVAL : machine.mapAt(map).push(value, flags),
   },
@@ -70,7 +71,7 @@ export const MAP_HELPERS: readonly Helper[] = [
     packetAccess: true,
     arguments: ['map', 'value_out'],
     returns: 'int',
-    maps: SEQUENCES,
+    maps: SEQUENCES_AND_FILTERS,
     run: (machine, map, value) => machine.mapAt(map).peek(value),
   },
   {

@@ -69,6 +69,18 @@ function markCongestion(machine: Machine): number {
 
 export const SKB_META_HELPERS: readonly Helper[] = [
   {
+    number: 66,
+    name: 'bpf_skb_get_xfrm_state',
+    arguments: ['context', 'anything', 'memory_out', 'size', 'anything'],
+    returns: 'int',
+    only: 'tc',
+    note: '`-EINVAL`: no frame came through IPsec',
+    run: (machine, _context, _index, to, size) => {
+      machine.memory.u8.fill(0, to, to + size);
+      return -EINVAL;
+    },
+  },
+  {
     number: 34,
     name: 'bpf_get_hash_recalc',
     arguments: ['context'],

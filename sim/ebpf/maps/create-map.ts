@@ -5,6 +5,7 @@ import type { LinearMemory } from '../memory.ts';
 import type { BpfMap } from '../object.ts';
 import { LackingError, ObjectError } from '../object-error.ts';
 import { ArrayMap } from './array-map.ts';
+import { BloomFilterMap } from './bloom-filter-map.ts';
 import { DeviceHashMap } from './device-hash-map.ts';
 import { HashMap } from './hash-map.ts';
 import type { LiveMap } from './live-map.ts';
@@ -15,6 +16,7 @@ import { QueueMap } from './queue-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
 import { lockOffsetOf } from './spin-lock.ts';
+import { UserRingBufferMap } from './user-ring-buffer-map.ts';
 
 /** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
 const MAX_KEY = 512;
@@ -99,6 +101,8 @@ const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
   kind('QUEUE', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
   kind('STACK', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
   kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
+  kind('USER_RINGBUF', UserRingBufferMap, { ...NO_KEY, ...NO_VALUE }),
+  kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ANY_VALUE }),
 ]);
 
 /** Can the machine hold maps of this type? */
@@ -160,7 +164,8 @@ function checkEntries(source: BpfMap, where: string): void {
   if (entries === 0 && source.type !== 'PERF_EVENT_ARRAY')
     throw new ObjectError(where, 'at least one entry', 'max_entries 0');
   // Pages of 4 KiB: the kernel maps the ring into user space (kernel/bpf/ringbuf.c, `ringbuf_map_alloc`).
-  if (source.type === 'RINGBUF' && ((entries & (entries - 1)) !== 0 || entries % 4096 !== 0)) {
+  const isRing = source.type === 'RINGBUF' || source.type === 'USER_RINGBUF';
+  if (isRing && ((entries & (entries - 1)) !== 0 || entries % 4096 !== 0)) {
     throw new ObjectError(where, 'a power of two and multiple of 4096 bytes', `${entries}`);
   }
   if (source.type === 'LPM_TRIE' && (source.mapFlags & 1) === 0) {
