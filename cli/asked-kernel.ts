@@ -6,8 +6,9 @@ import { actionName, type Hook } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { kernelLines } from '../verify/explain/kernel-text.ts';
-import type { Outcome } from '../verify/finding.ts';
-import { isAccepted, type KernelVerdict, KernelWitness } from '../verify/kernel-verdict.ts';
+import { isAccepted, type KernelVerdict } from '../verify/kernel-verdict.ts';
+import { KernelWitness } from '../verify/kernel-witness.ts';
+import type { Outcome } from '../verify/outcome.ts';
 import { placeOf } from '../verify/stops.ts';
 
 /** The verdict on the first packet that was stopped at this place of the program. */

@@ -1,26 +1,19 @@
 /** Compares the outcomes of one case with each other, and judges what the program did to each frame. */
-import type { Engine, Observables } from '../sim/engines/engine.ts';
-import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
+
+import type { Observables } from '../sim/engines/engine.ts';
 import { byRank } from '../sim/engines/register.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import type { BatchReport } from './batch-report.ts';
 import { comparedParts, firstDifference, type OutcomeDifference } from './compare.ts';
 import { firstMapDifference } from './compare-maps.ts';
 import { checksumOfField, differingField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
-import { type Finding, outcomeAt } from './finding.ts';
+import type { Finding } from './finding.ts';
 import { type JudgingAccount, judgeFrames, type Oracle } from './judge-frames.ts';
+import { outcomeAt } from './outcome.ts';
 import { hasStops, modelFaults, violationFindings } from './stops.ts';
-
-/** What one engine showed of a case. */
-export interface BatchReport {
-  readonly engine: Engine;
-  readonly output: OutcomeBatch;
-  /** After the last packet; undefined where the engine cannot show maps. Asking may read all of them. */
-  readonly maps: readonly MapSnapshot[] | undefined;
-}
 
 /** How many differing packets of one batch are looked at to find different kinds of differences. */
 const MAX_DIFFERENCES = 256;

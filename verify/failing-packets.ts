@@ -2,7 +2,7 @@
 import { faults } from '../corpus/simplify/well-formed.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { Sample } from './finding.ts';
+import type { Sample } from './outcome.ts';
 
 /** Packets of one kind that are looked at: enough to find a whole one, and to tell a cause from a coincidence. */
 const MOST_LOOKED_AT = 64;

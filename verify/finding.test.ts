@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../sim/engines/outcome-batch.ts';
-import { outcomeAt } from './finding.ts';
+import { outcomeAt } from './outcome.ts';
 
 describe('outcomeAt', () => {
   it.each(Object.keys(STATUS) as StatusName[])('calls the status %s by its name', (name) => {

@@ -1,23 +1,16 @@
 /** What is found when engines are held against each other: one disagreement, with what people need to see of it. */
 
-import {
-  type OutcomeBatch,
-  type OutcomeNote,
-  type StatusName,
-  statusName,
-} from '../sim/engines/outcome-batch.ts';
 import type { EngineName, Party } from '../sim/engines/register.ts';
 import type { OutcomePart } from './compare.ts';
 import type { MapDifference } from './compare-maps.ts';
 import type { Breach } from './invariants/invariant.ts';
 import type { KernelVerdict } from './kernel-verdict.ts';
 import type { ChecksumFault } from './oracle/judge.ts';
+import type { Outcome, Sample, SourcePlaceWithText } from './outcome.ts';
+import type { Severity } from './severity.ts';
 
 /** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
 export type Disagreeing = readonly [reference: Party, engine: EngineName];
-
-/** An `error` fails the run; the others are reported beside it. */
-export type Severity = 'error' | 'warning' | 'info';
 
 export interface Finding {
   readonly engines: Disagreeing;
@@ -42,44 +35,6 @@ export interface Finding {
   readonly source?: SourcePlaceWithText;
   /** More packets that fail in the same way, where a cause is to be found: one alone may be a coincidence. */
   readonly others?: readonly Sample[];
-}
-
-/** A line of a C source. */
-export type SourcePlaceWithText = NonNullable<OutcomeNote['source']>;
-
-/** A frame as it came and as it left. */
-export interface Sample {
-  readonly came: Uint8Array;
-  readonly left: Uint8Array;
-}
-
-/** One packet's outcome as a value. */
-export interface Outcome {
-  readonly status: StatusName;
-  readonly action: number;
-  readonly packet: Uint8Array;
-  readonly metadata: Uint8Array;
-  readonly redirect: number;
-  readonly trace: readonly string[];
-  readonly mark: number;
-  readonly priority: number;
-  readonly cb: readonly number[];
-  readonly note: OutcomeNote | undefined;
-}
-
-export function outcomeAt(batch: OutcomeBatch, packet: number): Outcome {
-  return {
-    status: statusName(batch.status[packet]!),
-    action: batch.action[packet]!,
-    packet: batch.packet(packet),
-    metadata: batch.metadata(packet),
-    redirect: batch.redirect[packet]!,
-    trace: batch.trace.get(packet) ?? [],
-    mark: batch.mark[packet]!,
-    priority: batch.priority[packet]!,
-    cb: [...batch.cb.subarray(packet * 5, packet * 5 + 5)],
-    note: batch.notes.get(packet),
-  };
 }
 
 /** Two findings of the same kind are one divergence, seen on two inputs. */

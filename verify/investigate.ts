@@ -2,9 +2,11 @@
 import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import type { Finding, Outcome } from './finding.ts';
-import { isAccepted, KernelWitness } from './kernel-verdict.ts';
+import type { Finding } from './finding.ts';
+import { isAccepted } from './kernel-verdict.ts';
+import { KernelWitness } from './kernel-witness.ts';
 import { originOf } from './origin.ts';
+import type { Outcome } from './outcome.ts';
 import type { Divergence } from './report.ts';
 import type { Found } from './segment.ts';
 import { type ShrinkOptions, type ShrinkStop, shrink } from './shrink.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
-import type { BatchReport } from './examine.ts';
+import type { BatchReport } from './batch-report.ts';
 import type { Finding } from './finding.ts';
 import { JudgingAccount, judgeFrames } from './judge-frames.ts';
 import { fakeEngine } from './test-support/engines.ts';

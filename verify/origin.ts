@@ -9,7 +9,8 @@ import { difference } from '../sim/packet/difference.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { checksumOfField } from './differing-field.ts';
 import { type ChecksumSite, checksumSite } from './explain/checksum-site.ts';
-import type { Finding, SourcePlaceWithText } from './finding.ts';
+import type { Finding } from './finding.ts';
+import type { SourcePlaceWithText } from './outcome.ts';
 import { testify } from './witness.ts';
 
 /** @returns undefined where nothing wrote these bytes, the object has no line information, or the machine does otherwise */

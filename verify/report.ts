@@ -7,9 +7,12 @@ import { type CoverageSummary, mergeCoverage, summarizeCoverage } from './covera
 import type { EngineFailure } from './engine-side.ts';
 import { checksumCause } from './explain/causes.ts';
 import type { MapEntryText } from './explain/map-text.ts';
-import { type Disagreeing, type Finding, kindOf, type Outcome, type Severity } from './finding.ts';
+import { type Disagreeing, type Finding, kindOf } from './finding.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
+import type { Outcome } from './outcome.ts';
+import type { Severity } from './severity.ts';
 import type { ShrinkStop } from './shrink.ts';
+import type { SourcePlace, Warning } from './warning.ts';
 
 export interface ProgramReport {
   readonly name: string;
@@ -49,18 +52,6 @@ export interface ProgramReport {
 /** A divergence that was seen and not looked into. */
 export type Further = Pick<Finding, 'engines' | 'field'>;
 
-/** What is no fault for certain, counted over the run. */
-export interface Warning {
-  readonly severity: 'warning' | 'info';
-  /** Which kind, for programs that read reports: `uninitialized-stack`. */
-  readonly kind: string;
-  /** One line. */
-  readonly summary: string;
-  readonly source?: SourcePlace;
-  /** How many packets showed it; absent where it is about the program as a whole. */
-  readonly packets?: number;
-}
-
 /** The machine stopped a program which the kernel ran to its end on the same packet: the machine is wrong. */
 export interface Defect {
   readonly engine: EngineName;
@@ -71,11 +62,6 @@ export interface Defect {
   readonly packets: number;
   /** Where it was first seen. */
   readonly seen: Divergence['seen'];
-}
-
-export interface SourcePlace {
-  readonly file: string;
-  readonly line: number;
 }
 
 export interface EngineReport {

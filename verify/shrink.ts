@@ -8,8 +8,8 @@ import { simplerPackets } from '../corpus/simplify/shrink.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Stimulus } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import type { CauseId } from './explain/cause.ts';
 import { checksumCause } from './explain/causes.ts';
-import type { CauseId } from './explain/diagnose.ts';
 import { type Finding, familyOf } from './finding.ts';
 import { Replay } from './replay.ts';
 

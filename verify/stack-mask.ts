@@ -20,7 +20,7 @@ import { reasonOf } from './explain/note-text.ts';
 import type { Finding } from './finding.ts';
 import { MovedParts, type RunOutcome } from './moved.ts';
 import type { NotCompared } from './not-compared.ts';
-import type { Warning } from './report.ts';
+import type { Warning } from './warning.ts';
 
 /** Far apart in every bit: the machine's own runs have zeros. */
 const FILLS = [0xff, 0x5a, 0xa5, 0x01, 0x80];

@@ -4,12 +4,13 @@ import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { actionName } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import type { BatchReport } from './batch-report.ts';
 import { notCompared } from './compare.ts';
 import { mapsNotCompared } from './compare-maps.ts';
-import type { BatchReport } from './examine.ts';
 import { JudgingAccount } from './judge-frames.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
-import { type Defect, mergeDefects, mergeWarnings, type Warning } from './report.ts';
+import { type Defect, mergeDefects, mergeWarnings } from './report.ts';
+import type { Warning } from './warning.ts';
 
 export class RunStatistics {
   packets = 0;

@@ -7,8 +7,9 @@ import { type OutcomeBatch, type OutcomeNote, STATUS } from '../sim/engines/outc
 import { isModel } from '../sim/engines/register.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { copyPacket } from './accepted.ts';
-import type { BatchReport } from './examine.ts';
-import { type Finding, outcomeAt } from './finding.ts';
+import type { BatchReport } from './batch-report.ts';
+import type { Finding } from './finding.ts';
+import { outcomeAt } from './outcome.ts';
 
 export function hasStops({ output }: Pick<BatchReport, 'output'>): boolean {
   for (let packet = 0; packet < output.count; packet++) if (isStop(output.status[packet]!)) return true;

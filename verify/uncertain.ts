@@ -8,7 +8,7 @@
 import { isKernel } from '../sim/engines/register.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { copyPacket } from './accepted.ts';
-import type { BatchReport } from './examine.ts';
+import type { BatchReport } from './batch-report.ts';
 
 /** Into how many pieces a case is cut at most; what is left over is not compared with the kernel. */
 export const MAX_PIECES = 64;

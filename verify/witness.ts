@@ -8,7 +8,7 @@ import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { EngineSide } from './engine-side.ts';
-import { type Outcome, outcomeAt } from './finding.ts';
+import { type Outcome, outcomeAt } from './outcome.ts';
 
 /**
  * What an engine makes of one packet of a case.

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { compileBpf } from '../../bpf/compile.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { GeneratorHints, Program } from '../../sim/runtime/program.ts';
-import type { CauseId } from '../../verify/explain/diagnose.ts';
+import type { CauseId } from '../../verify/explain/cause.ts';
 
 export interface ChecksumSpecimen {
   /** The C file's stem. */

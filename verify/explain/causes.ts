@@ -5,7 +5,8 @@ import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { MapDifference } from '../compare-maps.ts';
 import { checksumOfField } from '../differing-field.ts';
 import type { Finding } from '../finding.ts';
-import { type Cause, diagnoseChecksum } from './diagnose.ts';
+import type { Cause } from './cause.ts';
+import { diagnoseChecksum } from './diagnose.ts';
 import { notable } from './notable.ts';
 
 /** Undefined where nothing sensible can be said. */

@@ -17,7 +17,8 @@ import {
   vlan,
   withChecksum,
 } from '../test-support/packets.ts';
-import { type CauseId, diagnoseChecksum } from './diagnose.ts';
+import type { CauseId } from './cause.ts';
+import { diagnoseChecksum } from './diagnose.ts';
 
 const IP = 14;
 const L4 = 34;

@@ -2,9 +2,11 @@
  * Why a checksum is wrong: each hypothesis computes what a program with that defect would have written, and the
  * one that reproduces the bytes exactly is named.
  */
-import type { Sample } from '../finding.ts';
+
 import { CHECKSUM, CHECKSUM_LAYERS, verifyChecksums } from '../oracle/checksums.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
+import type { Sample } from '../outcome.ts';
+import type { Cause, ChangedWord, ChecksumEvidence } from './cause.ts';
 import {
   type ChecksumSite,
   checksumSite,
@@ -15,71 +17,7 @@ import {
 import { HYPOTHESES } from './hypotheses.ts';
 import { add, complement, folded } from './ones.ts';
 
-/** The defects that can be told apart. */
-export type CauseId =
-  | 'recomputed'
-  | 'other zero'
-  | 'all-zero message'
-  | 'udp zero lost'
-  | 'udp none updated'
-  | 'udp none carried to ipv6'
-  | 'udp checksum removed over ipv6'
-  | 'not updated'
-  | 'folded once'
-  | 'fold forgotten'
-  | 'carry lost'
-  | 'delta byte order'
-  | 'delta twice'
-  | 'delta negated'
-  | 'bytes swapped'
-  | 'not complemented'
-  | 'pseudo-header counted'
-  | 'pseudo-header left out'
-  | 'old checksum counted'
-  | 'tail left out'
-  | 'odd byte misplaced'
-  | 'ihl not multiplied'
-  | 'options left out'
-  | 'padding counted'
-  | 'wrong place'
-  | 'change left out'
-  | 'change counted twice'
-  | 'later fragment'
-  | 'unknown';
-
-export interface Cause {
-  readonly id: CauseId;
-  /** What the program seems to do: "the checksum was folded only once". */
-  readonly sentence: string;
-  /** "would be right if …": how to make it right. */
-  readonly remedy: string;
-  /** How many of how many failing packets it explains. */
-  readonly packets?: number;
-  readonly of?: number;
-}
-
-/** One word that the program changed. */
-export interface ChangedWord {
-  readonly group: string;
-  readonly from: number;
-  readonly to: number;
-  readonly at: number;
-}
-
 const pair = new FramePair();
-
-/** What hypotheses compute with. */
-export interface ChecksumEvidence {
-  /** The checksum as it came; undefined where the program added the header. */
-  readonly before: ChecksumSite | undefined;
-  readonly after: ChecksumSite;
-  readonly words: readonly SummedWord[];
-  readonly changes: readonly ChangedWord[];
-  /** What an update of the old checksum should give (RFC 1624 eq. 3); undefined without one. */
-  readonly updated: number | undefined;
-  /** What a checksum made anew should be. */
-  readonly recomputed: number;
-}
 
 /**
  * Names the defect behind a wrong checksum.

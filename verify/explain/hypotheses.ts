@@ -1,5 +1,5 @@
 /** The defects seen in real programs, each as a formula for what it writes. Certain ones first, then the likely. */
-import type { Cause, CauseId, ChecksumEvidence } from './diagnose.ts';
+import type { Cause, CauseId, ChecksumEvidence } from './cause.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
 
 export type Hypothesis = (evidence: ChecksumEvidence) => Cause | undefined;

@@ -1,5 +1,7 @@
 /** A checksum worked out by hand, as on paper: words, carries, folds, the difference, and what would make it right. */
-import { type Cause, type ChecksumEvidence, rightChecksum } from './diagnose.ts';
+
+import type { Cause, ChecksumEvidence } from './cause.ts';
+import { rightChecksum } from './diagnose.ts';
 import { complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
 
 /** Changed words listed at the most. */

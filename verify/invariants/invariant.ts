@@ -3,9 +3,10 @@
  * `index.ts`. An invariant compares the frame as it left with the frame as it came (`FramePair`), so that a program
  * is never blamed for what a packet brought along.
  */
-import type { Severity } from '../finding.ts';
+
 import { HEADER_NAMES, type HeaderName } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import type { Severity } from '../severity.ts';
 
 /** One invariant broken by one packet. */
 export interface Breach {

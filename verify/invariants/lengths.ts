@@ -9,10 +9,11 @@
  * - packets quoted in ICMP errors, which may end anywhere;
  * - zeros behind the packet, and anything up to Ethernet's least frame: that is padding.
  */
-import type { Severity } from '../finding.ts';
+
 import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
 import { ETHERNET_MINIMUM, type FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
+import type { Severity } from '../severity.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
 
 export const lengths: Invariant = {
