@@ -5,6 +5,7 @@
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { helperName, LAST_HELPER } from '../sim/ebpf/helper-names.ts';
+import type { Helper } from '../sim/ebpf/helpers/helper.ts';
 import { HELPERS } from '../sim/ebpf/helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../sim/ebpf/helpers/kernel-functions.ts';
 import {
@@ -26,13 +27,13 @@ import { fixtureOf } from './test-support/testrun.ts';
 const TYPES: readonly ProgramType[] = ['xdp', 'tc'];
 const NUMBERS: readonly number[] = Array.from({ length: LAST_HELPER }, (_, index) => index + 1);
 
-interface Record {
-  readonly only?: ProgramType;
-  readonly gplOnly?: boolean;
+/** What the machine lacks. */
+function allows(record: { readonly only?: ProgramType } | undefined, type: ProgramType): boolean {
+  return record !== undefined && (record.only === undefined || record.only === type);
 }
 
-function allows(record: Record | undefined, type: ProgramType): boolean {
-  return record !== undefined && (record.only === undefined || record.only === type);
+function takes({ rules }: Helper, type: ProgramType): boolean {
+  return rules.hooks === 'both' || rules.hooks === type;
 }
 
 // The lists are of 6.18: older kernels lack some of it, younger ones have more.
@@ -43,7 +44,8 @@ describeKernel('what the kernel lets programs call', ['testrun', 'linux 6.18'], 
       const told = NUMBERS.map((number): string => {
         const helper = HELPERS.get(number);
         let permission: HelperPermission = 'no';
-        if (allows(helper, type)) permission = helper!.gplOnly === true ? 'gpl' : 'yes';
+        if (helper !== undefined && takes(helper, type))
+          permission = helper.rules.license === 'gpl' ? 'gpl' : 'yes';
         else if (SLEEPING_HELPERS.includes(number)) permission = 'sleeps';
         // The license of what the machine lacks is the kernel's business.
         else if (allows(unsupported.get(number), type)) permission = helperPermission(type, number);
@@ -61,7 +63,7 @@ describeKernel('what the kernel lets programs call', ['testrun', 'linux 6.18'], 
         UNSUPPORTED_FUNCTIONS.filter((one) => allows(one, type)).flatMap(({ names }) => names),
       );
       const told = new Set(listed);
-      for (const record of KERNEL_FUNCTIONS.values()) if (allows(record, type)) told.add(record.name);
+      for (const record of KERNEL_FUNCTIONS.values()) if (takes(record, type)) told.add(record.name);
       const allowed = allKernelFunctions().filter((one) => kernelFunctionIsAllowed(type, one.id));
       expect([...told].sort()).toEqual(allowed.map(({ name }) => name).sort());
     });

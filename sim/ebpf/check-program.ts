@@ -84,7 +84,7 @@ function refusedCall(
     }
     return new LackingError(place(program, slot), 'helper', `${name} (number ${number})`);
   }
-  if (helper.gplOnly === true && !isGplCompatible(object.license)) {
+  if (helper.rules.license === 'gpl' && !isGplCompatible(object.license)) {
     const license = object.license === '' ? 'none' : `"${object.license}"`;
     const expected = `a GPL-compatible license, since it calls ${helper.name}`;
     return new ObjectError(place(program, slot), expected, license);
@@ -93,8 +93,8 @@ function refusedCall(
 }
 
 function refusedHook(program: BpfProgram, slot: number, helper: Helper, hook: Hook): ObjectError | undefined {
-  const only = helper.only;
-  if (only === undefined || (only === 'xdp') === (hook === 'xdp')) return undefined;
+  const { hooks } = helper.rules;
+  if (hooks === 'both' || (hooks === 'xdp') === (hook === 'xdp')) return undefined;
   const kind = hook === 'xdp' ? 'XDP' : 'TC';
   return new ObjectError(place(program, slot), `a helper for ${kind} programs`, helper.name);
 }

@@ -26,6 +26,12 @@ import { PacketArea } from './packet-area.ts';
 /** A program asked a helper for something that the kernel can do and the machine cannot. */
 export class Unsupported extends Error {}
 
+/**
+ * Thrown by a helper that was asked for what the verifier forbids, where signatures do not say so: the program stops, as
+ * after any other violation. The message is the verifier's.
+ */
+export class Forbidden extends Error {}
+
 export interface MachineOptions {
   /**
    * What `bpf_csum_diff` returns: since Linux 6.13 a folded 16-bit sum, before that an unfolded 32-bit one, and

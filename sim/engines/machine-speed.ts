@@ -1,5 +1,5 @@
 /** How fast the machine runs one packet over and over: the figures `bench` puts beside the kernel's own. */
-import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../ebpf/interpreter/interpreter.ts';
+import { DEFAULT_BUDGET, MAX_LOOPS } from '../ebpf/limits.ts';
 import { CompiledMachine } from '../ebpf/wasm/compiled-machine.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
 import type { Program } from '../runtime/program.ts';
@@ -64,7 +64,7 @@ function copiedRacer(program: Program, packet: Uint8Array, world: World): Machin
   const compiled = new CompiledMachine({
     ...openMachine(program, world, {}),
     budget: DEFAULT_BUDGET,
-    mayGoto: MAX_MAY_GOTO,
+    mayGoto: MAX_LOOPS,
   });
   return {
     async nanoseconds(packets) {

@@ -2,7 +2,7 @@
  * The engine `wasm`: programs compiled to WebAssembly. The worker among the engines: it checks that no access leaves
  * the memory it may touch, and leaves explaining to `vm`.
  */
-import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../ebpf/interpreter/interpreter.ts';
+import { DEFAULT_BUDGET, MAX_LOOPS } from '../ebpf/limits.ts';
 import { type BatchObserver, CompiledMachine, type Stop } from '../ebpf/wasm/compiled-machine.ts';
 import { WASM_WORD } from '../ebpf/wasm/layout.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
@@ -65,7 +65,7 @@ class WasmSession implements Session, BatchObserver {
     this.#compiled = new CompiledMachine({
       ...opened,
       budget: options.budget ?? DEFAULT_BUDGET,
-      mayGoto: MAX_MAY_GOTO,
+      mayGoto: MAX_LOOPS,
     });
     for (const map of lruMaps(opened.machine)) map.onCrowded = () => this.#noteCrowded();
   }

@@ -50,7 +50,6 @@ import { applyArithmetic, converted, moved } from './abstract-arithmetic.ts';
 import { applyComparison } from './abstract-comparison.ts';
 import { AbstractState, joinStates, sameState } from './abstract-state.ts';
 import {
-  ALL_BITS,
   ANY,
   ARGUMENT_IDS,
   CONTEXT,
@@ -72,7 +71,6 @@ import {
   SOME_SCALAR,
   SOMEWHERE,
   sameValue,
-  samplePointer,
   scalar,
   stackPointer,
   UNSET,
@@ -80,7 +78,9 @@ import {
   withId,
 } from './abstract-value.ts';
 import { type Access, judgeAccess, VERDICT } from './access.ts';
+import { applyArguments } from './argument-effects.ts';
 import { type BasicBlock, type ControlFlow, controlFlowOf } from './control-flow.ts';
+import { resultOf } from './results.ts';
 
 export interface AnalysisInput {
   readonly program: BpfProgram;
@@ -172,6 +172,7 @@ class Analysis {
   readonly #doubtful: Uint8Array;
   readonly #readsUnwritten = new Set<number>();
   readonly #paths: number;
+  readonly #hook: 'xdp' | 'tc';
   /** Functions whose summary changed, so that others have to be looked at again. */
   #changed = false;
   #recording = false;
@@ -183,6 +184,7 @@ class Analysis {
     this.#reached = new Uint8Array(this.#instructions.count);
     this.#doubtful = new Uint8Array(this.#instructions.count);
     this.#paths = input.paths ?? 1;
+    this.#hook = input.layout.name === 'xdp_md' ? 'xdp' : 'tc';
     this.#summaries = input.program.subprograms.map(({ start, count }) => ({
       start,
       flow: controlFlowOf(input.program.instructions, start, start + count),
@@ -572,51 +574,47 @@ class Analysis {
     const helper = this.#input.helperAt(slot);
     const id = slot + 1;
     const first = registers[1]!;
-    const size = registers[2]!;
-    const key = helper?.arguments[1] === 'key' ? this.#indexAt(state, registers[2]!) : undefined;
-    let writesStack = false;
-    for (const [index, type] of (helper?.arguments ?? []).entries()) {
-      const argument = registers[index + 1]!;
-      this.#argument(summary, state, helper!, index);
-      if (type === 'function') {
-        this.#callBack(summary, state, argument);
-      }
-      if (
-        type === 'value_out' ||
-        type === 'memory_out' ||
-        type === 'u64_out' ||
-        type === 'u32_inout' ||
-        type === 'dynptr_out' ||
-        type === 'iterator_out' ||
-        type === 'buffer_or_null'
-      ) {
-        if (argument.kind === KIND.stack) state.forgetCells();
-        else if (argument.kind === KIND.any) writesStack = true;
-      }
-      // Handed to the kernel to be written now or later.
-      if (type === 'dynptr' || type === 'iterator' || type === 'stack_or_null' || type === 'spin_lock') {
-        state.forgetCells();
-      }
-    }
-    if (writesStack) {
-      state.forgetCells();
-      this.#flag(summary, true, false);
-    }
-    if (helper?.arguments[0] === 'sample') {
-      state.replace((one) => (one.kind === KIND.sample ? ANY : one));
-    }
-    if (helper?.movesPacket === true) {
-      state.forgetPackets(SOME_SCALAR);
-      this.#flag(summary, false, true);
+    const second = registers[2]!;
+    let result = ANY;
+    if (helper !== undefined) {
+      const key = helper.arguments[1] === 'key' ? this.#indexAt(state, second) : undefined;
+      this.#enterEffects(summary, state, helper);
+      const { maps } = this.#input;
+      result = resultOf({ helper, hook: this.#hook, first, second, key, maps, id });
     }
     state.adjusted = undefined;
     state.retire(id);
     registers.fill(UNSET, 1, 6);
-    registers[0] = this.#result(helper, first, size, key, id);
-    if (this.#paths > 1 && helper?.name === 'bpf_xdp_adjust_meta' && isConstant(size)) {
+    registers[0] = result;
+    if (this.#paths > 1 && helper?.effects.adjustsMetadata === true && isConstant(second)) {
       // The helper takes an int.
       registers[0] = withId(registers[0]!, id);
-      state.adjusted = { id, bytes: -(size.min | 0) };
+      state.adjusted = { id, bytes: -(second.min | 0) };
+    }
+  }
+
+  /** What a helper does to the frame and to packet pointers. */
+  #enterEffects(summary: Summary, state: AbstractState, helper: Helper): void {
+    const position = helper.arguments.indexOf('map');
+    const map = position < 0 ? UNSET : state.registers[position + 1]!;
+    let writesStack = false;
+    applyArguments({
+      helper,
+      state,
+      map: map.kind === KIND.map ? this.#input.maps[map.map] : undefined,
+      read: (pointer, size) => this.#read(summary, state, pointer, 0, size),
+      callBack: (target) => this.#callBack(summary, state, target),
+      writesSomewhere: () => {
+        writesStack = true;
+      },
+    });
+    if (writesStack) {
+      state.forgetCells();
+      this.#flag(summary, true, false);
+    }
+    if (helper.effects.packet === 'moved') {
+      state.forgetPackets(SOME_SCALAR);
+      this.#flag(summary, false, true);
     }
   }
 
@@ -624,47 +622,6 @@ class Analysis {
   #indexAt(state: AbstractState, pointer: Value): Value | undefined {
     if (pointer.kind === KIND.context) return undefined;
     return this.#loaded(state, pointer, 0, 4, false);
-  }
-
-  /** What a helper reads and writes of the frame. */
-  #argument(summary: Summary, state: AbstractState, helper: Helper, index: number): void {
-    const pointer = state.registers[index + 1]!;
-    if (pointer.kind !== KIND.stack) return;
-    const map = state.registers[1]!;
-    const source = map.kind === KIND.map ? this.#input.maps[map.map] : undefined;
-    const size = state.registers[index + 2];
-    const known = size !== undefined && isConstant(size) && Number.isFinite(size.min) ? size.min : undefined;
-    const most =
-      size?.kind === KIND.scalar && size.max <= MAX_BPF_STACK && size.min >= 0 ? size.max : undefined;
-    switch (helper.arguments[index]) {
-      case 'anything':
-      case 'size':
-      case 'size_or_zero':
-      case 'constant_size':
-        return;
-      case 'key':
-        this.#read(summary, state, pointer, 0, source?.keySize);
-        return;
-      case 'value':
-        this.#read(summary, state, pointer, 0, source?.valueSize);
-        return;
-      case 'memory':
-      case 'memory_or_null':
-        this.#read(summary, state, pointer, 0, most);
-        return;
-      case 'memory_out':
-        if (known !== undefined && pointer.min === pointer.max) state.initialise(pointer.min, known);
-        return;
-      case 'value_out':
-        if (source !== undefined && pointer.min === pointer.max)
-          state.initialise(pointer.min, source.valueSize);
-        return;
-      case 'u64_out':
-        if (pointer.min === pointer.max) state.initialise(pointer.min, 8);
-        return;
-      default:
-        this.#read(summary, state, pointer, 0, undefined);
-    }
   }
 
   #callBack(caller: Summary, state: AbstractState, target: Value): void {
@@ -675,50 +632,6 @@ class Analysis {
       summary.mustReturn = true;
       this.#enter(summary, callbackEntry());
       this.#returned(caller, summary, state);
-    }
-  }
-
-  #result(helper: Helper | undefined, first: Value, size: Value, key: Value | undefined, id: number): Value {
-    switch (helper?.returns) {
-      case 'int': {
-        const hook = this.#input.layout.name === 'xdp_md' ? 'xdp' : 'tc';
-        const [min, max] = helper.between?.[hook] ?? [-(2 ** 31), 2 ** 31 - 1];
-        return scalar(min, max, ALL_BITS);
-      }
-      case 'u64':
-        return SCALAR;
-      case 'void':
-        return UNSET;
-      case 'map_value_or_null':
-        return this.#lookup(first, key, helper.arguments.length, id);
-      case 'sample_or_null':
-        return size.kind === KIND.scalar && size.min === size.max && size.min > 0
-          ? samplePointer(size.min, id)
-          : ANY;
-      default:
-        return ANY;
-    }
-  }
-
-  #lookup(map: Value, key: Value | undefined, count: number, id: number): Value {
-    const source = map.kind === KIND.map ? this.#input.maps[map.map] : undefined;
-    switch (source?.type) {
-      case undefined:
-        return ANY;
-      case 'ARRAY_OF_MAPS':
-      case 'HASH_OF_MAPS':
-        return mapPointer(-1, id);
-      case 'XSKMAP':
-        return ANY;
-      case 'ARRAY':
-      case 'PERCPU_ARRAY': {
-        // Of this CPU, nothing but an index out of range fails.
-        if (key?.kind !== KIND.scalar || count !== 2 || key.min < 0) return mapValue(map.map, 0, id);
-        if (key.min >= source.maxEntries) return scalar(0, 0);
-        return mapValue(map.map, 0, id, key.max < source.maxEntries);
-      }
-      default:
-        return mapValue(map.map, 0, id);
     }
   }
 }

@@ -1,9 +1,8 @@
 /** Helpers that call functions of the program: `bpf_loop`, `bpf_for_each_map_elem` (kernel/bpf/bpf_iter.c, helpers.c). */
 import { E2BIG, EINVAL } from '../../runtime/errno.ts';
-import type { Helper } from './helper.ts';
+import { MAX_LOOPS } from '../limits.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
-/** `BPF_MAX_LOOPS` (include/linux/bpf.h). */
-const MAX_LOOPS = 8 * 1024 * 1024;
 /** BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
 const WAKEUP_FLAGS = 3;
 
@@ -13,6 +12,9 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     name: 'bpf_loop',
     arguments: ['anything', 'function', 'stack_or_null', 'anything'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, count, callback, context, flags) => {
       if (flags !== 0 || machine.high(3) !== 0) return -EINVAL;
       const rounds = count >>> 0;
@@ -30,6 +32,9 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     arguments: ['map', 'function', 'stack_or_null', 'anything'],
     returns: 'int',
     maps: ['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH'],
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, map, callback, context, flags) => {
       const rows = machine.mapAt(map).rows();
       if (flags !== 0 || machine.high(3) !== 0 || rows === undefined) return -EINVAL;
@@ -48,6 +53,9 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     returns: 'int',
     maps: ['USER_RINGBUF'],
     note: '0: user space has handed nothing over, so the callback never runs',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _map, _callback, _context, flags) =>
       (flags & ~WAKEUP_FLAGS) !== 0 || machine.high(3) !== 0 ? -EINVAL : 0,
   },

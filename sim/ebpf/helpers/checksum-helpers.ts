@@ -1,7 +1,7 @@
 /** `bpf_csum_diff` (net/core/filter.c). The helpers on checksums of an skb are in `skb-checksum-helpers.ts`. */
 import { EINVAL } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** `MAX_BPF_STACK`: the scratch space of kernels before 6.13. */
 const OLD_LIMIT = 512;
@@ -46,7 +46,9 @@ export const CHECKSUM_HELPERS: readonly Helper[] = [
     name: 'bpf_csum_diff',
     arguments: ['memory_or_null', 'size_or_zero', 'memory_or_null', 'size_or_zero', 'anything'],
     returns: 'u64',
-    packetAccess: true,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, from, fromSize, to, toSize, seed) => {
       const folded = machine.options.checksumDifference !== 'unfolded';
       // Before 6.13 the words went through a buffer of that size.

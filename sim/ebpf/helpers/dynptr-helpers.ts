@@ -3,7 +3,7 @@ import { E2BIG, EINVAL } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
 import { DYNPTR, placeIn, reaches, readDynptr, writeDynptr, writeNullDynptr } from './dynptr.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 function reserve(machine: Machine, map: number, size: number, flags: number, at: number): number {
   writeNullDynptr(machine, at);
@@ -33,6 +33,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     name: 'bpf_dynptr_from_mem',
     arguments: ['memory_out', 'size_or_zero', 'anything', 'dynptr_out'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, data, size, flags, at) => {
       writeNullDynptr(machine, at);
       if (flags !== 0 || machine.high(2) !== 0) return -EINVAL;
@@ -46,6 +49,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     arguments: ['map', 'anything', 'anything', 'dynptr_out'],
     returns: 'int',
     maps: ['RINGBUF'],
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'acquires' },
+    symbolic: 'unsupported',
     run: (machine, map, size, flags, at) => reserve(machine, map, size >>> 0, flags, at),
   },
   {
@@ -53,6 +59,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     name: 'bpf_ringbuf_submit_dynptr',
     arguments: ['dynptr', 'anything'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'unsupported',
     run: (machine, at) => release(machine, at, false),
   },
   {
@@ -60,6 +69,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     name: 'bpf_ringbuf_discard_dynptr',
     arguments: ['dynptr', 'anything'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'unsupported',
     run: (machine, at) => release(machine, at, true),
   },
   {
@@ -67,6 +79,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     name: 'bpf_dynptr_read',
     arguments: ['memory_out', 'size_or_zero', 'dynptr', 'anything', 'anything'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'unsupported',
     run: (machine, to, size, at, offset, flags) => {
       const dynptr = readDynptr(machine, at)!;
       if (dynptr.kind === DYNPTR.null || flags !== 0 || machine.high(4) !== 0) return -EINVAL;
@@ -82,6 +97,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     name: 'bpf_dynptr_write',
     arguments: ['dynptr', 'anything', 'memory', 'size_or_zero', 'anything'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'unsupported',
     run: (machine, at, offset, from, size, flags) => {
       const dynptr = readDynptr(machine, at)!;
       if (dynptr.kind === DYNPTR.null || dynptr.readOnly) return -EINVAL;
@@ -101,6 +119,9 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     name: 'bpf_dynptr_data',
     arguments: ['dynptr', 'anything', 'constant_size'],
     returns: 'slice_or_null',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, at, offset, size) => {
       const dynptr = readDynptr(machine, at)!;
       machine.sliceSize = size;

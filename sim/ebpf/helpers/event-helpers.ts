@@ -3,7 +3,7 @@ import { E2BIG, EFAULT, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
 import { SlotMap } from '../maps/slot-map.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const RINGS: Helper['maps'] = ['RINGBUF'];
 /** BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
@@ -42,7 +42,9 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['context', 'map', 'anything', 'memory', 'size_or_zero'],
     returns: 'int',
     maps: ['PERF_EVENT_ARRAY'],
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'any value',
     run: (machine, _context, map, flags) => perfEventOutput(machine, map, flags),
   },
   {
@@ -51,6 +53,9 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['map', 'memory', 'size_or_zero', 'anything'],
     returns: 'int',
     maps: RINGS,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, map, data, size, flags) =>
       (flags & ~WAKEUP_FLAGS) !== 0 || machine.high(3) !== 0
         ? -EINVAL
@@ -62,6 +67,9 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['map', 'constant_size', 'anything'],
     returns: 'sample_or_null',
     maps: RINGS,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'acquires unless null' },
+    symbolic: 'any value',
     run: (machine, map, size, flags) =>
       flags !== 0 || machine.high(2) !== 0 ? 0 : ringAt(machine, map).reserve(size),
   },
@@ -70,6 +78,9 @@ export const EVENT_HELPERS: readonly Helper[] = [
     name: 'bpf_ringbuf_submit',
     arguments: ['sample', 'anything'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'any value',
     run: (machine, sample) => {
       ringOf(machine, sample)?.commit(sample, false);
       return 0;
@@ -80,6 +91,9 @@ export const EVENT_HELPERS: readonly Helper[] = [
     name: 'bpf_ringbuf_discard',
     arguments: ['sample', 'anything'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'any value',
     run: (machine, sample) => {
       ringOf(machine, sample)?.commit(sample, true);
       return 0;
@@ -91,6 +105,9 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['map', 'anything'],
     returns: 'u64',
     maps: RINGS,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, map, what) => machine.result64(BigInt(ringAt(machine, map).query(what))),
   },
 ];

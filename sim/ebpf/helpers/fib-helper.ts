@@ -4,7 +4,7 @@ import { AF_INET, AF_INET6, BPF_FIB_LKUP_RET_NO_NEIGH, type FibLookup } from '..
 import { SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** Offsets in `struct bpf_fib_lookup` (include/uapi/linux/bpf.h). */
 const PARAMETER = {
@@ -140,9 +140,11 @@ export const FIB_HELPERS: readonly Helper[] = [
   {
     number: 69,
     name: 'bpf_fib_lookup',
-    arguments: ['context', 'memory', 'size', 'anything'],
+    arguments: ['context', 'memory_inout', 'size', 'anything'],
     returns: 'int',
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read', dependsOn: ['network'] },
+    symbolic: 'any value',
     run: (machine, _context, parameters, size, flags) => fibLookup(machine, parameters, size, flags),
   },
   {
@@ -150,7 +152,9 @@ export const FIB_HELPERS: readonly Helper[] = [
     name: 'bpf_check_mtu',
     arguments: ['context', 'anything', 'u32_inout', 'anything', 'anything'],
     returns: 'int',
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read', dependsOn: ['network'] },
+    symbolic: 'any value',
     run: (machine, _context, ifindex, length, difference, flags) =>
       checkMtu(machine, ifindex, length, difference, flags),
   },

@@ -4,12 +4,10 @@
  * (`bpf_xdp_metadata_rx_hash` and its like) are not here: the kernel has them for programs bound to a device only.
  */
 import { E2BIG, EINVAL, ERANGE } from '../../runtime/errno.ts';
+import { MAX_LOOPS } from '../limits.ts';
 import type { Machine } from '../machine.ts';
 import { DYNPTR, placeIn, reaches, readDynptr, writeDynptr, writeNullDynptr } from './dynptr.ts';
-import type { Helper } from './helper.ts';
-
-/** `BPF_MAX_LOOPS`. */
-const MAX_LOOPS = 8 * 1024 * 1024;
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 function onPacket(machine: Machine, flags: number, at: number): number {
   writeNullDynptr(machine, at);
@@ -44,7 +42,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_from_xdp',
     arguments: ['context', 'anything', 'dynptr_out'],
     returns: 'int',
-    only: 'xdp',
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, _context, flags, at) => onPacket(machine, flags, at),
   },
   {
@@ -52,7 +52,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_from_skb',
     arguments: ['context', 'anything', 'dynptr_out'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, _context, flags, at) => onPacket(machine, flags, at),
   },
   {
@@ -60,6 +62,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_slice',
     arguments: ['dynptr', 'anything', 'buffer_or_null', 'constant_size'],
     returns: 'slice_or_null',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'unsupported',
     run: (machine, at, offset, _buffer, size) => slice(machine, at, offset, size, false),
   },
   {
@@ -67,6 +72,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_slice_rdwr',
     arguments: ['dynptr', 'anything', 'buffer_or_null', 'constant_size'],
     returns: 'slice_or_null',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'unsupported',
     run: (machine, at, offset, _buffer, size) => slice(machine, at, offset, size, true),
   },
   {
@@ -74,6 +82,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_adjust',
     arguments: ['dynptr', 'anything', 'anything'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: adjust,
   },
   {
@@ -81,6 +92,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_is_null',
     arguments: ['dynptr'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, at) => (readDynptr(machine, at)!.kind === DYNPTR.null ? 1 : 0),
   },
   {
@@ -88,6 +102,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_is_rdonly',
     arguments: ['dynptr'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, at) => (readDynptr(machine, at)!.readOnly ? 1 : 0),
   },
   {
@@ -95,6 +112,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_size',
     arguments: ['dynptr'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, at) => {
       const dynptr = readDynptr(machine, at)!;
       return dynptr.kind === DYNPTR.null ? -EINVAL : dynptr.size;
@@ -105,6 +125,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_clone',
     arguments: ['dynptr', 'dynptr_out'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, at, copy) => {
       const dynptr = readDynptr(machine, at)!;
       writeDynptr(machine, copy, dynptr);
@@ -116,6 +139,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_iter_num_new',
     arguments: ['iterator_out', 'anything', 'anything'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'acquires' },
+    symbolic: 'unsupported',
     // struct bpf_iter_num: the current number and the one behind the last.
     run: (machine, at, start, end) => {
       machine.memory.setU64(at, 0n);
@@ -131,6 +157,9 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_iter_num_next',
     arguments: ['iterator'],
     returns: 'slice_or_null',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
     run: (machine, at) => {
       const { view } = machine.memory;
       machine.sliceSize = 4;
@@ -149,13 +178,34 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_iter_num_destroy',
     arguments: ['iterator'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'unsupported',
     run: (machine, at) => {
       machine.memory.setU64(at, 0n);
       return 0;
     },
   },
-  { number: 0, name: 'bpf_rcu_read_lock', arguments: [], returns: 'void', run: () => 0 },
-  { number: 0, name: 'bpf_rcu_read_unlock', arguments: [], returns: 'void', run: () => 0 },
+  {
+    number: 0,
+    name: 'bpf_rcu_read_lock',
+    arguments: [],
+    returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'acquires' },
+    symbolic: 'exact',
+    run: () => 0,
+  },
+  {
+    number: 0,
+    name: 'bpf_rcu_read_unlock',
+    arguments: [],
+    returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'exact',
+    run: () => 0,
+  },
 ];
 
 export const KERNEL_FUNCTIONS: ReadonlyMap<string, Helper> = new Map(

@@ -1,5 +1,5 @@
 /** Locks in map values (kernel/bpf/helpers.c). One CPU runs here, so there is nobody to wait for. */
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 export const LOCK_HELPERS: readonly Helper[] = [
   {
@@ -7,6 +7,9 @@ export const LOCK_HELPERS: readonly Helper[] = [
     name: 'bpf_spin_lock',
     arguments: ['spin_lock'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'locks' },
+    symbolic: 'exact',
     run: (machine, lock) => {
       machine.memory.setU32(lock, 1);
       return 0;
@@ -17,6 +20,9 @@ export const LOCK_HELPERS: readonly Helper[] = [
     name: 'bpf_spin_unlock',
     arguments: ['spin_lock'],
     returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'unlocks' },
+    symbolic: 'exact',
     run: (machine, lock) => {
       machine.memory.setU32(lock, 0);
       return 0;

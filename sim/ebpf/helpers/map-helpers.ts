@@ -1,6 +1,6 @@
 /** Helpers on maps (kernel/bpf/helpers.c). */
 import { EINVAL } from '../../runtime/errno.ts';
-import { type Helper, PLAIN_MAPS } from './helper.ts';
+import { type Helper, NO_EFFECTS, PLAIN_MAPS } from './helper.ts';
 
 const READABLE_MAPS: Helper['maps'] = [
   ...PLAIN_MAPS,
@@ -18,19 +18,23 @@ export const MAP_HELPERS: readonly Helper[] = [
   {
     number: 1,
     name: 'bpf_map_lookup_elem',
-    packetAccess: true,
     arguments: ['map', 'key'],
     returns: 'map_value_or_null',
     maps: READABLE_MAPS,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, map, key) => machine.mapAt(map).lookup(key),
   },
   {
     number: 2,
     name: 'bpf_map_update_elem',
-    packetAccess: true,
     arguments: ['map', 'key', 'value', 'anything'],
     returns: 'int',
     maps: PLAIN_MAPS,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, map, key, value, flags) => {
       // Flags are 64 bits wide: what is above the low half is refused as any unknown flag is.
       if (machine.high(3) !== 0) return -EINVAL;
@@ -40,47 +44,57 @@ export const MAP_HELPERS: readonly Helper[] = [
   {
     number: 3,
     name: 'bpf_map_delete_elem',
-    packetAccess: true,
     arguments: ['map', 'key'],
     returns: 'int',
     maps: PLAIN_MAPS,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, map, key) => machine.mapAt(map).delete(key),
   },
   {
     number: 87,
     name: 'bpf_map_push_elem',
-    packetAccess: true,
     arguments: ['map', 'value', 'anything'],
     returns: 'int',
     maps: SEQUENCES_AND_FILTERS,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, map, value, flags) =>
       machine.high(2) !== 0 ? -EINVAL : machine.mapAt(map).push(value, flags),
   },
   {
     number: 88,
     name: 'bpf_map_pop_elem',
-    packetAccess: true,
     arguments: ['map', 'value_out'],
     returns: 'int',
     maps: SEQUENCES,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, map, value) => machine.mapAt(map).pop(value),
   },
   {
     number: 89,
     name: 'bpf_map_peek_elem',
-    packetAccess: true,
     arguments: ['map', 'value_out'],
     returns: 'int',
     maps: SEQUENCES_AND_FILTERS,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, map, value) => machine.mapAt(map).peek(value),
   },
   {
     number: 195,
     name: 'bpf_map_lookup_percpu_elem',
-    packetAccess: true,
     arguments: ['map', 'key', 'anything'],
     returns: 'map_value_or_null',
     maps: PER_CPU_MAPS,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     // The machine has one CPU, the world's.
     run: (machine, map, key, cpu) => (cpu === machine.cpu ? machine.mapAt(map).lookup(key) : 0),
   },

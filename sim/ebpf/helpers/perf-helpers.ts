@@ -1,7 +1,7 @@
 /** Performance counters (kernel/trace/bpf_trace.c). Nobody has opened any: a world can fill no perf event array. */
 import { E2BIG, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import { type Machine, Unsupported } from '../machine.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const EVENTS: Helper['maps'] = ['PERF_EVENT_ARRAY'];
 const BPF_F_CURRENT_CPU = 0xffff_ffff;
@@ -28,8 +28,10 @@ export const PERF_HELPERS: readonly Helper[] = [
     arguments: ['map', 'anything'],
     returns: 'u64',
     maps: EVENTS,
-    gplOnly: true,
     note: NO_COUNTER,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, map, flags) => machine.result64(BigInt(counter(machine, map, flags))),
   },
   {
@@ -38,8 +40,10 @@ export const PERF_HELPERS: readonly Helper[] = [
     arguments: ['map', 'anything', 'memory_out', 'size'],
     returns: 'int',
     maps: EVENTS,
-    gplOnly: true,
     note: NO_COUNTER,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, map, flags, to, size) => {
       const result = size === VALUE_SIZE ? counter(machine, map, flags) : -EINVAL;
       machine.memory.u8.fill(0, to, to + size);
@@ -51,8 +55,10 @@ export const PERF_HELPERS: readonly Helper[] = [
     name: 'bpf_get_branch_snapshot',
     arguments: ['memory_out', 'size_or_zero', 'anything'],
     returns: 'int',
-    gplOnly: true,
     note: '`-ENOENT`: the CPU records no branches',
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _to, _size, flags) => (flags !== 0 || machine.high(2) !== 0 ? -EINVAL : -ENOENT),
   },
 ];

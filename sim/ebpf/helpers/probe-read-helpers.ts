@@ -7,7 +7,7 @@ import { EFAULT, ERANGE } from '../../runtime/errno.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { DESCRIPTOR_SIZE } from '../maps/live-map.ts';
 import { HEAP_BASE, NULL_PAGE_END, STACK_BASE, STACK_LIMIT } from '../memory.ts';
-import type { Helper, HelperFunction } from './helper.ts';
+import { type Helper, type HelperFunction, type Influence, NO_EFFECTS } from './helper.ts';
 
 /** Upper halves of addresses: those of x86-64's kernel half begin with seventeen ones. */
 const KERNEL_HALF = 0xffff_8000;
@@ -72,21 +72,29 @@ const readUserText: HelperFunction = (machine, to, size) =>
 const OWN = 'packet, stack and values of maps as in the kernel; other kernel addresses stop the machine';
 const NO_USER = '`-EFAULT`, as on an idle CPU, in the kernel engines too';
 
-function helper(number: number, name: string, note: string, run: HelperFunction): Helper {
+function helper(
+  number: number,
+  name: string,
+  dependsOn: readonly Influence[],
+  note: string,
+  run: HelperFunction,
+): Helper {
   return {
     number,
     name,
     arguments: ['memory_out', 'size_or_zero', 'anything'],
     returns: 'int',
-    gplOnly: true,
     note,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn },
+    symbolic: 'any value',
     run,
   };
 }
 
 export const PROBE_READ_HELPERS: readonly Helper[] = [
-  helper(112, 'bpf_probe_read_user', NO_USER, readUser),
-  helper(113, 'bpf_probe_read_kernel', OWN, readKernel),
-  helper(114, 'bpf_probe_read_user_str', NO_USER, readUserText),
-  helper(115, 'bpf_probe_read_kernel_str', OWN, readKernelText),
+  helper(112, 'bpf_probe_read_user', ['task'], NO_USER, readUser),
+  helper(113, 'bpf_probe_read_kernel', [], OWN, readKernel),
+  helper(114, 'bpf_probe_read_user_str', ['task'], NO_USER, readUserText),
+  helper(115, 'bpf_probe_read_kernel_str', [], OWN, readKernelText),
 ];

@@ -8,7 +8,7 @@ import type { Machine } from '../machine.ts';
 import { DeviceHashMap } from '../maps/device-hash-map.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { SlotMap } from '../maps/slot-map.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** The lower bits of the flags of `bpf_redirect_map`: what is returned on a miss. */
 const ACTION_MASK = 3;
@@ -77,6 +77,9 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     arguments: ['anything', 'anything'],
     returns: 'int',
     between: { xdp: [XDP_ABORTED, XDP_REDIRECT], tc: [TC_ACT_SHOT, TC_ACT_REDIRECT] },
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, redirects: true },
+    symbolic: 'exact',
     run: (machine, ifindex, flags) =>
       machine.hook === 'xdp' ? redirectXdp(machine, ifindex, flags) : redirectTc(machine, ifindex, flags),
   },
@@ -86,8 +89,10 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     arguments: ['map', 'anything', 'anything'],
     returns: 'int',
     between: { xdp: [XDP_ABORTED, XDP_REDIRECT] },
-    only: 'xdp',
     maps: ['DEVMAP', 'DEVMAP_HASH', 'CPUMAP', 'XSKMAP'],
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, redirects: true },
+    symbolic: 'exact',
     run: redirectMap,
   },
   {
@@ -95,7 +100,9 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     name: 'bpf_redirect_peer',
     arguments: ['anything', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, redirects: true },
+    symbolic: 'exact',
     run: (machine, ifindex, flags) => {
       if (flags !== 0 || machine.high(1) !== 0) return TC_ACT_SHOT;
       machine.redirect(ifindex, 0);
@@ -107,7 +114,9 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     name: 'bpf_redirect_neigh',
     arguments: ['anything', 'memory_or_null', 'size_or_zero', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, redirects: true },
+    symbolic: 'exact',
     run: (machine, ifindex, _parameters, size, flags) => {
       // struct bpf_redir_neigh has 20 bytes.
       if ((size !== 0 && size < 20) || flags !== 0 || machine.high(3) !== 0) return TC_ACT_SHOT;
@@ -120,8 +129,9 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     name: 'bpf_clone_redirect',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved', dependsOn: ['network'], redirects: true },
+    symbolic: 'any value',
     run: (machine, _context, ifindex, flags) => {
       if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
       if (ifindex === LOOPBACK_IFINDEX) return 0;

@@ -2,7 +2,7 @@
 import { EFAULT, EINVAL, ENOMEM } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { MACHINE_WORD } from '../memory.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 import { forgetHash } from './skb-meta-helpers.ts';
 
 const BPF_F_RECOMPUTE_CSUM = 1;
@@ -28,7 +28,9 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_load_bytes',
     arguments: ['context', 'anything', 'memory_out', 'size'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'exact',
     run: (machine, _context, offset, to, size) => load(machine, machine.packet.data, offset, to, size),
   },
   {
@@ -36,7 +38,9 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_load_bytes_relative',
     arguments: ['context', 'anything', 'memory_out', 'size', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'exact',
     run: (machine, _context, offset, to, size, start) => {
       const known = start === BPF_HDR_START_MAC || start === BPF_HDR_START_NET;
       if (!known || offset >>> 0 > 0xffff) {
@@ -53,8 +57,9 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_store_bytes',
     arguments: ['context', 'anything', 'memory', 'size', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, offset, from, size, flags) => {
       if ((flags & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)) !== 0 || machine.high(4) !== 0) {
         return -EINVAL;
@@ -72,8 +77,9 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_pull_data',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     // The whole frame is linear here, as it is in a test run.
     run: (machine, _context, length) => (length >>> 0 > machine.packet.length ? -ENOMEM : 0),
   },

@@ -3,7 +3,7 @@ import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../../runtime/errno.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD, MAX_FRAME, PACKET_BASE } from '../memory.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 import { forgetHash } from './skb-meta-helpers.ts';
 
 export const ETH_P_IP = 0x0800;
@@ -150,8 +150,9 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_change_proto',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, wanted, flags) => changeProtocol(machine, wanted, flags),
   },
   {
@@ -159,8 +160,9 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_change_tail',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, length, flags) => {
       const { data, frameEnd } = machine.packet;
       const wanted = length >>> 0;
@@ -179,8 +181,9 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_change_head',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, length, flags) => {
       const { data, frameEnd } = machine.packet;
       if (flags !== 0 || machine.high(2) !== 0 || length < 0 || machine.packet.length + length > MAX_FRAME) {
@@ -198,8 +201,9 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_adjust_room',
     arguments: ['context', 'anything', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, difference, mode, flags) => adjustRoom(machine, difference, mode, flags),
   },
 ];

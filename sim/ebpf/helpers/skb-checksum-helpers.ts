@@ -5,7 +5,7 @@
 import { EACCES, EFAULT, EINVAL, ENOTSUPP } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { checksumAdd, fold } from './checksum-helpers.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const BPF_F_HDR_FIELD_MASK = 0xf;
 const BPF_F_PSEUDO_HDR = 0x10;
@@ -104,8 +104,9 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     name: 'bpf_l3_csum_replace',
     arguments: ['context', 'anything', 'anything', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, offset, from, to, flags) => l3Replace(machine, offset, from, to, flags),
   },
   {
@@ -113,8 +114,9 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     name: 'bpf_l4_csum_replace',
     arguments: ['context', 'anything', 'anything', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, offset, from, to, flags) => l4Replace(machine, offset, from, to, flags),
   },
   {
@@ -122,7 +124,9 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     name: 'bpf_csum_update',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     // Only a sum that the hardware took could be updated.
     run: () => -ENOTSUPP,
   },
@@ -131,7 +135,9 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     name: 'bpf_csum_level',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'exact',
     run: (machine, _context, level) => {
       if (machine.high(1) !== 0 || level < 0 || level > BPF_CSUM_LEVEL_RESET) return -EINVAL;
       return level === BPF_CSUM_LEVEL_QUERY ? -EACCES : 0;

@@ -4,7 +4,7 @@ import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const HASH = CONTEXT_BASE + SK_BUFF.hash;
 const PACKET_TYPE = CONTEXT_BASE + SK_BUFF.pktType;
@@ -73,8 +73,10 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_get_xfrm_state',
     arguments: ['context', 'anything', 'memory_out', 'size', 'anything'],
     returns: 'int',
-    only: 'tc',
     note: '`-EINVAL`: no frame came through IPsec',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _context, _index, to, size) => {
       machine.memory.u8.fill(0, to, to + size);
       return -EINVAL;
@@ -85,7 +87,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_get_hash_recalc',
     arguments: ['context'],
     returns: 'u64',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read', dependsOn: ['hash'] },
+    symbolic: 'any value',
     run: (machine) => machine.result64(BigInt(recalculateHash(machine))),
   },
   {
@@ -93,7 +97,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_set_hash_invalid',
     arguments: ['context'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'exact',
     run: (machine) => {
       forgetHash(machine);
       return 0;
@@ -104,7 +110,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_set_hash',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'exact',
     run: (machine, _context, hash) => {
       machine.memory.setU32(HASH, hash);
       machine.memory.i32[MACHINE_WORD.hashKnown] = 1;
@@ -116,7 +124,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_change_type',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'exact',
     run: (machine, _context, type) => {
       if (type >>> 0 > PACKET_OTHERHOST || machine.memory.u32(PACKET_TYPE) > PACKET_OTHERHOST) return -EINVAL;
       machine.memory.setU32(PACKET_TYPE, type);
@@ -130,6 +140,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     arguments: [],
     returns: 'int',
     note: '0: no cgroup has a class',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: () => 0,
   },
   {
@@ -137,7 +150,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_get_route_realm',
     arguments: ['context'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: () => 0,
   },
   {
@@ -145,8 +160,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_ecn_set_ce',
     arguments: ['context'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: markCongestion,
   },
   {
@@ -154,7 +170,9 @@ export const SKB_META_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_set_tstamp',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'exact',
     run: (machine, _context, low, type) => {
       const { view } = machine.memory;
       const high = machine.high(1);

@@ -3,7 +3,7 @@
  * lookups, which find none: nobody listens in a run's own network namespace.
  */
 import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 function lookup(number: number, name: string): Helper {
   return {
@@ -11,7 +11,9 @@ function lookup(number: number, name: string): Helper {
     name,
     arguments: ['context', 'memory', 'size', 'anything', 'anything'],
     returns: 'socket_or_null',
-    packetAccess: true,
+    rules: { hooks: 'both', license: 'any', packetAccess: true },
+    effects: { ...NO_EFFECTS, obligation: 'acquires unless null', dependsOn: ['network'] },
+    symbolic: 'any value',
     run: () => 0,
   };
 }
@@ -22,7 +24,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_sk_fullsock',
     arguments: ['socket'],
     returns: 'socket_or_null',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (_machine, socket) => socket,
   },
   {
@@ -30,7 +34,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_tcp_sock',
     arguments: ['socket'],
     returns: 'socket_or_null',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     // It is not of TCP.
     run: () => 0,
   },
@@ -39,7 +45,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_get_listener_sock',
     arguments: ['socket'],
     returns: 'socket_or_null',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     // It does not listen.
     run: () => 0,
   },
@@ -48,7 +56,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_get_socket_uid',
     arguments: ['context'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: () => 0,
   },
   lookup(84, 'bpf_sk_lookup_tcp'),
@@ -59,6 +69,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_sk_release',
     arguments: ['socket'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    symbolic: 'any value',
     run: () => 0,
   },
   {
@@ -66,8 +79,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_tcp_check_syncookie',
     arguments: ['socket', 'memory', 'size', 'memory', 'size'],
     returns: 'int',
-    packetAccess: true,
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     // The frame's socket is not one of TCP that listens.
     run: () => -EINVAL,
   },
@@ -76,8 +90,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_tcp_gen_syncookie',
     arguments: ['socket', 'memory', 'size', 'memory', 'size'],
     returns: 'int',
-    packetAccess: true,
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: true },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: () => -EINVAL,
   },
   {
@@ -85,7 +100,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_sk_assign',
     arguments: ['context', 'socket', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _context, _socket, flags) =>
       flags !== 0 || machine.high(2) !== 0 ? -EINVAL : -EOPNOTSUPP,
   },

@@ -1,7 +1,7 @@
 /** Numbers from text and comparison of strings (kernel/bpf/helpers.c). */
 import { EINVAL, ERANGE } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** BPF_STRTOX_BASE_MASK. */
 const BASE_MASK = 0x1f;
@@ -54,6 +54,9 @@ export const STRING_HELPERS: readonly Helper[] = [
     name: 'bpf_strtol',
     arguments: ['memory', 'size', 'anything', 'u64_out'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, text, size, flags, out) => {
       // Since Linux 6.12; before, a failing call left what was there.
       machine.memory.setU64(out, 0n);
@@ -70,6 +73,9 @@ export const STRING_HELPERS: readonly Helper[] = [
     name: 'bpf_strtoul',
     arguments: ['memory', 'size', 'anything', 'u64_out'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, text, size, flags, out) => {
       // Since Linux 6.12; before, a failing call left what was there.
       machine.memory.setU64(out, 0n);
@@ -86,6 +92,9 @@ export const STRING_HELPERS: readonly Helper[] = [
     name: 'bpf_strncmp',
     arguments: ['memory', 'size', 'string'],
     returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
     run: (machine, a, size, b) => {
       const { u8 } = machine.memory;
       for (let index = 0; index < size; index++) {

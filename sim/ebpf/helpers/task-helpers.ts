@@ -4,7 +4,7 @@
  * calls are given the same answers (`kernel/pin/substitutes.ts`), so that no test run signals the process that runs it.
  */
 import { EINVAL, EPERM } from '../../runtime/errno.ts';
-import type { Helper, HelperFunction } from './helper.ts';
+import { type Helper, type HelperFunction, NO_EFFECTS } from './helper.ts';
 
 /** Bytes of `task->comm` (include/linux/sched.h). */
 export const TASK_COMM_LEN = 16;
@@ -25,6 +25,9 @@ export const TASK_HELPERS: readonly Helper[] = [
     arguments: [],
     returns: 'u64',
     note: `0, ${IDLE}`,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn: ['task'] },
+    symbolic: 'any value',
     run: (machine) => machine.result64(0n),
   },
   {
@@ -33,6 +36,9 @@ export const TASK_HELPERS: readonly Helper[] = [
     arguments: [],
     returns: 'u64',
     note: `0, ${IDLE}`,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn: ['task'] },
+    symbolic: 'any value',
     run: (machine) => machine.result64(0n),
   },
   {
@@ -41,6 +47,9 @@ export const TASK_HELPERS: readonly Helper[] = [
     arguments: ['memory_out', 'size'],
     returns: 'int',
     note: `\`swapper/N\`, ${IDLE}`,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn: ['task'] },
+    symbolic: 'any value',
     run: (machine, to, size) => {
       const { u8 } = machine.memory;
       const name = idleTaskName(machine.cpu);
@@ -56,6 +65,9 @@ export const TASK_HELPERS: readonly Helper[] = [
     arguments: ['anything'],
     returns: 'int',
     note: `\`-EPERM\`, ${IDLE}: no process is signalled`,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn: ['task'] },
+    symbolic: 'any value',
     run: signal,
   },
   {
@@ -64,6 +76,9 @@ export const TASK_HELPERS: readonly Helper[] = [
     arguments: ['anything'],
     returns: 'int',
     note: `\`-EPERM\`, ${IDLE}: no thread is signalled`,
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn: ['task'] },
+    symbolic: 'any value',
     run: signal,
   },
   {
@@ -72,6 +87,9 @@ export const TASK_HELPERS: readonly Helper[] = [
     arguments: ['anything', 'anything', 'memory_out', 'size'],
     returns: 'int',
     note: '`-EINVAL`: no namespace has that number, in the kernel engines too',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, dependsOn: ['task'] },
+    symbolic: 'any value',
     run: (machine, _device, _inode, to, size) => {
       machine.memory.u8.fill(0, to, to + size);
       return -EINVAL;

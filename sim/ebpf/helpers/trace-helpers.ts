@@ -1,8 +1,8 @@
 /** `bpf_printk` and its longer brother (kernel/trace/bpf_trace.c), and `bpf_snprintf` (kernel/bpf/helpers.c). */
 import { EINVAL } from '../../runtime/errno.ts';
-import type { Machine } from '../machine.ts';
+import { Forbidden, type Machine } from '../machine.ts';
 import { formatAt, formatText } from './format.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** Bytes of a line, its end included (kernel/trace/bpf_trace.c, `BPF_TRACE_PRINTK_SIZE`). */
 const LINE_BYTES = 1024;
@@ -34,8 +34,11 @@ export const TRACE_HELPERS: readonly Helper[] = [
     number: 6,
     name: 'bpf_trace_printk',
     arguments: ['memory', 'size'],
+    variadic: true,
     returns: 'int',
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, format, size, c, d, e) => {
       const text = formatAt(machine, format, size);
       if (text === undefined) return -EINVAL;
@@ -50,7 +53,9 @@ export const TRACE_HELPERS: readonly Helper[] = [
     name: 'bpf_trace_vprintk',
     arguments: ['memory', 'size', 'memory_or_null', 'size_or_zero'],
     returns: 'int',
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, format, size, data, bytes) =>
       print(machine, formatArray(machine, formatAt(machine, format, size), data, bytes)),
   },
@@ -59,9 +64,19 @@ export const TRACE_HELPERS: readonly Helper[] = [
     name: 'bpf_snprintf',
     arguments: ['memory_out', 'size_or_zero', 'string', 'memory_or_null', 'size_or_zero'],
     returns: 'int',
-    gplOnly: true,
+    rules: { hooks: 'both', license: 'gpl', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, out, size, format, data, bytes) => {
-      const text = formatArray(machine, formatAt(machine, format, 0x1_0000), data, bytes);
+      const source = formatAt(machine, format, 0x1_0000);
+      // `check_bpf_snprintf_call`: the verifier reads the format, which cannot change.
+      if (
+        source === undefined ||
+        formatText(machine, source, () => 0n, Math.floor(bytes / 8)) === undefined
+      ) {
+        throw new Forbidden('Invalid format string');
+      }
+      const text = formatArray(machine, source, data, bytes);
       if (text === undefined) return -EINVAL;
       const { u8 } = machine.memory;
       const shown = Math.min(text.length, size - 1);

@@ -5,7 +5,7 @@
 import { EINVAL, ENOENT, ENOMEM, EPROTO } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { MACHINE_WORD } from '../memory.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** Offsets in `struct bpf_tunnel_key` (linux/bpf.h). */
 const KEY = { id: 0, remote: 4, tos: 20, ttl: 21, flags: 22, label: 24, local: 28, size: 44 } as const;
@@ -120,7 +120,9 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_get_tunnel_key',
     arguments: ['context', 'memory_out', 'size', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _context, to, size, flags) => getKey(machine, to, size, flags),
   },
   {
@@ -128,7 +130,9 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_set_tunnel_key',
     arguments: ['context', 'memory', 'size', 'anything'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _context, from, size, flags) => setKey(machine, from, size, flags),
   },
   {
@@ -136,7 +140,9 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_get_tunnel_opt',
     arguments: ['context', 'memory_out', 'size'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _context, to, size) => getOptions(machine, to, size),
   },
   {
@@ -144,7 +150,9 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_set_tunnel_opt',
     arguments: ['context', 'memory', 'size'],
     returns: 'int',
-    only: 'tc',
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
     run: (machine, _context, from, size) => setOptions(machine, from, size),
   },
 ];

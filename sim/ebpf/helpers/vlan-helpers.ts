@@ -7,7 +7,7 @@ import { ENOMEM } from '../../runtime/errno.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE } from '../memory.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 import { protocol, setProtocol, setSkbBounds } from './skb-change-helpers.ts';
 
 const ETH_P_8021Q = 0x8100;
@@ -98,8 +98,9 @@ export const VLAN_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_vlan_push',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, proto, tci) => push(machine, proto, tci),
   },
   {
@@ -107,8 +108,9 @@ export const VLAN_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_vlan_pop',
     arguments: ['context'],
     returns: 'int',
-    only: 'tc',
-    movesPacket: true,
+    rules: { hooks: 'tc', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine) => pop(machine),
   },
 ];

@@ -1,5 +1,5 @@
 /** Moving an XDP packet's bounds (net/core/filter.c); the arithmetic is `PacketArea`'s. */
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 export const XDP_ADJUST_HELPERS: readonly Helper[] = [
   {
@@ -7,8 +7,9 @@ export const XDP_ADJUST_HELPERS: readonly Helper[] = [
     name: 'bpf_xdp_adjust_head',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'xdp',
-    movesPacket: true,
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, delta) => machine.packet.adjustHead(delta),
   },
   {
@@ -16,8 +17,9 @@ export const XDP_ADJUST_HELPERS: readonly Helper[] = [
     name: 'bpf_xdp_adjust_tail',
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'xdp',
-    movesPacket: true,
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
     run: (machine, _context, delta) => machine.packet.adjustTail(delta),
   },
   {
@@ -26,8 +28,9 @@ export const XDP_ADJUST_HELPERS: readonly Helper[] = [
     between: { xdp: [-4095, 0] },
     arguments: ['context', 'anything'],
     returns: 'int',
-    only: 'xdp',
-    movesPacket: true,
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved', adjustsMetadata: true },
+    symbolic: 'exact',
     run: (machine, _context, delta) => machine.packet.adjustMeta(delta),
   },
 ];

@@ -1,7 +1,7 @@
 /** Reading and writing an XDP frame through helpers, fragments included (net/core/filter.c). */
 import { EFAULT, EINVAL } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
-import type { Helper } from './helper.ts';
+import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** Address of `size` bytes at `offset` of the frame, or a negative errno (`bpf_xdp_pointer`). */
 function locate(machine: Machine, offset: number, size: number): number {
@@ -17,7 +17,9 @@ export const XDP_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_xdp_get_buff_len',
     arguments: ['context'],
     returns: 'int',
-    only: 'xdp',
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'exact',
     run: (machine) => machine.packet.length,
   },
   {
@@ -25,7 +27,9 @@ export const XDP_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_xdp_load_bytes',
     arguments: ['context', 'anything', 'memory_out', 'size'],
     returns: 'int',
-    only: 'xdp',
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'read' },
+    symbolic: 'exact',
     run: (machine, _context, offset, to, size) => {
       const from = locate(machine, offset, size);
       if (from < 0) return from;
@@ -38,7 +42,9 @@ export const XDP_BYTES_HELPERS: readonly Helper[] = [
     name: 'bpf_xdp_store_bytes',
     arguments: ['context', 'anything', 'memory', 'size'],
     returns: 'int',
-    only: 'xdp',
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'written' },
+    symbolic: 'exact',
     run: (machine, _context, offset, from, size) => {
       const to = locate(machine, offset, size);
       if (to < 0) return to;

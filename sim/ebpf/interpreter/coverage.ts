@@ -4,7 +4,7 @@
  */
 import type { BranchCoverage, FunctionCoverage } from '../../runtime/coverage.ts';
 import { type Reach, WAY } from '../analysis/reach.ts';
-import { TAIL_CALL } from '../helpers/tail-call-helper.ts';
+import { HELPERS } from '../helpers/index.ts';
 import { CALL, EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
 import { type Subprogram, sourceAt } from '../object.ts';
 import type { LoadedProgram } from './state.ts';
@@ -60,7 +60,8 @@ function functionCounts(
       const notTakenImpossible = (ways[slot]! & WAY.notTaken) === 0;
       branches.push({ instruction, taken, notTaken, takenImpossible, notTakenImpossible });
     }
-    if (opcode[slot] === CALL && src[slot] === 0 && imm[slot] === TAIL_CALL) {
+    const calls = opcode[slot] === CALL && src[slot] === 0;
+    if (calls && HELPERS.get(imm[slot]!)?.effects.leavesProgram === true) {
       // Taken is the way into the other program. That a call fails counts where it happened, and is not asked for.
       const taken = program.left[slot]!;
       const takenImpossible = reached[slot] === 0;

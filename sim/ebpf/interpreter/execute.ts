@@ -4,14 +4,14 @@
  *
  * Operations are numbered as in `operation.ts`; they stand here as numbers, since only those become a jump table.
  */
-import { TAIL_CALL } from '../helpers/tail-call-helper.ts';
+import { CALL_COST } from '../limits.ts';
 import { checkLoad, checkStore } from './access.ts';
 import { runAtomic } from './atomic.ts';
-import { callHelper, UNREADABLE } from './calls.ts';
-import { callKernelFunction } from './kernel-calls.ts';
+import { callHelper, callKernelFunction } from './calls.ts';
 import { loadPacket } from './packet-load.ts';
 import { checkPlainOperands, concludeFromComparison, tagOfSum } from './pointers.ts';
 import { type KNOWN, PIN_MASK, UNINITIALISED } from './provenance.ts';
+import { UNREADABLE } from './results.ts';
 import { type State, violate } from './state.ts';
 import type { Tracer } from './tracer.ts';
 import { divide, divide32, multiplyHigh, quotient, swap32 } from './wide.ts';
@@ -26,9 +26,6 @@ export interface Execution extends State {
   /** Runs a function of the program in a frame of its own. */
   callLocal(target: number): void;
 }
-
-/** What a call takes from the budget: callbacks have no backward jump that would. */
-export const CALL_COST = 4;
 
 /**
  * Runs the function that begins at `start`.
@@ -458,8 +455,8 @@ export function execute(state: Execution, start: number): boolean {
         provenance.unknown = unknown;
         const result = callHelper(state, argument);
         unknown = (provenance.unknown - 2) | 0;
-        if (argument === TAIL_CALL && machine.tailCall >= 0) {
-          if (state.samples > 0) leaves(state, pc);
+        if (machine.tailCall >= 0) {
+          if (state.references > 0) leaves(state, pc);
           provenance.unknown = unknown;
           return false;
         }
@@ -489,7 +486,7 @@ export function execute(state: Execution, start: number): boolean {
       case 73:
         // EXIT: only the program itself has to return something; a static function may leave r0 unset.
         if (tag[0] === unset && state.frame === 0) unreadable(state, pc, 0);
-        if (state.samples > 0 || state.lock !== 0) leaves(state, pc);
+        if (state.references > 0 || state.lock !== 0) leaves(state, pc);
         provenance.unknown = unknown;
         return true;
       case 75: {
@@ -795,7 +792,7 @@ function leaves(state: State, pc: number): void {
   state.pc = pc;
   if (state.frame > 0) return;
   if (state.lock !== 0) violate('bpf_spin_unlock is missing');
-  violate('Unreleased reference: a sample of a ring buffer is neither submitted nor discarded');
+  violate('Unreleased reference: what a helper gave (a sample of a ring buffer, say) is not given back');
 }
 
 /** Stops a run that has used its budget up. */

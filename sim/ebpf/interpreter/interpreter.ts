@@ -5,22 +5,17 @@
  * each (`provenance.ts`). The main loop handles what is plainly right by itself; everything else goes to
  * `access.ts`, `pointers.ts` and `calls.ts`, which either explain it or stop the program.
  */
-import { type Machine, Unsupported } from '../machine.ts';
+import { CALL_COST, DEFAULT_BUDGET, MAX_LOOPS } from '../limits.ts';
+import { Forbidden, type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';
 import { clobber } from './calls.ts';
 import { Constants } from './constants.ts';
-import { CALL_COST, type Execution, execute, exhausted } from './execute.ts';
+import { type Execution, execute, exhausted } from './execute.ts';
 import { decodeOperations } from './operation.ts';
 import { CONTEXT_REGION, Provenance, STACK_REGION, UNINITIALISED } from './provenance.ts';
 import { type LoadedProgram, makeRoom, violate, type Warning } from './state.ts';
 import type { Tracer } from './tracer.ts';
 import { Violation } from './violation.ts';
-
-/** Instructions that one run may execute: the kernel's verifier walks as many (`BPF_COMPLEXITY_LIMIT_INSNS`), callbacks more. */
-export const DEFAULT_BUDGET = 64_000_000;
-
-/** `BPF_MAX_LOOPS` (include/linux/bpf.h). */
-export const MAX_MAY_GOTO: number = 8 * 1024 * 1024;
 
 export interface Stop {
   readonly reason: string;
@@ -63,7 +58,7 @@ export class Interpreter implements Execution {
   budget = 0;
   warning: Warning | undefined;
   furtherWarning: Warning | undefined;
-  samples = 0;
+  references = 0;
   lock = 0;
   /** Is told of every step; slow. */
   tracer: Tracer | undefined;
@@ -127,10 +122,10 @@ export class Interpreter implements Execution {
     this.machine.tailCall = -1;
     this.program = this.programs[index]!;
     this.frame = 0;
-    this.samples = 0;
+    this.references = 0;
     this.lock = 0;
     this.budget = this.fullBudget;
-    this.mayGoto = MAX_MAY_GOTO;
+    this.mayGoto = MAX_LOOPS;
     provenance.begin();
     this.tag.fill(UNINITIALISED, 0, 11);
     this.lo[1] = CONTEXT_BASE;
@@ -142,9 +137,9 @@ export class Interpreter implements Execution {
       this.#function(0);
       result.action = this.lo[0]!;
     } catch (error) {
-      if (!(error instanceof Violation) && !(error instanceof Unsupported)) throw error;
+      const reason = reasonOf(error);
+      if (reason === undefined) throw error;
       const unsupported = error instanceof Unsupported;
-      const reason = unsupported ? error.message : error.reason;
       result.action = 0;
       result.violation = { reason, unsupported, program: this.program, instruction: this.pc };
       this.program.left[this.pc]!++;
@@ -274,4 +269,10 @@ export class Interpreter implements Execution {
     for (let register = 1; register <= 5; register++) tag[register] = held[5 * frame + register - 1]!;
     return result;
   }
+}
+
+/** Why a run was stopped; undefined: it was not, something else went wrong. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof Violation) return error.reason;
+  return error instanceof Forbidden || error instanceof Unsupported ? error.message : undefined;
 }

@@ -15,7 +15,7 @@ export function loadPacket(state: State, slot: number, source: number): boolean 
   const { machine, lo, hi, tag } = state;
   const { instructions } = state.program.source;
   const opcode = instructions.opcode[slot]!;
-  if (state.samples > 0 || state.lock !== 0) violate('BPF_LD_[ABS|IND] would lead to reference leak');
+  if (state.references > 0 || state.lock !== 0) violate('BPF_LD_[ABS|IND] would lead to reference leak');
   if (tag[6] !== CONTEXT_REGION) violate('at the time of BPF_LD_ABS|IND R6 != pointer to skb');
   const indirect = (opcode & MODE_MASK) === BPF_IND;
   if (indirect && tag[source] === 0) violate(`R${source} !read_ok`);

@@ -50,8 +50,8 @@ export interface State {
   /** The first, and the first of the other kind. */
   warning: Warning | undefined;
   furtherWarning: Warning | undefined;
-  /** Samples of ring buffers that the program holds. */
-  samples: number;
+  /** What the program has acquired and must release: samples of ring buffers, iterators. */
+  references: number;
   /** Address of the lock that the program holds, or 0. */
   lock: number;
   /** Every place beside the registers in use that holds tags of callers. */

@@ -1,5 +1,6 @@
 /** Full traces: every instruction that ran, what it changed, and the C line it came from. */
 import { helperName } from '../helper-names.ts';
+import { registersTaken } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL } from '../instruction.ts';
@@ -87,8 +88,6 @@ const STORE_SIZES: ReadonlyMap<number, number> = new Map([
   [OP.STORE64, 8],
 ]);
 const REGISTERS = 10;
-/** The one helper that takes more than its signature says. */
-const TRACE_PRINTK = 6;
 
 interface Pending {
   readonly program: LoadedProgram;
@@ -250,7 +249,7 @@ function callAt(state: State, pc: number): Pending['call'] {
   const name = isKernelFunction ? state.machine.object.kfuncs[number] : helperName(number);
   const values: bigint[] = [];
   const signature = isKernelFunction ? KERNEL_FUNCTIONS.get(name ?? '') : HELPERS.get(number);
-  const taken = number === TRACE_PRINTK && !isKernelFunction ? 5 : (signature?.arguments.length ?? 5);
+  const taken = signature === undefined ? 5 : registersTaken(signature);
   for (let register = 1; register <= taken && state.tag[register] !== 0; register++) {
     values.push(bitsOf(state, register));
   }

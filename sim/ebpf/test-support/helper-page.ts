@@ -37,7 +37,7 @@ function wrapped(words: readonly string[]): string {
 
 /** How many helpers programs of a type may call here. */
 function countFor(type: 'xdp' | 'tc'): number {
-  return [...HELPERS.values()].filter(({ only }) => only === undefined || only === type).length;
+  return [...HELPERS.values()].filter(({ rules }) => rules.hooks === 'both' || rules.hooks === type).length;
 }
 
 function lackingFor(type: 'xdp' | 'tc'): number {
@@ -64,10 +64,10 @@ reaches do not count.
 
 ${table(
   ['number', 'helper', 'programs', 'in the machine'],
-  supported.map(({ number, name, only, note }) => [
+  supported.map(({ number, name, rules, note }) => [
     `${number}`,
     `\`${name}\``,
-    programs(only),
+    programs(rules.hooks === 'both' ? undefined : rules.hooks),
     note ?? 'as in the kernel',
   ]),
 )}
@@ -95,7 +95,11 @@ ${wrapped(others.map((number) => `${number} \`${helperName(number)}\``))}
 
 ${table(
   ['function', 'programs', 'in the machine'],
-  functions.map(({ name, only, note }) => [`\`${name}\``, programs(only), note ?? 'as in the kernel']),
+  functions.map(({ name, rules, note }) => [
+    `\`${name}\``,
+    programs(rules.hooks === 'both' ? undefined : rules.hooks),
+    note ?? 'as in the kernel',
+  ]),
 )}
 
 ## Unsupported kernel functions

@@ -2,7 +2,7 @@
 import { objectOfBytecode } from '../bytecode-object.ts';
 import { checkInstructions } from '../check-instructions.ts';
 import type { Instructions } from '../instruction.ts';
-import { DEFAULT_BUDGET, MAX_MAY_GOTO } from '../interpreter/interpreter.ts';
+import { DEFAULT_BUDGET, MAX_LOOPS } from '../limits.ts';
 import { Machine } from '../machine.ts';
 import { MACHINE_WORD, MAX_FRAME, SKB_DATA } from '../memory.ts';
 import { CompiledMachine } from './compiled-machine.ts';
@@ -27,7 +27,7 @@ export function compileBytecode(instructions: Instructions): BytecodeRunner {
     entries: [{ hook: 'xdp', program: 0 }],
     wanted: new Set([0]),
     budget: DEFAULT_BUDGET,
-    mayGoto: MAX_MAY_GOTO,
+    mayGoto: MAX_LOOPS,
     enteredWith: 'memory',
   });
   return (memory) => {

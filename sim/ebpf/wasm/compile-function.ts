@@ -50,15 +50,13 @@ import {
   MODE_MASK,
   OPERATION_MASK,
 } from '../instruction.ts';
+import { CALL_COST } from '../limits.ts';
 import { STACK_LIMIT, STACK_SIZE } from '../memory.ts';
 import type { CodeWriter } from './code-writer.ts';
 import { compileArithmetic, compileComparison } from './compile-arithmetic.ts';
 import { compileAccess, compilePacketLoad } from './compile-memory.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { I32, WASM } from './opcodes.ts';
-
-/** What a local call takes from the budget: as much as in the interpreter. */
-export const CALL_COST = 4;
 
 /** What a function needs to know of the module around it. */
 export interface FunctionContext {

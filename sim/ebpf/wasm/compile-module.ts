@@ -8,6 +8,7 @@ import { looksAtSocket } from '../context/socket.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
+import { TWINS } from '../helpers/twins.ts';
 import {
   BPF_ABS,
   BPF_IND,
@@ -20,23 +21,21 @@ import {
   LDDW,
   MODE_MASK,
 } from '../instruction.ts';
+import { CALL_COST } from '../limits.ts';
 import type { Machine } from '../machine.ts';
-import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
+import { DESCRIPTOR } from '../maps/live-map.ts';
 import { STACK_BASE, STACK_SIZE } from '../memory.ts';
 import type { BpfProgram } from '../object.ts';
 import { type BatchContext, type BatchNeeds, compileRunBatch, compileRunOne } from './batch-loop.ts';
-import { compileChecksumDifference, compileChecksumPartial } from './checksum-functions.ts';
 import { CodeWriter } from './code-writer.ts';
 import { compileFunction } from './compile-function.ts';
 import { compileHelperCall, type HelperCall } from './compile-helper.ts';
 import { ModuleEncoder } from './encoder.ts';
 import { FunctionWriter, PARAMETER_TYPES, type RuntimeFunctions } from './function-writer.ts';
-import { compileInline, type InlineContext } from './inline-helpers.ts';
 import { WASM_WORD } from './layout.ts';
-import { compileFind } from './map-functions.ts';
 import { I32, I64, WASM } from './opcodes.ts';
-import { compileAdjustHead, compileAdjustMeta, compileAdjustTail } from './packet-functions.ts';
 import { compileRegionCheck } from './regions.ts';
+import type { ModuleFunction, TwinContext } from './twin.ts';
 
 export interface ModuleInput {
   readonly machine: Machine;
@@ -51,6 +50,8 @@ export interface ModuleInput {
   readonly distrustful?: boolean;
   /** Default: `context`. */
   readonly enteredWith?: 'context' | 'memory';
+  /** Import every helper, even one that has a twin? For tests of the twins; default false. */
+  readonly withoutTwins?: boolean;
 }
 
 /** One program in the module. */
@@ -75,6 +76,8 @@ export interface CompiledModule {
   readonly units: readonly Unit[];
   /** The helpers that are imported, by the names of their imports. */
   readonly imports: ReadonlyMap<string, Helper>;
+  /** The names of those that some call carries out by itself. */
+  readonly inlined: ReadonlySet<string>;
   readonly needs: BatchNeeds;
 }
 
@@ -95,7 +98,9 @@ class ModuleCompiler {
   readonly #units: Unit[];
   readonly #helpers = new Map<string, Helper>();
   readonly #importIndex = new Map<Helper, number>();
-  readonly #find = new Map<LiveMap, number>();
+  readonly #inlined = new Set<string>();
+  /** WebAssembly's indices of the functions that twins share. */
+  readonly #shared = new Map<ModuleFunction, number>();
   readonly #programType: number;
   readonly #budget: number;
   readonly #mayGoto: number;
@@ -155,23 +160,15 @@ class ModuleCompiler {
       mayRead: encoder.declare(encoder.type([I64, I64], [I32])),
       mayWrite: encoder.declare(encoder.type([I64, I64], [I32])),
     };
-    const adjust = encoder.type([I32], [I32]);
-    const adjustHead = encoder.declare(adjust);
-    const adjustTail = encoder.declare(adjust);
-    const adjustMeta = encoder.declare(adjust);
-    const checksumDifference = this.#checksumDifference();
     const callBack = encoder.declare(encoder.type([I32, I32, I32, I32, I32, I32], [I32]));
     const table = this.#declareFunctions();
     const maps = this.#input.machine.maps;
     encoder.define(runtime.violate, compileViolate());
     encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge));
     encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge));
-    encoder.define(adjustHead, compileAdjustHead());
-    encoder.define(adjustTail, compileAdjustTail());
-    encoder.define(adjustMeta, compileAdjustMeta());
     encoder.define(callBack, this.#compileCallBack());
     for (const [index, unit] of this.#units.entries()) {
-      this.#compileUnit(unit, index, runtime, { adjustHead, adjustTail, adjustMeta, checksumDifference });
+      this.#compileUnit(unit, index, runtime);
     }
     const needs = this.#needs();
     const runBatch = encoder.declare(encoder.type([I32, I32], [I32]));
@@ -195,7 +192,13 @@ class ModuleCompiler {
     encoder.exportFunction(RUN_ONE, runOne);
     encoder.exportFunction(CALL_BACK, callBack);
     encoder.exportFunction(RUN_RAW, this.#compileRunRaw());
-    return { bytes: encoder.encode(), units: this.#units, imports: this.#helpers, needs };
+    return {
+      bytes: encoder.encode(),
+      units: this.#units,
+      imports: this.#helpers,
+      inlined: this.#inlined,
+      needs,
+    };
   }
 
   #declareImports(): void {
@@ -231,20 +234,15 @@ class ModuleCompiler {
     return table;
   }
 
-  #compileUnit(
-    unit: Unit,
-    index: number,
-    runtime: RuntimeFunctions,
-    adjust: Pick<InlineContext, 'adjustHead' | 'adjustTail' | 'adjustMeta' | 'checksumDifference'>,
-  ): void {
-    const { maps, object } = this.#input.machine;
+  #compileUnit(unit: Unit, index: number, runtime: RuntimeFunctions): void {
+    const { maps, object, options } = this.#input.machine;
     const { source, facts } = unit;
     const { instructions } = source;
     const functionAt = (start: number): number => unit.functions.get(start)!;
-    const inline: InlineContext = {
-      ...adjust,
+    const twins: TwinContext = {
       hook: unit.hook,
-      findIn: (map) => this.#findIn(map),
+      options,
+      indexOf: (shared) => this.#indexOf(shared),
       programType: this.#programType,
       budget: this.#budget,
       leftCounter: (slot) => unit.left + 8 * slot,
@@ -252,14 +250,12 @@ class ModuleCompiler {
       functionAt,
     };
     const helperContext = {
-      instructions,
       maps,
       sources: object.maps,
       states: facts.calls,
-      poisoned: (slot: number) => source.poisoned.has(slot),
       helperAt: (slot: number) => this.#helperAt(source, slot),
       unit: index,
-      inline: (call: HelperCall) => compileInline(call, inline),
+      inline: (call: HelperCall) => this.#inline(call, twins),
       importOf: (helper: Helper) => {
         this.#looksAtBounds = true;
         return this.#importIndex.get(helper)!;
@@ -298,32 +294,28 @@ class ModuleCompiler {
   }
 
   #tailCallsFromSubprograms(): boolean {
-    if (!this.#helpers.has('bpf_tail_call')) return false;
-    return this.#units.some((unit) => {
-      const main = unit.source.subprograms[0]!;
-      return [...unit.facts.calls.keys()].some(
-        (slot) => slot >= main.count && this.#helperAt(unit.source, slot)?.name === 'bpf_tail_call',
+    return this.#units.some(({ source, facts }) => {
+      const main = source.subprograms[0]!;
+      return [...facts.calls.keys()].some(
+        (slot) => slot >= main.count && this.#helperAt(source, slot)?.effects.leavesProgram === true,
       );
     });
   }
 
-  #checksumDifference(): number | undefined {
-    const { options } = this.#input.machine;
-    if (options.checksumDifference === 'unfolded' || !this.#helpers.has('bpf_csum_diff')) return undefined;
-    const encoder = this.#encoder;
-    const partial = encoder.declare(encoder.type([I32, I32, I64], [I64]));
-    encoder.define(partial, compileChecksumPartial());
-    const difference = encoder.declare(encoder.type([I32, I32, I32, I32, I32], [I64]));
-    encoder.define(difference, compileChecksumDifference(partial));
-    return difference;
+  #inline(call: HelperCall, context: TwinContext): boolean {
+    if (this.#input.withoutTwins === true) return false;
+    const { name } = call.helper;
+    const inlined = TWINS[name]?.(call, context) ?? false;
+    if (inlined) this.#inlined.add(name);
+    return inlined;
   }
 
-  #findIn(map: LiveMap): number {
-    const known = this.#find.get(map);
+  #indexOf(shared: ModuleFunction): number {
+    const known = this.#shared.get(shared);
     if (known !== undefined) return known;
-    const index = this.#encoder.declare(this.#encoder.type([I32], [I32]));
-    this.#encoder.define(index, compileFind(map));
-    this.#find.set(map, index);
+    const index = this.#encoder.declare(this.#encoder.type(shared.parameters, shared.results));
+    this.#shared.set(shared, index);
+    this.#encoder.define(index, shared.compile({ indexOf: (other) => this.#indexOf(other) }));
     return index;
   }
 
@@ -331,7 +323,7 @@ class ModuleCompiler {
   #compileCallBack(): CodeWriter {
     const code = new CodeWriter(6);
     const result = code.local(I64);
-    code.getGlobal(this.#budget).i32(4).op(WASM.i32_sub).setGlobal(this.#budget);
+    code.getGlobal(this.#budget).i32(CALL_COST).op(WASM.i32_sub).setGlobal(this.#budget);
     code.getGlobal(this.#budget).i32(0).op(WASM.i32_lt_s).if().i32(2).op(WASM.return).end();
     code.get(1);
     for (let argument = 2; argument < 6; argument++) code.get(argument).op(WASM.i64_extend_i32_u);
@@ -358,7 +350,6 @@ class ModuleCompiler {
 
   #needs(): BatchNeeds {
     const helpers = [...this.#helpers.values()];
-    const names = new Set(helpers.map((helper) => helper.name));
     let packetLoads = false;
     let loops = false;
     let mayGoto = false;
@@ -379,21 +370,17 @@ class ModuleCompiler {
       if (facts.functions.some(({ flow }) => flow.loopHeads.length > 0)) loops = true;
     }
     if (helpers.some((helper) => helper.arguments.includes('function'))) loops = true;
-    const moves = helpers.some((helper) => helper.movesPacket === true);
-    const tc = this.#units.some((unit) => unit.hook === 'tc');
+    const moves = helpers.some(({ effects }) => effects.packet === 'moved');
     // Addresses are then the interpreter's, which programs under test may leak.
-    const inPlace =
-      this.#input.distrustful !== true &&
-      !moves &&
-      !(tc && [...names].some((name) => name.startsWith('bpf_skb')));
+    const inPlace = this.#input.distrustful !== true && !moves;
     const bounds = !inPlace || this.#looksAtBounds || packetLoads;
     return {
       bounds,
       metadata: bounds || fields.has(XDP_MD.dataMeta),
       device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
-      redirects: [...names].some((name) => name.includes('redirect')),
+      redirects: helpers.some(({ effects }) => effects.redirects),
       socket: this.#units.some(({ source }) => looksAtSocket(source)),
-      tailCalls: names.has('bpf_tail_call'),
+      tailCalls: helpers.some(({ effects }) => effects.leavesProgram === true),
       ticks: (this.#input.machine.world.tick ?? 0n) !== 0n,
       budget: loops ? this.#input.budget : undefined,
       mayGoto: mayGoto ? this.#input.mayGoto : undefined,

@@ -5,9 +5,10 @@ import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
 import { maySocketBeRead, SOCKET_SIZE } from '../context/socket.ts';
+import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { coverageOf } from '../interpreter/coverage.ts';
-import { type Machine, Unsupported } from '../machine.ts';
+import { Forbidden, type Machine, Unsupported } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
 import { CONTEXT_BASE, SKB_DATA, SOCKET_BASE, STACK_BASE, STACK_SIZE, XDP_DATA } from '../memory.ts';
 import { LARGEST_OUTCOME } from './batch-loop.ts';
@@ -47,8 +48,8 @@ type RunOne = (entry: number, length: number, metaLength: number, ifindex: numbe
 type RunRaw = (r1: number, r2: number) => bigint;
 type CallBack = (position: number, frame: number, a: number, b: number, c: number, d: number) => number;
 
-/** Thrown through WebAssembly to end a run whose callback did what it may not. */
-class CallbackStop {}
+/** Thrown through WebAssembly to end a run that did what it may not, where only JavaScript sees it. */
+class CallStop {}
 
 /** Arrays of one element for each packet, in linear memory: what comes in and what goes out. */
 const ARRAYS = [
@@ -279,9 +280,7 @@ export class CompiledMachine {
   /** Where and why a run was stopped; counts it for the coverage. */
   #stopOf(error: unknown): Stop {
     const known =
-      error instanceof WebAssembly.RuntimeError ||
-      error instanceof Unsupported ||
-      error instanceof CallbackStop;
+      error instanceof WebAssembly.RuntimeError || error instanceof Unsupported || error instanceof CallStop;
     if (!known) throw error;
     const { memory } = this.machine;
     const unsupported = this.#unsupported;
@@ -316,8 +315,10 @@ export class CompiledMachine {
   #imported(helper: Helper): (a: number, b: number, c: number, d: number, e: number) => number {
     const { machine } = this;
     const callsBack = helper.arguments.includes('function');
+    const dynptrs = helper.arguments.flatMap((type, index) => (type === 'dynptr' ? [index] : []));
     return (a, b, c, d, e) => {
       if (this.#mixed) machine.useHook(this.#hooks[this.#entryOfPacket()] ?? 'xdp');
+      if (dynptrs.length > 0) this.#requireDynptrs(dynptrs, [a, b, c, d, e]);
       try {
         const result = callsBack
           ? this.#withCallbacks(helper, a, b, c, d, e)
@@ -325,13 +326,20 @@ export class CompiledMachine {
         if (machine.lines.length > 0) this.#print();
         return result;
       } catch (error) {
-        if (error instanceof Unsupported) {
-          this.#unsupported = error.message;
-          this.#stopAtCall(machine.memory.u32(WASM_WORD.helperFrame));
-        }
-        throw error;
+        if (!(error instanceof Unsupported) && !(error instanceof Forbidden)) throw error;
+        if (error instanceof Unsupported) this.#unsupported = error.message;
+        this.#stopAtCall(machine.memory.u32(WASM_WORD.helperFrame));
+        throw new CallStop();
       }
     };
+  }
+
+  /** Stops the run where a helper is passed a dynptr that no helper has made. */
+  #requireDynptrs(indices: readonly number[], values: readonly number[]): void {
+    const { machine } = this;
+    if (indices.every((index) => readDynptr(machine, values[index]!) !== undefined)) return;
+    this.#stopAtCall(machine.memory.u32(WASM_WORD.helperFrame));
+    throw new CallStop();
   }
 
   #entryOfPacket(): number {
@@ -355,7 +363,7 @@ export class CompiledMachine {
       const result = position === undefined ? 2 : this.#callBack(position, frame + STACK_SIZE, w, x, y, z);
       if (result !== 2) return result;
       this.#stopAtCall(frame);
-      throw new CallbackStop();
+      throw new CallStop();
     };
     try {
       return helper.run(machine, a, b, c, d, e);

@@ -1,12 +1,13 @@
 /**
- * Lookups in hash tables as WebAssembly, one function for each map: the twin of `maps/hash-table.ts`, with sizes
+ * Lookups in hash tables as WebAssembly, one function for each map: the twin of `hash-table.ts`, with sizes
  * and addresses known.
  */
 import { HASH_MULTIPLIER } from '../../runtime/chance.ts';
-import { ENTRY_KEY } from '../maps/hash-table.ts';
-import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
-import { CodeWriter } from './code-writer.ts';
-import { I32, WASM } from './opcodes.ts';
+import { CodeWriter } from '../wasm/code-writer.ts';
+import { I32, WASM } from '../wasm/opcodes.ts';
+import type { ModuleFunction } from '../wasm/twin.ts';
+import { ENTRY_KEY } from './hash-table.ts';
+import { DESCRIPTOR, type LiveMap } from './live-map.ts';
 
 const KEY = 0;
 const HASH_SHIFT = 15;
@@ -76,7 +77,7 @@ function compileDifference(code: CodeWriter, size: number, entry: number): void 
 }
 
 /** (key address) → the entry with that key, or 0. Sizes and places are the map's. */
-export function compileFind(map: LiveMap): CodeWriter {
+function compileFind(map: LiveMap): CodeWriter {
   const code = new CodeWriter(1);
   const hash = code.local(I32);
   const entry = code.local(I32);
@@ -97,4 +98,16 @@ export function compileFind(map: LiveMap): CodeWriter {
   code.end().end();
   code.get(entry);
   return code;
+}
+
+const functions = new WeakMap<LiveMap, ModuleFunction>();
+
+/** (key address) → the entry with that key, or 0: the same function for the same map every time. */
+export function findIn(map: LiveMap): ModuleFunction {
+  let found = functions.get(map);
+  if (found === undefined) {
+    found = { parameters: [I32], results: [I32], compile: () => compileFind(map) };
+    functions.set(map, found);
+  }
+  return found;
 }

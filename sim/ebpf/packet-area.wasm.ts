@@ -1,10 +1,11 @@
 /** Moving an XDP packet's bounds, as WebAssembly: the twin of `PacketArea.adjustHead` and its neighbours. */
-import { EACCES, EINVAL } from '../../runtime/errno.ts';
-import { XDP_MD } from '../context/xdp-md.ts';
-import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE, XDP_FRAME_SIZE } from '../memory.ts';
-import { ETHERNET_HEADER, MAX_METADATA } from '../packet-area.ts';
-import { CodeWriter } from './code-writer.ts';
-import { I32, WASM } from './opcodes.ts';
+import { EACCES, EINVAL } from '../runtime/errno.ts';
+import { XDP_MD } from './context/xdp-md.ts';
+import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE, XDP_FRAME_SIZE } from './memory.ts';
+import { ETHERNET_HEADER, MAX_METADATA } from './packet-area.ts';
+import { CodeWriter } from './wasm/code-writer.ts';
+import { I32, WASM } from './wasm/opcodes.ts';
+import type { ModuleFunction } from './wasm/twin.ts';
 
 const DELTA = 0;
 const DATA: number = MACHINE_WORD.data * 4;
@@ -54,7 +55,7 @@ function compileMoved(code: CodeWriter, word: number, moved: number): void {
   code.word(word).get(DELTA).op(WASM.i32_add).set(moved);
 }
 
-export function compileAdjustHead(): CodeWriter {
+function compileAdjustHead(): CodeWriter {
   const code = new CodeWriter(1);
   const moved = code.local(I32);
   const meta = code.local(I32);
@@ -82,7 +83,7 @@ export function compileAdjustHead(): CodeWriter {
   return code.i32(0);
 }
 
-export function compileAdjustTail(): CodeWriter {
+function compileAdjustTail(): CodeWriter {
   const code = new CodeWriter(1);
   const moved = code.local(I32);
   compileMoved(code, DATA_END, moved);
@@ -102,7 +103,7 @@ export function compileAdjustTail(): CodeWriter {
   return code.i32(0);
 }
 
-export function compileAdjustMeta(): CodeWriter {
+function compileAdjustMeta(): CodeWriter {
   const code = new CodeWriter(1);
   const moved = code.local(I32);
   const length = code.local(I32);
@@ -121,3 +122,12 @@ export function compileAdjustMeta(): CodeWriter {
   lowerLowest(code, moved);
   return code.i32(0);
 }
+
+/** (delta) → 0, or a negative errno */
+function adjustment(compile: () => CodeWriter): ModuleFunction {
+  return { parameters: [I32], results: [I32], compile };
+}
+
+export const ADJUST_HEAD: ModuleFunction = adjustment(compileAdjustHead);
+export const ADJUST_TAIL: ModuleFunction = adjustment(compileAdjustTail);
+export const ADJUST_META: ModuleFunction = adjustment(compileAdjustMeta);

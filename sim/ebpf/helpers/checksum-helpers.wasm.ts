@@ -1,6 +1,7 @@
-/** `bpf_csum_diff` as WebAssembly, with the folded result of Linux 6.13: the twin of `helpers/checksum-helpers.ts`. */
-import { CodeWriter } from './code-writer.ts';
-import { I32, I64, WASM } from './opcodes.ts';
+/** `bpf_csum_diff` as WebAssembly, with the folded result of Linux 6.13: the twin of `checksum-helpers.ts`. */
+import { CodeWriter } from '../wasm/code-writer.ts';
+import { I32, I64, WASM } from '../wasm/opcodes.ts';
+import type { ModuleFunction, Twin, Twins } from '../wasm/twin.ts';
 
 /** Leaves 32 bits of what is in a local: the upper half added to the lower, with end-around carry. */
 function foldTo32(code: CodeWriter, sum: number): void {
@@ -13,7 +14,7 @@ function foldTo32(code: CodeWriter, sum: number): void {
  * (address, size, sum) → `csum_partial`: the one's complement sum of little-endian words on top of `sum`, in 32
  * bits. Adding up in 64 bits and folding at the end gives the same: no size is large enough to fill them.
  */
-export function compileChecksumPartial(): CodeWriter {
+function compileChecksumPartial(): CodeWriter {
   const [address, size, sum] = [0, 1, 2];
   const code = new CodeWriter(3);
   const last = code.local(I32);
@@ -55,7 +56,7 @@ export function compileChecksumPartial(): CodeWriter {
 }
 
 /** (from, its size, to, its size, seed) → the helper's result. @param partial WebAssembly's index of `csum_partial` */
-export function compileChecksumDifference(partial: number): CodeWriter {
+function compileChecksumDifference(partial: number): CodeWriter {
   const [from, fromSize, to, toSize, seed] = [0, 1, 2, 3, 4];
   const code = new CodeWriter(5);
   const sum = code.local(I64);
@@ -85,3 +86,25 @@ export function compileChecksumDifference(partial: number): CodeWriter {
   }
   return code.get(sum);
 }
+
+const PARTIAL: ModuleFunction = {
+  parameters: [I32, I32, I64],
+  results: [I64],
+  compile: compileChecksumPartial,
+};
+
+const DIFFERENCE: ModuleFunction = {
+  parameters: [I32, I32, I32, I32, I32],
+  results: [I64],
+  compile: ({ indexOf }) => compileChecksumDifference(indexOf(PARTIAL)),
+};
+
+const checksumDifference: Twin = ({ writer }, { options, indexOf }) => {
+  if (options.checksumDifference === 'unfolded') return false;
+  for (let register = 1; register <= 5; register++) writer.push(register, false);
+  writer.code.call(indexOf(DIFFERENCE));
+  writer.pop(0);
+  return true;
+};
+
+export const CHECKSUM_TWINS: Twins = { bpf_csum_diff: checksumDifference };

@@ -1,0 +1,206 @@
+/** What the interpreter asks of the arguments of helpers, by their types (kernel/bpf/verifier.c, `check_func_arg`). */
+import {
+  ARGUMENT_TYPES,
+  type ArgumentMemory,
+  type ArgumentType,
+  memoryOf,
+} from '../helpers/argument-types.ts';
+import { readDynptr } from '../helpers/dynptr.ts';
+import type { Helper } from '../helpers/helper.ts';
+import type { LiveMap } from '../maps/live-map.ts';
+import { checkHelperMemory } from './access.ts';
+import {
+  CONTEXT_REGION,
+  FUNCTION_REGION,
+  KIND,
+  LAST_STACK_REGION,
+  STACK_REGION,
+  UNINITIALISED,
+} from './provenance.ts';
+import { type State, violate } from './state.ts';
+
+/** One call, while its arguments are checked. */
+export interface CheckedCall {
+  helper: Helper;
+  /** The map that it is passed; undefined: none yet. */
+  map: LiveMap | undefined;
+}
+
+/** @param index of the argument; it is in the register after that */
+type Check = (state: State, call: CheckedCall, index: number) => void;
+
+const CHECKS: Readonly<Record<ArgumentType, Check>> = {
+  anything: () => {},
+  context: checkContext,
+  map: checkMap,
+  key: checkMemory,
+  value: checkMemory,
+  value_out: checkMemory,
+  memory: checkMemory,
+  memory_or_null: checkMemory,
+  memory_out: checkMemory,
+  memory_inout: checkMemory,
+  buffer_or_null: checkMemory,
+  size: checkSize,
+  size_or_zero: checkSize,
+  constant_size: checkSize,
+  u64_out: checkMemory,
+  u32_inout: checkMemory,
+  function: checkFunction,
+  stack_or_null: checkMemory,
+  sample: checkSample,
+  string: checkString,
+  socket: checkSocket,
+  spin_lock: checkMemory,
+  dynptr_out: checkMemory,
+  dynptr: checkDynptr,
+  iterator_out: checkMemory,
+  iterator: checkMemory,
+} satisfies Record<ArgumentType, Check>;
+
+/** Judges the arguments of a call in r1 to r5, and finds its map. @throws {Violation} */
+export function checkArguments(state: State, call: CheckedCall): void {
+  const types = call.helper.arguments;
+  for (let index = 0; index < types.length; index++) {
+    if (state.tag[index + 1] === UNINITIALISED) violate(`R${index + 1} !read_ok`);
+    CHECKS[types[index]!](state, call, index);
+  }
+}
+
+function expected(state: State, register: number, what: string): never {
+  const tag = state.tag[register]!;
+  return violate(`R${register} type=${state.provenance.nameOf(tag)} expected=${what}`);
+}
+
+function checkContext(state: State, _call: CheckedCall, index: number): void {
+  const register = index + 1;
+  if (state.tag[register] !== CONTEXT_REGION) expected(state, register, 'ctx');
+  if (state.lo[register] !== state.provenance.lowest[CONTEXT_REGION]) {
+    violate(`dereference of modified ctx ptr R${register} disallowed`);
+  }
+}
+
+function checkMap(state: State, call: CheckedCall, index: number): void {
+  const { machine, provenance } = state;
+  const { helper } = call;
+  const tag = state.tag[index + 1]!;
+  if (tag < 0 || provenance.kind[tag] !== KIND.map) expected(state, index + 1, 'map_ptr');
+  const map = machine.maps[provenance.detail[tag]!]!;
+  call.map = map;
+  if (helper.maps !== undefined && !helper.maps.includes(map.definition.type)) {
+    violate(`cannot pass map_type ${map.definition.type} into func ${helper.name}#${helper.number}`);
+  }
+}
+
+function checkFunction(state: State, _call: CheckedCall, index: number): void {
+  if (state.tag[index + 1] !== FUNCTION_REGION) expected(state, index + 1, 'func');
+}
+
+function checkSample(state: State, _call: CheckedCall, index: number): void {
+  const { provenance } = state;
+  const tag = state.tag[index + 1]!;
+  if (tag < 0 || provenance.kind[tag] !== KIND.sample) expected(state, index + 1, 'ringbuf_mem');
+  if (state.lo[index + 1] !== provenance.lowest[tag]) {
+    violate(`R${index + 1} must have zero offset when passed to release func`);
+  }
+}
+
+function checkSocket(state: State, _call: CheckedCall, index: number): void {
+  const tag = state.tag[index + 1]!;
+  const kind = tag > 0 ? state.provenance.kind[tag] : KIND.none;
+  if (kind !== KIND.commonSocket && kind !== KIND.fullSocket) expected(state, index + 1, 'sock_common');
+}
+
+function checkSize(state: State, call: CheckedCall, index: number): void {
+  const { provenance } = state;
+  const tag = state.tag[index + 1]!;
+  if (ARGUMENT_TYPES[call.helper.arguments[index]!].number?.constant === true) {
+    if (!provenance.isScalar(tag)) expected(state, index + 1, 'scalar');
+    if (!provenance.isKnown(tag)) violate(`R${index + 1} is not a known constant`);
+  }
+  sizeAt(state, call, index);
+}
+
+/** The size that an argument is. */
+function sizeAt(state: State, { helper }: CheckedCall, index: number): number {
+  const { provenance, lo, hi } = state;
+  const register = index + 1;
+  const tag = state.tag[register]!;
+  if (tag === UNINITIALISED) violate(`R${register} !read_ok`);
+  if (!provenance.isScalar(tag)) expected(state, register, 'scalar');
+  const size = lo[register]!;
+  if (size < 0 || hi[register] !== 0) {
+    violate(
+      `R${register} ${hi[register]! < 0 ? 'min value is negative' : 'unbounded memory access'}, use 'var &= const' or 'if (var < const)'`,
+    );
+  }
+  if (size === 0 && ARGUMENT_TYPES[helper.arguments[index]!].number?.least === 1) {
+    violate(`R${register} invalid zero-sized read`);
+  }
+  return size;
+}
+
+/** How many bytes an argument reaches; 0 where only whoever is passed it knows. */
+function bytesOf(state: State, call: CheckedCall, index: number, { size }: ArgumentMemory): number {
+  switch (size) {
+    case 'map key':
+      return call.map!.definition.keySize;
+    case 'map value':
+      return call.map!.definition.valueSize;
+    case 'next argument':
+      return sizeAt(state, call, index + 1);
+    case 'up to its zero':
+    case 'unknown':
+      return 0;
+    default:
+      return size;
+  }
+}
+
+function checkMemory(state: State, call: CheckedCall, index: number): void {
+  const { provenance } = state;
+  const { helper } = call;
+  const memory = memoryOf(helper.arguments[index]!);
+  const register = index + 1;
+  const tag = state.tag[register]!;
+  const size = bytesOf(state, call, index, memory);
+  if (memory.nullable !== 'never') {
+    const isNull = provenance.isScalar(tag) && (state.lo[register]! | state.hi[register]!) === 0;
+    if (isNull && (memory.nullable === 'always' || size === 0)) return;
+  }
+  const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
+  if (memory.region === 'stack' && (tag < STACK_REGION || tag > LAST_STACK_REGION)) {
+    expected(state, register, 'fp');
+  }
+  if (memory.region === 'map value' && kind !== KIND.value) expected(state, register, 'map_value');
+  if ((kind === KIND.packet || kind === KIND.packetMeta) && !helper.rules.packetAccess) {
+    violate(`helper access to the packet is not allowed: R${register} of ${helper.name}`);
+  }
+  if (tag < 0 || kind === KIND.context || kind === KIND.map || kind === KIND.function) {
+    expected(state, register, 'fp, pkt, pkt_meta, map_value, mem');
+  }
+  if (memory.size === 'unknown') return;
+  if (memory.access !== 'written') checkHelperMemory(state, register, size, false);
+  if (memory.access !== 'read') checkHelperMemory(state, register, size, true);
+}
+
+function checkDynptr(state: State, call: CheckedCall, index: number): void {
+  checkMemory(state, call, index);
+  if (readDynptr(state.machine, state.lo[index + 1]!) === undefined) {
+    violate(`Expected an initialized dynptr as arg #${index}`);
+  }
+}
+
+/** A string that the verifier can see the end of: `R%d is not a const string`, `string is not zero-terminated`. */
+function checkString(state: State, _call: CheckedCall, index: number): void {
+  const { machine, provenance, lo } = state;
+  const tag = state.tag[index + 1]!;
+  const map =
+    tag > 0 && provenance.kind[tag] === KIND.value ? machine.maps[provenance.detail[tag]!] : undefined;
+  if (map === undefined) expected(state, index + 1, 'map_value');
+  if (map.source.global?.readOnly !== true) violate(`R${index + 1} does not point to a readonly map`);
+  const from = lo[index + 1]!;
+  const end = provenance.lowest[tag]! + provenance.size[tag]!;
+  for (let at = from; at < end; at++) if (machine.memory.u8[at] === 0) return;
+  violate('string is not zero-terminated');
+}
