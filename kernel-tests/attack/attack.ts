@@ -4,8 +4,8 @@
  *
  *     npm run attack -- --inputs 1M --kills 500 --live 100
  *
- * As root on Linux it runs in a mount namespace of its own with its own /run/netns, so that what it leaves behind is
- * its own, and so that other runs on the machine do not count.
+ * As root on Linux it runs in a network and a mount namespace of its own, with its own /run/netns, /run/xdpsim and
+ * bpffs, so that what it leaves behind is its own, and so that other runs on the machine do not count.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -30,6 +30,7 @@ interface Options {
   readonly disks: number;
   readonly floods: number;
   readonly live: number;
+  readonly only: string;
 }
 
 const INSIDE = 'XDPSIM_ATTACK_INSIDE';
@@ -44,6 +45,7 @@ await new Command('attack')
   .option('--disks <n>', 'runs on disks that become full', times('--disks'), 12)
   .option('--floods <n>', 'rounds of too much of everything', times('--floods'), 1)
   .option('--live <n>', 'rounds of the live suites under load', times('--live'), 1)
+  .option('--only <text>', 'kill only commands that contain this text', '')
   .action(attack)
   .parseAsync();
 
@@ -70,12 +72,12 @@ async function attack(options: Options): Promise<void> {
     showProgress(undefined);
   };
   const progress = (name: string, of: number) => (done: number) => showProgress(`${name}: ${done} of ${of}`);
-  const { inputs, kills, disks, floods, live } = options;
+  const { inputs, kills, disks, floods, live, only } = options;
   await run('mutated inputs', inputs, (tally) =>
     attackInputs(inputs, seed, scratch, tally, progress('inputs', inputs)),
   );
   await run('kills', kills, (tally) =>
-    attackWithSignals(kills, seed, scratch, tally, progress('kills', kills)),
+    attackWithSignals(kills, { seed, scratch, only }, tally, progress('kills', kills)),
   );
   if (isRoot) await run('full disks', disks, (tally) => attackDisks(disks, seed, scratch, tally));
   await run('floods', floods, (tally) => attackWithFloods(floods, scratch, tally));
@@ -95,9 +97,13 @@ async function attack(options: Options): Promise<void> {
 /** @returns the exit code */
 function insideOwnMounts(seed: string): number {
   const temporary = mkdtempSync(join(tmpdir(), 'xdpsim_attack_'));
-  mkdirSync('/run/netns', { recursive: true });
-  const script = 'mount --make-rprivate / && mount -t tmpfs none /run/netns && exec "$@"';
-  const args = ['--mount', 'sh', '-c', script, 'sh', process.execPath, ...process.execArgv];
+  for (const folder of ['/run/netns', '/run/xdpsim']) mkdirSync(folder, { recursive: true });
+  const mounts = [
+    ...['--make-rprivate /', '-t tmpfs none /run/netns', '-t tmpfs none /run/xdpsim'],
+    ...['-t bpf none /sys/fs/bpf', '-t tracefs none /sys/kernel/tracing'],
+  ];
+  const script = `${mounts.map((one) => `mount ${one} && `).join('')}exec "$@"`;
+  const args = ['--mount', '--net', 'sh', '-c', script, 'sh', process.execPath, ...process.execArgv];
   const { status } = spawnSync('unshare', [...args, ...process.argv.slice(1), '--seed', seed], {
     stdio: 'inherit',
     env: { ...process.env, [INSIDE]: '1', TMPDIR: temporary },

@@ -1,5 +1,6 @@
 /** Mutated inputs by the million: every one is taken, or refused with an error that is a sentence. */
 import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { InputNews, InputTask } from './input-worker.ts';
 import type { Tally } from './tally.ts';
@@ -17,11 +18,21 @@ export async function attackInputs(
   onProgress: (done: number) => void,
 ): Promise<void> {
   let next = 0;
-  while (next < count) {
-    const to = Math.min(count, next + PIECE);
-    next = await readPiece({ seed, from: next, to, scratch }, tally);
-    onProgress(next);
-  }
+  let done = 0;
+  const reader = async (): Promise<void> => {
+    while (next < count) {
+      let from = next;
+      const to = Math.min(count, from + PIECE);
+      next = to;
+      while (from < to) {
+        const reached = await readPiece({ seed, from, to, scratch }, tally);
+        done += reached - from;
+        from = reached;
+        onProgress(done);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, reader));
 }
 
 /** @returns the index to go on with */

@@ -1,14 +1,15 @@
-/** Signals at random moments, over all commands that make something. */
+/** Kills at random moments, over all commands that make something. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { writeModule } from '../../cli/test-support/user-modules.ts';
-import { loadCase } from '../../corpus/cases/case.ts';
 import { Random, seedFromText } from '../../corpus/generate/random.ts';
-import { packageFile } from '../../kernel/package-file.ts';
-import { type AttackedEnd, looksCrashed, startRun } from './processes.ts';
-import { DOCUMENTED, type Tally } from './tally.ts';
-import { namesIn, remainingProcesses, traces, unfinishedFiles } from './traces.ts';
+import { checkFiles, checkLab, judge, nextRun } from './kill-checks.ts';
+import { killTargets, type Target } from './kill-targets.ts';
+import { type AttackedRun, startRun } from './processes.ts';
+import type { Tally } from './tally.ts';
+import { processesWith, remainingProcesses, traces, unfinishedFiles } from './traces.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const;
 /** What is promised, and what counts as a hang, in milliseconds. */
@@ -16,38 +17,18 @@ const PROMISED = 1000;
 const PATIENCE = 15_000;
 /** No command under attack ends by itself before. */
 const LATEST = 4000;
+/** Changes that a command makes outside of itself, at most: `die-at-step.mjs` counts them. */
+const MOST_STEPS = 60;
 
 const RARELY = `const data = context.frame.bytes.subarray(context.frame.data, context.frame.dataEnd);
     if (data.length > 20 && data[18] === 0x17) return 1;
     if (data.length > 20 && data[18] === 0x99) return 3;`;
 
-const capture = (name: string): string => packageFile(`corpus/captures/${name}.pcapng`);
-
-/** @param folder where it may write */
-function commands(folder: string): readonly (readonly string[])[] {
-  const verify = (...args: string[]): string[] => [
-    ...['verify', ...args, '--report', join(folder, 'report'), '--max-divergences', '99', '--json'],
-    ...['--junit', join(folder, 'junit.xml'), '--coverage', join(folder, 'lcov.info')],
-  ];
-  return [
-    verify('router', '--runs', '100M'),
-    verify(join(folder, '..', 'rarely.model.mjs'), '--time', '1h'),
-    verify(join(folder, '..', 'rarely.model.mjs'), '--time', '1h', '--workers', '2'),
-    verify('router', '--runs', '100M', '--live'),
-    verify('--time', '1s'),
-    ['corpus', 'generate', '--out', join(folder, 'all.pcapng'), '--runs', '100M'],
-    ['corpus', 'merge', capture('ping'), capture('tcp'), capture('udp'), '--out', join(folder, 'merged')],
-    ['corpus', 'minimize', 'router', capture('ping'), capture('icmp-errors'), '--out', join(folder, 'fewer')],
-    ['run', 'router', capture('tcp'), '--write', join(folder, 'out.pcapng')],
-    ['lab', 'run', 'router', '--in', 'both'],
-    ['bench', '--only', 'veth/c,testrun/c'],
-  ];
-}
+const DIE_AT_STEP = fileURLToPath(new URL('./die-at-step.mjs', import.meta.url));
 
 export async function attackWithSignals(
   count: number,
-  seed: string,
-  scratch: string,
+  { seed, scratch, only }: { readonly seed: string; readonly scratch: string; readonly only: string },
   tally: Tally,
   onProgress: (done: number) => void,
 ): Promise<void> {
@@ -58,57 +39,86 @@ export async function attackWithSignals(
     random.start(seedFromText(`${seed} kills`), index);
     const folder = join(scratch, `kill-${index}`);
     mkdirSync(folder, { recursive: true });
-    const list = commands(folder);
-    const args = list[index % list.length]!;
-    const signal = SIGNALS[random.below(SIGNALS.length)]!;
-    const delay = random.below(LATEST);
-    const twice = random.below(4) === 0;
-    await killOnce({ index, seed, args, signal, delay, twice, folder, before }, tally);
+    const all = killTargets(folder, `attack-${process.pid}-${index}x`);
+    const list = all.filter(({ args }) => args.join(' ').includes(only));
+    const target = list[index % list.length]!;
+    target.prepare?.();
+    const kill = {
+      ...{ index, seed, target, folder, before, way: wayOf(random, target) },
+      delay: random.below(target.latest ?? LATEST),
+      signal: SIGNALS[random.below(SIGNALS.length)]!,
+    };
+    await killOnce(kill, tally);
     rmSync(folder, { recursive: true, force: true });
     onProgress(index + 1);
   }
 }
 
-interface Kill {
+/**
+ * `once`, `twice`: as `kill PID` does; `group`: as Ctrl-C does, which goes to all processes of the command;
+ * `stopped`: after the command has been stopped for a while (Ctrl-Z); `part`: SIGKILL to any one of its processes;
+ * `step`: SIGKILL after a change that it has made.
+ */
+type Way = 'once' | 'twice' | 'group' | 'stopped' | 'part' | { readonly step: number };
+
+export interface Kill {
   readonly index: number;
   readonly seed: string;
-  readonly args: readonly string[];
+  readonly target: Target;
   readonly signal: (typeof SIGNALS)[number];
+  readonly way: Way;
+  /** Milliseconds after its start. */
   readonly delay: number;
-  readonly twice: boolean;
   readonly folder: string;
+  /** What stood on the machine before. */
   readonly before: ReadonlySet<string>;
 }
 
+function wayOf(random: Random, { lab, passesSignals }: Target): Way {
+  const step = 1 + random.below(MOST_STEPS);
+  // What a lab command changes, it changes within milliseconds.
+  if (lab !== undefined && passesSignals !== true && random.below(2) === 0) return { step };
+  const ways = ['once', 'once', 'twice', 'group', 'group', 'stopped', 'part', { step }] as const;
+  return ways[random.below(ways.length)]!;
+}
+
+function describe({ index, seed, target, signal, way, delay }: Kill): string {
+  const when =
+    typeof way === 'object'
+      ? `SIGKILL after change ${way.step}`
+      : `${way === 'part' ? 'SIGKILL' : signal} (${way}) after ${delay} ms`;
+  return `kill ${index} of seed ${seed}: ${when}: ${target.args.slice(0, 6).join(' ')}`;
+}
+
 async function killOnce(kill: Kill, tally: Tally): Promise<void> {
-  const { args, signal, delay, twice, folder, before } = kill;
+  const { target, way, delay, folder, before } = kill;
   const mark = `${process.pid}-${kill.index}`;
-  const what = `kill ${kill.index} of seed ${kill.seed}: ${signal}${twice ? ' twice' : ''} after ${delay} ms: ${args.slice(0, 4).join(' ')}`;
-  const { child, end } = startRun(args, { mark, cwd: folder, patience: delay + PATIENCE });
-  await Promise.race([wait(delay), end]);
-  const start = performance.now();
-  const wasRunning = child.exitCode === null && child.signalCode === null;
-  child.kill(signal);
-  if (twice) {
-    await wait(20);
-    child.kill(signal);
-  }
-  const ended = await end;
-  const took = performance.now() - start;
+  const what = describe(kill);
+  const run = startRun(target.args, {
+    ...{ mark, cwd: folder, patience: delay + PATIENCE, group: true },
+    ...(typeof way === 'object'
+      ? { env: { NODE_OPTIONS: `--import=${DIE_AT_STEP}`, XDPSIM_ATTACK_STEP: String(way.step) } }
+      : {}),
+  });
+  const sent = await strike(kill, run, mark);
+  const ended = await run.end;
+  const took = performance.now() - sent.at;
   tally.tries++;
   if (ended.hung) {
-    tally.fault('hangs', what);
+    tally.fault('hangs', `${what}: ${ended.err.slice(-300)}`);
+    for (const pid of await remainingProcesses(mark)) process.kill(pid, 'SIGKILL');
     return;
   }
-  if (wasRunning && signal !== 'SIGKILL') {
+  if (sent.wasRunning && sent.signal !== 'SIGKILL') {
     tally.longest = Math.max(tally.longest, took);
     if (took > PROMISED) tally.fault('slow', `${what}: ${took.toFixed(0)} ms`);
   }
-  judge(ended, kill, what, tally);
+  judge(ended, kill, sent.signal, what, tally);
   const left = await remainingProcesses(mark);
   for (const pid of left) process.kill(pid, 'SIGKILL');
   if (left.length > 0) tally.fault('left behind', `${what}: ${left.length} processes`);
-  if (signal === 'SIGKILL') await nextRun(folder, mark);
+  if (target.lab !== undefined) await checkLab(kill, target.lab, mark, what, tally);
+  if (sent.signal === 'SIGKILL') await nextRun(folder, mark);
   const names = [...traces()].filter((name) => !before.has(name));
   const files = unfinishedFiles(folder);
   if (names.length + files.length > 0)
@@ -116,50 +126,50 @@ async function killOnce(kill: Kill, tally: Tally): Promise<void> {
   await checkFiles(folder, what, tally);
 }
 
-/** What SIGKILL leaves behind, the next run removes. */
-async function nextRun(folder: string, mark: string): Promise<void> {
-  const options = { mark, cwd: folder, patience: PATIENCE };
-  await startRun(['lab', 'run', 'xdp_pass', '--in', 'kernel'], options).end;
-  const folders = ['.', ...namesIn(folder, true)].map((name) => join(folder, name));
-  for (const one of folders.filter((path) => namesIn(path).some((name) => name.endsWith('.tmp')))) {
-    await startRun(['corpus', 'generate', '--runs', '1', '--out', join(one, 'next.pcapng')], options).end;
-  }
+interface Sent {
+  readonly signal: NodeJS.Signals;
+  readonly at: number;
+  /** Did the signal reach a command that was running? */
+  readonly wasRunning: boolean;
 }
 
-function judge(ended: AttackedEnd, { args, signal, folder }: Kill, what: string, tally: Tally): void {
-  const { code, out } = ended;
-  if (looksCrashed(ended)) {
-    tally.fault('crashes', `${what}: ${code} ${ended.err.slice(0, 500)}`);
-    return;
+async function strike(kill: Kill, { child, end }: AttackedRun, mark: string): Promise<Sent> {
+  const { way, delay, signal } = kill;
+  if (typeof way === 'object') {
+    // The command that makes fewer changes ends by itself, or never.
+    await Promise.race([wait(delay + LATEST), end]);
+    return { signal: 'SIGKILL', at: performance.now(), wasRunning: child.kill('SIGKILL') };
   }
-  if (signal === 'SIGKILL') return;
-  // A process that has not begun, or has ended, has no handler: a shell shows the same code.
-  if (code === null ? ended.signal !== signal : !DOCUMENTED.has(code)) {
-    tally.fault('undocumented codes', `${what}: ${code ?? ended.signal}`);
-    return;
+  await Promise.race([wait(delay), end]);
+  if (way === 'part') {
+    const pids = processesWith(mark);
+    if (pids.length > 0) killOne(pids[kill.index % pids.length]!);
+    // A command that goes on without the process that it has lost is ended like any other.
+    await Promise.race([wait(PROMISED), end]);
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    return { signal: 'SIGKILL', at: performance.now(), wasRunning: false };
   }
-  if (!args.includes('--json') || out === '') return;
-  let programs: { divergences: { file?: string }[] }[];
+  if (way === 'stopped') {
+    child.kill('SIGSTOP');
+    await wait(300);
+    child.kill('SIGCONT');
+  }
+  const wasRunning = child.exitCode === null && child.signalCode === null;
+  const at = performance.now();
+  if (way === 'group' && wasRunning) killOne(-child.pid!, signal);
+  else child.kill(signal);
+  if (way === 'twice') {
+    await wait(20);
+    child.kill(signal);
+  }
+  return { signal, at, wasRunning };
+}
+
+/** @param pid negative: of a group */
+function killOne(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    programs = JSON.parse(out).programs;
+    process.kill(pid, signal);
   } catch {
-    // A second signal ends the process at once, in the middle of a line if need be.
-    if (code !== 130) tally.fault('lost', `${what}: the report is no JSON: ${out.slice(-200)}`);
-    return;
-  }
-  const reported = programs.flatMap(({ divergences }) => divergences).length;
-  const saved = namesIn(join(folder, 'report'), true).filter((name) => name.endsWith('.pcapng')).length;
-  if (reported < saved) tally.fault('lost', `${what}: ${saved} saved, ${reported} reported`);
-}
-
-/** Whatever stands under its name is whole. */
-async function checkFiles(folder: string, what: string, tally: Tally): Promise<void> {
-  for (const name of namesIn(join(folder, 'report'), true)) {
-    if (!name.endsWith('.pcapng')) continue;
-    try {
-      await loadCase(join(folder, 'report', name));
-    } catch (error) {
-      tally.fault('lost', `${what}: ${name}: ${error instanceof Error ? error.message : error}`);
-    }
+    // It has ended by itself.
   }
 }

@@ -26,6 +26,9 @@ export interface RunOptions {
   readonly before?: readonly string[];
   /** Milliseconds after which it counts as hung. */
   readonly patience: number;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Does it get a process group of its own? */
+  readonly group?: boolean;
 }
 
 export function startRun(args: readonly string[], options: RunOptions): AttackedRun {
@@ -37,7 +40,8 @@ export function startRun(args: readonly string[], options: RunOptions): Attacked
   ];
   const child = spawn(command!, rest, {
     cwd: options.cwd,
-    env: { ...process.env, [MARK]: options.mark },
+    env: { ...process.env, ...options.env, [MARK]: options.mark },
+    detached: options.group ?? false,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin!.on('error', () => {});

@@ -15,27 +15,33 @@ const DYING_MS = 3000;
 export async function remainingProcesses(mark: string): Promise<number[]> {
   const end = performance.now() + DYING_MS;
   for (;;) {
-    const pids = readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && isMarked(name, mark))
-      .map(Number);
+    const pids = processesWith(mark);
     if (pids.length === 0 || performance.now() > end) return pids;
     await wait(20);
   }
 }
 
+/** All processes with the mark, in the order of their numbers. */
+export function processesWith(mark: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isMarked(name, mark));
+  return pids.map(Number).sort((a, b) => a - b);
+}
+
 function isMarked(pid: string, mark: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`${MARK}=${mark}`);
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`${MARK}=${mark}\0`);
   } catch {
     return false;
   }
 }
 
+const PLACES = ['/run/netns', '/run/xdpsim', '/sys/fs/bpf', '/sys/kernel/tracing/instances', tmpdir()];
+
 /** Names of runs in the places where they make things, and links of the host's namespace. */
 export function traces(): Set<string> {
   const found = new Set<string>();
-  for (const folder of ['/run/netns', '/sys/fs/bpf', tmpdir()]) {
-    for (const name of namesIn(folder)) if (name.startsWith('xdpsim-')) found.add(join(folder, name));
+  for (const folder of PLACES) {
+    for (const name of namesIn(folder)) if (/^(xdpsim|attack)-/.test(name)) found.add(join(folder, name));
   }
   const links = spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout ?? '';
   for (const line of links.split('\n')) if (line !== '') found.add(`link ${line.split(':')[1]?.trim()}`);
