@@ -18,7 +18,7 @@ const PATIENCE = 15_000;
 /** No command under attack ends by itself before. */
 const LATEST = 4000;
 /** Changes that a command makes outside of itself, at most: `die-at-step.mjs` counts them. */
-const MOST_STEPS = 60;
+const MOST_STEPS = 32;
 
 const RARELY = `const data = context.frame.bytes.subarray(context.frame.data, context.frame.dataEnd);
     if (data.length > 20 && data[18] === 0x17) return 1;
