@@ -21,7 +21,7 @@ import { load, unload } from '../kernel/lab/load.ts';
 import { lockedLater, STATE_DIRECTORY } from '../kernel/lab/lock.ts';
 import { DEFAULT_LAB } from '../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../kernel/lab/setup.ts';
-import { labNames, removeState } from '../kernel/lab/state.ts';
+import { labNames, readState, removeState } from '../kernel/lab/state.ts';
 import { labStatus } from '../kernel/lab/status.ts';
 import { LOCK_EX, libc } from '../kernel/libc.ts';
 import { packageFile } from '../kernel/package-file.ts';
@@ -99,6 +99,33 @@ describeKernel('several commands that change one device at once', ['root', 'libb
     expect(unload(open(lab.name), 'left').map((one) => one.id)).toEqual([xdp!.id, tc!.id]);
     expect(attachedTo(open(lab.name).device('left'))).toEqual([]);
   });
+
+  it.each([
+    ['in the same mode', 'native', 'icmp_echo'],
+    ['in the other mode', 'generic', 'layer_coop'],
+  ] as const)(
+    'know every program that is attached, wherever one is killed that puts a program %s instead of another',
+    (_, mode, program) => {
+      const lab = make(['left']);
+      load(lab, 'left', built('layer_coop'));
+      const note = lab.noteAttachments.bind(lab);
+      const unknown: string[] = [];
+      let changes = 0;
+      lab.noteAttachments = (device, attached) => {
+        // Between two notes, programs come and go: what is attached before and after each is all there is to meet.
+        for (const write of [() => {}, () => note(device, attached)]) {
+          write();
+          changes++;
+          const known = readState(lab.name)!.attachments.map(({ id }) => id);
+          const there = attachedTo(lab.device('left')).filter(({ id }) => !known.includes(id));
+          unknown.push(...there.map(({ name }) => name));
+        }
+      };
+      load(lab, 'left', { ...built(program), mode, replace: true });
+      expect(unknown).toEqual([]);
+      expect(changes).toBeGreaterThanOrEqual(4);
+    },
+  );
 
   it('handle signals while they wait for another one, and say that they wait', async () => {
     mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });

@@ -76,9 +76,11 @@ function replace(
       if (!(swapped && one.hook === 'xdp' && one.mode === mode)) detach(device, one);
     }
     pinMaps(lab, loaded, name);
-    lab.noteAttachments(name, []);
+    // Written down before it is attached, and what was there stays written down until all of it is gone, so that a
+    // command that is killed in between leaves nothing unknown.
+    const before = lab.attachments(name);
+    const attached: AttachmentState[] = [];
     for (const program of loaded.programs) {
-      const before = lab.attachments(name);
       const noted = (how: AttachMode): AttachmentState => ({
         device: name,
         function: program.name,
@@ -87,11 +89,10 @@ function replace(
         id: programId(program.fd),
         object: file,
       });
-      // Written down before it is attached, so that a command that is killed in between leaves nothing unknown.
-      lab.noteAttachments(name, [...before, noted(program.hook === 'xdp' ? mode : 'tcx')]);
-      const how = attach(device, program.hook, program.fd, { mode });
-      lab.noteAttachments(name, [...before, noted(how)]);
+      lab.noteAttachments(name, [...before, ...attached, noted(program.hook === 'xdp' ? mode : 'tcx')]);
+      attached.push(noted(attach(device, program.hook, program.fd, { mode })));
     }
+    lab.noteAttachments(name, attached);
     return lab.attachments(name);
   } catch (error) {
     undo(lab, name);
