@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
 import { type BpfObject, loadObject } from '../../sim/ebpf/object.ts';
 import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
+import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
@@ -168,13 +169,8 @@ function listed(others: readonly NotTested[]): string {
   return all.length === 0 ? '' : `: ${all.join('; ')}`;
 }
 
-/** The object's XDP and TC programs; `tc` without a direction is taken for ingress. */
 function entriesOf(path: string, bytes: Uint8Array): ProgramEntry[] {
-  return objectOf(path, bytes).programs.flatMap(({ function: name, hook, behindRedirect }) =>
-    hook === undefined
-      ? []
-      : [{ function: name, hook, ...(behindRedirect === undefined ? {} : { behindRedirect }) }],
-  );
+  return entriesOfObject(objectOf(path, bytes));
 }
 
 function objectOf(path: string, bytes: Uint8Array): BpfObject {
@@ -206,7 +202,8 @@ function withObject(program: Program, file: ObjectName): Program {
       );
     }
     const renamed = program.entries.map((entry) => ({ ...entry, function: file.function! }));
-    return { ...program, entries: renamed, object: bytes, objectPath: file.path };
+    const own = withFrags(renamed, objectOf(file.path, bytes));
+    return { ...program, entries: own, object: bytes, objectPath: file.path };
   }
   const missing = wanted.filter((name) => !entries.some((entry) => entry.function === name));
   if (missing.length > 0) {
@@ -215,7 +212,8 @@ function withObject(program: Program, file: ObjectName): Program {
       'Name the function to use instead: --object FILE:FUNCTION',
     );
   }
-  return { ...program, object: bytes, objectPath: file.path };
+  const own = withFrags(program.entries, objectOf(file.path, bytes));
+  return { ...program, entries: own, object: bytes, objectPath: file.path };
 }
 
 /** A user's own program: a module that default-exports a `ProgramDefinition`. */

@@ -1,6 +1,7 @@
 /** What `BPF_PROG_TEST_RUN` does not take (net/bpf/test_run.c), so that it can be said before it is tried. */
 import type { Refusal, RefusalReason } from '../../sim/engines/engine.ts';
 import {
+  inPieces,
   longMetadata,
   noSuchEntry,
   noSuchQueue,
@@ -16,11 +17,17 @@ import type { Hook } from '../../sim/runtime/actions.ts';
 export const MIN_FRAME = 14;
 /** PAGE_SIZE less headroom (256) and `skb_shared_info` (320): what lies behind is a fragment that most programs cannot see. */
 export const MAX_XDP_FRAME = 3520;
+/** With fragments a test run takes up to 73,152 bytes, but helpers count in 16 bits. */
+export const MAX_FRAGS_FRAME = 65_536;
 /** PAGE_SIZE less NET_SKB_PAD, NET_IP_ALIGN and `skb_shared_info`. */
 export const MAX_TC_FRAME = 3712;
 
-/** More than any frame with its metadata that can come out: XDP stays within its page, TC within the loopback device's MTU. */
+/**
+ * More than any frame with its metadata that can come out: XDP stays within its page, or the page of its last fragment,
+ * TC within the loopback device's MTU.
+ */
 export const XDP_ROOM = 4096;
+export const FRAGS_ROOM: number = 65_536 + 8192;
 export const TC_ROOM: number = 65_536 + 256;
 
 /** `bpf_prog_test_run_skb` sets the network header up and insists on a whole fixed header behind these EtherTypes. */
@@ -35,7 +42,11 @@ export interface Limits {
 }
 
 /** All that decides of an entry. */
-export type EntryKind = { readonly hook: Hook; readonly after?: string | undefined };
+export type EntryKind = {
+  readonly hook: Hook;
+  readonly after?: string | undefined;
+  readonly frags?: boolean | undefined;
+};
 
 /** @returns undefined, or the first packet that the kernel would refuse, and why */
 export function firstRefusal(
@@ -62,14 +73,15 @@ export function refusalReason(
   const length = batch.length[packet]!;
   const metaLength = batch.metaLength[packet]!;
   if (entry === undefined) return noSuchEntry(batch.entry[packet]!);
-  const { hook, after } = entry;
+  const { hook, after, frags } = entry;
   if (after !== undefined)
     return { rule: 'programs that run one after the other can be tested only with --live' };
   if (length < MIN_FRAME) return tooShort(MIN_FRAME, length);
   // Every device that a world can state has one queue, and so has the loopback device.
   if (batch.rxQueueIndex[packet] !== 0) return noSuchQueue(batch.rxQueueIndex[packet]!);
   if (hook === 'xdp') {
-    if (length > MAX_XDP_FRAME) return tooLong(MAX_XDP_FRAME, length);
+    if (frags !== true && length > MAX_XDP_FRAME) return inPieces(length);
+    if (length > MAX_FRAGS_FRAME) return tooLong(MAX_FRAGS_FRAME, length);
     if (metaLength % 4 !== 0) return oddMetadata(metaLength);
     if (metaLength > limits.maxMetadata) return longMetadata(limits.maxMetadata, metaLength);
     return undefined;

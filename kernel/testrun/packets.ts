@@ -7,7 +7,7 @@ import { SK_BUFF, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from '../libbpf/libbpf.ts';
 import { createPacketLoop, type LoopMemory, type PacketLoop } from '../native/packet-loop.ts';
 import { maxTestRunMetadata } from './availability.ts';
-import { refusalReason, TC_ROOM, XDP_ROOM } from './limits.ts';
+import { FRAGS_ROOM, refusalReason, TC_ROOM, XDP_ROOM } from './limits.ts';
 import { type FixedMemory, lowPage } from './syscalls.ts';
 import type { TraceReader } from './trace.ts';
 
@@ -16,6 +16,8 @@ export interface RunnableEntry {
   readonly hook: Hook;
   /** See `ProgramEntry.after`: such an entry does not run here. */
   readonly after?: string | undefined;
+  /** Does it take frames in several buffers? */
+  readonly frags?: boolean | undefined;
   /** May the program change the metadata's length? Then the kernel has to be asked for it. */
   readonly changesMetadata: boolean;
 }
@@ -85,8 +87,9 @@ export class PacketRunner {
   /** One XDP program, frames without metadata on the default device: what nearly every batch is. */
   #runPlain(loop: PacketLoop, entry: RunnableEntry, input: PacketBatch, output: OutcomeBatch): void {
     blankOutcomes(output, input.count);
+    const room = roomFor(entry);
     while (output.count < input.count) {
-      output.reserve(XDP_ROOM);
+      output.reserve(room);
       const memory: LoopMemory = {
         input: input.bytes,
         offset: input.offset,
@@ -96,7 +99,7 @@ export class PacketRunner {
         outLength: output.length,
         action: output.action,
       };
-      loop.run(entry.fd, memory, XDP_ROOM, input.count, output.count, output.used);
+      loop.run(entry.fd, memory, room, input.count, output.count, output.used);
       output.count = loop.next;
       output.used = loop.used;
       if (loop.error !== 0) this.#fault([entry], input, output, output.count, loop.error);
@@ -124,7 +127,7 @@ export class PacketRunner {
         continue;
       }
       const isXdp = entry.hook === 'xdp';
-      const room = isXdp ? XDP_ROOM : TC_ROOM;
+      const room = roomFor(entry);
       const at = output.reserve(room);
       if (output.bytes !== arena) {
         arena = output.bytes;
@@ -224,6 +227,11 @@ export class PacketRunner {
       'the kernel does not say why';
     output.notes.set(index, { message: `BPF_PROG_TEST_RUN: ${errnoName(error)}: ${reason}` });
   }
+}
+
+function roomFor({ hook, frags }: RunnableEntry): number {
+  if (hook !== 'xdp') return TC_ROOM;
+  return frags === true ? FRAGS_ROOM : XDP_ROOM;
 }
 
 /** Does every packet of the batch run without a context? */

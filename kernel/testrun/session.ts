@@ -145,6 +145,7 @@ export class TestRunSession implements Session {
       fd,
       hook,
       after: this.#program.entries[index]!.after,
+      frags: this.#program.entries[index]!.frags,
       // What a tail call leads to is another program's business, and may be this.
       changesMetadata: helpers.has(HELPER.xdp_adjust_meta) || helpers.has(HELPER.tail_call),
     }));

@@ -21,6 +21,7 @@ export function objectOfBytecode(instructions: Instructions, maps: readonly BpfM
         section: 'xdp',
         hook: 'xdp',
         behindRedirect: undefined,
+        frags: false,
         otherType: undefined,
         instructions,
         subprograms: starts.map((start, index) => ({

@@ -49,6 +49,11 @@ export const XDP_HEADROOM = 256;
 export const XDP_FRAME_SIZE = 40;
 /** A page without headroom and `skb_shared_info`: the linear part of a frame in `BPF_PROG_TEST_RUN`. */
 export const XDP_LINEAR_LIMIT = 3520;
+/**
+ * What lies behind the linear part comes in fragments of a page each (net/bpf/test_run.c, `bpf_prog_test_run_xdp`). In
+ * this memory they follow the linear part without a gap, the first one beginning at `data_end`.
+ */
+export const FRAGMENT_SIZE = 4096;
 /** Where XDP frames begin before the program moves anything. */
 export const XDP_DATA: number = PACKET_BASE + XDP_HEADROOM;
 
@@ -73,6 +78,8 @@ export const MACHINE_WORD = {
   hardEnd: 0x4004,
   /** End of the frame with its fragments: `dataEnd` unless the frame is longer than its linear part. */
   frameEnd: 0x4005,
+  /** XDP: how many bytes of the first fragment's page `bpf_xdp_pull_data` has taken: `FRAGMENT_SIZE`. */
+  fragmentSkip: 0x401c,
   /** TC: address of the network header. */
   networkHeader: 0x4006,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */

@@ -6,6 +6,7 @@ import { EACCES, EINVAL } from '../runtime/errno.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import {
   CONTEXT_BASE,
+  FRAGMENT_SIZE,
   type LinearMemory,
   MACHINE_WORD,
   PACKET_BASE,
@@ -81,6 +82,7 @@ export class PacketArea {
     words[MACHINE_WORD.hardStart] = PACKET_BASE;
     words[MACHINE_WORD.hardEnd] = XDP_DATA + XDP_LINEAR_LIMIT;
     words[MACHINE_WORD.frameEnd] = XDP_DATA + length;
+    words[MACHINE_WORD.fragmentSkip] = 0;
     this.setBounds(XDP_DATA - metaLength, XDP_DATA, XDP_DATA + Math.min(length, XDP_LINEAR_LIMIT));
   }
 
@@ -147,13 +149,65 @@ export class PacketArea {
 
   /** `bpf_xdp_adjust_tail`: what is gained is zeroed. */
   adjustTail(delta: number): number {
-    const { data, dataEnd, dataMeta } = this;
+    const { data, dataEnd, dataMeta, frameEnd } = this;
+    if (frameEnd > dataEnd) return delta < 0 ? this.#shrinkFragments(delta) : this.#growFragment(delta);
     const moved = dataEnd + delta;
     if (moved > this.#memory.i32[MACHINE_WORD.hardEnd]! || moved < data + ETHERNET_HEADER) return -EINVAL;
     if (delta > 0) this.#memory.u8.fill(0, dataEnd, moved);
     this.setFrameEnd(moved);
     this.setBounds(dataMeta, data, moved);
     return 0;
+  }
+
+  /** `bpf_xdp_frags_shrink_tail`: from the last fragment forward, and then off the linear part. */
+  #shrinkFragments(delta: number): number {
+    const { data, dataEnd, dataMeta, frameEnd } = this;
+    // The kernel negates an int, and this one stays negative: nothing is taken away, and nothing is wrong.
+    if (delta === -0x8000_0000) return 0;
+    if (-delta > frameEnd - data - ETHERNET_HEADER) return -EINVAL;
+    const end = frameEnd + delta;
+    this.setFrameEnd(end);
+    if (end < dataEnd) this.setBounds(dataMeta, data, end);
+    return 0;
+  }
+
+  /** `bpf_xdp_frags_increase_tail`: as far as the last fragment's page reaches. */
+  #growFragment(delta: number): number {
+    const { dataEnd, frameEnd } = this;
+    const used = this.#memory.i32[MACHINE_WORD.fragmentSkip]! + frameEnd - dataEnd;
+    if (delta > (-used & (FRAGMENT_SIZE - 1))) return -EINVAL;
+    this.#memory.u8.fill(0, frameEnd, frameEnd + delta);
+    this.setFrameEnd(frameEnd + delta);
+    return 0;
+  }
+
+  /** `bpf_xdp_pull_data`: makes the first `length` bytes linear, moving what is linear forward where room is short. */
+  pull(length: number): number {
+    const { data, dataEnd, dataMeta, frameEnd } = this;
+    const wanted = length >>> 0;
+    if (wanted <= dataEnd - data) return 0;
+    if (wanted > frameEnd - data) return -EINVAL;
+    const words = this.#memory.i32;
+    const delta = wanted - (dataEnd - data);
+    const tailroom = words[MACHINE_WORD.hardEnd]! - dataEnd;
+    if (delta > tailroom + dataMeta - PACKET_BASE - XDP_FRAME_SIZE) return -EINVAL;
+    const shift = Math.max(0, delta - tailroom);
+    if (shift > 0) {
+      this.#memory.u8.copyWithin(dataMeta - shift, dataMeta, frameEnd);
+      this.setFrameEnd(frameEnd - shift);
+    }
+    words[MACHINE_WORD.fragmentSkip] =
+      (words[MACHINE_WORD.fragmentSkip]! + delta) & (FRAGMENT_SIZE - 1);
+    this.setBounds(dataMeta - shift, data - shift, dataEnd - shift + delta);
+    return 0;
+  }
+
+  /** Do `size` bytes at `offset` of the frame lie in the linear part, or in one fragment? Both unsigned and inside. */
+  isContiguous(offset: number, size: number): boolean {
+    const linear = this.dataEnd - this.data;
+    if (offset < linear) return offset + size <= linear;
+    const at = offset - linear + this.#memory.i32[MACHINE_WORD.fragmentSkip]!;
+    return (at & (FRAGMENT_SIZE - 1)) + size <= FRAGMENT_SIZE;
   }
 
   /** `bpf_xdp_adjust_meta`: what is gained is what was there. */

@@ -1,7 +1,7 @@
 /** Moving an XDP packet's bounds, as WebAssembly: the twin of `PacketArea.adjustHead` and its neighbours. */
 import { EACCES, EINVAL } from '../runtime/errno.ts';
 import { XDP_MD } from './context/xdp-md.ts';
-import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE, XDP_FRAME_SIZE } from './memory.ts';
+import { CONTEXT_BASE, FRAGMENT_SIZE, MACHINE_WORD, PACKET_BASE, XDP_FRAME_SIZE } from './memory.ts';
 import { ETHERNET_HEADER, MAX_METADATA } from './packet-area.ts';
 import { CodeWriter } from './wasm/code-writer.ts';
 import { I32, WASM } from './wasm/opcodes.ts';
@@ -13,6 +13,7 @@ const DATA_END: number = MACHINE_WORD.dataEnd * 4;
 const DATA_META: number = MACHINE_WORD.dataMeta * 4;
 const HARD_END: number = MACHINE_WORD.hardEnd * 4;
 const LOWEST: number = MACHINE_WORD.lowest * 4;
+const FRAGMENT_SKIP: number = MACHINE_WORD.fragmentSkip * 4;
 const FRAME_END: number = MACHINE_WORD.frameEnd * 4;
 
 /** Stores a local as one of the three pointers, here and in the context. */
@@ -83,9 +84,36 @@ function compileAdjustHead(): CodeWriter {
   return code.i32(0);
 }
 
+/** Of a frame with fragments: `PacketArea`'s twin in two halves. */
+function compileAdjustFragments(code: CodeWriter): void {
+  const end = code.local(I32);
+  code.word(FRAME_END).get(DELTA).op(WASM.i32_add).set(end);
+  code.get(DELTA).i32(0).op(WASM.i32_lt_s).if();
+  code.get(DELTA).i32(-0x8000_0000).op(WASM.i32_eq).if().i32(0).op(WASM.return).end();
+  code.i32(0).get(DELTA).op(WASM.i32_sub);
+  code.word(FRAME_END).word(DATA).op(WASM.i32_sub).i32(ETHERNET_HEADER).op(WASM.i32_sub);
+  code.op(WASM.i32_gt_s);
+  refuse(code, EINVAL);
+  code.get(end).word(DATA_END).op(WASM.i32_lt_u).if();
+  setBound(code, DATA_END, XDP_MD.dataEnd, end);
+  code.end();
+  code.else();
+  code.get(DELTA).i32(0).word(FRAGMENT_SKIP).op(WASM.i32_sub);
+  code.word(FRAME_END).word(DATA_END).op(WASM.i32_sub).op(WASM.i32_sub);
+  code.i32(FRAGMENT_SIZE - 1).op(WASM.i32_and).op(WASM.i32_gt_u);
+  refuse(code, EINVAL);
+  code.word(FRAME_END).i32(0).get(DELTA).memoryFill();
+  code.end();
+  code.storeWord(FRAME_END, () => code.get(end));
+  code.i32(0).op(WASM.return);
+}
+
 function compileAdjustTail(): CodeWriter {
   const code = new CodeWriter(1);
   const moved = code.local(I32);
+  code.word(FRAME_END).word(DATA_END).op(WASM.i32_gt_u).if();
+  compileAdjustFragments(code);
+  code.end();
   compileMoved(code, DATA_END, moved);
   outside(
     code,

@@ -41,9 +41,9 @@ export async function openChained(
 /** The functions that entries name, each once, the XDP function of a chain before it. */
 export function singleFunctions(entries: readonly ProgramEntry[]): ProgramEntry[] {
   const functions = new Map<string, ProgramEntry>();
-  for (const { function: name, hook, after } of entries) {
+  for (const { after, ...own } of entries) {
     if (after !== undefined && !functions.has(after)) functions.set(after, { function: after, hook: 'xdp' });
-    if (!functions.has(name)) functions.set(name, { function: name, hook });
+    if (!functions.has(own.function)) functions.set(own.function, own);
   }
   return [...functions.values()];
 }

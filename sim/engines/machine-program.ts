@@ -4,7 +4,7 @@ import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
 import { canCreateMap } from '../ebpf/maps/create-map.ts';
 import { LruHashMap } from '../ebpf/maps/lru-hash-map.ts';
-import { MAX_FRAME } from '../ebpf/memory.ts';
+import { MAX_FRAME, XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
 import {
   type BpfObject,
   type BpfProgram,
@@ -31,12 +31,14 @@ import {
   type RefusalReason,
 } from './engine.ts';
 import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
-import { noSuchEntry, oddMetadata, taggedAtIngress, tooLong, tooShort } from './refusal-rules.ts';
+import { inPieces, noSuchEntry, oddMetadata, taggedAtIngress, tooLong, tooShort } from './refusal-rules.ts';
 
 export interface MachineEntry {
   readonly hook: Hook;
   /** Index into the object's programs. */
   readonly program: number;
+  /** Does it take frames in several buffers? */
+  readonly frags?: boolean;
 }
 
 /** A program's object in a machine, ready to run. */
@@ -69,7 +71,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
   try {
     const object = withSizes(withOwnGlobals(readObject(program.object, options)), program.maxEntries);
     for (const [name, bytes] of Object.entries(world.globals ?? {})) setGlobal(object, name, bytes);
-    const entries = program.entries.map(({ function: name, hook }) => {
+    const entries = program.entries.map(({ function: name, hook, frags = false }) => {
       const index = object.programs.findIndex((one) => one.function === name);
       if (index < 0) {
         const known = object.programs.map((one) => one.function).join(', ') || 'none';
@@ -77,7 +79,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
       }
       requireComplete(object.programs[index]!);
       checkProgram(object, object.programs[index]!, hook, world);
-      return { hook, program: index };
+      return { hook, program: index, frags };
     });
     const needs = needsOf(
       object,
@@ -210,6 +212,7 @@ export function refusalReason(
   const length = batch.length[packet]!;
   // XDP programs must cope with any length, whatever a driver may hand up; an sk_buff has had its header read.
   if (entry.hook !== 'xdp' && length < MIN_SKB_FRAME) return tooShort(MIN_SKB_FRAME, length);
+  if (entry.hook === 'xdp' && entry.frags !== true && length > XDP_LINEAR_LIMIT) return inPieces(length);
   if (length > MAX_FRAME) return tooLong(MAX_FRAME, length);
   const metaLength = batch.metaLength[packet]!;
   if (metaLength % 4 !== 0) return oddMetadata(metaLength);

@@ -1,4 +1,5 @@
 /** Why an engine does not take a packet, for what more than one engine refuses. */
+import { XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
 import { isTag } from '../packet/numbers.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
@@ -16,6 +17,14 @@ export function tooShort(least: number, length: number): RefusalReason {
 /** @param most bytes */
 export function tooLong(most: number, length: number): RefusalReason {
   return { rule: `a frame has at most ${most} bytes here`, detail: `this one has ${length}` };
+}
+
+/** What no driver hands to a program that has not asked for frames in several buffers. */
+export function inPieces(length: number): RefusalReason {
+  return {
+    rule: `frames of more than ${XDP_LINEAR_LIMIT} bytes go only to programs in section xdp.frags`,
+    detail: `this one has ${length}`,
+  };
 }
 
 export function oddMetadata(length: number): RefusalReason {

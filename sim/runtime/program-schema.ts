@@ -68,6 +68,7 @@ const entry: Schema<ModelEntry> = object<ModelEntry>({
   hook: oneOf<Hook>(...HOOKS),
   after: optional(text),
   behindRedirect: optional(oneOf('devmap', 'cpumap')),
+  frags: optional(flag),
   model: callable<ModelEntry['model']>(),
 });
 

@@ -24,6 +24,8 @@ export interface ProgramEntry {
   readonly after?: string;
   /** The kind of map that the function stands in, where only a redirect runs it (`SEC("xdp/devmap")`). */
   readonly behindRedirect?: 'devmap' | 'cpumap';
+  /** XDP: does the function take frames in several buffers (`SEC("xdp.frags")`)? Then frames of up to 64 KiB. */
+  readonly frags?: boolean;
 }
 
 /** What engines open: a compiled object, a model, or both. */

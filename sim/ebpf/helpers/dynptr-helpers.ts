@@ -87,7 +87,11 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
       if (dynptr.kind === DYNPTR.null || flags !== 0 || machine.high(4) !== 0) return -EINVAL;
       if (!reaches(dynptr, offset >>> 0, size)) return -E2BIG;
       const from = placeIn(machine, dynptr, offset >>> 0, size);
-      if (from === 0) return -EINVAL;
+      if (from < 0) {
+        // What an skb's own helper leaves when it fails.
+        if (machine.hook !== 'xdp') machine.memory.u8.fill(0, to, to + size);
+        return from;
+      }
       machine.memory.u8.copyWithin(to, from, from + size);
       return 0;
     },
@@ -108,7 +112,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
       // Writing to an skb takes the flags of bpf_skb_store_bytes.
       if (machine.high(4) !== 0 || (flags & ~(isSkb ? 3 : 0)) !== 0) return -EINVAL;
       const to = placeIn(machine, dynptr, offset >>> 0, size);
-      if (to === 0) return -EINVAL;
+      if (to < 0) return to;
       machine.memory.u8.copyWithin(to, from, from + size);
       machine.packetMoved = isSkb;
       return 0;

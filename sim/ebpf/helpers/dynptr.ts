@@ -11,7 +11,9 @@
  * The seal depends on where the struct lies, so that bytes which no helper made are not taken for a dynptr. A
  * dynptr on the packet has no address: its offset counts from wherever the packet begins.
  */
+import { EFAULT } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
+import { locate } from './xdp-bytes-helpers.ts';
 
 export const DYNPTR = { null: 0, memory: 1, sample: 2, packet: 3 } as const;
 export type DynptrKind = (typeof DYNPTR)[keyof typeof DYNPTR];
@@ -63,9 +65,33 @@ export function reaches(dynptr: Dynptr, offset: number, length: number): boolean
   return length <= dynptr.size && offset <= dynptr.size - length;
 }
 
-/** The address of a place in it, or 0 where a packet has shrunk since. */
+/** The address of a place in it, or the negative errno with which the packet's own helpers refuse it: it may have shrunk. */
 export function placeIn(machine: Machine, dynptr: Dynptr, offset: number, length: number): number {
-  if (dynptr.kind !== DYNPTR.packet) return dynptr.address + dynptr.offset + offset;
   const at = dynptr.offset + offset;
-  return at + length > machine.packet.length ? 0 : machine.packet.data + at;
+  if (dynptr.kind !== DYNPTR.packet) return dynptr.address + at;
+  if (machine.hook === 'xdp') return locate(machine, at, length);
+  return at + length > machine.packet.length ? -EFAULT : machine.packet.data + at;
+}
+
+/**
+ * `bpf_dynptr_slice`: the address of `length` bytes of it, or where they are in more than one of an XDP frame's buffers,
+ * of `buffer`, with a copy of them; 0 where there is neither.
+ */
+export function sliceOf(
+  machine: Machine,
+  dynptr: Dynptr,
+  offset: number,
+  length: number,
+  buffer: number,
+): number {
+  const from = placeIn(machine, dynptr, offset, length);
+  if (dynptr.kind !== DYNPTR.packet) return from;
+  if (machine.hook !== 'xdp') return from < 0 ? 0 : from;
+  const { packet, memory } = machine;
+  if (from >= 0 && packet.isContiguous(from - packet.data, length)) return from;
+  if (buffer === 0) return 0;
+  // Of a packet that has shrunk since, what is left (`bpf_xdp_copy_buf`).
+  const start = packet.data + dynptr.offset + offset;
+  memory.u8.copyWithin(buffer, start, Math.max(start, Math.min(start + length, packet.frameEnd)));
+  return buffer;
 }

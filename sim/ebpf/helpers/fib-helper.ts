@@ -131,7 +131,10 @@ function checkMtu(
   const mtu = mtuOf(machine, ifindex === 0 ? own : ifindex);
   if (mtu === undefined) return -ENODEV;
   const asked = machine.memory.u32(lengthAt);
-  const length = (asked === 0 ? machine.packet.length : asked + ETHERNET_HEADER) + difference;
+  // Of an XDP frame the linear part counts, whatever lies behind it.
+  const { data, dataEnd, length: whole } = machine.packet;
+  const present = isXdp ? dataEnd - data : whole;
+  const length = (asked === 0 ? present : asked + ETHERNET_HEADER) + difference;
   machine.memory.setU32(lengthAt, mtu);
   return length > mtu + ETHERNET_HEADER ? BPF_MTU_CHK_RET_FRAG_NEEDED : 0;
 }

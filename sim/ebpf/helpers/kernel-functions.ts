@@ -6,7 +6,7 @@
 import { E2BIG, EINVAL, ERANGE } from '../../runtime/errno.ts';
 import { MAX_LOOPS } from '../limits.ts';
 import type { Machine } from '../machine.ts';
-import { DYNPTR, placeIn, reaches, readDynptr, writeDynptr, writeNullDynptr } from './dynptr.ts';
+import { DYNPTR, reaches, readDynptr, sliceOf, writeDynptr, writeNullDynptr } from './dynptr.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 function onPacket(machine: Machine, flags: number, at: number): number {
@@ -17,14 +17,21 @@ function onPacket(machine: Machine, flags: number, at: number): number {
   return 0;
 }
 
-/** A pointer to `size` bytes of it; the buffer is for frames in pieces, which do not exist here. */
-function slice(machine: Machine, at: number, offset: number, size: number, writes: boolean): number {
+/** A pointer to `size` bytes of it, or to the buffer with a copy of them (`sliceOf`). */
+function slice(
+  machine: Machine,
+  at: number,
+  offset: number,
+  buffer: number,
+  size: number,
+  writes: boolean,
+): number {
   const dynptr = readDynptr(machine, at)!;
   machine.sliceSize = size;
   machine.sliceWritable = writes;
   machine.sliceOnPacket = dynptr.kind === DYNPTR.packet;
   if (dynptr.kind === DYNPTR.null || (writes && dynptr.readOnly)) return 0;
-  return reaches(dynptr, offset >>> 0, size) ? placeIn(machine, dynptr, offset >>> 0, size) : 0;
+  return reaches(dynptr, offset >>> 0, size) ? sliceOf(machine, dynptr, offset >>> 0, size, buffer) : 0;
 }
 
 function adjust(machine: Machine, at: number, start: number, end: number): number {
@@ -59,13 +66,23 @@ const FUNCTIONS: readonly Helper[] = [
   },
   {
     number: 0,
+    name: 'bpf_xdp_pull_data',
+    arguments: ['context', 'anything'],
+    returns: 'int',
+    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, packet: 'moved' },
+    symbolic: 'exact',
+    run: (machine, _context, length) => machine.packet.pull(length),
+  },
+  {
+    number: 0,
     name: 'bpf_dynptr_slice',
     arguments: ['dynptr', 'anything', 'buffer_or_null', 'constant_size'],
     returns: 'slice_or_null',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'read' },
     symbolic: 'unsupported',
-    run: (machine, at, offset, _buffer, size) => slice(machine, at, offset, size, false),
+    run: (machine, at, offset, buffer, size) => slice(machine, at, offset, buffer, size, false),
   },
   {
     number: 0,
@@ -75,7 +92,7 @@ const FUNCTIONS: readonly Helper[] = [
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'written' },
     symbolic: 'unsupported',
-    run: (machine, at, offset, _buffer, size) => slice(machine, at, offset, size, true),
+    run: (machine, at, offset, buffer, size) => slice(machine, at, offset, buffer, size, true),
   },
   {
     number: 0,

@@ -3,11 +3,13 @@ import { EFAULT, EINVAL } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
+/** The kernel keeps offsets and sizes in 16 bits. */
+const LARGEST = 0xffff;
+
 /** Address of `size` bytes at `offset` of the frame, or a negative errno (`bpf_xdp_pointer`). */
-function locate(machine: Machine, offset: number, size: number): number {
+export function locate(machine: Machine, offset: number, size: number): number {
   const at = offset >>> 0;
-  // Both are 16 bits wide at most.
-  if (at > 0xffff || size > 0xffff) return -EFAULT;
+  if (at > LARGEST || size > LARGEST) return -EFAULT;
   return at + size > machine.packet.length ? -EINVAL : machine.packet.data + at;
 }
 

@@ -9,6 +9,9 @@ const TC = /^(tc|tcx|classifier|cls|action|act|ingress|egress)([/_.-]|$)/;
 /** A program that stands in a map and runs on what is redirected there: `xdp/devmap`, `xdp.frags/cpumap`, `xdp_devmap/…`. */
 const BEHIND_REDIRECT = /^xdp(?:\.frags)?[/_](devmap|cpumap)(?:[/_.-]|$)/;
 
+/** `xdp.frags`, `xdp.frags/devmap`, and what libbpf makes of no other. */
+const FRAGS = /^xdp\.frags(?:\/|$)/;
+
 /**
  * Sections of every other type of program that libbpf knows (`section_defs`), and what the type is called. Some of
  * their programs get a `__sk_buff` or an `xdp_md` without being TC or XDP programs.
@@ -44,6 +47,8 @@ export interface Attachment {
   readonly hook: Hook | undefined;
   /** The map that the program stands in, where only a redirect runs it. */
   readonly behindRedirect: 'devmap' | 'cpumap' | undefined;
+  /** XDP: does it take frames in several buffers (`SEC("xdp.frags")`: libbpf loads it with BPF_F_XDP_HAS_FRAGS)? */
+  readonly frags: boolean;
   /** The type of a program without a hook, where its section says it. */
   readonly otherType: string | undefined;
 }
@@ -54,7 +59,7 @@ export function attachmentOf(main: CodeFunction, btf: Btf | undefined): Attachme
   const behindRedirect = BEHIND_REDIRECT.exec(section)?.[1] as Attachment['behindRedirect'];
   const otherType = OTHER_TYPES.find(([pattern]) => pattern.test(section))?.[1];
   const hook = otherType === undefined ? hookOf(section, main, btf) : undefined;
-  return { hook, behindRedirect, otherType };
+  return { hook, behindRedirect, frags: FRAGS.test(section), otherType };
 }
 
 function hookOf(section: string, main: CodeFunction, btf: Btf | undefined): Hook | undefined {

@@ -41,6 +41,8 @@ export interface BatchNeeds {
   /** `data_meta`, and the device and queue of XDP's context. */
   readonly metadata: boolean;
   readonly device: boolean;
+  /** XDP: may what is linear grow out of the fragments? */
+  readonly pulls: boolean;
   readonly redirects: boolean;
   /** TC: the socket behind the frame. */
   readonly socket: boolean;
@@ -56,6 +58,8 @@ export interface BatchNeeds {
 
 export interface BatchEntry {
   readonly hook: Hook;
+  /** Does it take frames in several buffers? */
+  readonly frags: boolean;
   /** WebAssembly's index of the program's function. */
   readonly function: number;
 }
@@ -94,6 +98,11 @@ export function compileRunOne(context: BatchContext): CodeWriter {
   return new BatchCompiler(context, new CodeWriter(5)).one();
 }
 
+/** What `refusalReason` of the engines says. */
+function longestFrame({ hook, frags }: BatchEntry): number {
+  return hook === 'xdp' && !frags ? XDP_LINEAR_LIMIT : MAX_FRAME;
+}
+
 class BatchCompiler {
   readonly #context: BatchContext;
   readonly #code: CodeWriter;
@@ -130,10 +139,20 @@ class BatchCompiler {
       this.#element(BATCH_WORD.ingressIfindex, packet, 4, locals.ifindex);
       this.#element(BATCH_WORD.rxQueueIndex, packet, 4, locals.queue);
     }
-    // What no hook is given (`refusalReason` of the engines says the same): XDP takes any length, an sk_buff has
-    // had its Ethernet header read.
-    code.get(locals.length).i32(MAX_FRAME).op(WASM.i32_gt_u);
-    for (const [index, { hook }] of this.#context.entries.entries()) {
+    // What no hook is given (`refusalReason` of the engines says the same): XDP takes any length down to nothing, an
+    // sk_buff has had its Ethernet header read.
+    const { entries } = this.#context;
+    code.get(locals.length).i32(Math.min(...entries.map(longestFrame))).op(WASM.i32_gt_u);
+    if (new Set(entries.map(longestFrame)).size > 1) {
+      // Longer than some entry takes: is it this one?
+      code.i32(0);
+      for (const [index, one] of entries.entries()) {
+        code.get(locals.length).i32(longestFrame(one)).op(WASM.i32_gt_u);
+        code.get(entry).i32(index).op(WASM.i32_eq).op(WASM.i32_and).op(WASM.i32_or);
+      }
+      code.op(WASM.i32_and);
+    }
+    for (const [index, { hook }] of entries.entries()) {
       if (hook === 'xdp') continue;
       code.get(locals.length).i32(ETHERNET_HEADER).op(WASM.i32_lt_u);
       code.get(entry).i32(index).op(WASM.i32_eq).op(WASM.i32_and).op(WASM.i32_or);
@@ -250,6 +269,7 @@ class BatchCompiler {
     if (needs.bounds) {
       if (!needs.inPlace) this.#freshHeadroom(locals);
       code.storeWord(MACHINE_WORD.frameEnd * 4, () => code.get(data).get(length).op(WASM.i32_add));
+      if (needs.pulls) code.storeWord(MACHINE_WORD.fragmentSkip * 4, () => code.i32(0));
       code.storeWord(MACHINE_WORD.data * 4, () => code.get(data));
       code.storeWord(MACHINE_WORD.dataMeta * 4, () => code.get(data).get(metaLength).op(WASM.i32_sub));
       code.storeWord(MACHINE_WORD.hardStart * 4, () => code.i32(PACKET_BASE));

@@ -39,7 +39,7 @@ import type { ModuleFunction, TwinContext } from './twin.ts';
 
 export interface ModuleInput {
   readonly machine: Machine;
-  readonly entries: readonly { readonly hook: Hook; readonly program: number }[];
+  readonly entries: readonly { readonly hook: Hook; readonly program: number; readonly frags?: boolean }[];
   /** The object's programs that can run at all. */
   readonly wanted: ReadonlySet<number>;
   /** Instructions that one run may execute. */
@@ -164,8 +164,9 @@ class ModuleCompiler {
     const table = this.#declareFunctions();
     const maps = this.#input.machine.maps;
     encoder.define(runtime.violate, compileViolate());
-    encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge));
-    encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge));
+    const fragments = [...this.#helpers.values()].some((helper) => helper.returns === 'slice_or_null');
+    encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge, fragments));
+    encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge, fragments));
     encoder.define(callBack, this.#compileCallBack());
     for (const [index, unit] of this.#units.entries()) {
       this.#compileUnit(unit, index, runtime);
@@ -174,8 +175,9 @@ class ModuleCompiler {
     const runBatch = encoder.declare(encoder.type([I32, I32], [I32]));
     const runOne = encoder.declare(encoder.type([I32, I32, I32, I32, I32], [I32]));
     const context: BatchContext = {
-      entries: this.#input.entries.map(({ hook, program }) => ({
+      entries: this.#input.entries.map(({ hook, program, frags }) => ({
         hook,
+        frags: frags ?? false,
         function: this.#units.find((unit) => unit.program === program)!.functions.get(0)!,
       })),
       needs,
@@ -378,6 +380,7 @@ class ModuleCompiler {
       bounds,
       metadata: bounds || fields.has(XDP_MD.dataMeta),
       device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
+      pulls: helpers.some((helper) => helper.name === 'bpf_xdp_pull_data'),
       redirects: helpers.some(({ effects }) => effects.redirects),
       socket: this.#units.some(({ source }) => looksAtSocket(source)),
       tailCalls: helpers.some(({ effects }) => effects.leavesProgram === true),

@@ -95,8 +95,14 @@ class RegionCheck {
 /**
  * (address: i64, size: i64) → 1 where all of it may be read (or written), else 0.
  * @param judge the imported function for what takes more than two comparisons: context, ring buffers
+ * @param fragments may programs get at what lies behind the packet's linear part, by a slice of a dynptr?
  */
-export function compileRegionCheck(maps: readonly LiveMap[], writes: boolean, judge: number): CodeWriter {
+export function compileRegionCheck(
+  maps: readonly LiveMap[],
+  writes: boolean,
+  judge: number,
+  fragments: boolean,
+): CodeWriter {
   const check = new RegionCheck();
   const { code } = check;
   check.begin();
@@ -104,6 +110,12 @@ export function compileRegionCheck(maps: readonly LiveMap[], writes: boolean, ju
     () => code.word(MACHINE_WORD.dataMeta * 4),
     () => code.word(MACHINE_WORD.dataEnd * 4),
   );
+  if (fragments) {
+    check.window(
+      () => code.word(MACHINE_WORD.dataEnd * 4),
+      () => code.word(MACHINE_WORD.frameEnd * 4),
+    );
+  }
   check.window(
     () => code.i32(STACK_BASE),
     () => code.i32(STACK_LIMIT),
