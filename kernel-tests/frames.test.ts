@@ -33,8 +33,10 @@ function frames(entries: number, longest: number): PacketBatch {
       below(6) === 0 ? longest - below(3) : 7700,
     ][below(9)]!;
     const packet = new Uint8Array(Math.min(length, longest));
-    for (let at = 0; at < packet.length; at++) packet[at] = at < 32 ? below(256) : at * 7 + (at >>> 8) + index;
-    const metadata = below(4) === 0 ? { metadata: Uint8Array.from({ length: 4 * (1 + below(6)) }, () => below(256)) } : {};
+    for (let at = 0; at < packet.length; at++)
+      packet[at] = at < 32 ? below(256) : at * 7 + (at >>> 8) + index;
+    const metadata =
+      below(4) === 0 ? { metadata: Uint8Array.from({ length: 4 * (1 + below(6)) }, () => below(256)) } : {};
     batch.push({ packet, ...metadata, entry: below(entries) });
   }
   return batch;

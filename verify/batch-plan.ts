@@ -1,6 +1,7 @@
 /** Which packets batch k of a run has, and in which world: a matter of k alone, whatever engines or workers run it. */
 import {
   type LimitsByHook,
+  LONG_FRAMES,
   liveLimits,
   NO_LIMITS,
   TEST_RUN_LIMITS,
@@ -50,6 +51,9 @@ export function* planBatches(
 ): Generator<BatchPlan, void, void> {
   // Every other batch keeps to what a wire can bring, whether or not frames go live in this run.
   const live = liveLimits(program);
+  // For a program that takes frames in several buffers, the other half brings them, from the first batch on.
+  const frags = program.entries.every((entry) => entry.frags === true);
+  const usual = frags ? [LONG_FRAMES, live] : [live, TEST_RUN_LIMITS];
   for (let number = range.from; number < range.to && number * size < runs; number += range.step) {
     const turn = Math.floor(number / UNBOUNDED_EVERY);
     const unbounded = number % UNBOUNDED_EVERY === UNBOUNDED_AT;
@@ -59,7 +63,7 @@ export function* planBatches(
       count: Math.min(size, runs - number * size),
       // Shifted by one each turn, so that the unbounded batches see every world, too.
       world: worlds[(number + turn) % worlds.length]!,
-      limits: unbounded ? NO_LIMITS : number % 2 === 0 ? live : TEST_RUN_LIMITS,
+      limits: unbounded ? NO_LIMITS : usual[number % 2]!,
     };
   }
 }

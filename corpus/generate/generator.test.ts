@@ -41,7 +41,7 @@ describe('the packet generator', () => {
       `"2c875d30f0c129ea36e71b3de33eb1a7e6c662d7173aeb714616418f070ded15"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
-      `"70e496a899d34ef4d8b8ba9f5225110c13df5900a8a8cae2ba56da99244a24fe"`,
+      `"81edea941179be47f16b9b698d03b2d6eddf93014298413e98d98dff5da7f9f1"`,
     );
   });
 

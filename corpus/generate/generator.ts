@@ -17,6 +17,7 @@ import { writeIcmpEcho, writeIcmpOther } from './icmp.ts';
 import { writeIcmpv6Echo, writeIcmpv6Other, writeNeighbourDiscovery } from './icmpv6.ts';
 import { closeIpv4, writeIpv4, writeIpv4Header } from './ipv4.ts';
 import { closeIpv6, writeIpv6, writeIpv6Header } from './ipv6.ts';
+import { drawLength } from './long-frames.ts';
 import {
   drawMutations,
   ETHERNET_MUTATIONS,
@@ -59,6 +60,12 @@ export const PACKET_KINDS: readonly PacketKind[] = [
 /** How finely weights of kinds are told apart. */
 const KIND_SLOTS = 4096;
 
+/** Frames whose length is left to their content are not longer than this. */
+const ORDINARY = 3712;
+
+/** From here on numbers are no packet's index, but one's length. */
+const LENGTHS = 2 ** 52;
+
 /** What headers may take beyond the longest frame before it is cut. */
 const SLACK = 512;
 
@@ -85,6 +92,8 @@ export class PacketGenerator {
   #entryLimits: readonly PacketLimits[] = [];
   /** Frames are written for the entry that takes the least, so that a repeat fits every entry. */
   #maxLength = 0;
+  /** Do frames come long? */
+  #long = false;
   #kind = 0;
   #mutations = 0;
   #source = 0;
@@ -153,6 +162,7 @@ export class PacketGenerator {
     this.#limits = limits;
     this.#entryLimits = this.#hooks.map((hook) => limits[hook]);
     this.#maxLength = Math.min(...this.#entryLimits.map(({ maxLength }) => maxLength));
+    this.#long = this.#entryLimits.every(({ long }) => long === true);
   }
 
   #append(batch: PacketBatch, seed: Seed, index: number, simplicity: number): void {
@@ -170,8 +180,9 @@ export class PacketGenerator {
     const at = batch.reserve(metaLength + maxLength + SLACK);
     if (metaLength > 0) this.#writeMetadata(batch.bytes, at, metaLength, seed, index);
 
-    builder.open(batch.bytes, at + metaLength, maxLength);
     this.#source = dice >>> 27 === 0 ? repeatedIndex(random, seed, index, dice) : index;
+    const length = this.#long ? this.#drawLength(seed, this.#source, maxLength) : 0;
+    builder.open(batch.bytes, at + metaLength, length || Math.min(maxLength, ORDINARY), length > 0);
     this.#write(builder, simplicity);
     if (this.#source !== index && simplicity === 0) vary(builder, seed, index, dice);
     fitLimits(builder, limit);
@@ -185,6 +196,11 @@ export class PacketGenerator {
     // Negative numbers are no packet's index.
     this.#aside.start(seed, -1 - index);
     for (let offset = 0; offset < length; offset++) bytes[at + offset] = this.#aside.byte();
+  }
+
+  #drawLength(seed: Seed, index: number, maxLength: number): number {
+    this.#aside.start(seed, LENGTHS + index);
+    return drawLength(this.#aside, maxLength);
   }
 
   /** Kind, mutations, and the bytes. */

@@ -29,6 +29,8 @@ export class PacketBuilder {
   at = 0;
   /** The longest frame allowed, in bytes. */
   maxLength = 0;
+  /** Payloads fill the frame to `maxLength`, if they can. */
+  fills = false;
   /** The mutations of this packet, a mask of `MUTATION`. */
   mutations = 0;
   /** One of `UNIFORM`. */
@@ -46,8 +48,9 @@ export class PacketBuilder {
   /** Only a frame that will be cut needs them. */
   marksBorders = false;
 
-  /** Begins a frame at `start`. */
-  open(bytes: Uint8Array, start: number, maxLength: number): void {
+  /** Begins a frame at `start`; `fills`: of exactly `maxLength` bytes, if its content can be that long. */
+  open(bytes: Uint8Array, start: number, maxLength: number, fills: boolean = false): void {
+    this.fills = fills;
     this.bytes = bytes;
     this.start = start;
     this.at = start;
@@ -116,7 +119,8 @@ export class PacketBuilder {
     if (this.bare) return;
     const bits = this.random.bits();
     const room = Math.max(0, this.start + this.maxLength - this.at);
-    const length = Math.min(this.has(MUTATION.long) ? this.#longLength(bits) : ordinaryLength(bits), room);
+    const wanted = this.has(MUTATION.long) ? this.#longLength(bits) : ordinaryLength(bits);
+    const length = this.fills ? room : Math.min(wanted, room);
     if (this.uniform !== UNIFORM.none) this.fill(this.uniform <= UNIFORM.zeroPayload ? 0 : 0xff, length);
     else if (bits < 0) this.#rising(bits, length);
     else this.noise(length);

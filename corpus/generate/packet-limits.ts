@@ -13,6 +13,11 @@ export interface PacketLimits {
   readonly minLengthIpv6: number;
   /** Metadata in front of the frame; a multiple of 4. */
   readonly maxMetadata: number;
+  /**
+   * Do frames of more than one buffer come often (`drawLength` in `long-frames.ts`)? Otherwise every frame is one that
+   * an Ethernet brings, and only now and then as long as the limit.
+   */
+  readonly long?: boolean;
   /** Are frames without VLAN tags in front? The kernel takes the first one out before TC ingress sees the frame. */
   readonly untagged?: boolean;
 }
@@ -49,6 +54,12 @@ export const TEST_RUN_LIMITS: LimitsByHook = {
   'tc-egress': TC_TEST_RUN,
 };
 
+/** The same for XDP programs that take frames in several buffers: often such frames, up to 64 KiB. */
+export const LONG_FRAMES: LimitsByHook = {
+  ...TEST_RUN_LIMITS,
+  xdp: { ...XDP_TEST_RUN, maxLength: 65_536, long: true },
+};
+
 /** `ETH_HLEN`: what a frame has beyond its device's MTU. */
 const ETH_HLEN = 14;
 
@@ -82,8 +93,12 @@ const ANYTHING: PacketLimits = {
   maxMetadata: MAX_METADATA,
 };
 
-/** For engines that run anything: frames of no byte at all upward. */
-export const NO_LIMITS: LimitsByHook = { xdp: ANYTHING, 'tc-ingress': ANYTHING, 'tc-egress': ANYTHING };
+/** For engines that run anything: frames of no byte at all upward. XDP has longer ones in several buffers. */
+export const NO_LIMITS: LimitsByHook = {
+  xdp: { ...ANYTHING, maxLength: 3520 },
+  'tc-ingress': ANYTHING,
+  'tc-egress': ANYTHING,
+};
 
 /** The least length that the limits allow a frame with this first EtherType. */
 export function minLengthOf(limits: PacketLimits, etherType: number): number {

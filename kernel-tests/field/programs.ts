@@ -6,6 +6,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileBpf } from '../../bpf/compile.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import { withFrags } from '../../sim/engines/object-entries.ts';
 import { addressFromText, macFromText } from '../../sim/packet/addresses.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { GeneratorHints, NamedWorld, Program } from '../../sim/runtime/program.ts';
@@ -213,11 +215,9 @@ export function buildFieldProgram({ name, functions, hook }: FieldProgram): Prog
   try {
     const object = join(scratch, `${name}.o`);
     compileBpf(`kernel-tests/field/${name}.bpf.c`, object);
-    return {
-      name,
-      entries: functions.map((one) => ({ function: one, hook })),
-      object: new Uint8Array(readFileSync(object)),
-    };
+    const bytes = new Uint8Array(readFileSync(object));
+    const entries = functions.map((one) => ({ function: one, hook }));
+    return { name, entries: withFrags(entries, loadObject(bytes)), object: bytes };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -24,6 +24,16 @@ it('takes a batch in which nothing is refused', () => {
   expect(firstRefusal([XDP], batchOfLengths(14, 3520), limits)).toBeUndefined();
 });
 
+it('takes frames in several buffers for programs that have asked for them', () => {
+  expect(firstRefusal([XDP], batchOfLengths(3521), limits)).toMatchObject({
+    rule: 'frames of more than 3520 bytes go only to programs in section xdp.frags',
+  });
+  expect(firstRefusal([{ ...XDP, frags: true }], batchOfLengths(3521, 65_536), limits)).toBeUndefined();
+  expect(firstRefusal([{ ...XDP, frags: true }], batchOfLengths(65_537), limits)).toMatchObject({
+    rule: 'a frame has at most 65536 bytes here',
+  });
+});
+
 it('judges each packet by the hook of its own entry', () => {
   const batch = batchOfLengths(3600, 3600);
   batch.entry[1] = 1;

@@ -196,8 +196,7 @@ export class PacketArea {
       this.#memory.u8.copyWithin(dataMeta - shift, dataMeta, frameEnd);
       this.setFrameEnd(frameEnd - shift);
     }
-    words[MACHINE_WORD.fragmentSkip] =
-      (words[MACHINE_WORD.fragmentSkip]! + delta) & (FRAGMENT_SIZE - 1);
+    words[MACHINE_WORD.fragmentSkip] = (words[MACHINE_WORD.fragmentSkip]! + delta) & (FRAGMENT_SIZE - 1);
     this.setBounds(dataMeta - shift, data - shift, dataEnd - shift + delta);
     return 0;
   }

@@ -100,7 +100,10 @@ function compileAdjustFragments(code: CodeWriter): void {
   code.else();
   code.get(DELTA).i32(0).word(FRAGMENT_SKIP).op(WASM.i32_sub);
   code.word(FRAME_END).word(DATA_END).op(WASM.i32_sub).op(WASM.i32_sub);
-  code.i32(FRAGMENT_SIZE - 1).op(WASM.i32_and).op(WASM.i32_gt_u);
+  code
+    .i32(FRAGMENT_SIZE - 1)
+    .op(WASM.i32_and)
+    .op(WASM.i32_gt_u);
   refuse(code, EINVAL);
   code.word(FRAME_END).i32(0).get(DELTA).memoryFill();
   code.end();

@@ -142,7 +142,10 @@ class BatchCompiler {
     // What no hook is given (`refusalReason` of the engines says the same): XDP takes any length down to nothing, an
     // sk_buff has had its Ethernet header read.
     const { entries } = this.#context;
-    code.get(locals.length).i32(Math.min(...entries.map(longestFrame))).op(WASM.i32_gt_u);
+    code
+      .get(locals.length)
+      .i32(Math.min(...entries.map(longestFrame)))
+      .op(WASM.i32_gt_u);
     if (new Set(entries.map(longestFrame)).size > 1) {
       // Longer than some entry takes: is it this one?
       code.i32(0);
