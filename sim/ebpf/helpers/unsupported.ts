@@ -98,11 +98,6 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     names: ['bpf_dynptr_from_skb_meta'],
   },
   {
-    because: 'multi-buffer frames',
-    only: 'xdp',
-    names: ['bpf_xdp_pull_data'],
-  },
-  {
     because: 'the machine has no IPsec',
     only: 'xdp',
     names: ['bpf_xdp_get_xfrm_state', 'bpf_xdp_xfrm_state_release'],
