@@ -41,9 +41,10 @@ export async function openChained(
 /** The functions that entries name, each once, the XDP function of a chain before it. */
 export function singleFunctions(entries: readonly ProgramEntry[]): ProgramEntry[] {
   const functions = new Map<string, ProgramEntry>();
-  for (const { after, ...own } of entries) {
+  for (const { function: name, hook, frags, after } of entries) {
     if (after !== undefined && !functions.has(after)) functions.set(after, { function: after, hook: 'xdp' });
-    if (!functions.has(own.function)) functions.set(own.function, own);
+    const asked = frags === undefined ? {} : { frags };
+    if (!functions.has(name)) functions.set(name, { function: name, hook, ...asked });
   }
   return [...functions.values()];
 }
