@@ -2,12 +2,9 @@
  * Worlds for programs without a definition in which clock and chance decide: with a clock that stands still a rate
  * limiter never refills, and with one seed a sampler draws the same numbers in every batch.
  */
-import { calledHelpers } from '../sim/ebpf/called-helpers.ts';
+import { dependsOn } from '../sim/ebpf/called-helpers.ts';
 import { loadObject } from '../sim/ebpf/object.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
-
-/** `bpf_ktime_get_ns`, `…_boot_ns`, `…_coarse_ns`, `…_tai_ns`, `bpf_jiffies64`, and `bpf_get_prandom_u32`. */
-const CLOCK_AND_CHANCE: readonly number[] = [5, 125, 160, 208, 118, 7];
 
 const EMPTY: readonly NamedWorld[] = [{ name: 'empty', world: {} }];
 
@@ -37,10 +34,7 @@ export function worldsOfObject({ object }: Program): readonly NamedWorld[] {
 
 function dependsOnClock(object: Uint8Array): boolean {
   try {
-    return loadObject(object).programs.some(({ instructions }) => {
-      const called = calledHelpers(instructions);
-      return CLOCK_AND_CHANCE.some((helper) => called.has(helper));
-    });
+    return dependsOn(loadObject(object), ['clock', 'chance']);
   } catch {
     // An object that does not load fails where it is run, with the reason.
     return false;

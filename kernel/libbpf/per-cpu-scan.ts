@@ -47,9 +47,6 @@ import { ArrayWindow, createMappableArray } from './array-window.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS } from './layouts.ts';
 import { addressOf, errnoName, type LoadedLibbpf } from './libbpf.ts';
 
-/** Since Linux 5.19. */
-const LOOKUP_PERCPU_ELEM = 195;
-
 /** How many hits are listed at once: a power of two, so that masking keeps an index in bounds. */
 const ROOM = 8192;
 const NEXT = 0;
@@ -179,7 +176,7 @@ function scanning({ fd, valueSize, cpus }: PerCpuArray, state: number, perRun: n
     mov(2, 10),
     addImm(2, -4),
     mov(3, 9),
-    helperCall(LOOKUP_PERCPU_ELEM),
+    helperCall('bpf_map_lookup_percpu_elem'),
     jumpIfEqual(0, 0, value.length + 1),
     ...value,
     // Past the two that end the loop, and the jump behind them.

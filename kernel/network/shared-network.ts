@@ -4,6 +4,7 @@
  * in them that another session would see; what they send ends at the devices' peers.
  */
 import { closeSync } from 'node:fs';
+import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Device } from '../../sim/runtime/world.ts';
 import { missingCapabilities, NAMESPACES } from '../process/capabilities.ts';
@@ -72,16 +73,6 @@ function end(netns: SharedNetns): void {
   closeSync(netns.inside);
 }
 
-/** Helpers that send, or whose answers depend on the devices, routes and sockets of the namespace. */
-const NETWORK_HELPERS: ReadonlyMap<number, string> = new Map([
-  [13, 'bpf_clone_redirect'],
-  [69, 'bpf_fib_lookup'],
-  [84, 'bpf_sk_lookup_tcp'],
-  [85, 'bpf_sk_lookup_udp'],
-  [99, 'bpf_skc_lookup_tcp'],
-  [163, 'bpf_check_mtu'],
-]);
-
 /**
  * A namespace for a session, as `shareNetwork` makes it. With the rights to run programs but not to make a namespace
  * (CAP_SYS_ADMIN), the thread stays where it is: `requireHarmless` says what may run there.
@@ -103,7 +94,11 @@ export function requireHarmless(
   file: string,
 ): void {
   if (network !== OWN_NETWORK) return;
-  const names = [...object.helpers].flatMap((helper) => NETWORK_HELPERS.get(helper) ?? []);
+  // Their results depend on the devices, routes and sockets of the namespace, or they send there.
+  const names = [...object.helpers].flatMap((number) => {
+    const helper = HELPERS.get(number);
+    return helper?.effects.dependsOn.includes('network') === true ? [helper.name] : [];
+  });
   if (object.callsKernelFunctions) names.push('kernel functions');
   if (names.length === 0) return;
   const calls = `${file} calls ${names.join(', ')}`;

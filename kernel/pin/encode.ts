@@ -1,4 +1,5 @@
 /** eBPF instructions as the kernel takes them, for the few functions that are written here and not compiled. */
+import { helperNumber } from '../../sim/ebpf/helper-names.ts';
 
 /** `struct bpf_insn`, eight bytes each. */
 export const INSN_SIZE = 8;
@@ -64,7 +65,13 @@ export const jumpIfAtMost = (dst: number, imm: number, off: number): Insn => ins
 export const jumpIfAbove = (dst: number, imm: number, off: number): Insn => insn(0x25, dst, 0, off, imm);
 export const jumpIfBelow = (dst: number, imm: number, off: number): Insn => insn(0xa5, dst, 0, off, imm);
 
-export const helperCall = (number: number): Insn => insn(0x85, 0, 0, 0, number);
+/** @throws {RangeError} for a name that is none of a helper's */
+export function helperCall(name: string): Insn {
+  const number = helperNumber(name);
+  if (number === undefined) throw new RangeError(`no helper is called ${name}`);
+  return insn(0x85, 0, 0, 0, number);
+}
+
 export const exit = (): Insn => insn(0x95, 0, 0, 0, 0);
 
 /** A 64-bit constant: two slots. */

@@ -6,6 +6,7 @@
  * instruction takes the place of one.
  */
 
+import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { idleTaskName, TASK_COMM_LEN } from '../../sim/ebpf/helpers/task-helpers.ts';
 import { HASH_MULTIPLIER, RANDOM_STEP } from '../../sim/runtime/chance.ts';
 import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../sim/runtime/clock.ts';
@@ -108,9 +109,6 @@ const random = (mapFd: number): readonly Insn[] => [
 /** `struct __sk_buff` */
 const SKB_LEN = 0;
 const SKB_HASH = 68;
-const GET_HASH_RECALC = 34;
-const SKB_LOAD_BYTES = 26;
-const SET_HASH = 48;
 
 /** The bytes that the machine's flow hash covers: from behind the MAC addresses. */
 const HASHED_FROM = 12;
@@ -152,7 +150,7 @@ const flowHash = (mapFd: number): readonly Insn[] => {
     mov(3, 10),
     addImm(3, BUFFER),
     mov(4, 8),
-    helperCall(SKB_LOAD_BYTES),
+    helperCall('bpf_skb_load_bytes'),
     ...hashBuffer(),
     ...loadMapValue(1, mapFd),
     load32(1, 1, PIN_STATE.hash),
@@ -162,7 +160,7 @@ const flowHash = (mapFd: number): readonly Insn[] => {
     mov(7, 0),
     mov(1, 6),
     mov(2, 0),
-    helperCall(SET_HASH),
+    helperCall('bpf_set_hash'),
     mov(0, 7),
   ];
   const sizing = [
@@ -178,7 +176,7 @@ const flowHash = (mapFd: number): readonly Insn[] => {
   return [
     mov(6, 1),
     load32(7, 6, SKB_HASH),
-    helperCall(GET_HASH_RECALC),
+    helperCall('bpf_get_hash_recalc'),
     jumpIfNotEqual(7, 0, length + 1),
     jumpIfEqual(0, 0, length),
     ...sizing,
@@ -187,13 +185,10 @@ const flowHash = (mapFd: number): readonly Insn[] => {
   ];
 };
 
-const GET_CURRENT_COMM = 16;
-const GET_NS_PID = 120;
-
 /** Lets the helper fill the buffer, and puts the name of the idle task over it, as far as there is room. */
 const idleName = (_mapFd: number, cpu: number): readonly Insn[] => {
   const name = idleTaskName(cpu);
-  const insns: Insn[] = [mov(6, 1), mov(7, 2), helperCall(GET_CURRENT_COMM)];
+  const insns: Insn[] = [mov(6, 1), mov(7, 2), helperCall('bpf_get_current_comm')];
   const rounds = Array.from({ length: TASK_COMM_LEN }, (_, index) => [
     // What is left is passed over where the buffer ends, whose last byte is 0 already.
     jumpIfAtMost(7, index + 1, 2 * (TASK_COMM_LEN - index) - 1),
@@ -203,36 +198,47 @@ const idleName = (_mapFd: number, cpu: number): readonly Insn[] => {
 };
 
 /** Asks for a namespace that there is not. */
-const noNamespace = (): readonly Insn[] => [movImm(1, -1), movImm(2, -1), helperCall(GET_NS_PID), exit()];
+const noNamespace = (): readonly Insn[] => [
+  movImm(1, -1),
+  movImm(2, -1),
+  helperCall('bpf_get_ns_current_pid_tgid'),
+  exit(),
+];
 
 /** Reads from an address that is none of user space's. */
-const noUserMemory = (helper: number) => (): readonly Insn[] => [movImm(3, -1), helperCall(helper), exit()];
+const noUserMemory = (helper: string) => (): readonly Insn[] => [movImm(3, -1), helperCall(helper), exit()];
 
 /** A session may also see to its answer by running on that CPU. */
 export const CPU_HELPER = 'bpf_get_smp_processor_id';
 
+/** By the names of helpers: of all that depend on what a session can state, and of those that must not act in a test run. */
+const BODIES: Readonly<Record<string, Substitute['body']>> = {
+  bpf_ktime_get_ns: now,
+  bpf_ktime_get_boot_ns: now,
+  bpf_ktime_get_coarse_ns: now,
+  bpf_ktime_get_tai_ns: now,
+  bpf_jiffies64: jiffies,
+  bpf_get_prandom_u32: random,
+  bpf_get_hash_recalc: flowHash,
+  bpf_get_numa_node_id: 0,
+  [CPU_HELPER]: 'cpu',
+  bpf_get_current_pid_tgid: 0,
+  bpf_get_current_uid_gid: 0,
+  bpf_get_current_comm: idleName,
+  bpf_send_signal: -EPERM,
+  bpf_send_signal_thread: -EPERM,
+  bpf_get_ns_current_pid_tgid: noNamespace,
+  bpf_probe_read_user: noUserMemory('bpf_probe_read_user'),
+  bpf_probe_read_user_str: noUserMemory('bpf_probe_read_user_str'),
+};
+
+/** By the helpers' numbers. */
 export const SUBSTITUTES: ReadonlyMap<number, Substitute> = new Map(
-  (
-    [
-      { helper: 5, name: 'bpf_ktime_get_ns', clock: true, body: now },
-      { helper: 125, name: 'bpf_ktime_get_boot_ns', clock: true, body: now },
-      { helper: 160, name: 'bpf_ktime_get_coarse_ns', clock: true, body: now },
-      { helper: 208, name: 'bpf_ktime_get_tai_ns', clock: true, body: now },
-      { helper: 118, name: 'bpf_jiffies64', clock: true, body: jiffies },
-      { helper: 7, name: 'bpf_get_prandom_u32', clock: false, body: random },
-      { helper: 34, name: 'bpf_get_hash_recalc', clock: false, body: flowHash },
-      { helper: 42, name: 'bpf_get_numa_node_id', clock: false, body: 0 },
-      { helper: 8, name: CPU_HELPER, clock: false, body: 'cpu' },
-      { helper: 14, name: 'bpf_get_current_pid_tgid', clock: false, body: 0 },
-      { helper: 15, name: 'bpf_get_current_uid_gid', clock: false, body: 0 },
-      { helper: GET_CURRENT_COMM, name: 'bpf_get_current_comm', clock: false, body: idleName },
-      { helper: 109, name: 'bpf_send_signal', clock: false, body: -EPERM },
-      { helper: 117, name: 'bpf_send_signal_thread', clock: false, body: -EPERM },
-      { helper: GET_NS_PID, name: 'bpf_get_ns_current_pid_tgid', clock: false, body: noNamespace },
-      { helper: 112, name: 'bpf_probe_read_user', clock: false, body: noUserMemory(112) },
-      { helper: 114, name: 'bpf_probe_read_user_str', clock: false, body: noUserMemory(114) },
-    ] satisfies Substitute[]
-  ).map((one) => [one.helper, one]),
+  [...HELPERS.values()].flatMap(({ number, name, effects }): [number, Substitute][] => {
+    const body = BODIES[name];
+    const clock = effects.dependsOn.includes('clock');
+    return body === undefined ? [] : [[number, { helper: number, name, clock, body }]];
+  }),
 );
 
 /** Moves the clock on; stands in front of a program, where r1 is the context and r2 to r5 hold nothing. */

@@ -98,16 +98,12 @@ async function open(program: Program, world: World, options: VethOptions): Promi
   }
 }
 
-/** The helpers with which a program sends a frame, or a copy of it, to another device. */
-const SENDING_HELPERS: readonly number[] = [13, 23, 51, 152, 155];
-
 /** The default devices cost each session some milliseconds: only programs that can send to one get them. */
 function withDevicesToSendTo(program: Program, world: World): World {
   try {
-    const { programs, maps } = loadObject(program.object!);
-    const called = new Set(programs.flatMap(({ instructions }) => [...calledHelpers(instructions)]));
-    const sends = SENDING_HELPERS.some((helper) => called.has(helper));
-    return sends ? withDefaultDevices(world, maps) : world;
+    const object = loadObject(program.object!);
+    const sends = [...calledHelpers(object)].some(({ effects }) => effects.redirects);
+    return sends ? withDefaultDevices(world, object.maps) : world;
   } catch {
     // What the loader here does not read, libbpf may: it has the last word, when the object is loaded.
     return withDefaultDevices(world, []);

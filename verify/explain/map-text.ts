@@ -1,7 +1,7 @@
 /** Entries of maps that differ, in the terms of the C source: field by field, by the map's BTF. */
 
 import { type Btf, toJson } from '../../sim/ebpf/btf.ts';
-import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
+import { dependsOn } from '../../sim/ebpf/called-helpers.ts';
 import { type BpfMap, type BpfObject, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -27,8 +27,6 @@ export interface FieldText {
 const NO_ENTRY = 'no entry';
 /** No name in C has parentheses. */
 const PADDING = '(padding)';
-/** Numbers of the helpers that read a clock (linux/bpf.h): ktime_get_ns, jiffies64, …_boot_ns, …_coarse_ns, …_tai_ns. */
-const CLOCKS = [5, 118, 125, 160, 208];
 /** Nanoseconds, from a second after boot to some day in this century. */
 const FIRST_TIME = 1e9;
 const LAST_TIME = 4e18;
@@ -49,7 +47,7 @@ export function mapEntryText(program: Program, difference: MapDifference): MapEn
   }
   const parts = { expected: partsOf(object, definition, expected), got: partsOf(object, definition, got) };
   const names = new Set([...parts.expected.keys(), ...parts.got.keys()]);
-  const readsClock = object !== undefined && usesClock(object);
+  const readsClock = object !== undefined && dependsOn(object, ['clock']);
   const fields: FieldText[] = [];
   for (const field of names) {
     const one = parts.expected.get(field) ?? 'absent';
@@ -94,13 +92,6 @@ function objectOf({ object: bytes }: Program): BpfObject | undefined {
     objects.set(bytes, object);
   }
   return object ?? undefined;
-}
-
-function usesClock({ programs }: BpfObject): boolean {
-  return programs.some(({ instructions }) => {
-    const called = calledHelpers(instructions);
-    return CLOCKS.some((helper) => called.has(helper));
-  });
 }
 
 function isTime(text: string): boolean {

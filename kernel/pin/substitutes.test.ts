@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import type { Influence } from '../../sim/ebpf/helpers/helper.ts';
+import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
+import { SUBSTITUTES } from './substitutes.ts';
+
+/** Devices, routes and sockets are those of the session's own namespace. */
+const IN_THE_NAMESPACE: readonly Influence[] = ['network'];
+
+describe('substitutes of helpers', () => {
+  it('are there for every helper whose result depends on clock, chance, hash, CPU or task', () => {
+    const without = [...HELPERS.values()].filter(
+      ({ number, effects }) =>
+        effects.dependsOn.some((one) => !IN_THE_NAMESPACE.includes(one)) && !SUBSTITUTES.has(number),
+    );
+    expect(without.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('move the clock on for the helpers that read it, and only for them', () => {
+    const clocks = [...SUBSTITUTES.values()].filter(({ clock }) => clock).map(({ name }) => name);
+    expect(clocks.sort()).toEqual([
+      'bpf_jiffies64',
+      'bpf_ktime_get_boot_ns',
+      'bpf_ktime_get_coarse_ns',
+      'bpf_ktime_get_ns',
+      'bpf_ktime_get_tai_ns',
+    ]);
+  });
+});
