@@ -18,22 +18,61 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     )
     .version(version, '-V, --version')
     .helpCommand(true)
-    .showHelpAfterError('(see xdpsim --help)')
     // Subcommands inherit what is configured.
     .configureHelp({ optionDescription: describeOption })
     .configureOutput({
       writeOut: printText,
       writeErr: reportText,
-      outputError: (text) => reportLine(`xdpsim: ${text.trimEnd().replace(/^error: /, '')}`),
+      outputError: (text) => reportLine(`xdpsim: ${messageOf(text)}`),
     })
     .exitOverride();
   for (const register of commands) register(program);
+  for (const command of [program, ...commandsBelow(program)]) {
+    command.showHelpAfterError(`        see ${pathOf(command)} --help`);
+    noteRepeated(command);
+  }
   try {
     await program.parseAsync(argv);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Its message is printed already; --help and --version end with code 0.
     process.exitCode = error.exitCode === 0 ? EXIT.agreed : EXIT.input;
+  }
+}
+
+/** Commander's messages as one line: "unknown command 'verfy' (Did you mean verify?)". */
+function messageOf(text: string): string {
+  return text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ');
+}
+
+function commandsBelow(command: Command): Command[] {
+  return command.commands.flatMap((one) => [one, ...commandsBelow(one)]);
+}
+
+/** "xdpsim corpus generate" */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+/**
+ * An option that takes one value counts as it was given last, as in other commands: whoever appends one to a command that
+ * was printed to be repeated means that. It is not done in silence.
+ */
+function noteRepeated(command: Command): void {
+  for (const option of command.options) {
+    const mayRepeat = Array.isArray(option.defaultValue);
+    if (mayRepeat || !(option.required || option.optional)) continue;
+    let before: string | undefined;
+    command.on(`option:${option.name()}`, (value: string | null) => {
+      const now = value ?? '';
+      if (before !== undefined && before !== now) {
+        reportLine(`xdpsim: ${option.long} is given more than once: “${now}” counts, not “${before}”`);
+      }
+      before = now;
+    });
   }
 }
 

@@ -41,11 +41,7 @@ export function registerBench(program: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
-  const names = options.only?.split(',') ?? Object.keys(MEASURES);
-  for (const name of names) {
-    if (!(name in MEASURES))
-      throw inputFailure(`unknown figure “${name}”`, `Figures: ${Object.keys(MEASURES).join(', ')}`);
-  }
+  const names = options.only === undefined ? Object.keys(MEASURES) : figureNames(options.only);
   const terminal = createTerminal(options);
   const [program] = await resolvePrograms(['icmp_echo']);
   const measures: Measure[] = [];
@@ -88,6 +84,14 @@ async function run(options: Options): Promise<void> {
       terminal.style('yellow', `skipped ${name}: ${reason}${remedy === undefined ? '' : ` – ${remedy}`}`),
     );
   }
+}
+
+/** @throws {Failure} for a name that is no figure */
+function figureNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !Object.hasOwn(MEASURES, name));
+  if (unknown === undefined) return [...new Set(names)];
+  throw inputFailure(`unknown figure “${unknown}”`, `Figures: ${Object.keys(MEASURES).join(', ')}`);
 }
 
 function figure(value: number): string {

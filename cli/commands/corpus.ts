@@ -15,7 +15,8 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
-import { freshSeed, parseCount } from '../input/options.ts';
+import { announceMemory } from '../input/memory.ts';
+import { freshSeed, parseCount, parseName } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { reportLine } from '../output.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
@@ -46,7 +47,7 @@ export function registerCorpus(program: Command): void {
     .description('combine cases and drop duplicates')
     .argument('<file...>', 'captures and saved cases')
     .requiredOption('--out <dir>', 'output directory; each case gets a file named after its content')
-    .option('--program <name>', 'the program to record for plain captures', 'any')
+    .option('--program <name>', 'the program to record for plain captures', parseName('--program'), 'any')
     .action(mergeFiles);
   corpus
     .command('minimize')
@@ -120,6 +121,7 @@ async function minimizeFiles(
   options: { out: string },
 ): Promise<void> {
   const program = await oneProgram(name);
+  announceMemory([program]);
   const cases: Case[] = [];
   for (const file of files) {
     // Packet by packet: a whole capture as one case could only be kept or left out whole.

@@ -5,8 +5,8 @@ import { disassemble } from '../../sim/ebpf/disassemble.ts';
 import { type BpfProgram, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
-import { parseObjectName } from '../input/program-source.ts';
-import { readBytes } from '../input/read-file.ts';
+import { noProgram, parseObjectName } from '../input/program-source.ts';
+import { isThere, readBytes } from '../input/read-file.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 
 export function registerDisasm(program: Command): void {
@@ -21,7 +21,9 @@ export function registerDisasm(program: Command): void {
 function run(name: string, options: { readonly color: boolean }): void {
   const terminal = createTerminal(options);
   const file = parseObjectName(name);
-  const path = programByName(file.path) === undefined ? file.path : packageFile(`bpf/built/${file.path}.o`);
+  const isBuiltIn = programByName(file.path) !== undefined;
+  if (!isBuiltIn && !/[./]/.test(file.path) && !isThere(file.path)) throw noProgram(file.path);
+  const path = isBuiltIn ? packageFile(`bpf/built/${file.path}.o`) : file.path;
   try {
     const object = loadObject(readBytes(path));
     const programs = object.programs.filter(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { packageFile } from '../../kernel/package-file.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
-import { inputFailure } from '../failure.ts';
+import { noProgram } from '../input/program-source.ts';
 import { printJson } from '../output.ts';
 import { createTerminal, table } from '../terminal.ts';
 
@@ -56,7 +56,7 @@ function run(name: string | undefined, options: { json?: boolean; color: boolean
 
 function find(name: string): ProgramDefinition {
   const found = programByName(name);
-  if (found === undefined) throw inputFailure(`no built-in program “${name}”`, 'xdpsim programs lists them.');
+  if (found === undefined) throw noProgram(name);
   return found;
 }
 

@@ -1,5 +1,5 @@
 /** `xdpsim run`: packets through one program, and what comes of them. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
@@ -19,10 +19,11 @@ import type { World } from '../../sim/runtime/world.ts';
 import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
 import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
-import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
+import { chooseEngines, createEngine, engineNames, requireAvailable } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { mapsOf, withMaps } from '../input/map-file.ts';
 import { assumedSizes, withMaxEntries } from '../input/max-entries.ts';
+import { announceMemory } from '../input/memory.ts';
 import { parseHex, repeated } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
@@ -35,7 +36,7 @@ interface Options {
   readonly packet: readonly string[];
   readonly map: readonly string[];
   readonly maxEntries: readonly string[];
-  readonly engine?: EngineName;
+  readonly engine?: string;
   readonly object?: string;
   readonly write?: string;
   readonly hexdump?: boolean;
@@ -63,16 +64,25 @@ export function registerRun(program: Command): void {
     .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
     .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
-    .option('--write <file>', 'write the resulting packets to a capture')
+    .addOption(
+      new Option('--write <file>', 'write the resulting packets to a capture').conflicts([
+        'json',
+        'tree',
+        'hexdump',
+        'trace',
+      ]),
+    )
     .option('--tree', 'show each packet decoded')
     .option('--hexdump', 'show each packet’s bytes')
     .option('--trace', 'show every step of each packet, with the C lines (engine vm)')
-    .option(
-      '--bytecode [memory]',
-      'run bare instructions instead of a program: hexadecimal digits on standard input; memory is given as ' +
-        'digits too, its address is in r1, its length in r2; prints r0',
+    .addOption(
+      new Option(
+        '--bytecode [memory]',
+        'run bare instructions instead of a program: hexadecimal digits on standard input; memory is given as ' +
+          'digits too, its address is in r1, its length in r2; prints r0',
+      ).conflicts(['packet', 'map', 'maxEntries', 'object', 'write', 'tree', 'hexdump', 'trace', 'json']),
     )
-    .option('--json', 'print one JSON document')
+    .addOption(new Option('--json', 'print one JSON document').conflicts(['tree', 'hexdump', 'trace']))
     .option('--no-color', 'no colours')
     .action(run);
 }
@@ -81,12 +91,16 @@ async function run(name: string | undefined, packets: readonly string[], options
   if (options.bytecode !== undefined) {
     if (name !== undefined)
       throw inputFailure(`--bytecode runs instructions from standard input: leave the program “${name}” out`);
-    return runBareInstructions(options.bytecode === true ? undefined : options.bytecode, options.engine);
+    return runBareInstructions(
+      options.bytecode === true ? undefined : options.bytecode,
+      options.engine === undefined ? undefined : oneEngine(options.engine),
+    );
   }
   if (name === undefined)
     throw inputFailure('no program given: name a built-in program or OBJECT[:FUNCTION]');
   const [program] = withMaxEntries([await theProgram(name, options.object)], options.maxEntries) as [Program];
   for (const line of assumedSizes([program])) reportLine(line);
+  announceMemory([program]);
   const terminal = createTerminal(options);
   const engine =
     options.trace === true ? tracer(program, options, terminal) : theEngine(program, options.engine);
@@ -109,9 +123,18 @@ async function theProgram(name: string, object: string | undefined): Promise<Pro
   return only;
 }
 
-function theEngine(program: Program, name: EngineName | undefined): Engine {
+/** @throws {Failure} for a name that is no engine, and for a list: one engine runs the packets */
+function oneEngine(text: string): EngineName {
+  const [name, ...others] = engineNames(text.split(','));
+  if (others.length > 0) {
+    throw inputFailure(`--engine takes one engine, not “${text}”`, 'xdpsim verify compares several.');
+  }
+  return name!;
+}
+
+function theEngine(program: Program, name: string | undefined): Engine {
   if (name !== undefined) {
-    const chosen = chooseEngines(name);
+    const chosen = chooseEngines(oneEngine(name));
     requireAvailable(chosen, [program]);
     return chosen.engines[0]!;
   }
@@ -125,10 +148,8 @@ function theEngine(program: Program, name: EngineName | undefined): Engine {
 
 /** The interpreter, printing what it does. */
 function tracer(program: Program, options: Options, terminal: Terminal): Engine {
-  if (options.engine !== undefined && options.engine !== 'vm')
+  if (options.engine !== undefined && oneEngine(options.engine) !== 'vm')
     throw inputFailure(`--trace works with engine vm only, not with ${options.engine}`);
-  if (options.json === true || options.write !== undefined)
-    throw inputFailure('--trace prints text: leave --json and --write out');
   requireAvailable(chooseEngines('vm'), [program]);
   const object = loadObject(program.object!);
   return createVmEngine({
@@ -164,7 +185,11 @@ async function* casesIn(source: string, program: Program, world: World): AsyncGe
   } else if (/[^0-9a-fA-F\s:]/.test(source)) {
     throw inputFailure(`${source}: neither a file nor hexadecimal digits`);
   } else {
-    yield { world, stimuli: [{ packet: parseHex(source, 'packet') }] };
+    const packet = parseHex(source, 'packet');
+    if (packet.length === 0) {
+      throw inputFailure(`packet: expected hexadecimal digits or the name of a capture, got “${source}”`);
+    }
+    yield { world, stimuli: [{ packet }] };
   }
 }
 

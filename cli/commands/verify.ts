@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
-import { memoryNotice } from '../../sim/runtime/map-memory.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
@@ -12,16 +11,18 @@ import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
 import { chooseEngines, engineNames } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { mapsOf } from '../input/map-file.ts';
 import { assumedSizes } from '../input/max-entries.ts';
+import { announceMemory } from '../input/memory.ts';
 import {
   freshSeed,
   parseCount,
   parseDuration,
   parseDurationOrOff,
+  parseOutput,
   parsePercent,
   repeated,
 } from '../input/options.ts';
+import { isDirectory } from '../input/read-file.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
@@ -86,7 +87,11 @@ export function registerVerify(program: Command): void {
       parseDurationOrOff('--shrink-time'),
       10,
     )
-    .option('--coverage <file>', 'write what the packets reached, in lcov’s format: for genhtml and editors')
+    .option(
+      '--coverage <file>',
+      'write what the packets reached, in lcov’s format: for genhtml and editors',
+      parseOutput('--coverage'),
+    )
     .addOption(
       new Option('--oracle <what>', 'what is judged of frames without comparing engines')
         .choices(['off', 'checksums', 'all'])
@@ -100,8 +105,12 @@ export function registerVerify(program: Command): void {
     )
     .option('--verbose', 'list everything that was not compared or not reached')
     .option('--json', 'print one JSON document')
-    .option('--junit <file>', 'write a JUnit report')
-    .option('--report <dir>', 'where divergences are saved (default: corpus/regressions)')
+    .option('--junit <file>', 'write a JUnit report', parseOutput('--junit'))
+    .option(
+      '--report <dir>',
+      'where divergences are saved (default: corpus/regressions)',
+      parseOutput('--report'),
+    )
     .option('--no-color', 'no colours')
     .action(run);
 }
@@ -128,6 +137,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   };
   const chosen = chooseEngines(plan.engines, plan.live);
   requireSensible(options.workers);
+  requireFiles(options);
   const interrupt = onInterrupt(async () => {
     verifier.kill();
     await verifier.close();
@@ -137,10 +147,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
   const quiet = options.json === true;
   const assumed = assumedSizes(programs);
-  for (const program of programs) {
-    const notice = memoryNotice(program.name, mapsOf(program));
-    if (notice !== undefined) reportLine(`xdpsim: ${notice}`);
-  }
+  announceMemory(programs);
   if (!quiet) {
     terminal.print(`seed ${plan.seed}, engines ${chosen.engines.map((engine) => engine.name).join(', ')}`);
     for (const line of assumed) terminal.print(terminal.style('yellow', line));
@@ -200,6 +207,18 @@ async function run(names: readonly string[], options: Options): Promise<void> {
 function exitCodeAfter(cause: InterruptCause | undefined, code: number): number {
   if (cause === undefined || (cause === 'output closed' && code === EXIT.found)) return code;
   return EXIT.interrupted;
+}
+
+/** What can be seen to go wrong before the run starts: it may take hours. */
+function requireFiles({ coverage, junit }: Options): void {
+  for (const path of [coverage, junit]) {
+    if (path !== undefined && isDirectory(path)) {
+      throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
+    }
+  }
+  if (coverage !== undefined && junit !== undefined && resolve(coverage) === resolve(junit)) {
+    throw inputFailure('--coverage and --junit name the same file');
+  }
 }
 
 function writeText(path: string, text: string): Promise<void> {

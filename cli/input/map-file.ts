@@ -6,6 +6,7 @@
  * (["0x0a", 0, 0, 1]). What `bpftool -j map dump` prints can be used as it is.
  */
 import { loadObject } from '../../sim/ebpf/object.ts';
+import { jsonProblem } from '../../sim/runtime/json-problem.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { parse, ShapeError } from '../../sim/runtime/schema.ts';
@@ -49,11 +50,14 @@ export function readMaps(
   options: readonly string[],
   definitions: readonly MapDefinition[],
 ): Record<string, readonly MapEntry[]> {
-  const maps: Record<string, readonly MapEntry[]> = {};
+  const maps: Record<string, readonly MapEntry[]> = Object.create(null);
   for (const option of options) {
     const equals = option.indexOf('=');
     if (equals <= 0) throw inputFailure(`--map must have the form NAME=FILE, not “${option}”`);
     const name = option.slice(0, equals);
+    if (equals === option.length - 1) throw inputFailure(`--map ${name}: no file is named after the “=”`);
+    if (Object.hasOwn(maps, name))
+      throw inputFailure(`--map ${name} is given twice: put all entries into one file`);
     const definition = definitions.find((one) => one.name === name);
     if (definition === undefined) {
       const has = definitions.map((one) => one.name).join(', ') || 'none';
@@ -65,12 +69,12 @@ export function readMaps(
 }
 
 function readEntries(path: string, definition: MapDefinition): MapEntry[] {
+  const text = readText(path);
   let json: unknown;
   try {
-    json = JSON.parse(readText(path));
+    json = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw inputFailure(`${path}: is not valid JSON: ${error.message}`);
-    throw error;
+    throw inputFailure(`${path}: ${jsonProblem(text, error)}`);
   }
   const plain = plainEntries(json, definition);
   if (plain !== undefined) return plain;

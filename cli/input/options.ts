@@ -16,6 +16,10 @@ export function parseCount(option: string): (text: string) => number {
   };
 }
 
+/** Timers take at most 2³¹ milliseconds. */
+const MAX_DAYS = 24;
+const MAX_SECONDS: number = MAX_DAYS * 24 * 3600;
+
 /** A time in seconds: `60s`, `5m`, `1h`, `500ms`, or a bare number of seconds. */
 export function parseDuration(option: string): (text: string) => number {
   return (text) => {
@@ -23,6 +27,7 @@ export function parseDuration(option: string): (text: string) => number {
     const factor = { ms: 1e-3, s: 1, '': 1, m: 60, h: 3600 }[match?.[2] ?? ''] ?? 1;
     const value = match === null ? Number.NaN : Number(match[1]) * factor;
     if (!(value > 0)) throw inputFailure(`${option} must be a time (60s, 5m, 500ms), not “${text}”`);
+    if (value > MAX_SECONDS) throw inputFailure(`${option} takes at most ${MAX_DAYS} days, not “${text}”`);
     return value;
   };
 }
@@ -41,6 +46,22 @@ export function parsePercent(option: string): (text: string) => number {
       throw inputFailure(`${option} must be a percentage from 0 to 100, not “${text}”`);
     }
     return value;
+  };
+}
+
+/** The name of something: any text, but not none. */
+export function parseName(option: string): (text: string) => string {
+  return (text) => {
+    if (text.trim() === '') throw inputFailure(`${option} is empty: expected a name`);
+    return text;
+  };
+}
+
+/** The name of a file or directory to write to. */
+export function parseOutput(option: string): (text: string) => string {
+  return (text) => {
+    if (text === '') throw inputFailure(`${option} is empty: expected the name of a file or directory`);
+    return text;
   };
 }
 

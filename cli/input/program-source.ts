@@ -6,7 +6,7 @@ import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
 import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime/program.ts';
-import { inputFailure } from '../failure.ts';
+import { type Failure, inputFailure } from '../failure.ts';
 import { definitionOfModule, isModule } from './program-module.ts';
 import { isThere, readBytes } from './read-file.ts';
 
@@ -19,6 +19,9 @@ export interface ObjectName {
 export function parseObjectName(text: string): ObjectName {
   const colon = text.lastIndexOf(':');
   if (colon <= 0 || isThere(text)) return { path: text, function: undefined };
+  if (colon === text.length - 1) {
+    throw inputFailure(`${text}: expected a function's name after the colon (OBJECT:FUNCTION)`);
+  }
   return { path: text.slice(0, colon), function: text.slice(colon + 1) };
 }
 
@@ -74,17 +77,18 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
   }
   if (isThere(file.path)) return programsOfObject(file);
   if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
-  throw inputFailure(
-    `no program “${name}”${nearest(name)}`,
-    'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',
-  );
+  throw noProgram(name);
 }
 
-function nearest(name: string): string {
+/** For a name that is neither a built-in program's nor a file's. */
+export function noProgram(name: string): Failure {
   const close = programs.find(
     (one) => one.name.replaceAll('_', '') === name.toLowerCase().replaceAll(/[-_]/g, ''),
   );
-  return close === undefined ? '' : `; did you mean ${close.name}?`;
+  return inputFailure(
+    `no program “${name}”${close === undefined ? '' : `; did you mean ${close.name}?`}`,
+    'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',
+  );
 }
 
 function readObject(path: string): Uint8Array {

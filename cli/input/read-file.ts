@@ -91,3 +91,12 @@ export function isThere(path: string): boolean {
     );
   }
 }
+
+/** False, too, where nobody can tell: what is wrong there is said when it is opened. */
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}

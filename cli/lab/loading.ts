@@ -11,7 +11,8 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
-import { parseObjectName } from '../input/program-source.ts';
+import { announceObjectMemory } from '../input/memory.ts';
+import { noProgram, parseObjectName } from '../input/program-source.ts';
 import { isThere, readBytes } from '../input/read-file.ts';
 import { printLine } from '../output.ts';
 import { parseGlobals } from './globals.ts';
@@ -71,6 +72,7 @@ async function runLoad(name: string, object: string, options: LoadFlags): Promis
   }
   const source = findObject(object);
   const bytes = readBytes(source.path);
+  announceObjectMemory(basename(source.path), bytes);
   const { attached, pins } = await changeLab(
     options,
     (lab) => {
@@ -149,7 +151,8 @@ function findObject(text: string): { path: string; function: string | undefined 
   if (programByName(stem) !== undefined) {
     return { path: packageFile(`bpf/built/${stem}.o`), function: wanted };
   }
-  throw inputFailure(`${named.path}: no such file`, 'xdpsim programs lists the built-in ones');
+  if (/[./]/.test(named.path)) throw inputFailure(`${named.path}: no such file`);
+  throw noProgram(named.path);
 }
 
 function print(attached: readonly AttachmentState[], verb: string): void {

@@ -74,7 +74,7 @@ describe('xdpsim lab run', { timeout: 60_000 }, () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ['no such scenario', ['nope'], /nope: neither a file nor a built-in scenario/],
+    ['no such scenario', ['nope'], /“nope” is neither a file nor a built-in scenario/],
     ['a file that is none', [packageFile('README.md')], /README\.md: is not valid JSON/],
     ['a place that there is not', ['icmp_echo', '--in', 'moon'], /sim, kernel, both/],
     [

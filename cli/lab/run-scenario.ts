@@ -14,6 +14,7 @@ import type { Scenario } from '../../sim/network/scenario.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { announceObjectMemory } from '../input/memory.ts';
 import { isThere, readBytes, readText } from '../input/read-file.ts';
 import { printJson } from '../output.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
@@ -57,6 +58,7 @@ async function run(name: string, options: RunOptions): Promise<number> {
   const path = scenarioPath(name);
   const scenario = parseScenario(readText(path), path);
   const objects = objectsOf(scenario, dirname(resolve(path)));
+  for (const [object, bytes] of objects) announceObjectMemory(object, bytes);
   const engine = options.engine === 'model' ? createModelEngine() : createVmEngine();
   const runs: Runs = {
     ...(options.in === 'kernel' ? {} : { sim: await simulate(scenario, engine, objects) }),
@@ -152,7 +154,7 @@ function scenarioPath(name: string): string {
   const builtIn = packageFile(`corpus/scenarios/${name}.json`);
   if (/^[\w-]+$/.test(name) && isThere(builtIn)) return builtIn;
   throw inputFailure(
-    `${name}: neither a file nor a built-in scenario`,
+    `“${name}” is neither a file nor a built-in scenario`,
     'xdpsim lab run lists the built-in scenarios.',
   );
 }

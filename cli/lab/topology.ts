@@ -70,7 +70,8 @@ function status(name: string | undefined, options: LabOptions): void {
     const others = labNames();
     if (options.json === true) printJson({ lab: null, others });
     else {
-      printLine('The lab is not set up. Run `xdpsim lab setup NAME` first.');
+      const which = options.lab === undefined ? 'The lab' : `The lab “${wanted}”`;
+      printLine(`${which} is not set up. Run \`xdpsim lab setup NAME${labOption(wanted)}\` first.`);
       for (const other of others) printLine(`Another lab is set up: xdpsim lab status${labOption(other)}`);
     }
     return;

@@ -3,7 +3,7 @@
  * whatever they are doing. It saves nothing and prints nothing.
  */
 import type { EngineName } from '../../sim/engines/register.ts';
-import type { Program } from '../../sim/runtime/program.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { BatchRunner } from '../../verify/batch-runner.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
 import { investigate } from '../../verify/investigate.ts';
@@ -23,6 +23,8 @@ import { casesOf } from './saved-cases.ts';
 const modules: string[] = [];
 let plan: VerifyPlan;
 let programs: readonly Program[] = [];
+/** With the maps of `--map` options, of each program; empty where there are none. */
+let worlds: readonly (readonly NamedWorld[])[] = [];
 let program: Program;
 let runner: BatchRunner | undefined;
 let stopping = new AbortController();
@@ -60,7 +62,7 @@ async function handle(request: Request): Promise<void> {
     case 'begin':
       stopping = new AbortController();
       hurrying = new AbortController();
-      return begin(programs[request.program]!);
+      return begin(programs[request.program]!, worlds[request.program]);
     case 'replay':
       return hand(runner!.replay(casesOf(program, [plan.directory])));
     case 'run':
@@ -92,6 +94,7 @@ async function open(): Promise<void> {
     return post({ is: 'importing', module });
   });
   programs = withMaxEntries(resolved, plan.maxEntries);
+  worlds = plan.maps.length === 0 ? [] : programs.map((one) => worldsWith(one, plan.maps));
   process.off('beforeExit', neverLoaded);
   process.channel?.ref();
   requireAvailable(chooseEngines(plan.engines, plan.live), programs);
@@ -107,7 +110,7 @@ function neverLoaded(): void {
   void fail(failure).then(() => process.exit(failure.exitCode));
 }
 
-async function begin(chosen: Program): Promise<void> {
+async function begin(chosen: Program, started: readonly NamedWorld[] | undefined): Promise<void> {
   program = chosen;
   runner = new BatchRunner({
     program,
@@ -118,7 +121,7 @@ async function begin(chosen: Program): Promise<void> {
     witness: createEngine('vm'),
     kernel: createEngine('testrun'),
     isOver: () => stopping.signal.aborted,
-    ...(plan.maps.length === 0 ? {} : { worlds: worldsWith(program, plan.maps) }),
+    ...(started === undefined ? {} : { worlds: started }),
   });
   await post({ is: 'segment', segment: runner.segment(0) });
 }

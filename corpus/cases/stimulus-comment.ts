@@ -3,6 +3,7 @@
  * the fields that differ from their defaults, `{"metadata":"00000001","ingressIfindex":3}`.
  */
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { jsonProblem } from '../../sim/runtime/json-problem.ts';
 import { parse } from '../../sim/runtime/schema.ts';
 import { stimulusShape } from './case-header-schema.ts';
 
@@ -51,6 +52,6 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new TypeError(`is not valid JSON: ${(error as Error).message}`);
+    throw new TypeError(jsonProblem(text, error));
   }
 }

@@ -7,6 +7,7 @@
 import type { Hook } from '../runtime/actions.ts';
 import { nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { SkbFields } from '../runtime/context.ts';
+import { E2BIG } from '../runtime/errno.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
 import type { MapEntry, World } from '../runtime/world.ts';
@@ -264,7 +265,7 @@ export class Machine {
         throw new ObjectError(where, expected, `${key.length} and ${value.length}`);
       }
       const result = map.load(key, value, this.#scratch);
-      if (result < 0) throw new ObjectError(where, 'an entry that fits', `one refused with errno ${-result}`);
+      if (result < 0) throw refusedEntry(map, where, key, -result);
     }
   }
 
@@ -289,6 +290,19 @@ export class Machine {
       }
     }
   }
+}
+
+/** Why a map does not take an entry: an index that it has not, or more entries than it has room for. */
+function refusedEntry(map: LiveMap, where: string, key: Uint8Array, errno: number): ObjectError {
+  const { maxEntries } = map.definition;
+  const digits = Array.from(key, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return errno === E2BIG
+    ? new ObjectError(
+        where,
+        `entries for a map of ${maxEntries}`,
+        `one too many, or beyond the last, key ${digits}`,
+      )
+    : new ObjectError(where, 'an entry that fits', `key ${digits} refused with errno ${errno}`);
 }
 
 function routesOf(world: World): Fib {

@@ -4,6 +4,7 @@ import { ETHERNET } from '../packet/ethernet.ts';
 import { programByName } from '../programs/index.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { RoutingTables } from '../runtime/fib-lookup.ts';
+import { jsonProblem } from '../runtime/json-problem.ts';
 import type { ProgramEntry } from '../runtime/program.ts';
 import { parse } from '../runtime/schema.ts';
 import { pathText } from '../runtime/shape-error.ts';
@@ -49,7 +50,7 @@ export function parseScenario(text: string, source: string): Scenario {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ScenarioError(`${source}: is not valid JSON: ${(cause as Error).message}`, { cause });
+    throw new ScenarioError(`${source}: ${jsonProblem(text, cause)}`, { cause });
   }
   return scenarioFromJson(json, source);
 }

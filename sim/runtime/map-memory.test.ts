@@ -12,5 +12,9 @@ describe('the memory of maps', () => {
     expect(memoryNotice('p', [{ ...map, type: 'ARRAY', keySize: 4, maxEntries: 20_000_000 }])).toContain(
       '1.2 GB',
     );
+    // 8 bytes for each of 4 CPUs.
+    const perCpu = { ...map, type: 'PERCPU_ARRAY', keySize: 4, valueSize: 8, maxEntries: 2 ** 26 } as const;
+    expect(memoryNotice('p', [perCpu])).toBeUndefined();
+    expect(memoryNotice('p', [perCpu], 4)).toContain('2.0 GB');
   });
 });
