@@ -18,6 +18,7 @@ import { inputFailure } from '../failure.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseCount, parseName } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
+import { isDirectory, isThere } from '../input/read-file.ts';
 import { reportLine } from '../output.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
 
@@ -121,6 +122,10 @@ async function minimizeFiles(
   options: { out: string },
 ): Promise<void> {
   const program = await oneProgram(name);
+  // Running the cases may take long.
+  if (isThere(options.out) && !isDirectory(options.out)) {
+    throw inputFailure(`${options.out}: expected the name of a directory, found something else there`);
+  }
   announceMemory([program]);
   const cases: Case[] = [];
   for (const file of files) {

@@ -1,0 +1,437 @@
+/**
+ * Every command and option with what it cannot use: one sentence that names what was expected and what was there, exit
+ * code 2, nothing on standard output, nothing written.
+ */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { packageFile } from '../kernel/package-file.ts';
+import { runInProcess } from './test-support/in-process.ts';
+
+// Where the tests' own standard streams are files, the command would write past the streams.
+vi.mock('../corpus/files/write-fully.ts', async (original) => ({
+  ...(await original<typeof import('../corpus/files/write-fully.ts')>()),
+  isFile: () => false,
+}));
+
+const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'xdpsim-bad-')));
+const home = process.cwd();
+const OBJECT = packageFile('bpf/built/icmp_echo.o');
+const TWO = packageFile('bpf/built/layer_coop.o');
+const FRAME = '00'.repeat(60);
+/** A lab that nobody has set up. */
+const NO_LAB = ['--lab', 'nobody-has-set-this-up'];
+
+/** What stands in the folder in which the commands run: everything is wrong for somebody. */
+const FILES: Readonly<Record<string, string | Uint8Array>> = {
+  empty: '',
+  'text.txt': 'hello\n',
+  junk: Uint8Array.from({ length: 4096 }, (_, at) => (at * 7919 + (at >> 3) * 31) & 0xff),
+  'cut.pcapng': readFileSync(packageFile('corpus/captures/ping.pcapng')).subarray(0, 200),
+  'ping.pcapng': readFileSync(packageFile('corpus/captures/ping.pcapng')),
+  'broken.gz': Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4),
+  'cut.o': readFileSync(OBJECT).subarray(0, 500),
+  'open.json': '{"a": ',
+  'null.json': 'null',
+  'none.json': '[]',
+  'deep.json': '['.repeat(100_000),
+  'large-key.json': '[{"key": 99999999, "value": 1}]',
+  'short-value.json': '[{"key": 0, "value": "00"}]',
+  'unnamed.json': '{"name": 5}',
+  'five.mjs': 'export default 5;',
+  'throws.mjs': 'throw new Error("on purpose");',
+};
+
+beforeAll(() => {
+  for (const [name, content] of Object.entries(FILES)) writeFileSync(join(scratch, name), content);
+  mkdirSync(join(scratch, 'folder'));
+  symlinkSync('circle', join(scratch, 'circle'));
+  process.chdir(scratch);
+});
+afterAll(() => {
+  process.chdir(home);
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+type Refused = readonly [args: readonly string[], message: RegExp];
+
+/** The same refusal of many values. */
+function each(
+  values: readonly string[],
+  args: (value: string) => readonly string[],
+  message: RegExp,
+): Refused[] {
+  return values.map((value) => [args(value), message]);
+}
+
+const LONG = 'x'.repeat(300);
+const NOT_COUNTS = ['', '0', '-1', '1.5', 'abc', '1e3', ' 5', '0x10', '9007199254740993', '9'.repeat(30)];
+const NOT_TIMES = ['', '-1', '5x', 'abc', '1e3s', '1.5.5s', ' 5s'];
+const COUNT = /must be a positive integer \(20000, 20k, 10M\), not “.*”/;
+
+/** Files where a capture is expected. */
+const NOT_CAPTURES: readonly (readonly [string, RegExp])[] = [
+  ['missing', /missing: no such file or directory/],
+  ['folder', /folder: at byte 0: expected a capture file, found a directory/],
+  ['empty', /empty: at byte 0: expected the magic number of a pcap or pcapng file, found an empty file/],
+  ['junk', /junk: at byte 0: expected the magic number .*, found 00 ef de cd/],
+  ['text.txt', /text\.txt: at byte 0: expected the magic number .*, found 68 65 6c 6c/],
+  ['cut.pcapng', /cut\.pcapng: at byte 152: expected a block of 76 bytes, found the end/],
+  ['broken.gz', /broken\.gz: at byte 0: expected more gzip data, found/],
+  ['circle', /circle: too many symbolic links/],
+  ['ping.pcapng/x', /ping\.pcapng\/x: a part of the path is not a directory/],
+  [LONG, /: the name is too long/],
+  ['', /a path is empty: expected the name of a file or directory/],
+];
+
+/** Names and files where a program is expected. */
+const NOT_PROGRAMS: readonly (readonly [string, RegExp])[] = [
+  ['', /no program “”/],
+  ['nope', /no program “nope”\n.*xdpsim programs lists/],
+  ['icmp-echo', /no program “icmp-echo”; did you mean icmp_echo\?/],
+  ['missing.o', /missing\.o: no such file/],
+  ['./folder', /\.\/folder: is a directory/],
+  ['empty', /empty: ELF header \+0x0: expected the magic 7f 45 4c 46, found an empty file/],
+  ['junk', /junk: ELF header \+0x0: expected the magic 7f 45 4c 46, found 00 ef de cd/],
+  ['cut.o', /cut\.o: ELF file \+0x\w+: expected 13 section headers .*, found the end/],
+  [`${OBJECT}:nope`, /icmp_echo\.o: contains no program “nope”; available: icmp_echo/],
+  [`${OBJECT}:`, /expected a function's name after the colon \(OBJECT:FUNCTION\)/],
+  ['/dev/zero', /\/dev\/zero: is a device, not a regular file/],
+];
+
+const NOT_MODULES: readonly (readonly [string, RegExp])[] = [
+  ['five.mjs', /five\.mjs: the default export: expected an object, got 5/],
+  ['throws.mjs', /throws\.mjs: cannot be imported: on purpose/],
+  ['missing.mjs', /missing\.mjs: no such file/],
+  [TWO, /layer_coop\.o: contains several programs.*name one: OBJECT:FUNCTION/],
+];
+
+/** Places where no file can be written. */
+const NOT_WRITABLE: readonly (readonly [string, RegExp])[] = [
+  ['', /a path is empty: expected the name of a file or directory/],
+  ['folder', /folder: is a directory/],
+  ['missing/x', /missing\/x: no such file or directory/],
+  ['text.txt/x', /text\.txt\/x: a part of the path is not a directory/],
+  ['circle', /circle: too many symbolic links/],
+  [LONG, /: the name is too long/],
+];
+
+/** Places where no directory can be made. */
+const NOT_DIRECTORIES: readonly (readonly [string, RegExp])[] = [
+  ['', /a path is empty: expected the name of a file or directory/],
+  ['text.txt', /text\.txt: is not a directory/],
+  ['text.txt/x', /text\.txt\/x: a part of the path is not a directory/],
+  ['circle', /circle: too many symbolic links/],
+  [LONG, /: the name is too long/],
+];
+
+function forms(
+  table: readonly (readonly [string, RegExp])[],
+  args: (value: string) => readonly string[],
+): Refused[] {
+  return table.map(([value, message]) => [args(value), message]);
+}
+
+const SETS: Readonly<Record<string, readonly Refused[]>> = {
+  'the command itself': [
+    [['verfy'], /unknown command 'verfy' \(Did you mean verify\?\)\n.*see xdpsim --help/],
+    [[''], /unknown command ''/],
+    [['--nope'], /unknown option '--nope'/],
+    [['corpus', 'nope'], /unknown command 'nope'\n.*see xdpsim corpus --help/],
+    [['doctor', 'extra'], /too many arguments for 'doctor'\. Expected 0 arguments but got 1/],
+  ],
+  checksum: [
+    ...forms(NOT_CAPTURES, (file) => ['checksum', file]),
+    ...each(NOT_COUNTS, (text) => ['checksum', 'ping.pcapng', '--max-faults', text], COUNT),
+    [['checksum'], /missing required argument 'capture'\n.*see xdpsim checksum --help/],
+    [['checksum', 'ping.pcapng', '--max-faults'], /option '--max-faults <n>' argument missing/],
+    [['checksum', 'ping.pcapng', 'missing'], /missing: no such file/],
+  ],
+  'corpus generate': [
+    ...each(NOT_COUNTS, (text) => ['corpus', 'generate', '--out', 'new', '--runs', text], COUNT),
+    ...forms([...NOT_PROGRAMS, ...NOT_MODULES], (name) => ['corpus', 'generate', name, '--out', 'new']),
+    ...forms(NOT_WRITABLE, (path) => ['corpus', 'generate', '--runs', '3', '--out', path]),
+    [['corpus', 'generate'], /required option '--out <file>' not specified/],
+    [['corpus', 'generate', 'icmp_echo', 'more', '--out', 'new'], /Expected 1 argument but got 2/],
+  ],
+  'corpus show, merge and minimize': [
+    ...forms(NOT_CAPTURES, (file) => ['corpus', 'show', file]),
+    ...forms(NOT_CAPTURES, (file) => ['corpus', 'merge', 'ping.pcapng', file, '--out', 'new']),
+    ...forms(NOT_CAPTURES, (file) => ['corpus', 'minimize', 'icmp_echo', file, '--out', 'new']),
+    ...forms([...NOT_PROGRAMS, ...NOT_MODULES], (name) => [
+      ...['corpus', 'minimize', name, 'ping.pcapng', '--out', 'new'],
+    ]),
+    ...forms(NOT_DIRECTORIES, (path) => ['corpus', 'merge', 'ping.pcapng', '--out', path]),
+    [
+      ['corpus', 'minimize', 'icmp_echo', 'ping.pcapng', '--out', 'text.txt'],
+      /text\.txt: expected the name of a directory, found something else/,
+    ],
+    [['corpus', 'show'], /missing required argument 'file'/],
+    [['corpus', 'merge', 'ping.pcapng'], /required option '--out <dir>' not specified/],
+    [
+      ['corpus', 'merge', 'ping.pcapng', '--out', 'new', '--program', ''],
+      /--program is empty: expected a name/,
+    ],
+    [['corpus', 'minimize', 'icmp_echo', '--out', 'new'], /missing required argument 'file'/],
+  ],
+  disasm: forms(NOT_PROGRAMS.slice(1), (name) => ['disasm', name]),
+  programs: [
+    [['programs', 'icmp-echo'], /no program “icmp-echo”; did you mean icmp_echo\?/],
+    [['programs', ''], /no program “”/],
+    [['programs', 'a', 'b'], /Expected 1 argument but got 2/],
+  ],
+  bench: [
+    ...each(NOT_COUNTS, (text) => ['bench', '--rounds', text], COUNT),
+    ...each(
+      ['', ',', 'nope', 'model,nope', 'constructor', '__proto__'],
+      (text) => ['bench', '--only', text],
+      /unknown figure “.*”\n.*Figures: testrun\/c, /,
+    ),
+  ],
+  run: [
+    ...forms([...NOT_PROGRAMS, ...NOT_MODULES], (name) => ['run', name, FRAME]),
+    ...forms(NOT_CAPTURES.slice(1, 8), (file) => ['run', 'icmp_echo', file]),
+    ...forms(NOT_WRITABLE, (path) => ['run', 'icmp_echo', FRAME, '--write', path]),
+    ...each(
+      ['', ' ', ':'],
+      (text) => ['run', 'icmp_echo', text],
+      /expected hexadecimal digits or the name of a capture/,
+    ),
+    ...each(
+      ['nope', '', 'constructor'],
+      (name) => ['run', 'icmp_echo', FRAME, '--engine', name],
+      /unknown engine “.*”\n.*Engines: model, vm/,
+    ),
+    [['run'], /no program given/],
+    [['run', 'icmp_echo'], /no packets given/],
+    [['run', 'icmp_echo', 'xyz'], /xyz: neither a file nor hexadecimal digits/],
+    [['run', 'icmp_echo', '0'], /an odd number of hexadecimal digits \(1\)/],
+    [['run', 'icmp_echo', '00'.repeat(70_000)], /at most 65536 bytes here, this one has 70000/],
+    [['run', 'icmp_echo', FRAME, '--engine', 'vm,wasm'], /--engine takes one engine, not “vm,wasm”/],
+    [['run', 'icmp_echo', FRAME, '--trace', '--engine', 'wasm'], /--trace works with engine vm only/],
+    [['run', 'icmp_echo', FRAME, '--object', 'missing.o'], /missing\.o: no such file/],
+    [['run', 'icmp_echo', FRAME, '--object', ''], /a path is empty/],
+    [
+      ['run', 'icmp_echo', FRAME, '--object', TWO],
+      /contains no program “icmp_echo”; available: layer_coop_rx/,
+    ],
+    [
+      ['run', 'icmp_echo', FRAME, '--write', 'new', '--json'],
+      /'--write <file>' cannot be used with option '--json'/,
+    ],
+    [['run', 'icmp_echo', FRAME, '--json', '--tree'], /'--json' cannot be used with option '--tree'/],
+    [
+      ['run', '--bytecode', '00', '--map', 'a=b'],
+      /'--bytecode \[memory\]' cannot be used with option '--map/,
+    ],
+    [['run', 'icmp_echo', '--bytecode'], /leave the program “icmp_echo” out/],
+    [['run', '--bytecode', 'zz'], /memory: “z” is not a hexadecimal digit/],
+  ],
+  'run --map and --max-entries': [
+    ...each(
+      ['', 'x', '=', '=null.json'],
+      (text) => ['run', 'icmp_echo', FRAME, '--map', text],
+      /--map must have the form NAME=FILE, not “.*”/,
+    ),
+    ...forms(
+      [
+        ['nope=null.json', /the object has no map “nope”; available: xdp_stats_map/],
+        ['xdp_stats_map=', /--map xdp_stats_map: no file is named after the “=”/],
+        ['xdp_stats_map=missing', /missing: no such file/],
+        ['xdp_stats_map=folder', /folder: is a directory/],
+        ['xdp_stats_map=empty', /empty: is empty: expected JSON/],
+        ['xdp_stats_map=junk', /junk: contains bytes that are no text: expected JSON/],
+        ['xdp_stats_map=open.json', /open\.json: is not valid JSON: unexpected end/],
+        ['xdp_stats_map=deep.json', /deep\.json: is not valid JSON/],
+        ['xdp_stats_map=null.json', /null\.json: entries: expected a list, got null/],
+        ['xdp_stats_map=short-value.json', /entries\[0\]\.value: expected 16 bytes, got 1/],
+        [
+          'xdp_stats_map=large-key.json',
+          /xdp_stats_map.*expected entries for a map of 5, found .* key ffe0f505/,
+        ],
+      ],
+      (text) => ['run', 'icmp_echo', FRAME, '--map', text],
+    ),
+    [
+      ['run', 'icmp_echo', FRAME, '--map', 'xdp_stats_map=none.json', '--map', 'xdp_stats_map=none.json'],
+      /--map xdp_stats_map is given twice: put all entries into one file/,
+    ],
+    ...each(
+      ['', 'x', '=5'],
+      (text) => ['run', 'icmp_echo', FRAME, '--max-entries', text],
+      /--max-entries takes NAME=N, not “.*”/,
+    ),
+    ...each(
+      ['0', '-1', 'abc', ''],
+      (text) => ['run', 'icmp_echo', FRAME, '--max-entries', `xdp_stats_map=${text}`],
+      COUNT,
+    ),
+    [
+      ['run', 'icmp_echo', FRAME, '--max-entries', 'nope=5'],
+      /--max-entries nope: no such map; available: xdp_stats_map/,
+    ],
+    [['run', 'icmp_echo', FRAME, '--max-entries', 'xdp_stats_map=99999999999'], /at most 4294967295 entries/],
+  ],
+  verify: [
+    ...['--runs', '--workers', '--max-divergences'].flatMap((option) =>
+      each(NOT_COUNTS, (text) => ['verify', 'icmp_echo', option, text], COUNT),
+    ),
+    ...['--time', '--shrink-time'].flatMap((option) =>
+      each(
+        NOT_TIMES,
+        (text) => ['verify', 'icmp_echo', option, text],
+        /must be a time \(60s, 5m, 500ms\), not “.*”/,
+      ),
+    ),
+    ...each(
+      ['', '-1', '101', 'abc', '50%%', '1e1'],
+      (text) => ['verify', 'icmp_echo', '--min-coverage', text],
+      /must be a percentage from 0 to 100, not “.*”/,
+    ),
+    ...['--engines', '--require'].flatMap((option) =>
+      each(
+        ['', 'nope', 'constructor'],
+        (name) => ['verify', 'icmp_echo', option, name],
+        /unknown engine “.*”/,
+      ),
+    ),
+    ...['--junit', '--coverage', '--report'].map(
+      (option): Refused => [['verify', 'icmp_echo', option, ''], /is empty: expected the name of a file/],
+    ),
+    ...['--junit', '--coverage'].map(
+      (option): Refused => [
+        ['verify', 'icmp_echo', option, 'folder'],
+        /folder: expected the name of a file to write, found a directory/,
+      ],
+    ),
+    [
+      ['verify', 'icmp_echo', '--junit', 'new', '--coverage', './new'],
+      /--coverage and --junit name the same file/,
+    ],
+    [['verify', 'icmp_echo', '--time', '99999h'], /--time takes at most 24 days, not “99999h”/],
+    [['verify', 'icmp_echo', '--workers', '65'], /--workers takes at most 64, not 65/],
+    [['verify', 'icmp_echo', '--oracle', 'x'], /'x' is invalid\. Allowed choices are off, checksums, all/],
+    [['verify', 'icmp_echo', '--seed'], /option '--seed <seed>' argument missing/],
+  ],
+  'lab run': [
+    ...forms(
+      [
+        ['', /“” is neither a file nor a built-in scenario/],
+        ['nope', /“nope” is neither a file nor a built-in scenario/],
+        ['folder', /folder: is a directory/],
+        ['empty', /empty: is empty: expected JSON/],
+        ['junk', /junk: contains bytes that are no text: expected JSON/],
+        ['open.json', /open\.json: is not valid JSON: unexpected end/],
+        ['null.json', /null\.json: scenario: expected an object, got null/],
+        ['unnamed.json', /unnamed\.json: scenario\.name: expected a string, got 5/],
+        ['circle', /circle: too many symbolic links/],
+      ],
+      (file) => ['lab', 'run', file],
+    ),
+    [['lab', 'run', 'nope', '--in', 'x'], /'x' is invalid\. Allowed choices are sim, kernel, both/],
+    [['lab', 'run', 'nope', '--engine', 'wasm'], /'wasm' is invalid\. Allowed choices are vm, model/],
+    [['lab', 'run', 'a', 'b'], /Expected 1 argument but got 2/],
+  ],
+};
+
+/** These look for rights first: without them, they end with 3. */
+const LAB: readonly Refused[] = [
+  ...each(
+    ['', 'a b', 'a/b', '..', 'lo', 'ü', '%d'],
+    (name) => ['lab', 'setup', name, ...NO_LAB],
+    /cannot be an environment's name/,
+  ),
+  [['lab', 'setup', 'x'.repeat(16), ...NO_LAB], /has 16 characters\n.*at most 15/],
+  ...['', 'a/b', '..', LONG].map(
+    (lab): Refused => [['lab', 'setup', 'a', '--lab', lab], /cannot be a lab's name/],
+  ),
+  ...['teardown', 'reset', 'status', 'unload', 'stats', 'maps', 'enter', 'tcpdump', 'ping'].flatMap(
+    (command): Refused[] => [
+      [['lab', command, 'a', ...NO_LAB], /nobody-has-set-this-up is not set up\n.*xdpsim lab setup/],
+      [['lab', command, 'a', '--lab', '../..'], /“\.\.\/\.\.” cannot be a lab's name/],
+      [['lab', command, 'a', '--host', '--lab', 'b'], /--host and --lab name different labs/],
+    ],
+  ),
+  [['lab', 'exec', 'a'], /missing required argument 'command'/],
+  [['lab', 'redirect', 'a'], /missing required argument 'b'/],
+  [['lab', 'trace', 'x'], /Expected 0 arguments but got 1/],
+  ...each(NOT_COUNTS, (text) => ['lab', 'ping', 'a', '--count', text, ...NO_LAB], COUNT),
+  ...each(
+    ['', 'fast'],
+    (mode) => ['lab', 'load', 'a', 'icmp_echo', '--mode', mode, ...NO_LAB],
+    /--mode must be native or generic/,
+  ),
+  ...forms(
+    [
+      ['nope', /no program “nope”/],
+      ['missing.o', /missing\.o: no such file/],
+      ['./folder', /folder: is a directory/],
+      ['icmp_echo', /is not set up/],
+    ],
+    (object) => ['lab', 'load', 'a', object, ...NO_LAB],
+  ),
+];
+
+function files(): string[] {
+  return readdirSync(scratch, { recursive: true }).map(String).sort();
+}
+
+async function refuses([args, message]: Refused): Promise<string | undefined> {
+  const before = files();
+  const { code, out, err } = await runInProcess(...args);
+  const written = files().filter((name) => !before.includes(name));
+  const lines = err.trimEnd().split('\n');
+  const isRight =
+    code === 2 &&
+    out === '' &&
+    written.length === 0 &&
+    message.test(err) &&
+    // One sentence, and perhaps what to do.
+    lines.length <= 2 &&
+    lines[0]!.startsWith('xdpsim: ') &&
+    lines.slice(1).every((line) => line.startsWith('        '));
+  for (const name of written) rmSync(join(scratch, name), { recursive: true, force: true });
+  if (isRight) return undefined;
+  return `${args.join(' ').slice(0, 200)}: code ${code}, expected ${message}\n${err.slice(0, 600)}${out.slice(0, 200)}${written}`;
+}
+
+async function wrong(cases: readonly Refused[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const one of cases) {
+    const problem = await refuses(one);
+    if (problem !== undefined) found.push(problem);
+  }
+  return found;
+}
+
+describe('input that cannot be used', { timeout: 60_000 }, () => {
+  it.each(Object.keys(SETS))('%s', async (name) => {
+    expect(await wrong(SETS[name]!)).toEqual([]);
+  });
+
+  it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('lab', async () => {
+    expect(await wrong(LAB)).toEqual([]);
+  });
+
+  it('is not an option that is given twice: the last one counts, and that is said', async () => {
+    const { code, out, err } = await runInProcess('programs', '--json', '--json');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(JSON.parse(out)).toHaveProperty('programs');
+    const twice = await runInProcess('run', 'icmp_echo', FRAME, '--engine', 'wasm', '--engine', 'vm');
+    expect(twice).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^packet 1: XDP_/),
+      err: 'xdpsim: --engine is given more than once: “vm” counts, not “wasm”\n',
+    });
+  });
+});
