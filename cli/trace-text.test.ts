@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { BpfMap } from '../sim/ebpf/bpf-object.ts';
 import { Interpreter } from '../sim/ebpf/interpreter/interpreter.ts';
 import { runTraced } from '../sim/ebpf/interpreter/trace.ts';
 import { Machine } from '../sim/ebpf/machine.ts';
-import type { BpfMap } from '../sim/ebpf/object.ts';
 import { testMap, testObject } from '../sim/ebpf/test-support/assemble.ts';
 import { traceText } from './trace-text.ts';
 

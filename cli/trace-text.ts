@@ -1,7 +1,8 @@
 /** A packet's run as text: each instruction, what it changed, and the C lines between. */
+
+import type { BpfObject, BpfProgram } from '../sim/ebpf/bpf-object.ts';
 import { disassembleInstruction, type Names, namesOf, sourceComment } from '../sim/ebpf/disassemble.ts';
 import type { RegisterChange, RunTrace, TraceStep } from '../sim/ebpf/interpreter/trace.ts';
-import type { BpfObject, BpfProgram } from '../sim/ebpf/object.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where the column of changes begins, for instructions that are not longer. */

@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BPF_PROG_TYPE } from '../kernel/libbpf/layouts.ts';
 import { requireLibbpf } from '../kernel/libbpf/libbpf.ts';
+import type { BpfMap } from '../sim/ebpf/bpf-object.ts';
 import {
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
@@ -13,7 +14,6 @@ import {
   encodeInstructions,
   LDDW,
 } from '../sim/ebpf/instruction.ts';
-import type { BpfMap } from '../sim/ebpf/object.ts';
 import { assemble } from '../sim/ebpf/test-support/assemble.ts';
 import { isRefused, VERIFIER_CASES, type VerifierCase } from '../sim/ebpf/test-support/verifier-cases.ts';
 import { describeKernel } from './test-support/require-kernel.ts';

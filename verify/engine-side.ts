@@ -5,7 +5,8 @@ import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { type MapEntry, type World, worldToJson } from '../sim/runtime/world.ts';
+import type { MapEntry, World } from '../sim/runtime/world.ts';
+import { worldToJson } from '../sim/runtime/world-json.ts';
 import { mergeCoverage, subtractCoverage } from './coverage-summary.ts';
 
 /** How many sessions an engine keeps open: worlds beyond are opened again when their turn comes. */

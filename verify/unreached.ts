@@ -1,4 +1,6 @@
 /** Where packets did not go in a program, in lines of C, and what would lead there. */
+
+import type { BpfObject, BpfProgram, Subprogram } from '../sim/ebpf/bpf-object.ts';
 import {
   BPF_ALU64,
   BPF_JEQ,
@@ -11,7 +13,7 @@ import {
   CALL,
   LDDW,
 } from '../sim/ebpf/instruction.ts';
-import { type BpfObject, type BpfProgram, type Subprogram, sourceAt } from '../sim/ebpf/object.ts';
+import { sourceAt } from '../sim/ebpf/object.ts';
 import type { BranchCoverage, Coverage, FunctionCoverage } from '../sim/runtime/coverage.ts';
 
 /** A condition that packets reached and that went one way only, or a function that nothing entered. */

@@ -1,8 +1,9 @@
 /** `xdpsim disasm`: an object's programs as the kernel will see them, C lines between. */
 import type { Command } from 'commander';
 import { packageFile } from '../../kernel/package-file.ts';
+import type { BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { disassemble } from '../../sim/ebpf/disassemble.ts';
-import { type BpfProgram, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { inputFailure } from '../failure.ts';
 import { noProgram, parseObjectName } from '../input/program-source.ts';

@@ -1,7 +1,8 @@
 /** From what the user names on the command line to what engines open. */
 import { basename, dirname, resolve } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
-import { type BpfObject, loadObject } from '../../sim/ebpf/object.ts';
+import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
 import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
 import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BpfMap } from '../../sim/ebpf/object.ts';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { parseGlobals } from './globals.ts';
 
 const object = {

@@ -1,5 +1,5 @@
 /** `--global NAME=VALUE`: read-only globals, set before an object is loaded. */
-import type { BpfObject } from '../../sim/ebpf/object.ts';
+import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import { macFromText } from '../../sim/packet/addresses.ts';
 import { inputFailure } from '../failure.ts';
 import { parseHex } from '../input/options.ts';

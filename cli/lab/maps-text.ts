@@ -1,6 +1,6 @@
 /** Maps as what their types say they are. */
 import type { EntryDump, MapDump } from '../../kernel/lab/map-dump.ts';
-import { formatValue, toJson } from '../../sim/ebpf/btf.ts';
+import { formatValue, toJson } from '../../sim/ebpf/btf-value.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { Terminal } from '../terminal.ts';
 

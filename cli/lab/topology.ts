@@ -1,9 +1,10 @@
 /** `xdpsim lab setup | teardown | reset | status`: the network itself. */
 import type { Command } from 'commander';
 import { Lab } from '../../kernel/lab/lab.ts';
+import type { EnvironmentState } from '../../kernel/lab/lab-state.ts';
 import { labOption, subnetsOf } from '../../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../../kernel/lab/setup.ts';
-import { type EnvironmentState, labNames } from '../../kernel/lab/state.ts';
+import { labNames } from '../../kernel/lab/state.ts';
 import { labStatus } from '../../kernel/lab/status.ts';
 import { printLine } from '../output.ts';
 import { createTerminal } from '../terminal.ts';

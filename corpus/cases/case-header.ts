@@ -5,7 +5,8 @@
  * exactly `PART_LENGTH` bytes is continued.
  */
 import { parse } from '../../sim/runtime/schema.ts';
-import { type World, worldToJson } from '../../sim/runtime/world.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { worldToJson } from '../../sim/runtime/world-json.ts';
 import { CASE_VERSION, type CaseNote, caseHeaderShape, caseVersion } from './case-header-schema.ts';
 import { parseJson } from './stimulus-comment.ts';
 

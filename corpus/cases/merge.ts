@@ -1,7 +1,7 @@
 /** Putting corpora together. */
 import { createHash } from 'node:crypto';
 import { DEFAULT_INGRESS_IFINDEX, type Stimulus } from '../../sim/packet/packet-batch.ts';
-import { worldToJson } from '../../sim/runtime/world.ts';
+import { worldToJson } from '../../sim/runtime/world-json.ts';
 import type { Case } from './case.ts';
 
 /**

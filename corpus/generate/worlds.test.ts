@@ -3,7 +3,8 @@ import { addressFromText, inPrefix, prefixFromText } from '../../sim/packet/addr
 import { readU32le } from '../../sim/packet/bytes.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { RoutingTables } from '../../sim/runtime/routing-tables.ts';
-import { type World, worldFromJson, worldToJson } from '../../sim/runtime/world.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { worldFromJson, worldToJson } from '../../sim/runtime/world-json.ts';
 import { seedFromText } from './random.ts';
 import { targetsOf, WorldPackets } from './world-packets.ts';
 import { generateWorld } from './worlds.ts';

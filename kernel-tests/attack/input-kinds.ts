@@ -16,7 +16,7 @@ import { createVmEngine } from '../../sim/engines/vm.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { programs } from '../../sim/programs/index.ts';
-import { worldToJson } from '../../sim/runtime/world.ts';
+import { worldToJson } from '../../sim/runtime/world-json.ts';
 
 export interface InputKind {
   readonly name: string;

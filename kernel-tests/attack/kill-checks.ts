@@ -6,7 +6,7 @@ import { ifindexOf } from '../../kernel/lab/environment.ts';
 import { openOutside } from '../../kernel/lab/foundation.ts';
 import { readState } from '../../kernel/lab/state.ts';
 import type { Netns } from '../../kernel/network/netns.ts';
-import type { Kill } from './kills.ts';
+import type { Kill } from './kill.ts';
 import { type AttackedEnd, looksCrashed, startRun } from './processes.ts';
 import { DOCUMENTED, type Tally } from './tally.ts';
 import { namesIn } from './traces.ts';

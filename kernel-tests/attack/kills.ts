@@ -5,13 +5,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { writeModule } from '../../cli/test-support/user-modules.ts';
 import { Random, seedFromText } from '../../corpus/generate/random.ts';
+import { type Kill, SIGNALS, type Way } from './kill.ts';
 import { checkFiles, checkLab, judge, nextRun } from './kill-checks.ts';
 import { killTargets, type Target } from './kill-targets.ts';
 import { type AttackedRun, startRun } from './processes.ts';
 import type { Tally } from './tally.ts';
 import { processesWith, remainingProcesses, traces, unfinishedFiles } from './traces.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const;
 /** What is promised, and what counts as a hang, in milliseconds. */
 const PROMISED = 1000;
 const PATIENCE = 15_000;
@@ -52,26 +52,6 @@ export async function attackWithSignals(
     rmSync(folder, { recursive: true, force: true });
     onProgress(index + 1);
   }
-}
-
-/**
- * `once`, `twice`: as `kill PID` does; `group`: as Ctrl-C does, which goes to all processes of the command;
- * `stopped`: after the command has been stopped for a while (Ctrl-Z); `part`: SIGKILL to any one of its processes;
- * `step`: SIGKILL after a change that it has made.
- */
-type Way = 'once' | 'twice' | 'group' | 'stopped' | 'part' | { readonly step: number };
-
-export interface Kill {
-  readonly index: number;
-  readonly seed: string;
-  readonly target: Target;
-  readonly signal: (typeof SIGNALS)[number];
-  readonly way: Way;
-  /** Milliseconds after its start. */
-  readonly delay: number;
-  readonly folder: string;
-  /** What stood on the machine before. */
-  readonly before: ReadonlySet<string>;
 }
 
 function wayOf(random: Random, { lab, passesSignals }: Target): Way {

@@ -5,16 +5,17 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach } from 'vitest';
 import { Lab } from '../../kernel/lab/lab.ts';
+import type { AttachmentState } from '../../kernel/lab/lab-state.ts';
 import { type LoadOptions, load } from '../../kernel/lab/load.ts';
 import { dumpMaps } from '../../kernel/lab/map-dump.ts';
 import { type Subnet, subnetOf } from '../../kernel/lab/names.ts';
 import { connect, type Filled } from '../../kernel/lab/redirect.ts';
 import { type SetupOptions, setup, teardown } from '../../kernel/lab/setup.ts';
-import { type AttachmentState, labNames } from '../../kernel/lab/state.ts';
+import { labNames } from '../../kernel/lab/state.ts';
 import { readCounters } from '../../kernel/lab/statistics.ts';
 import type { Netns } from '../../kernel/network/netns.ts';
 import { disposeOnExit } from '../../kernel/process/cleanup.ts';
-import { toJson } from '../../sim/ebpf/btf.ts';
+import { toJson } from '../../sim/ebpf/btf-value.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { type PingOptions, type PingResult, ping, Talker } from './tools.ts';
 

@@ -8,7 +8,7 @@ import { attachTc } from '../libbpf/attach.ts';
 import { errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
 import type { Netns } from '../network/netns.ts';
 import { programInfo, withProgram } from './kernel-objects.ts';
-import type { AttachMode } from './state.ts';
+import type { AttachMode } from './lab-state.ts';
 
 /** The name of the program that keeps a device quiet (`multicast-reports.ts`). */
 export const REPORT_DROPPER = 'xdpsim_no_mld';

@@ -13,9 +13,9 @@ import { openEthtool } from '../network/ethtool.ts';
 import { createLastingNetns, type Netns, openNetns } from '../network/netns.ts';
 import { ownRoute, ownRoutes } from '../network/own-routes.ts';
 import { NETNS_DIRECTORY, removeNetnsName } from '../process/leftovers.ts';
+import type { EnvironmentState } from './lab-state.ts';
 import { dropMulticastReports } from './multicast-reports.ts';
 import { deviceOf, INNER_DEVICE, labMark, type Subnet, subnetsOf } from './names.ts';
-import type { EnvironmentState } from './state.ts';
 
 /** How long the kernel may take to say that two devices are connected, in milliseconds. It takes one or two. */
 const PATIENCE = 5000;

@@ -10,6 +10,7 @@ import { attachedTo } from './attachments.ts';
 import { ifindexOf } from './environment.ts';
 import { emptyState, openOutside } from './foundation.ts';
 import { pinnedMapId, programInfo } from './kernel-objects.ts';
+import type { AttachmentState, EnvironmentState, LabState } from './lab-state.ts';
 import {
   checkEnvironmentName,
   DEFAULT_LAB,
@@ -21,7 +22,7 @@ import {
   numberOfMac,
   pinRoots,
 } from './names.ts';
-import { type AttachmentState, type EnvironmentState, type LabState, labNames } from './state.ts';
+import { labNames } from './state.ts';
 
 /** @returns undefined where nothing is left of a lab of this name */
 export function findLab(lab: string): LabState | undefined {

@@ -8,8 +8,9 @@ import { libc, MNT_DETACH } from '../libc.ts';
 import { createLastingNetns, type Netns, openNetns } from '../network/netns.ts';
 import { NETNS_DIRECTORY, removeNetnsName, removePins } from '../process/leftovers.ts';
 import { quietNamespace } from './environment.ts';
+import type { LabState } from './lab-state.ts';
 import { BPFFS, HOST_LAB, labNamespace, labOption, pinRoots } from './names.ts';
-import { type LabState, removeState } from './state.ts';
+import { removeState } from './state.ts';
 import { removeTraceInstances } from './trace-instance.ts';
 
 /** include/uapi/linux/magic.h */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BpfProgram } from '../../sim/ebpf/object.ts';
+import type { BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { chooseEntries } from './hooks.ts';
 

@@ -1,5 +1,5 @@
 /** Which functions of an object go to which hook. */
-import type { BpfObject, BpfProgram } from '../../sim/ebpf/object.ts';
+import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { ProgramEntry } from '../../sim/runtime/program.ts';

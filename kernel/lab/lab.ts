@@ -5,15 +5,10 @@ import type { Netns } from '../network/netns.ts';
 import type { Device } from './attachments.ts';
 import { ifindexOf, openInside } from './environment.ts';
 import { openOutside, requireRights } from './foundation.ts';
+import type { AttachmentState, EnvironmentState, LabState } from './lab-state.ts';
 import { locked } from './lock.ts';
 import { notSetUp, setupCommand } from './names.ts';
-import {
-  type AttachmentState,
-  type EnvironmentState,
-  type LabState,
-  readState,
-  writeState,
-} from './state.ts';
+import { readState, writeState } from './state.ts';
 
 /** Opened for one command; namespaces are opened as they are needed. */
 export class Lab {

@@ -12,7 +12,7 @@ import { makePinRoot } from './foundation.ts';
 import { chooseEntries } from './hooks.ts';
 import { pin, programId } from './kernel-objects.ts';
 import type { Lab } from './lab.ts';
-import type { AttachMode, AttachmentState } from './state.ts';
+import type { AttachMode, AttachmentState } from './lab-state.ts';
 
 export interface LoadOptions {
   /** The ELF file. */

@@ -8,6 +8,7 @@ import { detach } from './attachments.ts';
 import { buildEnvironment, ifindexOf, removeEnvironment } from './environment.ts';
 import { findLab } from './find.ts';
 import { emptyState, makeLab, openOutside, removeLab, requireRights } from './foundation.ts';
+import type { EnvironmentState, LabState } from './lab-state.ts';
 import { locked } from './lock.ts';
 import {
   checkEnvironmentName,
@@ -19,7 +20,7 @@ import {
   notSetUp,
   setupCommand,
 } from './names.ts';
-import { DamagedState, type EnvironmentState, type LabState, readState, writeState } from './state.ts';
+import { DamagedState, readState, writeState } from './state.ts';
 
 export interface SetupOptions {
   /** Default: env1, or the first after it that is free. */

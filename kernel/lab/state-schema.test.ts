@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ShapeError } from '../../sim/runtime/shape-error.ts';
-import type { LabState } from './state.ts';
+import type { LabState } from './lab-state.ts';
 import { parseState } from './state-schema.ts';
 
 const STATE: LabState = {

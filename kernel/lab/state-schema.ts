@@ -16,6 +16,7 @@ import {
   text,
   uint32,
 } from '../../sim/runtime/schema.ts';
+import type { AttachmentState, EnvironmentState, LabState } from './lab-state.ts';
 import {
   checkEnvironmentName,
   environmentNamespace,
@@ -24,7 +25,6 @@ import {
   MOST_ENVIRONMENTS,
   pinRoots,
 } from './names.ts';
-import type { AttachmentState, EnvironmentState, LabState } from './state.ts';
 
 const environmentShape: Schema<EnvironmentState> = object<EnvironmentState>({
   name: text,

@@ -5,6 +5,7 @@
  * Everything is written down before it is made and struck out after it is removed, so that whatever a killed
  * command left half-made can be found and torn down.
  */
+
 import {
   closeSync,
   constants,
@@ -18,52 +19,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
-import type { Hook } from '../../sim/runtime/actions.ts';
 import { ShapeError } from '../../sim/runtime/shape-error.ts';
+import type { LabState } from './lab-state.ts';
 import { cannotKeepState, STATE_DIRECTORY } from './lock.ts';
 import { checkLabName, labOption } from './names.ts';
 import { parseState } from './state-schema.ts';
 
 /** The state of 254 environments and as many programs is a tenth of it. */
 const LARGEST = 1 << 20;
-
-/** One namespace with a device inside, and that device's peer outside. */
-export interface EnvironmentState {
-  readonly name: string;
-  /** From 1; the addresses follow from it. */
-  readonly number: number;
-  /** As `ip netns` knows it. */
-  readonly namespace: string;
-  readonly ipv4: boolean;
-  readonly vlan: boolean;
-}
-
-/** How a program is attached to a device. */
-export type AttachMode = 'native' | 'generic' | 'tcx' | 'clsact';
-
-/** A program that the lab has attached. */
-export interface AttachmentState {
-  /** The outer device, in the lab's namespace. */
-  readonly device: string;
-  readonly function: string;
-  readonly hook: Hook;
-  readonly mode: AttachMode;
-  /** The kernel's number of the program. */
-  readonly id: number;
-  /** The object's file, for people. */
-  readonly object: string;
-}
-
-export interface LabState {
-  readonly version: 1;
-  readonly name: string;
-  /** Where the outer devices stand: a namespace of the lab's own, or the host's. */
-  readonly namespace: string | 'host';
-  /** The bpffs directory below which maps are pinned, one directory for each device. */
-  readonly pinRoot: string;
-  readonly environments: readonly EnvironmentState[];
-  readonly attachments: readonly AttachmentState[];
-}
 
 /**
  * @returns undefined where there is no such lab

@@ -5,8 +5,8 @@ import type { Netns } from '../network/netns.ts';
 import { attachedTo } from './attachments.ts';
 import { openInside } from './environment.ts';
 import type { Lab } from './lab.ts';
+import type { AttachMode, EnvironmentState } from './lab-state.ts';
 import { deviceOf, INNER_DEVICE, subnetsOf } from './names.ts';
-import type { AttachMode, EnvironmentState } from './state.ts';
 
 export interface LabStatus {
   readonly name: string;

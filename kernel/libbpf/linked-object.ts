@@ -1,5 +1,7 @@
 /** An object as our own loader links it, for what libbpf does not tell. */
-import { type BpfObject, loadObject } from '../../sim/ebpf/object.ts';
+
+import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
 import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
 
 /** Shrinking opens the same object a thousand times. */

@@ -1,5 +1,5 @@
 /** Pins clock and chance of an object that libbpf has loaded: see `pins.ts`. */
-import type { BpfObject } from '../../sim/ebpf/object.ts';
+import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import type { Pinning } from '../../sim/engines/engine.ts';
 import { BPF_INSN } from '../libbpf/layouts.ts';
 import { bytesAt, type LoadedLibbpf, type Pointer } from '../libbpf/libbpf.ts';

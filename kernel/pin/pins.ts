@@ -5,7 +5,7 @@
  * The programs are loaded as they are first: the verifier judges them, not the copies. Where it refuses a copy (the
  * stack or the depth of calls does not suffice for one more function, say), the originals run.
  */
-import type { BpfProgram as LinkedProgram } from '../../sim/ebpf/object.ts';
+import type { BpfProgram as LinkedProgram } from '../../sim/ebpf/bpf-object.ts';
 import { PROG_LOAD_OPTS } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, type LoadedLibbpf } from '../libbpf/libbpf.ts';
 import { syscalls } from '../testrun/syscalls.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { formatValue, parseBtf, toJson } from './btf.ts';
+import { parseBtf } from './btf.ts';
+import { formatValue, toJson } from './btf-value.ts';
 import { loadObject } from './object.ts';
 import { BtfBuilder } from './test-support/btf-builder.ts';
 

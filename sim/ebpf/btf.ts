@@ -9,8 +9,6 @@
 import { Reader } from './loader/reader.ts';
 import { ObjectError } from './object-error.ts';
 
-export { formatValue, toJson } from './btf-value.ts';
-
 /** Kinds by the kernel's names (include/uapi/linux/btf.h, `BTF_KIND_*`). */
 export const BTF_KIND = {
   VOID: 0,

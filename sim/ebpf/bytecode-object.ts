@@ -1,7 +1,8 @@
 /** Bare instructions as an object, for what runs objects. */
+
+import type { BpfMap, BpfObject } from './bpf-object.ts';
 import { functionStarts } from './check-instructions.ts';
 import type { Instructions } from './instruction.ts';
-import type { BpfMap, BpfObject } from './object.ts';
 
 /**
  * An object of one XDP program, `main`, with the functions that its calls lead to.

@@ -1,8 +1,9 @@
 /** Which helpers and kernel functions an object's programs call. */
+
+import type { BpfObject } from './bpf-object.ts';
 import type { Helper, Influence } from './helpers/helper.ts';
 import { helperAt } from './helpers/helper-at.ts';
 import { BPF_PSEUDO_CALL, CALL, LDDW } from './instruction.ts';
-import type { BpfObject } from './object.ts';
 
 /** The records of all that linked programs and their subprograms call; what the machine lacks has none. */
 export function calledHelpers(object: BpfObject): Set<Helper> {

@@ -2,6 +2,7 @@
 import type { Hook } from '../runtime/actions.ts';
 import type { World } from '../runtime/world.ts';
 import { reachOf } from './analysis/reach.ts';
+import type { BpfObject, BpfProgram } from './bpf-object.ts';
 import { checkInstructions } from './check-instructions.ts';
 import { helperName } from './helper-names.ts';
 import type { Helper } from './helpers/helper.ts';
@@ -16,7 +17,7 @@ import {
   MAX_CALL_FRAMES,
 } from './instruction.ts';
 import { InstructionError } from './instruction-error.ts';
-import { type BpfObject, type BpfProgram, sourceAt } from './object.ts';
+import { sourceAt } from './object.ts';
 import { LackingError, ObjectError } from './object-error.ts';
 import { deepestStack } from './stack-depth.ts';
 

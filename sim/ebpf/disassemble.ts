@@ -1,5 +1,6 @@
 /** Instructions as text, in the notation of the kernel's verifier log and of bpftool (kernel/bpf/disasm.c). */
 import { visibleLine } from '../runtime/visible-text.ts';
+import type { BpfObject, BpfProgram, SourceLine } from './bpf-object.ts';
 import { helperName } from './helper-names.ts';
 import {
   BPF_ABS,
@@ -44,7 +45,6 @@ import {
   SIZE_MASK,
   SOURCE_MASK,
 } from './instruction.ts';
-import type { BpfObject, BpfProgram, SourceLine } from './object.ts';
 
 /** What the numbers in instructions stand for; without them, the numbers themselves are shown. */
 export interface Names {

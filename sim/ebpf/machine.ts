@@ -11,18 +11,18 @@ import { E2BIG } from '../runtime/errno.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
 import type { MapEntry, World } from '../runtime/world.ts';
+import type { BpfMap, BpfObject } from './bpf-object.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
-import { TunnelInfo } from './helpers/tunnel-helpers.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
-import type { BpfMap, BpfObject } from './object.ts';
 import { ObjectError } from './object-error.ts';
 import { PacketArea } from './packet-area.ts';
+import { TunnelInfo } from './tunnel-info.ts';
 
 /** A program asked a helper for something that the kernel can do and the machine cannot. */
 export class Unsupported extends Error {}

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { formatValue, toJson } from './btf.ts';
+import { formatValue, toJson } from './btf-value.ts';
 import { checkInstructions } from './check-instructions.ts';
 import { disassemble } from './disassemble.ts';
 import { InstructionError } from './instruction-error.ts';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { BpfObject, BpfProgram } from './bpf-object.ts';
 import { checkInstructions } from './check-instructions.ts';
 import {
   BPF_PSEUDO_FUNC,
@@ -10,7 +11,7 @@ import {
   callTarget,
   LDDW,
 } from './instruction.ts';
-import { type BpfObject, type BpfProgram, loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
+import { loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
 
 function fixture(name: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(`./test-support/${name}`, import.meta.url)));

@@ -1,13 +1,6 @@
-/**
- * A compiled eBPF object, linked as libbpf links it but with names in the place of file descriptors.
- *
- * What an instruction refers to is an index into the arrays here: maps (`BPF_PSEUDO_MAP_FD`,
- * `BPF_PSEUDO_MAP_VALUE`), kernel functions (`BPF_PSEUDO_KFUNC_CALL`); what lies in the program itself
- * (`BPF_PSEUDO_CALL`, `BPF_PSEUDO_FUNC`) is a distance, exactly as the kernel takes it.
- */
-import type { MapType } from '../runtime/maps.ts';
-import { type Btf, parseBtf } from './btf.ts';
-import type { Instructions } from './instruction.ts';
+/** Reads a compiled eBPF object, linked as libbpf links it but with names in the place of file descriptors. */
+import type { BpfObject, BpfProgram, SourceLine } from './bpf-object.ts';
+import { parseBtf } from './btf.ts';
 import { readBtfExt } from './loader/btf-ext.ts';
 import {
   type CodeFunction,
@@ -31,116 +24,13 @@ import {
   SHT_RELA,
 } from './loader/elf.ts';
 import { resolveExterns } from './loader/externs.ts';
-import { type Attachment, attachmentOf } from './loader/hook.ts';
+import { attachmentOf } from './loader/hook.ts';
 import type { KernelFacts } from './loader/kernel-facts.ts';
 import { linkProgram } from './loader/link.ts';
 import { ObjectError } from './object-error.ts';
 
 export type { KernelFacts } from './loader/kernel-facts.ts';
 export { LackingError, ObjectError } from './object-error.ts';
-
-export interface BpfObject {
-  /** Text of section `license`; empty where there is none. */
-  readonly license: string;
-  /** The number in section `version`, where there is one. */
-  readonly kernelVersion: number | undefined;
-  readonly programs: readonly BpfProgram[];
-  /** In the order in which instructions number them. Data sections (`.rodata`, `.bss`, …) are maps too. */
-  readonly maps: readonly BpfMap[];
-  /** Names of the kernel functions that programs call, in the order in which instructions number them. */
-  readonly kfuncs: readonly string[];
-  readonly btf: Btf | undefined;
-}
-
-export interface BpfProgram extends Attachment {
-  /** The function's name, which is the program's. */
-  readonly function: string;
-  /** The ELF section it came from: `xdp`, `tc/ingress`. */
-  readonly section: string;
-  /** The program, then each subprogram that it reaches, as libbpf appends them. */
-  readonly instructions: Instructions;
-  /** Functions in order of their start; the first is the program itself, with start 0. */
-  readonly subprograms: readonly Subprogram[];
-  /** Line info in order of instructions; empty where the object carries none. `sourceAt` searches it. */
-  readonly lineInfo: readonly SourceLine[];
-  /**
-   * Instructions that linking had to turn into a call that no kernel has, with the reason: CO-RE relocations that
-   * cannot be met, calls of absent weak kernel functions. They are no fault as long as nothing reaches them.
-   */
-  readonly poisoned: ReadonlyMap<number, string>;
-  /** What it refers to that the kernel lacks, one sentence each; a program with such does not load. */
-  readonly missing: readonly string[];
-}
-
-export interface Subprogram {
-  readonly name: string;
-  /** First instruction, in slots from the program's begin. */
-  readonly start: number;
-  /** Length in slots. */
-  readonly count: number;
-  /** BTF id of the function (kind FUNC), where `.BTF.ext` names it. */
-  readonly typeId: number | undefined;
-}
-
-/** From `instruction` on, up to the next row, the code comes from this place in the C source. */
-export interface SourceLine {
-  readonly instruction: number;
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  /** From 1; 0 where the compiler did not say. */
-  readonly column: number;
-  /** The line's text without surrounding blanks; empty where the object carries none. */
-  readonly text: string;
-}
-
-export interface BpfMap {
-  readonly name: string;
-  readonly type: MapType;
-  /** The number of the type (`enum bpf_map_type`). */
-  readonly typeNumber: number;
-  /** Bytes. */
-  readonly keySize: number;
-  /** Bytes. */
-  readonly valueSize: number;
-  /** As written: 0 for a perf event array means one entry per CPU. */
-  readonly maxEntries: number;
-  /** `BPF_F_*` of map creation. */
-  readonly mapFlags: number;
-  readonly mapExtra: bigint;
-  readonly pinning: 'none' | 'by-name';
-  /** The template of the maps inside an ARRAY_OF_MAPS or HASH_OF_MAPS. */
-  readonly inner: BpfMap | undefined;
-  /** Static initialisers of a map-in-map or prog array: slot (the u32 key) and the map's or program's name. */
-  readonly initial: readonly MapInitializer[];
-  /** BTF ids of key and value, where the definition has them. */
-  readonly keyType: number | undefined;
-  readonly valueType: number | undefined;
-  /** Set for maps that are a data section: an ARRAY of one entry with these contents. */
-  readonly global: GlobalData | undefined;
-}
-
-export interface MapInitializer {
-  readonly key: number;
-  readonly name: string;
-}
-
-export interface GlobalData {
-  /** The single value, `valueSize` bytes: what a fresh load starts with. Changed by `setGlobal` only. */
-  readonly bytes: Uint8Array;
-  /** Frozen after loading, as `.rodata` is: programs cannot write it. */
-  readonly readOnly: boolean;
-  readonly variables: ReadonlyMap<string, GlobalVariable>;
-}
-
-export interface GlobalVariable {
-  /** Bytes from the section's begin. */
-  readonly offset: number;
-  /** Bytes. */
-  readonly size: number;
-  /** BTF id of its type, where the object has BTF. */
-  readonly typeId: number | undefined;
-}
 
 export interface LoadOptions {
   /** The BTF blob against which CO-RE relocations are resolved: `/sys/kernel/btf/vmlinux` as it is. */

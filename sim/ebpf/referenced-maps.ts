@@ -1,6 +1,7 @@
 /** What of an object its programs need: the maps that they refer to, and the programs that their tail calls reach. */
+
+import type { BpfObject } from './bpf-object.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LDDW } from './instruction.ts';
-import type { BpfObject } from './object.ts';
 
 export interface Needs {
   /** Indices of maps. */

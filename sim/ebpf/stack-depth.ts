@@ -1,4 +1,6 @@
 /** How much stack a program's functions take together, read off its instructions. */
+
+import type { BpfProgram } from './bpf-object.ts';
 import {
   BPF_ADD,
   BPF_ALU64,
@@ -16,7 +18,6 @@ import {
   type Instructions,
   LDDW,
 } from './instruction.ts';
-import type { BpfProgram } from './object.ts';
 
 export interface StackDepth {
   /** Bytes of the deepest chain of calls. */

@@ -1,4 +1,6 @@
 /** What the engines `vm` and `wasm` share: objects loaded and checked, machines made, outcomes written down. */
+
+import type { BpfObject, BpfProgram } from '../ebpf/bpf-object.ts';
 import { checkProgram } from '../ebpf/check-program.ts';
 import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
@@ -6,8 +8,6 @@ import { canCreateMap } from '../ebpf/maps/create-map.ts';
 import { LruHashMap } from '../ebpf/maps/lru-hash-map.ts';
 import { MAX_FRAME, XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
 import {
-  type BpfObject,
-  type BpfProgram,
   type KernelFacts,
   LackingError,
   loadObject,

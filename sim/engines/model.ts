@@ -4,10 +4,11 @@
  */
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
+import { createModelMap } from '../runtime/create-model-map.ts';
 import { withDefaultDevices } from '../runtime/default-world.ts';
 import type { MapSnapshot } from '../runtime/map-snapshot.ts';
 import { isMapOfMaps } from '../runtime/maps.ts';
-import { createModelMap, type ModelMap } from '../runtime/model-map.ts';
+import type { ModelMap } from '../runtime/model-map.ts';
 import { LruHashModelMap } from '../runtime/model-map-lru-hash.ts';
 import type { ModelEntry, Program, ProgramDefinition, ProgramEntry } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';

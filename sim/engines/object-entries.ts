@@ -1,5 +1,5 @@
 /** The programs of an object as entries: what its sections say of each. */
-import type { BpfObject, BpfProgram } from '../ebpf/object.ts';
+import type { BpfObject, BpfProgram } from '../ebpf/bpf-object.ts';
 import type { ProgramEntry } from '../runtime/program.ts';
 
 /** The XDP and TC programs; `tc` without a direction is taken for ingress. */

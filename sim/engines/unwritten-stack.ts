@@ -1,6 +1,7 @@
 /** Can a program read bytes of its stack that it never wrote? */
 import { reachOf } from '../ebpf/analysis/reach.ts';
-import { type BpfObject, loadObject, ObjectError } from '../ebpf/object.ts';
+import type { BpfObject } from '../ebpf/bpf-object.ts';
+import { loadObject, ObjectError } from '../ebpf/object.ts';
 import type { Program } from '../runtime/program.ts';
 
 const known = new WeakMap<Program, boolean>();

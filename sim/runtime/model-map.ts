@@ -1,13 +1,6 @@
-/** eBPF maps in memory, for models: what they can be asked, and which kind answers. The kernel's semantics. */
+/** eBPF maps in memory, for models: what they can be asked; the kernel's semantics. */
 import type { MapSnapshot } from './map-snapshot.ts';
 import type { MapDefinition } from './maps.ts';
-import { HashModelMap } from './model-map-hash.ts';
-import { LpmTrieModelMap } from './model-map-lpm-trie.ts';
-import { LruHashModelMap } from './model-map-lru-hash.ts';
-import { ArrayOfMapsModel, HashOfMapsModel } from './model-map-map-of-maps.ts';
-import { QueueModelMap } from './model-map-queue.ts';
-import { RingBufferModelMap } from './model-map-ring-buffer.ts';
-import { ArrayModelMap, SlotModelMap } from './model-map-slots.ts';
 
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
@@ -57,45 +50,4 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value >>> 8;
   bytes[at + 2] = value >>> 16;
   bytes[at + 3] = value >>> 24;
-}
-
-/**
- * @param named finds another map of the program, for maps of maps
- * @throws {RangeError} for map types that XDP and TC programs cannot use, or that models cannot hold
- */
-export function createModelMap(
-  definition: MapDefinition,
-  named: (name: string) => ModelMap | undefined = () => undefined,
-): ModelMap {
-  switch (definition.type) {
-    case 'ARRAY':
-    case 'PERCPU_ARRAY':
-      return new ArrayModelMap(definition);
-    case 'DEVMAP':
-    case 'CPUMAP':
-    case 'XSKMAP':
-    case 'PROG_ARRAY':
-    case 'PERF_EVENT_ARRAY':
-      return new SlotModelMap(definition);
-    case 'HASH':
-    case 'PERCPU_HASH':
-    case 'DEVMAP_HASH':
-      return new HashModelMap(definition);
-    case 'LRU_HASH':
-    case 'LRU_PERCPU_HASH':
-      return new LruHashModelMap(definition);
-    case 'LPM_TRIE':
-      return new LpmTrieModelMap(definition);
-    case 'QUEUE':
-    case 'STACK':
-      return new QueueModelMap(definition);
-    case 'RINGBUF':
-      return new RingBufferModelMap(definition);
-    case 'ARRAY_OF_MAPS':
-      return new ArrayOfMapsModel(definition, named);
-    case 'HASH_OF_MAPS':
-      return new HashOfMapsModel(definition, named);
-    default:
-      throw new RangeError(`map ${definition.name}: a model cannot hold a ${definition.type} map`);
-  }
 }

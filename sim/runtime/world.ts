@@ -71,5 +71,3 @@ export interface MapEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
-
-export { worldFromJson, worldToJson } from './world-json.ts';

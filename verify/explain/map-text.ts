@@ -1,8 +1,10 @@
 /** Entries of maps that differ, in the terms of the C source: field by field, by the map's BTF. */
 
-import { type Btf, toJson } from '../../sim/ebpf/btf.ts';
+import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import type { Btf } from '../../sim/ebpf/btf.ts';
+import { toJson } from '../../sim/ebpf/btf-value.ts';
 import { dependsOn } from '../../sim/ebpf/called-helpers.ts';
-import { type BpfMap, type BpfObject, loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { MapDifference } from '../compare-maps.ts';

@@ -1,7 +1,8 @@
 /** Is an access to memory certainly right, certainly wrong, or to be looked at when it happens? */
+
+import type { BpfMap } from '../bpf-object.ts';
 import { ACCESS, type ContextLayout } from '../context/context-access.ts';
 import { MAX_BPF_STACK } from '../instruction.ts';
-import type { BpfMap } from '../object.ts';
 import type { AbstractState } from './abstract-state.ts';
 import { DATA_ID, isOwnBase, KIND, type Value } from './abstract-value.ts';
 

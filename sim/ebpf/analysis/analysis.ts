@@ -5,6 +5,8 @@
  * (`abstract-state.ts`). So it proves less than the kernel's verifier, which walks every path by itself; what it
  * does not prove is checked when it happens. What it calls a violation is one on every path that leads there.
  */
+
+import type { BpfMap, BpfProgram } from '../bpf-object.ts';
 import { ACCESS, type ContextLayout } from '../context/context-access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import {
@@ -45,7 +47,6 @@ import {
   SIZE_MASK,
   SOURCE_MASK,
 } from '../instruction.ts';
-import type { BpfMap, BpfProgram } from '../object.ts';
 import { applyArithmetic, converted, moved } from './abstract-arithmetic.ts';
 import { applyComparison } from './abstract-comparison.ts';
 import { AbstractState, joinStates, sameState } from './abstract-state.ts';

@@ -1,8 +1,9 @@
 /** What the arguments of a call do to what is known of the caller's frame, by their types. */
+
+import type { BpfMap } from '../bpf-object.ts';
 import { type ArgumentType, memoryOf } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { MAX_BPF_STACK } from '../instruction.ts';
-import type { BpfMap } from '../object.ts';
 import type { AbstractState } from './abstract-state.ts';
 import { ANY, isConstant, KIND, type Value } from './abstract-value.ts';
 

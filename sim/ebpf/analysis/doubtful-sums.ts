@@ -2,9 +2,10 @@
  * The sums of which the interpreter asks whether the kernel's verifier may know the number that is added: it follows
  * bounds, bits and halves of every number, the interpreter only whether it was computed from constants.
  */
+
+import type { BpfObject, BpfProgram } from '../bpf-object.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { helperAt } from '../helpers/helper-at.ts';
-import type { BpfObject, BpfProgram } from '../object.ts';
 import { analyse } from './analysis.ts';
 
 const known = new WeakMap<BpfProgram, Map<string, Uint8Array>>();

@@ -1,6 +1,6 @@
 /** What a machine's programs can only read, and nobody changes: `.rodata`, frozen before they are loaded. */
 import type { World } from '../../runtime/world.ts';
-import type { BpfObject } from '../object.ts';
+import type { BpfObject } from '../bpf-object.ts';
 
 /** @returns the bytes of a map, by its index; undefined: they may change */
 export function frozenData({

@@ -1,6 +1,6 @@
 /** Which ways of a program some input can take. */
 import { describe, expect, it } from 'vitest';
-import type { BpfMap } from '../object.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { testMap, testObject } from '../test-support/assemble.ts';
 import { reachOf } from './reach.ts';
 

@@ -6,10 +6,10 @@
  * nothing of the kernel that the machine does not know: what it calls impossible is so on every run.
  */
 
+import type { BpfProgram } from '../bpf-object.ts';
 import { programLayout } from '../context/program-layout.ts';
 import { helperAt } from '../helpers/helper-at.ts';
 import type { Machine } from '../machine.ts';
-import type { BpfProgram } from '../object.ts';
 import { analyse, type ProgramFacts } from './analysis.ts';
 import { frozenData } from './frozen-data.ts';
 

@@ -1,7 +1,8 @@
 /** What is known of r0 after a call of a helper, by its return type. */
+
+import type { BpfMap } from '../bpf-object.ts';
 import type { Helper } from '../helpers/helper.ts';
 import type { ReturnType } from '../helpers/return-types.ts';
-import type { BpfMap } from '../object.ts';
 import {
   ALL_BITS,
   ANY,

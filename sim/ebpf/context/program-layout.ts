@@ -1,5 +1,5 @@
 /** What a program finds in its context: it depends on the hook, and on where XDP programs stand. */
-import type { BpfProgram } from '../object.ts';
+import type { BpfProgram } from '../bpf-object.ts';
 import type { ContextLayout } from './context-access.ts';
 import { SK_BUFF_LAYOUT } from './sk-buff.ts';
 import { XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './xdp-md.ts';

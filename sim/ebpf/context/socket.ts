@@ -5,9 +5,10 @@
  * The socket that `skb->sk` leads to is the one of a test run (net/bpf/test_run.c, `bpf_prog_test_run_skb`): of no
  * protocol, closed, bound to no device, with the family and the addresses of the frame as it came.
  */
+
+import type { BpfProgram } from '../bpf-object.ts';
 import { BPF_DW, BPF_LDX, BPF_MEM } from '../instruction.ts';
 import { type LinearMemory, SOCKET_BASE } from '../memory.ts';
-import type { BpfProgram } from '../object.ts';
 import { SK_BUFF } from './sk-buff.ts';
 
 /** Bytes. */

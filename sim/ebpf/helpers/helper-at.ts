@@ -1,6 +1,7 @@
 /** Which helper, or function of the kernel, does a call in a program name? */
+
+import type { BpfObject, BpfProgram } from '../bpf-object.ts';
 import { BPF_PSEUDO_KFUNC_CALL } from '../instruction.ts';
-import type { BpfObject, BpfProgram } from '../object.ts';
 import type { Helper } from './helper.ts';
 import { HELPERS } from './index.ts';
 import { KERNEL_FUNCTIONS } from './kernel-functions.ts';

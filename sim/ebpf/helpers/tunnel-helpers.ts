@@ -2,13 +2,24 @@
  * What a TC program tells a tunnel device about a frame, and what such a device told it (net/core/filter.c). No frame
  * comes out of a tunnel device here: there is a key only after the program has set one.
  */
+
 import { EINVAL, ENOENT, ENOMEM, EPROTO } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { MACHINE_WORD } from '../memory.ts';
+import { TUNNEL_KEY_SIZE } from '../tunnel-info.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** Offsets in `struct bpf_tunnel_key` (linux/bpf.h). */
-const KEY = { id: 0, remote: 4, tos: 20, ttl: 21, flags: 22, label: 24, local: 28, size: 44 } as const;
+const KEY = {
+  id: 0,
+  remote: 4,
+  tos: 20,
+  ttl: 21,
+  flags: 22,
+  label: 24,
+  local: 28,
+  size: TUNNEL_KEY_SIZE,
+} as const;
 /** Sizes that the structure had before fields joined it: up to `local`, `label`, `flags` and one IPv4 address. */
 const EARLIER_SIZES: readonly number[] = [KEY.local, KEY.label, KEY.flags];
 const ADDRESS_ONLY = 8;
@@ -32,14 +43,6 @@ const FLOW_LABEL = 0xf_ffff;
 const NOTHING = 0;
 const HAS_KEY = 1;
 const HAS_OPTIONS = 2;
-
-/** What a frame carries for a tunnel device; valid while `MACHINE_WORD.tunnel` says so. */
-export class TunnelInfo {
-  readonly key: Uint8Array = new Uint8Array(KEY.size);
-  ipv6 = false;
-  flags = 0;
-  options: Uint8Array = new Uint8Array(0);
-}
 
 function fail(machine: Machine, to: number, size: number, error: number): number {
   machine.memory.u8.fill(0, to, to + size);

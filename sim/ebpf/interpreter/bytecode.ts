@@ -1,12 +1,12 @@
 /** Bare instructions in the interpreter, as conformance suites have them: memory in, r0 out. */
 
 import { BPF_MAP_TYPE } from '../../runtime/maps.ts';
+import type { BpfMap, BpfObject } from '../bpf-object.ts';
 import { objectOfBytecode } from '../bytecode-object.ts';
 import { checkProgram } from '../check-program.ts';
 import type { Instructions } from '../instruction.ts';
 import { Machine } from '../machine.ts';
 import { ArrayMap } from '../maps/array-map.ts';
-import type { BpfMap, BpfObject } from '../object.ts';
 import { Interpreter, type Stop } from './interpreter.ts';
 
 export type InterpretedBytecode =

@@ -4,9 +4,10 @@
  */
 import type { BranchCoverage, FunctionCoverage } from '../../runtime/coverage.ts';
 import { type Reach, WAY } from '../analysis/reach.ts';
+import type { Subprogram } from '../bpf-object.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { CALL, EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
-import { type Subprogram, sourceAt } from '../object.ts';
+import { sourceAt } from '../object.ts';
 import type { LoadedProgram } from './state.ts';
 
 /** What a program's runs have left behind; indexed by slot. */

@@ -2,9 +2,11 @@
  * Who wrote the packet: for each byte the instruction that wrote it last, stores and helpers alike, and the last one
  * that moved the packet's ends.
  */
+
+import type { SourceLine } from '../bpf-object.ts';
 import { BPF_PSEUDO_CALL, CALL } from '../instruction.ts';
 import { MACHINE_WORD } from '../memory.ts';
-import { type SourceLine, sourceAt } from '../object.ts';
+import { sourceAt } from '../object.ts';
 import { OP } from './operation.ts';
 import type { LoadedProgram, State } from './state.ts';
 import type { Tracer } from './tracer.ts';

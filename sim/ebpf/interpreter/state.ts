@@ -1,7 +1,8 @@
 /** The interpreter's registers, and what its parts share. */
+
+import type { BpfProgram } from '../bpf-object.ts';
 import type { Machine } from '../machine.ts';
 import { STACK_SIZE } from '../memory.ts';
-import type { BpfProgram } from '../object.ts';
 import type { Provenance } from './provenance.ts';
 import { Violation } from './violation.ts';
 

@@ -1,4 +1,6 @@
 /** Full traces: every instruction that ran, what it changed, and the C line it came from. */
+
+import type { SourceLine } from '../bpf-object.ts';
 import { helperName } from '../helper-names.ts';
 import { registersTaken } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
@@ -6,7 +8,7 @@ import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL } from '../instruction.ts';
 import { ArrayMap } from '../maps/array-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_SIZE } from '../memory.ts';
-import { type SourceLine, sourceAt } from '../object.ts';
+import { sourceAt } from '../object.ts';
 import type { Interpreter, RunResult } from './interpreter.ts';
 import { OP } from './operation.ts';
 import { CONTEXT_REGION, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';

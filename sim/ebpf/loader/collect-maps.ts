@@ -1,6 +1,7 @@
 /** All maps of an object, numbered: the defined ones first, then those that hold global variables. */
+
+import type { BpfMap } from '../bpf-object.ts';
 import type { Btf } from '../btf.ts';
-import type { BpfMap } from '../object.ts';
 import { ObjectError } from '../object-error.ts';
 import { dataMap, globalMap, isDataSection } from './data-sections.ts';
 import type { ElfFile, ElfRelocation } from './elf.ts';

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { BpfProgram } from '../bpf-object.ts';
 import { parseBtf } from '../btf.ts';
 import { disassembleInstruction } from '../disassemble.ts';
 import { CALL, LDDW } from '../instruction.ts';
-import { type BpfProgram, loadObject } from '../object.ts';
+import { loadObject } from '../object.ts';
 import { BtfBuilder } from '../test-support/btf-builder.ts';
 import { POISONED_RELOCATION } from './core-patch.ts';
 import { essentialName, typesAreCompatible, typesMatch } from './core-types.ts';

@@ -1,7 +1,7 @@
 /** Global variables: `.rodata`, `.data`, `.bss` and their kin become array maps of one entry, as libbpf makes them. */
 import { BPF_MAP_TYPE } from '../../runtime/maps.ts';
+import type { BpfMap, GlobalVariable } from '../bpf-object.ts';
 import { BTF_KIND, BTF_LINKAGE_STATIC, type Btf } from '../btf.ts';
-import type { BpfMap, GlobalVariable } from '../object.ts';
 import { type ElfFile, type ElfSection, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT } from './elf.ts';
 
 /** Programs cannot write it (include/uapi/linux/bpf.h). */

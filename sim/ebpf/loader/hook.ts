@@ -1,5 +1,7 @@
 /** Where a program attaches, as its section's name says (libbpf, `section_defs`; iproute2's older habits). */
+
 import type { Hook } from '../../runtime/actions.ts';
+import type { Attachment } from '../bpf-object.ts';
 import { BTF_KIND, type Btf } from '../btf.ts';
 import type { CodeFunction } from './code.ts';
 
@@ -40,18 +42,6 @@ const OTHER_TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
   [/^(struct_ops)/, 'struct_ops'],
   [/^(syscall)/, 'syscall'],
 ];
-
-/** What kind of program a function is. */
-export interface Attachment {
-  /** Undefined for programs that are neither XDP nor TC. */
-  readonly hook: Hook | undefined;
-  /** The map that the program stands in, where only a redirect runs it. */
-  readonly behindRedirect: 'devmap' | 'cpumap' | undefined;
-  /** XDP: does it take frames in several buffers (`SEC("xdp.frags")`: libbpf loads it with BPF_F_XDP_HAS_FRAGS)? */
-  readonly frags: boolean;
-  /** The type of a program without a hook, where its section says it. */
-  readonly otherType: string | undefined;
-}
 
 export function attachmentOf(main: CodeFunction, btf: Btf | undefined): Attachment {
   // A question mark in front: libbpf is not to load the program unless asked.

@@ -2,8 +2,9 @@
  * Maps of section `maps`, as they were written before BTF: `struct bpf_map_def` (libbpf before 1.0, the kernel's
  * samples) and `struct bpf_elf_map` (iproute2).
  */
+
+import type { BpfMap, MapInitializer } from '../bpf-object.ts';
 import { BTF_KIND, type Btf } from '../btf.ts';
-import type { BpfMap, MapInitializer } from '../object.ts';
 import { ObjectError } from '../object-error.ts';
 import { type ElfFile, type ElfSection, type ElfSymbol, STT_NOTYPE, STT_OBJECT } from './elf.ts';
 import { mapTypeName, type PlacedMap } from './map-definitions.ts';

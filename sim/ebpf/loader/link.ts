@@ -1,7 +1,8 @@
 /** Puts programs together: a function, and behind it each subprogram that it reaches (libbpf, `bpf_object__reloc_code`). */
+
+import type { SourceLine, Subprogram } from '../bpf-object.ts';
 import { refersToFunction } from '../check-instructions.ts';
 import { allocateInstructions, type Instructions, LDDW, MAX_INSTRUCTIONS } from '../instruction.ts';
-import type { SourceLine, Subprogram } from '../object.ts';
 import { ObjectError } from '../object-error.ts';
 import { type CodeFunction, type CodeSection, functionAt } from './code.ts';
 

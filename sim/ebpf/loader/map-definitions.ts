@@ -1,7 +1,7 @@
 /** Maps as objects define them: with BTF in `.maps`, or as plain structs in `maps` (libbpf before 1.0). */
 import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
+import type { BpfMap, MapInitializer } from '../bpf-object.ts';
 import { BTF_KIND, BTF_LINKAGE_GLOBAL, type Btf, type BtfMember } from '../btf.ts';
-import type { BpfMap, MapInitializer } from '../object.ts';
 import { ObjectError } from '../object-error.ts';
 import {
   type ElfRelocation,

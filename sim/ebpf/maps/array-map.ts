@@ -13,8 +13,8 @@
  */
 import { E2BIG, EEXIST, EINVAL } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapRow } from './live-map.ts';
 import { TouchedBlocks } from './touched-blocks.ts';
 

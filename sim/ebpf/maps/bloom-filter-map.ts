@@ -5,8 +5,8 @@
  * is chance then. The machine always starts from 0, and the kernel's engines set the flag.
  */
 import { EINVAL, ENOENT, EOPNOTSUPP } from '../../runtime/errno.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { BPF_ANY, DESCRIPTOR, LiveMap } from './live-map.ts';
 
 const DEFAULT_HASHES = 5;

@@ -1,8 +1,8 @@
 /** Makes the machine's maps from an object's definitions, or refuses what the kernel's `map_create` refuses. */
 import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import type { Btf } from '../btf.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { LackingError, ObjectError } from '../object-error.ts';
 import { ArrayMap } from './array-map.ts';
 import { BloomFilterMap } from './bloom-filter-map.ts';

@@ -1,7 +1,7 @@
 /** BPF_MAP_TYPE_DEVMAP_HASH (kernel/bpf/devmap.c): a hash from any u32 to `struct bpf_devmap_val`. */
 import { EINVAL } from '../../runtime/errno.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { HashMap } from './hash-map.ts';
 
 export class DeviceHashMap extends HashMap {

@@ -6,8 +6,8 @@
  */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { ENTRY_KEY, HashTable } from './hash-table.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, LiveMap, type MapRow } from './live-map.ts';
 

@@ -2,8 +2,8 @@
 import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import type { MapSnapshot } from '../../runtime/map-snapshot.ts';
 import type { MapDefinition } from '../../runtime/maps.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 
 // Flags of map creation (include/uapi/linux/bpf.h).
 export const BPF_F_NO_PREALLOC: number = 1 << 0;

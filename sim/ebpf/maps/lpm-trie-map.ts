@@ -8,8 +8,8 @@
  */
 import { EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { HashTable } from './hash-table.ts';
 import { BPF_EXIST, BPF_NOEXIST, LiveMap } from './live-map.ts';
 

@@ -13,8 +13,8 @@
  */
 import { EEXIST, EINVAL, ENOENT, ENOMEM } from '../../runtime/errno.ts';
 import { entriesSurelyKept } from '../../runtime/maps.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { HashMap } from './hash-map.ts';
 import { BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
 

@@ -1,11 +1,11 @@
 /** The maps of models, held against the machine's: the same answers to the same operations, and the same contents. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createModelMap } from '../../runtime/create-model-map.ts';
 import { indexKey } from '../../runtime/map-snapshot.ts';
 import type { MapType } from '../../runtime/maps.ts';
-import { createModelMap } from '../../runtime/model-map.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { LinearMemory } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { testMap } from '../test-support/assemble.ts';
 import { createMap } from './create-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';

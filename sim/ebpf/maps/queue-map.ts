@@ -4,8 +4,8 @@
  * A ring of `maxEntries` values; the descriptor's `oldest` is the index of the first, `count` how many there are.
  */
 import { E2BIG, EINVAL, ENOENT, EOPNOTSUPP } from '../../runtime/errno.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap } from './live-map.ts';
 
 export class QueueMap extends LiveMap {

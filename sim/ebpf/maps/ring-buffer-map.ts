@@ -12,8 +12,8 @@
  * while a case runs, here as in `BPF_PROG_TEST_RUN`: so a ring runs full, and nothing wraps around.
  */
 import { EAGAIN, EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { DESCRIPTOR, LiveMap } from './live-map.ts';
 
 export const BPF_RB_AVAIL_DATA = 0;

@@ -15,8 +15,8 @@
  */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap } from './live-map.ts';
 
 export class SlotMap extends LiveMap {

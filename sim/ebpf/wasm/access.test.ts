@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { VERDICT } from '../analysis/access.ts';
 import { analyse } from '../analysis/analysis.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { XDP_LAYOUT } from '../context/xdp-md.ts';
 import { HELPERS } from '../helpers/index.ts';
-import type { BpfMap } from '../object.ts';
 import { testMap, testObject } from '../test-support/assemble.ts';
 import { action, both, violation } from '../test-support/both.ts';
 

@@ -5,6 +5,7 @@
 import type { AbstractState } from '../analysis/abstract-state.ts';
 import { isPacket, KIND, type Value } from '../analysis/abstract-value.ts';
 import { judgeMemory, VERDICT } from '../analysis/access.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import {
   ARGUMENT_TYPES,
   type ArgumentMemory,
@@ -14,7 +15,6 @@ import {
 import type { Helper } from '../helpers/helper.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { CONTEXT_BASE, SOCKET_BASE } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
 

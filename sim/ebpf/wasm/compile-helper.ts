@@ -4,10 +4,10 @@
  */
 import type { AbstractState } from '../analysis/abstract-state.ts';
 import { KIND, type Value } from '../analysis/abstract-value.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { type Helper, registersTaken } from '../helpers/helper.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD } from '../memory.ts';
-import type { BpfMap } from '../object.ts';
 import { type CompiledCall, checkArguments } from './argument-checks.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM_WORD } from './layout.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MapType } from '../../runtime/maps.ts';
-import type { BpfMap } from '../object.ts';
+import type { BpfMap } from '../bpf-object.ts';
 import { testMap } from '../test-support/assemble.ts';
 import { action, both } from '../test-support/both.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../packet/packet-batch.ts';
-import type { BpfObject } from '../object.ts';
+import type { BpfObject } from '../bpf-object.ts';
 import { testObject } from '../test-support/assemble.ts';
 import { damage } from '../test-support/damage.ts';
 import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../test-support/random-program.ts';
