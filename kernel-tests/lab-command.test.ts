@@ -201,6 +201,24 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
     expect(xdpsim(['lab', 'ping', 'left', '--lab', name, '-c', '1']).stdout).toContain('1 received');
   });
 
+  it.each([
+    // As from a script or a supervisor, not as Ctrl-C, which goes to all processes of the terminal.
+    ['SIGINT', [130, null]],
+    ['SIGTERM', [143, null]],
+    ['SIGKILL', [null, 'SIGKILL']],
+  ] as const)('ends what it runs inside when it gets %s itself', async (signal, end) => {
+    await lab('setup', 'left');
+    const args = ['--import', 'tsx', MAIN, 'lab', 'exec', 'left', '--lab', name, '--'];
+    const running = spawn(process.execPath, [...args, 'sh', '-c', 'echo started; exec sleep 60'], {
+      // Without a terminal.
+      detached: true,
+    });
+    await once(running.stdout, 'data');
+    running.kill(signal);
+    // Closed when nobody is left that could write to it.
+    expect(await once(running, 'close')).toEqual(end);
+  });
+
   it.skipIf(compilerProblem() !== undefined)(
     'shows the verifier’s log of an object that it refuses',
     async () => {

@@ -1,14 +1,12 @@
 /** `xdpsim lab exec | enter | ping | tcpdump`: running things in the lab. */
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import type { Command } from 'commander';
 import type { Lab } from '../../kernel/lab/lab.ts';
 import { INNER_DEVICE, subnetOf } from '../../kernel/lab/names.ts';
 import type { Netns } from '../../kernel/network/netns.ts';
-import { environmentFailure, inputFailure } from '../failure.ts';
+import { inputFailure } from '../failure.ts';
 import { parseCount } from '../input/options.ts';
-import { handleSignals } from '../interrupt.ts';
 import { type LabOptions, labCommand, withLab } from './lab-command.ts';
+import { runInside } from './run-inside.ts';
 
 interface SideOptions extends LabOptions {
   readonly outer?: boolean;
@@ -34,7 +32,7 @@ export function registerInside(lab: Command): void {
       withLab(options, async (opened) => {
         const [program, ...args] = command;
         const netns = side(opened, name, options.outer === true);
-        process.exitCode = await runIn(netns, program!, args, variables(opened, name));
+        process.exitCode = await runInside(netns, program!, args, variables(opened, name));
       }),
     );
 
@@ -45,7 +43,7 @@ export function registerInside(lab: Command): void {
       withLab(options, async (opened) => {
         const netns = side(opened, name, options.outer === true);
         const shell = process.env.SHELL ?? '/bin/sh';
-        process.exitCode = await runIn(netns, shell, [], variables(opened, name));
+        process.exitCode = await runInside(netns, shell, [], variables(opened, name));
       }),
     );
 
@@ -75,7 +73,7 @@ function ping(name: string, more: readonly string[], options: PingOptions): Prom
     const { outer } = subnetOf(environment.number);
     const count = options.count === undefined ? [] : ['-c', String(options.count)];
     const to = options.ipv4 === true ? outer.ipv4 : outer.ipv6;
-    process.exitCode = await runIn(lab.inside(name), 'ping', [...count, ...more, to]);
+    process.exitCode = await runInside(lab.inside(name), 'ping', [...count, ...more, to]);
   });
 }
 
@@ -87,7 +85,7 @@ function tcpdump(name: string, more: readonly string[], options: CaptureOptions)
     // As root: tcpdump's own user may not write where the caller stands.
     const write =
       options.write === undefined ? ['-l', '-n', '-e'] : ['-Z', 'root', '-U', '-w', options.write];
-    process.exitCode = await runIn(netns, 'tcpdump', ['-i', device, ...write, ...more]);
+    process.exitCode = await runInside(netns, 'tcpdump', ['-i', device, ...write, ...more]);
   });
 }
 
@@ -99,31 +97,4 @@ function variables(lab: Lab, name: string): NodeJS.ProcessEnv {
 function side(lab: Lab, name: string, outer: boolean): Netns {
   lab.environment(name);
   return outer ? lab.outside : lab.inside(name);
-}
-
-/** @returns the command's exit code, as a shell would give it */
-function runIn(
-  netns: Netns,
-  command: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): Promise<number> {
-  // A process begins in the namespace of the thread that starts it: no other mounts, as `ip netns exec` makes them.
-  const child = netns.enter(() =>
-    spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } }),
-  );
-  // Ctrl-C goes to the whole group: it is the command's, and we report how that ended.
-  const release = handleSignals((cause) => {
-    if (cause !== 'SIGINT' && cause !== 'output closed') child.kill(cause);
-  });
-  return new Promise<number>((resolve, reject) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'ENOENT'
-          ? environmentFailure(`${command}: command not found`, 'install it, or give its path')
-          : environmentFailure(`${command} cannot be run: ${error.message}`),
-      );
-    });
-    child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
-  }).finally(release);
 }

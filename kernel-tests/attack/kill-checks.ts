@@ -33,7 +33,7 @@ export function judge(
   // A process that has not begun, or has ended, has no handler: a shell shows the same code.
   const isDocumented =
     code === null
-      ? ended.signal === signal || (way === 'part' && ended.signal === 'SIGKILL')
+      ? ended.signal === signal || way === 'part'
       : DOCUMENTED.has(code) || (target.passesSignals === true && BY_SIGNAL.has(code));
   if (!isDocumented) {
     tally.fault('undocumented codes', `${what}: ${code ?? ended.signal}`);

@@ -20,5 +20,5 @@ export interface Kill {
   readonly delay: number;
   readonly folder: string;
   /** What stood on the machine before. */
-  readonly before: ReadonlySet<string>;
+  readonly before: Set<string>;
 }

@@ -86,7 +86,8 @@ async function killOnce(kill: Kill, tally: Tally): Promise<void> {
   tally.tries++;
   if (ended.hung) {
     tally.fault('hangs', `${what}: ${ended.err.slice(-300)}`);
-    for (const pid of await remainingProcesses(mark)) process.kill(pid, 'SIGKILL');
+    for (const pid of processesWith(mark)) killOne(pid);
+    if (target.lab !== undefined) await checkLab(kill, target.lab, mark, what, tally);
     return;
   }
   if (sent.wasRunning && sent.signal !== 'SIGKILL') {
@@ -95,7 +96,7 @@ async function killOnce(kill: Kill, tally: Tally): Promise<void> {
   }
   judge(ended, kill, sent.signal, what, tally);
   const left = await remainingProcesses(mark);
-  for (const pid of left) process.kill(pid, 'SIGKILL');
+  for (const pid of left) killOne(pid);
   if (left.length > 0) tally.fault('left behind', `${what}: ${left.length} processes`);
   if (target.lab !== undefined) await checkLab(kill, target.lab, mark, what, tally);
   if (sent.signal === 'SIGKILL') await nextRun(folder, mark);
@@ -103,6 +104,8 @@ async function killOnce(kill: Kill, tally: Tally): Promise<void> {
   const files = unfinishedFiles(folder);
   if (names.length + files.length > 0)
     tally.fault('left behind', `${what}: ${[...names, ...files].join(', ')}`);
+  // It counts once.
+  for (const name of names) before.add(name);
   await checkFiles(folder, what, tally);
 }
 
