@@ -8,9 +8,11 @@ import {
   BPF_JNE,
   BPF_K,
   BPF_MOV,
+  BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
   BPF_X,
   CALL,
+  callTarget,
   LDDW,
 } from '../sim/ebpf/instruction.ts';
 import { sourceAt } from '../sim/ebpf/object.ts';
@@ -34,6 +36,7 @@ export interface Unreached {
 /** Numbers of helpers (linux/bpf.h). */
 const MAP_LOOKUP_ELEM = 1;
 const FIB_LOOKUP = 69;
+const TIMER_SET_CALLBACK = 170;
 
 /** How far before a comparison the call is looked for whose result it compares. */
 const MAX_DISTANCE = 24;
@@ -48,6 +51,7 @@ export function unreachedOf(object: BpfObject, coverage: Coverage): Unreached[] 
     if (row.instructions[0] === 0) {
       // A subprogram's call is behind a condition; a program of its own is entered by tail calls only.
       if (subprogram.start === 0) places.push(place(program, subprogram, 0, tailCalled(object)));
+      else if (isTimerCallback(program, subprogram)) places.push(place(program, subprogram, 0, EXPIRES));
       continue;
     }
     for (const branch of row.branches) {
@@ -67,6 +71,25 @@ export function unreachedOf(object: BpfObject, coverage: Coverage): Unreached[] 
 type Reason = Pick<Unreached, 'because' | 'map' | 'programMap'>;
 
 const ONE_WAY: Reason = { because: 'the condition went one way only' };
+
+const EXPIRES: Reason = {
+  because: 'the callback of a timer runs when time has passed, and in a test none does',
+};
+
+/** Is its address loaded for a call of `bpf_timer_set_callback`? */
+function isTimerCallback({ instructions }: BpfProgram, { start }: Subprogram): boolean {
+  for (let slot = 0; slot < instructions.count; slot++) {
+    const loads = instructions.opcode[slot] === LDDW && instructions.src[slot] === BPF_PSEUDO_FUNC;
+    if (!loads || callTarget(instructions, slot) !== start) continue;
+    const end = Math.min(instructions.count, slot + MAX_DISTANCE);
+    for (let next = slot + 2; next < end; next++) {
+      if (instructions.opcode[next] !== CALL || instructions.src[next] !== 0) continue;
+      if (instructions.imm[next] === TIMER_SET_CALLBACK) return true;
+      break;
+    }
+  }
+  return false;
+}
 
 function locate(
   object: BpfObject,

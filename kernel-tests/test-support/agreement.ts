@@ -42,25 +42,31 @@ function bytesText(bytes: Uint8Array): string {
   return `${toHex(bytes.subarray(0, 64))}… ${bytes.length} bytes ${digest}`;
 }
 
-/** What each packet came to, and the maps at the end, as text. */
+function lineOf(output: OutcomeBatch, packet: number): string {
+  const cb = output.cb.subarray(packet * 5, packet * 5 + 5).join();
+  const skb = `${output.mark[packet]} ${output.priority[packet]} ${cb}`;
+  const bytes = `${toHex(output.metadata(packet))} ${bytesText(output.packet(packet))}`;
+  const printed = output.trace.get(packet)?.join(' / ') ?? '';
+  const note = output.status[packet] === 0 ? '' : output.notes.get(packet)?.message;
+  return `${output.status[packet]} ${output.action[packet]} ${skb} ${bytes} ${printed} ${note}`;
+}
+
+/** What each packet came to, and the maps at the end, as text. @param input one batch, or several, one after the other */
 export async function outcomesOf(
   engine: Engine,
   program: Program,
-  batch: PacketBatch,
+  input: PacketBatch | readonly PacketBatch[],
   world: World = { cpu: 0 },
 ): Promise<string[]> {
   const session = await engine.open(program, world);
   try {
-    const output = new OutcomeBatch(batch.count);
-    await session.run(batch, output);
-    const lines = Array.from({ length: batch.count }, (_, packet) => {
-      const cb = output.cb.subarray(packet * 5, packet * 5 + 5).join();
-      const skb = `${output.mark[packet]} ${output.priority[packet]} ${cb}`;
-      const bytes = `${toHex(output.metadata(packet))} ${bytesText(output.packet(packet))}`;
-      const printed = output.trace.get(packet)?.join(' / ') ?? '';
-      const note = output.status[packet] === 0 ? '' : output.notes.get(packet)?.message;
-      return `${packet}: ${output.status[packet]} ${output.action[packet]} ${skb} ${bytes} ${printed} ${note}`;
-    });
+    const lines: string[] = [];
+    for (const batch of Array.isArray(input) ? (input as readonly PacketBatch[]) : [input as PacketBatch]) {
+      const output = new OutcomeBatch(batch.count);
+      await session.run(batch, output);
+      for (let packet = 0; packet < batch.count; packet++)
+        lines.push(`${lines.length}: ${lineOf(output, packet)}`);
+    }
     for (const map of session.maps()) {
       const { definition } = map;
       // The kernel's names of data sections begin with the object's.
@@ -77,12 +83,12 @@ export async function outcomesOf(
 /** @returns the kernel's outcomes, which both machines' are equal to */
 export async function expectAgreement(
   program: Program,
-  batch: PacketBatch,
+  input: PacketBatch | readonly PacketBatch[],
   world?: World,
 ): Promise<string[]> {
-  const kernel = await outcomesOf(createTestRunEngine(), program, batch, world);
+  const kernel = await outcomesOf(createTestRunEngine(), program, input, world);
   for (const engine of [createVmEngine(), createWasmEngine()]) {
-    const machine = await outcomesOf(engine, program, batch, world);
+    const machine = await outcomesOf(engine, program, input, world);
     // Only the first that differs: the rest is thousands of lines.
     const first = kernel.findIndex((line, index) => line !== machine[index]);
     expect(`${engine.name} ${machine[first]}`).toBe(`${engine.name} ${kernel[first]}`);

@@ -56,7 +56,8 @@ export function fixtureOf(
     | 'loader-sizes'
     | 'kernel-facts'
     | 'one-bad'
-    | 'lacking',
+    | 'lacking'
+    | 'flow-timers',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

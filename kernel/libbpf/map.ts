@@ -42,6 +42,9 @@ const CLEARED_BY_DELETION: ReadonlySet<MapType> = new Set([
   'LPM_TRIE',
 ]);
 
+/** kernel/bpf/syscall.c, `map_check_btf`. */
+const HOLDERS_OF_TIMERS: ReadonlySet<MapType> = new Set(['ARRAY', 'HASH', 'LRU_HASH']);
+
 /** Twice the lot of free entries that a CPU took at once (kernel/bpf/bpf_lru_list.c, `LOCAL_FREE_TARGET`). */
 const SMALL_LRU = 256;
 
@@ -93,6 +96,8 @@ interface MapDetails {
   readonly mappable?: boolean;
   /** Can a program change values of CPUs other than its own? */
   readonly changesOtherCpus?: boolean;
+  /** May its values hold timers? They do not end where a value is the same again. */
+  readonly holdsTimers?: boolean;
 }
 
 /** From so many entries of a world on, a map is compared with what it held, and only what differs is written. */
@@ -127,6 +132,7 @@ export class BpfMap {
   #known: MapSnapshot | undefined;
   #filled: Filled | undefined;
   readonly #changesOtherCpus: boolean;
+  readonly #holdsTimers: boolean;
   readonly #libbpf: LoadedLibbpf;
   readonly #keySize: number;
   /** Bytes that one value takes at the border: for per-CPU maps all possible CPUs', padded to 8 bytes each. */
@@ -139,7 +145,8 @@ export class BpfMap {
     this.definition = definition;
     this.#initial = details.initial;
     this.#changesOtherCpus = details.changesOtherCpus === true;
-    this.#mappable = definition.type === 'ARRAY' && details.mappable === true;
+    this.#holdsTimers = details.holdsTimers === true && HOLDERS_OF_TIMERS.has(definition.type);
+    this.#mappable = definition.type === 'ARRAY' && details.mappable === true && !this.#holdsTimers;
     this.#scannable = definition.type === 'PERCPU_ARRAY' && definition.maxEntries >= SCANNED_ENTRIES;
     this.#keySize = definition.keySize;
     this.#cpus = isPerCpu(definition.type) ? possibleCpus(libbpf) : 1;
@@ -160,6 +167,7 @@ export class BpfMap {
   /** Can `restore` bring it back to exactly what it was? Otherwise the object has to be loaded anew. */
   get restorable(): boolean {
     const { type, maxEntries } = this.definition;
+    if (this.#holdsTimers) return false;
     // Before Linux 6.17, a CPU took all free entries of a small map, and evicted what it needed beside them.
     if (isLru(type) && maxEntries < SMALL_LRU && kernelIsOlderThan('6.17')) return false;
     return (

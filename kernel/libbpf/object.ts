@@ -54,6 +54,7 @@ const PSEUDO_HELPER = 0;
 const PSEUDO_KFUNC = 2;
 /** Number of `bpf_map_lookup_percpu_elem` (linux/bpf.h). */
 const LOOKUP_PERCPU_ELEM = 195;
+const TIMER_INIT = 169;
 const LOG_BYTES = 16 * 1024 * 1024;
 
 const EPERM = -1;
@@ -146,6 +147,7 @@ export class BpfObject {
       const details = {
         initial: initial.get(name),
         changesOtherCpus: this.helpers.has(LOOKUP_PERCPU_ELEM),
+        holdsTimers: this.helpers.has(TIMER_INIT),
         mappable: (bpf.bpf_map__map_flags(pointer) & BPF_F_MMAPABLE) !== 0,
       };
       maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, details));

@@ -59,6 +59,8 @@ export const storeImm64 = (dst: number, off: number, imm: number): Insn => insn(
 
 /** Jumps over `off` instructions. */
 export const jump = (off: number): Insn => insn(0x05, 0, 0, off, 0);
+/** Goes on for as long as the kernel lets a loop run, then jumps over `off` instructions (Linux 6.9). */
+export const mayGoto = (off: number): Insn => insn(0xe5, 0, 0, off, 0);
 export const jumpIfEqual = (dst: number, imm: number, off: number): Insn => insn(0x15, dst, 0, off, imm);
 export const jumpIfNotEqual = (dst: number, imm: number, off: number): Insn => insn(0x55, dst, 0, off, imm);
 export const jumpIfAtMost = (dst: number, imm: number, off: number): Insn => insn(0xb5, dst, 0, off, imm);

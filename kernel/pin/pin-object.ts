@@ -49,7 +49,8 @@ export function pinPrograms(
       world,
     };
     const pins = new Pins(libbpf, input);
-    return { pins, pinning: { pinned: pins.helpers, live: [] } };
+    const { helpers, unsteady } = pins;
+    return { pins, pinning: { pinned: helpers.filter((name) => !unsteady.includes(name)), live: unsteady } };
   } catch (error) {
     if (!(error instanceof PinFailure)) throw error;
     return { pins: undefined, pinning: { pinned: [], live: names, reason: error.message } };

@@ -12,7 +12,7 @@ import { syscalls } from '../testrun/syscalls.ts';
 import { btfWithFunction } from './btf-with-function.ts';
 import { INSN_SIZE } from './encode.ts';
 import { rewrite, substitutesIn } from './rewrite.ts';
-import { PIN_STATE } from './substitutes.ts';
+import { PIN_STATE, type Substitute } from './substitutes.ts';
 
 /** What clock and random numbers start from. */
 export interface PinnedWorld {
@@ -66,6 +66,8 @@ const PROG_INFO_ID = 4;
 export class Pins {
   /** Names of the helpers whose answers are pinned. */
   readonly helpers: readonly string[];
+  /** Those of them whose answers chance may still decide. */
+  readonly unsteady: readonly string[];
   readonly #libbpf: LoadedLibbpf;
   readonly #world: PinnedWorld;
   readonly #mapFd: number;
@@ -81,7 +83,8 @@ export class Pins {
     this.#libbpf = libbpf;
     this.#world = input.world;
     const used = input.programs.flatMap(({ instructions }) => [...substitutesIn(instructions)]);
-    this.helpers = [...new Set(used.map(({ name }) => name))].sort();
+    this.helpers = namesOf(used);
+    this.unsteady = namesOf(used.filter((one) => one.unsteady));
     const ticks = input.world.tick !== 0n && used.some(({ clock }) => clock);
     try {
       this.#mapFd = this.#open('the map of the state', () =>
@@ -195,6 +198,10 @@ export class Pins {
     if (result < 0) throw new PinFailure(`a program's number cannot be read (${errnoName(result)})`);
     return new DataView(info.buffer).getUint32(PROG_INFO_ID, true);
   }
+}
+
+function namesOf(substitutes: readonly Substitute[]): string[] {
+  return [...new Set(substitutes.map(({ name }) => name))].sort();
 }
 
 /** Why clock and chance of an object cannot be pinned. */

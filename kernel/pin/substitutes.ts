@@ -10,7 +10,8 @@ import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { idleTaskName, TASK_COMM_LEN } from '../../sim/ebpf/helpers/task-helpers.ts';
 import { HASH_MULTIPLIER, RANDOM_STEP } from '../../sim/runtime/chance.ts';
 import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../sim/runtime/clock.ts';
-import { EPERM } from '../../sim/runtime/errno.ts';
+import { ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
+import { kernelIsOlderThan } from '../kernel-version.ts';
 import {
   add,
   add32,
@@ -20,6 +21,7 @@ import {
   exit,
   helperCall,
   type Insn,
+  jump,
   jumpIfAtMost,
   jumpIfEqual,
   jumpIfNotEqual,
@@ -27,6 +29,7 @@ import {
   load64,
   loadImm64,
   loadMapValue,
+  mayGoto,
   mov,
   mov32,
   mov32Imm,
@@ -61,6 +64,8 @@ export interface Substitute {
   readonly name: string;
   /** Does the answer come from the clock? Then packets have to move it on. */
   readonly clock: boolean;
+  /** May the answer still be another one, by chance? */
+  readonly unsteady: boolean;
   /** The function that is called instead, or what takes the place of the call: a number, or that of the CPU. */
   readonly body: ((mapFd: number, cpu: number) => readonly Insn[]) | number | 'cpu';
 }
@@ -208,6 +213,31 @@ const noNamespace = (): readonly Insn[] => [
 /** Reads from an address that is none of user space's. */
 const noUserMemory = (helper: string) => (): readonly Insn[] => [movImm(3, -1), helperCall(helper), exit()];
 
+/**
+ * Since 6.18 the kernel takes a timer's memory without waiting (`kmalloc_nolock`), and programs that make timers in quick
+ * succession are told -ENOMEM now and then, by chance. Asks again until there is memory; the kernel ends the loop after 250 ms.
+ */
+const initWithPatience = (): readonly Insn[] => {
+  if (kernelIsOlderThan('6.18')) return [helperCall('bpf_timer_init'), exit()];
+  const again = [mov(1, 6), mov(2, 7), mov(3, 8), helperCall('bpf_timer_init')];
+  return [
+    mov(6, 1),
+    mov(7, 2),
+    mov(8, 3),
+    ...again,
+    jumpIfNotEqual(0, -ENOMEM, 2),
+    mayGoto(1),
+    jump(-again.length - 3),
+    exit(),
+  ];
+};
+
+/** Nanoseconds: 146 years, which is in the future for clocks that count from 1970, too. */
+const NEVER = 1n << 62n;
+
+/** Arms a timer for a time that no run lasts: as in the machine, callbacks do not run between packets. */
+const startLater = (): readonly Insn[] => [...loadImm64(2, NEVER), helperCall('bpf_timer_start'), exit()];
+
 /** A session may also see to its answer by running on that CPU. */
 export const CPU_HELPER = 'bpf_get_smp_processor_id';
 
@@ -230,14 +260,20 @@ const BODIES: Readonly<Record<string, Substitute['body']>> = {
   bpf_get_ns_current_pid_tgid: noNamespace,
   bpf_probe_read_user: noUserMemory('bpf_probe_read_user'),
   bpf_probe_read_user_str: noUserMemory('bpf_probe_read_user_str'),
+  bpf_timer_init: initWithPatience,
+  bpf_timer_start: startLater,
 };
+
+/** Those whose answers chance may still decide. */
+const UNSTEADY: ReadonlySet<string> = new Set(['bpf_timer_init']);
 
 /** By the helpers' numbers. */
 export const SUBSTITUTES: ReadonlyMap<number, Substitute> = new Map(
   [...HELPERS.values()].flatMap(({ number, name, effects }): [number, Substitute][] => {
     const body = BODIES[name];
     const clock = effects.dependsOn.includes('clock');
-    return body === undefined ? [] : [[number, { helper: number, name, clock, body }]];
+    const unsteady = UNSTEADY.has(name);
+    return body === undefined ? [] : [[number, { helper: number, name, clock, unsteady, body }]];
   }),
 );
 

@@ -132,6 +132,7 @@ export class Machine {
     for (const map of this.maps) {
       if (this.#kept.has(map)) map.restore();
       else map.clear();
+      map.timers?.clear();
     }
     for (const map of this.maps) if (!this.#kept.has(map)) this.#initialise(map);
     for (const map of this.maps) if (!this.#kept.has(map)) this.#load(map);

@@ -51,6 +51,8 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   string: none,
   socket: none,
   spin_lock: changes,
+  // Its bytes stay zeros.
+  timer: none,
   dynptr_out: fills,
   dynptr: changesWhatItPointsTo,
   iterator_out: fills,

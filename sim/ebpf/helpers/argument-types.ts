@@ -7,6 +7,8 @@
  * (`analysis/argument-effects.ts`). A type without a row in one of them does not compile.
  */
 
+import { TIMER_SIZE } from '../maps/timers.ts';
+
 export type ArgumentType =
   /** Any initialised value. */
   | 'anything'
@@ -48,6 +50,8 @@ export type ArgumentType =
   | 'socket'
   /** A `struct bpf_spin_lock` in a map's value. */
   | 'spin_lock'
+  /** A `struct bpf_timer` in a map's value. */
+  | 'timer'
   /** A `struct bpf_dynptr` on the stack that the helper makes. */
   | 'dynptr_out'
   /** One that a helper made. */
@@ -121,6 +125,7 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   string: memory('read', 'up to its zero', 'read-only map'),
   socket: { holds: 'socket' },
   spin_lock: memory('read and written', 4, 'map value'),
+  timer: memory('read and written', TIMER_SIZE, 'map value'),
   dynptr_out: memory('written', DYNPTR_SIZE, 'stack'),
   dynptr: memory('read and written', DYNPTR_SIZE, 'stack'),
   iterator_out: memory('written', ITERATOR_SIZE, 'stack'),

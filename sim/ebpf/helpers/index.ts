@@ -20,6 +20,7 @@ import { SOCKET_HELPERS } from './socket-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
 import { TASK_HELPERS } from './task-helpers.ts';
+import { TIMER_HELPERS } from './timer-helpers.ts';
 import { TRACE_HELPERS } from './trace-helpers.ts';
 import { TUNNEL_HELPERS } from './tunnel-helpers.ts';
 import { VLAN_HELPERS } from './vlan-helpers.ts';
@@ -50,6 +51,7 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...DYNPTR_HELPERS,
     ...TAIL_CALL_HELPERS,
     ...TASK_HELPERS,
+    ...TIMER_HELPERS,
     ...PERF_HELPERS,
     ...PROBE_READ_HELPERS,
   ].map((helper) => [helper.number, helper]),

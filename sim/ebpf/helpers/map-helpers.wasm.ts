@@ -35,7 +35,13 @@ function update(call: HelperCall): boolean {
   const { writer, map, state } = call;
   const { code } = writer;
   const flags = state.registers[4]!;
-  if (map === undefined || !isArray(map) || !isConstant(flags) || (flags.min !== 0 && flags.min !== 2))
+  if (
+    map === undefined ||
+    !isArray(map) ||
+    map.hasSpecialFields ||
+    !isConstant(flags) ||
+    (flags.min !== 0 && flags.min !== 2)
+  )
     return false;
   writer.push(2, false);
   code.memory(WASM.i32_load, 0).tee(writer.temporary);

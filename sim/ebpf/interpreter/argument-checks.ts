@@ -52,6 +52,7 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   string: checkString,
   socket: checkSocket,
   spin_lock: checkMemory,
+  timer: checkTimer,
   dynptr_out: checkMemory,
   dynptr: checkDynptr,
   iterator_out: checkMemory,
@@ -182,6 +183,18 @@ function checkMemory(state: State, call: CheckedCall, index: number): void {
   if (memory.size === 'unknown') return;
   if (memory.access !== 'written') checkHelperMemory(state, register, size, false);
   if (memory.access !== 'read') checkHelperMemory(state, register, size, true);
+}
+
+/** `process_timer_func`, `check_map_field_pointer` */
+function checkTimer(state: State, call: CheckedCall, index: number): void {
+  checkMemory(state, call, index);
+  const { machine, provenance } = state;
+  const tag = state.tag[index + 1]!;
+  const { name, timerOffset } = machine.maps[provenance.detail[tag]!]!;
+  if (timerOffset < 0) violate(`map '${name}' has no valid bpf_timer`);
+  const off = state.lo[index + 1]! - provenance.lowest[tag]!;
+  if (off !== timerOffset)
+    violate(`off ${off} doesn't point to 'struct bpf_timer' that is at ${timerOffset}`);
 }
 
 function checkDynptr(state: State, call: CheckedCall, index: number): void {

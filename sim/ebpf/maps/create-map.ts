@@ -15,7 +15,7 @@ import { ArrayOfMaps, HashOfMaps } from './map-of-maps.ts';
 import { QueueMap } from './queue-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
-import { lockOffsetOf } from './spin-lock.ts';
+import { offsetOfField } from './special-fields.ts';
 import { UserRingBufferMap } from './user-ring-buffer-map.ts';
 
 /** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
@@ -131,7 +131,8 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
   const where = `map ${source.name}`;
   try {
     const map = found.create(memory, withEntries(source), index);
-    map.lockOffset = lockOffsetOf(btf, source.valueType);
+    map.lockOffset = offsetOfField(btf, source.valueType, 'bpf_spin_lock');
+    map.holdTimers(offsetOfField(btf, source.valueType, 'bpf_timer'));
     return map;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

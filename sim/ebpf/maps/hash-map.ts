@@ -49,6 +49,7 @@ export class HashMap extends LiveMap {
   override delete(key: number): number {
     const entry = this.table.find(key);
     if (entry === 0) return -ENOENT;
+    this.cancelTimer(entry + this.table.valueOffset);
     this.table.remove(entry);
     return 0;
   }

@@ -4,6 +4,7 @@ import type { MapSnapshot } from '../../runtime/map-snapshot.ts';
 import type { MapDefinition } from '../../runtime/maps.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
+import { TIMER_SIZE, type Timers } from './timers.ts';
 
 // Flags of map creation (include/uapi/linux/bpf.h).
 export const BPF_F_NO_PREALLOC: number = 1 << 0;
@@ -83,6 +84,10 @@ export abstract class LiveMap {
   readonly address: number;
   /** Where a value has its `struct bpf_spin_lock`; -1: none. Set once, by `createMap`. */
   lockOffset = -1;
+  /** Where it has its `struct bpf_timer`; -1: none. */
+  timerOffset = -1;
+  /** The timers of its values; undefined where they have none. */
+  timers: Timers | undefined;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     this.source = source;
@@ -123,6 +128,17 @@ export abstract class LiveMap {
   /** Where value 0 lies, for kinds that instructions may point into directly (`BPF_PSEUDO_MAP_VALUE`): arrays. */
   get firstValue(): number {
     return this.word(DESCRIPTOR.storage);
+  }
+
+  /** Do values have fields of their own, which updates leave out? */
+  get hasSpecialFields(): boolean {
+    return this.lockOffset >= 0 || this.timerOffset >= 0;
+  }
+
+  /** @param offset of the timer in a value; -1: none */
+  holdTimers(offset: number): void {
+    this.timerOffset = offset;
+    if (offset >= 0) this.timers = new Map();
   }
 
   /** Address of the value, or 0. (For maps of maps: of the inner map's descriptor.) */
@@ -187,10 +203,18 @@ export abstract class LiveMap {
     return (flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST || ((flags & BPF_F_LOCK) !== 0 && this.lockOffset < 0);
   }
 
-  /** Copies a value in; the lock in it is the map's own and stays open. */
+  /** Copies a value in; lock and timer in it are the map's own: the lock stays open, the timer ends. */
   protected store(at: number, value: number): void {
     this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
     if (this.lockOffset >= 0) this.memory.setU32(at + this.lockOffset, 0);
+    if (this.timerOffset >= 0)
+      this.memory.u8.fill(0, at + this.timerOffset, at + this.timerOffset + TIMER_SIZE);
+    this.cancelTimer(at);
+  }
+
+  /** The value at this address goes, or gives way to another: its timer with it (`bpf_obj_free_fields`). */
+  protected cancelTimer(at: number): void {
+    this.timers?.delete(at + this.timerOffset);
   }
 
   word(index: number): number {

@@ -69,6 +69,7 @@ export class LruHashMap extends HashMap {
   override delete(key: number): number {
     const entry = this.table.find(key);
     if (entry === 0) return -ENOENT;
+    this.cancelTimer(entry + this.table.valueOffset);
     this.#unlink(entry);
     this.table.remove(entry);
     return 0;
@@ -94,6 +95,7 @@ export class LruHashMap extends HashMap {
   #evict(): void {
     const victim = this.word(DESCRIPTOR.oldest);
     if (victim === 0) return;
+    this.cancelTimer(victim + this.table.valueOffset);
     this.#unlink(victim);
     this.table.remove(victim);
   }

@@ -66,6 +66,7 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   string: checkString,
   socket: checkSocket,
   spin_lock: checkMemory,
+  timer: checkMemory,
   dynptr_out: checkMemory,
   // Whether a helper made it is seen when it is called (`compiled-machine.ts`).
   dynptr: checkMemory,
