@@ -1,6 +1,14 @@
 import { getSystemErrorMap } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { CaptureError } from '../corpus/formats/capture-error.ts';
 import { packageFile } from '../kernel/package-file.ts';
+import { InstructionError } from '../sim/ebpf/instruction-error.ts';
+import { LackingError, ObjectError } from '../sim/ebpf/object-error.ts';
+import { SendingError } from '../sim/network/build-sending.ts';
+import { ScenarioError } from '../sim/network/scenario-json.ts';
+import { InputError } from '../sim/runtime/input-error.ts';
+import { ShapeError } from '../sim/runtime/shape-error.ts';
+import { failureOf } from '../verify/engine-side.ts';
 import { EXIT, toFailure } from './failure.ts';
 
 /** As node:fs makes them. */
@@ -13,6 +21,22 @@ function errno(code: string, details: { path?: string; syscall?: string } = {}):
 
 /** Of the machine or the process, whatever file they meet. */
 const ENVIRONMENT = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+describe('bad input', () => {
+  it.each([
+    new ObjectError('ELF header +0x12', 'code for eBPF', 'code for ARM'),
+    new LackingError('x.o', 'helper', 'bpf_x'),
+    new InstructionError(3, 'unknown opcode'),
+    new CaptureError(24, 'a packet header', 'the end of the file'),
+    new ShapeError('worlds[0]', 'expected an object, got null'),
+    new ScenarioError('x.json: no steps'),
+    new SendingError('nothing is sent'),
+  ])('$name is one class to the command, with code 2', (error) => {
+    expect(error).toBeInstanceOf(InputError);
+    expect(toFailure(error)).toMatchObject({ exitCode: EXIT.input, message: error.message });
+    expect(failureOf(error)).toEqual({ kind: 'input', message: error.message });
+  });
+});
 
 describe('errors of the operating system', () => {
   // Every code that libuv has: `EAI_…` and the like come from name look-ups, which nothing here makes.

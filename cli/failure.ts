@@ -1,7 +1,9 @@
 /** What ends a command early: every one carries the exit code and what the user can do. */
+
 import { inspect } from 'node:util';
 import { systemProblem } from '../corpus/files/system-error.ts';
 import { EngineError } from '../sim/engines/engine.ts';
+import { InputError } from '../sim/runtime/input-error.ts';
 import { moduleProblem } from './input/module-errors.ts';
 import { reportLine, reportLines } from './output.ts';
 
@@ -66,20 +68,11 @@ export function toFailure(error: unknown): Failure | undefined {
     const { kind, message, remedy } = problem;
     return kind === 'input' ? inputFailure(message, remedy) : environmentFailure(message, remedy);
   }
-  // The codecs' own errors (captures, objects, cases) name file, offset and what was expected in their message.
-  if (error instanceof Error && INPUT_ERRORS.has(error.name)) return inputFailure(error.message);
+  if (error instanceof InputError) return inputFailure(error.message);
   const ofModule = moduleProblem(error);
   if (ofModule !== undefined) return inputFailure(ofModule);
   return undefined;
 }
-
-const INPUT_ERRORS: ReadonlySet<string> = new Set([
-  'CaptureError',
-  'ObjectError',
-  'CaseError',
-  'BtfError',
-  'ScenarioError',
-]);
 
 /**
  * Prints what ended the command: log, message, remedy; of a defect of xdpsim, the stack.

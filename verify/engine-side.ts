@@ -1,8 +1,10 @@
 /** One engine in a run: its sessions, its outcomes, and the account of what it did. */
+
 import { systemProblem } from '../corpus/files/system-error.ts';
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { InputError } from '../sim/runtime/input-error.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { MapEntry, World } from '../sim/runtime/world.ts';
@@ -239,6 +241,7 @@ export function failureOf(error: unknown): EngineFailure {
       ...(error.lacking ? { lacking: true } : {}),
     };
   }
+  if (error instanceof InputError) return { kind: 'input', message: error.message };
   // Memory and open files run out in the middle of a run, too.
   const problem = systemProblem(error);
   if (problem !== undefined) return problem;

@@ -1,10 +1,12 @@
 /** `xdpsim disasm`: an object's programs as the kernel will see them, C lines between. */
+
 import type { Command } from 'commander';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { disassemble } from '../../sim/ebpf/disassemble.ts';
-import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName } from '../../sim/programs/index.ts';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import { inputFailure } from '../failure.ts';
 import { noProgram, parseObjectName } from '../input/program-source.ts';
 import { isThere, readBytes } from '../input/read-file.ts';
@@ -40,7 +42,7 @@ function run(name: string, options: { readonly color: boolean }): void {
       print(program, disassemble(object, program), terminal);
     }
   } catch (error) {
-    if (error instanceof ObjectError) throw inputFailure(`${path}: ${error.message}`);
+    if (error instanceof InputError) throw inputFailure(`${path}: ${error.message}`);
     throw error;
   }
 }

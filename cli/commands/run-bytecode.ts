@@ -6,10 +6,10 @@
 import { atPath } from '../../corpus/files/system-error.ts';
 import { checkProgram } from '../../sim/ebpf/check-program.ts';
 import { decodeInstructions, type Instructions } from '../../sim/ebpf/instruction.ts';
-import { InstructionError } from '../../sim/ebpf/instruction-error.ts';
 import { bytecodeObject, interpretBytecode } from '../../sim/ebpf/interpreter/bytecode.ts';
 import { runBytecode } from '../../sim/ebpf/wasm/bytecode.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import { EXIT, Failure, inputFailure } from '../failure.ts';
 import { parseHex } from '../input/options.ts';
 import { printLine } from '../output.ts';
@@ -29,7 +29,7 @@ function decode(bytes: Uint8Array): Instructions {
   try {
     return decodeInstructions(bytes);
   } catch (error) {
-    if (error instanceof RangeError) throw inputFailure(`standard input: ${error.message}`);
+    if (error instanceof InputError) throw inputFailure(`standard input: ${error.message}`);
     throw error;
   }
 }
@@ -53,7 +53,7 @@ function run(instructions: Instructions, memory: Uint8Array, engine: EngineName)
       });
     }
   } catch (error) {
-    if (error instanceof InstructionError) throw inputFailure(`standard input: ${error.message}`);
+    if (error instanceof InputError) throw inputFailure(`standard input: ${error.message}`);
     throw error;
   }
   throw inputFailure(`engine ${engine} cannot run bare instructions`, 'Use --engine vm or --engine wasm.');

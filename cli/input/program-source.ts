@@ -1,4 +1,5 @@
 /** From what the user names on the command line to what engines open. */
+
 import { basename, dirname, resolve } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
@@ -6,6 +7,7 @@ import { loadObject } from '../../sim/ebpf/object.ts';
 import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
 import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime/program.ts';
 import { type Failure, inputFailure } from '../failure.ts';
 import { definitionOfModule, isModule } from './program-module.ts';
@@ -187,8 +189,7 @@ function named<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && error.name === 'ObjectError')
-      throw inputFailure(`${path}: ${error.message}`);
+    if (error instanceof InputError) throw inputFailure(`${path}: ${error.message}`);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** `xdpsim lab load | unload | redirect`: programs on the lab's devices. */
+
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ifindexOf } from '../../kernel/lab/environment.ts';
@@ -10,6 +11,7 @@ import { forgetEmptyHostLab, requireHostLab } from '../../kernel/lab/setup.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import { inputFailure } from '../failure.ts';
 import { announceObjectMemory } from '../input/memory.ts';
 import { noProgram, parseObjectName } from '../input/program-source.ts';
@@ -137,8 +139,7 @@ function globalsOf(
   try {
     return parseGlobals(options, loadObject(bytes), (device) => ifindexOf(lab.outside, device) || undefined);
   } catch (error) {
-    if (error instanceof Error && error.name === 'ObjectError')
-      throw inputFailure(`${path}: ${error.message}`);
+    if (error instanceof InputError) throw inputFailure(`${path}: ${error.message}`);
     throw error;
   }
 }

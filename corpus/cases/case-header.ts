@@ -56,7 +56,7 @@ export function headerToComments({ program, world, note }: CaseHeader): string[]
 
 /**
  * The head in a section's comments; undefined where there is none. Comments before and behind it are for people.
- * @throws {TypeError} naming the first place that is wrong
+ * @throws {ShapeError} naming the first place that is wrong
  */
 export function headerFromComments(comments: readonly string[]): CaseHeader | undefined {
   const first = comments.findIndex((comment) => comment.startsWith(BEGINNING));

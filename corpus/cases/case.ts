@@ -2,9 +2,11 @@
  * Cases: a world and the packets that a program meets in it, one after the other; and their files, which
  * Wireshark opens (README.md beside this file describes the form).
  */
+
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { writeAtomically } from '../files/atomic-file.ts';
 import type { CaptureBatch, CaptureSection } from '../formats/capture-batch.ts';
@@ -200,7 +202,7 @@ function asCaptureError<Result>(offset: number, expected: string, read: () => Re
   try {
     return read();
   } catch (error) {
-    if (error instanceof TypeError) {
+    if (error instanceof InputError) {
       const { message } = error;
       throw new CaptureError(offset, expected, message, undefined, `${expected}: ${message}`);
     }

@@ -2,7 +2,9 @@
  * What a stimulus says beside its frame, as a comment of the packet in a pcapng file: one JSON object with only
  * the fields that differ from their defaults, `{"metadata":"00000001","ingressIfindex":3}`.
  */
+
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import { jsonProblem } from '../../sim/runtime/json-problem.ts';
 import { parse } from '../../sim/runtime/schema.ts';
 import { stimulusShape } from './case-header-schema.ts';
@@ -39,7 +41,7 @@ export function stimulusComments(stimulus: Stimulus): string[] | undefined {
 /**
  * The stimulus that a packet and its comments describe. Comments that do not begin with `{` are passed over: they
  * are for people. Fields with default values are absent.
- * @throws {TypeError} naming the first place that is wrong in a comment that does
+ * @throws {InputError} naming the first place that is wrong in a comment that does
  */
 export function stimulusFromComments(packet: Uint8Array, comments: readonly string[]): Stimulus {
   const comment = comments.find((text) => text.startsWith(JSON_OBJECT_START));
@@ -47,11 +49,11 @@ export function stimulusFromComments(packet: Uint8Array, comments: readonly stri
   return { packet, ...parse(stimulusShape, parseJson(comment)) };
 }
 
-/** @throws {TypeError} with the parser's words */
+/** @throws {InputError} with the parser's words */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new TypeError(jsonProblem(text, error));
+    throw new InputError(jsonProblem(text, error));
   }
 }

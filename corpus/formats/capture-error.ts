@@ -1,5 +1,7 @@
+import { InputError } from '../../sim/runtime/input-error.ts';
+
 /** Why a capture or a case file cannot be read, as data: where, what should stand there, what does. */
-export class CaptureError extends Error {
+export class CaptureError extends InputError {
   /** Byte offset in the file (of a compressed one: in what it unpacks to). */
   readonly offset: number;
   /** What should have been there: "a block of 108 bytes". */

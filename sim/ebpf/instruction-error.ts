@@ -1,5 +1,7 @@
+import { InputError } from '../runtime/input-error.ts';
+
 /** A program that the kernel's verifier refuses for its form alone. */
-export class InstructionError extends Error {
+export class InstructionError extends InputError {
   /** Index of the offending slot. */
   readonly instruction: number;
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../runtime/input-error.ts';
 import {
   callTarget,
   decodeInstructions,
@@ -32,7 +33,7 @@ describe('decodeInstructions', () => {
   });
 
   it('refuses bytes that are no whole number of slots', () => {
-    expect(() => decodeInstructions(new Uint8Array(12))).toThrow(RangeError);
+    expect(() => decodeInstructions(new Uint8Array(12))).toThrow(InputError);
   });
 });
 

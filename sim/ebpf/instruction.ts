@@ -24,6 +24,7 @@
  * `BPF_LD | BPF_IMM | BPF_DW` takes two slots: its second one has opcode 0 and the upper half of the constant in
  * its imm.
  */
+import { InputError } from '../runtime/input-error.ts';
 
 // Classes: bits 0–2.
 export const BPF_LD = 0x00;
@@ -172,11 +173,11 @@ export function allocateInstructions(count: number): Instructions {
 
 /**
  * Decodes little-endian eBPF; judges nothing (that is `checkInstructions`).
- * @throws {RangeError} when the length is no multiple of 8
+ * @throws {InputError} when the length is no multiple of 8
  */
 export function decodeInstructions(bytes: Uint8Array): Instructions {
   if (bytes.length % INSTRUCTION_SIZE !== 0) {
-    throw new RangeError(
+    throw new InputError(
       `eBPF instructions are 8 bytes each: ${bytes.length} bytes are no whole number of them`,
     );
   }

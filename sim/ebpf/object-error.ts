@@ -1,7 +1,8 @@
+import { InputError } from '../runtime/input-error.ts';
 import { visibleLine } from '../runtime/visible-text.ts';
 
 /** The malformed or unusable object file: one clear line, and its parts. */
-export class ObjectError extends Error {
+export class ObjectError extends InputError {
   /** The place: section and byte offset in it, or the name of what it is about. */
   readonly where: string;
   readonly expected: string;

@@ -1,16 +1,18 @@
 /** The packets that a scenario's steps send from a stack, as bytes. */
+
 import { addressFromText, addressToText } from '../packet/addresses.ts';
 import { echoRequest, echoRequest6, frame, ipv4, ipv6, type Part, tcp, udp } from '../packet/build.ts';
 import { isZero } from '../packet/bytes.ts';
 import { IPV4, Ipv4View, ipv4HeaderLength } from '../packet/ipv4.ts';
 import { isIpv6 } from '../packet/ipv6.ts';
 import { RoutingTables } from '../runtime/fib-lookup.ts';
+import { InputError } from '../runtime/input-error.ts';
 import type { ScenarioNamespace } from './scenario.ts';
 import type { StepShape } from './scenario-shape.ts';
 import { sourceFor } from './stack/source-address.ts';
 
 /** A packet that cannot be sent so. */
-export class SendingError extends Error {}
+export class SendingError extends InputError {}
 
 const DEFAULT_TTL = 64;
 const DEFAULT_PING_PAYLOAD = 56;

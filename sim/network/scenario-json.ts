@@ -1,9 +1,11 @@
 /** Reads scenarios: every name must lead somewhere, and every error names its place. */
+
 import { isGroupMac, prefixFromText } from '../packet/addresses.ts';
 import { ETHERNET } from '../packet/ethernet.ts';
 import { programByName } from '../programs/index.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { RoutingTables } from '../runtime/fib-lookup.ts';
+import { InputError } from '../runtime/input-error.ts';
 import { jsonProblem } from '../runtime/json-problem.ts';
 import type { ProgramEntry } from '../runtime/program.ts';
 import { parse } from '../runtime/schema.ts';
@@ -32,7 +34,7 @@ import {
 } from './scenario-shape.ts';
 
 /** A scenario that cannot be: the message names the file and the place in it. */
-export class ScenarioError extends Error {
+export class ScenarioError extends InputError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'ScenarioError';
@@ -66,13 +68,13 @@ export function scenarioFromJson(json: unknown, source: string): Scenario {
     const steps = shape.steps.map((step, index) => stepOf(step, index, namespaces));
     return { name: shape.name, description: shape.description, namespaces, wires, steps };
   } catch (error) {
-    if (error instanceof TypeError) throw new ScenarioError(`${source}: ${error.message}`, { cause: error });
+    if (error instanceof InputError) throw new ScenarioError(`${source}: ${error.message}`, { cause: error });
     throw error;
   }
 }
 
 function fail(place: string, problem: string): never {
-  throw new TypeError(`${place}: ${problem}`);
+  throw new InputError(`${place}: ${problem}`);
 }
 
 function namespaceOf(name: string, shape: NamespaceShape, place: string): ScenarioNamespace {

@@ -1,7 +1,9 @@
 /** A value that has not the shape it should have, and the words for it. */
 
+import { InputError } from './input-error.ts';
+
 /** The message begins with the place: `worlds[0].world: expected an object, got null`. */
-export class ShapeError extends TypeError {
+export class ShapeError extends InputError {
   /** `worlds[0].world`; empty for the value itself. */
   readonly place: string;
   /** "expected an object, got null". */

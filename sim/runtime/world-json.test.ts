@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ShapeError } from './shape-error.ts';
 import type { World } from './world.ts';
 import { worldFromJson, worldToJson } from './world-json.ts';
 
@@ -80,6 +81,6 @@ describe('a world as JSON', () => {
 
   it('refuses JSON that is nested a hundred thousand deep without running out of stack', () => {
     const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
-    expect(() => worldFromJson({ devices: deep })).toThrow(TypeError);
+    expect(() => worldFromJson({ devices: deep })).toThrow(ShapeError);
   });
 });
