@@ -37,6 +37,7 @@ export const addImm = (dst: number, imm: number): Insn => insn(0x07, dst, 0, 0, 
 export const or = (dst: number, src: number): Insn => insn(0x4f, dst, src, 0, 0);
 export const andImm = (dst: number, imm: number): Insn => insn(0x57, dst, 0, 0, imm);
 export const lshImm = (dst: number, imm: number): Insn => insn(0x67, dst, 0, 0, imm);
+export const rshImm = (dst: number, imm: number): Insn => insn(0x77, dst, 0, 0, imm);
 export const divImm = (dst: number, imm: number): Insn => insn(0x37, dst, 0, 0, imm);
 export const mov32 = (dst: number, src: number): Insn => insn(0xbc, dst, src, 0, 0);
 export const mov32Imm = (dst: number, imm: number): Insn => insn(0xb4, dst, 0, 0, imm);
@@ -44,9 +45,13 @@ export const add32 = (dst: number, src: number): Insn => insn(0x0c, dst, src, 0,
 export const add32Imm = (dst: number, imm: number): Insn => insn(0x04, dst, 0, 0, imm);
 export const mul32 = (dst: number, src: number): Insn => insn(0x2c, dst, src, 0, 0);
 export const mul32Imm = (dst: number, imm: number): Insn => insn(0x24, dst, 0, 0, imm);
+export const sub32 = (dst: number, src: number): Insn => insn(0x1c, dst, src, 0, 0);
 export const or32Imm = (dst: number, imm: number): Insn => insn(0x44, dst, 0, 0, imm);
 export const xor32 = (dst: number, src: number): Insn => insn(0xac, dst, src, 0, 0);
 export const rsh32Imm = (dst: number, imm: number): Insn => insn(0x74, dst, 0, 0, imm);
+
+/** From network order. */
+export const swap32 = (dst: number): Insn => insn(0xdc, dst, 0, 0, 32);
 
 export const load8 = (dst: number, src: number, off: number): Insn => insn(0x71, dst, src, off, 0);
 export const load16 = (dst: number, src: number, off: number): Insn => insn(0x69, dst, src, off, 0);
@@ -65,6 +70,7 @@ export const jumpIfEqual = (dst: number, imm: number, off: number): Insn => insn
 export const jumpIfNotEqual = (dst: number, imm: number, off: number): Insn => insn(0x55, dst, 0, off, imm);
 export const jumpIfAtMost = (dst: number, imm: number, off: number): Insn => insn(0xb5, dst, 0, off, imm);
 export const jumpIfAbove = (dst: number, imm: number, off: number): Insn => insn(0x25, dst, 0, off, imm);
+export const jumpIfNegative = (dst: number, off: number): Insn => insn(0xc5, dst, 0, off, 0);
 export const jumpIfBelow = (dst: number, imm: number, off: number): Insn => insn(0xa5, dst, 0, off, imm);
 
 /** @throws {RangeError} for a name that is none of a helper's */

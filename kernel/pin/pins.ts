@@ -11,8 +11,9 @@ import { addressOf, errnoName, type LoadedLibbpf } from '../libbpf/libbpf.ts';
 import { syscalls } from '../testrun/syscalls.ts';
 import { btfWithFunction } from './btf-with-function.ts';
 import { INSN_SIZE } from './encode.ts';
+import { PIN_STATE } from './pin-state.ts';
 import { rewrite, substitutesIn } from './rewrite.ts';
-import { PIN_STATE, type Substitute } from './substitutes.ts';
+import type { Substitute } from './substitutes.ts';
 
 /** What clock and random numbers start from. */
 export interface PinnedWorld {

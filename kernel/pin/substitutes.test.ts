@@ -23,6 +23,10 @@ describe('substitutes of helpers', () => {
       'bpf_ktime_get_coarse_ns',
       'bpf_ktime_get_ns',
       'bpf_ktime_get_tai_ns',
+      'bpf_tcp_raw_check_syncookie_ipv4',
+      'bpf_tcp_raw_check_syncookie_ipv6',
+      'bpf_tcp_raw_gen_syncookie_ipv4',
+      'bpf_tcp_raw_gen_syncookie_ipv6',
     ]);
   });
 });

@@ -8,7 +8,13 @@
 
 import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { idleTaskName, TASK_COMM_LEN } from '../../sim/ebpf/helpers/task-helpers.ts';
-import { HASH_MULTIPLIER, RANDOM_STEP } from '../../sim/runtime/chance.ts';
+import {
+  HASH_MULTIPLIER,
+  NETNS_COOKIE,
+  RANDOM_STEP,
+  ROOT_CGROUP,
+  SOCKET_COOKIE,
+} from '../../sim/runtime/chance.ts';
 import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../sim/runtime/clock.ts';
 import { ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
 import { kernelIsOlderThan } from '../kernel-version.ts';
@@ -44,19 +50,8 @@ import {
   storeImm64,
   xor32,
 } from './encode.ts';
-
-/** The only value of the map, offsets in bytes. */
-export const PIN_STATE = {
-  /** u64: what the clock shows. */
-  now: 0,
-  /** u64: by how much it moves on when a packet begins. */
-  tick: 8,
-  /** u32: the state of the random numbers. */
-  random: 16,
-  /** u32: what flow hashes start from. */
-  hash: 20,
-  size: 24,
-} as const;
+import { PIN_STATE } from './pin-state.ts';
+import { checkCookie, generateCookie } from './syn-cookie.ts';
 
 export interface Substitute {
   /** The helper's number. */
@@ -238,6 +233,15 @@ const NEVER = 1n << 62n;
 /** Arms a timer for a time that no run lasts: as in the machine, callbacks do not run between packets. */
 const startLater = (): readonly Insn[] => [...loadImm64(2, NEVER), helperCall('bpf_timer_start'), exit()];
 
+/** Of the root control group, level 0 is itself, and there is no other. @param level the argument with it */
+const ancestor = (level: number) => (): readonly Insn[] => [
+  mov32(level, level),
+  movImm(0, ROOT_CGROUP),
+  jumpIfEqual(level, 0, 1),
+  movImm(0, 0),
+  exit(),
+];
+
 /** A session may also see to its answer by running on that CPU. */
 export const CPU_HELPER = 'bpf_get_smp_processor_id';
 
@@ -262,6 +266,18 @@ const BODIES: Readonly<Record<string, Substitute['body']>> = {
   bpf_probe_read_user_str: noUserMemory('bpf_probe_read_user_str'),
   bpf_timer_init: initWithPatience,
   bpf_timer_start: startLater,
+  bpf_get_cgroup_classid: 0,
+  bpf_skb_cgroup_classid: 0,
+  bpf_get_socket_cookie: SOCKET_COOKIE,
+  bpf_get_netns_cookie: NETNS_COOKIE,
+  bpf_skb_cgroup_id: ROOT_CGROUP,
+  bpf_skb_ancestor_cgroup_id: ancestor(2),
+  bpf_get_current_cgroup_id: ROOT_CGROUP,
+  bpf_get_current_ancestor_cgroup_id: ancestor(1),
+  bpf_tcp_raw_gen_syncookie_ipv4: generateCookie('bpf_tcp_raw_gen_syncookie_ipv4', false),
+  bpf_tcp_raw_gen_syncookie_ipv6: generateCookie('bpf_tcp_raw_gen_syncookie_ipv6', true),
+  bpf_tcp_raw_check_syncookie_ipv4: checkCookie(false),
+  bpf_tcp_raw_check_syncookie_ipv6: checkCookie(true),
 };
 
 /** Those whose answers chance may still decide. */

@@ -15,6 +15,7 @@ import type { BpfMap, BpfObject } from './bpf-object.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
+import { WorldSockets } from './context/world-sockets.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
@@ -71,6 +72,8 @@ export class Machine {
   readonly maps: readonly LiveMap[];
   /** The world's routes. */
   readonly fib: Fib;
+  /** The world's sockets. */
+  readonly sockets: WorldSockets;
   world: World;
   hook: Hook = 'xdp';
   layout: ContextLayout;
@@ -115,6 +118,7 @@ export class Machine {
     this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);
     this.#macs = new Map((world.devices ?? []).map((device) => [device.ifindex, device.mac]));
     this.fib = routesOf(world);
+    this.sockets = socketsOf(this.memory, world);
     writeSocket(this.memory);
     this.#looksAtSocket = object.programs.some(looksAtSocket);
     this.#startClock();
@@ -307,10 +311,18 @@ function refusedEntry(map: LiveMap, where: string, key: Uint8Array, errno: numbe
 }
 
 function routesOf(world: World): Fib {
+  return asked('devices and routes that fit each other', () => createFib(world));
+}
+
+function socketsOf(memory: LinearMemory, world: World): WorldSockets {
+  return asked('sockets that can be opened', () => new WorldSockets(memory, world.sockets ?? []));
+}
+
+function asked<T>(expected: string, make: () => T): T {
   try {
-    return createFib(world);
+    return make();
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof RangeError)) throw error;
-    throw new ObjectError('the world', 'devices and routes that fit each other', error.message);
+    throw new ObjectError('the world', expected, error.message);
   }
 }

@@ -10,10 +10,14 @@
  *   0x0001_0000 ├──────────────────────────────────┤
  *               │ machine block, 4 KiB             │  no access for programs: `MACHINE_WORD`
  *   0x0001_1000 ├──────────────────────────────────┤
- *               │ context                          │  struct xdp_md (24 bytes) or __sk_buff (192 bytes), a socket
+ *               │ context                          │  struct xdp_md (24 bytes) or __sk_buff (192 bytes)
  *   0x0001_2000 ├──────────────────────────────────┤
  *               │ stacks: frame 0 … frame 7        │  8 × 512 bytes; r10 of frame k = STACK_BASE + 512 × (k + 1)
  *   0x0001_3000 ├──────────────────────────────────┤
+ *               │ gap                              │  no access
+ *   0x0001_4000 ├──────────────────────────────────┤
+ *               │ sockets                          │  the frame's own, then those of the world: `context/socket.ts`
+ *   0x0001_c000 ├──────────────────────────────────┤
  *               │ gap                              │  no access
  *   0x0002_0000 ├──────────────────────────────────┤  PACKET_BASE
  *               │ headroom │ frame      │ tailroom │  XDP: 256 bytes before the frame, TC: 64 (and more below, for
@@ -31,10 +35,11 @@ export const NULL_PAGE_END = 0x1_0000;
 export const MACHINE_BASE = 0x1_0000;
 export const CONTEXT_BASE = 0x1_1000;
 export const CONTEXT_LIMIT = 0x1_2000;
-/** The socket that a TC frame belongs to (`struct bpf_sock`), behind the context. */
-export const SOCKET_BASE = 0x1_1800;
 export const STACK_BASE = 0x1_2000;
 export const STACK_LIMIT = 0x1_3000;
+/** The socket that a TC frame belongs to, and behind it those of the world. */
+export const SOCKET_BASE = 0x1_4000;
+export const SOCKET_LIMIT = 0x1_c000;
 export const PACKET_BASE = 0x2_0000;
 export const PACKET_LIMIT = 0x4_0000;
 export const HEAP_BASE = 0x4_0000;

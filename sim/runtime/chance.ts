@@ -9,6 +9,12 @@ export const RANDOM_STEP = 0x6d2b_79f5;
 /** What each word of a hash is multiplied by. */
 export const HASH_MULTIPLIER = 0x9e37_79b1;
 
+/** What tells a frame's socket and a network namespace apart from others: of each, there is one. */
+export const SOCKET_COOKIE = 1;
+export const NETNS_COOKIE = 1;
+/** The number of the control group that a run is in: the root has this one. */
+export const ROOT_CGROUP = 1;
+
 /** The state behind `state`, as a signed 32-bit number. */
 export function nextRandomState(state: number): number {
   return (state + RANDOM_STEP) | 0;

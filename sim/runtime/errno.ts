@@ -14,6 +14,7 @@ export const ENOSPC = 28;
 export const ERANGE = 34;
 export const EPROTO = 71;
 export const EOVERFLOW = 75;
+export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 /** Inside the kernel only (include/linux/errno.h), but some helpers let it out. */

@@ -14,7 +14,7 @@ import {
   transformed,
   uint32,
 } from './schema.ts';
-import type { Device, MapEntry, Neighbour, Route, World } from './world.ts';
+import type { Device, MapEntry, Neighbour, Route, Socket, World } from './world.ts';
 
 /** How the two forms write what JSON has no type for. */
 interface Leaves {
@@ -41,11 +41,19 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     mtu: optional(uint32),
   });
   const neighbour = object<Neighbour>({ ifindex: uint32, address: text, mac });
+  const socket = object<Socket>({
+    protocol: oneOf('tcp', 'udp'),
+    local: text,
+    remote: optional(text),
+    ifindex: optional(uint32),
+    mark: optional(uint32),
+  });
   const mapEntry = object<MapEntry>({ key: bytes, value: bytes });
   return object<World>({
     devices: optional(list(device)),
     routes: optional(list(route)),
     neighbours: optional(list(neighbour)),
+    sockets: optional(list(socket)),
     maps: optional(dictionary(list(mapEntry))),
     globals: optional(dictionary(bytes)),
     time: optional(bigint),

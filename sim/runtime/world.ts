@@ -11,6 +11,8 @@ export interface World {
   readonly devices?: readonly Device[];
   readonly routes?: readonly Route[];
   readonly neighbours?: readonly Neighbour[];
+  /** Sockets that `bpf_sk_lookup_tcp`, `bpf_sk_lookup_udp` and `bpf_skc_lookup_tcp` find, in the program's own network namespace. */
+  readonly sockets?: readonly Socket[];
   /** Initial contents of maps, by map name. */
   readonly maps?: Readonly<Record<string, readonly MapEntry[]>>;
   /** Read-only globals of the object, by variable name; bytes in the machine's order (little-endian). */
@@ -64,6 +66,19 @@ export interface Neighbour {
   readonly address: string;
   /** 6 bytes. */
   readonly mac: Uint8Array;
+}
+
+/** A TCP or UDP socket. */
+export interface Socket {
+  readonly protocol: 'tcp' | 'udp';
+  /** Address and port in text: `10.0.0.1:80`, `0.0.0.0:53`, `[2001:db8::1]:80`; `[::]:80` takes IPv4, too. */
+  readonly local: string;
+  /** The other end: the socket is connected. Absent: a TCP socket listens, a UDP socket takes from everybody. */
+  readonly remote?: string;
+  /** The device that it is bound to; absent: none. */
+  readonly ifindex?: number;
+  /** `SO_MARK`; default 0. */
+  readonly mark?: number;
 }
 
 /** One entry of a map. A per-CPU map's value is that of the CPU which the case runs on; the others' are zero. */

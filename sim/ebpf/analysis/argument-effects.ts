@@ -50,6 +50,12 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   // In a read-only map.
   string: none,
   socket: none,
+  socket_or_struct: none,
+  context_or_null: none,
+  value_or_null: reads,
+  ipv4_header: reads,
+  tcp_header: reads,
+  ipv6_header: reads,
   spin_lock: changes,
   // Its bytes stay zeros.
   timer: none,

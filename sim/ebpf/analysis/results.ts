@@ -44,6 +44,9 @@ const RESULTS: Readonly<Record<ReturnType, (call: AnalysedResult) => Value>> = {
       : ANY,
   slice_or_null: () => ANY,
   socket_or_null: () => ANY,
+  common_socket_or_null: () => ANY,
+  tcp_socket_or_null: () => ANY,
+  kernel_struct_or_null: () => ANY,
 } satisfies Record<ReturnType, (call: AnalysedResult) => Value>;
 
 export function resultOf(call: AnalysedResult): Value {

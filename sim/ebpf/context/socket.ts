@@ -4,12 +4,33 @@
  *
  * The socket that `skb->sk` leads to is the one of a test run (net/bpf/test_run.c, `bpf_prog_test_run_skb`): of no
  * protocol, closed, bound to no device, with the family and the addresses of the frame as it came.
+ *
+ * Sockets lie in rows from `SOCKET_BASE` on: the frame's own, then those of the world. In a row, what a program sees of
+ * a socket has one address for each of its forms:
+ *
+ * ```
+ *     0  struct bpf_sock
+ *    80  struct bpf_tcp_sock
+ *   192  the kernel's own structure (`bpf_skc_to_tcp_sock`): nothing to read
+ * ```
  */
 
 import type { BpfProgram } from '../bpf-object.ts';
 import { BPF_DW, BPF_LDX, BPF_MEM } from '../instruction.ts';
-import { type LinearMemory, SOCKET_BASE } from '../memory.ts';
+import { type LinearMemory, SOCKET_BASE, SOCKET_LIMIT } from '../memory.ts';
 import { SK_BUFF } from './sk-buff.ts';
+
+/** Bytes from row to row, and where in them the other two forms are. */
+export const SOCKET_ROW = 256;
+export const TCP_FORM = 80;
+export const KERNEL_FORM = 192;
+/** How many sockets a world may have. */
+export const MAX_SOCKETS: number = (SOCKET_LIMIT - SOCKET_BASE) / SOCKET_ROW - 1;
+
+/** The row that an address is in; 0: the frame's own socket, others: the world's, counted from 1. */
+export function socketRow(address: number): number {
+  return Math.floor((address - SOCKET_BASE) / SOCKET_ROW);
+}
 
 /** Bytes. */
 export const SOCKET_SIZE = 80;
@@ -18,10 +39,14 @@ export const SOCKET = {
   boundDevIf: 0,
   family: 4,
   type: 8,
+  protocol: 12,
   mark: 16,
   priority: 20,
   srcIp4: 24,
   srcIp6: 28,
+  /** Host order. */
+  srcPort: 44,
+  /** Network order, two bytes. */
   dstPort: 48,
   dstIp4: 52,
   dstIp6: 56,
@@ -84,6 +109,33 @@ export function maySocketBeRead(offset: number, size: number, full: boolean): bo
   const field = offset & ~3;
   const whole = field === SOCKET.boundDevIf || field === SOCKET.mark || field === SOCKET.priority;
   return whole ? size === 4 : size <= 4;
+}
+
+/** `struct bpf_tcp_sock`. */
+export const TCP_SOCKET = {
+  sndCwnd: 0,
+  rttMin: 8,
+  sndSsthresh: 12,
+  mssCache: 28,
+  /** u64. */
+  bytesReceived: 80,
+  bytesAcked: 88,
+  size: 112,
+} as const;
+
+/** `bpf_tcp_sock_is_valid_access` */
+export function mayTcpSocketBeRead(offset: number, size: number): boolean {
+  if (offset < 0 || offset + size > TCP_SOCKET.size || offset % size !== 0) return false;
+  const wide = offset === TCP_SOCKET.bytesReceived || offset === TCP_SOCKET.bytesAcked;
+  return size === (wide ? 8 : 4);
+}
+
+/** May so much be read at an address among the sockets, whichever form of which socket it is? */
+export function isSocketFormReadable(address: number, size: number): boolean {
+  const offset = (address - SOCKET_BASE) % SOCKET_ROW;
+  return offset < TCP_FORM
+    ? maySocketBeRead(offset, size, true)
+    : offset < KERNEL_FORM && mayTcpSocketBeRead(offset - TCP_FORM, size);
 }
 
 /** Fills in what is the same for every frame. */

@@ -48,6 +48,15 @@ export type ArgumentType =
   | 'string'
   /** A socket that was compared with null. */
   | 'socket'
+  /** One, or a structure of the kernel's own that a helper made of one. */
+  | 'socket_or_struct'
+  | 'context_or_null'
+  /** Readable memory of the map's value size, or null. */
+  | 'value_or_null'
+  /** A header without options: 20, 20 and 40 bytes to read. */
+  | 'ipv4_header'
+  | 'tcp_header'
+  | 'ipv6_header'
   /** A `struct bpf_spin_lock` in a map's value. */
   | 'spin_lock'
   /** A `struct bpf_timer` in a map's value. */
@@ -64,6 +73,11 @@ export type ArgumentType =
 /** Bytes of `struct bpf_dynptr` and of `struct bpf_iter_num` (include/uapi/linux/bpf.h). */
 export const DYNPTR_SIZE = 16;
 export const ITERATOR_SIZE = 8;
+
+/** Headers without options, in bytes. */
+const IPV4_HEADER = 20;
+const TCP_HEADER = 20;
+const IPV6_HEADER = 40;
 
 /** Memory that a helper reaches through an argument. */
 export interface ArgumentMemory {
@@ -124,6 +138,12 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   sample: { holds: 'sample' },
   string: memory('read', 'up to its zero', 'read-only map'),
   socket: { holds: 'socket' },
+  socket_or_struct: { holds: 'socket' },
+  context_or_null: { holds: 'context' },
+  value_or_null: memory('read', 'map value', 'any', 'always'),
+  ipv4_header: memory('read', IPV4_HEADER),
+  tcp_header: memory('read', TCP_HEADER),
+  ipv6_header: memory('read', IPV6_HEADER),
   spin_lock: memory('read and written', 4, 'map value'),
   timer: memory('read and written', TIMER_SIZE, 'map value'),
   dynptr_out: memory('written', DYNPTR_SIZE, 'stack'),

@@ -79,7 +79,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['sample', 'anything'],
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    effects: { ...NO_EFFECTS, obligation: 'releases pointer' },
     symbolic: 'any value',
     run: (machine, sample) => {
       ringOf(machine, sample)?.commit(sample, false);
@@ -92,7 +92,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['sample', 'anything'],
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    effects: { ...NO_EFFECTS, obligation: 'releases pointer' },
     symbolic: 'any value',
     run: (machine, sample) => {
       ringOf(machine, sample)?.commit(sample, true);

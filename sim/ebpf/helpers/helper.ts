@@ -42,9 +42,13 @@ export type Obligation =
   | 'none'
   /** It must give something back afterwards, even if the helper failed. */
   | 'acquires'
-  /** It must give back what comes in r0, unless that is null. */
+  /** It must give back what comes in r0, unless it has found that to be null. */
   | 'acquires unless null'
   | 'releases'
+  /** It gives back what r1 points to; that, and what was made of it, is a number afterwards. */
+  | 'releases pointer'
+  /** What comes in r0 is r1 in another form, and good for as long as that is (`is_ptr_cast_function`). */
+  | 'passes on'
   /** It holds the lock at the address in r1, and may call nothing but what unlocks it. */
   | 'locks'
   | 'unlocks';

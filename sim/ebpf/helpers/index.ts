@@ -9,6 +9,7 @@ import { FIB_HELPERS } from './fib-helper.ts';
 import type { Helper } from './helper.ts';
 import { LOCK_HELPERS } from './lock-helpers.ts';
 import { MAP_HELPERS } from './map-helpers.ts';
+import { OWNER_HELPERS } from './owner-helpers.ts';
 import { PERF_HELPERS } from './perf-helpers.ts';
 import { PROBE_READ_HELPERS } from './probe-read-helpers.ts';
 import { REDIRECT_HELPERS } from './redirect-helpers.ts';
@@ -17,7 +18,9 @@ import { SKB_CHANGE_HELPERS } from './skb-change-helpers.ts';
 import { SKB_CHECKSUM_HELPERS } from './skb-checksum-helpers.ts';
 import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
 import { SOCKET_HELPERS } from './socket-helpers.ts';
+import { SOCKET_LOOKUP_HELPERS } from './socket-lookup-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
+import { SYNCOOKIE_HELPERS } from './syncookie-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
 import { TASK_HELPERS } from './task-helpers.ts';
 import { TIMER_HELPERS } from './timer-helpers.ts';
@@ -43,7 +46,10 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...SKB_CHANGE_HELPERS,
     ...SKB_CHECKSUM_HELPERS,
     ...SKB_META_HELPERS,
+    ...OWNER_HELPERS,
     ...SOCKET_HELPERS,
+    ...SOCKET_LOOKUP_HELPERS,
+    ...SYNCOOKIE_HELPERS,
     ...STRING_HELPERS,
     ...TUNNEL_HELPERS,
     ...VLAN_HELPERS,

@@ -17,7 +17,13 @@ export type ReturnType =
   /** Memory of as many bytes as the last argument says, read-only where the dynptr is. */
   | 'slice_or_null'
   /** A socket with all of its fields. */
-  | 'socket_or_null';
+  | 'socket_or_null'
+  /** One that may still be in the making. */
+  | 'common_socket_or_null'
+  /** One as `struct bpf_tcp_sock`. */
+  | 'tcp_socket_or_null'
+  /** A structure of the kernel's own, as its BTF describes it. */
+  | 'kernel_struct_or_null';
 
 export type ReturnRecord =
   | { readonly holds: 'number'; readonly bits: 32 | 64 }
@@ -25,7 +31,7 @@ export type ReturnRecord =
   /** A pointer that the program must compare with null; `size`: who says how many bytes may be reached through it. */
   | {
       readonly holds: 'pointer or null';
-      readonly to: 'map value' | 'sample' | 'slice' | 'socket';
+      readonly to: 'map value' | 'sample' | 'slice' | 'socket' | 'kernel structure';
       readonly size: 'map value' | 'second argument' | 'helper' | 'its fields';
     };
 
@@ -37,4 +43,7 @@ export const RETURN_TYPES: Readonly<Record<ReturnType, ReturnRecord>> = {
   sample_or_null: { holds: 'pointer or null', to: 'sample', size: 'second argument' },
   slice_or_null: { holds: 'pointer or null', to: 'slice', size: 'helper' },
   socket_or_null: { holds: 'pointer or null', to: 'socket', size: 'its fields' },
+  common_socket_or_null: { holds: 'pointer or null', to: 'socket', size: 'its fields' },
+  tcp_socket_or_null: { holds: 'pointer or null', to: 'socket', size: 'its fields' },
+  kernel_struct_or_null: { holds: 'pointer or null', to: 'kernel structure', size: 'its fields' },
 } satisfies Record<ReturnType, ReturnRecord>;

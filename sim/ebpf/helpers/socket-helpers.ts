@@ -1,20 +1,40 @@
 /**
- * Helpers on sockets (net/core/filter.c): the one that a TC frame belongs to, see `context/socket.ts` for which it is, and
- * lookups, which find none: nobody listens in a run's own network namespace.
+ * Helpers on sockets (net/core/filter.c): the one that a TC frame belongs to, see `context/socket.ts` for which it is,
+ * and those that a lookup has found.
  */
 import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
+import { AF_INET6 } from '../../runtime/fib.ts';
+import { IPPROTO_TCP, IPPROTO_UDP, type OpenSocket, TCP_LISTEN } from '../../runtime/sockets.ts';
+import { KERNEL_FORM, SOCKET_ROW, socketRow, TCP_FORM } from '../context/socket.ts';
+import type { Machine } from '../machine.ts';
+import { SOCKET_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
-function lookup(number: number, name: string): Helper {
+/** The socket that an argument stands for; undefined: the frame's own, which is of no protocol. */
+export function socketAt(machine: Machine, address: number): OpenSocket | undefined {
+  return machine.sockets.at(address);
+}
+
+/** The address of a socket's row. */
+export function rowAddress(address: number): number {
+  return SOCKET_BASE + SOCKET_ROW * socketRow(address);
+}
+
+/** `bpf_skc_to_…`: the kernel's own structure, where the socket is of the right kind. */
+function toStruct(number: number, name: string, isOne: (socket: OpenSocket) => boolean): Helper {
   return {
     number,
     name,
-    arguments: ['context', 'memory', 'size', 'anything', 'anything'],
-    returns: 'socket_or_null',
-    rules: { hooks: 'both', license: 'any', packetAccess: true },
-    effects: { ...NO_EFFECTS, obligation: 'acquires unless null', dependsOn: ['network'] },
+    arguments: ['socket_or_struct'],
+    returns: 'kernel_struct_or_null',
+    note: 'what a program reads through the result is not there',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'passes on' },
     symbolic: 'any value',
-    run: () => 0,
+    run: (machine, address) => {
+      const socket = socketAt(machine, address);
+      return socket !== undefined && isOne(socket) ? rowAddress(address) + KERNEL_FORM : 0;
+    },
   };
 }
 
@@ -25,20 +45,21 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     arguments: ['socket'],
     returns: 'socket_or_null',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, obligation: 'passes on' },
     symbolic: 'any value',
-    run: (_machine, socket) => socket,
+    // All of them are: none is in the making.
+    run: (_machine, address) => rowAddress(address),
   },
   {
     number: 96,
     name: 'bpf_tcp_sock',
     arguments: ['socket'],
-    returns: 'socket_or_null',
+    returns: 'tcp_socket_or_null',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, obligation: 'passes on' },
     symbolic: 'any value',
-    // It is not of TCP.
-    run: () => 0,
+    run: (machine, address) =>
+      socketAt(machine, address)?.protocol === IPPROTO_TCP ? rowAddress(address) + TCP_FORM : 0,
   },
   {
     number: 98,
@@ -48,62 +69,44 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',
-    // It does not listen.
-    run: () => 0,
+    run: (machine, address) => (socketAt(machine, address)?.state === TCP_LISTEN ? rowAddress(address) : 0),
   },
-  {
-    number: 47,
-    name: 'bpf_get_socket_uid',
-    arguments: ['context'],
-    returns: 'int',
-    rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
-    symbolic: 'any value',
-    run: () => 0,
-  },
-  lookup(84, 'bpf_sk_lookup_tcp'),
-  lookup(85, 'bpf_sk_lookup_udp'),
-  lookup(99, 'bpf_skc_lookup_tcp'),
   {
     number: 86,
     name: 'bpf_sk_release',
-    arguments: ['socket'],
+    arguments: ['socket_or_struct'],
     returns: 'int',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases' },
+    effects: { ...NO_EFFECTS, obligation: 'releases pointer' },
     symbolic: 'any value',
     run: () => 0,
-  },
-  {
-    number: 100,
-    name: 'bpf_tcp_check_syncookie',
-    arguments: ['socket', 'memory', 'size', 'memory', 'size'],
-    returns: 'int',
-    rules: { hooks: 'both', license: 'gpl', packetAccess: true },
-    effects: NO_EFFECTS,
-    symbolic: 'any value',
-    // The frame's socket is not one of TCP that listens.
-    run: () => -EINVAL,
-  },
-  {
-    number: 110,
-    name: 'bpf_tcp_gen_syncookie',
-    arguments: ['socket', 'memory', 'size', 'memory', 'size'],
-    returns: 'int',
-    rules: { hooks: 'both', license: 'gpl', packetAccess: true },
-    effects: NO_EFFECTS,
-    symbolic: 'any value',
-    run: () => -EINVAL,
   },
   {
     number: 124,
     name: 'bpf_sk_assign',
-    arguments: ['context', 'socket', 'anything'],
+    arguments: ['context', 'socket_or_struct', 'anything'],
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',
+    // A test run is no ingress of a device (`skb_at_tc_ingress`).
     run: (machine, _context, _socket, flags) =>
       flags !== 0 || machine.high(2) !== 0 ? -EINVAL : -EOPNOTSUPP,
   },
+  toStruct(
+    136,
+    'bpf_skc_to_tcp6_sock',
+    ({ protocol, family }) => protocol === IPPROTO_TCP && family === AF_INET6,
+  ),
+  toStruct(137, 'bpf_skc_to_tcp_sock', ({ protocol }) => protocol === IPPROTO_TCP),
+  // None is waiting for its end, or for its beginning.
+  toStruct(138, 'bpf_skc_to_tcp_timewait_sock', () => false),
+  toStruct(139, 'bpf_skc_to_tcp_request_sock', () => false),
+  toStruct(
+    140,
+    'bpf_skc_to_udp6_sock',
+    ({ protocol, family }) => protocol === IPPROTO_UDP && family === AF_INET6,
+  ),
+  toStruct(178, 'bpf_skc_to_unix_sock', () => false),
+  toStruct(196, 'bpf_skc_to_mptcp_sock', () => false),
 ];

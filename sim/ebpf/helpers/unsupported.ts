@@ -16,43 +16,22 @@ export interface UnsupportedHelper {
 const TASK =
   'it reads the task that the frame happens to interrupt, in kernel memory that the machine does not have';
 const CGROUP = 'the machine has no cgroups';
-const SOCKET = 'it casts a socket to kernel structures that the machine does not have';
 const KERNEL_VARIABLES = "it reads the kernel's own variables";
 
 export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
-  { number: 33, only: 'tc', because: CGROUP },
   { number: 35, because: TASK },
-  { number: 37, because: CGROUP },
-  { number: 46, only: 'tc', because: 'socket cookies' },
-  { number: 79, only: 'tc', because: CGROUP },
-  { number: 80, because: CGROUP },
-  { number: 83, only: 'tc', because: CGROUP },
   { number: 107, only: 'tc', because: 'socket storage' },
   { number: 108, only: 'tc', because: 'socket storage' },
-  { number: 122, only: 'tc', because: 'network namespaces' },
-  { number: 123, because: CGROUP },
-  { number: 136, because: SOCKET },
-  { number: 137, because: SOCKET },
-  { number: 138, because: SOCKET },
-  { number: 139, because: SOCKET },
-  { number: 140, because: SOCKET },
   { number: 141, because: TASK },
   { number: 149, because: 'it prints structures of the running kernel by its BTF' },
-  { number: 151, only: 'tc', because: CGROUP },
   { number: 153, because: KERNEL_VARIABLES },
   { number: 154, because: KERNEL_VARIABLES },
   { number: 156, because: TASK },
   { number: 157, because: TASK },
   { number: 158, because: TASK },
   { number: 175, because: TASK },
-  { number: 178, because: SOCKET },
   { number: 180, because: TASK },
   { number: 194, because: 'kernel pointers' },
-  { number: 196, because: SOCKET },
-  { number: 204, because: 'syncookies' },
-  { number: 205, because: 'syncookies' },
-  { number: 206, because: 'syncookies' },
-  { number: 207, because: 'syncookies' },
   { number: 210, because: CGROUP },
   { number: 211, because: CGROUP },
 ];
@@ -238,7 +217,6 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
 /** Types of maps. */
 export const UNSUPPORTED_MAP_TYPES: Readonly<Partial<Record<MapType, string>>> = {
   STACK_TRACE: 'only helpers for tracing programs read it',
-  CGROUP_ARRAY: CGROUP,
   SOCKMAP: 'the machine has no sockets to put into it',
   SOCKHASH: 'the machine has no sockets to put into it',
   CGROUP_STORAGE: CGROUP,

@@ -3,7 +3,8 @@
  * (kernel/bpf/verifier.c, `check_mem_access`).
  */
 import { ACCESS } from '../context/context-access.ts';
-import { maySocketBeRead } from '../context/socket.ts';
+import { maySocketBeRead, mayTcpSocketBeRead } from '../context/socket.ts';
+import { Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, MAX_FRAME, SOCKET_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { FIRST_UNKNOWN, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import { makeRoom, type State, violate, warn } from './state.ts';
@@ -26,10 +27,17 @@ export function checkLoad(
   }
   const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
   if (kind === KIND.context) return loadContext(state, register, address, size, signExtending);
-  if (kind === KIND.commonSocket || kind === KIND.fullSocket) {
-    const offset = address - SOCKET_BASE;
-    if (state.hi[register] === 0 && maySocketBeRead(offset, size, kind === KIND.fullSocket)) return 0;
+  if (kind === KIND.commonSocket || kind === KIND.fullSocket || kind === KIND.tcpSocket) {
+    const offset = address - provenance.lowest[tag]!;
+    const readable =
+      kind === KIND.tcpSocket
+        ? mayTcpSocketBeRead(offset, size)
+        : maySocketBeRead(offset, size, kind === KIND.fullSocket);
+    if (state.hi[register] === 0 && readable) return 0;
     violate(`R${register} invalid ${provenance.nameOf(tag)} access off=${offset} size=${size}`);
+  }
+  if (kind === KIND.kernelStruct) {
+    throw new Unsupported('the machine has no structures of the kernel such as a program reads here');
   }
   if (kind === KIND.value && isReadOnlyData(state, tag) && withinValue(state, tag, address, size)) {
     // The verifier knows what is in frozen maps.
@@ -300,19 +308,26 @@ export function refuse(
     case KIND.sliceOrNull:
     case KIND.commonSocketOrNull:
     case KIND.fullSocketOrNull:
+    case KIND.tcpSocketOrNull:
+    case KIND.kernelStructOrNull:
       return violate(`${name} invalid mem access '${provenance.nameOf(tag)}': compare it with null first`);
     case KIND.deadPacket:
       return violate(
         `${name} invalid mem access 'scalar': a helper has moved the packet since this pointer was loaded`,
       );
     case KIND.spent:
-      return violate(`${name} invalid mem access 'scalar': the sample was submitted or discarded`);
+      return violate(`${name} invalid mem access 'scalar': it was released, submitted or discarded`);
     case KIND.null:
       return violate(`${name} invalid mem access 'scalar' (it is null)`);
     case KIND.stack:
       return violate(
         `invalid ${writes ? 'write to' : 'read from'} stack ${name} off=${offset - STACK_SIZE} size=${size}`,
       );
+    case KIND.commonSocket:
+    case KIND.fullSocket:
+    case KIND.tcpSocket:
+      if (writes) return violate(`${name} cannot write into ${provenance.nameOf(tag)}`);
+      return violate(`${name} invalid mem access '${provenance.nameOf(tag)}'`);
     default:
       return violate(`${name} invalid mem access '${provenance.nameOf(tag)}'`);
   }

@@ -51,6 +51,12 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   sample: checkSample,
   string: checkString,
   socket: checkSocket,
+  socket_or_struct: checkSocket,
+  context_or_null: checkContextOrNull,
+  value_or_null: checkMemory,
+  ipv4_header: checkMemory,
+  tcp_header: checkMemory,
+  ipv6_header: checkMemory,
   spin_lock: checkMemory,
   timer: checkTimer,
   dynptr_out: checkMemory,
@@ -81,6 +87,11 @@ function checkContext(state: State, _call: CheckedCall, index: number): void {
   }
 }
 
+function checkContextOrNull(state: State, call: CheckedCall, index: number): void {
+  const isNumber = state.provenance.isScalar(state.tag[index + 1]!);
+  if (!isNumber || (state.lo[index + 1]! | state.hi[index + 1]!) !== 0) checkContext(state, call, index);
+}
+
 function checkMap(state: State, call: CheckedCall, index: number): void {
   const { machine, provenance } = state;
   const { helper } = call;
@@ -106,10 +117,13 @@ function checkSample(state: State, _call: CheckedCall, index: number): void {
   }
 }
 
-function checkSocket(state: State, _call: CheckedCall, index: number): void {
+function checkSocket(state: State, { helper }: CheckedCall, index: number): void {
   const tag = state.tag[index + 1]!;
   const kind = tag > 0 ? state.provenance.kind[tag] : KIND.none;
-  if (kind !== KIND.commonSocket && kind !== KIND.fullSocket) expected(state, index + 1, 'sock_common');
+  if (kind === KIND.commonSocket || kind === KIND.fullSocket || kind === KIND.tcpSocket) return;
+  const sockets = 'sock_common, sock, tcp_sock, xdp_sock';
+  if (helper.arguments[index] === 'socket') expected(state, index + 1, sockets);
+  if (kind !== KIND.kernelStruct) expected(state, index + 1, `${sockets}, ptr_, trusted_ptr_`);
 }
 
 function checkSize(state: State, call: CheckedCall, index: number): void {

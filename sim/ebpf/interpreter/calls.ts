@@ -5,8 +5,8 @@ import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD, STACK_BASE } from '../memory.ts';
 import { type CheckedCall, checkArguments } from './argument-checks.ts';
-import { KIND, KNOWN, LAST_STACK_REGION, STACK_REGION, UNINITIALISED } from './provenance.ts';
-import { type CallFacts, isPointer, resultTag } from './results.ts';
+import { KNOWN, LAST_STACK_REGION, STACK_REGION, UNINITIALISED } from './provenance.ts';
+import { type CallFacts, resultTag } from './results.ts';
 import { makeRoom, type State, violate } from './state.ts';
 
 /**
@@ -44,21 +44,23 @@ function runHelper(state: State, helper: Helper): number {
   const words = machine.memory.i32;
   for (let index = 0; index < 5; index++) words[MACHINE_WORD.argumentHigh + index] = hi[index + 1]!;
   const size = lo[2]!;
-  const spent = helper.arguments[0] === 'sample' ? state.tag[1]! : 0;
+  const first = state.tag[1]!;
   lo[0] = helper.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
-  if (spent !== 0) provenance.become(spent, KIND.spent);
+  if (helper.effects.obligation === 'releases pointer') provenance.release(provenance.reference[first]!);
   if (helper.effects.packet === 'moved' || machine.packetMoved) {
     machine.packetMoved = false;
     provenance.voidPackets();
   }
   clobber(state);
-  if (helper.effects.obligation === 'acquires unless null' && isPointer(state, helper.returns)) {
-    state.references++;
-  }
   FACTS.map = map;
   FACTS.knownKey = knownKey;
   FACTS.size = size;
-  return resultTag(state, helper.returns, FACTS);
+  const result = resultTag(state, helper.returns, FACTS);
+  if (helper.effects.obligation === 'acquires unless null') {
+    provenance.acquire(result);
+    state.references++;
+  } else if (helper.effects.obligation === 'passes on') provenance.derive(result, first);
+  return result;
 }
 
 /** Keeps count of what the program has to give back (kernel/bpf/verifier.c, `check_reference_leak`, `process_spin_lock`). */
@@ -79,6 +81,12 @@ function settle(state: State, { effects }: Helper): void {
       break;
     case 'releases':
       if (state.references === 0) violate('R1 must be referenced when passed to release function');
+      state.references--;
+      break;
+    case 'releases pointer':
+      if (state.provenance.reference[state.tag[1]!] === 0) {
+        violate('R1 must be referenced when passed to release function');
+      }
       state.references--;
       break;
     default:

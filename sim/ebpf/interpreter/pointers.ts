@@ -225,5 +225,7 @@ function conclude(state: State, tag: number, isNull: boolean): void {
   const map = machine.maps[provenance.detail[tag]!];
   const isValue = provenance.kind[tag] === KIND.valueOrNull;
   const writable = isValue ? map?.programWritable === true : (provenance.detail[tag]! & SLICE_WRITABLE) !== 0;
+  // `mark_ptr_or_null_regs`: where there is nothing, there is nothing to give back.
+  if (isNull && provenance.acquired[tag] === 1) state.references--;
   provenance.proveNonNull(tag, isNull, !isValue || map?.programReadable === true, writable);
 }

@@ -63,6 +63,12 @@ export const KIND = {
   commonSocket: 21,
   fullSocketOrNull: 22,
   fullSocket: 23,
+  /** A socket of TCP, as `struct bpf_tcp_sock`. */
+  tcpSocketOrNull: 24,
+  tcpSocket: 25,
+  /** A structure of the kernel's own, which the machine does not have. */
+  kernelStructOrNull: 26,
+  kernelStruct: 27,
 } as const;
 
 /** The verifier's names of kinds, for messages. */
@@ -91,6 +97,10 @@ export const KIND_NAMES: readonly string[] = [
   'sock_common',
   'sock_or_null',
   'sock',
+  'tcp_sock_or_null',
+  'tcp_sock',
+  'ptr_or_null_',
+  'ptr_',
 ];
 
 /** Details of slices and samples: may they be written, are they in the packet? */
@@ -140,6 +150,10 @@ export class Provenance {
   readonly detail: Int32Array = new Int32Array(CAPACITY);
   /** Bytes, where the limits are not set yet. */
   readonly size: Int32Array = new Int32Array(CAPACITY);
+  /** What the program has to give back, and all that was derived from it, by a number of its own; 0: nothing. */
+  readonly reference: Int32Array = new Int32Array(CAPACITY);
+  /** Does the region stand for that reference itself: is it given back by being null? */
+  readonly acquired: Uint8Array = new Uint8Array(CAPACITY);
 
   /** `pinned[t & PIN_MASK] === t`: the scalar with tag t is known. */
   readonly pinned: Int32Array = new Int32Array(PIN_SLOTS);
@@ -151,6 +165,7 @@ export class Provenance {
   readonly #firstDynamic: number;
   #next: number;
   #nextFamily = 1;
+  #nextReference = 1;
   #unknown: number = FIRST_UNKNOWN;
 
   constructor(maps: readonly LiveMap[]) {
@@ -183,6 +198,7 @@ export class Provenance {
   begin(): void {
     this.#next = this.#firstDynamic;
     this.#nextFamily = 1;
+    this.#nextReference = 1;
     if (this.#unknown < LAST_UNKNOWN) this.restart();
   }
 
@@ -258,9 +274,17 @@ export class Provenance {
     for (let region = this.#firstDynamic; region < this.#next; region++) {
       if (renumbered[region] === 0) continue;
       renumbered[region] = next;
-      for (const column of [this.lowest, this.limit, this.writeLimit, this.detail, this.size]) {
+      for (const column of [
+        this.lowest,
+        this.limit,
+        this.writeLimit,
+        this.detail,
+        this.size,
+        this.reference,
+      ]) {
         column[next] = column[region]!;
       }
+      this.acquired[next] = this.acquired[region]!;
       this.kind[next] = this.kind[region]!;
       this.movable[next] = this.movable[region]!;
       next++;
@@ -279,6 +303,24 @@ export class Provenance {
     this.movable[region] = MOVABLE.has(kind) ? 1 : 0;
     this.limit[region] = 0;
     this.writeLimit[region] = 0;
+  }
+
+  /** Notes that the program has to give back what is in a region. */
+  acquire(region: number): void {
+    this.reference[region] = this.#nextReference++;
+    this.acquired[region] = 1;
+  }
+
+  /** Notes that a region is good for as long as another one. */
+  derive(region: number, from: number): void {
+    this.reference[region] = this.reference[from]!;
+  }
+
+  /** What stands for a reference, or was derived from it, is a number from here on. */
+  release(reference: number): void {
+    for (let region = this.#firstDynamic; region < this.#next; region++) {
+      if (this.reference[region] === reference) this.become(region, KIND.spent);
+    }
   }
 
   /** A packet pointer as it comes from the context. */
@@ -347,6 +389,12 @@ export class Provenance {
       case KIND.fullSocketOrNull:
         this.become(region, KIND.fullSocket);
         break;
+      case KIND.tcpSocketOrNull:
+        this.become(region, KIND.tcpSocket);
+        break;
+      case KIND.kernelStructOrNull:
+        this.become(region, KIND.kernelStruct);
+        break;
       default:
     }
   }
@@ -361,6 +409,8 @@ export class Provenance {
       kind === KIND.socketOrNull ||
       kind === KIND.commonSocketOrNull ||
       kind === KIND.fullSocketOrNull ||
+      kind === KIND.tcpSocketOrNull ||
+      kind === KIND.kernelStructOrNull ||
       kind === KIND.sliceOrNull
     );
   }
@@ -451,5 +501,7 @@ export class Provenance {
     this.limit[region] = 0;
     this.writeLimit[region] = 0;
     this.detail[region] = 0;
+    this.reference[region] = 0;
+    this.acquired[region] = 0;
   }
 }

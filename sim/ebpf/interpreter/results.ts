@@ -1,5 +1,5 @@
 /** What comes back in r0 of a call of a helper, by its return type: its upper half, and its provenance. */
-import { RETURN_TYPES, type ReturnType } from '../helpers/return-types.ts';
+import type { ReturnType } from '../helpers/return-types.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import { region } from './access.ts';
@@ -38,16 +38,14 @@ const RESULTS: Readonly<Record<ReturnType, Result>> = {
   sample_or_null: (state, { size }) => pointer(state, KIND.sampleOrNull, size, SLICE_WRITABLE),
   slice_or_null: slice,
   socket_or_null: (state) => pointer(state, KIND.fullSocketOrNull, 0, 0),
+  common_socket_or_null: (state) => pointer(state, KIND.commonSocketOrNull, 0, 0),
+  tcp_socket_or_null: (state) => pointer(state, KIND.tcpSocketOrNull, 0, 0),
+  kernel_struct_or_null: (state) => pointer(state, KIND.kernelStructOrNull, 0, 0),
 } satisfies Record<ReturnType, Result>;
 
 /** @returns the tag of r0; 0: a new unknown scalar */
 export function resultTag(state: State, type: ReturnType, facts: CallFacts): number {
   return RESULTS[type](state, facts);
-}
-
-/** Is r0 a pointer to something? */
-export function isPointer(state: State, type: ReturnType): boolean {
-  return RETURN_TYPES[type].holds === 'pointer or null' && state.lo[0] !== 0;
 }
 
 function pointer(state: State, kind: number, size: number, detail: number): number {

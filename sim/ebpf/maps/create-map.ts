@@ -94,6 +94,7 @@ const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
   kind('HASH_OF_MAPS', HashOfMaps, { ...ANY_KEY, ...U32_VALUE }),
   kind('PROG_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
   kind('PERF_EVENT_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
+  kind('CGROUP_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
   kind('DEVMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
   kind('DEVMAP_HASH', DeviceHashMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
   kind('CPUMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),

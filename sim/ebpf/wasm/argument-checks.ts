@@ -6,6 +6,7 @@ import type { AbstractState } from '../analysis/abstract-state.ts';
 import { isPacket, KIND, type Value } from '../analysis/abstract-value.ts';
 import { judgeMemory, VERDICT } from '../analysis/access.ts';
 import type { BpfMap } from '../bpf-object.ts';
+import { KERNEL_FORM, SOCKET_ROW, TCP_FORM } from '../context/socket.ts';
 import {
   ARGUMENT_TYPES,
   type ArgumentMemory,
@@ -14,7 +15,7 @@ import {
 } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
-import { CONTEXT_BASE, SOCKET_BASE } from '../memory.ts';
+import { CONTEXT_BASE, SOCKET_BASE, SOCKET_LIMIT } from '../memory.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
 
@@ -65,6 +66,12 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   sample: checkSample,
   string: checkString,
   socket: checkSocket,
+  socket_or_struct: checkSocket,
+  context_or_null: checkContextOrNull,
+  value_or_null: checkMemory,
+  ipv4_header: checkMemory,
+  tcp_header: checkMemory,
+  ipv6_header: checkMemory,
   spin_lock: checkMemory,
   timer: checkMemory,
   dynptr_out: checkMemory,
@@ -105,9 +112,40 @@ function checkContext(call: CompiledCall, index: number): boolean {
   return true;
 }
 
+function checkContextOrNull(call: CompiledCall, index: number): boolean {
+  const value = argumentOf(call, index);
+  if (value.kind === KIND.scalar) return value.min === 0 && value.max === 0;
+  if (value.kind !== KIND.any) return checkContext(call, index);
+  const { writer, slot } = call;
+  writer.push(index + 1);
+  writer.code.i64(CONTEXT_BASE).op(WASM.i64_eq);
+  writer.push(index + 1);
+  writer.code.op(WASM.i64_eqz).op(WASM.i32_or);
+  writer.require(slot);
+  return true;
+}
+
 function checkSocket(call: CompiledCall, index: number): boolean {
   if (argumentOf(call, index).kind !== KIND.any) return false;
-  requireAddress(call, index + 1, SOCKET_BASE);
+  const { writer, slot, helper } = call;
+  const { code } = writer;
+  // One of the rows of sockets, in one of the forms that the helper takes.
+  const forms = helper.arguments[index] === 'socket' ? [0, TCP_FORM] : [0, TCP_FORM, KERNEL_FORM];
+  const offset = (): void => {
+    writer.push(index + 1);
+    code.i64(SOCKET_BASE).op(WASM.i64_sub);
+  };
+  offset();
+  code
+    .i64(SOCKET_LIMIT - SOCKET_BASE)
+    .op(WASM.i64_lt_u)
+    .i32(0);
+  for (const form of forms) {
+    offset();
+    code.i64(SOCKET_ROW).op(WASM.i64_rem_u).i64(form).op(WASM.i64_eq).op(WASM.i32_or);
+  }
+  code.op(WASM.i32_and);
+  writer.require(slot);
   return true;
 }
 
@@ -185,6 +223,7 @@ function checkBytes(
       if (map === undefined) return checkByDescriptor(call, index, DESCRIPTOR.keySize, writes);
       return checkFixed(call, index, map.definition.keySize, writes);
     case 'map value':
+      if (nullable === 'always') return checkValueOrNull(call, index, writes);
       if (map === undefined) return checkByDescriptor(call, index, DESCRIPTOR.valueSize, writes);
       return checkFixed(call, index, map.definition.valueSize, writes);
     case 'next argument':
@@ -210,6 +249,26 @@ function checkByDescriptor(call: CompiledCall, index: number, word: number, writ
   writer.push(mapRegister, false);
   writer.code.memory(WASM.i64_load32_u, 4 * word);
   writer.checkMemory(slot, writes);
+  return true;
+}
+
+/** A value of the map's, or null. */
+function checkValueOrNull(call: CompiledCall, index: number, writes: boolean): boolean {
+  const { map, writer, slot } = call;
+  const value = argumentOf(call, index);
+  if (value.kind === KIND.scalar) return value.min === 0 && value.max === 0;
+  if (map !== undefined && value.kind !== KIND.any && !value.nullable) {
+    return checkFixed(call, index, map.definition.valueSize, writes);
+  }
+  writer.push(index + 1);
+  writer.code.i64(0).op(WASM.i64_ne).if();
+  if (map === undefined) checkByDescriptor(call, index, DESCRIPTOR.valueSize, writes);
+  else {
+    writer.push(index + 1);
+    writer.code.i64(map.definition.valueSize);
+    writer.checkMemory(slot, writes);
+  }
+  writer.code.end();
   return true;
 }
 

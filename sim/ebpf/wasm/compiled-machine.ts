@@ -4,13 +4,21 @@ import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
-import { maySocketBeRead, SOCKET_SIZE } from '../context/socket.ts';
+import { isSocketFormReadable } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { coverageOf } from '../interpreter/coverage.ts';
 import { Forbidden, type Machine, Unsupported } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
-import { CONTEXT_BASE, SKB_DATA, SOCKET_BASE, STACK_BASE, STACK_SIZE, XDP_DATA } from '../memory.ts';
+import {
+  CONTEXT_BASE,
+  SKB_DATA,
+  SOCKET_BASE,
+  SOCKET_LIMIT,
+  STACK_BASE,
+  STACK_SIZE,
+  XDP_DATA,
+} from '../memory.ts';
 import { LARGEST_OUTCOME } from './batch-loop.ts';
 import {
   CALL_BACK,
@@ -381,9 +389,7 @@ export class CompiledMachine {
         return machine.layout.write(offset, size) && machine.layout.writeMask(offset) === -1 ? 1 : 0;
       return machine.layout.read(offset, size, false) === ACCESS.refused ? 0 : 1;
     }
-    if (address >= SOCKET_BASE && address < SOCKET_BASE + SOCKET_SIZE) {
-      return !writes && maySocketBeRead(address - SOCKET_BASE, size, true) ? 1 : 0;
-    }
+    if (address >= SOCKET_BASE && address < SOCKET_LIMIT) return isSocketFormReadable(address, size) ? 1 : 0;
     for (const map of machine.maps) {
       if (map instanceof RingBufferMap && map.holds(address, size)) return 1;
     }

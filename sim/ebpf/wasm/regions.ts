@@ -1,7 +1,15 @@
 /** The check of one access at run time: which memory may a program touch? */
 import { ENTRY_KEY } from '../maps/hash-table.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
-import { CONTEXT_BASE, CONTEXT_LIMIT, MACHINE_WORD, STACK_BASE, STACK_LIMIT } from '../memory.ts';
+import {
+  CONTEXT_BASE,
+  CONTEXT_LIMIT,
+  MACHINE_WORD,
+  SOCKET_BASE,
+  SOCKET_LIMIT,
+  STACK_BASE,
+  STACK_LIMIT,
+} from '../memory.ts';
 import { CodeWriter } from './code-writer.ts';
 import { I32, WASM } from './opcodes.ts';
 
@@ -127,6 +135,7 @@ export function compileRegionCheck(
     } else if (writes ? map.programWritable : map.programReadable) checkValues(check, map, writes);
   }
   check.ask(CONTEXT_BASE, CONTEXT_LIMIT, writes, judge);
+  if (!writes) check.ask(SOCKET_BASE, SOCKET_LIMIT, writes, judge);
   code.i32(0);
   return code;
 }

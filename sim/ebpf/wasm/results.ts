@@ -30,6 +30,9 @@ const WIDENINGS: Readonly<Record<ReturnType, Widening>> = {
   sample_or_null: unsigned,
   slice_or_null: unsigned,
   socket_or_null: unsigned,
+  common_socket_or_null: unsigned,
+  tcp_socket_or_null: unsigned,
+  kernel_struct_or_null: unsigned,
 } satisfies Record<ReturnType, Widening>;
 
 export function widenResult(code: CodeWriter, type: ReturnType): void {
