@@ -77,7 +77,7 @@ export class Sockets {
   sendPacket(bytes: Uint8Array): void {
     const isIpv4 = bytes[0]! >> 4 === 4;
     const { address, size } = isIpv4 ? INET : INET6;
-    const from = isIpv4 ? IPV4.destination : IPV6.destination;
+    const from = isIpv4 ? IPV4.at.destination : IPV6.at.destination;
     const to = new DataView(new ArrayBuffer(size));
     to.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
     new Uint8Array(to.buffer).set(bytes.subarray(from, from + (isIpv4 ? 4 : 16)), address);

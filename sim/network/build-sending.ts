@@ -1,9 +1,10 @@
 /** The packets that a scenario's steps send from a stack, as bytes. */
 
 import { addressFromText, addressToText } from '../packet/addresses.ts';
-import { echoRequest, echoRequest6, frame, ipv4, ipv6, type Part, tcp, udp } from '../packet/build.ts';
+import { echoRequest, echoRequest6, frame, ipv4, ipv6, type LayerStack, tcp, udp } from '../packet/build.ts';
 import { isZero } from '../packet/bytes.ts';
-import { IPV4, Ipv4View, ipv4HeaderLength } from '../packet/ipv4.ts';
+import { verify } from '../packet/checksum.ts';
+import { IPV4, ipv4HeaderLength } from '../packet/ipv4.ts';
 import { isIpv6 } from '../packet/ipv6.ts';
 import { RoutingTables } from '../runtime/fib-lookup.ts';
 import { InputError } from '../runtime/input-error.ts';
@@ -53,7 +54,7 @@ export function buildSending(step: StepShape, namespace: ScenarioNamespace): Uin
 }
 
 /** Counting bytes behind the upper header, as `ping` sends them. */
-function packetOf(header: Part, upper: Part, payload: number): Uint8Array {
+function packetOf(header: LayerStack, upper: LayerStack, payload: number): Uint8Array {
   return frame(
     header,
     upper,
@@ -76,15 +77,15 @@ function checkPacket(bytes: Uint8Array): Uint8Array {
   if (isIpv6(bytes, 0, bytes.length)) return bytes;
   const headerLength = ipv4HeaderLength(bytes, 0, bytes.length);
   if (headerLength === 0) throw new SendingError('it does not begin with a whole IPv4 or IPv6 header');
-  const header = new Ipv4View().at(bytes, 0);
+  const header = IPV4.view().at(bytes, 0);
   if (header.totalLength !== bytes.length) {
     throw new SendingError(`its total length is ${header.totalLength}, and it has ${bytes.length} bytes`);
   }
   if (header.identification === 0)
     throw new SendingError('its identification is 0: the kernel would choose one');
-  if (isZero(bytes, IPV4.source, 4))
+  if (isZero(bytes, IPV4.at.source, 4))
     throw new SendingError('its source is 0.0.0.0: the kernel would choose one');
-  if (!header.verifyChecksum())
+  if (!verify(bytes, 0, headerLength))
     throw new SendingError('its header checksum is wrong: the kernel would right it');
   return bytes;
 }

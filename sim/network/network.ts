@@ -296,5 +296,5 @@ export class Network {
 /** Has it a VLAN tag without the EtherType that belongs behind it (net/core/dev.c, `__netif_receive_skb_core`)? */
 function hasCutOffTag(bytes: Uint8Array): boolean {
   const whole = ETHERNET.headerLength + VLAN.headerLength + 2;
-  return bytes.length < whole && isTag(readU16(bytes, ETHERNET.etherType));
+  return bytes.length < whole && isTag(readU16(bytes, ETHERNET.at.etherType));
 }

@@ -87,15 +87,15 @@ function compareHops(
  * checksum over a quoted header stays right: what is added to the identification is taken from the checksum.
  */
 function withIdentificationsOf(bytes: Uint8Array, model: Uint8Array, count: number): Uint8Array {
-  if (count === 0 || readU16(bytes, ETHERNET.etherType) !== ETHERTYPE.IPV4) return bytes;
+  if (count === 0 || readU16(bytes, ETHERNET.at.etherType) !== ETHERTYPE.IPV4) return bytes;
   const changed = bytes.slice();
   let header: number = ETHERNET.headerLength;
   for (let index = 0; index < count && bytes.length >= header + IPV4.headerLength; index++) {
-    const from = readU16(bytes, header + IPV4.identification);
-    const to = readU16(model, header + IPV4.identification);
-    const checksum = readU16(bytes, header + IPV4.checksum);
-    writeU16(changed, header + IPV4.identification, to);
-    writeU16(changed, header + IPV4.checksum, update(checksum, from, to));
+    const from = readU16(bytes, header + IPV4.at.identification);
+    const to = readU16(model, header + IPV4.at.identification);
+    const checksum = readU16(bytes, header + IPV4.at.checksum);
+    writeU16(changed, header + IPV4.at.identification, to);
+    writeU16(changed, header + IPV4.at.checksum, update(checksum, from, to));
     header += IPV4.headerLength + ICMP.headerLength;
   }
   return changed;

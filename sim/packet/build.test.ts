@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as build from './build.ts';
 import { readU16, toHex } from './bytes.ts';
 import { verify } from './checksum.ts';
-import { decodeIpv4, Ipv4View } from './ipv4.ts';
+import { IPV4 } from './ipv4.ts';
 import { Layers } from './layers.ts';
 
 describe('a built frame', () => {
@@ -10,7 +10,7 @@ describe('a built frame', () => {
     const bytes = build.frame(build.ethernet(), build.vlan(), build.ipv4(), build.tcp(), new Uint8Array(3));
     const layers = new Layers().walk(bytes, 0, bytes.length);
     expect(layers).toMatchObject({ stop: '', tagCount: 1, l4Protocol: 6, l3DeclaredEnd: bytes.length });
-    expect(new Ipv4View().at(bytes, layers.l3).verifyChecksum()).toBe(true);
+    expect(verify(bytes, layers.l3, 20)).toBe(true);
     expect(verify(bytes, layers.l4, layers.l4Length, layers.pseudoHeader())).toBe(true);
   });
 
@@ -21,7 +21,7 @@ describe('a built frame', () => {
       build.echoRequest({ checksum: 0xbeef }),
     );
     expect(readU16(bytes, 12)).toBe(0x1234);
-    expect(decodeIpv4(bytes, 14)).toMatchObject({ value: { totalLength: 99, checksum: 0, protocol: 200 } });
+    expect(IPV4.decode(bytes, 14)).toMatchObject({ value: { totalLength: 99, checksum: 0, protocol: 200 } });
     expect(readU16(bytes, 36)).toBe(0xbeef);
   });
 
@@ -34,15 +34,45 @@ describe('a built frame', () => {
   });
 
   it('chains extension headers', () => {
-    const bytes = build.frame(
-      build.ipv6(),
-      build.extension({ header: 60, options: [] }),
-      build.echoRequest6(),
-    );
+    const bytes = build.frame(build.ipv6(), build.dstopts(), build.echoRequest6());
     expect([bytes[6], bytes[40]]).toEqual([60, 58]);
   });
 
   it('takes plain bytes anywhere', () => {
     expect(toHex(build.frame(Uint8Array.of(1), Uint8Array.of(2, 3)))).toBe('010203');
+  });
+});
+
+describe('layers one inside the other', () => {
+  it('are the same in a chain as in a list', () => {
+    const chained = build
+      .ethernet()
+      .ipv4({ ttl: 1 })
+      .udp({ destinationPort: 53 })
+      .payload(Uint8Array.of(1, 2, 3));
+    const listed = build.frame(
+      build.ethernet(),
+      build.ipv4({ ttl: 1 }),
+      build.udp({ destinationPort: 53 }),
+      Uint8Array.of(1, 2, 3),
+    );
+    expect(toHex(chained.bytes())).toBe(toHex(listed));
+  });
+
+  it('fill in the checksums of an inner packet and of an outer one', () => {
+    const bytes = build.ethernet().ipv4().ipv6().tcp().payload(new Uint8Array(5)).bytes();
+    const outer = new Layers().walk(bytes, 0, bytes.length);
+    expect(outer.findInner()).toBe(true);
+    const inner = new Layers().walkIp(bytes, outer.innerAt, outer.innerEnd);
+    expect(inner).toMatchObject({ version: 6, l4Protocol: 6 });
+    expect(verify(bytes, inner.l4, inner.l4Length, inner.pseudoHeader())).toBe(true);
+  });
+
+  it('take the last address of a routing header for the pseudo-header (RFC 8200 §8.1)', () => {
+    const segments = new Uint8Array(20);
+    segments[19] = 9;
+    const bytes = build.ipv6().routing({ segmentsLeft: 1, data: segments }).udp().bytes();
+    const layers = new Layers().walkIp(bytes, 0, bytes.length);
+    expect(verify(bytes, layers.l4, layers.l4Length, layers.pseudoHeader())).toBe(true);
   });
 });

@@ -1,264 +1,46 @@
 /**
- * Packets from parts: every length, protocol number and checksum that a part does not state is filled in.
+ * Packets from layers: every length, number of a next layer and checksum that a layer does not state is filled in.
  *
  * ```ts
- * frame(ethernet(), ipv4({ ttl: 1 }), udp({ destinationPort: 53 }), Uint8Array.of(1, 2, 3))
- * frame(ethernet(), vlan({ id: 5 }), ipv6(), echoRequest6({ sequence: 2 }))
+ * ethernet().ipv4({ ttl: 1 }).udp({ destinationPort: 53 }).payload(Uint8Array.of(1, 2, 3)).bytes()
+ * ethernet().vlan({ id: 5 }).ipv6().echoRequest6({ sequence: 2 }).bytes()
  * frame(ethernet(), ipv4({ checksum: 0x1234 }), echoRequest())       // a wrong checksum, on purpose
  * ```
  *
- * Made for examples, tests and people; it makes objects. Generators write bytes themselves.
+ * Any layer goes over any other. Made for examples, tests and people; it makes objects. Generators write bytes
+ * themselves.
  */
-import { type ArpPacket, encodeArp } from './arp.ts';
 import { NO_BYTES, writeU16 } from './bytes.ts';
-import { checksum, finish, finishUdp, pseudoHeader4, pseudoHeader6, sum } from './checksum.ts';
-import { type EthernetHeader, encodeEthernet } from './ethernet.ts';
-import { encodeIcmp, ICMP, ICMP_TYPE, type IcmpHeader } from './icmp.ts';
-import { encodeIcmpv6, ICMPV6, ICMPV6_TYPE, type Icmpv6Header } from './icmpv6.ts';
-import { encodeIpv4, IPV4, type Ipv4Header } from './ipv4.ts';
-import { encodeIpv4Options, finalDestinationAt } from './ipv4-options.ts';
-import { encodeIpv6, IPV6, type Ipv6Header } from './ipv6.ts';
-import { type ExtensionHeader, encodeExtensionHeader, routedDestinationAt } from './ipv6-extensions.ts';
-import { ETHERTYPE, IPPROTO } from './numbers.ts';
-import { encodeTcp, TCP, type TcpHeader } from './tcp.ts';
-import { encodeUdp, UDP, type UdpHeader } from './udp.ts';
-import { encodeVlan, type VlanTag } from './vlan.ts';
+import { checksum, finish, finishUdp, sum } from './checksum.ts';
+import type { Checksum, Space } from './declaration/field.ts';
+import type { Given, Protocol, ValueOf } from './declaration/protocol.ts';
+import { ICMP_TYPE } from './icmp.ts';
+import { ICMPV6_TYPE } from './icmpv6.ts';
+import { ETHERTYPE } from './numbers.ts';
+import { PROTOCOLS, type ProtocolName } from './protocols.ts';
+
+/** A checksum that waits for the addresses of the IP header in front. */
+interface Pending {
+  /** Where the message starts that it covers, and its field within it. */
+  readonly start: number;
+  readonly field: number;
+  readonly checksum: Checksum;
+}
 
 /** What has been built so far, from the inside out. */
 interface Built {
   readonly bytes: Uint8Array;
-  /** How the header in front announces it. */
-  readonly etherType?: number;
-  readonly protocol?: number;
-  /** A checksum that waits for the addresses of the IP header in front. */
-  readonly pending?: {
-    /** Where the upper layer starts, and its checksum field. */
-    readonly start: number;
-    readonly field: number;
-    readonly protocol: number;
-  };
-  /** Where a routing header lies whose last segment is the final destination. */
-  readonly routingAt?: number;
+  /** How a header in front announces it. */
+  readonly announced: Readonly<Partial<Record<Space, number>>>;
+  readonly pending: readonly Pending[];
 }
 
 /** One layer: wraps what is inside it. */
-export type Part = (inner: Built) => Built;
+type Layer = (inner: Built) => Built;
 
-/** The bytes of the parts, outermost first; bytes among them stand as they are. */
-export function frame(...parts: readonly (Part | Uint8Array)[]): Uint8Array {
-  let built: Built = { bytes: NO_BYTES };
-  for (const part of [...parts].reverse()) {
-    built = part instanceof Uint8Array ? { bytes: joined(part, built.bytes) } : part(built);
-  }
-  return built.bytes;
-}
-
-function joined(front: Uint8Array, back: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(front.length + back.length);
-  bytes.set(front, 0);
-  bytes.set(back, front.length);
-  return bytes;
-}
-
-/** From 02:00:00:00:00:02 to 02:00:00:00:00:01 unless said otherwise. */
-export function ethernet(header: Partial<EthernetHeader> = {}): Part {
-  return (inner) => {
-    const front = encodeEthernet({
-      destination: '02:00:00:00:00:01',
-      source: '02:00:00:00:00:02',
-      etherType: inner.etherType ?? 0x88b5,
-      ...header,
-    });
-    return { bytes: joined(front, inner.bytes), etherType: ETHERTYPE.TRANSPARENT_ETHERNET };
-  };
-}
-
-/** An 802.1Q tag, or with `service` one of 802.1ad; the EtherType in the header is that of what follows the tag. */
-export function vlan(tag: Partial<VlanTag> & { readonly service?: boolean } = {}): Part {
-  return (inner) => {
-    const { service = false, ...fields } = tag;
-    const front = encodeVlan({
-      priority: 0,
-      dropEligible: false,
-      id: 1,
-      etherType: inner.etherType ?? 0x88b5,
-      ...fields,
-    });
-    return {
-      bytes: joined(front, inner.bytes),
-      etherType: service ? ETHERTYPE.SERVICE_VLAN : ETHERTYPE.VLAN,
-    };
-  };
-}
-
-/** A request from 10.11.1.2 for 10.11.1.1 unless said otherwise. */
-export function arp(packet: Partial<ArpPacket> = {}): Part {
-  return (inner) => {
-    const front = encodeArp({
-      operation: 1,
-      senderMac: '02:00:00:00:00:02',
-      senderAddress: '10.11.1.2',
-      targetMac: '00:00:00:00:00:00',
-      targetAddress: '10.11.1.1',
-      ...packet,
-    });
-    return { bytes: joined(front, inner.bytes), etherType: ETHERTYPE.ARP };
-  };
-}
-
-/** From 10.11.1.2 to 10.11.1.1 with TTL 64 unless said otherwise. */
-export function ipv4(header: Partial<Ipv4Header> = {}): Part {
-  return (inner) => {
-    const options = header.options ?? [];
-    const headerLength = IPV4.headerLength + encodeIpv4Options(options).length;
-    const front = encodeIpv4({
-      tos: 0,
-      totalLength: headerLength + inner.bytes.length,
-      identification: 1,
-      reserved: false,
-      dontFragment: false,
-      moreFragments: false,
-      fragmentOffset: 0,
-      ttl: 64,
-      protocol: inner.protocol ?? 253,
-      checksum: 0,
-      source: '10.11.1.2',
-      destination: '10.11.1.1',
-      options,
-      ...header,
-    });
-    if (header.checksum === undefined) writeU16(front, IPV4.checksum, checksum(front, 0, headerLength));
-    const bytes = joined(front, inner.bytes);
-    if (inner.pending !== undefined) {
-      const start = headerLength + inner.pending.start;
-      const length = bytes.length - start;
-      const destinationAt = finalDestinationAt(front, 0, headerLength);
-      const pseudo = pseudoHeader4(front, IPV4.source, destinationAt, inner.pending.protocol, length);
-      fill(bytes, start, inner.pending.field, inner.pending.protocol, pseudo);
-    }
-    return { bytes, etherType: ETHERTYPE.IPV4, protocol: IPPROTO.IPIP };
-  };
-}
-
-/** From fc00:dead:cafe:1::2 to fc00:dead:cafe:1::1 with hop limit 64 unless said otherwise. */
-export function ipv6(header: Partial<Ipv6Header> = {}): Part {
-  return (inner) => {
-    const front = encodeIpv6({
-      trafficClass: 0,
-      flowLabel: 0,
-      payloadLength: inner.bytes.length,
-      nextHeader: inner.protocol ?? IPPROTO.NONE,
-      hopLimit: 64,
-      source: 'fc00:dead:cafe:1::2',
-      destination: 'fc00:dead:cafe:1::1',
-      ...header,
-    });
-    const bytes = joined(front, inner.bytes);
-    if (inner.pending !== undefined) {
-      const start = IPV6.headerLength + inner.pending.start;
-      const length = bytes.length - start;
-      const routed =
-        inner.routingAt === undefined
-          ? IPV6.destination
-          : routedDestinationAt(bytes, IPV6.headerLength + inner.routingAt, IPV6.destination);
-      const destinationAt = routed < 0 ? IPV6.destination : routed;
-      const pseudo = pseudoHeader6(bytes, IPV6.source, destinationAt, inner.pending.protocol, length);
-      fill(bytes, start, inner.pending.field, inner.pending.protocol, pseudo);
-    }
-    return { bytes, etherType: ETHERTYPE.IPV6, protocol: IPPROTO.IPV6 };
-  };
-}
-
-type WithoutNext<T> = T extends unknown ? Omit<T, 'nextHeader'> & { readonly nextHeader?: number } : never;
-
-/** An IPv6 extension header. */
-export function extension(value: WithoutNext<ExtensionHeader>): Part {
-  return (inner) => {
-    const front = encodeExtensionHeader({
-      nextHeader: inner.protocol ?? IPPROTO.NONE,
-      ...value,
-    } as ExtensionHeader);
-    const { pending, routingAt } = inner;
-    return {
-      bytes: joined(front, inner.bytes),
-      protocol: value.header,
-      ...(pending === undefined ? {} : { pending: { ...pending, start: pending.start + front.length } }),
-      ...(value.header === IPPROTO.ROUTING
-        ? { routingAt: 0 }
-        : routingAt === undefined
-          ? {}
-          : { routingAt: routingAt + front.length }),
-    };
-  };
-}
-
-function fill(bytes: Uint8Array, start: number, field: number, protocol: number, pseudo: number): void {
-  const total = sum(bytes, start, bytes.length - start, pseudo);
-  writeU16(bytes, start + field, protocol === IPPROTO.UDP ? finishUdp(total) : finish(total));
-}
-
-function upperLayer(
-  front: Uint8Array,
-  inner: Built,
-  protocol: number,
-  field: number,
-  isStated: boolean,
-): Built {
-  const bytes = joined(front, inner.bytes);
-  return isStated ? { bytes, protocol } : { bytes, protocol, pending: { start: 0, field, protocol } };
-}
-
-/** From port 40000 to port 80, SYN, unless said otherwise. */
-export function tcp(header: Partial<TcpHeader> = {}): Part {
-  return (inner) => {
-    const front = encodeTcp({
-      sourcePort: 40000,
-      destinationPort: 80,
-      sequence: 1,
-      acknowledgment: 0,
-      reserved: 0,
-      flags: 2,
-      window: 65535,
-      checksum: 0,
-      urgentPointer: 0,
-      options: [],
-      ...header,
-    });
-    return upperLayer(front, inner, IPPROTO.TCP, TCP.checksum, header.checksum !== undefined);
-  };
-}
-
-/** From port 40000 to port 9 unless said otherwise; `checksum: 0` sends none. */
-export function udp(header: Partial<UdpHeader> = {}): Part {
-  return (inner) => {
-    const front = encodeUdp({
-      sourcePort: 40000,
-      destinationPort: 9,
-      length: UDP.headerLength + inner.bytes.length,
-      checksum: 0,
-      ...header,
-    });
-    return upperLayer(front, inner, IPPROTO.UDP, UDP.checksum, header.checksum !== undefined);
-  };
-}
-
-/** An ICMP message; code 0 and nothing else unless said otherwise. */
-export function icmp(header: Pick<IcmpHeader, 'type'> & Partial<IcmpHeader>): Part {
-  return (inner) => {
-    const front = encodeIcmp({ code: 0, checksum: 0, body: { kind: 'other', rest: 0 }, ...header });
-    const bytes = joined(front, inner.bytes);
-    if (header.checksum === undefined) writeU16(bytes, ICMP.checksum, checksum(bytes, 0, bytes.length));
-    return { bytes, protocol: IPPROTO.ICMP };
-  };
-}
-
-/** An ICMPv6 message; code 0 and nothing else unless said otherwise. */
-export function icmpv6(header: Pick<Icmpv6Header, 'type'> & Partial<Icmpv6Header>): Part {
-  return (inner) => {
-    const front = encodeIcmpv6({ code: 0, checksum: 0, body: { kind: 'other', rest: 0 }, ...header });
-    return upperLayer(front, inner, IPPROTO.ICMPV6, ICMPV6.checksum, header.checksum !== undefined);
-  };
-}
+type Builders = {
+  readonly [P in ProtocolName]: (given?: Given<ValueOf<(typeof PROTOCOLS)[P]>>) => LayerStack;
+};
 
 /** What distinguishes one ping from the next. */
 export interface EchoFields {
@@ -268,26 +50,188 @@ export interface EchoFields {
   readonly checksum?: number;
 }
 
-function echo4(type: number, { identifier = 1, sequence = 1, ...rest }: EchoFields): Part {
-  return icmp({ type, body: { kind: 'query', identifier, sequence }, ...rest });
+type VlanFields = Given<ValueOf<typeof PROTOCOLS.vlan>> & {
+  /** An 802.1ad tag instead of one of 802.1Q. */
+  readonly service?: boolean;
+};
+
+/** LayerStack one inside the other, and what can be put inside the last of them. */
+export interface LayerStack extends Omit<Builders, 'vlan'> {
+  readonly layers: readonly Layer[];
+  vlan(fields?: VlanFields): LayerStack;
+  echoRequest(fields?: EchoFields): LayerStack;
+  echoReply(fields?: EchoFields): LayerStack;
+  echoRequest6(fields?: EchoFields): LayerStack;
+  echoReply6(fields?: EchoFields): LayerStack;
+  payload(bytes: Uint8Array): LayerStack;
+  /** The packet. */
+  bytes(): Uint8Array;
 }
 
-function echo6(type: number, { identifier = 1, sequence = 1, ...rest }: EchoFields): Part {
-  return icmpv6({ type, body: { kind: 'echo', identifier, sequence }, ...rest });
+/** The bytes of the layers, outermost first; bytes among them stand as they are. */
+export function frame(...parts: readonly (LayerStack | Uint8Array)[]): Uint8Array {
+  const layers = parts.flatMap((part) => (part instanceof Uint8Array ? [asTheyAre(part)] : part.layers));
+  const nothing: Built = { bytes: NO_BYTES, announced: {}, pending: [] };
+  return layers.reduceRight((inner, layer) => layer(inner), nothing).bytes;
 }
 
-export function echoRequest(fields: EchoFields = {}): Part {
-  return echo4(ICMP_TYPE.ECHO, fields);
+function asTheyAre(bytes: Uint8Array): Layer {
+  return (inner) => ({ bytes: joined(bytes, inner.bytes), announced: {}, pending: [] });
 }
 
-export function echoReply(fields: EchoFields = {}): Part {
-  return echo4(ICMP_TYPE.ECHO_REPLY, fields);
+function joined(front: Uint8Array, back: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(front.length + back.length);
+  bytes.set(front, 0);
+  bytes.set(back, front.length);
+  return bytes;
 }
 
-export function echoRequest6(fields: EchoFields = {}): Part {
-  return echo6(ICMPV6_TYPE.ECHO_REQUEST, fields);
+function layer<F, V>(
+  protocol: Protocol<F, V>,
+  given: Given<V> = {},
+  announcedAs: Readonly<Partial<Record<Space, number>>> = {},
+): Layer {
+  return (inner) => {
+    const { declaration } = protocol;
+    const computed = Object.entries(declaration.fields).filter(([name]) => !(name in given));
+    let value = protocol.complete(given);
+    const length = protocol.encode(value).length;
+    for (const [name, { options }] of computed) {
+      const rule = options.computed;
+      if (rule?.what === 'next') {
+        const number = inner.announced[rule.space];
+        if (number !== undefined) value = { ...value, [name]: number };
+      } else if (rule?.what === 'length') {
+        value = { ...value, [name]: (length + inner.bytes.length - rule.less) / rule.unit };
+      }
+    }
+    const bytes = joined(protocol.encode(value), inner.bytes);
+    let pending = inner.pending.map((one) => ({ ...one, start: one.start + length }));
+    const context = declaration.follow?.({
+      value,
+      bytes,
+      offset: 0,
+      length,
+      end: bytes.length,
+      context: {},
+    })?.context;
+    if (context?.pseudoHeader !== undefined) {
+      for (const one of pending) fillMessage(bytes, one, context.pseudoHeader);
+      pending = [];
+    }
+    for (const [name, { options }] of computed) {
+      const rule = options.computed;
+      if (rule?.what !== 'checksum') continue;
+      const field = protocol.at[name as keyof F];
+      if (rule.pseudoHeader !== undefined) pending.push({ start: 0, field, checksum: rule });
+      else writeU16(bytes, field, checksum(bytes, 0, rule.covers === 'header' ? length : bytes.length));
+    }
+    return { bytes, announced: { ...announcing(declaration.announcedBy ?? {}), ...announcedAs }, pending };
+  };
 }
 
-export function echoReply6(fields: EchoFields = {}): Part {
-  return echo6(ICMPV6_TYPE.ECHO_REPLY, fields);
+function announcing(
+  by: Readonly<Partial<Record<Space, readonly number[]>>>,
+): Readonly<Partial<Record<Space, number>>> {
+  return Object.fromEntries(Object.entries(by).map(([space, [number]]) => [space, number]));
 }
+
+function fillMessage(
+  bytes: Uint8Array,
+  { start, field, checksum: rule }: Pending,
+  pseudoHeader: (protocol: number, length: number) => number,
+): void {
+  const length = bytes.length - start;
+  const total = sum(bytes, start, length, pseudoHeader(rule.pseudoHeader!, length));
+  writeU16(bytes, start + field, rule.zeroIsNone === true ? finishUdp(total) : finish(total));
+}
+
+class Stack {
+  readonly layers: readonly Layer[];
+
+  constructor(layers: readonly Layer[]) {
+    this.layers = layers;
+  }
+
+  vlan({ service = false, ...given }: VlanFields = {}): Stack {
+    return this.and(layer(PROTOCOLS.vlan, given, service ? { etherType: ETHERTYPE.SERVICE_VLAN } : {}));
+  }
+
+  echoRequest(fields: EchoFields = {}): Stack {
+    return this.and(echo(PROTOCOLS.icmp, ICMP_TYPE.ECHO, 'query', fields));
+  }
+
+  echoReply(fields: EchoFields = {}): Stack {
+    return this.and(echo(PROTOCOLS.icmp, ICMP_TYPE.ECHO_REPLY, 'query', fields));
+  }
+
+  echoRequest6(fields: EchoFields = {}): Stack {
+    return this.and(echo(PROTOCOLS.icmpv6, ICMPV6_TYPE.ECHO_REQUEST, 'echo', fields));
+  }
+
+  echoReply6(fields: EchoFields = {}): Stack {
+    return this.and(echo(PROTOCOLS.icmpv6, ICMPV6_TYPE.ECHO_REPLY, 'echo', fields));
+  }
+
+  payload(bytes: Uint8Array): Stack {
+    return this.and(asTheyAre(bytes));
+  }
+
+  bytes(): Uint8Array {
+    return frame(this as unknown as LayerStack);
+  }
+
+  and(inner: Layer): Stack {
+    return new Stack([...this.layers, inner]);
+  }
+}
+
+for (const [name, protocol] of Object.entries(PROTOCOLS) as [string, Protocol][]) {
+  if (name in Stack.prototype) continue;
+  Object.defineProperty(Stack.prototype, name, {
+    value(this: Stack, given?: Given<unknown>) {
+      return this.and(layer(protocol, given));
+    },
+  });
+}
+
+function echo<F, V>(
+  protocol: Protocol<F, V>,
+  type: number,
+  kind: string,
+  { identifier = 1, sequence = 1, ...rest }: EchoFields,
+): Layer {
+  return layer(protocol, { type, body: { kind, identifier, sequence }, ...rest } as unknown as Given<V>);
+}
+
+/** No layer yet: what others are put into. */
+export const packet: LayerStack = new Stack([]) as unknown as LayerStack;
+
+/** From 02:00:00:00:00:02 to 02:00:00:00:00:01 unless said otherwise. */
+export const ethernet: LayerStack['ethernet'] = (given) => packet.ethernet(given);
+/** An 802.1Q tag, or with `service` one of 802.1ad; the EtherType in the header is that of what follows the tag. */
+export const vlan: LayerStack['vlan'] = (given) => packet.vlan(given);
+/** A request from 10.11.1.2 for 10.11.1.1 unless said otherwise. */
+export const arp: LayerStack['arp'] = (given) => packet.arp(given);
+/** From 10.11.1.2 to 10.11.1.1 with TTL 64 unless said otherwise. */
+export const ipv4: LayerStack['ipv4'] = (given) => packet.ipv4(given);
+/** From fc00:dead:cafe:1::2 to fc00:dead:cafe:1::1 with hop limit 64 unless said otherwise. */
+export const ipv6: LayerStack['ipv6'] = (given) => packet.ipv6(given);
+export const hopopts: LayerStack['hopopts'] = (given) => packet.hopopts(given);
+export const dstopts: LayerStack['dstopts'] = (given) => packet.dstopts(given);
+export const routing: LayerStack['routing'] = (given) => packet.routing(given);
+export const fragment6: LayerStack['fragment6'] = (given) => packet.fragment6(given);
+export const ah: LayerStack['ah'] = (given) => packet.ah(given);
+export const mobility: LayerStack['mobility'] = (given) => packet.mobility(given);
+/** From port 40000 to port 80, SYN, unless said otherwise. */
+export const tcp: LayerStack['tcp'] = (given) => packet.tcp(given);
+/** From port 40000 to port 9 unless said otherwise; `checksum: 0` sends none. */
+export const udp: LayerStack['udp'] = (given) => packet.udp(given);
+/** An ICMP message; type and code 0 and nothing else unless said otherwise. */
+export const icmp: LayerStack['icmp'] = (given) => packet.icmp(given);
+/** An ICMPv6 message; type and code 0 and nothing else unless said otherwise. */
+export const icmpv6: LayerStack['icmpv6'] = (given) => packet.icmpv6(given);
+export const echoRequest: LayerStack['echoRequest'] = (fields) => packet.echoRequest(fields);
+export const echoReply: LayerStack['echoReply'] = (fields) => packet.echoReply(fields);
+export const echoRequest6: LayerStack['echoRequest6'] = (fields) => packet.echoRequest6(fields);
+export const echoReply6: LayerStack['echoReply6'] = (fields) => packet.echoReply6(fields);

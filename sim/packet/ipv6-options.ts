@@ -1,6 +1,6 @@
 /** The options of hop-by-hop and destination headers (RFC 8200 §4.2; IANA "Destination Options and Hop-by-Hop Options"). */
-import { isZero, readU16, readU32, toHex } from './bytes.ts';
-import { bytesNode, type TreeNode } from './dissection.ts';
+import { readU16, readU32, toHex } from './bytes.ts';
+import { optionList } from './declaration/tail.ts';
 
 export const IPV6_OPTION = {
   PAD1: 0x00,
@@ -11,59 +11,38 @@ export const IPV6_OPTION = {
   HOME_ADDRESS: 0xc9,
 } as const;
 
-const NAMES: Readonly<Record<number, string>> = {
-  0: 'Pad1',
-  1: 'PadN',
-  4: 'Tunnel Encapsulation Limit',
-  5: 'Router Alert',
-  38: 'Quick-Start',
-  99: 'RPL',
-  109: 'MPL',
-  194: 'Jumbo Payload',
-  201: 'Home Address',
-};
+/** Behind the two bytes of an extension header; with these the list fills a multiple of 8 bytes. */
+export const IPV6_OPTIONS = optionList({
+  of: 'IPv6',
+  single: [IPV6_OPTION.PAD1],
+  unit: 1,
+  uncounted: 2,
+  names: {
+    0: 'Pad1',
+    1: 'PadN',
+    4: 'Tunnel Encapsulation Limit',
+    5: 'Router Alert',
+    38: 'Quick-Start',
+    99: 'RPL',
+    109: 'MPL',
+    194: 'Jumbo Payload',
+    201: 'Home Address',
+  },
+  unknown: (type) => `type 0x${type.toString(16).padStart(2, '0')}`,
+  show: optionText,
+  pad: padding,
+  offset: 6,
+  most: 2046,
+});
 
-export type Ipv6Option =
-  | { readonly type: 0 }
-  /** PadN included: `data` is what stands behind type and length. */
-  | { readonly type: number; readonly data: Uint8Array }
-  /** Bytes that are no options: a length beyond the header. */
-  | { readonly type: 'rest'; readonly data: Uint8Array };
-
-/** Reads the list; never fails: what is no option comes back as `rest`. */
-export function decodeIpv6Options(bytes: Uint8Array, offset: number, end: number): Ipv6Option[] {
-  const options: Ipv6Option[] = [];
-  let at = offset;
-  while (at < end) {
-    const type = bytes[at]!;
-    if (type === IPV6_OPTION.PAD1) {
-      options.push({ type: 0 });
-      at += 1;
-      continue;
-    }
-    const length = at + 1 < end ? bytes[at + 1]! + 2 : 0;
-    if (length === 0 || at + length > end) {
-      options.push({ type: 'rest', data: bytes.slice(at, end) });
-      break;
-    }
-    options.push({ type, data: bytes.slice(at + 2, at + length) });
-    at += length;
+function padding(length: number): Uint8Array {
+  const missing = (8 - ((length + 2) % 8)) % 8;
+  const bytes = new Uint8Array(missing);
+  if (missing > 1) {
+    bytes[0] = IPV6_OPTION.PADN;
+    bytes[1] = missing - 2;
   }
-  return options;
-}
-
-/** The list as bytes, padded with Pad1 or PadN so that, with the two bytes before it, it fills a multiple of 8. */
-export function encodeIpv6Options(options: readonly Ipv6Option[]): Uint8Array {
-  const bytes: number[] = [];
-  for (const option of options) {
-    if (option.type === 'rest') bytes.push(...option.data);
-    else if ('data' in option) bytes.push(option.type, option.data.length, ...option.data);
-    else bytes.push(option.type);
-  }
-  const padding = (8 - ((bytes.length + 2) % 8)) % 8;
-  if (padding === 1) bytes.push(IPV6_OPTION.PAD1);
-  if (padding > 1) bytes.push(IPV6_OPTION.PADN, padding - 2, ...new Array<number>(padding - 2).fill(0));
-  return Uint8Array.from(bytes);
+  return bytes;
 }
 
 /**
@@ -83,27 +62,6 @@ export function jumboLength(bytes: Uint8Array, offset: number, end: number): num
     at += 2 + length;
   }
   return 0;
-}
-
-/** One node an option. */
-export function dissectIpv6Options(bytes: Uint8Array, offset: number, end: number): TreeNode[] {
-  const nodes: TreeNode[] = [];
-  let at = offset;
-  for (const option of decodeIpv6Options(bytes, offset, end)) {
-    const name = `option${nodes.length + 1}`;
-    if (option.type === 'rest') {
-      nodes.push(
-        bytesNode(name, isZero(bytes, at, end - at) ? 'Padding' : 'Malformed options', bytes, at, end - at),
-      );
-      break;
-    }
-    const label = `Option: ${NAMES[option.type] ?? `type 0x${option.type.toString(16).padStart(2, '0')}`}`;
-    const length = 'data' in option ? option.data.length + 2 : 1;
-    const text = 'data' in option ? optionText(option.type, option.data) : '';
-    nodes.push({ name, label, offset: at, length, text, children: [] });
-    at += length;
-  }
-  return nodes;
 }
 
 function optionText(type: number, data: Uint8Array): string {

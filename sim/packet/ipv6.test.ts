@@ -1,14 +1,11 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex } from './bytes.ts';
-import { decodeIpv6, dissectIpv6, encodeIpv6, Ipv6View, isIpv6 } from './ipv6.ts';
-import { ipv6Address, u8, u16, u20 } from './test-support/arbitraries.ts';
+import { IPV6, isIpv6 } from './ipv6.ts';
 import { describeProtocol } from './test-support/protocol-suite.ts';
 
 const wire = '6ab12345 0010 3a 40 fc00deadcafe00010000000000000002 fc00deadcafe00010000000000000001';
 
-describeProtocol({
-  name: 'ipv6',
+describeProtocol(IPV6, {
   wire,
   value: {
     trafficClass: 0xab,
@@ -19,29 +16,6 @@ describeProtocol({
     source: 'fc00:dead:cafe:1::2',
     destination: 'fc00:dead:cafe:1::1',
   },
-  view: () => new Ipv6View(),
-  reads: {
-    version: 6,
-    trafficClass: 0xab,
-    flowLabel: 0x12345,
-    payloadLength: 16,
-    nextHeader: 58,
-    hopLimit: 64,
-    sourceAt: 8,
-    destinationAt: 24,
-  },
-  decode: decodeIpv6,
-  encode: encodeIpv6,
-  dissect: dissectIpv6,
-  values: fc.record({
-    trafficClass: u8,
-    flowLabel: u20,
-    payloadLength: u16,
-    nextHeader: u8,
-    hopLimit: u8,
-    source: ipv6Address,
-    destination: ipv6Address,
-  }),
 });
 
 describe('ipv6 gate', () => {
@@ -51,7 +25,7 @@ describe('ipv6 gate', () => {
     expect(isIpv6(bytes, 0, 39)).toBe(false);
     bytes[0] = 0x45;
     expect(isIpv6(bytes, 0, 40)).toBe(false);
-    expect(decodeIpv6(bytes)).toMatchObject({
+    expect(IPV6.decode(bytes)).toMatchObject({
       ok: false,
       error: { kind: 'value', field: 'version', got: 4 },
     });

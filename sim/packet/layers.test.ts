@@ -74,7 +74,7 @@ describe('a walk', () => {
         build.frame(
           build.ethernet(),
           build.ipv6(),
-          build.extension({ header: 44, identification: 1, nextHeader: 60, ...fields }),
+          build.fragment6({ identification: 1, nextHeader: 60, ...fields }),
           new Uint8Array(8),
         ),
       ),
@@ -89,10 +89,10 @@ describe('a walk', () => {
       build.frame(
         build.ethernet(),
         build.ipv6(),
-        build.extension({ header: 0, options: [{ type: 5, data: new Uint8Array(2) }] }),
-        build.extension({ header: 60, options: [] }),
-        build.extension({ header: 51, spi: 1, sequence: 1, icv: new Uint8Array(12) }),
-        build.extension({ header: 135, data: new Uint8Array(6) }),
+        build.hopopts({ options: [{ type: 5, data: new Uint8Array(2) }] }),
+        build.dstopts(),
+        build.ah({ spi: 1, sequence: 1, icv: new Uint8Array(12) }),
+        build.mobility({ data: new Uint8Array(6) }),
         build.icmpv6({ type: 128 }),
       ),
     );
@@ -108,7 +108,7 @@ describe('a walk', () => {
 
   it('steps over AH in IPv4', () => {
     const ah = build.frame(
-      build.extension({ header: 51, nextHeader: 17, spi: 1, sequence: 1, icv: new Uint8Array(12) }),
+      build.ah({ nextHeader: 17, spi: 1, sequence: 1, icv: new Uint8Array(12) }),
       new Uint8Array(8),
     );
     walk(build.frame(build.ethernet(), build.ipv4({ protocol: 51 }), ah));
@@ -121,11 +121,7 @@ describe('a walk', () => {
       build.frame(
         build.ethernet(),
         build.ipv6({ payloadLength: 0 }),
-        build.extension({
-          header: 0,
-          nextHeader: 59,
-          options: [{ type: 0xc2, data: Uint8Array.of(0, 1, 0x11, 0x78) }],
-        }),
+        build.hopopts({ nextHeader: 59, options: [{ type: 0xc2, data: Uint8Array.of(0, 1, 0x11, 0x78) }] }),
         payload,
       ),
     );
@@ -160,12 +156,7 @@ describe('a walk', () => {
   });
 
   it('takes any bytes without throwing and stays within them', () => {
-    const seed = build.frame(
-      build.ethernet(),
-      build.ipv6(),
-      build.extension({ header: 0, options: [] }),
-      build.tcp(),
-    );
+    const seed = build.frame(build.ethernet(), build.ipv6(), build.hopopts(), build.tcp());
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(90), fc.nat(255))), fc.nat(seed.length), (changes, length) => {
         const bytes = seed.slice();
@@ -192,8 +183,8 @@ describe('the pseudo-header', () => {
   };
 
   it('has the final destination of routing headers and source routes', () => {
-    const routing = (type: number, segmentsLeft: number): build.Part =>
-      build.extension({ header: 43, type, segmentsLeft, data: segments(9) });
+    const routing = (type: number, segmentsLeft: number): build.LayerStack =>
+      build.routing({ type, segmentsLeft, data: segments(9) });
     const route = routeOption(131, 4, ['1.1.1.1', '2.2.2.2']);
     for (const bytes of [
       build.frame(build.ethernet(), build.ipv4(), build.tcp(), data),

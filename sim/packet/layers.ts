@@ -12,11 +12,11 @@ import { IPV4, IPV4_MF, IPV4_OFFSET_MASK } from './ipv4.ts';
 import { finalDestinationAt } from './ipv4-options.ts';
 import { IPV6 } from './ipv6.ts';
 import {
-  EXTENSION,
   extensionLength,
   FRAGMENT,
   isExtensionHeader,
   routedDestinationAt,
+  SHORTEST,
 } from './ipv6-extensions.ts';
 import { jumboLength } from './ipv6-options.ts';
 import { ETHERTYPE, IPPROTO, isTag } from './numbers.ts';
@@ -183,19 +183,19 @@ export class Layers {
     const headerLength = (first & 0x0f) * 4;
     if (headerLength < IPV4.headerLength || headerLength > end - at) return this.stopAt('ihl');
     this.version = 4;
-    this.sourceAt = at + IPV4.source;
+    this.sourceAt = at + IPV4.at.source;
     this.destinationAt =
       headerLength === IPV4.headerLength
-        ? at + IPV4.destination
+        ? at + IPV4.at.destination
         : finalDestinationAt(bytes, at, headerLength);
-    const totalLength = readU16(bytes, at + IPV4.totalLength);
+    const totalLength = readU16(bytes, at + IPV4.at.totalLength);
     if (totalLength < headerLength) return this.stopAt('ip length');
     this.l3DeclaredEnd = at + totalLength;
     this.l3End = Math.min(this.l3DeclaredEnd, end);
-    const flags = readU16(bytes, at + IPV4.flagsAndOffset);
+    const flags = readU16(bytes, at + IPV4.at.fragmentOffset);
     if ((flags & IPV4_OFFSET_MASK) !== 0) this.fragment = 'later';
     else if ((flags & IPV4_MF) !== 0) this.fragment = 'first';
-    const protocol = bytes[at + IPV4.protocol]!;
+    const protocol = bytes[at + IPV4.at.protocol]!;
     // Of the extension headers IPv4 knows only AH (RFC 4302 §3.1.1).
     if (protocol === IPPROTO.AH && this.fragment !== 'later')
       return this.readExtensions(protocol, at + headerLength);
@@ -209,12 +209,12 @@ export class Layers {
     if (end - at < IPV6.headerLength) return this.stopAt('ip too short');
     if (bytes[at]! >> 4 !== 6) return this.stopAt('ip version');
     this.version = 6;
-    this.sourceAt = at + IPV6.source;
-    this.destinationAt = at + IPV6.destination;
+    this.sourceAt = at + IPV6.at.source;
+    this.destinationAt = at + IPV6.at.destination;
     const start = at + IPV6.headerLength;
-    this.l3DeclaredEnd = start + readU16(bytes, at + IPV6.payloadLength);
+    this.l3DeclaredEnd = start + readU16(bytes, at + IPV6.at.payloadLength);
     this.l3End = Math.min(this.l3DeclaredEnd, end);
-    const next = bytes[at + IPV6.nextHeader]!;
+    const next = bytes[at + IPV6.at.nextHeader]!;
     if (isExtensionHeader(next)) return this.readExtensions(next, start);
     this.l4Protocol = next;
     this.l4 = start;
@@ -227,14 +227,14 @@ export class Layers {
     let at = start;
     if (header === IPPROTO.HOPOPTS && this.l3DeclaredEnd === start) this.readJumbo(start);
     while (isExtensionHeader(header)) {
-      if (this.l3End - at < EXTENSION.headerLength) return this.stopAt('extension header');
+      if (this.l3End - at < SHORTEST) return this.stopAt('extension header');
       const length = extensionLength(header, bytes, at);
       if (length > this.l3End - at) return this.stopAt('extension header');
       if (header === IPPROTO.ROUTING && this.destinationAt >= 0) {
         this.destinationAt = routedDestinationAt(bytes, at, this.destinationAt);
       }
       if (header === IPPROTO.FRAGMENT) {
-        const offsetAndFlags = readU16(bytes, at + FRAGMENT.offsetAndFlags);
+        const offsetAndFlags = readU16(bytes, at + FRAGMENT.at.fragmentOffset);
         if (offsetAndFlags >> 3 !== 0) this.fragment = 'later';
         else if ((offsetAndFlags & 1) !== 0) this.fragment = 'first';
       }
@@ -251,9 +251,9 @@ export class Layers {
 
   /** A payload length of 0 with a jumbo payload option: the length is in the option (RFC 2675 §2). */
   private readJumbo(start: number): void {
-    if (this.end - start < EXTENSION.headerLength) return;
+    if (this.end - start < SHORTEST) return;
     const optionsEnd = Math.min(this.end, start + extensionLength(IPPROTO.HOPOPTS, this.bytes, start));
-    const length = jumboLength(this.bytes, start + EXTENSION.body, optionsEnd);
+    const length = jumboLength(this.bytes, start + 2, optionsEnd);
     if (length === 0) return;
     this.l3DeclaredEnd = start + length;
     this.l3End = Math.min(this.l3DeclaredEnd, this.end);

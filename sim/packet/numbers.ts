@@ -9,6 +9,8 @@ export const ETHERTYPE = {
   MPLS: 0x8847,
   PPPOE_SESSION: 0x8864,
   SERVICE_VLAN: 0x88a8,
+  /** IEEE 802 "Local Experimental EtherType 1". */
+  LOCAL_EXPERIMENTAL_1: 0x88b5,
   LLDP: 0x88cc,
 } as const;
 

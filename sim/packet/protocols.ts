@@ -1,47 +1,76 @@
-/** The register of protocols: one line each. A new protocol joins with its file, its test and a line here. */
-import { dissectArp } from './arp.ts';
-import type { Dissect } from './dissection.ts';
-import { dissectEthernet } from './ethernet.ts';
-import { dissectIcmp } from './icmp.ts';
-import { dissectIcmpv6 } from './icmpv6.ts';
-import { dissectIpv4 } from './ipv4.ts';
-import { dissectIpv6 } from './ipv6.ts';
-import { dissectExtension } from './ipv6-extensions.ts';
-import { IPPROTO } from './numbers.ts';
-import { dissectTcp } from './tcp.ts';
-import { dissectUdp } from './udp.ts';
-import { dissectVlan } from './vlan.ts';
+/** The register of protocols: one line each. A new protocol joins with its file and a line here. */
+import { ARP } from './arp.ts';
+import type { Space } from './declaration/field.ts';
+import type { Protocol } from './declaration/protocol.ts';
+import type { Follower } from './dissection.ts';
+import { ETHERNET } from './ethernet.ts';
+import { ICMP } from './icmp.ts';
+import { ICMPV6 } from './icmpv6.ts';
+import { IPV4 } from './ipv4.ts';
+import { IPV6 } from './ipv6.ts';
+import { AH, DSTOPTS, FRAGMENT, HIP, HOPOPTS, MOBILITY, ROUTING, SHIM6 } from './ipv6-extensions.ts';
+import { TCP } from './tcp.ts';
+import { UDP } from './udp.ts';
+import { VLAN } from './vlan.ts';
 
-export interface Protocol {
-  /** What paths begin with: `icmp` in `icmp.checksum`. */
-  readonly name: string;
-  /** What people read. */
-  readonly label: string;
-  readonly dissect: Dissect;
-}
+/** Protocols by their names. */
+export const PROTOCOLS = {
+  ethernet: ETHERNET,
+  vlan: VLAN,
+  arp: ARP,
+  ipv4: IPV4,
+  ipv6: IPV6,
+  hopopts: HOPOPTS,
+  routing: ROUTING,
+  fragment6: FRAGMENT,
+  dstopts: DSTOPTS,
+  ah: AH,
+  mobility: MOBILITY,
+  hip: HIP,
+  shim6: SHIM6,
+  icmp: ICMP,
+  icmpv6: ICMPV6,
+  tcp: TCP,
+  udp: UDP,
+} as const;
 
-export const protocols: readonly Protocol[] = [
-  { name: 'ethernet', label: 'Ethernet II', dissect: dissectEthernet },
-  { name: 'vlan', label: '802.1Q Virtual LAN', dissect: dissectVlan },
-  { name: 'arp', label: 'Address Resolution Protocol', dissect: dissectArp },
-  { name: 'ipv4', label: 'Internet Protocol Version 4', dissect: dissectIpv4 },
-  { name: 'ipv6', label: 'Internet Protocol Version 6', dissect: dissectIpv6 },
-  { name: 'hopopts', label: 'IPv6 Hop-by-Hop Options', dissect: dissectExtension(IPPROTO.HOPOPTS) },
-  { name: 'routing', label: 'IPv6 Routing Header', dissect: dissectExtension(IPPROTO.ROUTING) },
-  { name: 'fragment6', label: 'IPv6 Fragment Header', dissect: dissectExtension(IPPROTO.FRAGMENT) },
-  { name: 'dstopts', label: 'IPv6 Destination Options', dissect: dissectExtension(IPPROTO.DSTOPTS) },
-  { name: 'ah', label: 'Authentication Header', dissect: dissectExtension(IPPROTO.AH) },
-  { name: 'mobility', label: 'Mobility Header', dissect: dissectExtension(IPPROTO.MH) },
-  { name: 'hip', label: 'Host Identity Protocol', dissect: dissectExtension(IPPROTO.HIP) },
-  { name: 'shim6', label: 'Shim6', dissect: dissectExtension(IPPROTO.SHIM6) },
-  { name: 'icmp', label: 'Internet Control Message Protocol', dissect: dissectIcmp },
-  { name: 'icmpv6', label: 'Internet Control Message Protocol v6', dissect: dissectIcmpv6 },
-  { name: 'tcp', label: 'Transmission Control Protocol', dissect: dissectTcp },
-  { name: 'udp', label: 'User Datagram Protocol', dissect: dissectUdp },
-];
+export type ProtocolName = keyof typeof PROTOCOLS;
+
+export const protocols: readonly Protocol[] = Object.values(PROTOCOLS);
 
 const byName: ReadonlyMap<string, Protocol> = new Map(protocols.map((protocol) => [protocol.name, protocol]));
 
 export function protocolByName(name: string): Protocol | undefined {
   return byName.get(name);
+}
+
+/** What follows what: for each number space, the protocol that a number announces. */
+const announced: ReadonlyMap<Space, ReadonlyMap<number, string>> = tableOf(protocols);
+
+/** The name of the protocol that a number announces, or `data`. */
+export function announcedProtocol(space: Space, number: number): string {
+  return announced.get(space)?.get(number) ?? 'data';
+}
+
+/** The name of the protocol that follows a header, or `data`. */
+export function followingProtocol(follower: Follower): string {
+  if (follower.announced === undefined) return follower.protocol ?? 'data';
+  return announcedProtocol(follower.announced.space, follower.announced.number);
+}
+
+/** @throws {RangeError} where two protocols claim one number */
+function tableOf(all: readonly Protocol[]): Map<Space, Map<number, string>> {
+  const table = new Map<Space, Map<number, string>>();
+  for (const { name, declaration } of all) {
+    for (const [space, numbers] of Object.entries(declaration.announcedBy ?? {}) as [Space, number[]][]) {
+      const names = table.get(space) ?? new Map<number, string>();
+      table.set(space, names);
+      for (const number of numbers) {
+        const other = names.get(number);
+        if (other !== undefined) throw new RangeError(`${space} ${number} announces ${other} and ${name}`);
+        names.set(number, name);
+      }
+    }
+  }
+  return table;
 }

@@ -109,14 +109,8 @@ Internet Control Message Protocol, Echo
     const later = build.frame(
       build.ethernet(),
       build.ipv6(),
-      build.extension({ header: 0, options: [] }),
-      build.extension({
-        header: 44,
-        nextHeader: 6,
-        fragmentOffset: 3,
-        moreFragments: false,
-        identification: 1,
-      }),
+      build.hopopts(),
+      build.fragment6({ nextHeader: 6, fragmentOffset: 3, moreFragments: false, identification: 1 }),
       new Uint8Array(30),
     );
     expect(names(decodeTree(later))).toEqual(['ethernet', 'ipv6', 'hopopts', 'fragment6', 'payload']);
@@ -128,8 +122,8 @@ Internet Control Message Protocol, Echo
       build.frame(
         build.ethernet(),
         build.ipv6(),
-        build.extension({ header: 0, options: [] }),
-        build.icmpv6({ type: 135, body: { kind: 'neighbour', flags: 0, target: '::', options: [] } }),
+        build.hopopts(),
+        build.icmpv6({ type: 135, body: { kind: 'neighbourSolicitation', target: '::', options: [] } }),
       ),
       build.frame(build.ethernet(), build.ipv4(), build.icmp({ type: 3 }), build.ipv4(), build.udp()),
       build.frame(build.ethernet(), build.arp(), new Uint8Array(18)),

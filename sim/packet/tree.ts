@@ -4,7 +4,7 @@
  */
 import { describeError } from './decoding.ts';
 import { bytesNode, type Context, type TreeNode } from './dissection.ts';
-import { protocolByName } from './protocols.ts';
+import { followingProtocol, protocolByName } from './protocols.ts';
 
 export type { TreeNode } from './dissection.ts';
 
@@ -52,7 +52,7 @@ export function decodeTree(
     at += Math.min(length, layerEnd - at);
     if (next === undefined) break;
     layerEnd = next.end;
-    name = next.protocol;
+    name = followingProtocol(next);
     context = next.context ?? {};
   }
   if (at < layerEnd) layers.push(payloadNode('data', bytes, at, layerEnd - at));

@@ -1,27 +1,13 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex } from './bytes.ts';
-import { u16 } from './test-support/arbitraries.ts';
 import { describeProtocol } from './test-support/protocol-suite.ts';
-import { decodeUdp, dissectUdp, encodeUdp, UdpView } from './udp.ts';
+import { UDP } from './udp.ts';
 
 const wire = '9c40 0035 0010 abcd';
 
-describeProtocol({
-  name: 'udp',
+describeProtocol(UDP, {
   wire,
   value: { sourcePort: 40000, destinationPort: 53, length: 16, checksum: 0xabcd },
-  view: () => new UdpView(),
-  reads: { sourcePort: 40000, destinationPort: 53, length: 16, checksum: 0xabcd },
-  decode: decodeUdp,
-  encode: encodeUdp,
-  dissect: dissectUdp,
-  values: fc.record({
-    sourcePort: u16,
-    destinationPort: u16,
-    length: fc.integer({ min: 8, max: 0xffff }),
-    checksum: u16,
-  }),
 });
 
 describe('udp lengths', () => {
@@ -29,12 +15,12 @@ describe('udp lengths', () => {
     const bytes = fromHex(wire);
     for (const length of [1, 7]) {
       bytes[5] = length;
-      expect(decodeUdp(bytes)).toMatchObject({
+      expect(UDP.decode(bytes)).toMatchObject({
         ok: false,
         error: { kind: 'value', field: 'length', got: length },
       });
     }
     bytes[5] = 0;
-    expect(decodeUdp(bytes)).toMatchObject({ ok: true });
+    expect(UDP.decode(bytes)).toMatchObject({ ok: true });
   });
 });

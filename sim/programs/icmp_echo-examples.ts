@@ -188,7 +188,7 @@ export const icmpEchoExamples: readonly Example[] = [
   passes('a payload length beyond the frame', withBytes(ping6, 18, 0, 65)),
   passes(
     'a ping behind an extension header',
-    build.frame(away, build.ipv6(away6), build.extension({ header: 60, options: [] }), build.echoRequest6()),
+    build.frame(away, build.ipv6(away6), build.dstopts(), build.echoRequest6()),
   ),
   passes('ICMPv6 over IPv4', build.frame(away, build.ipv4({ ...away4, protocol: 58 }), build.echoRequest())),
   passes('ICMP over IPv6', build.frame(away, build.ipv6({ ...away6, nextHeader: 1 }), build.echoRequest6())),

@@ -22,14 +22,14 @@ function decide({ frame }: ModelContext): number {
   const { bytes, data } = frame;
   parsing.parse(frame);
   if (!isEchoRequest(parsing)) return XDP_PASS;
-  if (isGroupMac(bytes, data + ETHERNET.destination) || isGroupMac(bytes, data + ETHERNET.source))
+  if (isGroupMac(bytes, data + ETHERNET.at.destination) || isGroupMac(bytes, data + ETHERNET.at.source))
     return XDP_PASS;
-  swap(bytes, data + ETHERNET.destination, data + ETHERNET.source, 6);
+  swap(bytes, data + ETHERNET.at.destination, data + ETHERNET.at.source, 6);
   if (parsing.version === 4) {
-    swap(bytes, parsing.l3 + IPV4.source, parsing.l3 + IPV4.destination, 4);
+    swap(bytes, parsing.l3 + IPV4.at.source, parsing.l3 + IPV4.at.destination, 4);
     becomeReply(bytes, parsing.l4, ICMP_TYPE.ECHO_REPLY);
   } else {
-    swap(bytes, parsing.l3 + IPV6.source, parsing.l3 + IPV6.destination, 16);
+    swap(bytes, parsing.l3 + IPV6.at.source, parsing.l3 + IPV6.at.destination, 16);
     becomeReply(bytes, parsing.l4, ICMPV6_TYPE.ECHO_REPLY);
   }
   return XDP_TX;
@@ -39,30 +39,30 @@ function decide({ frame }: ModelContext): number {
 function isEchoRequest({ bytes, version, protocol, l3, l4, end, fragment }: Parsing): boolean {
   if (end - l4 < ICMP.headerLength) return false;
   if (version === 4) {
-    const total = readU16(bytes, l3 + IPV4.totalLength);
+    const total = readU16(bytes, l3 + IPV4.at.totalLength);
     return (
       protocol === IPPROTO.ICMP &&
       fragment === 'none' &&
       total >= l4 - l3 + ICMP.headerLength &&
       total <= end - l3 &&
-      isHost4(bytes, l3 + IPV4.destination) &&
-      isHost4(bytes, l3 + IPV4.source) &&
-      readU32(bytes, l3 + IPV4.source) !== 0 &&
-      bytes[l4 + ICMP.type] === ICMP_TYPE.ECHO &&
-      bytes[l4 + ICMP.code] === 0
+      isHost4(bytes, l3 + IPV4.at.destination) &&
+      isHost4(bytes, l3 + IPV4.at.source) &&
+      readU32(bytes, l3 + IPV4.at.source) !== 0 &&
+      bytes[l4 + ICMP.at.type] === ICMP_TYPE.ECHO &&
+      bytes[l4 + ICMP.at.code] === 0
     );
   }
   if (version === 6) {
-    const payload = readU16(bytes, l3 + IPV6.payloadLength);
+    const payload = readU16(bytes, l3 + IPV6.at.payloadLength);
     return (
       protocol === IPPROTO.ICMPV6 &&
       payload >= ICMP.headerLength &&
       payload <= end - l4 &&
-      !isMulticast6(bytes, l3 + IPV6.destination) &&
-      !isMulticast6(bytes, l3 + IPV6.source) &&
-      !isUnspecified6(bytes, l3 + IPV6.source) &&
-      bytes[l4 + ICMP.type] === ICMPV6_TYPE.ECHO_REQUEST &&
-      bytes[l4 + ICMP.code] === 0
+      !isMulticast6(bytes, l3 + IPV6.at.destination) &&
+      !isMulticast6(bytes, l3 + IPV6.at.source) &&
+      !isUnspecified6(bytes, l3 + IPV6.at.source) &&
+      bytes[l4 + ICMP.at.type] === ICMPV6_TYPE.ECHO_REQUEST &&
+      bytes[l4 + ICMP.at.code] === 0
     );
   }
   return false;
@@ -87,10 +87,10 @@ function isUnspecified6(bytes: Uint8Array, at: number): boolean {
  * where only 0xffff does (RFC 1624 §3).
  */
 function becomeReply(bytes: Uint8Array, at: number, type: number): void {
-  const before = readU16(bytes, at + ICMP.type);
-  bytes[at + ICMP.type] = type;
-  const checksum = update(readU16(bytes, at + ICMP.checksum), before, readU16(bytes, at + ICMP.type));
-  writeU16(bytes, at + ICMP.checksum, checksum === 0 ? 0xffff : checksum);
+  const before = readU16(bytes, at + ICMP.at.type);
+  bytes[at + ICMP.at.type] = type;
+  const checksum = update(readU16(bytes, at + ICMP.at.checksum), before, readU16(bytes, at + ICMP.at.type));
+  writeU16(bytes, at + ICMP.at.checksum, checksum === 0 ? 0xffff : checksum);
 }
 
 export const icmpEcho: ProgramDefinition = {

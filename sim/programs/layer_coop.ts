@@ -40,7 +40,7 @@ function count(
 ): void {
   const { bytes, data, dataEnd } = context.frame;
   if (dataEnd - data < ETHERNET.headerLength) return;
-  if (readU16(bytes, data + ETHERNET.etherType) !== ETHERTYPE.IPV4) return;
+  if (readU16(bytes, data + ETHERNET.at.etherType) !== ETHERTYPE.IPV4) return;
   const l3 = data + ETHERNET.headerLength;
   if (ipv4HeaderLength(bytes, l3, dataEnd) === 0) return;
   copy(bytes, l3 + localAt, key, LOCAL, 4);
@@ -58,12 +58,12 @@ function count(
 }
 
 function rx(context: ModelContext): number {
-  count(context, IPV4.destination, IPV4.source, RX_PACKETS, RX_BYTES);
+  count(context, IPV4.at.destination, IPV4.at.source, RX_PACKETS, RX_BYTES);
   return XDP_PASS;
 }
 
 function tx(context: ModelContext): number {
-  count(context, IPV4.source, IPV4.destination, TX_PACKETS, TX_BYTES);
+  count(context, IPV4.at.source, IPV4.at.destination, TX_PACKETS, TX_BYTES);
   return TC_ACT_OK;
 }
 

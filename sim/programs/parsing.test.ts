@@ -13,7 +13,7 @@ function parse(packet: Uint8Array): Parsing {
   return parsing.parse(frame);
 }
 
-const tags = (count: number): build.Part[] =>
+const tags = (count: number): build.LayerStack[] =>
   Array.from({ length: count }, (_, id) => build.vlan({ id, service: id === 0 }));
 
 describe('parsing', () => {
@@ -62,12 +62,7 @@ describe('parsing', () => {
   });
 
   it('parses IPv6 and leaves extension headers alone', () => {
-    const packet = build.frame(
-      build.ethernet(),
-      build.ipv6(),
-      build.extension({ header: 60, options: [] }),
-      build.tcp(),
-    );
+    const packet = build.frame(build.ethernet(), build.ipv6(), build.dstopts(), build.tcp());
     expect(parse(packet)).toMatchObject({ version: 6, protocol: 60, l4: 154 });
     expect(parse(packet.subarray(0, 53)).version).toBe(0);
     packet[14] = 0x45;

@@ -49,7 +49,7 @@ export class Parsing {
     this.fragment = 'none';
     if (frame.dataEnd - frame.data < ETHERNET.headerLength) return this;
     let at = frame.data + ETHERNET.headerLength;
-    let etherType = readU16(this.bytes, frame.data + ETHERNET.etherType);
+    let etherType = readU16(this.bytes, frame.data + ETHERNET.at.etherType);
     while (isTag(etherType)) {
       if (this.tagCount === MOST_TAGS) {
         this.link = 'too many tags';
@@ -57,7 +57,7 @@ export class Parsing {
       }
       if (this.end - at < VLAN.headerLength) return this;
       this.tagCount++;
-      etherType = readU16(this.bytes, at + VLAN.etherType);
+      etherType = readU16(this.bytes, at + VLAN.at.etherType);
       at += VLAN.headerLength;
     }
     this.link = 'parsed';
@@ -80,9 +80,9 @@ export class Parsing {
     const headerLength = (first & 0x0f) * 4;
     if (first >> 4 !== 4 || headerLength < IPV4.headerLength || this.end - l3 < headerLength) return;
     this.version = 4;
-    this.protocol = bytes[l3 + IPV4.protocol]!;
+    this.protocol = bytes[l3 + IPV4.at.protocol]!;
     this.l4 = l3 + headerLength;
-    const flags = readU16(bytes, l3 + IPV4.flagsAndOffset);
+    const flags = readU16(bytes, l3 + IPV4.at.fragmentOffset);
     if ((flags & IPV4_OFFSET_MASK) !== 0) this.fragment = 'later';
     else if ((flags & IPV4_MF) !== 0) this.fragment = 'first';
   }
@@ -91,7 +91,7 @@ export class Parsing {
     const { bytes, l3 } = this;
     if (this.end - l3 < IPV6.headerLength || bytes[l3]! >> 4 !== 6) return;
     this.version = 6;
-    this.protocol = bytes[l3 + IPV6.nextHeader]!;
+    this.protocol = bytes[l3 + IPV6.at.nextHeader]!;
     this.l4 = l3 + IPV6.headerLength;
   }
 }

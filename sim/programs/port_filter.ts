@@ -1,6 +1,6 @@
 /** `port_filter`: TCP from or to one port goes nowhere. */
 
-import { arp, ethernet, extension, frame, ipv4, ipv6, tcp, udp, vlan } from '../packet/build.ts';
+import { arp, dstopts, ethernet, frame, ipv4, ipv6, tcp, udp, vlan } from '../packet/build.ts';
 import { readU16 } from '../packet/bytes.ts';
 import { IPPROTO } from '../packet/numbers.ts';
 import { TCP } from '../packet/tcp.ts';
@@ -20,7 +20,7 @@ function decide(context: ModelContext): number {
   const port = context.global('port', DEFAULT_PORT);
   const { bytes, l4 } = parsing;
   const isConcerned =
-    readU16(bytes, l4 + TCP.sourcePort) === port || readU16(bytes, l4 + TCP.destinationPort) === port;
+    readU16(bytes, l4 + TCP.at.sourcePort) === port || readU16(bytes, l4 + TCP.at.destinationPort) === port;
   return isConcerned ? XDP_DROP : XDP_PASS;
 }
 
@@ -68,10 +68,7 @@ export const portFilter: ProgramDefinition = {
     passes('TCP to port 8080', proxy),
     passes('UDP to port 80', frame(ethernet(), ipv4(), udp({ destinationPort: 80 }))),
     passes('a later fragment', frame(ethernet(), ipv4({ fragmentOffset: 1 }), tcp())),
-    passes(
-      'TCP behind an extension header',
-      frame(ethernet(), ipv6(), extension({ header: 60, options: [] }), tcp()),
-    ),
+    passes('TCP behind an extension header', frame(ethernet(), ipv6(), dstopts(), tcp())),
     passes('a TCP header that is cut off', web.subarray(0, 53)),
     passes('TCP behind three tags', frame(ethernet(), vlan(), vlan(), vlan(), ipv4(), tcp())),
     passes('ARP', frame(ethernet(), arp())),

@@ -1,9 +1,9 @@
 /** The frames that `proto_count` and `proto_count_hash` tell apart. */
 import {
   arp,
+  dstopts,
   echoRequest,
   ethernet,
-  extension,
   frame,
   icmpv6,
   ipv4,
@@ -26,10 +26,7 @@ export function protocolExamples(verb: string, action: number): readonly Example
     example('TCP behind two tags, counted as 6', frame(ethernet(), vlan(), vlan(), ipv4(), tcp())),
     example('UDP over IPv6, counted as 17', frame(ethernet(), ipv6(), udp())),
     example('ICMPv6, counted as 58', frame(ethernet(), ipv6(), icmpv6({ type: 128 }))),
-    example(
-      'an extension header, counted under its own number',
-      frame(ethernet(), ipv6(), extension({ header: 60, options: [] }), tcp()),
-    ),
+    example('an extension header, counted under its own number', frame(ethernet(), ipv6(), dstopts(), tcp())),
     example(
       'a later fragment, counted under its protocol',
       frame(ethernet(), ipv4({ protocol: 17, fragmentOffset: 1 }), new Uint8Array(8)),

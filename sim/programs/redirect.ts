@@ -14,8 +14,8 @@ const NO_MAC = new Uint8Array(6);
 function decide(context: ModelContext): number {
   const { bytes, data, dataEnd } = context.frame;
   if (dataEnd - data < ETHERNET.headerLength) return XDP_PASS;
-  bytes.set(context.globalBytes('redirect_destination') ?? NO_MAC, data + ETHERNET.destination);
-  bytes.set(context.globalBytes('redirect_source') ?? NO_MAC, data + ETHERNET.source);
+  bytes.set(context.globalBytes('redirect_destination') ?? NO_MAC, data + ETHERNET.at.destination);
+  bytes.set(context.globalBytes('redirect_source') ?? NO_MAC, data + ETHERNET.at.source);
   return context.redirect(context.global('redirect_ifindex', 0));
 }
 

@@ -26,12 +26,12 @@ const key = new Uint8Array(6);
 function decide(context: ModelContext): number {
   const { bytes, data, dataEnd } = context.frame;
   if (dataEnd - data < ETHERNET.headerLength) return XDP_PASS;
-  copy(bytes, data + ETHERNET.source, key, 0, 6);
+  copy(bytes, data + ETHERNET.at.source, key, 0, 6);
   const destination = context.map(parameters.name).lookup(key);
   if (destination === undefined) return XDP_PASS;
   const action = context.redirectMap(ports.name, 0);
   // Only a frame that leaves is written to.
-  if (action === XDP_REDIRECT) copy(destination, 0, bytes, data + ETHERNET.destination, 6);
+  if (action === XDP_REDIRECT) copy(destination, 0, bytes, data + ETHERNET.at.destination, 6);
   return action;
 }
 

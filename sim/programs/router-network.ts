@@ -151,9 +151,9 @@ function drops(name: string, packet: Uint8Array): Example {
   return { name: `drops ${name}`, stimulus: stimulusOf(packet), action: XDP_DROP };
 }
 
-const to4 = (destination: string, more: Parameters<typeof build.ipv4>[0] = {}): build.Part =>
+const to4 = (destination: string, more: Parameters<typeof build.ipv4>[0] = {}): build.LayerStack =>
   build.ipv4({ source: source4, destination, ...more });
-const to6 = (destination: string, more: Parameters<typeof build.ipv6>[0] = {}): build.Part =>
+const to6 = (destination: string, more: Parameters<typeof build.ipv6>[0] = {}): build.LayerStack =>
   build.ipv6({ source: source6, destination, ...more });
 const ping4 = (destination: string): Uint8Array =>
   build.frame(arriving, to4(destination), build.echoRequest());
@@ -196,13 +196,8 @@ export const routerExamples: readonly Example[] = [
   ),
   forwards(
     'an extension header',
-    build.frame(arriving, to6('fc00:20::1'), build.extension({ header: 0, options: [] }), build.udp()),
-    build.frame(
-      leaving,
-      to6('fc00:20::1', { hopLimit: 63 }),
-      build.extension({ header: 0, options: [] }),
-      build.udp(),
-    ),
+    build.frame(arriving, to6('fc00:20::1'), build.hopopts(), build.udp()),
+    build.frame(leaving, to6('fc00:20::1', { hopLimit: 63 }), build.hopopts(), build.udp()),
   ),
   forwards(
     'to a multicast address along the default route',

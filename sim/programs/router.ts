@@ -53,16 +53,16 @@ function decide(context: ModelContext): number {
   const { bytes, data, dataEnd } = context.frame;
   if (dataEnd - data < ETHERNET.headerLength) return XDP_DROP;
   const l3 = data + ETHERNET.headerLength;
-  switch (readU16(bytes, data + ETHERNET.etherType)) {
+  switch (readU16(bytes, data + ETHERNET.at.etherType)) {
     case ETHERTYPE.IPV4:
       if (dataEnd - l3 < IPV4.headerLength) return XDP_DROP;
       // Version 4 and ihl 5 in one: options are the stack's business.
-      if (bytes[l3] !== 0x45 || bytes[l3 + IPV4.ttl]! <= 1) return XDP_PASS;
+      if (bytes[l3] !== 0x45 || bytes[l3 + IPV4.at.ttl]! <= 1) return XDP_PASS;
       askFor4(bytes, l3);
       break;
     case ETHERTYPE.IPV6:
       if (dataEnd - l3 < IPV6.headerLength) return XDP_DROP;
-      if (bytes[l3]! >> 4 !== 6 || bytes[l3 + IPV6.hopLimit]! <= 1) return XDP_PASS;
+      if (bytes[l3]! >> 4 !== 6 || bytes[l3 + IPV6.at.hopLimit]! <= 1) return XDP_PASS;
       askFor6(bytes, l3);
       break;
     default:
@@ -83,21 +83,21 @@ function decide(context: ModelContext): number {
 
 function askFor4(bytes: Uint8Array, l3: number): void {
   lookup.family = AF_INET;
-  lookup.tos = bytes[l3 + IPV4.tos]!;
-  lookup.l4Protocol = bytes[l3 + IPV4.protocol]!;
-  lookup.totalLength = readU16(bytes, l3 + IPV4.totalLength);
-  copy(bytes, l3 + IPV4.source, lookup.source, 0, 4);
-  copy(bytes, l3 + IPV4.destination, lookup.destination, 0, 4);
+  lookup.tos = bytes[l3 + IPV4.at.tos]!;
+  lookup.l4Protocol = bytes[l3 + IPV4.at.protocol]!;
+  lookup.totalLength = readU16(bytes, l3 + IPV4.at.totalLength);
+  copy(bytes, l3 + IPV4.at.source, lookup.source, 0, 4);
+  copy(bytes, l3 + IPV4.at.destination, lookup.destination, 0, 4);
 }
 
 function askFor6(bytes: Uint8Array, l3: number): void {
   lookup.family = AF_INET6;
   lookup.tos = readU32(bytes, l3) & FLOW_INFORMATION;
-  lookup.l4Protocol = bytes[l3 + IPV6.nextHeader]!;
+  lookup.l4Protocol = bytes[l3 + IPV6.at.nextHeader]!;
   // A u16 in `struct bpf_fib_lookup`: the longest payloads wrap.
-  lookup.totalLength = (readU16(bytes, l3 + IPV6.payloadLength) + IPV6.headerLength) & 0xffff;
-  copy(bytes, l3 + IPV6.source, lookup.source, 0, 16);
-  copy(bytes, l3 + IPV6.destination, lookup.destination, 0, 16);
+  lookup.totalLength = (readU16(bytes, l3 + IPV6.at.payloadLength) + IPV6.headerLength) & 0xffff;
+  copy(bytes, l3 + IPV6.at.source, lookup.source, 0, 16);
+  copy(bytes, l3 + IPV6.at.destination, lookup.destination, 0, 16);
 }
 
 /** One hop less and new MAC addresses, if the device is one that may be forwarded to. */
@@ -106,15 +106,15 @@ function forward(context: ModelContext, l3: number): number {
   if (action !== XDP_REDIRECT) return action;
   const { bytes, data } = context.frame;
   if (lookup.family === AF_INET) {
-    const before = readU16(bytes, l3 + IPV4.ttl);
-    bytes[l3 + IPV4.ttl] = bytes[l3 + IPV4.ttl]! - 1;
-    const checksum = update(readU16(bytes, l3 + IPV4.checksum), before, readU16(bytes, l3 + IPV4.ttl));
-    writeU16(bytes, l3 + IPV4.checksum, checksum);
+    const before = readU16(bytes, l3 + IPV4.at.ttl);
+    bytes[l3 + IPV4.at.ttl] = bytes[l3 + IPV4.at.ttl]! - 1;
+    const checksum = update(readU16(bytes, l3 + IPV4.at.checksum), before, readU16(bytes, l3 + IPV4.at.ttl));
+    writeU16(bytes, l3 + IPV4.at.checksum, checksum);
   } else {
-    bytes[l3 + IPV6.hopLimit] = bytes[l3 + IPV6.hopLimit]! - 1;
+    bytes[l3 + IPV6.at.hopLimit] = bytes[l3 + IPV6.at.hopLimit]! - 1;
   }
-  copy(lookup.destinationMac, 0, bytes, data + ETHERNET.destination, 6);
-  copy(lookup.sourceMac, 0, bytes, data + ETHERNET.source, 6);
+  copy(lookup.destinationMac, 0, bytes, data + ETHERNET.at.destination, 6);
+  copy(lookup.sourceMac, 0, bytes, data + ETHERNET.at.source, 6);
   return action;
 }
 

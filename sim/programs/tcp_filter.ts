@@ -1,9 +1,9 @@
 /** `tcp_filter`: TCP goes up the stack, nothing else does. */
 import {
   arp,
+  dstopts,
   echoRequest,
   ethernet,
-  extension,
   frame,
   icmpv6,
   ipv4,
@@ -60,10 +60,7 @@ export const tcpFilter: ProgramDefinition = {
     drops('UDP', frame(ethernet(), ipv4(), udp())),
     drops('ICMP', frame(ethernet(), ipv4(), echoRequest())),
     drops('neighbour discovery', frame(ethernet(), ipv6(), icmpv6({ type: 135 }), new Uint8Array(16))),
-    drops(
-      'TCP behind an extension header',
-      frame(ethernet(), ipv6(), extension({ header: 60, options: [] }), tcp()),
-    ),
+    drops('TCP behind an extension header', frame(ethernet(), ipv6(), dstopts(), tcp())),
     drops('ARP', frame(ethernet(), arp())),
     drops('another EtherType', frame(ethernet(), new Uint8Array(40))),
     drops('TCP behind three tags', frame(ethernet(), vlan(), vlan(), vlan(), ipv4(), tcp())),

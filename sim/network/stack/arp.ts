@@ -1,6 +1,6 @@
 /** ARP as a Linux host speaks it (net/ipv4/arp.c, with `arp_ignore`, `arp_announce` and `arp_filter` 0). */
 import { ipv4ToText, isMulticast4, macToText } from '../../packet/addresses.ts';
-import { ARP, ARP_REPLY, ARP_REQUEST, encodeArp } from '../../packet/arp.ts';
+import { ARP, ARP_REPLY, ARP_REQUEST, type ArpPacket } from '../../packet/arp.ts';
 import { equal, isZero, readU16 } from '../../packet/bytes.ts';
 import { ETHERTYPE } from '../../packet/numbers.ts';
 import type { ScenarioDevice } from '../scenario.ts';
@@ -33,20 +33,20 @@ export function solicitByArp(
 export function receiveArp(stack: Stack, { device, packet }: Arrival): undefined {
   if (
     packet.length < ARP.headerLength ||
-    readU16(packet, ARP.hardwareType) !== HARDWARE_ETHERNET ||
-    readU16(packet, ARP.protocolType) !== ETHERTYPE.IPV4 ||
-    packet[ARP.hardwareLength] !== 6 ||
-    packet[ARP.protocolLength] !== 4
+    readU16(packet, ARP.at.hardwareType) !== HARDWARE_ETHERNET ||
+    readU16(packet, ARP.at.protocolType) !== ETHERTYPE.IPV4 ||
+    packet[ARP.at.hardwareLength] !== 6 ||
+    packet[ARP.at.protocolLength] !== 4
   ) {
     return stack.tell(device, 'gets no ARP for IPv4 over Ethernet: dropped');
   }
-  const operation = readU16(packet, ARP.operation);
+  const operation = readU16(packet, ARP.at.operation);
   if (operation !== ARP_REQUEST && operation !== ARP_REPLY) {
     return stack.tell(device, `knows nothing of ARP operation ${operation}: dropped`);
   }
-  const senderMac = packet.subarray(ARP.senderMac, ARP.senderMac + 6);
-  const sender = packet.subarray(ARP.senderAddress, ARP.senderAddress + 4);
-  const target = packet.subarray(ARP.targetAddress, ARP.targetAddress + 4);
+  const senderMac = packet.subarray(ARP.at.senderMac, ARP.at.senderMac + 6);
+  const sender = packet.subarray(ARP.at.senderAddress, ARP.at.senderAddress + 4);
+  const target = packet.subarray(ARP.at.targetAddress, ARP.at.targetAddress + 4);
   if (isMulticast4(target, 0) || target[0] === 127)
     return stack.tell(device, 'ignores ARP for such an address');
   const isRequest = operation === ARP_REQUEST;
@@ -81,17 +81,12 @@ export function receiveArp(stack: Stack, { device, packet }: Arrival): undefined
   stack.tell(device, `learns that ${ipv4ToText(sender)} is at ${macToText(senderMac)}`);
   // What was learnt within the last second is not overwritten (`locktime`), and here no second ever
   // passes; only a host that announces itself is believed (`arp_is_garp`).
-  const targetMac = packet.subarray(ARP.targetMac, ARP.targetMac + 6);
+  const targetMac = packet.subarray(ARP.at.targetMac, ARP.at.targetMac + 6);
   const announces = equal(sender, 0, target, 0, 4) && (isRequest || equal(targetMac, 0, senderMac, 0, 6));
   stack.neighbours.learn(device.ifindex, sender, senderMac, announces);
 }
 
-function sendArp(
-  stack: Stack,
-  device: ScenarioDevice,
-  mac: Uint8Array,
-  packet: Parameters<typeof encodeArp>[0],
-): undefined {
-  const departure = { packet: encodeArp(packet), mark: 0, freeIdentifications: 0 };
+function sendArp(stack: Stack, device: ScenarioDevice, mac: Uint8Array, packet: ArpPacket): undefined {
+  const departure = { packet: ARP.encode(packet), mark: 0, freeIdentifications: 0 };
   stack.transmit(device, mac, ETHERTYPE.ARP, departure);
 }

@@ -82,10 +82,10 @@ export function receiveIcmp(stack: Stack, arrival: Arrival4): undefined {
 /** `icmp_echo`: the request's own bytes, type changed; TOS as it came. */
 function reply(stack: Stack, { packet, headerLength, source }: Arrival4, from: Uint8Array): undefined {
   const message = packet.slice(headerLength);
-  message[ICMP.type] = ICMP_TYPE.ECHO_REPLY;
-  writeU16(message, ICMP.checksum, 0);
-  writeU16(message, ICMP.checksum, checksum(message, 0, message.length));
-  sendIcmp(stack, ipv4ToText(from), ipv4ToText(source), packet[IPV4.tos]!, message);
+  message[ICMP.at.type] = ICMP_TYPE.ECHO_REPLY;
+  writeU16(message, ICMP.at.checksum, 0);
+  writeU16(message, ICMP.at.checksum, checksum(message, 0, message.length));
+  sendIcmp(stack, ipv4ToText(from), ipv4ToText(source), packet[IPV4.at.tos]!, message);
 }
 
 /** The kernel sends these without DF and so chooses an identification (`ip_select_ident`). `fwmark_reflect` is off. */
@@ -117,8 +117,9 @@ export function sendIcmpError(
   nextHopMtu: number = 0,
 ): undefined {
   const { device, packet, headerLength, source, destination, toHost, toMany } = arrival;
-  const isLaterFragment = (readU16(packet, IPV4.flagsAndOffset) & IPV4_OFFSET_MASK) !== 0;
-  const isError = packet[IPV4.protocol] === IPPROTO.ICMP && !NO_ERRORS.includes(packet[headerLength] ?? -1);
+  const isLaterFragment = (readU16(packet, IPV4.at.fragmentOffset) & IPV4_OFFSET_MASK) !== 0;
+  const isError =
+    packet[IPV4.at.protocol] === IPPROTO.ICMP && !NO_ERRORS.includes(packet[headerLength] ?? -1);
   if (!toHost || toMany || isLaterFragment || isError || isMulticast4(source, 0)) {
     return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
   }
@@ -135,6 +136,6 @@ export function sendIcmpError(
     build.icmp({ type, code, body: { kind: 'other', rest: nextHopMtu } }),
     packet.subarray(0, room),
   );
-  const tos = (packet[IPV4.tos]! & RT_TOS_MASK) | PRECEDENCE_INTERNETCONTROL;
+  const tos = (packet[IPV4.at.tos]! & RT_TOS_MASK) | PRECEDENCE_INTERNETCONTROL;
   sendIcmp(stack, ipv4ToText(from), ipv4ToText(source), tos, message, arrival.freeIdentifications);
 }

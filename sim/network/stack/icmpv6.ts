@@ -4,7 +4,7 @@ import * as build from '../../packet/build.ts';
 import { isZero, readU16, writeU16 } from '../../packet/bytes.ts';
 import { checksum, pseudoHeader6, verify } from '../../packet/checksum.ts';
 import { ICMPV6, ICMPV6_TYPE } from '../../packet/icmpv6.ts';
-import { IPV6, Ipv6View } from '../../packet/ipv6.ts';
+import { IPV6 } from '../../packet/ipv6.ts';
 import { extensionLength, FRAGMENT, isExtensionHeader } from '../../packet/ipv6-extensions.ts';
 import { IPPROTO } from '../../packet/numbers.ts';
 import { type Arrival6, send6 } from './ipv6.ts';
@@ -48,7 +48,7 @@ export function receiveIcmpv6(stack: Stack, arrival: Arrival6): undefined {
   const { device, packet, source } = arrival;
   const start = IPV6.headerLength;
   const length = packet.length - start;
-  const pseudo = pseudoHeader6(packet, IPV6.source, IPV6.destination, IPPROTO.ICMPV6, length);
+  const pseudo = pseudoHeader6(packet, IPV6.at.source, IPV6.at.destination, IPPROTO.ICMPV6, length);
   if (length < ICMPV6.headerLength || !verify(packet, start, length, pseudo)) {
     return stack.tell(device, 'gets a cut-off or wrongly summed ICMPv6 message: dropped');
   }
@@ -81,8 +81,8 @@ function answerEcho(stack: Stack, arrival: Arrival6): undefined {
   if (from === undefined) return stack.tell(device, `has no way back to ${ipv6ToText(source)}: dropped`);
   stack.tell(device, `answers the ping of ${ipv6ToText(source)}`);
   const message = packet.slice(IPV6.headerLength);
-  message[ICMPV6.type] = ICMPV6_TYPE.ECHO_REPLY;
-  const { trafficClass } = new Ipv6View().at(packet, 0);
+  message[ICMPV6.at.type] = ICMPV6_TYPE.ECHO_REPLY;
+  const { trafficClass } = IPV6.view().at(packet, 0);
   sendIcmpv6(stack, arrival, from, trafficClass, message);
 }
 
@@ -111,20 +111,20 @@ export function sendIcmpv6Error(
   const room = LONGEST_ERROR - IPV6.headerLength - ICMPV6.headerLength;
   const quoted = packet.subarray(0, room);
   const message = new Uint8Array(ICMPV6.headerLength + quoted.length);
-  message[ICMPV6.type] = type;
-  message[ICMPV6.code] = code;
-  new DataView(message.buffer).setUint32(ICMPV6.rest, rest);
+  message[ICMPV6.at.type] = type;
+  message[ICMPV6.at.code] = code;
+  new DataView(message.buffer).setUint32(ICMPV6.at.rest, rest);
   message.set(quoted, ICMPV6.headerLength);
   sendIcmpv6(stack, arrival, from, 0, message);
 }
 
 /** `is_ineligible`: is it an ICMPv6 error, behind whatever extension headers, or a message too short to tell? */
 function isAboutError(packet: Uint8Array): boolean {
-  let nextHeader = packet[IPV6.nextHeader]!;
+  let nextHeader = packet[IPV6.at.nextHeader]!;
   let at: number = IPV6.headerLength;
   while (isExtensionHeader(nextHeader) && at + 2 <= packet.length) {
     // Later fragments do not tell.
-    if (nextHeader === IPPROTO.FRAGMENT && readU16(packet, at + FRAGMENT.offsetAndFlags) >> 3 !== 0)
+    if (nextHeader === IPPROTO.FRAGMENT && readU16(packet, at + FRAGMENT.at.fragmentOffset) >> 3 !== 0)
       return false;
     const length = extensionLength(nextHeader, packet, at);
     nextHeader = packet[at]!;
@@ -155,11 +155,11 @@ function sendIcmpv6(
     }),
     message,
   );
-  writeU16(packet, IPV6.headerLength + ICMPV6.checksum, 0);
-  const pseudo = pseudoHeader6(packet, IPV6.source, IPV6.destination, IPPROTO.ICMPV6, message.length);
+  writeU16(packet, IPV6.headerLength + ICMPV6.at.checksum, 0);
+  const pseudo = pseudoHeader6(packet, IPV6.at.source, IPV6.at.destination, IPPROTO.ICMPV6, message.length);
   writeU16(
     packet,
-    IPV6.headerLength + ICMPV6.checksum,
+    IPV6.headerLength + ICMPV6.at.checksum,
     checksum(packet, IPV6.headerLength, message.length, pseudo),
   );
   send6(stack, { packet, mark: 0, freeIdentifications: 0 }, device);

@@ -1,7 +1,15 @@
 /** IPv4 in a host and a router: net/ipv4/ip_input.c, route.c, ip_forward.c, ip_output.c. */
 import { ipv4ToText, isMulticast4 } from '../../packet/addresses.ts';
 import { isZero, readU16 } from '../../packet/bytes.ts';
-import { IPV4, IPV4_DF, IPV4_MF, IPV4_OFFSET_MASK, Ipv4View, ipv4HeaderLength } from '../../packet/ipv4.ts';
+import { verify } from '../../packet/checksum.ts';
+import {
+  decrementTtl,
+  IPV4,
+  IPV4_DF,
+  IPV4_MF,
+  IPV4_OFFSET_MASK,
+  ipv4HeaderLength,
+} from '../../packet/ipv4.ts';
 import { IPPROTO, protocolName } from '../../packet/numbers.ts';
 import { ICMP_CODE, type IcmpCode, receiveIcmp, sendIcmpError } from './icmp.ts';
 import { type Arrival, type Departure, hasHandler, type Stack } from './stack.ts';
@@ -25,9 +33,9 @@ export function receive4(stack: Stack, frame: Arrival): undefined {
   const problem = headerProblem(frame.packet);
   if (problem !== undefined) return stack.tell(device, `gets ${problem}: dropped`);
   // What lies behind the total length is padding.
-  const packet = frame.packet.subarray(0, readU16(frame.packet, IPV4.totalLength));
-  const source = packet.subarray(IPV4.source, IPV4.source + 4);
-  const destination = packet.subarray(IPV4.destination, IPV4.destination + 4);
+  const packet = frame.packet.subarray(0, readU16(frame.packet, IPV4.at.totalLength));
+  const source = packet.subarray(IPV4.at.source, IPV4.at.source + 4);
+  const destination = packet.subarray(IPV4.at.destination, IPV4.at.destination + 4);
   const headerLength = ipv4HeaderLength(packet, 0, packet.length);
   const arrival: Arrival4 = { ...frame, packet, headerLength, source, destination, toMany: false };
   if (headerLength > IPV4.headerLength) {
@@ -52,8 +60,8 @@ export function receive4(stack: Stack, frame: Arrival): undefined {
 function headerProblem(packet: Uint8Array): string | undefined {
   const headerLength = ipv4HeaderLength(packet, 0, packet.length);
   if (headerLength === 0) return 'no whole IPv4 header';
-  if (!new Ipv4View().at(packet, 0).verifyChecksum()) return 'a wrong IPv4 header checksum';
-  const totalLength = readU16(packet, IPV4.totalLength);
+  if (!verify(packet, 0, headerLength)) return 'a wrong IPv4 header checksum';
+  const totalLength = readU16(packet, IPV4.at.totalLength);
   if (totalLength < headerLength) return 'an IPv4 total length below the header length';
   return totalLength > packet.length ? 'a cut-off IPv4 packet' : undefined;
 }
@@ -109,7 +117,7 @@ function routeError(stack: Stack, arrival: Arrival4, error: IcmpCode): undefined
 function forward4(stack: Stack, arrival: Arrival4): undefined {
   const { device, packet, destination, toHost, mark, freeIdentifications } = arrival;
   if (!toHost) return stack.tell(device, 'does not forward what was sent to a group of MACs: dropped');
-  if (packet[IPV4.ttl]! <= 1) {
+  if (packet[IPV4.at.ttl]! <= 1) {
     stack.tell(device, 'finds the TTL expired');
     return sendIcmpError(stack, arrival, ICMP_CODE.TTL_EXPIRED);
   }
@@ -118,14 +126,14 @@ function forward4(stack: Stack, arrival: Arrival4): undefined {
   if (egress === undefined) return stack.tell(device, 'has a route to the loopback device: dropped');
   const mtu = route.mtu ?? egress.mtu;
   if (packet.length > mtu) {
-    if ((readU16(packet, IPV4.flagsAndOffset) & IPV4_DF) === 0) {
+    if ((readU16(packet, IPV4.at.fragmentOffset) & IPV4_DF) === 0) {
       return stack.tell(device, 'would fragment the packet, which is not simulated: dropped');
     }
     stack.tell(device, `finds the packet too long for ${egress.name}`);
     return sendIcmpError(stack, arrival, ICMP_CODE.FRAGMENTATION_NEEDED, mtu);
   }
   const forwarded = packet.slice();
-  new Ipv4View().at(forwarded, 0).decrementTtl();
+  decrementTtl(forwarded, 0);
   stack.tell(device, `forwards to ${ipv4ToText(destination)} by ${egress.name}`);
   stack.transmitTo(egress, route.gateway ?? destination.slice(), {
     packet: forwarded,
@@ -137,10 +145,10 @@ function forward4(stack: Stack, arrival: Arrival4): undefined {
 /** `ip_local_deliver`. */
 function deliver4(stack: Stack, arrival: Arrival4): undefined {
   const { device, packet } = arrival;
-  if ((readU16(packet, IPV4.flagsAndOffset) & (IPV4_MF | IPV4_OFFSET_MASK)) !== 0) {
+  if ((readU16(packet, IPV4.at.fragmentOffset) & (IPV4_MF | IPV4_OFFSET_MASK)) !== 0) {
     return stack.tell(device, 'would wait for the other fragments, which is not simulated: dropped');
   }
-  const protocol = packet[IPV4.protocol]!;
+  const protocol = packet[IPV4.at.protocol]!;
   switch (protocol) {
     case IPPROTO.ICMP:
       return receiveIcmp(stack, arrival);
@@ -161,7 +169,7 @@ function deliver4(stack: Stack, arrival: Arrival4): undefined {
 /** `ip_route_output`, `ip_output`: a packet of this host's own. */
 export function send4(stack: Stack, departure: Departure): undefined {
   const { packet } = departure;
-  const destination = packet.slice(IPV4.destination, IPV4.destination + 4);
+  const destination = packet.slice(IPV4.at.destination, IPV4.at.destination + 4);
   const route = stack.tables.find4(destination);
   const egress = route === undefined ? undefined : stack.deviceOf(route.ifindex);
   if (route?.type === 'local') return stack.tell(undefined, 'sends to itself, which no wire sees');

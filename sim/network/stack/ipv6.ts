@@ -26,17 +26,17 @@ export function receive6(stack: Stack, frame: Arrival): undefined {
   if (!isIpv6(frame.packet, 0, frame.packet.length)) {
     return stack.tell(device, 'gets no whole IPv6 header: dropped');
   }
-  const length = IPV6.headerLength + readU16(frame.packet, IPV6.payloadLength);
+  const length = IPV6.headerLength + readU16(frame.packet, IPV6.at.payloadLength);
   if (length > frame.packet.length) return stack.tell(device, 'gets a cut-off IPv6 packet: dropped');
   const packet = frame.packet.subarray(0, length);
-  const source = packet.subarray(IPV6.source, IPV6.source + 16);
-  const destination = packet.subarray(IPV6.destination, IPV6.destination + 16);
+  const source = packet.subarray(IPV6.at.source, IPV6.at.source + 16);
+  const destination = packet.subarray(IPV6.at.destination, IPV6.at.destination + 16);
   const toMany = isMulticast6(destination, 0);
   const arrival: Arrival6 = { ...frame, packet, source, destination, toMany };
   if (isMulticast6(source, 0) || isLoopback6(source) || isLoopback6(destination)) {
     return stack.tell(device, 'gets addresses that cannot come from outside: dropped');
   }
-  if (packet[IPV6.nextHeader] === IPPROTO.HOPOPTS) {
+  if (packet[IPV6.at.nextHeader] === IPPROTO.HOPOPTS) {
     return stack.tell(device, 'would look at hop-by-hop options, which is not simulated: dropped');
   }
   if (toMany) {
@@ -106,7 +106,7 @@ function forward6(stack: Stack, arrival: Arrival6): undefined {
     return stack.tell(device, `does not forward, and ${ipv6ToText(destination)} is not its own: dropped`);
   }
   if (!toHost) return stack.tell(device, 'does not forward what was sent to a group of MACs: dropped');
-  if (packet[IPV6.hopLimit]! <= 1) {
+  if (packet[IPV6.at.hopLimit]! <= 1) {
     stack.tell(device, 'finds the hop limit expired');
     return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.HOP_LIMIT_EXPIRED);
   }
@@ -130,7 +130,7 @@ function forward6(stack: Stack, arrival: Arrival6): undefined {
     return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.TOO_BIG, mtu);
   }
   const forwarded = packet.slice();
-  forwarded[IPV6.hopLimit] = forwarded[IPV6.hopLimit]! - 1;
+  forwarded[IPV6.at.hopLimit] = forwarded[IPV6.at.hopLimit]! - 1;
   stack.tell(device, `forwards to ${ipv6ToText(destination)} by ${egress.name}`);
   stack.transmitTo(egress, route.gateway ?? destination.slice(), {
     packet: forwarded,
@@ -145,7 +145,7 @@ const IPV6_MIN_MTU = 1280;
 /** `ip6_input_finish`. */
 function deliver6(stack: Stack, arrival: Arrival6): undefined {
   const { device, packet } = arrival;
-  const nextHeader = packet[IPV6.nextHeader]!;
+  const nextHeader = packet[IPV6.at.nextHeader]!;
   switch (nextHeader) {
     case IPPROTO.ICMPV6:
       return receiveIcmpv6(stack, arrival);
@@ -162,7 +162,7 @@ function deliver6(stack: Stack, arrival: Arrival6): undefined {
         return stack.tell(device, `may have a handler of ${name}, which is not simulated: dropped`);
       }
       stack.tell(device, `knows nothing of next header ${protocolName(nextHeader) ?? nextHeader}`);
-      return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.UNKNOWN_NEXT_HEADER, IPV6.nextHeader);
+      return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.UNKNOWN_NEXT_HEADER, IPV6.at.nextHeader);
   }
 }
 
@@ -172,7 +172,7 @@ function deliver6(stack: Stack, arrival: Arrival6): undefined {
  */
 export function send6(stack: Stack, departure: Departure, from?: ScenarioDevice): undefined {
   const { packet } = departure;
-  const destination = packet.slice(IPV6.destination, IPV6.destination + 16);
+  const destination = packet.slice(IPV6.at.destination, IPV6.at.destination + 16);
   if (isMulticast6(destination, 0)) {
     if (from === undefined) return stack.tell(undefined, 'sends to groups from known devices only');
     return stack.transmit(from, groupMac(destination), ETHERTYPE.IPV6, departure);

@@ -4,14 +4,13 @@ import * as build from '../../packet/build.ts';
 import { isZero } from '../../packet/bytes.ts';
 import { ICMPV6, ICMPV6_TYPE } from '../../packet/icmpv6.ts';
 import { IPV6 } from '../../packet/ipv6.ts';
-import { decodeNeighbourOptions, linkLayerAddressOption, ND_OPTION } from '../../packet/neighbour-options.ts';
+import { linkLayerAddressOption, ND_OPTION, NEIGHBOUR_OPTIONS } from '../../packet/neighbour-options.ts';
 import { ETHERTYPE } from '../../packet/numbers.ts';
 import type { ScenarioDevice } from '../scenario.ts';
 import { type Arrival6, groupMac, solicitedNodeGroup } from './ipv6.ts';
 import { addressesOf, isLinkLocal6 } from './source-address.ts';
 import type { Stack } from './stack.ts';
 
-const FLAG = { router: 0x8000_0000, solicited: 0x4000_0000, override: 0x2000_0000 } as const;
 /** "The IP Hop Limit field has a value of 255, i.e., the packet could not possibly have been forwarded" (RFC 4861 §7.1). */
 const HOP_LIMIT = 255;
 /** The fixed part of solicitations and advertisements: header and target. */
@@ -41,7 +40,7 @@ export function solicitByDiscovery(
   const group = solicitedNodeGroup(target);
   const packet = build.frame(
     build.ipv6({ source: ipv6ToText(own), destination: ipv6ToText(group), hopLimit: HOP_LIMIT }),
-    message(ICMPV6_TYPE.NEIGHBOUR_SOLICITATION, 0, target, ND_OPTION.SOURCE_LINK_LAYER_ADDRESS, device),
+    message(undefined, target, ND_OPTION.SOURCE_LINK_LAYER_ADDRESS, device),
   );
   stack.transmit(device, groupMac(group), ETHERTYPE.IPV6, { packet, mark: 0, freeIdentifications: 0 });
 }
@@ -59,14 +58,13 @@ export function receiveSolicitation(stack: Stack, arrival: Arrival6): undefined 
     // Duplicate address detection (RFC 4862 §5.4.3): the answer goes to all.
     const isProbe = destination[11] === 1 && destination[12] === 0xff && toMany && lladdr === undefined;
     if (!isProbe) return stack.tell(device, 'gets a solicitation from nowhere that is no probe: dropped');
-    return advertise(stack, device, ALL_NODES, target, FLAG.override, true);
+    return advertise(stack, device, ALL_NODES, target, { override: true }, true);
   }
   if (lladdr !== undefined) stack.neighbours.learn(device.ifindex, source, lladdr, true);
   else if (toMany && !stack.neighbours.has(device.ifindex, source)) {
     return stack.tell(device, 'gets a solicitation without a link-layer address: ignored');
   }
-  const flags = FLAG.solicited | (toMany ? FLAG.override : 0);
-  advertise(stack, device, source, target, flags, toMany);
+  advertise(stack, device, source, target, { solicited: true, override: toMany }, toMany);
 }
 
 /** `ndisc_recv_na`. */
@@ -74,8 +72,8 @@ export function receiveAdvertisement(stack: Stack, arrival: Arrival6): undefined
   const { device, packet, toMany } = arrival;
   const target = targetOf(stack, arrival);
   if (target === undefined) return;
-  const flags = packet[IPV6.headerLength + ICMPV6.rest]! * 2 ** 24;
-  if (toMany && (flags & FLAG.solicited) !== 0) {
+  const { solicited, override } = ICMPV6.view().at(packet, IPV6.headerLength);
+  if (toMany && solicited) {
     return stack.tell(device, 'gets a solicited advertisement to all: dropped');
   }
   const lladdr = linkLayerAddress(arrival, ND_OPTION.TARGET_LINK_LAYER_ADDRESS);
@@ -83,7 +81,7 @@ export function receiveAdvertisement(stack: Stack, arrival: Arrival6): undefined
     return stack.tell(device, 'ignores an advertisement that it did not ask for');
   }
   stack.tell(device, `learns that ${ipv6ToText(target)} is at ${macToText(lladdr)}`);
-  stack.neighbours.learn(device.ifindex, target, lladdr, (flags & FLAG.override) !== 0);
+  stack.neighbours.learn(device.ifindex, target, lladdr, override);
 }
 
 /**
@@ -100,13 +98,18 @@ export function receiveRouterMessage(stack: Stack, arrival: Arrival6): undefined
   if (
     !isHeard ||
     lladdr === undefined ||
-    packet[IPV6.hopLimit] !== HOP_LIMIT ||
-    packet[start + ICMPV6.code] !== 0
+    packet[IPV6.at.hopLimit] !== HOP_LIMIT ||
+    packet[start + ICMPV6.at.code] !== 0
   ) {
     return stack.tell(device, 'ignores a router’s solicitation or advertisement');
   }
   stack.tell(device, `learns that ${ipv6ToText(source)} is at ${macToText(lladdr)}`);
   stack.neighbours.learn(device.ifindex, source, lladdr, true);
+}
+
+interface AdvertisementFlags {
+  readonly solicited?: boolean;
+  readonly override?: boolean;
 }
 
 /** `ndisc_send_na`. */
@@ -115,15 +118,14 @@ function advertise(
   device: ScenarioDevice,
   to: Uint8Array,
   target: Uint8Array,
-  flags: number,
+  flags: AdvertisementFlags,
   withLinkLayerAddress: boolean,
 ): undefined {
   stack.tell(device, `answers that it has ${ipv6ToText(target)}`);
-  const all = (flags | (device.forwarding ? FLAG.router : 0)) >>> 0;
   const option = withLinkLayerAddress ? ND_OPTION.TARGET_LINK_LAYER_ADDRESS : undefined;
   const packet = build.frame(
     build.ipv6({ source: ipv6ToText(target), destination: ipv6ToText(to), hopLimit: HOP_LIMIT }),
-    message(ICMPV6_TYPE.NEIGHBOUR_ADVERTISEMENT, all, target, option, device),
+    message({ ...flags, router: device.forwarding }, target, option, device),
   );
   // No route is asked: it goes out where the question came in (`icmp6_dst_alloc`).
   const departure = { packet, mark: 0, freeIdentifications: 0 };
@@ -131,27 +133,36 @@ function advertise(
   else stack.transmitTo(device, to, departure);
 }
 
+/** An advertisement, or without flags a solicitation. */
 function message(
-  type: number,
-  flags: number,
+  flags: (AdvertisementFlags & { readonly router: boolean }) | undefined,
   target: Uint8Array,
   option: 1 | 2 | undefined,
   device: ScenarioDevice,
-): build.Part {
+): build.LayerStack {
   const options = option === undefined ? [] : [linkLayerAddressOption(option, macToText(device.mac))];
-  return build.icmpv6({ type, body: { kind: 'neighbour', flags, target: ipv6ToText(target), options } });
+  const body = { target: ipv6ToText(target), options };
+  return flags === undefined
+    ? build.icmpv6({
+        type: ICMPV6_TYPE.NEIGHBOUR_SOLICITATION,
+        body: { kind: 'neighbourSolicitation', ...body },
+      })
+    : build.icmpv6({
+        type: ICMPV6_TYPE.NEIGHBOUR_ADVERTISEMENT,
+        body: { kind: 'neighbourAdvertisement', ...flags, ...body },
+      });
 }
 
 /** The target, where the message is what RFC 4861 §7.1 demands. */
 function targetOf(stack: Stack, { device, packet }: Arrival6): Uint8Array | undefined {
   const start = IPV6.headerLength;
-  const target = packet.subarray(start + ICMPV6.target, start + ICMPV6.target + 16);
+  const target = packet.subarray(start + ICMPV6.at.target, start + ICMPV6.at.target + 16);
   const isValid =
-    packet[IPV6.hopLimit] === HOP_LIMIT &&
-    packet[start + ICMPV6.code] === 0 &&
+    packet[IPV6.at.hopLimit] === HOP_LIMIT &&
+    packet[start + ICMPV6.at.code] === 0 &&
     packet.length - start >= FIXED_LENGTH &&
     !isMulticast6(target, 0) &&
-    decodeNeighbourOptions(packet, start + FIXED_LENGTH, packet.length).every((one) => one.type !== 'rest');
+    NEIGHBOUR_OPTIONS.decode(packet, start + FIXED_LENGTH, packet.length).every((one) => one.type !== 'rest');
   if (isValid) return target;
   stack.tell(device, 'gets a neighbour discovery message that breaks RFC 4861 §7.1: dropped');
   return undefined;
@@ -162,7 +173,7 @@ function linkLayerAddress(
   type: number,
   optionsAt: number = IPV6.headerLength + FIXED_LENGTH,
 ): Uint8Array | undefined {
-  const options = decodeNeighbourOptions(packet, optionsAt, packet.length);
-  const data = options.find((option) => option.type === type)?.data;
-  return data?.length === 6 ? data : undefined;
+  const options = NEIGHBOUR_OPTIONS.decode(packet, optionsAt, packet.length);
+  const found = options.find((option) => option.type === type && 'data' in option);
+  return found !== undefined && 'data' in found && found.data.length === 6 ? found.data : undefined;
 }

@@ -8,8 +8,8 @@ import { pair } from '../test-support/programs.ts';
 
 const to = build.ethernet({ destination: '02:00:00:00:01:01', source: '02:00:00:00:01:02' });
 const broadcast = build.ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:01:02' });
-const v4 = (more: Parameters<typeof build.ipv4>[0] = {}): build.Part => build.ipv4(more);
-const v6 = (more: Parameters<typeof build.ipv6>[0] = {}): build.Part => build.ipv6(more);
+const v4 = (more: Parameters<typeof build.ipv4>[0] = {}): build.LayerStack => build.ipv4(more);
+const v6 = (more: Parameters<typeof build.ipv6>[0] = {}): build.LayerStack => build.ipv6(more);
 
 /** What the server says about frames that the client sends, one after the other. */
 async function said(server: object, ...frames: Uint8Array[]): Promise<string[][]> {
@@ -23,12 +23,11 @@ async function said(server: object, ...frames: Uint8Array[]): Promise<string[][]
 }
 
 const forwarding = { forwarding: true };
-const solicitation = (target: string, mac?: string): build.Part =>
+const solicitation = (target: string, mac?: string): build.LayerStack =>
   build.icmpv6({
     type: 135,
     body: {
-      kind: 'neighbour',
-      flags: 0,
+      kind: 'neighbourSolicitation',
       target,
       options: mac === undefined ? [] : [{ type: 1, data: Uint8Array.of(2, 0, 0, 0, 1, 2) }],
     },

@@ -9,7 +9,7 @@ import { prefixFromText } from '../../packet/addresses.ts';
 import { equal, readU16, toHex } from '../../packet/bytes.ts';
 import { ETHERNET } from '../../packet/ethernet.ts';
 import { ETHERTYPE, etherTypeName, IPPROTO, isTag } from '../../packet/numbers.ts';
-import { VLAN, VlanView } from '../../packet/vlan.ts';
+import { VLAN } from '../../packet/vlan.ts';
 import { RoutingTables } from '../../runtime/fib-lookup.ts';
 import type { ScenarioDevice, ScenarioNamespace } from '../scenario.ts';
 import { receiveArp, solicitByArp } from './arp.ts';
@@ -71,9 +71,9 @@ export class Stack {
   receive(device: ScenarioDevice, frame: Frame): undefined {
     const { mark, freeIdentifications } = frame;
     const bytes = withoutPriorityTags(frame.bytes);
-    const isGroup = (bytes[ETHERNET.destination]! & 1) !== 0;
-    const toHost = equal(bytes, ETHERNET.destination, device.mac, 0, 6);
-    const etherType = readU16(bytes, ETHERNET.etherType);
+    const isGroup = (bytes[ETHERNET.at.destination]! & 1) !== 0;
+    const toHost = equal(bytes, ETHERNET.at.destination, device.mac, 0, 6);
+    const etherType = readU16(bytes, ETHERNET.at.etherType);
     if (isTag(etherType)) return this.tell(device, 'has no VLAN device: dropped');
     if (!isGroup && !toHost) return this.tell(device, 'is not the frame’s destination MAC: dropped');
     const packet = bytes.subarray(ETHERNET.headerLength);
@@ -111,10 +111,10 @@ export class Stack {
     departure: Departure,
   ): undefined {
     const bytes = new Uint8Array(ETHERNET.headerLength + departure.packet.length);
-    bytes.set(destinationMac, ETHERNET.destination);
-    bytes.set(device.mac, ETHERNET.source);
-    bytes[ETHERNET.etherType] = etherType >> 8;
-    bytes[ETHERNET.etherType + 1] = etherType & 0xff;
+    bytes.set(destinationMac, ETHERNET.at.destination);
+    bytes.set(device.mac, ETHERNET.at.source);
+    bytes[ETHERNET.at.etherType] = etherType >> 8;
+    bytes[ETHERNET.at.etherType + 1] = etherType & 0xff;
     bytes.set(departure.packet, ETHERNET.headerLength);
     const { mark, freeIdentifications } = departure;
     this.#surroundings.transmit(device, { bytes, mark, freeIdentifications });
@@ -167,12 +167,12 @@ function sourceOf(packet: Uint8Array, isIpv4: boolean): Uint8Array {
 /** A tag with identifier 0 says a priority only: whoever has no VLAN devices takes it off (`check_vlan_id`). */
 function withoutPriorityTags(bytes: Uint8Array): Uint8Array {
   const behind = ETHERNET.headerLength + VLAN.headerLength;
-  if (bytes.length < behind + 2 || !isTag(readU16(bytes, ETHERNET.etherType))) return bytes;
-  const { id } = new VlanView().at(bytes, ETHERNET.headerLength);
+  if (bytes.length < behind + 2 || !isTag(readU16(bytes, ETHERNET.at.etherType))) return bytes;
+  const { id } = VLAN.view().at(bytes, ETHERNET.headerLength);
   if (id !== 0) return bytes;
   const untagged = new Uint8Array(bytes.length - VLAN.headerLength);
-  untagged.set(bytes.subarray(0, ETHERNET.etherType), 0);
-  untagged.set(bytes.subarray(ETHERNET.etherType + VLAN.headerLength), ETHERNET.etherType);
+  untagged.set(bytes.subarray(0, ETHERNET.at.etherType), 0);
+  untagged.set(bytes.subarray(ETHERNET.at.etherType + VLAN.headerLength), ETHERNET.at.etherType);
   return withoutPriorityTags(untagged);
 }
 

@@ -17,12 +17,12 @@ export function receiveUdp(stack: Stack, arrival: Arrival4): undefined {
   const end = datagramEnd(packet, headerLength);
   if (end < 0) return stack.tell(device, 'gets a cut-off UDP datagram: dropped');
   const length = end - headerLength;
-  const pseudo = pseudoHeader4(packet, IPV4.source, IPV4.destination, IPPROTO.UDP, length);
-  const isUnsummed = readU16(packet, headerLength + UDP.checksum) === 0;
+  const pseudo = pseudoHeader4(packet, IPV4.at.source, IPV4.at.destination, IPPROTO.UDP, length);
+  const isUnsummed = readU16(packet, headerLength + UDP.at.checksum) === 0;
   if (!isUnsummed && !verify(packet, headerLength, length, pseudo)) {
     return stack.tell(device, 'gets a wrong UDP checksum: dropped');
   }
-  stack.tell(device, `has nobody at UDP port ${readU16(packet, headerLength + UDP.destinationPort)}`);
+  stack.tell(device, `has nobody at UDP port ${readU16(packet, headerLength + UDP.at.destinationPort)}`);
   // What lies behind the datagram is cut off before it is quoted.
   if (!toMany)
     sendIcmpError(stack, { ...arrival, packet: packet.subarray(0, end) }, ICMP_CODE.PORT_UNREACHABLE);
@@ -35,11 +35,11 @@ export function receiveUdp6(stack: Stack, arrival: Arrival6): undefined {
   const end = datagramEnd(packet, start);
   if (end < 0) return stack.tell(device, 'gets a cut-off UDP datagram: dropped');
   const length = end - start;
-  const pseudo = pseudoHeader6(packet, IPV6.source, IPV6.destination, IPPROTO.UDP, length);
-  if (readU16(packet, start + UDP.checksum) === 0 || !verify(packet, start, length, pseudo)) {
+  const pseudo = pseudoHeader6(packet, IPV6.at.source, IPV6.at.destination, IPPROTO.UDP, length);
+  if (readU16(packet, start + UDP.at.checksum) === 0 || !verify(packet, start, length, pseudo)) {
     return stack.tell(device, 'gets no UDP checksum, or a wrong one: dropped');
   }
-  stack.tell(device, `has nobody at UDP port ${readU16(packet, start + UDP.destinationPort)}`);
+  stack.tell(device, `has nobody at UDP port ${readU16(packet, start + UDP.at.destinationPort)}`);
   if (!toMany) {
     sendIcmpv6Error(stack, { ...arrival, packet: packet.subarray(0, end) }, ICMPV6_CODE.PORT_UNREACHABLE);
   }
@@ -48,6 +48,6 @@ export function receiveUdp6(stack: Stack, arrival: Arrival6): undefined {
 /** Where the datagram ends, by its own length; −1 where that cannot be. */
 function datagramEnd(packet: Uint8Array, start: number): number {
   if (packet.length - start < UDP.headerLength) return -1;
-  const length = readU16(packet, start + UDP.length);
+  const length = readU16(packet, start + UDP.at.length);
   return length < UDP.headerLength || start + length > packet.length ? -1 : start + length;
 }

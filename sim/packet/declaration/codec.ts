@@ -1,0 +1,311 @@
+/** What a declaration does: reads, writes and shows headers, for any declaration alike. */
+import { NO_BYTES } from '../bytes.ts';
+import { sum } from '../checksum.ts';
+import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
+import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
+import type { Checksum, Field, Fields } from './field.ts';
+import { endOf, layOut, maskOf, type Place, readNumber, writeNumber } from './place.ts';
+import type { Declaration, Header, Protocol, Variant, Variants, View } from './protocol.ts';
+import { nodesOf, type Row } from './show.ts';
+import type { Tail } from './tail.ts';
+
+type Value = Record<string, unknown>;
+
+/** One shape of the body, laid out. */
+interface Shape {
+  readonly kind: string;
+  readonly types: readonly number[] | undefined;
+  readonly rows: readonly Row[];
+  readonly end: number;
+  readonly tail: Tail | undefined;
+}
+
+export class Codec implements Protocol<Record<string, Field>, Value> {
+  readonly name: string;
+  readonly label: string;
+  readonly declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Value>;
+  readonly headerLength: number;
+  readonly at: Readonly<Record<string, number>>;
+  readonly mask: Readonly<Record<string, number>>;
+  readonly places: Readonly<Record<string, Place>>;
+  readonly #rows: readonly Row[];
+  readonly #shapes: readonly Shape[];
+  readonly #tail: Tail | undefined;
+  readonly #viewPrototype: object;
+
+  constructor(declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Value>) {
+    this.declaration = declaration;
+    this.name = declaration.name;
+    this.label = declaration.label;
+    this.#tail = declaration.tail;
+    this.#rows = rowsOf(declaration.fields, 0);
+    const fixed = endOf(this.#rows.map(({ place }) => place));
+    this.#shapes = Object.entries(declaration.variants?.cases ?? {}).map(([kind, shape]) =>
+      shapeOf(kind, shape, fixed),
+    );
+    this.headerLength = this.#shapes.length === 0 ? fixed : Math.min(...this.#shapes.map(({ end }) => end));
+    const rows = new Map<string, Row>();
+    for (const row of [...this.#rows, ...this.#shapes.flatMap((shape) => shape.rows)]) {
+      const known = rows.get(row.name);
+      if (known === undefined) rows.set(row.name, row);
+      else if (!samePlace(known.place, row.place) && !row.field.isReserved) {
+        throw new RangeError(`${this.name}: ${row.name} has two places`);
+      }
+    }
+    const each = <W>(of: (row: Row) => W): Record<string, W> =>
+      Object.fromEntries([...rows.values()].map((row) => [row.name, of(row)]));
+    this.places = each(({ place }) => place);
+    this.at = each(({ place }) => place.at);
+    this.mask = each(({ place }) => maskOf(place));
+    this.#viewPrototype = viewPrototype([...rows.values()]);
+  }
+
+  view(): View<Record<string, Field>> {
+    const view = Object.create(this.#viewPrototype) as View<Record<string, Field>>;
+    view.bytes = NO_BYTES;
+    view.offset = 0;
+    return view;
+  }
+
+  decode(bytes: Uint8Array, offset: number = 0, end: number = bytes.length): Decoded<Value> {
+    const { name, headerLength } = this;
+    const available = end - offset;
+    if (available < headerLength) return tooShort(name, offset, headerLength, available);
+    for (const { name: field, field: spec, place } of this.#rows) {
+      const expected = spec.options.refuses?.(spec.read(bytes, offset, place));
+      if (expected === undefined) continue;
+      return wrongValue(name, offset, field, readNumber(bytes, offset, place), expected);
+    }
+    const shape = this.#shapeAt(bytes, offset);
+    if (shape !== undefined && shape.end > available) {
+      return tooShort(name, offset, shape.end, available, this.declaration.variants!.by);
+    }
+    const length = this.#lengthAt(bytes, offset, shape, available);
+    if (typeof length === 'object') return length;
+    const value = readValue(this.#rows, bytes, offset);
+    if (shape !== undefined) value.body = readBody(shape, bytes, offset, end);
+    if (this.#tail !== undefined) {
+      value[this.#tail.name] = this.#tail.decode(bytes, offset + headerLength, offset + length);
+    }
+    const header: Header<Value> = { value, bytes, offset, length, end, context: {} };
+    const refused = this.declaration.refuses?.(header);
+    if (refused !== undefined) {
+      const got = readNumber(bytes, offset, this.places[refused.field]!);
+      return wrongValue(name, offset, refused.field, got, refused.expected);
+    }
+    return decoded(value, length);
+  }
+
+  encode(value: Value): Uint8Array {
+    const body = value.body as Value | undefined;
+    const shape = body === undefined ? undefined : this.#shapes.find(({ kind }) => kind === body.kind);
+    const tail = this.#tail ?? shape?.tail;
+    const tailValue = this.#tail === undefined ? body : value;
+    const behind = tail === undefined ? NO_BYTES : tail.encode(tailValue![tail.name]);
+    const fixed = shape?.end ?? this.headerLength;
+    const bytes = new Uint8Array(fixed + behind.length);
+    writeValue(this.#rows, bytes, value);
+    if (shape !== undefined) writeValue(shape.rows, bytes, body!);
+    bytes.set(behind, fixed);
+    const { headerLength } = this.declaration;
+    if (headerLength !== undefined) {
+      writeNumber(bytes, 0, this.places[headerLength.field]!, headerLength.count(bytes.length));
+    }
+    return bytes;
+  }
+
+  complete(given: Value): Value {
+    const value = presets(this.#rows);
+    Object.assign(value, given);
+    if (this.#tail !== undefined) value[this.#tail.name] ??= this.#tail.preset;
+    const { variants } = this.declaration;
+    if (variants === undefined) return value;
+    const body = given.body as Value | undefined;
+    const shape =
+      body === undefined
+        ? this.#shapeOf(value[variants.by] as number)
+        : this.#shapes.find(({ kind }) => kind === body.kind);
+    if (shape === undefined) return value;
+    const { tail } = shape;
+    value.body = {
+      kind: shape.kind,
+      ...presets(shape.rows),
+      ...(tail === undefined ? {} : { [tail.name]: tail.preset }),
+      ...body,
+    };
+    return value;
+  }
+
+  dissect(bytes: Uint8Array, offset: number, end: number, context: Context): Dissection {
+    const result = this.decode(bytes, offset, end);
+    const shape = offset < end ? this.#shapeAt(bytes, offset) : undefined;
+    const rows = [...this.#rows, ...(shape?.rows ?? [])];
+    if (!result.ok) {
+      const shownEnd = Math.min(end, offset + (shape?.end ?? this.headerLength));
+      return {
+        summary: describeError(result.error),
+        length: Math.max(0, shownEnd - offset),
+        fields: nodesOf(rows, bytes, offset, shownEnd),
+        problem: result.error,
+      };
+    }
+    const { value, length } = result;
+    const header: Header<Value> = { value, bytes, offset, length, end, context };
+    const notes = { ...this.#notes(header), ...this.declaration.notes?.(header) };
+    const fields = nodesOf(rows, bytes, offset, end, notes);
+    const fixed = shape?.end ?? this.headerLength;
+    const tail = this.#tail ?? shape?.tail;
+    if (tail !== undefined) fields.push(...tail.dissect(bytes, offset + fixed, offset + length));
+    const next =
+      this.declaration.follow === undefined ? this.#follow(header) : this.declaration.follow(header);
+    return {
+      summary: this.declaration.summary(value),
+      length,
+      fields,
+      ...(next === undefined ? {} : { next }),
+    };
+  }
+
+  #shapeAt(bytes: Uint8Array, offset: number): Shape | undefined {
+    const { variants } = this.declaration;
+    if (variants === undefined) return undefined;
+    return this.#shapeOf(readNumber(bytes, offset, this.places[variants.by]!));
+  }
+
+  #shapeOf(type: number): Shape | undefined {
+    return (
+      this.#shapes.find(({ types }) => types?.includes(type)) ??
+      this.#shapes.find(({ types }) => types === undefined)
+    );
+  }
+
+  #lengthAt(
+    bytes: Uint8Array,
+    offset: number,
+    shape: Shape | undefined,
+    available: number,
+  ): number | ReturnType<typeof tooShort> | ReturnType<typeof wrongValue> {
+    if (shape !== undefined) return shape.tail === undefined ? shape.end : available;
+    const { headerLength } = this.declaration;
+    if (headerLength === undefined) return this.headerLength;
+    const { field, least } = headerLength;
+    const counted = readNumber(bytes, offset, this.places[field]!);
+    if (least !== undefined && counted < least) {
+      return wrongValue(this.name, offset, field, counted, `at least ${least}`);
+    }
+    const length = headerLength.bytes(counted);
+    return length > available ? tooShort(this.name, offset, length, available, field) : length;
+  }
+
+  /** What can be said of lengths and checksums from their declarations alone. */
+  #notes(header: Header<Value>): Record<string, string | undefined> {
+    const notes: Record<string, string | undefined> = {};
+    const { bytes, offset, end } = header;
+    const available = end - offset;
+    for (const { name, field, place } of this.#rows) {
+      const { computed } = field.options;
+      if (computed?.what === 'length') {
+        const room = available - computed.less;
+        if (readNumber(bytes, offset, place) * computed.unit > room)
+          notes[name] = `only ${room} bytes are there`;
+      } else if (computed?.what === 'checksum') {
+        notes[name] = this.#checksumNote(header, computed, readNumber(bytes, offset, place));
+      }
+    }
+    return notes;
+  }
+
+  #checksumNote(header: Header<Value>, checksum: Checksum, field: number): string | undefined {
+    const { bytes, offset, length, end, context } = header;
+    if (checksum.algorithm !== 'internet') return undefined;
+    if (checksum.covers === 'header') return checksumNote(sum(bytes, offset, length), field);
+    if (checksum.zeroIsNone === true && field === 0) return 'none';
+    const covered = this.declaration.covered?.(header) ?? end - offset;
+    const unverifiable = context.unverifiable ?? (covered > end - offset ? 'cut off' : undefined);
+    if (unverifiable !== undefined) return `unverifiable: ${unverifiable}`;
+    const { pseudoHeader } = checksum;
+    if (pseudoHeader !== undefined && context.pseudoHeader === undefined) return undefined;
+    const initial = pseudoHeader === undefined ? 0 : context.pseudoHeader!(pseudoHeader, covered);
+    const note = checksumNote(sum(bytes, offset, covered, initial), field);
+    return checksum.zeroIsNone === true && note === 'should be 0x0000' ? 'should be 0xffff' : note;
+  }
+
+  #follow({ bytes, offset, length, end, context }: Header<Value>): Follower {
+    for (const { field, place } of this.#rows) {
+      const { computed } = field.options;
+      if (computed?.what !== 'next') continue;
+      const number = readNumber(bytes, offset, place);
+      return { announced: { space: computed.space, number }, offset: offset + length, end, context };
+    }
+    return { protocol: 'data', offset: offset + length, end, context };
+  }
+}
+
+function rowsOf(fields: Fields, start: number): Row[] {
+  const entries = Object.entries(fields);
+  const places = layOut(
+    entries.map(([, field]) => field.bits),
+    start,
+  );
+  return entries.map(([name, field], index) => ({ name, field, place: places[index]! }));
+}
+
+function shapeOf(kind: string, { types, fields, tail }: Variant, start: number): Shape {
+  const rows = rowsOf(fields, start);
+  const places = rows.map(({ place }) => place);
+  return { kind, types, rows, end: endOf(places, start), tail: tail };
+}
+
+function samePlace(a: Place, b: Place): boolean {
+  return a.at === b.at && a.size === b.size && a.shift === b.shift && a.bits === b.bits;
+}
+
+function presets(rows: readonly Row[]): Value {
+  const value: Value = {};
+  for (const { name, field } of rows) if (field.stated) value[name] = field.preset;
+  return value;
+}
+
+function readValue(rows: readonly Row[], bytes: Uint8Array, offset: number): Value {
+  const value: Value = {};
+  for (const { name, field, place } of rows) {
+    if (field.stated) value[name] = field.read(bytes, offset, place);
+  }
+  return value;
+}
+
+function readBody(shape: Shape, bytes: Uint8Array, offset: number, end: number): Value {
+  const body: Value = { kind: shape.kind, ...readValue(shape.rows, bytes, offset) };
+  if (shape.tail !== undefined) body[shape.tail.name] = shape.tail.decode(bytes, offset + shape.end, end);
+  return body;
+}
+
+function writeValue(rows: readonly Row[], bytes: Uint8Array, value: Value): void {
+  for (const { name, field, place } of rows) {
+    if (field.constant !== undefined) writeNumber(bytes, 0, place, field.constant);
+    else if (field.stated) field.write(bytes, 0, place, value[name]);
+  }
+}
+
+/** Accessors for all fields: made once a protocol, shared by its views. */
+function viewPrototype(rows: readonly Row[]): object {
+  const prototype: object = {
+    at(this: { bytes: Uint8Array; offset: number }, bytes: Uint8Array, offset: number) {
+      this.bytes = bytes;
+      this.offset = offset;
+      return this;
+    },
+  };
+  for (const { name, field, place } of rows) {
+    const { read, write } = field;
+    Object.defineProperty(prototype, name, {
+      get(this: { bytes: Uint8Array; offset: number }) {
+        return read(this.bytes, this.offset, place);
+      },
+      set(this: { bytes: Uint8Array; offset: number }, value: unknown) {
+        write(this.bytes, this.offset, place, value);
+      },
+    });
+  }
+  return prototype;
+}

@@ -1,0 +1,161 @@
+/**
+ * A protocol, declared once: its fields, and what follows from them. Offsets for hot code, a view in place, a value
+ * with decoding and encoding, and the tree that people read all come from the same declaration.
+ */
+import type { Decoded } from '../decoding.ts';
+import type { Context, Dissection, Follower } from '../dissection.ts';
+import { Codec } from './codec.ts';
+import type { Field, Fields, Space } from './field.ts';
+import type { Place } from './place.ts';
+import type { Tail } from './tail.ts';
+
+type StatedKeys<F extends Fields> = {
+  [K in keyof F]: F[K] extends { readonly stated: true } ? K : never;
+}[keyof F];
+
+/** The value of fields, without constants and what follows from the rest. */
+export type FieldValues<F extends Fields> = {
+  readonly [K in StatedKeys<F>]: F[K] extends Field<infer V> ? V : never;
+};
+
+type TailValue<T> = T extends Tail<infer Name, infer V> ? { readonly [K in Name]: V } : unknown;
+
+/** One shape of the part of a header that depends on a type. */
+export interface Variant {
+  /** The types that have this shape; absent: all others. */
+  readonly types?: readonly number[];
+  readonly fields: Fields;
+  /** Runs to the end of the message. */
+  readonly tail?: Tail;
+}
+
+export interface Variants {
+  /** The field that tells them apart. */
+  readonly by: string;
+  readonly cases: Readonly<Record<string, Variant>>;
+}
+
+type CaseValue<K, C extends Variant> = { readonly kind: K } & FieldValues<C['fields']> &
+  (C extends { readonly tail: infer T } ? TailValue<T> : unknown);
+
+type BodyValue<B> = B extends { readonly cases: infer C extends Readonly<Record<string, Variant>> }
+  ? { readonly body: { [K in keyof C]: Flat<CaseValue<K, C[K]>> }[keyof C] }
+  : unknown;
+
+/** For hints that name each property. */
+type Flat<T> = { [K in keyof T]: T[K] };
+
+type VariantFields<B> = B extends { readonly cases: infer C extends Readonly<Record<string, Variant>> }
+  ? Union<C[keyof C]['fields']>
+  : unknown;
+type Union<U> = (U extends unknown ? (some: U) => void : never) extends (all: infer I) => void ? I : never;
+
+/** How long a header is that says so itself. */
+export interface HeaderLength {
+  /** The field that counts. */
+  readonly field: string;
+  /** Bytes of the header, by the field's number. */
+  readonly bytes: (counted: number) => number;
+  /** The number that says so many bytes. */
+  readonly count: (bytes: number) => number;
+  /** The smallest number that can stand there. */
+  readonly least?: number;
+}
+
+/** A header where it lies, for what depends on more than its value. */
+export interface Header<V> {
+  readonly value: V;
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  /** Bytes of the header. */
+  readonly length: number;
+  /** Where the bytes end. */
+  readonly end: number;
+  readonly context: Context;
+}
+
+export interface Declaration<
+  F extends Fields = Fields,
+  T = Tail | undefined,
+  B = Variants | undefined,
+  V = Flat<FieldValues<F> & TailValue<T> & BodyValue<B>>,
+> {
+  /** What paths begin with: `icmp` in `icmp.checksum`. */
+  readonly name: string;
+  /** What people read. */
+  readonly label: string;
+  /** Where it is specified. */
+  readonly source: string;
+  readonly fields: F;
+  readonly variants?: B;
+  readonly tail?: T;
+  readonly headerLength?: HeaderLength;
+  /** The numbers by which other layers announce this one. */
+  readonly announcedBy?: Readonly<Partial<Record<Space, readonly number[]>>>;
+  /** One line for people: addresses, ports, type. */
+  summary(value: V): string;
+  /** Further reasons why a header is none, once its fields are in their ranges. */
+  refuses?(header: Header<V>): { readonly field: string; readonly expected: string } | undefined;
+  /** What a reader should know of a field. */
+  notes?(header: Header<V>): Readonly<Record<string, string | undefined>>;
+  /** Bytes that the checksum over the message covers; absent: to the end. */
+  covered?(header: Header<V>): number;
+  /** What follows; absent: what the field says that announces the next layer, or data. */
+  follow?(header: Header<V>): Follower | undefined;
+}
+
+/** Where each field starts, in bytes, as constants for hot code. */
+export type Offsets<F> = { readonly [K in keyof F]: number };
+
+/** A header in place: its fields as properties that read and write the bytes. */
+export type View<F> = {
+  bytes: Uint8Array;
+  offset: number;
+  at(bytes: Uint8Array, offset: number): View<F>;
+} & { -readonly [K in keyof F]: F[K] extends Field<infer W> ? W : never };
+
+/** The value of a protocol's header. */
+export type ValueOf<P> = P extends Protocol<infer _F, infer V> ? V : never;
+
+type GivenBody<B> = B extends { readonly kind: infer K }
+  ? { readonly kind: K } & { readonly [P in Exclude<keyof B, 'kind'>]?: B[P] }
+  : never;
+
+/** What somebody has to say of a header; the rest is filled in. */
+export type Given<V> = { readonly [K in keyof V]?: K extends 'body' ? GivenBody<V[K]> : V[K] };
+
+export interface Protocol<F = Fields, V = unknown> {
+  readonly name: string;
+  readonly label: string;
+  readonly declaration: Declaration<Fields, Tail | undefined, Variants | undefined, V>;
+  /** Bytes that every header has: its fixed fields, and the shortest shape where there are several. */
+  readonly headerLength: number;
+  readonly at: Offsets<F>;
+  /** The bits of each field in its word: `IPV4.mask.moreFragments` is 0x2000. */
+  readonly mask: Offsets<F>;
+  readonly places: { readonly [K in keyof F]: Place };
+  /** A header in place, to be set upon bytes with `at`; holds for as many bytes as its fields take. */
+  view(): View<F>;
+  /** Never throws. @param end where the bytes end; default: the end of the array */
+  decode(bytes: Uint8Array, offset?: number, end?: number): Decoded<V>;
+  /** A value with presets for what is not given; the shape of the body follows from the type where it is not given. */
+  complete(given: Given<V>): V;
+  /**
+   * The header exactly as the value says, checksum included.
+   * @throws {SyntaxError} when an address is none
+   * @throws {RangeError} when options or bytes take more room than the header can count
+   */
+  encode(value: V): Uint8Array;
+  dissect(bytes: Uint8Array, offset: number, end: number, context: Context): Dissection;
+}
+
+/** All that a declaration means. @throws {RangeError} where it contradicts itself */
+export function protocol<
+  const F extends Fields,
+  const T extends Tail | undefined = undefined,
+  const B extends Variants | undefined = undefined,
+>(
+  declaration: Declaration<F, T, B>,
+): Protocol<Flat<F & VariantFields<B>>, Flat<FieldValues<F> & TailValue<T> & BodyValue<B>>> {
+  return new Codec(declaration as never) as never;
+}
