@@ -142,6 +142,30 @@ describe('shrink', () => {
     expect(worldOfParts(world, partsOfWorld(world))).toEqual(world);
   });
 
+  it('makes four rounds of packets and world, where each makes room for the next', async () => {
+    const entries = Array.from({ length: 9 }, (_, key) => ({
+      key: Uint8Array.of(key),
+      value: Uint8Array.of(0),
+    }));
+    // The world may be one entry larger than the packet's number, or as large: they shrink in turns.
+    const faulty: Behaviour = ({ packet }, { world }) => {
+      const more = (world.maps?.a?.length ?? 0) - packet[0]!;
+      return more === 0 || more === 1 ? drop : { action: XDP_PASS };
+    };
+    const found: Case = {
+      program: 'fake',
+      world: { maps: { a: entries } },
+      stimuli: [{ packet: Uint8Array.of(8, ...new Uint8Array(13)) }],
+    };
+    const simplify: ShrinkOptions['simplify'] = ({ packet }) =>
+      packet[0]! > 0 ? [{ packet: Uint8Array.of(packet[0]! - 1, ...packet.subarray(1)) }] : [];
+    const result = await shrunk(faulty, found, { simplify });
+    // 9 and 8, then 8 and 8, 7 and 7, 6 and 6, 5 and 5.
+    expect(result.case.world.maps?.a).toHaveLength(5);
+    expect(result.case.stimuli[0]!.packet[0]).toBe(5);
+    expect(result.state).toBe('shrunk');
+  });
+
   it('leaves out half of two hundred thousand entries at once', () => {
     const entries = Array.from({ length: 200_000 }, (_, at) => ({
       key: Uint8Array.of(at, at >> 8, at >> 16),

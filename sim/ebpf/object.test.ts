@@ -11,6 +11,7 @@ import {
   callTarget,
   LDDW,
 } from './instruction.ts';
+import { readElf } from './loader/elf.ts';
 import { loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
 
 function fixture(name: string): Uint8Array {
@@ -310,6 +311,34 @@ describe('loadObject', () => {
   ])('refuses %s', (_, make, message) => {
     expect(() => loadObject(make())).toThrow(ObjectError);
     expect(() => loadObject(make())).toThrow(message);
+  });
+
+  it('takes sections that share bytes, while all together are no larger than the file', () => {
+    const bytes = fixture('linking.o');
+    const view = new DataView(bytes.buffer);
+    const sections = Number(view.getBigUint64(40, true));
+    const count = view.getUint16(60, true);
+    const header = (index: number): number => sections + 64 * index;
+    const type = (index: number): number => view.getUint32(header(index) + 4, true);
+    let stored = 0;
+    for (let index = 0; index < count; index++)
+      if (type(index) !== 0 && type(index) !== 8)
+        stored += Number(view.getBigUint64(header(index) + 32, true));
+    // The license grows over its neighbours.
+    let license = 0;
+    for (let index = 1; index < count; index++) {
+      const at = Number(view.getBigUint64(header(index) + 24, true));
+      if (String.fromCharCode(...bytes.subarray(at, at + 4)) === 'GPL\0') license = index;
+    }
+    const growTo = (all: number): (() => unknown) => {
+      const grown = bytes.slice();
+      const size = 4n + BigInt(all - stored);
+      new DataView(grown.buffer).setBigUint64(header(license) + 32, size, true);
+      new DataView(grown.buffer).setBigUint64(header(license) + 24, 64n, true);
+      return () => readElf(grown);
+    };
+    expect(growTo(bytes.length)).not.toThrow();
+    expect(growTo(bytes.length + 1)).toThrow('sections that do not overlap');
   });
 
   it('takes objects whose machine is not set, as old compilers left it', () => {

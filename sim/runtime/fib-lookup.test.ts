@@ -231,9 +231,67 @@ describe('a lookup', () => {
     expect(ask(world(), '10.2.0.2', { totalLength: 0 }).result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
   });
 
+  it('asks the newest entry for an address, of the same device and family only', () => {
+    const some = world();
+    const mac = (last: number): Uint8Array => macFromText(`02:00:00:00:aa:0${last}`);
+    const neighbours = [
+      ...some.neighbours!,
+      { ifindex: RIGHT, address: '10.2.0.2', mac: mac(1) },
+      { ifindex: RIGHT, address: 'fc00:2::2', mac: mac(2) },
+      { ifindex: LEFT, address: '10.2.0.2', mac: mac(3) },
+      { ifindex: RIGHT, address: '10.2.0.9', mac: mac(4) },
+    ];
+    const found = (destination: string): string =>
+      macToText(ask({ ...some, neighbours }, destination).parameters.destinationMac);
+    expect(found('10.2.0.2')).toBe('02:00:00:00:aa:01');
+    expect(found('fc00:2::2')).toBe('02:00:00:00:aa:02');
+  });
+
+  it('knows neighbours that the world learns between two lookups', () => {
+    const neighbours = [...world().neighbours!];
+    const some = createFib(world({ neighbours }));
+    const { parameters } = ask(world(), '10.2.0.2');
+    const lookup = (): string => {
+      const asked = { ...parameters, ifindex: LEFT, destinationMac: new Uint8Array(6) };
+      expect(some.lookup(asked)).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
+      return macToText(asked.destinationMac);
+    };
+    expect(lookup()).toBe('02:00:00:00:0c:02');
+    neighbours.push({ ifindex: RIGHT, address: '10.2.0.2', mac: leftMac });
+    expect(lookup()).toBe(macToText(leftMac));
+    neighbours.push({ ifindex: RIGHT, address: '10.2.0.2', mac: rightMac });
+    expect(lookup()).toBe(macToText(rightMac));
+  });
+
   it('knows two families', () => {
     const { parameters } = ask(world(), '10.2.0.2');
     expect(createFib(world()).lookup({ ...parameters, family: 1 as never })).toBe(-EAFNOSUPPORT);
+  });
+});
+
+describe('a lookup of a TC program', () => {
+  function askOfSkb(frameLength: number, totalLength: number, destination: string = '10.2.0.2'): Answer {
+    const { parameters } = ask(world(), destination);
+    const asked = { ...parameters, ifindex: LEFT, totalLength, mtu: 0 };
+    return { result: createFib(world()).lookupOfSkb(asked, frameLength), parameters: asked };
+  }
+
+  it('takes frames of the device’s MTU with an Ethernet header and a tag, where it gives no length', () => {
+    const fits = askOfSkb(1400 + 14 + 4, 0);
+    expect(fits.result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
+    expect(fits.parameters.mtu).toBe(1400);
+    const tooLong = askOfSkb(1400 + 14 + 4 + 1, 0);
+    expect(tooLong.result).toBe(fib.BPF_FIB_LKUP_RET_FRAG_NEEDED);
+    expect(tooLong.parameters.mtu).toBe(1400);
+  });
+
+  it('goes by the length where it gives one, however long the frame is', () => {
+    expect(askOfSkb(9000, 1).result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
+    expect(askOfSkb(60, 1401).result).toBe(fib.BPF_FIB_LKUP_RET_FRAG_NEEDED);
+  });
+
+  it('says why a frame is not forwarded, however long it is', () => {
+    expect(askOfSkb(9000, 0, '192.0.2.1').result).toBe(fib.BPF_FIB_LKUP_RET_NOT_FWDED);
   });
 });
 

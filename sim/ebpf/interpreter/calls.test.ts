@@ -198,3 +198,50 @@ describe('bpf_tail_call', () => {
     expect(r0).toBe(102n);
   });
 });
+
+describe('locks', () => {
+  const map = testMap('locks', 'ARRAY');
+  /** Has the value of entry 0 in r6 and of entry 1 in r7. */
+  const values = [0, 1]
+    .map(
+      (key) => `*(u32 *)(r10 - 4) = ${key}
+        r1 = map[locks]
+        r2 = r10
+        r2 += -4
+        call bpf_map_lookup_elem
+        if r0 == 0 goto out
+        r${6 + key} = r0`,
+    )
+    .join('\n');
+  const lock = (register: number): string => `r1 = r${register}\ncall bpf_spin_lock`;
+  const unlock = (register: number): string => `r1 = r${register}\ncall bpf_spin_unlock`;
+  const reason = (...steps: string[]): string | undefined =>
+    runText([values, ...steps, 'out:', 'r0 = 0', 'exit'].join('\n'), { maps: [map] }).violation?.reason;
+
+  it('are taken and given back, one after the other', () => {
+    expect(reason(lock(6), unlock(6), lock(7), unlock(7), lock(6), unlock(6))).toBeUndefined();
+  });
+
+  it('are given back by the program that holds them', () => {
+    expect(reason(lock(6))).toBe('bpf_spin_unlock is missing');
+    expect(reason(unlock(6))).toBe('bpf_spin_unlock without taking a lock');
+    expect(reason(lock(6), unlock(6), unlock(6))).toBe('bpf_spin_unlock without taking a lock');
+  });
+
+  it('are not given back in the place of others', () => {
+    expect(reason(lock(6), unlock(7))).toBe('bpf_spin_unlock of different lock');
+    expect(reason(lock(7), unlock(6))).toBe('bpf_spin_unlock of different lock');
+  });
+
+  it('are held one at a time', () => {
+    expect(reason(lock(6), lock(7))).toBe('Locking two bpf_spin_locks are not allowed');
+    expect(reason(lock(6), lock(6))).toBe('Locking two bpf_spin_locks are not allowed');
+  });
+
+  it('are held across no other call', () => {
+    expect(reason(lock(6), 'call bpf_get_prandom_u32')).toBe(
+      'function calls are not allowed while holding a lock',
+    );
+    expect(reason(lock(6), unlock(6), 'call bpf_get_prandom_u32')).toBeUndefined();
+  });
+});

@@ -469,6 +469,7 @@ export function execute(state: Execution, start: number): boolean {
         state.pc = pc;
         provenance.unknown = unknown;
         state.budget -= CALL_COST;
+        if (state.budget < 0) exhausted(state, pc);
         state.callLocal(argument);
         unknown = provenance.unknown | 0;
         pc = (pc + 1) | 0;
@@ -805,7 +806,7 @@ export function exhausted(state: Execution, pc: number): never {
 
 /** Is a number so small that any pointer may be moved by it (`BPF_MAX_VAR_OFF`)? */
 function isNear(low: number, high: number): boolean {
-  return high === low >> 31 && (low + (1 << 29)) >>> 0 < 1 << 30;
+  return high === low >> 31 && low < 1 << 29 && low > -(1 << 29);
 }
 
 /** Two scalars turned out to be equal: if the verifier knows one of them, it knows the other from here on. */

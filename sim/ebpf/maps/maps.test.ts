@@ -257,6 +257,60 @@ describe('LRU_HASH', () => {
   });
 });
 
+describe('the order of use of an LRU_HASH', () => {
+  /** Four entries, 0 the least recently used, and then an entry too many. */
+  function evictedAfter(use: (driver: Driver) => void): number[] {
+    const driver = new Driver(definition('LRU_HASH'));
+    for (let key = 0; key < 4; key++) driver.update(key, key);
+    use(driver);
+    driver.update(9, 9);
+    const left = driver.map
+      .snapshot()!
+      .list()
+      .map(({ key }) => key[0]);
+    return [0, 1, 2, 3].filter((key) => !left.includes(key));
+  }
+
+  it.each<[string, number[], (driver: Driver) => void]>([
+    ['nothing', [0], () => {}],
+    ['a lookup', [1], (driver) => driver.lookup(0)],
+    ['an update', [1], (driver) => driver.update(0, 7)],
+    ['an update that has to find it', [1], (driver) => driver.update(0, 7, BPF_EXIST)],
+    ['an update that must not find it', [0], (driver) => driver.update(0, 7, BPF_NOEXIST)],
+    ['an update with unknown flags', [0], (driver) => driver.update(0, 7, 3)],
+    ['a lookup of one in the middle', [0], (driver) => driver.lookup(2)],
+    ['a lookup of the newest', [0], (driver) => driver.lookup(3)],
+    ['a lookup of what is not there', [0], (driver) => driver.lookup(8)],
+    ['a deletion, which makes room', [2], (driver) => driver.delete(2)],
+    [
+      'a deletion of the oldest and an insertion',
+      [0, 1],
+      (driver) => {
+        driver.delete(0);
+        driver.update(5, 5);
+      },
+    ],
+    [
+      'a deletion of the newest and an insertion',
+      [0, 3],
+      (driver) => {
+        driver.delete(3);
+        driver.update(5, 5);
+      },
+    ],
+  ])('after %s', (_use, evicted, use) => {
+    expect(evictedAfter(use)).toEqual(evicted);
+  });
+
+  it('starts anew when the map is cleared', () => {
+    const driver = new Driver(definition('LRU_HASH'));
+    for (let key = 0; key < 4; key++) driver.update(key, key);
+    driver.map.clear();
+    for (const key of [3, 2, 1, 0, 7]) driver.update(key, key);
+    expect([0, 1, 2, 3].map((key) => driver.lookup(key))).toEqual([0, 1, 2, undefined]);
+  });
+});
+
 describe('LPM_TRIE', () => {
   const prefix = (length: number, a: number, b: number): Uint8Array => Uint8Array.of(length, 0, 0, 0, a, b);
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { E2BIG } from '../../runtime/errno.ts';
 import { testMap } from '../test-support/assemble.ts';
 import { action, both, violation } from '../test-support/both.ts';
 
@@ -132,6 +133,49 @@ describe('control flow in WebAssembly', () => {
       r0 = 0
       exit`;
     expect(violation(callbacks, { budget: 1000 })).toContain('1000 instructions');
+  });
+});
+
+describe('the limits of loops', () => {
+  const MAX_LOOPS = 8 * 1024 * 1024;
+  /** bpf_loop with a callback that stops at once. */
+  const loop = (rounds: number): string =>
+    `r1 = ${rounds}\nr2 = f\nr3 = 0\nr4 = 0\ncall bpf_loop\nexit\nf:\nr0 = 1\nexit`;
+
+  it('let bpf_loop run BPF_MAX_LOOPS rounds, and no more', () => {
+    expect(action(loop(0))).toBe(0);
+    expect(action(loop(1))).toBe(1);
+    expect(action(loop(MAX_LOOPS))).toBe(1);
+    expect(action(loop(MAX_LOOPS + 1))).toBe(-E2BIG);
+    expect(action(loop(-1))).toBe(-E2BIG);
+  });
+
+  it('are the same where flags are no constant', () => {
+    const flags = 'r4 = *(u32 *)(r1 + 12)\nr4 -= 1\n';
+    const unknown = (rounds: number): string => flags + loop(rounds).replace('r4 = 0\n', '');
+    expect(action(unknown(MAX_LOOPS))).toBe(1);
+    expect(action(unknown(MAX_LOOPS + 1))).toBe(-E2BIG);
+  });
+
+  it('take jumps back from the budget by their length, to the last instruction', () => {
+    // Nine jumps back over two instructions.
+    const text = 'r0 = 0\nagain:\nr0 += 1\nif r0 < 10 goto again\nexit';
+    expect(action(text, { budget: 18 })).toBe(10);
+    expect(violation(text, { budget: 17 })).toContain('more than 17 instructions');
+    const alone = 'r1 = 5\nr0 = 5\nagain:\nif r0 != r1 goto again\nexit';
+    expect(action(alone, { budget: 0 })).toBe(5);
+  });
+
+  it('take four instructions for each call of a callback', () => {
+    const text = `r1 = 5\nr2 = f\nr3 = 0\nr4 = 0\ncall bpf_loop\nexit\nf:\nr0 = 0\nexit`;
+    expect(action(text, { budget: 20 })).toBe(5);
+    expect(violation(text, { budget: 19 })).toContain('more than 19 instructions');
+  });
+
+  it('take four instructions for each call of a function', () => {
+    const text = 'call f\ncall f\ncall f\nexit\nf:\nr0 = 3\nexit';
+    expect(action(text, { budget: 12 })).toBe(3);
+    expect(violation(text, { budget: 11 })).toContain('more than 11 instructions');
   });
 });
 
