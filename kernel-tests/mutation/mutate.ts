@@ -1,0 +1,150 @@
+/**
+ * Measures how many small faults the unit tests of sim/ and verify/ notice: `npm run mutation -- --help`.
+ * See docs/testing.md.
+ */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { chooseTests } from './choose-tests.ts';
+import { type Equivalent, equivalentsIn, isEquivalent } from './equivalents.ts';
+import { type Mutant, mutantsOf } from './mutants.ts';
+import { record } from './record.ts';
+import type { Recording } from './recording.ts';
+import { regionAt, regionsOf } from './regions.ts';
+import { type Result, report } from './report.ts';
+import { sample } from './sample.ts';
+import { Tester } from './tester.ts';
+
+interface Options {
+  readonly sample: string;
+  readonly seed: string;
+  readonly all?: true;
+  readonly only: readonly string[];
+  readonly mutants: readonly string[];
+  readonly allowance: string;
+  readonly log?: string;
+  readonly list?: true;
+}
+
+const list = (value: string, before: readonly string[]): string[] => [...before, value];
+
+const command = new Command('npm run mutation --')
+  .description(
+    'Changes one small thing after another in sim/ and verify/ and counts how many changes the unit tests notice.',
+  )
+  .option('--sample <N>', 'how many mutants, chosen by the seed', '100')
+  .option('--seed <S>', 'another seed tries other mutants', '1')
+  .option('--all', 'all mutants')
+  .option('--only <PATH>', 'files and folders (repeatable)', list, [])
+  .option('--mutants <FILE:LINE[:COLUMN[:CHANGE]]>', 'these mutants, as reported (repeatable)', list, [])
+  .option('--allowance <SECONDS>', 'time that the tests of one mutant may take', '60')
+  .option('--log <FILE>', 'append each result as a line of JSON')
+  .option('--list', 'list the mutants without trying them')
+  .parse();
+const options = command.opts<Options>();
+
+/** The tree as it is now, without what git ignores: it may be edited meanwhile. */
+function copyTree(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'xdpsim-mutation-'));
+  const files = execFileSync('git', ['ls-files', '-z', '-co', '--exclude-standard', '--deduplicate'], {
+    encoding: 'utf8',
+  });
+  for (const file of files.split('\0')) {
+    if (file === '') continue;
+    try {
+      mkdirSync(join(directory, dirname(file)), { recursive: true });
+      cpSync(file, join(directory, file));
+    } catch (error) {
+      // Deleted, and not committed yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
+  return directory;
+}
+
+const isSource = (file: string): boolean =>
+  /^(sim|verify)\/.*\.ts$/.test(file) && !/\.test\.ts$|\.d\.ts$|\/test-support\//.test(file);
+/** Tests without a kernel and without processes of their own. */
+const isUnitTest = (file: string): boolean => /^(sim|corpus|verify)\/.*\.test\.ts$/.test(file);
+
+const directory = options.list ? '.' : copyTree();
+const tester = new Tester(directory);
+const end = (): void => {
+  tester.stop();
+  if (directory !== '.') rmSync(directory, { recursive: true, force: true });
+};
+process.on('exit', end);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--deduplicate'], {
+  encoding: 'utf8',
+})
+  .split('\n')
+  .sort();
+const sources = new Map(
+  files.filter(isSource).map((file) => [file, readFileSync(join(directory, file), 'utf8')] as const),
+);
+
+const all = [...sources].flatMap(([file, text]) => mutantsOf(file, text));
+let chosen: readonly Mutant[] = all;
+if (options.only.length > 0)
+  chosen = chosen.filter(({ file }) =>
+    options.only.some((path) => file === path || file.startsWith(`${path.replace(/\/$/, '')}/`)),
+  );
+if (options.mutants.length > 0)
+  chosen = chosen.filter(({ file, line, column, change }) =>
+    options.mutants.some((wanted) => `${file}:${line}:${column}:${change}:`.startsWith(`${wanted}:`)),
+  );
+else if (!options.all) chosen = sample(chosen, Number(options.sample), options.seed);
+
+async function attempt(
+  mutant: Mutant,
+  recordings: readonly Recording[],
+  equivalents: readonly Equivalent[],
+): Promise<Result> {
+  const region = regionAt(regionsOf(mutant.file, sources.get(mutant.file)!), mutant.start);
+  const choices = chooseTests(recordings, mutant.file, region, Number(options.allowance) * 1000);
+  const open = isEquivalent(mutant, equivalents) ? 'equivalent' : undefined;
+  if (choices.length === 0) return { mutant, status: open ?? 'unreached' };
+  const selected = Object.fromEntries(choices.map(({ testFile, names }) => [testFile, names]));
+  const seconds = choices.reduce((sum, { ms }) => sum + (3 * ms) / 1000, 20);
+  const reply = await tester.ask(
+    { mutant, task: { mode: 'run', selected }, testFiles: choices.map(({ testFile }) => testFile) },
+    seconds,
+  );
+  if (reply === undefined) return { mutant, status: 'endless' };
+  const [by] = reply.failures;
+  return by === undefined ? { mutant, status: open ?? 'survived' } : { mutant, status: 'killed', by };
+}
+
+function show(): void {
+  for (const { file, line, column, mutator, change } of chosen)
+    console.log(`${file}:${line}:${column} ${mutator}: ${change}`);
+  console.log(`${chosen.length} of ${all.length} mutants`);
+}
+
+async function measure(): Promise<void> {
+  const recordings = await record(tester, directory, sources, files.filter(isUnitTest));
+  const equivalents = equivalentsIn(readFileSync(join(directory, 'docs', 'testing.md'), 'utf8'));
+  const results: Result[] = [];
+  for (const [index, mutant] of chosen.entries()) {
+    const begun = performance.now();
+    const result = await attempt(mutant, recordings, equivalents);
+    results.push(result);
+    const { file, line, column, mutator, change } = mutant;
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    process.stderr.write(
+      `${index + 1}/${chosen.length} ${result.status} ${file}:${line}:${column} ${mutator}: ${change} (${seconds} s)\n`,
+    );
+    if (options.log !== undefined) appendFileSync(options.log, `${JSON.stringify({ ...result, seconds })}\n`);
+  }
+  console.log(`${chosen.length} of ${all.length} mutants${options.all ? '' : `, seed ${options.seed}`}`);
+  console.log(report(results));
+}
+
+if (options.list) show();
+else await measure();
+end();
