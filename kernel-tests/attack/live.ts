@@ -1,6 +1,6 @@
 /** The live suites again and again, while the machine is busy with other things. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { Tally } from './tally.ts';
 import { traces } from './traces.ts';
@@ -13,7 +13,7 @@ export async function attackLive(
   tally: Tally,
   onProgress: (done: number) => void,
 ): Promise<void> {
-  const burners = Array.from({ length: availableParallelism() }, () =>
+  const burners = Array.from({ length: missingLoad() }, () =>
     spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
   );
   try {
@@ -32,10 +32,18 @@ export async function attackLive(
   }
 }
 
+/** How many processes are needed until two want each core. */
+function missingLoad(): number {
+  return Math.max(0, Math.ceil(2 * availableParallelism() - loadavg()[0]!) - 1);
+}
+
 function suites(): Promise<{ code: number | null; out: string; hung: boolean }> {
   const child: ChildProcess = spawn(
     process.execPath,
-    [packageFile('node_modules/vitest/vitest.mjs'), 'run', ...SUITES, '--maxWorkers=1', '--reporter=dot'],
+    [
+      ...[packageFile('node_modules/vitest/vitest.mjs'), 'run', ...SUITES],
+      ...['--maxWorkers=1', '--no-isolate', '--reporter=dot'],
+    ],
     { cwd: packageFile('.'), stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
   );
   let out = '';
