@@ -63,6 +63,10 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   dynptr: changesWhatItPointsTo,
   iterator_out: fills,
   iterator: changes,
+  bits_iterator_out: fills,
+  bits_iterator: changes,
+  irq_flags_out: fills,
+  irq_flags: changes,
 } satisfies Record<ArgumentType, Effect>;
 
 /** Enters what the arguments of a call do. */

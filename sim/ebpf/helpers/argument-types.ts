@@ -68,11 +68,19 @@ export type ArgumentType =
   /** A `struct bpf_iter_num` on the stack that the function makes. */
   | 'iterator_out'
   /** One that was made before. */
-  | 'iterator';
+  | 'iterator'
+  /** The same for a `struct bpf_iter_bits`. */
+  | 'bits_iterator_out'
+  | 'bits_iterator'
+  /** A word on the stack for what interrupts are on: filled, and handed back. */
+  | 'irq_flags_out'
+  | 'irq_flags';
 
 /** Bytes of `struct bpf_dynptr` and of `struct bpf_iter_num` (include/uapi/linux/bpf.h). */
 export const DYNPTR_SIZE = 16;
 export const ITERATOR_SIZE = 8;
+/** Of `struct bpf_iter_bits`. */
+export const BITS_ITERATOR_SIZE = 16;
 
 /** Headers without options, in bytes. */
 const IPV4_HEADER = 20;
@@ -150,6 +158,10 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   dynptr: memory('read and written', DYNPTR_SIZE, 'stack'),
   iterator_out: memory('written', ITERATOR_SIZE, 'stack'),
   iterator: memory('read and written', ITERATOR_SIZE, 'stack'),
+  bits_iterator_out: memory('written', BITS_ITERATOR_SIZE, 'stack'),
+  bits_iterator: memory('read and written', BITS_ITERATOR_SIZE, 'stack'),
+  irq_flags_out: memory('written', 8, 'stack'),
+  irq_flags: memory('read and written', 8, 'stack'),
 } satisfies Record<ArgumentType, ArgumentRecord>;
 
 /** The memory behind an argument. @throws {RangeError} for types that reach none */

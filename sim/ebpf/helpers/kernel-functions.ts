@@ -1,13 +1,18 @@
 /**
- * The register of kernel functions (kfuncs), by name: dynptrs on packets, numeric iterators, RCU sections
+ * The register of kernel functions (kfuncs), by name: dynptrs on packets and numeric iterators here, more by topic
  * (kernel/bpf/helpers.c, kernel/bpf/bpf_iter.c, net/core/filter.c). Those that read a driver's metadata
  * (`bpf_xdp_metadata_rx_hash` and its like) are not here: the kernel has them for programs bound to a device only.
  */
 import { E2BIG, EINVAL, ERANGE } from '../../runtime/errno.ts';
 import { MAX_LOOPS } from '../limits.ts';
 import type { Machine } from '../machine.ts';
+import { HashMap } from '../maps/hash-map.ts';
+import { BITS_FUNCTIONS } from './bits-functions.ts';
 import { DYNPTR, reaches, readDynptr, sliceOf, writeDynptr, writeNullDynptr } from './dynptr.ts';
+import { DYNPTR_COPY_FUNCTIONS } from './dynptr-copy-functions.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
+import { SECTION_FUNCTIONS } from './section-functions.ts';
+import { STRING_FUNCTIONS } from './string-functions.ts';
 
 function onPacket(machine: Machine, flags: number, at: number): number {
   writeNullDynptr(machine, at);
@@ -205,26 +210,22 @@ const FUNCTIONS: readonly Helper[] = [
   },
   {
     number: 0,
-    name: 'bpf_rcu_read_lock',
-    arguments: [],
-    returns: 'void',
+    name: 'bpf_map_sum_elem_count',
+    arguments: ['map'],
+    returns: 'u64',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'acquires' },
-    symbolic: 'exact',
-    run: () => 0,
-  },
-  {
-    number: 0,
-    name: 'bpf_rcu_read_unlock',
-    arguments: [],
-    returns: 'void',
-    rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases' },
-    symbolic: 'exact',
-    run: () => 0,
+    effects: NO_EFFECTS,
+    symbolic: 'unsupported',
+    // Only hash tables count.
+    run: (machine, address) => {
+      const map = machine.mapAt(address);
+      return machine.result64(BigInt(map instanceof HashMap ? map.table.count : 0));
+    },
   },
 ];
 
 export const KERNEL_FUNCTIONS: ReadonlyMap<string, Helper> = new Map(
-  FUNCTIONS.map((each) => [each.name, each]),
+  [...FUNCTIONS, ...BITS_FUNCTIONS, ...DYNPTR_COPY_FUNCTIONS, ...SECTION_FUNCTIONS, ...STRING_FUNCTIONS].map(
+    (each) => [each.name, each],
+  ),
 );

@@ -14,9 +14,12 @@ const KERNEL_HALF = 0xffff_8000;
 /** `MAX_ERRNO`: pointers from here on are error numbers, and no kernel maps that page. */
 const FIRST_ERROR_POINTER = 0xffff_f001;
 
-/** The address in the machine, or the negative errno of a read from there. */
-function source(machine: Machine, low: number, size: number): number {
-  const high = machine.high(2) >>> 0;
+/**
+ * The address in the machine that an argument is, or the negative errno of a read from there.
+ * @param argument of the running helper, counted from 0: its upper half; `low` is its lower half, moved or not
+ */
+export function readableAddress(machine: Machine, argument: number, low: number, size: number): number {
+  const high = machine.high(argument) >>> 0;
   const at = low >>> 0;
   if (high >= KERNEL_HALF) {
     // What reads nothing faults nowhere.
@@ -42,7 +45,7 @@ function failed(machine: Machine, to: number, size: number, error: number): numb
 }
 
 const readKernel: HelperFunction = (machine, to, size, address) => {
-  const from = source(machine, address, size);
+  const from = readableAddress(machine, 2, address, size);
   if (from < 0) return failed(machine, to, size, from);
   machine.memory.u8.copyWithin(to, from, from + size);
   return 0;
@@ -53,7 +56,7 @@ const readKernelText: HelperFunction = (machine, to, size, address) => {
   if (size === 0) return 0;
   const { u8 } = machine.memory;
   for (let length = 0; length < size; length++) {
-    const from = source(machine, address + length, 1);
+    const from = readableAddress(machine, 2, address + length, 1);
     if (from < 0) return failed(machine, to, size, from);
     u8[to + length] = u8[from]!;
     if (u8[from] === 0) return length + 1;

@@ -63,6 +63,10 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   dynptr: checkDynptr,
   iterator_out: checkMemory,
   iterator: checkMemory,
+  bits_iterator_out: checkMemory,
+  bits_iterator: checkMemory,
+  irq_flags_out: checkMemory,
+  irq_flags: checkMemory,
 } satisfies Record<ArgumentType, Check>;
 
 /** Judges the arguments of a call in r1 to r5, and finds its map. @throws {Violation} */

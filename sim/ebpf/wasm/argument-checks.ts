@@ -79,6 +79,10 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   dynptr: checkMemory,
   iterator_out: checkMemory,
   iterator: checkMemory,
+  bits_iterator_out: checkMemory,
+  bits_iterator: checkMemory,
+  irq_flags_out: checkMemory,
+  irq_flags: checkMemory,
 } satisfies Record<ArgumentType, Check>;
 
 /** Checks all arguments of a call, and finds its map. @returns false where the call is a violation for certain */
