@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { ProgramEntry } from '../../sim/runtime/program.ts';
-import { requireBpfElf } from '../libbpf/elf.ts';
+import { requireBpfElf } from '../libbpf/check-elf.ts';
 import { BpfObject } from '../libbpf/object.ts';
 import { removePins } from '../process/leftovers.ts';
 import { attach, attachedTo, type Device, detach } from './attachments.ts';

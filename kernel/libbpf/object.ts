@@ -9,7 +9,7 @@ import type { ProgramEntry } from '../../sim/runtime/program.ts';
 import { instructionsOf, pinPrograms } from '../pin/pin-object.ts';
 import type { PinnedWorld, Pins } from '../pin/pins.ts';
 import { BPF_F_MMAPABLE } from './array-window.ts';
-import { requireBpfElf } from './elf.ts';
+import { requireBpfElf } from './check-elf.ts';
 import { setGlobals } from './globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './layouts.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';

@@ -9,6 +9,9 @@ import type { Externs } from './externs.ts';
 import { legacyMapsSection, readLegacyMaps } from './legacy-maps.ts';
 import { MapPlaces, type PlacedMap, readBtfMaps, readInitializers } from './map-definitions.ts';
 
+/** What all global variables may take together: a hostile file asks for everything there is. */
+const LARGEST_DATA = 64 * 1024 * 1024;
+
 export const MAPS_SECTION = '.maps';
 
 export interface CollectedMaps {
@@ -45,8 +48,12 @@ export function collectMaps(
   const maps = placed.map((each) => each.map);
   const names = new Set<string>();
   const dataMaps = new Map<number, { map: number; size: number }>();
+  let data = 0;
   for (const each of elf.sections) {
     if (!isDataSection(each) || each.size === 0) continue;
+    data += each.size;
+    if (data > LARGEST_DATA)
+      throw new ObjectError(each.data.where, `at most ${LARGEST_DATA} bytes of global variables`, `${data}`);
     if (names.has(each.name)) throw new ObjectError(each.data.where, 'one section of that name', 'two');
     names.add(each.name);
     dataMaps.set(each.index, { map: maps.length, size: each.size });
