@@ -45,7 +45,10 @@ export function loadNative<T>(name: NativePackage): Loaded<T> {
 }
 
 function inWorkerThread(name: NativePackage): NativeProblem {
-  return { reason: `the package ${name} works on the main thread only`, remedy: 'run it with --workers 0' };
+  return {
+    reason: `the package ${name} works on the main thread only`,
+    remedy: 'Use it from the main thread.',
+  };
 }
 
 function tryToLoad<T>(name: NativePackage): Loaded<T> {
