@@ -10,7 +10,7 @@ let report = (error: unknown): number => {
 };
 /** Ends the run with a report of what was done. @returns false where nothing is running that could */
 let endRun = (): boolean => false;
-let isOutputLost = false;
+let lost: Error | undefined;
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough (`xdpsim verify | head`) ends the run like Ctrl-C, and changes no exit code.
@@ -18,8 +18,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     endRun();
     return;
   }
-  if (isOutputLost) return;
-  isOutputLost = true;
+  if (lost !== undefined) return;
+  lost = error;
   const code = report(Object.assign(error, { syscall: 'standard output' }));
   process.on('exit', () => {
     process.exitCode = code;
@@ -43,6 +43,6 @@ try {
   if (!isObeying && isSupervised(process.argv.slice(2))) process.exitCode = await supervise();
   else await (await import('./command.ts')).runCommand(process.argv);
 } catch (error) {
-  // Of a closed pipe the handler above has heard.
-  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') process.exitCode = report(error);
+  // Of a standard output that is closed or cannot be written the handler above has heard.
+  if ((error as NodeJS.ErrnoException).code !== 'EPIPE' && error !== lost) process.exitCode = report(error);
 }

@@ -108,7 +108,8 @@ async function removeTraces(pid: number, unfinished: ReadonlySet<string>): Promi
 }
 
 function crashed(signal: NodeJS.Signals | null): number {
-  if (signal === 'SIGKILL' || signal === 'SIGABRT') {
+  // V8 ends with one of the latter two.
+  if (signal === 'SIGKILL' || signal === 'SIGABRT' || signal === 'SIGTRAP') {
     reportLine('xdpsim: not enough memory');
     reportLine('        Free some, or allow more: NODE_OPTIONS=--max-old-space-size=8192 (MB)');
     return EXIT.environment;

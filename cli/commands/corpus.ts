@@ -79,7 +79,8 @@ async function generate(
   }
   const comment = `xdpsim corpus generate${name === undefined ? '' : ` ${name}`} --seed ${text} --runs ${options.runs}`;
   const written = await writeCapture(options.out, batches(), { comment });
-  reportLine(`${options.out}: ${count(written)} packets, seed ${text}`);
+  const where = options.out === '-' ? 'standard output' : options.out;
+  reportLine(`${where}: ${count(written)} packets, seed ${text}`);
 }
 
 async function show(files: readonly string[], options: { tree?: boolean; color: boolean }): Promise<void> {

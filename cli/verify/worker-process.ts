@@ -195,7 +195,9 @@ export class VerifyWorkerProcess {
 
   #reason(code: number | null, signal: NodeJS.Signals | null): Error {
     const words = this.#lastWords?.join('\n') ?? '';
-    if (/out of memory|allocation failed/i.test(words) || signal === 'SIGKILL') {
+    // Without a word, Node and V8 abort only where memory or a thread for the compiler is refused.
+    const isSilent = words === '' && (signal === 'SIGABRT' || signal === 'SIGTRAP');
+    if (/out of memory|process OOM|allocation failed/i.test(words) || isSilent || signal === 'SIGKILL') {
       return environmentFailure(
         'not enough memory',
         'Free some, use fewer --workers, or allow more: NODE_OPTIONS=--max-old-space-size=8192 (MB)',

@@ -1,4 +1,5 @@
 /** Errors of the operating system and of the runtime's limits, in words. */
+import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorMap } from 'node:util';
 
@@ -94,7 +95,7 @@ function errnoProblem(error: NodeJS.ErrnoException): SystemProblem | undefined {
   if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code) || code.startsWith('ERR_')) return undefined;
   const words = wordsFor(error);
   const remedy = words.remedy === undefined ? {} : { remedy: words.remedy };
-  if (syscall === 'uv_cwd') {
+  if (syscall === 'uv_cwd' || isBelowNothing(error)) {
     return {
       kind: 'environment',
       message: 'the working directory no longer exists',
@@ -120,6 +121,17 @@ function errnoProblem(error: NodeJS.ErrnoException): SystemProblem | undefined {
   }
   const own = installed || OWN_PLACES.test(path);
   return { kind: own ? 'environment' : 'input', message: `${path}: ${words.problem}`, ...remedy };
+}
+
+/** A relative path that leads nowhere since the working directory is gone. */
+function isBelowNothing({ code, path }: NodeJS.ErrnoException): boolean {
+  if (code !== 'ENOENT' || typeof path !== 'string' || path === '' || isAbsolute(path)) return false;
+  try {
+    process.cwd();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function wordsFor(error: NodeJS.ErrnoException): Words {
