@@ -3,7 +3,7 @@ import type { World } from '../sim/runtime/world.ts';
 
 /** One thing in a world: an element of a list, an entry of a map, a global, or a scalar. */
 export type WorldPart =
-  | { readonly of: 'devices' | 'routes' | 'neighbours'; readonly index: number }
+  | { readonly of: 'devices' | 'routes' | 'neighbours' | 'sockets'; readonly index: number }
   | { readonly of: 'maps'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
   | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'stackFill' | 'cpu' };
@@ -11,7 +11,7 @@ export type WorldPart =
 /** Everything in the world, what depends on other things after them. */
 export function partsOfWorld(world: World): WorldPart[] {
   const parts: WorldPart[] = [];
-  for (const of of ['devices', 'neighbours', 'routes'] as const) {
+  for (const of of ['devices', 'neighbours', 'routes', 'sockets'] as const) {
     world[of]?.forEach((_, index) => void parts.push({ of, index }));
   }
   for (const [name, entries] of Object.entries(world.maps ?? {})) {
@@ -44,6 +44,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
   const devices = list(world.devices, 'devices');
   const routes = list(world.routes, 'routes');
   const neighbours = list(world.neighbours, 'neighbours');
+  const sockets = list(world.sockets, 'sockets');
   const maps = Object.entries(world.maps ?? {})
     .map(([name, entries]) => [name, list(entries, 'maps', name)] as const)
     .filter(([, entries]) => entries.length > 0);
@@ -52,6 +53,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(devices.length > 0 ? { devices } : {}),
     ...(routes.length > 0 ? { routes } : {}),
     ...(neighbours.length > 0 ? { neighbours } : {}),
+    ...(sockets.length > 0 ? { sockets } : {}),
     ...(maps.length > 0 ? { maps: Object.fromEntries(maps) } : {}),
     ...(globals.length > 0 ? { globals: Object.fromEntries(globals) } : {}),
     ...(world.time !== undefined && has('time') ? { time: world.time } : {}),

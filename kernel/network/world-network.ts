@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Device, Neighbour, Route, World } from '../../sim/runtime/world.ts';
 import { createNetns, type Netns } from './netns.ts';
+import { closeSockets, openSockets } from './open-sockets.ts';
 import { ownRoute, ownRoutes } from './own-routes.ts';
 
 /** What Linux gives a veth that nobody asked. */
@@ -61,6 +62,7 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
     inside.close();
     throw error;
   }
+  const sockets: number[] = [];
   const network: WorldNetwork = {
     inside,
     outside,
@@ -71,12 +73,13 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
     })),
     enter: (fn) => inside.enter(fn),
     close: () => {
+      closeSockets(sockets.splice(0));
       inside.close();
       outside.close();
     },
   };
   try {
-    await build(network, world);
+    await build(network, world, sockets);
   } catch (error) {
     network.close();
     throw error;
@@ -84,7 +87,12 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
   return network;
 }
 
-async function build({ inside, outside, links }: WorldNetwork, world: World): Promise<void> {
+/** @param sockets descriptors of the world's, to be added */
+async function build(
+  { inside, outside, links }: WorldNetwork,
+  world: World,
+  sockets: number[],
+): Promise<void> {
   silence(outside);
   checkTexts(world);
   // A new namespace inherits IPv4's settings from the host's, which may well be a router.
@@ -113,6 +121,7 @@ async function build({ inside, outside, links }: WorldNetwork, world: World): Pr
     }
   }
   asInput(() => inside.ip(create));
+  openInside(inside, world, devices, ipv6, sockets);
   for (const { device, mtu } of links) {
     if (device.forwarding !== true) continue;
     inside.sysctl(`ipv4/conf/${device.name}/forwarding`, 1);
@@ -130,6 +139,24 @@ async function build({ inside, outside, links }: WorldNetwork, world: World): Pr
       ...(world.neighbours ?? []).map((neighbour) => neighbourCommand(neighbour, devices)),
     ]),
   );
+}
+
+/**
+ * Opens the world's sockets while there is nothing but the loopback device: what a connection knows of its way then is
+ * always the same.
+ */
+function openInside(
+  inside: Netns,
+  { sockets = [] }: World,
+  devices: ReadonlyMap<number, string>,
+  ipv6: boolean,
+  opened: number[],
+): void {
+  if (sockets.length === 0) return;
+  const routes = ['0.0.0.0/0', ...(ipv6 ? ['::/0'] : [])];
+  inside.ip(routes.map((route) => `route add ${route} dev lo`));
+  opened.push(...inside.enter(() => openSockets(sockets, (ifindex) => devices.get(ifindex))));
+  inside.ip(routes.map((route) => `route delete ${route} dev lo`));
 }
 
 async function untilOwnRoutes(inside: Netns, links: readonly Link[]): Promise<void> {
@@ -206,6 +233,8 @@ function speaksIpv6(world: World): boolean {
     ...(world.devices ?? []).flatMap((device) => device.addresses ?? []),
     ...(world.routes ?? []).map((route) => route.to),
     ...(world.neighbours ?? []).map((neighbour) => neighbour.address),
+    // Of IPv6 those in brackets.
+    ...(world.sockets ?? []).map(({ local }) => (local.startsWith('[') ? ':' : '')),
   ];
   return (
     texts.some((text) => text.includes(':')) || (world.devices ?? []).some((device) => device.forwarding)

@@ -82,7 +82,7 @@ class TestRunEngine implements Engine {
 
 /** Where the world says nothing of networks, sessions share a namespace with the default devices (`TestRunSession`). */
 function statesNetwork(world: World): boolean {
-  return [world.devices, world.routes, world.neighbours].some(
+  return [world.devices, world.routes, world.neighbours, world.sockets].some(
     (list) => list !== undefined && list.length > 0,
   );
 }

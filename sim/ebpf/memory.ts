@@ -91,6 +91,8 @@ export const MACHINE_WORD = {
   encapsulated: 0x4007,
   /** TC: what of `Machine.tunnel` is this frame's: 0: nothing. */
   tunnel: 0x400e,
+  /** TC: 1 once what storages keep for the frame's own socket is this frame's, and not the last one's. */
+  storageKept: 0x400f,
   /** XDP: the lowest address that ever belonged to this packet; below it the headroom is zero. */
   lowest: 0x4017,
   /** Upper halves of a helper's five arguments; the lower ones travel as parameters. */

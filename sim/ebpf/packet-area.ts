@@ -104,6 +104,7 @@ export class PacketArea {
     words[MACHINE_WORD.networkHeader] = SKB_DATA + ETHERNET_HEADER;
     words[MACHINE_WORD.encapsulated] = 0;
     words[MACHINE_WORD.tunnel] = 0;
+    words[MACHINE_WORD.storageKept] = 0;
     this.setBounds(SKB_DATA - metaLength, SKB_DATA, SKB_DATA + length);
   }
 

@@ -5,6 +5,9 @@ import type { Socket } from '../../runtime/world.ts';
 import { type LinearMemory, SOCKET_BASE } from '../memory.ts';
 import { MAX_SOCKETS, SOCKET, SOCKET_ROW, socketRow, TCP_FORM, TCP_SOCKET } from './socket.ts';
 
+/** `::ffff:0:0/96`, which IPv4 addresses follow. */
+const MAPPED: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
+
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const NO_QUEUE = 0xffff_ffff;
@@ -14,7 +17,11 @@ const LOOPBACK4_IPV6 = 0x0600_007f;
 /** What TCP begins with (net/ipv4/tcp.c, `tcp_init_sock`). */
 const INITIAL_WINDOW = 10;
 const INFINITE_SSTHRESH = 0x7fff_ffff;
+const NO_RTT = 0xffff_ffff;
 const DEFAULT_MSS = 536;
+/** What a connection takes of the other end while it has not named a size, and what its time stamps leave of that. */
+const DEFAULT_MSS_IPV6 = 1220;
+const TIME_STAMPS = 12;
 
 export class WorldSockets {
   readonly table: SocketTable;
@@ -61,21 +68,27 @@ function write({ u8, view }: LinearMemory, at: number, socket: OpenSocket): void
   if (family === AF_INET) {
     u8.set(local.address, at + SOCKET.srcIp4);
     if (remote !== undefined) u8.set(remote.address, at + SOCKET.dstIp4);
+    // `sk_rcv_saddr_set`, `sk_daddr_set`: TCP notes the ends of a connection in IPv6's form, too.
+    if (tcp && remote !== undefined) {
+      u8.set(MAPPED, at + SOCKET.srcIp6);
+      u8.set(local.address, at + SOCKET.srcIp6 + MAPPED.length);
+      u8.set(MAPPED, at + SOCKET.dstIp6);
+      u8.set(remote.address, at + SOCKET.dstIp6 + MAPPED.length);
+    }
   } else {
     u8.set(local.address, at + SOCKET.srcIp6);
     if (local.address.some((byte) => byte !== 0)) view.setUint32(at + SOCKET.srcIp4, LOOPBACK4_IPV6, true);
-    if (remote !== undefined) {
-      u8.set(remote.address, at + SOCKET.dstIp6);
-      view.setUint32(at + SOCKET.dstIp4, LOOPBACK4_IPV6, true);
-    }
+    if (remote !== undefined) u8.set(remote.address, at + SOCKET.dstIp6);
   }
   if (remote !== undefined) view.setUint16(at + SOCKET.dstPort, remote.port);
-  if (tcp) writeTcp(view, at + TCP_FORM, state);
+  if (tcp) writeTcp(view, at + TCP_FORM, socket);
 }
 
-function writeTcp(view: DataView, at: number, state: number): void {
+function writeTcp(view: DataView, at: number, { family, state }: OpenSocket): void {
   view.setUint32(at + TCP_SOCKET.sndCwnd, INITIAL_WINDOW, true);
-  view.setUint32(at + TCP_SOCKET.rttMin, state === TCP_ESTABLISHED ? 0 : 0xffff_ffff, true);
+  view.setUint32(at + TCP_SOCKET.rttMin, NO_RTT, true);
   view.setUint32(at + TCP_SOCKET.sndSsthresh, INFINITE_SSTHRESH, true);
-  view.setUint32(at + TCP_SOCKET.mssCache, DEFAULT_MSS, true);
+  const clamp = family === AF_INET ? DEFAULT_MSS : DEFAULT_MSS_IPV6;
+  const mss = state === TCP_ESTABLISHED ? clamp - TIME_STAMPS : DEFAULT_MSS;
+  view.setUint32(at + TCP_SOCKET.mssCache, mss, true);
 }

@@ -19,6 +19,7 @@ import { SKB_CHECKSUM_HELPERS } from './skb-checksum-helpers.ts';
 import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
 import { SOCKET_HELPERS } from './socket-helpers.ts';
 import { SOCKET_LOOKUP_HELPERS } from './socket-lookup-helpers.ts';
+import { STORAGE_HELPERS } from './storage-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import { SYNCOOKIE_HELPERS } from './syncookie-helpers.ts';
 import { TAIL_CALL_HELPERS } from './tail-call-helper.ts';
@@ -49,6 +50,7 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...OWNER_HELPERS,
     ...SOCKET_HELPERS,
     ...SOCKET_LOOKUP_HELPERS,
+    ...STORAGE_HELPERS,
     ...SYNCOOKIE_HELPERS,
     ...STRING_HELPERS,
     ...TUNNEL_HELPERS,

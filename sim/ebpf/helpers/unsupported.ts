@@ -20,8 +20,6 @@ const KERNEL_VARIABLES = "it reads the kernel's own variables";
 
 export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
   { number: 35, because: TASK },
-  { number: 107, only: 'tc', because: 'socket storage' },
-  { number: 108, only: 'tc', because: 'socket storage' },
   { number: 141, because: TASK },
   { number: 149, because: 'it prints structures of the running kernel by its BTF' },
   { number: 153, because: KERNEL_VARIABLES },
@@ -197,7 +195,6 @@ export const UNSUPPORTED_MAP_TYPES: Readonly<Partial<Record<MapType, string>>> =
   CGROUP_STORAGE: CGROUP,
   PERCPU_CGROUP_STORAGE: CGROUP,
   REUSEPORT_SOCKARRAY: 'only programs that choose among sockets read it',
-  SK_STORAGE: 'socket storage',
   STRUCT_OPS: 'only the kernel calls what it holds',
   INODE_STORAGE: 'only LSM programs may use it',
   TASK_STORAGE: TASK,

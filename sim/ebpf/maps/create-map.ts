@@ -8,7 +8,7 @@ import { ArrayMap } from './array-map.ts';
 import { BloomFilterMap } from './bloom-filter-map.ts';
 import { DeviceHashMap } from './device-hash-map.ts';
 import { HashMap } from './hash-map.ts';
-import type { LiveMap } from './live-map.ts';
+import { BPF_F_CLONE, BPF_F_NO_PREALLOC, type LiveMap } from './live-map.ts';
 import { LpmTrieMap } from './lpm-trie-map.ts';
 import { LruHashMap } from './lru-hash-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './map-of-maps.ts';
@@ -16,6 +16,7 @@ import { QueueMap } from './queue-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
 import { offsetOfField } from './special-fields.ts';
+import { StorageMap } from './storage-map.ts';
 import { UserRingBufferMap } from './user-ring-buffer-map.ts';
 
 /** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
@@ -24,6 +25,8 @@ const MAX_KEY = 512;
 const MAX_VALUE = 4 * 1024 * 1024 - 512;
 /** kernel/bpf/arraymap.c, `array_map_alloc_check`. */
 const MAX_ARRAY_VALUE = 0x7fff_ffff;
+/** `BPF_LOCAL_STORAGE_MAX_VALUE_SIZE` (include/linux/bpf_local_storage.h). */
+const MAX_STORAGE_VALUE = 65_407;
 /** `PCPU_MIN_UNIT_SIZE`, what the per-CPU allocator hands out at most. */
 const MAX_CPU_VALUE = 32 * 1024;
 
@@ -64,6 +67,10 @@ const CPU_VALUE = {
   valueExpected: `a value of 1 to ${MAX_CPU_VALUE} bytes for each CPU`,
 };
 const NO_VALUE = { value: (size: number): boolean => size === 0, valueExpected: 'no value' };
+const STORAGE_SIZE = {
+  value: (size: number): boolean => size > 0 && size <= MAX_STORAGE_VALUE,
+  valueExpected: `a value of 1 to ${MAX_STORAGE_VALUE} bytes`,
+};
 const U32_VALUE = { value: (size: number): boolean => size === 4, valueExpected: 'a value of 4 bytes' };
 const DEVICE_VALUE = {
   value: (size: number): boolean => size === 4 || size === 8,
@@ -103,6 +110,7 @@ const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
   kind('STACK', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
   kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
   kind('USER_RINGBUF', UserRingBufferMap, { ...NO_KEY, ...NO_VALUE }),
+  kind('SK_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
   kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ANY_VALUE }),
 ]);
 
@@ -163,6 +171,10 @@ function withEntries(source: BpfMap): BpfMap {
 
 function checkEntries(source: BpfMap, where: string): void {
   const entries = source.maxEntries;
+  if (source.type === 'SK_STORAGE') {
+    checkStorage(source, where);
+    return;
+  }
   if (entries === 0 && source.type !== 'PERF_EVENT_ARRAY')
     throw new ObjectError(where, 'at least one entry', 'max_entries 0');
   // Pages of 4 KiB: the kernel maps the ring into user space (kernel/bpf/ringbuf.c, `ringbuf_map_alloc`).
@@ -172,5 +184,16 @@ function checkEntries(source: BpfMap, where: string): void {
   }
   if (source.type === 'LPM_TRIE' && (source.mapFlags & 1) === 0) {
     throw new ObjectError(where, 'the flag BPF_F_NO_PREALLOC', `flags 0x${source.mapFlags.toString(16)}`);
+  }
+}
+
+/** `bpf_local_storage_map_alloc_check`: as many as there are sockets, made when they are needed. */
+function checkStorage({ maxEntries, mapFlags, keyType, valueType }: BpfMap, where: string): void {
+  if (maxEntries !== 0) throw new ObjectError(where, 'max_entries 0', `${maxEntries}`);
+  if ((mapFlags & ~BPF_F_CLONE) !== BPF_F_NO_PREALLOC) {
+    throw new ObjectError(where, 'the flag BPF_F_NO_PREALLOC', `flags 0x${mapFlags.toString(16)}`);
+  }
+  if (keyType === undefined || valueType === undefined) {
+    throw new ObjectError(where, 'types of its key and value', 'sizes alone');
   }
 }

@@ -14,6 +14,8 @@ export const BPF_F_NUMA_NODE: number = 1 << 2;
 export const BPF_F_RDONLY_PROG: number = 1 << 7;
 /** Programs may not read values. */
 export const BPF_F_WRONLY_PROG: number = 1 << 8;
+/** Storages are copied to the sockets that a listener accepts. */
+export const BPF_F_CLONE: number = 1 << 9;
 export const BPF_F_ZERO_SEED: number = 1 << 6;
 
 // Flags of an update.

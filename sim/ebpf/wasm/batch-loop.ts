@@ -349,6 +349,7 @@ class BatchCompiler {
     );
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
+    code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
   }
 
   /** `fillSocket`. */

@@ -1,6 +1,7 @@
 /** The check of one access at run time: which memory may a program touch? */
 import { ENTRY_KEY } from '../maps/hash-table.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
+import { STORAGE_ROWS, STORAGE_VALUE } from '../maps/storage-map.ts';
 import {
   CONTEXT_BASE,
   CONTEXT_LIMIT,
@@ -158,6 +159,9 @@ function checkValues(check: RegionCheck, map: LiveMap, writes: boolean): void {
       );
       return;
     }
+    case 'SK_STORAGE':
+      check.rows(storage, STORAGE_ROWS, stride, [{ offset: STORAGE_VALUE, size: valueSize }]);
+      return;
     case 'DEVMAP':
     case 'CPUMAP':
       check.rows(storage, maxEntries, stride, [{ offset: 0, size: valueSize }]);
