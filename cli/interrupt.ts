@@ -11,8 +11,16 @@ const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 type Handler = (cause: InterruptCause) => void;
 
-/** What a run was ended by. */
-export type InterruptCause = NodeJS.Signals | 'output closed';
+/**
+ * What a run was ended by. `part ended`: a signal that ended a process of the run's before that could have a handler; the
+ * run gets the same signal, if it was for the whole group.
+ */
+export type InterruptCause = NodeJS.Signals | 'output closed' | 'part ended';
+
+/** Is it one of the signals that mean: end the run? */
+export function isInterruption(signal: NodeJS.Signals | null): boolean {
+  return signal !== null && SIGNALS.includes(signal);
+}
 
 /** The youngest gets the signal. */
 const handlers: Handler[] = [];
@@ -75,12 +83,12 @@ export function onInterrupt(atOnce: () => Promise<void> | void = () => {}): Inte
   let first: InterruptCause | undefined;
   let isEnding = false;
   const release = handleSignals((cause) => {
-    if (first === undefined) {
+    if (first === undefined || first === 'part ended') {
       first = cause;
       controller.abort();
       return;
     }
-    if (cause === 'output closed') return;
+    if (cause === 'output closed' || cause === 'part ended') return;
     if (isEnding) process.exit(EXIT.interrupted);
     isEnding = true;
     setTimeout(() => process.exit(EXIT.interrupted), AT_ONCE_MS);

@@ -74,6 +74,29 @@ describe.skipIf(process.platform === 'win32')('a run that gets a signal', { time
     }
   });
 
+  it.each([
+    ['a worker', verify(LOOPING, join(scratch, 'starting')), "process.argv[1].endsWith('worker.js')"],
+    [
+      'the process that computes',
+      ['corpus', 'generate', '--out', '-'],
+      'process.env.XDPSIM_SUPERVISED !== undefined',
+    ],
+  ])('ends with code 130 though %s is still starting, and has no handler', async (_, args, isPart) => {
+    const preload = join(scratch, 'starting.mjs');
+    writeFileSync(preload, `if (${isPart}) { console.error('starting', process.pid); for (;;); }`);
+    for (const isWhole of [true, false]) {
+      const run = new Started(args, scratch, [], {
+        detached: true,
+        env: { ...process.env, NODE_OPTIONS: `--import=${preload}` },
+      });
+      await run.says('starting');
+      // Ctrl-C goes to the whole group; `kill` may go to a part of it.
+      process.kill(isWhole ? -run.process.pid! : Number(/\d+/.exec(run.err)![0]), 'SIGINT');
+      const { end } = await run.ended();
+      expect({ end, err: run.err.replace(/^starting \d+\n/, '') }).toEqual({ end: 130, err: '' });
+    }
+  });
+
   it('ends at once on the second one', async () => {
     const run = new Started(verify(LOOPING, join(scratch, 'second'), '--max-divergences', '2'), scratch);
     await run.says('now it loops');

@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process';
 import { unlinkSync } from 'node:fs';
 import { EXIT } from './failure.ts';
-import { handleSignals, ignoreSignals, interrupt } from './interrupt.ts';
+import { handleSignals, ignoreSignals, interrupt, isInterruption } from './interrupt.ts';
 import { reportLine } from './output.ts';
 import { killTree } from './process-tree.ts';
 
@@ -90,7 +90,8 @@ export async function supervise(): Promise<number> {
   child.unref();
   child.channel?.unref();
   await removeTraces(child.pid!, unfinished);
-  if (isKilled || timer !== undefined) return EXIT.interrupted;
+  // Ctrl-C goes to the whole group: a child that is still starting has no handler for it.
+  if (isKilled || timer !== undefined || isInterruption(signal)) return EXIT.interrupted;
   return crashed(signal);
 }
 

@@ -24,7 +24,7 @@ export function runInside(
     spawn(command!, rest, { stdio: 'inherit', env: { ...process.env, ...env } }),
   );
   const release = handleSignals((cause) => {
-    if (cause === 'output closed') return;
+    if (cause === 'output closed' || cause === 'part ended') return;
     // Ctrl-C goes to the whole foreground group: the program has got it already.
     if (cause !== 'SIGINT' || !isInForeground()) child.kill(cause);
   });

@@ -1,5 +1,5 @@
 /** The command as users run it, for tests: what tsc emits, built from the sources as they are now. */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
@@ -68,9 +68,14 @@ export class Started {
   #listeners: (() => void)[] = [];
 
   /** @param before a command that runs it, with its arguments */
-  constructor(args: readonly string[], cwd: string, before: readonly string[] = []) {
+  constructor(
+    args: readonly string[],
+    cwd: string,
+    before: readonly string[] = [],
+    options: SpawnOptions = {},
+  ) {
     const [command, ...rest] = [...before, process.execPath, MAIN, ...args];
-    this.process = spawn(command!, rest, { cwd });
+    this.process = spawn(command!, rest, { ...options, cwd });
     this.process.stdout!.on('data', (data) => {
       this.out += data;
       this.#changed();

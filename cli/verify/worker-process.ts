@@ -13,6 +13,7 @@ import type { EngineFailure } from '../../verify/engine-side.ts';
 import type { Investigation } from '../../verify/investigate.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
 import { EXIT, environmentFailure, Failure, inputFailure } from '../failure.ts';
+import { interrupt, isInterruption } from '../interrupt.ts';
 import { reportLine } from '../output.ts';
 import { killTree } from '../process-tree.ts';
 import { Inbox } from './inbox.ts';
@@ -22,7 +23,7 @@ import type { VerifyPlan } from './plan.ts';
 /** Milliseconds for a process that has been killed. */
 const LAST_PATIENCE = 100;
 
-/** A worker was ended by us: what it was asked is not going to be answered, and nobody needs to be told why. */
+/** A worker was ended by us, or by whoever interrupts the run: what it was asked is not going to be answered, and nobody needs to be told why. */
 export class WorkerKilled extends Error {}
 
 export class VerifyWorkerProcess {
@@ -50,7 +51,10 @@ export class VerifyWorkerProcess {
     this.#child.on('exit', (code, signal) => {
       this.#isOver = true;
       this.#hasCrashed = signal !== null;
-      this.#breakOff(this.#reason(code, signal));
+      if (isInterruption(signal)) {
+        interrupt('part ended');
+        this.#breakOff(new WorkerKilled(`the worker was ended by ${signal}`));
+      } else this.#breakOff(this.#reason(code, signal));
     });
     this.#child.on('error', (error) => this.#breakOff(error));
   }

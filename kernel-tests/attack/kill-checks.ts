@@ -11,7 +11,8 @@ import { type AttackedEnd, looksCrashed, startRun } from './processes.ts';
 import { DOCUMENTED, type Tally } from './tally.ts';
 import { namesIn } from './traces.ts';
 
-const PATIENCE = 15_000;
+/** Of what starts on a machine that may be busy with other things. */
+const PATIENCE = 60_000;
 
 /** What a program that gets a signal ends with, as a shell shows it. */
 const BY_SIGNAL: ReadonlySet<number> = new Set([129, 130, 137, 143]);
@@ -56,9 +57,13 @@ export function judge(
 }
 
 /** What SIGKILL leaves behind, the next run removes. */
-export async function nextRun(folder: string, mark: string): Promise<void> {
+export async function nextRun(folder: string, mark: string, what: string, tally: Tally): Promise<void> {
   const options = { mark, cwd: folder, patience: PATIENCE };
-  await startRun(['lab', 'run', 'xdp_pass', '--in', 'kernel'], options).end;
+  const next = await startRun(['lab', 'run', 'xdp_pass', '--in', 'kernel'], options).end;
+  if (next.hung) tally.fault('hangs', `${what}: then the next run`);
+  else if (next.code !== 0) {
+    tally.fault('crashes', `${what}: then the next run: ${next.code} ${next.err.slice(0, 500)}`);
+  }
   const folders = ['.', ...namesIn(folder, true)].map((name) => join(folder, name));
   for (const one of folders.filter((path) => namesIn(path).some((name) => name.endsWith('.tmp')))) {
     await startRun(['corpus', 'generate', '--runs', '1', '--out', join(one, 'next.pcapng')], options).end;
@@ -79,7 +84,12 @@ export async function checkLab(
     const args = ['lab', command, '--lab', name, '--json'];
     const ended = await startRun(args, { mark, cwd: folder, patience: PATIENCE }).end;
     const { code, err } = ended;
-    const isRight = code === 0 || (command === 'teardown' && code === 2 && err.includes('not set up'));
+    // One that was removed in part has no status; the error says to tear it down.
+    const isRight =
+      code === 0 ||
+      (command === 'teardown'
+        ? code === 2 && err.includes('not set up')
+        : code === 3 && err.includes('lab teardown'));
     if (ended.hung) tally.fault('hangs', `${what}: then lab ${command}`);
     else if (!isRight) tally.fault('crashes', `${what}: then lab ${command}: ${code} ${err.slice(0, 500)}`);
   }

@@ -99,7 +99,7 @@ async function killOnce(kill: Kill, tally: Tally): Promise<void> {
   for (const pid of left) killOne(pid);
   if (left.length > 0) tally.fault('left behind', `${what}: ${left.length} processes`);
   if (target.lab !== undefined) await checkLab(kill, target.lab, mark, what, tally);
-  if (sent.signal === 'SIGKILL') await nextRun(folder, mark);
+  if (sent.signal === 'SIGKILL') await nextRun(folder, mark, what, tally);
   const names = [...traces()].filter((name) => !before.has(name));
   const files = unfinishedFiles(folder);
   if (names.length + files.length > 0)

@@ -35,13 +35,18 @@ function isMarked(pid: string, mark: string): boolean {
   }
 }
 
-const PLACES = ['/run/netns', '/run/xdpsim', '/sys/fs/bpf', '/sys/kernel/tracing/instances', tmpdir()];
+const PLACES = ['/run/netns', '/run/xdpsim', '/sys/fs/bpf', tmpdir()];
+/** One for all of the machine, other attacks included. */
+const TRACE_INSTANCES = '/sys/kernel/tracing/instances';
 
 /** Names of runs in the places where they make things, and links of the host's namespace. */
 export function traces(): Set<string> {
   const found = new Set<string>();
   for (const folder of PLACES) {
     for (const name of namesIn(folder)) if (/^(xdpsim|attack)-/.test(name)) found.add(join(folder, name));
+  }
+  for (const name of namesIn(TRACE_INSTANCES)) {
+    if (name.startsWith(`xdpsim-attack-${process.pid}-`)) found.add(join(TRACE_INSTANCES, name));
   }
   const links = spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout ?? '';
   for (const line of links.split('\n')) if (line !== '') found.add(`link ${line.split(':')[1]?.trim()}`);
