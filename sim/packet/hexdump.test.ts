@@ -26,6 +26,26 @@ describe('a hex dump', () => {
     ]);
   });
 
+  it('leaves out what has no marks of packets that are too long to read', () => {
+    const long = new Uint8Array(65_536);
+    const lines = hexdump(long, { marked: [{ from: 5000, to: 5002 }], maxLines: 8 }).split('\n');
+    expect(lines.map((line) => line.slice(0, 30))).toEqual([
+      '00000000  00 00 00 00 00 00 00',
+      '00000010  00 00 00 00 00 00 00',
+      '00000020  00 00 00 00 00 00 00',
+      '00000030  00 00 00 00 00 00 00',
+      '          … 4912 bytes left ou',
+      '00001370  00 00 00 00 00 00 00',
+      '00001380  00 00 00 00 00 00 00',
+      ' '.repeat(30),
+      '00001390  00 00 00 00 00 00 00',
+      '          … 60496 bytes left o',
+      '0000fff0  00 00 00 00 00 00 00',
+      '00010000',
+    ]);
+    expect(hexdump(new Uint8Array(128), { maxLines: 8 }).split('\n')).toHaveLength(9);
+  });
+
   it('marks bytes with a colour of the caller', () => {
     const painted = hexdump(bytes, { marked: [{ from: 1, to: 2 }], paint: (text) => `<${text}>` });
     expect(painted.split('\n')[0]).toBe(

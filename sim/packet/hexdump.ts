@@ -13,6 +13,11 @@ export interface HexdumpOptions {
    * of their own below, with `^^` under them.
    */
   readonly paint?: (text: string) => string;
+  /**
+   * Of packets with more lines than this, show the first half of so many, the last line, and the lines with marks and
+   * around them; a line says how many bytes are left out between two. Default: show every line.
+   */
+  readonly maxLines?: number;
 }
 
 /**
@@ -22,13 +27,21 @@ export interface HexdumpOptions {
  * 00000010
  * ```
  * The last line is the length, as `hexdump -C` has it. Nothing for no bytes. No line is folded into `*`: every
- * byte of a packet is of interest.
+ * byte of a packet is of interest, but for packets of kilobytes (`maxLines`).
  */
 export function hexdump(bytes: Uint8Array, options: HexdumpOptions = {}): string {
   const { marked = [], paint } = options;
   const isMarked = (index: number): boolean => marked.some(({ from, to }) => index >= from && index < to);
   const lines: string[] = [];
+  const shown = linesShown(bytes.length, options);
+  let left = 0;
   for (let start = 0; start < bytes.length; start += 16) {
+    if (!shown(start >>> 4)) {
+      left += 16;
+      continue;
+    }
+    if (left > 0) lines.push(`          … ${left} bytes left out`);
+    left = 0;
     let digits = '';
     let characters = '';
     let marks = '';
@@ -52,6 +65,24 @@ export function hexdump(bytes: Uint8Array, options: HexdumpOptions = {}): string
   }
   if (bytes.length > 0) lines.push(hexOffset(bytes.length));
   return lines.join('\n');
+}
+
+/** Which lines of 16 bytes are shown. */
+function linesShown(
+  length: number,
+  { marked = [], maxLines = Number.POSITIVE_INFINITY }: HexdumpOptions,
+): (line: number) => boolean {
+  const count = Math.ceil(length / 16);
+  if (count <= maxLines) return () => true;
+  const head = Math.ceil(maxLines / 2);
+  // Marks without end would show it all again.
+  const near = new Set(
+    marked
+      .flatMap(({ from, to }) => [from >>> 4, (to - 1) >>> 4])
+      .flatMap((line) => [line - 1, line, line + 1]),
+  );
+  const chosen = new Set([...near].sort((a, b) => a - b).slice(0, maxLines));
+  return (line) => line < head || line === count - 1 || chosen.has(line);
 }
 
 function hexOffset(offset: number): string {

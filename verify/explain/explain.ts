@@ -29,6 +29,9 @@ export interface ExplainOptions {
   readonly run?: RunOptions;
 }
 
+/** Lines of a hexdump: a whole frame of an ordinary Ethernet, and what matters of longer ones. */
+const MAX_DUMP_LINES = 96;
+
 /** Sequences are listed packet by packet up to this length. */
 const MAX_LISTED = 12;
 
@@ -178,7 +181,7 @@ function tree(packet: Uint8Array, paint: Paint): string[] {
 function dump(packet: Uint8Array, marked: readonly ByteRange[], paint: Paint): string[] {
   if (packet.length === 0) return ['  (no bytes)'];
   // The line of marks stays when there is colour, too: colour alone would say nothing to some.
-  return hexdump(packet, { marked })
+  return hexdump(packet, { marked, maxLines: MAX_DUMP_LINES })
     .split('\n')
     .map((line) => (/^ +\^/.test(line) ? paint('bad', `  ${line}`) : `  ${line}`));
 }
