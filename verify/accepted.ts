@@ -29,4 +29,6 @@ export function copyPacket(from: PacketBatch, index: number, to: PacketBatch): v
   to.ingressIfindex[position] = from.ingressIfindex[index]!;
   to.rxQueueIndex[position] = from.rxQueueIndex[index]!;
   to.entry[position] = from.entry[index]!;
+  const skb = from.skb.get(index);
+  if (skb !== undefined) to.skb.set(position, skb);
 }

@@ -37,6 +37,7 @@ function engineOf(name: 'wasm' | 'testrun', behaviour: Behaviour): Engine {
       maps: true,
       trace: false,
       skb: false,
+      tstamp: false,
     },
     availability: () => ({ available: true }),
     refuses: () => undefined,

@@ -167,6 +167,7 @@ function takeParts(
     to.mark[packet] = from.mark[packet]!;
     to.priority[packet] = from.priority[packet]!;
     to.cb.set(from.cb.subarray(packet * 5, packet * 5 + 5), packet * 5);
+    to.tstamp.set(from.tstamp.subarray(packet * 2, packet * 2 + 2), packet * 2);
     taken = true;
   }
   if (moved.trace[packet] === 1) {

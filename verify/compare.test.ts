@@ -23,6 +23,7 @@ const EVERYTHING: Observables = {
   maps: true,
   trace: true,
   skb: true,
+  tstamp: true,
 };
 const COUNT = 40;
 
@@ -280,6 +281,7 @@ describe('what is left out', () => {
       maps: false,
       trace: false,
       skb: false,
+      tstamp: false,
     };
     expect(bothObserve(EVERYTHING, blind)).toEqual(blind);
     expect(bothObserve(blind, EVERYTHING)).toEqual(blind);

@@ -31,6 +31,7 @@ export function bothObserve(a: Observables, b: Observables): Observables {
     maps: a.maps && b.maps,
     trace: a.trace && b.trace,
     skb: a.skb && b.skb,
+    tstamp: a.tstamp && b.tstamp,
   };
 }
 
@@ -62,6 +63,7 @@ export function notCompared(program: Program, a: Engine, b: Engine): NotCompared
   }
   if (tracesCount(program)) blind('trace lines', (observes) => observes.trace);
   if (tc) blind('mark, priority and cb of __sk_buff', (observes) => observes.skb);
+  if (tc) blind('tstamp of __sk_buff', (observes) => observes.tstamp);
   return left;
 }
 
@@ -106,6 +108,7 @@ function sameBatch(a: OutcomeBatch, b: OutcomeBatch, observed: Observables): boo
       (sameBytes(a.mark, b.mark, count) &&
         sameBytes(a.priority, b.priority, count) &&
         sameBytes(a.cb, b.cb, count * 5))) &&
+    (!observed.tstamp || sameBytes(a.tstamp, b.tstamp, count * 2)) &&
     (!observed.trace || (a.trace.size === 0 && b.trace.size === 0))
   );
 }
@@ -152,6 +155,7 @@ function differingPart(
   if (observed.redirect && a.redirect[packet]! !== b.redirect[packet]!) return 'redirect';
   if (observed.trace && !sameLines(a.trace.get(packet), b.trace.get(packet))) return 'trace';
   if (observed.skb && hook !== 'xdp' && !sameSkb(a, b, packet)) return 'skb';
+  if (observed.tstamp && hook !== 'xdp' && !sameTimestamp(a, b, packet)) return 'skb';
   return undefined;
 }
 
@@ -175,6 +179,11 @@ function sameLines(a: readonly string[] | undefined, b: readonly string[] | unde
   if (count !== (b?.length ?? 0)) return false;
   for (let line = 0; line < count; line++) if (a![line] !== b![line]) return false;
   return true;
+}
+
+function sameTimestamp(a: OutcomeBatch, b: OutcomeBatch, packet: number): boolean {
+  const word = 2 * packet;
+  return a.tstamp[word] === b.tstamp[word] && a.tstamp[word + 1] === b.tstamp[word + 1];
 }
 
 function sameSkb(a: OutcomeBatch, b: OutcomeBatch, packet: number): boolean {

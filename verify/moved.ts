@@ -152,5 +152,7 @@ function sameLines(a: readonly string[] | undefined, b: readonly string[] | unde
 function sameSkb(a: OutcomeBatch, b: OutcomeBatch, packet: number): boolean {
   if (a.mark[packet] !== b.mark[packet] || a.priority[packet] !== b.priority[packet]) return false;
   for (let word = packet * 5; word < packet * 5 + 5; word++) if (a.cb[word] !== b.cb[word]) return false;
+  for (let word = packet * 2; word < packet * 2 + 2; word++)
+    if (a.tstamp[word] !== b.tstamp[word]) return false;
   return true;
 }

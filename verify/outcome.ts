@@ -26,6 +26,7 @@ export interface Outcome {
   readonly mark: number;
   readonly priority: number;
   readonly cb: readonly number[];
+  readonly tstamp: bigint;
   readonly note: OutcomeNote | undefined;
 }
 
@@ -40,6 +41,7 @@ export function outcomeAt(batch: OutcomeBatch, packet: number): Outcome {
     mark: batch.mark[packet]!,
     priority: batch.priority[packet]!,
     cb: [...batch.cb.subarray(packet * 5, packet * 5 + 5)],
+    tstamp: (BigInt(batch.tstamp[2 * packet + 1]!) << 32n) | BigInt(batch.tstamp[2 * packet]!),
     note: batch.notes.get(packet),
   };
 }

@@ -12,8 +12,9 @@ import {
   uint8,
   uint32,
 } from '../../sim/runtime/schema.ts';
+import { skbInputOf } from '../../sim/runtime/skb-schema.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { bytesFromHex, jsonWorld } from '../../sim/runtime/world-schema.ts';
+import { bytesFromHex, jsonInteger, jsonWorld } from '../../sim/runtime/world-schema.ts';
 
 /** Where a case came from; nothing in it changes what the case does. */
 export interface CaseNote {
@@ -68,4 +69,5 @@ export const stimulusShape: Schema<Omit<Stimulus, 'packet'>> = object<Omit<Stimu
   ingressIfindex: optional(uint32),
   rxQueueIndex: optional(uint32),
   entry: optional(uint8),
+  skb: optional(skbInputOf(jsonInteger)),
 });

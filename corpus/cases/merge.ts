@@ -42,6 +42,7 @@ function numbersOf(stimulus: Stimulus): string {
     stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX,
     stimulus.rxQueueIndex ?? 0,
     stimulus.entry ?? 0,
+    ...(stimulus.skb === undefined ? [] : [Object.entries(stimulus.skb).map(String).sort()]),
   ]);
 }
 

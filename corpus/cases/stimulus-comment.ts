@@ -18,7 +18,8 @@ export function stimulusComment(batch: PacketBatch, index: number): string[] | u
     batch.metaLength[index] === 0 &&
     batch.ingressIfindex[index] === DEFAULT_INGRESS_IFINDEX &&
     batch.rxQueueIndex[index] === 0 &&
-    batch.entry[index] === 0
+    batch.entry[index] === 0 &&
+    !batch.skb.has(index)
   ) {
     return undefined;
   }
@@ -27,7 +28,7 @@ export function stimulusComment(batch: PacketBatch, index: number): string[] | u
 
 /** The comments of one stimulus; undefined where all is default. */
 export function stimulusComments(stimulus: Stimulus): string[] | undefined {
-  const { metadata, ingressIfindex, rxQueueIndex, entry } = stimulus;
+  const { metadata, ingressIfindex, rxQueueIndex, entry, skb } = stimulus;
   const fields: Record<string, unknown> = {};
   if (metadata !== undefined && metadata.length > 0) fields.metadata = Buffer.from(metadata).toString('hex');
   if (ingressIfindex !== undefined && ingressIfindex !== DEFAULT_INGRESS_IFINDEX) {
@@ -35,7 +36,13 @@ export function stimulusComments(stimulus: Stimulus): string[] | undefined {
   }
   if (rxQueueIndex !== undefined && rxQueueIndex !== 0) fields.rxQueueIndex = rxQueueIndex;
   if (entry !== undefined && entry !== 0) fields.entry = entry;
-  return Object.keys(fields).length === 0 ? undefined : [JSON.stringify(fields)];
+  if (skb !== undefined) fields.skb = skb;
+  return Object.keys(fields).length === 0 ? undefined : [JSON.stringify(fields, integers)];
+}
+
+/** Wide integers as worlds have them in JSON: `{"int":"…"}`. */
+function integers(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? { int: String(value) } : value;
 }
 
 /**

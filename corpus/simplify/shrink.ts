@@ -46,6 +46,7 @@ export function complexity(stimulus: Stimulus): Complexity {
     (stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX) === DEFAULT_INGRESS_IFINDEX ? 0 : 1,
     stimulus.rxQueueIndex ?? 0,
     stimulus.entry ?? 0,
+    Object.keys(stimulus.skb ?? {}).length,
     checksums,
   ];
 }
@@ -93,6 +94,12 @@ function* simplerSurroundings(stimulus: Stimulus): Iterable<Stimulus> {
   if (metadata !== undefined) yield rest;
   yield { ...stimulus, ingressIfindex: DEFAULT_INGRESS_IFINDEX, rxQueueIndex: 0 };
   yield { ...stimulus, entry: 0 };
+  const { skb, ...bare } = stimulus;
+  if (skb === undefined) return;
+  yield bare;
+  for (const left of Object.keys(skb)) {
+    yield { ...stimulus, skb: Object.fromEntries(Object.entries(skb).filter(([name]) => name !== left)) };
+  }
 }
 
 function* simplerMetadata(stimulus: Stimulus, metadata: Uint8Array): Iterable<Stimulus> {

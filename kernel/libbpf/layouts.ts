@@ -44,6 +44,11 @@ export const SK_BUFF = {
   ingress_ifindex: 36,
   ifindex: 40,
   cb: 48,
+  tstamp: 152,
+  wire_len: 160,
+  gso_segs: 164,
+  gso_size: 176,
+  hwtstamp: 184,
   size: 192,
 } as const;
 

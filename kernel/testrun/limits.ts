@@ -1,6 +1,7 @@
 /** What `BPF_PROG_TEST_RUN` does not take (net/bpf/test_run.c), so that it can be said before it is tried. */
 import type { Refusal, RefusalReason } from '../../sim/engines/engine.ts';
 import {
+  badSkb,
   inPieces,
   longMetadata,
   noSuchEntry,
@@ -84,7 +85,7 @@ export function refusalReason(
     if (length > MAX_FRAGS_FRAME) return tooLong(MAX_FRAGS_FRAME, length);
     if (metaLength % 4 !== 0) return oddMetadata(metaLength);
     if (metaLength > limits.maxMetadata) return longMetadata(limits.maxMetadata, metaLength);
-    return undefined;
+    return badSkb(hook, batch, packet);
   }
   if (metaLength > 0) return { rule: 'metadata can be tested on TC only with --live' };
   if (length > MAX_TC_FRAME) return tooLong(MAX_TC_FRAME, length);
@@ -96,7 +97,7 @@ export function refusalReason(
   if (etherType === ETH_P_IPV6 && length < MIN_IPV6_FRAME) {
     return truncated('IPv6', length);
   }
-  return undefined;
+  return badSkb(hook, batch, packet);
 }
 
 function truncated(protocol: string, length: number): RefusalReason {

@@ -1,7 +1,7 @@
 /** Packets through loaded programs, one `BPF_PROG_TEST_RUN` each: the hot loop of the engine `testrun`. */
 import { refusalText } from '../../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
-import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { DEFAULT_INGRESS_IFINDEX, type PacketBatch, type SkbInput } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { SK_BUFF, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from '../libbpf/libbpf.ts';
@@ -197,6 +197,8 @@ export class PacketRunner {
       context[SK_BUFF.ifindex / 4] = ifindex;
       // A frame on its way out never came in: at egress this stays 0.
       if (hook === 'tc-ingress') context[SK_BUFF.ingress_ifindex / 4] = ifindex;
+      const skb = input.skb.size === 0 ? undefined : input.skb.get(index);
+      if (skb !== undefined) setSkbInput(context, skb);
     }
   }
 
@@ -209,6 +211,8 @@ export class PacketRunner {
     output.mark[index] = context[SK_BUFF.mark / 4]!;
     output.priority[index] = context[SK_BUFF.priority / 4]!;
     for (let word = 0; word < 5; word++) output.cb[index * 5 + word] = context[SK_BUFF.cb / 4 + word]!;
+    output.tstamp[index * 2] = context[SK_BUFF.tstamp / 4]!;
+    output.tstamp[index * 2 + 1] = context[SK_BUFF.tstamp / 4 + 1]!;
   }
 
   #fault(
@@ -227,6 +231,22 @@ export class PacketRunner {
       'the kernel does not say why';
     output.notes.set(index, { message: `BPF_PROG_TEST_RUN: ${errnoName(error)}: ${reason}` });
   }
+}
+
+function setSkbInput(context: Uint32Array, input: SkbInput): void {
+  context[SK_BUFF.mark / 4] = input.mark ?? 0;
+  context[SK_BUFF.priority / 4] = input.priority ?? 0;
+  for (let word = 0; word < 5; word++) context[SK_BUFF.cb / 4 + word] = input.cb?.[word] ?? 0;
+  setWide(context, SK_BUFF.tstamp / 4, input.tstamp ?? 0n);
+  context[SK_BUFF.wire_len / 4] = input.wireLen ?? 0;
+  context[SK_BUFF.gso_segs / 4] = input.gsoSegs ?? 0;
+  context[SK_BUFF.gso_size / 4] = input.gsoSize ?? 0;
+  setWide(context, SK_BUFF.hwtstamp / 4, input.hwtstamp ?? 0n);
+}
+
+function setWide(words: Uint32Array, at: number, value: bigint): void {
+  words[at] = Number(value & 0xffff_ffffn);
+  words[at + 1] = Number((value >> 32n) & 0xffff_ffffn);
 }
 
 function roomFor({ hook, frags }: RunnableEntry): number {
@@ -254,6 +274,7 @@ function blankOutcomes(output: OutcomeBatch, count: number): void {
   output.mark.fill(0, 0, count);
   output.priority.fill(0, 0, count);
   output.cb.fill(0, 0, count * 5);
+  output.tstamp.fill(0, 0, count * 2);
 }
 
 const REASONS: Readonly<Record<string, (input: PacketBatch, index: number) => string>> = {

@@ -50,6 +50,7 @@ class TestRunEngine implements Engine {
       maps: true,
       trace: testRunAvailability('xdp').available && canObserveTrace(),
       skb: true,
+      tstamp: true,
     };
     return this.#observes;
   }

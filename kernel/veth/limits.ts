@@ -53,6 +53,8 @@ function liveRefusal(
   if (length < ETH_HLEN) return tooShort(ETH_HLEN, length);
   if (length > longest) return tooLong(longest, length);
   if (batch.rxQueueIndex[packet] !== 0) return noSuchQueue(batch.rxQueueIndex[packet]!);
+  if (batch.skb.size > 0 && batch.skb.has(packet))
+    return { rule: 'frames come from the wire without fields of __sk_buff' };
   return taggedAtIngress(hook, batch, packet) ?? metadataRefusal(batch.metaLength[packet]!, hook, dispatcher);
 }
 

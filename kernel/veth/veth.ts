@@ -37,6 +37,7 @@ const OBSERVES: Observables = {
   trace: false,
   // XDP has none; what TC functions leave in theirs, the dispatcher writes down.
   skb: true,
+  tstamp: false,
 };
 
 export interface VethOptions {

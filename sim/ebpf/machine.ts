@@ -4,6 +4,7 @@
  * It knows nothing of how instructions are executed. The interpreter and compiled programs both run inside one of
  * these, and helpers see nothing else.
  */
+import type { SkbInput } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { SkbFields } from '../runtime/context.ts';
@@ -13,7 +14,7 @@ import { indexKey } from '../runtime/map-snapshot.ts';
 import type { MapEntry, World } from '../runtime/world.ts';
 import type { BpfMap, BpfObject } from './bpf-object.ts';
 import type { ContextLayout } from './context/context-access.ts';
-import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff } from './context/sk-buff.ts';
+import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff, writeSkbInput } from './context/sk-buff.ts';
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
 import { WorldSockets } from './context/world-sockets.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
@@ -101,7 +102,7 @@ export class Machine {
   /** Maps that the world fills with so much that they remember it. */
   readonly #kept: ReadonlySet<LiveMap>;
   readonly #looksAtSocket: boolean;
-  readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
+  readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5), tstamp: 0n };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
 
   /** @throws {ObjectError} where the object's maps cannot be made, or the world does not fit them */
@@ -156,6 +157,7 @@ export class Machine {
     metaLength: number,
     ifindex: number,
     rxQueueIndex: number,
+    skb?: SkbInput,
   ): void {
     this.useHook(hook);
     const words = this.memory.i32;
@@ -179,6 +181,7 @@ export class Machine {
       const ingressIfindex = hook === 'tc-ingress' ? ifindex : 0;
       if (this.#looksAtSocket) fillSocket(this.memory, data, length);
       writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
+      if (skb !== undefined) writeSkbInput(this.memory.view, CONTEXT_BASE, length, skb);
       this.packet.setBounds(dataMeta, data, dataEnd);
     }
   }
@@ -198,6 +201,7 @@ export class Machine {
     this.#skb.mark = words[base + SK_BUFF.mark / 4]!;
     this.#skb.priority = words[base + SK_BUFF.priority / 4]!;
     for (let word = 0; word < 5; word++) this.#skb.cb[word] = words[base + SK_BUFF.cb / 4 + word]!;
+    this.#skb.tstamp = this.memory.u64(CONTEXT_BASE + SK_BUFF.tstamp);
     return this.#skb;
   }
 

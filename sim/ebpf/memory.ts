@@ -20,9 +20,9 @@
  *   0x0001_c000 ├──────────────────────────────────┤
  *               │ gap                              │  no access
  *   0x0002_0000 ├──────────────────────────────────┤  PACKET_BASE
- *               │ headroom │ frame      │ tailroom │  XDP: 256 bytes before the frame, TC: 64 (and more below, for
- *               │          ↑ data       ↑ data_end │  bpf_skb_change_head); frames of up to MAX_FRAME bytes
- *   0x0004_0000 ├──────────────────────────────────┤  HEAP_BASE
+ *               │ headroom │ frame      │ tailroom │  XDP: 256 bytes before the frame, TC: 64 KiB, for
+ *               │          ↑ data       ↑ data_end │  bpf_skb_change_head; frames of up to MAX_FRAME bytes
+ *   0x0005_0000 ├──────────────────────────────────┤  HEAP_BASE
  *               │ map descriptors, map storage,    │  handed out by `allocate`, 8-byte aligned, never given back;
  *               │ global data, scratch space       │  all of it before the first packet runs
  *               └──────────────────────────────────┘
@@ -41,8 +41,8 @@ export const STACK_LIMIT = 0x1_3000;
 export const SOCKET_BASE = 0x1_4000;
 export const SOCKET_LIMIT = 0x1_c000;
 export const PACKET_BASE = 0x2_0000;
-export const PACKET_LIMIT = 0x4_0000;
-export const HEAP_BASE = 0x4_0000;
+export const PACKET_LIMIT = 0x5_0000;
+export const HEAP_BASE = 0x5_0000;
 
 /** Bytes of one frame's stack, and how many frames there are (include/linux/filter.h, bpf_verifier.h). */
 export const STACK_SIZE = 512;
@@ -62,8 +62,8 @@ export const FRAGMENT_SIZE = 4096;
 /** Where XDP frames begin before the program moves anything. */
 export const XDP_DATA: number = PACKET_BASE + XDP_HEADROOM;
 
-/** Where TC frames begin; enough room in front for every tunnel header. */
-export const SKB_DATA: number = PACKET_BASE + 0x1000;
+/** Where TC frames begin: they may grow to 64 KiB in front as well as behind. */
+export const SKB_DATA: number = PACKET_BASE + 0x1_0000;
 
 /** The longest frame, growth not included. */
 export const MAX_FRAME = 0x1_0000;

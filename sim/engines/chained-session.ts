@@ -140,6 +140,10 @@ class ChainedSession implements Session {
     this.#input.ingressIfindex[index] = input.ingressIfindex[packet]!;
     this.#input.rxQueueIndex[index] = input.rxQueueIndex[packet]!;
     this.#input.entry[index] = entry;
+    const skb = input.skb.get(packet);
+    // What a chain starts with is XDP, which has no `__sk_buff`.
+    if (skb !== undefined && entry === this.#links[input.entry[packet]!]?.last)
+      this.#input.skb.set(index, skb);
   }
 }
 
@@ -161,6 +165,7 @@ function append(from: OutcomeBatch, packet: number, to: OutcomeBatch): number {
   to.mark[index] = from.mark[packet]!;
   to.priority[index] = from.priority[packet]!;
   for (let word = 0; word < 5; word++) to.cb[index * 5 + word] = from.cb[packet * 5 + word]!;
+  for (let word = 0; word < 2; word++) to.tstamp[index * 2 + word] = from.tstamp[packet * 2 + word]!;
   const lines = from.trace.get(packet);
   if (lines !== undefined) to.trace.set(index, lines);
   const note = from.notes.get(packet);

@@ -22,6 +22,8 @@ export interface Observables {
   readonly trace: boolean;
   /** `mark`, `priority` and `cb` of `__sk_buff`. */
   readonly skb: boolean;
+  /** `tstamp` of `__sk_buff`. */
+  readonly tstamp: boolean;
 }
 
 export type Availability =

@@ -31,7 +31,15 @@ import {
   type RefusalReason,
 } from './engine.ts';
 import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
-import { inPieces, noSuchEntry, oddMetadata, taggedAtIngress, tooLong, tooShort } from './refusal-rules.ts';
+import {
+  badSkb,
+  inPieces,
+  noSuchEntry,
+  oddMetadata,
+  taggedAtIngress,
+  tooLong,
+  tooShort,
+} from './refusal-rules.ts';
 
 export interface MachineEntry {
   readonly hook: Hook;
@@ -178,6 +186,7 @@ export const MACHINE_OBSERVES: Observables = {
   maps: true,
   trace: true,
   skb: true,
+  tstamp: true,
 };
 
 /** Both engines need an object, and nothing of the place that they run in. */
@@ -216,7 +225,7 @@ export function refusalReason(
   if (length > MAX_FRAME) return tooLong(MAX_FRAME, length);
   const metaLength = batch.metaLength[packet]!;
   if (metaLength % 4 !== 0) return oddMetadata(metaLength);
-  return undefined;
+  return badSkb(entry.hook, batch, packet);
 }
 
 /** Metadata in front of an XDP frame leaves room for `struct xdp_frame`. */
@@ -243,6 +252,10 @@ function writeSkbFields(machine: Machine, output: OutcomeBatch, index: number): 
   output.mark[index] = fields.mark;
   output.priority[index] = fields.priority;
   for (let word = 0; word < 5; word++) output.cb[index * 5 + word] = fields.cb[word]!;
+  if (fields.tstamp !== 0n) {
+    output.tstamp[2 * index] = Number(fields.tstamp & 0xffff_ffffn);
+    output.tstamp[2 * index + 1] = Number(fields.tstamp >> 32n);
+  }
 }
 
 /** An outcome without a frame, and why. */

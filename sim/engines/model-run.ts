@@ -1,6 +1,6 @@
 /** One packet under a model: the context with the kernel's rules for what a program may move and where it may send. */
 import { copy, readU32le } from '../packet/bytes.ts';
-import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { PacketBatch, SkbInput } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../runtime/actions.ts';
 import { flowHash, nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { Frame, ModelContext, SkbFields } from '../runtime/context.ts';
@@ -43,7 +43,7 @@ export class ModelRun implements ModelContext {
   };
   ingressIfindex = 1;
   rxQueueIndex = 0;
-  readonly skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5) };
+  readonly skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5), tstamp: 0n };
   readonly world: World;
   /** Where the last redirect leads: an ifindex. */
   redirectTarget = 0;
@@ -116,13 +116,14 @@ export class ModelRun implements ModelContext {
     this.lines = undefined;
     this.hash = NO_HASH;
     if (this.tick !== 0n) this.time = BigInt.asUintN(64, this.time + this.tick);
-    if (hook !== 'xdp') this.clearSkb();
+    if (hook !== 'xdp') this.setSkb(batch.skb.size === 0 ? undefined : batch.skb.get(index));
   }
 
-  private clearSkb(): void {
-    this.skb.mark = 0;
-    this.skb.priority = 0;
-    for (let word = 0; word < 5; word++) this.skb.cb[word] = 0;
+  private setSkb(input: SkbInput | undefined): void {
+    this.skb.mark = input?.mark ?? 0;
+    this.skb.priority = input?.priority ?? 0;
+    for (let word = 0; word < 5; word++) this.skb.cb[word] = input?.cb?.[word] ?? 0;
+    this.skb.tstamp = input?.tstamp ?? 0n;
   }
 
   /** Metadata and frame as they are now. */

@@ -33,6 +33,7 @@ const OBSERVES: Observables = {
   maps: true,
   trace: true,
   skb: true,
+  tstamp: true,
 };
 
 export function createModelEngine(): Engine {
@@ -208,6 +209,10 @@ function commit(run: ModelRun, output: OutcomeBatch, action: number): void {
     output.mark[index] = run.skb.mark;
     output.priority[index] = run.skb.priority;
     for (let word = 0; word < 5; word++) output.cb[index * 5 + word] = run.skb.cb[word]!;
+    if (run.skb.tstamp !== 0n) {
+      output.tstamp[2 * index] = Number(run.skb.tstamp & 0xffff_ffffn);
+      output.tstamp[2 * index + 1] = Number((run.skb.tstamp >> 32n) & 0xffff_ffffn);
+    }
   }
   if (run.lines !== undefined) output.trace.set(index, run.lines);
 }

@@ -39,6 +39,8 @@ export class OutcomeBatch {
   readonly priority: Uint32Array;
   /** `cb[0..4]` of each packet, five words a packet. */
   readonly cb: Uint32Array;
+  /** `tstamp` of each packet, two words a packet, the lower one first. */
+  readonly tstamp: Uint32Array;
   /** Lines that a packet's run printed, without newline; packets that printed none are absent. */
   readonly trace: Map<number, string[]> = new Map();
   /** Why a packet's status is not `ran`. */
@@ -62,6 +64,7 @@ export class OutcomeBatch {
     this.mark = new Uint32Array(capacity);
     this.priority = new Uint32Array(capacity);
     this.cb = new Uint32Array(capacity * 5);
+    this.tstamp = new Uint32Array(capacity * 2);
   }
 
   get capacity(): number {
@@ -111,6 +114,8 @@ export class OutcomeBatch {
     this.cb[cb + 2] = 0;
     this.cb[cb + 3] = 0;
     this.cb[cb + 4] = 0;
+    this.tstamp[2 * index] = 0;
+    this.tstamp[2 * index + 1] = 0;
     this.used += metaLength + length;
     this.count = index + 1;
     return index;

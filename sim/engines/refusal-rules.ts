@@ -35,6 +35,27 @@ export function longMetadata(most: number, length: number): RefusalReason {
   return { rule: `metadata has at most ${most} bytes here`, detail: `this packet has ${length}` };
 }
 
+/** `GSO_LEGACY_MAX_SIZE` and `GSO_MAX_SEGS` (include/linux/netdevice.h). */
+const MAX_WIRE_LENGTH = 65_536;
+const MAX_SEGMENTS = 65_535;
+
+/** What `convert___skb_to_skb` refuses (net/bpf/test_run.c). */
+export function badSkb(hook: Hook, batch: PacketBatch, packet: number): RefusalReason | undefined {
+  const skb = batch.skb.size === 0 ? undefined : batch.skb.get(packet);
+  if (skb === undefined) return undefined;
+  if (hook === 'xdp') return { rule: 'frames have no fields of __sk_buff at XDP' };
+  const { wireLen = 0, gsoSegs = 0 } = skb;
+  if (wireLen !== 0 && (wireLen < batch.length[packet]! || wireLen > MAX_WIRE_LENGTH)) {
+    return {
+      rule: `wire_len is from the frame’s length to ${MAX_WIRE_LENGTH}`,
+      detail: `this frame has ${batch.length[packet]} bytes and a wire_len of ${wireLen}`,
+    };
+  }
+  if (gsoSegs > MAX_SEGMENTS)
+    return { rule: `gso_segs is at most ${MAX_SEGMENTS}`, detail: `this frame has ${gsoSegs}` };
+  return undefined;
+}
+
 export function noSuchQueue(queue: number): RefusalReason {
   return { rule: 'the device has one receive queue', detail: `the packet names queue ${queue}` };
 }

@@ -41,7 +41,7 @@ export function tracePacket(
     const ifindex = batch.ingressIfindex[index]!;
     const queue = batch.rxQueueIndex[index]!;
     const place = (hook: Hook, bytes: Uint8Array, at: number, length: number, metaLength: number): void =>
-      machine.begin(hook, bytes, at, length, metaLength, ifindex, queue);
+      machine.begin(hook, bytes, at, length, metaLength, ifindex, queue, batch.skb.get(index));
     const first = entry.after === undefined ? entry : { function: entry.after, hook: 'xdp' as const };
     place(first.hook, batch.bytes, batch.offset[index]!, batch.length[index]!, batch.metaLength[index]!);
     const action = run(entryOf(first.function), index);

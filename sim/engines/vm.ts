@@ -95,6 +95,7 @@ class VmSession implements Session {
         input.metaLength[index]!,
         input.ingressIfindex[index]!,
         input.rxQueueIndex[index]!,
+        input.skb.size === 0 ? undefined : input.skb.get(index),
       );
       const { action, violation, warning, furtherWarning } = this.#run(entry.program);
       if (output.uncertainFrom > index && lru.some((map) => map.crowded)) output.uncertainFrom = index;

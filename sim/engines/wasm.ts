@@ -212,10 +212,12 @@ class WasmSession implements Session, BatchObserver {
       output.mark.set(words(arrays.mark));
       output.priority.set(words(arrays.priority));
       output.cb.set(i32.subarray(arrays.cb >> 2, (arrays.cb >> 2) + 5 * count));
+      output.tstamp.set(i32.subarray(arrays.tstamp >> 2, (arrays.tstamp >> 2) + 2 * count));
     } else {
       output.mark.fill(0, 0, count);
       output.priority.fill(0, 0, count);
       output.cb.fill(0, 0, 5 * count);
+      output.tstamp.fill(0, 0, 2 * count);
     }
   }
 }

@@ -5,6 +5,26 @@
  * public on purpose: generators write them and engines read them directly.
  */
 
+/**
+ * Fields of `__sk_buff` that a TC frame comes with (net/bpf/test_run.c, `convert___skb_to_skb`); absent ones are 0.
+ */
+export interface SkbInput {
+  readonly mark?: number;
+  readonly priority?: number;
+  /** `cb[0]` to `cb[4]`; fewer: the rest is 0. */
+  readonly cb?: readonly number[];
+  /** Nanoseconds. */
+  readonly tstamp?: bigint;
+  /** At least the frame's length; default: that. */
+  readonly wireLen?: number;
+  /** At most 65535. */
+  readonly gsoSegs?: number;
+  /** Not 0: the frame is one that the device cuts into segments of so many bytes of payload. */
+  readonly gsoSize?: number;
+  /** Nanoseconds. */
+  readonly hwtstamp?: bigint;
+}
+
 /** The ifindex `BPF_PROG_TEST_RUN` presents when none is given: the loopback device (net/bpf/test_run.c). */
 export const DEFAULT_INGRESS_IFINDEX = 1;
 
@@ -21,6 +41,8 @@ export class PacketBatch {
   readonly rxQueueIndex: Uint32Array;
   /** Which of the program's entries runs: an index into `Program.entries`. */
   readonly entry: Uint8Array;
+  /** What TC frames come with beside their bytes; most packets come with nothing and are absent. */
+  readonly skb: Map<number, SkbInput> = new Map();
   /** How many packets the batch holds. */
   count = 0;
   /** How many bytes of the arena are taken. */
@@ -47,6 +69,7 @@ export class PacketBatch {
   clear(): void {
     this.count = 0;
     this.used = 0;
+    if (this.skb.size > 0) this.skb.clear();
   }
 
   /** Makes room for `size` more bytes and returns where they start; nothing is taken before `commit`. */
@@ -90,6 +113,7 @@ export class PacketBatch {
     this.ingressIfindex[index] = stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX;
     this.rxQueueIndex[index] = stimulus.rxQueueIndex ?? 0;
     this.entry[index] = stimulus.entry ?? 0;
+    if (stimulus.skb !== undefined) this.skb.set(index, stimulus.skb);
     return index;
   }
 
@@ -107,12 +131,14 @@ export class PacketBatch {
   stimulus(index: number): Stimulus {
     const offset = this.offset[index]!;
     const metaLength = this.metaLength[index]!;
+    const skb = this.skb.get(index);
     return {
       packet: this.bytes.slice(offset, offset + this.length[index]!),
       ...(metaLength > 0 ? { metadata: this.bytes.slice(offset - metaLength, offset) } : {}),
       ingressIfindex: this.ingressIfindex[index]!,
       rxQueueIndex: this.rxQueueIndex[index]!,
       entry: this.entry[index]!,
+      ...(skb === undefined ? {} : { skb }),
     };
   }
 }
@@ -131,4 +157,6 @@ export interface Stimulus {
   readonly rxQueueIndex?: number;
   /** Which of the program's entries runs; default 0, the first. */
   readonly entry?: number;
+  /** TC: what the frame comes with beside its bytes. */
+  readonly skb?: SkbInput;
 }

@@ -21,6 +21,8 @@ export interface SkbFields {
   priority: number;
   /** `cb[0..4]`. */
   readonly cb: Uint32Array;
+  /** Nanoseconds: when the frame is to be sent, where somebody said so. */
+  tstamp: bigint;
 }
 
 export interface ModelContext {

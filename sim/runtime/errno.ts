@@ -13,6 +13,7 @@ export const EINVAL = 22;
 export const ENOSPC = 28;
 export const ERANGE = 34;
 export const EPROTO = 71;
+export const EBADMSG = 74;
 export const EOVERFLOW = 75;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;

@@ -13,6 +13,7 @@ import type {
   ProgramDefinition,
 } from './program.ts';
 import {
+  bigInteger,
   byteArray,
   callable,
   checked,
@@ -33,6 +34,7 @@ import {
   uint32,
 } from './schema.ts';
 import { ShapeError } from './shape-error.ts';
+import { skbInputOf } from './skb-schema.ts';
 import { world } from './world-schema.ts';
 
 const KINDS = {
@@ -87,6 +89,7 @@ const stimulus: Schema<Stimulus> = object<Stimulus>({
   ingressIfindex: optional(uint32),
   rxQueueIndex: optional(uint32),
   entry: optional(uint8),
+  skb: optional(skbInputOf(bigInteger)),
 });
 
 const example: Schema<Example> = object<Example>({

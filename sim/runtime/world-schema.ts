@@ -85,12 +85,15 @@ export function bytesFromHex(hex: string): Uint8Array {
   return value;
 }
 
+/** `{ "int": "1700000000000000000" }`: JSON's own numbers are not wide enough. */
+export const jsonInteger: Schema<bigint> = transformed(
+  object<{ readonly int: string }>({ int: matching(/^-?[0-9]{1,40}$/, 'a decimal integer as a string') }),
+  ({ int }) => BigInt(int),
+);
+
 /** Of JSON. */
 export const jsonWorld: Schema<World> = worldOf({
   bytes: hexBytes,
   mac: hexOf(matching(/^[0-9a-fA-F]{12}$/, '12 hexadecimal digits')),
-  bigint: transformed(
-    object<{ readonly int: string }>({ int: matching(/^-?[0-9]{1,40}$/, 'a decimal integer as a string') }),
-    ({ int }) => BigInt(int),
-  ),
+  bigint: jsonInteger,
 });

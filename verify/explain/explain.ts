@@ -98,7 +98,13 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
   }
   const surroundings = worldText(world);
   if (surroundings !== '') lines.push(`World: ${surroundings}`);
-  const { metadata, ingressIfindex = 1, rxQueueIndex = 0, entry = 0 } = stimuli[finding.packet] ?? {};
+  const {
+    metadata,
+    ingressIfindex = 1,
+    rxQueueIndex = 0,
+    entry = 0,
+    skb = {},
+  } = stimuli[finding.packet] ?? {};
   const beside = [
     ...(metadata !== undefined && metadata.length > 0
       ? [`metadata ${Buffer.from(metadata).toString('hex')}`]
@@ -106,6 +112,7 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
     ...(ingressIfindex === 1 ? [] : [`ingress ifindex ${ingressIfindex}`]),
     ...(rxQueueIndex === 0 ? [] : [`rx queue ${rxQueueIndex}`]),
     ...(entry === 0 ? [] : [`entry ${entry}`]),
+    ...Object.entries(skb).map(([name, value]) => `${name} ${value}`),
   ];
   if (beside.length > 0) lines.push(`With the packet: ${beside.join(', ')}`);
   return lines;
@@ -292,7 +299,9 @@ function isSame(part: Finding['part'], a: Outcome, b: Outcome): boolean {
     case 'trace':
       return a.trace.join('\n') === b.trace.join('\n');
     case 'skb':
-      return a.mark === b.mark && a.priority === b.priority && a.cb.join() === b.cb.join();
+      return (
+        a.mark === b.mark && a.priority === b.priority && a.cb.join() === b.cb.join() && a.tstamp === b.tstamp
+      );
     default:
       return a.status === b.status && a.action === b.action && bytes(a.packet, b.packet);
   }

@@ -90,7 +90,8 @@ const textOf: Readonly<Record<Exclude<Finding['part'], 'packet'>, Text>> = {
   metadata: ({ metadata }) => hexOf(metadata),
   redirect: ({ redirect }) => String(redirect),
   trace: ({ trace }) => (trace.length === 0 ? 'no line' : JSON.stringify(trace.join('\n'))),
-  skb: ({ mark, priority, cb }) => `mark ${mark}, priority ${priority}, cb ${cb.join(' ')}`,
+  skb: ({ mark, priority, cb, tstamp }) =>
+    `mark ${mark}, priority ${priority}, cb ${cb.join(' ')}, tstamp ${tstamp}`,
   map: () => '',
   checksum: () => '',
   invariant: () => '',

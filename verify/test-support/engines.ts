@@ -48,6 +48,7 @@ export const SEES_ALL: Observables = {
   maps: true,
   trace: true,
   skb: true,
+  tstamp: true,
 };
 
 export interface FakeOptions {

@@ -41,4 +41,6 @@ export interface ContextLayout {
    * A 32-bit mask; -1 for all.
    */
   writeMask(offset: number): number;
+  /** From this value on, what is written to the field is not: it stays as it was. Infinite for nearly all. */
+  writeLimit(offset: number): number;
 }

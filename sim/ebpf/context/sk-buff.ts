@@ -2,6 +2,7 @@
  * `struct __sk_buff` (include/uapi/linux/bpf.h), with the rules of `tc_cls_act_is_valid_access` and
  * `bpf_skb_is_valid_access` (net/core/filter.c).
  */
+import type { SkbInput } from '../../packet/packet-batch.ts';
 import { CONTEXT_BASE, type LinearMemory, SOCKET_BASE } from '../memory.ts';
 import { ACCESS, type Access, type ContextLayout } from './context-access.ts';
 
@@ -159,6 +160,11 @@ export const SK_BUFF_LAYOUT: ContextLayout = {
       offset === SK_BUFF.tcIndex || offset === SK_BUFF.tcClassid || offset === SK_BUFF.queueMapping;
     return narrow ? 0xffff : -1;
   },
+
+  /** `NO_QUEUE_MAPPING` (net/core/filter.c, `bpf_convert_ctx_access`): nobody may state that there is no queue. */
+  writeLimit(offset: number): number {
+    return offset === SK_BUFF.queueMapping ? 0xffff : Number.POSITIVE_INFINITY;
+  },
 };
 
 // pkt_type (include/uapi/linux/if_packet.h).
@@ -201,6 +207,41 @@ export function packetTypeOf(memory: LinearMemory, at: number, mac: Uint8Array |
     if (u8[at + index] !== (mac === undefined ? 0 : mac[index])) return PACKET_OTHERHOST;
   }
   return PACKET_HOST;
+}
+
+/** Parts of `__sk_buff` that come with a frame, as `[offset, size]`; together an image of the struct holds them. */
+export const SKB_INPUT_PARTS: readonly (readonly [offset: number, size: number])[] = [
+  [SK_BUFF.mark, 4],
+  [SK_BUFF.priority, 4],
+  [SK_BUFF.cb, 20],
+  // tstamp, wire_len and gso_segs.
+  [SK_BUFF.tstamp, 16],
+  [SK_BUFF.gsoSize, 4],
+  [SK_BUFF.hwtstamp, 8],
+];
+
+/**
+ * `skb_is_gso`: does the frame come with a size of segments? Its kind (`gso_type`) nobody can state, so it is none that
+ * the kernel's helpers know of.
+ */
+export function isGso(memory: LinearMemory): boolean {
+  return memory.i32[(CONTEXT_BASE + SK_BUFF.gsoSize) >> 2] !== 0;
+}
+
+/** Bytes of `struct __sk_buff`. */
+export const SK_BUFF_SIZE: number = SIZE;
+
+/** Writes what comes with a frame of `length` bytes into a struct at `at`; the rest of it stays. */
+export function writeSkbInput(view: DataView, at: number, length: number, input: SkbInput): void {
+  view.setUint32(at + SK_BUFF.mark, input.mark ?? 0, true);
+  view.setUint32(at + SK_BUFF.priority, input.priority ?? 0, true);
+  for (let word = 0; word < 5; word++)
+    view.setUint32(at + SK_BUFF.cb + 4 * word, input.cb?.[word] ?? 0, true);
+  view.setBigUint64(at + SK_BUFF.tstamp, input.tstamp ?? 0n, true);
+  view.setUint32(at + SK_BUFF.wireLen, input.wireLen || length, true);
+  view.setUint32(at + SK_BUFF.gsoSegs, input.gsoSegs ?? 0, true);
+  view.setUint32(at + SK_BUFF.gsoSize, input.gsoSize ?? 0, true);
+  view.setBigUint64(at + SK_BUFF.hwtstamp, input.hwtstamp ?? 0n, true);
 }
 
 /** Fills in the fields of a fresh buffer that holds the `length` bytes at `data`; packet pointers excepted. */

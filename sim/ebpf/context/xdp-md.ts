@@ -48,6 +48,10 @@ function layoutOf(readable: number): ContextLayout {
     writeMask(): number {
       return -1;
     },
+
+    writeLimit(): number {
+      return Number.POSITIVE_INFINITY;
+    },
   };
 }
 

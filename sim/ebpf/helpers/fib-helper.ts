@@ -1,7 +1,7 @@
 /** `bpf_fib_lookup` and `bpf_check_mtu` (net/core/filter.c) over the world's devices and routes. */
 import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../runtime/errno.ts';
 import { AF_INET, AF_INET6, BPF_FIB_LKUP_RET_NO_NEIGH, type FibLookup } from '../../runtime/fib.ts';
-import { SK_BUFF } from '../context/sk-buff.ts';
+import { isGso, SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
@@ -89,7 +89,7 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
   const result =
     machine.hook === 'xdp'
       ? machine.fib.lookup(lookup)
-      : machine.fib.lookupOfSkb(lookup, machine.packet.length);
+      : machine.fib.lookupOfSkb(lookup, isGso(machine.memory) ? 0 : machine.packet.length);
   if (result < 0) return result;
   if (lookup.mtu !== 0) view.setUint16(at + PARAMETER.totalLength, lookup.mtu, true);
   if (lookup.metric < 0) return result;
@@ -109,6 +109,12 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
 /** BPF_MTU_CHK_SEGS. */
 const CHECK_SEGMENTS = 1;
 const BPF_MTU_CHK_RET_FRAG_NEEDED = 1;
+const BPF_MTU_CHK_RET_SEGS_TOOBIG = 2;
+/**
+ * How long the headers of a segment are in a test run, which sets no transport header (`skb_gso_network_seglen`): from the
+ * network header, 78 bytes into the buffer, to offset 0xffff.
+ */
+const UNSET_TRANSPORT_HEADER = 0xffff - 78;
 
 function mtuOf(machine: Machine, ifindex: number): number | undefined {
   if (ifindex === LOOPBACK_IFINDEX) return LOOPBACK_MTU;
@@ -136,7 +142,11 @@ function checkMtu(
   const present = isXdp ? dataEnd - data : whole;
   const length = (asked === 0 ? present : asked + ETHERNET_HEADER) + difference;
   machine.memory.setU32(lengthAt, mtu);
-  return length > mtu + ETHERNET_HEADER ? BPF_MTU_CHK_RET_FRAG_NEEDED : 0;
+  if (length <= mtu + ETHERNET_HEADER) return 0;
+  if (isXdp || !isGso(machine.memory)) return BPF_MTU_CHK_RET_FRAG_NEEDED;
+  if (flags === 0) return 0;
+  const segment = UNSET_TRANSPORT_HEADER + machine.memory.u32(CONTEXT_BASE + SK_BUFF.gsoSize);
+  return segment > mtu ? BPF_MTU_CHK_RET_SEGS_TOOBIG : 0;
 }
 
 export const FIB_HELPERS: readonly Helper[] = [

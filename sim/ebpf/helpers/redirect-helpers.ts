@@ -3,7 +3,8 @@
  * that the program returns.
  */
 import { TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../../runtime/actions.ts';
-import { EINVAL } from '../../runtime/errno.ts';
+import { EBADMSG, EINVAL } from '../../runtime/errno.ts';
+import { isGso } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { DeviceHashMap } from '../maps/device-hash-map.ts';
 import type { LiveMap } from '../maps/live-map.ts';
@@ -134,6 +135,7 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     symbolic: 'any value',
     run: (machine, _context, ifindex, flags) => {
       if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
+      if (isGso(machine.memory)) return -EBADMSG;
       if (ifindex === LOOPBACK_IFINDEX) return 0;
       const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
       if (device === undefined) return -EINVAL;

@@ -1,13 +1,15 @@
 /** Making a TC frame longer or shorter, in front, in the middle and behind (net/core/filter.c). */
 import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../../runtime/errno.ts';
-import { SK_BUFF } from '../context/sk-buff.ts';
-import type { Machine } from '../machine.ts';
-import { CONTEXT_BASE, MACHINE_WORD, MAX_FRAME, PACKET_BASE } from '../memory.ts';
+import { isGso, SK_BUFF } from '../context/sk-buff.ts';
+import { type Machine, Unsupported } from '../machine.ts';
+import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE, PACKET_LIMIT, SKB_DATA } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 import { forgetHash } from './skb-meta-helpers.ts';
 
 export const ETH_P_IP = 0x0800;
 export const ETH_P_IPV6 = 0x86dd;
+/** `SKB_MAX_ALLOC` (include/linux/skbuff.h): four pages less `skb_shared_info`. Frames that come longer just cannot grow. */
+const MAX_SKB = 4 * 4096 - 320;
 /** By how much a header of IPv6 is longer than one of IPv4. */
 const LENGTH_DIFFERENCE = 20;
 const EALREADY = 114;
@@ -48,12 +50,26 @@ export function setSkbBounds(machine: Machine, data: number, end: number): void 
   machine.memory.setU32(CONTEXT_BASE + SK_BUFF.len, end - data);
 }
 
+/**
+ * Puts the frame back to where frames begin, if it would grow over an end of its area: each step of a frame that shrinks
+ * in front and grows behind, or the other way round, moves it on.
+ */
+function makeRoom(machine: Machine, start: number, end: number): void {
+  if (start >= PACKET_BASE && end <= PACKET_LIMIT) return;
+  const { data, frameEnd } = machine.packet;
+  if (SKB_DATA + start - data < PACKET_BASE)
+    throw new Unsupported('a frame of more than 64 KiB is not modelled');
+  machine.memory.u8.copyWithin(SKB_DATA, data, frameEnd);
+  machine.memory.i32[MACHINE_WORD.networkHeader]! += SKB_DATA - data;
+  setSkbBounds(machine, SKB_DATA, SKB_DATA + frameEnd - data);
+}
+
 /** `bpf_skb_generic_push`: `length` zero bytes behind the first `offset`, which move forward. */
 export function pushAt(machine: Machine, offset: number, length: number): number {
   const { u8 } = machine.memory;
+  makeRoom(machine, machine.packet.data - length, 0);
   const { data, frameEnd } = machine.packet;
   const moved = data - length;
-  if (moved < PACKET_BASE) return -ENOMEM;
   u8.copyWithin(moved, data, data + offset);
   u8.fill(0, moved + offset, moved + offset + length);
   setSkbBounds(machine, moved, frameEnd);
@@ -108,7 +124,7 @@ function adjustRoom(machine: Machine, difference: number, mode: number, flags: n
   if (
     shrinks
       ? distance >= current || current - distance < shortest
-      : machine.packet.length + distance > MAX_FRAME
+      : machine.packet.length + distance > MAX_SKB && !isGso(machine.memory)
   ) {
     return -ENOTSUPP;
   }
@@ -120,6 +136,7 @@ function adjustRoom(machine: Machine, difference: number, mode: number, flags: n
 function shrink(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
   const known = FIXED_GSO | DECAP_L3_IPV4 | DECAP_L3_IPV6 | NO_CSUM_RESET;
   if ((flags & ~known) !== 0 || inner !== 0) return -EINVAL;
+  if (isGso(machine.memory)) return -ENOTSUPP;
   const result = popAt(machine, offset, length);
   if (result !== 0) return result;
   if ((flags & DECAP_L3_IPV6) !== 0) setProtocol(machine, ETH_P_IPV6);
@@ -128,6 +145,7 @@ function shrink(machine: Machine, offset: number, length: number, flags: number,
 }
 
 function grow(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
+  if (isGso(machine.memory)) return -ENOTSUPP;
   const encap = flags & (ENCAP_L3_IPV4 | ENCAP_L3_IPV6);
   const words = machine.memory.i32;
   if (encap !== 0) {
@@ -164,12 +182,18 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     effects: { ...NO_EFFECTS, packet: 'moved' },
     symbolic: 'exact',
     run: (machine, _context, length, flags) => {
-      const { data, frameEnd } = machine.packet;
       const wanted = length >>> 0;
-      if (flags !== 0 || machine.high(2) !== 0 || wanted > MAX_FRAME || wanted < networkOffset(machine)) {
+      if (flags !== 0 || machine.high(2) !== 0 || wanted > MAX_SKB || wanted < networkOffset(machine)) {
         return -EINVAL;
       }
       if (machine.memory.i32[MACHINE_WORD.encapsulated] !== 0) return -ENOTSUPP;
+      // `skb_gso_reset`: nobody knows any more how to cut it.
+      if (isGso(machine.memory)) {
+        machine.memory.setU32(CONTEXT_BASE + SK_BUFF.gsoSize, 0);
+        machine.memory.setU32(CONTEXT_BASE + SK_BUFF.gsoSegs, 0);
+      }
+      makeRoom(machine, PACKET_BASE, machine.packet.data + wanted);
+      const { data, frameEnd } = machine.packet;
       const end = data + wanted;
       if (end > frameEnd) machine.memory.u8.fill(0, frameEnd, end);
       setSkbBounds(machine, data, end);
@@ -185,12 +209,13 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     effects: { ...NO_EFFECTS, packet: 'moved' },
     symbolic: 'exact',
     run: (machine, _context, length, flags) => {
-      const { data, frameEnd } = machine.packet;
-      if (flags !== 0 || machine.high(2) !== 0 || length < 0 || machine.packet.length + length > MAX_FRAME) {
+      const tooLong = machine.packet.length + length > MAX_SKB && !isGso(machine.memory);
+      if (flags !== 0 || machine.high(2) !== 0 || length < 0 || tooLong) {
         return -EINVAL;
       }
+      makeRoom(machine, machine.packet.data - length, 0);
+      const { data, frameEnd } = machine.packet;
       const moved = data - length;
-      if (moved < PACKET_BASE) return -ENOMEM;
       machine.memory.u8.fill(0, moved, data);
       setSkbBounds(machine, moved, frameEnd);
       return 0;

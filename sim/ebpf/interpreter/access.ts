@@ -228,6 +228,8 @@ function storeContext(
   }
   const mask = machine.layout.writeMask(offset);
   if (mask === -1) return false;
+  const low = state.lo[source]! >>> 0;
+  if ((state.hi[source]! >>> 0) * 2 ** 32 + low >= machine.layout.writeLimit(offset)) return true;
   machine.memory.setU32(address, state.lo[source]! & mask);
   return true;
 }

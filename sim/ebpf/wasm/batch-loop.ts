@@ -13,6 +13,7 @@ import {
   PACKET_OTHERHOST,
   SK_BUFF,
   SK_BUFF_LAYOUT,
+  SKB_INPUT_PARTS,
 } from '../context/sk-buff.ts';
 import { SOCKET, SOCKET_FAMILIES } from '../context/socket.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
@@ -334,6 +335,7 @@ class BatchCompiler {
     if (hook === 'tc-ingress') store(SK_BUFF.ingressIfindex, () => code.get(ifindex));
     store(SK_BUFF.sk, () => code.i32(SOCKET_BASE));
     code.storeWord(MACHINE_WORD.hashKnown * 4, () => code.i32(0));
+    this.#skbInput();
     store(SK_BUFF.data, () => code.get(data));
     store(SK_BUFF.dataMeta, meta);
     store(SK_BUFF.dataEnd, end);
@@ -350,6 +352,25 @@ class BatchCompiler {
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
+  }
+
+  /** What the packet comes with beside its bytes: seldom anything. */
+  #skbInput(): void {
+    const code = this.#code;
+    const image = code.local(I32);
+    code.word(BATCH_WORD.skb).if();
+    code.word(BATCH_WORD.skb).word(WASM_WORD.packet).i32(4).op(WASM.i32_mul).op(WASM.i32_add);
+    code.memory(WASM.i32_load, 0).tee(image).if();
+    for (const [offset, size] of SKB_INPUT_PARTS) {
+      code
+        .i32(CONTEXT_BASE + offset)
+        .get(image)
+        .i32(offset)
+        .op(WASM.i32_add)
+        .i32(size)
+        .memoryCopy();
+    }
+    code.end().end();
   }
 
   /** `fillSocket`. */
@@ -450,6 +471,11 @@ class BatchCompiler {
         .i32(CONTEXT_BASE + SK_BUFF.cb)
         .i32(4 * WORDS_OF_CB)
         .memoryCopy();
+      this.#elementAddress(BATCH_WORD.tstamp, packet, 8);
+      code
+        .i32(CONTEXT_BASE + SK_BUFF.tstamp)
+        .memory(WASM.i64_load, 0)
+        .memory(WASM.i64_store, 0);
     }
     if (!needs.inPlace) this.#copyOut(packet);
   }

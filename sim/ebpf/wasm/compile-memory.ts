@@ -84,9 +84,21 @@ export function compileAccess(
   const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
   if (operandClass === BPF_ST) writer.code.i64(imm);
   else writer.push(instructions.src[slot]!);
-  const mask = access.pointer.kind === KIND.context ? layout.writeMask(instructions.offset[slot]!) : -1;
-  if (mask !== -1) writer.code.i64(mask).op(WASM.i64_and);
+  if (access.pointer.kind === KIND.context) narrowToField(writer, layout, instructions.offset[slot]!);
   writer.code.memory(STORES.get(sizeOf(opcode))!, offset);
+}
+
+/** What of a value on the stack a field of the context keeps. */
+function narrowToField(writer: FunctionWriter, layout: ContextLayout, offset: number): void {
+  const { code, wideTemporary } = writer;
+  const limit = layout.writeLimit(offset);
+  if (limit !== Number.POSITIVE_INFINITY) {
+    code.tee(wideTemporary);
+    code.i32(0).memory(WASM.i64_load32_u, CONTEXT_BASE + offset);
+    code.get(wideTemporary).i64(limit).op(WASM.i64_lt_u).op(WASM.select);
+  }
+  const mask = layout.writeMask(offset);
+  if (mask !== -1) code.i64(mask).op(WASM.i64_and);
 }
 
 /**

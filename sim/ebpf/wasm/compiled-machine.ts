@@ -4,6 +4,7 @@ import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
+import { SK_BUFF_SIZE, writeSkbInput } from '../context/sk-buff.ts';
 import { isSocketFormReadable } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -75,6 +76,7 @@ const ARRAYS = [
   ['mark', 4],
   ['priority', 4],
   ['cb', 20],
+  ['tstamp', 8],
 ] as const;
 
 export class CompiledMachine {
@@ -94,6 +96,9 @@ export class CompiledMachine {
   #arenaBytes = 0;
   #outArena = 0;
   #outBytes = 0;
+  /** Room for the batch's `__sk_buff` inputs. */
+  #skb = 0;
+  #skbBytes = 0;
   #observer: BatchObserver | undefined;
   /** What an imported helper could not do. */
   #unsupported: string | undefined;
@@ -141,7 +146,29 @@ export class CompiledMachine {
     u8.set(batch.metaLength.subarray(0, count), arrays.metaLength);
     u8.set(batch.entry.subarray(0, count), arrays.entry);
     // XDP leaves these alone, whatever the last batch had there.
-    if (this.#mixed) u8.fill(0, arrays.mark, arrays.cb + 20 * this.#capacity);
+    if (this.#mixed) u8.fill(0, arrays.mark, arrays.tstamp + 8 * this.#capacity);
+    this.#loadSkb(batch);
+  }
+
+  /** Images of what TC frames come with, where they come with anything. */
+  #loadSkb({ skb, length, count }: PacketBatch): void {
+    const { memory } = this.machine;
+    memory.setU32(BATCH_WORD.skb, 0);
+    if (skb.size === 0) return;
+    const size = 4 * count + skb.size * SK_BUFF_SIZE;
+    if (size > this.#skbBytes) {
+      this.#skbBytes = 2 * size;
+      this.#skb = memory.allocate(this.#skbBytes);
+    }
+    const table = this.#skb;
+    memory.u8.fill(0, table, table + 4 * count);
+    let image = table + 4 * count;
+    for (const [packet, input] of skb) {
+      writeSkbInput(memory.view, image, length[packet]!, input);
+      memory.setU32(table + 4 * packet, image);
+      image += SK_BUFF_SIZE;
+    }
+    memory.setU32(BATCH_WORD.skb, table);
   }
 
   /**
@@ -283,6 +310,7 @@ export class CompiledMachine {
     memory.i32[(arrays.mark >> 2) + packet] = 0;
     memory.i32[(arrays.priority >> 2) + packet] = 0;
     for (let word = 0; word < 5; word++) memory.i32[(arrays.cb >> 2) + 5 * packet + word] = 0;
+    memory.setU64(arrays.tstamp + 8 * packet, 0n);
   }
 
   /** Where and why a run was stopped; counts it for the coverage. */

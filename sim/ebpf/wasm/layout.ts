@@ -40,6 +40,9 @@ export const BATCH_WORD = {
   outArena: 0x1_04bc,
   outUsed: 0x1_04c0,
   outEnd: 0x1_04c4,
+  tstamp: 0x1_04d0,
+  /** The address of each packet's image of what it comes with in its `__sk_buff` (or 0); 0 where no packet has any. */
+  skb: 0x1_04d4,
   /** Devices with their MAC, for `pkt_type`: rows of ifindex (u32), MAC (6 bytes), 6 bytes unused. */
   devices: 0x1_04c8,
   deviceCount: 0x1_04cc,

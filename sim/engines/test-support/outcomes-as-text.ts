@@ -16,7 +16,9 @@ function bytesText(bytes: Uint8Array): string {
 
 function lineOf(output: OutcomeBatch, packet: number): string {
   const cb = output.cb.subarray(packet * 5, packet * 5 + 5).join();
-  const skb = `${output.mark[packet]} ${output.priority[packet]} ${cb}`;
+  const [low, high] = output.tstamp.subarray(packet * 2, packet * 2 + 2);
+  const tstamp = low === 0 && high === 0 ? '' : ` ${high}:${low}`;
+  const skb = `${output.mark[packet]} ${output.priority[packet]} ${cb}${tstamp}`;
   const bytes = `${toHex(output.metadata(packet))} ${bytesText(output.packet(packet))}`;
   const printed = output.trace.get(packet)?.join(' / ') ?? '';
   const note = output.status[packet] === 0 ? '' : output.notes.get(packet)?.message;

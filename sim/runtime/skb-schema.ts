@@ -1,0 +1,17 @@
+/** The schema of what a TC frame comes with in its `__sk_buff`. */
+import type { SkbInput } from '../packet/packet-batch.ts';
+import { list, object, optional, type Schema, uint32 } from './schema.ts';
+
+/** @param bigint of 64-bit fields, which JSON and modules have in different forms */
+export function skbInputOf(bigint: Schema<bigint>): Schema<SkbInput> {
+  return object<SkbInput>({
+    mark: optional(uint32),
+    priority: optional(uint32),
+    cb: optional(list(uint32)),
+    tstamp: optional(bigint),
+    wireLen: optional(uint32),
+    gsoSegs: optional(uint32),
+    gsoSize: optional(uint32),
+    hwtstamp: optional(bigint),
+  });
+}
