@@ -4,9 +4,10 @@
  */
 import { expect, it } from 'vitest';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { outcomesOf } from '../sim/engines/test-support/outcomes-as-text.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { PacketBatch, type SkbInput } from '../sim/packet/packet-batch.ts';
-import { compileProgram, expectAgreement, outcomesOf } from './test-support/agreement.ts';
+import { compileProgram, expectAgreement } from './test-support/agreement.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = 2000;
