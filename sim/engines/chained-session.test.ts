@@ -61,6 +61,8 @@ function xdp(context: ModelContext): number {
 function tc(context: ModelContext): number {
   context.trace(`tc ${count(context)}`);
   const { bytes, dataMeta, data } = context.frame;
+  context.skb.priority = 77;
+  for (let word = 0; word < 5; word++) context.skb.cb[word] = 900 + word;
   context.skb.mark = data > dataMeta ? readU32le(bytes, dataMeta) : 1000 + context.ingressIfindex;
   return bytes[data] === 9 ? TC_ACT_PIPE : TC_ACT_OK;
 }
@@ -112,6 +114,12 @@ describe('a chained entry', () => {
     expect(output.packet(0)[1]).toBe(0xee);
     expect(output.metadata(0)).toEqual(Uint8Array.of(1, 0, 0, 0));
     expect(output.trace.get(0)).toEqual(['xdp 1', 'tc 2']);
+  });
+
+  it('has all that TC left in the sk_buff', async () => {
+    const output = await run(packet(0, CHAIN), packet(0, CHAIN));
+    expect([...output.priority.subarray(0, 2)]).toEqual([77, 77]);
+    expect([...output.cb.subarray(0, 10)]).toEqual([900, 901, 902, 903, 904, 900, 901, 902, 903, 904]);
   });
 
   it('has the action of TC where XDP passes', async () => {

@@ -48,6 +48,61 @@ const datagram = ethernet(0x0800, ipv4(17, udp(data(60))));
 const segment = ethernet(0x0800, ipv4(6, tcp(data(60))));
 const datagram6 = ethernet(0x86dd, ipv6(17, udp(data(60), V6_A, V6_B)));
 
+describe('what a breach says', () => {
+  function said(before: Uint8Array, after: Uint8Array): string {
+    const arena = bytes(data(5), before, data(3));
+    pair.set(arena, 5, before.length, after, 0, after.length);
+    const breach = lengths.judge(pair);
+    return breach === undefined
+      ? ''
+      : `${breach.sentence}: expected ${breach.expected}, got ${breach.got}, at ${breach.at} (${breach.size})`;
+  }
+
+  it('is where it is, and how much there should be', () => {
+    const breaches: Readonly<Record<string, readonly [Uint8Array, Uint8Array]>> = {
+      'a byte cut off': [datagram, datagram.slice(0, -1)],
+      'a byte cut off, in IPv6': [datagram6, datagram6.slice(0, -1)],
+      'a total length below the header': [datagram, total(datagram, 19)],
+      'a total length that is too large': [datagram, total(datagram, 89)],
+      'a total length that is too small': [datagram, total(datagram, 87)],
+      'a payload length that is too large': [datagram6, edit(datagram6, [IP + 4, 0, 69])],
+      'a payload length that is too small': [datagram6, edit(datagram6, [IP + 4, 0, 67])],
+      'a UDP length that is too large': [datagram, edit(datagram, [L4 + 4, ...u16(69)])],
+      'a UDP length that is too small': [datagram, edit(datagram, [L4 + 4, ...u16(67)])],
+      'a UDP length below the header': [datagram, edit(datagram, [L4 + 4, ...u16(7)])],
+      'a data offset below the header': [segment, edit(segment, [L4 + 12, 0x40])],
+      'an ihl below the header': [segment, edit(segment, [IP, 0x44])],
+      'an ihl beyond the packet': [segment, edit(total(segment, 40), [IP, 0x4f]).slice(0, IP + 40)],
+      'another version': [segment, edit(segment, [IP, 0x65])],
+      'a frame that ends within the header': [segment, segment.slice(0, IP + 12)],
+      'a trailer': [datagram, bytes(datagram, data(9))],
+      'a trailer of one byte': [datagram, bytes(datagram, data(1))],
+    };
+    const lines = Object.entries(breaches).map(([what, pairOf]) => `${what}: ${said(...pairOf)}`);
+    expect(lines).toMatchInlineSnapshot(`
+      [
+        "a byte cut off: the IPv4 total length says 88 bytes, but only 87 bytes are there: expected 87 bytes, got 88 bytes, at 16 (2)",
+        "a byte cut off, in IPv6: the IPv6 payload length says 68 bytes, but only 67 bytes are there: expected 67 bytes, got 68 bytes, at 18 (2)",
+        "a total length below the header: the IPv4 total length is below the header's own length: expected 88 bytes, got 19 bytes, at 16 (2)",
+        "a total length that is too large: the IPv4 total length says 89 bytes, but only 88 bytes are there: expected 88 bytes, got 89 bytes, at 16 (2)",
+        "a total length that is too small: 1 byte of the frame lies behind the packet's end: the IPv4 total length says 87 bytes: expected 88 bytes, or a shorter frame, got 87 bytes, at 16 (2)",
+        "a payload length that is too large: the IPv6 payload length says 69 bytes, but only 68 bytes are there: expected 68 bytes, got 69 bytes, at 18 (2)",
+        "a payload length that is too small: 1 byte of the frame lies behind the packet's end: the IPv6 payload length says 67 bytes: expected 68 bytes, or a shorter frame, got 67 bytes, at 18 (2)",
+        "a UDP length that is too large: the UDP length says 69 bytes, but its IP packet has room for 68: expected 68 bytes, got 69 bytes, at 38 (2)",
+        "a UDP length that is too small: the UDP length says 67 bytes, but its IP packet has room for 68: expected 68 bytes, got 67 bytes, at 38 (2)",
+        "a UDP length below the header: the UDP length says 7 bytes, but its IP packet has room for 68: expected 68 bytes, got 7 bytes, at 38 (2)",
+        "a data offset below the header: the TCP data offset says 16 bytes of header, but the segment has 80: expected 20 to 80 bytes, got 16 bytes, at 46 (1)",
+        "an ihl below the header: the IPv4 header length (ihl 4) is below 5: expected a header that fits, got ihl 4, at 14 (1)",
+        "an ihl beyond the packet: the IPv4 header length (ihl 15) goes beyond the packet: expected a header that fits, got ihl 15, at 14 (1)",
+        "another version: the IPv4 header says version 6: expected version 4, got version 6, at 14 (1)",
+        "a frame that ends within the header: the frame ends within the IPv4 header: expected 20 bytes, got 12 bytes, at 14 (12)",
+        "a trailer: 9 bytes were appended behind the packet's end, and the IPv4 total length does not count them (a trailer?): expected no bytes behind the packet, or zeros, got 9 bytes, at 102 (9)",
+        "a trailer of one byte: 1 byte was appended behind the packet's end, and the IPv4 total length does not count them (a trailer?): expected no bytes behind the packet, or zeros, got 1 byte, at 102 (1)",
+      ]
+    `);
+  });
+});
+
 describe('lengths', () => {
   it('are broken by a byte cut off the frame', () => {
     for (const packet of [datagram, segment, vlan(7, 0x0800, datagram.slice(IP))]) {

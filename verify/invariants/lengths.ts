@@ -124,13 +124,14 @@ function surplus(pair: FramePair, row: number, stated: number): Breach | undefin
   const { label } = headerOf(pair, row);
   const [at, , name] = FIELDS[is.kind[row]!]!;
   const many = bytes(afterLength - end);
+  const isOne = afterLength - end === 1;
   // Where bytes lie that the frame did not have when it came.
   const appendedFrom = Math.min(afterLength, Math.max(0, beforeLength - shift));
   if (appendedFrom - end > allowed) {
     return breachAt(pair, row, 'surplus', is.start[row]! + at, 2, {
       expected: `${bytes(stated + afterLength - end - allowed)}, or a shorter frame`,
       got: bytes(stated),
-      sentence: `${many} of the frame lie behind the packet's end: the ${label} ${name} says ${bytes(stated)}`,
+      sentence: `${many} of the frame ${isOne ? 'lies' : 'lie'} behind the packet's end: the ${label} ${name} says ${bytes(stated)}`,
     });
   }
   if (isZero(pair, Math.max(end, appendedFrom))) return undefined;
@@ -144,7 +145,7 @@ function surplus(pair: FramePair, row: number, stated: number): Breach | undefin
     {
       expected: 'no bytes behind the packet, or zeros',
       got: many,
-      sentence: `${many} were appended behind the packet's end, and the ${label} ${name} does not count them${isTrailer ? ' (a trailer?)' : ''}`,
+      sentence: `${many} ${isOne ? 'was' : 'were'} appended behind the packet's end, and the ${label} ${name} does not count them${isTrailer ? ' (a trailer?)' : ''}`,
     },
     isTrailer ? 'warning' : 'error',
   );

@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import type { BpfMap, BpfObject } from '../sim/ebpf/bpf-object.ts';
+import { testMap, testObject } from '../sim/ebpf/test-support/assemble.ts';
+import { interpret } from '../sim/ebpf/test-support/run-both.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { World } from '../sim/runtime/world.ts';
+import { type Unreached, unreachedOf } from './unreached.ts';
+
+const FLOWS = testMap('flows', 'HASH');
+const PROGS = testMap('progs', 'PROG_ARRAY');
+
+/** A line of C for each instruction of the first program, from 10 on, where wanted. */
+function withLines(object: BpfObject, lines: readonly number[]): BpfObject {
+  const [program, ...others] = object.programs;
+  const lineInfo = lines.map((line, instruction) => ({
+    instruction,
+    file: 'x.c',
+    line,
+    column: 1,
+    text: `line ${line}`,
+  }));
+  return { ...object, programs: [{ ...program!, lineInfo }, ...others] };
+}
+
+interface Details {
+  readonly maps?: readonly BpfMap[];
+  readonly world?: World;
+  readonly lines?: readonly number[];
+  readonly packets?: readonly number[];
+}
+
+/** What packets with these first bytes leave out. */
+function unreached(text: string | Readonly<Record<string, string>>, details: Details = {}): Unreached[] {
+  const plain = testObject(typeof text === 'string' ? { main: text } : text, details.maps ?? []);
+  const object = details.lines === undefined ? plain : withLines(plain, details.lines);
+  const packets = details.packets ?? [0];
+  const batch = new PacketBatch(packets.length);
+  for (const first of packets) batch.push({ packet: new Uint8Array(64).fill(first, 0, 1) });
+  const { coverage } = interpret(object, batch, { world: details.world ?? {} });
+  return unreachedOf(object, { functions: coverage });
+}
+
+const reasons = (...from: Parameters<typeof unreached>): string[] =>
+  unreached(...from).map(({ because }) => because);
+
+const LOOKUP = `*(u32 *)(r10 - 4) = 1
+  r1 = map[flows]
+  r2 = r10
+  r2 += -4
+  call bpf_map_lookup_elem`;
+const OUT = '\nr0 = 2\nout:\nr0 = 1\nexit';
+/** r6 = the packet's first byte, or out. */
+const FIRST = `r2 = *(u32 *)(r1 + 0)
+  r3 = *(u32 *)(r1 + 4)
+  r4 = r2
+  r4 += 1
+  r6 = 0
+  if r4 > r3 goto out
+  r6 = *(u8 *)(r2 + 0)`;
+const ONE_WAY = 'the condition went one way only';
+const NO_ENTRY = 'map flows never had the entry that was looked up';
+const maps = [FLOWS];
+const world: World = {
+  maps: { flows: [{ key: Uint8Array.of(1, 0, 0, 0), value: new Uint8Array(8) }] },
+};
+
+describe('a lookup that found nothing', () => {
+  it('names the map, whichever way the null test goes', () => {
+    expect(unreached(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps })).toEqual([
+      { function: 'main', because: NO_ENTRY, map: 'flows' },
+    ]);
+    expect(reasons(`${LOOKUP}\nif r0 != 0 goto out${OUT}`, { maps })).toEqual([NO_ENTRY]);
+  });
+
+  it('is no reason where it found something', () => {
+    expect(reasons(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps, world })).toEqual([ONE_WAY]);
+    expect(reasons(`${LOOKUP}\nif r0 != 0 goto out${OUT}`, { maps, world })).toEqual([ONE_WAY]);
+  });
+
+  it('is followed through copies of the pointer', () => {
+    expect(reasons(`${LOOKUP}\nr6 = r0\nr7 = r6\nif r7 == 0 goto out${OUT}`, { maps })).toEqual([NO_ENTRY]);
+  });
+
+  it('is no reason for tests of other registers, of other numbers and behind other calls', () => {
+    expect(reasons(`r6 = 0\n${LOOKUP}\nif r6 == 0 goto out${OUT}`, { maps })).not.toContain(NO_ENTRY);
+    const later = `${LOOKUP}\ncall bpf_get_smp_processor_id\nif r0 == 0 goto out${OUT}`;
+    expect(reasons(later, { maps })).toEqual([ONE_WAY]);
+    const value = `${LOOKUP}\nif r0 == 0 goto out\nr0 = *(u64 *)(r0 + 0)\nif r0 == 7 goto out${OUT}`;
+    expect(reasons(value, { maps, world })).toEqual([ONE_WAY]);
+  });
+});
+
+describe('other conditions', () => {
+  it('that went both ways are not listed', () => {
+    const text = `${FIRST}\nif r6 == 7 goto out${OUT}`;
+    const lines = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+    const missing = (...packets: number[]): (number | undefined)[] =>
+      unreached(text, { packets, lines }).map(({ line }) => line);
+    expect(missing(7)).toEqual([6, 8]);
+    expect(missing(8)).toEqual([6, 8]);
+    expect(missing(7, 8)).toEqual([6]);
+  });
+
+  it('on a route name the world', () => {
+    const text = `r6 = r1
+      ${Array.from({ length: 8 }, (_, word) => `*(u64 *)(r10 - ${8 * (word + 1)}) = 0`).join('\n')}
+      r2 = r10
+      r2 += -64
+      r3 = 64
+      r4 = 0
+      call bpf_fib_lookup
+      if r0 == 0 goto out${OUT}`;
+    expect(reasons(text)).toEqual(['bpf_fib_lookup returned nothing else: the world has no such route']);
+  });
+});
+
+describe('tail calls', () => {
+  const CALL = 'r6 = r1\nr1 = r6\nr2 = map[progs]\nr3 = 0\ncall bpf_tail_call\nr0 = 2\nexit';
+  const programs = { main: CALL, next: 'r0 = 1\nexit' };
+
+  it('that found no program name the map', () => {
+    expect(unreached(CALL, { maps: [PROGS] })).toEqual([
+      {
+        function: 'main',
+        because: 'the tail call found no program in that slot of map progs',
+        programMap: 'progs',
+      },
+    ]);
+  });
+
+  it('are the only way into a program that is not run by itself', () => {
+    const next = (maps: readonly BpfMap[]): string | undefined =>
+      unreachedOf(testObject(programs, maps), {
+        functions: [
+          {
+            function: 'next',
+            instructions: Float64Array.of(0, 0),
+            unreachable: new Uint8Array(2),
+            branches: [],
+            lines: [],
+          },
+        ],
+      })[0]?.because;
+    expect(next([PROGS])).toBe('no tail call entered the program: no slot of map progs led here');
+    expect(next([PROGS, { ...PROGS, name: 'others' }])).toBe('no tail call entered the program');
+  });
+});
+
+describe('the list', () => {
+  const text = 'r0 = 1\nr1 = 5\nif r1 == 5 goto a\na:\nif r1 != 5 goto b\nb:\nexit';
+  // Constants: no packet could go the other way.
+  const unknown = `${FIRST}\nif r6 == 7 goto out\nif r6 == 8 goto out${OUT}`;
+
+  it('leaves out what no packet can do', () => {
+    expect(reasons(text)).toEqual([]);
+  });
+
+  it('has each line of C once, in order', () => {
+    const at = (...lines: number[]): (number | undefined)[] =>
+      unreached(unknown, { packets: [1], lines }).map(({ line }) => line);
+    // The comparison of bounds is in slot 5, those of r6 in 7 and 8.
+    expect(at(1, 1, 1, 1, 1, 9, 1, 6, 4, 1, 1, 1)).toEqual([4, 6, 9]);
+    expect(at(1, 1, 1, 1, 1, 9, 1, 6, 6, 1, 1, 1)).toEqual([6, 9]);
+  });
+
+  it('keeps the reason that tells more of a line’s', () => {
+    const two = `${FIRST}\nr7 = r6\n${LOOKUP}\nif r7 == 9 goto out\nif r0 == 0 goto out\nif r7 == 8 goto out${OUT}`;
+    const lines = Array.from({ length: 40 }, () => 3);
+    expect(reasons(two, { maps, lines })).toEqual([NO_ENTRY]);
+  });
+
+  it('shows the source', () => {
+    const [first] = unreached(unknown, { packets: [1], lines: Array.from({ length: 12 }, () => 3) });
+    expect(first).toEqual({ function: 'main', file: 'x.c', line: 3, text: 'line 3', because: ONE_WAY });
+  });
+});
