@@ -160,12 +160,12 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
     await lab('setup', 'left');
     await lab('load', 'left', 'xdp_pass');
     const wrong: [args: string[], code: number, message: string][] = [
-      [['setup', 'left'], 2, 'there is an environment left already'],
+      [['setup', 'left'], 2, 'the environment left already exists'],
       [['setup', 'abcdefghijklmnop'], 2, 'has 16 characters'],
-      [['status', 'nope'], 2, 'there is no environment nope; there is left'],
+      [['status', 'nope'], 2, 'no environment “nope”; available: left'],
       [['load', 'left', 'xdp_drop'], 2, 'left has a program already: xdp_pass (xdp, native)'],
       [['load', 'left', 'nowhere.o'], 2, 'nowhere.o: no such file'],
-      [['load', 'left', MAIN], 2, 'expected an ELF file'],
+      [['load', 'left', MAIN], 2, 'ELF header +0x0: expected the magic'],
       [['load', 'left', 'account:nope', '--replace'], 2, 'no XDP or TC program nope; it has account_ingress'],
       [['load', 'left', 'xdp_drop', '--mode', 'fast'], 2, '--mode must be native or generic'],
       [['stats', 'left', '--once'], 2, 'neither xdp_stats_map nor rxcnt'],

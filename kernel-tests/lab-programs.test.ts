@@ -52,7 +52,7 @@ describeKernel('programs in a lab', ['root', 'libbpf'], () => {
     load(lab, 'left', built('xdp_pass'));
     for (const mode of ['native', 'generic'] as const) {
       expect(() => load(lab, 'left', { ...built('xdp_drop'), mode })).toThrow(
-        expect.objectContaining({ kind: 'input', remedy: 'to attach the new one instead: --replace' }),
+        expect.objectContaining({ kind: 'input', remedy: 'Use --replace to attach the new one instead.' }),
       );
     }
     expect(hung()).toEqual([['xdp_pass', 'native']]);
@@ -81,7 +81,7 @@ describeKernel('programs in a lab', ['root', 'libbpf'], () => {
     const globals = { nothing: Uint8Array.of(1) };
     expect(() => load(lab, 'left', { ...built('port_filter'), replace: true, globals })).toThrow('nothing');
     expect(() => load(lab, 'left', { object: new Uint8Array(100), file: 'zeros.o', replace: true })).toThrow(
-      'zeros.o: at offset 0: expected an ELF file',
+      'zeros.o: ELF header +0x0: expected the magic',
     );
     expect(attachedTo(lab.device('left')).map((one) => one.name)).toEqual(['xdp_pass']);
   });
@@ -208,7 +208,7 @@ describeKernel('the lab of the host’s devices', ['root', 'libbpf'], () => {
           host.ip(['link add name foreign type veth peer name other', 'link set dev foreign up']);
           load(lab, 'foreign', built('xdp_pass'));
           expect(labStatus(lab).devices.map((one) => one.device)).toEqual(['foreign']);
-          expect(() => lab.device('nowhere')).toThrow('there is no device nowhere');
+          expect(() => lab.device('nowhere')).toThrow('no device “nowhere”');
         } finally {
           lab.close();
           teardown('host');

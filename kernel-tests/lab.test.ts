@@ -77,7 +77,7 @@ describeKernel('a lab', ['root', 'libbpf'], () => {
   it('leaves devices and namespaces of somebody else’s alone', () => {
     const lab = make(['left']);
     lab.outside.ip(['link add name right type veth peer name taken']);
-    expect(() => setup(lab.name, { name: 'right' })).toThrow('there is a device right already');
+    expect(() => setup(lab.name, { name: 'right' })).toThrow('the device right already exists');
     expect(lab.outside.run('ip', ['-brief', 'link', 'show', 'dev', 'right'])).toContain('right@taken');
 
     const theirs = createLastingNetns(`xdpsim-${lab.name}-other`);
@@ -93,12 +93,12 @@ describeKernel('a lab', ['root', 'libbpf'], () => {
 
   it('names the environments that there are, when one is asked for that there is not', () => {
     const lab = make(['left']);
-    expect(() => lab.environment('nope')).toThrow('there is no environment nope; there is left');
-    expect(() => teardown(lab.name, 'nope')).toThrow('there is no environment nope; there is left');
+    expect(() => lab.environment('nope')).toThrow('no environment “nope”; available: left');
+    expect(() => teardown(lab.name, 'nope')).toThrow('no environment “nope”; available: left');
     expect(() => new Lab('nowhere')).toThrow(
       expect.objectContaining({
         kind: 'input',
-        remedy: 'run this first: xdpsim lab setup NAME --lab nowhere',
+        remedy: 'Run this first: xdpsim lab setup NAME --lab nowhere',
       }),
     );
   });

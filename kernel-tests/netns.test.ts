@@ -198,7 +198,7 @@ describeKernel('the network of a world', ['root', 'libbpf'], () => {
     [
       'an address that is a command',
       { devices: [{ ifindex: 3, name: 'dev', mac: MAC, addresses: ['10.1.0.1/24\nnetns add evil'] }] },
-      'is no IPv4 or IPv6 address',
+      'is not an IPv4 or IPv6 address',
     ],
     [
       'a device whose name is an option',

@@ -110,7 +110,7 @@ function withoutThrowing(ask: () => Answer): Answer {
       missing: error instanceof Error ? error.message : String(error),
       remedy:
         (error instanceof EngineError ? error.remedy : undefined) ??
-        'look at the message: this is not expected',
+        'This is not expected: please report the message.',
     };
   }
 }

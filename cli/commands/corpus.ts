@@ -34,7 +34,7 @@ export function registerCorpus(program: Command): void {
     .requiredOption('--out <file>', 'pcapng or pcap; - for standard output')
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
-    .option('--any-length', 'also frames that no kernel accepts: below 14 bytes, above a page')
+    .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
     .action(generate);
   corpus
     .command('show')

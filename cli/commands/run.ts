@@ -62,7 +62,7 @@ export function registerRun(program: Command): void {
       `${ENGINE_NAMES.join(', ')}; default: vm, or testrun where vm cannot run the program`,
     )
     .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
-    .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
+    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
     .addOption(
       new Option('--write <file>', 'write the resulting packets to a capture').conflicts([

@@ -72,15 +72,25 @@ export function registerVerify(program: Command): void {
       '--engines <list>',
       `${ENGINE_NAMES.join(', ')}; default: all that run here without touching the network`,
     )
-    .option('--live', 'also on live veth traffic')
+    .option('--live', 'test on live veth traffic, too')
     .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
-    .option('--object <file>', 'FILE[:FUNCTION] to put in the place of the program’s own object')
-    .option('--map <name=file>', 'what a map holds before the first packet, as JSON', repeated, [])
-    .option('--max-entries <name=n>', 'how many entries a map has that leaves it to its loader', repeated, [])
-    .option('--workers <n>', 'processes; the results stay the same', parseCount('--workers'), 1)
-    .option('--max-divergences <n>', 'stop a program after so many', parseCount('--max-divergences'), 1)
+    .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
+    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
+    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .option(
+      '--workers <n>',
+      'worker processes; results are the same for any number',
+      parseCount('--workers'),
+      1,
+    )
+    .option(
+      '--max-divergences <n>',
+      'stop testing a program after this many',
+      parseCount('--max-divergences'),
+      1,
+    )
     .option(
       '--shrink-time <time>',
       'stop making a divergence smaller after this long; 0: do not shrink',
@@ -93,7 +103,7 @@ export function registerVerify(program: Command): void {
       parseOutput('--coverage'),
     )
     .addOption(
-      new Option('--oracle <what>', 'what is judged of frames without comparing engines')
+      new Option('--oracle <what>', 'what to check in frames besides comparing engines')
         .choices(['off', 'checksums', 'all'])
         .default('all'),
     )

@@ -25,9 +25,9 @@ interface CaptureOptions extends SideOptions {
 export function registerInside(lab: Command): void {
   labCommand(lab, 'exec', 'run a command inside an environment; BPF pins stay visible')
     .usage('[options] <name> -- <command...>')
-    .argument('<name>', 'of the environment')
-    .argument('<command...>', 'behind --, so that its options are its own')
-    .option('--outer', 'on the outside instead: where the devices with the programs are')
+    .argument('<name>', 'the environment')
+    .argument('<command...>', 'the command to run, after --')
+    .option('--outer', 'run it outside instead, where the devices with the programs are')
     .action((name: string, command: readonly string[], options: SideOptions) =>
       withLab(options, async (opened) => {
         const [program, ...args] = command;
@@ -37,8 +37,8 @@ export function registerInside(lab: Command): void {
     );
 
   labCommand(lab, 'enter', 'start a shell inside an environment')
-    .argument('<name>', 'of the environment')
-    .option('--outer', 'on the outside instead')
+    .argument('<name>', 'the environment')
+    .option('--outer', 'start it outside instead')
     .action((name: string, options: SideOptions) =>
       withLab(options, async (opened) => {
         const netns = side(opened, name, options.outer === true);
@@ -49,17 +49,17 @@ export function registerInside(lab: Command): void {
 
   labCommand(lab, 'ping', 'ping the outside from inside')
     .usage('[options] <name> [-- <ping’s options...>]')
-    .argument('<name>', 'of the environment')
-    .argument('[options...]', 'for ping, behind --')
-    .option('--ipv4', 'the IPv4 address')
-    .option('-c, --count <n>', 'how many', parseCount('--count'))
+    .argument('<name>', 'the environment')
+    .argument('[options...]', 'options for ping, after --')
+    .option('--ipv4', 'ping the IPv4 address')
+    .option('-c, --count <n>', 'how many requests to send', parseCount('--count'))
     .action(ping);
 
-  labCommand(lab, 'tcpdump', 'watch what passes the outer device')
+  labCommand(lab, 'tcpdump', 'show the packets on the outer device')
     .usage('[options] <name> [-- <filter...>]')
-    .argument('<name>', 'of the environment')
-    .argument('[filter...]', 'and options for tcpdump, behind --')
-    .option('--inner', 'the inner device instead')
+    .argument('<name>', 'the environment')
+    .argument('[filter...]', 'filter and options for tcpdump, after --')
+    .option('--inner', 'capture on the inner device instead')
     .option('-w, --write <file>', 'write a capture')
     .action(tcpdump);
 }

@@ -19,8 +19,8 @@ export function labCommand(parent: Command, name: string, description: string): 
   return parent
     .command(name)
     .description(description)
-    .option('--lab <name>', `another lab than “${DEFAULT_LAB}”`)
-    .option('--host', 'the lab whose devices stand in the host’s own network namespace');
+    .option('--lab <name>', `the lab (default: “${DEFAULT_LAB}”)`)
+    .option('--host', 'the lab in the host’s own network namespace');
 }
 
 export function withOutput(command: Command): Command {

@@ -31,19 +31,19 @@ const repeated = (value: string, before: readonly string[]): readonly string[] =
 
 export function registerLoading(lab: Command): void {
   withOutput(
-    labCommand(lab, 'load', 'load an object onto the outer device; its XDP and its TC half together')
-      .argument('<name>', 'of the environment; with --host also of a device')
+    labCommand(lab, 'load', 'load an object onto the outer device: its XDP and TC programs together')
+      .argument('<name>', 'the environment; with --host also a device')
       .argument('<object>', 'OBJECT[:FUNCTION], or a built-in program’s name')
-      .option('--mode <mode>', 'of XDP: native or generic', 'native')
-      .option('--replace', 'in the place of the program that is there, whichever mode it is in')
+      .option('--mode <mode>', 'XDP mode: native or generic', 'native')
+      .option('--replace', 'replace the program that is attached, in either mode')
       .option('--global <name=value>', 'set a read-only global; may be repeated', repeated, [])
-      .option('--yes', 'also on a device that carries the default route'),
+      .option('--yes', 'allow a device that carries the default route'),
   ).action(runLoad);
 
   withOutput(
-    labCommand(lab, 'unload', 'take off what was loaded, and remove the pins of its maps').argument(
+    labCommand(lab, 'unload', 'detach what was loaded, and remove the pins of its maps').argument(
       '<name>',
-      'of the environment or device',
+      'the environment or device',
     ),
   ).action(async (name: string, options: LabOptions) => {
     const gone = await changeLab(options, (opened) => unload(opened, name));
@@ -59,7 +59,7 @@ export function registerLoading(lab: Command): void {
       'fill the maps of redirect_map, both ways between two environments; with router, for all of them',
     )
       .argument('<a>', 'an environment')
-      .argument('<b>', 'another'),
+      .argument('<b>', 'another environment'),
   ).action(async (a: string, b: string, options: LabOptions) => {
     const filled = await changeLab(options, (opened) => connect(opened, a, b));
     if (options.json === true) printJson({ redirects: filled });
@@ -82,7 +82,7 @@ async function runLoad(name: string, object: string, options: LoadFlags): Promis
       if (lab.state.namespace === 'host' && options.yes !== true && lab.carriesDefaultRoute(name)) {
         throw inputFailure(
           `${name} carries the default route: a program there can cut this machine off`,
-          'if that is what you want: --yes',
+          'Use --yes if that is what you want.',
         );
       }
       const attached = load(lab, name, {

@@ -31,13 +31,13 @@ interface TraceOptions extends LabOptions {
 export function registerObserving(lab: Command): void {
   withOutput(
     labCommand(lab, 'stats', 'show packets and bytes by action, and packets by protocol, until Ctrl-C')
-      .argument('<name>', 'of the environment')
-      .option('--once', 'one report, after a quarter of a second'),
+      .argument('<name>', 'the environment')
+      .option('--once', 'print one report, after a quarter of a second'),
   ).action(stats);
 
   withOutput(
     labCommand(lab, 'maps', 'show what the maps of the programs hold')
-      .argument('<name>', 'of the environment')
+      .argument('<name>', 'the environment')
       .argument('[map]', 'default: all'),
   ).action((name: string, map: string | undefined, options: LabOptions) =>
     withLab(options, (opened) => {
@@ -52,7 +52,7 @@ export function registerObserving(lab: Command): void {
   withOutput(
     labCommand(lab, 'trace', 'follow what the lab’s programs print, until Ctrl-C').option(
       '--all',
-      'what other programs print, too',
+      'include what other programs print',
     ),
   ).action((options: TraceOptions) => withLab(options, (opened) => trace(opened, options)));
 }
@@ -82,7 +82,7 @@ async function trace(lab: Lab, options: TraceOptions): Promise<void> {
   const instance = new TraceInstance(lab.name);
   try {
     if (options.all !== true && labLines(lab) === undefined) {
-      reportLine('which lines are this lab’s cannot be told: all are shown');
+      reportLine('The lines of this lab cannot be told from those of others: all are shown.');
     }
     do {
       const lines = instance.read();

@@ -18,13 +18,13 @@ interface SetupFlags extends LabOptions {
 
 export function registerTopology(lab: Command): void {
   withOutput(
-    labCommand(lab, 'setup', 'make an environment: a namespace with veth0 inside, its peer NAME outside')
+    labCommand(lab, 'setup', 'create an environment: a namespace with veth0 inside, its peer NAME outside')
       .argument(
         '[name]',
-        'of the environment and its outer device, at most 15 characters; default: env1, env2, …',
+        'name of the environment and of its outer device, at most 15 characters; default: env1, env2, …',
       )
-      .option('--ipv4', 'IPv4 addresses beside the IPv6 ones')
-      .option('--vlan', 'sub-interfaces for VLANs 1 and 2'),
+      .option('--ipv4', 'add IPv4 addresses to the IPv6 ones')
+      .option('--vlan', 'add sub-interfaces for VLANs 1 and 2'),
   ).action(async (name: string | undefined, options: SetupFlags) => {
     const flags = { ipv4: options.ipv4 ?? false, vlan: options.vlan ?? false };
     const made = await exclusively(() =>
@@ -47,7 +47,7 @@ export function registerTopology(lab: Command): void {
   });
 
   withOutput(
-    labCommand(lab, 'reset', 'bring environments back to what they were after setup').argument(
+    labCommand(lab, 'reset', 'restore environments to what they were after setup').argument(
       '[name]',
       'default: all',
     ),

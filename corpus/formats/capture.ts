@@ -55,6 +55,6 @@ export class AnyCaptureDecoder implements CaptureDecoder {
   #description(): string {
     if (this.#head.length === 0) return 'an empty file';
     const hex = Array.from(this.#head, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    return this.#head.length < MAGIC_SIZE ? `the end of the file after ${hex}` : hex;
+    return this.#head.length < MAGIC_SIZE ? `${hex} and the end of the file` : hex;
   }
 }

@@ -60,7 +60,7 @@ describe('reading pcap', () => {
 
   it.each([
     ['an empty file', '', 0, 'expected the magic number of a pcap or pcapng file, found an empty file'],
-    ['three bytes', 'd4c3b2', 0, 'found the end of the file after d4 c3 b2'],
+    ['three bytes', 'd4c3b2', 0, 'found d4 c3 b2 and the end of the file'],
     ['another kind of file', '7f454c46 02010100', 0, 'found 7f 45 4c 46'],
     [
       'half a file header',

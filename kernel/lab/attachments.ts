@@ -129,7 +129,10 @@ export function attach(device: Device, hook: Hook, fd: number, options: AttachOp
     if (result === 0) return 'tcx';
     // A kernel that does not know the attach type says EINVAL.
     if (options.tc === 'tcx' || result !== EINVAL) {
-      throw new EngineError('environment', `no TC program on ${name} at ${hook}: ${errnoName(result)}`);
+      throw new EngineError(
+        'environment',
+        `a TC program cannot be attached to ${name} at ${hook}: ${errnoName(result)}`,
+      );
     }
   }
   const priority = options.first === true ? TC_FILTER.priority - 1 : TC_FILTER.priority;
@@ -153,7 +156,7 @@ export function detach(device: Device, { hook, mode, id }: Omit<Attached, 'name'
 function xdp({ netns, ifindex, name }: Device, fd: number, mode: 'native' | 'generic'): void {
   const result = netns.enter(() => functions().bpf_xdp_attach(ifindex, fd, XDP_FLAGS[mode], null));
   if (result === 0) return;
-  throw new EngineError('environment', `no ${mode} XDP on ${name}: ${errnoName(result)}`, {
+  throw new EngineError('environment', `${mode} XDP cannot be attached to ${name}: ${errnoName(result)}`, {
     ...(mode === 'native' ? { remedy: 'some drivers know generic XDP only: --mode generic' } : {}),
   });
 }

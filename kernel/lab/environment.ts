@@ -177,7 +177,7 @@ function passEverything(inside: Netns): void {
   const { bpf } = requireLibbpf();
   const fd = bpf.bpf_prog_load(BPF_PROG_TYPE.XDP, 'xdp_pass', 'GPL', code, code.length / 8, null);
   if (fd < 0) {
-    throw new EngineError('environment', `no XDP program can be loaded: ${errnoName(fd)}`, {
+    throw new EngineError('environment', `an XDP program cannot be loaded: ${errnoName(fd)}`, {
       remedy: 'run as root (or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
     });
   }

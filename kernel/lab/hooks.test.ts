@@ -46,7 +46,7 @@ describe('the functions that are attached together', () => {
   it('are refused where two want the same hook', () => {
     const several = object(['a', 'xdp', 'xdp'], ['b', 'xdp', 'xdp']);
     expect(() => chooseEntries('x.o', several, undefined, [])).toThrow(
-      expect.objectContaining({ kind: 'input', remedy: 'name one: x.o:a' }),
+      expect.objectContaining({ kind: 'input', remedy: 'Name one: x.o:a' }),
     );
   });
 

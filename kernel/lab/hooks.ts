@@ -32,7 +32,7 @@ export function chooseEntries(
   if (entries.length === 0) throw new EngineError('input', `${file} has no XDP or TC program`);
   if (new Set(entries.map((entry) => entry.hook)).size === entries.length) return entries;
   throw new EngineError('input', `${file} has several programs for one hook: ${names}`, {
-    remedy: `name one: ${file}:${entries[0]!.function}`,
+    remedy: `Name one: ${file}:${entries[0]!.function}`,
   });
 }
 

@@ -170,7 +170,10 @@ function info(fd: number, size: number, request: DataView = new DataView(new Arr
     new Uint32Array([size]),
   );
   if (result < 0)
-    throw new EngineError('environment', `the kernel says nothing of an object: ${errnoName(result)}`);
+    throw new EngineError(
+      'environment',
+      `the kernel returns no information on an object: ${errnoName(result)}`,
+    );
   return request;
 }
 

@@ -44,7 +44,7 @@ export class Lab {
     const found = this.#state.environments.find((one) => one.name === name);
     if (found !== undefined) return found;
     const known = this.#state.environments.map((one) => one.name).join(', ') || 'none';
-    throw new EngineError('input', `there is no environment ${name}; there is ${known}`, {
+    throw new EngineError('input', `no environment “${name}”; available: ${known}`, {
       remedy: setupCommand(this.name, name),
     });
   }
@@ -67,9 +67,9 @@ export class Lab {
     if (this.#state.namespace !== 'host') this.environment(name);
     const ifindex = ifindexOf(this.outside, name);
     if (ifindex !== 0) return { netns: this.outside, name, ifindex };
-    throw new EngineError('input', `there is no device ${name}`, {
+    throw new EngineError('input', `no device “${name}”`, {
       remedy: this.#state.environments.some((one) => one.name === name)
-        ? `the environment is broken: xdpsim lab reset ${name}`
+        ? `The environment is broken. Repair it: xdpsim lab reset ${name}`
         : setupCommand(this.name, name),
     });
   }

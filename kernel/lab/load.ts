@@ -58,7 +58,7 @@ function replace(
   if (inTheWay.length > 0 && options.replace !== true) {
     const what = inTheWay.map((one) => `${one.name} (${one.hook}, ${one.mode})`).join(', ');
     throw new EngineError('input', `${name} has a program already: ${what}`, {
-      remedy: 'to attach the new one instead: --replace',
+      remedy: 'Use --replace to attach the new one instead.',
     });
   }
   // Loaded before anything is taken off: a program that the verifier refuses leaves the old one attached.

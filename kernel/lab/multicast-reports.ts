@@ -17,7 +17,7 @@ export function dropMulticastReports(device: Device): void {
   const code = assemble(PROGRAM);
   const fd = bpf.bpf_prog_load(BPF_PROG_TYPE.SCHED_CLS, REPORT_DROPPER, 'GPL', code, PROGRAM.length, null);
   if (fd < 0) {
-    throw new EngineError('environment', `no TC program can be loaded: ${errnoName(fd)}`, {
+    throw new EngineError('environment', `a TC program cannot be loaded: ${errnoName(fd)}`, {
       remedy: 'run as root (or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
     });
   }

@@ -26,7 +26,7 @@ export const MOST_ENVIRONMENTS = 254;
 export function checkLabName(name: string): void {
   if (/^[A-Za-z][\w-]{0,39}$/.test(name)) return;
   throw new EngineError('input', `“${name}” cannot be a lab's name`, {
-    remedy: 'it begins with a letter and has at most 40 letters, digits, _ and -',
+    remedy: 'A name starts with a letter and has at most 40 letters, digits, _ and -.',
   });
 }
 
@@ -46,7 +46,7 @@ export function checkEnvironmentName(name: string, vlan: boolean): void {
   }
   if (/^[A-Za-z][\w-]*$/.test(name) && !RESERVED.has(name)) return;
   throw new EngineError('input', `“${name}” cannot be an environment's name`, {
-    remedy: `it begins with a letter and consists of letters, digits, _ and -; ${[...RESERVED].join(', ')} are taken`,
+    remedy: `A name starts with a letter and contains letters, digits, _ and -; ${[...RESERVED].join(', ')} are reserved.`,
   });
 }
 
@@ -76,7 +76,7 @@ export function notSetUp(lab: string): string {
 }
 
 export function setupCommand(lab: string, environment: string): string {
-  return `run this first: xdpsim lab setup ${environment}${labOption(lab)}`;
+  return `Run this first: xdpsim lab setup ${environment}${labOption(lab)}`;
 }
 
 /** Where a lab may pin maps: in the host's bpffs, or in one of its own where there is none. */

@@ -140,20 +140,20 @@ function build(before: LabState, environment: EnvironmentState): void {
 function checkFree(state: LabState, { name, namespace }: EnvironmentState, isNew: boolean): void {
   const anew = `choose another name, or make it anew: xdpsim lab reset ${name}${labOption(state.name)}`;
   if (state.environments.some((one) => one.name === name)) {
-    throw new EngineError('input', `there is an environment ${name} already`, { remedy: anew });
+    throw new EngineError('input', `the environment ${name} already exists`, { remedy: anew });
   }
   const namespaces = isNew && state.namespace !== 'host' ? [namespace, state.namespace] : [namespace];
   for (const taken of namespaces) {
     if (!existsSync(join(NETNS_DIRECTORY, taken))) continue;
-    throw new EngineError('input', `there is a network namespace ${taken} already`, {
-      remedy: `choose another name; if it is left of an earlier lab: xdpsim lab teardown${labOption(state.name)}`,
+    throw new EngineError('input', `the network namespace ${taken} already exists`, {
+      remedy: `choose another name; if an earlier lab left it behind: xdpsim lab teardown${labOption(state.name)}`,
     });
   }
   if (isNew && state.namespace !== 'host') return;
   const outside = openOutside(state);
   try {
     if (ifindexOf(outside, name) === 0) return;
-    throw new EngineError('input', `there is a device ${name} already`, { remedy: 'choose another name' });
+    throw new EngineError('input', `the device ${name} already exists`, { remedy: 'choose another name' });
   } finally {
     outside.close();
   }
@@ -163,7 +163,7 @@ function remove(state: LabState, name: string | undefined): EnvironmentState[] {
   const going = state.environments.filter((one) => name === undefined || one.name === name);
   if (name !== undefined && going.length === 0) {
     const known = state.environments.map((one) => one.name).join(', ') || 'none';
-    throw new EngineError('input', `there is no environment ${name}; there is ${known}`);
+    throw new EngineError('input', `no environment “${name}”; available: ${known}`);
   }
   const outside = tryToOpen(state);
   try {

@@ -52,7 +52,10 @@ export function attachXdp(
 ): void {
   const result = netns.enter(() => functions().bpf_xdp_attach(ifindex, fd, XDP_FLAGS[mode], null));
   if (result === 0) return;
-  throw new EngineError('environment', `no ${mode} XDP on device ${ifindex}: ${errnoName(result)}`);
+  throw new EngineError(
+    'environment',
+    `${mode} XDP cannot be attached to device ${ifindex}: ${errnoName(result)}`,
+  );
 }
 
 /**
@@ -94,7 +97,7 @@ export function attachTc(
   if (result === 0) return;
   throw new EngineError(
     'environment',
-    `no TC program on device ${ifindex} at ${point}: ${errnoName(result)}`,
+    `a TC program cannot be attached to device ${ifindex} at ${point}: ${errnoName(result)}`,
     { remedy: 'use a kernel with CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF' },
   );
 }

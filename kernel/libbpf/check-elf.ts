@@ -16,7 +16,7 @@ export function requireBpfElf(bytes: Uint8Array, file: string): void {
   } catch (error) {
     if (!(error instanceof ObjectError)) throw error;
     throw new EngineError('input', `${file}: ${error.message}`, {
-      remedy: 'give an object that clang -target bpf made',
+      remedy: 'Use an object that was compiled with clang -target bpf.',
       cause: error,
     });
   }

@@ -536,7 +536,7 @@ export class BpfMap {
     if (this.#cpus === 1 && value.length === this.#valueBytes) return value;
     if (this.#cpus > 1 && cpu >= this.#cpus) {
       throw new EngineError('environment', `map ${this.name}: there is no CPU ${cpu} for its values`, {
-        remedy: `choose one of the ${this.#cpus} that there are`,
+        remedy: `This machine has CPUs 0 to ${this.#cpus - 1}.`,
       });
     }
     const all = new Uint8Array(this.#valueBytes);

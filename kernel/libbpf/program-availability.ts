@@ -9,7 +9,7 @@ export function programAvailability(program: Program | undefined): Availability 
     return {
       available: false,
       reason: `${program.name} has no compiled object`,
-      remedy: 'compile it, or name an object with --object',
+      remedy: 'Compile it, or name an object with --object.',
     };
   }
   const behind = program.entries.find((entry) => entry.behindRedirect !== undefined);

@@ -54,7 +54,7 @@ export interface Ethtool {
 export function openEthtool(netns: Netns, device: string): Ethtool {
   // A socket belongs to the namespace it was made in, and with it every ioctl: no need to enter again.
   const socket = netns.enter(() => libc().socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0));
-  if (socket < 0) throw new EngineError('environment', `no socket: ${lastErrorName()}`);
+  if (socket < 0) throw new EngineError('environment', `a socket cannot be opened: ${lastErrorName()}`);
   return new EthtoolSocket(socket, device);
 }
 

@@ -85,7 +85,7 @@ function unnamed(): Netns {
 
 function cannotBeMade(stderr: string): EngineError {
   const reason = stderr.trim();
-  return new EngineError('environment', `no network namespace can be made: ${reason}`, {
+  return new EngineError('environment', `a network namespace cannot be created: ${reason}`, {
     remedy: reason.includes('Read-only file system')
       ? 'make /run writable: mount -t tmpfs tmpfs /run'
       : 'run as root (or with CAP_SYS_ADMIN and CAP_NET_ADMIN)',
@@ -125,7 +125,7 @@ export function createLastingNetns(name: string): Netns {
   const { status, stderr } = start('ip', ['netns', 'add', name]);
   if (status === 0) return new OpenNetns(name, join(NETNS_DIRECTORY, name));
   if (stderr.includes('File exists')) {
-    throw new EngineError('input', `there is a network namespace ${name} already`, {
+    throw new EngineError('input', `the network namespace ${name} already exists`, {
       remedy: `choose another name, or remove it: ip netns delete ${name}`,
     });
   }

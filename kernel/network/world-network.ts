@@ -176,7 +176,7 @@ async function untilOwnRoutes(inside: Netns, links: readonly Link[]): Promise<vo
         `the kernel makes no route to an address of its own: ${missing[0]}`,
         {
           remedy:
-            'look at ip -6 address in a namespace of your own: is the address there, and not tentative?',
+            'Check with `ip -6 address` in a namespace of your own that the address is there and not tentative.',
         },
       );
     }
@@ -209,7 +209,7 @@ function checkTexts(world: World): void {
   ];
   for (const address of addresses) {
     if (!/^[0-9a-fA-F:.]+(\/\d{1,3})?$/.test(address)) {
-      throw new EngineError('input', `${JSON.stringify(address)} is no IPv4 or IPv6 address`);
+      throw new EngineError('input', `${JSON.stringify(address)} is not an IPv4 or IPv6 address`);
     }
   }
   const numbers = [
@@ -218,12 +218,12 @@ function checkTexts(world: World): void {
   ];
   for (const number of numbers) {
     if (number !== undefined && !(Number.isSafeInteger(number) && number >= 0)) {
-      throw new EngineError('input', `${JSON.stringify(number)} is no ifindex, metric or MTU`);
+      throw new EngineError('input', `${JSON.stringify(number)} is not an ifindex, metric or MTU`);
     }
   }
   for (const { type } of world.routes ?? []) {
     if (type !== undefined && !ROUTE_TYPES.includes(type)) {
-      throw new EngineError('input', `${JSON.stringify(type)} is no type of route`);
+      throw new EngineError('input', `${JSON.stringify(type)} is not a type of route`);
     }
   }
 }

@@ -36,7 +36,7 @@ export function openIcmpSocket(version: 4 | 6): IcmpSocket {
   const [family, protocol] = version === 6 ? [AF_INET6, IPPROTO_ICMPV6] : [AF_INET, IPPROTO_ICMP];
   const fd = libc().socket(family, SOCK_RAW_NONBLOCK_CLOEXEC, protocol);
   if (fd < 0) {
-    throw new EngineError('environment', `no raw socket: ${lastErrorName()}`, {
+    throw new EngineError('environment', `a raw socket cannot be opened: ${lastErrorName()}`, {
       remedy: 'run as root (or with CAP_NET_RAW)',
     });
   }

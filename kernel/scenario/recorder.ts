@@ -149,7 +149,7 @@ export class Recorder {
     if (count - first > RECORDS) {
       throw new EngineError(
         'input',
-        `more than ${RECORDS} frames moved in one step: do they run in circles?`,
+        `more than ${RECORDS} frames moved in one step: there may be a forwarding loop`,
       );
     }
     return Array.from({ length: count - first }, (_, index) =>

@@ -98,7 +98,7 @@ export class Sockets {
     // A socket belongs to the namespace that it was made in.
     const socket = this.#netns.enter(() => libc().socket(family, SOCK_RAW_CLOEXEC, protocol));
     if (socket >= 0) return socket;
-    throw new EngineError('environment', `no raw socket: ${lastErrorName()}`, {
+    throw new EngineError('environment', `a raw socket cannot be opened: ${lastErrorName()}`, {
       remedy: 'run as root (or with CAP_NET_RAW)',
     });
   }

@@ -33,7 +33,8 @@ export class Observers {
     this.#libbpf = requireLibbpf();
     this.#size = Math.ceil((counters * 8) / 4096) * 4096;
     this.#map = createMappableArray(this.#libbpf, 'xdpsim_counts', this.#size);
-    if (this.#map < 0) throw new EngineError('environment', `no map can be made: ${errnoName(this.#map)}`);
+    if (this.#map < 0)
+      throw new EngineError('environment', `a map cannot be created: ${errnoName(this.#map)}`);
     const address = BigInt(libc().mmap(null, this.#size, PROT_READ, MAP_SHARED, this.#map, 0));
     if (address === MAP_FAILED) {
       closeSync(this.#map);

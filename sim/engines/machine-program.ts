@@ -195,7 +195,7 @@ export function machineAvailability(program: Program | undefined): Availability 
   return {
     available: false,
     reason: `${program.name} has no compiled object`,
-    remedy: 'compile it, or name an object with --object',
+    remedy: 'Compile it, or name an object with --object.',
   };
 }
 
