@@ -79,24 +79,27 @@ describeKernel('the probe of the kernel', ['testrun'], () => {
   });
 });
 
-describeKernel('an object that calls a helper that the machine lacks', ['testrun', 'compiler'], () => {
-  it('runs in the kernel, and the report names the helper', async () => {
+describeKernel('an object that calls what the machine lacks', ['testrun', 'compiler', 'linux 6.12'], () => {
+  it.each([
+    ['asks_for_task', 'helper bpf_get_current_task \\(number 35\\)', { XDP_DROP: 200 }],
+    ['asks_for_kernel_context', 'kernel function bpf_cast_to_kern_ctx', { XDP_TX: 200 }],
+  ])('runs in the kernel, and the report names it: %s', async (name, what, actions) => {
     const report = await verify({
-      program: fixtureOf('lacking', 'asks_for_task'),
+      program: fixtureOf('lacking', name),
       engines: (['vm', 'wasm', 'testrun'] as const).map(createEngine),
       seed: 'lacking',
       runs: 200,
     });
-    const lacking = /the machine lacks the helper bpf_get_current_task \(number 35\)$/;
-    for (const name of ['vm', 'wasm']) {
-      const engine = report.engines.find((one) => one.name === name)!;
-      expect(engine).toMatchObject({ status: 'skipped', reason: expect.stringMatching(lacking) });
+    const reason = expect.stringMatching(new RegExp(`the machine lacks the ${what}$`));
+    for (const machine of ['vm', 'wasm']) {
+      const engine = report.engines.find((one) => one.name === machine)!;
+      expect(engine).toMatchObject({ status: 'skipped', reason });
     }
-    expect(report.engines.find(({ name }) => name === 'testrun')).toMatchObject({
+    expect(report.engines.find((one) => one.name === 'testrun')).toMatchObject({
       status: 'ran',
       packets: 200,
     });
-    expect(report.actions).toEqual({ XDP_DROP: 200 });
+    expect(report.actions).toEqual(actions);
     expect(report.divergences).toEqual([]);
   });
 });

@@ -31,6 +31,8 @@ struct {
 	__uint(max_entries, 4096);
 } commands SEC(".maps");
 
+const volatile __u32 constant = 7;
+
 static long on_command(struct bpf_dynptr *command, void *context)
 {
 	put(20, 1);
@@ -67,6 +69,8 @@ int bloom_filters(struct xdp_md *ctx)
 		/* Straight from the packet. */
 		put(5, bpf_map_push_elem(&words, p + 6, 0));
 	}
+	/* A peek reads: of what nothing may write, too. */
+	put(13, bpf_map_peek_elem(&words, (void *)&constant));
 	put(6, bpf_map_peek_elem(&words, &word));
 	put(7, bpf_map_peek_elem(&single, &wide_word));
 	put(8, bpf_map_peek_elem(&odd, &three));

@@ -3,6 +3,7 @@
 import type { BpfObject, BpfProgram } from '../ebpf/bpf-object.ts';
 import { checkProgram } from '../ebpf/check-program.ts';
 import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
+import { missingFunction } from '../ebpf/loader/externs.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
 import { canCreateMap } from '../ebpf/maps/create-map.ts';
 import { LruHashMap } from '../ebpf/maps/lru-hash-map.ts';
@@ -85,7 +86,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
         const known = object.programs.map((one) => one.function).join(', ') || 'none';
         throw new ObjectError(`program ${name}`, 'a program of the object', `only ${known}`);
       }
-      requireComplete(object.programs[index]!);
+      requireComplete(object, object.programs[index]!);
       checkProgram(object, object.programs[index]!, hook, world);
       return { hook, program: index, frags };
     });
@@ -96,7 +97,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
     const wanted = needs.programs;
     for (const index of wanted) {
       if (entries.some((entry) => entry.program === index)) continue;
-      requireComplete(object.programs[index]!);
+      requireComplete(object, object.programs[index]!);
       checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world);
     }
     const inDeviceMap = entries.some(({ program }) => object.programs[program]!.behindRedirect === 'devmap');
@@ -136,9 +137,13 @@ function withoutForeignMaps(object: BpfObject, needed: ReadonlySet<number>): Bpf
   return { ...object, maps };
 }
 
-function requireComplete({ function: name, missing: [first] }: BpfProgram): void {
-  if (first === undefined) return;
-  throw new ObjectError(`program ${name}`, 'a kernel that has what it refers to', first);
+/** Functions that the machine lacks may be in the kernel; other externs it takes from there. */
+function requireComplete({ kfuncs }: BpfObject, { function: name, missing }: BpfProgram): void {
+  const lacking = kfuncs.find((one) => missing.includes(missingFunction(one)));
+  const other = missing.find((text) => !kfuncs.some((one) => text === missingFunction(one)));
+  if (other !== undefined)
+    throw new ObjectError(`program ${name}`, 'a kernel that has what it refers to', other);
+  if (lacking !== undefined) throw new LackingError(`program ${name}`, 'kernel function', lacking);
 }
 
 function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObject {

@@ -32,6 +32,7 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   key: reads,
   value: reads,
   value_out: fills,
+  value_peeked: fills,
   memory: reads,
   memory_or_null: reads,
   memory_out: fills,
@@ -57,6 +58,7 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   tcp_header: reads,
   ipv6_header: reads,
   spin_lock: changes,
+  res_spin_lock: changes,
   // Its bytes stay zeros.
   timer: none,
   dynptr_out: fills,

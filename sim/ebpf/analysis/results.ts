@@ -62,6 +62,8 @@ function found({ helper, first, key, maps, id }: AnalysedResult): Value {
     case 'HASH_OF_MAPS':
       return mapPointer(-1, id);
     case 'XSKMAP':
+    case 'SOCKMAP':
+    case 'SOCKHASH':
       return ANY;
     case 'ARRAY':
     case 'PERCPU_ARRAY': {

@@ -21,6 +21,8 @@ export type ArgumentType =
   | 'value'
   /** Writable memory of the map's value size. */
   | 'value_out'
+  /** The same for a peek: a Bloom filter reads it instead. */
+  | 'value_peeked'
   | 'memory'
   | 'memory_or_null'
   /** Memory that the helper fills: it need not be initialised. */
@@ -59,6 +61,8 @@ export type ArgumentType =
   | 'ipv6_header'
   /** A `struct bpf_spin_lock` in a map's value. */
   | 'spin_lock'
+  /** A `struct bpf_res_spin_lock` in a map's value. */
+  | 'res_spin_lock'
   /** A `struct bpf_timer` in a map's value. */
   | 'timer'
   /** A `struct bpf_dynptr` on the stack that the helper makes. */
@@ -131,6 +135,7 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   key: memory('read', 'map key'),
   value: memory('read', 'map value'),
   value_out: memory('written', 'map value'),
+  value_peeked: memory('written', 'map value'),
   memory: memory('read', 'next argument'),
   memory_or_null: memory('read', 'next argument', 'any', 'if empty'),
   memory_out: memory('written', 'next argument'),
@@ -153,6 +158,7 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   tcp_header: memory('read', TCP_HEADER),
   ipv6_header: memory('read', IPV6_HEADER),
   spin_lock: memory('read and written', 4, 'map value'),
+  res_spin_lock: memory('read and written', 4, 'map value'),
   timer: memory('read and written', TIMER_SIZE, 'map value'),
   dynptr_out: memory('written', DYNPTR_SIZE, 'stack'),
   dynptr: memory('read and written', DYNPTR_SIZE, 'stack'),

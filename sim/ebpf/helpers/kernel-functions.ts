@@ -11,6 +11,7 @@ import { BITS_FUNCTIONS } from './bits-functions.ts';
 import { DYNPTR, reaches, readDynptr, sliceOf, writeDynptr, writeNullDynptr } from './dynptr.ts';
 import { DYNPTR_COPY_FUNCTIONS } from './dynptr-copy-functions.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
+import { LOCK_FUNCTIONS } from './lock-helpers.ts';
 import { SECTION_FUNCTIONS } from './section-functions.ts';
 import { STRING_FUNCTIONS } from './string-functions.ts';
 
@@ -225,7 +226,12 @@ const FUNCTIONS: readonly Helper[] = [
 ];
 
 export const KERNEL_FUNCTIONS: ReadonlyMap<string, Helper> = new Map(
-  [...FUNCTIONS, ...BITS_FUNCTIONS, ...DYNPTR_COPY_FUNCTIONS, ...SECTION_FUNCTIONS, ...STRING_FUNCTIONS].map(
-    (each) => [each.name, each],
-  ),
+  [
+    ...FUNCTIONS,
+    ...BITS_FUNCTIONS,
+    ...DYNPTR_COPY_FUNCTIONS,
+    ...LOCK_FUNCTIONS,
+    ...SECTION_FUNCTIONS,
+    ...STRING_FUNCTIONS,
+  ].map((each) => [each.name, each]),
 );

@@ -29,3 +29,29 @@ export const LOCK_HELPERS: readonly Helper[] = [
     },
   },
 ];
+
+function resilient(name: string, locks: boolean, savesFlags: boolean): Helper {
+  const flags = locks ? 'irq_flags_out' : 'irq_flags';
+  return {
+    number: 0,
+    name,
+    arguments: savesFlags ? ['res_spin_lock', flags] : ['res_spin_lock'],
+    returns: locks ? 'int' : 'void',
+    note: 'always free: one CPU runs',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'exact',
+    run: (machine, lock) => {
+      machine.memory.setU32(lock, locks ? 1 : 0);
+      return 0;
+    },
+  };
+}
+
+/** Locks that notice when they would wait for ever (kernel/bpf/rqspinlock.c, Linux 6.15). */
+export const LOCK_FUNCTIONS: readonly Helper[] = [
+  resilient('bpf_res_spin_lock', true, false),
+  resilient('bpf_res_spin_unlock', false, false),
+  resilient('bpf_res_spin_lock_irqsave', true, true),
+  resilient('bpf_res_spin_unlock_irqrestore', false, true),
+];

@@ -1,5 +1,7 @@
 /** Helpers on maps (kernel/bpf/helpers.c). */
 import { EINVAL } from '../../runtime/errno.ts';
+import { Unsupported } from '../machine.ts';
+import { holdsSockets } from '../maps/socket-map.ts';
 import { type Helper, NO_EFFECTS, PLAIN_MAPS } from './helper.ts';
 
 const READABLE_MAPS: Helper['maps'] = [
@@ -9,7 +11,10 @@ const READABLE_MAPS: Helper['maps'] = [
   'XSKMAP',
   'ARRAY_OF_MAPS',
   'HASH_OF_MAPS',
+  'SOCKMAP',
+  'SOCKHASH',
 ];
+const WRITABLE_MAPS: Helper['maps'] = [...PLAIN_MAPS, 'SOCKMAP', 'SOCKHASH'];
 const SEQUENCES: Helper['maps'] = ['QUEUE', 'STACK'];
 const SEQUENCES_AND_FILTERS: Helper['maps'] = ['QUEUE', 'STACK', 'BLOOM_FILTER'];
 const PER_CPU_MAPS: Helper['maps'] = ['PERCPU_ARRAY', 'PERCPU_HASH', 'LRU_PERCPU_HASH'];
@@ -31,14 +36,16 @@ export const MAP_HELPERS: readonly Helper[] = [
     name: 'bpf_map_update_elem',
     arguments: ['map', 'key', 'value', 'anything'],
     returns: 'int',
-    maps: PLAIN_MAPS,
+    maps: WRITABLE_MAPS,
     rules: { hooks: 'both', license: 'any', packetAccess: true },
     effects: NO_EFFECTS,
     symbolic: 'exact',
     run: (machine, map, key, value, flags) => {
       // Flags are 64 bits wide: what is above the low half is refused as any unknown flag is.
       if (machine.high(3) !== 0) return -EINVAL;
-      return machine.mapAt(map).update(key, value, flags);
+      const target = machine.mapAt(map);
+      if (holdsSockets(target)) throw new Unsupported('the machine puts no sockets into maps');
+      return target.update(key, value, flags);
     },
   },
   {
@@ -46,7 +53,7 @@ export const MAP_HELPERS: readonly Helper[] = [
     name: 'bpf_map_delete_elem',
     arguments: ['map', 'key'],
     returns: 'int',
-    maps: PLAIN_MAPS,
+    maps: WRITABLE_MAPS,
     rules: { hooks: 'both', license: 'any', packetAccess: true },
     effects: NO_EFFECTS,
     symbolic: 'exact',
@@ -78,7 +85,7 @@ export const MAP_HELPERS: readonly Helper[] = [
   {
     number: 89,
     name: 'bpf_map_peek_elem',
-    arguments: ['map', 'value_out'],
+    arguments: ['map', 'value_peeked'],
     returns: 'int',
     maps: SEQUENCES_AND_FILTERS,
     rules: { hooks: 'both', license: 'any', packetAccess: true },

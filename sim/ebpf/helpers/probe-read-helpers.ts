@@ -26,7 +26,8 @@ export function readableAddress(machine: Machine, argument: number, low: number,
     if (high === 0xffff_ffff && at >= FIRST_ERROR_POINTER) return size === 0 ? 0 : -EFAULT;
     throw new Unsupported('the machine has no kernel memory to read from');
   }
-  if (high !== 0 || at < NULL_PAGE_END || at > 0x7fff_ffff) return -ERANGE;
+  // Nothing of the machine's is there: a number, which is an address of user space at most.
+  if (high !== 0 || at < NULL_PAGE_END || at >= machine.memory.end) return -ERANGE;
   if (isReadable(machine, at, size)) return at;
   throw new Unsupported('the machine reads packets, stacks and values of maps only');
 }

@@ -29,7 +29,7 @@ export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
   { number: 158, because: TASK },
   { number: 175, because: TASK },
   { number: 180, because: TASK },
-  { number: 194, because: 'kernel pointers' },
+  { number: 194, because: 'the machine has no objects that programs allocate or take from the kernel' },
   { number: 210, because: CGROUP },
   { number: 211, because: CGROUP },
 ];
@@ -131,7 +131,7 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     names: ['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast'],
   },
   {
-    because: 'objects that the program allocates',
+    because: 'the machine has no objects that programs allocate',
     names: [
       'bpf_list_back',
       'bpf_list_front',
@@ -150,15 +150,6 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
       'bpf_rbtree_right',
       'bpf_rbtree_root',
       'bpf_refcount_acquire_impl',
-    ],
-  },
-  {
-    because: 'resilient spin locks',
-    names: [
-      'bpf_res_spin_lock',
-      'bpf_res_spin_lock_irqsave',
-      'bpf_res_spin_unlock',
-      'bpf_res_spin_unlock_irqrestore',
     ],
   },
   {
@@ -190,8 +181,6 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
 /** Types of maps. */
 export const UNSUPPORTED_MAP_TYPES: Readonly<Partial<Record<MapType, string>>> = {
   STACK_TRACE: 'only helpers for tracing programs read it',
-  SOCKMAP: 'the machine has no sockets to put into it',
-  SOCKHASH: 'the machine has no sockets to put into it',
   CGROUP_STORAGE: CGROUP,
   PERCPU_CGROUP_STORAGE: CGROUP,
   REUSEPORT_SOCKARRAY: 'only programs that choose among sockets read it',

@@ -8,6 +8,7 @@ import {
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
 import type { LiveMap } from '../maps/live-map.ts';
+import { holdsSockets } from '../maps/socket-map.ts';
 import { checkHelperMemory } from './access.ts';
 import {
   CONTEXT_REGION,
@@ -34,8 +35,9 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   context: checkContext,
   map: checkMap,
   key: checkMemory,
-  value: checkMemory,
+  value: checkValue,
   value_out: checkMemory,
+  value_peeked: checkPeeked,
   memory: checkMemory,
   memory_or_null: checkMemory,
   memory_out: checkMemory,
@@ -58,6 +60,7 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   tcp_header: checkMemory,
   ipv6_header: checkMemory,
   spin_lock: checkMemory,
+  res_spin_lock: checkMemory,
   timer: checkTimer,
   dynptr_out: checkMemory,
   dynptr: checkDynptr,
@@ -174,6 +177,18 @@ function bytesOf(state: State, call: CheckedCall, index: number, { size }: Argum
     default:
       return size;
   }
+}
+
+/** Where a map holds sockets, what goes in is a socket: whatever it is, the helper stops there. */
+function checkValue(state: State, call: CheckedCall, index: number): void {
+  if (!holdsSockets(call.map!)) checkMemory(state, call, index);
+}
+
+/** `resolve_map_arg_type` */
+function checkPeeked(state: State, call: CheckedCall, index: number): void {
+  const { definition } = call.map!;
+  if (definition.type !== 'BLOOM_FILTER') checkMemory(state, call, index);
+  else checkHelperMemory(state, index + 1, definition.valueSize, false);
 }
 
 function checkMemory(state: State, call: CheckedCall, index: number): void {

@@ -74,6 +74,9 @@ function mapValue(state: State, { map, knownKey }: CallFacts): number {
         0,
         address === 0 ? -1 : machine.maps.indexOf(machine.mapAt(address)),
       );
+    case 'SOCKMAP':
+    case 'SOCKHASH':
+      return pointer(state, KIND.fullSocketOrNull, 0, 0);
     case 'XSKMAP':
       return pointer(state, KIND.socketOrNull, 0, index);
     default: {

@@ -58,8 +58,7 @@ export function resolveExterns(
     const weak = symbol.binding === STB_WEAK;
     if (btf.kind(typeId) === BTF_KIND.FUNC) {
       const there = present === undefined || present.has(name);
-      const missing =
-        there || weak ? undefined : `${where}: expected a kernel function that is there, found none`;
+      const missing = there || weak ? undefined : missingFunction(name);
       bySymbol.set(symbol.index, { is: 'kfunc', name, index: kfuncs.length, present: there, missing });
       kfuncs.push(name);
     } else if (sections.get(typeId) === '.kconfig') {
@@ -89,6 +88,11 @@ export function resolveExterns(
     }
   }
   return { bySymbol, kfuncs, kconfig: kconfig.slice(0, kconfigSize) };
+}
+
+/** What a program's `missing` says of a kernel function. */
+export function missingFunction(name: string): string {
+  return `extern ${name}: expected a kernel function that is there, found none`;
 }
 
 function nothing(problem: string): string {

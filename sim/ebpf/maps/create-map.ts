@@ -15,6 +15,7 @@ import { ArrayOfMaps, HashOfMaps } from './map-of-maps.ts';
 import { QueueMap } from './queue-map.ts';
 import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
+import { SocketMap } from './socket-map.ts';
 import { offsetOfField } from './special-fields.ts';
 import { StorageMap } from './storage-map.ts';
 import { UserRingBufferMap } from './user-ring-buffer-map.ts';
@@ -106,6 +107,8 @@ const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
   kind('DEVMAP_HASH', DeviceHashMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
   kind('CPUMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
   kind('XSKMAP', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
+  kind('SOCKMAP', SocketMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
+  kind('SOCKHASH', SocketMap, { ...ANY_KEY, ...DEVICE_VALUE }),
   kind('QUEUE', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
   kind('STACK', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
   kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
@@ -140,8 +143,7 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
   const where = `map ${source.name}`;
   try {
     const map = found.create(memory, withEntries(source), index);
-    map.lockOffset = offsetOfField(btf, source.valueType, 'bpf_spin_lock');
-    map.holdTimers(offsetOfField(btf, source.valueType, 'bpf_timer'));
+    map.holdSpecialFields((name) => offsetOfField(btf, source.valueType, name));
     return map;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -4,6 +4,7 @@ import type { MapSnapshot } from '../../runtime/map-snapshot.ts';
 import type { MapDefinition } from '../../runtime/maps.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
+import { LOCK_SIZE, SPECIAL_FIELDS, type SpecialField } from './special-fields.ts';
 import { TIMER_SIZE, type Timers } from './timers.ts';
 
 // Flags of map creation (include/uapi/linux/bpf.h).
@@ -90,6 +91,7 @@ export abstract class LiveMap {
   timerOffset = -1;
   /** The timers of its values; undefined where they have none. */
   timers: Timers | undefined;
+  #special: readonly { readonly offset: number; readonly size: number }[] = [];
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     this.source = source;
@@ -132,15 +134,20 @@ export abstract class LiveMap {
     return this.word(DESCRIPTOR.storage);
   }
 
-  /** Do values have fields of their own, which updates leave out? */
+  /** Do values have fields that updates leave out? */
   get hasSpecialFields(): boolean {
-    return this.lockOffset >= 0 || this.timerOffset >= 0;
+    return this.#special.length > 0;
   }
 
-  /** @param offset of the timer in a value; -1: none */
-  holdTimers(offset: number): void {
-    this.timerOffset = offset;
-    if (offset >= 0) this.timers = new Map();
+  /** @param offsetOf where a field is in a value; -1: there is none */
+  holdSpecialFields(offsetOf: (name: SpecialField) => number): void {
+    this.lockOffset = offsetOf('bpf_spin_lock');
+    this.timerOffset = offsetOf('bpf_timer');
+    if (this.timerOffset >= 0) this.timers = new Map();
+    this.#special = SPECIAL_FIELDS.map((name) => ({
+      offset: offsetOf(name),
+      size: name === 'bpf_timer' ? TIMER_SIZE : LOCK_SIZE,
+    })).filter(({ offset }) => offset >= 0);
   }
 
   /** Address of the value, or 0. (For maps of maps: of the inner map's descriptor.) */
@@ -205,12 +212,10 @@ export abstract class LiveMap {
     return (flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST || ((flags & BPF_F_LOCK) !== 0 && this.lockOffset < 0);
   }
 
-  /** Copies a value in; lock and timer in it are the map's own: the lock stays open, the timer ends. */
+  /** Copies a value in; locks and timer in it are the map's own: locks stay open, the timer ends. */
   protected store(at: number, value: number): void {
     this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
-    if (this.lockOffset >= 0) this.memory.setU32(at + this.lockOffset, 0);
-    if (this.timerOffset >= 0)
-      this.memory.u8.fill(0, at + this.timerOffset, at + this.timerOffset + TIMER_SIZE);
+    for (const { offset, size } of this.#special) this.memory.u8.fill(0, at + offset, at + offset + size);
     this.cancelTimer(at);
   }
 

@@ -448,7 +448,7 @@ describe('createMap', () => {
     );
     expect(refused('LPM_TRIE', { keySize: 8, mapFlags: 0 })).toMatch('BPF_F_NO_PREALLOC');
     expect(refused('RINGBUF', { keySize: 0, valueSize: 0, maxEntries: 5000 })).toMatch('power of two');
-    expect(refused('SOCKMAP', {})).toBe('map m: the machine lacks the map type SOCKMAP');
+    expect(refused('ARENA', {})).toBe('map m: the machine lacks the map type ARENA');
     expect(refused('ARRAY', { valueSize: 1_000_000, maxEntries: 1_000_000 })).toMatch('2 GiB');
   });
 });

@@ -1,7 +1,12 @@
 /** Where a map's value has what programs may touch through helpers only, as its BTF says (kernel/bpf/btf.c, `btf_parse_fields`). */
 import { BTF_KIND, type Btf } from '../btf.ts';
 
-export type SpecialField = 'bpf_spin_lock' | 'bpf_timer';
+export const SPECIAL_FIELDS = ['bpf_spin_lock', 'bpf_res_spin_lock', 'bpf_timer'] as const;
+
+export type SpecialField = (typeof SPECIAL_FIELDS)[number];
+
+/** Bytes of a lock of either kind. */
+export const LOCK_SIZE = 4;
 
 /** Bytes from the value's begin; -1: there is none. */
 export function offsetOfField(

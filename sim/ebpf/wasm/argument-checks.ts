@@ -15,6 +15,7 @@ import {
 } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
+import { holdsSockets } from '../maps/socket-map.ts';
 import { CONTEXT_BASE, SOCKET_BASE, SOCKET_LIMIT } from '../memory.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
@@ -48,8 +49,9 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   context: checkContext,
   map: checkMap,
   key: checkMemory,
-  value: checkMemory,
+  value: checkValue,
   value_out: checkMemory,
+  value_peeked: checkPeeked,
   memory: checkMemory,
   memory_or_null: checkMemory,
   memory_out: checkMemory,
@@ -73,6 +75,7 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   tcp_header: checkMemory,
   ipv6_header: checkMemory,
   spin_lock: checkMemory,
+  res_spin_lock: checkMemory,
   timer: checkMemory,
   dynptr_out: checkMemory,
   // Whether a helper made it is seen when it is called (`compiled-machine.ts`).
@@ -202,6 +205,17 @@ function checkSize(call: CompiledCall, index: number): boolean {
   writer.code.i64(LARGEST_SIZE - least).op(WASM.i64_gt_u);
   writer.refuse(slot);
   return true;
+}
+
+/** Where a map holds sockets, what goes in is a socket: whatever it is, the helper stops there. */
+function checkValue(call: CompiledCall, index: number): boolean {
+  return (call.map !== undefined && holdsSockets(call.map)) || checkMemory(call, index);
+}
+
+/** `resolve_map_arg_type` */
+function checkPeeked(call: CompiledCall, index: number): boolean {
+  if (call.map?.definition.type !== 'BLOOM_FILTER') return checkMemory(call, index);
+  return checkFixed(call, index, call.map.definition.valueSize, false);
 }
 
 function checkMemory(call: CompiledCall, index: number): boolean {
