@@ -4,6 +4,9 @@
  */
 import { expect, it } from 'vitest';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import { createVmEngine } from '../sim/engines/vm.ts';
+import { createWasmEngine } from '../sim/engines/wasm.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { endpointFromText } from '../sim/runtime/sockets.ts';
 import type { Socket, World } from '../sim/runtime/world.ts';
@@ -98,7 +101,7 @@ describeKernel('the sockets of a world', ['testrun', 'compiler', 'linux 6.12'], 
     lines.filter((line) => line.startsWith(`${line.split(':')[0]}: 0 ${action} `)).length;
 
   it('are found by XDP programs in machine and kernel, with the same fields', async () => {
-    const entry = program.entries.findIndex((one) => one.hook === 'xdp');
+    const entry = program.entries.findIndex((one) => one.function === 'find_xdp');
     const lines = await expectAgreement(program, requests(entry), WORLD);
     // XDP_PASS: found; XDP_TX: found by bpf_skc_lookup_tcp.
     expect(found(lines, 2)).toBeGreaterThan(100);
@@ -107,9 +110,28 @@ describeKernel('the sockets of a world', ['testrun', 'compiler', 'linux 6.12'], 
   });
 
   it('are found by TC programs, with the fields of TCP, and hold values from frame to frame', async () => {
-    const entry = program.entries.findIndex((one) => one.hook !== 'xdp');
+    const entry = program.entries.findIndex((one) => one.function === 'find_tc');
     const lines = await expectAgreement(program, requests(entry), WORLD);
     expect(found(lines, 0)).toBeGreaterThan(100);
+  });
+
+  it('are not the kernel’s structures: what reads them, the machines leave to the kernel', async () => {
+    const entry = program.entries.findIndex((one) => one.function === 'read_struct');
+    const batch = new PacketBatch(2);
+    batch.push({ packet: request(0, 0, '10.0.0.9:4000', '10.0.0.1:80'), entry });
+    batch.push({ packet: request(0, 0, '10.0.0.9:4000', '10.0.0.1:79'), entry });
+    for (const [engine, status] of [
+      [createTestRunEngine(), STATUS.ran],
+      [createVmEngine(), STATUS.fault],
+      [createWasmEngine(), STATUS.fault],
+    ] as const) {
+      const session = await engine.open(program, WORLD);
+      const output = new OutcomeBatch(2);
+      await session.run(batch, output);
+      await session.close();
+      expect([...output.status.subarray(0, 2)]).toEqual([status, STATUS.ran]);
+      if (status === STATUS.fault) expect(output.notes.get(0)?.message).toMatch(/kernel's own structures/);
+    }
   });
 
   it.each([

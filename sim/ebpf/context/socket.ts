@@ -130,6 +130,17 @@ export function mayTcpSocketBeRead(offset: number, size: number): boolean {
   return size === (wide ? 8 : 4);
 }
 
+/** Why a program stops that reads one of the kernel's own structures: `Unsupported`. */
+export const NO_KERNEL_STRUCTS =
+  "the machine does not have the kernel's own structures, one of which is read here";
+
+/** Is it the address, or behind it, of a socket as the kernel's own structure? */
+export function isKernelForm(address: number): boolean {
+  return (
+    address >= SOCKET_BASE && address < SOCKET_LIMIT && (address - SOCKET_BASE) % SOCKET_ROW >= KERNEL_FORM
+  );
+}
+
 /** May so much be read at an address among the sockets, whichever form of which socket it is? */
 export function isSocketFormReadable(address: number, size: number): boolean {
   const offset = (address - SOCKET_BASE) % SOCKET_ROW;

@@ -3,7 +3,7 @@
  * (kernel/bpf/verifier.c, `check_mem_access`).
  */
 import { ACCESS } from '../context/context-access.ts';
-import { maySocketBeRead, mayTcpSocketBeRead } from '../context/socket.ts';
+import { maySocketBeRead, mayTcpSocketBeRead, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, MAX_FRAME, SOCKET_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { FIRST_UNKNOWN, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
@@ -37,7 +37,7 @@ export function checkLoad(
     violate(`R${register} invalid ${provenance.nameOf(tag)} access off=${offset} size=${size}`);
   }
   if (kind === KIND.kernelStruct) {
-    throw new Unsupported('the machine has no structures of the kernel such as a program reads here');
+    throw new Unsupported(NO_KERNEL_STRUCTS);
   }
   if (kind === KIND.value && isReadOnlyData(state, tag) && withinValue(state, tag, address, size)) {
     // The verifier knows what is in frozen maps.

@@ -115,6 +115,8 @@ const MOVABLE: ReadonlySet<number> = new Set([
   KIND.packetMeta,
   KIND.sample,
   KIND.slice,
+  // To a field of it.
+  KIND.kernelStruct,
   // Allowed as such, though a moved context pointer is good for nothing.
   KIND.context,
 ]);

@@ -5,7 +5,7 @@ import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
 import { SK_BUFF_SIZE, writeSkbInput } from '../context/sk-buff.ts';
-import { isSocketFormReadable } from '../context/socket.ts';
+import { isKernelForm, isSocketFormReadable, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { coverageOf } from '../interpreter/coverage.ts';
@@ -417,7 +417,10 @@ export class CompiledMachine {
         return machine.layout.write(offset, size) && machine.layout.writeMask(offset) === -1 ? 1 : 0;
       return machine.layout.read(offset, size, false) === ACCESS.refused ? 0 : 1;
     }
-    if (address >= SOCKET_BASE && address < SOCKET_LIMIT) return isSocketFormReadable(address, size) ? 1 : 0;
+    if (address >= SOCKET_BASE && address < SOCKET_LIMIT) {
+      if (isKernelForm(address)) this.#unsupported = NO_KERNEL_STRUCTS;
+      return isSocketFormReadable(address, size) ? 1 : 0;
+    }
     for (const map of machine.maps) {
       if (map instanceof RingBufferMap && map.holds(address, size)) return 1;
     }
