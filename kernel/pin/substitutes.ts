@@ -10,7 +10,11 @@ import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { idleTaskName, TASK_COMM_LEN } from '../../sim/ebpf/helpers/task-helpers.ts';
 import {
   HASH_MULTIPLIER,
+  HASH_SHIFT,
+  HASHED_BYTES,
+  HASHED_FROM,
   NETNS_COOKIE,
+  RANDOM_MIX,
   RANDOM_STEP,
   ROOT_CGROUP,
   SOCKET_COOKIE,
@@ -87,21 +91,21 @@ const random = (mapFd: number): readonly Insn[] => [
   add32Imm(2, RANDOM_STEP),
   store32(1, PIN_STATE.random, 2),
   mov32(3, 2),
-  rsh32Imm(3, 15),
+  rsh32Imm(3, RANDOM_MIX.first),
   xor32(3, 2),
   mov32(4, 2),
-  or32Imm(4, 1),
+  or32Imm(4, RANDOM_MIX.firstOdd),
   mul32(3, 4),
   mov32(4, 3),
-  rsh32Imm(4, 7),
+  rsh32Imm(4, RANDOM_MIX.second),
   xor32(4, 3),
   mov32(5, 3),
-  or32Imm(5, 61),
+  or32Imm(5, RANDOM_MIX.secondOdd),
   mul32(4, 5),
   add32(4, 3),
   xor32(3, 4),
   mov32(0, 3),
-  rsh32Imm(0, 14),
+  rsh32Imm(0, RANDOM_MIX.last),
   xor32(0, 3),
   exit(),
 ];
@@ -110,21 +114,19 @@ const random = (mapFd: number): readonly Insn[] => [
 const SKB_LEN = 0;
 const SKB_HASH = 68;
 
-/** The bytes that the machine's flow hash covers: from behind the MAC addresses. */
-const HASHED_FROM = 12;
-const HASHED = 64;
-const BUFFER = -HASHED;
+/** On the stack. */
+const BUFFER = -HASHED_BYTES;
 
 /** `hashBytes` (sim/runtime/chance.ts) over the bytes at r10 - 64, r8 of them, into r0. */
 function hashBuffer(): readonly Insn[] {
   const rounds: Insn[][] = [];
-  for (let word = 0; word < HASHED / 4; word++) {
+  for (let word = 0; word < HASHED_BYTES / 4; word++) {
     rounds.push([
       load32(1, 10, BUFFER + 4 * word),
       xor32(0, 1),
       mul32Imm(0, HASH_MULTIPLIER),
       mov32(1, 0),
-      rsh32Imm(1, 15),
+      rsh32Imm(1, HASH_SHIFT),
       xor32(0, 1),
     ]);
   }
@@ -144,7 +146,7 @@ function hashBuffer(): readonly Insn[] {
  */
 const flowHash = (mapFd: number): readonly Insn[] => {
   const hashing = [
-    ...Array.from({ length: HASHED / 8 }, (_, index) => storeImm64(10, BUFFER + 8 * index, 0)),
+    ...Array.from({ length: HASHED_BYTES / 8 }, (_, index) => storeImm64(10, BUFFER + 8 * index, 0)),
     mov(1, 6),
     movImm(2, HASHED_FROM),
     mov(3, 10),
@@ -166,8 +168,8 @@ const flowHash = (mapFd: number): readonly Insn[] => {
   const sizing = [
     load32(8, 6, SKB_LEN),
     addImm(8, -HASHED_FROM),
-    jumpIfAtMost(8, HASHED, 1),
-    movImm(8, HASHED),
+    jumpIfAtMost(8, HASHED_BYTES, 1),
+    movImm(8, HASHED_BYTES),
     // A frame always has more bytes than the MAC addresses; the verifier cannot know.
     jumpIfNotEqual(8, 0, 1),
     movImm(8, 1),

@@ -4,8 +4,10 @@ import type { BpfObject, BpfProgram, SourceLine } from './bpf-object.ts';
 import { helperName } from './helper-names.ts';
 import {
   BPF_ABS,
+  BPF_ADD,
   BPF_ALU,
   BPF_ALU64,
+  BPF_AND,
   BPF_ATOMIC,
   BPF_CMPXCHG,
   BPF_DW,
@@ -21,6 +23,7 @@ import {
   BPF_MEM,
   BPF_MEMSX,
   BPF_NEG,
+  BPF_OR,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -32,6 +35,7 @@ import {
   BPF_TO_BE,
   BPF_X,
   BPF_XCHG,
+  BPF_XOR,
   CALL,
   CLASS_MASK,
   callTarget,
@@ -86,10 +90,10 @@ const CONDITIONS: readonly string[] = [
   's<=',
 ];
 const FETCHES: ReadonlyMap<number, string> = new Map([
-  [0x00, 'add'],
-  [0x40, 'or'],
-  [0x50, 'and'],
-  [0xa0, 'xor'],
+  [BPF_ADD, 'add'],
+  [BPF_OR, 'or'],
+  [BPF_AND, 'and'],
+  [BPF_XOR, 'xor'],
 ]);
 const UNSIGNED: readonly string[] = ['u32', 'u16', 'u8', 'u64'];
 const SIGNED: readonly string[] = ['s32', 's16', 's8', 's64'];

@@ -227,3 +227,50 @@ export function jumpTarget(instructions: Instructions, index: number): number {
 export function callTarget(instructions: Instructions, index: number): number {
   return index + 1 + instructions.imm[index]!;
 }
+
+/** Bytes by the size code of loads and stores. */
+const SIZES = [4, 2, 1, 8] as const;
+
+/** How many bytes a load, store or atomic operation moves. */
+export function accessSize(opcode: number): 1 | 2 | 4 | 8 {
+  return SIZES[((opcode & SIZE_MASK) >> 3) as 0 | 1 | 2 | 3];
+}
+
+/** How many bytes an instruction may store; undefined: it is no store. */
+export function storeSize(opcode: number): number | undefined {
+  const kind = opcode & CLASS_MASK;
+  return kind === BPF_ST || kind === BPF_STX ? accessSize(opcode) : undefined;
+}
+
+/** The registers that an instruction reads; of calls of helpers, those that their signature names are not among them. */
+export function registersRead(instructions: Instructions, slot: number): readonly number[] {
+  const opcode = instructions.opcode[slot]!;
+  const dst = instructions.dst[slot]!;
+  const src = instructions.src[slot]!;
+  const operation = opcode & OPERATION_MASK;
+  const fromRegister = (opcode & SOURCE_MASK) === BPF_X;
+  switch (opcode & CLASS_MASK) {
+    case BPF_ALU:
+    case BPF_ALU64:
+      if (operation === BPF_MOV) return fromRegister ? [src] : [];
+      if (operation === BPF_END || operation === BPF_NEG) return [dst];
+      return fromRegister ? [dst, src] : [dst];
+    case BPF_LDX:
+      return [src];
+    case BPF_ST:
+      return [dst];
+    case BPF_STX:
+      if ((opcode & MODE_MASK) === BPF_ATOMIC) {
+        if (instructions.imm[slot] === BPF_LOAD_ACQ) return [src];
+        if (instructions.imm[slot] === BPF_CMPXCHG) return [dst, src, 0];
+      }
+      return [dst, src];
+    case BPF_JMP:
+    case BPF_JMP32:
+      if (opcode === EXIT) return [0];
+      if (!isConditionalJump(opcode) || operation === BPF_JCOND) return [];
+      return fromRegister ? [dst, src] : [dst];
+    default:
+      return [];
+  }
+}

@@ -6,8 +6,12 @@
 /** How far the state of the random numbers moves from one to the next. */
 export const RANDOM_STEP = 0x6d2b_79f5;
 
-/** What each word of a hash is multiplied by. */
+/** By how many bits it is shifted on the way to a random number, and what makes its multipliers odd. */
+export const RANDOM_MIX = { first: 15, firstOdd: 1, second: 7, secondOdd: 61, last: 14 } as const;
+
+/** What each word of a hash is multiplied by, and by how many bits the product is shifted. */
 export const HASH_MULTIPLIER = 0x9e37_79b1;
+export const HASH_SHIFT = 15;
 
 /** What tells a frame's socket and a network namespace apart from others: of each, there is one. */
 export const SOCKET_COOKIE = 1;
@@ -22,9 +26,10 @@ export function nextRandomState(state: number): number {
 
 /** The random number of a state: a xorshift, scrambled. An unsigned 32-bit number. */
 export function randomOf(state: number): number {
-  let number = Math.imul(state ^ (state >>> 15), state | 1);
-  number ^= number + Math.imul(number ^ (number >>> 7), number | 61);
-  return (number ^ (number >>> 14)) >>> 0;
+  const { first, firstOdd, second, secondOdd, last } = RANDOM_MIX;
+  let number = Math.imul(state ^ (state >>> first), state | firstOdd);
+  number ^= number + Math.imul(number ^ (number >>> second), number | secondOdd);
+  return (number ^ (number >>> last)) >>> 0;
 }
 
 /**
@@ -41,20 +46,20 @@ export function hashBytes(view: DataView, at: number, size: number): number {
   let from = at;
   for (; from < whole; from += 4) {
     hash = Math.imul(hash ^ view.getInt32(from, true), HASH_MULTIPLIER);
-    hash ^= hash >>> 15;
+    hash ^= hash >>> HASH_SHIFT;
   }
   if ((size & 3) !== 0) {
     let tail = 0;
     for (let shift = 0; from < at + size; from++, shift += 8) tail |= view.getUint8(from) << shift;
     hash = Math.imul(hash ^ tail, HASH_MULTIPLIER);
-    hash ^= hash >>> 15;
+    hash ^= hash >>> HASH_SHIFT;
   }
   return hash >>> 0;
 }
 
-/** Bytes of a frame behind its MAC addresses that its flow hash is made of. */
-const HASHED_BYTES = 64;
-const MAC_ADDRESSES = 12;
+/** Bytes of a frame that its flow hash is made of, and where they begin: behind the MAC addresses. */
+export const HASHED_BYTES = 64;
+export const HASHED_FROM = 12;
 
 /**
  * `skb_get_hash`. The kernel's flow hash has a random key, so that its value means nothing beyond being the same for
@@ -62,7 +67,7 @@ const MAC_ADDRESSES = 12;
  * @param data where the frame begins, `end` where it ends with all of its fragments
  */
 export function flowHash(view: DataView, data: number, end: number, seed: number): number {
-  const from = data + MAC_ADDRESSES;
+  const from = data + HASHED_FROM;
   const size = Math.max(0, Math.min(HASHED_BYTES, end - from));
   return (hashBytes(view, from, size) ^ seed) >>> 0 || 1;
 }

@@ -10,6 +10,7 @@ import type { BpfMap, BpfProgram } from '../bpf-object.ts';
 import { ACCESS, type ContextLayout } from '../context/context-access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import {
+  accessSize,
   BPF_ADD,
   BPF_ALU,
   BPF_ALU64,
@@ -44,6 +45,7 @@ import {
   MAX_BPF_STACK,
   MODE_MASK,
   OPERATION_MASK,
+  registersRead,
   SIZE_MASK,
   SOURCE_MASK,
 } from '../instruction.ts';
@@ -144,17 +146,6 @@ interface Summary {
 
 /** Visits of a block after which intervals that still grow are given up. */
 const PATIENCE = 4;
-
-const SIZES: ReadonlyMap<number, number> = new Map([
-  [0x00, 4],
-  [0x08, 2],
-  [0x10, 1],
-  [0x18, 8],
-]);
-
-export function sizeOf(opcode: number): number {
-  return SIZES.get(opcode & SIZE_MASK)!;
-}
 
 export function analyse(input: AnalysisInput): ProgramFacts {
   return new Analysis(input).run();
@@ -329,7 +320,7 @@ class Analysis {
           // Out of bounds, the function is left with 0.
           this.#leave(summary, scalar(0, 0));
           registers.fill(UNSET, 1, 6);
-          registers[0] = loaded(8 * sizeOf(opcode), false, true);
+          registers[0] = loaded(8 * accessSize(opcode), false, true);
         }
         break;
       case BPF_LDX:
@@ -417,7 +408,7 @@ class Analysis {
     record: boolean,
   ): void {
     const instructions = this.#instructions;
-    const size = sizeOf(instructions.opcode[slot]!);
+    const size = accessSize(instructions.opcode[slot]!);
     const offset = instructions.offset[slot]!;
     const pointer = state.registers[base]!;
     const { verdict } = this.#judge(state, slot, pointer, size, false, signExtending, record);
@@ -479,7 +470,7 @@ class Analysis {
   #store(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
     const instructions = this.#instructions;
     const opcode = instructions.opcode[slot]!;
-    const size = sizeOf(opcode);
+    const size = accessSize(opcode);
     const pointer = state.registers[instructions.dst[slot]!]!;
     const access = this.#judge(state, slot, pointer, size, true, false, record);
     const stored =
@@ -522,7 +513,7 @@ class Analysis {
 
   #atomic(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
     const instructions = this.#instructions;
-    const size = sizeOf(instructions.opcode[slot]!);
+    const size = accessSize(instructions.opcode[slot]!);
     const pointer = state.registers[instructions.dst[slot]!]!;
     const offset = instructions.offset[slot]!;
     const misaligned =
@@ -759,38 +750,5 @@ function argument(caller: AbstractState, entry: AbstractState, one: Value, id: n
     default:
       // Of another frame's stack, a function knows too little.
       return ANY;
-  }
-}
-
-/** The registers that an instruction reads; of calls of helpers, those that their signature names are not among them. */
-export function registersRead(instructions: Instructions, slot: number): readonly number[] {
-  const opcode = instructions.opcode[slot]!;
-  const dst = instructions.dst[slot]!;
-  const src = instructions.src[slot]!;
-  const operation = opcode & 0xf0;
-  const fromRegister = (opcode & 0x08) !== 0;
-  switch (opcode & CLASS_MASK) {
-    case BPF_ALU:
-    case BPF_ALU64:
-      if (operation === 0xb0) return fromRegister ? [src] : [];
-      if (operation === 0xd0 || operation === 0x80) return [dst];
-      return fromRegister ? [dst, src] : [dst];
-    case BPF_LDX:
-      return [src];
-    case BPF_ST:
-      return [dst];
-    case BPF_STX:
-      if ((opcode & MODE_MASK) === BPF_ATOMIC) {
-        if (instructions.imm[slot] === BPF_LOAD_ACQ) return [src];
-        if (instructions.imm[slot] === BPF_CMPXCHG) return [dst, src, 0];
-      }
-      return [dst, src];
-    case BPF_JMP:
-    case BPF_JMP32:
-      if (opcode === EXIT) return [0];
-      if (!isConditionalJump(opcode) || operation === 0xe0) return [];
-      return fromRegister ? [dst, src] : [dst];
-    default:
-      return [];
   }
 }

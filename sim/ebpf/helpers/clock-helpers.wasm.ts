@@ -1,5 +1,5 @@
 /** Clock, random numbers, CPU as WebAssembly: the twin of `clock-helpers.ts`. */
-import { RANDOM_STEP } from '../../runtime/chance.ts';
+import { RANDOM_MIX, RANDOM_STEP } from '../../runtime/chance.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import type { HelperCall } from '../wasm/compile-helper.ts';
 import { WASM } from '../wasm/opcodes.ts';
@@ -26,14 +26,14 @@ function random({ writer }: HelperCall): boolean {
   const shifted = (bits: number): void => {
     code.get(temporary).get(temporary).i32(bits).op(WASM.i32_shr_u).op(WASM.i32_xor);
   };
-  shifted(15);
-  code.get(temporary).i32(1).op(WASM.i32_or).op(WASM.i32_mul).set(temporary);
+  shifted(RANDOM_MIX.first);
+  code.get(temporary).i32(RANDOM_MIX.firstOdd).op(WASM.i32_or).op(WASM.i32_mul).set(temporary);
   code.get(temporary);
   code.get(temporary);
-  shifted(7);
-  code.get(temporary).i32(61).op(WASM.i32_or).op(WASM.i32_mul).op(WASM.i32_add);
+  shifted(RANDOM_MIX.second);
+  code.get(temporary).i32(RANDOM_MIX.secondOdd).op(WASM.i32_or).op(WASM.i32_mul).op(WASM.i32_add);
   code.op(WASM.i32_xor).set(temporary);
-  shifted(14);
+  shifted(RANDOM_MIX.last);
   writer.pop(0, false);
   return true;
 }

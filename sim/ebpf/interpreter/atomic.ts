@@ -1,26 +1,18 @@
 /** Atomic operations (RFC 9669 §5.3); nothing else runs meanwhile, so they are plain reads and writes here. */
 import {
+  accessSize,
   BPF_ATOMIC_ADD,
   BPF_ATOMIC_AND,
   BPF_ATOMIC_OR,
   BPF_ATOMIC_XOR,
   BPF_CMPXCHG,
-  BPF_DW,
   BPF_FETCH,
   BPF_LOAD_ACQ,
   BPF_STORE_REL,
   BPF_XCHG,
-  SIZE_MASK,
 } from '../instruction.ts';
 import { checkAtomic, checkLoad, checkStore } from './access.ts';
 import { type State, violate } from './state.ts';
-
-const SIZES: ReadonlyMap<number, number> = new Map([
-  [0x00, 4],
-  [0x08, 2],
-  [0x10, 1],
-  [0x18, 8],
-]);
 
 /**
  * @param slot where the instruction is
@@ -31,7 +23,7 @@ export function runAtomic(state: State, slot: number, unknown: number): void {
   const { instructions } = state.program.source;
   const dst = instructions.dst[slot]!;
   const src = instructions.src[slot]!;
-  const size = SIZES.get(instructions.opcode[slot]! & SIZE_MASK)!;
+  const size = accessSize(instructions.opcode[slot]!);
   const operation = instructions.imm[slot]!;
   const { view } = machine.memory;
   if (operation === BPF_LOAD_ACQ) {
@@ -63,7 +55,7 @@ export function runAtomic(state: State, slot: number, unknown: number): void {
   }
   if (operation === BPF_CMPXCHG && tag[0] === 0) violate('R0 !read_ok');
   checkAtomic(state, dst, address, size);
-  const wide = (instructions.opcode[slot]! & SIZE_MASK) === BPF_DW;
+  const wide = size === 8;
   const oldLow = view.getInt32(address, true);
   const oldHigh = wide ? view.getInt32(address + 4, true) : 0;
   let low = lo[src]!;

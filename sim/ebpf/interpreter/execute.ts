@@ -2,12 +2,14 @@
  * The main loop: what is plainly right it does by itself; everything else goes to `access.ts`, `pointers.ts` and
  * `calls.ts`, which either explain it or stop the program.
  *
- * Operations are numbered as in `operation.ts`; they stand here as numbers, since only those become a jump table.
+ * Operations are numbered as in `operation.ts`. `case 0 satisfies typeof OP.ADD64` is `case 0` when it runs: only literal
+ * numbers become a jump table, and the compiler sees to it that they are the right ones.
  */
 import { CALL_COST } from '../limits.ts';
 import { checkLoad, checkStore } from './access.ts';
 import { runAtomic } from './atomic.ts';
 import { callHelper, callKernelFunction } from './calls.ts';
+import { OP } from './operation.ts';
 import { loadPacket } from './packet-load.ts';
 import { checkPlainOperands, concludeFromComparison, tagOfSum } from './pointers.ts';
 import { type KNOWN, PIN_MASK, UNINITIALISED } from './provenance.ts';
@@ -52,8 +54,7 @@ export function execute(state: Execution, start: number): boolean {
     const argument = words[(pc << 1) + 1]!;
     let jump = false;
     switch (word & 0xff) {
-      case 0: {
-        // ADD64
+      case 0 satisfies typeof OP.ADD64: {
         const td = tag[d]!;
         const ts = tag[s]!;
         let sum: number;
@@ -71,8 +72,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 1: {
-        // SUB64
+      case 1 satisfies typeof OP.SUB64: {
         const td = tag[d]!;
         const ts = tag[s]!;
         let difference: number;
@@ -90,23 +90,21 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 11:
-        // MOV64
+      case 11 satisfies typeof OP.MOV64:
         if (tag[s] === unset) unreadable(state, pc, s);
         lo[d] = lo[s]!;
         hi[d] = hi[s]!;
         tag[d] = tag[s]!;
         pc = (pc + 1) | 0;
         continue;
-      case 34:
-        // LDDW
+      case 34 satisfies typeof OP.LDDW:
         lo[d] = lo[s]!;
         hi[d] = hi[s]!;
         tag[d] = tag[s]!;
         pc = (pc + 2) | 0;
         continue;
-      case 27: {
-        // MOV32: a copy of what fits into 32 bits, otherwise a number of its own
+      case 27 satisfies typeof OP.MOV32: {
+        // A copy of what fits into 32 bits, otherwise a number of its own
         const ts = tag[s]!;
         if (ts === unset) unreadable(state, pc, s);
         lo[d] = lo[s]!;
@@ -115,20 +113,18 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 15:
-      case 31: {
-        // MOVSX64, MOVSX32
+      case 15 satisfies typeof OP.MOVSX64:
+      case 31 satisfies typeof OP.MOVSX32: {
         const ts = tag[s]!;
         if (ts >= 0) partialCopy(state, pc, s);
         const value = argument === 8 ? (lo[s]! << 24) >> 24 : argument === 16 ? (lo[s]! << 16) >> 16 : lo[s]!;
         lo[d] = value;
-        hi[d] = (word & 0xff) === 15 ? value >> 31 : 0;
+        hi[d] = (word & 0xff) === (15 satisfies typeof OP.MOVSX64) ? value >> 31 : 0;
         tag[d] = ts === known ? known : unknown;
         pc = (pc + 1) | 0;
         continue;
       }
-      case 58: {
-        // LOAD8
+      case 58 satisfies typeof OP.LOAD8: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -142,8 +138,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 59: {
-        // LOAD16
+      case 59 satisfies typeof OP.LOAD16: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -157,8 +152,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 60: {
-        // LOAD32
+      case 60 satisfies typeof OP.LOAD32: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -172,8 +166,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 61: {
-        // LOAD64
+      case 61 satisfies typeof OP.LOAD64: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -187,8 +180,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 62: {
-        // LOADS8
+      case 62 satisfies typeof OP.LOADS8: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -203,8 +195,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 63: {
-        // LOADS16
+      case 63 satisfies typeof OP.LOADS16: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -219,8 +210,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 64: {
-        // LOADS32
+      case 64 satisfies typeof OP.LOADS32: {
         const t = tag[s]!;
         const address = (lo[s]! + argument) | 0;
         let loaded = 0;
@@ -235,8 +225,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 65: {
-        // STORE8
+      case 65 satisfies typeof OP.STORE8: {
         const t = tag[d]!;
         const address = (lo[d]! + argument) | 0;
         if (!(t > 0 && address >= lowest[t]! && address < writeLimit[t]! && hi[d] === 0 && tag[s]! < 0)) {
@@ -250,8 +239,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 66: {
-        // STORE16
+      case 66 satisfies typeof OP.STORE16: {
         const t = tag[d]!;
         const address = (lo[d]! + argument) | 0;
         if (
@@ -267,8 +255,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 67: {
-        // STORE32
+      case 67 satisfies typeof OP.STORE32: {
         const t = tag[d]!;
         const address = (lo[d]! + argument) | 0;
         if (
@@ -284,8 +271,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 68: {
-        // STORE64
+      case 68 satisfies typeof OP.STORE64: {
         const t = tag[d]!;
         const address = (lo[d]! + argument) | 0;
         if (
@@ -302,155 +288,131 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 35:
-        // JA
+      case 35 satisfies typeof OP.JA:
         jump = true;
         break;
-      case 36:
-        // JEQ
+      case 36 satisfies typeof OP.JEQ:
         jump = lo[d] === lo[s] && hi[d] === hi[s];
         if ((tag[d]! & tag[s]!) >= 0) {
           state.pc = pc;
-          concludeFromComparison(state, 36, d, s, jump);
+          concludeFromComparison(state, OP.JEQ, d, s, jump);
         } else if (jump) pin(pinned, tag[d]!, tag[s]!);
         break;
-      case 37:
-        // JNE
+      case 37 satisfies typeof OP.JNE:
         jump = lo[d] !== lo[s] || hi[d] !== hi[s];
         if ((tag[d]! & tag[s]!) >= 0) {
           state.pc = pc;
-          concludeFromComparison(state, 37, d, s, jump);
+          concludeFromComparison(state, OP.JNE, d, s, jump);
         } else if (!jump) pin(pinned, tag[d]!, tag[s]!);
         break;
-      case 38:
-        // JGT
+      case 38 satisfies typeof OP.JGT:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 > lo[s]! >>> 0 : hi[d]! >>> 0 > hi[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) {
           state.pc = pc;
-          concludeFromComparison(state, 38, d, s, jump);
+          concludeFromComparison(state, OP.JGT, d, s, jump);
         }
         break;
-      case 39:
-        // JGE
+      case 39 satisfies typeof OP.JGE:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 >= lo[s]! >>> 0 : hi[d]! >>> 0 > hi[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) {
           state.pc = pc;
-          concludeFromComparison(state, 39, d, s, jump);
+          concludeFromComparison(state, OP.JGE, d, s, jump);
         }
         break;
-      case 40:
-        // JLT
+      case 40 satisfies typeof OP.JLT:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 < lo[s]! >>> 0 : hi[d]! >>> 0 < hi[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) {
           state.pc = pc;
-          concludeFromComparison(state, 40, d, s, jump);
+          concludeFromComparison(state, OP.JLT, d, s, jump);
         }
         break;
-      case 41:
-        // JLE
+      case 41 satisfies typeof OP.JLE:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 <= lo[s]! >>> 0 : hi[d]! >>> 0 < hi[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) {
           state.pc = pc;
-          concludeFromComparison(state, 41, d, s, jump);
+          concludeFromComparison(state, OP.JLE, d, s, jump);
         }
         break;
-      case 42:
-        // JSET
+      case 42 satisfies typeof OP.JSET:
         jump = ((lo[d]! & lo[s]!) | (hi[d]! & hi[s]!)) !== 0;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 43:
-        // JSGT
+      case 43 satisfies typeof OP.JSGT:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 > lo[s]! >>> 0 : hi[d]! > hi[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 44:
-        // JSGE
+      case 44 satisfies typeof OP.JSGE:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 >= lo[s]! >>> 0 : hi[d]! > hi[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 45:
-        // JSLT
+      case 45 satisfies typeof OP.JSLT:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 < lo[s]! >>> 0 : hi[d]! < hi[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 46:
-        // JSLE
+      case 46 satisfies typeof OP.JSLE:
         jump = hi[d] === hi[s] ? lo[d]! >>> 0 <= lo[s]! >>> 0 : hi[d]! < hi[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 47:
-        // JEQ32: knows the whole register only where there is no upper half
+      case 47 satisfies typeof OP.JEQ32:
+        // Knows the whole register only where there is no upper half
         jump = lo[d] === lo[s];
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         else if (jump && (hi[d]! | hi[s]!) === 0) pin(pinned, tag[d]!, tag[s]!);
         else if (jump && hi[d] === 0 && tag[s] === known) pinned[tag[d]! & pinMask] = tag[d]!;
         break;
-      case 48:
-        // JNE32
+      case 48 satisfies typeof OP.JNE32:
         jump = lo[d] !== lo[s];
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         else if (!jump && (hi[d]! | hi[s]!) === 0) pin(pinned, tag[d]!, tag[s]!);
         else if (!jump && hi[d] === 0 && tag[s] === known) pinned[tag[d]! & pinMask] = tag[d]!;
         break;
-      case 49:
-        // JGT32
+      case 49 satisfies typeof OP.JGT32:
         jump = lo[d]! >>> 0 > lo[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 50:
-        // JGE32
+      case 50 satisfies typeof OP.JGE32:
         jump = lo[d]! >>> 0 >= lo[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 51:
-        // JLT32
+      case 51 satisfies typeof OP.JLT32:
         jump = lo[d]! >>> 0 < lo[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 52:
-        // JLE32
+      case 52 satisfies typeof OP.JLE32:
         jump = lo[d]! >>> 0 <= lo[s]! >>> 0;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 53:
-        // JSET32
+      case 53 satisfies typeof OP.JSET32:
         jump = (lo[d]! & lo[s]!) !== 0;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 54:
-        // JSGT32
+      case 54 satisfies typeof OP.JSGT32:
         jump = lo[d]! > lo[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 55:
-        // JSGE32
+      case 55 satisfies typeof OP.JSGE32:
         jump = lo[d]! >= lo[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 56:
-        // JSLT32
+      case 56 satisfies typeof OP.JSLT32:
         jump = lo[d]! < lo[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 57:
-        // JSLE32
+      case 57 satisfies typeof OP.JSLE32:
         jump = lo[d]! <= lo[s]!;
         if ((tag[d]! & tag[s]!) >= 0) readable(state, pc, d, s);
         break;
-      case 74:
-        // MAY_GOTO: leaves the loop when its rounds are used up
+      case 74 satisfies typeof OP.MAY_GOTO:
+        // Leaves the loop when its rounds are used up
         jump = --state.mayGoto < 0;
         break;
-      case 69: {
-        // ATOMIC
+      case 69 satisfies typeof OP.ATOMIC: {
         state.pc = pc;
         runAtomic(state, argument, unknown);
         pc = (pc + 1) | 0;
         continue;
       }
-      case 70: {
-        // CALL
+      case 70 satisfies typeof OP.CALL: {
         state.pc = pc;
         provenance.unknown = unknown;
         const result = callHelper(state, argument);
@@ -464,8 +426,7 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 71:
-        // CALL_LOCAL
+      case 71 satisfies typeof OP.CALL_LOCAL:
         state.pc = pc;
         provenance.unknown = unknown;
         state.budget -= CALL_COST;
@@ -474,8 +435,7 @@ export function execute(state: Execution, start: number): boolean {
         unknown = provenance.unknown | 0;
         pc = (pc + 1) | 0;
         continue;
-      case 72: {
-        // CALL_KERNEL
+      case 72 satisfies typeof OP.CALL_KERNEL: {
         state.pc = pc;
         provenance.unknown = unknown;
         const result = callKernelFunction(state, argument);
@@ -484,14 +444,13 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 73:
-        // EXIT: only the program itself has to return something; a static function may leave r0 unset.
+      case 73 satisfies typeof OP.EXIT:
+        // Only the program itself has to return something; a static function may leave r0 unset.
         if (tag[0] === unset && state.frame === 0) unreadable(state, pc, 0);
         if (state.references > 0 || state.lock !== 0) leaves(state, pc);
         provenance.unknown = unknown;
         return true;
-      case 75: {
-        // LOAD_PACKET
+      case 75 satisfies typeof OP.LOAD_PACKET: {
         state.pc = pc;
         if (loadPacket(state, argument, s)) {
           tag[0] = unknown;
@@ -506,11 +465,10 @@ export function execute(state: Execution, start: number): boolean {
         provenance.unknown = unknown;
         return true;
       }
-      case 4: {
-        // OR64
+      case 4 satisfies typeof OP.OR64: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 4, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.OR64, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! | lo[s]!;
@@ -518,11 +476,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 5: {
-        // AND64
+      case 5 satisfies typeof OP.AND64: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 5, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.AND64, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! & lo[s]!;
@@ -530,11 +487,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 6: {
-        // LSH64
+      case 6 satisfies typeof OP.LSH64: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 6, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.LSH64, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         const n = lo[s]! & 63;
@@ -548,11 +504,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 7: {
-        // RSH64
+      case 7 satisfies typeof OP.RSH64: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 7, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.RSH64, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         const n = lo[s]! & 63;
@@ -566,11 +521,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 16: {
-        // ADD32
+      case 16 satisfies typeof OP.ADD32: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 16, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.ADD32, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! + lo[s]!;
@@ -578,11 +532,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 20: {
-        // OR32
+      case 20 satisfies typeof OP.OR32: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 20, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.OR32, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! | lo[s]!;
@@ -590,11 +543,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 21: {
-        // AND32
+      case 21 satisfies typeof OP.AND32: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 21, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.AND32, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! & lo[s]!;
@@ -602,11 +554,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 22: {
-        // LSH32
+      case 22 satisfies typeof OP.LSH32: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 22, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.LSH32, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! << lo[s]!;
@@ -614,11 +565,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 23: {
-        // RSH32
+      case 23 satisfies typeof OP.RSH32: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 23, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.RSH32, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! >>> lo[s]!;
@@ -626,11 +576,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 26: {
-        // XOR32
+      case 26 satisfies typeof OP.XOR32: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 26, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.XOR32, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         lo[d] = lo[d]! ^ lo[s]!;
@@ -638,11 +587,10 @@ export function execute(state: Execution, start: number): boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      case 33: {
-        // BSWAP
+      case 33 satisfies typeof OP.BSWAP: {
         const td = tag[d]!;
         const ts = tag[s]!;
-        if ((td & ts) >= 0) checkPlain(state, pc, 33, d, s);
+        if ((td & ts) >= 0) checkPlain(state, pc, OP.BSWAP, d, s);
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         const low = swap32(lo[d]!);
@@ -664,39 +612,41 @@ export function execute(state: Execution, start: number): boolean {
         tag[d] =
           (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
         switch (word & 0xff) {
-          case 2: {
-            // MUL64
+          case 2 satisfies typeof OP.MUL64: {
             const low = Math.imul(lo[d]!, lo[s]!);
             const high = multiplyHigh(lo[d]!, lo[s]!);
             hi[d] = high + Math.imul(lo[d]!, hi[s]!) + Math.imul(hi[d]!, lo[s]!);
             lo[d] = low;
             break;
           }
-          case 3:
-          case 9:
-          case 13:
-          case 14: {
-            // DIV64, MOD64, SDIV64, SMOD64
+          case 3 satisfies typeof OP.DIV64:
+          case 9 satisfies typeof OP.MOD64:
+          case 13 satisfies typeof OP.SDIV64:
+          case 14 satisfies typeof OP.SMOD64: {
             const operation = word & 0xff;
-            divide(lo[d]!, hi[d]!, lo[s]!, hi[s]!, operation >= 13, operation === 9 || operation === 14);
+            divide(
+              lo[d]!,
+              hi[d]!,
+              lo[s]!,
+              hi[s]!,
+              operation >= (13 satisfies typeof OP.SDIV64),
+              operation === (9 satisfies typeof OP.MOD64) || operation === (14 satisfies typeof OP.SMOD64),
+            );
             lo[d] = quotient.low;
             hi[d] = quotient.high;
             break;
           }
-          case 8: {
-            // NEG64
+          case 8 satisfies typeof OP.NEG64: {
             const borrow = lo[d] === 0 ? 0 : 1;
             lo[d] = -lo[d]!;
             hi[d] = -hi[d]! - borrow;
             break;
           }
-          case 10:
-            // XOR64
+          case 10 satisfies typeof OP.XOR64:
             lo[d] = lo[d]! ^ lo[s]!;
             hi[d] = hi[d]! ^ hi[s]!;
             break;
-          case 12: {
-            // ARSH64
+          case 12 satisfies typeof OP.ARSH64: {
             const n = lo[s]! & 63;
             if (n >= 32) {
               lo[d] = hi[d]! >> (n - 32);
@@ -707,38 +657,37 @@ export function execute(state: Execution, start: number): boolean {
             }
             break;
           }
-          case 17:
-            // SUB32
+          case 17 satisfies typeof OP.SUB32:
             lo[d] = lo[d]! - lo[s]!;
             hi[d] = 0;
             break;
-          case 18:
-            // MUL32
+          case 18 satisfies typeof OP.MUL32:
             lo[d] = Math.imul(lo[d]!, lo[s]!);
             hi[d] = 0;
             break;
-          case 19:
-          case 25:
-          case 29:
-          case 30: {
-            // DIV32, MOD32, SDIV32, SMOD32
+          case 19 satisfies typeof OP.DIV32:
+          case 25 satisfies typeof OP.MOD32:
+          case 29 satisfies typeof OP.SDIV32:
+          case 30 satisfies typeof OP.SMOD32: {
             const operation = word & 0xff;
-            lo[d] = divide32(lo[d]!, lo[s]!, operation >= 29, operation === 25 || operation === 30);
+            lo[d] = divide32(
+              lo[d]!,
+              lo[s]!,
+              operation >= (29 satisfies typeof OP.SDIV32),
+              operation === (25 satisfies typeof OP.MOD32) || operation === (30 satisfies typeof OP.SMOD32),
+            );
             hi[d] = 0;
             break;
           }
-          case 24:
-            // NEG32
+          case 24 satisfies typeof OP.NEG32:
             lo[d] = -lo[d]!;
             hi[d] = 0;
             break;
-          case 28:
-            // ARSH32
+          case 28 satisfies typeof OP.ARSH32:
             lo[d] = lo[d]! >> lo[s]!;
             hi[d] = 0;
             break;
-          case 32:
-            // TO_LE
+          case 32 satisfies typeof OP.TO_LE:
             if (argument < 64) hi[d] = 0;
             if (argument === 16) lo[d] = lo[d]! & 0xffff;
             break;

@@ -2,7 +2,7 @@
  * `BPF_LD | BPF_ABS` and `BPF_LD | BPF_IND`: the packet loads of classic BPF, for TC programs
  * (kernel/bpf/core.c, net/core/filter.c `bpf_skb_load_helper_32`).
  */
-import { BPF_B, BPF_H, BPF_IND, MODE_MASK, SIZE_MASK } from '../instruction.ts';
+import { accessSize, BPF_IND, MODE_MASK } from '../instruction.ts';
 import { CONTEXT_REGION } from './provenance.ts';
 import { type State, violate } from './state.ts';
 
@@ -19,7 +19,7 @@ export function loadPacket(state: State, slot: number, source: number): boolean 
   if (tag[6] !== CONTEXT_REGION) violate('at the time of BPF_LD_ABS|IND R6 != pointer to skb');
   const indirect = (opcode & MODE_MASK) === BPF_IND;
   if (indirect && tag[source] === 0) violate(`R${source} !read_ok`);
-  const size = (opcode & SIZE_MASK) === BPF_B ? 1 : (opcode & SIZE_MASK) === BPF_H ? 2 : 4;
+  const size = accessSize(opcode);
   const offset = (instructions.imm[slot]! + (indirect ? lo[source]! : 0)) | 0;
   tag.fill(0, 1, 6);
   const address = machine.packet.data + offset;

@@ -4,10 +4,9 @@
  */
 
 import type { SourceLine } from '../bpf-object.ts';
-import { BPF_PSEUDO_CALL, CALL } from '../instruction.ts';
+import { BPF_PSEUDO_CALL, CALL, storeSize } from '../instruction.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import { sourceAt } from '../object.ts';
-import { OP } from './operation.ts';
 import type { LoadedProgram, State } from './state.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -19,14 +18,6 @@ export interface PacketWrite {
   /** Where the compiler has merged lines, the last one that the run surely came through. */
   readonly source: SourceLine | undefined;
 }
-
-const STORE_SIZES: ReadonlyMap<number, number> = new Map([
-  [OP.STORE8, 1],
-  [OP.STORE16, 2],
-  [OP.STORE32, 4],
-  [OP.STORE64, 8],
-]);
-const ATOMIC_SIZES = [4, 2, 1, 8] as const;
 
 interface Pending {
   readonly instruction: number;
@@ -101,9 +92,7 @@ export class PacketWrites implements Tracer {
 
   #lookAt(state: State, pc: number): Pending | undefined {
     const { instructions } = state.program.source;
-    const operation = state.program.words[pc * 2]! & 0xff;
-    let size = STORE_SIZES.get(operation);
-    if (operation === OP.ATOMIC) size = ATOMIC_SIZES[(instructions.opcode[pc]! >> 3) & 3];
+    const size = storeSize(instructions.opcode[pc]!);
     const { start, end } = bounds(state);
     if (size !== undefined) {
       const address = (state.lo[instructions.dst[pc]!]! + instructions.offset[pc]!) | 0;

@@ -5,12 +5,11 @@ import { helperName } from '../helper-names.ts';
 import { registersTaken } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL } from '../instruction.ts';
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL, storeSize } from '../instruction.ts';
 import { ArrayMap } from '../maps/array-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { sourceAt } from '../object.ts';
 import type { Interpreter, RunResult } from './interpreter.ts';
-import { OP } from './operation.ts';
 import { CONTEXT_REGION, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import type { LoadedProgram, State } from './state.ts';
 
@@ -83,12 +82,6 @@ export function runTraced(
   }
 }
 
-const STORE_SIZES: ReadonlyMap<number, number> = new Map([
-  [OP.STORE8, 1],
-  [OP.STORE16, 2],
-  [OP.STORE32, 4],
-  [OP.STORE64, 8],
-]);
 const REGISTERS = 10;
 
 interface Pending {
@@ -229,11 +222,8 @@ function placeOf(state: State, tag: number, address: number): string | undefined
 }
 
 function storeAt(state: State, pc: number): Pending['store'] {
-  const word = state.program.words[pc * 2]!;
-  const operation = word & 0xff;
   const { instructions } = state.program.source;
-  let size = STORE_SIZES.get(operation);
-  if (operation === OP.ATOMIC) size = [4, 2, 1, 8][(instructions.opcode[pc]! >> 3) & 3];
+  const size = storeSize(instructions.opcode[pc]!);
   if (size === undefined) return undefined;
   const register = instructions.dst[pc]!;
   const offset = instructions.offset[pc]!;

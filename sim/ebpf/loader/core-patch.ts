@@ -1,5 +1,6 @@
 /** Writes the answer to a CO-RE relocation into an instruction (libbpf, src/relo_core.c: `bpf_core_patch_insn`). */
 import {
+  accessSize,
   BPF_ALU,
   BPF_ALU64,
   BPF_B,
@@ -107,7 +108,7 @@ function resize(
   if (before.field === undefined || after.field === undefined || before.field.size === after.field.size)
     return;
   const opcode = instructions.opcode[index]!;
-  const width = SIZES.find(([, code]) => code === (opcode & SIZE_MASK))![0];
+  const width = accessSize(opcode);
   if (width !== before.field.size)
     throw new ObjectError(where, `an access of ${before.field.size} bytes`, `${width}`);
   const size = SIZES.find(([bytes]) => bytes === after.field!.size);

@@ -2,7 +2,7 @@
  * Lookups in hash tables as WebAssembly, one function for each map: the twin of `hash-table.ts`, with sizes
  * and addresses known.
  */
-import { HASH_MULTIPLIER } from '../../runtime/chance.ts';
+import { HASH_MULTIPLIER, HASH_SHIFT } from '../../runtime/chance.ts';
 import { CodeWriter } from '../wasm/code-writer.ts';
 import { I32, WASM } from '../wasm/opcodes.ts';
 import type { ModuleFunction } from '../wasm/twin.ts';
@@ -10,7 +10,6 @@ import { ENTRY_KEY } from './hash-table.ts';
 import { DESCRIPTOR, type LiveMap } from './live-map.ts';
 
 const KEY = 0;
-const HASH_SHIFT = 15;
 
 /** The maps whose lookups can be compiled; of LRU tables, every lookup also changes the order. */
 export function isHash(map: LiveMap): boolean {

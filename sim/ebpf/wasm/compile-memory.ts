@@ -2,9 +2,9 @@
 
 import { KIND } from '../analysis/abstract-value.ts';
 import { type Access, VERDICT } from '../analysis/access.ts';
-import { sizeOf } from '../analysis/analysis.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import {
+  accessSize,
   BPF_ATOMIC,
   BPF_ATOMIC_ADD,
   BPF_ATOMIC_AND,
@@ -73,7 +73,7 @@ export function compileAccess(
   if (operandClass === BPF_LDX || (atomic && imm === BPF_LOAD_ACQ)) {
     const signExtending = operandClass === BPF_LDX && (opcode & MODE_MASK) === BPF_MEMSX;
     const offset = pushAddress(writer, slot, instructions.src[slot]!, instructions, access, false);
-    writer.code.memory((signExtending ? SIGNED_LOADS : LOADS).get(sizeOf(opcode))!, offset);
+    writer.code.memory((signExtending ? SIGNED_LOADS : LOADS).get(accessSize(opcode))!, offset);
     writer.pop(instructions.dst[slot]!);
     return;
   }
@@ -85,7 +85,7 @@ export function compileAccess(
   if (operandClass === BPF_ST) writer.code.i64(imm);
   else writer.push(instructions.src[slot]!);
   if (access.pointer.kind === KIND.context) narrowToField(writer, layout, instructions.offset[slot]!);
-  writer.code.memory(STORES.get(sizeOf(opcode))!, offset);
+  writer.code.memory(STORES.get(accessSize(opcode))!, offset);
 }
 
 /** What of a value on the stack a field of the context keeps. */
@@ -116,7 +116,7 @@ function pushAddress(
   const { code } = writer;
   const { pointer, verdict } = access;
   const offset = instructions.offset[slot]!;
-  const size = sizeOf(instructions.opcode[slot]!);
+  const size = accessSize(instructions.opcode[slot]!);
   if (pointer.kind === KIND.stack && pointer.min !== pointer.max && size > 1) {
     // Whatever moved the pointer, on the stack it has to be aligned.
     writer.push(base, false);
@@ -130,7 +130,7 @@ function pushAddress(
   if (verdict === VERDICT.proven) {
     if (writer.distrustful && pointer.kind !== KIND.context) {
       writer.push(base);
-      code.i64(offset).op(WASM.i64_add).i64(sizeOf(instructions.opcode[slot]!));
+      code.i64(offset).op(WASM.i64_add).i64(accessSize(instructions.opcode[slot]!));
       writer.checkMemory(slot + DISPROVEN, writes);
     }
     if (pointer.kind === KIND.context) {
@@ -152,7 +152,7 @@ function pushAddress(
   writer.push(base);
   if (offset !== 0) code.i64(offset).op(WASM.i64_add);
   code.tee(writer.wideTemporary);
-  code.i64(sizeOf(instructions.opcode[slot]!));
+  code.i64(accessSize(instructions.opcode[slot]!));
   writer.checkMemory(slot, writes);
   code.get(writer.wideTemporary).op(WASM.i32_wrap_i64);
   return 0;
@@ -209,7 +209,7 @@ function compileAtomic(
 export function compilePacketLoad(writer: FunctionWriter, instructions: Instructions, slot: number): void {
   const { code, temporary, wideTemporary } = writer;
   const opcode = instructions.opcode[slot]!;
-  const size = sizeOf(opcode);
+  const size = accessSize(opcode);
   code.i32(instructions.imm[slot]!);
   if ((opcode & MODE_MASK) === BPF_IND) {
     writer.push(instructions.src[slot]!, false);
