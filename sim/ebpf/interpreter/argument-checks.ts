@@ -2,8 +2,8 @@
 import {
   ARGUMENT_TYPES,
   type ArgumentMemory,
+  type ArgumentRecord,
   type ArgumentType,
-  memoryOf,
 } from '../helpers/argument-types.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -20,15 +20,22 @@ import {
 } from './provenance.ts';
 import { type State, violate } from './state.ts';
 
-/** One call, while its arguments are checked. */
+/** An argument, with what is looked up for its type once and not at every call. */
+interface PreparedArgument {
+  readonly record: ArgumentRecord;
+  readonly check: Check;
+}
+
+/** A helper whose calls are checked. */
 export interface CheckedCall {
-  helper: Helper;
-  /** The map that it is passed; undefined: none yet. */
+  readonly helper: Helper;
+  readonly arguments: readonly PreparedArgument[];
+  /** The map that the call under work is passed; undefined: none yet. */
   map: LiveMap | undefined;
 }
 
 /** @param index of the argument; it is in the register after that */
-type Check = (state: State, call: CheckedCall, index: number) => void;
+type Check = (state: State, call: CheckedCall, index: number, record: ArgumentRecord) => void;
 
 const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   anything: () => {},
@@ -72,12 +79,19 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   irq_flags: checkMemory,
 } satisfies Record<ArgumentType, Check>;
 
+/** What checking a helper's calls takes: made once. */
+export function prepareArguments(types: readonly ArgumentType[]): PreparedArgument[] {
+  return types.map((type) => ({ record: ARGUMENT_TYPES[type], check: CHECKS[type] }));
+}
+
 /** Judges the arguments of a call in r1 to r5, and finds its map. @throws {Violation} */
 export function checkArguments(state: State, call: CheckedCall): void {
-  const types = call.helper.arguments;
-  for (let index = 0; index < types.length; index++) {
+  const list = call.arguments;
+  call.map = undefined;
+  for (let index = 0; index < list.length; index++) {
     if (state.tag[index + 1] === UNINITIALISED) violate(`R${index + 1} !read_ok`);
-    CHECKS[types[index]!](state, call, index);
+    const { check, record } = list[index]!;
+    check(state, call, index, record);
   }
 }
 
@@ -133,10 +147,10 @@ function checkSocket(state: State, { helper }: CheckedCall, index: number): void
   if (kind !== KIND.kernelStruct) expected(state, index + 1, `${sockets}, ptr_, trusted_ptr_`);
 }
 
-function checkSize(state: State, call: CheckedCall, index: number): void {
+function checkSize(state: State, call: CheckedCall, index: number, record: ArgumentRecord): void {
   const { provenance } = state;
   const tag = state.tag[index + 1]!;
-  if (ARGUMENT_TYPES[call.helper.arguments[index]!].number?.constant === true) {
+  if (record.number?.constant === true) {
     if (!provenance.isScalar(tag)) expected(state, index + 1, 'scalar');
     if (!provenance.isKnown(tag)) violate(`R${index + 1} is not a known constant`);
   }
@@ -144,7 +158,7 @@ function checkSize(state: State, call: CheckedCall, index: number): void {
 }
 
 /** The size that an argument is. */
-function sizeAt(state: State, { helper }: CheckedCall, index: number): number {
+function sizeAt(state: State, call: CheckedCall, index: number): number {
   const { provenance, lo, hi } = state;
   const register = index + 1;
   const tag = state.tag[register]!;
@@ -156,7 +170,7 @@ function sizeAt(state: State, { helper }: CheckedCall, index: number): number {
       `R${register} ${hi[register]! < 0 ? 'min value is negative' : 'unbounded memory access'}, use 'var &= const' or 'if (var < const)'`,
     );
   }
-  if (size === 0 && ARGUMENT_TYPES[helper.arguments[index]!].number?.least === 1) {
+  if (size === 0 && call.arguments[index]!.record.number?.least === 1) {
     violate(`R${register} invalid zero-sized read`);
   }
   return size;
@@ -180,21 +194,21 @@ function bytesOf(state: State, call: CheckedCall, index: number, { size }: Argum
 }
 
 /** Where a map holds sockets, what goes in is a socket: whatever it is, the helper stops there. */
-function checkValue(state: State, call: CheckedCall, index: number): void {
-  if (!holdsSockets(call.map!)) checkMemory(state, call, index);
+function checkValue(state: State, call: CheckedCall, index: number, record: ArgumentRecord): void {
+  if (!holdsSockets(call.map!)) checkMemory(state, call, index, record);
 }
 
 /** `resolve_map_arg_type` */
-function checkPeeked(state: State, call: CheckedCall, index: number): void {
+function checkPeeked(state: State, call: CheckedCall, index: number, record: ArgumentRecord): void {
   const { definition } = call.map!;
-  if (definition.type !== 'BLOOM_FILTER') checkMemory(state, call, index);
+  if (definition.type !== 'BLOOM_FILTER') checkMemory(state, call, index, record);
   else checkHelperMemory(state, index + 1, definition.valueSize, false);
 }
 
-function checkMemory(state: State, call: CheckedCall, index: number): void {
+function checkMemory(state: State, call: CheckedCall, index: number, record: ArgumentRecord): void {
   const { provenance } = state;
   const { helper } = call;
-  const memory = memoryOf(helper.arguments[index]!);
+  const memory = record.memory!;
   const register = index + 1;
   const tag = state.tag[register]!;
   const size = bytesOf(state, call, index, memory);
@@ -219,8 +233,8 @@ function checkMemory(state: State, call: CheckedCall, index: number): void {
 }
 
 /** `process_timer_func`, `check_map_field_pointer` */
-function checkTimer(state: State, call: CheckedCall, index: number): void {
-  checkMemory(state, call, index);
+function checkTimer(state: State, call: CheckedCall, index: number, record: ArgumentRecord): void {
+  checkMemory(state, call, index, record);
   const { machine, provenance } = state;
   const tag = state.tag[index + 1]!;
   const { name, timerOffset } = machine.maps[provenance.detail[tag]!]!;
@@ -230,8 +244,8 @@ function checkTimer(state: State, call: CheckedCall, index: number): void {
     violate(`off ${off} doesn't point to 'struct bpf_timer' that is at ${timerOffset}`);
 }
 
-function checkDynptr(state: State, call: CheckedCall, index: number): void {
-  checkMemory(state, call, index);
+function checkDynptr(state: State, call: CheckedCall, index: number, record: ArgumentRecord): void {
+  checkMemory(state, call, index, record);
   if (readDynptr(state.machine, state.lo[index + 1]!) === undefined) {
     violate(`Expected an initialized dynptr as arg #${index}`);
   }

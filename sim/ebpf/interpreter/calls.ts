@@ -1,53 +1,80 @@
 /** Calls of helpers and kernel functions: arguments checked, what is owed counted, results given their provenance. */
-import type { Helper } from '../helpers/helper.ts';
+import { LAST_HELPER } from '../helper-names.ts';
+import type { Helper, Obligation } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD, STACK_BASE } from '../memory.ts';
-import { type CheckedCall, checkArguments } from './argument-checks.ts';
+import { type CheckedCall, checkArguments, prepareArguments } from './argument-checks.ts';
 import { KNOWN, LAST_STACK_REGION, STACK_REGION, UNINITIALISED } from './provenance.ts';
-import { type CallFacts, resultTag } from './results.ts';
+import { type CallFacts, type Result, resultOf } from './results.ts';
 import { makeRoom, type State, violate } from './state.ts';
+
+/** A helper, with what its calls take looked up once. */
+interface PreparedCall extends CheckedCall {
+  readonly result: Result;
+  readonly movesPacket: boolean;
+  readonly obligation: Obligation;
+}
+
+function prepare(helper: Helper): PreparedCall {
+  return {
+    helper,
+    arguments: prepareArguments(helper.arguments),
+    map: undefined,
+    result: resultOf(helper.returns),
+    movesPacket: helper.effects.packet === 'moved',
+    obligation: helper.effects.obligation,
+  };
+}
+
+/** By the helpers' numbers. */
+const HELPER_CALLS: (PreparedCall | undefined)[] = Array.from({ length: LAST_HELPER + 1 }, (_, number) => {
+  const helper = HELPERS.get(number);
+  return helper === undefined ? undefined : prepare(helper);
+});
+
+const KERNEL_CALLS: ReadonlyMap<string, PreparedCall> = new Map(
+  [...KERNEL_FUNCTIONS.values()].map((one) => [one.name, prepare(one)]),
+);
+
+/** Filled anew for every call: none makes an object. */
+const FACTS: CallFacts = { map: undefined, knownKey: false, size: 0 };
 
 /**
  * Checks and runs a helper; r0 and the tags of r0 to r5 are then as after the call.
  * @returns the tag of r0; 0: a new unknown scalar
  */
 export function callHelper(state: State, number: number): number {
-  const helper = HELPERS.get(number);
-  if (helper === undefined) return violate(`invalid func unknown#${number}`);
-  return runHelper(state, helper);
+  const call = HELPER_CALLS[number];
+  if (call === undefined) return violate(`invalid func unknown#${number}`);
+  return run(state, call);
 }
 
 /** The same for a kernel function, which instructions name by its place in the object's list. */
 export function callKernelFunction(state: State, index: number): number {
   const name = state.machine.object.kfuncs[index] ?? `#${index}`;
-  const found = KERNEL_FUNCTIONS.get(name);
-  if (found === undefined) return violate(`calling kernel function ${name} is not allowed`);
-  return runHelper(state, found);
+  const call = KERNEL_CALLS.get(name);
+  if (call === undefined) return violate(`calling kernel function ${name} is not allowed`);
+  return run(state, call);
 }
 
-// Filled anew for every call: none makes an object. What is needed after the helper has run is held beside them, since
-// its callbacks call helpers, too.
-const CALL: CheckedCall = { helper: HELPERS.get(1)!, map: undefined };
-const FACTS: CallFacts = { map: undefined, knownKey: false, size: 0 };
-
-function runHelper(state: State, helper: Helper): number {
+function run(state: State, call: PreparedCall): number {
   const { machine, provenance, lo, hi } = state;
   makeRoom(state);
-  CALL.helper = helper;
-  CALL.map = undefined;
-  checkArguments(state, CALL);
-  settle(state, helper);
-  const { map } = CALL;
+  checkArguments(state, call);
+  settle(state, call.obligation);
+  // Held here, since a helper's callbacks call helpers, too.
+  const { map } = call;
   const knownKey = map !== undefined && hasKnownIndex(state, map);
   const words = machine.memory.i32;
   for (let index = 0; index < 5; index++) words[MACHINE_WORD.argumentHigh + index] = hi[index + 1]!;
   const size = lo[2]!;
   const first = state.tag[1]!;
-  lo[0] = helper.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
-  if (helper.effects.obligation === 'releases pointer') provenance.release(provenance.reference[first]!);
-  if (helper.effects.packet === 'moved' || machine.packetMoved) {
+  const { obligation } = call;
+  lo[0] = call.helper.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
+  if (obligation === 'releases pointer') provenance.release(provenance.reference[first]!);
+  if (call.movesPacket || machine.packetMoved) {
     machine.packetMoved = false;
     provenance.voidPackets();
   }
@@ -55,18 +82,18 @@ function runHelper(state: State, helper: Helper): number {
   FACTS.map = map;
   FACTS.knownKey = knownKey;
   FACTS.size = size;
-  const result = resultTag(state, helper.returns, FACTS);
-  if (helper.effects.obligation === 'acquires unless null') {
+  const result = call.result(state, FACTS);
+  if (obligation === 'acquires unless null') {
     provenance.acquire(result);
     state.references++;
-  } else if (helper.effects.obligation === 'passes on') provenance.derive(result, first);
+  } else if (obligation === 'passes on') provenance.derive(result, first);
   return result;
 }
 
 /** Keeps count of what the program has to give back (kernel/bpf/verifier.c, `check_reference_leak`, `process_spin_lock`). */
-function settle(state: State, { effects }: Helper): void {
+function settle(state: State, obligation: Obligation): void {
   const lock = state.lo[1]!;
-  switch (effects.obligation) {
+  switch (obligation) {
     case 'locks':
       if (state.lock !== 0) violate('Locking two bpf_spin_locks are not allowed');
       state.lock = lock;

@@ -19,7 +19,7 @@ export interface CallFacts {
 }
 
 /** Sets the upper half of r0. @returns the tag of r0; 0: a new unknown scalar */
-type Result = (state: State, facts: CallFacts) => number;
+export type Result = (state: State, facts: CallFacts) => number;
 
 const RESULTS: Readonly<Record<ReturnType, Result>> = {
   int: ({ lo, hi }) => {
@@ -43,9 +43,8 @@ const RESULTS: Readonly<Record<ReturnType, Result>> = {
   kernel_struct_or_null: (state) => pointer(state, KIND.kernelStructOrNull, 0, 0),
 } satisfies Record<ReturnType, Result>;
 
-/** @returns the tag of r0; 0: a new unknown scalar */
-export function resultTag(state: State, type: ReturnType, facts: CallFacts): number {
-  return RESULTS[type](state, facts);
+export function resultOf(type: ReturnType): Result {
+  return RESULTS[type];
 }
 
 function pointer(state: State, kind: number, size: number, detail: number): number {
