@@ -58,7 +58,7 @@ function cancel(machine: Machine, timer: number): number {
 }
 
 const GPL: HelperRules = { hooks: 'both', license: 'gpl', packetAccess: false };
-const NOTE = 'as in the kernel, but no time passes: callbacks do not run, in the kernel engines neither';
+const NOTE = 'as in the kernel, but no time passes: callbacks do not run, nor do they in the kernel engines';
 
 export const TIMER_HELPERS: readonly Helper[] = [
   {

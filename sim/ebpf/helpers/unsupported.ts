@@ -14,8 +14,8 @@ export interface UnsupportedHelper {
 }
 
 const TASK =
-  'it reads the task that the frame happens to interrupt, in kernel memory that the machine does not have';
-const CGROUP = 'the machine has no cgroups';
+  'it needs the task that the frame interrupts, which is in kernel memory that the machine does not have';
+const CGROUP = "it needs the running kernel's cgroups";
 const KERNEL_VARIABLES = "it reads the kernel's own variables";
 
 export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
@@ -97,7 +97,7 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     ],
   },
   {
-    because: "the running kernel's tasks",
+    because: "they need the running kernel's tasks",
     names: [
       'bpf_iter_task_destroy',
       'bpf_iter_task_new',
@@ -117,7 +117,7 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     ],
   },
   {
-    because: "the running kernel's keys, ciphers and memory caches",
+    because: "they need the running kernel's keys, ciphers and memory caches",
     names: [
       'bpf_crypto_decrypt',
       'bpf_crypto_encrypt',
@@ -127,7 +127,7 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     ],
   },
   {
-    because: 'kernel memory through pointers that BTF describes',
+    because: 'they lead to kernel memory, which the machine does not have',
     names: ['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast'],
   },
   {
@@ -153,7 +153,7 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     ],
   },
   {
-    because: 'kernel and user memory that is read into dynptrs',
+    because: 'they read kernel and user memory into dynptrs',
     names: [
       'bpf_probe_read_kernel_dynptr',
       'bpf_probe_read_kernel_str_dynptr',
@@ -165,8 +165,8 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
     because: 'callbacks in a work queue run whenever the kernel comes to them',
     names: ['bpf_wq_init', 'bpf_wq_set_callback_impl', 'bpf_wq_start'],
   },
-  { because: 'exceptions', names: ['bpf_throw'] },
-  { because: 'output streams of programs', names: ['bpf_stream_vprintk_impl'] },
+  { because: 'the machine has no exceptions', names: ['bpf_throw'] },
+  { because: 'the machine has no output streams of programs', names: ['bpf_stream_vprintk_impl'] },
   {
     because: "functions of the kernel's own tests",
     names: ['__bpf_trap', 'bpf_modify_return_test_tp'],

@@ -1,6 +1,7 @@
 /** Builds `docs/helpers.md`: what the machine has of the kernel's helpers, functions and types of maps, from the registers. */
 import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
 import { helperName, LAST_HELPER } from '../helper-names.ts';
+import type { Influence } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import {
@@ -21,6 +22,14 @@ function programs(only: 'xdp' | 'tc' | undefined): string {
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   return lines.join('\n');
+}
+
+/** What of the world decides the answers of a helper without a note of its own. */
+function influence(dependsOn: readonly Influence[]): string {
+  if (dependsOn.includes('clock')) return "the world's clock, in the kernel engines too";
+  if (dependsOn.includes('chance')) return "numbers from the world's seed, in the kernel engines too";
+  if (dependsOn.includes('hash')) return "hashes from the world's seed, in the kernel engines too";
+  return 'as in the kernel';
 }
 
 /** `a, b, c` within 120 columns. */
@@ -64,11 +73,11 @@ reaches do not count.
 
 ${table(
   ['number', 'helper', 'programs', 'in the machine'],
-  supported.map(({ number, name, rules, note }) => [
+  supported.map(({ number, name, rules, effects, note }) => [
     `${number}`,
     `\`${name}\``,
     programs(rules.hooks === 'both' ? undefined : rules.hooks),
-    note ?? 'as in the kernel',
+    note ?? influence(effects.dependsOn),
   ]),
 )}
 
