@@ -475,6 +475,21 @@ function describeFailure(
     });
   }
   const functions = entries.map((entry) => entry.function).join(', ');
+  if (verifierLog.includes('metadata kfuncs require device-bound program')) {
+    return lackingHere(
+      `${file}: the kernel lets only programs that are bound to a device read its driver’s metadata (bpf_xdp_metadata_rx_…), and runs none of those for a test`,
+      'vm and wasm run it: there these functions return -EOPNOTSUPP',
+      details,
+    );
+  }
+  const absent = /extern \(func ksym\) '(\w+)': not found in kernel or module BTFs/.exec(messages.join('\n'));
+  if (absent !== null) {
+    return lackingHere(
+      `${file}: this kernel has no function ${absent[1]}, or the module that has it is not loaded`,
+      'load the module, or use a kernel with it; vm and wasm run the program if docs/helpers.md lists the function',
+      details,
+    );
+  }
   if (verifierLog !== '') {
     return new EngineError(
       'input',
@@ -495,6 +510,11 @@ function describeFailure(
     `libbpf cannot ${verb} ${file}: ${errnoName(error)}${reason === undefined ? '' : `: ${reason}`}`,
     details,
   );
+}
+
+/** What an object may rightly ask for, and this kernel has not. */
+function lackingHere(message: string, remedy: string, details: { readonly log?: string }): EngineError {
+  return new EngineError('environment', message, { remedy, lacking: true, ...details });
 }
 
 function textOf(log: Uint8Array): string {

@@ -43,6 +43,9 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   constant_size: none,
   u64_out: fills,
   u32_inout: changes,
+  u64_inout: changes,
+  u16_inout: changes,
+  fib_tuple: changes,
   function: ({ state, callBack }, index) => callBack(state.registers[index + 1]!),
   // A callback does with it what it likes.
   stack_or_null: changes,

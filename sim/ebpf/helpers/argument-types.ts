@@ -40,6 +40,11 @@ export type ArgumentType =
   | 'u64_out'
   /** A pointer to 4 bytes that the helper reads and fills. */
   | 'u32_inout'
+  /** The same of 8 and of 2 bytes. */
+  | 'u64_inout'
+  | 'u16_inout'
+  /** A `struct bpf_fib_lookup`. */
+  | 'fib_tuple'
   /** The address of a function of the program. */
   | 'function'
   /** What a callback is passed: a pointer to the stack, or null. */
@@ -90,6 +95,8 @@ export const BITS_ITERATOR_SIZE = 16;
 const IPV4_HEADER = 20;
 const TCP_HEADER = 20;
 const IPV6_HEADER = 40;
+/** `struct bpf_fib_lookup` */
+const FIB_LOOKUP = 64;
 
 /** Memory that a helper reaches through an argument. */
 export interface ArgumentMemory {
@@ -146,6 +153,9 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   constant_size: size(1, true),
   u64_out: memory('written', 8),
   u32_inout: memory('read and written', 4),
+  u64_inout: memory('read and written', 8),
+  u16_inout: memory('read and written', 2),
+  fib_tuple: memory('read and written', FIB_LOOKUP),
   function: { holds: 'function' },
   stack_or_null: memory('read and written', 'unknown', 'stack', 'always'),
   sample: { holds: 'sample' },

@@ -1,13 +1,14 @@
 /**
  * The register of kernel functions (kfuncs), by name: dynptrs on packets and numeric iterators here, more by topic
- * (kernel/bpf/helpers.c, kernel/bpf/bpf_iter.c, net/core/filter.c). Those that read a driver's metadata
- * (`bpf_xdp_metadata_rx_hash` and its like) are not here: the kernel has them for programs bound to a device only.
+ * (kernel/bpf/helpers.c, kernel/bpf/bpf_iter.c, net/core/filter.c), and the topics of other files.
  */
 import { E2BIG, EINVAL, ERANGE } from '../../runtime/errno.ts';
 import { MAX_LOOPS } from '../limits.ts';
 import type { Machine } from '../machine.ts';
 import { HashMap } from '../maps/hash-map.ts';
 import { BITS_FUNCTIONS } from './bits-functions.ts';
+import { CONNECTION_FUNCTIONS } from './connection-functions.ts';
+import { DRIVER_FUNCTIONS } from './driver-functions.ts';
 import { DYNPTR, reaches, readDynptr, sliceOf, writeDynptr, writeNullDynptr } from './dynptr.ts';
 import { DYNPTR_COPY_FUNCTIONS } from './dynptr-copy-functions.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
@@ -229,6 +230,8 @@ export const KERNEL_FUNCTIONS: ReadonlyMap<string, Helper> = new Map(
   [
     ...FUNCTIONS,
     ...BITS_FUNCTIONS,
+    ...CONNECTION_FUNCTIONS,
+    ...DRIVER_FUNCTIONS,
     ...DYNPTR_COPY_FUNCTIONS,
     ...LOCK_FUNCTIONS,
     ...SECTION_FUNCTIONS,

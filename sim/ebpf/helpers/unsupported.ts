@@ -46,34 +46,22 @@ export interface UnsupportedFunctions {
 /** The same for kernel functions (kfuncs). */
 export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
   {
-    because: 'conntrack entries',
+    because: 'making and changing conntrack entries',
     names: [
       'bpf_ct_change_status',
       'bpf_ct_change_timeout',
       'bpf_ct_insert_entry',
-      'bpf_ct_release',
       'bpf_ct_set_nat_info',
       'bpf_ct_set_status',
       'bpf_ct_set_timeout',
       'bpf_skb_ct_alloc',
-      'bpf_skb_ct_lookup',
       'bpf_xdp_ct_alloc',
-      'bpf_xdp_ct_lookup',
     ],
-  },
-  {
-    because: "a driver's metadata: only for programs bound to a device, which a test run has not",
-    names: ['bpf_xdp_metadata_rx_hash', 'bpf_xdp_metadata_rx_timestamp', 'bpf_xdp_metadata_rx_vlan_tag'],
   },
   {
     because: 'metadata of an skb',
     only: 'tc',
     names: ['bpf_dynptr_from_skb_meta'],
-  },
-  {
-    because: 'the machine has no IPsec',
-    only: 'xdp',
-    names: ['bpf_xdp_get_xfrm_state', 'bpf_xdp_xfrm_state_release'],
   },
   {
     because: 'TCP request sockets',

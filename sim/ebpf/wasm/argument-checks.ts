@@ -62,6 +62,9 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   constant_size: checkSize,
   u64_out: checkMemory,
   u32_inout: checkMemory,
+  u64_inout: checkMemory,
+  u16_inout: checkMemory,
+  fib_tuple: checkMemory,
   // Callbacks go through a table, which has its own bounds.
   function: (call, index) => isKind(argumentOf(call, index), KIND.function),
   stack_or_null: checkStackOrNull,
