@@ -52,7 +52,7 @@ function copyTree(): string {
     encoding: 'utf8',
   });
   for (const file of files.split('\0')) {
-    if (file === '') continue;
+    if (file === '' || file === 'node_modules') continue;
     try {
       mkdirSync(join(directory, dirname(file)), { recursive: true });
       cpSync(file, join(directory, file));
@@ -128,8 +128,17 @@ function show(): void {
 
 async function measure(): Promise<void> {
   const recordings = await record(tester, directory, sources, files.filter(isUnitTest));
+  // The sources that it has loaded are marked.
+  tester.stop();
   const equivalents = equivalentsIn(readFileSync(join(directory, 'docs', 'testing.md'), 'utf8'));
   const results: Result[] = [];
+  const [first] = chosen;
+  if (first !== undefined) {
+    const unchanged = { ...first, replacement: sources.get(first.file)!.slice(first.start, first.end) };
+    const { status, by } = await attempt(unchanged, recordings, equivalents);
+    if (status === 'killed' || status === 'endless')
+      throw new Error(`tests fail without a mutant, so that no result would mean anything: ${by}`);
+  }
   for (const [index, mutant] of chosen.entries()) {
     const begun = performance.now();
     const result = await attempt(mutant, recordings, equivalents);

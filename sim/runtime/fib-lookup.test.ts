@@ -247,6 +247,21 @@ describe('a lookup', () => {
     expect(found('fc00:2::2')).toBe('02:00:00:00:aa:02');
   });
 
+  it('finds neighbours on the loopback device in IPv6 only: ARP has none there', () => {
+    const some = world();
+    const devices = [
+      ...some.devices!,
+      { ifindex: 1, name: 'lo', mac: new Uint8Array(6), addresses: ['fc00:9::1/64'] },
+    ];
+    const routes = [{ to: '10.9.0.0/16', ifindex: 1 }];
+    const neighbours = [
+      { ifindex: 1, address: '10.9.0.2', mac: leftMac },
+      { ifindex: 1, address: 'fc00:9::2', mac: leftMac },
+    ];
+    expect(ask({ devices, routes, neighbours }, '10.9.0.2').result).toBe(fib.BPF_FIB_LKUP_RET_NO_NEIGH);
+    expect(ask({ devices, routes, neighbours }, 'fc00:9::2').result).toBe(fib.BPF_FIB_LKUP_RET_SUCCESS);
+  });
+
   it('knows neighbours that the world learns between two lookups', () => {
     const neighbours = [...world().neighbours!];
     const some = createFib(world({ neighbours }));

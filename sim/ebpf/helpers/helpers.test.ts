@@ -3,7 +3,7 @@ import { E2BIG, EFAULT, EINVAL, ENOENT, ERANGE } from '../../runtime/errno.ts';
 import type { World } from '../../runtime/world.ts';
 import { helperName } from '../helper-names.ts';
 import { testMap } from '../test-support/assemble.ts';
-import { COUNTING_PACKET, runText, type TextRun } from '../test-support/run-text.ts';
+import { COUNTING_PACKET, runAgain, runText, type TextRun } from '../test-support/run-text.ts';
 import { HELPERS } from './index.ts';
 import { KERNEL_FUNCTIONS } from './kernel-functions.ts';
 
@@ -42,6 +42,13 @@ describe('clock and chance', () => {
       const { r0 } = runText(`call bpf_${clock}\nexit`, { world: { time: 0x1_2345_6789_abcdn } });
       expect(r0).toBe(0x1_2345_6789_abcdn);
     }
+  });
+
+  it('starts at the world’s time, and goes on by its tick with each packet', () => {
+    const first = runText('call bpf_ktime_get_ns\nexit', { world: { time: 1000n, tick: 7n } });
+    expect(first.r0).toBe(1000n);
+    expect(runAgain(first.interpreter).r0).toBe(1007n);
+    expect(runAgain(first.interpreter).r0).toBe(1014n);
   });
 
   it('draws the same numbers from the same seed, others from another, and 32 bits of them', () => {
