@@ -56,6 +56,8 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   socket: none,
   socket_or_struct: none,
   context_or_null: none,
+  cgroup: none,
+  cgroup_or_null: none,
   value_or_null: reads,
   ipv4_header: reads,
   tcp_header: reads,

@@ -24,8 +24,10 @@ import { SK_BUFF } from './sk-buff.ts';
 export const SOCKET_ROW = 256;
 export const TCP_FORM = 80;
 export const KERNEL_FORM = 192;
-/** How many sockets a world may have. */
-export const MAX_SOCKETS: number = (SOCKET_LIMIT - SOCKET_BASE) / SOCKET_ROW - 1;
+/** How many sockets a world may have: the first row is the frame's, and the last is none of a socket. */
+export const MAX_SOCKETS: number = (SOCKET_LIMIT - SOCKET_BASE) / SOCKET_ROW - 2;
+/** The root control group, another of the kernel's own structures. */
+export const ROOT_CGROUP_ADDRESS: number = SOCKET_LIMIT - SOCKET_ROW + KERNEL_FORM;
 
 /** The row that an address is in; 0: the frame's own socket, others: the world's, counted from 1. */
 export function socketRow(address: number): number {

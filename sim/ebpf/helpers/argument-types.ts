@@ -58,6 +58,9 @@ export type ArgumentType =
   /** One, or a structure of the kernel's own that a helper made of one. */
   | 'socket_or_struct'
   | 'context_or_null'
+  /** A control group that a kernel function gave. */
+  | 'cgroup'
+  | 'cgroup_or_null'
   /** Readable memory of the map's value size, or null. */
   | 'value_or_null'
   /** A header without options: 20, 20 and 40 bytes to read. */
@@ -115,7 +118,16 @@ export interface ArgumentMemory {
 
 export interface ArgumentRecord {
   /** What the register must hold. */
-  readonly holds: 'anything' | 'number' | 'memory' | 'context' | 'map' | 'function' | 'sample' | 'socket';
+  readonly holds:
+    | 'anything'
+    | 'number'
+    | 'memory'
+    | 'context'
+    | 'map'
+    | 'function'
+    | 'sample'
+    | 'socket'
+    | 'cgroup';
   /** Of `memory`, and nothing else. */
   readonly memory?: ArgumentMemory;
   /** Of `number`, and nothing else: a size in bytes. `constant`: the verifier must know its value. */
@@ -163,6 +175,8 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   socket: { holds: 'socket' },
   socket_or_struct: { holds: 'socket' },
   context_or_null: { holds: 'context' },
+  cgroup: { holds: 'cgroup' },
+  cgroup_or_null: { holds: 'cgroup' },
   value_or_null: memory('read', 'map value', 'any', 'always'),
   ipv4_header: memory('read', IPV4_HEADER),
   tcp_header: memory('read', TCP_HEADER),

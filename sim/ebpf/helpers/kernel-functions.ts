@@ -7,6 +7,7 @@ import { MAX_LOOPS } from '../limits.ts';
 import type { Machine } from '../machine.ts';
 import { HashMap } from '../maps/hash-map.ts';
 import { BITS_FUNCTIONS } from './bits-functions.ts';
+import { CGROUP_FUNCTIONS } from './cgroup-functions.ts';
 import { CONNECTION_FUNCTIONS } from './connection-functions.ts';
 import { DRIVER_FUNCTIONS } from './driver-functions.ts';
 import { DYNPTR, reaches, readDynptr, sliceOf, writeDynptr, writeNullDynptr } from './dynptr.ts';
@@ -230,6 +231,7 @@ export const KERNEL_FUNCTIONS: ReadonlyMap<string, Helper> = new Map(
   [
     ...FUNCTIONS,
     ...BITS_FUNCTIONS,
+    ...CGROUP_FUNCTIONS,
     ...CONNECTION_FUNCTIONS,
     ...DRIVER_FUNCTIONS,
     ...DYNPTR_COPY_FUNCTIONS,

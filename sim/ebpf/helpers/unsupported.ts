@@ -30,8 +30,6 @@ export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
   { number: 175, because: TASK },
   { number: 180, because: TASK },
   { number: 194, because: 'the machine has no objects that programs allocate or take from the kernel' },
-  { number: 210, because: CGROUP },
-  { number: 211, because: CGROUP },
 ];
 
 /** Allowed to XDP and TC programs by name, but they may sleep, and no such program may: the verifier refuses each call. */
@@ -71,11 +69,7 @@ export const UNSUPPORTED_FUNCTIONS: readonly UnsupportedFunctions[] = [
   {
     because: CGROUP,
     names: [
-      'bpf_cgroup_acquire',
-      'bpf_cgroup_ancestor',
-      'bpf_cgroup_from_id',
       'bpf_cgroup_read_xattr',
-      'bpf_cgroup_release',
       'bpf_iter_css_destroy',
       'bpf_iter_css_new',
       'bpf_iter_css_next',
@@ -175,6 +169,5 @@ export const UNSUPPORTED_MAP_TYPES: Readonly<Partial<Record<MapType, string>>> =
   STRUCT_OPS: 'only the kernel calls what it holds',
   INODE_STORAGE: 'only LSM programs may use it',
   TASK_STORAGE: TASK,
-  CGRP_STORAGE: CGROUP,
   ARENA: 'memory that program and user space share at addresses of their own',
 };

@@ -1,4 +1,5 @@
 /** What the interpreter asks of the arguments of helpers, by their types (kernel/bpf/verifier.c, `check_func_arg`). */
+import { ROOT_CGROUP_ADDRESS } from '../context/socket.ts';
 import {
   ARGUMENT_TYPES,
   type ArgumentMemory,
@@ -65,6 +66,8 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   socket: checkSocket,
   socket_or_struct: checkSocket,
   context_or_null: checkContextOrNull,
+  cgroup: checkCgroup,
+  cgroup_or_null: checkCgroupOrNull,
   value_or_null: checkMemory,
   ipv4_header: checkMemory,
   tcp_header: checkMemory,
@@ -114,6 +117,19 @@ function checkContext(state: State, _call: CheckedCall, index: number): void {
 function checkContextOrNull(state: State, call: CheckedCall, index: number): void {
   const isNumber = state.provenance.isScalar(state.tag[index + 1]!);
   if (!isNumber || (state.lo[index + 1]! | state.hi[index + 1]!) !== 0) checkContext(state, call, index);
+}
+
+function checkCgroup(state: State, _call: CheckedCall, index: number): void {
+  const tag = state.tag[index + 1]!;
+  const isStruct = tag > 0 && state.provenance.kind[tag] === KIND.kernelStruct;
+  if (!isStruct || state.lo[index + 1] !== ROOT_CGROUP_ADDRESS) {
+    expected(state, index + 1, 'ptr_, trusted_ptr_, rcu_ptr_');
+  }
+}
+
+function checkCgroupOrNull(state: State, call: CheckedCall, index: number): void {
+  const isNumber = state.provenance.isScalar(state.tag[index + 1]!);
+  if (!isNumber || (state.lo[index + 1]! | state.hi[index + 1]!) !== 0) checkCgroup(state, call, index);
 }
 
 function checkMap(state: State, call: CheckedCall, index: number): void {

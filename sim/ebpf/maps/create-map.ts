@@ -114,6 +114,7 @@ const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
   kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
   kind('USER_RINGBUF', UserRingBufferMap, { ...NO_KEY, ...NO_VALUE }),
   kind('SK_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
+  kind('CGRP_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
   kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ANY_VALUE }),
 ]);
 
@@ -173,7 +174,7 @@ function withEntries(source: BpfMap): BpfMap {
 
 function checkEntries(source: BpfMap, where: string): void {
   const entries = source.maxEntries;
-  if (source.type === 'SK_STORAGE') {
+  if (source.type === 'SK_STORAGE' || source.type === 'CGRP_STORAGE') {
     checkStorage(source, where);
     return;
   }

@@ -1,6 +1,7 @@
 /**
- * BPF_MAP_TYPE_SK_STORAGE (net/core/bpf_sk_storage.c, kernel/bpf/bpf_local_storage.c): a value for each socket, made when
- * it is first asked for, gone with the socket. The frame's own socket is gone with the frame.
+ * BPF_MAP_TYPE_SK_STORAGE and BPF_MAP_TYPE_CGRP_STORAGE (net/core/bpf_sk_storage.c, kernel/bpf/bpf_cgrp_storage.c,
+ * kernel/bpf/bpf_local_storage.c): a value for each socket or control group, made when it is first asked for, gone with
+ * its owner. The frame's own socket is gone with the frame.
  *
  * ```
  *   storage ┌───────┬───────┬───────┬───

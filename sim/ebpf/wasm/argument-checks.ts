@@ -6,7 +6,7 @@ import type { AbstractState } from '../analysis/abstract-state.ts';
 import { isPacket, KIND, type Value } from '../analysis/abstract-value.ts';
 import { judgeMemory, VERDICT } from '../analysis/access.ts';
 import type { BpfMap } from '../bpf-object.ts';
-import { KERNEL_FORM, SOCKET_ROW, TCP_FORM } from '../context/socket.ts';
+import { KERNEL_FORM, ROOT_CGROUP_ADDRESS, SOCKET_ROW, TCP_FORM } from '../context/socket.ts';
 import {
   ARGUMENT_TYPES,
   type ArgumentMemory,
@@ -73,6 +73,8 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   socket: checkSocket,
   socket_or_struct: checkSocket,
   context_or_null: checkContextOrNull,
+  cgroup: checkCgroup,
+  cgroup_or_null: checkCgroupOrNull,
   value_or_null: checkMemory,
   ipv4_header: checkMemory,
   tcp_header: checkMemory,
@@ -123,12 +125,26 @@ function checkContext(call: CompiledCall, index: number): boolean {
 }
 
 function checkContextOrNull(call: CompiledCall, index: number): boolean {
-  const value = argumentOf(call, index);
+  const { kind } = argumentOf(call, index);
+  return kind === KIND.context ? checkContext(call, index) : checkAddressOrNull(call, index, CONTEXT_BASE);
+}
+
+function checkCgroup(call: CompiledCall, index: number): boolean {
+  if (argumentOf(call, index).kind !== KIND.any) return false;
+  requireAddress(call, index + 1, ROOT_CGROUP_ADDRESS);
+  return true;
+}
+
+function checkCgroupOrNull(call: CompiledCall, index: number): boolean {
+  return checkAddressOrNull(call, index, ROOT_CGROUP_ADDRESS);
+}
+
+function checkAddressOrNull({ writer, slot, state }: CompiledCall, index: number, address: number): boolean {
+  const value = state.registers[index + 1]!;
   if (value.kind === KIND.scalar) return value.min === 0 && value.max === 0;
-  if (value.kind !== KIND.any) return checkContext(call, index);
-  const { writer, slot } = call;
+  if (value.kind !== KIND.any) return false;
   writer.push(index + 1);
-  writer.code.i64(CONTEXT_BASE).op(WASM.i64_eq);
+  writer.code.i64(address).op(WASM.i64_eq);
   writer.push(index + 1);
   writer.code.op(WASM.i64_eqz).op(WASM.i32_or);
   writer.require(slot);

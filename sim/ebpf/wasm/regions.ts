@@ -160,6 +160,7 @@ function checkValues(check: RegionCheck, map: LiveMap, writes: boolean): void {
       return;
     }
     case 'SK_STORAGE':
+    case 'CGRP_STORAGE':
       check.rows(storage, STORAGE_ROWS, stride, [{ offset: STORAGE_VALUE, size: valueSize }]);
       return;
     case 'DEVMAP':
