@@ -1,8 +1,10 @@
 /** Makes the engines of the register and chooses those of a run. */
 
+import { versionOf } from '../kernel/kernel-version.ts';
 import { runningKernel } from '../kernel/libbpf/kernel-facts.ts';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { createVethEngine } from '../kernel/veth/veth.ts';
+import type { KernelVersion } from '../sim/ebpf/kernel-versions.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { createModelEngine } from '../sim/engines/model.ts';
 import { ENGINE_NAMES, ENGINES, type EngineName, rankOf } from '../sim/engines/register.ts';
@@ -13,13 +15,38 @@ import { environmentFailure, inputFailure } from './failure.ts';
 
 /** One line for each engine of the register. */
 const CREATE = {
-  model: createModelEngine,
+  model: (asKernel) => createModelEngine(versionOption(asKernel)),
   // Programs see this kernel's configuration in the machine, too.
-  vm: () => createVmEngine({ kernel: runningKernel }),
-  wasm: () => createWasmEngine({ kernel: runningKernel }),
-  testrun: createTestRunEngine,
-  veth: createVethEngine,
-} satisfies Record<EngineName, () => Engine>;
+  vm: (asKernel) => createVmEngine({ kernel: runningKernel, ...versionOption(asKernel) }),
+  wasm: (asKernel) => createWasmEngine({ kernel: runningKernel, ...versionOption(asKernel) }),
+  testrun: (asKernel) => onKernel(createTestRunEngine(), asKernel),
+  veth: (asKernel) => onKernel(createVethEngine(), asKernel),
+} satisfies Record<EngineName, (asKernel: KernelVersion | undefined) => Engine>;
+
+/** `--as-kernel`, as engines take it. */
+export function versionOption(asKernel: KernelVersion | undefined): { readonly asKernel?: KernelVersion } {
+  return asKernel === undefined ? {} : { asKernel };
+}
+
+/**
+ * The real kernel is the version that it is: where another one was asked for, it must not be compared with model and
+ * machine. What old kernels do otherwise would come out as differences, or, worse, be called a defect of the machine.
+ */
+function onKernel(engine: Engine, asKernel: KernelVersion | undefined): Engine {
+  const running = versionOf();
+  if (asKernel === undefined || asKernel === running) return engine;
+  return {
+    name: engine.name,
+    observes: engine.observes,
+    availability: () => ({
+      available: false,
+      reason: `the kernel here is Linux ${running}, and --as-kernel asks for ${asKernel}`,
+      remedy: `run it on Linux ${asKernel}, or leave --as-kernel out`,
+    }),
+    refuses: (program, batch) => engine.refuses(program, batch),
+    open: (program, world) => engine.open(program, world),
+  };
+}
 
 /** What `--live` adds. */
 const LIVE: EngineName = 'veth';
@@ -33,18 +60,26 @@ export interface ChosenEngines {
 /**
  * @param names what the user gave with `--engines`, comma-separated; undefined: the default ones
  * @param live adds `veth` to the default ones
+ * @param asKernel `--as-kernel`
  * @throws {Failure} for a name that is no engine
  */
-export function chooseEngines(names: string | undefined, live: boolean = false): ChosenEngines {
+export function chooseEngines(
+  names: string | undefined,
+  live: boolean = false,
+  asKernel?: KernelVersion,
+): ChosenEngines {
   if (names === undefined) {
     const chosen = ENGINES.filter(({ name, byDefault }) => byDefault || (live && name === LIVE));
-    return { engines: chosen.map(({ name }) => createEngine(name)), named: new Set(live ? [LIVE] : []) };
+    return {
+      engines: chosen.map(({ name }) => createEngineAs(name, asKernel)),
+      named: new Set(live ? [LIVE] : []),
+    };
   }
   const unique = [...new Set(engineNames(names.split(',')))];
   if (live && !unique.includes(LIVE)) unique.push(LIVE);
   // In order of rank, so that the reference is the same however the user lists them.
   unique.sort((a, b) => rankOf(a) - rankOf(b));
-  return { engines: unique.map(createEngine), named: new Set(unique) };
+  return { engines: unique.map((name) => createEngineAs(name, asKernel)), named: new Set(unique) };
 }
 
 /** In order of rank. */
@@ -64,7 +99,12 @@ export function engineNames(texts: readonly string[]): EngineName[] {
 }
 
 export function createEngine(name: EngineName): Engine {
-  return CREATE[name]();
+  return createEngineAs(name, undefined);
+}
+
+/** @param asKernel the kernel that model and machine are to be; engines of another kernel cannot run then */
+export function createEngineAs(name: EngineName, asKernel: KernelVersion | undefined): Engine {
+  return CREATE[name](asKernel);
 }
 
 /**

@@ -1,7 +1,9 @@
 /** `xdpsim run`: packets through one program, and what comes of them. */
+
 import { type Command, Option } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { type Engine, refusalText, type Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
@@ -19,8 +21,9 @@ import type { World } from '../../sim/runtime/world.ts';
 import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
 import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
-import { chooseEngines, createEngine, engineNames, requireAvailable } from '../engines.ts';
+import { chooseEngines, createEngineAs, engineNames, requireAvailable, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { mapsOf, withMaps } from '../input/map-file.ts';
 import { assumedSizes, withMaxEntries } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -37,6 +40,7 @@ interface Options {
   readonly map: readonly string[];
   readonly maxEntries: readonly string[];
   readonly engine?: string;
+  readonly asKernel?: KernelVersion;
   readonly object?: string;
   readonly write?: string;
   readonly hexdump?: boolean;
@@ -61,6 +65,7 @@ export function registerRun(program: Command): void {
       '--engine <name>',
       `${ENGINE_NAMES.join(', ')}; default: vm, or testrun where vm cannot run the program`,
     )
+    .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
     .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
     .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
@@ -80,7 +85,18 @@ export function registerRun(program: Command): void {
         '--bytecode [memory]',
         'run bare instructions instead of a program: hexadecimal digits on standard input; memory is given as ' +
           'digits too, its address is in r1, its length in r2; prints r0',
-      ).conflicts(['packet', 'map', 'maxEntries', 'object', 'write', 'tree', 'hexdump', 'trace', 'json']),
+      ).conflicts([
+        'packet',
+        'asKernel',
+        'map',
+        'maxEntries',
+        'object',
+        'write',
+        'tree',
+        'hexdump',
+        'trace',
+        'json',
+      ]),
     )
     .addOption(new Option('--json', 'print one JSON document').conflicts(['tree', 'hexdump', 'trace']))
     .option('--no-color', 'no colours')
@@ -102,13 +118,12 @@ async function run(name: string | undefined, packets: readonly string[], options
   for (const line of assumedSizes([program])) reportLine(line);
   announceMemory([program]);
   const terminal = createTerminal(options);
-  const engine =
-    options.trace === true ? tracer(program, options, terminal) : theEngine(program, options.engine);
+  const engine = options.trace === true ? tracer(program, options, terminal) : theEngine(program, options);
   const sources = [...packets, ...options.packet];
   if (sources.length === 0) throw inputFailure('no packets given: add hexadecimal digits or capture files');
   // Steps are printed while a packet runs: its outcome is to follow at once.
   const batch = options.trace === true ? 1 : BATCH;
-  const outcomes = runAll(program, engine, options.map, casesOf(sources, program), batch);
+  const outcomes = runAll(program, engine, options, casesOf(sources, program), batch);
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
   else await runToText(program, outcomes, options, terminal);
@@ -132,14 +147,14 @@ function oneEngine(text: string): EngineName {
   return name!;
 }
 
-function theEngine(program: Program, name: string | undefined): Engine {
+function theEngine(program: Program, { engine: name, asKernel }: Options): Engine {
   if (name !== undefined) {
-    const chosen = chooseEngines(oneEngine(name));
+    const chosen = chooseEngines(oneEngine(name), false, asKernel);
     requireAvailable(chosen, [program]);
     return chosen.engines[0]!;
   }
   const able = (['vm', 'testrun'] as const)
-    .map(createEngine)
+    .map((one) => createEngineAs(one, asKernel))
     .find((engine) => engine.availability(program).available);
   if (able === undefined)
     throw inputFailure(`${program.name}: no engine can run it here`, 'xdpsim doctor shows what is missing.');
@@ -153,6 +168,7 @@ function tracer(program: Program, options: Options, terminal: Terminal): Engine 
   requireAvailable(chooseEngines('vm'), [program]);
   const object = loadObject(program.object!);
   return createVmEngine({
+    ...versionOption(options.asKernel),
     onTrace: (trace) => {
       for (const line of traceText(trace, object, terminal.style)) terminal.print(line);
     },
@@ -204,16 +220,16 @@ interface Ran {
   readonly kernel: ReadonlyMap<number, AskedVerdict>;
 }
 
-/** @param maps `--map` options: what maps hold beside what the world says */
+/** @param options `--map`: what maps hold beside what the world says; `--as-kernel` */
 async function* runAll(
   program: Program,
   engine: Engine,
-  maps: readonly string[],
+  { map: maps, asKernel }: Options,
   cases: AsyncIterable<WorldAndPackets>,
   batch: number,
 ): AsyncGenerator<Ran> {
   const definitions = mapsOf(program);
-  const asked = new AskedKernel(program, createEngine('testrun'));
+  const asked = new AskedKernel(program, createEngineAs('testrun', asKernel));
   let session: Session | undefined;
   let start: World = {};
   try {

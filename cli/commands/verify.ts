@@ -1,16 +1,19 @@
 /** `xdpsim verify`: engines side by side on saved and generated cases. */
+
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
 import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
-import { chooseEngines, engineNames } from '../engines.ts';
+import { chooseEngines, engineNames, versionOption } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
+import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import {
@@ -40,6 +43,7 @@ const MAX_WORKERS = 64;
 interface Options {
   readonly engines?: string;
   readonly live?: boolean;
+  readonly asKernel?: KernelVersion;
   readonly runs?: number;
   readonly time?: number;
   readonly seed?: string;
@@ -73,6 +77,7 @@ export function registerVerify(program: Command): void {
       `${ENGINE_NAMES.join(', ')}; default: all that run here without touching the network`,
     )
     .option('--live', 'test on live veth traffic, too')
+    .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
     .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
@@ -129,6 +134,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const plan: VerifyPlan = {
     programs: names,
     live: options.live === true,
+    ...versionOption(options.asKernel),
     maps: options.map,
     maxEntries: options.maxEntries,
     seed: options.seed ?? freshSeed(),
@@ -145,7 +151,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     engines: engineNames(options.require),
     ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
   };
-  const chosen = chooseEngines(plan.engines, plan.live);
+  const chosen = chooseEngines(plan.engines, plan.live, plan.asKernel);
   requireSensible(options.workers);
   requireFiles(options);
   const interrupt = onInterrupt(async () => {
@@ -159,7 +165,9 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const assumed = assumedSizes(programs);
   announceMemory(programs);
   if (!quiet) {
-    terminal.print(`seed ${plan.seed}, engines ${chosen.engines.map((engine) => engine.name).join(', ')}`);
+    const names = chosen.engines.map((engine) => engine.name).join(', ');
+    const kernel = plan.asKernel === undefined ? '' : `, as Linux ${plan.asKernel}`;
+    terminal.print(`seed ${plan.seed}, engines ${names}${kernel}`);
     for (const line of assumed) terminal.print(terminal.style('yellow', line));
     terminal.print();
   }
@@ -190,7 +198,14 @@ async function run(names: readonly string[], options: Options): Promise<void> {
 
   const reports = all.map(({ report }) => report);
   if (quiet) {
-    printJson({ version: 1, seed: plan.seed, programs: all.map(testedToJson), notTested, assumed });
+    printJson({
+      version: 1,
+      seed: plan.seed,
+      ...versionOption(plan.asKernel),
+      programs: all.map(testedToJson),
+      notTested,
+      assumed,
+    });
   } else {
     const seconds = (performance.now() - start) / 1000;
     terminal.print();
@@ -274,6 +289,7 @@ function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): Run
       ...(directory === undefined ? [] : ['--report', directory]),
     ],
     seed: plan.seed,
+    ...versionOption(plan.asKernel),
     ...(plan.runs === undefined ? {} : { runs: plan.runs }),
     timed: plan.seconds !== undefined,
   };

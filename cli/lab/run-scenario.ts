@@ -1,9 +1,12 @@
 /** `xdpsim lab run`: one scenario, in the simulated network, in the kernel, or in both and compared. */
+
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { versionOf } from '../../kernel/kernel-version.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { runInKernel } from '../../kernel/scenario/run.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { compareRuns, type ScenarioDifference } from '../../sim/network/compare.ts';
@@ -13,7 +16,9 @@ import { simulate } from '../../sim/network/run.ts';
 import type { Scenario } from '../../sim/network/scenario.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
+import { versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { parseKernelVersion } from '../input/kernel-version.ts';
 import { announceObjectMemory } from '../input/memory.ts';
 import { isThere, readBytes, readText } from '../input/read-file.ts';
 import { printJson } from '../output.ts';
@@ -22,6 +27,7 @@ import { createTerminal, type Terminal, table } from '../terminal.ts';
 interface RunOptions {
   readonly in: 'sim' | 'kernel' | 'both';
   readonly engine: 'vm' | 'model';
+  readonly asKernel?: KernelVersion;
   readonly json?: boolean;
   readonly color: boolean;
 }
@@ -47,6 +53,7 @@ export function registerLabRun(lab: Command): void {
         .choices(['vm', 'model'])
         .default('vm'),
     )
+    .option('--as-kernel <version>', 'let the simulation do what Linux <version> does', parseKernelVersion)
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .action(async (scenario: string | undefined, options: RunOptions) => {
@@ -55,11 +62,20 @@ export function registerLabRun(lab: Command): void {
 }
 
 async function run(name: string, options: RunOptions): Promise<number> {
+  if (options.asKernel !== undefined && options.in !== 'sim' && options.asKernel !== versionOf()) {
+    throw inputFailure(
+      `--as-kernel ${options.asKernel} is for the simulation: the kernel here is Linux ${versionOf()}`,
+      'Use --in sim, or leave --as-kernel out.',
+    );
+  }
   const path = scenarioPath(name);
   const scenario = parseScenario(readText(path), path);
   const objects = objectsOf(scenario, dirname(resolve(path)));
   for (const [object, bytes] of objects) announceObjectMemory(object, bytes);
-  const engine = options.engine === 'model' ? createModelEngine() : createVmEngine();
+  const engine =
+    options.engine === 'model'
+      ? createModelEngine(versionOption(options.asKernel))
+      : createVmEngine(versionOption(options.asKernel));
   const runs: Runs = {
     ...(options.in === 'kernel' ? {} : { sim: await simulate(scenario, engine, objects) }),
     ...(options.in === 'sim' ? {} : { kernel: runInKernel(scenario, objects) }),

@@ -1,4 +1,5 @@
 /** What a run of `verify` was asked to do. */
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
 
 /** Plain data, so that worker processes can be told the same. */
@@ -9,6 +10,8 @@ export interface VerifyPlan {
   /** `--engines`, as given. */
   readonly engines?: string;
   readonly live: boolean;
+  /** `--as-kernel`: what model and machine are to be. */
+  readonly asKernel?: KernelVersion;
   /** `--map NAME=FILE`, as given: what maps hold in every world. */
   readonly maps: readonly string[];
   /** `--max-entries NAME=N`, as given. */

@@ -9,7 +9,7 @@ import type { EngineFailure } from '../../verify/engine-side.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
-import { chooseEngines, createEngine, requireAvailable } from '../engines.ts';
+import { chooseEngines, createEngineAs, requireAvailable } from '../engines.ts';
 import { inputFailure, toFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { leaveEndsToParent } from '../input/program-module.ts';
@@ -97,7 +97,7 @@ async function open(): Promise<void> {
   worlds = plan.maps.length === 0 ? [] : programs.map((one) => worldsWith(one, plan.maps));
   process.off('beforeExit', neverLoaded);
   process.channel?.ref();
-  requireAvailable(chooseEngines(plan.engines, plan.live), programs);
+  requireAvailable(chooseEngines(plan.engines, plan.live, plan.asKernel), programs);
   const left = notTested(plan.programs);
   await post({ is: 'programs', programs: programs.map(withoutFunctions), left });
 }
@@ -114,12 +114,12 @@ async function begin(chosen: Program, started: readonly NamedWorld[] | undefined
   program = chosen;
   runner = new BatchRunner({
     program,
-    engines: chooseEngines(plan.engines, plan.live).engines,
+    engines: chooseEngines(plan.engines, plan.live, plan.asKernel).engines,
     seed: plan.seed,
     total: totalPackets(plan),
     oracle: plan.oracle,
-    witness: createEngine('vm'),
-    kernel: createEngine('testrun'),
+    witness: createEngineAs('vm', plan.asKernel),
+    kernel: createEngineAs('testrun', plan.asKernel),
     isOver: () => stopping.signal.aborted,
     ...(started === undefined ? {} : { worlds: started }),
   });
@@ -148,8 +148,8 @@ async function look(found: Found): Promise<void> {
   const investigation = await investigate(found, {
     program,
     engines: runner!.engines,
-    witness: createEngine('vm'),
-    kernel: createEngine('testrun'),
+    witness: createEngineAs('vm', plan.asKernel),
+    kernel: createEngineAs('testrun', plan.asKernel),
     shrink: plan.shrinkSeconds === 0 ? false : { maxSeconds: plan.shrinkSeconds, signal: hurrying.signal },
     onSmaller: (shown, finding) => post({ is: 'smaller', case: shown, finding }),
   });

@@ -7,10 +7,11 @@ import { release } from 'node:os';
 import { describe, it } from 'vitest';
 import { compilerProblem } from '../../bpf/compile.ts';
 import { framesAvailability } from '../../kernel/frames/frames.ts';
-import { type KernelVersion, kernelIsOlderThan } from '../../kernel/kernel-version.ts';
+import { kernelIsOlderThan } from '../../kernel/kernel-version.ts';
 import { libbpfAvailability } from '../../kernel/libbpf/libbpf.ts';
 import { pingAvailability } from '../../kernel/ping/ping.ts';
 import { testRunAvailability } from '../../kernel/testrun/availability.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Availability } from '../../sim/engines/engine.ts';
 
 /** What a suite can need of the machine. Each is asked of it, never guessed from a version. */

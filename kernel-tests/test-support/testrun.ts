@@ -57,7 +57,9 @@ export function fixtureOf(
     | 'kernel-facts'
     | 'one-bad'
     | 'lacking'
-    | 'flow-timers',
+    | 'flow-timers'
+    | 'old-kernels'
+    | 'strong-function',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

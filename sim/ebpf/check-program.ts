@@ -1,4 +1,5 @@
 /** What makes a program unfit for the machine, found before its first packet. */
+
 import type { Hook } from '../runtime/actions.ts';
 import type { World } from '../runtime/world.ts';
 import { reachOf } from './analysis/reach.ts';
@@ -17,8 +18,17 @@ import {
   MAX_CALL_FRAMES,
 } from './instruction.ts';
 import { InstructionError } from './instruction-error.ts';
+import {
+  helperSince,
+  isOlder,
+  KERNEL_FUNCTIONS_SINCE,
+  type KernelVersion,
+  NEW_INSTRUCTIONS,
+  NEWEST_KERNEL,
+  PROGRAM_FEATURES,
+} from './kernel-versions.ts';
 import { sourceAt } from './object.ts';
-import { LackingError, ObjectError } from './object-error.ts';
+import { LackingError, NewerKernelError, ObjectError } from './object-error.ts';
 import { deepestStack } from './stack-depth.ts';
 
 /**
@@ -26,8 +36,15 @@ import { deepestStack } from './stack-depth.ts';
  *   the machine asks nothing of calls in dead code
  * @throws {ObjectError} naming program, instruction and C line: instructions that no verifier takes, helpers and
  *   kernel functions that the machine does not have or that the hook may not call, too much stack
+ * @param asKernel the kernel that the machine is asked to be; default: the newest
  */
-export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook, world: World = {}): void {
+export function checkProgram(
+  object: BpfObject,
+  program: BpfProgram,
+  hook: Hook,
+  world: World = {},
+  asKernel: KernelVersion = NEWEST_KERNEL,
+): void {
   try {
     checkInstructions(program.instructions, { packetLoads: hook !== 'xdp' });
   } catch (error) {
@@ -41,6 +58,8 @@ export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook,
   const { instructions } = program;
   for (let slot = 0; slot < instructions.count; slot++) {
     const opcode = instructions.opcode[slot]!;
+    const tooNew = program.poisoned.has(slot) ? undefined : tooNewFor(asKernel, object, program, slot);
+    if (tooNew !== undefined && isReached({ object, world }, program, hook, slot)) throw tooNew;
     if (opcode === CALL && instructions.src[slot] !== BPF_PSEUDO_CALL && !program.poisoned.has(slot)) {
       const refusal = refusedCall(object, program, slot, hook);
       if (refusal !== undefined && isReached({ object, world }, program, hook, slot)) throw refusal;
@@ -48,6 +67,34 @@ export function checkProgram(object: BpfObject, program: BpfProgram, hook: Hook,
     if (opcode === LDDW) slot++;
   }
   checkStack(program);
+}
+
+/** What the instruction needs that came after this kernel. */
+function tooNewFor(
+  asKernel: KernelVersion,
+  object: BpfObject,
+  program: BpfProgram,
+  slot: number,
+): ObjectError | undefined {
+  if (asKernel === NEWEST_KERNEL) return undefined;
+  const { instructions } = program;
+  const newer = (what: string, since: KernelVersion | undefined): ObjectError | undefined =>
+    since !== undefined && isOlder(asKernel, since)
+      ? new NewerKernelError(place(program, slot), what, since, asKernel)
+      : undefined;
+  if (instructions.opcode[slot] === CALL && instructions.src[slot] !== BPF_PSEUDO_CALL) {
+    const number = instructions.imm[slot]!;
+    if (instructions.src[slot] === BPF_PSEUDO_KFUNC_CALL) {
+      const name = object.kfuncs[number] ?? '';
+      return newer(`kernel function ${name}`, KERNEL_FUNCTIONS_SINCE.get(name));
+    }
+    const { tailCallsWithSubprograms } = PROGRAM_FEATURES;
+    if (HELPERS.get(number)?.effects.leavesProgram === true && program.subprograms.length > 1)
+      return newer('tail calls in programs with subprograms', tailCallsWithSubprograms.since);
+    return newer(`helper ${helperName(number)} (number ${number})`, helperSince(number));
+  }
+  const found = NEW_INSTRUCTIONS.find((one) => isOlder(asKernel, one.since) && one.is(instructions, slot));
+  return found === undefined ? undefined : newer(found.what, found.since);
 }
 
 /** Only asked where it matters: following all paths takes time. */

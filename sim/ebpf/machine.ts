@@ -18,6 +18,7 @@ import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff, writeSkbInput } from './context/s
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
 import { WorldSockets } from './context/world-sockets.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
+import { behaviourOf, type KernelBehaviour, type KernelVersion } from './kernel-versions.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
@@ -36,11 +37,8 @@ export class Unsupported extends Error {}
 export class Forbidden extends Error {}
 
 export interface MachineOptions {
-  /**
-   * What `bpf_csum_diff` returns: since Linux 6.13 a folded 16-bit sum, before that an unfolded 32-bit one, and
-   * -EINVAL for more than 512 bytes. Default: folded.
-   */
-  readonly checksumDifference?: 'folded' | 'unfolded';
+  /** The kernel that the machine is to be, as far as `kernel-versions.ts` knows how it differs. Default: the newest. */
+  readonly asKernel?: KernelVersion;
   /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex`, which is 0. */
   readonly inDeviceMap?: boolean;
 }
@@ -67,6 +65,8 @@ const MANY_ENTRIES = 256;
 export class Machine {
   readonly object: BpfObject;
   readonly options: MachineOptions;
+  /** What the kernel does otherwise than others. */
+  readonly kernel: KernelBehaviour;
   readonly memory: LinearMemory = new LinearMemory();
   readonly packet: PacketArea;
   /** The object's maps, in the object's order. */
@@ -109,10 +109,11 @@ export class Machine {
   constructor(object: BpfObject, world: World, options: MachineOptions = {}) {
     this.object = object;
     this.options = options;
+    this.kernel = behaviourOf(options.asKernel);
     this.world = world;
     this.#xdpLayout = options.inDeviceMap === true ? XDP_DEVMAP_LAYOUT : XDP_LAYOUT;
     this.layout = this.#xdpLayout;
-    this.packet = new PacketArea(this.memory, this.layout);
+    this.packet = new PacketArea(this.memory, this.layout, this.kernel);
     this.maps = object.maps.map((map, index) => createMap(this.memory, map, index, object.btf));
     let largest = 8;
     for (const map of object.maps) largest = Math.max(largest, map.valueSize);

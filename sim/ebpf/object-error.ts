@@ -17,6 +17,15 @@ export class ObjectError extends InputError {
   }
 }
 
+/** The object needs something that came only after the kernel which the machine is asked to be. */
+export class NewerKernelError extends ObjectError {
+  /** @param what "helper bpf_loop (number 181)" */
+  constructor(where: string, what: string, since: string, asked: string) {
+    super(where, `what Linux ${asked} has`, what);
+    this.message = visibleLine(`${where}: Linux ${asked} has no ${what}: it came with Linux ${since}`);
+  }
+}
+
 /** The object asks for what the kernel may well have and the machine lacks: no fault of the object's. */
 export class LackingError extends ObjectError {
   /** @param what it asks for: "helper", "map type" */

@@ -1,6 +1,8 @@
 /** Reads a compiled eBPF object, linked as libbpf links it but with names in the place of file descriptors. */
+
 import type { BpfObject, BpfProgram, SourceLine } from './bpf-object.ts';
 import { parseBtf } from './btf.ts';
+import type { KernelVersion } from './kernel-versions.ts';
 import { readBtfExt } from './loader/btf-ext.ts';
 import {
   type CodeFunction,
@@ -40,6 +42,8 @@ export interface LoadOptions {
    * calls of them are poisoned; without it, every kernel function is taken to exist.
    */
   readonly kfuncs?: ReadonlySet<string>;
+  /** The kernel that the object is read for: kernel functions that came later are absent. Default: the newest. */
+  readonly asKernel?: KernelVersion;
   /** The kernel whose configuration and variables the object gets; without one, weak ones are absent. */
   readonly kernel?: KernelFacts | undefined;
 }
@@ -65,7 +69,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): BpfObj
   const ext = btf && extSection ? readBtfExt(extSection.data.bytes, btf) : undefined;
 
   const relocations = relocationsBySection(elf);
-  const externs = resolveExterns(elf, btf, options.kfuncs, options.kernel);
+  const externs = resolveExterns(elf, btf, options.kfuncs, options.kernel, options.asKernel);
   const { maps, ...places } = collectMaps(elf, btf, relocations, externs);
 
   const codes = elf.sections.filter(isCodeSection).map((each) => readCode(elf, each, btf, ext));

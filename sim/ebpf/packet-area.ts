@@ -2,8 +2,10 @@
  * The packet under work: its bounds in the machine block, the copies of them that the context shows, and the
  * moves that helpers make (net/core/filter.c, `bpf_xdp_adjust_head` and its neighbours).
  */
+
 import { EACCES, EINVAL } from '../runtime/errno.ts';
 import type { ContextLayout } from './context/context-access.ts';
+import { behaviourOf, type KernelBehaviour } from './kernel-versions.ts';
 import {
   CONTEXT_BASE,
   FRAGMENT_SIZE,
@@ -19,20 +21,23 @@ import {
 
 /** `ETH_HLEN`. */
 export const ETHERNET_HEADER = 14;
-/** The longest metadata (Linux 6.12; 32 on 6.1). */
+/** The longest metadata, and the longest that older kernels allow (`longMetadata`). */
 export const MAX_METADATA = 252;
+export const OLD_MAX_METADATA = 32;
 
 /** From here on the processor's own copy wins over a loop. */
 const LARGE = 400;
 
 export class PacketArea {
   readonly #memory: LinearMemory;
+  readonly #kernel: KernelBehaviour;
   #layout: ContextLayout;
   /** The arenas that packets came from and went to last. */
   readonly #source = new ArenaView();
   readonly #target = new ArenaView();
 
-  constructor(memory: LinearMemory, layout: ContextLayout) {
+  constructor(memory: LinearMemory, layout: ContextLayout, kernel: KernelBehaviour = behaviourOf()) {
+    this.#kernel = kernel;
     this.#memory = memory;
     this.#layout = layout;
   }
@@ -151,6 +156,7 @@ export class PacketArea {
   /** `bpf_xdp_adjust_tail`: what is gained is zeroed. */
   adjustTail(delta: number): number {
     const { data, dataEnd, dataMeta, frameEnd } = this;
+    if (delta >= 0 && !this.#kernel.adjustTailGrows) return -EINVAL;
     if (frameEnd > dataEnd) return delta < 0 ? this.#shrinkFragments(delta) : this.#growFragment(delta);
     const moved = dataEnd + delta;
     if (moved > this.#memory.i32[MACHINE_WORD.hardEnd]! || moved < data + ETHERNET_HEADER) return -EINVAL;
@@ -216,7 +222,8 @@ export class PacketArea {
     const moved = dataMeta + delta;
     if (moved < PACKET_BASE + XDP_FRAME_SIZE || moved > data) return -EINVAL;
     const length = data - moved;
-    if (length % 4 !== 0 || length > MAX_METADATA) return -EACCES;
+    if (length % 4 !== 0 || length > (this.#kernel.longMetadata ? MAX_METADATA : OLD_MAX_METADATA))
+      return -EACCES;
     this.setBounds(moved, data, dataEnd);
     return 0;
   }

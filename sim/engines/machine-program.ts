@@ -1,8 +1,17 @@
 /** What the engines `vm` and `wasm` share: objects loaded and checked, machines made, outcomes written down. */
 
-import type { BpfObject, BpfProgram } from '../ebpf/bpf-object.ts';
+import type { BpfMap, BpfObject, BpfProgram } from '../ebpf/bpf-object.ts';
 import { checkProgram } from '../ebpf/check-program.ts';
 import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
+import {
+  behaviourOf,
+  isOlder,
+  type KernelVersion,
+  MAP_TYPES_SINCE,
+  NEWEST_KERNEL,
+  PROGRAM_FEATURES,
+  versionCode,
+} from '../ebpf/kernel-versions.ts';
 import { missingFunction } from '../ebpf/loader/externs.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
 import { canCreateMap } from '../ebpf/maps/create-map.ts';
@@ -16,6 +25,8 @@ import {
   setGlobal,
   sourceAt,
 } from '../ebpf/object.ts';
+import { NewerKernelError } from '../ebpf/object-error.ts';
+import { OLD_MAX_METADATA } from '../ebpf/packet-area.ts';
 import { needsOf } from '../ebpf/referenced-maps.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
@@ -35,6 +46,7 @@ import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
 import {
   badSkb,
   inPieces,
+  longMetadata,
   noSuchEntry,
   oddMetadata,
   taggedAtIngress,
@@ -68,7 +80,10 @@ export interface MachineProgramOptions extends MachineOptions {
 const KERNEL_FUNCTION_NAMES: ReadonlySet<string> = new Set(KERNEL_FUNCTIONS.keys());
 
 /** Reading an object costs a millisecond; shrinking opens the same one a thousand times. */
-const objects = new WeakMap<Uint8Array, { readonly kernel: unknown; readonly object: BpfObject }>();
+const objects = new WeakMap<
+  Uint8Array,
+  { readonly kernel: unknown; readonly asKernel: KernelVersion | undefined; readonly object: BpfObject }
+>();
 const NO_KERNEL = {};
 
 /** @throws {EngineError} `input`, where object and world do not fit the machine or each other */
@@ -87,7 +102,8 @@ export function openMachine(program: Program, world: World, options: MachineProg
         throw new ObjectError(`program ${name}`, 'a program of the object', `only ${known}`);
       }
       requireComplete(object, object.programs[index]!);
-      checkProgram(object, object.programs[index]!, hook, world);
+      checkProgram(object, object.programs[index]!, hook, world, options.asKernel);
+      requireFrags(object.programs[index]!, frags, options.asKernel);
       return { hook, program: index, frags };
     });
     const needs = needsOf(
@@ -95,10 +111,11 @@ export function openMachine(program: Program, world: World, options: MachineProg
       entries.map((entry) => entry.program),
     );
     const wanted = needs.programs;
+    for (const index of needs.maps) requireMapType(object.maps[index]!, options.asKernel);
     for (const index of wanted) {
       if (entries.some((entry) => entry.program === index)) continue;
       requireComplete(object, object.programs[index]!);
-      checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world);
+      checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world, options.asKernel);
     }
     const inDeviceMap = entries.some(({ program }) => object.programs[program]!.behindRedirect === 'devmap');
     const machineOptions = { ...options, inDeviceMap };
@@ -117,6 +134,19 @@ export function openMachine(program: Program, world: World, options: MachineProg
         : {}),
     });
   }
+}
+
+/** @throws {NewerKernelError} where the type came after the kernel that the machine is to be */
+function requireMapType({ name, type }: BpfMap, asKernel: KernelVersion = NEWEST_KERNEL): void {
+  const since = MAP_TYPES_SINCE.get(type);
+  if (since === undefined || !isOlder(asKernel, since)) return;
+  throw new NewerKernelError(`map ${name}`, `maps of type ${type}`, since, asKernel);
+}
+
+function requireFrags(program: BpfProgram, frags: boolean, asKernel: KernelVersion = NEWEST_KERNEL): void {
+  const { since } = PROGRAM_FEATURES.frags;
+  if (!frags || !isOlder(asKernel, since)) return;
+  throw new NewerKernelError(`program ${program.function}`, 'XDP frames in several buffers', since, asKernel);
 }
 
 /** The same object, with maps that cannot be made, and that nobody refers to, replaced by empty ones. */
@@ -149,14 +179,27 @@ function requireComplete({ kfuncs }: BpfObject, { function: name, missing }: Bpf
 function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObject {
   const key = options.kernel ?? NO_KERNEL;
   const known = options.kernelBtf === undefined ? objects.get(bytes) : undefined;
-  if (known?.kernel === key) return known.object;
+  const { asKernel } = options;
+  if (known?.kernel === key && known.asKernel === asKernel) return known.object;
   const object = loadObject(bytes, {
     kfuncs: KERNEL_FUNCTION_NAMES,
-    kernel: options.kernel?.(),
+    kernel: factsOf(options),
+    ...(asKernel === undefined ? {} : { asKernel }),
     ...(options.kernelBtf === undefined ? {} : { kernelBtf: options.kernelBtf }),
   });
-  if (options.kernelBtf === undefined) objects.set(bytes, { kernel: key, object });
+  if (options.kernelBtf === undefined) objects.set(bytes, { kernel: key, asKernel, object });
   return object;
+}
+
+/** What is known of the kernel; of another one than runs here, its version alone is certain. */
+function factsOf({ kernel, asKernel }: MachineProgramOptions): KernelFacts | undefined {
+  const facts = kernel?.();
+  if (asKernel === undefined) return facts;
+  return {
+    config: (name) => facts?.config(name),
+    symbol: (name) => facts?.symbol(name),
+    version: versionCode(asKernel),
+  };
 }
 
 /** The same object, but for global variables, which every machine sets for itself. */
@@ -207,10 +250,14 @@ export function machineAvailability(program: Program | undefined): Availability 
 const MIN_SKB_FRAME = 14;
 
 /** What no hook of the kernel is ever given, and what it is given in another form: a session runs the latter all the same. */
-export function machineRefuses(program: Program, batch: PacketBatch): Refusal | undefined {
+export function machineRefuses(
+  program: Program,
+  batch: PacketBatch,
+  asKernel?: KernelVersion,
+): Refusal | undefined {
   for (let packet = 0; packet < batch.count; packet++) {
     const hook = program.entries[batch.entry[packet]!]?.hook ?? 'xdp';
-    const reason = refusalReason(program, batch, packet) ?? taggedAtIngress(hook, batch, packet);
+    const reason = refusalReason(program, batch, packet, asKernel) ?? taggedAtIngress(hook, batch, packet);
     if (reason !== undefined) return { packet, ...reason };
   }
   return undefined;
@@ -220,6 +267,7 @@ export function refusalReason(
   program: Program,
   batch: PacketBatch,
   packet: number,
+  asKernel?: KernelVersion,
 ): RefusalReason | undefined {
   const entry = program.entries[batch.entry[packet]!];
   if (entry === undefined) return noSuchEntry(batch.entry[packet]!);
@@ -230,6 +278,8 @@ export function refusalReason(
   if (length > MAX_FRAME) return tooLong(MAX_FRAME, length);
   const metaLength = batch.metaLength[packet]!;
   if (metaLength % 4 !== 0) return oddMetadata(metaLength);
+  if (metaLength > OLD_MAX_METADATA && !behaviourOf(asKernel).longMetadata)
+    return longMetadata(OLD_MAX_METADATA, metaLength);
   return badSkb(entry.hook, batch, packet);
 }
 

@@ -1,4 +1,5 @@
 /** One packet under a model: the context with the kernel's rules for what a program may move and where it may send. */
+import { behaviourOf, type KernelBehaviour } from '../ebpf/kernel-versions.ts';
 import { copy, readU32le } from '../packet/bytes.ts';
 import type { PacketBatch, SkbInput } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../runtime/actions.ts';
@@ -21,6 +22,7 @@ const ROOM = HEADROOM + 65_536 + 256;
 const ETH_HLEN = 14;
 /** The longest metadata: `skb_shared_info.meta_len` is a u8 (net/core/xdp.c, `xdp_metalen_invalid`). */
 const MAX_METADATA = 252;
+const OLD_MAX_METADATA = 32;
 /** Up to here a loop copies faster than `set`, which needs a `subarray`: an object per packet. */
 const LOOP_BYTES = 256;
 
@@ -59,6 +61,7 @@ export class ModelRun implements ModelContext {
   private maps: ReadonlyMap<string, ModelMap>;
   private readonly globals: ReadonlyMap<string, Uint8Array>;
   private readonly fib: Fib;
+  private readonly kernel: KernelBehaviour;
   private readonly view: DataView;
   /** Nanoseconds from packet to packet. */
   private readonly tick: bigint;
@@ -67,7 +70,8 @@ export class ModelRun implements ModelContext {
   private hash = NO_HASH;
 
   /** @throws {SyntaxError} when an address or a prefix of the world is none */
-  constructor(world: World, maps: ReadonlyMap<string, ModelMap>) {
+  constructor(world: World, maps: ReadonlyMap<string, ModelMap>, kernel: KernelBehaviour = behaviourOf()) {
+    this.kernel = kernel;
     this.world = world;
     this.maps = maps;
     this.globals = new Map(Object.entries(world.globals ?? {}));
@@ -190,7 +194,8 @@ export class ModelRun implements ModelContext {
 
   /** include/linux/filter.h, `__bpf_xdp_redirect_map`. */
   redirectMap(map: string, key: number, flags: number = 0): number {
-    if ((flags & ~(REDIRECT_ACTIONS | BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS)) !== 0) return XDP_ABORTED;
+    const broadcasts = this.kernel.redirectMapBroadcasts ? BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS : 0;
+    if ((flags & ~(REDIRECT_ACTIONS | broadcasts)) !== 0) return XDP_ABORTED;
     if ((flags & BPF_F_BROADCAST) !== 0) return XDP_REDIRECT;
     const target = this.map(map);
     const slot = target.lookupIndex(key);
@@ -224,6 +229,7 @@ export class ModelRun implements ModelContext {
     const dataEnd = frame.dataEnd + delta;
     // The frame of more than one buffer wants a program that says it can take such (`xdp.frags`).
     if (this.hidden > 0) return -EINVAL;
+    if (delta >= 0 && !this.kernel.adjustTailGrows) return -EINVAL;
     if (dataEnd > HARD_END || dataEnd < frame.data + ETH_HLEN) return -EINVAL;
     if (delta > 0) frame.bytes.fill(0, frame.dataEnd, dataEnd);
     frame.dataEnd = dataEnd;
@@ -237,7 +243,8 @@ export class ModelRun implements ModelContext {
     const dataMeta = frame.dataMeta + delta;
     if (dataMeta < XDP_FRAME_SIZE || dataMeta > frame.data) return -EINVAL;
     const length = frame.data - dataMeta;
-    if (length % 4 !== 0 || length > MAX_METADATA) return -EACCES;
+    if (length % 4 !== 0 || length > (this.kernel.longMetadata ? MAX_METADATA : OLD_MAX_METADATA))
+      return -EACCES;
     frame.dataMeta = dataMeta;
     if (dataMeta < this.dirtyFrom) this.dirtyFrom = dataMeta;
     return 0;

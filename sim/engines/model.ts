@@ -2,6 +2,7 @@
  * The engine `model`: runs the TypeScript model of a program. No object, no kernel; what it says is what the
  * program should do.
  */
+import { behaviourOf, type KernelVersion } from '../ebpf/kernel-versions.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import { createModelMap } from '../runtime/create-model-map.ts';
@@ -36,7 +37,12 @@ const OBSERVES: Observables = {
   tstamp: true,
 };
 
-export function createModelEngine(): Engine {
+export interface ModelOptions {
+  /** The kernel whose helpers models call, as far as `kernel-versions.ts` knows how it differs. Default: the newest. */
+  readonly asKernel?: KernelVersion;
+}
+
+export function createModelEngine({ asKernel }: ModelOptions = {}): Engine {
   return {
     name: 'model',
     observes: OBSERVES,
@@ -46,7 +52,8 @@ export function createModelEngine(): Engine {
       openChained(
         program,
         world,
-        async (single) => new ModelSession(single, withDefaultDevices(world, single.definition?.maps ?? [])),
+        async (single) =>
+          new ModelSession(single, withDefaultDevices(world, single.definition?.maps ?? []), asKernel),
       ),
   };
 }
@@ -82,7 +89,7 @@ class ModelSession implements Session {
   readonly #run: ModelRun;
   #maps: ReadonlyMap<string, ModelMap>;
 
-  constructor(program: Program, world: World) {
+  constructor(program: Program, world: World, asKernel: KernelVersion | undefined) {
     const { definition } = program;
     if (definition === undefined) throw new EngineError('input', `there is no model of ${program.name}`);
     this.#definition = definition;
@@ -90,7 +97,7 @@ class ModelSession implements Session {
     this.#world = world;
     this.#maps = createMaps(definition, world);
     try {
-      this.#run = new ModelRun(world, this.#maps);
+      this.#run = new ModelRun(world, this.#maps, behaviourOf(asKernel));
     } catch (error) {
       throw new EngineError('input', error instanceof Error ? error.message : String(error), {
         cause: error,

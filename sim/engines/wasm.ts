@@ -36,7 +36,8 @@ export function createWasmEngine(options: WasmOptions = {}): Engine {
     name: 'wasm',
     observes: MACHINE_OBSERVES,
     availability: (program?: Program): Availability => machineAvailability(program),
-    refuses: (program: Program, batch: PacketBatch): Refusal | undefined => machineRefuses(program, batch),
+    refuses: (program: Program, batch: PacketBatch): Refusal | undefined =>
+      machineRefuses(program, batch, options.asKernel),
     open: (program: Program, world: World): Promise<Session> =>
       openChained(
         program,

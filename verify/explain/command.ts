@@ -14,6 +14,8 @@ export interface RunOptions {
   /** The other options that decide what is found, as words of a command line: `--map`, `--oracle`. */
   readonly words?: readonly string[];
   readonly seed: string;
+  /** `--as-kernel`: the kernel that model and machine were. */
+  readonly asKernel?: string;
   /** As given. */
   readonly runs?: number;
   /** Did time decide how many packets there were? */
@@ -32,10 +34,12 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   const { seen, file } = divergence;
   const named = program.commandLine ?? [program.name];
   const engines = run.engines.join(',');
+  const asKernel = run.asKernel === undefined ? [] : ['--as-kernel', run.asKernel];
   const repeat = command(
     'verify',
     ...named,
     ...(run.words ?? []),
+    ...asKernel,
     ...(engines === '' ? [] : ['--engines', engines]),
     '--seed',
     run.seed,
@@ -43,7 +47,7 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   );
   const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
   if (capture === undefined || program.object === undefined) return { repeat };
-  return { repeat, alone: command('run', ...named, '--packet', capture) };
+  return { repeat, alone: command('run', ...named, ...asKernel, '--packet', capture) };
 }
 
 /** The same batches up to the one that shows it: what is found first depends on the whole batch. */

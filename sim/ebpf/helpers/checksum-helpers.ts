@@ -50,7 +50,7 @@ export const CHECKSUM_HELPERS: readonly Helper[] = [
     effects: NO_EFFECTS,
     symbolic: 'exact',
     run: (machine, from, fromSize, to, toSize, seed) => {
-      const folded = machine.options.checksumDifference !== 'unfolded';
+      const folded = machine.kernel.checksumDifferenceFolds;
       // Before 6.13 the words went through a buffer of that size.
       if (!folded && (((fromSize | toSize) & 3) !== 0 || fromSize + toSize > OLD_LIMIT)) {
         return machine.result64(BigInt(-EINVAL));

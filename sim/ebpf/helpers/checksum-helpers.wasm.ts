@@ -1,4 +1,5 @@
 /** `bpf_csum_diff` as WebAssembly, with the folded result of Linux 6.13: the twin of `checksum-helpers.ts`. */
+import { behaviourOf } from '../kernel-versions.ts';
 import { CodeWriter } from '../wasm/code-writer.ts';
 import { I32, I64, WASM } from '../wasm/opcodes.ts';
 import type { ModuleFunction, Twin, Twins } from '../wasm/twin.ts';
@@ -100,7 +101,7 @@ const DIFFERENCE: ModuleFunction = {
 };
 
 const checksumDifference: Twin = ({ writer }, { options, indexOf }) => {
-  if (options.checksumDifference === 'unfolded') return false;
+  if (!behaviourOf(options.asKernel).checksumDifferenceFolds) return false;
   for (let register = 1; register <= 5; register++) writer.push(register, false);
   writer.code.call(indexOf(DIFFERENCE));
   writer.pop(0);

@@ -29,8 +29,22 @@ const PARAMETERS_SIZE = 64;
 
 /** Passes routing rules by, of which a world has none. */
 const BPF_FIB_LOOKUP_DIRECT = 1;
-/** BPF_FIB_LOOKUP_DIRECT, OUTPUT, SKIP_NEIGH, TBID, SRC, MARK. */
-const KNOWN_FLAGS = 0x3f;
+const BPF_FIB_LOOKUP_OUTPUT = 2;
+const BPF_FIB_LOOKUP_SKIP_NEIGH = 4;
+const BPF_FIB_LOOKUP_TBID = 8;
+const BPF_FIB_LOOKUP_SRC = 16;
+const BPF_FIB_LOOKUP_MARK = 32;
+
+function knownFlags({ kernel }: Machine): number {
+  return (
+    BPF_FIB_LOOKUP_DIRECT |
+    BPF_FIB_LOOKUP_OUTPUT |
+    (kernel.fibLookupSkipsNeighbours ? BPF_FIB_LOOKUP_SKIP_NEIGH : 0) |
+    (kernel.fibLookupTakesTable ? BPF_FIB_LOOKUP_TBID : 0) |
+    (kernel.fibLookupTellsSource ? BPF_FIB_LOOKUP_SRC : 0) |
+    (kernel.fibLookupTakesMark ? BPF_FIB_LOOKUP_MARK : 0)
+  );
+}
 
 const ETHERNET_HEADER = 14;
 const LOOPBACK_IFINDEX = 1;
@@ -77,7 +91,7 @@ function readParameters(machine: Machine, at: number, lookup: FibLookup): void {
 }
 
 function fibLookup(machine: Machine, at: number, size: number, flags: number): number {
-  if (size < PARAMETERS_SIZE || (flags & ~KNOWN_FLAGS) !== 0) return -EINVAL;
+  if (size < PARAMETERS_SIZE || (flags & ~knownFlags(machine)) !== 0) return -EINVAL;
   const { u8, view } = machine.memory;
   const family = u8[at + PARAMETER.family];
   if (family !== AF_INET && family !== AF_INET6) return -EAFNOSUPPORT;

@@ -58,7 +58,9 @@ function target(machine: Machine, map: LiveMap, key: number): number | undefined
 function redirectMap(machine: Machine, mapAddress: number, key: number, flags: number): number {
   const map = machine.mapAt(mapAddress);
   const isDevices = map.definition.type === 'DEVMAP' || map.definition.type === 'DEVMAP_HASH';
-  const known = ACTION_MASK | (isDevices ? BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS : 0);
+  const known =
+    ACTION_MASK |
+    (isDevices && machine.kernel.redirectMapBroadcasts ? BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS : 0);
   if ((flags & ~known) !== 0 || machine.high(2) !== 0) return XDP_ABORTED;
   // A key is 64 bits wide for the helper, 32 for the map.
   const found = target(machine, map, key);

@@ -29,6 +29,15 @@ const DECAP_L3_IPV4 = 128;
 const DECAP_L3_IPV6 = 256;
 const ROOM_FLAGS = 0x1ff;
 
+function knownRoomFlags({ kernel }: Machine): number {
+  return (
+    ROOM_FLAGS &
+    ~(kernel.adjustRoomDecapsulates ? 0 : DECAP_L3_IPV4 | DECAP_L3_IPV6) &
+    ~(kernel.adjustRoomEncapsulatesEthernet ? 0 : ENCAP_L2_ETH) &
+    ~(kernel.adjustRoomKeepsChecksum ? 0 : NO_CSUM_RESET)
+  );
+}
+
 /** `skb->protocol` in host order. */
 export function protocol(machine: Machine): number {
   return machine.memory.view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
@@ -105,7 +114,7 @@ function changeProtocol(machine: Machine, wanted: number, flags: number): number
 function adjustRoom(machine: Machine, difference: number, mode: number, flags: number): number {
   const high = machine.high(3);
   const inner = high >>> 24;
-  if ((flags & ~ROOM_FLAGS) !== 0 || (high & 0xff_ffff) !== 0) return -EINVAL;
+  if ((flags & ~knownRoomFlags(machine)) !== 0 || (high & 0xff_ffff) !== 0) return -EINVAL;
   const distance = Math.abs(difference);
   if (distance > 0xfff) return -EFAULT;
   const from = protocol(machine);

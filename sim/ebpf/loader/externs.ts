@@ -1,5 +1,7 @@
 /** What an object wants from the kernel by name: kernel functions, kernel variables, configuration. */
+
 import { BTF_KIND, BTF_LINKAGE_EXTERN, type Btf } from '../btf.ts';
+import { isOlder, KERNEL_FUNCTIONS_SINCE, type KernelVersion, NEWEST_KERNEL } from '../kernel-versions.ts';
 import { ObjectError } from '../object-error.ts';
 import { type ElfFile, SHN_UNDEF, STB_WEAK } from './elf.ts';
 import { type KernelFacts, writeConfig } from './kernel-facts.ts';
@@ -33,6 +35,7 @@ export interface Externs {
  * Looks at every undefined symbol. What is missing stops those programs only that refer to it.
  * @param present the kernel functions there are; undefined: all
  * @param facts what is known of the kernel, if anything
+ * @param asKernel the kernel that the object is read for
  * @throws {ObjectError} for symbols that nothing declares, and for more configuration than there is room for
  */
 export function resolveExterns(
@@ -40,6 +43,7 @@ export function resolveExterns(
   btf: Btf | undefined,
   present: ReadonlySet<string> | undefined,
   facts: KernelFacts | undefined,
+  asKernel: KernelVersion = NEWEST_KERNEL,
 ): Externs {
   const bySymbol = new Map<number, Extern>();
   const kfuncs: string[] = [];
@@ -57,8 +61,13 @@ export function resolveExterns(
     }
     const weak = symbol.binding === STB_WEAK;
     if (btf.kind(typeId) === BTF_KIND.FUNC) {
-      const there = present === undefined || present.has(name);
-      const missing = there || weak ? undefined : missingFunction(name);
+      const since = KERNEL_FUNCTIONS_SINCE.get(name) ?? asKernel;
+      const isNewer = isOlder(asKernel, since);
+      const there = (present === undefined || present.has(name)) && !isNewer;
+      const problem = isNewer
+        ? `Linux ${asKernel} has no kernel function ${name}: it came with Linux ${since}`
+        : missingFunction(name);
+      const missing = there || weak ? undefined : problem;
       bySymbol.set(symbol.index, { is: 'kfunc', name, index: kfuncs.length, present: there, missing });
       kfuncs.push(name);
     } else if (sections.get(typeId) === '.kconfig') {
