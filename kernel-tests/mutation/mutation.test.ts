@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chooseTests } from './choose-tests.ts';
 import { equivalentsIn, isEquivalent } from './equivalents.ts';
@@ -157,6 +158,18 @@ describe('the list of equivalent mutants', () => {
     expect(equivalentsIn(markdown)).toEqual([
       { file: 'sim/a.ts', source: 'a || b', change: '|| → &&', reason: 'both are the same' },
     ]);
+  });
+
+  it('in docs/testing.md names mutants that are there', () => {
+    const list = equivalentsIn(readFileSync('docs/testing.md', 'utf8'));
+    expect(list.length).toBeGreaterThan(0);
+    for (const each of list) {
+      const mutants = mutantsOf(each.file, readFileSync(each.file, 'utf8'));
+      expect(
+        mutants.some((mutant) => isEquivalent(mutant, [each])),
+        `${each.file}: ${each.change}`,
+      ).toBe(true);
+    }
   });
 
   it('names mutants by file, line and change', () => {

@@ -433,6 +433,50 @@ describe('RINGBUF', () => {
 });
 
 describe('createMap', () => {
+  const takes = (type: MapType, keySize: number, valueSize: number): boolean => {
+    try {
+      createMap(new LinearMemory(), definition(type, { keySize, valueSize, maxEntries: 1 }), 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  it.each<[MapType, number, number, number]>([
+    ['ARRAY', 4, 4, 8],
+    ['PERCPU_ARRAY', 4, 4, 8],
+    ['HASH', 1, 512, 8],
+    ['LRU_HASH', 1, 512, 8],
+    ['PERCPU_HASH', 1, 512, 8],
+    ['LPM_TRIE', 5, 260, 8],
+    ['PROG_ARRAY', 4, 4, 4],
+    ['DEVMAP', 4, 4, 4],
+    ['XSKMAP', 4, 4, 4],
+    ['QUEUE', 0, 0, 8],
+    ['STACK', 0, 0, 8],
+  ])('takes keys of %s of %i to %i bytes', (type, least, most, valueSize) => {
+    expect(takes(type, least, valueSize)).toBe(true);
+    expect(takes(type, most, valueSize)).toBe(true);
+    if (least > 0) expect(takes(type, least - 1, valueSize)).toBe(false);
+    expect(takes(type, most + 1, valueSize)).toBe(false);
+  });
+
+  it.each<[MapType, number, number[], number[]]>([
+    ['ARRAY', 4, [1, 8, 4096], [0]],
+    ['PERCPU_ARRAY', 4, [1, 8], [0, 32 * 1024 + 1]],
+    ['HASH', 4, [1, 8, 4096], [0]],
+    ['LPM_TRIE', 8, [1, 8], [0]],
+    ['QUEUE', 0, [1, 8], [0]],
+    ['PROG_ARRAY', 4, [4], [0, 3, 5, 8]],
+    ['XSKMAP', 4, [4], [0, 3, 5, 8]],
+    ['DEVMAP', 4, [4, 8], [0, 3, 5, 7, 9]],
+    ['DEVMAP_HASH', 4, [4, 8], [0, 5, 9]],
+    ['CPUMAP', 4, [4, 8], [0, 5, 9]],
+  ])('takes values of %s by their size', (type, keySize, right, wrong) => {
+    expect(right.filter((size) => !takes(type, keySize, size))).toEqual([]);
+    expect(wrong.filter((size) => takes(type, keySize, size))).toEqual([]);
+  });
+
   it('refuses what the kernel refuses, by name', () => {
     const refused = (type: MapType, details: Partial<BpfMap>): string => {
       try {
