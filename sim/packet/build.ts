@@ -10,8 +10,9 @@
  * Any layer goes over any other. Made for examples, tests and people; it makes objects. Generators write bytes
  * themselves.
  */
-import { NO_BYTES, writeU16 } from './bytes.ts';
+import { NO_BYTES, writeU16, writeU32le } from './bytes.ts';
 import { checksum, finish, finishUdp, sum } from './checksum.ts';
+import { sctpChecksum } from './crc32c.ts';
 import type { Checksum, Space } from './declaration/field.ts';
 import type { Given, Protocol, ValueOf } from './declaration/protocol.ts';
 import { ICMP_TYPE } from './icmp.ts';
@@ -25,6 +26,8 @@ interface Pending {
   readonly start: number;
   readonly field: number;
   readonly checksum: Checksum;
+  /** Bytes that it covers; absent: to the end. */
+  readonly covered: number | undefined;
 }
 
 /** What has been built so far, from the inside out. */
@@ -93,7 +96,12 @@ function layer<F, V>(
 ): Layer {
   return (inner) => {
     const { declaration } = protocol;
-    const computed = Object.entries(declaration.fields).filter(([name]) => !(name in given));
+    const sections = Object.values(declaration.sections ?? {}).flatMap(({ fields }) =>
+      Object.entries(fields),
+    );
+    const computed = [...Object.entries(declaration.fields), ...sections].filter(
+      ([name]) => !(name in given),
+    );
     let value = protocol.complete(given);
     const length = protocol.encode(value).length;
     for (const [name, { options }] of computed) {
@@ -107,14 +115,8 @@ function layer<F, V>(
     }
     const bytes = joined(protocol.encode(value), inner.bytes);
     let pending = inner.pending.map((one) => ({ ...one, start: one.start + length }));
-    const context = declaration.follow?.({
-      value,
-      bytes,
-      offset: 0,
-      length,
-      end: bytes.length,
-      context: {},
-    })?.context;
+    const header = { value, bytes, offset: 0, length, end: bytes.length, context: {} };
+    const context = declaration.follow?.(header)?.context;
     if (context?.pseudoHeader !== undefined) {
       for (const one of pending) fillMessage(bytes, one, context.pseudoHeader);
       pending = [];
@@ -122,8 +124,11 @@ function layer<F, V>(
     for (const [name, { options }] of computed) {
       const rule = options.computed;
       if (rule?.what !== 'checksum') continue;
-      const field = protocol.at[name as keyof F];
-      if (rule.pseudoHeader !== undefined) pending.push({ start: 0, field, checksum: rule });
+      const field = protocol.placeIn(bytes, 0, name)?.at;
+      if (field === undefined) continue;
+      if (rule.algorithm === 'crc32c') writeU32le(bytes, field, sctpChecksum(bytes, 0, bytes.length, field));
+      else if (rule.pseudoHeader !== undefined)
+        pending.push({ start: 0, field, checksum: rule, covered: declaration.covered?.(header) });
       else writeU16(bytes, field, checksum(bytes, 0, rule.covers === 'header' ? length : bytes.length));
     }
     return { bytes, announced: { ...announcing(declaration.announcedBy ?? {}), ...announcedAs }, pending };
@@ -138,12 +143,22 @@ function announcing(
 
 function fillMessage(
   bytes: Uint8Array,
-  { start, field, checksum: rule }: Pending,
+  { start, field, checksum: rule, covered }: Pending,
   pseudoHeader: (protocol: number, length: number) => number,
 ): void {
   const length = bytes.length - start;
-  const total = sum(bytes, start, length, pseudoHeader(rule.pseudoHeader!, length));
-  writeU16(bytes, start + field, rule.zeroIsNone === true ? finishUdp(total) : finish(total));
+  // UDP-Lite's pseudo-header has the packet's length, however little its checksum covers (RFC 3828 §3.2).
+  const total = sum(
+    bytes,
+    start,
+    Math.min(covered ?? length, length),
+    pseudoHeader(rule.pseudoHeader!, length),
+  );
+  writeU16(
+    bytes,
+    start + field,
+    rule.zeroIsNone === true || rule.neverZero === true ? finishUdp(total) : finish(total),
+  );
 }
 
 class Stack {

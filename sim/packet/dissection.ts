@@ -39,7 +39,12 @@ export interface Dissection {
 export interface Follower {
   /** The name of its protocol, `data` where there is none; or the number by which it was announced. */
   readonly protocol?: string;
-  readonly announced?: { readonly space: Space; readonly number: number };
+  readonly announced?: {
+    readonly space: Space;
+    readonly number: number;
+    /** Where the number announces nobody: the source port, behind the destination port. */
+    readonly otherwise?: number;
+  };
   readonly offset: number;
   readonly end: number;
   readonly context?: Context;

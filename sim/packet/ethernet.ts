@@ -18,7 +18,7 @@ export const ETHERNET = protocol({
       preset: ETHERTYPE.LOCAL_EXPERIMENTAL_1,
     }),
   },
-  announcedBy: { etherType: [ETHERTYPE.TRANSPARENT_ETHERNET] },
+  announcedBy: { etherType: [ETHERTYPE.TRANSPARENT_ETHERNET], nshProtocol: [3] },
   summary: ({ source, destination }) => `${source} → ${destination}`,
 });
 

@@ -1,5 +1,5 @@
 /** ICMP for IPv6 (RFC 4443), with neighbour discovery (RFC 4861) and MLD (RFC 2710; types: IANA "ICMPv6 type Numbers"). */
-import { flag, hex, ipv6Address, reserved, u8, u16, u32 } from './declaration/field.ts';
+import { type Field, flag, hex, ipv6Address, reserved, u8, u16, u32 } from './declaration/field.ts';
 import { protocol, type ValueOf } from './declaration/protocol.ts';
 import { NEIGHBOUR_OPTIONS } from './neighbour-options.ts';
 import { IPPROTO } from './numbers.ts';
@@ -66,7 +66,8 @@ export function isNeighbourDiscovery(type: number): boolean {
   return type >= ICMPV6_TYPE.ROUTER_SOLICITATION && type <= ICMPV6_TYPE.REDIRECT;
 }
 
-const target = ipv6Address('Target Address', { filter: 'icmpv6.nd.ns.target_address', scapy: 'tgt' });
+const target = (filter: string): Field<string, true> =>
+  ipv6Address('Target Address', { filter, scapy: 'tgt' });
 
 export const ICMPV6 = protocol({
   name: 'icmpv6',
@@ -145,7 +146,7 @@ export const ICMPV6 = protocol({
       },
       neighbourSolicitation: {
         types: [ICMPV6_TYPE.NEIGHBOUR_SOLICITATION],
-        fields: { reserved: reserved(32), target },
+        fields: { reserved: reserved(32), target: target('icmpv6.nd.ns.target_address') },
         tail: NEIGHBOUR_OPTIONS,
       },
       neighbourAdvertisement: {
@@ -155,7 +156,7 @@ export const ICMPV6 = protocol({
           solicited: flag('Solicited', { filter: 'icmpv6.nd.na.flag.s', scapy: 'S' }),
           override: flag('Override', { filter: 'icmpv6.nd.na.flag.o', scapy: 'O' }),
           reserved: reserved(29),
-          target,
+          target: target('icmpv6.nd.na.target_address'),
         },
         tail: NEIGHBOUR_OPTIONS,
       },
@@ -163,7 +164,7 @@ export const ICMPV6 = protocol({
         types: [ICMPV6_TYPE.REDIRECT],
         fields: {
           reserved: reserved(32),
-          target,
+          target: target('icmpv6.nd.rd.target_address'),
           destination: ipv6Address('Destination Address', {
             filter: 'icmpv6.rd.na.destination_address',
             scapy: 'dst',
@@ -187,7 +188,7 @@ export const ICMPV6 = protocol({
         },
       },
       /** All others: the four bytes behind the checksum. */
-      other: { fields: { rest: hex(32, 'Rest of header', { filter: 'icmpv6.unknown_data' }) } },
+      other: { fields: { rest: hex(32, 'Rest of header') } },
     },
   },
   announcedBy: { ipProtocol: [IPPROTO.ICMPV6] },

@@ -47,7 +47,12 @@ export const IPV4 = protocol({
   },
   tail: IPV4_OPTIONS,
   headerLength: { field: 'ihl', bytes: (words) => words * 4, count: (bytes) => bytes / 4, least: 5 },
-  announcedBy: { etherType: [ETHERTYPE.IPV4], ipProtocol: [IPPROTO.IPIP] },
+  announcedBy: {
+    etherType: [ETHERTYPE.IPV4],
+    ipProtocol: [IPPROTO.IPIP],
+    pppProtocol: [0x0021],
+    nshProtocol: [1],
+  },
   summary: ({ source, destination }) => `${source} → ${destination}`,
   // Whether the total length fits the bytes is a question about the data: a capture may be cut off. But it must
   // cover the header (RFC 791 §3.1).

@@ -37,7 +37,12 @@ export const IPV6 = protocol({
       preset: 'fc00:dead:cafe:1::1',
     }),
   },
-  announcedBy: { etherType: [ETHERTYPE.IPV6], ipProtocol: [IPPROTO.IPV6] },
+  announcedBy: {
+    etherType: [ETHERTYPE.IPV6],
+    ipProtocol: [IPPROTO.IPV6],
+    pppProtocol: [0x0057],
+    nshProtocol: [2],
+  },
   summary: ({ source, destination }) => `${source} → ${destination}`,
   follow: ({ value, bytes, offset, end }) =>
     followIpv6(bytes, offset, end, value.nextHeader, value.payloadLength),

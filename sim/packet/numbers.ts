@@ -7,11 +7,18 @@ export const ETHERTYPE = {
   VLAN: 0x8100,
   IPV6: 0x86dd,
   MPLS: 0x8847,
+  MPLS_MULTICAST: 0x8848,
+  PPPOE_DISCOVERY: 0x8863,
   PPPOE_SESSION: 0x8864,
   SERVICE_VLAN: 0x88a8,
   /** IEEE 802 "Local Experimental EtherType 1". */
   LOCAL_EXPERIMENTAL_1: 0x88b5,
+  ERSPAN: 0x88be,
   LLDP: 0x88cc,
+  /** IEEE 802.1ah, "MAC in MAC". */
+  ITAG: 0x88e7,
+  NSH: 0x894f,
+  ERSPAN_III: 0x22eb,
 } as const;
 
 const ETHERTYPE_NAMES: Readonly<Record<number, string>> = {
@@ -29,7 +36,11 @@ const ETHERTYPE_NAMES: Readonly<Record<number, string>> = {
   34916: 'PPPoE session',
   34958: '802.1X authentication',
   34984: '802.1ad service VLAN',
+  35006: 'ERSPAN',
   35020: 'LLDP',
+  35047: '802.1ah I-tag',
+  35151: 'NSH',
+  8939: 'ERSPAN III',
   35045: 'MACsec',
   35063: 'PTP',
 };
@@ -65,9 +76,14 @@ export const IPPROTO = {
   NONE: 59,
   DSTOPTS: 60,
   OSPF: 89,
+  ETHERIP: 97,
+  PIM: 103,
+  VRRP: 112,
+  L2TP: 115,
   SCTP: 132,
   MH: 135,
   UDPLITE: 136,
+  MPLS: 137,
   HIP: 139,
   SHIM6: 140,
 } as const;
@@ -92,6 +108,7 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   59: 'no next header',
   60: 'IPv6 destination options',
   89: 'OSPF',
+  97: 'EtherIP',
   103: 'PIM',
   112: 'VRRP',
   115: 'L2TP',

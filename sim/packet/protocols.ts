@@ -1,17 +1,28 @@
 /** The register of protocols: one line each. A new protocol joins with its file and a line here. */
 import { ARP } from './arp.ts';
+import { DCCP } from './dccp.ts';
 import type { Space } from './declaration/field.ts';
 import type { Protocol } from './declaration/protocol.ts';
 import type { Follower } from './dissection.ts';
 import { ETHERNET } from './ethernet.ts';
+import { GENEVE } from './geneve.ts';
+import { GRE } from './gre.ts';
 import { ICMP } from './icmp.ts';
 import { ICMPV6 } from './icmpv6.ts';
+import { IGMP } from './igmp.ts';
 import { IPV4 } from './ipv4.ts';
 import { IPV6 } from './ipv6.ts';
 import { AH, DSTOPTS, FRAGMENT, HIP, HOPOPTS, MOBILITY, ROUTING, SHIM6 } from './ipv6-extensions.ts';
+import { MPLS } from './mpls.ts';
+import { PPP, PPPOE } from './pppoe.ts';
+import { OSPF, PIM, VRRP } from './routing-protocols.ts';
+import { SCTP } from './sctp.ts';
 import { TCP } from './tcp.ts';
+import { ERSPAN, ERSPAN_III, ESP, ETHERIP, GTPU, ITAG, NSH } from './tunnels.ts';
 import { UDP } from './udp.ts';
+import { UDP_LITE } from './udp-lite.ts';
 import { VLAN } from './vlan.ts';
+import { VXLAN } from './vxlan.ts';
 
 /** Protocols by their names. */
 export const PROTOCOLS = {
@@ -32,6 +43,26 @@ export const PROTOCOLS = {
   icmpv6: ICMPV6,
   tcp: TCP,
   udp: UDP,
+  udplite: UDP_LITE,
+  sctp: SCTP,
+  dccp: DCCP,
+  igmp: IGMP,
+  pim: PIM,
+  vrrp: VRRP,
+  ospf: OSPF,
+  gre: GRE,
+  erspan: ERSPAN,
+  erspan3: ERSPAN_III,
+  vxlan: VXLAN,
+  geneve: GENEVE,
+  gtpu: GTPU,
+  mpls: MPLS,
+  pppoe: PPPOE,
+  ppp: PPP,
+  esp: ESP,
+  etherip: ETHERIP,
+  nsh: NSH,
+  itag: ITAG,
 } as const;
 
 export type ProtocolName = keyof typeof PROTOCOLS;
@@ -55,7 +86,9 @@ export function announcedProtocol(space: Space, number: number): string {
 /** The name of the protocol that follows a header, or `data`. */
 export function followingProtocol(follower: Follower): string {
   if (follower.announced === undefined) return follower.protocol ?? 'data';
-  return announcedProtocol(follower.announced.space, follower.announced.number);
+  const { space, number, otherwise } = follower.announced;
+  const name = announcedProtocol(space, number);
+  return name === 'data' && otherwise !== undefined ? announcedProtocol(space, otherwise) : name;
 }
 
 /** @throws {RangeError} where two protocols claim one number */

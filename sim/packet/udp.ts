@@ -34,7 +34,7 @@ export const UDP = protocol({
   summary: ({ sourcePort, destinationPort }) => `${sourcePort} → ${destinationPort}`,
   covered: ({ value, offset, end }) => (value.length === 0 ? end - offset : value.length),
   follow: ({ value, offset, length, end, context }) => ({
-    protocol: 'data',
+    announced: { space: 'udpPort', number: value.destinationPort, otherwise: value.sourcePort },
     offset: offset + length,
     end: value.length === 0 ? end : Math.min(end, offset + value.length),
     context,

@@ -1,15 +1,23 @@
 /** What a declaration does: reads, writes and shows headers, for any declaration alike. */
-import { NO_BYTES } from '../bytes.ts';
+import { NO_BYTES, readU32le, toHex, writeU32le } from '../bytes.ts';
 import { sum } from '../checksum.ts';
+import { sctpChecksum } from '../crc32c.ts';
 import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
 import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
 import type { Checksum, Field, Fields } from './field.ts';
 import { endOf, layOut, maskOf, type Place, readNumber, writeNumber } from './place.ts';
-import type { Declaration, Header, Protocol, Variant, Variants, View } from './protocol.ts';
+import type { Declaration, Header, Protocol, Sections, Variant, Variants, View } from './protocol.ts';
 import { nodesOf, type Row } from './show.ts';
 import type { Tail } from './tail.ts';
 
 type Value = Record<string, unknown>;
+
+/** Fields that a flag announces, laid out from the section's start. */
+interface LaidSection {
+  readonly flags: readonly string[];
+  readonly rows: readonly Row[];
+  readonly size: number;
+}
 
 /** One shape of the body, laid out. */
 interface Shape {
@@ -23,17 +31,26 @@ interface Shape {
 export class Codec implements Protocol<Record<string, Field>, Value> {
   readonly name: string;
   readonly label: string;
-  readonly declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Value>;
+  readonly declaration: Declaration<
+    Fields,
+    Tail | undefined,
+    Variants | undefined,
+    Sections | undefined,
+    Value
+  >;
   readonly headerLength: number;
   readonly at: Readonly<Record<string, number>>;
   readonly mask: Readonly<Record<string, number>>;
   readonly places: Readonly<Record<string, Place>>;
   readonly #rows: readonly Row[];
   readonly #shapes: readonly Shape[];
+  readonly #sections: readonly LaidSection[];
   readonly #tail: Tail | undefined;
   readonly #viewPrototype: object;
 
-  constructor(declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Value>) {
+  constructor(
+    declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Sections | undefined, Value>,
+  ) {
     this.declaration = declaration;
     this.name = declaration.name;
     this.label = declaration.label;
@@ -44,6 +61,10 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       shapeOf(kind, shape, fixed),
     );
     this.headerLength = this.#shapes.length === 0 ? fixed : Math.min(...this.#shapes.map(({ end }) => end));
+    this.#sections = Object.values(declaration.sections ?? {}).map(({ flags, fields }) => {
+      const laid = rowsOf(fields, 0);
+      return { flags, rows: laid, size: endOf(laid.map(({ place }) => place)) };
+    });
     const rows = new Map<string, Row>();
     for (const row of [...this.#rows, ...this.#shapes.flatMap((shape) => shape.rows)]) {
       const known = rows.get(row.name);
@@ -83,6 +104,9 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     const length = this.#lengthAt(bytes, offset, shape, available);
     if (typeof length === 'object') return length;
     const value = readValue(this.#rows, bytes, offset);
+    for (const { rows, at } of this.#presentAt(bytes, offset)) {
+      Object.assign(value, readValue(rows, bytes, offset + at));
+    }
     if (shape !== undefined) value.body = readBody(shape, bytes, offset, end);
     if (this.#tail !== undefined) {
       value[this.#tail.name] = this.#tail.decode(bytes, offset + headerLength, offset + length);
@@ -102,9 +126,16 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     const tail = this.#tail ?? shape?.tail;
     const tailValue = this.#tail === undefined ? body : value;
     const behind = tail === undefined ? NO_BYTES : tail.encode(tailValue![tail.name]);
-    const fixed = shape?.end ?? this.headerLength;
+    const present = this.#sections.filter(({ flags }) => flags.some((flag) => value[flag] === true));
+    const optional = present.reduce((total, { size }) => total + size, 0);
+    const fixed = (shape?.end ?? this.headerLength) + optional;
     const bytes = new Uint8Array(fixed + behind.length);
     writeValue(this.#rows, bytes, value);
+    let at = this.headerLength;
+    for (const { rows, size } of present) {
+      writeValue(rows, bytes.subarray(at), { ...presets(rows), ...value });
+      at += size;
+    }
     if (shape !== undefined) writeValue(shape.rows, bytes, body!);
     bytes.set(behind, fixed);
     const { headerLength } = this.declaration;
@@ -116,7 +147,13 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
 
   complete(given: Value): Value {
     const value = presets(this.#rows);
+    for (const { flags, rows } of this.#sections) {
+      if (rows.some(({ name }) => name in given)) value[flags[0]!] = true;
+    }
     Object.assign(value, given);
+    for (const { flags, rows } of this.#sections) {
+      if (flags.some((flag) => value[flag] === true)) Object.assign(value, { ...presets(rows), ...given });
+    }
     if (this.#tail !== undefined) value[this.#tail.name] ??= this.#tail.preset;
     const { variants } = this.declaration;
     if (variants === undefined) return value;
@@ -153,7 +190,11 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     const header: Header<Value> = { value, bytes, offset, length, end, context };
     const notes = { ...this.#notes(header), ...this.declaration.notes?.(header) };
     const fields = nodesOf(rows, bytes, offset, end, notes);
-    const fixed = shape?.end ?? this.headerLength;
+    let fixed = shape?.end ?? this.headerLength;
+    for (const section of this.#presentAt(bytes, offset)) {
+      fields.push(...nodesOf(section.rows, bytes, offset + section.at, end, notes));
+      fixed += section.size;
+    }
     const tail = this.#tail ?? shape?.tail;
     if (tail !== undefined) fields.push(...tail.dissect(bytes, offset + fixed, offset + length));
     const next =
@@ -187,7 +228,14 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
   ): number | ReturnType<typeof tooShort> | ReturnType<typeof wrongValue> {
     if (shape !== undefined) return shape.tail === undefined ? shape.end : available;
     const { headerLength } = this.declaration;
-    if (headerLength === undefined) return this.headerLength;
+    if (headerLength === undefined) {
+      const length = this.#presentAt(bytes, offset).reduce(
+        (total, { size }) => total + size,
+        this.headerLength,
+      );
+      if (length > available) return tooShort(this.name, offset, length, available, 'flags');
+      return this.#tail === undefined ? length : available;
+    }
     const { field, least } = headerLength;
     const counted = readNumber(bytes, offset, this.places[field]!);
     if (least !== undefined && counted < least) {
@@ -197,37 +245,71 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     return length > available ? tooShort(this.name, offset, length, available, field) : length;
   }
 
+  /** The sections that a header's flags announce, with their places in it. */
+  #presentAt(bytes: Uint8Array, offset: number): (LaidSection & { readonly at: number })[] {
+    const present: (LaidSection & { readonly at: number })[] = [];
+    let at = this.headerLength;
+    for (const section of this.#sections) {
+      if (!section.flags.some((flag) => readNumber(bytes, offset, this.places[flag]!) !== 0)) continue;
+      present.push({ ...section, at });
+      at += section.size;
+    }
+    return present;
+  }
+
+  /** The base fields, and those of the sections that are there, by their places in the header. */
+  #allRowsAt(bytes: Uint8Array, offset: number): readonly Row[] {
+    if (this.#sections.length === 0) return this.#rows;
+    const moved = this.#presentAt(bytes, offset).flatMap(({ rows, at }) =>
+      rows.map((row) => ({ ...row, place: { ...row.place, at: row.place.at + at } })),
+    );
+    return [...this.#rows, ...moved];
+  }
+
+  placeIn(bytes: Uint8Array, offset: number, field: string): Place | undefined {
+    return this.#allRowsAt(bytes, offset).find(({ name }) => name === field)?.place;
+  }
+
   /** What can be said of lengths and checksums from their declarations alone. */
   #notes(header: Header<Value>): Record<string, string | undefined> {
     const notes: Record<string, string | undefined> = {};
     const { bytes, offset, end } = header;
-    const available = end - offset;
-    for (const { name, field, place } of this.#rows) {
+    for (const { name, field, place } of this.#allRowsAt(bytes, offset)) {
       const { computed } = field.options;
       if (computed?.what === 'length') {
-        const room = available - computed.less;
+        const room = end - offset - computed.less;
         if (readNumber(bytes, offset, place) * computed.unit > room)
           notes[name] = `only ${room} bytes are there`;
       } else if (computed?.what === 'checksum') {
-        notes[name] = this.#checksumNote(header, computed, readNumber(bytes, offset, place));
+        notes[name] = this.#checksumNote(header, computed, place);
       }
     }
     return notes;
   }
 
-  #checksumNote(header: Header<Value>, checksum: Checksum, field: number): string | undefined {
+  #checksumNote(header: Header<Value>, checksum: Checksum, place: Place): string | undefined {
     const { bytes, offset, length, end, context } = header;
-    if (checksum.algorithm !== 'internet') return undefined;
+    const field = readNumber(bytes, offset, place);
     if (checksum.covers === 'header') return checksumNote(sum(bytes, offset, length), field);
     if (checksum.zeroIsNone === true && field === 0) return 'none';
     const covered = this.declaration.covered?.(header) ?? end - offset;
     const unverifiable = context.unverifiable ?? (covered > end - offset ? 'cut off' : undefined);
     if (unverifiable !== undefined) return `unverifiable: ${unverifiable}`;
+    if (checksum.algorithm === 'crc32c') {
+      const expected = sctpChecksum(bytes, offset, covered, place.at);
+      return expected === readU32le(bytes, offset + place.at)
+        ? 'correct'
+        : `should be ${wireOrder(expected)}`;
+    }
     const { pseudoHeader } = checksum;
     if (pseudoHeader !== undefined && context.pseudoHeader === undefined) return undefined;
-    const initial = pseudoHeader === undefined ? 0 : context.pseudoHeader!(pseudoHeader, covered);
+    const initial =
+      pseudoHeader === undefined
+        ? 0
+        : context.pseudoHeader!(pseudoHeader, checksum.zeroIsNone === true ? covered : end - offset);
     const note = checksumNote(sum(bytes, offset, covered, initial), field);
-    return checksum.zeroIsNone === true && note === 'should be 0x0000' ? 'should be 0xffff' : note;
+    const isNeverZero = checksum.zeroIsNone === true || checksum.neverZero === true;
+    return isNeverZero && note === 'should be 0x0000' ? 'should be 0xffff' : note;
   }
 
   #follow({ bytes, offset, length, end, context }: Header<Value>): Follower {
@@ -239,6 +321,13 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     }
     return { protocol: 'data', offset: offset + length, end, context };
   }
+}
+
+/** A CRC as its bytes stand on the wire, the lowest first. */
+function wireOrder(crc: number): string {
+  const bytes = new Uint8Array(4);
+  writeU32le(bytes, 0, crc);
+  return `0x${toHex(bytes)}`;
 }
 
 function rowsOf(fields: Fields, start: number): Row[] {

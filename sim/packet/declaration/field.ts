@@ -20,10 +20,12 @@ export interface Checksum {
   readonly pseudoHeader?: number;
   /** Does a 0 on the wire say that there is none (UDP)? A computed 0 is then sent as 0xffff. */
   readonly zeroIsNone?: boolean;
+  /** Is a computed 0 sent as 0xffff, though 0 does not say that there is none (UDP-Lite)? */
+  readonly neverZero?: boolean;
 }
 
 /** The number spaces by which layers announce each other. */
-export type Space = 'etherType' | 'ipProtocol' | 'udpPort' | 'pppProtocol' | 'tcpPort';
+export type Space = 'etherType' | 'ipProtocol' | 'udpPort' | 'pppProtocol' | 'nshProtocol';
 
 export type Shown = 'decimal' | 'hex' | 'mac' | 'ipv4' | 'ipv6' | 'bytes';
 

@@ -50,6 +50,22 @@ type VariantFields<B> = B extends { readonly cases: infer C extends Readonly<Rec
   : unknown;
 type Union<U> = (U extends unknown ? (some: U) => void : never) extends (all: infer I) => void ? I : never;
 
+/** Fields behind the fixed ones that are there only where a flag says so, such as GRE's key. */
+export interface Section {
+  /** The fields of one bit that announce it; one of them is enough. */
+  readonly flags: readonly string[];
+  readonly fields: Fields;
+}
+
+/** In the order of their place. */
+export type Sections = Readonly<Record<string, Section>>;
+
+type SectionValue<S> = S extends Sections
+  ? Union<S[keyof S]['fields']> extends infer F extends Fields
+    ? Partial<FieldValues<F>>
+    : unknown
+  : unknown;
+
 /** How long a header is that says so itself. */
 export interface HeaderLength {
   /** The field that counts. */
@@ -78,7 +94,8 @@ export interface Declaration<
   F extends Fields = Fields,
   T = Tail | undefined,
   B = Variants | undefined,
-  V = Flat<FieldValues<F> & TailValue<T> & BodyValue<B>>,
+  S = Sections | undefined,
+  V = Flat<FieldValues<F> & TailValue<T> & BodyValue<B> & SectionValue<S>>,
 > {
   /** What paths begin with: `icmp` in `icmp.checksum`. */
   readonly name: string;
@@ -88,6 +105,7 @@ export interface Declaration<
   readonly source: string;
   readonly fields: F;
   readonly variants?: B;
+  readonly sections?: S;
   readonly tail?: T;
   readonly headerLength?: HeaderLength;
   /** The numbers by which other layers announce this one. */
@@ -127,7 +145,7 @@ export type Given<V> = { readonly [K in keyof V]?: K extends 'body' ? GivenBody<
 export interface Protocol<F = Fields, V = unknown> {
   readonly name: string;
   readonly label: string;
-  readonly declaration: Declaration<Fields, Tail | undefined, Variants | undefined, V>;
+  readonly declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Sections | undefined, V>;
   /** Bytes that every header has: its fixed fields, and the shortest shape where there are several. */
   readonly headerLength: number;
   readonly at: Offsets<F>;
@@ -138,6 +156,8 @@ export interface Protocol<F = Fields, V = unknown> {
   view(): View<F>;
   /** Never throws. @param end where the bytes end; default: the end of the array */
   decode(bytes: Uint8Array, offset?: number, end?: number): Decoded<V>;
+  /** Where a field lies in this header: fields behind a flag move; undefined where it is not there. */
+  placeIn(bytes: Uint8Array, offset: number, field: string): Place | undefined;
   /** A value with presets for what is not given; the shape of the body follows from the type where it is not given. */
   complete(given: Given<V>): V;
   /**
@@ -154,8 +174,12 @@ export function protocol<
   const F extends Fields,
   const T extends Tail | undefined = undefined,
   const B extends Variants | undefined = undefined,
+  const S extends Sections | undefined = undefined,
 >(
-  declaration: Declaration<F, T, B>,
-): Protocol<Flat<F & VariantFields<B>>, Flat<FieldValues<F> & TailValue<T> & BodyValue<B>>> {
+  declaration: Declaration<F, T, B, S>,
+): Protocol<
+  Flat<F & VariantFields<B>>,
+  Flat<FieldValues<F> & TailValue<T> & BodyValue<B> & SectionValue<S>>
+> {
   return new Codec(declaration as never) as never;
 }

@@ -81,9 +81,9 @@ export function describeProtocol<F, V>(protocol: Protocol<F, V>, ...samples: rea
         const bytes = fromHex(wire);
         for (let end = 0; end < bytes.length; end++) {
           const result = protocol.decode(bytes, 0, end);
-          // A list of options that runs to the end of the message may be cut anywhere, and says so in the value.
+          // What runs to the end of the message may be cut anywhere.
           if (result.ok) {
-            expect(JSON.stringify(result.value)).toContain('options');
+            expect(runsToTheEnd(protocol)).toBe(true);
             continue;
           }
           if (result.error.kind !== 'length') continue;
@@ -141,4 +141,11 @@ function sameKind<F, V>(protocol: Protocol<F, V>, field: string, value: V): bool
   const shape = variants!.cases[kind]!;
   const first = Object.values(variants!.cases).find((other) => field in other.fields)!;
   return first.fields[field] === shape.fields[field];
+}
+
+/** Has a header a list or bytes at its end whose length nothing tells? */
+function runsToTheEnd<F, V>({ declaration }: Protocol<F, V>): boolean {
+  const { headerLength, tail, variants } = declaration;
+  if (headerLength !== undefined) return false;
+  return tail !== undefined || Object.values(variants?.cases ?? {}).some((shape) => shape.tail !== undefined);
 }

@@ -1,0 +1,306 @@
+/** Encapsulations and the protocols beside TCP and UDP: a header from the wire of each, and the suite that all pass. */
+import { describe, expect, it } from 'vitest';
+import { packet } from './build.ts';
+import { fromHex, readU16, readU32le } from './bytes.ts';
+import { crc32c, sctpChecksum } from './crc32c.ts';
+import { DCCP } from './dccp.ts';
+import { GENEVE } from './geneve.ts';
+import { GRE } from './gre.ts';
+import { IGMP } from './igmp.ts';
+import { MPLS } from './mpls.ts';
+import { PPP, PPPOE } from './pppoe.ts';
+import { OSPF, PIM, VRRP } from './routing-protocols.ts';
+import { SCTP } from './sctp.ts';
+import { describeProtocol } from './test-support/protocol-suite.ts';
+import { decodeTree } from './tree.ts';
+import { ERSPAN, ERSPAN_III, ESP, ETHERIP, GTPU, ITAG, NSH } from './tunnels.ts';
+import { UDP_LITE } from './udp-lite.ts';
+import { VXLAN } from './vxlan.ts';
+
+const bare = { checksumPresent: false, keyPresent: false, sequencePresent: false, reserved: 0 };
+
+describeProtocol(
+  GRE,
+  { wire: '0000 0800', value: { ...bare, protocolType: 0x0800 } },
+  {
+    wire: 'b000 6558 abcd 0000 00c0ffee 00000007',
+    value: {
+      checksumPresent: true,
+      keyPresent: true,
+      sequencePresent: true,
+      reserved: 0,
+      protocolType: 0x6558,
+      checksum: 0xabcd,
+      reserved1: 0,
+      key: 0x00c0ffee,
+      sequence: 7,
+    },
+  },
+  // NVGRE: the key is a subnet and a flow (RFC 7637 §3.2).
+  { wire: '2000 6558 00123401', value: { ...bare, keyPresent: true, protocolType: 0x6558, key: 0x00123401 } },
+);
+describeProtocol(VXLAN, {
+  wire: '08 000000 00002a 00',
+  value: { reservedFlags: 0, vniPresent: true, reservedFlags2: 0, reserved: 0, vni: 42, reserved2: 0 },
+});
+describeProtocol(GENEVE, {
+  wire: '02 40 6558 00002a 00 0102 80 01 deadbeef',
+  value: {
+    control: false,
+    critical: true,
+    reserved: 0,
+    protocolType: 0x6558,
+    vni: 42,
+    reserved2: 0,
+    options: [{ class: 0x0102, type: 0x80, reserved: 0, data: fromHex('deadbeef') }],
+  },
+});
+describeProtocol(MPLS, {
+  wire: '00064b40',
+  value: { label: 100, trafficClass: 5, bottom: true, ttl: 64 },
+});
+describeProtocol(PPPOE, { wire: '11 00 0001 0006', value: { code: 0, sessionId: 1, length: 6 } });
+describeProtocol(PPP, { wire: '0021', value: { protocol: 0x21 } });
+describeProtocol(SCTP, {
+  wire: '9c40 0009 00000001 12345678 00 03 0011 00000001 00000000 00000000 61 000000',
+  value: {
+    sourcePort: 40000,
+    destinationPort: 9,
+    verificationTag: 1,
+    checksum: 0x12345678,
+    chunks: [{ type: 0, flags: 3, data: fromHex('000000010000000000000000 61'), padding: fromHex('000000') }],
+  },
+});
+describeProtocol(UDP_LITE, {
+  wire: '9c40 0009 0008 abcd',
+  value: { sourcePort: 40000, destinationPort: 9, coverage: 8, checksum: 0xabcd },
+});
+describeProtocol(DCCP, {
+  wire: '9c40 0009 05 12 abcd 05 00 000000000102 00000000',
+  value: {
+    sourcePort: 40000,
+    destinationPort: 9,
+    ccval: 1,
+    coverage: 2,
+    checksum: 0xabcd,
+    reserved: 0,
+    type: 2,
+    extended: true,
+    reserved2: 0,
+    sequence: fromHex('000000000102'),
+    rest: fromHex('00000000'),
+  },
+});
+describeProtocol(
+  IGMP,
+  {
+    wire: '16 00 0a0b e0000009',
+    value: { type: 0x16, maximumResponse: 0, checksum: 0x0a0b, body: { kind: 'group', group: '224.0.0.9' } },
+  },
+  {
+    wire: '22 00 0a0b 0000 0001 04000000 e0000009',
+    value: {
+      type: 0x22,
+      maximumResponse: 0,
+      checksum: 0x0a0b,
+      body: { kind: 'report3', reserved: 0, records: 1, groups: fromHex('04000000e0000009') },
+    },
+  },
+);
+describeProtocol(PIM, { wire: '20 00 abcd', value: { type: 0, reserved: 0, checksum: 0xabcd } });
+describeProtocol(VRRP, {
+  wire: '31 05 64 01 0064 abcd 0a0b0101',
+  value: {
+    type: 1,
+    virtualRouter: 5,
+    priority: 100,
+    addresses: 1,
+    reserved: 0,
+    interval: 100,
+    checksum: 0xabcd,
+    list: fromHex('0a0b0101'),
+  },
+});
+describeProtocol(OSPF, {
+  wire: '02 01 0018 01010101 00000000 abcd 0000 0000000000000000',
+  value: {
+    type: 1,
+    length: 24,
+    router: '1.1.1.1',
+    area: '0.0.0.0',
+    checksum: 0xabcd,
+    authentication: 0,
+    authenticationData: new Uint8Array(8),
+  },
+});
+describeProtocol(ESP, { wire: '00000100 00000001', value: { spi: 0x100, sequence: 1 } });
+describeProtocol(ETHERIP, { wire: '3000', value: { reserved: 0 } });
+describeProtocol(
+  GTPU,
+  {
+    wire: '30 ff 0004 0000002a',
+    value: {
+      reserved: 0,
+      extensionPresent: false,
+      sequencePresent: false,
+      npduPresent: false,
+      messageType: 255,
+      length: 4,
+      teid: 42,
+    },
+  },
+  {
+    wire: '32 ff 0008 0000002a 0007 00 00',
+    value: {
+      reserved: 0,
+      extensionPresent: false,
+      sequencePresent: true,
+      npduPresent: false,
+      messageType: 255,
+      length: 8,
+      teid: 42,
+      sequence: 7,
+      npdu: 0,
+      nextExtension: 0,
+    },
+  },
+);
+describeProtocol(ERSPAN, {
+  wire: '1005 0801 000 00003',
+  value: { vlan: 5, cos: 0, encapsulation: 1, truncated: false, session: 1, reserved: 0, index: 3 },
+});
+describeProtocol(ERSPAN_III, {
+  wire: '2005 0001 00000009 0000 8000',
+  value: {
+    vlan: 5,
+    cos: 0,
+    badShort: 0,
+    truncated: false,
+    session: 1,
+    timestamp: 9,
+    securityGroup: 0,
+    isFrame: true,
+    frameType: 0,
+    hardware: 0,
+    egress: false,
+    granularity: 0,
+    subheaderPresent: false,
+  },
+});
+describeProtocol(NSH, {
+  wire: '0fc2 02 01 00002a ff',
+  value: {
+    oam: false,
+    unassigned: 0,
+    ttl: 63,
+    unassigned2: 0,
+    metadataType: 2,
+    next: 1,
+    path: 42,
+    index: 255,
+    context: new Uint8Array(0),
+  },
+});
+describeProtocol(ITAG, {
+  wire: '40 00002a 020000000001 020000000002 0800',
+  value: {
+    priority: 2,
+    dropEligible: false,
+    useCustomerAddresses: false,
+    reserved: 0,
+    service: 42,
+    destination: '02:00:00:00:00:01',
+    source: '02:00:00:00:00:02',
+    etherType: 0x0800,
+  },
+});
+
+describe('layers of a tunnel', () => {
+  const names = (bytes: Uint8Array): string[] => decodeTree(bytes).map(({ name }) => name);
+
+  it.each<[name: string, bytes: Uint8Array, layers: string[]]>([
+    ['GRE', packet.ethernet().ipv4().gre().ipv4().tcp().bytes(), ['gre', 'ipv4#2', 'tcp']],
+    [
+      'GRE of Ethernet',
+      packet.ethernet().ipv6().gre({ key: 1 }).ethernet().ipv6().tcp().bytes(),
+      ['gre', 'ethernet#2', 'ipv6#2', 'tcp'],
+    ],
+    [
+      'VXLAN',
+      packet.ethernet().ipv4().udp({ destinationPort: 4789 }).vxlan().ethernet().ipv4().udp().bytes(),
+      ['udp', 'vxlan', 'ethernet#2', 'ipv4#2', 'udp#2'],
+    ],
+    [
+      'GENEVE',
+      packet.ethernet().ipv4().udp({ destinationPort: 6081 }).geneve().ethernet().ipv4().bytes(),
+      ['udp', 'geneve', 'ethernet#2', 'ipv4#2'],
+    ],
+    [
+      'MPLS',
+      packet.ethernet().mpls({ bottom: false }).mpls().ipv4().udp().bytes(),
+      ['mpls', 'mpls#2', 'ipv4', 'udp'],
+    ],
+    ['PPPoE', packet.ethernet().pppoe().ppp().ipv4().udp().bytes(), ['pppoe', 'ppp', 'ipv4', 'udp']],
+    [
+      'GTP-U',
+      packet.ethernet().ipv4().udp({ destinationPort: 2152 }).gtpu().ipv4().udp().bytes(),
+      ['udp', 'gtpu', 'ipv4#2', 'udp#2'],
+    ],
+    [
+      'EtherIP',
+      packet.ethernet().ipv4().etherip().ethernet().ipv4().bytes(),
+      ['etherip', 'ethernet#2', 'ipv4#2'],
+    ],
+    [
+      'ERSPAN II',
+      packet.ethernet().ipv4().gre({ sequence: 1 }).erspan().ethernet().ipv4().bytes(),
+      ['gre', 'erspan', 'ethernet#2', 'ipv4#2'],
+    ],
+    ['NSH', packet.ethernet().nsh().ipv4().udp().bytes(), ['nsh', 'ipv4', 'udp']],
+    ['802.1ah', packet.ethernet().itag().ipv4().udp().bytes(), ['itag', 'ipv4', 'udp']],
+  ])('%s are followed', (_name, bytes, layers) => {
+    const found = names(bytes);
+    expect(found.slice(found.length - layers.length)).toEqual(layers);
+    // All that a builder fills in is right: no node says what it should be.
+    expect(JSON.stringify(decodeTree(bytes))).not.toContain('should be');
+    expect(JSON.stringify(decodeTree(bytes))).not.toContain('only');
+  });
+});
+
+describe('checksums of other algorithms', () => {
+  it('have the CRC32c of RFC 3720 appendix B.4', () => {
+    expect(crc32c(new Uint8Array(32), 0, 32)).toBe(0x8a9136aa);
+    expect(crc32c(new Uint8Array(32).fill(0xff), 0, 32)).toBe(0x62a8ab43);
+    expect(
+      crc32c(
+        Uint8Array.from({ length: 32 }, (_, index) => index),
+        0,
+        32,
+      ),
+    ).toBe(0x46dd794e);
+  });
+
+  it('fill in SCTP’s, its lowest byte first', () => {
+    const bytes = packet
+      .sctp({ chunks: [{ type: 11, flags: 0, data: new Uint8Array(0), padding: new Uint8Array(0) }] })
+      .bytes();
+    expect(readU32le(bytes, 8)).toBe(sctpChecksum(bytes, 0, bytes.length));
+    expect(JSON.stringify(SCTP.dissect(bytes, 0, bytes.length, {}))).toContain('correct');
+  });
+
+  it('cover as much of UDP-Lite as it says, with the whole length in the pseudo-header (RFC 3828 §3.2)', () => {
+    const given = { coverage: 8, sourcePort: 1, destinationPort: 2 };
+    const short = packet
+      .ipv4()
+      .udplite(given)
+      .payload(Uint8Array.of(1, 2, 3, 4))
+      .bytes();
+    const other = packet
+      .ipv4()
+      .udplite(given)
+      .payload(Uint8Array.of(9, 9, 9, 9))
+      .bytes();
+    expect(readU16(short, 26)).toBe(readU16(other, 26));
+    expect(JSON.stringify(decodeTree(short, 0, short.length, 'ipv4'))).not.toContain('should be');
+  });
+});

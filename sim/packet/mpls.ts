@@ -1,0 +1,43 @@
+/** Multiprotocol Label Switching: one entry of the label stack (RFC 3032 §2.1). */
+import { flag, u8, unsigned } from './declaration/field.ts';
+import { type Header, protocol, type ValueOf } from './declaration/protocol.ts';
+import type { Follower } from './dissection.ts';
+import { ETHERTYPE, IPPROTO } from './numbers.ts';
+
+export const MPLS_PORT = 6635;
+
+export const MPLS = protocol({
+  name: 'mpls',
+  label: 'MultiProtocol Label Switching',
+  source: 'RFC 3032 §2.1',
+  fields: {
+    label: unsigned(20, 'Label', {
+      filter: 'mpls.label',
+      scapy: 'label',
+      preset: 16,
+      edges: [0, 2, 3, 15, 16],
+    }),
+    trafficClass: unsigned(3, 'Traffic Class', { filter: 'mpls.exp', scapy: 'cos' }),
+    bottom: flag('Bottom of stack', { filter: 'mpls.bottom', scapy: 's', preset: true }),
+    ttl: u8('Time to Live', { filter: 'mpls.ttl', scapy: 'ttl', preset: 64 }),
+  },
+  announcedBy: {
+    etherType: [ETHERTYPE.MPLS, ETHERTYPE.MPLS_MULTICAST],
+    ipProtocol: [IPPROTO.MPLS],
+    udpPort: [MPLS_PORT],
+    pppProtocol: [0x0281, 0x0283],
+    nshProtocol: [5],
+  },
+  summary: ({ label, bottom }) => `label ${label}${bottom ? ', bottom of stack' : ''}`,
+  follow,
+});
+
+export type MplsEntry = ValueOf<typeof MPLS>;
+
+/** The stack does not say what is below: the first four bits of it tell IP versions apart (RFC 4928 §3). */
+function follow({ value, bytes, offset, length, end }: Header<{ readonly bottom: boolean }>): Follower {
+  const at = offset + length;
+  const first = at < end ? bytes[at]! >> 4 : -1;
+  const inner = first === 4 ? 'ipv4' : first === 6 ? 'ipv6' : 'data';
+  return { protocol: value.bottom ? inner : 'mpls', offset: at, end, context: {} };
+}

@@ -1,0 +1,78 @@
+/** PPP over Ethernet (RFC 2516 §4), and the protocol field of PPP behind it (RFC 1661 §2). */
+import { constant, hex, u16 } from './declaration/field.ts';
+import { protocol, type ValueOf } from './declaration/protocol.ts';
+import { ETHERTYPE } from './numbers.ts';
+
+const CODES: Readonly<Record<number, string>> = {
+  0: 'Session Data',
+  7: 'PADO',
+  9: 'PADI',
+  25: 'PADR',
+  101: 'PADS',
+  167: 'PADT',
+};
+
+export const PPPOE = protocol({
+  name: 'pppoe',
+  label: 'PPP over Ethernet',
+  source: 'RFC 2516 §4',
+  fields: {
+    version: constant(4, 'Version', 1, { filter: 'pppoe.version', scapy: 'version' }),
+    type: constant(4, 'Type', 1, { filter: 'pppoe.type', scapy: 'type' }),
+    code: hex(8, 'Code', {
+      filter: 'pppoe.code',
+      scapy: 'code',
+      names: (code) => CODES[code],
+      edges: [0, 7, 9, 25, 101, 167],
+    }),
+    sessionId: hex(16, 'Session ID', { filter: 'pppoe.session_id', scapy: 'sessionid', preset: 1 }),
+    /** Behind this header. */
+    length: u16('Payload length', {
+      filter: 'pppoe.payload_length',
+      scapy: 'len',
+      computed: { what: 'length', less: 6, unit: 1 },
+    }),
+  },
+  announcedBy: { etherType: [ETHERTYPE.PPPOE_SESSION, ETHERTYPE.PPPOE_DISCOVERY] },
+  summary: ({ code, sessionId }) =>
+    `${CODES[code] ?? `code ${code}`}, session 0x${sessionId.toString(16).padStart(4, '0')}`,
+  follow: ({ value, offset, length, end }) => ({
+    // Discovery carries tags, sessions carry PPP.
+    protocol: value.code === 0 ? 'ppp' : 'data',
+    offset: offset + length,
+    end: Math.min(end, offset + length + value.length),
+    context: {},
+  }),
+});
+
+const PPP_PROTOCOLS: Readonly<Record<number, string>> = {
+  33: 'IPv4',
+  87: 'IPv6',
+  641: 'MPLS',
+  32801: 'IPCP',
+  32855: 'IPv6CP',
+  49185: 'LCP',
+  49187: 'PAP',
+  49699: 'CHAP',
+};
+
+export const PPP = protocol({
+  name: 'ppp',
+  label: 'Point-to-Point Protocol',
+  source: 'RFC 1661 §2',
+  fields: {
+    protocol: hex(16, 'Protocol', {
+      filter: 'ppp.protocol',
+      scapy: 'proto',
+      names: (number) => PPP_PROTOCOLS[number],
+      computed: { what: 'next', space: 'pppProtocol' },
+      preset: 0x0021,
+      // PPP may leave out a first byte of zero (RFC 1661 §6.5); PPPoE may not (RFC 2516 §7).
+      refuses: (number) => ((number & 0x0100) === 0 ? undefined : 'an even first byte'),
+    }),
+  },
+  summary: ({ protocol: number }) =>
+    PPP_PROTOCOLS[number] ?? `protocol 0x${number.toString(16).padStart(4, '0')}`,
+});
+
+export type PppoeHeader = ValueOf<typeof PPPOE>;

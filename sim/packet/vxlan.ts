@@ -1,0 +1,27 @@
+/** Virtual eXtensible Local Area Network (RFC 7348): Ethernet over UDP. */
+import { flag, reserved, u24 } from './declaration/field.ts';
+import { protocol, type ValueOf } from './declaration/protocol.ts';
+
+/** IANA's port; 8472 is Linux's from before the assignment. */
+export const VXLAN_PORTS: readonly [number, number] = [4789, 8472];
+
+export const VXLAN = protocol({
+  name: 'vxlan',
+  label: 'Virtual eXtensible Local Area Network',
+  source: 'RFC 7348 §5',
+  fields: {
+    reservedFlags: reserved(4, 'Reserved flags'),
+    /** "The I flag MUST be set to 1 for a valid VXLAN Network ID". */
+    vniPresent: flag('Network identifier present', { scapy: 'instance', preset: true }),
+    reservedFlags2: reserved(3, 'Reserved flags'),
+    reserved: reserved(24),
+    vni: u24('Network identifier', { filter: 'vxlan.vni', scapy: 'vni' }),
+    reserved2: reserved(8),
+  },
+  announcedBy: { udpPort: VXLAN_PORTS },
+  summary: ({ vni }) => `VNI ${vni}`,
+  refuses: ({ value }) => (value.vniPresent ? undefined : { field: 'vniPresent', expected: '1' }),
+  follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),
+});
+
+export type VxlanHeader = ValueOf<typeof VXLAN>;
