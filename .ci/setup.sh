@@ -18,6 +18,7 @@ apt-get install -y -qq --no-install-recommends \
   gcc g++ make python3 libc6-dev libpcap-dev `# builds cap and raw-socket, and the benchmarks in C` \
   iproute2 util-linux procps `# namespaces, veth, nsenter` \
   iputils-ping tcpdump netcat-openbsd `# the tools of the live scenarios` \
+  tshark `# another decoder to hold ours against` \
   libxdp1 `# brings eBPF objects that no one here wrote`
 
 # Optional dependencies that failed to build are left out without a word: build them now that they can be.

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { addressFromText, macFromText } from '../sim/packet/addresses.ts';
 import { headers } from '../sim/packet/arbitrary.ts';
 import { type LayerStack, packet } from '../sim/packet/build.ts';
@@ -16,6 +16,7 @@ import { toHex } from '../sim/packet/bytes.ts';
 import type { Field } from '../sim/packet/declaration/field.ts';
 import type { Protocol } from '../sim/packet/declaration/protocol.ts';
 import { PROTOCOLS } from '../sim/packet/protocols.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = Number(process.env.XDPSIM_TSHARK_PACKETS ?? 1700);
 const EACH = Math.ceil(PACKETS / Object.keys(PROTOCOLS).length);
@@ -23,9 +24,6 @@ const SEED = 826;
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-tshark-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-const version = spawnSync('tshark', ['--version'], { encoding: 'utf8' });
-const isThere = version.status === 0;
 
 /** What decodes each field by itself, without looking at other packets. */
 const PREFERENCES = [
@@ -40,7 +38,7 @@ const compared = (Object.values(PROTOCOLS) as Protocol[]).filter(
   (protocol) => filteredFields(protocol).length > 0,
 );
 
-describe.skipIf(!isThere)('decoded fields are those of tshark', () => {
+describeKernel('decoded fields are those of tshark', ['tshark'], () => {
   it.each(compared)('$name', (protocol) => {
     const values = fc.sample(headers(protocol), { numRuns: EACH, seed: SEED }) as Record<string, unknown>[];
     const below = lowerLayers(protocol);

@@ -2,6 +2,7 @@
  * Suites that need the real kernel: run where it can be reached, skipped with the reason where it cannot, and
  * failed instead of skipped where `XDPSIM_REQUIRE_KERNEL=1` says that it must be there.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { describe, it } from 'vitest';
@@ -15,7 +16,7 @@ import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Availability } from '../../sim/engines/engine.ts';
 
 /** What a suite can need of the machine. Each is asked of it, never guessed from a version. */
-type Named = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping' | 'libxdp';
+type Named = 'root' | 'libbpf' | 'testrun' | 'frames' | 'compiler' | 'ping' | 'libxdp' | 'tshark';
 
 /**
  * What cannot be had by installing something: instructions and helpers that came, or changed, with a version. The
@@ -38,6 +39,8 @@ const ANSWERS: Readonly<Record<Named, () => Availability>> = {
   ping: pingAvailability,
   /** Debian's compiled XDP programs. */
   libxdp,
+  /** Wireshark's decoders on the command line. */
+  tshark,
 };
 
 /** Where Debian's libxdp1 and xdp-tools put their objects; undefined where they are not installed. */
@@ -52,6 +55,11 @@ export function libxdpObjects(): string | undefined {
 function libxdp(): Availability {
   if (process.platform === 'linux' && libxdpObjects() !== undefined) return { available: true };
   return { available: false, reason: 'libxdp1 is not installed', remedy: 'run npm run setup' };
+}
+
+function tshark(): Availability {
+  if (spawnSync('tshark', ['--version']).status === 0) return { available: true };
+  return { available: false, reason: 'tshark is not installed', remedy: 'run npm run setup' };
 }
 
 function compiler(): Availability {
