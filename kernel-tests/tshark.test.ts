@@ -18,7 +18,7 @@ import type { Protocol } from '../sim/packet/declaration/protocol.ts';
 import { PROTOCOLS } from '../sim/packet/protocols.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-const PACKETS = Number(process.env.XDPSIM_TSHARK_PACKETS ?? 1700);
+const PACKETS = Number(process.env.XDPSIM_TSHARK_PACKETS ?? 3700);
 const EACH = Math.ceil(PACKETS / Object.keys(PROTOCOLS).length);
 const SEED = 826;
 
