@@ -86,6 +86,7 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     name: 'bpf_sk_assign',
     arguments: ['context', 'socket_or_struct', 'anything'],
     returns: 'int',
+    note: '`-EOPNOTSUPP`: as in a test run, frames come by no ingress of a device',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',

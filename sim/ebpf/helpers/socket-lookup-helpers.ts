@@ -50,6 +50,7 @@ function lookup(
     name,
     arguments: ['context', 'memory', 'size_or_zero', 'anything', 'anything'],
     returns,
+    note: 'finds the sockets of the world, which are open in the kernel engines',
     rules: { hooks: 'both', license: 'any', packetAccess: true },
     effects: { ...NO_EFFECTS, obligation: 'acquires unless null', dependsOn: ['network'] },
     symbolic: 'any value',
