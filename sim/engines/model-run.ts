@@ -18,7 +18,8 @@ const XDP_FRAME_SIZE = 40;
 const XDP_LINEAR = 3520;
 const HARD_END = HEADROOM + XDP_LINEAR;
 /** Larger than any frame. */
-const ROOM = HEADROOM + 65_536 + 256;
+const ROOM = HEADROOM + 65_536 + 8192;
+const PAGE = 4096;
 const ETH_HLEN = 14;
 /** The longest metadata: `skb_shared_info.meta_len` is a u8 (net/core/xdp.c, `xdp_metalen_invalid`). */
 const MAX_METADATA = 252;
@@ -227,13 +228,28 @@ export class ModelRun implements ModelContext {
   adjustTail(delta: number): number {
     const { frame } = this;
     const dataEnd = frame.dataEnd + delta;
-    // The frame of more than one buffer wants a program that says it can take such (`xdp.frags`).
-    if (this.hidden > 0) return -EINVAL;
+    if (this.hidden > 0) return this.adjustFragments(delta);
     if (delta >= 0 && !this.kernel.adjustTailGrows) return -EINVAL;
     if (dataEnd > HARD_END || dataEnd < frame.data + ETH_HLEN) return -EINVAL;
     if (delta > 0) frame.bytes.fill(0, frame.dataEnd, dataEnd);
     frame.dataEnd = dataEnd;
     if (dataEnd > this.dirtyTo) this.dirtyTo = dataEnd;
+    return 0;
+  }
+
+  /** `bpf_xdp_frags_increase_tail` and `bpf_xdp_frags_shrink_tail`: each fragment is at most a page. */
+  private adjustFragments(delta: number): number {
+    const { frame } = this;
+    const end = frame.dataEnd + this.hidden;
+    if (delta < 0 && -delta > this.length - ETH_HLEN) return -EINVAL;
+    if (delta > 0 && delta > (-this.hidden & (PAGE - 1))) return -EINVAL;
+    if (delta > 0) frame.bytes.fill(0, end, end + delta);
+    this.hidden += delta;
+    if (this.hidden < 0) {
+      frame.dataEnd += this.hidden;
+      this.hidden = 0;
+    }
+    this.dirtyTo = Math.max(this.dirtyTo, end + delta);
     return 0;
   }
 

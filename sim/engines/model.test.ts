@@ -338,6 +338,27 @@ describe('bpf_xdp_adjust_tail', () => {
   });
 });
 
+describe('bpf_xdp_adjust_tail of a frame in several buffers', () => {
+  // 3520 linear bytes, a page, and 480 bytes of a third buffer.
+  const long = new Uint8Array(8096).fill(7);
+  const adjust = (delta: number): Promise<OutcomeBatch> =>
+    once((context) => -context.adjustTail(delta), { packet: long });
+
+  it('grows as far as the last page reaches, with zeros', async () => {
+    const grown = await adjust(3616);
+    expect([grown.action[0], grown.length[0]]).toEqual([0, 11_712]);
+    expect([...grown.packet(0).subarray(8095, 8098)]).toEqual([7, 0, 0]);
+    expect((await adjust(3617)).action[0]).toBe(EINVAL);
+  });
+
+  it('gives whole buffers back, and then takes from the linear part', async () => {
+    expect((await adjust(-480)).length[0]).toBe(7616);
+    expect((await adjust(-4577)).length[0]).toBe(3519);
+    expect((await adjust(14 - 8096)).length[0]).toBe(14);
+    expect((await adjust(13 - 8096)).action[0]).toBe(EINVAL);
+  });
+});
+
 describe('bpf_xdp_adjust_meta', () => {
   const adjust = (delta: number): Promise<OutcomeBatch> => once((context) => -context.adjustMeta(delta));
 
