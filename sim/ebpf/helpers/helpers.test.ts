@@ -4,8 +4,10 @@ import type { World } from '../../runtime/world.ts';
 import { helperName } from '../helper-names.ts';
 import { testMap } from '../test-support/assemble.ts';
 import { COUNTING_PACKET, runAgain, runText, type TextRun } from '../test-support/run-text.ts';
+import { ARGUMENT_TYPES } from './argument-types.ts';
 import { HELPERS } from './index.ts';
 import { KERNEL_FUNCTIONS } from './kernel-functions.ts';
+import { RETURN_TYPES } from './return-types.ts';
 
 /** Runs and gives r0 as a signed number. */
 function result(text: string, details: TextRun = {}): number {
@@ -29,9 +31,39 @@ describe('the register of helpers', () => {
     const all = [...HELPERS.values(), ...KERNEL_FUNCTIONS.values()];
     for (const { name, arguments: types } of all) {
       types.forEach((type, index) => {
-        const wantsSize = ['memory', 'memory_or_null', 'memory_out', 'buffer_or_null'].includes(type);
-        if (wantsSize) expect(`${name} ${types[index + 1]}`).toMatch(/size/);
+        if (ARGUMENT_TYPES[type].memory?.size === 'next argument')
+          expect(`${name} ${types[index + 1]}`).toMatch(/size/);
       });
+    }
+  });
+
+  it('has a map before every argument and result that a map decides', () => {
+    for (const { name, arguments: types, returns, maps } of [
+      ...HELPERS.values(),
+      ...KERNEL_FUNCTIONS.values(),
+    ]) {
+      const sizes = types.map((type) => ARGUMENT_TYPES[type].memory?.size);
+      const first = sizes.findIndex((size) => size === 'map key' || size === 'map value');
+      const takes = types.includes('map');
+      if (first >= 0) expect(types.slice(0, first), name).toContain('map');
+      if (RETURN_TYPES[returns].holds === 'pointer or null' && returns === 'map_value_or_null') {
+        expect(types[0], name).toBe('map');
+      }
+      if (maps !== undefined) expect(takes, name).toBe(true);
+    }
+  });
+
+  it('has a pointer in r0 where one is acquired or passed on, and one in r1 where one is released', () => {
+    for (const { name, arguments: types, returns, effects } of [
+      ...HELPERS.values(),
+      ...KERNEL_FUNCTIONS.values(),
+    ]) {
+      const { obligation } = effects;
+      const gives = obligation === 'acquires unless null' || obligation === 'passes on';
+      if (gives) expect(RETURN_TYPES[returns].holds, name).toBe('pointer or null');
+      if (obligation === 'releases pointer' || obligation === 'passes on') {
+        expect(['sample', 'socket', 'memory'], name).toContain(ARGUMENT_TYPES[types[0]!].holds);
+      }
     }
   });
 });

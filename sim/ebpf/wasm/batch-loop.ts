@@ -42,8 +42,6 @@ export interface BatchNeeds {
   /** `data_meta`, and the device and queue of XDP's context. */
   readonly metadata: boolean;
   readonly device: boolean;
-  /** XDP: may what is linear grow out of the fragments? */
-  readonly pulls: boolean;
   readonly redirects: boolean;
   /** TC: the socket behind the frame. */
   readonly socket: boolean;
@@ -273,7 +271,8 @@ class BatchCompiler {
     if (needs.bounds) {
       if (!needs.inPlace) this.#freshHeadroom(locals);
       code.storeWord(MACHINE_WORD.frameEnd * 4, () => code.get(data).get(length).op(WASM.i32_add));
-      if (needs.pulls) code.storeWord(MACHINE_WORD.fragmentSkip * 4, () => code.i32(0));
+      // Where bounds move, what is linear may have grown out of the fragments.
+      if (!needs.inPlace) code.storeWord(MACHINE_WORD.fragmentSkip * 4, () => code.i32(0));
       code.storeWord(MACHINE_WORD.data * 4, () => code.get(data));
       code.storeWord(MACHINE_WORD.dataMeta * 4, () => code.get(data).get(metaLength).op(WASM.i32_sub));
       code.storeWord(MACHINE_WORD.hardStart * 4, () => code.i32(PACKET_BASE));

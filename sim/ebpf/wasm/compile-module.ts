@@ -380,7 +380,6 @@ class ModuleCompiler {
       bounds,
       metadata: bounds || fields.has(XDP_MD.dataMeta),
       device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
-      pulls: helpers.some((helper) => helper.name === 'bpf_xdp_pull_data'),
       redirects: helpers.some(({ effects }) => effects.redirects),
       socket: this.#units.some(({ source }) => looksAtSocket(source)),
       tailCalls: helpers.some(({ effects }) => effects.leavesProgram === true),
