@@ -1,6 +1,8 @@
 /** The Address Resolution Protocol for IPv4 over Ethernet (RFC 826). */
+
+import { protocol } from './declaration/declare.ts';
 import { constant, ipv4Address, mac, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { ETHERTYPE, etherTypeName } from './numbers.ts';
 
 export const ARP_REQUEST = 1;

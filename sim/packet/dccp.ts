@@ -1,6 +1,8 @@
 /** The Datagram Congestion Control Protocol: its generic header with 48-bit sequence numbers (RFC 4340 §5.1). */
+
+import { protocol } from './declaration/declare.ts';
 import { derived, flag, hex, opaque, reserved, u8, u16, unsigned } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 import { IPPROTO } from './numbers.ts';
 

@@ -1,6 +1,8 @@
 /** Ethernet II (IEEE 802.3 §3.1). No preamble and no frame check sequence: what a packet socket sees. */
+
+import { protocol } from './declaration/declare.ts';
 import { hex, mac } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { ETHERTYPE, etherTypeName } from './numbers.ts';
 
 export const ETHERNET = protocol({

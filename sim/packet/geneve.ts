@@ -1,6 +1,8 @@
 /** Generic Network Virtualization Encapsulation (RFC 8926). */
+
+import { protocol } from './declaration/declare.ts';
 import { constant, derived, flag, hex, reserved, u24 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { GENEVE_OPTIONS } from './geneve-options.ts';
 import { ETHERTYPE, etherTypeName } from './numbers.ts';
 

@@ -1,6 +1,8 @@
 /** Generic Routing Encapsulation (RFC 2784), with key and sequence number (RFC 2890); NVGRE (RFC 7637) is one of its uses. */
+
+import { protocol } from './declaration/declare.ts';
 import { constant, flag, hex, reserved, u32 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { ETHERTYPE, etherTypeName, IPPROTO } from './numbers.ts';
 
 export const GRE = protocol({

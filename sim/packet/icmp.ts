@@ -1,6 +1,8 @@
 /** The Internet Control Message Protocol for IPv4 (RFC 792; types: IANA "ICMP Type Numbers"). */
+
+import { protocol } from './declaration/declare.ts';
 import { hex, ipv4Address, reserved, u8, u16, u32 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const ICMP_TYPE = {

@@ -1,6 +1,8 @@
 /** ICMP for IPv6 (RFC 4443), with neighbour discovery (RFC 4861) and MLD (RFC 2710; types: IANA "ICMPv6 type Numbers"). */
+
+import { protocol } from './declaration/declare.ts';
 import { type Field, flag, hex, ipv6Address, reserved, u8, u16, u32 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { NEIGHBOUR_OPTIONS } from './neighbour-options.ts';
 import { IPPROTO } from './numbers.ts';
 

@@ -1,6 +1,8 @@
 /** The Internet Group Management Protocol, versions 1 to 3 (RFC 1112, RFC 2236, RFC 9776). */
+
+import { protocol } from './declaration/declare.ts';
 import { hex, ipv4Address, reserved, u8, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 import { IPPROTO } from './numbers.ts';
 

@@ -1,8 +1,9 @@
 /** The Internet Protocol, version 4 (RFC 791). */
 import { readU16, writeU16 } from './bytes.ts';
 import { checksum, pseudoHeader4, update } from './checksum.ts';
+import { protocol } from './declaration/declare.ts';
 import { constant, derived, flag, hex, ipv4Address, u8, u16, unsigned } from './declaration/field.ts';
-import { type Header, protocol, type ValueOf } from './declaration/protocol.ts';
+import type { Header, ValueOf } from './declaration/protocol.ts';
 import type { Follower } from './dissection.ts';
 import { finalDestinationAt, IPV4_OPTIONS } from './ipv4-options.ts';
 import { ETHERTYPE, IPPROTO, protocolName } from './numbers.ts';

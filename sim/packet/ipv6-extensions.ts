@@ -4,8 +4,9 @@
  */
 import { readU16 } from './bytes.ts';
 import { pseudoHeader6 } from './checksum.ts';
+import { protocol } from './declaration/declare.ts';
 import { derived, flag, hex, reserved, u8, u32, unsigned } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 import type { Follower } from './dissection.ts';
 import { IPV6_OPTIONS } from './ipv6-options.ts';

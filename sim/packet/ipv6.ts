@@ -1,6 +1,8 @@
 /** The Internet Protocol, version 6: the fixed header (RFC 8200 §3). Extension headers: `ipv6-extensions.ts`. */
+
+import { protocol } from './declaration/declare.ts';
 import { constant, hex, ipv6Address, u8, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { followIpv6 } from './ipv6-extensions.ts';
 import { ETHERTYPE, IPPROTO, protocolName } from './numbers.ts';
 

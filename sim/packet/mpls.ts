@@ -1,6 +1,8 @@
 /** Multiprotocol Label Switching: one entry of the label stack (RFC 3032 §2.1). */
+
+import { protocol } from './declaration/declare.ts';
 import { flag, u8, unsigned } from './declaration/field.ts';
-import { type Header, protocol, type ValueOf } from './declaration/protocol.ts';
+import type { Header, ValueOf } from './declaration/protocol.ts';
 import type { Follower } from './dissection.ts';
 import { ETHERTYPE, IPPROTO } from './numbers.ts';
 

@@ -1,6 +1,8 @@
 /** PPP over Ethernet (RFC 2516 §4), and the protocol field of PPP behind it (RFC 1661 §2). */
+
+import { protocol } from './declaration/declare.ts';
 import { constant, hex, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { ETHERTYPE } from './numbers.ts';
 
 const CODES: Readonly<Record<number, string>> = {

@@ -1,6 +1,8 @@
 /** Headers of protocols that routers speak among each other: PIM, VRRP, OSPF. */
+
+import { protocol } from './declaration/declare.ts';
 import { constant, hex, ipv4Address, opaque, reserved, u8, u16, unsigned } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 import { IPPROTO } from './numbers.ts';
 

@@ -1,7 +1,8 @@
 /** The Stream Control Transmission Protocol: the common header and its chunks (RFC 9260 §3). */
 import { readU16, toHex } from './bytes.ts';
+import { protocol } from './declaration/declare.ts';
 import { hex, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import type { Tail } from './declaration/tail.ts';
 import { bytesNode, type TreeNode } from './dissection.ts';
 import { IPPROTO } from './numbers.ts';

@@ -1,6 +1,8 @@
 /** The Transmission Control Protocol (RFC 9293 §3.1). */
+
+import { protocol } from './declaration/declare.ts';
 import { derived, hex, reserved, u16, u32 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { IPPROTO } from './numbers.ts';
 import { TCP_OPTIONS } from './tcp-options.ts';
 

@@ -1,4 +1,6 @@
 /** Headers of tunnels with a few fields each: ESP, EtherIP, GTP-U, ERSPAN, NSH, 802.1ah. */
+
+import { protocol } from './declaration/declare.ts';
 import {
   constant,
   derived,
@@ -12,7 +14,6 @@ import {
   u32,
   unsigned,
 } from './declaration/field.ts';
-import { protocol } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 import { ETHERTYPE, IPPROTO } from './numbers.ts';
 

@@ -1,6 +1,8 @@
 /** UDP-Lite (RFC 3828): UDP with a checksum over as much as the sender says. */
+
+import { protocol } from './declaration/declare.ts';
 import { hex, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const UDP_LITE = protocol({

@@ -1,6 +1,8 @@
 /** The User Datagram Protocol (RFC 768). */
+
+import { protocol } from './declaration/declare.ts';
 import { hex, u16 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const UDP = protocol({

@@ -3,8 +3,10 @@
  * tag control information and the EtherType *behind* it, as `struct vlan_hdr` has it, so that headers follow one
  * another without overlap.
  */
+
+import { protocol } from './declaration/declare.ts';
 import { flag, hex, unsigned } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 import { ETHERTYPE, etherTypeName } from './numbers.ts';
 
 export const VLAN = protocol({

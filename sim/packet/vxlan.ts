@@ -1,6 +1,8 @@
 /** Virtual eXtensible Local Area Network (RFC 7348): Ethernet over UDP. */
+
+import { protocol } from './declaration/declare.ts';
 import { flag, reserved, u24 } from './declaration/field.ts';
-import { protocol, type ValueOf } from './declaration/protocol.ts';
+import type { ValueOf } from './declaration/protocol.ts';
 
 /** IANA's port; 8472 is Linux's from before the assignment. */
 export const VXLAN_PORTS: readonly [number, number] = [4789, 8472];

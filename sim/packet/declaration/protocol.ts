@@ -4,7 +4,6 @@
  */
 import type { Decoded } from '../decoding.ts';
 import type { Context, Dissection, Follower } from '../dissection.ts';
-import { Codec } from './codec.ts';
 import type { Field, Fields, Space } from './field.ts';
 import type { Place } from './place.ts';
 import type { Tail } from './tail.ts';
@@ -18,7 +17,7 @@ export type FieldValues<F extends Fields> = {
   readonly [K in StatedKeys<F>]: F[K] extends Field<infer V> ? V : never;
 };
 
-type TailValue<T> = T extends Tail<infer Name, infer V> ? { readonly [K in Name]: V } : unknown;
+export type TailValue<T> = T extends Tail<infer Name, infer V> ? { readonly [K in Name]: V } : unknown;
 
 /** One shape of the part of a header that depends on a type. */
 export interface Variant {
@@ -38,14 +37,14 @@ export interface Variants {
 type CaseValue<K, C extends Variant> = { readonly kind: K } & FieldValues<C['fields']> &
   (C extends { readonly tail: infer T } ? TailValue<T> : unknown);
 
-type BodyValue<B> = B extends { readonly cases: infer C extends Readonly<Record<string, Variant>> }
+export type BodyValue<B> = B extends { readonly cases: infer C extends Readonly<Record<string, Variant>> }
   ? { readonly body: { [K in keyof C]: Flat<CaseValue<K, C[K]>> }[keyof C] }
   : unknown;
 
 /** For hints that name each property. */
-type Flat<T> = { [K in keyof T]: T[K] };
+export type Flat<T> = { [K in keyof T]: T[K] };
 
-type VariantFields<B> = B extends { readonly cases: infer C extends Readonly<Record<string, Variant>> }
+export type VariantFields<B> = B extends { readonly cases: infer C extends Readonly<Record<string, Variant>> }
   ? Union<C[keyof C]['fields']>
   : unknown;
 type Union<U> = (U extends unknown ? (some: U) => void : never) extends (all: infer I) => void ? I : never;
@@ -60,7 +59,7 @@ export interface Section {
 /** In the order of their place. */
 export type Sections = Readonly<Record<string, Section>>;
 
-type SectionValue<S> = S extends Sections
+export type SectionValue<S> = S extends Sections
   ? Union<S[keyof S]['fields']> extends infer F extends Fields
     ? Partial<FieldValues<F>>
     : unknown
@@ -167,19 +166,4 @@ export interface Protocol<F = Fields, V = unknown> {
    */
   encode(value: V): Uint8Array;
   dissect(bytes: Uint8Array, offset: number, end: number, context: Context): Dissection;
-}
-
-/** All that a declaration means. @throws {RangeError} where it contradicts itself */
-export function protocol<
-  const F extends Fields,
-  const T extends Tail | undefined = undefined,
-  const B extends Variants | undefined = undefined,
-  const S extends Sections | undefined = undefined,
->(
-  declaration: Declaration<F, T, B, S>,
-): Protocol<
-  Flat<F & VariantFields<B>>,
-  Flat<FieldValues<F> & TailValue<T> & BodyValue<B> & SectionValue<S>>
-> {
-  return new Codec(declaration as never) as never;
 }
