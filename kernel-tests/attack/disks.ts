@@ -4,18 +4,24 @@ import { join } from 'node:path';
 import { Random, seedFromText } from '../../corpus/generate/random.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { looksCrashed, startRun } from './processes.ts';
+import { writeRarely } from './rarely.ts';
 import { DOCUMENTED, type Tally } from './tally.ts';
 
 const PATIENCE = 60_000;
 
-/** Where it is mounted; the finding of the first must be shown, wherever it went. */
-function commands(disk: string): readonly (readonly string[])[] {
+/**
+ * The finding of the first must be shown, wherever it went.
+ * @param disk where it is mounted
+ * @param rarely a module with a model that is rarely wrong
+ */
+function commands(disk: string, rarely: string): readonly (readonly string[])[] {
   const differing = ['icmp_drop', '--object', `${packageFile('bpf/built/xdp_pass.o')}:xdp_pass`];
   const capture = packageFile('corpus/captures/tcp.pcapng');
   return [
     ['verify', ...differing, '--report', disk, '--seed', '1'],
     ['verify', 'xdp_pass', '--runs', '5k', '--junit', join(disk, 'junit.xml'), '--report', disk],
     ['verify', 'router', '--runs', '5k', '--coverage', join(disk, 'lcov.info'), '--report', disk],
+    ['verify', rarely, '--runs', '20k', '--workers', '2', '--max-divergences', '9', '--report', disk],
     ['corpus', 'generate', '--runs', '5k', '--out', join(disk, 'all.pcapng')],
     ['corpus', 'merge', capture, '--out', join(disk, 'merged')],
     ['run', 'router', capture, '--write', join(disk, 'out.pcapng')],
@@ -25,10 +31,11 @@ function commands(disk: string): readonly (readonly string[])[] {
 export async function attackDisks(count: number, seed: string, scratch: string, tally: Tally): Promise<void> {
   const disk = join(scratch, 'disk');
   mkdirSync(disk, { recursive: true });
+  const rarely = writeRarely(scratch);
   const random = new Random();
   for (let index = 0; index < count; index++) {
     random.start(seedFromText(`${seed} disks`), index);
-    const list = commands(disk);
+    const list = commands(disk, rarely);
     const args = list[index % list.length]!;
     const kilobytes = 4 * (1 + random.below(16));
     const script = `mount -t tmpfs -o size=${kilobytes}k none '${disk}' && "$@"; code=$?; ls -A '${disk}' | grep -c '[.]tmp$' >&2; exit $code`;

@@ -40,7 +40,10 @@ export function judge(
     tally.fault('undocumented codes', `${what}: ${code ?? ended.signal}`);
     return;
   }
-  if (code === null || !target.args.includes('--json') || out === '' || target.args[0] !== 'verify') return;
+  if (code === null || !target.args.includes('--json') || target.args[0] !== 'verify') return;
+  const saved = namesIn(join(folder, 'report'), true).filter((name) => name.endsWith('.pcapng')).length;
+  // It had not begun.
+  if (out === '' && saved === 0) return;
   let programs: { divergences: { file?: string }[] }[];
   try {
     programs = JSON.parse(out).programs;
@@ -52,7 +55,6 @@ export function judge(
     return;
   }
   const reported = programs.flatMap(({ divergences }) => divergences).length;
-  const saved = namesIn(join(folder, 'report'), true).filter((name) => name.endsWith('.pcapng')).length;
   if (reported < saved) tally.fault('lost', `${what}: ${saved} saved, ${reported} reported`);
 }
 

@@ -3,12 +3,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { writeModule } from '../../cli/test-support/user-modules.ts';
 import { Random, seedFromText } from '../../corpus/generate/random.ts';
 import { type Kill, SIGNALS, type Way } from './kill.ts';
 import { checkFiles, checkLab, judge, nextRun } from './kill-checks.ts';
 import { killTargets, type Target } from './kill-targets.ts';
 import { type AttackedRun, startRun } from './processes.ts';
+import { writeRarely } from './rarely.ts';
 import type { Tally } from './tally.ts';
 import { processesWith, remainingProcesses, traces, unfinishedFiles } from './traces.ts';
 
@@ -20,10 +20,6 @@ const LATEST = 4000;
 /** Changes that a command makes outside of itself, at most: `die-at-step.mjs` counts them. */
 const MOST_STEPS = 32;
 
-const RARELY = `const data = context.frame.bytes.subarray(context.frame.data, context.frame.dataEnd);
-    if (data.length > 20 && data[18] === 0x17) return 1;
-    if (data.length > 20 && data[18] === 0x99) return 3;`;
-
 const DIE_AT_STEP = fileURLToPath(new URL('./die-at-step.mjs', import.meta.url));
 
 export async function attackWithSignals(
@@ -33,7 +29,7 @@ export async function attackWithSignals(
   onProgress: (done: number) => void,
 ): Promise<void> {
   const random = new Random();
-  writeModule(scratch, 'rarely', { model: RARELY });
+  writeRarely(scratch);
   const before = traces();
   for (let index = 0; index < count; index++) {
     random.start(seedFromText(`${seed} kills`), index);
