@@ -127,6 +127,17 @@ describeKernel('several commands that change one device at once', ['root', 'libb
     },
   );
 
+  it('remove what a command that was killed had begun to write, whatever lab that was', () => {
+    mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });
+    const killed = freshName();
+    writeFileSync(`${stateFile(killed)}.new`, '{');
+    expect(() => teardown(killed)).toThrow('not set up');
+    expect(traces(killed)).toEqual([]);
+    writeFileSync(`${stateFile(killed)}.new`, '{');
+    make(['left']);
+    expect(traces(killed)).toEqual([]);
+  });
+
   it('handle signals while they wait for another one, and say that they wait', async () => {
     mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });
     const held = openSync(STATE_DIRECTORY, 'r');

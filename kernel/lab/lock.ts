@@ -2,13 +2,17 @@
  * One command at a time changes a lab: what it reads, decides by, makes and writes down belongs together. The lock is
  * on the directory that keeps the labs' state, and ends with the process however that ends.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { LOCK_EX, LOCK_NB, lastErrorName, libc } from '../libc.ts';
 
 /** Gone with the next boot, as the labs themselves are. */
 export const STATE_DIRECTORY = '/run/xdpsim';
+
+/** What the name of a file ends with while it is written. */
+export const UNFINISHED = '.json.new';
 
 /** Milliseconds between two looks at a lock that another command holds. */
 const LOOK = 20;
@@ -58,11 +62,23 @@ export async function lockedLater<T>(change: () => T, onWait: () => void): Promi
 }
 
 function holding<T>(change: () => T): T {
+  if (depth === 0) removeUnfinished();
   depth += 1;
   try {
     return change();
   } finally {
     depth -= 1;
+  }
+}
+
+/** Only the holder of the lock writes: what is unfinished then is of a command that was killed. */
+function removeUnfinished(): void {
+  for (const name of readdirSync(STATE_DIRECTORY).filter((one) => one.endsWith(UNFINISHED))) {
+    try {
+      rmSync(join(STATE_DIRECTORY, name), { recursive: true, force: true });
+    } catch {
+      // Whoever needs to write there is told why that cannot be done.
+    }
   }
 }
 

@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { ShapeError } from '../../sim/runtime/shape-error.ts';
 import type { LabState } from './lab-state.ts';
-import { cannotKeepState, STATE_DIRECTORY } from './lock.ts';
+import { cannotKeepState, STATE_DIRECTORY, UNFINISHED } from './lock.ts';
 import { checkLabName, labOption } from './names.ts';
 import { parseState } from './state-schema.ts';
 
@@ -74,11 +74,12 @@ function damaged(lab: string, problem: string): DamagedState {
 /** Replaces the file as a whole: a reader sees the old state or the new one. */
 export function writeState(state: LabState): void {
   const path = statePath(state.name);
+  const unfinished = unfinishedPath(state.name);
   try {
     // Whatever stands there is nobody's: only the holder of the lock writes.
-    rmSync(`${path}.new`, { recursive: true, force: true });
-    writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-    renameSync(`${path}.new`, path);
+    rmSync(unfinished, { recursive: true, force: true });
+    writeFileSync(unfinished, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(unfinished, path);
   } catch (cause) {
     throw cannotKeepState(cause);
   }
@@ -86,7 +87,7 @@ export function writeState(state: LabState): void {
 
 export function removeState(lab: string): void {
   rmSync(statePath(lab), { recursive: true, force: true });
-  rmSync(`${statePath(lab)}.new`, { recursive: true, force: true });
+  rmSync(unfinishedPath(lab), { recursive: true, force: true });
 }
 
 /** Names of all labs that stand. */
@@ -114,4 +115,9 @@ function statePath(lab: string): string {
   // It becomes a part of paths.
   checkLabName(lab);
   return join(STATE_DIRECTORY, `${lab}.json`);
+}
+
+function unfinishedPath(lab: string): string {
+  checkLabName(lab);
+  return join(STATE_DIRECTORY, `${lab}${UNFINISHED}`);
 }
