@@ -23,6 +23,11 @@ import { settleAtXdp } from './xdp.ts';
 const PATIENCE = 20_000;
 /** How long to look out for a frame that has run through the program, but was neither dropped nor has come out. */
 const PATIENCE_AFTER_RUN = 500;
+/**
+ * The same where a thread of the kernel's has to get its turn: one of a CPU map, or ksoftirqd. On a machine with twenty
+ * times as many processes as cores that took more than half a second.
+ */
+const PATIENCE_FOR_THREADS = 5000;
 /** The same for a frame that nobody could see coming out. */
 const PATIENCE_IF_UNSEEN = 0.2;
 
@@ -102,7 +107,7 @@ export class Wire {
    */
   async endWindow(output: OutcomeBatch): Promise<void> {
     await this.#window.frames();
-    const deadline = performance.now() + PATIENCE_AFTER_RUN;
+    const deadline = performance.now() + PATIENCE_FOR_THREADS;
     // The driver counts a frame a little after it has sent it.
     for (let port = this.#misfit(); port !== undefined; port = this.#misfit()) {
       if (performance.now() < deadline) continue;
@@ -137,12 +142,13 @@ export class Wire {
   #settle(pending: PendingFrame): void {
     const { path, port, visible, dispatcher } = pending;
     const atTc = path.hook !== 'xdp';
+    const patience = path.redirectsToCpus ? PATIENCE_FOR_THREADS : PATIENCE_AFTER_RUN;
     let start = 0;
     for (;;) {
       if (atTc ? settleAtTc(pending) : settleAtXdp(pending)) return;
       const now = performance.now();
       if (start === 0) start = now;
-      if (now < start + (visible ? PATIENCE_AFTER_RUN : PATIENCE_IF_UNSEEN)) continue;
+      if (now < start + (visible ? patience : PATIENCE_IF_UNSEEN)) continue;
       if (atTc && dispatcher!.hasRun) {
         this.#window.unseen(NOT_SENT);
         return;
