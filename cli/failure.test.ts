@@ -115,3 +115,9 @@ describe('errors of the operating system', () => {
     expect(toFailure(new TypeError("Cannot read properties of undefined (reading 'x')"))).toBeUndefined();
   });
 });
+
+it('takes a tool that Ctrl-C has ended for an interruption, not for a defect', () => {
+  const error = Object.assign(new Error('Command failed: llvm-strip'), { status: null, signal: 'SIGINT' });
+  expect(toFailure(error)).toMatchObject({ exitCode: EXIT.interrupted });
+  expect(toFailure(Object.assign(new Error('x'), { signal: 'SIGSEGV' }))).toBeUndefined();
+});

@@ -69,6 +69,10 @@ export function toFailure(error: unknown): Failure | undefined {
     return kind === 'input' ? inputFailure(message, remedy) : environmentFailure(message, remedy);
   }
   if (error instanceof InputError) return inputFailure(error.message);
+  // Ctrl-C goes to the whole group: a tool that the command waits for ends by it, too.
+  if (/^SIG(INT|TERM|HUP)$/.test((error as { signal?: string } | undefined)?.signal ?? '')) {
+    return new Failure(EXIT.interrupted, 'interrupted');
+  }
   const ofModule = moduleProblem(error);
   if (ofModule !== undefined) return inputFailure(ofModule);
   return undefined;

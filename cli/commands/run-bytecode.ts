@@ -59,12 +59,19 @@ function run(instructions: Instructions, memory: Uint8Array, engine: EngineName)
   throw inputFailure(`engine ${engine} cannot run bare instructions`, 'Use --engine vm or --engine wasm.');
 }
 
+/** More than a million instructions, which is more than the kernel takes. */
+const MOST_DIGITS = 32_000_000;
+
 async function standardInput(): Promise<string> {
   let text = '';
   try {
-    for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+    for await (const chunk of process.stdin.setEncoding('utf8')) {
+      text += chunk;
+      if (text.length > MOST_DIGITS) break;
+    }
   } catch (error) {
     throw atPath(error, 'standard input');
   }
+  if (text.length > MOST_DIGITS) throw inputFailure(`standard input: more than ${MOST_DIGITS} characters`);
   return text;
 }

@@ -9,6 +9,8 @@ import type { Tally } from './tally.ts';
 const PIECE = 20_000;
 /** Milliseconds without news: 64 inputs take far less. */
 const PATIENCE = 30_000;
+/** Milliseconds until a process has loaded everything, on a machine that is busy with other things. */
+const PATIENCE_TO_START = 120_000;
 
 export async function attackInputs(
   count: number,
@@ -43,7 +45,7 @@ function readPiece(task: InputTask, tally: Tally): Promise<number> {
     let at = task.from;
     let isDone = false;
     const kill = (): boolean => child.kill('SIGKILL');
-    let timer = setTimeout(kill, PATIENCE);
+    let timer = setTimeout(kill, PATIENCE_TO_START);
     child.on('message', (news: InputNews) => {
       clearTimeout(timer);
       timer = setTimeout(kill, PATIENCE);
