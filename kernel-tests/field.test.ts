@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseEngines } from '../cli/engines.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
-import type { EngineName } from '../sim/engines/register.ts';
+import { type EngineName, inOrderOfRank } from '../sim/engines/register.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
 import { buildFieldProgram, FIELD_PROGRAMS, type FieldProgram } from './field/programs.ts';
@@ -34,7 +34,9 @@ function agree(engines: readonly EngineName[]): void {
       const report = await hold(field, engines);
       expect(report.divergences.map(({ summary, seen }) => ({ summary, seen }))).toEqual([]);
       const states = report.engines.map(({ name, status, reason }) => ({ name, status, reason }));
-      expect(states).toEqual(engines.map((name) => ({ name, status: 'ran', reason: undefined })));
+      expect(states).toEqual(
+        inOrderOfRank(engines).map((name) => ({ name, status: 'ran', reason: undefined })),
+      );
       for (const engine of report.engines) expect(engine.packets, engine.name).toBeGreaterThan(PACKETS / 4);
       // A program that packets do not get into proves nothing.
       const [hit, total] = report.coverage!.instructions;

@@ -78,7 +78,7 @@ describeKernel('idioms of the field', ['compiler', 'testrun', 'linux 6.13'], () 
         });
         expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
         expect(report.engines.map(({ name, status, reason }) => ({ name, status, reason }))).toEqual(
-          ['vm', 'wasm', 'testrun'].map((name) => ({ name, status: 'ran', reason: undefined })),
+          ['testrun', 'vm', 'wasm'].map((name) => ({ name, status: 'ran', reason: undefined })),
         );
         possible([...report.fullCoverage!.functions]);
         const [hit, total] = report.coverage!.branches;

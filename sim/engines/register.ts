@@ -72,6 +72,11 @@ export function rankOf(name: EngineName): number {
   return rank;
 }
 
+/** Engines as reports list them: the most authoritative first. */
+export function inOrderOfRank(names: readonly EngineName[]): EngineName[] {
+  return [...names].sort((a, b) => rankOf(a) - rankOf(b));
+}
+
 /**
  * The most authoritative first.
  * @throws {RangeError} where an engine is not registered
