@@ -11,8 +11,9 @@
  * themselves.
  */
 import { NO_BYTES, writeU16, writeU32le } from './bytes.ts';
-import { checksum, finish, finishUdp, sum } from './checksum.ts';
+import { checksum, finish, finishUdp } from './checksum.ts';
 import { sctpChecksum } from './crc32c.ts';
+import { coveredSum, isNeverZero, type PseudoHeader } from './declaration/coverage.ts';
 import type { Checksum, Space } from './declaration/field.ts';
 import type { Given, Protocol, ValueOf } from './declaration/protocol.ts';
 import { ICMP_TYPE } from './icmp.ts';
@@ -26,8 +27,8 @@ interface Pending {
   readonly start: number;
   readonly field: number;
   readonly checksum: Checksum;
-  /** Bytes that it covers; absent: to the end. */
-  readonly covered: number | undefined;
+  /** Bytes that it covers. */
+  readonly covered: number;
 }
 
 /** What has been built so far, from the inside out. */
@@ -126,10 +127,11 @@ function layer<F, V>(
       if (rule?.what !== 'checksum') continue;
       const field = protocol.placeIn(bytes, 0, name)?.at;
       if (field === undefined) continue;
-      if (rule.algorithm === 'crc32c') writeU32le(bytes, field, sctpChecksum(bytes, 0, bytes.length, field));
-      else if (rule.pseudoHeader !== undefined)
-        pending.push({ start: 0, field, checksum: rule, covered: declaration.covered?.(header) });
-      else writeU16(bytes, field, checksum(bytes, 0, rule.covers === 'header' ? length : bytes.length));
+      const covered = Math.min(declaration.covered?.(header) ?? bytes.length, bytes.length);
+      if (rule.algorithm === 'crc32c') writeU32le(bytes, field, sctpChecksum(bytes, 0, covered, field));
+      else if (rule.covers === 'header') writeU16(bytes, field, checksum(bytes, 0, length));
+      else if (rule.pseudoHeader !== undefined) pending.push({ start: 0, field, checksum: rule, covered });
+      else writeU16(bytes, field, finish(coveredSum(rule, bytes, 0, bytes.length, covered)));
     }
     return { bytes, announced: { ...announcing(declaration.announcedBy ?? {}), ...announcedAs }, pending };
   };
@@ -144,21 +146,10 @@ function announcing(
 function fillMessage(
   bytes: Uint8Array,
   { start, field, checksum: rule, covered }: Pending,
-  pseudoHeader: (protocol: number, length: number) => number,
+  pseudoHeader: PseudoHeader,
 ): void {
-  const length = bytes.length - start;
-  // UDP-Lite's pseudo-header has the packet's length, however little its checksum covers (RFC 3828 §3.2).
-  const total = sum(
-    bytes,
-    start,
-    Math.min(covered ?? length, length),
-    pseudoHeader(rule.pseudoHeader!, length),
-  );
-  writeU16(
-    bytes,
-    start + field,
-    rule.zeroIsNone === true || rule.neverZero === true ? finishUdp(total) : finish(total),
-  );
+  const total = coveredSum(rule, bytes, start, bytes.length - start, covered, pseudoHeader);
+  writeU16(bytes, start + field, isNeverZero(rule) ? finishUdp(total) : finish(total));
 }
 
 class Stack {

@@ -79,3 +79,10 @@ export function checksumNote(total: number, field: number): string | undefined {
   const without = (total + (~field & 0xffff)) % 0xffff;
   return `should be 0x${(~without & 0xffff).toString(16).padStart(4, '0')}`;
 }
+
+/** The protocol of a packet that nothing announces: the first four bits tell IP versions apart (RFC 4928 §3). */
+export function protocolByVersion(bytes: Uint8Array, at: number, end: number): 'ipv4' | 'ipv6' | 'data' {
+  const version = at < end ? bytes[at]! >> 4 : 0;
+  if (version === 4) return 'ipv4';
+  return version === 6 ? 'ipv6' : 'data';
+}

@@ -288,6 +288,21 @@ describe('checksums of other algorithms', () => {
     expect(JSON.stringify(SCTP.dissect(bytes, 0, bytes.length, {}))).toContain('correct');
   });
 
+  it('leave out the packet that a PIM register carries (RFC 7761 §4.9)', () => {
+    const register = packet.pim({ type: 1 }).payload(new Uint8Array(4));
+    const bytes = register.ipv4().bytes();
+    const other = register.ipv4({ ttl: 1 }).bytes();
+    expect(readU16(bytes, 2)).toBe(readU16(other, 2));
+    expect(JSON.stringify(decodeTree(bytes, 0, bytes.length, 'pim'))).toContain('correct');
+  });
+
+  it('name the flag of the field that is cut off', () => {
+    expect(GRE.decode(fromHex('2000 6558 0012'))).toMatchObject({
+      ok: false,
+      error: { field: 'keyPresent', needed: 8, available: 6 },
+    });
+  });
+
   it('cover as much of UDP-Lite as it says, with the whole length in the pseudo-header (RFC 3828 §3.2)', () => {
     const given = { coverage: 8, sourcePort: 1, destinationPort: 2 };
     const short = packet

@@ -8,6 +8,8 @@
 import { readU16 } from './bytes.ts';
 import { pseudoHeader4, pseudoHeader6 } from './checksum.ts';
 import { ETHERNET } from './ethernet.ts';
+import { GENEVE_PORT } from './geneve.ts';
+import { isIcmpError } from './icmp.ts';
 import { IPV4, IPV4_MF, IPV4_OFFSET_MASK } from './ipv4.ts';
 import { finalDestinationAt } from './ipv4-options.ts';
 import { IPV6 } from './ipv6.ts';
@@ -20,6 +22,7 @@ import {
 } from './ipv6-extensions.ts';
 import { jumboLength } from './ipv6-options.ts';
 import { ETHERTYPE, IPPROTO, isTag } from './numbers.ts';
+import { VXLAN_LINUX_PORT, VXLAN_PORT } from './vxlan.ts';
 
 /** Where a walk ended that did not reach an upper layer; '' where it did. */
 export type Stop =
@@ -315,12 +318,12 @@ export class Layers {
     const { bytes, l4, l3End } = this;
     if (l3End - l4 < 16) return false;
     const port = readU16(bytes, l4 + 2);
-    // VXLAN: 8 bytes with the I flag (RFC 7348 §5); 8472 is Linux's port from before the assignment.
-    if ((port === 4789 || port === 8472) && (bytes[l4 + 8]! & 0x08) !== 0) {
+    // VXLAN: 8 bytes with the I flag (RFC 7348 §5).
+    if ((port === VXLAN_PORT || port === VXLAN_LINUX_PORT) && (bytes[l4 + 8]! & 0x08) !== 0) {
       return this.foundInner('ethernet', l4 + 16, l3End);
     }
     // Geneve: version 0, then options in units of 4 bytes (RFC 8926 §3.4).
-    if (port === 6081 && bytes[l4 + 8]! >> 6 === 0) {
+    if (port === GENEVE_PORT && bytes[l4 + 8]! >> 6 === 0) {
       return this.foundAnnounced(readU16(bytes, l4 + 10), l4 + 16 + (bytes[l4 + 8]! & 0x3f) * 4);
     }
     return false;
@@ -332,9 +335,4 @@ export class Layers {
       return this.foundInner('ip', at, this.l3End);
     return false;
   }
-}
-
-/** Destination unreachable, source quench, redirect, time exceeded, parameter problem (RFC 792): they quote a packet. */
-function isIcmpError(type: number): boolean {
-  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
 }

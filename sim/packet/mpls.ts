@@ -3,7 +3,7 @@
 import { protocol } from './declaration/declare.ts';
 import { flag, u8, unsigned } from './declaration/field.ts';
 import type { Header, ValueOf } from './declaration/protocol.ts';
-import type { Follower } from './dissection.ts';
+import { type Follower, protocolByVersion } from './dissection.ts';
 import { ETHERTYPE, IPPROTO } from './numbers.ts';
 
 export const MPLS_PORT = 6635;
@@ -36,10 +36,13 @@ export const MPLS = protocol({
 
 export type MplsEntry = ValueOf<typeof MPLS>;
 
-/** The stack does not say what is below: the first four bits of it tell IP versions apart (RFC 4928 §3). */
+/** The stack does not say what is below. */
 function follow({ value, bytes, offset, length, end }: Header<{ readonly bottom: boolean }>): Follower {
   const at = offset + length;
-  const first = at < end ? bytes[at]! >> 4 : -1;
-  const inner = first === 4 ? 'ipv4' : first === 6 ? 'ipv6' : 'data';
-  return { protocol: value.bottom ? inner : 'mpls', offset: at, end, context: {} };
+  return {
+    protocol: value.bottom ? protocolByVersion(bytes, at, end) : 'mpls',
+    offset: at,
+    end,
+    context: {},
+  };
 }

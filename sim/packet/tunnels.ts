@@ -15,6 +15,7 @@ import {
   unsigned,
 } from './declaration/field.ts';
 import { bytesTail } from './declaration/tail.ts';
+import { protocolByVersion } from './dissection.ts';
 import { ETHERTYPE, IPPROTO } from './numbers.ts';
 
 /** What follows is encrypted. */
@@ -44,6 +45,8 @@ export const ETHERIP = protocol({
 });
 
 export const GTPU_PORT = 2152;
+/** Bytes that the length does not count. */
+const GTPU_FIXED = 8;
 /** A packet of the user's; other types are GTP's own signals. */
 export const GTPU_DATA = 0xff;
 
@@ -63,7 +66,7 @@ export const GTPU = protocol({
     length: u16('Length', {
       filter: 'gtp.length',
       scapy: 'length',
-      computed: { what: 'length', less: 8, unit: 1 },
+      computed: { what: 'length', less: GTPU_FIXED, unit: 1 },
     }),
     teid: hex(32, 'Tunnel endpoint', { filter: 'gtp.teid', scapy: 'teid' }),
   },
@@ -82,11 +85,11 @@ export const GTPU = protocol({
     messageType === GTPU_DATA ? `tunnel 0x${teid.toString(16).padStart(8, '0')}` : `message ${messageType}`,
   follow: ({ value, bytes, offset, length, end }) => {
     const at = offset + length;
-    const first = at < end ? bytes[at]! >> 4 : -1;
+    const messageEnd = Math.min(end, offset + GTPU_FIXED + value.length);
     // Extension headers stand between; what they carry is not followed.
     const isPacket = value.messageType === GTPU_DATA && (value.nextExtension ?? 0) === 0;
-    const inner = first === 4 ? 'ipv4' : first === 6 ? 'ipv6' : 'data';
-    return { protocol: isPacket ? inner : 'data', offset: at, end, context: {} };
+    const protocol = isPacket ? protocolByVersion(bytes, at, messageEnd) : 'data';
+    return { protocol, offset: at, end: messageEnd, context: {} };
   },
 });
 
@@ -143,10 +146,10 @@ export const ERSPAN_III = protocol({
   summary: ({ session, vlan }) => `session ${session}, VLAN ${vlan}`,
   follow: ({ value, bytes, offset, length, end }) => {
     const at = offset + length;
-    const first = at < end ? bytes[at]! >> 4 : -1;
-    const ip = first === 4 ? 'ipv4' : first === 6 ? 'ipv6' : 'data';
+    const ip = value.frameType === 2 ? protocolByVersion(bytes, at, end) : 'data';
+    const inner = value.frameType === 0 ? 'ethernet' : ip;
     return {
-      protocol: value.frameType === 0 ? 'ethernet' : value.frameType === 2 ? ip : 'data',
+      protocol: inner,
       offset: at,
       end,
       context: {},

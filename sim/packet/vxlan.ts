@@ -4,8 +4,9 @@ import { protocol } from './declaration/declare.ts';
 import { flag, reserved, u24 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
 
-/** IANA's port; 8472 is Linux's from before the assignment. */
-export const VXLAN_PORTS: readonly [number, number] = [4789, 8472];
+export const VXLAN_PORT = 4789;
+/** Linux's from before the assignment. */
+export const VXLAN_LINUX_PORT = 8472;
 
 export const VXLAN = protocol({
   name: 'vxlan',
@@ -20,7 +21,7 @@ export const VXLAN = protocol({
     vni: u24('Network identifier', { filter: 'vxlan.vni', scapy: 'vni' }),
     reserved2: reserved(8),
   },
-  announcedBy: { udpPort: VXLAN_PORTS },
+  announcedBy: { udpPort: [VXLAN_PORT, VXLAN_LINUX_PORT] },
   summary: ({ vni }) => `VNI ${vni}`,
   refuses: ({ value }) => (value.vniPresent ? undefined : { field: 'vniPresent', expected: '1' }),
   follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),

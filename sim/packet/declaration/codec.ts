@@ -4,6 +4,7 @@ import { sum } from '../checksum.ts';
 import { sctpChecksum } from '../crc32c.ts';
 import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
 import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
+import { coveredSum, isNeverZero } from './coverage.ts';
 import type { Checksum, Field, Fields } from './field.ts';
 import { endOf, layOut, maskOf, type Place, readNumber, writeNumber } from './place.ts';
 import type { Declaration, Header, Protocol, Sections, Variant, Variants, View } from './protocol.ts';
@@ -229,11 +230,10 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     if (shape !== undefined) return shape.tail === undefined ? shape.end : available;
     const { headerLength } = this.declaration;
     if (headerLength === undefined) {
-      const length = this.#presentAt(bytes, offset).reduce(
-        (total, { size }) => total + size,
-        this.headerLength,
-      );
-      if (length > available) return tooShort(this.name, offset, length, available, 'flags');
+      const last = this.#presentAt(bytes, offset).at(-1);
+      if (last === undefined) return this.#tail === undefined ? this.headerLength : available;
+      const length = last.at + last.size;
+      if (length > available) return tooShort(this.name, offset, length, available, last.flags[0]);
       return this.#tail === undefined ? length : available;
     }
     const { field, least } = headerLength;
@@ -301,15 +301,10 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
         ? 'correct'
         : `should be ${wireOrder(expected)}`;
     }
-    const { pseudoHeader } = checksum;
-    if (pseudoHeader !== undefined && context.pseudoHeader === undefined) return undefined;
-    const initial =
-      pseudoHeader === undefined
-        ? 0
-        : context.pseudoHeader!(pseudoHeader, checksum.zeroIsNone === true ? covered : end - offset);
-    const note = checksumNote(sum(bytes, offset, covered, initial), field);
-    const isNeverZero = checksum.zeroIsNone === true || checksum.neverZero === true;
-    return isNeverZero && note === 'should be 0x0000' ? 'should be 0xffff' : note;
+    if (checksum.pseudoHeader !== undefined && context.pseudoHeader === undefined) return undefined;
+    const total = coveredSum(checksum, bytes, offset, end - offset, covered, context.pseudoHeader);
+    const note = checksumNote(total, field);
+    return isNeverZero(checksum) && note === 'should be 0x0000' ? 'should be 0xffff' : note;
   }
 
   #follow({ bytes, offset, length, end, context }: Header<Value>): Follower {
@@ -342,7 +337,7 @@ function rowsOf(fields: Fields, start: number): Row[] {
 function shapeOf(kind: string, { types, fields, tail }: Variant, start: number): Shape {
   const rows = rowsOf(fields, start);
   const places = rows.map(({ place }) => place);
-  return { kind, types, rows, end: endOf(places, start), tail: tail };
+  return { kind, types, rows, end: endOf(places, start), tail };
 }
 
 function samePlace(a: Place, b: Place): boolean {
