@@ -12,6 +12,7 @@ import { libc } from '../libc.ts';
 import { openEthtool } from '../network/ethtool.ts';
 import { createLastingNetns, type Netns, openNetns } from '../network/netns.ts';
 import { ownRoute, ownRoutes } from '../network/own-routes.ts';
+import { quietIpv6 } from '../network/quiet-ipv6.ts';
 import { NETNS_DIRECTORY, removeNetnsName } from '../process/leftovers.ts';
 import type { EnvironmentState } from './lab-state.ts';
 import { dropMulticastReports } from './multicast-reports.ts';
@@ -64,9 +65,7 @@ export function quietNamespace(netns: Netns, lab: string): void {
     // Redirected frames come by other ways than answers go; the host's settings are inherited for IPv4.
     netns.sysctl(`ipv4/conf/${which}/rp_filter`, 0);
   }
-  netns.sysctl('ipv6/conf/default/accept_dad', 0);
-  netns.sysctl('ipv6/conf/default/accept_ra', 0);
-  netns.sysctl('ipv6/conf/default/router_solicitations', 0);
+  quietIpv6(netns);
   netns.ip(['link set dev lo up']);
 }
 

@@ -112,7 +112,7 @@ function build(key: string, devices: readonly Device[]): SharedNetns {
   let outside: number | undefined;
   try {
     outside = createUnnamedNetns();
-    for (const netns of [inside, outside]) enterNamespace(netns, silence);
+    for (const netns of [inside, outside]) enterNamespace(netns, writeSettings);
     addDevices(inside, outside, devices);
     return { key, inside, outside, users: 0 };
   } catch (error) {
@@ -155,7 +155,7 @@ const SETTINGS = [
   ['ipv4/ip_forward', '0'],
 ] as const;
 
-function silence(): void {
+function writeSettings(): void {
   for (const [key, value] of SETTINGS) {
     try {
       writeNetworkSetting(key, value);

@@ -9,6 +9,7 @@ import type { Device, Neighbour, Route, World } from '../../sim/runtime/world.ts
 import { createNetns, type Netns } from './netns.ts';
 import { closeSockets, openSockets } from './open-sockets.ts';
 import { ownRoute, ownRoutes } from './own-routes.ts';
+import { quietIpv6, turnOffIpv6 } from './quiet-ipv6.ts';
 
 /** What Linux gives a veth that nobody asked. */
 const DEFAULT_MTU = 1500;
@@ -93,13 +94,13 @@ async function build(
   world: World,
   sockets: number[],
 ): Promise<void> {
-  silence(outside);
+  turnOffIpv6(outside);
   checkTexts(world);
   // A new namespace inherits IPv4's settings from the host's, which may well be a router.
   inside.sysctl('ipv4/ip_forward', 0);
   const ipv6 = speaksIpv6(world);
-  if (ipv6) quieten(inside);
-  else silence(inside);
+  if (ipv6) quietIpv6(inside);
+  else turnOffIpv6(inside);
 
   const devices = new Map<number, string>([[1, 'lo']]);
   const create = ['link set dev lo up'];
@@ -182,19 +183,6 @@ async function untilOwnRoutes(inside: Netns, links: readonly Link[]): Promise<vo
     }
     await nextTurn();
   }
-}
-
-/** No multicast listener reports, router solicitations or duplicate address probes: IPv6 is off. */
-function silence(netns: Netns): void {
-  netns.sysctl('ipv6/conf/all/disable_ipv6', 1);
-  netns.sysctl('ipv6/conf/default/disable_ipv6', 1);
-}
-
-/** IPv6 without anything that it does by itself; what `default` says, new devices inherit. */
-function quieten(netns: Netns): void {
-  netns.sysctl('ipv6/conf/default/accept_dad', 0);
-  netns.sysctl('ipv6/conf/default/accept_ra', 0);
-  netns.sysctl('ipv6/conf/default/router_solicitations', 0);
 }
 
 /**
