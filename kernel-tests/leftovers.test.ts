@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createNetns } from '../kernel/network/netns.ts';
-import { removeLeftovers } from '../kernel/process/leftovers.ts';
+import { lockWhileLiving, removeLeftovers } from '../kernel/process/leftovers.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 interface Made {
@@ -80,6 +80,18 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
     expect([existsSync(made.path), existsSync(made.directory)]).toEqual([false, false]);
   });
 
+  it('is removed though the kernel holds locks of a dead maker while it takes its devices apart', async () => {
+    const { process: child, made, end } = await start('wait');
+    // In the kernel's place.
+    const fd = openSync(made.path, 'r');
+    lockWhileLiving(fd);
+    child.kill('SIGKILL');
+    await end;
+    removeLeftovers();
+    expect([existsSync(made.path), existsSync(made.directory)]).toEqual([false, false]);
+    closeSync(fd);
+  });
+
   it('is not touched by other runs while it lives', async () => {
     const { made } = await start('wait');
     const own = createNetns();
@@ -110,7 +122,7 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
     it('does not touch what other runs outside have made', async () => {
       const { made } = await start('wait');
       const module = JSON.stringify(new URL('../kernel/process/leftovers.ts', import.meta.url).href);
-      const script = `import { removeLeftovers } from ${module};
+      const script = `import { lockWhileLiving, removeLeftovers } from ${module};
         console.log(JSON.stringify(removeLeftovers(${later()})));`;
       const [command, ...args] = [...CONTAINER, process.execPath, '--import', 'tsx', '--input-type=module'];
       const { stdout } = spawnSync(command!, [...args, '-e', script], { encoding: 'utf8' });

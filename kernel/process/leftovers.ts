@@ -2,9 +2,9 @@
  * Removes what dead runs left behind. A run removes its own things however it ends (`cleanup.ts`), except after
  * SIGKILL or a crash of the machine: then the next run does it. Living runs are never touched.
  *
- * Whether a maker lives is told by the name of a thing (`run-name.ts`) and by a lock on the thing itself: its maker
- * holds one as long as it lives (flock(2)). The lock is what counts between containers: whoever sees the thing sees
- * whether it is locked, in whatever PID namespace the maker runs.
+ * Whether a maker lives is told by the name of a thing (`run-name.ts`), and where that says nothing, by a lock on the
+ * thing itself: its maker holds one as long as it lives (flock(2)). The lock is what counts between containers: whoever
+ * sees the thing sees whether it is locked, in whatever PID namespace the maker runs.
  */
 import {
   closeSync,
@@ -128,8 +128,9 @@ function sweep(matches: (name: string, path: string) => boolean): string[] {
 function isLeftover(name: string, path: string, now: number): boolean {
   const maker = makerOf(name);
   if (maker === undefined || maker === 'living') return false;
-  if (maker === 'unknown' && !(isOlderThan(path, now - UNLOCKED) && showsItsLock(path))) return false;
-  return !isLocked(path);
+  // Of a maker that is surely dead the kernel may still hold locks, while it takes devices and programs apart.
+  if (maker === 'dead') return true;
+  return isOlderThan(path, now - UNLOCKED) && showsItsLock(path) && !isLocked(path);
 }
 
 /** A name in NETNS_DIRECTORY is a mount, and may be one in another mount namespace only: then its lock is not seen here. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makerOf, nextRunName, type PidView, runPrefix } from './run-name.ts';
+import { makerOf, nextRunName, type PidView, runPrefix, startOfLiving } from './run-name.ts';
 
 const HERE: PidView = {
   space: '0123456789ab',
@@ -43,6 +43,24 @@ describe('the name of what a run makes', () => {
     'xdpsim-1-2-3.bak',
   ])('leaves the foreign name %s alone', (name) => {
     expect(makerOf(name, HERE)).toBeUndefined();
+  });
+
+  it.each([
+    ['a process that runs', '7 (node) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 0', 100],
+    ['one with a wicked name', '7 (a) Z (b) R 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 0', 100],
+    [
+      'one that waits to be reaped',
+      '7 (node) Z 1 7 7 0 -1 4194564 1 2 3 4 5 6 7 8 20 0 1 0 100 0',
+      undefined,
+    ],
+    [
+      'one that the kernel takes apart',
+      '7 (node) D 1 7 7 0 -1 4194564 1 2 3 4 5 6 7 8 20 0 1 0 100 0',
+      undefined,
+    ],
+    ['none', '', undefined],
+  ])('has a start time, if alive: %s', (_, stat, start) => {
+    expect(startOfLiving(stat)).toBe(start);
   });
 
   it.runIf(process.platform === 'linux')('says of this process that it lives', () => {

@@ -23,9 +23,12 @@ export interface PidView {
   readonly space: string;
   /** Does /proc show the processes of that namespace? After `unshare --pid` it still shows those of its parent. */
   readonly complete: boolean;
-  /** Start time of a living process in clock ticks since boot; undefined for none, and for one that waits to be reaped. */
+  /** Start time of a living process in clock ticks since boot; undefined for none, and for one that has been ended. */
   startTime(pid: number): number | undefined;
 }
+
+/** The process is getting shut down (include/linux/sched.h). */
+const PF_EXITING = 0x4;
 
 let ownPrefix: string | undefined;
 let counter = 0;
@@ -72,19 +75,28 @@ function digits(text: string): string {
 }
 
 function startTime(pid: number): number | undefined {
-  const [state, start] = stateAndStart(readText(`/proc/${pid}/stat`));
-  return state === '' || state === 'Z' || state === 'X' ? undefined : start;
+  return startOfLiving(readText(`/proc/${pid}/stat`));
+}
+
+/**
+ * @param stat a line of proc_pid_stat(5), or nothing where there is no such process
+ * @returns undefined for a process that is gone, or that only the kernel still takes apart: with devices and programs that can last a second
+ */
+export function startOfLiving(stat: string): number | undefined {
+  const [state, flags, start] = fieldsOf(stat);
+  const isGone = state === '' || state === 'Z' || state === 'X' || (flags & PF_EXITING) !== 0;
+  return isGone ? undefined : start;
 }
 
 /** By /proc/self, which is this process whatever it is called there. */
 function ownStartTime(): number {
-  return stateAndStart(readText('/proc/self/stat'))[1];
+  return fieldsOf(readText('/proc/self/stat'))[2];
 }
 
-function stateAndStart(stat: string): readonly [state: string, start: number] {
+function fieldsOf(stat: string): readonly [state: string, flags: number, start: number] {
   // The second field is the command's name in parentheses and may itself hold spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return [fields[0] ?? '', Number(fields[19] ?? 0)];
+  return [fields[0] ?? '', Number(fields[6] ?? 0), Number(fields[19] ?? 0)];
 }
 
 /** Empty where there is no such file. */
