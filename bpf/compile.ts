@@ -6,6 +6,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { requireOwnEnd } from './tool-ended.ts';
 
 export const CLANG = 'clang-14';
 export const CLANG_VERSION = '14.0.6';
@@ -67,6 +68,7 @@ export function compileBpf(
     ],
     { cwd: root, encoding: 'utf8' },
   );
+  requireOwnEnd(CLANG, clang.signal);
   if (clang.status !== 0) {
     throw new Error(`${source} does not compile\n${clang.stderr || String(clang.error)}`);
   }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileBpf, compilerProblem } from '../../bpf/compile.ts';
+import { requireOwnEnd } from '../../bpf/tool-ended.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { packageFile } from '../package-file.ts';
 
@@ -20,6 +21,7 @@ export function compileC(name: string, directory: string, libraries: readonly st
     ['-O2', '-Wall', '-o', executable, source, ...libraries.map((library) => `-l${library}`)],
     { encoding: 'utf8' },
   );
+  requireOwnEnd('cc', cc.signal);
   if (cc.status === 0) return executable;
   const missing = (cc.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
   throw new EngineError(

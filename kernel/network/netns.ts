@@ -289,5 +289,6 @@ function start(command: string, args: readonly string[], input?: string): Ended 
       cause: child.error,
     });
   }
-  return { status: child.status ?? child.signal ?? 'unknown', stdout: child.stdout, stderr: child.stderr };
+  requireOwnEnd(command, child.signal);
+  return { status: child.status ?? 'unknown', stdout: child.stdout, stderr: child.stderr };
 }
