@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { requireOwnEnd } from '../../bpf/tool-ended.ts';
 import { type Availability, EngineError } from '../../sim/engines/engine.ts';
 import { CLONE_NEWNET, lastErrorName, libc } from '../libc.ts';
 import { lackOf, NAMESPACES } from '../process/capabilities.ts';
