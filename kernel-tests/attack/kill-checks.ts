@@ -64,7 +64,9 @@ export async function nextRun(folder: string, mark: string, what: string, tally:
   const next = await startRun(['lab', 'run', 'xdp_pass', '--in', 'kernel'], options).end;
   if (next.hung) tally.fault('hangs', `${what}: then the next run`);
   else if (next.code !== 0) {
-    tally.fault('crashes', `${what}: then the next run: ${next.code} ${next.err.slice(0, 500)}`);
+    // What a scenario found is in its report, on standard output.
+    const said = `${next.err.slice(0, 500)}\n${next.out.slice(-1500)}`;
+    tally.fault('crashes', `${what}: then the next run: ${next.code} ${said}`);
   }
   const folders = ['.', ...namesIn(folder, true)].map((name) => join(folder, name));
   for (const one of folders.filter((path) => namesIn(path).some((name) => name.endsWith('.tmp')))) {
