@@ -55,6 +55,7 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
 beforeAll(() => {
   for (const [name, content] of Object.entries(FILES)) writeFileSync(join(scratch, name), content);
   mkdirSync(join(scratch, 'folder'));
+  mkdirSync(join(scratch, 'folder.c'));
   symlinkSync('circle', join(scratch, 'circle'));
   process.chdir(scratch);
 });
@@ -100,6 +101,8 @@ const NOT_PROGRAMS: readonly (readonly [string, RegExp])[] = [
   ['nope', /no program “nope”\n.*xdpsim programs lists/],
   ['icmp-echo', /no program “icmp-echo”; did you mean icmp_echo\?/],
   ['missing.o', /missing\.o: no such file/],
+  ['missing.c', /missing\.c: no such file/],
+  ['folder.c', /folder\.c: is a directory, not a C source/],
   ['./folder', /\.\/folder: is a directory/],
   ['empty', /empty: ELF header \+0x0: expected the magic 7f 45 4c 46, found an empty file/],
   ['junk', /junk: ELF header \+0x0: expected the magic 7f 45 4c 46, found 00 ef de cd/],
@@ -320,6 +323,7 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ],
     [['verify', 'icmp_echo', '--time', '99999h'], /--time takes at most 24 days, not “99999h”/],
     [['verify', 'icmp_echo', '--workers', '65'], /--workers takes at most 64, not 65/],
+    [['verify', 'icmp_echo', '--cflags', "-D'x"], /--cflags: a quote \('\) is not closed: “-D'x”/],
     [['verify', 'icmp_echo', '--oracle', 'x'], /'x' is invalid\. Allowed choices are off, checksums, all/],
     [['verify', 'icmp_echo', '--seed'], /option '--seed <seed>' argument missing/],
   ],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { packageFile } from '../kernel/package-file.ts';
 import { commands } from './commands/index.ts';
+import { settingsOf, useCompiler } from './compile/settings.ts';
 import { EXIT } from './failure.ts';
 import { printText, reportLine, reportText } from './output.ts';
 
@@ -27,6 +28,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     })
     .exitOverride();
   for (const register of commands) register(program);
+  program.hook('preAction', (_, command) => useCompiler(settingsOf(command.opts())));
   for (const command of [program, ...commandsBelow(program)]) {
     command.showHelpAfterError(`        see ${pathOf(command)} --help`);
     noteRepeated(command);

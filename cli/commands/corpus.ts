@@ -14,6 +14,7 @@ import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseCount, parseName } from '../input/options.ts';
@@ -35,6 +36,8 @@ export function registerCorpus(program: Command): void {
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .action(generate);
   corpus
     .command('show')
@@ -56,6 +59,8 @@ export function registerCorpus(program: Command): void {
     .argument('<program>', 'the program that runs them')
     .argument('<file...>', 'captures (each packet is a case) and saved cases')
     .requiredOption('--out <dir>', 'output directory; each case gets a file named after its content')
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .action(minimizeFiles);
 }
 

@@ -7,16 +7,20 @@ import { disassemble } from '../../sim/ebpf/disassemble.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
 import { noProgram, parseObjectName } from '../input/program-source.ts';
-import { isThere, readBytes } from '../input/read-file.ts';
+import { isThere } from '../input/read-file.ts';
+import { readObject } from '../input/read-object.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 
 export function registerDisasm(program: Command): void {
   program
     .command('disasm')
     .description('print the instructions of an object, with the C lines they were compiled from')
-    .argument('<object>', 'OBJECT.o[:FUNCTION], or a built-in program')
+    .argument('<object>', 'an object or C source FILE[:FUNCTION], or a built-in program')
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .option('--no-color', 'no colours')
     .action(run);
 }
@@ -28,7 +32,7 @@ function run(name: string, options: { readonly color: boolean }): void {
   if (!isBuiltIn && !/[./]/.test(file.path) && !isThere(file.path)) throw noProgram(file.path);
   const path = isBuiltIn ? packageFile(`bpf/built/${file.path}.o`) : file.path;
   try {
-    const object = loadObject(readBytes(path));
+    const object = loadObject(readObject(path));
     const programs = object.programs.filter(
       (one) => file.function === undefined || one.function === file.function,
     );

@@ -21,6 +21,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
 import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, engineNames, requireAvailable, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
@@ -58,7 +59,7 @@ export function registerRun(program: Command): void {
   program
     .command('run')
     .description('run packets through one program, in order, and show the outcome of each')
-    .argument('[program]', 'a built-in program or OBJECT[:FUNCTION]')
+    .argument('[program]', 'a built-in program, or an object or C source FILE[:FUNCTION]')
     .argument('[packet...]', 'packets: hexadecimal digits, or pcap and pcapng files')
     .option('--packet <packet>', 'a packet or capture; may be repeated', repeated, [])
     .option(
@@ -99,6 +100,8 @@ export function registerRun(program: Command): void {
       ]),
     )
     .addOption(new Option('--json', 'print one JSON document').conflicts(['tree', 'hexdump', 'trace']))
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .option('--no-color', 'no colours')
     .action(run);
 }

@@ -11,6 +11,7 @@ import { explain } from '../../verify/explain/explain.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
 import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
+import { cflagsOption, clangOption, compilerSettings } from '../compile/settings.ts';
 import { chooseEngines, engineNames, versionOption } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
@@ -27,7 +28,7 @@ import {
 } from '../input/options.ts';
 import { isDirectory } from '../input/read-file.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
-import { printJson, reportLine } from '../output.ts';
+import { printJson, reportLine, reportLines } from '../output.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import { coverageFile } from '../verify/coverage-file.ts';
 import type { VerifyPlan } from '../verify/plan.ts';
@@ -70,7 +71,7 @@ export function registerVerify(program: Command): void {
     .description('compare programs with their models and with the kernel, on saved and generated packets')
     .argument(
       '[program...]',
-      'built-in programs, objects FILE.o[:FUNCTION], or modules that define a program; default: all built-in ones',
+      'built-in programs, objects or C sources FILE[:FUNCTION], or modules that define a program; default: all built-in ones',
     )
     .option(
       '--engines <list>',
@@ -126,6 +127,8 @@ export function registerVerify(program: Command): void {
       'where divergences are saved (default: corpus/regressions)',
       parseOutput('--report'),
     )
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .option('--no-color', 'no colours')
     .action(run);
 }
@@ -133,6 +136,7 @@ export function registerVerify(program: Command): void {
 async function run(names: readonly string[], options: Options): Promise<void> {
   const plan: VerifyPlan = {
     programs: names,
+    compiler: compilerSettings(),
     live: options.live === true,
     ...versionOption(options.asKernel),
     maps: options.map,
@@ -159,7 +163,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     await verifier.close();
   });
   const verifier = new Verifier(plan, options.workers, interrupt.signal);
-  const { programs, left } = await verifier.open();
+  const { programs, left, warnings } = await verifier.open();
+  for (const text of warnings) reportLines(text);
   const terminal = createTerminal(options);
   const quiet = options.json === true;
   const assumed = assumedSizes(programs);

@@ -9,9 +9,12 @@ import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts'
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime/program.ts';
+import { isSource } from '../compile/compile-source.ts';
+import { compilerSettings, settingsWords } from '../compile/settings.ts';
 import { type Failure, inputFailure } from '../failure.ts';
 import { definitionOfModule, isModule } from './program-module.ts';
-import { isThere, readBytes } from './read-file.ts';
+import { isThere } from './read-file.ts';
+import { readObject } from './read-object.ts';
 
 /** `FILE` or `FILE:FUNCTION`. A colon that is part of a file's name wins if that file exists. */
 export interface ObjectName {
@@ -46,8 +49,8 @@ function builtIn(definition: ProgramDefinition): Program {
 }
 
 /**
- * The programs that the user means: a built-in's name, an object `FILE.o[:FUNCTION]`, or a module that
- * default-exports a definition.
+ * The programs that the user means: a built-in's name, an object `FILE.o[:FUNCTION]` or the C source of one, or a
+ * module that default-exports a definition.
  * @param names none: all built-in programs
  * @param object `--object`: takes the place of the (single) program's own
  * @param onImport called before code of the user's is run: that of a module
@@ -67,7 +70,13 @@ export async function resolvePrograms(
     throw inputFailure('--object replaces the object of one program: name that program');
   }
   const replaced = withObject(only, parseObjectName(object));
-  return [{ ...replaced, commandLine: [...only.commandLine!, '--object', object] }];
+  const words = ['--object', object, ...compilerWords(parseObjectName(object).path)];
+  return [{ ...replaced, commandLine: [...only.commandLine!, ...words] }];
+}
+
+/** The options with which a source was compiled. */
+function compilerWords(path: string): string[] {
+  return isSource(path) ? settingsWords(compilerSettings()) : [];
 }
 
 async function resolveProgram(name: string, onImport: (module: string) => Promise<void>): Promise<Program[]> {
@@ -79,7 +88,7 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
     return [await programOfModule(file.path)];
   }
   if (isThere(file.path)) return programsOfObject(file);
-  if (/\.o$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
+  if (/\.[oc]$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
   throw noProgram(name);
 }
 
@@ -92,10 +101,6 @@ export function noProgram(name: string): Failure {
     `no program “${name}”${close === undefined ? '' : `; did you mean ${close.name}?`}`,
     'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',
   );
-}
-
-function readObject(path: string): Uint8Array {
-  return readBytes(path);
 }
 
 /** A function of an object that packets cannot be given to, and why. */
@@ -167,7 +172,10 @@ export function programsOfObject(file: ObjectName): Program[] {
     entries: [entry],
     object: bytes,
     objectPath: file.path,
-    commandLine: [entries.length === 1 ? file.path : `${file.path}:${entry.function}`],
+    commandLine: [
+      entries.length === 1 ? file.path : `${file.path}:${entry.function}`,
+      ...compilerWords(file.path),
+    ],
   }));
 }
 

@@ -12,10 +12,12 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
 import { announceObjectMemory } from '../input/memory.ts';
 import { noProgram, parseObjectName } from '../input/program-source.ts';
-import { isThere, readBytes } from '../input/read-file.ts';
+import { isThere } from '../input/read-file.ts';
+import { readObject } from '../input/read-object.ts';
 import { printLine } from '../output.ts';
 import { parseGlobals } from './globals.ts';
 import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './lab-command.ts';
@@ -33,11 +35,13 @@ export function registerLoading(lab: Command): void {
   withOutput(
     labCommand(lab, 'load', 'load an object onto the outer device: its XDP and TC programs together')
       .argument('<name>', 'the environment; with --host also a device')
-      .argument('<object>', 'OBJECT[:FUNCTION], or a built-in program’s name')
+      .argument('<object>', 'an object or C source FILE[:FUNCTION], or a built-in program’s name')
       .option('--mode <mode>', 'XDP mode: native or generic', 'native')
       .option('--replace', 'replace the program that is attached, in either mode')
       .option('--global <name=value>', 'set a read-only global; may be repeated', repeated, [])
-      .option('--yes', 'allow a device that carries the default route'),
+      .option('--yes', 'allow a device that carries the default route')
+      .addOption(cflagsOption())
+      .addOption(clangOption()),
   ).action(runLoad);
 
   withOutput(
@@ -73,7 +77,7 @@ async function runLoad(name: string, object: string, options: LoadFlags): Promis
     throw inputFailure(`--mode must be native or generic, not “${mode}”`);
   }
   const source = findObject(object);
-  const bytes = readBytes(source.path);
+  const bytes = readObject(source.path);
   announceObjectMemory(basename(source.path), bytes);
   const { attached, pins } = await changeLab(
     options,

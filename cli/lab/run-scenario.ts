@@ -16,11 +16,13 @@ import { simulate } from '../../sim/network/run.ts';
 import type { Scenario } from '../../sim/network/scenario.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { programByName } from '../../sim/programs/index.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { announceObjectMemory } from '../input/memory.ts';
-import { isThere, readBytes, readText } from '../input/read-file.ts';
+import { isThere, readText } from '../input/read-file.ts';
+import { readObject } from '../input/read-object.ts';
 import { printJson } from '../output.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
 
@@ -54,6 +56,8 @@ export function registerLabRun(lab: Command): void {
         .default('vm'),
     )
     .option('--as-kernel <version>', 'let the simulation do what Linux <version> does', parseKernelVersion)
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .action(async (scenario: string | undefined, options: RunOptions) => {
@@ -182,7 +186,7 @@ function objectsOf(scenario: Scenario, folder: string): Map<string, Uint8Array> 
     [...names].map((name) => {
       const builtIn = programByName(name) !== undefined;
       const path = builtIn ? packageFile(`bpf/built/${name}.o`) : resolve(folder, name);
-      return [name, readBytes(path)];
+      return [name, readObject(path)];
     }),
   );
 }

@@ -34,6 +34,8 @@ export interface Opened {
   readonly programs: readonly Program[];
   /** What of the named objects is not tested. */
   readonly left: readonly NotTested[];
+  /** What compilers said about sources that compile. */
+  readonly warnings: readonly string[];
 }
 
 export type Answer =

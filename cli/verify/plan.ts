@@ -1,12 +1,15 @@
 /** What a run of `verify` was asked to do. */
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Oracle } from '../../verify/judge-frames.ts';
+import type { CompilerSettings } from '../compile/settings.ts';
 
 /** Plain data, so that worker processes can be told the same. */
 export interface VerifyPlan {
   /** Programs as the user named them; none: all built-in ones. */
   readonly programs: readonly string[];
   readonly object?: string;
+  /** For C sources among these. */
+  readonly compiler: CompilerSettings;
   /** `--engines`, as given. */
   readonly engines?: string;
   readonly live: boolean;

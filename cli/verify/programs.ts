@@ -22,6 +22,8 @@ export interface Watch {
 const CLOSING = 10_000;
 const HURRIED_CLOSING = 100;
 
+const NOTHING_OPENED: Opened = { programs: [], left: [], warnings: [] };
+
 export class Verifier {
   readonly #plan: VerifyPlan;
   readonly #size: number;
@@ -46,7 +48,7 @@ export class Verifier {
       return await this.#start();
     } catch (error) {
       this.kill();
-      if (error instanceof WorkerKilled) return { programs: [], left: [] };
+      if (error instanceof WorkerKilled) return NOTHING_OPENED;
       throw error;
     } finally {
       this.#signal.removeEventListener('abort', kill);
@@ -101,7 +103,7 @@ export class Verifier {
     const fresh = Array.from({ length: this.#size - alive.length }, () => new VerifyWorkerProcess());
     this.#workers = [...alive, ...fresh];
     const [first] = await Promise.all(fresh.map((worker) => worker.open(this.#plan)));
-    return first ?? { programs: [], left: [] };
+    return first ?? NOTHING_OPENED;
   }
 }
 

@@ -9,11 +9,13 @@ import type { EngineFailure } from '../../verify/engine-side.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
+import { useCompiler } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, requireAvailable } from '../engines.ts';
 import { inputFailure, toFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { leaveEndsToParent } from '../input/program-module.ts';
 import { notTested, resolvePrograms } from '../input/program-source.ts';
+import { giveWarningsTo } from '../input/read-object.ts';
 import { type Answer, type Request, type SentFailure, withoutFunctions } from './messages.ts';
 import type { VerifyPlan } from './plan.ts';
 import { worldsWith } from './programs.ts';
@@ -89,6 +91,9 @@ async function open(): Promise<void> {
   process.channel?.unref();
   process.setSourceMapsEnabled(true);
   process.on('beforeExit', neverLoaded);
+  useCompiler(plan.compiler);
+  const warnings: string[] = [];
+  giveWarningsTo((text) => warnings.push(text));
   const resolved = await resolvePrograms(plan.programs, plan.object, (module) => {
     modules.push(module);
     return post({ is: 'importing', module });
@@ -99,7 +104,7 @@ async function open(): Promise<void> {
   process.channel?.ref();
   requireAvailable(chooseEngines(plan.engines, plan.live, plan.asKernel), programs);
   const left = notTested(plan.programs);
-  await post({ is: 'programs', programs: programs.map(withoutFunctions), left });
+  await post({ is: 'programs', programs: programs.map(withoutFunctions), left, warnings });
 }
 
 function neverLoaded(): void {
