@@ -84,7 +84,10 @@ const COUNT = /must be a positive integer \(20000, 20k, 10M\), not “.*”/;
 const NOT_CAPTURES: readonly (readonly [string, RegExp])[] = [
   ['missing', /missing: no such file or directory/],
   ['folder', /folder: at byte 0: expected a capture file, found a directory/],
-  ['empty', /empty: at byte 0: expected the magic number of a pcap or pcapng file, found an empty file/],
+  [
+    'empty',
+    /empty: at byte 0: expected the magic number of a pcap, pcapng or snoop file, found an empty file/,
+  ],
   ['junk', /junk: at byte 0: expected the magic number .*, found 00 ef de cd/],
   ['text.txt', /text\.txt: at byte 0: expected the magic number .*, found 68 65 6c 6c/],
   ['cut.pcapng', /cut\.pcapng: at byte 152: expected a block of 76 bytes, found the end/],

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CaptureBatch } from '../../corpus/formats/capture-batch.ts';
 import { readCapture } from '../../corpus/formats/capture-file.ts';
+import { isReadable } from '../../corpus/formats/link-layer.ts';
 import { linkTypeName } from '../../corpus/formats/link-type.ts';
 import {
   CHECKSUM,
@@ -10,7 +11,6 @@ import {
   ChecksumScanner,
   type ChecksumSink,
   type FoundChecksum,
-  LINKTYPE,
 } from '../../verify/oracle/checksums.ts';
 import { ChecksumTally } from '../../verify/oracle/tally.ts';
 import { EXIT, inputFailure } from '../failure.ts';
@@ -106,21 +106,18 @@ async function check(file: string, maxFaults: number, terminal: Terminal): Promi
   return { file, packets: packet, tally, faults, faultCount, seconds: (performance.now() - start) / 1000 };
 }
 
-const LINK_TYPES: ReadonlySet<number> = new Set(Object.values(LINKTYPE));
-
 function checkBatch(file: string, batch: CaptureBatch, scanner: ChecksumScanner, sink: FaultSink): void {
-  const { bytes, offset, length, section } = batch;
+  const { bytes, offset, section } = batch;
   for (let index = 0; index < batch.count; index++) {
-    const { linkType, fcsLength = 0 } = section.interfaces[batch.interface[index]!]!;
+    const { linkType } = section.interfaces[batch.interface[index]!]!;
     sink.packet++;
-    if (!LINK_TYPES.has(linkType)) {
+    if (!isReadable(linkType)) {
       throw inputFailure(
         `${file}: packet ${sink.packet} has link type ${linkTypeName(linkType)}, which is not supported`,
         'Ethernet, raw IP and Linux cooked captures can be checked.',
       );
     }
-    // A frame check sequence is no part of what IP carries, and IP's own length leaves it out.
-    scanner.scan(bytes, offset[index]!, Math.max(0, length[index]! - fcsLength), sink, linkType);
+    scanner.scan(bytes, offset[index]!, batch.frameLength(index), sink, linkType);
   }
 }
 

@@ -2,7 +2,7 @@
  * Captured packets by the thousand, as the decoders hand them out: arrays of numbers over the bytes of the file
  * itself. Nothing here makes an object per packet; times and comments become values only when asked for.
  */
-import { forEachOption, OPT_COMMENT, optionText } from './pcapng-options.ts';
+import { forEachOption, OPT_COMMENT, optionText, PACKET_OPTION_FLAGS } from './pcapng-options.ts';
 
 /** Longest packet that is believed: libpcap's MAXIMUM_SNAPLEN, which is Wireshark's limit as well. */
 export const MAX_CAPTURED = 262_144;
@@ -10,9 +10,11 @@ export const MAX_CAPTURED = 262_144;
 /** How many packets one batch holds at the most. */
 export const CAPTURE_BATCH_PACKETS = 4096;
 
-/** One section of a pcapng file; a pcap file is a section with one interface and no options. */
+export type CaptureFormat = 'pcap' | 'pcapng' | 'snoop';
+
+/** One section of a pcapng file; any other file is a section with one interface and no options. */
 export interface CaptureSection {
-  readonly format: 'pcap' | 'pcapng';
+  readonly format: CaptureFormat;
   readonly littleEndian: boolean;
   /** Where it begins in the file. */
   readonly offset: number;
@@ -51,15 +53,18 @@ export class CaptureBatch {
   readonly length: Uint32Array;
   /** Length on the wire, as the file states it: more than `length` where the packet was cut. */
   readonly original: Uint32Array;
-  /** Time as it stands in the file; pcap: seconds, pcapng: upper 32 bits of the count of ticks. */
+  /** Time as it stands in the file; pcap and snoop: seconds, pcapng: upper 32 bits of the count of ticks. */
   readonly timeHigh: Uint32Array;
-  /** pcap: micro- or nanoseconds; pcapng: lower 32 bits of the count of ticks. */
+  /** pcap and snoop: micro- or nanoseconds; pcapng: lower 32 bits of the count of ticks. */
   readonly timeLow: Uint32Array;
   /** Index into `section.interfaces`. */
   readonly interface: Uint32Array;
   /** Where each packet's options start in `bytes`, and how many bytes they take. */
   readonly optionsOffset: Uint32Array;
   readonly optionsLength: Uint32Array;
+  /** The whole record: where the packet's header in the file starts in `bytes`, and how long header and packet are. */
+  readonly recordOffset: Uint32Array;
+  readonly recordLength: Uint32Array;
   count = 0;
   /** The section that all packets of this batch belong to. */
   section: CaptureSection = NO_SECTION;
@@ -73,6 +78,8 @@ export class CaptureBatch {
     this.interface = new Uint32Array(capacity);
     this.optionsOffset = new Uint32Array(capacity);
     this.optionsLength = new Uint32Array(capacity);
+    this.recordOffset = new Uint32Array(capacity);
+    this.recordLength = new Uint32Array(capacity);
   }
 
   get capacity(): number {
@@ -85,12 +92,49 @@ export class CaptureBatch {
     return this.bytes.slice(offset, offset + this.length[index]!);
   }
 
+  /**
+   * Captured bytes of one packet without its frame check sequence, which a packet that was cut has lost first. A
+   * packet's own flags say more than its interface (draft-ietf-opsawg-pcapng §4.3.1).
+   */
+  frameLength(index: number): number {
+    const captured = this.length[index]!;
+    let fcs = this.section.interfaces[this.interface[index]!]!.fcsLength ?? 0;
+    if (this.optionsLength[index]! > 0) fcs = this.#flaggedFcs(index) || fcs;
+    if (fcs === 0) return captured;
+    return captured - Math.min(captured, Math.max(0, fcs - Math.max(0, this.original[index]! - captured)));
+  }
+
+  /** The length of the frame check sequence in the packet's flags; 0: not stated. Malformed options state nothing. */
+  #flaggedFcs(index: number): number {
+    const start = this.optionsOffset[index]!;
+    const end = start + this.optionsLength[index]!;
+    const little = this.section.littleEndian;
+    for (let at = start; at + 8 <= end; ) {
+      const first = this.bytes[at]!;
+      const second = this.bytes[at + 1]!;
+      const code = little ? first | (second << 8) : (first << 8) | second;
+      if (code === 0) return 0;
+      const low = this.bytes[at + 2]!;
+      const high = this.bytes[at + 3]!;
+      const size = little ? low | (high << 8) : (low << 8) | high;
+      if (code === PACKET_OPTION_FLAGS) {
+        const lowest = little ? at + 4 : at + 6;
+        const word = little
+          ? this.bytes[lowest]! | (this.bytes[lowest + 1]! << 8)
+          : (this.bytes[lowest]! << 8) | this.bytes[lowest + 1]!;
+        return size === 4 ? (word >> 5) & 0x0f : 0;
+      }
+      at += 4 + ((size + 3) & ~3);
+    }
+    return 0;
+  }
+
   /** Nanoseconds since 1970; 0 for a Simple Packet Block, which has no time. */
   nanoseconds(index: number): bigint {
     const { ticksPerSecond, timeOffset } = this.section.interfaces[this.interface[index]!]!;
     const high = BigInt(this.timeHigh[index]!);
     const low = BigInt(this.timeLow[index]!);
-    if (this.section.format === 'pcap') return high * NANOSECONDS + (low * NANOSECONDS) / ticksPerSecond;
+    if (this.section.format !== 'pcapng') return high * NANOSECONDS + (low * NANOSECONDS) / ticksPerSecond;
     const ticks = (high << 32n) | low;
     return timeOffset * NANOSECONDS + (ticks * NANOSECONDS) / ticksPerSecond;
   }
@@ -123,6 +167,8 @@ export interface CaptureDecoder {
    * @throws {CaptureError} where the file is truncated or malformed, after all packets before that place
    */
   next(): CaptureBatch | undefined;
+  /** Offset in the file of what is not yet decoded: everything before it was handed out, or is no packet. */
+  readonly position: number;
 }
 
 const NANOSECONDS = 1_000_000_000n;

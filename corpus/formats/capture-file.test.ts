@@ -69,7 +69,7 @@ describe('reading a file', () => {
     const path = join(directory, 'short');
     await writeFile(path, PCAPNG_BIG_ENDIAN.subarray(0, length));
     await expect(packetsOf(path)).rejects.toThrow(
-      'expected the magic number of a pcap or pcapng file, found ',
+      'expected the magic number of a pcap, pcapng or snoop file, found ',
     );
   });
 

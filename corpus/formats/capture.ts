@@ -1,13 +1,14 @@
-/** Captures of either format. Pure: files are opened in capture-file.ts. */
+/** Captures of any format. Pure: files are opened in capture-file.ts. */
 import type { CaptureBatch, CaptureDecoder } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { PcapDecoder, pcapByteOrder } from './pcap.ts';
 import { PcapngDecoder } from './pcapng.ts';
 import { BLOCK } from './pcapng-blocks.ts';
+import { SNOOP_MAGIC, SnoopDecoder } from './snoop.ts';
 
 const MAGIC_SIZE = 4;
 
-/** Decodes pcap or pcapng, whichever the first four bytes announce. */
+/** Decodes pcap, pcapng or snoop, whichever the first four bytes announce. */
 export class AnyCaptureDecoder implements CaptureDecoder {
   #decoder: CaptureDecoder | undefined;
   /** The first bytes, while there are too few of them. */
@@ -34,10 +35,14 @@ export class AnyCaptureDecoder implements CaptureDecoder {
     this.#decoder?.end();
   }
 
+  get position(): number {
+    return this.#decoder?.position ?? 0;
+  }
+
   next(): CaptureBatch | undefined {
     if (this.#decoder !== undefined) return this.#decoder.next();
     if (this.#head.length >= MAGIC_SIZE || this.#ended) {
-      throw new CaptureError(0, 'the magic number of a pcap or pcapng file', this.#description());
+      throw new CaptureError(0, 'the magic number of a pcap, pcapng or snoop file', this.#description());
     }
     return undefined;
   }
@@ -47,6 +52,7 @@ export class AnyCaptureDecoder implements CaptureDecoder {
       const magic = new DataView(bytes.buffer, bytes.byteOffset, MAGIC_SIZE).getUint32(0);
       if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder();
       else if (magic === BLOCK.sectionHeader) this.#decoder = new PcapngDecoder();
+      else if (magic === SNOOP_MAGIC) this.#decoder = new SnoopDecoder();
     }
     if (this.#decoder === undefined) this.#head = Uint8Array.from(bytes.subarray(0, MAGIC_SIZE));
     else this.#decoder.push(bytes);

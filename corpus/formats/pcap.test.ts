@@ -32,6 +32,27 @@ describe('reading pcap', () => {
     });
   });
 
+  const FRAME = { bytes: bytesOf('0a0b0c'), original: 60, linkType: 1, interface: 0, comments: [] };
+
+  it.each([
+    [
+      'little-endian',
+      `34cdb2a1 ${LITTLE.slice(9)} 02000000 07000000 03000000 3c000000 01000000 0800 00 00 0a0b0c`,
+    ],
+    ['big-endian', `a1b2cd34 ${BIG.slice(9)} 00000002 00000007 00000003 0000003c 00000001 0800 00 00 0a0b0c`],
+  ])('reads the longer headers of Kuznetzov’s libpcap, %s', (_what, hex) => {
+    expect(readAll(bytesOf(hex)).packets).toEqual([{ ...FRAME, nanoseconds: 2_000_007_000n }]);
+  });
+
+  it.each([
+    ['2.2, which has the lengths exchanged', '0200 0200', '3c000000 03000000'],
+    ['2.3, with the lengths exchanged', '0200 0300', '3c000000 03000000'],
+    ['2.3, with the lengths in order', '0200 0300', '03000000 3c000000'],
+  ])('reads version %s', (_what, version, lengths) => {
+    const hex = `${LITTLE.replace('0200 0400', version)} 02000000 07000000 ${lengths} 0a0b0c`;
+    expect(readAll(bytesOf(hex)).packets).toEqual([{ ...FRAME, nanoseconds: 2_000_007_000n }]);
+  });
+
   it('tells link type, snapshot length and frame check sequence, in a batch without packets if there are none', () => {
     const decoder = new PcapDecoder();
     decoder.push(bytesOf('d4c3b2a1 0200 0400 00000000 00000000 60000000 65000024'));
@@ -59,7 +80,12 @@ describe('reading pcap', () => {
   });
 
   it.each([
-    ['an empty file', '', 0, 'expected the magic number of a pcap or pcapng file, found an empty file'],
+    [
+      'an empty file',
+      '',
+      0,
+      'expected the magic number of a pcap, pcapng or snoop file, found an empty file',
+    ],
     ['three bytes', 'd4c3b2', 0, 'found d4 c3 b2 and the end of the file'],
     ['another kind of file', '7f454c46 02010100', 0, 'found 7f 45 4c 46'],
     [
@@ -70,9 +96,9 @@ describe('reading pcap', () => {
     ],
     [
       'an old version',
-      LITTLE.replace('0400', '0200'),
+      LITTLE.replace('0200 0400', '0100 0400'),
       4,
-      'at byte 4: expected pcap version 2.4, found version 2.2',
+      'at byte 4: expected pcap version 2.0 to 2.4, found version 1.4',
     ],
     [
       'half a packet header',

@@ -13,8 +13,8 @@ export const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
 
 /** The file header, by offset. */
 const FILE = { magic: 0, major: 4, minor: 6, snapLength: 16, linkType: 20, size: 24 } as const;
-/** A packet's header, by offset. */
-const RECORD = { seconds: 0, fraction: 4, captured: 8, original: 12, size: 16 } as const;
+/** A packet's header, by offset. Alexey Kuznetzov's has the device and the protocol behind that. */
+const RECORD = { seconds: 0, fraction: 4, captured: 8, original: 12, size: 16, modifiedSize: 24 } as const;
 
 export class PcapDecoder implements CaptureDecoder {
   readonly #window: ByteWindow = new ByteWindow();
@@ -22,6 +22,13 @@ export class PcapDecoder implements CaptureDecoder {
   #section: CaptureSection | undefined;
   /** Has a batch been handed out yet? */
   #shown = false;
+  #recordSize: number = RECORD.size;
+  /** How a packet's two lengths stand: files older than 2.4 (1996) may have them in the other order. */
+  #lengths: 'in order' | 'exchanged' | 'longer last' = 'in order';
+
+  get position(): number {
+    return this.#window.base + this.#window.start;
+  }
 
   push(chunk: Uint8Array): void {
     this.#window.push(chunk);
@@ -49,9 +56,9 @@ export class PcapDecoder implements CaptureDecoder {
     if (window.ended && left > 0) {
       throw new CaptureError(
         window.base + window.start,
-        left < RECORD.size
-          ? `a packet header of ${RECORD.size} bytes`
-          : `a packet of ${window.view.getUint32(window.start + RECORD.captured, this.#section.littleEndian)} bytes behind its header of ${RECORD.size}`,
+        left < this.#recordSize
+          ? `a packet header of ${this.#recordSize} bytes`
+          : `a packet of ${this.#capturedAt(window.start, this.#section.littleEndian)} bytes behind its header of ${this.#recordSize}`,
         `the end of the file after ${left} bytes`,
       );
     }
@@ -64,10 +71,14 @@ export class PcapDecoder implements CaptureDecoder {
     const view = window.view;
     const end = window.end;
     const capacity = batch.capacity;
+    const size = this.#recordSize;
+    const isInOrder = this.#lengths === 'in order';
     let at = window.start;
     let count = 0;
-    while (count < capacity && end - at >= RECORD.size) {
-      const captured = view.getUint32(at + RECORD.captured, littleEndian);
+    while (count < capacity && end - at >= size) {
+      const captured = isInOrder
+        ? view.getUint32(at + RECORD.captured, littleEndian)
+        : this.#capturedAt(at, littleEndian);
       if (captured > MAX_CAPTURED) {
         if (count > 0) break; // the packets before it first: the next call meets it again
         throw new CaptureError(
@@ -76,20 +87,42 @@ export class PcapDecoder implements CaptureDecoder {
           `${captured}`,
         );
       }
-      if (end - at - RECORD.size < captured) break;
+      if (end - at - size < captured) break;
       batch.timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);
       batch.timeLow[count] = view.getUint32(at + RECORD.fraction, littleEndian);
-      batch.original[count] = view.getUint32(at + RECORD.original, littleEndian);
-      batch.offset[count] = at + RECORD.size;
+      batch.original[count] = isInOrder
+        ? view.getUint32(at + RECORD.original, littleEndian)
+        : this.#originalAt(at, littleEndian);
+      batch.offset[count] = at + size;
       batch.length[count] = captured;
+      batch.recordOffset[count] = at;
+      batch.recordLength[count] = size + captured;
       count++;
-      at += RECORD.size + captured;
+      at += size + captured;
     }
     // interface, optionsOffset and optionsLength stay 0: this batch never holds anything else.
     window.start = at;
     batch.count = count;
     batch.bytes = window.bytes;
     batch.base = window.base;
+  }
+
+  #capturedAt(at: number, littleEndian: boolean): number {
+    const { view } = this.#window;
+    const first = view.getUint32(at + RECORD.captured, littleEndian);
+    const second = view.getUint32(at + RECORD.original, littleEndian);
+    return this.#lengths === 'in order'
+      ? first
+      : this.#lengths === 'exchanged'
+        ? second
+        : Math.min(first, second);
+  }
+
+  #originalAt(at: number, littleEndian: boolean): number {
+    const { view } = this.#window;
+    const first = view.getUint32(at + RECORD.captured, littleEndian);
+    const second = view.getUint32(at + RECORD.original, littleEndian);
+    return this.#lengths === 'exchanged' ? first : Math.max(first, second);
   }
 
   #fileHeader(): CaptureSection | undefined {
@@ -108,13 +141,19 @@ export class PcapDecoder implements CaptureDecoder {
     if (byteOrder === undefined) {
       throw new CaptureError(base + start, 'the magic number of a pcap file', `0x${hex32(magic)}`);
     }
-    const { littleEndian, ticksPerSecond } = byteOrder;
+    const { littleEndian, ticksPerSecond, isModified } = byteOrder;
     const major = view.getUint16(start + FILE.major, littleEndian);
     const minor = view.getUint16(start + FILE.minor, littleEndian);
-    // Files older than 2.4 (1996) have the two lengths of a packet in the other order.
-    if (major !== 2 || minor !== 4) {
-      throw new CaptureError(base + start + FILE.major, 'pcap version 2.4', `version ${major}.${minor}`);
+    if (major !== 2 || minor > 4) {
+      throw new CaptureError(
+        base + start + FILE.major,
+        'pcap version 2.0 to 2.4',
+        `version ${major}.${minor}`,
+      );
     }
+    // libpcap, sf-pcap.c: 2.3 was written both ways.
+    this.#lengths = minor === 4 ? 'in order' : minor === 3 ? 'longer last' : 'exchanged';
+    this.#recordSize = isModified ? RECORD.modifiedSize : RECORD.size;
     const network = view.getUint32(start + FILE.linkType, littleEndian);
     const hasFcsLength = (network & 0x0400_0000) !== 0;
     this.#window.start += FILE.size;
@@ -137,25 +176,33 @@ export class PcapDecoder implements CaptureDecoder {
   }
 }
 
+interface PcapKind {
+  readonly littleEndian: boolean;
+  readonly ticksPerSecond: bigint;
+  /** Are the headers of packets those of Alexey Kuznetzov's libpcap, as some Linux distributions shipped it? */
+  readonly isModified: boolean;
+}
+
+/** By magic number, as a big-endian file has it (libpcap, sf-pcap.c). */
+const MAGICS: ReadonlyMap<number, Omit<PcapKind, 'littleEndian'>> = new Map([
+  [PCAP_MAGIC_MICROSECONDS, { ticksPerSecond: 1_000_000n, isModified: false }],
+  [PCAP_MAGIC_NANOSECONDS, { ticksPerSecond: 1_000_000_000n, isModified: false }],
+  [0xa1b2cd34, { ticksPerSecond: 1_000_000n, isModified: true }],
+]);
+
 /**
  * What the first four bytes of a file say, read as a big-endian number.
  * @returns undefined when they are not the magic number of a pcap file
  */
-export function pcapByteOrder(
-  magic: number,
-): { readonly littleEndian: boolean; readonly ticksPerSecond: bigint } | undefined {
-  switch (magic) {
-    case PCAP_MAGIC_MICROSECONDS:
-      return { littleEndian: false, ticksPerSecond: 1_000_000n };
-    case PCAP_MAGIC_NANOSECONDS:
-      return { littleEndian: false, ticksPerSecond: 1_000_000_000n };
-    case 0xd4c3b2a1:
-      return { littleEndian: true, ticksPerSecond: 1_000_000n };
-    case 0x4d3cb2a1:
-      return { littleEndian: true, ticksPerSecond: 1_000_000_000n };
-    default:
-      return undefined;
-  }
+export function pcapByteOrder(magic: number): PcapKind | undefined {
+  const big = MAGICS.get(magic);
+  if (big !== undefined) return { ...big, littleEndian: false };
+  const little = MAGICS.get(swapped32(magic));
+  return little === undefined ? undefined : { ...little, littleEndian: true };
+}
+
+function swapped32(value: number): number {
+  return ((value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
 }
 
 export interface PcapOptions {

@@ -7,6 +7,8 @@ import { CaptureError } from './capture-error.ts';
 
 export const OPT_ENDOFOPT = 0;
 export const OPT_COMMENT = 1;
+/** `epb_flags` and `pack_flags`: of Enhanced and of obsolete Packet Blocks. */
+export const PACKET_OPTION_FLAGS = 2;
 
 /** The longest value: an option's length has 16 bits. */
 export const MAX_OPTION_LENGTH = 65_535;

@@ -64,6 +64,10 @@ export class PcapngDecoder implements CaptureDecoder {
     this.#window.ended = true;
   }
 
+  get position(): number {
+    return this.#window.base + this.#window.start;
+  }
+
   next(): CaptureBatch | undefined {
     const batch = this.#batch;
     batch.count = 0;
@@ -154,6 +158,8 @@ export class PcapngDecoder implements CaptureDecoder {
     batch.length[index] = captured;
     batch.optionsOffset[index] = options;
     batch.optionsLength[index] = at + length - TRAILER_SIZE - options;
+    batch.recordOffset[index] = at;
+    batch.recordLength[index] = length;
     batch.count = index + 1;
   }
 
@@ -181,6 +187,8 @@ export class PcapngDecoder implements CaptureDecoder {
     batch.length[index] = captured;
     batch.optionsOffset[index] = 0;
     batch.optionsLength[index] = 0;
+    batch.recordOffset[index] = at;
+    batch.recordLength[index] = length;
     batch.count = index + 1;
   }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import {
   bytes,
   data,
@@ -24,12 +25,11 @@ import {
   CHECKSUM_LAYERS,
   CHECKSUM_STATUSES,
   type FoundChecksum,
-  LINKTYPE,
   verifyChecksums,
 } from './checksums.ts';
 import { ChecksumTally } from './tally.ts';
 
-function found(packet: Uint8Array, linkType: number = LINKTYPE.ethernet): FoundChecksum[] {
+function found(packet: Uint8Array, linkType: number = LINKTYPE.ETHERNET): FoundChecksum[] {
   const list: FoundChecksum[] = [];
   // Off the arena's start, to see that places are relative to the packet.
   const arena = bytes(data(13), packet, data(9));
@@ -303,11 +303,11 @@ describe('verifyChecksums', () => {
   it('begins where the link type says', () => {
     const packet = ipv4(6, tcp(data(5)));
     const good = 'ipv4/0 good, tcp/0 good';
-    expect(verdict(packet, LINKTYPE.raw)).toBe(good);
-    expect(verdict(packet, LINKTYPE.ipv4)).toBe(good);
-    expect(verdict(ipv6(6, tcp(data(5), V6_A, V6_B)), LINKTYPE.raw)).toBe('tcp/0 good');
-    expect(verdict(bytes(data(14), u16(0x0800), packet), LINKTYPE.linuxSll)).toBe(good);
-    expect(verdict(bytes(u16(0x0800), data(18), packet), LINKTYPE.linuxSll2)).toBe(good);
+    expect(verdict(packet, LINKTYPE.RAW)).toBe(good);
+    expect(verdict(packet, LINKTYPE.IPV4)).toBe(good);
+    expect(verdict(ipv6(6, tcp(data(5), V6_A, V6_B)), LINKTYPE.RAW)).toBe('tcp/0 good');
+    expect(verdict(bytes(data(14), u16(0x0800), packet), LINKTYPE.LINUX_SLL)).toBe(good);
+    expect(verdict(bytes(u16(0x0800), data(18), packet), LINKTYPE.LINUX_SLL2)).toBe(good);
     expect(verdict(packet, 9999)).toBe('');
   });
 
@@ -340,7 +340,7 @@ describe('verifyChecksums', () => {
     }
     packet.set(core, 3000 * 20);
     const tally = new ChecksumTally();
-    verifyChecksums(packet, 0, packet.length, tally, LINKTYPE.raw);
+    verifyChecksums(packet, 0, packet.length, tally, LINKTYPE.RAW);
     expect(tally.count('ipv4', 'good')).toBe(3000);
     expect(tally.count('udp', 'good')).toBe(1);
   });

@@ -6,6 +6,9 @@
  * It shares no code with the programs, the models or the codecs, and makes no object per packet: what is found
  * stands in the scanner's own fields while the sink is called.
  */
+import { LinkHeader, NEXT } from '../../corpus/formats/link-header.ts';
+import { readLinkHeader } from '../../corpus/formats/link-layer.ts';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import {
   CHECKSUM,
   CHECKSUM_LAYERS,
@@ -16,6 +19,7 @@ import {
   HEADER_FLAG,
   LAYER,
   PART,
+  UNKNOWN,
 } from './found.ts';
 import { onesAdd, onesSum } from './sum.ts';
 
@@ -32,17 +36,8 @@ export {
   HEADER_FLAG,
   LAYER,
   PART,
+  UNKNOWN,
 } from './found.ts';
-
-/** Link types of captures that carry IP (https://www.tcpdump.org/linktypes.html). */
-export const LINKTYPE = {
-  ethernet: 1,
-  raw: 101,
-  linuxSll: 113,
-  ipv4: 228,
-  ipv6: 229,
-  linuxSll2: 276,
-} as const;
 
 // What comes next in the packet.
 const STOP = 0;
@@ -101,6 +96,12 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
   /** `HEADER_FLAG.quoted` from the packet on that an ICMP error quotes. */
   private quoted = 0;
   private wantsHeaders = false;
+  private readonly linkHeader = new LinkHeader();
+  /**
+   * Is an IP packet with a length of 0 that holds TCP taken to end with the frame? So the kernel hands over segments that are
+   * longer than the field can state (BIG TCP), and those that it leaves to the network card to divide.
+   */
+  bigTcp = false;
   private readonly depths = new Int32Array(CHECKSUM_LAYERS.length);
 
   /**
@@ -113,7 +114,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     offset: number,
     length: number,
     sink: ChecksumSink,
-    linkType: number = LINKTYPE.ethernet,
+    linkType: number = LINKTYPE.ETHERNET,
   ): void {
     if (this.arena !== bytes) {
       this.arena = bytes;
@@ -125,54 +126,52 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     this.cursor = offset;
     this.limit = offset + length;
     for (let layer = 0; layer < CHECKSUM_LAYERS.length; layer++) this.depths[layer] = 0;
-    let next = this.link(linkType);
+    let next = linkType === LINKTYPE.ETHERNET ? ETHERNET : this.link(linkType, sink);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {
       if (next === IPV4) next = this.ipv4(sink);
       else if (next === IPV6) next = this.ipv6(sink);
-      else next = this.ethernet();
+      else next = this.ethernet(sink);
     }
   }
 
-  private link(linkType: number): number {
-    const left = this.limit - this.cursor;
-    switch (linkType) {
-      case LINKTYPE.ethernet:
+  private link(linkType: number, sink: ChecksumSink): number {
+    const header = this.linkHeader;
+    if (!readLinkHeader(this.arena, this.cursor, this.limit, linkType, header)) return STOP;
+    this.cursor = header.at;
+    this.limit = header.end;
+    switch (header.next) {
+      case NEXT.ethernet:
         return ETHERNET;
-      case LINKTYPE.raw:
-        return left === 0 ? STOP : this.arena[this.cursor]! >> 4 === 6 ? IPV6 : IPV4;
-      case LINKTYPE.ipv4:
-        return IPV4;
-      case LINKTYPE.ipv6:
-        return IPV6;
-      case LINKTYPE.linuxSll:
-        if (left < 16) return STOP;
-        this.cursor += 16;
-        return this.etherType(this.u16(this.cursor - 2));
-      case LINKTYPE.linuxSll2:
-        if (left < 20) return STOP;
-        this.cursor += 20;
-        return this.etherType(this.u16(this.cursor - 20));
-      default:
+      case NEXT.ip:
+        return this.arena[this.cursor]! >> 4 === 6 ? IPV6 : IPV4;
+      case NEXT.nothing:
+        if (header.reason !== '') sink.unreadable?.(header.reason);
         return STOP;
+      default:
+        return this.etherType(header.next, sink);
     }
   }
 
-  private ethernet(): number {
+  private ethernet(sink: ChecksumSink): number {
     if (this.limit - this.cursor < 14) return STOP;
     this.cursor += 14;
-    return this.etherType(this.u16(this.cursor - 2));
+    return this.etherType(this.u16(this.cursor - 2), sink);
   }
 
   /** `cursor` is behind the EtherType; steps over VLAN tags: those that the kernel knows (`eth_type_vlan`). */
-  private etherType(type: number): number {
+  private etherType(type: number, sink: ChecksumSink): number {
     while (type === 0x8100 || type === 0x88a8) {
       if (this.limit - this.cursor < 4) return STOP;
       type = this.u16(this.cursor + 2);
       this.cursor += 4;
     }
     if (this.cursor === this.limit) return STOP;
-    return type === 0x0800 ? IPV4 : type === 0x86dd ? IPV6 : type === 0x6558 ? ETHERNET : STOP;
+    if (type === 0x0800) return IPV4;
+    if (type === 0x86dd) return IPV6;
+    if (type === 0x6558) return ETHERNET;
+    sink.unknown?.(UNKNOWN.etherType, type);
+    return STOP;
   }
 
   private ipv4(sink: ChecksumSink): number {
@@ -192,12 +191,14 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
       this.unverifiable(sink, LAYER.ipv4, available >= 12 ? at + 10 : -1);
       return STOP;
     }
+    const stated = this.u16(at + 2);
+    const total = stated === 0 && this.bigTcp && bytes[at + 9] === 6 ? available : stated;
     const fragment = this.u16(at + 6);
     const part =
       (fragment & 0x1fff) !== 0 ? LATER_FRAGMENT : (fragment & 0x2000) !== 0 ? FIRST_FRAGMENT : WHOLE;
     if (this.wantsHeaders) {
       this.setFragment(part, ((fragment & 0x1fff) << 3) | ((fragment >> 13) & 1));
-      this.header(sink, HEADER.ipv4, at, at + headerLength, at + this.u16(at + 2), 0);
+      this.header(sink, HEADER.ipv4, at, at + headerLength, at + total, 0);
     }
     this.end = this.start + headerLength;
     this.report(sink, LAYER.ipv4, at + 10, onesSum(this.view, at, at + headerLength));
@@ -207,7 +208,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     this.ipDestination = headerLength > 20 ? this.sourceRouted(at, headerLength) : at + 16;
     this.destinationKnown = true;
     this.cursor = at + headerLength;
-    return this.transport(sink, bytes[at + 9]!, this.u16(at + 2) - headerLength, part);
+    return this.transport(sink, bytes[at + 9]!, total - headerLength, part);
   }
 
   /** The final destination: the last address of a source route that is not used up (RFC 791 §3.1, RFC 1122 §4.2.3.8). */
@@ -247,6 +248,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     let payload = this.u16(at + 4);
     let next = bytes[at + 6]!;
     if (payload === 0 && next === 0) payload = this.jumboLength(header);
+    else if (payload === 0 && next === 6 && this.bigTcp) payload = this.limit - header;
     const claimedEnd = header + payload;
     const limit = Math.min(this.limit, claimedEnd);
     let part: number = WHOLE;
@@ -271,6 +273,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
         }
         return STOP;
       }
+      if (next >= 135) sink.unknown?.(UNKNOWN.ipProtocol, next);
       if (next === 43) this.routing(header);
       else if (next === 60) this.homeAddress(header, size);
       else if (next === 44) {
@@ -382,7 +385,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
         const fits = claimed >= 8 && (part === WHOLE ? claimed <= length && claimed <= available : complete);
         if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.udp, 8, claimed);
         this.segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
-        return part === LATER_FRAGMENT ? STOP : this.udpTunnel();
+        return part === LATER_FRAGMENT ? STOP : this.udpTunnel(sink);
       }
       case 1:
         if (this.ipAddressLength !== 4) return STOP;
@@ -403,7 +406,11 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
       }
       default:
         if (part === LATER_FRAGMENT || available === 0) return STOP;
-        return protocol === 4 ? IPV4 : protocol === 41 ? IPV6 : protocol === 47 ? this.gre() : STOP;
+        if (protocol === 4) return IPV4;
+        if (protocol === 41) return IPV6;
+        if (protocol === 47) return this.gre(sink);
+        sink.unknown?.(UNKNOWN.ipProtocol, protocol);
+        return STOP;
     }
   }
 
@@ -530,7 +537,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     return quoted;
   }
 
-  private udpTunnel(): number {
+  private udpTunnel(sink: ChecksumSink): number {
     const at = this.cursor;
     if (this.limit - at < 16) return STOP;
     const port = this.u16(at + 2);
@@ -546,21 +553,22 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
       const header = at + 16 + (first & 0x3f) * 4;
       if (first >> 6 !== 0 || header > this.limit) return STOP;
       this.cursor = header;
-      return this.etherType(this.u16(at + 10));
+      return this.etherType(this.u16(at + 10), sink);
     }
     return STOP;
   }
 
   /** RFC 2784 with the key and sequence number of RFC 2890; routing (RFC 1701) and version 1 (PPTP) are not followed. */
-  private gre(): number {
+  private gre(sink: ChecksumSink): number {
     const at = this.cursor;
     if (this.limit - at < 4) return STOP;
     const flags = this.u16(at);
+    if ((flags & 0xc007) !== 0) sink.unknown?.(UNKNOWN.ipProtocol, 47);
     if ((flags & 0x4007) !== 0) return STOP;
     const words = 1 + (flags >> 15) + ((flags >> 13) & 1) + ((flags >> 12) & 1);
     if (this.limit - at < words * 4) return STOP;
     this.cursor = at + words * 4;
-    return this.etherType(this.u16(at + 2));
+    return this.etherType(this.u16(at + 2), sink);
   }
 
   private u16(at: number): number {
@@ -583,14 +591,14 @@ const scanner = new ChecksumScanner();
  * Reports every checksum of one packet to the sink, outermost layer first.
  * @param bytes the arena that holds the packet
  * @param length the bytes that are there, which may be fewer than were on the wire
- * @param linkType what the packet begins with: one of `LINKTYPE`, Ethernet by default
+ * @param linkType what the packet begins with: one of `LINKTYPE` in corpus/formats, Ethernet by default
  */
 export function verifyChecksums(
   bytes: Uint8Array,
   offset: number,
   length: number,
   sink: ChecksumSink,
-  linkType: number = LINKTYPE.ethernet,
+  linkType: number = LINKTYPE.ETHERNET,
 ): void {
   scanner.scan(bytes, offset, length, sink, linkType);
 }

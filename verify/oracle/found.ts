@@ -89,8 +89,18 @@ export interface FoundHeader {
   readonly fragment: number;
 }
 
+/** Where the number of a protocol that is not followed comes from. */
+export const UNKNOWN = { etherType: 0, ipProtocol: 1 } as const;
+
 export interface ChecksumSink {
   checksum(found: FoundChecksum): void;
+  /**
+   * Called where a protocol is not followed, or is stepped over without its checksum.
+   * @param space one of `UNKNOWN`
+   */
+  unknown?(space: number, number: number): void;
+  /** Called where a link-layer frame cannot be read, with the reason: "encrypted 802.11 frames". */
+  unreadable?(reason: string): void;
   /** Called for each header before its checksum. */
   header?(found: FoundHeader): void;
 }

@@ -1,0 +1,144 @@
+/** The bytes of captures, from files and standard input; gzip and zstd are unpacked on the way. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { atPath } from '../files/system-error.ts';
+import { CaptureError } from './capture-error.ts';
+import { isZstd, unpackZstd } from './zstd.ts';
+
+/** The path that means standard input when reading and standard output when writing. */
+export const STANDARD_STREAM = '-';
+
+/** How messages call the file at a path. */
+export function captureName(path: string): string {
+  return path === STANDARD_STREAM ? 'standard input' : path;
+}
+
+/** How much is read at a time. */
+const CHUNK_SIZE = 1024 * 1024;
+
+/** How far reading has come, in bytes of the file as it is, packed or not. */
+export interface ReadProgress {
+  read: number;
+  /** 0 where the size is not known: standard input, devices. */
+  size: number;
+}
+
+/**
+ * The unpacked bytes of a capture. A chunk is valid until the next one is asked for.
+ * @param progress is kept up to date
+ * @throws {CaptureError} with the file's name, where packed data are malformed or end early
+ * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
+ */
+export async function* captureBytes(
+  path: string,
+  progress: ReadProgress = { read: 0, size: 0 },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks: AsyncIterable<Uint8Array> =
+    path === STANDARD_STREAM ? counted(process.stdin, progress) : fileChunks(path, progress);
+  try {
+    yield* unpacked(chunks);
+  } catch (error) {
+    if (error instanceof CaptureError && error.file === undefined) throw error.inFile(captureName(path));
+    throw path === STANDARD_STREAM ? atPath(error, captureName(path)) : error;
+  }
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  progress: ReadProgress,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    progress.read += chunk.length;
+    yield chunk;
+  }
+}
+
+/** The file piece by piece, always in the same buffer. */
+async function* fileChunks(
+  path: string,
+  progress: ReadProgress,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const file: FileHandle = await open(path);
+  try {
+    const stat = await file.stat();
+    if (stat.isDirectory()) throw new CaptureError(0, 'a capture file', 'a directory');
+    progress.size = stat.isFile() ? stat.size : 0;
+    const buffer = new Uint8Array(CHUNK_SIZE);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, CHUNK_SIZE, null);
+      if (bytesRead === 0) return;
+      progress.read += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw atPath(error, path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the magic numbers of gzip (RFC 1952 §2.3.1) and zstd (RFC 8878 §3.1) take. */
+const MAGIC_SIZE = 4;
+
+/** The chunks themselves, or what they unpack to. */
+async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = chunks[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array(0);
+  let first: IteratorResult<Uint8Array, unknown>;
+  try {
+    do {
+      first = await source.next();
+      if (first.done !== true) head = head.length === 0 ? first.value : Buffer.concat([head, first.value]);
+    } while (first.done !== true && head.length < MAGIC_SIZE);
+    const rest = { [Symbol.asyncIterator]: () => source };
+    if (head[0] === 0x1f && head[1] === 0x8b) yield* gunzipped(head, rest);
+    else if (isZstd(head)) yield* unpackZstd(behind(head, rest));
+    else {
+      yield head;
+      yield* rest;
+    }
+  } finally {
+    await source.return?.();
+  }
+}
+
+async function* gunzipped(
+  head: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  // Copies: the stream reads ahead, while the file's chunks all lie in one buffer.
+  const packed = Readable.from(copies(behind(head, rest)), { objectMode: false });
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  packed.on('error', (error) => gunzip.destroy(error));
+  packed.pipe(gunzip);
+  let offset = 0;
+  try {
+    for await (const chunk of gunzip as AsyncIterable<Uint8Array>) {
+      yield chunk;
+      offset += chunk.length;
+    }
+  } catch (error) {
+    if (!isZlibError(error)) throw error;
+    throw new CaptureError(offset, 'more gzip data', error.message);
+  } finally {
+    packed.destroy();
+    gunzip.destroy();
+  }
+}
+
+async function* behind(
+  head: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield head;
+  yield* rest;
+}
+
+async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) yield Uint8Array.from(chunk);
+}
+
+function isZlibError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+}
