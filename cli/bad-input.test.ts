@@ -330,6 +330,40 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['verify', 'icmp_echo', '--oracle', 'x'], /'x' is invalid\. Allowed choices are off, checksums, all/],
     [['verify', 'icmp_echo', '--seed'], /option '--seed <seed>' argument missing/],
   ],
+  check: [
+    [['check'], /no program given: name an object, OBJECT\[:FUNCTION\], or a built-in program/],
+    [['check', 'nope'], /no program “nope”/],
+    [['check', 'cut.o'], /cut\.o: /],
+    ...each(NOT_COUNTS, (text) => ['check', 'icmp_echo', '--runs', text], COUNT),
+    ...['--time', '--shrink-time'].flatMap((option) =>
+      each(
+        NOT_TIMES,
+        (text) => ['check', 'icmp_echo', option, text],
+        /must be a time \(60s, 5m, 500ms\), not “.*”/,
+      ),
+    ),
+    ...each(
+      ['', '-1', '101', 'abc'],
+      (text) => ['check', 'icmp_echo', '--min-coverage', text],
+      /must be a percentage from 0 to 100, not “.*”/,
+    ),
+    ...['--off', '--only'].flatMap((option) =>
+      each(
+        ['', 'nope', 'checksum/', 'ttl/nope', 'constructor'],
+        (name) => ['check', 'icmp_echo', option, name],
+        /no such invariant; groups: checksum, /,
+      ),
+    ),
+    ...each(
+      ['', '6', '6.1,', '6.1,abc'],
+      (text) => ['check', 'icmp_echo', '--as-kernel', text],
+      /--as-kernel must be a version of Linux, like 6\.1, not “.*”/,
+    ),
+    [['check', 'icmp_echo', '--as-kernel', '6.1,3.2'], /--as-kernel knows Linux .* not 3\.2/],
+    [['check', 'icmp_echo', '--map', 'nope=none.json'], /nope/],
+    [['check', 'icmp_echo', '--max-entries', 'nope=5'], /--max-entries nope: no such map/],
+    [['check', 'icmp_echo', '--report', ''], /is empty: expected the name of a file/],
+  ],
   'lab run': [
     ...forms(
       [

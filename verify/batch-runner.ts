@@ -12,12 +12,13 @@ import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
+import type { BatchReport } from './batch-report.ts';
 import { ClockMask } from './clock-mask.ts';
 import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
-import type { Oracle } from './judge-frames.ts';
+import type { Judging, Oracle } from './judging.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
@@ -44,9 +45,11 @@ export interface RunnerOptions {
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
   /** What is judged of frames that leave; default: all. */
-  readonly oracle?: Oracle;
+  readonly oracle?: Oracle | Judging;
   /** Says why the machine stops a program: the interpreter. */
   readonly witness?: Engine;
+  /** Is shown what became of every case, before the next one overwrites it. */
+  readonly observe?: (world: World, input: PacketBatch, reports: readonly BatchReport[]) => void;
   /** Runs programs in the kernel; is asked about what the machine stops where none of the engines does. */
   readonly kernel?: Engine;
   /** Asked between batches: should it hand over what it has, and stop? */
@@ -330,6 +333,7 @@ export class BatchRunner {
       }
     }
     for (const finding of [...findings, ...differences]) this.#note(finding, part);
+    if (!sides.some(again)) this.#options.observe?.(world, input, reports);
     compared = Math.max(compared, comparablePackets(reports.filter((report) => !hasStops(report))));
     if (!reports.some(hasStops)) return compared;
     // Where one engine stopped and another went on, their states differ: the rest is compared as a case of its own.

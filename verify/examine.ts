@@ -11,7 +11,8 @@ import { firstMapDifference } from './compare-maps.ts';
 import { checksumOfField, differingField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
 import type { Finding } from './finding.ts';
-import { type JudgingAccount, judgeFrames, type Oracle } from './judge-frames.ts';
+import { type JudgingAccount, judgeFrames } from './judge-frames.ts';
+import type { Judging, Oracle } from './judging.ts';
 import { outcomeAt } from './outcome.ts';
 import { hasStops, modelFaults, violationFindings } from './stops.ts';
 
@@ -29,7 +30,7 @@ export function* examine(
   input: PacketBatch,
   reports: readonly BatchReport[],
   account?: JudgingAccount,
-  oracle: Oracle = 'all',
+  oracle: Oracle | Judging = 'all',
 ): Generator<Finding, void, void> {
   for (const { finding } of violationFindings(byRank(reports))) yield finding;
   yield* examineOutcomes(program, input, reports, account, oracle);
@@ -44,7 +45,7 @@ export function* examineOutcomes(
   input: PacketBatch,
   reports: readonly BatchReport[],
   account?: JudgingAccount,
-  oracle: Oracle = 'all',
+  oracle: Oracle | Judging = 'all',
 ): Generator<Finding, void, void> {
   const ranked = byRank(reports);
   const hooks = program.entries.map((entry) => entry.hook);

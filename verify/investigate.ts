@@ -3,6 +3,7 @@ import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { Finding } from './finding.ts';
+import type { Judging, Oracle } from './judging.ts';
 import { isAccepted } from './kernel-verdict.ts';
 import { KernelWitness } from './kernel-witness.ts';
 import { originOf } from './origin.ts';
@@ -30,6 +31,8 @@ export interface InvestigateOptions {
   readonly witness?: Engine;
   /** Runs programs in the kernel. */
   readonly kernel?: Engine;
+  /** What is judged of frames; default: all. */
+  readonly oracle?: Oracle | Judging;
   /** How to shrink, or false: not at all. */
   readonly shrink?: Omit<ShrinkOptions, 'onSmaller'> | false;
   readonly onSmaller?: (smaller: Case, finding: Finding) => Promise<void> | void;
@@ -62,10 +65,10 @@ async function smallest(found: Found, options: InvestigateOptions): Promise<Inve
   const { finding, case: shown, savedIn } = found;
   if (savedIn !== undefined) return { finding, case: shown, state: 'saved' };
   if (options.shrink === false) return { finding, case: shown, state: 'found' };
-  const { program, onSmaller } = options;
+  const { program, oracle, onSmaller } = options;
   const engines = options.engines.filter((engine) => finding.engines.includes(engine.name));
   const shrunk = await shrink(
-    { program, engines, case: shown, finding },
+    { program, engines, case: shown, finding, ...(oracle === undefined ? {} : { oracle }) },
     { ...options.shrink, ...(onSmaller === undefined ? {} : { onSmaller }) },
   );
   const { stopped } = shrunk;

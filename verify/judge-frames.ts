@@ -2,13 +2,13 @@
 import { STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import { leaves } from '../sim/runtime/delivery.ts';
+import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
 import type { BatchReport } from './batch-report.ts';
 import { checksumField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
 import type { Finding } from './finding.ts';
-import { INVARIANTS } from './invariants/index.ts';
-import type { Breach } from './invariants/invariant.ts';
+import type { Breach, Passage } from './invariants/invariant.ts';
+import { type Judging, judgingOf, type Oracle } from './judging.ts';
 import type { NotCompared } from './not-compared.ts';
 import { FramePair } from './oracle/frame-pair.ts';
 import { type ChecksumFault, ChecksumJudge } from './oracle/judge.ts';
@@ -17,9 +17,7 @@ import type { Warning } from './warning.ts';
 
 const judge = new ChecksumJudge();
 const pair = new FramePair();
-
-/** What is judged of frames: nothing, their checksums, or these and the invariants. */
-export type Oracle = 'off' | 'checksums' | 'all';
+const passage: Passage = { hook: 'xdp', action: 0, delivery: 0, redirect: undefined };
 
 /** What judging left open, counted: nothing is passed over in silence. */
 export class JudgingAccount {
@@ -64,16 +62,31 @@ export function* judgeFrames(
   input: PacketBatch,
   { engine, output }: BatchReport,
   account?: JudgingAccount,
-  oracle: Oracle = 'all',
+  oracle: Oracle | Judging = 'all',
 ): Generator<Finding, void, void> {
-  if (oracle === 'off') return;
-  const failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault'>>();
+  const judging = judgingOf(oracle);
+  if (!judging.checksums) return;
+  const failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault' | 'severity'>>();
+  const enter = (breach: Breach, packet: number): void => {
+    const { severity } = breach;
+    if (severity !== 'error' && !judging.keepsWarnings) account?.enterWarning(breach);
+    else failing.add(breach.invariant, packet, input, () => ({ part: 'invariant', breach, severity }));
+  };
   const lost: { readonly field: string; readonly packet: number; readonly fault: ChecksumFault }[] = [];
   let removals = 0;
   for (let packet = 0; packet < output.count; packet++) {
     if (output.status[packet] !== STATUS.ran) continue;
     const hook = hooks[input.entry[packet]!] ?? 'xdp';
-    if (!leaves(hook, output.action[packet]!)) continue;
+    const action = output.action[packet]!;
+    passage.hook = hook;
+    passage.action = action;
+    passage.delivery = deliveryOf(hook, action);
+    passage.redirect = engine.observes.redirect ? output.redirect[packet]! : undefined;
+    for (const invariant of judging.outcomes) {
+      const breach = invariant.judge(passage);
+      if (breach !== undefined) enter(breach, packet);
+    }
+    if (!leaves(hook, action)) continue;
     if (account !== undefined) account.judged++;
     const isChanged = pair.set(
       input.bytes,
@@ -84,13 +97,11 @@ export function* judgeFrames(
       output.length[packet]!,
     );
     if (!isChanged) continue;
-    if (oracle === 'all' && pair.cameBroken)
+    if (judging.frames.length > 0 && pair.cameBroken)
       account?.enterUnjudged('lengths of packets that came with contradictory lengths');
-    for (const invariant of oracle === 'all' ? INVARIANTS : []) {
-      const breach = invariant.judge(pair);
-      if (breach === undefined) continue;
-      if (breach.severity !== 'error') account?.enterWarning(breach);
-      else failing.add(breach.invariant, packet, input, () => ({ part: 'invariant', breach }));
+    for (const invariant of judging.frames) {
+      const breach = invariant.judge(pair, passage);
+      if (breach !== undefined) enter(breach, packet);
     }
     const fault = judge.judgePair(pair);
     if (judge.removed) removals++;

@@ -9,19 +9,25 @@ import { ClockMask } from './clock-mask.ts';
 import { EngineSide } from './engine-side.ts';
 import { examine } from './examine.ts';
 import { type Finding, familyOf } from './finding.ts';
+import type { Judging, Oracle } from './judging.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
 import { certainPackets } from './uncertain.ts';
 
 export class Replay {
   readonly #program: Program;
   readonly #sides: EngineSide[];
+  readonly #oracle: Oracle | Judging | undefined;
   #mask: ClockMask | undefined;
   #stack: StackMask | undefined;
   #input: PacketBatch = new PacketBatch(16);
 
-  /** @param engines the reference first; one alone is judged by the checksum oracle only */
-  constructor(program: Program, engines: readonly Engine[]) {
+  /**
+   * @param engines the reference first; one alone is judged by the checksum oracle only
+   * @param oracle what is judged of frames; default: all
+   */
+  constructor(program: Program, engines: readonly Engine[], oracle?: Oracle | Judging) {
     this.#program = program;
+    this.#oracle = oracle;
     this.#sides = engines.map((engine) => new EngineSide(engine, program, 16));
   }
 
@@ -60,11 +66,14 @@ export class Replay {
     }
     const isCertain = certainPackets(reports, this.#input.count) === this.#input.count;
     const comparable = isCertain ? reports : reports.filter(({ engine }) => !isKernel(engine.name));
-    const findings = [...examine(this.#program, this.#input, comparable)];
+    const judged = (): Finding[] => [
+      ...examine(this.#program, this.#input, comparable, undefined, this.#oracle),
+    ];
+    const findings = judged();
     if (!findings.some(isBetweenMachineAndKernel) || !mayReadUnwritten(this.#program)) return findings;
     this.#stack ??= new StackMask(this.#program);
     const settled = await this.#stack.apply(world, this.#input, comparable);
-    return settled === undefined ? findings : [...examine(this.#program, this.#input, comparable)];
+    return settled === undefined ? findings : judged();
   }
 
   async close(): Promise<void> {

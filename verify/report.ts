@@ -8,6 +8,7 @@ import type { EngineFailure } from './engine-side.ts';
 import { checksumCause } from './explain/causes.ts';
 import type { MapEntryText } from './explain/map-text.ts';
 import { type Disagreeing, type Finding, kindOf } from './finding.ts';
+import { checksumId } from './invariants/checksum-rules.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
 import type { Outcome } from './outcome.ts';
 import type { Severity } from './severity.ts';
@@ -189,7 +190,7 @@ function invariantOf(finding: Finding, { stimuli }: Case): { readonly invariant?
   const came = stimuli[finding.packet]?.packet;
   if (finding.part !== 'checksum' || came === undefined) return {};
   const cause = checksumCause(came, finding);
-  return { invariant: `checksum/${cause?.id.replaceAll(' ', '-') ?? 'unknown'}` };
+  return { invariant: checksumId(cause?.id) };
 }
 
 /**

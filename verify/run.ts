@@ -9,10 +9,10 @@ import type { Engine } from '../sim/engines/engine.ts';
 import { isKernel } from '../sim/engines/register.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { ALL_BATCHES, type BatchRange } from './batch-plan.ts';
-import { BatchRunner, type PacketSource } from './batch-runner.ts';
+import { BatchRunner, type PacketSource, type RunnerOptions } from './batch-runner.ts';
 import { Collector, type Progress } from './collector.ts';
 import { investigate } from './investigate.ts';
-import type { Oracle } from './judge-frames.ts';
+import type { Judging, Oracle } from './judging.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { ShrinkOptions } from './shrink.ts';
 
@@ -42,7 +42,9 @@ export interface VerifyOptions {
   /** Runs programs in the kernel: is asked about what the machine stops where none of the engines does. */
   readonly kernel?: Engine;
   /** What is judged of frames that leave the program; default: all. */
-  readonly oracle?: Oracle;
+  readonly oracle?: Oracle | Judging;
+  /** Is shown what became of every case, before the next one overwrites it. */
+  readonly observe?: NonNullable<RunnerOptions['observe']>;
   /** After how many divergences to stop; default 1. */
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */
@@ -79,6 +81,7 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
       engines: runner.engines,
       onSmaller,
       ...asked,
+      ...(options.oracle === undefined ? {} : { oracle: options.oracle }),
       ...(shrink === false
         ? { shrink }
         : { shrink: { ...shrink, ...(signal === undefined ? {} : { signal }) } }),

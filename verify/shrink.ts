@@ -11,8 +11,8 @@ import type { Program } from '../sim/runtime/program.ts';
 import type { CauseId } from './explain/cause.ts';
 import { checksumCause } from './explain/causes.ts';
 import { type Finding, familyOf } from './finding.ts';
+import type { Judging, Oracle } from './judging.ts';
 import { Replay } from './replay.ts';
-
 import { partsOfWorld, worldOfParts } from './world-parts.ts';
 
 export interface ShrinkTask {
@@ -21,6 +21,8 @@ export interface ShrinkTask {
   readonly engines: readonly Engine[];
   readonly case: Case;
   readonly finding: Finding;
+  /** What is judged of frames; default: all. */
+  readonly oracle?: Oracle | Judging;
 }
 
 export interface ShrinkOptions {
@@ -86,7 +88,7 @@ class Shrinker {
   constructor(task: ShrinkTask, options: ShrinkOptions) {
     this.#task = task;
     this.#options = options;
-    this.#replay = new Replay(task.program, task.engines);
+    this.#replay = new Replay(task.program, task.engines, task.oracle);
     this.#family = familyOf(task.finding);
     const came = task.case.stimuli[task.finding.packet]?.packet;
     this.#cause = came === undefined ? undefined : checksumCause(came, task.finding)?.id;
@@ -208,7 +210,7 @@ class Shrinker {
 
   /** Trials reuse sessions by resetting them; the result must hold in sessions that nothing has happened in. */
   async #confirmed(): Promise<Shrunk> {
-    const fresh = new Replay(this.#task.program, this.#task.engines);
+    const fresh = new Replay(this.#task.program, this.#task.engines, this.#task.oracle);
     try {
       const finding = await fresh.find(this.#case, this.#family);
       if (finding === undefined) return this.#result('not repeated');

@@ -1,6 +1,7 @@
 /** The register of commands: one line each. */
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
+import { registerCheck } from './check.ts';
 import { registerChecksum } from './checksum.ts';
 import { registerCorpus } from './corpus.ts';
 import { registerDisasm } from './disasm.ts';
@@ -15,6 +16,7 @@ export type RegisterCommand = (program: Command) => void;
 /** In the order in which `xdpsim --help` lists them. */
 export const commands: readonly RegisterCommand[] = [
   registerVerify,
+  registerCheck,
   registerRun,
   registerDisasm,
   registerChecksum,

@@ -8,7 +8,7 @@ import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
-import type { Oracle } from '../../verify/judge-frames.ts';
+import type { Oracle } from '../../verify/judging.ts';
 import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
 import { cflagsOption, clangOption, compilerSettings } from '../compile/settings.ts';

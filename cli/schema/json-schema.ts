@@ -3,6 +3,11 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import type { PublishedSchema } from './register.ts';
 
 export function jsonSchemaText({ title, schema }: PublishedSchema): string {
-  const { $schema, ...rest } = toJsonSchema(schema, { typeMode: 'input', errorMode: 'throw' });
+  // JSON knows no numbers that are not finite.
+  const { $schema, ...rest } = toJsonSchema(schema, {
+    typeMode: 'input',
+    errorMode: 'throw',
+    ignoreActions: ['finite'],
+  });
   return `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`;
 }

@@ -3,6 +3,7 @@ import { caseHeaderShape, stimulusShape } from '../../corpus/cases/case-header-s
 import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
+import { checkReportShape } from '../check/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
 
 export interface PublishedSchema {
@@ -17,5 +18,6 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'map', title: 'The contents of a map, for --map NAME=FILE', schema: mapFileShape },
   { name: 'world', title: 'A world in a saved case: maps, devices, routes, globals', schema: jsonWorld },
   { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },
+  { name: 'check', title: 'The report of xdpsim check --json', schema: checkReportShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];

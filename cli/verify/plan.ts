@@ -1,6 +1,6 @@
 /** What a run of `verify` was asked to do. */
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
-import type { Oracle } from '../../verify/judge-frames.ts';
+import type { Oracle } from '../../verify/judging.ts';
 import type { CompilerSettings } from '../compile/settings.ts';
 
 /** Plain data, so that worker processes can be told the same. */

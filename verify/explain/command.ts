@@ -9,6 +9,8 @@ const DEFAULT_RUNS = 20_000;
 
 /** How the run that found it was started. */
 export interface RunOptions {
+  /** Default: `verify`. */
+  readonly command?: 'verify' | 'check';
   /** Those that ran. */
   readonly engines: readonly EngineName[];
   /** The other options that decide what is found, as words of a command line: `--map`, `--oracle`. */
@@ -35,15 +37,16 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   const named = program.commandLine ?? [program.name];
   const engines = run.engines.join(',');
   const asKernel = run.asKernel === undefined ? [] : ['--as-kernel', run.asKernel];
+  const isCheck = run.command === 'check';
   const repeat = command(
-    'verify',
+    run.command ?? 'verify',
     ...named,
     ...(run.words ?? []),
     ...asKernel,
-    ...(engines === '' ? [] : ['--engines', engines]),
+    ...(isCheck || engines === '' ? [] : ['--engines', engines]),
     '--seed',
     run.seed,
-    ...runsOf(divergence, run),
+    ...(isCheck && run.runs === undefined ? [] : runsOf(divergence, run)),
   );
   const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
   if (capture === undefined || program.object === undefined) return { repeat };

@@ -1,13 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { FramePair } from '../oracle/frame-pair.ts';
-import { bytes, data, ethernet, ipv4, ipv6, tcp, u16, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  PASSED,
+  tcp,
+  u16,
+  udp,
+  V6_A,
+  V6_B,
+} from '../test-support/packets.ts';
 import { ethertype } from './ethertype.ts';
 
 const pair = new FramePair();
 
 function verdict(before: Uint8Array, after: Uint8Array): string | undefined {
   if (!pair.set(before, 0, before.length, after, 0, after.length)) return undefined;
-  return ethertype.judge(pair)?.sentence;
+  return ethertype.judge(pair, PASSED)?.sentence;
 }
 
 const four = ipv4(6, tcp(data(40)));

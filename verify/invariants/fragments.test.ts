@@ -7,6 +7,7 @@ import {
   icmp,
   ipv4,
   ipv6,
+  PASSED,
   tcp,
   u16,
   udp,
@@ -19,7 +20,7 @@ const pair = new FramePair();
 
 function verdict(before: Uint8Array, after: Uint8Array): string {
   if (!pair.set(before, 0, before.length, after, 0, after.length)) return '';
-  return fragments.judge(pair)?.invariant ?? '';
+  return fragments.judge(pair, PASSED)?.invariant ?? '';
 }
 
 const packet = (fragment: number, payload: Uint8Array = data(64)): Uint8Array =>

@@ -4,6 +4,8 @@
  * is never blamed for what a packet brought along.
  */
 
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { Delivery } from '../../sim/runtime/delivery.ts';
 import { HEADER_NAMES, type HeaderName } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Severity } from '../severity.ts';
@@ -14,9 +16,10 @@ export interface Breach {
   readonly invariant: string;
   /** `error`: receivers drop or misread the packet; `warning`: it may be intended; `info`: worth knowing. */
   readonly severity: Severity;
-  readonly layer: HeaderName;
+  /** Absent where no header is to blame. */
+  readonly layer?: HeaderName;
   /** In the packet that left: 0 for the outermost of its kind. */
-  readonly depth: number;
+  readonly depth?: number;
   /** The bytes in question in the packet that left: a field, or what should not be there. */
   readonly at: number;
   readonly size: number;
@@ -31,11 +34,29 @@ export interface Breach {
   readonly summary: string;
 }
 
+/** How a packet left the program. Reused from packet to packet. */
+export interface Passage {
+  hook: Hook;
+  /** What the program returned. */
+  action: number;
+  /** Where that sends the frame, redirected or not: `DELIVERY`. */
+  delivery: Delivery;
+  /** As in `OutcomeBatch.redirect`; undefined where the engine cannot see it. */
+  redirect: number | undefined;
+}
+
+/** What must hold of frames that leave. */
 export interface Invariant {
   /** The first half of its identifiers. */
   readonly name: string;
   /** The outermost breach; undefined where the invariant holds or cannot be judged. */
-  judge(pair: FramePair): Breach | undefined;
+  judge(pair: FramePair, passage: Readonly<Passage>): Breach | undefined;
+}
+
+/** What must hold of every run to its end, whether or not a frame leaves. */
+export interface OutcomeInvariant {
+  readonly name: string;
+  judge(passage: Readonly<Passage>): Breach | undefined;
 }
 
 const LABELS: Readonly<Record<HeaderName, string>> = {

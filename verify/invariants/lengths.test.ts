@@ -7,6 +7,7 @@ import {
   icmp,
   ipv4,
   ipv6,
+  PASSED,
   tcp,
   u16,
   udp,
@@ -27,7 +28,7 @@ const L4 = 34;
 function verdict(before: Uint8Array, after: Uint8Array): string {
   const arena = bytes(data(5), before, data(3));
   if (!pair.set(arena, 5, before.length, after, 0, after.length)) return '';
-  const breach = lengths.judge(pair);
+  const breach = lengths.judge(pair, PASSED);
   return breach === undefined ? '' : `${breach.invariant} ${breach.severity}`;
 }
 
@@ -52,7 +53,7 @@ describe('what a breach says', () => {
   function said(before: Uint8Array, after: Uint8Array): string {
     const arena = bytes(data(5), before, data(3));
     pair.set(arena, 5, before.length, after, 0, after.length);
-    const breach = lengths.judge(pair);
+    const breach = lengths.judge(pair, PASSED);
     return breach === undefined
       ? ''
       : `${breach.sentence}: expected ${breach.expected}, got ${breach.got}, at ${breach.at} (${breach.size})`;

@@ -5,7 +5,7 @@ import { NO_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { INVARIANTS } from '../invariants/index.ts';
-import { bytes, ipv4, slowSum, u16 } from '../test-support/packets.ts';
+import { bytes, ipv4, PASSED, slowSum, u16 } from '../test-support/packets.ts';
 import { FramePair } from './frame-pair.ts';
 import { ChecksumJudge } from './judge.ts';
 
@@ -84,7 +84,7 @@ describe('the oracle is silent on a program that', () => {
         if (!pair.set(batch.bytes, offset, length, left, 0, left.length)) continue;
         const fault = judge.judgePair(pair);
         for (const invariant of CHECKSUMS_ONLY.has(name) ? [] : INVARIANTS) {
-          const breach = invariant.judge(pair);
+          const breach = invariant.judge(pair, PASSED);
           if (breach?.severity !== 'error') continue;
           faults.push(`${index}: ${breach.sentence} ${Buffer.from(packet).toString('hex')}`);
         }

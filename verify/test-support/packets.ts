@@ -3,6 +3,7 @@
  * tests lean on neither the codecs nor the oracle.
  */
 
+import type { Passage } from '../invariants/invariant.ts';
 export function bytes(...parts: (number | readonly number[] | Uint8Array)[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => (typeof part === 'number' ? [part] : [...part])));
 }
@@ -135,3 +136,6 @@ export function tcp(
   );
   return withChecksum(segment, 16, pseudo(6, segment.length, source, destination));
 }
+
+/** A frame that XDP hands to the stack. */
+export const PASSED: Passage = { hook: 'xdp', action: 2, delivery: 1, redirect: undefined };

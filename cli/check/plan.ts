@@ -1,0 +1,27 @@
+/** What a run of `check` was asked to do. */
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+
+/** Plain data: what the command line says, or a configuration file. */
+export interface CheckPlan {
+  /** Objects `FILE.o[:FUNCTION]`, built-in programs, or modules. */
+  readonly programs: readonly string[];
+  /** `--map NAME=FILE`, as given. */
+  readonly maps: readonly string[];
+  /** `--max-entries NAME=N`, as given. */
+  readonly maxEntries: readonly string[];
+  readonly seed: string;
+  readonly runs?: number;
+  /** Per program, for generated packets. */
+  readonly seconds?: number;
+  /** Kernels as which the machine is to do the same. */
+  readonly asKernels: readonly KernelVersion[];
+  /** Invariants or groups of them that are not judged. */
+  readonly off: readonly string[];
+  /** Those that alone are judged; none: all. */
+  readonly only: readonly string[];
+  readonly sweeps: boolean;
+  readonly shrinkSeconds: number;
+  readonly minCoverage?: number;
+  /** Where cases are saved. */
+  readonly directory: string;
+}

@@ -1,0 +1,196 @@
+/** What `check --json` prints. */
+
+import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
+import {
+  exactly,
+  flag,
+  list,
+  nonNegative,
+  object,
+  oneOf,
+  optional,
+  type Schema,
+  text,
+} from '../../sim/runtime/schema.ts';
+import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import { overallVerdict } from './verdict.ts';
+
+export interface CheckReportJson {
+  readonly version: 1;
+  readonly verdict: CheckedProgram['verdict'];
+  /** One line. */
+  readonly reason: string;
+  readonly seed: string;
+  /** Was the run ended from outside before it was done? */
+  readonly interrupted?: boolean;
+  readonly programs: readonly CheckedProgramJson[];
+}
+
+export interface CheckedProgramJson {
+  readonly name: string;
+  readonly verdict: CheckedProgram['verdict'];
+  readonly reason: string;
+  readonly seconds: number;
+  /** Packets that were generated or replayed; those of sweeps apart. */
+  readonly packets: number;
+  readonly findings: readonly CheckFindingJson[];
+  readonly coverage?: CoverageJson;
+  readonly sweeps: { readonly words: number; readonly packets: number; readonly left: number };
+  readonly engines: readonly EngineJson[];
+  readonly notChecked: readonly string[];
+}
+
+export interface CheckFindingJson extends Pick<CheckFinding, 'invariant' | 'severity' | 'summary'> {
+  readonly source?: { readonly file: string; readonly line: number };
+  /** The saved case. */
+  readonly file?: string;
+  readonly unsaved?: { readonly path: string; readonly reason: string; readonly base64?: string };
+  readonly confirmedBy: readonly EngineName[];
+}
+
+interface CoverageJson {
+  /** Reached and total. */
+  readonly instructions: readonly number[];
+  readonly branches: readonly number[];
+  readonly lines: readonly number[];
+  readonly unreached: readonly UnreachedJson[];
+}
+
+interface UnreachedJson {
+  readonly function: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly text?: string;
+  readonly because: string;
+  readonly map?: string;
+  readonly programMap?: string;
+}
+
+interface EngineJson {
+  readonly name: EngineName;
+  readonly status: 'ran' | 'skipped' | 'failed';
+  readonly reason?: string;
+  readonly remedy?: string;
+}
+
+export function checkReportJson(
+  all: readonly CheckedProgram[],
+  seed: string,
+  interrupted: boolean,
+): CheckReportJson {
+  return {
+    version: 1,
+    ...overallVerdict(all, interrupted),
+    seed,
+    ...(interrupted ? { interrupted: true } : {}),
+    programs: all.map(programJson),
+  };
+}
+
+function programJson(checked: CheckedProgram): CheckedProgramJson {
+  const { name, verdict, reason, seconds, report, findings, coverage, unreached, sweeps, notChecked } =
+    checked;
+  return {
+    name,
+    verdict,
+    reason,
+    seconds,
+    packets: report.packets,
+    findings: findings.map(findingJson),
+    ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
+    sweeps,
+    engines: report.engines.map(({ name: engine, status, reason: why, remedy }) => ({
+      name: engine,
+      status,
+      ...(why === undefined ? {} : { reason: why }),
+      ...(remedy === undefined ? {} : { remedy }),
+    })),
+    notChecked,
+  };
+}
+
+export function findingJson(finding: CheckFinding): CheckFindingJson {
+  const { invariant, severity, source, summary, file, unsaved, confirmedBy } = finding;
+  return {
+    invariant,
+    severity,
+    ...(source === undefined ? {} : { source: { file: source.file, line: source.line } }),
+    summary,
+    ...(file === undefined ? {} : { file }),
+    ...(unsaved === undefined ? {} : { unsaved }),
+    confirmedBy,
+  };
+}
+
+const verdict: Schema<CheckedProgram['verdict']> = oneOf('pass', 'fail', 'incomplete');
+const engineName: Schema<EngineName> = oneOf(...ENGINE_NAMES);
+const counts: Schema<readonly number[]> = list(nonNegative);
+
+const finding: Schema<CheckFindingJson> = object<CheckFindingJson>({
+  invariant: text,
+  severity: oneOf('error', 'warning', 'info'),
+  source: optional(
+    object<{ readonly file: string; readonly line: number }>({ file: text, line: nonNegative }),
+  ),
+  summary: text,
+  file: optional(text),
+  unsaved: optional(
+    object<{ readonly path: string; readonly reason: string; readonly base64?: string }>({
+      path: text,
+      reason: text,
+      base64: optional(text),
+    }),
+  ),
+  confirmedBy: list(engineName),
+});
+
+const unreached: Schema<UnreachedJson> = object<UnreachedJson>({
+  function: text,
+  file: optional(text),
+  line: optional(nonNegative),
+  text: optional(text),
+  because: text,
+  map: optional(text),
+  programMap: optional(text),
+});
+
+const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
+  name: text,
+  verdict,
+  reason: text,
+  seconds: nonNegative,
+  packets: nonNegative,
+  findings: list(finding),
+  coverage: optional(
+    object<CoverageJson>({
+      instructions: counts,
+      branches: counts,
+      lines: counts,
+      unreached: list(unreached),
+    }),
+  ),
+  sweeps: object<CheckedProgramJson['sweeps']>({
+    words: nonNegative,
+    packets: nonNegative,
+    left: nonNegative,
+  }),
+  engines: list(
+    object<EngineJson>({
+      name: engineName,
+      status: oneOf('ran', 'skipped', 'failed'),
+      reason: optional(text),
+      remedy: optional(text),
+    }),
+  ),
+  notChecked: list(text),
+});
+
+/** Published as docs/schema/check.json. */
+export const checkReportShape: Schema<CheckReportJson> = object<CheckReportJson>({
+  version: exactly(1, 'expected 1'),
+  verdict,
+  reason: text,
+  seed: text,
+  interrupted: optional(flag),
+  programs: list(program),
+});

@@ -1,0 +1,92 @@
+/** The report of `check`, as a person reads it. */
+import type { Program } from '../../sim/runtime/program.ts';
+import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import type { RunOptions } from '../../verify/explain/command.ts';
+import { explain } from '../../verify/explain/explain.ts';
+import { ruleOf } from '../../verify/invariants/rules.ts';
+import type { Style } from '../output.ts';
+import { count, type Terminal } from '../terminal.ts';
+
+const VERDICTS: Readonly<Record<CheckedProgram['verdict'], readonly [style: Style, text: string]>> = {
+  pass: ['green', 'PASS'],
+  fail: ['red', 'FAIL'],
+  incomplete: ['yellow', 'INCOMPLETE'],
+};
+
+const SEVERITIES: Readonly<Record<CheckFinding['severity'], Style>> = {
+  error: 'red',
+  warning: 'yellow',
+  info: 'cyan',
+};
+
+/** Places that were not reached, without `--verbose`. */
+const MAX_PLACES = 4;
+
+export interface TextOptions {
+  readonly verbose: boolean;
+  /** How the run was started, for the commands that repeat a finding. */
+  readonly run: RunOptions;
+}
+
+export function checkedLines(
+  checked: CheckedProgram,
+  program: Program,
+  { verbose, run }: TextOptions,
+  terminal: Terminal,
+): string[] {
+  const { findings, unreached, sweeps, report, notChecked, seconds } = checked;
+  const lines: string[] = [];
+  const width = Math.max(0, ...findings.map(({ invariant }) => invariant.length));
+  for (const { severity, invariant, source } of findings) {
+    const place = source === undefined ? '' : `  ${source.file}:${source.line}`;
+    const name = terminal.style(SEVERITIES[severity], severity.padEnd(7));
+    lines.push(`${name}  ${invariant.padEnd(width)}  ${ruleOf(invariant).title}${place}`);
+  }
+  for (const finding of findings) {
+    // What is worth knowing is one line each, unless more is asked for.
+    if (finding.severity === 'info' && !verbose) continue;
+    lines.push('', ...findingLines(finding, program, run, terminal));
+  }
+  if (findings.length > 0) lines.push('');
+  const engines = report.engines.filter(({ status }) => status === 'ran').map(({ name }) => name);
+  const ran = `${count(report.packets)} packets in ${engines.join(' and ') || 'no engine'}`;
+  const swept =
+    sweeps.words === 0 ? '' : `; ${sweeps.words} words × 65,536 values (${count(sweeps.packets)} packets)`;
+  lines.push(`  ${ran}${swept}, ${seconds.toFixed(1)} s`);
+  const places = verbose ? unreached : unreached.slice(0, MAX_PLACES);
+  for (const { function: name, file, line, because } of places) {
+    lines.push(`  Not reached: ${file === undefined ? name : `${file}:${line}`}: ${because}`);
+  }
+  if (unreached.length > places.length)
+    lines.push(`  and ${unreached.length - places.length} more places (--verbose lists them)`);
+  for (const line of notChecked) lines.push(terminal.style('yellow', `  Not checked: ${line}`));
+  return lines;
+}
+
+function findingLines(
+  finding: CheckFinding,
+  program: Program,
+  run: RunOptions,
+  terminal: Terminal,
+): string[] {
+  const { invariant, divergence, summary, details = [], confirmedBy } = finding;
+  const { why } = ruleOf(invariant);
+  const body =
+    divergence === undefined
+      ? [summary, ...details]
+      : explain(program, divergence, { style: terminal.style, run });
+  const seen = confirmedBy.length === 0 ? [] : [`Shown by: ${confirmedBy.join(', ')}`];
+  return [
+    terminal.style('bold', `${invariant}: ${ruleOf(invariant).title}`),
+    `  ${why}`,
+    '',
+    ...body.map((line) => `  ${line}`),
+    ...seen.map((line) => `  ${line}`),
+  ];
+}
+
+/** "PASS icmp_echo: nothing found in 40,000 packets …" */
+export function verdictLine({ name, verdict, reason }: CheckedProgram, terminal: Terminal): string {
+  const [style, text] = VERDICTS[verdict];
+  return `${terminal.style(style, text)} ${name}: ${reason}`;
+}

@@ -1,0 +1,90 @@
+/** Runs a `CheckPlan`: each program by itself, in the machine and in the kernel. */
+import type { Program } from '../../sim/runtime/program.ts';
+import { type CheckProgress, check } from '../../verify/check/check.ts';
+import type { CheckedProgram } from '../../verify/check/finding.ts';
+import { isKnownRule, isNamed, RULES } from '../../verify/invariants/rules.ts';
+import { exampleCases } from '../../verify/run.ts';
+import { createEngine } from '../engines.ts';
+import { inputFailure } from '../failure.ts';
+import { withMaxEntries } from '../input/max-entries.ts';
+import { resolvePrograms } from '../input/program-source.ts';
+import { worldsWith } from '../verify/programs.ts';
+import { saveBelow, tidy } from '../verify/saved-cases.ts';
+import type { CheckPlan } from './plan.ts';
+
+export interface CheckWatch {
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: CheckProgress) => void;
+  /** Called with each program as soon as it is done. */
+  readonly onChecked?: (checked: CheckedProgram, program: Program) => void;
+}
+
+/**
+ * The programs that the plan names.
+ * @throws {Failure} for a name that is none, and for options that do not fit them
+ */
+export async function programsOf(plan: CheckPlan): Promise<Program[]> {
+  requireRules('--off', plan.off);
+  requireRules('--only', plan.only);
+  if (plan.programs.length === 0)
+    throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
+  const programs = withMaxEntries(await resolvePrograms(plan.programs), plan.maxEntries);
+  // What is wrong with a map is said before anything runs.
+  if (plan.maps.length > 0) for (const program of programs) worldsWith(program, plan.maps);
+  return programs;
+}
+
+/** Those that were checked when the signal came. */
+export async function checkAll(
+  plan: CheckPlan,
+  programs: readonly Program[],
+  watch: CheckWatch,
+): Promise<CheckedProgram[]> {
+  const all: CheckedProgram[] = [];
+  for (const program of programs) {
+    if (watch.signal.aborted) break;
+    const checked = await checkOne(plan, program, watch);
+    all.push(checked);
+    watch.onChecked?.(checked, program);
+  }
+  return all;
+}
+
+async function checkOne(plan: CheckPlan, program: Program, watch: CheckWatch): Promise<CheckedProgram> {
+  const { seed, runs, seconds, sweeps, shrinkSeconds, minCoverage, directory, maps } = plan;
+  await tidy(directory, program);
+  return check({
+    program,
+    machine: createEngine('wasm'),
+    witness: createEngine('vm'),
+    kernel: createEngine('testrun'),
+    seed,
+    sweeps,
+    shrinkSeconds,
+    isOn: (id) => isOn(plan, id),
+    cases: exampleCases(program),
+    save: saveBelow(directory),
+    signal: watch.signal,
+    ...(maps.length === 0 ? {} : { worlds: worldsWith(program, maps) }),
+    ...(runs === undefined ? {} : { runs }),
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(minCoverage === undefined ? {} : { minCoverage }),
+    ...(watch.onProgress === undefined ? {} : { onProgress: watch.onProgress }),
+  });
+}
+
+/** Is an invariant judged, by `--only` and `--off`? */
+export function isOn({ off, only }: Pick<CheckPlan, 'off' | 'only'>, id: string): boolean {
+  if (off.some((name) => isNamed(id, name))) return false;
+  return only.length === 0 || only.some((name) => isNamed(id, name));
+}
+
+function requireRules(option: string, names: readonly string[]): void {
+  const unknown = names.find((name) => !isKnownRule(name));
+  if (unknown === undefined) return;
+  const groups = [...new Set(RULES.map(({ id }) => id.split('/')[0]))].join(', ');
+  throw inputFailure(
+    `${option} ${unknown}: no such invariant; groups: ${groups}`,
+    'docs/invariants.md lists all of them',
+  );
+}

@@ -1,0 +1,235 @@
+/**
+ * Is a program safe to deploy? Everything that can be asked without a model, one after the other:
+ *
+ *     packets through machine and kernel, every outcome judged ─► what the program rewrites, swept over all values
+ *        ─► its text ─► findings ─► verdict
+ */
+import type { SavedCase } from '../../corpus/cases/case.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { PacketSource } from '../batch-runner.ts';
+import type { Progress } from '../collector.ts';
+import { mergeCoverage, summarizeCoverage } from '../coverage-summary.ts';
+import { type Divergence, mergeReports, type ProgramReport, type Saved } from '../report.ts';
+import { verify } from '../run.ts';
+import { unreachedOf } from '../unreached.ts';
+import { confirmed } from './confirm.ts';
+import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
+import { findingOf, loadFindings } from './findings.ts';
+import { checkJudging, type IsOn } from './judging.ts';
+import { type Rewritten, RewrittenWords } from './rewritten.ts';
+import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
+import { verdictOfCheck } from './verdict.ts';
+
+export interface CheckOptions {
+  readonly program: Program;
+  /** The machine that runs everything: `wasm`. */
+  readonly machine: Engine;
+  /** `testrun`; it may not be able to run here. */
+  readonly kernel?: Engine;
+  /** `vm`: explains, and confirms. */
+  readonly witness: Engine;
+  readonly seed: string;
+  /** How many packets are generated; default 40 000. */
+  readonly runs?: number;
+  /** After how long to stop generating; default: never. */
+  readonly seconds?: number;
+  /** Replayed before anything is generated. */
+  readonly cases?: readonly SavedCase[];
+  /** Default: the program's, or those that a program without a definition gets. */
+  readonly worlds?: readonly NamedWorld[];
+  /** Default: the generator. */
+  readonly source?: PacketSource;
+  /** Which invariants are judged; default: all. */
+  readonly isOn?: IsOn;
+  /** Whether words that the program rewrites are swept; default true. */
+  readonly sweeps?: boolean;
+  /** Per finding; default 3. */
+  readonly shrinkSeconds?: number;
+  /** Per cent of the branches without which a check is incomplete; default 80. */
+  readonly minCoverage?: number;
+  readonly signal?: AbortSignal;
+  readonly save?: (divergence: Divergence) => Promise<Saved>;
+  readonly onProgress?: (progress: CheckProgress) => void;
+}
+
+export interface CheckProgress extends Progress {
+  readonly phase: 'packets' | 'sweeps';
+}
+
+const DEFAULT_RUNS = 40_000;
+const DEFAULT_SHRINK_SECONDS = 3;
+/** More would not be read. */
+const MAX_FINDINGS = 32;
+/** Larger than in other runs: one sweep is eight cases. */
+const SWEEP_BATCH = 8192;
+
+export async function check(options: CheckOptions): Promise<CheckedProgram> {
+  const start = performance.now();
+  const run = new Check(options);
+  const findings = await run.findings();
+  const { report, sweeps } = run;
+  const { program } = options;
+  const { fullCoverage } = report;
+  const unreached =
+    program.object === undefined || fullCoverage === undefined
+      ? []
+      : unreachedOf(loadObject(program.object), fullCoverage);
+  const { verdict, reason, notChecked } = verdictOfCheck({
+    report,
+    findings,
+    unreached,
+    sweeps,
+    ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
+  });
+  return {
+    name: program.name,
+    verdict,
+    reason,
+    findings,
+    report,
+    ...(report.coverage === undefined ? {} : { coverage: report.coverage }),
+    unreached,
+    sweeps,
+    notChecked,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+class Check {
+  readonly #options: CheckOptions;
+  readonly #isOn: IsOn;
+  readonly #rewritten: RewrittenWords;
+  #reports: ProgramReport[] = [];
+  sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+    this.#isOn = options.isOn ?? (() => true);
+    this.#rewritten = new RewrittenWords(options.program.entries.map(({ hook }) => hook));
+  }
+
+  get report(): ProgramReport {
+    const [first, ...others] = this.#reports;
+    // Sweeps are of one engine: what the first run says of engines is what counts.
+    const all = others.map((other) => ({
+      ...other,
+      engines: first!.engines.map((one) => ({ ...one, packets: 0, seconds: 0 })),
+    }));
+    const sum = mergeReports([first!, ...all]);
+    const coverage = mergeCoverage(this.#reports.flatMap(({ fullCoverage }) => fullCoverage ?? []));
+    return {
+      ...sum,
+      packets: first!.packets,
+      ...(coverage === undefined ? {} : { fullCoverage: coverage, coverage: summarizeCoverage(coverage) }),
+    };
+  }
+
+  async findings(): Promise<CheckFinding[]> {
+    const { kernel, machine, runs, seconds, cases } = this.#options;
+    await this.#verify(
+      {
+        engines: kernel === undefined ? [machine] : [kernel, machine],
+        observe: (world, input, reports) => {
+          const own = reports.find(({ engine }) => engine.name === machine.name);
+          if (own !== undefined) this.#rewritten.observe(world, input, own);
+        },
+        ...(cases === undefined ? {} : { cases }),
+        ...(seconds === undefined
+          ? { runs: runs ?? DEFAULT_RUNS }
+          : { seconds, ...(runs === undefined ? {} : { runs }) }),
+      },
+      'packets',
+    );
+    if (this.#options.sweeps !== false) await this.#sweep();
+    return await this.#collected();
+  }
+
+  /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
+  async #sweep(): Promise<void> {
+    const byWorld = new Map<World, Rewritten[]>();
+    for (const word of this.#rewritten.words) {
+      const known = byWorld.get(word.world);
+      if (known === undefined) byWorld.set(word.world, [word]);
+      else known.push(word);
+    }
+    let words = 0;
+    let packets = 0;
+    for (const [world, sweeps] of byWorld) {
+      if (this.#isOver()) break;
+      const report = await this.#verify(
+        {
+          engines: [this.#options.machine],
+          source: new SweepSource(sweeps),
+          worlds: [{ name: 'swept', world }],
+          runs: sweeps.length * SWEEP_SIZE,
+          batchSize: SWEEP_BATCH,
+        },
+        'sweeps',
+      );
+      packets += report.packets;
+      words += Math.floor(report.packets / SWEEP_SIZE);
+    }
+    const left = this.#rewritten.left + this.#rewritten.words.length - words;
+    this.sweeps = { words, packets, left };
+  }
+
+  #isOver(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  async #verify(
+    part: Pick<
+      Parameters<typeof verify>[0],
+      'engines' | 'observe' | 'cases' | 'source' | 'worlds' | 'runs' | 'seconds' | 'batchSize'
+    >,
+    phase: CheckProgress['phase'],
+  ): Promise<ProgramReport> {
+    const { program, seed, worlds, source, witness, kernel, signal, save, onProgress } = this.#options;
+    const report = await verify({
+      program,
+      seed,
+      witness,
+      oracle: checkJudging(program, this.#isOn),
+      maxDivergences: MAX_FINDINGS,
+      shrink: { maxSeconds: this.#options.shrinkSeconds ?? DEFAULT_SHRINK_SECONDS },
+      ...(worlds === undefined ? {} : { worlds }),
+      ...(source === undefined ? {} : { source }),
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(save === undefined ? {} : { save }),
+      ...(onProgress === undefined
+        ? {}
+        : { onProgress: (progress: Progress) => onProgress({ ...progress, phase }) }),
+      ...part,
+    });
+    this.#reports.push(report);
+    return report;
+  }
+
+  /** One of each invariant and line, errors first. */
+  async #collected(): Promise<CheckFinding[]> {
+    const { program, machine, kernel, witness } = this.#options;
+    const findings: CheckFinding[] = loadFindings(program, this.#reports[0]!);
+    for (const divergence of this.#reports.flatMap(({ divergences }) => divergences)) {
+      const finding = findingOf(divergence);
+      if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) continue;
+      const engines = [machine, witness, ...(kernel === undefined ? [] : [kernel])];
+      const oracle = checkJudging(program, this.#isOn);
+      findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
+    }
+    return findings
+      .filter(({ invariant }) => this.#isOn(invariant))
+      .sort((a, b) => RANK[a.severity] - RANK[b.severity]);
+  }
+}
+
+const RANK = { error: 0, warning: 1, info: 2 } as const;
+
+/** Two findings of one invariant at one line are one, seen on two packets. */
+function isSame(a: CheckFinding, b: CheckFinding): boolean {
+  if (a.invariant !== b.invariant) return false;
+  return a.source?.file === b.source?.file && a.source?.line === b.source?.line;
+}

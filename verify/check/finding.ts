@@ -1,0 +1,62 @@
+/** What `check` says of a program: findings, each by the name of an invariant, and a verdict. */
+import type { EngineName } from '../../sim/engines/register.ts';
+import type { CoverageSummary } from '../coverage-summary.ts';
+import type { Divergence, ProgramReport, Unsaved } from '../report.ts';
+import type { Severity } from '../severity.ts';
+import type { Unreached } from '../unreached.ts';
+import type { SourcePlace } from '../warning.ts';
+
+/** One thing that is wrong with a program, or worth knowing. */
+export interface CheckFinding {
+  /** The identifier of a rule in `verify/invariants/rules.ts`: `checksum/carry-lost`. */
+  readonly invariant: string;
+  /** An `error` fails the check. */
+  readonly severity: Severity;
+  /** The line of C that is to blame, where that is known. */
+  readonly source?: SourcePlace;
+  /** One line, which begins with the program's name. */
+  readonly summary: string;
+  /** The saved case: the smallest packet (sequence, world) that shows it; absent where no packet has to show it. */
+  readonly file?: string;
+  /** Present where the case could not be saved as it was to be. */
+  readonly unsaved?: Unsaved;
+  /** The engines that show it; none where it was found in the program's text. */
+  readonly confirmedBy: readonly EngineName[];
+  /** What `explain` shows of it; absent where there is no packet. */
+  readonly divergence?: Divergence;
+  /** Further lines for a person: the verifier's log. */
+  readonly details?: readonly string[];
+}
+
+/**
+ * - `pass`: no error was found, and the packets reached enough of the program
+ * - `fail`: at least one error
+ * - `incomplete`: no error was found, but not enough was seen to say more
+ */
+export type CheckVerdict = 'pass' | 'fail' | 'incomplete';
+
+/** What was swept. */
+export interface SweepReport {
+  /** 16-bit words that the program rewrites, each of which took all of its 65,536 values. */
+  readonly words: number;
+  readonly packets: number;
+  /** Words that were seen and not swept, or not to the end. */
+  readonly left: number;
+}
+
+export interface CheckedProgram {
+  readonly name: string;
+  readonly verdict: CheckVerdict;
+  /** One line. */
+  readonly reason: string;
+  /** Errors first. */
+  readonly findings: readonly CheckFinding[];
+  /** Of all that was run; `coverage` absent where no engine measures it. */
+  readonly report: ProgramReport;
+  readonly coverage?: CoverageSummary;
+  readonly unreached: readonly Unreached[];
+  readonly sweeps: SweepReport;
+  /** What was not judged, a sentence each: a kernel that is not there, frames that came broken. */
+  readonly notChecked: readonly string[];
+  readonly seconds: number;
+}

@@ -1,0 +1,51 @@
+/** From what a run of `verify` found to findings by the names of invariants. */
+
+import { isKernel } from '../../sim/engines/register.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { checksumCause } from '../explain/causes.ts';
+import type { Finding } from '../finding.ts';
+import { checksumId } from '../invariants/checksum-rules.ts';
+import type { Divergence, ProgramReport } from '../report.ts';
+import type { CheckFinding } from './finding.ts';
+
+/** Who confirms it is not known yet. */
+export function findingOf(divergence: Divergence): CheckFinding {
+  const { finding, case: shown, severity, summary, file, unsaved } = divergence;
+  const source = finding.source ?? finding.got?.note?.source;
+  return {
+    invariant: invariantOf(finding, shown.stimuli[finding.packet]?.packet),
+    severity,
+    summary,
+    confirmedBy: [],
+    divergence,
+    ...(source === undefined ? {} : { source: { file: source.file, line: source.line } }),
+    ...(file === undefined ? {} : { file }),
+    ...(unsaved === undefined ? {} : { unsaved }),
+  };
+}
+
+function invariantOf(finding: Finding, came: Uint8Array | undefined): string {
+  if (finding.breach !== undefined) return finding.breach.invariant;
+  if (finding.part === 'checksum') {
+    return checksumId(came === undefined ? undefined : checksumCause(came, finding)?.id);
+  }
+  if (finding.part !== 'status') return 'agreement/machine';
+  return finding.kernel?.did === 'refused' ? 'load/refused' : 'verifier/stopped';
+}
+
+/** The kernel does not load the program: the verifier's log says why. */
+export function loadFindings(program: Program, report: ProgramReport): CheckFinding[] {
+  return report.engines.flatMap(({ name, failure }): CheckFinding[] => {
+    if (!isKernel(name) || failure === undefined || failure.kind !== 'input' || failure.lacking === true)
+      return [];
+    return [
+      {
+        invariant: 'load/refused',
+        severity: 'error',
+        summary: `${program.name}: ${failure.message}`,
+        confirmedBy: [name],
+        details: (failure.log ?? '').trimEnd().split('\n'),
+      },
+    ];
+  });
+}

@@ -1,0 +1,39 @@
+/** What `check` judges: everything that `verify` does, and what needs no comparison besides. */
+import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
+import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { action } from '../invariants/action.ts';
+import { INVARIANTS } from '../invariants/index.ts';
+import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
+import { redirectTarget } from '../invariants/redirect.ts';
+import { reply } from '../invariants/reply.ts';
+import { ttl } from '../invariants/ttl.ts';
+import type { Judging } from '../judging.ts';
+
+/** Is the invariant of this identifier judged? */
+export type IsOn = (id: string) => boolean;
+
+export function checkJudging(program: Program, isOn: IsOn): Judging {
+  const on = (breach: Breach | undefined): Breach | undefined =>
+    breach !== undefined && isOn(breach.invariant) ? breach : undefined;
+  const frames: Invariant[] = [...INVARIANTS, ttl, reply].map((one) => ({
+    name: one.name,
+    judge: (pair, passage) => on(one.judge(pair, passage)),
+  }));
+  const outcomes: OutcomeInvariant[] = [action, redirectTarget(callsRedirect(program))].map((one) => ({
+    name: one.name,
+    judge: (passage) => on(one.judge(passage)),
+  }));
+  return { checksums: true, frames, outcomes, keepsWarnings: true };
+}
+
+/** Does anything in the object store the target of a redirect? What cannot be read may. */
+export function callsRedirect({ object: bytes }: Program): boolean {
+  if (bytes === undefined) return true;
+  try {
+    return [...calledHelpers(loadObject(bytes))].some(({ effects }) => effects.redirects);
+  } catch (error) {
+    if (error instanceof ObjectError) return true;
+    throw error;
+  }
+}

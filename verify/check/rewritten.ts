@@ -1,0 +1,162 @@
+/** Which 16-bit words of packets a program was seen to rewrite, each with a packet that shows it: what is swept. */
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import { leaves } from '../../sim/runtime/delivery.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES } from '../oracle/found.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { type HeaderList, NO_CHECKSUM } from '../oracle/header-list.ts';
+
+/** A word that a program rewrites, and a packet in which it does. */
+export interface Rewritten {
+  readonly world: World;
+  readonly stimulus: Stimulus;
+  /** What the word is, in the packet as it came: "ipv4+10 of ipv4 tcp". */
+  readonly name: string;
+  /** Offset of the word in the packet as it came. */
+  readonly at: number;
+  /** Where the word is a checksum: offset of a word that it covers and that may take its place in the sum; else -1. */
+  readonly balance: number;
+}
+
+/** Several packets for each checksum: what is added to it differs from packet to packet. */
+const PACKETS_OF_A_CHECKSUM = 3;
+/** Words of the payload are swept as far as programs commonly reach. */
+const PAYLOAD_WORDS = 8;
+/** Sweeps, each of 65,536 packets. */
+const MAX_SWEEPS = 160;
+/** A packet that is longer takes longer, and shows no more. */
+const MAX_LENGTH = 256;
+
+export class RewrittenWords {
+  readonly #hooks: readonly Hook[];
+  readonly #pair = new FramePair();
+  readonly #found = new Map<string, Rewritten>();
+  #left = 0;
+
+  constructor(hooks: readonly Hook[]) {
+    this.#hooks = hooks;
+  }
+
+  /** In the order in which they were met. */
+  get words(): readonly Rewritten[] {
+    return [...this.#found.values()];
+  }
+
+  /** How many words were seen beyond what is swept. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Looks at what became of a case. */
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    const pair = this.#pair;
+    for (let packet = 0; packet < output.count; packet++) {
+      if (output.status[packet] !== STATUS.ran) continue;
+      const action = output.action[packet]!;
+      if (!leaves(this.#hooks[input.entry[packet]!] ?? 'xdp', action)) continue;
+      const length = input.length[packet]!;
+      if (length > MAX_LENGTH) continue;
+      const isChanged = pair.set(
+        input.bytes,
+        input.offset[packet]!,
+        length,
+        output.bytes,
+        output.offset[packet]!,
+        output.length[packet]!,
+      );
+      if (isChanged && !pair.cameBroken && isSound(pair.was)) this.#enter(world, input, packet, action);
+    }
+  }
+
+  #enter(world: World, input: PacketBatch, packet: number, action: number): void {
+    const { was, before, beforeOffset, beforeLength, after, afterOffset, afterLength, shift } = this.#pair;
+    const changed: number[] = [];
+    for (let at = shift & 1; at + 1 < beforeLength; at += 2) {
+      const to = at - shift;
+      if (to < 0 || to + 1 >= afterLength) continue;
+      const isSame =
+        before[beforeOffset + at] === after[afterOffset + to] &&
+        before[beforeOffset + at + 1] === after[afterOffset + to + 1];
+      if (!isSame) changed.push(at);
+    }
+    if (changed.length === 0) return;
+    const stack = stackOf(was);
+    let stimulus: Stimulus | undefined;
+    for (const at of changed) {
+      const row = rowAt(was, at);
+      const offset = row < 0 ? at : at - was.start[row]!;
+      const isPayload = row >= 0 && at >= was.headerEnd[row]!;
+      if (isPayload && at >= was.headerEnd[row]! + 2 * PAYLOAD_WORDS) continue;
+      const isChecksum = row >= 0 && was.at[row] === at && was.status[row] === CHECKSUM.good;
+      // Addresses of the link are the same whatever follows them.
+      const name = row < 0 ? `ethernet+${offset}` : `${headerName(was, row)}+${offset} of ${stack}`;
+      const wanted = isChecksum ? PACKETS_OF_A_CHECKSUM : 1;
+      for (let number = 0; number < wanted; number++) {
+        const key = `${name} ${action} ${number}`;
+        const known = this.#found.get(key);
+        if (known !== undefined) continue;
+        if (this.#found.size >= MAX_SWEEPS) {
+          this.#left++;
+          break;
+        }
+        const balance = isChecksum ? balanceOf(was, row, changed) : -1;
+        // Without a word to take its place the sum cannot be kept.
+        if (isChecksum && balance < 0) break;
+        stimulus ??= input.stimulus(packet);
+        this.#found.set(key, { world, stimulus, name, at, balance });
+        break;
+      }
+    }
+  }
+}
+
+/** No checksum of it is wrong, and it is no fragment: what a sweep changes can be judged. */
+function isSound(was: HeaderList): boolean {
+  for (let row = 0; row < was.count; row++) {
+    if ((was.flags[row]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return false;
+    const status = was.status[row]!;
+    if ((was.flags[row]! & HEADER_FLAG.quoted) !== 0) continue;
+    if (status !== CHECKSUM.good && status !== CHECKSUM.absent && status !== NO_CHECKSUM) return false;
+  }
+  return was.count > 0;
+}
+
+function stackOf(was: HeaderList): string {
+  let stack = '';
+  for (let row = 0; row < was.count; row++) stack += ` ${HEADER_NAMES[was.kind[row]!]}`;
+  return stack.trimStart();
+}
+
+function headerName(was: HeaderList, row: number): string {
+  const depth = was.depth[row]!;
+  return `${HEADER_NAMES[was.kind[row]!]}${depth === 0 ? '' : `#${depth + 1}`}`;
+}
+
+/** The header that the byte at this place belongs to, or whose payload it is; -1 before the first. */
+function rowAt(was: HeaderList, at: number): number {
+  for (let row = was.count - 1; row >= 0; row--) if (was.start[row]! <= at) return row;
+  return -1;
+}
+
+/** Where the words of a header lie that hosts choose freely, by kind: identification, sequence numbers, ports. */
+const FREE: Readonly<Record<number, readonly number[]>> = {
+  [HEADER.ipv4]: [4],
+  [HEADER.icmp]: [6, 4],
+  [HEADER.icmpv6]: [6, 4],
+  [HEADER.tcp]: [6, 10, 4, 8],
+  [HEADER.udp]: [0],
+};
+
+function balanceOf(was: HeaderList, row: number, changed: readonly number[]): number {
+  const start = was.start[row]!;
+  const isFree = (at: number): boolean => !changed.includes(at) && at + 1 < was.end[row]!;
+  const headerEnd = was.headerEnd[row]!;
+  const last = start + ((was.end[row]! - start - 2) & ~1);
+  const isOutermostPayload = row === was.count - 1 && was.kind[row] !== HEADER.ipv4;
+  if (isOutermostPayload && last >= headerEnd && isFree(last)) return last;
+  for (const offset of FREE[was.kind[row]!] ?? []) if (isFree(start + offset)) return start + offset;
+  return -1;
+}

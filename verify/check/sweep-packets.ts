@@ -1,0 +1,95 @@
+/**
+ * Packets that differ in one 16-bit word, which takes all of its 65,536 values, and in the checksums that follow from
+ * it: a fold that is missing or a carry that is lost shows in one value of many, which random packets seldom have.
+ */
+import type { PacketSource } from '../batch-runner.ts';
+import { verifyChecksums } from '../oracle/checksums.ts';
+import { CHECKSUM, type ChecksumSink, type FoundChecksum } from '../oracle/found.ts';
+import type { Rewritten } from './rewritten.ts';
+
+/** The values of a word. */
+export const SWEEP_SIZE = 0x1_0000;
+
+/** Checksums may cover one another; a packet with more of them in each other is no sweep's subject. */
+const MAX_ROUNDS = 4;
+
+/** Packet `index` of the run belongs to sweep `index >> 16`, and its word has the lower 16 bits. */
+export class SweepSource implements PacketSource {
+  readonly #sweeps: readonly Rewritten[];
+  readonly #repair = new ChecksumRepair();
+
+  constructor(sweeps: readonly Rewritten[]) {
+    this.#sweeps = sweeps;
+  }
+
+  fill(batch: Parameters<PacketSource['fill']>[0], _seed: unknown, firstIndex: number, count: number): void {
+    for (let index = firstIndex; index < firstIndex + count; index++) {
+      const { stimulus, at, balance } = this.#sweeps[Math.floor(index / SWEEP_SIZE)]!;
+      const { packet, metadata } = stimulus;
+      const metaLength = metadata?.length ?? 0;
+      const start = batch.reserve(metaLength + packet.length);
+      if (metadata !== undefined) batch.bytes.set(metadata, start);
+      const frame = start + metaLength;
+      batch.bytes.set(packet, frame);
+      this.#repair.apply(batch.bytes, frame, packet.length, at, index % SWEEP_SIZE, balance);
+      const position = batch.commit(packet.length, metaLength);
+      if (stimulus.ingressIfindex !== undefined) batch.ingressIfindex[position] = stimulus.ingressIfindex;
+      if (stimulus.rxQueueIndex !== undefined) batch.rxQueueIndex[position] = stimulus.rxQueueIndex;
+      if (stimulus.entry !== undefined) batch.entry[position] = stimulus.entry;
+      if (stimulus.skb !== undefined) batch.skb.set(position, stimulus.skb);
+    }
+  }
+}
+
+/** Gives a word a value and makes the checksums right again. Reusable; makes no object per packet. */
+export class ChecksumRepair implements ChecksumSink {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #frame = 0;
+  /** The checksum that is to stay as it is; -1: none. */
+  #kept = -1;
+  #changed = false;
+  /** What the kept checksum should be. */
+  #wanted = 0;
+
+  /**
+   * @param at offset of the word in the frame
+   * @param balance where the word is a checksum: offset of another word that it covers, which makes it right; else -1
+   */
+  apply(bytes: Uint8Array, frame: number, length: number, at: number, value: number, balance: number): void {
+    this.#bytes = bytes;
+    this.#frame = frame;
+    this.#kept = balance < 0 ? -1 : at;
+    this.#write(at, value);
+    this.#settle(length);
+    // A checksum of 0 says that there is none (RFC 768), or is one like any other.
+    if (balance < 0 || this.#wanted === value) return;
+    const word = (bytes[frame + balance]! << 8) | bytes[frame + balance + 1]!;
+    let sum = word + (~value & 0xffff) + this.#wanted;
+    sum = (sum & 0xffff) + (sum >> 16);
+    this.#write(balance, (sum & 0xffff) + (sum >> 16));
+    this.#settle(length);
+  }
+
+  checksum({ status, at, expected, got }: FoundChecksum): void {
+    if (at === this.#kept) {
+      this.#wanted = status === CHECKSUM.bad ? expected : got;
+      return;
+    }
+    if (status !== CHECKSUM.bad) return;
+    this.#write(at, expected);
+    this.#changed = true;
+  }
+
+  #settle(length: number): void {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      this.#changed = false;
+      verifyChecksums(this.#bytes, this.#frame, length, this);
+      if (!this.#changed) return;
+    }
+  }
+
+  #write(at: number, value: number): void {
+    this.#bytes[this.#frame + at] = value >> 8;
+    this.#bytes[this.#frame + at + 1] = value;
+  }
+}

@@ -1,0 +1,99 @@
+/** PASS, FAIL or INCOMPLETE, and why, in one line. */
+import { isKernel } from '../../sim/engines/register.ts';
+import type { ProgramReport } from '../report.ts';
+import type { Severity } from '../severity.ts';
+import type { Unreached } from '../unreached.ts';
+import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
+
+/** Per cent of a program's branches from which on a check counts for the program. */
+const ENOUGH_COVERAGE = 80;
+
+export interface Seen {
+  readonly report: ProgramReport;
+  readonly findings: readonly CheckFinding[];
+  readonly unreached: readonly Unreached[];
+  readonly sweeps: SweepReport;
+  readonly minCoverage?: number;
+}
+
+export function verdictOfCheck(seen: Seen): Pick<CheckedProgram, 'verdict' | 'reason' | 'notChecked'> {
+  const notChecked = notCheckedBy(seen.report);
+  const { findings } = seen;
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) {
+    const ids = [...new Set(errors.map(({ invariant }) => invariant))].join(', ');
+    return { verdict: 'fail', reason: `${counted(findings)}: ${ids}`, notChecked };
+  }
+  const gaps = gapsOf(seen);
+  if (gaps.length > 0) return { verdict: 'incomplete', reason: gaps.join('; '), notChecked };
+  const { report, sweeps } = seen;
+  const found = findings.length === 0 ? 'nothing found' : counted(findings);
+  const swept = sweeps.words === 0 ? '' : `, ${of(sweeps.words, 'word')} swept over all values`;
+  return {
+    verdict: 'pass',
+    reason: `${found} in ${report.packets.toLocaleString('en-US')} packets${swept}; ${reached(report)}`,
+    notChecked,
+  };
+}
+
+function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {
+  const gaps: string[] = [];
+  const failed = report.engines.filter(({ status }) => status === 'failed');
+  for (const { name, reason } of failed) gaps.push(`${name} failed: ${reason}`);
+  if (report.failure !== undefined) gaps.push(`the run failed: ${report.failure.message}`);
+  for (const { summary } of report.defects) gaps.push(summary);
+  if (report.interrupted) gaps.push('the run was interrupted');
+  if (report.engines.every(({ status }) => status !== 'ran')) gaps.push('no engine could run the program');
+  const least = minCoverage ?? ENOUGH_COVERAGE;
+  const [hit, total] = report.coverage?.branches ?? [0, 0];
+  if (report.coverage === undefined) gaps.push('no engine measured how much of the program ran');
+  else if (total > 0 && (100 * hit) / total < least) {
+    const why = reasonsFor(unreached);
+    gaps.push(`${reached(report)}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`);
+  }
+  const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
+  for (const map of empty) gaps.push(`tail calls found no program in map ${map}`);
+  if (sweeps.left > 0) gaps.push(`${of(sweeps.left, 'rewritten word')} not swept`);
+  return gaps;
+}
+
+/** What stands most often behind branches that were not reached: maps that nobody filled. */
+function reasonsFor(unreached: readonly Unreached[]): string {
+  const maps = [...new Set(unreached.flatMap(({ map }) => map ?? []))].sort();
+  const [first] = unreached.filter(({ map, programMap }) => map === undefined && programMap === undefined);
+  const texts = maps.map((map) => `map ${map} never had the entry that was looked up`);
+  if (texts.length === 0 && first !== undefined) {
+    const place = first.line === undefined ? '' : ` at ${first.file?.split('/').at(-1)}:${first.line}`;
+    texts.push(`${first.because}${place}`);
+  }
+  return texts.join('; ');
+}
+
+function reached({ coverage }: ProgramReport): string {
+  if (coverage === undefined) return 'coverage was not measured';
+  const [hit, total] = coverage.branches;
+  return total === 0 ? 'the program has no branches' : `${hit} of ${of(total, 'branch')} reached`;
+}
+
+/** "2 errors, 1 warning" */
+function counted(findings: readonly CheckFinding[]): string {
+  const parts = (['error', 'warning'] as const satisfies readonly Severity[]).flatMap((severity) => {
+    const count = findings.filter((finding) => finding.severity === severity).length;
+    return count === 0 ? [] : [of(count, severity)];
+  });
+  const notes = findings.filter(({ severity }) => severity === 'info').length;
+  return [...parts, ...(notes === 0 ? [] : [of(notes, 'note')])].join(', ');
+}
+
+function of(count: number, what: string): string {
+  if (count === 1) return `1 ${what}`;
+  return `${count} ${what}${what.endsWith('ch') ? 'es' : 's'}`;
+}
+
+function notCheckedBy(report: ProgramReport): string[] {
+  return report.engines.flatMap(({ name, status, reason, remedy }) =>
+    isKernel(name) && status === 'skipped'
+      ? [`the kernel was not asked: ${reason}${remedy === undefined ? '' : ` (${remedy})`}`]
+      : [],
+  );
+}

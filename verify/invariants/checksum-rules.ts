@@ -1,0 +1,124 @@
+/** What the oracle for checksums can find, by its cause: one rule for each that can be told apart. */
+import type { CauseId } from '../explain/cause.ts';
+import { type Rule, rule } from './rule.ts';
+
+const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = {
+  recomputed: [
+    'A wrong checksum made right',
+    'The packet came with a wrong checksum, and left with one that was computed from scratch: damage that the receiver would have noticed is hidden.',
+  ],
+  'other zero': [
+    'The other zero',
+    'The checksum verifies, but says 0xFFFF where computing it gives 0x0000, or the other way round (RFC 1624 §3).',
+  ],
+  'all-zero message': [
+    'An all-zero message with checksum 0x0000',
+    'Over nothing but zeros only 0xFFFF verifies (RFC 1624 §3).',
+  ],
+  'udp zero lost': [
+    'A computed UDP checksum of 0 sent as 0',
+    'UDP sends a computed 0x0000 as 0xFFFF (RFC 768): 0 says that there is no checksum, over IPv6 the packet is dropped.',
+  ],
+  'udp none updated': [
+    'A UDP checksum of 0 updated',
+    '0 says "no checksum" (RFC 768) and has to stay 0: what an update makes of it is wrong, and the receiver drops the packet.',
+  ],
+  'udp none carried to ipv6': [
+    'No UDP checksum, carried from IPv4 to IPv6',
+    'UDP over IPv6 needs a checksum (RFC 8200 §8.1): a translator has to compute one where IPv4 had none (RFC 7915 §4.5).',
+  ],
+  'udp checksum removed over ipv6': [
+    'The UDP checksum removed over IPv6',
+    '0 in place of the checksum is illegal over IPv6 (RFC 8200 §8.1), tunnels apart (RFC 6935).',
+  ],
+  'not updated': [
+    'The checksum was not updated',
+    'Something that the checksum covers changed (an address in the pseudo-header, a port, a length, payload), and the checksum stayed as it was.',
+  ],
+  'folded once': [
+    'Folded only once',
+    'The first fold may leave a carry: a sum needs two folds to come below 0x10000. One packet in some 10,000 gets a wrong checksum.',
+  ],
+  'fold forgotten': [
+    'Not folded at all',
+    'The upper half of the 32-bit sum was thrown away instead of being added.',
+  ],
+  'carry lost': [
+    'The end-around carry was lost',
+    'The difference was added without the carry of ones’ complement arithmetic: `check += htons(1)` is wrong whenever it overflows.',
+  ],
+  'delta byte order': [
+    'The difference in the wrong byte order',
+    'The old and the new value went into the sum in host order, the checksum is in network order.',
+  ],
+  'delta twice': [
+    'The difference was applied twice',
+    'The checksum was updated for the same change two times.',
+  ],
+  'delta negated': ['The difference with the wrong sign', 'Old and new value are mixed up in the update.'],
+  'bytes swapped': [
+    'The checksum with its bytes swapped',
+    'The right checksum was stored in the wrong byte order.',
+  ],
+  'not complemented': [
+    'The sum was not complemented',
+    'What was stored is the sum itself, not its complement.',
+  ],
+  'pseudo-header counted': [
+    'A pseudo-header where there is none',
+    'ICMP (for IPv4) sums no pseudo-header: a change of addresses must not reach its checksum.',
+  ],
+  'pseudo-header left out': [
+    'The pseudo-header was left out',
+    'TCP, UDP and ICMPv6 sum the addresses, the length and the protocol, too.',
+  ],
+  'old checksum counted': [
+    'The old checksum was summed, too',
+    'The field has to be 0 while the checksum is computed.',
+  ],
+  'tail left out': [
+    'The last bytes were left out',
+    'A length that is no multiple of the loop’s step leaves bytes at the end that were not summed.',
+  ],
+  'odd byte misplaced': [
+    'The odd last byte in the wrong place',
+    'The last byte of an odd length is the high half of its word (RFC 1071 §4.1).',
+  ],
+  'ihl not multiplied': [
+    'The header length in words taken for bytes',
+    '`ihl` counts words of four bytes: only a part of the header was summed.',
+  ],
+  'options left out': ['IP options were left out', 'Only the first 20 bytes of the IPv4 header were summed.'],
+  'padding counted': [
+    'Padding was summed, too',
+    'What lies behind the IP total length is no part of the packet: short Ethernet frames are padded.',
+  ],
+  'wrong place': [
+    'The checksum went to another place',
+    'The value is right for a header at another offset: behind a VLAN tag, or behind IP options.',
+  ],
+  'change left out': [
+    'A change was left out of the update',
+    'The checksum was updated for some of the changes that it covers, and not for others.',
+  ],
+  'change counted twice': [
+    'A change was counted twice',
+    'The checksum was updated for one of the changes two times.',
+  ],
+  'later fragment': [
+    'A later fragment changed as if it had a header',
+    'Only the first fragment holds ports and a checksum: in the others, data lies in their place.',
+  ],
+  unknown: [
+    'A wrong checksum',
+    'The checksum was right as the packet came and is wrong as it leaves, in a way that none of the usual mistakes explains.',
+  ],
+};
+
+export function checksumId(cause: CauseId | undefined): string {
+  return `checksum/${(cause ?? 'unknown').replaceAll(' ', '-')}`;
+}
+
+export const CHECKSUM_RULES: readonly Rule[] = (Object.keys(TEXTS) as CauseId[]).map((cause) =>
+  rule(checksumId(cause), 'error', ...TEXTS[cause]),
+);

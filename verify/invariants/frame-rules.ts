@@ -1,0 +1,83 @@
+/** The rules of the invariants that judge lengths, fragments and the EtherType. */
+import { type Rule, rule } from './rule.ts';
+
+export const FRAME_RULES: readonly Rule[] = [
+  rule(
+    'lengths/header',
+    'error',
+    'A header that goes beyond the packet',
+    'After the change a header is not all there, or states a length of its own that does not fit.',
+  ),
+  rule(
+    'lengths/total',
+    'error',
+    'The IPv4 total length and the frame disagree',
+    'The frame was made longer or shorter, or the field was rewritten, and the two no longer agree: receivers drop what claims more than there is (`ip_rcv_core`), and cut off what lies behind.',
+  ),
+  rule(
+    'lengths/payload',
+    'error',
+    'The IPv6 payload length and the frame disagree',
+    'The same for IPv6, whose field does not count the header itself.',
+  ),
+  rule(
+    'lengths/extension',
+    'error',
+    'An IPv6 extension header that goes beyond the packet',
+    'The chain of extension headers no longer fits the packet.',
+  ),
+  rule(
+    'lengths/surplus',
+    'error',
+    'Bytes behind the packet’s end',
+    'Bytes were appended that no length counts: receivers cut them off. A trailer that is meant for a device in between is reported as a warning.',
+  ),
+  rule(
+    'lengths/udp',
+    'error',
+    'The UDP length and the IP packet disagree',
+    'The datagram was made longer or shorter in one of its two lengths only.',
+  ),
+  rule(
+    'lengths/tcp-offset',
+    'error',
+    'The TCP data offset goes beyond the segment',
+    'The data offset counts words of four bytes, in the upper four bits of its byte.',
+  ),
+  rule(
+    'fragments/set',
+    'error',
+    'A whole packet marked as a fragment',
+    'The usual cause is "don’t fragment" in the wrong byte order: 0x4000 without `bpf_htons` is a fragment at offset 512.',
+  ),
+  rule(
+    'fragments/cleared',
+    'error',
+    'A fragment marked as whole',
+    'The fragment bits were overwritten, often with the word that also holds "don’t fragment".',
+  ),
+  rule(
+    'fragments/changed',
+    'error',
+    'A fragment moved to another offset',
+    'The offset or the flag for more fragments changed: the datagram cannot be put together any more.',
+  ),
+  rule(
+    'fragments/written',
+    'error',
+    'Ports written into a later fragment',
+    'Only the first fragment holds a transport header. In the others, the program wrote over data.',
+  ),
+  rule(
+    'fragments/ports-read',
+    'warning',
+    'Ports read from a later fragment',
+    'What becomes of a later fragment depends on bytes in which only a first fragment has ports: data that looks like a port decides. Right for programs that classify by payload.',
+  ),
+  rule(
+    'ethertype/stale',
+    'error',
+    'The EtherType does not name what follows',
+    'A tag or a label was taken off, and the EtherType in front of it stayed: receivers take the packet for something else.',
+  ),
+];

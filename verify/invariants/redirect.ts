@@ -1,0 +1,46 @@
+/** A redirect has a target: without one the kernel drops the frame. */
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
+import type { Breach, OutcomeInvariant, Passage } from './invariant.ts';
+import { type Rule, rule } from './rule.ts';
+
+export const REDIRECT_RULES: readonly Rule[] = [
+  rule(
+    'redirect/no-target',
+    'error',
+    'A redirect without a target',
+    'XDP_REDIRECT (or TC_ACT_REDIRECT) only says that a helper has stored a target. Returned without a call of `bpf_redirect` or `bpf_redirect_map` that succeeded, the frame is dropped, and XDP counts an exception.',
+  ),
+  rule(
+    'redirect/absent-device',
+    'warning',
+    'A redirect to a device that does not exist',
+    'The interface index that was given to the redirect is 0, or none of the devices of the world that you described. Judged only where a world names its devices.',
+  ),
+  rule(
+    'redirect/empty-slot',
+    'warning',
+    'A redirect to an empty slot of a map',
+    'The map has entries, but not under the key that the program used: `bpf_redirect_map` then returns the lower bits of its flags, which is XDP_ABORTED where they are 0. Not judged where the whole map is empty: then nobody has said what is in it.',
+  ),
+];
+
+/** @param calls whether the object calls a helper that stores a target */
+export function redirectTarget(calls: boolean): OutcomeInvariant {
+  return {
+    name: 'redirect',
+    judge({ hook, delivery, redirect }: Readonly<Passage>): Breach | undefined {
+      if (delivery !== DELIVERY.redirected || (calls && redirect !== 0)) return undefined;
+      const name = hook === 'xdp' ? 'XDP_REDIRECT' : 'TC_ACT_REDIRECT';
+      return {
+        at: 0,
+        size: 0,
+        invariant: 'redirect/no-target',
+        severity: 'error',
+        expected: 'a target stored by a helper',
+        got: 'none',
+        sentence: `the program returned ${name}, and no helper had stored a target`,
+        summary: `${name} without a target`,
+      };
+    },
+  };
+}

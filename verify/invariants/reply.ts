@@ -1,0 +1,121 @@
+/**
+ * What is sent back comes from somewhere: a reply whose source is a group's address, or none at all, is dropped by every
+ * receiver (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2 and §2.7). It is what programs send that swap the addresses of whatever
+ * comes, broadcasts and multicasts included.
+ *
+ * Judged are frames that go back to the source they came from. A source of 0 that the program took from elsewhere than
+ * the packet may be what a map said, and an empty map says 0: that is a warning.
+ */
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
+import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
+import { type Rule, rule } from './rule.ts';
+
+export const REPLY_RULES: readonly Rule[] = [
+  rule(
+    'reply/group-source',
+    'error',
+    'A reply with a group address as its source',
+    'A packet to a multicast or broadcast address was answered with that address as the source. Receivers drop it, and hosts must not answer such packets (RFC 1122 §3.2.2, RFC 4443 §2.4 e). Check the destination before swapping.',
+  ),
+  rule(
+    'reply/zero-source',
+    'warning',
+    'A reply with the source address 0',
+    'The packet went to a host, and the reply says that it comes from 0.0.0.0 or ::, which no receiver accepts: the source was never set, or comes from a map that holds zeros.',
+  ),
+  rule(
+    'reply/to-zero',
+    'info',
+    'A packet to the address 0 is answered',
+    'The packet was addressed to 0.0.0.0 or ::, which no host is, and the reply has that for its source. Nobody sends such packets in earnest.',
+  ),
+  rule(
+    'reply/group-source-mac',
+    'info',
+    'A reply with a group address as its source MAC address',
+    'The Ethernet addresses of a broadcast or multicast frame were swapped. Bridges drop frames whose source has the group bit (IEEE 802.1D §7.8).',
+  ),
+];
+
+export const reply: Invariant = {
+  name: 'reply',
+  judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
+    if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return undefined;
+    const { is, was } = pair;
+    for (let row = 0; row < is.count; row++) {
+      const kind = is.kind[row]!;
+      if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+      const match = is.match[row]!;
+      if (match < 0 || was.kind[match] !== kind) return undefined;
+      const flags = is.flags[row]! | was.flags[match]!;
+      if ((flags & (HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted)) !== 0) return undefined;
+      return judgeHeader(pair, row, match) ?? (delivery === DELIVERY.sentBack ? judgeMac(pair) : undefined);
+    }
+    return undefined;
+  },
+};
+
+function judgeHeader(pair: FramePair, row: number, match: number): Breach | undefined {
+  const { is, was, before, beforeOffset, after, afterOffset } = pair;
+  const [at, size] = is.kind[row] === HEADER.ipv4 ? [12, 4] : [8, 16];
+  const now = afterOffset + is.start[row]! + at;
+  const then = beforeOffset + was.start[match]! + at;
+  // It goes back where it came from, with another source than before.
+  if (!same(after, now + size, before, then, size)) return undefined;
+  if (same(after, now, before, then, size)) return undefined;
+  const address = after.subarray(now, now + size);
+  const isZero = address.every((byte) => byte === 0);
+  if (!isZero && !isGroup(address)) return undefined;
+  // The destination as it came stands behind the source.
+  const isSwapped = same(after, now, before, then + size, size);
+  const id = !isZero ? 'reply/group-source' : isSwapped ? 'reply/to-zero' : 'reply/zero-source';
+  const { layer, depth, label } = headerOf(pair, row);
+  const got = isZero ? '0' : 'a group address';
+  return {
+    invariant: id,
+    severity: !isZero ? 'error' : isSwapped ? 'info' : 'warning',
+    layer,
+    depth,
+    at: is.start[row]! + at,
+    size,
+    expected: 'an address of one host',
+    got,
+    sentence: `the ${label} packet goes back to its sender with ${got} as its source`,
+    summary: `a reply with ${got} as its source`,
+  };
+}
+
+function judgeMac({
+  before,
+  beforeOffset,
+  beforeLength,
+  after,
+  afterOffset,
+  afterLength,
+}: FramePair): Breach | undefined {
+  if (afterLength < 14 || beforeLength < 14 || (after[afterOffset + 6]! & 1) === 0) return undefined;
+  if (same(after, afterOffset + 6, before, beforeOffset + 6, 6)) return undefined;
+  return {
+    invariant: 'reply/group-source-mac',
+    severity: 'info',
+    at: 6,
+    size: 6,
+    expected: 'the address of one host',
+    got: 'a group address',
+    sentence: 'the frame goes back to its sender with a group address as its source MAC address',
+    summary: 'a reply with a group address as its source MAC address',
+  };
+}
+
+/** Multicast, and the limited broadcast; of IPv6, multicast. */
+function isGroup(address: Uint8Array): boolean {
+  if (address.length === 16) return address[0] === 0xff;
+  return (address[0]! & 0xf0) === 0xe0 || address.every((byte) => byte === 0xff);
+}
+
+function same(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {
+  for (let index = 0; index < size; index++) if (a[aAt + index] !== b[bAt + index]) return false;
+  return true;
+}

@@ -1,0 +1,38 @@
+/** The register of everything that `check` can find, in the order of docs/invariants.md. */
+import { ACTION_RULES } from './action.ts';
+import { CHECKSUM_RULES } from './checksum-rules.ts';
+import { FRAME_RULES } from './frame-rules.ts';
+import { REDIRECT_RULES } from './redirect.ts';
+import { REPLY_RULES } from './reply.ts';
+import type { Rule } from './rule.ts';
+import { RUN_RULES } from './run-rules.ts';
+import { TTL_RULES } from './ttl.ts';
+
+export const RULES: readonly Rule[] = [
+  ...CHECKSUM_RULES,
+  ...FRAME_RULES,
+  ...TTL_RULES,
+  ...REPLY_RULES,
+  ...ACTION_RULES,
+  ...REDIRECT_RULES,
+  ...RUN_RULES,
+];
+
+const BY_ID = new Map(RULES.map((one) => [one.id, one]));
+
+/** @throws {RangeError} where the register lacks it: whatever is found has a rule */
+export function ruleOf(id: string): Rule {
+  const found = BY_ID.get(id);
+  if (found === undefined) throw new RangeError(`no invariant “${id}” in verify/invariants/rules.ts`);
+  return found;
+}
+
+/** Are there rules of this name, or of this group (`checksum`)? */
+export function isKnownRule(name: string): boolean {
+  return RULES.some(({ id }) => isNamed(id, name));
+}
+
+/** Does a name of `--off` or `--only`, an identifier or its first half, mean this rule? */
+export function isNamed(id: string, name: string): boolean {
+  return id === name || id.startsWith(`${name}/`);
+}

@@ -1,0 +1,71 @@
+/** The rules that no single frame shows: what the verifier, a second run, another kernel or the program's text do. */
+import { type Rule, rule } from './rule.ts';
+
+export const RUN_RULES: readonly Rule[] = [
+  rule(
+    'load/refused',
+    'error',
+    'The kernel refuses the program',
+    'The verifier, or what loads the object, does not accept it here. Its log is printed.',
+  ),
+  rule(
+    'verifier/stopped',
+    'error',
+    'The machine stopped the program',
+    'The program did what the kernel’s verifier forbids, and no kernel was there to ask: most likely it will not load.',
+  ),
+  rule(
+    'agreement/machine',
+    'error',
+    'The machine and the kernel disagree',
+    'The same packet in the same world came to something else in the kernel than in the machine. Either the program depends on something that neither shows, or xdpsim is wrong: the case is saved.',
+  ),
+  rule(
+    'uninitialized/frame',
+    'error',
+    'Uninitialised bytes leave with the frame',
+    'Bytes that the program never wrote, of its stack or of the room that it made in front of the packet, are sent: they hold whatever lay there, and differ from run to run.',
+  ),
+  rule(
+    'uninitialized/decision',
+    'error',
+    'Uninitialised bytes decide',
+    'Whether the packet passes, or where it goes, depends on bytes of the stack that the program never wrote: as root, the verifier lets it read them.',
+  ),
+  rule(
+    'uninitialized/map',
+    'warning',
+    'Uninitialised bytes in a map',
+    'Bytes that the program never wrote go into a map. In a key they make entries that nobody finds again; in the padding of a value they only leak.',
+  ),
+  rule(
+    'determinism/differs',
+    'warning',
+    'Two runs differ',
+    'The same packet in the same world came to something else when it was run again in the kernel, though clock and chance were the same.',
+  ),
+  rule(
+    'kernel-version/differs',
+    'warning',
+    'Another kernel does otherwise',
+    'As one of the kernels named with `--as-kernel` the machine does something else with this packet than as the newest.',
+  ),
+  rule(
+    'kernel-version/refused',
+    'error',
+    'Another kernel cannot run it',
+    'One of the kernels named with `--as-kernel` lacks something that the program needs.',
+  ),
+  rule(
+    'counter/lost-update',
+    'warning',
+    'A counter that two CPUs can lose',
+    'The program loads a value of a shared map, changes it and stores it, without an atomic operation or a lock: what another CPU adds in between is lost. Use `__sync_fetch_and_add`, `bpf_spin_lock`, or a per-CPU map.',
+  ),
+  rule(
+    'untouched/broken',
+    'info',
+    'A malformed frame was changed and passed on',
+    'The frame came with lengths that contradict each other, and the program changed it all the same: often a check comes after the first write.',
+  ),
+];

@@ -1,0 +1,27 @@
+/** What is judged of the packets that a program has run on, besides comparing engines. */
+import { INVARIANTS } from './invariants/index.ts';
+import type { Invariant, OutcomeInvariant } from './invariants/invariant.ts';
+
+/** What is judged of frames: nothing, their checksums, or these and the invariants. */
+export type Oracle = 'off' | 'checksums' | 'all';
+
+/** The same in full: `check` judges more than `verify` does, and leaves out what the user has switched off. */
+export interface Judging {
+  readonly checksums: boolean;
+  /** Judged on frames that leave changed. */
+  readonly frames: readonly Invariant[];
+  /** Judged on every run to its end. */
+  readonly outcomes: readonly OutcomeInvariant[];
+  /** Are breaches that are no errors findings of their own, with a case each? Otherwise they are counted. */
+  readonly keepsWarnings: boolean;
+}
+
+const BY_NAME: Readonly<Record<Oracle, Judging>> = {
+  off: { checksums: false, frames: [], outcomes: [], keepsWarnings: false },
+  checksums: { checksums: true, frames: [], outcomes: [], keepsWarnings: false },
+  all: { checksums: true, frames: INVARIANTS, outcomes: [], keepsWarnings: false },
+};
+
+export function judgingOf(oracle: Oracle | Judging): Judging {
+  return typeof oracle === 'string' ? BY_NAME[oracle] : oracle;
+}
