@@ -36,7 +36,8 @@ function install(version, folder) {
 
 /** Live traffic without the native packages. @returns what is wrong */
 function liveTraffic(node) {
-  const xdpsim = (...args) => spawnSync(node, ['dist/cli/main.js', ...args], { cwd: ROOT, encoding: 'utf8' });
+  const xdpsim = (...args) =>
+    spawnSync(node, ['dist/bin/xdpsim.cjs', ...args], { cwd: ROOT, encoding: 'utf8' });
   const { checks } = JSON.parse(xdpsim('doctor', '--json').stdout);
   const cap = checks.find(({ name }) => name === 'cap');
   const verified = xdpsim(
@@ -67,7 +68,7 @@ function test(version) {
     const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' });
     console.log(`\n${stdout.trim()}`);
     const suites = run(node, ['node_modules/vitest/vitest.mjs', 'run', '--exclude', 'kernel-tests/**']);
-    const job = run(node, ['dist/cli/main.js', 'verify', '--runs', '5000', '--engines', 'model,vm,wasm']);
+    const job = run(node, ['dist/bin/xdpsim.cjs', 'verify', '--runs', '5000', '--engines', 'model,vm,wasm']);
     const live = process.getuid?.() === 0 ? liveTraffic(node) : undefined;
     const failed = [
       ...(suites ? [] : ['suites']),

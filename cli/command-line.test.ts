@@ -36,7 +36,7 @@ async function refuses(code: number, message: RegExp, ...args: string[]): Promis
 
 // npx calls the file by its name, and makes it executable only when it sees the checkout for the first time.
 it.skipIf(process.platform === 'win32')('is a command that can be called', () => {
-  const ended = spawnSync(packageFile('dist/cli/main.js'), ['--version'], { encoding: 'utf8' });
+  const ended = spawnSync(packageFile('dist/bin/xdpsim.cjs'), ['--version'], { encoding: 'utf8' });
   expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });
 

@@ -1,23 +1,21 @@
 /** The command line: which commands there are, and how wrong usage ends. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { packageFile } from '../kernel/package-file.ts';
-import { commands } from './commands/index.ts';
+import { commandsFor } from './commands/index.ts';
 import { settingsOf, useCompiler } from './compile/settings.ts';
 import { EXIT } from './failure.ts';
 import { printText, reportLine, reportText } from './output.ts';
+import { version } from './version.ts';
 
 /**
  * Runs what the arguments ask for.
  * @throws whatever ends the command early: `reportError` knows the exit code
  */
 export async function runCommand(argv: readonly string[]): Promise<void> {
-  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
   const program = new Command('xdpsim')
     .description(
       'Compares compiled XDP and TC programs with their models, in userspace and in the real kernel',
     )
-    .version(version, '-V, --version')
+    .version(version(), '-V, --version')
     .helpCommand(true)
     // Subcommands inherit what is configured.
     .configureHelp({ optionDescription: describeOption })
@@ -27,7 +25,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       outputError: (text) => reportLine(`xdpsim: ${messageOf(text)}`),
     })
     .exitOverride();
-  for (const register of commands) register(program);
+  for (const register of await commandsFor(argv[2])) register(program);
   program.hook('preAction', (_, command) => useCompiler(settingsOf(command.opts())));
   for (const command of [program, ...commandsBelow(program)]) {
     command.showHelpAfterError(`        see ${pathOf(command)} --help`);

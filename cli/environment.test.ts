@@ -38,7 +38,8 @@ interface Case {
 const NOTHING = /^$/;
 const sentence = (text: string): RegExp => new RegExp(`^xdpsim: ${text}\\n( {8}\\S.*\\n)?$`);
 const NO_STDOUT = sentence('standard output: no space left on the device');
-const MANY_FILES = sentence('too many open files');
+/** Once for each limit that Node starts under and the command does not. */
+const EACH_MANY_FILES = /^(xdpsim: (\S+ cannot be started: )?too many open files\n( {8}\S.*\n)?)+$/;
 const LARGE = sentence('\\S+: the file would be too large');
 const GONE = sentence('the working directory no longer exists');
 
@@ -52,7 +53,7 @@ let folders = 0;
 
 function run({ args, script = '"$@"' }: Case, before: readonly string[] = []): Promise<Result> {
   const folder = mkdtempSync(join(scratch, `${folders++}-`));
-  const command = [process.execPath, packageFile('dist/cli/main.js'), ...args];
+  const command = [process.execPath, packageFile('dist/bin/xdpsim.cjs'), ...args];
   const [first, ...rest] = [...before, 'bash', '-c', script, 'bash', ...command];
   return new Promise((resolve) => {
     const child = spawn(first!, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -87,9 +88,23 @@ async function wrong(cases: readonly Case[], before?: readonly string[]): Promis
 
 const GENERATE = ['corpus', 'generate', '--runs', '2000', '--seed', '1', '--out', 'new.pcapng'];
 
+/** Runs the command under ever fewer open files, down to what Node needs to start it. It fails once at least, each time with 3. */
+function descriptors(): string {
+  return `
+    for limit in 32 28 26 24 22 20 19 18 17; do
+      (
+        ulimit -n $limit
+        "$1" "$2" --version > /dev/null 2>&1 || exit 0
+        "$@"
+        code=$?
+        [ $code = 0 ] || [ $code = 3 ] || { echo "$limit: code $code"; exit 97; }
+      ) || exit
+    done`;
+}
+
 const LIMITS: readonly Case[] = [
-  { args: ['programs'], script: 'ulimit -n 64; "$@"', code: 3, err: MANY_FILES },
-  { args: ['verify', 'icmp_echo', ...SMALL], script: 'ulimit -n 64; "$@"', code: 3, err: MANY_FILES },
+  { args: ['programs'], script: descriptors(), code: 0, err: EACH_MANY_FILES },
+  { args: ['verify', 'icmp_echo', ...SMALL], script: descriptors(), code: 0, err: EACH_MANY_FILES },
   { args: GENERATE, script: 'ulimit -f 1; "$@"', code: 2, err: LARGE },
   { args: ['run', 'icmp_echo', PING, '--write', 'new'], script: 'ulimit -f 1; "$@"', code: 2, err: LARGE },
   {

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { systemProblem } from '../corpus/files/system-error.ts';
 import { EngineError } from '../sim/engines/engine.ts';
 import { InputError } from '../sim/runtime/input-error.ts';
+import { withSourcePositions } from './bundle/source-positions.ts';
 import { moduleProblem } from './input/module-errors.ts';
 import { reportLine, reportLines } from './output.ts';
 
@@ -85,7 +86,9 @@ export function toFailure(error: unknown): Failure | undefined {
 export function reportError(error: unknown): number {
   const failure = toFailure(error);
   if (failure === undefined) {
-    reportLines(error instanceof Error ? (error.stack ?? error.message) : inspect(error));
+    reportLines(
+      withSourcePositions(error instanceof Error ? (error.stack ?? error.message) : inspect(error)),
+    );
     reportLine('xdpsim: this is a defect of xdpsim; please report the lines above');
     return EXIT.defect;
   }

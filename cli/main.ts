@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The `xdpsim` command. Nothing is imported before the `try`: loading can fail, too (too many open files, no memory,
+ * The `xdpsim` command. Everything is imported in `start`: loading can fail, too (too many open files, no memory,
  * a file that is missing), and is reported like any other error.
  */
 
@@ -33,16 +33,31 @@ process.on('SIGXFSZ', () => {});
 // What is thrown outside the command's own promises.
 process.on('uncaughtException', (error) => process.exit(report(error)));
 
-try {
+async function start(): Promise<void> {
   report = (await import('./failure.ts')).reportError;
   const { interrupt, listenForSignals } = await import('./interrupt.ts');
   const { isSupervised, obeySupervisor, supervise } = await import('./supervisor.ts');
   endRun = () => interrupt('output closed');
   const isObeying = await obeySupervisor();
   if (!isObeying) listenForSignals();
-  if (!isObeying && isSupervised(process.argv.slice(2))) process.exitCode = await supervise();
+  const args = process.argv.slice(2);
+  if (!isObeying && isSupervised(args)) process.exitCode = await supervise();
+  else if (args[0] === 'verify' && !args.some((arg) => arg === '--help' || arg === '-h')) await verify();
   else await (await import('./command.ts')).runCommand(process.argv);
-} catch (error) {
+}
+
+async function verify(): Promise<void> {
+  const { startEarly, endUnused } = await import('./verify/worker-process.ts');
+  startEarly();
+  try {
+    await (await import('./command.ts')).runCommand(process.argv);
+  } finally {
+    endUnused();
+  }
+}
+
+// No `await`: the bundle is a script.
+start().catch((error: unknown) => {
   // Of a standard output that is closed or cannot be written the handler above has heard.
   if ((error as NodeJS.ErrnoException).code !== 'EPIPE' && error !== lost) process.exitCode = report(error);
-}
+});

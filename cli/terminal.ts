@@ -9,8 +9,8 @@ export interface Terminal {
   print(line?: string): void;
   /** Text of several lines on standard output. */
   printLines(text: string): void;
-  /** Replaces the progress line on standard error; nothing where that is no terminal. */
-  progress(line: string): void;
+  /** Replaces the progress line on standard error; where that is no terminal, does nothing and makes no line. */
+  progress(line: () => string): void;
   clearProgress(): void;
 }
 
@@ -33,8 +33,9 @@ export function createTerminal(options: { readonly color?: boolean } = {}): Term
       printLines(text);
     },
     progress(line) {
-      showProgress(line);
-      shown = process.stderr.isTTY === true;
+      if (process.stderr.isTTY !== true) return;
+      showProgress(line());
+      shown = true;
     },
     clearProgress: clear,
   };
@@ -65,7 +66,8 @@ export function table(
 
 /** 1234567 as "1,234,567". */
 export function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  // Not `toLocaleString`: the first call takes 20 ms.
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** Packets per second in three figures: "1.94 M/s". */

@@ -111,7 +111,7 @@ function silent(program: Program, engines: readonly EngineName[], options: Optio
     save: saveBelow(resolve(options.report)),
     signal: interrupt.signal,
     onProgress: ({ packets, total }) =>
-      terminal.progress(`${program.name}: ${count(packets)} of ${count(total)}`),
+      terminal.progress(() => `${program.name}: ${count(packets)} of ${count(total)}`),
   });
 }
 

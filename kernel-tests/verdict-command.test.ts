@@ -31,7 +31,7 @@ function ended(file: string, args: readonly string[]): Promise<Ended> {
   });
 }
 
-const MAIN = packageFile('dist/cli/main.js');
+const MAIN = packageFile('dist/bin/xdpsim.cjs');
 const xdpsim = (...args: string[]): Promise<Ended> => ended(process.execPath, [MAIN, ...args]);
 
 /** A line of a report as a shell runs it, with this checkout's command in the place of the installed one. */

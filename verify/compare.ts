@@ -21,15 +21,19 @@ export interface OutcomeDifference {
   readonly part: OutcomePart;
 }
 
-/** What both of two engines can show: the most that a comparison of them may look at. */
-export function bothObserve(a: Observables, b: Observables): Observables {
+/**
+ * What both of two engines can show: the most that a comparison of them may look at.
+ * @param traces false: without trace lines. Engines find out whether they can show those when they are asked, which takes
+ *   the kernel some time.
+ */
+export function bothObserve(a: Observables, b: Observables, traces: boolean = true): Observables {
   return {
     action: a.action === 'exact' && b.action === 'exact' ? 'exact' : 'delivery',
     packet: a.packet === 'always' && b.packet === 'always' ? 'always' : 'delivered',
     metadata: a.metadata && b.metadata,
     redirect: a.redirect && b.redirect,
     maps: a.maps && b.maps,
-    trace: a.trace && b.trace,
+    trace: traces && a.trace && b.trace,
     skb: a.skb && b.skb,
     tstamp: a.tstamp && b.tstamp,
   };
@@ -37,8 +41,7 @@ export function bothObserve(a: Observables, b: Observables): Observables {
 
 /** What of an outcome is held against each other for this program: trace lines only where they are specified. */
 export function comparedParts(program: Program, a: Observables, b: Observables): Observables {
-  const both = bothObserve(a, b);
-  return tracesCount(program) ? both : { ...both, trace: false };
+  return bothObserve(a, b, tracesCount(program));
 }
 
 function tracesCount(program: Program): boolean {

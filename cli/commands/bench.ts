@@ -58,7 +58,9 @@ async function run(options: Options): Promise<void> {
       }
     }
     results = await interleave(measures, options.rounds, (round, name) =>
-      terminal.progress(round === 0 ? `warming up: ${name}` : `round ${round} of ${options.rounds}: ${name}`),
+      terminal.progress(() =>
+        round === 0 ? `warming up: ${name}` : `round ${round} of ${options.rounds}: ${name}`,
+      ),
     );
   } finally {
     terminal.clearProgress();

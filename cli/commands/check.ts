@@ -99,7 +99,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     signal: interrupt.signal,
     onProgress: ({ program, phase, packets, seconds, divergences }) => {
       const found = divergences === 0 ? '' : `, ${divergences} found`;
-      terminal.progress(`${program}: ${phase}: ${count(packets)}, ${rate(packets, seconds)}${found}`);
+      terminal.progress(() => `${program}: ${phase}: ${count(packets)}, ${rate(packets, seconds)}${found}`);
     },
     onChecked: (checked, program) => {
       terminal.clearProgress();

@@ -99,7 +99,7 @@ async function check(file: string, maxFaults: number, terminal: Terminal): Promi
   const start = performance.now();
   for await (const batch of readCapture(file)) {
     checkBatch(file, batch, scanner, sink);
-    terminal.progress(`${file}: ${count(sink.packet)} packets, ${count(sink.faultCount)} faults`);
+    terminal.progress(() => `${file}: ${count(sink.packet)} packets, ${count(sink.faultCount)} faults`);
   }
   terminal.clearProgress();
   const { tally, faults, faultCount, packet } = sink;

@@ -185,7 +185,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     if (interrupt.signal.aborted) break;
     const watch = {
       signal: interrupt.signal,
-      onProgress: (progress: Progress) => terminal.progress(progressLine(progress)),
+      onProgress: (progress: Progress) => terminal.progress(() => progressLine(progress)),
     };
     const report = await verifier.verify(index, program, watch);
     terminal.clearProgress();

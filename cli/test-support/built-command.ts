@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
 
-const MAIN = packageFile('dist/cli/main.js');
+const MAIN = packageFile('dist/bin/xdpsim.cjs');
 
 /** `npm run build` writes the time here; what is younger is not in what it made. */
 const STAMP = packageFile('dist/.built');

@@ -11,7 +11,7 @@ import { DistributedRun } from './distributed-run.ts';
 import type { Opened } from './messages.ts';
 import type { VerifyPlan } from './plan.ts';
 import { saveBelow, tidy } from './saved-cases.ts';
-import { VerifyWorkerProcess, WorkerKilled } from './worker-process.ts';
+import { startWorker, type VerifyWorkerProcess, WorkerKilled } from './worker-process.ts';
 
 export interface Watch {
   readonly signal: AbortSignal;
@@ -100,7 +100,7 @@ export class Verifier {
     // Those that have been ended are waited for, and cleaned up after.
     const ended = this.#workers.filter((worker) => !worker.isAlive);
     await Promise.all(ended.map((worker) => worker.close(0)));
-    const fresh = Array.from({ length: this.#size - alive.length }, () => new VerifyWorkerProcess());
+    const fresh = Array.from({ length: this.#size - alive.length }, startWorker);
     this.#workers = [...alive, ...fresh];
     const [first] = await Promise.all(fresh.map((worker) => worker.open(this.#plan)));
     return first ?? NOTHING_OPENED;

@@ -1,10 +1,11 @@
 /** One worker process as the main process sees it: started, asked, and ended at any moment. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { removeThingsOf } from '../../kernel/process/leftovers.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { BatchRange } from '../../verify/batch-plan.ts';
@@ -44,8 +45,9 @@ export class VerifyWorkerProcess {
     this.#child = start();
     this.#exit = once(this.#child, 'exit');
     // What a user's module prints must not get into our own output.
-    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
-      createInterface(stream).on('line', (line) => this.#print(line));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      // There is none where no pipe could be made; `error` follows.
+      if (stream) createInterface(stream).on('line', (line) => this.#print(line));
     }
     this.#child.on('message', (answer: Answer) => this.#receive(answer));
     this.#child.on('exit', (code, signal) => {
@@ -220,15 +222,40 @@ export class VerifyWorkerProcess {
   }
 }
 
+let early: VerifyWorkerProcess | undefined;
+
+/** Starts a worker while the rest of the command is being loaded: both take about as long. */
+export function startEarly(): void {
+  early = new VerifyWorkerProcess();
+}
+
+/** The one that was started early, then new ones. */
+export function startWorker(): VerifyWorkerProcess {
+  const worker = early ?? new VerifyWorkerProcess();
+  early = undefined;
+  return worker;
+}
+
+/** Ends the one that was started early, if the command has come to its end without. */
+export function endUnused(): void {
+  early?.kill();
+  early = undefined;
+}
+
 function start(): ChildProcess {
   const ending = extname(import.meta.url);
-  const file = new URL(`./worker${ending}`, import.meta.url);
-  return fork(fileURLToPath(file), [], {
+  // In the bundle, each process has a file of its own beside it.
+  const file = ending === '.cjs' ? './verify-worker.cjs' : `./worker${ending}`;
+  return fork(fileURLToPath(new URL(file, import.meta.url)), [], {
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // Run from its sources, the worker needs a loader.
-    ...(ending === '.ts' ? { execArgv: ['--import', import.meta.resolve('tsx')] } : {}),
+    ...(ending === '.ts' ? { execArgv: ['--import', loader()] } : {}),
   });
+}
+
+function loader(): string {
+  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 }
 
 function received(failure: SentFailure): Error {

@@ -76,9 +76,8 @@ const WORDS: Readonly<Record<string, Words>> = {
 const OWN_PLACES = /^\/(proc|sys|run\/xdpsim|run\/netns|var\/run\/netns)(\/|$)/;
 /** What npm installed: the package's code and its dependencies. */
 const INSTALLED = ['dist/', 'node_modules/', 'package.json'].map((part) =>
-  fileURLToPath(
-    new URL(part, new URL(import.meta.url.endsWith('.ts') ? '../../' : '../../../', import.meta.url)),
-  ),
+  // This file lies in corpus/files/ or dist/corpus/files/, and in dist/bin/ when bundled.
+  fileURLToPath(new URL(part, import.meta.url.replace(/(dist\/)?(corpus\/files|bin)\/[^/]*$/, ''))),
 );
 
 /**

@@ -35,7 +35,7 @@ export function startRun(args: readonly string[], options: RunOptions): Attacked
   const [command, ...rest] = [
     ...(options.before ?? []),
     process.execPath,
-    packageFile('dist/cli/main.js'),
+    packageFile('dist/bin/xdpsim.cjs'),
     ...args,
   ];
   const child = spawn(command!, rest, {

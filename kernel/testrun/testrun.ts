@@ -48,7 +48,10 @@ class TestRunEngine implements Engine {
       metadata: true,
       redirect: false,
       maps: true,
-      trace: testRunAvailability('xdp').available && canObserveTrace(),
+      // Closing a perf event takes the kernel tens of milliseconds: only where somebody wants to know.
+      get trace() {
+        return testRunAvailability('xdp').available && canObserveTrace();
+      },
       skb: true,
       tstamp: true,
     };

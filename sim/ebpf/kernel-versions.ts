@@ -260,9 +260,9 @@ const HELPERS_SINCE: readonly (readonly [first: string, since: KernelVersion])[]
   ['bpf_cgrp_storage_get', '6.2'],
 ];
 
-/** By number; those before the first row are as old as `OLDEST_KERNEL`. */
-const SINCE_BY_NUMBER: readonly KernelVersion[] = sinceByNumber();
+let sinceOfHelpers: readonly KernelVersion[] | undefined;
 
+/** By number; those before the first row are as old as `OLDEST_KERNEL`. */
 function sinceByNumber(): KernelVersion[] {
   const since: KernelVersion[] = [];
   let version = OLDEST_KERNEL;
@@ -275,7 +275,8 @@ function sinceByNumber(): KernelVersion[] {
 
 /** @returns `OLDEST_KERNEL` for all that every kernel here has, and for numbers that no kernel knows */
 export function helperSince(number: number): KernelVersion {
-  return SINCE_BY_NUMBER[number] ?? OLDEST_KERNEL;
+  sinceOfHelpers ??= sinceByNumber();
+  return sinceOfHelpers[number] ?? OLDEST_KERNEL;
 }
 
 /** Kernel functions that the machine has. */
@@ -351,10 +352,10 @@ export const MAP_TYPES_SINCE: ReadonlyMap<MapType, KernelVersion> = new Map<MapT
 /** Rows for docs/kernels.md. */
 export function helperRows(): readonly (readonly [names: string, since: KernelVersion])[] {
   const versions = [
-    ...new Set(SINCE_BY_NUMBER.filter((since) => since !== undefined && since !== OLDEST_KERNEL)),
+    ...new Set(sinceByNumber().filter((since) => since !== undefined && since !== OLDEST_KERNEL)),
   ];
   return versions.map((version) => {
-    const numbers = SINCE_BY_NUMBER.flatMap((since, number) => (since === version ? [number] : []));
+    const numbers = sinceByNumber().flatMap((since, number) => (since === version ? [number] : []));
     const [first, last] = [numbers[0]!, numbers.at(-1)!].map(
       (number) => `\`${helperName(number)}\` (${number})`,
     );

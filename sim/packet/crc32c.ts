@@ -2,16 +2,21 @@
 
 const POLYNOMIAL = 0x82f6_3b78;
 
-const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, index) => {
-  let value = index;
-  for (let bit = 0; bit < 8; bit++) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ POLYNOMIAL;
-  return value;
-});
+let table: Uint32Array | undefined;
+
+function makeTable(): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, index) => {
+    let value = index;
+    for (let bit = 0; bit < 8; bit++) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ POLYNOMIAL;
+    return value;
+  });
+}
 
 /** The CRC of a range, as a number: its lowest byte comes first on the wire. @param before a CRC to go on from */
 export function crc32c(bytes: Uint8Array, offset: number, length: number, before: number = 0): number {
+  table ??= makeTable();
   let crc = ~before;
-  for (let at = offset; at < offset + length; at++) crc = TABLE[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8);
+  for (let at = offset; at < offset + length; at++) crc = table[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 

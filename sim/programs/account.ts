@@ -5,6 +5,7 @@ import type { ModelContext } from '../runtime/context.ts';
 import type { MapDefinition } from '../runtime/maps.ts';
 import { addU64 } from '../runtime/model-map.ts';
 import type { ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 
 const counters: MapDefinition = { name: 'acc_map', type: 'ARRAY', keySize: 4, valueSize: 8, maxEntries: 2 };
 const INGRESS = 0;
@@ -19,7 +20,7 @@ function accountFor(direction: number): (context: ModelContext) => number {
   };
 }
 
-const ping = frame(ethernet(), ipv4(), echoRequest(), new Uint8Array(56));
+const ping = (): Uint8Array => frame(ethernet(), ipv4(), echoRequest(), new Uint8Array(56));
 
 /** One byte short of what a u32 can count: the next packet shows who counts in 64 bits. */
 const nearlyWrapped = [INGRESS, EGRESS].map((direction) => ({
@@ -27,7 +28,7 @@ const nearlyWrapped = [INGRESS, EGRESS].map((direction) => ({
   value: Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0),
 }));
 
-export const account: ProgramDefinition = {
+export const account: ProgramDefinition = define({
   name: 'account',
   summary: 'counts the bytes that come in and go out, in TC',
   description:
@@ -37,19 +38,19 @@ export const account: ProgramDefinition = {
     { function: 'account_egress', hook: 'tc-egress', model: accountFor(EGRESS) },
   ],
   maps: [counters],
-  worlds: [
+  worlds: () => [
     { name: 'default', world: {} },
     { name: 'beyond 32 bits', world: { maps: { acc_map: nearlyWrapped } } },
   ],
-  examples: [
+  examples: () => [
     {
       name: 'counts 98 bytes of a ping that comes in',
-      stimulus: { packet: ping, entry: INGRESS },
+      stimulus: { packet: ping(), entry: INGRESS },
       action: TC_ACT_OK,
     },
     {
       name: 'counts 98 bytes of a ping that goes out',
-      stimulus: { packet: ping, entry: EGRESS },
+      stimulus: { packet: ping(), entry: EGRESS },
       action: TC_ACT_OK,
     },
     {
@@ -60,4 +61,4 @@ export const account: ProgramDefinition = {
     },
   ],
   hints: {},
-};
+});

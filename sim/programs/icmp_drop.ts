@@ -18,6 +18,7 @@ import { IPPROTO } from '../packet/numbers.ts';
 import { XDP_DROP, XDP_PASS } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 import { Parsing } from './parsing.ts';
 import { statisticsMap, withStatistics } from './statistics.ts';
 
@@ -41,15 +42,15 @@ function drops(name: string, packet: Uint8Array): Example {
 const message6 = (type: number): Uint8Array =>
   frame(ethernet(), ipv6(), icmpv6({ type }), new Uint8Array(32));
 
-export const icmpDrop: ProgramDefinition = {
+export const icmpDrop: ProgramDefinition = define({
   name: 'icmp_drop',
   summary: 'drops ICMP and ICMPv6, except neighbour discovery',
   description:
     'Drops ICMP over IPv4, fragments included, and ICMPv6 other than neighbour discovery (types 133 to 137); passes everything else. Counts by action.',
   entries: [{ function: 'icmp_drop', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap],
-  worlds: [{ name: 'default', world: {} }],
-  examples: [
+  worlds: () => [{ name: 'default', world: {} }],
+  examples: () => [
     drops('a ping', frame(ethernet(), ipv4(), echoRequest())),
     drops('an ICMP error', frame(ethernet(), ipv4(), icmp({ type: 3, code: 3 }))),
     drops(
@@ -77,4 +78,4 @@ export const icmpDrop: ProgramDefinition = {
     protocols: [IPPROTO.ICMP, IPPROTO.ICMPV6],
     icmpv6Types: [1, 128, 129, 132, 133, 134, 135, 136, 137, 138],
   },
-};
+});

@@ -11,6 +11,7 @@ import { IPPROTO } from '../packet/numbers.ts';
 import { XDP_PASS, XDP_TX } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 import { icmpEchoExamples } from './icmp_echo-examples.ts';
 import { Parsing } from './parsing.ts';
 import { statisticsMap, withStatistics } from './statistics.ts';
@@ -93,14 +94,14 @@ function becomeReply(bytes: Uint8Array, at: number, type: number): void {
   writeU16(bytes, at + ICMP.at.checksum, checksum === 0 ? 0xffff : checksum);
 }
 
-export const icmpEcho: ProgramDefinition = {
+export const icmpEcho: ProgramDefinition = define({
   name: 'icmp_echo',
   summary: 'answers pings in place of the stack',
   description:
     'Turns ICMP and ICMPv6 echo requests to unicast addresses into replies and sends them back (XDP_TX): MAC and IP addresses swapped, type changed, checksum updated incrementally. Everything else passes untouched. Counts by action.',
   entries: [{ function: 'icmp_echo', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap],
-  worlds: [{ name: 'default', world: {} }],
+  worlds: () => [{ name: 'default', world: {} }],
   examples: icmpEchoExamples,
   hints: {
     kinds: { 'icmp-echo': 12, 'icmpv6-echo': 12, 'icmp-other': 2, 'icmpv6-other': 2 },
@@ -118,4 +119,4 @@ export const icmpEcho: ProgramDefinition = {
       'fe80::1',
     ],
   },
-};
+});

@@ -11,6 +11,7 @@ import type { MapDefinition } from '../runtime/maps.ts';
 import { addU64, BPF_NOEXIST } from '../runtime/model-map.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
 import type { MapEntry } from '../runtime/world.ts';
+import { define } from './define.ts';
 
 /** Key: `{ be32 local; be32 remote }`. Value: `{ u64 tx_packets, rx_packets, tx_bytes, rx_bytes }`. */
 const trackers: MapDefinition = {
@@ -105,11 +106,11 @@ const acquaintances: readonly MapEntry[] = [
 ];
 
 /** The next new pair is the last one that fits. */
-const nearlyFull = strangers(trackers.maxEntries - 1);
+const nearlyFull = (): MapEntry[] => strangers(trackers.maxEntries - 1);
 /** No new pair fits; those that are there go on being counted. */
-const full = [...acquaintances, ...strangers(trackers.maxEntries - acquaintances.length)];
+const full = (): MapEntry[] => [...acquaintances, ...strangers(trackers.maxEntries - acquaintances.length)];
 
-export const layerCoop: ProgramDefinition = {
+export const layerCoop: ProgramDefinition = define({
   name: 'layer_coop',
   summary: 'counts packets and bytes between pairs of IPv4 hosts, XDP inwards and TC outwards',
   description:
@@ -119,12 +120,12 @@ export const layerCoop: ProgramDefinition = {
     { function: 'layer_coop_tx', hook: 'tc-egress', model: tx },
   ],
   maps: [trackers],
-  worlds: [
+  worlds: () => [
     { name: 'default', world: {} },
-    { name: 'nearly full', world: { maps: { trackers: nearlyFull } } },
-    { name: 'full', world: { maps: { trackers: full } } },
+    { name: 'nearly full', world: { maps: { trackers: nearlyFull() } } },
+    { name: 'full', world: { maps: { trackers: full() } } },
   ],
-  examples: [
+  examples: () => [
     passes('counts a received packet', frame(ethernet(), ipv4(), echoRequest())),
     passes('counts a sent packet', frame(ethernet(), ipv4(), udp(), new Uint8Array(1000)), TX),
     passes('counts padding, too', frame(ethernet(), ipv4({ totalLength: 20 }), new Uint8Array(26))),
@@ -160,4 +161,4 @@ export const layerCoop: ProgramDefinition = {
     kinds: { tcp: 4, udp: 4, 'icmp-echo': 4 },
     addresses: ['10.11.1.1', '10.11.1.2', '10.11.1.3', '192.0.2.1'],
   },
-};
+});

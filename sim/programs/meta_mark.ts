@@ -5,6 +5,7 @@ import { readU32le, writeU32le } from '../packet/bytes.ts';
 import { TC_ACT_OK, XDP_ABORTED, XDP_PASS } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 
 const MARK = 42;
 const NO_METADATA_MARK = 41;
@@ -34,9 +35,9 @@ const XDP = 0;
 const TC = 1;
 /** The same packet through XDP, then through TC. */
 const BOTH = 2;
-const ping = frame(ethernet(), ipv4(), echoRequest());
+const ping = (): Uint8Array => frame(ethernet(), ipv4(), echoRequest());
 
-export const metaMark: ProgramDefinition = {
+export const metaMark: ProgramDefinition = define({
   name: 'meta_mark',
   summary: 'carries a mark from XDP to TC in the packet’s metadata',
   description:
@@ -48,18 +49,18 @@ export const metaMark: ProgramDefinition = {
   ],
   maps: [],
   traces: true,
-  worlds: [{ name: 'default', world: {} }],
-  examples: [
-    { name: 'puts 42 in front of a packet', stimulus: { packet: ping, entry: XDP }, action: XDP_PASS },
+  worlds: () => [{ name: 'default', world: {} }],
+  examples: () => [
+    { name: 'puts 42 in front of a packet', stimulus: { packet: ping(), entry: XDP }, action: XDP_PASS },
     {
       name: 'puts 42 in front of metadata that is there already',
-      stimulus: { packet: ping, metadata: Uint8Array.of(1, 2, 3, 4), entry: XDP },
+      stimulus: { packet: ping(), metadata: Uint8Array.of(1, 2, 3, 4), entry: XDP },
       action: XDP_PASS,
     },
     {
       // The headroom of 256 bytes holds struct xdp_frame (40 bytes) too: net/core/filter.c, bpf_xdp_adjust_meta().
       name: 'aborts where no more metadata fits in front of the packet',
-      stimulus: { packet: ping, metadata: new Uint8Array(216), entry: XDP },
+      stimulus: { packet: ping(), metadata: new Uint8Array(216), entry: XDP },
       action: XDP_ABORTED,
     },
     {
@@ -69,17 +70,17 @@ export const metaMark: ProgramDefinition = {
     },
     {
       name: 'marks with the number in front of the packet',
-      stimulus: { packet: ping, metadata: Uint8Array.of(42, 0, 0, 0), entry: TC },
+      stimulus: { packet: ping(), metadata: Uint8Array.of(42, 0, 0, 0), entry: TC },
       action: TC_ACT_OK,
     },
     {
       name: 'carries 42 from XDP to TC',
-      stimulus: { packet: ping, entry: BOTH },
+      stimulus: { packet: ping(), entry: BOTH },
       action: TC_ACT_OK,
     },
     {
       name: 'carries its own 42, not the metadata that was there before',
-      stimulus: { packet: ping, metadata: Uint8Array.of(1, 2, 3, 4), entry: BOTH },
+      stimulus: { packet: ping(), metadata: Uint8Array.of(1, 2, 3, 4), entry: BOTH },
       action: TC_ACT_OK,
     },
     {
@@ -89,4 +90,4 @@ export const metaMark: ProgramDefinition = {
     },
   ],
   hints: { metadata: true },
-};
+});

@@ -7,6 +7,7 @@ import { TCP } from '../packet/tcp.ts';
 import { XDP_DROP, XDP_PASS } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 import { Parsing } from './parsing.ts';
 import { statisticsMap, withStatistics } from './statistics.ts';
 
@@ -24,8 +25,8 @@ function decide(context: ModelContext): number {
   return isConcerned ? XDP_DROP : XDP_PASS;
 }
 
-const web = frame(ethernet(), ipv4(), tcp());
-const proxy = frame(ethernet(), ipv4(), tcp({ destinationPort: 8080 }));
+const web = (): Uint8Array => frame(ethernet(), ipv4(), tcp());
+const proxy = (): Uint8Array => frame(ethernet(), ipv4(), tcp({ destinationPort: 8080 }));
 
 function passes(name: string, packet: Uint8Array, world?: string): Example {
   return {
@@ -45,38 +46,38 @@ function drops(name: string, packet: Uint8Array, world?: string): Example {
   };
 }
 
-export const portFilter: ProgramDefinition = {
+export const portFilter: ProgramDefinition = define({
   name: 'port_filter',
   summary: 'drops TCP from and to one port, 80 by default',
   description:
     'Drops TCP over IPv4 or IPv6 whose source or destination port is the read-only global “port” (default 80); passes everything else: UDP, later fragments, and what is too short to tell. Counts by action.',
   entries: [{ function: 'port_filter', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap],
-  worlds: [
+  worlds: () => [
     { name: 'default', world: {} },
     { name: 'port 8080', world: { globals: { port: Uint8Array.of(0x90, 0x1f) } } },
   ],
-  examples: [
-    drops('TCP to port 80', web),
+  examples: () => [
+    drops('TCP to port 80', web()),
     drops('TCP from port 80', frame(ethernet(), ipv4(), tcp({ sourcePort: 80, destinationPort: 40000 }))),
     drops('TCP to port 80 over IPv6', frame(ethernet(), ipv6(), tcp())),
     drops('TCP behind IPv4 options', frame(ethernet(), ipv4({ options: [{ type: 1 }] }), tcp())),
     drops('TCP behind two tags', frame(ethernet(), vlan(), vlan(), ipv6(), tcp())),
     drops('a first fragment with ports', frame(ethernet(), ipv4({ moreFragments: true }), tcp())),
-    drops('another port where the world says so', proxy, 'port 8080'),
-    passes('port 80 where the world names another', web, 'port 8080'),
-    passes('TCP to port 8080', proxy),
+    drops('another port where the world says so', proxy(), 'port 8080'),
+    passes('port 80 where the world names another', web(), 'port 8080'),
+    passes('TCP to port 8080', proxy()),
     passes('UDP to port 80', frame(ethernet(), ipv4(), udp({ destinationPort: 80 }))),
     passes('a later fragment', frame(ethernet(), ipv4({ fragmentOffset: 1 }), tcp())),
     passes('TCP behind an extension header', frame(ethernet(), ipv6(), dstopts(), tcp())),
-    passes('a TCP header that is cut off', web.subarray(0, 53)),
+    passes('a TCP header that is cut off', web().subarray(0, 53)),
     passes('TCP behind three tags', frame(ethernet(), vlan(), vlan(), vlan(), ipv4(), tcp())),
     passes('ARP', frame(ethernet(), arp())),
-    passes('a frame too short for Ethernet', web.subarray(0, 13)),
+    passes('a frame too short for Ethernet', web().subarray(0, 13)),
   ],
   hints: {
     kinds: { tcp: 12, tcp6: 12, udp: 3, udp6: 3 },
     ports: [80, 8080, 0x5000],
     protocols: [IPPROTO.TCP],
   },
-};
+});

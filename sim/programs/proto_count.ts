@@ -6,6 +6,7 @@ import type { MapDefinition } from '../runtime/maps.ts';
 import { addU64 } from '../runtime/model-map.ts';
 import type { ProgramDefinition } from '../runtime/program.ts';
 import type { MapEntry } from '../runtime/world.ts';
+import { define } from './define.ts';
 import { protocolExamples } from './protocol-examples.ts';
 import { protocolKey } from './protocol-key.ts';
 
@@ -31,18 +32,18 @@ const nearlyWrapped: MapEntry = {
   value: Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0),
 };
 
-export const protoCount: ProgramDefinition = {
+export const protoCount: ProgramDefinition = define({
   name: 'proto_count',
   summary: 'counts packets by protocol and drops them',
   description:
     'Counts every packet in “rxcnt” under its IPv4 protocol or IPv6 next header, under 0 where there is none, and drops it.',
   entries: [{ function: 'proto_count', hook: 'xdp', model }],
   maps: [counters],
-  worlds: [
+  worlds: () => [
     { name: 'default', world: {} },
     { name: 'beyond 32 bits', world: { maps: { rxcnt: [nearlyWrapped] } } },
   ],
-  examples: [
+  examples: () => [
     ...protocolExamples('drops', XDP_DROP),
     {
       name: 'counts on beyond 32 bits',
@@ -52,4 +53,4 @@ export const protoCount: ProgramDefinition = {
     },
   ],
   hints: { kinds: { 'ip-other': 6 }, protocols: [0, 1, 6, 17, 41, 58, 127, 128, 255] },
-};
+});

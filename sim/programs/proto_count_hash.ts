@@ -7,6 +7,7 @@ import type { MapDefinition } from '../runtime/maps.ts';
 import { addU64, BPF_NOEXIST } from '../runtime/model-map.ts';
 import type { ProgramDefinition } from '../runtime/program.ts';
 import type { MapEntry } from '../runtime/world.ts';
+import { define } from './define.ts';
 import { protocolExamples } from './protocol-examples.ts';
 import { protocolKey } from './protocol-key.ts';
 
@@ -47,18 +48,18 @@ const full: readonly MapEntry[] = [
   ...Array.from({ length: counters.maxEntries - 2 }, (_, index) => entry(1000 + index, zero)),
 ];
 
-export const protoCountHash: ProgramDefinition = {
+export const protoCountHash: ProgramDefinition = define({
   name: 'proto_count_hash',
   summary: 'counts packets by protocol in a hash and passes them',
   description:
     'Counts every packet in “rxcnt”, a hash whose entries are made when first seen, under its IPv4 protocol or IPv6 next header, under 0 where there is none, and passes it.',
   entries: [{ function: 'proto_count_hash', hook: 'xdp', model }],
   maps: [counters],
-  worlds: [
+  worlds: () => [
     { name: 'default', world: {} },
     { name: 'full', world: { maps: { rxcnt: full } } },
   ],
-  examples: [
+  examples: () => [
     ...protocolExamples('passes', XDP_PASS),
     {
       name: 'goes on counting a protocol that has its entry in a full map',
@@ -74,4 +75,4 @@ export const protoCountHash: ProgramDefinition = {
     },
   ],
   hints: { kinds: { 'ip-other': 6 }, protocols: [0, 1, 6, 17, 41, 58, 127, 128, 255] },
-};
+});

@@ -6,6 +6,7 @@ import { ETHERNET } from '../packet/ethernet.ts';
 import { XDP_PASS, XDP_REDIRECT } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 import { statisticsMap, withStatistics } from './statistics.ts';
 
 /** What a global of the object holds that nobody set. */
@@ -33,14 +34,14 @@ function redirects(name: string, packet: Uint8Array, redirected: Uint8Array, wor
   };
 }
 
-export const redirect: ProgramDefinition = {
+export const redirect: ProgramDefinition = define({
   name: 'redirect',
   summary: 'sends every frame out of one device, with both MAC addresses rewritten',
   description:
     'Writes the read-only globals “redirect_destination” and “redirect_source” into the frame and redirects it to the device “redirect_ifindex”. Frames too short for Ethernet pass. Counts by action.',
   entries: [{ function: 'redirect', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap],
-  worlds: [
+  worlds: () => [
     {
       name: 'to the right',
       world: {
@@ -57,7 +58,7 @@ export const redirect: ProgramDefinition = {
     },
     { name: 'nothing set', world: {} },
   ],
-  examples: [
+  examples: () => [
     redirects('IPv4', frame(ethernet(), ipv4(), echoRequest()), frame(away, ipv4(), echoRequest())),
     redirects('tagged IPv6', frame(ethernet(), vlan(), ipv6(), tcp()), frame(away, vlan(), ipv6(), tcp())),
     redirects('ARP', frame(ethernet(), arp()), frame(away, arp())),
@@ -75,4 +76,4 @@ export const redirect: ProgramDefinition = {
     },
   ],
   hints: {},
-};
+});

@@ -8,6 +8,7 @@ import type { ModelContext } from '../runtime/context.ts';
 import type { MapDefinition } from '../runtime/maps.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
+import { define } from './define.ts';
 import { longCounted, statisticsMap, withStatistics } from './statistics.ts';
 
 /** Key: the source MAC. Value: the destination MAC to write. */
@@ -78,20 +79,20 @@ const away = ethernet({ destination: target });
 const last = ethernet({ source: '02:00:00:01:00:fd' });
 const stranger = ethernet({ source: '02:00:00:00:00:03' });
 
-export const redirectMap: ProgramDefinition = {
+export const redirectMap: ProgramDefinition = define({
   name: 'redirect_map',
   summary: 'sends frames of known senders out of one device, with the destination MAC rewritten',
   description:
     'Looks the source MAC up in “redirect_params”; a hit becomes the new destination MAC, and the frame goes to the device in slot 0 of “tx_port”. Unknown senders pass. Where the slot is empty the frame is left as it is and aborted. Counts by action.',
   entries: [{ function: 'redirect_map', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap, parameters, ports],
-  worlds: [
+  worlds: () => [
     { name: 'connected', world: connected },
     { name: 'empty slot', world: unconnected },
     { name: 'nothing set', world: {} },
     { name: 'crowded', world: crowded },
   ],
-  examples: [
+  examples: () => [
     example('redirects a known sender', frame(ethernet(), ipv4(), echoRequest()), XDP_REDIRECT, {
       packet: frame(away, ipv4(), echoRequest()),
     }),
@@ -126,4 +127,4 @@ export const redirectMap: ProgramDefinition = {
     example('passes where no sender is known', frame(ethernet(), arp()), XDP_PASS, { world: 'nothing set' }),
   ],
   hints: { macs: [known, other, fromHex('0200000100fd')] },
-};
+});

@@ -167,110 +167,112 @@ function withChecksum(packet: Uint8Array, checksum: number): Uint8Array {
   return changed;
 }
 
-const before = build.frame(arriving, to4('10.11.2.2'), build.udp());
-const after = build.frame(leaving, to4('10.11.2.2', { ttl: 63 }), build.udp());
 const headerTo = (etherType: number, length: number): Uint8Array =>
   build.frame(build.ethernet({ etherType }), new Uint8Array(length));
 
-export const routerExamples: readonly Example[] = [
-  forwards('to a neighbour', before, after),
-  forwards(
-    'to a neighbour over IPv6',
-    build.frame(arriving, to6('fc00:dead:cafe:2::2'), build.tcp()),
-    build.frame(leaving, to6('fc00:dead:cafe:2::2', { hopLimit: 63 }), build.tcp()),
-  ),
-  forwards(
-    'through a gateway',
-    build.frame(arriving, to4('10.20.0.1', { ttl: 2 }), build.tcp()),
-    build.frame(leaving, to4('10.20.0.1', { ttl: 1 }), build.tcp()),
-  ),
-  forwards(
-    'through a gateway over IPv6',
-    build.frame(arriving, to6('fc00:20::1', { hopLimit: 2 }), build.tcp()),
-    build.frame(leaving, to6('fc00:20::1', { hopLimit: 1 }), build.tcp()),
-  ),
-  forwards(
-    'a fragment',
-    build.frame(arriving, to4('10.20.0.1', { fragmentOffset: 9, protocol: 17 }), new Uint8Array(9)),
-    build.frame(leaving, to4('10.20.0.1', { fragmentOffset: 9, protocol: 17, ttl: 63 }), new Uint8Array(9)),
-  ),
-  forwards(
-    'an extension header',
-    build.frame(arriving, to6('fc00:20::1'), build.hopopts(), build.udp()),
-    build.frame(leaving, to6('fc00:20::1', { hopLimit: 63 }), build.hopopts(), build.udp()),
-  ),
-  forwards(
-    'to a multicast address along the default route',
-    ping4('224.0.0.1'),
-    build.frame(leaving, to4('224.0.0.1', { ttl: 63 }), build.echoRequest()),
-    'default route',
-  ),
-  ...[
-    [0xfeff, 0x0000],
-    [0xff00, 0x0001],
-    [0x0000, 0x0100],
-    [0xffff, 0x0100],
-  ].map(([from, to]) =>
+export function routerExamples(): readonly Example[] {
+  const before = build.frame(arriving, to4('10.11.2.2'), build.udp());
+  const after = build.frame(leaving, to4('10.11.2.2', { ttl: 63 }), build.udp());
+  return [
+    forwards('to a neighbour', before, after),
     forwards(
-      `with the checksum 0x${from!.toString(16)} updated to 0x${to!.toString(16)}`,
-      withChecksum(before, from!),
-      withChecksum(after, to!),
+      'to a neighbour over IPv6',
+      build.frame(arriving, to6('fc00:dead:cafe:2::2'), build.tcp()),
+      build.frame(leaving, to6('fc00:dead:cafe:2::2', { hopLimit: 63 }), build.tcp()),
     ),
-  ),
-  forwards(
-    'a packet as long as the device’s MTU',
-    build.frame(arriving, to4('10.11.2.2'), build.udp(), new Uint8Array(1372)),
-    build.frame(leaving, to4('10.11.2.2', { ttl: 63 }), build.udp(), new Uint8Array(1372)),
-  ),
-  passes(
-    'a packet longer than the device’s MTU',
-    build.frame(arriving, to4('10.11.2.2'), build.udp(), new Uint8Array(1373)),
-  ),
-  passes(
-    'a packet longer than the route’s locked MTU',
-    build.frame(arriving, to4('10.22.0.1'), build.udp(), new Uint8Array(573)),
-  ),
-  passes(
-    'a packet longer than the device’s MTU over IPv6',
-    build.frame(arriving, to6('fc00:20::1'), build.udp(), new Uint8Array(1353)),
-  ),
-  passes(
-    'a packet longer than the route’s locked MTU over IPv6',
-    build.frame(arriving, to6('fc00:22::1'), build.udp(), new Uint8Array(1233)),
-  ),
-  drops('what a blackhole route says', ping4('10.30.0.1')),
-  drops('what an unreachable route says', ping4('10.31.0.1')),
-  drops('what a prohibit route says', ping4('10.32.0.1')),
-  drops('what a blackhole route says over IPv6', ping6('fc00:30::1')),
-  drops('what an unreachable route says over IPv6', ping6('fc00:31::1')),
-  drops('what a prohibit route says over IPv6', ping6('fc00:32::1')),
-  passes('what goes to a device that is not in the map', ping4('10.11.3.2')),
-  passes('what a longer prefix leads to a device that is not in the map', ping4('10.20.99.1')),
-  passes('what a longer prefix leads to a device that is not in the map over IPv6', ping6('fc00:20:99::1')),
-  passes('what has no neighbour', ping4('10.11.2.77')),
-  passes('what is for a network’s lowest address, where no neighbour is', ping4('10.11.2.0')),
-  passes('what has a gateway that is no neighbour', ping4('10.21.0.1')),
-  passes('what has no neighbour over IPv6', ping6('fc00:dead:cafe:2::77')),
-  passes('what is for the router itself', ping4('10.11.1.1')),
-  passes('what is for the router itself over IPv6', ping6('fc00:dead:cafe:2::1')),
-  passes('what is for a network’s broadcast address', ping4('10.11.2.255')),
-  passes('what is for a subnet’s routers', ping6('fc00:dead:cafe:2::')),
-  passes('what is for the loopback network', ping4('127.1.2.3')),
-  passes('what has no route', ping4('192.0.2.1')),
-  passes('what has no route over IPv6', ping6('2001:db8::1')),
-  passes('link-local addresses', ping6('fe80::2')),
-  passes('multicast over IPv6', ping6('ff02::1')),
-  passes('what comes in where nothing is forwarded', before, CLOSED),
-  passes('what comes in where nothing is forwarded over IPv6', ping6('fc00:20::1'), CLOSED),
-  passes('everything without routes', before, LEFT, 'devices alone'),
-  passes('what comes in through the loopback device', before, 1),
-  passes('an expired TTL', build.frame(arriving, to4('10.11.2.2', { ttl: 1 }), build.udp())),
-  passes('a TTL of 0', build.frame(arriving, to4('10.11.2.2', { ttl: 0 }), build.udp())),
-  passes('an expired hop limit', build.frame(arriving, to6('fc00:20::1', { hopLimit: 1 }), build.udp())),
-  passes('IPv4 options', build.frame(arriving, to4('10.11.2.2', { options: [{ type: 1 }] }), build.udp())),
-  passes('tagged frames', build.frame(arriving, build.vlan(), to4('10.11.2.2'), build.udp())),
-  passes('ARP', build.frame(arriving, build.arp())),
-  drops('a frame too short for Ethernet', before.subarray(0, 13)),
-  drops('a frame too short for IPv4', before.subarray(0, 33)),
-  drops('a frame too short for IPv6', headerTo(0x86dd, 39)),
-];
+    forwards(
+      'through a gateway',
+      build.frame(arriving, to4('10.20.0.1', { ttl: 2 }), build.tcp()),
+      build.frame(leaving, to4('10.20.0.1', { ttl: 1 }), build.tcp()),
+    ),
+    forwards(
+      'through a gateway over IPv6',
+      build.frame(arriving, to6('fc00:20::1', { hopLimit: 2 }), build.tcp()),
+      build.frame(leaving, to6('fc00:20::1', { hopLimit: 1 }), build.tcp()),
+    ),
+    forwards(
+      'a fragment',
+      build.frame(arriving, to4('10.20.0.1', { fragmentOffset: 9, protocol: 17 }), new Uint8Array(9)),
+      build.frame(leaving, to4('10.20.0.1', { fragmentOffset: 9, protocol: 17, ttl: 63 }), new Uint8Array(9)),
+    ),
+    forwards(
+      'an extension header',
+      build.frame(arriving, to6('fc00:20::1'), build.hopopts(), build.udp()),
+      build.frame(leaving, to6('fc00:20::1', { hopLimit: 63 }), build.hopopts(), build.udp()),
+    ),
+    forwards(
+      'to a multicast address along the default route',
+      ping4('224.0.0.1'),
+      build.frame(leaving, to4('224.0.0.1', { ttl: 63 }), build.echoRequest()),
+      'default route',
+    ),
+    ...[
+      [0xfeff, 0x0000],
+      [0xff00, 0x0001],
+      [0x0000, 0x0100],
+      [0xffff, 0x0100],
+    ].map(([from, to]) =>
+      forwards(
+        `with the checksum 0x${from!.toString(16)} updated to 0x${to!.toString(16)}`,
+        withChecksum(before, from!),
+        withChecksum(after, to!),
+      ),
+    ),
+    forwards(
+      'a packet as long as the device’s MTU',
+      build.frame(arriving, to4('10.11.2.2'), build.udp(), new Uint8Array(1372)),
+      build.frame(leaving, to4('10.11.2.2', { ttl: 63 }), build.udp(), new Uint8Array(1372)),
+    ),
+    passes(
+      'a packet longer than the device’s MTU',
+      build.frame(arriving, to4('10.11.2.2'), build.udp(), new Uint8Array(1373)),
+    ),
+    passes(
+      'a packet longer than the route’s locked MTU',
+      build.frame(arriving, to4('10.22.0.1'), build.udp(), new Uint8Array(573)),
+    ),
+    passes(
+      'a packet longer than the device’s MTU over IPv6',
+      build.frame(arriving, to6('fc00:20::1'), build.udp(), new Uint8Array(1353)),
+    ),
+    passes(
+      'a packet longer than the route’s locked MTU over IPv6',
+      build.frame(arriving, to6('fc00:22::1'), build.udp(), new Uint8Array(1233)),
+    ),
+    drops('what a blackhole route says', ping4('10.30.0.1')),
+    drops('what an unreachable route says', ping4('10.31.0.1')),
+    drops('what a prohibit route says', ping4('10.32.0.1')),
+    drops('what a blackhole route says over IPv6', ping6('fc00:30::1')),
+    drops('what an unreachable route says over IPv6', ping6('fc00:31::1')),
+    drops('what a prohibit route says over IPv6', ping6('fc00:32::1')),
+    passes('what goes to a device that is not in the map', ping4('10.11.3.2')),
+    passes('what a longer prefix leads to a device that is not in the map', ping4('10.20.99.1')),
+    passes('what a longer prefix leads to a device that is not in the map over IPv6', ping6('fc00:20:99::1')),
+    passes('what has no neighbour', ping4('10.11.2.77')),
+    passes('what is for a network’s lowest address, where no neighbour is', ping4('10.11.2.0')),
+    passes('what has a gateway that is no neighbour', ping4('10.21.0.1')),
+    passes('what has no neighbour over IPv6', ping6('fc00:dead:cafe:2::77')),
+    passes('what is for the router itself', ping4('10.11.1.1')),
+    passes('what is for the router itself over IPv6', ping6('fc00:dead:cafe:2::1')),
+    passes('what is for a network’s broadcast address', ping4('10.11.2.255')),
+    passes('what is for a subnet’s routers', ping6('fc00:dead:cafe:2::')),
+    passes('what is for the loopback network', ping4('127.1.2.3')),
+    passes('what has no route', ping4('192.0.2.1')),
+    passes('what has no route over IPv6', ping6('2001:db8::1')),
+    passes('link-local addresses', ping6('fe80::2')),
+    passes('multicast over IPv6', ping6('ff02::1')),
+    passes('what comes in where nothing is forwarded', before, CLOSED),
+    passes('what comes in where nothing is forwarded over IPv6', ping6('fc00:20::1'), CLOSED),
+    passes('everything without routes', before, LEFT, 'devices alone'),
+    passes('what comes in through the loopback device', before, 1),
+    passes('an expired TTL', build.frame(arriving, to4('10.11.2.2', { ttl: 1 }), build.udp())),
+    passes('a TTL of 0', build.frame(arriving, to4('10.11.2.2', { ttl: 0 }), build.udp())),
+    passes('an expired hop limit', build.frame(arriving, to6('fc00:20::1', { hopLimit: 1 }), build.udp())),
+    passes('IPv4 options', build.frame(arriving, to4('10.11.2.2', { options: [{ type: 1 }] }), build.udp())),
+    passes('tagged frames', build.frame(arriving, build.vlan(), to4('10.11.2.2'), build.udp())),
+    passes('ARP', build.frame(arriving, build.arp())),
+    drops('a frame too short for Ethernet', before.subarray(0, 13)),
+    drops('a frame too short for IPv4', before.subarray(0, 33)),
+    drops('a frame too short for IPv6', headerTo(0x86dd, 39)),
+  ];
+}

@@ -18,6 +18,7 @@ import {
 } from '../runtime/fib.ts';
 import type { MapDefinition } from '../runtime/maps.ts';
 import type { ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 import { routerExamples, routerHints, routerWorlds } from './router-network.ts';
 import { statisticsMap, withStatistics } from './statistics.ts';
 
@@ -118,14 +119,14 @@ function forward(context: ModelContext, l3: number): number {
   return action;
 }
 
-export const router: ProgramDefinition = {
+export const router: ProgramDefinition = define({
   name: 'router',
   summary: 'forwards IPv4 and IPv6 by the kernel’s routing table',
   description:
     'Looks every IPv4 and IPv6 packet up with bpf_fib_lookup: one hop less, both MAC addresses rewritten, and out of the device that the route names, if “tx_port” has it. Blackhole, unreachable and prohibit routes drop; what needs the stack (options, expired TTL, no neighbour, too long, local) passes. Counts by action.',
   entries: [{ function: 'router', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap, ports],
-  worlds: routerWorlds,
+  worlds: () => routerWorlds,
   examples: routerExamples,
   hints: { ...routerHints, protocols: [IPPROTO.TCP, IPPROTO.UDP, IPPROTO.ICMP] },
-};
+});

@@ -16,6 +16,7 @@ import { IPPROTO } from '../packet/numbers.ts';
 import { XDP_DROP, XDP_PASS } from '../runtime/actions.ts';
 import type { ModelContext } from '../runtime/context.ts';
 import type { Example, ProgramDefinition } from '../runtime/program.ts';
+import { define } from './define.ts';
 import { Parsing } from './parsing.ts';
 import { longCounted, statisticsMap, withStatistics } from './statistics.ts';
 
@@ -26,7 +27,7 @@ function decide(context: ModelContext): number {
   return parsing.parse(context.frame).protocol === IPPROTO.TCP ? XDP_PASS : XDP_DROP;
 }
 
-const tcpFrame = frame(ethernet(), ipv4(), tcp());
+const tcpFrame = (): Uint8Array => frame(ethernet(), ipv4(), tcp());
 
 function passes(name: string, packet: Uint8Array): Example {
   return { name: `passes ${name}`, stimulus: { packet }, action: XDP_PASS };
@@ -36,19 +37,19 @@ function drops(name: string, packet: Uint8Array): Example {
   return { name: `drops ${name}`, stimulus: { packet }, action: XDP_DROP };
 }
 
-export const tcpFilter: ProgramDefinition = {
+export const tcpFilter: ProgramDefinition = define({
   name: 'tcp_filter',
   summary: 'passes TCP, drops everything else',
   description:
     'Passes TCP over IPv4 and IPv6, later fragments included; drops everything else, ARP and neighbour discovery too, so that neighbours have to be static. Counts by action.',
   entries: [{ function: 'tcp_filter', hook: 'xdp', model: withStatistics(decide) }],
   maps: [statisticsMap],
-  worlds: [
+  worlds: () => [
     { name: 'default', world: {} },
     { name: 'statistics beyond 32 bits', world: { maps: { xdp_stats_map: longCounted } } },
   ],
-  examples: [
-    passes('TCP over IPv4', tcpFrame),
+  examples: () => [
+    passes('TCP over IPv4', tcpFrame()),
     passes('TCP over IPv6', frame(ethernet(), ipv6(), tcp())),
     passes('TCP behind IPv4 options', frame(ethernet(), ipv4({ options: [{ type: 1 }] }), tcp())),
     passes('TCP behind two tags', frame(ethernet(), vlan({ service: true }), vlan(), ipv4(), tcp())),
@@ -56,7 +57,7 @@ export const tcpFilter: ProgramDefinition = {
       'a later fragment of TCP',
       frame(ethernet(), ipv4({ protocol: 6, fragmentOffset: 5 }), new Uint8Array(8)),
     ),
-    passes('TCP whose header is cut off', tcpFrame.subarray(0, 34)),
+    passes('TCP whose header is cut off', tcpFrame().subarray(0, 34)),
     drops('UDP', frame(ethernet(), ipv4(), udp())),
     drops('ICMP', frame(ethernet(), ipv4(), echoRequest())),
     drops('neighbour discovery', frame(ethernet(), ipv6(), icmpv6({ type: 135 }), new Uint8Array(16))),
@@ -65,13 +66,13 @@ export const tcpFilter: ProgramDefinition = {
     drops('another EtherType', frame(ethernet(), new Uint8Array(40))),
     drops('TCP behind three tags', frame(ethernet(), vlan(), vlan(), vlan(), ipv4(), tcp())),
     drops('a tag that is cut off', frame(ethernet(), vlan()).subarray(0, 16)),
-    drops('a frame too short for IPv4', tcpFrame.subarray(0, 33)),
+    drops('a frame too short for IPv4', tcpFrame().subarray(0, 33)),
     drops(
       'a frame too short for its IPv4 options',
       frame(ethernet(), ipv4({ options: [{ type: 1 }] }), tcp()).subarray(0, 37),
     ),
     drops('a frame too short for IPv6', frame(ethernet(), ipv6(), tcp()).subarray(0, 53)),
-    drops('a frame too short for Ethernet', tcpFrame.subarray(0, 13)),
+    drops('a frame too short for Ethernet', tcpFrame().subarray(0, 13)),
   ],
   hints: { kinds: { tcp: 10, tcp6: 10 }, protocols: [IPPROTO.TCP, IPPROTO.UDP] },
-};
+});

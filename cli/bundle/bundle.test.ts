@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, expect, it } from 'vitest';
+import { packageFile } from '../../kernel/package-file.ts';
+import { buildCommand, xdpsim } from '../test-support/built-command.ts';
+import { withSourcePositions } from './source-positions.ts';
+
+beforeAll(buildCommand, 600_000);
+
+it('prints the version of package.json without loading the bundle', async () => {
+  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
+  for (const option of ['--version', '-V']) {
+    expect(await xdpsim(option)).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  }
+});
+
+it('names the sources in a stack trace of the bundle', () => {
+  const bundle = packageFile('dist/bin/bundle.cjs');
+  const lines = readFileSync(bundle, 'utf8').split('\n');
+  const line = lines.findIndex((text) => text.startsWith('function isSupervised('));
+  const shown = withSourcePositions(
+    `Error: no\n    at isSupervised (${bundle}:${line + 1}:10)\n    at main.js:1:1`,
+  );
+  const source = readFileSync(packageFile('cli/supervisor.ts'), 'utf8').split('\n');
+  const at = source.findIndex((text) => text.startsWith('export function isSupervised('));
+  expect(shown).toMatch(
+    new RegExp(`at isSupervised \\(cli/supervisor\\.ts:${at + 1}:\\d+\\)\n    at main.js:1:1$`),
+  );
+});
+
+it('leaves packages with native code, and those that few runs need, where npm installed them', () => {
+  const text = readFileSync(packageFile('dist/bin/bundle.cjs'), 'utf8');
+  const bundled = new Set([...text.matchAll(/^\/\/ node_modules\/([^/\n]+)/gm)].map(([, name]) => name));
+  expect(bundled).toContain('commander');
+  for (const name of ['koffi', 'cap', 'raw-socket', 'tsx', 'fast-check', 'z3-solver', 'vitest']) {
+    expect(bundled).not.toContain(name);
+  }
+});
+
+it('imports modules by way of the loader only', () => {
+  const text = readFileSync(packageFile('dist/bin/bundle.cjs'), 'utf8');
+  expect(text.match(/.*\bimport\(.*/g)).toBeNull();
+  expect(text).toContain('await importModule("tsx/esm/api")');
+});

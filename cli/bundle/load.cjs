@@ -1,0 +1,58 @@
+'use strict';
+/**
+ * Runs a process of the bundle. V8 compiles it from source, or takes what it compiled when the bundle was built: that
+ * is beside it, one file for each process, and good for one version of V8 only. Any other takes the source.
+ */
+const { readFileSync, writeFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { join } = require('node:path');
+const vm = require('node:vm');
+
+/** Set by the build: write down what was compiled. */
+const isRecording = process.env.XDPSIM_RECORD_COMPILED === '1';
+
+/** A script that is compiled like this has no `import()` of its own. */
+const importModule = (specifier) => import(specifier);
+
+/** Like the wrapper that Node puts around CommonJS modules. The bundle is ASCII. */
+const wrapped = (source) => `(function (exports, require, module, __filename, importModule) { ${source}\n})`;
+
+function readCompiled(path) {
+  if (isRecording) return undefined;
+  try {
+    return readFileSync(path);
+  } catch {
+    // Packed without, or on a file system that fails: it is only slower.
+    return undefined;
+  }
+}
+
+function load(name) {
+  const path = join(__dirname, 'bundle.cjs');
+  const compiled = join(__dirname, `${name}.v8`);
+  const script = new vm.Script(wrapped(readFileSync(path, 'latin1')), {
+    filename: path,
+    cachedData: readCompiled(compiled),
+  });
+  const bundle = { exports: {} };
+  const run = script.runInThisContext();
+  run(bundle.exports, createRequire(path), bundle, path, importModule);
+  if (isRecording) process.on('exit', () => writeFileSync(compiled, script.createCachedData()));
+  return bundle.exports[name];
+}
+
+/** @param {'command' | 'verifyWorker'} name */
+module.exports = (name) => {
+  let start;
+  try {
+    start = load(name);
+  } catch (error) {
+    // What reports errors is in the bundle.
+    const isLimit = error.code === 'EMFILE' || error.code === 'ENFILE';
+    const problem = isLimit ? 'too many open files' : `cannot be loaded: ${error.message}`;
+    process.stderr.write(`xdpsim: ${problem}\n`);
+    process.exitCode = 3;
+    return;
+  }
+  void start();
+};
