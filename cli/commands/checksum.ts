@@ -11,6 +11,7 @@ import {
   ChecksumScanner,
   type ChecksumSink,
   type FoundChecksum,
+  LAYER,
 } from '../../verify/oracle/checksums.ts';
 import { ChecksumTally } from '../../verify/oracle/tally.ts';
 import { EXIT, inputFailure } from '../failure.ts';
@@ -87,8 +88,8 @@ class FaultSink implements ChecksumSink {
       layer: CHECKSUM_LAYERS[found.layer]!,
       depth: found.depth,
       status: CHECKSUM_STATUSES[found.status]!,
-      got: hex16(found.got),
-      expected: hex16(found.expected),
+      got: hexOf(found.layer, found.got),
+      expected: hexOf(found.layer, found.expected),
     });
   }
 }
@@ -158,6 +159,7 @@ function toJson(reports: readonly FileReport[]): unknown {
   };
 }
 
-function hex16(value: number): string {
-  return `0x${value.toString(16).padStart(4, '0')}`;
+/** 16 bits; SCTP's CRC has 32. */
+function hexOf(layer: number, value: number): string {
+  return `0x${value.toString(16).padStart(layer === LAYER.sctp ? 8 : 4, '0')}`;
 }

@@ -1,17 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import * as build from './build.ts';
 import { readU16, toHex } from './bytes.ts';
-import { verify } from './checksum.ts';
+import { pseudoHeader6, verify } from './checksum.ts';
 import { IPV4 } from './ipv4.ts';
-import { Layers } from './layers.ts';
+import { decodeTree } from './tree.ts';
+
+/** What the tree says of each checksum. */
+const verdicts = (bytes: Uint8Array): (string | undefined)[] =>
+  decodeTree(bytes).flatMap(({ children }) =>
+    children.filter(({ name }) => name === 'checksum').map(({ note }) => note),
+  );
 
 describe('a built frame', () => {
   it('has lengths, numbers and checksums filled in', () => {
     const bytes = build.frame(build.ethernet(), build.vlan(), build.ipv4(), build.tcp(), new Uint8Array(3));
-    const layers = new Layers().walk(bytes, 0, bytes.length);
-    expect(layers).toMatchObject({ stop: '', tagCount: 1, l4Protocol: 6, l3DeclaredEnd: bytes.length });
-    expect(verify(bytes, layers.l3, 20)).toBe(true);
-    expect(verify(bytes, layers.l4, layers.l4Length, layers.pseudoHeader())).toBe(true);
+    expect(decodeTree(bytes).map(({ name, offset }) => [name, offset])).toEqual([
+      ['ethernet', 0],
+      ['vlan', 14],
+      ['ipv4', 18],
+      ['tcp', 38],
+      ['payload', 58],
+    ]);
+    expect(readU16(bytes, 20)).toBe(bytes.length - 18);
+    expect(verdicts(bytes)).toEqual(['correct', 'correct']);
   });
 
   it('has what was stated, right or wrong', () => {
@@ -61,18 +72,16 @@ describe('layers one inside the other', () => {
 
   it('fill in the checksums of an inner packet and of an outer one', () => {
     const bytes = build.ethernet().ipv4().ipv6().tcp().payload(new Uint8Array(5)).bytes();
-    const outer = new Layers().walk(bytes, 0, bytes.length);
-    expect(outer.findInner()).toBe(true);
-    const inner = new Layers().walkIp(bytes, outer.innerAt, outer.innerEnd);
-    expect(inner).toMatchObject({ version: 6, l4Protocol: 6 });
-    expect(verify(bytes, inner.l4, inner.l4Length, inner.pseudoHeader())).toBe(true);
+    expect(decodeTree(bytes).map(({ name }) => name)).toEqual(['ethernet', 'ipv4', 'ipv6', 'tcp', 'payload']);
+    expect(verdicts(bytes)).toEqual(['correct', 'correct']);
+    const pseudo = pseudoHeader6(bytes, 34 + 8, 34 + 24, 6, 25);
+    expect(verify(bytes, 74, 25, pseudo)).toBe(true);
   });
 
   it('take the last address of a routing header for the pseudo-header (RFC 8200 §8.1)', () => {
     const segments = new Uint8Array(20);
     segments[19] = 9;
     const bytes = build.ipv6().routing({ segmentsLeft: 1, data: segments }).udp().bytes();
-    const layers = new Layers().walkIp(bytes, 0, bytes.length);
-    expect(verify(bytes, layers.l4, layers.l4Length, layers.pseudoHeader())).toBe(true);
+    expect(verify(bytes, 64, 8, pseudoHeader6(bytes, 8, 48, 17, 8))).toBe(true);
   });
 });

@@ -13,7 +13,7 @@
 import { NO_BYTES, writeU16, writeU32le } from './bytes.ts';
 import { checksum, finish, finishUdp } from './checksum.ts';
 import { sctpChecksum } from './crc32c.ts';
-import { coveredSum, isNeverZero, type PseudoHeader } from './declaration/coverage.ts';
+import { coveredSum, hasPseudoHeader, isNeverZero, type PseudoHeader } from './declaration/coverage.ts';
 import type { Checksum, Space } from './declaration/field.ts';
 import type { Given, Protocol, ValueOf } from './declaration/protocol.ts';
 import { ICMP_TYPE } from './icmp.ts';
@@ -29,6 +29,7 @@ interface Pending {
   readonly checksum: Checksum;
   /** Bytes that it covers. */
   readonly covered: number;
+  readonly value: unknown;
 }
 
 /** What has been built so far, from the inside out. */
@@ -54,6 +55,11 @@ export interface EchoFields {
   readonly checksum?: number;
 }
 
+export interface NvgreFields {
+  readonly subnet?: number;
+  readonly flow?: number;
+}
+
 type VlanFields = Given<ValueOf<typeof PROTOCOLS.vlan>> & {
   /** An 802.1ad tag instead of one of 802.1Q. */
   readonly service?: boolean;
@@ -67,6 +73,8 @@ export interface LayerStack extends Omit<Builders, 'vlan'> {
   echoReply(fields?: EchoFields): LayerStack;
   echoRequest6(fields?: EchoFields): LayerStack;
   echoReply6(fields?: EchoFields): LayerStack;
+  /** GRE as RFC 7637 uses it: the key names a virtual subnet (24 bits) and a flow (8 bits). */
+  nvgre(fields?: NvgreFields): LayerStack;
   payload(bytes: Uint8Array): LayerStack;
   /** The packet. */
   bytes(): Uint8Array;
@@ -119,7 +127,11 @@ function layer<F, V>(
     const header = { value, bytes, offset: 0, length, end: bytes.length, context: {} };
     const context = declaration.follow?.(header)?.context;
     if (context?.pseudoHeader !== undefined) {
-      for (const one of pending) fillMessage(bytes, one, context.pseudoHeader);
+      for (const one of pending) {
+        if (!hasPseudoHeader(one.checksum, one.value, context.version)) continue;
+        writeU16(bytes, one.start + one.field, 0);
+        fillMessage(bytes, one, context.pseudoHeader);
+      }
       pending = [];
     }
     for (const [name, { options }] of computed) {
@@ -130,17 +142,28 @@ function layer<F, V>(
       const covered = Math.min(declaration.covered?.(header) ?? bytes.length, bytes.length);
       if (rule.algorithm === 'crc32c') writeU32le(bytes, field, sctpChecksum(bytes, 0, covered, field));
       else if (rule.covers === 'header') writeU16(bytes, field, checksum(bytes, 0, length));
-      else if (rule.pseudoHeader !== undefined) pending.push({ start: 0, field, checksum: rule, covered });
-      else writeU16(bytes, field, finish(coveredSum(rule, bytes, 0, bytes.length, covered)));
+      else {
+        if (covered > 0 && !hasPseudoHeader(rule, value, undefined))
+          writeU16(bytes, field, finish(coveredSum(rule, bytes, 0, bytes.length, covered)));
+        if (rule.pseudoHeader !== undefined)
+          pending.push({ start: 0, field, checksum: rule, covered, value });
+      }
     }
-    return { bytes, announced: { ...announcing(declaration.announcedBy ?? {}), ...announcedAs }, pending };
+    const announced = {
+      ...announcing(declaration.announcedBy ?? {}),
+      ...declaration.announcedAs?.(bytes.length),
+      ...announcedAs,
+    };
+    return { bytes, announced, pending };
   };
 }
 
 function announcing(
   by: Readonly<Partial<Record<Space, readonly number[]>>>,
 ): Readonly<Partial<Record<Space, number>>> {
-  return Object.fromEntries(Object.entries(by).map(([space, [number]]) => [space, number]));
+  const numbers = Object.fromEntries(Object.entries(by).map(([space, [number]]) => [space, number]));
+  const ofIp = by.ipProtocol ?? by.ipv4Protocol ?? by.ipv6Protocol;
+  return ofIp === undefined ? numbers : { ...numbers, ipProtocol: ofIp[0]! };
 }
 
 function fillMessage(
@@ -177,6 +200,12 @@ class Stack {
 
   echoReply6(fields: EchoFields = {}): Stack {
     return this.and(echo(PROTOCOLS.icmpv6, ICMPV6_TYPE.ECHO_REPLY, 'echo', fields));
+  }
+
+  nvgre({ subnet = 0x1000, flow = 0 }: NvgreFields = {}): Stack {
+    return this.and(
+      layer(PROTOCOLS.gre, { key: subnet * 256 + flow, protocolType: ETHERTYPE.TRANSPARENT_ETHERNET }),
+    );
   }
 
   payload(bytes: Uint8Array): Stack {

@@ -44,7 +44,11 @@ export interface Follower {
     readonly number: number;
     /** Where the number announces nobody: the source port, behind the destination port. */
     readonly otherwise?: number;
+    /** Where that announces nobody either: the name of what it looks like. */
+    readonly guess?: () => string;
   };
+  /** What lies between this header and the next, if anything does. */
+  readonly gap?: string;
   readonly offset: number;
   readonly end: number;
   readonly context?: Context;
@@ -52,10 +56,16 @@ export interface Follower {
 
 /** What the layer below knows and the layer above needs. */
 export interface Context {
+  /** The IP version around it, where one is directly around it. */
+  readonly version?: 4 | 6;
   /** The pseudo-header's sum for an upper layer of so many bytes; absent where it cannot be known. */
   readonly pseudoHeader?: (protocol: number, length: number) => number;
-  /** Why the upper layer's checksum cannot be judged: a fragment, or bytes missing. */
+  /** Why no checksum of the upper layer can be judged: it is a fragment. */
   readonly unverifiable?: string;
+  /** Does a routing header hide the final destination, which a pseudo-header needs? */
+  readonly isDestinationHidden?: boolean;
+  /** Are fewer bytes there than the IP header says? What states a length of its own may be whole still. */
+  readonly isCutOff?: boolean;
 }
 
 /** A node over bytes that have no table: payload, padding, what could not be decoded. */

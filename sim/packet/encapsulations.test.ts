@@ -1,21 +1,28 @@
 /** Encapsulations and the protocols beside TCP and UDP: a header from the wire of each, and the suite that all pass. */
 import { describe, expect, it } from 'vitest';
+import { DNS, QUIC } from './application.ts';
 import { packet } from './build.ts';
 import { fromHex, readU16, readU32le } from './bytes.ts';
+import { CAPWAP } from './capwap.ts';
 import { crc32c, sctpChecksum } from './crc32c.ts';
 import { DCCP } from './dccp.ts';
 import { GENEVE } from './geneve.ts';
 import { GRE } from './gre.ts';
+import { GUE } from './gue.ts';
 import { IGMP } from './igmp.ts';
+import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
+import { LLC, SNAP, STP } from './llc.ts';
+import { LLDP } from './lldp.ts';
 import { MPLS } from './mpls.ts';
 import { PPP, PPPOE } from './pppoe.ts';
-import { OSPF, PIM, VRRP } from './routing-protocols.ts';
+import { OSPF, OSPF3, PIM, VRRP } from './routing-protocols.ts';
 import { SCTP } from './sctp.ts';
+import { TEREDO } from './teredo.ts';
 import { describeProtocol } from './test-support/protocol-suite.ts';
 import { decodeTree } from './tree.ts';
-import { ERSPAN, ERSPAN_III, ESP, ETHERIP, GTPU, ITAG, NSH } from './tunnels.ts';
+import { ERSPAN, ERSPAN_III, ESP, ETHERIP, FABRIC_PATH, GTPU, ITAG, NSH } from './tunnels.ts';
 import { UDP_LITE } from './udp-lite.ts';
-import { VXLAN } from './vxlan.ts';
+import { VXLAN, VXLAN_GPE } from './vxlan.ts';
 
 const bare = { checksumPresent: false, keyPresent: false, sequencePresent: false, reserved: 0 };
 
@@ -53,6 +60,121 @@ describeProtocol(GENEVE, {
     vni: 42,
     reserved2: 0,
     options: [{ class: 0x0102, type: 0x80, reserved: 0, data: fromHex('deadbeef') }],
+  },
+});
+describeProtocol(VXLAN_GPE, {
+  wire: '0c 0000 01 00002a 00',
+  value: {
+    reservedFlags: 0,
+    vniPresent: true,
+    nextPresent: true,
+    ingressReplicated: false,
+    oam: false,
+    reserved: 0,
+    next: 1,
+    vni: 42,
+    reserved2: 0,
+  },
+});
+describeProtocol(GUE, {
+  wire: '01 2f 0000 01020304',
+  value: { control: false, protocol: 47, flags: 0, optional: fromHex('01020304') },
+});
+describeProtocol(
+  TEREDO,
+  { wire: '', value: { indications: new Uint8Array(0) } },
+  { wire: '0000 1234 f5f5f5f5', value: { indications: fromHex('00001234f5f5f5f5') } },
+  {
+    wire: '0001 00 00 0102030405060708 00 0000 1234 f5f5f5f5',
+    value: { indications: fromHex('000100000102030405060708 00 00001234f5f5f5f5') },
+  },
+);
+describeProtocol(L2TPV3, { wire: '0000002a', value: { session: 42 } });
+describeProtocol(L2TPV3_UDP, {
+  wire: '0003 0000 0000002a',
+  value: { control: false, reserved: 0, reserved2: 0, session: 42 },
+});
+describeProtocol(CAPWAP, {
+  wire: '00 204210 0000 0000 06020000000001 00',
+  value: {
+    radio: 1,
+    binding: 1,
+    native: false,
+    fragment: false,
+    lastFragment: false,
+    wireless: false,
+    radioAddress: true,
+    keepAlive: false,
+    reservedFlags: 0,
+    fragmentId: 0,
+    fragmentOffset: 0,
+    reserved: 0,
+    optional: fromHex('0602000000000100'),
+  },
+});
+describeProtocol(FABRIC_PATH, { wire: '0060', value: { tree: 1, ttl: 32 } });
+describeProtocol(
+  LLC,
+  {
+    wire: 'aa aa 03',
+    value: { destinationSap: 0xaa, sourceSap: 0xaa, control: 3, sequence: new Uint8Array(0) },
+  },
+  {
+    wire: 'f0 f0 01 05',
+    value: { destinationSap: 0xf0, sourceSap: 0xf0, control: 1, sequence: Uint8Array.of(5) },
+  },
+);
+describeProtocol(SNAP, { wire: '000000 0800', value: { organization: 0, type: 0x0800 } });
+describeProtocol(STP, {
+  wire: '0000 02 02 7c',
+  value: { protocolId: 0, version: 2, type: 2, rest: Uint8Array.of(0x7c) },
+});
+describeProtocol(LLDP, {
+  wire: '0207 04 020000000001 0604 05 657468 0602 0078 0000',
+  value: {
+    elements: [
+      { type: 1, data: fromHex('04020000000001') },
+      { type: 3, data: fromHex('05657468') },
+      { type: 3, data: fromHex('0078') },
+      { type: 0, data: new Uint8Array(0) },
+    ],
+  },
+});
+describeProtocol(DNS, {
+  wire: '1234 8180 0001 0001 0000 0000 00 0001 0001',
+  value: {
+    id: 0x1234,
+    response: true,
+    opcode: 0,
+    authoritative: false,
+    truncated: false,
+    recursionDesired: true,
+    recursionAvailable: true,
+    reserved: 0,
+    authenticated: false,
+    checkingDisabled: false,
+    responseCode: 0,
+    questions: 1,
+    answers: 1,
+    authorities: 0,
+    additional: 0,
+    records: fromHex('0000010001'),
+  },
+});
+describeProtocol(QUIC, {
+  wire: 'c3 00000001 08',
+  value: { longHeader: true, type: 0, typeSpecific: 3, rest: fromHex('0000000108') },
+});
+describeProtocol(OSPF3, {
+  wire: '03 01 0010 01010101 00000000 abcd 00 00',
+  value: {
+    type: 1,
+    length: 16,
+    router: '1.1.1.1',
+    area: '0.0.0.0',
+    checksum: 0xabcd,
+    instance: 0,
+    reserved: 0,
   },
 });
 describeProtocol(MPLS, {
@@ -98,12 +220,36 @@ describeProtocol(
     value: { type: 0x16, maximumResponse: 0, checksum: 0x0a0b, body: { kind: 'group', group: '224.0.0.9' } },
   },
   {
+    wire: '11 64 0a0b e0000009 0a7d 0002 0a000001 0a000002',
+    value: {
+      type: 0x11,
+      maximumResponse: 100,
+      checksum: 0x0a0b,
+      body: {
+        kind: 'query',
+        group: '224.0.0.9',
+        querier: {
+          flags: 0x0a,
+          interval: 125,
+          count: 2,
+          sources: ['10.0.0.1', '10.0.0.2'],
+          rest: new Uint8Array(0),
+        },
+      },
+    },
+  },
+  {
     wire: '22 00 0a0b 0000 0001 04000000 e0000009',
     value: {
       type: 0x22,
       maximumResponse: 0,
       checksum: 0x0a0b,
-      body: { kind: 'report3', reserved: 0, records: 1, groups: fromHex('04000000e0000009') },
+      body: {
+        kind: 'report3',
+        reserved: 0,
+        records: 1,
+        groups: [{ type: 4, group: '224.0.0.9', sources: [], auxiliary: new Uint8Array(0) }],
+      },
     },
   },
 );
@@ -111,6 +257,7 @@ describeProtocol(PIM, { wire: '20 00 abcd', value: { type: 0, reserved: 0, check
 describeProtocol(VRRP, {
   wire: '31 05 64 01 0064 abcd 0a0b0101',
   value: {
+    version: 3,
     type: 1,
     virtualRouter: 5,
     priority: 100,
@@ -257,6 +404,31 @@ describe('layers of a tunnel', () => {
       ['gre', 'erspan', 'ethernet#2', 'ipv4#2'],
     ],
     ['NSH', packet.ethernet().nsh().ipv4().udp().bytes(), ['nsh', 'ipv4', 'udp']],
+    [
+      'VXLAN-GPE',
+      packet.ethernet().ipv4().udp().vxlangpe().ipv6().udp().bytes(),
+      ['udp', 'vxlangpe', 'ipv6', 'udp#2'],
+    ],
+    ['GUE', packet.ethernet().ipv4().udp().gue().gre().ipv4().bytes(), ['udp', 'gue', 'gre', 'ipv4#2']],
+    ['Teredo', packet.ethernet().ipv4().udp().teredo().ipv6().bytes(), ['udp', 'teredo', 'ipv6']],
+    [
+      'L2TPv3 with a cookie',
+      packet.ethernet().ipv4().l2tpv3().payload(new Uint8Array(4)).ethernet().ipv4().bytes(),
+      ['l2tpv3', 'gap', 'ethernet#2', 'ipv4#2'],
+    ],
+    [
+      'CAPWAP',
+      packet.ethernet().ipv4().udp().capwap().ethernet().ipv4().bytes(),
+      ['udp', 'capwap', 'ethernet#2', 'ipv4#2'],
+    ],
+    ['SNAP', packet.ethernet().llc().snap().ipv4().udp().bytes(), ['llc', 'snap', 'ipv4', 'udp']],
+    [
+      'FabricPath',
+      packet.ethernet().fabricpath().ethernet().ipv4().bytes(),
+      ['fabricpath', 'ethernet#2', 'ipv4'],
+    ],
+    ['NVGRE', packet.ethernet().ipv4().nvgre().ethernet().ipv4().bytes(), ['gre', 'ethernet#2', 'ipv4#2']],
+    ['IP right behind UDP', packet.ethernet().ipv4().udp().ipv4().tcp().bytes(), ['udp', 'ipv4#2', 'tcp']],
     ['802.1ah', packet.ethernet().itag().ipv4().udp().bytes(), ['itag', 'ipv4', 'udp']],
   ])('%s are followed', (_name, bytes, layers) => {
     const found = names(bytes);

@@ -2,8 +2,9 @@
 
 import { protocol } from './declaration/declare.ts';
 import { hex, mac } from './declaration/field.ts';
-import type { ValueOf } from './declaration/protocol.ts';
-import { ETHERTYPE, etherTypeName } from './numbers.ts';
+import type { Header, ValueOf } from './declaration/protocol.ts';
+import type { Follower } from './dissection.ts';
+import { ETHERTYPE, ETHERTYPE_MIN, etherTypeName } from './numbers.ts';
 
 export const ETHERNET = protocol({
   name: 'ethernet',
@@ -20,8 +21,24 @@ export const ETHERNET = protocol({
       preset: ETHERTYPE.LOCAL_EXPERIMENTAL_1,
     }),
   },
+  carries: ['llc'],
   announcedBy: { etherType: [ETHERTYPE.TRANSPARENT_ETHERNET], nshProtocol: [3] },
   summary: ({ source, destination }) => `${source} → ${destination}`,
+  follow: followTyped,
 });
+
+/** Behind a type comes what it announces; behind what is a length, LLC, and padding behind that many bytes. */
+export function followTyped({
+  value,
+  offset,
+  length,
+  end,
+}: Header<{ readonly etherType: number }>): Follower {
+  const { etherType } = value;
+  const at = offset + length;
+  return etherType < ETHERTYPE_MIN
+    ? { protocol: 'llc', offset: at, end: Math.min(end, at + etherType), context: {} }
+    : { announced: { space: 'etherType', number: etherType }, offset: at, end, context: {} };
+}
 
 export type EthernetHeader = ValueOf<typeof ETHERNET>;

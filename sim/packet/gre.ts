@@ -57,6 +57,18 @@ export const GRE = protocol({
   summary: ({ protocolType, key }) =>
     (etherTypeName(protocolType) ?? `protocol 0x${protocolType.toString(16).padStart(4, '0')}`) +
     (key === undefined ? '' : `, key 0x${key.toString(16)}`),
+  notes: ({ value: { protocolType, key } }) =>
+    // NVGRE: a subnet and a flow (RFC 7637 §3.2).
+    key === undefined || protocolType !== ETHERTYPE.TRANSPARENT_ETHERNET
+      ? {}
+      : { key: `for NVGRE: subnet ${key >>> 8}, flow ${key & 0xff}` },
+  follow: ({ value, offset, length, end }) => {
+    const place = { offset: offset + length, end, context: {} };
+    // Without a sequence number ERSPAN has no header either: type I.
+    return value.protocolType === ETHERTYPE.ERSPAN && !value.sequencePresent
+      ? { protocol: 'ethernet', ...place }
+      : { announced: { space: 'etherType', number: value.protocolType }, ...place };
+  },
 });
 
 export type GreHeader = ValueOf<typeof GRE>;

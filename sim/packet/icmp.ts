@@ -162,7 +162,8 @@ export const ICMP = protocol({
       other: { fields: { rest: hex(32, 'Rest of header', { scapy: 'unused' }) } },
     },
   },
-  announcedBy: { ipProtocol: [IPPROTO.ICMP] },
+  carries: ['ipv4'],
+  announcedBy: { ipv4Protocol: [IPPROTO.ICMP] },
   summary: ({ type, code }) => {
     const name = TYPE_NAMES[type] ?? `type ${type}`;
     const codeName = CODE_NAMES[type]?.[code];

@@ -74,7 +74,42 @@ describeProtocol(
       type: 130,
       code: 0,
       checksum: 1,
-      body: { kind: 'listener', maximumResponseDelay: 1000, reserved: 0, group: 'ff02::1' },
+      body: {
+        kind: 'listenerQuery',
+        maximumResponseDelay: 1000,
+        reserved: 0,
+        group: 'ff02::1',
+        querier: undefined,
+      },
+    },
+  },
+  {
+    wire: '82 00 0001 03e8 0000 ff020000000000000000000000000001 02 7d 0001 fe800000000000000000000000000001',
+    value: {
+      type: 130,
+      code: 0,
+      checksum: 1,
+      body: {
+        kind: 'listenerQuery',
+        maximumResponseDelay: 1000,
+        reserved: 0,
+        group: 'ff02::1',
+        querier: { flags: 2, interval: 125, count: 1, sources: ['fe80::1'], rest: new Uint8Array(0) },
+      },
+    },
+  },
+  {
+    wire: '8f 00 0001 0000 0001 04 01 0000 ff020000000000000000000000000005 01020304',
+    value: {
+      type: 143,
+      code: 0,
+      checksum: 1,
+      body: {
+        kind: 'listenerReport2',
+        reserved: 0,
+        records: 1,
+        groups: [{ type: 4, group: 'ff02::5', sources: [], auxiliary: fromHex('01020304') }],
+      },
     },
   },
   {

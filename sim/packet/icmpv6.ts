@@ -3,6 +3,7 @@
 import { protocol } from './declaration/declare.ts';
 import { type Field, flag, hex, ipv6Address, reserved, u8, u16, u32 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
+import { MLD_QUERIER, MLD_RECORDS } from './group-records.ts';
 import { NEIGHBOUR_OPTIONS } from './neighbour-options.ts';
 import { IPPROTO } from './numbers.ts';
 
@@ -70,6 +71,18 @@ export function isNeighbourDiscovery(type: number): boolean {
 
 const target = (filter: string): Field<string, true> =>
   ipv6Address('Target Address', { filter, scapy: 'tgt' });
+
+const listener = {
+  maximumResponseDelay: u16('Maximum Response Delay', {
+    filter: 'icmpv6.mld.maximum_response_delay',
+    scapy: 'mrd',
+  }),
+  reserved: reserved(16),
+  group: ipv6Address('Multicast Address', {
+    filter: 'icmpv6.mld.multicast_address',
+    scapy: 'mladdr',
+  }),
+};
 
 export const ICMPV6 = protocol({
   name: 'icmpv6',
@@ -174,26 +187,24 @@ export const ICMPV6 = protocol({
         },
         tail: NEIGHBOUR_OPTIONS,
       },
-      /** MLD version 1. */
-      listener: {
-        types: [ICMPV6_TYPE.MLD_QUERY, ICMPV6_TYPE.MLD_REPORT, ICMPV6_TYPE.MLD_DONE],
+      /** MLD version 1, and the queries of version 2, which say more. */
+      listenerQuery: { types: [ICMPV6_TYPE.MLD_QUERY], fields: listener, tail: MLD_QUERIER },
+      listener: { types: [ICMPV6_TYPE.MLD_REPORT, ICMPV6_TYPE.MLD_DONE], fields: listener },
+      /** MLD version 2. */
+      listenerReport2: {
+        types: [ICMPV6_TYPE.MLD2_REPORT],
         fields: {
-          maximumResponseDelay: u16('Maximum Response Delay', {
-            filter: 'icmpv6.mld.maximum_response_delay',
-            scapy: 'mrd',
-          }),
           reserved: reserved(16),
-          group: ipv6Address('Multicast Address', {
-            filter: 'icmpv6.mld.multicast_address',
-            scapy: 'mladdr',
-          }),
+          records: u16('Number of Group Records', { filter: 'icmpv6.mldr.nb_mcast_records' }),
         },
+        tail: MLD_RECORDS,
       },
       /** All others: the four bytes behind the checksum. */
       other: { fields: { rest: hex(32, 'Rest of header') } },
     },
   },
-  announcedBy: { ipProtocol: [IPPROTO.ICMPV6] },
+  carries: ['ipv6'],
+  announcedBy: { ipv6Protocol: [IPPROTO.ICMPV6] },
   summary: ({ type, code }) => {
     const name = TYPE_NAMES[type] ?? `type ${type}`;
     const codeName = CODE_NAMES[type]?.[code];

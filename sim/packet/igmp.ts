@@ -3,7 +3,7 @@
 import { protocol } from './declaration/declare.ts';
 import { hex, ipv4Address, reserved, u8, u16 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
-import { bytesTail } from './declaration/tail.ts';
+import { IGMP_QUERIER, IGMP_RECORDS } from './group-records.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const IGMP_TYPE = {
@@ -49,7 +49,7 @@ export const IGMP = protocol({
       query: {
         types: [IGMP_TYPE.QUERY],
         fields: { group: ipv4Address('Group Address', { filter: 'igmp.maddr', scapy: 'gaddr' }) },
-        tail: bytesTail('sources', 'Querier’s variables and sources'),
+        tail: IGMP_QUERIER,
       },
       group: {
         types: [IGMP_TYPE.REPORT_V1, IGMP_TYPE.REPORT_V2, IGMP_TYPE.LEAVE],
@@ -61,12 +61,12 @@ export const IGMP = protocol({
           reserved: reserved(16),
           records: u16('Number of Group Records', { filter: 'igmp.num_grp_recs', scapy: 'numgrp' }),
         },
-        tail: bytesTail('groups', 'Group records'),
+        tail: IGMP_RECORDS,
       },
       other: { fields: { rest: hex(32, 'Rest of header') } },
     },
   },
-  announcedBy: { ipProtocol: [IPPROTO.IGMP] },
+  announcedBy: { ipv4Protocol: [IPPROTO.IGMP] },
   summary: ({ type }) => TYPES[type] ?? `type 0x${type.toString(16).padStart(2, '0')}`,
 });
 

@@ -53,6 +53,8 @@ export const IPV4 = protocol({
     ipProtocol: [IPPROTO.IPIP],
     pppProtocol: [0x0021],
     nshProtocol: [1],
+    /** RFC 948. */
+    llcSap: [0x06],
   },
   summary: ({ source, destination }) => `${source} → ${destination}`,
   // Whether the total length fits the bytes is a question about the data: a capture may be cut off. But it must
@@ -107,7 +109,6 @@ interface Following {
 function follow({ value, bytes, offset, length: headerLength, end }: Header<Following>): Follower {
   const declaredEnd = offset + value.totalLength;
   const isFragment = value.moreFragments || value.fragmentOffset > 0;
-  const unverifiable = isFragment ? 'fragment' : declaredEnd > end ? 'cut off' : undefined;
   const destinationAt = finalDestinationAt(bytes, offset, headerLength);
   return {
     ...(value.fragmentOffset > 0
@@ -116,8 +117,10 @@ function follow({ value, bytes, offset, length: headerLength, end }: Header<Foll
     offset: offset + headerLength,
     end: Math.min(declaredEnd, end),
     context: {
+      version: 4,
       pseudoHeader: (protocol, length) => pseudoHeader4(bytes, offset + 12, destinationAt, protocol, length),
-      ...(unverifiable === undefined ? {} : { unverifiable }),
+      isCutOff: declaredEnd > end,
+      ...(isFragment ? { unverifiable: 'fragment' } : {}),
     },
   };
 }

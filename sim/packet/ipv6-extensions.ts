@@ -9,7 +9,7 @@ import { derived, flag, hex, reserved, u8, u32, unsigned } from './declaration/f
 import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 import type { Follower } from './dissection.ts';
-import { IPV6_OPTIONS } from './ipv6-options.ts';
+import { homeAddressAt, IPV6_OPTIONS, jumboLength } from './ipv6-options.ts';
 import { IPPROTO, protocolName } from './numbers.ts';
 
 /** No extension header is shorter, in bytes. */
@@ -51,7 +51,7 @@ export const HOPOPTS = protocol({
   fields: { nextHeader, length: derived(8, 'Length', { scapy: 'len' }) },
   tail: IPV6_OPTIONS,
   headerLength: inEights,
-  announcedBy: { ipProtocol: [IPPROTO.HOPOPTS] },
+  announcedBy: { ipv6Protocol: [IPPROTO.HOPOPTS] },
   summary,
 });
 
@@ -62,7 +62,7 @@ export const DSTOPTS = protocol({
   fields: { nextHeader, length: derived(8, 'Length', { scapy: 'len' }) },
   tail: IPV6_OPTIONS,
   headerLength: inEights,
-  announcedBy: { ipProtocol: [IPPROTO.DSTOPTS] },
+  announcedBy: { ipv6Protocol: [IPPROTO.DSTOPTS] },
   summary,
 });
 
@@ -79,7 +79,7 @@ export const ROUTING = protocol({
   /** Behind "segments left": 4 bytes, then a multiple of 8. */
   tail: bytesTail('data', 'Type-specific data', 4),
   headerLength: inEights,
-  announcedBy: { ipProtocol: [IPPROTO.ROUTING] },
+  announcedBy: { ipv6Protocol: [IPPROTO.ROUTING] },
   summary,
 });
 
@@ -96,7 +96,7 @@ export const FRAGMENT = protocol({
     moreFragments: flag('More Fragments', { filter: 'ipv6.fraghdr.more', scapy: 'm' }),
     identification: hex(32, 'Identification', { filter: 'ipv6.fraghdr.ident', scapy: 'id' }),
   },
-  announcedBy: { ipProtocol: [IPPROTO.FRAGMENT] },
+  announcedBy: { ipv6Protocol: [IPPROTO.FRAGMENT] },
   summary,
   follow: ({ value, offset, length, end, context }) => ({
     ...(value.fragmentOffset > 0
@@ -142,7 +142,7 @@ export const MOBILITY = protocol({
   /** Behind the length: 6 bytes, then a multiple of 8. */
   tail: data,
   headerLength: inEights,
-  announcedBy: { ipProtocol: [IPPROTO.MH] },
+  announcedBy: { ipv6Protocol: [IPPROTO.MH] },
   summary,
 });
 
@@ -153,7 +153,7 @@ export const HIP = protocol({
   fields: { nextHeader, length: derived(8, 'Length') },
   tail: data,
   headerLength: inEights,
-  announcedBy: { ipProtocol: [IPPROTO.HIP] },
+  announcedBy: { ipv6Protocol: [IPPROTO.HIP] },
   summary,
 });
 
@@ -164,7 +164,7 @@ export const SHIM6 = protocol({
   fields: { nextHeader, length: derived(8, 'Length') },
   tail: data,
   headerLength: inEights,
-  announcedBy: { ipProtocol: [IPPROTO.SHIM6] },
+  announcedBy: { ipv6Protocol: [IPPROTO.SHIM6] },
   summary,
 });
 
@@ -221,12 +221,16 @@ export function followIpv6(
   nextHeader: number,
   payloadLength: number,
 ): Follower {
-  const sourceAt = headerAt + 8;
+  let sourceAt = headerAt + 8;
   let destinationAt = headerAt + 24;
   let unverifiable: string | undefined;
+  let isDestinationHidden = false;
   const start = headerAt + 40;
-  const declaredEnd = start + payloadLength;
-  if (declaredEnd > end) unverifiable = 'cut off';
+  const jumbo =
+    payloadLength === 0 && nextHeader === IPPROTO.HOPOPTS && end - start >= SHORTEST
+      ? jumboLength(bytes, start + 2, Math.min(end, start + extensionLength(nextHeader, bytes, start)))
+      : 0;
+  const declaredEnd = start + (jumbo || payloadLength);
   const payloadEnd = Math.min(declaredEnd, end);
   let header = nextHeader;
   let at = start;
@@ -236,10 +240,14 @@ export function followIpv6(
     }
     if (header === IPPROTO.ROUTING) {
       const routed = routedDestinationAt(bytes, at, destinationAt);
-      if (routed < 0 || routed + 16 > payloadEnd) unverifiable = 'the final destination is not known';
+      if (routed < 0 || routed + 16 > payloadEnd) isDestinationHidden = true;
       else destinationAt = routed;
     }
     const length = extensionLength(header, bytes, at);
+    if (header === IPPROTO.DSTOPTS) {
+      const home = homeAddressAt(bytes, at + 2, Math.min(payloadEnd, at + length));
+      if (home >= 0) sourceAt = home;
+    }
     header = bytes[at]!;
     at += length;
   }
@@ -248,7 +256,10 @@ export function followIpv6(
     offset: start,
     end: payloadEnd,
     context: {
+      version: 6,
       pseudoHeader: (protocol, length) => pseudoHeader6(bytes, sourceAt, destinationAt, protocol, length),
+      isCutOff: declaredEnd > end,
+      isDestinationHidden,
       ...(unverifiable === undefined ? {} : { unverifiable }),
     },
   };

@@ -50,18 +50,26 @@ function padding(length: number): Uint8Array {
  * @param offset where the options start
  */
 export function jumboLength(bytes: Uint8Array, offset: number, end: number): number {
+  const at = optionAt(bytes, offset, end, IPV6_OPTION.JUMBO, 4);
+  return at < 0 ? 0 : readU32(bytes, at);
+}
+
+/**
+ * Where the home address of Mobile IPv6 lies, with which checksums are made instead of the source (RFC 6275 §11.3.1);
+ * −1 where there is none.
+ */
+export function homeAddressAt(bytes: Uint8Array, offset: number, end: number): number {
+  return optionAt(bytes, offset, end, IPV6_OPTION.HOME_ADDRESS, 16);
+}
+
+/** Where the data of an option lies; −1 where there is none of this type and size. */
+function optionAt(bytes: Uint8Array, offset: number, end: number, type: number, size: number): number {
   let at = offset;
   while (at + 1 < end) {
-    const type = bytes[at]!;
-    if (type === IPV6_OPTION.PAD1) {
-      at += 1;
-      continue;
-    }
-    const length = bytes[at + 1]!;
-    if (type === IPV6_OPTION.JUMBO && length === 4 && at + 6 <= end) return readU32(bytes, at + 2);
-    at += 2 + length;
+    if (bytes[at] === type && bytes[at + 1] === size && at + 2 + size <= end) return at + 2;
+    at += bytes[at] === IPV6_OPTION.PAD1 ? 1 : 2 + bytes[at + 1]!;
   }
-  return 0;
+  return -1;
 }
 
 function optionText(type: number, data: Uint8Array): string {

@@ -11,6 +11,11 @@ export const ETHERTYPE = {
   PPPOE_DISCOVERY: 0x8863,
   PPPOE_SESSION: 0x8864,
   SERVICE_VLAN: 0x88a8,
+  /** Tags of equipment from before 802.1ad. */
+  OLD_TAG: 0x9100,
+  OLDER_TAG: 0x9200,
+  /** Cisco's FabricPath. */
+  FABRIC_PATH: 0x8903,
   /** IEEE 802 "Local Experimental EtherType 1". */
   LOCAL_EXPERIMENTAL_1: 0x88b5,
   ERSPAN: 0x88be,
@@ -36,6 +41,9 @@ const ETHERTYPE_NAMES: Readonly<Record<number, string>> = {
   34916: 'PPPoE session',
   34958: '802.1X authentication',
   34984: '802.1ad service VLAN',
+  37120: 'old VLAN tag',
+  37376: 'older VLAN tag',
+  35075: 'FabricPath',
   35006: 'ERSPAN',
   35020: 'LLDP',
   35047: '802.1ah I-tag',
@@ -52,7 +60,7 @@ export function etherTypeName(etherType: number): string | undefined {
   return ETHERTYPE_NAMES[etherType];
 }
 
-/** Is this the EtherType of an 802.1Q or 802.1ad tag? */
+/** Does the kernel take this EtherType for a tag's (`eth_type_vlan`, include/linux/if_vlan.h)? What tags there are: `isTpid`. */
 export function isTag(etherType: number): boolean {
   return etherType === ETHERTYPE.VLAN || etherType === ETHERTYPE.SERVICE_VLAN;
 }

@@ -35,6 +35,7 @@ export const PPPOE = protocol({
       computed: { what: 'length', less: 6, unit: 1 },
     }),
   },
+  carries: ['ppp'],
   announcedBy: { etherType: [ETHERTYPE.PPPOE_SESSION, ETHERTYPE.PPPOE_DISCOVERY] },
   summary: ({ code, sessionId }) =>
     `${CODES[code] ?? `code ${code}`}, session 0x${sessionId.toString(16).padStart(4, '0')}`,

@@ -1,5 +1,7 @@
 /** The register of protocols: one line each. A new protocol joins with its file and a line here. */
+import { DNS, QUIC } from './application.ts';
 import { ARP } from './arp.ts';
+import { CAPWAP } from './capwap.ts';
 import { DCCP } from './dccp.ts';
 import type { Space } from './declaration/field.ts';
 import type { Protocol } from './declaration/protocol.ts';
@@ -7,27 +9,36 @@ import type { Follower } from './dissection.ts';
 import { ETHERNET } from './ethernet.ts';
 import { GENEVE } from './geneve.ts';
 import { GRE } from './gre.ts';
+import { GUE } from './gue.ts';
 import { ICMP } from './icmp.ts';
 import { ICMPV6 } from './icmpv6.ts';
 import { IGMP } from './igmp.ts';
 import { IPV4 } from './ipv4.ts';
 import { IPV6 } from './ipv6.ts';
 import { AH, DSTOPTS, FRAGMENT, HIP, HOPOPTS, MOBILITY, ROUTING, SHIM6 } from './ipv6-extensions.ts';
+import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
+import { LLC, SNAP, STP } from './llc.ts';
+import { LLDP } from './lldp.ts';
 import { MPLS } from './mpls.ts';
 import { PPP, PPPOE } from './pppoe.ts';
-import { OSPF, PIM, VRRP } from './routing-protocols.ts';
+import { OSPF, OSPF3, PIM, VRRP } from './routing-protocols.ts';
 import { SCTP } from './sctp.ts';
 import { TCP } from './tcp.ts';
-import { ERSPAN, ERSPAN_III, ESP, ETHERIP, GTPU, ITAG, NSH } from './tunnels.ts';
+import { TEREDO } from './teredo.ts';
+import { ERSPAN, ERSPAN_III, ESP, ETHERIP, FABRIC_PATH, GTPU, ITAG, NSH } from './tunnels.ts';
 import { UDP } from './udp.ts';
 import { UDP_LITE } from './udp-lite.ts';
 import { VLAN } from './vlan.ts';
-import { VXLAN } from './vxlan.ts';
+import { VXLAN, VXLAN_GPE } from './vxlan.ts';
 
 /** Protocols by their names. */
 export const PROTOCOLS = {
   ethernet: ETHERNET,
   vlan: VLAN,
+  llc: LLC,
+  snap: SNAP,
+  stp: STP,
+  lldp: LLDP,
   arp: ARP,
   ipv4: IPV4,
   ipv6: IPV6,
@@ -50,12 +61,19 @@ export const PROTOCOLS = {
   pim: PIM,
   vrrp: VRRP,
   ospf: OSPF,
+  ospf3: OSPF3,
   gre: GRE,
   erspan: ERSPAN,
   erspan3: ERSPAN_III,
   vxlan: VXLAN,
+  vxlangpe: VXLAN_GPE,
   geneve: GENEVE,
   gtpu: GTPU,
+  gue: GUE,
+  teredo: TEREDO,
+  l2tpv3: L2TPV3,
+  l2tpudp: L2TPV3_UDP,
+  capwap: CAPWAP,
   mpls: MPLS,
   pppoe: PPPOE,
   ppp: PPP,
@@ -63,6 +81,9 @@ export const PROTOCOLS = {
   etherip: ETHERIP,
   nsh: NSH,
   itag: ITAG,
+  fabricpath: FABRIC_PATH,
+  dns: DNS,
+  quic: QUIC,
 } as const;
 
 export type ProtocolName = keyof typeof PROTOCOLS;
@@ -78,17 +99,48 @@ export function protocolByName(name: string): Protocol | undefined {
 /** What follows what: for each number space, the protocol that a number announces. */
 const announced: ReadonlyMap<Space, ReadonlyMap<number, string>> = tableOf(protocols);
 
-/** The name of the protocol that a number announces, or `data`. */
-export function announcedProtocol(space: Space, number: number): string {
-  return announced.get(space)?.get(number) ?? 'data';
+/**
+ * The name of the protocol that a number announces, or `data`.
+ * @param version of the IP header around it, where protocols of IP are asked for
+ */
+export function announcedProtocol(space: Space, number: number, version?: 4 | 6): string {
+  const name = announced.get(space)?.get(number);
+  if (name !== undefined || space !== 'ipProtocol' || version === undefined) return name ?? 'data';
+  return announced.get(`ipv${version}Protocol`)?.get(number) ?? 'data';
+}
+
+/** The spaces whose numbers a field of one space holds in this protocol. */
+function spacesOf(space: Space, name: string): readonly Space[] {
+  if (space !== 'ipProtocol') return [space];
+  return name === 'ipv4' ? ['ipProtocol', 'ipv4Protocol'] : ['ipProtocol', 'ipv6Protocol'];
+}
+
+/** The names of all protocols that can follow one, whether a number announces them or not. */
+export function followersOf(name: string): readonly string[] {
+  const protocol = byName.get(name);
+  if (protocol === undefined) return [];
+  const { fields, carries = [], carriesOnly = false } = protocol.declaration;
+  if (carriesOnly) return carries;
+  const spaces = Object.values(fields).flatMap(({ options: { computed } }) =>
+    computed?.what === 'next' ? spacesOf(computed.space, name) : [],
+  );
+  const named = spaces.flatMap((space) => [...announcements(space).values()]);
+  return [...new Set([...carries, ...named])];
+}
+
+/** The numbers of a space that announce a protocol, and which. */
+export function announcements(space: Space): ReadonlyMap<number, string> {
+  return announced.get(space) ?? new Map();
 }
 
 /** The name of the protocol that follows a header, or `data`. */
 export function followingProtocol(follower: Follower): string {
   if (follower.announced === undefined) return follower.protocol ?? 'data';
-  const { space, number, otherwise } = follower.announced;
-  const name = announcedProtocol(space, number);
-  return name === 'data' && otherwise !== undefined ? announcedProtocol(space, otherwise) : name;
+  const { space, number, otherwise, guess } = follower.announced;
+  const version = follower.context?.version;
+  let name = announcedProtocol(space, number, version);
+  if (name === 'data' && otherwise !== undefined) name = announcedProtocol(space, otherwise, version);
+  return name === 'data' && guess !== undefined ? guess() : name;
 }
 
 /** @throws {RangeError} where two protocols claim one number */

@@ -1,9 +1,11 @@
 /** Headers of protocols that routers speak among each other: PIM, VRRP, OSPF. */
 
+import { sum } from './checksum.ts';
 import { protocol } from './declaration/declare.ts';
 import { constant, hex, ipv4Address, opaque, reserved, u8, u16, unsigned } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
+import { protocolByVersion } from './dissection.ts';
 import { IPPROTO } from './numbers.ts';
 
 /** PIM's register messages carry a packet that their checksum does not cover. */
@@ -21,6 +23,11 @@ const PIM_TYPES: readonly string[] = [
   'Candidate-RP-Advertisement',
 ];
 
+/** Some sum all of a register, which is to be accepted (RFC 7761 §4.9). */
+function isWhollySummed(bytes: Uint8Array, offset: number, end: number, version?: 4 | 6): boolean {
+  return version !== 6 && end - offset >= 8 && sum(bytes, offset, end - offset) === 0xffff;
+}
+
 export const PIM = protocol({
   name: 'pim',
   label: 'Protocol Independent Multicast',
@@ -31,13 +38,35 @@ export const PIM = protocol({
     reserved: reserved(8),
     checksum: hex(16, 'Checksum', {
       filter: 'pim.cksum',
-      computed: { what: 'checksum', algorithm: 'internet', covers: 'message' },
+      computed: {
+        what: 'checksum',
+        algorithm: 'internet',
+        covers: 'message',
+        pseudoHeader: IPPROTO.PIM,
+        pseudoHeaderIf: (_, version) => version === 6,
+        lengthIsCovered: true,
+      },
     }),
   },
+  carries: ['ipv4', 'ipv6'],
   announcedBy: { ipProtocol: [IPPROTO.PIM] },
+  follow: ({ value, bytes, offset, length, end }) => {
+    // Two flags and reserved bits stand in front of the packet (RFC 7761 §4.9.3).
+    const at = offset + length + 4;
+    const isRegister = value.type === PIM_REGISTER && at <= end;
+    return {
+      protocol: isRegister ? protocolByVersion(bytes, at, end) : 'data',
+      offset: isRegister ? at : offset + length,
+      end,
+      context: {},
+      gap: 'Register flags',
+    };
+  },
   summary: ({ type }) => PIM_TYPES[type] ?? `type ${type}`,
-  covered: ({ value, offset, end }) =>
-    value.type === PIM_REGISTER ? Math.min(8, end - offset) : end - offset,
+  covered: ({ value, bytes, offset, end, context }) =>
+    value.type === PIM_REGISTER && !isWhollySummed(bytes, offset, end, context.version)
+      ? Math.min(8, end - offset)
+      : end - offset,
 });
 
 export const VRRP = protocol({
@@ -45,7 +74,14 @@ export const VRRP = protocol({
   label: 'Virtual Router Redundancy Protocol',
   source: 'RFC 9568 §5.1',
   fields: {
-    version: constant(4, 'Version', 3, { filter: 'vrrp.version', scapy: 'version' }),
+    /** In version 2 the byte behind the count is the authentication's type, and the next the interval in seconds. */
+    version: unsigned(4, 'Version', {
+      filter: 'vrrp.version',
+      scapy: 'version',
+      preset: 3,
+      edges: [2, 3],
+      refuses: (version) => (version === 2 || version === 3 ? undefined : '2 or 3'),
+    }),
     type: unsigned(4, 'Type', { filter: 'vrrp.type', scapy: 'type', preset: 1 }),
     virtualRouter: u8('Virtual Router ID', { filter: 'vrrp.virt_rtr_id', scapy: 'vrid', preset: 1 }),
     priority: u8('Priority', { filter: 'vrrp.prio', scapy: 'priority', preset: 100, edges: [0, 100, 255] }),
@@ -59,7 +95,13 @@ export const VRRP = protocol({
     checksum: hex(16, 'Checksum', {
       filter: 'vrrp.checksum',
       scapy: 'chksum',
-      computed: { what: 'checksum', algorithm: 'internet', covers: 'message', pseudoHeader: IPPROTO.VRRP },
+      computed: {
+        what: 'checksum',
+        algorithm: 'internet',
+        covers: 'message',
+        pseudoHeader: IPPROTO.VRRP,
+        pseudoHeaderIf: ({ version }) => version === 3,
+      },
     }),
   },
   tail: bytesTail('list', 'Addresses'),
@@ -90,14 +132,55 @@ export const OSPF = protocol({
     router: ipv4Address('Router ID', { filter: 'ospf.srcrouter', scapy: 'src' }),
     area: ipv4Address('Area ID', { filter: 'ospf.area_id', scapy: 'area' }),
     /** Without the authentication data; none where the authentication is cryptographic. */
-    checksum: hex(16, 'Checksum', { filter: 'ospf.checksum', scapy: 'chksum' }),
+    checksum: hex(16, 'Checksum', {
+      filter: 'ospf.checksum',
+      scapy: 'chksum',
+      computed: { what: 'checksum', algorithm: 'internet', covers: 'message', excludes: [16, 24] },
+    }),
     authentication: u16('Authentication type', { filter: 'ospf.auth.type', scapy: 'authtype' }),
     authenticationData: opaque(8, 'Authentication data'),
   },
-  announcedBy: { ipProtocol: [IPPROTO.OSPF] },
+  announcedBy: { ipv4Protocol: [IPPROTO.OSPF] },
+  // Cryptographic authentication takes the checksum's place (RFC 2328 appendix D.4.3).
+  covered: ({ value }) => (value.authentication === 2 ? 0 : value.length || Number.POSITIVE_INFINITY),
   summary: ({ type, router }) => `${OSPF_TYPES[type] ?? `type ${type}`} from ${router}`,
 });
 
+/** OSPF for IPv6: a shorter header, and a checksum with the pseudo-header. */
+export const OSPF3 = protocol({
+  name: 'ospf3',
+  label: 'Open Shortest Path First for IPv6',
+  source: 'RFC 5340 appendix A.3.1',
+  fields: {
+    version: constant(8, 'Version', 3, { filter: 'ospf.version', scapy: 'version' }),
+    type: u8('Type', { filter: 'ospf.msg', scapy: 'type', names: (type) => OSPF_TYPES[type], preset: 1 }),
+    length: u16('Packet length', {
+      filter: 'ospf.packet_length',
+      scapy: 'len',
+      computed: { what: 'length', less: 0, unit: 1 },
+    }),
+    router: ipv4Address('Router ID', { filter: 'ospf.srcrouter', scapy: 'src' }),
+    area: ipv4Address('Area ID', { filter: 'ospf.area_id', scapy: 'area' }),
+    checksum: hex(16, 'Checksum', {
+      filter: 'ospf.checksum',
+      scapy: 'chksum',
+      computed: {
+        what: 'checksum',
+        algorithm: 'internet',
+        covers: 'message',
+        pseudoHeader: IPPROTO.OSPF,
+        lengthIsCovered: true,
+      },
+    }),
+    instance: u8('Instance ID', { filter: 'ospf.instance_id', scapy: 'instid' }),
+    reserved: reserved(8),
+  },
+  announcedBy: { ipv6Protocol: [IPPROTO.OSPF] },
+  covered: ({ value }) => value.length,
+  summary: ({ type, router }) => `${OSPF_TYPES[type] ?? `type ${type}`} from ${router}`,
+});
+
+export type Ospf3Header = ValueOf<typeof OSPF3>;
 export type PimHeader = ValueOf<typeof PIM>;
 export type VrrpHeader = ValueOf<typeof VRRP>;
 export type OspfHeader = ValueOf<typeof OSPF>;

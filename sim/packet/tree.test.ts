@@ -73,8 +73,25 @@ Internet Control Message Protocol, Echo
       new Uint8Array(0),
     );
     const padded = new Uint8Array([...build.frame(build.ethernet(), build.ipv4(), build.udp(), inner), 0, 0]);
+    const plain = build.frame(build.ethernet(), build.ipv4(), build.udp(), Uint8Array.of(1));
+    expect(names(decodeTree(new Uint8Array([...plain, 0])))).toEqual([
+      'ethernet',
+      'ipv4',
+      'udp',
+      'payload',
+      'padding',
+    ]);
     expect(names(decodeTree(bytes))).toEqual(['ethernet', 'vlan', 'vlan#2', 'ipv4', 'payload']);
-    expect(names(decodeTree(padded))).toEqual(['ethernet', 'ipv4', 'udp', 'payload', 'padding']);
+    // A packet that fills the datagram is one, whatever the port.
+    expect(names(decodeTree(padded))).toEqual([
+      'ethernet',
+      'ipv4',
+      'udp',
+      'ipv4#2',
+      'udp#2',
+      'payload',
+      'padding',
+    ]);
     const error = build.frame(build.ethernet(), build.ipv4(), build.icmp({ type: 11 }), inner);
     expect(names(decodeTree(error))).toEqual(['ethernet', 'ipv4', 'icmp', 'ipv4#2', 'udp', 'payload']);
   });

@@ -53,6 +53,14 @@ export function decodeTree(
     if (next === undefined) break;
     layerEnd = next.end;
     name = followingProtocol(next);
+    const gap = Math.min(next.offset, layerEnd) - at;
+    if (gap > 0) {
+      const gaps = (seen.get('gap') ?? 0) + 1;
+      seen.set('gap', gaps);
+      const gapName = gaps === 1 ? 'gap' : `gap#${gaps}`;
+      layers.push(bytesNode(gapName, next.gap ?? 'Not decoded', bytes, at, gap));
+      at += gap;
+    }
     context = next.context ?? {};
   }
   if (at < layerEnd) layers.push(payloadNode('data', bytes, at, layerEnd - at));

@@ -16,6 +16,7 @@ import {
 } from './declaration/field.ts';
 import { bytesTail } from './declaration/tail.ts';
 import { protocolByVersion } from './dissection.ts';
+import { followTyped } from './ethernet.ts';
 import { ETHERTYPE, IPPROTO } from './numbers.ts';
 
 /** What follows is encrypted. */
@@ -39,6 +40,7 @@ export const ETHERIP = protocol({
     version: constant(4, 'Version', 3, { filter: 'etherip.ver', scapy: 'version' }),
     reserved: reserved(12),
   },
+  carries: ['ethernet'],
   announcedBy: { ipProtocol: [IPPROTO.ETHERIP] },
   summary: () => 'Ethernet',
   follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),
@@ -80,17 +82,47 @@ export const GTPU = protocol({
       },
     },
   },
+  carries: ['ipv4', 'ipv6'],
   announcedBy: { udpPort: [GTPU_PORT] },
   summary: ({ teid, messageType }) =>
     messageType === GTPU_DATA ? `tunnel 0x${teid.toString(16).padStart(8, '0')}` : `message ${messageType}`,
   follow: ({ value, bytes, offset, length, end }) => {
-    const at = offset + length;
     const messageEnd = Math.min(end, offset + GTPU_FIXED + value.length);
-    // Extension headers stand between; what they carry is not followed.
-    const isPacket = value.messageType === GTPU_DATA && (value.nextExtension ?? 0) === 0;
-    const protocol = isPacket ? protocolByVersion(bytes, at, messageEnd) : 'data';
-    return { protocol, offset: at, end: messageEnd, context: {} };
+    const first = value.extensionPresent ? (value.nextExtension ?? 0) : 0;
+    const at = extensionsEnd(bytes, offset + length, messageEnd, first);
+    if (value.messageType !== GTPU_DATA || at < 0)
+      return { protocol: 'data', offset: offset + length, end: messageEnd, context: {} };
+    const protocol = protocolByVersion(bytes, at, messageEnd);
+    return { protocol, offset: at, end: messageEnd, context: {}, gap: 'Extension headers' };
   },
+});
+
+/** Where the packet starts behind its extension headers (3GPP TS 29.281 §5.2.1); −1 where one of them is cut off. */
+function extensionsEnd(bytes: Uint8Array, start: number, end: number, first: number): number {
+  let type = first;
+  let at = start;
+  while (type !== 0) {
+    const length = at < end ? bytes[at]! * 4 : 0;
+    if (length === 0 || at + length > end) return -1;
+    at += length;
+    type = bytes[at - 1]!;
+  }
+  return at;
+}
+
+/** Cisco's FabricPath: a frame with a header of its own in front, whose addresses name switches. */
+export const FABRIC_PATH = protocol({
+  name: 'fabricpath',
+  label: 'Cisco FabricPath',
+  source: 'draft-sahoo-fabricpath; Wireshark packet-cisco-fp-mim.c',
+  fields: {
+    tree: unsigned(10, 'Forwarding tag', { filter: 'cfp.ftag' }),
+    ttl: unsigned(6, 'Time to Live', { filter: 'cfp.ttl', preset: 32 }),
+  },
+  carries: ['ethernet'],
+  announcedBy: { etherType: [ETHERTYPE.FABRIC_PATH] },
+  summary: ({ tree, ttl }) => `tree ${tree}, TTL ${ttl}`,
+  follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),
 });
 
 export const ERSPAN = protocol({
@@ -107,6 +139,7 @@ export const ERSPAN = protocol({
     reserved: reserved(12),
     index: unsigned(20, 'Index', { filter: 'erspan.index', scapy: 'index' }),
   },
+  carries: ['ethernet'],
   announcedBy: { etherType: [ETHERTYPE.ERSPAN] },
   summary: ({ session, vlan }) => `session ${session}, VLAN ${vlan}`,
   follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),
@@ -142,6 +175,7 @@ export const ERSPAN_III = protocol({
       },
     },
   },
+  carries: ['ethernet', 'ipv4', 'ipv6'],
   announcedBy: { etherType: [ETHERTYPE.ERSPAN_III] },
   summary: ({ session, vlan }) => `session ${session}, VLAN ${vlan}`,
   follow: ({ value, bytes, offset, length, end }) => {
@@ -217,6 +251,8 @@ export const ITAG = protocol({
       preset: ETHERTYPE.LOCAL_EXPERIMENTAL_1,
     }),
   },
+  carries: ['llc'],
   announcedBy: { etherType: [ETHERTYPE.ITAG] },
+  follow: followTyped,
   summary: ({ service, source, destination }) => `service ${service}, ${source} → ${destination}`,
 });

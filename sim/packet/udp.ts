@@ -3,6 +3,7 @@
 import { protocol } from './declaration/declare.ts';
 import { hex, u16 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
+import { looksLikeTunnel } from './looks-like.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const UDP = protocol({
@@ -11,7 +12,12 @@ export const UDP = protocol({
   source: 'RFC 768',
   fields: {
     sourcePort: u16('Source Port', { filter: 'udp.srcport', scapy: 'sport', preset: 40000 }),
-    destinationPort: u16('Destination Port', { filter: 'udp.dstport', scapy: 'dport', preset: 9 }),
+    destinationPort: u16('Destination Port', {
+      filter: 'udp.dstport',
+      scapy: 'dport',
+      computed: { what: 'next', space: 'udpPort' },
+      preset: 9,
+    }),
     /** Header and data in bytes; 0 in a jumbogram (RFC 2675 §4). */
     length: u16('Length', {
       filter: 'udp.length',
@@ -32,15 +38,29 @@ export const UDP = protocol({
       },
     }),
   },
+  carries: ['vxlan', 'vxlangpe', 'ipv4', 'ipv6'],
   announcedBy: { ipProtocol: [IPPROTO.UDP] },
   summary: ({ sourcePort, destinationPort }) => `${sourcePort} → ${destinationPort}`,
-  covered: ({ value, offset, end }) => (value.length === 0 ? end - offset : value.length),
-  follow: ({ value, offset, length, end, context }) => ({
-    announced: { space: 'udpPort', number: value.destinationPort, otherwise: value.sourcePort },
+  // In anything but a jumbogram a length of 0 says nothing of what is covered.
+  covered: ({ value, offset, end }) => {
+    const isJumbo = value.length === 0 && end - offset > 0xffff;
+    return isJumbo ? end - offset : value.length || Number.POSITIVE_INFINITY;
+  },
+  follow: ({ value, bytes, offset, length, end, context }) => ({
+    announced: {
+      space: 'udpPort',
+      number: value.destinationPort,
+      otherwise: value.sourcePort,
+      guess: () => looksLikeTunnel(bytes, offset + length, dataEnd(value.length, offset, end)),
+    },
     offset: offset + length,
-    end: value.length === 0 ? end : Math.min(end, offset + value.length),
+    end: dataEnd(value.length, offset, end),
     context,
   }),
 });
+
+function dataEnd(length: number, offset: number, end: number): number {
+  return length === 0 ? end : Math.min(end, offset + length);
+}
 
 export type UdpHeader = ValueOf<typeof UDP>;

@@ -7,7 +7,23 @@
 import { protocol } from './declaration/declare.ts';
 import { flag, hex, unsigned } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
+import { followTyped } from './ethernet.ts';
 import { ETHERTYPE, etherTypeName } from './numbers.ts';
+
+/**
+ * EtherTypes that announce a tag: of 802.1Q, of 802.1ad, and two that equipment used before 802.1ad. The kernel takes
+ * the first two for tags (`isTag` in `numbers.ts`), and so do programs that follow it.
+ */
+const TPIDS: readonly number[] = [
+  ETHERTYPE.VLAN,
+  ETHERTYPE.SERVICE_VLAN,
+  ETHERTYPE.OLD_TAG,
+  ETHERTYPE.OLDER_TAG,
+];
+
+export function isTpid(etherType: number): boolean {
+  return TPIDS.includes(etherType);
+}
 
 export const VLAN = protocol({
   name: 'vlan',
@@ -28,7 +44,9 @@ export const VLAN = protocol({
       preset: ETHERTYPE.LOCAL_EXPERIMENTAL_1,
     }),
   },
-  announcedBy: { etherType: [ETHERTYPE.VLAN, ETHERTYPE.SERVICE_VLAN] },
+  carries: ['llc'],
+  announcedBy: { etherType: TPIDS },
+  follow: followTyped,
   summary: ({ id, priority }) => `ID ${id}, priority ${priority}`,
 });
 

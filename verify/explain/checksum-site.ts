@@ -4,6 +4,7 @@ import {
   CHECKSUM_STATUSES,
   type ChecksumLayer,
   type ChecksumStatus,
+  LAYER,
   verifyChecksums,
 } from '../oracle/checksums.ts';
 
@@ -33,7 +34,8 @@ export function checksumSites(packet: Uint8Array): ChecksumSite[] {
   const sites: ChecksumSite[] = [];
   verifyChecksums(packet, 0, packet.length, {
     checksum(found) {
-      if (found.at < 0) return;
+      // Neither is one sum over one range: SCTP's is a CRC, OSPF's leaves the authentication data out.
+      if (found.at < 0 || found.layer === LAYER.sctp || found.layer === LAYER.ospf) return;
       const { addressLength, source, destination } = found;
       sites.push({
         layer: CHECKSUM_LAYERS[found.layer]!,

@@ -66,6 +66,15 @@ const LABELS: Readonly<Record<HeaderName, string>> = {
   icmpv6: 'ICMPv6',
   tcp: 'TCP',
   udp: 'UDP',
+  udplite: 'UDP-Lite',
+  dccp: 'DCCP',
+  sctp: 'SCTP',
+  igmp: 'IGMP',
+  pim: 'PIM',
+  vrrp: 'VRRP',
+  ospf: 'OSPF',
+  ospf3: 'OSPFv3',
+  gre: 'GRE',
 };
 
 /** What a header of the frame that left is called: its name, and its depth where it is not the outermost. */

@@ -161,6 +161,15 @@ const LEAST: Readonly<Record<number, number>> = {
   [HEADER.icmpv6]: 8,
   [HEADER.tcp]: 20,
   [HEADER.udp]: 8,
+  [HEADER.udplite]: 8,
+  [HEADER.dccp]: 12,
+  [HEADER.sctp]: 12,
+  [HEADER.igmp]: 8,
+  [HEADER.pim]: 4,
+  [HEADER.vrrp]: 8,
+  [HEADER.ospf]: 24,
+  [HEADER.ospf3]: 16,
+  [HEADER.gre]: 8,
 };
 
 function transportLengths(pair: FramePair, row: number): Breach | undefined {

@@ -1,12 +1,12 @@
 /**
- * Finds every checksum of a packet and recomputes it from scratch: IPv4, ICMP, ICMPv6, TCP and UDP, behind VLAN
- * tags, inside tunnels (IP in IP, 6in4, GRE, VXLAN, Geneve) and in the packets that ICMP errors quote. On the way it
- * can report the headers and what they state about lengths.
+ * Finds every checksum of a packet and recomputes it from scratch: those of `CHECKSUM_LAYERS`, behind tags, inside all
+ * tunnels that `walk.ts` follows, and in the packets that ICMP errors quote. On the way it can report the headers and
+ * what they state about lengths.
  *
  * It shares no code with the programs, the models or the codecs, and makes no object per packet: what is found
  * stands in the scanner's own fields while the sink is called.
  */
-import { LinkHeader, NEXT } from '../../corpus/formats/link-header.ts';
+import { NEXT as LINK_NEXT, LinkHeader } from '../../corpus/formats/link-header.ts';
 import { readLinkHeader } from '../../corpus/formats/link-layer.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import {
@@ -21,7 +21,8 @@ import {
   PART,
   UNKNOWN,
 } from './found.ts';
-import { onesAdd, onesSum } from './sum.ts';
+import { crcOfSctp, onesAdd, onesSum } from './sum.ts';
+import { isTunnelPort, NEXT, PacketWalk } from './walk.ts';
 
 export {
   CHECKSUM,
@@ -39,24 +40,18 @@ export {
   UNKNOWN,
 } from './found.ts';
 
-// What comes next in the packet.
-const STOP = 0;
-const ETHERNET = 1;
-const IPV4 = 2;
-const IPV6 = 3;
+const { stop: STOP, ethernet: ETHERNET, ipv4: IPV4, ipv6: IPV6 } = NEXT;
 
 const { whole: WHOLE, firstFragment: FIRST_FRAGMENT, laterFragment: LATER_FRAGMENT } = PART;
 
 /** The least header of each kind of `LAYER`: a message shorter than that has no checksum to judge. */
-const LEAST_HEADER = [20, 8, 8, 20, 8] as const;
-
-const UDP_PORT = { vxlan: 4789, vxlanLinux: 8472, geneve: 6081 } as const;
+const LEAST_HEADER = [20, 8, 8, 20, 8, 8, 12, 12, 8, 4, 8, 24, 16, 8] as const;
 
 /**
  * Reusable; not reentrant. `verifyChecksums` keeps one for all. What is private is so for the compiler only: the
  * check that `#names` ask for at every access costs a fifth of the scan.
  */
-export class ChecksumScanner implements FoundChecksum, FoundHeader {
+export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundHeader {
   layer = 0;
   depth = 0;
   status = 0;
@@ -81,12 +76,8 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
   part = 0;
   fragment = 0;
 
-  private arena: Uint8Array = new Uint8Array(0);
   private view: DataView = new DataView(this.arena.buffer);
   private base = 0;
-  /** The part of the arena that the next header may use. */
-  private cursor = 0;
-  private limit = 0;
   /** The addresses of the innermost IP header so far, as places in the arena. */
   private ipSource = 0;
   private ipDestination = 0;
@@ -96,12 +87,15 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
   /** `HEADER_FLAG.quoted` from the packet on that an ICMP error quotes. */
   private quoted = 0;
   private wantsHeaders = false;
+  private sink: ChecksumSink | undefined;
   private readonly linkHeader = new LinkHeader();
   /**
    * Is an IP packet with a length of 0 that holds TCP taken to end with the frame? So the kernel hands over segments that are
    * longer than the field can state (BIG TCP), and those that it leaves to the network card to divide.
    */
   bigTcp = false;
+  /** One bit for each kind of checksum that occurred: clearing a bit mask is cheaper than clearing `depths`. */
+  private seen = 0;
   private readonly depths = new Int32Array(CHECKSUM_LAYERS.length);
 
   /**
@@ -120,18 +114,21 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
       this.arena = bytes;
       this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
+    this.sink = sink;
     this.wantsHeaders = sink.header !== undefined;
     this.quoted = 0;
     this.base = offset;
     this.cursor = offset;
     this.limit = offset + length;
-    for (let layer = 0; layer < CHECKSUM_LAYERS.length; layer++) this.depths[layer] = 0;
+    this.seen = 0;
     let next = linkType === LINKTYPE.ETHERNET ? ETHERNET : this.link(linkType, sink);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {
       if (next === IPV4) next = this.ipv4(sink);
       else if (next === IPV6) next = this.ipv6(sink);
-      else next = this.ethernet(sink);
+      else if (next === NEXT.transport)
+        next = this.transport(sink, this.carried, this.limit - this.cursor, WHOLE);
+      else next = this.step(next);
     }
   }
 
@@ -141,37 +138,20 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     this.cursor = header.at;
     this.limit = header.end;
     switch (header.next) {
-      case NEXT.ethernet:
+      case LINK_NEXT.ethernet:
         return ETHERNET;
-      case NEXT.ip:
+      case LINK_NEXT.ip:
         return this.arena[this.cursor]! >> 4 === 6 ? IPV6 : IPV4;
-      case NEXT.nothing:
+      case LINK_NEXT.nothing:
         if (header.reason !== '') sink.unreadable?.(header.reason);
         return STOP;
       default:
-        return this.etherType(header.next, sink);
+        return this.etherType(header.next);
     }
   }
 
-  private ethernet(sink: ChecksumSink): number {
-    if (this.limit - this.cursor < 14) return STOP;
-    this.cursor += 14;
-    return this.etherType(this.u16(this.cursor - 2), sink);
-  }
-
-  /** `cursor` is behind the EtherType; steps over VLAN tags: those that the kernel knows (`eth_type_vlan`). */
-  private etherType(type: number, sink: ChecksumSink): number {
-    while (type === 0x8100 || type === 0x88a8) {
-      if (this.limit - this.cursor < 4) return STOP;
-      type = this.u16(this.cursor + 2);
-      this.cursor += 4;
-    }
-    if (this.cursor === this.limit) return STOP;
-    if (type === 0x0800) return IPV4;
-    if (type === 0x86dd) return IPV6;
-    if (type === 0x6558) return ETHERNET;
-    sink.unknown?.(UNKNOWN.etherType, type);
-    return STOP;
+  protected override unknown(space: number, number: number): void {
+    this.sink?.unknown?.(space, number);
   }
 
   private ipv4(sink: ChecksumSink): number {
@@ -258,7 +238,9 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
       if (next === 0 || next === 60 || next === 43 || next === 135 || next === 139 || next === 140) {
         size = limit - header < 8 ? Number.POSITIVE_INFINITY : (bytes[header + 1]! + 1) * 8;
       } else if (next === 51) {
-        size = limit - header < 8 ? Number.POSITIVE_INFINITY : (bytes[header + 1]! + 2) * 4;
+        // Without an integrity check value it is none (RFC 4302 §2).
+        const words = limit - header < 8 ? 0 : bytes[header + 1]!;
+        size = words === 0 ? Number.POSITIVE_INFINITY : (words + 2) * 4;
       } else if (next === 44) {
         size = 8;
       } else {
@@ -273,7 +255,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
         }
         return STOP;
       }
-      if (next >= 135) sink.unknown?.(UNKNOWN.ipProtocol, next);
+      if (next >= 135) this.unknown(UNKNOWN.ipProtocol, next);
       if (next === 43) this.routing(header);
       else if (next === 60) this.homeAddress(header, size);
       else if (next === 44) {
@@ -381,11 +363,17 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
         return STOP;
       case 17: {
         // The UDP length decides how much is summed; what the IP length says beyond it is not (RFC 768).
-        const claimed = available >= 6 && part !== LATER_FRAGMENT ? this.u16(at + 4) : length;
+        // 0 in a jumbogram (RFC 2675 §4).
+        const stated = available >= 6 && part !== LATER_FRAGMENT ? this.u16(at + 4) : length;
+        const claimed = stated === 0 && length > 0xffff ? length : stated;
         const fits = claimed >= 8 && (part === WHOLE ? claimed <= length && claimed <= available : complete);
         if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.udp, 8, claimed);
         this.segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
-        return part === LATER_FRAGMENT ? STOP : this.udpTunnel(sink);
+        if (part === LATER_FRAGMENT) return STOP;
+        // What stands behind a datagram within its packet is none of its data (RFC 9868).
+        if (claimed >= 8) this.limit = Math.min(this.limit, at + claimed);
+        else if (claimed !== 0) return STOP;
+        return this.udpTunnel();
       }
       case 1:
         if (this.ipAddressLength !== 4) return STOP;
@@ -400,18 +388,230 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
         return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV6);
       case 51: {
         const size = available >= 8 ? (this.arena[at + 1]! + 2) * 4 : 0;
-        if (size < 8 || size > available || part === LATER_FRAGMENT) return STOP;
+        if (size < 12 || size > available || part === LATER_FRAGMENT) return STOP;
         this.cursor = at + size;
         return this.transport(sink, this.arena[at]!, length - size, part);
       }
       default:
-        if (part === LATER_FRAGMENT || available === 0) return STOP;
-        if (protocol === 4) return IPV4;
-        if (protocol === 41) return IPV6;
-        if (protocol === 47) return this.gre(sink);
-        sink.unknown?.(UNKNOWN.ipProtocol, protocol);
+        if (part === LATER_FRAGMENT) {
+          if (protocol === 136) this.message(sink, LAYER.udplite, 136, 6, length, length, complete, part);
+          return STOP;
+        }
+        return available === 0 ? STOP : this.otherTransport(sink, protocol, length, complete, part);
+    }
+  }
+
+  private otherTransport(
+    sink: ChecksumSink,
+    protocol: number,
+    length: number,
+    complete: boolean,
+    part: number,
+  ): number {
+    const at = this.cursor;
+    const available = this.limit - at;
+    const isFour = this.ipAddressLength === 4;
+    switch (protocol) {
+      case 4:
+        return IPV4;
+      case 41:
+        return IPV6;
+      case 47:
+        // Version 0, without the source routes of RFC 1701.
+        if (available < 4 || (this.u16(at) & 0x4007) !== 0) {
+          if (available >= 4) this.unknown(UNKNOWN.ipProtocol, 47);
+          return STOP;
+        }
+        if ((this.arena[at]! & 0x80) !== 0)
+          this.message(sink, LAYER.gre, 0, 4, length, length, complete, part);
+        return this.gre();
+      case 97:
+        return this.etherIp();
+      case 115:
+        return this.l2tpSession();
+      case 137:
+        return this.mplsInIp();
+      case 136: {
+        // 0: all of it (RFC 3828 §3.1).
+        const coverage = (available >= 6 ? this.u16(at + 4) : 0) || length;
+        this.message(sink, LAYER.udplite, 136, 6, coverage < 8 ? -1 : coverage, length, complete, part);
+        return STOP;
+      }
+      case 33: {
+        const header = available >= 5 ? this.arena[at + 4]! * 4 : 0;
+        const words = available >= 6 ? this.arena[at + 5]! & 15 : 0;
+        // 0: all; 1: the header, and a word of data more for each further one (RFC 4340 §9.2).
+        const covered = words === 0 ? length : Math.min(length, header + (words - 1) * 4);
+        const fits = header >= 12 && header <= length;
+        this.message(sink, LAYER.dccp, 33, 6, fits ? covered : -1, length, complete, part);
+        return STOP;
+      }
+      case 132:
+        this.sctp(sink, length, complete && part === WHOLE);
+        return STOP;
+      case 2:
+        if (isFour) this.message(sink, LAYER.igmp, 0, 2, length, length, complete, part);
+        else this.unknown(UNKNOWN.ipProtocol, protocol);
+        return STOP;
+      case 103:
+        return this.pim(sink, length, complete, part);
+      case 112: {
+        // Version 2 has no pseudo-header (RFC 3768 §5.3.8), version 3 has (RFC 9568 §5.2.8).
+        const version = this.arena[at]! >> 4;
+        if (version === 3 || (version === 2 && isFour))
+          this.message(sink, LAYER.vrrp, version === 3 ? 112 : 0, 6, length, length, complete, part);
+        else this.unknown(UNKNOWN.ipProtocol, protocol);
+        return STOP;
+      }
+      case 89:
+        if (isFour && this.arena[at] === 2) this.ospf(sink, length, complete, part);
+        else if (!isFour && this.arena[at] === 3) {
+          const claimed = available >= 4 ? this.u16(at + 2) : 0;
+          const fits = complete && claimed >= 16 && claimed <= length;
+          this.message(sink, LAYER.ospf3, 89, 12, claimed, claimed, fits, part);
+        } else this.unknown(UNKNOWN.ipProtocol, protocol);
+        return STOP;
+      default:
+        this.unknown(UNKNOWN.ipProtocol, protocol);
         return STOP;
     }
+  }
+
+  /** Of a register only the header is covered, but some cover all, and are to be accepted (RFC 7761 §4.9). */
+  private pim(sink: ChecksumSink, length: number, complete: boolean, part: number): number {
+    const at = this.cursor;
+    if (this.arena[at]! >> 4 !== 2) {
+      this.unknown(UNKNOWN.ipProtocol, 103);
+      return STOP;
+    }
+    const isRegister = (this.arena[at]! & 15) === 1;
+    const pseudo = this.ipAddressLength === 16 ? 103 : 0;
+    let covered = length;
+    if (
+      isRegister &&
+      complete &&
+      length >= 8 &&
+      (pseudo !== 0 || onesSum(this.view, at, at + length) !== 0xffff)
+    )
+      covered = 8;
+    this.message(sink, LAYER.pim, pseudo, 2, covered, covered, complete, part);
+    return isRegister ? this.pimRegister() : STOP;
+  }
+
+  /** Without the authentication data; there is none where authentication is cryptographic (RFC 2328 appendix D.4). */
+  private ospf(sink: ChecksumSink, length: number, complete: boolean, part: number): void {
+    const at = this.cursor;
+    const claimed = this.limit - at >= 4 ? this.u16(at + 2) : 0;
+    const fits = complete && part === WHOLE && claimed >= 24 && claimed <= length;
+    this.headed(sink, LAYER.ospf, 24, claimed);
+    this.start = at - this.base;
+    this.end = at + Math.max(0, Math.min(claimed, this.limit - at)) - this.base;
+    this.addressLength = 0;
+    if (!fits) {
+      this.unverifiable(sink, LAYER.ospf, this.limit - at >= 14 ? at + 12 : -1);
+      return;
+    }
+    this.at = at + 12 - this.base;
+    this.got = this.u16(at + 12);
+    this.expected = this.got;
+    if (this.u16(at + 14) === 2) {
+      this.sum = -1;
+      this.status = CHECKSUM.absent;
+    } else {
+      this.sum = onesAdd(onesSum(this.view, at, at + 16), onesSum(this.view, at + 24, at + claimed));
+      this.status = this.sum === 0xffff ? CHECKSUM.good : CHECKSUM.bad;
+      if (this.status === CHECKSUM.bad) this.expected = complement(onesAdd(this.sum, complement(this.got)));
+    }
+    this.emit(sink, LAYER.ospf);
+  }
+
+  private sctp(sink: ChecksumSink, length: number, complete: boolean): void {
+    const at = this.cursor;
+    this.headed(sink, LAYER.sctp, 12, length);
+    this.start = at - this.base;
+    this.end = Math.min(this.limit, at + length) - this.base;
+    this.addressLength = 0;
+    const held = this.limit - at >= 12;
+    if (!complete || !held || length < 12) {
+      this.at = held ? at + 8 - this.base : -1;
+      this.got = held ? this.view.getUint32(at + 8) : 0;
+      this.expected = this.got;
+      this.status = CHECKSUM.unverifiable;
+    } else {
+      this.at = at + 8 - this.base;
+      this.got = this.view.getUint32(at + 8);
+      this.expected = crcOfSctp(this.arena, at, at + length);
+      this.status = this.got === this.expected ? CHECKSUM.good : CHECKSUM.bad;
+    }
+    this.sum = -1;
+    this.emit(sink, LAYER.sctp);
+  }
+
+  /** Reports the header of a message, whose size is `least` or what is there of it. */
+  private headed(sink: ChecksumSink, layer: number, least: number, claimed: number): void {
+    if (!this.wantsHeaders) return;
+    const at = this.cursor;
+    const available = this.limit - at;
+    const flags = available < least ? HEADER_FLAG.cut : 0;
+    this.header(sink, layer, at, at + Math.min(least, available), at + claimed, flags);
+  }
+
+  /**
+   * A checksum over a message that is no TCP or UDP, its header reported before.
+   * @param pseudo the number in the pseudo-header; 0 where there is none
+   * @param covered bytes that the checksum covers, from the message's start; below 0: it contradicts itself
+   * @param length the one in the pseudo-header
+   */
+  private message(
+    sink: ChecksumSink,
+    layer: number,
+    pseudo: number,
+    field: number,
+    covered: number,
+    length: number,
+    complete: boolean,
+    part: number,
+  ): void {
+    const at = this.cursor;
+    const available = this.limit - at;
+    const least = LEAST_HEADER[layer]!;
+    if (part !== LATER_FRAGMENT) this.headed(sink, layer, least, length);
+    const held = part !== LATER_FRAGMENT && available >= field + 2;
+    this.start = at - this.base;
+    this.end = at + Math.max(0, Math.min(covered, available)) - this.base;
+    this.protocol = pseudo;
+    this.length = length;
+    this.addressLength = pseudo === 0 ? 0 : this.ipAddressLength;
+    this.source = this.ipSource - this.base;
+    this.destination = this.ipDestination - this.base;
+    const isKnown = pseudo === 0 || this.destinationKnown;
+    if (
+      !complete ||
+      part !== WHOLE ||
+      !isKnown ||
+      covered < least ||
+      covered > available ||
+      available < least
+    ) {
+      this.unverifiable(sink, layer, held ? at + field : -1);
+      return;
+    }
+    if (layer === LAYER.udplite && this.u16(at + field) === 0) {
+      this.sum = -1;
+      this.status = CHECKSUM.illegal;
+      this.at = at + field - this.base;
+      this.got = 0;
+      this.expected = complement(this.sumWithoutField(at + field)) || 0xffff;
+      this.emit(sink, layer);
+      return;
+    }
+    let sum = onesSum(this.view, at, at + covered);
+    if (pseudo !== 0) {
+      sum = onesAdd(sum, onesSum(this.view, this.ipSource, this.ipSource + this.addressLength));
+      sum = onesAdd(sum, onesSum(this.view, this.ipDestination, this.ipDestination + this.addressLength));
+      sum = onesAdd(onesAdd(sum, pseudo), onesAdd(length & 0xffff, Math.floor(length / 0x10000)));
+    }
+    this.report(sink, layer, at + field, sum);
   }
 
   /**
@@ -439,7 +639,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     this.addressLength = protocol === 0 || part === LATER_FRAGMENT ? 0 : this.ipAddressLength;
     this.source = this.ipSource - this.base;
     this.destination = this.ipDestination - this.base;
-    const held = part !== LATER_FRAGMENT && field + 2 <= end - at;
+    const held = part !== LATER_FRAGMENT && field + 2 <= this.limit - at;
 
     const isShort = part !== LATER_FRAGMENT && (!held || length < LEAST_HEADER[layer]!);
     if (!complete || !this.destinationKnown || isShort) {
@@ -496,7 +696,7 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     if (sum !== 0xffff) {
       const rest = this.sumWithoutField(field);
       // UDP writes a computed 0 as 0xFFFF (RFC 768).
-      this.expected = complement(rest) || (layer === LAYER.udp ? 0xffff : 0);
+      this.expected = complement(rest) || (layer === LAYER.udp || layer === LAYER.udplite ? 0xffff : 0);
     }
     this.emit(sink, layer);
   }
@@ -517,9 +717,11 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
   }
 
   private emit(sink: ChecksumSink, layer: number): void {
+    const bit = 1 << layer;
     this.layer = layer;
-    this.depth = this.depths[layer]!;
+    this.depth = (this.seen & bit) === 0 ? 0 : this.depths[layer]!;
     this.depths[layer] = this.depth + 1;
+    this.seen |= bit;
     sink.checksum(this);
   }
 
@@ -536,53 +738,10 @@ export class ChecksumScanner implements FoundChecksum, FoundHeader {
     this.cursor += 8;
     return quoted;
   }
-
-  private udpTunnel(sink: ChecksumSink): number {
-    const at = this.cursor;
-    if (this.limit - at < 16) return STOP;
-    const port = this.u16(at + 2);
-    if (port === UDP_PORT.vxlan || port === UDP_PORT.vxlanLinux) {
-      // RFC 7348 §5: the I flag must be set.
-      if ((this.arena[at + 8]! & 0x08) === 0) return STOP;
-      this.cursor = at + 16;
-      return ETHERNET;
-    }
-    if (port === UDP_PORT.geneve) {
-      // RFC 8926 §3.4: version 0, options in words of four bytes.
-      const first = this.arena[at + 8]!;
-      const header = at + 16 + (first & 0x3f) * 4;
-      if (first >> 6 !== 0 || header > this.limit) return STOP;
-      this.cursor = header;
-      return this.etherType(this.u16(at + 10), sink);
-    }
-    return STOP;
-  }
-
-  /** RFC 2784 with the key and sequence number of RFC 2890; routing (RFC 1701) and version 1 (PPTP) are not followed. */
-  private gre(sink: ChecksumSink): number {
-    const at = this.cursor;
-    if (this.limit - at < 4) return STOP;
-    const flags = this.u16(at);
-    if ((flags & 0xc007) !== 0) sink.unknown?.(UNKNOWN.ipProtocol, 47);
-    if ((flags & 0x4007) !== 0) return STOP;
-    const words = 1 + (flags >> 15) + ((flags >> 13) & 1) + ((flags >> 12) & 1);
-    if (this.limit - at < words * 4) return STOP;
-    this.cursor = at + words * 4;
-    return this.etherType(this.u16(at + 2), sink);
-  }
-
-  private u16(at: number): number {
-    return (this.arena[at]! << 8) | this.arena[at + 1]!;
-  }
 }
 
 function complement(sum: number): number {
   return ~sum & 0xffff;
-}
-
-/** Tunnels may go without a checksum over IPv6 (RFC 6935 §5). */
-function isTunnelPort(port: number): boolean {
-  return port === UDP_PORT.vxlan || port === UDP_PORT.vxlanLinux || port === UDP_PORT.geneve;
 }
 
 const scanner = new ChecksumScanner();

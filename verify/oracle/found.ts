@@ -1,17 +1,47 @@
 /** What the scanner of `checksums.ts` reports about a packet: its checksums, and its headers with their lengths. */
 
 /** The kinds of checksum, as small numbers: indices of `CHECKSUM_LAYERS`. */
-export const LAYER = { ipv4: 0, icmp: 1, icmpv6: 2, tcp: 3, udp: 4 } as const;
-export const CHECKSUM_LAYERS = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp'] as const;
+export const LAYER = {
+  ipv4: 0,
+  icmp: 1,
+  icmpv6: 2,
+  tcp: 3,
+  udp: 4,
+  udplite: 5,
+  dccp: 6,
+  sctp: 7,
+  igmp: 8,
+  pim: 9,
+  vrrp: 10,
+  ospf: 11,
+  ospf3: 12,
+  gre: 13,
+} as const;
+export const CHECKSUM_LAYERS = [
+  'ipv4',
+  'icmp',
+  'icmpv6',
+  'tcp',
+  'udp',
+  'udplite',
+  'dccp',
+  'sctp',
+  'igmp',
+  'pim',
+  'vrrp',
+  'ospf',
+  'ospf3',
+  'gre',
+] as const satisfies readonly (keyof typeof LAYER)[];
 export type ChecksumLayer = (typeof CHECKSUM_LAYERS)[number];
 
 /** The result of checking one checksum, as small numbers: indices of `CHECKSUM_STATUSES`. */
 export const CHECKSUM = {
   good: 0,
   bad: 1,
-  /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), except to the ports of tunnels (RFC 6935). */
+  /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), except to the ports of tunnels (RFC 6935); any of UDP-Lite (RFC 3828 §3.1). */
   illegal: 2,
-  /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). */
+  /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). OSPF with cryptographic authentication has none either. */
   absent: 3,
   /** Not all that it covers is there: a fragment, a truncated or contradictory packet, a message without its header. */
   unverifiable: 4,
@@ -29,13 +59,14 @@ export interface FoundChecksum {
   readonly status: number;
   /** Where the checksum field lies; -1 where the packet does not hold it. */
   readonly at: number;
-  /** What stands there, 0 where it is not held. */
+  /** What stands there, 0 where it is not held: 16 bits, of SCTP 32. */
   readonly got: number;
   /** What should stand there; equal to `got` unless bad or illegal. */
   readonly expected: number;
   /**
    * The ones' complement sum of all that is covered, field and pseudo-header included: 0xFFFF where right. For a
-   * fragment the sum of its part, without the pseudo-header's length. -1 where truncated.
+   * fragment the sum of its part, without the pseudo-header's length. -1 where truncated, and for SCTP, whose
+   * checksum is no sum.
    */
   readonly sum: number;
   /** The covered bytes, pseudo-header apart. */
@@ -53,8 +84,8 @@ export interface FoundChecksum {
 }
 
 /** The kinds of headers: those of `LAYER`, and IPv6, which has no checksum. */
-export const HEADER = { ipv4: 0, icmp: 1, icmpv6: 2, tcp: 3, udp: 4, ipv6: 5 } as const;
-export const HEADER_NAMES = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp', 'ipv6'] as const;
+export const HEADER = { ...LAYER, ipv6: 14 } as const;
+export const HEADER_NAMES = [...CHECKSUM_LAYERS, 'ipv6'] as const;
 export type HeaderName = (typeof HEADER_NAMES)[number];
 
 /** What is wrong with a header by itself, as bits. */

@@ -5,7 +5,7 @@
  * may lie elsewhere in the other, be new, or have come to light.
  */
 import { verifyChecksums } from './checksums.ts';
-import { CHECKSUM, HEADER, HEADER_FLAG, PART } from './found.ts';
+import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, PART } from './found.ts';
 import { HeaderList, MATCH } from './header-list.ts';
 
 /** The least frame on an Ethernet, without its check sequence: shorter ones are padded up to it (IEEE 802.3 §4.2.3.3). */
@@ -226,15 +226,26 @@ export class FramePair {
   }
 }
 
-/** Where each kind of header (`HEADER`) names what follows it, and states a length. */
-const NAMING: readonly (readonly [protocolAt: number, lengthAt: number])[] = [
-  [9, 2],
-  [0, 0],
-  [0, 0],
-  [12, 12],
-  [3, 4],
-  [6, 4],
-];
+/** Where each kind of header names what follows it, and states a length; 0 where it does not. */
+const NAMING_BY_NAME: Readonly<Record<HeaderName, readonly [protocolAt: number, lengthAt: number]>> = {
+  ipv4: [9, 2],
+  icmp: [0, 0],
+  icmpv6: [0, 0],
+  tcp: [12, 12],
+  udp: [3, 4],
+  udplite: [3, 4],
+  dccp: [8, 4],
+  sctp: [0, 0],
+  igmp: [0, 0],
+  pim: [0, 0],
+  vrrp: [0, 0],
+  ospf: [1, 2],
+  ospf3: [1, 2],
+  gre: [3, 2],
+  ipv6: [6, 4],
+};
+
+const NAMING = HEADER_NAMES.map((name) => NAMING_BY_NAME[name]);
 
 /** NAT64 turns IPv4 and ICMP into IPv6 and ICMPv6, and back; every other kind stays what it is. */
 function family(kind: number): number {

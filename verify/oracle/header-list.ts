@@ -43,8 +43,8 @@ export class HeaderList implements ChecksumSink {
   /** The checksum's, `NO_CHECKSUM` where there is none. */
   status!: Uint8Array;
   at!: Int32Array;
-  got!: Uint16Array;
-  expected!: Uint16Array;
+  got!: Uint32Array;
+  expected!: Uint32Array;
   sum!: Int32Array;
   /** Where what the checksum covers ends; without a checksum, where the header does. */
   end!: Int32Array;
@@ -137,8 +137,8 @@ export class HeaderList implements ChecksumSink {
     this.depth = grow(new Uint32Array(capacity), this.depth);
     this.status = grow(new Uint8Array(capacity), this.status);
     this.at = grow(new Int32Array(capacity), this.at);
-    this.got = grow(new Uint16Array(capacity), this.got);
-    this.expected = grow(new Uint16Array(capacity), this.expected);
+    this.got = grow(new Uint32Array(capacity), this.got);
+    this.expected = grow(new Uint32Array(capacity), this.expected);
     this.sum = grow(new Int32Array(capacity), this.sum);
     this.end = grow(new Int32Array(capacity), this.end);
     this.addressLength = grow(new Uint8Array(capacity), this.addressLength);

@@ -45,3 +45,23 @@ export function onesAdd(a: number, b: number): number {
   const sum = a + b;
   return sum > 0xffff ? sum - 0xffff : sum;
 }
+
+const CRC32C: Int32Array = Int32Array.from({ length: 256 }, (_, index) => {
+  let rest = index;
+  for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 0 ? rest >>> 1 : (rest >>> 1) ^ 0x82f63b78;
+  return rest;
+});
+
+/**
+ * The checksum of an SCTP packet as its four bytes stand on the wire, read as a big-endian number; the field at byte 8
+ * counts as zero (RFC 9260 §6.8, appendix A).
+ */
+export function crcOfSctp(bytes: Uint8Array, start: number, end: number): number {
+  let crc = -1;
+  for (let at = start; at < end; at++) {
+    const isField = at >= start + 8 && at < start + 12;
+    crc = CRC32C[(crc ^ (isField ? 0 : bytes[at]!)) & 0xff]! ^ (crc >>> 8);
+  }
+  const value = ~crc;
+  return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
+}

@@ -29,12 +29,9 @@ export class ChecksumTally implements ChecksumSink {
       absent: this.count(layer, 'absent'),
       unverifiable: this.count(layer, 'unverifiable'),
     });
-    return {
-      ipv4: row('ipv4'),
-      icmp: row('icmp'),
-      icmpv6: row('icmpv6'),
-      tcp: row('tcp'),
-      udp: row('udp'),
-    };
+    return Object.fromEntries(CHECKSUM_LAYERS.map((layer) => [layer, row(layer)])) as Record<
+      ChecksumLayer,
+      Record<ChecksumStatus, number>
+    >;
   }
 }

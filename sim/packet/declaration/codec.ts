@@ -4,7 +4,7 @@ import { sum } from '../checksum.ts';
 import { sctpChecksum } from '../crc32c.ts';
 import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
 import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
-import { coveredSum, isNeverZero } from './coverage.ts';
+import { coveredSum, hasPseudoHeader, isNeverZero } from './coverage.ts';
 import type { Checksum, Field, Fields } from './field.ts';
 import { endOf, layOut, maskOf, type Place, readNumber, writeNumber } from './place.ts';
 import type { Declaration, Header, Protocol, Sections, Variant, Variants, View } from './protocol.ts';
@@ -110,7 +110,9 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     }
     if (shape !== undefined) value.body = readBody(shape, bytes, offset, end);
     if (this.#tail !== undefined) {
-      value[this.#tail.name] = this.#tail.decode(bytes, offset + headerLength, offset + length);
+      const last = this.#presentAt(bytes, offset).at(-1);
+      const tailAt = last === undefined ? headerLength : last.at + last.size;
+      value[this.#tail.name] = this.#tail.decode(bytes, offset + tailAt, offset + length);
     }
     const header: Header<Value> = { value, bytes, offset, length, end, context: {} };
     const refused = this.declaration.refuses?.(header);
@@ -228,7 +230,11 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     available: number,
   ): number | ReturnType<typeof tooShort> | ReturnType<typeof wrongValue> {
     if (shape !== undefined) return shape.tail === undefined ? shape.end : available;
-    const { headerLength } = this.declaration;
+    const { headerLength, measure } = this.declaration;
+    if (measure !== undefined) {
+      const needed = measure(bytes, offset, offset + available);
+      return needed > available ? tooShort(this.name, offset, needed, available) : needed;
+    }
     if (headerLength === undefined) {
       const last = this.#presentAt(bytes, offset).at(-1);
       if (last === undefined) return this.#tail === undefined ? this.headerLength : available;
@@ -293,7 +299,10 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     if (checksum.covers === 'header') return checksumNote(sum(bytes, offset, length), field);
     if (checksum.zeroIsNone === true && field === 0) return 'none';
     const covered = this.declaration.covered?.(header) ?? end - offset;
-    const unverifiable = context.unverifiable ?? (covered > end - offset ? 'cut off' : undefined);
+    if (covered === 0) return 'none';
+    if (covered < length) return 'unverifiable: it covers less than the header';
+    const isCutOff = covered > end - offset || (context.isCutOff === true && checksum.zeroIsNone !== true);
+    const unverifiable = context.unverifiable ?? (isCutOff ? 'cut off' : undefined);
     if (unverifiable !== undefined) return `unverifiable: ${unverifiable}`;
     if (checksum.algorithm === 'crc32c') {
       const expected = sctpChecksum(bytes, offset, covered, place.at);
@@ -301,8 +310,12 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
         ? 'correct'
         : `should be ${wireOrder(expected)}`;
     }
-    if (checksum.pseudoHeader !== undefined && context.pseudoHeader === undefined) return undefined;
-    const total = coveredSum(checksum, bytes, offset, end - offset, covered, context.pseudoHeader);
+    const hasPseudo = hasPseudoHeader(checksum, header.value, context.version);
+    if (hasPseudo && context.isDestinationHidden === true)
+      return 'unverifiable: the final destination is not known';
+    if (hasPseudo && context.pseudoHeader === undefined) return undefined;
+    const pseudoHeader = hasPseudo ? context.pseudoHeader : undefined;
+    const total = coveredSum(checksum, bytes, offset, end - offset, covered, pseudoHeader);
     const note = checksumNote(total, field);
     return isNeverZero(checksum) && note === 'should be 0x0000' ? 'should be 0xffff' : note;
   }

@@ -18,11 +18,21 @@ export function coveredSum(
   covered: number,
   pseudoHeader?: PseudoHeader,
 ): number {
+  if (rule.excludes !== undefined) {
+    const [from, to] = rule.excludes;
+    return sum(bytes, start + to, Math.max(0, covered - to), sum(bytes, start, Math.min(from, covered)));
+  }
   if (rule.pseudoHeader === undefined || pseudoHeader === undefined) return sum(bytes, start, covered);
   // UDP's own length stands in its pseudo-header; UDP-Lite's and DCCP's is the packet's, however little the checksum
   // covers (RFC 768, RFC 3828 §3.2, RFC 4340 §9.1).
-  const length = rule.zeroIsNone === true ? covered : available;
+  const length = rule.zeroIsNone === true || rule.lengthIsCovered === true ? covered : available;
   return sum(bytes, start, covered, pseudoHeader(rule.pseudoHeader, length));
+}
+
+/** Has a message with this value a pseudo-header? */
+export function hasPseudoHeader(rule: Checksum, value: unknown, version: 4 | 6 | undefined): boolean {
+  if (rule.pseudoHeader === undefined) return false;
+  return rule.pseudoHeaderIf?.(value as Readonly<Record<string, unknown>>, version) ?? true;
 }
 
 /** Is a computed 0 sent as 0xffff? */

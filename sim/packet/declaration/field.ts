@@ -18,6 +18,12 @@ export interface Checksum {
   readonly covers: 'header' | 'message';
   /** The number by which the pseudo-header names the upper layer; absent: there is no pseudo-header. */
   readonly pseudoHeader?: number;
+  /** Is there a pseudo-header for this value, over this version of IP? Default: yes. */
+  readonly pseudoHeaderIf?: (value: Readonly<Record<string, unknown>>, version: 4 | 6 | undefined) => boolean;
+  /** Is the length in the pseudo-header that of what is covered? Default: of all that is there. */
+  readonly lengthIsCovered?: boolean;
+  /** Bytes of the message that are not covered, from and to. */
+  readonly excludes?: readonly [from: number, to: number];
   /** Does a 0 on the wire say that there is none (UDP)? A computed 0 is then sent as 0xffff. */
   readonly zeroIsNone?: boolean;
   /** Is a computed 0 sent as 0xffff, though 0 does not say that there is none (UDP-Lite)? */
@@ -25,7 +31,18 @@ export interface Checksum {
 }
 
 /** The number spaces by which layers announce each other. */
-export type Space = 'etherType' | 'ipProtocol' | 'udpPort' | 'pppProtocol' | 'nshProtocol';
+export type Space =
+  | 'etherType'
+  /** Over either version of IP. */
+  | 'ipProtocol'
+  /** Over that version only: numbers are shared, but ICMP over IPv6 is none. */
+  | 'ipv4Protocol'
+  | 'ipv6Protocol'
+  | 'udpPort'
+  | 'pppProtocol'
+  /** Also that of VXLAN-GPE. */
+  | 'nshProtocol'
+  | 'llcSap';
 
 export type Shown = 'decimal' | 'hex' | 'mac' | 'ipv4' | 'ipv6' | 'bytes';
 

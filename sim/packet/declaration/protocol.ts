@@ -107,15 +107,26 @@ export interface Declaration<
   readonly sections?: S;
   readonly tail?: T;
   readonly headerLength?: HeaderLength;
+  /**
+   * Bytes of a header of which no field tells the length: `needed` may be more than there are. The fixed fields are
+   * there.
+   */
+  measure?(bytes: Uint8Array, offset: number, end: number): number;
   /** The numbers by which other layers announce this one. */
   readonly announcedBy?: Readonly<Partial<Record<Space, readonly number[]>>>;
+  /** What else follows, by names: what no number announces. */
+  readonly carries?: readonly string[];
+  /** Does nothing else follow, though its numbers announce more? */
+  readonly carriesOnly?: boolean;
+  /** Numbers that depend on how many bytes this layer has with all inside it, such as the length of 802.3. */
+  announcedAs?(length: number): Readonly<Partial<Record<Space, number>>>;
   /** One line for people: addresses, ports, type. */
   summary(value: V): string;
   /** Further reasons why a header is none, once its fields are in their ranges. */
   refuses?(header: Header<V>): { readonly field: string; readonly expected: string } | undefined;
   /** What a reader should know of a field. */
   notes?(header: Header<V>): Readonly<Record<string, string | undefined>>;
-  /** Bytes that the checksum over the message covers; absent: to the end. */
+  /** Bytes that the checksum over the message covers; absent: to the end; 0: there is no checksum. */
   covered?(header: Header<V>): number;
   /** What follows; absent: what the field says that announces the next layer, or data. */
   follow?(header: Header<V>): Follower | undefined;
