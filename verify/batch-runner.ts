@@ -8,7 +8,7 @@ import type { Engine } from '../sim/engines/engine.ts';
 import { byRank, type EngineName, isKernel } from '../sim/engines/register.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import type { NamedWorld, Program } from '../sim/runtime/program.ts';
+import { hintsOf, type NamedWorld, type Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
@@ -103,7 +103,7 @@ export class BatchRunner {
     this.#source =
       options.source ??
       new PacketGenerator(
-        program.definition?.hints,
+        hintsOf(program),
         program.entries.map((entry) => entry.hook),
       );
     this.#input = new PacketBatch(this.#batchSize);

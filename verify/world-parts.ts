@@ -4,7 +4,7 @@ import type { World } from '../sim/runtime/world.ts';
 /** One thing in a world: an element of a list, an entry of a map, a global, or a scalar. */
 export type WorldPart =
   | { readonly of: 'devices' | 'routes' | 'neighbours' | 'sockets'; readonly index: number }
-  | { readonly of: 'maps'; readonly name: string; readonly index: number }
+  | { readonly of: 'maps' | 'slots'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
   | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'stackFill' | 'cpu' };
 
@@ -14,8 +14,10 @@ export function partsOfWorld(world: World): WorldPart[] {
   for (const of of ['devices', 'neighbours', 'routes', 'sockets'] as const) {
     world[of]?.forEach((_, index) => void parts.push({ of, index }));
   }
-  for (const [name, entries] of Object.entries(world.maps ?? {})) {
-    entries.forEach((_, index) => void parts.push({ of: 'maps', name, index }));
+  for (const of of ['maps', 'slots'] as const) {
+    for (const [name, entries] of Object.entries<readonly unknown[]>(world[of] ?? {})) {
+      entries.forEach((_, index) => void parts.push({ of, name, index }));
+    }
   }
   for (const name of Object.keys(world.globals ?? {})) parts.push({ of: 'globals', name });
   for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'cpu'] as const)
@@ -45,9 +47,12 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
   const routes = list(world.routes, 'routes');
   const neighbours = list(world.neighbours, 'neighbours');
   const sockets = list(world.sockets, 'sockets');
-  const maps = Object.entries(world.maps ?? {})
-    .map(([name, entries]) => [name, list(entries, 'maps', name)] as const)
-    .filter(([, entries]) => entries.length > 0);
+  const lists = <T>(all: Readonly<Record<string, readonly T[]>> | undefined, of: 'maps' | 'slots') =>
+    Object.entries(all ?? {})
+      .map(([name, entries]) => [name, list(entries, of, name)] as const)
+      .filter(([, entries]) => entries.length > 0);
+  const maps = lists(world.maps, 'maps');
+  const slots = lists(world.slots, 'slots');
   const globals = Object.entries(world.globals ?? {}).filter(([name]) => has('globals', name));
   return {
     ...(devices.length > 0 ? { devices } : {}),
@@ -55,6 +60,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(neighbours.length > 0 ? { neighbours } : {}),
     ...(sockets.length > 0 ? { sockets } : {}),
     ...(maps.length > 0 ? { maps: Object.fromEntries(maps) } : {}),
+    ...(slots.length > 0 ? { slots: Object.fromEntries(slots) } : {}),
     ...(globals.length > 0 ? { globals: Object.fromEntries(globals) } : {}),
     ...(world.time !== undefined && has('time') ? { time: world.time } : {}),
     ...(world.tick !== undefined && has('tick') ? { tick: world.tick } : {}),

@@ -13,7 +13,7 @@ import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
-import type { Program } from '../../sim/runtime/program.ts';
+import { hintsOf, type Program } from '../../sim/runtime/program.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -70,7 +70,7 @@ async function generate(
 ): Promise<void> {
   const program = name === undefined ? undefined : await oneProgram(name);
   const hooks = program?.entries.map((entry) => entry.hook) ?? ['xdp'];
-  const generator = new PacketGenerator(program?.definition?.hints, hooks);
+  const generator = new PacketGenerator(program === undefined ? {} : hintsOf(program), hooks);
   const text = options.seed ?? freshSeed();
   const seed = seedFromText(text);
   const limits = options.anyLength === true ? NO_LIMITS : TEST_RUN_LIMITS;

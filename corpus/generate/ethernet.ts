@@ -14,12 +14,12 @@ export function writeEthernet(builder: PacketBuilder, fieldValues: FieldValues, 
   const { random } = builder;
   fieldValues.macs(builder);
   builder.border();
-  if (builder.has(MUTATION.tags)) {
-    for (let count = random.pick(TAG_COUNTS); count > 0; count--) {
-      builder.u16(random.pick(TAG_TYPES));
-      builder.u16(random.chance(192) ? random.pick(TAG_CONTROLS) : random.word());
-      builder.border();
-    }
+  const tags = builder.has(MUTATION.tags) ? random.pick(TAG_COUNTS) : fieldValues.hintedTags(builder);
+  for (let count = tags; count > 0; count--) {
+    builder.u16(random.pick(TAG_TYPES));
+    const hinted = fieldValues.hintedTagControl(builder);
+    builder.u16(hinted >= 0 ? hinted : random.chance(192) ? random.pick(TAG_CONTROLS) : random.word());
+    builder.border();
   }
   builder.u16(builder.has(MUTATION.etherType) ? random.pick(ETHERTYPES) : etherType);
   builder.border();

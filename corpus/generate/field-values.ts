@@ -26,6 +26,8 @@ export class FieldValues {
   readonly #hintedProtocols: Uint16Array;
   readonly #hintedIcmpTypes: Uint16Array;
   readonly #hintedIcmpv6Types: Uint16Array;
+  readonly #hintedVlans: Uint16Array;
+  readonly #hintedTcpOptions: Uint16Array;
 
   /** @throws {SyntaxError} when a hinted address is none */
   constructor(hints: GeneratorHints) {
@@ -48,6 +50,41 @@ export class FieldValues {
     this.#hintedProtocols = Uint16Array.from(hints.protocols ?? []);
     this.#hintedIcmpTypes = Uint16Array.from(hints.icmpTypes ?? []);
     this.#hintedIcmpv6Types = Uint16Array.from(hints.icmpv6Types ?? []);
+    this.#hintedVlans = Uint16Array.from(
+      (hints.vlans ?? []).flatMap((vlan) => [
+        vlan,
+        vlan,
+        vlan,
+        vlan,
+        vlan,
+        (vlan - 1) & 0xfff,
+        (vlan + 1) & 0xfff,
+      ]),
+    );
+    this.#hintedTcpOptions = Uint16Array.from(hints.tcpOptions ?? []);
+  }
+
+  /** How many tags a frame gets that is not to be tagged: where VLAN ids are hinted, at times one, seldom two. */
+  hintedTags(builder: PacketBuilder): number {
+    if (this.#hintedVlans.length === 0) return 0;
+    const bits = builder.random.bits();
+    return (bits & 3) !== 0 ? 0 : (bits & 0x1c) === 0 ? 2 : 1;
+  }
+
+  /** Priority, DEI and a hinted VLAN id; -1 where none is to be used. */
+  hintedTagControl(builder: PacketBuilder): number {
+    if (this.#hintedVlans.length === 0) return -1;
+    const { random } = builder;
+    const bits = random.bits();
+    if (bits < 0) return -1;
+    const vlan = random.pick(this.#hintedVlans);
+    return (bits & 0xc) === 0 ? vlan | (bits & 0xf000) : vlan;
+  }
+
+  /** The kind of a hinted TCP option; -1 where none is to be used. */
+  hintedTcpOption(builder: PacketBuilder): number {
+    if (this.#hintedTcpOptions.length === 0 || builder.random.bits() < 0) return -1;
+    return builder.random.pick(this.#hintedTcpOptions);
   }
 
   /** Destination and source MAC: 12 bytes. */

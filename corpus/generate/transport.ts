@@ -24,8 +24,10 @@ export function writeTcp(builder: PacketBuilder, fieldValues: FieldValues): void
   builder.u16((bits & 4) === 0 ? 0xffff : bits >>> 16);
   builder.u32(0);
   builder.border();
-  if ((bits & 0x70) === 0) {
-    writeTcpOptions(builder, bits);
+  const option = fieldValues.hintedTcpOption(builder);
+  if (option >= 0 || (bits & 0x70) === 0) {
+    if (option >= 0) writeHintedOption(builder, option, bits);
+    else writeTcpOptions(builder, bits);
     builder.bytes[at + 12] = ((builder.at - at) >>> 2) << 4;
     builder.border();
   }
@@ -53,6 +55,33 @@ function writeTcpOptions(builder: PacketBuilder, bits: number): void {
     builder.u32(bits);
     builder.u32(~bits);
   }
+}
+
+/** Lengths of options as the RFCs state them, by kind (RFC 9293, 7323, 2018, 2385, 5482, 7413). */
+const OPTION_LENGTHS: ReadonlyMap<number, number> = new Map([
+  [2, 4],
+  [3, 3],
+  [4, 2],
+  [5, 10],
+  [8, 10],
+  [19, 18],
+  [28, 4],
+  [34, 10],
+]);
+
+/** One option of this kind behind some that say nothing, at an odd offset as often as at an even one. */
+function writeHintedOption(builder: PacketBuilder, kind: number, bits: number): void {
+  const at = builder.at;
+  builder.fill(1, (bits >>> 10) & 7);
+  builder.u8(kind);
+  // End of list and no-operation are one byte.
+  if (kind > 1) {
+    const length = OPTION_LENGTHS.get(kind) ?? 2 + ((bits >>> 13) & 7);
+    // Now and then a length that is not the option's: none, too little, too much.
+    builder.u8((bits & 0x70000) === 0 ? (bits >>> 20) & 63 : length);
+    builder.noise(length - 2);
+  }
+  builder.fill(0, -(builder.at - at) & 3);
 }
 
 export function writeUdp(builder: PacketBuilder, fieldValues: FieldValues): void {

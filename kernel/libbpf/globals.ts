@@ -1,4 +1,4 @@
-/** Read-only globals of an object, set by name between opening and loading it. */
+/** Global variables of an object, set by name between opening and loading it. */
 import { EngineError } from '../../sim/engines/engine.ts';
 import { BTF_TYPE, BTF_VAR_SECINFO } from './layouts.ts';
 import { bytesAt, type Pointer, requireLibbpf } from './libbpf.ts';
@@ -30,7 +30,7 @@ export function setGlobals(
   const names = Object.keys(globals);
   if (names.length === 0) return;
   const { koffi } = requireLibbpf();
-  const variables = btf === 0 ? new Map<string, Variable>() : readOnlyVariables(btf);
+  const variables = btf === 0 ? new Map<string, Variable>() : variablesOf(btf);
   for (const name of names) {
     const value = globals[name]!;
     const variable = variables.get(name);
@@ -38,12 +38,12 @@ export function setGlobals(
     if (variable === undefined || bytes === undefined) {
       const known =
         variables.size === 0 ? 'it has none' : `it has ${[...variables.keys()].sort().join(', ')}`;
-      throw new EngineError('input', `${file} has no read-only global ${name}: ${known}`);
+      throw new EngineError('input', `${file} has no global ${name}: ${known}`);
     }
     if (value.length !== variable.size || variable.offset + variable.size > bytes.size) {
       throw new EngineError(
         'input',
-        `${file}: the read-only global ${name} takes ${variable.size} bytes, ${value.length} were given`,
+        `${file}: the global ${name} takes ${variable.size} bytes, ${value.length} were given`,
       );
     }
     const target = new Uint8Array(koffi.view(BigInt(bytes.address), bytes.size));
@@ -51,8 +51,8 @@ export function setGlobals(
   }
 }
 
-/** The variables of all `.rodata` sections, by name, from the BTF's DATASEC rows. */
-function readOnlyVariables(btf: Pointer): Map<string, Variable> {
+/** The variables of all `.rodata`, `.data` and `.bss` sections, by name, from the BTF's DATASEC rows. */
+function variablesOf(btf: Pointer): Map<string, Variable> {
   const { bpf } = requireLibbpf();
   const variables = new Map<string, Variable>();
   const nameOf = (type: Uint8Array): string => bpf.btf__name_by_offset(btf, u32(type, BTF_TYPE.name_off));
@@ -62,7 +62,7 @@ function readOnlyVariables(btf: Pointer): Map<string, Variable> {
     const info = u32(type, BTF_TYPE.info);
     if (((info >>> 24) & 0x1f) !== BTF_KIND_DATASEC) continue;
     const section = nameOf(type);
-    if (!section.startsWith('.rodata')) continue;
+    if (!/^\.(rodata|data|bss)(\.|$)/.test(section)) continue;
     const rows = bytesAt(address + BTF_TYPE.size, (info & 0xffff) * BTF_VAR_SECINFO.size);
     for (let row = 0; row < rows.length; row += BTF_VAR_SECINFO.size) {
       const variable = bytesAt(

@@ -3,6 +3,8 @@
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
+import { withSlots } from '../../sim/ebpf/world-slots.ts';
+import type { World } from '../../sim/runtime/world.ts';
 
 /** Shrinking opens the same object a thousand times. */
 const objects = new WeakMap<Uint8Array, BpfObject>();
@@ -26,10 +28,15 @@ export interface ObjectNeeds {
 /**
  * What these functions need of the object that they are in; undefined where our loader does not take it.
  * @param entries names of functions
+ * @param slots what a world puts into maps of programs and of maps
  */
-export function needsOfEntries(elf: Uint8Array, entries: readonly string[]): ObjectNeeds | undefined {
+export function needsOfEntries(
+  elf: Uint8Array,
+  entries: readonly string[],
+  slots?: World['slots'],
+): ObjectNeeds | undefined {
   try {
-    const object = linkedObject(elf);
+    const object = withSlots(linkedObject(elf), slots);
     const indices = entries.map((name) => object.programs.findIndex((one) => one.function === name));
     const { maps, programs } = needsOf(object, indices);
     return {

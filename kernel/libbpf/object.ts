@@ -6,6 +6,7 @@ import type { Hook } from '../../sim/runtime/actions.ts';
 import { maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { ProgramEntry } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { instructionsOf, pinPrograms } from '../pin/pin-object.ts';
 import type { PinnedWorld, Pins } from '../pin/pins.ts';
 import { BPF_F_MMAPABLE } from './array-window.ts';
@@ -24,8 +25,10 @@ export interface ObjectOptions {
   readonly file: string;
   /** The functions to load; others are left out, unless the object starts with them in a PROG_ARRAY. */
   readonly entries: readonly ProgramEntry[];
-  /** Read-only globals by variable name. */
+  /** What global variables start with, by name. */
   readonly globals?: Readonly<Record<string, Uint8Array>>;
+  /** The programs and maps that user space puts into slots of maps, by map name; they are loaded, too. */
+  readonly slots?: World['slots'];
   /**
    * Where maps declared `LIBBPF_PIN_BY_NAME` are pinned: a directory in a bpffs. Without it they are not pinned,
    * since libbpf would put them into the host's /sys/fs/bpf, and another run would find its counts in them.
@@ -87,6 +90,7 @@ export class BpfObject {
     this.#handle = opened.handle;
     try {
       const pointers = loadedPrograms(this.#libbpf, opened.handle);
+      fillSlots(this.#libbpf, opened.handle, options);
       const entries = new Set(opened.programs.map(({ pointer }) => pointer));
       const pinned = pinPrograms(this.#libbpf, opened.handle, pointers, entries, bytes, options.pin);
       const { pins, pinning } = pinned;
@@ -156,6 +160,43 @@ export class BpfObject {
   }
 }
 
+/**
+ * Puts programs and maps into the slots that a world names.
+ * @throws {EngineError} `input`, where there is no such map, program or slot, or the kernel refuses it
+ */
+function fillSlots(libbpf: LoadedLibbpf, handle: Pointer, { slots = {}, file }: ObjectOptions): void {
+  const { bpf } = libbpf;
+  const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
+  const programs = loadedPrograms(libbpf, handle);
+  for (const [mapOfSlots, list] of Object.entries(slots)) {
+    const map = maps.find((one) => mapName(libbpf, one) === mapOfSlots);
+    if (map === undefined)
+      throw new EngineError('input', `the world fills a map ${mapOfSlots} that ${file} does not have`);
+    // Not made, since none of the programs refers to it.
+    if (bpf.bpf_map__fd(map) < 0) continue;
+    const ofPrograms = bpf.bpf_map__type(map) === BPF_MAP_TYPE_PROG_ARRAY;
+    for (const { key, name } of list) {
+      const where = `${file}: slot ${Buffer.from(key).toString('hex')} of map ${mapOfSlots}`;
+      const held = ofPrograms
+        ? programs.find((one) => bpf.bpf_program__name(one) === name)
+        : maps.find((one) => mapName(libbpf, one) === name);
+      if (held === undefined) {
+        throw new EngineError(
+          'input',
+          `${where}: there is no ${ofPrograms ? 'XDP or TC function' : 'map'} ${name}`,
+        );
+      }
+      if (key.length !== bpf.bpf_map__key_size(map)) {
+        throw new EngineError('input', `${where}: a key has ${bpf.bpf_map__key_size(map)} bytes`);
+      }
+      const fd = ofPrograms ? bpf.bpf_program__fd(held) : bpf.bpf_map__fd(held);
+      const value = new Uint8Array(Uint32Array.of(fd).buffer);
+      const result = bpf.bpf_map_update_elem(bpf.bpf_map__fd(map), key, value, 0);
+      if (result < 0) throw new EngineError('input', `${where} does not take ${name}: ${errnoName(result)}`);
+    }
+  }
+}
+
 function loadedPrograms({ bpf }: LoadedLibbpf, handle: Pointer): Pointer[] {
   return walk((previous) => bpf.bpf_object__next_program(handle, previous)).filter(
     (pointer) => bpf.bpf_program__fd(pointer) >= 0,
@@ -193,8 +234,12 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
   const needs = needsOfEntries(
     bytes,
     options.entries.map((entry) => entry.function),
+    options.slots,
   );
-  let parts: Parts = { siblings: 'none', left: needs?.unusedMaps ?? NONE, leftAlways: false };
+  // Those that a world names have to be there to be put anywhere.
+  const isNamed = Object.keys(options.slots ?? {}).length > 0;
+  const siblings = isNamed ? (needs?.targets ?? 'all') : 'none';
+  let parts: Parts = { siblings, left: needs?.unusedMaps ?? NONE, leftAlways: false };
   let result = tryToLoad(libbpf, bytes, options, parts);
   if ('error' in result && result.error === EBADF) {
     // A PROG_ARRAY starts with functions that are no entries: libbpf had no descriptor to put there.

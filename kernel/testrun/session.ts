@@ -131,6 +131,7 @@ export class TestRunSession implements Session {
       file: this.#file,
       entries,
       globals: this.#world.globals ?? {},
+      ...(this.#world.slots === undefined ? {} : { slots: this.#world.slots }),
       pin: pinnedWorld(this.#world),
       ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
     });

@@ -115,6 +115,7 @@ export class VethSession implements Session {
       file,
       entries: functions,
       globals: this.#world.globals ?? {},
+      ...(this.#world.slots === undefined ? {} : { slots: this.#world.slots }),
       pin: pinnedWorld(this.#world),
       ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
     });

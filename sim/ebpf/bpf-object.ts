@@ -94,7 +94,7 @@ export interface BpfMap {
   readonly pinning: 'none' | 'by-name';
   /** The template of the maps inside an ARRAY_OF_MAPS or HASH_OF_MAPS. */
   readonly inner: BpfMap | undefined;
-  /** Static initialisers of a map-in-map or prog array: slot (the u32 key) and the map's or program's name. */
+  /** What slots of a map of maps or of programs start with: initialisers of the object, and what a world adds. */
   readonly initial: readonly MapInitializer[];
   /** BTF ids of key and value, where the definition has them. */
   readonly keyType: number | undefined;
@@ -104,7 +104,9 @@ export interface BpfMap {
 }
 
 export interface MapInitializer {
-  readonly key: number;
+  /** The slot: a u32, or, as a world may state it, the bytes of a key. */
+  readonly key: number | Uint8Array;
+  /** Of the map or program. */
   readonly name: string;
 }
 

@@ -19,14 +19,21 @@ type Value =
   | { readonly is: 'struct'; readonly members: readonly (readonly [name: string, value: Value])[] };
 
 /** Values inside values; more would be a circle. */
-const MAX_DEPTH = 32;
+export const MAX_VALUE_DEPTH = 32;
 /** Parts of one value altogether: types may overlap, and a hostile blob grows by powers. */
 const MAX_PARTS = 1 << 20;
 
 const decoder = new TextDecoder();
 
 /** Types that hold a number in network order (include/uapi/linux/types.h). */
-const BIG_ENDIAN: ReadonlySet<string> = new Set(['__be16', '__be32', '__be64', 'be16', 'be32', 'be64']);
+export const BIG_ENDIAN_TYPES: ReadonlySet<string> = new Set([
+  '__be16',
+  '__be32',
+  '__be64',
+  'be16',
+  'be32',
+  'be64',
+]);
 
 /**
  * A value as text, much as a C initialiser: `{ .rx_packets = 5, .rx_bytes = 490 }`.
@@ -77,10 +84,10 @@ class ValueReader {
    */
   read(typeId: number, bitOffset: number, bitfieldSize: number, bigEndian: boolean, depth: number): Value {
     const btf = this.#btf;
-    if (depth > MAX_DEPTH) {
+    if (depth > MAX_VALUE_DEPTH) {
       throw new ObjectError(
         `BTF type ${typeId}`,
-        `at most ${MAX_DEPTH} values inside each other`,
+        `at most ${MAX_VALUE_DEPTH} values inside each other`,
         'more, or a circle',
       );
     }
@@ -90,8 +97,9 @@ class ValueReader {
     let id = btf.resolve(typeId, false);
     let swapped = bigEndian;
     for (let steps = 0; btf.kind(id) === BTF_KIND.TYPEDEF; steps++) {
-      if (steps > MAX_DEPTH) throw new ObjectError(`BTF type ${typeId}`, 'a chain of typedefs', 'a circle');
-      swapped ||= BIG_ENDIAN.has(btf.name(id));
+      if (steps > MAX_VALUE_DEPTH)
+        throw new ObjectError(`BTF type ${typeId}`, 'a chain of typedefs', 'a circle');
+      swapped ||= BIG_ENDIAN_TYPES.has(btf.name(id));
       id = btf.resolve(btf.target(id), false);
     }
     const size = btf.sizeOf(id);

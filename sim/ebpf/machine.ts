@@ -286,7 +286,7 @@ export class Machine {
       const where = `initial value ${key} of map ${map.name}`;
       const keyAt = this.#scratch;
       this.memory.u8.fill(0, keyAt, keyAt + SCRATCH_KEY);
-      this.memory.u8.set(indexKey(key), keyAt);
+      this.memory.u8.set(typeof key === 'number' ? indexKey(key) : key, keyAt);
       if (map instanceof ArrayOfMaps || map instanceof HashOfMaps) {
         const inner = this.maps.find((one) => one.name === name);
         if (inner === undefined) throw new ObjectError(where, 'a map of the object', name);

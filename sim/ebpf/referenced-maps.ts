@@ -1,6 +1,6 @@
 /** What of an object its programs need: the maps that they refer to, and the programs that their tail calls reach. */
 
-import type { BpfObject } from './bpf-object.ts';
+import type { BpfObject, BpfProgram } from './bpf-object.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LDDW } from './instruction.ts';
 
 export interface Needs {
@@ -10,6 +10,18 @@ export interface Needs {
   readonly programs: ReadonlySet<number>;
 }
 
+/** Indices of the maps that a program's own instructions name. */
+export function mapsReferredTo({ instructions }: BpfProgram): ReadonlySet<number> {
+  const maps = new Set<number>();
+  for (let slot = 0; slot < instructions.count; slot++) {
+    if (instructions.opcode[slot] !== LDDW) continue;
+    const source = instructions.src[slot];
+    if (source === BPF_PSEUDO_MAP_FD || source === BPF_PSEUDO_MAP_VALUE) maps.add(instructions.imm[slot]!);
+    slot++;
+  }
+  return maps;
+}
+
 /** @param entries indices of the programs that packets are given to */
 export function needsOf(object: BpfObject, entries: Iterable<number>): Needs {
   const maps = new Set<number>();
@@ -17,13 +29,7 @@ export function needsOf(object: BpfObject, entries: Iterable<number>): Needs {
   const addProgram = (index: number): void => {
     if (index < 0 || programs.has(index)) return;
     programs.add(index);
-    const { instructions } = object.programs[index]!;
-    for (let slot = 0; slot < instructions.count; slot++) {
-      if (instructions.opcode[slot] !== LDDW) continue;
-      const source = instructions.src[slot];
-      if (source === BPF_PSEUDO_MAP_FD || source === BPF_PSEUDO_MAP_VALUE) addMap(instructions.imm[slot]!);
-      slot++;
-    }
+    for (const map of mapsReferredTo(object.programs[index]!)) addMap(map);
   };
   const addMap = (index: number): void => {
     const map = object.maps[index];

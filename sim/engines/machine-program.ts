@@ -28,6 +28,7 @@ import {
 import { NewerKernelError } from '../ebpf/object-error.ts';
 import { OLD_MAX_METADATA } from '../ebpf/packet-area.ts';
 import { needsOf } from '../ebpf/referenced-maps.ts';
+import { withSlots } from '../ebpf/world-slots.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../runtime/actions.ts';
 import { withDefaultDevices } from '../runtime/default-world.ts';
@@ -93,7 +94,8 @@ export function openMachine(program: Program, world: World, options: MachineProg
   }
   const path = program.objectPath ?? program.name;
   try {
-    const object = withSizes(withOwnGlobals(readObject(program.object, options)), program.maxEntries);
+    const own = withSizes(withOwnGlobals(readObject(program.object, options)), program.maxEntries);
+    const object = withSlots(own, world.slots);
     for (const [name, bytes] of Object.entries(world.globals ?? {})) setGlobal(object, name, bytes);
     const entries = program.entries.map(({ function: name, hook, frags = false }) => {
       const index = object.programs.findIndex((one) => one.function === name);

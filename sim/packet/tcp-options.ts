@@ -60,3 +60,15 @@ function optionText(kind: number, data: Uint8Array): string {
   }
   return toHex(data);
 }
+
+/**
+ * The kind of an option by its name as `TCPOPT` has it, in any case and with `-` for `_`: `window-scale`.
+ * @throws {SyntaxError} where there is none of that name
+ */
+export function tcpOptionFromText(text: string): number {
+  const name = text.toUpperCase().replaceAll('-', '_');
+  const kind = Object.entries(TCPOPT).find(([known]) => known === name)?.[1];
+  if (kind !== undefined) return kind;
+  const known = Object.keys(TCPOPT).map((one) => one.toLowerCase().replaceAll('_', '-'));
+  throw new SyntaxError(`no TCP option ${JSON.stringify(text)}; known are ${known.join(', ')}, and numbers`);
+}

@@ -5,15 +5,18 @@
 import type { MapDefinition } from './maps.ts';
 import type { Device, World } from './world.ts';
 
+/** What Linux gives an Ethernet device. */
+const DEFAULT_MTU = 1500;
+
 /** The first devices after the loopback device, as a machine with a few network cards numbers them. */
 const DEFAULT_IFINDEXES: readonly number[] = [2, 3, 4, 5, 6, 7, 8];
+
+/** The devices of a world that states none: `dev2` to `dev8`. */
+export const DEFAULT_DEVICES: readonly Device[] = DEFAULT_IFINDEXES.map(defaultDevice);
 
 /** How many more devices the entries of device maps may ask for. */
 const MAX_NAMED = 64;
 const MAX_IFINDEX = 0x7fff_ffff;
-
-/** What Linux gives an Ethernet device. */
-const DEFAULT_MTU = 1500;
 
 /**
  * Returns the world itself where it states devices. Otherwise the same world with devices 2 to 8, and with those that

@@ -32,7 +32,8 @@ function positionOf(text: string, message: string): number | undefined {
   return at < 0 ? undefined : at + BEFORE;
 }
 
-function lineAndColumn(text: string, at: number): string {
+/** "line 2, column 5", both from 1. */
+export function lineAndColumn(text: string, at: number): string {
   const lines = text.slice(0, at).split('\n');
   return `line ${lines.length}, column ${lines.at(-1)!.length + 1}`;
 }

@@ -58,6 +58,8 @@ const hints: Schema<GeneratorHints> = object<GeneratorHints>({
   ports: optional(list(uint16)),
   addresses: optional(list(checked('an IPv4 or IPv6 address', addressFromText))),
   macs: optional(list(byteArray(6))),
+  vlans: optional(list(integer(0, 4095))),
+  tcpOptions: optional(list(uint8)),
   protocols: optional(list(uint8)),
   icmpTypes: optional(list(uint8)),
   icmpv6Types: optional(list(uint8)),

@@ -39,6 +39,8 @@ export interface Program {
   /** What names it on the command line (`my.o:main`, or a name and `--object`), for commands that repeat something. */
   readonly commandLine?: readonly string[];
   readonly definition?: ProgramDefinition;
+  /** What the user wants generated packets to aim at, besides what the definition says (`--aim`, `--world`). */
+  readonly hints?: GeneratorHints;
   /** How many entries maps have whose size the object leaves to its loader, by name: see `maxEntriesOf`. */
   readonly maxEntries?: Readonly<Record<string, number>>;
 }
@@ -98,6 +100,10 @@ export interface GeneratorHints {
   readonly addresses?: readonly string[];
   /** MAC addresses, 6 bytes each. */
   readonly macs?: readonly Uint8Array[];
+  /** VLAN ids, 0 to 4095: tags are more frequent then, and half of them carry one of these. */
+  readonly vlans?: readonly number[];
+  /** Kinds of TCP options (IANA "TCP Option Kind Numbers"). */
+  readonly tcpOptions?: readonly number[];
   /** IPv4 protocol and IPv6 next-header numbers. */
   readonly protocols?: readonly number[];
   /** ICMP types and ICMPv6 types. */
@@ -123,3 +129,18 @@ export type PacketKind =
   | 'ip-other'
   | 'ethernet-other'
   | 'noise';
+
+/** What generated packets of a program should aim at: its definition's hints, and the user's. */
+export function hintsOf({ definition, hints }: Pick<Program, 'definition' | 'hints'>): GeneratorHints {
+  return mergedHints(definition?.hints ?? {}, hints ?? {});
+}
+
+/** Both: lists one behind the other; of a single value the latter's. */
+export function mergedHints(a: GeneratorHints, b: GeneratorHints): GeneratorHints {
+  const merged: Record<string, unknown> = { ...a };
+  for (const [name, value] of Object.entries(b)) {
+    const before = merged[name];
+    merged[name] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
+  }
+  return merged;
+}

@@ -162,6 +162,8 @@ export function listOfSome<Value>(item: Schema<Value>): Schema<readonly Value[]>
   );
 }
 
+/** Whatever JSON there is: what it must be is said elsewhere. */
+export const anything: Schema<unknown> = v.unknown();
 export const text: Schema<string> = v.string(expected('a string'));
 export const flag: Schema<boolean> = v.boolean(expected('true or false'));
 export const bigInteger: Schema<bigint> = v.bigint(expected('a bigint (5n)'));

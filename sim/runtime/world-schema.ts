@@ -14,7 +14,7 @@ import {
   transformed,
   uint32,
 } from './schema.ts';
-import type { Device, MapEntry, Neighbour, Route, Socket, World } from './world.ts';
+import type { Device, MapEntry, MapSlot, Neighbour, Route, Socket, World } from './world.ts';
 
 /** How the two forms write what JSON has no type for. */
 interface Leaves {
@@ -49,12 +49,14 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     mark: optional(uint32),
   });
   const mapEntry = object<MapEntry>({ key: bytes, value: bytes });
+  const mapSlot = object<MapSlot>({ key: bytes, name: text });
   return object<World>({
     devices: optional(list(device)),
     routes: optional(list(route)),
     neighbours: optional(list(neighbour)),
     sockets: optional(list(socket)),
     maps: optional(dictionary(list(mapEntry))),
+    slots: optional(dictionary(list(mapSlot))),
     globals: optional(dictionary(bytes)),
     time: optional(bigint),
     tick: optional(bigint),

@@ -15,7 +15,9 @@ export interface World {
   readonly sockets?: readonly Socket[];
   /** Initial contents of maps, by map name. */
   readonly maps?: Readonly<Record<string, readonly MapEntry[]>>;
-  /** Read-only globals of the object, by variable name; bytes in the machine's order (little-endian). */
+  /** What maps of programs and maps of maps hold, by map name, besides what the object itself puts there. */
+  readonly slots?: Readonly<Record<string, readonly MapSlot[]>>;
+  /** What global variables of the object start with, by name; bytes in the machine's order (little-endian). */
   readonly globals?: Readonly<Record<string, Uint8Array>>;
   /** Nanoseconds that the clock shows when the case begins; default 0. It stands still while a packet runs. */
   readonly time?: bigint;
@@ -85,4 +87,11 @@ export interface Socket {
 export interface MapEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+}
+
+/** A slot of a PROG_ARRAY, ARRAY_OF_MAPS or HASH_OF_MAPS. */
+export interface MapSlot {
+  readonly key: Uint8Array;
+  /** The function that a tail call leads to, or the map that a lookup finds: a name of the object. */
+  readonly name: string;
 }

@@ -120,6 +120,9 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
 
 function worldText(world: World): string {
   const maps = Object.entries(world.maps ?? {}).map(([name, entries]) => `map ${name} (${entries.length})`);
+  const slots = Object.entries(world.slots ?? {}).flatMap(([map, list]) =>
+    list.map(({ key, name }) => `map ${map}: ${name} at ${Buffer.from(key).toString('hex')}`),
+  );
   const globals = Object.entries(world.globals ?? {}).map(
     ([name, value]) => `${name} = ${Buffer.from(value).toString('hex')}`,
   );
@@ -130,6 +133,7 @@ function worldText(world: World): string {
     ),
     ...(world.neighbours ?? []).map(({ address, ifindex }) => `neighbour ${address} (ifindex ${ifindex})`),
     ...maps,
+    ...slots,
     ...globals,
   ].join(', ');
 }

@@ -1,0 +1,216 @@
+/** A world as people write it, `--world FILE`: fields and their types. What they mean to an object: `bind.ts`. */
+import { addressFromText, macFromText, prefixFromText } from '../../packet/addresses.ts';
+import { tcpOptionFromText } from '../../packet/tcp-options.ts';
+import {
+  anyFields,
+  anything,
+  checked,
+  choice,
+  dictionary,
+  flag,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  parsed,
+  type Schema,
+  text,
+  transformed,
+  uint8,
+  uint16,
+  uint32,
+} from '../../runtime/schema.ts';
+import { endpointFromText } from '../../runtime/sockets.ts';
+
+export interface WorldFileShape {
+  /** For editors: docs/schema/world-file.json. */
+  readonly $schema?: string;
+  readonly devices?: readonly DeviceShape[];
+  readonly routes?: readonly RouteShape[];
+  readonly neighbours?: readonly NeighbourShape[];
+  readonly sockets?: readonly SocketShape[];
+  readonly maps?: Readonly<Record<string, MapShape>>;
+  readonly globals?: Readonly<Record<string, unknown>>;
+  readonly maxEntries?: Readonly<Record<string, number>>;
+  /** Nanoseconds. */
+  readonly time?: bigint;
+  /** Nanoseconds. */
+  readonly tick?: bigint;
+  readonly randomSeed?: number;
+  readonly hashSeed?: number;
+  readonly cpu?: number;
+  readonly hints?: HintsShape;
+}
+
+export interface DeviceShape {
+  readonly name: string;
+  /** Default: the next one that is free, from 2 on. */
+  readonly ifindex?: number;
+  /** Default: 02:00 and the ifindex. */
+  readonly mac?: Uint8Array;
+  readonly mtu?: number;
+  readonly addresses?: readonly string[];
+  readonly forwarding?: boolean;
+}
+
+export interface RouteShape {
+  readonly to: string;
+  readonly type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  readonly via?: string;
+  readonly device?: string;
+  readonly metric?: number;
+  readonly mtu?: number;
+}
+
+export interface NeighbourShape {
+  readonly device: string;
+  readonly address: string;
+  readonly mac: Uint8Array;
+}
+
+export interface SocketShape {
+  readonly protocol: 'tcp' | 'udp';
+  readonly local: string;
+  readonly remote?: string;
+  readonly device?: string;
+  readonly mark?: number;
+}
+
+/** Entries one by one, or by key where keys are short: `{ "10.0.0.0/8": 1 }`. */
+export type MapShape = readonly EntryShape[] | Readonly<Record<string, unknown>>;
+
+export interface EntryShape {
+  /** Absent in queues and the like, which have no keys. */
+  readonly key?: unknown;
+  readonly value: unknown;
+}
+
+export interface HintsShape {
+  readonly ports?: readonly number[];
+  readonly addresses?: readonly string[];
+  readonly macs?: readonly Uint8Array[];
+  readonly vlans?: readonly number[];
+  readonly protocols?: readonly number[];
+  readonly icmpTypes?: readonly number[];
+  readonly icmpv6Types?: readonly number[];
+  readonly tcpOptions?: readonly number[];
+  readonly metadata?: boolean;
+}
+
+const address = checked('an IPv4 or IPv6 address', addressFromText);
+const prefix = checked('an IPv4 or IPv6 prefix', prefixFromText);
+const mac = parsed('a MAC address', macFromText);
+const endpoint = checked('an address and a port (10.0.0.1:80)', endpointFromText);
+const vlan = integer(0, 4095);
+
+const UNITS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+  d: 86_400_000_000_000n,
+};
+
+function nanosecondsFromText(words: string): bigint {
+  const match = /^(\d{1,19})(ns|us|ms|s|m|h|d)$/.exec(words);
+  const value = match === null ? -1n : BigInt(match[1]!) * UNITS[match[2]!]!;
+  if (value < 0n || value >= 1n << 63n) {
+    throw new SyntaxError(`expected a time (500ns, 10us, 5ms, 3s, 2m, 1h, 1d), got ${JSON.stringify(words)}`);
+  }
+  return value;
+}
+
+const nanosecondsText = parsed('a time with its unit (5ms, 3s, 1h)', nanosecondsFromText);
+const nanoseconds: Schema<bigint> = transformed(integer(0, Number.MAX_SAFE_INTEGER), BigInt);
+
+/** Nanoseconds as a number, or with a unit. */
+const duration: Schema<bigint> = choice<bigint>(
+  'a time: nanoseconds, or “5ms”, “3s”, “1h”',
+  [nanoseconds, nanosecondsText],
+  (json) => (typeof json === 'string' ? nanosecondsText : typeof json === 'number' ? nanoseconds : undefined),
+);
+
+const optionName = parsed('the name of a TCP option', tcpOptionFromText);
+const tcpOption: Schema<number> = choice<number>('the kind of a TCP option', [uint8, optionName], (json) =>
+  typeof json === 'string' ? optionName : typeof json === 'number' ? uint8 : undefined,
+);
+
+/** Hints also come from `--aim`. */
+export const hintsShape: Schema<HintsShape> = object<HintsShape>({
+  ports: optional(list(uint16)),
+  addresses: optional(list(address)),
+  macs: optional(list(mac)),
+  vlans: optional(list(vlan)),
+  protocols: optional(list(uint8)),
+  icmpTypes: optional(list(uint8)),
+  icmpv6Types: optional(list(uint8)),
+  tcpOptions: optional(list(tcpOption)),
+  metadata: optional(flag),
+});
+
+// bpftool writes more beside the two.
+const entries: Schema<MapShape> = list(
+  anyFields<{ readonly key?: NonNullable<unknown>; readonly value: unknown }>({
+    key: optional(anything as Schema<NonNullable<unknown>>),
+    value: anything,
+  }),
+);
+const byKey: Schema<MapShape> = dictionary(anything);
+
+export const worldFileShape: Schema<WorldFileShape> = object<WorldFileShape>({
+  $schema: optional(text),
+  devices: optional(
+    list(
+      object<DeviceShape>({
+        name: text,
+        ifindex: optional(integer(2, 0x7fff_ffff)),
+        mac: optional(mac),
+        mtu: optional(integer(68, 65_535)),
+        addresses: optional(list(prefix)),
+        forwarding: optional(flag),
+      }),
+    ),
+  ),
+  routes: optional(
+    list(
+      object<RouteShape>({
+        to: prefix,
+        type: optional(oneOf('unicast', 'blackhole', 'unreachable', 'prohibit')),
+        via: optional(address),
+        device: optional(text),
+        metric: optional(uint32),
+        mtu: optional(uint32),
+      }),
+    ),
+  ),
+  neighbours: optional(list(object<NeighbourShape>({ device: text, address, mac }))),
+  sockets: optional(
+    list(
+      object<SocketShape>({
+        protocol: oneOf('tcp', 'udp'),
+        local: endpoint,
+        remote: optional(endpoint),
+        device: optional(text),
+        mark: optional(uint32),
+      }),
+    ),
+  ),
+  maps: optional(
+    dictionary(
+      choice<MapShape>('a list of entries, or an object of values by key', [entries, byKey], (json) =>
+        Array.isArray(json) ? entries : json !== null && typeof json === 'object' ? byKey : undefined,
+      ),
+    ),
+  ),
+  globals: optional(dictionary(anything)),
+  maxEntries: optional(dictionary(integer(1, 0xffff_ffff))),
+  time: optional(duration),
+  tick: optional(duration),
+  randomSeed: optional(uint32),
+  hashSeed: optional(uint32),
+  cpu: optional(integer(0, 4095)),
+  hints: optional(hintsShape),
+});
