@@ -42,6 +42,7 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   'broken.gz': Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4),
   'cut.o': readFileSync(OBJECT).subarray(0, 500),
   'open.json': '{"a": ',
+  'no-such-map.jsonc': '{"maps": {"nope": []}} // no such map',
   'null.json': 'null',
   'none.json': '[]',
   'deep.json': '['.repeat(100_000),
@@ -287,6 +288,37 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       /--max-entries nope: no such map; available: xdp_stats_map/,
     ],
     [['run', 'icmp_echo', FRAME, '--max-entries', 'xdp_stats_map=99999999999'], /at most 4294967295 entries/],
+  ],
+  'run and verify --world and --aim': [
+    ...forms(
+      [
+        ['missing', /missing: no such file/],
+        ['folder', /folder: is a directory/],
+        ['empty', /empty: is empty: expected JSON/],
+        ['junk', /junk: contains bytes that are no text: expected JSON/],
+        ['open.json', /open\.json: is not valid JSON: expected a value at line 1, column 7/],
+        ['deep.json', /deep\.json: (is nested too deeply|is not valid JSON)/],
+        ['null.json', /null\.json: expected an object, got null/],
+        ['none.json', /none\.json: expected an object, got a list/],
+        [
+          'no-such-map.jsonc',
+          /no-such-map\.jsonc: maps\.nope: the object has no such map; there is xdp_stats_map/,
+        ],
+      ],
+      (text) => ['run', 'icmp_echo', FRAME, '--world', text],
+    ),
+    [['verify', 'icmp_echo', '--world', 'no-such-map.jsonc'], /maps\.nope: the object has no such map/],
+    ...each(
+      ['', 'port', '=5', 'port=80,'],
+      (text) => ['verify', 'icmp_echo', '--aim', text],
+      /--aim takes NAME=VALUE/,
+    ),
+    [['verify', 'icmp_echo', '--aim', 'prt=80'], /--aim: no “prt” to aim at; did you mean port\?/],
+    [
+      ['verify', 'icmp_echo', '--aim', 'port=65536'],
+      /--aim port: expected an integer from 0 to 65535, got 65536/,
+    ],
+    [['verify', 'icmp_echo', '--aim', 'address=10.0.0'], /--aim address: .*10\.0\.0/],
   ],
   verify: [
     ...['--runs', '--workers', '--max-divergences'].flatMap((option) =>

@@ -104,7 +104,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     expect(code).toBe(0);
     expect(out).toMatch(/◐ agreed on what ran v\.o:gate/);
     expect(out).toMatch(/verdicts\.bpf\.c:\d+ {2}if \(!rule\): map rules never had the entry/);
-    expect(out).toContain('--map rules=FILE');
+    expect(out).toContain('--world FILE fills rules');
     expect(out).toMatch(/: agreed on what ran\.\n$/);
     expect(out).not.toContain('✓');
     // What the text says opens them does.
@@ -125,7 +125,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     expect(out).toMatch(
       /bpf_tail_call\(ctx, &stages, 1\);: the tail call found no program in that slot of map stages/,
     );
-    expect(out).toContain('name the programs of map stages in C: .values =');
+    expect(out).toContain('--world FILE fills stages');
     // Where it always finds one, nothing is missing: no packet needs to come back.
     expect(out).toMatch(/✓ agreed +v\.o:staged_here /);
   });

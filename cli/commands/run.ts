@@ -25,21 +25,26 @@ import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, engineNames, requireAvailable, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
-import { mapsOf, withMaps } from '../input/map-file.ts';
-import { assumedSizes, withMaxEntries } from '../input/max-entries.ts';
+import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { parseHex, repeated } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
+import {
+  mapOption,
+  maxEntriesOption,
+  type PlacedProgram,
+  placePrograms,
+  type WorldOptions,
+  worldOption,
+} from '../input/world-options.ts';
 import { printJson, reportLine } from '../output.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 import { traceText } from '../trace-text.ts';
 import { runBareInstructions } from './run-bytecode.ts';
 
-interface Options {
+interface Options extends WorldOptions {
   readonly packet: readonly string[];
-  readonly map: readonly string[];
-  readonly maxEntries: readonly string[];
   readonly engine?: string;
   readonly asKernel?: KernelVersion;
   readonly object?: string;
@@ -67,8 +72,9 @@ export function registerRun(program: Command): void {
       `${ENGINE_NAMES.join(', ')}; default: vm, or testrun where vm cannot run the program`,
     )
     .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
-    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
-    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
     .addOption(
       new Option('--write <file>', 'write the resulting packets to a capture').conflicts([
@@ -89,6 +95,7 @@ export function registerRun(program: Command): void {
       ).conflicts([
         'packet',
         'asKernel',
+        'world',
         'map',
         'maxEntries',
         'object',
@@ -117,7 +124,10 @@ async function run(name: string | undefined, packets: readonly string[], options
   }
   if (name === undefined)
     throw inputFailure('no program given: name a built-in program or OBJECT[:FUNCTION]');
-  const [program] = withMaxEntries([await theProgram(name, options.object)], options.maxEntries) as [Program];
+  const named = await theProgram(name, options.object);
+  // Packets are the user's here: there is nothing to aim.
+  const [placed] = placePrograms([named], { ...options, aim: [] }) as [PlacedProgram];
+  const { program } = placed;
   for (const line of assumedSizes([program])) reportLine(line);
   announceMemory([program]);
   const terminal = createTerminal(options);
@@ -126,7 +136,7 @@ async function run(name: string | undefined, packets: readonly string[], options
   if (sources.length === 0) throw inputFailure('no packets given: add hexadecimal digits or capture files');
   // Steps are printed while a packet runs: its outcome is to follow at once.
   const batch = options.trace === true ? 1 : BATCH;
-  const outcomes = runAll(program, engine, options, casesOf(sources, program), batch);
+  const outcomes = runAll(placed, engine, options, casesOf(sources, program), batch);
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
   else await runToText(program, outcomes, options, terminal);
@@ -223,15 +233,14 @@ interface Ran {
   readonly kernel: ReadonlyMap<number, AskedVerdict>;
 }
 
-/** @param options `--map`: what maps hold beside what the world says; `--as-kernel` */
+/** @param options `--as-kernel` */
 async function* runAll(
-  program: Program,
+  { program, inWorld }: PlacedProgram,
   engine: Engine,
-  { map: maps, asKernel }: Options,
+  { asKernel }: Options,
   cases: AsyncIterable<WorldAndPackets>,
   batch: number,
 ): AsyncGenerator<Ran> {
-  const definitions = mapsOf(program);
   const asked = new AskedKernel(program, createEngineAs('testrun', asKernel));
   let session: Session | undefined;
   let start: World = {};
@@ -252,7 +261,7 @@ async function* runAll(
     };
     for await (const { world, stimuli } of cases) {
       if (session === undefined) {
-        start = withMaps(world, maps, definitions);
+        start = inWorld(world);
         session = await engine.open(program, start);
       }
       for (const stimulus of stimuli) {

@@ -27,6 +27,15 @@ import {
   repeated,
 } from '../input/options.ts';
 import { isDirectory } from '../input/read-file.ts';
+import {
+  aimOption,
+  mapOption,
+  maxEntriesOption,
+  surroundingsOf,
+  type WorldOptions,
+  worldOption,
+  worldWords,
+} from '../input/world-options.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine, reportLines } from '../output.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
@@ -41,7 +50,7 @@ import { exitCodeOf, type Tested, tested, testedToJson } from '../verify/tested.
 /** More than any machine that this is for has use of. */
 const MAX_WORKERS = 64;
 
-interface Options {
+interface Options extends WorldOptions {
   readonly engines?: string;
   readonly live?: boolean;
   readonly asKernel?: KernelVersion;
@@ -49,8 +58,6 @@ interface Options {
   readonly time?: number;
   readonly seed?: string;
   readonly object?: string;
-  readonly map: readonly string[];
-  readonly maxEntries: readonly string[];
   readonly coverage?: string;
   readonly workers: number;
   readonly maxDivergences: number;
@@ -83,8 +90,6 @@ export function registerVerify(program: Command): void {
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
-    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
-    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
     .option(
       '--workers <n>',
       'worker processes; results are the same for any number',
@@ -127,6 +132,10 @@ export function registerVerify(program: Command): void {
       'where divergences are saved (default: corpus/regressions)',
       parseOutput('--report'),
     )
+    .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
+    .addOption(aimOption())
     .addOption(cflagsOption())
     .addOption(clangOption())
     .option('--no-color', 'no colours')
@@ -139,8 +148,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     compiler: compilerSettings(),
     live: options.live === true,
     ...versionOption(options.asKernel),
-    maps: options.map,
-    maxEntries: options.maxEntries,
+    surroundings: surroundingsOf(options),
     seed: options.seed ?? freshSeed(),
     oracle: options.oracle,
     maxDivergences: options.maxDivergences,
@@ -288,7 +296,7 @@ function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): Run
   return {
     engines: report.engines.filter(({ status }) => status !== 'skipped').map(({ name }) => name),
     words: [
-      ...options.map.flatMap((map) => ['--map', map]),
+      ...worldWords(options),
       ...(oracle === 'all' ? [] : ['--oracle', oracle]),
       ...(maxDivergences === 1 ? [] : ['--max-divergences', String(maxDivergences)]),
       ...(directory === undefined ? [] : ['--report', directory]),

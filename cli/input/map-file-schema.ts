@@ -1,4 +1,5 @@
 /** The schema of `--map NAME=FILE`. */
+import { type EntryShape, entryList } from '../../sim/ebpf/world-file/shape.ts';
 import {
   anyFields,
   choice,
@@ -41,7 +42,7 @@ const bytes: Schema<MapFileValue> = transformed(
   (numbers) => Uint8Array.from(numbers),
 );
 
-const value: Schema<MapFileValue> = choice<MapFileValue>(
+export const mapFileValue: Schema<MapFileValue> = choice<MapFileValue>(
   'hexadecimal digits, a whole number, or a list of bytes',
   [digits, number, bytes],
   (json) =>
@@ -56,5 +57,8 @@ const value: Schema<MapFileValue> = choice<MapFileValue>(
 
 /** Other fields may stand beside the two: bpftool writes `formatted`. */
 export const mapFileShape: Schema<readonly MapFileEntry[]> = list(
-  anyFields<MapFileEntry>({ key: value, value }),
+  anyFields<MapFileEntry>({ key: mapFileValue, value: mapFileValue }),
 );
+
+/** The same with keys and values as the map's types have them. */
+export const typedRows: Schema<readonly EntryShape[]> = entryList;

@@ -4,22 +4,23 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
-import type { ProgramDefinition } from '../../sim/runtime/program.ts';
+import type { Program, ProgramDefinition } from '../../sim/runtime/program.ts';
 import { parse } from '../../sim/runtime/schema.ts';
-import { worldsWith } from '../verify/programs.ts';
-import { withMaps } from './map-file.ts';
+import { readMaps, targetOf } from './map-file.ts';
 import { plainEntries } from './map-file-plain.ts';
 import { mapFileShape } from './map-file-schema.ts';
+import { placePrograms, worldsIn } from './world-options.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-map-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const MAP: MapDefinition = { name: 'm', type: 'HASH', keySize: 4, valueSize: 2, maxEntries: 10 };
+const PROGRAM = { name: 'p', entries: [], definition: { maps: [MAP] } } as unknown as Program;
 const FILE = join(scratch, 'map.json');
 
 function read(text: string): unknown {
   writeFileSync(FILE, text);
-  return withMaps({}, [`m=${FILE}`], [MAP]).maps?.m;
+  return readMaps([`m=${FILE}`], targetOf(PROGRAM)).maps?.m;
 }
 
 describe('--map NAME=FILE', () => {
@@ -105,7 +106,9 @@ describe('--map NAME=FILE', () => {
     writeFileSync(FILE, '[{"key":1,"value":2}]');
     const worlds = [{}, { time: 1n }].map((world, at) => ({ name: `${at}`, world }));
     const definition = { maps: [MAP], worlds } as unknown as ProgramDefinition;
-    const filled = worldsWith({ name: 'p', entries: [], definition }, [`m=${FILE}`]);
+    const options = { map: [`m=${FILE}`], maxEntries: [], aim: [] };
+    const [placed] = placePrograms([{ name: 'p', entries: [], definition }], options);
+    const filled = worldsIn(placed!);
     expect(filled.map(({ world }) => world.time)).toEqual([undefined, 1n]);
     expect(filled[0]!.world.maps!.m).toHaveLength(1);
     expect(filled[1]!.world.maps!.m).toBe(filled[0]!.world.maps!.m);

@@ -1,5 +1,6 @@
 /** The schemas that are published as JSON Schema: one line each. */
 import { caseHeaderShape, stimulusShape } from '../../corpus/cases/case-header-schema.ts';
+import { worldFileShape } from '../../sim/ebpf/world-file/shape.ts';
 import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
@@ -16,6 +17,7 @@ export interface PublishedSchema {
 export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'scenario', title: 'A scenario for xdpsim lab run', schema: scenarioShape },
   { name: 'map', title: 'The contents of a map, for --map NAME=FILE', schema: mapFileShape },
+  { name: 'world-file', title: 'The world around programs, for --world FILE', schema: worldFileShape },
   { name: 'world', title: 'A world in a saved case: maps, devices, routes, globals', schema: jsonWorld },
   { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },
   { name: 'check', title: 'The report of xdpsim check --json', schema: checkReportShape },

@@ -2,6 +2,7 @@
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Oracle } from '../../verify/judging.ts';
 import type { CompilerSettings } from '../compile/settings.ts';
+import type { WorldOptions } from '../input/world-options.ts';
 
 /** Plain data, so that worker processes can be told the same. */
 export interface VerifyPlan {
@@ -15,10 +16,8 @@ export interface VerifyPlan {
   readonly live: boolean;
   /** `--as-kernel`: what model and machine are to be. */
   readonly asKernel?: KernelVersion;
-  /** `--map NAME=FILE`, as given: what maps hold in every world. */
-  readonly maps: readonly string[];
-  /** `--max-entries NAME=N`, as given. */
-  readonly maxEntries: readonly string[];
+  /** `--world`, `--map`, `--max-entries` and `--aim`, as given. */
+  readonly surroundings: WorldOptions;
   readonly seed: string;
   readonly runs?: number;
   /** Per program. */

@@ -1,12 +1,10 @@
 /** The programs of a `VerifyPlan`, one after the other, on worker processes that can be ended at any moment. */
-import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
-import { worldsOf } from '../../verify/batch-plan.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import { Collector, type Progress } from '../../verify/collector.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
 import type { ProgramReport } from '../../verify/report.ts';
 import { totalPackets } from '../../verify/run.ts';
 import { EXIT, Failure, toFailure } from '../failure.ts';
-import { mapsOf, readMaps, withEntries } from '../input/map-file.ts';
 import { DistributedRun } from './distributed-run.ts';
 import type { Opened } from './messages.ts';
 import type { VerifyPlan } from './plan.ts';
@@ -123,10 +121,4 @@ function failureOf(error: unknown): EngineFailure {
     ...(remedy === undefined ? {} : { remedy }),
     ...(log === undefined ? {} : { log }),
   };
-}
-
-/** The program's worlds with the maps of `--map` options in each. */
-export function worldsWith(program: Program, maps: readonly string[]): NamedWorld[] {
-  const read = readMaps(maps, mapsOf(program));
-  return worldsOf(program).map(({ name, world }) => ({ name, world: withEntries(world, read) }));
 }

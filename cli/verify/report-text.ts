@@ -129,14 +129,17 @@ function unreachedLines({ unreached }: Tested, verbose: boolean): string[] {
     ...shown.map((one) => `    ${placeText(one)}: ${one.because}`),
     ...(left > 0 ? [`    … and ${left} more (--verbose)`] : []),
     `  To get there: ${[
-      ...maps.map((map) => `--map ${map}=FILE fills the map`),
-      ...programMaps.map(
-        (map) => `name the programs of map ${map} in C: .values = { [0] = (void *)&PROGRAM }`,
-      ),
+      ...fillLines([...maps, ...programMaps]),
       'more packets (--runs)',
       'a model with worlds and hints (docs/your-own-program.md)',
     ].join('; ')}.`,
   ];
+}
+
+/** How maps get their contents. */
+function fillLines(maps: readonly string[]): string[] {
+  if (maps.length === 0) return [];
+  return [`--world FILE fills ${maps.join(', ')} (\`xdpsim world init\` writes one to start from)`];
 }
 
 function placeText({ function: name, file, line, text }: Unreached): string {

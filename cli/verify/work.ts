@@ -12,20 +12,19 @@ import type { Found, Segment } from '../../verify/segment.ts';
 import { useCompiler } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, requireAvailable } from '../engines.ts';
 import { inputFailure, toFailure } from '../failure.ts';
-import { withMaxEntries } from '../input/max-entries.ts';
 import { leaveEndsToParent } from '../input/program-module.ts';
 import { notTested, resolvePrograms } from '../input/program-source.ts';
 import { giveWarningsTo } from '../input/read-object.ts';
+import { placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import { type Answer, type Request, type SentFailure, withoutFunctions } from './messages.ts';
 import type { VerifyPlan } from './plan.ts';
-import { worldsWith } from './programs.ts';
 import { casesOf } from './saved-cases.ts';
 
 /** Modules of the user's that have been loaded. */
 const modules: string[] = [];
 let plan: VerifyPlan;
 let programs: readonly Program[] = [];
-/** With the maps of `--map` options, of each program; empty where there are none. */
+/** With what the user states of them, of each program; empty where that is nothing. */
 let worlds: readonly (readonly NamedWorld[])[] = [];
 let program: Program;
 let runner: BatchRunner | undefined;
@@ -98,8 +97,9 @@ async function open(): Promise<void> {
     modules.push(module);
     return post({ is: 'importing', module });
   });
-  programs = withMaxEntries(resolved, plan.maxEntries);
-  worlds = plan.maps.length === 0 ? [] : programs.map((one) => worldsWith(one, plan.maps));
+  const placed = placePrograms(resolved, plan.surroundings);
+  programs = placed.map(({ program: one }) => one);
+  worlds = statesWorld(plan.surroundings) ? placed.map(worldsIn) : [];
   process.off('beforeExit', neverLoaded);
   process.channel?.ref();
   requireAvailable(chooseEngines(plan.engines, plan.live, plan.asKernel), programs);

@@ -1,7 +1,8 @@
 /** The kinds of input that xdpsim reads, each with good ones to begin with and the code that reads them. */
+
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withMaps } from '../../cli/input/map-file.ts';
+import { readMaps, targetOf } from '../../cli/input/map-file.ts';
 import { parseHex } from '../../cli/input/options.ts';
 import { resolvePrograms } from '../../cli/input/program-source.ts';
 import { casesFromCapture, encodeCase } from '../../corpus/cases/case.ts';
@@ -16,6 +17,7 @@ import { createVmEngine } from '../../sim/engines/vm.ts';
 import { parseScenario } from '../../sim/network/scenario-json.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { programs } from '../../sim/programs/index.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import { worldToJson } from '../../sim/runtime/world-json.ts';
 
 export interface InputKind {
@@ -94,7 +96,11 @@ const MODULE = `export default { name: 'm', summary: 's', description: 'd',
   hints: { ports: [80], addresses: ['10.0.0.1'] } };
 `;
 
-const COUNTS = { name: 'counts', type: 'HASH', keySize: 4, valueSize: 8, maxEntries: 16 } as const;
+const COUNTS = targetOf({
+  name: 'counts',
+  entries: [],
+  definition: { maps: [{ name: 'counts', type: 'HASH', keySize: 4, valueSize: 8, maxEntries: 16 }] },
+} as unknown as Program);
 
 export const INPUT_KINDS: readonly InputKind[] = [
   { name: 'ELF', share: 25, isText: false, seeds: objects, read: loadAndRun },
@@ -141,7 +147,7 @@ export const INPUT_KINDS: readonly InputKind[] = [
     read: (bytes, scratch) => {
       const path = join(scratch, `${process.pid}.json`);
       writeFileSync(path, bytes);
-      withMaps({}, [`counts=${path}`], [COUNTS]);
+      readMaps([`counts=${path}`], COUNTS);
     },
   },
   {

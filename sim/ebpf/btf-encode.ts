@@ -5,19 +5,21 @@
  * What is written for each type: docs/worlds.md. Byte order: a number is in the machine's order, and in network order
  * where the type is a `__be16`, `__be32` or `__be64`; addresses are bytes as they lie in a packet.
  */
-import {
-  addressFromText,
-  ipv4FromText,
-  ipv6FromText,
-  macFromText,
-  prefixFromText,
-} from '../packet/addresses.ts';
 import { nearestName } from '../runtime/nearest-name.ts';
 import { ShapeError, shown } from '../runtime/shape-error.ts';
 import { BTF_KIND, type Btf } from './btf.ts';
 import { BIG_ENDIAN_TYPES, MAX_VALUE_DEPTH } from './btf-value.ts';
 import { numberFromText, type ValueNames } from './number-text.ts';
 import { ValueBits } from './value-bits.ts';
+import {
+  addressBytes,
+  addressForm,
+  isObject,
+  listOfBytes,
+  rawBytes,
+  swapBytes,
+  textBytes,
+} from './value-forms.ts';
 
 /** What is encoded: its type, where there is one, and how many bytes it has. */
 export interface ValueType {
@@ -45,45 +47,6 @@ export function encodeValue(
   if (btf === undefined || typeId === undefined) encoder.untyped(json, size, place);
   else encoder.value(typeId, { json, place }, { at: 0, bits: 0, big: false, depth: 0 }, size * 8);
   return bits.bytes;
-}
-
-/**
- * Returns the key of a longest-prefix-match map that is written as "10.0.0.0/8" or "fc00::1": the length of the prefix,
- * then the address (include/uapi/linux/bpf.h, `struct bpf_lpm_trie_key`). Undefined for what is no text.
- * @param size bytes of the key
- */
-export function encodePrefix(json: unknown, size: number, place: string): Uint8Array | undefined {
-  if (typeof json !== 'string') return undefined;
-  const { address, length } = prefixOf(json, place);
-  if (address.length !== size - 4) {
-    const family = address.length === 4 ? 'an IPv4' : 'an IPv6';
-    throw new ShapeError(
-      place,
-      `${family} prefix takes a key of ${4 + address.length} bytes, this map’s has ${size}`,
-    );
-  }
-  const key = new Uint8Array(size);
-  key[0] = length;
-  key.set(address, 4);
-  return key;
-}
-
-function prefixOf(text: string, place: string): { address: Uint8Array; length: number } {
-  return read(text, place, 'an IPv4 or IPv6 prefix', () => {
-    if (text.includes('/')) return prefixFromText(text);
-    const address = addressFromText(text);
-    return { address, length: 8 * address.length };
-  });
-}
-
-/** What a reader of `sim/packet/addresses.ts` makes of a text. */
-function read<T>(text: string, place: string, expected: string, reader: () => T): T {
-  try {
-    return reader();
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new ShapeError(place, `expected ${expected}, got ${shown(text)}`);
-  }
 }
 
 interface Written {
@@ -140,23 +103,32 @@ class Encoder {
     const written = { json, place };
     if (where.bits === 0) {
       const raw = rawBytes(json, room === undefined ? size : room / 8, place);
-      if (raw !== undefined) return this.#bits.set(where.at, raw, place);
+      if (raw !== undefined) {
+        this.#bits.set(where.at, raw, place);
+        return;
+      }
     }
     switch (kind) {
       case BTF_KIND.INT:
-        return this.#int(id, written, { ...where, big });
+        this.#int(id, written, { ...where, big });
+        break;
       case BTF_KIND.ENUM:
       case BTF_KIND.ENUM64:
-        return this.#enum(id, written, where, size);
+        this.#enum(id, written, where, size);
+        break;
       case BTF_KIND.PTR:
-        return this.#number(json, 64, false, { at: where.at, place, swap: 0 });
+        this.#number(json, 64, false, { at: where.at, place, swap: 0 });
+        break;
       case BTF_KIND.FLOAT:
-        return this.#float(written, where, size);
+        this.#float(written, where, size);
+        break;
       case BTF_KIND.ARRAY:
-        return this.#array(id, written, { ...where, big }, size);
+        this.#array(id, written, { ...where, big }, size);
+        break;
       case BTF_KIND.STRUCT:
       case BTF_KIND.UNION:
-        return this.#struct(id, written, where, size);
+        this.#struct(id, written, where, size);
+        break;
       default:
         throw new ShapeError(place, `a value of type ${btf.kindName(id)} cannot be written`);
     }
@@ -168,10 +140,17 @@ class Encoder {
     const at = where.at + int.bitOffset;
     const isWhole = bits === int.size * 8;
     const address = isWhole ? addressBytes(json, int.size) : undefined;
-    if (address !== undefined) return this.#bits.set(at, address, place);
-    if (int.bool && typeof json === 'boolean') return this.#bits.write(at, bits, json ? 1n : 0n, place);
+    if (address !== undefined) {
+      this.#bits.set(at, address, place);
+      return;
+    }
+    if (int.bool && typeof json === 'boolean') {
+      this.#bits.write(at, bits, json ? 1n : 0n, place);
+      return;
+    }
     if (int.char && typeof json === 'string' && /^'[\x20-\x7e]'$/.test(json)) {
-      return this.#bits.write(at, bits, BigInt(json.charCodeAt(1)), place);
+      this.#bits.write(at, bits, BigInt(json.charCodeAt(1)), place);
+      return;
     }
     this.#number(json, bits, int.signed, { at, place, swap: where.big && isWhole ? int.size : 0 });
   }
@@ -216,7 +195,8 @@ class Encoder {
     const btf = this.#btf!;
     const bits = where.bits || size * 8;
     if (typeof json !== 'string' || /^-?\d/.test(json)) {
-      return this.#number(json, bits, btf.kindFlag(id), { at: where.at, place, swap: 0 });
+      this.#number(json, bits, btf.kindFlag(id), { at: where.at, place, swap: 0 });
+      return;
     }
     const all = btf.enumerators(id);
     let value = 0n;
@@ -252,7 +232,10 @@ class Encoder {
     const isChar = btf.kind(element) === BTF_KIND.INT && btf.name(element) === 'char';
     if (typeof json === 'string') {
       const bytes = isChar ? textBytes(json, size, place) : addressBytes(json, size);
-      if (bytes !== undefined) return this.#bits.set(where.at, bytes, place);
+      if (bytes !== undefined) {
+        this.#bits.set(where.at, bytes, place);
+        return;
+      }
     }
     const stride = count === 0 ? 0 : (size / count) * 8;
     const item = (index: number, value: unknown, itemPlace: string): void =>
@@ -304,22 +287,23 @@ class Encoder {
       return;
     }
     const address = addressBytes(json, size);
-    if (address !== undefined) return this.#bits.set(where.at, address, place);
+    if (address !== undefined) {
+      this.#bits.set(where.at, address, place);
+      return;
+    }
     const members = btf.members(id);
     const [only, ...others] = members;
     const inner = { bits: 0, big: false, depth: where.depth + 1 };
     if (only !== undefined && others.length === 0) {
       const at = where.at + only.bitOffset;
-      return this.value(only.typeId, { json, place }, { ...inner, at, bits: only.bitfieldSize });
+      this.value(only.typeId, { json, place }, { ...inner, at, bits: only.bitfieldSize });
+      return;
     }
     if (isUnion && !Array.isArray(json) && json !== null) {
       for (const member of members) {
         if (this.#fits(member, json)) {
-          return this.value(
-            member.typeId,
-            { json, place },
-            { ...inner, at: where.at, bits: member.bitfieldSize },
-          );
+          this.value(member.typeId, { json, place }, { ...inner, at: where.at, bits: member.bitfieldSize });
+          return;
         }
       }
     }
@@ -369,77 +353,6 @@ function typeText(btf: Btf, id: number): string {
   return btf.name(id) === '' ? `the ${kind}` : `${kind} ${btf.name(id)}`;
 }
 
-/** `{ "hex": "0a000001" }`: all bytes, as they lie in memory. */
-function rawBytes(json: unknown, size: number, place: string): Uint8Array | undefined {
-  if (!isObject(json) || Object.keys(json).length !== 1 || typeof json.hex !== 'string') return undefined;
-  const digits = json.hex.replaceAll(/[\s:]/g, '');
-  if (!/^([0-9a-fA-F]{2})*$/.test(digits)) {
-    throw new ShapeError(
-      `${place}.hex`,
-      `expected an even number of hexadecimal digits, got ${shown(json.hex)}`,
-    );
-  }
-  if (digits.length !== 2 * size) {
-    throw new ShapeError(`${place}.hex`, `expected ${size} bytes, got ${digits.length / 2}`);
-  }
-  return Uint8Array.from({ length: size }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
-}
-
-function listOfBytes(json: unknown, size: number, place: string): Uint8Array | undefined {
-  if (!Array.isArray(json)) return undefined;
-  if (json.length !== size) throw new ShapeError(place, `expected ${size} bytes, got ${json.length}`);
-  return Uint8Array.from(json, (item: unknown, at) => {
-    const byte = typeof item === 'string' && /^0x[0-9a-f]{1,2}$/i.test(item) ? Number(item) : item;
-    if (typeof byte === 'number' && Number.isInteger(byte) && byte >= 0 && byte <= 255) return byte;
-    throw new ShapeError(`${place}[${at}]`, `expected a byte, got ${shown(item)}`);
-  });
-}
-
-/** The bytes of an IPv4, IPv6 or MAC address, where the text is one and the size is its. */
-function addressBytes(json: unknown, size: number): Uint8Array | undefined {
-  if (typeof json !== 'string') return undefined;
-  const reader =
-    size === 4 ? ipv4FromText : size === 16 ? ipv6FromText : size === 6 ? macFromText : undefined;
-  try {
-    return reader?.(json);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function addressForm(size: number): string | undefined {
-  return new Map([
-    [4, 'an IPv4 address'],
-    [6, 'a MAC address'],
-    [16, 'an IPv6 address'],
-  ]).get(size);
-}
-
-function textBytes(text: string, size: number, place: string): Uint8Array {
-  const encoded = new TextEncoder().encode(text);
-  if (encoded.length > size) {
-    throw new ShapeError(place, `expected text of at most ${size} bytes, got ${encoded.length}`);
-  }
-  const bytes = new Uint8Array(size);
-  bytes.set(encoded);
-  return bytes;
-}
-
-function swapBytes(value: bigint, size: number): bigint {
-  let rest = value;
-  let swapped = 0n;
-  for (let byte = 0; byte < size; byte++) {
-    swapped = (swapped << 8n) | (rest & 0xffn);
-    rest >>= 8n;
-  }
-  return swapped;
-}
-
 function isNumber(json: unknown): json is number | bigint | boolean {
   return typeof json === 'number' || typeof json === 'bigint' || typeof json === 'boolean';
-}
-
-function isObject(json: unknown): json is Record<string, unknown> {
-  return json !== null && typeof json === 'object' && !Array.isArray(json);
 }

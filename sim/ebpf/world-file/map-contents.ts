@@ -4,7 +4,8 @@ import { isArray, isLru, type MapType } from '../../runtime/maps.ts';
 import { pathText, ShapeError, shown } from '../../runtime/shape-error.ts';
 import type { MapEntry, MapSlot } from '../../runtime/world.ts';
 import type { BpfMap } from '../bpf-object.ts';
-import { encodePrefix, encodeValue, type ValueType } from '../btf-encode.ts';
+import { encodeValue, type ValueType } from '../btf-encode.ts';
+import { encodePrefix } from '../value-forms.ts';
 import { mapProblem, programProblem } from '../world-slots.ts';
 import type { WorldTarget } from './bind.ts';
 import type { MapShape } from './shape.ts';
@@ -90,7 +91,11 @@ function hasIndex(type: MapType): boolean {
   return isArray(type) || type === 'DEVMAP' || type === 'CPUMAP';
 }
 
-function bytesOfKey({ key, keyPlace }: Written, map: BpfMap, { target, ifindexOf }: ContentsOptions): Uint8Array {
+function bytesOfKey(
+  { key, keyPlace }: Written,
+  map: BpfMap,
+  { target, ifindexOf }: ContentsOptions,
+): Uint8Array {
   if (map.keySize === 0) {
     if (key === undefined) return new Uint8Array(0);
     throw new ShapeError(

@@ -151,8 +151,8 @@ export const hintsShape: Schema<HintsShape> = object<HintsShape>({
   metadata: optional(flag),
 });
 
-// bpftool writes more beside the two.
-const entries: Schema<MapShape> = list(
+/** Entries of a map one by one; bpftool writes more beside key and value. */
+export const entryList: Schema<readonly EntryShape[]> = list(
   anyFields<{ readonly key?: NonNullable<unknown>; readonly value: unknown }>({
     key: optional(anything as Schema<NonNullable<unknown>>),
     value: anything,
@@ -200,8 +200,8 @@ export const worldFileShape: Schema<WorldFileShape> = object<WorldFileShape>({
   ),
   maps: optional(
     dictionary(
-      choice<MapShape>('a list of entries, or an object of values by key', [entries, byKey], (json) =>
-        Array.isArray(json) ? entries : json !== null && typeof json === 'object' ? byKey : undefined,
+      choice<MapShape>('a list of entries, or an object of values by key', [entryList, byKey], (json) =>
+        Array.isArray(json) ? entryList : json !== null && typeof json === 'object' ? byKey : undefined,
       ),
     ),
   ),
