@@ -1,14 +1,13 @@
 /** What a run of `check` was asked to do. */
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+import type { WorldOptions } from '../input/world-options.ts';
 
 /** Plain data: what the command line says, or a configuration file. */
 export interface CheckPlan {
   /** Objects `FILE.o[:FUNCTION]`, built-in programs, or modules. */
   readonly programs: readonly string[];
-  /** `--map NAME=FILE`, as given. */
-  readonly maps: readonly string[];
-  /** `--max-entries NAME=N`, as given. */
-  readonly maxEntries: readonly string[];
+  /** `--world`, `--map`, `--max-entries` and `--aim`, as given. */
+  readonly surroundings: WorldOptions;
   readonly seed: string;
   readonly runs?: number;
   /** Per program, for generated packets. */

@@ -6,9 +6,8 @@ import { isKnownRule, isNamed, RULES } from '../../verify/invariants/rules.ts';
 import { exampleCases } from '../../verify/run.ts';
 import { createEngine } from '../engines.ts';
 import { inputFailure } from '../failure.ts';
-import { withMaxEntries } from '../input/max-entries.ts';
 import { resolvePrograms } from '../input/program-source.ts';
-import { worldsWith } from '../verify/programs.ts';
+import { type PlacedProgram, placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plan.ts';
 
@@ -23,35 +22,34 @@ export interface CheckWatch {
  * The programs that the plan names.
  * @throws {Failure} for a name that is none, and for options that do not fit them
  */
-export async function programsOf(plan: CheckPlan): Promise<Program[]> {
+export async function programsOf(plan: CheckPlan): Promise<PlacedProgram[]> {
   requireRules('--off', plan.off);
   requireRules('--only', plan.only);
   if (plan.programs.length === 0)
     throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
-  const programs = withMaxEntries(await resolvePrograms(plan.programs), plan.maxEntries);
-  // What is wrong with a map is said before anything runs.
-  if (plan.maps.length > 0) for (const program of programs) worldsWith(program, plan.maps);
-  return programs;
+  // What is wrong with a world is said before anything runs.
+  return placePrograms(await resolvePrograms(plan.programs), plan.surroundings);
 }
 
 /** Those that were checked when the signal came. */
 export async function checkAll(
   plan: CheckPlan,
-  programs: readonly Program[],
+  programs: readonly PlacedProgram[],
   watch: CheckWatch,
 ): Promise<CheckedProgram[]> {
   const all: CheckedProgram[] = [];
-  for (const program of programs) {
+  for (const placed of programs) {
     if (watch.signal.aborted) break;
-    const checked = await checkOne(plan, program, watch);
+    const checked = await checkOne(plan, placed, watch);
     all.push(checked);
-    watch.onChecked?.(checked, program);
+    watch.onChecked?.(checked, placed.program);
   }
   return all;
 }
 
-async function checkOne(plan: CheckPlan, program: Program, watch: CheckWatch): Promise<CheckedProgram> {
-  const { seed, runs, seconds, sweeps, shrinkSeconds, minCoverage, directory, maps } = plan;
+async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatch): Promise<CheckedProgram> {
+  const { seed, runs, seconds, sweeps, shrinkSeconds, minCoverage, directory } = plan;
+  const { program } = placed;
   await tidy(directory, program);
   return check({
     program,
@@ -65,7 +63,7 @@ async function checkOne(plan: CheckPlan, program: Program, watch: CheckWatch): P
     cases: exampleCases(program),
     save: saveBelow(directory),
     signal: watch.signal,
-    ...(maps.length === 0 ? {} : { worlds: worldsWith(program, maps) }),
+    ...(statesWorld(plan.surroundings) ? { worlds: worldsIn(placed) } : {}),
     ...(runs === undefined ? {} : { runs }),
     ...(seconds === undefined ? {} : { seconds }),
     ...(minCoverage === undefined ? {} : { minCoverage }),

@@ -21,16 +21,23 @@ import {
   parsePercent,
   repeated,
 } from '../input/options.ts';
+import {
+  aimOption,
+  mapOption,
+  maxEntriesOption,
+  surroundingsOf,
+  type WorldOptions,
+  worldOption,
+  worldWords,
+} from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson } from '../output.ts';
 import { count, createTerminal, rate } from '../terminal.ts';
 
-interface Options {
+interface Options extends WorldOptions {
   readonly runs?: number;
   readonly time?: number;
   readonly seed?: string;
-  readonly map: readonly string[];
-  readonly maxEntries: readonly string[];
   readonly off: readonly string[];
   readonly only: readonly string[];
   readonly asKernel: readonly KernelVersion[];
@@ -60,8 +67,10 @@ export function registerCheck(program: Command): void {
       parseKernelVersions,
       [],
     )
-    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
-    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
+    .addOption(aimOption())
     .option(
       '--min-coverage <percent>',
       'INCOMPLETE unless packets reached this share of the branches (default: 80)',
@@ -87,7 +96,8 @@ function parseKernelVersions(text: string, before: readonly KernelVersion[]): re
 async function run(names: readonly string[], options: Options): Promise<void> {
   const plan = planOf(names, options);
   const interrupt = onInterrupt();
-  const programs = await programsOf(plan);
+  const placed = await programsOf(plan);
+  const programs = placed.map(({ program }) => program);
   const terminal = createTerminal(options);
   announceMemory(programs);
   const quiet = options.json === true;
@@ -95,7 +105,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     terminal.print(`seed ${plan.seed}`);
     for (const line of assumedSizes(programs)) terminal.print(terminal.style('yellow', line));
   }
-  const all = await checkAll(plan, programs, {
+  const all = await checkAll(plan, placed, {
     signal: interrupt.signal,
     onProgress: ({ program, phase, packets, seconds, divergences }) => {
       const found = divergences === 0 ? '' : `, ${divergences} found`;
@@ -122,12 +132,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
 }
 
 function planOf(programs: readonly string[], options: Options): CheckPlan {
-  const { map, maxEntries, runs, time, asKernel, off, only, sweeps, shrinkTime, minCoverage, report } =
-    options;
+  const { runs, time, asKernel, off, only, sweeps, shrinkTime, minCoverage, report } = options;
   return {
     programs,
-    maps: map,
-    maxEntries,
+    surroundings: surroundingsOf(options),
     seed: options.seed ?? freshSeed(),
     asKernels: asKernel,
     off,
@@ -148,7 +156,7 @@ function runOptions(plan: CheckPlan, { report }: Options): RunOptions {
     engines: [],
     seed: plan.seed,
     words: [
-      ...plan.maps.flatMap((map) => ['--map', map]),
+      ...worldWords(plan.surroundings),
       ...plan.off.flatMap((name) => ['--off', name]),
       ...plan.only.flatMap((name) => ['--only', name]),
       ...(report === undefined ? [] : ['--report', report]),
