@@ -8,9 +8,9 @@
  */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
-import type { WorldTarget } from '../../sim/ebpf/world-file/bind.ts';
 import { entriesOfMap, slotsOfMap } from '../../sim/ebpf/world-file/map-contents.ts';
 import type { EntryShape } from '../../sim/ebpf/world-file/shape.ts';
+import type { WorldTarget } from '../../sim/ebpf/world-file/target.ts';
 import { holdsNames } from '../../sim/ebpf/world-slots.ts';
 import { jsonProblem } from '../../sim/runtime/json-problem.ts';
 import { BPF_MAP_TYPE, type MapDefinition } from '../../sim/runtime/maps.ts';

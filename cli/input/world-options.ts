@@ -3,8 +3,9 @@
  * `--aim NAME=VALUE`. Every command that runs an object takes them, and every engine gets the same.
  */
 import { Option } from 'commander';
-import { type BoundWorld, bindWorld, type WorldTarget } from '../../sim/ebpf/world-file/bind.ts';
+import { type BoundWorld, bindWorld } from '../../sim/ebpf/world-file/bind.ts';
 import { type WorldFileShape, worldFileShape } from '../../sim/ebpf/world-file/shape.ts';
+import type { WorldTarget } from '../../sim/ebpf/world-file/target.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
 import { parseJsonc } from '../../sim/runtime/jsonc.ts';
 import { mergedHints, type NamedWorld, type Program } from '../../sim/runtime/program.ts';

@@ -7,14 +7,11 @@ import { nearestName } from '../../runtime/nearest-name.ts';
 import type { GeneratorHints } from '../../runtime/program.ts';
 import { pathText, ShapeError } from '../../runtime/shape-error.ts';
 import type { Device, MapEntry, MapSlot, Route, World } from '../../runtime/world.ts';
-import type { BpfObject } from '../bpf-object.ts';
 import { encodeValue } from '../btf-encode.ts';
 import { holdsNames } from '../world-slots.ts';
 import { entriesOfMap, slotsOfMap } from './map-contents.ts';
 import type { DeviceShape, WorldFileShape } from './shape.ts';
-
-/** What a world is written for: the maps, types and functions of an object, or the maps of a definition. */
-export type WorldTarget = Pick<BpfObject, 'maps' | 'btf' | 'programs'>;
+import type { WorldTarget } from './target.ts';
 
 export interface BoundWorld {
   /** Only what the file states: it takes the place of these parts of another world. */

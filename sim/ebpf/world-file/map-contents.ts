@@ -7,8 +7,8 @@ import type { BpfMap } from '../bpf-object.ts';
 import { encodeValue, type ValueType } from '../btf-encode.ts';
 import { encodePrefix } from '../value-forms.ts';
 import { mapProblem, programProblem } from '../world-slots.ts';
-import type { WorldTarget } from './bind.ts';
 import type { MapShape } from './shape.ts';
+import type { WorldTarget } from './target.ts';
 
 /** Why maps of a type cannot be filled. */
 const UNFILLED: ReadonlyMap<MapType, string> = new Map<MapType, string>([
