@@ -1,0 +1,271 @@
+/** What calls of helpers do to the flow of data: the ones that copy, sum or look something up; of the others, what their record says. */
+import { ARGUMENT_TYPES } from '../helpers/argument-types.ts';
+import type { Helper } from '../helpers/helper.ts';
+import { helperAt } from '../helpers/helper-at.ts';
+import type { Instructions } from '../instruction.ts';
+import type { State } from '../interpreter/state.ts';
+import type { LiveMap } from '../maps/live-map.ts';
+import { binary, checksum, input, type Operand } from './expression.ts';
+import type { FlowMemory } from './flow-memory.ts';
+import type { FlowCall, FlowEffect } from './flow-trace.ts';
+import type { CallResult } from './inputs.ts';
+
+/** What is left to be done when the call has come back. */
+export interface Resume {
+  readonly slot: number;
+  readonly isTailCall: boolean;
+  /**
+   * @param hasLeft did the program end here, by a tail call?
+   * @returns where r0 comes from; undefined: a number that depends on no input
+   */
+  readonly finish: (state: State, hasLeft: boolean) => Operand | undefined;
+}
+
+/** What the call is, to those who follow it. */
+export interface CallView {
+  readonly tracer: {
+    readonly calls: FlowCall[];
+    readonly noteEffect: (program: number, slot: number, map: number, kind: FlowEffect['kind']) => void;
+    readonly lengthPlus: (value: number) => Operand;
+  };
+  readonly memory: FlowMemory;
+  readonly packet: number;
+  readonly program: number;
+  readonly slot: number;
+  readonly operand: (register: number) => Operand;
+}
+
+type Follower = (state: State, view: CallView, helper: Helper) => Resume['finish'];
+
+const MAX_CALLS = 1_000;
+
+/** To be called before a helper or a kernel function runs. */
+export function followCall(state: State, view: CallView, instructions: Instructions): Resume {
+  const helper = helperAt(state.machine.object, state.program.source, view.slot);
+  const isTailCall = helper?.effects.leavesProgram === true;
+  if (helper === undefined || instructions.count === 0)
+    return { slot: view.slot, isTailCall, finish: () => undefined };
+  const follow = FOLLOWERS.get(helper.name) ?? followOther;
+  return { slot: view.slot, isTailCall, finish: follow(state, view, helper) };
+}
+
+/** A call that found something or did not: r0 becomes an input, which nobody can choose but by changing the world. */
+function noteCall(
+  view: CallView,
+  helper: string,
+  found: boolean,
+  more: Partial<Pick<FlowCall, 'map' | 'key' | 'keyParts' | 'parameters' | 'needs'>>,
+): CallResult {
+  const { calls } = view.tracer;
+  const { packet, program, slot } = view;
+  const nothing = new Uint8Array(0);
+  if (calls.length < MAX_CALLS)
+    calls.push({
+      map: -1,
+      key: nothing,
+      keyParts: [],
+      parameters: nothing,
+      needs: 0,
+      ...more,
+      packet,
+      program,
+      slot,
+      helper,
+      found,
+    });
+  const call = calls.length - 1;
+  return view.memory.field(`call ${call}`, () => ({ kind: 'call', call }));
+}
+
+function r0(state: State): bigint {
+  return (BigInt(state.hi[0]! >>> 0) << 32n) | BigInt(state.lo[0]! >>> 0);
+}
+
+function mapOf(state: State): { readonly index: number; readonly map: LiveMap } {
+  const map = state.machine.mapAt(state.lo[1]!);
+  return { index: state.machine.maps.indexOf(map), map };
+}
+
+const followLookup: Follower = (state, view, { name }) => {
+  const { index, map } = mapOf(state);
+  const { keySize } = map.definition;
+  const key = state.machine.memory.read(state.lo[2]!, keySize);
+  const keyParts = view.memory.parts(state.lo[2]!, keySize);
+  return (after) => {
+    const found = after.lo[0] !== 0;
+    if (found) view.memory.addArea(index, key, after.lo[0]!, map.valueSize);
+    return input(noteCall(view, name, found, { map: index, key, keyParts }), r0(after));
+  };
+};
+
+const followUpdate: Follower = (state, view) => {
+  const { index, map } = mapOf(state);
+  const keyAt = state.lo[2]!;
+  const key = state.machine.memory.read(keyAt, map.definition.keySize);
+  const parts = view.memory.parts(state.lo[3]!, map.definition.valueSize);
+  return (after) => {
+    view.tracer.noteEffect(view.program, view.slot, index, 'update');
+    const isPlain = map.definition.type.includes('HASH') || map.definition.type.includes('ARRAY');
+    if (after.lo[0] !== 0 || !isPlain) return undefined;
+    // The key still lies where it was: the helper only reads it.
+    const at = map.lookup(keyAt);
+    if (at === 0) return undefined;
+    view.memory.addArea(index, key, at, map.valueSize);
+    view.memory.storeParts(at, parts);
+    return undefined;
+  };
+};
+
+const followDelete: Follower = (state, view) => {
+  const { index } = mapOf(state);
+  return () => {
+    view.tracer.noteEffect(view.program, view.slot, index, 'delete');
+    return undefined;
+  };
+};
+
+/** The map in a register, the index in the next one. */
+function indexed(argument: number): Follower {
+  return (state, view, { name }) => {
+    const map = state.machine.mapAt(state.lo[argument]!);
+    const index = state.machine.maps.indexOf(map);
+    const number = state.lo[argument + 1]!;
+    const key = new Uint8Array(4);
+    new DataView(key.buffer).setInt32(0, number, true);
+    const operand = view.operand(argument + 1);
+    const keyParts = typeof operand === 'bigint' ? [] : [operand];
+    return (after, hasLeft) => {
+      const found = name === 'bpf_tail_call' ? hasLeft : after.machine.redirectTarget !== 0;
+      const field = noteCall(view, name, found, { map: index, key, keyParts });
+      return hasLeft || name === 'bpf_tail_call' ? undefined : input(field, r0(after));
+    };
+  };
+}
+
+/** `struct bpf_fib_lookup` in r2, and tuples of sockets in r2. */
+function asking(size: (state: State) => number): Follower {
+  return (state, view, helper) => {
+    const at = state.lo[2]!;
+    const parameters = state.machine.memory.read(at, size(state));
+    const keyParts = view.memory.parts(at, parameters.length);
+    const finish = followOther(state, view, helper);
+    return (after, hasLeft) => {
+      finish(after, hasLeft);
+      const found = helper.name === 'bpf_fib_lookup' ? after.lo[0] === 0 : after.lo[0] !== 0;
+      return input(noteCall(view, helper.name, found, { parameters, keyParts }), r0(after));
+    };
+  };
+}
+
+/** The offset in r2, the buffer in r3, the size in r4. */
+const followLoadBytes: Follower = (state, view, { name }) => {
+  const { packet } = state.machine;
+  const offset = state.lo[2]!;
+  const size = state.lo[4]!;
+  const to = state.lo[3]!;
+  const start = name.endsWith('_relative') && state.lo[5] === 1 ? packet.data + 14 : packet.data;
+  const inside = offset >= 0 && start + offset + size <= packet.frameEnd;
+  const parts = inside ? view.memory.parts(start + offset, size) : [];
+  const needs = start - packet.data + offset + size;
+  return (after) => {
+    const found = after.lo[0] === 0;
+    if (found) view.memory.storeParts(to, parts);
+    else view.memory.forget(to, size);
+    return input(noteCall(view, name, found, { needs }), r0(after));
+  };
+};
+
+const followStoreBytes: Follower = (state, view, { name }) => {
+  const { packet } = state.machine;
+  const offset = state.lo[2]!;
+  const size = state.lo[4]!;
+  const parts = view.memory.parts(state.lo[3]!, size);
+  return (after) => {
+    const found = after.lo[0] === 0;
+    if (found) view.memory.storeParts(packet.data + offset, parts);
+    return input(noteCall(view, name, found, { needs: offset + size }), r0(after));
+  };
+};
+
+const followChecksum: Follower = (state, view) => {
+  const parts = (register: number): Operand[] =>
+    state.lo[register + 1]! > 0 ? view.memory.parts(state.lo[register]!, state.lo[register + 1]!) : [];
+  const from = parts(1);
+  const to = parts(3);
+  const start = binary('and', 64, view.operand(5), 0xffff_ffffn);
+  return (after) => {
+    const sum = checksum(from, to, start);
+    // What the expression does not say right, nobody should solve.
+    return typeof sum === 'bigint' || sum.value !== r0(after) ? undefined : sum;
+  };
+};
+
+/** What the record of a helper says: which memory it writes, whether it moves the packet, where its result comes from. */
+function followOther(state: State, view: CallView, helper: Helper): Resume['finish'] {
+  const { machine, lo } = state;
+  const written: { readonly at: number; readonly size: number }[] = [];
+  helper.arguments.forEach((type, position) => {
+    const record = ARGUMENT_TYPES[type].memory;
+    const at = lo[position + 1]!;
+    if (record === undefined || record.access === 'read' || at === 0) return;
+    if (typeof record.size === 'number') written.push({ at, size: record.size });
+    else if (record.size === 'next argument') written.push({ at, size: Math.max(0, lo[position + 2]!) });
+    else if (record.size === 'map value') written.push({ at, size: mapOf(state).map.definition.valueSize });
+  });
+  const { packet } = machine;
+  const moves = helper.effects.packet === 'moved';
+  const before = moves ? view.memory.parts(packet.data, packet.frameEnd - packet.data) : [];
+  const start = packet.data;
+  const length = packet.frameEnd - start;
+  return (after) => {
+    for (const { at, size } of written) view.memory.forget(at, size);
+    const movedBytes = moves && (packet.data !== start || packet.frameEnd - packet.data !== length);
+    if (movedBytes) view.memory.movePacket(before);
+    else if (helper.effects.packet === 'written')
+      view.memory.forget(packet.data, packet.frameEnd - packet.data);
+    return resultOf(after, view, helper);
+  };
+}
+
+function resultOf(after: State, view: CallView, { name, effects }: Helper): Operand | undefined {
+  const value = r0(after);
+  const { machine } = after;
+  if (name === 'bpf_xdp_get_buff_len') return view.tracer.lengthPlus(Number(value));
+  if (effects.dependsOn.includes('clock') && value === machine.time)
+    return input(
+      view.memory.field(`time ${view.packet}`, () => ({ kind: 'time', packet: view.packet })),
+      value,
+    );
+  if (effects.dependsOn.includes('cpu') && value === BigInt(machine.cpu))
+    return input(
+      view.memory.field('cpu', () => ({ kind: 'cpu', packet: view.packet })),
+      value,
+    );
+  if (effects.dependsOn.includes('chance'))
+    return input(
+      view.memory.field(`chance ${view.tracer.calls.length} ${view.slot}`, () => ({ kind: 'chance', packet: view.packet })),
+      value,
+    );
+  return undefined;
+}
+
+const SOCKET_TUPLE: Follower = asking((state) => Math.min(36, Math.max(0, state.lo[3]!)));
+
+const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
+  ['bpf_map_lookup_elem', followLookup],
+  ['bpf_map_lookup_percpu_elem', followLookup],
+  ['bpf_map_update_elem', followUpdate],
+  ['bpf_map_delete_elem', followDelete],
+  ['bpf_tail_call', indexed(2)],
+  ['bpf_redirect_map', indexed(1)],
+  ['bpf_fib_lookup', asking(() => 64)],
+  ['bpf_sk_lookup_tcp', SOCKET_TUPLE],
+  ['bpf_sk_lookup_udp', SOCKET_TUPLE],
+  ['bpf_skc_lookup_tcp', SOCKET_TUPLE],
+  ['bpf_skb_load_bytes', followLoadBytes],
+  ['bpf_skb_load_bytes_relative', followLoadBytes],
+  ['bpf_xdp_load_bytes', followLoadBytes],
+  ['bpf_skb_store_bytes', followStoreBytes],
+  ['bpf_xdp_store_bytes', followStoreBytes],
+  ['bpf_csum_diff', followChecksum],
+]);

@@ -1,0 +1,71 @@
+/** What a run's values are computed from: everything that a case states, in pieces that can be changed one by one. */
+
+/** One byte of a packet as it came. */
+export interface PacketByte {
+  readonly kind: 'packet';
+  /** Which packet of the sequence. */
+  readonly packet: number;
+  /** From the frame's first byte; negative: metadata. */
+  readonly offset: number;
+}
+
+/** The length of a packet's frame in bytes. */
+export interface PacketLength {
+  readonly kind: 'length';
+  readonly packet: number;
+}
+
+/** What a packet comes with besides its bytes. */
+export interface PacketContext {
+  readonly kind: 'context';
+  readonly packet: number;
+  readonly name:
+    | 'ingressIfindex'
+    | 'rxQueueIndex'
+    | 'mark'
+    | 'priority'
+    | 'tstamp'
+    | `cb${0 | 1 | 2 | 3 | 4}`;
+}
+
+/** One byte of a map's value as the world states it, or of a global variable. */
+export interface MapByte {
+  readonly kind: 'map';
+  /** Index of the map in the object. */
+  readonly map: number;
+  readonly key: Uint8Array;
+  readonly offset: number;
+}
+
+/** The value in r0 after a call that looked for something: null or a pointer, or the number that says whether it is there. */
+export interface CallResult {
+  readonly kind: 'call';
+  /** Position in the trace's list of calls. */
+  readonly call: number;
+}
+
+/** The world's clock, the CPU, or the next random number. */
+export interface Surroundings {
+  readonly kind: 'time' | 'cpu' | 'chance';
+  readonly packet: number;
+}
+
+export type InputField = PacketByte | PacketLength | PacketContext | MapByte | CallResult | Surroundings;
+
+/** How many bits a field has. */
+export function bitsOf(field: InputField): number {
+  switch (field.kind) {
+    case 'packet':
+    case 'map':
+      return 8;
+    case 'length':
+      return 16;
+    case 'context':
+      return field.name === 'tstamp' ? 64 : 32;
+    case 'cpu':
+    case 'chance':
+      return 32;
+    default:
+      return 64;
+  }
+}

@@ -1,0 +1,190 @@
+/** Applies what was solved to a sequence: packets, their context, and the world get the values that were asked for. */
+import { repair } from '../../corpus/simplify/packet-layout.ts';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
+import { BTF_KIND } from '../../sim/ebpf/btf.ts';
+import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
+import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
+import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { Sequence } from './traced-runs.ts';
+import { answerCall } from './world-answers.ts';
+import { isSameKey, resized, withEntry } from './world-edits.ts';
+
+/** What the sequence was run in, and what it asked for. */
+export interface Background {
+  readonly machine: Machine;
+  readonly calls: readonly FlowCall[];
+  /** May maps that the program itself changes start with something? */
+  readonly mayPreset: (map: number) => boolean;
+}
+
+/** Which inputs a case can state; the others are not worth solving for. */
+export function isChoosable(background: Background): (field: InputField) => boolean {
+  const { machine, calls, mayPreset } = background;
+  return (field) => {
+    if (field.kind === 'map') {
+      const map = machine.object.maps[field.map]!;
+      if (map.global !== undefined) return isSettable(machine, map, field.offset);
+      return mayPreset(field.map);
+    }
+    if (field.kind === 'call') {
+      const call = calls[field.call];
+      return call !== undefined && (call.map < 0 || mayPreset(call.map));
+    }
+    return field.kind !== 'chance';
+  };
+}
+
+/** @returns undefined where no case is like that */
+export function changeSequence(sequence: Sequence, assignment: Assignment, background: Background): Sequence | undefined {
+  const stimuli = sequence.stimuli.slice();
+  let world = sequence.world;
+  // Lengths first: bytes may lie in what is gained.
+  const entries = [...assignment].sort(([a], [b]) => Number(b.kind === 'length') - Number(a.kind === 'length'));
+  const copied = new Set<number>();
+  for (const [field, value] of entries) {
+    switch (field.kind) {
+      case 'length': {
+        const packet = resized(stimuli[field.packet]!.packet, Number(value));
+        if (packet === undefined) return undefined;
+        stimuli[field.packet] = { ...stimuli[field.packet]!, packet };
+        break;
+      }
+      case 'packet': {
+        if (!copied.has(field.packet)) {
+          copied.add(field.packet);
+          const { packet, metadata } = stimuli[field.packet]!;
+          stimuli[field.packet] = {
+            ...stimuli[field.packet]!,
+            packet: packet.slice(),
+            ...(metadata === undefined ? {} : { metadata: metadata.slice() }),
+          };
+        }
+        const { packet, metadata } = stimuli[field.packet]!;
+        if (field.offset >= packet.length) return undefined;
+        if (field.offset >= 0) packet[field.offset] = Number(value);
+        else if (metadata !== undefined && metadata.length + field.offset >= 0)
+          metadata[metadata.length + field.offset] = Number(value);
+        else return undefined;
+        break;
+      }
+      case 'context': {
+        stimuli[field.packet] = withContext(stimuli[field.packet]!, field, value);
+        if (field.name === 'ingressIfindex') {
+          const known = withDevice(world, Number(value), background.machine);
+          if (known === undefined) return undefined;
+          world = known;
+        }
+        break;
+      }
+      case 'map': {
+        const changed = withMapByte(world, field, Number(value), background.machine);
+        if (changed === undefined) return undefined;
+        world = changed;
+        break;
+      }
+      case 'call': {
+        const call = background.calls[field.call];
+        const answered = call === undefined ? undefined : answerCall(world, stimuli, call, value, background.machine);
+        if (answered === undefined) return undefined;
+        world = answered.world;
+        if (answered.stimuli !== undefined) stimuli.splice(0, stimuli.length, ...answered.stimuli);
+        break;
+      }
+      case 'time':
+        if (field.packet > 0 && value > (world.time ?? 0n))
+          world = { ...world, tick: (value - (world.time ?? 0n)) / BigInt(field.packet) };
+        else world = { ...world, time: value };
+        break;
+      case 'cpu':
+        if (value > 1n) return undefined;
+        world = { ...world, cpu: Number(value) };
+        break;
+      case 'chance':
+        return undefined;
+    }
+  }
+  return { world, stimuli };
+}
+
+/** The same sequence with lengths and checksums of its changed packets made right. */
+export function repaired(sequence: Sequence, before: Sequence): Sequence | undefined {
+  let isOther = false;
+  const stimuli = sequence.stimuli.map((stimulus, index) => {
+    if (stimulus.packet === before.stimuli[index]?.packet) return stimulus;
+    const packet = stimulus.packet.slice();
+    repair(packet, 'checksum');
+    if (packet.every((byte, at) => byte === stimulus.packet[at])) return stimulus;
+    isOther = true;
+    return { ...stimulus, packet };
+  });
+  return isOther ? { ...sequence, stimuli } : undefined;
+}
+
+function withContext(stimulus: Stimulus, { name }: PacketContext, value: bigint): Stimulus {
+  const number = Number(value);
+  if (name === 'ingressIfindex' || name === 'rxQueueIndex') return { ...stimulus, [name]: number };
+  const before: SkbInput = stimulus.skb ?? {};
+  if (name === 'tstamp') return { ...stimulus, skb: { ...before, tstamp: value } };
+  if (name === 'mark' || name === 'priority') return { ...stimulus, skb: { ...before, [name]: number } };
+  const cb = [0, 0, 0, 0, 0].map((_, index) => before.cb?.[index] ?? 0);
+  cb[Number(name.slice(2))] = number;
+  return { ...stimulus, skb: { ...before, cb } };
+}
+
+/** A world in which the device is there. */
+function withDevice(world: World, ifindex: number, machine: Machine): World | undefined {
+  if (ifindex === 1) return world;
+  if (ifindex < 1 || ifindex > 0xffff) return undefined;
+  const { devices = [] } = withDefaultDevices(world, machine.object.maps);
+  if (devices.some((device) => device.ifindex === ifindex)) return world;
+  const mac = Uint8Array.from([2, 0, 0, 0, ifindex >> 8, ifindex & 0xff]);
+  return { ...world, devices: [...devices, { ifindex, name: `dev${ifindex}`, mac, mtu: 1500 }] };
+}
+
+/** Is it a constant that a loader may set: `const volatile`? Others are tables of the program's own. */
+function isSettable(machine: Machine, map: BpfMap, offset: number): boolean {
+  const found = variableAt(map, offset);
+  const { btf } = machine.object;
+  if (found === undefined || btf === undefined || map.global?.readOnly !== true) return false;
+  for (let id = found.typeId; id !== undefined && id > 0; id = btf.target(id)) {
+    const kind = btf.kind(id);
+    if (kind === BTF_KIND.VOLATILE) return true;
+    // Of an array, the elements are what is volatile.
+    if (kind === BTF_KIND.ARRAY) return btf.kind(btf.array(id).elementType) === BTF_KIND.VOLATILE;
+    if (kind !== BTF_KIND.CONST && kind !== BTF_KIND.TYPEDEF) return false;
+  }
+  return false;
+}
+
+function variableAt(
+  map: BpfMap,
+  offset: number,
+): { readonly name: string; readonly offset: number; readonly size: number; readonly typeId: number | undefined } | undefined {
+  for (const [name, variable] of map.global?.variables ?? [])
+    if (offset >= variable.offset && offset < variable.offset + variable.size) return { name, ...variable };
+  return undefined;
+}
+
+function withMapByte(world: World, field: MapByte, value: number, machine: Machine): World | undefined {
+  const map = machine.object.maps[field.map]!;
+  if (map.global !== undefined) {
+    const variable = variableAt(map, field.offset);
+    if (variable === undefined) return undefined;
+    const { name, offset, size } = variable;
+    const bytes = (world.globals?.[name] ?? map.global.bytes.subarray(offset, offset + size)).slice();
+    bytes[field.offset - offset] = value;
+    return { ...world, globals: { ...world.globals, [name]: bytes } };
+  }
+  const entries = world.maps?.[map.name] ?? [];
+  const at = entries.findIndex((entry) => isSameKey(entry.key, field.key));
+  const old = entries[at]?.value ?? new Uint8Array(map.valueSize);
+  const bytes = old.slice();
+  if (field.offset >= bytes.length) return undefined;
+  bytes[field.offset] = value;
+  return withEntry(world, map.name, { key: field.key, value: bytes });
+}
+

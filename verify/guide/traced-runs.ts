@@ -1,0 +1,229 @@
+/**
+ * Runs cases in the interpreter and follows the flow of data in them. Machines are kept: where worlds differ in the
+ * contents of maps, in clock or chance alone, one machine serves them all.
+ */
+import { reachOf, WAY } from '../../sim/ebpf/analysis/reach.ts';
+import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import { FlowMemory } from '../../sim/ebpf/dataflow/flow-memory.ts';
+import { FlowTracer } from '../../sim/ebpf/dataflow/flow-tracer.ts';
+import { CALL, isConditionalJump } from '../../sim/ebpf/instruction.ts';
+import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
+import { singleFunctions } from '../../sim/engines/chained-session.ts';
+import { EngineError } from '../../sim/engines/engine.ts';
+import { hookOf, type MachineEntry, type MachineProgram, openMachine, refusalReason } from '../../sim/engines/machine-program.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { XDP_PASS } from '../../sim/runtime/actions.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+
+/** A world and the packets that meet it, one after the other. */
+export interface Sequence {
+  readonly world: World;
+  readonly stimuli: readonly Stimulus[];
+}
+
+/** Of one run of a sequence. */
+export interface TracedRun {
+  readonly trace: FlowTracer;
+  /** Ways and ends that no run had reached before, with the packet that did. */
+  readonly fresh: readonly { readonly id: number; readonly packet: number }[];
+  /** Instructions that ran. */
+  readonly steps: number;
+}
+
+/** A conditional jump or tail call, and one of its ways. */
+export interface Edge {
+  readonly program: number;
+  readonly slot: number;
+  readonly taken: boolean;
+}
+
+/** Machines that are open at a time. */
+const MAX_MACHINES = 12;
+
+/** Slots of a program, at the most (`MAX_INSTRUCTIONS`), twice over for both ways. */
+const PROGRAM_STRIDE = 2 ** 21;
+/** Ends: from here on ids are an end's slot and the action. */
+const ENDS = 2 ** 40;
+
+interface Opened {
+  readonly world: World;
+  readonly opened: MachineProgram;
+  readonly interpreter: Interpreter;
+}
+
+export class TracedRuns {
+  readonly #program: Program;
+  readonly #functions: Program['entries'];
+  readonly #machines: Opened[] = [];
+  readonly #counts = new Map<number, number>();
+  readonly #single = new PacketBatch(1);
+  #fresh: { id: number; packet: number }[] = [];
+  #packet = 0;
+  /** Instructions that ran in all. */
+  steps = 0;
+  runs = 0;
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#functions = singleFunctions(program.entries);
+  }
+
+  /** How often an edge was run. */
+  timesOf({ program, slot, taken }: Edge): number {
+    return this.#counts.get(edgeId(program, slot, taken)) ?? 0;
+  }
+
+  count(id: number): number {
+    return this.#counts.get(id) ?? 0;
+  }
+
+  /** The object as the machine of a world has it; undefined where the world cannot be had. */
+  machineOf(world: World): Machine | undefined {
+    return this.#open(world)?.opened.machine;
+  }
+
+  /** Every way that some input may go, as far as the analysis can tell, of the programs that the entries may run. */
+  edges(world: World): Edge[] {
+    const open = this.#open(world);
+    if (open === undefined) return [];
+    const { machine, wanted } = open.opened;
+    return [...wanted].flatMap((program) => edgesOf(machine, program, hookOf(open.opened, program)));
+  }
+
+  /** @returns undefined where world or packets cannot be had */
+  run(sequence: Sequence): TracedRun | undefined {
+    const open = this.#open(sequence.world);
+    if (open === undefined) return undefined;
+    const { opened, interpreter } = open;
+    const { machine } = opened;
+    machine.world = withDefaultDevices(sequence.world, machine.object.maps);
+    try {
+      machine.reset();
+    } catch (error) {
+      if (error instanceof ObjectError) return undefined;
+      throw error;
+    }
+    const tracer = new FlowTracer(new FlowMemory(machine), (program, slot, taken) =>
+      this.#hit(edgeId(program, slot, taken)),
+    );
+    this.#fresh = [];
+    interpreter.tracer = tracer;
+    try {
+      for (const [packet, stimulus] of sequence.stimuli.entries()) {
+        this.#packet = packet;
+        if (!this.#runPacket(open, tracer, packet, stimulus)) return undefined;
+      }
+    } finally {
+      interpreter.tracer = undefined;
+    }
+    this.steps += tracer.steps;
+    this.runs++;
+    return { trace: tracer, fresh: this.#fresh, steps: tracer.steps };
+  }
+
+  #hit(id: number): void {
+    const before = this.#counts.get(id) ?? 0;
+    if (before === 0) this.#fresh.push({ id, packet: this.#packet });
+    this.#counts.set(id, before + 1);
+  }
+
+  #runPacket({ opened, interpreter }: Opened, tracer: FlowTracer, packet: number, stimulus: Stimulus): boolean {
+    const { machine, entries } = opened;
+    this.#single.clear();
+    this.#single.push(stimulus);
+    if (refusalReason(this.#program, this.#single, 0) !== undefined) return false;
+    const entry = this.#program.entries[stimulus.entry ?? 0]!;
+    const numberOf = (name: string): number => this.#functions.findIndex((one) => one.function === name);
+    const begin = (which: MachineEntry, bytes: Uint8Array, at: number, length: number, metaLength: number): void => {
+      const { ingressIfindex = 1, rxQueueIndex = 0, skb } = stimulus;
+      machine.begin(which.hook, bytes, at, length, metaLength, ingressIfindex, rxQueueIndex, skb);
+      tracer.enterPacket(packet);
+    };
+    const run = (which: MachineEntry): number | undefined => {
+      const { action, violation } = interpreter.run(which.program);
+      const slot = violation === undefined ? tracer.exitSlot : violation.instruction;
+      const kind = violation === undefined ? action & 0xff : 0x100;
+      this.#hit(ENDS + (which.program * PROGRAM_STRIDE + slot) * 512 + kind);
+      return violation === undefined ? action : undefined;
+    };
+    const { bytes, offset, length, metaLength } = this.#single;
+    const first = entry.after === undefined ? undefined : entries[numberOf(entry.after)]!;
+    const last = entries[numberOf(entry.function)]!;
+    begin(first ?? last, bytes, offset[0]!, length[0]!, metaLength[0]!);
+    if (first === undefined) {
+      run(last);
+      return true;
+    }
+    if (run(first) !== XDP_PASS) return true;
+    const { dataMeta, data, frameEnd } = machine.packet;
+    const left = machine.memory.u8.slice(dataMeta, frameEnd);
+    begin(last, left, data - dataMeta, frameEnd - data, data - dataMeta);
+    run(last);
+    return true;
+  }
+
+  #open(world: World): Opened | undefined {
+    const at = this.#machines.findIndex((one) => isSameMachine(one.world, world));
+    const known = this.#machines[at];
+    if (known !== undefined) {
+      this.#machines.splice(at, 1);
+      this.#machines.push(known);
+      return known;
+    }
+    try {
+      const opened = openMachine({ ...this.#program, entries: this.#functions }, world, {});
+      const interpreter = new Interpreter(opened.machine, opened.wanted);
+      const made = { world, opened, interpreter };
+      if (this.#machines.length >= MAX_MACHINES) this.#machines.shift();
+      this.#machines.push(made);
+      return made;
+    } catch (error) {
+      if (error instanceof EngineError || error instanceof RangeError) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Can one machine have both worlds? Maps, clock and chance are set anew before each run. */
+function isSameMachine(a: World, b: World): boolean {
+  return (
+    a.devices === b.devices &&
+    a.routes === b.routes &&
+    a.neighbours === b.neighbours &&
+    a.sockets === b.sockets &&
+    a.globals === b.globals &&
+    a.slots === b.slots &&
+    a.hashSeed === b.hashSeed &&
+    a.stackFill === b.stackFill
+  );
+}
+
+export function edgeId(program: number, slot: number, taken: boolean): number {
+  return program * PROGRAM_STRIDE + slot * 2 + (taken ? 1 : 0);
+}
+
+/** The edge of an id; undefined: it is a program's end. */
+export function edgeOf(id: number): Edge | undefined {
+  if (id >= ENDS) return undefined;
+  const program = Math.floor(id / PROGRAM_STRIDE);
+  const rest = id % PROGRAM_STRIDE;
+  return { program, slot: rest >> 1, taken: (rest & 1) === 1 };
+}
+
+function edgesOf(machine: Machine, program: number, hook: 'xdp' | 'tc'): Edge[] {
+  const { object }: { readonly object: BpfObject } = machine;
+  const source = object.programs[program]!;
+  const { ways, reached } = reachOf(machine, source, hook);
+  const { opcode, count } = source.instructions;
+  const edges: Edge[] = [];
+  for (let slot = 0; slot < count; slot++) {
+    if (reached[slot] === 0 || opcode[slot] === CALL || !isConditionalJump(opcode[slot]!)) continue;
+    if ((ways[slot]! & WAY.taken) !== 0) edges.push({ program, slot, taken: true });
+    if ((ways[slot]! & WAY.notTaken) !== 0) edges.push({ program, slot, taken: false });
+  }
+  return edges;
+}

@@ -1,0 +1,190 @@
+/** Worlds in which a call gets another answer: an entry for the key that was looked up, a program in the slot, a route to the address. */
+import { addressToText } from '../../sim/packet/addresses.ts';
+import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import type { Device, Route, World } from '../../sim/runtime/world.ts';
+import { isSameKey, resized, withEntry } from './world-edits.ts';
+
+export interface Answer {
+  readonly world: World;
+  /** Absent: the packets stay. */
+  readonly stimuli?: readonly Stimulus[];
+}
+
+/**
+ * @param value what r0 should be: for lookups 0 or anything else, for `bpf_fib_lookup` its result
+ * @returns undefined where no world answers so
+ */
+export function answerCall(
+  world: World,
+  stimuli: readonly Stimulus[],
+  call: FlowCall,
+  value: bigint,
+  machine: Machine,
+): Answer | undefined {
+  if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
+  if (call.helper === 'bpf_fib_lookup') return ofRoute(world, stimuli, call, Number(BigInt.asIntN(32, value)), machine);
+  if (call.helper.includes('_lookup_tcp') || call.helper.includes('_lookup_udp'))
+    return value === 0n ? undefined : ofSocket(world, call);
+  if (call.map < 0) return undefined;
+  if (value === 0n) return withoutEntry(world, call, machine);
+  return withFilled(world, call, machine)[0];
+}
+
+/** Worlds in which the map holds something under the key that was asked for; of programs, one for each. */
+export function withFilled(world: World, call: FlowCall, machine: Machine): Answer[] {
+  const map = machine.object.maps[call.map]!;
+  const { key } = call;
+  switch (map.type) {
+    case 'PROG_ARRAY': {
+      const others = machine.object.programs.filter(
+        ({ hook }, index) => hook !== undefined && index !== call.program && isAlike(hook, machine.hook),
+      );
+      return others.map(({ function: name }) => {
+        const slots = (world.slots?.[map.name] ?? []).filter((one) => !isSameKey(one.key, key));
+        return { world: { ...world, slots: { ...world.slots, [map.name]: [...slots, { key, name }] } } };
+      });
+    }
+    case 'ARRAY_OF_MAPS':
+    case 'HASH_OF_MAPS': {
+      const like = machine.object.maps.filter(
+        (one) =>
+          one.global === undefined &&
+          one.name !== map.name &&
+          one.type === map.inner?.type &&
+          one.keySize === map.inner.keySize &&
+          one.valueSize === map.inner.valueSize,
+      );
+      return like.map(({ name }) => {
+        const slots = (world.slots?.[map.name] ?? []).filter((one) => !isSameKey(one.key, key));
+        return { world: { ...world, slots: { ...world.slots, [map.name]: [...slots, { key, name }] } } };
+      });
+    }
+    case 'DEVMAP':
+    case 'DEVMAP_HASH':
+      return [{ world: withEntry(world, map.name, { key, value: deviceValue(map.valueSize, world, machine) }) }];
+    case 'CPUMAP':
+      return [{ world: withEntry(world, map.name, { key, value: word(192, map.valueSize) }) }];
+    case 'HASH':
+    case 'LRU_HASH':
+    case 'PERCPU_HASH':
+    case 'LRU_PERCPU_HASH':
+    case 'LPM_TRIE':
+      return [{ world: withEntry(world, map.name, { key, value: new Uint8Array(map.valueSize) }) }];
+    default:
+      return [];
+  }
+}
+
+function isAlike(a: string, b: string): boolean {
+  return (a === 'xdp') === (b === 'xdp');
+}
+
+function deviceValue(size: number, world: World, machine: Machine): Uint8Array {
+  const [first] = withDefaultDevices(world, machine.object.maps).devices ?? [];
+  return word(first?.ifindex ?? 2, size);
+}
+
+function word(number: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  new DataView(bytes.buffer).setUint32(0, number, true);
+  return bytes;
+}
+
+/** Only what the world put there can be left out. */
+function withoutEntry(world: World, call: FlowCall, machine: Machine): Answer | undefined {
+  const { name } = machine.object.maps[call.map]!;
+  const entries = world.maps?.[name] ?? [];
+  const left = entries.filter((one) => !isSameKey(one.key, call.key));
+  if (left.length === entries.length) return undefined;
+  return { world: { ...world, maps: { ...world.maps, [name]: left } } };
+}
+
+/** The frame as long as the call needs it, or one byte shorter. */
+function ofLength(world: World, stimuli: readonly Stimulus[], call: FlowCall, succeeds: boolean): Answer | undefined {
+  const changed = stimuli.slice();
+  const packet = resized(stimuli[call.packet]!.packet, succeeds ? call.needs : call.needs - 1);
+  if (packet === undefined) return undefined;
+  changed[call.packet] = { ...stimuli[call.packet]!, packet };
+  return { world, stimuli: changed };
+}
+
+/** `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. */
+function ofSocket(world: World, { helper, parameters }: FlowCall): Answer | undefined {
+  const size = parameters.length === 12 ? 4 : parameters.length === 36 ? 16 : 0;
+  if (size === 0) return undefined;
+  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
+  const text = (at: number, portAt: number): string => {
+    const address = addressToText(parameters.subarray(at, at + size));
+    return `${size === 4 ? address : `[${address}]`}:${view.getUint16(portAt)}`;
+  };
+  const protocol = helper.endsWith('udp') ? 'udp' : 'tcp';
+  const local = text(size, 2 * size + 2);
+  if (world.sockets?.some((one) => one.protocol === protocol && one.local === local)) return undefined;
+  return { world: { ...world, sockets: [...(world.sockets ?? []), { protocol, local }] } };
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const LOOPBACK = 1;
+const REJECTING: Readonly<Record<number, NonNullable<Route['type']>>> = {
+  1: 'blackhole',
+  2: 'unreachable',
+  3: 'prohibit',
+};
+const SUCCESS = 0;
+const NOT_FWDED = 4;
+const FWD_DISABLED = 5;
+const NO_NEIGH = 7;
+const FRAG_NEEDED = 8;
+
+/** Devices that forward, a route to the address that was asked for, and what lies behind it. */
+function ofRoute(
+  world: World,
+  stimuli: readonly Stimulus[],
+  { parameters, packet }: FlowCall,
+  result: number,
+  machine: Machine,
+): Answer | undefined {
+  const family = parameters[0];
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  const size = family === AF_INET ? 4 : 16;
+  const address = addressToText(parameters.subarray(32, 32 + size));
+  const to = `${address}/${8 * size}`;
+  const { devices: present = [] } = withDefaultDevices(world, machine.object.maps);
+  const wanted = new DataView(parameters.buffer, parameters.byteOffset).getUint32(8, true);
+  const forwards = result !== FWD_DISABLED;
+  const devices: Device[] = present.map((device, index) => ({
+    ...device,
+    forwarding: forwards,
+    addresses: device.addresses ?? [`10.${200 + (index % 50)}.0.1/24`, `fd00:${index + 1}::1/64`],
+  }));
+  const [first, second = first] = devices;
+  if (first === undefined || second === undefined) return undefined;
+  const changed = stimuli.slice();
+  // The loopback device forwards nothing.
+  if (wanted === LOOPBACK) changed[packet] = { ...stimuli[packet]!, ingressIfindex: first.ifindex };
+  const type = REJECTING[result];
+  const others = (world.routes ?? []).filter((route) => route.to !== to);
+  const out = wanted === second.ifindex ? first : second;
+  const route: Route =
+    type === undefined
+      ? { to, ifindex: out.ifindex, ...(result === FRAG_NEEDED ? { mtu: family === AF_INET ? 68 : 1280 } : {}) }
+      : { to, type };
+  const hasRoute = result !== NOT_FWDED;
+  const neighbours = (world.neighbours ?? []).filter((one) => one.address !== address);
+  const mac = Uint8Array.from([2, 0, 0, 0, 1, 1]);
+  const reaches = result === SUCCESS || result === FRAG_NEEDED;
+  if (![SUCCESS, NOT_FWDED, FWD_DISABLED, NO_NEIGH, FRAG_NEEDED].includes(result) && type === undefined) return undefined;
+  return {
+    world: {
+      ...world,
+      devices,
+      routes: hasRoute ? [...others, route] : others,
+      neighbours: reaches ? [...neighbours, { ifindex: out.ifindex, address, mac }] : neighbours,
+    },
+    stimuli: changed,
+  };
+}
