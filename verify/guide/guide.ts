@@ -1,0 +1,351 @@
+/**
+ * Coverage-guided generation: packets, sequences of packets and worlds that lead a program where random ones do not.
+ *
+ * Each case runs in the interpreter, which follows the flow of data (`sim/ebpf/dataflow/`). A case that went a way, or
+ * came to an end, that none had before is kept. Every condition in it that has gone one way only is solved for its inputs,
+ * and what was solved runs next; a lookup that found nothing gets a world in which it does. When nothing is left to be
+ * solved, kept cases are mutated and spliced, those first that went ways which few have gone.
+ *
+ * The outcome follows from program, seed, worlds and effort alone: effort is counted in instructions, never in time. So all
+ * workers of a run arrive at the same cases, each by itself.
+ */
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { fork, Random, type Seed, seedFromText } from '../../corpus/generate/random.ts';
+import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import { solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
+import { sourceAt } from '../../sim/ebpf/object.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { worldsOf } from '../batch-plan.ts';
+import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
+import { mutateSequence } from './mutate-sequence.ts';
+import { type Edge, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
+import { withFilled } from './world-answers.ts';
+
+export interface GuideOptions {
+  /** Any text; the same one finds the same cases. */
+  readonly seed: string;
+  /** The worlds to start from; default: those of the program. */
+  readonly worlds?: readonly NamedWorld[];
+  /** Packets and sequences to start from, before generated ones. */
+  readonly sequences?: readonly Sequence[];
+  /** Instructions that may be run; default `DEFAULT_EFFORT`. */
+  readonly effort?: number;
+  /** Ends it early: what was found up to then is returned, and depends on the moment. */
+  readonly signal?: AbortSignal;
+}
+
+/** Why a case was kept. */
+export interface Reached {
+  readonly function: string;
+  /** The instruction, counted from the program's start. */
+  readonly instruction: number;
+  /** Which way a branch went; absent: the program ended there. */
+  readonly taken?: boolean;
+  readonly file?: string;
+  readonly line?: number;
+}
+
+export interface GuidedCase extends Sequence {
+  readonly reached: readonly Reached[];
+}
+
+export interface Guidance {
+  /** Each reached something that those before it had not. */
+  readonly cases: readonly GuidedCase[];
+  /** Ways of branches that were gone, and those that inputs may go at all, as far as the analysis can tell. */
+  readonly branches: { readonly reached: number; readonly total: number };
+  /** Ways that no case went. */
+  readonly missing: readonly Reached[];
+  readonly runs: number;
+  readonly instructions: number;
+}
+
+/** Instructions: about a second. */
+export const DEFAULT_EFFORT = 4_000_000;
+
+/** Generated packets that everything starts from, in each world. */
+const FIRST_PACKETS = 96;
+/** How often one way of a branch is tried before others have had their turn, and in all. */
+const ATTEMPTS = 40;
+/** Packets in a sequence, but for repetitions of one. */
+const MAX_PACKETS = 8;
+/** How often a packet is repeated that changes a map. */
+const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
+/** What solving one condition costs, in instructions. */
+const SOLVING = 200;
+
+interface Kept {
+  readonly sequence: Sequence;
+  readonly fresh: readonly number[];
+  readonly changesMaps: boolean;
+}
+
+/** Looks for cases that reach what has not been reached. */
+export function guide(program: Program, options: GuideOptions): Guidance {
+  return new Guide(program, options).run();
+}
+
+class Guide {
+  readonly #program: Program;
+  readonly #options: GuideOptions;
+  readonly #runs: TracedRuns;
+  readonly #seed: Seed;
+  readonly #effort: number;
+  readonly #kept: Kept[] = [];
+  readonly #queue: Kept[] = [];
+  readonly #attempts = new Map<number, number>();
+  readonly #calls = new Map<string, number>();
+  /** Maps that a run has changed: at first, they start empty. */
+  readonly #changed = new Set<number>();
+  readonly #worlds: readonly NamedWorld[];
+  #presets = false;
+  #solved = 0;
+  #edges: readonly Edge[] = [];
+
+  constructor(program: Program, options: GuideOptions) {
+    this.#program = program;
+    this.#options = options;
+    this.#runs = new TracedRuns(program);
+    this.#seed = fork(seedFromText(options.seed), 0x6775_6964);
+    this.#effort = options.effort ?? DEFAULT_EFFORT;
+    this.#worlds = options.worlds ?? worldsOf(program);
+  }
+
+  run(): Guidance {
+    const first = this.#worlds[0]?.world ?? {};
+    this.#edges = this.#runs.edges(first);
+    this.#start();
+    this.#drain();
+    this.#presets = true;
+    for (const kept of this.#kept.slice()) this.#follow(kept);
+    this.#drain();
+    this.#mutate();
+    return this.#guidance();
+  }
+
+  /** Is there nothing left to reach, or nothing left to spend? */
+  #isOver(): boolean {
+    const { signal } = this.#options;
+    return signal?.aborted === true || this.#runs.steps + this.#solved >= this.#effort;
+  }
+
+  #isComplete(): boolean {
+    return this.#edges.every((edge) => this.#runs.timesOf(edge) > 0);
+  }
+
+  #start(): void {
+    for (const sequence of this.#options.sequences ?? []) this.#try(sequence);
+    const { definition, entries } = this.#program;
+    for (const { stimulus, world } of definition?.examples ?? [])
+      this.#try({
+        world: (definition?.worlds.find((one) => one.name === world) ?? definition?.worlds[0])?.world ?? {},
+        stimuli: [stimulus],
+      });
+    const generator = new PacketGenerator(
+      definition?.hints,
+      entries.map((entry) => entry.hook),
+    );
+    for (const [number, { world }] of this.#worlds.entries()) {
+      for (const stimulus of this.#generated(generator, number)) {
+        if (this.#isOver()) return;
+        this.#try({ world, stimuli: [stimulus] });
+      }
+    }
+  }
+
+  #generated(generator: PacketGenerator, number: number): Stimulus[] {
+    const count = Math.max(8, Math.floor(FIRST_PACKETS / this.#worlds.length));
+    const batch = new PacketBatch(count);
+    const limits = number % 2 === 0 ? TEST_RUN_LIMITS : NO_LIMITS;
+    generator.fill(batch, fork(this.#seed, number), 0, count, limits);
+    return Array.from({ length: count }, (_, index) => batch.stimulus(index));
+  }
+
+  /** @returns whether it reached something new */
+  #try(sequence: Sequence, before?: Sequence): boolean {
+    if (this.#isOver()) return false;
+    const run = this.#runs.run(sequence);
+    if (run === undefined || run.fresh.length === 0) return false;
+    this.#keep(sequence, run, before);
+    return true;
+  }
+
+  #keep(sequence: Sequence, run: TracedRun, before: Sequence | undefined): void {
+    const last = Math.max(...run.fresh.map(({ packet }) => packet));
+    let shown: Sequence = { ...sequence, stimuli: sequence.stimuli.slice(0, last + 1) };
+    const fresh = run.fresh.map(({ id }) => id);
+    // Lengths and checksums that fit are better, where they lead to the same.
+    const whole = before === undefined ? undefined : repaired(shown, before);
+    if (whole !== undefined && this.#reachesAgain(whole, fresh)) shown = whole;
+    const again = this.#runs.run(shown) ?? run;
+    for (const { map } of again.trace.effects) this.#changed.add(map);
+    const kept = { sequence: shown, fresh, changesMaps: again.trace.effects.length > 0 };
+    this.#kept.push(kept);
+    this.#queue.push(kept);
+  }
+
+  #reachesAgain(sequence: Sequence, ids: readonly number[]): boolean {
+    const before = ids.map((id) => this.#runs.count(id));
+    if (this.#runs.run(sequence) === undefined) return false;
+    return ids.every((id, index) => this.#runs.count(id) > before[index]!);
+  }
+
+  #drain(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      if (this.#isOver()) return;
+      this.#follow(next);
+      if (next.changesMaps) this.#extend(next);
+    }
+  }
+
+  /** Solves every condition of a case that has gone one way only, and answers what found nothing. */
+  #follow({ sequence }: Kept): void {
+    const run = this.#runs.run(sequence);
+    const machine = this.#runs.machineOf(sequence.world);
+    if (run === undefined || machine === undefined) return;
+    const { branches, calls } = run.trace;
+    const background: Background = {
+      machine,
+      calls,
+      mayPreset: (map) => this.#presets || !this.#changed.has(map),
+    };
+    for (const call of calls) this.#answer(sequence, call, background);
+    const choosable = isChoosable(background);
+    for (const [index, branch] of branches.entries()) {
+      if (this.#isOver()) return;
+      if (!this.#isWanted(branch)) continue;
+      this.#solved += SOLVING;
+      for (const assignment of solveBranch(branch, branches.slice(0, index), choosable)) {
+        const changed = changeSequence(sequence, assignment, background);
+        if (changed !== undefined) this.#try(changed, sequence);
+        if (this.#runs.timesOf(opposite(branch)) > 0) break;
+      }
+    }
+  }
+
+  #isWanted(branch: FlowBranch): boolean {
+    const edge = opposite(branch);
+    if (this.#runs.timesOf(edge) > 0) return false;
+    const id = edge.program * 2 ** 21 + edge.slot * 2 + (edge.taken ? 1 : 0);
+    const attempts = this.#attempts.get(id) ?? 0;
+    this.#attempts.set(id, attempts + 1);
+    return attempts < ATTEMPTS;
+  }
+
+  /** Calls that no branch asks about by its result: tail calls, redirects through a map. */
+  #answer(sequence: Sequence, call: FlowCall, background: Background): void {
+    if (call.found || call.map < 0 || !background.mayPreset(call.map)) return;
+    const place = `${call.program} ${call.slot} ${call.key.join()}`;
+    const attempts = this.#calls.get(place) ?? 0;
+    if (attempts > 2 || this.#isOver()) return;
+    this.#calls.set(place, attempts + 1);
+    for (const { world } of withFilled(sequence.world, call, background.machine))
+      this.#try({ ...sequence, world });
+  }
+
+  /** What a changed map leads to shows with the packets that follow. */
+  #extend({ sequence }: Kept): void {
+    const { stimuli } = sequence;
+    const last = stimuli.at(-1)!;
+    for (const times of REPETITIONS) {
+      if (this.#isOver()) return;
+      this.#try({ ...sequence, stimuli: [...stimuli, ...new Array<Stimulus>(times - 1).fill(last)] });
+    }
+    if (stimuli.length >= MAX_PACKETS) return;
+    const followers = [last, turned(last), ...this.#otherEntries(last)];
+    for (const follower of followers) {
+      const longer: Sequence = { ...sequence, stimuli: [...stimuli, follower] };
+      if (this.#isOver()) return;
+      if (this.#try(longer)) continue;
+      this.#follow({ sequence: longer, fresh: [], changesMaps: false });
+    }
+  }
+
+  #otherEntries(stimulus: Stimulus): Stimulus[] {
+    const own = stimulus.entry ?? 0;
+    return [...this.#program.entries.keys()].filter((entry) => entry !== own).map((entry) => ({ ...stimulus, entry }));
+  }
+
+  /** Rounds of mutations; each round's kept cases are solved before the next one begins. */
+  #mutate(): void {
+    const random = new Random();
+    for (let round = 0; !this.#isOver() && !this.#isComplete() && this.#kept.length > 0; round++) {
+      random.start(this.#seed, round);
+      const kept = this.#pick(random);
+      const other = this.#kept[random.below(this.#kept.length)]!;
+      const changed = mutateSequence(kept.sequence, other.sequence, random);
+      if (this.#try(changed)) this.#drain();
+    }
+  }
+
+  /** Of three, the one whose rarest way was gone least. */
+  #pick(random: Random): Kept {
+    let best = this.#kept[random.below(this.#kept.length)]!;
+    for (let draw = 0; draw < 2; draw++) {
+      const one = this.#kept[random.below(this.#kept.length)]!;
+      if (this.#rarity(one) < this.#rarity(best)) best = one;
+    }
+    return best;
+  }
+
+  #rarity({ fresh }: Kept): number {
+    return Math.min(...fresh.map((id) => this.#runs.count(id)));
+  }
+
+  #guidance(): Guidance {
+    const missing = this.#edges.filter((edge) => this.#runs.timesOf(edge) === 0);
+    return {
+      cases: this.#kept.map(({ sequence, fresh }) => ({ ...sequence, reached: fresh.flatMap((id) => this.#reached(id)) })),
+      branches: { reached: this.#edges.length - missing.length, total: this.#edges.length },
+      missing: missing.map((edge) => this.#describe(edge)),
+      runs: this.#runs.runs,
+      instructions: this.#runs.steps,
+    };
+  }
+
+  #reached(id: number): Reached[] {
+    const edge = edgeOf(id);
+    return edge === undefined ? [] : [this.#describe(edge)];
+  }
+
+  #describe({ program, slot, taken }: Edge): Reached {
+    const world: World = this.#worlds[0]?.world ?? {};
+    const source = this.#runs.machineOf(world)!.object.programs[program]!;
+    const line = sourceAt(source, slot);
+    return {
+      function: source.function,
+      instruction: slot,
+      taken,
+      ...(line === undefined ? {} : { file: line.file, line: line.line }),
+    };
+  }
+}
+
+function opposite({ program, slot, taken }: FlowBranch): Edge {
+  return { program, slot, taken: !taken };
+}
+
+/** The same packet on its way back: MAC addresses, addresses and ports exchanged. */
+function turned(stimulus: Stimulus): Stimulus {
+  const packet = stimulus.packet.slice();
+  const exchange = (a: number, b: number, size: number): void => {
+    if (b + size > packet.length) return;
+    const held = packet.slice(a, a + size);
+    packet.copyWithin(a, b, b + size);
+    packet.set(held, b);
+  };
+  exchange(0, 6, 6);
+  const type = packet.length >= 14 ? (packet[12]! << 8) | packet[13]! : 0;
+  if (type === 0x0800) {
+    exchange(26, 30, 4);
+    const ports = 14 + (packet[14]! & 15) * 4;
+    exchange(ports, ports + 2, 2);
+  } else if (type === 0x86dd) {
+    exchange(22, 38, 16);
+    exchange(54, 56, 2);
+  }
+  return { ...stimulus, packet };
+}
