@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /* The routing table must know the way, and the map of devices the device; then a field of the packet counts. */
 #include "guarded.h"
-#define AF_INET 2
 struct { __uint(type, BPF_MAP_TYPE_DEVMAP_HASH); __uint(max_entries, 64); __type(key, __u32); __type(value, __u32); } ports SEC(".maps");
 SEC("xdp") int forward(struct xdp_md *ctx)
 {

@@ -220,7 +220,12 @@ class Guide {
       this.#solved += SOLVING;
       for (const assignment of solveBranch(branch, branches.slice(0, index), choosable)) {
         const changed = changeSequence(sequence, assignment, background);
-        if (changed !== undefined) this.#try(changed, sequence);
+        if (changed === undefined) continue;
+        this.#try(changed, sequence);
+        if (this.#runs.timesOf(opposite(branch)) > 0) break;
+        // What checks checksums first lets only the same packet with right ones through.
+        const whole = repaired(changed, sequence);
+        if (whole !== undefined) this.#try(whole);
         if (this.#runs.timesOf(opposite(branch)) > 0) break;
       }
     }

@@ -99,6 +99,12 @@ export function binary(operation: BinaryOperation, bits: 32 | 64, a: Operand, b:
   const value = compute(operation, bits, tracedValue(a), tracedValue(b));
   const size = 1 + sizeOf(a) + sizeOf(b);
   if (size === 1 || size > MAX_SIZE) return value;
+  // To the left and back again, as compilers cut a register: the upper bits are gone.
+  if (operation === 'shr' && typeof b === 'bigint' && typeof a !== 'bigint' && a.op === 'binary') {
+    const shift = b & BigInt(bits - 1);
+    const isCut = a.operation === 'shl' && a.bits === bits && a.b === b;
+    if (isCut) return cut(a.a, bits - Number(shift));
+  }
   return { op: 'binary', operation, bits, a, b, value, size };
 }
 

@@ -4,7 +4,6 @@
  */
 import {
   type Assignment,
-  compute,
   type Expression,
   evaluate,
   fieldsOf,
@@ -142,6 +141,10 @@ function undo(operand: Operand, wanted: bigint, bits: number, found: Found): voi
     found(new Map());
     return;
   }
+  if (operand.op === 'binary') {
+    undoBinary(operand, target, Math.min(bits, operand.bits), found);
+    return;
+  }
   switch (operand.op) {
     case 'input': {
       const limit = bitsOf(operand.field);
@@ -169,8 +172,6 @@ function undo(operand: Operand, wanted: bigint, bits: number, found: Found): voi
     case 'checksum':
       for (const part of [...operand.to].reverse()) undoWithin(operand, part, target, found);
       return;
-    default:
-      undoBinary(operand, target, found);
   }
 }
 
@@ -208,9 +209,18 @@ function undoWithin(whole: Expression, part: Operand, target: bigint, found: Fou
   }
 }
 
-function undoBinary(node: Extract<Expression, { op: 'binary' }>, target: bigint, found: Found): void {
-  const { operation, bits, a, b } = node;
-  const mask = bits === 32 ? 0xffff_ffffn : MASK64;
+/**
+ * What the low bits of sums, products and logic are depends on the same low bits of the operands alone: the others are not
+ * asked for.
+ */
+function undoBinary(
+  node: Extract<Expression, { op: 'binary' }>,
+  target: bigint,
+  bits: number,
+  found: Found,
+): void {
+  const { operation, a, b } = node;
+  const mask = (1n << BigInt(node.bits)) - 1n;
   if (target > mask) return;
   const x = tracedValue(a) & mask;
   const y = tracedValue(b) & mask;
@@ -240,15 +250,19 @@ function undoBinary(node: Extract<Expression, { op: 'binary' }>, target: bigint,
     case 'or':
       undoOr(node, target, x, y, found);
       return;
-    case 'shl':
+    case 'shl': {
       if (typeof b !== 'bigint') return;
-      undoShiftLeft(x, y & BigInt(bits - 1), target, mask, left);
+      const shift = Number(y & BigInt(node.bits - 1));
+      if (shift >= bits || (target & ((1n << BigInt(shift)) - 1n)) !== 0n) return;
+      undo(a, target >> BigInt(shift), bits - shift, found);
       return;
+    }
     case 'shr':
     case 'sar': {
       if (typeof b !== 'bigint') return;
-      const shift = y & BigInt(bits - 1);
-      left((target << shift) | (x & ((1n << shift) - 1n)));
+      const shift = y & BigInt(node.bits - 1);
+      const wide = Math.min(node.bits, bits + Number(shift));
+      undo(a, ((target << shift) | (x & ((1n << shift) - 1n))) & mask, wide, found);
       return;
     }
     case 'mul':
@@ -256,13 +270,13 @@ function undoBinary(node: Extract<Expression, { op: 'binary' }>, target: bigint,
       if (typeof b !== 'bigint') undoProduct(x, target, bits, right);
       return;
     case 'div':
-      if (y !== 0n) left(target * y + (x % y));
-      if (y !== 0n) left(target * y);
+      if (y !== 0n) undo(a, target * y + (x % y), node.bits, found);
+      if (y !== 0n) undo(a, target * y, node.bits, found);
       return;
     case 'mod':
       if (y !== 0n && target < y) {
-        left(x - (x % y) + target);
-        left(target);
+        undo(a, x - (x % y) + target, node.bits, found);
+        undo(a, target, node.bits, found);
       }
   }
 }
@@ -313,23 +327,13 @@ function reach(operand: Operand): bigint {
   return (1n << BigInt(widthOf(operand))) - 1n;
 }
 
-function undoShiftLeft(
-  x: bigint,
-  shift: bigint,
-  target: bigint,
-  mask: bigint,
-  found: (value: bigint) => void,
-): void {
-  if ((target & ((1n << shift) - 1n)) !== 0n) return;
-  const lost = mask & ~(mask >> shift);
-  found((target >> shift) | (x & lost));
-  if ((x & lost) !== 0n) found(target >> shift);
-}
-
-function undoProduct(factor: bigint, target: bigint, bits: 32 | 64, found: (value: bigint) => void): void {
-  if (factor === 0n) return;
-  if (target % factor === 0n) found(target / factor);
-  else if ((factor & 1n) === 1n) found(compute('mul', bits, target, inverseOf(factor)));
+/** @param bits how many bits of the product are asked for */
+function undoProduct(factor: bigint, target: bigint, bits: number, found: (value: bigint) => void): void {
+  const modulus = 1n << BigInt(bits);
+  const low = target % modulus;
+  if (factor % modulus === 0n) return;
+  if ((factor & 1n) === 1n) found((low * inverseOf(factor)) % modulus);
+  else if (low % factor === 0n) found(low / factor);
 }
 
 /** Of an odd number, modulo 2^64: each round of Newton's method doubles the bits that are right. */
