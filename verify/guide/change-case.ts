@@ -39,11 +39,17 @@ export function isChoosable(background: Background): (field: InputField) => bool
 }
 
 /** @returns undefined where no case is like that */
-export function changeSequence(sequence: Sequence, assignment: Assignment, background: Background): Sequence | undefined {
+export function changeSequence(
+  sequence: Sequence,
+  assignment: Assignment,
+  background: Background,
+): Sequence | undefined {
   const stimuli = sequence.stimuli.slice();
   let world = sequence.world;
   // Lengths first: bytes may lie in what is gained.
-  const entries = [...assignment].sort(([a], [b]) => Number(b.kind === 'length') - Number(a.kind === 'length'));
+  const entries = [...assignment].sort(
+    ([a], [b]) => Number(b.kind === 'length') - Number(a.kind === 'length'),
+  );
   const copied = new Set<number>();
   for (const [field, value] of entries) {
     switch (field.kind) {
@@ -88,7 +94,8 @@ export function changeSequence(sequence: Sequence, assignment: Assignment, backg
       }
       case 'call': {
         const call = background.calls[field.call];
-        const answered = call === undefined ? undefined : answerCall(world, stimuli, call, value, background.machine);
+        const answered =
+          call === undefined ? undefined : answerCall(world, stimuli, call, value, background.machine);
         if (answered === undefined) return undefined;
         world = answered.world;
         if (answered.stimuli !== undefined) stimuli.splice(0, stimuli.length, ...answered.stimuli);
@@ -163,7 +170,14 @@ function isSettable(machine: Machine, map: BpfMap, offset: number): boolean {
 function variableAt(
   map: BpfMap,
   offset: number,
-): { readonly name: string; readonly offset: number; readonly size: number; readonly typeId: number | undefined } | undefined {
+):
+  | {
+      readonly name: string;
+      readonly offset: number;
+      readonly size: number;
+      readonly typeId: number | undefined;
+    }
+  | undefined {
   for (const [name, variable] of map.global?.variables ?? [])
     if (offset >= variable.offset && offset < variable.offset + variable.size) return { name, ...variable };
   return undefined;
@@ -187,4 +201,3 @@ function withMapByte(world: World, field: MapByte, value: number, machine: Machi
   bytes[field.offset] = value;
   return withEntry(world, map.name, { key: field.key, value: bytes });
 }
-

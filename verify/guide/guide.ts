@@ -21,7 +21,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
 import { mutateSequence } from './mutate-sequence.ts';
-import { type Edge, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
+import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { withFilled } from './world-answers.ts';
 
 export interface GuideOptions {
@@ -72,6 +72,8 @@ const FIRST_PACKETS = 96;
 const ATTEMPTS = 40;
 /** Packets in a sequence, but for repetitions of one. */
 const MAX_PACKETS = 8;
+/** Combinations of ways that are told apart. */
+const MAX_PATHS = 20_000;
 /** How often a packet is repeated that changes a map. */
 const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
 /** What solving one condition costs, in instructions. */
@@ -101,9 +103,12 @@ class Guide {
   /** Maps that a run has changed: at first, they start empty. */
   readonly #changed = new Set<number>();
   readonly #worlds: readonly NamedWorld[];
+  /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
+  readonly #paths = new Set<number>();
+  readonly #others: Sequence[] = [];
   #presets = false;
   #solved = 0;
-  #edges: readonly Edge[] = [];
+  readonly #edges = new Map<number, Edge>();
 
   constructor(program: Program, options: GuideOptions) {
     this.#program = program;
@@ -116,14 +121,19 @@ class Guide {
 
   run(): Guidance {
     const first = this.#worlds[0]?.world ?? {};
-    this.#edges = this.#runs.edges(first);
+    this.#addEdges(first);
     this.#start();
     this.#drain();
     this.#presets = true;
     for (const kept of this.#kept.slice()) this.#follow(kept);
     this.#drain();
-    this.#mutate();
+    this.#explore();
     return this.#guidance();
+  }
+
+  /** Other constants, or programs in other slots, open other ways. */
+  #addEdges(world: World): void {
+    for (const edge of this.#runs.edges(world)) this.#edges.set(edgeId(edge), edge);
   }
 
   /** Is there nothing left to reach, or nothing left to spend? */
@@ -133,7 +143,7 @@ class Guide {
   }
 
   #isComplete(): boolean {
-    return this.#edges.every((edge) => this.#runs.timesOf(edge) > 0);
+    return [...this.#edges.values()].every((edge) => this.#runs.timesOf(edge) > 0);
   }
 
   #start(): void {
@@ -168,7 +178,13 @@ class Guide {
   #try(sequence: Sequence, before?: Sequence): boolean {
     if (this.#isOver()) return false;
     const run = this.#runs.run(sequence);
-    if (run === undefined || run.fresh.length === 0) return false;
+    if (run === undefined) return false;
+    const isOther = !this.#paths.has(run.signature);
+    if (isOther && this.#paths.size < MAX_PATHS) {
+      this.#paths.add(run.signature);
+      if (run.fresh.length === 0) this.#others.push(sequence);
+    }
+    if (run.fresh.length === 0) return false;
     this.#keep(sequence, run, before);
     return true;
   }
@@ -182,6 +198,7 @@ class Guide {
     if (whole !== undefined && this.#reachesAgain(whole, fresh)) shown = whole;
     const again = this.#runs.run(shown) ?? run;
     for (const { map } of again.trace.effects) this.#changed.add(map);
+    if (shown.world.globals !== undefined || shown.world.slots !== undefined) this.#addEdges(shown.world);
     const kept = { sequence: shown, fresh, changesMaps: again.trace.effects.length > 0 };
     this.#kept.push(kept);
     this.#queue.push(kept);
@@ -202,7 +219,10 @@ class Guide {
   }
 
   /** Solves every condition of a case that has gone one way only, and answers what found nothing. */
-  #follow({ sequence }: Kept): void {
+  #follow(
+    { sequence }: Pick<Kept, 'sequence'>,
+    where: 'wanted' | 'everywhere' | 'last packet' = 'wanted',
+  ): void {
     const run = this.#runs.run(sequence);
     const machine = this.#runs.machineOf(sequence.world);
     if (run === undefined || machine === undefined) return;
@@ -216,17 +236,18 @@ class Guide {
     const choosable = isChoosable(background);
     for (const [index, branch] of branches.entries()) {
       if (this.#isOver()) return;
-      if (!this.#isWanted(branch)) continue;
+      // In another state, or on another path, what a branch leads to may be new, though both of its ways are known.
+      if (where === 'wanted' && !this.#isWanted(branch)) continue;
+      if (where === 'last packet' && branch.packet < sequence.stimuli.length - 1) continue;
       this.#solved += SOLVING;
       for (const assignment of solveBranch(branch, branches.slice(0, index), choosable)) {
         const changed = changeSequence(sequence, assignment, background);
         if (changed === undefined) continue;
-        this.#try(changed, sequence);
-        if (this.#runs.timesOf(opposite(branch)) > 0) break;
+        if (this.#try(changed, sequence)) break;
+        if (where === 'wanted' && this.#runs.timesOf(opposite(branch)) > 0) break;
         // What checks checksums first lets only the same packet with right ones through.
         const whole = repaired(changed, sequence);
-        if (whole !== undefined) this.#try(whole);
-        if (this.#runs.timesOf(opposite(branch)) > 0) break;
+        if (whole !== undefined && this.#try(whole)) break;
       }
     }
   }
@@ -234,7 +255,7 @@ class Guide {
   #isWanted(branch: FlowBranch): boolean {
     const edge = opposite(branch);
     if (this.#runs.timesOf(edge) > 0) return false;
-    const id = edge.program * 2 ** 21 + edge.slot * 2 + (edge.taken ? 1 : 0);
+    const id = edgeId(edge);
     const attempts = this.#attempts.get(id) ?? 0;
     this.#attempts.set(id, attempts + 1);
     return attempts < ATTEMPTS;
@@ -265,25 +286,37 @@ class Guide {
       const longer: Sequence = { ...sequence, stimuli: [...stimuli, follower] };
       if (this.#isOver()) return;
       if (this.#try(longer)) continue;
-      this.#follow({ sequence: longer, fresh: [], changesMaps: false });
+      this.#follow({ sequence: longer }, 'last packet');
     }
   }
 
   #otherEntries(stimulus: Stimulus): Stimulus[] {
     const own = stimulus.entry ?? 0;
-    return [...this.#program.entries.keys()].filter((entry) => entry !== own).map((entry) => ({ ...stimulus, entry }));
+    return [...this.#program.entries.keys()]
+      .filter((entry) => entry !== own)
+      .map((entry) => ({ ...stimulus, entry }));
   }
 
-  /** Rounds of mutations; each round's kept cases are solved before the next one begins. */
-  #mutate(): void {
+  /**
+   * What is still missing may hang on two decisions at once: what went known ways in a new combination is solved at each of
+   * its branches, in turn with mutations. Each find is followed up before the next round begins.
+   */
+  #explore(): void {
     const random = new Random();
+    for (const { sequence } of this.#kept) this.#others.push(sequence);
     for (let round = 0; !this.#isOver() && !this.#isComplete() && this.#kept.length > 0; round++) {
       random.start(this.#seed, round);
-      const kept = this.#pick(random);
-      const other = this.#kept[random.below(this.#kept.length)]!;
-      const changed = mutateSequence(kept.sequence, other.sequence, random);
-      if (this.#try(changed)) this.#drain();
+      const other = this.#others.shift();
+      if (other !== undefined) this.#follow({ sequence: other }, 'everywhere');
+      for (let count = 0; count < (other === undefined ? 64 : 4); count++) this.#mutate(random);
+      this.#drain();
     }
+  }
+
+  #mutate(random: Random): void {
+    const kept = this.#pick(random);
+    const other = this.#kept[random.below(this.#kept.length)]!;
+    this.#try(mutateSequence(kept.sequence, other.sequence, random));
   }
 
   /** Of three, the one whose rarest way was gone least. */
@@ -301,10 +334,13 @@ class Guide {
   }
 
   #guidance(): Guidance {
-    const missing = this.#edges.filter((edge) => this.#runs.timesOf(edge) === 0);
+    const missing = [...this.#edges.values()].filter((edge) => this.#runs.timesOf(edge) === 0);
     return {
-      cases: this.#kept.map(({ sequence, fresh }) => ({ ...sequence, reached: fresh.flatMap((id) => this.#reached(id)) })),
-      branches: { reached: this.#edges.length - missing.length, total: this.#edges.length },
+      cases: this.#kept.map(({ sequence, fresh }) => ({
+        ...sequence,
+        reached: fresh.flatMap((id) => this.#reached(id)),
+      })),
+      branches: { reached: this.#edges.size - missing.length, total: this.#edges.size },
       missing: missing.map((edge) => this.#describe(edge)),
       runs: this.#runs.runs,
       instructions: this.#runs.steps,

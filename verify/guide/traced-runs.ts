@@ -9,10 +9,16 @@ import { FlowTracer } from '../../sim/ebpf/dataflow/flow-tracer.ts';
 import { CALL, isConditionalJump } from '../../sim/ebpf/instruction.ts';
 import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
 import { singleFunctions } from '../../sim/engines/chained-session.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { hookOf, type MachineEntry, type MachineProgram, openMachine, refusalReason } from '../../sim/engines/machine-program.ts';
-import { ObjectError } from '../../sim/ebpf/object.ts';
+import {
+  hookOf,
+  type MachineEntry,
+  type MachineProgram,
+  openMachine,
+  refusalReason,
+} from '../../sim/engines/machine-program.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { XDP_PASS } from '../../sim/runtime/actions.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
@@ -30,8 +36,8 @@ export interface TracedRun {
   readonly trace: FlowTracer;
   /** Ways and ends that no run had reached before, with the packet that did. */
   readonly fresh: readonly { readonly id: number; readonly packet: number }[];
-  /** Instructions that ran. */
-  readonly steps: number;
+  /** Which ways were gone, as one number: runs with the same number went the same ways. */
+  readonly signature: number;
 }
 
 /** A conditional jump or tail call, and one of its ways. */
@@ -49,6 +55,14 @@ const PROGRAM_STRIDE = 2 ** 21;
 /** Ends: from here on ids are an end's slot and the action. */
 const ENDS = 2 ** 40;
 
+/** Changes of maps: from here on ids are the place and the number of the value written there. */
+const CHANGES = 2 ** 51;
+/** Values that one instruction may write to a map and be new. */
+const MAX_VALUES = 16;
+
+/** What a run costs besides its instructions, in these. */
+const RUN_COST = 60;
+
 interface Opened {
   readonly world: World;
   readonly opened: MachineProgram;
@@ -60,8 +74,11 @@ export class TracedRuns {
   readonly #functions: Program['entries'];
   readonly #machines: Opened[] = [];
   readonly #counts = new Map<number, number>();
+  /** What each place has written to maps. */
+  readonly #values = new Map<number, readonly string[]>();
   readonly #single = new PacketBatch(1);
   #fresh: { id: number; packet: number }[] = [];
+  readonly #gone = new Set<number>();
   #packet = 0;
   /** Instructions that ran in all. */
   steps = 0;
@@ -73,8 +90,8 @@ export class TracedRuns {
   }
 
   /** How often an edge was run. */
-  timesOf({ program, slot, taken }: Edge): number {
-    return this.#counts.get(edgeId(program, slot, taken)) ?? 0;
+  timesOf(edge: Edge): number {
+    return this.#counts.get(edgeId(edge)) ?? 0;
   }
 
   count(id: number): number {
@@ -108,9 +125,10 @@ export class TracedRuns {
       throw error;
     }
     const tracer = new FlowTracer(new FlowMemory(machine), (program, slot, taken) =>
-      this.#hit(edgeId(program, slot, taken)),
+      this.#hit(edgeId({ program, slot, taken })),
     );
     this.#fresh = [];
+    this.#gone.clear();
     interpreter.tracer = tracer;
     try {
       for (const [packet, stimulus] of sequence.stimuli.entries()) {
@@ -120,25 +138,52 @@ export class TracedRuns {
     } finally {
       interpreter.tracer = undefined;
     }
-    this.steps += tracer.steps;
+    for (const { program, slot, value, packet } of tracer.effects) this.#change(program, slot, value, packet);
+    this.steps += tracer.steps + RUN_COST;
     this.runs++;
-    return { trace: tracer, fresh: this.#fresh, steps: tracer.steps };
+    return { trace: tracer, fresh: this.#fresh, signature: signatureOf(this.#gone) };
+  }
+
+  /** What a program writes to a map is new if its constant parts are: states, not counters or copies of packets. */
+  #change(program: number, slot: number, value: string, packet: number): void {
+    const place = program * PROGRAM_STRIDE + slot;
+    const known = this.#values.get(place) ?? [];
+    let index = known.indexOf(value);
+    if (index < 0) {
+      if (known.length >= MAX_VALUES) return;
+      index = known.length;
+      this.#values.set(place, [...known, value]);
+    }
+    this.#packet = packet;
+    this.#hit(CHANGES + place * MAX_VALUES + index);
   }
 
   #hit(id: number): void {
+    this.#gone.add(id);
     const before = this.#counts.get(id) ?? 0;
     if (before === 0) this.#fresh.push({ id, packet: this.#packet });
     this.#counts.set(id, before + 1);
   }
 
-  #runPacket({ opened, interpreter }: Opened, tracer: FlowTracer, packet: number, stimulus: Stimulus): boolean {
+  #runPacket(
+    { opened, interpreter }: Opened,
+    tracer: FlowTracer,
+    packet: number,
+    stimulus: Stimulus,
+  ): boolean {
     const { machine, entries } = opened;
     this.#single.clear();
     this.#single.push(stimulus);
     if (refusalReason(this.#program, this.#single, 0) !== undefined) return false;
     const entry = this.#program.entries[stimulus.entry ?? 0]!;
     const numberOf = (name: string): number => this.#functions.findIndex((one) => one.function === name);
-    const begin = (which: MachineEntry, bytes: Uint8Array, at: number, length: number, metaLength: number): void => {
+    const begin = (
+      which: MachineEntry,
+      bytes: Uint8Array,
+      at: number,
+      length: number,
+      metaLength: number,
+    ): void => {
       const { ingressIfindex = 1, rxQueueIndex = 0, skb } = stimulus;
       machine.begin(which.hook, bytes, at, length, metaLength, ingressIfindex, rxQueueIndex, skb);
       tracer.enterPacket(packet);
@@ -202,7 +247,19 @@ function isSameMachine(a: World, b: World): boolean {
   );
 }
 
-export function edgeId(program: number, slot: number, taken: boolean): number {
+/** The order does not matter: 53 bits of sums over the ids, each mixed. */
+function signatureOf(ids: ReadonlySet<number>): number {
+  let high = 0;
+  let low = 0;
+  for (const id of ids) {
+    const mixed = Math.imul(id ^ (id >>> 15) ^ Math.floor(id / 2 ** 32), 0x2c1b3c6d);
+    low = (low + Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39)) | 0;
+    high = (high + Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)) | 0;
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}
+
+export function edgeId({ program, slot, taken }: Edge): number {
   return program * PROGRAM_STRIDE + slot * 2 + (taken ? 1 : 0);
 }
 

@@ -1,7 +1,8 @@
 /** Worlds in which a call gets another answer: an entry for the key that was looked up, a program in the slot, a route to the address. */
-import { addressToText } from '../../sim/packet/addresses.ts';
+
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
+import { addressToText } from '../../sim/packet/addresses.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { Device, Route, World } from '../../sim/runtime/world.ts';
@@ -25,7 +26,8 @@ export function answerCall(
   machine: Machine,
 ): Answer | undefined {
   if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
-  if (call.helper === 'bpf_fib_lookup') return ofRoute(world, stimuli, call, Number(BigInt.asIntN(32, value)), machine);
+  if (call.helper === 'bpf_fib_lookup')
+    return ofRoute(world, stimuli, call, Number(BigInt.asIntN(32, value)), machine);
   if (call.helper.includes('_lookup_tcp') || call.helper.includes('_lookup_udp'))
     return value === 0n ? undefined : ofSocket(world, call);
   if (call.map < 0) return undefined;
@@ -64,7 +66,9 @@ export function withFilled(world: World, call: FlowCall, machine: Machine): Answ
     }
     case 'DEVMAP':
     case 'DEVMAP_HASH':
-      return [{ world: withEntry(world, map.name, { key, value: deviceValue(map.valueSize, world, machine) }) }];
+      return [
+        { world: withEntry(world, map.name, { key, value: deviceValue(map.valueSize, world, machine) }) },
+      ];
     case 'CPUMAP':
       return [{ world: withEntry(world, map.name, { key, value: word(192, map.valueSize) }) }];
     case 'HASH':
@@ -103,7 +107,12 @@ function withoutEntry(world: World, call: FlowCall, machine: Machine): Answer | 
 }
 
 /** The frame as long as the call needs it, or one byte shorter. */
-function ofLength(world: World, stimuli: readonly Stimulus[], call: FlowCall, succeeds: boolean): Answer | undefined {
+function ofLength(
+  world: World,
+  stimuli: readonly Stimulus[],
+  call: FlowCall,
+  succeeds: boolean,
+): Answer | undefined {
   const changed = stimuli.slice();
   const packet = resized(stimuli[call.packet]!.packet, succeeds ? call.needs : call.needs - 1);
   if (packet === undefined) return undefined;
@@ -144,14 +153,22 @@ const FRAG_NEEDED = 8;
 function ofRoute(
   world: World,
   stimuli: readonly Stimulus[],
-  { parameters, packet }: FlowCall,
+  call: FlowCall,
   result: number,
   machine: Machine,
 ): Answer | undefined {
+  const { parameters, packet } = call;
   const family = parameters[0];
   if (family !== AF_INET && family !== AF_INET6) return undefined;
-  const size = family === AF_INET ? 4 : 16;
-  const address = addressToText(parameters.subarray(32, 32 + size));
+  const size: 4 | 16 = family === AF_INET ? 4 : 16;
+  const changed = stimuli.slice();
+  const reachable = result === SUCCESS || result === NO_NEIGH || result === FRAG_NEEDED;
+  const asked = parameters.subarray(DESTINATION, DESTINATION + size);
+  const destination = reachable ? routable(changed, call, DESTINATION, size) : asked;
+  if (destination === undefined) return undefined;
+  // Of IPv6, what comes from a link-local address is not forwarded either (net/core/filter.c, `rt6_need_strict`).
+  if (reachable && size === 16 && routable(changed, call, SOURCE, size) === undefined) return undefined;
+  const address = addressToText(destination);
   const to = `${address}/${8 * size}`;
   const { devices: present = [] } = withDefaultDevices(world, machine.object.maps);
   const wanted = new DataView(parameters.buffer, parameters.byteOffset).getUint32(8, true);
@@ -163,21 +180,25 @@ function ofRoute(
   }));
   const [first, second = first] = devices;
   if (first === undefined || second === undefined) return undefined;
-  const changed = stimuli.slice();
   // The loopback device forwards nothing.
-  if (wanted === LOOPBACK) changed[packet] = { ...stimuli[packet]!, ingressIfindex: first.ifindex };
+  if (wanted === LOOPBACK) changed[packet] = { ...changed[packet]!, ingressIfindex: first.ifindex };
   const type = REJECTING[result];
   const others = (world.routes ?? []).filter((route) => route.to !== to);
   const out = wanted === second.ifindex ? first : second;
   const route: Route =
     type === undefined
-      ? { to, ifindex: out.ifindex, ...(result === FRAG_NEEDED ? { mtu: family === AF_INET ? 68 : 1280 } : {}) }
+      ? {
+          to,
+          ifindex: out.ifindex,
+          ...(result === FRAG_NEEDED ? { mtu: family === AF_INET ? 68 : 1280 } : {}),
+        }
       : { to, type };
   const hasRoute = result !== NOT_FWDED;
   const neighbours = (world.neighbours ?? []).filter((one) => one.address !== address);
   const mac = Uint8Array.from([2, 0, 0, 0, 1, 1]);
   const reaches = result === SUCCESS || result === FRAG_NEEDED;
-  if (![SUCCESS, NOT_FWDED, FWD_DISABLED, NO_NEIGH, FRAG_NEEDED].includes(result) && type === undefined) return undefined;
+  if (![SUCCESS, NOT_FWDED, FWD_DISABLED, NO_NEIGH, FRAG_NEEDED].includes(result) && type === undefined)
+    return undefined;
   return {
     world: {
       ...world,
@@ -187,4 +208,37 @@ function ofRoute(
     },
     stimuli: changed,
   };
+}
+
+/** Offsets in `struct bpf_fib_lookup`. */
+const SOURCE = 16;
+const DESTINATION = 32;
+
+const ROUTABLE4 = Uint8Array.from([198, 51, 100, 77]);
+const ROUTABLE6 = Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x77]);
+
+/**
+ * The address that was asked for, or, where no router forwards from or to it (loopback, multicast, link-local), one in its
+ * place: the packet's bytes that it comes from are changed. Undefined: it comes from elsewhere.
+ */
+function routable(
+  stimuli: Stimulus[],
+  { parameters, keyParts, packet }: FlowCall,
+  at: number,
+  size: 4 | 16,
+): Uint8Array | undefined {
+  const asked = parameters.subarray(at, at + size);
+  const [first = 0] = asked;
+  const isSpecial = size === 4 ? first === 0 || first === 127 || first >= 224 : first >= 0xfe || first === 0;
+  if (!isSpecial) return asked;
+  const instead = (size === 4 ? ROUTABLE4 : ROUTABLE6).slice();
+  instead[size - 1]! += at;
+  const bytes = stimuli[packet]!.packet.slice();
+  for (const [index, part] of keyParts.slice(at, at + size).entries()) {
+    if (typeof part === 'bigint' || part.op !== 'input' || part.field.kind !== 'packet') return undefined;
+    if (part.field.packet !== packet || part.field.offset < 0) return undefined;
+    bytes[part.field.offset] = instead[index]!;
+  }
+  stimuli[packet] = { ...stimuli[packet]!, packet: bytes };
+  return instead;
 }

@@ -144,7 +144,50 @@ export function byteOf(of: Operand, index: number): Operand {
   if (typeof of === 'bigint') return value;
   if (of.op === 'bytes') return of.parts[index] ?? 0n;
   if (index === 0 && widthOf(of) <= 8) return of;
+  if (of.op === 'binary') {
+    const part = partOf(of, index);
+    if (part !== undefined) return part;
+  }
   return { op: 'byte', index, of, value, size: 1 + of.size };
+}
+
+/** The byte of one operand that is this byte of the whole: where bytes were put side by side by shifts. */
+function partOf({ operation, bits, a, b }: Binary, index: number): Operand | undefined {
+  if (8 * index >= bits) return 0n;
+  const mask = 0xffn << BigInt(8 * index);
+  if (operation === 'or' || operation === 'add' || operation === 'xor') {
+    const left = possibleBits(a);
+    const right = possibleBits(b);
+    if ((left & right) !== 0n) return undefined;
+    if ((left & mask) === 0n) return byteOf(b, index);
+    return (right & mask) === 0n ? byteOf(a, index) : undefined;
+  }
+  if (typeof b !== 'bigint') return undefined;
+  if (operation === 'and') {
+    if ((b & mask) === mask) return byteOf(a, index);
+    return (b & mask) === 0n ? 0n : undefined;
+  }
+  const shift = b & BigInt(bits - 1);
+  if (shift % 8n !== 0n) return undefined;
+  const by = Number(shift / 8n);
+  if (operation === 'shl') return index < by ? 0n : byteOf(a, index - by);
+  if (operation === 'shr') return 8 * (index + by) >= bits ? 0n : byteOf(a, index + by);
+  return undefined;
+}
+
+/** Bits that may be set. */
+export function possibleBits(operand: Operand): bigint {
+  if (typeof operand === 'bigint') return operand;
+  if (operand.op === 'binary' && typeof operand.b === 'bigint') {
+    const mask = operand.bits === 32 ? MASK32 : MASK64;
+    const shift = operand.b & BigInt(operand.bits - 1);
+    if (operand.operation === 'shl') return (possibleBits(operand.a) << shift) & mask;
+    if (operand.operation === 'shr') return (possibleBits(operand.a) & mask) >> shift;
+    if (operand.operation === 'and') return possibleBits(operand.a) & operand.b & mask;
+  }
+  if (operand.op === 'binary' && operand.operation === 'or')
+    return possibleBits(operand.a) | possibleBits(operand.b);
+  return (1n << BigInt(widthOf(operand))) - 1n;
 }
 
 export function checksum(from: readonly Operand[], to: readonly Operand[], start: Operand): Operand {

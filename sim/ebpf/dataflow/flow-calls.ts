@@ -7,7 +7,7 @@ import type { State } from '../interpreter/state.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { binary, checksum, input, type Operand } from './expression.ts';
 import type { FlowMemory } from './flow-memory.ts';
-import type { FlowCall, FlowEffect } from './flow-trace.ts';
+import { effectValue, type FlowCall, type FlowEffect } from './flow-trace.ts';
 import type { CallResult } from './inputs.ts';
 
 /** What is left to be done when the call has come back. */
@@ -25,7 +25,13 @@ export interface Resume {
 export interface CallView {
   readonly tracer: {
     readonly calls: FlowCall[];
-    readonly noteEffect: (program: number, slot: number, map: number, kind: FlowEffect['kind']) => void;
+    readonly noteEffect: (
+      program: number,
+      slot: number,
+      map: number,
+      kind: FlowEffect['kind'],
+      value: string,
+    ) => void;
     readonly lengthPlus: (value: number) => Operand;
   };
   readonly memory: FlowMemory;
@@ -104,7 +110,7 @@ const followUpdate: Follower = (state, view) => {
   const key = state.machine.memory.read(keyAt, map.definition.keySize);
   const parts = view.memory.parts(state.lo[3]!, map.definition.valueSize);
   return (after) => {
-    view.tracer.noteEffect(view.program, view.slot, index, 'update');
+    view.tracer.noteEffect(view.program, view.slot, index, 'update', effectValue(parts));
     const isPlain = map.definition.type.includes('HASH') || map.definition.type.includes('ARRAY');
     if (after.lo[0] !== 0 || !isPlain) return undefined;
     // The key still lies where it was: the helper only reads it.
@@ -119,7 +125,7 @@ const followUpdate: Follower = (state, view) => {
 const followDelete: Follower = (state, view) => {
   const { index } = mapOf(state);
   return () => {
-    view.tracer.noteEffect(view.program, view.slot, index, 'delete');
+    view.tracer.noteEffect(view.program, view.slot, index, 'delete', '');
     return undefined;
   };
 };
@@ -243,7 +249,10 @@ function resultOf(after: State, view: CallView, { name, effects }: Helper): Oper
     );
   if (effects.dependsOn.includes('chance'))
     return input(
-      view.memory.field(`chance ${view.tracer.calls.length} ${view.slot}`, () => ({ kind: 'chance', packet: view.packet })),
+      view.memory.field(`chance ${view.tracer.calls.length} ${view.slot}`, () => ({
+        kind: 'chance',
+        packet: view.packet,
+      })),
       value,
     );
   return undefined;

@@ -1,5 +1,5 @@
 /** What following a run yields: the conditions it met, what it asked for, and what it changed. */
-import type { Assignment, Operand } from './expression.ts';
+import type { Operand } from './expression.ts';
 
 /** What a conditional jump compares, by the kernel's names; a jump's opposite is among them, except for `set`. */
 export type Comparison =
@@ -56,6 +56,13 @@ export interface FlowEffect extends Place {
   readonly packet: number;
   readonly map: number;
   readonly kind: 'update' | 'delete' | 'write';
+  /** What was written, in hexadecimal; bytes that come from an input are dots. */
+  readonly value: string;
+}
+
+/** A value as an effect shows it. */
+export function effectValue(parts: readonly Operand[]): string {
+  return parts.map((part) => (typeof part === 'bigint' ? part.toString(16).padStart(2, '0') : '..')).join('');
 }
 
 export interface FlowTrace {
@@ -129,5 +136,3 @@ const MIRRORED: Readonly<Partial<Record<Comparison, Comparison>>> = {
 export function mirrored(comparison: Comparison): Comparison {
   return MIRRORED[comparison] ?? comparison;
 }
-
-export type { Assignment };

@@ -70,6 +70,7 @@ import { type CallView, followCall, type Resume } from './flow-calls.ts';
 import type { FlowMemory } from './flow-memory.ts';
 import {
   type Comparison,
+  effectValue,
   type FlowBranch,
   type FlowCall,
   type FlowEffect,
@@ -302,10 +303,21 @@ export class FlowTracer implements Tracer, FlowTrace {
   }
 
   #store(state: State, instructions: Instructions, pc: number, base: number): void {
-    const { opcode, dst, src, imm, offset } = instructions;
+    const { opcode, dst, offset } = instructions;
     const address = (state.lo[dst[pc]!]! + offset[pc]!) | 0;
     const size = accessSize(opcode[pc]!);
-    if (address >= HEAP_BASE) this.#noteWrite(state, pc, address);
+    this.#write(state, instructions, pc, base, address, size);
+    if (address >= HEAP_BASE) this.#noteWrite(state, pc, address, size);
+  }
+
+  #write(
+    state: State,
+    { opcode, src, imm }: Instructions,
+    pc: number,
+    base: number,
+    address: number,
+    size: number,
+  ): void {
     if ((opcode[pc]! & CLASS_MASK) === BPF_ST) {
       this.memory.store(address, size, BigInt.asUintN(64, BigInt(imm[pc]!)));
       return;
@@ -327,16 +339,17 @@ export class FlowTracer implements Tracer, FlowTrace {
     else this.#registers[base] = symbolic(before);
   }
 
-  #noteWrite(state: State, pc: number, address: number): void {
+  #noteWrite(state: State, pc: number, address: number, size: number): void {
     const map = this.memory.mapAt(address);
-    if (map >= 0) this.noteEffect(state.program.index, pc, map, 'write');
+    if (map < 0) return;
+    this.noteEffect(state.program.index, pc, map, 'write', effectValue(this.memory.parts(address, size)));
   }
 
-  noteEffect(program: number, slot: number, map: number, kind: FlowEffect['kind']): void {
-    const place = `${this.#packet} ${program} ${slot} ${kind}`;
-    if (this.#effectPlaces.has(place)) return;
+  noteEffect(program: number, slot: number, map: number, kind: FlowEffect['kind'], value: string): void {
+    const place = `${this.#packet} ${program} ${slot} ${value}`;
+    if (this.#effectPlaces.has(place) || this.effects.length >= MAX_NOTES) return;
     this.#effectPlaces.add(place);
-    this.effects.push({ packet: this.#packet, program, slot, map, kind });
+    this.effects.push({ packet: this.#packet, program, slot, map, kind, value });
   }
 
   #call(state: State, program: LoadedProgram, pc: number, base: number): void {

@@ -8,9 +8,9 @@ import {
   evaluate,
   fieldsOf,
   type Operand,
+  possibleBits,
   swapped,
   tracedValue,
-  widthOf,
 } from './expression.ts';
 import { type Comparison, type FlowBranch, holds, mirrored, oppositeOf } from './flow-trace.ts';
 import { bitsOf, type InputField } from './inputs.ts';
@@ -296,9 +296,8 @@ function undoOr(
     return;
   }
   // Two halves put together: each gets its bits, where they do not overlap.
-  const maskOf = (operand: Expression): bigint => reach(operand);
-  const left = maskOf(a);
-  const rightMask = maskOf(b);
+  const left = possibleBits(a);
+  const rightMask = possibleBits(b);
   if ((left & rightMask) !== 0n || (target & ~(left | rightMask)) !== 0n) {
     undo(a, target, node.bits, (one) => found(one));
     return;
@@ -312,19 +311,6 @@ function undoOr(
     second ??= one;
   });
   if (first !== undefined && second !== undefined) found(new Map([...first, ...second]));
-}
-
-/** Bits that may be set in an expression. */
-function reach(operand: Operand): bigint {
-  if (typeof operand === 'bigint') return operand;
-  if (operand.op === 'binary' && typeof operand.b === 'bigint') {
-    const mask = operand.bits === 32 ? 0xffff_ffffn : MASK64;
-    if (operand.operation === 'shl') return (reach(operand.a) << (operand.b & 63n)) & mask;
-    if (operand.operation === 'shr') return (reach(operand.a) & mask) >> (operand.b & 63n);
-    if (operand.operation === 'and') return reach(operand.a) & operand.b & mask;
-  }
-  if (operand.op === 'binary' && operand.operation === 'or') return reach(operand.a) | reach(operand.b);
-  return (1n << BigInt(widthOf(operand))) - 1n;
 }
 
 /** @param bits how many bits of the product are asked for */

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { binary, bytes, checksum, cut, evaluate, input, type Operand, swap } from './expression.ts';
+import type { FlowBranch } from './flow-trace.ts';
+import type { InputField } from './inputs.ts';
+import { invert, solveBranch } from './solve.ts';
+
+const fields: readonly InputField[] = Array.from({ length: 8 }, (_, offset) => ({
+  kind: 'packet',
+  packet: 0,
+  offset,
+}));
+const values = [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0];
+const loaded = (from: number, size: number): Operand =>
+  bytes(fields.slice(from, from + size).map((field, index) => input(field, BigInt(values[from + index]!))));
+
+/** What the bytes are that lead to the target; undefined: no solution. */
+function solved(operand: Operand, target: bigint): number[] | undefined {
+  const [one] = invert(operand, target);
+  if (one === undefined) return undefined;
+  expect(evaluate(operand, one)).toBe(target);
+  return fields.map((field, index) => Number(one.get(field) ?? values[index]));
+}
+
+describe('undoing what was computed', () => {
+  it('undoes byte order', () => {
+    expect(solved(swap(16, loaded(0, 2)), 34567n)?.slice(0, 2)).toEqual([0x87, 0x07]);
+    expect(solved(swap(32, loaded(4, 4)), 0x2112a442n)?.slice(4)).toEqual([0x21, 0x12, 0xa4, 0x42]);
+  });
+
+  it('undoes bytes put together by shifts', () => {
+    const word = binary('or', 64, binary('shl', 64, loaded(1, 1), 8n), loaded(0, 1));
+    expect(solved(word, 0xabcdn)?.slice(0, 2)).toEqual([0xcd, 0xab]);
+  });
+
+  it('undoes masks and shifts, and leaves the other bits as they were', () => {
+    expect(solved(binary('and', 64, loaded(0, 1), 0x0fn), 7n)?.[0]).toBe(0x17);
+    expect(solved(binary('shr', 32, loaded(0, 1), 4n), 0xcn)?.[0]).toBe(0xc2);
+    expect(solved(binary('and', 64, loaded(0, 1), 0x0fn), 0x17n)).toBeUndefined();
+  });
+
+  it('undoes sums, differences, exclusive or and products with odd numbers', () => {
+    expect(solved(binary('add', 64, loaded(0, 2), 100n), 1100n)?.slice(0, 2)).toEqual([0xe8, 0x03]);
+    expect(solved(binary('sub', 64, loaded(0, 1), 5n), 250n)?.[0]).toBe(255);
+    expect(solved(binary('xor', 64, loaded(0, 1), 0xffn), 0n)?.[0]).toBe(0xff);
+    const product = cut(binary('mul', 64, loaded(0, 4), 2654435761n), 32);
+    expect(solved(product, 0x12345678n)).toBeDefined();
+  });
+
+  it('undoes a register that was cut by shifting to and fro', () => {
+    const product = binary('mul', 64, loaded(0, 4), 0xffff_ffff_9e37_79b1n);
+    expect(solved(binary('shr', 64, binary('shl', 64, product, 32n), 32n), 0xcafen)).toBeDefined();
+  });
+
+  it('finds a word that a checksum lacks', () => {
+    const sum = checksum([], [loaded(0, 1), loaded(1, 1), loaded(2, 1), loaded(3, 1)], 0n);
+    expect(solved(sum, 0xac00n)).toBeUndefined();
+    expect(solved(sum, 0xac68n)).toBeDefined();
+  });
+});
+
+describe('the other way of a branch', () => {
+  const branch = (one: Partial<FlowBranch>): FlowBranch => ({
+    program: 0,
+    slot: 0,
+    packet: 0,
+    taken: false,
+    comparison: 'eq',
+    bits: 64,
+    a: loaded(0, 2),
+    b: 0n,
+    ...one,
+  });
+  const all = (): boolean => true;
+
+  it('reaches equality, and leaves it', () => {
+    const [one] = solveBranch(branch({ b: 0xbeefn }), [], all);
+    expect([...one!.values()]).toEqual([0xefn, 0xben]);
+    expect(solveBranch(branch({ taken: true, b: 0x3412n }), [], all).length).toBeGreaterThan(0);
+  });
+
+  it('crosses borders, signed ones too', () => {
+    for (const comparison of ['gt', 'ge', 'lt', 'le', 'sgt', 'sge', 'slt', 'sle', 'set'] as const) {
+      for (const taken of [true, false]) {
+        const signed = cut(loaded(7, 1), 8, 64);
+        for (const one of solveBranch(branch({ comparison, taken, a: signed, b: 5n }), [], all))
+          expect([...one.keys()]).toEqual([fields[7]]);
+      }
+    }
+  });
+
+  it('prefers what does not break an earlier condition', () => {
+    const first = branch({ comparison: 'lt', taken: true, a: loaded(0, 1), b: 0x20n });
+    const second = branch({ comparison: 'gt', a: binary('add', 64, loaded(0, 1), loaded(1, 1)), b: 0x100n });
+    const [best] = solveBranch(second, [first], all);
+    expect([...best!.keys()]).toEqual([fields[1]]);
+  });
+
+  it('searches where nothing can be undone', () => {
+    const square = binary('mul', 64, loaded(0, 1), loaded(0, 1));
+    const [one] = solveBranch(branch({ a: square, b: 0xf0n * 0xf0n }), [], all);
+    expect([...one!.values()]).toEqual([0xf0n]);
+  });
+
+  it('chooses no input that cannot be chosen', () => {
+    expect(solveBranch(branch({ b: 1n }), [], () => false)).toEqual([]);
+  });
+});
