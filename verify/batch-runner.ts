@@ -29,7 +29,15 @@ import { ViolationJudge } from './violation-judge.ts';
 
 /** What fills batches; `PacketGenerator` does. */
 export interface PacketSource {
-  fill(batch: PacketBatch, seed: Seed, firstIndex: number, count: number, limits: LimitsByHook): void;
+  /** @param world the one that the packets meet, for sources that aim at it */
+  fill(
+    batch: PacketBatch,
+    seed: Seed,
+    firstIndex: number,
+    count: number,
+    limits: LimitsByHook,
+    world?: World,
+  ): void;
 }
 
 export interface RunnerOptions {
@@ -235,7 +243,7 @@ export class BatchRunner {
 
   async #generated(plan: BatchPlan): Promise<void> {
     this.#input.clear();
-    this.#source.fill(this.#input, this.#seed, plan.first, plan.count, plan.limits);
+    this.#source.fill(this.#input, this.#seed, plan.first, plan.count, plan.limits, plan.world.world);
     await this.#hold(plan.world.world, (packet) => ({
       seed: this.#options.seed,
       packet: plan.first + packet,

@@ -20,6 +20,7 @@ import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
+import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { withFilled } from './world-answers.ts';
@@ -335,11 +336,15 @@ class Guide {
 
   #guidance(): Guidance {
     const missing = [...this.#edges.values()].filter((edge) => this.#runs.timesOf(edge) === 0);
+    const cases = this.#kept.map(({ sequence, fresh }) => ({
+      ...sequence,
+      reached: fresh.flatMap((id) => this.#reached(id)),
+    }));
+    const merged = mergeWorlds(cases, (index, world) =>
+      this.#reachesAgain({ ...cases[index]!, world }, this.#kept[index]!.fresh),
+    );
     return {
-      cases: this.#kept.map(({ sequence, fresh }) => ({
-        ...sequence,
-        reached: fresh.flatMap((id) => this.#reached(id)),
-      })),
+      cases: merged,
       branches: { reached: this.#edges.size - missing.length, total: this.#edges.size },
       missing: missing.map((edge) => this.#describe(edge)),
       runs: this.#runs.runs,
