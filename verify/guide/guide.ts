@@ -73,6 +73,8 @@ const FIRST_PACKETS = 96;
 const ATTEMPTS = 40;
 /** Packets in a sequence, but for repetitions of one. */
 const MAX_PACKETS = 8;
+/** The share of the effort after which exploring ends that has found nothing. */
+const PATIENCE = 0.4;
 /** Combinations of ways that are told apart. */
 const MAX_PATHS = 20_000;
 /** How often a packet is repeated that changes a map. */
@@ -140,7 +142,11 @@ class Guide {
   /** Is there nothing left to reach, or nothing left to spend? */
   #isOver(): boolean {
     const { signal } = this.#options;
-    return signal?.aborted === true || this.#runs.steps + this.#solved >= this.#effort;
+    return signal?.aborted === true || this.#spent >= this.#effort;
+  }
+
+  get #spent(): number {
+    return this.#runs.steps + this.#solved;
   }
 
   #isComplete(): boolean {
@@ -305,7 +311,14 @@ class Guide {
   #explore(): void {
     const random = new Random();
     for (const { sequence } of this.#kept) this.#others.push(sequence);
+    let found = this.#kept.length;
+    let until = this.#spent + this.#effort * PATIENCE;
     for (let round = 0; !this.#isOver() && !this.#isComplete() && this.#kept.length > 0; round++) {
+      if (this.#kept.length > found) {
+        found = this.#kept.length;
+        until = this.#spent + this.#effort * PATIENCE;
+      }
+      if (this.#spent > until) return;
       random.start(this.#seed, round);
       const other = this.#others.shift();
       if (other !== undefined) this.#follow({ sequence: other }, 'everywhere');
