@@ -18,7 +18,14 @@ const PATIENCE = 350;
 const LAST_PATIENCE = 100;
 
 /** These end by themselves, start other programs that take the signals, or bring workers of their own. */
-const UNSUPERVISED: ReadonlySet<string> = new Set(['verify', 'lab', 'programs', 'doctor', 'help']);
+const UNSUPERVISED: ReadonlySet<string> = new Set([
+  'verify',
+  'checksum',
+  'lab',
+  'programs',
+  'doctor',
+  'help',
+]);
 
 type Order = 'stop';
 type News = { readonly unfinished: string } | { readonly finished: string };

@@ -1,165 +1,123 @@
 /** `xdpsim checksum`: every checksum in captures, recomputed. */
 import type { Command } from 'commander';
-import type { CaptureBatch } from '../../corpus/formats/capture-batch.ts';
-import { readCapture } from '../../corpus/formats/capture-file.ts';
-import { isReadable } from '../../corpus/formats/link-layer.ts';
-import { linkTypeName } from '../../corpus/formats/link-type.ts';
-import {
-  CHECKSUM,
-  CHECKSUM_LAYERS,
-  CHECKSUM_STATUSES,
-  ChecksumScanner,
-  type ChecksumSink,
-  type FoundChecksum,
-  LAYER,
-} from '../../verify/oracle/checksums.ts';
-import { ChecksumTally } from '../../verify/oracle/tally.ts';
-import { EXIT, inputFailure } from '../failure.ts';
-import { parseCount } from '../input/options.ts';
-import { printJson } from '../output.ts';
-import { count, createTerminal, rate, type Terminal, table } from '../terminal.ts';
+import type { CheckOptions } from '../../verify/captures/checker.ts';
+import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
+import { checkFile, exitCodeOf, type FileReport } from '../checksum/check-file.ts';
+import { explainPacket } from '../checksum/explain-packet.ts';
+import { reportJson } from '../checksum/report-json.ts';
+import { printReport } from '../checksum/report-text.ts';
+import { FragmentRepairs, requireTwoPasses, writeFaulty, writeFixed } from '../checksum/write-captures.ts';
+import { EXIT, inputFailure, reportError } from '../failure.ts';
+import { parseCount, parseOutput, repeated } from '../input/options.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { printJson, reportLine } from '../output.ts';
+import { count, createTerminal, type Terminal } from '../terminal.ts';
 
 interface Options {
   readonly json?: boolean;
   readonly color: boolean;
   readonly maxFaults: number;
+  readonly strict?: boolean;
+  readonly reassemble: boolean;
+  readonly layer: readonly string[];
+  readonly bad?: boolean;
+  readonly mtu: number;
+  readonly explain?: number;
+  readonly fix?: string;
+  readonly writeBad?: string;
 }
 
 export function registerChecksum(program: Command): void {
   program
     .command('checksum')
-    .description(
-      'check every checksum in captures: IPv4, ICMP, ICMPv6, TCP, UDP, also inside tags, tunnels and ICMP errors',
-    )
-    .argument('<capture...>', 'pcap or pcapng files, gzipped or not; - for standard input')
+    .description('check every checksum in captures, also inside tags, tunnels, ICMP errors and fragments')
+    .argument('<capture...>', 'pcap, pcapng or snoop files, packed (gzip, zstd) or not; - for standard input')
+    .option('--bad', 'print only what is wrong')
+    .option('--layer <name>', `only checksums of this kind (${CHECKSUM_LAYERS.join(', ')})`, repeated, [])
+    .option('--strict', 'count checksums that were not filled in yet (offload) as bad')
+    .option('--no-reassemble', 'do not put fragmented datagrams together')
+    .option('--mtu <bytes>', 'count IP packets that are longer', parseCount('--mtu'), 1500)
+    .option('--explain <packet>', 'show one packet in full', parseCount('--explain'))
+    .option('--fix <file>', 'write the capture with right checksums', parseOutput('--fix'))
+    .option('--write-bad <file>', 'write the faulty packets', parseOutput('--write-bad'))
     .option('--json', 'print one JSON document')
     .option('--max-faults <n>', 'how many faults to list per file', parseCount('--max-faults'), 1000)
     .option('--no-color', 'no colours')
     .action(run);
 }
 
-interface Fault {
-  readonly packet: number;
-  readonly layer: string;
-  readonly depth: number;
-  readonly status: string;
-  readonly got: string;
-  readonly expected: string;
-}
-
-interface FileReport {
-  readonly file: string;
-  readonly packets: number;
-  readonly tally: ChecksumTally;
-  readonly faults: readonly Fault[];
-  /** Faults found, listed or not. */
-  readonly faultCount: number;
-  readonly seconds: number;
-}
-
 async function run(files: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
-  const reports: FileReport[] = [];
-  for (const file of files) reports.push(await check(file, options.maxFaults, terminal));
-  if (options.json === true) printJson(toJson(reports));
-  else for (const report of reports) print(report, terminal);
-  if (reports.some((report) => report.faultCount > 0)) process.exitCode = EXIT.found;
-}
-
-/** Counts everything, and keeps the first faults. */
-class FaultSink implements ChecksumSink {
-  readonly tally: ChecksumTally = new ChecksumTally();
-  readonly faults: Fault[] = [];
-  faultCount = 0;
-  packet = 0;
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  checksum(found: FoundChecksum): void {
-    this.tally.checksum(found);
-    if (found.status !== CHECKSUM.bad && found.status !== CHECKSUM.illegal) return;
-    this.faultCount++;
-    if (this.faults.length >= this.#most) return;
-    this.faults.push({
-      packet: this.packet,
-      layer: CHECKSUM_LAYERS[found.layer]!,
-      depth: found.depth,
-      status: CHECKSUM_STATUSES[found.status]!,
-      got: hexOf(found.layer, found.got),
-      expected: hexOf(found.layer, found.expected),
-    });
-  }
-}
-
-async function check(file: string, maxFaults: number, terminal: Terminal): Promise<FileReport> {
-  const sink = new FaultSink(maxFaults);
-  const scanner = new ChecksumScanner();
-  const start = performance.now();
-  for await (const batch of readCapture(file)) {
-    checkBatch(file, batch, scanner, sink);
-    terminal.progress(() => `${file}: ${count(sink.packet)} packets, ${count(sink.faultCount)} faults`);
-  }
-  terminal.clearProgress();
-  const { tally, faults, faultCount, packet } = sink;
-  return { file, packets: packet, tally, faults, faultCount, seconds: (performance.now() - start) / 1000 };
-}
-
-function checkBatch(file: string, batch: CaptureBatch, scanner: ChecksumScanner, sink: FaultSink): void {
-  const { bytes, offset, section } = batch;
-  for (let index = 0; index < batch.count; index++) {
-    const { linkType } = section.interfaces[batch.interface[index]!]!;
-    sink.packet++;
-    if (!isReadable(linkType)) {
-      throw inputFailure(
-        `${file}: packet ${sink.packet} has link type ${linkTypeName(linkType)}, which is not supported`,
-        'Ethernet, raw IP and Linux cooked captures can be checked.',
-      );
-    }
-    scanner.scan(bytes, offset[index]!, batch.frameLength(index), sink, linkType);
-  }
-}
-
-function print(report: FileReport, terminal: Terminal): void {
-  const { file, packets, tally, faults, faultCount, seconds } = report;
-  terminal.print(
-    `${terminal.style('bold', file)}: ${count(packets)} packets${seconds < 0.5 ? '' : `, ${rate(packets, seconds)}`}`,
-  );
-  const rows = CHECKSUM_LAYERS.map((layer) => [
-    layer,
-    ...CHECKSUM_STATUSES.map((status) => count(tally.count(layer, status))),
-  ]);
-  const columns = new Set(CHECKSUM_STATUSES.map((_, index) => index + 1));
-  for (const line of table([['', ...CHECKSUM_STATUSES], ...rows], columns)) terminal.print(`  ${line}`);
-  for (const { packet, layer, depth, status, got, expected } of faults) {
-    const place = depth === 0 ? layer : `${layer} (depth ${depth})`;
-    const line = `  packet ${packet}: ${place} checksum ${status}: got ${got}, expected ${expected}`;
-    terminal.print(terminal.style('red', line));
-  }
-  if (faultCount > faults.length) {
-    terminal.print(`  … and ${count(faultCount - faults.length)} more (--max-faults lists more)`);
-  }
-  terminal.print(
-    `  ${faultCount === 0 ? 'no faults' : faultCount === 1 ? '1 fault' : `${count(faultCount)} faults`}`,
-  );
-}
-
-function toJson(reports: readonly FileReport[]): unknown {
-  return {
-    version: 1,
-    files: reports.map(({ file, packets, tally, faults, faultCount }) => ({
-      file,
-      packets,
-      layers: tally.toJSON(),
-      faults,
-      faultCount,
-    })),
+  if (options.explain !== undefined) return explain(files, options.explain, options, terminal);
+  const layers = layersOf(options.layer);
+  const fragments = new FragmentRepairs();
+  const checkOptions: CheckOptions = {
+    strict: options.strict === true,
+    reassemble: options.reassemble,
+    layers,
+    maxFaults: options.maxFaults,
+    mtu: options.mtu,
+    keepFaulty: options.writeBad !== undefined,
+    ...(options.fix === undefined ? {} : { onFaultyDatagram: (datagram) => fragments.note(datagram) }),
   };
+  if (options.fix !== undefined) await requireTwoPasses(files, '--fix', options.fix);
+  if (options.writeBad !== undefined) await requireTwoPasses(files, '--write-bad', options.writeBad);
+  const interrupt = onInterrupt();
+  const reports: FileReport[] = [];
+  for (const file of files) {
+    if (interrupt.signal.aborted) break;
+    const report = await checkFile(file, checkOptions, terminal, interrupt.signal);
+    reports.push(report);
+    if (options.json !== true) printReport(report, { ...options, layers }, terminal);
+    if (report.error !== undefined) reportError(report.error);
+  }
+  interrupt.release();
+  if (options.json === true) printJson(reportJson(reports));
+  process.exitCode = exitCodeOf(reports);
+  if (interrupt.cause !== undefined) {
+    reportLine('xdpsim: interrupted: this is what was checked until then');
+    process.exitCode = EXIT.interrupted;
+    return;
+  }
+  await write(reports[0]!, options, fragments, terminal);
 }
 
-/** 16 bits; SCTP's CRC has 32. */
-function hexOf(layer: number, value: number): string {
-  return `0x${value.toString(16).padStart(layer === LAYER.sctp ? 8 : 4, '0')}`;
+/** The second pass of `--fix` and `--write-bad`. A file that could not be opened has none. */
+async function write(
+  { file, checker, error }: FileReport,
+  options: Options,
+  fragments: FragmentRepairs,
+  terminal: Terminal,
+): Promise<void> {
+  if (error !== undefined && checker.packets === 0) return;
+  const note = (text: string): void => {
+    if (options.json !== true) terminal.print(`  ${text}`);
+  };
+  if (options.fix !== undefined) {
+    const changed = await writeFixed(file, options.fix, fragments);
+    note(`${options.fix}: written with right checksums, ${count(changed)} packets changed`);
+  }
+  if (options.writeBad !== undefined) {
+    await writeFaulty(file, options.writeBad, checker.faulty);
+    note(`${options.writeBad}: ${count(checker.faulty.size)} faulty packets written`);
+  }
+}
+
+async function explain(
+  files: readonly string[],
+  packet: number,
+  options: Options,
+  terminal: Terminal,
+): Promise<void> {
+  if (files.length > 1) throw inputFailure('--explain takes exactly one capture');
+  if (options.json === true) throw inputFailure('--explain prints text: leave out --json');
+  if (await explainPacket(files[0]!, packet, terminal)) process.exitCode = EXIT.found;
+}
+
+function layersOf(names: readonly string[]): ReadonlySet<string> | undefined {
+  for (const name of names) {
+    if ((CHECKSUM_LAYERS as readonly string[]).includes(name)) continue;
+    throw inputFailure(`--layer must be one of ${CHECKSUM_LAYERS.join(', ')}, not “${name}”`);
+  }
+  return names.length === 0 ? undefined : new Set(names);
 }

@@ -5,6 +5,7 @@ import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
 import { checkReportShape } from '../check/report-json.ts';
+import { checksumReportShape } from '../checksum/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
 
 export interface PublishedSchema {
@@ -21,5 +22,6 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'world', title: 'A world in a saved case: maps, devices, routes, globals', schema: jsonWorld },
   { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },
   { name: 'check', title: 'The report of xdpsim check --json', schema: checkReportShape },
+  { name: 'checksum', title: 'What xdpsim checksum --json prints', schema: checksumReportShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];

@@ -27,10 +27,7 @@ export async function writeAtomically(
   }
   const directory = dirname(target.path);
   await removeUnfinished(directory);
-  const unfinished = join(
-    directory,
-    `.${basename(target.path).slice(0, MAX_STEM)}.${ownMark()}-${randomBytes(4).toString('hex')}.tmp`,
-  );
+  const unfinished = unfinishedBeside(target.path);
   begun(unfinished);
   try {
     await writeInto(unfinished, 'wx', pieces);
@@ -42,6 +39,41 @@ export async function writeAtomically(
     ended(unfinished);
   }
   await syncDirectory(directory);
+}
+
+/**
+ * Makes sure that a file can be written, before the work whose result it is to hold: its folder is there, takes files
+ * of that name, and what stands there is no directory.
+ * @throws {NodeJS.ErrnoException} as `writeAtomically` would
+ */
+export async function requireWritable(path: string): Promise<void> {
+  try {
+    const target = await resolved(path);
+    if (target.special) {
+      if ((await stat(target.path)).isDirectory())
+        throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' });
+      return;
+    }
+    // A name that is too long is so without the rest of a temporary one, too.
+    await stat(target.path).catch((error) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    const unfinished = unfinishedBeside(target.path);
+    begun(unfinished);
+    try {
+      await (await open(unfinished, 'wx')).close();
+    } finally {
+      await rm(unfinished, { force: true });
+      ended(unfinished);
+    }
+  } catch (error) {
+    throw atPath(error, path);
+  }
+}
+
+function unfinishedBeside(path: string): string {
+  const stem = basename(path).slice(0, MAX_STEM);
+  return join(dirname(path), `.${stem}.${ownMark()}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
 /** Leaves room for the rest of the name, where names have at most 255 bytes of UTF-8. */

@@ -1,0 +1,299 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { afterAll, describe, expect, it } from 'vitest';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { PcapEncoder } from '../../corpus/formats/pcap.ts';
+import { PcapngEncoder } from '../../corpus/formats/pcapng-encoder.ts';
+import { readAll } from '../../corpus/test-support/captures.ts';
+import { packet } from '../../sim/packet/build.ts';
+import { frameCheckSequence } from '../../verify/captures/frame-check.ts';
+import type { Ended } from '../test-support/built-command.ts';
+import { runInProcess } from '../test-support/in-process.ts';
+import { type ChecksumReport, checksumReportShape } from './report-json.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-checksum-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const payload = (size: number): Uint8Array =>
+  Uint8Array.from({ length: size }, (_, at) => (at * 37 + 11) & 0xff);
+const RIGHT = packet
+  .ethernet()
+  .ipv4({ source: '10.0.0.1', destination: '10.0.0.2' })
+  .udp({ sourcePort: 7, destinationPort: 9 })
+  .payload(payload(50))
+  .bytes();
+const WRONG = RIGHT.slice();
+WRONG[60]! ^= 0x55;
+
+function file(name: string, bytes: Uint8Array): string {
+  const path = join(scratch, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+function pcap(frames: readonly Uint8Array[], linkType: number = LINKTYPE.ETHERNET): Uint8Array {
+  const encoder = new PcapEncoder({ linkType });
+  for (const [index, frame] of frames.entries()) encoder.packet(frame, 0, frame.length, 1000, index);
+  return encoder.take().slice();
+}
+
+const good = file('good.pcap', pcap([RIGHT]));
+const bad = file('bad.pcap', pcap([RIGHT, WRONG, RIGHT]));
+const cut = file('cut.pcap', pcap([RIGHT, WRONG, RIGHT]).subarray(0, -5));
+
+const checksum = (...args: string[]): Promise<Ended> => runInProcess('checksum', ...args);
+
+async function json(...args: string[]): Promise<ChecksumReport & { code: number }> {
+  const { out, code } = await checksum(...args, '--json');
+  return { ...v.parse(checksumReportShape, JSON.parse(out)), code };
+}
+
+describe('several captures', () => {
+  it('each have their table, whatever happens to the others', async () => {
+    const { out, err, code } = await checksum(good, 'missing', cut, bad);
+    expect(code).toBe(2);
+    expect(out.match(/^\S+: \d packets?/gm)?.map((line) => line.replace(/.*\//, ''))).toEqual([
+      'good.pcap: 1 packet',
+      'cut.pcap: 2 packets',
+      'bad.pcap: 3 packets',
+    ]);
+    expect(err).toMatch(/missing: no such file/);
+    expect(err).toMatch(/cut\.pcap: at byte \d+: expected a packet of 92 bytes/);
+    expect(out.match(/packet 2: udp checksum bad/g)).toHaveLength(2);
+    expect(out).toContain('1 fault; checked up to packet 2, the rest cannot be read');
+  });
+
+  it('are all in the JSON document, errors included', async () => {
+    const { files, code } = await json('missing', cut, bad);
+    expect(code).toBe(2);
+    expect(files).toMatchObject([
+      { file: 'missing', packets: 0, error: { exitCode: 2 } },
+      { packets: 2, faultCount: 1, error: { exitCode: 2 } },
+      { packets: 3, faultCount: 1, layers: { udp: { good: 2, bad: 1 } } },
+    ]);
+    expect(files[2]).not.toHaveProperty('error');
+    expect(files[2]!.faults).toMatchObject([
+      {
+        packet: 2,
+        layer: 'udp',
+        depth: 0,
+        source: '10.0.0.1',
+        destination: '10.0.0.2',
+        sourcePort: 7,
+        destinationPort: 9,
+      },
+    ]);
+  });
+
+  it('end with 1 for a fault and 0 for none', async () => {
+    expect((await checksum(good, bad)).code).toBe(1);
+    expect((await checksum(good, good)).code).toBe(0);
+  });
+});
+
+describe('a link type that cannot be read', () => {
+  function mixed(...packets: (readonly [frame: Uint8Array, device: 0 | 1])[]): Uint8Array {
+    const encoder = new PcapngEncoder();
+    encoder.section();
+    encoder.interface({ linkType: LINKTYPE.ETHERNET });
+    encoder.interface({ linkType: LINKTYPE.USB_LINUX });
+    for (const [frame, device] of packets) encoder.packet(frame, 0, frame.length, 0, 0, frame.length, device);
+    return encoder.take().slice();
+  }
+
+  it('is named once with its packets; the others are checked, with code 3 where nothing else is wrong', async () => {
+    const path = file('mixed.pcapng', mixed([RIGHT, 0], [payload(40), 1], [payload(40), 1], [RIGHT, 0]));
+    const { out, code } = await checksum(path);
+    expect(code).toBe(3);
+    expect(out.match(/LINKTYPE_USB_LINUX/g)).toHaveLength(1);
+    expect(out).toContain('2 packets of LINKTYPE_USB_LINUX (189) skipped');
+    expect(out).toMatch(/udp +2 +0/);
+    expect((await json(path)).files[0]!.skipped).toEqual([
+      { linkType: 189, name: 'LINKTYPE_USB_LINUX (189)', packets: 2 },
+    ]);
+  });
+
+  it('does not hide a fault', async () => {
+    expect((await checksum(file('both.pcapng', mixed([payload(40), 1], [WRONG, 0])))).code).toBe(1);
+  });
+});
+
+describe('what is printed', () => {
+  it('is only what is wrong with --bad, of some layers with --layer', async () => {
+    const both = WRONG.slice();
+    both[22]! ^= 0x20;
+    const path = file('both.pcap', pcap([RIGHT, both]));
+    const lines = (await checksum(good, path, '--bad', '--layer', 'udp')).out.trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    expect(lines[1]).toMatch(/^ {2}packet 2: udp checksum bad/);
+    expect(lines[2]).toMatch(/^ {4}10\.0\.0\.1:7 → 10\.0\.0\.2:9/);
+    expect((await json(path, '--layer', 'ipv4')).files[0]!.faults.map(({ layer }) => layer)).toEqual([
+      'ipv4',
+    ]);
+    expect((await checksum(path, '--layer', 'nosuch')).err).toMatch(
+      /--layer must be one of ipv4, .*not “nosuch”/,
+    );
+  });
+
+  it('shows a packet in full with --explain', async () => {
+    const { out, code } = await checksum(bad, '--explain', '2');
+    expect(code).toBe(1);
+    expect(out).toContain('packet 2, LINKTYPE_ETHERNET');
+    expect(out).toContain('User Datagram Protocol, 7 → 9');
+    expect(out).toMatch(
+      /udp checksum bad: got 0x\w{4}, expected 0x\w{4}\n {2}10\.0\.0\.1:7 → 10\.0\.0\.2:9\nChecksum of udp at byte 40/,
+    );
+    expect((await checksum(bad, '--explain', '1')).code).toBe(0);
+    expect(await checksum(bad, '--explain', '4')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('only 3 packets'),
+    });
+    expect((await checksum(bad, good, '--explain', '1')).err).toContain('exactly one capture');
+  });
+});
+
+/** Reads a capture that was written: its packets, and the bytes around them. */
+function packetsOf(path: string): Uint8Array[] {
+  return readAll(new Uint8Array(readFileSync(path))).packets.map(({ bytes }) => bytes);
+}
+
+describe('--fix', () => {
+  it('changes the wrong checksum and not one other byte', async () => {
+    const out = join(scratch, 'fixed.pcap');
+    const before = readFileSync(bad);
+    expect((await checksum(bad, '--fix', out)).code).toBe(1);
+    const after = readFileSync(out);
+    const changed = [...after.keys()].filter((at) => after[at] !== before[at]);
+    const field = 24 + 16 + RIGHT.length + 16 + 14 + 20 + 6;
+    expect(after).toHaveLength(before.length);
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.every((at) => at === field || at === field + 1)).toBe(true);
+    expect(await checksum(out)).toMatchObject({ code: 0 });
+  });
+
+  it('keeps comments, unknown blocks, options and times of a pcapng file', async () => {
+    const encoder = new PcapngEncoder();
+    encoder.section({ comments: ['of the file'], littleEndian: false });
+    encoder.interface({ name: 'eth0', ticksPerSecond: 1_000_000_000n, comments: ['of the device'] });
+    encoder.packet(WRONG, 0, WRONG.length, 7, 99, WRONG.length, 0, ['of the packet']);
+    const written = encoder.take().slice();
+    const unknown = Uint8Array.of(0, 0, 0x0b, 0xad, 0, 0, 0, 16, 1, 2, 3, 4, 0, 0, 0, 16);
+    const input = file('comments.pcapng', Uint8Array.from([...written, ...unknown]));
+    const output = join(scratch, 'comments-fixed.pcapng');
+    await checksum(input, '--fix', output);
+    const [before, after] = [readFileSync(input), readFileSync(output)];
+    const changed = [...after.keys()].filter((at) => after[at] !== before[at]);
+    expect([after.length, changed.length > 0 && changed.length <= 2]).toEqual([before.length, true]);
+    expect((await checksum(output)).code).toBe(0);
+  });
+
+  it('makes inner checksums right before the outer ones that cover them, and the frame check sequence after both', async () => {
+    const tunnel = packet
+      .ethernet()
+      .ipv4({})
+      .udp({ destinationPort: 4789, checksum: 0x1111 })
+      .vxlan({})
+      .ethernet()
+      .ipv4({ checksum: 0x2222 })
+      .udp({ checksum: 0x3333 })
+      .payload(payload(30))
+      .bytes();
+    const frame = Uint8Array.from([...tunnel, ...frameCheckSequence(tunnel)]);
+    const bytes = pcap([frame]);
+    // "FCS length present", two words.
+    new DataView(bytes.buffer).setUint32(20, 0x2400_0001, true);
+    const output = join(scratch, 'tunnel-fixed.pcap');
+    expect((await json(file('tunnel.pcap', bytes), '--fix', output)).files[0]!.faultCount).toBe(3);
+    expect((await checksum(output)).code).toBe(0);
+    const [fixed] = packetsOf(output);
+    expect(fixed!.subarray(-4)).toEqual(frameCheckSequence(fixed!.subarray(0, -4)));
+  });
+
+  it('writes the checksum of a fragmented datagram into the fragment that holds it', async () => {
+    const parts = [RIGHT.subarray(34, 34 + 32), RIGHT.subarray(34 + 32)].map((data, index) =>
+      packet
+        .ethernet()
+        .ipv4({
+          source: '10.0.0.1',
+          destination: '10.0.0.2',
+          protocol: 17,
+          identification: 77,
+          ...(index === 0 ? { moreFragments: true } : { fragmentOffset: 4 }),
+        })
+        .payload(data)
+        .bytes(),
+    );
+    parts[1]![50]! ^= 0x0f;
+    const output = join(scratch, 'fragments-fixed.pcap');
+    expect(
+      (await json(file('fragments.pcap', pcap([...parts].reverse())), '--fix', output)).files[0]!.faults,
+    ).toMatchObject([{ packet: 2, layer: 'udp', reassembled: true }]);
+    const [second, first] = packetsOf(output);
+    expect(second).toEqual(parts[1]);
+    expect(first).not.toEqual(parts[0]);
+    expect((await json(output)).files[0]!.layers.udp).toMatchObject({ good: 1, bad: 0 });
+  });
+
+  it('converts to pcapng where the name says so, and refuses what it would have to throw away', async () => {
+    const output = join(scratch, 'converted.pcapng');
+    expect((await checksum(bad, '--fix', output)).code).toBe(1);
+    const { packets } = readAll(new Uint8Array(readFileSync(output)));
+    expect(packets.map(({ nanoseconds }) => nanoseconds)).toEqual(
+      [0n, 1n, 2n].map((one) => 1_000_000_000_000n + one * 1000n),
+    );
+    expect((await checksum(output)).code).toBe(0);
+    const refused = await checksum(output, '--fix', join(scratch, 'lossy.pcap'));
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('is pcapng, which is kept as it is'),
+    });
+    expect(await checksum('-', '--fix', 'x')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('reads the capture twice'),
+    });
+    expect(await checksum(good, bad, '--fix', 'x')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('exactly one'),
+    });
+  });
+
+  it('copies what cannot be read as it is', async () => {
+    const output = join(scratch, 'cut-fixed.pcap');
+    expect((await checksum(cut, '--fix', output)).code).toBe(2);
+    expect(readFileSync(output)).toHaveLength(readFileSync(cut).length);
+    expect((await json(output)).files[0]).toMatchObject({ packets: 2, faultCount: 0 });
+  });
+});
+
+describe('--write-bad', () => {
+  it('keeps the faulty packets, with everything that describes them', async () => {
+    const encoder = new PcapngEncoder();
+    encoder.section({ comments: ['of the file'] });
+    encoder.interface({ name: 'eth0' });
+    for (const frame of [RIGHT, WRONG, RIGHT, WRONG])
+      encoder.packet(frame, 0, frame.length, 0, 5, frame.length, 0, ['note']);
+    const output = join(scratch, 'only-bad.pcapng');
+    await checksum(file('some.pcapng', encoder.take().slice()), '--write-bad', output);
+    const { packets, error } = readAll(new Uint8Array(readFileSync(output)));
+    expect(error).toBeUndefined();
+    expect(packets.map(({ bytes, comments }) => [bytes, comments])).toEqual([
+      [WRONG, ['note']],
+      [WRONG, ['note']],
+    ]);
+    expect((await json(output)).files[0]!.faults.map(({ packet: number }) => number)).toEqual([1, 2]);
+  });
+
+  it('takes the length of a section away that is no longer right', async () => {
+    const encoder = new PcapngEncoder();
+    encoder.section();
+    encoder.interface();
+    for (const frame of [RIGHT, WRONG]) encoder.packet(frame, 0, frame.length, 0, 0);
+    const bytes = encoder.take().slice();
+    new DataView(bytes.buffer).setBigInt64(16, BigInt(bytes.length - 28), true);
+    const output = join(scratch, 'section.pcapng');
+    await checksum(file('length.pcapng', bytes), '--write-bad', output);
+    expect(new DataView(new Uint8Array(readFileSync(output)).buffer).getBigInt64(16, true)).toBe(-1n);
+  });
+});

@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { frame, packet } from '../../sim/packet/build.ts';
+import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
+import { CaptureChecker, type CheckOptions } from './checker.ts';
+
+const A = { source: '10.0.0.1', destination: '10.0.0.2' };
+const B = { source: '2001:db8::1', destination: '2001:db8::2' };
+
+function check(
+  frames: readonly Uint8Array[],
+  options: CheckOptions = {},
+  linkType: number = LINKTYPE.ETHERNET,
+): CaptureChecker {
+  const checker = new CaptureChecker(options);
+  for (const frame of frames) checker.checkPacket(frame, 0, frame.length, linkType);
+  checker.end();
+  return checker;
+}
+
+/** Bytes of a payload, so that no sum is a round number. */
+const payload = (size: number): Uint8Array =>
+  Uint8Array.from({ length: size }, (_, at) => (at * 37 + 11) & 0xff);
+
+function udp4(size = 100): Uint8Array {
+  return packet
+    .ethernet()
+    .ipv4(A)
+    .udp({ sourcePort: 1024, destinationPort: 53 })
+    .payload(payload(size))
+    .bytes();
+}
+
+/** The sum of a pseudo-header, folded: what a stack leaves to the network card. */
+function pseudoSum(frame: Uint8Array, from: number, to: number, protocol: number, length: number): number {
+  let sum = protocol + length;
+  for (let at = from; at < to; at += 2) sum += readU16(frame, at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return sum;
+}
+
+describe('checksums that are not filled in yet', () => {
+  const tcp6 = packet.ethernet().ipv6(B).tcp({ destinationPort: 80 }).payload(payload(33)).bytes();
+  writeU16(tcp6, 14 + 40 + 16, pseudoSum(tcp6, 14 + 8, 14 + 40, 6, 20 + 33));
+  const udp = udp4();
+  writeU16(udp, 14 + 20 + 6, pseudoSum(udp, 14 + 12, 14 + 20, 17, 8 + 100));
+
+  it('are counted apart and are no faults', () => {
+    const checker = check([tcp6, udp]);
+    expect([checker.count('tcp', 'offload'), checker.count('udp', 'offload')]).toEqual([1, 1]);
+    expect([checker.count('tcp', 'bad'), checker.faultCount]).toEqual([0, 0]);
+  });
+
+  it('are bad where one asks for it, with the reason', () => {
+    const checker = check([tcp6, udp], { strict: true });
+    expect([checker.count('tcp', 'offload'), checker.count('tcp', 'bad')]).toEqual([0, 1]);
+    expect(checker.faults).toMatchObject([
+      {
+        packet: 1,
+        layer: 'tcp',
+        status: 'bad',
+        cause: { id: 'offload' },
+        destination: '2001:db8::2',
+        destinationPort: 80,
+      },
+      {
+        packet: 2,
+        layer: 'udp',
+        status: 'bad',
+        cause: { id: 'offload' },
+        source: '10.0.0.1',
+        sourcePort: 1024,
+      },
+    ]);
+  });
+
+  it('may leave the length out where the segment is one that the network card divides', () => {
+    const large = packet.ethernet().ipv4(A).tcp({}).payload(payload(4000)).bytes();
+    writeU16(large, 14 + 20 + 16, pseudoSum(large, 14 + 12, 14 + 20, 6, 0));
+    const checker = check([large]);
+    expect([checker.count('tcp', 'offload'), checker.largePackets]).toEqual([1, 1]);
+    const small = packet.ethernet().ipv4(A).tcp({}).payload(payload(40)).bytes();
+    writeU16(small, 14 + 20 + 16, pseudoSum(small, 14 + 12, 14 + 20, 6, 0));
+    expect(check([small]).count('tcp', 'bad')).toBe(1);
+  });
+
+  it('are nothing that differs from that sum by one', () => {
+    const off = udp.slice();
+    writeU16(off, 40, readU16(off, 40) + 1);
+    expect(check([off]).count('udp', 'bad')).toBe(1);
+  });
+});
+
+describe('big TCP segments', () => {
+  it.each([
+    ['IPv4 with a total length of 0', packet.ethernet().ipv4(A).tcp({}).payload(payload(3001)).bytes(), 16],
+    ['IPv6 with a payload length of 0', packet.ethernet().ipv6(B).tcp({}).payload(payload(3001)).bytes(), 18],
+  ])('%s end with the frame', (_what, frame, lengthAt) => {
+    const header = readU16(frame, 24);
+    if (lengthAt === 16)
+      writeU16(
+        frame,
+        24,
+        header + readU16(frame, lengthAt) - (header + readU16(frame, lengthAt) > 0xffff ? 0xffff : 0),
+      );
+    writeU16(frame, lengthAt, 0);
+    const checker = check([frame]);
+    expect([checker.count('tcp', 'good'), checker.count('ipv4', 'bad'), checker.faultCount]).toEqual([
+      1, 0, 0,
+    ]);
+    expect(checker.largePackets).toBe(1);
+    frame[frame.length - 1]! ^= 1;
+    expect(check([frame]).count('tcp', 'bad')).toBe(1);
+  });
+});
+
+/** The frame's IPv4 payload in fragments of 8 × n bytes. */
+function fragments4(frame: Uint8Array, size: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  const end = 14 + readU16(frame, 16);
+  for (let at = 34; at < end; at += size) {
+    const last = at + size >= end;
+    const data = frame.subarray(at, Math.min(end, at + size));
+    const part = Uint8Array.from([...frame.subarray(0, 34), ...data]);
+    writeU16(part, 16, 20 + data.length);
+    writeU16(part, 20, ((at - 34) >> 3) | (last ? 0 : 0x2000));
+    writeU16(part, 24, 0);
+    writeU16(part, 24, ~pseudoSum(part, 14, 34, 0, 0) & 0xffff);
+    parts.push(part);
+  }
+  return parts;
+}
+
+describe('fragments', () => {
+  const parts = fragments4(udp4(100), 48);
+  const wrong = udp4(100);
+  wrong[80]! ^= 0x10;
+  const wrongParts = fragments4(wrong, 48);
+
+  it('are put together, and the datagram judged once', () => {
+    const checker = check(parts);
+    expect([
+      checker.count('ipv4', 'good'),
+      checker.count('udp', 'good'),
+      checker.count('udp', 'unverifiable'),
+    ]).toEqual([3, 1, 0]);
+    expect([checker.reassembled, checker.incompleteFragments]).toEqual([1, 0]);
+  });
+
+  it('show the fault with the packet that makes the datagram whole', () => {
+    const checker = check([...wrongParts].reverse());
+    expect(checker.faults).toMatchObject([
+      {
+        packet: 3,
+        layer: 'udp',
+        depth: 0,
+        status: 'bad',
+        reassembled: true,
+        source: '10.0.0.1',
+        sourcePort: 1024,
+      },
+    ]);
+  });
+
+  it('are unverifiable where some are missing, are cut off, or are not to be put together', () => {
+    for (const [frames, options] of [
+      [parts.slice(1), {}],
+      [parts.map((part) => part.subarray(0, part.length - 2)), {}],
+      [parts, { reassemble: false }],
+      [wrongParts, { reassemble: false }],
+    ] as const) {
+      const checker = check(frames, options);
+      expect([
+        checker.count('udp', 'unverifiable'),
+        checker.count('udp', 'good'),
+        checker.faultCount,
+      ]).toEqual([frames.length, 0, 0]);
+    }
+  });
+
+  it('count what is inside of a tunnel once', () => {
+    const inner = packet
+      .ethernet()
+      .ipv4(A)
+      .udp({ sourcePort: 7, destinationPort: 4789 })
+      .vxlan({ vni: 5 })
+      .ethernet()
+      .ipv4(B4)
+      .udp({})
+      .payload(payload(61))
+      .bytes();
+    const checker = check(fragments4(inner, 80));
+    expect([checker.count('udp', 'good'), checker.count('ipv4', 'good'), checker.faultCount]).toEqual([
+      2, 3, 0,
+    ]);
+    const checkerOfFirst = check(fragments4(inner, 80).slice(0, 1));
+    expect([checkerOfFirst.count('udp', 'unverifiable'), checkerOfFirst.count('ipv4', 'good')]).toEqual([
+      2, 2,
+    ]);
+  });
+
+  it('have depths that count from the outermost header', () => {
+    const tunnelled = wrongParts.map((part) =>
+      frame(packet.ethernet().ipv4({ ...B4, protocol: 4 }), part.subarray(14)),
+    );
+    expect(check(tunnelled).faults).toMatchObject([{ layer: 'udp', depth: 0, packet: 3 }]);
+  });
+});
+
+const B4 = { source: '192.0.2.1', destination: '192.0.2.2' };
+
+describe('packets that cannot be looked into', () => {
+  it('are counted by link type, and do not stop the others', () => {
+    const checker = new CaptureChecker();
+    checker.checkPacket(udp4(), 0, 142, LINKTYPE.ETHERNET);
+    expect(checker.count('udp', 'good')).toBe(1);
+  });
+
+  it('are counted by protocol where that has a checksum', () => {
+    const eigrp = packet
+      .ethernet()
+      .ipv4({ ...A, protocol: 88 })
+      .payload(payload(40))
+      .bytes();
+    const arp = packet.ethernet().arp({}).bytes();
+    expect([...check([eigrp, eigrp, arp]).unexamined]).toEqual([['eigrp', 2]]);
+  });
+});
+
+describe('causes', () => {
+  it.each<[id: string, damage: (frame: Uint8Array) => void, layer: string]>([
+    ['not filled in', (frame) => writeU16(frame, 24, 0), 'ipv4'],
+    [
+      'bytes swapped',
+      (frame) => writeU16(frame, 40, ((readU16(frame, 40) & 0xff) << 8) | (readU16(frame, 40) >> 8)),
+      'udp',
+    ],
+    ['ttl not updated', (frame) => frame.fill(frame[22]! - 1, 22, 23), 'ipv4'],
+    ['carry lost', (frame) => writeU16(frame, 40, readU16(frame, 40) - 1), 'udp'],
+    ['one bit', (frame) => frame.fill(frame[100]! ^ 0x10, 100, 101), 'udp'],
+  ])('%s', (id, damage, layer) => {
+    const frame = udp4();
+    damage(frame);
+    expect(check([frame]).faults).toMatchObject([{ layer, cause: { id } }]);
+  });
+
+  it('are the same for a whole flow where every fault has the same difference', () => {
+    // An address was rewritten, and the IP header's checksum with it, but not UDP's.
+    const frames = [10, 20, 30].map((size) => {
+      const frame = udp4(size);
+      frame[29] = 77;
+      writeU16(frame, 24, 0);
+      writeU16(frame, 24, ~pseudoSum(frame, 14, 34, 0, 0) & 0xffff);
+      return frame;
+    });
+    const [flow, ...others] = check(frames).flows.list();
+    expect(others).toEqual([]);
+    expect(flow).toMatchObject({
+      layer: 'udp',
+      faults: 3,
+      firstPacket: 1,
+      flow: '10.0.0.77:1024 → 10.0.0.2:53',
+      difference: 76,
+    });
+  });
+});
+
+it('lists faults of some layers only, and as many as asked for', () => {
+  const both = udp4();
+  both[22]! ^= 1;
+  both[100]! ^= 1;
+  expect(check([both, both]).faultCount).toBe(4);
+  const checker = check([both, both], { layers: new Set(['udp']), maxFaults: 1 });
+  expect([checker.faultCount, checker.faults.map(({ layer }) => layer)]).toEqual([2, ['udp']]);
+});

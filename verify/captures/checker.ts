@@ -1,0 +1,284 @@
+/**
+ * Checks every checksum of a capture, batch by batch: counts, faults, what was unfinished, fragmented, skipped and not
+ * looked into. Memory is bounded by what is listed, not by the capture.
+ */
+import type { CaptureBatch } from '../../corpus/formats/capture-batch.ts';
+import { asEthernet } from '../../corpus/formats/ethernet-frame.ts';
+import { isReadable } from '../../corpus/formats/link-layer.ts';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { ChecksumScanner } from '../oracle/checksums.ts';
+import {
+  CHECKSUM,
+  CHECKSUM_LAYERS,
+  type ChecksumSink,
+  type FoundChecksum,
+  type FoundHeader,
+  HEADER,
+  HEADER_FLAG,
+  PART,
+} from '../oracle/found.ts';
+import { ConversationReader } from './conversation.ts';
+import { type Datagram, Datagrams, type FragmentPlace } from './datagrams.ts';
+import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
+import { FlowFaults } from './flow-faults.ts';
+import { type LoneCause, loneCause } from './lone-cause.ts';
+import { isUnfinished } from './offload.ts';
+import { PacketSet } from './packet-set.ts';
+import { unexaminedName } from './unexamined.ts';
+
+const STATUSES = REPORTED_STATUSES.length;
+
+export interface CheckOptions {
+  /** Are unfinished checksums faults? */
+  readonly strict?: boolean;
+  /** Are fragments put together? Default true. */
+  readonly reassemble?: boolean;
+  /** Faults of these layers only; default all. */
+  readonly layers?: ReadonlySet<string> | undefined;
+  /** How many faults are kept. */
+  readonly maxFaults?: number;
+  /** IP packets that are longer were not on the wire like this; default 1500. */
+  readonly mtu?: number;
+  /** Are the numbers of faulty packets kept? */
+  readonly keepFaulty?: boolean;
+  /** Called with each fragmented datagram in which something is wrong. */
+  readonly onFaultyDatagram?: (datagram: Datagram<unknown>) => void;
+}
+
+/** What was found in a fragment, until it is known whether its datagram becomes whole. */
+interface Deferred {
+  /** Index of layer × statuses + status, for each checksum found. */
+  readonly counts: number[];
+  readonly faults: CaptureFault[];
+  readonly unknown: string[];
+}
+
+export class CaptureChecker implements ChecksumSink {
+  packets = 0;
+  readonly faults: CaptureFault[] = [];
+  /** Faults found, listed or not. */
+  faultCount = 0;
+  /** Packets of link types that cannot be looked into, by link type. */
+  readonly skipped: Map<number, number> = new Map();
+  /** Packets with something that has a checksum and is not looked into, by name. */
+  readonly unexamined: Map<string, number> = new Map();
+  /** IP packets that are longer than the MTU, or state a length of 0. */
+  largePackets = 0;
+  /** Datagrams that were put together, and fragments of those that could not be. */
+  reassembled = 0;
+  incompleteFragments = 0;
+  readonly flows: FlowFaults = new FlowFaults();
+  /** Filled with `keepFaulty`. */
+  readonly faulty: PacketSet = new PacketSet();
+
+  readonly #options: CheckOptions;
+  readonly #maxFaults: number;
+  readonly #mtu: number;
+  readonly #counts = new Float64Array(CHECKSUM_LAYERS.length * STATUSES);
+  readonly #scanner = new ChecksumScanner();
+  readonly #inner = new ChecksumScanner();
+  readonly #conversation = new ConversationReader();
+  readonly #datagrams: Datagrams<Deferred> | undefined;
+
+  // The packet that is being scanned.
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #at = 0;
+  #length = 0;
+  #linkType: number = LINKTYPE.ETHERNET;
+  /** The innermost IP header that is a fragment's; `version` is 0 where there is none. */
+  readonly #fragment: FragmentPlace = { version: 0, start: 0, end: 0, offset: 0, more: false };
+  #deferred: Deferred | undefined;
+  /** While a datagram that was put together is scanned: what its packet held in front of it. */
+  #datagram: { readonly depths: Int32Array; isFaulty: boolean } | undefined;
+  /** How many checksums of each layer were found so far, and how many of them lie around the fragment. */
+  readonly #depths = new Int32Array(CHECKSUM_LAYERS.length);
+  readonly #outside = new Int32Array(CHECKSUM_LAYERS.length);
+  /** Was this packet counted as large already? */
+  #isLarge = false;
+
+  constructor(options: CheckOptions = {}) {
+    this.#options = options;
+    this.#maxFaults = options.maxFaults ?? 1000;
+    this.#mtu = options.mtu ?? 1500;
+    this.#scanner.bigTcp = true;
+    this.#inner.bigTcp = true;
+    if (options.reassemble !== false) this.#datagrams = new Datagrams((deferred) => this.#giveUp(deferred));
+  }
+
+  count(layer: string, status: ReportedStatus): number {
+    const row = CHECKSUM_LAYERS.indexOf(layer as (typeof CHECKSUM_LAYERS)[number]);
+    return this.#counts[row * STATUSES + REPORTED_STATUSES.indexOf(status)]!;
+  }
+
+  /** Checks the packets of a batch up to `end`. */
+  check(batch: CaptureBatch, end: number = batch.count): void {
+    const { bytes, offset, section } = batch;
+    this.#setBytes(bytes);
+    for (let index = 0; index < end; index++) {
+      this.packets++;
+      const { linkType } = section.interfaces[batch.interface[index]!]!;
+      if (!isReadable(linkType)) this.skipped.set(linkType, (this.skipped.get(linkType) ?? 0) + 1);
+      else this.#scan(offset[index]!, batch.frameLength(index), linkType);
+    }
+  }
+
+  /** Checks one packet that comes from anywhere. */
+  checkPacket(bytes: Uint8Array, offset: number, length: number, linkType: number): void {
+    this.packets++;
+    this.#setBytes(bytes);
+    this.#scan(offset, length, linkType);
+  }
+
+  /** To be called at the end of the capture: fragments that are left over will not become whole. */
+  end(): void {
+    this.#datagrams?.end();
+  }
+
+  checksum(found: FoundChecksum): void {
+    this.#conversation.note(found);
+    const isUnready = found.status === CHECKSUM.bad && isUnfinished(this.#view, this.#at, found);
+    const status = isUnready && this.#options.strict !== true ? OFFLOAD : found.status;
+    const datagram = this.#datagram;
+    if (datagram !== undefined) {
+      // The header is the first fragment's, and was judged there.
+      if (found.start === 0 && found.layer === HEADER.ipv4) return;
+    } else {
+      this.#depths[found.layer] = found.depth + 1;
+    }
+    const index = found.layer * STATUSES + status;
+    const isDeferred = this.#deferred !== undefined && found.start > this.#fragment.start;
+    if (isDeferred) this.#deferred!.counts.push(index);
+    else this.#counts[index]! += 1;
+    if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return;
+    const { layers } = this.#options;
+    if (layers !== undefined && !layers.has(CHECKSUM_LAYERS[found.layer]!)) return;
+    if (datagram !== undefined) datagram.isFaulty = true;
+    const fault = this.#fault(found, isUnready);
+    if (isDeferred) this.#deferred!.faults.push(fault);
+    else this.#take(fault);
+  }
+
+  header(found: FoundHeader): void {
+    const { headerKind, headerStart, claimedEnd, part, headerFlags } = found;
+    if (headerKind !== HEADER.ipv4 && headerKind !== HEADER.ipv6) return;
+    if ((headerFlags & HEADER_FLAG.quoted) !== 0) return;
+    if (this.#datagram !== undefined) return;
+    if (!this.#isLarge && (headerFlags & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) === 0) {
+      const isStatedEmpty =
+        headerKind === HEADER.ipv4 && this.#view.getUint16(this.#at + headerStart + 2) === 0;
+      if (isStatedEmpty || claimedEnd - headerStart > this.#mtu) {
+        this.#isLarge = true;
+        this.largePackets++;
+      }
+    }
+    if (part === PART.whole || this.#datagrams === undefined || this.#fragment.version !== 0) return;
+    if (claimedEnd > found.room || (headerFlags & HEADER_FLAG.cut) !== 0) return;
+    this.#outside.set(this.#depths);
+    this.#fragment.version = headerKind === HEADER.ipv4 ? 4 : 6;
+    this.#fragment.start = headerStart;
+    this.#fragment.end = claimedEnd;
+    this.#fragment.offset = found.fragment & 0xfff8;
+    this.#fragment.more = (found.fragment & 1) !== 0;
+    this.#deferred = { counts: [], faults: [], unknown: [] };
+  }
+
+  unknown(space: number, number: number): void {
+    const name = unexaminedName(space, number);
+    if (name !== undefined) this.unreadable(name);
+  }
+
+  unreadable(reason: string): void {
+    if (this.#deferred !== undefined) this.#deferred.unknown.push(reason);
+    else this.unexamined.set(reason, (this.unexamined.get(reason) ?? 0) + 1);
+  }
+
+  #setBytes(bytes: Uint8Array): void {
+    if (this.#bytes === bytes) return;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  #scan(at: number, length: number, linkType: number): void {
+    this.#at = at;
+    this.#length = length;
+    this.#linkType = linkType;
+    this.#conversation.clear();
+    this.#fragment.version = 0;
+    this.#isLarge = false;
+    this.#depths.fill(0);
+    this.#scanner.scan(this.#bytes, at, length, this, linkType);
+    if (this.#fragment.version !== 0) this.#defer(this.#deferred!);
+  }
+
+  /** The packet is a fragment: what was found behind its header waits for the others. */
+  #defer(deferred: Deferred): void {
+    this.#deferred = undefined;
+    const datagram = this.#datagrams!.add(this.#bytes, this.#at, this.#fragment, this.packets, deferred);
+    if (datagram !== undefined) this.#scanDatagram(datagram, this.#fragment.version);
+  }
+
+  #scanDatagram(datagram: Datagram<Deferred>, version: number): void {
+    const { bytes } = datagram;
+    const outer = this.#bytes;
+    const before = { at: this.#at, length: this.#length, linkType: this.#linkType };
+    const context = { depths: this.#outside, isFaulty: false };
+    this.reassembled++;
+    this.#datagram = context;
+    this.#conversation.clear();
+    this.#setBytes(bytes);
+    this.#at = 0;
+    this.#length = bytes.length;
+    this.#linkType = version === 4 ? LINKTYPE.IPV4 : LINKTYPE.IPV6;
+    this.#inner.scan(bytes, 0, bytes.length, this, this.#linkType);
+    this.#datagram = undefined;
+    this.#setBytes(outer);
+    this.#at = before.at;
+    this.#length = before.length;
+    this.#linkType = before.linkType;
+    if (!context.isFaulty) return;
+    if (this.#options.keepFaulty === true) for (const { packet } of datagram.origins) this.faulty.add(packet);
+    this.#options.onFaultyDatagram?.(datagram);
+  }
+
+  #giveUp({ counts, faults, unknown }: Deferred): void {
+    this.incompleteFragments++;
+    for (const index of counts) this.#counts[index]! += 1;
+    for (const fault of faults) this.#take(fault);
+    for (const name of unknown) this.unexamined.set(name, (this.unexamined.get(name) ?? 0) + 1);
+  }
+
+  #fault(found: FoundChecksum, isUnready: boolean): CaptureFault {
+    const layer = CHECKSUM_LAYERS[found.layer]!;
+    const isListed = this.faultCount < this.#maxFaults;
+    const cause = !isListed ? undefined : isUnready ? OFFLOAD_CAUSE : this.#cause(layer, found.depth);
+    return {
+      packet: this.packets,
+      layer,
+      depth: found.depth + (this.#datagram?.depths[found.layer] ?? 0),
+      status: REPORTED_STATUSES[found.status]!,
+      got: found.got,
+      expected: found.expected,
+      ...this.#conversation.read(this.#bytes, this.#at, found),
+      ...(cause === undefined ? {} : { cause }),
+      ...(this.#datagram === undefined ? {} : { reassembled: true }),
+    };
+  }
+
+  #cause(layer: string, depth: number): LoneCause | undefined {
+    const frame = asEthernet(this.#bytes, this.#at, this.#at + this.#length, this.#linkType);
+    return frame === undefined ? undefined : loneCause(frame, layer, depth);
+  }
+
+  #take(fault: CaptureFault): void {
+    this.faultCount++;
+    this.flows.add(fault);
+    if (this.#options.keepFaulty === true) this.faulty.add(fault.packet);
+    if (this.faults.length < this.#maxFaults) this.faults.push(fault);
+  }
+}
+
+const OFFLOAD_CAUSE: LoneCause = {
+  id: 'offload',
+  sentence: 'it is the pseudo-header’s sum: captured before the network card finished it (offload)',
+};
