@@ -162,7 +162,6 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ...each(NOT_COUNTS, (text) => ['checksum', 'ping.pcapng', '--max-faults', text], COUNT),
     [['checksum'], /missing required argument 'capture'\n.*see xdpsim checksum --help/],
     [['checksum', 'ping.pcapng', '--max-faults'], /option '--max-faults <n>' argument missing/],
-    [['checksum', 'ping.pcapng', 'missing'], /missing: no such file/],
     ...each(NOT_COUNTS, (text) => ['checksum', 'ping.pcapng', '--mtu', text], COUNT),
     ...each(NOT_COUNTS, (text) => ['checksum', 'ping.pcapng', '--explain', text], COUNT),
     ...forms(NOT_WRITABLE.slice(1), (path) => ['checksum', 'ping.pcapng', '--fix', path]),

@@ -50,8 +50,10 @@ export async function requireWritable(path: string): Promise<void> {
   try {
     const target = await resolved(path);
     if (target.special) {
-      if ((await stat(target.path)).isDirectory())
-        throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' });
+      if ((await stat(target.path)).isDirectory()) {
+        const message = `EISDIR: illegal operation on a directory, open '${path}'`;
+        throw Object.assign(new Error(message), { code: 'EISDIR', syscall: 'open', path });
+      }
       return;
     }
     // A name that is too long is so without the rest of a temporary one, too.
