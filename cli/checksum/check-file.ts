@@ -34,7 +34,7 @@ export async function checkFile(
       const now = performance.now();
       if (now - shown < PROGRESS_INTERVAL) continue;
       shown = now;
-      terminal.progress(progressText(file, checker, progress, (now - start) / 1000));
+      terminal.progress(() => progressText(file, checker, progress, (now - start) / 1000));
     }
   } catch (thrown) {
     error = toFailure(thrown);

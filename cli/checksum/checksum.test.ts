@@ -259,6 +259,18 @@ describe('--fix', () => {
     });
   });
 
+  it('writes all four bytes of SCTP’s checksum', async () => {
+    const frames = [0x1234_5678, 0].map((checksum) =>
+      packet.ethernet().ipv4({}).sctp({ checksum }).payload(payload(20)).bytes(),
+    );
+    const output = join(scratch, 'sctp-fixed.pcap');
+    expect((await json(file('sctp.pcap', pcap(frames)), '--fix', output)).files[0]).toMatchObject({
+      layers: { sctp: { bad: 1, offload: 1 } },
+      faults: [{ layer: 'sctp', got: '0x12345678' }],
+    });
+    expect((await json(output)).files[0]!.layers.sctp).toMatchObject({ good: 2, bad: 0, offload: 0 });
+  });
+
   it('copies what cannot be read as it is', async () => {
     const output = join(scratch, 'cut-fixed.pcap');
     expect((await checksum(cut, '--fix', output)).code).toBe(2);

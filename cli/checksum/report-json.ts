@@ -79,8 +79,8 @@ function fileJson({ file, checker, error }: FileReport): ChecksumReport['files']
     layers: Object.fromEntries(CHECKSUM_LAYERS.map((layer) => [layer, row(layer)])),
     faults: checker.faults.map(({ got, expected, ...fault }) => ({
       ...fault,
-      got: hex(got),
-      expected: hex(expected),
+      got: hex(got, fault.layer),
+      expected: hex(expected, fault.layer),
     })),
     faultCount: checker.faultCount,
     flows: checker.flows.list().map(({ difference, ...flow }) => ({

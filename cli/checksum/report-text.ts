@@ -128,7 +128,7 @@ function faultLine(fault: CaptureFault): string {
 export function checksumLine({ layer, depth, status, got, expected, reassembled }: CaptureFault): string {
   const place = depth === 0 ? layer : `${layer} (depth ${depth})`;
   const whole = reassembled === true ? ' of the reassembled datagram' : '';
-  return `${place} checksum${whole} ${status}: got ${hex(got)}, expected ${hex(expected)}`;
+  return `${place} checksum${whole} ${status}: got ${hex(got, layer)}, expected ${hex(expected, layer)}`;
 }
 
 function packetsText(packets: number): string {
@@ -139,7 +139,7 @@ function faultsText(faults: number): string {
   return faults === 1 ? '1 fault' : `${count(faults)} faults`;
 }
 
-/** 16 bits; CRC32c takes 32. */
-export function hex(value: number): string {
-  return `0x${value.toString(16).padStart(value > 0xffff ? 8 : 4, '0')}`;
+/** 16 bits; SCTP's CRC has 32. */
+export function hex(value: number, layer: string = ''): string {
+  return `0x${value.toString(16).padStart(layer === 'sctp' ? 8 : 4, '0')}`;
 }

@@ -84,6 +84,13 @@ describe('checksums that are not filled in yet', () => {
     expect(check([small]).count('tcp', 'bad')).toBe(1);
   });
 
+  it('are 0 where SCTP has a CRC', () => {
+    const sctp = packet.ethernet().ipv4(A).sctp({ checksum: 0 }).payload(payload(20)).bytes();
+    expect(check([sctp]).count('sctp', 'offload')).toBe(1);
+    const wrong = packet.ethernet().ipv4(A).sctp({ checksum: 1 }).payload(payload(20)).bytes();
+    expect(check([wrong]).faults).toMatchObject([{ layer: 'sctp', status: 'bad', got: 1 }]);
+  });
+
   it('are nothing that differs from that sum by one', () => {
     const off = udp.slice();
     writeU16(off, 40, readU16(off, 40) + 1);

@@ -24,7 +24,9 @@ export class FlowFaults {
   add(fault: CaptureFault): void {
     const flow = conversationText(fault);
     const key = `${fault.layer}/${fault.depth} ${flow}`;
-    const difference = (fault.got + 0xffff - (fault.expected % 0xffff)) % 0xffff;
+    // A CRC has no difference that says anything.
+    const difference =
+      fault.layer === 'sctp' ? -1 : (fault.got + 0xffff - (fault.expected % 0xffff)) % 0xffff;
     const known = this.#flows.get(key);
     if (known !== undefined) {
       known.faults++;

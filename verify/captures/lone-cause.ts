@@ -36,7 +36,10 @@ function unfilled({ after }: ChecksumEvidence): LoneCause | undefined {
         'UDP over IPv6 must have a checksum, except to the ports of tunnels (RFC 8200 §8.1, RFC 6935)',
     };
   }
-  return { id: 'not filled in', sentence: 'the field is 0x0000: nobody has filled it in' };
+  return {
+    id: 'not filled in',
+    sentence: 'the field is 0x0000: nobody has filled it in (some systems leave that to the network card)',
+  };
 }
 
 /** Routers lower the TTL in the upper half of a word, and the checksum rises by as much (RFC 1141). */

@@ -1,7 +1,7 @@
 /** What has to be written where, so that every checksum of a packet is right. */
-import { writeU16 } from '../../sim/packet/bytes.ts';
+import { writeU16, writeU32 } from '../../sim/packet/bytes.ts';
 import { ChecksumScanner } from '../oracle/checksums.ts';
-import { CHECKSUM, type ChecksumSink, type FoundChecksum } from '../oracle/found.ts';
+import { CHECKSUM, type ChecksumSink, type FoundChecksum, LAYER } from '../oracle/found.ts';
 import type { Datagram } from './datagrams.ts';
 import { frameCheckSequence } from './frame-check.ts';
 
@@ -20,6 +20,7 @@ export class PacketRepair implements ChecksumSink {
   #passed = 0;
   #at = -1;
   #expected = 0;
+  #isCrc = false;
 
   constructor() {
     this.#scanner.bigTcp = true;
@@ -71,7 +72,8 @@ export class PacketRepair implements ChecksumSink {
       this.#at = -1;
       this.#scanner.scan(packet, 0, packet.length, this, linkType);
       if (this.#at < 0) continue;
-      writeU16(packet, this.#at, this.#expected);
+      if (this.#isCrc) writeU32(packet, this.#at, this.#expected);
+      else writeU16(packet, this.#at, this.#expected);
       isChanged = true;
     }
     return isChanged;
@@ -83,6 +85,7 @@ export class PacketRepair implements ChecksumSink {
     if (found.status !== CHECKSUM.bad && !isIllegal) return;
     this.#at = found.at;
     this.#expected = found.expected;
+    this.#isCrc = found.layer === LAYER.sctp;
   }
 }
 
