@@ -158,7 +158,11 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['doctor', 'extra'], /too many arguments for 'doctor'\. Expected 0 arguments but got 1/],
   ],
   checksum: [
-    ...forms(NOT_CAPTURES, (file) => ['checksum', file]),
+    // What stands before the fault is checked and printed (checksum/checksum.test.ts).
+    ...forms(
+      NOT_CAPTURES.filter(([file]) => file !== 'cut.pcapng'),
+      (file) => ['checksum', file],
+    ),
     ...each(NOT_COUNTS, (text) => ['checksum', 'ping.pcapng', '--max-faults', text], COUNT),
     [['checksum'], /missing required argument 'capture'\n.*see xdpsim checksum --help/],
     [['checksum', 'ping.pcapng', '--max-faults'], /option '--max-faults <n>' argument missing/],
