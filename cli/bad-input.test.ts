@@ -332,6 +332,14 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ],
     [['verify', 'icmp_echo', '--aim', 'address=10.0.0'], /--aim address: .*10\.0\.0/],
   ],
+  'world init': [
+    [['world', 'init'], /missing required argument 'object'/],
+    [['world', 'init', 'missing.o'], /missing\.o: no such file/],
+    [['world', 'init', 'junk', '--out', '-'], /junk: ELF header/],
+    [['world', 'init', 'icmp_echo', '--out', ''], /--out is empty/],
+    [['world', 'init', 'icmp_echo', '--out', 'empty'], /empty: is there already/],
+    [['world', 'init', 'icmp_echo', '--out', 'folder', '--force'], /folder: is a directory/],
+  ],
   verify: [
     ...['--runs', '--workers', '--max-divergences'].flatMap((option) =>
       each(NOT_COUNTS, (text) => ['verify', 'icmp_echo', option, text], COUNT),

@@ -14,6 +14,7 @@ export const COMMANDS = {
   disasm: async () => (await import('./disasm.ts')).registerDisasm,
   checksum: async () => (await import('./checksum.ts')).registerChecksum,
   corpus: async () => (await import('./corpus.ts')).registerCorpus,
+  world: async () => (await import('./world.ts')).registerWorld,
   lab: async () => (await import('./lab.ts')).registerLab,
   programs: async () => (await import('./programs.ts')).registerPrograms,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,

@@ -23,7 +23,8 @@ export interface BoundWorld {
 
 /** @throws {ShapeError} naming the place in the file that does not fit the object, and what would */
 export function bindWorld(shape: WorldFileShape, target: WorldTarget): BoundWorld {
-  const devices = shape.devices === undefined ? undefined : devicesOf(shape.devices);
+  // None are none that are stated.
+  const devices = (shape.devices ?? []).length === 0 ? undefined : devicesOf(shape.devices!);
   const known = devices ?? DEFAULT_DEVICES;
   const ifindexOf = (name: string): number | undefined => known.find((one) => one.name === name)?.ifindex;
   const requireDevice = (name: string, place: string): number => {

@@ -11,7 +11,7 @@ import type { MapShape } from './shape.ts';
 import type { WorldTarget } from './target.ts';
 
 /** Why maps of a type cannot be filled. */
-const UNFILLED: ReadonlyMap<MapType, string> = new Map<MapType, string>([
+export const UNFILLED: ReadonlyMap<MapType, string> = new Map<MapType, string>([
   ['XSKMAP', 'it holds AF_XDP sockets of other processes'],
   ['SOCKMAP', 'it holds open sockets'],
   ['SOCKHASH', 'it holds open sockets'],
