@@ -34,6 +34,8 @@ async function bundle(): Promise<void> {
     // V8's compiled code can be given for scripts, not for ES modules.
     format: 'cjs',
     platform: 'node',
+    // jsonc-parser's CommonJS form requires its parts by names that no bundler sees.
+    mainFields: ['module', 'main'],
     target: 'node20',
     external: packages.filter((name) => !BUNDLED.includes(name)),
     // In a script there is no `import.meta`.
