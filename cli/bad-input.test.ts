@@ -32,6 +32,21 @@ const FRAME = '00'.repeat(60);
 /** A lab that nobody has set up. */
 const NO_LAB = ['--lab', 'nobody-has-set-this-up'];
 
+/** What no filter is. */
+const NOT_FILTERS = [
+  '',
+  ' ',
+  'tcp.',
+  'constructor',
+  '__proto__',
+  'ip.ttl == ',
+  'ip.ttl = 1',
+  '(',
+  '"',
+  'ip.src == ::1',
+  'é',
+];
+
 /** What stands in the folder in which the commands run: everything is wrong for somebody. */
 const FILES: Readonly<Record<string, string | Uint8Array>> = {
   empty: '',
@@ -185,6 +200,11 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
   ],
   'corpus show, merge and minimize': [
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'show', file]),
+    ...each(
+      NOT_FILTERS,
+      (text) => ['corpus', 'show', 'ping.pcapng', '--filter', text],
+      /^.*filter, column \d+: .*\n/,
+    ),
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'merge', 'ping.pcapng', file, '--out', 'new']),
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'minimize', 'icmp_echo', file, '--out', 'new']),
     ...forms([...NOT_PROGRAMS, ...NOT_MODULES], (name) => [
@@ -230,6 +250,11 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       ['nope', '', 'constructor'],
       (name) => ['run', 'icmp_echo', FRAME, '--engine', name],
       /unknown engine “.*”\n.*Engines: .*model/,
+    ),
+    ...each(
+      NOT_FILTERS,
+      (text) => ['run', 'icmp_echo', FRAME, '--filter', text],
+      /^.*filter, column \d+: .*\n/,
     ),
     [['run'], /no program given/],
     [['run', 'icmp_echo'], /no packets given/],

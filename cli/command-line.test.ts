@@ -281,6 +281,22 @@ describe('corpus', { timeout: 60_000 }, () => {
       /1 packets, a case of icmp_echo\n +1 +\d+ bytes {2}ethernet/,
     );
   });
+
+  it('shows and runs what matches a filter, with the number that it has in the capture', async () => {
+    const shown = await xdpsim(
+      'corpus',
+      'show',
+      PING,
+      '--filter',
+      'icmp.seq == 2 && icmp.type == 0 && frame.len == 98',
+    );
+    expect(shown.out).toMatch(/: 1 of 24 packets\n +12 +98 bytes {2}ethernet/);
+    const ran = await xdpsim('run', 'icmp_echo', PING, '--filter', 'icmp.type == 8', '--json');
+    expect(JSON.parse(ran.out).packets).toHaveLength(12);
+    const none = await xdpsim('run', 'icmp_echo', PING, '--filter', 'tcp');
+    expect(none).toMatchObject({ code: 0, out: '' });
+    expect(none.err).toContain('no packet matches tcp');
+  });
 });
 
 describe('checksum', { timeout: 60_000 }, () => {

@@ -5,6 +5,7 @@ import { type Case, casesFromCapture, saveCase } from '../../corpus/cases/case.t
 import { contentKey, merge } from '../../corpus/cases/merge.ts';
 import { minimize } from '../../corpus/cases/minimize.ts';
 import { makeDirectory } from '../../corpus/files/make-directory.ts';
+import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
@@ -16,6 +17,7 @@ import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import { hintsOf, type Program } from '../../sim/runtime/program.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
+import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseCount, parseName } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
@@ -44,6 +46,7 @@ export function registerCorpus(program: Command): void {
     .description('list the packets of captures and saved cases')
     .argument('<file...>', 'pcap or pcapng')
     .option('--tree', 'show each packet decoded')
+    .option('--filter <expression>', FILTER_HELP, parseFilterOption)
     .option('--no-color', 'no colours')
     .action(show);
   corpus
@@ -88,19 +91,30 @@ async function generate(
   reportLine(`${where}: ${count(written)} packets, seed ${text}`);
 }
 
-async function show(files: readonly string[], options: { tree?: boolean; color: boolean }): Promise<void> {
+async function show(
+  files: readonly string[],
+  options: { tree?: boolean; filter?: PacketFilter; color: boolean },
+): Promise<void> {
   const terminal = createTerminal(options);
   for (const file of files) {
     for await (const one of casesFromCapture(file, { program: '' }))
-      showCase(file, one, options.tree === true, terminal);
+      showCase(file, one, options.tree === true, options.filter, terminal);
   }
 }
 
-function showCase(file: string, one: Case, tree: boolean, terminal: Terminal): void {
+function showCase(
+  file: string,
+  one: Case,
+  tree: boolean,
+  filter: PacketFilter | undefined,
+  terminal: Terminal,
+): void {
   const saved = one.program === '' ? '' : `, a case of ${one.program}`;
-  terminal.print(`${terminal.style('bold', file)}: ${count(one.stimuli.length)} packets${saved}`);
+  const shown = [...one.stimuli.entries()].filter(([, { packet }]) => filter?.matches(packet) ?? true);
+  const of = filter === undefined ? '' : `${count(shown.length)} of `;
+  terminal.print(`${terminal.style('bold', file)}: ${of}${count(one.stimuli.length)} packets${saved}`);
   if (one.note?.summary !== undefined) terminal.print(`  ${one.note.summary}`);
-  for (const [index, { packet }] of one.stimuli.entries()) {
+  for (const [index, { packet }] of shown) {
     const layers = decodeTree(packet, 0, packet.length);
     const summary = layers.map((layer) => `${layer.name} ${layer.text}`.trim()).join(' | ');
     terminal.print(

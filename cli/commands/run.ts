@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
@@ -24,6 +25,7 @@ import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../aske
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, engineNames, requireAvailable, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -51,6 +53,7 @@ interface Options extends WorldOptions {
   readonly write?: string;
   readonly hexdump?: boolean;
   readonly tree?: boolean;
+  readonly filter?: PacketFilter;
   readonly trace?: boolean;
   readonly bytecode?: string | true;
   readonly json?: boolean;
@@ -85,6 +88,7 @@ export function registerRun(program: Command): void {
       ]),
     )
     .option('--tree', 'show each packet decoded')
+    .option('--filter <expression>', FILTER_HELP, parseFilterOption)
     .option('--hexdump', 'show each packet’s bytes')
     .option('--trace', 'show every step of each packet, with the C lines (engine vm)')
     .addOption(
@@ -94,6 +98,7 @@ export function registerRun(program: Command): void {
           'digits too, its address is in r1, its length in r2; prints r0',
       ).conflicts([
         'packet',
+        'filter',
         'asKernel',
         'world',
         'map',
@@ -136,7 +141,13 @@ async function run(name: string | undefined, packets: readonly string[], options
   if (sources.length === 0) throw inputFailure('no packets given: add hexadecimal digits or capture files');
   // Steps are printed while a packet runs: its outcome is to follow at once.
   const batch = options.trace === true ? 1 : BATCH;
-  const outcomes = runAll(placed, engine, options, casesOf(sources, program), batch);
+  const outcomes = runAll(
+    placed,
+    engine,
+    options,
+    matching(casesOf(sources, program), options.filter),
+    batch,
+  );
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
   else await runToText(program, outcomes, options, terminal);
@@ -206,6 +217,24 @@ async function* casesOf(sources: readonly string[], program: Program): AsyncGene
       yield one;
     }
   }
+}
+
+/** The packets that match; a program's state is then what these alone leave. */
+async function* matching(
+  cases: AsyncIterable<WorldAndPackets>,
+  filter: PacketFilter | undefined,
+): AsyncGenerator<WorldAndPackets> {
+  if (filter === undefined) {
+    yield* cases;
+    return;
+  }
+  let matches = 0;
+  for await (const one of cases) {
+    const stimuli = one.stimuli.filter(({ packet }) => filter.matches(packet));
+    matches += stimuli.length;
+    yield { ...one, stimuli };
+  }
+  if (matches === 0) reportLine(`no packet matches ${filter.text}`);
 }
 
 async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<WorldAndPackets> {

@@ -24,6 +24,18 @@ export function tcpFlagNames(flags: number): string {
   return names.length === 0 ? 'none' : names.map(([name]) => name).join(', ');
 }
 
+/** With Wireshark's names. */
+const FLAG_BITS: Readonly<Record<string, number>> = {
+  fin: TCP_FLAG.FIN,
+  syn: TCP_FLAG.SYN,
+  reset: TCP_FLAG.RST,
+  push: TCP_FLAG.PSH,
+  ack: TCP_FLAG.ACK,
+  urg: TCP_FLAG.URG,
+  ece: TCP_FLAG.ECE,
+  cwr: TCP_FLAG.CWR,
+};
+
 export const TCP = protocol({
   name: 'tcp',
   label: 'Transmission Control Protocol',
@@ -36,7 +48,7 @@ export const TCP = protocol({
     /** The header's length in 32-bit words. */
     dataOffset: derived(4, 'Data Offset', { scapy: 'dataofs' }),
     reserved: reserved(4),
-    flags: hex(8, 'Flags', { scapy: 'flags', names: tcpFlagNames, preset: TCP_FLAG.SYN }),
+    flags: hex(8, 'Flags', { scapy: 'flags', names: tcpFlagNames, bits: FLAG_BITS, preset: TCP_FLAG.SYN }),
     window: u16('Window', { filter: 'tcp.window_size_value', scapy: 'window', preset: 65535 }),
     checksum: hex(16, 'Checksum', {
       filter: 'tcp.checksum',

@@ -3,13 +3,10 @@
  * make a tree; what cannot be decoded becomes a node that says why.
  */
 import { describeError } from './decoding.ts';
-import { bytesNode, type Context, type TreeNode } from './dissection.ts';
-import { followingProtocol, protocolByName } from './protocols.ts';
+import { bytesNode, type TreeNode } from './dissection.ts';
+import { walkLayers } from './walk-layers.ts';
 
 export type { TreeNode } from './dissection.ts';
-
-/** No packet nests as deep as this, but hostile ones would like to. */
-const MAX_LAYERS = 64;
 
 /**
  * The layers of a frame in order, outermost first, as siblings; their fields are their children.
@@ -26,45 +23,32 @@ export function decodeTree(
 ): TreeNode[] {
   const layers: TreeNode[] = [];
   const seen = new Map<string, number>();
-  let at = offset;
-  let layerEnd = end;
-  let name = protocol;
-  let context: Context = {};
-  while (at < layerEnd && layers.length < MAX_LAYERS) {
-    const codec = protocolByName(name);
-    if (codec === undefined) {
-      layers.push(payloadNode(name, bytes, at, layerEnd - at));
-      at = layerEnd;
-      break;
-    }
+  const numbered = (name: string): string => {
     const count = (seen.get(name) ?? 0) + 1;
     seen.set(name, count);
-    const { summary, length, fields, problem, next } = codec.dissect(bytes, at, layerEnd, context);
-    layers.push({
-      name: count === 1 ? name : `${name}#${count}`,
-      label: codec.label,
-      offset: at,
-      length: Math.min(length, layerEnd - at),
-      text: summary,
-      children: fields,
-      ...(problem === undefined ? {} : { note: describeError(problem) }),
-    });
-    at += Math.min(length, layerEnd - at);
-    if (next === undefined) break;
-    layerEnd = next.end;
-    name = followingProtocol(next);
-    const gap = Math.min(next.offset, layerEnd) - at;
-    if (gap > 0) {
-      const gaps = (seen.get('gap') ?? 0) + 1;
-      seen.set('gap', gaps);
-      const gapName = gaps === 1 ? 'gap' : `gap#${gaps}`;
-      layers.push(bytesNode(gapName, next.gap ?? 'Not decoded', bytes, at, gap));
-      at += gap;
-    }
-    context = next.context ?? {};
-  }
-  if (at < layerEnd) layers.push(payloadNode('data', bytes, at, layerEnd - at));
-  if (layerEnd < end) layers.push(bytesNode('padding', 'Padding', bytes, layerEnd, end - layerEnd));
+    return count === 1 ? name : `${name}#${count}`;
+  };
+  const rest = walkLayers(
+    offset,
+    end,
+    protocol,
+    (codec, at, layerEnd, context) => {
+      const { summary, length, fields, problem, next } = codec.dissect(bytes, at, layerEnd, context);
+      layers.push({
+        name: numbered(codec.name),
+        label: codec.label,
+        offset: at,
+        length: Math.min(length, layerEnd - at),
+        text: summary,
+        children: fields,
+        ...(problem === undefined ? {} : { note: describeError(problem) }),
+      });
+      return next === undefined ? { length } : { length, next };
+    },
+    (at, length, what) => layers.push(bytesNode(numbered('gap'), what ?? 'Not decoded', bytes, at, length)),
+  );
+  if (rest.offset < rest.end) layers.push(payloadNode(rest.name, bytes, rest.offset, rest.end - rest.offset));
+  if (rest.end < end) layers.push(bytesNode('padding', 'Padding', bytes, rest.end, end - rest.end));
   return layers;
 }
 

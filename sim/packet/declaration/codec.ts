@@ -44,6 +44,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
   readonly mask: Readonly<Record<string, number>>;
   readonly places: Readonly<Record<string, Place>>;
   readonly #rows: readonly Row[];
+  readonly #base: ReadonlyMap<string, Place>;
   readonly #shapes: readonly Shape[];
   readonly #sections: readonly LaidSection[];
   readonly #tail: Tail | undefined;
@@ -57,6 +58,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     this.label = declaration.label;
     this.#tail = declaration.tail;
     this.#rows = rowsOf(declaration.fields, 0);
+    this.#base = new Map(this.#rows.map(({ name, place }) => [name, place]));
     const fixed = endOf(this.#rows.map(({ place }) => place));
     this.#shapes = Object.entries(declaration.variants?.cases ?? {}).map(([kind, shape]) =>
       shapeOf(kind, shape, fixed),
@@ -200,8 +202,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     }
     const tail = this.#tail ?? shape?.tail;
     if (tail !== undefined) fields.push(...tail.dissect(bytes, offset + fixed, offset + length));
-    const next =
-      this.declaration.follow === undefined ? this.#follow(header) : this.declaration.follow(header);
+    const next = this.#next(header);
     return {
       summary: this.declaration.summary(value),
       length,
@@ -272,8 +273,37 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     return [...this.#rows, ...moved];
   }
 
-  placeIn(bytes: Uint8Array, offset: number, field: string): Place | undefined {
-    return this.#allRowsAt(bytes, offset).find(({ name }) => name === field)?.place;
+  placeIn(bytes: Uint8Array, offset: number, field: string, end: number = bytes.length): Place | undefined {
+    const base = this.#base.get(field);
+    if (base !== undefined) return base;
+    if (end - offset < this.headerLength) return undefined;
+    return [...this.#allRowsAt(bytes, offset), ...(this.#shapeAt(bytes, offset)?.rows ?? [])].find(
+      ({ name }) => name === field,
+    )?.place;
+  }
+
+  step(
+    bytes: Uint8Array,
+    offset: number,
+    end: number,
+    context: Context,
+  ): { readonly length: number; readonly next?: Follower } {
+    const result = this.decode(bytes, offset, end);
+    if (!result.ok) return { length: this.#lengthOfBroken(bytes, offset, end) };
+    const { value, length } = result;
+    const next = this.#next({ value, bytes, offset, length, end, context });
+    return next === undefined ? { length } : { length, next };
+  }
+
+  /** As much as can be shown of a header that is none. */
+  #lengthOfBroken(bytes: Uint8Array, offset: number, end: number): number {
+    const shape = end - offset >= this.headerLength ? this.#shapeAt(bytes, offset) : undefined;
+    return Math.max(0, Math.min(end - offset, shape?.end ?? this.headerLength));
+  }
+
+  #next(header: Header<Value>): Follower | undefined {
+    const { follow } = this.declaration;
+    return follow === undefined ? this.#follow(header) : follow(header);
   }
 
   /** What can be said of lengths and checksums from their declarations alone. */

@@ -53,6 +53,8 @@ export interface FieldOptions<V> {
   readonly scapy?: string;
   readonly names?: (value: number) => string | undefined;
   readonly computed?: Computed;
+  /** Names of single bits, as filters have them behind the field's own: `syn` in `tcp.flags.syn`. */
+  readonly bits?: Readonly<Record<string, number>>;
   /** What a packet that nobody has an opinion about carries; 0 unless said. */
   readonly preset?: V;
   /** Values at which programs go wrong, beside those at the ends of the field's range. */

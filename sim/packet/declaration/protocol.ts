@@ -166,8 +166,18 @@ export interface Protocol<F = Fields, V = unknown> {
   view(): View<F>;
   /** Never throws. @param end where the bytes end; default: the end of the array */
   decode(bytes: Uint8Array, offset?: number, end?: number): Decoded<V>;
-  /** Where a field lies in this header: fields behind a flag move; undefined where it is not there. */
-  placeIn(bytes: Uint8Array, offset: number, field: string): Place | undefined;
+  /**
+   * Where a field lies in this header: fields behind a flag move, and those of a body depend on its type; undefined
+   * where it is not there.
+   */
+  placeIn(bytes: Uint8Array, offset: number, field: string, end?: number): Place | undefined;
+  /** How long the header is, and what follows: the same as `dissect`, without the fields. */
+  step(
+    bytes: Uint8Array,
+    offset: number,
+    end: number,
+    context: Context,
+  ): { readonly length: number; readonly next?: Follower };
   /** A value with presets for what is not given; the shape of the body follows from the type where it is not given. */
   complete(given: Given<V>): V;
   /**

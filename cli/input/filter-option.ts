@@ -1,0 +1,16 @@
+/** `--filter`: which packets a command looks at. */
+import { compileFilter, type PacketFilter } from '../../corpus/filter/filter.ts';
+import { FilterError } from '../../corpus/filter/filter-error.ts';
+import { inputFailure } from '../failure.ts';
+
+export const FILTER_HELP =
+  'only packets that match, as in Wireshark: tcp.dport == 80 && ip.ttl < 2 (docs/filters.md)';
+
+export function parseFilterOption(text: string): PacketFilter {
+  try {
+    return compileFilter(text);
+  } catch (error) {
+    if (error instanceof FilterError) throw inputFailure(error.message, 'docs/filters.md lists all names.');
+    throw error;
+  }
+}

@@ -1,0 +1,17 @@
+/** What is wrong with a filter expression, and where. */
+
+export class FilterError extends SyntaxError {
+  /** Columns of the expression, from 1 on: the first, and the one behind the last. */
+  readonly column: number;
+  readonly end: number;
+
+  /** @param at where in the text it is, from 0 on */
+  constructor(problem: string, text: string, at: number, length: number) {
+    const size = Math.max(1, Math.min(length, text.length - at));
+    const mark = `${' '.repeat(at)}^${'~'.repeat(size - 1)}`;
+    super(`filter, column ${at + 1}: ${problem}\n  ${text}\n  ${mark}`);
+    this.name = 'FilterError';
+    this.column = at + 1;
+    this.end = at + 1 + size;
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * Filters over packets, in Wireshark's language: `tcp.dport == 80 && ip.ttl < 2`. Names and types come from the
+ * declarations of the protocols; docs/filters.md lists them.
+ */
+import { readNumber } from '../../sim/packet/declaration/place.ts';
+import { protocolByName } from '../../sim/packet/protocols.ts';
+import { type LayerPlace, layersOf } from '../../sim/packet/walk-layers.ts';
+import type { Target } from './names.ts';
+import { type Comparison, type Literal, type Node, type Operand, parseFilter } from './parse.ts';
+
+/** Does a packet match? */
+export interface PacketFilter {
+  readonly text: string;
+  /** @param protocol what the packet begins with; Ethernet by default */
+  matches(bytes: Uint8Array, offset?: number, end?: number, protocol?: string): boolean;
+}
+
+/** One packet, and where its layers lie. */
+interface View {
+  bytes: Uint8Array;
+  offset: number;
+  end: number;
+  layers: readonly LayerPlace[];
+}
+
+type Test = (view: View) => boolean;
+/** Calls `see` with each occurrence until it returns true. */
+type Each<V> = (view: View, see: (value: V) => boolean) => boolean;
+
+/** Bytes of the packet that one operand stands for. */
+interface Range {
+  at: number;
+  end: number;
+}
+
+/** @throws {FilterError} where the text is no filter: with the column, and what was expected */
+export function compileFilter(text: string): PacketFilter {
+  const test = compile(parseFilter(text));
+  return {
+    text,
+    matches(bytes, offset = 0, end = bytes.length, protocol = 'ethernet') {
+      return test({ bytes, offset, end, layers: layersOf(bytes, offset, end, protocol) });
+    },
+  };
+}
+
+function compile(node: Node): Test {
+  switch (node.node) {
+    case 'and': {
+      const [left, right] = [compile(node.left), compile(node.right)];
+      return (view) => left(view) && right(view);
+    }
+    case 'or': {
+      const [left, right] = [compile(node.left), compile(node.right)];
+      return (view) => left(view) || right(view);
+    }
+    case 'not': {
+      const of = compile(node.of);
+      return (view) => !of(view);
+    }
+    case 'protocol': {
+      const names = new Set(node.names);
+      return ({ layers }) => layers.some(({ name }) => names.has(name));
+    }
+    case 'operand':
+      return presence(node);
+    case 'compare':
+      return comparison(node.left, node.by, node.right);
+    case 'in': {
+      const tests = node.set.map((one) =>
+        one.is === 'range' ? inRange(node.left, one.from, one.to) : comparison(node.left, '==', one),
+      );
+      return (view) => tests.some((test) => test(view));
+    }
+    default: {
+      const ranges = rangesOf(node.left);
+      return (view) => ranges(view, ({ at, end }) => holds(view.bytes, at, end, node.bytes));
+    }
+  }
+}
+
+/** A field alone: is it there? With a mask: is one of its bits set? */
+function presence(operand: Operand): Test {
+  if (operand.mask === undefined) {
+    const ranges = rangesOf({ ...operand, kind: 'bytes' });
+    if (operand.kind !== 'number') return (view) => ranges(view, () => true);
+    const there = numbersOf(operand);
+    return (view) => there(view, () => true);
+  }
+  const numbers = numbersOf(operand);
+  return (view) => numbers(view, (value) => value !== 0);
+}
+
+function inRange(left: Operand, from: number, to: number): Test {
+  const numbers = numbersOf(left);
+  return (view) => numbers(view, (value) => value >= from && value <= to);
+}
+
+/**
+ * A comparison holds where it holds for one occurrence of the field; `!=` holds where the field is there and no
+ * occurrence is equal, as in Wireshark.
+ */
+function comparison(left: Operand, by: Comparison, right: Operand | Literal): Test {
+  if (by === '!=') {
+    const equal = comparison(left, '==', right);
+    const there = presence({ ...left, mask: undefined } as unknown as Operand);
+    return (view) => there(view) && !equal(view);
+  }
+  if (left.kind === 'number') {
+    const compare = NUMBERS[by];
+    const values = numbersOf(left);
+    if ('is' in right) {
+      const value = right.is === 'number' ? right.value : 0;
+      return (view) => values(view, (one) => compare(one, value));
+    }
+    const others = numbersOf(right);
+    return (view) => values(view, (one) => others(view, (other) => compare(one, other)));
+  }
+  const ranges = rangesOf(left);
+  const compare = NUMBERS[by];
+  if ('is' in right) {
+    const literal = right.is === 'bytes' ? right : { bytes: new Uint8Array(0), bits: 0 };
+    return (view) =>
+      ranges(view, ({ at, end }) =>
+        compare(order(view.bytes, at, end, literal.bytes, 0, literal.bytes.length, literal.bits), 0),
+      );
+  }
+  const others = rangesOf(right);
+  return (view) =>
+    ranges(view, ({ at, end }) =>
+      others(view, (other) => compare(order(view.bytes, at, end, view.bytes, other.at, other.end), 0)),
+    );
+}
+
+const NUMBERS: Readonly<Record<Exclude<Comparison, '!='>, (a: number, b: number) => boolean>> = {
+  '==': (a, b) => a === b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
+
+/** Below 0, 0 or above, as the bytes come before, are the same, or come behind; at most `bits` of them count. */
+function order(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+  bits: number = Number.POSITIVE_INFINITY,
+): number {
+  const size = Math.min(aEnd - aStart, bEnd - bStart);
+  for (let index = 0; index < size && index * 8 < bits; index++) {
+    const left = bits - index * 8;
+    const mask = left >= 8 ? 0xff : (0xff00 >> left) & 0xff;
+    const difference = (a[aStart + index]! & mask) - (b[bStart + index]! & mask);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}
+
+function holds(bytes: Uint8Array, at: number, end: number, needle: Uint8Array): boolean {
+  for (let start = at; start + needle.length <= end; start++) {
+    let index = 0;
+    while (index < needle.length && bytes[start + index] === needle[index]) index++;
+    if (index === needle.length) return true;
+  }
+  return false;
+}
+
+/** The values of a numeric field in the packet, outermost first. */
+function numbersOf({ field, mask }: Operand): Each<number> {
+  const masked = (value: number): number => (mask === undefined ? value : (value & mask) >>> 0);
+  if (field === 'frame.len') return ({ offset, end }, see) => see(masked(end - offset));
+  if (field === 'frame') return () => false;
+  const targets = byProtocol(field.targets);
+  return (view, see) => {
+    const { bytes, layers } = view;
+    for (const layer of layers) {
+      for (const target of targets.get(layer.name) ?? []) {
+        const place = placeOf(view, layer, target);
+        if (place === undefined) continue;
+        const value = readNumber(bytes, layer.offset, place);
+        if (see(masked(target.bit === undefined ? value : (value & target.bit) === 0 ? 0 : 1))) return true;
+      }
+    }
+    return false;
+  };
+}
+
+/** The bytes of a field in the packet, outermost first. */
+function rangesOf({ field, slice }: Operand): Each<Range> {
+  const range: Range = { at: 0, end: 0 };
+  const sliced = (at: number, end: number, see: (range: Range) => boolean): boolean => {
+    range.at = slice === undefined ? at : at + slice.start;
+    range.end = slice === undefined ? end : range.at + slice.length;
+    return range.end <= end && see(range);
+  };
+  if (field === 'frame') return ({ offset, end }, see) => sliced(offset, end, see);
+  if (field === 'frame.len') return () => false;
+  const targets = byProtocol(field.targets);
+  return (view, see) => {
+    for (const layer of view.layers) {
+      for (const target of targets.get(layer.name) ?? []) {
+        const place = placeOf(view, layer, target);
+        if (place === undefined) continue;
+        const at = layer.offset + place.at;
+        if (sliced(at, at + place.size, see)) return true;
+      }
+    }
+    return false;
+  };
+}
+
+function byProtocol(targets: readonly Target[]): Map<string, Target[]> {
+  const map = new Map<string, Target[]>();
+  for (const target of targets) map.set(target.protocol, [...(map.get(target.protocol) ?? []), target]);
+  return map;
+}
+
+/** Where the field lies in this header; undefined where it is not there, or cut off. */
+function placeOf(
+  { bytes }: View,
+  { name, offset, end }: LayerPlace,
+  target: Target,
+): ReturnType<NonNullable<ReturnType<typeof protocolByName>>['placeIn']> {
+  const place = protocolByName(name)!.placeIn(bytes, offset, target.name, end);
+  if (place === undefined || offset + place.at + place.size > end) return undefined;
+  return place;
+}

@@ -1,0 +1,109 @@
+/**
+ * The names by which filters reach protocols and fields, all from the declarations: Wireshark's where it has one, the
+ * protocol's name with Scapy's or our own behind it.
+ */
+import type { Field, Fields } from '../../sim/packet/declaration/field.ts';
+import type { Protocol } from '../../sim/packet/declaration/protocol.ts';
+import { protocols } from '../../sim/packet/protocols.ts';
+
+/** One field of one protocol. */
+export interface Target {
+  readonly protocol: string;
+  readonly name: string;
+  readonly field: Field;
+  /** A bit of the field that has a name of its own. */
+  readonly bit?: number;
+}
+
+export type Kind = 'number' | 'mac' | 'ipv4' | 'ipv6' | 'bytes';
+
+export interface FieldName {
+  readonly kind: Kind;
+  /** Numbers: the most bits that one of the fields has. */
+  readonly bits: number;
+  readonly targets: readonly Target[];
+}
+
+/** `ip` for ipv4, `eth` for ethernet: what Wireshark's names of its fields begin with. */
+function prefixesOf(protocol: Protocol): string[] {
+  const { name, declaration } = protocol;
+  const ofWireshark = Object.values(declaration.fields).flatMap(({ options: { filter } }) =>
+    filter === undefined ? [] : [filter.split('.')[0]!],
+  );
+  const taken = protocols.some((other) => other !== protocol && other.name === ofWireshark[0]);
+  return ofWireshark.length === 0 || taken ? [name] : [...new Set([name, ofWireshark[0]!])];
+}
+
+function fieldsOf({ declaration }: Protocol): [string, Field][] {
+  const all: Fields[] = [declaration.fields];
+  for (const { fields } of Object.values(declaration.sections ?? {})) all.push(fields);
+  for (const { fields } of Object.values(declaration.variants?.cases ?? {})) all.push(fields);
+  return all.flatMap((fields) => Object.entries(fields)).filter(([, field]) => !field.isReserved);
+}
+
+function kindOf({ shown }: Field): Kind {
+  return shown === 'decimal' || shown === 'hex' ? 'number' : shown;
+}
+
+/** Wireshark's names for either end: `tcp.port` is the source's or the destination's. */
+const EITHER: readonly (readonly [either: string, source: string, destination: string])[] = [
+  ['addr', 'source', 'destination'],
+  ['port', 'sourcePort', 'destinationPort'],
+];
+
+function namesOf(): Map<string, FieldName> {
+  const names = new Map<string, FieldName>();
+  const add = (name: string, target: Target): void => {
+    const known = names.get(name);
+    const kind = kindOf(target.field);
+    const bits = target.bit === undefined ? target.field.bits : 1;
+    if (known === undefined) names.set(name, { kind, bits, targets: [target] });
+    else if (known.kind === kind && !known.targets.some((one) => isSame(one, target)))
+      names.set(name, { kind, bits: Math.max(known.bits, bits), targets: [...known.targets, target] });
+  };
+  for (const protocol of protocols) {
+    const prefixes = prefixesOf(protocol);
+    const fields = fieldsOf(protocol);
+    for (const [name, field] of fields) {
+      const target = { protocol: protocol.name, name, field };
+      const { filter, scapy, bits } = field.options;
+      const all = prefixes.flatMap((prefix) => [
+        `${prefix}.${name}`,
+        ...(scapy === undefined ? [] : [`${prefix}.${scapy}`]),
+      ]);
+      if (filter !== undefined) all.unshift(filter);
+      for (const one of new Set(all)) add(one, target);
+      for (const [flag, bit] of Object.entries(bits ?? {})) {
+        for (const prefix of prefixes) add(`${prefix}.${name}.${flag}`, { ...target, bit });
+      }
+    }
+    for (const [either, ...ends] of EITHER) {
+      for (const end of ends) {
+        const field = fields.find(([name]) => name === end)?.[1];
+        if (field === undefined) continue;
+        for (const prefix of prefixes)
+          add(`${prefix}.${either}`, { protocol: protocol.name, name: end, field });
+      }
+    }
+  }
+  return names;
+}
+
+function isSame(a: Target, b: Target): boolean {
+  return a.protocol === b.protocol && a.name === b.name;
+}
+
+/** Every name of a field. */
+export const FIELD_NAMES: ReadonlyMap<string, FieldName> = namesOf();
+
+/** Every name of a protocol, and the protocols it stands for. */
+export const PROTOCOL_NAMES: ReadonlyMap<string, readonly string[]> = protocolNames();
+
+function protocolNames(): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const protocol of protocols) {
+    for (const prefix of prefixesOf(protocol))
+      names.set(prefix, [...(names.get(prefix) ?? []), protocol.name]);
+  }
+  return names;
+}

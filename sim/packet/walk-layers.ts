@@ -1,0 +1,81 @@
+/** From layer to layer through a packet, by the one table of what follows what: for trees and for filters. */
+
+import type { Protocol } from './declaration/protocol.ts';
+import type { Context, Follower } from './dissection.ts';
+import { followingProtocol, protocolByName } from './protocols.ts';
+
+/** No packet nests as deep as this, but hostile ones would like to. */
+const MAX_LAYERS = 64;
+
+/** Where a layer lies. */
+export interface LayerPlace {
+  readonly name: string;
+  readonly offset: number;
+  /** Where the bytes end that it may use. */
+  readonly end: number;
+}
+
+/** What is done with each layer: returns how long its header is, and what follows. */
+export type Visit = (
+  protocol: Protocol,
+  offset: number,
+  end: number,
+  context: Context,
+) => { readonly length: number; readonly next?: Follower };
+
+/** Bytes behind the last layer that has a protocol. */
+export interface Rest {
+  /** `data`, `fragment`, `padding`: why there is no protocol. */
+  readonly name: string;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/**
+ * Visits each layer, outermost first.
+ * @param first what the packet begins with
+ * @param gap called with bytes between two headers, and what they are
+ */
+export function walkLayers(
+  offset: number,
+  end: number,
+  first: string,
+  visit: Visit,
+  gap: (at: number, length: number, what: string | undefined) => void = () => {},
+): Rest {
+  let at = offset;
+  let layerEnd = end;
+  let name = first;
+  let context: Context = {};
+  for (let count = 0; at < layerEnd && count < MAX_LAYERS; count++) {
+    const protocol = protocolByName(name);
+    if (protocol === undefined) return { name, offset: at, end: layerEnd };
+    const { length, next } = visit(protocol, at, layerEnd, context);
+    at += Math.min(length, layerEnd - at);
+    if (next === undefined) return { name: 'data', offset: at, end: layerEnd };
+    layerEnd = next.end;
+    name = followingProtocol(next);
+    const between = Math.min(next.offset, layerEnd) - at;
+    if (between > 0) {
+      gap(at, between, next.gap);
+      at += between;
+    }
+    context = next.context ?? {};
+  }
+  return { name: 'data', offset: at, end: layerEnd };
+}
+
+/** The layers of a packet, without their fields. */
+export function layersOf(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  first: string = 'ethernet',
+): LayerPlace[] {
+  const layers: LayerPlace[] = [];
+  walkLayers(offset, end, first, (protocol, at, layerEnd, context) => {
+    layers.push({ name: protocol.name, offset: at, end: layerEnd });
+    return protocol.step(bytes, at, layerEnd, context);
+  });
+  return layers;
+}
