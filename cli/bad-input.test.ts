@@ -187,6 +187,17 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['checksum', 'ping.pcapng', '--fix', ''], /--fix is empty: expected the name of a file/],
     ...forms(NOT_WRITABLE.slice(1), (path) => ['checksum', 'ping.pcapng', '--write-bad', path]),
     [['checksum', 'ping.pcapng', '--write-bad', ''], /--write-bad is empty: expected the name of a file/],
+    ...['--bad', '--explain=1', '--fix=x', '--write-bad=x', '--layer=udp'].map(
+      (option): Refused => [
+        ['checksum', 'ping.pcapng', '--against', 'ping.pcapng', option],
+        new RegExp(`--against cannot be combined with ${option.replace(/=.*/, '')}`),
+      ],
+    ),
+    [
+      ['checksum', 'ping.pcapng', 'ping.pcapng', '--against', 'ping.pcapng'],
+      /compares one capture with another/,
+    ],
+    [['checksum', '-', '--against', '-'], /only one of the two captures/],
     [['checksum', 'ping.pcapng', '--layer', 'arp'], /--layer must be one of ipv4, .* not “arp”/],
     [['checksum', 'ping.pcapng', '--explain', '99'], /--explain 99: ping.pcapng has only \d+ packets/],
     [['checksum', 'ping.pcapng', '--explain', '1', '--json'], /leave out --json/],

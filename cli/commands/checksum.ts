@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import type { CheckOptions } from '../../verify/captures/checker.ts';
 import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
+import { checkAgainst } from '../checksum/against.ts';
 import { checkFile, exitCodeOf, type FileReport } from '../checksum/check-file.ts';
 import { explainPacket } from '../checksum/explain-packet.ts';
 import { reportJson } from '../checksum/report-json.ts';
 import { printReport } from '../checksum/report-text.ts';
 import { FragmentRepairs, requireTwoPasses, writeFaulty, writeFixed } from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { parseCount, parseOutput, repeated } from '../input/options.ts';
+import { parseCount, parseName, parseOutput, repeated } from '../input/options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
@@ -25,6 +26,7 @@ interface Options {
   readonly explain?: number;
   readonly fix?: string;
   readonly writeBad?: string;
+  readonly against?: string;
 }
 
 export function registerChecksum(program: Command): void {
@@ -40,6 +42,11 @@ export function registerChecksum(program: Command): void {
     .option('--explain <packet>', 'show one packet in full', parseCount('--explain'))
     .option('--fix <file>', 'write the capture with right checksums', parseOutput('--fix'))
     .option('--write-bad <file>', 'write the faulty packets', parseOutput('--write-bad'))
+    .option(
+      '--against <capture>',
+      'a capture from behind a device: which checksums did it make wrong?',
+      parseName('--against'),
+    )
     .option('--json', 'print one JSON document')
     .option('--max-faults <n>', 'how many faults to list per file', parseCount('--max-faults'), 1000)
     .option('--no-color', 'no colours')
@@ -48,6 +55,7 @@ export function registerChecksum(program: Command): void {
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
+  if (options.against !== undefined) return against(files, options.against, options, terminal);
   if (options.explain !== undefined) return explain(files, options.explain, options, terminal);
   const layers = layersOf(options.layer);
   const fragments = new FragmentRepairs();
@@ -101,6 +109,23 @@ async function write(
     await writeFaulty(file, options.writeBad, checker.faulty);
     note(`${options.writeBad}: ${count(checker.faulty.size)} faulty packets written`);
   }
+}
+
+async function against(
+  files: readonly string[],
+  after: string,
+  options: Options,
+  terminal: Terminal,
+): Promise<void> {
+  if (files.length > 1) throw inputFailure('--against compares one capture with another');
+  for (const name of ['explain', 'fix', 'writeBad', 'bad'] as const) {
+    if (options[name] === undefined) continue;
+    throw inputFailure(`--against cannot be combined with --${name === 'writeBad' ? 'write-bad' : name}`);
+  }
+  if (options.layer.length > 0) throw inputFailure('--against cannot be combined with --layer');
+  const { maxFaults } = options;
+  const json = options.json === true;
+  await checkAgainst(files[0]!, after, { strict: options.strict === true, maxFaults, json }, terminal);
 }
 
 async function explain(

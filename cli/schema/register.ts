@@ -5,6 +5,7 @@ import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
 import { checkReportShape } from '../check/report-json.ts';
+import { againstReportShape } from '../checksum/against.ts';
 import { checksumReportShape } from '../checksum/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
 
@@ -23,5 +24,10 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },
   { name: 'check', title: 'The report of xdpsim check --json', schema: checkReportShape },
   { name: 'checksum', title: 'What xdpsim checksum --json prints', schema: checksumReportShape },
+  {
+    name: 'checksum-against',
+    title: 'What xdpsim checksum --against --json prints',
+    schema: againstReportShape,
+  },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];
