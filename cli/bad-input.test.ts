@@ -197,6 +197,21 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       ['checksum', 'ping.pcapng', 'ping.pcapng', '--against', 'ping.pcapng'],
       /compares one capture with another/,
     ],
+    ...each(NOT_COUNTS, (text) => ['checksum', '--interface', 'lo', '--count', text], COUNT),
+    ...each(
+      NOT_TIMES,
+      (text) => ['checksum', '--interface', 'lo', '--time', text],
+      /--time must be a time \(60s, 5m, 500ms\), not/,
+    ),
+    ...['--explain=1', '--fix=x', '--write-bad=x', '--against=x'].map(
+      (option): Refused => [
+        ['checksum', '--interface', 'lo', option],
+        new RegExp(`--interface cannot be combined with ${option.replace(/=.*/, '')}`),
+      ],
+    ),
+    [['checksum', 'ping.pcapng', '--interface', 'lo'], /leave out the captures/],
+    [['checksum', 'ping.pcapng', '--count', '3'], /--count belongs to --interface/],
+    [['checksum', 'ping.pcapng', '--time', '3'], /--time belongs to --interface/],
     [['checksum', '-', '--against', '-'], /only one of the two captures/],
     [['checksum', 'ping.pcapng', '--layer', 'arp'], /--layer must be one of ipv4, .* not “arp”/],
     [['checksum', 'ping.pcapng', '--explain', '99'], /--explain 99: ping.pcapng has only \d+ packets/],

@@ -35,7 +35,8 @@ export function printReport(report: FileReport, options: TextOptions, terminal: 
   const { faultCount } = checker;
   const upTo =
     error === undefined ? '' : `; checked up to packet ${count(checker.packets)}, the rest cannot be read`;
-  terminal.print(`  ${faultCount === 0 ? 'no faults' : faultsText(faultCount)}${upTo}`);
+  const none = checker.packets === 0 ? 'no packets: nothing was checked' : 'no faults';
+  terminal.print(`  ${faultCount === 0 ? none : faultsText(faultCount)}${upTo}`);
 }
 
 function printTable(checker: CaptureChecker, { layers }: TextOptions, terminal: Terminal): void {

@@ -2,14 +2,12 @@
 import type { Command } from 'commander';
 import type { CheckOptions } from '../../verify/captures/checker.ts';
 import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
-import { checkAgainst } from '../checksum/against.ts';
 import { checkFile, exitCodeOf, type FileReport } from '../checksum/check-file.ts';
-import { explainPacket } from '../checksum/explain-packet.ts';
 import { reportJson } from '../checksum/report-json.ts';
 import { printReport } from '../checksum/report-text.ts';
 import { FragmentRepairs, requireTwoPasses, writeFaulty, writeFixed } from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { parseCount, parseName, parseOutput, repeated } from '../input/options.ts';
+import { parseCount, parseDuration, parseName, parseOutput, repeated } from '../input/options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
@@ -27,13 +25,16 @@ interface Options {
   readonly fix?: string;
   readonly writeBad?: string;
   readonly against?: string;
+  readonly interface?: string;
+  readonly count?: number;
+  readonly time?: number;
 }
 
 export function registerChecksum(program: Command): void {
   program
     .command('checksum')
     .description('check every checksum in captures, also inside tags, tunnels, ICMP errors and fragments')
-    .argument('<capture...>', 'pcap, pcapng or snoop files, packed (gzip, zstd) or not; - for standard input')
+    .argument('[capture...]', 'pcap, pcapng or snoop files, packed (gzip, zstd) or not; - for standard input')
     .option('--bad', 'print only what is wrong')
     .option('--layer <name>', `only checksums of this kind (${CHECKSUM_LAYERS.join(', ')})`, repeated, [])
     .option('--strict', 'count checksums that were not filled in yet (offload) as bad')
@@ -47,6 +48,9 @@ export function registerChecksum(program: Command): void {
       'a capture from behind a device: which checksums did it make wrong?',
       parseName('--against'),
     )
+    .option('--interface <device>', 'watch a device instead of reading captures', parseName('--interface'))
+    .option('--count <n>', 'with --interface: end after so many packets', parseCount('--count'))
+    .option('--time <time>', 'with --interface: end after this time', parseDuration('--time'))
     .option('--json', 'print one JSON document')
     .option('--max-faults <n>', 'how many faults to list per file', parseCount('--max-faults'), 1000)
     .option('--no-color', 'no colours')
@@ -55,19 +59,17 @@ export function registerChecksum(program: Command): void {
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
+  if (options.interface !== undefined) return watch(files, options.interface, options, terminal);
+  if (options.count !== undefined) throw inputFailure('--count belongs to --interface');
+  if (options.time !== undefined) throw inputFailure('--time belongs to --interface');
+  if (files.length === 0) {
+    throw inputFailure("missing required argument 'capture'", 'see xdpsim checksum --help');
+  }
   if (options.against !== undefined) return against(files, options.against, options, terminal);
   if (options.explain !== undefined) return explain(files, options.explain, options, terminal);
   const layers = layersOf(options.layer);
   const fragments = new FragmentRepairs();
-  const checkOptions: CheckOptions = {
-    strict: options.strict === true,
-    reassemble: options.reassemble,
-    layers,
-    maxFaults: options.maxFaults,
-    mtu: options.mtu,
-    keepFaulty: options.writeBad !== undefined,
-    ...(options.fix === undefined ? {} : { onFaultyDatagram: (datagram) => fragments.note(datagram) }),
-  };
+  const checkOptions = checkOptionsOf(options, layers, fragments);
   if (options.fix !== undefined) await requireTwoPasses(files, '--fix', options.fix);
   if (options.writeBad !== undefined) await requireTwoPasses(files, '--write-bad', options.writeBad);
   const interrupt = onInterrupt();
@@ -88,6 +90,58 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     return;
   }
   await write(reports[0]!, options, fragments, terminal);
+}
+
+function checkOptionsOf(
+  options: Options,
+  layers: ReadonlySet<string> | undefined,
+  fragments: FragmentRepairs,
+): CheckOptions {
+  return {
+    strict: options.strict === true,
+    reassemble: options.reassemble,
+    layers,
+    maxFaults: options.maxFaults,
+    mtu: options.mtu,
+    keepFaulty: options.writeBad !== undefined,
+    ...(options.fix === undefined ? {} : { onFaultyDatagram: (datagram) => fragments.note(datagram) }),
+  };
+}
+
+async function watch(
+  files: readonly string[],
+  device: string,
+  options: Options,
+  terminal: Terminal,
+): Promise<void> {
+  if (files.length > 0) throw inputFailure('--interface watches a device: leave out the captures');
+  refuseTogether('--interface', options, ['explain', 'fix', 'writeBad', 'against']);
+  const layers = layersOf(options.layer);
+  // Loads what calls the kernel.
+  const { checkDevice } = await import('../checksum/live.ts');
+  const { report, isInterrupted } = await checkDevice(
+    device,
+    checkOptionsOf(options, layers, new FragmentRepairs()),
+    options,
+    terminal,
+  );
+  if (options.json === true) printJson(reportJson([report]));
+  else printReport(report, { ...options, layers }, terminal);
+  // Nothing came by: that is no agreement.
+  process.exitCode = report.checker.packets === 0 ? EXIT.incomplete : exitCodeOf([report]);
+  if (isInterrupted) process.exitCode = EXIT.interrupted;
+}
+
+/** Refuses options that mean nothing together. */
+function refuseTogether(
+  option: string,
+  options: Options,
+  others: readonly ('explain' | 'fix' | 'writeBad' | 'against' | 'bad')[],
+): void {
+  for (const name of others) {
+    if (options[name] === undefined) continue;
+    throw inputFailure(`${option} cannot be combined with --${name === 'writeBad' ? 'write-bad' : name}`);
+  }
 }
 
 /** The second pass of `--fix` and `--write-bad`. A file that could not be opened has none. */
@@ -118,13 +172,11 @@ async function against(
   terminal: Terminal,
 ): Promise<void> {
   if (files.length > 1) throw inputFailure('--against compares one capture with another');
-  for (const name of ['explain', 'fix', 'writeBad', 'bad'] as const) {
-    if (options[name] === undefined) continue;
-    throw inputFailure(`--against cannot be combined with --${name === 'writeBad' ? 'write-bad' : name}`);
-  }
+  refuseTogether('--against', options, ['explain', 'fix', 'writeBad', 'bad']);
   if (options.layer.length > 0) throw inputFailure('--against cannot be combined with --layer');
   const { maxFaults } = options;
   const json = options.json === true;
+  const { checkAgainst } = await import('../checksum/against.ts');
   await checkAgainst(files[0]!, after, { strict: options.strict === true, maxFaults, json }, terminal);
 }
 
@@ -136,6 +188,7 @@ async function explain(
 ): Promise<void> {
   if (files.length > 1) throw inputFailure('--explain takes exactly one capture');
   if (options.json === true) throw inputFailure('--explain prints text: leave out --json');
+  const { explainPacket } = await import('../checksum/explain-packet.ts');
   if (await explainPacket(files[0]!, packet, terminal)) process.exitCode = EXIT.found;
 }
 

@@ -39,7 +39,8 @@ export class PacketSocket implements FrameSource {
   readonly #socket: number;
   readonly #onFrame: OnFrame;
   /** A frame, with room for the tag that the kernel takes out. */
-  readonly #incoming: Buffer = Buffer.alloc(LONGEST_FRAME + TAG_SIZE);
+  readonly #incoming: Buffer;
+  readonly #longest: number;
   readonly #control: Buffer = Buffer.alloc(CMSG.room);
   readonly #vector: Buffer = Buffer.alloc(IOVEC.size);
   readonly #message: Buffer = Buffer.alloc(MSGHDR.size);
@@ -47,12 +48,21 @@ export class PacketSocket implements FrameSource {
 
   /**
    * @param frames how many the kernel keeps until they are asked for
+   * @param longest bytes of a frame that are kept
    * @throws {EngineError} where the device or the rights are missing
    */
-  constructor(netns: Netns, device: string, frames: number, onFrame: OnFrame) {
+  constructor(
+    netns: Pick<Netns, 'enter'>,
+    device: string,
+    frames: number,
+    onFrame: OnFrame,
+    longest: number = LONGEST_FRAME,
+  ) {
     this.#onFrame = onFrame;
+    this.#longest = longest;
+    this.#incoming = Buffer.alloc(longest + TAG_SIZE);
     this.#vector.writeBigUInt64LE(BigInt(addressOf(this.#incoming)), IOVEC.base);
-    this.#vector.writeBigUInt64LE(BigInt(LONGEST_FRAME), IOVEC.len);
+    this.#vector.writeBigUInt64LE(BigInt(this.#longest), IOVEC.len);
     this.#message.writeBigUInt64LE(BigInt(addressOf(this.#vector)), MSGHDR.iov);
     this.#message.writeBigUInt64LE(1n, MSGHDR.iovlen);
     this.#message.writeBigUInt64LE(BigInt(addressOf(this.#control)), MSGHDR.control);

@@ -17,6 +17,46 @@ const SLOT = 4096;
  */
 const closed: Cap[] = [];
 
+/** Bytes of libpcap's ring, and its longest frame: what `cap` asks libpcap for (`pcap_set_snaplen`). */
+const LIVE_RING: number = 32 * 1024 * 1024;
+const LIVE_LONGEST = 65_535;
+
+/**
+ * Opens a device of the calling thread's namespace to watch it, whatever offloads it has.
+ * @returns what the frames begin with, as `cap` calls it, and how to end
+ * @throws {EngineError} where the device or the rights are missing
+ */
+export function watchPcap(
+  { Cap }: CapModule,
+  device: string,
+  onFrame: OnFrame,
+): { readonly linkType: string; close(): void } {
+  const cap = new Cap();
+  const incoming = Buffer.alloc(LIVE_LONGEST);
+  const linkType = withQuietStderr(() => open(cap, device, LIVE_RING, incoming));
+  cap.on('packet', (length) => onFrame(incoming, Math.min(length, LIVE_LONGEST)));
+  return {
+    linkType,
+    close() {
+      cap.close();
+      closed.push(cap);
+    },
+  };
+}
+
+function open(cap: Cap, device: string, ring: number, incoming: Buffer): string {
+  try {
+    // No filter: `inbound` loses the first frame.
+    return cap.open(device, '', ring, incoming);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError('environment', `${device} cannot be captured: ${reason}`, {
+      remedy: 'run as root (or with CAP_NET_RAW)',
+      cause,
+    });
+  }
+}
+
 /**
  * @param frames how many the ring has room for
  * @throws {EngineError} where the device or the rights are missing
@@ -31,18 +71,8 @@ export function openPcap(
   const cap = new Cap();
   const incoming = Buffer.alloc(LONGEST_FRAME);
   const outgoing = Buffer.alloc(LONGEST_FRAME);
-  try {
-    netns.enter(() =>
-      // No filter: `inbound` loses the first frame, and in a silent namespace there is nothing to filter.
-      withQuietStderr(() => cap.open(device, '', frames * SLOT, incoming)),
-    );
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError('environment', `${device} cannot be captured: ${reason}`, {
-      remedy: 'run as root (or with CAP_NET_RAW)',
-      cause,
-    });
-  }
+  // In a silent namespace there is nothing to filter.
+  netns.enter(() => withQuietStderr(() => open(cap, device, frames * SLOT, incoming)));
   cap.on('packet', (length) => onFrame(incoming, length));
   return {
     send(arena, offset, length) {
