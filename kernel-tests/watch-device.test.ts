@@ -81,7 +81,7 @@ describeKernel('checksums of a device', ['root', 'frames'], () => {
     expect((await run.ended()).end).toBe(130);
     // The frame may have come before the signal or not.
     expect(run.out).toMatch(
-      /^far: (1 packet\n[^]*udp +0 +1 [^]*1 fault|0 packets\n {2}no packets: nothing was checked)\n$/,
+      /^far: (1 packet\n[\s\S]*udp +0 +1 [\s\S]*1 fault|0 packets\n {2}no packets: nothing was checked)\n$/,
     );
     const silent = watch(['--time', '50ms']);
     expect((await silent.ended()).end).toBe(4);
