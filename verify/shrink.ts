@@ -23,6 +23,15 @@ export interface ShrinkTask {
   readonly finding: Finding;
   /** What is judged of frames; default: all. */
   readonly oracle?: Oracle | Judging;
+  /** Says what a case shows; default: the engines, compared with each other. */
+  readonly replay?: () => CaseReplay;
+}
+
+/** What a smaller case is tried on. */
+export interface CaseReplay {
+  /** The first finding of this family (`familyOf`) on the case; undefined also where the case cannot be run. */
+  find(candidate: Case, family: string): Promise<Finding | undefined>;
+  close(): Promise<void>;
 }
 
 export interface ShrinkOptions {
@@ -73,7 +82,7 @@ export async function shrink(task: ShrinkTask, options: ShrinkOptions = {}): Pro
 class Shrinker {
   readonly #task: ShrinkTask;
   readonly #options: ShrinkOptions;
-  readonly #replay: Replay;
+  readonly #replay: CaseReplay;
   readonly #family: string;
   /** What is behind the checksum that is wrong. */
   readonly #cause: CauseId | undefined;
@@ -88,7 +97,7 @@ class Shrinker {
   constructor(task: ShrinkTask, options: ShrinkOptions) {
     this.#task = task;
     this.#options = options;
-    this.#replay = new Replay(task.program, task.engines, task.oracle);
+    this.#replay = newReplay(task);
     this.#family = familyOf(task.finding);
     const came = task.case.stimuli[task.finding.packet]?.packet;
     this.#cause = came === undefined ? undefined : checksumCause(came, task.finding)?.id;
@@ -210,7 +219,7 @@ class Shrinker {
 
   /** Trials reuse sessions by resetting them; the result must hold in sessions that nothing has happened in. */
   async #confirmed(): Promise<Shrunk> {
-    const fresh = new Replay(this.#task.program, this.#task.engines, this.#task.oracle);
+    const fresh = newReplay(this.#task);
     try {
       const finding = await fresh.find(this.#case, this.#family);
       if (finding === undefined) return this.#result('not repeated');
@@ -225,6 +234,10 @@ class Shrinker {
     const stopped = state === 'cut short' && this.#stopped !== undefined ? { stopped: this.#stopped } : {};
     return { case: this.#case, finding: this.#finding, state, attempts: this.#attempts, ...stopped };
   }
+}
+
+function newReplay({ program, engines, oracle, replay }: ShrinkTask): CaseReplay {
+  return replay === undefined ? new Replay(program, engines, oracle) : replay();
 }
 
 /**

@@ -11,6 +11,7 @@ export const COMMANDS = {
   verify: async () => (await import('./verify.ts')).registerVerify,
   check: async () => (await import('./check.ts')).registerCheck,
   run: async () => (await import('./run.ts')).registerRun,
+  diff: async () => (await import('./diff.ts')).registerDiff,
   disasm: async () => (await import('./disasm.ts')).registerDisasm,
   checksum: async () => (await import('./checksum.ts')).registerChecksum,
   corpus: async () => (await import('./corpus.ts')).registerCorpus,

@@ -39,10 +39,11 @@ export function clangOption(): Option {
 /** What these options say. @throws {Failure} for flags with an open quote */
 export function settingsOf(options: {
   readonly cflags?: readonly string[];
-  readonly clang?: string;
+  /** `diff` takes it more than once, and looks after it by itself. */
+  readonly clang?: string | readonly string[];
 }): CompilerSettings {
   const flags = (options.cflags ?? []).flatMap((text) => splitWords(text, '--cflags'));
-  return { flags, ...(options.clang === undefined ? {} : { clang: options.clang }) };
+  return { flags, ...(typeof options.clang === 'string' ? { clang: options.clang } : {}) };
 }
 
 /** The options that say the same, as words of a command line. */

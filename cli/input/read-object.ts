@@ -1,4 +1,5 @@
 /** An object that the user names: read from its file, or compiled where the file is a C source. */
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { compileSource, isSource } from '../compile/compile-source.ts';
 import { compilerSettings } from '../compile/settings.ts';
@@ -6,7 +7,10 @@ import { reportLines } from '../output.ts';
 import { readBytes } from './read-file.ts';
 
 /** Sources that this process has compiled: a command looks at an object more than once. */
-const compiled = new Map<string, Uint8Array>();
+const compiled = new Map<
+  string,
+  { readonly object: Uint8Array; readonly files: string; readonly names: string[] }
+>();
 
 let showWarnings: (text: string) => void = reportLines;
 
@@ -20,9 +24,20 @@ export function readObject(path: string): Uint8Array {
   if (!isSource(path)) return readBytes(path);
   const key = JSON.stringify([resolve(path), compilerSettings()]);
   const known = compiled.get(key);
-  if (known !== undefined) return known;
-  const { object, warnings } = compileSource(path);
+  if (known !== undefined && known.files === statesOf(known.names)) return known.object;
+  const { object, warnings, includes } = compileSource(path);
   if (warnings.trim() !== '') showWarnings(warnings.trimEnd());
-  compiled.set(key, object);
+  const names = [path, ...includes];
+  compiled.set(key, { object, names, files: statesOf(names) });
   return object;
+}
+
+/** Changes when one of the files does. */
+function statesOf(files: readonly string[]): string {
+  return files
+    .map((file) => {
+      const status = statSync(file, { throwIfNoEntry: false });
+      return status === undefined ? 'gone' : `${status.mtimeMs} ${status.size} ${status.ino}`;
+    })
+    .join();
 }

@@ -3,6 +3,7 @@ import { reachOf } from '../ebpf/analysis/reach.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
 import { PacketWrites } from '../ebpf/interpreter/packet-writes.ts';
+import { RunPath } from '../ebpf/interpreter/run-path.ts';
 import type { Warning } from '../ebpf/interpreter/state.ts';
 import { type RunTrace, runTraced } from '../ebpf/interpreter/trace.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
@@ -36,6 +37,8 @@ export interface VmOptions extends MachineProgramOptions {
   readonly onTrace?: (trace: RunTrace) => void;
   /** Is told who wrote the packet in each run, before its outcome is written; slow. */
   readonly onWrites?: (writes: PacketWrites) => void;
+  /** Is told which way each run went and who wrote the packet, before its outcome is written; slow. */
+  readonly onPath?: (path: RunPath, writes: PacketWrites) => void;
 }
 
 export function createVmEngine(options: VmOptions = {}): Engine {
@@ -64,6 +67,7 @@ class VmSession implements Session {
   readonly #interpreter: Interpreter;
   readonly #onTrace: VmOptions['onTrace'];
   readonly #onWrites: VmOptions['onWrites'];
+  readonly #onPath: VmOptions['onPath'];
 
   constructor(program: Program, opened: MachineProgram, options: VmOptions) {
     this.#program = program;
@@ -71,6 +75,7 @@ class VmSession implements Session {
     this.#interpreter = new Interpreter(opened.machine, opened.wanted, options.budget);
     this.#onTrace = options.onTrace;
     this.#onWrites = options.onWrites;
+    this.#onPath = options.onPath;
   }
 
   async run(input: PacketBatch, output: OutcomeBatch): Promise<void> {
@@ -118,6 +123,7 @@ class VmSession implements Session {
 
   #run(program: number): RunResult {
     if (this.#onWrites !== undefined) return this.#watched(program, this.#onWrites);
+    if (this.#onPath !== undefined) return this.#followed(program, this.#onPath);
     if (this.#onTrace === undefined) return this.#interpreter.run(program);
     const trace = runTraced(this.#interpreter, program);
     this.#onTrace(trace);
@@ -131,6 +137,25 @@ class VmSession implements Session {
       const result = { ...this.#interpreter.run(program) };
       writes.finish();
       onWrites(writes);
+      return result;
+    } finally {
+      this.#interpreter.tracer = undefined;
+    }
+  }
+
+  #followed(program: number, onPath: NonNullable<VmOptions['onPath']>): RunResult {
+    const path = new RunPath();
+    const writes = new PacketWrites();
+    this.#interpreter.tracer = {
+      before: (state, pc) => {
+        path.before(state, pc);
+        writes.before(state, pc);
+      },
+    };
+    try {
+      const result = { ...this.#interpreter.run(program) };
+      writes.finish();
+      onPath(path, writes);
       return result;
     } finally {
       this.#interpreter.tracer = undefined;

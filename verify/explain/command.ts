@@ -38,7 +38,7 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   const engines = run.engines.join(',');
   const asKernel = run.asKernel === undefined ? [] : ['--as-kernel', run.asKernel];
   const isCheck = run.command === 'check';
-  const repeat = command(
+  const repeat = commandText(
     run.command ?? 'verify',
     ...named,
     ...(run.words ?? []),
@@ -50,7 +50,7 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   );
   const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
   if (capture === undefined || program.object === undefined) return { repeat };
-  return { repeat, alone: command('run', ...named, ...asKernel, '--packet', capture) };
+  return { repeat, alone: commandText('run', ...named, ...asKernel, '--packet', capture) };
 }
 
 /** The same batches up to the one that shows it: what is found first depends on the whole batch. */
@@ -60,7 +60,8 @@ function runsOf({ seen }: Divergence, { runs, timed = false }: RunOptions): stri
   return ['--runs', String((Math.floor(seen.packet / BATCH_SIZE) + 1) * BATCH_SIZE)];
 }
 
-function command(...words: readonly string[]): string {
+/** Words of a command line of ours, ready for a shell. */
+export function commandText(...words: readonly string[]): string {
   return ['npx xdpsim', ...words.map(quoted)].join(' ');
 }
 

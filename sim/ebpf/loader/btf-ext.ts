@@ -72,7 +72,8 @@ export function readBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
       const place = record.u32(at + 12, 'line_col');
       return {
         instruction,
-        file: btf.text(record.u32(at + 4, 'file_name_off')),
+        // Compilers that are told to keep folders out of the object write “./prog.bpf.c”.
+        file: btf.text(record.u32(at + 4, 'file_name_off')).replace(/^(\.\/)+/, ''),
         line: place >>> 10,
         column: place & 0x3ff,
         text: btf.text(record.u32(at + 8, 'line_off')).trim(),

@@ -1,0 +1,248 @@
+/** `xdpsim diff`: which packets two builds of a program treat differently. */
+
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { casesFromCapture, saveCase } from '../../corpus/cases/case.ts';
+import { makeDirectory } from '../../corpus/files/make-directory.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
+import { packageFile } from '../../kernel/package-file.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import { worldsOf } from '../../verify/batch-plan.ts';
+import { changesOf } from '../../verify/diff/describe.ts';
+import { type DiffOptions, type DiffReport, diff } from '../../verify/diff/diff.ts';
+import { totalPackets } from '../../verify/run.ts';
+import { cflagsOption } from '../compile/settings.ts';
+import { type Build, type BuildProgram, resolveBuilds } from '../diff/builds.ts';
+import type { Compared, ComparedProgram } from '../diff/compared.ts';
+import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
+import { diffToJson } from '../diff/report-json.ts';
+import { differingLines, sameLine } from '../diff/report-text.ts';
+import { createEngine } from '../engines.ts';
+import { EXIT } from '../failure.ts';
+import { mapsOf, readMaps, withEntries } from '../input/map-file.ts';
+import { assumedSizes, withMaxEntries } from '../input/max-entries.ts';
+import { announceMemory } from '../input/memory.ts';
+import {
+  freshSeed,
+  parseCount,
+  parseDuration,
+  parseDurationOrOff,
+  parseOutput,
+  repeated,
+} from '../input/options.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { printJson, reportLine } from '../output.ts';
+import { count, createTerminal, type Terminal } from '../terminal.ts';
+
+interface Options {
+  readonly flags: readonly string[];
+  readonly clang: readonly string[];
+  readonly cflags: readonly string[];
+  readonly runs?: number;
+  readonly time?: number;
+  readonly seed?: string;
+  readonly map: readonly string[];
+  readonly maxEntries: readonly string[];
+  readonly packets: readonly string[];
+  readonly maxClasses: number;
+  readonly shrinkTime: number;
+  readonly report?: string;
+  readonly json?: boolean;
+  readonly color: boolean;
+}
+
+export function registerDiff(program: Command): void {
+  program
+    .command('diff')
+    .description('show which packets two builds of a program treat differently, and what decides it')
+    .argument('<old>', 'an object or C source FILE[:FUNCTION], or a built-in program')
+    .argument(
+      '[new]',
+      'the build to compare it with; left out where --flags or --clang make several of one source',
+    )
+    .option(
+      '--flags <flags>',
+      'compile the source with these flags; give it once for each build',
+      repeated,
+      [],
+    )
+    .option('--clang <command>', 'the compiler; given more than once, a build with each', repeated, [])
+    .addOption(cflagsOption())
+    .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
+    .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
+    .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .option('--packets <file>', 'captures and saved cases to run first; may be repeated', repeated, [])
+    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
+    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .option(
+      '--max-classes <n>',
+      'stop looking for more classes after this many',
+      parseCount('--max-classes'),
+      20,
+    )
+    .option(
+      '--shrink-time <time>',
+      'stop making an example smaller after this long; 0: do not shrink',
+      parseDurationOrOff('--shrink-time'),
+      10,
+    )
+    .option('--report <dir>', 'save each class’s example there', parseOutput('--report'))
+    .addOption(new Option('--json', 'print one JSON document'))
+    .option('--no-color', 'no colours')
+    .action(run);
+}
+
+async function run(old: string, next: string | undefined, options: Options): Promise<void> {
+  const builds = await resolveBuilds(next === undefined ? [old] : [old, next], options);
+  const sized = sizedBuilds(builds, options.maxEntries);
+  const seed = options.seed ?? freshSeed();
+  const terminal = createTerminal(options);
+  const interrupt = onInterrupt();
+  const [first, ...others] = sized;
+  const all: Compared[] = [];
+  for (const other of others) {
+    if (interrupt.signal.aborted) break;
+    const compared = await compare(first!, other, options, seed, interrupt.signal, terminal);
+    all.push(compared);
+    if (options.json !== true) print(compared, seed, terminal);
+  }
+  if (options.json === true) printJson(diffToJson(seed, all));
+  else if (interrupt.signal.aborted) terminal.print('Interrupted: this is what was found so far.');
+  interrupt.release();
+  process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(all);
+}
+
+function print(compared: Compared, seed: string, terminal: Terminal): void {
+  if (compared.verdict === 'same') terminal.print(sameLine(compared, seed));
+  else for (const line of differingLines(compared, seed, terminal)) terminal.print(line);
+}
+
+function exitCodeOf(all: readonly Compared[]): number {
+  if (all.some(({ verdict }) => verdict === 'differs')) return EXIT.found;
+  const failures = all.flatMap(({ programs }) => programs.flatMap(({ report }) => report?.failure ?? []));
+  if (failures.some(({ kind }) => kind === 'internal')) return EXIT.defect;
+  if (failures.some(({ kind }) => kind === 'input')) return EXIT.input;
+  return failures.length > 0 ? EXIT.environment : EXIT.agreed;
+}
+
+/** Maps whose size is left to the loader: `--max-entries` may name those of either build. */
+function sizedBuilds(builds: readonly Build[], maxEntries: readonly string[]): Build[] {
+  const programs = builds.flatMap((build) => build.programs.map(({ program }) => program));
+  const sized = withMaxEntries(programs, maxEntries);
+  for (const line of assumedSizes(sized)) reportLine(line);
+  announceMemory(sized);
+  const next = sized[Symbol.iterator]();
+  return builds.map((build) => ({
+    ...build,
+    programs: build.programs.map((one) => ({ ...one, program: next.next().value as Program })),
+  }));
+}
+
+async function compare(
+  old: Build,
+  next: Build,
+  options: Options,
+  seed: string,
+  signal: AbortSignal,
+  terminal: Terminal,
+): Promise<Compared> {
+  const { pairs, unpaired } = pairPrograms(old, next);
+  const programs: ComparedProgram[] = [];
+  for (const pair of pairs) {
+    if (signal.aborted) break;
+    programs.push(await comparePair(pair, options, seed, signal, terminal));
+  }
+  const verdicts = new Set(programs.map(({ verdict }) => verdict));
+  const differs = unpaired.length > 0 || verdicts.has('differs');
+  return {
+    ...{ old: old.label, new: next.label, unpaired, programs },
+    verdict: differs ? 'differs' : verdicts.has('failed') ? 'failed' : 'same',
+  };
+}
+
+async function comparePair(
+  { name, old, new: next }: ProgramPair,
+  options: Options,
+  seed: string,
+  signal: AbortSignal,
+  terminal: Terminal,
+): Promise<ComparedProgram> {
+  const pair = { old: old.program, new: next.program };
+  const words = { old: pair.old.commandLine ?? [], new: pair.new.commandLine ?? [] };
+  if (isIdentical(pair)) return { name, verdict: 'identical instructions', files: [], words };
+  const hints = old.hints ?? next.hints;
+  const worlds = worldsWith([old, next], options.map);
+  const report = await diff({
+    pair,
+    engine: createEngine('wasm'),
+    vm: { kernel: runningKernel },
+    kernel: createEngine('testrun'),
+    seed,
+    runs: totalPackets({
+      ...(options.runs === undefined ? {} : { runs: options.runs }),
+      ...(options.time === undefined ? {} : { seconds: options.time }),
+    }),
+    ...(options.time === undefined ? {} : { seconds: options.time }),
+    worlds,
+    cases: casesOf(pair.old, options.packets, worlds),
+    ...(hints === undefined ? {} : { source: new PacketGenerator(hints, [pair.old.entries[0]!.hook]) }),
+    maxClasses: options.maxClasses,
+    shrinkSeconds: options.shrinkTime,
+    signal,
+    onProgress: (packets, classes) =>
+      terminal.progress(() => `${name}: ${count(packets)} packets, ${classes} classes`),
+  });
+  terminal.clearProgress();
+  const verdict = report.classes.length > 0 ? 'differs' : report.failure === undefined ? 'same' : 'failed';
+  const files = await save(report, options.report);
+  return { name, verdict, report, files, words };
+}
+
+/** The worlds of either build, with the maps of `--map` options in each. */
+function worldsWith(both: readonly BuildProgram[], maps: readonly string[]): NamedWorld[] {
+  const all = both.flatMap(({ program, worlds }) => (worlds.length > 0 ? worlds : worldsOf(program)));
+  const distinct = [...new Map(all.map((world) => [world.name, world])).values()];
+  const definitions = new Map(both.flatMap(({ program }) => mapsOf(program)).map((map) => [map.name, map]));
+  const read = readMaps(maps, [...definitions.values()]);
+  return distinct.map(({ name, world }) => ({ name, world: withEntries(world, read) }));
+}
+
+/** Captures of real traffic, and what the user names before these. */
+async function* casesOf(
+  program: Program,
+  files: readonly string[],
+  worlds: readonly NamedWorld[],
+): NonNullable<DiffOptions['cases']> & AsyncGenerator {
+  const world = worlds[0]?.world ?? {};
+  for (const file of files) yield* casesFromCapture(file, { program: program.name, world });
+  const folder = packageFile('corpus/captures');
+  const own = readdirSync(folder).filter((name) => /\.pcap(ng)?$/.test(name));
+  for (const name of own.sort()) {
+    yield* casesFromCapture(join(folder, name), { program: program.name, world });
+  }
+}
+
+/** @returns the file of each class's example */
+async function save(
+  { classes, pair }: DiffReport,
+  directory: string | undefined,
+): Promise<(string | undefined)[]> {
+  if (directory === undefined) return [];
+  const folder = resolve(directory);
+  await makeDirectory(folder);
+  const files: string[] = [];
+  for (const [index, one] of classes.entries()) {
+    const [change] = changesOf(pair, one);
+    const file = join(
+      folder,
+      `${pair.old.name}-${index + 1}-${one.finding.field}`.replaceAll(/[^\w./-]+/g, '_'),
+    );
+    const path = `${file}.pcapng`;
+    const summary = `${change?.what}: ${change?.old} → ${change?.new}`;
+    await saveCase(path, { ...one.case, note: { field: one.finding.field, summary } });
+    files.push(path);
+  }
+  return files;
+}

@@ -1,0 +1,22 @@
+/** What came of comparing two builds. */
+import type { DiffReport } from '../../verify/diff/diff.ts';
+
+export interface ComparedProgram {
+  readonly name: string;
+  readonly verdict: 'same' | 'identical instructions' | 'differs' | 'failed';
+  /** Absent where nothing had to be run. */
+  readonly report?: DiffReport;
+  /** The files of the classes' examples, where they were saved. */
+  readonly files: readonly (string | undefined)[];
+  /** The words that name each build's program on a command line. */
+  readonly words: { readonly old: readonly string[]; readonly new: readonly string[] };
+}
+
+export interface Compared {
+  /** The builds' labels. */
+  readonly old: string;
+  readonly new: string;
+  readonly verdict: 'same' | 'differs' | 'failed';
+  readonly unpaired: readonly string[];
+  readonly programs: readonly ComparedProgram[];
+}

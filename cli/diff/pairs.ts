@@ -1,0 +1,76 @@
+/** Which programs of two builds belong together. */
+import { encodeInstructions } from '../../sim/ebpf/instruction.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { BuildPair } from '../../verify/diff/pair.ts';
+import type { Build, BuildProgram } from './builds.ts';
+
+export interface ProgramPair {
+  readonly name: string;
+  readonly old: BuildProgram;
+  readonly new: BuildProgram;
+}
+
+export interface Pairing {
+  readonly pairs: readonly ProgramPair[];
+  /** What is in one build only, or on another hook: sentences. */
+  readonly unpaired: readonly string[];
+}
+
+/** By the function's name; where each build has one program, these. */
+export function pairPrograms(old: Build, next: Build): Pairing {
+  const [only, ...others] = old.programs;
+  const [onlyNew, ...othersNew] = next.programs;
+  const areAlone = others.length === 0 && othersNew.length === 0;
+  const partner = ({ program }: BuildProgram): BuildProgram | undefined =>
+    areAlone ? onlyNew : next.programs.find((one) => one.program.name === program.name);
+  const pairs: ProgramPair[] = [];
+  const unpaired: string[] = [];
+  for (const one of areAlone ? [only!] : old.programs) {
+    const other = partner(one);
+    if (other === undefined) unpaired.push(`program ${one.program.name} is only in ${old.label}`);
+    else if (hookOf(one) !== hookOf(other)) {
+      unpaired.push(
+        `program ${one.program.name}: hook ${hookOf(one)} in ${old.label}, ${hookOf(other)} in ${next.label}`,
+      );
+    } else pairs.push({ name: one.program.name, old: one, new: other });
+  }
+  for (const { program } of areAlone ? [] : next.programs) {
+    if (!old.programs.some((one) => one.program.name === program.name))
+      unpaired.push(`program ${program.name} is only in ${next.label}`);
+  }
+  return { pairs, unpaired };
+}
+
+function hookOf({ program }: BuildProgram): string {
+  return program.entries[0]!.hook;
+}
+
+/** Are they the same instructions over the same maps and variables? Then no packet can tell them apart. */
+export function isIdentical({ old, new: next }: BuildPair): boolean {
+  const a = contentOf(old);
+  return a !== undefined && a === contentOf(next);
+}
+
+function contentOf({ object: bytes, entries, maxEntries }: Program): string | undefined {
+  if (bytes === undefined) return undefined;
+  const object = loadObject(bytes);
+  // A tail call leads into any of the others.
+  const programs = object.programs.map((program) => [
+    program.function,
+    Buffer.from(encodeInstructions(program.instructions)).toString('base64'),
+  ]);
+  const maps = object.maps.map((map) => ({
+    ...map,
+    ...{ keyType: 0, valueType: 0, mapExtra: String(map.mapExtra) },
+    inner: map.inner === undefined ? undefined : { ...map.inner, mapExtra: '', keyType: 0, valueType: 0 },
+    global:
+      map.global === undefined
+        ? undefined
+        : {
+            bytes: Buffer.from(map.global.bytes).toString('base64'),
+            variables: [...map.global.variables].map(([name, { offset, size }]) => [name, offset, size]),
+          },
+  }));
+  return JSON.stringify([entries, programs, maps, object.kfuncs, maxEntries]);
+}
