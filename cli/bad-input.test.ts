@@ -467,6 +467,19 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['check', 'icmp_echo', '--max-entries', 'nope=5'], /--max-entries nope: no such map/],
     [['check', 'icmp_echo', '--report', ''], /is empty: expected the name of a file/],
   ],
+  diff: [
+    ...forms(NOT_PROGRAMS, (name) => ['diff', name, OBJECT]),
+    ...forms(NOT_PROGRAMS, (name) => ['diff', OBJECT, name]),
+    ...each(NOT_COUNTS, (text) => ['diff', OBJECT, OBJECT, '--runs', text], COUNT),
+    [['diff'], /missing required argument 'old'/],
+    [['diff', OBJECT], /icmp_echo\.o: name the build to compare it with\n.*--flags=-O1 --flags=-O3/],
+    [['diff', OBJECT, '--flags', '-O1', '--flags', '-O2'], /icmp_echo\.o: is no C source/],
+    [['diff', OBJECT, OBJECT, '--flags', '-O1'], /--flags compares builds of one source: leave .* out/],
+    [['diff', OBJECT, TWO, '--map', 'x=y'], /--map/],
+    [['diff', OBJECT, TWO, '--max-entries', 'x=1'], /--max-entries x: no such map/],
+    [['diff', OBJECT, OBJECT, '--report', ''], /--report is empty/],
+    [['diff', 'missing.c', '--flags', '-O1', '--flags', "-D'"], /--flags: a quote \('\) is not closed/],
+  ],
   'lab run': [
     ...forms(
       [

@@ -8,21 +8,20 @@ import { makeDirectory } from '../../corpus/files/make-directory.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
 import { packageFile } from '../../kernel/package-file.ts';
-import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import { mergedHints, type NamedWorld, type Program } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
 import { changesOf } from '../../verify/diff/describe.ts';
 import { type DiffOptions, type DiffReport, diff } from '../../verify/diff/diff.ts';
 import { totalPackets } from '../../verify/run.ts';
 import { cflagsOption } from '../compile/settings.ts';
-import { type Build, type BuildProgram, resolveBuilds } from '../diff/builds.ts';
+import { type Build, resolveBuilds } from '../diff/builds.ts';
 import type { Compared, ComparedProgram } from '../diff/compared.ts';
 import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
 import { diffToJson } from '../diff/report-json.ts';
 import { differingLines, sameLine } from '../diff/report-text.ts';
 import { createEngine } from '../engines.ts';
 import { EXIT } from '../failure.ts';
-import { mapsOf, readMaps, withEntries } from '../input/map-file.ts';
-import { assumedSizes, withMaxEntries } from '../input/max-entries.ts';
+import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import {
   freshSeed,
@@ -32,20 +31,29 @@ import {
   parseOutput,
   repeated,
 } from '../input/options.ts';
+import {
+  aimOption,
+  mapOption,
+  maxEntriesOption,
+  type PlacedProgram,
+  placePrograms,
+  surroundingsOf,
+  type WorldOptions,
+  worldOption,
+} from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
 
-interface Options {
+interface Options extends WorldOptions {
   readonly flags: readonly string[];
   readonly clang: readonly string[];
   readonly cflags: readonly string[];
   readonly runs?: number;
   readonly time?: number;
   readonly seed?: string;
-  readonly map: readonly string[];
-  readonly maxEntries: readonly string[];
   readonly packets: readonly string[];
+  readonly sweeps: boolean;
   readonly maxClasses: number;
   readonly shrinkTime: number;
   readonly report?: string;
@@ -74,8 +82,11 @@ export function registerDiff(program: Command): void {
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--packets <file>', 'captures and saved cases to run first; may be repeated', repeated, [])
-    .option('--map <name=file>', 'the initial contents of a map, as JSON; may be repeated', repeated, [])
-    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
+    .addOption(aimOption())
+    .option('--no-sweeps', 'do not sweep the words that the builds rewrite')
     .option(
       '--max-classes <n>',
       'stop looking for more classes after this many',
@@ -96,11 +107,11 @@ export function registerDiff(program: Command): void {
 
 async function run(old: string, next: string | undefined, options: Options): Promise<void> {
   const builds = await resolveBuilds(next === undefined ? [old] : [old, next], options);
-  const sized = sizedBuilds(builds, options.maxEntries);
+  const placed = placedBuilds(builds, options);
   const seed = options.seed ?? freshSeed();
   const terminal = createTerminal(options);
   const interrupt = onInterrupt();
-  const [first, ...others] = sized;
+  const [first, ...others] = placed;
   const all: Compared[] = [];
   for (const other of others) {
     if (interrupt.signal.aborted) break;
@@ -127,16 +138,24 @@ function exitCodeOf(all: readonly Compared[]): number {
   return failures.length > 0 ? EXIT.environment : EXIT.agreed;
 }
 
-/** Maps whose size is left to the loader: `--max-entries` may name those of either build. */
-function sizedBuilds(builds: readonly Build[], maxEntries: readonly string[]): Build[] {
+/** Both builds in the surroundings that the user describes. What is wrong there is said before anything runs. */
+function placedBuilds(builds: readonly Build[], options: Options): Build[] {
   const programs = builds.flatMap((build) => build.programs.map(({ program }) => program));
-  const sized = withMaxEntries(programs, maxEntries);
+  const placed = placePrograms(programs, surroundingsOf(options));
+  const sized = placed.map(({ program }) => program);
   for (const line of assumedSizes(sized)) reportLine(line);
   announceMemory(sized);
-  const next = sized[Symbol.iterator]();
+  const next = placed[Symbol.iterator]();
   return builds.map((build) => ({
     ...build,
-    programs: build.programs.map((one) => ({ ...one, program: next.next().value as Program })),
+    programs: build.programs.map((one) => {
+      const { program, inWorld } = next.next().value as PlacedProgram;
+      const worlds = (one.worlds.length > 0 ? one.worlds : worldsOf(program)).map(({ name, world }) => ({
+        name,
+        world: inWorld(world),
+      }));
+      return { program, worlds, hints: mergedHints(one.hints ?? {}, program.hints ?? {}) };
+    }),
   }));
 }
 
@@ -172,8 +191,8 @@ async function comparePair(
   const pair = { old: old.program, new: next.program };
   const words = { old: pair.old.commandLine ?? [], new: pair.new.commandLine ?? [] };
   if (isIdentical(pair)) return { name, verdict: 'identical instructions', files: [], words };
-  const hints = old.hints ?? next.hints;
-  const worlds = worldsWith([old, next], options.map);
+  const hints = mergedHints(old.hints ?? {}, next.hints ?? {});
+  const worlds = [...new Map([...old.worlds, ...next.worlds].map((world) => [world.name, world])).values()];
   const report = await diff({
     pair,
     engine: createEngine('wasm'),
@@ -187,7 +206,8 @@ async function comparePair(
     ...(options.time === undefined ? {} : { seconds: options.time }),
     worlds,
     cases: casesOf(pair.old, options.packets, worlds),
-    ...(hints === undefined ? {} : { source: new PacketGenerator(hints, [pair.old.entries[0]!.hook]) }),
+    source: new PacketGenerator(hints, [pair.old.entries[0]!.hook]),
+    sweeps: options.sweeps,
     maxClasses: options.maxClasses,
     shrinkSeconds: options.shrinkTime,
     signal,
@@ -198,15 +218,6 @@ async function comparePair(
   const verdict = report.classes.length > 0 ? 'differs' : report.failure === undefined ? 'same' : 'failed';
   const files = await save(report, options.report);
   return { name, verdict, report, files, words };
-}
-
-/** The worlds of either build, with the maps of `--map` options in each. */
-function worldsWith(both: readonly BuildProgram[], maps: readonly string[]): NamedWorld[] {
-  const all = both.flatMap(({ program, worlds }) => (worlds.length > 0 ? worlds : worldsOf(program)));
-  const distinct = [...new Map(all.map((world) => [world.name, world])).values()];
-  const definitions = new Map(both.flatMap(({ program }) => mapsOf(program)).map((map) => [map.name, map]));
-  const read = readMaps(maps, [...definitions.values()]);
-  return distinct.map(({ name, world }) => ({ name, world: withEntries(world, read) }));
 }
 
 /** Captures of real traffic, and what the user names before these. */

@@ -64,6 +64,8 @@ interface ProgramJson {
   readonly name: string;
   readonly verdict: string;
   readonly packets: number;
+  /** Packets of sweeps. */
+  readonly swept: number;
   readonly classes: readonly ClassJson[];
   readonly moreClasses: boolean;
   readonly notCompared: readonly string[];
@@ -117,6 +119,7 @@ export const diffShape: Schema<DiffJson> = object<DiffJson>({
           name: text,
           verdict: oneOf(...VERDICTS) as Schema<string>,
           packets: nonNegative,
+          swept: nonNegative,
           classes: list(
             object<ClassJson>({
               field: text,
@@ -162,6 +165,7 @@ function programToJson(program: ComparedProgram): ProgramJson {
     name,
     verdict,
     packets: report?.packets ?? 0,
+    swept: report?.swept ?? 0,
     classes: (report?.classes ?? []).map((one, at) => classToJson(program, one, program.files[at])),
     moreClasses: report?.isCut ?? false,
     notCompared: (report?.notCompared ?? []).map(({ what, packets }) =>

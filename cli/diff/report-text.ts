@@ -36,7 +36,12 @@ export function sameLine({ old, new: next, programs }: Compared, seed: string): 
     ...(left.size > 0 ? [`not compared: ${[...left].join(', ')}`] : []),
     `seed ${seed}`,
   ];
-  return `${names}: no difference in ${count(packets)} packets (${details.join('; ')})`;
+  return `${names}: no difference in ${count(packets)} packets${sweptText(programs)} (${details.join('; ')})`;
+}
+
+function sweptText(programs: readonly ComparedProgram[]): string {
+  const swept = programs.reduce((sum, { report }) => sum + (report?.swept ?? 0), 0);
+  return swept === 0 ? '' : ` and ${count(swept)} of sweeps`;
 }
 
 export function differingLines(compared: Compared, seed: string, terminal: Terminal): string[] {
@@ -60,7 +65,7 @@ function programLines(
   if (verdict === 'identical instructions') return several ? [`= ${name}: identical instructions`] : [];
   if (report === undefined) return [];
   if (report.failure !== undefined) return [terminal.style('red', `✗ ${name}: ${report.failure.message}`)];
-  const packets = `${count(report.packets)} packets, seed ${seed}`;
+  const packets = `${count(report.packets)} packets${sweptText([program])}, seed ${seed}`;
   if (verdict === 'same') return [`= ${name}: no difference in ${packets}`];
   const classes = report.classes.length === 1 ? '1 class' : `${report.classes.length} classes`;
   const more = report.isCut ? ' and more (--max-classes)' : '';

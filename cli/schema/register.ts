@@ -7,6 +7,7 @@ import { jsonWorld } from '../../sim/runtime/world-schema.ts';
 import { checkReportShape } from '../check/report-json.ts';
 import { againstReportShape } from '../checksum/against.ts';
 import { checksumReportShape } from '../checksum/report-json.ts';
+import { diffShape } from '../diff/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
 
 export interface PublishedSchema {
@@ -29,5 +30,6 @@ export const publishedSchemas: readonly PublishedSchema[] = [
     title: 'What xdpsim checksum --against --json prints',
     schema: againstReportShape,
   },
+  { name: 'diff', title: 'The report of xdpsim diff --json', schema: diffShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];

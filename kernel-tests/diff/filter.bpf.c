@@ -69,8 +69,7 @@ int filter(struct xdp_md *ctx)
 	__u64 *total = bpf_map_lookup_elem(&totals, &slot);
 	if (total)
 		*total += 1;
-	if (count(ip->saddr, ip->protocol) > 40)
-		return XDP_DROP;
+	count(ip->saddr, ip->protocol);
 	if (ip->protocol != IPPROTO_UDP)
 		return XDP_PASS;
 	struct udphdr *udp = (void *)(ip + 1);
@@ -83,9 +82,11 @@ int filter(struct xdp_md *ctx)
 	if (ip->ttl <= 1)
 		return XDP_PASS;
 	__u16 *word = (__u16 *)&ip->ttl;
-	__u32 sum = (__u16)~ip->check + (__u16)~*word;
+	__u16 *network = (__u16 *)&ip->daddr;
+	__u32 sum = (__u16)~ip->check + (__u16)~*word + (__u16)~*network;
 	ip->ttl -= 1;
-	ip->check = fold(sum + *word);
+	*network = bpf_htons(0x0a63);
+	ip->check = fold(sum + *word + *network);
 	return XDP_TX;
 }
 

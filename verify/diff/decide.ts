@@ -39,6 +39,11 @@ const MAX_CHANGED = 3;
 export function decide(pair: BuildPair, runs: Both<SeenRun>, difference: Difference): Decision {
   const changed = { old: changedLines(pair, runs.old, 'old'), new: changedLines(pair, runs.new, 'new') };
   const own = (build: 'old' | 'new'): DecidingPlace | undefined => writerOf(build, runs[build], difference);
+  const { map } = difference;
+  // A map that one build lacks: what the other does to it is all there is.
+  if (map?.is === 'only in' || map?.is === 'other form') {
+    return { old: undefined, new: undefined, [map.build]: own(map.build), changed };
+  }
   const parting = partingOf(pair, runs);
   return { old: own('old') ?? parting.old, new: own('new') ?? parting.new, changed };
 }
@@ -143,7 +148,9 @@ function changedLines(pair: BuildPair, { path }: SeenRun, build: 'old' | 'new'):
   const seen = new Map<string, SourceLine>();
   for (const line of path.lines) {
     const key = keyOf(line);
-    if (line.text !== '' && !others.has(key) && !seen.has(key)) seen.set(key, line);
+    // A function's head has code, too, and decides nothing.
+    const isHead = line.instruction === 0;
+    if (line.text !== '' && !isHead && !others.has(key) && !seen.has(key)) seen.set(key, line);
   }
   return [...seen.values()].slice(0, MAX_CHANGED);
 }

@@ -14,6 +14,8 @@ import type { World } from '../../sim/runtime/world.ts';
 import { acceptedPackets, copyPacket } from '../accepted.ts';
 import { planBatches, worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
+import { RewrittenWords } from '../check/rewritten.ts';
+import { SWEEP_SIZE, SweepSource } from '../check/sweep-packets.ts';
 import { firstDifference } from '../compare.ts';
 import { mergeCoverage } from '../coverage-summary.ts';
 import { type EngineFailure, EngineSide } from '../engine-side.ts';
@@ -44,6 +46,8 @@ export interface DiffOptions {
   /** Packets that come first: captures and saved cases. */
   readonly cases?: AsyncIterable<Pick<Case, 'stimuli' | 'world'>>;
   readonly source?: PacketSource;
+  /** Whether words that the builds rewrite are swept over all their values; default: true. */
+  readonly sweeps?: boolean;
   /** After how many classes to stop looking for more. */
   readonly maxClasses: number;
   /** How long a class's example is made smaller at the most, in seconds. */
@@ -64,7 +68,9 @@ export interface DiffClass {
 
 export interface DiffReport {
   readonly pair: BuildPair;
+  /** Generated and replayed; those of sweeps apart. */
   readonly packets: number;
+  readonly swept: number;
   readonly seconds: number;
   readonly classes: readonly DiffClass[];
   /** Were there more classes than are shown? */
@@ -77,6 +83,11 @@ export interface DiffReport {
 
 /** How many packets whose maps alone differ are looked for in one batch. */
 const MAX_MAP_ROUNDS = 16;
+/** After so many of them that are of known classes, the batch is left. */
+const MAX_IDLE_ROUNDS = 3;
+/** Of a sweep's differing packets, which are alike, so many are looked at in each batch. */
+const SWEEP_SAMPLE = 64;
+const SWEEP_BATCH = 8192;
 
 const UNSETTLED =
   'packets whose outcome depends on random numbers that only one build draws, or on unwritten stack bytes';
@@ -107,7 +118,9 @@ class DiffRun {
   readonly #start = performance.now();
   /** The class of packets that took these ways, by field and signature. */
   readonly #ways = new Map<string, string>();
+  readonly #rewritten: RewrittenWords;
   #packets = 0;
+  #swept = 0;
   #isCut = false;
   #failure: EngineFailure | undefined;
 
@@ -117,6 +130,7 @@ class DiffRun {
     this.#old = new EngineSide(options.engine, options.pair.old, 16);
     this.#new = new EngineSide(options.engine, options.pair.new, 16);
     this.#look = new PairLook(options.pair, options.vm);
+    this.#rewritten = new RewrittenWords(options.pair.old.entries.map(({ hook }) => hook));
   }
 
   async run(): Promise<DiffReport> {
@@ -144,6 +158,7 @@ class DiffRun {
       this.#options.onProgress?.(this.#packets, this.#classes.size);
       await nextTurn();
     }
+    if (this.#options.sweeps !== false) await this.#sweep();
     return this.#report();
   }
 
@@ -167,7 +182,7 @@ class DiffRun {
   }
 
   /** One case; what a build does not take is left out of it. */
-  async #compare(world: World, all: PacketBatch): Promise<void> {
+  async #compare(world: World, all: PacketBatch, isSweep: boolean = false): Promise<void> {
     let input = all;
     for (const side of [this.#old, this.#new]) {
       if (input.count > 0 && !side.takes(input)) input = acceptedPackets(input, side).batch;
@@ -175,15 +190,36 @@ class DiffRun {
     if (input.count === 0) return;
     const start = await this.#starts(world);
     if (start === undefined || !(await this.#both(world, input))) return;
-    this.#packets += input.count;
-    const mapsDiffer = this.#mapsDiffer(start);
-    if (!mapsDiffer && this.#sameOutcomes(input)) return;
-    if (!(await this.#look.run(world, input))) {
-      this.#failure = this.#look.failure;
-      return;
+    if (isSweep) this.#swept += input.count;
+    else {
+      this.#packets += input.count;
+      for (const side of [this.#old, this.#new]) this.#rewritten.observe(world, input, side);
     }
-    const others = await this.#enterOutcomes(world, input);
-    if (mapsDiffer) await this.#enterMaps(world, others);
+    const mapsDiffer = this.#mapsDiffer(start);
+    const differing = this.#differing(input);
+    if (differing.size > 0) await this.#enterDiffering(world, input, differing, isSweep);
+    // What a sweep leaves in maps, its packets left there before it.
+    if (mapsDiffer && !isSweep)
+      await this.#enterMaps(
+        world,
+        without(input, (packet) => differing.has(packet)),
+      );
+  }
+
+  /** All values of every word that the program was seen to rewrite: a carry that is lost shows in one of many. */
+  async #sweep(): Promise<void> {
+    const { words } = this.#rewritten;
+    const source = new SweepSource(words);
+    const input = new PacketBatch(SWEEP_BATCH);
+    for (const [number, { world }] of words.entries()) {
+      for (let at = 0; at < SWEEP_SIZE && !this.#isOver(); at += SWEEP_BATCH) {
+        input.clear();
+        source.fill(input, undefined, number * SWEEP_SIZE + at, SWEEP_BATCH);
+        await this.#compare(world, input, true);
+        this.#options.onProgress?.(this.#packets + this.#swept, this.#classes.size);
+        await nextTurn();
+      }
+    }
   }
 
   async #both(world: World, input: PacketBatch): Promise<boolean> {
@@ -193,15 +229,22 @@ class DiffRun {
   }
 
   /** Decided without looking at single packets where it can be. */
-  #sameOutcomes(input: PacketBatch): boolean {
+  #differing(input: PacketBatch): Set<number> {
     const a = this.#old.output;
     const b = this.#new.output;
     const hooks = this.#pair.old.entries.map((entry) => entry.hook);
-    if (firstDifference(a, b, COMPARED, hooks, input.entry) !== undefined) return false;
+    const found = new Set<number>();
     for (let packet = 0; packet < input.count; packet++) {
-      if ((a.status[packet] === STATUS.violation) !== (b.status[packet] === STATUS.violation)) return false;
+      if ((a.status[packet] === STATUS.violation) !== (b.status[packet] === STATUS.violation))
+        found.add(packet);
     }
-    return true;
+    for (let from = 0; from < input.count; ) {
+      const difference = firstDifference(a, b, COMPARED, hooks, input.entry, from);
+      if (difference === undefined) break;
+      found.add(difference.packet);
+      from = difference.packet + 1;
+    }
+    return found;
   }
 
   #mapsDiffer(start: Starts): boolean {
@@ -220,13 +263,43 @@ class DiffRun {
     return starts;
   }
 
-  /** @returns the packets whose outcomes do not differ */
-  async #enterOutcomes(world: World, input: PacketBatch): Promise<PacketBatch> {
+  /** Sorts packets that differ by the ways that they took. Most differ by themselves; some only after those before them. */
+  async #enterDiffering(
+    world: World,
+    input: PacketBatch,
+    differing: ReadonlySet<number>,
+    isSweep: boolean,
+  ): Promise<void> {
+    const chosen = isSweep ? new Set([...differing].slice(0, SWEEP_SAMPLE)) : differing;
+    const alone = without(input, (packet) => !chosen.has(packet));
+    const classes = new Set<string>();
+    const entered = await this.#enterOutcomes(world, alone, classes);
+    if (entered < alone.count && !isSweep)
+      await this.#enterOutcomes(world, input, classes, alone.count - entered);
+    const [only, ...others] = classes;
+    if (isSweep && only !== undefined && others.length === 0) this.#count(only, differing.size - chosen.size);
+  }
+
+  /**
+   * @param classes is told of the classes of these packets
+   * @param atMost how many of them count: the others are counted already
+   * @returns how many packets differ
+   */
+  async #enterOutcomes(
+    world: World,
+    input: PacketBatch,
+    classes: Set<string>,
+    atMost: number = Number.POSITIVE_INFINITY,
+  ): Promise<number> {
+    if (!(await this.#look.run(world, input))) {
+      this.#failure = this.#look.failure;
+      return input.count;
+    }
     type Group = { part: PairFinding['part']; field: string; best: number; faults: number; packets: number };
     const groups = new Map<string, Group>();
-    const differing = new Set<number>();
+    let differing = 0;
     for (const { packet, part, field } of this.#look.differing(input)) {
-      differing.add(packet);
+      differing++;
       const key = `${field} ${this.#look.signature(packet)}`;
       const wrong = faults(input.stimulus(packet).packet);
       const group = groups.get(key);
@@ -240,44 +313,55 @@ class DiffRun {
     const ordered = [...groups].sort(([, a], [, b]) => a.faults - b.faults || a.best - b.best);
     const found = ordered.flatMap(([way, group]) => {
       const known = this.#ways.get(way);
-      if (known !== undefined) this.#count(known, group.packets);
+      if (known !== undefined) {
+        this.#count(known, Math.min(group.packets, atMost));
+        classes.add(known);
+      }
       const finding =
         known === undefined ? this.#look.finding(group.best, group.part, group.field) : undefined;
       return finding === undefined ? [] : [{ way, finding, packets: group.packets }];
     });
-    for (const { way, finding, packets } of found) await this.#enter(world, input, finding, packets, way);
-    return without(input, (packet) => differing.has(packet));
+    for (const { way, finding, packets } of found) {
+      classes.add(familyOf(finding));
+      await this.#enter(world, input, finding, Math.min(packets, atMost), way);
+    }
+    return differing;
   }
 
   /** Packets that both builds treat alike but for what they leave in maps. */
   async #enterMaps(world: World, input: PacketBatch): Promise<void> {
-    let rest = await this.#withoutKnown(world, input);
-    for (let round = 0; round < MAX_MAP_ROUNDS && rest.count > 0 && !this.#isOver(); round++) {
+    if (input.count === 0 || !(await this.#look.run(world, input))) return;
+    const signatures = Array.from({ length: input.count }, (_, packet) => this.#look.signature(packet));
+    let left = [...signatures.keys()].filter((packet) => {
+      const key = this.#ways.get(`maps ${signatures[packet]}`);
+      if (key !== undefined) this.#count(key, 1);
+      return key === undefined;
+    });
+    for (let round = 0, idle = 0; round < MAX_MAP_ROUNDS && idle < MAX_IDLE_ROUNDS; round++) {
+      if (left.length === 0 || this.#isOver()) return;
+      const kept = new Set(left);
+      const rest = without(input, (packet) => !kept.has(packet));
       const culprit = await this.#firstWithMaps(world, rest);
       if (culprit === undefined) return;
-      const upTo = without(rest, (packet) => packet > culprit);
-      if (!(await this.#look.run(world, upTo))) return;
-      const finding = await this.#look.mapFinding(world, upTo);
-      const signature = this.#look.signature(culprit);
-      if (!(await this.#look.run(world, rest))) return;
-      const same = new Set<number>([culprit]);
-      for (let packet = 0; packet < rest.count; packet++) {
-        if (this.#look.signature(packet) === signature) same.add(packet);
-      }
+      const signature = signatures[left[culprit]!]!;
+      const same = new Set(left.filter((packet) => signatures[packet] === signature));
+      const known = this.#classes.size;
+      const finding = await this.#mapFinding(world, rest, culprit);
       if (finding !== undefined) await this.#enter(world, rest, finding, same.size, `maps ${signature}`);
-      rest = without(rest, (packet) => same.has(packet));
+      idle = this.#classes.size > known ? 0 : idle + 1;
+      left = left.filter((packet) => !same.has(packet));
     }
   }
 
-  /** What is left besides packets that took a way of which is known that it differs in maps; those are counted. */
-  async #withoutKnown(world: World, input: PacketBatch): Promise<PacketBatch> {
-    if (input.count === 0 || !(await this.#look.run(world, input))) return input;
-    const isKnown = (packet: number): boolean => {
-      const key = this.#ways.get(`maps ${this.#look.signature(packet)}`);
-      if (key !== undefined) this.#count(key, 1);
-      return key !== undefined;
-    };
-    return without(input, isKnown);
+  /** By itself where that shows it, else after the packets before it. */
+  async #mapFinding(world: World, input: PacketBatch, culprit: number): Promise<PairFinding | undefined> {
+    for (const first of [culprit, 0]) {
+      const part = without(input, (packet) => packet < first || packet > culprit);
+      if (!(await this.#look.run(world, part))) continue;
+      const finding = await this.#look.mapFinding(world, part);
+      if (finding !== undefined) return { ...finding, packet: culprit };
+    }
+    return undefined;
   }
 
   /** The packet after which the maps differ; undefined where they agree after all of them. */
@@ -323,16 +407,30 @@ class DiffRun {
       return;
     }
     const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
-    const whole: Case = { program: this.#pair.old.name, world, stimuli };
-    const { shown, state, small } = await this.#small(whole, finding);
-    const reason = await this.#whyNone(small, shown);
+    const found = await this.#shortest({ program: this.#pair.old.name, world, stimuli }, finding);
+    // What came before may have drawn numbers, too: nobody can tell whose difference it is.
+    const isLost = finding.isDoubtful && found.case.stimuli.length > 1;
+    const reason = isLost ? UNSETTLED : await this.#whyNone(found.case, found.finding);
     if (reason !== undefined) {
       const left = { what: reason, engine: this.#options.engine.name, packets };
       this.#none.set(key, left);
       this.#left.push(left);
       return;
     }
+    const { shown, state, small } = await this.#small(found.case, found.finding);
     this.#classes.set(key, { finding: shown, case: small, state, packets });
+  }
+
+  /** The packet alone, where it needs none of those before it. */
+  async #shortest(whole: Case, finding: PairFinding): Promise<{ case: Case; finding: PairFinding }> {
+    const replay = new PairReplay(this.#pair, this.#options.vm);
+    try {
+      const alone = { ...whole, stimuli: whole.stimuli.slice(-1) };
+      const found = await replay.find(alone, familyOf(finding));
+      return found === undefined ? { case: whole, finding } : { case: alone, finding: found };
+    } finally {
+      await replay.close();
+    }
   }
 
   async #small(
@@ -382,6 +480,7 @@ class DiffRun {
     return {
       pair: this.#pair,
       packets: this.#packets,
+      swept: this.#swept,
       seconds: (performance.now() - this.#start) / 1000,
       classes: [...this.#classes.values()],
       isCut: this.#isCut,

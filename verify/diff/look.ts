@@ -20,6 +20,8 @@ export const COMPARED = { ...MACHINE_OBSERVES, packet: 'delivered' } as const;
 /** One packet that the builds treat differently; of maps, the last packet of the case. */
 export interface PairFinding extends Finding {
   readonly decision: Decision;
+  /** May chance have a part in it: random numbers that only one build draws, bytes of the stack that nobody wrote? */
+  readonly isDoubtful: boolean;
   readonly pairMap?: Difference['map'];
 }
 
@@ -87,7 +89,18 @@ export class PairLook {
     if (runs.old === undefined || runs.new === undefined) return undefined;
     const { expected, got } = this.outcomes(packet);
     const decision = decide(this.#pair, { old: runs.old, new: runs.new }, { part, expected, got });
-    return { ...ENGINES, part, field, packet, expected, got, place: decisionKey(decision), decision };
+    const place = decisionKey(decision);
+    return {
+      ...ENGINES,
+      part,
+      field,
+      packet,
+      expected,
+      got,
+      place,
+      decision,
+      isDoubtful: this.#isDoubtful(packet),
+    };
   }
 
   /** The maps after the case that ran last: the finding names the last packet. */
@@ -113,6 +126,7 @@ export class PairLook {
     return {
       ...ENGINES,
       ...{ part: 'map', field, packet, expected, got, place: decisionKey(decision), decision, pairMap: map },
+      isDoubtful: this.#isDoubtful(packet),
       ...(map.is === 'entry' ? { map: map.difference } : {}),
     };
   }
@@ -132,6 +146,10 @@ export class PairLook {
     return [this.#old, this.#new].some(({ side }) =>
       [...side.output.notes].some(([at, note]) => at <= packet && note.warning !== undefined),
     );
+  }
+
+  #isDoubtful(packet: number): boolean {
+    return !this.drewTheSame(packet) || this.readsUnwritten(packet);
   }
 
   async close(): Promise<void> {
