@@ -1,7 +1,7 @@
 /** `--filter`: which packets a command looks at. */
 import { compileFilter, type PacketFilter } from '../../corpus/filter/filter.ts';
 import { FilterError } from '../../corpus/filter/filter-error.ts';
-import { inputFailure } from '../failure.ts';
+import { EXIT, Failure } from '../failure.ts';
 
 export const FILTER_HELP =
   'only packets that match, as in Wireshark: tcp.dport == 80 && ip.ttl < 2 (docs/filters.md)';
@@ -10,7 +10,10 @@ export function parseFilterOption(text: string): PacketFilter {
   try {
     return compileFilter(text);
   } catch (error) {
-    if (error instanceof FilterError) throw inputFailure(error.message, 'docs/filters.md lists all names.');
-    throw error;
+    if (!(error instanceof FilterError)) throw error;
+    throw new Failure(EXIT.input, error.message, {
+      log: error.excerpt,
+      remedy: 'docs/filters.md lists all names.',
+    });
   }
 }

@@ -81,7 +81,7 @@ describe('below a program’s line', () => {
     expect(text).toContain('a.c:10 ');
     expect(text).not.toContain('a.c:11 ');
     expect(text).toContain('… and 2 more (--verbose)');
-    expect(text).toContain('--map rules=FILE');
+    expect(text).toContain('--world FILE fills rules');
     expect(details(made({ coverage: HALF }, places), true)).toContain('a.c:12 ');
   });
 

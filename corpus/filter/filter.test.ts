@@ -124,7 +124,8 @@ describe('a filter that is none is refused', () => {
       compileFilter(text);
     } catch (error) {
       expect(error).toBeInstanceOf(FilterError);
-      return (error as FilterError).message;
+      const { message, excerpt } = error as FilterError;
+      return `${message}\n${excerpt}`;
     }
     return 'accepted';
   };
