@@ -402,8 +402,8 @@ export class BatchRunner {
       finding,
       case: { program: this.#program.name, world, stimuli },
       seen: seen(finding.packet),
-      // A case with a note is a divergence of an earlier run.
-      ...(saved?.case.note === undefined ? {} : { savedIn: saved.path }),
+      // A case whose note names a field is a divergence of an earlier run.
+      ...(saved?.case.note?.field === undefined ? {} : { savedIn: saved.path }),
     });
   }
 

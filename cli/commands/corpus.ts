@@ -1,29 +1,34 @@
 /** `xdpsim corpus`: packets to keep: generated, merged, minimised, shown. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Case, casesFromCapture, saveCase } from '../../corpus/cases/case.ts';
-import { contentKey, merge } from '../../corpus/cases/merge.ts';
-import { minimize } from '../../corpus/cases/minimize.ts';
-import { makeDirectory } from '../../corpus/files/make-directory.ts';
-import type { PacketFilter } from '../../corpus/filter/filter.ts';
+import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import { merge } from '../../corpus/cases/merge.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
-import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
-import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
-import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import { hintsOf, type Program } from '../../sim/runtime/program.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
+import { openCaseTarget } from '../corpus/case-target.ts';
+import { type MinimizeFilesOptions, minimizeFiles } from '../corpus/minimize.ts';
+import { show } from '../corpus/show.ts';
 import { inputFailure } from '../failure.ts';
 import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
-import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseCount, parseName } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
-import { isDirectory, isThere } from '../input/read-file.ts';
+import {
+  aimOption,
+  mapOption,
+  maxEntriesOption,
+  type PlacedProgram,
+  placePrograms,
+  type WorldOptions,
+  worldOption,
+} from '../input/world-options.ts';
 import { reportLine } from '../output.ts';
-import { count, createTerminal, type Terminal } from '../terminal.ts';
+import { count } from '../terminal.ts';
+
+const OUT_HELP = 'a .pcapng file, or a directory in which each case gets a file named after its content';
 
 /** Packets generated at a time. */
 const BATCH = 4096;
@@ -38,6 +43,8 @@ export function registerCorpus(program: Command): void {
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
+    .addOption(worldOption())
+    .addOption(aimOption())
     .addOption(cflagsOption())
     .addOption(clangOption())
     .action(generate);
@@ -53,7 +60,7 @@ export function registerCorpus(program: Command): void {
     .command('merge')
     .description('combine cases and drop duplicates')
     .argument('<file...>', 'captures and saved cases')
-    .requiredOption('--out <dir>', 'output directory; each case gets a file named after its content')
+    .requiredOption('--out <path>', OUT_HELP)
     .option('--program <name>', 'the program to record for plain captures', parseName('--program'), 'any')
     .action(mergeFiles);
   corpus
@@ -61,19 +68,29 @@ export function registerCorpus(program: Command): void {
     .description('keep only the cases that reach an instruction or branch that no other case reaches')
     .argument('<program>', 'the program that runs them')
     .argument('<file...>', 'captures (each packet is a case) and saved cases')
-    .requiredOption('--out <dir>', 'output directory; each case gets a file named after its content')
+    .requiredOption('--out <path>', OUT_HELP)
+    .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
     .addOption(cflagsOption())
     .addOption(clangOption())
-    .action(minimizeFiles);
+    .action(minimizeNamed);
 }
+
+/** Packets for nobody in particular. */
+const NO_PROGRAM: Program = { name: 'any', entries: [{ function: 'any', hook: 'xdp' }] };
 
 async function generate(
   name: string | undefined,
-  options: { out: string; runs: number; seed?: string; anyLength?: boolean },
+  options: { out: string; runs: number; seed?: string; anyLength?: boolean } & Pick<
+    WorldOptions,
+    'world' | 'aim'
+  >,
 ): Promise<void> {
-  const program = name === undefined ? undefined : await oneProgram(name);
-  const hooks = program?.entries.map((entry) => entry.hook) ?? ['xdp'];
-  const generator = new PacketGenerator(program === undefined ? {} : hintsOf(program), hooks);
+  const named = name === undefined ? NO_PROGRAM : await oneProgram(name);
+  const [{ program }] = placePrograms([named], { ...options, map: [], maxEntries: [] }) as [PlacedProgram];
+  const hooks = program.entries.map((entry) => entry.hook);
+  const generator = new PacketGenerator(hintsOf(program), hooks);
   const text = options.seed ?? freshSeed();
   const seed = seedFromText(text);
   const limits = options.anyLength === true ? NO_LIMITS : TEST_RUN_LIMITS;
@@ -91,98 +108,26 @@ async function generate(
   reportLine(`${where}: ${count(written)} packets, seed ${text}`);
 }
 
-async function show(
-  files: readonly string[],
-  options: { tree?: boolean; filter?: PacketFilter; color: boolean },
-): Promise<void> {
-  const terminal = createTerminal(options);
-  for (const file of files) {
-    for await (const one of casesFromCapture(file, { program: '' }))
-      showCase(file, one, options.tree === true, options.filter, terminal);
-  }
-}
-
-function showCase(
-  file: string,
-  one: Case,
-  tree: boolean,
-  filter: PacketFilter | undefined,
-  terminal: Terminal,
-): void {
-  const saved = one.program === '' ? '' : `, a case of ${one.program}`;
-  const shown = [...one.stimuli.entries()].filter(([, { packet }]) => filter?.matches(packet) ?? true);
-  const of = filter === undefined ? '' : `${count(shown.length)} of `;
-  terminal.print(`${terminal.style('bold', file)}: ${of}${count(one.stimuli.length)} packets${saved}`);
-  if (one.note?.summary !== undefined) terminal.print(`  ${one.note.summary}`);
-  for (const [index, { packet }] of shown) {
-    const layers = decodeTree(packet, 0, packet.length);
-    const summary = layers.map((layer) => `${layer.name} ${layer.text}`.trim()).join(' | ');
-    terminal.print(
-      `  ${String(index + 1).padStart(5)}  ${String(packet.length).padStart(5)} bytes  ${summary}`,
-    );
-    if (!tree) continue;
-    for (const line of treeToText(layers).trimEnd().split('\n')) terminal.print(`           ${line}`);
-  }
-}
-
 async function mergeFiles(
   files: readonly string[],
   options: { out: string; program: string },
 ): Promise<void> {
+  const target = await openCaseTarget(options.out);
   const cases: Case[] = [];
   for (const file of files) {
     for await (const one of casesFromCapture(file, { program: options.program })) cases.push(one);
   }
-  await saveAll(merge(cases), options.out, cases.length);
+  const merged = merge(cases);
+  await target.save(merged);
+  reportLine(`${options.out}: ${count(merged.length)} of ${count(cases.length)} cases`);
 }
 
-async function minimizeFiles(
+async function minimizeNamed(
   name: string,
   files: readonly string[],
-  options: { out: string },
+  options: Omit<MinimizeFilesOptions, 'aim'>,
 ): Promise<void> {
-  const program = await oneProgram(name);
-  // Running the cases may take long.
-  if (isThere(options.out) && !isDirectory(options.out)) {
-    throw inputFailure(`${options.out}: expected the name of a directory, found something else there`);
-  }
-  announceMemory([program]);
-  const cases: Case[] = [];
-  for (const file of files) {
-    // Packet by packet: a whole capture as one case could only be kept or left out whole.
-    for await (const one of casesFromCapture(file, { program: program.name, packetsPerCase: 1 }))
-      cases.push(one);
-  }
-  await saveAll(await minimize(cases, (one) => reachedBy(program, one)), options.out, cases.length);
-}
-
-/** What a case reaches of the program: instructions, and branches in each direction. */
-async function reachedBy(program: Program, one: Case): Promise<ReadonlySet<string>> {
-  const session = await createWasmEngine().open(program, one.world);
-  try {
-    const input = new PacketBatch(one.stimuli.length);
-    for (const stimulus of one.stimuli) input.push(stimulus);
-    await session.run(input, new OutcomeBatch(input.count));
-    const reached = new Set<string>();
-    for (const { function: name, instructions, branches } of session.coverage?.().functions ?? []) {
-      instructions.forEach((times, index) => {
-        if (times > 0) reached.add(`${name} ${index}`);
-      });
-      for (const { instruction, taken, notTaken } of branches) {
-        if (taken > 0) reached.add(`${name} ${instruction} taken`);
-        if (notTaken > 0) reached.add(`${name} ${instruction} not taken`);
-      }
-    }
-    return reached;
-  } finally {
-    await session.close();
-  }
-}
-
-async function saveAll(cases: readonly Case[], directory: string, of: number): Promise<void> {
-  await makeDirectory(directory);
-  for (const one of cases) await saveCase(join(directory, `${contentKey(one)}.pcapng`), one);
-  reportLine(`${directory}: ${count(cases.length)} of ${count(of)} cases`);
+  await minimizeFiles(await oneProgram(name), files, { ...options, aim: [] });
 }
 
 async function oneProgram(name: string): Promise<Program> {

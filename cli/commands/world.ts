@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { initialWorldFile } from '../../sim/ebpf/world-file/init.ts';
-import { cflagsOption, clangOption, settingsOf, useCompiler } from '../compile/settings.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
 import { targetOf } from '../input/map-file.ts';
 import { parseOutput } from '../input/options.ts';
@@ -14,8 +14,6 @@ import { printText, reportLine } from '../output.ts';
 interface Options {
   readonly out?: string;
   readonly force?: boolean;
-  readonly cflags: readonly string[];
-  readonly clang?: string;
 }
 
 const SCHEMA = './node_modules/xdpsim/docs/schema/world-file.json';
@@ -38,7 +36,6 @@ export function registerWorld(program: Command): void {
 }
 
 async function init(name: string, options: Options): Promise<void> {
-  useCompiler(settingsOf(options));
   const [first] = await resolvePrograms([name]);
   // Programs of one object share its maps.
   const text = initialWorldFile(targetOf(first!), { name: basename(name), schema: SCHEMA });

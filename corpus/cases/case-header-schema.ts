@@ -26,6 +26,8 @@ export interface CaseNote {
   readonly field?: string;
   /** One line for people. */
   readonly summary?: string;
+  /** Why a minimised corpus has the case: what no other case of it reaches. */
+  readonly kept?: readonly string[];
 }
 
 /** The head as it stands in the file. */
@@ -55,6 +57,7 @@ export const caseHeaderShape: Schema<HeaderShape> = object<HeaderShape>({
       engines: optional(list(text)),
       field: optional(text),
       summary: optional(text),
+      kept: optional(list(text)),
     }),
   ),
 });

@@ -1,6 +1,33 @@
 /** The smallest corpus that still reaches everything: greedy set cover. */
 import type { Case } from './case.ts';
 
+export interface MinimizeOptions {
+  /** Ends the reading of cases early: the choice is made among those that were read. */
+  readonly signal?: AbortSignal;
+  /** Called after each case. */
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface KeptCase {
+  readonly case: Case;
+  /** What no other kept case reaches; never empty. */
+  readonly alone: readonly string[];
+}
+
+export interface Minimized {
+  readonly kept: readonly KeptCase[];
+  /** How many cases were read: all, unless the signal came. */
+  readonly read: number;
+}
+
+/** `minimizeCases` without the reasons. */
+export async function minimize(
+  cases: readonly Case[],
+  keep: (value: Case) => Promise<ReadonlySet<string>>,
+): Promise<Case[]> {
+  return (await minimizeCases(cases, keep)).kept.map((one) => one.case);
+}
+
 /**
  * Chooses cases that together reach what all of them reach, and none of which could be left out.
  *
@@ -8,18 +35,34 @@ import type { Case } from './case.ts';
  * the earlier one. At most ln(n)+1 times as many as the best choice has (Chvátal 1979). The order of the cases does
  * not change, and the same input gives the same choice.
  * @param keep what a case reaches (branches taken, lines run): called once for each case, one after the other. A
- *   case that reaches nothing is left out.
+ *   case that reaches nothing is left out. The same set for two cases spares comparing them.
  */
-export async function minimize(
+export async function minimizeCases(
   cases: readonly Case[],
   keep: (value: Case) => Promise<ReadonlySet<string>>,
-): Promise<Case[]> {
-  const candidates: Candidate[] = [];
+  { signal, onProgress }: MinimizeOptions = {},
+): Promise<Minimized> {
+  // Of cases that reach the very same, the cheapest alone can be chosen.
+  const cheapest = new Map<ReadonlySet<string>, Candidate>();
+  let read = 0;
   for (const [index, value] of cases.entries()) {
-    candidates.push({ index, reached: await keep(value), cost: costOf(value) });
+    if (signal?.aborted === true) break;
+    const reached = await keep(value);
+    const candidate = { index, reached, cost: costOf(value) };
+    const known = cheapest.get(reached);
+    if (known === undefined || byCost(candidate, known) < 0) cheapest.set(reached, candidate);
+    read++;
+    onProgress?.(read, cases.length);
   }
-  const chosen = withoutNeedless(greedyCover(candidates));
-  return chosen.sort((left, right) => left.index - right.index).map(({ index }) => cases[index]!);
+  const chosen = withoutNeedless(greedyCover([...cheapest.values()]));
+  const times = timesReached(chosen);
+  const kept = chosen
+    .sort((left, right) => left.index - right.index)
+    .map(({ index, reached }) => ({
+      case: cases[index]!,
+      alone: [...reached].filter((point) => times.get(point) === 1),
+    }));
+  return { kept, read };
 }
 
 interface Candidate {
@@ -61,15 +104,20 @@ function greedyCover(candidates: readonly Candidate[]): Candidate[] {
 
 /** Leaves out what others made needless; the earliest choices first, since most was added after them. */
 function withoutNeedless(chosen: readonly Candidate[]): Candidate[] {
-  const times = new Map<string, number>();
-  for (const { reached } of chosen) {
-    for (const point of reached) times.set(point, (times.get(point) ?? 0) + 1);
-  }
+  const times = timesReached(chosen);
   return chosen.filter(({ reached }) => {
     for (const point of reached) if (times.get(point) === 1) return true;
     for (const point of reached) times.set(point, times.get(point)! - 1);
     return false;
   });
+}
+
+function timesReached(chosen: readonly Candidate[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const { reached } of chosen) {
+    for (const point of reached) times.set(point, (times.get(point) ?? 0) + 1);
+  }
+  return times;
 }
 
 function countNew(reached: ReadonlySet<string>, covered: ReadonlySet<string>): number {

@@ -53,6 +53,8 @@ class ChainedSession implements Session {
   readonly #session: Session;
   readonly #links: readonly Links[];
   readonly coverage?: () => Coverage;
+  readonly path?: () => string;
+  readonly clearCoverage?: () => void;
   /** What the session gets to run, and what comes of it. */
   #input = new PacketBatch(1);
   #output = new OutcomeBatch(1);
@@ -61,6 +63,8 @@ class ChainedSession implements Session {
     this.#session = session;
     this.#links = links;
     if (session.coverage !== undefined) this.coverage = (): Coverage => session.coverage!();
+    if (session.path !== undefined) this.path = (): string => session.path!();
+    if (session.clearCoverage !== undefined) this.clearCoverage = (): void => session.clearCoverage!();
   }
 
   /** Packets run in order: those between two chained ones together, a chained one by itself. */

@@ -85,6 +85,13 @@ export interface Session {
   readonly pinning?: Pinning;
   /** What has been executed since `open`, where the engine counts it. */
   coverage?(): Coverage;
+  /**
+   * The way that execution has gone since `open` or `clearCoverage`, as a short text: the same instructions, as often, give
+   * the same text. Where it is known already, `coverage` need not be asked.
+   */
+  path?(): string;
+  /** Lets `coverage` and `path` count from here on. */
+  clearCoverage?(): void;
   /** Leaves nothing behind. May be called more than once. */
   close(): Promise<void>;
 }

@@ -138,6 +138,14 @@ class WasmSession implements Session, BatchObserver {
     return { functions: this.#compiled.coverage() };
   }
 
+  path(): string {
+    return this.#compiled.path();
+  }
+
+  clearCoverage(): void {
+    this.#compiled.clearCoverage();
+  }
+
   async close(): Promise<void> {}
 
   #note(packet: number, status: typeof STATUS.violation | typeof STATUS.fault): void {

@@ -258,6 +258,34 @@ export class CompiledMachine {
     });
   }
 
+  /** What all counters hold, hashed: 64 bits in two halves (FNV-1a), over the counters that are not 0. */
+  path(): string {
+    let low = 0x811c_9dc5;
+    let high = 0x9747_b28c;
+    let index = 0;
+    for (const words of this.#allCounters()) {
+      for (let at = 0; at < words.length; at++, index++) {
+        const value = words[at]!;
+        if (value === 0) continue;
+        low = Math.imul(Math.imul(low ^ index, 0x0100_0193) ^ value, 0x0100_0193);
+        high = Math.imul(Math.imul(high ^ value, 0x0100_0193) ^ index, 0x85eb_ca6b);
+      }
+    }
+    return `${(high >>> 0).toString(16)}${(low >>> 0).toString(16).padStart(8, '0')}`;
+  }
+
+  clearCoverage(): void {
+    for (const words of this.#allCounters()) words.fill(0);
+  }
+
+  *#allCounters(): Generator<Uint32Array, void, undefined> {
+    const { buffer } = this.machine.memory.memory;
+    for (const { source, taken, entered, left } of this.module.units) {
+      const words = 2 * source.instructions.count;
+      for (const address of [taken, entered, left]) yield new Uint32Array(buffer, address, words);
+    }
+  }
+
   #counters(address: number, count: number): Float64Array {
     const words = new Uint32Array(this.machine.memory.memory.buffer, address, 2 * count);
     const counters = new Float64Array(count);
