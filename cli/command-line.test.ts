@@ -8,10 +8,10 @@ import { encodeCase } from '../corpus/cases/case.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { programByName } from '../sim/programs/index.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { buildCommand, xdpsim } from './test-support/built-command.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND, xdpsim } from './test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-cli-'));
-beforeAll(buildCommand, 120_000);
+beforeAll(buildCommand, BUILD_TIMEOUT);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const ECHO = packageFile('bpf/built/icmp_echo.o');
@@ -36,7 +36,7 @@ async function refuses(code: number, message: RegExp, ...args: string[]): Promis
 
 // npx calls the file by its name, and makes it executable only when it sees the checkout for the first time.
 it.skipIf(process.platform === 'win32')('is a command that can be called', () => {
-  const ended = spawnSync(packageFile('dist/bin/xdpsim.cjs'), ['--version'], { encoding: 'utf8' });
+  const ended = spawnSync(COMMAND[1], ['--version'], { encoding: 'utf8' });
   expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });
 

@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
-import { buildCommand } from './test-support/built-command.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from './test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-environment-'));
-beforeAll(buildCommand, 120_000);
+beforeAll(buildCommand, BUILD_TIMEOUT);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const PING = packageFile('corpus/captures/ping.pcapng');
@@ -53,7 +53,7 @@ let folders = 0;
 
 function run({ args, script = '"$@"' }: Case, before: readonly string[] = []): Promise<Result> {
   const folder = mkdtempSync(join(scratch, `${folders++}-`));
-  const command = [process.execPath, packageFile('dist/bin/xdpsim.cjs'), ...args];
+  const command = [...COMMAND, ...args];
   const [first, ...rest] = [...before, 'bash', '-c', script, 'bash', ...command];
   return new Promise((resolve) => {
     const child = spawn(first!, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });

@@ -3,13 +3,16 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
 import { encodeInstructions } from '../sim/ebpf/instruction.ts';
 import { assemble } from '../sim/ebpf/test-support/assemble.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from './test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-machine-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 interface Ended {
   readonly code: number | null;
@@ -19,7 +22,7 @@ interface Ended {
 
 function xdpsim(args: readonly string[], input: string = ''): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', packageFile('cli/main.ts'), ...args], {
+    const child = spawn(COMMAND[0], [COMMAND[1], ...args], {
       cwd: packageFile('.'),
     });
     let out = '';

@@ -1,11 +1,14 @@
 /** The command on machines where something is missing that others have: it works without, or says what is missing. */
 import { spawnSync } from 'node:child_process';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { requireLibbpf } from '../kernel/libbpf/libbpf.ts';
 import { cpusByMap } from '../kernel/libbpf/possible-cpus.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { WITHOUT, withCapabilities } from './test-support/bare-environment.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 interface Ended {
   readonly code: number | null;
@@ -14,14 +17,7 @@ interface Ended {
 }
 
 function xdpsimIn(surroundings: readonly string[], ...args: readonly string[]): Ended {
-  const [command, ...rest] = [
-    ...surroundings,
-    process.execPath,
-    '--import',
-    'tsx',
-    packageFile('cli/main.ts'),
-    ...args,
-  ];
+  const [command, ...rest] = [...surroundings, ...COMMAND, ...args];
   const { status, stdout, stderr } = spawnSync(command!, rest, { encoding: 'utf8', cwd: packageFile('.') });
   return { code: status, out: stdout, err: stderr };
 }

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { createNetns } from '../kernel/network/netns.ts';
 import type { Session } from '../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
@@ -46,6 +47,8 @@ function asking(ifindex: number, more: number = 0, length: number = 60): Stimulu
 
 const IFINDEXES = [0, 1, 2, 3, 8, 9, 4711, -1];
 const KERNEL_AND_MACHINE: readonly EngineName[] = ['vm', 'wasm', 'testrun'];
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 describeKernel('the default world', ['root', 'testrun', 'compiler'], () => {
   it('sends copies to devices 2 to 8 and to no other', async () => {
@@ -159,14 +162,6 @@ function counters(host: ReturnType<typeof createNetns>): string {
 
 /** The command, started by another one that changes its surroundings. */
 function xdpsim(starter: readonly string[], args: readonly string[], directory: string) {
-  const main = new URL('../cli/main.ts', import.meta.url).pathname;
-  const [first, ...others] = [
-    ...starter,
-    process.execPath,
-    '--import',
-    import.meta.resolve('tsx'),
-    main,
-    ...args,
-  ];
+  const [first, ...others] = [...starter, ...COMMAND, ...args];
   return spawnSync(first!, others, { cwd: directory, encoding: 'utf8' });
 }

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { compilerProblem } from '../bpf/compile.ts';
 import { registerLab } from '../cli/commands/lab.ts';
 import { toFailure } from '../cli/failure.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { Lab } from '../kernel/lab/lab.ts';
 import { pinRoots } from '../kernel/lab/names.ts';
 import { teardown } from '../kernel/lab/setup.ts';
@@ -16,7 +16,7 @@ import { labNames } from '../kernel/lab/state.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 import { fixture } from './test-support/testrun.ts';
 
-const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 interface Ran {
   readonly code: number;
@@ -26,10 +26,8 @@ interface Ran {
 
 /** The whole command, in a process of its own. */
 function xdpsim(args: readonly string[], options: { uid?: number } = {}): Ran {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+  const { status, stdout, stderr } = spawnSync(COMMAND[0], [COMMAND[1], ...args], {
     encoding: 'utf8',
-    // Another user may not be able to write where the loader keeps what it has compiled.
-    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
     ...options,
   });
   return { code: status ?? -1, stdout, stderr };
@@ -165,7 +163,7 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
       [['status', 'nope'], 2, 'no environment “nope”; available: left'],
       [['load', 'left', 'xdp_drop'], 2, 'left has a program already: xdp_pass (xdp, native)'],
       [['load', 'left', 'nowhere.o'], 2, 'nowhere.o: no such file'],
-      [['load', 'left', MAIN], 2, 'ELF header +0x0: expected the magic'],
+      [['load', 'left', COMMAND[1]], 2, 'ELF header +0x0: expected the magic'],
       [['load', 'left', 'account:nope', '--replace'], 2, 'no XDP or TC program nope; it has account_ingress'],
       [['load', 'left', 'xdp_drop', '--mode', 'fast'], 2, '--mode must be native or generic'],
       [['stats', 'left', '--once'], 2, 'neither xdp_stats_map nor rxcnt'],
@@ -208,7 +206,7 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
     ['SIGKILL', [null, 'SIGKILL']],
   ] as const)('ends what it runs inside when it gets %s itself', async (signal, end) => {
     await lab('setup', 'left');
-    const args = ['--import', 'tsx', MAIN, 'lab', 'exec', 'left', '--lab', name, '--'];
+    const args = [COMMAND[1], 'lab', 'exec', 'left', '--lab', name, '--'];
     const running = spawn(process.execPath, [...args, 'sh', '-c', 'echo started; exec sleep 60'], {
       // Without a terminal.
       detached: true,
@@ -265,16 +263,7 @@ describeKernel('xdpsim lab', ['root', 'libbpf'], () => {
   it('follows what its programs print, and stops at Ctrl-C', async () => {
     await lab('setup', 'left');
     await lab('load', 'left', 'meta_mark');
-    const follower = spawn(process.execPath, [
-      '--import',
-      'tsx',
-      MAIN,
-      'lab',
-      'trace',
-      '--json',
-      '--lab',
-      name,
-    ]);
+    const follower = spawn(process.execPath, [COMMAND[1], 'lab', 'trace', '--json', '--lab', name]);
     let printed = '';
     follower.stdout.on('data', (chunk) => {
       printed += String(chunk);

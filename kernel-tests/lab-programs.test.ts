@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { attach, attachedTo, detach } from '../kernel/lab/attachments.ts';
 import { withMaps } from '../kernel/lab/device-maps.ts';
 import { Lab } from '../kernel/lab/lab.ts';
@@ -16,6 +16,8 @@ import { built, make, open, tearDownAfterEach } from './test-support/lab.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 describeKernel('programs in a lab', ['root', 'libbpf'], () => {
   it('stay when the command that loaded them has ended', () => {
@@ -161,8 +163,7 @@ describeKernel('the lab of the host’s devices', ['root', 'libbpf'], () => {
     // The command runs in a namespace that it takes for the host's.
     const host = createNetns();
     const xdpsim = (...args: string[]): { code: number | null; text: string } => {
-      const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-      const command = ['--import', 'tsx', main, 'lab', ...args, '--host'];
+      const command = [COMMAND[1], 'lab', ...args, '--host'];
       const { status, stdout, stderr } = host.enter(() =>
         spawnSync(process.execPath, command, { encoding: 'utf8' }),
       );

@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand } from '../cli/test-support/built-command.ts';
 import { attachedTo } from '../kernel/lab/attachments.ts';
 import { Lab } from '../kernel/lab/lab.ts';
 import { load, unload } from '../kernel/lab/load.ts';
@@ -32,6 +33,8 @@ import { describeKernel } from './test-support/require-kernel.ts';
 tearDownAfterEach();
 
 const stateFile = (lab: string): string => join(STATE_DIRECTORY, `${lab}.json`);
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 describeKernel('several commands that change one device at once', ['root', 'libbpf'], () => {
   it('leave what the last one has loaded, known as the lab’s own, and nothing else', async () => {

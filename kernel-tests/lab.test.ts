@@ -1,13 +1,15 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, builtModule } from '../cli/test-support/built-command.ts';
 import { Lab } from '../kernel/lab/lab.ts';
 import { load } from '../kernel/lab/load.ts';
 import { reset, setup, teardown } from '../kernel/lab/setup.ts';
 import { labNames } from '../kernel/lab/state.ts';
 import { labStatus } from '../kernel/lab/status.ts';
 import { createLastingNetns } from '../kernel/network/netns.ts';
+import { packageFile } from '../kernel/package-file.ts';
 import { removeNetnsName } from '../kernel/process/leftovers.ts';
 import { built, freshName, labProcess, make, open, tearDownAfterEach, traces } from './test-support/lab.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
@@ -15,6 +17,8 @@ import { describeKernel } from './test-support/require-kernel.ts';
 tearDownAfterEach();
 
 /** Sets environments up in a process of its own. */
+beforeAll(buildCommand, BUILD_TIMEOUT);
+
 function inProcess(lab: string, environments: readonly string[]): ChildProcess {
   return labProcess(
     `for (const name of ${JSON.stringify(environments)}) setup(${JSON.stringify(lab)}, { name });`,
@@ -175,16 +179,16 @@ describeKernel('a lab', ['root', 'libbpf'], () => {
 
   it('brings a bpffs of its own where the machine has none', () => {
     const name = freshName();
-    const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+    const url = (path: string): string => JSON.stringify(builtModule(path));
     const script = `
       import { readdirSync, existsSync } from 'node:fs';
-      import { setup, teardown } from ${url('../kernel/lab/setup.ts')};
-      import { Lab } from ${url('../kernel/lab/lab.ts')};
-      import { load } from ${url('../kernel/lab/load.ts')};
+      import { setup, teardown } from ${url('kernel/lab/setup.ts')};
+      import { Lab } from ${url('kernel/lab/lab.ts')};
+      import { load } from ${url('kernel/lab/load.ts')};
       import { readFileSync } from 'node:fs';
       setup('${name}', { name: 'left' });
       const lab = new Lab('${name}');
-      const object = new Uint8Array(readFileSync(new URL(${url('../bpf/built/icmp_echo.o')})));
+      const object = new Uint8Array(readFileSync(${JSON.stringify(packageFile('bpf/built/icmp_echo.o'))}));
       load(lab, 'left', { object, file: 'icmp_echo.o' });
       const pins = lab.pinDirectory('left');
       console.log(pins, readdirSync(pins).join());
@@ -193,7 +197,7 @@ describeKernel('a lab', ['root', 'libbpf'], () => {
       console.log(existsSync(lab.state.pinRoot));
     `;
     // In a mount namespace without one. Mounts of network namespaces made there are seen there only.
-    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', script];
+    const node = [process.execPath, '--input-type=module', '-e', script];
     const { stdout, stderr } = spawnSync(
       'unshare',
       ['--mount', 'sh', '-c', 'umount -l /sys/fs/bpf 2>/dev/null; exec "$@"', 'sh', ...node],

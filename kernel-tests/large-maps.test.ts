@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf, SOURCE_ROOT } from '../bpf/compile.ts';
 import { chooseEngines } from '../cli/engines.ts';
+import { BUILD_TIMEOUT, buildCommand, builtModule } from '../cli/test-support/built-command.ts';
 import { verify } from '../verify/run.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
@@ -52,6 +53,8 @@ function compile({ type, entries, value, flags = 0 }: LargeMap): string {
   return object;
 }
 
+beforeAll(buildCommand, BUILD_TIMEOUT);
+
 describeKernel('a map that the world fills with many entries', ['compiler', 'testrun'], () => {
   it.each(['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH'])(
     '%s is the same at the start of every case',
@@ -81,7 +84,7 @@ describeKernel('a map that the world fills with many entries', ['compiler', 'tes
   );
 });
 
-const CHILD = fileURLToPath(new URL('./test-support/large-maps-child.ts', import.meta.url));
+const CHILD = fileURLToPath(builtModule('kernel-tests/test-support/large-maps-child.ts'));
 
 describeKernel('a large map', ['compiler', 'testrun'], () => {
   for (const map of MAPS) {
@@ -89,7 +92,7 @@ describeKernel('a large map', ['compiler', 'testrun'], () => {
     it(`${what} does the same in machine and kernel, in ${map.megabytes} MB`, { timeout: 60_000 }, () => {
       const { stdout, stderr } = spawnSync(
         process.execPath,
-        ['--import', 'tsx', CHILD, compile(map), 'large_map', 'vm,wasm,testrun'],
+        [CHILD, compile(map), 'large_map', 'vm,wasm,testrun'],
         { encoding: 'utf8' },
       );
       expect(stderr).toBe('');

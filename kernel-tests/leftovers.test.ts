@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, builtModule } from '../cli/test-support/built-command.ts';
 import { createNetns } from '../kernel/network/netns.ts';
 import { lockWhileLiving, removeLeftovers } from '../kernel/process/leftovers.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
@@ -23,6 +24,8 @@ interface Run {
   readonly end: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>;
 }
 
+beforeAll(buildCommand, BUILD_TIMEOUT);
+
 describeKernel('what a run makes', ['root', 'libbpf'], () => {
   const started: ChildProcess[] = [];
   afterEach(() => {
@@ -32,8 +35,8 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
 
   /** @param launcher what starts the process, and in what surroundings */
   async function start(how: string, launcher: readonly string[] = []): Promise<Run> {
-    const script = fileURLToPath(new URL('./test-support/leftovers-child.ts', import.meta.url));
-    const [command, ...args] = [...launcher, process.execPath, '--import', 'tsx', script, how];
+    const script = fileURLToPath(builtModule('kernel-tests/test-support/leftovers-child.ts'));
+    const [command, ...args] = [...launcher, process.execPath, script, how];
     const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     started.push(child);
     const end = once(child, 'exit') as Promise<unknown> as Run['end'];
@@ -121,10 +124,10 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
 
     it('does not touch what other runs outside have made', async () => {
       const { made } = await start('wait');
-      const module = JSON.stringify(new URL('../kernel/process/leftovers.ts', import.meta.url).href);
+      const module = JSON.stringify(builtModule('kernel/process/leftovers.ts'));
       const script = `import { lockWhileLiving, removeLeftovers } from ${module};
         console.log(JSON.stringify(removeLeftovers(${later()})));`;
-      const [command, ...args] = [...CONTAINER, process.execPath, '--import', 'tsx', '--input-type=module'];
+      const [command, ...args] = [...CONTAINER, process.execPath, '--input-type=module'];
       const { stdout } = spawnSync(command!, [...args, '-e', script], { encoding: 'utf8' });
       const removed = JSON.parse(stdout) as string[];
       expect(removed).not.toContain(made.path);

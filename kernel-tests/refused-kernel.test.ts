@@ -1,9 +1,12 @@
 /** The command on kernels that lack something: one message with the remedy, code 3, and what can run does. */
 import { execFile } from 'node:child_process';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, builtModule, COMMAND } from '../cli/test-support/built-command.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import type { Refusal } from './test-support/refused-syscalls.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 interface Ended {
   readonly code: number;
@@ -12,11 +15,11 @@ interface Ended {
 }
 
 function xdpsimWithout(refused: Refusal, ...args: string[]): Promise<Ended> {
-  const filter = packageFile('kernel-tests/test-support/refused-syscalls.ts');
+  const filter = builtModule('kernel-tests/test-support/refused-syscalls.ts');
   return new Promise((resolve) => {
     execFile(
-      process.execPath,
-      ['--import', 'tsx', '--import', filter, packageFile('cli/main.ts'), ...args],
+      COMMAND[0],
+      ['--import', filter, COMMAND[1], ...args],
       { cwd: packageFile('.'), env: { ...process.env, XDPSIM_REFUSE: refused } },
       (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );

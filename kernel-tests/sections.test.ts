@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { notTested, programsOfObject } from '../cli/input/program-source.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { buildStyle } from './styles/programs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 import { batchOf, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
@@ -23,12 +24,13 @@ const NOT_TESTED = [
   ['replacement', 'freplace/prog', 'type extension (freplace), neither XDP nor TC'],
 ].map(([name, section, reason]) => ({ program: `sections.o:${name}`, section, reason }));
 
+beforeAll(buildCommand, BUILD_TIMEOUT);
+
 let scratch: string;
 let path: string;
 
 function xdpsim(...args: string[]) {
-  const main = new URL('../cli/main.ts', import.meta.url).pathname;
-  return spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+  return spawnSync(COMMAND[0], [COMMAND[1], ...args], {
     cwd: scratch,
     encoding: 'utf8',
   });

@@ -1,14 +1,14 @@
 /** What `verify` says of objects that have no model: its mark, its exit code, and the command that repeats a finding. */
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { encodeCase } from '../corpus/cases/case.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
 import { seedFromText } from '../corpus/generate/random.ts';
-import { packageFile } from '../kernel/package-file.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { ALL_BATCHES, BATCH_SIZE, planBatches } from '../verify/batch-plan.ts';
 import { summarize } from '../verify/explain/summary.ts';
@@ -31,12 +31,11 @@ function ended(file: string, args: readonly string[]): Promise<Ended> {
   });
 }
 
-const MAIN = packageFile('dist/bin/xdpsim.cjs');
-const xdpsim = (...args: string[]): Promise<Ended> => ended(process.execPath, [MAIN, ...args]);
+const xdpsim = (...args: string[]): Promise<Ended> => ended(COMMAND[0], [COMMAND[1], ...args]);
 
 /** A line of a report as a shell runs it, with this checkout's command in the place of the installed one. */
 function shell(line: string): Promise<Ended> {
-  const command = `'${process.execPath}' '${MAIN}'`;
+  const command = COMMAND.map((word) => `'${word}'`).join(' ');
   return ended('/bin/sh', ['-c', line.trim().replace(/^npx xdpsim/, command)]);
 }
 
@@ -87,13 +86,12 @@ function rarePair(runs: number, seed: string): { readonly value: number; readonl
 }
 
 describeKernel('verify, of objects without a model', ['root', 'testrun', 'compiler'], () => {
-  // What users run is what tsc emits.
   beforeAll(() => {
-    spawnSync('npm run build --silent', { shell: true, cwd: packageFile('.'), stdio: 'inherit' });
+    buildCommand();
     compileBpf('kernel-tests/fixtures/verdicts.bpf.c', join(scratch, 'v.o'));
     const zeros = '00'.repeat(24);
     writeFileSync(join(scratch, 'rules.json'), JSON.stringify([{ key: 1, value: zeros }]));
-  }, 120_000);
+  }, BUILD_TIMEOUT);
 
   it('puts no tick where most branches are behind a lookup that found nothing, and names the map that opens them', async () => {
     const [{ code, out }, opened, data] = await Promise.all([

@@ -1,6 +1,7 @@
 /** Live traffic and pings where `cap` and `raw-socket` cannot be loaded: slower, and otherwise the same. */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, builtModule, COMMAND } from '../cli/test-support/built-command.ts';
 import type { OnFrame } from '../kernel/frames/frame-source.ts';
 import { PacketSocket } from '../kernel/frames/packet-socket.ts';
 import { type CapModule, openPcap } from '../kernel/frames/pcap-source.ts';
@@ -10,15 +11,12 @@ import { createNetns, type Netns } from '../kernel/network/netns.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-const UNLOADABLE = [
-  '--import',
-  'tsx',
-  '--import',
-  packageFile('kernel-tests/test-support/unloadable-packages.ts'),
-];
+const UNLOADABLE = ['--import', builtModule('kernel-tests/test-support/unloadable-packages.ts')];
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 function xdpsimWithout(...args: readonly string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [packageFile('cli/main.ts'), ...args], {
+  const { status, stdout, stderr } = spawnSync(COMMAND[0], [COMMAND[1], ...args], {
     encoding: 'utf8',
     cwd: packageFile('.'),
     timeout: 60_000,

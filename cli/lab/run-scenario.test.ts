@@ -3,11 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-scenario-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 interface Ended {
   readonly code: number | null;
@@ -16,9 +19,7 @@ interface Ended {
 }
 
 function labRun(...args: string[]): Ended {
-  const main = packageFile('cli/main.ts');
-  const command = ['--import', 'tsx', main, 'lab', 'run', ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+  const { status, stdout, stderr } = spawnSync(COMMAND[0], [COMMAND[1], 'lab', 'run', ...args], {
     cwd: packageFile('.'),
     encoding: 'utf8',
   });

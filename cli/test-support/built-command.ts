@@ -2,13 +2,29 @@
 import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { packageFile } from '../../kernel/package-file.ts';
 
-const MAIN = packageFile('dist/bin/xdpsim.cjs');
+/** What starts it: Node, and its script. Built in `beforeAll(buildCommand, BUILD_TIMEOUT)`. */
+export const COMMAND: readonly [node: string, script: string] = [
+  process.execPath,
+  packageFile('dist/bin/xdpsim.cjs'),
+];
+
+/** Milliseconds: others may be building. */
+export const BUILD_TIMEOUT = 600_000;
+
+/** The URL of a source's module as tsc emitted it: a process that imports it needs no loader, which takes a second. */
+export function builtModule(source: string): string {
+  return pathToFileURL(packageFile(`dist/${source.replace(/ts$/, 'js')}`)).href;
+}
 
 /** `npm run build` writes the time here; what is younger is not in what it made. */
 const STAMP = packageFile('dist/.built');
-const SOURCES = ['sim', 'corpus', 'verify', 'kernel', 'cli', 'package.json', 'tsconfig.json'];
+const SOURCES = [
+  ...['sim', 'corpus', 'verify', 'kernel', 'cli', 'kernel-tests/test-support'],
+  ...['package.json', 'tsconfig.json'],
+];
 
 /**
  * Builds, unless nothing has changed since the last time. Several test files may want it at once: one builds, the others
@@ -39,7 +55,7 @@ function changedAt(path: string): number {
   return Math.max(
     stat.mtimeMs,
     ...readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isDirectory() || /(?<!\.test)\.ts$/.test(entry.name))
+      .filter((entry) => entry.isDirectory() || /(?<!\.test)\.c?[jt]s$/.test(entry.name))
       .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
   );
 }
@@ -53,7 +69,7 @@ export interface Ended {
 /** Runs it to its end, in the package's folder. */
 export function xdpsim(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: packageFile('.') }, (error, out, err) => {
+    execFile(COMMAND[0], [COMMAND[1], ...args], { cwd: packageFile('.') }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
   });
@@ -74,7 +90,7 @@ export class Started {
     before: readonly string[] = [],
     options: SpawnOptions = {},
   ) {
-    const [command, ...rest] = [...before, process.execPath, MAIN, ...args];
+    const [command, ...rest] = [...before, ...COMMAND, ...args];
     this.process = spawn(command!, rest, { ...options, cwd });
     this.process.stdout!.on('data', (data) => {
       this.out += data;

@@ -3,13 +3,15 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCase } from '../../corpus/cases/case.ts';
 import { packageFile } from '../../kernel/package-file.ts';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-unsaved-test-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 interface Ended {
   readonly code: number;
@@ -22,17 +24,13 @@ const DIFFERING = ['icmp_drop', '--object', `${packageFile('bpf/built/xdp_pass.o
 const BLOCKED = join(scratch, 'file', 'below');
 writeFileSync(join(scratch, 'file'), '');
 
-// Only this process's: tsx wants a temporary directory that is there, in the workers, too.
 const SHIM = join(scratch, 'shim.mjs');
-const imported = (path: string): string =>
-  `await import(${JSON.stringify(pathToFileURL(packageFile(path)).href)});`;
 writeFileSync(
   SHIM,
   `import os from 'node:os';
 import { syncBuiltinESMExports } from 'node:module';
 os.tmpdir = () => process.env.XDPSIM_TEST_TMPDIR;
-syncBuiltinESMExports();
-${imported('cli/main.ts')}`,
+syncBuiltinESMExports();`,
 );
 
 function verify(temporary: string, ...args: string[]): Promise<Ended> {
@@ -49,8 +47,8 @@ function verify(temporary: string, ...args: string[]): Promise<Ended> {
   ];
   return new Promise((resolve) => {
     execFile(
-      process.execPath,
-      ['--import', 'tsx', SHIM, ...words],
+      COMMAND[0],
+      ['--import', SHIM, COMMAND[1], ...words],
       { cwd: packageFile('.'), env: { ...process.env, XDPSIM_TEST_TMPDIR: temporary } },
       (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );

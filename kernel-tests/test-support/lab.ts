@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
+import { builtModule } from '../../cli/test-support/built-command.ts';
 import { Lab } from '../../kernel/lab/lab.ts';
 import type { LoadOptions } from '../../kernel/lab/load.ts';
 import { setup, teardown } from '../../kernel/lab/setup.ts';
@@ -37,18 +38,18 @@ export function built(program: string): Pick<LoadOptions, 'object' | 'file'> {
   return { object: new Uint8Array(readFileSync(path)), file: `${program}.o` };
 }
 
-/** Runs a script in a process, and a process group, of its own; what the lab offers is imported. */
+/** Runs a script in a process, and a process group, of its own; what the lab offers is imported. Needs what `buildCommand` builds. */
 export function labProcess(script: string): ChildProcess {
   const modules: Readonly<Record<string, string>> = {
-    setup: '../../kernel/lab/setup.ts',
-    Lab: '../../kernel/lab/lab.ts',
-    'load, unload': '../../kernel/lab/load.ts',
+    setup: 'kernel/lab/setup.ts',
+    Lab: 'kernel/lab/lab.ts',
+    'load, unload': 'kernel/lab/load.ts',
   };
   const imports = Object.entries(modules).map(
-    ([names, path]) => `import { ${names} } from ${JSON.stringify(new URL(path, import.meta.url).href)};`,
+    ([names, path]) => `import { ${names} } from ${JSON.stringify(builtModule(path))};`,
   );
   const whole = ["import { readFileSync } from 'node:fs';", ...imports, script].join('\n');
-  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', whole], {
+  return spawn(process.execPath, ['--input-type=module', '-e', whole], {
     detached: true,
     stdio: 'ignore',
   });

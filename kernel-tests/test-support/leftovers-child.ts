@@ -13,7 +13,7 @@ if (how === 'worker' && isMainThread) {
   // All that is made, a worker thread makes; it never comes to its own end.
   removeOwnOnExit();
   const script = JSON.stringify(import.meta.url);
-  const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${script}); });`;
+  const start = `import(${script});`;
   const worker = new Worker(start, { eval: true, argv: [how] });
   worker.on('message', (line: string) => {
     process.stdout.write(line);

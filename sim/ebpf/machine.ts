@@ -41,6 +41,8 @@ export interface MachineOptions {
   readonly asKernel?: KernelVersion;
   /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex`, which is 0. */
   readonly inDeviceMap?: boolean;
+  /** Bytes of memory to start with: see `ROOM_FOR_BATCHES`. Default: what a packet and small maps take. */
+  readonly room?: number;
 }
 
 /** What a callback of a helper gets: `bpf_loop` an index and the context, the other one map, key, value, context. */
@@ -67,7 +69,7 @@ export class Machine {
   readonly options: MachineOptions;
   /** What the kernel does otherwise than others. */
   readonly kernel: KernelBehaviour;
-  readonly memory: LinearMemory = new LinearMemory();
+  readonly memory: LinearMemory;
   readonly packet: PacketArea;
   /** The object's maps, in the object's order. */
   readonly maps: readonly LiveMap[];
@@ -107,6 +109,7 @@ export class Machine {
 
   /** @throws {ObjectError} where the object's maps cannot be made, or the world does not fit them */
   constructor(object: BpfObject, world: World, options: MachineOptions = {}) {
+    this.memory = new LinearMemory(options.room);
     this.object = object;
     this.options = options;
     this.kernel = behaviourOf(options.asKernel);

@@ -118,12 +118,14 @@ export const MACHINE_WORD = {
 } as const;
 
 const WASM_PAGE = 0x1_0000;
+/** What a memory begins with: room for a few small maps. */
+const INITIAL_PAGES = 16;
 /**
- * What a memory begins with: room for most programs' maps and batches. Growing detaches the buffer, and from the
- * first detached buffer on V8 checks every access to every typed array of the process for that. Pages that nobody
- * touches cost nothing.
+ * Room for most programs' maps and batches, in bytes. Growing detaches the buffer, and from the first detached buffer on
+ * V8 checks every access to every typed array of the process for that: long runs reserve this much. Pages that nobody
+ * touches cost no memory, but V8 collects garbage for each such memory: machines that are made for a single packet do not.
  */
-const INITIAL_PAGES = 256;
+export const ROOM_FOR_BATCHES = 0x100_0000;
 /** Addresses stay positive as i32. */
 const MAX_PAGES = 0x8000;
 
@@ -136,8 +138,10 @@ export class LinearMemory {
   /** The first byte not handed out yet. */
   #end: number = HEAP_BASE;
 
-  constructor() {
-    this.memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES });
+  /** @param room bytes to start with */
+  constructor(room: number = 0) {
+    const initial = Math.max(INITIAL_PAGES, Math.ceil(room / WASM_PAGE));
+    this.memory = new WebAssembly.Memory({ initial, maximum: MAX_PAGES });
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);

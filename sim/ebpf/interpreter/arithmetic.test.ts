@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expected, OPERATORS } from '../test-support/arithmetic.ts';
-import { runText } from '../test-support/run-text.ts';
+import { onOperands } from '../test-support/run-text.ts';
 
 const U64 = (1n << 64n) - 1n;
 const u64 = (value: bigint): bigint => value & U64;
@@ -17,9 +17,10 @@ const immediate = fc.oneof(fc.constantFrom(0, 1, -1, 2 ** 31 - 1, -(2 ** 31)), f
 describe('64-bit arithmetic', () => {
   for (const operator of OPERATORS) {
     it(`r1 ${operator} r2 is what big integers give`, () => {
+      const run = onOperands(`r0 ${operator} r2`);
       fc.assert(
         fc.property(wide, wide, (a, b) => {
-          const { r0, violation } = runText(`r0 = ${a} ll\nr2 = ${b} ll\nr0 ${operator} r2\nexit`);
+          const { r0, violation } = run(a, b);
           expect(violation).toBeUndefined();
           expect(r0).toBe(expected(operator, a, b, 64));
         }),
@@ -31,21 +32,23 @@ describe('64-bit arithmetic', () => {
   it('extends the sign of an immediate', () => {
     fc.assert(
       fc.property(
-        wide,
+        fc.array(wide, { minLength: 10, maxLength: 10 }),
         immediate,
         fc.constantFrom('+=', '-=', '*=', '|=', '&=', '^=', '='),
-        (a, b, operator) => {
-          const { r0 } = runText(`r0 = ${a} ll\nr0 ${operator} ${b}\nexit`);
-          expect(r0).toBe(expected(operator, a, u64(BigInt(b)), 64));
+        (values, b, operator) => {
+          const run = onOperands(`r0 ${operator} ${b}`);
+          for (const a of values) expect(run(a).r0).toBe(expected(operator, a, u64(BigInt(b)), 64));
         },
       ),
+      { numRuns: 30 },
     );
   });
 
   it('negates', () => {
+    const run = onOperands('r0 = -r0');
     fc.assert(
       fc.property(wide, (a) => {
-        expect(runText(`r0 = ${a} ll\nr0 = -r0\nexit`).r0).toBe(u64(-a));
+        expect(run(a).r0).toBe(u64(-a));
       }),
     );
   });
@@ -54,9 +57,10 @@ describe('64-bit arithmetic', () => {
 describe('32-bit arithmetic', () => {
   for (const operator of OPERATORS) {
     it(`w1 ${operator} w2 is what big integers give, with the upper half zero`, () => {
+      const run = onOperands(`w0 ${operator} w2`);
       fc.assert(
         fc.property(wide, wide, (a, b) => {
-          const { r0 } = runText(`r0 = ${a} ll\nr2 = ${b} ll\nw0 ${operator} w2\nexit`);
+          const { r0 } = run(a, b);
           expect(r0).toBe(expected(operator, u32(a), u32(b), 32));
         }),
         { numRuns: 150 },
@@ -67,21 +71,23 @@ describe('32-bit arithmetic', () => {
   it('takes immediates', () => {
     fc.assert(
       fc.property(
-        wide,
+        fc.array(wide, { minLength: 10, maxLength: 10 }),
         immediate,
         fc.constantFrom('+=', '-=', '*=', '|=', '&=', '^=', '='),
-        (a, b, operator) => {
-          const { r0 } = runText(`r0 = ${a} ll\nw0 ${operator} ${b}\nexit`);
-          expect(r0).toBe(expected(operator, u32(a), u32(BigInt(b)), 32));
+        (values, b, operator) => {
+          const run = onOperands(`w0 ${operator} ${b}`);
+          for (const a of values) expect(run(a).r0).toBe(expected(operator, u32(a), u32(BigInt(b)), 32));
         },
       ),
+      { numRuns: 30 },
     );
   });
 
   it('negates', () => {
+    const run = onOperands('w0 = -w0');
     fc.assert(
       fc.property(wide, (a) => {
-        expect(runText(`r0 = ${a} ll\nw0 = -w0\nexit`).r0).toBe(u32(-a));
+        expect(run(a).r0).toBe(u32(-a));
       }),
     );
   });
@@ -90,9 +96,10 @@ describe('32-bit arithmetic', () => {
 describe('moves that extend the sign', () => {
   for (const bits of [8, 16, 32]) {
     it(`r0 = (s${bits})r1`, () => {
+      const run = onOperands(`r0 = (s${bits})r0`);
       fc.assert(
         fc.property(wide, (a) => {
-          const { r0 } = runText(`r1 = ${a} ll\nr0 = (s${bits})r1\nexit`);
+          const { r0 } = run(a);
           expect(r0).toBe(u64(BigInt.asIntN(bits, a)));
         }),
       );
@@ -100,9 +107,10 @@ describe('moves that extend the sign', () => {
   }
   for (const bits of [8, 16]) {
     it(`w0 = (s${bits})w1`, () => {
+      const run = onOperands(`w0 = (s${bits})w0`);
       fc.assert(
         fc.property(wide, (a) => {
-          const { r0 } = runText(`r1 = ${a} ll\nw0 = (s${bits})w1\nexit`);
+          const { r0 } = run(a);
           expect(r0).toBe(u32(BigInt.asIntN(bits, a)));
         }),
       );
@@ -118,12 +126,12 @@ describe('byte swaps', () => {
   };
   for (const bits of [16, 32, 64]) {
     it(`of ${bits} bits: be and bswap reverse, le cuts off`, () => {
+      const [be, bswap, le] = ['be', 'bswap', 'le'].map((kind) => onOperands(`r0 = ${kind}${bits} r0`));
       fc.assert(
         fc.property(wide, (a) => {
-          const run = (kind: string): bigint => runText(`r0 = ${a} ll\nr0 = ${kind}${bits} r0\nexit`).r0;
-          expect(run('be')).toBe(swapped(a, bits));
-          expect(run('bswap')).toBe(swapped(a, bits));
-          expect(run('le')).toBe(BigInt.asUintN(bits, a));
+          expect(be!(a).r0).toBe(swapped(a, bits));
+          expect(bswap!(a).r0).toBe(swapped(a, bits));
+          expect(le!(a).r0).toBe(BigInt.asUintN(bits, a));
         }),
       );
     });
