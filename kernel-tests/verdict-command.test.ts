@@ -304,7 +304,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
       'a checksum of a built-in program’s replacement',
       ['icmp_echo', '--object', 'v.o:spoils', '--report', 'r', '--runs', '2000'],
     ],
-    ['a checksum, for a time', ['v.o:spoils', '--time', '200ms', '--oracle', 'checksums']],
+    ['a checksum, for a time', ['v.o:spoils', '--time', '60s', '--oracle', 'checksums']],
     ['a violation', ['v.o:unchecked', '--engines', 'vm', '--max-divergences', '3', '--runs', '2000']],
   ])('prints a command that finds %s again, in the same engines and with the same code', async (_, args) => {
     const first = await xdpsim('verify', ...args, '--seed', 'a seed', '--shrink-time', '0');
