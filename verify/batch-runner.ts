@@ -2,7 +2,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SavedCase } from '../corpus/cases/case.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
-import type { LimitsByHook } from '../corpus/generate/packet-limits.ts';
 import { type Seed, seedFromText } from '../corpus/generate/random.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { byRank, type EngineName, isKernel } from '../sim/engines/register.ts';
@@ -11,14 +10,17 @@ import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { hintsOf, type NamedWorld, type Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { acceptedPackets } from './accepted.ts';
-import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches } from './batch-plan.ts';
+import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches, worldsOf } from './batch-plan.ts';
 import type { BatchReport } from './batch-report.ts';
 import { ClockMask } from './clock-mask.ts';
 import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
+import type { Guidance } from './guide/guide.ts';
+import { GuidedSource, guidedWorlds } from './guide/guided-source.ts';
 import type { Judging, Oracle } from './judging.ts';
+import type { PacketSource } from './packet-source.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
@@ -27,18 +29,7 @@ import { comparablePackets, hasStops, packetsWithoutStops } from './stops.ts';
 import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
 
-/** What fills batches; `PacketGenerator` does. */
-export interface PacketSource {
-  /** @param world the one that the packets meet, for sources that aim at it */
-  fill(
-    batch: PacketBatch,
-    seed: Seed,
-    firstIndex: number,
-    count: number,
-    limits: LimitsByHook,
-    world?: World,
-  ): void;
-}
+export type { PacketSource } from './packet-source.ts';
 
 export interface RunnerOptions {
   readonly program: Program;
@@ -52,6 +43,8 @@ export interface RunnerOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** What half of the packets are made of, and worlds besides those. */
+  readonly guidance?: Guidance;
   /** What is judged of frames that leave; default: all. */
   readonly oracle?: Oracle | Judging;
   /** Says why the machine stops a program: the interpreter. */
@@ -108,12 +101,14 @@ export class BatchRunner {
     this.#statistics = new RunStatistics(program);
     this.#judge = new ViolationJudge(options);
     this.#seed = seedFromText(options.seed);
-    this.#source =
+    const source =
       options.source ??
       new PacketGenerator(
         hintsOf(program),
         program.entries.map((entry) => entry.hook),
       );
+    this.#source =
+      options.guidance === undefined ? source : new GuidedSource(source, program, options.guidance);
     this.#input = new PacketBatch(this.#batchSize);
     for (const { engine } of byRank(options.engines.map((engine) => ({ engine })))) {
       const availability = engine.availability(program);
@@ -145,7 +140,8 @@ export class BatchRunner {
 
   /** A part of the run. */
   async *run(range: BatchRange): AsyncGenerator<Segment, void, undefined> {
-    const { total, batchSize, worlds } = this.#options;
+    const { total, batchSize } = this.#options;
+    const worlds = this.#worlds();
     let next = range.from;
     for (const plan of planBatches(this.#program, total, range, batchSize, worlds)) {
       if (this.#isOver()) break;
@@ -154,6 +150,11 @@ export class BatchRunner {
       if (this.#isDue()) yield this.segment(next);
     }
     yield this.segment(next);
+  }
+
+  #worlds(): readonly NamedWorld[] {
+    const { worlds = worldsOf(this.#program), guidance } = this.#options;
+    return guidance === undefined ? worlds : guidedWorlds(worlds, guidance);
   }
 
   /**

@@ -11,6 +11,8 @@ import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 import { ALL_BATCHES, type BatchRange } from './batch-plan.ts';
 import { BatchRunner, type PacketSource, type RunnerOptions } from './batch-runner.ts';
 import { Collector, type Progress } from './collector.ts';
+import type { Guidance } from './guide/guide.ts';
+import { guidedCases } from './guide/guided-run.ts';
 import { investigate } from './investigate.ts';
 import type { Judging, Oracle } from './judging.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
@@ -37,6 +39,8 @@ export interface VerifyOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** Kept cases to run, and to make packets of (`guide`). */
+  readonly guidance?: Guidance;
   /** Is asked about every divergence that it has no part in: the interpreter. */
   readonly witness?: Engine;
   /** Runs programs in the kernel: is asked about what the machine stops where none of the engines does. */
@@ -89,6 +93,9 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
     });
   try {
     for await (const segment of runner.replay(options.cases ?? [])) await collector.take(segment, look);
+    if (options.guidance !== undefined)
+      for await (const segment of runner.replay(guidedCases(options.program, options.guidance)))
+        await collector.take(segment, look);
     for await (const segment of runner.run(options.range ?? ALL_BATCHES)) await collector.take(segment, look);
   } finally {
     await runner.close();

@@ -56,6 +56,7 @@ interface Options extends WorldOptions {
   readonly asKernel?: KernelVersion;
   readonly runs?: number;
   readonly time?: number;
+  readonly guide: boolean;
   readonly seed?: string;
   readonly object?: string;
   readonly coverage?: string;
@@ -89,6 +90,7 @@ export function registerVerify(program: Command): void {
     .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .option('--no-guide', 'generate without looking for uncovered branches first')
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
     .option(
       '--workers <n>',
@@ -149,6 +151,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     live: options.live === true,
     ...versionOption(options.asKernel),
     surroundings: surroundingsOf(options),
+    guided: options.guide,
     seed: options.seed ?? freshSeed(),
     oracle: options.oracle,
     maxDivergences: options.maxDivergences,
@@ -297,6 +300,7 @@ function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): Run
     engines: report.engines.filter(({ status }) => status !== 'skipped').map(({ name }) => name),
     words: [
       ...worldWords(options),
+      ...(options.guide ? [] : ['--no-guide']),
       ...(oracle === 'all' ? [] : ['--oracle', oracle]),
       ...(maxDivergences === 1 ? [] : ['--max-divergences', String(maxDivergences)]),
       ...(directory === undefined ? [] : ['--report', directory]),

@@ -18,6 +18,8 @@ export interface VerifyPlan {
   readonly asKernel?: KernelVersion;
   /** `--world`, `--map`, `--max-entries` and `--aim`, as given. */
   readonly surroundings: WorldOptions;
+  /** Are cases looked for by coverage first, for programs that are not built in? */
+  readonly guided: boolean;
   readonly seed: string;
   readonly runs?: number;
   /** Per program. */

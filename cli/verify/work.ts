@@ -2,10 +2,14 @@
  * What a worker process of `xdpsim verify` does: models, machines and kernel run here, where the main process can end them
  * whatever they are doing. It saves nothing and prints nothing.
  */
+import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
+import { programByName } from '../../sim/programs/index.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { BatchRunner } from '../../verify/batch-runner.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
+import { type Guidance, guide } from '../../verify/guide/guide.ts';
+import { effortOf, guidedCases } from '../../verify/guide/guided-run.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
@@ -27,6 +31,7 @@ let programs: readonly Program[] = [];
 /** With what the user states of them, of each program; empty where that is nothing. */
 let worlds: readonly (readonly NamedWorld[])[] = [];
 let program: Program;
+let guidance: Guidance | undefined;
 let runner: BatchRunner | undefined;
 let stopping = new AbortController();
 let hurrying = new AbortController();
@@ -65,7 +70,7 @@ async function handle(request: Request): Promise<void> {
       hurrying = new AbortController();
       return begin(programs[request.program]!, worlds[request.program]);
     case 'replay':
-      return hand(runner!.replay(casesOf(program, [plan.directory])));
+      return hand(runner!.replay(casesToReplay()));
     case 'run':
       return hand(runner!.run(request.range));
     case 'go on':
@@ -115,8 +120,27 @@ function neverLoaded(): void {
   void fail(failure).then(() => process.exit(failure.exitCode));
 }
 
+async function* casesToReplay(): AsyncGenerator<SavedCase> {
+  yield* casesOf(program, [plan.directory]);
+  if (guidance !== undefined) yield* guidedCases(program, guidance);
+}
+
+/** Built-in programs have hints and corpora that reach what can be reached. */
+function isGuided({ name, object, definition }: Program): boolean {
+  return (
+    plan.guided && object !== undefined && (definition === undefined || programByName(name) !== definition)
+  );
+}
+
 async function begin(chosen: Program, started: readonly NamedWorld[] | undefined): Promise<void> {
   program = chosen;
+  guidance = isGuided(program)
+    ? guide(program, {
+        seed: plan.seed,
+        effort: effortOf(plan),
+        ...(started === undefined ? {} : { worlds: started }),
+      })
+    : undefined;
   runner = new BatchRunner({
     program,
     engines: chooseEngines(plan.engines, plan.live, plan.asKernel).engines,
@@ -127,6 +151,7 @@ async function begin(chosen: Program, started: readonly NamedWorld[] | undefined
     kernel: createEngineAs('testrun', plan.asKernel),
     isOver: () => stopping.signal.aborted,
     ...(started === undefined ? {} : { worlds: started }),
+    ...(guidance === undefined ? {} : { guidance }),
   });
   await post({ is: 'segment', segment: runner.segment(0) });
 }

@@ -16,7 +16,7 @@ import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts
 import { solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
-import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import { hintsOf, type NamedWorld, type Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
@@ -162,7 +162,7 @@ class Guide {
         stimuli: [stimulus],
       });
     const generator = new PacketGenerator(
-      definition?.hints,
+      hintsOf(this.#program),
       entries.map((entry) => entry.hook),
     );
     for (const [number, { world }] of this.#worlds.entries()) {

@@ -9,7 +9,7 @@ import { repair } from '../../corpus/simplify/packet-layout.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import type { PacketSource } from '../batch-runner.ts';
+import type { PacketSource } from '../packet-source.ts';
 import type { Guidance } from './guide.ts';
 
 /** Packets that come from one side or the other in a row: sequences need some room. */
