@@ -104,7 +104,7 @@ export class BatchRunner {
     const source =
       options.source ??
       new PacketGenerator(
-        hintsOf(program),
+        options.guidance?.hints ?? hintsOf(program),
         program.entries.map((entry) => entry.hook),
       );
     this.#source =

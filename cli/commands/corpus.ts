@@ -4,16 +4,18 @@ import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { merge } from '../../corpus/cases/merge.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
-import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { NO_LIMITS, TEST_RUN_LIMITS, withinLimits } from '../../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { hintsOf, type Program } from '../../sim/runtime/program.ts';
+import { GuidedSource } from '../../verify/guide/guided-source.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { openCaseTarget } from '../corpus/case-target.ts';
 import { type MinimizeFilesOptions, minimizeFiles } from '../corpus/minimize.ts';
 import { show } from '../corpus/show.ts';
 import { inputFailure } from '../failure.ts';
 import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
+import { guidanceOf } from '../input/guided.ts';
 import { freshSeed, parseCount, parseName } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import {
@@ -24,6 +26,7 @@ import {
   placePrograms,
   type WorldOptions,
   worldOption,
+  worldsIn,
 } from '../input/world-options.ts';
 import { reportLine } from '../output.ts';
 import { count } from '../terminal.ts';
@@ -32,6 +35,8 @@ const OUT_HELP = 'a .pcapng file, or a directory in which each case gets a file 
 
 /** Packets generated at a time. */
 const BATCH = 4096;
+/** Of a sequence that repeats a packet, so many are kept. */
+const MAX_SEQUENCE = 8;
 
 export function registerCorpus(program: Command): void {
   const corpus = program.command('corpus').description('generate, merge, minimize and show saved packets');
@@ -88,17 +93,28 @@ async function generate(
   >,
 ): Promise<void> {
   const named = name === undefined ? NO_PROGRAM : await oneProgram(name);
-  const [{ program }] = placePrograms([named], { ...options, map: [], maxEntries: [] }) as [PlacedProgram];
+  const [placed] = placePrograms([named], { ...options, map: [], maxEntries: [] }) as [PlacedProgram];
+  const { program } = placed;
   const hooks = program.entries.map((entry) => entry.hook);
-  const generator = new PacketGenerator(hintsOf(program), hooks);
   const text = options.seed ?? freshSeed();
+  const worlds = options.world === undefined ? undefined : worldsIn(placed);
+  const guidance = guidanceOf(program, { seed: text, runs: options.runs, worlds });
+  const plain = new PacketGenerator(guidance?.hints ?? hintsOf(program), hooks);
+  const generator = guidance === undefined ? plain : new GuidedSource(plain, program, guidance);
   const seed = seedFromText(text);
   const limits = options.anyLength === true ? NO_LIMITS : TEST_RUN_LIMITS;
   const batch = new PacketBatch(BATCH);
   function* batches(): Generator<PacketBatch> {
-    for (let first = 0; first < options.runs; first += BATCH) {
+    // What reaches a branch comes first.
+    const kept = (guidance?.cases ?? [])
+      .flatMap(({ stimuli }) => stimuli.slice(0, MAX_SEQUENCE))
+      .filter(({ packet, entry = 0 }) => withinLimits(limits[hooks[entry]!], packet));
+    const first = Math.min(kept.length, options.runs, BATCH);
+    for (const stimulus of kept.slice(0, first)) batch.push(stimulus);
+    if (first > 0) yield batch;
+    for (let at = first; at < options.runs; at += BATCH) {
       batch.clear();
-      generator.fill(batch, seed, first, Math.min(BATCH, options.runs - first), limits);
+      generator.fill(batch, seed, at, Math.min(BATCH, options.runs - at), limits);
       yield batch;
     }
   }

@@ -4,18 +4,18 @@
  */
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
-import { programByName } from '../../sim/programs/index.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { BatchRunner } from '../../verify/batch-runner.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
-import { type Guidance, guide } from '../../verify/guide/guide.ts';
-import { effortOf, guidedCases } from '../../verify/guide/guided-run.ts';
+import type { Guidance } from '../../verify/guide/guide.ts';
+import { guidedCases } from '../../verify/guide/guided-run.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
 import { useCompiler } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, requireAvailable } from '../engines.ts';
 import { inputFailure, toFailure } from '../failure.ts';
+import { guidanceOf } from '../input/guided.ts';
 import { leaveEndsToParent } from '../input/program-module.ts';
 import { notTested, resolvePrograms } from '../input/program-source.ts';
 import { giveWarningsTo } from '../input/read-object.ts';
@@ -125,22 +125,9 @@ async function* casesToReplay(): AsyncGenerator<SavedCase> {
   if (guidance !== undefined) yield* guidedCases(program, guidance);
 }
 
-/** Built-in programs have hints and corpora that reach what can be reached. */
-function isGuided({ name, object, definition }: Program): boolean {
-  return (
-    plan.guided && object !== undefined && (definition === undefined || programByName(name) !== definition)
-  );
-}
-
 async function begin(chosen: Program, started: readonly NamedWorld[] | undefined): Promise<void> {
   program = chosen;
-  guidance = isGuided(program)
-    ? guide(program, {
-        seed: plan.seed,
-        effort: effortOf(plan),
-        ...(started === undefined ? {} : { worlds: started }),
-      })
-    : undefined;
+  guidance = plan.guided ? guidanceOf(program, { ...plan, worlds: started }) : undefined;
   runner = new BatchRunner({
     program,
     engines: chooseEngines(plan.engines, plan.live, plan.asKernel).engines,

@@ -10,6 +10,7 @@ import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { GeneratorHints, PacketKind } from '../../sim/runtime/program.ts';
 import { IPV4_PROTOCOLS, IPV6_NEXT_HEADERS } from './boundaries.ts';
+import { placeContents } from './contents.ts';
 import { damage, mutate } from './damage.ts';
 import { writeArp, writeForeignEthernet, writeNoise } from './ethernet.ts';
 import { FieldValues } from './field-values.ts';
@@ -83,6 +84,7 @@ export class PacketGenerator {
   readonly #kinds: Uint8Array;
   readonly #ifindexes: readonly number[];
   readonly #metadata: boolean;
+  readonly #contents: NonNullable<GeneratorHints['contents']>;
   readonly #builder: PacketBuilder = new PacketBuilder();
   /** For metadata, which must not move the frame's bytes. */
   readonly #aside: Random = new Random();
@@ -111,6 +113,7 @@ export class PacketGenerator {
     this.#kinds = kindTable(hints);
     this.#ifindexes = hints.ingressIfindexes?.length ? hints.ingressIfindexes : [1];
     this.#metadata = hints.metadata ?? false;
+    this.#contents = hints.contents ?? [];
   }
 
   /**
@@ -184,6 +187,7 @@ export class PacketGenerator {
     const length = this.#long ? this.#drawLength(seed, this.#source, maxLength) : 0;
     builder.open(batch.bytes, at + metaLength, length || Math.min(maxLength, ORDINARY), length > 0);
     this.#write(builder, simplicity);
+    if (this.#contents.length > 0 && simplicity === 0) placeContents(builder, this.#contents);
     if (this.#source !== index && simplicity === 0) vary(builder, seed, index, dice);
     fitLimits(builder, limit);
 

@@ -60,6 +60,14 @@ const hints: Schema<GeneratorHints> = object<GeneratorHints>({
   macs: optional(list(byteArray(6))),
   vlans: optional(list(integer(0, 4095))),
   tcpOptions: optional(list(uint8)),
+  contents: optional(
+    list(
+      object<NonNullable<GeneratorHints['contents']>[number]>({
+        bytes: byteArray(),
+        offset: optional(uint16),
+      }),
+    ),
+  ),
   protocols: optional(list(uint8)),
   icmpTypes: optional(list(uint8)),
   icmpv6Types: optional(list(uint8)),

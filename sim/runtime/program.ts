@@ -104,6 +104,8 @@ export interface GeneratorHints {
   readonly vlans?: readonly number[];
   /** Kinds of TCP options (IANA "TCP Option Kind Numbers"). */
   readonly tcpOptions?: readonly number[];
+  /** Bytes that programs look for: at an offset from the frame's first byte, or anywhere behind the headers. */
+  readonly contents?: readonly { readonly bytes: Uint8Array; readonly offset?: number }[];
   /** IPv4 protocol and IPv6 next-header numbers. */
   readonly protocols?: readonly number[];
   /** ICMP types and ICMPv6 types. */

@@ -12,11 +12,20 @@
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { fork, Random, type Seed, seedFromText } from '../../corpus/generate/random.ts';
+import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import { solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
+import { type DictionaryEntry, dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
+import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
-import { hintsOf, type NamedWorld, type Program } from '../../sim/runtime/program.ts';
+import {
+  type GeneratorHints,
+  hintsOf,
+  mergedHints,
+  type NamedWorld,
+  type Program,
+} from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
@@ -56,6 +65,8 @@ export interface GuidedCase extends Sequence {
 export interface Guidance {
   /** Each reached something that those before it had not. */
   readonly cases: readonly GuidedCase[];
+  /** What the program's packets should aim at: its hints, and what it compares with, in its code and in the runs. */
+  readonly hints: GeneratorHints;
   /** Ways of branches that were gone, and those that inputs may go at all, as far as the analysis can tell. */
   readonly branches: { readonly reached: number; readonly total: number };
   /** Ways that no case went. */
@@ -71,6 +82,8 @@ export const DEFAULT_EFFORT = 4_000_000;
 const FIRST_PACKETS = 96;
 /** How often one way of a branch is tried before others have had their turn, and in all. */
 const ATTEMPTS = 40;
+/** What is learned from solutions, at the most. */
+const MAX_LEARNED = 256;
 /** Packets in a sequence, but for repetitions of one. */
 const MAX_PACKETS = 8;
 /** The share of the effort after which exploring ends that has found nothing. */
@@ -109,6 +122,7 @@ class Guide {
   /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
   readonly #paths = new Set<number>();
   readonly #others: Sequence[] = [];
+  readonly #learned = new Map<string, DictionaryEntry>();
   #presets = false;
   #solved = 0;
   readonly #edges = new Map<number, Edge>();
@@ -162,7 +176,7 @@ class Guide {
         stimuli: [stimulus],
       });
     const generator = new PacketGenerator(
-      hintsOf(this.#program),
+      this.#hints(),
       entries.map((entry) => entry.hook),
     );
     for (const [number, { world }] of this.#worlds.entries()) {
@@ -250,7 +264,10 @@ class Guide {
       for (const assignment of solveBranch(branch, branches.slice(0, index), choosable)) {
         const changed = changeSequence(sequence, assignment, background);
         if (changed === undefined) continue;
-        if (this.#try(changed, sequence)) break;
+        if (this.#try(changed, sequence)) {
+          this.#learn(assignment);
+          break;
+        }
         if (where === 'wanted' && this.#runs.timesOf(opposite(branch)) > 0) break;
         // What checks checksums first lets only the same packet with right ones through.
         const whole = repaired(changed, sequence);
@@ -358,11 +375,31 @@ class Guide {
     );
     return {
       cases: merged,
+      hints: this.#hints(),
       branches: { reached: this.#edges.size - missing.length, total: this.#edges.size },
       missing: missing.map((edge) => this.#describe(edge)),
       runs: this.#runs.runs,
       instructions: this.#runs.steps,
     };
+  }
+
+  #hints(): GeneratorHints {
+    const { object } = this.#runs.machineOf(this.#worlds[0]?.world ?? {}) ?? {};
+    const read = object === undefined ? [] : dictionaryOf(object);
+    return mergedHints(hintsOf(this.#program), dictionaryHints([...read, ...this.#learned.values()]));
+  }
+
+  /** What was solved for a packet is worth trying in others. */
+  #learn(assignment: Assignment): void {
+    const places = [...assignment.keys()].flatMap((field) => (field.kind === 'packet' ? [field] : []));
+    places.sort((a, b) => a.offset - b.offset);
+    const [first] = places;
+    const last = places.at(-1);
+    if (first === undefined || last === undefined || first.offset < 0 || this.#learned.size >= MAX_LEARNED)
+      return;
+    if (last.offset - first.offset !== places.length - 1 || first.packet !== last.packet) return;
+    const bytes = Uint8Array.from(places, (field) => Number(assignment.get(field)));
+    this.#learned.set(`${first.offset} ${bytes.join()}`, { bytes, offset: first.offset });
   }
 
   #reached(id: number): Reached[] {

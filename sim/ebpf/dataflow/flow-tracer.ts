@@ -15,40 +15,19 @@ import {
   BPF_ALU,
   BPF_ALU64,
   BPF_AND,
-  BPF_ARSH,
   BPF_ATOMIC,
-  BPF_DIV,
-  BPF_END,
   BPF_FETCH,
   BPF_IMM,
   BPF_JCOND,
-  BPF_JEQ,
-  BPF_JGE,
-  BPF_JGT,
-  BPF_JLE,
-  BPF_JLT,
   BPF_JMP32,
-  BPF_JNE,
-  BPF_JSET,
-  BPF_JSGE,
-  BPF_JSGT,
-  BPF_JSLE,
-  BPF_JSLT,
   BPF_LD,
   BPF_LDX,
-  BPF_LSH,
   BPF_MEMSX,
-  BPF_MOD,
   BPF_MOV,
-  BPF_MUL,
-  BPF_NEG,
   BPF_OR,
   BPF_PSEUDO_CALL,
-  BPF_RSH,
   BPF_ST,
   BPF_STX,
-  BPF_SUB,
-  BPF_TO_BE,
   BPF_X,
   BPF_XCHG,
   BPF_XOR,
@@ -65,7 +44,8 @@ import {
 import type { LoadedProgram, State } from '../interpreter/state.ts';
 import type { Tracer } from '../interpreter/tracer.ts';
 import { CONTEXT_BASE, CONTEXT_LIMIT, HEAP_BASE, STACK_FRAMES } from '../memory.ts';
-import { type BinaryOperation, binary, cut, input, type Operand, swap } from './expression.ts';
+import { arithmeticOf, COMPARISONS } from './arithmetic.ts';
+import { type BinaryOperation, binary, cut, input, type Operand } from './expression.ts';
 import { type CallView, followCall, type Resume } from './flow-calls.ts';
 import type { FlowMemory } from './flow-memory.ts';
 import {
@@ -207,48 +187,20 @@ export class FlowTracer implements Tracer, FlowTrace {
     return this.#registers[base + register] ?? concrete(state, register);
   }
 
-  #arithmetic(state: State, { opcode, dst, src, imm, offset }: Instructions, pc: number, base: number): void {
-    const code = opcode[pc]!;
+  #arithmetic(state: State, instructions: Instructions, pc: number, base: number): void {
+    const { opcode, dst, src } = instructions;
     const d = base + dst[pc]!;
-    const isRegister = (code & SOURCE_MASK) === BPF_X;
-    const operation = code & OPERATION_MASK;
-    const bits = (code & CLASS_MASK) === BPF_ALU64 ? 64 : 32;
+    const isRegister = (opcode[pc]! & SOURCE_MASK) === BPF_X;
     const registers = this.#registers;
-    if (operation === BPF_MOV) {
-      const from = isRegister ? registers[base + src[pc]!] : undefined;
-      const signed = offset[pc]!;
-      if (from === undefined) registers[d] = undefined;
-      else if (signed !== 0) registers[d] = symbolic(cut(from, signed, bits));
-      else registers[d] = bits === 32 ? symbolic(cut(from, 32)) : from;
-      return;
-    }
-    const a = registers[d];
-    if (operation === BPF_END) {
-      if (a === undefined) return;
-      const width = imm[pc]! as 16 | 32 | 64;
-      const swaps = bits === 64 || (code & SOURCE_MASK) === BPF_TO_BE;
-      registers[d] = symbolic(swaps ? swap(width, a) : cut(a, width));
-      return;
-    }
-    if (operation === BPF_NEG) {
-      if (a !== undefined) registers[d] = symbolic(binary('sub', bits, 0n, a));
-      return;
-    }
-    const b = isRegister ? registers[base + src[pc]!] : undefined;
-    if (a === undefined && b === undefined) return;
-    const name = OPERATIONS.get(operation);
-    // A register less itself is 0 whatever is in it.
-    const cancels = isRegister && src[pc] === dst[pc] && (operation === BPF_SUB || operation === BPF_XOR);
-    if (
-      name === undefined ||
-      cancels ||
-      (offset[pc] !== 0 && (operation === BPF_DIV || operation === BPF_MOD))
-    ) {
+    const from = isRegister ? registers[base + src[pc]!] : undefined;
+    const isMove = (opcode[pc]! & OPERATION_MASK) === BPF_MOV;
+    if (from === undefined && (isMove || registers[d] === undefined)) {
       registers[d] = undefined;
       return;
     }
-    const right = b ?? (isRegister ? concrete(state, src[pc]!) : BigInt.asUintN(64, BigInt(imm[pc]!)));
-    registers[d] = symbolic(binary(name, bits, a ?? concrete(state, dst[pc]!), right));
+    const a = registers[d] ?? concrete(state, dst[pc]!);
+    const result = arithmeticOf(instructions, pc, a, from ?? concrete(state, src[pc]!));
+    registers[d] = result === undefined ? undefined : symbolic(result);
   }
 
   #load(state: State, { opcode, dst, src, offset }: Instructions, pc: number, base: number): void {
@@ -454,37 +406,9 @@ function fieldName(layout: ContextLayout, isSkb: boolean, offset: number): Packe
   }
 }
 
-const OPERATIONS: ReadonlyMap<number, BinaryOperation> = new Map([
-  [BPF_ADD, 'add'],
-  [BPF_SUB, 'sub'],
-  [BPF_MUL, 'mul'],
-  [BPF_DIV, 'div'],
-  [BPF_MOD, 'mod'],
-  [BPF_AND, 'and'],
-  [BPF_OR, 'or'],
-  [BPF_XOR, 'xor'],
-  [BPF_LSH, 'shl'],
-  [BPF_RSH, 'shr'],
-  [BPF_ARSH, 'sar'],
-]);
-
 const ATOMICS: ReadonlyMap<number, BinaryOperation> = new Map([
   [BPF_ADD, 'add'],
   [BPF_AND, 'and'],
   [BPF_OR, 'or'],
   [BPF_XOR, 'xor'],
-]);
-
-const COMPARISONS: ReadonlyMap<number, Comparison> = new Map([
-  [BPF_JEQ, 'eq'],
-  [BPF_JNE, 'ne'],
-  [BPF_JGT, 'gt'],
-  [BPF_JGE, 'ge'],
-  [BPF_JLT, 'lt'],
-  [BPF_JLE, 'le'],
-  [BPF_JSGT, 'sgt'],
-  [BPF_JSGE, 'sge'],
-  [BPF_JSLT, 'slt'],
-  [BPF_JSLE, 'sle'],
-  [BPF_JSET, 'set'],
 ]);
