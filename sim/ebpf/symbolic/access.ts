@@ -1,0 +1,215 @@
+/** Loads and stores on a path: where an address leads, whether the program may go there, and what lies there. */
+import { STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { loadContext, storeContext } from './context-fields.ts';
+import type { Inputs } from './inputs.ts';
+import { type Block, NotFollowed, type PathState, PathViolation } from './path-state.ts';
+import type { Value } from './path-value.ts';
+import type { Term } from './term.ts';
+
+/** Where blocks lie, for comparisons: far from everything else, and far from each other. */
+const BLOCK_BASE = 1n << 40n;
+const BLOCK_SPACE = 32n;
+
+/** Up to how many places of a table are told apart in one term. */
+const MOST_CHOICES = 256n;
+
+export function blockAddress(block: number): bigint {
+  return BLOCK_BASE + (BigInt(block) << BLOCK_SPACE);
+}
+
+/** A pointer to the first byte of a block. */
+export function blockPointer(state: PathState, block: number): Value {
+  return { term: state.pool.constant(64, blockAddress(block)), region: { kind: 'block', block } };
+}
+
+/**
+ * Loads `size` bytes at a pointer and an offset, the lowest first.
+ * @returns a pointer, where one was stored there whole
+ */
+export function load(
+  inputs: Inputs,
+  state: PathState,
+  pointer: Value,
+  offset: number,
+  size: number,
+): Term | Value {
+  const { pool } = state;
+  const { region } = pointer;
+  const address = pool.addConst(pointer.term, offset);
+  switch (region?.kind) {
+    case 'context':
+      return loadContext(inputs, state, offset, size);
+    case 'stack': {
+      const at = stackPlace(state, region.frame, address, size);
+      const memory = state.stacks[region.frame]!;
+      const whole = size === 8 ? memory.pointer(at) : undefined;
+      return whole ?? joined(state, size, (index) => stackByte(state, region.frame, at + index));
+    }
+    case 'packet': {
+      const at = packetPlace(state, region.generation, address, size);
+      return joined(state, size, (index) => packetByte(inputs, state, at + index));
+    }
+    case 'block': {
+      const block = state.blocks[region.block]!;
+      const place = pool.addConst(address, -blockAddress(region.block));
+      const { min, max } = state.knowledge.range(place);
+      if (min !== max && max < BigInt(block.size) && max - min < MOST_CHOICES) {
+        return choice(inputs, state, region.block, place, size, min, max);
+      }
+      const at = blockPlace(state, region.block, place, size);
+      const whole = size === 8 ? block.memory.pointer(at) : undefined;
+      return whole ?? joined(state, size, (index) => blockByte(inputs, state, region.block, at + index));
+    }
+    case 'opaque':
+      return pool.unknown(size * 8, `${region.what}+${offset}@${state.steps}`);
+    default:
+      throw new PathViolation(`a load through what is no pointer to memory (${region?.kind ?? 'a number'})`);
+  }
+}
+
+/** A table with an index: one term for all places. */
+function choice(
+  inputs: Inputs,
+  state: PathState,
+  block: number,
+  place: Term,
+  size: number,
+  min: bigint,
+  max: bigint,
+): Term {
+  const { pool } = state;
+  const at = (from: bigint): Term =>
+    joined(state, size, (index) => blockByte(inputs, state, block, Number(from) + index));
+  const last =
+    max + BigInt(size) <= BigInt(state.blocks[block]!.size) ? max : BigInt(state.blocks[block]!.size - size);
+  let result = at(last);
+  for (let from = last - 1n; from >= min; from--) {
+    const here = pool.equal(place, pool.constant(64, from));
+    if (here !== pool.false) result = pool.ite(here, at(from), result);
+  }
+  return result;
+}
+
+/** Stores a term of `size` bytes, or a pointer. */
+export function store(state: PathState, pointer: Value, offset: number, size: number, value: Value): void {
+  const { pool } = state;
+  const { region } = pointer;
+  const address = pool.addConst(pointer.term, offset);
+  const bytes = pool.extract(value.term, 0, size * 8);
+  switch (region?.kind) {
+    case 'context':
+      storeContext(state, offset, size, bytes);
+      return;
+    case 'stack': {
+      const at = stackPlace(state, region.frame, address, size);
+      const memory = state.stacks[region.frame]!;
+      if (value.region !== undefined && size === 8) memory.setPointer(at, value);
+      else memory.store(pool, at, bytes);
+      return;
+    }
+    case 'packet': {
+      const at = packetPlace(state, region.generation, address, size);
+      if (value.region !== undefined) state.leaks = true;
+      state.packet.bytes.store(pool, at, bytes);
+      return;
+    }
+    case 'block': {
+      const block = state.blocks[region.block]!;
+      if (!block.writable) throw new PathViolation('a store into read-only memory');
+      const at = blockPlace(state, region.block, pool.addConst(address, -blockAddress(region.block)), size);
+      if (value.region !== undefined) {
+        if (block.what === 'map value') state.leaks = true;
+        if (size === 8) {
+          block.memory.setPointer(at, value);
+          return;
+        }
+      }
+      block.memory.store(pool, at, bytes);
+      return;
+    }
+    default:
+      throw new PathViolation(`a store through what is no pointer to memory (${region?.kind ?? 'a number'})`);
+  }
+}
+
+function joined(state: PathState, size: number, byteAt: (index: number) => Term): Term {
+  return state.pool.concat(Array.from({ length: size }, (_, index) => byteAt(size - 1 - index)));
+}
+
+function stackPlace(state: PathState, frame: number, address: Term, size: number): number {
+  const base = STACK_BASE + STACK_SIZE * frame;
+  const at = Number(state.number(address)) - base;
+  if (at < 0 || at + size > STACK_SIZE)
+    throw new PathViolation(`stack access out of bounds: fp${at - STACK_SIZE}`);
+  return at;
+}
+
+/** A byte that was never written is an unknown of its own from then on. */
+export function stackByte(state: PathState, frame: number, at: number): Term {
+  const memory = state.stacks[frame]!;
+  const known = memory.byte(state.pool, at);
+  if (known !== undefined) return known;
+  const unknown = state.pool.unknown(8, `unwritten.${state.steps}.${frame}.${at}`);
+  memory.setByte(at, unknown);
+  state.readsUnwritten ??= state.origin;
+  return unknown;
+}
+
+/** The address, where the frame has so many bytes there. */
+function packetPlace(state: PathState, generation: number, address: Term, size: number): number {
+  const { packet, pool } = state;
+  if (generation !== packet.generation) {
+    throw new PathViolation('a packet pointer from before a helper moved the packet');
+  }
+  const place = state.number(address);
+  const isInside =
+    !state.decide(pool.less(pool.constant(64, place), packet.meta)) &&
+    !state.decide(pool.less(packet.end, pool.constant(64, place + BigInt(size))));
+  if (!isInside) throw new PathViolation('a packet access out of bounds');
+  return Number(place);
+}
+
+/** A byte of the frame, of its metadata or of the room around it, by its address. */
+export function packetByte(inputs: Inputs, state: PathState, at: number): Term {
+  return state.packet.bytes.byte(state.pool, at) ?? inputs.packetByte(at);
+}
+
+function blockPlace(state: PathState, block: number, place: Term, size: number): number {
+  const at = state.number(place);
+  const signed = BigInt.asIntN(64, at);
+  if (signed < 0n || signed + BigInt(size) > BigInt(state.blocks[block]!.size)) {
+    throw new PathViolation(`an access out of bounds of a ${state.blocks[block]!.what}`);
+  }
+  return Number(signed);
+}
+
+export function blockByte(inputs: Inputs, state: PathState, block: number, at: number): Term {
+  const { memory, what, map, name } = state.blocks[block]!;
+  const known = memory.byte(state.pool, at);
+  if (known !== undefined) return known;
+  if (what === 'globals') return inputs.globalByte(map, at);
+  return name === undefined ? state.pool.constant(8, 0) : state.pool.unknown(8, `${name}.${at}`);
+}
+
+export function addBlock(state: PathState, block: Block): number {
+  state.blocks.push(block);
+  return state.blocks.length - 1;
+}
+
+/** Reads memory that a helper takes, byte by byte. */
+export function readBytes(inputs: Inputs, state: PathState, pointer: Value, size: number): Term[] {
+  const bytes: Term[] = [];
+  for (let index = 0; index < size; index++) {
+    const loaded = load(inputs, state, pointer, index, 1);
+    if (!('operation' in loaded)) throw new NotFollowed('an address is passed on as bytes');
+    bytes.push(loaded);
+  }
+  return bytes;
+}
+
+export function writeBytes(state: PathState, pointer: Value, bytes: readonly Term[]): void {
+  for (const [index, byte] of bytes.entries()) {
+    const value = { term: state.pool.zeroExtend(64, byte), region: undefined };
+    store(state, pointer, index, 1, value);
+  }
+}

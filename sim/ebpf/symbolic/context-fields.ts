@@ -1,0 +1,135 @@
+/** The context on a path: `xdp_md` and `__sk_buff`, field by field, as unknowns or as what the frame says. */
+import { ACCESS } from '../context/context-access.ts';
+import { SK_BUFF } from '../context/sk-buff.ts';
+import { XDP_MD } from '../context/xdp-md.ts';
+import type { Inputs } from './inputs.ts';
+import { type PathState, PathViolation } from './path-state.ts';
+import type { Value } from './path-value.ts';
+import type { Term } from './term.ts';
+
+/** Fields of `__sk_buff` that a frame may come with: an unknown of so many bits. */
+const GIVEN: ReadonlyMap<number, readonly [name: string, bits: number]> = new Map<
+  number,
+  readonly [string, number]
+>([
+  [SK_BUFF.mark, ['skb.mark', 32]],
+  [SK_BUFF.priority, ['skb.priority', 32]],
+  ...[0, 1, 2, 3, 4].map((word) => [SK_BUFF.cb + 4 * word, [`skb.cb${word}`, 32]] as const),
+  [SK_BUFF.gsoSegs, ['skb.gso_segs', 16]],
+  [SK_BUFF.gsoSize, ['skb.gso_size', 32]],
+]);
+const GIVEN_WIDE: ReadonlyMap<number, string> = new Map([
+  [SK_BUFF.tstamp, 'skb.tstamp'],
+  [SK_BUFF.hwtstamp, 'skb.hwtstamp'],
+]);
+
+export function loadContext(inputs: Inputs, state: PathState, offset: number, size: number): Term | Value {
+  const { layout } = inputs;
+  const { packet, pool } = state;
+  const { generation } = packet;
+  switch (layout.read(offset, size, false)) {
+    case ACCESS.data:
+      return { term: packet.data, region: { kind: 'packet', generation } };
+    case ACCESS.dataMeta:
+      return { term: packet.meta, region: { kind: 'packet', generation } };
+    case ACCESS.dataEnd:
+      return { term: packet.end, region: { kind: 'packet end', generation } };
+    case ACCESS.socket:
+      if (state.decide(pool.equal(pool.unknown(1, 'fixed.no_socket'), pool.true)))
+        return pool.constant(64, 0);
+      return { term: pool.constant(64, 0x1_4000), region: { kind: 'opaque', what: 'fixed.socket' } };
+    case ACCESS.scalar: {
+      const bytes: Term[] = [];
+      for (let index = size - 1; index >= 0; index--) bytes.push(contextByte(inputs, state, offset + index));
+      return pool.concat(bytes);
+    }
+    default:
+      throw new PathViolation(`a context access that is not permitted (${layout.field(offset)})`);
+  }
+}
+
+/** Stores into the context. */
+export function storeContext(state: PathState, offset: number, size: number, value: Term): void {
+  const { pool } = state;
+  const narrow =
+    offset === SK_BUFF.tcIndex || offset === SK_BUFF.tcClassid || offset === SK_BUFF.queueMapping;
+  if (offset === SK_BUFF.queueMapping) {
+    // `NO_QUEUE_MAPPING`: nobody may state that there is no queue.
+    if (!state.decide(pool.less(value, pool.constant(32, 0xffff)))) return;
+  }
+  const kept = narrow ? pool.and(value, pool.constant(size * 8, 0xffff)) : value;
+  state.context.store(pool, offset, kept);
+}
+
+export function contextByte(inputs: Inputs, state: PathState, offset: number): Term {
+  const written = state.context.byte(state.pool, offset);
+  if (written !== undefined) return written;
+  const wide = [...GIVEN_WIDE].find(([at]) => offset >= at && offset < at + 8);
+  if (wide !== undefined)
+    return state.pool.extract(state.pool.unknown(64, wide[1]), (offset - wide[0]) * 8, 8);
+  const field = offset & ~3;
+  const word = inputs.layout.name === 'xdp_md' ? xdpWord(inputs, field) : skbWord(inputs, state, field);
+  return state.pool.extract(word, (offset - field) * 8, 8);
+}
+
+function xdpWord(inputs: Inputs, field: number): Term {
+  const { pool } = inputs;
+  if (field === XDP_MD.ingressIfindex) return inputs.ingressIfindex;
+  return field === XDP_MD.rxQueueIndex ? pool.unknown(32, 'rx_queue') : pool.constant(32, 0);
+}
+
+function skbWord(inputs: Inputs, state: PathState, field: number): Term {
+  const { pool, hook } = inputs;
+  const given = GIVEN.get(field);
+  if (given !== undefined) return pool.zeroExtend(32, pool.unknown(given[1], given[0]));
+  switch (field) {
+    case SK_BUFF.len:
+      return pool.extract(pool.subtract(state.packet.end, state.packet.data), 0, 32);
+    case SK_BUFF.wireLen:
+      return pool.add(
+        pool.zeroExtend(32, inputs.length),
+        pool.zeroExtend(32, pool.unknown(8, 'skb.wire_extra')),
+      );
+    case SK_BUFF.ifindex:
+      return inputs.ingressIfindex;
+    case SK_BUFF.ingressIfindex:
+      return hook === 'tc-ingress' ? inputs.ingressIfindex : pool.constant(32, 0);
+    case SK_BUFF.protocol:
+      return protocol(inputs);
+    case SK_BUFF.pktType:
+      return packetType(inputs);
+    default:
+      // What a frame has there in a network, and no engine can give it.
+      return pool.unknown(32, `fixed.${inputs.layout.field(field)}`);
+  }
+}
+
+/** `eth_type_trans`, in network order. */
+function protocol(inputs: Inputs): Term {
+  const { pool } = inputs;
+  const [high, low] = [inputs.frameByte(12), inputs.frameByte(13)];
+  const isType = pool.not(pool.less(pool.concat([high, low]), pool.constant(16, 0x600)));
+  const ones = pool.constant(8, 0xff);
+  const isRaw = pool.all([
+    pool.not(pool.less(inputs.length, pool.constant(16, 16))),
+    pool.equal(inputs.frameByte(14), ones),
+    pool.equal(inputs.frameByte(15), ones),
+  ]);
+  const other = pool.ite(isRaw, pool.constant(32, 0x0100), pool.constant(32, 0x0400));
+  return pool.ite(isType, pool.zeroExtend(32, pool.concat([low, high])), other);
+}
+
+/** As on the loopback device; on another one, whose address nobody knows here, any. */
+function packetType(inputs: Inputs): Term {
+  const { pool } = inputs;
+  const zero = pool.all(
+    [0, 1, 2, 3, 4, 5].map((at) => pool.equal(inputs.frameByte(at), pool.constant(8, 0))),
+  );
+  const own = pool.ite(
+    pool.extract(inputs.frameByte(0), 0, 1),
+    pool.constant(32, 2),
+    pool.ite(zero, pool.constant(32, 0), pool.constant(32, 3)),
+  );
+  const isLoopback = pool.equal(inputs.ingressIfindex, pool.constant(32, 1));
+  return pool.ite(isLoopback, own, pool.zeroExtend(32, pool.unknown(2, 'fixed.pkt_type')));
+}

@@ -1,0 +1,232 @@
+/**
+ * Follows every path of a program, depth first: where a path does not know which way it goes, it becomes one path for each
+ * way that an input may take.
+ */
+import { CALL, isConditionalJump } from '../instruction.ts';
+import type { Feasibility } from './feasibility.ts';
+import { Impossible } from './impossible.ts';
+import type { Inputs } from './inputs.ts';
+import { Enumerate, NotFollowed, type PathState, PathViolation, Split } from './path-state.ts';
+import { step } from './step.ts';
+import { allOnes, type Term } from './term.ts';
+
+export interface ExploreLimits {
+  /** Paths that are followed to their end. */
+  readonly paths: number;
+  /** Instructions of one path. */
+  readonly steps: number;
+  /** Times that one path is split: loops over what the input says end here. */
+  readonly splits: number;
+  /** Milliseconds of the clock that `now` shows, at which everything is to end. */
+  readonly deadline: number;
+}
+
+export const DEFAULT_EXPLORE_LIMITS: Omit<ExploreLimits, 'deadline'> = {
+  paths: 20_000,
+  steps: 200_000,
+  splits: 600,
+};
+
+/** Numbers that a term may be on one path: beyond, the path is not followed. */
+const MOST_NUMBERS = 64;
+
+export interface Exploration {
+  /** Why not every path was followed; undefined: all were. */
+  readonly cut: string | undefined;
+  /** Of each jump that any path came to, by `jumpKey`, the first path that did, as it was there. */
+  readonly arrivals: ReadonlyMap<string, PathState>;
+  /** Ways of jumps that nobody could find out about, and why. */
+  readonly doubts: ReadonlyMap<string, string>;
+}
+
+export interface ExploreOptions {
+  readonly limits: ExploreLimits;
+  readonly now: () => number;
+  /** Is told of each path when it ends; the next one waits. */
+  readonly onPath: (state: PathState) => Promise<void> | void;
+  /** Is asked now and then; true: end. */
+  readonly stopped: () => boolean;
+  readonly onProgress?: (progress: { readonly paths: number; readonly waiting: number }) => void;
+}
+
+/** Names a jump. */
+export function jumpKey(program: number, slot: number): string {
+  return `${program}:${slot}`;
+}
+
+/** Names one way of a jump. */
+export function wayKey(program: number, slot: number, taken: boolean): string {
+  return `${program}:${slot}:${taken ? 'taken' : 'not taken'}`;
+}
+
+/** How often others get their turn. */
+const BREATH = 64;
+
+export async function explore(
+  inputs: Inputs,
+  program: number,
+  feasibility: Feasibility,
+  options: ExploreOptions,
+): Promise<Exploration> {
+  const { limits } = options;
+  const arrivals = new Map<string, PathState>();
+  const doubts = new Map<string, string>();
+  const waiting: PathState[] = [inputs.start(program)];
+  let paths = 0;
+  let turns = 0;
+  let cut: string | undefined;
+  while (waiting.length > 0) {
+    if (options.stopped()) cut = 'it was interrupted';
+    else if (options.now() > limits.deadline) cut = 'the time was up';
+    else if (paths >= limits.paths) cut = `after ${limits.paths} paths`;
+    if (cut !== undefined) break;
+    const state = waiting.pop()!;
+    const children = await advance(inputs, state, feasibility, limits, arrivals, doubts);
+    if (children === undefined) {
+      if (state.end !== undefined) {
+        paths++;
+        await options.onPath(state);
+      }
+    } else waiting.push(...children);
+    if (++turns % BREATH === 0) {
+      options.onProgress?.({ paths, waiting: waiting.length });
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+  return { cut, arrivals, doubts };
+}
+
+/**
+ * Runs a path to its end, or to where it has to become several.
+ * @returns the paths that go on; undefined: it has ended, `end` says how; without that no input takes it
+ */
+async function advance(
+  inputs: Inputs,
+  state: PathState,
+  feasibility: Feasibility,
+  limits: ExploreLimits,
+  arrivals: Map<string, PathState>,
+  doubts: Map<string, string>,
+): Promise<PathState[] | undefined> {
+  const { programs } = inputs.machine.object;
+  for (;;) {
+    const { instructions } = programs[state.program]!;
+    const opcode = instructions.opcode[state.slot]!;
+    if (isConditionalJump(opcode) || opcode === CALL) {
+      const key = jumpKey(state.program, state.slot);
+      if (!arrivals.has(key)) arrivals.set(key, state.copy());
+    }
+    if (state.steps > limits.steps) {
+      state.end = { kind: 'not followed', reason: `more than ${limits.steps} instructions on one path` };
+    } else if (state.splits > limits.splits) {
+      state.end = {
+        kind: 'not followed',
+        reason: `a loop that depends on the input, unrolled ${limits.splits} times`,
+      };
+    } else {
+      try {
+        step(inputs, state);
+      } catch (error) {
+        if (error instanceof Split)
+          return split(state, error.condition, feasibility, isConditionalJump(opcode), doubts);
+        if (error instanceof Enumerate) {
+          const children = await enumerate(state, error.term, feasibility);
+          if (typeof children !== 'string') return children;
+          state.end = { kind: 'not followed', reason: children };
+        } else if (error instanceof Impossible) return [];
+        else if (error instanceof NotFollowed) state.end = { kind: 'not followed', reason: error.message };
+        else if (error instanceof PathViolation) state.end = { kind: 'violation', reason: error.message };
+        else throw error;
+      }
+    }
+    if (state.end !== undefined) return undefined;
+  }
+}
+
+/** One path for each answer. */
+export async function split(
+  state: PathState,
+  condition: Term,
+  feasibility: Feasibility,
+  isJump: boolean = false,
+  doubts: Map<string, string> = new Map(),
+): Promise<PathState[]> {
+  const { pool } = state;
+  const children: PathState[] = [];
+  for (const way of [condition, pool.not(condition)]) {
+    const child = await follow(state, way, feasibility);
+    if (child === undefined) continue;
+    if (child.doubt !== undefined && isJump) {
+      for (const taken of [true, false]) doubts.set(wayKey(state.program, state.slot, taken), child.doubt);
+    }
+    children.push(child);
+  }
+  return children;
+}
+
+/** The path on which a condition holds; undefined where no input takes it. */
+export async function follow(
+  state: PathState,
+  condition: Term,
+  feasibility: Feasibility,
+): Promise<PathState | undefined> {
+  const feasible = await feasibility.ask(state.knowledge, condition, state.values);
+  if (feasible.answer === 'no') return undefined;
+  const child = state.copy();
+  child.splits++;
+  child.knowledge.add(condition, state.origin);
+  if (feasible.answer === 'yes') child.values = feasible.values;
+  else {
+    child.values = undefined;
+    child.doubt = feasible.reason;
+  }
+  return child;
+}
+
+/**
+ * One path for each number that a term may be.
+ * @returns why there are none
+ */
+export async function enumerate(
+  state: PathState,
+  term: Term,
+  feasibility: Feasibility,
+): Promise<PathState[] | string> {
+  const { pool } = state;
+  const children: PathState[] = [];
+  const left = candidates(state, term);
+  if (left === undefined) return 'an address or a size without bounds';
+  for (const value of left) {
+    const child = await follow(state, pool.equal(term, pool.constant(term.width, value)), feasibility);
+    if (child === undefined) continue;
+    if (children.length === MOST_NUMBERS)
+      return `an address or a size that may be more than ${MOST_NUMBERS} numbers`;
+    children.push(child);
+  }
+  return children;
+}
+
+const MOST_CANDIDATES = 4096n;
+
+/** Numbers that bits and bounds leave for a term; undefined: too many to try each. */
+function candidates(state: PathState, term: Term): bigint[] | undefined {
+  const { min, max } = state.knowledge.range(term);
+  let step = 1n;
+  while (step < max - min && ((term.maybe & (step * 2n - 1n)) === 0n || isStep(term, step))) step *= 2n;
+  if ((max - min) / step > MOST_CANDIDATES) return undefined;
+  const left: bigint[] = [];
+  for (let value = min; value <= max; value += step) {
+    const fixed = (value & term.ones) === term.ones && (value & ~term.maybe & allOnes(term.width)) === 0n;
+    if (fixed) left.push(value);
+  }
+  return left;
+}
+
+/** Do all numbers that a sum may be lie `step` × 2 apart? */
+function isStep(term: Term, step: bigint): boolean {
+  if (term.operation !== 'sum') return false;
+  const mask = step * 2n - 1n;
+  return term.operands.every(
+    (one, index) => ((one.maybe * (term.factors[index]! & 0xffff_ffffn)) & mask) === 0n,
+  );
+}

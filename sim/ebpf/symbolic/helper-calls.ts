@@ -1,0 +1,193 @@
+/**
+ * Calls of helpers on a path. What a helper's record calls `exact` and is stated in `exact-helpers.ts` or
+ * `packet-helpers.ts` does just that; `any value` leaves unknowns behind, as many as the record permits; everything else
+ * ends the path undecided.
+ */
+import { ARGUMENT_TYPES, memoryOf } from '../helpers/argument-types.ts';
+import type { Helper } from '../helpers/helper.ts';
+import { HELPERS } from '../helpers/index.ts';
+import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import { addBlock, blockPointer, readBytes, writeBytes } from './access.ts';
+import { EXACT_HELPERS } from './exact-helpers.ts';
+import { callLoop, callTailCall } from './flow-helpers.ts';
+import { Impossible } from './impossible.ts';
+import type { Inputs } from './inputs.ts';
+import { PACKET_HELPERS } from './packet-helpers.ts';
+import { PathMemory } from './path-memory.ts';
+import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
+import type { Value } from './path-value.ts';
+import type { SymbolicHelper } from './symbolic-helper.ts';
+import type { Term } from './term.ts';
+
+const STATED: Readonly<Record<string, SymbolicHelper>> = { ...EXACT_HELPERS, ...PACKET_HELPERS };
+
+/** The names of helpers and kernel functions whose effect is stated term by term. */
+export function isStated(name: string): boolean {
+  return STATED[name] !== undefined || name === 'bpf_loop' || name === 'bpf_tail_call';
+}
+
+export function callHelper(inputs: Inputs, state: PathState, number: number): void {
+  const helper = HELPERS.get(number);
+  if (helper === undefined) throw new NotFollowed(`helper ${number}, which the machine does not have`);
+  if (helper.name === 'bpf_tail_call') callTailCall(inputs, state);
+  else if (helper.name === 'bpf_loop') callLoop(state);
+  else run(inputs, state, helper);
+}
+
+export function callKernelFunction(inputs: Inputs, state: PathState, index: number): void {
+  const name = inputs.machine.object.kfuncs[index] ?? `#${index}`;
+  const helper = KERNEL_FUNCTIONS.get(name);
+  if (helper === undefined) throw new NotFollowed(`kernel function ${name}, which the machine does not have`);
+  run(inputs, state, helper);
+}
+
+function run(inputs: Inputs, state: PathState, helper: Helper): void {
+  const args = helper.arguments.map((_, index) => {
+    const value = state.registers[index + 1];
+    if (value === undefined) throw new PathViolation(`R${index + 1} !read_ok`);
+    return value;
+  });
+  const stated = STATED[helper.name];
+  let result: Value | Term | undefined;
+  if (stated !== undefined) result = stated(inputs, state, args);
+  else if (helper.symbolic === 'any value') result = anyValue(inputs, state, helper, args);
+  else throw new NotFollowed(helper.name);
+  for (let number = 1; number <= 5; number++) state.registers[number] = undefined;
+  if (result === undefined) state.registers[0] = undefined;
+  else state.registers[0] = 'operation' in result ? { term: result, region: undefined } : result;
+  state.slot++;
+}
+
+/** Everything that the record permits: unknowns in r0 and in the memory that the helper writes. */
+function anyValue(
+  inputs: Inputs,
+  state: PathState,
+  helper: Helper,
+  args: readonly Value[],
+): Value | Term | undefined {
+  const { pool } = state;
+  if (helper.effects.packet === 'written') throw new NotFollowed(`${helper.name}, which writes the packet`);
+  const ordinal = state.answers.length;
+  const name = `${helper.name}.${ordinal}`;
+  const isNull = (): boolean => state.decide(pool.unknown(1, `${name}.null`));
+  let result: Value | Term | undefined;
+  switch (helper.returns) {
+    case 'void':
+      break;
+    case 'int':
+      result = pool.signExtend(64, intWithin(state, helper, name));
+      break;
+    case 'u64':
+      // A random number has 32 bits, though the helper returns 64.
+      result =
+        helper.name === 'bpf_get_prandom_u32'
+          ? pool.zeroExtend(64, pool.unknown(32, name))
+          : pool.unknown(64, name);
+      break;
+    case 'sample_or_null': {
+      const size = Number(state.number(args[1]!.term));
+      if (isNull()) result = pool.constant(64, 0);
+      else result = freshBlock(state, 'sample', size, name);
+      break;
+    }
+    case 'map_value_or_null': {
+      const { region } = args[0]!;
+      if (region?.kind !== 'map') throw new NotFollowed(`${helper.name} of a map that is looked up itself`);
+      const size = inputs.machine.maps[region.map]!.valueSize;
+      if (isNull()) result = pool.constant(64, 0);
+      else result = freshBlock(state, 'sample', size, name);
+      break;
+    }
+    case 'socket_or_null':
+    case 'common_socket_or_null':
+    case 'tcp_socket_or_null':
+    case 'kernel_struct_or_null':
+      if (isNull()) result = pool.constant(64, 0);
+      else result = { term: pool.constant(64, 0x1_4100), region: { kind: 'opaque', what: name } };
+      break;
+    default:
+      throw new NotFollowed(helper.name);
+  }
+  const read: Term[][] = [];
+  const written: Term[][] = [];
+  for (const [index, type] of helper.arguments.entries()) {
+    if (ARGUMENT_TYPES[type].holds !== 'memory') continue;
+    const { access, nullable } = memoryOf(type);
+    const pointer = args[index]!;
+    if (pointer.region === undefined) {
+      if (nullable === 'never') throw new PathViolation(`R${index + 1} is no pointer`);
+      continue;
+    }
+    const size = sizeOf(inputs, state, helper, index, args);
+    if (access !== 'written') read.push(readBytes(inputs, state, pointer, size));
+    if (access === 'read') continue;
+    const bytes = Array.from({ length: size }, (_, at) => pool.unknown(8, `${name}.${index}.${at}`));
+    writeBytes(state, pointer, bytes);
+    written.push(bytes);
+  }
+  if (helper.effects.packet === 'moved') state.packet.generation++;
+  if (helper.effects.redirects) state.redirect = pool.unknown(32, `${name}.target`);
+  state.answers = [
+    ...state.answers,
+    {
+      helper: helper.name,
+      ordinal,
+      result: result === undefined || !('operation' in result) ? undefined : result,
+      read,
+      written,
+      arguments: args.map((one) => one.term),
+    },
+  ];
+  return result;
+}
+
+/** A result of type int: a range of at most 2^20 numbers is an unknown of as many bits, so that it needs no condition. */
+function intWithin(state: PathState, helper: Helper, name: string): Term {
+  const { pool } = state;
+  const bounds = helper.between?.[state.hook === 'xdp' ? 'xdp' : 'tc'] ?? KNOWN_BOUNDS.get(helper.name);
+  const result = pool.unknown(32, name);
+  if (bounds === undefined) return result;
+  const [min, max] = bounds;
+  const isBelow = pool.lessSigned(result, pool.constant(32, min));
+  const isAbove = pool.lessSigned(pool.constant(32, max), result);
+  if (state.decide(isBelow) || state.decide(isAbove)) throw new Impossible();
+  return result;
+}
+
+/** `BPF_FIB_LKUP_RET_*` and errno; CPUs. */
+const KNOWN_BOUNDS: ReadonlyMap<string, readonly [number, number]> = new Map([
+  ['bpf_fib_lookup', [-4095, 9]],
+  ['bpf_check_mtu', [-4095, 2]],
+  ['bpf_perf_event_output', [-4095, 0]],
+  ['bpf_ringbuf_output', [-4095, 0]],
+]);
+
+function freshBlock(state: PathState, what: 'sample', size: number, name: string): Value {
+  const block = addBlock(state, { what, map: -1, size, writable: true, name, memory: new PathMemory() });
+  return blockPointer(state, block);
+}
+
+function sizeOf(
+  inputs: Inputs,
+  state: PathState,
+  helper: Helper,
+  index: number,
+  args: readonly Value[],
+): number {
+  const { size } = memoryOf(helper.arguments[index]!);
+  if (typeof size === 'number') return size;
+  const map = args.find((one) => one.region?.kind === 'map')?.region;
+  const definition = map?.kind === 'map' ? inputs.machine.maps[map.map]!.definition : undefined;
+  switch (size) {
+    case 'map key':
+      if (definition !== undefined) return definition.keySize;
+      break;
+    case 'map value':
+      if (definition !== undefined) return definition.valueSize;
+      break;
+    case 'next argument':
+      return Number(state.number(args[index + 1]!.term));
+    default:
+  }
+  throw new NotFollowed(helper.name);
+}

@@ -1,0 +1,2 @@
+/** What no helper returns: no input takes the path. */
+export class Impossible extends Error {}

@@ -1,0 +1,117 @@
+/** The inputs of a program as unknowns, by name: the frame and its length, what comes with it, what stands around it. */
+import type { Hook } from '../../runtime/actions.ts';
+import { frozenData } from '../analysis/frozen-data.ts';
+import type { BpfProgram } from '../bpf-object.ts';
+import type { ContextLayout } from '../context/context-access.ts';
+import { programLayout } from '../context/program-layout.ts';
+import type { Machine } from '../machine.ts';
+import { SKB_DATA, XDP_DATA } from '../memory.ts';
+import { PathMemory } from './path-memory.ts';
+import { PathState } from './path-state.ts';
+import { stackPointer } from './path-value.ts';
+import type { Term } from './term.ts';
+import type { TermPool } from './term-pool.ts';
+
+export interface InputLimits {
+  /** Bytes of a frame. */
+  readonly shortest: number;
+  readonly longest: number;
+  /** Bytes of metadata, a multiple of 4. */
+  readonly mostMetadata: number;
+}
+
+export const DEFAULT_LIMITS: InputLimits = { shortest: 0, longest: 128, mostMetadata: 32 };
+
+/** No sk_buff is shorter: its Ethernet header has been read. */
+const SHORTEST_SKB = 14;
+
+export class Inputs {
+  readonly pool: TermPool;
+  readonly machine: Machine;
+  readonly hook: Hook;
+  readonly limits: InputLimits;
+  readonly layout: ContextLayout;
+  /** Where the frame begins. */
+  readonly data: number;
+  /** Bytes of the frame, 16 bits; words of metadata, 6 bits. */
+  readonly length: Term;
+  readonly metaWords: Term;
+  readonly #frozen: (map: number) => Uint8Array | undefined;
+
+  constructor(
+    pool: TermPool,
+    machine: Machine,
+    hook: Hook,
+    program: BpfProgram,
+    limits: InputLimits = DEFAULT_LIMITS,
+  ) {
+    this.pool = pool;
+    this.machine = machine;
+    this.hook = hook;
+    this.limits = hook === 'xdp' ? limits : { ...limits, shortest: Math.max(SHORTEST_SKB, limits.shortest) };
+    this.layout = programLayout(hook === 'xdp' ? 'xdp' : 'tc', program);
+    this.data = hook === 'xdp' ? XDP_DATA : SKB_DATA;
+    this.length = pool.unknown(16, 'length');
+    this.metaWords = pool.unknown(6, 'metadata');
+    this.#frozen = frozenData(machine);
+  }
+
+  /** The path that a program begins with. @param program index in the object */
+  start(program: number): PathState {
+    const { pool, data, limits } = this;
+    const state = new PathState({
+      pool,
+      hook: this.hook,
+      program,
+      packet: {
+        data: pool.constant(64, data),
+        end: pool.addConst(pool.zeroExtend(64, this.length), data),
+        meta: pool.subtract(
+          pool.constant(64, data),
+          pool.zeroExtend(64, pool.concat([this.metaWords, pool.constant(2, 0)])),
+        ),
+        generation: 0,
+        bytes: new PathMemory(),
+      },
+    });
+    const { knowledge } = state;
+    knowledge.add(pool.not(pool.less(this.length, pool.constant(16, limits.shortest))), undefined);
+    knowledge.add(pool.not(pool.less(pool.constant(16, limits.longest), this.length)), undefined);
+    knowledge.add(pool.less(this.metaWords, pool.constant(6, limits.mostMetadata / 4 + 1)), undefined);
+    const ingress = this.ingressIfindex;
+    knowledge.add(pool.not(pool.equal(ingress, pool.constant(32, 0))), undefined);
+    knowledge.add(pool.not(pool.extract(ingress, 31, 1)), undefined);
+    // A frame of the usual least size is the first guess.
+    const length = Math.min(limits.longest, Math.max(limits.shortest, 64));
+    state.values = new Map([
+      [this.length, BigInt(length)],
+      [ingress, 1n],
+    ]);
+    state.registers[1] = { term: pool.constant(64, 0x1_1000), region: { kind: 'context' } };
+    state.registers[10] = stackPointer(state.pool, 0);
+    return state;
+  }
+
+  get ingressIfindex(): Term {
+    return this.pool.unknown(32, 'ifindex');
+  }
+
+  /** A byte of the frame as it came, by its offset. */
+  frameByte(offset: number): Term {
+    return this.pool.unknown(8, `p${offset}`);
+  }
+
+  /** What lies at an address of the packet's buffer before the program runs. */
+  packetByte(at: number): Term {
+    const offset = at - this.data;
+    return offset >= 0 ? this.frameByte(offset) : this.pool.unknown(8, `before${-offset}`);
+  }
+
+  /** A byte of a data section: as it is in the object where it is frozen, else unknown. */
+  globalByte(map: number, at: number): Term {
+    const frozen = this.#frozen(map);
+    return frozen === undefined
+      ? this.pool.unknown(8, `global${map}.${at}`)
+      : this.pool.constant(8, frozen[at] ?? 0);
+  }
+}

@@ -1,0 +1,166 @@
+/** Maps on a path: which of their entries it has asked for, what was in them, and what is now. */
+import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
+import type { MapType } from '../../runtime/maps.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
+import { addBlock, blockByte } from './access.ts';
+import type { Inputs } from './inputs.ts';
+import { PathMemory } from './path-memory.ts';
+import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
+import type { Term } from './term.ts';
+
+/** Maps whose entries all exist, and those whose entries come and go. */
+const ARRAYS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY', 'PERCPU_ARRAY']);
+const TABLES: ReadonlySet<MapType> = new Set<MapType>([
+  'HASH',
+  'PERCPU_HASH',
+  'LRU_HASH',
+  'LRU_PERCPU_HASH',
+  'LPM_TRIE',
+  'DEVMAP_HASH',
+]);
+/** Slots by number, which are empty or not. */
+const SLOTS: ReadonlySet<MapType> = new Set<MapType>(['DEVMAP', 'CPUMAP', 'XSKMAP']);
+const LRU: ReadonlySet<MapType> = new Set<MapType>(['LRU_HASH', 'LRU_PERCPU_HASH']);
+
+/** The block of a data section, or of an array that instructions point into. */
+export function globalBlock(inputs: Inputs, state: PathState, map: number): number {
+  const known = state.blocks.findIndex((one) => one.what === 'globals' && one.map === map);
+  if (known >= 0) return known;
+  const { definition, programWritable } = inputs.machine.maps[map]!;
+  return addBlock(state, {
+    what: 'globals',
+    map,
+    size: definition.valueSize,
+    writable: programWritable,
+    name: undefined,
+    memory: new PathMemory(),
+  });
+}
+
+/** Where an entry is that a path knows of, and whether it is there now. */
+interface Found {
+  readonly entry: MapEntryState;
+  readonly isThere: boolean;
+}
+
+/**
+ * Looks an entry up.
+ * @returns undefined where the map has no place for such a key
+ * @throws {Split} where the path does not know enough
+ */
+export function findEntry(
+  inputs: Inputs,
+  state: PathState,
+  map: number,
+  key: readonly Term[],
+): Found | undefined {
+  const { pool } = state;
+  const live = inputs.machine.maps[map]!;
+  const { type, maxEntries } = live.definition;
+  const isIndexed = ARRAYS.has(type) || SLOTS.has(type);
+  if (!isIndexed && !TABLES.has(type)) throw new NotFollowed(`a lookup in a map of type ${type}`);
+  if (live.source.global !== undefined) throw new NotFollowed('a lookup in a data section');
+  const own = state.entries.filter((one) => one.map === map);
+  for (const entry of own) {
+    const same = pool.all(key.map((byte, index) => pool.equal(byte, entry.key[index]!)));
+    if (state.decide(same)) return { entry, isThere: state.decide(entry.isThere) };
+  }
+  if (isIndexed) {
+    const index = pool.concat([...key].reverse());
+    if (!state.decide(pool.less(index, pool.constant(32, maxEntries)))) return undefined;
+  }
+  const name = `map${map}.${own.length}`;
+  const wasThere = ARRAYS.has(type) ? pool.true : pool.unknown(1, `${name}.there`);
+  const isThere = state.decide(wasThere);
+  const block = addBlock(state, {
+    what: 'map value',
+    map,
+    size: live.valueSize,
+    writable: live.programWritable,
+    name,
+    memory: new PathMemory(),
+  });
+  const entry: MapEntryState = { map, key, wasThere, isThere: isThere ? pool.true : pool.false, block };
+  state.entries = [...state.entries, entry];
+  return { entry, isThere };
+}
+
+function replace(state: PathState, old: MapEntryState, changed: MapEntryState): void {
+  state.entries = state.entries.map((one) => (one === old ? changed : one));
+}
+
+/** `bpf_map_update_elem`. @returns what it returns */
+export function updateEntry(
+  inputs: Inputs,
+  state: PathState,
+  map: number,
+  key: readonly Term[],
+  value: readonly Term[],
+  flags: Term,
+): number {
+  const live = inputs.machine.maps[map]!;
+  const { type } = live.definition;
+  if (live.hasSpecialFields) throw new NotFollowed('an update of a value with a lock or a timer');
+  if (type === 'LPM_TRIE' || (!ARRAYS.has(type) && !TABLES.has(type))) {
+    throw new NotFollowed(`an update of a map of type ${type}`);
+  }
+  const wanted = state.number(flags);
+  if ((wanted & ~BigInt(BPF_F_LOCK)) > BigInt(BPF_EXIST) || (wanted & BigInt(BPF_F_LOCK)) !== 0n)
+    return -EINVAL;
+  const found = findEntry(inputs, state, map, key);
+  if (found === undefined) return -E2BIG;
+  const { entry, isThere } = found;
+  if (ARRAYS.has(type)) {
+    if (wanted === BigInt(BPF_NOEXIST)) return -EEXIST;
+    storeValue(state, entry.block, value);
+    return 0;
+  }
+  if (isThere && wanted === BigInt(BPF_NOEXIST)) return -EEXIST;
+  if (!isThere && wanted === BigInt(BPF_EXIST)) return -ENOENT;
+  if (isThere) {
+    storeValue(state, entry.block, value);
+    return 0;
+  }
+  if (LRU.has(type)) state.assume(`map ${live.name} is not full`);
+  else {
+    const isFull = state.pool.unknown(
+      1,
+      `full${map}.${state.entries.filter((one) => one.map === map).length}`,
+    );
+    if (state.decide(isFull)) return -E2BIG;
+  }
+  const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
+  storeValue(state, block, value);
+  replace(state, entry, { ...entry, isThere: state.pool.true, block });
+  return 0;
+}
+
+function storeValue(state: PathState, block: number, value: readonly Term[]): void {
+  const { memory } = state.blocks[block]!;
+  for (const [at, byte] of value.entries()) memory.setByte(at, byte);
+}
+
+/** `bpf_map_delete_elem`. */
+export function deleteEntry(inputs: Inputs, state: PathState, map: number, key: readonly Term[]): number {
+  const live = inputs.machine.maps[map]!;
+  const { type } = live.definition;
+  if (ARRAYS.has(type)) return -EINVAL;
+  if (type === 'LPM_TRIE' || !TABLES.has(type))
+    throw new NotFollowed(`a deletion from a map of type ${type}`);
+  const found = findEntry(inputs, state, map, key);
+  if (found === undefined || !found.isThere) return -ENOENT;
+  replace(state, found.entry, { ...found.entry, isThere: state.pool.false });
+  return 0;
+}
+
+/** What a redirect through a map finds: a device's index, or the key itself. */
+export function redirectTarget(inputs: Inputs, state: PathState, map: number, key: Term): Term | undefined {
+  const { pool } = state;
+  const live: LiveMap = inputs.machine.maps[map]!;
+  const bytes = [0, 1, 2, 3].map((index) => pool.extract(key, index * 8, 8));
+  const found = findEntry(inputs, state, map, bytes);
+  if (found === undefined || !found.isThere) return undefined;
+  const { type } = live.definition;
+  if (type !== 'DEVMAP' && type !== 'DEVMAP_HASH') return pool.extract(key, 0, 32);
+  return pool.concat([3, 2, 1, 0].map((at) => blockByte(inputs, state, found.entry.block, at)));
+}

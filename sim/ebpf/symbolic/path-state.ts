@@ -1,0 +1,244 @@
+/**
+ * One path through a program: registers, memory, what it knows of the inputs, and the decisions that it took.
+ *
+ * Whatever runs on a path asks it with `decide` and `number`. Where the path does not know the answer, these throw: the
+ * explorer then makes one path for each answer that is possible, and lets each do the same step again. So a step must
+ * ask before it changes anything.
+ */
+import type { Hook } from '../../runtime/actions.ts';
+import { type Constraint, Knowledge, type Origin } from './knowledge.ts';
+import { PathMemory } from './path-memory.ts';
+import type { Value } from './path-value.ts';
+import { type Assignment, isConst, type Term } from './term.ts';
+import type { TermPool } from './term-pool.ts';
+
+/** The path has to know whether a condition holds. */
+export class Split extends Error {
+  readonly condition: Term;
+  constructor(condition: Term) {
+    super('split');
+    this.condition = condition;
+  }
+}
+
+/** The path has to know which number a term is. */
+export class Enumerate extends Error {
+  readonly term: Term;
+  constructor(term: Term) {
+    super('enumerate');
+    this.term = term;
+  }
+}
+
+/** The path cannot be followed further, though the program can. */
+export class NotFollowed extends Error {}
+
+/** The program does what the verifier forbids. */
+export class PathViolation extends Error {}
+
+/** A jump that went one of its ways. */
+export interface Decision {
+  readonly program: number;
+  readonly slot: number;
+  readonly taken: boolean;
+  readonly before: Decision | undefined;
+}
+
+/** Where a function of the program goes on when a call returns. */
+export interface CallFrame {
+  readonly program: number;
+  /** The slot behind the call. */
+  readonly returnTo: number;
+  /** r6 to r9. */
+  readonly saved: readonly (Value | undefined)[];
+  /** The rounds of `bpf_loop` that the frame is one of. */
+  readonly loop: LoopRound | undefined;
+}
+
+export interface LoopRound {
+  readonly target: number;
+  readonly round: bigint;
+  readonly rounds: Term;
+  readonly context: Value;
+}
+
+/** Memory besides stack and packet. */
+export interface Block {
+  readonly what: 'map value' | 'sample' | 'globals';
+  readonly map: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly writable: boolean;
+  /** Its unknown bytes are called so; undefined: it starts as zeros. */
+  readonly name: string | undefined;
+  readonly memory: PathMemory;
+}
+
+/** An entry of a map that the path has asked for. */
+export interface MapEntryState {
+  readonly map: number;
+  /** Bytes of the key. */
+  readonly key: readonly Term[];
+  /** Was it there when the packet came? A condition. */
+  readonly wasThere: Term;
+  /** Is it there now? */
+  readonly isThere: Term;
+  /** Of its value; its original bytes are those of the block's name. */
+  readonly block: number;
+}
+
+/** What a helper answered that no program can foresee. */
+export interface Answer {
+  readonly helper: string;
+  /** The path's how manieth question. */
+  readonly ordinal: number;
+  readonly result: Term | undefined;
+  /** Bytes that it read through its arguments, and that it wrote. */
+  readonly read: readonly (readonly Term[])[];
+  readonly written: readonly (readonly Term[])[];
+  readonly arguments: readonly Term[];
+}
+
+export interface PacketState {
+  /** Addresses: of the frame, behind it, and of its metadata. */
+  data: Term;
+  end: Term;
+  meta: Term;
+  generation: number;
+  readonly bytes: PathMemory;
+}
+
+export type PathEnd =
+  | { readonly kind: 'exit'; readonly action: Term }
+  | { readonly kind: 'not followed'; readonly reason: string }
+  | { readonly kind: 'violation'; readonly reason: string };
+
+export class PathState {
+  readonly pool: TermPool;
+  readonly hook: Hook;
+  readonly knowledge: Knowledge;
+  /** Values under which all that is known holds; undefined while nobody has found any. */
+  values: Assignment | undefined;
+  /** Why it is not certain that any input leads here. */
+  doubt: string | undefined;
+  program: number;
+  slot = 0;
+  readonly registers: (Value | undefined)[];
+  readonly frames: CallFrame[];
+  readonly stacks: PathMemory[];
+  readonly packet: PacketState;
+  /** Fields of the context that were written, and those that were read before. */
+  readonly context: PathMemory;
+  readonly blocks: Block[];
+  entries: readonly MapEntryState[];
+  answers: readonly Answer[];
+  decisions: Decision | undefined;
+  /** Instructions so far. */
+  steps = 0;
+  /** Conditions that nobody knew the answer to, so that the path was split. */
+  splits = 0;
+  tailCalls = 0;
+  redirect: Term | undefined;
+  /** TC: length of what lies before the network header. */
+  networkOffset: Term;
+  /** Notes: what the proof takes for granted because of this path. */
+  assumptions: readonly string[];
+  /** The first instruction that read bytes of the stack that nobody wrote. */
+  readsUnwritten: Origin | undefined;
+  /** Did an address become a number that leaves? */
+  leaks = false;
+  end: PathEnd | undefined;
+
+  constructor(
+    from:
+      | PathState
+      | {
+          readonly pool: TermPool;
+          readonly hook: Hook;
+          readonly program: number;
+          readonly packet: PacketState;
+        },
+  ) {
+    this.pool = from.pool;
+    this.hook = from.hook;
+    this.program = from.program;
+    const { packet } = from;
+    this.packet = { ...packet, bytes: packet.bytes.copy() };
+    if (!(from instanceof PathState)) {
+      this.knowledge = new Knowledge(from.pool);
+      this.values = new Map();
+      this.registers = new Array(11).fill(undefined);
+      this.frames = [];
+      this.stacks = [new PathMemory()];
+      this.context = new PathMemory();
+      this.blocks = [];
+      this.entries = [];
+      this.answers = [];
+      this.assumptions = [];
+      this.networkOffset = from.pool.constant(64, 14);
+      return;
+    }
+    this.knowledge = from.knowledge.copy();
+    this.values = from.values;
+    this.doubt = from.doubt;
+    this.slot = from.slot;
+    this.registers = [...from.registers];
+    this.frames = [...from.frames];
+    this.stacks = from.stacks.map((one) => one.copy());
+    this.context = from.context.copy();
+    this.blocks = from.blocks.map((one) => ({ ...one, memory: one.memory.copy() }));
+    this.entries = from.entries;
+    this.answers = from.answers;
+    this.decisions = from.decisions;
+    this.steps = from.steps;
+    this.splits = from.splits;
+    this.tailCalls = from.tailCalls;
+    this.redirect = from.redirect;
+    this.networkOffset = from.networkOffset;
+    this.assumptions = from.assumptions;
+    this.readsUnwritten = from.readsUnwritten;
+    this.leaks = from.leaks;
+  }
+
+  copy(): PathState {
+    return new PathState(this);
+  }
+
+  get origin(): Origin {
+    return { program: this.program, slot: this.slot };
+  }
+
+  get constraints(): readonly Constraint[] {
+    return this.knowledge.constraints;
+  }
+
+  /** Does the condition hold? @throws {Split} where the path does not know */
+  decide(condition: Term): boolean {
+    const settled = this.knowledge.settle(condition);
+    if (isConst(settled)) return settled.value === 1n;
+    throw new Split(settled);
+  }
+
+  /** The number that a term is. @throws {Enumerate} where the path knows of several */
+  number(term: Term): bigint {
+    const only = this.knowledge.only(term);
+    if (only !== undefined) return only;
+    throw new Enumerate(term);
+  }
+
+  /** The same as a signed JavaScript number of 32 bits. */
+  int(term: Term): number {
+    return Number(BigInt.asIntN(32, this.number(this.pool.extract(term, 0, 32))));
+  }
+
+  assume(sentence: string): void {
+    if (!this.assumptions.includes(sentence)) this.assumptions = [...this.assumptions, sentence];
+  }
+
+  /** The path's decisions, the first one first. */
+  trail(): Decision[] {
+    const all: Decision[] = [];
+    for (let one = this.decisions; one !== undefined; one = one.before) all.push(one);
+    return all.reverse();
+  }
+}

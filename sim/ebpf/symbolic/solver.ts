@@ -1,0 +1,19 @@
+/** What a symbolic reader wants of a solver of bit-vector formulas; who has one hands it in. */
+import type { Term } from './term.ts';
+
+export type SolverAnswer =
+  /** What the unknowns of the conditions may be; absent ones do not matter. */
+  | { readonly status: 'satisfiable'; readonly values: ReadonlyMap<Term, bigint> }
+  | { readonly status: 'unsatisfiable' }
+  /** It did not find out. */
+  | { readonly status: 'unknown'; readonly reason: string };
+
+export interface Solver {
+  /** Can all conditions hold at once? */
+  check(conditions: readonly Term[]): Promise<SolverAnswer>;
+}
+
+/** Finds out nothing: for what cheap means decide. */
+export const NO_SOLVER: Solver = {
+  check: () => Promise.resolve({ status: 'unknown', reason: 'no solver' }),
+};
