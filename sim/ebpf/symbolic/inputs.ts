@@ -83,13 +83,20 @@ export class Inputs {
     knowledge.add(pool.not(pool.extract(ingress, 31, 1)), undefined);
     // A frame of the usual least size is the first guess.
     const length = Math.min(limits.longest, Math.max(limits.shortest, 64));
-    state.values = new Map([
-      [this.length, BigInt(length)],
-      [ingress, 1n],
-    ]);
+    state.values = new Map([[this.length, BigInt(length)], [ingress, 1n], ...this.#initialGlobals()]);
     state.registers[1] = { term: pool.constant(64, 0x1_1000), region: { kind: 'context' } };
     state.registers[10] = stackPointer(state.pool, 0);
     return state;
+  }
+
+  /** Data sections begin as the object says, though later packets may find something else there. */
+  *#initialGlobals(): Generator<[Term, bigint]> {
+    for (const [map, { global }] of this.machine.object.maps.entries()) {
+      if (global === undefined || this.#frozen(map) !== undefined) continue;
+      for (const [at, byte] of global.bytes.entries()) {
+        if (byte !== 0) yield [this.globalByte(map, at), BigInt(byte)];
+      }
+    }
   }
 
   get ingressIfindex(): Term {

@@ -217,7 +217,7 @@ function movePointer(
 }
 
 function jump(inputs: Inputs, state: PathState, instructions: Instructions, opcode: number): void {
-  const { slot, pool } = state;
+  const { slot } = state;
   const operation = opcode & OPERATION_MASK;
   if (operation === BPF_JA) {
     state.slot = jumpTarget(instructions, slot);
@@ -236,15 +236,25 @@ function jump(inputs: Inputs, state: PathState, instructions: Instructions, opco
     // Taken when eight million rounds are over: nobody follows a path that long.
     state.assume('may_goto goes on: its budget of rounds is not used up');
   } else {
-    const a = register(state, instructions.dst[slot]!);
-    const b = operand(state, instructions, opcode);
-    const width = (opcode & CLASS_MASK) === BPF_JMP ? 64 : 32;
-    taken = state.decide(
-      comparison(state, operation, pool.extract(a.term, 0, width), pool.extract(b.term, 0, width)),
-    );
+    taken = state.decide(jumpCondition(state, instructions));
   }
   state.decisions = { program: state.program, slot, taken, before: state.decisions };
   state.slot = taken ? jumpTarget(instructions, slot) : slot + 1;
+}
+
+/** When the conditional jump that a path stands at is taken; `may_goto` is none of these. */
+export function jumpCondition(state: PathState, instructions: Instructions): Term {
+  const { slot, pool } = state;
+  const opcode = instructions.opcode[slot]!;
+  const a = register(state, instructions.dst[slot]!);
+  const b = operand(state, instructions, opcode);
+  const width = (opcode & CLASS_MASK) === BPF_JMP ? 64 : 32;
+  return comparison(
+    state,
+    opcode & OPERATION_MASK,
+    pool.extract(a.term, 0, width),
+    pool.extract(b.term, 0, width),
+  );
 }
 
 function comparison({ pool }: PathState, operation: number, a: Term, b: Term): Term {

@@ -1,0 +1,25 @@
+/** What a proof rests on, in sentences. */
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+
+export function assumptionsOf(inputs: Inputs, paths: readonly PathState[]): string[] {
+  const { limits, hook, machine } = inputs;
+  const all = [
+    `frames have ${limits.shortest} to ${limits.longest} bytes${hook === 'xdp' ? '' : ', all of them linear'}`,
+  ];
+  if (hook === 'xdp') all.push(`metadata has at most ${limits.mostMetadata} bytes`);
+  const answered = new Set(paths.flatMap((one) => one.answers.map((answer) => answer.helper)));
+  if (answered.size > 0) {
+    const names = [...answered].sort().join(', ');
+    all.push(`${names}: any result that the helper’s record permits`);
+  }
+  if (machine.object.maps.some((map) => map.global?.readOnly === true)) {
+    all.push('read-only data is as it is in the object');
+  }
+  if (machine.object.maps.some((map) => map.global === undefined)) {
+    all.push('maps hold anything before the packet comes, and nobody changes them while it is processed');
+  }
+  for (const one of new Set(paths.flatMap((path) => path.assumptions))) all.push(one);
+  all.push('the instructions and helpers mean what the machine of this version takes them to mean');
+  return all;
+}

@@ -1,0 +1,198 @@
+/** Runs a witness in the machine: does it take the predicted path, to the predicted outcome? */
+
+import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
+import { CALL, isConditionalJump, jumpTarget } from '../../sim/ebpf/instruction.ts';
+import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
+import type { State } from '../../sim/ebpf/interpreter/state.ts';
+import type { Tracer } from '../../sim/ebpf/interpreter/tracer.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
+import { STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
+import { blockByte, packetByte } from '../../sim/ebpf/symbolic/access.ts';
+import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { type MachineProgram, openMachine } from '../../sim/engines/machine-program.ts';
+import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { Witness } from './witness.ts';
+
+export interface Confirmation {
+  readonly confirmed: boolean;
+  /** What differed. */
+  readonly reason: string | undefined;
+}
+
+const CONFIRMED: Confirmation = { confirmed: true, reason: undefined };
+
+function differs(reason: string): Confirmation {
+  return { confirmed: false, reason };
+}
+
+/** Instructions of one run. */
+const BUDGET = 8_000_000;
+
+/** Machines are expensive to make: one is kept for the world that states nothing. */
+export class Confirmer {
+  readonly #program: Program;
+  #plain: { readonly opened: MachineProgram; readonly interpreter: Interpreter } | undefined;
+
+  /** @param program with the one entry that is proved */
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  confirm(inputs: Inputs, state: PathState, witness: Witness): Confirmation {
+    const { opened, interpreter } = this.#open(witness.world);
+    const { machine, entries } = opened;
+    const { stimulus } = witness;
+    const metadata = stimulus.metadata ?? new Uint8Array(0);
+    const arena = new Uint8Array(metadata.length + stimulus.packet.length);
+    arena.set(metadata);
+    arena.set(stimulus.packet, metadata.length);
+    machine.begin(
+      entries[0]!.hook,
+      arena,
+      metadata.length,
+      stimulus.packet.length,
+      metadata.length,
+      stimulus.ingressIfindex ?? 1,
+      stimulus.rxQueueIndex ?? 0,
+      stimulus.skb,
+    );
+    const jumps = new JumpTracer(machine);
+    interpreter.tracer = jumps;
+    const result = interpreter.run(entries[0]!.program);
+    interpreter.tracer = undefined;
+    const way = jumps.firstDifference(state.trail());
+    if (state.end?.kind === 'violation') {
+      return result.violation === undefined ? differs('the machine runs it to its end') : CONFIRMED;
+    }
+    if (result.violation !== undefined) return differs(`the machine stops: ${result.violation.reason}`);
+    if (way !== undefined) return differs(way);
+    return state.end?.kind === 'exit'
+      ? this.#outcome(inputs, state, witness, machine, result.action)
+      : CONFIRMED;
+  }
+
+  #open(world: World): { readonly opened: MachineProgram; readonly interpreter: Interpreter } {
+    const isPlain = Object.keys(world).length === 0;
+    if (isPlain && this.#plain !== undefined) {
+      this.#plain.opened.machine.reset();
+      return this.#plain;
+    }
+    const opened = openMachine(this.#program, world, {});
+    const made = { opened, interpreter: new Interpreter(opened.machine, opened.wanted, BUDGET) };
+    if (isPlain) this.#plain = made;
+    return made;
+  }
+
+  #outcome(
+    inputs: Inputs,
+    state: PathState,
+    witness: Witness,
+    machine: Machine,
+    action: number,
+  ): Confirmation {
+    const evaluator = new Evaluator(witness.values);
+    if (state.end?.kind !== 'exit') return CONFIRMED;
+    const expected = Number(BigInt.asIntN(32, evaluator.value(state.end.action)));
+    if (expected !== action) return differs(`the machine returns ${action}, the path ${expected}`);
+    const { packet } = machine;
+    const data = Number(evaluator.value(state.packet.data));
+    const end = Number(evaluator.value(state.packet.end));
+    const meta = Number(evaluator.value(state.packet.meta));
+    if (data !== packet.data || end !== packet.dataEnd || meta !== packet.dataMeta) {
+      return differs('the frame has other bounds in the machine');
+    }
+    if (!state.leaks) {
+      for (let at = meta; at < end; at++) {
+        const byte = Number(evaluator.value(packetByte(inputs, state, at)));
+        if (byte !== machine.memory.u8[at]) {
+          return differs(
+            `byte ${at - data} of the frame is ${machine.memory.u8[at]} in the machine, ${byte} on the path`,
+          );
+        }
+      }
+    }
+    const redirects = inputs.hook === 'xdp' ? action === XDP_REDIRECT : action === TC_ACT_REDIRECT;
+    if (redirects && state.redirect !== undefined) {
+      const target = Number(evaluator.value(state.redirect));
+      if (target !== machine.redirectTarget)
+        return differs(`the machine redirects to ${machine.redirectTarget}`);
+    }
+    return this.#maps(inputs, state, evaluator, machine);
+  }
+
+  #maps(inputs: Inputs, state: PathState, evaluator: Evaluator, machine: Machine): Confirmation {
+    for (const entry of state.entries) {
+      const live = machine.maps[entry.map]!;
+      if (
+        live.definition.type === 'LPM_TRIE' ||
+        !['ARRAY', 'HASH'].some((one) => live.definition.type.endsWith(one))
+      )
+        continue;
+      const key = Uint8Array.from(entry.key, (one) => Number(evaluator.value(one)));
+      machine.memory.u8.set(key, SCRATCH);
+      const address = live.lookup(SCRATCH);
+      const isThere = evaluator.isTrue(entry.isThere);
+      if (isThere !== (address !== 0))
+        return differs(`map ${live.name} has another set of entries in the machine`);
+      if (!isThere) continue;
+      for (let at = 0; at < live.valueSize; at++) {
+        const byte = Number(evaluator.value(blockByte(inputs, state, entry.block, at)));
+        if (byte !== machine.memory.u8[address + at]) {
+          return differs(`a value of map ${live.name} is another one in the machine`);
+        }
+      }
+    }
+    return CONFIRMED;
+  }
+}
+
+/** Room for a key, when the run is over: the stack of the last frame. */
+const SCRATCH: number = STACK_LIMIT - STACK_SIZE;
+
+/** Notes which way every jump goes. */
+class JumpTracer implements Tracer {
+  readonly #machine: Machine;
+  readonly #went: { readonly program: number; readonly slot: number; readonly next: number }[] = [];
+  #pending: { readonly program: number; readonly slot: number } | undefined;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  before(state: State, pc: number): void {
+    const { program } = state;
+    if (this.#pending !== undefined) {
+      const stays = this.#pending.program === program.index;
+      this.#went.push({ ...this.#pending, next: stays ? pc : -1 });
+      this.#pending = undefined;
+    }
+    const { instructions } = program.source;
+    const isCall = instructions.opcode[pc] === CALL;
+    const leaves =
+      isCall && helperAt(this.#machine.object, program.source, pc)?.effects.leavesProgram === true;
+    if (isConditionalJump(instructions.opcode[pc]!) || leaves)
+      this.#pending = { program: program.index, slot: pc };
+  }
+
+  /** Where the machine left a path; undefined: nowhere. */
+  firstDifference(trail: readonly Decision[]): string | undefined {
+    const { programs } = this.#machine.object;
+    for (const [index, { program, slot, taken }] of trail.entries()) {
+      const went = this.#went[index];
+      const { instructions } = programs[program]!;
+      const isJump = isConditionalJump(instructions.opcode[slot]!);
+      const next = taken ? (isJump ? jumpTarget(instructions, slot) : undefined) : slot + 1;
+      const same =
+        went !== undefined &&
+        went.program === program &&
+        went.slot === slot &&
+        (next === undefined ? went.next === -1 || went.next === 0 : went.next === next);
+      if (!same) return `the machine goes another way at jump ${index + 1} of the path, instruction ${slot}`;
+    }
+    return undefined;
+  }
+}

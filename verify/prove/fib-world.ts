@@ -1,0 +1,133 @@
+/** Devices, routes and neighbours under which `bpf_fib_lookup` answers as a path wants it. */
+
+import type { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { ipv4ToText, ipv6ToText } from '../../sim/packet/addresses.ts';
+import {
+  AF_INET,
+  BPF_FIB_LKUP_RET_BLACKHOLE,
+  BPF_FIB_LKUP_RET_FRAG_NEEDED,
+  BPF_FIB_LKUP_RET_FWD_DISABLED,
+  BPF_FIB_LKUP_RET_NO_NEIGH,
+  BPF_FIB_LKUP_RET_NOT_FWDED,
+  BPF_FIB_LKUP_RET_PROHIBIT,
+  BPF_FIB_LKUP_RET_SUCCESS,
+  BPF_FIB_LKUP_RET_UNREACHABLE,
+} from '../../sim/runtime/fib.ts';
+import type { Device, Route, World } from '../../sim/runtime/world.ts';
+
+/** Offsets in `struct bpf_fib_lookup`. */
+const AT = {
+  family: 0,
+  totalLength: 6,
+  ifindex: 8,
+  destination: 32,
+  sourceMac: 52,
+  destinationMac: 58,
+} as const;
+
+const INGRESS = 2;
+const EGRESS = 3;
+const INGRESS_MAC = Uint8Array.of(2, 0, 0, 0, 0, 2);
+
+/** Answers that a world can be made for, the likeliest first. */
+const RESULTS = [
+  BPF_FIB_LKUP_RET_SUCCESS,
+  BPF_FIB_LKUP_RET_NOT_FWDED,
+  BPF_FIB_LKUP_RET_NO_NEIGH,
+  BPF_FIB_LKUP_RET_BLACKHOLE,
+  BPF_FIB_LKUP_RET_UNREACHABLE,
+  BPF_FIB_LKUP_RET_PROHIBIT,
+  BPF_FIB_LKUP_RET_FWD_DISABLED,
+  BPF_FIB_LKUP_RET_FRAG_NEEDED,
+] as const;
+
+/** Conditions that a witness should have, each list with the best one first. */
+export function fibPreferences(
+  inputs: Inputs,
+  state: PathState,
+  { result, read, written }: Answer,
+): Term[][] {
+  const { pool } = state;
+  const given = read[0];
+  const told = written[0];
+  if (result === undefined || given === undefined || told === undefined) return [];
+  const equals = (term: Term, value: number | bigint): Term =>
+    pool.equal(term, pool.constant(term.width, value));
+  const word = (bytes: readonly Term[], at: number): Term =>
+    pool.concat([3, 2, 1, 0].map((index) => bytes[at + index]!));
+  const macs = [
+    [AT.sourceMac, 0x02_00_00_00_00_03n],
+    [AT.destinationMac, 0x02_00_00_00_00_99n],
+  ] as const;
+  return [
+    [equals(inputs.ingressIfindex, INGRESS)],
+    RESULTS.map((one) => equals(result, one)),
+    [equals(word(told, AT.ifindex), EGRESS)],
+    ...macs.map(([at, mac]) => [equals(pool.concat(told.slice(at, at + 6)), mac)]),
+    // Addresses that are forwarded: neither multicast nor of a link or a host.
+    [
+      equals(pool.concat(given.slice(AT.destination, AT.destination + 4)), 0x0a_01_02_03),
+      pool.all([equals(given[AT.destination]!, 0x20), equals(given[AT.destination + 1]!, 0x01)]),
+    ],
+    [
+      equals(pool.concat(given.slice(16, 20)), 0x0a_01_02_04),
+      pool.all([equals(given[16]!, 0x20), equals(given[17]!, 0x01)]),
+    ],
+  ];
+}
+
+export function fibWorld(_inputs: Inputs, { result, read, written }: Answer, evaluator: Evaluator): World {
+  const given = read[0];
+  const told = written[0];
+  if (result === undefined || given === undefined || told === undefined) return {};
+  const code = Number(BigInt.asIntN(32, evaluator.value(result)));
+  const bytes = (from: readonly Term[], at: number, size: number): Uint8Array =>
+    Uint8Array.from({ length: size }, (_, index) => Number(evaluator.value(from[at + index]!)));
+  const number = (from: readonly Term[], at: number, size: number): number => {
+    let value = 0;
+    for (const one of bytes(from, at, size).reverse()) value = value * 256 + one;
+    return value;
+  };
+  const isIpv4 = number(given, AT.family, 1) === AF_INET;
+  const address = bytes(given, AT.destination, isIpv4 ? 4 : 16);
+  const text = isIpv4 ? ipv4ToText(address) : ipv6ToText(address);
+  const ingress = number(given, AT.ifindex, 4);
+  const egress = code === BPF_FIB_LKUP_RET_SUCCESS ? number(told, AT.ifindex, 4) : EGRESS;
+  const device = (ifindex: number, mac: Uint8Array, forwarding: boolean): Device => ({
+    ifindex,
+    name: `dev${ifindex}`,
+    mac,
+    mtu: 1500,
+    forwarding,
+  });
+  const sourceMac =
+    code === BPF_FIB_LKUP_RET_SUCCESS ? bytes(told, AT.sourceMac, 6) : Uint8Array.of(2, 0, 0, 0, 0, 3);
+  const devices = [
+    device(ingress, ingress === egress ? sourceMac : INGRESS_MAC, code !== BPF_FIB_LKUP_RET_FWD_DISABLED),
+  ];
+  if (egress !== ingress) devices.push(device(egress, sourceMac, true));
+  const to = `${text}/${isIpv4 ? 32 : 128}`;
+  const types = new Map<number, NonNullable<Route['type']>>([
+    [BPF_FIB_LKUP_RET_BLACKHOLE, 'blackhole'],
+    [BPF_FIB_LKUP_RET_UNREACHABLE, 'unreachable'],
+    [BPF_FIB_LKUP_RET_PROHIBIT, 'prohibit'],
+  ]);
+  const type = types.get(code);
+  const mtu = number(given, AT.totalLength, 2) - 1;
+  const routes: Route[] =
+    code === BPF_FIB_LKUP_RET_NOT_FWDED
+      ? []
+      : type !== undefined
+        ? [{ to, type }]
+        : [{ to, ifindex: egress, ...(code === BPF_FIB_LKUP_RET_FRAG_NEEDED ? { mtu } : {}) }];
+  return {
+    devices,
+    routes,
+    ...(code === BPF_FIB_LKUP_RET_SUCCESS
+      ? { neighbours: [{ ifindex: egress, address: text, mac: bytes(told, AT.destinationMac, 6) }] }
+      : {}),
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * Proves a program: follows its paths, makes a packet for each and runs it, judges branches and properties, and says what
+ * all of that rests on.
+ */
+import { DEFAULT_EXPLORE_LIMITS, explore, wayKey } from '../../sim/ebpf/symbolic/explore.ts';
+import { Feasibility, type FeasibilityCounts } from '../../sim/ebpf/symbolic/feasibility.ts';
+import { DEFAULT_LIMITS, type InputLimits, Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { openMachine } from '../../sim/engines/machine-program.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { assumptionsOf } from './assumptions.ts';
+import { type BranchWay, judgeBranches } from './branches.ts';
+import { Confirmer } from './confirm.ts';
+import { isWitness, type Witness, witnessOf } from './witness.ts';
+
+export interface ProveOptions {
+  readonly solver: Solver;
+  readonly limits?: InputLimits;
+  /** Paths at the most. */
+  readonly paths?: number;
+  /** Milliseconds. */
+  readonly time?: number;
+  readonly stopped?: () => boolean;
+  readonly now?: () => number;
+  readonly onProgress?: (progress: ProveProgress) => void;
+}
+
+export interface ProveProgress {
+  readonly paths: number;
+  readonly waiting: number;
+  /** Ways of jumps that a confirmed packet takes. */
+  readonly reached: number;
+}
+
+/** A path, and the packet that takes it. */
+export interface ProvedPath {
+  readonly state: PathState;
+  /** Undefined: none could be made. */
+  readonly witness: Witness | undefined;
+  readonly confirmed: boolean;
+  /** Why there is no confirmed packet. */
+  readonly reason: string | undefined;
+}
+
+export interface ProgramProof {
+  readonly inputs: Inputs;
+  readonly paths: readonly ProvedPath[];
+  readonly branches: readonly BranchWay[];
+  /** Why not every path was followed. */
+  readonly cut: string | undefined;
+  readonly assumptions: readonly string[];
+  readonly counts: FeasibilityCounts;
+  readonly seconds: number;
+}
+
+const DEFAULT_TIME = 60_000;
+
+/**
+ * @param program with one entry: the one that is proved
+ * @throws {EngineError} where the machine cannot run it
+ */
+export async function proveProgram(program: Program, options: ProveOptions): Promise<ProgramProof> {
+  const now = options.now ?? (() => performance.now());
+  const started = now();
+  const opened = openMachine(program, {}, {});
+  const entry = opened.entries[0]!;
+  const pool = new TermPool();
+  const bpf = opened.machine.object.programs[entry.program]!;
+  const inputs = new Inputs(pool, opened.machine, entry.hook, bpf, options.limits ?? DEFAULT_LIMITS);
+  const feasibility = new Feasibility(options.solver, now);
+  const confirmer = new Confirmer(program);
+  const paths: ProvedPath[] = [];
+  const confirmed = new Set<string>();
+  const unconfirmed = new Map<string, string>();
+  const exploration = await explore(inputs, entry.program, feasibility, {
+    limits: {
+      ...DEFAULT_EXPLORE_LIMITS,
+      ...(options.paths === undefined ? {} : { paths: options.paths }),
+      deadline: started + (options.time ?? DEFAULT_TIME),
+    },
+    now,
+    stopped: options.stopped ?? (() => false),
+    onProgress: ({ paths: done, waiting }) =>
+      options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
+    onPath: (state) => {
+      const path = confirmPath(inputs, state, confirmer);
+      paths.push(path);
+      for (const { program: index, slot, taken } of state.trail()) {
+        const key = wayKey(index, slot, taken);
+        if (path.confirmed) confirmed.add(key);
+        else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
+      }
+    },
+  });
+  const notFollowed = [
+    ...new Set(paths.flatMap(({ state }) => (state.end?.kind === 'not followed' ? [state.end.reason] : []))),
+  ];
+  const branches = await judgeBranches(
+    opened,
+    exploration,
+    { confirmed, unconfirmed, notFollowed },
+    feasibility,
+  );
+  return {
+    inputs,
+    paths,
+    branches,
+    cut: exploration.cut,
+    assumptions: assumptionsOf(
+      inputs,
+      paths.map((one) => one.state),
+    ),
+    counts: feasibility.counts,
+    seconds: (now() - started) / 1000,
+  };
+}
+
+function confirmPath(inputs: Inputs, state: PathState, confirmer: Confirmer): ProvedPath {
+  if (state.values === undefined) {
+    return { state, witness: undefined, confirmed: false, reason: state.doubt ?? 'no packet is known' };
+  }
+  const witness = witnessOf(inputs, state);
+  if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
+  const { confirmed, reason } = confirmer.confirm(inputs, state, witness);
+  return { state, witness, confirmed, reason };
+}

@@ -1,0 +1,291 @@
+/**
+ * From a path to an input that takes it: a packet, and a world around it. Where the path leaves a choice, the usual one.
+ */
+
+import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
+import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
+import { unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
+import type { MapEntry, World } from '../../sim/runtime/world.ts';
+import { fibPreferences, fibWorld } from './fib-world.ts';
+
+export interface Witness {
+  readonly world: World;
+  readonly stimulus: Stimulus;
+  /** The values that it was made of. */
+  readonly values: Assignment;
+}
+
+/** Nobody can make such an input here, though there may be one. */
+export interface NoWitness {
+  readonly reason: string;
+}
+
+/** A map is filled up to so many entries. */
+const MOST_FILLED = 100_000;
+/** Seeds of the random numbers that are tried. */
+const MOST_SEEDS = 20_000;
+
+export function isWitness(one: Witness | NoWitness): one is Witness {
+  return 'stimulus' in one;
+}
+
+/** @throws {RangeError} where the path has no values */
+export function witnessOf(inputs: Inputs, state: PathState): Witness | NoWitness {
+  if (state.values === undefined) throw new RangeError('no values are known under which the path is taken');
+  const values = withChance(state, preferred(inputs, state));
+  if (values === undefined) return { reason: 'no seed was found that gives the random numbers of this path' };
+  return witnessFor(inputs, state, values);
+}
+
+/** An input of certain values. */
+export function witnessFor(inputs: Inputs, state: PathState, values: Assignment): Witness | NoWitness {
+  const { pool } = state;
+  const evaluator = new Evaluator(values);
+  const number = (term: Term): number => Number(evaluator.value(term));
+  const byte = (name: string): number => number(pool.unknown(8, name));
+  const length = number(inputs.length);
+  const metaLength = number(inputs.metaWords) * 4;
+  const packet = Uint8Array.from({ length }, (_, at) => byte(`p${at}`));
+  const metadata = Uint8Array.from({ length: metaLength }, (_, at) => byte(`before${metaLength - at}`));
+  const impossible = fixedField(state, values, metaLength);
+  if (impossible !== undefined) return { reason: impossible };
+  const fill = stackFill(state, values);
+  if (fill === undefined)
+    return { reason: 'unwritten bytes of the stack would have to differ from each other' };
+  const maps = mapsOf(inputs, state, evaluator);
+  if (typeof maps === 'string') return { reason: maps };
+  const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
+  const around = aroundOf(inputs, state, evaluator, packet);
+  const rxQueue = number(pool.unknown(32, 'rx_queue'));
+  return {
+    values,
+    stimulus: {
+      packet,
+      ...(metaLength === 0 ? {} : { metadata }),
+      ingressIfindex: number(inputs.ingressIfindex),
+      ...(rxQueue === 0 ? {} : { rxQueueIndex: rxQueue }),
+      ...(skb === undefined ? {} : { skb }),
+    },
+    world: {
+      ...around,
+      ...(Object.keys(maps).length === 0 ? {} : { maps }),
+      ...(fill === 0 ? {} : { stackFill: fill }),
+    },
+  };
+}
+
+/** Fields that no engine can give a frame have to be 0, as in the machine. */
+function fixedField(state: PathState, values: Assignment, metaLength: number): string | undefined {
+  const used = usedUnknowns(state);
+  for (const [unknown, value] of values) {
+    if (value === 0n || !used.has(unknown)) continue;
+    if (unknown.name.startsWith('fixed.')) {
+      return `only a frame whose ${unknown.name.slice('fixed.'.length)} is not 0 takes it, and no engine can make one`;
+    }
+    if (unknown.name.startsWith('before') && Number(unknown.name.slice('before'.length)) > metaLength) {
+      return 'bytes in the headroom before the frame would have to be other than 0';
+    }
+  }
+  return undefined;
+}
+
+function usedUnknowns(state: PathState): Set<Term> {
+  const used = new Set<Term>();
+  for (const { condition } of state.constraints) for (const one of unknownsOf(condition)) used.add(one);
+  return used;
+}
+
+function stackFill(state: PathState, values: Assignment): number | undefined {
+  let fill: number | undefined;
+  for (const unknown of usedUnknowns(state)) {
+    if (!unknown.name.startsWith('unwritten.')) continue;
+    const value = Number(values.get(unknown) ?? 0n);
+    if (fill !== undefined && fill !== value) return undefined;
+    fill = value;
+  }
+  return fill ?? 0;
+}
+
+function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<string, MapEntry[]> | string {
+  const { pool } = state;
+  const maps: Record<string, MapEntry[]> = {};
+  const names = inputs.machine.maps.map((one) => one.name);
+  const entriesOf = (name: string): MapEntry[] => {
+    maps[name] ??= [];
+    return maps[name];
+  };
+  const counts = new Map<number, number>();
+  for (const entry of state.entries) {
+    const ordinal = counts.get(entry.map) ?? 0;
+    counts.set(entry.map, ordinal + 1);
+    if (!evaluator.isTrue(entry.wasThere)) continue;
+    const { valueSize, type } = inputs.machine.maps[entry.map]!.definition;
+    const key = Uint8Array.from(entry.key, (one) => Number(evaluator.value(one)));
+    const value = Uint8Array.from({ length: valueSize }, (_, at) =>
+      Number(evaluator.value(pool.unknown(8, `map${entry.map}.${ordinal}.${at}`))),
+    );
+    const isArray = type === 'ARRAY' || type === 'PERCPU_ARRAY';
+    if (isArray && value.every((one) => one === 0)) continue;
+    entriesOf(names[entry.map]!).push({ key, value });
+  }
+  const full = fullMaps(state, evaluator);
+  for (const map of full) {
+    const { keySize, valueSize, maxEntries } = inputs.machine.maps[map]!.definition;
+    if (maxEntries > MOST_FILLED)
+      return `map ${names[map]} with its ${maxEntries} entries would have to be full`;
+    const entries = entriesOf(names[map]!);
+    const taken = new Set(entries.map((one) => one.key.join()));
+    for (const entry of state.entries) {
+      if (entry.map === map)
+        taken.add(Uint8Array.from(entry.key, (one) => Number(evaluator.value(one))).join());
+    }
+    for (let index = 1; entries.length < maxEntries; index++) {
+      const key = new Uint8Array(keySize).fill(0xee);
+      for (let at = 0; at < Math.min(4, keySize); at++) key[at] = (index >>> (8 * at)) & 0xff;
+      if (!taken.has(key.join())) entries.push({ key, value: new Uint8Array(valueSize) });
+      if (index > maxEntries + taken.size) return `map ${names[map]} cannot be filled with other keys`;
+    }
+  }
+  for (const block of state.blocks) {
+    if (block.what !== 'globals') continue;
+    const initial = inputs.machine.object.maps[block.map]!.global?.bytes;
+    const value = Uint8Array.from({ length: block.size }, (_, at) =>
+      Number(evaluator.value(inputs.globalByte(block.map, at))),
+    );
+    if (value.every((one, at) => one === (initial?.[at] ?? 0))) continue;
+    maps[names[block.map]!] = [{ key: new Uint8Array(4), value }];
+  }
+  return maps;
+}
+
+function fullMaps(state: PathState, evaluator: Evaluator): Set<number> {
+  const full = new Set<number>();
+  for (const unknown of usedUnknowns(state)) {
+    const match = /^full(\d+)\./.exec(unknown.name);
+    if (match !== null && evaluator.isTrue(unknown)) full.add(Number(match[1]));
+  }
+  return full;
+}
+
+function skbOf(
+  inputs: Inputs,
+  state: PathState,
+  number: (term: Term) => number,
+  evaluator: Evaluator,
+): SkbInput | undefined {
+  const { pool } = state;
+  const word = (name: string, bits: number = 32): number => number(pool.unknown(bits, `skb.${name}`));
+  const wide = (name: string): bigint => evaluator.value(pool.unknown(64, `skb.${name}`));
+  const cb = [0, 1, 2, 3, 4].map((index) => word(`cb${index}`));
+  const extra = word('wire_extra', 8);
+  const skb = {
+    mark: word('mark'),
+    priority: word('priority'),
+    tstamp: wide('tstamp'),
+    hwtstamp: wide('hwtstamp'),
+    gsoSegs: word('gso_segs', 16),
+    gsoSize: word('gso_size'),
+  };
+  const given = Object.entries(skb).filter(([, value]) => Number(value) !== 0);
+  const hasCb = cb.some((one) => one !== 0);
+  if (given.length === 0 && !hasCb && extra === 0) return undefined;
+  return {
+    ...(Object.fromEntries(given) as SkbInput),
+    ...(hasCb ? { cb } : {}),
+    ...(extra === 0 ? {} : { wireLen: number(inputs.length) + extra }),
+  };
+}
+
+const CLOCKS: ReadonlySet<string> = new Set([
+  'bpf_ktime_get_ns',
+  'bpf_ktime_get_boot_ns',
+  'bpf_ktime_get_coarse_ns',
+  'bpf_ktime_get_tai_ns',
+]);
+
+/** Time, CPU, hash, routes: what answers the questions of the path. */
+function aroundOf(inputs: Inputs, state: PathState, evaluator: Evaluator, packet: Uint8Array): World {
+  let world: World = {};
+  for (const answer of state.answers) {
+    if (answer.result === undefined) continue;
+    const result = evaluator.value(answer.result);
+    if (CLOCKS.has(answer.helper)) world = { ...world, time: world.time ?? result };
+    else if (answer.helper === 'bpf_get_smp_processor_id' && result !== 0n)
+      world = { ...world, cpu: Number(result) };
+    else if (answer.helper === 'bpf_get_hash_recalc') {
+      const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+      const hash = flowHash(view, 0, packet.length, 0);
+      world = { ...world, hashSeed: (hash ^ Number(result & 0xffff_ffffn)) | 0 };
+    } else if (answer.helper === 'bpf_fib_lookup')
+      world = { ...world, ...fibWorld(inputs, answer, evaluator) };
+  }
+  const seed = evaluator.value(state.pool.unknown(32, RANDOM_SEED));
+  return seed === 0n ? world : { ...world, randomSeed: Number(seed) };
+}
+
+const RANDOM_SEED = 'world.random_seed';
+
+/** Values in which random numbers are those of a seed; undefined: none was found. */
+function withChance(state: PathState, values: Assignment): Assignment | undefined {
+  const randoms = state.answers.filter(
+    (one) => one.helper === 'bpf_get_prandom_u32' && one.result !== undefined,
+  );
+  if (randoms.length === 0) return values;
+  const unknowns = randoms.map((one) => [...unknownsOf(one.result!)][0]!);
+  const asking = new Set(unknowns);
+  const conditions = state.constraints.filter(({ condition }) =>
+    [...unknownsOf(condition)].some((one) => asking.has(one)),
+  );
+  for (let seed = 0; seed < MOST_SEEDS; seed++) {
+    const changed = new Map(values);
+    let random = seed;
+    for (const unknown of unknowns) {
+      random = nextRandomState(random);
+      changed.set(unknown, BigInt(randomOf(random)));
+    }
+    const evaluator = new Evaluator(changed);
+    if (!conditions.every(({ condition }) => evaluator.isTrue(condition))) continue;
+    changed.set(state.pool.unknown(32, RANDOM_SEED), BigInt(seed));
+    return changed;
+  }
+  return undefined;
+}
+
+/** Where the path leaves a choice: devices that there are, addresses that a device may have, one time for all clocks. */
+function preferred(inputs: Inputs, state: PathState): Assignment {
+  let values: Assignment = state.values!;
+  const { pool } = state;
+  const prefer = (condition: Term): boolean => {
+    if (new Evaluator(values).isTrue(condition)) return true;
+    const found = repair(connected(state.constraints, condition), condition, values);
+    if (found === undefined) return false;
+    values = found;
+    return true;
+  };
+  for (const unknown of usedUnknowns(state)) {
+    if (unknown.name.startsWith('fixed.')) prefer(pool.equal(unknown, pool.constant(unknown.width, 0)));
+  }
+  const clocks = state.answers.filter((one) => CLOCKS.has(one.helper));
+  for (const one of clocks.slice(1)) prefer(pool.equal(one.result!, clocks[0]!.result!));
+  for (const answer of state.answers) {
+    if (answer.helper === 'bpf_fib_lookup')
+      for (const ways of fibPreferences(inputs, state, answer)) ways.some(prefer);
+  }
+  const counts = new Map<number, number>();
+  for (const entry of state.entries) {
+    const ordinal = counts.get(entry.map) ?? 0;
+    counts.set(entry.map, ordinal + 1);
+    const { type } = inputs.machine.maps[entry.map]!.definition;
+    const at = (index: number): Term => pool.unknown(8, `map${entry.map}.${ordinal}.${index}`);
+    if (type === 'DEVMAP' || type === 'DEVMAP_HASH' || type === 'CPUMAP' || type === 'XSKMAP') {
+      const value = pool.concat([at(3), at(2), at(1), at(0)]);
+      for (const device of [3, 2, 4]) if (prefer(pool.equal(value, pool.constant(32, device)))) break;
+    }
+  }
+  return values;
+}
