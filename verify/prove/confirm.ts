@@ -43,9 +43,39 @@ export class Confirmer {
   }
 
   confirm(inputs: Inputs, state: PathState, witness: Witness): Confirmation {
-    const { opened, interpreter } = this.#open(witness.world);
+    const { opened, interpreter } = this.#begin(witness);
     const { machine, entries } = opened;
-    const { stimulus } = witness;
+    const jumps = new JumpTracer(machine);
+    interpreter.tracer = jumps;
+    const result = interpreter.run(entries[0]!.program);
+    interpreter.tracer = undefined;
+    const way = jumps.firstDifference(state.trail());
+    if (state.end?.kind === 'violation') {
+      return result.violation === undefined ? differs('the machine runs it to its end') : CONFIRMED;
+    }
+    if (result.violation !== undefined) return differs(`the machine stops: ${result.violation.reason}`);
+    if (way !== undefined) return differs(way);
+    return state.end?.kind === 'exit'
+      ? this.#outcome(inputs, state, witness, machine, result.action)
+      : CONFIRMED;
+  }
+
+  /** The frame as it leaves the machine; undefined: the machine stopped the program. */
+  frameOf(witness: Witness): Uint8Array | undefined {
+    const { opened, interpreter } = this.#begin(witness);
+    const { machine, entries } = opened;
+    if (interpreter.run(entries[0]!.program).violation !== undefined) return undefined;
+    const { data, length } = machine.packet;
+    return machine.memory.read(data, length);
+  }
+
+  /** Puts the witness's packet in place. */
+  #begin({ world, stimulus }: Witness): {
+    readonly opened: MachineProgram;
+    readonly interpreter: Interpreter;
+  } {
+    const made = this.#open(world);
+    const { machine, entries } = made.opened;
     const metadata = stimulus.metadata ?? new Uint8Array(0);
     const arena = new Uint8Array(metadata.length + stimulus.packet.length);
     arena.set(metadata);
@@ -60,19 +90,7 @@ export class Confirmer {
       stimulus.rxQueueIndex ?? 0,
       stimulus.skb,
     );
-    const jumps = new JumpTracer(machine);
-    interpreter.tracer = jumps;
-    const result = interpreter.run(entries[0]!.program);
-    interpreter.tracer = undefined;
-    const way = jumps.firstDifference(state.trail());
-    if (state.end?.kind === 'violation') {
-      return result.violation === undefined ? differs('the machine runs it to its end') : CONFIRMED;
-    }
-    if (result.violation !== undefined) return differs(`the machine stops: ${result.violation.reason}`);
-    if (way !== undefined) return differs(way);
-    return state.end?.kind === 'exit'
-      ? this.#outcome(inputs, state, witness, machine, result.action)
-      : CONFIRMED;
+    return made;
   }
 
   #open(world: World): { readonly opened: MachineProgram; readonly interpreter: Interpreter } {

@@ -13,6 +13,8 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { assumptionsOf } from './assumptions.ts';
 import { type BranchWay, judgeBranches } from './branches.ts';
 import { Confirmer } from './confirm.ts';
+import { PropertyJudge } from './properties.ts';
+import type { Property } from './property.ts';
 import { isWitness, type Witness, witnessOf } from './witness.ts';
 
 export interface ProveOptions {
@@ -50,6 +52,7 @@ export interface ProgramProof {
   readonly branches: readonly BranchWay[];
   /** Why not every path was followed. */
   readonly cut: string | undefined;
+  readonly properties: readonly Property[];
   readonly assumptions: readonly string[];
   readonly counts: FeasibilityCounts;
   readonly seconds: number;
@@ -71,6 +74,8 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const inputs = new Inputs(pool, opened.machine, entry.hook, bpf, options.limits ?? DEFAULT_LIMITS);
   const feasibility = new Feasibility(options.solver, now);
   const confirmer = new Confirmer(program);
+  const stopped = options.stopped ?? (() => false);
+  const judge = new PropertyJudge(inputs, feasibility, confirmer, stopped);
   const paths: ProvedPath[] = [];
   const confirmed = new Set<string>();
   const unconfirmed = new Map<string, string>();
@@ -81,10 +86,10 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
       deadline: started + (options.time ?? DEFAULT_TIME),
     },
     now,
-    stopped: options.stopped ?? (() => false),
+    stopped,
     onProgress: ({ paths: done, waiting }) =>
       options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
-    onPath: (state) => {
+    onPath: async (state) => {
       const path = confirmPath(inputs, state, confirmer);
       paths.push(path);
       for (const { program: index, slot, taken } of state.trail()) {
@@ -92,11 +97,15 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
         if (path.confirmed) confirmed.add(key);
         else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
       }
+      await judge.judge(state, path.confirmed ? path.witness : undefined);
     },
   });
   const notFollowed = [
     ...new Set(paths.flatMap(({ state }) => (state.end?.kind === 'not followed' ? [state.end.reason] : []))),
   ];
+  const open =
+    exploration.cut ??
+    (notFollowed.length > 0 ? `paths end before the program does: ${notFollowed[0]}` : undefined);
   const branches = await judgeBranches(
     opened,
     exploration,
@@ -107,6 +116,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     inputs,
     paths,
     branches,
+    properties: judge.properties(open),
     cut: exploration.cut,
     assumptions: assumptionsOf(
       inputs,

@@ -211,6 +211,12 @@ export class Knowledge {
     const narrowed = { min: least > min ? least : min, max: most < max ? most : max };
     if (narrowed.min > narrowed.max || (narrowed.min === min && narrowed.max === max)) return;
     this.#ranges.set(term, narrowed);
+    // The upper part of a term bounds the whole.
+    const [whole] = term.operands;
+    if (term.operation === 'extract' && term.low + term.width === whole!.width) {
+      const low = BigInt(term.low);
+      this.#narrow(whole!, narrowed.min << low, (narrowed.max << low) | allOnes(term.low));
+    }
     // A sum of one term moves with it; zeros above change nothing.
     if (term.operation === 'concat' && term.operands.length === 2 && isConst(term.operands[0]!)) {
       const [upper, lower] = term.operands;

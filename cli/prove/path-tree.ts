@@ -1,0 +1,110 @@
+/** The paths of a program as a tree of conditions: what they share is said once, and what differs by a number only, too. */
+import { joinWords, type Word } from '../../verify/prove/words.ts';
+
+export interface TreePath {
+  readonly words: readonly Word[];
+  /** What stands at the end of its line. */
+  readonly end: string;
+}
+
+interface Node {
+  readonly words: Word[];
+  children: Node[];
+  end: string | undefined;
+  /** Paths below. */
+  paths: number;
+}
+
+/** Lines of the tree. */
+export function treeLines(paths: readonly TreePath[]): string[] {
+  const root: Node = { words: [], children: [], end: undefined, paths: 0 };
+  for (const path of paths) insert(root, path);
+  collapse(root);
+  merge(root);
+  const lines: string[] = [];
+  if (root.words.length > 0 || root.end !== undefined) print({ ...root }, '', true, lines);
+  else
+    for (const [index, child] of root.children.entries())
+      print(child, '', index === root.children.length - 1, lines);
+  return lines;
+}
+
+function insert(root: Node, { words, end }: TreePath): void {
+  let node = root;
+  node.paths++;
+  for (const word of words) {
+    let child = node.children.find((one) => one.words[0]!.text === word.text);
+    if (child === undefined) {
+      child = { words: [word], children: [], end: undefined, paths: 0 };
+      node.children.push(child);
+    }
+    child.paths++;
+    node = child;
+  }
+  node.end = node.end === undefined || node.end === end ? end : `${node.end} or ${end}`;
+}
+
+/** Nodes with one child only become one. */
+function collapse(node: Node): void {
+  while (node.children.length === 1 && node.end === undefined) {
+    const [only] = node.children as [Node];
+    node.words.push(...only.words);
+    node.children = only.children;
+    node.end = only.end;
+  }
+  for (const child of node.children) collapse(child);
+}
+
+/** Siblings that differ in the number of one equality become one line. */
+function merge(node: Node): void {
+  for (const child of node.children) merge(child);
+  const merged: Node[] = [];
+  const kinds = new Map<string, Node>();
+  for (const child of node.children) {
+    const kind = kindOf(child);
+    const same = kinds.get(kind);
+    if (same === undefined) {
+      kinds.set(kind, child);
+      merged.push(child);
+      continue;
+    }
+    same.paths += child.paths;
+    const word = same.words[0]!;
+    const more = child.words[0]!;
+    same.words[0] = {
+      text: `${word.text
+        .replace(/ == /, ' in ')
+        .replace(/ in ([^{].*)$/, ' in {$1}')
+        .slice(0, -1)}, ${more.value}}`,
+    };
+  }
+  node.children = merged;
+}
+
+function kindOf(node: Node): string {
+  const [first, ...rest] = node.words as [Word, ...Word[]];
+  const subject =
+    first.relation === '==' || / in \{/.test(first.text) ? first.text.split(/ == | in /)[0]! : undefined;
+  const head = subject === undefined ? first.text : `${subject} ==`;
+  const below = node.children.map(
+    (one) => `${one.words.map((word) => word.text).join(';')}|${one.end}|${one.children.length}`,
+  );
+  return [head, ...rest.map((one) => one.text), node.end, ...below].join('\n');
+}
+
+function print(node: Node, indent: string, isLast: boolean, lines: string[]): void {
+  const count =
+    node.end === undefined && node.paths > 1
+      ? `  (${node.paths} paths)`
+      : node.paths > 1
+        ? `  (${node.paths} paths)`
+        : '';
+  const condition = joinWords(node.words) || 'always';
+  lines.push(
+    `${indent}${isLast ? '└ ' : '├ '}${condition}${node.end === undefined ? '' : `  → ${node.end}`}${count}`,
+  );
+  const below = `${indent}${isLast ? '  ' : '│ '}`;
+  for (const [index, child] of node.children.entries()) {
+    print(child, below, index === node.children.length - 1, lines);
+  }
+}

@@ -1,0 +1,64 @@
+/** The report of `prove` as text. */
+import type { BranchWay } from '../../verify/prove/branches.ts';
+import type { Terminal } from '../terminal.ts';
+import { treeLines } from './path-tree.ts';
+import { count, type ProveReport, placeText } from './report.ts';
+
+/** Lines of the path tree, unless all are asked for. */
+const TREE_LINES = 60;
+
+export interface ProveTextOptions {
+  readonly allPaths: boolean;
+}
+
+export function proveLines(report: ProveReport, options: ProveTextOptions, terminal: Terminal): string[] {
+  const { proof, paths, program } = report;
+  const { branches, counts, seconds } = proof;
+  const lines = [
+    terminal.style('bold', program),
+    `  ${number(paths.length, 'path')}, each with a packet that takes it: ${paths.filter((one) => one.confirmed).length} confirmed in the machine`,
+    `  ${number(branches.length, 'branch', 'branches')}: ${count(branches, 'reached')} reached, ${count(branches, 'unreachable')} unreachable, ${count(branches, 'undecided')} undecided`,
+    `  ${seconds.toFixed(1)} s, ${number(counts.queries, 'solver query', 'solver queries')} (${(counts.solverTime / 1000).toFixed(1)} s)`,
+  ];
+  if (proof.cut !== undefined)
+    lines.push(terminal.style('yellow', `  not every path was followed: ${proof.cut}`));
+  lines.push(...branchLines('unreachable', branches), ...branchLines('undecided', branches));
+  for (const property of proof.properties) {
+    const style = property.status === 'proved' ? 'green' : property.status === 'refuted' ? 'red' : 'yellow';
+    const reason = property.reason === undefined ? '' : `: ${property.reason}`;
+    lines.push(`  ${terminal.style(style, `${property.invariant} ${property.status}`)}${reason}`);
+    if (property.witness !== undefined) lines.push(`    packet ${hex(property.witness.stimulus.packet)}`);
+    if (property.source !== undefined) lines.push(`    ${placeText(property.source)}`);
+  }
+  const tree = treeLines(paths.map(({ words, outcome }) => ({ words, end: outcome })));
+  const shown = options.allPaths ? tree : tree.slice(0, TREE_LINES);
+  lines.push('  paths', ...shown.map((one) => `    ${one}`));
+  if (shown.length < tree.length)
+    lines.push(`    … ${tree.length - shown.length} lines more (--all-paths shows them)`);
+  lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
+  return lines;
+}
+
+function number(value: number, one: string, many: string = `${one}s`): string {
+  return `${value} ${value === 1 ? one : many}`;
+}
+
+function branchLines(status: 'unreachable' | 'undecided', branches: readonly BranchWay[]): string[] {
+  const rows = branches.filter((one) => one.status === status);
+  if (rows.length === 0) return [];
+  return [
+    `  ${status}`,
+    ...rows.flatMap(({ source, slot, taken, reason, because, function: name }) => {
+      const place = source === undefined ? `${name}, instruction ${slot}` : placeText(source);
+      const others = because.filter((one) => one.line !== source?.line || one.file !== source.file);
+      return [
+        `    ${place}: the jump ${taken ? 'taken' : 'not taken'}: ${reason ?? ''}`,
+        ...others.map((one) => `      ${placeText(one)}`),
+      ];
+    }),
+  ];
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,170 @@
+/**
+ * Which checksums a frame has, on a path: walks Ethernet, tags, IP and transport over terms, and asks the path where it
+ * does not know which way to go.
+ */
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+
+export type ProvedLayer = 'ipv4' | 'icmp' | 'icmpv6' | 'tcp' | 'udp';
+
+/** A frame as it came or as it left: bytes by their offset, and its length in 64 bits. */
+export interface TermFrame {
+  readonly byte: (at: number) => Term;
+  readonly length: Term;
+}
+
+export interface LaidChecksum {
+  readonly layer: ProvedLayer;
+  /** Where what it covers begins, and how many bytes that are, 64 bits. */
+  readonly start: number;
+  readonly size: Term;
+  /** Bytes that are there for certain. */
+  readonly header: number;
+  /** Of the field, from `start` on. */
+  readonly at: number;
+  /** Of UDP: is it 0, which says that there is none? */
+  readonly isAbsent: boolean;
+  /** Bytes of the pseudo-header besides the length, which is `size`; empty: there is none. */
+  readonly pseudo: readonly Term[];
+  /** Is it UDP or ICMPv6 over IPv6? */
+  readonly overIpv6: boolean;
+}
+
+export interface Layout {
+  readonly checksums: readonly LaidChecksum[];
+  /** Why nothing further in was looked at: a fragment, a truncated packet, a protocol that nobody knows here. */
+  readonly rest: string | undefined;
+}
+
+const TAGS = [0x8100, 0x88a8] as const;
+/** Packets in packets. */
+const MOST_NESTED = 3;
+
+export function layoutOf(state: PathState, frame: TermFrame): Layout {
+  const checksums: LaidChecksum[] = [];
+  const walker = new Walker(state, frame, checksums);
+  return { checksums, rest: walker.ethernet() };
+}
+
+class Walker {
+  readonly #state: PathState;
+  readonly #frame: TermFrame;
+  readonly #checksums: LaidChecksum[];
+
+  constructor(state: PathState, frame: TermFrame, checksums: LaidChecksum[]) {
+    this.#state = state;
+    this.#frame = frame;
+    this.#checksums = checksums;
+  }
+
+  ethernet(): string | undefined {
+    if (!this.#has(14)) return 'shorter than an Ethernet header';
+    let at = 14;
+    for (let tags = 0; tags < 4 && TAGS.some((one) => this.#is16(at - 2, one)); tags++) {
+      if (!this.#has(at + 4)) return 'a truncated tag';
+      at += 4;
+    }
+    if (this.#is16(at - 2, 0x0800)) return this.#ipv4(at, 0);
+    return this.#is16(at - 2, 0x86dd) ? this.#ipv6(at, 0) : 'no IP packet';
+  }
+
+  #ipv4(at: number, depth: number): string | undefined {
+    const { pool } = this.#state;
+    if (!this.#has(at + 20)) return 'a truncated IPv4 header';
+    const first = this.#frame.byte(at);
+    if (!this.#decideEqual(pool.extract(first, 4, 4), 4)) return 'an IPv4 packet of another version';
+    const words = pool.extract(first, 0, 4);
+    if (this.#state.decide(pool.less(words, pool.constant(4, 5)))) return 'an impossible IPv4 header length';
+    const header = Number(this.#state.number(words)) * 4;
+    if (!this.#has(at + header)) return 'a truncated IPv4 header';
+    this.#checksums.push({
+      layer: 'ipv4',
+      start: at,
+      size: pool.constant(64, header),
+      header,
+      at: 10,
+      isAbsent: false,
+      pseudo: [],
+      overIpv6: false,
+    });
+    const fragment = pool.concat([pool.extract(this.#frame.byte(at + 6), 0, 6), this.#frame.byte(at + 7)]);
+    if (!this.#decideEqual(fragment, 0)) return 'a fragment';
+    const total = this.#u16(at + 2);
+    if (this.#state.decide(pool.less(total, pool.constant(64, header)))) return 'an impossible total length';
+    if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(total, at))))
+      return 'a truncated packet';
+    if (header > 20) return 'IPv4 options: a source route may name another destination';
+    const addresses = Array.from({ length: 8 }, (_, index) => this.#frame.byte(at + 12 + index));
+    const length = pool.addConst(total, -header);
+    return this.#transport(this.#frame.byte(at + 9), at + header, length, addresses, false, depth);
+  }
+
+  #ipv6(at: number, depth: number): string | undefined {
+    const { pool } = this.#state;
+    if (!this.#has(at + 40)) return 'a truncated IPv6 header';
+    if (!this.#decideEqual(pool.extract(this.#frame.byte(at), 4, 4), 6))
+      return 'an IPv6 packet of another version';
+    const payload = this.#u16(at + 4);
+    if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(payload, at + 40))))
+      return 'a truncated packet';
+    const addresses = Array.from({ length: 32 }, (_, index) => this.#frame.byte(at + 8 + index));
+    return this.#transport(this.#frame.byte(at + 6), at + 40, payload, addresses, true, depth);
+  }
+
+  #transport(
+    protocol: Term,
+    at: number,
+    length: Term,
+    addresses: readonly Term[],
+    overIpv6: boolean,
+    depth: number,
+  ): string | undefined {
+    const { pool } = this.#state;
+    if (depth + 1 < MOST_NESTED) {
+      if (this.#decideEqual(protocol, 4)) return this.#ipv4(at, depth + 1);
+      if (this.#decideEqual(protocol, 41)) return this.#ipv6(at, depth + 1);
+    }
+    const kinds: readonly (readonly [ProvedLayer, number, number, number])[] = [
+      ['tcp', 6, 20, 16],
+      ['udp', 17, 8, 6],
+      overIpv6 ? ['icmpv6', 58, 8, 2] : ['icmp', 1, 8, 2],
+    ];
+    for (const [layer, number, header, field] of kinds) {
+      if (!this.#decideEqual(protocol, number)) continue;
+      if (this.#state.decide(pool.less(length, pool.constant(64, header))))
+        return 'a truncated transport header';
+      let size = length;
+      let isAbsent = false;
+      if (layer === 'udp') {
+        size = this.#u16(at + 4);
+        if (this.#state.decide(pool.less(size, pool.constant(64, 8)))) return 'an impossible UDP length';
+        if (this.#state.decide(pool.less(length, size))) return 'an impossible UDP length';
+        isAbsent = this.#decideEqual(pool.concat([this.#frame.byte(at + 6), this.#frame.byte(at + 7)]), 0);
+      }
+      const pseudo = layer === 'icmp' ? [] : [...addresses, pool.constant(8, 0), pool.constant(8, number)];
+      this.#checksums.push({ layer, start: at, size, header, at: field, isAbsent, pseudo, overIpv6 });
+      return undefined;
+    }
+    return 'a protocol without a checksum that is known here';
+  }
+
+  #has(size: number): boolean {
+    const { pool } = this.#state;
+    return !this.#state.decide(pool.less(this.#frame.length, pool.constant(64, size)));
+  }
+
+  #is16(at: number, value: number): boolean {
+    const { pool } = this.#state;
+    return this.#decideEqual(pool.concat([this.#frame.byte(at), this.#frame.byte(at + 1)]), value);
+  }
+
+  #u16(at: number): Term {
+    const { pool } = this.#state;
+    return pool.zeroExtend(64, pool.concat([this.#frame.byte(at), this.#frame.byte(at + 1)]));
+  }
+
+  #decideEqual(term: Term, value: number): boolean {
+    const { pool } = this.#state;
+    return this.#state.decide(pool.equal(term, pool.constant(term.width, value)));
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Terms modulo 65535, in which the Internet checksum is a plain sum: folding changes nothing, a complement is a change of
+ * sign, a byte swap a factor of 256. What two sides share cancels, however long the message is.
+ */
+import type { Knowledge } from '../../sim/ebpf/symbolic/knowledge.ts';
+import { allOnes, bitLength, isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
+import { sumRange } from '../../sim/ebpf/symbolic/term-facts.ts';
+import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+
+const MODULUS = 65_535n;
+
+/** A constant and factors of terms that are taken as they are, all modulo 65535. */
+export class OnesForm {
+  constant = 0n;
+  readonly factors: Map<Term, bigint> = new Map();
+
+  add(other: OnesForm, factor: bigint): void {
+    this.constant = modulo(this.constant + factor * other.constant);
+    for (const [term, one] of other.factors) this.addTerm(term, factor * one);
+  }
+
+  addConstant(value: bigint): void {
+    this.constant = modulo(this.constant + value);
+  }
+
+  addTerm(term: Term, factor: bigint): void {
+    const sum = modulo((this.factors.get(term) ?? 0n) + factor);
+    if (sum === 0n) this.factors.delete(term);
+    else this.factors.set(term, sum);
+  }
+
+  get isZero(): boolean {
+    return this.constant === 0n && this.factors.size === 0;
+  }
+
+  plus(other: OnesForm, factor: bigint): OnesForm {
+    const sum = new OnesForm();
+    sum.add(this, 1n);
+    sum.add(other, factor);
+    return sum;
+  }
+}
+
+function modulo(value: bigint): bigint {
+  const rest = value % MODULUS;
+  return rest < 0n ? rest + MODULUS : rest;
+}
+
+/** Makes forms of the terms of one path. */
+export class OnesForms {
+  readonly #pool: TermPool;
+  readonly #knowledge: Knowledge;
+  readonly #known = new Map<Term, OnesForm>();
+
+  constructor(pool: TermPool, knowledge: Knowledge) {
+    this.#pool = pool;
+    this.#knowledge = knowledge;
+  }
+
+  /** The value of a term, an unsigned integer, modulo 65535. */
+  of(term: Term): OnesForm {
+    const known = this.#known.get(term);
+    if (known !== undefined) return known;
+    const form = new OnesForm();
+    const only = this.#knowledge.only(term);
+    if (only !== undefined) form.addConstant(only);
+    else this.#decompose(term, form);
+    this.#known.set(term, form);
+    return form;
+  }
+
+  #decompose(term: Term, form: OnesForm): void {
+    const { operands, operation, width } = term;
+    switch (operation) {
+      case 'concat': {
+        let shift = 0n;
+        for (const one of [...operands].reverse()) {
+          form.add(this.of(one), 1n << shift);
+          shift += BigInt(one.width);
+        }
+        return;
+      }
+      case 'sum': {
+        const ranges = operands.map((one) => this.#knowledge.range(one));
+        const { least, most } = sumRange(width, term.value, term.factors, ranges);
+        const round = least >> BigInt(width);
+        // As an integer only where it is certain how often it went round.
+        if (round !== most >> BigInt(width)) break;
+        form.addConstant(BigInt.asIntN(width, term.value) - (round << BigInt(width)));
+        for (const [index, one] of operands.entries()) {
+          form.add(this.of(one), BigInt.asIntN(width, term.factors[index]!));
+        }
+        return;
+      }
+      case 'xor':
+        if (isConst(operands[1]!) && operands[1]!.value === allOnes(width)) {
+          form.addConstant(allOnes(width));
+          form.add(this.of(operands[0]!), -1n);
+          return;
+        }
+        break;
+      case 'extract': {
+        // The lower part of a number is the number without its upper part, which is taken as it is.
+        const whole = operands[0]!;
+        const top = Math.max(1, bitLength(this.#knowledge.range(whole).max));
+        const end = term.low + width;
+        if (whole.operation !== 'sum' && whole.operation !== 'xor') break;
+        form.add(this.#upper(whole, term.low, top), 1n);
+        if (end < top) form.add(this.#upper(whole, end, top), -(1n << BigInt(width)));
+        return;
+      }
+      case 'ite': {
+        const condition = this.#knowledge.settle(operands[0]!);
+        if (isConst(condition)) {
+          form.add(this.of(operands[condition.value === 1n ? 1 : 2]!), 1n);
+          return;
+        }
+        break;
+      }
+      default:
+    }
+    form.addTerm(term, 1n);
+  }
+
+  /** Bits `low` to `top − 1` of a term. */
+  #upper(whole: Term, low: number, top: number): OnesForm {
+    if (low === 0) return this.of(whole);
+    const form = new OnesForm();
+    if (low >= top) return form;
+    const part = this.#pool.extract(whole, low, top - low);
+    const only = this.#knowledge.only(part);
+    if (only !== undefined) form.addConstant(only);
+    else form.addTerm(part, 1n);
+    return form;
+  }
+}

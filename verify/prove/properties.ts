@@ -1,0 +1,224 @@
+/** What must hold of every packet, asked of every path: checksums, lengths, TTL, actions, bytes that nobody wrote. */
+import { packetByte } from '../../sim/ebpf/symbolic/access.ts';
+import { enumerate, split } from '../../sim/ebpf/symbolic/explore.ts';
+import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
+import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { leaves } from '../../sim/runtime/delivery.ts';
+import { proveChecksum } from './checksum-proof.ts';
+import type { Confirmer } from './confirm.ts';
+import { type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
+import type { Property } from './property.ts';
+import { refute } from './refute.ts';
+import type { Witness } from './witness.ts';
+
+/** Cases that one path is split into for its checksums. */
+const MOST_CASES = 400;
+
+interface Row {
+  paths: number;
+  refuted: { readonly witness: Witness; readonly reason: string } | undefined;
+  undecided: string | undefined;
+}
+
+export class PropertyJudge {
+  readonly #rows = new Map<string, Row>();
+  readonly #inputs: Inputs;
+  readonly #feasibility: Feasibility;
+  readonly #confirmer: Confirmer;
+  readonly #stopped: () => boolean;
+
+  constructor(inputs: Inputs, feasibility: Feasibility, confirmer: Confirmer, stopped: () => boolean) {
+    this.#inputs = inputs;
+    this.#feasibility = feasibility;
+    this.#confirmer = confirmer;
+    this.#stopped = stopped;
+  }
+
+  /** Judges one path that has ended. @param witness that takes it */
+  async judge(state: PathState, witness: Witness | undefined): Promise<void> {
+    this.#action(state, witness);
+    this.#unwritten(state, witness);
+    if (state.end?.kind !== 'exit' || !this.#mayLeave(state.end.action)) return;
+    if (isUntouched(this.#inputs, state)) return;
+    await this.#checksums(state);
+  }
+
+  /** @param open why a property may be broken by what was not looked at */
+  properties(open: string | undefined): Property[] {
+    return [...this.#rows].map(([invariant, { paths, refuted, undecided }]) => {
+      const status =
+        refuted !== undefined ? 'refuted' : (undecided ?? open) !== undefined ? 'undecided' : 'proved';
+      return {
+        invariant,
+        status,
+        reason: refuted?.reason ?? undecided ?? (status === 'undecided' ? open : undefined),
+        paths,
+        witness: refuted?.witness,
+        confirmedBy: refuted === undefined ? [] : ['vm'],
+        source: undefined,
+      };
+    });
+  }
+
+  #row(invariant: string): Row {
+    let row = this.#rows.get(invariant);
+    if (row === undefined) {
+      row = { paths: 0, refuted: undefined, undecided: undefined };
+      this.#rows.set(invariant, row);
+    }
+    return row;
+  }
+
+  #mayLeave(action: Term): boolean {
+    return !isConst(action) || leaves(this.#inputs.hook, Number(BigInt.asIntN(32, action.value)));
+  }
+
+  #action(state: PathState, witness: Witness | undefined): void {
+    if (state.end?.kind !== 'exit') return;
+    const row = this.#row('action/unknown');
+    row.paths++;
+    const { action } = state.end;
+    const [least, most] = this.#inputs.hook === 'xdp' ? [0n, 4n] : [-1n, 8n];
+    const only = state.knowledge.only(action);
+    if (only === undefined) {
+      row.undecided ??= 'a path returns a number that is not known';
+      return;
+    }
+    const returned = BigInt.asIntN(32, only);
+    if (returned >= least && returned <= most) return;
+    if (witness === undefined) row.undecided ??= `a path returns ${returned}, for which no packet was made`;
+    else row.refuted ??= { witness, reason: `the program returns ${returned}` };
+  }
+
+  #unwritten(state: PathState, witness: Witness | undefined): void {
+    if (state.end?.kind !== 'exit') return;
+    const isUnwritten = (term: Term): boolean =>
+      [...unknownsOf(term)].some((one) => one.name.startsWith('unwritten.'));
+    const decision = this.#row('uninitialized/decision');
+    const frame = this.#row('uninitialized/frame');
+    decision.paths++;
+    frame.paths++;
+    if (state.readsUnwritten === undefined) return;
+    if (state.constraints.some((one) => isUnwritten(one.condition)) || isUnwritten(state.end.action)) {
+      if (witness === undefined) decision.undecided ??= 'a path depends on bytes that nobody wrote';
+      else decision.refuted ??= { witness, reason: 'bytes of the stack that nobody wrote decide' };
+    }
+    if (!this.#mayLeave(state.end.action)) return;
+    const { bytes } = state.packet;
+    if (bytes.written().some((at) => isUnwritten(bytes.byte(state.pool, at)!))) {
+      if (witness === undefined) frame.undecided ??= 'bytes that nobody wrote go into the frame';
+      else frame.refuted ??= { witness, reason: 'bytes of the stack that nobody wrote leave with the frame' };
+    }
+  }
+
+  async #checksums(path: PathState): Promise<void> {
+    const waiting = [path.copy()];
+    waiting[0]!.end = path.end;
+    let cases = 0;
+    while (waiting.length > 0) {
+      const state = waiting.pop()!;
+      if (this.#stopped() || ++cases > MOST_CASES) {
+        const reason = this.#stopped() ? 'it was interrupted' : 'too many cases on one path';
+        for (const [name, row] of this.#rows) if (name.startsWith('checksum/')) row.undecided ??= reason;
+        return;
+      }
+      try {
+        await this.#checksumsOfCase(state);
+      } catch (error) {
+        let children: PathState[] | string;
+        if (error instanceof Split) children = await split(state, error.condition, this.#feasibility);
+        else if (error instanceof Enumerate) children = await enumerate(state, error.term, this.#feasibility);
+        else throw error;
+        if (typeof children === 'string') {
+          this.#row('checksum/ipv4').undecided ??= children;
+          return;
+        }
+        for (const child of children) {
+          child.end = path.end;
+          waiting.push(child);
+        }
+      }
+    }
+  }
+
+  async #checksumsOfCase(state: PathState): Promise<void> {
+    const { pool, packet } = state;
+    const inputs = this.#inputs;
+    const before: TermFrame = {
+      byte: (at) => inputs.frameByte(at),
+      length: pool.zeroExtend(64, inputs.length),
+    };
+    const start = Number(state.number(packet.data));
+    const after: TermFrame = {
+      byte: (at) => packetByte(inputs, state, start + at),
+      length: pool.subtract(packet.end, packet.data),
+    };
+    const came = layoutOf(state, before);
+    const left = layoutOf(state, after);
+    for (const [one, other] of pairs(came.checksums, left.checksums)) {
+      const invariant = `checksum/${other.layer}`;
+      const row = this.#row(invariant);
+      row.paths++;
+      if (row.refuted !== undefined) continue;
+      const verdict = await proveChecksum(state, before, one, after, other, this.#feasibility);
+      if (verdict.kind === 'proved') continue;
+      if (verdict.kind === 'undecided') {
+        row.undecided ??= verdict.reason;
+        continue;
+      }
+      const found = refute(
+        inputs,
+        state,
+        verdict.values,
+        before,
+        came.checksums,
+        one,
+        after,
+        this.#confirmer,
+      );
+      if (found === undefined) row.undecided ??= `${verdict.reason}: no packet was found that shows it`;
+      else {
+        const { fault, witness } = found;
+        const reason = `${verdict.reason}: ${hex16(fault.after.got)} where ${hex16(fault.after.expected)} is right`;
+        this.#row(`checksum/${fault.layer}`).refuted ??= { witness, reason };
+        if (fault.layer !== other.layer) row.undecided ??= verdict.reason;
+      }
+    }
+  }
+}
+
+function hex16(value: number): string {
+  return `0x${value.toString(16).padStart(4, '0')}`;
+}
+
+/** Each checksum of the frame that left with what it was: the innermost with the innermost. */
+function pairs(
+  came: readonly LaidChecksum[],
+  left: readonly LaidChecksum[],
+): (readonly [LaidChecksum | undefined, LaidChecksum])[] {
+  const rows: (readonly [LaidChecksum | undefined, LaidChecksum])[] = [];
+  let next = came.length - 1;
+  for (const one of [...left].reverse()) {
+    let at = next;
+    while (at >= 0 && family(came[at]!) !== family(one)) at--;
+    if (at >= 0) next = at - 1;
+    rows.push([at >= 0 ? came[at] : undefined, one]);
+  }
+  return rows.reverse();
+}
+
+function family({ layer }: LaidChecksum): string {
+  return layer === 'icmpv6' ? 'icmp' : layer;
+}
+
+/** Does the frame leave just as it came? */
+function isUntouched(inputs: Inputs, state: PathState): boolean {
+  const { packet, pool } = state;
+  if (packet.data !== pool.constant(64, inputs.data)) return false;
+  if (packet.end !== pool.addConst(pool.zeroExtend(64, inputs.length), inputs.data)) return false;
+  return packet.bytes
+    .written()
+    .every((at) => packet.bytes.byte(pool, at) === inputs.packetByte(at) || at < inputs.data);
+}

@@ -1,0 +1,18 @@
+/** What is proved, refuted or left open about a program: one row for each invariant. */
+import type { EngineName } from '../../sim/engines/register.ts';
+import type { SourcePlace } from './branches.ts';
+import type { Witness } from './witness.ts';
+
+export interface Property {
+  /** As `check` names it: `checksum/icmp`, `action/unknown`. */
+  readonly invariant: string;
+  readonly status: 'proved' | 'refuted' | 'undecided';
+  /** Of `proved`: undefined. */
+  readonly reason: string | undefined;
+  /** Paths that it was asked of. */
+  readonly paths: number;
+  /** Of `refuted`: an input that breaks it, who ran it, and the line that wrote what is wrong. */
+  readonly witness: Witness | undefined;
+  readonly confirmedBy: readonly EngineName[];
+  readonly source: SourcePlace | undefined;
+}

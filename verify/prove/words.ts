@@ -1,0 +1,280 @@
+/** Conditions of paths in words: the declarations' field names in place of bytes, `ip.proto == 6 && tcp.dstport == 80`. */
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { isConst, type Term, termText } from '../../sim/ebpf/symbolic/term.ts';
+import type { Field } from '../../sim/packet/declaration/field.ts';
+import { IPPROTO } from '../../sim/packet/numbers.ts';
+import { PROTOCOLS } from '../../sim/packet/protocols.ts';
+
+/** One condition, and what it says of which term where it is that simple. */
+export interface Word {
+  readonly text: string;
+  readonly subject?: string;
+  readonly relation?: '==' | '!=' | '<' | '>=';
+  readonly value?: bigint;
+}
+
+interface NamedField {
+  readonly name: string;
+  readonly term: Term;
+  /** Its bytes, where it consists of whole ones. */
+  readonly bytes: readonly Term[];
+  readonly isHex: boolean;
+}
+
+/** The fields of the headers that a path knows of, by the bytes that they are made of. */
+export class FieldNames {
+  readonly fields: NamedField[] = [];
+  readonly #byTerm = new Map<Term, string>();
+  readonly #byByte = new Map<Term, readonly [field: NamedField, index: number]>();
+
+  constructor(inputs: Inputs, state: PathState) {
+    const { pool, limits } = inputs;
+    this.#byTerm.set(inputs.length, 'frame.len');
+    this.#byTerm.set(inputs.metaWords, 'metadata words');
+    this.#byTerm.set(inputs.ingressIfindex, 'ifindex');
+    const known = (at: number, size: number): number | undefined => {
+      if (at + size > limits.longest) return undefined;
+      const only = state.knowledge.only(
+        pool.concat(Array.from({ length: size }, (_, index) => inputs.frameByte(at + index))),
+      );
+      return only === undefined ? undefined : Number(only);
+    };
+    this.#header(inputs, 'ethernet', 0);
+    let at = 14;
+    let type = known(12, 2);
+    while (type === 0x8100 || type === 0x88a8) {
+      this.#header(inputs, 'vlan', at);
+      type = known(at + 2, 2);
+      at += 4;
+    }
+    let next: number | undefined;
+    if (type === 0x0800) {
+      this.#header(inputs, 'ipv4', at);
+      const first = state.knowledge.only(pool.extract(inputs.frameByte(at), 0, 4));
+      next = known(at + 9, 1);
+      if (first === undefined) return;
+      at += Number(first) * 4;
+    } else if (type === 0x86dd) {
+      this.#header(inputs, 'ipv6', at);
+      next = known(at + 6, 1);
+      at += 40;
+    } else if (type === 0x0806) this.#header(inputs, 'arp', at);
+    if (next === IPPROTO.TCP) this.#header(inputs, 'tcp', at);
+    else if (next === IPPROTO.UDP) this.#header(inputs, 'udp', at);
+    else if (next === IPPROTO.ICMP) this.#header(inputs, 'icmp', at);
+    else if (next === IPPROTO.ICMPV6) this.#header(inputs, 'icmpv6', at);
+  }
+
+  #header(inputs: Inputs, name: keyof typeof PROTOCOLS, start: number): void {
+    const { pool } = inputs;
+    let bit = start * 8;
+    for (const [key, field] of Object.entries(
+      PROTOCOLS[name].declaration.fields as Readonly<Record<string, Field>>,
+    )) {
+      const { bits } = field;
+      const from = bit >> 3;
+      const to = (bit + bits + 7) >> 3;
+      const lowest = to * 8 - (bit + bits);
+      bit += bits;
+      if (to > inputs.limits.longest) return;
+      const bytes = Array.from({ length: to - from }, (_, index) => inputs.frameByte(from + index));
+      const term = pool.extract(pool.concat(bytes), lowest, bits);
+      const whole = lowest === 0 && bits === bytes.length * 8;
+      const named: NamedField = {
+        name: field.options.filter ?? `${name}.${key}`,
+        term,
+        bytes: whole ? bytes : [],
+        isHex: field.shown !== 'decimal',
+      };
+      this.fields.push(named);
+      this.#byTerm.set(term, named.name);
+      if (whole) for (const [index, byte] of bytes.entries()) this.#byByte.set(byte, [named, index]);
+    }
+  }
+
+  /** What a condition says. */
+  word(inputs: Inputs, condition: Term): Word {
+    return this.#condition(inputs, condition, true);
+  }
+
+  #condition(inputs: Inputs, condition: Term, holds: boolean): Word {
+    const [a, b] = condition.operands;
+    switch (condition.operation) {
+      case 'xor':
+        if (isConst(b!)) return this.#condition(inputs, a!, !holds);
+        break;
+      case 'and':
+      case 'eq': {
+        const parts = conjuncts(condition);
+        const words = this.#equalities(inputs, parts);
+        const [only] = words;
+        if (words.length === 1 && only!.subject !== undefined) return holds ? only! : opposite(only!);
+        const text = words.map((one) => one.text).join(' && ');
+        return { text: holds ? text : words.length === 1 ? opposite(only!).text : `!(${text})` };
+      }
+      case 'or': {
+        const text = `${this.#condition(inputs, a!, true).text} || ${this.#condition(inputs, b!, true).text}`;
+        return { text: holds ? text : `!(${text})` };
+      }
+      case 'ult':
+      case 'slt':
+        if (isConst(b!)) return relation(this.#name(inputs, a!), holds ? '<' : '>=', b!.value);
+        if (isConst(a!)) {
+          return relation(this.#name(inputs, b!), holds ? '>=' : '<', a!.value + 1n);
+        }
+        return { text: `${this.#name(inputs, a!)} ${holds ? '<' : '>='} ${this.#name(inputs, b!)}` };
+      case 'var': {
+        const there = /^map(\d+)\.(\d+)\.there$/.exec(condition.name);
+        if (there !== null) {
+          const map = inputs.machine.maps[Number(there[1])]!.name;
+          return { text: `key ${Number(there[2]) + 1} is ${holds ? '' : 'not '}in map ${map}` };
+        }
+        const full = /^full(\d+)\./.exec(condition.name);
+        if (full !== null) {
+          return { text: `map ${inputs.machine.maps[Number(full[1])]!.name} is ${holds ? '' : 'not '}full` };
+        }
+        return relation(this.#name(inputs, condition), '==', holds ? 1n : 0n);
+      }
+      case 'extract':
+        return relation(this.#name(inputs, condition), '==', holds ? 1n : 0n);
+      default:
+    }
+    const text = this.#name(inputs, condition);
+    return { text: holds ? text : `!(${text})` };
+  }
+
+  /** Bytes that are compared one by one, as the fields that they make. */
+  #equalities(inputs: Inputs, parts: readonly Term[]): Word[] {
+    const words: Word[] = [];
+    const bytes = new Map<NamedField, Map<number, bigint>>();
+    for (const part of parts) {
+      const [a, b] = part.operands;
+      const place = part.operation === 'eq' && isConst(b!) ? this.#byByte.get(a!) : undefined;
+      if (place !== undefined && place[0].bytes.length > 1) {
+        const [field, index] = place;
+        const known = bytes.get(field) ?? new Map<number, bigint>();
+        known.set(index, b!.value);
+        bytes.set(field, known);
+      } else if (part.operation === 'eq') {
+        words.push(
+          isConst(b!)
+            ? relation(this.#name(inputs, a!), '==', b!.value)
+            : { text: `${this.#name(inputs, a!)} == ${this.#name(inputs, b!)}` },
+        );
+      } else words.push(this.#condition(inputs, part, true));
+    }
+    for (const [field, known] of bytes) {
+      if (known.size === field.bytes.length) {
+        let value = 0n;
+        for (let index = 0; index < field.bytes.length; index++) value = (value << 8n) | known.get(index)!;
+        words.push(relation(field.name, '==', value, field.isHex));
+      } else {
+        for (const [index, value] of known)
+          words.push(relation(`${field.name}[${index}]`, '==', value, true));
+      }
+    }
+    return words;
+  }
+
+  #name(inputs: Inputs, term: Term): string {
+    const known = this.#byTerm.get(term);
+    if (known !== undefined) return known;
+    const { operands } = term;
+    switch (term.operation) {
+      case 'const':
+        return term.value < 1024n ? term.value.toString() : `0x${term.value.toString(16)}`;
+      case 'var':
+        return this.#unknown(inputs, term);
+      case 'concat': {
+        const upper = operands[0]!;
+        if (operands.length === 2 && isConst(upper) && upper.value === 0n)
+          return this.#name(inputs, operands[1]!);
+        const lowest = operands.at(-1)!;
+        if (
+          operands.length === 3 &&
+          isConst(upper) &&
+          upper.value === 0n &&
+          isConst(lowest) &&
+          lowest.value === 0n
+        ) {
+          return `${this.#name(inputs, operands[1]!)} * ${1n << BigInt(lowest.width)}`;
+        }
+        const swapped = inputs.pool.swapBytes(term);
+        const field = term.width % 8 === 0 ? this.#byTerm.get(swapped) : undefined;
+        if (field !== undefined) return `swapped(${field})`;
+        return `(${operands.map((one) => this.#name(inputs, one)).join(' ‖ ')})`;
+      }
+      case 'extract': {
+        const mask = ((1n << BigInt(term.width)) - 1n) << BigInt(term.low);
+        return `(${this.#name(inputs, operands[0]!)} & 0x${mask.toString(16)})`;
+      }
+      case 'sum': {
+        const parts = operands.map((one, index) => {
+          const factor = BigInt.asIntN(term.width, term.factors[index]!);
+          return `${factor === 1n ? '' : `${factor} * `}${this.#name(inputs, one)}`;
+        });
+        if (term.value !== 0n) parts.push(`${BigInt.asIntN(term.width, term.value)}`);
+        return parts.join(' + ').replaceAll('+ -', '- ');
+      }
+      default: {
+        const text = termText(term);
+        return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+      }
+    }
+  }
+
+  #unknown(inputs: Inputs, { name }: Term): string {
+    const byte = /^p(\d+)$/.exec(name);
+    if (byte !== null) return `frame[${byte[1]}]`;
+    const map = /^map(\d+)\.(\d+)\.(\d+)$/.exec(name);
+    if (map !== null)
+      return `${inputs.machine.maps[Number(map[1])]!.name}[key ${Number(map[2]) + 1}].byte${map[3]}`;
+    return name.replace(/^fixed\./, 'skb.').replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
+  }
+}
+
+function relation(subject: string, sign: Word['relation'], value: bigint, isHex: boolean = false): Word {
+  const number = isHex || value >= 1024n ? `0x${value.toString(16)}` : value.toString();
+  return {
+    text: `${subject} ${sign} ${number}`,
+    subject,
+    ...(sign === undefined ? {} : { relation: sign }),
+    value,
+  };
+}
+
+function opposite(word: Word): Word {
+  if (word.subject === undefined || word.value === undefined)
+    return { text: word.text.replace(' == ', ' != ') };
+  return { ...word, relation: '!=', text: word.text.replace(' == ', ' != ') };
+}
+
+function conjuncts(condition: Term): Term[] {
+  return condition.operation === 'and' ? condition.operands.flatMap(conjuncts) : [condition];
+}
+
+/** The conditions of a path, in their order. */
+export function wordsOf(inputs: Inputs, state: PathState): Word[] {
+  const names = new FieldNames(inputs, state);
+  return state.constraints
+    .filter((one) => one.origin !== undefined)
+    .map(({ condition }) => names.word(inputs, condition));
+}
+
+/** Conditions in a row as one: of several bounds of one field the closest, and nothing that an equality says better. */
+export function joinWords(words: readonly Word[]): string {
+  const kept = words.filter((word, at) => {
+    const { subject, relation: sign, value } = word;
+    if (subject === undefined || value === undefined || sign === '==')
+      return words.findIndex((one) => one.text === word.text) === at;
+    return !words.some((other, index) => {
+      if (index === at || other.subject !== subject || other.value === undefined) return false;
+      if (other.relation === '==') return true;
+      if (other.relation !== sign || sign === '!=') return other.text === word.text && index < at;
+      if (other.value === value) return index < at;
+      return sign === '>=' ? other.value > value : other.value < value;
+    });
+  });
+  return kept.map((one) => one.text).join(' && ');
+}
