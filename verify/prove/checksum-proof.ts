@@ -46,7 +46,7 @@ export async function proveChecksum(
   const difference = new OnesForm();
   for (const [byte, weight] of sides.left) difference.add(forms.of(byte), weight);
   for (const [byte, weight] of sides.came) difference.add(forms.of(byte), -weight);
-  if (vanishes(state, forms, difference)) {
+  if (await vanishes(state, forms, difference, feasibility)) {
     return (await mayBeAllZero(state, after, left, feasibility)) ?? PROVED;
   }
   return askSolver(state, sides, came !== undefined, left, feasibility);
@@ -151,19 +151,55 @@ function isTrue(state: PathState, condition: Term): boolean {
   return isConst(settled) && settled.value === 1n;
 }
 
-/** Is a form 0, by itself or with something that the path knows to be equal? */
-function vanishes(state: PathState, forms: OnesForms, form: OnesForm): boolean {
-  if (form.isZero) return true;
+/** Is a form 0 on this path, by itself or with something that the path knows to be equal? */
+async function vanishes(
+  state: PathState,
+  forms: OnesForms,
+  form: OnesForm,
+  feasibility: Feasibility,
+): Promise<boolean> {
+  for (const candidate of withRelations(state, forms, form)) {
+    if (candidate.isZero || (await carriesVanish(state, candidate, feasibility))) return true;
+  }
+  return false;
+}
+
+function* withRelations(state: PathState, forms: OnesForms, form: OnesForm): Generator<OnesForm> {
+  yield form;
   for (const { condition } of state.constraints) {
     for (const relation of equalitiesOf(condition)) {
       const [a, b] = relation.operands as [Term, Term];
       if (a.width < 8) continue;
       const equation = forms.of(a).plus(forms.of(b), -1n);
       if (equation.isZero) continue;
-      for (const factor of [1n, -1n, 256n, -256n]) if (form.plus(equation, factor).isZero) return true;
+      for (const factor of [1n, -1n, 256n, -256n]) yield form.plus(equation, factor);
     }
   }
-  return false;
+}
+
+/** Carries that are left over after folding: so many of one bit, of which every combination is looked at. */
+const MOST_CARRIES = 5;
+
+/**
+ * Nothing but carries is left: `s + (s >> 16)` carries once more where `s` did, which arithmetic modulo 65535 does not see.
+ * Is the form 0 for each combination of carries that is possible?
+ */
+async function carriesVanish(state: PathState, form: OnesForm, feasibility: Feasibility): Promise<boolean> {
+  const { pool, knowledge } = state;
+  const carries = [...form.factors];
+  if (carries.length > MOST_CARRIES || carries.some(([term]) => knowledge.range(term).max > 1n)) return false;
+  for (let combination = 0; combination < 1 << carries.length; combination++) {
+    let sum = form.constant;
+    const conditions = carries.map(([term, factor], index) => {
+      const bit = BigInt((combination >> index) & 1);
+      sum += factor * bit;
+      return pool.equal(term, pool.constant(term.width, bit));
+    });
+    if (sum % 65_535n === 0n) continue;
+    const feasible = await feasibility.ask(knowledge, pool.all(conditions), state.values);
+    if (feasible.answer !== 'no') return false;
+  }
+  return true;
 }
 
 function equalitiesOf(condition: Term): Term[] {
