@@ -433,6 +433,14 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['verify', 'icmp_echo', '--oracle', 'x'], /'x' is invalid\. Allowed choices are off, checksums, all/],
     [['verify', 'icmp_echo', '--seed'], /option '--seed <seed>' argument missing/],
   ],
+  prove: [
+    [['prove'], /no program given: name an object, OBJECT\[:FUNCTION\], or a built-in program/],
+    [['prove', 'nope'], /no program “nope”/],
+    [['prove', 'cut.o'], /cut\.o: /],
+    ...each(NOT_COUNTS, (text) => ['prove', 'icmp_echo', '--paths', text], COUNT),
+    [['prove', 'icmp_echo', '--max-length', '9000'], /--max-length must be from 14 to 1514 bytes, not 9000/],
+    [['prove', 'icmp_echo', '--time', 'soon'], /--time must be a time/],
+  ],
   check: [
     [['check'], /no program given: name an object, OBJECT\[:FUNCTION\], or a built-in program/],
     [['check', 'nope'], /no program “nope”/],

@@ -10,6 +10,7 @@ export type RegisterCommand = (program: Command) => void;
 export const COMMANDS = {
   verify: async () => (await import('./verify.ts')).registerVerify,
   check: async () => (await import('./check.ts')).registerCheck,
+  prove: async () => (await import('./prove.ts')).registerProve,
   run: async () => (await import('./run.ts')).registerRun,
   diff: async () => (await import('./diff.ts')).registerDiff,
   disasm: async () => (await import('./disasm.ts')).registerDisasm,

@@ -28,6 +28,8 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
     const reason = property.reason === undefined ? '' : `: ${property.reason}`;
     lines.push(`  ${terminal.style(style, `${property.invariant} ${property.status}`)}${reason}`);
     if (property.witness !== undefined) lines.push(`    packet ${hex(property.witness.stimulus.packet)}`);
+    const file = report.files.get(property.invariant);
+    if (file !== undefined) lines.push(`    saved as ${file}`);
     if (property.source !== undefined) lines.push(`    ${placeText(property.source)}`);
   }
   const tree = treeLines(paths.map(({ words, outcome }) => ({ words, end: outcome })));

@@ -25,9 +25,15 @@ export interface ProveReport {
   readonly paths: readonly ReportedPath[];
   readonly verdict: ProveVerdict;
   readonly reason: string;
+  /** Saved cases by invariant. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
-export function reportOf(program: Program, proof: ProgramProof): ProveReport {
+export function reportOf(
+  program: Program,
+  proof: ProgramProof,
+  files: ReadonlyMap<string, string> = new Map(),
+): ProveReport {
   const refuted = proof.properties.filter((one) => one.status === 'refuted');
   const undecided = count(proof.branches, 'undecided');
   const open = proof.properties.filter((one) => one.status === 'undecided').length;
@@ -42,7 +48,7 @@ export function reportOf(program: Program, proof: ProgramProof): ProveReport {
         : undecided + open > 0
           ? `${undecided} branches and ${open} properties are undecided`
           : 'every branch is decided, and every property proved';
-  return { program: program.name, proof, paths, verdict, reason };
+  return { program: program.name, proof, paths, verdict, reason, files };
 }
 
 export function count(branches: readonly BranchWay[], status: BranchWay['status']): number {

@@ -9,6 +9,7 @@ import { againstReportShape } from '../checksum/against.ts';
 import { checksumReportShape } from '../checksum/report-json.ts';
 import { diffShape } from '../diff/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
+import { proveReportShape } from '../prove/report-json.ts';
 
 export interface PublishedSchema {
   /** Of the file in docs/schema/, without `.json`. */
@@ -31,5 +32,6 @@ export const publishedSchemas: readonly PublishedSchema[] = [
     schema: againstReportShape,
   },
   { name: 'diff', title: 'The report of xdpsim diff --json', schema: diffShape },
+  { name: 'prove', title: 'The report of xdpsim prove --json', schema: proveReportShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];

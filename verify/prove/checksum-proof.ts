@@ -170,7 +170,7 @@ function* withRelations(state: PathState, forms: OnesForms, form: OnesForm): Gen
     for (const relation of equalitiesOf(condition)) {
       const [a, b] = relation.operands as [Term, Term];
       if (a.width < 8) continue;
-      const equation = forms.of(a).plus(forms.of(b), -1n);
+      const equation = forms.structure(a).plus(forms.structure(b), -1n);
       if (equation.isZero) continue;
       for (const factor of [1n, -1n, 256n, -256n]) yield form.plus(equation, factor);
     }
@@ -259,9 +259,10 @@ async function askSolver(
     }
     return pool.sum(32, 0n, hadOne ? parts : parts.slice(1));
   };
+  const { came, left: now } = withoutShared(sides);
   const isRight = (sum: Term): Term => pool.equal(fold(pool, sum), pool.constant(32, 0xffff));
-  const wrong = pool.not(isRight(total(sides.left)));
-  const question = hadOne ? pool.and(isRight(total(sides.came)), wrong) : wrong;
+  const wrong = pool.not(isRight(total(now)));
+  const question = hadOne ? pool.and(isRight(total(came)), wrong) : wrong;
   const feasible = await feasibility.ask(knowledge, question, state.values);
   if (feasible.answer === 'no') return PROVED;
   if (feasible.answer === 'unknown') return { kind: 'undecided', reason: feasible.reason };
@@ -270,6 +271,24 @@ async function askSolver(
     values: feasible.values,
     reason: `the ${left.layer} checksum is wrong afterwards`,
   };
+}
+
+/** What is on both sides, wherever it stands, is part of the rest. */
+function withoutShared(sides: Sides): Sides {
+  const counts = new Map<string, number>();
+  const key = ([byte, factor]: Weighted): string => `${byte.id} ${factor}`;
+  for (const one of sides.came) counts.set(key(one), (counts.get(key(one)) ?? 0) + 1);
+  const left = sides.left.filter((one) => {
+    const count = counts.get(key(one)) ?? 0;
+    if (count > 0) counts.set(key(one), count - 1);
+    return count === 0;
+  });
+  const came = sides.came.filter((one) => {
+    const count = counts.get(key(one)) ?? 0;
+    if (count > 0) counts.set(key(one), count - 1);
+    return count > 0;
+  });
+  return { came, left };
 }
 
 function fold(pool: PathState['pool'], sum: Term): Term {

@@ -11,6 +11,8 @@ export type ProvedLayer = 'ipv4' | 'icmp' | 'icmpv6' | 'tcp' | 'udp';
 export interface TermFrame {
   readonly byte: (at: number) => Term;
   readonly length: Term;
+  /** Is everything from an offset on as it came, in the same place, and of the same length? Then it needs no look. */
+  readonly keepsFrom?: (at: number) => boolean;
 }
 
 export interface LaidChecksum {
@@ -87,6 +89,7 @@ class Walker {
       pseudo: [],
       overIpv6: false,
     });
+    if (this.#frame.keepsFrom?.(at + 12) === true) return undefined;
     const fragment = pool.concat([pool.extract(this.#frame.byte(at + 6), 0, 6), this.#frame.byte(at + 7)]);
     if (!this.#decideEqual(fragment, 0)) return 'a fragment';
     const total = this.#u16(at + 2);
@@ -104,6 +107,7 @@ class Walker {
     if (!this.#has(at + 40)) return 'a truncated IPv6 header';
     if (!this.#decideEqual(pool.extract(this.#frame.byte(at), 4, 4), 6))
       return 'an IPv6 packet of another version';
+    if (this.#frame.keepsFrom?.(at + 8) === true) return undefined;
     const payload = this.#u16(at + 4);
     if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(payload, at + 40))))
       return 'a truncated packet';

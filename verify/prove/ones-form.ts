@@ -8,6 +8,8 @@ import { sumRange } from '../../sim/ebpf/symbolic/term-facts.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 
 const MODULUS = 65_535n;
+/** The largest number that one fold makes of 32 bits. */
+const MOST_FOLDED = 0x1_fffen;
 
 /** A constant and factors of terms that are taken as they are, all modulo 65535. */
 export class OnesForm {
@@ -69,6 +71,14 @@ export class OnesForms {
     return form;
   }
 
+  /** The same without what the path knows the term itself to be. */
+  structure(term: Term): OnesForm {
+    const form = new OnesForm();
+    if (isConst(term)) form.addConstant(term.value);
+    else this.#decompose(term, form);
+    return form;
+  }
+
   #decompose(term: Term, form: OnesForm): void {
     const { operands, operation, width } = term;
     switch (operation) {
@@ -125,6 +135,10 @@ export class OnesForms {
   /** Bits `low` to `top − 1` of a term. */
   #upper(whole: Term, low: number, top: number): OnesForm {
     if (low === 0) return this.of(whole);
+    if (low === 16) {
+      const folded = this.#foldedFrom(whole);
+      if (folded !== undefined) return this.#upper(folded, low, top);
+    }
     const form = new OnesForm();
     if (low >= top) return form;
     const part = this.#pool.extract(whole, low, top - low);
@@ -132,5 +146,20 @@ export class OnesForms {
     if (only !== undefined) form.addConstant(only);
     else form.addTerm(part, 1n);
     return form;
+  }
+
+  /**
+   * `s + (s >> 16)` carries into bit 16 exactly where `s`, up to 0x1fffe, did: then its upper part is that of `s`.
+   * @returns that `s`
+   */
+  #foldedFrom(whole: Term): Term | undefined {
+    if (whole.operation !== 'sum') return undefined;
+    for (const [index, one] of whole.operands.entries()) {
+      if (whole.factors[index] !== 1n) continue;
+      const sum = this.#pool.subtract(whole, one);
+      if (sum.operation !== 'sum' || this.#knowledge.range(sum).max > MOST_FOLDED) continue;
+      if (this.#pool.shiftRight(sum, 16) === one) return sum;
+    }
+    return undefined;
   }
 }

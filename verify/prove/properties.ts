@@ -146,14 +146,18 @@ export class PropertyJudge {
   async #checksumsOfCase(state: PathState): Promise<void> {
     const { pool, packet } = state;
     const inputs = this.#inputs;
+    const start = Number(state.number(packet.data));
+    const lastChange = lastChangeOf(inputs, state);
+    const keepsFrom = (at: number): boolean => at > lastChange;
     const before: TermFrame = {
       byte: (at) => inputs.frameByte(at),
       length: pool.zeroExtend(64, inputs.length),
+      keepsFrom,
     };
-    const start = Number(state.number(packet.data));
     const after: TermFrame = {
       byte: (at) => packetByte(inputs, state, start + at),
       length: pool.subtract(packet.end, packet.data),
+      keepsFrom,
     };
     const came = layoutOf(state, before);
     const left = layoutOf(state, after);
@@ -215,10 +219,20 @@ function family({ layer }: LaidChecksum): string {
 
 /** Does the frame leave just as it came? */
 function isUntouched(inputs: Inputs, state: PathState): boolean {
+  return lastChangeOf(inputs, state) < 0;
+}
+
+/** The offset of the last byte that leaves otherwise than it came; infinite where the frame has other bounds. */
+function lastChangeOf(inputs: Inputs, state: PathState): number {
   const { packet, pool } = state;
-  if (packet.data !== pool.constant(64, inputs.data)) return false;
-  if (packet.end !== pool.addConst(pool.zeroExtend(64, inputs.length), inputs.data)) return false;
-  return packet.bytes
-    .written()
-    .every((at) => packet.bytes.byte(pool, at) === inputs.packetByte(at) || at < inputs.data);
+  const hasMoved =
+    packet.data !== pool.constant(64, inputs.data) ||
+    packet.end !== pool.addConst(pool.zeroExtend(64, inputs.length), inputs.data);
+  if (hasMoved) return Number.POSITIVE_INFINITY;
+  let last = -1;
+  for (const at of packet.bytes.written()) {
+    if (at >= inputs.data && packet.bytes.byte(pool, at) !== inputs.packetByte(at))
+      last = Math.max(last, at - inputs.data);
+  }
+  return last;
 }

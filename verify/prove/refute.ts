@@ -7,7 +7,7 @@ import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/
 import { type ChecksumFault, ChecksumJudge } from '../oracle/judge.ts';
 import type { Confirmer } from './confirm.ts';
 import type { LaidChecksum, TermFrame } from './frame-layout.ts';
-import { isWitness, type Witness, witnessFor } from './witness.ts';
+import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
 
 export interface Refutation {
   readonly witness: Witness;
@@ -29,10 +29,12 @@ export function refute(
   confirmer: Confirmer,
 ): Refutation | undefined {
   const judge = new ChecksumJudge();
+  const usual = usualValues(inputs, state, values);
+  if (usual === undefined) return undefined;
   const free = freeBytes(inputs, state, before, after);
   let random = 1;
   for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
-    const changed = new Map(values);
+    const changed = new Map(usual);
     if (attempt > 0) {
       for (const byte of free) {
         random = (Math.imul(random, 1_664_525) + 1_013_904_223) | 0;

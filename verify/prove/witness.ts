@@ -37,9 +37,14 @@ export function isWitness(one: Witness | NoWitness): one is Witness {
 /** @throws {RangeError} where the path has no values */
 export function witnessOf(inputs: Inputs, state: PathState): Witness | NoWitness {
   if (state.values === undefined) throw new RangeError('no values are known under which the path is taken');
-  const values = withChance(state, preferred(inputs, state));
+  const values = usualValues(inputs, state, state.values);
   if (values === undefined) return { reason: 'no seed was found that gives the random numbers of this path' };
   return witnessFor(inputs, state, values);
+}
+
+/** Values that an input can be made of, as near to the given ones as that goes; undefined: none were found. */
+export function usualValues(inputs: Inputs, state: PathState, values: Assignment): Assignment | undefined {
+  return withChance(state, preferred(inputs, state, values));
 }
 
 /** An input of certain values. */
@@ -257,8 +262,8 @@ function withChance(state: PathState, values: Assignment): Assignment | undefine
 }
 
 /** Where the path leaves a choice: devices that there are, addresses that a device may have, one time for all clocks. */
-function preferred(inputs: Inputs, state: PathState): Assignment {
-  let values: Assignment = state.values!;
+function preferred(inputs: Inputs, state: PathState, from: Assignment): Assignment {
+  let values: Assignment = from;
   const { pool } = state;
   const prefer = (condition: Term): boolean => {
     if (new Evaluator(values).isTrue(condition)) return true;

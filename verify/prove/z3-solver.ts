@@ -23,24 +23,38 @@ const CONTEXT_QUESTIONS = 400;
 const SATISFIABLE = 1;
 const UNSATISFIABLE = -1;
 
-let loaded: Promise<LowLevel> | undefined;
+/** What the package starts, once in a process: its threads live until `endZ3`. */
+interface Started {
+  readonly Z3: LowLevel;
+  readonly em: { readonly PThread: { terminateAllThreads(): void } };
+}
+
+let started: Promise<Started> | undefined;
 
 /** @returns undefined where the package is not installed */
-export async function loadZ3(): Promise<LowLevel | undefined> {
-  loaded ??= import('z3-solver').then(async ({ init }) => (await init()).Z3);
+export async function createZ3Solver(options: Z3Options = {}): Promise<Solver | undefined> {
+  started ??= startZ3();
   try {
-    return await loaded;
+    return new Z3Solver((await started).Z3, options);
   } catch (error) {
-    loaded = undefined;
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    started = undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined;
     throw error;
   }
 }
 
-/** @returns undefined where the package is not installed */
-export async function createZ3Solver(options: Z3Options = {}): Promise<Solver | undefined> {
-  const z3 = await loadZ3();
-  return z3 === undefined ? undefined : new Z3Solver(z3, options);
+async function startZ3(): Promise<Started> {
+  const { init } = await import('z3-solver');
+  return (await init()) as Started;
+}
+
+/** Ends the solver's threads, which would keep the process alive. Solvers that were made answer no more. */
+export async function endZ3(): Promise<void> {
+  if (started === undefined) return;
+  const { em } = await started;
+  started = undefined;
+  em.PThread.terminateAllThreads();
 }
 
 class Z3Solver implements Solver {

@@ -18,7 +18,7 @@ export function callTailCall(inputs: Inputs, state: PathState): void {
   const slot = pool.extract(index.term, 0, 32);
   const { programs } = inputs.machine.object;
   for (const { key, name } of map.source.initial) {
-    if (!state.decide(pool.equal(slot, pool.constant(32, key)))) continue;
+    if (typeof key !== 'number' || !state.decide(pool.equal(slot, pool.constant(32, key)))) continue;
     const target = programs.findIndex((one) => one.function === name);
     if (target < 0 || state.tailCalls >= MAX_TAIL_CALLS) break;
     if (state.frames.length > 0) throw new NotFollowed('a tail call from a subprogram');

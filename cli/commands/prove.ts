@@ -1,0 +1,126 @@
+/** `xdpsim prove`: every path of a program, its branches decided, its checksums right for all packets. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Program } from '../../sim/runtime/program.ts';
+import { proveProgram } from '../../verify/prove/prove.ts';
+import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
+import { EXIT, environmentFailure, inputFailure } from '../failure.ts';
+import { withMaxEntries } from '../input/max-entries.ts';
+import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
+import { resolvePrograms } from '../input/program-source.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { printJson } from '../output.ts';
+import { interruptible } from '../prove/interruptible.ts';
+import { type ProveReport, reportOf } from '../prove/report.ts';
+import { overallVerdict, proveReportJson } from '../prove/report-json.ts';
+import { proveLines } from '../prove/report-text.ts';
+import { saveRefutations } from '../prove/save.ts';
+import { count, createTerminal } from '../terminal.ts';
+
+interface Options {
+  readonly time: number;
+  readonly paths: number;
+  readonly maxLength: number;
+  readonly solverTime: number;
+  readonly maxEntries: readonly string[];
+  readonly allPaths?: boolean;
+  readonly json?: boolean;
+  readonly report?: string;
+  readonly color: boolean;
+}
+
+/** Frames that are longer make formulas that nobody solves. */
+const LONGEST = 1514;
+
+export function registerProve(program: Command): void {
+  program
+    .command('prove')
+    .description(
+      'follow every path of an object: branches reached or unreachable, checksums right for all packets',
+    )
+    .argument('[object...]', 'objects FILE.o[:FUNCTION], or built-in programs')
+    .option('--time <time>', 'how long for each program, like 60s', parseDuration('--time'), 60)
+    .option('--paths <n>', 'paths to follow at the most', parseCount('--paths'), 20_000)
+    .option('--max-length <n>', 'frames have at most this many bytes', parseCount('--max-length'), 128)
+    .option(
+      '--solver-time <time>',
+      'how long for one question to the solver',
+      parseDuration('--solver-time'),
+      10,
+    )
+    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .option('--all-paths', 'print the whole tree of paths')
+    .option('--json', 'print one JSON document')
+    .option(
+      '--report <dir>',
+      'where packets that refute something are saved (default: corpus/regressions)',
+      parseOutput('--report'),
+    )
+    .option('--no-color', 'no colours')
+    .action(run);
+}
+
+async function run(names: readonly string[], options: Options): Promise<void> {
+  if (names.length === 0) {
+    throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
+  }
+  if (options.maxLength > LONGEST || options.maxLength < 14) {
+    throw inputFailure(`--max-length must be from 14 to ${LONGEST} bytes, not ${options.maxLength}`);
+  }
+  const interrupt = onInterrupt();
+  const programs = withMaxEntries(await resolvePrograms(names), options.maxEntries).flatMap(byEntry);
+  const solver = await createZ3Solver({ timeout: options.solverTime * 1000 });
+  if (solver === undefined) {
+    throw environmentFailure(
+      'prove needs the package z3-solver, which is not installed',
+      'Install it: npm install z3-solver',
+    );
+  }
+  const terminal = createTerminal(options);
+  const quiet = options.json === true;
+  const reports: ProveReport[] = [];
+  try {
+    for (const program of programs) {
+      if (interrupt.signal.aborted) break;
+      const proof = await proveProgram(program, {
+        solver: interruptible(solver, interrupt.signal),
+        limits: { shortest: 0, longest: options.maxLength, mostMetadata: 32 },
+        paths: options.paths,
+        time: options.time * 1000,
+        stopped: () => interrupt.signal.aborted,
+        onProgress: ({ paths, waiting, reached }) =>
+          terminal.progress(
+            () =>
+              `${program.name}: ${count(paths)} paths, ${count(reached)} ways reached, ${count(waiting)} waiting`,
+          ),
+      });
+      terminal.clearProgress();
+      const files = await saveRefutations(resolve(options.report ?? 'corpus/regressions'), program, proof);
+      const report = reportOf(program, proof, files);
+      reports.push(report);
+      if (quiet) continue;
+      for (const line of proveLines(report, { allPaths: options.allPaths === true }, terminal))
+        terminal.print(line);
+    }
+  } finally {
+    await endZ3();
+  }
+  interrupt.release();
+  const isInterrupted = interrupt.signal.aborted;
+  const { verdict, reason } = overallVerdict(reports, isInterrupted);
+  if (quiet) printJson(proveReportJson(reports, isInterrupted));
+  else terminal.print(`${verdict.toUpperCase()}: ${reason}`);
+  const code = { pass: EXIT.agreed, fail: EXIT.found, incomplete: EXIT.incomplete }[verdict];
+  process.exitCode = isInterrupted && verdict !== 'fail' ? EXIT.interrupted : code;
+}
+
+/** One program for each of its entries. */
+function byEntry(program: Program): Program[] {
+  if (program.entries.length === 1) return [program];
+  const functions = new Set<string>();
+  return program.entries.flatMap((entry) => {
+    if (functions.has(entry.function)) return [];
+    functions.add(entry.function);
+    return [{ ...program, name: `${program.name}:${entry.function}`, entries: [entry] }];
+  });
+}

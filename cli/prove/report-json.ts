@@ -1,0 +1,243 @@
+/** What `prove --json` prints. */
+import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
+import {
+  exactly,
+  flag,
+  list,
+  nonNegative,
+  object,
+  oneOf,
+  optional,
+  type Schema,
+  text,
+} from '../../sim/runtime/schema.ts';
+import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
+import type { Property } from '../../verify/prove/property.ts';
+import { count, type ProveReport, type ProveVerdict } from './report.ts';
+
+export interface ProveReportJson {
+  readonly version: 1;
+  readonly verdict: ProveVerdict;
+  readonly reason: string;
+  /** Was the run ended from outside before it was done? */
+  readonly interrupted?: boolean;
+  readonly programs: readonly ProvedProgramJson[];
+}
+
+interface PlaceJson {
+  readonly file: string;
+  readonly line: number;
+}
+
+interface ProvedProgramJson {
+  readonly name: string;
+  readonly verdict: ProveVerdict;
+  readonly reason: string;
+  readonly seconds: number;
+  readonly findings: readonly FindingJson[];
+  readonly coverage: { readonly branches: readonly number[]; readonly unreached: readonly UnreachedJson[] };
+  readonly branches: { readonly reached: number; readonly unreachable: number; readonly undecided: number };
+  readonly properties: readonly PropertyJson[];
+  readonly paths: readonly PathJson[];
+  readonly assumptions: readonly string[];
+  readonly solver: { readonly queries: number; readonly undecided: number; readonly seconds: number };
+}
+
+interface FindingJson {
+  readonly invariant: string;
+  readonly severity: 'error';
+  readonly source?: PlaceJson;
+  readonly summary: string;
+  /** The saved case. */
+  readonly file?: string;
+  readonly packet?: string;
+  readonly confirmedBy: readonly EngineName[];
+}
+
+interface UnreachedJson {
+  readonly function: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly instruction: number;
+  readonly taken: boolean;
+  readonly status: 'unreachable' | 'undecided';
+  readonly because: string;
+  readonly lines: readonly PlaceJson[];
+}
+
+interface PropertyJson {
+  readonly invariant: string;
+  readonly status: 'proved' | 'refuted' | 'undecided';
+  readonly reason?: string;
+  readonly paths: number;
+}
+
+interface PathJson {
+  readonly condition: string;
+  readonly outcome: string;
+  /** Hexadecimal. */
+  readonly packet?: string;
+  readonly confirmed: boolean;
+  readonly reason?: string;
+}
+
+/** What all programs together come to. */
+export function overallVerdict(
+  reports: readonly Pick<ProveReport, 'program' | 'verdict' | 'reason'>[],
+  interrupted: boolean,
+): { readonly verdict: ProveVerdict; readonly reason: string } {
+  const failed = reports.find((one) => one.verdict === 'fail');
+  if (failed !== undefined) return { verdict: 'fail', reason: `${failed.program}: ${failed.reason}` };
+  if (interrupted) return { verdict: 'incomplete', reason: 'it was interrupted' };
+  const open = reports.find((one) => one.verdict === 'incomplete');
+  if (open !== undefined) return { verdict: 'incomplete', reason: `${open.program}: ${open.reason}` };
+  return { verdict: 'pass', reason: 'every branch is decided, and every property proved' };
+}
+
+export function proveReportJson(reports: readonly ProveReport[], interrupted: boolean): ProveReportJson {
+  return {
+    version: 1,
+    ...overallVerdict(reports, interrupted),
+    ...(interrupted ? { interrupted: true } : {}),
+    programs: reports.map(programJson),
+  };
+}
+
+function programJson(report: ProveReport): ProvedProgramJson {
+  const { proof, program, verdict, reason, paths, files } = report;
+  const { branches, counts, properties } = proof;
+  const reached = count(branches, 'reached');
+  const unreachable = count(branches, 'unreachable');
+  return {
+    name: program,
+    verdict,
+    reason,
+    seconds: proof.seconds,
+    findings: properties
+      .filter((one) => one.status === 'refuted')
+      .map((one) => findingJson(one, files.get(one.invariant))),
+    coverage: {
+      branches: [reached, branches.length - unreachable],
+      unreached: branches.filter((one) => one.status !== 'reached').map(unreachedJson),
+    },
+    branches: { reached, unreachable, undecided: count(branches, 'undecided') },
+    properties: properties.map(({ invariant, status, reason: why, paths: asked }) => ({
+      invariant,
+      status,
+      ...(why === undefined ? {} : { reason: why }),
+      paths: asked,
+    })),
+    paths: paths.map(({ condition, outcome, packet, confirmed, reason: why }) => ({
+      condition,
+      outcome,
+      ...(packet === undefined ? {} : { packet }),
+      confirmed,
+      ...(why === undefined ? {} : { reason: why }),
+    })),
+    assumptions: proof.assumptions,
+    solver: { queries: counts.queries, undecided: counts.unknown, seconds: counts.solverTime / 1000 },
+  };
+}
+
+function place({ file, line }: SourcePlace): PlaceJson {
+  return { file, line };
+}
+
+function findingJson(property: Property, file: string | undefined): FindingJson {
+  const { invariant, reason, witness, confirmedBy, source } = property;
+  return {
+    invariant,
+    severity: 'error',
+    ...(source === undefined ? {} : { source: place(source) }),
+    summary: reason ?? invariant,
+    ...(file === undefined ? {} : { file }),
+    ...(witness === undefined ? {} : { packet: Buffer.from(witness.stimulus.packet).toString('hex') }),
+    confirmedBy,
+  };
+}
+
+function unreachedJson(way: BranchWay): UnreachedJson {
+  const { source, slot, taken, status, reason, because, function: name } = way;
+  return {
+    function: name,
+    ...(source === undefined ? {} : place(source)),
+    instruction: slot,
+    taken,
+    status: status === 'unreachable' ? 'unreachable' : 'undecided',
+    because: reason ?? '',
+    lines: because.map(place),
+  };
+}
+
+const verdict: Schema<ProveVerdict> = oneOf('pass', 'fail', 'incomplete');
+const placeShape: Schema<PlaceJson> = object<PlaceJson>({ file: text, line: nonNegative });
+
+const programShape: Schema<ProvedProgramJson> = object<ProvedProgramJson>({
+  name: text,
+  verdict,
+  reason: text,
+  seconds: nonNegative,
+  findings: list(
+    object<FindingJson>({
+      invariant: text,
+      severity: oneOf('error'),
+      source: optional(placeShape),
+      summary: text,
+      file: optional(text),
+      packet: optional(text),
+      confirmedBy: list(oneOf(...ENGINE_NAMES)),
+    }),
+  ),
+  coverage: object<ProvedProgramJson['coverage']>({
+    branches: list(nonNegative),
+    unreached: list(
+      object<UnreachedJson>({
+        function: text,
+        file: optional(text),
+        line: optional(nonNegative),
+        instruction: nonNegative,
+        taken: flag,
+        status: oneOf('unreachable', 'undecided'),
+        because: text,
+        lines: list(placeShape),
+      }),
+    ),
+  }),
+  branches: object<ProvedProgramJson['branches']>({
+    reached: nonNegative,
+    unreachable: nonNegative,
+    undecided: nonNegative,
+  }),
+  properties: list(
+    object<PropertyJson>({
+      invariant: text,
+      status: oneOf('proved', 'refuted', 'undecided'),
+      reason: optional(text),
+      paths: nonNegative,
+    }),
+  ),
+  paths: list(
+    object<PathJson>({
+      condition: text,
+      outcome: text,
+      packet: optional(text),
+      confirmed: flag,
+      reason: optional(text),
+    }),
+  ),
+  assumptions: list(text),
+  solver: object<ProvedProgramJson['solver']>({
+    queries: nonNegative,
+    undecided: nonNegative,
+    seconds: nonNegative,
+  }),
+});
+
+/** Published as docs/schema/prove.json. */
+export const proveReportShape: Schema<ProveReportJson> = object<ProveReportJson>({
+  version: exactly(1, 'expected 1'),
+  verdict,
+  reason: text,
+  interrupted: optional(flag),
+  programs: list(programShape),
+});

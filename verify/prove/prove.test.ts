@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packageFile } from '../../kernel/package-file.ts';
+import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { programByName } from '../../sim/programs/index.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { type ProgramProof, proveProgram } from './prove.ts';
+import { wordsOf } from './words.ts';
+import { createZ3Solver, endZ3 } from './z3-solver.ts';
+
+let solver: Solver;
+
+beforeAll(async () => {
+  solver = (await createZ3Solver())!;
+});
+afterAll(endZ3);
+
+function builtIn(name: string, entry: number = 0): Program {
+  const definition = programByName(name)!;
+  return {
+    name,
+    entries: [definition.entries[entry]!],
+    object: new Uint8Array(readFileSync(packageFile(`bpf/built/${name}.o`))),
+    definition,
+  };
+}
+
+function statuses({ branches }: ProgramProof): Record<string, number> {
+  const counts = { reached: 0, unreachable: 0, undecided: 0 };
+  for (const { status } of branches) counts[status]++;
+  return counts;
+}
+
+describe('proving built-in programs', () => {
+  it('decides every branch of the router, with routes that take it everywhere, and proves its checksum', async () => {
+    const proof = await proveProgram(builtIn('router'), { solver });
+    expect(statuses(proof)).toEqual({ reached: 29, unreachable: 3, undecided: 0 });
+    expect(proof.paths).toHaveLength(16);
+    expect(proof.paths.filter((one) => !one.confirmed)).toEqual([]);
+    const checksum = proof.properties.find((one) => one.invariant === 'checksum/ipv4');
+    expect(checksum).toMatchObject({ status: 'proved', paths: 1 });
+  });
+
+  it('takes entries of maps for granted and for missing, and maps for full', async () => {
+    const proof = await proveProgram(builtIn('layer_coop'), { solver });
+    expect(statuses(proof)).toEqual({ reached: 16, unreachable: 0, undecided: 0 });
+    const full = proof.paths.find((one) => Object.values(one.witness?.world.maps ?? {})[0]?.length === 2048);
+    expect(full?.confirmed).toBe(true);
+  });
+
+  it('names the lines whose conditions exclude each other', async () => {
+    const proof = await proveProgram(builtIn('redirect_map'), { solver });
+    const unreachable = proof.branches.filter((one) => one.status === 'unreachable');
+    expect(unreachable.map(({ source, taken }) => `${source?.text} ${taken}`)).toEqual([
+      'if (action >= XDP_ACTION_MAX) true',
+      'if (!rec) true',
+    ]);
+  });
+
+  it('says in field names what a path asks for', async () => {
+    const proof = await proveProgram(builtIn('port_filter'), { solver, paths: 60 });
+    const texts = proof.paths.flatMap(({ state }) => wordsOf(proof.inputs, state).map((word) => word.text));
+    expect(texts).toContain('ip.proto == 6');
+    expect(texts).toContain('vlan.etype == 0x800');
+    expect(proof.cut).toBe('after 60 paths');
+    // What was not followed is nothing that is known.
+    expect(statuses(proof).undecided).toBeGreaterThan(0);
+    expect(proof.properties.every((one) => one.status === 'undecided')).toBe(true);
+  });
+
+  it('takes a solver that finds nothing out for what it is', async () => {
+    const none: Solver = { check: () => Promise.resolve({ status: 'unknown', reason: 'no time' }) };
+    const proof = await proveProgram(builtIn('icmp_echo'), { solver: none, paths: 200 });
+    const undecided = proof.branches.filter((one) => one.status === 'undecided');
+    expect(undecided.length).toBeGreaterThan(0);
+    expect(proof.branches.some((one) => one.status === 'unreachable' && one.because.length > 1)).toBe(false);
+  });
+});
