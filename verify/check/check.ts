@@ -7,6 +7,7 @@
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { PacketSource } from '../batch-runner.ts';
@@ -17,10 +18,19 @@ import { verify } from '../run.ts';
 import { unreachedOf } from '../unreached.ts';
 import { confirmed } from './confirm.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
-import { findingOf, loadFindings } from './findings.ts';
+import { findingOf, loadFindings, warningFindings } from './findings.ts';
+import { FragmentReads } from './fragment-reads.ts';
 import { checkJudging, type IsOn } from './judging.ts';
+import { ListSource } from './list-source.ts';
+import { lostUpdates } from './lost-updates.ts';
+import { kernelDifference, refusedBy } from './other-kernels.ts';
+import { divergenceOf, type Seen } from './probe.ts';
+import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
+import { TtlSteps } from './ttl-steps.ts';
+import { Uninitialized } from './uninitialized.ts';
+import { variantsOf } from './variants.ts';
 import { verdictOfCheck } from './verdict.ts';
 
 export interface CheckOptions {
@@ -29,6 +39,8 @@ export interface CheckOptions {
   readonly machine: Engine;
   /** `testrun`; it may not be able to run here. */
   readonly kernel?: Engine;
+  /** The machine as other kernels, whose behaviour is to be the same. */
+  readonly versions?: readonly OtherKernel[];
   /** `vm`: explains, and confirms. */
   readonly witness: Engine;
   readonly seed: string;
@@ -55,14 +67,24 @@ export interface CheckOptions {
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
+/** The machine as a kernel of some version. */
+export interface OtherKernel {
+  readonly version: string;
+  readonly machine: Engine;
+}
+
 export interface CheckProgress extends Progress {
-  readonly phase: 'packets' | 'sweeps';
+  readonly phase: 'packets' | 'variants' | 'sweeps' | 'other kernels';
 }
 
 const DEFAULT_RUNS = 40_000;
 const DEFAULT_SHRINK_SECONDS = 3;
 /** More would not be read. */
 const MAX_FINDINGS = 32;
+/** Packets whose neighbours are looked at, in each world. */
+const MAX_VARIED = 48;
+/** Packets for each other kernel. */
+const OTHER_RUNS = 16_384;
 /** Larger than in other runs: one sweep is eight cases. */
 const SWEEP_BATCH = 8192;
 
@@ -98,17 +120,31 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   };
 }
 
+type Observe = NonNullable<Parameters<typeof verify>[0]['observe']>;
+
 class Check {
   readonly #options: CheckOptions;
   readonly #isOn: IsOn;
   readonly #rewritten: RewrittenWords;
+  readonly #ttl: TtlSteps;
+  readonly #fragments = new FragmentReads();
+  readonly #garbage: Uninitialized;
+  readonly #redirects: Redirects;
+  #made: CheckFinding[] = [];
   #reports: ProgramReport[] = [];
   sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
 
   constructor(options: CheckOptions) {
     this.#options = options;
     this.#isOn = options.isOn ?? (() => true);
-    this.#rewritten = new RewrittenWords(options.program.entries.map(({ hook }) => hook));
+    const { program } = options;
+    this.#ttl = new TtlSteps(program);
+    this.#garbage = new Uninitialized(program);
+    this.#redirects = new Redirects(program);
+    this.#rewritten = new RewrittenWords(
+      program.entries.map(({ hook }) => hook),
+      (pair, world, input, packet) => this.#ttl.enter(pair, world, input, packet),
+    );
   }
 
   get report(): ProgramReport {
@@ -129,26 +165,99 @@ class Check {
 
   async findings(): Promise<CheckFinding[]> {
     const { kernel, machine, runs, seconds, cases } = this.#options;
-    await this.#verify(
-      {
-        engines: kernel === undefined ? [machine] : [kernel, machine],
-        observe: (world, input, reports) => {
-          const own = reports.find(({ engine }) => engine.name === machine.name);
-          if (own !== undefined) this.#rewritten.observe(world, input, own);
-        },
-        ...(cases === undefined ? {} : { cases }),
-        ...(seconds === undefined
-          ? { runs: runs ?? DEFAULT_RUNS }
-          : { seconds, ...(runs === undefined ? {} : { runs }) }),
-      },
-      'packets',
-    );
-    if (this.#options.sweeps !== false) await this.#sweep();
+    const engines = kernel === undefined ? [machine] : [kernel, machine];
+    const observe = this.#observe;
+    const length =
+      seconds === undefined
+        ? { runs: runs ?? DEFAULT_RUNS }
+        : { seconds, ...(runs === undefined ? {} : { runs }) };
+    await this.#verify({ engines, observe, ...length, ...(cases === undefined ? {} : { cases }) }, 'packets');
+    if (this.#hasRun()) {
+      await this.#variants(engines, observe);
+      if (this.#options.sweeps !== false) this.sweeps = await this.#sweep(machine);
+      await this.#probe();
+      await this.#otherKernels();
+    }
     return await this.#collected();
   }
 
+  readonly #observe: Observe = (world, input, reports) => {
+    const own = reports.find(({ engine }) => engine.name === this.#options.machine.name);
+    if (own === undefined) return;
+    this.#rewritten.observe(world, input, own);
+    this.#fragments.observe(world, input, own);
+    this.#garbage.observe(world, input, own);
+    this.#redirects.observe(world, input, own);
+  };
+
+  #hasRun(): boolean {
+    const { name } = this.#options.machine;
+    return this.#reports[0]!.engines.some((engine) => engine.name === name && engine.status === 'ran');
+  }
+
+  /** Neighbours of the packets that the program was seen to change. */
+  async #variants(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const byWorld = new Map<World, Set<Stimulus>>();
+    for (const { world, stimulus } of this.#rewritten.words) {
+      const known = byWorld.get(world);
+      if (known === undefined) byWorld.set(world, new Set([stimulus]));
+      else known.add(stimulus);
+    }
+    for (const [world, stimuli] of byWorld) {
+      if (this.#isOver()) return;
+      const list = [...stimuli].slice(0, MAX_VARIED).flatMap(variantsOf);
+      if (list.length === 0) continue;
+      const source = new ListSource(list);
+      const worlds = [{ name: 'varied', world }];
+      await this.#verify({ engines, observe, source, worlds, runs: list.length }, 'variants');
+    }
+  }
+
+  /** What single cases show that are looked at more closely. */
+  async #probe(): Promise<void> {
+    const { program, machine } = this.#options;
+    this.#made.push(...lostUpdates(program));
+    const found = [
+      await this.#ttl.find(machine),
+      await this.#fragments.find(program, machine),
+      ...(await this.#garbage.find(machine)),
+      ...(await this.#redirects.find()),
+    ];
+    for (const seen of found) if (seen !== undefined) await this.#enter(seen);
+  }
+
+  async #enter(seen: Seen, version?: string): Promise<void> {
+    if (!this.#isOn(seen.breach.invariant)) return;
+    const { program, seed, save } = this.#options;
+    const divergence = await divergenceOf(program, seed, seen);
+    const saved = save === undefined ? {} : await save(divergence);
+    const finding = findingOf({ ...divergence, ...saved });
+    const summary = version === undefined ? finding.summary : `${finding.summary} (as Linux ${version})`;
+    this.#made.push({ ...finding, summary, confirmedBy: [seen.engine.name] });
+  }
+
+  /** The same packets, and the same sweeps, in the machine as other kernels. */
+  async #otherKernels(): Promise<void> {
+    const { program, machine, versions = [], signal } = this.#options;
+    for (const { version, machine: other } of versions) {
+      if (this.#isOver()) return;
+      const before = this.#reports.length;
+      const report = await this.#verify({ engines: [other], runs: OTHER_RUNS }, 'other kernels');
+      const refused = refusedBy(program, version, report);
+      if (refused !== undefined) {
+        this.#made.push(refused);
+        this.#reports.splice(before);
+        continue;
+      }
+      if (this.#options.sweeps !== false) await this.#sweep(other);
+      const words = this.#rewritten.words;
+      const seen = await kernelDifference(program, version, machine, other, words, signal);
+      if (seen !== undefined) await this.#enter(seen, version);
+    }
+  }
+
   /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
-  async #sweep(): Promise<void> {
+  async #sweep(machine: Engine): Promise<SweepReport> {
     const byWorld = new Map<World, Rewritten[]>();
     for (const word of this.#rewritten.words) {
       const known = byWorld.get(word.world);
@@ -161,7 +270,7 @@ class Check {
       if (this.#isOver()) break;
       const report = await this.#verify(
         {
-          engines: [this.#options.machine],
+          engines: [machine],
           source: new SweepSource(sweeps),
           worlds: [{ name: 'swept', world }],
           runs: sweeps.length * SWEEP_SIZE,
@@ -173,7 +282,7 @@ class Check {
       words += Math.floor(report.packets / SWEEP_SIZE);
     }
     const left = this.#rewritten.left + this.#rewritten.words.length - words;
-    this.sweeps = { words, packets, left };
+    return { words, packets, left };
   }
 
   #isOver(): boolean {
@@ -212,7 +321,10 @@ class Check {
   /** One of each invariant and line, errors first. */
   async #collected(): Promise<CheckFinding[]> {
     const { program, machine, kernel, witness } = this.#options;
-    const findings: CheckFinding[] = loadFindings(program, this.#reports[0]!);
+    const findings: CheckFinding[] = [
+      ...loadFindings(program, this.#reports[0]!),
+      ...warningFindings(program, this.report.warnings, this.#made),
+    ];
     for (const divergence of this.#reports.flatMap(({ divergences }) => divergences)) {
       const finding = findingOf(divergence);
       if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) continue;
@@ -220,6 +332,7 @@ class Check {
       const oracle = checkJudging(program, this.#isOn);
       findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
     }
+    for (const made of this.#made) if (!findings.some((one) => isSame(one, made))) findings.push(made);
     return findings
       .filter(({ invariant }) => this.#isOn(invariant))
       .sort((a, b) => RANK[a.severity] - RANK[b.severity]);

@@ -5,7 +5,9 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { checksumCause } from '../explain/causes.ts';
 import type { Finding } from '../finding.ts';
 import { checksumId } from '../invariants/checksum-rules.ts';
+import { ruleOf } from '../invariants/rules.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
+import type { Warning } from '../warning.ts';
 import type { CheckFinding } from './finding.ts';
 
 /** Who confirms it is not known yet. */
@@ -49,3 +51,26 @@ export function loadFindings(program: Program, report: ProgramReport): CheckFind
     ];
   });
 }
+
+/** What runs warned of, where no packet was found that shows it. */
+export function warningFindings(
+  program: Program,
+  warnings: readonly Warning[],
+  found: readonly CheckFinding[],
+): CheckFinding[] {
+  return warnings.flatMap(({ kind, summary, source }): CheckFinding[] => {
+    const invariant = WARNINGS[kind];
+    if (invariant === undefined) return [];
+    const [group] = invariant.split('/');
+    if (found.some((one) => one.invariant.startsWith(`${group}/`))) return [];
+    const { severity } = ruleOf(invariant);
+    const place = source === undefined ? {} : { source };
+    return [{ invariant, severity, summary: `${program.name}: ${summary}`, confirmedBy: ['vm'], ...place }];
+  });
+}
+
+/** Kinds of warnings (`OutcomeNote.warning`), and what they break. */
+const WARNINGS: Readonly<Record<string, string>> = {
+  'unwritten-stack': 'uninitialized/map',
+  'leaked-address': 'determinism/differs',
+};

@@ -3,10 +3,13 @@ import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
 import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { action } from '../invariants/action.ts';
+import { broken } from '../invariants/broken.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
+import { laterFragments } from '../invariants/later-fragments.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
+import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import type { Judging } from '../judging.ts';
 
@@ -16,7 +19,7 @@ export type IsOn = (id: string) => boolean;
 export function checkJudging(program: Program, isOn: IsOn): Judging {
   const on = (breach: Breach | undefined): Breach | undefined =>
     breach !== undefined && isOn(breach.invariant) ? breach : undefined;
-  const frames: Invariant[] = [...INVARIANTS, ttl, reply].map((one) => ({
+  const frames: Invariant[] = [...INVARIANTS, laterFragments, transports, ttl, reply, broken].map((one) => ({
     name: one.name,
     judge: (pair, passage) => on(one.judge(pair, passage)),
   }));

@@ -2,7 +2,7 @@
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import { leaves } from '../../sim/runtime/delivery.ts';
+import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES } from '../oracle/found.ts';
@@ -30,14 +30,19 @@ const MAX_SWEEPS = 160;
 /** A packet that is longer takes longer, and shows no more. */
 const MAX_LENGTH = 256;
 
+export type OnRedirected = (pair: FramePair, world: World, input: PacketBatch, packet: number) => void;
+
 export class RewrittenWords {
   readonly #hooks: readonly Hook[];
+  readonly #onRedirected: OnRedirected;
   readonly #pair = new FramePair();
   readonly #found = new Map<string, Rewritten>();
   #left = 0;
 
-  constructor(hooks: readonly Hook[]) {
+  /** @param onRedirected is shown every sound packet that was changed and redirected */
+  constructor(hooks: readonly Hook[], onRedirected: OnRedirected = () => {}) {
     this.#hooks = hooks;
+    this.#onRedirected = onRedirected;
   }
 
   /** In the order in which they were met. */
@@ -56,7 +61,8 @@ export class RewrittenWords {
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
       const action = output.action[packet]!;
-      if (!leaves(this.#hooks[input.entry[packet]!] ?? 'xdp', action)) continue;
+      const delivery = deliveryOf(this.#hooks[input.entry[packet]!] ?? 'xdp', action);
+      if (delivery === DELIVERY.dropped) continue;
       const length = input.length[packet]!;
       if (length > MAX_LENGTH) continue;
       const isChanged = pair.set(
@@ -67,7 +73,9 @@ export class RewrittenWords {
         output.offset[packet]!,
         output.length[packet]!,
       );
-      if (isChanged && !pair.cameBroken && isSound(pair.was)) this.#enter(world, input, packet, action);
+      if (!isChanged || pair.cameBroken || !isSound(pair.was)) continue;
+      if (delivery === DELIVERY.redirected) this.#onRedirected(pair, world, input, packet);
+      this.#enter(world, input, packet, action);
     }
   }
 

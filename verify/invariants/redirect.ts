@@ -11,10 +11,16 @@ export const REDIRECT_RULES: readonly Rule[] = [
     'XDP_REDIRECT (or TC_ACT_REDIRECT) only says that a helper has stored a target. Returned without a call of `bpf_redirect` or `bpf_redirect_map` that succeeded, the frame is dropped, and XDP counts an exception.',
   ),
   rule(
+    'redirect/refused',
+    'error',
+    'A redirect that its helper refuses',
+    'The helper knows no such flags and returned XDP_ABORTED (or TC_ACT_SHOT): in XDP, `bpf_redirect` takes none at all, and `bpf_redirect_map` an action for a miss and the flags for broadcasts.',
+  ),
+  rule(
     'redirect/absent-device',
     'warning',
     'A redirect to a device that does not exist',
-    'The interface index that was given to the redirect is 0, or none of the devices of the world that you described. Judged only where a world names its devices.',
+    'The interface index that was given to the redirect is none of the devices of the world. Judged only where a world names its devices.',
   ),
   rule(
     'redirect/empty-slot',
@@ -24,12 +30,16 @@ export const REDIRECT_RULES: readonly Rule[] = [
   ),
 ];
 
-/** @param calls whether the object calls a helper that stores a target */
+/**
+ * Judges programs that cannot have stored any target. Of the others the interpreter has to say what their helpers did
+ * (`verify/check/redirects.ts`).
+ * @param calls whether the object calls a helper that stores a target
+ */
 export function redirectTarget(calls: boolean): OutcomeInvariant {
   return {
     name: 'redirect',
-    judge({ hook, delivery, redirect }: Readonly<Passage>): Breach | undefined {
-      if (delivery !== DELIVERY.redirected || (calls && redirect !== 0)) return undefined;
+    judge({ hook, delivery }: Readonly<Passage>): Breach | undefined {
+      if (calls || delivery !== DELIVERY.redirected) return undefined;
       const name = hook === 'xdp' ? 'XDP_REDIRECT' : 'TC_ACT_REDIRECT';
       return {
         at: 0,

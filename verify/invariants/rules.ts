@@ -6,10 +6,12 @@ import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
 import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
+import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
 
 export const RULES: readonly Rule[] = [
   ...CHECKSUM_RULES,
+  ...TRANSPORT_RULES,
   ...FRAME_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,

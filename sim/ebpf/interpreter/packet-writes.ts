@@ -10,6 +10,9 @@ import { sourceAt } from '../object.ts';
 import type { LoadedProgram, State } from './state.ts';
 import type { Tracer } from './tracer.ts';
 
+/** `bpf_xdp_store_bytes`, which is told an offset and no pointer. */
+const XDP_STORE_BYTES = 190;
+
 /** One instruction that changed the packet. */
 export interface PacketWrite {
   /** Counts the steps of the run: a later write has a higher one. */
@@ -33,6 +36,10 @@ interface Pending {
  */
 export class PacketWrites implements Tracer {
   readonly #writes = new Map<number, PacketWrite>();
+  /** Addresses that a helper put in front of the packet and that nothing has written yet. */
+  readonly #unwritten = new Set<number>();
+  /** The lowest address that ever belonged to the packet. */
+  #lowest = Number.POSITIVE_INFINITY;
   #resize: PacketWrite | undefined;
   #step = 0;
   readonly #entered = new Set<SourceLine>();
@@ -74,6 +81,18 @@ export class PacketWrites implements Tracer {
     return last;
   }
 
+  /**
+   * The first byte of the packet that a helper brought into it at its head and that nothing has written since; undefined
+   * where there is none. What is appended at the tail is zeroed by the kernel (net/core/filter.c `bpf_xdp_adjust_tail`).
+   * @param length of the packet as the run left it
+   */
+  firstUnwritten(length: number): number | undefined {
+    for (let at = 0; at < length; at++) {
+      if (this.#unwritten.has(this.#data + at)) return at;
+    }
+    return undefined;
+  }
+
   /** The last instruction that moved the packet's start or end. */
   get resize(): PacketWrite | undefined {
     return this.#resize;
@@ -94,6 +113,7 @@ export class PacketWrites implements Tracer {
     const { instructions } = state.program.source;
     const size = storeSize(instructions.opcode[pc]!);
     const { start, end } = bounds(state);
+    if (this.#lowest > start) this.#lowest = start;
     if (size !== undefined) {
       const address = (state.lo[instructions.dst[pc]!]! + instructions.offset[pc]!) | 0;
       const isInPacket = address >= start && address < end;
@@ -101,10 +121,26 @@ export class PacketWrites implements Tracer {
     }
     const isHelper = instructions.opcode[pc] === CALL && instructions.src[pc] !== BPF_PSEUDO_CALL;
     if (!isHelper) return undefined;
+    this.#forgetReachedBy(state, pc, start, end);
     this.#before = state.machine.memory.read(start, end - start);
     this.#start = start;
     this.#end = end;
     return { instruction: pc, source: this.#line, address: 0, size: 0 };
+  }
+
+  /** A helper may write whatever it is given a pointer to, zeros over zeros included. */
+  #forgetReachedBy(state: State, pc: number, start: number, end: number): void {
+    if (this.#unwritten.size === 0) return;
+    const { lo } = state;
+    if (state.program.source.instructions.imm[pc] === XDP_STORE_BYTES) {
+      const from = start + lo[2]!;
+      for (let at = from; at < from + lo[4]!; at++) this.#unwritten.delete(at);
+    }
+    for (let register = 1; register <= 5; register++) {
+      const address = lo[register]!;
+      if (address < start || address >= end) continue;
+      for (const at of this.#unwritten) if (at >= address) this.#unwritten.delete(at);
+    }
   }
 
   #complete(): void {
@@ -115,7 +151,10 @@ export class PacketWrites implements Tracer {
     const { instruction, source, address, size } = pending;
     const write = { step: this.#step, instruction, source };
     if (size > 0) {
-      for (let offset = 0; offset < size; offset++) this.#writes.set(address + offset, write);
+      for (let offset = 0; offset < size; offset++) {
+        this.#writes.set(address + offset, write);
+        this.#unwritten.delete(address + offset);
+      }
       return;
     }
     const { start, end } = bounds(state);
@@ -124,7 +163,10 @@ export class PacketWrites implements Tracer {
     for (let at = start; at < end; at++) {
       const isThere = at >= this.#start && at < this.#end;
       if (!isThere || this.#before[at - this.#start] !== u8[at]) this.#writes.set(at, write);
+      // What lay in front of the packet as it came is garbage; what the program gave up and took back is not.
+      if (at < this.#lowest) this.#unwritten.add(at);
     }
+    this.#lowest = Math.min(this.#lowest, start);
   }
 }
 

@@ -1,0 +1,129 @@
+/**
+ * Does a program read ports from later fragments? Two fragments that differ in nothing but the data where a first one
+ * has its transport header must come to the same.
+ */
+import type { Engine } from '../../sim/engines/engine.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+import { laterFragment, transportOf } from './variants.ts';
+
+/** Packets of each protocol and action that are kept, and pairs that are tried. */
+const KEPT = 6;
+const MAX_PAIRS = 96;
+const MAX_LENGTH = 256;
+
+export class FragmentReads {
+  /** By protocol, then by action. */
+  readonly #packets = new Map<string, Map<number, Sighting[]>>();
+
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    for (let packet = 0; packet < output.count; packet++) {
+      if (output.status[packet] !== STATUS.ran || input.length[packet]! > MAX_LENGTH) continue;
+      const offset = input.offset[packet]!;
+      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
+      const transport = transportOf(frame);
+      if (transport === undefined) continue;
+      const key = `${transport.version} ${transport.protocol} ${input.entry[packet]}`;
+      let byAction = this.#packets.get(key);
+      if (byAction === undefined) {
+        byAction = new Map();
+        this.#packets.set(key, byAction);
+      }
+      const kept = byAction.get(output.action[packet]!) ?? [];
+      if (kept.length >= KEPT) continue;
+      byAction.set(output.action[packet]!, [...kept, { world, stimulus: input.stimulus(packet) }]);
+    }
+  }
+
+  /** The first pair that differs; undefined where none does. */
+  async find(program: Program, machine: Engine): Promise<Seen | undefined> {
+    const runner = new CaseRunner(program, machine);
+    try {
+      let left = MAX_PAIRS;
+      for (const byAction of this.#packets.values()) {
+        const groups = [...byAction.values()];
+        for (const [one, other] of pairsOf(groups)) {
+          if (left-- <= 0) return undefined;
+          const seen = await this.#differ(runner, machine, one, other);
+          if (seen !== undefined) return seen;
+        }
+      }
+      return undefined;
+    } finally {
+      await runner.close();
+    }
+  }
+
+  async #differ(
+    runner: CaseRunner,
+    machine: Engine,
+    { world, stimulus }: Sighting,
+    other: Sighting,
+  ): Promise<Seen | undefined> {
+    const first = laterFragment(stimulus.packet);
+    const from = transportOf(other.stimulus.packet);
+    if (first === undefined || from === undefined) return undefined;
+    const header = other.stimulus.packet.subarray(from.at, from.at + HEADER_SIZE);
+    const differs = async (fragment: Stimulus): Promise<boolean> => {
+      const second = withData(fragment, header);
+      if (second === undefined) return false;
+      const a = await runner.outcome(world, fragment);
+      const b = await runner.outcome(world, second);
+      if (a?.status !== 'ran' || b?.status !== 'ran') return false;
+      return a.action !== b.action || a.redirect !== b.redirect;
+    };
+    const whole: Stimulus = { ...stimulus, packet: first };
+    if (!(await differs(whole))) return undefined;
+    const small = await simplest(whole, differs);
+    const got = await runner.outcome(world, small);
+    const at = transportOf(small.packet, true);
+    if (got === undefined || at === undefined) return undefined;
+    const second = withData(small, header)!;
+    const changed = await runner.outcome(world, second);
+    return {
+      world,
+      stimuli: [small],
+      engine: machine,
+      got,
+      breach: {
+        invariant: 'fragments/ports-read',
+        at: at.at,
+        size: 0,
+        expected: 'the same for any data',
+        got: `${got.action}, and ${changed?.action} with other data`,
+        sentence: `with ${Buffer.from(header.subarray(0, 4)).toString('hex')} in place of the fragment's first bytes the program returns ${changed?.action} instead of ${got.action}`,
+      },
+    };
+  }
+}
+
+/** As much of a header as programs decide by: ports, or ports and flags. */
+const HEADER_SIZE = 14;
+
+/** The fragment with other data where a first one has its header; undefined where it has no room for that. */
+function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined {
+  const at = transportOf(stimulus.packet, true);
+  if (at === undefined || at.fragment === 0) return undefined;
+  const size = Math.min(header.length, at.end - at.at);
+  if (size < 4) return undefined;
+  const packet = stimulus.packet.slice();
+  packet.set(header.subarray(0, size), at.at);
+  return { ...stimulus, packet };
+}
+
+/** Each of one action with each of another, in turns, so that few pairs see many actions. */
+function* pairsOf(groups: readonly (readonly Sighting[])[]): Generator<[Sighting, Sighting], void, void> {
+  for (let round = 0; round < KEPT; round++) {
+    for (const [a, one] of groups.entries()) {
+      for (const [b, other] of groups.entries()) {
+        if (a === b) continue;
+        const first = one[round % one.length]!;
+        for (const second of other.slice(0, 3)) yield [first, second];
+      }
+    }
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Counters that two CPUs can lose, found in the program's text: a load from a shared map's value, an addition, and a
+ * store to the same place, without an atomic operation or a lock. The packets of a test run on one CPU never show it.
+ */
+
+import { KIND, type Value } from '../../sim/ebpf/analysis/abstract-value.ts';
+import { analyse } from '../../sim/ebpf/analysis/analysis.ts';
+import type { BpfMap, BpfObject, BpfProgram, Subprogram } from '../../sim/ebpf/bpf-object.ts';
+import { programLayout } from '../../sim/ebpf/context/program-layout.ts';
+import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
+import {
+  accessSize,
+  BPF_ADD,
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_LDX,
+  BPF_MEM,
+  BPF_MOV,
+  BPF_STX,
+  BPF_X,
+  CALL,
+  CLASS_MASK,
+  isConditionalJump,
+  LDDW,
+  MODE_MASK,
+  OPERATION_MASK,
+  SOURCE_MASK,
+} from '../../sim/ebpf/instruction.ts';
+import { loadObject, ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { CheckFinding } from './finding.ts';
+
+/** Maps whose values several CPUs share. */
+const SHARED: ReadonlySet<BpfMap['type']> = new Set(['ARRAY', 'HASH', 'LRU_HASH', 'LPM_TRIE']);
+
+export function lostUpdates(program: Program): CheckFinding[] {
+  if (program.object === undefined) return [];
+  let object: BpfObject;
+  try {
+    object = loadObject(program.object);
+  } catch (error) {
+    if (error instanceof ObjectError) return [];
+    throw error;
+  }
+  const found: CheckFinding[] = [];
+  for (const { function: name, hook } of program.entries) {
+    const own = object.programs.find((one) => one.function === name);
+    if (own === undefined) continue;
+    const facts = analyse({
+      program: own,
+      maps: object.maps,
+      layout: programLayout(hook === 'xdp' ? 'xdp' : 'tc', own),
+      helperAt: (slot) => helperAt(object, own, slot),
+      enteredWith: 'context',
+    });
+    for (const subprogram of own.subprograms) {
+      for (const { slot, map } of updatesIn(object, own, subprogram, facts.accesses)) {
+        const finding = findingAt(program, own, slot, map);
+        const isKnown = found.some(
+          ({ source, summary }) =>
+            summary === finding.summary &&
+            source?.file === finding.source?.file &&
+            source?.line === finding.source?.line,
+        );
+        if (!isKnown) found.push(finding);
+      }
+    }
+  }
+  return found;
+}
+
+interface Update {
+  readonly slot: number;
+  readonly map: BpfMap;
+}
+
+interface Loaded {
+  readonly pointer: Value;
+  readonly base: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly isAdded: boolean;
+}
+
+type Accesses = ReadonlyMap<number, { readonly pointer: Value }>;
+
+/** Follows registers from instruction to instruction; what branches come together on is forgotten. */
+function* updatesIn(
+  { maps }: BpfObject,
+  { instructions }: BpfProgram,
+  { start, count }: Subprogram,
+  accesses: Accesses,
+): Generator<Update, void, void> {
+  const { opcode, dst, src, offset, imm } = instructions;
+  const targets = jumpTargets(instructions, start, start + count);
+  let loaded = new Map<number, Loaded>();
+  let isLocked = false;
+  for (let slot = start; slot < start + count; slot++) {
+    if (targets.has(slot)) loaded = new Map();
+    const code = opcode[slot]!;
+    if (code === LDDW) {
+      loaded.delete(dst[slot]!);
+      forgetBase(loaded, dst[slot]!);
+      slot++;
+      continue;
+    }
+    if (code === CALL) {
+      const number = src[slot] === 0 ? imm[slot]! : -1;
+      if (number === SPIN_LOCK) isLocked = true;
+      if (number === SPIN_UNLOCK) isLocked = false;
+      loaded = new Map();
+      continue;
+    }
+    const kind = code & CLASS_MASK;
+    const register = dst[slot]!;
+    if (kind === BPF_LDX) {
+      const pointer = accesses.get(slot)?.pointer;
+      const isPlain = (code & MODE_MASK) === BPF_MEM;
+      const one: Loaded | undefined =
+        isPlain && pointer?.kind === KIND.mapValue
+          ? { pointer, base: src[slot]!, offset: offset[slot]!, size: accessSize(code)!, isAdded: false }
+          : undefined;
+      forgetBase(loaded, register);
+      loaded.delete(register);
+      // What is loaded over its own pointer cannot be stored back through it.
+      if (one !== undefined && one.base !== register) loaded.set(register, one);
+    } else if (kind === BPF_ALU || kind === BPF_ALU64) {
+      const before = loaded.get(register);
+      const isAdd = (code & OPERATION_MASK) === BPF_ADD;
+      const isMove = (code & OPERATION_MASK) === BPF_MOV && (code & SOURCE_MASK) === BPF_X;
+      const other = (code & SOURCE_MASK) === BPF_X ? loaded.get(src[slot]!) : undefined;
+      forgetBase(loaded, register);
+      loaded.delete(register);
+      if (isMove && other !== undefined) loaded.set(register, other);
+      else if (isAdd && before !== undefined) loaded.set(register, { ...before, isAdded: true });
+      // rX = amount; rX += counter
+      else if (isAdd && other !== undefined && other.base !== register)
+        loaded.set(register, { ...other, isAdded: true });
+    } else if (kind === BPF_STX && (code & MODE_MASK) === BPF_MEM) {
+      const one = loaded.get(src[slot]!);
+      const isBack =
+        one?.isAdded === true &&
+        one.base === register &&
+        one.offset === offset[slot] &&
+        one.size === accessSize(code);
+      const map = isBack ? maps[one.pointer.map] : undefined;
+      if (map !== undefined && SHARED.has(map.type) && !isLocked) yield { slot, map };
+    }
+  }
+}
+
+const SPIN_LOCK = 93;
+const SPIN_UNLOCK = 94;
+
+/** A register that changes is no longer the pointer that something was loaded through. */
+function forgetBase(loaded: Map<number, Loaded>, register: number): void {
+  for (const [own, { base }] of loaded) if (base === register) loaded.delete(own);
+}
+
+function jumpTargets(
+  { opcode, offset, imm }: BpfProgram['instructions'],
+  start: number,
+  end: number,
+): Set<number> {
+  const targets = new Set<number>();
+  for (let slot = start; slot < end; slot++) {
+    const code = opcode[slot]!;
+    if (code === LDDW) slot++;
+    else if (isConditionalJump(code) || code === JA) targets.add(slot + 1 + offset[slot]!);
+    else if (code === JA32) targets.add(slot + 1 + imm[slot]!);
+  }
+  return targets;
+}
+
+const JA = 0x05;
+const JA32 = 0x06;
+
+function findingAt(program: Program, own: BpfProgram, slot: number, map: BpfMap): CheckFinding {
+  const source = sourceAt(own, slot);
+  const what = map.global === undefined ? `a value of map ${map.name}` : `a global variable (${map.name})`;
+  const place = source === undefined ? ` (instruction ${slot})` : '';
+  return {
+    invariant: 'counter/lost-update',
+    severity: 'warning',
+    summary: `${program.name}: counter/lost-update: ${what} is loaded, added to and stored, without an atomic operation${place}`,
+    confirmedBy: [],
+    ...(source === undefined || source.line === 0
+      ? {}
+      : { source: { file: source.file, line: source.line } }),
+    ...(source === undefined || source.text === ''
+      ? {}
+      : { details: [`${source.file}:${source.line}: ${source.text.trim()}`] }),
+  };
+}

@@ -1,0 +1,132 @@
+/** What the parts of `check` have in common that look for something no comparison shows: they run single cases, and say what they saw. */
+import { simplerPackets } from '../../corpus/simplify/shrink.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { EngineSide } from '../engine-side.ts';
+import { summarize } from '../explain/summary.ts';
+import type { Finding } from '../finding.ts';
+import type { Breach } from '../invariants/invariant.ts';
+import { ruleOf } from '../invariants/rules.ts';
+import { originOf } from '../origin.ts';
+import { type Outcome, outcomeAt, type SourcePlaceWithText } from '../outcome.ts';
+import type { Divergence } from '../report.ts';
+
+/** A program that has changed a packet, or that came to an action: something to look closer at. */
+export interface Sighting {
+  readonly world: World;
+  readonly stimulus: Stimulus;
+}
+
+/** Runs cases of a few packets through one engine, each from the world's state. */
+export class CaseRunner {
+  readonly #program: Program;
+  readonly #engine: Engine;
+  #side: EngineSide;
+
+  constructor(program: Program, engine: Engine) {
+    this.#program = program;
+    this.#engine = engine;
+    this.#side = new EngineSide(engine, program, 16);
+  }
+
+  /** @returns undefined where the engine cannot run the case */
+  async run(
+    world: World,
+    stimuli: readonly Stimulus[],
+  ): Promise<
+    { readonly output: OutcomeBatch; readonly maps: readonly MapSnapshot[] | undefined } | undefined
+  > {
+    const input = new PacketBatch(stimuli.length);
+    for (const stimulus of stimuli) input.push(stimulus);
+    const side = this.#side;
+    if (side.takes(input) && (await side.run(world, input, true)))
+      return { output: side.output, maps: side.maps };
+    if (side.failure === undefined) return undefined;
+    // One case that cannot be run does not end the others.
+    await side.close();
+    this.#side = new EngineSide(this.#engine, this.#program, 16);
+    return undefined;
+  }
+
+  /** What one packet comes to by itself. */
+  async outcome(world: World, stimulus: Stimulus): Promise<Outcome | undefined> {
+    const ran = await this.run(world, [stimulus]);
+    return ran === undefined ? undefined : outcomeAt(ran.output, 0);
+  }
+
+  close(): Promise<void> {
+    return this.#side.close();
+  }
+}
+
+/** How many simpler packets are tried. */
+const ATTEMPTS = 400;
+
+/** The simplest packet for which it still holds. */
+export async function simplest(
+  stimulus: Stimulus,
+  holds: (simpler: Stimulus) => Promise<boolean>,
+): Promise<Stimulus> {
+  let best = stimulus;
+  let attempts = 0;
+  for (let progress = true; progress; ) {
+    progress = false;
+    for (const simpler of simplerPackets(best)) {
+      if (attempts++ >= ATTEMPTS) return best;
+      if (!(await holds(simpler))) continue;
+      best = simpler;
+      progress = true;
+      break;
+    }
+  }
+  return best;
+}
+
+/** What a probe saw, on the last packet of a case. */
+export interface Seen {
+  readonly world: World;
+  readonly stimuli: readonly Stimulus[];
+  readonly engine: Engine;
+  readonly got: Outcome;
+  readonly breach: Omit<Breach, 'severity' | 'summary'>;
+  /** Where the probe knows better than the last write. */
+  readonly source?: SourcePlaceWithText;
+}
+
+/** The same as a run of `verify` would have found it. */
+export async function divergenceOf(program: Program, seed: string, seen: Seen): Promise<Divergence> {
+  const { world, stimuli, engine, got } = seen;
+  const { severity, title } = ruleOf(seen.breach.invariant);
+  const breach: Breach = { ...seen.breach, severity, summary: title };
+  const shown = { program: program.name, world, stimuli };
+  const finding: Finding = {
+    engines: ['oracle', engine.name],
+    part: 'invariant',
+    field: breach.invariant,
+    severity,
+    packet: stimuli.length - 1,
+    expected: undefined,
+    got,
+    breach,
+  };
+  const source = seen.source ?? (breach.size > 0 ? await originOf(program, shown, finding) : undefined);
+  const placed = source === undefined ? finding : { ...finding, source };
+  const summary = summarize(program, shown, placed);
+  const note = { seed, engines: finding.engines, field: finding.field, summary };
+  return {
+    program: program.name,
+    engines: finding.engines,
+    part: 'invariant',
+    field: finding.field,
+    severity,
+    summary,
+    case: { ...shown, note },
+    finding: placed,
+    seen: { seed, packet: 0 },
+    state: 'shrunk',
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * Redirects that lead nowhere. What a program returns does not say whether a helper stored a target, or why it did not:
+ * the interpreter runs such packets once more, and its trace does.
+ */
+
+import type { RunTrace, TracedCall } from '../../sim/ebpf/interpreter/trace.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import {
+  type Hook,
+  TC_ACT_REDIRECT,
+  TC_ACT_SHOT,
+  XDP_ABORTED,
+  XDP_REDIRECT,
+} from '../../sim/runtime/actions.ts';
+import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import type { SourcePlaceWithText } from '../outcome.ts';
+import { callsRedirect } from './judging.ts';
+import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+
+/** Packets of each kind that are looked at. */
+const KEPT = 8;
+/** `bpf_redirect_map`: an action for a miss (2 bits), broadcast, and not to where it came from. */
+const MAP_FLAGS = 0x1bn;
+const TARGET_MAPS: ReadonlySet<string> = new Set(['DEVMAP', 'DEVMAP_HASH', 'CPUMAP', 'XSKMAP']);
+
+export class Redirects {
+  readonly #program: Program;
+  readonly #calls: boolean;
+  readonly #kept = new Map<string, Sighting[]>();
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#calls = callsRedirect(program);
+  }
+
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    if (!this.#calls) return;
+    for (let packet = 0; packet < output.count; packet++) {
+      if (output.status[packet] !== STATUS.ran) continue;
+      const action = output.action[packet]!;
+      const hook = this.#hook(input.entry[packet]!);
+      const isDropped = action === (hook === 'xdp' ? XDP_ABORTED : TC_ACT_SHOT);
+      const isRedirected = deliveryOf(hook, action) === DELIVERY.redirected;
+      if (!isDropped && !isRedirected) continue;
+      const target = output.redirect[packet]!;
+      const kind = isDropped ? 'dropped' : target === 0 ? 'nowhere' : `to ${target}`;
+      const key = `${hook} ${kind} ${worldKey(world)}`;
+      const kept = this.#kept.get(key);
+      if (kept === undefined) this.#kept.set(key, [{ world, stimulus: input.stimulus(packet) }]);
+      else if (kept.length < KEPT) kept.push({ world, stimulus: input.stimulus(packet) });
+    }
+  }
+
+  #hook(entry: number): Hook {
+    return this.#program.entries[entry]?.hook ?? 'xdp';
+  }
+
+  /** One of each kind. */
+  async find(): Promise<Seen[]> {
+    const traces: RunTrace[] = [];
+    const engine = createVmEngine({ onTrace: (trace) => void traces.push(trace) });
+    const runner = new CaseRunner(this.#program, engine);
+    const found = new Map<string, Seen>();
+    const look = async (world: World, stimulus: Stimulus): Promise<Judged | undefined> => {
+      traces.length = 0;
+      const got = await runner.outcome(world, stimulus);
+      const trace = traces.at(-1);
+      if (got?.status !== 'ran' || trace === undefined || trace.truncated) return undefined;
+      const hook = this.#hook(stimulus.entry ?? 0);
+      const judged = this.#judge(world, hook, got.action, got.redirect, trace);
+      return judged === undefined ? undefined : { ...judged, got };
+    };
+    try {
+      for (const { world, stimulus } of [...this.#kept.values()].flat()) {
+        const first = await look(world, stimulus);
+        if (first === undefined || found.has(first.id)) continue;
+        const small = await simplest(
+          stimulus,
+          async (simpler) => (await look(world, simpler))?.id === first.id,
+        );
+        const { id, got, text, sentence, source } = (await look(world, small)) ?? first;
+        found.set(id, {
+          world,
+          stimuli: [small],
+          engine,
+          got,
+          breach: { invariant: id, at: 0, size: 0, expected: 'a target', got: text, sentence },
+          ...(source === undefined ? {} : { source }),
+        });
+      }
+      return [...found.values()];
+    } finally {
+      await runner.close();
+    }
+  }
+
+  #judge(
+    world: World,
+    hook: Hook,
+    action: number,
+    redirect: number,
+    { steps }: RunTrace,
+  ): Omit<Judged, 'got'> | undefined {
+    const isRedirected = deliveryOf(hook, action) === DELIVERY.redirected;
+    const step = steps.findLast(({ call }) => call?.name.startsWith('bpf_redirect') === true);
+    const call = step?.call;
+    const source = step?.source ?? steps.findLast(({ source: line }) => line !== undefined)?.source;
+    const place = source === undefined ? {} : { source: sourceOf(source) };
+    const name = hook === 'xdp' ? 'XDP_REDIRECT' : 'TC_ACT_REDIRECT';
+    const wanted = hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT;
+    if (isRedirected && (call === undefined || Number(call.result) !== wanted)) {
+      const why = call === undefined ? 'no helper was called' : `${call.name} had returned ${call.result}`;
+      return {
+        id: 'redirect/no-target',
+        text: 'none',
+        sentence: `the program returned ${name}, but ${why}`,
+        ...place,
+      };
+    }
+    if (call === undefined) return undefined;
+    if (isRedirected) return absentDevice(world, redirect, call, place);
+    // Dropped by what the helper returned, not by what the program chose.
+    if (Number(call.result) !== action) return undefined;
+    const flags = call.arguments[call.name === 'bpf_redirect_map' ? 2 : 1] ?? 0n;
+    const isKnown = call.name === 'bpf_redirect_map' ? (flags & ~MAP_FLAGS) === 0n : flags === 0n;
+    if (!isKnown && (call.name === 'bpf_redirect_map' || call.name === 'bpf_redirect')) {
+      return {
+        id: 'redirect/refused',
+        text: `${call.name} with flags 0x${flags.toString(16)}`,
+        sentence: `${call.name} refused the flags 0x${flags.toString(16)}`,
+        ...place,
+      };
+    }
+    if (call.name !== 'bpf_redirect_map' || !this.#mapsAreFilled(world)) return undefined;
+    return {
+      id: 'redirect/empty-slot',
+      text: `key ${call.arguments[1]}, which has no entry`,
+      sentence: `the map has entries, but none under key ${call.arguments[1]}, so the packet was dropped`,
+      ...place,
+    };
+  }
+
+  /** Has somebody said what is in every map of targets? */
+  #mapsAreFilled({ maps }: World): boolean {
+    const { object } = this.#program;
+    if (object === undefined || maps === undefined) return false;
+    const targets = loadObject(object).maps.filter(({ type }) => TARGET_MAPS.has(type));
+    return targets.length > 0 && targets.every(({ name }) => (maps[name]?.length ?? 0) > 0);
+  }
+}
+
+interface Judged {
+  readonly id: string;
+  readonly got: NonNullable<Awaited<ReturnType<CaseRunner['outcome']>>>;
+  readonly text: string;
+  readonly sentence: string;
+  readonly source?: SourcePlaceWithText;
+}
+
+/** The device that a redirect names, where the world says which there are. */
+function absentDevice(
+  { devices }: World,
+  redirect: number,
+  { name }: TracedCall,
+  place: Pick<Judged, 'source'>,
+): Omit<Judged, 'got'> | undefined {
+  // The loopback device is always there.
+  if (devices === undefined || devices.length === 0 || name !== 'bpf_redirect' || redirect === 1)
+    return undefined;
+  if (devices.some(({ ifindex }) => ifindex === redirect)) return undefined;
+  return {
+    id: 'redirect/absent-device',
+    text: `ifindex ${redirect}`,
+    sentence: `the world has no device with ifindex ${redirect}`,
+    ...place,
+  };
+}
+
+function sourceOf({ file, line, text }: SourcePlaceWithText): SourcePlaceWithText {
+  return { file, line, text };
+}
+
+const worldNumbers = new WeakMap<World, number>();
+let worlds = 0;
+
+function worldKey(world: World): number {
+  let number = worldNumbers.get(world);
+  if (number === undefined) {
+    number = worlds++;
+    worldNumbers.set(world, number);
+  }
+  return number;
+}

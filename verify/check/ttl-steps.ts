@@ -1,0 +1,117 @@
+/** By how much TTLs of routed packets were lowered: one packet does not tell an intended value from a wrong step. */
+import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+
+/** So many different TTLs make a step a rule. */
+const ENOUGH_TTLS = 8;
+const FIB_LOOKUP = 'bpf_fib_lookup';
+
+interface Step {
+  readonly ttls: Set<number>;
+  readonly sighting: Sighting;
+  /** Offset of the field in the frame that left. */
+  readonly at: number;
+}
+
+export class TtlSteps {
+  readonly #program: Program;
+  readonly #steps = new Map<number, Step>();
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  /** A redirected packet that keeps its addresses. */
+  enter(pair: FramePair, world: World, input: PacketBatch, packet: number): void {
+    const found = ttlOf(pair);
+    if (found === undefined) return;
+    const { came, left, at } = found;
+    if (left > came) return;
+    const known = this.#steps.get(came - left);
+    if (known !== undefined) known.ttls.add(came);
+    else {
+      const sighting = { world, stimulus: input.stimulus(packet) };
+      this.#steps.set(came - left, { ttls: new Set([came]), sighting, at });
+    }
+  }
+
+  async find(machine: Engine): Promise<Seen | undefined> {
+    const [only, ...others] = [...this.#steps];
+    if (only === undefined || others.length > 0) return undefined;
+    const [size, { ttls, sighting, at }] = only;
+    if (size === 1 || (size > 1 && ttls.size < ENOUGH_TTLS) || (size === 0 && !this.#routes()))
+      return undefined;
+    const runner = new CaseRunner(this.#program, machine);
+    const { world } = sighting;
+    try {
+      const action = (await runner.outcome(world, sighting.stimulus))?.action;
+      const small = await simplest(sighting.stimulus, async (simpler) => {
+        const outcome = await runner.outcome(world, simpler);
+        const then = simpler.packet[at];
+        const now = outcome?.packet[at];
+        return (
+          outcome?.action === action &&
+          then !== undefined &&
+          now !== undefined &&
+          then - now === size &&
+          then > 1
+        );
+      });
+      const got = await runner.outcome(world, small);
+      if (got?.status !== 'ran') return undefined;
+      const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
+      return {
+        world,
+        stimuli: [small],
+        engine: machine,
+        got,
+        breach: {
+          invariant: size === 0 ? 'ttl/not-lowered' : 'ttl/step',
+          at,
+          size: 1,
+          expected: 'a TTL lowered by one',
+          got: text,
+          sentence: `all packets that were redirected left with ${text}`,
+        },
+      };
+    } finally {
+      await runner.close();
+    }
+  }
+
+  /** Does the program ask the kernel for a route? */
+  #routes(): boolean {
+    const { object } = this.#program;
+    if (object === undefined) return false;
+    return [...calledHelpers(loadObject(object))].some(({ name }) => name === FIB_LOOKUP);
+  }
+}
+
+/** The outermost IP header's TTL before and after, where addresses stayed and the frame got another destination MAC. */
+function ttlOf(
+  pair: FramePair,
+): { readonly came: number; readonly left: number; readonly at: number } | undefined {
+  const { is, was, before, beforeOffset, after, afterOffset, shift } = pair;
+  if (is.count === 0 || shift !== 0) return undefined;
+  const kind = is.kind[0]!;
+  const match = is.match[0]!;
+  if ((kind !== HEADER.ipv4 && kind !== HEADER.ipv6) || match !== 0 || was.kind[0] !== kind) return undefined;
+  if (((is.flags[0]! | was.flags[0]!) & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return undefined;
+  const [ttlAt, from, to] = kind === HEADER.ipv4 ? [8, 12, 20] : [7, 8, 40];
+  const start = is.start[0]!;
+  for (let at = start + from; at < start + to; at++) {
+    if (before[beforeOffset + at] !== after[afterOffset + at]) return undefined;
+  }
+  let isNextHop = false;
+  for (let at = 0; at < 6; at++) if (before[beforeOffset + at] !== after[afterOffset + at]) isNextHop = true;
+  if (!isNextHop) return undefined;
+  const at = start + ttlAt;
+  return { came: before[beforeOffset + at]!, left: after[afterOffset + at]!, at };
+}

@@ -1,0 +1,235 @@
+/**
+ * Do bytes that the program never wrote leave it? Of its stack, the machine runs the same packets with other garbage and
+ * compares; of the room that `bpf_xdp_adjust_head` makes in front of a packet, the interpreter says who wrote each byte.
+ */
+
+import type { PacketWrites } from '../../sim/ebpf/interpreter/packet-writes.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import { mayReadUnwritten } from '../../sim/engines/unwritten-stack.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import { leaves } from '../../sim/runtime/delivery.ts';
+import { differingEntries, type MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { type Outcome, outcomeAt } from '../outcome.ts';
+import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+
+/** Every bit differs between the two. */
+const FILLS = [0x00, 0xff] as const;
+/** Packets that are kept: some of each action and length. */
+const KEPT_OF_A_KIND = 4;
+const MAX_KEPT = 160;
+const MAX_GROWN = 24;
+const MAX_LENGTH = 512;
+
+export class Uninitialized {
+  readonly #program: Program;
+  readonly #readsStack: boolean;
+  readonly #kinds = new Map<string, number>();
+  readonly #packets: Sighting[] = [];
+  readonly #grown: Sighting[] = [];
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#readsStack = mayReadUnwritten(program);
+  }
+
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    for (let packet = 0; packet < output.count; packet++) {
+      if (output.status[packet] !== STATUS.ran || input.length[packet]! > MAX_LENGTH) continue;
+      const action = output.action[packet]!;
+      const growth = output.length[packet]! - input.length[packet]!;
+      const isGrown = growth > 0 && this.#hook(input.entry[packet]!) === 'xdp';
+      if (!this.#readsStack && !isGrown) continue;
+      const offset = input.offset[packet]!;
+      const type = (input.bytes[offset + 12]! << 8) | input.bytes[offset + 13]!;
+      const key = `${input.entry[packet]} ${action} ${growth} ${type} ${input.bytes[offset + 23]}`;
+      const seen = this.#kinds.get(key) ?? 0;
+      if (seen >= KEPT_OF_A_KIND) continue;
+      this.#kinds.set(key, seen + 1);
+      const sighting = { world, stimulus: input.stimulus(packet) };
+      if (this.#packets.length < MAX_KEPT) this.#packets.push(sighting);
+      if (isGrown && this.#grown.length < MAX_GROWN) this.#grown.push(sighting);
+    }
+  }
+
+  #hook(entry: number): Hook {
+    return this.#program.entries[entry]?.hook ?? 'xdp';
+  }
+
+  /** One of each kind. */
+  async find(machine: Engine): Promise<Seen[]> {
+    const found = new Map<string, Seen>();
+    if (this.#readsStack) await this.#stack(machine, found);
+    if (!found.has('uninitialized/frame')) await this.#headroom(found);
+    return [...found.values()];
+  }
+
+  async #stack(machine: Engine, found: Map<string, Seen>): Promise<void> {
+    const runner = new CaseRunner(this.#program, machine);
+    try {
+      for (const { world, stimulus } of this.#packets) {
+        const first = await this.#differing(runner, world, stimulus);
+        if (first === undefined || found.has(first.id)) continue;
+        const { id } = first;
+        const small = await simplest(
+          stimulus,
+          async (simpler) => (await this.#differing(runner, world, simpler))?.id === id,
+        );
+        const shown = (await this.#differing(runner, world, small)) ?? first;
+        const stackFill = FILLS[1];
+        found.set(id, {
+          world: { ...world, stackFill },
+          stimuli: [small],
+          engine: machine,
+          got: shown.got,
+          breach: {
+            invariant: id,
+            at: shown.at,
+            size: shown.size,
+            expected: 'the same whatever the stack held before',
+            got: shown.text,
+            sentence: shown.sentence,
+          },
+        });
+      }
+    } finally {
+      await runner.close();
+    }
+  }
+
+  /** What two runs on one packet differ in, when the stack held something else before. */
+  async #differing(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Difference | undefined> {
+    const runs: { readonly got: Outcome; readonly maps: Maps }[] = [];
+    for (const stackFill of FILLS) {
+      const ran = await runner.run({ ...world, stackFill }, [stimulus]);
+      if (ran === undefined || ran.output.status[0] !== STATUS.ran) return undefined;
+      const { output, maps } = ran;
+      runs.push({ got: outcomeAt(output, 0), maps });
+    }
+    const [a, b] = runs as [(typeof runs)[0], (typeof runs)[0]];
+    return (
+      differenceOf(a.got, b.got, this.#hook(stimulus.entry ?? 0)) ?? mapDifference(a.maps, b.maps, b.got)
+    );
+  }
+
+  async #headroom(found: Map<string, Seen>): Promise<void> {
+    const watched: PacketWrites[] = [];
+    const watching = createVmEngine({
+      onWrites: (writes) => void watched.push(writes),
+    });
+    const runner = new CaseRunner(this.#program, watching);
+    const leaking = async (
+      world: World,
+      stimulus: Stimulus,
+    ): Promise<{ at: number; got: Outcome } | undefined> => {
+      watched.length = 0;
+      const got = await runner.outcome(world, stimulus);
+      const writes = watched.at(-1);
+      if (got?.status !== 'ran' || writes === undefined) return undefined;
+      if (!leaves('xdp', got.action) || this.#hook(stimulus.entry ?? 0) !== 'xdp') return undefined;
+      const at = writes.firstUnwritten(got.packet.length);
+      return at === undefined ? undefined : { at, got };
+    };
+    try {
+      for (const { world, stimulus } of this.#grown) {
+        if ((await leaking(world, stimulus)) === undefined) continue;
+        const small = await simplest(
+          stimulus,
+          async (simpler) => (await leaking(world, simpler)) !== undefined,
+        );
+        const shown = await leaking(world, small);
+        if (shown === undefined) continue;
+        found.set('uninitialized/frame', {
+          world,
+          stimuli: [small],
+          engine: watching,
+          got: shown.got,
+          breach: {
+            invariant: 'uninitialized/frame',
+            at: shown.at,
+            size: 1,
+            expected: 'bytes that the program wrote',
+            got: `whatever lay in byte ${shown.at}`,
+            sentence: `byte ${shown.at} of the frame lies in the room that bpf_xdp_adjust_head made, and was never written`,
+          },
+        });
+        return;
+      }
+    } finally {
+      await runner.close();
+    }
+  }
+}
+
+type Maps = readonly MapSnapshot[] | undefined;
+
+interface Difference {
+  readonly id: string;
+  readonly got: Outcome;
+  readonly at: number;
+  readonly size: number;
+  readonly text: string;
+  readonly sentence: string;
+}
+
+function differenceOf(a: Outcome, b: Outcome, hook: Hook): Difference | undefined {
+  if (a.action !== b.action || a.redirect !== b.redirect) {
+    return {
+      id: 'uninitialized/decision',
+      got: b,
+      at: 0,
+      size: 0,
+      text: `${a.action} or ${b.action}`,
+      sentence: `the program returns ${a.action} or ${b.action}, as bytes of the stack have it that it never wrote`,
+    };
+  }
+  if (!leaves(hook, a.action)) return undefined;
+  if (a.packet.length !== b.packet.length) {
+    return {
+      id: 'uninitialized/frame',
+      got: b,
+      at: 0,
+      size: 0,
+      text: `${a.packet.length} or ${b.packet.length} bytes`,
+      sentence: 'the length of the frame depends on bytes of the stack that the program never wrote',
+    };
+  }
+  let at = 0;
+  while (at < a.packet.length && a.packet[at] === b.packet[at]) at++;
+  if (at === a.packet.length) return undefined;
+  let end = at;
+  while (end < a.packet.length && a.packet[end] !== b.packet[end]) end++;
+  return {
+    id: 'uninitialized/frame',
+    got: b,
+    at,
+    size: end - at,
+    text: 'whatever the stack held',
+    sentence: `${end - at} bytes of the frame, from byte ${at} on, are what the stack held before`,
+  };
+}
+
+function mapDifference(a: Maps, b: Maps, got: Outcome): Difference | undefined {
+  for (const map of a ?? []) {
+    const other = b?.find(({ definition }) => definition.name === map.definition.name);
+    if (other === undefined) continue;
+    const [first] = differingEntries(map, other);
+    if (first === undefined) continue;
+    const isKey = first.expected === undefined || first.got === undefined;
+    const { name } = map.definition;
+    return {
+      id: 'uninitialized/map',
+      got,
+      at: 0,
+      size: 0,
+      text: `bytes of the stack in ${isKey ? 'a key' : 'a value'} of map ${name}`,
+      sentence: `${isKey ? 'a key' : 'a value'} of map ${name} holds bytes of the stack that the program never wrote`,
+    };
+  }
+  return undefined;
+}

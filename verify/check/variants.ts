@@ -1,0 +1,235 @@
+/**
+ * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options or
+ * a tag, at the end of its TTL, to a group. What a program does not look at before it writes shows there.
+ */
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { crc32c } from '../oracle/crc32c.ts';
+import { ChecksumRepair } from './sweep-packets.ts';
+
+const IPV4 = 0x0800;
+const IPV6 = 0x86dd;
+const VLANS: ReadonlySet<number> = new Set([0x8100, 0x88a8]);
+
+const SCTP = 132;
+const UDP_LITE = 136;
+const IGMP = 2;
+/** ESP, OSPF, ICMP's twin in the other family, and what nobody knows. */
+const OTHER_PROTOCOLS = [50, 89, 253];
+
+/** 1480 bytes of a datagram went before. */
+const LATER = 185;
+
+/** All that can be made of one packet; none of a frame without IP behind its tags. */
+export function variantsOf(stimulus: Stimulus): Stimulus[] {
+  const { packet } = stimulus;
+  const at = networkAt(packet);
+  if (at === undefined) return [];
+  const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
+  return [...variants, tagged(packet)].map((one) => ({ ...stimulus, packet: one }));
+}
+
+function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
+  const headerLength = (packet[at]! & 0x0f) * 4;
+  if (headerLength < 20 || at + headerLength + 8 > packet.length) return;
+  const upper = at + headerLength;
+  const total = (packet[at + 2]! << 8) | packet[at + 3]!;
+  const end = Math.min(packet.length, at + total);
+  const with4 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
+    const copy = withRoom(packet, upper, end, protocol);
+    change(copy);
+    const length = (copy[at + 2]! << 8) | copy[at + 3]!;
+    if (copy.length > packet.length) write16(copy, at + 2, length + copy.length - packet.length);
+    if (protocol !== undefined) copy[at + 9] = protocol;
+    const ends = Math.min(copy.length, at + ((copy[at + 2]! << 8) | copy[at + 3]!));
+    if (protocol !== undefined) finish(copy, upper, ends, protocol, at + 12, 4);
+    return repaired(copy, at + 4);
+  };
+  const original = packet[at + 9]!;
+  for (const ttl of [1, 0, 2, 255]) yield with4((copy) => copy.fill(ttl, at + 8, at + 9));
+  for (const protocol of new Set([original, SCTP, UDP_LITE])) {
+    for (const word of [LATER, LATER | 0x2000, 0x2000])
+      yield with4((copy) => write16(copy, at + 6, word), protocol);
+  }
+  yield with4((copy) => write16(copy, at + 6, 0x4000));
+  for (const protocol of [SCTP, UDP_LITE, IGMP, ...OTHER_PROTOCOLS]) yield with4(() => {}, protocol);
+  for (const to of [
+    [224, 0, 0, 1],
+    [239, 1, 2, 3],
+    [255, 255, 255, 255],
+    [0, 0, 0, 0],
+  ])
+    yield with4((copy) => copy.set(to, at + 16));
+  yield withOptions(packet, at, headerLength);
+  if (original === 17) yield with4((copy) => write16(copy, upper + 6, 0));
+}
+
+function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
+  const upper = at + 40;
+  if (upper + 8 > packet.length) return;
+  const end = Math.min(packet.length, upper + ((packet[at + 4]! << 8) | packet[at + 5]!));
+  const with6 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
+    const copy = withRoom(packet, upper, end, protocol);
+    change(copy);
+    const length = (copy[at + 4]! << 8) | copy[at + 5]!;
+    if (copy.length > packet.length) write16(copy, at + 4, length + copy.length - packet.length);
+    if (protocol !== undefined) copy[at + 6] = protocol;
+    const ends = Math.min(copy.length, upper + ((copy[at + 4]! << 8) | copy[at + 5]!));
+    if (protocol !== undefined) finish(copy, upper, ends, protocol, at + 8, 16);
+    return repaired(copy, at);
+  };
+  for (const limit of [1, 0, 2, 255]) yield with6((copy) => copy.fill(limit, at + 7, at + 8));
+  for (const protocol of [SCTP, UDP_LITE, ...OTHER_PROTOCOLS]) yield with6(() => {}, protocol);
+  for (const to of [
+    [0xff, 2],
+    [0xff, 5],
+    [0, 0],
+  ])
+    yield with6((copy) => copy.fill(0, at + 24, at + 40).set(to, at + 24));
+  for (const word of [LATER << 3, (LATER << 3) | 1, 1]) yield fragment6(packet, at, word);
+}
+
+/** Where the data behind the IP header of a frame lies. */
+export interface Transport {
+  readonly version: 4 | 6;
+  readonly protocol: number;
+  readonly at: number;
+  readonly end: number;
+  /** Offset of the fragment in bytes, plus 1 where more follow. */
+  readonly fragment: number;
+}
+
+/**
+ * @param fragments whether fragments have any, too
+ * @returns undefined without IP, with extension headers other than a fragment header, or with less than 8 bytes behind it
+ */
+export function transportOf(packet: Uint8Array, fragments: boolean = false): Transport | undefined {
+  const network = networkAt(packet);
+  if (network === undefined) return undefined;
+  const found = packet[network]! >> 4 === 4 ? transport4(packet, network) : transport6(packet, network);
+  if (found.at + 8 > found.end || found.end > packet.length) return undefined;
+  return fragments || found.fragment === 0 ? found : undefined;
+}
+
+function transport4(packet: Uint8Array, network: number): Transport {
+  const at = network + Math.max(20, (packet[network]! & 0x0f) * 4);
+  const word = read16(packet, network + 6);
+  const fragment = ((word & 0x1fff) << 3) | ((word >> 13) & 1);
+  const end = network + read16(packet, network + 2);
+  return { version: 4, protocol: packet[network + 9]!, at, end, fragment };
+}
+
+function transport6(packet: Uint8Array, network: number): Transport {
+  const end = network + 40 + read16(packet, network + 4);
+  const protocol = packet[network + 6]!;
+  const isFragment = protocol === 44 && network + 48 <= packet.length;
+  if (!isFragment) return { version: 6, protocol, at: network + 40, end, fragment: 0 };
+  const fragment = read16(packet, network + 42) & 0xfff9;
+  return { version: 6, protocol: packet[network + 40]!, at: network + 48, end, fragment };
+}
+
+/** The same packet as a fragment that others went before; undefined where it has no IP. */
+export function laterFragment(packet: Uint8Array): Uint8Array | undefined {
+  const network = networkAt(packet);
+  if (network === undefined) return undefined;
+  if (packet[network]! >> 4 === 6) return fragment6(packet, network, LATER << 3);
+  const copy = packet.slice();
+  write16(copy, network + 6, LATER);
+  return repaired(copy, network + 4);
+}
+
+/** The payload as that of another protocol: long enough for its header, and even. */
+function withRoom(packet: Uint8Array, upper: number, end: number, protocol: number | undefined): Uint8Array {
+  if (protocol === undefined || end - upper >= 20 || end < packet.length) return packet.slice();
+  const copy = new Uint8Array(upper + 20);
+  copy.set(packet);
+  return copy;
+}
+
+/** Writes the checksum of a protocol that the oracle's repair does not know. */
+function finish(
+  packet: Uint8Array,
+  upper: number,
+  end: number,
+  protocol: number,
+  addressesAt: number,
+  addressLength: number,
+): void {
+  if (protocol === SCTP && end - upper >= 12) {
+    const crc = crc32c(packet, upper, end, upper + 8);
+    for (let byte = 0; byte < 4; byte++) packet[upper + 8 + byte] = crc >>> (8 * byte);
+  } else if (protocol === UDP_LITE && end - upper >= 8) {
+    // All of it is covered.
+    write16(packet, upper + 4, 0);
+    write16(packet, upper + 6, 0);
+    let sum = UDP_LITE + end - upper;
+    for (let at = 0; at < 2 * addressLength; at += 2) sum += read16(packet, addressesAt + at);
+    write16(packet, upper + 6, checksum(packet, upper, end, sum) || 0xffff);
+  } else if (protocol === IGMP && end - upper >= 8) {
+    write16(packet, upper + 2, 0);
+    write16(packet, upper + 2, checksum(packet, upper, end, 0));
+  }
+}
+
+function checksum(packet: Uint8Array, from: number, to: number, start: number): number {
+  let sum = start;
+  for (let at = from; at < to; at += 2) sum += at + 1 < to ? read16(packet, at) : packet[at]! << 8;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return ~sum & 0xffff;
+}
+
+/** Four bytes of options that do nothing (RFC 791 §3.1). */
+function withOptions(packet: Uint8Array, at: number, headerLength: number): Uint8Array {
+  if (headerLength > 56) return packet;
+  const copy = spliced(packet, at + headerLength, [1, 1, 1, 0]);
+  copy[at]!++;
+  write16(copy, at + 2, read16(copy, at + 2) + 4);
+  return repaired(copy, at + 4);
+}
+
+/** The same behind a fragment header (RFC 8200 §4.5). */
+function fragment6(packet: Uint8Array, at: number, word: number): Uint8Array {
+  const copy = spliced(packet, at + 40, [packet[at + 6]!, 0, word >> 8, word & 0xff, 0, 0, 0, 7]);
+  copy[at + 6] = 44;
+  write16(copy, at + 4, read16(copy, at + 4) + 8);
+  return copy;
+}
+
+function tagged(packet: Uint8Array): Uint8Array {
+  return spliced(packet, 12, [0x81, 0, 0, 42]);
+}
+
+function spliced(packet: Uint8Array, at: number, bytes: readonly number[]): Uint8Array {
+  const copy = new Uint8Array(packet.length + bytes.length);
+  copy.set(packet.subarray(0, at));
+  copy.set(bytes, at);
+  copy.set(packet.subarray(at), at + bytes.length);
+  return copy;
+}
+
+const repair = new ChecksumRepair();
+
+/** Makes right what the oracle finds wrong. @param at a word that stays as it is */
+function repaired(packet: Uint8Array, at: number): Uint8Array {
+  repair.apply(packet, 0, packet.length, at, read16(packet, at), -1);
+  return packet;
+}
+
+function networkAt(packet: Uint8Array): number | undefined {
+  let at = 12;
+  while (at + 4 < packet.length && VLANS.has(read16(packet, at))) at += 4;
+  if (at + 2 + 20 > packet.length) return undefined;
+  const type = read16(packet, at);
+  const version = packet[at + 2]! >> 4;
+  return (type === IPV4 && version === 4) || (type === IPV6 && version === 6 && at + 42 <= packet.length)
+    ? at + 2
+    : undefined;
+}
+
+function read16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+function write16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 8;
+  bytes[at + 1] = value;
+}
