@@ -48,6 +48,8 @@ export class ChecksumRepair implements ChecksumSink {
   /** The checksum that is to stay as it is; -1: none. */
   #kept = -1;
   #changed = false;
+  /** Does one checksum cover another? Not without tunnels and quotes, and then one round is enough. */
+  #isNested = false;
   /** What the kept checksum should be. */
   #wanted = 0;
 
@@ -70,7 +72,8 @@ export class ChecksumRepair implements ChecksumSink {
     this.#settle(length);
   }
 
-  checksum({ status, at, expected, got }: FoundChecksum): void {
+  checksum({ status, at, expected, got, depth }: FoundChecksum): void {
+    if (depth > 0) this.#isNested = true;
     if (at === this.#kept) {
       this.#wanted = status === CHECKSUM.bad ? expected : got;
       return;
@@ -83,8 +86,9 @@ export class ChecksumRepair implements ChecksumSink {
   #settle(length: number): void {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       this.#changed = false;
+      this.#isNested = false;
       verifyChecksums(this.#bytes, this.#frame, length, this);
-      if (!this.#changed) return;
+      if (!this.#changed || !this.#isNested) return;
     }
   }
 

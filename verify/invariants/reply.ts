@@ -65,9 +65,8 @@ function judgeHeader(pair: FramePair, row: number, match: number): Breach | unde
   // It goes back where it came from, with another source than before.
   if (!same(after, now + size, before, then, size)) return undefined;
   if (same(after, now, before, then, size)) return undefined;
-  const address = after.subarray(now, now + size);
-  const isZero = address.every((byte) => byte === 0);
-  if (!isZero && !isGroup(address)) return undefined;
+  const isZero = isFilled(after, now, size, 0);
+  if (!isZero && !isGroup(after, now, size)) return undefined;
   // The destination as it came stands behind the source.
   const isSwapped = same(after, now, before, then + size, size);
   const id = !isZero ? 'reply/group-source' : isSwapped ? 'reply/to-zero' : 'reply/zero-source';
@@ -110,9 +109,14 @@ function judgeMac({
 }
 
 /** Multicast, and the limited broadcast; of IPv6, multicast. */
-function isGroup(address: Uint8Array): boolean {
-  if (address.length === 16) return address[0] === 0xff;
-  return (address[0]! & 0xf0) === 0xe0 || address.every((byte) => byte === 0xff);
+function isGroup(bytes: Uint8Array, at: number, size: number): boolean {
+  if (size === 16) return bytes[at] === 0xff;
+  return (bytes[at]! & 0xf0) === 0xe0 || isFilled(bytes, at, size, 0xff);
+}
+
+function isFilled(bytes: Uint8Array, at: number, size: number, value: number): boolean {
+  for (let index = 0; index < size; index++) if (bytes[at + index] !== value) return false;
+  return true;
 }
 
 function same(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {

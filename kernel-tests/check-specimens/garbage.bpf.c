@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* Programs that use bytes which they never wrote. */
+#include "common.h"
+
+struct stamp {
+	__u8 kind;
+	/* Three bytes that no field owns. */
+	__u32 value;
+};
+
+/* Keeps the compiler from knowing what is not there. */
+#define ON_STACK(variable) asm volatile("" : : "r"(&(variable)) : "memory")
+
+/* A structure with a hole goes into the packet as a whole. */
+PROGRAM int stack_sent(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct stamp stamp;
+	struct udphdr *udp;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP))
+		return PASS;
+	udp = packet.l4;
+	if (packet.length < 16 || (void *)(udp + 1) + sizeof(stamp) > packet.end)
+		return PASS;
+	IF_RIGHT(__builtin_memset(&stamp, 0, sizeof(stamp));)
+	ON_STACK(stamp);
+	stamp.kind = 1;
+	stamp.value = packet.ip->saddr;
+	ON_STACK(stamp);
+	__builtin_memcpy(udp + 1, &stamp, sizeof(stamp));
+	udp->check = 0;
+	return PASS;
+}
+
+/* A flag that is set on one way only. */
+PROGRAM int stack_decides(CONTEXT *ctx)
+{
+	struct packet packet;
+	volatile __u32 found FAULTY_OR_RIGHT(, = 0);
+
+	if (!parse_ipv4(ctx, &packet, 0))
+		return PASS;
+	ON_STACK(found);
+	if (packet.ip->protocol == IPPROTO_TCP)
+		found = 1;
+	return found == 0 ? PASS : DROP;
+}
+
+struct key {
+	__u8 protocol;
+	__be32 address;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct key);
+	__type(value, __u64);
+} flows SEC(".maps");
+
+/* A key with a hole: the next packet of the flow finds another. */
+PROGRAM int stack_key(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct key key;
+	__u64 one = 1, *seen;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_TCP))
+		return PASS;
+	IF_RIGHT(__builtin_memset(&key, 0, sizeof(key));)
+	ON_STACK(key);
+	key.protocol = packet.ip->protocol;
+	key.address = packet.ip->saddr;
+	ON_STACK(key);
+	seen = bpf_map_lookup_elem(&flows, &key);
+	if (seen != NULL)
+		__sync_fetch_and_add(seen, 1);
+	else
+		bpf_map_update_elem(&flows, &key, &one, BPF_ANY);
+	return PASS;
+}
+
+#ifndef TC
+/* A header in front of the packet, of which some bytes are left as they were. */
+PROGRAM int head_unwritten(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct ethhdr old;
+	__u8 *shim;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
+		return PASS;
+	old = *eth;
+	if (bpf_xdp_adjust_head(ctx, -8))
+		return DROP;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) + 8 > (void *)(long)ctx->data_end)
+		return DROP;
+	__builtin_memcpy(eth, &old, sizeof(old));
+	eth->h_proto = bpf_htons(0x88b5);
+	shim = (void *)(eth + 1);
+	/* What lies behind byte 14 now was the old header. */
+	shim[0] = 8;
+	shim[1] = 0;
+	IF_RIGHT(__builtin_memset(shim + 2, 0, 6);)
+	return XDP_TX;
+}
+#endif

@@ -1,0 +1,196 @@
+/**
+ * Small programs, each in two forms: one with a fault of those that real programs have, for which `check` must name the
+ * right invariant, and its right twin, of which `check` must say nothing worse than a note. One source holds several of
+ * them, and is compiled four ways: XDP and TC, right and faulty.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compileBpf } from '../../bpf/compile.ts';
+import { macFromText } from '../../sim/packet/addresses.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { checksumId } from '../../verify/invariants/checksum-rules.ts';
+import { CHECKSUM_SPECIMENS, SPECIMEN_HOOKS } from '../checksum-specimens/specimens.ts';
+
+export interface CheckSpecimen {
+  /** The C function. */
+  readonly name: string;
+  /** The source, relative to kernel-tests/, without `.bpf.c`. */
+  readonly source: string;
+  readonly hooks: readonly Hook[];
+  /** What `check` must name in the faulty form. */
+  readonly invariant: string;
+  /** Default: the empty world. */
+  readonly world?: World;
+  /** Kernels as which it is checked, too. */
+  readonly asKernels?: readonly string[];
+}
+
+type Rest = Partial<Pick<CheckSpecimen, 'hooks' | 'world' | 'asKernels'>>;
+
+/** The specimens of one source: function and invariant. */
+function of(
+  source: string,
+  ...rows: readonly (readonly [name: string, invariant: string, rest?: Rest])[]
+): CheckSpecimen[] {
+  return rows.map(([name, invariant, rest = {}]) => ({
+    name,
+    invariant,
+    source: `check-specimens/${source}`,
+    hooks: SPECIMEN_HOOKS,
+    ...rest,
+  }));
+}
+
+const XDP: Rest = { hooks: ['xdp'] };
+
+/** The four slots that the right form uses; the faulty one takes eight for granted. */
+const PORTS: World = {
+  devices: [2, 3, 4, 5].map((ifindex) => ({
+    ifindex,
+    name: `port${ifindex}`,
+    mac: macFromText(`02:00:00:00:00:0${ifindex}`),
+  })),
+  maps: {
+    ports: [0, 1, 2, 3].map((slot) => ({ key: word(slot), value: word(slot + 2) })),
+  },
+};
+
+const ROUTER: World = {
+  devices: [
+    {
+      ifindex: 2,
+      name: 'left',
+      mac: macFromText('02:00:00:00:00:02'),
+      addresses: ['10.0.0.254/24'],
+      forwarding: true,
+    },
+  ],
+  routes: [{ to: '0.0.0.0/0', via: '10.0.0.1', ifindex: 2 }],
+  neighbours: [{ ifindex: 2, address: '10.0.0.1', mac: macFromText('02:00:00:00:01:01') }],
+};
+
+function word(value: number): Uint8Array {
+  return Uint8Array.of(value, 0, 0, 0);
+}
+
+/** Those that the oracle's own suite has, too: what it finds there by its kinds of packets, `check` finds without. */
+const OF_THE_ORACLE: readonly CheckSpecimen[] = CHECKSUM_SPECIMENS.map(({ name, field, cause, hooks }) => ({
+  name,
+  source: `checksum-specimens/${name}`,
+  hooks: hooks ?? SPECIMEN_HOOKS,
+  invariant: cause === undefined ? field : checksumId(cause),
+}));
+
+export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
+  ...of(
+    'answers',
+    ['ttl_expired', 'ttl/expired'],
+    ['ttl_wrapped', 'ttl/wrapped'],
+    ['hop_limit_expired', 'ttl/expired'],
+    ['echo_group', 'reply/group-source'],
+    ['echo_unset', 'reply/zero-source'],
+    ['unknown_action', 'action/unknown'],
+    ['error_returned', 'action/unknown'],
+  ),
+  ...of(
+    'redirects',
+    ['redirect_bare', 'redirect/no-target'],
+    ['redirect_flags', 'redirect/refused'],
+    ['ttl_step', 'ttl/step'],
+    ['ttl_left', 'ttl/not-lowered', { world: ROUTER }],
+    ['redirect_slot', 'redirect/empty-slot', { ...XDP, world: PORTS }],
+    ['redirect_ignored', 'redirect/no-target', { ...XDP, world: PORTS }],
+  ),
+  ...of(
+    'garbage',
+    ['stack_sent', 'uninitialized/frame'],
+    ['stack_decides', 'uninitialized/decision'],
+    ['stack_key', 'uninitialized/map'],
+    ['head_unwritten', 'uninitialized/frame', XDP],
+  ),
+  ...of(
+    'counters',
+    ['counter_plain', 'counter/lost-update'],
+    ['counter_shared', 'counter/lost-update'],
+    ['counter_global', 'counter/lost-update'],
+    ['counter_unlocked', 'counter/lost-update'],
+  ),
+  ...of(
+    'protocols',
+    ['sctp_ports', 'checksum/sctp'],
+    ['tcp_assumed', 'checksum/sctp'],
+    ['esp_written', 'payload/overwritten'],
+    ['udplite_address', 'checksum/udp-lite'],
+    ['fragment_read', 'fragments/ports-read'],
+    ['fragment_written', 'fragments/written'],
+    ['fragment_cleared', 'fragments/cleared'],
+    ['fragment_moved', 'fragments/changed'],
+  ),
+  ...of(
+    'sums',
+    ['not_complemented', 'checksum/not-complemented'],
+    ['bytes_swapped', 'checksum/bytes-swapped'],
+    ['old_counted', 'checksum/old-checksum-counted'],
+    ['word_forgotten', 'checksum/unknown'],
+    ['delta_negated', 'checksum/delta-negated'],
+    ['change_left_out', 'checksum/change-left-out'],
+    ['change_twice', 'checksum/change-counted-twice'],
+    ['udp6_removed', 'checksum/udp-checksum-removed-over-ipv6'],
+    ['udp6_zero_lost', 'checksum/udp-zero-lost'],
+    ['icmp6_pseudo_left', 'checksum/not-updated'],
+    ['all_zero_message', 'checksum/all-zero-message'],
+    ['ttl_carry', 'checksum/carry-lost'],
+  ),
+  ...of(
+    'tunnels',
+    ['vlan_stale', 'ethertype/stale', XDP],
+    ['ipip_total', 'lengths/total', XDP],
+    ['ipip_check', 'checksum/unknown', XDP],
+    ['header_cut', 'lengths/total', XDP],
+    ['udp_length_left', 'lengths/udp'],
+    ['trailer', 'lengths/total'],
+  ),
+  ...of('refused', ['unchecked', 'load/refused']),
+  ...of('null', ['null_used', 'load/refused']),
+  ...of('versions', ['sum_unfolded', 'checksum/fold-forgotten', { asKernels: ['6.1'] }]),
+];
+
+export const CHECK_SPECIMENS: readonly CheckSpecimen[] = [...OF_THE_ORACLE, ...OWN_SPECIMENS];
+
+const objects = new Map<string, Uint8Array>();
+
+/**
+ * Compiles one of them; those of one source are compiled once.
+ * @throws {Error} with the compiler's messages
+ */
+export function buildCheckSpecimen({ name, source }: CheckSpecimen, hook: Hook, faulty: boolean): Program {
+  const key = `${source} ${hook} ${faulty}`;
+  const object = objects.get(key) ?? compiled(source, hook, faulty);
+  objects.set(key, object);
+  const isOwn = source.startsWith('check-specimens/');
+  return {
+    name: `${name}${faulty ? ', faulty' : ''}`,
+    entries: [{ function: isOwn ? name : 'specimen', hook }],
+    object,
+  };
+}
+
+/** What the worlds of a check are; undefined: those of any object. */
+export function worldsOfSpecimen({ world }: CheckSpecimen): readonly NamedWorld[] | undefined {
+  return world === undefined ? undefined : [{ name: 'given', world }];
+}
+
+function compiled(source: string, hook: Hook, faulty: boolean): Uint8Array {
+  const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-specimen-'));
+  try {
+    const object = join(scratch, 'specimen.o');
+    const defines = [...(hook === 'xdp' ? [] : ['TC']), ...(faulty ? ['FAULTY'] : [])];
+    compileBpf(`kernel-tests/${source}.bpf.c`, object, { options: defines.map((define) => `-D${define}`) });
+    return new Uint8Array(readFileSync(object));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}

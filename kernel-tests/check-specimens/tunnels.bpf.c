@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* Programs that put headers on and take them off. */
+#include "common.h"
+
+#ifndef TC
+struct vlan_header {
+	__be16 tci;
+	__be16 type;
+};
+
+/* Takes a tag off; the EtherType behind it moves, or not. */
+PROGRAM int vlan_stale(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct vlan_header *tag = (void *)(eth + 1);
+	struct ethhdr old;
+	__be16 type;
+
+	if ((void *)(tag + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_8021Q))
+		return PASS;
+	type = tag->type;
+	if (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6))
+		return PASS;
+	old = *eth;
+	if (bpf_xdp_adjust_head(ctx, 4))
+		return DROP;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return DROP;
+	IF_RIGHT(old.h_proto = type;)
+	*eth = old;
+	return PASS;
+}
+
+/* IP in IP: what the outer header says. */
+INLINE struct iphdr *encapsulate(struct xdp_md *ctx, __u16 *total)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
+	struct ethhdr old;
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
+		return NULL;
+	if (ip->version != 4 || ip->ihl < 5 || bpf_ntohs(ip->tot_len) < 20 || bpf_ntohs(ip->tot_len) > 1480)
+		return NULL;
+	*total = bpf_ntohs(ip->tot_len);
+	old = *eth;
+	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(*ip)))
+		return NULL;
+	eth = (void *)(long)ctx->data;
+	ip = (void *)(eth + 1);
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
+		return NULL;
+	*eth = old;
+	__builtin_memset(ip, 0, sizeof(*ip));
+	ip->version = 4;
+	ip->ihl = 5;
+	ip->ttl = 64;
+	ip->protocol = IPPROTO_IPIP;
+	ip->saddr = bpf_htonl(0x0a000001);
+	ip->daddr = bpf_htonl(0x0a000002);
+	ip->tot_len = bpf_htons(*total + sizeof(*ip));
+	return ip;
+}
+
+INLINE void finish(struct iphdr *ip)
+{
+	__u16 *word = (__u16 *)ip;
+	__u32 sum = 0;
+	int at;
+
+	ip->check = 0;
+#pragma unroll
+	for (at = 0; at < 10; at++)
+		sum += word[at];
+	ip->check = ~fold(sum);
+}
+
+PROGRAM int ipip_total(CONTEXT *ctx)
+{
+	struct iphdr *ip;
+	__u16 total;
+
+	ip = encapsulate(ctx, &total);
+	if (ip == NULL)
+		return PASS;
+	IF_FAULTY(ip->tot_len = bpf_htons(total);)
+	finish(ip);
+	return XDP_TX;
+}
+
+PROGRAM int ipip_check(CONTEXT *ctx)
+{
+	struct iphdr *ip;
+	__u16 total;
+
+	ip = encapsulate(ctx, &total);
+	if (ip == NULL)
+		return PASS;
+	IF_RIGHT(finish(ip);)
+	return XDP_TX;
+}
+
+/* Two bytes before the end are cut off, whatever header that is. */
+PROGRAM int header_cut(CONTEXT *ctx)
+{
+	struct packet packet;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_TCP))
+		return PASS;
+#ifdef FAULTY
+	if (bpf_xdp_adjust_tail(ctx, -(int)(packet.end - packet.l4) + 12))
+		return DROP;
+#endif
+	return PASS;
+}
+#endif
+
+/* The length of UDP stays when the datagram is cut. */
+PROGRAM int udp_length_left(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct udphdr *udp;
+	__u16 total, length, none = 0;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP) || !ends_with_frame(&packet) || packet.length < 40)
+		return PASS;
+	udp = packet.l4;
+	length = udp->len;
+	if (bpf_ntohs(length) != packet.length)
+		return PASS;
+	total = packet.ip->tot_len;
+	packet.ip->tot_len = bpf_htons(bpf_ntohs(total) - 4);
+	packet.ip->check = update(packet.ip->check, total, packet.ip->tot_len);
+	IF_RIGHT(udp->len = bpf_htons(bpf_ntohs(length) - 4);)
+	udp->check = none;
+	return RESIZE(ctx, -4) ? DROP : PASS;
+}
+
+/* A trailer that no length counts, with something in it. */
+PROGRAM int trailer(CONTEXT *ctx)
+{
+	struct packet packet;
+	__u8 *last;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP) || !ends_with_frame(&packet) || packet.length < 40)
+		return PASS;
+#ifdef FAULTY
+	if (RESIZE(ctx, 4))
+		return DROP;
+	last = (void *)(long)ctx->data + 14 + 20 + 40;
+	if ((void *)last + 1 > (void *)(long)ctx->data_end)
+		return DROP;
+	/* Somewhere in what was there, so that only the length is wrong. */
+	(void)last;
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP))
+		return DROP;
+	{
+		__u16 total = packet.ip->tot_len;
+
+		packet.ip->tot_len = bpf_htons(bpf_ntohs(total) + 8);
+		packet.ip->check = update(packet.ip->check, total, packet.ip->tot_len);
+	}
+#else
+	(void)last;
+#endif
+	return PASS;
+}
