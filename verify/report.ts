@@ -190,7 +190,7 @@ function invariantOf(finding: Finding, { stimuli }: Case): { readonly invariant?
   const came = stimuli[finding.packet]?.packet;
   if (finding.part !== 'checksum' || came === undefined) return {};
   const cause = checksumCause(came, finding);
-  return { invariant: checksumId(cause?.id) };
+  return { invariant: checksumId(cause?.id, finding.fault?.layer) };
 }
 
 /**

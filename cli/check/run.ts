@@ -4,7 +4,7 @@ import { type CheckProgress, check } from '../../verify/check/check.ts';
 import type { CheckedProgram } from '../../verify/check/finding.ts';
 import { isKnownRule, isNamed, RULES } from '../../verify/invariants/rules.ts';
 import { exampleCases } from '../../verify/run.ts';
-import { createEngine } from '../engines.ts';
+import { createEngine, createEngineAs } from '../engines.ts';
 import { inputFailure } from '../failure.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { type PlacedProgram, placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
@@ -60,6 +60,7 @@ async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatc
     sweeps,
     shrinkSeconds,
     isOn: (id) => isOn(plan, id),
+    versions: plan.asKernels.map((version) => ({ version, machine: createEngineAs('wasm', version) })),
     cases: exampleCases(program),
     save: saveBelow(directory),
     signal: watch.signal,

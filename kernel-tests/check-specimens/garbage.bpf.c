@@ -92,18 +92,17 @@ PROGRAM int head_unwritten(CONTEXT *ctx)
 	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
 		return PASS;
 	old = *eth;
-	if (bpf_xdp_adjust_head(ctx, -8))
+	if (bpf_xdp_adjust_head(ctx, -32))
 		return DROP;
 	eth = (void *)(long)ctx->data;
-	if ((void *)(eth + 1) + 8 > (void *)(long)ctx->data_end)
+	if ((void *)(eth + 1) + 18 > (void *)(long)ctx->data_end)
 		return DROP;
 	__builtin_memcpy(eth, &old, sizeof(old));
 	eth->h_proto = bpf_htons(0x88b5);
 	shim = (void *)(eth + 1);
-	/* What lies behind byte 14 now was the old header. */
-	shim[0] = 8;
+	shim[0] = 18;
 	shim[1] = 0;
-	IF_RIGHT(__builtin_memset(shim + 2, 0, 6);)
+	IF_RIGHT(__builtin_memset(shim + 2, 0, 16);)
 	return XDP_TX;
 }
 #endif

@@ -55,7 +55,7 @@ PROGRAM int ttl_left(CONTEXT *ctx)
 	fib.ipv4_src = packet.ip->saddr;
 	fib.ipv4_dst = packet.ip->daddr;
 	fib.tot_len = bpf_ntohs(packet.ip->tot_len);
-	fib.ifindex = ctx->ingress_ifindex;
+	fib.ifindex = 2;
 	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
 		return PASS;
 	IF_RIGHT(lower_ttl(packet.ip, 1);)

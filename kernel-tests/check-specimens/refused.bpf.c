@@ -2,14 +2,14 @@
 /* What the verifier refuses. */
 #include "common.h"
 
-/* Reads a port without asking whether the packet is that long. */
+/* Reads a TTL without asking whether the packet is that long. */
 PROGRAM int unchecked(CONTEXT *ctx)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct udphdr *udp = (void *)(eth + 1) + sizeof(struct iphdr);
+	struct iphdr *ip = (void *)(eth + 1);
 
-	if ((void *)udp FAULTY_OR_RIGHT(, +sizeof(*udp)) > end)
+	if ((void *)ip FAULTY_OR_RIGHT(, +sizeof(*ip)) > end || eth->h_proto != bpf_htons(ETH_P_IP))
 		return PASS;
-	return udp->dest == bpf_htons(53) ? DROP : PASS;
+	return ip->ttl == 0 ? DROP : PASS;
 }

@@ -123,7 +123,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['sctp_ports', 'checksum/sctp'],
     ['tcp_assumed', 'checksum/sctp'],
     ['esp_written', 'payload/overwritten'],
-    ['udplite_address', 'checksum/udp-lite'],
+    ['udplite_address', 'checksum/udplite'],
     ['fragment_read', 'fragments/ports-read'],
     ['fragment_written', 'fragments/written'],
     ['fragment_cleared', 'fragments/cleared'],
@@ -147,15 +147,15 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
   ...of(
     'tunnels',
     ['vlan_stale', 'ethertype/stale', XDP],
-    ['ipip_total', 'lengths/total', XDP],
-    ['ipip_check', 'checksum/unknown', XDP],
+    ['ipip_total', 'lengths/surplus', XDP],
+    ['ipip_check', 'checksum/never-computed', XDP],
     ['header_cut', 'lengths/total', XDP],
     ['udp_length_left', 'lengths/udp'],
     ['trailer', 'lengths/total'],
   ),
   ...of('refused', ['unchecked', 'load/refused']),
   ...of('null', ['null_used', 'load/refused']),
-  ...of('versions', ['sum_unfolded', 'checksum/fold-forgotten', { asKernels: ['6.1'] }]),
+  ...of('versions', ['sum_unfolded', 'kernel-version/differs', { asKernels: ['6.1'] }]),
 ];
 
 export const CHECK_SPECIMENS: readonly CheckSpecimen[] = [...OF_THE_ORACLE, ...OWN_SPECIMENS];

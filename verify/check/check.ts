@@ -5,14 +5,18 @@
  *        ─► its text ─► findings ─► verdict
  */
 import type { SavedCase } from '../../corpus/cases/case.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
 import type { Progress } from '../collector.ts';
 import { mergeCoverage, summarizeCoverage } from '../coverage-summary.ts';
+import { guide } from '../guide/guide.ts';
+import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
 import { type Divergence, mergeReports, type ProgramReport, type Saved } from '../report.ts';
 import { verify } from '../run.ts';
 import { unreachedOf } from '../unreached.ts';
@@ -24,7 +28,7 @@ import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
-import { divergenceOf, type Seen } from './probe.ts';
+import { decidingLine, divergenceOf, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
@@ -58,6 +62,8 @@ export interface CheckOptions {
   readonly isOn?: IsOn;
   /** Whether words that the program rewrites are swept; default true. */
   readonly sweeps?: boolean;
+  /** Instructions that the search for packets may run; default 2 million, about half a second. */
+  readonly effort?: number;
   /** Per finding; default 3. */
   readonly shrinkSeconds?: number;
   /** Per cent of the branches without which a check is incomplete; default 80. */
@@ -85,6 +91,8 @@ const MAX_FINDINGS = 32;
 const MAX_VARIED = 48;
 /** Packets for each other kernel. */
 const OTHER_RUNS = 16_384;
+/** Instructions that the search for packets may run: about half a second. */
+const GUIDE_EFFORT = 2_000_000;
 /** Larger than in other runs: one sweep is eight cases. */
 const SWEEP_BATCH = 8192;
 
@@ -140,7 +148,7 @@ class Check {
     const { program } = options;
     this.#ttl = new TtlSteps(program);
     this.#garbage = new Uninitialized(program);
-    this.#redirects = new Redirects(program);
+    this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
       program.entries.map(({ hook }) => hook),
       (pair, world, input, packet) => this.#ttl.enter(pair, world, input, packet),
@@ -164,14 +172,18 @@ class Check {
   }
 
   async findings(): Promise<CheckFinding[]> {
-    const { kernel, machine, runs, seconds, cases } = this.#options;
+    const { kernel, machine, runs, seconds, cases = [] } = this.#options;
     const engines = kernel === undefined ? [machine] : [kernel, machine];
     const observe = this.#observe;
+    const guided = this.#guided();
     const length =
       seconds === undefined
         ? { runs: runs ?? DEFAULT_RUNS }
         : { seconds, ...(runs === undefined ? {} : { runs }) };
-    await this.#verify({ engines, observe, ...length, ...(cases === undefined ? {} : { cases }) }, 'packets');
+    await this.#verify(
+      { engines, observe, ...length, ...guided, cases: [...cases, ...(guided.cases ?? [])] },
+      'packets',
+    );
     if (this.#hasRun()) {
       await this.#variants(engines, observe);
       if (this.#options.sweeps !== false) this.sweeps = await this.#sweep(machine);
@@ -179,6 +191,40 @@ class Check {
       await this.#otherKernels();
     }
     return await this.#collected();
+  }
+
+  /** Packets and worlds that lead where random ones do not. */
+  #guided(): Pick<Parameters<typeof verify>[0], 'source' | 'worlds' | 'cases'> & {
+    readonly cases?: readonly SavedCase[];
+  } {
+    const { program, seed, signal, worlds = worldsOf(program), source, machine } = this.#options;
+    if (source !== undefined || program.object === undefined || !machine.availability(program).available)
+      return {};
+    try {
+      loadObject(program.object);
+    } catch (error) {
+      // The run says what is wrong with the object.
+      if (error instanceof ObjectError) return {};
+      throw error;
+    }
+    const guidance = guide(program, {
+      seed,
+      worlds,
+      effort: this.#options.effort ?? GUIDE_EFFORT,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const base = new PacketGenerator(
+      program.definition?.hints,
+      program.entries.map(({ hook }) => hook),
+    );
+    return {
+      source: new GuidedSource(base, program, guidance),
+      worlds: guidedWorlds(worlds, guidance),
+      cases: guidance.cases.map(({ world, stimuli }, index) => ({
+        path: `guided case ${index + 1}`,
+        case: { program: program.name, world, stimuli },
+      })),
+    };
   }
 
   readonly #observe: Observe = (world, input, reports) => {
@@ -231,9 +277,27 @@ class Check {
     const { program, seed, save } = this.#options;
     const divergence = await divergenceOf(program, seed, seen);
     const saved = save === undefined ? {} : await save(divergence);
-    const finding = findingOf({ ...divergence, ...saved });
+    const finding = await this.#placed(findingOf({ ...divergence, ...saved }));
     const summary = version === undefined ? finding.summary : `${finding.summary} (as Linux ${version})`;
     this.#made.push({ ...finding, summary, confirmedBy: [seen.engine.name] });
+  }
+
+  /** With the line that decided, and no error where it took a map's contents that the test made up. */
+  async #placed(finding: CheckFinding): Promise<CheckFinding> {
+    const { program, worlds } = this.#options;
+    const { divergence, source } = finding;
+    if (divergence === undefined) return finding;
+    const decides = /^(action|redirect|uninitialized)\//.test(finding.invariant);
+    const line = source === undefined && decides ? await decidingLine(program, divergence.case) : undefined;
+    const placed = line === undefined ? finding : { ...finding, source: line };
+    const isMadeUp =
+      worlds === undefined && program.definition === undefined && hasContents(divergence.case.world);
+    if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
+    return {
+      ...placed,
+      severity: 'info',
+      summary: `${placed.summary} (with contents of maps that the test made up)`,
+    };
   }
 
   /** The same packets, and the same sweeps, in the machine as other kernels. */
@@ -326,8 +390,13 @@ class Check {
       ...warningFindings(program, this.report.warnings, this.#made),
     ];
     for (const divergence of this.#reports.flatMap(({ divergences }) => divergences)) {
-      const finding = findingOf(divergence);
+      const finding = await this.#placed(findingOf(divergence));
       if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) continue;
+      // The machine shows a packet for what the verifier only says.
+      const refused = findings.findIndex(
+        ({ invariant, divergence: shown }) => invariant === 'load/refused' && shown === undefined,
+      );
+      if (finding.invariant === 'load/refused' && refused >= 0) findings.splice(refused, 1);
       const engines = [machine, witness, ...(kernel === undefined ? [] : [kernel])];
       const oracle = checkJudging(program, this.#isOn);
       findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
@@ -337,6 +406,14 @@ class Check {
       .filter(({ invariant }) => this.#isOn(invariant))
       .sort((a, b) => RANK[a.severity] - RANK[b.severity]);
   }
+}
+
+/** What a program does with a number from a map, it does because the map says so. */
+const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\//;
+
+function hasContents({ maps, globals, slots }: World): boolean {
+  const lists = [...Object.values(maps ?? {}), ...Object.values(slots ?? {})];
+  return lists.some((entries) => entries.length > 0) || Object.keys(globals ?? {}).length > 0;
 }
 
 const RANK = { error: 0, warning: 1, info: 2 } as const;

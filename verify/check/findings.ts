@@ -29,7 +29,8 @@ export function findingOf(divergence: Divergence): CheckFinding {
 function invariantOf(finding: Finding, came: Uint8Array | undefined): string {
   if (finding.breach !== undefined) return finding.breach.invariant;
   if (finding.part === 'checksum') {
-    return checksumId(came === undefined ? undefined : checksumCause(came, finding)?.id);
+    const cause = came === undefined ? undefined : checksumCause(came, finding)?.id;
+    return checksumId(cause, finding.fault?.layer);
   }
   if (finding.part !== 'status') return 'agreement/machine';
   return finding.kernel?.did === 'refused' ? 'load/refused' : 'verifier/stopped';

@@ -1,7 +1,10 @@
 /** What the parts of `check` have in common that look for something no comparison shows: they run single cases, and say what they saw. */
+import type { Case } from '../../corpus/cases/case.ts';
 import { simplerPackets } from '../../corpus/simplify/shrink.ts';
+import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -129,4 +132,28 @@ export async function divergenceOf(program: Program, seed: string, seen: Seen): 
     seen: { seed, packet: 0 },
     state: 'shrunk',
   };
+}
+
+/** The line that decided what the last packet of a case came to: what read garbage, or what set the returned number last. */
+export async function decidingLine(
+  program: Program,
+  { world, stimuli }: Pick<Case, 'world' | 'stimuli'>,
+): Promise<SourcePlaceWithText | undefined> {
+  const traces: RunTrace[] = [];
+  const runner = new CaseRunner(program, createVmEngine({ onTrace: (trace) => void traces.push(trace) }));
+  try {
+    const ran = await runner.run(world, stimuli);
+    if (ran === undefined) return undefined;
+    const note = outcomeAt(ran.output, stimuli.length - 1).note;
+    if (note?.warning === 'unwritten-stack' && note.source !== undefined) return note.source;
+    const steps = traces.at(-1)?.steps ?? [];
+    const step = steps.findLast(
+      ({ source, registers }) =>
+        source !== undefined && source.line > 0 && registers.some(({ register }) => register === 0),
+    );
+    const source = step?.source;
+    return source === undefined ? undefined : { file: source.file, line: source.line, text: source.text };
+  } finally {
+    await runner.close();
+  }
 }

@@ -32,10 +32,13 @@ const TARGET_MAPS: ReadonlySet<string> = new Set(['DEVMAP', 'DEVMAP_HASH', 'CPUM
 export class Redirects {
   readonly #program: Program;
   readonly #calls: boolean;
+  readonly #isGiven: boolean;
   readonly #kept = new Map<string, Sighting[]>();
 
-  constructor(program: Program) {
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(program: Program, isGiven: boolean) {
     this.#program = program;
+    this.#isGiven = isGiven;
     this.#calls = callsRedirect(program);
   }
 
@@ -124,7 +127,7 @@ export class Redirects {
       };
     }
     if (call === undefined) return undefined;
-    if (isRedirected) return absentDevice(world, redirect, call, place);
+    if (isRedirected) return this.#isGiven ? absentDevice(world, redirect, call, place) : undefined;
     // Dropped by what the helper returned, not by what the program chose.
     if (Number(call.result) !== action) return undefined;
     const flags = call.arguments[call.name === 'bpf_redirect_map' ? 2 : 1] ?? 0n;
@@ -149,7 +152,7 @@ export class Redirects {
   /** Has somebody said what is in every map of targets? */
   #mapsAreFilled({ maps }: World): boolean {
     const { object } = this.#program;
-    if (object === undefined || maps === undefined) return false;
+    if (!this.#isGiven || object === undefined || maps === undefined) return false;
     const targets = loadObject(object).maps.filter(({ type }) => TARGET_MAPS.has(type));
     return targets.length > 0 && targets.every(({ name }) => (maps[name]?.length ?? 0) > 0);
   }

@@ -37,7 +37,7 @@ export class RewrittenWords {
   readonly #onRedirected: OnRedirected;
   readonly #pair = new FramePair();
   readonly #found = new Map<string, Rewritten>();
-  #left = 0;
+  readonly #left = new Set<string>();
 
   /** @param onRedirected is shown every sound packet that was changed and redirected */
   constructor(hooks: readonly Hook[], onRedirected: OnRedirected = () => {}) {
@@ -52,7 +52,7 @@ export class RewrittenWords {
 
   /** How many words were seen beyond what is swept. */
   get left(): number {
-    return this.#left;
+    return this.#left.size;
   }
 
   /** Looks at what became of a case. */
@@ -80,6 +80,8 @@ export class RewrittenWords {
   }
 
   #enter(world: World, input: PacketBatch, packet: number, action: number): void {
+    // Where nothing is left that is known, nobody can say which byte went where.
+    if (this.#pair.is.count === 0 && this.#pair.beforeLength !== this.#pair.afterLength) return;
     const { was, before, beforeOffset, beforeLength, after, afterOffset, afterLength, shift } = this.#pair;
     const changed: number[] = [];
     for (let at = shift & 1; at + 1 < beforeLength; at += 2) {
@@ -98,7 +100,8 @@ export class RewrittenWords {
       const offset = row < 0 ? at : at - was.start[row]!;
       const isPayload = row >= 0 && at >= was.headerEnd[row]!;
       if (isPayload && at >= was.headerEnd[row]! + 2 * PAYLOAD_WORDS) continue;
-      const isChecksum = row >= 0 && was.at[row] === at && was.status[row] === CHECKSUM.good;
+      const isSum = row >= 0 && was.kind[row] !== HEADER.sctp;
+      const isChecksum = isSum && was.at[row] === at && was.status[row] === CHECKSUM.good;
       // Addresses of the link are the same whatever follows them.
       const name = row < 0 ? `ethernet+${offset}` : `${headerName(was, row)}+${offset} of ${stack}`;
       const wanted = isChecksum ? PACKETS_OF_A_CHECKSUM : 1;
@@ -107,7 +110,7 @@ export class RewrittenWords {
         const known = this.#found.get(key);
         if (known !== undefined) continue;
         if (this.#found.size >= MAX_SWEEPS) {
-          this.#left++;
+          if (this.#left.size < MAX_SWEEPS) this.#left.add(name);
           break;
         }
         const balance = isChecksum ? balanceOf(was, row, changed) : -1;

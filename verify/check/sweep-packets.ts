@@ -4,7 +4,7 @@
  */
 import type { PacketSource } from '../batch-runner.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
-import { CHECKSUM, type ChecksumSink, type FoundChecksum } from '../oracle/found.ts';
+import { CHECKSUM, type ChecksumSink, type FoundChecksum, LAYER } from '../oracle/found.ts';
 import type { Rewritten } from './rewritten.ts';
 
 /** The values of a word. */
@@ -72,14 +72,15 @@ export class ChecksumRepair implements ChecksumSink {
     this.#settle(length);
   }
 
-  checksum({ status, at, expected, got, depth }: FoundChecksum): void {
+  checksum({ layer, status, at, expected, got, depth }: FoundChecksum): void {
     if (depth > 0) this.#isNested = true;
     if (at === this.#kept) {
       this.#wanted = status === CHECKSUM.bad ? expected : got;
       return;
     }
     if (status !== CHECKSUM.bad) return;
-    this.#write(at, expected);
+    if (layer === LAYER.sctp) this.#write(at, expected >>> 16);
+    this.#write(layer === LAYER.sctp ? at + 2 : at, expected & 0xffff);
     this.#changed = true;
   }
 

@@ -3,7 +3,6 @@
  * a tag, at the end of its TTL, to a group. What a program does not look at before it writes shows there.
  */
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
-import { crc32c } from '../oracle/crc32c.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
 
 const IPV4 = 0x0800;
@@ -40,8 +39,8 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     const length = (copy[at + 2]! << 8) | copy[at + 3]!;
     if (copy.length > packet.length) write16(copy, at + 2, length + copy.length - packet.length);
     if (protocol !== undefined) copy[at + 9] = protocol;
-    const ends = Math.min(copy.length, at + ((copy[at + 2]! << 8) | copy[at + 3]!));
-    if (protocol !== undefined) finish(copy, upper, ends, protocol, at + 12, 4);
+    // All of it is covered.
+    if (protocol === UDP_LITE) write16(copy, upper + 4, 0);
     return repaired(copy, at + 4);
   };
   const original = packet[at + 9]!;
@@ -73,8 +72,7 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     const length = (copy[at + 4]! << 8) | copy[at + 5]!;
     if (copy.length > packet.length) write16(copy, at + 4, length + copy.length - packet.length);
     if (protocol !== undefined) copy[at + 6] = protocol;
-    const ends = Math.min(copy.length, upper + ((copy[at + 4]! << 8) | copy[at + 5]!));
-    if (protocol !== undefined) finish(copy, upper, ends, protocol, at + 8, 16);
+    if (protocol === UDP_LITE) write16(copy, upper + 4, 0);
     return repaired(copy, at);
   };
   for (const limit of [1, 0, 2, 255]) yield with6((copy) => copy.fill(limit, at + 7, at + 8));
@@ -143,38 +141,6 @@ function withRoom(packet: Uint8Array, upper: number, end: number, protocol: numb
   const copy = new Uint8Array(upper + 20);
   copy.set(packet);
   return copy;
-}
-
-/** Writes the checksum of a protocol that the oracle's repair does not know. */
-function finish(
-  packet: Uint8Array,
-  upper: number,
-  end: number,
-  protocol: number,
-  addressesAt: number,
-  addressLength: number,
-): void {
-  if (protocol === SCTP && end - upper >= 12) {
-    const crc = crc32c(packet, upper, end, upper + 8);
-    for (let byte = 0; byte < 4; byte++) packet[upper + 8 + byte] = crc >>> (8 * byte);
-  } else if (protocol === UDP_LITE && end - upper >= 8) {
-    // All of it is covered.
-    write16(packet, upper + 4, 0);
-    write16(packet, upper + 6, 0);
-    let sum = UDP_LITE + end - upper;
-    for (let at = 0; at < 2 * addressLength; at += 2) sum += read16(packet, addressesAt + at);
-    write16(packet, upper + 6, checksum(packet, upper, end, sum) || 0xffff);
-  } else if (protocol === IGMP && end - upper >= 8) {
-    write16(packet, upper + 2, 0);
-    write16(packet, upper + 2, checksum(packet, upper, end, 0));
-  }
-}
-
-function checksum(packet: Uint8Array, from: number, to: number, start: number): number {
-  let sum = start;
-  for (let at = from; at < to; at += 2) sum += at + 1 < to ? read16(packet, at) : packet[at]! << 8;
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return ~sum & 0xffff;
 }
 
 /** Four bytes of options that do nothing (RFC 791 §3.1). */

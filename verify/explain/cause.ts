@@ -11,6 +11,7 @@ export type CauseId =
   | 'udp none carried to ipv6'
   | 'udp checksum removed over ipv6'
   | 'not updated'
+  | 'never computed'
   | 'folded once'
   | 'fold forgotten'
   | 'carry lost'

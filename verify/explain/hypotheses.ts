@@ -132,6 +132,16 @@ const notUpdated: Hypothesis = (evidence) => {
   };
 };
 
+/** A header of the program's own, with nothing in the field; UDP over IPv4 may do without. */
+const neverComputed: Hypothesis = ({ before, after }) =>
+  before === undefined && after.got === 0
+    ? {
+        id: 'never computed',
+        sentence: 'the program added this header and left its checksum 0x0000',
+        remedy: 'it were computed when the header is complete',
+      }
+    : undefined;
+
 /** Unfolded sums as programs make them: of an update or anew, of 16- or 32-bit words, in either byte order. */
 function* unfoldedSums({
   before,
@@ -450,6 +460,7 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   wrongZero,
   rightAnyway,
   notUpdated,
+  neverComputed,
   foldedOnlyOnce,
   notFolded,
   carryLost,

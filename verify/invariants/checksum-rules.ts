@@ -35,6 +35,10 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
     'The checksum was not updated',
     'Something that the checksum covers changed (an address in the pseudo-header, a port, a length, payload), and the checksum stayed as it was.',
   ],
+  'never computed': [
+    'The checksum of an added header was never computed',
+    'The program put a header in front of the packet and left its checksum 0.',
+  ],
   'folded once': [
     'Folded only once',
     'The first fold may leave a carry: a sum needs two folds to come below 0x10000. One packet in some 10,000 gets a wrong checksum.',
@@ -115,10 +119,49 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   ],
 };
 
-export function checksumId(cause: CauseId | undefined): string {
+/** Layers whose checksum programs do not know: that they broke it says more than how. */
+const OTHER_LAYERS: ReadonlyMap<string, readonly [name: string, why: string]> = new Map([
+  [
+    'sctp',
+    [
+      'SCTP',
+      'SCTP has a CRC-32C over the whole packet (RFC 9260 §6.8), no sum that can be updated: a program that changes ports has to compute it anew, or leave SCTP alone.',
+    ],
+  ],
+  [
+    'udplite',
+    [
+      'UDP-Lite',
+      'UDP-Lite sums the pseudo-header, as UDP does, and as much of the packet as its coverage says (RFC 3828 §3.1): whoever rewrites addresses has to update it, too.',
+    ],
+  ],
+  [
+    'dccp',
+    ['DCCP', 'DCCP sums the pseudo-header and as much of the packet as its coverage says (RFC 4340 §9).'],
+  ],
+  [
+    'gre',
+    [
+      'GRE',
+      'With the C bit, GRE sums its header and everything inside (RFC 2784 §2.5): whoever rewrites the inner packet has to update it.',
+    ],
+  ],
+  ['igmp', ['IGMP', 'The program took an IGMP message (RFC 3376 §4.1.2) for something with ports.']],
+  ['pim', ['PIM', 'The program took a PIM message (RFC 7761 §4.9) for something with ports.']],
+  ['vrrp', ['VRRP', 'The program took a VRRP message (RFC 9568 §5.2.8) for something with ports.']],
+  ['ospf', ['OSPF', 'The program took an OSPF packet (RFC 2328 §A.3.1) for something with ports.']],
+  ['ospf3', ['OSPF for IPv6', 'The program took an OSPF packet (RFC 5340 §A.3.1) for something with ports.']],
+]);
+
+/** @param layer the checksum's (`CHECKSUM_LAYERS`) */
+export function checksumId(cause: CauseId | undefined, layer?: string): string {
+  if (layer !== undefined && OTHER_LAYERS.has(layer)) return `checksum/${layer}`;
   return `checksum/${(cause ?? 'unknown').replaceAll(' ', '-')}`;
 }
 
-export const CHECKSUM_RULES: readonly Rule[] = (Object.keys(TEXTS) as CauseId[]).map((cause) =>
-  rule(checksumId(cause), 'error', ...TEXTS[cause]),
-);
+export const CHECKSUM_RULES: readonly Rule[] = [
+  ...(Object.keys(TEXTS) as CauseId[]).map((cause) => rule(checksumId(cause), 'error', ...TEXTS[cause])),
+  ...[...OTHER_LAYERS].map(([layer, [name, why]]) =>
+    rule(checksumId(undefined, layer), 'error', `The ${name} checksum is wrong`, why),
+  ),
+];

@@ -69,6 +69,8 @@ function judgeHeader(pair: FramePair, row: number, match: number): Breach | unde
   if (!isZero && !isGroup(after, now, size)) return undefined;
   // The destination as it came stands behind the source.
   const isSwapped = same(after, now, before, then + size, size);
+  // A group's address from elsewhere than the packet is somebody's setting.
+  if (!isZero && !isSwapped) return undefined;
   const id = !isZero ? 'reply/group-source' : isSwapped ? 'reply/to-zero' : 'reply/zero-source';
   const { layer, depth, label } = headerOf(pair, row);
   const got = isZero ? '0' : 'a group address';

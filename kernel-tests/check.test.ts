@@ -1,0 +1,120 @@
+/**
+ * `check` names the right invariant on every faulty specimen, and has nothing worse than a note to say of its right twin.
+ *
+ * The suite takes one or two specimens of each source; a campaign takes all of them, at both hooks, with full sweeps:
+ *
+ *     npm run specimens
+ */
+import { describe, expect, it } from 'vitest';
+import { createEngine, createEngineAs } from '../cli/engines.ts';
+import type { KernelVersion } from '../sim/ebpf/kernel-versions.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
+import { check } from '../verify/check/check.ts';
+import type { CheckedProgram } from '../verify/check/finding.ts';
+import { RULES } from '../verify/invariants/rules.ts';
+import {
+  buildCheckSpecimen,
+  CHECK_SPECIMENS,
+  type CheckSpecimen,
+  OWN_SPECIMENS,
+  worldsOfSpecimen,
+} from './check-specimens/specimens.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+
+const SEEDS = process.env.XDPSIM_CHECK_SEEDS?.split(',');
+const IS_CAMPAIGN = SEEDS !== undefined;
+
+/** Enough for each kind once, and few enough for a suite. */
+const IN_SUITE: ReadonlySet<string> = new Set([
+  'ttl_expired',
+  'echo_group',
+  'redirect_bare',
+  'redirect_slot',
+  'ttl_step',
+  'stack_sent',
+  'head_unwritten',
+  'counter_plain',
+  'sctp_ports',
+  'fragment_read',
+  'fragment_written',
+  'not_complemented',
+  'udp6_zero_lost',
+  'ipip_check',
+  'unchecked',
+]);
+
+interface Row {
+  readonly specimen: CheckSpecimen;
+  readonly hook: Hook;
+}
+
+const ROWS: readonly Row[] = IS_CAMPAIGN
+  ? CHECK_SPECIMENS.flatMap((specimen) => specimen.hooks.map((hook) => ({ specimen, hook })))
+  : OWN_SPECIMENS.filter(({ name }) => IN_SUITE.has(name)).map((specimen, index) => ({
+      specimen,
+      hook: specimen.hooks[index % specimen.hooks.length]!,
+    }));
+
+function checked({ specimen, hook }: Row, faulty: boolean, seed: string): Promise<CheckedProgram> {
+  const worlds = worldsOfSpecimen(specimen);
+  const versions = (specimen.asKernels ?? []).map((version) => ({
+    version,
+    machine: createEngineAs('wasm', version as KernelVersion),
+  }));
+  return check({
+    program: buildCheckSpecimen(specimen, hook, faulty),
+    machine: createEngine('wasm'),
+    kernel: createEngine('testrun'),
+    witness: createEngine('vm'),
+    seed,
+    versions,
+    // One word shows what a sweep is good for; the others are the campaign's.
+    sweeps: IS_CAMPAIGN || specimen.name === 'udp6_zero_lost',
+    ...(IS_CAMPAIGN ? {} : { runs: 4096, effort: 200_000, shrinkSeconds: 0.2 }),
+    ...(worlds === undefined ? {} : { worlds }),
+  });
+}
+
+const OPTIONS = { timeout: IS_CAMPAIGN ? 600_000 : 60_000 };
+const LIMIT_SECONDS = 30;
+
+describeKernel('check', ['compiler'], () => {
+  for (const row of ROWS) {
+    const { specimen, hook } = row;
+    it(`${specimen.name} at ${hook}: ${specimen.invariant}, and nothing of its twin`, OPTIONS, async () => {
+      for (const seed of SEEDS ?? ['suite']) {
+        const faulty = await checked(row, true, seed);
+        const found = faulty.findings.map(({ invariant }) => invariant);
+        expect(found, `seed ${seed}: ${faulty.reason}`).toContain(specimen.invariant);
+        const named = faulty.findings.find(({ invariant }) => invariant === specimen.invariant)!;
+        expect(faulty.verdict).toBe(
+          faulty.findings.some(({ severity }) => severity === 'error') ? 'fail' : 'pass',
+        );
+        expect(named.severity).toBe(RULES.find(({ id }) => id === specimen.invariant)!.severity);
+        const right = await checked(row, false, seed);
+        const said = right.findings.filter(({ severity }) => severity !== 'info');
+        expect(said.map(({ summary }) => summary)).toEqual([]);
+        expect(right.verdict, right.reason).not.toBe('fail');
+        if (right.verdict === 'incomplete') expect(right.reason).toMatch(/branches reached/);
+        if (IS_CAMPAIGN) {
+          expect(Math.max(faulty.seconds, right.seconds)).toBeLessThan(LIMIT_SECONDS * 4);
+        }
+      }
+    });
+  }
+});
+
+describe('the specimens of check', () => {
+  it('are at least sixty, each with a name of its own and an invariant of the register', () => {
+    const names = CHECK_SPECIMENS.map(({ name, source }) => `${source}:${name}`);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBeGreaterThanOrEqual(60);
+    const known = new Set(RULES.map(({ id }) => id));
+    expect(CHECK_SPECIMENS.filter(({ invariant }) => !known.has(invariant))).toEqual([]);
+  });
+
+  it('of the suite are specimens', () => {
+    const names = OWN_SPECIMENS.map(({ name }) => name);
+    expect([...IN_SUITE].filter((name) => !names.includes(name))).toEqual([]);
+  });
+});
