@@ -257,6 +257,7 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
   ],
   bench: [
     ...each(NOT_COUNTS, (text) => ['bench', '--rounds', text], COUNT),
+    [['bench', '--compare', 'missing.json'], /missing\.json: no such file/],
     ...each(
       ['', ',', 'nope', 'model,nope', 'constructor', '__proto__'],
       (text) => ['bench', '--only', text],

@@ -2,6 +2,7 @@
 import { icmpEchoToggle, kernelNanoseconds } from '../../kernel/bench/testrun-rates.ts';
 import { pingFrame } from '../../kernel/bench/veth.ts';
 import { type MachineMode, machineRacer } from '../../sim/engines/machine-speed.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import type { Measure } from './measure.ts';
 
 /** Packets of one figure. */
@@ -30,6 +31,35 @@ export async function machineMeasure(mode: MachineMode): Promise<Measure> {
         [mode]: await machine.nanoseconds(PACKETS[mode]),
       };
       return { value: parts[mode]! / parts.kernel!, parts };
+    },
+    async close() {},
+  };
+}
+
+/**
+ * The same with what either side takes for a program that does nothing taken off: the kernel's test loop is most of its
+ * time, and no part of the program. What is left is what the echo server itself takes.
+ */
+export async function netMachineMeasure(pass: Program): Promise<Measure> {
+  const program = icmpEchoToggle();
+  const packet = pingFrame();
+  const [machine, idle] = [
+    await machineRacer('wasm', program, packet),
+    await machineRacer('wasm', pass, packet),
+  ];
+  return {
+    name: 'wasm/kernel net',
+    of: 'nanoseconds per packet',
+    ratio: 'engine wasm over the kernel, each less its own time for xdp_pass',
+    async take() {
+      const parts = {
+        kernel:
+          kernelNanoseconds(program, packet, KERNEL_PACKETS) -
+          kernelNanoseconds(pass, packet, KERNEL_PACKETS),
+        wasm: (await machine.nanoseconds(PACKETS.wasm)) - (await idle.nanoseconds(PACKETS.wasm)),
+      };
+      // On a busy machine noise may be larger than the difference.
+      return { value: Math.max(0, parts.wasm) / Math.max(1, parts.kernel), parts };
     },
     async close() {},
   };

@@ -4,6 +4,7 @@ import { worldFileShape } from '../../sim/ebpf/world-file/shape.ts';
 import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
+import { benchReportShape } from '../bench/report-json.ts';
 import { checkReportShape } from '../check/report-json.ts';
 import { againstReportShape } from '../checksum/against.ts';
 import { checksumReportShape } from '../checksum/report-json.ts';
@@ -24,6 +25,7 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'world-file', title: 'The world around programs, for --world FILE', schema: worldFileShape },
   { name: 'world', title: 'A world in a saved case: maps, devices, routes, globals', schema: jsonWorld },
   { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },
+  { name: 'bench', title: 'What xdpsim bench --json prints, and --compare reads', schema: benchReportShape },
   { name: 'check', title: 'The report of xdpsim check --json', schema: checkReportShape },
   { name: 'checksum', title: 'What xdpsim checksum --json prints', schema: checksumReportShape },
   {

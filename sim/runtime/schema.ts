@@ -172,6 +172,8 @@ export function integer(least: number, most: number): Schema<number> {
   const message = expected(`an integer from ${least} to ${most}`);
   return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
 }
+/** Any finite number. */
+export const number: Schema<number> = v.pipe(v.number(expected('a number')), v.finite(expected('a number')));
 /** A finite number that is not negative. */
 export const nonNegative: Schema<number> = v.pipe(
   v.number(expected('a number from 0 on')),
