@@ -1,6 +1,5 @@
 /** The measures that need no kernel: model, generator, checksums. */
 import { AnyCaptureDecoder } from '../../corpus/formats/capture.ts';
-import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { PcapEncoder } from '../../corpus/formats/pcap.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
@@ -9,14 +8,17 @@ import { createModelEngine } from '../../sim/engines/model.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { ChecksumScanner } from '../../verify/oracle/checksums.ts';
-import { ChecksumTally } from '../../verify/oracle/tally.ts';
+import { CaptureChecker } from '../../verify/captures/checker.ts';
+import { FastScan } from '../../verify/captures/fast-scan.ts';
 import type { Measure } from './measure.ts';
 
 const SEED = seedFromText('bench');
 const BATCH = 4096;
 /** Packets of one figure. */
 const PACKETS = 100 * BATCH;
+
+/** Of WebAssembly's memory. */
+const PAGE = 65_536;
 
 const PER_SECOND = 'packets per second';
 
@@ -71,23 +73,21 @@ export function generatorMeasure(program: Program): Measure {
 /** A capture of a million packets in memory: decoded, and every checksum recomputed. */
 export function checksumMeasure(program: Program): Measure {
   const packets = 1_000_000;
-  const capture = captureOf(generatedBatch(program), packets);
-  const scanner = new ChecksumScanner();
+  const made = captureOf(generatedBatch(program), packets);
+  const fast = new FastScan((Math.ceil(made.length / PAGE) + 64) * PAGE);
+  const capture = fast.allocate(made.length)!;
+  capture.set(made);
   return {
     name: 'checksum',
     of: PER_SECOND,
     async take() {
-      const tally = new ChecksumTally();
+      const checker = new CaptureChecker({ fast });
       const decoder = new AnyCaptureDecoder();
       const start = performance.now();
       decoder.push(capture);
       decoder.end();
-      for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) {
-        const { bytes, offset, length } = batch;
-        for (let index = 0; index < batch.count; index++) {
-          scanner.scan(bytes, offset[index]!, length[index]!, tally, LINKTYPE.ETHERNET);
-        }
-      }
+      for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) checker.check(batch);
+      checker.end();
       return { value: perSecond(packets, start) };
     },
     async close() {},

@@ -2,6 +2,7 @@
 import { readCapture } from '../../corpus/formats/capture-file.ts';
 import type { ReadProgress } from '../../corpus/formats/capture-source.ts';
 import { CaptureChecker, type CheckOptions } from '../../verify/captures/checker.ts';
+import { FastScan } from '../../verify/captures/fast-scan.ts';
 import { EXIT, type Failure, toFailure } from '../failure.ts';
 import { count, rate, type Terminal } from '../terminal.ts';
 
@@ -13,6 +14,9 @@ export interface FileReport {
   readonly error: Failure | undefined;
 }
 
+/** One for all files: they are checked one after the other. */
+let fast: FastScan | undefined;
+
 /** Milliseconds between two progress lines. */
 const PROGRESS_INTERVAL = 100;
 
@@ -22,13 +26,15 @@ export async function checkFile(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<FileReport> {
-  const checker = new CaptureChecker(options);
+  fast ??= new FastScan();
+  fast.release();
+  const checker = new CaptureChecker({ ...options, fast });
   const progress: ReadProgress = { read: 0, size: 0 };
   const start = performance.now();
   let shown = start;
   let error: Failure | undefined;
   try {
-    for await (const batch of readCapture(file, progress)) {
+    for await (const batch of readCapture(file, { progress, allocate: fast.allocate })) {
       checker.check(batch);
       if (signal.aborted) break;
       const now = performance.now();

@@ -3,6 +3,9 @@
 const NOTHING: Uint8Array = new Uint8Array(0);
 const SMALLEST_BUFFER = 65_536;
 
+/** Hands out bytes of a certain place; undefined where that has no room left. */
+export type Allocate = (size: number) => Uint8Array | undefined;
+
 /**
  * What has arrived and is not yet decoded: `bytes[start..end)`.
  *
@@ -11,6 +14,8 @@ const SMALLEST_BUFFER = 65_536;
  * whoever decodes bounds the memory by refusing records that are too long.
  */
 export class ByteWindow {
+  readonly #allocate: Allocate;
+
   bytes: Uint8Array = NOTHING;
   view: DataView = new DataView(NOTHING.buffer);
   start = 0;
@@ -21,15 +26,26 @@ export class ByteWindow {
   ended = false;
   #own: Uint8Array = NOTHING;
 
-  /** The chunk must stay as it is until `retain` was called, or everything in it was taken. */
-  push(chunk: Uint8Array): void {
+  /** @param allocate where the window's own buffer shall lie, if not anywhere */
+  constructor(allocate: Allocate = () => undefined) {
+    this.#allocate = allocate;
+  }
+
+  /**
+   * The chunk must stay as it is until `retain` was called, or everything in it was taken.
+   * @param headroom bytes in front of the chunk, in its own buffer, that may be overwritten
+   */
+  push(chunk: Uint8Array, headroom: number = 0): void {
     if (this.ended) throw new Error('bytes were pushed after the end');
     const left = this.end - this.start;
-    if (left === 0) {
+    if (left <= headroom) {
+      // What is left goes in front of the chunk, which so need not be copied.
+      const joined = new Uint8Array(chunk.buffer, chunk.byteOffset - left, left + chunk.length);
+      if (left > 0) joined.set(this.bytes.subarray(this.start, this.end));
       this.base += this.start;
-      this.#read(chunk);
+      this.#read(left === 0 ? chunk : joined);
       this.start = 0;
-      this.end = chunk.length;
+      this.end = left + chunk.length;
     } else {
       if (this.bytes !== this.#own || this.end + chunk.length > this.#own.length) this.#move(chunk.length);
       this.#own.set(chunk, this.end);
@@ -47,7 +63,8 @@ export class ByteWindow {
     const left = this.end - this.start;
     const rest = this.bytes.subarray(this.start, this.end);
     if (left + more > this.#own.length) {
-      this.#own = new Uint8Array(Math.max(left + more, this.#own.length * 2, SMALLEST_BUFFER));
+      const size = Math.max(left + more, this.#own.length * 2, SMALLEST_BUFFER);
+      this.#own = this.#allocate(size) ?? new Uint8Array(size);
     }
     this.#own.set(rest);
     this.base += this.start;

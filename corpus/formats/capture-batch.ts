@@ -104,6 +104,15 @@ export class CaptureBatch {
     return captured - Math.min(captured, Math.max(0, fcs - Math.max(0, this.original[index]! - captured)));
   }
 
+  /** Could any packet of this batch have a frame check sequence? */
+  get mayHaveFcs(): boolean {
+    const { format, interfaces } = this.section;
+    if (interfaces.some(({ fcsLength = 0 }) => fcsLength > 0)) return true;
+    if (format !== 'pcapng') return false;
+    for (let index = 0; index < this.count; index++) if (this.optionsLength[index]! > 0) return true;
+    return false;
+  }
+
   /** The length of the frame check sequence in the packet's flags; 0: not stated. Malformed options state nothing. */
   #flaggedFcs(index: number): number {
     const start = this.optionsOffset[index]!;
@@ -156,8 +165,11 @@ export class CaptureBatch {
 
 /** What decodes a capture: push bytes in, pull batches out until there is none, push more. */
 export interface CaptureDecoder {
-  /** Takes the next bytes of the file. They must stay as they are until `next` has returned undefined. */
-  push(chunk: Uint8Array): void;
+  /**
+   * Takes the next bytes of the file. They must stay as they are until `next` has returned undefined.
+   * @param headroom bytes in front of them, in their own buffer, that may be overwritten: so they need not be copied
+   */
+  push(chunk: Uint8Array, headroom?: number): void;
   /** Says that the file ends here. */
   end(): void;
   /**

@@ -1,8 +1,9 @@
 /** Reading captures from files and standard input, packed or not. Writing: capture-writer.ts. */
+import type { Allocate } from './byte-stream.ts';
 import { AnyCaptureDecoder } from './capture.ts';
 import type { CaptureBatch } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
-import { captureBytes, captureName, type ReadProgress } from './capture-source.ts';
+import { captureBytes, captureName, headroomOf, type ReadProgress } from './capture-source.ts';
 
 export { captureName, STANDARD_STREAM } from './capture-source.ts';
 
@@ -11,16 +12,17 @@ export { captureName, STANDARD_STREAM } from './capture-source.ts';
  *
  * A batch is valid until the next one is asked for: it is one object, filled again and again.
  * @param path a file, or `-` for standard input
- * @param progress is kept up to date
+ * @param options.progress is kept up to date
+ * @param options.allocate where the bytes of batches shall lie
  * @throws {CaptureError} with the file's name, where it is truncated or malformed: after everything before that
  * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
  */
 export async function* readCapture(
   path: string,
-  progress?: ReadProgress,
+  options: { readonly progress?: ReadProgress; readonly allocate?: Allocate } = {},
 ): AsyncGenerator<CaptureBatch, void, undefined> {
   try {
-    yield* decodeCapture(captureBytes(path, progress));
+    yield* decodeCapture(captureBytes(path, options.progress, options.allocate), options.allocate);
   } catch (error) {
     if (error instanceof CaptureError && error.file === undefined) throw error.inFile(captureName(path));
     throw error;
@@ -33,10 +35,11 @@ export async function* readCapture(
  */
 export async function* decodeCapture(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  allocate?: Allocate,
 ): AsyncGenerator<CaptureBatch, void, undefined> {
-  const decoder = new AnyCaptureDecoder();
+  const decoder = new AnyCaptureDecoder(allocate);
   for await (const chunk of chunks) {
-    decoder.push(chunk);
+    decoder.push(chunk, headroomOf(chunk));
     for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) yield batch;
   }
   decoder.end();

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { atPath } from '../files/system-error.ts';
+import type { Allocate } from './byte-stream.ts';
 import { CaptureError } from './capture-error.ts';
 import { isZstd, unpackZstd } from './zstd.ts';
 
@@ -14,8 +15,19 @@ export function captureName(path: string): string {
   return path === STANDARD_STREAM ? 'standard input' : path;
 }
 
-/** How much is read at a time. */
-const CHUNK_SIZE = 1024 * 1024;
+/** How much is read at a time: what stays in a processor's cache until it has been looked at. */
+const CHUNK_SIZE = 512 * 1024;
+
+/** Bytes in front of each chunk of a file that may be overwritten: what the chunk before has left fits in as a rule. */
+const HEADROOM: number = 64 * 1024;
+
+/** The chunks that have it. */
+const withHeadroom: WeakSet<Uint8Array> = new WeakSet();
+
+/** How many bytes in front of a chunk, in its own buffer, may be overwritten. */
+export function headroomOf(chunk: Uint8Array): number {
+  return withHeadroom.has(chunk) ? HEADROOM : 0;
+}
 
 /** How far reading has come, in bytes of the file as it is, packed or not. */
 export interface ReadProgress {
@@ -27,15 +39,17 @@ export interface ReadProgress {
 /**
  * The unpacked bytes of a capture. A chunk is valid until the next one is asked for.
  * @param progress is kept up to date
+ * @param allocate where chunks shall lie
  * @throws {CaptureError} with the file's name, where packed data are malformed or end early
  * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
  */
 export async function* captureBytes(
   path: string,
   progress: ReadProgress = { read: 0, size: 0 },
+  allocate: Allocate = () => undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks: AsyncIterable<Uint8Array> =
-    path === STANDARD_STREAM ? counted(process.stdin, progress) : fileChunks(path, progress);
+    path === STANDARD_STREAM ? counted(process.stdin, progress) : fileChunks(path, progress, allocate);
   try {
     yield* unpacked(chunks);
   } catch (error) {
@@ -54,26 +68,39 @@ async function* counted(
   }
 }
 
-/** The file piece by piece, always in the same buffer. */
+/** The file piece by piece: one is read while the other is looked at. */
 async function* fileChunks(
   path: string,
   progress: ReadProgress,
+  allocate: Allocate,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const file: FileHandle = await open(path);
+  let pending: ReturnType<FileHandle['read']> | undefined;
   try {
     const stat = await file.stat();
     if (stat.isDirectory()) throw new CaptureError(0, 'a capture file', 'a directory');
     progress.size = stat.isFile() ? stat.size : 0;
-    const buffer = new Uint8Array(CHUNK_SIZE);
+    const size = HEADROOM + CHUNK_SIZE;
+    let buffer = allocate(size) ?? new Uint8Array(size);
+    let other = allocate(size) ?? new Uint8Array(size);
+    pending = file.read(buffer, HEADROOM, CHUNK_SIZE, null);
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, CHUNK_SIZE, null);
+      const { bytesRead } = await pending;
+      pending = undefined;
       if (bytesRead === 0) return;
       progress.read += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      const chunk = buffer.subarray(HEADROOM, HEADROOM + bytesRead);
+      withHeadroom.add(chunk);
+      [buffer, other] = [other, buffer];
+      pending = file.read(buffer, HEADROOM, CHUNK_SIZE, null);
+      // Whoever stops reading early does not hear of what it would have brought.
+      pending.catch(() => {});
+      yield chunk;
     }
   } catch (error) {
     throw atPath(error, path);
   } finally {
+    await pending?.catch(() => {});
     await file.close();
   }
 }

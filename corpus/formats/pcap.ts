@@ -3,7 +3,7 @@
  *
  * Pure: bytes in, batches out, and the other way round.
  */
-import { ByteSink, ByteWindow } from './byte-stream.ts';
+import { type Allocate, ByteSink, ByteWindow } from './byte-stream.ts';
 import { CaptureBatch, type CaptureDecoder, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { LINKTYPE } from './link-type.ts';
@@ -17,7 +17,7 @@ const FILE = { magic: 0, major: 4, minor: 6, snapLength: 16, linkType: 20, size:
 const RECORD = { seconds: 0, fraction: 4, captured: 8, original: 12, size: 16, modifiedSize: 24 } as const;
 
 export class PcapDecoder implements CaptureDecoder {
-  readonly #window: ByteWindow = new ByteWindow();
+  readonly #window: ByteWindow;
   readonly #batch: CaptureBatch = new CaptureBatch();
   #section: CaptureSection | undefined;
   /** Has a batch been handed out yet? */
@@ -26,12 +26,17 @@ export class PcapDecoder implements CaptureDecoder {
   /** How a packet's two lengths stand: files older than 2.4 (1996) may have them in the other order. */
   #lengths: 'in order' | 'exchanged' | 'longer last' = 'in order';
 
+  /** @param allocate where bytes that have to be joined shall lie */
+  constructor(allocate?: Allocate) {
+    this.#window = new ByteWindow(allocate);
+  }
+
   get position(): number {
     return this.#window.base + this.#window.start;
   }
 
-  push(chunk: Uint8Array): void {
-    this.#window.push(chunk);
+  push(chunk: Uint8Array, headroom?: number): void {
+    this.#window.push(chunk, headroom);
   }
 
   end(): void {

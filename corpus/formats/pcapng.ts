@@ -5,7 +5,7 @@
  *
  * Pure: bytes in, batches out.
  */
-import { ByteWindow } from './byte-stream.ts';
+import { type Allocate, ByteWindow } from './byte-stream.ts';
 import {
   CaptureBatch,
   type CaptureDecoder,
@@ -43,7 +43,7 @@ interface OpenSection extends CaptureSection {
 }
 
 export class PcapngDecoder implements CaptureDecoder {
-  readonly #window: ByteWindow = new ByteWindow();
+  readonly #window: ByteWindow;
   readonly #batch: CaptureBatch = new CaptureBatch();
   #section: OpenSection | undefined;
   #littleEndian = true;
@@ -56,12 +56,17 @@ export class PcapngDecoder implements CaptureDecoder {
   /** That block's length, until its trailer was seen. */
   #skipped = 0;
 
-  push(chunk: Uint8Array): void {
-    this.#window.push(chunk);
+  push(chunk: Uint8Array, headroom?: number): void {
+    this.#window.push(chunk, headroom);
   }
 
   end(): void {
     this.#window.ended = true;
+  }
+
+  /** @param allocate where bytes that have to be joined shall lie */
+  constructor(allocate?: Allocate) {
+    this.#window = new ByteWindow(allocate);
   }
 
   get position(): number {

@@ -1,5 +1,5 @@
 /** Reading snoop files (RFC 1761): Solaris' captures. Pure: bytes in, batches out. */
-import { ByteWindow } from './byte-stream.ts';
+import { type Allocate, ByteWindow } from './byte-stream.ts';
 import { CaptureBatch, type CaptureDecoder, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { LINKTYPE } from './link-type.ts';
@@ -34,17 +34,22 @@ const LINK_TYPES: Readonly<Record<number, number>> = {
 const UNKNOWN_LINK_TYPE = 0x1_0000;
 
 export class SnoopDecoder implements CaptureDecoder {
-  readonly #window: ByteWindow = new ByteWindow();
+  readonly #window: ByteWindow;
   readonly #batch: CaptureBatch = new CaptureBatch();
   #section: CaptureSection | undefined;
   #shown = false;
+
+  /** @param allocate where bytes that have to be joined shall lie */
+  constructor(allocate?: Allocate) {
+    this.#window = new ByteWindow(allocate);
+  }
 
   get position(): number {
     return this.#window.base + this.#window.start;
   }
 
-  push(chunk: Uint8Array): void {
-    this.#window.push(chunk);
+  push(chunk: Uint8Array, headroom?: number): void {
+    this.#window.push(chunk, headroom);
   }
 
   end(): void {

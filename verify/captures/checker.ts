@@ -15,10 +15,12 @@ import {
   type FoundHeader,
   HEADER,
   HEADER_FLAG,
+  LAYER,
   PART,
 } from '../oracle/found.ts';
 import { ConversationReader } from './conversation.ts';
 import { type Datagram, Datagrams, type FragmentPlace } from './datagrams.ts';
+import type { FastScan } from './fast-scan.ts';
 import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
 import { FlowFaults } from './flow-faults.ts';
 import { type LoneCause, loneCause } from './lone-cause.ts';
@@ -41,6 +43,8 @@ export interface CheckOptions {
   readonly mtu?: number;
   /** Are the numbers of faulty packets kept? */
   readonly keepFaulty?: boolean;
+  /** Counts plain packets before the scanner has to look at them. */
+  readonly fast?: FastScan;
   /** Called with each fragmented datagram in which something is wrong. */
   readonly onFaultyDatagram?: (datagram: Datagram<unknown>) => void;
 }
@@ -53,6 +57,7 @@ interface Deferred {
   readonly unknown: string[];
 }
 
+/** What is private is so for the compiler only: the check that `#names` ask for at every access is felt with every packet. */
 export class CaptureChecker implements ChecksumSink {
   packets = 0;
   readonly faults: CaptureFault[] = [];
@@ -71,116 +76,135 @@ export class CaptureChecker implements ChecksumSink {
   /** Filled with `keepFaulty`. */
   readonly faulty: PacketSet = new PacketSet();
 
-  readonly #options: CheckOptions;
-  readonly #maxFaults: number;
-  readonly #mtu: number;
-  readonly #counts = new Float64Array(CHECKSUM_LAYERS.length * STATUSES);
-  readonly #scanner = new ChecksumScanner();
-  readonly #inner = new ChecksumScanner();
-  readonly #conversation = new ConversationReader();
-  readonly #datagrams: Datagrams<Deferred> | undefined;
+  private readonly options: CheckOptions;
+  private readonly maxFaults: number;
+  private readonly mtu: number;
+  private readonly counts = new Float64Array(CHECKSUM_LAYERS.length * STATUSES);
+  private readonly scanner = new ChecksumScanner();
+  private readonly inner = new ChecksumScanner();
+  private readonly conversation = new ConversationReader();
+  private readonly datagrams: Datagrams<Deferred> | undefined;
 
   // The packet that is being scanned.
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
-  #at = 0;
-  #length = 0;
-  #linkType: number = LINKTYPE.ETHERNET;
+  private bytes: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(this.bytes.buffer);
+  private at = 0;
+  private length = 0;
+  private linkType: number = LINKTYPE.ETHERNET;
   /** The innermost IP header that is a fragment's; `version` is 0 where there is none. */
-  readonly #fragment: FragmentPlace = { version: 0, start: 0, end: 0, offset: 0, more: false };
-  #deferred: Deferred | undefined;
+  private readonly fragment: FragmentPlace = { version: 0, start: 0, end: 0, offset: 0, more: false };
+  private deferred: Deferred | undefined;
   /** While a datagram that was put together is scanned: what its packet held in front of it. */
-  #datagram: { readonly depths: Int32Array; isFaulty: boolean } | undefined;
-  /** How many checksums of each layer were found so far, and how many of them lie around the fragment. */
-  readonly #depths = new Int32Array(CHECKSUM_LAYERS.length);
-  readonly #outside = new Int32Array(CHECKSUM_LAYERS.length);
+  private datagram: { readonly depths: Int32Array; isFaulty: boolean } | undefined;
   /** Was this packet counted as large already? */
-  #isLarge = false;
+  private isLarge = false;
 
   constructor(options: CheckOptions = {}) {
-    this.#options = options;
-    this.#maxFaults = options.maxFaults ?? 1000;
-    this.#mtu = options.mtu ?? 1500;
-    this.#scanner.bigTcp = true;
-    this.#inner.bigTcp = true;
-    if (options.reassemble !== false) this.#datagrams = new Datagrams((deferred) => this.#giveUp(deferred));
+    this.options = options;
+    this.maxFaults = options.maxFaults ?? 1000;
+    this.mtu = options.mtu ?? 1500;
+    this.scanner.bigTcp = true;
+    this.inner.bigTcp = true;
+    if (options.reassemble !== false) this.datagrams = new Datagrams((deferred) => this.giveUp(deferred));
   }
 
   count(layer: string, status: ReportedStatus): number {
     const row = CHECKSUM_LAYERS.indexOf(layer as (typeof CHECKSUM_LAYERS)[number]);
-    return this.#counts[row * STATUSES + REPORTED_STATUSES.indexOf(status)]!;
+    return this.counts[row * STATUSES + REPORTED_STATUSES.indexOf(status)]!;
   }
 
   /** Checks the packets of a batch up to `end`. */
   check(batch: CaptureBatch, end: number = batch.count): void {
-    const { bytes, offset, section } = batch;
-    this.#setBytes(bytes);
+    this.setBytes(batch.bytes);
+    const left = end === batch.count ? this.options.fast?.scan(batch, this.mtu) : undefined;
+    if (left !== undefined) {
+      this.checkLeft(batch, left);
+      return;
+    }
     for (let index = 0; index < end; index++) {
       this.packets++;
-      const { linkType } = section.interfaces[batch.interface[index]!]!;
-      if (!isReadable(linkType)) this.skipped.set(linkType, (this.skipped.get(linkType) ?? 0) + 1);
-      else this.#scan(offset[index]!, batch.frameLength(index), linkType);
+      this.checkOne(batch, index);
     }
+  }
+
+  /** Most packets are counted already: the scanner looks at the others. */
+  private checkLeft(batch: CaptureBatch, left: number): void {
+    const { counts, left: indices } = this.options.fast!;
+    const first = this.packets + 1;
+    for (const layer of FAST_LAYERS) {
+      this.counts[LAYER[layer] * STATUSES + CHECKSUM.good]! += counts[layer];
+      counts[layer] = 0;
+    }
+    this.largePackets += counts.large;
+    counts.large = 0;
+    for (let index = 0; index < left; index++) {
+      this.packets = first + indices[index]!;
+      this.checkOne(batch, indices[index]!);
+    }
+    this.packets = first + batch.count - 1;
+  }
+
+  private checkOne(batch: CaptureBatch, index: number): void {
+    const { linkType } = batch.section.interfaces[batch.interface[index]!]!;
+    if (!isReadable(linkType)) this.skipped.set(linkType, (this.skipped.get(linkType) ?? 0) + 1);
+    else this.scan(batch.offset[index]!, batch.frameLength(index), linkType);
   }
 
   /** Checks one packet that comes from anywhere. */
   checkPacket(bytes: Uint8Array, offset: number, length: number, linkType: number): void {
     this.packets++;
-    this.#setBytes(bytes);
-    this.#scan(offset, length, linkType);
+    this.setBytes(bytes);
+    this.scan(offset, length, linkType);
   }
 
   /** To be called at the end of the capture: fragments that are left over will not become whole. */
   end(): void {
-    this.#datagrams?.end();
+    this.datagrams?.end();
   }
 
   checksum(found: FoundChecksum): void {
-    this.#conversation.note(found);
-    const isUnready = found.status === CHECKSUM.bad && isUnfinished(this.#view, this.#at, found);
-    const status = isUnready && this.#options.strict !== true ? OFFLOAD : found.status;
-    const datagram = this.#datagram;
+    this.conversation.note(found);
+    const isUnready = found.status === CHECKSUM.bad && isUnfinished(this.view, this.at, found);
+    const status = isUnready && this.options.strict !== true ? OFFLOAD : found.status;
+    const datagram = this.datagram;
     if (datagram !== undefined) {
       // The header is the first fragment's, and was judged there.
       if (found.start === 0 && found.layer === HEADER.ipv4) return;
-    } else {
-      this.#depths[found.layer] = found.depth + 1;
     }
     const index = found.layer * STATUSES + status;
-    const isDeferred = this.#deferred !== undefined && found.start > this.#fragment.start;
-    if (isDeferred) this.#deferred!.counts.push(index);
-    else this.#counts[index]! += 1;
+    const isDeferred = this.deferred !== undefined && found.start > this.fragment.start;
+    if (isDeferred) this.deferred!.counts.push(index);
+    else this.counts[index]! += 1;
     if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return;
-    const { layers } = this.#options;
+    const { layers } = this.options;
     if (layers !== undefined && !layers.has(CHECKSUM_LAYERS[found.layer]!)) return;
     if (datagram !== undefined) datagram.isFaulty = true;
-    const fault = this.#fault(found, isUnready);
-    if (isDeferred) this.#deferred!.faults.push(fault);
-    else this.#take(fault);
+    const fault = this.fault(found, isUnready);
+    if (isDeferred) this.deferred!.faults.push(fault);
+    else this.take(fault);
   }
 
   header(found: FoundHeader): void {
     const { headerKind, headerStart, claimedEnd, part, headerFlags } = found;
     if (headerKind !== HEADER.ipv4 && headerKind !== HEADER.ipv6) return;
     if ((headerFlags & HEADER_FLAG.quoted) !== 0) return;
-    if (this.#datagram !== undefined) return;
-    if (!this.#isLarge && (headerFlags & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) === 0) {
+    if (this.datagram !== undefined) return;
+    if (!this.isLarge && (headerFlags & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) === 0) {
       const isStatedEmpty =
-        headerKind === HEADER.ipv4 && this.#view.getUint16(this.#at + headerStart + 2) === 0;
-      if (isStatedEmpty || claimedEnd - headerStart > this.#mtu) {
-        this.#isLarge = true;
+        headerKind === HEADER.ipv4 && this.view.getUint16(this.at + headerStart + 2) === 0;
+      if (isStatedEmpty || claimedEnd - headerStart > this.mtu) {
+        this.isLarge = true;
         this.largePackets++;
       }
     }
-    if (part === PART.whole || this.#datagrams === undefined || this.#fragment.version !== 0) return;
+    if (part === PART.whole || this.datagrams === undefined || this.fragment.version !== 0) return;
     if (claimedEnd > found.room || (headerFlags & HEADER_FLAG.cut) !== 0) return;
-    this.#outside.set(this.#depths);
-    this.#fragment.version = headerKind === HEADER.ipv4 ? 4 : 6;
-    this.#fragment.start = headerStart;
-    this.#fragment.end = claimedEnd;
-    this.#fragment.offset = found.fragment & 0xfff8;
-    this.#fragment.more = (found.fragment & 1) !== 0;
-    this.#deferred = { counts: [], faults: [], unknown: [] };
+    this.fragment.version = headerKind === HEADER.ipv4 ? 4 : 6;
+    this.fragment.start = headerStart;
+    this.fragment.end = claimedEnd;
+    this.fragment.offset = found.fragment & 0xfff8;
+    this.fragment.more = (found.fragment & 1) !== 0;
+    this.deferred = { counts: [], faults: [], unknown: [] };
   }
 
   unknown(space: number, number: number): void {
@@ -189,94 +213,108 @@ export class CaptureChecker implements ChecksumSink {
   }
 
   unreadable(reason: string): void {
-    if (this.#deferred !== undefined) this.#deferred.unknown.push(reason);
+    if (this.deferred !== undefined) this.deferred.unknown.push(reason);
     else this.unexamined.set(reason, (this.unexamined.get(reason) ?? 0) + 1);
   }
 
-  #setBytes(bytes: Uint8Array): void {
-    if (this.#bytes === bytes) return;
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  private setBytes(bytes: Uint8Array): void {
+    if (this.bytes === bytes) return;
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  #scan(at: number, length: number, linkType: number): void {
-    this.#at = at;
-    this.#length = length;
-    this.#linkType = linkType;
-    this.#conversation.clear();
-    this.#fragment.version = 0;
-    this.#isLarge = false;
-    this.#depths.fill(0);
-    this.#scanner.scan(this.#bytes, at, length, this, linkType);
-    if (this.#fragment.version !== 0) this.#defer(this.#deferred!);
+  private scan(at: number, length: number, linkType: number): void {
+    this.at = at;
+    this.length = length;
+    this.linkType = linkType;
+    this.conversation.clear();
+    this.fragment.version = 0;
+    this.isLarge = false;
+    this.scanner.scan(this.bytes, at, length, this, linkType);
+    if (this.fragment.version !== 0) this.defer(this.deferred!);
   }
 
   /** The packet is a fragment: what was found behind its header waits for the others. */
-  #defer(deferred: Deferred): void {
-    this.#deferred = undefined;
-    const datagram = this.#datagrams!.add(this.#bytes, this.#at, this.#fragment, this.packets, deferred);
-    if (datagram !== undefined) this.#scanDatagram(datagram, this.#fragment.version);
+  private defer(deferred: Deferred): void {
+    this.deferred = undefined;
+    const datagram = this.datagrams!.add(this.bytes, this.at, this.fragment, this.packets, deferred);
+    if (datagram !== undefined) this.scanDatagram(datagram, this.fragment.version);
   }
 
-  #scanDatagram(datagram: Datagram<Deferred>, version: number): void {
+  private scanDatagram(datagram: Datagram<Deferred>, version: number): void {
     const { bytes } = datagram;
-    const outer = this.#bytes;
-    const before = { at: this.#at, length: this.#length, linkType: this.#linkType };
-    const context = { depths: this.#outside, isFaulty: false };
+    const outer = this.bytes;
+    const before = { at: this.at, length: this.length, linkType: this.linkType };
+    const context = { depths: this.depthsOutside(), isFaulty: false };
     this.reassembled++;
-    this.#datagram = context;
-    this.#conversation.clear();
-    this.#setBytes(bytes);
-    this.#at = 0;
-    this.#length = bytes.length;
-    this.#linkType = version === 4 ? LINKTYPE.IPV4 : LINKTYPE.IPV6;
-    this.#inner.scan(bytes, 0, bytes.length, this, this.#linkType);
-    this.#datagram = undefined;
-    this.#setBytes(outer);
-    this.#at = before.at;
-    this.#length = before.length;
-    this.#linkType = before.linkType;
+    this.datagram = context;
+    this.conversation.clear();
+    this.setBytes(bytes);
+    this.at = 0;
+    this.length = bytes.length;
+    this.linkType = version === 4 ? LINKTYPE.IPV4 : LINKTYPE.IPV6;
+    this.inner.scan(bytes, 0, bytes.length, this, this.linkType);
+    this.datagram = undefined;
+    this.setBytes(outer);
+    this.at = before.at;
+    this.length = before.length;
+    this.linkType = before.linkType;
     if (!context.isFaulty) return;
-    if (this.#options.keepFaulty === true) for (const { packet } of datagram.origins) this.faulty.add(packet);
-    this.#options.onFaultyDatagram?.(datagram);
+    if (this.options.keepFaulty === true) for (const { packet } of datagram.origins) this.faulty.add(packet);
+    this.options.onFaultyDatagram?.(datagram);
   }
 
-  #giveUp({ counts, faults, unknown }: Deferred): void {
+  /** How many checksums of each layer lie around the fragment that made the datagram whole. */
+  private depthsOutside(): Int32Array {
+    const depths = new Int32Array(CHECKSUM_LAYERS.length);
+    const { start } = this.fragment;
+    const sink: ChecksumSink = {
+      checksum(found) {
+        if (found.start < start) depths[found.layer]! += 1;
+      },
+    };
+    this.inner.scan(this.bytes, this.at, this.length, sink, this.linkType);
+    return depths;
+  }
+
+  private giveUp({ counts, faults, unknown }: Deferred): void {
     this.incompleteFragments++;
-    for (const index of counts) this.#counts[index]! += 1;
-    for (const fault of faults) this.#take(fault);
+    for (const index of counts) this.counts[index]! += 1;
+    for (const fault of faults) this.take(fault);
     for (const name of unknown) this.unexamined.set(name, (this.unexamined.get(name) ?? 0) + 1);
   }
 
-  #fault(found: FoundChecksum, isUnready: boolean): CaptureFault {
+  private fault(found: FoundChecksum, isUnready: boolean): CaptureFault {
     const layer = CHECKSUM_LAYERS[found.layer]!;
-    const isListed = this.faultCount < this.#maxFaults;
-    const cause = !isListed ? undefined : isUnready ? OFFLOAD_CAUSE : this.#cause(layer, found.depth);
+    const isListed = this.faultCount < this.maxFaults;
+    const cause = !isListed ? undefined : isUnready ? OFFLOAD_CAUSE : this.cause(layer, found.depth);
     return {
       packet: this.packets,
       layer,
-      depth: found.depth + (this.#datagram?.depths[found.layer] ?? 0),
+      depth: found.depth + (this.datagram?.depths[found.layer] ?? 0),
       status: REPORTED_STATUSES[found.status]!,
       got: found.got,
       expected: found.expected,
-      ...this.#conversation.read(this.#bytes, this.#at, found),
+      ...this.conversation.read(this.bytes, this.at, found),
       ...(cause === undefined ? {} : { cause }),
-      ...(this.#datagram === undefined ? {} : { reassembled: true }),
+      ...(this.datagram === undefined ? {} : { reassembled: true }),
     };
   }
 
-  #cause(layer: string, depth: number): LoneCause | undefined {
-    const frame = asEthernet(this.#bytes, this.#at, this.#at + this.#length, this.#linkType);
+  private cause(layer: string, depth: number): LoneCause | undefined {
+    const frame = asEthernet(this.bytes, this.at, this.at + this.length, this.linkType);
     return frame === undefined ? undefined : loneCause(frame, layer, depth);
   }
 
-  #take(fault: CaptureFault): void {
+  private take(fault: CaptureFault): void {
     this.faultCount++;
     this.flows.add(fault);
-    if (this.#options.keepFaulty === true) this.faulty.add(fault.packet);
-    if (this.faults.length < this.#maxFaults) this.faults.push(fault);
+    if (this.options.keepFaulty === true) this.faulty.add(fault.packet);
+    if (this.faults.length < this.maxFaults) this.faults.push(fault);
   }
 }
+
+const FAST_LAYERS = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp'] as const;
 
 const OFFLOAD_CAUSE: LoneCause = {
   id: 'offload',

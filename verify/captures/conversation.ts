@@ -12,25 +12,25 @@ export interface Conversation {
 
 /** Keeps the innermost IPv4 header, which states the addresses of messages without a pseudo-header. */
 export class ConversationReader {
-  #ipv4 = -1;
+  private ipv4 = -1;
 
   /** A new packet. */
   clear(): void {
-    this.#ipv4 = -1;
+    this.ipv4 = -1;
   }
 
   /** To be called with every checksum, in order. */
   note(found: FoundChecksum): void {
-    if (found.layer === LAYER.ipv4) this.#ipv4 = found.start;
+    if (found.layer === LAYER.ipv4) this.ipv4 = found.start;
   }
 
   /** @param packetAt where the packet starts in `bytes` */
   read(bytes: Uint8Array, packetAt: number, found: FoundChecksum): Conversation {
     const { addressLength } = found;
-    const length = addressLength > 0 ? addressLength : this.#ipv4 >= 0 ? 4 : 0;
+    const length = addressLength > 0 ? addressLength : this.ipv4 >= 0 ? 4 : 0;
     if (length === 0) return {};
-    const source = packetAt + (addressLength > 0 ? found.source : this.#ipv4 + 12);
-    const destination = packetAt + (addressLength > 0 ? found.destination : this.#ipv4 + 16);
+    const source = packetAt + (addressLength > 0 ? found.source : this.ipv4 + 12);
+    const destination = packetAt + (addressLength > 0 ? found.destination : this.ipv4 + 16);
     const text = length === 4 ? ipv4ToText : ipv6ToText;
     const addresses = { source: text(bytes, source), destination: text(bytes, destination) };
     const start = packetAt + found.start;

@@ -1,6 +1,6 @@
 /** Writes the body of one WebAssembly function, instruction by instruction. */
 import { ByteWriter } from './byte-writer.ts';
-import { BULK_PREFIX, EMPTY_BLOCK, MEMORY_COPY, MEMORY_FILL, WASM } from './opcodes.ts';
+import { BULK_PREFIX, EMPTY_BLOCK, MEMORY_COPY, MEMORY_FILL, SIMD, SIMD_PREFIX, WASM } from './opcodes.ts';
 
 export class CodeWriter {
   readonly #code: ByteWriter = new ByteWriter();
@@ -145,6 +145,28 @@ export class CodeWriter {
     this.#code.byte(WASM.call_indirect);
     this.#code.unsigned(type);
     this.#code.byte(0x00);
+    return this;
+  }
+
+  /** An instruction on vectors without immediates. */
+  simd(opcode: number): this {
+    this.#code.byte(SIMD_PREFIX);
+    this.#code.unsigned(opcode);
+    return this;
+  }
+
+  /** Loads 16 bytes from the address on the stack plus `offset`. No alignment is promised. */
+  vector(offset: number): this {
+    this.simd(SIMD.v128_load);
+    this.#code.unsigned(0);
+    this.#code.unsigned(offset);
+    return this;
+  }
+
+  /** Takes one of four 32-bit numbers out of the vector on the stack. */
+  lane(index: number): this {
+    this.simd(SIMD.i32x4_extract_lane);
+    this.#code.byte(index);
     return this;
   }
 

@@ -114,6 +114,18 @@ export const WASM = {
   i64_extend32_s: 0xc4,
 } as const;
 
+export const V128 = 0x7b;
+
+/** Second numbers of the instructions on vectors, which begin with 0xfd (§5.4.8). */
+export const SIMD_PREFIX = 0xfd;
+export const SIMD = {
+  v128_load: 0x00,
+  i32x4_extract_lane: 0x1b,
+  v128_and: 0x4e,
+  i32x4_extadd_pairwise_i16x8_u: 0x7f,
+  i32x4_add: 0xae,
+} as const;
+
 /** Second bytes of the instructions that begin with 0xfc. */
 export const BULK_PREFIX = 0xfc;
 export const MEMORY_COPY = 0x0a;

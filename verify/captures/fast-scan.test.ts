@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { AnyCaptureDecoder } from '../../corpus/formats/capture.ts';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { PcapEncoder } from '../../corpus/formats/pcap.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
+import { ethernet, type LayerStack, packet } from '../../sim/packet/build.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { CHECKSUM_LAYERS } from '../oracle/found.ts';
+import { CaptureChecker } from './checker.ts';
+import { FastScan } from './fast-scan.ts';
+import { REPORTED_STATUSES } from './fault.ts';
+
+const fast = new FastScan();
+
+/** Every number of a report. */
+function numbers(checker: CaptureChecker): unknown {
+  const counts = CHECKSUM_LAYERS.map((layer) =>
+    REPORTED_STATUSES.map((status) => checker.count(layer, status)),
+  );
+  const { packets, faults, faultCount, largePackets, reassembled, incompleteFragments, unexamined, skipped } =
+    checker;
+  return {
+    counts,
+    packets,
+    faults,
+    faultCount,
+    largePackets,
+    reassembled,
+    incompleteFragments,
+    unexamined,
+    skipped,
+  };
+}
+
+function captureOf(frames: readonly Uint8Array[], linkType: number): Uint8Array {
+  const encoder = new PcapEncoder({ linkType });
+  for (const frame of frames) encoder.packet(frame, 0, frame.length, 0, 0);
+  return encoder.take().slice();
+}
+
+/** Checks a capture that comes in pieces. @returns the numbers, and how many packets were counted without the scanner */
+function check(
+  capture: Uint8Array,
+  how: 'slow' | 'copied' | 'in place',
+  pieceSize: number,
+): [unknown, number] {
+  fast.release();
+  const checker = new CaptureChecker({ mtu: 200, ...(how === 'slow' ? {} : { fast }) });
+  const decoder = new AnyCaptureDecoder(how === 'in place' ? fast.allocate : undefined);
+  let plain = 0;
+  const take = (): void => {
+    for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) {
+      if (how !== 'slow') {
+        const left = fast.scan(batch, 200);
+        plain += batch.count - (left ?? batch.count);
+        for (const kind of Object.keys(fast.counts) as (keyof typeof fast.counts)[]) fast.counts[kind] = 0;
+      }
+      checker.check(batch);
+    }
+  };
+  for (let at = 0; at < capture.length; at += pieceSize) {
+    decoder.push(capture.slice(at, at + pieceSize));
+    take();
+  }
+  decoder.end();
+  take();
+  checker.end();
+  return [numbers(checker), plain];
+}
+
+/** What the generator makes: plain packets, mutated ones, and everything between. */
+function generated(count: number): Uint8Array[] {
+  const batch = new PacketBatch(count);
+  new PacketGenerator(undefined, ['xdp']).fill(batch, seedFromText('fast scan'), 0, count, TEST_RUN_LIMITS);
+  return Array.from({ length: count }, (_, index) => {
+    const at = batch.offset[index]!;
+    return batch.bytes.slice(at, at + batch.length[index]!);
+  });
+}
+
+describe('the fast scan', () => {
+  const frames = generated(6000);
+  const capture = captureOf(frames, LINKTYPE.ETHERNET);
+
+  it.each(['copied', 'in place'] as const)(
+    'comes to the scanner’s numbers on generated packets, %s',
+    (how) => {
+      const [slow] = check(capture, 'slow', 100_000);
+      const [quick, plain] = check(capture, how, 100_000);
+      expect(quick).toEqual(slow);
+      // Not by leaving everything to the scanner.
+      expect(plain).toBeGreaterThan(1000);
+    },
+  );
+
+  it.each([
+    ['RAW', LINKTYPE.RAW, 14],
+    ['SLL', LINKTYPE.LINUX_SLL, -2],
+  ])('does so behind other link-layer headers: %s', (_name, linkType, shift) => {
+    const others = frames.map((frame) =>
+      shift > 0 ? frame.subarray(shift) : Uint8Array.from([0, 0, ...frame]),
+    );
+    const bytes = captureOf(others, linkType);
+    const [slow] = check(bytes, 'slow', 50_000);
+    const [quick, plain] = check(bytes, 'copied', 50_000);
+    expect(quick).toEqual(slow);
+    expect(plain).toBeGreaterThan(800);
+  });
+
+  it('comes to the scanner’s numbers for every length, and for each bit that is wrong', () => {
+    const data = (size: number): Uint8Array =>
+      Uint8Array.from({ length: size }, (_, at) => (at * 131 + 7) & 0xff);
+    const stacks: ((size: number) => LayerStack)[] = [
+      (size) => ethernet().ipv4({}).tcp({ sequence: 5 }).payload(data(size)),
+      (size) => ethernet().vlan({ id: 3 }).ipv6({}).tcp({}).payload(data(size)),
+      (size) => ethernet().ipv4({}).udp({ sourcePort: 4000, destinationPort: 53 }).payload(data(size)),
+      (size) => ethernet().ipv6({}).udp({ sourcePort: 4000, destinationPort: 4001 }).payload(data(size)),
+      (size) => ethernet().ipv4({}).echoRequest({ sequence: 3 }).payload(data(size)),
+      (size) =>
+        ethernet().vlan({ service: true }).vlan({}).ipv6({}).echoReply6({ sequence: 3 }).payload(data(size)),
+    ];
+    const right = stacks.flatMap((stack) => Array.from({ length: 70 }, (_, size) => stack(size).bytes()));
+    const [slow] = check(captureOf(right, LINKTYPE.ETHERNET), 'slow', 10_000);
+    const [quick, plain] = check(captureOf(right, LINKTYPE.ETHERNET), 'in place', 10_000);
+    expect(quick).toEqual(slow);
+    expect(plain).toBe(right.length);
+    const wrong = stacks.flatMap((stack) => {
+      const frame = stack(9).bytes();
+      return Array.from({ length: frame.length * 8 }, (_, bit) => {
+        const out = frame.slice();
+        out[bit >> 3]! ^= 1 << (bit & 7);
+        return out;
+      });
+    });
+    const bytes = captureOf(wrong, LINKTYPE.ETHERNET);
+    expect(check(bytes, 'in place', 10_000)[0]).toEqual(check(bytes, 'slow', 10_000)[0]);
+  });
+
+  it('sums payloads of nothing but ones up to the longest packet', () => {
+    const ones = new Uint8Array(65_535 - 28).fill(0xff);
+    const frames = [ones, ones.subarray(1), ones.subarray(0, 40_001)].map((data) =>
+      packet.ethernet().ipv4({}).udp({ sourcePort: 9, destinationPort: 9 }).payload(data).bytes(),
+    );
+    const bytes = captureOf(frames, LINKTYPE.ETHERNET);
+    const [quick, plain] = check(bytes, 'copied', bytes.length);
+    expect(quick).toEqual(check(bytes, 'slow', bytes.length)[0]);
+    expect(plain).toBe(3);
+  });
+
+  it('has room for more than it can hold, and says so', () => {
+    fast.release();
+    expect(fast.allocate(1000)).toHaveLength(1000);
+    expect(fast.allocate(64 * 1024 * 1024)).toBeUndefined();
+  });
+});
