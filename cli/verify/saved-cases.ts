@@ -7,13 +7,15 @@ import { removeUnfinished } from '../../corpus/files/atomic-file.ts';
 import { makeDirectory } from '../../corpus/files/make-directory.ts';
 import { systemProblem } from '../../corpus/files/system-error.ts';
 import { packageFile } from '../../kernel/package-file.ts';
+import { programByName } from '../../sim/programs/index.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Divergence, Saved } from '../../verify/report.ts';
 import { exampleCases } from '../../verify/run.ts';
+import { corpusFile } from '../corpus/corpus-file.ts';
 
 /**
- * The cases of a program, those that once failed first: saved divergences, the program's examples, captures of
- * real traffic, and what the user names beside these.
+ * The cases of a program, those that once failed first: saved divergences, a built-in program's corpus, the program's
+ * examples, captures of real traffic, and what the user names beside these.
  */
 export async function* casesOf(program: Program, directories: readonly string[]): AsyncGenerator<SavedCase> {
   const folder = folderOf(program);
@@ -23,8 +25,17 @@ export async function* casesOf(program: Program, directories: readonly string[])
     ),
   );
   for (const directory of regressions) yield* casesIn(directory, program);
+  yield* corpusOf(program);
   yield* exampleCases(program);
   yield* casesIn(packageFile('corpus/captures'), program);
+}
+
+/** What a built-in program's corpus holds, also where another object takes the place of its own. */
+async function* corpusOf({ name, definition }: Program): AsyncGenerator<SavedCase> {
+  if (definition === undefined || programByName(definition.name)?.summary !== definition.summary) return;
+  const path = corpusFile(definition.name);
+  if (!existsSync(path)) return;
+  for await (const saved of casesFromCapture(path, { program: name })) yield { path, case: saved };
 }
 
 async function* casesIn(directory: string, program: Program): AsyncGenerator<SavedCase> {

@@ -1,4 +1,5 @@
 /** The smallest corpus that still reaches everything: greedy set cover. */
+import type { World } from '../../sim/runtime/world.ts';
 import type { Case } from './case.ts';
 
 export interface MinimizeOptions {
@@ -130,6 +131,23 @@ function byCost(left: Candidate, right: Candidate): number {
   return left.cost[0] - right.cost[0] || left.cost[1] - right.cost[1] || left.index - right.index;
 }
 
-function costOf(value: Case): [packets: number, bytes: number] {
-  return [value.stimuli.length, value.stimuli.reduce((size, { packet }) => size + packet.length, 0)];
+/** Bytes of packets, and of what the world puts into maps: both go into the file. */
+function costOf({ stimuli, world }: Case): [packets: number, bytes: number] {
+  const bytes = stimuli.reduce((size, { packet }) => size + packet.length, worldBytes(world));
+  return [stimuli.length, bytes];
+}
+
+const sizes = new WeakMap<World, number>();
+
+/** Thousands of cases share a world. */
+function worldBytes(world: World): number {
+  let size = sizes.get(world);
+  if (size === undefined) {
+    size = 0;
+    for (const entries of Object.values(world.maps ?? {})) {
+      for (const { key, value } of entries) size += key.length + value.length;
+    }
+    sizes.set(world, size);
+  }
+  return size;
 }

@@ -1,0 +1,56 @@
+/** The corpora that are kept: each reaches what it is said to reach, and `verify` replays it. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import { packageFile } from '../../kernel/package-file.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { builtInPrograms } from '../input/program-source.ts';
+import { casesOf } from '../verify/saved-cases.ts';
+import { type CorpusRecord, RECORD_FILE, recordOf } from './corpora.ts';
+import { corpusFile } from './corpus-file.ts';
+
+const records = JSON.parse(readFileSync(packageFile(RECORD_FILE), 'utf8')) as Record<string, CorpusRecord>;
+const programs = builtInPrograms();
+
+async function corpusOf(program: Program): Promise<Case[]> {
+  const cases: Case[] = [];
+  for await (const one of casesFromCapture(corpusFile(program.name), { program: 'none' })) cases.push(one);
+  return cases;
+}
+
+describe('the corpora of the built-in programs', () => {
+  it('are there for every program, and for no other', () => {
+    expect(Object.keys(records)).toEqual(programs.map(({ name }) => name));
+    const files = readdirSync(packageFile('corpus/packets')).filter((name) => name.endsWith('.pcapng'));
+    expect(files.sort()).toEqual(programs.map(({ name }) => `${name}.pcapng`).sort());
+  });
+
+  it.each(programs.map((program) => [program.name, program] as const))(
+    'of %s reaches what is recorded (npm run corpora), with few packets',
+    async (name, program) => {
+      const cases = await corpusOf(program);
+      expect(await recordOf(program, cases)).toEqual(records[name]);
+      expect(records[name]!.packets).toBeLessThanOrEqual(300);
+      expect(statSync(corpusFile(name)).size).toBeLessThan(300_000);
+      // Written for this program, each with the reason for which it was kept.
+      for (const one of cases) {
+        expect(one.program).toBe(name);
+        expect(one.note?.kept?.length).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  it('reach every branch of most programs', () => {
+    const whole = Object.values(records).filter(({ branches: [reached, total] }) => reached === total);
+    expect(whole.length).toBeGreaterThanOrEqual(14);
+  });
+
+  it('are replayed by verify, before the examples', async () => {
+    const program = programs.find(({ name }) => name === 'router')!;
+    const paths: string[] = [];
+    for await (const { path } of casesOf(program, [])) paths.push(path);
+    const first = paths.indexOf(corpusFile('router'));
+    expect(first).toBeGreaterThanOrEqual(0);
+    expect(paths.findIndex((path) => path.startsWith('example: '))).toBe(first + records.router!.cases);
+  });
+});

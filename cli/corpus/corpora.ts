@@ -1,0 +1,122 @@
+/**
+ * The corpora of the built-in programs, `corpus/packets/PROGRAM.pcapng`: few cases that reach what many generated packets,
+ * the program's examples and guided generation reach together. `verify` replays them first; `npm run corpora` makes them.
+ */
+import type { Case } from '../../corpus/cases/case.ts';
+import { minimizeCases } from '../../corpus/cases/minimize.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { TEST_RUN_LIMITS, withinLimits } from '../../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
+import { EngineError } from '../../sim/engines/engine.ts';
+import { createModelEngine } from '../../sim/engines/model.ts';
+import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { hintsOf, type Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { worldsOf } from '../../verify/batch-plan.ts';
+import { mergeCoverage, summarizeCoverage } from '../../verify/coverage-summary.ts';
+import { guide } from '../../verify/guide/guide.ts';
+import { exampleCases } from '../../verify/run.ts';
+import { ReachReader, reasonsOf } from './reach.ts';
+
+/** Generated packets in each world. */
+const PACKETS = 20_000;
+const SEED = 'corpora';
+
+/** What a corpus reaches: ways of branches, and those that there are. */
+export interface CorpusRecord {
+  readonly cases: number;
+  readonly packets: number;
+  readonly branches: readonly [reached: number, total: number];
+}
+
+/** What each corpus reached when it was made. */
+export const RECORD_FILE = 'corpus/packets/coverage.json';
+
+/** The smallest corpus of a program that its sources give; the same every time. */
+export async function buildCorpus(program: Program): Promise<Case[]> {
+  const cases: Case[] = exampleCases(program).map((one) => one.case);
+  for (const { world, stimuli } of guide(program, { seed: SEED }).cases) {
+    const one = { program: program.name, world, stimuli };
+    if (fitsKernel(program, one) && (await runsInModel(program, one))) cases.push(one);
+  }
+  const hooks = program.entries.map((entry) => entry.hook);
+  const generator = new PacketGenerator(hintsOf(program), hooks);
+  const worlds = worldsOf(program);
+  for (const [number, { world }] of worlds.entries()) {
+    const batch = new PacketBatch(PACKETS);
+    generator.fill(batch, seedFromText(SEED), number * PACKETS, PACKETS, TEST_RUN_LIMITS);
+    for (let at = 0; at < batch.count; at++)
+      cases.push({ program: program.name, world, stimuli: [batch.stimulus(at)] });
+  }
+  const reader = new ReachReader(program);
+  const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
+  const noted = kept.map(({ case: one, alone }) => ({ ...one, note: { kept: reasonsOf(program, alone) } }));
+  const joined = await joinLarge(noted, reader);
+  await reader.close();
+  return joined;
+}
+
+/** Entries of maps: a case with so many is mostly world. */
+const LARGE_WORLD = 256;
+
+/** Makes one case of those that share a large world, where the packets reach the same one after the other. */
+async function joinLarge(cases: readonly Case[], reader: ReachReader): Promise<Case[]> {
+  const groups = new Map<World | Case, Case[]>();
+  for (const one of cases) {
+    const entries = Object.values(one.world.maps ?? {}).reduce((sum, list) => sum + list.length, 0);
+    const key = entries < LARGE_WORLD ? one : one.world;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  const joined: Case[] = [];
+  for (const group of groups.values()) {
+    const whole: Case = {
+      ...group[0]!,
+      stimuli: group.flatMap(({ stimuli }) => stimuli),
+      note: { kept: group.flatMap(({ note }) => note?.kept ?? []) },
+    };
+    const together = await reader.reachedBy(whole);
+    const alone: string[] = [];
+    for (const one of group) alone.push(...(await reader.reachedBy(one)));
+    if (alone.every((point) => together.has(point))) joined.push(whole);
+    else joined.push(...group);
+  }
+  return joined;
+}
+
+function fitsKernel({ entries }: Program, { stimuli }: Case): boolean {
+  return stimuli.every(({ packet, entry = 0, metadata }) => {
+    const limits = TEST_RUN_LIMITS[entries[entry]!.hook];
+    return withinLimits(limits, packet) && (metadata?.length ?? 0) <= limits.maxMetadata;
+  });
+}
+
+/** Guided generation fills maps that models do not have. */
+async function runsInModel(program: Program, { world }: Case): Promise<boolean> {
+  try {
+    await (await createModelEngine().open(program, world)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError) return false;
+    throw error;
+  }
+}
+
+/** What cases reach, each from the start of its world. */
+export async function recordOf(program: Program, cases: readonly Case[]): Promise<CorpusRecord> {
+  const all = [];
+  let packets = 0;
+  for (const { world, stimuli } of cases) {
+    const session = await createWasmEngine().open(program, world);
+    const input = new PacketBatch(Math.max(1, stimuli.length));
+    for (const stimulus of stimuli) input.push(stimulus);
+    await session.run(input, new OutcomeBatch(input.capacity));
+    packets += stimuli.length;
+    all.push(session.coverage!());
+    await session.close();
+  }
+  const coverage = mergeCoverage(all);
+  const { branches } = coverage === undefined ? { branches: [0, 0] as const } : summarizeCoverage(coverage);
+  return { cases: cases.length, packets, branches: [branches[0], branches[1]] };
+}
