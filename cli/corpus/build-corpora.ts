@@ -20,5 +20,16 @@ for (const program of builtInPrograms()) {
     `${program.name}: ${record.cases} cases, ${record.packets} packets, ${reached} of ${total} branches`,
   );
 }
-const text = `${JSON.stringify(records, null, 2)}\n`;
+// A line for each program, as the formatter wants it.
+const lines = Object.entries(records).map(
+  ([
+    name,
+    {
+      cases,
+      packets,
+      branches: [reached, total],
+    },
+  ]) => `  "${name}": { "cases": ${cases}, "packets": ${packets}, "branches": [${reached}, ${total}] }`,
+);
+const text = `{\n${lines.join(',\n')}\n}\n`;
 await writeAtomically(packageFile(RECORD_FILE), [new TextEncoder().encode(text)]);
