@@ -49,6 +49,9 @@ import { exitCodeOf, type Tested, tested, testedToJson } from '../verify/tested.
 
 /** More than any machine that this is for has use of. */
 const MAX_WORKERS = 64;
+/** Above so many packets of each program, or from so many seconds on, all cores work. */
+const LONG_RUN = 100_000;
+const LONG_SECONDS = 5;
 
 interface Options extends WorldOptions {
   readonly engines?: string;
@@ -60,7 +63,7 @@ interface Options extends WorldOptions {
   readonly seed?: string;
   readonly object?: string;
   readonly coverage?: string;
-  readonly workers: number;
+  readonly workers?: number;
   readonly maxDivergences: number;
   readonly oracle: Oracle;
   readonly shrinkTime: number;
@@ -94,9 +97,8 @@ export function registerVerify(program: Command): void {
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
     .option(
       '--workers <n>',
-      'worker processes; results are the same for any number',
+      `worker processes; results are the same for any number (default: one, and one per core for more than ${count(LONG_RUN)} packets)`,
       parseCount('--workers'),
-      1,
     )
     .option(
       '--max-divergences <n>',
@@ -167,13 +169,14 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
   };
   const chosen = chooseEngines(plan.engines, plan.live, plan.asKernel);
-  requireSensible(options.workers);
+  const workers = options.workers ?? usualWorkers(plan);
+  requireSensible(workers);
   requireFiles(options);
   const interrupt = onInterrupt(async () => {
     verifier.kill();
     await verifier.close();
   });
-  const verifier = new Verifier(plan, options.workers, interrupt.signal);
+  const verifier = new Verifier(plan, workers, interrupt.signal);
   const { programs, left, warnings } = await verifier.open();
   for (const text of warnings) reportLines(text);
   const terminal = createTerminal(options);
@@ -264,6 +267,12 @@ function requireFiles({ coverage, junit }: Options): void {
 
 function writeText(path: string, text: string): Promise<void> {
   return writeAtomically(path, [new TextEncoder().encode(text)]);
+}
+
+/** A second process takes as long to start as some ten thousand packets. Who names a time means a long run. */
+function usualWorkers({ runs = 0, seconds = 0 }: VerifyPlan): number {
+  const isLong = runs > LONG_RUN || seconds >= LONG_SECONDS;
+  return isLong ? Math.min(availableParallelism(), MAX_WORKERS) : 1;
 }
 
 /** Each worker is a process of its own. */

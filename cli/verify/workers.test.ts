@@ -1,13 +1,14 @@
 /** Any number of workers gives the same report, the same files, the same coverage and the same exit code. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildCommand, xdpsim } from '../test-support/built-command.ts';
+import { packageFile } from '../../kernel/package-file.ts';
+import { BUILD_TIMEOUT, buildCommand, Started, xdpsim } from '../test-support/built-command.ts';
 import { writeModule } from '../test-support/user-modules.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-workers-'));
-beforeAll(buildCommand, 120_000);
+beforeAll(buildCommand, BUILD_TIMEOUT);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 interface Result {
@@ -96,6 +97,33 @@ describe('verify --workers', { timeout: 120_000 }, () => {
       { engines: [{ status: 'failed' }, { status: 'failed' }], divergences: [] },
     ]);
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'are one by default, and as many as there are cores for a long run',
+    async () => {
+      const workersOf = async (...args: string[]): Promise<number> => {
+        const started = new Started(
+          ['verify', 'icmp_echo', '--engines', 'model,wasm', ...args],
+          packageFile('.'),
+          [],
+          { stdio: ['ignore', 'pipe', 'pipe'] },
+        );
+        // The line of the engines comes when all workers have opened the programs.
+        while (!started.out.includes('engines model, wasm')) {
+          await new Promise((resolve) => started.process.stdout!.once('data', resolve));
+        }
+        const { pid } = started.process;
+        const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
+        started.process.kill('SIGINT');
+        await started.ended();
+        return children.length;
+      };
+      expect(await workersOf('--runs', '100000')).toBe(1);
+      expect(await workersOf('--runs', '500M')).toBe(availableParallelism());
+      expect(await workersOf('--time', '10m')).toBe(availableParallelism());
+      expect(await workersOf('--runs', '500M', '--workers', '1')).toBe(1);
+    },
+  );
 
   it('has a bound, and says what more than the cores are good for', async () => {
     const refused = await xdpsim('verify', 'icmp_echo', '--workers', '1000');
