@@ -64,6 +64,11 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   'large-key.json': '[{"key": 99999999, "value": 1}]',
   'short-value.json': '[{"key": 0, "value": "00"}]',
   'unnamed.json': '{"name": 5}',
+  'no-programs.json': '{}',
+  'typo.json': '{"programs": [{"object": "a.o", "maxEntrys": {}}]}',
+  'no-reason.json': '{"programs": ["icmp_drop"], "off": {"ttl": " "}}',
+  'no-rule.json': '{"programs": ["icmp_drop"], "off": {"nothing": "why"}}',
+  'gone.json': '{"programs": ["gone.o"]}',
   'five.mjs': 'export default 5;',
   'throws.mjs': 'throw new Error("on purpose");',
 };
@@ -475,6 +480,50 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['check', 'icmp_echo', '--map', 'nope=none.json'], /nope/],
     [['check', 'icmp_echo', '--max-entries', 'nope=5'], /--max-entries nope: no such map/],
     [['check', 'icmp_echo', '--report', ''], /is empty: expected the name of a file/],
+  ],
+  init: [
+    [['init', 'missing.c'], /missing\.c: no such file/],
+    [['init', '--format', 'yaml'], /'yaml' is invalid\. Allowed choices are json, js, ts/],
+  ],
+  'check for teams': [
+    ...['--junit', '--sarif', '--baseline'].map(
+      (option): Refused => [['check', 'icmp_drop', option, ''], /is empty: expected the name of a file/],
+    ),
+    ...['--junit', '--sarif'].map(
+      (option): Refused => [
+        ['check', 'icmp_drop', option, 'folder'],
+        /folder: expected the name of a file to write/,
+      ],
+    ),
+    [['check', 'icmp_drop', '--junit', 'new', '--sarif', './new'], /--junit and --sarif name the same file/],
+    [
+      ['check', 'icmp_drop', '--github', '--json'],
+      /'--json' cannot be used with option '--github'|'--github' cannot be used with option '--json'/,
+    ],
+    [['check', 'icmp_drop', '--config', 'missing.json'], /missing\.json: no such file\n.*xdpsim init/],
+    [['check', 'icmp_drop', '--config', 'open.json'], /open\.json: is not valid JSON/],
+    [
+      ['check', 'icmp_drop', '--config', 'none.json'],
+      /none\.json: the configuration: expected an object, got/,
+    ],
+    [
+      ['check', 'icmp_drop', '--config', 'five.mjs'],
+      /five\.mjs: the configuration: expected an object, got 5/,
+    ],
+    [['check', 'icmp_drop', '--config', 'throws.mjs'], /throws\.mjs: cannot be imported: on purpose/],
+    [['check', '--config', 'no-programs.json'], /no-programs\.json: names no programs/],
+    [
+      ['check', '--config', 'typo.json'],
+      /typo\.json: programs\[0\]\.maxEntrys: unknown field; did you mean “maxEntries”\?/,
+    ],
+    [
+      ['check', '--config', 'no-reason.json'],
+      /no-reason\.json: off\.ttl: expected the reason why it is switched off, got/,
+    ],
+    [['check', '--config', 'gone.json'], /gone\.o: no such file/],
+    [['check', '--config', 'no-rule.json'], /--off nothing: no such invariant|nothing: no such invariant/],
+    [['check', 'icmp_drop', '--baseline', 'text.txt'], /text\.txt: is not valid JSON/],
+    [['check', 'icmp_drop', '--baseline', 'null.json'], /null\.json: expected an object, got null/],
   ],
   diff: [
     ...forms(NOT_PROGRAMS, (name) => ['diff', name, OBJECT]),

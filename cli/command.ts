@@ -26,7 +26,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     })
     .exitOverride();
   for (const register of await commandsFor(argv[2])) register(program);
-  program.hook('preAction', (_, command) => useCompiler(settingsOf(command.opts())));
+  program.hook('preAction', (_, command) => setCompiler(command));
   for (const command of [program, ...commandsBelow(program)]) {
     command.showHelpAfterError(`        see ${pathOf(command)} --help`);
     noteRepeated(command);
@@ -38,6 +38,18 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     // Its message is printed already; --help and --version end with code 0.
     process.exitCode = error.exitCode === 0 ? EXIT.agreed : EXIT.input;
   }
+}
+
+/** The options of the command, and behind them, where a C source is named, the configuration file. */
+async function setCompiler(command: Command): Promise<void> {
+  const own = settingsOf(command.opts());
+  useCompiler(own);
+  // `check` reads the whole file by itself.
+  const names = command.args.concat(command.opts().object ?? []);
+  if (command.name() === 'check' || !names.some((name) => /\.c(:|$)/.test(name))) return;
+  const { compilerOf, loadConfig } = await import('./config/load.ts');
+  const loaded = await loadConfig(undefined);
+  if (loaded !== undefined) useCompiler(compilerOf(loaded, [], own));
 }
 
 /** Commander's messages as one line: "unknown command 'verfy' (Did you mean verify?)". */

@@ -16,3 +16,4 @@ export type {
   ProgramDefinition,
 } from '../sim/runtime/program.ts';
 export type { Device, MapEntry, Neighbour, Route, World } from '../sim/runtime/world.ts';
+export type { Config } from './config/shape.ts';

@@ -23,6 +23,7 @@ const UNSUPERVISED: ReadonlySet<string> = new Set([
   'checksum',
   'lab',
   'programs',
+  'init',
   'doctor',
   'help',
 ]);

@@ -3,6 +3,7 @@
 import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
 import {
   exactly,
+  type Fields,
   flag,
   list,
   nonNegative,
@@ -13,6 +14,7 @@ import {
   text,
 } from '../../sim/runtime/schema.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import type { JudgedProgram, NamedFinding } from './judged.ts';
 import { overallVerdict } from './verdict.ts';
 
 export interface CheckReportJson {
@@ -34,6 +36,8 @@ export interface CheckedProgramJson {
   /** Packets that were generated or replayed; those of sweeps apart. */
   readonly packets: number;
   readonly findings: readonly CheckFindingJson[];
+  /** What the baseline accepts: it does not count. */
+  readonly accepted: readonly AcceptedJson[];
   readonly coverage?: CoverageJson;
   readonly sweeps: { readonly words: number; readonly packets: number; readonly left: number };
   readonly engines: readonly EngineJson[];
@@ -46,6 +50,12 @@ export interface CheckFindingJson extends Pick<CheckFinding, 'invariant' | 'seve
   readonly file?: string;
   readonly unsaved?: { readonly path: string; readonly reason: string; readonly base64?: string };
   readonly confirmedBy: readonly EngineName[];
+  /** The same in every run, also when lines move. */
+  readonly fingerprint?: string;
+}
+
+export interface AcceptedJson extends CheckFindingJson {
+  readonly reason: string;
 }
 
 interface CoverageJson {
@@ -77,17 +87,18 @@ export function checkReportJson(
   all: readonly CheckedProgram[],
   seed: string,
   interrupted: boolean,
+  judged: readonly JudgedProgram[] = [],
 ): CheckReportJson {
   return {
     version: 1,
     ...overallVerdict(all, interrupted),
     seed,
     ...(interrupted ? { interrupted: true } : {}),
-    programs: all.map(programJson),
+    programs: all.map((one, at) => programJson(one, judged[at]?.findings ?? [])),
   };
 }
 
-function programJson(checked: CheckedProgram): CheckedProgramJson {
+function programJson(checked: CheckedProgram, named: readonly NamedFinding[]): CheckedProgramJson {
   const { name, verdict, reason, seconds, report, findings, coverage, unreached, sweeps, notChecked } =
     checked;
   return {
@@ -96,7 +107,13 @@ function programJson(checked: CheckedProgram): CheckedProgramJson {
     reason,
     seconds,
     packets: report.packets,
-    findings: findings.map(findingJson),
+    findings: findings.map((one) => {
+      const fingerprint = named.find(({ finding }) => finding === one)?.fingerprint;
+      return { ...findingJson(one), ...(fingerprint === undefined ? {} : { fingerprint }) };
+    }),
+    accepted: named.flatMap(({ finding, fingerprint, accepted }) =>
+      accepted === undefined ? [] : [{ ...findingJson(finding), fingerprint, reason: accepted }],
+    ),
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
     sweeps,
     engines: report.engines.map(({ name: engine, status, reason: why, remedy }) => ({
@@ -126,7 +143,7 @@ const verdict: Schema<CheckedProgram['verdict']> = oneOf('pass', 'fail', 'incomp
 const engineName: Schema<EngineName> = oneOf(...ENGINE_NAMES);
 const counts: Schema<readonly number[]> = list(nonNegative);
 
-const finding: Schema<CheckFindingJson> = object<CheckFindingJson>({
+const findingFields = {
   invariant: text,
   severity: oneOf('error', 'warning', 'info'),
   source: optional(
@@ -142,7 +159,11 @@ const finding: Schema<CheckFindingJson> = object<CheckFindingJson>({
     }),
   ),
   confirmedBy: list(engineName),
-});
+  fingerprint: optional(text),
+} satisfies Fields<CheckFindingJson>;
+
+const finding: Schema<CheckFindingJson> = object<CheckFindingJson>(findingFields);
+const accepted: Schema<AcceptedJson> = object<AcceptedJson>({ ...findingFields, reason: text });
 
 const unreached: Schema<UnreachedJson> = object<UnreachedJson>({
   function: text,
@@ -161,6 +182,7 @@ const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
   seconds: nonNegative,
   packets: nonNegative,
   findings: list(finding),
+  accepted: list(accepted),
   coverage: optional(
     object<CoverageJson>({
       instructions: counts,

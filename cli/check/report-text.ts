@@ -6,6 +6,7 @@ import { explain } from '../../verify/explain/explain.ts';
 import { ruleOf } from '../../verify/invariants/rules.ts';
 import type { Style } from '../output.ts';
 import { count, type Terminal } from '../terminal.ts';
+import type { JudgedProgram } from './judged.ts';
 
 const VERDICTS: Readonly<Record<CheckedProgram['verdict'], readonly [style: Style, text: string]>> = {
   pass: ['green', 'PASS'],
@@ -83,6 +84,13 @@ function findingLines(
     ...body.map((line) => `  ${line}`),
     ...seen.map((line) => `  ${line}`),
   ];
+}
+
+/** What the baseline accepts. */
+export function acceptedLines({ findings }: JudgedProgram): string[] {
+  return findings.flatMap(({ finding, path, line, accepted }) =>
+    accepted === undefined ? [] : [`  Accepted: ${finding.invariant} at ${path}:${line}: ${accepted}`],
+  );
 }
 
 /** "PASS icmp_echo: nothing found in 40,000 packets …" */

@@ -1,19 +1,24 @@
 /** `xdpsim check`: the gate before deploy. */
-import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
+import { Baseline, readBaseline, writeBaseline } from '../check/baseline.ts';
+import { type JudgedProgram, judge, withReasons } from '../check/judged.ts';
+import { type OutputOptions, requireOutputs, writeOutputs } from '../check/outputs.ts';
 import type { CheckPlan } from '../check/plan.ts';
+import { baselinePath, type CheckOptions, type CompiledPlan, plansOf } from '../check/plans.ts';
+import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
-import { checkedLines, verdictLine } from '../check/report-text.ts';
+import { acceptedLines, checkedLines, verdictLine } from '../check/report-text.ts';
 import { checkAll, programsOf } from '../check/run.ts';
-import { exitCodeOfCheck } from '../check/verdict.ts';
+import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
+import { cflagsOption, clangOption, useCompiler } from '../compile/settings.ts';
+import { loadConfig } from '../config/load.ts';
 import { EXIT } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import {
-  freshSeed,
   parseCount,
   parseDuration,
   parseDurationOrOff,
@@ -25,28 +30,19 @@ import {
   aimOption,
   mapOption,
   maxEntriesOption,
-  surroundingsOf,
-  type WorldOptions,
+  type PlacedProgram,
   worldOption,
   worldWords,
 } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { printJson } from '../output.ts';
+import { printJson, reportLine } from '../output.ts';
 import { count, createTerminal, rate } from '../terminal.ts';
 
-interface Options extends WorldOptions {
-  readonly runs?: number;
-  readonly time?: number;
-  readonly seed?: string;
-  readonly off: readonly string[];
-  readonly only: readonly string[];
-  readonly asKernel: readonly KernelVersion[];
-  readonly sweeps: boolean;
-  readonly shrinkTime: number;
-  readonly minCoverage?: number;
+interface Options extends CheckOptions, OutputOptions {
   readonly verbose?: boolean;
-  readonly json?: boolean;
-  readonly report?: string;
+  readonly config?: string | false;
+  readonly baseline?: string;
+  readonly updateBaseline?: boolean;
   readonly color: boolean;
 }
 
@@ -54,7 +50,10 @@ export function registerCheck(program: Command): void {
   program
     .command('check')
     .description('is an object safe to deploy? no model needed: PASS (0), FAIL (1) or INCOMPLETE (4)')
-    .argument('[object...]', 'objects FILE.o[:FUNCTION], or built-in programs')
+    .argument(
+      '[object...]',
+      'objects or C sources FILE[:FUNCTION], or built-in programs; default: those of the configuration file',
+    )
     .option('--off <invariant>', 'do not judge it (checksum/other-zero), or its group (ttl)', repeated, [])
     .option('--only <invariant>', 'judge only this one or this group; may be repeated', repeated, [])
     .option('--runs <n>', 'packets to generate for each program (default: 40000)', parseCount('--runs'))
@@ -84,6 +83,21 @@ export function registerCheck(program: Command): void {
     )
     .option('--verbose', 'explain notes, too, and list everything that was not reached')
     .option('--json', 'print one JSON document')
+    .option('--junit <file>', 'write a JUnit report', parseOutput('--junit'))
+    .option('--sarif <file>', 'write SARIF 2.1.0, for code scanning', parseOutput('--sarif'))
+    .addOption(
+      new Option('--github', 'print workflow commands, which GitHub shows on the lines').conflicts('json'),
+    )
+    .option('--config <file>', 'the configuration file (default: xdpsim.config.ts, .js or .json here)')
+    .option('--no-config', 'without the configuration file')
+    .option(
+      '--baseline <file>',
+      'accepted findings (default: xdpsim.baseline.json)',
+      parseOutput('--baseline'),
+    )
+    .option('--update-baseline', 'accept all errors and warnings that are found')
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .option('--report <dir>', 'where cases are saved (default: corpus/regressions)', parseOutput('--report'))
     .option('--no-color', 'no colours')
     .action(run);
@@ -94,59 +108,86 @@ function parseKernelVersions(text: string, before: readonly KernelVersion[]): re
 }
 
 async function run(names: readonly string[], options: Options): Promise<void> {
-  const plan = planOf(names, options);
+  await requireOutputs(options);
+  const loaded = await loadConfig(options.config);
+  const plans = plansOf(names, options, loaded);
+  const baselineFile = baselinePath(options.baseline, loaded);
+  const baseline = readBaseline(baselineFile);
   const interrupt = onInterrupt();
-  const placed = await programsOf(plan);
-  const programs = placed.map(({ program }) => program);
+  const jobs: { readonly compiled: CompiledPlan; readonly placed: readonly PlacedProgram[] }[] = [];
+  // What is wrong with one of them is said before any is checked.
+  for (const compiled of plans) {
+    useCompiler(compiled.compiler);
+    jobs.push({ compiled, placed: await programsOf(compiled.plan) });
+  }
+  const programs = jobs.flatMap(({ placed }) => placed.map(({ program }) => program));
   const terminal = createTerminal(options);
   announceMemory(programs);
   const quiet = options.json === true;
+  const { seed } = plans[0]!.plan;
   if (!quiet) {
-    terminal.print(`seed ${plan.seed}`);
+    terminal.print(`seed ${seed}`);
     for (const line of assumedSizes(programs)) terminal.print(terminal.style('yellow', line));
   }
-  const all = await checkAll(plan, placed, {
-    signal: interrupt.signal,
-    onProgress: ({ program, phase, packets, seconds, divergences }) => {
-      const found = divergences === 0 ? '' : `, ${divergences} found`;
-      terminal.progress(() => `${program}: ${phase}: ${count(packets)}, ${rate(packets, seconds)}${found}`);
-    },
-    onChecked: (checked, program) => {
-      terminal.clearProgress();
-      if (quiet) return;
-      terminal.print();
-      const text = { verbose: options.verbose === true, run: runOptions(plan, options) };
-      for (const line of checkedLines(checked, program, text, terminal)) terminal.print(line);
-      terminal.print(verdictLine(checked, terminal));
-    },
-  });
+  const judged: JudgedProgram[] = [];
+  for (const { compiled, placed } of jobs) {
+    const { plan, offReasons } = compiled;
+    await checkAll(plan, placed, {
+      signal: interrupt.signal,
+      onProgress: ({ program, phase, packets, seconds, divergences }) => {
+        const found = divergences === 0 ? '' : `, ${divergences} found`;
+        terminal.progress(() => `${program}: ${phase}: ${count(packets)}, ${rate(packets, seconds)}${found}`);
+      },
+      onChecked: (checked, program) => {
+        terminal.clearProgress();
+        const one = judge(program, withReasons(checked, offReasons), baseline, plan.minCoverage);
+        judged.push(one);
+        if (quiet) return;
+        terminal.print();
+        const text = { verbose: options.verbose === true, run: runOptions(plan, options) };
+        for (const line of checkedLines(one.checked, program, text, terminal)) terminal.print(line);
+        for (const line of acceptedLines(one)) terminal.print(line);
+        terminal.print(verdictLine(one.checked, terminal));
+      },
+    });
+  }
   interrupt.release();
   const isInterrupted = interrupt.signal.aborted;
-  if (quiet) printJson(checkReportJson(all, plan.seed, isInterrupted));
+  const all = judged.map(({ checked }) => checked);
+  if (quiet) printJson(checkReportJson(all, seed, isInterrupted, judged));
   else if (isInterrupted)
     terminal.print(terminal.style('yellow', 'Interrupted: this is what was done until then.'));
+  if (options.github === true) for (const line of githubLines(judged)) terminal.print(line);
   const code = exitCodeOfCheck(all, isInterrupted);
   const isUsersWill =
     interrupt.cause !== undefined && !(interrupt.cause === 'output closed' && code === EXIT.found);
   process.exitCode = isUsersWill ? EXIT.interrupted : code;
-}
-
-function planOf(programs: readonly string[], options: Options): CheckPlan {
-  const { runs, time, asKernel, off, only, sweeps, shrinkTime, minCoverage, report } = options;
-  return {
-    programs,
-    surroundings: surroundingsOf(options),
-    seed: options.seed ?? freshSeed(),
-    asKernels: asKernel,
-    off,
-    only,
-    sweeps,
-    shrinkSeconds: shrinkTime,
-    directory: resolve(report ?? 'corpus/regressions'),
-    ...(runs === undefined ? {} : { runs }),
-    ...(time === undefined ? {} : { seconds: time }),
-    ...(minCoverage === undefined ? {} : { minCoverage }),
-  };
+  await writeOutputs(judged, seed, options);
+  if (options.updateBaseline !== true) {
+    for (const { invariant, file, line } of isInterrupted ? [] : baseline.gone(judged)) {
+      const place = line === undefined ? (file ?? '') : `${file}:${line}`;
+      reportLine(
+        `${baselineFile}: ${invariant} at ${place} is no longer found; --update-baseline removes it`,
+      );
+    }
+    return;
+  }
+  if (isInterrupted) {
+    reportLine(`${baselineFile}: not changed, since the run was interrupted`);
+    return;
+  }
+  const updated = baseline.updated(judged);
+  await writeBaseline(baselineFile, updated);
+  // What is accepted now is no failure any more.
+  const accepting = new Baseline(updated.findings);
+  const again = judged.map(({ program, original, minCoverage }) =>
+    judge(program, original, accepting, minCoverage),
+  );
+  const after = again.map(({ checked }) => checked);
+  const { length } = updated.findings;
+  const { verdict } = overallVerdict(after, false);
+  reportLine(`${baselineFile}: ${length} accepted finding${length === 1 ? '' : 's'}; with them: ${verdict}`);
+  process.exitCode = exitCodeOfCheck(after, false);
 }
 
 /** What the command that repeats a finding needs besides the program. */

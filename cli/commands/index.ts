@@ -18,6 +18,7 @@ export const COMMANDS = {
   corpus: async () => (await import('./corpus.ts')).registerCorpus,
   world: async () => (await import('./world.ts')).registerWorld,
   lab: async () => (await import('./lab.ts')).registerLab,
+  init: async () => (await import('./init.ts')).registerInit,
   programs: async () => (await import('./programs.ts')).registerPrograms,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   bench: async () => (await import('./bench.ts')).registerBench,

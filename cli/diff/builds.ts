@@ -2,7 +2,7 @@
 
 import type { GeneratorHints, NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { isSource } from '../compile/compile-source.ts';
-import { type CompilerSettings, settingsOf, settingsWords, useCompiler } from '../compile/settings.ts';
+import { type CompilerSettings, compilerSettings, settingsWords, useCompiler } from '../compile/settings.ts';
 import { splitWords } from '../compile/words.ts';
 import { inputFailure } from '../failure.ts';
 import { parseObjectName, resolvePrograms } from '../input/program-source.ts';
@@ -22,7 +22,6 @@ export interface BuildProgram {
 }
 
 export interface BuildOptions {
-  readonly cflags: readonly string[];
   /** `--clang`, as often as it was given. */
   readonly clang: readonly string[];
   /** `--flags`, as often as it was given. */
@@ -38,8 +37,8 @@ export async function resolveBuilds(
   options: BuildOptions,
 ): Promise<Build[]> {
   const [old, next] = names;
-  const { cflags, clang, flags } = options;
-  const common = settingsOf({ cflags });
+  const { clang, flags } = options;
+  const common = compilerSettings();
   if (next !== undefined) {
     if (flags.length > 0 || clang.length > 1) {
       throw inputFailure(

@@ -44,7 +44,7 @@ export async function definitionOfModule(path: string): Promise<ProgramDefinitio
   }
 }
 
-async function importDefault(path: string): Promise<unknown> {
+export async function importDefault(path: string): Promise<unknown> {
   const url = pathToFileURL(resolve(path)).href;
   let isIdle = false;
   const idle = (): void => {

@@ -5,9 +5,11 @@ import { scenarioShape } from '../../sim/network/scenario-shape.ts';
 import type { Schema } from '../../sim/runtime/schema.ts';
 import { jsonWorld } from '../../sim/runtime/world-schema.ts';
 import { benchReportShape } from '../bench/report-json.ts';
+import { baselineShape } from '../check/baseline.ts';
 import { checkReportShape } from '../check/report-json.ts';
 import { againstReportShape } from '../checksum/against.ts';
 import { checksumReportShape } from '../checksum/report-json.ts';
+import { configShape } from '../config/shape.ts';
 import { diffShape } from '../diff/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
 import { proveReportShape } from '../prove/report-json.ts';
@@ -33,6 +35,8 @@ export const publishedSchemas: readonly PublishedSchema[] = [
     title: 'What xdpsim checksum --against --json prints',
     schema: againstReportShape,
   },
+  { name: 'baseline', title: 'Accepted findings of xdpsim check', schema: baselineShape },
+  { name: 'config', title: 'The configuration file of a project', schema: configShape },
   { name: 'diff', title: 'The report of xdpsim diff --json', schema: diffShape },
   { name: 'prove', title: 'The report of xdpsim prove --json', schema: proveReportShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },

@@ -2,25 +2,17 @@
  * The report of `verify` as JUnit XML, for build servers: a test suite per program, a test case per engine, and one for
  * what the program's verdict is worth.
  */
-import { visibleLines } from '../../sim/runtime/visible-text.ts';
 import { keptLines } from '../../verify/explain/kept.ts';
 import type { EngineReport, ProgramReport } from '../../verify/report.ts';
 import type { Verdict } from '../../verify/verdict.ts';
+import { part, type TestCase, testSuite, testSuites } from '../junit.ts';
 import type { Tested } from './tested.ts';
 
-/** What a test case holds decides how build servers count it. */
-type Result = 'failure' | 'error' | 'skipped' | 'note';
-
-interface TestCase {
-  readonly name: string;
-  readonly seconds?: number;
-  readonly parts: readonly { readonly result: Result; readonly xml: string }[];
-}
-
 export function toJunit(all: readonly Tested[], seed: string): string {
-  const suites = all.flatMap(({ report, verdict }) => suite(report, verdict, seed));
-  const head = ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="xdpsim verify">'];
-  return [...head, ...suites, '</testsuites>', ''].join('\n');
+  return testSuites(
+    'xdpsim verify',
+    all.flatMap(({ report, verdict }) => suite(report, verdict, seed)),
+  );
 }
 
 function suite(report: ProgramReport, verdict: Verdict, seed: string): string[] {
@@ -31,15 +23,7 @@ function suite(report: ProgramReport, verdict: Verdict, seed: string): string[] 
     ...report.engines.map((engine) => engineCase(report, engine)),
     { name: 'verdict', parts: verdictParts(verdict) },
   ];
-  const number = (result: Result): number =>
-    cases.flatMap(({ parts }) => parts).filter((one) => one.result === result).length;
-  return [
-    `  <testsuite name="${xmlText(report.name)}" tests="${cases.length}" failures="${number('failure')}"` +
-      ` errors="${number('error')}" skipped="${number('skipped')}" time="${report.seconds.toFixed(3)}">`,
-    `    <properties><property name="seed" value="${xmlText(seed)}"/><property name="packets" value="${report.packets}"/></properties>`,
-    ...cases.flatMap((one) => caseLines(report.name, one)),
-    '  </testsuite>',
-  ];
+  return testSuite(report.name, cases, report.seconds, { seed, packets: String(report.packets) });
 }
 
 /** Each divergence belongs to the second of its engines: the first is the reference. */
@@ -74,36 +58,6 @@ function verdictParts({ mark, reasons }: Verdict): TestCase['parts'] {
   }
 }
 
-function part(
-  result: Exclude<Result, 'note'>,
-  type: string | undefined,
-  message: string,
-  text: string = '',
-): TestCase['parts'][number] {
-  const open = `<${result}${type === undefined ? '' : ` type="${xmlText(type)}"`} message="${xmlText(message)}"`;
-  return { result, xml: text === '' ? `${open}/>` : `${open}>${xmlText(text)}</${result}>` };
-}
-
 function note(text: string): TestCase['parts'][number] {
-  return { result: 'note', xml: `<system-out>${xmlText(text)}</system-out>` };
-}
-
-function caseLines(program: string, { name, seconds, parts }: TestCase): string[] {
-  const time = seconds === undefined ? '' : ` time="${seconds.toFixed(3)}"`;
-  const open = `    <testcase classname="${xmlText(program)}" name="${name}"${time}`;
-  if (parts.length === 0) return [`${open}/>`];
-  return [`${open}>`, ...parts.map(({ xml }) => `      ${xml}`), '    </testcase>'];
-}
-
-/** Control characters, which XML 1.0 mostly cannot hold at all, are shown as they are on a terminal. */
-function xmlText(text: string): string {
-  return (
-    visibleLines(text)
-      .replaceAll('&', '&amp;')
-      .replaceAll('<', '&lt;')
-      .replaceAll('>', '&gt;')
-      .replaceAll('"', '&quot;')
-      // No characters in XML 1.0 (§2.2).
-      .replaceAll(/[\ufffe\uffff]/g, '\ufffd')
-  );
+  return { result: 'note', text };
 }

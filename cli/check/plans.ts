@@ -1,0 +1,137 @@
+/** What is to be checked: the command line, and behind it the configuration file. */
+import { resolve } from 'node:path';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+import { type CompilerSettings, compilerSettings } from '../compile/settings.ts';
+import { besideConfig, compilerOf, type LoadedConfig, programOf } from '../config/load.ts';
+import type { CheckSettings, ConfigProgram } from '../config/shape.ts';
+import { inputFailure } from '../failure.ts';
+import { parseKernelVersion } from '../input/kernel-version.ts';
+import { freshSeed, parseDuration } from '../input/options.ts';
+import { surroundingsOf, type WorldOptions } from '../input/world-options.ts';
+import type { CheckPlan } from './plan.ts';
+
+/** What the command line says. */
+export interface CheckOptions extends WorldOptions {
+  readonly runs?: number;
+  readonly time?: number;
+  readonly seed?: string;
+  readonly off: readonly string[];
+  readonly only: readonly string[];
+  readonly asKernel: readonly KernelVersion[];
+  readonly sweeps: boolean;
+  readonly shrinkTime: number;
+  readonly minCoverage?: number;
+  readonly report?: string;
+}
+
+/** A plan, how its sources are compiled, and why some invariants are not judged. */
+export interface CompiledPlan {
+  readonly plan: CheckPlan;
+  readonly compiler: CompilerSettings;
+  readonly offReasons: ReadonlyMap<string, string>;
+}
+
+/**
+ * @param names of the command line; none: all programs of the configuration
+ * @throws {Failure} where there is nothing to check
+ */
+export function plansOf(
+  names: readonly string[],
+  options: CheckOptions,
+  loaded: LoadedConfig | undefined,
+): CompiledPlan[] {
+  const seed = options.seed ?? loaded?.config.seed ?? freshSeed();
+  if (loaded === undefined) return [planOf(names, seed, options, undefined, undefined)];
+  const configured = (loaded.config.programs ?? []).map((one) =>
+    typeof one === 'string' ? { object: one } : one,
+  );
+  if (names.length === 0) {
+    if (configured.length === 0)
+      throw inputFailure(`${loaded.path}: names no programs`, 'Name an object: xdpsim check OBJECT');
+    return configured.map((one) => planOf([programOf(loaded, one.object)], seed, options, loaded, one));
+  }
+  return names.map((name) => {
+    const own = configured.find(({ object }) => isSame(programOf(loaded, object), name));
+    return planOf([name], seed, options, loaded, own);
+  });
+}
+
+function isSame(a: string, b: string): boolean {
+  return a === b || resolve(a) === resolve(b);
+}
+
+function planOf(
+  programs: readonly string[],
+  seed: string,
+  options: CheckOptions,
+  loaded: LoadedConfig | undefined,
+  own: ConfigProgram | undefined,
+): CompiledPlan {
+  const config = loaded?.config ?? {};
+  const runs = options.runs ?? (options.time === undefined ? (own?.runs ?? config.runs) : undefined);
+  const time = own?.time ?? config.time;
+  const seconds =
+    options.time ??
+    (options.runs === undefined && time !== undefined
+      ? parseDuration(`${loaded?.path}: time`)(time)
+      : undefined);
+  const minCoverage = options.minCoverage ?? own?.minCoverage ?? config.minCoverage;
+  const offReasons = new Map([...Object.entries(config.off ?? {}), ...Object.entries(own?.off ?? {})]);
+  const report =
+    options.report ??
+    (loaded !== undefined && config.report !== undefined ? besideConfig(loaded, config.report) : undefined);
+  return {
+    offReasons,
+    compiler:
+      loaded === undefined ? compilerSettings() : compilerOf(loaded, own?.cflags ?? [], compilerSettings()),
+    plan: {
+      programs,
+      surroundings: surroundings(options, loaded, own),
+      seed,
+      asKernels: options.asKernel.length > 0 ? options.asKernel : (kernelsOf(own) ?? kernelsOf(config) ?? []),
+      off: [...new Set([...options.off, ...offReasons.keys()])],
+      only: options.only,
+      sweeps: options.sweeps && (own?.sweeps ?? config.sweeps ?? true),
+      shrinkSeconds: options.shrinkTime,
+      directory: resolve(report ?? 'corpus/regressions'),
+      ...(runs === undefined ? {} : { runs }),
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(minCoverage === undefined ? {} : { minCoverage }),
+    },
+  };
+}
+
+function kernelsOf({ asKernel }: CheckSettings = {}): KernelVersion[] | undefined {
+  return asKernel?.map((text) => parseKernelVersion(text));
+}
+
+/** What the command line says of a map counts more. */
+function surroundings(
+  options: CheckOptions,
+  loaded: LoadedConfig | undefined,
+  own: ConfigProgram | undefined,
+): WorldOptions {
+  const given = surroundingsOf(options);
+  if (loaded === undefined || own === undefined) return given;
+  const stated = new Set(given.map.map((text) => text.split('=', 1)[0]));
+  const maps = Object.entries(own.maps ?? {}).filter(([name]) => !stated.has(name));
+  const world = given.world ?? (own.world === undefined ? undefined : besideConfig(loaded, own.world));
+  return {
+    ...(world === undefined ? {} : { world }),
+    map: [...maps.map(([name, file]) => `${name}=${besideConfig(loaded, file)}`), ...given.map],
+    maxEntries: [
+      ...Object.entries(own.maxEntries ?? {}).map(([name, size]) => `${name}=${size}`),
+      ...given.maxEntries,
+    ],
+    aim: [...(own.aim ?? []), ...given.aim],
+  };
+}
+
+/** The file of accepted findings. */
+export function baselinePath(named: string | undefined, loaded: LoadedConfig | undefined): string {
+  if (named !== undefined) return named;
+  if (loaded?.config.baseline !== undefined) return besideConfig(loaded, loaded.config.baseline);
+  return loaded === undefined ? BASELINE : besideConfig(loaded, BASELINE);
+}
+
+const BASELINE = 'xdpsim.baseline.json';

@@ -1,0 +1,91 @@
+/**
+ * Findings as SARIF 2.1.0 (docs.oasis-open.org/sarif/sarif/v2.1.0), in the part that GitHub's code scanning reads: rules,
+ * results with places relative to the repository, and fingerprints by which a finding is known again.
+ */
+import { createHash } from 'node:crypto';
+import { RULES } from '../../verify/invariants/rules.ts';
+import { version } from '../version.ts';
+import type { JudgedProgram, NamedFinding } from './judged.ts';
+
+const LEVELS = { error: 'error', warning: 'warning', info: 'note' } as const;
+const HOME = 'https://www.npmjs.com/package/xdpsim';
+
+export function toSarif(judged: readonly JudgedProgram[]): unknown {
+  const ids = new Set(judged.flatMap(({ findings }) => findings.map(({ finding }) => finding.invariant)));
+  const rules = RULES.filter(({ id }) => ids.has(id));
+  const indices = new Map(rules.map(({ id }, at) => [id, at]));
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'xdpsim',
+            semanticVersion: version(),
+            informationUri: HOME,
+            rules: rules.map(({ id, severity, title, why }) => ({
+              id,
+              name: nameOf(id),
+              shortDescription: { text: title },
+              fullDescription: { text: why },
+              help: { text: why, markdown: `**${title}**\n\n${why}` },
+              defaultConfiguration: { level: LEVELS[severity] },
+              properties: { tags: ['xdp', 'ebpf', id.split('/')[0]], precision: 'high' },
+            })),
+          },
+        },
+        automationDetails: { id: 'xdpsim/check/' },
+        invocations: [{ executionSuccessful: true }],
+        columnKind: 'utf16CodeUnits',
+        results: judged.flatMap(({ program, findings }) =>
+          findings.map((one) => resultOf(one, program.name, indices)),
+        ),
+      },
+    ],
+  };
+}
+
+function resultOf(
+  { finding, fingerprint, path, line, accepted }: NamedFinding,
+  program: string,
+  indices: ReadonlyMap<string, number>,
+): unknown {
+  const { invariant, severity, summary, file, confirmedBy } = finding;
+  return {
+    ruleId: invariant,
+    ...(indices.has(invariant) ? { ruleIndex: indices.get(invariant) } : {}),
+    level: LEVELS[severity],
+    message: { text: summary },
+    locations: [
+      {
+        physicalLocation: {
+          artifactLocation: { uri: uriOf(path), ...(path.startsWith('/') ? {} : { uriBaseId: '%SRCROOT%' }) },
+          region: { startLine: line },
+        },
+        logicalLocations: [{ name: program, kind: 'function' }],
+      },
+    ],
+    partialFingerprints: {
+      'xdpsim/v1': fingerprint,
+      // GitHub would compute this from the line's surroundings, which move.
+      primaryLocationLineHash: `${createHash('sha256').update(fingerprint).digest('hex').slice(0, 16)}:1`,
+    },
+    properties: { confirmedBy, ...(file === undefined ? {} : { case: file }) },
+    ...(accepted === undefined ? {} : { suppressions: [{ kind: 'external', justification: accepted }] }),
+  };
+}
+
+/** A relative reference (RFC 3986, 4.2), or a `file:` URI. */
+function uriOf(path: string): string {
+  const encoded = path.split('/').map(encodeURIComponent).join('/');
+  return path.startsWith('/') ? `file://${encoded}` : encoded;
+}
+
+/** `checksum/udp-zero-lost` as `ChecksumUdpZeroLost`: what GitHub wants of a rule's name. */
+function nameOf(id: string): string {
+  return id
+    .split(/[/-]/)
+    .map((word) => `${word[0]?.toUpperCase() ?? ''}${word.slice(1)}`)
+    .join('');
+}

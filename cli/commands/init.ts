@@ -1,0 +1,41 @@
+/** `xdpsim init`: a configuration file for the folder. */
+import { type Command, Option } from 'commander';
+import { writeAtomically } from '../../corpus/files/atomic-file.ts';
+import { configText, findPrograms, initialConfig } from '../config/initial.ts';
+import { findConfig } from '../config/load.ts';
+import { inputFailure } from '../failure.ts';
+import { isThere } from '../input/read-file.ts';
+import { reportLine } from '../output.ts';
+
+export function registerInit(program: Command): void {
+  program
+    .command('init')
+    .description('write a configuration file for xdpsim check: which programs, worlds and thresholds')
+    .argument('[object...]', 'the programs to list; default: every *.bpf.c and other XDP or TC object below')
+    .addOption(
+      new Option('--format <format>', 'the kind of file').choices(['json', 'js', 'ts']).default('json'),
+    )
+    .option('--force', 'replace the file that is there')
+    .action(run);
+}
+
+async function run(
+  named: readonly string[],
+  { format, force }: { readonly format: 'json' | 'js' | 'ts'; readonly force?: boolean },
+): Promise<void> {
+  const path = `xdpsim.config.${format}`;
+  const there = isThere(path) ? path : findConfig('.');
+  if (there !== undefined && (force !== true || there !== path)) {
+    throw inputFailure(
+      `${there}: is there already`,
+      there === path ? '--force replaces it.' : 'A folder has one configuration file: remove that one first.',
+    );
+  }
+  const missing = named.find((name) => !isThere(name.replace(/:[^:/]*$/, '')));
+  if (missing !== undefined) throw inputFailure(`${missing}: no such file`);
+  const programs = named.length > 0 ? named : findPrograms('.');
+  const text = configText(initialConfig(programs), format);
+  await writeAtomically(path, [new TextEncoder().encode(text)]);
+  const found = programs.length === 1 ? '1 program' : `${programs.length} programs`;
+  reportLine(`${path}: ${found}; next: xdpsim check`);
+}
