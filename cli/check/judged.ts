@@ -3,7 +3,6 @@ import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
 import { verdictOfCheck } from '../../verify/check/verdict.ts';
-import type { Baseline } from './baseline.ts';
 import { fingerprintsOf } from './fingerprint.ts';
 import { sourcePath } from './source-path.ts';
 
@@ -35,16 +34,17 @@ export function withReasons(checked: CheckedProgram, reasons: ReadonlyMap<string
   return off.length === 0 ? checked : { ...checked, notChecked: [...checked.notChecked, ...off] };
 }
 
+/** @param reasonFor why a finding is accepted; undefined where it is not */
 export function judge(
   program: Program,
   checked: CheckedProgram,
-  baseline: Baseline,
+  reasonFor: (fingerprint: string) => string | undefined,
   minCoverage: number | undefined,
 ): JudgedProgram {
   const fingerprints = fingerprintsOf(program, checked.findings);
   const findings = checked.findings.map((finding, at): NamedFinding => {
     const fingerprint = fingerprints[at]!;
-    const accepted = finding.severity === 'info' ? undefined : baseline.reasonFor(fingerprint);
+    const accepted = finding.severity === 'info' ? undefined : reasonFor(fingerprint);
     return {
       finding,
       fingerprint,

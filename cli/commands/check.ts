@@ -140,7 +140,12 @@ async function run(names: readonly string[], options: Options): Promise<void> {
       },
       onChecked: (checked, program) => {
         terminal.clearProgress();
-        const one = judge(program, withReasons(checked, offReasons), baseline, plan.minCoverage);
+        const one = judge(
+          program,
+          withReasons(checked, offReasons),
+          (one) => baseline.reasonFor(one),
+          plan.minCoverage,
+        );
         judged.push(one);
         if (quiet) return;
         terminal.print();
@@ -181,7 +186,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   // What is accepted now is no failure any more.
   const accepting = new Baseline(updated.findings);
   const again = judged.map(({ program, original, minCoverage }) =>
-    judge(program, original, accepting, minCoverage),
+    judge(program, original, (one) => accepting.reasonFor(one), minCoverage),
   );
   const after = again.map(({ checked }) => checked);
   const { length } = updated.findings;
