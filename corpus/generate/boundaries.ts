@@ -129,24 +129,27 @@ export const SPECIAL_MACS: readonly string[] = [
 
 /** IPv4 protocols. 58 means ICMPv6, which has no meaning here; 0 is hop-by-hop there. */
 export const IPV4_PROTOCOLS: Uint16Array = Uint16Array.from([
-  0, 1, 2, 4, 6, 17, 41, 44, 46, 47, 50, 51, 58, 59, 60, 89, 103, 112, 115, 132, 136, 254, 255,
+  0, 1, 2, 4, 6, 17, 33, 41, 44, 46, 47, 50, 51, 58, 59, 60, 89, 97, 103, 112, 115, 132, 136, 137, 139, 254,
+  255,
 ]);
 
 /** IPv6 next headers, extension headers among them. 1 means ICMP, which has no meaning here. */
 export const IPV6_NEXT_HEADERS: Uint16Array = Uint16Array.from([
-  0, 1, 2, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 89, 103, 132, 135, 136, 139, 140, 254, 255,
+  0, 1, 2, 4, 6, 17, 33, 41, 43, 44, 47, 50, 51, 58, 59, 60, 89, 97, 103, 112, 115, 132, 135, 136, 137, 139,
+  140, 254, 255,
 ]);
 
 /** Also 802.3 lengths around their border with EtherTypes (1500, 1536), and types in the wrong byte order. */
 export const ETHERTYPES: Uint16Array = Uint16Array.from([
   0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x9100, 0x9200, 0x0008, 0xdd86, 0x0608, 0x0000, 0x002e, 0x05dc,
   0x05ff, 0x0600, 0x0842, 0x22f0, 0x6558, 0x8035, 0x8137, 0x8847, 0x8848, 0x8863, 0x8864, 0x888e, 0x88cc,
-  0x88e5, 0x88f7, 0x0801, 0x07ff, 0x86dc, 0x86de, 0x8101, 0xffff,
+  0x88e5, 0x88e7, 0x88be, 0x894f, 0x8903, 0x22eb, 0x88f7, 0x0801, 0x07ff, 0x86dc, 0x86de, 0x8101, 0xffff,
 ]);
 
-/** 0x9100 is an old tag type that the kernel does not know. */
+/** 0x9100 and 0x9200 are old tag types that the kernel does not know. */
 export const TAG_TYPES: Uint16Array = Uint16Array.from([
-  0x8100, 0x8100, 0x8100, 0x88a8, 0x88a8, 0x88a8, 0x8100, 0x9100,
+  0x8100, 0x8100, 0x8100, 0x88a8, 0x88a8, 0x88a8, 0x8100, 0x9100, 0x8100, 0x8100, 0x8100, 0x88a8, 0x88a8,
+  0x88a8, 0x8100, 0x9200,
 ]);
 
 /** Priority, DEI and VLAN id: untagged priority 0, ids 1 and 2 (the lab's), the largest, the reserved 4095. */

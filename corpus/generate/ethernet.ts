@@ -48,14 +48,6 @@ export function writeArp(builder: PacketBuilder, fieldValues: FieldValues): void
   builder.border();
 }
 
-/** Something that is neither IP nor ARP, or only claims to be. */
-export function writeForeignEthernet(builder: PacketBuilder, fieldValues: FieldValues): void {
-  const { random } = builder;
-  writeEthernet(builder, fieldValues, random.chance(208) ? random.pick(ETHERTYPES) : random.word());
-  builder.payload();
-  builder.border();
-}
-
 /** Bytes without meaning, at times behind a known EtherType. */
 export function writeNoise(builder: PacketBuilder): void {
   const { random } = builder;

@@ -7,13 +7,16 @@
 import { swap } from '../../sim/packet/bytes.ts';
 import { isTag } from '../../sim/packet/numbers.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { announcements } from '../../sim/packet/protocols.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { GeneratorHints, PacketKind } from '../../sim/runtime/program.ts';
-import { IPV4_PROTOCOLS, IPV6_NEXT_HEADERS } from './boundaries.ts';
+import { ETHERTYPES, IPV4_PROTOCOLS, IPV6_NEXT_HEADERS } from './boundaries.ts';
 import { placeContents } from './contents.ts';
 import { damage, mutate } from './damage.ts';
-import { writeArp, writeForeignEthernet, writeNoise } from './ethernet.ts';
+import { writeDeclared } from './declared.ts';
+import { writeArp, writeEthernet, writeNoise } from './ethernet.ts';
 import { FieldValues } from './field-values.ts';
+import { FORM_OF_ETHERTYPE, FORM_OVER_IPV4, FORM_OVER_IPV6, form, formOfPort } from './forms.ts';
 import { writeIcmpEcho, writeIcmpOther } from './icmp.ts';
 import { writeIcmpv6Echo, writeIcmpv6Other, writeNeighbourDiscovery } from './icmpv6.ts';
 import { closeIpv4, writeIpv4, writeIpv4Header } from './ipv4.ts';
@@ -114,6 +117,20 @@ export class PacketGenerator {
     this.#ifindexes = hints.ingressIfindexes?.length ? hints.ingressIfindexes : [1];
     this.#metadata = hints.metadata ?? false;
     this.#contents = hints.contents ?? [];
+    this.#builder.carrier = (builder, port) => {
+      const declared = formOfPort(port);
+      if (declared === undefined || builder.bare) return false;
+      if (builder.mutations !== 0 && builder.random.chance(64)) return false;
+      const { mutations, addressLength, sourceAt, finalAt } = builder;
+      // One wrong header is enough.
+      if (builder.random.chance(192)) builder.mutations = 0;
+      writeDeclared(builder, this.#fieldValues, declared);
+      builder.mutations = mutations;
+      builder.addressLength = addressLength;
+      builder.sourceAt = sourceAt;
+      builder.finalAt = finalAt;
+      return true;
+    };
   }
 
   /**
@@ -282,7 +299,7 @@ export class PacketGenerator {
         writeOtherIp(builder, fieldValues);
         break;
       case 11:
-        writeForeignEthernet(builder, fieldValues);
+        writeForeign(builder, fieldValues);
         break;
       default:
         writeNoise(builder);
@@ -302,7 +319,10 @@ const FAMILY_MUTATIONS: readonly Int32Array[] = PACKET_KINDS.map((kind) => {
 /** IP with any protocol: tunnels, ICMP's number in the wrong version, and numbers with nothing behind them. */
 function writeOtherIp(builder: PacketBuilder, fieldValues: FieldValues): void {
   const six = builder.random.bits() < 0;
-  const protocol = fieldValues.protocol(builder, six ? IPV6_NEXT_HEADERS : IPV4_PROTOCOLS);
+  // Tunnels over UDP are many, and share one number.
+  const protocol = builder.random.chance(48)
+    ? UDP
+    : fieldValues.protocol(builder, six ? IPV6_NEXT_HEADERS : IPV4_PROTOCOLS);
   const at = six ? writeIpv6(builder, fieldValues, protocol) : writeIpv4(builder, fieldValues, protocol);
   switch (protocol) {
     case ICMP:
@@ -315,7 +335,7 @@ function writeOtherIp(builder: PacketBuilder, fieldValues: FieldValues): void {
       writeTcp(builder, fieldValues);
       break;
     case UDP:
-      writeUdp(builder, fieldValues);
+      writeUdpTunnel(builder, fieldValues);
       break;
     case IPV4_IN_IP: {
       const innerAt = writeIpv4Header(builder, fieldValues, UDP);
@@ -329,13 +349,51 @@ function writeOtherIp(builder: PacketBuilder, fieldValues: FieldValues): void {
       closeIpv6(builder, innerAt);
       break;
     }
-    default:
-      builder.payload();
-      builder.border();
+    default: {
+      const declared = (six ? FORM_OVER_IPV6 : FORM_OVER_IPV4)[protocol];
+      if (declared === undefined) {
+        builder.payload();
+        builder.border();
+      } else writeDeclared(builder, fieldValues, declared);
+    }
   }
   if (six) closeIpv6(builder, at);
   else closeIpv4(builder, at);
 }
+
+/** Something that is neither IP nor ARP, or only claims to be: a declared protocol, or bytes behind any number. */
+function writeForeign(builder: PacketBuilder, fieldValues: FieldValues): void {
+  const { random, bytes } = builder;
+  const bits = random.bits();
+  const etherType = (bits & 0xff) < 208 ? random.pick(ETHERTYPES) : random.word();
+  const isLength = etherType < LEAST_ETHERTYPE && (bits & 0x100) === 0;
+  const declared = isLength ? form('llc') : FORM_OF_ETHERTYPE[etherType];
+  writeEthernet(builder, fieldValues, etherType);
+  const inside = builder.at;
+  // Behind IP's and ARP's numbers stands what is neither.
+  if (declared === undefined || NOT_FOREIGN.has(declared.name) || (bits & 0x200) === 0) {
+    builder.payload();
+    builder.border();
+    return;
+  }
+  writeDeclared(builder, fieldValues, declared);
+  if (!isLength || builder.has(MUTATION.networkLength | MUTATION.etherType)) return;
+  const length = builder.at - inside;
+  bytes[inside - 2] = length >>> 8;
+  bytes[inside - 1] = length;
+}
+
+/** Below this an EtherType is a length. */
+const LEAST_ETHERTYPE = 0x0600;
+const NOT_FOREIGN: ReadonlySet<string> = new Set(['ipv4', 'ipv6', 'arp']);
+
+/** UDP to a port that announces something. */
+function writeUdpTunnel(builder: PacketBuilder, fieldValues: FieldValues): void {
+  builder.forcedPort = TUNNEL_PORTS[builder.random.below(TUNNEL_PORTS.length)]!;
+  writeUdp(builder, fieldValues);
+}
+
+const TUNNEL_PORTS: readonly number[] = [...announcements('udpPort').keys()];
 
 /**
  * The earlier packet that this one repeats; leaves the random numbers where that packet's content begins. A

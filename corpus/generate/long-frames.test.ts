@@ -18,10 +18,23 @@ const long = lengthsOf(LONG_FRAMES);
 const share = (counts: (length: number) => boolean): number => long.filter(counts).length / COUNT;
 
 it('frames of more than one buffer come often, and the longest now and then', () => {
+  expect(share((length) => length > 1514)).toBeGreaterThan(0.3);
+  expect(share((length) => length > 1514 && length <= 9018)).toBeGreaterThan(0.25);
   expect(share((length) => length > LINEAR)).toBeGreaterThan(0.15);
   expect(share((length) => length > 9022)).toBeGreaterThan(0.02);
   expect(share((length) => length === 65_536)).toBeGreaterThan(0.002);
   expect(share((length) => length < 1514)).toBeGreaterThan(0.4);
+});
+
+it('an ordinary batch has frames above an Ethernet’s MTU, too: 7 in 1000', () => {
+  const ordinary = Array.from({ length: 8 }, (_, round) => {
+    const batch = new PacketBatch(COUNT);
+    new PacketGenerator().fill(batch, SEED, round * COUNT, COUNT, TEST_RUN_LIMITS);
+    return batch.length.filter((length) => length > 1514).length;
+  });
+  const part = ordinary.reduce((sum, one) => sum + one, 0) / (8 * COUNT);
+  expect(part).toBeGreaterThan(0.005);
+  expect(part).toBeLessThan(0.01);
 });
 
 it('lengths about the borders of buffers come one by one', () => {

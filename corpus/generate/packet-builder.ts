@@ -20,6 +20,10 @@ export const UNIFORM = {
 
 const MAX_BORDERS = 32;
 
+/** Payloads above this many bytes repeat themselves; noise after an odd number of bytes, so that words differ. */
+const LONG = 512;
+const NOISE_PERIOD = 251;
+
 export class PacketBuilder {
   readonly random: Random = new Random();
   bytes: Uint8Array = new Uint8Array(0);
@@ -48,6 +52,11 @@ export class PacketBuilder {
   /** Only a frame that will be cut needs them. */
   marksBorders = false;
 
+  /** The destination port of the next UDP header; −1: any. */
+  forcedPort = -1;
+  /** Writes what a UDP port announces; set by the generator, so that writers of headers need not know each other. */
+  carrier: ((builder: PacketBuilder, port: number) => boolean) | undefined;
+
   /** Begins a frame at `start`; `fills`: of exactly `maxLength` bytes, if its content can be that long. */
   open(bytes: Uint8Array, start: number, maxLength: number, fills: boolean = false): void {
     this.fills = fills;
@@ -58,6 +67,7 @@ export class PacketBuilder {
     this.uniform = UNIFORM.none;
     this.addressLength = 0;
     this.borderCount = 0;
+    this.forcedPort = -1;
   }
 
   get length(): number {
@@ -104,7 +114,8 @@ export class PacketBuilder {
   fill(value: number, length: number): void {
     const { bytes } = this;
     const end = this.at + length;
-    for (let at = this.at; at < end; at++) bytes[at] = value;
+    if (length > 64) bytes.fill(value, this.at, end);
+    else for (let at = this.at; at < end; at++) bytes[at] = value;
     this.at = end;
   }
 
@@ -122,8 +133,23 @@ export class PacketBuilder {
     const wanted = this.has(MUTATION.long) ? this.#longLength(bits) : ordinaryLength(bits);
     const length = this.fills ? room : Math.min(wanted, room);
     if (this.uniform !== UNIFORM.none) this.fill(this.uniform <= UNIFORM.zeroPayload ? 0 : 0xff, length);
+    else if (length > LONG) this.#longPayload(bits, length);
     else if (bits < 0) this.#rising(bits, length);
     else this.noise(length);
+  }
+
+  /** Repeats itself: writing each byte of a long frame would cost more than all that is done with it. */
+  #longPayload(bits: number, length: number): void {
+    const start = this.at;
+    const end = start + length;
+    if (bits < 0) this.#rising(bits, 256);
+    else this.noise(NOISE_PERIOD);
+    // Each copy doubles what is there.
+    while (this.at < end) {
+      const size = Math.min(this.at - start, end - this.at);
+      this.bytes.copyWithin(this.at, start, start + size);
+      this.at += size;
+    }
   }
 
   /** Rising bytes, as ping sends them. */
@@ -178,6 +204,15 @@ export class PacketBuilder {
     if (this.has(MUTATION.checksum)) checksum = this.#wrong(checksum);
     bytes[checksumAt] = checksum >>> 8;
     bytes[checksumAt + 1] = checksum;
+  }
+
+  /** Writes the checksum that goes with a sum over everything else, or a wrong one. @param neverZero is 0 written as 0xffff? */
+  place(checksumAt: number, total: number, neverZero: boolean): void {
+    let checksum = finish(total);
+    if (checksum === 0 && neverZero) checksum = 0xffff;
+    if (this.has(MUTATION.checksum)) checksum = this.#wrong(checksum);
+    this.bytes[checksumAt] = checksum >>> 8;
+    this.bytes[checksumAt + 1] = checksum;
   }
 
   /** The same for a range whose mutation is `headerChecksum`: the IPv4 header, which ends at `end`. */

@@ -87,14 +87,21 @@ function writeHintedOption(builder: PacketBuilder, kind: number, bits: number): 
 export function writeUdp(builder: PacketBuilder, fieldValues: FieldValues): void {
   const { bytes, random } = builder;
   const at = builder.at;
-  builder.u16(fieldValues.port(builder));
-  builder.u16(fieldValues.port(builder));
+  // Tunnels spread their flows over high source ports (RFC 7348 §5).
+  const source = builder.forcedPort >= 0 ? 0xc000 | random.word() : fieldValues.port(builder);
+  const destination = builder.forcedPort >= 0 ? builder.forcedPort : fieldValues.port(builder);
+  builder.forcedPort = -1;
+  builder.u16(source);
+  builder.u16(destination);
   builder.border();
   builder.u32(0);
   builder.border();
   const payloadAt = builder.at;
-  builder.payload();
-  builder.border();
+  // What a port announces stands there more often than not: noise on a tunnel's port is no tunnel.
+  if (!(builder.carrier?.(builder, destination) ?? false)) {
+    builder.payload();
+    builder.border();
+  }
   if (builder.has(MUTATION.short)) builder.at = at + shortLength(builder, UDP_HEADER);
   const length = builder.at - at;
   if (length < UDP_HEADER) {

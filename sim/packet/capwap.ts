@@ -34,6 +34,7 @@ export const CAPWAP = protocol({
   tail: bytesTail('optional', 'Radio address and wireless information'),
   headerLength: { field: 'length', bytes: (words) => words * 4, count: (bytes) => bytes / 4, least: 2 },
   carries: ['ethernet'],
+  carrying: () => ({ native: 0, fragment: 0 }),
   announcedBy: { udpPort: [CAPWAP_DATA_PORT] },
   summary: ({ radio, native }) => `radio ${radio}, ${native ? 'native' : '802.3'} frame`,
   follow: ({ value, offset, length, end }) => ({

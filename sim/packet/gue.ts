@@ -4,7 +4,7 @@ import { protocol } from './declaration/declare.ts';
 import { constant, derived, flag, hex, u8 } from './declaration/field.ts';
 import type { Header, ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
-import type { Follower } from './dissection.ts';
+import { type Follower, protocolByVersion } from './dissection.ts';
 import { IPPROTO, protocolName } from './numbers.ts';
 
 export const GUE_PORT = 6080;
@@ -37,6 +37,9 @@ export const GUE = protocol({
     count: (bytes) => (bytes - 4) / 4,
   },
   announcedBy: { udpPort: [GUE_PORT] },
+  // Version 1 is IP itself: its version's first two bits are GUE's (draft-ietf-intarea-gue §4).
+  insteadAt: (bytes, offset, end) =>
+    offset < end && bytes[offset]! >> 6 === 1 ? protocolByVersion(bytes, offset, end) : undefined,
   carries: ['ipv4', 'ipv6', 'gre', 'etherip', 'mpls'],
   carriesOnly: true,
   summary: ({ protocol: number }) => protocolName(number) ?? `protocol ${number}`,
@@ -48,8 +51,10 @@ interface Numbers {
   readonly protocol: number;
 }
 
-function follow({ value, offset, length, end }: Header<Numbers>): Follower {
-  const place = { offset: offset + length, end, context: {} };
+function follow({ value, offset, length, end, context }: Header<Numbers>): Follower {
+  // Nothing in between states a length: what is cut off outside is cut off here.
+  const isCutOff = context.isCutOff === true;
+  const place = { offset: offset + length, end, context: { isCutOff } };
   return value.control || !CARRIED.includes(value.protocol)
     ? { protocol: 'data', ...place }
     : { announced: { space: 'ipProtocol', number: value.protocol }, ...place };

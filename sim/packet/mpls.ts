@@ -23,6 +23,7 @@ export const MPLS = protocol({
     bottom: flag('Bottom of stack', { filter: 'mpls.bottom', scapy: 's', preset: true }),
     ttl: u8('Time to Live', { filter: 'mpls.ttl', scapy: 'ttl', preset: 64 }),
   },
+  carrying: (follower) => ({ bottom: follower === 'mpls' ? 0 : 1 }),
   carries: ['ipv4', 'ipv6', 'mpls'],
   announcedBy: {
     etherType: [ETHERTYPE.MPLS, ETHERTYPE.MPLS_MULTICAST],

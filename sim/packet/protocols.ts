@@ -133,11 +133,16 @@ export function announcements(space: Space): ReadonlyMap<number, string> {
   return announced.get(space) ?? new Map();
 }
 
-/** The name of the protocol that follows a header, or `data`. */
-export function followingProtocol(follower: Follower): string {
-  if (follower.announced === undefined) return follower.protocol ?? 'data';
-  const { space, number, otherwise, guess } = follower.announced;
-  const version = follower.context?.version;
+/** The name of the protocol that follows a header in these bytes, or `data`. */
+export function followingProtocol(follower: Follower, bytes: Uint8Array): string {
+  const name = namedBy(follower);
+  return byName.get(name)?.declaration.insteadAt?.(bytes, follower.offset, follower.end) ?? name;
+}
+
+function namedBy({ protocol, announced: by, context }: Follower): string {
+  if (by === undefined) return protocol ?? 'data';
+  const { space, number, otherwise, guess } = by;
+  const version = context?.version;
   let name = announcedProtocol(space, number, version);
   if (name === 'data' && otherwise !== undefined) name = announcedProtocol(space, otherwise, version);
   return name === 'data' && guess !== undefined ? guess() : name;

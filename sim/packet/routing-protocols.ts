@@ -49,6 +49,7 @@ export const PIM = protocol({
     }),
   },
   carries: ['ipv4', 'ipv6'],
+  carrying: () => ({ type: PIM_REGISTER }),
   announcedBy: { ipProtocol: [IPPROTO.PIM] },
   follow: ({ value, bytes, offset, length, end }) => {
     // Two flags and reserved bits stand in front of the packet (RFC 7761 §4.9.3).

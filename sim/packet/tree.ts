@@ -29,6 +29,7 @@ export function decodeTree(
     return count === 1 ? name : `${name}#${count}`;
   };
   const rest = walkLayers(
+    bytes,
     offset,
     end,
     protocol,

@@ -176,6 +176,7 @@ export const ERSPAN_III = protocol({
     },
   },
   carries: ['ethernet', 'ipv4', 'ipv6'],
+  carrying: (follower) => ({ frameType: follower === 'ethernet' ? 0 : 2 }),
   announcedBy: { etherType: [ETHERTYPE.ERSPAN_III] },
   summary: ({ session, vlan }) => `session ${session}, VLAN ${vlan}`,
   follow: ({ value, bytes, offset, length, end }) => {

@@ -55,7 +55,7 @@ export const UDP = protocol({
     },
     offset: offset + length,
     end: dataEnd(value.length, offset, end),
-    context,
+    context: { ...context, isCutOff: context.isCutOff === true || offset + value.length > end },
   }),
 });
 

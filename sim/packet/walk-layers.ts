@@ -37,6 +37,7 @@ export interface Rest {
  * @param gap called with bytes between two headers, and what they are
  */
 export function walkLayers(
+  bytes: Uint8Array,
   offset: number,
   end: number,
   first: string,
@@ -54,7 +55,7 @@ export function walkLayers(
     at += Math.min(length, layerEnd - at);
     if (next === undefined) return { name: 'data', offset: at, end: layerEnd };
     layerEnd = next.end;
-    name = followingProtocol(next);
+    name = followingProtocol(next, bytes);
     const between = Math.min(next.offset, layerEnd) - at;
     if (between > 0) {
       gap(at, between, next.gap);
@@ -73,7 +74,7 @@ export function layersOf(
   first: string = 'ethernet',
 ): LayerPlace[] {
   const layers: LayerPlace[] = [];
-  walkLayers(offset, end, first, (protocol, at, layerEnd, context) => {
+  walkLayers(bytes, offset, end, first, (protocol, at, layerEnd, context) => {
     layers.push({ name: protocol.name, offset: at, end: layerEnd });
     return protocol.step(bytes, at, layerEnd, context);
   });

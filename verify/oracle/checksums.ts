@@ -87,6 +87,8 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   /** `HEADER_FLAG.quoted` from the packet on that an ICMP error quotes. */
   private quoted = 0;
   private wantsHeaders = false;
+  /** Is all there that the headers so far have claimed? */
+  private isWhole = true;
   private sink: ChecksumSink | undefined;
   private readonly linkHeader = new LinkHeader();
   /**
@@ -121,13 +123,15 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     this.cursor = offset;
     this.limit = offset + length;
     this.seen = 0;
+    this.isWhole = true;
     let next = linkType === LINKTYPE.ETHERNET ? ETHERNET : this.link(linkType, sink);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {
       if (next === IPV4) next = this.ipv4(sink);
       else if (next === IPV6) next = this.ipv6(sink);
       else if (next === NEXT.transport)
-        next = this.transport(sink, this.carried, this.limit - this.cursor, WHOLE);
+        // Nothing in between states a length: what is cut off outside is cut off here.
+        next = this.transport(sink, this.carried, this.limit - this.cursor + (this.isWhole ? 0 : 1), WHOLE);
       else next = this.step(next);
     }
   }
@@ -354,6 +358,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   private transport(sink: ChecksumSink, protocol: number, length: number, part: number): number {
     const at = this.cursor;
     const complete = length >= 0 && at + length <= this.limit;
+    if (!complete) this.isWhole = false;
     this.limit = Math.min(this.limit, at + Math.max(0, length));
     const available = this.limit - at;
     switch (protocol) {
@@ -371,6 +376,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         this.segment(sink, LAYER.udp, 17, 6, claimed, fits, part);
         if (part === LATER_FRAGMENT) return STOP;
         // What stands behind a datagram within its packet is none of its data (RFC 9868).
+        if (claimed > available) this.isWhole = false;
         if (claimed >= 8) this.limit = Math.min(this.limit, at + claimed);
         else if (claimed !== 0) return STOP;
         return this.udpTunnel();
@@ -458,7 +464,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       case 112: {
         // Version 2 has no pseudo-header (RFC 3768 §5.3.8), version 3 has (RFC 9568 §5.2.8).
         const version = this.arena[at]! >> 4;
-        if (version === 3 || (version === 2 && isFour))
+        if (version === 3 || version === 2)
           this.message(sink, LAYER.vrrp, version === 3 ? 112 : 0, 6, length, length, complete, part);
         else this.unknown(UNKNOWN.ipProtocol, protocol);
         return STOP;

@@ -114,8 +114,12 @@ export interface Declaration<
   measure?(bytes: Uint8Array, offset: number, end: number): number;
   /** The numbers by which other layers announce this one. */
   readonly announcedBy?: Readonly<Partial<Record<Space, readonly number[]>>>;
+  /** What stands here instead, where a version or the like says that it is another protocol; undefined where it is this one. */
+  insteadAt?(bytes: Uint8Array, offset: number, end: number): string | undefined;
   /** What else follows, by names: what no number announces. */
   readonly carries?: readonly string[];
+  /** What a header has to say so that this protocol follows, beside its number. */
+  carrying?(follower: string): Readonly<Record<string, number>>;
   /** Does nothing else follow, though its numbers announce more? */
   readonly carriesOnly?: boolean;
   /** Numbers that depend on how many bytes this layer has with all inside it, such as the length of 802.3. */

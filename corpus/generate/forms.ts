@@ -1,0 +1,213 @@
+/**
+ * What the generator writes of protocols that have no writer of their own: headers ready to be copied, with the places of
+ * what has to be filled in, all from the declarations. A new declaration is generated from then on.
+ */
+import type { Checksum, Field, Fields, Space } from '../../sim/packet/declaration/field.ts';
+import type { Place } from '../../sim/packet/declaration/place.ts';
+import type { Protocol, View } from '../../sim/packet/declaration/protocol.ts';
+import type { Tail } from '../../sim/packet/declaration/tail.ts';
+import { announcements, followersOf, protocolByName, protocols } from '../../sim/packet/protocols.ts';
+
+/** A field with the values worth trying: the ends of its range, its neighbours, and what the declaration calls edges. */
+export interface Aim {
+  readonly place: Place;
+  readonly values: Float64Array;
+}
+
+export interface FilledChecksum {
+  readonly rule: Checksum;
+  readonly at: number;
+}
+
+/** One header as it stands in a packet: a shape of the body, a choice of optional fields, a tail. */
+export interface Template {
+  readonly bytes: Uint8Array;
+  /** Places of fields that say what follows. */
+  readonly next: readonly Place[];
+  readonly length: { readonly place: Place; readonly less: number; readonly unit: number } | undefined;
+  readonly checksum: FilledChecksum | undefined;
+}
+
+/** What can follow a header: the form, and the number that announces it (−1: none does). */
+export interface Following {
+  readonly name: string;
+  readonly number: number;
+  /** Fields that have to have these values, too. */
+  readonly says: readonly { readonly place: Place; readonly value: number }[];
+}
+
+export interface Form {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly view: View<Fields>;
+  readonly templates: readonly Template[];
+  /** Fields to be set to values worth trying. */
+  readonly aims: readonly Aim[];
+  /** Those of them that say nothing about the rest of the header: no flags, types, or fields of which some values are refused. */
+  readonly harmless: readonly Aim[];
+  /** Fields in which only one value is right. */
+  readonly constants: readonly Place[];
+  readonly follows: readonly Following[];
+  /** A number that announces nothing: what data stands behind. */
+  readonly nothing: number;
+  /** Does what the checksum covers depend on the header's value? */
+  readonly coversByValue: boolean;
+}
+
+function numberOf(name: string, spaces: readonly Space[]): number {
+  for (const space of spaces) {
+    for (const [number, announced] of announcements(space)) if (announced === name) return number;
+  }
+  return -1;
+}
+
+/** "Local experimental", "no next header", and numbers of control protocols. */
+const NOTHING: Readonly<Record<Space, number>> = {
+  etherType: 0x88b5,
+  ipProtocol: 59,
+  ipv4Protocol: 59,
+  ipv6Protocol: 59,
+  udpPort: 9,
+  pppProtocol: 0xc021,
+  nshProtocol: 0xff,
+  llcSap: 0xf0,
+};
+
+const IP_SPACES: readonly Space[] = ['ipProtocol', 'ipv4Protocol', 'ipv6Protocol'];
+
+function formOf(protocol: Protocol): Form {
+  const { name, declaration } = protocol;
+  const fields = Object.entries(declaration.fields);
+  const spaces = fields.flatMap(([, { options }]) => {
+    if (options.computed?.what !== 'next') return [];
+    return options.computed.space === 'ipProtocol' ? IP_SPACES : [options.computed.space];
+  });
+  return {
+    name,
+    protocol,
+    view: protocol.view(),
+    templates: templatesOf(protocol),
+    aims: fields.flatMap(([field, spec]) => aimOf(spec, placeOf(protocol, field))),
+    harmless: fields
+      .filter(
+        ([field, { bits, options }]) => bits > 1 && !options.refuses && field !== declaration.variants?.by,
+      )
+      .flatMap(([field, spec]) => aimOf(spec, placeOf(protocol, field))),
+    constants: fields.flatMap(([field, spec]) =>
+      spec.constant === undefined ? [] : [placeOf(protocol, field)],
+    ),
+    nothing: NOTHING[spaces[0] ?? 'etherType'],
+    coversByValue: declaration.covered !== undefined,
+    follows: followersOf(name).map((follower) => ({
+      name: follower,
+      number: numberOf(follower, spaces),
+      says: Object.entries(declaration.carrying?.(follower) ?? {}).map(([field, value]) => ({
+        place: placeOf(protocol, field),
+        value,
+      })),
+    })),
+  };
+}
+
+function placeOf(protocol: Protocol, field: string): Place {
+  return (protocol.places as Readonly<Record<string, Place>>)[field]!;
+}
+
+function aimOf(field: Field, place: Place): Aim[] {
+  const isNumber = field.shown === 'decimal' || field.shown === 'hex';
+  if (!isNumber || !field.stated || field.options.computed !== undefined || place.size > 4) return [];
+  const most = 2 ** field.bits - 1;
+  const middle = 2 ** (field.bits - 1);
+  const values = [0, 1, most, most - 1, middle, ...(field.options.edges ?? [])].filter(
+    (value) => value >= 0 && value <= most,
+  );
+  return [{ place, values: Float64Array.from(new Set(values)) }];
+}
+
+/** Bytes that a tail could consist of; what it makes of them is written. */
+const TAIL_BYTES: readonly number[] = [1, 1, 0, 4, 0, 0, 0, 1, 2, 4, 5, 180, 1, 1, 1, 0];
+
+function templatesOf(protocol: Protocol): Template[] {
+  const { declaration } = protocol;
+  const flags = Object.values(declaration.sections ?? {}).map((section) => section.flags[0]!);
+  const choices: Record<string, unknown>[] = [{}];
+  for (const flag of flags) choices.push(...choices.map((choice) => ({ ...choice, [flag]: true })));
+  for (const [kind, { types, tail }] of Object.entries(declaration.variants?.cases ?? {})) {
+    for (const type of types ?? [255]) {
+      choices.push({ [declaration.variants!.by]: type, body: { kind } });
+      if (tail !== undefined)
+        choices.push({ [declaration.variants!.by]: type, body: { kind, [tail.name]: tailOf(tail) } });
+    }
+  }
+  if (declaration.tail !== undefined) choices.push({ [declaration.tail.name]: tailOf(declaration.tail) });
+  return choices.flatMap((choice) => {
+    try {
+      return [templateOf(protocol, protocol.encode(protocol.complete(choice)))];
+    } catch {
+      // A tail that no header can count.
+      return [];
+    }
+  });
+}
+
+function tailOf(tail: Tail): unknown {
+  const bytes = Uint8Array.from({ length: 8 + tail.offset }, (_, at) => TAIL_BYTES[at % TAIL_BYTES.length]!);
+  return tail.decode(bytes, 0, bytes.length);
+}
+
+function templateOf(protocol: Protocol, bytes: Uint8Array): Template {
+  const { declaration } = protocol;
+  const sections = Object.values(declaration.sections ?? {}).flatMap((section) =>
+    Object.entries(section.fields),
+  );
+  const next: Place[] = [];
+  let length: Template['length'];
+  let checksum: FilledChecksum | undefined;
+  for (const [name, { options }] of [...Object.entries(declaration.fields), ...sections]) {
+    const { computed } = options;
+    const place = computed === undefined ? undefined : protocol.placeIn(bytes, 0, name);
+    if (computed === undefined || place === undefined) continue;
+    if (computed.what === 'next') next.push(place);
+    else if (computed.what === 'length') length = { place, less: computed.less, unit: computed.unit };
+    else checksum = { rule: computed, at: place.at };
+  }
+  return { bytes, next, length, checksum };
+}
+
+const forms = new Map(protocols.map((protocol) => [protocol.name, formOf(protocol)]));
+
+/** @throws {RangeError} for a name that is none */
+export function form(name: string): Form {
+  const found = forms.get(name);
+  if (found === undefined || protocolByName(name) === undefined) throw new RangeError(`no protocol ${name}`);
+  return found;
+}
+
+/** The form that a number announces, or undefined. */
+function byNumber(space: Space, size: number): readonly (Form | undefined)[] {
+  const table = new Array<Form | undefined>(size).fill(undefined);
+  for (const [number, name] of announcements(space)) table[number] = form(name);
+  return table;
+}
+
+const ofPort = [...announcements('udpPort')].map(([port, name]) => ({ port, form: form(name) }));
+/** A byte for each port, 0 where it announces nothing: the table is looked into for nearly every UDP header. */
+const portIndex = Uint8Array.from(
+  { length: 0x1_0000 },
+  (_, port) => 1 + ofPort.findIndex((one) => one.port === port),
+);
+
+/** What a UDP port announces. */
+export function formOfPort(port: number): Form | undefined {
+  const index = portIndex[port]!;
+  return index === 0 ? undefined : ofPort[index - 1]!.form;
+}
+
+export const FORM_OF_ETHERTYPE: readonly (Form | undefined)[] = byNumber('etherType', 0x1_0000);
+const ofIp = byNumber('ipProtocol', 256);
+export const FORM_OVER_IPV4: readonly (Form | undefined)[] = merged(byNumber('ipv4Protocol', 256));
+export const FORM_OVER_IPV6: readonly (Form | undefined)[] = merged(byNumber('ipv6Protocol', 256));
+
+function merged(table: readonly (Form | undefined)[]): readonly (Form | undefined)[] {
+  return table.map((one, number) => one ?? ofIp[number]);
+}
