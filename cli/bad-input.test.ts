@@ -409,6 +409,13 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       ),
     ),
     ...each(
+      ['-1', '0', 'abc'],
+      (text) => ['verify', 'icmp_echo', `--mutants=${text}`],
+      /--mutants must be a positive integer/,
+    ),
+    [['verify', 'icmp_echo', '--min-score', '90'], /give --mutants, too/],
+    [['verify', 'icmp_echo', '--mutants', '--min-score', '101'], /must be a percentage from 0 to 100/],
+    ...each(
       ['', '-1', '101', 'abc', '50%%', '1e1'],
       (text) => ['verify', 'icmp_echo', '--min-coverage', text],
       /must be a percentage from 0 to 100, not “.*”/,

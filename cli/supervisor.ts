@@ -35,6 +35,8 @@ type News = { readonly unfinished: string } | { readonly finished: string };
 export function isSupervised(args: readonly string[]): boolean {
   const [command, subcommand] = args;
   if (command === undefined || command.startsWith('-') || args.includes('--help')) return false;
+  // Mutants run in the process itself, not on workers.
+  if (command === 'verify') return args.some((one) => one === '--mutants' || one.startsWith('--mutants='));
   return !UNSUPERVISED.has(command) || (command === 'lab' && subcommand === 'run');
 }
 

@@ -69,6 +69,8 @@ interface Options extends WorldOptions {
   readonly shrinkTime: number;
   readonly require: readonly string[];
   readonly minCoverage?: number;
+  readonly mutants?: number | true;
+  readonly minScore?: number;
   readonly verbose?: boolean;
   readonly json?: boolean;
   readonly junit?: string;
@@ -128,6 +130,16 @@ export function registerVerify(program: Command): void {
       'exit with 4 unless packets reached this share of the branches',
       parsePercent('--min-coverage'),
     )
+    .option(
+      '--mutants [n]',
+      'change one instruction at a time and count the changes that model and packets notice; n: at most so many of each program',
+      parseCount('--mutants'),
+    )
+    .option(
+      '--min-score <percent>',
+      'with --mutants: exit with 4 unless this share of them is noticed',
+      parsePercent('--min-score'),
+    )
     .option('--verbose', 'list everything that was not compared or not reached')
     .option('--json', 'print one JSON document')
     .option('--junit <file>', 'write a JUnit report', parseOutput('--junit'))
@@ -164,6 +176,13 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...(options.runs === undefined ? {} : { runs: options.runs }),
     ...(options.time === undefined ? {} : { seconds: options.time }),
   };
+  if (options.mutants === undefined && options.minScore !== undefined)
+    throw inputFailure('--min-score is a share of mutants: give --mutants, too');
+  if (options.mutants !== undefined) {
+    const { scoreMutants } = await import('../verify/mutants.ts');
+    process.exitCode = await scoreMutants(plan, { ...options, mutants: options.mutants });
+    return;
+  }
   const required: Requirements = {
     engines: engineNames(options.require),
     ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),

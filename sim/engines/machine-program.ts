@@ -76,6 +76,8 @@ export interface MachineProgramOptions extends MachineOptions {
   readonly kernelBtf?: Uint8Array;
   /** The kernel whose configuration and variables programs see; asked when an object is read. Default: none. */
   readonly kernel?: () => KernelFacts | undefined;
+  /** Changes the object once it is read: mutants are made so. Default: it stays as it is. */
+  readonly change?: (object: BpfObject) => BpfObject;
 }
 
 const KERNEL_FUNCTION_NAMES: ReadonlySet<string> = new Set(KERNEL_FUNCTIONS.keys());
@@ -94,7 +96,9 @@ export function openMachine(program: Program, world: World, options: MachineProg
   }
   const path = program.objectPath ?? program.name;
   try {
-    const own = withSizes(withOwnGlobals(readObject(program.object, options)), program.maxEntries);
+    const read = readObject(program.object, options);
+    const changed = options.change === undefined ? read : options.change(read);
+    const own = withSizes(withOwnGlobals(changed), program.maxEntries);
     const object = withSlots(own, world.slots);
     for (const [name, bytes] of Object.entries(world.globals ?? {})) setGlobal(object, name, bytes);
     const entries = program.entries.map(({ function: name, hook, frags = false }) => {
