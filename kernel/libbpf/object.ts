@@ -63,6 +63,7 @@ const LOG_BYTES = 16 * 1024 * 1024;
 const EPERM = -1;
 const ENOENT = -2;
 const EBADF = -9;
+const E2BIG = -7;
 
 export class BpfObject {
   /** In the order of `ObjectOptions.entries`. */
@@ -230,7 +231,18 @@ interface Opened {
   readonly initial: ReadonlyMap<string, Uint8Array>;
 }
 
+/**
+ * Programs that the verifier has given up on after a million instructions, by the bytes of their object: that takes
+ * seconds each time, and ends in the same way.
+ */
+const tooComplex = new WeakMap<Uint8Array, Map<string, EngineError>>();
+
 function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOptions): Opened {
+  const { entries, maxEntries, slots, globals } = options;
+  const values = Object.entries(globals ?? {}).map(([name, value]) => [name, ...value]);
+  const what = JSON.stringify([entries, maxEntries, slots, values]);
+  const known = tooComplex.get(bytes)?.get(what);
+  if (known !== undefined) throw known;
   const needs = needsOfEntries(
     bytes,
     options.entries.map((entry) => entry.function),
@@ -246,7 +258,7 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
     parts = { ...parts, siblings: needs?.targets ?? 'all' };
     result = tryToLoad(libbpf, bytes, options, parts);
   }
-  if ('error' in result && parts.left.size > 0) {
+  if ('error' in result && result.error !== E2BIG && parts.left.size > 0) {
     // A map that this kernel does not make matters to those only that refer to it.
     parts = { ...parts, leftAlways: true };
     result = tryToLoad(libbpf, bytes, options, parts);
@@ -259,7 +271,12 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
     loud = tryToLoad(libbpf, bytes, options, parts, log);
   });
   if ('handle' in (loud as Opened | LoadFailure)) return loud as unknown as Opened;
-  throw describeFailure(result, options, messages, textOf(log));
+  const failure = describeFailure(result, options, messages, textOf(log));
+  if (result.error === E2BIG) {
+    const refused = tooComplex.get(bytes) ?? new Map<string, EngineError>();
+    tooComplex.set(bytes, refused.set(what, failure));
+  }
+  throw failure;
 }
 
 /** Which parts of an object are loaded. */
