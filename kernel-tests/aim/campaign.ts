@@ -11,9 +11,14 @@ import { count, table } from '../../cli/terminal.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type Guidance, guide } from '../../verify/guide/guide.ts';
 import { buildGuarded, firstThatReaches, GUARDED_PROGRAMS } from './programs.ts';
+import { guidedRate, median } from './rate.ts';
 
 /** More than any of these needs: what ends a search is that it has found everything, or finds nothing any more. */
 const EFFORT = 20_000_000;
+
+/** Whose rates are compared, and how many packets each round has. */
+const RATED = ['icmp_echo', 'router'];
+const RATE_PACKETS = 400_000;
 
 interface Options {
   readonly seed: string;
@@ -23,7 +28,8 @@ interface Options {
 function timed(program: Program, seed: string): { readonly guidance: Guidance; readonly seconds: number } {
   const start = performance.now();
   const guidance = guide(program, { seed, effort: EFFORT });
-  return { guidance, seconds: (performance.now() - start) / 1000 };
+  // When the last of it was found; what follows is a search for what may not be there.
+  return { guidance, seconds: (guidance.share * (performance.now() - start)) / 1000 };
 }
 
 function missingText({ missing }: Guidance): string {
@@ -56,6 +62,14 @@ async function campaign({ seed, seconds: limit }: Options): Promise<void> {
     builtIn.push([program.name, `${reached} of ${total}`, `${seconds.toFixed(1)} s`, missingText(guidance)]);
   }
   for (const line of table(builtIn)) console.log(line);
+  console.log();
+  for (const name of RATED) {
+    const program = builtInPrograms().find((one) => one.name === name)!;
+    const { plain, guided, search } = await guidedRate(program, seed, RATE_PACKETS);
+    const ratio = median(guided.map((rate, index) => rate / plain[index]!));
+    const of = `${count(Math.round(median(guided)))} of ${count(Math.round(median(plain)))} packets/s`;
+    console.log(`guided/unguided ${name}: ${ratio.toFixed(2)} (${of}; search ${search.toFixed(1)} s)`);
+  }
   if (failed > 0) process.exitCode = 1;
 }
 

@@ -62,7 +62,7 @@ export type Invoke = (
 const SCRATCH_KEY = 512;
 
 /** From so many entries of the world on, a map is brought back as a whole. */
-const MANY_ENTRIES = 256;
+export const MANY_ENTRIES = 256;
 
 export class Machine {
   readonly object: BpfObject;

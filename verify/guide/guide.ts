@@ -73,6 +73,8 @@ export interface Guidance {
   readonly missing: readonly Reached[];
   readonly runs: number;
   readonly instructions: number;
+  /** Of the effort, what was spent when the last case was kept. */
+  readonly share: number;
 }
 
 /** Instructions: about a second. */
@@ -95,10 +97,17 @@ const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
 /** What solving one condition costs, in instructions. */
 const SOLVING = 200;
 
+/** Nodes of expressions that are evaluated in the time of one instruction. */
+const NODES = 4;
+/** The share of the effort that repeating one packet may take. */
+const REPEATING = 0.02;
+
 interface Kept {
   readonly sequence: Sequence;
   readonly fresh: readonly number[];
   readonly changesMaps: boolean;
+  /** Instructions that it runs. */
+  readonly cost: number;
 }
 
 /** Looks for cases that reach what has not been reached. */
@@ -125,6 +134,7 @@ class Guide {
   readonly #learned = new Map<string, DictionaryEntry>();
   #presets = false;
   #solved = 0;
+  #lastFind = 0;
   readonly #edges = new Map<number, Edge>();
 
   constructor(program: Program, options: GuideOptions) {
@@ -220,8 +230,14 @@ class Guide {
     const again = this.#runs.run(shown) ?? run;
     for (const { map } of again.trace.effects) this.#changed.add(map);
     if (shown.world.globals !== undefined || shown.world.slots !== undefined) this.#addEdges(shown.world);
-    const kept = { sequence: shown, fresh, changesMaps: again.trace.effects.length > 0 };
+    const kept = {
+      sequence: shown,
+      fresh,
+      changesMaps: again.trace.effects.length > 0,
+      cost: again.trace.steps,
+    };
     this.#kept.push(kept);
+    this.#lastFind = this.#spent;
     this.#queue.push(kept);
   }
 
@@ -255,13 +271,16 @@ class Guide {
     };
     for (const call of calls) this.#answer(sequence, call, background);
     const choosable = isChoosable(background);
+    const onSearch = (nodes: number): void => {
+      this.#solved += nodes / NODES;
+    };
     for (const [index, branch] of branches.entries()) {
       if (this.#isOver()) return;
       // In another state, or on another path, what a branch leads to may be new, though both of its ways are known.
       if (where === 'wanted' && !this.#isWanted(branch)) continue;
       if (where === 'last packet' && branch.packet < sequence.stimuli.length - 1) continue;
       this.#solved += SOLVING;
-      for (const assignment of solveBranch(branch, branches.slice(0, index), choosable)) {
+      for (const assignment of solveBranch(branch, branches.slice(0, index), choosable, onSearch)) {
         const changed = changeSequence(sequence, assignment, background);
         if (changed === undefined) continue;
         if (this.#try(changed, sequence)) {
@@ -297,11 +316,12 @@ class Guide {
   }
 
   /** What a changed map leads to shows with the packets that follow. */
-  #extend({ sequence }: Kept): void {
+  #extend({ sequence, cost }: Kept): void {
     const { stimuli } = sequence;
     const last = stimuli.at(-1)!;
+    const each = cost / stimuli.length;
     for (const times of REPETITIONS) {
-      if (this.#isOver()) return;
+      if (this.#isOver() || times * each > this.#effort * REPEATING) break;
       this.#try({ ...sequence, stimuli: [...stimuli, ...new Array<Stimulus>(times - 1).fill(last)] });
     }
     if (stimuli.length >= MAX_PACKETS) return;
@@ -380,6 +400,7 @@ class Guide {
       missing: missing.map((edge) => this.#describe(edge)),
       runs: this.#runs.runs,
       instructions: this.#runs.steps,
+      share: this.#spent === 0 ? 1 : this.#lastFind / this.#spent,
     };
   }
 

@@ -87,7 +87,8 @@ export function tracedValue(operand: Operand): bigint {
   return typeof operand === 'bigint' ? operand : operand.value;
 }
 
-function sizeOf(operand: Operand): number {
+/** Nodes, shared ones counted each time. */
+export function sizeOf(operand: Operand): number {
   return typeof operand === 'bigint' ? 0 : operand.size;
 }
 

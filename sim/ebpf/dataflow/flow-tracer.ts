@@ -107,8 +107,8 @@ export class FlowTracer implements Tracer, FlowTrace {
   }
 
   before(state: State, pc: number): void {
-    if (this.#steps++ > MAX_STEPS) return;
     this.steps++;
+    if (this.#steps++ > MAX_STEPS) return;
     const { frame, program } = state;
     if (frame > this.#frame) this.#enter(frame);
     else if (frame < this.#frame) this.#returned = this.#registers[REGISTERS * this.#frame];

@@ -9,6 +9,7 @@ import {
   fieldsOf,
   type Operand,
   possibleBits,
+  sizeOf,
   swapped,
   tracedValue,
 } from './expression.ts';
@@ -29,11 +30,13 @@ const SEARCH_EVALUATIONS = 3_000;
 /**
  * Values of inputs with which a branch goes the other way, as far as the branch by itself says. What held before it may no
  * longer hold: the best are those that break the fewest of `earlier`.
+ * @param onSearch is told how many nodes a search looks at, each time
  */
 export function solveBranch(
   branch: FlowBranch,
   earlier: readonly FlowBranch[],
   choosable: Choosable,
+  onSearch: (nodes: number) => void = () => {},
 ): Assignment[] {
   const { a, b, bits, comparison, taken } = branch;
   const wanted = taken ? oppositeOf(comparison) : comparison;
@@ -60,7 +63,7 @@ export function solveBranch(
     for (const target of targetsOf(mirrored(wanted), bits, tracedValue(b), tracedValue(a)))
       for (const one of invert(b, target, bits)) add(one);
   if (solutions.length === 0) {
-    const found = search(a, b, bits, wanted, choosable);
+    const found = search(a, b, bits, wanted, choosable, onSearch);
     if (found !== undefined) add(found);
   }
   return ranked(solutions, earlier).slice(0, MAX_SOLUTIONS);
@@ -336,13 +339,16 @@ function search(
   bits: 32 | 64,
   wanted: Comparison,
   choosable: Choosable,
+  onSearch: (nodes: number) => void,
 ): Assignment | undefined {
   const fields = [...fieldsOf(a, fieldsOf(b))]
     .filter((field) => choosable(field) && bitsOf(field) === 8)
     .slice(-16);
   if (fields.length === 0) return undefined;
   let best: Assignment = new Map();
+  const nodes = sizeOf(a) + sizeOf(b);
   const distance = (one: Assignment): bigint | undefined => {
+    onSearch(nodes);
     const x = BigInt.asUintN(bits, evaluate(a, one));
     const y = BigInt.asUintN(bits, evaluate(b, one));
     return holds(wanted, bits, x, y) ? undefined : x > y ? x - y : y - x;

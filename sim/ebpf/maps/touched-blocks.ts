@@ -61,13 +61,13 @@ export class TouchedBlocks {
 
   /** Ranges of offsets that were touched, as pairs from and to; neighbouring blocks are one range. */
   *ranges(): Iterable<readonly [from: number, to: number]> {
-    const { u8 } = this.#memory;
+    // The table alone: beyond it lies all of the memory.
+    const blocks = this.#memory.u8.subarray(this.table, this.table + this.#count);
     const size = 2 ** this.shift;
-    const end = this.table + this.#count;
-    for (let at = u8.indexOf(1, this.table); at >= 0 && at < end; at = u8.indexOf(1, at)) {
+    for (let at = blocks.indexOf(1); at >= 0; at = blocks.indexOf(1, at)) {
       const from = at;
-      while (at < end && u8[at] === 1) at++;
-      yield [(from - this.table) * size, (at - this.table) * size];
+      while (blocks[at] === 1) at++;
+      yield [from * size, at * size];
     }
   }
 }
