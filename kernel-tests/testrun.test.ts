@@ -350,7 +350,7 @@ describeKernel('opening what cannot be run', ['root', 'testrun', 'compiler'], ()
     [
       'a global that is not there',
       { globals: { nothing: u32(1) } },
-      /no read-only global nothing: it has gateway, limit/,
+      /no global nothing: it has gateway, limit/,
     ],
     ['a global of another size', { globals: { limit: u32(1) } }, /limit takes 2 bytes, 4/],
   ])('refuses a world with %s', async (_, world: World, message) => {

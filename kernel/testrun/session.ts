@@ -14,6 +14,7 @@ import type { PinnedWorld } from '../pin/pins.ts';
 import { CPU_HELPER } from '../pin/substitutes.ts';
 import { PacketRunner, type RunnableEntry } from './packets.ts';
 import { syscalls } from './syscalls.ts';
+import { pinThread, releaseThread } from './thread-cpu.ts';
 import { canObserveTrace, TraceReader } from './trace.ts';
 
 /** Numbers of helpers (linux/bpf.h) that decide what has to be asked of the kernel beside the packet. */
@@ -97,10 +98,12 @@ export class TestRunSession implements Session {
     if (this.#object.maps.every((map) => map.restorable)) {
       this.#object.resetPins();
       this.#chooseCpu();
-      this.#onItsCpu(() =>
-        this.#network.enter(() => {
-          for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
-        }),
+      this.#onItsCpu(
+        () =>
+          this.#network.enter(() => {
+            for (const map of this.#object.maps) map.restore(this.#world.maps?.[map.name] ?? [], this.#cpu);
+          }),
+        true,
       );
     } else {
       this.#object.close();
@@ -113,6 +116,7 @@ export class TestRunSession implements Session {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    releaseThread();
     this.#trace?.close();
     this.#runner.close();
     this.#object.close();
@@ -174,21 +178,13 @@ export class TestRunSession implements Session {
     this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
   }
 
-  #onItsCpu(fn: () => void): void {
-    const cpu = this.#cpu;
-    if (cpu === undefined) {
-      fn();
-      return;
-    }
-    const sys = syscalls();
-    const before = sys.affinity();
-    const only = new Uint8Array(before.length);
-    only[cpu >> 3] = 1 << (cpu & 7);
-    sys.setAffinity(only);
+  /** @param stays the thread stays there: what runs next is this case */
+  #onItsCpu(fn: () => void, stays: boolean = false): void {
+    if (this.#cpu !== undefined) pinThread(this.#cpu);
     try {
       fn();
     } finally {
-      sys.setAffinity(before);
+      if (!stays) releaseThread();
     }
   }
 }
