@@ -38,6 +38,7 @@ const MEASURES: Readonly<Record<string, (program: Program) => Promise<Measure>>>
   model: async (program) => (await import('../bench/userspace.ts')).modelMeasure(program),
   generator: async (program) => (await import('../bench/userspace.ts')).generatorMeasure(program),
   checksum: async (program) => (await import('../bench/userspace.ts')).checksumMeasure(program),
+  'checksum-plain': async () => (await import('../bench/userspace.ts')).plainChecksumMeasure(),
 };
 
 export function registerBench(program: Command): void {

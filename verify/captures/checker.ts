@@ -18,7 +18,7 @@ import {
   LAYER,
   PART,
 } from '../oracle/found.ts';
-import { ConversationReader } from './conversation.ts';
+import { ConversationReader, conversationText } from './conversation.ts';
 import { type Datagram, Datagrams, type FragmentPlace } from './datagrams.ts';
 import type { FastScan } from './fast-scan.ts';
 import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
@@ -53,7 +53,7 @@ export interface CheckOptions {
 interface Deferred {
   /** Index of layer × statuses + status, for each checksum found. */
   readonly counts: number[];
-  readonly faults: CaptureFault[];
+  readonly faults: { readonly key: number; readonly fault: CaptureFault }[];
   readonly unknown: string[];
 }
 
@@ -179,9 +179,20 @@ export class CaptureChecker implements ChecksumSink {
     const { layers } = this.options;
     if (layers !== undefined && !layers.has(CHECKSUM_LAYERS[found.layer]!)) return;
     if (datagram !== undefined) datagram.isFaulty = true;
-    const fault = this.fault(found, isUnready);
-    if (isDeferred) this.deferred!.faults.push(fault);
-    else this.take(fault);
+    const key = this.conversation.key(this.bytes, this.at, found);
+    if (isDeferred) {
+      this.deferred!.faults.push({ key, fault: this.fault(found, isUnready) });
+      return;
+    }
+    const { got, expected } = found;
+    const layer = CHECKSUM_LAYERS[found.layer]!;
+    // Objects and texts are made for what is listed only.
+    if (this.faults.length < this.maxFaults) this.faults.push(this.fault(found, isUnready));
+    this.faultCount++;
+    if (this.options.keepFaulty === true) this.faulty.add(this.packets);
+    this.flows.add(key, layer, this.packets, got, expected, () =>
+      conversationText(this.conversation.read(this.bytes, this.at, found)),
+    );
   }
 
   header(found: FoundHeader): void {
@@ -280,7 +291,7 @@ export class CaptureChecker implements ChecksumSink {
   private giveUp({ counts, faults, unknown }: Deferred): void {
     this.incompleteFragments++;
     for (const index of counts) this.counts[index]! += 1;
-    for (const fault of faults) this.take(fault);
+    for (const { key, fault } of faults) this.take(key, fault);
     for (const name of unknown) this.unexamined.set(name, (this.unexamined.get(name) ?? 0) + 1);
   }
 
@@ -306,10 +317,12 @@ export class CaptureChecker implements ChecksumSink {
     return frame === undefined ? undefined : loneCause(frame, layer, depth);
   }
 
-  private take(fault: CaptureFault): void {
+  /** A fault in a fragment whose datagram did not become whole. */
+  private take(key: number, fault: CaptureFault): void {
+    const { layer, packet, got, expected } = fault;
     this.faultCount++;
-    this.flows.add(fault);
-    if (this.options.keepFaulty === true) this.faulty.add(fault.packet);
+    this.flows.add(key, layer, packet, got, expected, () => conversationText(fault));
+    if (this.options.keepFaulty === true) this.faulty.add(packet);
     if (this.faults.length < this.maxFaults) this.faults.push(fault);
   }
 }

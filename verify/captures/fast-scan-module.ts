@@ -46,7 +46,7 @@ const MTU = 4;
 const PARAMETERS = [I32, I32, I32, I32, I32] as const;
 
 /** EtherTypes as little-endian words. */
-const TYPE = { ipv4: 0x0008, ipv6: 0xdd86, tags: [0x0081, 0xa888, 0x0091, 0x0092] } as const;
+const TYPE = { ipv4: 0x0008, ipv6: 0xdd86, arp: 0x0608, tags: [0x0081, 0xa888, 0x0091, 0x0092] } as const;
 /** Fragment offset and "more fragments", as a little-endian word. */
 const FRAGMENT_MASK = 0xff3f;
 
@@ -93,7 +93,7 @@ class ScanWriter {
     code.block();
     const leave = code.depth;
     this.#start();
-    this.#linkLayer(leave);
+    this.#linkLayer(leave, counted);
     this.#network(leave);
     this.#transportLayer(leave);
     this.#sumTransport(leave);
@@ -130,10 +130,11 @@ class ScanWriter {
     this.code.get(this.#cursor).i32(size).op(WASM.i32_add).set(this.#cursor);
   }
 
-  #linkLayer(leave: number): void {
+  /** @param done is branched to where there is nothing that has a checksum: half a header, ARP */
+  #linkLayer(leave: number, done: number): void {
     const { code } = this;
     code.get(TYPE_AT).i32(0).op(WASM.i32_lt_s).if();
-    this.#require(1, leave);
+    this.#require(1, done);
     // The first four bits are the version: all but 6 is read as IPv4.
     code.i32(TYPE.ipv6).i32(TYPE.ipv4);
     code.get(this.#cursor).memory(WASM.i32_load8_u, 0).i32(4).op(WASM.i32_shr_u).i32(6).op(WASM.i32_eq);
@@ -145,7 +146,7 @@ class ScanWriter {
       .op(WASM.i32_sub)
       .get(HEADER_SIZE)
       .op(WASM.i32_lt_s)
-      .branchIf(leave);
+      .branchIf(done);
     code.get(this.#cursor).get(TYPE_AT).op(WASM.i32_add).memory(WASM.i32_load16_u, 0).set(this.#type);
     code.get(this.#cursor).get(HEADER_SIZE).op(WASM.i32_add).set(this.#cursor);
     code.block();
@@ -162,6 +163,7 @@ class ScanWriter {
     this.#advance(4);
     code.branch(again).end().end();
     code.end();
+    code.get(this.#type).i32(TYPE.arp).op(WASM.i32_eq).branchIf(done);
   }
 
   #network(leave: number): void {

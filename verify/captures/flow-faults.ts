@@ -1,8 +1,5 @@
 /** Faults by conversation: how many, of which layers, and whether all are wrong by the same amount. */
 
-import { conversationText } from './conversation.ts';
-import type { CaptureFault } from './fault.ts';
-
 /** Conversations that are told apart; what comes after them is counted together. */
 const MAX_FLOWS = 10_000;
 
@@ -17,16 +14,17 @@ export interface FlowFault {
 }
 
 export class FlowFaults {
-  readonly #flows: Map<string, FlowFault> = new Map();
+  readonly #flows: Map<number, FlowFault> = new Map();
   /** Faults of conversations beyond the limit. */
   others = 0;
 
-  add(fault: CaptureFault): void {
-    const flow = conversationText(fault);
-    const key = `${fault.layer}/${fault.depth} ${flow}`;
+  /**
+   * @param key a number for conversation, layer and depth
+   * @param text is called for a conversation that was not met before
+   */
+  add(key: number, layer: string, packet: number, got: number, expected: number, text: () => string): void {
     // A CRC has no difference that says anything.
-    const difference =
-      fault.layer === 'sctp' ? -1 : (fault.got + 0xffff - (fault.expected % 0xffff)) % 0xffff;
+    const difference = layer === 'sctp' ? -1 : (got + 0xffff - (expected % 0xffff)) % 0xffff;
     const known = this.#flows.get(key);
     if (known !== undefined) {
       known.faults++;
@@ -34,7 +32,7 @@ export class FlowFaults {
     } else if (this.#flows.size >= MAX_FLOWS) {
       this.others++;
     } else {
-      this.#flows.set(key, { flow, layer: fault.layer, faults: 1, firstPacket: fault.packet, difference });
+      this.#flows.set(key, { flow: text(), layer, faults: 1, firstPacket: packet, difference });
     }
   }
 
