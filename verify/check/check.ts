@@ -409,7 +409,7 @@ class Check {
 }
 
 /** What a program does with a number from a map, it does because the map says so. */
-const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\//;
+const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\/|^fragments\/ports-read$/;
 
 function hasContents({ maps, globals, slots }: World): boolean {
   const lists = [...Object.values(maps ?? {}), ...Object.values(slots ?? {})];

@@ -101,8 +101,8 @@ export class FragmentReads {
   }
 }
 
-/** As much of a header as programs decide by: ports, or ports and flags. */
-const HEADER_SIZE = 14;
+/** Ports. */
+const HEADER_SIZE = 4;
 
 /** The fragment with other data where a first one has its header; undefined where it has no room for that. */
 function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined {

@@ -62,6 +62,8 @@ const MAX_VALUES = 16;
 
 /** What a run costs besides its instructions, in these. */
 const RUN_COST = 60;
+/** What it costs to open a machine for a world, in these: a search through worlds is mostly that. */
+const OPEN_COST = 12_000;
 
 interface Opened {
   readonly world: World;
@@ -219,6 +221,7 @@ export class TracedRuns {
       this.#machines.push(known);
       return known;
     }
+    this.steps += OPEN_COST;
     try {
       const opened = openMachine({ ...this.#program, entries: this.#functions }, world, {});
       const interpreter = new Interpreter(opened.machine, opened.wanted);
