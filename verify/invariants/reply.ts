@@ -15,9 +15,9 @@ import { type Rule, rule } from './rule.ts';
 export const REPLY_RULES: readonly Rule[] = [
   rule(
     'reply/group-source',
-    'error',
+    'warning',
     'A reply with a group address as its source',
-    'A packet to a multicast or broadcast address was answered with that address as the source. Receivers drop it, and hosts must not answer such packets (RFC 1122 §3.2.2, RFC 4443 §2.4 e). Check the destination before swapping.',
+    'A packet to a multicast or broadcast address was answered with that address as the source. Receivers drop it, and hosts must not answer such packets (RFC 1122 §3.2.2, RFC 4443 §2.4 e). Check the destination before swapping; a warning, since where no group’s packets come, it does no harm.',
   ),
   rule(
     'reply/zero-source',
@@ -76,7 +76,7 @@ function judgeHeader(pair: FramePair, row: number, match: number): Breach | unde
   const got = isZero ? '0' : 'a group address';
   return {
     invariant: id,
-    severity: !isZero ? 'error' : isSwapped ? 'info' : 'warning',
+    severity: isZero && isSwapped ? 'info' : 'warning',
     layer,
     depth,
     at: is.start[row]! + at,

@@ -1,0 +1,131 @@
+/** docs/invariants.md: the register of invariants, each with a wrong and a right program, which are specimens that run. */
+import { readFileSync } from 'node:fs';
+import { packageFile } from '../../kernel/package-file.ts';
+import { RULES } from '../../verify/invariants/rules.ts';
+import { CHECK_SPECIMENS, type CheckSpecimen } from '../check-specimens/specimens.ts';
+
+const HEAD = `# What \`xdpsim check\` looks for
+
+Each invariant has an identifier, which reports name and which \`--off\` and \`--only\` take; its first half names the whole
+group (\`--off ttl\`). An **error** fails the check, a **warning** and an **info** do not.
+[check.md](check.md) says how a check goes; \`verify\` judges the groups \`checksum\`, \`lengths\`, \`fragments\` and \`ethertype\`, too
+([oracle.md](oracle.md)).
+
+The programs are specimens of xdpsim's own tests: \`check\` names the invariant in the wrong form, and passes the right one.
+\`PROGRAM\`, \`CONTEXT\`, \`PASS\` and the like stand for what XDP and TC call them.
+`;
+
+/** Invariants that no small program breaks by itself, and why. */
+export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
+  'checksum/recomputed': 'Reported by `verify`, where a model says that the checksum is to be updated.',
+  'checksum/other-zero': 'Reported by `verify`, where a model says which zero is to be written.',
+  'checksum/options-left-out': '',
+  'checksum/padding-counted': '',
+  'checksum/pseudo-header-left-out': '',
+  'checksum/dccp': '',
+  'checksum/gre': '',
+  'checksum/igmp': '',
+  'checksum/pim': '',
+  'checksum/vrrp': '',
+  'checksum/ospf': '',
+  'checksum/ospf3': '',
+  'lengths/header': '',
+  'lengths/extension': '',
+  'action/aborted': 'Any program that returns XDP_ABORTED.',
+  'redirect/absent-device': 'Any program whose target is none of the devices that `--world` describes.',
+  'reply/to-zero': '',
+  'reply/group-source-mac': '',
+  'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',
+  'agreement/machine': 'No program is meant to.',
+  'determinism/differs': 'A program that stores a pointer in a map, or sends it.',
+  'kernel-version/refused': 'A program that calls a helper which is newer than the kernel.',
+  'untouched/broken': 'A program that looks at the fields it needs, and not at lengths.',
+};
+
+export function invariantsPage(): string {
+  const lines = [HEAD];
+  let group = '';
+  for (const { id, severity, title, why } of RULES) {
+    const [own] = id.split('/') as [string];
+    if (own !== group) lines.push(`## ${own}`, '');
+    group = own;
+    lines.push(`### \`${id}\``, '', `**${severity}**: ${title}.`, '', why, '');
+    const specimen = CHECK_SPECIMENS.find(({ invariant }) => invariant === id);
+    if (specimen !== undefined) {
+      for (const faulty of [true, false]) {
+        lines.push(faulty ? 'Wrong:' : 'Right:', '', '```c', programText(specimen, faulty), '```', '');
+      }
+      continue;
+    }
+    const note = WITHOUT_PROGRAM[id];
+    if (note !== undefined && note !== '') lines.push(note, '');
+  }
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+/** The program's function, as one of its forms has it. */
+export function programText({ name, source }: CheckSpecimen, faulty: boolean): string {
+  const text = readFileSync(packageFile(`kernel-tests/${source}.bpf.c`), 'utf8');
+  const own = source.startsWith('check-specimens/') ? name : 'specimen';
+  const start = text.search(new RegExp(`^.*\\bint ${own}\\(`, 'm'));
+  const end = text.indexOf('\n}\n', start) + 3;
+  return tidy(chosen(expanded(text.slice(start, end), faulty), faulty));
+}
+
+/** Keeps one side of \`#ifdef FAULTY\` and \`#ifndef FAULTY\`. */
+function chosen(text: string, faulty: boolean): string {
+  let isKept = true;
+  return text
+    .split('\n')
+    .filter((line) => {
+      if (line === '#ifdef FAULTY') isKept = faulty;
+      else if (line === '#ifndef FAULTY') isKept = !faulty;
+      else if (line === '#else') isKept = !isKept;
+      else if (line === '#endif') isKept = true;
+      else return isKept;
+      return false;
+    })
+    .join('\n');
+}
+
+/** Replaces the macros of check-specimens/common.h by what they stand for. */
+function expanded(text: string, faulty: boolean): string {
+  const call = /\b(FAULTY_OR_RIGHT|IF_FAULTY|IF_RIGHT)\(/.exec(text);
+  if (call === null) return text;
+  const [parts, end] = argumentsAt(text, call.index + call[0].length);
+  const both = call[1] === 'FAULTY_OR_RIGHT';
+  const all = parts.join(',').trim();
+  const chosenText = both
+    ? faulty
+      ? parts[0]!.trim()
+      : parts.slice(1).join(',').trim()
+    : (call[1] === 'IF_FAULTY') === faulty
+      ? all
+      : '';
+  return expanded(text.slice(0, call.index) + chosenText + text.slice(end), faulty);
+}
+
+/** What stands between parentheses, at commas of the outermost level. */
+function argumentsAt(text: string, from: number): [parts: string[], end: number] {
+  const parts = [''];
+  let depth = 0;
+  for (let at = from; ; at++) {
+    const character = text[at]!;
+    if (character === ')' && depth === 0) return [parts, at + 1];
+    if (character === '(') depth++;
+    if (character === ')') depth--;
+    if (character === ',' && depth === 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+}
+
+/** Without lines that an expansion left empty. */
+function tidy(text: string): string {
+  const lines = text.split('\n');
+  return lines
+    .filter((line, at) => line.trim() !== '' || (line === '' && lines[at - 1]?.trim() !== ''))
+    .map((line) => line.replaceAll(/ +;/g, ';').trimEnd())
+    .filter((line) => line.trim() !== ';')
+    .join('\n')
+    .trim();
+}

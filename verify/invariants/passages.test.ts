@@ -1,0 +1,161 @@
+/** What is judged of how a frame leaves: TTLs, replies, actions, redirects, and data of other protocols. */
+import { describe, expect, it } from 'vitest';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import { deliveryOf } from '../../sim/runtime/delivery.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { data, ethernet, ipv4, ipv6, PASSED, tcp, u16, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import { action } from './action.ts';
+import { broken } from './broken.ts';
+import type { Invariant } from './invariant.ts';
+import { laterFragments } from './later-fragments.ts';
+import { redirectTarget } from './redirect.ts';
+import { reply } from './reply.ts';
+import { RULES, ruleOf } from './rules.ts';
+import { transports } from './transports.ts';
+import { ttl } from './ttl.ts';
+
+const pair = new FramePair();
+const SENT_BACK = { ...PASSED, action: 3, delivery: 2 as const };
+
+function judged(invariant: Invariant, before: Uint8Array, after: Uint8Array, passage = PASSED): string {
+  if (!pair.set(before, 0, before.length, after, 0, after.length)) return '';
+  const breach = invariant.judge(pair, passage);
+  if (breach !== undefined) expect(ruleOf(breach.invariant).severity).toBe(breach.severity);
+  return breach?.invariant ?? '';
+}
+
+/** The frame with other bytes from a place on. */
+function edit(frame: Uint8Array, at: number, ...to: readonly number[]): Uint8Array {
+  const copy = frame.slice();
+  copy.set(to, at);
+  return copy;
+}
+
+const TTL4 = 14 + 8;
+const HOPS6 = 14 + 7;
+const packet4 = ethernet(0x0800, ipv4(6, tcp(data(20))));
+const packet6 = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B)));
+
+describe('a TTL', () => {
+  it('may go down by one, or be set', () => {
+    expect(judged(ttl, edit(packet4, TTL4, 64), edit(packet4, TTL4, 63))).toBe('');
+    expect(judged(ttl, edit(packet4, TTL4, 1), edit(packet4, TTL4, 64))).toBe('');
+    expect(judged(ttl, edit(packet6, HOPS6, 2), edit(packet6, HOPS6, 1))).toBe('');
+  });
+
+  it('does not come to 0, nor below it, in a packet that goes on', () => {
+    expect(judged(ttl, edit(packet4, TTL4, 1), edit(packet4, TTL4, 0))).toBe('ttl/expired');
+    expect(judged(ttl, edit(packet4, TTL4, 0), edit(packet4, TTL4, 255))).toBe('ttl/wrapped');
+    expect(judged(ttl, edit(packet6, HOPS6, 1), edit(packet6, HOPS6, 0))).toBe('ttl/expired');
+  });
+
+  it('of 0 that came so is not the program’s', () => {
+    const came = edit(packet4, TTL4, 0);
+    expect(judged(ttl, came, edit(came, 0, 9))).toBe('');
+  });
+});
+
+describe('a reply', () => {
+  const SOURCE = 14 + 12;
+  const asked = (to: readonly number[], from: readonly number[] = [10, 0, 0, 1]): Uint8Array =>
+    edit(edit(ethernet(0x0800, ipv4(17, udp(data(8)))), SOURCE, ...from), SOURCE + 4, ...to);
+
+  it('comes from one host', () => {
+    expect(judged(reply, asked([10, 0, 0, 2]), asked([10, 0, 0, 1], [10, 0, 0, 2]), SENT_BACK)).toBe('');
+  });
+
+  it.each([[[224, 0, 0, 1]], [[239, 255, 255, 250]], [[255, 255, 255, 255]]])(
+    'does not come from the group %j',
+    (group) => {
+      expect(judged(reply, asked(group), asked([10, 0, 0, 1], group), SENT_BACK)).toBe('reply/group-source');
+      // What is passed to the stack is no reply.
+      expect(judged(reply, asked(group), asked([10, 0, 0, 1], group))).toBe('');
+    },
+  );
+
+  it('has a source; 0 that was asked is worth a note, 0 from elsewhere a warning', () => {
+    const none = [0, 0, 0, 0];
+    expect(judged(reply, asked(none), asked([10, 0, 0, 1], none), SENT_BACK)).toBe('reply/to-zero');
+    expect(judged(reply, asked([10, 0, 0, 2]), asked([10, 0, 0, 1], none), SENT_BACK)).toBe(
+      'reply/zero-source',
+    );
+  });
+
+  it('may come from a group that a setting names, and so may a packet that goes elsewhere', () => {
+    const group = [239, 1, 1, 1];
+    expect(judged(reply, asked([10, 0, 0, 2]), asked([10, 0, 0, 1], group), SENT_BACK)).toBe('');
+    expect(judged(reply, asked(group), asked([10, 0, 0, 9], group), SENT_BACK)).toBe('');
+  });
+});
+
+describe('an action', () => {
+  const of = (hook: Hook, returned: number): string =>
+    action.judge({ hook, action: returned, delivery: deliveryOf(hook, returned), redirect: 0 })?.invariant ??
+    '';
+
+  it('is one of the hook’s own', () => {
+    expect([1, 2, 3, 4].map((one) => of('xdp', one))).toEqual(['', '', '', '']);
+    expect([5, 31, -22, 255].map((one) => of('xdp', one))).toEqual(new Array(4).fill('action/unknown'));
+    expect([-1, 0, 2, 3, 7, 8].map((one) => of('tc-ingress', one))).toEqual(new Array(6).fill(''));
+    expect([9, -2].map((one) => of('tc-egress', one))).toEqual(new Array(2).fill('action/unknown'));
+  });
+
+  it('of giving up is worth a note', () => {
+    expect(of('xdp', 0)).toBe('action/aborted');
+    expect(of('tc-ingress', 0)).toBe('');
+  });
+});
+
+describe('a redirect', () => {
+  const of = (hook: Hook, returned: number, calls: boolean): string =>
+    redirectTarget(calls).judge({ hook, action: returned, delivery: deliveryOf(hook, returned), redirect: 0 })
+      ?.invariant ?? '';
+
+  it('has a target that a helper stored; what helpers did is not said by the action', () => {
+    expect(of('xdp', 4, false)).toBe('redirect/no-target');
+    expect(of('tc-ingress', 7, false)).toBe('redirect/no-target');
+    expect(of('xdp', 4, true)).toBe('');
+    expect(of('xdp', 2, false)).toBe('');
+  });
+});
+
+describe('data of other protocols', () => {
+  const esp = (payload: Uint8Array): Uint8Array => ethernet(0x0800, ipv4(50, payload));
+
+  it('of ESP stays as it is; a shorter packet is another matter', () => {
+    expect(judged(transports, esp(data(40)), esp(edit(data(40), 2, 0xff, 0xff)))).toBe('payload/overwritten');
+    expect(judged(transports, esp(data(40)), esp(edit(data(36), 2, 0xff)))).toBe('');
+    expect(judged(transports, packet4, edit(packet4, 40, 9))).toBe('');
+  });
+
+  const fragment = (protocol: number, payload: Uint8Array, offset = 185): Uint8Array =>
+    ethernet(0x0800, ipv4(protocol, payload, { fragment: offset }));
+
+  it('in later fragments is nobody’s header', () => {
+    const written = edit(data(40), 2, ...u16(8080));
+    expect(judged(laterFragments, fragment(132, data(40)), fragment(132, written))).toBe('fragments/written');
+    expect(judged(laterFragments, fragment(136, data(40)), fragment(136, written))).toBe('fragments/written');
+    // Behind where a header would end, programs may do as they please.
+    expect(judged(laterFragments, fragment(132, data(40)), fragment(132, edit(data(40), 20, 9)))).toBe('');
+    expect(judged(laterFragments, fragment(132, data(40), 0x2000), fragment(132, written, 0x2000))).toBe('');
+  });
+});
+
+it('a broken frame that is changed and passed on is worth a note', () => {
+  const longer = edit(packet4, 16, 0xff, 0xff);
+  expect(judged(broken, longer, edit(longer, 0, 9))).toBe('untouched/broken');
+  expect(judged(broken, longer, edit(longer, 0, 9), SENT_BACK)).toBe('');
+  expect(judged(broken, packet4, edit(packet4, 0, 9))).toBe('');
+});
+
+describe('the register', () => {
+  it('has every identifier once, in groups that stand together', () => {
+    const ids = RULES.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { id, title, why } of RULES) {
+      expect(id).toMatch(/^[a-z-]+\/[a-z0-9-]+$/);
+      expect(title).not.toMatch(/\.$/);
+      expect(why).toMatch(/[.)]$/);
+    }
+  });
+});
