@@ -10,7 +10,7 @@ import type { FramePair } from '../oracle/frame-pair.ts';
 import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
 
 /** So many different TTLs make a step a rule. */
-const ENOUGH_TTLS = 8;
+const ENOUGH_TTLS = 3;
 const FIB_LOOKUP = 'bpf_fib_lookup';
 
 interface Step {
