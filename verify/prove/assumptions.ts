@@ -2,7 +2,11 @@
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 
-export function assumptionsOf(inputs: Inputs, paths: readonly PathState[]): string[] {
+export function assumptionsOf(
+  inputs: Inputs,
+  paths: readonly PathState[],
+  notJudged: readonly string[],
+): string[] {
   const { limits, hook, machine } = inputs;
   const all = [
     `frames have ${limits.shortest} to ${limits.longest} bytes${hook === 'xdp' ? '' : ', all of them linear'}`,
@@ -20,6 +24,7 @@ export function assumptionsOf(inputs: Inputs, paths: readonly PathState[]): stri
     all.push('maps hold anything before the packet comes, and nobody changes them while it is processed');
   }
   for (const one of new Set(paths.flatMap((path) => path.assumptions))) all.push(one);
+  if (notJudged.length > 0) all.push(`checksums are not judged in what is ${notJudged.join(', ')}`);
   all.push('the instructions and helpers mean what the machine of this version takes them to mean');
   return all;
 }

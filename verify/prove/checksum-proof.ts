@@ -35,9 +35,11 @@ export async function proveChecksum(
   feasibility: Feasibility,
 ): Promise<ChecksumVerdict> {
   const { pool } = state;
-  if (left.layer === 'udp' && left.isAbsent) return absent(came, left);
+  if (left.layer === 'udp' && left.isAbsent) return absent(state, before, came, after, left, feasibility);
   if (came !== undefined && came.layer === 'udp' && came.isAbsent) {
-    return { kind: 'undecided', reason: 'a UDP checksum of 0 becomes another number' };
+    if (state.values === undefined)
+      return { kind: 'undecided', reason: 'a UDP checksum of 0 becomes another number' };
+    return { kind: 'suspect', values: state.values, reason: 'a UDP checksum of 0 becomes another number' };
   }
   const sides =
     came === undefined ? freshWords(state, after, left) : changedWords(state, before, came, after, left);
@@ -52,10 +54,37 @@ export async function proveChecksum(
   return askSolver(state, sides, came !== undefined, left, feasibility);
 }
 
-function absent(came: LaidChecksum | undefined, left: LaidChecksum): ChecksumVerdict {
-  if (came?.isAbsent === true && came.overIpv6 === left.overIpv6) return PROVED;
+/** A UDP checksum that leaves as 0: taken off on purpose, there was none, or one that was computed and came out as 0. */
+async function absent(
+  state: PathState,
+  before: TermFrame,
+  came: LaidChecksum | undefined,
+  after: TermFrame,
+  left: LaidChecksum,
+  feasibility: Feasibility,
+): Promise<ChecksumVerdict> {
   if (came === undefined) return PROVED;
-  return { kind: 'undecided', reason: 'the UDP checksum leaves as 0, which says that there is none' };
+  if (came.isAbsent && came.overIpv6 === left.overIpv6) return PROVED;
+  const field = state.pool.concat([after.byte(left.start + left.at), after.byte(left.start + left.at + 1)]);
+  if (isConst(field) && !left.overIpv6) return PROVED;
+  const sides = changedWords(state, before, came, after, left);
+  if (typeof sides === 'string') return { kind: 'undecided', reason: sides };
+  const question = isRightSum(state, withoutShared(sides).came, true);
+  const feasible = await feasibility.ask(state.knowledge, question, state.values);
+  if (feasible.answer === 'no') return PROVED;
+  if (feasible.answer === 'unknown') return { kind: 'undecided', reason: feasible.reason };
+  const reason = 'the UDP checksum leaves as 0, which says that there is none';
+  return { kind: 'suspect', values: feasible.values, reason };
+}
+
+/** Do words, and with them the rest that did not change, verify? */
+function isRightSum({ pool, knowledge }: PathState, side: readonly Weighted[], hasRest: boolean): Term {
+  const parts: (readonly [Term, bigint])[] = side.map(([byte, factor]) => {
+    const known = knowledge.only(byte);
+    return [known === undefined ? pool.zeroExtend(32, byte) : pool.constant(32, known), factor];
+  });
+  if (hasRest) parts.push([pool.zeroExtend(32, pool.unknown(16, 'rest')), 1n]);
+  return pool.equal(fold(pool, pool.sum(32, 0n, parts)), pool.constant(32, 0xffff));
 }
 
 /** Bytes with their weight in the sum: 256 at even places, 1 at odd ones. */
@@ -250,19 +279,9 @@ async function askSolver(
   feasibility: Feasibility,
 ): Promise<ChecksumVerdict> {
   const { pool, knowledge } = state;
-  const rest = pool.unknown(16, 'rest');
-  const total = (side: readonly Weighted[]): Term => {
-    const parts: (readonly [Term, bigint])[] = [[pool.zeroExtend(32, rest), 1n]];
-    for (const [byte, factor] of side) {
-      const known = knowledge.only(byte);
-      parts.push([known === undefined ? pool.zeroExtend(32, byte) : pool.constant(32, known), factor]);
-    }
-    return pool.sum(32, 0n, hadOne ? parts : parts.slice(1));
-  };
   const { came, left: now } = withoutShared(sides);
-  const isRight = (sum: Term): Term => pool.equal(fold(pool, sum), pool.constant(32, 0xffff));
-  const wrong = pool.not(isRight(total(now)));
-  const question = hadOne ? pool.and(isRight(total(came)), wrong) : wrong;
+  const wrong = pool.not(isRightSum(state, now, hadOne));
+  const question = hadOne ? pool.and(isRightSum(state, came, true), wrong) : wrong;
   const feasible = await feasibility.ask(knowledge, question, state.values);
   if (feasible.answer === 'no') return PROVED;
   if (feasible.answer === 'unknown') return { kind: 'undecided', reason: feasible.reason };

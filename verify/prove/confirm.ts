@@ -60,13 +60,14 @@ export class Confirmer {
       : CONFIRMED;
   }
 
-  /** The frame as it leaves the machine; undefined: the machine stopped the program. */
-  frameOf(witness: Witness): Uint8Array | undefined {
+  /** The frame as it leaves the machine, and what the program returned; undefined: the machine stopped it. */
+  frameOf(witness: Witness): { readonly frame: Uint8Array; readonly action: number } | undefined {
     const { opened, interpreter } = this.#begin(witness);
     const { machine, entries } = opened;
-    if (interpreter.run(entries[0]!.program).violation !== undefined) return undefined;
+    const { violation, action } = interpreter.run(entries[0]!.program);
+    if (violation !== undefined) return undefined;
     const { data, length } = machine.packet;
-    return machine.memory.read(data, length);
+    return { frame: machine.memory.read(data, length), action };
   }
 
   /** Puts the witness's packet in place. */

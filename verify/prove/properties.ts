@@ -10,11 +10,15 @@ import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
 import { type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
 import type { Property } from './property.ts';
-import { refute } from './refute.ts';
+import { type Trial, Trials } from './trial.ts';
 import type { Witness } from './witness.ts';
 
 /** Cases that one path is split into for its checksums. */
 const MOST_CASES = 400;
+/** Packets of each case that are tried before its proof, and after one that failed; of one program before its proofs. */
+const TRIES = 6;
+const TRIES_AFTER = 300;
+const MOST_TRIES = 3000;
 
 interface Row {
   paths: number;
@@ -26,14 +30,17 @@ export class PropertyJudge {
   readonly #rows = new Map<string, Row>();
   readonly #inputs: Inputs;
   readonly #feasibility: Feasibility;
-  readonly #confirmer: Confirmer;
   readonly #stopped: () => boolean;
+  readonly #trials: Trials;
+  #tried = 0;
+  /** What of the checksums nobody judged. */
+  readonly #notJudged = new Set<string>();
 
   constructor(inputs: Inputs, feasibility: Feasibility, confirmer: Confirmer, stopped: () => boolean) {
     this.#inputs = inputs;
     this.#feasibility = feasibility;
-    this.#confirmer = confirmer;
     this.#stopped = stopped;
+    this.#trials = new Trials(inputs, confirmer);
   }
 
   /** Judges one path that has ended. @param witness that takes it */
@@ -161,9 +168,11 @@ export class PropertyJudge {
     };
     const came = layoutOf(state, before);
     const left = layoutOf(state, after);
+    this.#tryFirst(state, before, came.checksums, after);
+    this.#lengths(before, came.checksums, after);
+    for (const rest of [came.rest, left.rest]) if (rest !== undefined) this.#notJudged.add(rest);
     for (const [one, other] of pairs(came.checksums, left.checksums)) {
-      const invariant = `checksum/${other.layer}`;
-      const row = this.#row(invariant);
+      const row = this.#row(`checksum/${other.layer}`);
       row.paths++;
       if (row.refuted !== undefined) continue;
       const verdict = await proveChecksum(state, before, one, after, other, this.#feasibility);
@@ -172,24 +181,62 @@ export class PropertyJudge {
         row.undecided ??= verdict.reason;
         continue;
       }
-      const found = refute(
-        inputs,
+      for (const trial of this.#trials.run(
         state,
         verdict.values,
         before,
         came.checksums,
-        one,
         after,
-        this.#confirmer,
-      );
-      if (found === undefined) row.undecided ??= `${verdict.reason}: no packet was found that shows it`;
-      else {
-        const { fault, witness } = found;
-        const reason = `${verdict.reason}: ${hex16(fault.after.got)} where ${hex16(fault.after.expected)} is right`;
-        this.#row(`checksum/${fault.layer}`).refuted ??= { witness, reason };
-        if (fault.layer !== other.layer) row.undecided ??= verdict.reason;
+        TRIES_AFTER,
+        one,
+      )) {
+        this.#enter(trial);
+        if (row.refuted !== undefined) break;
       }
+      row.undecided ??= `${verdict.reason}: no packet was found that shows it`;
     }
+  }
+
+  /** Ordinary packets first: what they show needs no proof. */
+  #tryFirst(state: PathState, before: TermFrame, came: readonly LaidChecksum[], after: TermFrame): void {
+    if (state.values === undefined || this.#tried >= MOST_TRIES) return;
+    for (const trial of this.#trials.run(state, state.values, before, came, after, TRIES)) {
+      this.#tried++;
+      this.#enter(trial);
+    }
+  }
+
+  #enter({ witness, fault, breaches }: Trial): void {
+    if (fault !== undefined) {
+      const got = `${hex16(fault.after.got)} where ${hex16(fault.after.expected)} is right`;
+      this.#row(`checksum/${fault.layer}`).refuted ??= {
+        witness,
+        reason: `the ${fault.layer} checksum leaves as ${got}`,
+      };
+    }
+    for (const { invariant, sentence } of breaches)
+      this.#row(invariant).refuted ??= { witness, reason: sentence };
+  }
+
+  /** Lengths are right where they were, while nobody writes them and the frame keeps its length. */
+  #lengths(before: TermFrame, came: readonly LaidChecksum[], after: TermFrame): void {
+    const row = this.#row('lengths');
+    row.paths++;
+    const fields = came.flatMap(({ layer, start }) => {
+      if (layer === 'ipv4') return [start, start + 2, start + 3, start + 6, start + 7];
+      if (layer === 'udp') return [start + 4, start + 5];
+      return layer === 'tcp' ? [start + 12] : [];
+    });
+    if (before.length !== after.length)
+      row.undecided ??= 'the frame becomes longer or shorter: tried, not proved';
+    else if (fields.some((at) => before.byte(at) !== after.byte(at))) {
+      row.undecided ??= 'a length or fragment field is written: tried, not proved';
+    }
+  }
+
+  /** What of the frames that leave changed was not judged. */
+  notJudged(): string[] {
+    return [...this.#notJudged].sort();
   }
 }
 

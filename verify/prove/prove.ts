@@ -121,6 +121,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     assumptions: assumptionsOf(
       inputs,
       paths.map((one) => one.state),
+      judge.notJudged(),
     ),
     counts: feasibility.counts,
     seconds: (now() - started) / 1000,

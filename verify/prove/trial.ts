@@ -1,0 +1,172 @@
+/**
+ * Tries a path with a handful of packets, right in lengths and checksums, before anything is proved of it: the judges that
+ * `verify` and `check` have find most faults at once, those of lengths and fragments among them.
+ */
+
+import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
+import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { deliveryOf, leaves } from '../../sim/runtime/delivery.ts';
+import { INVARIANTS } from '../invariants/index.ts';
+import type { Breach } from '../invariants/invariant.ts';
+import { ttl } from '../invariants/ttl.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { type ChecksumFault, ChecksumJudge } from '../oracle/judge.ts';
+import type { Confirmer } from './confirm.ts';
+import type { LaidChecksum, TermFrame } from './frame-layout.ts';
+import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
+
+export interface Trial {
+  readonly witness: Witness;
+  readonly fault: ChecksumFault | undefined;
+  readonly breaches: readonly Breach[];
+}
+
+export class Trials {
+  readonly #inputs: Inputs;
+  readonly #confirmer: Confirmer;
+  readonly #judge = new ChecksumJudge();
+  readonly #pair = new FramePair();
+  #random = 1;
+
+  constructor(inputs: Inputs, confirmer: Confirmer) {
+    this.#inputs = inputs;
+    this.#confirmer = confirmer;
+  }
+
+  /**
+   * Runs up to `most` packets of a path; what no condition asks for is drawn anew for each but the first.
+   * @param values that the first packet is made of
+   * @param suspect the checksum of which a payload word, and not the field itself, is to make up for changes
+   */
+  *run(
+    state: PathState,
+    values: Assignment,
+    before: TermFrame,
+    came: readonly LaidChecksum[],
+    after: TermFrame,
+    most: number,
+    suspect?: LaidChecksum,
+  ): Generator<Trial> {
+    const usual = usualValues(this.#inputs, state, values);
+    if (usual === undefined) return;
+    const free = freeBytes(this.#inputs, state, before, after);
+    for (let attempt = 0; attempt < most; attempt++) {
+      const changed = new Map(usual);
+      if (attempt > 0) {
+        for (const byte of free) changed.set(byte, BigInt(this.#byte()));
+      }
+      const whole = suspect === undefined ? this.#whole(state, changed, before, came) : changed;
+      makeRight(whole, before, came, suspect, free);
+      const evaluator = new Evaluator(whole);
+      if (!state.constraints.every((one) => evaluator.isTrue(one.condition))) continue;
+      const witness = witnessFor(this.#inputs, state, whole);
+      if (!isWitness(witness)) return;
+      const trial = this.#try(witness);
+      if (trial !== undefined) yield trial;
+      if (free.size === 0) return;
+    }
+  }
+
+  #byte(): number {
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) | 0;
+    return (this.#random >>> 16) & 0xff;
+  }
+
+  #try(witness: Witness): Trial | undefined {
+    const left = this.#confirmer.frameOf(witness);
+    const { hook } = this.#inputs;
+    if (left === undefined || !leaves(hook, left.action)) return undefined;
+    const { packet } = witness.stimulus;
+    if (!this.#pair.set(packet, 0, packet.length, left.frame, 0, left.frame.length)) return undefined;
+    const passage = {
+      hook,
+      action: left.action,
+      delivery: deliveryOf(hook, left.action),
+      redirect: undefined,
+    };
+    const breaches = [...INVARIANTS, ttl].flatMap((one) => this.#breach(one.judge(this.#pair, passage)));
+    return { witness, fault: this.#judge.judgePair(this.#pair), breaches };
+  }
+
+  #breach(breach: Breach | undefined): Breach[] {
+    return breach?.severity === 'error' ? [breach] : [];
+  }
+
+  /** Lengths that fit the frame, where the path leaves the choice. */
+  #whole(
+    state: PathState,
+    values: Map<Term, bigint>,
+    before: TermFrame,
+    came: readonly LaidChecksum[],
+  ): Map<Term, bigint> {
+    const { pool } = state;
+    let whole = values;
+    const prefer = (condition: Term): void => {
+      if (new Evaluator(whole).isTrue(condition)) return;
+      const found = repair(connected(state.constraints, condition), condition, whole);
+      if (found !== undefined) whole = found;
+    };
+    const u16 = (at: number): Term =>
+      pool.zeroExtend(64, pool.concat([before.byte(at), before.byte(at + 1)]));
+    for (const { layer, start, header, overIpv6 } of came) {
+      if (layer === 'ipv4') prefer(pool.equal(pool.addConst(u16(start + 2), start), before.length));
+      else if (overIpv6) prefer(pool.equal(pool.addConst(u16(start - 36), start), before.length));
+      if (layer === 'udp') prefer(pool.equal(pool.addConst(u16(start + 4), start), before.length));
+      if (layer === 'tcp')
+        prefer(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, header / 4)));
+    }
+    return whole;
+  }
+}
+
+/** Bytes of the frame that no condition asks for, and that leave as they came. */
+function freeBytes(inputs: Inputs, state: PathState, before: TermFrame, after: TermFrame): Set<Term> {
+  const asked = new Set<Term>();
+  for (const { condition } of state.constraints) for (const one of unknownsOf(condition)) asked.add(one);
+  const { longest } = inputs.limits;
+  const kept = new Set<Term>();
+  for (let at = 0; at < longest; at++) kept.add(after.byte(at));
+  const free = new Set<Term>();
+  for (let at = 14; at < longest; at++) {
+    const byte = before.byte(at);
+    if (byte.operation === 'var' && !asked.has(byte) && kept.has(byte)) free.add(byte);
+  }
+  return free;
+}
+
+/** Sets what is free, or else the checksum itself, so that every checksum is right; innermost first. */
+function makeRight(
+  values: Map<Term, bigint>,
+  before: TermFrame,
+  came: readonly LaidChecksum[],
+  suspect: LaidChecksum | undefined,
+  free: ReadonlySet<Term>,
+): void {
+  for (const one of [...came].reverse()) {
+    if (one.isAbsent) continue;
+    const size = Number(new Evaluator(values).value(one.size));
+    const bytes = Array.from({ length: size }, (_, at) => before.byte(one.start + at));
+    const places: number[] = [];
+    for (let at = 0; at + 1 < size; at += 2) {
+      if (at !== one.at && free.has(bytes[at]!) && free.has(bytes[at + 1]!)) places.push(at);
+    }
+    const place = one === suspect && places.length > 0 ? places.at(-1)! : one.at;
+    const [high, low] = [bytes[place]!, bytes[place + 1]!];
+    if (high.operation !== 'var' || low.operation !== 'var') continue;
+    values.set(high, 0n);
+    values.set(low, 0n);
+    const evaluator = new Evaluator(values);
+    let sum = 0n;
+    for (const [at, byte] of one.pseudo.entries()) sum += evaluator.value(byte) << (at % 2 === 0 ? 8n : 0n);
+    if (one.pseudo.length > 0) sum += BigInt(size);
+    for (const [at, byte] of bytes.entries()) sum += evaluator.value(byte) << (at % 2 === 0 ? 8n : 0n);
+    let word = (0xffffn - (sum % 0xffffn)) % 0xffffn;
+    // 0 would say that UDP has none; and a message of zeros verifies with 0xffff only.
+    if (word === 0n && (one.layer === 'udp' || sum === 0n)) word = 0xffffn;
+    values.set(high, word >> 8n);
+    values.set(low, word & 0xffn);
+  }
+}
