@@ -2,8 +2,8 @@
  * Which checksums a frame has, on a path: walks Ethernet, tags, IP and transport over terms, and asks the path where it
  * does not know which way to go.
  */
-import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 
 export type ProvedLayer = 'ipv4' | 'icmp' | 'icmpv6' | 'tcp' | 'udp';
 
@@ -32,6 +32,13 @@ export interface LaidChecksum {
   readonly overIpv6: boolean;
 }
 
+/** Who knows which way to go: a path, or one packet. */
+export interface Guide {
+  readonly pool: TermPool;
+  decide(condition: Term): boolean;
+  number(term: Term): bigint;
+}
+
 export interface Layout {
   readonly checksums: readonly LaidChecksum[];
   /** Why nothing further in was looked at: a fragment, a truncated packet, a protocol that nobody knows here. */
@@ -42,18 +49,18 @@ const TAGS = [0x8100, 0x88a8] as const;
 /** Packets in packets. */
 const MOST_NESTED = 3;
 
-export function layoutOf(state: PathState, frame: TermFrame): Layout {
+export function layoutOf(state: Guide, frame: TermFrame): Layout {
   const checksums: LaidChecksum[] = [];
   const walker = new Walker(state, frame, checksums);
   return { checksums, rest: walker.ethernet() };
 }
 
 class Walker {
-  readonly #state: PathState;
+  readonly #state: Guide;
   readonly #frame: TermFrame;
   readonly #checksums: LaidChecksum[];
 
-  constructor(state: PathState, frame: TermFrame, checksums: LaidChecksum[]) {
+  constructor(state: Guide, frame: TermFrame, checksums: LaidChecksum[]) {
     this.#state = state;
     this.#frame = frame;
     this.#checksums = checksums;

@@ -6,6 +6,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
+import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
 import { type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
@@ -19,6 +20,15 @@ const MOST_CASES = 400;
 const TRIES = 6;
 const TRIES_AFTER = 300;
 const MOST_TRIES = 3000;
+
+/** A path on which the headers are known: frames as they came and left, and their checksums. */
+interface Case {
+  readonly state: PathState;
+  readonly before: TermFrame;
+  readonly after: TermFrame;
+  readonly came: readonly LaidChecksum[];
+  readonly left: readonly LaidChecksum[];
+}
 
 interface Row {
   paths: number;
@@ -123,16 +133,16 @@ export class PropertyJudge {
   async #checksums(path: PathState): Promise<void> {
     const waiting = [path.copy()];
     waiting[0]!.end = path.end;
-    let cases = 0;
+    const cases: Case[] = [];
     while (waiting.length > 0) {
       const state = waiting.pop()!;
-      if (this.#stopped() || ++cases > MOST_CASES) {
+      if (this.#stopped() || cases.length > MOST_CASES) {
         const reason = this.#stopped() ? 'it was interrupted' : 'too many cases on one path';
         for (const [name, row] of this.#rows) if (name.startsWith('checksum/')) row.undecided ??= reason;
         return;
       }
       try {
-        await this.#checksumsOfCase(state);
+        cases.push(this.#caseOf(state));
       } catch (error) {
         let children: PathState[] | string;
         if (error instanceof Split) children = await split(state, error.condition, this.#feasibility);
@@ -148,9 +158,28 @@ export class PropertyJudge {
         }
       }
     }
+    // Proofs last: what an ordinary packet has refuted by then needs none.
+    while (cases.length > 0) {
+      const one = cases.pop()!;
+      try {
+        await this.#proveCase(one);
+      } catch (error) {
+        // A byte that may or may not be part of the message makes two cases.
+        if (!(error instanceof Split)) throw error;
+        for (const child of await split(one.state, error.condition, this.#feasibility)) {
+          cases.push({ ...one, state: child });
+        }
+      }
+      if (this.#stopped()) {
+        for (const [name, row] of this.#rows) {
+          if (name.startsWith('checksum/')) row.undecided ??= 'it was ended before the proof was';
+        }
+        return;
+      }
+    }
   }
 
-  async #checksumsOfCase(state: PathState): Promise<void> {
+  #caseOf(state: PathState): Case {
     const { pool, packet } = state;
     const inputs = this.#inputs;
     const start = Number(state.number(packet.data));
@@ -171,7 +200,11 @@ export class PropertyJudge {
     this.#tryFirst(state, before, came.checksums, after);
     this.#lengths(before, came.checksums, after);
     for (const rest of [came.rest, left.rest]) if (rest !== undefined) this.#notJudged.add(rest);
-    for (const [one, other] of pairs(came.checksums, left.checksums)) {
+    return { state, before, after, came: came.checksums, left: left.checksums };
+  }
+
+  async #proveCase({ state, before, after, came, left }: Case): Promise<void> {
+    for (const [one, other] of pairs(came, left)) {
       const row = this.#row(`checksum/${other.layer}`);
       row.paths++;
       if (row.refuted !== undefined) continue;
@@ -181,15 +214,7 @@ export class PropertyJudge {
         row.undecided ??= verdict.reason;
         continue;
       }
-      for (const trial of this.#trials.run(
-        state,
-        verdict.values,
-        before,
-        came.checksums,
-        after,
-        TRIES_AFTER,
-        one,
-      )) {
+      for (const trial of this.#trials.run(state, verdict.values, before, came, after, TRIES_AFTER, one)) {
         this.#enter(trial);
         if (row.refuted !== undefined) break;
       }
@@ -208,11 +233,7 @@ export class PropertyJudge {
 
   #enter({ witness, fault, breaches }: Trial): void {
     if (fault !== undefined) {
-      const got = `${hex16(fault.after.got)} where ${hex16(fault.after.expected)} is right`;
-      this.#row(`checksum/${fault.layer}`).refuted ??= {
-        witness,
-        reason: `the ${fault.layer} checksum leaves as ${got}`,
-      };
+      this.#row(`checksum/${fault.layer}`).refuted ??= { witness, reason: faultText(fault) };
     }
     for (const { invariant, sentence } of breaches)
       this.#row(invariant).refuted ??= { witness, reason: sentence };
@@ -237,6 +258,20 @@ export class PropertyJudge {
   /** What of the frames that leave changed was not judged. */
   notJudged(): string[] {
     return [...this.#notJudged].sort();
+  }
+}
+
+function faultText({ layer, kind, after }: ChecksumFault): string {
+  const left = `the ${layer} checksum leaves as ${hex16(after.got)}`;
+  switch (kind) {
+    case 'lost':
+      return `${left}, which says “none”: a computed 0x0000 is sent as 0xffff (RFC 768)`;
+    case 'fragment':
+      return `the bytes that a fragment adds to the ${layer} checksum change, and no other fragment makes up for it`;
+    case 'illegal':
+      return `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
+    default:
+      return `${left} where ${hex16(after.expected)} is right`;
   }
 }
 

@@ -75,7 +75,8 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const feasibility = new Feasibility(options.solver, now);
   const confirmer = new Confirmer(program);
   const stopped = options.stopped ?? (() => false);
-  const judge = new PropertyJudge(inputs, feasibility, confirmer, stopped);
+  const deadline = started + (options.time ?? DEFAULT_TIME);
+  const judge = new PropertyJudge(inputs, feasibility, confirmer, () => stopped() || now() > deadline);
   const paths: ProvedPath[] = [];
   const confirmed = new Set<string>();
   const unconfirmed = new Map<string, string>();
@@ -83,7 +84,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     limits: {
       ...DEFAULT_EXPLORE_LIMITS,
       ...(options.paths === undefined ? {} : { paths: options.paths }),
-      deadline: started + (options.time ?? DEFAULT_TIME),
+      deadline,
     },
     now,
     stopped,

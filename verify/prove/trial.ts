@@ -15,7 +15,7 @@ import { ttl } from '../invariants/ttl.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type ChecksumFault, ChecksumJudge } from '../oracle/judge.ts';
 import type { Confirmer } from './confirm.ts';
-import type { LaidChecksum, TermFrame } from './frame-layout.ts';
+import { type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
 import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
 
 export interface Trial {
@@ -53,13 +53,20 @@ export class Trials {
     const usual = usualValues(this.#inputs, state, values);
     if (usual === undefined) return;
     const free = freeBytes(this.#inputs, state, before, after);
+    const { pool } = state;
     for (let attempt = 0; attempt < most; attempt++) {
       const changed = new Map(usual);
       if (attempt > 0) {
         for (const byte of free) changed.set(byte, BigInt(this.#byte()));
       }
-      const whole = suspect === undefined ? this.#whole(state, changed, before, came) : changed;
-      makeRight(whole, before, came, suspect, free);
+      let whole = changed;
+      if (suspect === undefined) {
+        // Odd lengths as well as even ones.
+        const length = new Evaluator(whole).value(before.length) ^ BigInt(attempt & 1);
+        whole = preferring(state, whole, [pool.equal(before.length, pool.constant(64, length))]);
+        for (let round = 0; round < 2; round++) whole = this.#whole(state, whole, before);
+      }
+      makeRight(whole, before, suspect === undefined ? laidIn(state, whole, before) : came, suspect, free);
       const evaluator = new Evaluator(whole);
       if (!state.constraints.every((one) => evaluator.isTrue(one.condition))) continue;
       const witness = witnessFor(this.#inputs, state, whole);
@@ -96,30 +103,46 @@ export class Trials {
   }
 
   /** Lengths that fit the frame, where the path leaves the choice. */
-  #whole(
-    state: PathState,
-    values: Map<Term, bigint>,
-    before: TermFrame,
-    came: readonly LaidChecksum[],
-  ): Map<Term, bigint> {
+  #whole(state: PathState, values: Map<Term, bigint>, before: TermFrame): Map<Term, bigint> {
     const { pool } = state;
-    let whole = values;
-    const prefer = (condition: Term): void => {
-      if (new Evaluator(whole).isTrue(condition)) return;
-      const found = repair(connected(state.constraints, condition), condition, whole);
-      if (found !== undefined) whole = found;
-    };
+    const wishes: Term[] = [];
     const u16 = (at: number): Term =>
       pool.zeroExtend(64, pool.concat([before.byte(at), before.byte(at + 1)]));
-    for (const { layer, start, header, overIpv6 } of came) {
-      if (layer === 'ipv4') prefer(pool.equal(pool.addConst(u16(start + 2), start), before.length));
-      else if (overIpv6) prefer(pool.equal(pool.addConst(u16(start - 36), start), before.length));
-      if (layer === 'udp') prefer(pool.equal(pool.addConst(u16(start + 4), start), before.length));
-      if (layer === 'tcp')
-        prefer(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, header / 4)));
+    for (const { layer, start, header, overIpv6 } of laidIn(state, values, before)) {
+      if (layer === 'ipv4') wishes.push(pool.equal(pool.addConst(u16(start + 2), start), before.length));
+      else if (overIpv6) wishes.push(pool.equal(pool.addConst(u16(start - 36), start), before.length));
+      if (layer === 'udp') wishes.push(pool.equal(pool.addConst(u16(start + 4), start), before.length));
+      if (layer === 'tcp') {
+        wishes.push(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, header / 4)));
+      }
     }
-    return whole;
+    return preferring(state, values, wishes);
   }
+}
+
+/** Values under which as many of the wishes as possible hold, besides what the path asks for. */
+function preferring(state: PathState, values: Map<Term, bigint>, wishes: readonly Term[]): Map<Term, bigint> {
+  let wished = values;
+  for (const wish of wishes) {
+    if (new Evaluator(wished).isTrue(wish)) continue;
+    wished = repair(connected(state.constraints, wish), wish, wished) ?? wished;
+  }
+  return wished;
+}
+
+/** The checksums of the packet that values make. */
+function laidIn(
+  { pool }: PathState,
+  values: Assignment,
+  { byte, length }: TermFrame,
+): readonly LaidChecksum[] {
+  const evaluator = new Evaluator(values);
+  const guide = {
+    pool,
+    decide: (condition: Term) => evaluator.isTrue(condition),
+    number: (term: Term) => evaluator.value(term),
+  };
+  return layoutOf(guide, { byte, length }).checksums;
 }
 
 /** Bytes of the frame that no condition asks for, and that leave as they came. */
