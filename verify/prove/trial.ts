@@ -108,10 +108,12 @@ export class Trials {
     const wishes: Term[] = [];
     const u16 = (at: number): Term =>
       pool.zeroExtend(64, pool.concat([before.byte(at), before.byte(at + 1)]));
+    const length = new Evaluator(values).value(before.length);
+    const behind = (start: number): Term => pool.constant(64, length - BigInt(start));
     for (const { layer, start, header, overIpv6 } of laidIn(state, values, before)) {
-      if (layer === 'ipv4') wishes.push(pool.equal(pool.addConst(u16(start + 2), start), before.length));
-      else if (overIpv6) wishes.push(pool.equal(pool.addConst(u16(start - 36), start), before.length));
-      if (layer === 'udp') wishes.push(pool.equal(pool.addConst(u16(start + 4), start), before.length));
+      if (layer === 'ipv4') wishes.push(pool.equal(u16(start + 2), behind(start)));
+      else if (overIpv6) wishes.push(pool.equal(u16(start - 36), behind(start)));
+      if (layer === 'udp') wishes.push(pool.equal(u16(start + 4), behind(start)));
       if (layer === 'tcp') {
         wishes.push(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, header / 4)));
       }
