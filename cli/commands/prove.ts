@@ -46,7 +46,7 @@ export function registerProve(program: Command): void {
       '--solver-time <time>',
       'how long for one question to the solver',
       parseDuration('--solver-time'),
-      10,
+      5,
     )
     .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
     .option('--all-paths', 'print the whole tree of paths')

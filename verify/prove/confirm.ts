@@ -6,7 +6,7 @@ import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
 import type { State } from '../../sim/ebpf/interpreter/state.ts';
 import type { Tracer } from '../../sim/ebpf/interpreter/tracer.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
-import { STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
+import { CONTEXT_BASE, STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
 import { blockByte, packetByte } from '../../sim/ebpf/symbolic/access.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
@@ -71,7 +71,7 @@ export class Confirmer {
   }
 
   /** Puts the witness's packet in place. */
-  #begin({ world, stimulus }: Witness): {
+  #begin({ world, stimulus, context }: Witness): {
     readonly opened: MachineProgram;
     readonly interpreter: Interpreter;
   } {
@@ -91,6 +91,7 @@ export class Confirmer {
       stimulus.rxQueueIndex ?? 0,
       stimulus.skb,
     );
+    for (const [offset, value] of context) machine.memory.setU32(CONTEXT_BASE + offset, value);
     return made;
   }
 

@@ -43,6 +43,8 @@ export interface Layout {
   readonly checksums: readonly LaidChecksum[];
   /** Why nothing further in was looked at: a fragment, a truncated packet, a protocol that nobody knows here. */
   readonly rest: string | undefined;
+  /** Where the innermost transport header would be, whether or not it is whole, and its protocol. */
+  readonly transport: { readonly start: number; readonly protocol: Term } | undefined;
 }
 
 const TAGS = [0x8100, 0x88a8] as const;
@@ -52,13 +54,15 @@ const MOST_NESTED = 3;
 export function layoutOf(state: Guide, frame: TermFrame): Layout {
   const checksums: LaidChecksum[] = [];
   const walker = new Walker(state, frame, checksums);
-  return { checksums, rest: walker.ethernet() };
+  const rest = walker.ethernet();
+  return { checksums, rest, transport: walker.transport };
 }
 
 class Walker {
   readonly #state: Guide;
   readonly #frame: TermFrame;
   readonly #checksums: LaidChecksum[];
+  transport: Layout['transport'];
 
   constructor(state: Guide, frame: TermFrame, checksums: LaidChecksum[]) {
     this.#state = state;
@@ -79,6 +83,7 @@ class Walker {
 
   #ipv4(at: number, depth: number): string | undefined {
     const { pool } = this.#state;
+    if (this.#frame.keepsFrom?.(at) === true) return undefined;
     if (!this.#has(at + 20)) return 'a truncated IPv4 header';
     const first = this.#frame.byte(at);
     if (!this.#decideEqual(pool.extract(first, 4, 4), 4)) return 'an IPv4 packet of another version';
@@ -111,6 +116,7 @@ class Walker {
 
   #ipv6(at: number, depth: number): string | undefined {
     const { pool } = this.#state;
+    if (this.#frame.keepsFrom?.(at) === true) return undefined;
     if (!this.#has(at + 40)) return 'a truncated IPv6 header';
     if (!this.#decideEqual(pool.extract(this.#frame.byte(at), 4, 4), 6))
       return 'an IPv6 packet of another version';
@@ -131,6 +137,7 @@ class Walker {
     depth: number,
   ): string | undefined {
     const { pool } = this.#state;
+    this.transport = { start: at, protocol };
     if (depth + 1 < MOST_NESTED) {
       if (this.#decideEqual(protocol, 4)) return this.#ipv4(at, depth + 1);
       if (this.#decideEqual(protocol, 41)) return this.#ipv6(at, depth + 1);

@@ -184,16 +184,17 @@ export class PropertyJudge {
     const inputs = this.#inputs;
     const start = Number(state.number(packet.data));
     const lastChange = lastChangeOf(inputs, state);
-    const keepsFrom = (at: number): boolean => at > lastChange;
+    // The same address is another offset once the frame begins elsewhere.
+    const keptFrom = Math.max(lastChange + 1, start, inputs.data);
     const before: TermFrame = {
       byte: (at) => inputs.frameByte(at),
       length: pool.zeroExtend(64, inputs.length),
-      keepsFrom,
+      keepsFrom: (at) => inputs.data + at >= keptFrom,
     };
     const after: TermFrame = {
       byte: (at) => packetByte(inputs, state, start + at),
       length: pool.subtract(packet.end, packet.data),
-      keepsFrom,
+      keepsFrom: (at) => start + at >= keptFrom,
     };
     const came = layoutOf(state, before);
     const left = layoutOf(state, after);
@@ -301,20 +302,19 @@ function family({ layer }: LaidChecksum): string {
 
 /** Does the frame leave just as it came? */
 function isUntouched(inputs: Inputs, state: PathState): boolean {
-  return lastChangeOf(inputs, state) < 0;
+  return (
+    state.packet.data === state.pool.constant(64, inputs.data) && lastChangeOf(inputs, state) < inputs.data
+  );
 }
 
-/** The offset of the last byte that leaves otherwise than it came; infinite where the frame has other bounds. */
+/** The last address at which the frame leaves otherwise than it came; infinite where it ends elsewhere. */
 function lastChangeOf(inputs: Inputs, state: PathState): number {
   const { packet, pool } = state;
-  const hasMoved =
-    packet.data !== pool.constant(64, inputs.data) ||
-    packet.end !== pool.addConst(pool.zeroExtend(64, inputs.length), inputs.data);
-  if (hasMoved) return Number.POSITIVE_INFINITY;
+  if (packet.end !== pool.addConst(pool.zeroExtend(64, inputs.length), inputs.data))
+    return Number.POSITIVE_INFINITY;
   let last = -1;
   for (const at of packet.bytes.written()) {
-    if (at >= inputs.data && packet.bytes.byte(pool, at) !== inputs.packetByte(at))
-      last = Math.max(last, at - inputs.data);
+    if (packet.bytes.byte(pool, at) !== inputs.packetByte(at)) last = Math.max(last, at);
   }
   return last;
 }

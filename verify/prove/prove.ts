@@ -76,7 +76,13 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const confirmer = new Confirmer(program);
   const stopped = options.stopped ?? (() => false);
   const deadline = started + (options.time ?? DEFAULT_TIME);
-  const judge = new PropertyJudge(inputs, feasibility, confirmer, () => stopped() || now() > deadline);
+  let propertyDeadline = Number.POSITIVE_INFINITY;
+  const judge = new PropertyJudge(
+    inputs,
+    feasibility,
+    confirmer,
+    () => stopped() || now() > propertyDeadline,
+  );
   const paths: ProvedPath[] = [];
   const confirmed = new Set<string>();
   const unconfirmed = new Map<string, string>();
@@ -90,7 +96,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     stopped,
     onProgress: ({ paths: done, waiting }) =>
       options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
-    onPath: async (state) => {
+    onPath: (state) => {
       const path = confirmPath(inputs, state, confirmer);
       paths.push(path);
       for (const { program: index, slot, taken } of state.trail()) {
@@ -98,7 +104,6 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
         if (path.confirmed) confirmed.add(key);
         else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
       }
-      await judge.judge(state, path.confirmed ? path.witness : undefined);
     },
   });
   const notFollowed = [
@@ -107,6 +112,17 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const open =
     exploration.cut ??
     (notFollowed.length > 0 ? `paths end before the program does: ${notFollowed[0]}` : undefined);
+  // Properties get as much time again.
+  propertyDeadline = now() + (options.time ?? DEFAULT_TIME);
+  let judged = 0;
+  for (const { state, confirmed: isConfirmed, witness } of paths) {
+    if (stopped() || now() > propertyDeadline) break;
+    await judge.judge(state, isConfirmed ? witness : undefined);
+    judged++;
+    options.onProgress?.({ paths: paths.length, waiting: paths.length - judged, reached: confirmed.size });
+  }
+  const left =
+    judged < paths.length ? `${paths.length - judged} paths were not judged: the time was up` : undefined;
   const branches = await judgeBranches(
     opened,
     exploration,
@@ -117,7 +133,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     inputs,
     paths,
     branches,
-    properties: judge.properties(open),
+    properties: judge.properties(open ?? left),
     cut: exploration.cut,
     assumptions: assumptionsOf(
       inputs,

@@ -8,6 +8,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { IPPROTO } from '../../sim/packet/numbers.ts';
 import { deliveryOf, leaves } from '../../sim/runtime/delivery.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach } from '../invariants/invariant.ts';
@@ -15,7 +16,7 @@ import { ttl } from '../invariants/ttl.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type ChecksumFault, ChecksumJudge } from '../oracle/judge.ts';
 import type { Confirmer } from './confirm.ts';
-import { type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
+import { type LaidChecksum, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
 import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
 
 export interface Trial {
@@ -66,7 +67,13 @@ export class Trials {
         whole = preferring(state, whole, [pool.equal(before.length, pool.constant(64, length))]);
         for (let round = 0; round < 2; round++) whole = this.#whole(state, whole, before);
       }
-      makeRight(whole, before, suspect === undefined ? laidIn(state, whole, before) : came, suspect, free);
+      makeRight(
+        whole,
+        before,
+        suspect === undefined ? laidIn(state, whole, before).checksums : came,
+        suspect,
+        free,
+      );
       const evaluator = new Evaluator(whole);
       if (!state.constraints.every((one) => evaluator.isTrue(one.condition))) continue;
       const witness = witnessFor(this.#inputs, state, whole);
@@ -110,12 +117,17 @@ export class Trials {
       pool.zeroExtend(64, pool.concat([before.byte(at), before.byte(at + 1)]));
     const length = new Evaluator(values).value(before.length);
     const behind = (start: number): Term => pool.constant(64, length - BigInt(start));
-    for (const { layer, start, header, overIpv6 } of laidIn(state, values, before)) {
+    const { checksums, transport } = laidIn(state, values, before);
+    for (const { layer, start, overIpv6 } of checksums) {
       if (layer === 'ipv4') wishes.push(pool.equal(u16(start + 2), behind(start)));
       else if (overIpv6) wishes.push(pool.equal(u16(start - 36), behind(start)));
-      if (layer === 'udp') wishes.push(pool.equal(u16(start + 4), behind(start)));
-      if (layer === 'tcp') {
-        wishes.push(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, header / 4)));
+    }
+    if (transport !== undefined) {
+      const protocol = Number(new Evaluator(values).value(transport.protocol));
+      const { start } = transport;
+      if (protocol === IPPROTO.UDP) wishes.push(pool.equal(u16(start + 4), behind(start)));
+      if (protocol === IPPROTO.TCP) {
+        wishes.push(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, 5)));
       }
     }
     return preferring(state, values, wishes);
@@ -133,18 +145,14 @@ function preferring(state: PathState, values: Map<Term, bigint>, wishes: readonl
 }
 
 /** The checksums of the packet that values make. */
-function laidIn(
-  { pool }: PathState,
-  values: Assignment,
-  { byte, length }: TermFrame,
-): readonly LaidChecksum[] {
+function laidIn({ pool }: PathState, values: Assignment, { byte, length }: TermFrame): Layout {
   const evaluator = new Evaluator(values);
   const guide = {
     pool,
     decide: (condition: Term) => evaluator.isTrue(condition),
     number: (term: Term) => evaluator.value(term),
   };
-  return layoutOf(guide, { byte, length }).checksums;
+  return layoutOf(guide, { byte, length });
 }
 
 /** Bytes of the frame that no condition asks for, and that leave as they came. */

@@ -2,6 +2,7 @@
  * From a path to an input that takes it: a packet, and a world around it. Where the path leaves a choice, the usual one.
  */
 
+import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
@@ -18,7 +19,23 @@ export interface Witness {
   readonly stimulus: Stimulus;
   /** The values that it was made of. */
   readonly values: Assignment;
+  /**
+   * Fields of `__sk_buff` that a frame in a network has and no test run gives it: [offset, value] each. With any, only the
+   * machine can run it.
+   */
+  readonly context: readonly (readonly [offset: number, value: number])[];
 }
+
+/** Where these fields lie, by the names of their unknowns. */
+const GIVEN_FIELDS: Readonly<Record<string, number>> = {
+  'given.vlan_present': SK_BUFF.vlanPresent,
+  'given.vlan_tci': SK_BUFF.vlanTci,
+  'given.queue_mapping': SK_BUFF.queueMapping,
+  'given.tc_index': SK_BUFF.tcIndex,
+  'given.hash': SK_BUFF.hash,
+  'given.tc_classid': SK_BUFF.tcClassid,
+  'given.napi_id': SK_BUFF.napiId,
+};
 
 /** Nobody can make such an input here, though there may be one. */
 export interface NoWitness {
@@ -69,6 +86,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
   return {
     values,
+    context: inputs.hook === 'xdp' ? [] : contextOf(state, values),
     stimulus: {
       packet,
       ...(metaLength === 0 ? {} : { metadata }),
@@ -82,6 +100,20 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
       ...(fill === 0 ? {} : { stackFill: fill }),
     },
   };
+}
+
+function contextOf(state: PathState, values: Assignment): (readonly [number, number])[] {
+  const fields: (readonly [number, number])[] = [];
+  for (const [unknown, value] of values) {
+    const offset = GIVEN_FIELDS[unknown.name];
+    if (offset !== undefined && value !== 0n) fields.push([offset, Number(value)]);
+  }
+  const evaluator = new Evaluator(values);
+  if (evaluator.isTrue(state.pool.unknown(1, 'given.vlan_present'))) {
+    const isService = evaluator.isTrue(state.pool.unknown(1, 'given.vlan_service'));
+    fields.push([SK_BUFF.vlanProto, isService ? 0xa888 : 0x0081]);
+  }
+  return fields;
 }
 
 /** Fields that no engine can give a frame have to be 0, as in the machine. */
@@ -140,7 +172,7 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
   }
   const full = fullMaps(state, evaluator);
   for (const map of full) {
-    const { keySize, valueSize, maxEntries } = inputs.machine.maps[map]!.definition;
+    const { type, keySize, valueSize, maxEntries } = inputs.machine.maps[map]!.definition;
     if (maxEntries > MOST_FILLED)
       return `map ${names[map]} with its ${maxEntries} entries would have to be full`;
     const entries = entriesOf(names[map]!);
@@ -149,13 +181,22 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
       if (entry.map === map)
         taken.add(Uint8Array.from(entry.key, (one) => Number(evaluator.value(one))).join());
     }
+    while (keySize === 0 && entries.length < maxEntries) {
+      entries.push({ key: new Uint8Array(0), value: new Uint8Array(valueSize) });
+    }
     for (let index = 1; entries.length < maxEntries; index++) {
       const key = new Uint8Array(keySize).fill(0xee);
-      for (let at = 0; at < Math.min(4, keySize); at++) key[at] = (index >>> (8 * at)) & 0xff;
+      // A prefix begins with its length: all bits of it.
+      const from = type === 'LPM_TRIE' ? 4 : 0;
+      if (from > 0) key.set([(keySize - 4) * 8, 0, 0, 0]);
+      for (let at = 0; at < Math.min(4, keySize - from); at++) key[from + at] = (index >>> (8 * at)) & 0xff;
       if (!taken.has(key.join())) entries.push({ key, value: new Uint8Array(valueSize) });
       if (index > maxEntries + taken.size) return `map ${names[map]} cannot be filled with other keys`;
     }
   }
+  // What a stack gives back first was put there last.
+  for (const { name, definition } of inputs.machine.maps)
+    if (definition.type === 'STACK') maps[name]?.reverse();
   for (const block of state.blocks) {
     if (block.what !== 'globals') continue;
     const initial = inputs.machine.object.maps[block.map]!.global?.bytes;
@@ -273,7 +314,7 @@ function preferred(inputs: Inputs, state: PathState, from: Assignment): Assignme
     return true;
   };
   for (const unknown of usedUnknowns(state)) {
-    if (unknown.name.startsWith('fixed.')) prefer(pool.equal(unknown, pool.constant(unknown.width, 0)));
+    if (/^(fixed|given)\./.test(unknown.name)) prefer(pool.equal(unknown, pool.constant(unknown.width, 0)));
   }
   const clocks = state.answers.filter((one) => CLOCKS.has(one.helper));
   for (const one of clocks.slice(1)) prefer(pool.equal(one.result!, clocks[0]!.result!));

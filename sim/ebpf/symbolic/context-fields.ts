@@ -61,6 +61,12 @@ export function storeContext(state: PathState, offset: number, size: number, val
   state.context.store(pool, offset, kept);
 }
 
+/** A word of the context as it is now. */
+export function contextWord(inputs: Inputs, state: PathState, field: number): Term {
+  const bytes = [3, 2, 1, 0].map((index) => contextByte(inputs, state, field + index));
+  return state.pool.concat(bytes);
+}
+
 export function contextByte(inputs: Inputs, state: PathState, offset: number): Term {
   const written = state.context.byte(state.pool, offset);
   if (written !== undefined) return written;
@@ -98,10 +104,30 @@ function skbWord(inputs: Inputs, state: PathState, field: number): Term {
       return protocol(inputs);
     case SK_BUFF.pktType:
       return packetType(inputs);
+    case SK_BUFF.vlanPresent:
+      return pool.zeroExtend(32, pool.unknown(1, 'given.vlan_present'));
+    case SK_BUFF.vlanTci:
+      return whereTagged(inputs, pool.zeroExtend(32, pool.unknown(16, 'given.vlan_tci')));
+    case SK_BUFF.vlanProto: {
+      const isService = pool.unknown(1, 'given.vlan_service');
+      return whereTagged(inputs, pool.ite(isService, pool.constant(32, 0xa888), pool.constant(32, 0x0081)));
+    }
+    case SK_BUFF.queueMapping:
+    case SK_BUFF.tcIndex:
+      return pool.zeroExtend(32, pool.unknown(16, `given.${inputs.layout.field(field)}`));
+    case SK_BUFF.hash:
+    case SK_BUFF.tcClassid:
+    case SK_BUFF.napiId:
+      return pool.unknown(32, `given.${inputs.layout.field(field)}`);
     default:
-      // What a frame has there in a network, and no engine can give it.
+      // What a frame has there in a network, and nobody can give it here.
       return pool.unknown(32, `fixed.${inputs.layout.field(field)}`);
   }
+}
+
+/** A field of the tag that lies beside the frame; 0 where there is none. */
+function whereTagged({ pool }: Inputs, field: Term): Term {
+  return pool.ite(pool.unknown(1, 'given.vlan_present'), field, pool.constant(32, 0));
 }
 
 /** `eth_type_trans`, in network order. */

@@ -28,7 +28,7 @@ export const DEFAULT_EXPLORE_LIMITS: Omit<ExploreLimits, 'deadline'> = {
 };
 
 /** Numbers that a term may be on one path: beyond, the path is not followed. */
-const MOST_NUMBERS = 64;
+const MOST_NUMBERS = 160;
 
 export interface Exploration {
   /** Why not every path was followed; undefined: all were. */

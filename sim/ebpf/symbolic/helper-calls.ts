@@ -16,10 +16,17 @@ import { PACKET_HELPERS } from './packet-helpers.ts';
 import { PathMemory } from './path-memory.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
+import { QUEUE_HELPERS } from './queue-helpers.ts';
+import { SKB_ROOM_HELPERS } from './skb-room-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
 
-const STATED: Readonly<Record<string, SymbolicHelper>> = { ...EXACT_HELPERS, ...PACKET_HELPERS };
+const STATED: Readonly<Record<string, SymbolicHelper>> = {
+  ...EXACT_HELPERS,
+  ...PACKET_HELPERS,
+  ...SKB_ROOM_HELPERS,
+  ...QUEUE_HELPERS,
+};
 
 /** The names of helpers and kernel functions whose effect is stated term by term. */
 export function isStated(name: string): boolean {

@@ -61,6 +61,7 @@ export function findEntry(
   if (!isIndexed && !TABLES.has(type)) throw new NotFollowed(`a lookup in a map of type ${type}`);
   if (live.source.global !== undefined) throw new NotFollowed('a lookup in a data section');
   const own = state.entries.filter((one) => one.map === map);
+  if (type === 'LPM_TRIE') state.assume(`prefixes of map ${live.name} do not cover each other`);
   for (const entry of own) {
     const same = pool.all(key.map((byte, index) => pool.equal(byte, entry.key[index]!)));
     if (state.decide(same)) return { entry, isThere: state.decide(entry.isThere) };
@@ -101,7 +102,7 @@ export function updateEntry(
   const live = inputs.machine.maps[map]!;
   const { type } = live.definition;
   if (live.hasSpecialFields) throw new NotFollowed('an update of a value with a lock or a timer');
-  if (type === 'LPM_TRIE' || (!ARRAYS.has(type) && !TABLES.has(type))) {
+  if (!ARRAYS.has(type) && !TABLES.has(type)) {
     throw new NotFollowed(`an update of a map of type ${type}`);
   }
   const wanted = state.number(flags);

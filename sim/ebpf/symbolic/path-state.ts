@@ -139,6 +139,8 @@ export class PathState {
   splits = 0;
   tailCalls = 0;
   redirect: Term | undefined;
+  /** Queues that were written, and how often. */
+  readonly pushed: Map<number, number> = new Map();
   /** TC: length of what lies before the network header. */
   networkOffset: Term;
   /** Notes: what the proof takes for granted because of this path. */
@@ -194,6 +196,7 @@ export class PathState {
     this.splits = from.splits;
     this.tailCalls = from.tailCalls;
     this.redirect = from.redirect;
+    for (const [map, count] of from.pushed) this.pushed.set(map, count);
     this.networkOffset = from.networkOffset;
     this.assumptions = from.assumptions;
     this.readsUnwritten = from.readsUnwritten;
