@@ -98,7 +98,7 @@ async function generate(
   const hooks = program.entries.map((entry) => entry.hook);
   const text = options.seed ?? freshSeed();
   const worlds = options.world === undefined ? undefined : worldsIn(placed);
-  const guidance = guidanceOf(program, { seed: text, runs: options.runs, worlds });
+  const guidance = guidanceOf(program, { seed: text, worlds });
   const plain = new PacketGenerator(guidance?.hints ?? hintsOf(program), hooks);
   const generator = guidance === undefined ? plain : new GuidedSource(plain, program, guidance);
   const seed = seedFromText(text);

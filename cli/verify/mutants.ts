@@ -75,7 +75,7 @@ async function score(
 ): Promise<Scored> {
   const given = worlds === undefined ? {} : { worlds };
   const runs = plan.runs ?? DEFAULT_RUNS;
-  const guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, runs, worlds }) : undefined;
+  const guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds }) : undefined;
   const of = mutantsOf(program, worlds).length;
   const results: MutantResult[] = [];
   const judged = judgeMutants(program, {

@@ -127,7 +127,7 @@ async function* casesToReplay(): AsyncGenerator<SavedCase> {
 
 async function begin(chosen: Program, started: readonly NamedWorld[] | undefined): Promise<void> {
   program = chosen;
-  guidance = plan.guided ? guidanceOf(program, { ...plan, worlds: started }) : undefined;
+  guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds: started }) : undefined;
   runner = new BatchRunner({
     program,
     engines: chooseEngines(plan.engines, plan.live, plan.asKernel).engines,

@@ -2,6 +2,7 @@
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { BATCH_SIZE } from '../batch-plan.ts';
+import { GUIDED_CASE } from '../guide/guided-run.ts';
 import type { Divergence } from '../report.ts';
 
 /** How many packets `verify` generates when it is not told. */
@@ -48,9 +49,14 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
     run.seed,
     ...(isCheck && run.runs === undefined ? [] : runsOf(divergence, run)),
   );
-  const capture = file ?? ('file' in seen && !seen.file.startsWith('example: ') ? seen.file : undefined);
+  const capture = file ?? ('file' in seen && isFile(seen.file) ? seen.file : undefined);
   if (capture === undefined || program.object === undefined) return { repeat };
   return { repeat, alone: commandText('run', ...named, ...asKernel, '--packet', capture) };
+}
+
+/** Examples and guided cases are named in the place of a file. */
+function isFile(path: string): boolean {
+  return !path.startsWith('example: ') && !path.startsWith(GUIDED_CASE);
 }
 
 /** The same batches up to the one that shows it: what is found first depends on the whole batch. */

@@ -1,24 +1,19 @@
-/** A guided run: how much effort it is worth, and the kept cases as ones to replay. */
+/** The kept cases of a guidance as cases to replay. */
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { DEFAULT_EFFORT, type Guidance, type GuidedCase } from './guide.ts';
+import type { Guidance, GuidedCase } from './guide.ts';
 
-/** Instructions of guidance for each packet that a run has, and for each second that it may take. */
-const EFFORT_PER_PACKET = 200;
-const EFFORT_PER_SECOND = 400_000;
-const MOST = 40_000_000;
-
-/** A matter of what was asked for, never of the machine: guidance is the same for all workers. */
-export function effortOf({ runs, seconds }: { readonly runs?: number; readonly seconds?: number }): number {
-  if (runs !== undefined) return Math.min(DEFAULT_EFFORT, runs * EFFORT_PER_PACKET);
-  return Math.min(MOST, Math.max(DEFAULT_EFFORT, (seconds ?? 0) * EFFORT_PER_SECOND));
-}
+/** What the paths of these cases begin with: there is no such file. */
+export const GUIDED_CASE = 'guided case ';
 
 /** Each as a case of its own, with what it was kept for in the place of a path. */
 export function* guidedCases(program: Program, { cases }: Guidance): Generator<SavedCase, void, undefined> {
   for (const [index, one] of cases.entries()) {
     const { world, stimuli } = one;
-    yield { path: `guided ${index + 1}: ${purposeOf(one)}`, case: { program: program.name, world, stimuli } };
+    yield {
+      path: `${GUIDED_CASE}${index + 1}: ${purposeOf(one)}`,
+      case: { program: program.name, world, stimuli },
+    };
   }
 }
 

@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
+import { seedFromText } from '../../corpus/generate/random.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { Guidance, GuidedCase } from './guide.ts';
+import { GuidedSource, guidedWorlds } from './guided-source.ts';
+
+const SEED = seedFromText('source');
+const PROGRAM: Program = { name: 'any', entries: [{ function: 'any', hook: 'xdp' }] };
+const MARK = 0xa7;
+const HERE = { time: 1n };
+
+/** A case of packets that no generator makes. */
+function kept(count: number, length: number = 60): GuidedCase {
+  const stimuli = Array.from({ length: count }, () => ({ packet: new Uint8Array(length).fill(MARK) }));
+  return { world: HERE, stimuli, reached: [] };
+}
+
+function source(...cases: GuidedCase[]): GuidedSource {
+  const guidance: Guidance = {
+    cases,
+    hints: {},
+    branches: { reached: 0, total: 0 },
+    missing: [],
+    runs: 0,
+    instructions: 0,
+    share: 0,
+  };
+  return new GuidedSource(new PacketGenerator(), PROGRAM, guidance);
+}
+
+function packets(from: GuidedSource, first: number, count: number, limits = NO_LIMITS): Stimulus[] {
+  const batch = new PacketBatch(count);
+  from.fill(batch, SEED, first, count, limits, HERE);
+  return Array.from({ length: count }, (_, index) => batch.stimulus(index));
+}
+
+function isKept({ packet }: Stimulus): boolean {
+  return packet.filter((byte) => byte === MARK).length > packet.length / 2;
+}
+
+it('makes half of the packets of kept cases', () => {
+  const all = packets(source(kept(3)), 0, 512);
+  expect(all.filter(isKept)).toHaveLength(256);
+});
+
+it('makes the same packets however a run is cut', () => {
+  const whole = packets(source(kept(3), kept(1)), 0, 400);
+  const one = source(kept(3), kept(1));
+  const pieces = [0, 10, 64, 70, 130, 193, 256, 399, 400];
+  const cut = pieces.slice(1).flatMap((end, index) => packets(one, pieces[index]!, end - pieces[index]!));
+  expect(cut).toEqual(whole);
+});
+
+it('leaves out what an engine does not take', () => {
+  const all = packets(source(kept(1, 8)), 0, 256, TEST_RUN_LIMITS);
+  expect(all.filter(isKept)).toEqual([]);
+  expect(Math.min(...all.map(({ packet }) => packet.length))).toBeGreaterThanOrEqual(14);
+});
+
+it('adds the worlds in which something was kept, each once', () => {
+  const guidance = { cases: [kept(1), kept(2)] } as unknown as Guidance;
+  expect(guidedWorlds([{ name: 'empty', world: {} }], guidance)).toEqual([
+    { name: 'empty', world: {} },
+    { name: 'found 1', world: HERE },
+  ]);
+});
