@@ -236,6 +236,11 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       (text) => ['corpus', 'show', 'ping.pcapng', '--filter', text],
       /^.*filter, column \d+: .*\n/,
     ),
+    ...each(
+      NOT_FILTERS,
+      (text) => ['checksum', 'ping.pcapng', '--filter', text],
+      /^.*filter, column \d+: .*\n/,
+    ),
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'merge', 'ping.pcapng', file, '--out', 'new']),
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'minimize', 'icmp_echo', file, '--out', 'new']),
     ...forms([...NOT_PROGRAMS, ...NOT_MODULES], (name) => [

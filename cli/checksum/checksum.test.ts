@@ -87,6 +87,17 @@ describe('several captures', () => {
     ]);
   });
 
+  it('are looked at where they match a filter, and keep their numbers', async () => {
+    const none = await checksum(bad, '--filter', 'tcp || udp.dstport == 4');
+    expect(none).toMatchObject({ code: 0 });
+    expect(none.out).toContain(': 0 of 3 packets');
+    const faulty = await checksum(bad, '--filter', 'udp.srcport == 7 && ip.src == 10.0.0.0/8');
+    expect(faulty).toMatchObject({ code: 1 });
+    expect(faulty.out).toContain('packet 2: udp checksum bad');
+    const { files } = await json(bad, '--filter', 'tcp');
+    expect(files).toMatchObject([{ packets: 3, matched: 0, faultCount: 0 }]);
+  });
+
   it('end with 1 for a fault and 0 for none', async () => {
     expect((await checksum(good, bad)).code).toBe(1);
     expect((await checksum(good, good)).code).toBe(0);

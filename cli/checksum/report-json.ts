@@ -36,6 +36,8 @@ const layerShape = v.object({
 const fileShape = v.object({
   file: v.string(),
   packets: amount,
+  /** With `--filter`: how many of them matched. */
+  matched: v.optional(amount),
   layers: v.record(v.string(), layerShape),
   faults: v.array(faultShape),
   faultCount: amount,
@@ -76,6 +78,7 @@ function fileJson({ file, checker, error }: FileReport): ChecksumReport['files']
   return {
     file,
     packets: checker.packets,
+    ...(checker.filteredOut === 0 ? {} : { matched: checker.packets - checker.filteredOut }),
     layers: Object.fromEntries(CHECKSUM_LAYERS.map((layer) => [layer, row(layer)])),
     faults: checker.faults.map(({ got, expected, ...fault }) => ({
       ...fault,

@@ -24,7 +24,9 @@ export function printReport(report: FileReport, options: TextOptions, terminal: 
   if (error !== undefined && checker.packets === 0) return;
   const speed = seconds < 0.5 ? '' : `, ${rate(checker.packets, seconds)}`;
   if (options.bad !== true) {
-    terminal.print(`${terminal.style('bold', file)}: ${packetsText(checker.packets)}${speed}`);
+    terminal.print(
+      `${terminal.style('bold', file)}: ${matchedText(checker)}${packetsText(checker.packets)}${speed}`,
+    );
     printTable(checker, options, terminal);
     for (const note of notes(checker, options)) terminal.print(`  ${note}`);
   } else if (checker.faultCount > 0) {
@@ -130,6 +132,10 @@ export function checksumLine({ layer, depth, status, got, expected, reassembled 
   const place = depth === 0 ? layer : `${layer} (depth ${depth})`;
   const whole = reassembled === true ? ' of the reassembled datagram' : '';
   return `${place} checksum${whole} ${status}: got ${hex(got, layer)}, expected ${hex(expected, layer)}`;
+}
+
+function matchedText({ packets, filteredOut }: CaptureChecker): string {
+  return filteredOut === 0 ? '' : `${count(packets - filteredOut)} of `;
 }
 
 function packetsText(packets: number): string {

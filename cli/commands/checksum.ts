@@ -1,5 +1,6 @@
 /** `xdpsim checksum`: every checksum in captures, recomputed. */
 import type { Command } from 'commander';
+import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import type { CheckOptions } from '../../verify/captures/checker.ts';
 import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
 import { checkFile, exitCodeOf, type FileReport } from '../checksum/check-file.ts';
@@ -7,6 +8,7 @@ import { reportJson } from '../checksum/report-json.ts';
 import { printReport } from '../checksum/report-text.ts';
 import { FragmentRepairs, requireTwoPasses, writeFaulty, writeFixed } from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
+import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { parseCount, parseDuration, parseName, parseOutput, repeated } from '../input/options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
@@ -20,6 +22,7 @@ interface Options {
   readonly reassemble: boolean;
   readonly layer: readonly string[];
   readonly bad?: boolean;
+  readonly filter?: PacketFilter;
   readonly mtu: number;
   readonly explain?: number;
   readonly fix?: string;
@@ -36,6 +39,7 @@ export function registerChecksum(program: Command): void {
     .description('check every checksum in captures, also inside tags, tunnels, ICMP errors and fragments')
     .argument('[capture...]', 'pcap, pcapng or snoop files, packed (gzip, zstd) or not; - for standard input')
     .option('--bad', 'print only what is wrong')
+    .option('--filter <expression>', FILTER_HELP, parseFilterOption)
     .option('--layer <name>', `only checksums of this kind (${CHECKSUM_LAYERS.join(', ')})`, repeated, [])
     .option('--strict', 'count checksums that were not filled in yet (offload) as bad')
     .option('--no-reassemble', 'do not put fragmented datagrams together')
@@ -101,6 +105,7 @@ function checkOptionsOf(
     strict: options.strict === true,
     reassemble: options.reassemble,
     layers,
+    filter: options.filter,
     maxFaults: options.maxFaults,
     mtu: options.mtu,
     keepFaulty: options.writeBad !== undefined,
@@ -136,7 +141,7 @@ async function watch(
 function refuseTogether(
   option: string,
   options: Options,
-  others: readonly ('explain' | 'fix' | 'writeBad' | 'against' | 'bad')[],
+  others: readonly ('explain' | 'fix' | 'writeBad' | 'against' | 'bad' | 'filter')[],
 ): void {
   for (const name of others) {
     if (options[name] === undefined) continue;
@@ -172,7 +177,7 @@ async function against(
   terminal: Terminal,
 ): Promise<void> {
   if (files.length > 1) throw inputFailure('--against compares one capture with another');
-  refuseTogether('--against', options, ['explain', 'fix', 'writeBad', 'bad']);
+  refuseTogether('--against', options, ['explain', 'fix', 'writeBad', 'bad', 'filter']);
   if (options.layer.length > 0) throw inputFailure('--against cannot be combined with --layer');
   const { maxFaults } = options;
   const json = options.json === true;

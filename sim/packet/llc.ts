@@ -31,7 +31,7 @@ export const LLC = protocol({
   source: 'IEEE 802.2 §3',
   fields: {
     destinationSap: hex(8, 'DSAP', {
-      filter: 'llc.dsap.sap',
+      filter: 'llc.dsap',
       scapy: 'dsap',
       names: (sap) => SAPS[sap],
       computed: { what: 'next', space: 'llcSap' },
@@ -39,6 +39,7 @@ export const LLC = protocol({
       edges: Object.values(LLC_SAP),
     }),
     sourceSap: hex(8, 'SSAP', {
+      filter: 'llc.ssap',
       scapy: 'ssap',
       names: (sap) => SAPS[sap],
       computed: { what: 'next', space: 'llcSap' },

@@ -2,6 +2,8 @@
  * Checks every checksum of a capture, batch by batch: counts, faults, what was unfinished, fragmented, skipped and not
  * looked into. Memory is bounded by what is listed, not by the capture.
  */
+import { matchesCaptured } from '../../corpus/filter/captured.ts';
+import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import type { CaptureBatch } from '../../corpus/formats/capture-batch.ts';
 import { asEthernet } from '../../corpus/formats/ethernet-frame.ts';
 import { isReadable } from '../../corpus/formats/link-layer.ts';
@@ -37,6 +39,8 @@ export interface CheckOptions {
   readonly reassemble?: boolean;
   /** Faults of these layers only; default all. */
   readonly layers?: ReadonlySet<string> | undefined;
+  /** Which packets are looked at; default all. They keep the numbers that they have in the capture. */
+  readonly filter?: PacketFilter | undefined;
   /** How many faults are kept. */
   readonly maxFaults?: number;
   /** IP packets that are longer were not on the wire like this; default 1500. */
@@ -60,6 +64,8 @@ interface Deferred {
 /** What is private is so for the compiler only: the check that `#names` ask for at every access is felt with every packet. */
 export class CaptureChecker implements ChecksumSink {
   packets = 0;
+  /** Packets that the filter left out. */
+  filteredOut = 0;
   readonly faults: CaptureFault[] = [];
   /** Faults found, listed or not. */
   faultCount = 0;
@@ -116,7 +122,9 @@ export class CaptureChecker implements ChecksumSink {
   /** Checks the packets of a batch up to `end`. */
   check(batch: CaptureBatch, end: number = batch.count): void {
     this.setBytes(batch.bytes);
-    const left = end === batch.count ? this.options.fast?.scan(batch, this.mtu) : undefined;
+    // What counts plain packets does not ask the filter.
+    const isFast = end === batch.count && this.options.filter === undefined;
+    const left = isFast ? this.options.fast?.scan(batch, this.mtu) : undefined;
     if (left !== undefined) {
       this.checkLeft(batch, left);
       return;
@@ -235,6 +243,11 @@ export class CaptureChecker implements ChecksumSink {
   }
 
   private scan(at: number, length: number, linkType: number): void {
+    const { filter } = this.options;
+    if (filter !== undefined && !matchesCaptured(filter, this.bytes, at, at + length, linkType)) {
+      this.filteredOut++;
+      return;
+    }
     this.at = at;
     this.length = length;
     this.linkType = linkType;
