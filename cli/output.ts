@@ -58,6 +58,11 @@ export function showProgress(line: string | undefined): void {
   write(process.stderr, 2, `\r\x1b[K${shown}`);
 }
 
+/** Empties the terminal on standard output; where that is none, prints nothing. */
+export function clearScreen(): void {
+  if (process.stdout.isTTY === true) write(process.stdout, 1, '\x1b[2J\x1b[3J\x1b[H');
+}
+
 /** Text in a style, which becomes visible when it is printed through this module. */
 export function paint(style: Style, text: string): string {
   const [open = '', close = ''] = styleText(style, '|', { validateStream: false })

@@ -19,6 +19,8 @@ export interface CheckPlan {
   /** Those that alone are judged; none: all. */
   readonly only: readonly string[];
   readonly sweeps: boolean;
+  /** Instructions that may be spent on finding packets for every branch; default: see `check`. */
+  readonly effort?: number;
   readonly shrinkSeconds: number;
   readonly minCoverage?: number;
   /** Where cases are saved. */

@@ -19,6 +19,7 @@ export interface CheckOptions extends WorldOptions {
   readonly only: readonly string[];
   readonly asKernel: readonly KernelVersion[];
   readonly sweeps: boolean;
+  readonly effort?: number;
   readonly shrinkTime: number;
   readonly minCoverage?: number;
   readonly report?: string;
@@ -94,6 +95,7 @@ function planOf(
       sweeps: options.sweeps && (own?.sweeps ?? config.sweeps ?? true),
       shrinkSeconds: options.shrinkTime,
       directory: resolve(report ?? 'corpus/regressions'),
+      ...(options.effort === undefined ? {} : { effort: options.effort }),
       ...(runs === undefined ? {} : { runs }),
       ...(seconds === undefined ? {} : { seconds }),
       ...(minCoverage === undefined ? {} : { minCoverage }),

@@ -66,6 +66,7 @@ async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatc
     signal: watch.signal,
     ...(statesWorld(plan.surroundings) ? { worlds: worldsIn(placed) } : {}),
     ...(runs === undefined ? {} : { runs }),
+    ...(plan.effort === undefined ? {} : { effort: plan.effort }),
     ...(seconds === undefined ? {} : { seconds }),
     ...(minCoverage === undefined ? {} : { minCoverage }),
     ...(watch.onProgress === undefined ? {} : { onProgress: watch.onProgress }),

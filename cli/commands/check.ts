@@ -1,6 +1,7 @@
 /** `xdpsim check`: the gate before deploy. */
 import { type Command, Option } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { Baseline, readBaseline, writeBaseline } from '../check/baseline.ts';
 import { type JudgedProgram, judge, withReasons } from '../check/judged.ts';
@@ -12,13 +13,15 @@ import { checkReportJson } from '../check/report-json.ts';
 import { acceptedLines, checkedLines, verdictLine } from '../check/report-text.ts';
 import { checkAll, programsOf } from '../check/run.ts';
 import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
+import { watchFiles } from '../check/watch-files.ts';
 import { cflagsOption, clangOption, useCompiler } from '../compile/settings.ts';
-import { loadConfig } from '../config/load.ts';
-import { EXIT } from '../failure.ts';
+import { findConfig, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { EXIT, reportError, toFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import {
+  freshSeed,
   parseCount,
   parseDuration,
   parseDurationOrOff,
@@ -26,6 +29,8 @@ import {
   parsePercent,
   repeated,
 } from '../input/options.ts';
+import { parseObjectName } from '../input/program-source.ts';
+import { filesOf } from '../input/read-object.ts';
 import {
   aimOption,
   mapOption,
@@ -35,14 +40,15 @@ import {
   worldWords,
 } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { printJson, reportLine } from '../output.ts';
-import { count, createTerminal, rate } from '../terminal.ts';
+import { clearScreen, printJson, reportLine } from '../output.ts';
+import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 
 interface Options extends CheckOptions, OutputOptions {
   readonly verbose?: boolean;
   readonly config?: string | false;
   readonly baseline?: string;
   readonly updateBaseline?: boolean;
+  readonly watch?: boolean;
   readonly color: boolean;
 }
 
@@ -96,6 +102,12 @@ export function registerCheck(program: Command): void {
       parseOutput('--baseline'),
     )
     .option('--update-baseline', 'accept all errors and warnings that are found')
+    .addOption(
+      new Option(
+        '--watch',
+        'check again whenever a source, what it includes, or the configuration changes',
+      ).conflicts(['json', 'junit', 'sarif', 'github', 'updateBaseline']),
+    )
     .addOption(cflagsOption())
     .addOption(clangOption())
     .option('--report <dir>', 'where cases are saved (default: corpus/regressions)', parseOutput('--report'))
@@ -109,53 +121,19 @@ function parseKernelVersions(text: string, before: readonly KernelVersion[]): re
 
 async function run(names: readonly string[], options: Options): Promise<void> {
   await requireOutputs(options);
-  const loaded = await loadConfig(options.config);
-  const plans = plansOf(names, options, loaded);
-  const baselineFile = baselinePath(options.baseline, loaded);
-  const baseline = readBaseline(baselineFile);
+  if (options.watch === true) return watch(names, options);
   const interrupt = onInterrupt();
-  const jobs: { readonly compiled: CompiledPlan; readonly placed: readonly PlacedProgram[] }[] = [];
-  // What is wrong with one of them is said before any is checked.
-  for (const compiled of plans) {
-    useCompiler(compiled.compiler);
-    jobs.push({ compiled, placed: await programsOf(compiled.plan) });
-  }
-  const programs = jobs.flatMap(({ placed }) => placed.map(({ program }) => program));
+  const prepared = await prepare(names, options);
+  const { baseline, baselineFile, seed } = prepared;
   const terminal = createTerminal(options);
-  announceMemory(programs);
   const quiet = options.json === true;
-  const { seed } = plans[0]!.plan;
   if (!quiet) {
     terminal.print(`seed ${seed}`);
-    for (const line of assumedSizes(programs)) terminal.print(terminal.style('yellow', line));
+    for (const line of assumedSizes(prepared.programs)) terminal.print(terminal.style('yellow', line));
   }
-  const judged: JudgedProgram[] = [];
-  for (const { compiled, placed } of jobs) {
-    const { plan, offReasons } = compiled;
-    await checkAll(plan, placed, {
-      signal: interrupt.signal,
-      onProgress: ({ program, phase, packets, seconds, divergences }) => {
-        const found = divergences === 0 ? '' : `, ${divergences} found`;
-        terminal.progress(() => `${program}: ${phase}: ${count(packets)}, ${rate(packets, seconds)}${found}`);
-      },
-      onChecked: (checked, program) => {
-        terminal.clearProgress();
-        const one = judge(
-          program,
-          withReasons(checked, offReasons),
-          (one) => baseline.reasonFor(one),
-          plan.minCoverage,
-        );
-        judged.push(one);
-        if (quiet) return;
-        terminal.print();
-        const text = { verbose: options.verbose === true, run: runOptions(plan, options) };
-        for (const line of checkedLines(one.checked, program, text, terminal)) terminal.print(line);
-        for (const line of acceptedLines(one)) terminal.print(line);
-        terminal.print(verdictLine(one.checked, terminal));
-      },
-    });
-  }
+  const judged = await checkPrepared(prepared, interrupt.signal, terminal, (one, plan) => {
+    if (!quiet) printJudged(one, plan, options, terminal);
+  });
   interrupt.release();
   const isInterrupted = interrupt.signal.aborted;
   const all = judged.map(({ checked }) => checked);
@@ -195,8 +173,159 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   process.exitCode = exitCodeOfCheck(after, false);
 }
 
+interface Prepared {
+  readonly loaded: LoadedConfig | undefined;
+  readonly jobs: readonly { readonly compiled: CompiledPlan; readonly placed: readonly PlacedProgram[] }[];
+  readonly programs: readonly Program[];
+  readonly baseline: Baseline;
+  readonly baselineFile: string;
+  readonly seed: string;
+}
+
+/** Reads, compiles and places everything: what is wrong with one of the programs is said before any is checked. */
+async function prepare(names: readonly string[], options: Options): Promise<Prepared> {
+  const loaded = await loadConfig(options.config);
+  const plans = plansOf(names, options, loaded);
+  const baselineFile = baselinePath(options.baseline, loaded);
+  const baseline = readBaseline(baselineFile);
+  const jobs: Prepared['jobs'][number][] = [];
+  for (const compiled of plans) {
+    useCompiler(compiled.compiler);
+    jobs.push({ compiled, placed: await programsOf(compiled.plan) });
+  }
+  const programs = jobs.flatMap(({ placed }) => placed.map(({ program }) => program));
+  announceMemory(programs);
+  return { loaded, jobs, programs, baseline, baselineFile, seed: plans[0]!.plan.seed };
+}
+
+async function checkPrepared(
+  { jobs, baseline }: Prepared,
+  signal: AbortSignal,
+  terminal: Terminal,
+  onJudged: (judged: JudgedProgram, plan: CheckPlan) => void,
+): Promise<JudgedProgram[]> {
+  const judged: JudgedProgram[] = [];
+  for (const { compiled, placed } of jobs) {
+    const { plan, offReasons } = compiled;
+    await checkAll(plan, placed, {
+      signal,
+      onProgress: ({ program, phase, packets, seconds, divergences }) => {
+        const found = divergences === 0 ? '' : `, ${divergences} found`;
+        terminal.progress(() => `${program}: ${phase}: ${count(packets)}, ${rate(packets, seconds)}${found}`);
+      },
+      onChecked: (checked, program) => {
+        terminal.clearProgress();
+        const reasonFor = (fingerprint: string): string | undefined => baseline.reasonFor(fingerprint);
+        const one = judge(program, withReasons(checked, offReasons), reasonFor, plan.minCoverage);
+        judged.push(one);
+        onJudged(one, plan);
+      },
+    });
+  }
+  return judged;
+}
+
+function printJudged(one: JudgedProgram, plan: CheckPlan, options: Options, terminal: Terminal): void {
+  terminal.print();
+  const text = { verbose: options.verbose === true, run: runOptions(plan, options) };
+  for (const line of checkedLines(one.checked, one.program, text, terminal)) terminal.print(line);
+  for (const line of acceptedLines(one)) terminal.print(line);
+  terminal.print(verdictLine(one.checked, terminal));
+}
+
+/** `--watch`: a quick check at once, whose verdict comes while you look, then the whole one, until something changes. */
+async function watch(names: readonly string[], options: Options): Promise<void> {
+  const terminal = createTerminal(options);
+  const interrupt = onInterrupt();
+  const seed = options.seed ?? freshSeed();
+  const quick: Options = {
+    ...options,
+    ...{
+      seed,
+      sweeps: false,
+      runs: Math.min(options.runs ?? QUICK_RUNS, QUICK_RUNS),
+      shrinkTime: 0.5,
+      effort: QUICK_EFFORT,
+    },
+  };
+  await watchFiles({
+    signal: interrupt.signal,
+    files: () => watchedFiles(names, options),
+    onChange: async (signal, since) => {
+      clearScreen();
+      const seconds = (): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+      try {
+        const prepared = await prepare(names, quick);
+        const show =
+          (own: Options) =>
+          (one: JudgedProgram, plan: CheckPlan): void => {
+            // Of a round that was overtaken nothing is shown.
+            if (!signal.aborted) printJudged(one, plan, own, terminal);
+          };
+        const first = await checkPrepared(prepared, signal, terminal, show(quick));
+        if (signal.aborted) return;
+        const verdict = overallVerdict(
+          first.map(({ checked }) => checked),
+          false,
+        );
+        terminal.print();
+        terminal.print(`Quick check: ${verdict.verdict.toUpperCase()} after ${seconds()}`);
+        if (verdict.verdict === 'fail') return;
+        terminal.print('The whole check goes on …');
+        const whole = await checkPrepared(
+          await prepare(names, { ...options, seed }),
+          signal,
+          terminal,
+          show(options),
+        );
+        if (signal.aborted) return;
+        const final = overallVerdict(
+          whole.map(({ checked }) => checked),
+          false,
+        );
+        terminal.print();
+        terminal.print(`Whole check: ${final.verdict.toUpperCase()} after ${seconds()}`);
+      } catch (error) {
+        // What can be put right by the next save is shown, and waited for.
+        if (toFailure(error)?.exitCode !== EXIT.input) throw error;
+        reportError(error);
+      }
+    },
+    onWait: () => terminal.print(terminal.style('dim', 'Waiting for changes; Ctrl-C ends it.')),
+  });
+  interrupt.release();
+  process.exitCode = EXIT.interrupted;
+}
+
+/** A verdict on so many packets comes within two seconds for most programs. */
+const QUICK_RUNS = 4000;
+const QUICK_EFFORT = 200_000;
+
+/** Sources with what they include, the worlds and maps around them, the configuration and the accepted findings. */
+async function watchedFiles(names: readonly string[], options: Options): Promise<string[]> {
+  const beside = [options.world, ...options.map.map((text) => text.slice(text.indexOf('=') + 1))];
+  const config = options.config === false ? undefined : (options.config ?? findConfig('.'));
+  const files = [
+    ...names,
+    ...beside.filter((one) => one !== undefined),
+    ...(config === undefined ? [] : [config]),
+  ];
+  try {
+    const loaded = await loadConfig(options.config);
+    for (const { plan } of plansOf(names, { ...options, seed: 'watch' }, loaded)) {
+      const { world, map } = plan.surroundings;
+      files.push(...plan.programs, ...(world === undefined ? [] : [world]));
+      files.push(...map.map((text) => text.slice(text.indexOf('=') + 1)));
+    }
+    files.push(baselinePath(options.baseline, loaded));
+  } catch {
+    // What is wrong with the configuration is said when it is read to check.
+  }
+  return files.flatMap((file) => filesOf(parseObjectName(file).path));
+}
+
 /** What the command that repeats a finding needs besides the program. */
-function runOptions(plan: CheckPlan, { report }: Options): RunOptions {
+function runOptions(plan: CheckPlan, { report, config }: Options): RunOptions {
   return {
     command: 'check',
     engines: [],
@@ -206,6 +335,7 @@ function runOptions(plan: CheckPlan, { report }: Options): RunOptions {
       ...plan.off.flatMap((name) => ['--off', name]),
       ...plan.only.flatMap((name) => ['--only', name]),
       ...(report === undefined ? [] : ['--report', report]),
+      ...(typeof config === 'string' ? ['--config', config] : config === false ? ['--no-config'] : []),
     ],
     ...(plan.runs === undefined ? {} : { runs: plan.runs }),
     timed: plan.seconds !== undefined,

@@ -1,7 +1,7 @@
 /** An object that the user names: read from its file, or compiled where the file is a C source. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { compileSource, isSource } from '../compile/compile-source.ts';
+import { type Compiled, CompileFailure, compileSource, isSource } from '../compile/compile-source.ts';
 import { compilerSettings } from '../compile/settings.ts';
 import { reportLines } from '../output.ts';
 import { readBytes } from './read-file.ts';
@@ -19,21 +19,41 @@ export function giveWarningsTo(receiver: (text: string) => void): void {
   showWarnings = receiver;
 }
 
+/** The files that each source was made of when it was compiled last, whether it compiled or not. */
+const sources = new Map<string, readonly string[]>();
+
+/** The files that decide what an object is: itself, and what a source includes. */
+export function filesOf(path: string): readonly string[] {
+  return sources.get(resolve(path)) ?? [path];
+}
+
 /** @throws {Failure} where it cannot be read, or does not compile */
 export function readObject(path: string): Uint8Array {
   if (!isSource(path)) return readBytes(path);
   const key = JSON.stringify([resolve(path), compilerSettings()]);
   const known = compiled.get(key);
   if (known !== undefined && known.files === statesOf(known.names)) return known.object;
-  const { object, warnings, includes } = compileSource(path);
+  sources.set(resolve(path), [path]);
+  const { object, warnings, includes } = compileAndRemember(path);
   if (warnings.trim() !== '') showWarnings(warnings.trimEnd());
   const names = [path, ...includes];
   compiled.set(key, { object, names, files: statesOf(names) });
   return object;
 }
 
+function compileAndRemember(path: string): Compiled {
+  try {
+    const made = compileSource(path);
+    sources.set(resolve(path), [path, ...made.includes]);
+    return made;
+  } catch (error) {
+    if (error instanceof CompileFailure) sources.set(resolve(path), [path, ...error.includes]);
+    throw error;
+  }
+}
+
 /** Changes when one of the files does. */
-function statesOf(files: readonly string[]): string {
+export function statesOf(files: readonly string[]): string {
   return files
     .map((file) => {
       const status = statSync(file, { throwIfNoEntry: false });

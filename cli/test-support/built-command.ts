@@ -116,6 +116,12 @@ export class Started {
     }
   }
 
+  /** Resolves when something more is printed, or the run ends; rejects when it has ended. */
+  async changed(): Promise<void> {
+    if (this.process.exitCode !== null) throw new Error(`ended:\n${this.out}${this.err}`);
+    await new Promise<void>((resolve) => this.#listeners.push(resolve));
+  }
+
   /** @returns exit code, or signal, and how many milliseconds it took */
   async ended(): Promise<{ readonly end: number | NodeJS.Signals | null; readonly ms: number }> {
     const start = performance.now();
