@@ -75,8 +75,7 @@ function checked({ specimen, hook }: Row, faulty: boolean, seed: string): Promis
   });
 }
 
-const OPTIONS = { timeout: IS_CAMPAIGN ? 600_000 : 60_000 };
-const LIMIT_SECONDS = 30;
+const OPTIONS = { timeout: IS_CAMPAIGN ? 3_600_000 : 60_000 };
 
 describeKernel('check', ['compiler'], () => {
   for (const row of ROWS) {
@@ -96,9 +95,6 @@ describeKernel('check', ['compiler'], () => {
         expect(said.map(({ summary }) => summary)).toEqual([]);
         expect(right.verdict, right.reason).not.toBe('fail');
         if (right.verdict === 'incomplete') expect(right.reason).toMatch(/branches reached/);
-        if (IS_CAMPAIGN) {
-          expect(Math.max(faulty.seconds, right.seconds)).toBeLessThan(LIMIT_SECONDS * 4);
-        }
       }
     });
   }

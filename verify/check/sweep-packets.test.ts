@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { verifyChecksums } from '../oracle/checksums.ts';
+import { CHECKSUM } from '../oracle/found.ts';
+import { data, ethernet, ipv4, ipv6, tcp, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import type { Rewritten } from './rewritten.ts';
+import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
+import { laterFragment, transportOf, variantsOf } from './variants.ts';
+
+function sweep(packet: Uint8Array, at: number, balance: number): Rewritten {
+  return { world: {}, stimulus: { packet }, name: 'a word', at, balance };
+}
+
+/** The packets of a sweep with these values of the word. */
+function swept(one: Rewritten, values: readonly number[]): Uint8Array[] {
+  const source = new SweepSource([one]);
+  return values.map((value) => {
+    const batch = new PacketBatch(1);
+    source.fill(batch, undefined, value, 1);
+    return batch.stimulus(0).packet;
+  });
+}
+
+function statuses(packet: Uint8Array): number[] {
+  const found: number[] = [];
+  verifyChecksums(packet, 0, packet.length, { checksum: ({ status }) => void found.push(status) });
+  return found;
+}
+
+function word(packet: Uint8Array, at: number): number {
+  return (packet[at]! << 8) | packet[at + 1]!;
+}
+
+const VALUES = [0, 1, 0x00ff, 0x0100, 0x7fff, 0x8000, 0xfffe, 0xffff];
+const TCP4 = ethernet(0x0800, ipv4(6, tcp(data(20))));
+const UDP6 = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B)));
+
+describe('a sweep', () => {
+  it('gives a word every value, and keeps every checksum right', () => {
+    // A port, an address, the identification.
+    for (const at of [34, 26, 18]) {
+      const packets = swept(sweep(TCP4, at, -1), VALUES);
+      expect(packets.map((packet) => word(packet, at))).toEqual(VALUES);
+      for (const packet of packets) expect(statuses(packet)).toEqual([CHECKSUM.good, CHECKSUM.good]);
+    }
+  });
+
+  it('gives a checksum every value: another word that it covers makes up for it', () => {
+    for (const [packet, at, balance] of [
+      [TCP4, 24, 18],
+      [TCP4, 50, 38],
+      [UDP6, 60, 62],
+    ] as const) {
+      const packets = swept(sweep(packet, at, balance), VALUES.slice(1));
+      expect(packets.map((one) => word(one, at))).toEqual(VALUES.slice(1));
+      for (const one of packets) expect(new Set(statuses(one))).toEqual(new Set([CHECKSUM.good]));
+    }
+  });
+
+  it('leaves a UDP checksum of 0 what it says: none', () => {
+    const [packet] = swept(sweep(ethernet(0x0800, ipv4(17, udp(data(20)))), 40, 42), [0]);
+    expect(word(packet!, 40)).toBe(0);
+    expect(statuses(packet!)).toEqual([CHECKSUM.good, CHECKSUM.absent]);
+  });
+
+  it('numbers packets through: the second word’s come behind 65,536 of the first', () => {
+    const source = new SweepSource([sweep(TCP4, 34, -1), sweep(TCP4, 36, -1)]);
+    const batch = new PacketBatch(2);
+    source.fill(batch, undefined, SWEEP_SIZE - 1, 2);
+    expect(word(batch.stimulus(0).packet, 34)).toBe(0xffff);
+    expect(word(batch.stimulus(1).packet, 36)).toBe(0);
+  });
+});
+
+describe('variants of a packet', () => {
+  const of = (packet: Uint8Array): Uint8Array[] => variantsOf({ packet }).map((one: Stimulus) => one.packet);
+
+  it('are fragments, other protocols, TTLs, groups, options and a tag, with right checksums', () => {
+    const variants = of(TCP4);
+    const protocols = new Set(variants.map((packet) => packet[23]));
+    for (const protocol of [6, 50, 132, 136]) expect(protocols).toContain(protocol);
+    expect(variants.map((packet) => packet[22])).toEqual(expect.arrayContaining([0, 1]));
+    expect(variants.some((packet) => packet[14] === 0x46)).toBe(true);
+    expect(variants.some((packet) => word(packet, 12) === 0x8100)).toBe(true);
+    for (const packet of variants) {
+      expect(statuses(packet), Buffer.from(packet).toString('hex')).not.toContain(CHECKSUM.bad);
+    }
+  });
+
+  it('of IPv6 have a fragment header', () => {
+    const later = laterFragment(UDP6)!;
+    expect(transportOf(later)).toBeUndefined();
+    expect(transportOf(later, true)).toMatchObject({ version: 6, protocol: 17, fragment: 1480 });
+    for (const packet of of(UDP6)) expect(statuses(packet)).not.toContain(CHECKSUM.bad);
+  });
+
+  it('there are none without IP', () => {
+    expect(of(ethernet(0x0806, data(28)))).toEqual([]);
+  });
+});
