@@ -110,7 +110,10 @@ const NOT_CAPTURES: readonly (readonly [string, RegExp])[] = [
     /empty: at byte 0: expected the magic number of a pcap, pcapng or snoop file, found an empty file/,
   ],
   ['junk', /junk: at byte 0: expected the magic number .*, found 00 ef de cd/],
-  ['text.txt', /text\.txt: at byte 0: expected the magic number .*, found 68 65 6c 6c/],
+  [
+    'text.txt',
+    /text\.txt: (at byte 0: expected the magic number .*, found 68 65 6c 6c|line 1: “h” is not a hexadecimal digit)/,
+  ],
   ['cut.pcapng', /cut\.pcapng: at byte 152: expected a block of 76 bytes, found the end/],
   ['broken.gz', /broken\.gz: at byte 0: expected more gzip data, found/],
   ['circle', /circle: too many symbolic links/],
@@ -229,6 +232,29 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['corpus', 'generate'], /required option '--out <file>' not specified/],
     [['corpus', 'generate', 'icmp_echo', 'more', '--out', 'new'], /Expected 1 argument but got 2/],
   ],
+  'corpus convert, and --packets': [
+    ...forms(NOT_CAPTURES, (file) => ['corpus', 'convert', file, '--out', 'new.hex']),
+    ...each(
+      ['new.pcapgn', 'new.xyz', 'x.pcapng.gz'],
+      (out) => ['corpus', 'convert', 'ping.pcapng', '--out', out],
+      /no format of packets ends in \.\w+; known are \.pcapng, \.pcap, \.hex/,
+    ),
+    [
+      ['corpus', 'convert', 'ping.pcapng', '--out', 'new', '--format', 'pdf'],
+      /--format must be one of pcapng, pcap, hex/,
+    ],
+    [
+      ['corpus', 'convert', 'null.json', '--out', 'new.hex'],
+      /null\.json: packets: expected a list, got null/,
+    ],
+    [['corpus', 'convert', 'none.json', '--out', 'new.hex'], /none\.json: holds no packets as JSON/],
+    [['corpus', 'convert', 'large-key.json', '--out', 'new.hex'], /packets\[0\]\.packet: is missing/],
+    [['corpus', 'generate', '--out', 'new.pcapgn'], /no format of packets ends in \.pcapgn/],
+    [['run', 'icmp_echo', FRAME, '--write', 'new.hex'], /expected a name that ends in \.pcapng or \.pcap/],
+    [['run', 'icmp_echo', FRAME, '--write', 'new.dat'], /no format of packets ends in \.dat/],
+    [['verify', 'icmp_echo', '--packets', 'missing'], /missing: no such file or directory/],
+    [['verify', 'icmp_echo', '--packets', 'junk'], /junk: at byte 0: expected the magic number/],
+  ],
   'corpus show, merge and minimize': [
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'show', file]),
     ...each(
@@ -249,10 +275,10 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ...forms(NOT_DIRECTORIES, (path) => ['corpus', 'merge', 'ping.pcapng', '--out', path]),
     [
       ['corpus', 'minimize', 'icmp_echo', 'ping.pcapng', '--out', 'text.txt'],
-      /text\.txt: (expected the name of a directory or of a \.pcapng file|cases are written as \.pcapng)/,
+      /text\.txt: is not a directory/,
     ],
     [['corpus', 'show'], /missing required argument 'file'/],
-    [['corpus', 'merge', 'ping.pcapng'], /required option '--out <dir>' not specified/],
+    [['corpus', 'merge', 'ping.pcapng'], /required option '--out <path>' not specified/],
     [
       ['corpus', 'merge', 'ping.pcapng', '--out', 'new', '--program', ''],
       /--program is empty: expected a name/,

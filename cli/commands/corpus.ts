@@ -2,7 +2,16 @@
 import type { Command } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { merge } from '../../corpus/cases/merge.ts';
+import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
+import {
+  formatToWrite,
+  isPacketList,
+  PACKET_FORMATS,
+  PACKET_LISTS,
+  type PacketListName,
+} from '../../corpus/formats/packet-list/index.ts';
+import type { ListedPacket } from '../../corpus/formats/packet-list/listed-packet.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS, withinLimits } from '../../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
@@ -11,12 +20,14 @@ import { hintsOf, type Program } from '../../sim/runtime/program.ts';
 import { GuidedSource } from '../../verify/guide/guided-source.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { openCaseTarget } from '../corpus/case-target.ts';
+import { type ConvertOptions, convert } from '../corpus/convert.ts';
 import { type MinimizeFilesOptions, minimizeFiles } from '../corpus/minimize.ts';
 import { show } from '../corpus/show.ts';
 import { inputFailure } from '../failure.ts';
 import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { guidanceOf } from '../input/guided.ts';
 import { freshSeed, parseCount, parseName } from '../input/options.ts';
+import { parsePacketFormat } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import {
   aimOption,
@@ -44,7 +55,10 @@ export function registerCorpus(program: Command): void {
     .command('generate')
     .description('write generated packets: valid, malformed, and aimed at checksum edge cases')
     .argument('[program]', 'generate for what this program looks at; default: everything')
-    .requiredOption('--out <file>', 'pcapng or pcap; - for standard output')
+    .requiredOption(
+      '--out <file>',
+      'its ending says the format: .pcapng, .pcap, .hex, .json, …; - for standard output',
+    )
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
@@ -61,6 +75,25 @@ export function registerCorpus(program: Command): void {
     .option('--filter <expression>', FILTER_HELP, parseFilterOption)
     .option('--no-color', 'no colours')
     .action(show);
+  corpus
+    .command('convert')
+    .description(
+      'write packets in another format: captures, hexadecimal text, JSON, C, Scapy, bpftool, tests, base64',
+    )
+    .argument('<file...>', 'captures, saved cases, and lists in text')
+    .requiredOption(
+      '--out <file>',
+      'its ending says the format (.pcapng, .pcap, .hex, .json, .c, .py, .sh, .ts, .base64)',
+    )
+    .option('--format <name>', `of the result: ${PACKET_FORMATS.join(', ')}`, parsePacketFormat)
+    .option('--from <name>', 'the format of the files that are read', parsePacketFormat)
+    .option('--program <name>', 'run each packet through this program, and write down what came of it')
+    .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
+    .addOption(cflagsOption())
+    .addOption(clangOption())
+    .action(convertNamed);
   corpus
     .command('merge')
     .description('combine cases and drop duplicates')
@@ -82,6 +115,15 @@ export function registerCorpus(program: Command): void {
     .action(minimizeNamed);
 }
 
+async function convertNamed(
+  files: readonly string[],
+  options: ConvertOptions & Omit<WorldOptions, 'aim'> & { program?: string },
+): Promise<void> {
+  const named = options.program === undefined ? undefined : await oneProgram(options.program);
+  const placed = named === undefined ? undefined : placePrograms([named], { ...options, aim: [] })[0];
+  await convert(files, options, placed);
+}
+
 /** Packets for nobody in particular. */
 const NO_PROGRAM: Program = { name: 'any', entries: [{ function: 'any', hook: 'xdp' }] };
 
@@ -92,6 +134,7 @@ async function generate(
     'world' | 'aim'
   >,
 ): Promise<void> {
+  const format = formatToWrite(options.out);
   const named = name === undefined ? NO_PROGRAM : await oneProgram(name);
   const [placed] = placePrograms([named], { ...options, map: [], maxEntries: [] }) as [PlacedProgram];
   const { program } = placed;
@@ -119,9 +162,26 @@ async function generate(
     }
   }
   const comment = `xdpsim corpus generate${name === undefined ? '' : ` ${name}`} --seed ${text} --runs ${options.runs}`;
-  const written = await writeCapture(options.out, batches(), { comment });
+  const written = isPacketList(format)
+    ? await writeList(options.out, format, batches(), name ?? 'PROGRAM')
+    : await writeCapture(options.out, batches(), { comment, format });
   const where = options.out === '-' ? 'standard output' : options.out;
   reportLine(`${where}: ${count(written)} packets, seed ${text}`);
+}
+
+async function writeList(
+  path: string,
+  format: PacketListName,
+  batches: Iterable<PacketBatch>,
+  program: string,
+): Promise<number> {
+  const packets: ListedPacket[] = [];
+  for (const batch of batches) {
+    for (let at = 0; at < batch.count; at++) packets.push({ packet: batch.stimulus(at).packet });
+  }
+  const text = PACKET_LISTS[format].write(packets, { program });
+  await writeAtomically(path, [new TextEncoder().encode(text)]);
+  return packets.length;
 }
 
 async function mergeFiles(

@@ -1,9 +1,10 @@
 /** `xdpsim run`: packets through one program, and what comes of them. */
 
 import { type Command, Option } from 'commander';
-import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import type { Case } from '../../corpus/cases/case.ts';
 import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
+import { formatToWrite, isPacketList } from '../../corpus/formats/packet-list/index.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { type Engine, refusalText, type Session } from '../../sim/engines/engine.ts';
@@ -30,6 +31,7 @@ import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { parseHex, repeated } from '../input/options.ts';
+import { casesFromFile } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
 import {
@@ -68,7 +70,10 @@ export function registerRun(program: Command): void {
     .command('run')
     .description('run packets through one program, in order, and show the outcome of each')
     .argument('[program]', 'a built-in program, or an object or C source FILE[:FUNCTION]')
-    .argument('[packet...]', 'packets: hexadecimal digits, or pcap and pcapng files')
+    .argument(
+      '[packet...]',
+      'packets: hexadecimal digits, or files: captures, lists in text (.hex, .json, .c, .py, …)',
+    )
     .option('--packet <packet>', 'a packet or capture; may be repeated', repeated, [])
     .option(
       '--engine <name>',
@@ -127,6 +132,7 @@ async function run(name: string | undefined, packets: readonly string[], options
       options.engine === undefined ? undefined : oneEngine(options.engine),
     );
   }
+  if (options.write !== undefined) requireCaptureName(options.write);
   if (name === undefined)
     throw inputFailure('no program given: name a built-in program or OBJECT[:FUNCTION]');
   const named = await theProgram(name, options.object);
@@ -151,6 +157,15 @@ async function run(name: string | undefined, packets: readonly string[], options
   if (options.write !== undefined) await runToFile(outcomes, options.write);
   else if (options.json === true) await runToJson(program, engine, outcomes);
   else await runToText(program, outcomes, options, terminal);
+}
+
+function requireCaptureName(path: string): void {
+  const format = formatToWrite(path);
+  if (!isPacketList(format)) return;
+  throw inputFailure(
+    `--write ${path}: expected a name that ends in .pcapng or .pcap`,
+    'xdpsim corpus convert writes other formats',
+  );
 }
 
 async function theProgram(name: string, object: string | undefined): Promise<Program> {
@@ -239,7 +254,7 @@ async function* matching(
 
 async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<WorldAndPackets> {
   if (source === '-' || isThere(source)) {
-    yield* casesFromCapture(source, { program: program.name, world });
+    yield* casesFromFile(source, { program: program.name, world });
   } else if (/[^0-9a-fA-F\s:]/.test(source)) {
     throw inputFailure(`${source}: neither a file nor hexadecimal digits`);
   } else {

@@ -54,6 +54,7 @@ const LONG_RUN = 100_000;
 const LONG_SECONDS = 5;
 
 interface Options extends WorldOptions {
+  readonly packets: readonly string[];
   readonly engines?: string;
   readonly live?: boolean;
   readonly asKernel?: KernelVersion;
@@ -148,6 +149,12 @@ export function registerVerify(program: Command): void {
       'where divergences are saved (default: corpus/regressions)',
       parseOutput('--report'),
     )
+    .option(
+      '--packets <file>',
+      'a capture whose packets run first, and are changed; may be repeated',
+      repeated,
+      [],
+    )
     .addOption(worldOption())
     .addOption(mapOption())
     .addOption(maxEntriesOption())
@@ -166,6 +173,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...versionOption(options.asKernel),
     surroundings: surroundingsOf(options),
     guided: options.guide,
+    packets: options.packets,
     seed: options.seed ?? freshSeed(),
     oracle: options.oracle,
     maxDivergences: options.maxDivergences,
@@ -328,6 +336,7 @@ function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): Run
     engines: report.engines.filter(({ status }) => status !== 'skipped').map(({ name }) => name),
     words: [
       ...worldWords(options),
+      ...options.packets.flatMap((file) => ['--packets', file]),
       ...(options.guide ? [] : ['--no-guide']),
       ...(oracle === 'all' ? [] : ['--oracle', oracle]),
       ...(maxDivergences === 1 ? [] : ['--max-divergences', String(maxDivergences)]),

@@ -1,4 +1,5 @@
 /** Where cases go that a command has chosen: one file with all of them, or a directory with a file for each. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Case, encodeCase, saveCase } from '../../corpus/cases/case.ts';
 import { contentKey } from '../../corpus/cases/merge.ts';
@@ -25,10 +26,9 @@ export async function openCaseTarget(path: string): Promise<CaseTarget> {
   if (ending !== undefined && !isThere(path)) {
     throw inputFailure(`${path}: cases are written as .pcapng, or to a directory, not as ${ending}`);
   }
-  if (isThere(path)) {
-    throw inputFailure(
-      `${path}: expected the name of a directory or of a .pcapng file, found something else there`,
-    );
+  // What is there and cannot be looked at says why itself.
+  if (isThere(path) && !statSync(path).isDirectory()) {
+    throw inputFailure(`${path}: is not a directory`, 'name a directory, or a file that ends in .pcapng');
   }
   return { save: (cases) => saveEach(path, cases) };
 }

@@ -143,8 +143,6 @@ describe('where cases go', () => {
     );
     const text = join(scratch, 'text');
     writeFileSync(text, encodeCase(one));
-    await expect(openCaseTarget(text)).rejects.toThrow(
-      'expected the name of a directory or of a .pcapng file',
-    );
+    await expect(openCaseTarget(text)).rejects.toThrow('is not a directory');
   });
 });

@@ -1,10 +1,11 @@
 /** `xdpsim corpus minimize`: of many packets those that reach something that no other does. */
-import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import type { Case } from '../../corpus/cases/case.ts';
 import { type KeptCase, minimizeCases } from '../../corpus/cases/minimize.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { EXIT } from '../failure.ts';
 import { announceMemory } from '../input/memory.ts';
+import { casesFromFile } from '../input/packets.ts';
 import { type PlacedProgram, placePrograms, type WorldOptions } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { reportLine } from '../output.ts';
@@ -64,7 +65,7 @@ async function readCases(
   const world = program.definition?.worlds[0]?.world ?? {};
   const cases: Case[] = [];
   for (const file of files) {
-    for await (const one of casesFromCapture(file, { program: program.name, packetsPerCase: 1, world })) {
+    for await (const one of casesFromFile(file, { program: program.name, packetsPerCase: 1, world })) {
       if (signal.aborted) return cases;
       let own = worlds.get(one.world);
       if (own === undefined) {

@@ -1,7 +1,8 @@
 /** `xdpsim corpus show`: the packets of captures and saved cases, numbered through. */
-import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import type { Case } from '../../corpus/cases/case.ts';
 import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
+import { casesFromFile } from '../input/packets.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
 
 export async function show(
@@ -11,7 +12,7 @@ export async function show(
   const terminal = createTerminal(options);
   for (const file of files) {
     const list = new PacketList(file, options.tree === true, options.filter, terminal);
-    for await (const one of casesFromCapture(file, { program: '' })) list.show(one);
+    for await (const one of casesFromFile(file, { program: '' })) list.show(one);
     list.end();
   }
 }

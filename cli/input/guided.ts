@@ -2,19 +2,23 @@
 import { programByName } from '../../sim/programs/index.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { type Guidance, guide } from '../../verify/guide/guide.ts';
+import type { Sequence } from '../../verify/guide/traced-runs.ts';
 
 export interface GuidanceRequest {
   readonly seed: string;
   readonly worlds?: readonly NamedWorld[] | undefined;
+  /** To start from, before generated packets. */
+  readonly sequences?: readonly Sequence[];
 }
 
 /** @returns undefined for built-in programs, whose hints and corpora reach what can be reached, and for models alone */
-export function guidanceOf(program: Program, { seed, worlds }: GuidanceRequest): Guidance | undefined {
+export function guidanceOf(program: Program, { seed, worlds, sequences }: GuidanceRequest): Guidance | undefined {
   const { name, object, definition } = program;
   const isBuiltIn = definition !== undefined && programByName(name) === definition;
   if (object === undefined || isBuiltIn) return undefined;
   return guide(program, {
     seed,
     ...(worlds === undefined ? {} : { worlds }),
+    ...(sequences === undefined ? {} : { sequences }),
   });
 }

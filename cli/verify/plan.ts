@@ -20,6 +20,8 @@ export interface VerifyPlan {
   readonly surroundings: WorldOptions;
   /** Are cases looked for by coverage first, for programs that are not built in? */
   readonly guided: boolean;
+  /** `--packets`: files whose packets run first, and are changed. */
+  readonly packets: readonly string[];
   readonly seed: string;
   readonly runs?: number;
   /** Per program. */

@@ -5,10 +5,12 @@
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import { worldsOf } from '../../verify/batch-plan.ts';
 import { BatchRunner } from '../../verify/batch-runner.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
 import type { Guidance } from '../../verify/guide/guide.ts';
 import { guidedCases } from '../../verify/guide/guided-run.ts';
+import { sampled, withOwnPackets } from '../../verify/guide/own-packets.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
@@ -21,6 +23,7 @@ import { notTested, resolvePrograms } from '../input/program-source.ts';
 import { giveWarningsTo } from '../input/read-object.ts';
 import { placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import { type Answer, type Request, type SentFailure, withoutFunctions } from './messages.ts';
+import { ownCases } from './own-cases.ts';
 import type { VerifyPlan } from './plan.ts';
 import { casesOf } from './saved-cases.ts';
 
@@ -32,6 +35,9 @@ let programs: readonly Program[] = [];
 let worlds: readonly (readonly NamedWorld[])[] = [];
 let program: Program;
 let guidance: Guidance | undefined;
+/** The packets that the user names, in each world. */
+let own: readonly SavedCase[] = [];
+const ownOfPrograms = new Map<Program, readonly SavedCase[]>();
 let runner: BatchRunner | undefined;
 let stopping = new AbortController();
 let hurrying = new AbortController();
@@ -105,6 +111,9 @@ async function open(): Promise<void> {
   const placed = placePrograms(resolved, plan.surroundings);
   programs = placed.map(({ program: one }) => one);
   worlds = statesWorld(plan.surroundings) ? placed.map(worldsIn) : [];
+  // What cannot be read is said before anything runs.
+  for (const [index, one] of programs.entries())
+    ownOfPrograms.set(one, await ownCases(plan.packets, one, worlds[index] ?? worldsOf(one)));
   process.off('beforeExit', neverLoaded);
   process.channel?.ref();
   requireAvailable(chooseEngines(plan.engines, plan.live, plan.asKernel), programs);
@@ -121,13 +130,20 @@ function neverLoaded(): void {
 }
 
 async function* casesToReplay(): AsyncGenerator<SavedCase> {
+  yield* own;
   yield* casesOf(program, [plan.directory]);
   if (guidance !== undefined) yield* guidedCases(program, guidance);
 }
 
 async function begin(chosen: Program, started: readonly NamedWorld[] | undefined): Promise<void> {
   program = chosen;
-  guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds: started }) : undefined;
+  const worldsOfRun = started ?? worldsOf(program);
+  own = ownOfPrograms.get(program) ?? [];
+  const packets = own.flatMap((saved) => saved.case.stimuli);
+  const world = worldsOfRun[0]!.world;
+  const sequences = sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] }));
+  guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds: started, sequences }) : undefined;
+  const mixed = packets.length === 0 ? guidance : withOwnPackets(program, guidance, packets, worldsOfRun);
   runner = new BatchRunner({
     program,
     engines: chooseEngines(plan.engines, plan.live, plan.asKernel).engines,
@@ -138,7 +154,7 @@ async function begin(chosen: Program, started: readonly NamedWorld[] | undefined
     kernel: createEngineAs('testrun', plan.asKernel),
     isOver: () => stopping.signal.aborted,
     ...(started === undefined ? {} : { worlds: started }),
-    ...(guidance === undefined ? {} : { guidance }),
+    ...(mixed === undefined ? {} : { guidance: mixed }),
   });
   await post({ is: 'segment', segment: runner.segment(0) });
 }

@@ -1,0 +1,117 @@
+/** `xdpsim corpus convert`: packets from one format to another. */
+
+import { writeAtomically } from '../../corpus/files/atomic-file.ts';
+import { writeCapture } from '../../corpus/formats/capture-writer.ts';
+import {
+  formatToWrite,
+  isPacketList,
+  PACKET_LISTS,
+  type PacketFormat,
+} from '../../corpus/formats/packet-list/index.ts';
+import type { ListedPacket } from '../../corpus/formats/packet-list/listed-packet.ts';
+import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { decodeTree } from '../../sim/packet/tree.ts';
+import { actionName } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { casesFromFile } from '../input/packets.ts';
+import type { PlacedProgram } from '../input/world-options.ts';
+import { printText, reportLine } from '../output.ts';
+import { count } from '../terminal.ts';
+
+export interface ConvertOptions {
+  readonly out: string;
+  /** Of the result. */
+  readonly format?: PacketFormat;
+  /** Of the files that are read. */
+  readonly from?: PacketFormat;
+}
+
+/** Packets that are held in memory, for lists, which are written as a whole. */
+const MAX_LISTED = 100_000;
+
+interface Read {
+  readonly stimulus: Stimulus;
+  readonly world: World;
+  readonly description: string;
+}
+
+/**
+ * @param placed runs each packet, from the start of its world, so that the result can say what is expected
+ * @throws {Failure | CaptureError | InputError} for what cannot be read, and for an ending that names no format
+ */
+export async function convert(
+  files: readonly string[],
+  options: ConvertOptions,
+  placed: PlacedProgram | undefined,
+): Promise<void> {
+  const format = formatToWrite(options.out, options.format);
+  const read: Read[] = [];
+  for (const file of files) {
+    for await (const { stimuli, world, note } of casesFromFile(file, { program: '' }, options.from)) {
+      for (const stimulus of stimuli) {
+        read.push({ stimulus, world, description: note?.summary ?? summaryOf(stimulus.packet) });
+      }
+    }
+  }
+  if (isPacketList(format)) {
+    if (read.length > MAX_LISTED) {
+      reportLine(`xdpsim: ${count(read.length)} packets make a long text; a capture holds them better`);
+    }
+    const listed = await listedOf(read, placed);
+    const context = { program: placed?.program.commandLine?.join(' ') ?? placed?.program.name ?? 'PROGRAM' };
+    const text = PACKET_LISTS[format].write(listed, context);
+    if (options.out === '-') printText(text);
+    else await writeAtomically(options.out, [new TextEncoder().encode(text)]);
+  } else {
+    const batch = new PacketBatch(Math.max(1, read.length));
+    for (const { stimulus } of read) batch.push(stimulus);
+    await writeCapture(options.out, [batch], { format });
+  }
+  reportLine(`${options.out === '-' ? 'standard output' : options.out}: ${count(read.length)} packets`);
+}
+
+/** "ethernet … | ipv4 … | udp …", as `corpus show` has it. */
+function summaryOf(packet: Uint8Array): string {
+  return decodeTree(packet, 0, packet.length)
+    .map((layer) => `${layer.name} ${layer.text}`.trim())
+    .join(' | ');
+}
+
+async function listedOf(read: readonly Read[], placed: PlacedProgram | undefined): Promise<ListedPacket[]> {
+  const listed: ListedPacket[] = [];
+  for (const { stimulus, world, description } of read) {
+    const { packet } = stimulus;
+    const expected = placed === undefined ? undefined : await expectedOf(placed, world, stimulus);
+    listed.push({ packet, description, ...(expected === undefined ? {} : { expected }) });
+  }
+  return listed;
+}
+
+/** What the interpreter makes of a packet; undefined where it does not run it to its end. */
+async function expectedOf(
+  { program, inWorld }: PlacedProgram,
+  world: World,
+  stimulus: Stimulus,
+): Promise<ListedPacket['expected']> {
+  const session = await createVmEngine().open(program, inWorld(worldOf(program, world)));
+  try {
+    const input = new PacketBatch(1);
+    input.push(stimulus);
+    const output = new OutcomeBatch(1);
+    await session.run(input, output);
+    if (output.status[0] !== STATUS.ran) return undefined;
+    const { hook } = program.entries[stimulus.entry ?? 0]!;
+    return { action: actionName(hook, output.action[0]!), packet: output.packet(0).slice() };
+  } finally {
+    await session.close();
+  }
+}
+
+/** A plain capture meets the program's first world, as in `run`. */
+function worldOf({ definition }: Program, world: World): World {
+  return Object.keys(world).length > 0 ? world : (definition?.worlds[0]?.world ?? world);
+}
