@@ -33,6 +33,7 @@ export function withOwnPackets(
     hints: hintsOf(program),
     runs: 0,
     instructions: 0,
+    share: 0,
   };
   const base = guidance ?? none;
   return { ...base, cases: [...base.cases, ...own] };
