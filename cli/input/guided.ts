@@ -12,7 +12,10 @@ export interface GuidanceRequest {
 }
 
 /** @returns undefined for built-in programs, whose hints and corpora reach what can be reached, and for models alone */
-export function guidanceOf(program: Program, { seed, worlds, sequences }: GuidanceRequest): Guidance | undefined {
+export function guidanceOf(
+  program: Program,
+  { seed, worlds, sequences }: GuidanceRequest,
+): Guidance | undefined {
   const { name, object, definition } = program;
   const isBuiltIn = definition !== undefined && programByName(name) === definition;
   if (object === undefined || isBuiltIn) return undefined;
