@@ -18,7 +18,7 @@ const EFFORT = 20_000_000;
 
 /** Whose rates are compared, and how many packets each round has. */
 const RATED = ['icmp_echo', 'router'];
-const RATE_PACKETS = 400_000;
+const RATE_PACKETS = 100_000;
 
 interface Options {
   readonly seed: string;
