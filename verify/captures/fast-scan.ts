@@ -1,7 +1,7 @@
 /** Counts the plain packets of a capture whose checksums are right, in WebAssembly; says which are left for the scanner. */
 import type { CaptureBatch, CaptureSection } from '../../corpus/formats/capture-batch.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
-import { udpPortKind } from '../oracle/walk.ts';
+import { UDP_PORT_KINDS } from '../oracle/walk.ts';
 import { COUNT, COUNTS_SIZE, FAST_CAPACITY, fastScanModule, PLACE, PORT_KIND } from './fast-scan-module.ts';
 
 const PAGE = 65_536;
@@ -68,9 +68,8 @@ export class FastScan {
     this.#scan = exports.scan as Scan;
     this.left = new Uint32Array(FAST_CAPACITY);
     this.#bytes.fill(0xff, PLACE.masks, PLACE.masks + 16);
-    for (let port = 0; port < 0x1_0000; port++) {
-      const kind = udpPortKind(port);
-      if (kind !== 'unknown') this.#bytes[PLACE.ports + ((port & 0xff) << 8) + (port >> 8)] = PORT_KIND[kind];
+    for (const [port, kind] of UDP_PORT_KINDS) {
+      this.#bytes[PLACE.ports + ((port & 0xff) << 8) + (port >> 8)] = PORT_KIND[kind];
     }
   }
 

@@ -72,11 +72,13 @@ const IN_GUE: ReadonlySet<number> = new Set([4, 41, 47, 97, 137]);
 
 const KNOWN_PORTS: ReadonlySet<number> = new Set(Object.values(PORT));
 
-/** What a UDP port says about what is carried: nothing that has a checksum, a tunnel, or neither. */
-export function udpPortKind(port: number): 'nothing' | 'tunnel' | 'unknown' {
-  if (!KNOWN_PORTS.has(port)) return 'unknown';
-  return port === PORT.dns || port === PORT.mdns || port === PORT.quic ? 'nothing' : 'tunnel';
-}
+/** The UDP ports that say what is carried: a tunnel, or nothing that has a checksum. All others are looked into. */
+export const UDP_PORT_KINDS: ReadonlyMap<number, 'nothing' | 'tunnel'> = new Map(
+  Object.values(PORT).map((port) => [
+    port,
+    port === PORT.dns || port === PORT.mdns || port === PORT.quic ? 'nothing' : 'tunnel',
+  ]),
+);
 
 /** Tunnels may go without a checksum over IPv6 (RFC 6935 §5). */
 export function isTunnelPort(port: number): boolean {
