@@ -82,6 +82,13 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
       'if (udp->dest == bpf_htons(5353))',
     ],
     [
+      'a constant that no packet has by chance',
+      ['udp->source == bpf_htons(7)', 'udp->source == bpf_htons(34567)'],
+      /^action$/,
+      'if (udp->source == bpf_htons(7))',
+      'if (udp->source == bpf_htons(34567))',
+    ],
+    [
       'a limit that is off by one',
       ['ip->ttl <= 1', 'ip->ttl < 1'],
       /^action$/,

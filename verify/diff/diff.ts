@@ -20,12 +20,14 @@ import { firstDifference } from '../compare.ts';
 import { mergeCoverage } from '../coverage-summary.ts';
 import { type EngineFailure, EngineSide } from '../engine-side.ts';
 import { familyOf } from '../finding.ts';
+import { guide } from '../guide/guide.ts';
+import { GuidedSource } from '../guide/guided-source.ts';
 import { isAccepted } from '../kernel-verdict.ts';
 import { KernelWitness } from '../kernel-witness.ts';
 import { type NotCompared, sumNotCompared } from '../not-compared.ts';
 import { type Shrunk, shrink } from '../shrink.ts';
 import { COMPARED, type PairFinding, PairLook } from './look.ts';
-import { mapsNotSeen, pairMapDifference } from './map-pairs.ts';
+import { haveBoth, mapsNotSeen, pairMapDifference } from './map-pairs.ts';
 import type { BuildPair } from './pair.ts';
 import { PairReplay } from './pair-replay.ts';
 
@@ -85,6 +87,8 @@ export interface DiffReport {
 const MAX_MAP_ROUNDS = 16;
 /** After so many of them that are of known classes, the batch is left. */
 const MAX_IDLE_ROUNDS = 3;
+/** Instructions that are spent on each build to find packets for its branches. */
+const GUIDE_EFFORT = 1_000_000;
 /** Of a sweep's differing packets, which are alike, so many are looked at in each batch. */
 const SWEEP_SAMPLE = 64;
 const SWEEP_BATCH = 8192;
@@ -148,18 +152,47 @@ class DiffRun {
         {},
         old.entries.map((entry) => entry.hook),
       );
+    const sources = await this.#guided(generator);
     const seeded = seedFromText(seed);
     const input = new PacketBatch(2048);
     for (const plan of planBatches(old, runs, undefined, undefined, this.#worlds())) {
       if (this.#isOver()) break;
       input.clear();
-      generator.fill(input, seeded, plan.first, plan.count, plan.limits);
+      // What one build looks for, the other may have forgotten.
+      const from = sources[plan.number % sources.length]!;
+      from.fill(input, seeded, plan.first, plan.count, plan.limits);
       await this.#compare(plan.world.world, input);
       this.#options.onProgress?.(this.#packets, this.#classes.size);
       await nextTurn();
     }
     if (this.#options.sweeps !== false) await this.#sweep();
     return this.#report();
+  }
+
+  /**
+   * Runs packets that were made for branches of either build.
+   * @returns sources that aim at what either build compares packets with
+   */
+  async #guided(base: PacketSource): Promise<readonly PacketSource[]> {
+    const { seed, signal } = this.#options;
+    const sources: PacketSource[] = [];
+    for (const program of [this.#pair.old, this.#pair.new]) {
+      if (this.#isOver()) break;
+      const guidance = guide(program, {
+        ...{ seed, worlds: this.#worlds(), effort: GUIDE_EFFORT },
+        ...(signal === undefined ? {} : { signal }),
+      });
+      for (const { world, stimuli } of guidance.cases) {
+        if (this.#isOver()) break;
+        const own = [...Object.keys(world.maps ?? {}), ...Object.keys(world.slots ?? {})];
+        if (!haveBoth(this.#pair, own) || stimuli.length === 0) continue;
+        const input = new PacketBatch(stimuli.length);
+        for (const stimulus of stimuli) input.push(stimulus);
+        await this.#compare(world, input);
+      }
+      sources.push(new GuidedSource(base, program, guidance));
+    }
+    return sources.length === 0 ? [base] : sources;
   }
 
   async close(): Promise<void> {

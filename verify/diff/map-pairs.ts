@@ -43,6 +43,15 @@ export function pairMapDifference(
   return undefined;
 }
 
+/** Do both builds have these maps, in the same form, so that one world fits both? */
+export function haveBoth({ old, new: next }: BuildPair, names: readonly string[]): boolean {
+  const [a, b] = [mapsOf(old), mapsOf(next)];
+  return names.every((name) => {
+    const [one, other] = [a.get(name), b.get(name)];
+    return one !== undefined && other !== undefined && one.type === other.type && hasSameForm(one, other);
+  });
+}
+
 /** What nobody looks at: events that programs send to user space. */
 export function mapsNotSeen({ old, new: next }: BuildPair): string[] {
   const all = [...mapsOf(old).values(), ...mapsOf(next).values()];
