@@ -3,7 +3,7 @@ import { icmpEchoToggle, kernelNanoseconds } from '../../kernel/bench/testrun-ra
 import { pingFrame } from '../../kernel/bench/veth.ts';
 import { type MachineMode, machineRacer } from '../../sim/engines/machine-speed.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import type { Measure } from './measure.ts';
+import { type Measure, processorTime } from './measure.ts';
 
 /** Packets of one figure. */
 const KERNEL_PACKETS = 2_000_000;
@@ -28,7 +28,7 @@ export async function machineMeasure(mode: MachineMode): Promise<Measure> {
     async take() {
       const parts = {
         kernel: kernelNanoseconds(program, packet, KERNEL_PACKETS),
-        [mode]: await machine.nanoseconds(PACKETS[mode]),
+        [mode]: await machine.nanoseconds(PACKETS[mode], processorTime),
       };
       return { value: parts[mode]! / parts.kernel!, parts };
     },
@@ -56,7 +56,9 @@ export async function netMachineMeasure(pass: Program): Promise<Measure> {
         kernel:
           kernelNanoseconds(program, packet, KERNEL_PACKETS) -
           kernelNanoseconds(pass, packet, KERNEL_PACKETS),
-        wasm: (await machine.nanoseconds(PACKETS.wasm)) - (await idle.nanoseconds(PACKETS.wasm)),
+        wasm:
+          (await machine.nanoseconds(PACKETS.wasm, processorTime)) -
+          (await idle.nanoseconds(PACKETS.wasm, processorTime)),
       };
       // On a busy machine noise may be larger than the difference.
       return { value: Math.max(0, parts.wasm) / Math.max(1, parts.kernel), parts };
