@@ -13,7 +13,7 @@ import { type HeaderList, NO_CHECKSUM } from '../oracle/header-list.ts';
 export interface Rewritten {
   readonly world: World;
   readonly stimulus: Stimulus;
-  /** What the word is, in the packet as it came: "ipv4+10 of ipv4 tcp". */
+  /** What the word is, in the packet as it came: "ipv4+12 of tcp", "udp+2 over ipv6". */
   readonly name: string;
   /** Offset of the word in the packet as it came. */
   readonly at: number;
@@ -93,7 +93,6 @@ export class RewrittenWords {
       if (!isSame) changed.push(at);
     }
     if (changed.length === 0) return;
-    const stack = stackOf(was);
     let stimulus: Stimulus | undefined;
     for (const at of changed) {
       const row = rowAt(was, at);
@@ -102,8 +101,7 @@ export class RewrittenWords {
       if (isPayload && at >= was.headerEnd[row]! + 2 * PAYLOAD_WORDS) continue;
       const isSum = row >= 0 && was.kind[row] !== HEADER.sctp;
       const isChecksum = isSum && was.at[row] === at && was.status[row] === CHECKSUM.good;
-      // Addresses of the link are the same whatever follows them.
-      const name = row < 0 ? `ethernet+${offset}` : `${headerName(was, row)}+${offset} of ${stack}`;
+      const name = row < 0 ? `ethernet+${offset}` : fieldName(was, row, offset);
       const wanted = isChecksum ? PACKETS_OF_A_CHECKSUM : 1;
       for (let number = 0; number < wanted; number++) {
         const key = `${name} ${action} ${number}`;
@@ -135,15 +133,22 @@ function isSound(was: HeaderList): boolean {
   return was.count > 0;
 }
 
-function stackOf(was: HeaderList): string {
-  let stack = '';
-  for (let row = 0; row < was.count; row++) stack += ` ${HEADER_NAMES[was.kind[row]!]}`;
-  return stack.trimStart();
+/**
+ * A field by its header and what has a part in checksums with it: of addresses the header behind them, whose pseudo-header
+ * they are in; of a transport header the IP around it. In how many tunnels that lies makes no difference, and addresses of
+ * the link are the same whatever follows them.
+ */
+function fieldName(was: HeaderList, row: number, offset: number): string {
+  const kind = was.kind[row]!;
+  const own = `${headerName(was, row)}+${offset}`;
+  const isAddress = kind === HEADER.ipv4 ? offset >= 12 && offset < 20 : kind === HEADER.ipv6 && offset >= 8;
+  if (isAddress) return row + 1 < was.count ? `${own} of ${HEADER_NAMES[was.kind[row + 1]!]}` : own;
+  if (kind === HEADER.ipv4 || kind === HEADER.ipv6 || row === 0) return own;
+  return `${own} over ${HEADER_NAMES[was.kind[row - 1]!]}`;
 }
 
 function headerName(was: HeaderList, row: number): string {
-  const depth = was.depth[row]!;
-  return `${HEADER_NAMES[was.kind[row]!]}${depth === 0 ? '' : `#${depth + 1}`}`;
+  return `${was.depth[row] === 0 ? '' : 'inner '}${HEADER_NAMES[was.kind[row]!]}`;
 }
 
 /** The header that the byte at this place belongs to, or whose payload it is; -1 before the first. */
