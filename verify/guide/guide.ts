@@ -12,10 +12,9 @@
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { fork, Random, type Seed, seedFromText } from '../../corpus/generate/random.ts';
-import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import { solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
-import { type DictionaryEntry, dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
+import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -29,8 +28,10 @@ import {
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
+import { Learned } from './learned.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
+import { reversed } from './reversed-packet.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { withFilled } from './world-answers.ts';
 
@@ -84,8 +85,6 @@ export const DEFAULT_EFFORT = 4_000_000;
 const FIRST_PACKETS = 96;
 /** How often one way of a branch is tried before others have had their turn, and in all. */
 const ATTEMPTS = 40;
-/** What is learned from solutions, at the most. */
-const MAX_LEARNED = 256;
 /** Packets in a sequence, but for repetitions of one. */
 const MAX_PACKETS = 8;
 /** The share of the effort after which exploring ends that has found nothing. */
@@ -131,7 +130,7 @@ class Guide {
   /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
   readonly #paths = new Set<number>();
   readonly #others: Sequence[] = [];
-  readonly #learned = new Map<string, DictionaryEntry>();
+  readonly #learned = new Learned();
   #presets = false;
   #solved = 0;
   #lastFind = 0;
@@ -284,7 +283,7 @@ class Guide {
         const changed = changeSequence(sequence, assignment, background);
         if (changed === undefined) continue;
         if (this.#try(changed, sequence)) {
-          this.#learn(assignment);
+          this.#learned.add(assignment);
           break;
         }
         if (where === 'wanted' && this.#runs.timesOf(opposite(branch)) > 0) break;
@@ -325,7 +324,7 @@ class Guide {
       this.#try({ ...sequence, stimuli: [...stimuli, ...new Array<Stimulus>(times - 1).fill(last)] });
     }
     if (stimuli.length >= MAX_PACKETS) return;
-    const followers = [last, turned(last), ...this.#otherEntries(last)];
+    const followers = [last, reversed(last), ...this.#otherEntries(last)];
     for (const follower of followers) {
       const longer: Sequence = { ...sequence, stimuli: [...stimuli, follower] };
       if (this.#isOver()) return;
@@ -407,20 +406,7 @@ class Guide {
   #hints(): GeneratorHints {
     const { object } = this.#runs.machineOf(this.#worlds[0]?.world ?? {}) ?? {};
     const read = object === undefined ? [] : dictionaryOf(object);
-    return mergedHints(hintsOf(this.#program), dictionaryHints([...read, ...this.#learned.values()]));
-  }
-
-  /** What was solved for a packet is worth trying in others. */
-  #learn(assignment: Assignment): void {
-    const places = [...assignment.keys()].flatMap((field) => (field.kind === 'packet' ? [field] : []));
-    places.sort((a, b) => a.offset - b.offset);
-    const [first] = places;
-    const last = places.at(-1);
-    if (first === undefined || last === undefined || first.offset < 0 || this.#learned.size >= MAX_LEARNED)
-      return;
-    if (last.offset - first.offset !== places.length - 1 || first.packet !== last.packet) return;
-    const bytes = Uint8Array.from(places, (field) => Number(assignment.get(field)));
-    this.#learned.set(`${first.offset} ${bytes.join()}`, { bytes, offset: first.offset });
+    return mergedHints(hintsOf(this.#program), dictionaryHints([...read, ...this.#learned.entries()]));
   }
 
   #reached(id: number): Reached[] {
@@ -443,26 +429,4 @@ class Guide {
 
 function opposite({ program, slot, taken }: FlowBranch): Edge {
   return { program, slot, taken: !taken };
-}
-
-/** The same packet on its way back: MAC addresses, addresses and ports exchanged. */
-function turned(stimulus: Stimulus): Stimulus {
-  const packet = stimulus.packet.slice();
-  const exchange = (a: number, b: number, size: number): void => {
-    if (b + size > packet.length) return;
-    const held = packet.slice(a, a + size);
-    packet.copyWithin(a, b, b + size);
-    packet.set(held, b);
-  };
-  exchange(0, 6, 6);
-  const type = packet.length >= 14 ? (packet[12]! << 8) | packet[13]! : 0;
-  if (type === 0x0800) {
-    exchange(26, 30, 4);
-    const ports = 14 + (packet[14]! & 15) * 4;
-    exchange(ports, ports + 2, 2);
-  } else if (type === 0x86dd) {
-    exchange(22, 38, 16);
-    exchange(54, 56, 2);
-  }
-  return { ...stimulus, packet };
 }
