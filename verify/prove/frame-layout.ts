@@ -48,6 +48,7 @@ export interface Layout {
 }
 
 const TAGS = [0x8100, 0x88a8] as const;
+const MOST_TAGS = 3;
 /** Packets in packets. */
 const MOST_NESTED = 3;
 
@@ -71,9 +72,12 @@ class Walker {
   }
 
   ethernet(): string | undefined {
+    // Only addresses changed, or nothing: whatever follows is as it came.
+    if (this.#frame.keepsFrom?.(12) === true) return undefined;
     if (!this.#has(14)) return 'shorter than an Ethernet header';
     let at = 14;
-    for (let tags = 0; tags < 4 && TAGS.some((one) => this.#is16(at - 2, one)); tags++) {
+    for (let tags = 0; tags < MOST_TAGS && this.#isTag(at - 2); tags++) {
+      if (this.#frame.keepsFrom?.(at) === true) return undefined;
       if (!this.#has(at + 4)) return 'a truncated tag';
       at += 4;
     }
@@ -169,6 +173,12 @@ class Walker {
   #has(size: number): boolean {
     const { pool } = this.#state;
     return !this.#state.decide(pool.less(this.#frame.length, pool.constant(64, size)));
+  }
+
+  #isTag(at: number): boolean {
+    const { pool } = this.#state;
+    const type = pool.concat([this.#frame.byte(at), this.#frame.byte(at + 1)]);
+    return this.#state.decide(pool.any(TAGS.map((one) => pool.equal(type, pool.constant(16, one)))));
   }
 
   #is16(at: number, value: number): boolean {

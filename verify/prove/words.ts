@@ -22,48 +22,76 @@ interface NamedField {
   readonly isHex: boolean;
 }
 
+type Header = readonly [name: keyof typeof PROTOCOLS, start: number];
+
+const namesOf = new WeakMap<Inputs, Map<string, FieldNames>>();
+
+/** The headers that a path knows the places of. */
+function headersOf(inputs: Inputs, state: PathState): Header[] {
+  const { pool, limits } = inputs;
+  const known = (at: number, size: number): number | undefined => {
+    if (at + size > limits.longest) return undefined;
+    const bytes = Array.from({ length: size }, (_, index) => inputs.frameByte(at + index));
+    const only = state.knowledge.only(pool.concat(bytes));
+    return only === undefined ? undefined : Number(only);
+  };
+  const headers: Header[] = [['ethernet', 0]];
+  let at = 14;
+  let type = known(12, 2);
+  while (type === 0x8100 || type === 0x88a8) {
+    headers.push(['vlan', at]);
+    type = known(at + 2, 2);
+    at += 4;
+  }
+  let next: number | undefined;
+  if (type === 0x0800) {
+    headers.push(['ipv4', at]);
+    const words = state.knowledge.only(pool.extract(inputs.frameByte(at), 0, 4));
+    if (words === undefined) return headers;
+    next = known(at + 9, 1);
+    at += Number(words) * 4;
+  } else if (type === 0x86dd) {
+    headers.push(['ipv6', at]);
+    next = known(at + 6, 1);
+    at += 40;
+  } else if (type === 0x0806) headers.push(['arp', at]);
+  const transport = next === undefined ? undefined : TRANSPORTS.get(next);
+  if (transport !== undefined) headers.push([transport, at]);
+  return headers;
+}
+
+const TRANSPORTS: ReadonlyMap<number, keyof typeof PROTOCOLS> = new Map([
+  [IPPROTO.TCP, 'tcp'],
+  [IPPROTO.UDP, 'udp'],
+  [IPPROTO.ICMP, 'icmp'],
+  [IPPROTO.ICMPV6, 'icmpv6'],
+]);
+
 /** The fields of the headers that a path knows of, by the bytes that they are made of. */
 export class FieldNames {
   readonly fields: NamedField[] = [];
   readonly #byTerm = new Map<Term, string>();
   readonly #byByte = new Map<Term, readonly [field: NamedField, index: number]>();
 
-  constructor(inputs: Inputs, state: PathState) {
-    const { pool, limits } = inputs;
+  private constructor(inputs: Inputs, headers: readonly Header[]) {
     this.#byTerm.set(inputs.length, 'frame.len');
     this.#byTerm.set(inputs.metaWords, 'metadata words');
     this.#byTerm.set(inputs.ingressIfindex, 'ifindex');
-    const known = (at: number, size: number): number | undefined => {
-      if (at + size > limits.longest) return undefined;
-      const only = state.knowledge.only(
-        pool.concat(Array.from({ length: size }, (_, index) => inputs.frameByte(at + index))),
-      );
-      return only === undefined ? undefined : Number(only);
-    };
-    this.#header(inputs, 'ethernet', 0);
-    let at = 14;
-    let type = known(12, 2);
-    while (type === 0x8100 || type === 0x88a8) {
-      this.#header(inputs, 'vlan', at);
-      type = known(at + 2, 2);
-      at += 4;
+    for (const [name, start] of headers) this.#header(inputs, name, start);
+  }
+
+  /** The names on a path. Most paths have the same headers in the same places: their names are made once. */
+  static of(inputs: Inputs, state: PathState): FieldNames {
+    const headers = headersOf(inputs, state);
+    let known = namesOf.get(inputs);
+    if (known === undefined) {
+      known = new Map();
+      namesOf.set(inputs, known);
     }
-    let next: number | undefined;
-    if (type === 0x0800) {
-      this.#header(inputs, 'ipv4', at);
-      const first = state.knowledge.only(pool.extract(inputs.frameByte(at), 0, 4));
-      next = known(at + 9, 1);
-      if (first === undefined) return;
-      at += Number(first) * 4;
-    } else if (type === 0x86dd) {
-      this.#header(inputs, 'ipv6', at);
-      next = known(at + 6, 1);
-      at += 40;
-    } else if (type === 0x0806) this.#header(inputs, 'arp', at);
-    if (next === IPPROTO.TCP) this.#header(inputs, 'tcp', at);
-    else if (next === IPPROTO.UDP) this.#header(inputs, 'udp', at);
-    else if (next === IPPROTO.ICMP) this.#header(inputs, 'icmp', at);
-    else if (next === IPPROTO.ICMPV6) this.#header(inputs, 'icmpv6', at);
+    const key = headers.join(' ');
+    const names = known.get(key) ?? new FieldNames(inputs, headers);
+    known.set(key, names);
+    return names;
   }
 
   #header(inputs: Inputs, name: keyof typeof PROTOCOLS, start: number): void {
@@ -256,7 +284,7 @@ function conjuncts(condition: Term): Term[] {
 
 /** The conditions of a path, in their order. */
 export function wordsOf(inputs: Inputs, state: PathState): Word[] {
-  const names = new FieldNames(inputs, state);
+  const names = FieldNames.of(inputs, state);
   return state.constraints
     .filter((one) => one.origin !== undefined)
     .map(({ condition }) => names.word(inputs, condition));
