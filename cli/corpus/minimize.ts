@@ -1,4 +1,6 @@
 /** `xdpsim corpus minimize`: of many packets those that reach something that no other does. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Case } from '../../corpus/cases/case.ts';
 import { type KeptCase, minimizeCases } from '../../corpus/cases/minimize.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -12,6 +14,9 @@ import { reportLine } from '../output.ts';
 import { count, createTerminal, rate } from '../terminal.ts';
 import { type CaseTarget, openCaseTarget } from './case-target.ts';
 import { ReachReader, reasonsOf } from './reach.ts';
+
+/** Milliseconds between two turns of everything else. */
+const TURN_EVERY_MS = 25;
 
 export interface MinimizeFilesOptions extends WorldOptions {
   readonly out: string;
@@ -34,48 +39,54 @@ export async function minimizeFiles(
   const interrupt = onInterrupt();
   const terminal = createTerminal({ color: true });
   const start = performance.now();
+  const reader = new ReachReader(placed.program);
   try {
-    const cases = await readCases(placed, files, interrupt.signal);
-    const reader = new ReachReader(placed.program);
-    const { kept, read } = await minimizeCases(cases, (one) => reader.reachedBy(one), {
-      signal: interrupt.signal,
-      onProgress: (done, of) => {
-        const speed = rate(done, (performance.now() - start) / 1000);
-        terminal.progress(() => `${placed.program.name}: ${count(done)} of ${count(of)} cases, ${speed}`);
-      },
-    });
-    await reader.close();
+    const reached = new Map<Case, ReadonlySet<string>>();
+    let lastTurn = performance.now();
+    for await (const one of readCases(placed, files)) {
+      if (interrupt.signal.aborted) break;
+      reached.set(one, await reader.reachedBy(one));
+      const now = performance.now();
+      if (now - lastTurn < TURN_EVERY_MS) continue;
+      // Signals get a turn: running a case does not wait for anything.
+      await nextTurn();
+      lastTurn = now;
+      terminal.progress(
+        () =>
+          `${placed.program.name}: ${count(reached.size)} cases, ${rate(reached.size, (now - start) / 1000)}`,
+      );
+    }
+    const { kept } = await minimizeCases([...reached.keys()], async (one) => reached.get(one)!);
     terminal.clearProgress();
-    await save(target, placed.program, kept);
-    const left = read < cases.length || interrupt.signal.aborted ? `, interrupted after ${count(read)}` : '';
-    reportLine(`${options.out}: ${count(kept.length)} of ${count(cases.length)} cases${left}`);
-    if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
+    const isInterrupted = interrupt.signal.aborted;
+    // An empty file is no capture.
+    if (kept.length > 0 || !isInterrupted) await save(target, placed.program, kept);
+    const left = isInterrupted ? '; interrupted: there are more' : '';
+    reportLine(`${options.out}: ${count(kept.length)} of ${count(reached.size)} cases${left}`);
+    if (isInterrupted) process.exitCode = EXIT.interrupted;
   } finally {
+    await reader.close();
     interrupt.release();
   }
 }
 
 /** Packet by packet: a whole capture as one case could only be kept or left out whole. */
-async function readCases(
+async function* readCases(
   { program, inWorld }: PlacedProgram,
   files: readonly string[],
-  signal: AbortSignal,
-): Promise<Case[]> {
+): AsyncGenerator<Case, void, undefined> {
   const worlds = new Map<World, World>();
   const world = program.definition?.worlds[0]?.world ?? {};
-  const cases: Case[] = [];
   for (const file of files) {
     for await (const one of casesFromFile(file, { program: program.name, packetsPerCase: 1, world })) {
-      if (signal.aborted) return cases;
       let own = worlds.get(one.world);
       if (own === undefined) {
         own = inWorld(one.world);
         worlds.set(one.world, own);
       }
-      cases.push({ ...one, world: own });
+      yield { ...one, world: own };
     }
   }
-  return cases;
 }
 
 function save(target: CaseTarget, program: Program, kept: readonly KeptCase[]): Promise<void> {
