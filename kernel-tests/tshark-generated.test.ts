@@ -206,6 +206,38 @@ const ARGUED: readonly (readonly [why: string, holds: (one: Difference) => boole
     (one) => has(one, 'fabricpath'),
   ],
   [
+    'IGMP 1 and 2 with more than 8 bytes: all of the payload is covered (RFC 2236 §2.3), tshark sums 8',
+    ({ layer, ours, theirs, protocols }) =>
+      layer === 'igmp' && protocols.endsWith('igmp:igmp') && ours[0] === 'good' && theirs[0] === 'bad',
+  ],
+  [
+    'frames behind the cookies of L2TPv3, ERSPAN III with IP, 802.2 with IP, tags and PPPoE in GRE: tshark does not follow',
+    (one) => isPrefix(one) && has(one, 'l2tpv3', 'l2tpudp', 'erspan3', 'llc', 'gre'),
+  ],
+  [
+    'a tunnel’s port where the other port is lower and known: tshark goes by the lower one',
+    (one) => isPrefix(one) && has(one, 'udp') && !reaches(one, 'vxlan', 'geneve', 'gtp', 'capwap', 'teredo'),
+  ],
+  [
+    'PPPoE under the EtherType of sessions with a code that is none’s (RFC 2516 §4), numbers of IPv6’s extension headers behind AH in IPv4, packets quoted by ICMP in IPv6: tshark follows',
+    (one) =>
+      one.ours.length < one.theirs.length &&
+      one.ours.every((verdict, at) => verdict === one.theirs[at]) &&
+      (has(one, 'pppoe', 'ah') || reaches(one, 'icmp', 'ipv6.fraghdr', 'ipv6.hopopts', 'ipv6.dstopts')),
+  ],
+  [
+    'GRE right behind UDP (RFC 8086): tshark follows',
+    (one) => one.ours.length < one.theirs.length && /(^|:)udp:gre(:|$)/.test(one.protocols),
+  ],
+  [
+    'no UDP checksum over IPv6 to a tunnel’s port: allowed (RFC 6935 §5), tshark objects',
+    (one) => differing(one).every(([our, their]) => our === 'absent' && their === 'illegal'),
+  ],
+  [
+    'extension headers that contradict themselves: tshark ends there',
+    (one) => isPrefix(one) && /(^|:)ipv6\.\w+$/.test(one.protocols),
+  ],
+  [
     'tshark says that it did not verify: a PIM register without flags, packets in GTP-U, and others',
     (one) => differing(one).every(([, their]) => their === 'unverifiable'),
   ],

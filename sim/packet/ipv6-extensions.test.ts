@@ -60,12 +60,18 @@ describeProtocol(AH, {
     icv: fromHex('a1a2a3a4a5a6a7a8'),
   },
 });
-for (const protocol of [MOBILITY, HIP, SHIM6]) {
-  describeProtocol(protocol, {
-    wire: '3b 00 050000000000',
-    value: { nextHeader: 59, data: fromHex('050000000000') },
-  });
-}
+describeProtocol(MOBILITY, {
+  wire: '3b 00 050000000000',
+  value: { nextHeader: 59, data: fromHex('050000000000') },
+});
+describeProtocol(HIP, {
+  wire: '3b 00 050000000000',
+  value: { nextHeader: 59, data: fromHex('050000000000') },
+});
+describeProtocol(SHIM6, {
+  wire: '3b 00 050000000000',
+  value: { nextHeader: 59, data: fromHex('050000000000') },
+});
 
 describe('extension headers', () => {
   it('say when their length lied', () => {

@@ -46,21 +46,18 @@ export const UDP = protocol({
     const isJumbo = value.length === 0 && end - offset > 0xffff;
     return isJumbo ? end - offset : value.length || Number.POSITIVE_INFINITY;
   },
-  follow: ({ value, bytes, offset, length, end, context }) => ({
-    announced: {
-      space: 'udpPort',
-      number: value.destinationPort,
-      otherwise: value.sourcePort,
-      guess: () => looksLikeTunnel(bytes, offset + length, dataEnd(value.length, offset, end)),
-    },
-    offset: offset + length,
-    end: dataEnd(value.length, offset, end),
-    context: { ...context, isCutOff: context.isCutOff === true || offset + value.length > end },
-  }),
+  follow: ({ value, bytes, offset, length, end, context }) => {
+    const stated = value.length === 0 ? end : offset + value.length;
+    const at = offset + length;
+    const dataEnd = Math.min(end, stated);
+    const guess = (): string => looksLikeTunnel(bytes, at, dataEnd);
+    return {
+      announced: { space: 'udpPort', number: value.destinationPort, otherwise: value.sourcePort, guess },
+      offset: at,
+      end: dataEnd,
+      context: { ...context, isCutOff: context.isCutOff === true || stated > end },
+    };
+  },
 });
-
-function dataEnd(length: number, offset: number, end: number): number {
-  return length === 0 ? end : Math.min(end, offset + length);
-}
 
 export type UdpHeader = ValueOf<typeof UDP>;

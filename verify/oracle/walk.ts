@@ -70,7 +70,9 @@ const PORT = {
 /** IP in IP, GRE, EtherIP, MPLS: what needs no addresses of the header around it. */
 const IN_GUE: ReadonlySet<number> = new Set([4, 41, 47, 97, 137]);
 
-const KNOWN_PORTS: ReadonlySet<number> = new Set(Object.values(PORT));
+/** 1 for the ports above: asked twice for nearly every UDP header. */
+const isKnownPort = new Uint8Array(0x1_0000);
+for (const port of Object.values(PORT)) isKnownPort[port] = 1;
 
 /** The UDP ports that say what is carried: a tunnel, or nothing that has a checksum. All others are looked into. */
 export const UDP_PORT_KINDS: ReadonlyMap<number, 'nothing' | 'tunnel'> = new Map(
@@ -309,9 +311,9 @@ export class PacketWalk {
     const at = this.cursor;
     if (!this.skip(8) || this.cursor === this.limit) return STOP;
     const destination = this.u16(at + 2);
-    if (KNOWN_PORTS.has(destination)) return this.byPort(destination);
+    if (isKnownPort[destination] === 1) return this.byPort(destination);
     const source = this.u16(at);
-    return KNOWN_PORTS.has(source) ? this.byPort(source) : this.byLooks();
+    return isKnownPort[source] === 1 ? this.byPort(source) : this.byLooks();
   }
 
   private byPort(port: number): number {
