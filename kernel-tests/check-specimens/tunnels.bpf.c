@@ -116,7 +116,7 @@ PROGRAM int header_cut(CONTEXT *ctx)
 }
 #endif
 
-/* The length of UDP stays when the datagram is cut. */
+/* The length of UDP stays when a datagram to be discarded is cut. */
 PROGRAM int udp_length_left(CONTEXT *ctx)
 {
 	struct packet packet;
@@ -127,7 +127,7 @@ PROGRAM int udp_length_left(CONTEXT *ctx)
 		return PASS;
 	udp = packet.l4;
 	length = udp->len;
-	if (bpf_ntohs(length) != packet.length)
+	if (udp->dest != bpf_htons(9) || bpf_ntohs(length) != packet.length)
 		return PASS;
 	total = packet.ip->tot_len;
 	packet.ip->tot_len = bpf_htons(bpf_ntohs(total) - 4);
