@@ -260,12 +260,12 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ...each(
       NOT_FILTERS,
       (text) => ['corpus', 'show', 'ping.pcapng', '--filter', text],
-      /^.*filter, column \d+: .*\n/,
+      /^ {2}.*\n +\^~*\nxdpsim: filter, column \d+: .*\n/,
     ),
     ...each(
       NOT_FILTERS,
       (text) => ['checksum', 'ping.pcapng', '--filter', text],
-      /^.*filter, column \d+: .*\n/,
+      /^ {2}.*\n +\^~*\nxdpsim: filter, column \d+: .*\n/,
     ),
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'merge', 'ping.pcapng', file, '--out', 'new']),
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'minimize', 'icmp_echo', file, '--out', 'new']),
@@ -317,7 +317,7 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ...each(
       NOT_FILTERS,
       (text) => ['run', 'icmp_echo', FRAME, '--filter', text],
-      /^.*filter, column \d+: .*\n/,
+      /^ {2}.*\n +\^~*\nxdpsim: filter, column \d+: .*\n/,
     ),
     [['run'], /no program given/],
     [['run', 'icmp_echo'], /no packets given/],
@@ -643,7 +643,10 @@ async function refuses([args, message]: Refused): Promise<string | undefined> {
   const before = files();
   const { code, out, err } = await runInProcess(...args);
   const written = files().filter((name) => !before.includes(name));
-  const lines = err.trimEnd().split('\n');
+  const all = err.trimEnd().split('\n');
+  // What the user wrote, with a mark below what is wrong in it, may come first.
+  const first = all.length > 2 && all[1]!.trimStart().startsWith('^') ? 2 : 0;
+  const lines = all.slice(first);
   const isRight =
     code === 2 &&
     out === '' &&

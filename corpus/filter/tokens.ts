@@ -14,19 +14,21 @@ export interface Token {
 }
 
 /** What Wireshark lets people write in letters. */
-const IN_LETTERS: Readonly<Record<string, string>> = {
-  and: '&&',
-  or: '||',
-  not: '!',
-  eq: '==',
-  ne: '!=',
-  lt: '<',
-  le: '<=',
-  gt: '>',
-  ge: '>=',
-  contains: 'contains',
-  in: 'in',
-};
+const IN_LETTERS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    and: '&&',
+    or: '||',
+    not: '!',
+    eq: '==',
+    ne: '!=',
+    lt: '<',
+    le: '<=',
+    gt: '>',
+    ge: '>=',
+    contains: 'contains',
+    in: 'in',
+  }),
+);
 
 const OPERATORS = [
   '==',
@@ -89,7 +91,7 @@ function wordAt(text: string, at: number): Token | undefined {
   WORD.lastIndex = at;
   const match = WORD.exec(text);
   if (match === null) return undefined;
-  const operator = IN_LETTERS[match[0].toLowerCase()];
+  const operator = IN_LETTERS.get(match[0].toLowerCase());
   return {
     kind: operator === undefined ? 'word' : 'operator',
     text: operator ?? match[0],
