@@ -104,6 +104,34 @@ describe('what a breach says', () => {
   });
 });
 
+describe('lengths of a packet in the data of a datagram that was shortened', () => {
+  const inner = ethernet(0x0800, ipv4(17, udp(data(20))));
+  const vxlan = ethernet(0x0800, ipv4(17, udp(bytes([8, 0, 0, 0, 0, 0, 1, 0], inner))));
+  const before = edit(vxlan, [L4 + 2, ...u16(4789)]);
+  const size = before.length - L4;
+  /** Both lengths of the datagram are right. */
+  const shortened = (by: number): Uint8Array =>
+    edit(total(before, before.length - IP - by).slice(0, before.length - by), [L4 + 4, ...u16(size - by)]);
+  const innerIp = L4 + 8 + 8 + 14;
+
+  it('are not judged where the program left that packet as it came', () => {
+    expect(verdict(before, shortened(4))).toBe('');
+    expect(verdict(before, shortened(40))).toBe('');
+  });
+
+  it('are an error where it wrote into that packet', () => {
+    const ofInner = inner.length - 14;
+    expect(verdict(before, edit(shortened(4), [innerIp + 2, ...u16(ofInner - 2)]))).toBe(
+      'lengths/total error',
+    );
+    expect(verdict(before, edit(before, [innerIp + 2, ...u16(ofInner + 2)]))).toBe('lengths/total error');
+  });
+
+  it('are an error where the datagram itself lies', () => {
+    expect(verdict(before, before.slice(0, -4))).toBe('lengths/total error');
+  });
+});
+
 describe('lengths', () => {
   it('are broken by a byte cut off the frame', () => {
     for (const packet of [datagram, segment, vlan(7, 0x0800, datagram.slice(IP))]) {

@@ -7,6 +7,8 @@
  * Not judged:
  * - packets that came with lengths that contradict each other: what a program makes of them proves nothing;
  * - packets quoted in ICMP errors, which may end anywhere;
+ * - packets in the data of a datagram, where the program left their headers as they came: whoever shortens the data of UDP
+ *   need not know that a port makes it look like a tunnel;
  * - zeros behind the packet, and anything up to Ethernet's least frame: that is padding.
  */
 
@@ -27,11 +29,22 @@ export const lengths: Invariant = {
       // Headers that only came to light, or that appended bytes happen to form, are not the program's.
       if (match === MATCH.exposed || (match === MATCH.none && !pair.isWritten(row))) return undefined;
       const breach = isIp(is.kind[row]!) ? ipLengths(pair, row) : transportLengths(pair, row);
-      if (breach !== undefined) return breach;
+      if (breach !== undefined) return isUntouchedPayload(pair, row) ? undefined : breach;
     }
     return undefined;
   },
 };
+
+/** Is the header part of a datagram's data, and as it came? */
+function isUntouchedPayload(pair: FramePair, row: number): boolean {
+  const { is, afterLength } = pair;
+  const start = is.start[row]!;
+  if (!pair.isOld(start, Math.min(is.headerEnd[row]!, is.room[row]!, afterLength))) return false;
+  for (let outer = 0; outer < row; outer++) {
+    if (is.kind[outer] === HEADER.udp && start >= is.start[outer]! + 8) return true;
+  }
+  return false;
+}
 
 function isIp(kind: number): boolean {
   return kind === HEADER.ipv4 || kind === HEADER.ipv6;
