@@ -1,5 +1,4 @@
 /** The User Datagram Protocol (RFC 768). */
-
 import { protocol } from './declaration/declare.ts';
 import { hex, u16 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
@@ -42,21 +41,16 @@ export const UDP = protocol({
   announcedBy: { ipProtocol: [IPPROTO.UDP] },
   summary: ({ sourcePort, destinationPort }) => `${sourcePort} → ${destinationPort}`,
   // In anything but a jumbogram a length of 0 says nothing of what is covered.
-  covered: ({ value, offset, end }) => {
-    const isJumbo = value.length === 0 && end - offset > 0xffff;
-    return isJumbo ? end - offset : value.length || Number.POSITIVE_INFINITY;
-  },
+  covered: ({ value: { length }, offset, end }) =>
+    length > 0 ? length : end - offset > 0xffff ? end - offset : Number.POSITIVE_INFINITY,
   follow: ({ value, bytes, offset, length, end, context }) => {
-    const stated = value.length === 0 ? end : offset + value.length;
+    const { length: size, destinationPort: number, sourcePort: otherwise } = value;
     const at = offset + length;
-    const dataEnd = Math.min(end, stated);
+    const dataEnd = size === 0 ? end : Math.min(end, offset + size);
+    const isCutOff = context.isCutOff === true || offset + size > end;
     const guess = (): string => looksLikeTunnel(bytes, at, dataEnd);
-    return {
-      announced: { space: 'udpPort', number: value.destinationPort, otherwise: value.sourcePort, guess },
-      offset: at,
-      end: dataEnd,
-      context: { ...context, isCutOff: context.isCutOff === true || stated > end },
-    };
+    const announced = { space: 'udpPort', number, otherwise, guess } as const;
+    return { announced, offset: at, end: dataEnd, context: { ...context, isCutOff } };
   },
 });
 
