@@ -75,7 +75,7 @@ describe.skipIf(process.platform === 'win32')('a run that gets a signal', { time
   });
 
   it.each([
-    ['a worker', verify(LOOPING, join(scratch, 'starting')), "process.argv[1].endsWith('worker.js')"],
+    ['a worker', verify(LOOPING, join(scratch, 'starting')), "process.argv[1].endsWith('verify-worker.cjs')"],
     [
       'the process that computes',
       ['corpus', 'generate', '--out', '-'],

@@ -54,7 +54,8 @@ interface Json {
     readonly defects: readonly object[];
   }[];
 }
-const SMALL = ['--runs', '2000', '--seed', '1'];
+/** Without guidance, which opens most of what these programs keep shut. */
+const SMALL = ['--runs', '2000', '--seed', '1', '--no-guide'];
 
 async function json(...args: string[]): Promise<{ code: number; program: Json['programs'][number] }> {
   const { code, out, err } = await xdpsim('verify', ...args, ...SMALL, '--json');
@@ -197,7 +198,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     );
     const { code, out } = await xdpsim(
       ...['verify', 'v.o:lasts', '--runs', String(runs), '--seed', '1', '--report', 'long', '--json'],
-      ...['--map', 'trigger=trigger.json', '--engines', 'wasm,testrun', '--workers', '2'],
+      ...['--map', 'trigger=trigger.json', '--engines', 'wasm,testrun', '--workers', '2', '--no-guide'],
     );
     const [program] = (JSON.parse(out) as Json).programs;
     expect(code).toBe(0);

@@ -725,7 +725,7 @@ describe('verify', () => {
       path: `${size}.pcapng`,
       case: { program: 'fake', world: { cpu: size }, stimuli: [{ packet: data(size) }], ...more },
     });
-    const cases = [saved(31), saved(33, { note: { summary: 'known' } }), saved(35)];
+    const cases = [saved(31), saved(33, { note: { field: 'action', summary: 'known' } }), saved(35)];
     const saves: Divergence[] = [];
     const report = await verify(
       options({

@@ -107,7 +107,7 @@ describe('programs', () => {
     const count = programOf(object, 'count');
     const twice = count.subprograms.find((each) => each.name === 'twice')!;
     const source = sourceAt(count, twice.start + 1);
-    expect(source).toMatchObject({ file: './linking.bpf.c', text: 'return value * 2 + (int)seen;' });
+    expect(source).toMatchObject({ file: 'linking.bpf.c', text: 'return value * 2 + (int)seen;' });
     const text = readFileSync(new URL('./test-support/linking.bpf.c', import.meta.url), 'utf8').split('\n');
     for (const row of count.lineInfo) expect(text[row.line - 1]!.trim()).toBe(row.text);
     expect(sourceAt({ ...count, lineInfo: [] }, 3)).toBeUndefined();

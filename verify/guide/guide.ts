@@ -208,7 +208,7 @@ class Guide {
   #try(sequence: Sequence, before?: Sequence): boolean {
     if (this.#isOver()) return false;
     const run = this.#runs.run(sequence);
-    if (run === undefined) return false;
+    if (run === undefined || (run.stopped && this.#hasOwnSlots(sequence.world))) return false;
     const isOther = !this.#paths.has(run.signature);
     if (isOther && this.#paths.size < MAX_PATHS) {
       this.#paths.add(run.signature);
@@ -217,6 +217,14 @@ class Guide {
     if (run.fresh.length === 0) return false;
     this.#keep(sequence, run, before);
     return true;
+  }
+
+  /**
+   * Do programs stand in slots into which only guidance has put them? Where the machine stops one of them, no loader could have
+   * put it there; the program that calls it is not to blame.
+   */
+  #hasOwnSlots({ slots }: World): boolean {
+    return slots !== undefined && this.#worlds.every(({ world }) => world.slots !== slots);
   }
 
   #keep(sequence: Sequence, run: TracedRun, before: Sequence | undefined): void {

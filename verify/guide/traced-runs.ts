@@ -38,6 +38,8 @@ export interface TracedRun {
   readonly fresh: readonly { readonly id: number; readonly packet: number }[];
   /** Which ways were gone, as one number: runs with the same number went the same ways. */
   readonly signature: number;
+  /** Did the machine stop the program on one of the packets? */
+  readonly stopped: boolean;
 }
 
 /** A conditional jump or tail call, and one of its ways. */
@@ -80,6 +82,7 @@ export class TracedRuns {
   readonly #values = new Map<number, readonly string[]>();
   readonly #single = new PacketBatch(1);
   #fresh: { id: number; packet: number }[] = [];
+  #stopped = false;
   readonly #gone = new Set<number>();
   #packet = 0;
   /** Instructions that ran in all. */
@@ -130,6 +133,7 @@ export class TracedRuns {
       this.#hit(edgeId({ program, slot, taken })),
     );
     this.#fresh = [];
+    this.#stopped = false;
     this.#gone.clear();
     interpreter.tracer = tracer;
     try {
@@ -143,7 +147,12 @@ export class TracedRuns {
     for (const { program, slot, value, packet } of tracer.effects) this.#change(program, slot, value, packet);
     this.steps += tracer.steps + RUN_COST;
     this.runs++;
-    return { trace: tracer, fresh: this.#fresh, signature: signatureOf(this.#gone) };
+    return {
+      trace: tracer,
+      fresh: this.#fresh,
+      signature: signatureOf(this.#gone),
+      stopped: this.#stopped,
+    };
   }
 
   /** What a program writes to a map is new if its constant parts are: states, not counters or copies of packets. */
@@ -195,6 +204,7 @@ export class TracedRuns {
       const slot = violation === undefined ? tracer.exitSlot : violation.instruction;
       const kind = violation === undefined ? action & 0xff : 0x100;
       this.#hit(ENDS + (which.program * PROGRAM_STRIDE + slot) * 512 + kind);
+      this.#stopped ||= violation !== undefined;
       return violation === undefined ? action : undefined;
     };
     const { bytes, offset, length, metaLength } = this.#single;
