@@ -153,6 +153,9 @@ function deliver6(stack: Stack, arrival: Arrival6): undefined {
       return receiveUdp6(stack, arrival);
     case IPPROTO.TCP:
       return receiveTcp6(stack, arrival);
+    // RFC 8200 §4.7; net/ipv6/exthdrs.c `nodata_protocol`.
+    case IPPROTO.NONE:
+      return stack.tell(device, 'discards a packet without a next header');
     default:
       if (isExtensionHeader(nextHeader)) {
         return stack.tell(device, 'would follow extension headers, which is not simulated: dropped');

@@ -106,6 +106,7 @@ describe('a host’s stack', () => {
     ['a wrong TCP checksum', build.frame(to, v4(), build.tcp({ checksum: 1 })), 'wrongly summed TCP'],
     ['an unknown protocol', build.frame(to, v4({ protocol: 253 })), 'says “protocol unreachable”'],
     ['an unknown next header', build.frame(to, v6({ nextHeader: 253 })), 'says “unknown next header”'],
+    ['no next header', build.frame(to, v6({ nextHeader: 59 })), 'discards a packet without a next header'],
     ['a protocol that Linux may know', build.frame(to, v4({ protocol: 47 })), 'not simulated'],
     [
       'an IPv6 loopback address',
