@@ -20,6 +20,7 @@ export interface Target {
 
 const capture = (name: string): string => packageFile(`corpus/captures/${name}.pcapng`);
 const object = (name: string): string => packageFile(`bpf/built/${name}.o`);
+const source = (name: string): string => packageFile(`bpf/${name}.bpf.c`);
 
 /**
  * @param folder where it may write; beside it stands the module `rarely.model.mjs`
@@ -46,6 +47,26 @@ function computing(folder: string): readonly (readonly string[])[] {
     ['corpus', 'generate', '--out', join(folder, 'all.pcapng'), '--runs', '100M'],
     ['corpus', 'merge', capture('ping'), capture('tcp'), capture('udp'), '--out', join(folder, 'merged')],
     ['corpus', 'minimize', 'router', capture('ping'), capture('icmp-errors'), '--out', join(folder, 'fewer')],
+    verify(source('port_filter'), '--runs', '100M', '--packets', capture('tcp')),
+    ['verify', 'router', '--mutants', '--json'],
+    [
+      ...['check', object('icmp_echo'), source('port_filter'), '--runs', '10M', '--json', '--no-config'],
+      ...['--junit', join(folder, 'check.xml'), '--sarif', join(folder, 'check.sarif')],
+      ...['--report', join(folder, 'checked')],
+    ],
+    [
+      'diff',
+      object('port_filter'),
+      object('tcp_filter'),
+      '--runs',
+      '10M',
+      '--report',
+      join(folder, 'classes'),
+    ],
+    ['prove', object('icmp_echo'), '--json', '--report', join(folder, 'refuted')],
+    ['corpus', 'convert', capture('tcp'), '--out', join(folder, 'packets.json')],
+    ['checksum', capture('tcp'), '--fix', join(folder, 'fixed.pcapng')],
+    ['world', 'init', object('router'), '--out', join(folder, 'world.json')],
     ['run', 'router', capture('tcp'), '--write', join(folder, 'out.pcapng')],
     ['run', 'router', capture('tcp'), '--engine', 'testrun', '--write', join(folder, 'out.pcapng')],
     ['run', 'icmp_echo', capture('ping'), '--engine', 'veth', '--write', join(folder, 'out.pcapng')],
