@@ -77,8 +77,16 @@ function checked({ specimen, hook }: Row, faulty: boolean, seed: string): Promis
 
 const OPTIONS = { timeout: IS_CAMPAIGN ? 3_600_000 : 60_000 };
 
-describeKernel('check', ['compiler'], () => {
-  for (const row of ROWS) {
+/** Only a kernel can refuse a program. */
+const isRefused = ({ specimen }: Row): boolean => specimen.invariant === 'load/refused';
+
+describeKernel('check', ['compiler'], () => hold(ROWS.filter((row) => !isRefused(row))));
+describeKernel('check, where there is a kernel', ['root', 'testrun', 'compiler'], () =>
+  hold(ROWS.filter(isRefused)),
+);
+
+function hold(rows: readonly Row[]): void {
+  for (const row of rows) {
     const { specimen, hook } = row;
     it(`${specimen.name} at ${hook}: ${specimen.invariant}, and nothing of its twin`, OPTIONS, async () => {
       for (const seed of SEEDS ?? ['suite']) {
@@ -98,7 +106,7 @@ describeKernel('check', ['compiler'], () => {
       }
     });
   }
-});
+}
 
 describe('the specimens of check', () => {
   it('are at least sixty, each with a name of its own and an invariant of the register', () => {
