@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { ToolEnded } from '../bpf/tool-ended.ts';
 import { CaptureError } from '../corpus/formats/capture-error.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { InstructionError } from '../sim/ebpf/instruction-error.ts';
@@ -119,5 +120,8 @@ describe('errors of the operating system', () => {
 it('takes a tool that Ctrl-C has ended for an interruption, not for a defect', () => {
   const error = Object.assign(new Error('Command failed: llvm-strip'), { status: null, signal: 'SIGINT' });
   expect(toFailure(error)).toMatchObject({ exitCode: EXIT.interrupted });
+  expect(toFailure(new ToolEnded('ip', 'SIGINT'))).toMatchObject({ exitCode: EXIT.interrupted });
+  const killed = { exitCode: EXIT.environment, message: 'ip was ended by SIGKILL', remedy: 'run it again' };
+  expect(toFailure(new ToolEnded('ip', 'SIGKILL'))).toMatchObject(killed);
   expect(toFailure(Object.assign(new Error('x'), { signal: 'SIGSEGV' }))).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 /** What ends a command early: every one carries the exit code and what the user can do. */
 
 import { inspect } from 'node:util';
+import { ToolEnded } from '../bpf/tool-ended.ts';
 import { systemProblem } from '../corpus/files/system-error.ts';
 import { EngineError } from '../sim/engines/engine.ts';
 import { InputError } from '../sim/runtime/input-error.ts';
@@ -74,6 +75,8 @@ export function toFailure(error: unknown): Failure | undefined {
   if (/^SIG(INT|TERM|HUP)$/.test((error as { signal?: string } | undefined)?.signal ?? '')) {
     return new Failure(EXIT.interrupted, 'interrupted');
   }
+  // Somebody else ended it, or the kernel, which had no memory left.
+  if (error instanceof ToolEnded) return environmentFailure(error.message, 'run it again');
   const ofModule = moduleProblem(error);
   if (ofModule !== undefined) return inputFailure(ofModule);
   return undefined;

@@ -1,6 +1,16 @@
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { createNetns, type Netns } from '../kernel/network/netns.ts';
+import { createLastingNetns, createNetns, type Netns } from '../kernel/network/netns.ts';
 import { createWorldNetwork, type WorldNetwork } from '../kernel/network/world-network.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
@@ -44,6 +54,26 @@ describeKernel('a network namespace', ['root', 'libbpf'], () => {
       expect(inner.enter(currentNamespace)).not.toBe(between);
       expect(currentNamespace()).toBe(between);
     });
+  });
+
+  it('is gone where Ctrl-C ends the tool that makes it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'xdpsim-netns-'));
+    const { PATH } = process.env;
+    const tool = `#!/bin/sh\nPATH='${PATH}'\nip "$@"\nkill -INT $$\n`;
+    writeFileSync(join(folder, 'ip'), tool, { mode: 0o755 });
+    open();
+    const before = readdirSync('/run/netns');
+    try {
+      process.env.PATH = `${folder}:${PATH}`;
+      expect(() => open()).toThrow('ip was ended by SIGINT');
+      expect(() => createLastingNetns(`xdpsim-lasting-${process.pid}`)).toThrow('ip was ended by SIGINT');
+    } finally {
+      process.env.PATH = PATH;
+      rmSync(folder, { recursive: true });
+    }
+    const own = (names: readonly string[]): string[] =>
+      names.filter((name) => name.includes(`-${process.pid}`));
+    expect(own(readdirSync('/run/netns'))).toEqual(own(before));
   });
 
   it('refuses what does not end before the thread is back', () => {

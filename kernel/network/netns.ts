@@ -1,8 +1,8 @@
 /** Network namespaces of the run's own: nothing that xdpsim makes ever stands in the host's. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, openSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireOwnEnd } from '../../bpf/tool-ended.ts';
+import { requireOwnEnd, ToolEnded } from '../../bpf/tool-ended.ts';
 import { type Availability, EngineError } from '../../sim/engines/engine.ts';
 import { CLONE_NEWNET, lastErrorName, libc } from '../libc.ts';
 import { lackOf, NAMESPACES } from '../process/capabilities.ts';
@@ -70,11 +70,23 @@ export function createNetns(): Netns {
   // Another thread of this process counts by itself: the names that it took are stepped over.
   for (;;) {
     const name = nextRunName();
-    const { status, stderr } = start('ip', ['netns', 'add', name]);
+    const { status, stderr } = addName(name);
     if (status === 0) return new OpenNetns(name, join(NETNS_DIRECTORY, name), { ends: true });
     if (stderr.includes('File exists')) continue;
     if (/Read-only file system|Permission denied/.test(stderr)) return unnamed();
     throw cannotBeMade(stderr);
+  }
+}
+
+/** Where Ctrl-C ends `ip` half-way, what it has made goes again. */
+function addName(name: string): Ended {
+  const path = join(NETNS_DIRECTORY, name);
+  const isTaken = existsSync(path);
+  try {
+    return start('ip', ['netns', 'add', name]);
+  } catch (error) {
+    if (error instanceof ToolEnded && !isTaken && existsSync(path)) removeNetnsName(path);
+    throw error;
   }
 }
 
@@ -123,7 +135,7 @@ function tryNetns(): Availability {
  * @throws {EngineError} `input`, when there is one of that name already; `environment` without rights or `ip`
  */
 export function createLastingNetns(name: string): Netns {
-  const { status, stderr } = start('ip', ['netns', 'add', name]);
+  const { status, stderr } = addName(name);
   if (status === 0) return new OpenNetns(name, join(NETNS_DIRECTORY, name));
   if (stderr.includes('File exists')) {
     throw new EngineError('input', `the network namespace ${name} already exists`, {
