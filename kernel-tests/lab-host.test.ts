@@ -1,17 +1,25 @@
-/** What the lab leaves as it is: everything of the host's that docs/lab.md does not name. */
-import { readdirSync, readFileSync } from 'node:fs';
+/**
+ * The lab of the host's own devices, and what the lab leaves as it is: everything of the host's that docs/lab.md does not name.
+ * A machine has one lab of its devices: what makes it stands in this file, so that no other file makes it meanwhile.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
 import { Lab } from '../kernel/lab/lab.ts';
 import { load, unload } from '../kernel/lab/load.ts';
 import { HOST_LAB } from '../kernel/lab/names.ts';
 import { forgetEmptyHostLab, requireHostLab, reset, setup, teardown } from '../kernel/lab/setup.ts';
 import { labNames, removeState } from '../kernel/lab/state.ts';
+import { labStatus } from '../kernel/lab/status.ts';
 import { createNetns, type Netns } from '../kernel/network/netns.ts';
-import { built, freshName, tearDownAfterEach } from './test-support/lab.ts';
+import { built, freshName, make, tearDownAfterEach } from './test-support/lab.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
+
+beforeAll(buildCommand, BUILD_TIMEOUT);
 
 /** All settings below a folder of /proc, by path. */
 function settings(folder: string): string[] {
@@ -120,5 +128,81 @@ describeKernel('a lab, seen from the host', ['root', 'libbpf'], () => {
     });
     expect(host.run('ip', ['link', 'show', 'dev', 'uplink'])).not.toContain('xdp');
     expect(labNames()).not.toContain(HOST_LAB);
+  });
+});
+
+describeKernel('the lab of the host’s devices', ['root', 'libbpf'], () => {
+  it('knows the device that carries the default route', () => {
+    const lab = make();
+    lab.outside.ip(['route add default via 10.11.1.2 dev left']);
+    expect(lab.carriesDefaultRoute('left')).toBe(true);
+    expect(lab.carriesDefaultRoute('right')).toBe(false);
+    lab.outside.ip(['route delete default', 'route add default via fc00:dead:cafe:1::2 dev left']);
+    expect(lab.carriesDefaultRoute('left')).toBe(true);
+  });
+
+  it('asks before it puts a program on that device', ({ skip }) => {
+    if (labNames().includes('host')) skip('a lab of the host’s stands on this machine');
+    // The command runs in a namespace that it takes for the host's.
+    const host = createNetns();
+    const xdpsim = (...args: string[]): { code: number | null; text: string } => {
+      const command = [COMMAND[1], 'lab', ...args, '--host'];
+      const { status, stdout, stderr } = host.enter(() =>
+        spawnSync(process.execPath, command, { encoding: 'utf8' }),
+      );
+      return { code: status, text: stdout + stderr };
+    };
+    const attached = (): boolean => host.run('ip', ['link', 'show', 'dev', 'uplink']).includes('xdp');
+    try {
+      host.ip([
+        'link add name uplink type veth peer name far',
+        'link set dev uplink up',
+        'address add 10.99.0.1/24 dev uplink',
+        'route add default via 10.99.0.2',
+      ]);
+      const refused = xdpsim('load', 'uplink', 'xdp_pass');
+      expect(refused.code).toBe(2);
+      expect(refused.text).toContain('uplink carries the default route');
+      expect(refused.text).toContain('--yes');
+      expect(attached()).toBe(false);
+      expect(labNames()).not.toContain('host');
+
+      expect(xdpsim('load', 'uplink', 'xdp_pass', '--yes').code).toBe(0);
+      expect(attached()).toBe(true);
+      expect(xdpsim('unload', 'uplink').code).toBe(0);
+      expect(attached()).toBe(false);
+      expect(labNames()).not.toContain('host');
+    } finally {
+      host.close();
+    }
+  });
+
+  it('stands in the namespace that it was made in, and adds nothing but its own device', ({ skip }) => {
+    if (labNames().includes('host')) skip('a lab of the host’s stands on this machine');
+    // This thread's namespace takes the host's place: the lab of the tests leaves the host alone, too.
+    const host = createNetns();
+    try {
+      host.enter(() => {
+        host.ip(['link set dev lo up']);
+        requireHostLab();
+        setup('host', { name: 'hostenv' });
+        const lab = new Lab('host');
+        try {
+          expect(host.run('ip', ['-brief', 'link', 'show', 'dev', 'hostenv'])).toContain('UP');
+          host.ip(['link add name foreign type veth peer name other', 'link set dev foreign up']);
+          load(lab, 'foreign', built('xdp_pass'));
+          expect(labStatus(lab).devices.map((one) => one.device)).toEqual(['foreign']);
+          expect(() => lab.device('nowhere')).toThrow('no device “nowhere”');
+        } finally {
+          lab.close();
+          teardown('host');
+        }
+        expect(host.run('ip', ['link', 'show', 'dev', 'foreign'])).not.toContain('xdp');
+        expect(host.run('ip', ['-brief', 'link'])).not.toContain('hostenv');
+      });
+    } finally {
+      host.close();
+      rmSync('/run/xdpsim/host.json', { force: true });
+    }
   });
 });

@@ -1,23 +1,15 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { beforeAll, expect, it } from 'vitest';
-import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../cli/test-support/built-command.ts';
+import { existsSync, readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
 import { attach, attachedTo, detach } from '../kernel/lab/attachments.ts';
 import { withMaps } from '../kernel/lab/device-maps.ts';
-import { Lab } from '../kernel/lab/lab.ts';
 import { load, unload } from '../kernel/lab/load.ts';
-import { requireHostLab, setup, teardown } from '../kernel/lab/setup.ts';
-import { labNames } from '../kernel/lab/state.ts';
 import { readCounters } from '../kernel/lab/statistics.ts';
 import { labStatus } from '../kernel/lab/status.ts';
 import { BpfObject } from '../kernel/libbpf/object.ts';
-import { createNetns } from '../kernel/network/netns.ts';
 import { built, make, open, tearDownAfterEach } from './test-support/lab.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 tearDownAfterEach();
-
-beforeAll(buildCommand, BUILD_TIMEOUT);
 
 describeKernel('programs in a lab', ['root', 'libbpf'], () => {
   it('stay when the command that loaded them has ended', () => {
@@ -144,82 +136,6 @@ describeKernel('programs in a lab', ['root', 'libbpf'], () => {
       expect(attachedTo(device)).toEqual([]);
     } finally {
       object.close();
-    }
-  });
-});
-
-describeKernel('the lab of the host’s devices', ['root', 'libbpf'], () => {
-  it('knows the device that carries the default route', () => {
-    const lab = make();
-    lab.outside.ip(['route add default via 10.11.1.2 dev left']);
-    expect(lab.carriesDefaultRoute('left')).toBe(true);
-    expect(lab.carriesDefaultRoute('right')).toBe(false);
-    lab.outside.ip(['route delete default', 'route add default via fc00:dead:cafe:1::2 dev left']);
-    expect(lab.carriesDefaultRoute('left')).toBe(true);
-  });
-
-  it('asks before it puts a program on that device', ({ skip }) => {
-    if (labNames().includes('host')) skip('a lab of the host’s stands on this machine');
-    // The command runs in a namespace that it takes for the host's.
-    const host = createNetns();
-    const xdpsim = (...args: string[]): { code: number | null; text: string } => {
-      const command = [COMMAND[1], 'lab', ...args, '--host'];
-      const { status, stdout, stderr } = host.enter(() =>
-        spawnSync(process.execPath, command, { encoding: 'utf8' }),
-      );
-      return { code: status, text: stdout + stderr };
-    };
-    const attached = (): boolean => host.run('ip', ['link', 'show', 'dev', 'uplink']).includes('xdp');
-    try {
-      host.ip([
-        'link add name uplink type veth peer name far',
-        'link set dev uplink up',
-        'address add 10.99.0.1/24 dev uplink',
-        'route add default via 10.99.0.2',
-      ]);
-      const refused = xdpsim('load', 'uplink', 'xdp_pass');
-      expect(refused.code).toBe(2);
-      expect(refused.text).toContain('uplink carries the default route');
-      expect(refused.text).toContain('--yes');
-      expect(attached()).toBe(false);
-      expect(labNames()).not.toContain('host');
-
-      expect(xdpsim('load', 'uplink', 'xdp_pass', '--yes').code).toBe(0);
-      expect(attached()).toBe(true);
-      expect(xdpsim('unload', 'uplink').code).toBe(0);
-      expect(attached()).toBe(false);
-      expect(labNames()).not.toContain('host');
-    } finally {
-      host.close();
-    }
-  });
-
-  it('stands in the namespace that it was made in, and adds nothing but its own device', ({ skip }) => {
-    if (labNames().includes('host')) skip('a lab of the host’s stands on this machine');
-    // This thread's namespace takes the host's place: the lab of the tests leaves the host alone, too.
-    const host = createNetns();
-    try {
-      host.enter(() => {
-        host.ip(['link set dev lo up']);
-        requireHostLab();
-        setup('host', { name: 'hostenv' });
-        const lab = new Lab('host');
-        try {
-          expect(host.run('ip', ['-brief', 'link', 'show', 'dev', 'hostenv'])).toContain('UP');
-          host.ip(['link add name foreign type veth peer name other', 'link set dev foreign up']);
-          load(lab, 'foreign', built('xdp_pass'));
-          expect(labStatus(lab).devices.map((one) => one.device)).toEqual(['foreign']);
-          expect(() => lab.device('nowhere')).toThrow('no device “nowhere”');
-        } finally {
-          lab.close();
-          teardown('host');
-        }
-        expect(host.run('ip', ['link', 'show', 'dev', 'foreign'])).not.toContain('xdp');
-        expect(host.run('ip', ['-brief', 'link'])).not.toContain('hostenv');
-      });
-    } finally {
-      host.close();
-      rmSync('/run/xdpsim/host.json', { force: true });
     }
   });
 });
