@@ -1,7 +1,15 @@
 /** A scenario's JSON as it is written: fields and their types. What they must mean to each other: `scenario-json.ts`. */
-import { addressFromText, macFromText, prefixFromText } from '../packet/addresses.ts';
+import { addressFromText } from '../packet/addresses.ts';
 import {
-  checked,
+  address,
+  mac,
+  type NeighbourShape,
+  neighbour,
+  prefix,
+  type RouteShape,
+  route,
+} from '../runtime/network-shape.ts';
+import {
   choice,
   dictionary,
   type Fields,
@@ -57,21 +65,6 @@ export interface DeviceShape {
 export interface AttachmentShape {
   readonly program: string;
   readonly mode?: XdpMode;
-}
-
-export interface RouteShape {
-  readonly to: string;
-  readonly type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
-  readonly via?: string;
-  readonly device?: string;
-  readonly metric?: number;
-  readonly mtu?: number;
-}
-
-export interface NeighbourShape {
-  readonly device: string;
-  readonly address: string;
-  readonly mac: Uint8Array;
 }
 
 export interface ProgramShape {
@@ -137,10 +130,6 @@ export interface FrameShape {
   readonly device: string;
   readonly hex: Uint8Array;
 }
-
-const address = checked('an IPv4 or IPv6 address', addressFromText);
-const prefix = checked('an IPv4 or IPv6 prefix', prefixFromText);
-const mac = parsed('a MAC address', macFromText);
 
 /** Blanks between the digits are skipped. */
 const hex: Schema<Uint8Array> = transformed(
@@ -216,17 +205,6 @@ const device: Schema<DeviceShape> = object<DeviceShape>({
   tcIngress: optional(attachment),
   tcEgress: optional(attachment),
 });
-
-const route: Schema<RouteShape> = object<RouteShape>({
-  to: prefix,
-  type: optional(oneOf('unicast', 'blackhole', 'unreachable', 'prohibit')),
-  via: optional(address),
-  device: optional(text),
-  metric: optional(uint32),
-  mtu: optional(uint32),
-});
-
-const neighbour: Schema<NeighbourShape> = object<NeighbourShape>({ device: text, address, mac });
 
 const program: Schema<ProgramShape> = object<ProgramShape>({
   object: optional(text),

@@ -118,20 +118,25 @@ const OSPF_TYPES: Readonly<Record<number, string>> = {
   5: 'Link State Acknowledgment',
 };
 
+/** What the headers of OSPF versions 2 and 3 begin with. */
+const ospfStart = (version: 2 | 3) => ({
+  version: constant(8, 'Version', version, { filter: 'ospf.version', scapy: 'version' }),
+  type: u8('Type', { filter: 'ospf.msg', scapy: 'type', names: (type) => OSPF_TYPES[type], preset: 1 }),
+  length: u16('Packet length', {
+    filter: 'ospf.packet_length',
+    scapy: 'len',
+    computed: { what: 'length', less: 0, unit: 1 },
+  }),
+  router: ipv4Address('Router ID', { filter: 'ospf.srcrouter', scapy: 'src' }),
+  area: ipv4Address('Area ID', { filter: 'ospf.area_id', scapy: 'area' }),
+});
+
 export const OSPF = protocol({
   name: 'ospf',
   label: 'Open Shortest Path First',
   source: 'RFC 2328 appendix A.3.1',
   fields: {
-    version: constant(8, 'Version', 2, { filter: 'ospf.version', scapy: 'version' }),
-    type: u8('Type', { filter: 'ospf.msg', scapy: 'type', names: (type) => OSPF_TYPES[type], preset: 1 }),
-    length: u16('Packet length', {
-      filter: 'ospf.packet_length',
-      scapy: 'len',
-      computed: { what: 'length', less: 0, unit: 1 },
-    }),
-    router: ipv4Address('Router ID', { filter: 'ospf.srcrouter', scapy: 'src' }),
-    area: ipv4Address('Area ID', { filter: 'ospf.area_id', scapy: 'area' }),
+    ...ospfStart(2),
     /** Without the authentication data; none where the authentication is cryptographic. */
     checksum: hex(16, 'Checksum', {
       filter: 'ospf.checksum',
@@ -153,15 +158,7 @@ export const OSPF3 = protocol({
   label: 'Open Shortest Path First for IPv6',
   source: 'RFC 5340 appendix A.3.1',
   fields: {
-    version: constant(8, 'Version', 3, { filter: 'ospf.version', scapy: 'version' }),
-    type: u8('Type', { filter: 'ospf.msg', scapy: 'type', names: (type) => OSPF_TYPES[type], preset: 1 }),
-    length: u16('Packet length', {
-      filter: 'ospf.packet_length',
-      scapy: 'len',
-      computed: { what: 'length', less: 0, unit: 1 },
-    }),
-    router: ipv4Address('Router ID', { filter: 'ospf.srcrouter', scapy: 'src' }),
-    area: ipv4Address('Area ID', { filter: 'ospf.area_id', scapy: 'area' }),
+    ...ospfStart(3),
     checksum: hex(16, 'Checksum', {
       filter: 'ospf.checksum',
       scapy: 'chksum',

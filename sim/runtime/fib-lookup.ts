@@ -9,17 +9,15 @@ import { EAFNOSUPPORT, ENODEV } from './errno.ts';
 import {
   AF_INET,
   AF_INET6,
-  BPF_FIB_LKUP_RET_BLACKHOLE,
   BPF_FIB_LKUP_RET_FRAG_NEEDED,
   BPF_FIB_LKUP_RET_FWD_DISABLED,
   BPF_FIB_LKUP_RET_NO_NEIGH,
   BPF_FIB_LKUP_RET_NOT_FWDED,
-  BPF_FIB_LKUP_RET_PROHIBIT,
   BPF_FIB_LKUP_RET_SUCCESS,
-  BPF_FIB_LKUP_RET_UNREACHABLE,
   type FibLookup,
+  REJECTIONS,
 } from './fib.ts';
-import { mtuOf, type RouteEntry } from './route-entry.ts';
+import { LOOPBACK, mtuOf, type RouteEntry } from './route-entry.ts';
 import { hasIpv6, isLinkLocal6 } from './route-table6.ts';
 import { RoutingTables } from './routing-tables.ts';
 import type { World } from './world.ts';
@@ -40,7 +38,6 @@ export interface Fib {
 /** `IP_MAX_MTU`; IPv6 has 40 bytes more, `IP6_MAX_MTU`, which no device has. */
 const MAX_MTU = 0xffff;
 
-const LOOPBACK = 1;
 /** What a frame may have beyond its device's MTU: an Ethernet header with a tag. */
 const LINK_HEADER = 14 + 4;
 
@@ -115,18 +112,10 @@ class WorldFib implements Fib {
   }
 
   #forward(parameters: FibLookup, found: RouteEntry | undefined): number {
-    switch (found?.type) {
-      case 'unicast':
-        break;
-      case 'blackhole':
-        return BPF_FIB_LKUP_RET_BLACKHOLE;
-      case 'unreachable':
-        return BPF_FIB_LKUP_RET_UNREACHABLE;
-      case 'prohibit':
-        return BPF_FIB_LKUP_RET_PROHIBIT;
-      default:
-        return BPF_FIB_LKUP_RET_NOT_FWDED;
-    }
+    if (found === undefined) return BPF_FIB_LKUP_RET_NOT_FWDED;
+    const { type } = found;
+    if (type !== 'unicast')
+      return type in REJECTIONS ? REJECTIONS[type as keyof typeof REJECTIONS] : BPF_FIB_LKUP_RET_NOT_FWDED;
     const device = this.#tables.devices.get(found.ifindex)!;
     const mtu = found.mtu ?? Math.min(mtuOf(device), MAX_MTU);
     if (parameters.totalLength > mtu) {
@@ -147,7 +136,7 @@ class WorldFib implements Fib {
 
   #neighbour(ifindex: number, address: Uint8Array, length: number): Uint8Array | undefined {
     // ARP has no entries for the loopback device (include/net/arp.h, `__ipv4_neigh_lookup_noref`).
-    if (ifindex === LOOPBACK && length === 4) return undefined;
+    if (ifindex === LOOPBACK.ifindex && length === 4) return undefined;
     if (this.#neighbours.length !== (this.#world.neighbours?.length ?? 0)) this.#meetNeighbours();
     // An entry for the same address takes the place of the one before.
     for (let index = this.#neighbours.length - 1; index >= 0; index--) {

@@ -14,6 +14,39 @@ export const BPF_FIB_LKUP_RET_NO_NEIGH = 7;
 export const BPF_FIB_LKUP_RET_FRAG_NEEDED = 8;
 export const BPF_FIB_LKUP_RET_NO_SRC_ADDR = 9;
 
+/** Offsets in `struct bpf_fib_lookup` (include/uapi/linux/bpf.h). */
+export const FIB_PARAMETER = {
+  family: 0,
+  l4Protocol: 1,
+  /** Network order. */
+  sport: 2,
+  dport: 4,
+  /** In: length for the MTU check; out: the MTU. */
+  totalLength: 6,
+  ifindex: 8,
+  /** In: u8 for IPv4, flow label and class in network order for IPv6. Out: the route's metric. */
+  tos: 12,
+  source: 16,
+  destination: 32,
+  vlanProto: 48,
+  vlanTci: 50,
+  sourceMac: 52,
+  destinationMac: 58,
+} as const;
+
+/** What a lookup says of routes that let nothing through. */
+export const REJECTIONS = {
+  blackhole: BPF_FIB_LKUP_RET_BLACKHOLE,
+  unreachable: BPF_FIB_LKUP_RET_UNREACHABLE,
+  prohibit: BPF_FIB_LKUP_RET_PROHIBIT,
+} as const;
+
+/** The type of route that a lookup answers with this result; undefined: none that rejects. */
+export function rejectingType(result: number): keyof typeof REJECTIONS | undefined {
+  const types = Object.keys(REJECTIONS) as (keyof typeof REJECTIONS)[];
+  return types.find((type) => REJECTIONS[type] === result);
+}
+
 /** The in and out parameters of one lookup; reused from call to call. */
 export interface FibLookup {
   family: typeof AF_INET | typeof AF_INET6;

@@ -5,6 +5,18 @@ import type { Machine } from '../../sim/ebpf/machine.ts';
 import { addressToText } from '../../sim/packet/addresses.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  BPF_FIB_LKUP_RET_FRAG_NEEDED,
+  BPF_FIB_LKUP_RET_FWD_DISABLED,
+  BPF_FIB_LKUP_RET_NO_NEIGH,
+  BPF_FIB_LKUP_RET_NOT_FWDED,
+  BPF_FIB_LKUP_RET_SUCCESS,
+  FIB_PARAMETER,
+  rejectingType,
+} from '../../sim/runtime/fib.ts';
+import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import type { Device, Route, World } from '../../sim/runtime/world.ts';
 import { isSameKey, resized, withEntry } from './world-edits.ts';
 
@@ -135,20 +147,6 @@ function ofSocket(world: World, { helper, parameters }: FlowCall): Answer | unde
   return { world: { ...world, sockets: [...(world.sockets ?? []), { protocol, local }] } };
 }
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const LOOPBACK = 1;
-const REJECTING: Readonly<Record<number, NonNullable<Route['type']>>> = {
-  1: 'blackhole',
-  2: 'unreachable',
-  3: 'prohibit',
-};
-const SUCCESS = 0;
-const NOT_FWDED = 4;
-const FWD_DISABLED = 5;
-const NO_NEIGH = 7;
-const FRAG_NEEDED = 8;
-
 /** Devices that forward, a route to the address that was asked for, and what lies behind it. */
 function ofRoute(
   world: World,
@@ -158,21 +156,28 @@ function ofRoute(
   machine: Machine,
 ): Answer | undefined {
   const { parameters, packet } = call;
-  const family = parameters[0];
+  const family = parameters[FIB_PARAMETER.family];
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   const size: 4 | 16 = family === AF_INET ? 4 : 16;
   const changed = stimuli.slice();
-  const reachable = result === SUCCESS || result === NO_NEIGH || result === FRAG_NEEDED;
-  const asked = parameters.subarray(DESTINATION, DESTINATION + size);
-  const destination = reachable ? routable(changed, call, DESTINATION, size) : asked;
+  const reachable =
+    result === BPF_FIB_LKUP_RET_SUCCESS ||
+    result === BPF_FIB_LKUP_RET_NO_NEIGH ||
+    result === BPF_FIB_LKUP_RET_FRAG_NEEDED;
+  const asked = parameters.subarray(FIB_PARAMETER.destination, FIB_PARAMETER.destination + size);
+  const destination = reachable ? routable(changed, call, FIB_PARAMETER.destination, size) : asked;
   if (destination === undefined) return undefined;
   // Of IPv6, what comes from a link-local address is not forwarded either (net/core/filter.c, `rt6_need_strict`).
-  if (reachable && size === 16 && routable(changed, call, SOURCE, size) === undefined) return undefined;
+  if (reachable && size === 16 && routable(changed, call, FIB_PARAMETER.source, size) === undefined)
+    return undefined;
   const address = addressToText(destination);
   const to = `${address}/${8 * size}`;
   const { devices: present = [] } = withDefaultDevices(world, machine.object.maps);
-  const wanted = new DataView(parameters.buffer, parameters.byteOffset).getUint32(8, true);
-  const forwards = result !== FWD_DISABLED;
+  const wanted = new DataView(parameters.buffer, parameters.byteOffset).getUint32(
+    FIB_PARAMETER.ifindex,
+    true,
+  );
+  const forwards = result !== BPF_FIB_LKUP_RET_FWD_DISABLED;
   const devices: Device[] = present.map((device, index) => ({
     ...device,
     forwarding: forwards,
@@ -181,8 +186,8 @@ function ofRoute(
   const [first, second = first] = devices;
   if (first === undefined || second === undefined) return undefined;
   // The loopback device forwards nothing.
-  if (wanted === LOOPBACK) changed[packet] = { ...changed[packet]!, ingressIfindex: first.ifindex };
-  const type = REJECTING[result];
+  if (wanted === LOOPBACK.ifindex) changed[packet] = { ...changed[packet]!, ingressIfindex: first.ifindex };
+  const type = rejectingType(result);
   const others = (world.routes ?? []).filter((route) => route.to !== to);
   const out = wanted === second.ifindex ? first : second;
   const route: Route =
@@ -190,14 +195,23 @@ function ofRoute(
       ? {
           to,
           ifindex: out.ifindex,
-          ...(result === FRAG_NEEDED ? { mtu: family === AF_INET ? 68 : 1280 } : {}),
+          ...(result === BPF_FIB_LKUP_RET_FRAG_NEEDED ? { mtu: family === AF_INET ? 68 : 1280 } : {}),
         }
       : { to, type };
-  const hasRoute = result !== NOT_FWDED;
+  const hasRoute = result !== BPF_FIB_LKUP_RET_NOT_FWDED;
   const neighbours = (world.neighbours ?? []).filter((one) => one.address !== address);
   const mac = Uint8Array.from([2, 0, 0, 0, 1, 1]);
-  const reaches = result === SUCCESS || result === FRAG_NEEDED;
-  if (![SUCCESS, NOT_FWDED, FWD_DISABLED, NO_NEIGH, FRAG_NEEDED].includes(result) && type === undefined)
+  const reaches = result === BPF_FIB_LKUP_RET_SUCCESS || result === BPF_FIB_LKUP_RET_FRAG_NEEDED;
+  if (
+    ![
+      BPF_FIB_LKUP_RET_SUCCESS,
+      BPF_FIB_LKUP_RET_NOT_FWDED,
+      BPF_FIB_LKUP_RET_FWD_DISABLED,
+      BPF_FIB_LKUP_RET_NO_NEIGH,
+      BPF_FIB_LKUP_RET_FRAG_NEEDED,
+    ].includes(result) &&
+    type === undefined
+  )
     return undefined;
   return {
     world: {
@@ -209,10 +223,6 @@ function ofRoute(
     stimuli: changed,
   };
 }
-
-/** Offsets in `struct bpf_fib_lookup`. */
-const SOURCE = 16;
-const DESTINATION = 32;
 
 const ROUTABLE4 = Uint8Array.from([198, 51, 100, 77]);
 const ROUTABLE6 = Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x77]);

@@ -15,18 +15,10 @@ import {
   BPF_FIB_LKUP_RET_PROHIBIT,
   BPF_FIB_LKUP_RET_SUCCESS,
   BPF_FIB_LKUP_RET_UNREACHABLE,
+  FIB_PARAMETER,
+  rejectingType,
 } from '../../sim/runtime/fib.ts';
 import type { Device, Route, World } from '../../sim/runtime/world.ts';
-
-/** Offsets in `struct bpf_fib_lookup`. */
-const AT = {
-  family: 0,
-  totalLength: 6,
-  ifindex: 8,
-  destination: 32,
-  sourceMac: 52,
-  destinationMac: 58,
-} as const;
 
 const INGRESS = 2;
 const EGRESS = 3;
@@ -59,27 +51,33 @@ export function fibPreferences(
   const word = (bytes: readonly Term[], at: number): Term =>
     pool.concat([3, 2, 1, 0].map((index) => bytes[at + index]!));
   const macs = [
-    [AT.sourceMac, 0x02_00_00_00_00_03n],
-    [AT.destinationMac, 0x02_00_00_00_00_99n],
+    [FIB_PARAMETER.sourceMac, 0x02_00_00_00_00_03n],
+    [FIB_PARAMETER.destinationMac, 0x02_00_00_00_00_99n],
   ] as const;
   return [
     [equals(inputs.ingressIfindex, INGRESS)],
     RESULTS.map((one) => equals(result, one)),
-    [equals(word(told, AT.ifindex), EGRESS)],
+    [equals(word(told, FIB_PARAMETER.ifindex), EGRESS)],
     ...macs.map(([at, mac]) => [equals(pool.concat(told.slice(at, at + 6)), mac)]),
     // Addresses that are forwarded: neither multicast nor of a link or a host.
     [
-      equals(pool.concat(given.slice(AT.destination, AT.destination + 4)), 0x0a_01_02_03),
-      pool.all([equals(given[AT.destination]!, 0x20), equals(given[AT.destination + 1]!, 0x01)]),
+      equals(
+        pool.concat(given.slice(FIB_PARAMETER.destination, FIB_PARAMETER.destination + 4)),
+        0x0a_01_02_03,
+      ),
+      pool.all([
+        equals(given[FIB_PARAMETER.destination]!, 0x20),
+        equals(given[FIB_PARAMETER.destination + 1]!, 0x01),
+      ]),
     ],
     [
-      equals(pool.concat(given.slice(16, 20)), 0x0a_01_02_04),
-      pool.all([equals(given[16]!, 0x20), equals(given[17]!, 0x01)]),
+      equals(pool.concat(given.slice(FIB_PARAMETER.source, FIB_PARAMETER.source + 4)), 0x0a_01_02_04),
+      pool.all([equals(given[FIB_PARAMETER.source]!, 0x20), equals(given[FIB_PARAMETER.source + 1]!, 0x01)]),
     ],
   ];
 }
 
-export function fibWorld(_inputs: Inputs, { result, read, written }: Answer, evaluator: Evaluator): World {
+export function fibWorld({ result, read, written }: Answer, evaluator: Evaluator): World {
   const given = read[0];
   const told = written[0];
   if (result === undefined || given === undefined || told === undefined) return {};
@@ -91,11 +89,11 @@ export function fibWorld(_inputs: Inputs, { result, read, written }: Answer, eva
     for (const one of bytes(from, at, size).reverse()) value = value * 256 + one;
     return value;
   };
-  const isIpv4 = number(given, AT.family, 1) === AF_INET;
-  const address = bytes(given, AT.destination, isIpv4 ? 4 : 16);
+  const isIpv4 = number(given, FIB_PARAMETER.family, 1) === AF_INET;
+  const address = bytes(given, FIB_PARAMETER.destination, isIpv4 ? 4 : 16);
   const text = isIpv4 ? ipv4ToText(address) : ipv6ToText(address);
-  const ingress = number(given, AT.ifindex, 4);
-  const egress = code === BPF_FIB_LKUP_RET_SUCCESS ? number(told, AT.ifindex, 4) : EGRESS;
+  const ingress = number(given, FIB_PARAMETER.ifindex, 4);
+  const egress = code === BPF_FIB_LKUP_RET_SUCCESS ? number(told, FIB_PARAMETER.ifindex, 4) : EGRESS;
   const device = (ifindex: number, mac: Uint8Array, forwarding: boolean): Device => ({
     ifindex,
     name: `dev${ifindex}`,
@@ -104,19 +102,16 @@ export function fibWorld(_inputs: Inputs, { result, read, written }: Answer, eva
     forwarding,
   });
   const sourceMac =
-    code === BPF_FIB_LKUP_RET_SUCCESS ? bytes(told, AT.sourceMac, 6) : Uint8Array.of(2, 0, 0, 0, 0, 3);
+    code === BPF_FIB_LKUP_RET_SUCCESS
+      ? bytes(told, FIB_PARAMETER.sourceMac, 6)
+      : Uint8Array.of(2, 0, 0, 0, 0, 3);
   const devices = [
     device(ingress, ingress === egress ? sourceMac : INGRESS_MAC, code !== BPF_FIB_LKUP_RET_FWD_DISABLED),
   ];
   if (egress !== ingress) devices.push(device(egress, sourceMac, true));
   const to = `${text}/${isIpv4 ? 32 : 128}`;
-  const types = new Map<number, NonNullable<Route['type']>>([
-    [BPF_FIB_LKUP_RET_BLACKHOLE, 'blackhole'],
-    [BPF_FIB_LKUP_RET_UNREACHABLE, 'unreachable'],
-    [BPF_FIB_LKUP_RET_PROHIBIT, 'prohibit'],
-  ]);
-  const type = types.get(code);
-  const mtu = number(given, AT.totalLength, 2) - 1;
+  const type = rejectingType(code);
+  const mtu = number(given, FIB_PARAMETER.totalLength, 2) - 1;
   const routes: Route[] =
     code === BPF_FIB_LKUP_RET_NOT_FWDED
       ? []
@@ -127,7 +122,9 @@ export function fibWorld(_inputs: Inputs, { result, read, written }: Answer, eva
     devices,
     routes,
     ...(code === BPF_FIB_LKUP_RET_SUCCESS
-      ? { neighbours: [{ ifindex: egress, address: text, mac: bytes(told, AT.destinationMac, 6) }] }
+      ? {
+          neighbours: [{ ifindex: egress, address: text, mac: bytes(told, FIB_PARAMETER.destinationMac, 6) }],
+        }
       : {}),
   };
 }

@@ -82,7 +82,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   const maps = mapsOf(inputs, state, evaluator);
   if (typeof maps === 'string') return { reason: maps };
   const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
-  const around = aroundOf(inputs, state, evaluator, packet);
+  const around = aroundOf(state, evaluator, packet);
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
   return {
     values,
@@ -255,7 +255,7 @@ const CLOCKS: ReadonlySet<string> = new Set([
 ]);
 
 /** Time, CPU, hash, routes: what answers the questions of the path. */
-function aroundOf(inputs: Inputs, state: PathState, evaluator: Evaluator, packet: Uint8Array): World {
+function aroundOf(state: PathState, evaluator: Evaluator, packet: Uint8Array): World {
   let world: World = {};
   for (const answer of state.answers) {
     if (answer.result === undefined) continue;
@@ -267,8 +267,7 @@ function aroundOf(inputs: Inputs, state: PathState, evaluator: Evaluator, packet
       const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
       const hash = flowHash(view, 0, packet.length, 0);
       world = { ...world, hashSeed: (hash ^ Number(result & 0xffff_ffffn)) | 0 };
-    } else if (answer.helper === 'bpf_fib_lookup')
-      world = { ...world, ...fibWorld(inputs, answer, evaluator) };
+    } else if (answer.helper === 'bpf_fib_lookup') world = { ...world, ...fibWorld(answer, evaluator) };
   }
   const seed = evaluator.value(state.pool.unknown(32, RANDOM_SEED));
   return seed === 0n ? world : { ...world, randomSeed: Number(seed) };

@@ -1,30 +1,17 @@
 /** `bpf_fib_lookup` and `bpf_check_mtu` (net/core/filter.c) over the world's devices and routes. */
 import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../runtime/errno.ts';
-import { AF_INET, AF_INET6, BPF_FIB_LKUP_RET_NO_NEIGH, type FibLookup } from '../../runtime/fib.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  BPF_FIB_LKUP_RET_NO_NEIGH,
+  FIB_PARAMETER,
+  type FibLookup,
+} from '../../runtime/fib.ts';
 import { isGso, SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
-/** Offsets in `struct bpf_fib_lookup` (include/uapi/linux/bpf.h). */
-const PARAMETER = {
-  family: 0,
-  l4Protocol: 1,
-  /** Network order. */
-  sport: 2,
-  dport: 4,
-  /** In: length for the MTU check; out: the MTU. */
-  totalLength: 6,
-  ifindex: 8,
-  /** In: u8 for IPv4, flow label and class in network order for IPv6. Out: the route's metric. */
-  tos: 12,
-  source: 16,
-  destination: 32,
-  vlanProto: 48,
-  vlanTci: 50,
-  sourceMac: 52,
-  destinationMac: 58,
-} as const;
 const PARAMETERS_SIZE = 64;
 
 /** Passes routing rules by, of which a world has none. */
@@ -74,26 +61,27 @@ const lookup6 = emptyLookup(AF_INET6, 16);
 
 function readParameters(machine: Machine, at: number, lookup: FibLookup): void {
   const { u8, view } = machine.memory;
-  lookup.l4Protocol = u8[at + PARAMETER.l4Protocol]!;
-  lookup.sport = view.getUint16(at + PARAMETER.sport);
-  lookup.dport = view.getUint16(at + PARAMETER.dport);
-  lookup.totalLength = view.getUint16(at + PARAMETER.totalLength, true);
-  lookup.ifindex = view.getUint32(at + PARAMETER.ifindex, true);
-  lookup.tos = lookup.family === AF_INET ? u8[at + PARAMETER.tos]! : view.getUint32(at + PARAMETER.tos);
+  lookup.l4Protocol = u8[at + FIB_PARAMETER.l4Protocol]!;
+  lookup.sport = view.getUint16(at + FIB_PARAMETER.sport);
+  lookup.dport = view.getUint16(at + FIB_PARAMETER.dport);
+  lookup.totalLength = view.getUint16(at + FIB_PARAMETER.totalLength, true);
+  lookup.ifindex = view.getUint32(at + FIB_PARAMETER.ifindex, true);
+  lookup.tos =
+    lookup.family === AF_INET ? u8[at + FIB_PARAMETER.tos]! : view.getUint32(at + FIB_PARAMETER.tos);
   lookup.mtu = 0;
   lookup.sourceMac.fill(0);
   lookup.destinationMac.fill(0);
   const { length } = lookup.source;
   for (let index = 0; index < length; index++) {
-    lookup.source[index] = u8[at + PARAMETER.source + index]!;
-    lookup.destination[index] = u8[at + PARAMETER.destination + index]!;
+    lookup.source[index] = u8[at + FIB_PARAMETER.source + index]!;
+    lookup.destination[index] = u8[at + FIB_PARAMETER.destination + index]!;
   }
 }
 
 function fibLookup(machine: Machine, at: number, size: number, flags: number): number {
   if (size < PARAMETERS_SIZE || (flags & ~knownFlags(machine)) !== 0) return -EINVAL;
   const { u8, view } = machine.memory;
-  const family = u8[at + PARAMETER.family];
+  const family = u8[at + FIB_PARAMETER.family];
   if (family !== AF_INET && family !== AF_INET6) return -EAFNOSUPPORT;
   const lookup = family === AF_INET ? lookup4 : lookup6;
   readParameters(machine, at, lookup);
@@ -105,17 +93,17 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
       ? machine.fib.lookup(lookup)
       : machine.fib.lookupOfSkb(lookup, isGso(machine.memory) ? 0 : machine.packet.length);
   if (result < 0) return result;
-  if (lookup.mtu !== 0) view.setUint16(at + PARAMETER.totalLength, lookup.mtu, true);
+  if (lookup.mtu !== 0) view.setUint16(at + FIB_PARAMETER.totalLength, lookup.mtu, true);
   if (lookup.metric < 0) return result;
-  view.setUint32(at + PARAMETER.ifindex, lookup.ifindex, true);
-  view.setUint32(at + PARAMETER.tos, lookup.metric, true);
-  u8.set(lookup.destination, at + PARAMETER.destination);
+  view.setUint32(at + FIB_PARAMETER.ifindex, lookup.ifindex, true);
+  view.setUint32(at + FIB_PARAMETER.tos, lookup.metric, true);
+  u8.set(lookup.destination, at + FIB_PARAMETER.destination);
   if (result === BPF_FIB_LKUP_RET_NO_NEIGH) return result;
-  view.setUint16(at + PARAMETER.vlanProto, 0, true);
-  view.setUint16(at + PARAMETER.vlanTci, 0, true);
+  view.setUint16(at + FIB_PARAMETER.vlanProto, 0, true);
+  view.setUint16(at + FIB_PARAMETER.vlanTci, 0, true);
   for (let index = 0; index < 6; index++) {
-    u8[at + PARAMETER.sourceMac + index] = lookup.sourceMac[index]!;
-    u8[at + PARAMETER.destinationMac + index] = lookup.destinationMac[index]!;
+    u8[at + FIB_PARAMETER.sourceMac + index] = lookup.sourceMac[index]!;
+    u8[at + FIB_PARAMETER.destinationMac + index] = lookup.destinationMac[index]!;
   }
   return result;
 }

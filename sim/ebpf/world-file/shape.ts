@@ -1,6 +1,13 @@
-/** A world as people write it, `--world FILE`: fields and their types. What they mean to an object: `bind.ts`. */
-import { addressFromText, macFromText, prefixFromText } from '../../packet/addresses.ts';
 import { tcpOptionFromText } from '../../packet/tcp-options.ts';
+import {
+  address,
+  mac,
+  type NeighbourShape,
+  neighbour,
+  prefix,
+  type RouteShape,
+  route,
+} from '../../runtime/network-shape.ts';
 import {
   anyFields,
   anything,
@@ -54,21 +61,6 @@ export interface DeviceShape {
   readonly forwarding?: boolean;
 }
 
-export interface RouteShape {
-  readonly to: string;
-  readonly type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
-  readonly via?: string;
-  readonly device?: string;
-  readonly metric?: number;
-  readonly mtu?: number;
-}
-
-export interface NeighbourShape {
-  readonly device: string;
-  readonly address: string;
-  readonly mac: Uint8Array;
-}
-
 export interface SocketShape {
   readonly protocol: 'tcp' | 'udp';
   readonly local: string;
@@ -98,9 +90,6 @@ export interface HintsShape {
   readonly metadata?: boolean;
 }
 
-const address = checked('an IPv4 or IPv6 address', addressFromText);
-const prefix = checked('an IPv4 or IPv6 prefix', prefixFromText);
-const mac = parsed('a MAC address', macFromText);
 const endpoint = checked('an address and a port (10.0.0.1:80)', endpointFromText);
 const vlan = integer(0, 4095);
 
@@ -174,19 +163,8 @@ export const worldFileShape: Schema<WorldFileShape> = object<WorldFileShape>({
       }),
     ),
   ),
-  routes: optional(
-    list(
-      object<RouteShape>({
-        to: prefix,
-        type: optional(oneOf('unicast', 'blackhole', 'unreachable', 'prohibit')),
-        via: optional(address),
-        device: optional(text),
-        metric: optional(uint32),
-        mtu: optional(uint32),
-      }),
-    ),
-  ),
-  neighbours: optional(list(object<NeighbourShape>({ device: text, address, mac }))),
+  routes: optional(list(route)),
+  neighbours: optional(list(neighbour)),
   sockets: optional(
     list(
       object<SocketShape>({
