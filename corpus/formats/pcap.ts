@@ -3,10 +3,11 @@
  *
  * Pure: bytes in, batches out, and the other way round.
  */
-import { type Allocate, ByteSink, ByteWindow } from './byte-stream.ts';
-import { CaptureBatch, type CaptureDecoder, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
+import { ByteSink } from './byte-stream.ts';
+import { type CaptureBatch, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { LINKTYPE } from './link-type.ts';
+import { hasFileHeader, RecordDecoder } from './record-decoder.ts';
 
 export const PCAP_MAGIC_MICROSECONDS = 0xa1b2c3d4;
 export const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
@@ -16,63 +17,19 @@ const FILE = { magic: 0, major: 4, minor: 6, snapLength: 16, linkType: 20, size:
 /** A packet's header, by offset. Alexey Kuznetzov's has the device and the protocol behind that. */
 const RECORD = { seconds: 0, fraction: 4, captured: 8, original: 12, size: 16, modifiedSize: 24 } as const;
 
-export class PcapDecoder implements CaptureDecoder {
-  readonly #window: ByteWindow;
-  readonly #batch: CaptureBatch = new CaptureBatch();
-  #section: CaptureSection | undefined;
-  /** Has a batch been handed out yet? */
-  #shown = false;
+export class PcapDecoder extends RecordDecoder {
   #recordSize: number = RECORD.size;
   /** How a packet's two lengths stand: files older than 2.4 (1996) may have them in the other order. */
   #lengths: 'in order' | 'exchanged' | 'longer last' = 'in order';
 
-  /** @param allocate where bytes that have to be joined shall lie */
-  constructor(allocate?: Allocate) {
-    this.#window = new ByteWindow(allocate);
+  protected expected(left: number, littleEndian: boolean): string {
+    const size = this.#recordSize;
+    if (left < size) return `a packet header of ${size} bytes`;
+    return `a packet of ${this.#capturedAt(this.window.start, littleEndian)} bytes behind its header of ${size}`;
   }
 
-  get position(): number {
-    return this.#window.base + this.#window.start;
-  }
-
-  push(chunk: Uint8Array, headroom?: number): void {
-    this.#window.push(chunk, headroom);
-  }
-
-  end(): void {
-    this.#window.ended = true;
-  }
-
-  next(): CaptureBatch | undefined {
-    const batch = this.#batch;
-    const window = this.#window;
-    this.#section ??= this.#fileHeader();
-    if (this.#section === undefined) {
-      window.retain();
-      return undefined;
-    }
-    this.#fill(batch, this.#section.littleEndian);
-    if (batch.count > 0 || (window.ended && !this.#shown)) {
-      batch.section = this.#section;
-      this.#shown = true;
-      return batch;
-    }
-    const left = window.end - window.start;
-    if (window.ended && left > 0) {
-      throw new CaptureError(
-        window.base + window.start,
-        left < this.#recordSize
-          ? `a packet header of ${this.#recordSize} bytes`
-          : `a packet of ${this.#capturedAt(window.start, this.#section.littleEndian)} bytes behind its header of ${this.#recordSize}`,
-        `the end of the file after ${left} bytes`,
-      );
-    }
-    window.retain();
-    return undefined;
-  }
-
-  #fill(batch: CaptureBatch, littleEndian: boolean): void {
-    const window = this.#window;
+  protected fill(batch: CaptureBatch, littleEndian: boolean): void {
+    const window = this.window;
     const view = window.view;
     const end = window.end;
     const capacity = batch.capacity;
@@ -108,12 +65,10 @@ export class PcapDecoder implements CaptureDecoder {
     // interface, optionsOffset and optionsLength stay 0: this batch never holds anything else.
     window.start = at;
     batch.count = count;
-    batch.bytes = window.bytes;
-    batch.base = window.base;
   }
 
   #capturedAt(at: number, littleEndian: boolean): number {
-    const { view } = this.#window;
+    const { view } = this.window;
     const first = view.getUint32(at + RECORD.captured, littleEndian);
     const second = view.getUint32(at + RECORD.original, littleEndian);
     return this.#lengths === 'in order'
@@ -124,23 +79,15 @@ export class PcapDecoder implements CaptureDecoder {
   }
 
   #originalAt(at: number, littleEndian: boolean): number {
-    const { view } = this.#window;
+    const { view } = this.window;
     const first = view.getUint32(at + RECORD.captured, littleEndian);
     const second = view.getUint32(at + RECORD.original, littleEndian);
     return this.#lengths === 'exchanged' ? first : Math.max(first, second);
   }
 
-  #fileHeader(): CaptureSection | undefined {
-    const { view, start, end, base, ended } = this.#window;
-    const left = end - start;
-    if (left < FILE.size) {
-      if (!ended) return undefined;
-      throw new CaptureError(
-        base + start,
-        `a pcap file header of ${FILE.size} bytes`,
-        `the end of the file after ${left} bytes`,
-      );
-    }
+  protected fileHeader(): CaptureSection | undefined {
+    if (!hasFileHeader(this.window, 'pcap', FILE.size)) return undefined;
+    const { view, start, base } = this.window;
     const magic = view.getUint32(start);
     const byteOrder = pcapByteOrder(magic);
     if (byteOrder === undefined) {
@@ -161,7 +108,7 @@ export class PcapDecoder implements CaptureDecoder {
     this.#recordSize = isModified ? RECORD.modifiedSize : RECORD.size;
     const network = view.getUint32(start + FILE.linkType, littleEndian);
     const hasFcsLength = (network & 0x0400_0000) !== 0;
-    this.#window.start += FILE.size;
+    this.window.start += FILE.size;
     return {
       format: 'pcap',
       littleEndian,

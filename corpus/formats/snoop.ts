@@ -1,8 +1,8 @@
 /** Reading snoop files (RFC 1761): Solaris' captures. Pure: bytes in, batches out. */
-import { type Allocate, ByteWindow } from './byte-stream.ts';
-import { CaptureBatch, type CaptureDecoder, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
+import { type CaptureBatch, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { LINKTYPE } from './link-type.ts';
+import { hasFileHeader, RecordDecoder } from './record-decoder.ts';
 
 /** "snoo", read as a big-endian number: the first half of the magic number. */
 export const SNOOP_MAGIC = 0x736e6f6f;
@@ -33,59 +33,14 @@ const LINK_TYPES: Readonly<Record<number, number>> = {
 /** Link types that have no number outside of snoop's: far above all that have. */
 const UNKNOWN_LINK_TYPE = 0x1_0000;
 
-export class SnoopDecoder implements CaptureDecoder {
-  readonly #window: ByteWindow;
-  readonly #batch: CaptureBatch = new CaptureBatch();
-  #section: CaptureSection | undefined;
-  #shown = false;
-
-  /** @param allocate where bytes that have to be joined shall lie */
-  constructor(allocate?: Allocate) {
-    this.#window = new ByteWindow(allocate);
+export class SnoopDecoder extends RecordDecoder {
+  protected expected(left: number): string {
+    if (left < RECORD.size) return `a packet header of ${RECORD.size} bytes`;
+    return `a packet record of ${this.window.view.getUint32(this.window.start + RECORD.record)} bytes`;
   }
 
-  get position(): number {
-    return this.#window.base + this.#window.start;
-  }
-
-  push(chunk: Uint8Array, headroom?: number): void {
-    this.#window.push(chunk, headroom);
-  }
-
-  end(): void {
-    this.#window.ended = true;
-  }
-
-  next(): CaptureBatch | undefined {
-    const window = this.#window;
-    const batch = this.#batch;
-    this.#section ??= this.#fileHeader();
-    if (this.#section === undefined) {
-      window.retain();
-      return undefined;
-    }
-    this.#fill(batch);
-    if (batch.count > 0 || (window.ended && !this.#shown)) {
-      batch.section = this.#section;
-      batch.bytes = window.bytes;
-      batch.base = window.base;
-      this.#shown = true;
-      return batch;
-    }
-    const left = window.end - window.start;
-    if (window.ended && left > 0) {
-      const what =
-        left < RECORD.size
-          ? `a packet header of ${RECORD.size} bytes`
-          : `a packet record of ${window.view.getUint32(window.start + RECORD.record)} bytes`;
-      throw new CaptureError(window.base + window.start, what, `the end of the file after ${left} bytes`);
-    }
-    window.retain();
-    return undefined;
-  }
-
-  #fill(batch: CaptureBatch): void {
-    const window = this.#window;
+  protected fill(batch: CaptureBatch): void {
+    const window = this.window;
     const { view, end } = window;
     let at = window.start;
     let count = 0;
@@ -119,23 +74,15 @@ export class SnoopDecoder implements CaptureDecoder {
     batch.count = count;
   }
 
-  #fileHeader(): CaptureSection | undefined {
-    const { view, start, end, base, ended } = this.#window;
-    const left = end - start;
-    if (left < FILE.size) {
-      if (!ended) return undefined;
-      throw new CaptureError(
-        base + start,
-        `a snoop file header of ${FILE.size} bytes`,
-        `the end of the file after ${left} bytes`,
-      );
-    }
+  protected fileHeader(): CaptureSection | undefined {
+    if (!hasFileHeader(this.window, 'snoop', FILE.size)) return undefined;
+    const { view, start, base } = this.window;
     const version = view.getUint32(start + FILE.version);
     if (view.getUint32(start + FILE.magic + 4) !== MAGIC_REST || version !== 2) {
       throw new CaptureError(base + start, 'a snoop file of version 2', `version ${version}`);
     }
     const dataLink = view.getUint32(start + FILE.dataLink);
-    this.#window.start += FILE.size;
+    this.window.start += FILE.size;
     return {
       format: 'snoop',
       littleEndian: false,

@@ -1,0 +1,84 @@
+/** Capture files that are one header and then packets, each behind a header of its own: pcap and snoop. */
+import { type Allocate, ByteWindow } from './byte-stream.ts';
+import { CaptureBatch, type CaptureDecoder, type CaptureSection } from './capture-batch.ts';
+import { CaptureError } from './capture-error.ts';
+
+export abstract class RecordDecoder implements CaptureDecoder {
+  protected readonly window: ByteWindow;
+  readonly #batch: CaptureBatch = new CaptureBatch();
+  #section: CaptureSection | undefined;
+  /** Has a batch been handed out yet? */
+  #shown = false;
+
+  /** @param allocate where bytes that have to be joined shall lie */
+  constructor(allocate?: Allocate) {
+    this.window = new ByteWindow(allocate);
+  }
+
+  get position(): number {
+    return this.window.base + this.window.start;
+  }
+
+  push(chunk: Uint8Array, headroom?: number): void {
+    this.window.push(chunk, headroom);
+  }
+
+  end(): void {
+    this.window.ended = true;
+  }
+
+  next(): CaptureBatch | undefined {
+    const { window } = this;
+    const batch = this.#batch;
+    this.#section ??= this.fileHeader();
+    if (this.#section === undefined) {
+      window.retain();
+      return undefined;
+    }
+    const { littleEndian } = this.#section;
+    this.fill(batch, littleEndian);
+    batch.bytes = window.bytes;
+    batch.base = window.base;
+    // A file without packets has one batch, too: its section counts.
+    if (batch.count > 0 || (window.ended && !this.#shown)) {
+      batch.section = this.#section;
+      this.#shown = true;
+      return batch;
+    }
+    const left = window.end - window.start;
+    if (window.ended && left > 0) {
+      const found = `the end of the file after ${left} bytes`;
+      throw new CaptureError(window.base + window.start, this.expected(left, littleEndian), found);
+    }
+    window.retain();
+    return undefined;
+  }
+
+  /**
+   * Takes the file's header off the window.
+   * @returns undefined where it is not there yet
+   * @throws {CaptureError}
+   */
+  protected abstract fileHeader(): CaptureSection | undefined;
+
+  /**
+   * Takes as many whole packets off the window as the batch holds.
+   * @throws {CaptureError} at one that is none, if it is the first
+   */
+  protected abstract fill(batch: CaptureBatch, littleEndian: boolean): void;
+
+  /** What should have stood at the window's start, where only `left` bytes are. */
+  protected abstract expected(left: number, littleEndian: boolean): string;
+}
+
+/** @throws {CaptureError} where a file ends within its header of `size` bytes; @returns whether it is all there */
+export function hasFileHeader(window: ByteWindow, format: string, size: number): boolean {
+  const left = window.end - window.start;
+  if (left >= size) return true;
+  if (!window.ended) return false;
+  throw new CaptureError(
+    window.base + window.start,
+    `a ${format} file header of ${size} bytes`,
+    `the end of the file after ${left} bytes`,
+  );
+}
