@@ -2,6 +2,8 @@
  * Mutations of an object: one instruction changed at a time, in the ways in which programmers err. Another operator, a
  * constant or an offset beside the right one, a condition the other way round or off by one, a check left out.
  */
+
+import { OPPOSITE } from '../../sim/ebpf/analysis/relation.ts';
 import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { disassembleInstruction } from '../../sim/ebpf/disassemble.ts';
 import {
@@ -20,7 +22,6 @@ import {
   BPF_JGT,
   BPF_JLE,
   BPF_JLT,
-  BPF_JNE,
   BPF_JSET,
   BPF_JSGE,
   BPF_JSGT,
@@ -88,19 +89,6 @@ const OPERATORS: ReadonlyMap<number, number> = new Map([
   [BPF_LSH, BPF_RSH],
   [BPF_RSH, BPF_LSH],
   [BPF_ARSH, BPF_RSH],
-]);
-
-const NEGATED: ReadonlyMap<number, number> = new Map([
-  [BPF_JEQ, BPF_JNE],
-  [BPF_JNE, BPF_JEQ],
-  [BPF_JGT, BPF_JLE],
-  [BPF_JLE, BPF_JGT],
-  [BPF_JGE, BPF_JLT],
-  [BPF_JLT, BPF_JGE],
-  [BPF_JSGT, BPF_JSLE],
-  [BPF_JSLE, BPF_JSGT],
-  [BPF_JSGE, BPF_JSLT],
-  [BPF_JSLT, BPF_JSGE],
 ]);
 
 /** With or without equality: off by one. */
@@ -182,7 +170,7 @@ function conditions(code: number, constant: number): Change[] {
   const operation = code & OPERATION_MASK;
   if (operation === BPF_JCOND) return [];
   const withOperation = (one: number): number => (code & ~OPERATION_MASK) | one;
-  const negated = NEGATED.get(operation);
+  const negated = OPPOSITE.get(operation);
   const border = BORDERS.get(operation);
   const isConstant = (code & SOURCE_MASK) !== BPF_X;
   return [

@@ -8,10 +8,6 @@ import {
   BPF_JMP,
   BPF_JNE,
   BPF_JSET,
-  BPF_JSGE,
-  BPF_JSGT,
-  BPF_JSLE,
-  BPF_JSLT,
   BPF_X,
   CLASS_MASK,
   type Instructions,
@@ -31,20 +27,7 @@ import {
   scalar,
   type Value,
 } from './abstract-value.ts';
-import { MIRRORED, maskable, satisfying } from './relation.ts';
-
-const OPPOSITE: ReadonlyMap<number, number> = new Map([
-  [BPF_JEQ, BPF_JNE],
-  [BPF_JNE, BPF_JEQ],
-  [BPF_JGT, BPF_JLE],
-  [BPF_JLE, BPF_JGT],
-  [BPF_JGE, BPF_JLT],
-  [BPF_JLT, BPF_JGE],
-  [BPF_JSGT, BPF_JSLE],
-  [BPF_JSLE, BPF_JSGT],
-  [BPF_JSGE, BPF_JSLT],
-  [BPF_JSLT, BPF_JSGE],
-]);
+import { MIRRORED, maskable, OPPOSITE, satisfying } from './relation.ts';
 
 /** Intervals as small as this the kernel's verifier may know better, down to one number. */
 const FEW = 8;

@@ -35,6 +35,20 @@ interface Piece {
 const HALF: number = 2 ** 31;
 const WHOLE: number = 2 ** 32;
 
+/** What holds where a comparison does not. */
+export const OPPOSITE: ReadonlyMap<number, number> = new Map([
+  [BPF_JEQ, BPF_JNE],
+  [BPF_JNE, BPF_JEQ],
+  [BPF_JGT, BPF_JLE],
+  [BPF_JLE, BPF_JGT],
+  [BPF_JGE, BPF_JLT],
+  [BPF_JLT, BPF_JGE],
+  [BPF_JSGT, BPF_JSLE],
+  [BPF_JSLE, BPF_JSGT],
+  [BPF_JSGE, BPF_JSLT],
+  [BPF_JSLT, BPF_JSGE],
+]);
+
 /** The same relation with the sides exchanged. */
 export const MIRRORED: ReadonlyMap<number, number> = new Map([
   [BPF_JEQ, BPF_JEQ],
