@@ -38,17 +38,30 @@ export function reportOf(
   const undecided = count(proof.branches, 'undecided');
   const open = proof.properties.filter((one) => one.status === 'undecided').length;
   const paths = proof.paths.map((path) => reportedPath(proof, path));
+  const unconfirmed = proof.paths.filter((one) => !one.confirmed).length;
   const verdict =
-    refuted.length > 0 ? 'fail' : undecided + open > 0 || proof.cut !== undefined ? 'incomplete' : 'pass';
+    refuted.length > 0
+      ? 'fail'
+      : undecided + open + unconfirmed > 0 || proof.cut !== undefined
+        ? 'incomplete'
+        : 'pass';
   const reason =
     refuted.length > 0
       ? refuted.map((one) => one.invariant).join(', ')
       : proof.cut !== undefined
         ? `not every path was followed: ${proof.cut}`
         : undecided + open > 0
-          ? `${undecided} branches and ${open} properties are undecided`
-          : 'every branch is decided, and every property proved';
+          ? [some(undecided, 'branch', 'branches'), some(open, 'property', 'properties')]
+              .filter((one) => one !== '')
+              .join(' and ') + (undecided + open === 1 ? ' is undecided' : ' are undecided')
+          : unconfirmed > 0
+            ? `${some(unconfirmed, 'path has', 'paths have')} no packet that was seen to take it`
+            : 'every branch is decided, and every property proved';
   return { program: program.name, proof, paths, verdict, reason, files };
+}
+
+function some(number: number, one: string, many: string): string {
+  return number === 0 ? '' : `${number} ${number === 1 ? one : many}`;
 }
 
 export function count(branches: readonly BranchWay[], status: BranchWay['status']): number {

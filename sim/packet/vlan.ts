@@ -14,7 +14,7 @@ import { ETHERTYPE, etherTypeName } from './numbers.ts';
  * EtherTypes that announce a tag: of 802.1Q, of 802.1ad, and two that equipment used before 802.1ad. The kernel takes
  * the first two for tags (`isTag` in `numbers.ts`), and so do programs that follow it.
  */
-const TPIDS: readonly number[] = [
+export const TPIDS: readonly number[] = [
   ETHERTYPE.VLAN,
   ETHERTYPE.SERVICE_VLAN,
   ETHERTYPE.OLD_TAG,

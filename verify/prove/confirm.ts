@@ -21,6 +21,8 @@ export interface Confirmation {
   readonly confirmed: boolean;
   /** What differed. */
   readonly reason: string | undefined;
+  /** Why the machine stopped the program, if it did. */
+  readonly stopped?: string;
 }
 
 const CONFIRMED: Confirmation = { confirmed: true, reason: undefined };
@@ -50,10 +52,12 @@ export class Confirmer {
     const result = interpreter.run(entries[0]!.program);
     interpreter.tracer = undefined;
     const way = jumps.firstDifference(state.trail());
-    if (state.end?.kind === 'violation') {
-      return result.violation === undefined ? differs('the machine runs it to its end') : CONFIRMED;
+    if (result.violation !== undefined) {
+      const { reason: stopped } = result.violation;
+      if (state.end?.kind === 'violation') return { ...CONFIRMED, stopped };
+      return { ...differs(`the machine stops: ${stopped}`), stopped };
     }
-    if (result.violation !== undefined) return differs(`the machine stops: ${result.violation.reason}`);
+    if (state.end?.kind === 'violation') return differs('the machine runs it to its end');
     if (way !== undefined) return differs(way);
     return state.end?.kind === 'exit'
       ? this.#outcome(inputs, state, witness, machine, result.action)

@@ -4,6 +4,7 @@
  */
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { TPIDS } from '../../sim/packet/vlan.ts';
 
 export type ProvedLayer = 'ipv4' | 'icmp' | 'icmpv6' | 'tcp' | 'udp';
 
@@ -43,11 +44,20 @@ export interface Layout {
   readonly checksums: readonly LaidChecksum[];
   /** Why nothing further in was looked at: a fragment, a truncated packet, a protocol that nobody knows here. */
   readonly rest: string | undefined;
+  /** Where addresses and data of a packet begin that is whole, but whose checksum nobody knows here. */
+  readonly open: { readonly addresses: number; readonly payload: number } | undefined;
   /** Where the innermost transport header would be, whether or not it is whole, and its protocol. */
   readonly transport: { readonly start: number; readonly protocol: Term } | undefined;
 }
 
-const TAGS = [0x8100, 0x88a8] as const;
+/** What a transport header needs of the IP header above it. */
+interface IpHeader {
+  readonly addresses: readonly Term[];
+  /** Where the addresses are in the frame. */
+  readonly from: number;
+  readonly hasOptions: boolean;
+}
+
 const MOST_TAGS = 3;
 /** Packets in packets. */
 const MOST_NESTED = 3;
@@ -56,7 +66,7 @@ export function layoutOf(state: Guide, frame: TermFrame): Layout {
   const checksums: LaidChecksum[] = [];
   const walker = new Walker(state, frame, checksums);
   const rest = walker.ethernet();
-  return { checksums, rest, transport: walker.transport };
+  return { checksums, rest, open: walker.open, transport: walker.transport };
 }
 
 class Walker {
@@ -64,6 +74,7 @@ class Walker {
   readonly #frame: TermFrame;
   readonly #checksums: LaidChecksum[];
   transport: Layout['transport'];
+  open: Layout['open'];
 
   constructor(state: Guide, frame: TermFrame, checksums: LaidChecksum[]) {
     this.#state = state;
@@ -107,15 +118,15 @@ class Walker {
     });
     if (this.#frame.keepsFrom?.(at + 12) === true) return undefined;
     const fragment = pool.concat([pool.extract(this.#frame.byte(at + 6), 0, 6), this.#frame.byte(at + 7)]);
-    if (!this.#decideEqual(fragment, 0)) return 'a fragment';
+    if (!this.#decideEqual(fragment, 0)) return this.#unknown('a fragment', at + 12, at + header);
     const total = this.#u16(at + 2);
     if (this.#state.decide(pool.less(total, pool.constant(64, header)))) return 'an impossible total length';
     if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(total, at))))
       return 'a truncated packet';
-    if (header > 20) return 'IPv4 options: a source route may name another destination';
     const addresses = Array.from({ length: 8 }, (_, index) => this.#frame.byte(at + 12 + index));
     const length = pool.addConst(total, -header);
-    return this.#transport(this.#frame.byte(at + 9), at + header, length, addresses, false, depth);
+    const above = { addresses, from: at + 12, hasOptions: header > 20 };
+    return this.#transport(this.#frame.byte(at + 9), at + header, length, above, depth);
   }
 
   #ipv6(at: number, depth: number): string | undefined {
@@ -129,18 +140,19 @@ class Walker {
     if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(payload, at + 40))))
       return 'a truncated packet';
     const addresses = Array.from({ length: 32 }, (_, index) => this.#frame.byte(at + 8 + index));
-    return this.#transport(this.#frame.byte(at + 6), at + 40, payload, addresses, true, depth);
+    const above = { addresses, from: at + 8, hasOptions: false };
+    return this.#transport(this.#frame.byte(at + 6), at + 40, payload, above, depth);
   }
 
   #transport(
     protocol: Term,
     at: number,
     length: Term,
-    addresses: readonly Term[],
-    overIpv6: boolean,
+    { addresses, from, hasOptions }: IpHeader,
     depth: number,
   ): string | undefined {
     const { pool } = this.#state;
+    const overIpv6 = addresses.length === 32;
     this.transport = { start: at, protocol };
     if (depth + 1 < MOST_NESTED) {
       if (this.#decideEqual(protocol, 4)) return this.#ipv4(at, depth + 1);
@@ -153,6 +165,10 @@ class Walker {
     ];
     for (const [layer, number, header, field] of kinds) {
       if (!this.#decideEqual(protocol, number)) continue;
+      if (hasOptions && layer !== 'icmp') {
+        const reason = `${layer.toUpperCase()} behind IPv4 options (a source route may name another destination)`;
+        return this.#unknown(reason, from, at);
+      }
       if (this.#state.decide(pool.less(length, pool.constant(64, header))))
         return 'a truncated transport header';
       let size = length;
@@ -167,7 +183,12 @@ class Walker {
       this.#checksums.push({ layer, start: at, size, header, at: field, isAbsent, pseudo, overIpv6 });
       return undefined;
     }
-    return 'a protocol without a checksum that is known here';
+    return this.#unknown('a protocol without a checksum that is known here', from, at);
+  }
+
+  #unknown(reason: string, addresses: number, payload: number): string {
+    this.open = { addresses, payload };
+    return reason;
   }
 
   #has(size: number): boolean {
@@ -178,7 +199,7 @@ class Walker {
   #isTag(at: number): boolean {
     const { pool } = this.#state;
     const type = pool.concat([this.#frame.byte(at), this.#frame.byte(at + 1)]);
-    return this.#state.decide(pool.any(TAGS.map((one) => pool.equal(type, pool.constant(16, one)))));
+    return this.#state.decide(pool.any(TPIDS.map((one) => pool.equal(type, pool.constant(16, one)))));
   }
 
   #is16(at: number, value: number): boolean {

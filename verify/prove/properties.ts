@@ -5,11 +5,12 @@ import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { actionName, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
-import { type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
+import { type LaidChecksum, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
 import type { Property } from './property.ts';
 import { type Trial, Trials } from './trial.ts';
 import type { Witness } from './witness.ts';
@@ -53,9 +54,21 @@ export class PropertyJudge {
     this.#trials = new Trials(inputs, confirmer);
   }
 
+  /**
+   * Does the machine stop the program on this path, as the verifier would refuse it?
+   * @param witness on which it does, and `why`
+   */
+  stops(state: PathState, witness: Witness | undefined, why: string | undefined): void {
+    const row = this.#row('verifier/stopped');
+    row.paths++;
+    if (witness !== undefined) row.refuted ??= { witness, reason: `the machine stops the program: ${why}` };
+    else if (state.end?.kind === 'violation') row.undecided ??= `a path ends in ${state.end.reason}`;
+  }
+
   /** Judges one path that has ended. @param witness that takes it */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
     this.#action(state, witness);
+    this.#target(state, witness);
     this.#unwritten(state, witness);
     if (state.end?.kind !== 'exit' || !this.#mayLeave(state.end.action)) return;
     if (isUntouched(this.#inputs, state)) return;
@@ -109,6 +122,21 @@ export class PropertyJudge {
     else row.refuted ??= { witness, reason: `the program returns ${returned}` };
   }
 
+  /** A redirect has a target that a helper has stored. */
+  #target(state: PathState, witness: Witness | undefined): void {
+    if (state.end?.kind !== 'exit') return;
+    const { hook } = this.#inputs;
+    const redirected = hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT;
+    const only = state.knowledge.only(state.end.action);
+    if (only === undefined || BigInt.asIntN(32, only) !== BigInt(redirected)) return;
+    const row = this.#row('redirect/no-target');
+    row.paths++;
+    if (state.redirect !== undefined) return;
+    const reason = `the program returns ${actionName(hook, redirected)}, and no helper has stored a target`;
+    if (witness === undefined) row.undecided ??= reason;
+    else row.refuted ??= { witness, reason };
+  }
+
   #unwritten(state: PathState, witness: Witness | undefined): void {
     if (state.end?.kind !== 'exit') return;
     const isUnwritten = (term: Term): boolean =>
@@ -117,6 +145,7 @@ export class PropertyJudge {
     const frame = this.#row('uninitialized/frame');
     decision.paths++;
     frame.paths++;
+    if (this.#mayLeave(state.end.action)) this.#room(state, witness, frame);
     if (state.readsUnwritten === undefined) return;
     if (state.constraints.some((one) => isUnwritten(one.condition)) || isUnwritten(state.end.action)) {
       if (witness === undefined) decision.undecided ??= 'a path depends on bytes that nobody wrote';
@@ -128,6 +157,27 @@ export class PropertyJudge {
       if (witness === undefined) frame.undecided ??= 'bytes that nobody wrote go into the frame';
       else frame.refuted ??= { witness, reason: 'bytes of the stack that nobody wrote leave with the frame' };
     }
+  }
+
+  /** The room that `bpf_xdp_adjust_head` makes in front holds what another packet left there, until it is written. */
+  #room(state: PathState, witness: Witness | undefined, frame: Row): void {
+    const inputs = this.#inputs;
+    const { packet, pool } = state;
+    const { min, max } = state.knowledge.range(packet.data);
+    if (min >= BigInt(inputs.data)) return;
+    const written = new Set(packet.bytes.written());
+    let at = Number(max);
+    while (at < inputs.data && written.has(at)) at++;
+    const start = Number(min);
+    if (min === max && at >= inputs.data) {
+      // Written, but with what lay there: as good as not.
+      at = start;
+      while (at < inputs.data && !isBefore(packet.bytes.byte(pool, at)!)) at++;
+      if (at >= inputs.data) return;
+    }
+    const which = min === max ? `byte ${at - start} of the frame` : 'room in front of the frame';
+    if (min !== max || witness === undefined) frame.undecided ??= `${which} may leave as nobody wrote it`;
+    else frame.refuted ??= { witness, reason: `${which} leaves as nobody wrote it` };
   }
 
   async #checksums(path: PathState): Promise<void> {
@@ -200,8 +250,23 @@ export class PropertyJudge {
     const left = layoutOf(state, after);
     this.#tryFirst(state, before, came.checksums, after);
     this.#lengths(before, came.checksums, after);
-    for (const rest of [came.rest, left.rest]) if (rest !== undefined) this.#notJudged.add(rest);
+    for (const { rest } of [came, left]) if (rest !== undefined) this.#notJudged.add(rest);
+    this.#unjudged(before, came, after);
     return { state, before, after, came: came.checksums, left: left.checksums };
+  }
+
+  /** Addresses, or bytes behind them, of a packet whose checksum nobody here can judge. */
+  #unjudged(before: TermFrame, { rest, open }: Layout, after: TermFrame): void {
+    if (rest === undefined || open === undefined) return;
+    const { longest } = this.#inputs.limits;
+    const from = open.addresses;
+    for (let at = from; at < longest; at++) {
+      if (before.keepsFrom?.(at) === true) return;
+      if (before.byte(at) === after.byte(at)) continue;
+      this.#row('checksum/other').undecided ??=
+        `${at < open.payload ? 'addresses' : 'data'} of ${rest} are written: nobody here judges its checksum`;
+      return;
+    }
   }
 
   async #proveCase({ state, before, after, came, left }: Case): Promise<void> {
@@ -298,6 +363,11 @@ function pairs(
 
 function family({ layer }: LaidChecksum): string {
   return layer === 'icmpv6' ? 'icmp' : layer;
+}
+
+/** Is it a byte that lay in front of the frame? */
+function isBefore(term: Term): boolean {
+  return term.operation === 'var' && term.name.startsWith('before');
 }
 
 /** Does the frame leave just as it came? */

@@ -44,6 +44,8 @@ export interface ProvedPath {
   readonly confirmed: boolean;
   /** Why there is no confirmed packet. */
   readonly reason: string | undefined;
+  /** Why the machine stopped the program on the packet, if it did. */
+  readonly stopped?: string | undefined;
 }
 
 export interface ProgramProof {
@@ -109,15 +111,24 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const notFollowed = [
     ...new Set(paths.flatMap(({ state }) => (state.end?.kind === 'not followed' ? [state.end.reason] : []))),
   ];
+  // Where machine and terms part, nothing that was proved over the terms can be relied on.
+  const parted = paths.find(
+    (one) => one.witness !== undefined && !one.confirmed && one.stopped === undefined,
+  );
   const open =
     exploration.cut ??
-    (notFollowed.length > 0 ? `paths end before the program does: ${notFollowed[0]}` : undefined);
+    (notFollowed.length > 0
+      ? `paths end before the program does: ${notFollowed[0]}`
+      : parted === undefined
+        ? undefined
+        : `a packet went another way than was predicted: ${parted.reason}`);
   // Properties get as much time again.
   propertyDeadline = now() + (options.time ?? DEFAULT_TIME);
   let judged = 0;
-  for (const { state, confirmed: isConfirmed, witness } of paths) {
+  for (const { state, confirmed: isConfirmed, witness, stopped: why } of paths) {
     if (stopped() || now() > propertyDeadline) break;
-    await judge.judge(state, isConfirmed ? witness : undefined);
+    judge.stops(state, why === undefined ? undefined : witness, why);
+    if (why === undefined) await judge.judge(state, isConfirmed ? witness : undefined);
     judged++;
     options.onProgress?.({ paths: paths.length, waiting: paths.length - judged, reached: confirmed.size });
   }
@@ -151,6 +162,5 @@ function confirmPath(inputs: Inputs, state: PathState, confirmer: Confirmer): Pr
   }
   const witness = witnessOf(inputs, state);
   if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
-  const { confirmed, reason } = confirmer.confirm(inputs, state, witness);
-  return { state, witness, confirmed, reason };
+  return { state, witness, ...confirmer.confirm(inputs, state, witness) };
 }

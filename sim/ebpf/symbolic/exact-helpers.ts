@@ -119,7 +119,8 @@ const redirectMap: SymbolicHelper = (inputs, state, [map, key, flags]) => {
   if (!isZero(state, pool.and(flags!.term, pool.constant(64, 8n))))
     throw new NotFollowed('a redirect to all devices of a map');
   const target = redirectTarget(inputs, state, index, pool.extract(key!.term, 0, 32));
-  state.redirect = target ?? pool.constant(32, 0);
+  // A miss takes the target away that an earlier call has stored.
+  state.redirect = target;
   return target === undefined
     ? pool.and(flags!.term, pool.constant(64, ACTION_MASK))
     : errno(state, XDP_REDIRECT);
