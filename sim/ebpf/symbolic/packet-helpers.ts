@@ -1,6 +1,6 @@
 /** Helpers that move, read and write the frame, term by term: what `PacketArea` and the helpers' records do on numbers. */
 import { EACCES, EFAULT, EINVAL, ENOMEM } from '../../runtime/errno.ts';
-import { PACKET_BASE, XDP_FRAME_SIZE, XDP_LINEAR_LIMIT } from '../memory.ts';
+import { PACKET_BASE, XDP_FRAME_SIZE, XDP_HEADROOM, XDP_LINEAR_LIMIT } from '../memory.ts';
 import { ETHERNET_HEADER, MAX_METADATA, OLD_MAX_METADATA } from '../packet-area.ts';
 import { packetByte, readBytes, writeBytes } from './access.ts';
 import { checksumAdd, fold16, not32 } from './exact-helpers.ts';
@@ -11,6 +11,11 @@ import type { Term } from './term.ts';
 
 function result(state: PathState, value: number): Term {
   return state.pool.constant(64, value);
+}
+
+/** Drivers leave as much room in front of a frame as they like; most, and every test run, leave this much. */
+function takesRoom(state: PathState, by: bigint): void {
+  if (by < 0n) state.assume(`there are ${XDP_HEADROOM} bytes of room in front of the frame`);
 }
 
 /** A signed 32-bit argument as 64 bits. */
@@ -27,6 +32,7 @@ const adjustHead: SymbolicHelper = (inputs, state, [, delta]) => {
   if (state.decide(pool.less(moved, lowest))) return result(state, -EINVAL);
   if (state.decide(pool.less(packet.end, pool.addConst(moved, ETHERNET_HEADER))))
     return result(state, -EINVAL);
+  takesRoom(state, by);
   // Metadata moves along.
   const length = Number(state.number(metaLength));
   if (length > 0 && by !== 0n) {
@@ -84,6 +90,7 @@ const adjustMeta: SymbolicHelper = (inputs, state, [, delta]) => {
     return result(state, -EACCES);
   const most = inputs.machine.kernel.longMetadata ? MAX_METADATA : OLD_MAX_METADATA;
   if (state.decide(pool.less(pool.constant(64, most), length))) return result(state, -EACCES);
+  takesRoom(state, by);
   packet.meta = moved;
   packet.generation++;
   return result(state, 0);
