@@ -8,6 +8,7 @@ const ETHERNET_MINIMUM = 60;
 
 /** Does to the frame what its mutations say. */
 export function damage(builder: PacketBuilder): void {
+  if (!builder.has(MUTATION.padding | MUTATION.truncate | MUTATION.mutate)) return;
   if (builder.has(MUTATION.padding)) pad(builder);
   if (builder.has(MUTATION.truncate)) truncate(builder);
   if (builder.has(MUTATION.mutate)) mutate(builder, 1 + builder.random.below(4));

@@ -45,7 +45,7 @@ export function writeDeclared(
   const start = builder.at;
   const bits = random.bits();
   const template = builder.bare ? what.templates[0]! : what.templates[(bits >>> 8) % what.templates.length]!;
-  builder.copy(template.bytes, 0, template.bytes.length);
+  builder.words(template.words, template.bytes.length);
   if (builder.has(MUTATION.transport)) aim(builder, what.aims, start);
   else if (!builder.bare && (bits & 3) === 0) aim(builder, what.harmless, start);
   if (builder.has(MUTATION.version) && what.constants.length > 0)
@@ -232,7 +232,7 @@ function close(
     start,
     size,
     covered,
-    hasPseudo ? (number, length) => builder.pseudoHeader(number, length) : undefined,
+    hasPseudo ? builder.pseudoHeaderSum : undefined,
   );
   builder.place(field, total, isNeverZero(rule));
 }

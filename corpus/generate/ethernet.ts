@@ -31,19 +31,20 @@ export function writeArp(builder: PacketBuilder, fieldValues: FieldValues): void
   writeEthernet(builder, fieldValues, ARP);
   const mutated = builder.has(MUTATION.transport);
   const bits = random.bits();
-  builder.u16(mutated && (bits & 1) !== 0 ? 6 : 1);
-  builder.u16(mutated && (bits & 2) !== 0 ? 0x86dd : 0x0800);
-  builder.u8(mutated && (bits & 4) !== 0 ? 8 : 6);
-  builder.u8(mutated && (bits & 8) !== 0 ? 16 : 4);
-  builder.u16(mutated && (bits & 16) !== 0 ? random.below(26) : 1 + ((bits >>> 5) & 1));
+  const hardware = mutated && (bits & 1) !== 0 ? 6 : 1;
+  builder.u32((hardware << 16) | (mutated && (bits & 2) !== 0 ? 0x86dd : 0x0800));
+  const hardwareSize = mutated && (bits & 4) !== 0 ? 8 : 6;
+  const addressSize = mutated && (bits & 8) !== 0 ? 16 : 4;
+  const operation = mutated && (bits & 16) !== 0 ? random.below(26) : 1 + ((bits >>> 5) & 1);
+  builder.u32((hardwareSize << 24) | (addressSize << 16) | operation);
   builder.border();
   // The sender's hardware address is the frame's source; the target's is zero in a request.
-  builder.copy(builder.bytes, builder.start + 6, 6);
+  builder.copyMac(builder.start + 6);
   const senderAt = builder.at;
   fieldValues.ipv4(builder, MUTATION.source);
   if ((bits & 64) !== 0) builder.fill(0, 6);
-  else builder.copy(builder.bytes, builder.start, 6);
-  if ((bits & 0x380) === 0) builder.copy(builder.bytes, senderAt, 4);
+  else builder.copyMac(builder.start);
+  if ((bits & 0x380) === 0) builder.u32(builder.view.getInt32(senderAt));
   else fieldValues.ipv4(builder, MUTATION.destination);
   builder.border();
 }

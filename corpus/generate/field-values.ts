@@ -5,21 +5,17 @@
  * neighbours and its value in the wrong byte order too.
  */
 import { ipv4FromText, ipv6FromText, macFromText } from '../../sim/packet/addresses.ts';
-import { readU16 } from '../../sim/packet/bytes.ts';
 import type { GeneratorHints } from '../../sim/runtime/program.ts';
 import * as pools from './boundaries.ts';
 import { MUTATION } from './mutations.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 export class FieldValues {
-  readonly #macs: Pool = new Pool(pools.ORDINARY_MACS.map(macFromText), 6);
-  readonly #hintedMacs: Pool;
+  readonly #macs: HintedPool;
   readonly #specialMacs: Pool = new Pool(pools.SPECIAL_MACS.map(macFromText), 6);
-  readonly #ipv4: Pool = new Pool(pools.ORDINARY_IPV4.map(ipv4FromText), 4);
-  readonly #hintedIpv4: Pool;
+  readonly #ipv4: HintedPool;
   readonly #specialIpv4: Pool = new Pool(pools.SPECIAL_IPV4.map(ipv4FromText), 4);
-  readonly #ipv6: Pool = new Pool(pools.ORDINARY_IPV6.map(ipv6FromText), 16);
-  readonly #hintedIpv6: Pool;
+  readonly #ipv6: HintedPool;
   readonly #specialIpv6: Pool = new Pool(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
   readonly #ports: Uint16Array = pools.PORTS;
   readonly #hintedPorts: Uint16Array;
@@ -31,10 +27,12 @@ export class FieldValues {
 
   /** @throws {SyntaxError} when a hinted address is none */
   constructor(hints: GeneratorHints) {
-    this.#hintedMacs = new Pool(hints.macs ?? [], 6);
+    this.#macs = new HintedPool(pools.ORDINARY_MACS.map(macFromText), hints.macs ?? [], 6);
     const addresses = hints.addresses ?? [];
-    this.#hintedIpv4 = new Pool(addresses.filter((text) => !text.includes(':')).map(ipv4FromText), 4);
-    this.#hintedIpv6 = new Pool(addresses.filter((text) => text.includes(':')).map(ipv6FromText), 16);
+    const hinted4 = addresses.filter((text) => !text.includes(':')).map(ipv4FromText);
+    this.#ipv4 = new HintedPool(pools.ORDINARY_IPV4.map(ipv4FromText), hinted4, 4);
+    const hinted6 = addresses.filter((text) => text.includes(':')).map(ipv6FromText);
+    this.#ipv6 = new HintedPool(pools.ORDINARY_IPV6.map(ipv6FromText), hinted6, 16);
     this.#hintedPorts = Uint16Array.from(
       (hints.ports ?? []).flatMap((port) => [
         port,
@@ -103,7 +101,7 @@ export class FieldValues {
     if (which === 0) {
       const at = builder.at;
       this.#mac(builder, bits);
-      builder.copy(builder.bytes, at, 6);
+      builder.copyMac(at);
       return;
     }
     if (which <= 4) this.#specialMacs.draw(builder, bits);
@@ -114,8 +112,7 @@ export class FieldValues {
 
   /** Draws by the low 16 bits, as the following do: one random number serves two addresses. */
   #mac(builder: PacketBuilder, bits: number): void {
-    if (this.#hintedMacs.count > 0 && (bits & 1) !== 0) this.#hintedMacs.draw(builder, bits);
-    else if ((bits & 14) === 0) {
+    if ((bits & this.#macs.otherwise) === 0) {
       // Any unicast one.
       const at = builder.at;
       builder.noise(6);
@@ -137,8 +134,7 @@ export class FieldValues {
 
   #ipv4Address(builder: PacketBuilder, mutation: number, bits: number): void {
     if (builder.has(mutation)) this.#specialIpv4.draw(builder, bits);
-    else if (this.#hintedIpv4.count > 0 && (bits & 1) !== 0) this.#hintedIpv4.draw(builder, bits);
-    else if ((bits & 14) === 0) {
+    else if ((bits & this.#ipv4.otherwise) === 0) {
       // Any host from 1.0.0.0 to 223.255.255.255 but for the loopback network.
       const { random } = builder;
       const first = 1 + random.below(223);
@@ -160,12 +156,12 @@ export class FieldValues {
 
   #ipv6Address(builder: PacketBuilder, mutation: number, bits: number): void {
     if (builder.has(mutation)) this.#specialIpv6.draw(builder, bits);
-    else if (this.#hintedIpv6.count > 0 && (bits & 1) !== 0) this.#hintedIpv6.draw(builder, bits);
-    else if ((bits & 14) === 0) {
+    else if ((bits & this.#ipv6.otherwise) === 0) {
       // Any global unicast one: 2000::/3.
       const at = builder.at;
       builder.noise(16);
-      builder.bytes[at] = 0x20 | (builder.bytes[at]! & 0x1f);
+      const { view } = builder;
+      view.setInt32(at, 0x2000_0000 | (view.getInt32(at) & 0x1fff_ffff));
     } else this.#ipv6.draw(builder, bits);
   }
 
@@ -199,38 +195,69 @@ export class FieldValues {
   }
 }
 
-/** Items of one size, in 16-bit words one after the other. */
+/** Addresses of 4, 6 or 16 bytes, each in little-endian words one after the other, the last one filled up with zeros. */
 class Pool {
-  readonly words: Uint16Array;
+  readonly words: Int32Array;
   /** Words of each item. */
   readonly size: number;
+  readonly length: number;
   readonly count: number;
 
   /** @throws {RangeError} when an item has not `length` bytes */
   constructor(items: readonly Uint8Array[], length: number) {
-    this.size = length / 2;
+    this.size = (length + 3) >> 2;
+    this.length = length;
     this.count = items.length;
-    this.words = new Uint16Array(items.length * this.size);
+    this.words = new Int32Array(items.length * this.size);
     for (const [index, item] of items.entries()) {
       if (item.length !== length)
         throw new RangeError(`an address of ${item.length} bytes; it takes ${length}`);
-      for (let word = 0; word < this.size; word++)
-        this.words[index * this.size + word] = readU16(item, word * 2);
+      for (const [at, byte] of item.entries())
+        this.words[index * this.size + (at >> 2)]! |= byte << (8 * (at & 3));
     }
   }
 
   /** Copies one item into the builder: the one that bits 4 to 15 choose. */
   draw(builder: PacketBuilder, bits: number): void {
+    this.write(builder, (((bits >>> 4) & 0xfff) * this.count) >>> 12);
+  }
+
+  protected write(builder: PacketBuilder, item: number): void {
     const { words, size } = this;
-    const { bytes } = builder;
-    let at = builder.at;
-    const from = ((((bits >>> 4) & 0xfff) * this.count) >>> 12) * size;
-    for (let index = from; index < from + size; index++) {
-      const word = words[index]!;
-      bytes[at] = word >>> 8;
-      bytes[at + 1] = word;
-      at += 2;
+    const { view, at } = builder;
+    const from = item * size;
+    view.setInt32(at, words[from]!, true);
+    if (size > 1) view.setInt32(at + 4, words[from + 1]!, true);
+    if (size > 2) {
+      view.setInt32(at + 8, words[from + 2]!, true);
+      view.setInt32(at + 12, words[from + 3]!, true);
     }
-    builder.at = at;
+    builder.at = at + this.length;
+  }
+}
+
+/**
+ * Ordinary items and hinted ones, of which bit 0 chooses where there are any. It cannot be guessed, so it is looked up, not
+ * branched on.
+ */
+class HintedPool extends Pool {
+  /** These bits are 0 where the item is none of them, but any. */
+  readonly otherwise: number;
+  /** The first item and how many there are, for both values of bit 0. */
+  private readonly first: Int32Array;
+  private readonly counts: Int32Array;
+
+  /** @throws {RangeError} when an item has not `length` bytes */
+  constructor(ordinary: readonly Uint8Array[], hinted: readonly Uint8Array[], length: number) {
+    super([...ordinary, ...hinted], length);
+    const hasHints = hinted.length > 0;
+    this.otherwise = hasHints ? 15 : 14;
+    this.first = Int32Array.of(0, hasHints ? ordinary.length : 0);
+    this.counts = Int32Array.of(ordinary.length, hasHints ? hinted.length : ordinary.length);
+  }
+
+  override draw(builder: PacketBuilder, bits: number): void {
+    const which = bits & 1;
+    this.write(builder, this.first[which]! + ((((bits >>> 4) & 0xfff) * this.counts[which]!) >>> 12));
   }
 }

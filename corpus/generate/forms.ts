@@ -22,6 +22,8 @@ export interface FilledChecksum {
 /** One header as it stands in a packet: a shape of the body, a choice of optional fields, a tail. */
 export interface Template {
   readonly bytes: Uint8Array;
+  /** The same in little-endian words. */
+  readonly words: Int32Array;
   /** Places of fields that say what follows. */
   readonly next: readonly Place[];
   readonly length: { readonly place: Place; readonly less: number; readonly unit: number } | undefined;
@@ -171,7 +173,13 @@ function templateOf(protocol: Protocol, bytes: Uint8Array): Template {
     else if (computed.what === 'length') length = { place, less: computed.less, unit: computed.unit };
     else checksum = { rule: computed, at: place.at };
   }
-  return { bytes, next, length, checksum };
+  return { bytes, words: wordsOf(bytes), next, length, checksum };
+}
+
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const words = new Int32Array((bytes.length + 3) >> 2);
+  for (const [at, byte] of bytes.entries()) words[at >> 2]! |= byte << (8 * (at & 3));
+  return words;
 }
 
 const forms = new Map(protocols.map((protocol) => [protocol.name, formOf(protocol)]));
@@ -183,31 +191,41 @@ export function form(name: string): Form {
   return found;
 }
 
-/** The form that a number announces, or undefined. */
-function byNumber(space: Space, size: number): readonly (Form | undefined)[] {
-  const table = new Array<Form | undefined>(size).fill(undefined);
-  for (const [number, name] of announcements(space)) table[number] = form(name);
-  return table;
+/**
+ * The forms that numbers of 16 bits announce. Nearly every packet looks one up, and few numbers announce anything: pages of
+ * 256 numbers, of which all that are empty are one, stay in the cache.
+ */
+class FormTable {
+  private readonly pages = new Uint8Array(256);
+  /** Of each page's numbers: 1 + the place in `forms`, or 0. */
+  private readonly cells: Uint8Array;
+  private readonly forms: readonly Form[];
+
+  constructor(announced: ReadonlyMap<number, string>) {
+    const high = [...new Set([...announced.keys()].map((number) => number >>> 8))];
+    for (const [index, page] of high.entries()) this.pages[page] = 1 + index;
+    this.cells = new Uint8Array((1 + high.length) * 256);
+    this.forms = [...announced.values()].map(form);
+    for (const [index, number] of [...announced.keys()].entries())
+      this.cells[this.cellOf(number)] = 1 + index;
+  }
+
+  /** The form that a number announces. */
+  of(number: number): Form | undefined {
+    const index = this.cells[this.cellOf(number)]!;
+    return index === 0 ? undefined : this.forms[index - 1];
+  }
+
+  private cellOf(number: number): number {
+    return (this.pages[number >>> 8]! << 8) | (number & 0xff);
+  }
 }
 
-const ofPort = [...announcements('udpPort')].map(([port, name]) => ({ port, form: form(name) }));
-/** A byte for each port, 0 where it announces nothing: the table is looked into for nearly every UDP header. */
-const portIndex = Uint8Array.from(
-  { length: 0x1_0000 },
-  (_, port) => 1 + ofPort.findIndex((one) => one.port === port),
-);
+export const UDP_PORT_FORMS: FormTable = new FormTable(announcements('udpPort'));
+export const ETHERTYPE_FORMS: FormTable = new FormTable(announcements('etherType'));
+export const IPV4_FORMS: FormTable = new FormTable(overIp('ipv4Protocol'));
+export const IPV6_FORMS: FormTable = new FormTable(overIp('ipv6Protocol'));
 
-/** What a UDP port announces. */
-export function formOfPort(port: number): Form | undefined {
-  const index = portIndex[port]!;
-  return index === 0 ? undefined : ofPort[index - 1]!.form;
-}
-
-export const FORM_OF_ETHERTYPE: readonly (Form | undefined)[] = byNumber('etherType', 0x1_0000);
-const ofIp = byNumber('ipProtocol', 256);
-export const FORM_OVER_IPV4: readonly (Form | undefined)[] = merged(byNumber('ipv4Protocol', 256));
-export const FORM_OVER_IPV6: readonly (Form | undefined)[] = merged(byNumber('ipv6Protocol', 256));
-
-function merged(table: readonly (Form | undefined)[]): readonly (Form | undefined)[] {
-  return table.map((one, number) => one ?? ofIp[number]);
+function overIp(space: Space): ReadonlyMap<number, string> {
+  return new Map([...announcements('ipProtocol'), ...announcements(space)]);
 }

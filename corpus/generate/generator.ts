@@ -16,7 +16,7 @@ import { damage, mutate } from './damage.ts';
 import { writeDeclared } from './declared.ts';
 import { writeArp, writeEthernet, writeNoise } from './ethernet.ts';
 import { FieldValues } from './field-values.ts';
-import { FORM_OF_ETHERTYPE, FORM_OVER_IPV4, FORM_OVER_IPV6, form, formOfPort } from './forms.ts';
+import { ETHERTYPE_FORMS, form, IPV4_FORMS, IPV6_FORMS, UDP_PORT_FORMS } from './forms.ts';
 import { writeIcmpEcho, writeIcmpOther } from './icmp.ts';
 import { writeIcmpv6Echo, writeIcmpv6Other, writeNeighbourDiscovery } from './icmpv6.ts';
 import { closeIpv4, writeIpv4, writeIpv4Header } from './ipv4.ts';
@@ -118,7 +118,7 @@ export class PacketGenerator {
     this.#metadata = hints.metadata ?? false;
     this.#contents = hints.contents ?? [];
     this.#builder.carrier = (builder, port) => {
-      const declared = formOfPort(port);
+      const declared = UDP_PORT_FORMS.of(port);
       if (declared === undefined || builder.bare) return false;
       if (builder.mutations !== 0 && builder.random.chance(64)) return false;
       const { mutations, addressLength, sourceAt, finalAt } = builder;
@@ -350,7 +350,7 @@ function writeOtherIp(builder: PacketBuilder, fieldValues: FieldValues): void {
       break;
     }
     default: {
-      const declared = (six ? FORM_OVER_IPV6 : FORM_OVER_IPV4)[protocol];
+      const declared = (six ? IPV6_FORMS : IPV4_FORMS).of(protocol);
       if (declared === undefined) {
         builder.payload();
         builder.border();
@@ -367,7 +367,7 @@ function writeForeign(builder: PacketBuilder, fieldValues: FieldValues): void {
   const bits = random.bits();
   const etherType = (bits & 0xff) < 208 ? random.pick(ETHERTYPES) : random.word();
   const isLength = etherType < LEAST_ETHERTYPE && (bits & 0x100) === 0;
-  const declared = isLength ? form('llc') : FORM_OF_ETHERTYPE[etherType];
+  const declared = isLength ? LLC : ETHERTYPE_FORMS.of(etherType);
   writeEthernet(builder, fieldValues, etherType);
   const inside = builder.at;
   // Behind IP's and ARP's numbers stands what is neither.
@@ -385,6 +385,7 @@ function writeForeign(builder: PacketBuilder, fieldValues: FieldValues): void {
 
 /** Below this an EtherType is a length. */
 const LEAST_ETHERTYPE = 0x0600;
+const LLC = form('llc');
 const NOT_FOREIGN: ReadonlySet<string> = new Set(['ipv4', 'ipv6', 'arp']);
 
 /** UDP to a port that announces something. */

@@ -33,9 +33,8 @@ function writeIcmp(builder: PacketBuilder, fieldValues: FieldValues, type: numbe
   const { random } = builder;
   const at = builder.at;
   const uniform = uniformByte(builder);
-  builder.u8(type);
-  builder.u8(builder.has(MUTATION.transport) ? random.pick(ICMP_CODES) : 0);
-  builder.u16(0);
+  const code = builder.has(MUTATION.transport) ? random.pick(ICMP_CODES) : 0;
+  builder.u32((type << 24) | (code << 16));
   builder.border();
   if (uniform >= 0) builder.fill(uniform, 4);
   else if (isError(type)) builder.u32(type === REDIRECT ? random.bits() : 0);

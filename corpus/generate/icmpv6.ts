@@ -114,9 +114,8 @@ function writeNeighbour(builder: PacketBuilder, fieldValues: FieldValues, type: 
 
 /** Type and code; the checksum waits for `close`. */
 function writeHeader(builder: PacketBuilder, type: number): void {
-  builder.u8(type);
-  builder.u8(builder.has(MUTATION.transport) ? builder.random.pick(ICMP_CODES) : 0);
-  builder.u16(0);
+  const code = builder.has(MUTATION.transport) ? builder.random.pick(ICMP_CODES) : 0;
+  builder.u32((type << 24) | (code << 16));
   builder.border();
 }
 
@@ -125,7 +124,7 @@ function writeLinkOption(builder: PacketBuilder, type: number): void {
   builder.border();
   builder.u8(type);
   builder.u8(builder.has(MUTATION.transport) && builder.random.chance(64) ? 0 : 1);
-  builder.copy(builder.bytes, builder.start + 6, 6);
+  builder.copyMac(builder.start + 6);
 }
 
 function close(builder: PacketBuilder, at: number, freeAt: number): void {

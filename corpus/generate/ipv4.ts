@@ -6,11 +6,8 @@ import { MUTATION } from './mutations.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 const HEADER = 20;
-const TOTAL_LENGTH_AT = 2;
 const IDENTIFICATION_AT = 4;
-const FRAGMENT_AT = 6;
 const TTL_AT = 8;
-const PROTOCOL_AT = 9;
 const CHECKSUM_AT = 10;
 const SOURCE_AT = 12;
 const DESTINATION_AT = 16;
@@ -36,20 +33,16 @@ export function writeIpv4(builder: PacketBuilder, fieldValues: FieldValues, prot
 
 /** @returns where the header begins */
 export function writeIpv4Header(builder: PacketBuilder, fieldValues: FieldValues, protocol: number): number {
-  const { bytes, random } = builder;
+  const { view, random } = builder;
   const headerAt = builder.at;
   const bits = random.bits();
   const fragment = fragmentField(builder, bits);
-  bytes[headerAt] = 0x45;
-  bytes[headerAt + 1] = builder.has(MUTATION.flags) ? random.byte() : 0;
-  bytes[headerAt + IDENTIFICATION_AT] = bits >>> 24;
-  bytes[headerAt + IDENTIFICATION_AT + 1] = bits >>> 16;
-  bytes[headerAt + FRAGMENT_AT] = fragment >>> 8;
-  bytes[headerAt + FRAGMENT_AT + 1] = fragment;
-  bytes[headerAt + TTL_AT] = builder.has(MUTATION.lifetime) ? random.pick(LIFETIMES) : 64;
-  bytes[headerAt + PROTOCOL_AT] = builder.has(MUTATION.protocol)
-    ? fieldValues.protocol(builder, IPV4_PROTOCOLS)
-    : protocol;
+  const tos = builder.has(MUTATION.flags) ? random.byte() : 0;
+  const ttl = builder.has(MUTATION.lifetime) ? random.pick(LIFETIMES) : 64;
+  const upper = builder.has(MUTATION.protocol) ? fieldValues.protocol(builder, IPV4_PROTOCOLS) : protocol;
+  view.setInt32(headerAt, 0x4500_0000 | (tos << 16));
+  view.setInt32(headerAt + IDENTIFICATION_AT, (bits & 0xffff_0000) | fragment);
+  view.setInt32(headerAt + TTL_AT, (ttl << 24) | (upper << 16));
   builder.addressLength = 4;
   builder.sourceAt = headerAt + SOURCE_AT;
   builder.finalAt = headerAt + DESTINATION_AT;
@@ -66,19 +59,20 @@ export function writeIpv4Header(builder: PacketBuilder, fieldValues: FieldValues
 
 /** Fills in what depends on the rest: total length, version and ihl where they lie, the header's checksum. */
 export function closeIpv4(builder: PacketBuilder, headerAt: number): void {
-  const { bytes, random } = builder;
+  const { view, random } = builder;
   const total = builder.at - headerAt;
-  const headerLength = (bytes[headerAt]! & 0x0f) * 4;
+  let first = view.getInt32(headerAt);
+  const headerLength = ((first >>> 24) & 0x0f) * 4;
   const claimed = builder.has(MUTATION.networkLength) ? falseLength(builder, total, headerLength) : total;
-  bytes[headerAt + TOTAL_LENGTH_AT] = claimed >>> 8;
-  bytes[headerAt + TOTAL_LENGTH_AT + 1] = claimed;
   if (builder.has(MUTATION.version)) {
     const versionIhl = random.pick(IPV4_VERSION_IHL);
     // Half of the lies are about the header's length alone.
-    bytes[headerAt] = random.bits() < 0 ? 0x40 | (versionIhl & 0x0f) : versionIhl;
+    const claimedFirst = random.bits() < 0 ? 0x40 | (versionIhl & 0x0f) : versionIhl;
+    first = (first & 0x00ff_0000) | (claimedFirst << 24);
   }
+  view.setInt32(headerAt, (first & 0xffff_0000) | (claimed & 0xffff));
   // A checksum over what the header claims to be, where that is there: a lie about ihl should be the only one.
-  const claimedHeader = (bytes[headerAt]! & 0x0f) * 4;
+  const claimedHeader = ((first >>> 24) & 0x0f) * 4;
   const summed = claimedHeader >= HEADER && claimedHeader <= total ? claimedHeader : headerLength;
   builder.sealHeader(
     headerAt,

@@ -44,9 +44,11 @@ export function writeIpv6Header(
   const { random } = builder;
   const headerAt = builder.at;
   builder.u32(0x60000000 | (builder.has(MUTATION.flags) ? random.bits() & 0x0fffffff : 0));
-  builder.u16(0);
-  builder.u8(builder.has(MUTATION.protocol) ? fieldValues.protocol(builder, IPV6_NEXT_HEADERS) : nextHeader);
-  builder.u8(builder.has(MUTATION.lifetime) ? random.pick(LIFETIMES) : 64);
+  const upper = builder.has(MUTATION.protocol)
+    ? fieldValues.protocol(builder, IPV6_NEXT_HEADERS)
+    : nextHeader;
+  const hopLimit = builder.has(MUTATION.lifetime) ? random.pick(LIFETIMES) : 64;
+  builder.u32((upper << 8) | hopLimit);
   builder.addressLength = 16;
   builder.sourceAt = builder.at;
   builder.finalAt = builder.at + 16;
@@ -59,11 +61,10 @@ export function writeIpv6Header(
 
 /** Fills in what depends on the rest: payload length, and the version where it lies. */
 export function closeIpv6(builder: PacketBuilder, headerAt: number): void {
-  const { bytes, random } = builder;
+  const { bytes, view, random } = builder;
   const length = builder.at - headerAt - HEADER;
   const claimed = builder.has(MUTATION.networkLength) ? falseLength(builder, length) : length;
-  bytes[headerAt + PAYLOAD_LENGTH_AT] = claimed >>> 8;
-  bytes[headerAt + PAYLOAD_LENGTH_AT + 1] = claimed;
+  view.setInt16(headerAt + PAYLOAD_LENGTH_AT, claimed);
   if (builder.has(MUTATION.version)) {
     bytes[headerAt] = (random.pick(IPV6_VERSIONS) << 4) | (bytes[headerAt]! & 0x0f);
   }

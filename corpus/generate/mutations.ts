@@ -151,15 +151,18 @@ export const ETHERNET_MUTATIONS: Int32Array = table({
 const COUNTS: Uint8Array = Uint8Array.from({ length: 64 }, (_, slot) =>
   slot < 23 ? 0 : slot < 46 ? 1 : slot < 57 ? 2 : slot < 62 ? 3 : 4,
 );
+/** All ones where a packet has that many mutations, else 0: how many there are cannot be guessed, so nothing branches on it. */
+const FIRST: Int32Array = Int32Array.from(COUNTS, (count) => (count > 0 ? -1 : 0));
+const SECOND: Int32Array = Int32Array.from(COUNTS, (count) => (count > 1 ? -1 : 0));
+const THIRD: Int32Array = Int32Array.from(COUNTS, (count) => (count > 2 ? -1 : 0));
 
 /** Draws a packet's mutations. */
 export function drawMutations(random: Random, from: Int32Array): number {
   const bits = random.bits();
-  const count = COUNTS[bits >>> 26]!;
-  if (count === 0) return 0;
-  let mask = from[bits & 0xff]!;
-  if (count > 1) mask |= from[(bits >>> 8) & 0xff]!;
-  if (count > 2) mask |= from[(bits >>> 16) & 0xff]!;
-  if (count > 3) mask |= from[random.byte()]!;
-  return mask;
+  const slot = bits >>> 26;
+  const mask =
+    (from[bits & 0xff]! & FIRST[slot]!) |
+    (from[(bits >>> 8) & 0xff]! & SECOND[slot]!) |
+    (from[(bits >>> 16) & 0xff]! & THIRD[slot]!);
+  return COUNTS[slot]! > 3 ? mask | from[random.byte()]! : mask;
 }

@@ -89,6 +89,11 @@ describe('random numbers', () => {
       }
       expect(bytes).toEqual(expected);
       expect(random.bits()).toBe(after);
+      const words = new Uint8Array(16);
+      random.start(seed, 5);
+      random.fillWords(new DataView(words.buffer), 1, 1 + length);
+      expect(words.subarray(0, 1 + length)).toEqual(expected.subarray(0, 1 + length));
+      expect(random.bits()).toBe(after);
     }
   });
 

@@ -14,14 +14,13 @@ export function writeTcp(builder: PacketBuilder, fieldValues: FieldValues): void
   const at = builder.at;
   const bits = random.bits();
   const mutated = builder.has(MUTATION.transport);
-  builder.u16(fieldValues.port(builder));
-  builder.u16(fieldValues.port(builder));
+  const source = fieldValues.port(builder);
+  builder.u32((source << 16) | fieldValues.port(builder));
   builder.border();
   builder.u32(random.bits());
   builder.u32(random.bits());
-  builder.u8(0x50);
-  builder.u8(mutated ? random.pick(TCP_FLAGS) : (bits & 3) === 0 ? 0x02 : 0x18);
-  builder.u16((bits & 4) === 0 ? 0xffff : bits >>> 16);
+  const flags = mutated ? random.pick(TCP_FLAGS) : (bits & 3) === 0 ? 0x02 : 0x18;
+  builder.u32(0x5000_0000 | (flags << 16) | ((bits & 4) === 0 ? 0xffff : bits >>> 16));
   builder.u32(0);
   builder.border();
   const option = fieldValues.hintedTcpOption(builder);
@@ -91,8 +90,7 @@ export function writeUdp(builder: PacketBuilder, fieldValues: FieldValues): void
   const source = builder.forcedPort >= 0 ? 0xc000 | random.word() : fieldValues.port(builder);
   const destination = builder.forcedPort >= 0 ? builder.forcedPort : fieldValues.port(builder);
   builder.forcedPort = -1;
-  builder.u16(source);
-  builder.u16(destination);
+  builder.u32((source << 16) | destination);
   builder.border();
   builder.u32(0);
   builder.border();
@@ -109,7 +107,7 @@ export function writeUdp(builder: PacketBuilder, fieldValues: FieldValues): void
     if (length >= 6) putU16(bytes, at + 4, UDP_HEADER);
     return;
   }
-  putU16(bytes, at + 4, length);
+  builder.view.setInt32(at + 4, length << 16);
   // Words that may be anything: the first of the payload, or else the source port.
   const freeAt = length >= UDP_HEADER + 2 ? payloadAt : at;
   builder.seal(at, at + 6, builder.pseudoHeader(UDP, length), freeAt, 0);
@@ -149,7 +147,7 @@ export function shortLength(builder: PacketBuilder, header: number): number {
   const { random } = builder;
   switch (random.bits() & 3) {
     case 0:
-      return 4;
+      return header < 4 ? header - 1 : 4;
     case 1:
       return header - 1;
     default:
