@@ -21,7 +21,7 @@ import {
   PART,
   UNKNOWN,
 } from './found.ts';
-import { crcOfSctp, onesAdd, onesSum } from './sum.ts';
+import { crcOfSctp, onesAdd, onesFold, onesSum } from './sum.ts';
 import { isTunnelPort, NEXT, PacketWalk } from './walk.ts';
 
 export {
@@ -46,6 +46,9 @@ const { whole: WHOLE, firstFragment: FIRST_FRAGMENT, laterFragment: LATER_FRAGME
 
 /** The least header of each kind of `LAYER`: a message shorter than that has no checksum to judge. */
 const LEAST_HEADER = [20, 8, 8, 20, 8, 8, 12, 12, 8, 4, 8, 24, 16, 8] as const;
+
+/** The size of a header that is not all there: longer than any packet, and still a machine integer as infinity is not. */
+const BEYOND = 0x4000_0000;
 
 /**
  * Reusable; not reentrant. `verifyChecksums` keeps one for all. What is private is so for the compiler only: the
@@ -116,7 +119,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       this.arena = bytes;
       this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    this.sink = sink;
+    if (this.sink !== sink) this.sink = sink;
     this.wantsHeaders = sink.header !== undefined;
     this.quoted = 0;
     this.base = offset;
@@ -124,7 +127,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     this.limit = offset + length;
     this.seen = 0;
     this.isWhole = true;
-    let next = linkType === LINKTYPE.ETHERNET ? ETHERNET : this.link(linkType, sink);
+    let next = linkType === LINKTYPE.ETHERNET ? this.ethernet() : this.link(linkType, sink);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {
       if (next === IPV4) next = this.ipv4(sink);
@@ -240,11 +243,11 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     for (;;) {
       let size: number;
       if (next === 0 || next === 60 || next === 43 || next === 135 || next === 139 || next === 140) {
-        size = limit - header < 8 ? Number.POSITIVE_INFINITY : (bytes[header + 1]! + 1) * 8;
+        size = limit - header < 8 ? BEYOND : (bytes[header + 1]! + 1) * 8;
       } else if (next === 51) {
         // Without an integrity check value it is none (RFC 4302 §2).
         const words = limit - header < 8 ? 0 : bytes[header + 1]!;
-        size = words === 0 ? Number.POSITIVE_INFINITY : (words + 2) * 4;
+        size = words === 0 ? BEYOND : (words + 2) * 4;
       } else if (next === 44) {
         size = 8;
       } else {
@@ -612,11 +615,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       return;
     }
     let sum = onesSum(this.view, at, at + covered);
-    if (pseudo !== 0) {
-      sum = onesAdd(sum, onesSum(this.view, this.ipSource, this.ipSource + this.addressLength));
-      sum = onesAdd(sum, onesSum(this.view, this.ipDestination, this.ipDestination + this.addressLength));
-      sum = onesAdd(onesAdd(sum, pseudo), onesAdd(length & 0xffff, Math.floor(length / 0x10000)));
-    }
+    if (pseudo !== 0) sum = onesFold(sum + this.pseudoHeader());
     this.report(sink, layer, at + field, sum);
   }
 
@@ -657,12 +656,8 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     }
 
     let sum = onesSum(this.view, at, end);
-    if (this.addressLength > 0) {
-      sum = onesAdd(sum, onesSum(this.view, this.ipSource, this.ipSource + this.addressLength));
-      sum = onesAdd(sum, onesSum(this.view, this.ipDestination, this.ipDestination + this.addressLength));
-      sum = onesAdd(sum, protocol);
-      if (part === WHOLE) sum = onesAdd(onesAdd(sum, length & 0xffff), Math.floor(length / 0x10000));
-    }
+    if (this.addressLength > 0)
+      sum = onesFold(sum + (part === WHOLE ? this.pseudoHeader() : this.constantPart()));
     if (layer === LAYER.udp && held && this.u16(at + field) === 0) {
       this.sum = sum;
       this.withoutChecksum(sink, at + field);
@@ -700,7 +695,8 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     this.sum = sum;
     this.expected = this.got;
     if (sum !== 0xffff) {
-      const rest = this.sumWithoutField(field);
+      // All but the field adds up to the difference, unless that is zero, which has two names.
+      const rest = sum === this.got ? this.sumWithoutField(field) : onesAdd(sum, complement(this.got));
       // UDP writes a computed 0 as 0xFFFF (RFC 768).
       this.expected = complement(rest) || (layer === LAYER.udp || layer === LAYER.udplite ? 0xffff : 0);
     }
@@ -708,18 +704,26 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   }
 
   private sumWithoutField(field: number): number {
-    const start = this.start + this.base;
-    const end = this.end + this.base;
-    let sum = onesAdd(onesSum(this.view, start, field), onesSum(this.view, field + 2, end));
-    if (this.addressLength > 0) {
-      const source = this.source + this.base;
-      const destination = this.destination + this.base;
-      sum = onesAdd(sum, onesSum(this.view, source, source + this.addressLength));
-      sum = onesAdd(sum, onesSum(this.view, destination, destination + this.addressLength));
-      sum = onesAdd(sum, this.protocol);
-      sum = onesAdd(onesAdd(sum, this.length & 0xffff), Math.floor(this.length / 0x10000));
-    }
-    return sum;
+    const sum =
+      onesSum(this.view, this.start + this.base, field) + onesSum(this.view, field + 2, this.end + this.base);
+    return onesFold(this.addressLength > 0 ? sum + this.pseudoHeader() : sum);
+  }
+
+  /** What the pseudo-header adds to a sum: at most six words, carries not yet added in. */
+  private pseudoHeader(): number {
+    return this.constantPart() + (this.length & 0xffff) + (this.length >>> 16);
+  }
+
+  /** The pseudo-header without its length, of which a fragment tells only a part. */
+  private constantPart(): number {
+    const { view, ipSource, ipDestination, addressLength } = this;
+    // Most addresses stand one behind the other.
+    const addresses =
+      ipDestination - ipSource === addressLength
+        ? onesSum(view, ipSource, ipSource + 2 * addressLength)
+        : onesSum(view, ipSource, ipSource + addressLength) +
+          onesSum(view, ipDestination, ipDestination + addressLength);
+    return addresses + this.protocol;
   }
 
   private emit(sink: ChecksumSink, layer: number): void {

@@ -14,6 +14,7 @@ export function onesSum(view: DataView, start: number, end: number): number {
   if (end - start > 0x10000) {
     return onesAdd(onesSum(view, start, start + 0x10000), onesSum(view, start + 0x10000, end));
   }
+  if (end - start < 4) return shortSum(view, start, end);
   let low = 0;
   let high = 0;
   let at = start;
@@ -23,27 +24,37 @@ export function onesSum(view: DataView, start: number, end: number): number {
     low += (word & 0xffff) + (next & 0xffff);
     high += (word >>> 16) + (next >>> 16);
   }
-  if (end - at >= 4) {
-    const word = view.getInt32(at, true);
-    low += word & 0xffff;
-    high += word >>> 16;
-    at += 4;
-  }
-  if (end - at >= 2) {
-    low += view.getUint16(at, true);
-    at += 2;
-  }
-  if (at < end) low += view.getUint8(at);
+  // Up to 7 bytes are left, any number of them as likely as another: branches on it would be guessed wrong. So a word is
+  // read in any case, and counts where there is one; of the last word of all, what has been summed is shifted out.
+  const rest = end - at;
+  const over = rest - 4;
+  const word = view.getInt32(at + (over & (over >> 31)), true) & ~(over >> 31);
+  const last = (view.getInt32(end - 4, true) >>> 1) >>> (31 - 8 * (rest & 3));
+  low += (word & 0xffff) + (last & 0xffff);
+  high += (word >>> 16) + (last >>> 16);
   let sum = low + high;
   sum = (sum & 0xffff) + (sum >>> 16);
   sum = (sum & 0xffff) + (sum >>> 16);
   return ((sum & 0xff) << 8) | (sum >>> 8);
 }
 
+function shortSum(view: DataView, start: number, end: number): number {
+  let sum = 0;
+  for (let at = start; at < end; at++) sum += view.getUint8(at) << (((at - start) & 1) === 0 ? 8 : 0);
+  return onesFold(sum);
+}
+
 /** Adds two 16-bit words with end-around carry. */
 export function onesAdd(a: number, b: number): number {
   const sum = a + b;
-  return sum > 0xffff ? sum - 0xffff : sum;
+  // No branch: whether there is a carry cannot be guessed.
+  return (sum & 0xffff) + (sum >>> 16);
+}
+
+/** Adds the carries of a sum of up to 65,536 words back in. */
+export function onesFold(sum: number): number {
+  const once = (sum & 0xffff) + (sum >>> 16);
+  return (once & 0xffff) + (once >>> 16);
 }
 
 const CRC32C: Int32Array = Int32Array.from({ length: 256 }, (_, index) => {

@@ -70,9 +70,13 @@ const PORT = {
 /** IP in IP, GRE, EtherIP, MPLS: what needs no addresses of the header around it. */
 const IN_GUE: ReadonlySet<number> = new Set([4, 41, 47, 97, 137]);
 
-/** 1 for the ports above: asked twice for nearly every UDP header. */
-const isKnownPort = new Uint8Array(0x1_0000);
-for (const port of Object.values(PORT)) isKnownPort[port] = 1;
+/** A bit for each port, set for those above: asked twice for nearly every UDP header, so it has to stay in the cache. */
+const knownPorts = new Int32Array(0x1_0000 / 32);
+for (const port of Object.values(PORT)) knownPorts[port >>> 5]! |= 1 << (port & 31);
+
+function isKnownPort(port: number): boolean {
+  return ((knownPorts[port >>> 5]! >>> (port & 31)) & 1) !== 0;
+}
 
 /** The UDP ports that say what is carried: a tunnel, or nothing that has a checksum. All others are looked into. */
 export const UDP_PORT_KINDS: ReadonlyMap<number, 'nothing' | 'tunnel'> = new Map(
@@ -128,7 +132,14 @@ export class PacketWalk {
   }
 
   protected ethernet(): number {
-    return this.skip(14) ? this.announced(this.u16(this.cursor - 2)) : STOP;
+    if (!this.skip(14)) return STOP;
+    const type = this.u16(this.cursor - 2);
+    // What most frames carry, before anything else is asked.
+    if (this.cursor < this.limit) {
+      if (type === TYPE.ipv4) return IPV4;
+      if (type === TYPE.ipv6) return IPV6;
+    }
+    return this.announced(type);
   }
 
   /** `cursor` is behind an EtherType, which may also be a length. */
@@ -311,9 +322,9 @@ export class PacketWalk {
     const at = this.cursor;
     if (!this.skip(8) || this.cursor === this.limit) return STOP;
     const destination = this.u16(at + 2);
-    if (isKnownPort[destination] === 1) return this.byPort(destination);
+    if (isKnownPort(destination)) return this.byPort(destination);
     const source = this.u16(at);
-    return isKnownPort[source] === 1 ? this.byPort(source) : this.byLooks();
+    return isKnownPort(source) ? this.byPort(source) : this.byLooks();
   }
 
   private byPort(port: number): number {
