@@ -29,18 +29,45 @@ export class PcapDecoder extends RecordDecoder {
   }
 
   protected fill(batch: CaptureBatch, littleEndian: boolean): void {
-    const window = this.window;
-    const view = window.view;
-    const end = window.end;
-    const capacity = batch.capacity;
+    // interface, optionsOffset and optionsLength stay 0: this batch never holds anything else.
+    batch.count = this.#lengths === 'in order' ? this.#fillInOrder(batch, littleEndian) : 0;
+    // The first packet that is none, or lengths in another order.
+    if (batch.count === 0) batch.count = this.#fillAny(batch, littleEndian);
+  }
+
+  /** For nearly all files. Stops at what is no packet. Arrays in locals: that is felt with every packet. */
+  #fillInOrder(batch: CaptureBatch, littleEndian: boolean): number {
+    const { window } = this;
+    const { view, end } = window;
     const size = this.#recordSize;
-    const isInOrder = this.#lengths === 'in order';
+    const { capacity, offset, length, original, timeHigh, timeLow, recordOffset, recordLength } = batch;
     let at = window.start;
     let count = 0;
     while (count < capacity && end - at >= size) {
-      const captured = isInOrder
-        ? view.getUint32(at + RECORD.captured, littleEndian)
-        : this.#capturedAt(at, littleEndian);
+      const captured = view.getUint32(at + RECORD.captured, littleEndian);
+      if (captured > MAX_CAPTURED || end - at - size < captured) break;
+      timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);
+      timeLow[count] = view.getUint32(at + RECORD.fraction, littleEndian);
+      original[count] = view.getUint32(at + RECORD.original, littleEndian);
+      offset[count] = at + size;
+      length[count] = captured;
+      recordOffset[count] = at;
+      recordLength[count] = size + captured;
+      count++;
+      at += size + captured;
+    }
+    window.start = at;
+    return count;
+  }
+
+  #fillAny(batch: CaptureBatch, littleEndian: boolean): number {
+    const { window } = this;
+    const { view, end } = window;
+    const size = this.#recordSize;
+    let at = window.start;
+    let count = 0;
+    while (count < batch.capacity && end - at >= size) {
+      const captured = this.#capturedAt(at, littleEndian);
       if (captured > MAX_CAPTURED) {
         if (count > 0) break; // the packets before it first: the next call meets it again
         throw new CaptureError(
@@ -52,9 +79,7 @@ export class PcapDecoder extends RecordDecoder {
       if (end - at - size < captured) break;
       batch.timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);
       batch.timeLow[count] = view.getUint32(at + RECORD.fraction, littleEndian);
-      batch.original[count] = isInOrder
-        ? view.getUint32(at + RECORD.original, littleEndian)
-        : this.#originalAt(at, littleEndian);
+      batch.original[count] = this.#originalAt(at, littleEndian);
       batch.offset[count] = at + size;
       batch.length[count] = captured;
       batch.recordOffset[count] = at;
@@ -62,9 +87,8 @@ export class PcapDecoder extends RecordDecoder {
       count++;
       at += size + captured;
     }
-    // interface, optionsOffset and optionsLength stay 0: this batch never holds anything else.
     window.start = at;
-    batch.count = count;
+    return count;
   }
 
   #capturedAt(at: number, littleEndian: boolean): number {

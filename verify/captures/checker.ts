@@ -17,14 +17,13 @@ import {
   type FoundHeader,
   HEADER,
   HEADER_FLAG,
-  LAYER,
   PART,
 } from '../oracle/found.ts';
 import { ConversationReader, conversationText } from './conversation.ts';
 import { type Datagram, Datagrams, type FragmentPlace } from './datagrams.ts';
-import type { FastScan } from './fast-scan.ts';
+import type { FastScan, FastScanOptions } from './fast-scan.ts';
 import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
-import { FlowFaults } from './flow-faults.ts';
+import { FlowFaults, type FlowKey } from './flow-faults.ts';
 import { type LoneCause, loneCause } from './lone-cause.ts';
 import { isUnfinished } from './offload.ts';
 import { PacketSet } from './packet-set.ts';
@@ -47,7 +46,7 @@ export interface CheckOptions {
   readonly mtu?: number;
   /** Are the numbers of faulty packets kept? */
   readonly keepFaulty?: boolean;
-  /** Counts plain packets before the scanner has to look at them. */
+  /** Judges most packets before the scanner has to look at them. */
   readonly fast?: FastScan;
   /** Called with each fragmented datagram in which something is wrong. */
   readonly onFaultyDatagram?: (datagram: Datagram<unknown>) => void;
@@ -57,7 +56,7 @@ export interface CheckOptions {
 interface Deferred {
   /** Index of layer × statuses + status, for each checksum found. */
   readonly counts: number[];
-  readonly faults: { readonly key: number; readonly fault: CaptureFault }[];
+  readonly faults: { readonly key: FlowKey; readonly fault: CaptureFault }[];
   readonly unknown: string[];
 }
 
@@ -85,6 +84,7 @@ export class CaptureChecker implements ChecksumSink {
   private readonly options: CheckOptions;
   private readonly maxFaults: number;
   private readonly mtu: number;
+  private readonly fastOptions: FastScanOptions;
   private readonly counts = new Float64Array(CHECKSUM_LAYERS.length * STATUSES);
   private readonly scanner = new ChecksumScanner();
   private readonly inner = new ChecksumScanner();
@@ -109,6 +109,7 @@ export class CaptureChecker implements ChecksumSink {
     this.options = options;
     this.maxFaults = options.maxFaults ?? 1000;
     this.mtu = options.mtu ?? 1500;
+    this.fastOptions = { mtu: this.mtu, leavesFragments: options.reassemble !== false };
     this.scanner.bigTcp = true;
     this.inner.bigTcp = true;
     if (options.reassemble !== false) this.datagrams = new Datagrams((deferred) => this.giveUp(deferred));
@@ -124,7 +125,7 @@ export class CaptureChecker implements ChecksumSink {
     this.setBytes(batch.bytes);
     // What counts plain packets does not ask the filter.
     const isFast = end === batch.count && this.options.filter === undefined;
-    const left = isFast ? this.options.fast?.scan(batch, this.mtu) : undefined;
+    const left = isFast ? this.options.fast?.scan(batch, this.fastOptions) : undefined;
     if (left !== undefined) {
       this.checkLeft(batch, left);
       return;
@@ -135,16 +136,12 @@ export class CaptureChecker implements ChecksumSink {
     }
   }
 
-  /** Most packets are counted already: the scanner looks at the others. */
+  /** Most packets are judged already: the scanner looks at the others. */
   private checkLeft(batch: CaptureBatch, left: number): void {
-    const { counts, left: indices } = this.options.fast!;
+    const { counts, large, left: indices } = this.options.fast!;
     const first = this.packets + 1;
-    for (const layer of FAST_LAYERS) {
-      this.counts[LAYER[layer] * STATUSES + CHECKSUM.good]! += counts[layer];
-      counts[layer] = 0;
-    }
-    this.largePackets += counts.large;
-    counts.large = 0;
+    for (let index = 0; index < counts.length; index++) this.counts[index]! += counts[index]!;
+    this.largePackets += large;
     for (let index = 0; index < left; index++) {
       this.packets = first + indices[index]!;
       this.checkOne(batch, indices[index]!);
@@ -187,9 +184,11 @@ export class CaptureChecker implements ChecksumSink {
     const { layers } = this.options;
     if (layers !== undefined && !layers.has(CHECKSUM_LAYERS[found.layer]!)) return;
     if (datagram !== undefined) datagram.isFaulty = true;
-    const key = this.conversation.key(this.bytes, this.at, found);
+    const { conversation } = this;
+    conversation.readKey(this.bytes, this.at, found);
     if (isDeferred) {
-      this.deferred!.faults.push({ key, fault: this.fault(found, isUnready) });
+      const { low, high } = conversation;
+      this.deferred!.faults.push({ key: { low, high }, fault: this.fault(found, isUnready) });
       return;
     }
     const { got, expected } = found;
@@ -198,9 +197,9 @@ export class CaptureChecker implements ChecksumSink {
     if (this.faults.length < this.maxFaults) this.faults.push(this.fault(found, isUnready));
     this.faultCount++;
     if (this.options.keepFaulty === true) this.faulty.add(this.packets);
-    this.flows.add(key, layer, this.packets, got, expected, () =>
-      conversationText(this.conversation.read(this.bytes, this.at, found)),
-    );
+    if (this.flows.count(conversation, layer, got, expected)) return;
+    const flow = conversationText(conversation.read(this.bytes, this.at, found));
+    this.flows.open(conversation, flow, layer, this.packets, got, expected);
   }
 
   header(found: FoundHeader): void {
@@ -331,16 +330,16 @@ export class CaptureChecker implements ChecksumSink {
   }
 
   /** A fault in a fragment whose datagram did not become whole. */
-  private take(key: number, fault: CaptureFault): void {
+  private take(key: FlowKey, fault: CaptureFault): void {
     const { layer, packet, got, expected } = fault;
     this.faultCount++;
-    this.flows.add(key, layer, packet, got, expected, () => conversationText(fault));
+    if (!this.flows.count(key, layer, got, expected)) {
+      this.flows.open(key, conversationText(fault), layer, packet, got, expected);
+    }
     if (this.options.keepFaulty === true) this.faulty.add(packet);
     if (this.faults.length < this.maxFaults) this.faults.push(fault);
   }
 }
-
-const FAST_LAYERS = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp'] as const;
 
 const OFFLOAD_CAUSE: LoneCause = {
   id: 'offload',

@@ -1,7 +1,8 @@
 /** Whose packet it is: addresses and ports of a checksum that was found, as numbers first and as text when asked for. */
 import { ipv4ToText, ipv6ToText } from '../../sim/packet/addresses.ts';
 import { readU16 } from '../../sim/packet/bytes.ts';
-import { CHECKSUM_LAYERS, type FoundChecksum, LAYER } from '../oracle/found.ts';
+import { type FoundChecksum, LAYER } from '../oracle/found.ts';
+import type { FlowKey } from './flow-faults.ts';
 
 export interface Conversation {
   readonly source?: string;
@@ -11,7 +12,9 @@ export interface Conversation {
 }
 
 /** Keeps the innermost IPv4 header, which states the addresses of messages without a pseudo-header. */
-export class ConversationReader {
+export class ConversationReader implements FlowKey {
+  low = 0;
+  high = 0;
   private ipv4 = -1;
 
   /** A new packet. */
@@ -24,21 +27,24 @@ export class ConversationReader {
     if (found.layer === LAYER.ipv4) this.ipv4 = found.start;
   }
 
-  /** A number for the conversation, the layer and its depth: a hash of 52 bits. */
-  key(bytes: Uint8Array, packetAt: number, found: FoundChecksum): number {
-    let low = 0x811c9dc5 ^ found.layer;
-    let high = 0x811c9dc5 ^ found.depth;
-    const add = (from: number, size: number): void => {
-      for (let at = from; at < from + size; at++) {
-        low = Math.imul(low ^ bytes[at]!, 0x01000193);
-        high = Math.imul(high ^ low ^ (low >>> 13), 0x01000193);
-      }
-    };
+  /** Sets the key: a hash of the conversation, the layer and its depth. */
+  readKey(bytes: Uint8Array, packetAt: number, found: FoundChecksum): void {
+    this.low = 0x811c9dc5 ^ found.layer;
+    this.high = 0x811c9dc5 ^ found.depth;
     const length = this.addressLength(found);
-    add(packetAt + this.sourceOf(found), length);
-    add(packetAt + this.destinationOf(found), length);
-    if (hasPorts(found)) add(packetAt + found.start, 4);
-    return (low >>> 6) * 2 ** 26 + (high >>> 6);
+    this.mix(bytes, packetAt + this.sourceOf(found), length);
+    this.mix(bytes, packetAt + this.destinationOf(found), length);
+    if (hasPorts(found)) this.mix(bytes, packetAt + found.start, 4);
+  }
+
+  /** Words of four bytes. */
+  private mix(bytes: Uint8Array, from: number, size: number): void {
+    for (let at = from; at < from + size; at += 4) {
+      const word = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+      this.low = Math.imul(this.low ^ word, 0x01000193);
+      this.low ^= this.low >>> 15;
+      this.high = Math.imul(this.high ^ this.low ^ (word >>> 7), 0x5bd1e995);
+    }
   }
 
   private addressLength(found: FoundChecksum): number {
@@ -67,11 +73,12 @@ export class ConversationReader {
   }
 }
 
-/** Transports whose header starts with two ports. */
-const WITH_PORTS: ReadonlySet<string> = new Set(['tcp', 'udp', 'udplite', 'sctp', 'dccp']);
+/** Transports whose header starts with two ports, as bits. */
+const WITH_PORTS: number =
+  (1 << LAYER.tcp) | (1 << LAYER.udp) | (1 << LAYER.udplite) | (1 << LAYER.sctp) | (1 << LAYER.dccp);
 
 function hasPorts(found: FoundChecksum): boolean {
-  return WITH_PORTS.has(CHECKSUM_LAYERS[found.layer]!) && found.end - found.start >= 4;
+  return ((WITH_PORTS >> found.layer) & 1) === 1 && found.end - found.start >= 4;
 }
 
 /** "10.0.0.1:1024 → 10.0.0.2:80" */

@@ -1,8 +1,14 @@
-/** Counts the plain packets of a capture whose checksums are right, in WebAssembly; says which are left for the scanner. */
+/**
+ * Judges the packets of a capture in WebAssembly, and counts their checksums; says which are left for the scanner: those with
+ * faults, tunnels and rare protocols.
+ */
 import type { CaptureBatch, CaptureSection } from '../../corpus/formats/capture-batch.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
-import { UDP_PORT_KINDS } from '../oracle/walk.ts';
-import { COUNT, COUNTS_SIZE, FAST_CAPACITY, fastScanModule, PLACE, PORT_KIND } from './fast-scan-module.ts';
+import { UNKNOWN } from '../oracle/found.ts';
+import { ETHER_TYPES_FOLLOWED, IP_PROTOCOLS_FOLLOWED, UDP_PORT_KINDS } from '../oracle/walk.ts';
+import { COUNTS, FAST_CAPACITY, PLACE, PORT_KIND } from './fast-scan-layout.ts';
+import { fastScanModule } from './fast-scan-module.ts';
+import { namedNumbers } from './unexamined.ts';
 
 const PAGE = 65_536;
 const MEMORY_SIZE: number = 8 * 1024 * 1024;
@@ -20,27 +26,31 @@ const LINKS: Readonly<Record<number, readonly [size: number, typeAt: number]>> =
   [LINKTYPE.DLT_RAW_OPENBSD]: [0, -1],
 };
 
-/** How many packets of each kind were plain and right. */
-export interface FastCounts {
-  ipv4: number;
-  icmp: number;
-  icmpv6: number;
-  tcp: number;
-  udp: number;
-  /** IP packets above the MTU. */
-  large: number;
-}
+type Scan = (
+  packets: number,
+  base: number,
+  header: number,
+  typeAt: number,
+  mtu: number,
+  leavesFragments: number,
+) => number;
 
-type Scan = (packets: number, base: number, header: number, typeAt: number, mtu: number) => number;
+export interface FastScanOptions {
+  /** IP packets above this are counted as `large`. */
+  readonly mtu: number;
+  /** Are fragments left, to be put together? */
+  readonly leavesFragments: boolean;
+}
 
 /** Reusable; holds 8 MB. */
 export class FastScan {
-  readonly counts: FastCounts = { ipv4: 0, icmp: 0, icmpv6: 0, tcp: 0, udp: 0, large: 0 };
+  /** Checksums that the last `scan` judged, by layer and status as `CaptureChecker` counts them. */
+  readonly counts: Uint32Array;
   /** Indices of the packets that the last `scan` left, in order: `left[0..n)`. */
   readonly left: Uint32Array;
   readonly #memory: WebAssembly.Memory;
   readonly #bytes: Uint8Array;
-  readonly #counts: Uint32Array;
+  readonly #large: Uint32Array;
   readonly #offsets: Uint32Array;
   readonly #lengths: Uint32Array;
   readonly #left: Uint32Array;
@@ -58,7 +68,8 @@ export class FastScan {
     this.#memory = new WebAssembly.Memory({ initial: memorySize / PAGE });
     const { buffer } = this.#memory;
     this.#bytes = new Uint8Array(buffer);
-    this.#counts = new Uint32Array(buffer, PLACE.counts, COUNTS_SIZE / 4);
+    this.counts = new Uint32Array(buffer, PLACE.counts, COUNTS);
+    this.#large = new Uint32Array(buffer, PLACE.large, 1);
     this.#offsets = new Uint32Array(buffer, PLACE.offsets, FAST_CAPACITY);
     this.#lengths = new Uint32Array(buffer, PLACE.lengths, FAST_CAPACITY);
     this.#left = new Uint32Array(buffer, PLACE.left, FAST_CAPACITY);
@@ -68,8 +79,12 @@ export class FastScan {
     this.#scan = exports.scan as Scan;
     this.left = new Uint32Array(FAST_CAPACITY);
     this.#bytes.fill(0xff, PLACE.masks, PLACE.masks + 16);
-    for (const [port, kind] of UDP_PORT_KINDS) {
-      this.#bytes[PLACE.ports + ((port & 0xff) << 8) + (port >> 8)] = PORT_KIND[kind];
+    for (const [port, kind] of UDP_PORT_KINDS) this.#bytes[PLACE.ports + swapped(port)] = PORT_KIND[kind];
+    for (const type of [...ETHER_TYPES_FOLLOWED, ...namedNumbers(UNKNOWN.etherType)]) {
+      this.#bytes[PLACE.etherTypes + swapped(type)] = 1;
+    }
+    for (const protocol of [...IP_PROTOCOLS_FOLLOWED, ...namedNumbers(UNKNOWN.ipProtocol)]) {
+      this.#bytes[PLACE.protocols + protocol] = 1;
     }
   }
 
@@ -90,23 +105,25 @@ export class FastScan {
     this.#section = undefined;
   }
 
+  /** IP packets above the MTU among those that the last `scan` judged. */
+  get large(): number {
+    return this.#large[0]!;
+  }
+
   /**
-   * Looks at all packets of a batch, and adds those that are plain and right to `counts`.
-   * @param mtu IP packets above this are counted as `large`
-   * @returns how many packets are left; undefined where nothing of the batch can be looked at
+   * Judges the packets of a batch.
+   * @returns how many are left; undefined where nothing of the batch can be looked at
    */
-  scan(batch: CaptureBatch, mtu: number): number | undefined {
+  scan(batch: CaptureBatch, options: FastScanOptions): number | undefined {
     const link = this.#linkOf(batch.section);
     const { count } = batch;
     if (link === undefined || count > FAST_CAPACITY) return undefined;
-    this.#counts.fill(0);
+    this.counts.fill(0);
+    this.#large[0] = 0;
     const isHere = batch.bytes.buffer === this.#memory.buffer;
-    const left = isHere
-      ? this.#run(batch, 0, count, batch.bytes.byteOffset, link, mtu, 0)
-      : this.#copyAndRun(batch, link, mtu);
-    const { counts } = this;
-    for (const kind of KINDS) counts[kind] += this.#counts[COUNT[kind] / 4]!;
-    return left;
+    return isHere
+      ? this.#run(batch, 0, count, batch.bytes.byteOffset, link, options, 0)
+      : this.#copyAndRun(batch, link, options);
   }
 
   /** @param base what has to be added to the batch's offsets; `left` of its packets are left already */
@@ -116,7 +133,7 @@ export class FastScan {
     to: number,
     base: number,
     link: readonly [number, number],
-    mtu: number,
+    { mtu, leavesFragments }: FastScanOptions,
     left: number,
   ): number {
     this.#offsets.set(batch.offset.subarray(from, to));
@@ -124,13 +141,13 @@ export class FastScan {
     if (batch.mayHaveFcs) {
       for (let index = from; index < to; index++) this.#lengths[index - from] = batch.frameLength(index);
     }
-    const found = this.#scan(to - from, base, link[0], link[1], mtu);
+    const found = this.#scan(to - from, base, link[0], link[1], mtu, leavesFragments ? 1 : 0);
     for (let index = 0; index < found; index++) this.left[left + index] = this.#left[index]! + from;
     return left + found;
   }
 
   /** Piece by piece, as many packets as fit. */
-  #copyAndRun(batch: CaptureBatch, link: readonly [number, number], mtu: number): number {
+  #copyAndRun(batch: CaptureBatch, link: readonly [number, number], options: FastScanOptions): number {
     const { bytes, offset, length, count } = batch;
     let left = 0;
     for (let from = 0; from < count; ) {
@@ -143,7 +160,7 @@ export class FastScan {
         continue;
       }
       this.#bytes.set(bytes.subarray(start, offset[to - 1]! + length[to - 1]!), this.#copyAt);
-      left = this.#run(batch, from, to, this.#copyAt - start, link, mtu, left);
+      left = this.#run(batch, from, to, this.#copyAt - start, link, options, left);
       from = to;
     }
     return left;
@@ -161,4 +178,7 @@ export class FastScan {
   }
 }
 
-const KINDS = ['ipv4', 'icmp', 'icmpv6', 'tcp', 'udp', 'large'] as const;
+/** Two bytes of a packet as the module reads them: little-endian. */
+function swapped(number: number): number {
+  return ((number & 0xff) << 8) | (number >> 8);
+}

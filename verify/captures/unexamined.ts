@@ -56,6 +56,11 @@ const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [0x8906, 'fcoe'],
 ]);
 
+/** The numbers that have a name. @param space one of `UNKNOWN` */
+export function namedNumbers(space: number): Iterable<number> {
+  return (space === UNKNOWN.ipProtocol ? IP_PROTOCOLS : ETHER_TYPES).keys();
+}
+
 /**
  * The name of a protocol that a scan ended at; undefined where nothing that has a checksum is missed.
  * @param space one of `UNKNOWN`

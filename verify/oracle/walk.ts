@@ -44,6 +44,23 @@ const TYPE = {
   erspan3: 0x22eb,
 } as const;
 
+/** Those behind which the walk goes on: all but IP itself, tags and ARP. */
+export const ETHER_TYPES_FOLLOWED: readonly number[] = [
+  TYPE.bridged,
+  TYPE.mpls,
+  TYPE.mplsMulticast,
+  TYPE.pppoeDiscovery,
+  TYPE.pppoeSession,
+  TYPE.itag,
+  TYPE.nsh,
+  TYPE.fabricPath,
+  TYPE.erspan,
+  TYPE.erspan3,
+];
+
+/** IP protocols, other than TCP, UDP, ICMP and IP itself, that have a checksum or carry packets. */
+export const IP_PROTOCOLS_FOLLOWED: readonly number[] = [2, 33, 47, 51, 89, 97, 103, 112, 115, 132, 136, 137];
+
 /** Below this an EtherType is the length of a frame with LLC (IEEE 802.3 §3.2.6). */
 const LEAST_TYPE = 0x0600;
 

@@ -1,0 +1,68 @@
+/** The fast scan's way to the network layer: Ethernet, tags, LLC, or another header of one size. */
+import {
+  and,
+  anyOf,
+  byteAt,
+  choose,
+  equal,
+  halfAt,
+  isZero,
+  less,
+  notEqual,
+  or,
+  shiftRight,
+  sum,
+} from '../../sim/ebpf/wasm/routine.ts';
+import { PLACE } from './fast-scan-layout.ts';
+import type { Ends, FastScanState } from './fast-scan-state.ts';
+
+/** EtherTypes as little-endian numbers. */
+const TYPE = { ipv4: 0x0008, ipv6: 0xdd86, arp: 0x0608, tags: [0x0081, 0xa888, 0x0091, 0x0092] } as const;
+const ETHERNET_SIZE = 14;
+
+/** Sets `isIpv4`, with `cursor` and `limit` at the IP packet. */
+export function writeLinkLayer(state: FastScanState, ends: Ends): void {
+  const { routine, cursor, limit, type, typeAt, headerSize } = state;
+  routine.if(
+    less(typeAt, 0),
+    () => {
+      routine.branchIf(less(state.available, 1), ends.done);
+      // The first four bits are the version: all but 6 is read as IPv4.
+      const isIpv6 = equal(shiftRight(byteAt(cursor), 4), 6);
+      routine.set(type, choose(isIpv6, TYPE.ipv6, TYPE.ipv4));
+    },
+    () => {
+      routine.branchIf(less(state.available, headerSize), ends.done);
+      routine.set(type, halfAt(sum(cursor, typeAt)));
+      routine.increase(cursor, headerSize);
+      // A tag, or one of the lengths below 0x0600 that LLC has instead.
+      const [first, ...others] = TYPE.tags.map((tag) => equal(type, tag));
+      routine.while(anyOf(first!, ...others), () => {
+        routine.branchIf(less(state.available, 4), ends.done);
+        routine.set(type, halfAt(cursor, 2));
+        routine.increase(cursor, 4);
+        routine.branchIf(less(and(type, 0xff), 6), ends.leave);
+      });
+      routine.branchIf(equal(cursor, limit), ends.done);
+    },
+  );
+  routine.set(state.isIpv4, equal(type, TYPE.ipv4));
+  routine.if(and(isZero(state.isIpv4), notEqual(type, TYPE.ipv6)), () => writeOther(state, ends));
+}
+
+/** Whatever is no IP. */
+function writeOther(state: FastScanState, { done, leave }: Ends): void {
+  const { routine, cursor, type, headerSize } = state;
+  routine.branchIf(equal(type, TYPE.arp), done);
+  // Other link types have numbers of their own.
+  routine.branchIf(notEqual(headerSize, ETHERNET_SIZE), leave);
+  routine.if(less(and(type, 0xff), 6), () => {
+    // LLC: SNAP and IP are left; nothing else has a checksum. Its length may cut the three bytes off.
+    routine.branchIf(less(state.available, 3), done);
+    const service = byteAt(cursor);
+    routine.branchIf(or(equal(service, 0xaa), equal(service, 0x06)), leave);
+    routine.branch(done);
+  });
+  routine.branchIf(byteAt(type, PLACE.etherTypes), leave);
+  routine.branch(done);
+}

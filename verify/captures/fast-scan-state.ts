@@ -1,0 +1,157 @@
+/** The variables of the fast scan, and what all of its steps do with them. */
+import {
+  and,
+  byteAt,
+  difference,
+  type Expression,
+  equal,
+  greater,
+  isZero,
+  type Label,
+  notEqual,
+  or,
+  type Routine,
+  shiftLeft,
+  shiftRight,
+  sum,
+  type Value,
+  type Variable,
+  VectorSum,
+  wordAt,
+} from '../../sim/ebpf/wasm/routine.ts';
+import { MAX_CHECKSUMS, PLACE } from './fast-scan-layout.ts';
+
+/** Of the exported function. */
+export const PARAMETERS = 6;
+
+/** Where a step ends that does not go on to the next one. */
+export interface Ends {
+  /** Nothing more in this packet has a checksum. */
+  readonly done: Label;
+  /** The packet is left to the scanner. */
+  readonly leave: Label;
+}
+
+export class FastScanState {
+  readonly routine: Routine;
+
+  // Parameters: how many packets; what is added to every offset; the link-layer header's size, and where its EtherType
+  // lies (-1 where packets begin with IP); above which length an IP packet is counted as large; are fragments left?
+  readonly packets: Variable;
+  readonly base: Variable;
+  readonly headerSize: Variable;
+  readonly typeAt: Variable;
+  readonly mtu: Variable;
+  readonly leavesFragments: Variable;
+
+  readonly packet: Variable;
+  readonly left: Variable;
+  readonly offset: Variable;
+  /** Where the next header starts, and where the bytes end that it may use. */
+  readonly cursor: Variable;
+  readonly limit: Variable;
+  /** The EtherType as a little-endian number. */
+  readonly type: Variable;
+  readonly isIpv4: Variable;
+  /** 0: a whole packet; 1: a first fragment; 2: a later one. */
+  readonly part: Variable;
+  readonly protocol: Variable;
+  /** The IP payload's length by its own account. */
+  readonly length: Variable;
+  /** The sum of the pseudo-header's addresses, not folded. */
+  readonly addresses: Variable;
+  readonly isQuoted: Variable;
+  readonly scratch: Variable;
+  readonly vector: VectorSum;
+  readonly #isLarge: Variable;
+  readonly #journaled: Variable;
+
+  constructor(routine: Routine) {
+    this.routine = routine;
+    const [packets, base, headerSize, typeAt, mtu, leavesFragments] = routine.parameters;
+    this.packets = packets!;
+    this.base = base!;
+    this.headerSize = headerSize!;
+    this.typeAt = typeAt!;
+    this.mtu = mtu!;
+    this.leavesFragments = leavesFragments!;
+    this.packet = routine.variable();
+    this.left = routine.variable();
+    this.offset = routine.variable();
+    this.cursor = routine.variable();
+    this.limit = routine.variable();
+    this.type = routine.variable();
+    this.isIpv4 = routine.variable();
+    this.part = routine.variable();
+    this.protocol = routine.variable();
+    this.length = routine.variable();
+    this.addresses = routine.variable();
+    this.isQuoted = routine.variable();
+    this.scratch = routine.variable();
+    this.#isLarge = routine.variable();
+    this.#journaled = routine.variable();
+    this.vector = new VectorSum(routine);
+  }
+
+  startPacket(): void {
+    const { routine } = this;
+    routine.set(this.isQuoted, 0);
+    routine.set(this.#isLarge, 0);
+    routine.set(this.#journaled, 0);
+  }
+
+  /** Bytes from the cursor to the limit. */
+  get available(): Expression {
+    return difference(this.limit, this.cursor);
+  }
+
+  /** Counts a checksum of the packet. @param count its place, see `countAt` */
+  count(count: Value, { leave }: Ends): void {
+    const { routine } = this;
+    routine.set(this.scratch, count);
+    routine.store(this.scratch, PLACE.counts, sum(wordAt(this.scratch, PLACE.counts), 1));
+    routine.storeByte(this.#journaled, PLACE.journal, shiftRight(this.scratch, 2));
+    routine.increase(this.#journaled);
+    routine.branchIf(greater(this.#journaled, MAX_CHECKSUMS - 1), leave);
+  }
+
+  /** Takes back what was counted of the packet. */
+  takeBack(): void {
+    const { routine, scratch } = this;
+    routine.while(this.#journaled, () => {
+      routine.increase(this.#journaled, -1);
+      routine.set(scratch, shiftLeft(byteAt(this.#journaled, PLACE.journal), 2));
+      routine.store(scratch, PLACE.counts, sum(wordAt(scratch, PLACE.counts), -1));
+    });
+  }
+
+  /** Notes an IP packet of this length, header included. */
+  noteLength(length: Value): void {
+    const { routine } = this;
+    routine.set(this.#isLarge, or(this.#isLarge, and(greater(length, this.mtu), isZero(this.isQuoted))));
+  }
+
+  noteLarge(): void {
+    const { routine } = this;
+    routine.set(this.#isLarge, or(this.#isLarge, isZero(this.isQuoted)));
+  }
+
+  countLarge(): void {
+    this.routine.store(0, PLACE.large, sum(wordAt(0, PLACE.large), this.#isLarge));
+  }
+
+  /** Leaves fragments that may become whole. */
+  leaveFragment({ leave }: Ends): void {
+    const { routine } = this;
+    routine.branchIf(and(and(notEqual(this.part, 0), this.leavesFragments), isZero(this.isQuoted)), leave);
+  }
+
+  /** Folds a sum twice: is it all ones (RFC 1071 §1)? */
+  isAllOnes(value: Value): Expression {
+    const fold = (one: Value): Expression => {
+      this.routine.set(this.scratch, one);
+      return sum(and(this.scratch, 0xffff), shiftRight(this.scratch, 16));
+    };
+    return equal(fold(fold(value)), 0xffff);
+  }
+}

@@ -1,0 +1,215 @@
+/** TCP, UDP and ICMP in the fast scan: the checksum, and whether there is more to look into behind it. */
+import {
+  and,
+  anyOf,
+  byteAt,
+  choose,
+  difference,
+  equal,
+  greater,
+  halfAt,
+  isZero,
+  type Label,
+  less,
+  networkHalf,
+  notEqual,
+  or,
+  shiftLeft,
+  shiftRight,
+  sum,
+  type Value,
+  type Variable,
+} from '../../sim/ebpf/wasm/routine.ts';
+import { CHECKSUM, LAYER, PART } from '../oracle/found.ts';
+import { countAt, PLACE, PORT_KIND } from './fast-scan-layout.ts';
+import type { Ends, FastScanState } from './fast-scan-state.ts';
+
+const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
+
+/** What differs from protocol to protocol. */
+interface Segment {
+  /** `countAt` of its layer. */
+  readonly counts: Variable;
+  readonly leastHeader: Variable;
+  /** Where the checksum stands in the header. */
+  readonly field: Variable;
+  /** Covered bytes, by the packet's account. */
+  readonly claimed: Variable;
+  /** Are all of them there, and the lengths not contradictory? */
+  readonly fits: Variable;
+}
+
+/** `cursor` is at the IP payload. Branches to `again` where an IP packet follows. */
+export function writeTransport(state: FastScanState, ends: Ends, again: Label): void {
+  const { routine, cursor, limit, part, protocol, length, isIpv4 } = state;
+  const variable = () => routine.variable();
+  const segment = {
+    counts: variable(),
+    leastHeader: variable(),
+    field: variable(),
+    claimed: variable(),
+    fits: variable(),
+  };
+  const { claimed, fits } = segment;
+  const set = (layer: number, leastHeader: number, field: number): void => {
+    routine.set(segment.counts, countAt(layer, 0));
+    routine.set(segment.leastHeader, leastHeader);
+    routine.set(segment.field, field);
+  };
+  const is = (number: number) => equal(protocol, number);
+  // More than a sum of 32 bits can take.
+  routine.branchIf(greater(length, 0xffff), ends.leave);
+  routine.set(fits, and(isZero(less(length, 0)), isZero(greater(length, state.available))));
+  routine.set(claimed, length);
+  const end = routine.variable();
+  routine.set(end, sum(cursor, choose(less(length, 0), 0, length)));
+  routine.set(limit, choose(less(end, limit), end, limit));
+
+  routine.if(
+    is(PROTOCOL.tcp),
+    () => set(LAYER.tcp, 20, 16),
+    () =>
+      routine.if(
+        is(PROTOCOL.udp),
+        () => {
+          set(LAYER.udp, 8, 6);
+          writeUdpLength(state, segment);
+        },
+        () =>
+          routine.if(
+            is(PROTOCOL.icmp),
+            () => {
+              routine.branchIf(isZero(isIpv4), ends.done);
+              set(LAYER.icmp, 8, 2);
+            },
+            () =>
+              routine.if(
+                is(PROTOCOL.icmpv6),
+                () => {
+                  routine.branchIf(isIpv4, ends.done);
+                  set(LAYER.icmpv6, 8, 2);
+                },
+                () => writeOther(state, ends, again),
+              ),
+          ),
+      ),
+  );
+  writeSegment(state, segment, ends);
+  routine.branchIf(or(equal(part, PART.laterFragment), is(PROTOCOL.tcp)), ends.done);
+  routine.if(is(PROTOCOL.udp), () => writeUdpData(state, claimed, ends));
+  // Errors quote a packet.
+  routine.branchIf(less(state.available, 9), ends.done);
+  const type = byteAt(cursor);
+  const quoting = (types: readonly number[]): number => types.reduce((bits, one) => bits | (1 << one), 0);
+  const errors = choose(isIpv4, quoting([3, 4, 5, 11, 12]), quoting([1, 2, 3, 4]));
+  routine.branchIf(greater(type, 31), ends.done);
+  routine.branchIf(isZero(and(shiftRight(errors, type), 1)), ends.done);
+  routine.set(state.isQuoted, 1);
+  routine.increase(cursor, 8);
+  routine.branch(again);
+}
+
+/** Other protocols: IP in IP is followed, the rest left, or without a checksum. */
+function writeOther(state: FastScanState, { done, leave }: Ends, again: Label): void {
+  const { routine, part, protocol, isIpv4 } = state;
+  const is = (number: number) => equal(protocol, number);
+  routine.if(equal(part, PART.laterFragment), () => {
+    routine.branchIf(byteAt(protocol, PLACE.protocols), leave);
+    routine.branch(done);
+  });
+  routine.branchIf(isZero(greater(state.available, 0)), done);
+  routine.if(or(is(PROTOCOL.ipip), is(PROTOCOL.ipv6)), () => {
+    routine.set(isIpv4, is(PROTOCOL.ipip));
+    routine.branch(again);
+  });
+  routine.branchIf(byteAt(protocol, PLACE.protocols), leave);
+  routine.branch(done);
+}
+
+/** The UDP length decides how much is summed; what the IP length says beyond it does not (RFC 768). */
+function writeUdpLength(state: FastScanState, { claimed, fits }: Segment): void {
+  const { routine, cursor, part, length } = state;
+  routine.if(notEqual(part, PART.laterFragment), () => {
+    routine.if(greater(state.available, 5), () => routine.set(claimed, networkHalf(cursor, 4)));
+  });
+  const isWithin = and(isZero(greater(claimed, length)), isZero(greater(claimed, state.available)));
+  routine.set(fits, and(isZero(less(claimed, 8)), choose(equal(part, PART.whole), isWithin, fits)));
+}
+
+/** Judges and counts the checksum. Wrong ones are left. */
+function writeSegment(state: FastScanState, segment: Segment, ends: Ends): void {
+  const { routine, cursor, part } = state;
+  const { counts, leastHeader, field, claimed, fits } = segment;
+  const isHeld = routine.variable();
+  const isUdp = equal(counts, countAt(LAYER.udp, 0));
+  routine.set(isHeld, and(notEqual(part, PART.laterFragment), isZero(less(state.available, sum(field, 2)))));
+  const isShort = and(notEqual(part, PART.laterFragment), or(isZero(isHeld), less(claimed, leastHeader)));
+  const isUnverifiable = anyOf(isZero(fits), notEqual(part, PART.whole), isShort);
+  routine.block((judged) => {
+    routine.if(and(isUdp, isHeld), () => {
+      routine.if(isZero(halfAt(cursor, 6)), () => {
+        // None over IPv4; over IPv6 it depends on the port.
+        routine.branchIf(isZero(state.isIpv4), ends.leave);
+        state.count(countAt(LAYER.udp, CHECKSUM.absent), ends);
+        routine.branch(judged);
+      });
+    });
+    routine.if(isUnverifiable, () => {
+      state.count(sum(counts, countAt(0, CHECKSUM.unverifiable)), ends);
+      routine.branch(judged);
+    });
+    writeSum(state, segment);
+    routine.branchIf(isZero(state.isAllOnes(writeTotal(state, segment))), ends.leave);
+    state.count(counts, ends);
+  });
+}
+
+/** Adds the covered bytes up in `vector`. */
+function writeSum({ routine, cursor, vector }: FastScanState, { claimed }: Segment): void {
+  const at = routine.variable();
+  const end = routine.variable();
+  routine.set(at, cursor);
+  routine.set(end, sum(cursor, claimed));
+  vector.clear();
+  routine.while(isZero(less(difference(end, at), 16)), () => {
+    vector.add(at);
+    routine.increase(at, 16);
+  });
+  // The last 0 to 15 bytes, and zeros: an odd one is the first half of a word (RFC 1071 §4.1).
+  vector.addMasked(at, sum(difference(at, end), PLACE.masks + 16));
+}
+
+/** The sum with its pseudo-header, which ICMP over IPv4 alone does not have. */
+function writeTotal(state: FastScanState, { counts, claimed }: Segment): Value {
+  // A length of 16 bits and a protocol of 8, as little-endian numbers.
+  const swapped = or(shiftRight(claimed, 8), shiftLeft(and(claimed, 0xff), 8));
+  const pseudo = sum(state.addresses, shiftLeft(state.protocol, 8), swapped);
+  return sum(state.vector.total, choose(notEqual(counts, countAt(LAYER.icmp, 0)), pseudo, 0));
+}
+
+/** What is behind a UDP header: nothing with a checksum, unless port or looks say otherwise. */
+function writeUdpData(state: FastScanState, claimed: Variable, { done, leave }: Ends): void {
+  const { routine, cursor, limit, scratch } = state;
+  const end = routine.variable();
+  routine.branchIf(and(less(claimed, 8), notEqual(claimed, 0)), done);
+  routine.set(end, sum(cursor, choose(claimed, claimed, state.available)));
+  routine.set(limit, choose(less(end, limit), end, limit));
+  routine.branchIf(less(state.available, 9), done);
+  // The destination's kind counts, then the source's.
+  routine.set(scratch, byteAt(halfAt(cursor, 2), PLACE.ports));
+  routine.if(isZero(scratch), () => routine.set(scratch, byteAt(halfAt(cursor), PLACE.ports)));
+  routine.branchIf(equal(scratch, PORT_KIND.nothing), done);
+  routine.branchIf(equal(scratch, PORT_KIND.tunnel), leave);
+  routine.increase(cursor, 8);
+  const first = byteAt(cursor);
+  // IP begins with 4 or 6 and ends with the datagram; VXLAN begins with 0x08, its extension with 0x0c.
+  routine.if(equal(and(first, 0xd0), 0x40), () => {
+    const isIpv4 = equal(shiftRight(first, 4), 4);
+    routine.branchIf(less(state.available, 20), done);
+    const size = choose(isIpv4, networkHalf(cursor, 2), sum(networkHalf(cursor, 4), 40));
+    routine.branchIf(equal(size, state.available), leave);
+    routine.branch(done);
+  });
+  routine.branchIf(equal(and(first, 0xfb), 0x08), leave);
+  routine.branch(done);
+}
