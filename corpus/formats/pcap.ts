@@ -42,8 +42,10 @@ export class PcapDecoder extends RecordDecoder {
     const size = this.#recordSize;
     const { capacity, offset, length, original, timeHigh, timeLow, recordOffset, recordLength } = batch;
     let at = window.start;
+    let touched = at;
     let count = 0;
     while (count < capacity && end - at >= size) {
+      if (at >= touched) touched = window.touch(at);
       const captured = view.getUint32(at + RECORD.captured, littleEndian);
       if (captured > MAX_CAPTURED || end - at - size < captured) break;
       timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);

@@ -102,7 +102,9 @@ export class PcapngDecoder implements CaptureDecoder {
     const window = this.#window;
     const { view, end } = window;
     const capacity = batch.capacity;
+    let touched = window.start;
     while (batch.count < capacity) {
+      if (window.start >= touched) touched = window.touch(window.start);
       if (this.#skipped > 0 && !this.#passUnknown()) return false;
       const at = window.start;
       const left = end - at;

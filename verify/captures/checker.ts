@@ -22,6 +22,7 @@ import {
 import { ConversationReader, conversationText } from './conversation.ts';
 import { type Datagram, Datagrams, type FragmentPlace } from './datagrams.ts';
 import type { FastScan, FastScanOptions } from './fast-scan.ts';
+import type { FastFault } from './fast-scan-fault.ts';
 import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
 import { FlowFaults, type FlowKey } from './flow-faults.ts';
 import { type LoneCause, loneCause } from './lone-cause.ts';
@@ -125,9 +126,9 @@ export class CaptureChecker implements ChecksumSink {
     this.setBytes(batch.bytes);
     // What counts plain packets does not ask the filter.
     const isFast = end === batch.count && this.options.filter === undefined;
-    const left = isFast ? this.options.fast?.scan(batch, this.fastOptions) : undefined;
-    if (left !== undefined) {
-      this.checkLeft(batch, left);
+    const { fast } = this.options;
+    if (isFast && fast?.scan(batch, this.fastOptions) === true) {
+      this.takeOver(batch, fast);
       return;
     }
     for (let index = 0; index < end; index++) {
@@ -136,17 +137,37 @@ export class CaptureChecker implements ChecksumSink {
     }
   }
 
-  /** Most packets are judged already: the scanner looks at the others. */
-  private checkLeft(batch: CaptureBatch, left: number): void {
-    const { counts, large, left: indices } = this.options.fast!;
+  /** Most packets are judged already: their faults are taken over, and the scanner looks at the others, in order. */
+  private takeOver(batch: CaptureBatch, fast: FastScan): void {
+    const { counts, left, leftCount, fault, faultCount } = fast;
     const first = this.packets + 1;
     for (let index = 0; index < counts.length; index++) this.counts[index]! += counts[index]!;
-    this.largePackets += large;
-    for (let index = 0; index < left; index++) {
-      this.packets = first + indices[index]!;
-      this.checkOne(batch, indices[index]!);
+    this.largePackets += fast.large;
+    let taken = 0;
+    const takeUpTo = (packet: number): void => {
+      for (; taken < faultCount && fault.packetOf(taken) < packet; taken++) {
+        const index = fault.packetOf(taken);
+        this.packets = first + index;
+        fault.read(taken);
+        this.takeFault(batch, index, fault);
+      }
+    };
+    for (let index = 0; index < leftCount; index++) {
+      const packet = left[index]!;
+      takeUpTo(packet);
+      this.packets = first + packet;
+      this.checkOne(batch, packet);
     }
+    takeUpTo(batch.count);
     this.packets = first + batch.count - 1;
+  }
+
+  private takeFault(batch: CaptureBatch, index: number, fault: FastFault): void {
+    this.at = batch.offset[index]!;
+    this.length = batch.frameLength(index);
+    this.linkType = batch.section.interfaces[batch.interface[index]!]!.linkType;
+    this.conversation.noteIpv4(fault.ipv4);
+    this.checksum(fault);
   }
 
   private checkOne(batch: CaptureBatch, index: number): void {

@@ -22,6 +22,11 @@ export class ConversationReader implements FlowKey {
     this.ipv4 = -1;
   }
 
+  /** A packet of which only this is known. @param start of the header in the packet; -1 where there is none */
+  noteIpv4(start: number): void {
+    this.ipv4 = start;
+  }
+
   /** To be called with every checksum, in order. */
   note(found: FoundChecksum): void {
     if (found.layer === LAYER.ipv4) this.ipv4 = found.start;

@@ -1,23 +1,28 @@
 /** Where things lie in the memory of the module behind `fast-scan.ts`. */
+import { type Expression, quotient, type Value } from '../../sim/ebpf/wasm/routine.ts';
 import { CHECKSUM_LAYERS } from '../oracle/found.ts';
 import { REPORTED_STATUSES } from './fault.ts';
 
-/** Packets that one call can take. */
+/** Packets that a batch can have. */
 export const FAST_CAPACITY = 4096;
 
 const STATUSES = REPORTED_STATUSES.length;
 
-/** A word for each layer and status, as `CaptureChecker` counts them; behind them the packets above the MTU. */
+/** A word for each layer and status, as `CaptureChecker` counts them. */
 export const COUNTS: number = CHECKSUM_LAYERS.length * STATUSES;
-const LARGE_INDEX: number = COUNTS;
 
-/** Checksums that one packet can have here; with more it is left to the scanner. */
-export const MAX_CHECKSUMS = 64;
+/** Right or unjudged checksums, and wrong ones, that one packet can have here; with more it is left to the scanner. */
+export const MAX_CHECKSUMS = 32;
+
+/** Wrong checksums that one call can report, and bytes of each record. */
+export const MAX_FAULTS = 1024;
+export const FAULT_SIZE = 64;
 
 const TABLES = 0x2_0000;
 const MASKS: number = TABLES + 0x100;
 const COUNTERS: number = MASKS + 32;
-const JOURNAL: number = COUNTERS + (COUNTS + 1) * 4;
+const TOTALS: number = COUNTERS + COUNTS * 4;
+const JOURNAL: number = TOTALS + 3 * 4;
 const OFFSETS = 0x2_0400;
 
 export const PLACE = {
@@ -30,18 +35,35 @@ export const PLACE = {
   /** 16 bytes of ones, then 16 of zeros: the last bytes of a packet are cut out with them. */
   masks: MASKS,
   counts: COUNTERS,
-  large: COUNTERS + LARGE_INDEX * 4,
+  /** Packets above the MTU, packets that are left, faults that were found. */
+  large: TOTALS,
+  leftCount: TOTALS + 4,
+  faultCount: TOTALS + 8,
   /** Places of the counts that the current packet has raised, behind `counts`. */
   journal: JOURNAL,
   offsets: OFFSETS,
   lengths: OFFSETS + FAST_CAPACITY * 4,
   /** Indices of the packets that are left to the scanner. */
   left: OFFSETS + FAST_CAPACITY * 8,
+  /** Records of `FAULT_SIZE`. */
+  faults: 0x3_0000,
   /** Bytes of captures. */
-  data: 0x3_0000,
+  data: 0x3_0000 + MAX_FAULTS * FAULT_SIZE,
 } as const;
 
 export const PORT_KIND = { unknown: 0, nothing: 1, tunnel: 2 } as const;
+
+/** A packet's checksums of each layer are counted in six bits: all of those here together. */
+const DEPTH_BITS = 6;
+
+export function depthShift(layer: number): number {
+  return layer * DEPTH_BITS;
+}
+
+/** The other way round. */
+export function layerOf(shift: Value): Expression {
+  return quotient(shift, DEPTH_BITS);
+}
 
 /** Where a count lies behind `PLACE.counts`. */
 export function countAt(layer: number, status: number): number {

@@ -1,7 +1,7 @@
 /**
  * The WebAssembly module behind `fast-scan.ts`: packets of a batch are judged and counted without leaving it. What it does not
- * follow (tunnels, rare protocols), what has to be reported (a wrong checksum) and what other packets decide (fragments) is left
- * to the scanner in `oracle/checksums.ts`. It goes the scanner's way step by step, so that both count the same
+ * follow (tunnels, rare protocols) and what other packets decide (fragments) is left to the
+ * scanner in `oracle/checksums.ts`. It goes the scanner's way step by step, so that both count the same
  * (`fast-scan.test.ts`); the reasons for each step stand there.
  *
  * Sums are those of `oracle/sum.ts` by other means: 16 bytes at a time, in the machine's byte order, which a ones'
@@ -19,17 +19,18 @@ import { writeTransport } from './fast-scan-transport.ts';
 export function fastScanModule(): Uint8Array {
   const encoder = new ModuleEncoder();
   const types = Array.from({ length: PARAMETERS }, () => I32);
-  const index = encoder.declare(encoder.type(types, [I32]));
+  const index = encoder.declare(encoder.type(types, []));
   encoder.define(index, scanRoutine().code);
   encoder.exportFunction('scan', index);
   return encoder.encode();
 }
 
-/** For each packet of the batch; returns how many are left. */
+/** For each packet of a part of the batch. */
 function scanRoutine(): Routine {
   const routine = new Routine(PARAMETERS);
   const state = new FastScanState(routine);
   const { packets, packet, left, cursor, limit, offset } = state;
+  state.loadTotals();
   routine.while(less(packet, packets), () => {
     routine.set(offset, shiftLeft(packet, 2));
     routine.set(cursor, sum(wordAt(offset, PLACE.offsets), state.base));
@@ -59,6 +60,6 @@ function scanRoutine(): Routine {
     });
     routine.increase(packet);
   });
-  routine.result(left);
+  state.storeTotals();
   return routine;
 }

@@ -20,7 +20,7 @@ import {
   type Variable,
 } from '../../sim/ebpf/wasm/routine.ts';
 import { CHECKSUM, LAYER, PART } from '../oracle/found.ts';
-import { countAt } from './fast-scan-layout.ts';
+import { countAt, depthShift } from './fast-scan-layout.ts';
 import type { Ends, FastScanState } from './fast-scan-state.ts';
 
 /** Fragment offset, and "more fragments", as little-endian numbers. */
@@ -33,6 +33,7 @@ export function writeIpv4(state: FastScanState, ends: Ends): void {
   const headerLength = routine.variable();
   const total = routine.variable();
   routine.set(headerLength, 20);
+  routine.set(state.ipv4, cursor);
   routine.block((ordinary) => {
     routine.block((impossible) => {
       routine.branchIf(less(state.available, 20), impossible);
@@ -43,7 +44,7 @@ export function writeIpv4(state: FastScanState, ends: Ends): void {
       routine.branchIf(less(state.available, headerLength), impossible);
       routine.branch(ordinary);
     });
-    state.count(countAt(LAYER.ipv4, CHECKSUM.unverifiable), ends);
+    state.count(countAt(LAYER.ipv4, CHECKSUM.unverifiable), depthShift(LAYER.ipv4), ends);
     routine.branch(ends.done);
   });
   routine.set(protocol, byteAt(cursor, 9));
@@ -72,10 +73,19 @@ export function writeIpv4(state: FastScanState, ends: Ends): void {
   const header = routine.variable();
   routine.set(header, sum(vector.total, halfAt(cursor, 16), halfAt(cursor, 18)));
   routine.if(greater(headerLength, 20), () => writeOptions(state, header, headerLength, ends));
-  routine.branchIf(isZero(state.isAllOnes(header)), ends.leave);
-  state.count(countAt(LAYER.ipv4, CHECKSUM.good), ends);
+  routine.if(
+    state.isAllOnes(header),
+    () => state.count(countAt(LAYER.ipv4, CHECKSUM.good), depthShift(LAYER.ipv4), ends),
+    () => {
+      const wrong = { layer: LAYER.ipv4, shift: depthShift(LAYER.ipv4), total: header, isUdp: 0 };
+      const covered = { field: sum(cursor, 10), start: cursor, end: sum(cursor, headerLength) };
+      state.fault({ ...wrong, ...covered, addressLength: 0, protocol: 0, length: 0 }, ends);
+    },
+  );
   const address = (offset: number) => sum(halfAt(cursor, offset), halfAt(cursor, offset + 2));
   routine.set(state.addresses, sum(address(12), address(16)));
+  routine.set(state.source, sum(cursor, 12));
+  routine.set(state.destination, sum(cursor, 16));
   routine.increase(cursor, headerLength);
   routine.set(length, difference(total, headerLength));
 }
@@ -122,6 +132,8 @@ export function writeIpv6(state: FastScanState, ends: Ends): void {
   vector.add(cursor, 8);
   vector.add(cursor, 24);
   routine.set(state.addresses, vector.total);
+  routine.set(state.source, sum(cursor, 8));
+  routine.set(state.destination, sum(cursor, 24));
   routine.increase(cursor, 40);
   routine.if(isZero(length), () => {
     // A jumbogram, or a segment that is longer than the field can state.

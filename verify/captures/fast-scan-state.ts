@@ -19,10 +19,11 @@ import {
   VectorSum,
   wordAt,
 } from '../../sim/ebpf/wasm/routine.ts';
-import { MAX_CHECKSUMS, PLACE } from './fast-scan-layout.ts';
+import { writeFault } from './fast-scan-fault.ts';
+import { FAULT_SIZE, MAX_CHECKSUMS, MAX_FAULTS, PLACE } from './fast-scan-layout.ts';
 
 /** Of the exported function. */
-export const PARAMETERS = 6;
+export const PARAMETERS = 7;
 
 /** Where a step ends that does not go on to the next one. */
 export interface Ends {
@@ -32,11 +33,27 @@ export interface Ends {
   readonly leave: Label;
 }
 
+/** Places are addresses. */
+interface WrongChecksum {
+  readonly layer: Value;
+  /** See `depthShift`. */
+  readonly shift: Value;
+  readonly field: Value;
+  readonly start: Value;
+  readonly end: Value;
+  readonly addressLength: Value;
+  readonly protocol: Value;
+  readonly length: Value;
+  readonly total: Value;
+  readonly isUdp: Value;
+}
+
 export class FastScanState {
   readonly routine: Routine;
 
-  // Parameters: how many packets; what is added to every offset; the link-layer header's size, and where its EtherType
+  // Parameters: the first packet and the one behind the last; what is added to every offset; the link-layer header's size, and where its EtherType
   // lies (-1 where packets begin with IP); above which length an IP packet is counted as large; are fragments left?
+  readonly packet: Variable;
   readonly packets: Variable;
   readonly base: Variable;
   readonly headerSize: Variable;
@@ -44,7 +61,6 @@ export class FastScanState {
   readonly mtu: Variable;
   readonly leavesFragments: Variable;
 
-  readonly packet: Variable;
   readonly left: Variable;
   readonly offset: Variable;
   /** Where the next header starts, and where the bytes end that it may use. */
@@ -60,22 +76,31 @@ export class FastScanState {
   readonly length: Variable;
   /** The sum of the pseudo-header's addresses, not folded. */
   readonly addresses: Variable;
+  /** Where they lie, and the last IPv4 header: -1 where there is none. */
+  readonly source: Variable;
+  readonly destination: Variable;
+  readonly ipv4: Variable;
   readonly isQuoted: Variable;
   readonly scratch: Variable;
   readonly vector: VectorSum;
   readonly #isLarge: Variable;
   readonly #journaled: Variable;
+  /** How many checksums of each layer the packet has had, by `depthShift`. */
+  readonly #depths: Variable;
+  readonly #packetAt: Variable;
+  readonly #faults: Variable;
+  readonly #faultsBefore: Variable;
 
   constructor(routine: Routine) {
     this.routine = routine;
-    const [packets, base, headerSize, typeAt, mtu, leavesFragments] = routine.parameters;
+    const [packet, packets, base, headerSize, typeAt, mtu, leavesFragments] = routine.parameters;
+    this.packet = packet!;
     this.packets = packets!;
     this.base = base!;
     this.headerSize = headerSize!;
     this.typeAt = typeAt!;
     this.mtu = mtu!;
     this.leavesFragments = leavesFragments!;
-    this.packet = routine.variable();
     this.left = routine.variable();
     this.offset = routine.variable();
     this.cursor = routine.variable();
@@ -86,10 +111,17 @@ export class FastScanState {
     this.protocol = routine.variable();
     this.length = routine.variable();
     this.addresses = routine.variable();
+    this.source = routine.variable();
+    this.destination = routine.variable();
+    this.ipv4 = routine.variable();
     this.isQuoted = routine.variable();
     this.scratch = routine.variable();
     this.#isLarge = routine.variable();
     this.#journaled = routine.variable();
+    this.#depths = routine.variable();
+    this.#packetAt = routine.variable();
+    this.#faults = routine.variable();
+    this.#faultsBefore = routine.variable();
     this.vector = new VectorSum(routine);
   }
 
@@ -98,6 +130,10 @@ export class FastScanState {
     routine.set(this.isQuoted, 0);
     routine.set(this.#isLarge, 0);
     routine.set(this.#journaled, 0);
+    routine.set(this.#depths, 0);
+    routine.set(this.#packetAt, this.cursor);
+    routine.set(this.#faultsBefore, this.#faults);
+    routine.set(this.ipv4, -1);
   }
 
   /** Bytes from the cursor to the limit. */
@@ -105,19 +141,66 @@ export class FastScanState {
     return difference(this.limit, this.cursor);
   }
 
-  /** Counts a checksum of the packet. @param count its place, see `countAt` */
-  count(count: Value, { leave }: Ends): void {
+  /**
+   * Counts a checksum of the packet.
+   * @param count its place, see `countAt`
+   * @param shift see `depthShift`
+   */
+  count(count: Value, shift: Value, { leave }: Ends): void {
     const { routine } = this;
     routine.set(this.scratch, count);
     routine.store(this.scratch, PLACE.counts, sum(wordAt(this.scratch, PLACE.counts), 1));
     routine.storeByte(this.#journaled, PLACE.journal, shiftRight(this.scratch, 2));
     routine.increase(this.#journaled);
+    routine.increase(this.#depths, shiftLeft(1, shift));
     routine.branchIf(greater(this.#journaled, MAX_CHECKSUMS - 1), leave);
+  }
+
+  /** Writes a wrong checksum down: `total` is the sum of all that is covered, not folded. */
+  fault(checksum: WrongChecksum, { leave }: Ends): void {
+    const { routine, scratch } = this;
+    const { layer, shift, total, isUdp, ...words } = checksum;
+    const foundBefore = difference(this.#faults, this.#faultsBefore);
+    routine.branchIf(
+      or(greater(foundBefore, MAX_CHECKSUMS - 2), greater(this.#faults, MAX_FAULTS - 1)),
+      leave,
+    );
+    routine.set(scratch, shiftLeft(this.#faults, Math.log2(FAULT_SIZE)));
+    writeFault(
+      routine,
+      scratch,
+      {
+        ...words,
+        layer,
+        packet: this.packet,
+        packetAt: this.#packetAt,
+        depth: and(shiftRight(this.#depths, shift), 63),
+        source: this.source,
+        destination: this.destination,
+        ipv4: this.ipv4,
+      },
+      total,
+      isUdp,
+    );
+    routine.increase(this.#faults);
+    routine.increase(this.#depths, shiftLeft(1, shift));
+  }
+
+  /** What earlier calls for the same batch have found. */
+  loadTotals(): void {
+    this.routine.set(this.left, wordAt(0, PLACE.leftCount));
+    this.routine.set(this.#faults, wordAt(0, PLACE.faultCount));
+  }
+
+  storeTotals(): void {
+    this.routine.store(0, PLACE.leftCount, this.left);
+    this.routine.store(0, PLACE.faultCount, this.#faults);
   }
 
   /** Takes back what was counted of the packet. */
   takeBack(): void {
     const { routine, scratch } = this;
+    routine.set(this.#faults, this.#faultsBefore);
     routine.while(this.#journaled, () => {
       routine.increase(this.#journaled, -1);
       routine.set(scratch, shiftLeft(byteAt(this.#journaled, PLACE.journal), 2));

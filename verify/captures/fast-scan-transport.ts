@@ -21,7 +21,7 @@ import {
   type Variable,
 } from '../../sim/ebpf/wasm/routine.ts';
 import { CHECKSUM, LAYER, PART } from '../oracle/found.ts';
-import { countAt, PLACE, PORT_KIND } from './fast-scan-layout.ts';
+import { countAt, depthShift, layerOf, PLACE, PORT_KIND } from './fast-scan-layout.ts';
 import type { Ends, FastScanState } from './fast-scan-state.ts';
 
 const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
@@ -30,6 +30,8 @@ const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as 
 interface Segment {
   /** `countAt` of its layer. */
   readonly counts: Variable;
+  /** Its `depthShift`. */
+  readonly shift: Variable;
   readonly leastHeader: Variable;
   /** Where the checksum stands in the header. */
   readonly field: Variable;
@@ -45,6 +47,7 @@ export function writeTransport(state: FastScanState, ends: Ends, again: Label): 
   const variable = () => routine.variable();
   const segment = {
     counts: variable(),
+    shift: variable(),
     leastHeader: variable(),
     field: variable(),
     claimed: variable(),
@@ -53,6 +56,7 @@ export function writeTransport(state: FastScanState, ends: Ends, again: Label): 
   const { claimed, fits } = segment;
   const set = (layer: number, leastHeader: number, field: number): void => {
     routine.set(segment.counts, countAt(layer, 0));
+    routine.set(segment.shift, depthShift(layer));
     routine.set(segment.leastHeader, leastHeader);
     routine.set(segment.field, field);
   };
@@ -136,10 +140,10 @@ function writeUdpLength(state: FastScanState, { claimed, fits }: Segment): void 
   routine.set(fits, and(isZero(less(claimed, 8)), choose(equal(part, PART.whole), isWithin, fits)));
 }
 
-/** Judges and counts the checksum. Wrong ones are left. */
+/** Judges the checksum: counts it, or writes it down where it is wrong. */
 function writeSegment(state: FastScanState, segment: Segment, ends: Ends): void {
   const { routine, cursor, part } = state;
-  const { counts, leastHeader, field, claimed, fits } = segment;
+  const { counts, shift, leastHeader, field, claimed, fits } = segment;
   const isHeld = routine.variable();
   const isUdp = equal(counts, countAt(LAYER.udp, 0));
   routine.set(isHeld, and(notEqual(part, PART.laterFragment), isZero(less(state.available, sum(field, 2)))));
@@ -150,17 +154,29 @@ function writeSegment(state: FastScanState, segment: Segment, ends: Ends): void 
       routine.if(isZero(halfAt(cursor, 6)), () => {
         // None over IPv4; over IPv6 it depends on the port.
         routine.branchIf(isZero(state.isIpv4), ends.leave);
-        state.count(countAt(LAYER.udp, CHECKSUM.absent), ends);
+        state.count(countAt(LAYER.udp, CHECKSUM.absent), shift, ends);
         routine.branch(judged);
       });
     });
     routine.if(isUnverifiable, () => {
-      state.count(sum(counts, countAt(0, CHECKSUM.unverifiable)), ends);
+      state.count(sum(counts, countAt(0, CHECKSUM.unverifiable)), shift, ends);
       routine.branch(judged);
     });
     writeSum(state, segment);
-    routine.branchIf(isZero(state.isAllOnes(writeTotal(state, segment))), ends.leave);
-    state.count(counts, ends);
+    const total = routine.variable();
+    routine.set(total, totalOf(state, segment));
+    routine.if(
+      state.isAllOnes(total),
+      () => state.count(counts, shift, ends),
+      () => {
+        const isIcmp = equal(counts, countAt(LAYER.icmp, 0));
+        const wrong = { layer: layerOf(shift), shift, total, isUdp };
+        const covered = { field: sum(cursor, field), start: cursor, end: sum(cursor, claimed) };
+        const addressLength = choose(isIcmp, 0, choose(state.isIpv4, 4, 16));
+        const protocol = choose(isIcmp, 0, state.protocol);
+        state.fault({ ...wrong, ...covered, addressLength, protocol, length: claimed }, ends);
+      },
+    );
   });
 }
 
@@ -180,7 +196,7 @@ function writeSum({ routine, cursor, vector }: FastScanState, { claimed }: Segme
 }
 
 /** The sum with its pseudo-header, which ICMP over IPv4 alone does not have. */
-function writeTotal(state: FastScanState, { counts, claimed }: Segment): Value {
+function totalOf(state: FastScanState, { counts, claimed }: Segment): Value {
   // A length of 16 bits and a protocol of 8, as little-endian numbers.
   const swapped = or(shiftRight(claimed, 8), shiftLeft(and(claimed, 0xff), 8));
   const pseudo = sum(state.addresses, shiftLeft(state.protocol, 8), swapped);

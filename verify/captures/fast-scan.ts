@@ -6,6 +6,7 @@ import type { CaptureBatch, CaptureSection } from '../../corpus/formats/capture-
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { UNKNOWN } from '../oracle/found.ts';
 import { ETHER_TYPES_FOLLOWED, IP_PROTOCOLS_FOLLOWED, UDP_PORT_KINDS } from '../oracle/walk.ts';
+import { FastFault } from './fast-scan-fault.ts';
 import { COUNTS, FAST_CAPACITY, PLACE, PORT_KIND } from './fast-scan-layout.ts';
 import { fastScanModule } from './fast-scan-module.ts';
 import { namedNumbers } from './unexamined.ts';
@@ -27,13 +28,14 @@ const LINKS: Readonly<Record<number, readonly [size: number, typeAt: number]>> =
 };
 
 type Scan = (
-  packets: number,
+  first: number,
+  end: number,
   base: number,
   header: number,
   typeAt: number,
   mtu: number,
   leavesFragments: number,
-) => number;
+) => void;
 
 export interface FastScanOptions {
   /** IP packets above this are counted as `large`. */
@@ -50,10 +52,12 @@ export class FastScan {
   readonly left: Uint32Array;
   readonly #memory: WebAssembly.Memory;
   readonly #bytes: Uint8Array;
-  readonly #large: Uint32Array;
+  /** The wrong checksums that the last `scan` found, in order. */
+  readonly fault: FastFault;
+  /** Packets above the MTU, packets that are left, faults. */
+  readonly #totals: Uint32Array;
   readonly #offsets: Uint32Array;
   readonly #lengths: Uint32Array;
-  readonly #left: Uint32Array;
   readonly #scan: Scan;
   /** Where bytes are copied to. */
   readonly #copyAt: number;
@@ -69,15 +73,15 @@ export class FastScan {
     const { buffer } = this.#memory;
     this.#bytes = new Uint8Array(buffer);
     this.counts = new Uint32Array(buffer, PLACE.counts, COUNTS);
-    this.#large = new Uint32Array(buffer, PLACE.large, 1);
+    this.#totals = new Uint32Array(buffer, PLACE.large, 3);
+    this.fault = new FastFault(buffer);
     this.#offsets = new Uint32Array(buffer, PLACE.offsets, FAST_CAPACITY);
     this.#lengths = new Uint32Array(buffer, PLACE.lengths, FAST_CAPACITY);
-    this.#left = new Uint32Array(buffer, PLACE.left, FAST_CAPACITY);
+    this.left = new Uint32Array(buffer, PLACE.left, FAST_CAPACITY);
     this.#copyAt = memorySize - COPY_SIZE - PAGE;
     const module = new WebAssembly.Module(fastScanModule());
     const { exports } = new WebAssembly.Instance(module, { machine: { memory: this.#memory } });
     this.#scan = exports.scan as Scan;
-    this.left = new Uint32Array(FAST_CAPACITY);
     this.#bytes.fill(0xff, PLACE.masks, PLACE.masks + 16);
     for (const [port, kind] of UDP_PORT_KINDS) this.#bytes[PLACE.ports + swapped(port)] = PORT_KIND[kind];
     for (const type of [...ETHER_TYPES_FOLLOWED, ...namedNumbers(UNKNOWN.etherType)]) {
@@ -107,63 +111,57 @@ export class FastScan {
 
   /** IP packets above the MTU among those that the last `scan` judged. */
   get large(): number {
-    return this.#large[0]!;
+    return this.#totals[0]!;
+  }
+
+  /** How many packets of `left` are meant. */
+  get leftCount(): number {
+    return this.#totals[1]!;
+  }
+
+  /** How many wrong checksums `fault` can read. */
+  get faultCount(): number {
+    return this.#totals[2]!;
   }
 
   /**
    * Judges the packets of a batch.
-   * @returns how many are left; undefined where nothing of the batch can be looked at
+   * @returns false where nothing of the batch can be looked at
    */
-  scan(batch: CaptureBatch, options: FastScanOptions): number | undefined {
+  scan(batch: CaptureBatch, { mtu, leavesFragments }: FastScanOptions): boolean {
     const link = this.#linkOf(batch.section);
     const { count } = batch;
-    if (link === undefined || count > FAST_CAPACITY) return undefined;
+    if (link === undefined || count > FAST_CAPACITY) return false;
     this.counts.fill(0);
-    this.#large[0] = 0;
-    const isHere = batch.bytes.buffer === this.#memory.buffer;
-    return isHere
-      ? this.#run(batch, 0, count, batch.bytes.byteOffset, link, options, 0)
-      : this.#copyAndRun(batch, link, options);
-  }
-
-  /** @param base what has to be added to the batch's offsets; `left` of its packets are left already */
-  #run(
-    batch: CaptureBatch,
-    from: number,
-    to: number,
-    base: number,
-    link: readonly [number, number],
-    { mtu, leavesFragments }: FastScanOptions,
-    left: number,
-  ): number {
-    this.#offsets.set(batch.offset.subarray(from, to));
-    this.#lengths.set(batch.length.subarray(from, to));
+    this.#totals.fill(0);
+    this.#offsets.set(batch.offset.subarray(0, count));
+    this.#lengths.set(batch.length.subarray(0, count));
     if (batch.mayHaveFcs) {
-      for (let index = from; index < to; index++) this.#lengths[index - from] = batch.frameLength(index);
+      for (let index = 0; index < count; index++) this.#lengths[index] = batch.frameLength(index);
     }
-    const found = this.#scan(to - from, base, link[0], link[1], mtu, leavesFragments ? 1 : 0);
-    for (let index = 0; index < found; index++) this.left[left + index] = this.#left[index]! + from;
-    return left + found;
+    const run = (from: number, to: number, base: number): void =>
+      this.#scan(from, to, base, link[0], link[1], mtu, leavesFragments ? 1 : 0);
+    if (batch.bytes.buffer === this.#memory.buffer) run(0, count, batch.bytes.byteOffset);
+    else this.#copyAndRun(batch, run);
+    return true;
   }
 
-  /** Piece by piece, as many packets as fit. */
-  #copyAndRun(batch: CaptureBatch, link: readonly [number, number], options: FastScanOptions): number {
+  /** Piece by piece, as many packets as fit. @param run takes packets, and what is to be added to their offsets */
+  #copyAndRun(batch: CaptureBatch, run: (from: number, to: number, base: number) => void): void {
     const { bytes, offset, length, count } = batch;
-    let left = 0;
     for (let from = 0; from < count; ) {
       const start = offset[from]!;
       let to = from;
       while (to < count && offset[to]! >= start && offset[to]! + length[to]! - start <= COPY_SIZE) to++;
       if (to === from) {
         // Longer than any packet, or in another order: neither occurs.
-        this.left[left++] = from++;
+        this.left[this.#totals[1]!++] = from++;
         continue;
       }
       this.#bytes.set(bytes.subarray(start, offset[to - 1]! + length[to - 1]!), this.#copyAt);
-      left = this.#run(batch, from, to, this.#copyAt - start, link, options, left);
+      run(from, to, this.#copyAt - start);
       from = to;
     }
-    return left;
   }
 
   /** Link type of all interfaces of the section, where they have one and the same. */

@@ -39,6 +39,7 @@ export const sum = (first: Value, ...others: readonly Value[]): Expression =>
     (code) => push(first, code),
   );
 export const difference = binary(WASM.i32_sub);
+export const quotient = binary(WASM.i32_div_u);
 export const and = binary(WASM.i32_and);
 export const or = binary(WASM.i32_or);
 export const shiftLeft = binary(WASM.i32_shl);
