@@ -19,11 +19,18 @@ import type { NotCompared } from './not-compared.ts';
 
 /** Far apart in every byte: a clock that stands still, two that tick, two that jump. */
 const OTHER_WORLDS: readonly World[] = [
-  { time: 0x0123_4567_89ab_cdefn, randomSeed: 0x89ab_cdef, hashSeed: 1, cpu: 1 },
-  { time: 2_586_781_561_235n, tick: 1_009n, randomSeed: 7, hashSeed: 2, cpu: 2 },
-  { time: 1n, tick: 1_000_003n, randomSeed: 0x5555_5555, hashSeed: 3, cpu: 3 },
-  { time: 0x3edc_ba98_7654_3210n, tick: 0x1_2345_6789n, randomSeed: 0xaaaa_aaaa, hashSeed: 4, cpu: 5 },
-  { time: 77n, tick: 0x1234_5678_9abcn, randomSeed: 12_345, hashSeed: 5, cpu: 6 },
+  { time: 0x0123_4567_89ab_cdefn, randomSeed: 0x89ab_cdef, hashSeed: 1, cpu: 1, kernelFill: 0xff },
+  { time: 2_586_781_561_235n, tick: 1_009n, randomSeed: 7, hashSeed: 2, cpu: 2, kernelFill: 0x5a },
+  { time: 1n, tick: 1_000_003n, randomSeed: 0x5555_5555, hashSeed: 3, cpu: 3, kernelFill: 1 },
+  {
+    time: 0x3edc_ba98_7654_3210n,
+    tick: 0x1_2345_6789n,
+    randomSeed: 0xaaaa_aaaa,
+    hashSeed: 4,
+    cpu: 5,
+    kernelFill: 0x80,
+  },
+  { time: 77n, tick: 0x1234_5678_9abcn, randomSeed: 12_345, hashSeed: 5, cpu: 6, kernelFill: 0xa5 },
 ];
 
 /** How often the kernel runs the case again. */

@@ -6,7 +6,7 @@ export type WorldPart =
   | { readonly of: 'devices' | 'routes' | 'neighbours' | 'sockets'; readonly index: number }
   | { readonly of: 'maps' | 'slots'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
-  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'stackFill' | 'cpu' };
+  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'stackFill' | 'kernelFill' | 'cpu' };
 
 /** Everything in the world, what depends on other things after them. */
 export function partsOfWorld(world: World): WorldPart[] {
@@ -20,7 +20,7 @@ export function partsOfWorld(world: World): WorldPart[] {
     }
   }
   for (const name of Object.keys(world.globals ?? {})) parts.push({ of: 'globals', name });
-  for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'cpu'] as const)
+  for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'kernelFill', 'cpu'] as const)
     if (world[of] !== undefined) parts.push({ of });
   return parts;
 }
@@ -67,6 +67,7 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(world.randomSeed !== undefined && has('randomSeed') ? { randomSeed: world.randomSeed } : {}),
     ...(world.hashSeed !== undefined && has('hashSeed') ? { hashSeed: world.hashSeed } : {}),
     ...(world.stackFill !== undefined && has('stackFill') ? { stackFill: world.stackFill } : {}),
+    ...(world.kernelFill !== undefined && has('kernelFill') ? { kernelFill: world.kernelFill } : {}),
     ...(world.cpu !== undefined && has('cpu') ? { cpu: world.cpu } : {}),
   };
 }

@@ -3,18 +3,19 @@
  * See docs/testing.md.
  */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { chooseTests } from './choose-tests.ts';
+import { type Choice, chooseTests } from './choose-tests.ts';
 import { type Equivalent, equivalentsIn, isEquivalent } from './equivalents.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
 import { record } from './record.ts';
 import type { Recording } from './recording.ts';
 import { regionAt, regionsOf } from './regions.ts';
-import { type Result, report } from './report.ts';
-import { sample } from './sample.ts';
+import { folderOf, type Result, report } from './report.ts';
+import { ResultsLog } from './results-log.ts';
+import { sample, samplePerFolder } from './sample.ts';
 import { Tester } from './tester.ts';
 
 interface Options {
@@ -24,6 +25,8 @@ interface Options {
   readonly only: readonly string[];
   readonly mutants: readonly string[];
   readonly allowance: string;
+  readonly perFolder?: string;
+  readonly seconds?: string;
   readonly log?: string;
   readonly list?: true;
 }
@@ -40,7 +43,9 @@ const command = new Command('npm run mutation --')
   .option('--only <PATH>', 'files and folders (repeatable)', list, [])
   .option('--mutants <FILE:LINE[:COLUMN[:CHANGE]]>', 'these mutants, as reported (repeatable)', list, [])
   .option('--allowance <SECONDS>', 'time that the tests of one mutant may take', '60')
-  .option('--log <FILE>', 'append each result as a line of JSON')
+  .option('--per-folder <N>', 'so many of each folder, not --sample of all')
+  .option('--seconds <S>', 'end after so long; with --log the next run goes on from there')
+  .option('--log <FILE>', 'keep results as lines of JSON, and try only what has changed since')
   .option('--list', 'list the mutants without trying them')
   .parse();
 const options = command.opts<Options>();
@@ -98,17 +103,17 @@ if (options.mutants.length > 0)
   chosen = chosen.filter(({ file, line, column, change }) =>
     options.mutants.some((wanted) => `${file}:${line}:${column}:${change}:`.startsWith(`${wanted}:`)),
   );
+else if (options.perFolder !== undefined)
+  chosen = samplePerFolder(chosen, folderOf, Number(options.perFolder), options.seed);
 else if (!options.all) chosen = sample(chosen, Number(options.sample), options.seed);
 
-async function attempt(
-  mutant: Mutant,
-  recordings: readonly Recording[],
-  equivalents: readonly Equivalent[],
-): Promise<Result> {
+function choicesFor(mutant: Mutant, recordings: readonly Recording[]): Choice[] {
   const region = regionAt(regionsOf(mutant.file, sources.get(mutant.file)!), mutant.start);
-  const choices = chooseTests(recordings, mutant.file, region, Number(options.allowance) * 1000);
-  const open = isEquivalent(mutant, equivalents) ? 'equivalent' : undefined;
-  if (choices.length === 0) return { mutant, status: open ?? 'unreached' };
+  return chooseTests(recordings, mutant.file, region, Number(options.allowance) * 1000);
+}
+
+async function attempt(mutant: Mutant, choices: readonly Choice[]): Promise<Result> {
+  if (choices.length === 0) return { mutant, status: 'unreached' };
   const selected = Object.fromEntries(choices.map(({ testFile, names }) => [testFile, names]));
   const seconds = choices.reduce((sum, { ms }) => sum + (3 * ms) / 1000, 20);
   const reply = await tester.ask(
@@ -117,7 +122,13 @@ async function attempt(
   );
   if (reply === undefined) return { mutant, status: 'endless' };
   const [by] = reply.failures;
-  return by === undefined ? { mutant, status: open ?? 'survived' } : { mutant, status: 'killed', by };
+  return by === undefined ? { mutant, status: 'survived' } : { mutant, status: 'killed', by };
+}
+
+/** A survivor that docs/testing.md explains. */
+function judged(result: Result, equivalents: readonly Equivalent[]): Result {
+  const isOpen = result.status === 'survived' || result.status === 'unreached';
+  return isOpen && isEquivalent(result.mutant, equivalents) ? { ...result, status: 'equivalent' } : result;
 }
 
 function show(): void {
@@ -135,22 +146,35 @@ async function measure(): Promise<void> {
   const [first] = chosen;
   if (first !== undefined) {
     const unchanged = { ...first, replacement: sources.get(first.file)!.slice(first.start, first.end) };
-    const { status, by } = await attempt(unchanged, recordings, equivalents);
+    const { status, by } = await attempt(unchanged, choicesFor(first, recordings));
     if (status === 'killed' || status === 'endless')
       throw new Error(`tests fail without a mutant, so that no result would mean anything: ${by}`);
   }
+  const text = (file: string): string =>
+    existsSync(join(directory, file)) ? readFileSync(join(directory, file), 'utf8') : '';
+  const log = options.log === undefined ? undefined : new ResultsLog(options.log, text);
+  const last = performance.now() + 1000 * Number(options.seconds ?? Number.POSITIVE_INFINITY);
   for (const [index, mutant] of chosen.entries()) {
+    const choices = choicesFor(mutant, recordings);
+    const before = log?.find(mutant, choices);
+    if (before !== undefined) {
+      results.push(judged(before, equivalents));
+      continue;
+    }
     const begun = performance.now();
-    const result = await attempt(mutant, recordings, equivalents);
-    results.push(result);
+    if (begun > last) break;
+    const result = await attempt(mutant, choices);
+    log?.add(result, choices);
+    results.push(judged(result, equivalents));
     const { file, line, column, mutator, change } = mutant;
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     process.stderr.write(
       `${index + 1}/${chosen.length} ${result.status} ${file}:${line}:${column} ${mutator}: ${change} (${seconds} s)\n`,
     );
-    if (options.log !== undefined) appendFileSync(options.log, `${JSON.stringify({ ...result, seconds })}\n`);
   }
-  console.log(`${chosen.length} of ${all.length} mutants${options.all ? '' : `, seed ${options.seed}`}`);
+  console.log(
+    `${results.length} of ${chosen.length} chosen of ${all.length} mutants${options.all ? '' : `, seed ${options.seed}`}`,
+  );
   console.log(report(results));
 }
 

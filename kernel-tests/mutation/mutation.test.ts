@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chooseTests } from './choose-tests.ts';
 import { equivalentsIn, isEquivalent } from './equivalents.ts';
 import { mutantsOf } from './mutants.ts';
 import type { Recording } from './recording.ts';
 import { insert, loopGuards, marked, regionAt, regionsOf } from './regions.ts';
-import { type Result, score } from './report.ts';
-import { interval, sample } from './sample.ts';
+import { folderOf, type Result, score } from './report.ts';
+import { ResultsLog } from './results-log.ts';
+import { interval, sample, samplePerFolder } from './sample.ts';
 
 const changes = (text: string): string[] => mutantsOf('a.ts', text).map(({ change }) => change);
 
@@ -101,6 +104,14 @@ describe('a sample', () => {
     expect(sample(mutants, 50, '1').slice(0, 20)).toEqual(sample(mutants, 20, '1'));
   });
 
+  it('per folder takes one of each in turn, as many as there are', () => {
+    const files = ['sim/a/b/c/d.ts', 'sim/a/b/e.ts', 'verify/f.ts'];
+    const all = files.flatMap((file) => mutantsOf(file, 'f(1);'));
+    const chosen = samplePerFolder(all, folderOf, 3, '1').map(({ file }) => folderOf(file));
+    expect(chosen).toEqual(['sim/a/b', 'verify', 'sim/a/b', 'verify', 'sim/a/b']);
+    expect(chosen.length).toBeLessThan(all.length);
+  });
+
   it('has an interval (Wilson 1927) that narrows as it grows', () => {
     const [low, high] = interval(85, 100);
     expect([low.toFixed(3), high.toFixed(3)]).toEqual(['0.767', '0.907']);
@@ -143,6 +154,38 @@ describe('the tests of a mutant', () => {
     expect(chosen(100, recording('x.test.ts', 5000, [4]), recording('y.test.ts', 6000, [4]))).toEqual([
       'x.test.ts: one',
     ]);
+  });
+});
+
+describe('results that are kept', () => {
+  const [mutant, other] = mutantsOf('sim/a.ts', 'f(1);');
+  const choices = [
+    { testFile: 'sim/a.test.ts', names: ['one'], ms: 1 },
+    { testFile: 'sim/b.test.ts', names: ['two'], ms: 1 },
+  ];
+  const texts = { 'sim/a.ts': 'f(1);', 'sim/a.test.ts': 'one', 'sim/b.test.ts': 'two' };
+
+  it.each([
+    ['nothing', {}, true, true],
+    ['the source', { 'sim/a.ts': ' f(1);' }, false, false],
+    ['the test that failed', { 'sim/a.test.ts': 'other' }, false, false],
+    ['a test that did not fail', { 'sim/b.test.ts': 'other' }, true, false],
+  ])('hold until what decided has changed: %s', (_what, changes, killed, survived) => {
+    const directory = mkdtempSync(join(tmpdir(), 'xdpsim-results-'));
+    try {
+      const path = join(directory, 'results.jsonl');
+      const textOf = (all: Readonly<Record<string, string>>) => (file: string) => all[file] ?? '';
+      const before = new ResultsLog(path, textOf(texts));
+      before.add({ mutant: mutant!, status: 'killed', by: 'sim/a.test.ts: one' }, choices);
+      before.add({ mutant: other!, status: 'survived' }, choices);
+      const after = new ResultsLog(path, textOf({ ...texts, ...changes }));
+      expect(after.find(mutant!, choices)?.status).toBe(killed ? 'killed' : undefined);
+      expect(after.find(other!, choices)?.status).toBe(survived ? 'survived' : undefined);
+      // Another test is reason to try a survivor once more.
+      expect(after.find(other!, choices.slice(1))).toBeUndefined();
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });
 

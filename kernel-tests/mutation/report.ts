@@ -12,6 +12,11 @@ export interface Result {
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** The room that a file is in: at most three folders. */
+export function folderOf(file: string): string {
+  return dirname(file).split('/').slice(0, 3).join('/');
+}
+
 /** Killed (or endless) of those that are not equivalent, with its interval. */
 export function score(results: readonly Result[]): string {
   const counted = results.filter(({ status }) => status !== 'equivalent');
@@ -36,7 +41,7 @@ export function report(results: readonly Result[]): string {
   }
   const folders = new Map<string, Result[]>();
   for (const result of results) {
-    const folder = dirname(result.mutant.file).split('/').slice(0, 3).join('/');
+    const folder = folderOf(result.mutant.file);
     folders.set(folder, [...(folders.get(folder) ?? []), result]);
   }
   lines.push('Score by folder:');

@@ -15,6 +15,24 @@ export function sample(mutants: readonly Mutant[], count: number, seed: string):
   return keyed.slice(0, count).map(({ mutant }) => mutant);
 }
 
+/** The same of each folder, one of each after the other: cut short, it still has as many of each. */
+export function samplePerFolder(
+  mutants: readonly Mutant[],
+  folderOf: (file: string) => string,
+  count: number,
+  seed: string,
+): Mutant[] {
+  const folders = new Map<string, Mutant[]>();
+  for (const mutant of mutants) {
+    const folder = folderOf(mutant.file);
+    const known = folders.get(folder);
+    if (known === undefined) folders.set(folder, [mutant]);
+    else known.push(mutant);
+  }
+  const samples = [...folders.values()].map((ofFolder) => sample(ofFolder, count, seed));
+  return Array.from({ length: count }, (_, index) => samples.flatMap((one) => one[index] ?? [])).flat();
+}
+
 /** Wilson's interval for a proportion, at 95 %: of `total` tries, `successes` succeeded. */
 export function interval(successes: number, total: number): readonly [low: number, high: number] {
   if (total === 0) return [0, 1];

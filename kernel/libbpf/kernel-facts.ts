@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
+import { BTF_KIND, parseBtf } from '../../sim/ebpf/btf.ts';
 import type { KernelFacts } from '../../sim/ebpf/object.ts';
 
 let config: ReadonlyMap<string, string> | undefined;
 let symbols: ReadonlyMap<string, bigint> | undefined;
+let variables: ReadonlySet<string> | 'no BTF' | undefined;
 
 /** Undefined where there is no Linux kernel to ask. Files are read when the first answer is wanted. */
 export function runningKernel(): KernelFacts | undefined {
@@ -27,6 +29,10 @@ const FACTS: KernelFacts = {
   symbol(name) {
     symbols ??= readSymbols();
     return symbols.get(name);
+  },
+  variable(name) {
+    variables ??= readVariables() ?? 'no BTF';
+    return variables === 'no BTF' ? undefined : variables.has(name);
   },
 };
 
@@ -60,6 +66,15 @@ function readSymbols(): ReadonlyMap<string, bigint> {
     if (address !== 0n) found.set(parts![2]!, address);
   }
   return found;
+}
+
+function readVariables(): ReadonlySet<string> | undefined {
+  const bytes = readIfThere('/sys/kernel/btf/vmlinux');
+  if (bytes === undefined) return undefined;
+  const btf = parseBtf(bytes);
+  const names = new Set<string>();
+  for (let id = 1; id < btf.count; id++) if (btf.kind(id) === BTF_KIND.VAR) names.add(btf.name(id));
+  return names;
 }
 
 function readIfThere(path: string): Buffer | undefined {

@@ -552,6 +552,14 @@ function describeFailure(
       details,
     );
   }
+  const placeless = /ldimm64 failed to find the address for kernel symbol '(\w+)'/.exec(verifierLog);
+  if (placeless !== null) {
+    return lackingHere(
+      `${file}: this kernel does not tell where its variable ${placeless[1]} is`,
+      'use a kernel that is built with CONFIG_KALLSYMS_ALL; vm and wasm run the program',
+      details,
+    );
+  }
   if (verifierLog !== '') {
     return new EngineError(
       'input',

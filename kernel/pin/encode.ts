@@ -97,7 +97,7 @@ export function loadMap(dst: number, mapFd: number): Insn[] {
   return [insn(0x18, dst, BPF_PSEUDO_MAP_FD, 0, mapFd), insn(0, 0, 0, 0, 0)];
 }
 
-/** The address of the first value of a map with one entry: two slots. */
-export function loadMapValue(dst: number, mapFd: number): Insn[] {
-  return [insn(0x18, dst, BPF_PSEUDO_MAP_VALUE, 0, mapFd), insn(0, 0, 0, 0, 0)];
+/** An address in the first value of a map with one entry: two slots. */
+export function loadMapValue(dst: number, mapFd: number, offset: number = 0): Insn[] {
+  return [insn(0x18, dst, BPF_PSEUDO_MAP_VALUE, 0, mapFd), insn(0, 0, 0, 0, offset)];
 }

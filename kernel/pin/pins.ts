@@ -12,7 +12,7 @@ import { syscalls } from '../testrun/syscalls.ts';
 import { btfWithFunction } from './btf-with-function.ts';
 import { INSN_SIZE } from './encode.ts';
 import { PIN_STATE } from './pin-state.ts';
-import { rewrite, substitutesIn } from './rewrite.ts';
+import { kernelVariablesIn, type PinnedVariables, rewrite, substitutesIn } from './rewrite.ts';
 import type { Substitute } from './substitutes.ts';
 
 /** What clock and random numbers start from. */
@@ -23,6 +23,8 @@ export interface PinnedWorld {
   readonly tick: bigint;
   readonly randomSeed: number;
   readonly hashSeed: number;
+  /** What the bytes of the kernel's variables are. */
+  readonly kernelFill: number;
   /** The CPU that programs see themselves on. */
   readonly cpu: number;
 }
@@ -59,6 +61,8 @@ export interface PinInput {
 
 const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+/** Bytes for each of the kernel's variables: that no program reaches beyond its own the verifier has seen. */
+const VARIABLE_SPACE = 0x1_0000;
 const FUNC_INFO_SIZE = 8;
 const PROG_INFO_SIZE = 256;
 /** `struct bpf_prog_info`: type, id, … */
@@ -92,11 +96,13 @@ export class Pins {
         libbpf.bpf.bpf_map_create(BPF_MAP_TYPE_ARRAY, 'xdpsim_pins', 4, PIN_STATE.size, 1, null),
       );
       const btf = this.#loadBtf(input);
+      const variables = this.#pinVariables(input);
       const targets = new Map<number, number>();
       for (const program of input.programs) {
-        targets.set(program.fd, this.#loadCopy(program, input.license, btf, false));
+        targets.set(program.fd, this.#loadCopy(program, input.license, btf, variables, false));
         // As a target of tail calls, a program does not move the clock on.
-        const copy = program.isEntry && ticks ? this.#loadCopy(program, input.license, btf, true) : undefined;
+        const copy =
+          program.isEntry && ticks ? this.#loadCopy(program, input.license, btf, variables, true) : undefined;
         this.#copies.set(program.fd, copy ?? targets.get(program.fd)!);
       }
       for (const slots of input.programMaps) this.#replaceTargets(slots, targets);
@@ -149,13 +155,30 @@ export class Pins {
     return { fd, functionId };
   }
 
+  /** A map with bytes of the world's in the place of the kernel's variables, for all programs. */
+  #pinVariables({ programs, world }: PinInput): PinnedVariables | undefined {
+    const ids = new Set(
+      programs.flatMap(({ instructions }) => [...kernelVariablesIn(instructions).values()]),
+    );
+    if (ids.size === 0) return undefined;
+    const { bpf } = this.#libbpf;
+    const bytes = new Uint8Array(ids.size * VARIABLE_SPACE).fill(world.kernelFill);
+    const mapFd = this.#open("a map for the kernel's variables", () =>
+      bpf.bpf_map_create(BPF_MAP_TYPE_ARRAY, 'xdpsim_ksyms', 4, bytes.length, 1, null),
+    );
+    const result = bpf.bpf_map_update_elem(mapFd, new Uint8Array(4), bytes, 0);
+    if (result < 0) throw new PinFailure(`the kernel's variables cannot be replaced (${errnoName(result)})`);
+    return { mapFd, offsets: new Map([...ids].map((id, index) => [id, index * VARIABLE_SPACE])) };
+  }
+
   #loadCopy(
     program: LoadedProgram,
     license: string,
     btf: { fd: number; functionId: number } | undefined,
+    variables: PinnedVariables | undefined,
     advances: boolean,
   ): number {
-    const copy = rewrite(program.instructions, this.#mapFd, this.#world.cpu, advances);
+    const copy = rewrite(program.instructions, this.#mapFd, variables, this.#world.cpu, advances);
     const options = new Uint8Array(PROG_LOAD_OPTS.size);
     const view = new DataView(options.buffer);
     view.setBigUint64(PROG_LOAD_OPTS.sz, BigInt(PROG_LOAD_OPTS.size), true);

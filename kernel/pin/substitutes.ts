@@ -32,6 +32,7 @@ import {
   helperCall,
   type Insn,
   jump,
+  jumpIfAbove,
   jumpIfAtMost,
   jumpIfEqual,
   jumpIfNotEqual,
@@ -65,8 +66,8 @@ export interface Substitute {
   readonly clock: boolean;
   /** May the answer still be another one, by chance? */
   readonly unsteady: boolean;
-  /** The function that is called instead, or what takes the place of the call: a number, or that of the CPU. */
-  readonly body: ((mapFd: number, cpu: number) => readonly Insn[]) | number | 'cpu';
+  /** The function that is called instead, or what takes the place of the call: a number, that of the CPU, what is in r1. */
+  readonly body: ((mapFd: number, cpu: number) => readonly Insn[]) | number | 'cpu' | 'first argument';
 }
 
 const now = (mapFd: number): readonly Insn[] => [
@@ -244,6 +245,15 @@ const ancestor = (level: number) => (): readonly Insn[] => [
   exit(),
 ];
 
+/** What stands for the variable (`PinnedVariables`) on the CPUs that the machine has. */
+const variableOf = (_mapFd: number, cpu: number): readonly Insn[] => [
+  mov32(2, 2),
+  movImm(0, 0),
+  jumpIfAbove(2, cpu, 1),
+  mov(0, 1),
+  exit(),
+];
+
 /** A session may also see to its answer by running on that CPU. */
 export const CPU_HELPER = 'bpf_get_smp_processor_id';
 
@@ -280,6 +290,8 @@ const BODIES: Readonly<Record<string, Substitute['body']>> = {
   bpf_tcp_raw_gen_syncookie_ipv6: generateCookie('bpf_tcp_raw_gen_syncookie_ipv6', true),
   bpf_tcp_raw_check_syncookie_ipv4: checkCookie(false),
   bpf_tcp_raw_check_syncookie_ipv6: checkCookie(true),
+  bpf_per_cpu_ptr: variableOf,
+  bpf_this_cpu_ptr: 'first argument',
 };
 
 /** Those whose answers chance may still decide. */

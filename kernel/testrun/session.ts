@@ -196,6 +196,7 @@ export function pinnedWorld(world: World): PinnedWorld {
     tick: world.tick ?? 0n,
     randomSeed: world.randomSeed ?? 0,
     hashSeed: world.hashSeed ?? 0,
+    kernelFill: world.kernelFill ?? 0,
     cpu: world.cpu ?? 0,
   };
 }

@@ -2,7 +2,7 @@
  * What a compiled eBPF object is once it is linked.
  *
  * What an instruction refers to is an index into the arrays here: maps (`BPF_PSEUDO_MAP_FD`,
- * `BPF_PSEUDO_MAP_VALUE`), kernel functions (`BPF_PSEUDO_KFUNC_CALL`); what lies in the program itself
+ * `BPF_PSEUDO_MAP_VALUE`), kernel functions (`BPF_PSEUDO_KFUNC_CALL`), kernel variables (`BPF_PSEUDO_BTF_ID`); what lies in the program itself
  * (`BPF_PSEUDO_CALL`, `BPF_PSEUDO_FUNC`) is a distance, exactly as the kernel takes it.
  */
 import type { Hook } from '../runtime/actions.ts';
@@ -20,7 +20,16 @@ export interface BpfObject {
   readonly maps: readonly BpfMap[];
   /** Names of the kernel functions that programs call, in the order in which instructions number them. */
   readonly kfuncs: readonly string[];
+  /** The variables of the kernel that programs refer to by type (`__ksym`), in the order in which instructions number them. */
+  readonly variables: readonly KernelVariable[];
   readonly btf: Btf | undefined;
+}
+
+/** A variable of the kernel, of which each CPU has one of its own. What it holds only the kernel knows. */
+export interface KernelVariable {
+  readonly name: string;
+  /** Bytes, as the object declares its type; a page where it declares a structure without its fields. */
+  readonly size: number;
 }
 
 export interface BpfProgram extends Attachment {

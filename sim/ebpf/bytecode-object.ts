@@ -15,6 +15,7 @@ export function objectOfBytecode(instructions: Instructions, maps: readonly BpfM
     kernelVersion: undefined,
     maps,
     kfuncs: [],
+    variables: [],
     btf: undefined,
     programs: [
       {

@@ -24,6 +24,7 @@ import {
   BPF_MEMSX,
   BPF_NEG,
   BPF_OR,
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -53,6 +54,8 @@ import {
 /** What the numbers in instructions stand for; without them, the numbers themselves are shown. */
 export interface Names {
   readonly map?: (index: number) => string | undefined;
+  /** A variable of the kernel. */
+  readonly variable?: (index: number) => string | undefined;
   readonly kfunc?: (index: number) => string | undefined;
   /** The function that begins at a slot of the program. */
   readonly function?: (slot: number) => string | undefined;
@@ -104,6 +107,7 @@ export function namesOf(object: BpfObject, program: BpfProgram): Names {
   return {
     map: (index) => object.maps[index]?.name,
     kfunc: (index) => object.kfuncs[index],
+    variable: (index) => object.variables[index]?.name,
     function: (slot) => starts.get(slot),
   };
 }
@@ -291,6 +295,8 @@ function wideLoad(instructions: Instructions, index: number, row: Row, names: Na
       return `r${dst} = map[${map()}]`;
     case BPF_PSEUDO_MAP_VALUE:
       return `r${dst} = map[${map()}][0]+${upper}`;
+    case BPF_PSEUDO_BTF_ID:
+      return `r${dst} = ksym[${names.variable?.(imm) ?? imm}]`;
     case BPF_PSEUDO_FUNC: {
       const name = names.function?.(callTarget(instructions, index));
       return `r${dst} = subprog[${signed(imm)}]${name === undefined ? '' : `#${name}`}`;

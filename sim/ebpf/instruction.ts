@@ -114,6 +114,7 @@ export const BPF_STORE_REL = 0x110;
 export const BPF_PSEUDO_MAP_FD = 1;
 /** imm is the index of a map, the second imm an offset into its first value. */
 export const BPF_PSEUDO_MAP_VALUE = 2;
+/** imm is the index of a variable in `BpfObject.variables`. (To the kernel: an id in its BTF.) */
 export const BPF_PSEUDO_BTF_ID = 3;
 /** imm + 1 is the distance, in slots, from this instruction to the first one of a subprogram. */
 export const BPF_PSEUDO_FUNC = 4;

@@ -18,6 +18,7 @@ import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff, writeSkbInput } from './context/s
 import { fillSocket, looksAtSocket, writeSocket } from './context/socket.ts';
 import { WorldSockets } from './context/world-sockets.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
+import { type PlacedVariable, placeKernelVariables } from './kernel-variables.ts';
 import { behaviourOf, type KernelBehaviour, type KernelVersion } from './kernel-versions.ts';
 import { createMap } from './maps/create-map.ts';
 import type { LiveMap } from './maps/live-map.ts';
@@ -73,6 +74,8 @@ export class Machine {
   readonly packet: PacketArea;
   /** The object's maps, in the object's order. */
   readonly maps: readonly LiveMap[];
+  /** The kernel's variables, in the object's order. */
+  readonly variables: readonly PlacedVariable[];
   /** The world's routes. */
   readonly fib: Fib;
   /** The world's sockets. */
@@ -118,6 +121,7 @@ export class Machine {
     this.layout = this.#xdpLayout;
     this.packet = new PacketArea(this.memory, this.layout, this.kernel);
     this.maps = object.maps.map((map, index) => createMap(this.memory, map, index, object.btf));
+    this.variables = placeKernelVariables(this.memory, object.variables, world.kernelFill ?? 0);
     let largest = 8;
     for (const map of object.maps) largest = Math.max(largest, map.valueSize);
     this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);

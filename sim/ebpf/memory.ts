@@ -14,7 +14,7 @@
  *   0x0001_2000 ├──────────────────────────────────┤
  *               │ stacks: frame 0 … frame 7        │  8 × 512 bytes; r10 of frame k = STACK_BASE + 512 × (k + 1)
  *   0x0001_3000 ├──────────────────────────────────┤
- *               │ gap                              │  no access
+ *               │ kernel variables                 │  no access: what stands for them, 8 bytes each (`KernelVariables`)
  *   0x0001_4000 ├──────────────────────────────────┤
  *               │ sockets                          │  the frame's own, then those of the world: `context/socket.ts`
  *   0x0001_c000 ├──────────────────────────────────┤
@@ -37,6 +37,11 @@ export const CONTEXT_BASE = 0x1_1000;
 export const CONTEXT_LIMIT = 0x1_2000;
 export const STACK_BASE = 0x1_2000;
 export const STACK_LIMIT = 0x1_3000;
+/** Addresses that stand for variables of the kernel: nothing lies there, as nothing lies at a per-CPU address. */
+export const KERNEL_VARIABLE_BASE = 0x1_3000;
+export const KERNEL_VARIABLE_LIMIT = 0x1_4000;
+/** How many there may be. */
+export const KERNEL_VARIABLES: number = (KERNEL_VARIABLE_LIMIT - KERNEL_VARIABLE_BASE) / 8;
 /** The socket that a TC frame belongs to, and behind it those of the world. */
 export const SOCKET_BASE = 0x1_4000;
 export const SOCKET_LIMIT = 0x1_c000;

@@ -175,6 +175,7 @@ describe('externs', () => {
       version: 0x06_0c_00,
       config: (name: string) => (name === 'CONFIG_ABSENT' ? '77' : undefined),
       symbol: (name: string) => (name === 'absent_symbol' ? 0xffff_ffff_8123_4560n : undefined),
+      variable: () => undefined,
     };
     const object = loadObject(bytes, { kernel });
     expect(programOf(object, 'count').missing).toEqual([]);

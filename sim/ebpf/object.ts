@@ -105,6 +105,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): BpfObj
     programs,
     maps,
     kfuncs: externs.kfuncs,
+    variables: externs.variables,
     btf,
   };
 }

@@ -204,6 +204,7 @@ function factsOf({ kernel, asKernel }: MachineProgramOptions): KernelFacts | und
   return {
     config: (name) => facts?.config(name),
     symbol: (name) => facts?.symbol(name),
+    variable: () => undefined,
     version: versionCode(asKernel),
   };
 }

@@ -63,6 +63,7 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     randomSeed: optional(uint32),
     hashSeed: optional(uint32),
     stackFill: optional(uint32),
+    kernelFill: optional(uint32),
     cpu: optional(uint32),
   });
 }

@@ -32,7 +32,12 @@ export interface World {
    * read such bytes, which are whatever was there before: an outcome that depends on this number depends on them.
    */
   readonly stackFill?: number;
-  /** The CPU the program runs on; default 0. */
+  /**
+   * What each byte of the kernel's own variables holds (`bpf_per_cpu_ptr`); default 0. Only a kernel knows what it is there:
+   * an outcome that depends on this number depends on the kernel.
+   */
+  readonly kernelFill?: number;
+  /** The CPU the program runs on, the last one there is; default 0. */
   readonly cpu?: number;
 }
 

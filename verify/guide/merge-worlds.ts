@@ -5,7 +5,7 @@ import { isSameKey } from './world-edits.ts';
 
 /** Lists that are taken whole or not at all: their parts refer to each other. */
 const WHOLE = ['devices', 'routes', 'neighbours', 'sockets'] as const;
-const SCALARS = ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'cpu'] as const;
+const SCALARS = ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'kernelFill', 'cpu'] as const;
 const ENTRIES = ['maps', 'slots'] as const;
 
 /**

@@ -257,6 +257,7 @@ function isSameMachine(a: World, b: World): boolean {
     a.slots === b.slots &&
     a.hashSeed === b.hashSeed &&
     a.stackFill === b.stackFill &&
+    a.kernelFill === b.kernelFill &&
     haveSameLargeMaps(a, b)
   );
 }

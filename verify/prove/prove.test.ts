@@ -57,6 +57,20 @@ describe('proving built-in programs', () => {
     ]);
   });
 
+  it('takes what the kernel’s variables hold for anything, and what per-CPU addresses lead to for missing', async () => {
+    const url = new URL('../../sim/ebpf/test-support/kernel-variables.o', import.meta.url);
+    const entries = [{ function: 'kernel_variables_xdp', hook: 'xdp' as const }];
+    const object = new Uint8Array(readFileSync(url));
+    const { branches, assumptions } = await proveProgram({ name: 'variables', entries, object }, { solver });
+    expect(branches.length).toBeGreaterThan(4);
+    // The linker knows that the weak one is not there, and every slot of the results is.
+    const unreachable = branches.filter((one) => one.status === 'unreachable');
+    expect(
+      unreachable.map(({ source }) => source?.text).filter((text) => !/nowhere|result/.test(text ?? '')),
+    ).toEqual([]);
+    expect(assumptions.join()).toContain('bpf_this_cpu_ptr: any result');
+  });
+
   it('says in field names what a path asks for', async () => {
     const proof = await proveProgram(builtIn('port_filter'), { solver, paths: 60 });
     const texts = proof.paths.flatMap(({ state }) => wordsOf(proof.inputs, state).map((word) => word.text));

@@ -25,6 +25,7 @@ import {
   BPF_LDX,
   BPF_LOAD_ACQ,
   BPF_MEMSX,
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
@@ -374,6 +375,8 @@ class Analysis {
         return mapPointer(low);
       case BPF_PSEUDO_MAP_VALUE:
         return mapValue(low, high, 0);
+      case BPF_PSEUDO_BTF_ID:
+        return ANY;
       case BPF_PSEUDO_FUNC:
         return functionPointer(callTarget(instructions, slot));
       default: {

@@ -74,6 +74,7 @@ const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
   bits_iterator: changes,
   irq_flags_out: fills,
   irq_flags: changes,
+  kernel_variable: none,
 } satisfies Record<ArgumentType, Effect>;
 
 /** Enters what the arguments of a call do. */

@@ -43,6 +43,7 @@ const RESULTS: Readonly<Record<ReturnType, (call: AnalysedResult) => Value>> = {
       ? samplePointer(second.min, id)
       : ANY,
   slice_or_null: () => ANY,
+  slice: () => ANY,
   socket_or_null: () => ANY,
   common_socket_or_null: () => ANY,
   tcp_socket_or_null: () => ANY,

@@ -86,7 +86,9 @@ export type ArgumentType =
   | 'bits_iterator'
   /** A word on the stack for what interrupts are on: filled, and handed back. */
   | 'irq_flags_out'
-  | 'irq_flags';
+  | 'irq_flags'
+  /** The per-CPU address of a variable of the kernel. */
+  | 'kernel_variable';
 
 /** Bytes of `struct bpf_dynptr` and of `struct bpf_iter_num` (include/uapi/linux/bpf.h). */
 export const DYNPTR_SIZE = 16;
@@ -127,7 +129,8 @@ export interface ArgumentRecord {
     | 'function'
     | 'sample'
     | 'socket'
-    | 'cgroup';
+    | 'cgroup'
+    | 'kernel variable';
   /** Of `memory`, and nothing else. */
   readonly memory?: ArgumentMemory;
   /** Of `number`, and nothing else: a size in bytes. `constant`: the verifier must know its value. */
@@ -192,6 +195,7 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   bits_iterator: memory('read and written', BITS_ITERATOR_SIZE, 'stack'),
   irq_flags_out: memory('written', 8, 'stack'),
   irq_flags: memory('read and written', 8, 'stack'),
+  kernel_variable: { holds: 'kernel variable' },
 } satisfies Record<ArgumentType, ArgumentRecord>;
 
 /** The memory behind an argument. @throws {RangeError} for types that reach none */

@@ -7,6 +7,7 @@ import { DYNPTR_HELPERS } from './dynptr-helpers.ts';
 import { EVENT_HELPERS } from './event-helpers.ts';
 import { FIB_HELPERS } from './fib-helper.ts';
 import type { Helper } from './helper.ts';
+import { KERNEL_VARIABLE_HELPERS } from './kernel-variable-helpers.ts';
 import { LOCK_HELPERS } from './lock-helpers.ts';
 import { MAP_HELPERS } from './map-helpers.ts';
 import { OWNER_HELPERS } from './owner-helpers.ts';
@@ -42,6 +43,7 @@ export const HELPERS: ReadonlyMap<number, Helper> = new Map(
     ...CALLBACK_HELPERS,
     ...EVENT_HELPERS,
     ...FIB_HELPERS,
+    ...KERNEL_VARIABLE_HELPERS,
     ...LOCK_HELPERS,
     ...SKB_BYTES_HELPERS,
     ...SKB_CHANGE_HELPERS,

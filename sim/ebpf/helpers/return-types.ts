@@ -16,6 +16,8 @@ export type ReturnType =
   | 'sample_or_null'
   /** Memory of as many bytes as the last argument says, read-only where the dynptr is. */
   | 'slice_or_null'
+  /** The same, where it is always there. */
+  | 'slice'
   /** A socket with all of its fields. */
   | 'socket_or_null'
   /** One that may still be in the making. */
@@ -28,6 +30,7 @@ export type ReturnType =
 export type ReturnRecord =
   | { readonly holds: 'number'; readonly bits: 32 | 64 }
   | { readonly holds: 'nothing' }
+  | { readonly holds: 'pointer'; readonly to: 'slice'; readonly size: 'helper' }
   /** A pointer that the program must compare with null; `size`: who says how many bytes may be reached through it. */
   | {
       readonly holds: 'pointer or null';
@@ -42,6 +45,7 @@ export const RETURN_TYPES: Readonly<Record<ReturnType, ReturnRecord>> = {
   map_value_or_null: { holds: 'pointer or null', to: 'map value', size: 'map value' },
   sample_or_null: { holds: 'pointer or null', to: 'sample', size: 'second argument' },
   slice_or_null: { holds: 'pointer or null', to: 'slice', size: 'helper' },
+  slice: { holds: 'pointer', to: 'slice', size: 'helper' },
   socket_or_null: { holds: 'pointer or null', to: 'socket', size: 'its fields' },
   common_socket_or_null: { holds: 'pointer or null', to: 'socket', size: 'its fields' },
   tcp_socket_or_null: { holds: 'pointer or null', to: 'socket', size: 'its fields' },

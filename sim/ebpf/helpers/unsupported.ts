@@ -16,14 +16,11 @@ export interface UnsupportedHelper {
 const TASK =
   'it needs the task that the frame interrupts, which is in kernel memory that the machine does not have';
 const CGROUP = "it needs the running kernel's cgroups";
-const KERNEL_VARIABLES = "it reads the kernel's own variables";
 
 export const UNSUPPORTED_HELPERS: readonly UnsupportedHelper[] = [
   { number: 35, because: TASK },
   { number: 141, because: TASK },
   { number: 149, because: 'it prints structures of the running kernel by its BTF' },
-  { number: 153, because: KERNEL_VARIABLES },
-  { number: 154, because: KERNEL_VARIABLES },
   { number: 156, because: TASK },
   { number: 157, because: TASK },
   { number: 158, because: TASK },

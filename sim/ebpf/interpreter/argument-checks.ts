@@ -18,6 +18,7 @@ import {
   LAST_STACK_REGION,
   STACK_REGION,
   UNINITIALISED,
+  VARIABLE_REGION,
 } from './provenance.ts';
 import { type State, violate } from './state.ts';
 
@@ -83,6 +84,7 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   bits_iterator: checkMemory,
   irq_flags_out: checkMemory,
   irq_flags: checkMemory,
+  kernel_variable: checkKernelVariable,
 } satisfies Record<ArgumentType, Check>;
 
 /** What checking a helper's calls takes: made once. */
@@ -130,6 +132,11 @@ function checkCgroup(state: State, _call: CheckedCall, index: number): void {
 function checkCgroupOrNull(state: State, call: CheckedCall, index: number): void {
   const isNumber = state.provenance.isScalar(state.tag[index + 1]!);
   if (!isNumber || (state.lo[index + 1]! | state.hi[index + 1]!) !== 0) checkCgroup(state, call, index);
+}
+
+function checkKernelVariable(state: State, _call: CheckedCall, index: number): void {
+  if (state.tag[index + 1] !== VARIABLE_REGION)
+    expected(state, index + 1, 'percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_');
 }
 
 function checkMap(state: State, call: CheckedCall, index: number): void {

@@ -1,7 +1,8 @@
 /** The registers behind r10: every constant of the machine's programs, each once. */
 import type { LiveMap } from '../maps/live-map.ts';
+import { KERNEL_VARIABLE_BASE } from '../memory.ts';
 import { type ConstantPool, FIRST_CONSTANT } from './operation.ts';
-import { FUNCTION_REGION, KIND, KNOWN, type Provenance } from './provenance.ts';
+import { FUNCTION_REGION, KIND, KNOWN, type Provenance, VARIABLE_REGION } from './provenance.ts';
 
 /** `src` of an instruction has 16 bits. */
 const MAX_REGISTERS = 1 << 16;
@@ -44,6 +45,10 @@ export class Constants implements ConstantPool {
 
   function(slot: number): number {
     return this.#register(slot, 0, FUNCTION_REGION);
+  }
+
+  kernelVariable(index: number): number {
+    return this.#register(KERNEL_VARIABLE_BASE + 8 * index, 0, VARIABLE_REGION);
   }
 
   /** The register file: r0 to r10, a gap, and the constants. */

@@ -53,6 +53,7 @@ import {
   BPF_MUL,
   BPF_NEG,
   BPF_OR,
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -213,6 +214,8 @@ export interface ConstantPool {
   mapValue(index: number, offset: number): number;
   /** The address of a function of the program: its slot. */
   function(slot: number): number;
+  /** The per-CPU address of a variable of the kernel. */
+  kernelVariable(index: number): number;
 }
 
 /** @returns two words for each slot */
@@ -281,6 +284,8 @@ function wideConstant(program: Instructions, slot: number, pool: ConstantPool): 
       return pool.map(low);
     case BPF_PSEUDO_MAP_VALUE:
       return pool.mapValue(low, high);
+    case BPF_PSEUDO_BTF_ID:
+      return pool.kernelVariable(low);
     case BPF_PSEUDO_FUNC:
       return pool.function(callTarget(program, slot));
     default:

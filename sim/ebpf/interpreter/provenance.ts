@@ -22,7 +22,7 @@
  * may be, adding it keeps what was proven, too (`analysis/doubtful-sums.ts`).
  */
 import type { LiveMap } from '../maps/live-map.ts';
-import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';
+import { CONTEXT_BASE, KERNEL_VARIABLE_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';
 
 export const UNINITIALISED = 0;
 export const KNOWN = -1;
@@ -69,6 +69,8 @@ export const KIND = {
   /** A structure of the kernel's own, which the machine does not have. */
   kernelStructOrNull: 26,
   kernelStruct: 27,
+  /** The per-CPU address of a variable of the kernel. */
+  kernelVariable: 28,
 } as const;
 
 /** The verifier's names of kinds, for messages. */
@@ -101,6 +103,7 @@ export const KIND_NAMES: readonly string[] = [
   'tcp_sock',
   'ptr_or_null_',
   'ptr_',
+  'percpu_ptr_',
 ];
 
 /** Details of slices and samples: may they be written, are they in the packet? */
@@ -126,7 +129,9 @@ export const CONTEXT_REGION = 1;
 export const STACK_REGION = 2;
 export const LAST_STACK_REGION: number = STACK_REGION + STACK_FRAMES - 1;
 export const FUNCTION_REGION: number = LAST_STACK_REGION + 1;
-const FIRST_MAP_REGION: number = FUNCTION_REGION + 1;
+/** Of all variables of the kernel. */
+export const VARIABLE_REGION: number = FUNCTION_REGION + 1;
+const FIRST_MAP_REGION: number = VARIABLE_REGION + 1;
 
 /** How many regions there can be at a time, and how many a single step may make. */
 const CAPACITY = 1 << 12;
@@ -178,6 +183,7 @@ export class Provenance {
       this.#set(region, KIND.stack, STACK_BASE + frame * STACK_SIZE, STACK_SIZE);
     }
     this.#set(FUNCTION_REGION, KIND.function, 0, 0);
+    this.#set(VARIABLE_REGION, KIND.kernelVariable, KERNEL_VARIABLE_BASE, 0);
     maps.forEach((map, index) => {
       this.#set(this.mapRegion(index), KIND.map, map.address, 0);
       this.detail[this.mapRegion(index)] = index;

@@ -37,6 +37,11 @@ const RESULTS: Readonly<Record<ReturnType, Result>> = {
   map_value_or_null: mapValue,
   sample_or_null: (state, { size }) => pointer(state, KIND.sampleOrNull, size, SLICE_WRITABLE),
   slice_or_null: slice,
+  slice: (state) => {
+    const made = slice(state);
+    state.provenance.proveNonNull(made, false, true, state.machine.sliceWritable);
+    return made;
+  },
   socket_or_null: (state) => pointer(state, KIND.fullSocketOrNull, 0, 0),
   common_socket_or_null: (state) => pointer(state, KIND.commonSocketOrNull, 0, 0),
   tcp_socket_or_null: (state) => pointer(state, KIND.tcpSocketOrNull, 0, 0),

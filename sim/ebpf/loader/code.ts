@@ -4,6 +4,7 @@
  */
 import type { Btf } from '../btf.ts';
 import {
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -234,6 +235,8 @@ function relocateLoad(
   if (extern !== undefined) {
     if (extern.missing !== undefined) code.missing.set(index, extern.missing);
     if (extern.is === 'kconfig') load(BPF_PSEUDO_MAP_VALUE, around.kconfigMap!, extern.offset + addend);
+    // libbpf takes no notice of an offset.
+    else if (extern.is === 'variable') load(BPF_PSEUDO_BTF_ID, extern.index, 0);
     else if (extern.is === 'ksym') {
       const address = extern.address + BigInt(addend);
       load(0, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));

@@ -1,10 +1,17 @@
 /** What an object wants from the kernel by name: kernel functions, kernel variables, configuration. */
 
+import type { KernelVariable } from '../bpf-object.ts';
 import { BTF_KIND, BTF_LINKAGE_EXTERN, type Btf } from '../btf.ts';
 import { isOlder, KERNEL_FUNCTIONS_SINCE, type KernelVersion, NEWEST_KERNEL } from '../kernel-versions.ts';
+import { KERNEL_VARIABLES } from '../memory.ts';
 import { ObjectError } from '../object-error.ts';
 import { type ElfFile, SHN_UNDEF, STB_WEAK } from './elf.ts';
 import { type KernelFacts, writeConfig } from './kernel-facts.ts';
+
+/** Bytes of a kernel variable whose structure the object declares without its fields: a page. */
+const UNKNOWN_SIZE = 4096;
+/** Bytes of one kernel variable; the kernel's own per-CPU variables together are smaller. */
+const LARGEST_VARIABLE = 1 << 20;
 
 /** Bytes of all configuration values together. */
 const LARGEST_KCONFIG = 65536;
@@ -12,7 +19,9 @@ const LARGEST_KCONFIG = 65536;
 export type Extern =
   /** A kernel function; `index` numbers it in `BpfObject.kfuncs`. */
   | (Named & { readonly is: 'kfunc'; readonly index: number; readonly present: boolean })
-  /** A kernel variable; a weak one that is not there has the address 0. */
+  /** A variable of the kernel with a type; `index` numbers it in `BpfObject.variables`. */
+  | (Named & { readonly is: 'variable'; readonly index: number })
+  /** An address in the kernel; a weak symbol that is not there has the address 0. */
   | (Named & { readonly is: 'ksym'; readonly address: bigint })
   /** A configuration value at this offset of the map `.kconfig`; a weak one that is not set is zero. */
   | (Named & { readonly is: 'kconfig'; readonly offset: number });
@@ -27,6 +36,7 @@ export interface Externs {
   /** By index of the ELF symbol. */
   readonly bySymbol: ReadonlyMap<number, Extern>;
   readonly kfuncs: readonly string[];
+  readonly variables: readonly KernelVariable[];
   /** What the map `.kconfig` holds. */
   readonly kconfig: Uint8Array;
 }
@@ -47,6 +57,7 @@ export function resolveExterns(
 ): Externs {
   const bySymbol = new Map<number, Extern>();
   const kfuncs: string[] = [];
+  const variables: KernelVariable[] = [];
   const kconfig = new Uint8Array(LARGEST_KCONFIG);
   let kconfigSize = 0;
   const declared = btf === undefined ? new Map<string, number>() : declarations(btf);
@@ -87,7 +98,16 @@ export function resolveExterns(
         : undefined;
       bySymbol.set(symbol.index, { is: 'kconfig', name, offset, missing });
     } else {
-      const address = facts?.symbol(name);
+      const isTyped = btf.resolve(btf.target(typeId)) !== 0;
+      // What a variable holds the machine does not take from a kernel: without one to ask, it is there.
+      if (isTyped && (facts?.variable(name) ?? !weak)) {
+        bySymbol.set(symbol.index, { is: 'variable', name, index: variables.length, missing: undefined });
+        variables.push({ name, size: sizeOfVariable(btf, typeId, where) });
+        if (variables.length > KERNEL_VARIABLES)
+          throw new ObjectError(where, `at most ${KERNEL_VARIABLES} variables of the kernel`, 'more');
+        continue;
+      }
+      const address = isTyped ? undefined : facts?.symbol(name);
       const known = facts === undefined ? 'no kernel to ask' : 'none';
       const missing =
         address === undefined && !weak
@@ -96,7 +116,16 @@ export function resolveExterns(
       bySymbol.set(symbol.index, { is: 'ksym', name, address: address ?? 0n, missing });
     }
   }
-  return { bySymbol, kfuncs, kconfig: kconfig.slice(0, kconfigSize) };
+  return { bySymbol, kfuncs, variables, kconfig: kconfig.slice(0, kconfigSize) };
+}
+
+function sizeOfVariable(btf: Btf, typeId: number, where: string): number {
+  const type = btf.resolve(btf.target(typeId));
+  if (btf.kind(type) === BTF_KIND.FWD) return UNKNOWN_SIZE;
+  const size = btf.sizeOf(type);
+  if (size > LARGEST_VARIABLE)
+    throw new ObjectError(where, `a variable of at most ${LARGEST_VARIABLE} bytes`, `${size}`);
+  return size;
 }
 
 /** What a program's `missing` says of a kernel function. */

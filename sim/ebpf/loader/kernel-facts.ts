@@ -9,6 +9,8 @@ export interface KernelFacts {
   readonly version: number;
   /** The address of a symbol of the kernel; undefined: there is none, or it is not told. */
   symbol(name: string): bigint | undefined;
+  /** Is there a variable of that name in the kernel's BTF? undefined: it has none to look into. */
+  variable(name: string): boolean | undefined;
 }
 
 const TRISTATE: Readonly<Record<string, number>> = { n: 0, y: 1, m: 2 };

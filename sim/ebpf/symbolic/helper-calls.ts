@@ -105,6 +105,15 @@ function anyValue(
       else result = freshBlock(state, 'sample', size, name);
       break;
     }
+    case 'slice':
+    case 'slice_or_null': {
+      const { region } = args[0] ?? {};
+      if (region?.kind !== 'kernel variable') throw new NotFollowed(helper.name);
+      const { size } = inputs.machine.variables[region.variable]!;
+      if (helper.returns === 'slice_or_null' && isNull()) result = pool.constant(64, 0);
+      else result = freshBlock(state, 'kernel variable', size, name);
+      break;
+    }
     case 'socket_or_null':
     case 'common_socket_or_null':
     case 'tcp_socket_or_null':
@@ -169,8 +178,9 @@ const KNOWN_BOUNDS: ReadonlyMap<string, readonly [number, number]> = new Map([
   ['bpf_ringbuf_output', [-4095, 0]],
 ]);
 
-function freshBlock(state: PathState, what: 'sample', size: number, name: string): Value {
-  const block = addBlock(state, { what, map: -1, size, writable: true, name, memory: new PathMemory() });
+function freshBlock(state: PathState, what: 'sample' | 'kernel variable', size: number, name: string): Value {
+  const writable = what === 'sample';
+  const block = addBlock(state, { what, map: -1, size, writable, name, memory: new PathMemory() });
   return blockPointer(state, block);
 }
 

@@ -64,7 +64,7 @@ export interface LoopRound {
 
 /** Memory besides stack and packet. */
 export interface Block {
-  readonly what: 'map value' | 'sample' | 'globals';
+  readonly what: 'map value' | 'sample' | 'globals' | 'kernel variable';
   readonly map: number;
   /** Bytes. */
   readonly size: number;

@@ -13,6 +13,8 @@ export type Region =
   | { readonly kind: 'map'; readonly map: number }
   /** A map's value, a sample, or other memory that the path knows by its number. */
   | { readonly kind: 'block'; readonly block: number }
+  /** The per-CPU address of a variable of the kernel, by its number in the object. */
+  | { readonly kind: 'kernel variable'; readonly variable: number }
   /** What is not looked into: sockets, structures of the kernel's. */
   | { readonly kind: 'opaque'; readonly what: string }
   | { readonly kind: 'function'; readonly target: number };

@@ -44,6 +44,7 @@ import {
   BPF_MUL,
   BPF_NEG,
   BPF_OR,
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
@@ -236,10 +237,21 @@ function jump(inputs: Inputs, state: PathState, instructions: Instructions, opco
     // Taken when eight million rounds are over: nobody follows a path that long.
     state.assume('may_goto goes on: its budget of rounds is not used up');
   } else {
+    requireComparable(state, instructions);
     taken = state.decide(jumpCondition(state, instructions));
   }
   state.decisions = { program: state.program, slot, taken, before: state.decisions };
   state.slot = taken ? jumpTarget(instructions, slot) : slot + 1;
+}
+
+/** Whether two pointers to variables of the kernel are of one CPU nobody knows. @throws {NotFollowed} */
+function requireComparable(state: PathState, instructions: Instructions): void {
+  const { slot, blocks } = state;
+  const isVariable = ({ region }: Value): boolean =>
+    region?.kind === 'block' && blocks[region.block]!.what === 'kernel variable';
+  const a = register(state, instructions.dst[slot]!);
+  if (isVariable(a) && isVariable(operand(state, instructions, instructions.opcode[slot]!)))
+    throw new NotFollowed('a comparison of addresses of variables of the kernel');
 }
 
 /** When the conditional jump that a path stands at is taken; `may_goto` is none of these. */
@@ -449,13 +461,21 @@ function loadImmediate(inputs: Inputs, state: PathState, instructions: Instructi
       state.registers[dst] = { ...pointer, term: pool.addConst(pointer.term, high) };
       break;
     }
+    case BPF_PSEUDO_BTF_ID: {
+      const { address } = inputs.machine.variables[low]!;
+      state.registers[dst] = {
+        term: pool.constant(64, address),
+        region: { kind: 'kernel variable', variable: low },
+      };
+      break;
+    }
     case BPF_PSEUDO_FUNC: {
       const target = callTarget(instructions, slot);
       state.registers[dst] = { term: pool.constant(64, 1), region: { kind: 'function', target } };
       break;
     }
     default:
-      throw new NotFollowed('an address of a variable of the kernel');
+      throw new PathViolation(`a constant of unknown kind ${instructions.src[slot]}`);
   }
   state.slot += 2;
 }

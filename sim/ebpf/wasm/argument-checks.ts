@@ -16,7 +16,13 @@ import {
 import type { Helper } from '../helpers/helper.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { holdsSockets } from '../maps/socket-map.ts';
-import { CONTEXT_BASE, SOCKET_BASE, SOCKET_LIMIT } from '../memory.ts';
+import {
+  CONTEXT_BASE,
+  KERNEL_VARIABLE_BASE,
+  KERNEL_VARIABLE_LIMIT,
+  SOCKET_BASE,
+  SOCKET_LIMIT,
+} from '../memory.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
 
@@ -91,6 +97,7 @@ const CHECKS: Readonly<Record<ArgumentType, Check>> = {
   bits_iterator: checkMemory,
   irq_flags_out: checkMemory,
   irq_flags: checkMemory,
+  kernel_variable: checkKernelVariable,
 } satisfies Record<ArgumentType, Check>;
 
 /** Checks all arguments of a call, and finds its map. @returns false where the call is a violation for certain */
@@ -171,6 +178,20 @@ function checkSocket(call: CompiledCall, index: number): boolean {
     code.i64(SOCKET_ROW).op(WASM.i64_rem_u).i64(form).op(WASM.i64_eq).op(WASM.i32_or);
   }
   code.op(WASM.i32_and);
+  writer.require(slot);
+  return true;
+}
+
+function checkKernelVariable(call: CompiledCall, index: number): boolean {
+  if (argumentOf(call, index).kind !== KIND.any) return false;
+  const { writer, slot } = call;
+  // One of the places that stand for variables; whether one is there the helper sees.
+  writer.push(index + 1);
+  writer.code
+    .i64(KERNEL_VARIABLE_BASE)
+    .op(WASM.i64_sub)
+    .i64(KERNEL_VARIABLE_LIMIT - KERNEL_VARIABLE_BASE)
+    .op(WASM.i64_lt_u);
   writer.require(slot);
   return true;
 }

@@ -34,6 +34,7 @@ import {
   BPF_JMP32,
   BPF_LD,
   BPF_LDX,
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
@@ -51,7 +52,7 @@ import {
   OPERATION_MASK,
 } from '../instruction.ts';
 import { CALL_COST } from '../limits.ts';
-import { STACK_LIMIT, STACK_SIZE } from '../memory.ts';
+import { KERNEL_VARIABLE_BASE, STACK_LIMIT, STACK_SIZE } from '../memory.ts';
 import type { CodeWriter } from './code-writer.ts';
 import { compileArithmetic, compileComparison } from './compile-arithmetic.ts';
 import { compileAccess, compilePacketLoad } from './compile-memory.ts';
@@ -249,6 +250,9 @@ class FunctionCompiler {
         break;
       case BPF_PSEUDO_MAP_VALUE:
         this.#code.i64(valueAddress(low) + high);
+        break;
+      case BPF_PSEUDO_BTF_ID:
+        this.#code.i64(KERNEL_VARIABLE_BASE + 8 * low);
         break;
       case BPF_PSEUDO_FUNC:
         this.#code.i64(callTarget(instructions, slot));

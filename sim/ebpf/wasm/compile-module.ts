@@ -162,11 +162,11 @@ class ModuleCompiler {
     };
     const callBack = encoder.declare(encoder.type([I32, I32, I32, I32, I32, I32], [I32]));
     const table = this.#declareFunctions();
-    const maps = this.#input.machine.maps;
+    const { maps, variables } = this.#input.machine;
     encoder.define(runtime.violate, compileViolate());
     const fragments = [...this.#helpers.values()].some((helper) => helper.returns === 'slice_or_null');
-    encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge, fragments));
-    encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge, fragments));
+    encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge, fragments, variables));
+    encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge, fragments, variables));
     encoder.define(callBack, this.#compileCallBack());
     for (const [index, unit] of this.#units.entries()) {
       this.#compileUnit(unit, index, runtime);

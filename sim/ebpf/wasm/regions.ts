@@ -1,4 +1,5 @@
 /** The check of one access at run time: which memory may a program touch? */
+import type { PlacedVariable } from '../kernel-variables.ts';
 import { ENTRY_KEY } from '../maps/hash-table.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { STORAGE_ROWS, STORAGE_VALUE } from '../maps/storage-map.ts';
@@ -104,6 +105,7 @@ class RegionCheck {
 /**
  * (address: i64, size: i64) → 1 where all of it may be read (or written), else 0.
  * @param judge the imported function for what takes more than two comparisons: context, ring buffers
+ * @param variables those of the kernel
  * @param fragments may programs get at what lies behind the packet's linear part, by a slice of a dynptr?
  */
 export function compileRegionCheck(
@@ -111,6 +113,7 @@ export function compileRegionCheck(
   writes: boolean,
   judge: number,
   fragments: boolean,
+  variables: readonly PlacedVariable[],
 ): CodeWriter {
   const check = new RegionCheck();
   const { code } = check;
@@ -134,6 +137,14 @@ export function compileRegionCheck(
       const from = map.word(DESCRIPTOR.storage);
       check.ask(from, from + map.definition.maxEntries, writes, judge);
     } else if (writes ? map.programWritable : map.programReadable) checkValues(check, map, writes);
+  }
+  if (!writes) {
+    for (const { contents, size } of variables) {
+      check.window(
+        () => code.i32(contents),
+        () => code.i32(contents + size),
+      );
+    }
   }
   check.ask(CONTEXT_BASE, CONTEXT_LIMIT, writes, judge);
   if (!writes) check.ask(SOCKET_BASE, SOCKET_LIMIT, writes, judge);

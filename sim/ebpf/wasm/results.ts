@@ -29,6 +29,7 @@ const WIDENINGS: Readonly<Record<ReturnType, Widening>> = {
   map_value_or_null: unsigned,
   sample_or_null: unsigned,
   slice_or_null: unsigned,
+  slice: unsigned,
   socket_or_null: unsigned,
   common_socket_or_null: unsigned,
   tcp_socket_or_null: unsigned,

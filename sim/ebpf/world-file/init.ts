@@ -108,7 +108,7 @@ function exampleLines(map: BpfMap, target: WorldTarget): string[] {
 }
 
 function slotLines(map: BpfMap, target: WorldTarget): string[] {
-  const object = { ...target, license: '', kernelVersion: undefined, kfuncs: [] };
+  const object = { ...target, license: '', kernelVersion: undefined, kfuncs: [], variables: [] };
   const fitting =
     map.type === 'PROG_ARRAY'
       ? target.programs

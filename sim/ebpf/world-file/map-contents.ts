@@ -146,7 +146,7 @@ function encode(
  * @throws {ShapeError} naming the slot that the kernel would refuse
  */
 export function slotsOfMap(contents: MapShape, map: BpfMap, target: WorldTarget, place: string): MapSlot[] {
-  const object = { ...target, license: '', kernelVersion: undefined, kfuncs: [] };
+  const object = { ...target, license: '', kernelVersion: undefined, kfuncs: [], variables: [] };
   const isOfPrograms = map.type === 'PROG_ARRAY';
   return rowsOf(contents, place).map(({ key, value, keyPlace, valuePlace }) => {
     const what = isOfPrograms ? 'a function of the object' : 'a map of the object';
