@@ -51,7 +51,8 @@ function blamed(
     return (
       writes.lastIn(at, at + size) ??
       (against === undefined ? undefined : writes.lastIn(against.at, against.at + against.size)) ??
-      writes.resize
+      writes.resize ??
+      (size === 0 ? undefined : lastBefore(at, left, writes))
     );
   }
   const checksum = checksumOfField(finding.field);
@@ -65,6 +66,16 @@ function blamed(
   }
   // A fragment without a checksum: whatever was written into its data.
   return writes.lastIn(34, left.length);
+}
+
+/**
+ * Bytes that nobody wrote break a rule where what stands before them took another meaning: a protocol, a fragment offset.
+ * The IPv4 checksum, written after every change, gives no meaning to anything.
+ */
+function lastBefore(at: number, left: Uint8Array, writes: PacketWrites): PacketWrite | undefined {
+  const check = checksumSite(left, 'ipv4', 0)?.at ?? at;
+  const parts = [writes.lastIn(0, Math.min(check, at)), writes.lastIn(check + 2, at)];
+  return parts.filter((write) => write !== undefined).sort((a, b) => b.step - a.step)[0];
 }
 
 /** Who wrote the field; where nobody did, who changed what it covers. */

@@ -16,6 +16,7 @@ import { guidedCases } from './guide/guided-run.ts';
 import { investigate } from './investigate.ts';
 import type { Judging, Oracle } from './judging.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
+import type { Found } from './segment.ts';
 import type { ShrinkOptions } from './shrink.ts';
 
 export type { PacketSource } from './batch-runner.ts';
@@ -53,6 +54,8 @@ export interface VerifyOptions {
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */
   readonly shrink?: Omit<ShrinkOptions, 'signal' | 'onSmaller'> | false;
+  /** Does a finding show nothing that is not known already? Such a one is kept as it was met, and not made small. */
+  readonly isKnown?: (found: Found) => Promise<boolean>;
   /** Ends the run early; the report is complete for what was done. */
   readonly signal?: AbortSignal;
   /**
@@ -79,15 +82,15 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
   const kernel = options.kernel ?? options.engines.find(({ name }) => isKernel(name));
   const asked = kernel === undefined ? {} : { kernel };
   const runner = new BatchRunner({ ...options, ...asked, total, isOver: () => collector.isOver() });
-  const look: Parameters<typeof collector.take>[1] = (found, onSmaller) =>
+  const look: Parameters<typeof collector.take>[1] = async (found, onSmaller) =>
     investigate(found, {
       program: options.program,
       engines: runner.engines,
       onSmaller,
       ...asked,
       ...(options.oracle === undefined ? {} : { oracle: options.oracle }),
-      ...(shrink === false
-        ? { shrink }
+      ...(shrink === false || (await options.isKnown?.(found)) === true
+        ? { shrink: false }
         : { shrink: { ...shrink, ...(signal === undefined ? {} : { signal }) } }),
       ...(options.witness === undefined ? {} : { witness: options.witness }),
     });

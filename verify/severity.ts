@@ -1,2 +1,5 @@
 /** An `error` fails the run; the others are reported beside it. */
-export type Severity = 'error' | 'warning' | 'info';
+export type Severity = (typeof SEVERITIES)[number];
+
+/** The worst first. */
+export const SEVERITIES = ['error', 'warning', 'info'] as const;

@@ -15,7 +15,7 @@ import {
 import { ruleOf } from '../../verify/invariants/rules.ts';
 import { inputFailure } from '../failure.ts';
 import { isThere, readText } from '../input/read-file.ts';
-import type { JudgedProgram } from './judged.ts';
+import type { JudgedProgram, NamedFinding } from './judged.ts';
 
 interface Accepted {
   readonly fingerprint: string;
@@ -52,6 +52,7 @@ export const baselineShape: Schema<BaselineFile> = object<BaselineFile>({
   ),
 });
 
+const WHOLE_LINE = 'Everything that this line breaks';
 const NO_REASON = 'accepted when the baseline was written; say why it may stay';
 
 export class Baseline {
@@ -68,7 +69,7 @@ export class Baseline {
 
   /** What is accepted of programs that were checked, and was not found any more. */
   gone(judged: readonly JudgedProgram[]): readonly Accepted[] {
-    const found = new Set(judged.flatMap(({ findings }) => findings.map(({ fingerprint }) => fingerprint)));
+    const found = new Set(judged.flatMap(({ findings }) => findings.flatMap(allFingerprints)));
     const programs = new Set(judged.map(({ program }) => program.name));
     return [...this.#accepted.values()].filter(
       (one) => programs.has(one.program) && !found.has(one.fingerprint),
@@ -80,24 +81,41 @@ export class Baseline {
     const gone = new Set(this.gone(judged).map(({ fingerprint }) => fingerprint));
     const kept = new Map([...this.#accepted].filter(([fingerprint]) => !gone.has(fingerprint)));
     for (const { program, findings } of judged) {
-      for (const { finding, fingerprint, path, line } of findings) {
-        if (finding.severity === 'info') continue;
-        kept.set(fingerprint, {
-          fingerprint,
-          program: program.name,
-          invariant: finding.invariant,
-          file: path,
-          ...(finding.source === undefined ? {} : { line }),
-          // What was seen on one packet changes with the seed.
-          summary: ruleOf(finding.invariant).title,
-          reason: this.reasonFor(fingerprint) ?? NO_REASON,
-        });
+      for (const named of findings) {
+        if (named.finding.severity === 'info') continue;
+        for (const one of this.#entries(named)) kept.set(one.fingerprint, { ...one, program: program.name });
       }
     }
     const order = (one: Accepted): string => `${one.program} ${one.invariant} ${one.fingerprint}`;
     const findings = [...kept.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1));
     return { $schema: './node_modules/xdpsim/docs/schema/baseline.json', version: 1, findings };
   }
+
+  /** What accepts a finding: its line where that breaks everything, or each of what it stands for. */
+  #entries({ finding, fingerprint, members, path, line }: NamedFinding): Omit<Accepted, 'program'>[] {
+    const place = { file: path, ...(finding.source === undefined ? {} : { line }) };
+    const isLine = finding.isWholeLine === true;
+    // Lines are accepted as they were accepted before.
+    const of = members.find((one) => one.line !== undefined && this.#accepted.has(one.line));
+    if (of !== undefined) return [this.#accepted.get(of.line!)!];
+    const each = isLine ? [{ finding, fingerprint }] : members;
+    return each.map((one) => ({
+      ...place,
+      fingerprint: one.fingerprint,
+      invariant: one.finding.invariant,
+      // What was seen on one packet changes with the seed.
+      summary: isLine ? WHOLE_LINE : ruleOf(one.finding.invariant).title,
+      reason: this.reasonFor(one.fingerprint) ?? NO_REASON,
+    }));
+  }
+}
+
+/** Its own, of what it stands for, and of its line. */
+function allFingerprints({ fingerprint, members }: NamedFinding): string[] {
+  return [
+    fingerprint,
+    ...members.flatMap((one) => [one.fingerprint, ...(one.line === undefined ? [] : [one.line])]),
+  ];
 }
 
 /** @returns an empty one where there is no such file */

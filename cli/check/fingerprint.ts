@@ -15,20 +15,29 @@ import type { CheckFinding } from '../../verify/check/finding.ts';
 export function fingerprintsOf(program: Program, findings: readonly CheckFinding[]): string[] {
   const met = new Map<string, number>();
   return findings.map((finding) => {
-    const parts = [
-      'xdpsim/1',
-      program.entries.map((entry) => entry.function).join(),
-      finding.invariant,
-      ...placeOf(program, finding),
-    ];
-    const key = JSON.stringify(parts);
+    const key = JSON.stringify([...headOf(program), finding.invariant, ...placeOf(program, finding)]);
     const number = (met.get(key) ?? 0) + 1;
     met.set(key, number);
-    return createHash('sha256')
-      .update(number === 1 ? key : `${key} ${number}`)
-      .digest('hex')
-      .slice(0, 32);
+    return digest(number === 1 ? key : `${key} ${number}`);
   });
+}
+
+/**
+ * What stands for all that a line breaks: which invariants of many a run meets changes with the seed.
+ * @returns undefined without a line
+ */
+export function lineFingerprint(program: Program, finding: CheckFinding): string | undefined {
+  if (finding.source === undefined) return undefined;
+  return digest(JSON.stringify([...headOf(program), 'line', ...placeOf(program, finding)]));
+}
+
+function headOf(program: Program): string[] {
+  return ['xdpsim/1', program.entries.map((entry) => entry.function).join()];
+}
+
+/** 32 hexadecimal digits. */
+function digest(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }
 
 /** The file's name without folders, and the line's text; without a line, what differs. */

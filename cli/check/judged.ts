@@ -2,13 +2,27 @@
 import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import { asFinding, groupsOf, isByWriting, ungrouped } from '../../verify/check/group.ts';
 import { verdictOfCheck } from '../../verify/check/verdict.ts';
-import { fingerprintsOf } from './fingerprint.ts';
+import { SEVERITIES } from '../../verify/severity.ts';
+import { fingerprintsOf, lineFingerprint } from './fingerprint.ts';
 import { sourcePath } from './source-path.ts';
 
-export interface NamedFinding {
+/** What a finding is known by from one run to the next. */
+export interface Known {
   readonly finding: CheckFinding;
   readonly fingerprint: string;
+  /** Of all that its line breaks; absent without a line, and of what is not written. */
+  readonly line?: string;
+}
+
+export interface NamedFinding {
+  /** As it is shown: what has one cause is one. */
+  readonly finding: CheckFinding;
+  /** Its own; of a line that breaks everything, the line's. */
+  readonly fingerprint: string;
+  /** The finding and what it stands for, each by itself. */
+  readonly members: readonly Known[];
   /** The file to show it in, and the line from 1; for what has no line, the object or source itself. */
   readonly path: string;
   readonly line: number;
@@ -41,29 +55,66 @@ export function judge(
   reasonFor: (fingerprint: string) => string | undefined,
   minCoverage: number | undefined,
 ): JudgedProgram {
-  const fingerprints = fingerprintsOf(program, checked.findings);
-  const findings = checked.findings.map((finding, at): NamedFinding => {
-    const fingerprint = fingerprints[at]!;
-    const accepted = finding.severity === 'info' ? undefined : reasonFor(fingerprint);
-    return {
-      finding,
-      fingerprint,
-      ...placeOf(program, finding),
-      ...(accepted === undefined ? {} : { accepted }),
-    };
-  });
+  const all = knownOf(program, checked.findings);
+  const reasons = new Map<string | undefined, Known[]>();
+  for (const one of all) {
+    const reason = one.finding.severity === 'info' ? undefined : acceptedFor(one, reasonFor);
+    reasons.set(reason, [...(reasons.get(reason) ?? []), one]);
+  }
+  const findings = [...reasons]
+    .flatMap(([reason, some]) => namedOf(program, some, reason))
+    .sort((a, b) => severityOf(a) - severityOf(b));
   const open = findings.filter(({ accepted }) => accepted === undefined).map(({ finding }) => finding);
   const original = checked;
-  if (open.length === checked.findings.length) return { program, checked, original, minCoverage, findings };
+  const accepted = all.length - (reasons.get(undefined)?.length ?? 0);
+  if (accepted === 0)
+    return { program, checked: { ...checked, findings: open }, original, minCoverage, findings };
   const { report, unreached, sweeps } = checked;
   const verdict = verdictOfCheck({
     ...{ report, unreached, sweeps, findings: open },
     ...(minCoverage === undefined ? {} : { minCoverage }),
   });
   const { verdict: own, reason } = verdict;
-  const accepted = checked.findings.length - open.length;
   const shown = { ...checked, verdict: own, reason: `${reason}; ${accepted} accepted`, findings: open };
   return { program, checked: shown, original, minCoverage, findings };
+}
+
+function severityOf({ finding }: NamedFinding): number {
+  return SEVERITIES.indexOf(finding.severity);
+}
+
+function knownOf(program: Program, findings: readonly CheckFinding[]): Known[] {
+  const each = ungrouped(findings);
+  const fingerprints = fingerprintsOf(program, each);
+  return each.map((finding, at) => {
+    const line = isByWriting(finding) ? lineFingerprint(program, finding) : undefined;
+    return { finding, fingerprint: fingerprints[at]!, ...(line === undefined ? {} : { line }) };
+  });
+}
+
+/** A line that is accepted is so whatever else it breaks. */
+function acceptedFor(
+  { fingerprint, line }: Known,
+  reasonFor: (fingerprint: string) => string | undefined,
+): string | undefined {
+  return reasonFor(fingerprint) ?? (line === undefined ? undefined : reasonFor(line));
+}
+
+/** Findings of one lot, accepted for the same reason or not at all, as they are shown. */
+function namedOf(program: Program, some: readonly Known[], accepted: string | undefined): NamedFinding[] {
+  const known = new Map(some.map((one) => [one.finding, one]));
+  return groupsOf(some.map(({ finding }) => finding)).map((group): NamedFinding => {
+    const finding = asFinding(group);
+    const members = group.members.map((one) => known.get(one)!);
+    const { fingerprint, line } = members[0]!;
+    return {
+      finding,
+      fingerprint: group.isWholeLine ? line! : fingerprint,
+      members,
+      ...placeOf(program, finding),
+      ...(accepted === undefined ? {} : { accepted }),
+    };
+  });
 }
 
 function placeOf(program: Program, { source }: CheckFinding): { path: string; line: number } {

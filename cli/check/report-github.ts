@@ -1,4 +1,5 @@
 /** Findings as workflow commands, which GitHub shows on the lines of a pull request. */
+import { summaryOf } from './also.ts';
 import type { JudgedProgram, NamedFinding } from './judged.ts';
 
 const COMMANDS = { error: 'error', warning: 'warning', info: 'notice' } as const;
@@ -14,11 +15,11 @@ export function githubLines(judged: readonly JudgedProgram[]): string[] {
 }
 
 function findingLine({ finding, path, line }: NamedFinding): string {
-  const { severity, invariant, summary } = finding;
+  const { severity, invariant } = finding;
   return command(
     COMMANDS[severity],
     { file: path, line: String(line), title: `xdpsim: ${invariant}` },
-    summary,
+    summaryOf(finding),
   );
 }
 

@@ -52,7 +52,15 @@ export interface CheckFindingJson extends Pick<CheckFinding, 'invariant' | 'seve
   readonly confirmedBy: readonly EngineName[];
   /** The same in every run, also when lines move. */
   readonly fingerprint?: string;
+  /** What the same line breaks for the same cause: `invariant` stands for all of them. */
+  readonly also?: readonly RelatedFindingJson[];
 }
+
+/** Without the place, which is the finding's. */
+export type RelatedFindingJson = Pick<
+  CheckFindingJson,
+  'invariant' | 'severity' | 'summary' | 'file' | 'confirmedBy'
+>;
 
 export interface AcceptedJson extends CheckFindingJson {
   readonly reason: string;
@@ -127,7 +135,7 @@ function programJson(checked: CheckedProgram, named: readonly NamedFinding[]): C
 }
 
 export function findingJson(finding: CheckFinding): CheckFindingJson {
-  const { invariant, severity, source, summary, file, unsaved, confirmedBy } = finding;
+  const { invariant, severity, source, summary, file, unsaved, confirmedBy, also } = finding;
   return {
     invariant,
     severity,
@@ -136,7 +144,12 @@ export function findingJson(finding: CheckFinding): CheckFindingJson {
     ...(file === undefined ? {} : { file }),
     ...(unsaved === undefined ? {} : { unsaved }),
     confirmedBy,
+    ...(also === undefined ? {} : { also: also.map(relatedJson) }),
   };
+}
+
+function relatedJson({ invariant, severity, summary, file, confirmedBy }: CheckFinding): RelatedFindingJson {
+  return { invariant, severity, summary, ...(file === undefined ? {} : { file }), confirmedBy };
 }
 
 const verdict: Schema<CheckedProgram['verdict']> = oneOf('pass', 'fail', 'incomplete');
@@ -160,6 +173,17 @@ const findingFields = {
   ),
   confirmedBy: list(engineName),
   fingerprint: optional(text),
+  also: optional(
+    list(
+      object<RelatedFindingJson>({
+        invariant: text,
+        severity: oneOf('error', 'warning', 'info'),
+        summary: text,
+        file: optional(text),
+        confirmedBy: list(engineName),
+      }),
+    ),
+  ),
 } satisfies Fields<CheckFindingJson>;
 
 const finding: Schema<CheckFindingJson> = object<CheckFindingJson>(findingFields);

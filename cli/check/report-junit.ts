@@ -1,5 +1,6 @@
 /** The report of `check` as JUnit XML: a test suite for each program, a test case for its verdict and each finding. */
 import { part, type TestCase, testSuite, testSuites } from '../junit.ts';
+import { alsoText } from './also.ts';
 import type { JudgedProgram } from './judged.ts';
 
 export function checkToJunit(judged: readonly JudgedProgram[], seed: string): string {
@@ -22,7 +23,8 @@ export function checkToJunit(judged: readonly JudgedProgram[], seed: string): st
           const name = `${invariant} (${place})`;
           if (accepted !== undefined)
             return { name, parts: [part('skipped', undefined, `accepted: ${accepted}`)] };
-          const details = [place, ...(file === undefined ? [] : [`case: ${file}`])].join('\n');
+          const also = alsoText(finding, Number.POSITIVE_INFINITY) ?? [];
+          const details = [place, ...(file === undefined ? [] : [`case: ${file}`])].concat(also).join('\n');
           if (severity !== 'error')
             return { name, parts: [{ result: 'note', text: `${severity}: ${summary}\n${details}` }] };
           return { name, parts: [part('failure', invariant, summary, details)] };

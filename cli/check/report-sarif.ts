@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { RULES } from '../../verify/invariants/rules.ts';
 import { version } from '../version.ts';
+import { summaryOf } from './also.ts';
 import type { JudgedProgram, NamedFinding } from './judged.ts';
 
 const LEVELS = { error: 'error', warning: 'warning', info: 'note' } as const;
@@ -51,12 +52,12 @@ function resultOf(
   program: string,
   indices: ReadonlyMap<string, number>,
 ): unknown {
-  const { invariant, severity, summary, file, confirmedBy } = finding;
+  const { invariant, severity, file, confirmedBy, also = [] } = finding;
   return {
     ruleId: invariant,
     ...(indices.has(invariant) ? { ruleIndex: indices.get(invariant) } : {}),
     level: LEVELS[severity],
-    message: { text: summary },
+    message: { text: summaryOf(finding) },
     locations: [
       {
         physicalLocation: {
@@ -71,7 +72,11 @@ function resultOf(
       // GitHub would compute this from the line's surroundings, which move.
       primaryLocationLineHash: `${createHash('sha256').update(fingerprint).digest('hex').slice(0, 16)}:1`,
     },
-    properties: { confirmedBy, ...(file === undefined ? {} : { case: file }) },
+    properties: {
+      confirmedBy,
+      ...(file === undefined ? {} : { case: file }),
+      ...(also.length === 0 ? {} : { also: also.map((one) => one.invariant) }),
+    },
     ...(accepted === undefined ? {} : { suppressions: [{ kind: 'external', justification: accepted }] }),
   };
 }

@@ -6,6 +6,7 @@ import { explain } from '../../verify/explain/explain.ts';
 import { ruleOf } from '../../verify/invariants/rules.ts';
 import type { Style } from '../output.ts';
 import { count, type Terminal } from '../terminal.ts';
+import { alsoText } from './also.ts';
 import type { JudgedProgram } from './judged.ts';
 
 const VERDICTS: Readonly<Record<CheckedProgram['verdict'], readonly [style: Style, text: string]>> = {
@@ -38,15 +39,16 @@ export function checkedLines(
   const { findings, unreached, sweeps, report, notChecked, seconds } = checked;
   const lines: string[] = [];
   const width = Math.max(0, ...findings.map(({ invariant }) => invariant.length));
-  for (const { severity, invariant, source } of findings) {
-    const place = source === undefined ? '' : `  ${source.file}:${source.line}`;
+  for (const { severity, invariant, source, also = [] } of findings) {
+    const more = also.length === 0 ? '' : ` (and ${also.length} more)`;
+    const place = source === undefined ? '' : `  ${source.file}:${source.line}${more}`;
     const name = terminal.style(SEVERITIES[severity], severity.padEnd(7));
     lines.push(`${name}  ${invariant.padEnd(width)}  ${ruleOf(invariant).title}${place}`);
   }
   for (const finding of findings) {
     // What is worth knowing is one line each, unless more is asked for.
     if (finding.severity === 'info' && !verbose) continue;
-    lines.push('', ...findingLines(finding, program, run, terminal));
+    lines.push('', ...findingLines(finding, program, run, terminal, verbose));
   }
   if (findings.length > 0) lines.push('');
   const engines = report.engines.filter(({ status }) => status === 'ran').map(({ name }) => name);
@@ -69,27 +71,37 @@ function findingLines(
   program: Program,
   run: RunOptions,
   terminal: Terminal,
+  verbose: boolean,
 ): string[] {
-  const { invariant, divergence, summary, details = [], confirmedBy } = finding;
+  const { invariant, divergence, summary, details = [], confirmedBy, also = [] } = finding;
   const { why } = ruleOf(invariant);
   const body =
     divergence === undefined
       ? [summary, ...details]
       : explain(program, divergence, { style: terminal.style, run });
   const seen = confirmedBy.length === 0 ? [] : [`Shown by: ${confirmedBy.join(', ')}`];
+  const others = alsoText(finding, verbose ? Number.POSITIVE_INFINITY : undefined);
+  const cases = verbose
+    ? also.flatMap(({ invariant: id, file }) => (file === undefined ? [] : [`${id}: ${file}`]))
+    : [];
   return [
     terminal.style('bold', `${invariant}: ${ruleOf(invariant).title}`),
     `  ${why}`,
     '',
     ...body.map((line) => `  ${line}`),
     ...seen.map((line) => `  ${line}`),
+    ...(others === undefined ? [] : [`  ${others}`, ...cases.map((line) => `    ${line}`)]),
   ];
 }
 
 /** What the baseline accepts. */
 export function acceptedLines({ findings }: JudgedProgram): string[] {
   return findings.flatMap(({ finding, path, line, accepted }) =>
-    accepted === undefined ? [] : [`  Accepted: ${finding.invariant} at ${path}:${line}: ${accepted}`],
+    accepted === undefined
+      ? []
+      : [
+          `  Accepted: ${[finding, ...(finding.also ?? [])].map(({ invariant }) => invariant).join(', ')} at ${path}:${line}: ${accepted}`,
+        ],
   );
 }
 

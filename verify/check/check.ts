@@ -20,10 +20,12 @@ import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
 import { type Divergence, mergeReports, type ProgramReport, type Saved } from '../report.ts';
 import { verify } from '../run.ts';
 import { unreachedOf } from '../unreached.ts';
+import { BrokenLines } from './broken-lines.ts';
 import { confirmed } from './confirm.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 import { findingOf, loadFindings, warningFindings } from './findings.ts';
 import { FragmentReads } from './fragment-reads.ts';
+import { grouped } from './group.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
 import { lostUpdates } from './lost-updates.ts';
@@ -89,6 +91,8 @@ const DEFAULT_SHRINK_SECONDS = 3;
 const MAX_FINDINGS = 32;
 /** Packets whose neighbours are looked at, in each world. */
 const MAX_VARIED = 48;
+/** Words that are swept where a line writes whatever the packet holds: there are many, and the check has failed. */
+const SWEPT_OF_CROWDED = 32;
 /** Packets for each other kernel. */
 const OTHER_RUNS = 16_384;
 /** Instructions that the search for packets may run: about half a second. */
@@ -138,6 +142,7 @@ class Check {
   readonly #fragments = new FragmentReads();
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
+  readonly #lines: BrokenLines;
   #made: CheckFinding[] = [];
   #reports: ProgramReport[] = [];
   sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
@@ -148,6 +153,7 @@ class Check {
     const { program } = options;
     this.#ttl = new TtlSteps(program);
     this.#garbage = new Uninitialized(program);
+    this.#lines = new BrokenLines(program);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
       program.entries.map(({ hook }) => hook),
@@ -323,7 +329,8 @@ class Check {
   /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
   async #sweep(machine: Engine): Promise<SweepReport> {
     const byWorld = new Map<World, Rewritten[]>();
-    for (const word of this.#rewritten.words) {
+    const all = this.#rewritten.words;
+    for (const word of this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all) {
       const known = byWorld.get(word.world);
       if (known === undefined) byWorld.set(word.world, [word]);
       else known.push(word);
@@ -345,7 +352,7 @@ class Check {
       packets += report.packets;
       words += Math.floor(report.packets / SWEEP_SIZE);
     }
-    const left = this.#rewritten.left + this.#rewritten.words.length - words;
+    const left = this.#rewritten.left + all.length - words;
     return { words, packets, left };
   }
 
@@ -368,6 +375,7 @@ class Check {
       oracle: checkJudging(program, this.#isOn),
       maxDivergences: MAX_FINDINGS,
       shrink: { maxSeconds: this.#options.shrinkSeconds ?? DEFAULT_SHRINK_SECONDS },
+      isKnown: (found) => this.#lines.isKnown(found),
       ...(worlds === undefined ? {} : { worlds }),
       ...(source === undefined ? {} : { source }),
       ...(kernel === undefined ? {} : { kernel }),
@@ -382,7 +390,7 @@ class Check {
     return report;
   }
 
-  /** One of each invariant and line, errors first. */
+  /** One of each invariant and line, and of each cause, errors first. */
   async #collected(): Promise<CheckFinding[]> {
     const { program, machine, kernel, witness } = this.#options;
     const findings: CheckFinding[] = [
@@ -402,9 +410,7 @@ class Check {
       findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
     }
     for (const made of this.#made) if (!findings.some((one) => isSame(one, made))) findings.push(made);
-    return findings
-      .filter(({ invariant }) => this.#isOn(invariant))
-      .sort((a, b) => RANK[a.severity] - RANK[b.severity]);
+    return grouped(findings.filter(({ invariant }) => this.#isOn(invariant)));
   }
 }
 
@@ -415,8 +421,6 @@ function hasContents({ maps, globals, slots }: World): boolean {
   const lists = [...Object.values(maps ?? {}), ...Object.values(slots ?? {})];
   return lists.some((entries) => entries.length > 0) || Object.keys(globals ?? {}).length > 0;
 }
-
-const RANK = { error: 0, warning: 1, info: 2 } as const;
 
 /** Two findings of one invariant at one line are one, seen on two packets. */
 function isSame(a: CheckFinding, b: CheckFinding): boolean {

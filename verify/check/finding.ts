@@ -26,6 +26,10 @@ export interface CheckFinding {
   readonly divergence?: Divergence;
   /** Further lines for a person: the verifier's log. */
   readonly details?: readonly string[];
+  /** What the same line breaks for the same cause, weaker ones last (`group.ts`). */
+  readonly also?: readonly CheckFinding[];
+  /** Set where a line breaks so many invariants that all of them are one finding. */
+  readonly isWholeLine?: boolean;
 }
 
 /**

@@ -26,7 +26,8 @@ export function findingOf(divergence: Divergence): CheckFinding {
   };
 }
 
-function invariantOf(finding: Finding, came: Uint8Array | undefined): string {
+/** @param came the packet that shows it, as it came */
+export function invariantOf(finding: Finding, came: Uint8Array | undefined): string {
   if (finding.breach !== undefined) return finding.breach.invariant;
   if (finding.part === 'checksum') {
     const cause = came === undefined ? undefined : checksumCause(came, finding)?.id;

@@ -82,7 +82,9 @@ function counted(findings: readonly CheckFinding[]): string {
     return count === 0 ? [] : [of(count, severity)];
   });
   const notes = findings.filter(({ severity }) => severity === 'info').length;
-  return [...parts, ...(notes === 0 ? [] : [of(notes, 'note')])].join(', ');
+  const text = [...parts, ...(notes === 0 ? [] : [of(notes, 'note')])].join(', ');
+  const more = findings.reduce((sum, { also = [] }) => sum + also.length, 0);
+  return more === 0 ? text : `${text} (and ${more} more on the same lines)`;
 }
 
 function of(count: number, what: string): string {

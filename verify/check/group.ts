@@ -1,0 +1,101 @@
+/**
+ * What has one cause is one finding. A line that writes breaks several invariants where it writes too much or too seldom
+ * looks at the packet first: the strongest of them stands for the others, which are listed with it.
+ *
+ * Two faults on two lines are never put together, nor two known causes of a wrong checksum: each wants a correction of
+ * its own. Only a line that breaks more than `FEW` invariants is taken to write whatever the packet holds.
+ */
+import { RULES } from '../invariants/rules.ts';
+import { SEVERITIES } from '../severity.ts';
+import type { CheckFinding } from './finding.ts';
+
+/** So many invariants a line may break for reasons of their own. */
+export const FEW = 3;
+
+const BY_WRITING = /^(checksum|lengths|fragments|payload|ethertype|ttl|reply)\//;
+
+/** Layers whose checksum programs do not know: to write there without knowing any is one fault. */
+const FOREIGN = /^checksum\/(sctp|udplite|dccp|gre|igmp|pim|vrrp|ospf|ospf3)$/;
+
+const ORDER: ReadonlyMap<string, number> = new Map(RULES.map(({ id }, at) => [id, at]));
+
+/** Findings with one cause, the strongest first. */
+export interface Group {
+  readonly members: readonly [CheckFinding, ...CheckFinding[]];
+  /** Does the line break so much that all of it is one? */
+  readonly isWholeLine: boolean;
+}
+
+/** @param findings each by itself: `also` of none is set */
+export function groupsOf(findings: readonly CheckFinding[]): Group[] {
+  const counts = new Map<string | undefined, number>();
+  for (const [first] of together(findings, causeOf)) {
+    const line = lineOf(first);
+    counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  const isCrowded = (one: CheckFinding): boolean => {
+    const line = lineOf(one);
+    return line !== undefined && counts.get(line)! > FEW;
+  };
+  return together(findings, (one) => (isCrowded(one) ? lineOf(one) : causeOf(one))).map((members) => ({
+    members,
+    isWholeLine: isCrowded(members[0]),
+  }));
+}
+
+/** Findings of one line and cause as one, errors first. */
+export function grouped(findings: readonly CheckFinding[]): CheckFinding[] {
+  return groupsOf(findings)
+    .map(asFinding)
+    .sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+/** The strongest of a group, which stands for it. */
+export function asFinding({ members: [first, ...also], isWholeLine }: Group): CheckFinding {
+  if (also.length === 0) return first;
+  return { ...first, also, ...(isWholeLine ? { isWholeLine } : {}) };
+}
+
+/** The findings of groups, each by itself, the strongest of a group first. */
+export function ungrouped(findings: readonly CheckFinding[]): CheckFinding[] {
+  return findings.flatMap(({ also = [], isWholeLine: _, ...own }) => [own, ...also]);
+}
+
+/** Is it about what was written, and not about decisions, runs or the program's text? */
+export function isByWriting({ invariant }: CheckFinding): boolean {
+  return BY_WRITING.test(invariant);
+}
+
+/** Groups by key, in the order of their first; what has no key stays by itself. */
+function together(
+  findings: readonly CheckFinding[],
+  keyOf: (finding: CheckFinding) => string | undefined,
+): Group['members'][] {
+  const groups = new Map<string | CheckFinding, [CheckFinding, ...CheckFinding[]]>();
+  for (const one of findings) {
+    const key = keyOf(one) ?? one;
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [one]);
+    else known.push(one);
+  }
+  return [...groups.values()].map((members) => members.sort((a, b) => weakness(a) - weakness(b)));
+}
+
+/** Errors before warnings, and in the order of the register: a known cause before an unknown one. */
+function weakness({ severity, invariant }: CheckFinding): number {
+  return SEVERITIES.indexOf(severity) * RULES.length + (ORDER.get(invariant) ?? 0);
+}
+
+function lineOf({ source, severity, invariant }: CheckFinding): string | undefined {
+  if (source === undefined || severity === 'info' || !BY_WRITING.test(invariant)) return undefined;
+  return `${source.file}:${source.line}`;
+}
+
+function causeOf(finding: CheckFinding): string | undefined {
+  const line = lineOf(finding);
+  if (line === undefined) return undefined;
+  const { invariant } = finding;
+  const [family] = invariant.split('/');
+  if (family !== 'checksum') return `${line} ${family}`;
+  return `${line} ${FOREIGN.test(invariant) ? 'foreign checksum' : invariant}`;
+}
