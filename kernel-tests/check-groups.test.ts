@@ -42,7 +42,7 @@ describeKernel('a line that writes without looking', ['compiler'], () => {
       '--baseline',
       path('accepted.json'),
     ];
-    const first = await runInProcess(...args, ...files, '--runs', '6000', '--seed', '1', '--json');
+    const first = await runInProcess(...args, ...files, '--runs', '3000', '--seed', '1', '--json');
     const document = JSON.parse(first.out);
     expect(() => parse(checkReportShape, document)).not.toThrow();
     const errors = document.programs[0].findings.filter(
@@ -50,7 +50,9 @@ describeKernel('a line that writes without looking', ['compiler'], () => {
     );
     const lines: number[] = errors.map((one: { source: { line: number } }) => one.source.line);
     // The other fault stays a finding of its own.
-    expect([...new Set(lines)].sort()).toEqual([lineWith('/* blind */'), lineWith('/* no checksum */')].sort());
+    expect([...new Set(lines)].sort()).toEqual(
+      [lineWith('/* blind */'), lineWith('/* no checksum */')].sort(),
+    );
     const blind = errors.filter(
       (one: { source: { line: number } }) => one.source.line === lineWith('/* blind */'),
     );
@@ -72,7 +74,7 @@ describeKernel('a line that writes without looking', ['compiler'], () => {
       ...args,
       ...files,
       '--runs',
-      '6000',
+      '3000',
       '--seed',
       '1',
       '--update-baseline',
@@ -80,7 +82,7 @@ describeKernel('a line that writes without looking', ['compiler'], () => {
     expect(update.err).toMatch(/with them: (pass|incomplete)/);
     const accepted = parse(baselineShape, JSON.parse(readFileSync(path('accepted.json'), 'utf8')));
     expect(accepted.findings.map(({ fingerprint }) => fingerprint)).toContain(blind[0].fingerprint);
-    const other = await runInProcess(...args, ...files, '--runs', '3000', '--seed', 'another', '--json');
+    const other = await runInProcess(...args, ...files, '--runs', '2000', '--seed', 'another', '--json');
     const { findings } = JSON.parse(other.out).programs[0];
     const open = findings.filter(
       ({ source, severity }: { source?: { line: number }; severity: string }) =>

@@ -53,6 +53,8 @@ export interface RunnerOptions {
   readonly observe?: (world: World, input: PacketBatch, reports: readonly BatchReport[]) => void;
   /** Runs programs in the kernel; is asked about what the machine stops where none of the engines does. */
   readonly kernel?: Engine;
+  /** How often a kind of what the oracle finds is handed over, each time on another case; default: once. */
+  readonly sightings?: number;
   /** Asked between batches: should it hand over what it has, and stop? */
   readonly isOver: () => boolean;
 }
@@ -81,7 +83,8 @@ export class BatchRunner {
   readonly #able: Engine[] = [];
   readonly #seed: Seed;
   readonly #source: PacketSource;
-  readonly #kinds = new Set<string>();
+  /** How often each was met. */
+  readonly #kinds = new Map<string, number>();
   readonly #judge: ViolationJudge;
   #mask: ClockMask | undefined;
   #stack: StackMask | undefined;
@@ -396,8 +399,11 @@ export class BatchRunner {
   }
 
   #note(finding: Finding, { world, input, seen, saved }: Part): void {
-    if (this.#kinds.has(kindOf(finding))) return;
-    this.#kinds.add(kindOf(finding));
+    const kind = kindOf(finding);
+    const sightings = this.#kinds.get(kind) ?? 0;
+    const most = finding.engines[0] === 'oracle' ? (this.#options.sightings ?? 1) : 1;
+    if (sightings >= most) return;
+    this.#kinds.set(kind, sightings + 1);
     const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
     this.#found.push({
       finding,

@@ -30,6 +30,8 @@ export interface CollectorOptions {
    * divergence that cannot be saved is reported all the same, with what this says, or throws.
    */
   readonly save?: (divergence: Divergence) => Promise<Saved>;
+  /** Tells findings of one kind apart. */
+  readonly places?: { placeOf(found: Found): Promise<string | undefined> };
   /** Called a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -113,7 +115,8 @@ export class Collector {
     this.#sum = this.#sum === undefined ? segment.report : mergeReports([this.#sum, segment.report]);
     this.progress();
     for (const found of segment.found) {
-      const kind = kindOf(found.finding);
+      const place = (await this.#options.places?.placeOf(found)) ?? '';
+      const kind = `${kindOf(found.finding)} ${place}`;
       if (this.#kinds.has(kind)) continue;
       this.#kinds.add(kind);
       if (this.#divergences.length < this.#options.maxDivergences) await this.#keep(found, investigate);

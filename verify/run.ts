@@ -13,7 +13,7 @@ import { BatchRunner, type PacketSource, type RunnerOptions } from './batch-runn
 import { Collector, type Progress } from './collector.ts';
 import type { Guidance } from './guide/guide.ts';
 import { guidedCases } from './guide/guided-run.ts';
-import { investigate } from './investigate.ts';
+import { type Investigation, investigate } from './investigate.ts';
 import type { Judging, Oracle } from './judging.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { Found } from './segment.ts';
@@ -54,8 +54,8 @@ export interface VerifyOptions {
   readonly maxDivergences?: number;
   /** How to shrink, or false: not at all. */
   readonly shrink?: Omit<ShrinkOptions, 'signal' | 'onSmaller'> | false;
-  /** Does a finding show nothing that is not known already? Such a one is kept as it was met, and not made small. */
-  readonly isKnown?: (found: Found) => Promise<boolean>;
+  /** Tells findings of one kind apart; default: they are one. */
+  readonly places?: Places;
   /** Ends the run early; the report is complete for what was done. */
   readonly signal?: AbortSignal;
   /**
@@ -66,6 +66,24 @@ export interface VerifyOptions {
   /** Called a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
 }
+
+/**
+ * Where a program is to blame: two faults that break the same are two findings where they lie in two places. Finding out
+ * takes a run of the interpreter, so that only the first few sightings of each kind are asked about.
+ */
+export interface Places {
+  /** @returns undefined where nobody knows */
+  placeOf(found: Found): Promise<string | undefined>;
+  /** Enters a finding. @returns whether it shows nothing new: such a one is kept as it was met, and not made small */
+  isKnown(found: Found): Promise<boolean>;
+  /** Has making it small led away from its place, to what was known before? */
+  hasStrayed(found: Found, small: Investigation): boolean;
+}
+
+type OnSmaller = Parameters<Parameters<Collector['take']>[1]>[1];
+
+/** Of each kind that are asked about. */
+const SIGHTINGS = 8;
 
 const DEFAULT_RUNS = 20_000;
 
@@ -78,22 +96,35 @@ export function totalPackets({ runs, seconds }: { runs?: number; seconds?: numbe
 export async function verify(options: VerifyOptions): Promise<ProgramReport> {
   const { shrink, signal, maxDivergences = 1 } = options;
   const total = totalPackets(options);
+  const { places } = options;
   const collector = new Collector({ ...options, total, maxDivergences });
   const kernel = options.kernel ?? options.engines.find(({ name }) => isKernel(name));
   const asked = kernel === undefined ? {} : { kernel };
-  const runner = new BatchRunner({ ...options, ...asked, total, isOver: () => collector.isOver() });
-  const look: Parameters<typeof collector.take>[1] = async (found, onSmaller) =>
+  const sightings = places === undefined ? {} : { sightings: SIGHTINGS };
+  const runner = new BatchRunner({
+    ...options,
+    ...asked,
+    ...sightings,
+    total,
+    isOver: () => collector.isOver(),
+  });
+  const lookAt = (found: Found, isSmall: boolean, onSmaller: OnSmaller): Promise<Investigation> =>
     investigate(found, {
       program: options.program,
       engines: runner.engines,
       onSmaller,
       ...asked,
       ...(options.oracle === undefined ? {} : { oracle: options.oracle }),
-      ...(shrink === false || (await options.isKnown?.(found)) === true
+      ...(shrink === false || isSmall
         ? { shrink: false }
         : { shrink: { ...shrink, ...(signal === undefined ? {} : { signal }) } }),
       ...(options.witness === undefined ? {} : { witness: options.witness }),
     });
+  const look: Parameters<typeof collector.take>[1] = async (found, onSmaller) => {
+    const isKnown = (await places?.isKnown(found)) === true;
+    const small = await lookAt(found, isKnown, onSmaller);
+    return !isKnown && places?.hasStrayed(found, small) === true ? lookAt(found, true, onSmaller) : small;
+  };
   try {
     for await (const segment of runner.replay(options.cases ?? [])) await collector.take(segment, look);
     if (options.guidance !== undefined)

@@ -1,17 +1,23 @@
 /**
- * Which line broke what so far: the second packet that shows the same need not be made small, nor the twentieth of a line
- * that breaks everything. Either takes seconds, and nobody would look at it.
+ * Which line broke what so far. Two faults of one kind are two findings where they lie on two lines; the second packet that
+ * shows one of them need not be made small, nor the twentieth of a line that breaks everything: either takes seconds, and
+ * nobody would look at it.
  */
 import type { Program } from '../../sim/runtime/program.ts';
+import type { Investigation } from '../investigate.ts';
 import { originOf } from '../origin.ts';
+import type { SourcePlaceWithText } from '../outcome.ts';
+import type { Places } from '../run.ts';
 import type { Found } from '../segment.ts';
 import { invariantOf } from './findings.ts';
 import { FEW } from './group.ts';
 
-export class BrokenLines {
+export class BrokenLines implements Places {
   readonly #program: Program;
   /** Invariants by the line that breaks them. */
   readonly #broken = new Map<string, Set<string>>();
+  /** Where each was met. */
+  readonly #lines = new WeakMap<Found, string | undefined>();
 
   constructor(program: Program) {
     this.#program = program;
@@ -22,16 +28,48 @@ export class BrokenLines {
     return [...this.#broken.values()].some(({ size }) => size > FEW);
   }
 
-  /** Enters what was found. @returns whether it says nothing new, or too much was said of its line before */
-  async isKnown({ finding, case: shown }: Found): Promise<boolean> {
-    const source = await originOf(this.#program, shown, finding);
-    if (source === undefined) return false;
-    const line = `${source.file}:${source.line}`;
+  async placeOf(found: Found): Promise<string | undefined> {
+    if (this.#lines.has(found)) return this.#lines.get(found);
+    const source = await this.#origin(found);
+    const line = source === undefined ? undefined : textOf(source);
+    this.#lines.set(found, line);
+    return line;
+  }
+
+  async isKnown(found: Found): Promise<boolean> {
+    const line = await this.placeOf(found);
+    if (line === undefined) return false;
     const broken = this.#broken.get(line) ?? new Set();
     this.#broken.set(line, broken);
-    const invariant = invariantOf(finding, shown.stimuli[finding.packet]?.packet);
+    const invariant = invariantOf(found.finding, cameAs(found));
     const isKnown = broken.has(invariant) || broken.size > FEW;
     broken.add(invariant);
     return isKnown;
   }
+
+  hasStrayed(found: Found, small: Investigation): boolean {
+    const { source } = small.finding;
+    if (source === undefined || small.state === 'found') return false;
+    const line = textOf(source);
+    if (line === this.#lines.get(found)) return false;
+    return this.#broken.get(line)?.has(invariantOf(small.finding, cameAs(small))) === true;
+  }
+
+  /** The packet alone shows it in most programs, and takes no time. */
+  async #origin({ finding, case: shown }: Found): Promise<SourcePlaceWithText | undefined> {
+    const { packet } = finding;
+    const alone = { ...shown, stimuli: shown.stimuli.slice(packet, packet + 1) };
+    return (
+      (await originOf(this.#program, alone, { ...finding, packet: 0 })) ??
+      (packet === 0 ? undefined : await originOf(this.#program, shown, finding))
+    );
+  }
+}
+
+function textOf({ file, line }: SourcePlaceWithText): string {
+  return `${file}:${line}`;
+}
+
+function cameAs({ finding, case: shown }: Pick<Found, 'finding' | 'case'>): Uint8Array | undefined {
+  return shown.stimuli[finding.packet]?.packet;
 }

@@ -375,7 +375,7 @@ class Check {
       oracle: checkJudging(program, this.#isOn),
       maxDivergences: MAX_FINDINGS,
       shrink: { maxSeconds: this.#options.shrinkSeconds ?? DEFAULT_SHRINK_SECONDS },
-      isKnown: (found) => this.#lines.isKnown(found),
+      places: this.#lines,
       ...(worlds === undefined ? {} : { worlds }),
       ...(source === undefined ? {} : { source }),
       ...(kernel === undefined ? {} : { kernel }),
