@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Program } from '../../sim/runtime/program.ts';
+import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
 import { proveProgram } from '../../verify/prove/prove.ts';
 import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
 import { EXIT, environmentFailure, inputFailure } from '../failure.ts';
@@ -23,6 +24,7 @@ interface Options {
   readonly maxLength: number;
   readonly solverTime: number;
   readonly maxEntries: readonly string[];
+  readonly off: readonly string[];
   readonly allPaths?: boolean;
   readonly json?: boolean;
   readonly report?: string;
@@ -49,6 +51,7 @@ export function registerProve(program: Command): void {
       5,
     )
     .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .option('--off <invariant>', 'leave this property out (ttl/step), or its group (reply)', repeated, [])
     .option('--all-paths', 'print the whole tree of paths')
     .option('--json', 'print one JSON document')
     .option(
@@ -67,6 +70,11 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   if (options.maxLength > LONGEST || options.maxLength < 14) {
     throw inputFailure(`--max-length must be from 14 to ${LONGEST} bytes, not ${options.maxLength}`);
   }
+  for (const name of options.off) {
+    if (!isProvable(name))
+      throw inputFailure(`--off: there is no property “${name}”; docs/prove.md lists them`);
+  }
+  const isOn = (id: string): boolean => !options.off.some((name) => isNamed(id, name));
   const interrupt = onInterrupt();
   const programs = withMaxEntries(await resolvePrograms(names), options.maxEntries).flatMap(byEntry);
   const solver = await createZ3Solver({ timeout: options.solverTime * 1000 });
@@ -87,6 +95,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
         limits: { shortest: 0, longest: options.maxLength, mostMetadata: 32 },
         paths: options.paths,
         time: options.time * 1000,
+        isOn,
         stopped: () => interrupt.signal.aborted,
         onProgress: ({ paths, waiting, reached }) =>
           terminal.progress(
@@ -112,6 +121,11 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   else terminal.print(`${verdict.toUpperCase()}: ${reason}`);
   const code = { pass: EXIT.agreed, fail: EXIT.found, incomplete: EXIT.incomplete }[verdict];
   process.exitCode = isInterrupted && verdict !== 'fail' ? EXIT.interrupted : code;
+}
+
+/** Names of properties: those of invariants, and the checksum of each layer. */
+function isProvable(name: string): boolean {
+  return isKnownRule(name) || /^checksum\/(other|ipv4|icmp|icmpv6|tcp|udp|udplite|sctp|dccp)$/.test(name);
 }
 
 /** One program for each of its entries. */

@@ -13,6 +13,7 @@ import {
 } from '../../sim/runtime/schema.ts';
 import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
 import type { Property } from '../../verify/prove/property.ts';
+import type { Severity } from '../../verify/severity.ts';
 import { count, type ProveReport, type ProveVerdict } from './report.ts';
 
 export interface ProveReportJson {
@@ -45,7 +46,7 @@ interface ProvedProgramJson {
 
 interface FindingJson {
   readonly invariant: string;
-  readonly severity: 'error';
+  readonly severity: Severity;
   readonly source?: PlaceJson;
   readonly summary: string;
   /** The saved case. */
@@ -144,10 +145,10 @@ function place({ file, line }: SourcePlace): PlaceJson {
 }
 
 function findingJson(property: Property, file: string | undefined): FindingJson {
-  const { invariant, reason, witness, confirmedBy, source } = property;
+  const { invariant, severity, reason, witness, confirmedBy, source } = property;
   return {
     invariant,
-    severity: 'error',
+    severity,
     ...(source === undefined ? {} : { source: place(source) }),
     summary: reason ?? invariant,
     ...(file === undefined ? {} : { file }),
@@ -180,7 +181,7 @@ const programShape: Schema<ProvedProgramJson> = object<ProvedProgramJson>({
   findings: list(
     object<FindingJson>({
       invariant: text,
-      severity: oneOf('error'),
+      severity: oneOf('error', 'warning', 'info'),
       source: optional(placeShape),
       summary: text,
       file: optional(text),

@@ -26,7 +26,9 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
   for (const property of proof.properties) {
     const style = property.status === 'proved' ? 'green' : property.status === 'refuted' ? 'red' : 'yellow';
     const reason = property.reason === undefined ? '' : `: ${property.reason}`;
-    lines.push(`  ${terminal.style(style, `${property.invariant} ${property.status}`)}${reason}`);
+    const severity =
+      property.status === 'refuted' && property.severity !== 'error' ? ` (${property.severity})` : '';
+    lines.push(`  ${terminal.style(style, `${property.invariant} ${property.status}`)}${severity}${reason}`);
     if (property.witness !== undefined) lines.push(`    packet ${hex(property.witness.stimulus.packet)}`);
     const file = report.files.get(property.invariant);
     if (file !== undefined) lines.push(`    saved as ${file}`);

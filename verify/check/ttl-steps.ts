@@ -95,7 +95,7 @@ export class TtlSteps {
 }
 
 /** The outermost IP header's TTL before and after, where addresses stayed and the frame got another destination MAC. */
-function ttlOf(
+export function ttlOf(
   pair: FramePair,
 ): { readonly came: number; readonly left: number; readonly at: number } | undefined {
   const { is, was, before, beforeOffset, after, afterOffset, shift } = pair;

@@ -6,6 +6,7 @@ export function assumptionsOf(
   inputs: Inputs,
   paths: readonly PathState[],
   notJudged: readonly string[],
+  ofProperties: readonly string[],
 ): string[] {
   const { limits, hook, machine } = inputs;
   const all = [
@@ -24,6 +25,7 @@ export function assumptionsOf(
     all.push('maps hold anything before the packet comes, and nobody changes them while it is processed');
   }
   for (const one of new Set(paths.flatMap((path) => path.assumptions))) all.push(one);
+  all.push(...ofProperties);
   if (notJudged.length > 0) all.push(`checksums are not judged in what is ${notJudged.join(', ')}`);
   all.push('the instructions and helpers mean what the machine of this version takes them to mean');
   return all;

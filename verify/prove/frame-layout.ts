@@ -40,8 +40,28 @@ export interface Guide {
   number(term: Term): bigint;
 }
 
+/** An IP header. */
+export interface LaidIp {
+  readonly version: 4 | 6;
+  readonly start: number;
+  /** Where the packet ends by its own length: offset in the frame, 64 bits. */
+  readonly end: Term;
+}
+
+/** A UDP or TCP header: how long it says that it is, of TCP nothing, and how much its IP packet has for it; 64 bits. */
+export interface LaidTransport {
+  readonly start: number;
+  readonly stated: Term | undefined;
+  readonly available: Term;
+}
+
 export interface Layout {
   readonly checksums: readonly LaidChecksum[];
+  /** Outermost first; as far as headers may have changed. */
+  readonly ips: readonly LaidIp[];
+  readonly transports: readonly LaidTransport[];
+  /** Does a length contradict another one, or the frame? `rest` says which. */
+  readonly isBroken: boolean;
   /** Why nothing further in was looked at: a fragment, a truncated packet, a protocol that nobody knows here. */
   readonly rest: string | undefined;
   /** Where addresses and data of a packet begin that is whole, but whose checksum nobody knows here. */
@@ -58,37 +78,47 @@ interface IpHeader {
   readonly hasOptions: boolean;
 }
 
+/** Why nothing behind the IP header of a fragment is looked at. */
+export const FRAGMENT = 'a fragment';
+
 const MOST_TAGS = 3;
 /** Packets in packets. */
 const MOST_NESTED = 3;
 
-export function layoutOf(state: Guide, frame: TermFrame): Layout {
+/** @param wantsKept whether the first IP header is wanted that leaves as it came, with all behind it */
+export function layoutOf(state: Guide, frame: TermFrame, wantsKept: boolean = false): Layout {
   const checksums: LaidChecksum[] = [];
-  const walker = new Walker(state, frame, checksums);
+  const walker = new Walker(state, frame, checksums, wantsKept);
   const rest = walker.ethernet();
-  return { checksums, rest, open: walker.open, transport: walker.transport };
+  const { open, transport, ips, transports, isBroken } = walker;
+  return { checksums, ips, transports, isBroken, rest, open, transport };
 }
 
 class Walker {
   readonly #state: Guide;
   readonly #frame: TermFrame;
   readonly #checksums: LaidChecksum[];
+  readonly #wantsKept: boolean;
   transport: Layout['transport'];
   open: Layout['open'];
+  readonly ips: LaidIp[] = [];
+  readonly transports: LaidTransport[] = [];
+  isBroken = false;
 
-  constructor(state: Guide, frame: TermFrame, checksums: LaidChecksum[]) {
+  constructor(state: Guide, frame: TermFrame, checksums: LaidChecksum[], wantsKept: boolean) {
     this.#state = state;
+    this.#wantsKept = wantsKept;
     this.#frame = frame;
     this.#checksums = checksums;
   }
 
   ethernet(): string | undefined {
     // Only addresses changed, or nothing: whatever follows is as it came.
-    if (this.#frame.keepsFrom?.(12) === true) return undefined;
+    if (!this.#wantsKept && this.#frame.keepsFrom?.(12) === true) return undefined;
     if (!this.#has(14)) return 'shorter than an Ethernet header';
     let at = 14;
     for (let tags = 0; tags < MOST_TAGS && this.#isTag(at - 2); tags++) {
-      if (this.#frame.keepsFrom?.(at) === true) return undefined;
+      if (!this.#wantsKept && this.#frame.keepsFrom?.(at) === true) return undefined;
       if (!this.#has(at + 4)) return 'a truncated tag';
       at += 4;
     }
@@ -98,14 +128,20 @@ class Walker {
 
   #ipv4(at: number, depth: number): string | undefined {
     const { pool } = this.#state;
-    if (this.#frame.keepsFrom?.(at) === true) return undefined;
-    if (!this.#has(at + 20)) return 'a truncated IPv4 header';
+    const isKept = this.#frame.keepsFrom?.(at) === true;
+    if (isKept && !this.#wantsKept) return undefined;
+    if (!this.#has(at + 20)) return this.#broken('a truncated IPv4 header');
     const first = this.#frame.byte(at);
-    if (!this.#decideEqual(pool.extract(first, 4, 4), 4)) return 'an IPv4 packet of another version';
+    if (!this.#decideEqual(pool.extract(first, 4, 4), 4))
+      return this.#broken('an IPv4 packet of another version');
+    const total = this.#u16(at + 2);
+    this.ips.push({ version: 4, start: at, end: pool.addConst(total, at) });
+    if (isKept) return undefined;
     const words = pool.extract(first, 0, 4);
-    if (this.#state.decide(pool.less(words, pool.constant(4, 5)))) return 'an impossible IPv4 header length';
+    if (this.#state.decide(pool.less(words, pool.constant(4, 5))))
+      return this.#broken('an impossible IPv4 header length');
     const header = Number(this.#state.number(words)) * 4;
-    if (!this.#has(at + header)) return 'a truncated IPv4 header';
+    if (!this.#has(at + header)) return this.#broken('a truncated IPv4 header');
     this.#checksums.push({
       layer: 'ipv4',
       start: at,
@@ -116,13 +152,13 @@ class Walker {
       pseudo: [],
       overIpv6: false,
     });
-    if (this.#frame.keepsFrom?.(at + 12) === true) return undefined;
-    const fragment = pool.concat([pool.extract(this.#frame.byte(at + 6), 0, 6), this.#frame.byte(at + 7)]);
-    if (!this.#decideEqual(fragment, 0)) return this.#unknown('a fragment', at + 12, at + header);
-    const total = this.#u16(at + 2);
-    if (this.#state.decide(pool.less(total, pool.constant(64, header)))) return 'an impossible total length';
+    if (!this.#wantsKept && this.#frame.keepsFrom?.(at + 12) === true) return undefined;
+    if (this.#state.decide(pool.less(total, pool.constant(64, header))))
+      return this.#broken('an impossible total length');
     if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(total, at))))
-      return 'a truncated packet';
+      return this.#broken('a truncated packet');
+    const fragment = pool.concat([pool.extract(this.#frame.byte(at + 6), 0, 6), this.#frame.byte(at + 7)]);
+    if (!this.#decideEqual(fragment, 0)) return this.#unknown(FRAGMENT, at + 12, at + header);
     const addresses = Array.from({ length: 8 }, (_, index) => this.#frame.byte(at + 12 + index));
     const length = pool.addConst(total, -header);
     const above = { addresses, from: at + 12, hasOptions: header > 20 };
@@ -131,14 +167,16 @@ class Walker {
 
   #ipv6(at: number, depth: number): string | undefined {
     const { pool } = this.#state;
-    if (this.#frame.keepsFrom?.(at) === true) return undefined;
-    if (!this.#has(at + 40)) return 'a truncated IPv6 header';
+    const isKept = this.#frame.keepsFrom?.(at) === true;
+    if (isKept && !this.#wantsKept) return undefined;
+    if (!this.#has(at + 40)) return this.#broken('a truncated IPv6 header');
     if (!this.#decideEqual(pool.extract(this.#frame.byte(at), 4, 4), 6))
-      return 'an IPv6 packet of another version';
-    if (this.#frame.keepsFrom?.(at + 8) === true) return undefined;
+      return this.#broken('an IPv6 packet of another version');
     const payload = this.#u16(at + 4);
+    this.ips.push({ version: 6, start: at, end: pool.addConst(payload, at + 40) });
+    if (isKept || (!this.#wantsKept && this.#frame.keepsFrom?.(at + 8) === true)) return undefined;
     if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(payload, at + 40))))
-      return 'a truncated packet';
+      return this.#broken('a truncated packet');
     const addresses = Array.from({ length: 32 }, (_, index) => this.#frame.byte(at + 8 + index));
     const above = { addresses, from: at + 8, hasOptions: false };
     return this.#transport(this.#frame.byte(at + 6), at + 40, payload, above, depth);
@@ -170,13 +208,16 @@ class Walker {
         return this.#unknown(reason, from, at);
       }
       if (this.#state.decide(pool.less(length, pool.constant(64, header))))
-        return 'a truncated transport header';
+        return this.#broken('a truncated transport header');
+      const stated = layer === 'udp' ? this.#u16(at + 4) : undefined;
+      if (layer === 'udp' || layer === 'tcp') this.transports.push({ start: at, stated, available: length });
       let size = length;
       let isAbsent = false;
-      if (layer === 'udp') {
-        size = this.#u16(at + 4);
-        if (this.#state.decide(pool.less(size, pool.constant(64, 8)))) return 'an impossible UDP length';
-        if (this.#state.decide(pool.less(length, size))) return 'an impossible UDP length';
+      if (stated !== undefined) {
+        size = stated;
+        if (this.#state.decide(pool.less(size, pool.constant(64, 8))))
+          return this.#broken('an impossible UDP length');
+        if (this.#state.decide(pool.less(length, size))) return this.#broken('an impossible UDP length');
         isAbsent = this.#decideEqual(pool.concat([this.#frame.byte(at + 6), this.#frame.byte(at + 7)]), 0);
       }
       const pseudo = layer === 'icmp' ? [] : [...addresses, pool.constant(8, 0), pool.constant(8, number)];
@@ -184,6 +225,11 @@ class Walker {
       return undefined;
     }
     return this.#unknown('a protocol without a checksum that is known here', from, at);
+  }
+
+  #broken(reason: string): string {
+    this.isBroken = true;
+    return reason;
   }
 
   #unknown(reason: string, addresses: number, payload: number): string {

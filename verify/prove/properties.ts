@@ -1,57 +1,67 @@
-/** What must hold of every packet, asked of every path: checksums, lengths, TTL, actions, bytes that nobody wrote. */
+/** What must hold of every packet, asked of every path: of the run, and of the frame that leaves. */
 import { packetByte } from '../../sim/ebpf/symbolic/access.ts';
-import { enumerate, split } from '../../sim/ebpf/symbolic/explore.ts';
+import { enumerate, follow, split } from '../../sim/ebpf/symbolic/explore.ts';
 import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
-import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
-import { actionName, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
-import { leaves } from '../../sim/runtime/delivery.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
-import { type LaidChecksum, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
+import { FragmentPorts } from './fragment-ports.ts';
+import { FRAGMENT, type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
+import {
+  changesLengths,
+  type FrameCase,
+  fragmentQuestions,
+  lengthQuestions,
+  type Question,
+  ttlAndReplyQuestions,
+} from './frame-questions.ts';
+import { OTHER_PROTOCOLS } from './other-checksums.ts';
 import type { Property } from './property.ts';
+import { PropertyRows } from './property-rows.ts';
+import { RoutedTtl } from './routed-ttl.ts';
+import { judgeRun, mayLeave } from './run-properties.ts';
 import { type Trial, Trials } from './trial.ts';
 import type { Witness } from './witness.ts';
 
-/** Cases that one path is split into for its checksums. */
+/** Cases that one path is split into for its headers. */
 const MOST_CASES = 400;
 /** Packets of each case that are tried before its proof, and after one that failed; of one program before its proofs. */
 const TRIES = 6;
 const TRIES_AFTER = 300;
 const MOST_TRIES = 3000;
+/** Packets that are tried where a question has an answer. */
+const TRIES_OF_QUESTION = 24;
 
-/** A path on which the headers are known: frames as they came and left, and their checksums. */
-interface Case {
+/** A path on which the headers are known: frames as they came and left, their checksums, and what must not be. */
+interface Case extends FrameCase {
   readonly state: PathState;
-  readonly before: TermFrame;
-  readonly after: TermFrame;
-  readonly came: readonly LaidChecksum[];
-  readonly left: readonly LaidChecksum[];
-}
-
-interface Row {
-  paths: number;
-  refuted: { readonly witness: Witness; readonly reason: string } | undefined;
-  undecided: string | undefined;
+  /** None once they have been asked. */
+  readonly questions: readonly Question[] | undefined;
 }
 
 export class PropertyJudge {
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new PropertyRows();
   readonly #inputs: Inputs;
   readonly #feasibility: Feasibility;
   readonly #stopped: () => boolean;
   readonly #trials: Trials;
+  readonly #fragmentPorts: FragmentPorts;
+  readonly #routed: RoutedTtl;
   #tried = 0;
   /** What of the checksums nobody judged. */
   readonly #notJudged = new Set<string>();
+  /** What the proofs take for granted besides. */
+  readonly #assumed = new Set<string>();
 
   constructor(inputs: Inputs, feasibility: Feasibility, confirmer: Confirmer, stopped: () => boolean) {
     this.#inputs = inputs;
     this.#feasibility = feasibility;
     this.#stopped = stopped;
     this.#trials = new Trials(inputs, confirmer);
+    this.#fragmentPorts = new FragmentPorts(inputs, feasibility, confirmer);
+    this.#routed = new RoutedTtl(inputs, feasibility, confirmer);
   }
 
   /**
@@ -59,7 +69,7 @@ export class PropertyJudge {
    * @param witness on which it does, and `why`
    */
   stops(state: PathState, witness: Witness | undefined, why: string | undefined): void {
-    const row = this.#row('verifier/stopped');
+    const row = this.#rows.row('verifier/stopped');
     row.paths++;
     if (witness !== undefined) row.refuted ??= { witness, reason: `the machine stops the program: ${why}` };
     else if (state.end?.kind === 'violation') row.undecided ??= `a path ends in ${state.end.reason}`;
@@ -67,128 +77,28 @@ export class PropertyJudge {
 
   /** Judges one path that has ended. @param witness that takes it */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
-    this.#action(state, witness);
-    this.#target(state, witness);
-    this.#unwritten(state, witness);
-    if (state.end?.kind !== 'exit' || !this.#mayLeave(state.end.action)) return;
+    judgeRun(this.#inputs, state, witness, this.#rows);
+    await this.#fragmentPorts.judge(state, this.#rows);
+    if (state.end?.kind !== 'exit' || !mayLeave(this.#inputs, state.end.action)) return;
+    await this.#routed.judge(state, witness);
     if (isUntouched(this.#inputs, state)) return;
-    await this.#checksums(state);
+    await this.#frames(state);
   }
 
   /** @param open why a property may be broken by what was not looked at */
   properties(open: string | undefined): Property[] {
-    return [...this.#rows].map(([invariant, { paths, refuted, undecided }]) => {
-      const status =
-        refuted !== undefined ? 'refuted' : (undecided ?? open) !== undefined ? 'undecided' : 'proved';
-      return {
-        invariant,
-        status,
-        reason: refuted?.reason ?? undecided ?? (status === 'undecided' ? open : undefined),
-        paths,
-        witness: refuted?.witness,
-        confirmedBy: refuted === undefined ? [] : ['vm'],
-        source: undefined,
-      };
-    });
+    this.#routed.enter(this.#rows);
+    return this.#rows.properties(open);
   }
 
-  #row(invariant: string): Row {
-    let row = this.#rows.get(invariant);
-    if (row === undefined) {
-      row = { paths: 0, refuted: undefined, undecided: undefined };
-      this.#rows.set(invariant, row);
-    }
-    return row;
-  }
-
-  #mayLeave(action: Term): boolean {
-    return !isConst(action) || leaves(this.#inputs.hook, Number(BigInt.asIntN(32, action.value)));
-  }
-
-  #action(state: PathState, witness: Witness | undefined): void {
-    if (state.end?.kind !== 'exit') return;
-    const row = this.#row('action/unknown');
-    row.paths++;
-    const { action } = state.end;
-    const [least, most] = this.#inputs.hook === 'xdp' ? [0n, 4n] : [-1n, 8n];
-    const only = state.knowledge.only(action);
-    if (only === undefined) {
-      row.undecided ??= 'a path returns a number that is not known';
-      return;
-    }
-    const returned = BigInt.asIntN(32, only);
-    if (returned >= least && returned <= most) return;
-    if (witness === undefined) row.undecided ??= `a path returns ${returned}, for which no packet was made`;
-    else row.refuted ??= { witness, reason: `the program returns ${returned}` };
-  }
-
-  /** A redirect has a target that a helper has stored. */
-  #target(state: PathState, witness: Witness | undefined): void {
-    if (state.end?.kind !== 'exit') return;
-    const { hook } = this.#inputs;
-    const redirected = hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT;
-    const only = state.knowledge.only(state.end.action);
-    if (only === undefined || BigInt.asIntN(32, only) !== BigInt(redirected)) return;
-    const row = this.#row('redirect/no-target');
-    row.paths++;
-    if (state.redirect !== undefined) return;
-    const reason = `the program returns ${actionName(hook, redirected)}, and no helper has stored a target`;
-    if (witness === undefined) row.undecided ??= reason;
-    else row.refuted ??= { witness, reason };
-  }
-
-  #unwritten(state: PathState, witness: Witness | undefined): void {
-    if (state.end?.kind !== 'exit') return;
-    const isUnwritten = (term: Term): boolean =>
-      [...unknownsOf(term)].some((one) => one.name.startsWith('unwritten.'));
-    const decision = this.#row('uninitialized/decision');
-    const frame = this.#row('uninitialized/frame');
-    decision.paths++;
-    frame.paths++;
-    if (this.#mayLeave(state.end.action)) this.#room(state, witness, frame);
-    if (state.readsUnwritten === undefined) return;
-    if (state.constraints.some((one) => isUnwritten(one.condition)) || isUnwritten(state.end.action)) {
-      if (witness === undefined) decision.undecided ??= 'a path depends on bytes that nobody wrote';
-      else decision.refuted ??= { witness, reason: 'bytes of the stack that nobody wrote decide' };
-    }
-    if (!this.#mayLeave(state.end.action)) return;
-    const { bytes } = state.packet;
-    if (bytes.written().some((at) => isUnwritten(bytes.byte(state.pool, at)!))) {
-      if (witness === undefined) frame.undecided ??= 'bytes that nobody wrote go into the frame';
-      else frame.refuted ??= { witness, reason: 'bytes of the stack that nobody wrote leave with the frame' };
-    }
-  }
-
-  /** The room that `bpf_xdp_adjust_head` makes in front holds what another packet left there, until it is written. */
-  #room(state: PathState, witness: Witness | undefined, frame: Row): void {
-    const inputs = this.#inputs;
-    const { packet, pool } = state;
-    const { min, max } = state.knowledge.range(packet.data);
-    if (min >= BigInt(inputs.data)) return;
-    const written = new Set(packet.bytes.written());
-    let at = Number(max);
-    while (at < inputs.data && written.has(at)) at++;
-    const start = Number(min);
-    if (min === max && at >= inputs.data) {
-      // Written, but with what lay there: as good as not.
-      at = start;
-      while (at < inputs.data && !isBefore(packet.bytes.byte(pool, at)!)) at++;
-      if (at >= inputs.data) return;
-    }
-    const which = min === max ? `byte ${at - start} of the frame` : 'room in front of the frame';
-    if (min !== max || witness === undefined) frame.undecided ??= `${which} may leave as nobody wrote it`;
-    else frame.refuted ??= { witness, reason: `${which} leaves as nobody wrote it` };
-  }
-
-  async #checksums(path: PathState): Promise<void> {
+  async #frames(path: PathState): Promise<void> {
     const waiting = [path.copy()];
     waiting[0]!.end = path.end;
     const cases: Case[] = [];
     while (waiting.length > 0) {
       const state = waiting.pop()!;
       if (this.#stopped() || cases.length > MOST_CASES) {
-        const reason = this.#stopped() ? 'it was interrupted' : 'too many cases on one path';
-        for (const [name, row] of this.#rows) if (name.startsWith('checksum/')) row.undecided ??= reason;
+        this.#leaveOpen(this.#stopped() ? 'it was interrupted' : 'too many cases on one path');
         return;
       }
       try {
@@ -199,7 +109,8 @@ export class PropertyJudge {
         else if (error instanceof Enumerate) children = await enumerate(state, error.term, this.#feasibility);
         else throw error;
         if (typeof children === 'string') {
-          this.#row('checksum/ipv4').undecided ??= children;
+          this.#rows.row('checksum/ipv4').undecided ??= children;
+          this.#leaveOpen(children);
           return;
         }
         for (const child of children) {
@@ -217,16 +128,21 @@ export class PropertyJudge {
         // A byte that may or may not be part of the message makes two cases.
         if (!(error instanceof Split)) throw error;
         for (const child of await split(one.state, error.condition, this.#feasibility)) {
-          cases.push({ ...one, state: child });
+          cases.push({ ...one, state: child, questions: undefined });
         }
       }
       if (this.#stopped()) {
-        for (const [name, row] of this.#rows) {
-          if (name.startsWith('checksum/')) row.undecided ??= 'it was ended before the proof was';
-        }
+        this.#leaveOpen('it was ended before the proof was');
         return;
       }
     }
+  }
+
+  /** Nothing of frames that was asked so far is proved. */
+  #leaveOpen(reason: string): void {
+    this.#rows.row('lengths').undecided ??= reason;
+    this.#rows.row('fragments').undecided ??= reason;
+    for (const group of ['checksum', 'ttl', 'reply']) this.#rows.leaveOpen(group, reason);
   }
 
   #caseOf(state: PathState): Case {
@@ -248,39 +164,75 @@ export class PropertyJudge {
     };
     const came = layoutOf(state, before);
     const left = layoutOf(state, after);
-    this.#tryFirst(state, before, came.checksums, after);
-    this.#lengths(before, came.checksums, after);
+    const frames: FrameCase = { before, after, came, left };
+    const questions = [
+      ...ttlAndReplyQuestions(inputs, state, frames, (sentence) => this.#assumed.add(sentence)),
+      ...fragmentQuestions(pool, frames),
+    ];
+    this.#tryFirst(state, frames);
     for (const { rest } of [came, left]) if (rest !== undefined) this.#notJudged.add(rest);
-    this.#unjudged(before, came, after);
-    return { state, before, after, came: came.checksums, left: left.checksums };
+    return { state, ...frames, questions };
   }
 
-  /** Addresses, or bytes behind them, of a packet whose checksum nobody here can judge. */
-  #unjudged(before: TermFrame, { rest, open }: Layout, after: TermFrame): void {
-    if (rest === undefined || open === undefined) return;
-    const { longest } = this.#inputs.limits;
-    const from = open.addresses;
-    for (let at = from; at < longest; at++) {
-      if (before.keepsFrom?.(at) === true) return;
-      if (before.byte(at) === after.byte(at)) continue;
-      this.#row('checksum/other').undecided ??=
-        `${at < open.payload ? 'addresses' : 'data'} of ${rest} are written: nobody here judges its checksum`;
+  /** Where lengths may have changed, more headers are needed, and with them more cases. */
+  async #lengths(one: Case): Promise<void> {
+    const row = this.#rows.row('lengths');
+    row.paths++;
+    if (!changesLengths(one) || this.#rows.isRefuted('lengths')) return;
+    if (this.#rows.isRefuted('ethertype')) {
+      row.undecided ??= 'an EtherType does not name what follows it';
       return;
+    }
+    const waiting = [one.state];
+    let cases = 0;
+    while (waiting.length > 0) {
+      const state = waiting.pop()!;
+      if (this.#stopped() || ++cases > MOST_CASES) {
+        row.undecided ??= this.#stopped() ? 'it was interrupted' : 'too many cases on one path';
+        return;
+      }
+      const { before, after } = one;
+      if (this.#rows.isRefuted('lengths')) return;
+      try {
+        const [came, left] = [layoutOf(state, before, true), layoutOf(state, after, true)];
+        const questions = lengthQuestions(state.pool, { before, after, came, left });
+        for (const question of questions) await this.#ask({ ...one, state }, question);
+      } catch (error) {
+        let children: PathState[] | string;
+        if (error instanceof Split) children = await split(state, error.condition, this.#feasibility);
+        else if (error instanceof Enumerate) children = await enumerate(state, error.term, this.#feasibility);
+        else throw error;
+        if (typeof children === 'string') {
+          row.undecided ??= children;
+          return;
+        }
+        for (const child of children) {
+          child.end = state.end;
+          waiting.push(child);
+        }
+      }
     }
   }
 
-  async #proveCase({ state, before, after, came, left }: Case): Promise<void> {
-    for (const [one, other] of pairs(came, left)) {
-      const row = this.#row(`checksum/${other.layer}`);
+  async #proveCase(one: Case): Promise<void> {
+    const { state, before, after, came, left, questions } = one;
+    if (questions !== undefined) {
+      this.#rows.row('fragments').paths++;
+      await this.#lengths(one);
+      for (const question of questions) await this.#ask(one, question);
+      await this.#unjudged(one);
+    }
+    for (const [was, is] of pairs(came.checksums, left.checksums)) {
+      const row = this.#rows.row(`checksum/${is.layer}`);
       row.paths++;
       if (row.refuted !== undefined) continue;
-      const verdict = await proveChecksum(state, before, one, after, other, this.#feasibility);
+      const verdict = await proveChecksum(state, before, was, after, is, this.#feasibility);
       if (verdict.kind === 'proved') continue;
       if (verdict.kind === 'undecided') {
         row.undecided ??= verdict.reason;
         continue;
       }
-      for (const trial of this.#trials.run(state, verdict.values, before, came, after, TRIES_AFTER, one)) {
+      for (const trial of this.#trials.run(state, verdict.values, one, TRIES_AFTER, was)) {
         this.#enter(trial);
         if (row.refuted !== undefined) break;
       }
@@ -288,43 +240,90 @@ export class PropertyJudge {
     }
   }
 
+  /** Can a question be answered with yes on this path? Then packets that do are tried. */
+  async #ask(one: Case, { invariant, broken, sentence }: Question): Promise<void> {
+    const row = this.#rows.row(invariant);
+    if (invariant.includes('/')) row.paths++;
+    if (this.#rows.isRefuted(invariant)) return;
+    const state = await follow(one.state, broken, this.#feasibility);
+    if (state === undefined) return;
+    state.end = one.state.end;
+    if (state.values === undefined) {
+      row.undecided ??= `${sentence}: ${state.doubt}`;
+      return;
+    }
+    for (const trial of this.#trials.run(state, state.values, one, TRIES_OF_QUESTION)) {
+      this.#enter(trial, invariant);
+      if (this.#rows.isRefuted(invariant)) return;
+    }
+    row.undecided ??= `${sentence}; no packet was found that shows it`;
+  }
+
+  /** Addresses, or bytes behind them, of a packet whose checksum no proof here covers: tried as what it may be. */
+  async #unjudged(one: Case): Promise<void> {
+    const { state, before, after, came } = one;
+    const { rest, open, transport } = came;
+    if (rest === undefined || open === undefined) return;
+    const changed = firstChange(this.#inputs, one, open.addresses);
+    if (changed === undefined) return;
+    const row = this.#rows.row('checksum/other');
+    row.paths++;
+    const { pool } = state;
+    const protocol = transport?.protocol ?? before.byte(open.addresses - 3);
+    const conditions = OTHER_PROTOCOLS.map((number) => pool.equal(protocol, pool.constant(8, number)));
+    if (rest === FRAGMENT) {
+      const at = open.addresses - 12 + 6;
+      const offset = pool.concat([pool.extract(before.byte(at), 0, 5), before.byte(at + 1)]);
+      const isLater = pool.not(pool.equal(offset, pool.constant(13, 0)));
+      conditions.unshift(...conditions.map((one) => pool.and(one, isLater)));
+    }
+    for (const condition of conditions) {
+      const child = await follow(state, condition, this.#feasibility);
+      if (child?.values === undefined || this.#tried >= MOST_TRIES) continue;
+      child.end = state.end;
+      for (const trial of this.#trials.run(child, child.values, { before, after, came }, TRIES)) {
+        this.#tried++;
+        this.#enter(trial);
+      }
+    }
+    const what = changed < open.payload ? 'addresses' : 'data';
+    row.undecided ??= `${what} of ${rest} are written: nobody here judges its checksum`;
+  }
+
   /** Ordinary packets first: what they show needs no proof. */
-  #tryFirst(state: PathState, before: TermFrame, came: readonly LaidChecksum[], after: TermFrame): void {
+  #tryFirst(state: PathState, frames: FrameCase): void {
     if (state.values === undefined || this.#tried >= MOST_TRIES) return;
-    for (const trial of this.#trials.run(state, state.values, before, came, after, TRIES)) {
+    for (const trial of this.#trials.run(state, state.values, frames, TRIES)) {
       this.#tried++;
       this.#enter(trial);
     }
   }
 
-  #enter({ witness, fault, breaches }: Trial): void {
-    if (fault !== undefined) {
-      this.#row(`checksum/${fault.layer}`).refuted ??= { witness, reason: faultText(fault) };
-    }
-    for (const { invariant, sentence } of breaches)
-      this.#row(invariant).refuted ??= { witness, reason: sentence };
-  }
-
-  /** Lengths are right where they were, while nobody writes them and the frame keeps its length. */
-  #lengths(before: TermFrame, came: readonly LaidChecksum[], after: TermFrame): void {
-    const row = this.#row('lengths');
-    row.paths++;
-    const fields = came.flatMap(({ layer, start }) => {
-      if (layer === 'ipv4') return [start, start + 2, start + 3, start + 6, start + 7];
-      if (layer === 'udp') return [start + 4, start + 5];
-      return layer === 'tcp' ? [start + 12] : [];
-    });
-    if (before.length !== after.length)
-      row.undecided ??= 'the frame becomes longer or shorter: tried, not proved';
-    else if (fields.some((at) => before.byte(at) !== after.byte(at))) {
-      row.undecided ??= 'a length or fragment field is written: tried, not proved';
-    }
+  /** @param asked the invariant that the packet was made for */
+  #enter({ witness, fault, breaches }: Trial, asked?: string): void {
+    if (fault !== undefined) this.#rows.refute(`checksum/${fault.layer}`, witness, faultText(fault));
+    for (const { invariant, sentence, ifAsked } of breaches)
+      if (!ifAsked || invariant === asked) this.#rows.refute(invariant, witness, sentence);
   }
 
   /** What of the frames that leave changed was not judged. */
   notJudged(): string[] {
     return [...this.#notJudged].sort();
   }
+
+  /** What the proofs of properties take for granted. */
+  assumed(): string[] {
+    return [...this.#assumed];
+  }
+}
+
+/** The first byte from an offset on that leaves otherwise than it came; undefined: none. */
+function firstChange(inputs: Inputs, { before, after }: FrameCase, from: number): number | undefined {
+  for (let at = from; at < inputs.limits.longest; at++) {
+    if (before.keepsFrom?.(at) === true) return undefined;
+    if (before.byte(at) !== after.byte(at)) return at;
+  }
+  return undefined;
 }
 
 function faultText({ layer, kind, after }: ChecksumFault): string {
@@ -363,11 +362,6 @@ function pairs(
 
 function family({ layer }: LaidChecksum): string {
   return layer === 'icmpv6' ? 'icmp' : layer;
-}
-
-/** Is it a byte that lay in front of the frame? */
-function isBefore(term: Term): boolean {
-  return term.operation === 'var' && term.name.startsWith('before');
 }
 
 /** Does the frame leave just as it came? */

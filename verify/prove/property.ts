@@ -1,5 +1,6 @@
 /** What is proved, refuted or left open about a program: one row for each invariant. */
 import type { EngineName } from '../../sim/engines/register.ts';
+import type { Severity } from '../severity.ts';
 import type { SourcePlace } from './branches.ts';
 import type { Witness } from './witness.ts';
 
@@ -7,6 +8,8 @@ export interface Property {
   /** As `check` names it: `checksum/icmp`, `action/unknown`. */
   readonly invariant: string;
   readonly status: 'proved' | 'refuted' | 'undecided';
+  /** What a refutation means, as in docs/invariants.md. */
+  readonly severity: Severity;
   /** Of `proved`: undefined. */
   readonly reason: string | undefined;
   /** Paths that it was asked of. */

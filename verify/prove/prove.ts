@@ -24,6 +24,8 @@ export interface ProveOptions {
   readonly paths?: number;
   /** Milliseconds. */
   readonly time?: number;
+  /** Is the property of this name wanted? Default: all are. */
+  readonly isOn?: (invariant: string) => boolean;
   readonly stopped?: () => boolean;
   readonly now?: () => number;
   readonly onProgress?: (progress: ProveProgress) => void;
@@ -144,12 +146,13 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     inputs,
     paths,
     branches,
-    properties: judge.properties(open ?? left),
+    properties: judge.properties(open ?? left).filter(({ invariant }) => options.isOn?.(invariant) ?? true),
     cut: exploration.cut,
     assumptions: assumptionsOf(
       inputs,
       paths.map((one) => one.state),
       judge.notJudged(),
+      judge.assumed(),
     ),
     counts: feasibility.counts,
     seconds: (now() - started) / 1000,

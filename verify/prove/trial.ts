@@ -9,21 +9,38 @@ import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
-import { deliveryOf, leaves } from '../../sim/runtime/delivery.ts';
+import { DELIVERY, deliveryOf, leaves } from '../../sim/runtime/delivery.ts';
+import { ttlOf } from '../check/ttl-steps.ts';
 import { INVARIANTS } from '../invariants/index.ts';
-import type { Breach } from '../invariants/invariant.ts';
+import type { Invariant } from '../invariants/invariant.ts';
+import { laterFragments } from '../invariants/later-fragments.ts';
+import { reply } from '../invariants/reply.ts';
+import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type ChecksumFault, ChecksumJudge } from '../oracle/judge.ts';
 import type { Confirmer } from './confirm.ts';
 import { type LaidChecksum, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
+import type { FrameCase } from './frame-questions.ts';
+import { otherChecksum } from './other-checksums.ts';
 import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
 
 export interface Trial {
   readonly witness: Witness;
   readonly fault: ChecksumFault | undefined;
-  readonly breaches: readonly Breach[];
+  readonly breaches: readonly TriedBreach[];
 }
+
+export interface TriedBreach {
+  readonly invariant: string;
+  readonly sentence: string;
+  /** Does it count only where it was looked for? Others than the program may be to blame: what maps hold, who sends. */
+  readonly ifAsked: boolean;
+}
+
+const JUDGES: readonly Invariant[] = [...INVARIANTS, laterFragments, transports, ttl, reply];
+/** Groups of invariants that count only where they were asked for. */
+const ASKED: readonly string[] = ['ttl', 'reply'];
 
 export class Trials {
   readonly #inputs: Inputs;
@@ -45,9 +62,7 @@ export class Trials {
   *run(
     state: PathState,
     values: Assignment,
-    before: TermFrame,
-    came: readonly LaidChecksum[],
-    after: TermFrame,
+    { before, after, came }: Pick<FrameCase, 'before' | 'after' | 'came'>,
     most: number,
     suspect?: LaidChecksum,
   ): Generator<Trial> {
@@ -67,13 +82,9 @@ export class Trials {
         whole = preferring(state, whole, [pool.equal(before.length, pool.constant(64, length))]);
         for (let round = 0; round < 2; round++) whole = this.#whole(state, whole, before);
       }
-      makeRight(
-        whole,
-        before,
-        suspect === undefined ? laidIn(state, whole, before).checksums : came,
-        suspect,
-        free,
-      );
+      const laid = suspect === undefined ? laidIn(state, whole, before) : came;
+      makeRight(whole, before, laid.checksums, suspect, free);
+      makeOthersRight(whole, before, laid);
       const evaluator = new Evaluator(whole);
       if (!state.constraints.every((one) => evaluator.isTrue(one.condition))) continue;
       const witness = witnessFor(this.#inputs, state, whole);
@@ -101,12 +112,20 @@ export class Trials {
       delivery: deliveryOf(hook, left.action),
       redirect: undefined,
     };
-    const breaches = [...INVARIANTS, ttl].flatMap((one) => this.#breach(one.judge(this.#pair, passage)));
+    const breaches: TriedBreach[] = [];
+    for (const one of JUDGES) {
+      const breach = one.judge(this.#pair, passage);
+      if (breach === undefined) continue;
+      const ifAsked = ASKED.includes(one.name);
+      if (breach.severity === 'error' || ifAsked) breaches.push({ ...breach, ifAsked });
+    }
+    const step = passage.delivery === DELIVERY.redirected ? ttlOf(this.#pair) : undefined;
+    const lowered = step === undefined ? 0 : step.came - step.left;
+    if (lowered > 1) {
+      const sentence = `a packet that is redirected leaves with its TTL lowered by ${lowered}`;
+      breaches.push({ invariant: 'ttl/step', sentence, ifAsked: true });
+    }
     return { witness, fault: this.#judge.judgePair(this.#pair), breaches };
-  }
-
-  #breach(breach: Breach | undefined): Breach[] {
-    return breach?.severity === 'error' ? [breach] : [];
   }
 
   /** Lengths that fit the frame, where the path leaves the choice. */
@@ -168,6 +187,25 @@ function freeBytes(inputs: Inputs, state: PathState, before: TermFrame, after: T
     if (byte.operation === 'var' && !asked.has(byte) && kept.has(byte)) free.add(byte);
   }
   return free;
+}
+
+/** The same for protocols whose checksum no proof covers. */
+function makeOthersRight(
+  values: Map<Term, bigint>,
+  { byte, length }: TermFrame,
+  { ips, transport }: Layout,
+): void {
+  const ip = ips.at(-1);
+  if (transport === undefined || ip === undefined) return;
+  const evaluator = new Evaluator(values);
+  const packet = Uint8Array.from({ length: Number(evaluator.value(length)) }, (_, at) =>
+    Number(evaluator.value(byte(at))),
+  );
+  const protocol = Number(evaluator.value(transport.protocol));
+  for (const [at, value] of otherChecksum(packet, ip.start, transport.start, protocol) ?? []) {
+    const term = byte(at);
+    if (term.operation === 'var') values.set(term, BigInt(value));
+  }
 }
 
 /** Sets what is free, or else the checksum itself, so that every checksum is right; innermost first. */

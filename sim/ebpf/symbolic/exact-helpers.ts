@@ -89,21 +89,33 @@ const redirect: SymbolicHelper = (_inputs, state, [ifindex, flags]) => {
   const { pool } = state;
   const target = pool.extract(ifindex!.term, 0, 32);
   if (state.hook === 'xdp') {
-    if (!isZero(state, flags!.term)) return errno(state, XDP_ABORTED);
-    state.redirect = target;
-    return errno(state, XDP_REDIRECT);
+    if (!isZero(state, flags!.term)) return refuse(state, 'bpf_redirect', XDP_ABORTED);
+    return send(state, target, XDP_REDIRECT);
   }
   const others = pool.and(flags!.term, pool.constant(64, ~1n));
-  if (!isZero(state, others)) return errno(state, TC_ACT_SHOT);
-  state.redirect = target;
-  return errno(state, TC_ACT_REDIRECT);
+  if (!isZero(state, others)) return refuse(state, 'bpf_redirect', TC_ACT_SHOT);
+  return send(state, target, TC_ACT_REDIRECT);
 };
 
 const redirectPeer: SymbolicHelper = (_inputs, state, [ifindex, flags]) => {
-  if (!isZero(state, flags!.term)) return errno(state, TC_ACT_SHOT);
-  state.redirect = state.pool.extract(ifindex!.term, 0, 32);
-  return errno(state, TC_ACT_REDIRECT);
+  if (!isZero(state, flags!.term)) return refuse(state, 'bpf_redirect_peer', TC_ACT_SHOT);
+  return send(state, state.pool.extract(ifindex!.term, 0, 32), TC_ACT_REDIRECT);
 };
+
+function send(state: PathState, target: Term, returned: number): Term {
+  state.redirect = target;
+  state.refusal = undefined;
+  return errno(state, returned);
+}
+
+/** What a helper does with flags that it does not know. */
+function refuse(state: PathState, helper: string, returned: number): Term {
+  state.refusal = {
+    returned,
+    reason: `${helper} refuses its flags, and the program returns what it returned`,
+  };
+  return errno(state, returned);
+}
 
 const ACTION_MASK = 3n;
 const BROADCAST_FLAGS = 24n;
@@ -115,12 +127,14 @@ const redirectMap: SymbolicHelper = (inputs, state, [map, key, flags]) => {
   const isDevices = type === 'DEVMAP' || type === 'DEVMAP_HASH';
   const known =
     ACTION_MASK | (isDevices && inputs.machine.kernel.redirectMapBroadcasts ? BROADCAST_FLAGS : 0n);
-  if (!isZero(state, pool.and(flags!.term, pool.constant(64, ~known)))) return errno(state, XDP_ABORTED);
+  if (!isZero(state, pool.and(flags!.term, pool.constant(64, ~known))))
+    return refuse(state, 'bpf_redirect_map', XDP_ABORTED);
   if (!isZero(state, pool.and(flags!.term, pool.constant(64, 8n))))
     throw new NotFollowed('a redirect to all devices of a map');
   const target = redirectTarget(inputs, state, index, pool.extract(key!.term, 0, 32));
   // A miss takes the target away that an earlier call has stored.
   state.redirect = target;
+  state.refusal = undefined;
   return target === undefined
     ? pool.and(flags!.term, pool.constant(64, ACTION_MASK))
     : errno(state, XDP_REDIRECT);

@@ -138,7 +138,10 @@ export class PathState {
   /** Conditions that nobody knew the answer to, so that the path was split. */
   splits = 0;
   tailCalls = 0;
+  /** The target that the last redirect stored. */
   redirect: Term | undefined;
+  /** What the last redirect returned where its helper did not know the flags, and why. */
+  refusal: { readonly returned: number; readonly reason: string } | undefined;
   /** Queues that were written, and how often. */
   readonly pushed: Map<number, number> = new Map();
   /** TC: length of what lies before the network header. */
@@ -196,6 +199,7 @@ export class PathState {
     this.splits = from.splits;
     this.tailCalls = from.tailCalls;
     this.redirect = from.redirect;
+    this.refusal = from.refusal;
     for (const [map, count] of from.pushed) this.pushed.set(map, count);
     this.networkOffset = from.networkOffset;
     this.assumptions = from.assumptions;

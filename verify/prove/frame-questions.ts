@@ -1,0 +1,246 @@
+/**
+ * What must not become of a frame that leaves, as conditions over the inputs of one path: TTLs, replies, lengths, fragments.
+ * Where the path cannot meet such a condition, the property is proved for it; where it can, packets that do are tried with
+ * the judges that `check` has.
+ */
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { ETHERNET_MINIMUM } from '../oracle/frame-pair.ts';
+import type { LaidIp, Layout, TermFrame } from './frame-layout.ts';
+
+export interface Question {
+  /** As `check` names it; `lengths` and `fragments` for all of their parts. */
+  readonly invariant: string;
+  /** When it is broken. */
+  readonly broken: Term;
+  /** What that would be, for what stays undecided. */
+  readonly sentence: string;
+}
+
+/** A frame on one path, as it came and as it left, with the headers that may have changed. */
+export interface FrameCase {
+  readonly before: TermFrame;
+  readonly after: TermFrame;
+  readonly came: Layout;
+  readonly left: Layout;
+}
+
+/** Is told of what the answers take for granted. */
+export type Assume = (sentence: string) => void;
+
+const VALID = 'TTLs and addresses that come from maps, globals and helpers are valid ones';
+
+/** @throws {Split} while the path does not say where the frame goes */
+export function ttlAndReplyQuestions(
+  inputs: Inputs,
+  state: PathState,
+  frames: FrameCase,
+  assume: Assume,
+): Question[] {
+  if (state.end?.kind !== 'exit' || frames.came.isBroken || frames.left.isBroken) return [];
+  const delivery = deliveryOf(inputs.hook, Number(BigInt.asIntN(32, state.number(state.end.action))));
+  const { came, left } = frames;
+  const questions: Question[] = [];
+  for (const [was, is] of ipPairs(came, left)) {
+    if (was === undefined || was.version !== is.version) continue;
+    questions.push(...ttlQuestions(state.pool, frames, was, is, delivery, assume));
+  }
+  const [was, is] = [came.ips[0], left.ips[0]];
+  if (was !== undefined && was.version === is?.version)
+    questions.push(...replyQuestions(state.pool, frames, was, is, delivery, assume));
+  return questions;
+}
+
+/** Each IP header of the frame that left with what it was: the innermost with the innermost. */
+function ipPairs(came: Layout, left: Layout): (readonly [LaidIp | undefined, LaidIp])[] {
+  const shift = came.ips.length - left.ips.length;
+  return left.ips.map((is, index) => [came.ips[index + shift], is]);
+}
+
+function ttlQuestions(
+  pool: TermPool,
+  { before, after }: FrameCase,
+  was: LaidIp,
+  is: LaidIp,
+  delivery: Delivery,
+  assume: Assume,
+): Question[] {
+  const at = is.version === 4 ? 8 : 7;
+  const then = before.byte(was.start + at);
+  const now = after.byte(is.start + at);
+  if (then === now) return [];
+  if (isFromElsewhere(now)) {
+    assume(VALID);
+    return [];
+  }
+  const name = is.version === 4 ? 'TTL' : 'hop limit';
+  const byte = (value: number): Term => pool.constant(8, value);
+  const questions: Question[] = [
+    {
+      invariant: 'ttl/expired',
+      broken: pool.and(pool.equal(now, byte(0)), pool.not(pool.equal(then, byte(0)))),
+      sentence: `a ${name} may come to 0 in a packet that goes on`,
+    },
+    {
+      invariant: 'ttl/wrapped',
+      broken: pool.and(pool.equal(now, byte(255)), pool.equal(then, byte(0))),
+      sentence: `a ${name} of 0 may become 255`,
+    },
+  ];
+  const isLowered = [...unknownsOf(then)].every((one) => unknownsOf(now).has(one));
+  if (isLowered && delivery === DELIVERY.redirected && goesToNextHop(before, after, was, is)) {
+    const one = pool.subtract(then, byte(1));
+    questions.push({
+      invariant: 'ttl/step',
+      broken: pool.and(pool.less(now, then), pool.not(pool.equal(now, one))),
+      sentence: `a ${name} may be lowered by more than one`,
+    });
+  }
+  return questions;
+}
+
+/** The same addresses at the same place, behind another destination MAC address: the packet was routed. */
+function goesToNextHop(before: TermFrame, after: TermFrame, was: LaidIp, is: LaidIp): boolean {
+  if (was.start !== is.start) return false;
+  const [from, to] = is.version === 4 ? [12, 20] : [8, 40];
+  for (let at = is.start + from; at < is.start + to; at++)
+    if (before.byte(at) !== after.byte(at)) return false;
+  for (let at = 0; at < 6; at++) if (before.byte(at) !== after.byte(at)) return true;
+  return false;
+}
+
+/** Frames that go back to the source they came from, with another source than before. */
+function replyQuestions(
+  pool: TermPool,
+  { before, after }: FrameCase,
+  was: LaidIp,
+  is: LaidIp,
+  delivery: Delivery,
+  assume: Assume,
+): Question[] {
+  if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return [];
+  const [at, size] = is.version === 4 ? [12, 4] : [8, 16];
+  const field = (frame: TermFrame, start: number): Term[] =>
+    Array.from({ length: size }, (_, index) => frame.byte(start + index));
+  const source = { old: field(before, was.start + at), now: field(after, is.start + at) };
+  const destination = { old: field(before, was.start + at + size), now: field(after, is.start + at + size) };
+  const same = (a: readonly Term[], b: readonly Term[]): Term =>
+    pool.all(a.map((byte, index) => pool.equal(byte, b[index]!)));
+  const isBack = pool.and(same(destination.now, source.old), pool.not(same(source.now, source.old)));
+  const isSwapped = same(source.now, destination.old);
+  const [first] = source.now as [Term];
+  const filled = (value: number): Term =>
+    pool.all(source.now.map((byte) => pool.equal(byte, pool.constant(8, value))));
+  const isGroup =
+    size === 16
+      ? pool.equal(first, pool.constant(8, 0xff))
+      : pool.or(pool.equal(pool.extract(first, 4, 4), pool.constant(4, 0xe)), filled(0xff));
+  const questions = [
+    {
+      invariant: 'reply/group-source',
+      broken: pool.all([isBack, isSwapped, isGroup]),
+      sentence: 'a packet to a group may be answered with the group as its source',
+    },
+  ];
+  if (source.now.some(isFromElsewhere)) assume(VALID);
+  else {
+    questions.push({
+      invariant: 'reply/zero-source',
+      broken: pool.all([isBack, pool.not(isSwapped), filled(0)]),
+      sentence: 'a reply may have the source address 0',
+    });
+  }
+  return questions;
+}
+
+/** Does a byte depend on anything but the frame as it came? */
+function isFromElsewhere(term: Term): boolean {
+  for (const { name } of unknownsOf(term)) if (!/^(p\d+|length)$/.test(name)) return true;
+  return false;
+}
+
+/** Did the program write a length, or change how long the frame is, or where headers lie? Else lengths stay as they came. */
+export function changesLengths({ before, after, came, left }: FrameCase): boolean {
+  if (before.length !== after.length || came.ips.length !== left.ips.length) return true;
+  for (const [index, { start, version }] of left.ips.entries()) {
+    const was = came.ips[index]!;
+    if (was.start !== start || was.version !== version) return true;
+    for (const at of version === 4 ? [0, 2, 3] : [4, 5])
+      if (before.byte(start + at) !== after.byte(start + at)) return true;
+  }
+  if (came.transports.length !== left.transports.length) return true;
+  return left.transports.some(({ start, stated }, index) => {
+    const was = came.transports[index]!;
+    if (was.start !== start || (was.stated === undefined) !== (stated === undefined)) return true;
+    if (stated !== undefined) return was.stated !== stated;
+    return before.byte(start + 12) !== after.byte(start + 12);
+  });
+}
+
+/**
+ * Where lengths that agreed when the frame came may no longer do so.
+ * @param frames with their headers as far as the first IP header that left as it came, with all behind it
+ */
+export function lengthQuestions(pool: TermPool, { before, after, came, left }: FrameCase): Question[] {
+  if (came.isBroken) return [];
+  const question = (broken: Term, sentence: string): Question => ({
+    invariant: 'lengths',
+    broken,
+    sentence,
+  });
+  const fits = (frame: TermFrame, ips: readonly LaidIp[]): Term =>
+    pool.all(ips.map(({ end }, index) => pool.not(pool.less(ips[index - 1]?.end ?? frame.length, end))));
+  const fitted = fits(before, came.ips);
+  if (left.isBroken) return [question(fitted, `the frame may leave with ${left.rest}`)];
+  const questions: Question[] = [
+    question(pool.and(fitted, pool.not(fits(after, left.ips))), 'an IP packet may claim more than there is'),
+  ];
+  const [outer, first] = [left.ips[0], came.ips[0]];
+  if (outer !== undefined && first !== undefined) {
+    const beyond = [first, ipPairs(came, left)[0]![0] ?? first].map(({ end }) => {
+      const padding = pool.subtract(before.length, end);
+      return pool.less(pool.add(outer.end, padding), after.length);
+    });
+    const isLong = pool.less(pool.constant(64, ETHERNET_MINIMUM), after.length);
+    const broken = pool.all([fitted, isLong, ...beyond]);
+    questions.push(question(broken, 'bytes may lie behind the packet that no length counts'));
+  }
+  const shift = came.transports.length - left.transports.length;
+  for (const [index, is] of left.transports.entries()) {
+    const was = came.transports[index + shift];
+    if (is.stated !== undefined) {
+      const allowed =
+        was?.stated === undefined ? pool.constant(64, 0) : pool.subtract(was.available, was.stated);
+      const broken = pool.less(pool.add(is.stated, allowed), is.available);
+      questions.push(question(broken, 'the UDP length may be less than the IP packet has room for'));
+      continue;
+    }
+    const fitsIn = (frame: TermFrame, start: number, available: Term): Term => {
+      const words = pool.zeroExtend(64, pool.extract(frame.byte(start + 12), 4, 4));
+      const isShort = pool.less(words, pool.constant(64, 5));
+      return pool.not(pool.or(isShort, pool.less(available, pool.shiftLeft(words, 2))));
+    };
+    const didFit = was === undefined ? pool.true : fitsIn(before, was.start, was.available);
+    const broken = pool.and(didFit, pool.not(fitsIn(after, is.start, is.available)));
+    questions.push(question(broken, 'the TCP data offset may go beyond the segment'));
+  }
+  return questions.filter(({ broken }) => !isConst(broken) || broken.value === 1n);
+}
+
+/** Fragment offset and “more fragments” stay as they came. */
+export function fragmentQuestions(pool: TermPool, { before, after, came, left }: FrameCase): Question[] {
+  if (came.isBroken || left.isBroken) return [];
+  const word = (frame: TermFrame, { start }: LaidIp): Term =>
+    pool.concat([pool.extract(frame.byte(start + 6), 0, 6), frame.byte(start + 7)]);
+  return ipPairs(came, left).flatMap(([was, is]) => {
+    if (is.version !== 4 || (was !== undefined && was.version !== 4)) return [];
+    const now = word(after, is);
+    const then = was === undefined ? pool.constant(14, 0) : word(before, was);
+    if (now === then) return [];
+    const sentence = 'a fragment offset, or the flag for more fragments, may change';
+    return [{ invariant: 'fragments', broken: pool.not(pool.equal(now, then)), sentence }];
+  });
+}

@@ -1,0 +1,79 @@
+/** Programs that ask the kernel for a route, redirect to the next hop, and leave the TTL as it came. */
+import { packetByte } from '../../sim/ebpf/symbolic/access.ts';
+import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { ttlOf } from '../check/ttl-steps.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
+import type { Confirmer } from './confirm.ts';
+import type { PropertyRows } from './property-rows.ts';
+import type { Witness } from './witness.ts';
+
+const INVARIANT = 'ttl/not-lowered';
+
+export class RoutedTtl {
+  readonly #inputs: Inputs;
+  readonly #feasibility: Feasibility;
+  readonly #confirmer: Confirmer;
+  readonly #pair = new FramePair();
+  #left: Witness | undefined;
+  #open: string | undefined;
+  #lowered = 0;
+  #paths = 0;
+
+  constructor(inputs: Inputs, feasibility: Feasibility, confirmer: Confirmer) {
+    this.#inputs = inputs;
+    this.#feasibility = feasibility;
+    this.#confirmer = confirmer;
+  }
+
+  /** @param witness that takes the path */
+  async judge(state: PathState, witness: Witness | undefined): Promise<void> {
+    const { hook, data } = this.#inputs;
+    if (state.end?.kind !== 'exit' || !state.answers.some(({ helper }) => helper === 'bpf_fib_lookup'))
+      return;
+    const action = state.knowledge.only(state.end.action);
+    if (action === undefined || deliveryOf(hook, Number(BigInt.asIntN(32, action))) !== DELIVERY.redirected)
+      return;
+    if (witness === undefined) {
+      this.#open ??= 'a path that redirects has no packet';
+      return;
+    }
+    const left = this.#confirmer.frameOf(witness);
+    const { packet } = witness.stimulus;
+    if (left === undefined) return;
+    const { frame } = left;
+    if (!this.#pair.set(packet, 0, packet.length, frame, 0, frame.length)) return;
+    const found = ttlOf(this.#pair);
+    if (found === undefined) return;
+    this.#paths++;
+    const then = this.#inputs.frameByte(found.at);
+    const now = packetByte(this.#inputs, state, data + found.at);
+    if (now === then) this.#left ??= witness;
+    else {
+      const { answer } = await this.#feasibility.ask(
+        state.knowledge,
+        state.pool.equal(now, then),
+        state.values,
+      );
+      if (answer === 'no') this.#lowered++;
+      else this.#open ??= 'a TTL may leave as it came';
+    }
+  }
+
+  /** Some paths hand a packet to its final host: only where none lowers the TTL is it forgotten. */
+  enter(rows: PropertyRows): void {
+    if (this.#paths === 0) return;
+    const row = rows.row(INVARIANT);
+    row.paths = this.#paths;
+    if (this.#left !== undefined && this.#lowered === 0)
+      rows.refute(
+        INVARIANT,
+        this.#left,
+        'all packets that are redirected to a next hop leave with the TTL as it came',
+      );
+    else if (this.#left !== undefined) row.undecided ??= 'some paths lower the TTL, and others do not';
+    else row.undecided ??= this.#open;
+  }
+}
