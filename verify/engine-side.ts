@@ -7,9 +7,9 @@ import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { InputError } from '../sim/runtime/input-error.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import type { MapEntry, World } from '../sim/runtime/world.ts';
-import { worldToJson } from '../sim/runtime/world-json.ts';
+import type { World } from '../sim/runtime/world.ts';
 import { mergeCoverage, subtractCoverage } from './coverage-summary.ts';
+import { worldKey } from './world-key.ts';
 
 /** How many sessions an engine keeps open: worlds beyond are opened again when their turn comes. */
 const MAX_SESSIONS = 8;
@@ -142,7 +142,7 @@ export class EngineSide {
 
   /** A session with the world's state, fresh or brought back. */
   async #session(world: World): Promise<Session> {
-    const key = keyOf(world);
+    const key = worldKey(world);
     const open = this.#sessions.get(key);
     if (open !== undefined) {
       this.#sessions.delete(key);
@@ -200,35 +200,6 @@ export class EngineSide {
 
 function addCoverage(sum: Coverage | undefined, more: readonly Coverage[]): Coverage | undefined {
   return mergeCoverage(sum === undefined ? more : [sum, ...more]);
-}
-
-/** From so many entries on, a map of a world is known by the list that it is, and not by what is in it. */
-const MANY = 1024;
-
-const worldKeys = new WeakMap<World, string>();
-const listKeys = new WeakMap<readonly MapEntry[], string>();
-let lists = 0;
-
-/** Worlds that say the same are one. Long lists would take a second to write down: copies of a world share them. */
-function keyOf(world: World): string {
-  let key = worldKeys.get(world);
-  if (key === undefined) {
-    const maps = Object.entries(world.maps ?? {});
-    const short = Object.fromEntries(maps.filter(([, entries]) => entries.length < MANY));
-    const long = maps.filter(([, entries]) => entries.length >= MANY);
-    key = JSON.stringify([worldToJson({ ...world, maps: short }), ...long.map(listKey)]);
-    worldKeys.set(world, key);
-  }
-  return key;
-}
-
-function listKey([name, entries]: readonly [string, readonly MapEntry[]]): [name: string, list: string] {
-  let key = listKeys.get(entries);
-  if (key === undefined) {
-    key = `list ${lists++}`;
-    listKeys.set(entries, key);
-  }
-  return [name, key];
 }
 
 export function failureOf(error: unknown): EngineFailure {

@@ -13,6 +13,7 @@ import { configShape } from '../config/shape.ts';
 import { diffShape } from '../diff/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
 import { proveReportShape } from '../prove/report-json.ts';
+import { mutantsShape } from '../verify/mutants-json.ts';
 
 export interface PublishedSchema {
   /** Of the file in docs/schema/, without `.json`. */
@@ -39,5 +40,6 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'config', title: 'The configuration file of a project', schema: configShape },
   { name: 'diff', title: 'The report of xdpsim diff --json', schema: diffShape },
   { name: 'prove', title: 'The report of xdpsim prove --json', schema: proveReportShape },
+  { name: 'mutants', title: 'The report of xdpsim verify --mutants --json', schema: mutantsShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];

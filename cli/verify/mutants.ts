@@ -2,9 +2,15 @@
 
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
-import { judgeMutants, type MutantResult, mutantsOf } from '../../verify/mutants/judge-mutants.ts';
+import {
+  judgeMutants,
+  type MutantResult,
+  type MutantVerdict,
+  mutantsOf,
+} from '../../verify/mutants/judge-mutants.ts';
+import { UnchangedDiffersError } from '../../verify/mutants/mutant-cases.ts';
 import type { Mutation } from '../../verify/mutants/mutations.ts';
-import { exampleCases } from '../../verify/run.ts';
+import { exampleCases, totalPackets } from '../../verify/run.ts';
 import { EXIT } from '../failure.ts';
 import { guidanceOf } from '../input/guided.ts';
 import { resolvePrograms } from '../input/program-source.ts';
@@ -12,6 +18,8 @@ import { placePrograms, statesWorld, worldsIn } from '../input/world-options.ts'
 import { onInterrupt } from '../interrupt.ts';
 import { printJson } from '../output.ts';
 import { count, createTerminal, type Terminal, table } from '../terminal.ts';
+import { mutantsToJson } from './mutants-json.ts';
+import { countOf, type Scored, scoreOf } from './mutants-score.ts';
 import type { VerifyPlan } from './plan.ts';
 import { casesOf } from './saved-cases.ts';
 
@@ -24,20 +32,15 @@ export interface MutantsOptions {
   readonly color: boolean;
 }
 
-/** Packets for each mutant, besides saved cases. */
-const DEFAULT_RUNS = 20_000;
 /** Of survivors, where not all are asked for. */
 const MAX_SHOWN = 10;
 /** Captures of real traffic may be long; for each mutant they would run again. */
 const MAX_CASE_PACKETS = 4_096;
 
-interface Scored {
-  readonly program: Program;
-  readonly results: readonly MutantResult[];
-  readonly of: number;
-}
-
-/** @returns the exit code: 0, or 4 where a program's score is below what was asked for */
+/**
+ * @returns the exit code: 0; 1 where a program differs from its model as it is; 4 where a program's score is below what was
+ *   asked for, or it has none
+ */
 export async function scoreMutants(plan: VerifyPlan, options: MutantsOptions): Promise<number> {
   const interrupt = onInterrupt(async () => {});
   const resolved = await resolvePrograms(plan.programs, plan.object);
@@ -49,7 +52,6 @@ export async function scoreMutants(plan: VerifyPlan, options: MutantsOptions): P
   const scored: Scored[] = [];
   for (const placed of placePrograms(resolved, plan.surroundings)) {
     if (interrupt.signal.aborted) break;
-    if (placed.program.object === undefined) continue;
     const worlds = statesWorld(plan.surroundings) ? worldsIn(placed) : undefined;
     const one = await score(placed.program, worlds, plan, options, interrupt.signal, terminal);
     scored.push(one);
@@ -57,10 +59,12 @@ export async function scoreMutants(plan: VerifyPlan, options: MutantsOptions): P
       for (const line of textOf(one, options.verbose === true, terminal)) terminal.print(line);
   }
   interrupt.release();
-  if (options.json === true) printJson({ version: 1, seed: plan.seed, programs: scored.map(jsonOf) });
+  if (options.json === true) printJson(mutantsToJson(plan.seed, interrupt.signal.aborted, scored));
   if (interrupt.cause !== undefined) return EXIT.interrupted;
-  const { minScore = 0 } = options;
-  return scored.some((one) => scoreOf(one) < minScore) ? EXIT.incomplete : EXIT.agreed;
+  if (scored.some(({ status }) => status === 'differs from its model')) return EXIT.found;
+  const { minScore } = options;
+  if (minScore === undefined) return EXIT.agreed;
+  return scored.some((one) => (scoreOf(one) ?? 0) < minScore) ? EXIT.incomplete : EXIT.agreed;
 }
 
 const MODEL_AND_MACHINE = 'model and wasm; programs without a model are compared with themselves, unchanged';
@@ -73,28 +77,47 @@ async function score(
   signal: AbortSignal,
   terminal: Terminal,
 ): Promise<Scored> {
-  const given = worlds === undefined ? {} : { worlds };
-  const runs = plan.runs ?? DEFAULT_RUNS;
+  if (program.object === undefined)
+    return { program, status: 'no object', reason: 'there is no object to change', ...NOTHING };
   const guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds }) : undefined;
-  const of = mutantsOf(program, worlds).length;
+  const all = mutantsOf(program, worlds);
+  const of = mutants === true ? all.length : Math.min(all.length, mutants);
+  let packets = 0;
   const results: MutantResult[] = [];
   const judged = judgeMutants(program, {
     seed: plan.seed,
-    runs,
+    runs: totalPackets(plan),
     cases: await shortCases(program, plan.directory),
     signal,
-    ...given,
+    onProgress: (progress) => {
+      packets = progress.packets;
+      terminal.progress(() => {
+        const done = `${count(progress.decided)} of ${count(of)} mutants decided`;
+        return `${program.name}: ${done}, ${count(packets)} packets`;
+      });
+    },
+    ...(plan.seconds === undefined ? {} : { seconds: plan.seconds }),
+    ...(worlds === undefined ? {} : { worlds }),
     ...(guidance === undefined ? {} : { guidance }),
     ...(mutants === true ? {} : { limit: mutants }),
   });
-  for await (const result of judged) {
-    results.push(result);
-    const total = mutants === true ? of : Math.min(of, mutants);
-    terminal.progress(() => `${program.name}: ${count(results.length)} of ${count(total)} mutants`);
+  try {
+    for await (const result of judged) results.push(result);
+  } catch (error) {
+    if (!(error instanceof UnchangedDiffersError)) throw error;
+    return { program, status: 'differs from its model', reason: error.message, ...NOTHING, of };
+  } finally {
+    terminal.clearProgress();
   }
-  terminal.clearProgress();
-  return { program, results, of };
+  results.sort((a, b) => placeOf(a.mutation) - placeOf(b.mutation));
+  return { program, status: 'judged', results, of: mutants === true ? all.length : of, packets };
+
+  function placeOf({ program: index, slot }: Mutation): number {
+    return index * 0x10_0000 + slot;
+  }
 }
+
+const NOTHING = { results: [], of: 0, packets: 0 } as const;
 
 async function shortCases(program: Program, directory: string): Promise<SavedCase[]> {
   const cases: SavedCase[] = exampleCases(program);
@@ -105,61 +128,50 @@ async function shortCases(program: Program, directory: string): Promise<SavedCas
   return cases;
 }
 
-function ofVerdict({ results }: Scored, verdict: MutantResult['verdict']): Mutation[] {
-  return results.flatMap((result) => (result.verdict === verdict ? [result.mutation] : []));
-}
-
-/** In percent of those that can be told apart; 100 where there are none. */
-function scoreOf(one: Scored): number {
-  const killed = ofVerdict(one, 'killed').length;
-  const all = killed + ofVerdict(one, 'survived').length;
-  return all === 0 ? 100 : (100 * killed) / all;
-}
-
 function textOf(one: Scored, verbose: boolean, terminal: Terminal): string[] {
   const { program, results, of } = one;
-  const killed = ofVerdict(one, 'killed').length;
-  const survivors = ofVerdict(one, 'survived');
-  const aside = ofVerdict(one, 'stopped').length;
-  const alike = ofVerdict(one, 'alike');
-  const sign = survivors.length === 0 ? terminal.style('green', '✓') : terminal.style('yellow', '◐');
+  if (one.status === 'no object') return [`– ${program.name}: not judged: ${one.reason}`];
+  if (one.status !== 'judged') {
+    return [
+      `${terminal.style('red', '✗')} ${program.name}: differs from its model as it is, so that mutants say nothing`,
+      `  \`xdpsim verify ${program.name}\` shows where`,
+    ];
+  }
+  const survivors = countOf(one, 'survived');
+  const total = countOf(one, 'killed') + survivors;
+  const percent = scoreOf(one);
   const tried = results.length < of ? `, ${count(results.length)} of ${count(of)} tried` : '';
-  const lines = [
-    `${sign} ${program.name}: ${scoreOf(one).toFixed(1)} % of ${count(killed + survivors.length)} mutants killed${tried}`,
-    `  set aside: ${count(aside)} that no kernel would load, ${count(alike.length)} that nothing told apart`,
+  const aside = [
+    `${count(countOf(one, 'stopped'))} that no kernel would load`,
+    `${count(countOf(one, 'alike'))} that nothing told apart`,
+    ...(countOf(one, 'not run') === 0 ? [] : [`${count(countOf(one, 'not run'))} that no packet reached`]),
   ];
-  const shown = verbose ? survivors : survivors.slice(0, MAX_SHOWN);
-  if (shown.length > 0) {
-    lines.push('  survived:');
-    lines.push(...table(shown.map(rowOf)).map((line) => `    ${line}`));
-    if (shown.length < survivors.length)
-      lines.push(`    … and ${survivors.length - shown.length} more (--verbose)`);
-  }
-  if (verbose && alike.length > 0) {
-    lines.push('  not told apart:');
-    lines.push(...table(alike.map(rowOf)).map((line) => `    ${line}`));
-  }
-  return lines;
+  const sign = survivors === 0 ? terminal.style('green', '✓') : terminal.style('yellow', '◐');
+  const first =
+    percent === undefined
+      ? `– ${program.name}: no mutant could be told apart${tried}`
+      : `${sign} ${program.name}: ${percent.toFixed(1)} % of ${count(total)} mutants killed${tried}`;
+  return [
+    first,
+    `  set aside: ${aside.join(', ')}`,
+    ...listed('survived', one, 'survived', verbose ? Number.POSITIVE_INFINITY : MAX_SHOWN),
+    ...(verbose ? listed('not told apart', one, 'alike', Number.POSITIVE_INFINITY) : []),
+    ...(verbose ? listed('not reached', one, 'not run', Number.POSITIVE_INFINITY) : []),
+  ];
+}
+
+function listed(title: string, { results }: Scored, verdict: MutantVerdict, most: number): string[] {
+  const all = results.filter((one) => one.verdict === verdict);
+  if (all.length === 0) return [];
+  const shown = all.slice(0, most);
+  return [
+    `  ${title}:`,
+    ...table(shown.map(({ mutation }) => rowOf(mutation))).map((line) => `    ${line}`),
+    ...(shown.length < all.length ? [`    … and ${all.length - shown.length} more (--verbose)`] : []),
+  ];
 }
 
 function rowOf({ slot, kind, before, after, file, line, text }: Mutation): string[] {
   const place = file === undefined ? `instruction ${slot}` : `${file.split('/').at(-1)}:${line}`;
   return [place, kind, `${before}  →  ${after}`, text ?? ''];
-}
-
-function jsonOf(one: Scored): object {
-  const row = ({ apply: _, program: __, slot, ...rest }: Mutation): object => ({
-    instruction: slot,
-    ...rest,
-  });
-  return {
-    name: one.program.name,
-    score: Math.round(scoreOf(one) * 100) / 100,
-    mutants: one.of,
-    tried: one.results.length,
-    killed: ofVerdict(one, 'killed').length,
-    survived: ofVerdict(one, 'survived').map(row),
-    stopped: ofVerdict(one, 'stopped').length,
-    alike: ofVerdict(one, 'alike').map(row),
-  };
 }

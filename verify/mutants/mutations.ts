@@ -56,6 +56,8 @@ export type MutationKind = 'operator' | 'constant' | 'offset' | 'condition' | 'c
 export interface Mutation {
   /** Index of the program in the object. */
   readonly program: number;
+  /** The program's name. */
+  readonly function: string;
   readonly slot: number;
   readonly kind: MutationKind;
   /** The instruction as it is, and as it is changed. */
@@ -187,6 +189,7 @@ function mutation(object: BpfObject, program: number, slot: number, change: Chan
   const line = sourceAt(source, slot);
   return {
     program,
+    function: source.function,
     slot,
     kind: change.kind,
     before: disassembleInstruction(source.instructions, slot),
