@@ -10,7 +10,7 @@ export interface Scored {
   readonly reason?: string;
   /** In the order of the instructions. */
   readonly results: readonly MutantResult[];
-  /** How many mutants there are, or at the most were to be tried. */
+  /** How many mutants there are, tried or not. */
   readonly of: number;
   /** Packets that a mutant which nothing told apart has run. */
   readonly packets: number;

@@ -80,8 +80,8 @@ async function score(
   if (program.object === undefined)
     return { program, status: 'no object', reason: 'there is no object to change', ...NOTHING };
   const guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds }) : undefined;
-  const all = mutantsOf(program, worlds);
-  const of = mutants === true ? all.length : Math.min(all.length, mutants);
+  const of = mutantsOf(program, worlds).length;
+  const tried = mutants === true ? of : Math.min(of, mutants);
   let packets = 0;
   const results: MutantResult[] = [];
   const judged = judgeMutants(program, {
@@ -92,7 +92,7 @@ async function score(
     onProgress: (progress) => {
       packets = progress.packets;
       terminal.progress(() => {
-        const done = `${count(progress.decided)} of ${count(of)} mutants decided`;
+        const done = `${count(progress.decided)} of ${count(tried)} mutants decided`;
         return `${program.name}: ${done}, ${count(packets)} packets`;
       });
     },
@@ -110,7 +110,7 @@ async function score(
     terminal.clearProgress();
   }
   results.sort((a, b) => placeOf(a.mutation) - placeOf(b.mutation));
-  return { program, status: 'judged', results, of: mutants === true ? all.length : of, packets };
+  return { program, status: 'judged', results, of, packets };
 
   function placeOf({ program: index, slot }: Mutation): number {
     return index * 0x10_0000 + slot;

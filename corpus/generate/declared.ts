@@ -118,14 +118,14 @@ function writeFollowing(
       return;
     }
     case 'ipv4': {
-      const upper = INNER4[random.below(INNER4.length)]!;
+      const upper = fieldValues.innerProtocol(builder) ?? INNER4[random.below(INNER4.length)]!;
       const at = writeIpv4Header(builder, fieldValues, upper);
       writeUpper(builder, fieldValues, upper);
       closeIpv4(builder, at);
       return;
     }
     case 'ipv6': {
-      const upper = INNER6[random.below(INNER6.length)]!;
+      const upper = fieldValues.innerProtocol(builder) ?? INNER6[random.below(INNER6.length)]!;
       const at = writeIpv6Header(builder, fieldValues, upper);
       writeUpper(builder, fieldValues, upper);
       closeIpv6(builder, at);
@@ -166,8 +166,15 @@ function writeUpper(builder: PacketBuilder, fieldValues: FieldValues, protocol: 
     case 58:
       writeIcmpv6Echo(builder, fieldValues);
       break;
+    case 132:
+      writeDeclared(builder, fieldValues, form('sctp'), MOST_LAYERS);
+      break;
+    case 136:
+      writeDeclared(builder, fieldValues, form('udplite'), MOST_LAYERS);
+      break;
     default:
-      writeDeclared(builder, fieldValues, form(protocol === 132 ? 'sctp' : 'udplite'), MOST_LAYERS);
+      builder.payload();
+      builder.border();
   }
 }
 

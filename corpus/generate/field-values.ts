@@ -1,13 +1,14 @@
 /**
  * What packets are made of: addresses, ports and numbers, from a program's hints and the boundary pools.
  *
- * Where hints are given, half of the draws come from them: a filter for port 80 must see port 80 often, and its
- * neighbours and its value in the wrong byte order too.
+ * Where hints are given, half of the draws come from them: a filter for port 80 must see port 80 often, and near misses of
+ * it too (`near-misses.ts`).
  */
-import { ipv4FromText, ipv6FromText, macFromText } from '../../sim/packet/addresses.ts';
+import { ipv4FromText, ipv6FromText, macFromText, prefixFromText } from '../../sim/packet/addresses.ts';
 import type { GeneratorHints } from '../../sim/runtime/program.ts';
 import * as pools from './boundaries.ts';
 import { MUTATION } from './mutations.ts';
+import { AimedAddresses, AimedNumbers, miss } from './near-misses.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 export class FieldValues {
@@ -18,71 +19,54 @@ export class FieldValues {
   readonly #ipv6: HintedPool;
   readonly #specialIpv6: Pool = new Pool(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
   readonly #ports: Uint16Array = pools.PORTS;
-  readonly #hintedPorts: Uint16Array;
-  readonly #hintedProtocols: Uint16Array;
-  readonly #hintedIcmpTypes: Uint16Array;
-  readonly #hintedIcmpv6Types: Uint16Array;
-  readonly #hintedVlans: Uint16Array;
-  readonly #hintedTcpOptions: Uint16Array;
+  readonly #hintedPorts: AimedNumbers;
+  readonly #hintedProtocols: AimedNumbers;
+  readonly #hintedIcmpTypes: AimedNumbers;
+  readonly #hintedIcmpv6Types: AimedNumbers;
+  readonly #hintedVlans: AimedNumbers;
+  readonly #hintedTcpOptions: AimedNumbers;
 
   /** @throws {SyntaxError} when a hinted address is none */
   constructor(hints: GeneratorHints) {
-    this.#macs = new HintedPool(pools.ORDINARY_MACS.map(macFromText), hints.macs ?? [], 6);
-    const addresses = hints.addresses ?? [];
-    const hinted4 = addresses.filter((text) => !text.includes(':')).map(ipv4FromText);
-    this.#ipv4 = new HintedPool(pools.ORDINARY_IPV4.map(ipv4FromText), hinted4, 4);
-    const hinted6 = addresses.filter((text) => text.includes(':')).map(ipv6FromText);
-    this.#ipv6 = new HintedPool(pools.ORDINARY_IPV6.map(ipv6FromText), hinted6, 16);
-    this.#hintedPorts = Uint16Array.from(
-      (hints.ports ?? []).flatMap((port) => [
-        port,
-        port,
-        port,
-        port,
-        port - 1,
-        port + 1,
-        ((port & 0xff) << 8) | (port >>> 8),
-        port ^ 0x0100,
-      ]),
-    );
-    this.#hintedProtocols = Uint16Array.from(hints.protocols ?? []);
-    this.#hintedIcmpTypes = Uint16Array.from(hints.icmpTypes ?? []);
-    this.#hintedIcmpv6Types = Uint16Array.from(hints.icmpv6Types ?? []);
-    this.#hintedVlans = Uint16Array.from(
-      (hints.vlans ?? []).flatMap((vlan) => [
-        vlan,
-        vlan,
-        vlan,
-        vlan,
-        vlan,
-        (vlan - 1) & 0xfff,
-        (vlan + 1) & 0xfff,
-      ]),
-    );
-    this.#hintedTcpOptions = Uint16Array.from(hints.tcpOptions ?? []);
+    const macs = (hints.macs ?? []).map((address) => ({ address, length: 48 }));
+    this.#macs = new HintedPool(pools.ORDINARY_MACS.map(macFromText), new AimedAddresses(macs, 6), 6);
+    const prefixes = (hints.addresses ?? []).map(prefixFromText);
+    const hinted = (size: number): AimedAddresses =>
+      new AimedAddresses(
+        prefixes.filter(({ address }) => address.length === size),
+        size,
+      );
+    this.#ipv4 = new HintedPool(pools.ORDINARY_IPV4.map(ipv4FromText), hinted(4), 4);
+    this.#ipv6 = new HintedPool(pools.ORDINARY_IPV6.map(ipv6FromText), hinted(16), 16);
+    this.#hintedPorts = new AimedNumbers(hints.ports ?? [], 16);
+    this.#hintedProtocols = new AimedNumbers(hints.protocols ?? [], 8);
+    this.#hintedIcmpTypes = new AimedNumbers(hints.icmpTypes ?? [], 8);
+    this.#hintedIcmpv6Types = new AimedNumbers(hints.icmpv6Types ?? [], 8);
+    this.#hintedVlans = new AimedNumbers(hints.vlans ?? [], 12);
+    this.#hintedTcpOptions = new AimedNumbers(hints.tcpOptions ?? [], 8);
   }
 
   /** How many tags a frame gets that is not to be tagged: where VLAN ids are hinted, at times one, seldom two. */
   hintedTags(builder: PacketBuilder): number {
-    if (this.#hintedVlans.length === 0) return 0;
+    if (this.#hintedVlans.count === 0) return 0;
     const bits = builder.random.bits();
     return (bits & 3) !== 0 ? 0 : (bits & 0x1c) === 0 ? 2 : 1;
   }
 
   /** Priority, DEI and a hinted VLAN id; -1 where none is to be used. */
   hintedTagControl(builder: PacketBuilder): number {
-    if (this.#hintedVlans.length === 0) return -1;
+    if (this.#hintedVlans.count === 0) return -1;
     const { random } = builder;
     const bits = random.bits();
     if (bits < 0) return -1;
-    const vlan = random.pick(this.#hintedVlans);
+    const vlan = this.#hintedVlans.draw(random);
     return (bits & 0xc) === 0 ? vlan | (bits & 0xf000) : vlan;
   }
 
   /** The kind of a hinted TCP option; -1 where none is to be used. */
   hintedTcpOption(builder: PacketBuilder): number {
-    if (this.#hintedTcpOptions.length === 0 || builder.random.bits() < 0) return -1;
-    return builder.random.pick(this.#hintedTcpOptions);
+    if (this.#hintedTcpOptions.count === 0 || builder.random.bits() < 0) return -1;
+    return this.#hintedTcpOptions.draw(builder.random);
   }
 
   /** Destination and source MAC: 12 bytes. */
@@ -133,7 +117,7 @@ export class FieldValues {
   }
 
   #ipv4Address(builder: PacketBuilder, mutation: number, bits: number): void {
-    if (builder.has(mutation)) this.#specialIpv4.draw(builder, bits);
+    if (builder.has(mutation)) this.#specialIpv4.drawNear(builder, bits);
     else if ((bits & this.#ipv4.otherwise) === 0) {
       // Any host from 1.0.0.0 to 223.255.255.255 but for the loopback network.
       const { random } = builder;
@@ -155,7 +139,7 @@ export class FieldValues {
   }
 
   #ipv6Address(builder: PacketBuilder, mutation: number, bits: number): void {
-    if (builder.has(mutation)) this.#specialIpv6.draw(builder, bits);
+    if (builder.has(mutation)) this.#specialIpv6.drawNear(builder, bits);
     else if ((bits & this.#ipv6.otherwise) === 0) {
       // Any global unicast one: 2000::/3.
       const at = builder.at;
@@ -168,7 +152,7 @@ export class FieldValues {
   port(builder: PacketBuilder): number {
     const { random } = builder;
     const bits = random.bits();
-    if (this.#hintedPorts.length > 0 && bits < 0) return random.pick(this.#hintedPorts);
+    if (this.#hintedPorts.count > 0 && bits < 0) return this.#hintedPorts.draw(random);
     if ((bits & 1) === 0) return random.pick(this.#ports);
     return (bits >>> 8) & 0xffff;
   }
@@ -176,6 +160,12 @@ export class FieldValues {
   /** A number for a header whose upper layer is nothing in particular. */
   protocol(builder: PacketBuilder, pool: Uint16Array): number {
     return this.#from(builder, this.#hintedProtocols, pool);
+  }
+
+  /** At times a hinted number, or one near it, for a header in a tunnel; undefined where none is to be used. */
+  innerProtocol(builder: PacketBuilder): number | undefined {
+    if (this.#hintedProtocols.count === 0 || (builder.random.bits() & 3) !== 0) return undefined;
+    return this.#hintedProtocols.draw(builder.random);
   }
 
   icmpType(builder: PacketBuilder): number {
@@ -186,10 +176,10 @@ export class FieldValues {
     return this.#from(builder, this.#hintedIcmpv6Types, pools.ICMPV6_TYPES);
   }
 
-  #from(builder: PacketBuilder, hinted: Uint16Array, pool: Uint16Array): number {
+  #from(builder: PacketBuilder, hinted: AimedNumbers, pool: Uint16Array): number {
     const { random } = builder;
     const bits = random.bits();
-    if (hinted.length > 0 && bits < 0) return random.pick(hinted);
+    if (hinted.count > 0 && bits < 0) return hinted.draw(random);
     if ((bits & 15) === 0) return (bits >>> 8) & 0xff;
     return random.pick(pool);
   }
@@ -217,15 +207,19 @@ class Pool {
     }
   }
 
-  /** Copies one item into the builder: the one that bits 4 to 15 choose. */
-  draw(builder: PacketBuilder, bits: number): void {
-    this.write(builder, (((bits >>> 4) & 0xfff) * this.count) >>> 12);
+  /** The same; every fourth time a near miss of it. */
+  drawNear(builder: PacketBuilder, bits: number): void {
+    const { at, bytes, random } = builder;
+    this.draw(builder, bits);
+    const how = random.bits();
+    if ((how & 3) === 0) miss(bytes, at, this.length, how >>> 3);
   }
 
-  protected write(builder: PacketBuilder, item: number): void {
+  /** Copies one item into the builder: the one that bits 4 to 15 choose. */
+  draw(builder: PacketBuilder, bits: number): void {
     const { words, size } = this;
     const { view, at } = builder;
-    const from = item * size;
+    const from = ((((bits >>> 4) & 0xfff) * this.count) >>> 12) * size;
     view.setInt32(at, words[from]!, true);
     if (size > 1) view.setInt32(at + 4, words[from + 1]!, true);
     if (size > 2) {
@@ -236,28 +230,24 @@ class Pool {
   }
 }
 
-/**
- * Ordinary items and hinted ones, of which bit 0 chooses where there are any. It cannot be guessed, so it is looked up, not
- * branched on.
- */
+/** Ordinary items, and hinted ones where bit 0 is set and there are any. */
 class HintedPool extends Pool {
   /** These bits are 0 where the item is none of them, but any. */
   readonly otherwise: number;
-  /** The first item and how many there are, for both values of bit 0. */
-  private readonly first: Int32Array;
-  private readonly counts: Int32Array;
+  readonly #aimed: AimedAddresses;
+  /** 1 where there are hinted items. */
+  readonly #hinted: number;
 
   /** @throws {RangeError} when an item has not `length` bytes */
-  constructor(ordinary: readonly Uint8Array[], hinted: readonly Uint8Array[], length: number) {
-    super([...ordinary, ...hinted], length);
-    const hasHints = hinted.length > 0;
-    this.otherwise = hasHints ? 15 : 14;
-    this.first = Int32Array.of(0, hasHints ? ordinary.length : 0);
-    this.counts = Int32Array.of(ordinary.length, hasHints ? hinted.length : ordinary.length);
+  constructor(ordinary: readonly Uint8Array[], aimed: AimedAddresses, length: number) {
+    super(ordinary, length);
+    this.#aimed = aimed;
+    this.#hinted = aimed.count > 0 ? 1 : 0;
+    this.otherwise = 14 | this.#hinted;
   }
 
   override draw(builder: PacketBuilder, bits: number): void {
-    const which = bits & 1;
-    this.write(builder, this.first[which]! + ((((bits >>> 4) & 0xfff) * this.counts[which]!) >>> 12));
+    if ((bits & this.#hinted) !== 0) this.#aimed.draw(builder, bits);
+    else super.draw(builder, bits);
   }
 }

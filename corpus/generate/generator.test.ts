@@ -38,10 +38,10 @@ describe('the packet generator', () => {
       ['xdp', 'tc-ingress'],
     );
     expect(digest(filled(generator, 0, 20_000))).toMatchInlineSnapshot(
-      `"7b036bfbbabe84578341063e9f5bd569df082f58d6f6e8ac221bd42dfffee433"`,
+      `"c95b181716877fefcd8562a708d7406dc2a81991c3492abb41fb9d3a917ec7b1"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
-      `"d502bfc96de029dd5b8be77deb63b30673daf8ecb872e258d0fb24e8cbae7be0"`,
+      `"2177b500aab1dfb4942e7828d2173c2bca1eb784637a9dd245fdc8eebc4f5233"`,
     );
   });
 

@@ -68,9 +68,12 @@ const OPTION_LENGTHS: ReadonlyMap<number, number> = new Map([
   [34, 10],
 ]);
 
-/** One option of this kind behind some that say nothing, at an odd offset as often as at an even one. */
+/** One option of this kind behind others, or some that say nothing, at an odd offset as often as at an even one. */
 function writeHintedOption(builder: PacketBuilder, kind: number, bits: number): void {
   const at = builder.at;
+  // Behind others, in any order: RFC 9293 §3.1 states none.
+  if ((bits & 0x300) === 0x200) builder.u32(0x0204_05b4);
+  if ((bits & 0x3c00) === 0x400) writeTcpOptions(builder, bits | 0x80);
   builder.fill(1, (bits >>> 10) & 7);
   builder.u8(kind);
   // End of list and no-operation are one byte.

@@ -57,6 +57,21 @@ export const redirect: ProgramDefinition = define({
       },
     },
     { name: 'nothing set', world: {} },
+    {
+      // Addresses in which no two bytes are equal: one in the place of another shows.
+      name: 'to the left',
+      world: {
+        devices: [
+          { ifindex: 11, name: 'left', mac: fromHex('021a2b3c4d5e') },
+          { ifindex: 12, name: 'right', mac: fromHex('02000000000c') },
+        ],
+        globals: {
+          redirect_ifindex: Uint8Array.of(11, 0, 0, 0),
+          redirect_destination: fromHex('064f5a6b7c8d'),
+          redirect_source: fromHex('021a2b3c4d5e'),
+        },
+      },
+    },
   ],
   examples: () => [
     redirects('IPv4', frame(ethernet(), ipv4(), echoRequest()), frame(away, ipv4(), echoRequest())),

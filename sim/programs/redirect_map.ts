@@ -38,6 +38,9 @@ function decide(context: ModelContext): number {
 
 const known = fromHex('020000000002');
 const other = fromHex('0200000000ff');
+/** Addresses in which no two bytes are equal: one in the place of another shows. */
+const varied = fromHex('065162738495');
+const variedTarget = fromHex('021a2b3c4d5e');
 const target = '02:00:00:00:00:0d';
 
 const connected: World = {
@@ -49,6 +52,7 @@ const connected: World = {
     redirect_params: [
       { key: known, value: fromHex('02000000000d') },
       { key: other, value: fromHex('ffffffffffff') },
+      { key: varied, value: variedTarget },
     ],
     tx_port: [{ key: new Uint8Array(4), value: Uint8Array.of(12, 0, 0, 0) }],
   },
@@ -62,7 +66,7 @@ const crowded: World = {
     ...connected.maps,
     redirect_params: [
       ...connected.maps!.redirect_params!,
-      ...Array.from({ length: parameters.maxEntries - 2 }, (_, index) => ({
+      ...Array.from({ length: parameters.maxEntries - 3 }, (_, index) => ({
         key: Uint8Array.of(2, 0, 0, 1, 0, index),
         value: Uint8Array.of(2, 0, 0, 2, 0, index),
       })),
@@ -76,7 +80,7 @@ function example(name: string, packet: Uint8Array, action: number, more: Partial
 }
 
 const away = ethernet({ destination: target });
-const last = ethernet({ source: '02:00:00:01:00:fd' });
+const last = ethernet({ source: '02:00:00:01:00:fc' });
 const stranger = ethernet({ source: '02:00:00:00:00:03' });
 
 export const redirectMap: ProgramDefinition = define({
@@ -118,7 +122,7 @@ export const redirectMap: ProgramDefinition = define({
     ),
     example('knows the last of 256 senders', frame(last, ipv4(), tcp()), XDP_REDIRECT, {
       packet: frame(
-        ethernet({ source: '02:00:00:01:00:fd', destination: '02:00:00:02:00:fd' }),
+        ethernet({ source: '02:00:00:01:00:fc', destination: '02:00:00:02:00:fc' }),
         ipv4(),
         tcp(),
       ),
@@ -126,5 +130,5 @@ export const redirectMap: ProgramDefinition = define({
     }),
     example('passes where no sender is known', frame(ethernet(), arp()), XDP_PASS, { world: 'nothing set' }),
   ],
-  hints: { macs: [known, other, fromHex('0200000100fd')] },
+  hints: { macs: [known, other, varied, fromHex('0200000100fc')] },
 });

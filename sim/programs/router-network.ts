@@ -13,6 +13,9 @@ const CLOSED = 14;
 
 const macOf = (ifindex: number): Uint8Array => Uint8Array.of(2, 0, 0, 0, ifindex, 1);
 const hostMacOf = (ifindex: number): Uint8Array => Uint8Array.of(2, 0, 0, 0, ifindex, 2);
+/** Addresses in which no two bytes are equal: one in the place of another shows. */
+const variedMacOf = (ifindex: number): Uint8Array => Uint8Array.of(2, 0x1a, 0x2b, 0x3c, ifindex, 1);
+const variedHostMacOf = (ifindex: number): Uint8Array => Uint8Array.of(6, 0x4d, 0x5e, 0x6f, ifindex, 3);
 
 function device(ifindex: number, name: string, network: number, more: Partial<Device> = {}): Device {
   return {
@@ -68,6 +71,8 @@ export const routerWorlds: readonly NamedWorld[] = [
     name: 'default route',
     world: {
       ...network,
+      devices: network.devices!.map((one) => ({ ...one, mac: variedMacOf(one.ifindex) })),
+      neighbours: network.neighbours!.map((one) => ({ ...one, mac: variedHostMacOf(one.ifindex) })),
       routes: [
         ...network.routes!,
         { to: '0.0.0.0/0', via: '10.11.2.2' },
@@ -126,6 +131,7 @@ const source4 = '10.11.1.2';
 const source6 = 'fc00:dead:cafe:1::2';
 const arriving = build.ethernet({ destination: '02:00:00:00:0b:01', source: '02:00:00:00:0b:02' });
 const leaving = build.ethernet({ destination: '02:00:00:00:0c:02', source: '02:00:00:00:0c:01' });
+const leavingByDefault = build.ethernet({ destination: '06:4d:5e:6f:0c:03', source: '02:1a:2b:3c:0c:01' });
 
 function stimulusOf(packet: Uint8Array, ingressIfindex: number = LEFT): Example['stimulus'] {
   return { packet, ingressIfindex };
@@ -203,7 +209,7 @@ export function routerExamples(): readonly Example[] {
     forwards(
       'to a multicast address along the default route',
       ping4('224.0.0.1'),
-      build.frame(leaving, to4('224.0.0.1', { ttl: 63 }), build.echoRequest()),
+      build.frame(leavingByDefault, to4('224.0.0.1', { ttl: 63 }), build.echoRequest()),
       'default route',
     ),
     ...[

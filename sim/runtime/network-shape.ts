@@ -20,6 +20,8 @@ export interface NeighbourShape {
 
 export const address: Schema<string> = checked('an IPv4 or IPv6 address', addressFromText);
 export const prefix: Schema<string> = checked('an IPv4 or IPv6 prefix', prefixFromText);
+/** Without a length it is one address. */
+export const addressOrPrefix: Schema<string> = checked('an IPv4 or IPv6 address or prefix', prefixFromText);
 export const mac: Schema<Uint8Array> = parsed('a MAC address', macFromText);
 
 export const route: Schema<RouteShape> = object<RouteShape>({

@@ -1,9 +1,9 @@
 /** The schema of a program's definition, as a user's module exports it. */
-import { addressFromText } from '../packet/addresses.ts';
 import type { Stimulus } from '../packet/packet-batch.ts';
 import { HOOKS, type Hook } from './actions.ts';
 import { BPF_MAP_TYPE, type HeldMap, type MapDefinition, type MapType } from './maps.ts';
 import { nearestName } from './nearest-name.ts';
+import { addressOrPrefix } from './network-shape.ts';
 import type {
   Example,
   GeneratorHints,
@@ -16,7 +16,6 @@ import {
   bigInteger,
   byteArray,
   callable,
-  checked,
   defaulted,
   flag,
   integer,
@@ -56,7 +55,7 @@ const KINDS = {
 const hints: Schema<GeneratorHints> = object<GeneratorHints>({
   kinds: optional(object<Partial<Record<PacketKind, number>>>(KINDS)),
   ports: optional(list(uint16)),
-  addresses: optional(list(checked('an IPv4 or IPv6 address', addressFromText))),
+  addresses: optional(list(addressOrPrefix)),
   macs: optional(list(byteArray(6))),
   vlans: optional(list(integer(0, 4095))),
   tcpOptions: optional(list(uint8)),

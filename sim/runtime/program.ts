@@ -94,9 +94,9 @@ export interface Example {
 export interface GeneratorHints {
   /** How often each kind of packet is drawn. */
   readonly kinds?: Readonly<Partial<Record<PacketKind, number>>>;
-  /** Values worth aiming at, mixed with the boundary pools. */
+  /** Values worth aiming at, mixed with near misses of them and the boundary pools. */
   readonly ports?: readonly number[];
-  /** IPv4 and IPv6 addresses in text. */
+  /** IPv4 and IPv6 addresses, and prefixes (`10.0.0.0/8`), in text. */
   readonly addresses?: readonly string[];
   /** MAC addresses, 6 bytes each. */
   readonly macs?: readonly Uint8Array[];

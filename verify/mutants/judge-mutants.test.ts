@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { programByName } from '../../sim/programs/index.ts';
+import { XDP_DROP } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { exampleCases } from '../run.ts';
 import { judgeMutants, type MutantOptions, type MutantResult } from './judge-mutants.ts';
+import { UnchangedDiffersError } from './mutant-cases.ts';
 import { mutationsOf } from './mutations.ts';
 
 function builtIn(name: string): Program {
@@ -67,6 +69,29 @@ describe('judging mutants', () => {
       file: expect.stringContaining('bpf'),
       text: expect.any(String),
     });
+  });
+
+  it('ends by time, however many packets there may be', async () => {
+    const options = { limit: 12, runs: Number.POSITIVE_INFINITY, seconds: 0.001 };
+    const results = await judged(builtIn('tcp_filter'), options);
+    expect(results).toHaveLength(12);
+    expect(verdicts(results)).not.toContain('survived');
+  });
+
+  it('judges none where the program differs from its model as it is', async () => {
+    const { definition, ...program } = builtIn('tcp_filter');
+    const entries = definition!.entries.map((entry) => ({ ...entry, model: () => XDP_DROP }));
+    const wrong = { ...program, definition: { ...definition!, entries } };
+    await expect(judged(wrong, { limit: 4 })).rejects.toThrow(UnchangedDiffersError);
+  });
+
+  it('does not take stack that was never written for the zeros that it may hold', async () => {
+    const results = await judged(builtIn('redirect_map'), {});
+    const elsewhere = results.find(({ mutation }) => mutation.before === '*(u32 *)(r10 -16) = r2');
+    expect(elsewhere?.verdict).toBe('killed');
+    // Every byte of the addresses that are written counts.
+    const alike = results.filter(({ verdict }) => verdict === 'alike').map(({ mutation }) => mutation);
+    expect(alike.filter(({ text }) => text?.includes('memcpy'))).toEqual([]);
   });
 
   it('compares an object without a model with itself', async () => {

@@ -11,8 +11,10 @@ import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import { hookOf, openMachine } from '../../sim/engines/machine-program.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
 import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
+import { mayReadUnwritten } from '../../sim/engines/unwritten-stack.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Guidance, guide } from '../guide/guide.ts';
 import { differs, type MutantCase, MutantCases, type MutantTests, Sessions } from './mutant-cases.ts';
@@ -61,6 +63,8 @@ export interface MutantProgress {
 
 /** Instructions that one packet may take: an endless loop should not hold up the others. */
 const BUDGET = 20_000;
+/** What stack bytes hold that a mutant reads and did not write: in the kernel, anything. */
+const GARBAGE = 0xa5;
 /** What a mutant is looked at with once more. */
 const HUNTING_RUNS = 100_000;
 const HUNTING_EFFORT = 2_000_000;
@@ -95,7 +99,10 @@ export async function* judgeMutants(
   const machine = createWasmEngine();
   const hasModel = program.definition !== undefined;
   const reference = hasModel ? createModelEngine() : machine;
-  let left = sampled(mutantsOf(program, worlds), limit).map((mutation) => new Mutant(mutation));
+  // What a program itself reads without having written it is as it is for the reference.
+  const fills = !mayReadUnwritten(program);
+  const all = sampled(mutantsOf(program, worlds), limit);
+  let left = all.map((mutation) => new Mutant(mutation, fills));
   const progress = { mutants: left.length, decided: 0, packets: 0 };
   const count = (packets: number): void => {
     progress.packets = packets;
@@ -189,8 +196,12 @@ class Mutant {
   readonly #engine: Engine;
   #sessions: Sessions | undefined;
 
-  constructor(mutation: Mutation) {
+  readonly #fills: boolean;
+
+  /** @param fills does the stack hold garbage? */
+  constructor(mutation: Mutation, fills: boolean) {
     this.mutation = mutation;
+    this.#fills = fills;
     this.#engine = createWasmEngine({ change: mutation.apply, budget: BUDGET });
   }
 
@@ -208,7 +219,7 @@ class Mutant {
       this.#sessions ??= new Sessions(this.#engine, program);
       const got = new OutcomeBatch(input.count);
       try {
-        const session = await this.#sessions.of(world);
+        const session = await this.#sessions.of(this.#fills ? filled(world) : world);
         await session.run(input, got);
         if (hasStopped(got)) return 'stopped';
         if (differs(program, reference, this.#engine, one, got, session.maps())) return 'differs';
@@ -225,6 +236,17 @@ class Mutant {
     await this.#sessions?.close();
     this.#sessions = undefined;
   }
+}
+
+const filledWorlds = new WeakMap<World, World>();
+
+/** The world with garbage on the stack; the same one for the same. */
+function filled(world: World): World {
+  const known = filledWorlds.get(world);
+  if (known !== undefined) return known;
+  const other = { ...world, stackFill: GARBAGE };
+  filledWorlds.set(world, other);
+  return other;
 }
 
 function hasStopped({ status, count }: OutcomeBatch): boolean {

@@ -1,6 +1,6 @@
 import { tcpOptionFromText } from '../../packet/tcp-options.ts';
 import {
-  address,
+  addressOrPrefix,
   mac,
   type NeighbourShape,
   neighbour,
@@ -130,7 +130,7 @@ const tcpOption: Schema<number> = choice<number>('the kind of a TCP option', [ui
 /** Hints also come from `--aim`. */
 export const hintsShape: Schema<HintsShape> = object<HintsShape>({
   ports: optional(list(uint16)),
-  addresses: optional(list(address)),
+  addresses: optional(list(addressOrPrefix)),
   macs: optional(list(mac)),
   vlans: optional(list(vlan)),
   protocols: optional(list(uint8)),

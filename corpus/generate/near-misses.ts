@@ -1,0 +1,145 @@
+/**
+ * Values that a program should tell from a hinted one, and may not: one bit off, the next and the one before, in the wrong
+ * byte order; of a prefix, the first and the last address inside and those beside them outside. Three draws of eight are
+ * such near misses, so that a comparison that looks at too few bits, or is off by one, shows.
+ */
+import { firstAddress, lastAddress, type Prefix } from '../../sim/packet/addresses.ts';
+import type { PacketBuilder } from './packet-builder.ts';
+import type { Random } from './random.ts';
+
+/** Hinted numbers of one field. */
+export class AimedNumbers {
+  readonly count: number;
+  readonly #hits: Uint16Array;
+  readonly #near: Uint16Array;
+
+  /** @param bits of the field, at most 16 */
+  constructor(values: readonly number[], bits: number) {
+    this.#hits = Uint16Array.from(values);
+    // What is hinted itself is no miss.
+    const near = values.flatMap((value) => numbersNear(value, bits)).filter((one) => !values.includes(one));
+    this.#near = Uint16Array.from(near);
+    this.count = values.length;
+  }
+
+  /** A hinted number, or one near it; only where there are some. */
+  draw(random: Random): number {
+    const bits = random.bits();
+    const from = (bits & 7) < 3 && this.#near.length > 0 ? this.#near : this.#hits;
+    return from[((bits >>> 16) * from.length) >>> 16]!;
+  }
+}
+
+/** One bit off, one less, one more, and, of 16 bits, in the other byte order; within the field. */
+export function numbersNear(value: number, bits: number): number[] {
+  const all = 2 ** bits - 1;
+  const flipped = Array.from({ length: bits }, (_, bit) => value ^ (1 << bit));
+  const swapped = bits > 8 ? [(((value & 0xff) << 8) | (value >>> 8)) & all] : [];
+  // Off by one is the mistake that is made most.
+  const beside = [(value - 1) & all, (value + 1) & all];
+  return [...flipped, ...beside, ...beside, ...swapped, ...swapped].filter((one) => one !== value);
+}
+
+/** Hinted addresses and prefixes of one size. */
+export class AimedAddresses {
+  readonly count: number;
+  readonly #prefixes: readonly Prefix[];
+  readonly #first: readonly Uint8Array[];
+  readonly #last: readonly Uint8Array[];
+  readonly #size: number;
+
+  /**
+   * @param size of an address in bytes
+   * @throws {RangeError} where one has another
+   */
+  constructor(prefixes: readonly Prefix[], size: number) {
+    for (const { address } of prefixes) {
+      if (address.length === size) continue;
+      throw new RangeError(`an address of ${address.length} bytes; it takes ${size}`);
+    }
+    this.#prefixes = prefixes;
+    this.#first = prefixes.map(firstAddress);
+    this.#last = prefixes.map(lastAddress);
+    this.#size = size;
+    this.count = prefixes.length;
+  }
+
+  /** Writes a hinted address, or one near it; only where there are some. Bits 4 to 15 choose. */
+  draw(builder: PacketBuilder, bits: number): void {
+    const { random, bytes, at } = builder;
+    const size = this.#size;
+    const which = (((bits >>> 4) & 0xfff) * this.count) >>> 12;
+    const { address, length } = this.#prefixes[which]!;
+    const how = random.bits();
+    builder.at = at + size;
+    if (length === 8 * size) {
+      bytes.set(address, at);
+      if ((how & 7) < 3) miss(bytes, at, size, how >>> 3);
+      return;
+    }
+    const [first, last] = [this.#first[which]!, this.#last[which]!];
+    switch (how & 7) {
+      case 0:
+        bytes.set(address, at);
+        return;
+      case 1:
+      case 2:
+        bytes.set((how & 8) === 0 ? first : last, at);
+        return;
+      case 3:
+        bytes.set(first, at);
+        add(bytes, at, size, -1);
+        return;
+      case 4:
+        bytes.set(last, at);
+        add(bytes, at, size, 1);
+        return;
+      case 5:
+        // The last bit of the prefix, or another one of it: its neighbour, or far away.
+        bytes.set(first, at);
+        if (length > 0) flip(bytes, at, (how & 8) === 0 ? length - 1 : (((how >>> 8) & 0xff) * length) >>> 8);
+        return;
+      default:
+        // Any address inside.
+        random.fill(bytes, at, at + size);
+        for (let index = 0; index < size; index++) {
+          const host = first[index]! ^ last[index]!;
+          bytes[at + index] = first[index]! | (bytes[at + index]! & host);
+        }
+    }
+  }
+}
+
+/**
+ * Makes a near miss of an address or another number in network order.
+ * @param bits 24 random bits
+ */
+export function miss(bytes: Uint8Array, at: number, size: number, bits: number): void {
+  switch (bits & 7) {
+    case 0:
+      add(bytes, at, size, 1);
+      return;
+    case 1:
+      add(bytes, at, size, -1);
+      return;
+    case 2:
+      bytes.subarray(at, at + size).reverse();
+      return;
+    default:
+      flip(bytes, at, ((bits >>> 3) & 0xffff) % (8 * size));
+  }
+}
+
+/** @param bit counted from the most significant one of the first byte */
+function flip(bytes: Uint8Array, at: number, bit: number): void {
+  bytes[at + (bit >>> 3)]! ^= 0x80 >>> (bit & 7);
+}
+
+/** The number in network order one more or less; beyond the last one comes the first. */
+function add(bytes: Uint8Array, at: number, size: number, by: 1 | -1): void {
+  for (let index = at + size - 1; index >= at; index--) {
+    const sum = bytes[index]! + by;
+    bytes[index] = sum;
+    if (sum >= 0 && sum <= 0xff) return;
+  }
+}
