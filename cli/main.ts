@@ -47,6 +47,8 @@ async function start(): Promise<void> {
 }
 
 async function verify(): Promise<void> {
+  const { startsEarly } = await import('./verify/starts-early.ts');
+  if (!startsEarly(process.argv.slice(3))) return (await import('./command.ts')).runCommand(process.argv);
   const { startEarly, endUnused } = await import('./verify/worker-process.ts');
   startEarly();
   try {

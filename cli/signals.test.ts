@@ -97,6 +97,23 @@ describe.skipIf(process.platform === 'win32')('a run that gets a signal', { time
     }
   });
 
+  it('ends with a report where it has no process besides', async () => {
+    const preload = join(scratch, 'at-once.mjs');
+    writeFileSync(
+      preload,
+      `const write = process.stdout.write;
+process.stdout.write = function (text, ...rest) {
+  if (String(text).includes('engines model')) process.kill(process.pid, 'SIGINT');
+  return write.call(this, text, ...rest);
+};`,
+    );
+    const args = ['verify', 'icmp_echo', '--runs', '20k', '--engines', 'model,vm'];
+    const env = { ...process.env, NODE_OPTIONS: `--import=${preload}` };
+    const run = new Started(args, scratch, [], { env });
+    expect(await run.ended()).toMatchObject({ end: 130 });
+    expect(run.out).toContain('Interrupted: this is what was done until then.');
+  });
+
   it('ends at once on the second one', async () => {
     const run = new Started(verify(LOOPING, join(scratch, 'second'), '--max-divergences', '2'), scratch);
     await run.says('now it loops');

@@ -3,7 +3,7 @@
  * limiter never refills, and with one seed a sampler draws the same numbers in every batch.
  */
 import { dependsOn } from '../sim/ebpf/called-helpers.ts';
-import { loadObject } from '../sim/ebpf/object.ts';
+import { linkedObject } from '../sim/ebpf/linked-object.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
 
 const EMPTY: readonly NamedWorld[] = [{ name: 'empty', world: {} }];
@@ -34,7 +34,7 @@ export function worldsOfObject({ object }: Program): readonly NamedWorld[] {
 
 function dependsOnClock(object: Uint8Array): boolean {
   try {
-    return dependsOn(loadObject(object), ['clock', 'chance']);
+    return dependsOn(linkedObject(object), ['clock', 'chance']);
   } catch {
     // An object that does not load fails where it is run, with the reason.
     return false;

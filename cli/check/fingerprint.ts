@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckFinding } from '../../verify/check/finding.ts';
 
@@ -53,7 +53,7 @@ function placeOf(program: Program, { source, divergence }: CheckFinding): string
 function textOf({ object }: Program, file: string, line: number): string | undefined {
   if (object === undefined) return undefined;
   try {
-    const rows = loadObject(object).programs.flatMap((one) => one.lineInfo);
+    const rows = linkedObject(object).programs.flatMap((one) => one.lineInfo);
     const found = rows.find((row) => row.file === file && row.line === line);
     return found === undefined || found.text === '' ? undefined : found.text;
   } catch {

@@ -1,5 +1,5 @@
 /** What was found in a program, and which of it the team has accepted. */
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
 import { asFinding, groupsOf, isByWriting, ungrouped } from '../../verify/check/group.ts';
@@ -129,7 +129,7 @@ function headOf({ object, entries }: Program): { readonly file: string; readonly
   if (object === undefined) return undefined;
   try {
     const names = entries.map((entry) => entry.function);
-    return loadObject(object).programs.find((one) => names.includes(one.function))?.lineInfo[0];
+    return linkedObject(object).programs.find((one) => names.includes(one.function))?.lineInfo[0];
   } catch {
     return undefined;
   }

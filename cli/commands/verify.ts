@@ -45,6 +45,7 @@ import { Verifier } from '../verify/programs.ts';
 import { closingLines } from '../verify/report-closing.ts';
 import { toJunit } from '../verify/report-junit.ts';
 import { detailLines, furtherLines, notTestedLines, programLine } from '../verify/report-text.ts';
+import { runsHere } from '../verify/runs-here.ts';
 import { exitCodeOf, type Tested, tested, testedToJson } from '../verify/tested.ts';
 
 /** More than any machine that this is for has use of. */
@@ -100,7 +101,7 @@ export function registerVerify(program: Command): void {
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
     .option(
       '--workers <n>',
-      `worker processes; results are the same for any number (default: one, and one per core for more than ${count(LONG_RUN)} packets)`,
+      `worker processes; results are the same for any number (default: none for a short run of built-in programs, else one, and one per core for more than ${count(LONG_RUN)} packets)`,
       parseCount('--workers'),
     )
     .option(
@@ -196,8 +197,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
   };
   const chosen = chooseEngines(plan.engines, plan.live, plan.asKernel);
-  const workers = options.workers ?? usualWorkers(plan);
-  requireSensible(workers);
+  const workers = options.workers ?? (runsHere(plan) ? 'here' : usualWorkers(plan));
+  if (workers !== 'here') requireSensible(workers);
   requireFiles(options);
   const interrupt = onInterrupt(async () => {
     verifier.kill();

@@ -1,6 +1,7 @@
 /** What cases reach of a program, in the compiled machine: instructions, branches in each direction, actions. */
 import type { Case } from '../../corpus/cases/case.ts';
-import { loadObject, sourceAt } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { sourceAt } from '../../sim/ebpf/object.ts';
 import type { Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
@@ -101,7 +102,7 @@ const MAX_REASONS = 4;
  * @param alone points that no other case reaches
  */
 export function reasonsOf(program: Program, alone: readonly string[]): string[] {
-  const object = program.object === undefined ? undefined : loadObject(program.object);
+  const object = program.object === undefined ? undefined : linkedObject(program.object);
   const places = new Map<string, string>();
   // Branches say more than the instructions behind them.
   const branches = alone.filter((point) => point.endsWith('taken'));
@@ -129,7 +130,7 @@ export function reasonsOf(program: Program, alone: readonly string[]): string[] 
 }
 
 function placeOf(
-  object: ReturnType<typeof loadObject> | undefined,
+  object: ReturnType<typeof linkedObject> | undefined,
   name: string,
   instruction: number,
 ): { readonly place: string; readonly text: string } | undefined {

@@ -7,7 +7,7 @@
  * may also be written as in `--world` files: docs/worlds.md. Maps of programs and of maps hold names.
  */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { entriesOfMap, slotsOfMap } from '../../sim/ebpf/world-file/map-contents.ts';
 import type { EntryShape } from '../../sim/ebpf/world-file/shape.ts';
 import type { WorldTarget } from '../../sim/ebpf/world-file/target.ts';
@@ -29,7 +29,7 @@ export function mapsOf(program: Program): readonly MapDefinition[] {
 
 /** What the world of a program is written for: its object, or, where that has no maps, its definition. */
 export function targetOf(program: Program): WorldTarget {
-  const object = program.object === undefined ? undefined : loadObject(program.object);
+  const object = program.object === undefined ? undefined : linkedObject(program.object);
   if (object !== undefined && object.maps.length > 0) return object;
   const own = object ?? { programs: [], btf: undefined };
   return { ...own, maps: (program.definition?.maps ?? []).map(untyped) };

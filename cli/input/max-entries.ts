@@ -1,5 +1,5 @@
 /** `--max-entries NAME=N`: the sizes of maps that a loader would set. */
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { leavesSizeToLoader, maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -55,7 +55,7 @@ export function assumedSizes(programs: readonly Program[]): string[] {
 function mapsOf({ object }: Program): readonly MapDefinition[] {
   if (object === undefined) return [];
   try {
-    return loadObject(object).maps;
+    return linkedObject(object).maps;
   } catch {
     return [];
   }

@@ -1,6 +1,6 @@
 /** What a command is about to take of the machine's memory, said before it does. */
 import { cpus } from 'node:os';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { memoryNotice } from '../../sim/runtime/map-memory.ts';
 import { maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
@@ -17,7 +17,7 @@ export function announceMemory(programs: readonly Program[]): void {
 export function announceObjectMemory(name: string, object: Uint8Array): void {
   let maps: readonly MapDefinition[];
   try {
-    maps = loadObject(object).maps;
+    maps = linkedObject(object).maps;
   } catch {
     return;
   }

@@ -3,7 +3,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
 import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
@@ -189,7 +189,7 @@ function entriesOf(path: string, bytes: Uint8Array): ProgramEntry[] {
 }
 
 function objectOf(path: string, bytes: Uint8Array): BpfObject {
-  return named(path, () => loadObject(bytes));
+  return named(path, () => linkedObject(bytes));
 }
 
 /** Puts the file's name before what a codec says about its bytes. */

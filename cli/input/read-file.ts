@@ -1,5 +1,5 @@
 /** Files that the user names: read whole, with errors that name them. */
-import { closeSync, lstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { atPath } from '../../corpus/files/system-error.ts';
 import { inputFailure } from '../failure.ts';
 
@@ -61,9 +61,14 @@ function tooLarge(path: string, limit: number): Error {
   return inputFailure(`${path}: is larger than ${limit / MEGABYTE} MB, the limit for such files`);
 }
 
+/** Bytes. */
+const SMALLEST_BUFFER = 64 * 1024;
+
 /** Some files of /proc and /sys are longer than they say. */
 function readUpTo(fd: number, limit: number, path: string): Uint8Array {
-  let bytes = new Uint8Array(MEGABYTE);
+  // One more, so that the end shows in the same read.
+  const expected = Math.min(fstatSync(fd).size, limit) + 1;
+  let bytes = new Uint8Array(Math.max(expected, SMALLEST_BUFFER));
   for (let used = 0; ; ) {
     const read = readSync(fd, bytes, used, bytes.length - used, null);
     if (read === 0) return bytes.slice(0, used);

@@ -1,5 +1,5 @@
 /**
- * One program's run on worker processes. Workers take pieces of it in turn; what they hand over is put together in the
+ * One program's run on workers. They take pieces of it in turn; what they hand over is put together in the
  * order of the batches, so that report, findings and the end of the run are the same for any number of workers.
  */
 import { ALL_BATCHES, BATCH_SIZE, type BatchRange } from '../../verify/batch-plan.ts';
@@ -7,18 +7,18 @@ import { chunk } from '../../verify/chunks.ts';
 import type { Collector, Investigator } from '../../verify/collector.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
 import { Inbox } from './inbox.ts';
-import { type VerifyWorkerProcess, WorkerKilled } from './worker-process.ts';
+import { type VerifyWorker, WorkerKilled } from './verify-worker.ts';
 
 /** What one worker does next: the saved cases, then pieces of the generated packets. */
 class Job {
-  readonly worker: VerifyWorkerProcess;
+  readonly worker: VerifyWorker;
   readonly segments: Inbox<Segment | 'done'> = new Inbox();
   /** Handed over and not yet put together. */
   waiting = 0;
   /** Resolves when the worker is done with it. */
   pumped: Promise<void> = Promise.resolve();
 
-  constructor(worker: VerifyWorkerProcess) {
+  constructor(worker: VerifyWorker) {
     this.worker = worker;
   }
 }
@@ -30,7 +30,7 @@ const SHORT_PATIENCE = 400;
 const LONG_PATIENCE = 2000;
 
 export class DistributedRun {
-  readonly #workers: readonly VerifyWorkerProcess[];
+  readonly #workers: readonly VerifyWorker[];
   readonly #collector: Collector;
   readonly #total: number;
   readonly #signal: AbortSignal;
@@ -41,16 +41,11 @@ export class DistributedRun {
   #isStopping = false;
   /** Nobody takes a job meanwhile. */
   #isPaused = false;
-  readonly #loops = new Map<VerifyWorkerProcess, Promise<void>>();
+  readonly #loops = new Map<VerifyWorker, Promise<void>>();
   readonly #changes = new Set<() => void>();
   #killTimer: NodeJS.Timeout | undefined;
 
-  constructor(
-    workers: readonly VerifyWorkerProcess[],
-    collector: Collector,
-    total: number,
-    signal: AbortSignal,
-  ) {
+  constructor(workers: readonly VerifyWorker[], collector: Collector, total: number, signal: AbortSignal) {
     this.#workers = workers;
     this.#collector = collector;
     this.#total = total;
@@ -107,7 +102,7 @@ export class DistributedRun {
     }
   }
 
-  #start(workers: readonly VerifyWorkerProcess[]): void {
+  #start(workers: readonly VerifyWorker[]): void {
     for (const worker of workers) {
       const loop = this.#work(worker).finally(() => {
         this.#loops.delete(worker);
@@ -117,7 +112,7 @@ export class DistributedRun {
     }
   }
 
-  async #work(worker: VerifyWorkerProcess): Promise<void> {
+  async #work(worker: VerifyWorker): Promise<void> {
     for (;;) {
       while (!this.#isStopping && (this.#isPaused || this.#isFarAhead())) await this.#change();
       const task = this.#task(this.#jobs.length);
@@ -172,7 +167,7 @@ export class DistributedRun {
     this.#changed();
   }
 
-  #investigator(worker: VerifyWorkerProcess): Investigator {
+  #investigator(worker: VerifyWorker): Investigator {
     return async (found: Found, onSmaller) => {
       const last = { case: found.case, finding: found.finding };
       if (this.#signal.aborted) return { ...last, state: found.savedIn === undefined ? 'found' : 'saved' };

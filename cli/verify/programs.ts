@@ -1,4 +1,4 @@
-/** The programs of a `VerifyPlan`, one after the other, on worker processes that can be ended at any moment. */
+/** The programs of a `VerifyPlan`, one after the other, on workers: processes that can be ended at any moment, or this one. */
 import type { Program } from '../../sim/runtime/program.ts';
 import { Collector, type Progress } from '../../verify/collector.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
@@ -6,10 +6,12 @@ import type { ProgramReport } from '../../verify/report.ts';
 import { totalPackets } from '../../verify/run.ts';
 import { EXIT, Failure, toFailure } from '../failure.ts';
 import { DistributedRun } from './distributed-run.ts';
+import { LocalWorker } from './local-worker.ts';
 import type { Opened } from './messages.ts';
 import type { VerifyPlan } from './plan.ts';
 import { saveBelow, tidy } from './saved-cases.ts';
-import { startWorker, type VerifyWorkerProcess, WorkerKilled } from './worker-process.ts';
+import { type VerifyWorker, WorkerKilled } from './verify-worker.ts';
+import { startWorker } from './worker-process.ts';
 
 export interface Watch {
   readonly signal: AbortSignal;
@@ -24,11 +26,12 @@ const NOTHING_OPENED: Opened = { programs: [], left: [], warnings: [] };
 
 export class Verifier {
   readonly #plan: VerifyPlan;
-  readonly #size: number;
+  readonly #size: number | 'here';
   readonly #signal: AbortSignal;
-  #workers: VerifyWorkerProcess[] = [];
+  #workers: VerifyWorker[] = [];
 
-  constructor(plan: VerifyPlan, workers: number, signal: AbortSignal) {
+  /** @param workers how many processes, or that this one does it */
+  constructor(plan: VerifyPlan, workers: number | 'here', signal: AbortSignal) {
     this.#plan = plan;
     this.#size = workers;
     this.#signal = signal;
@@ -98,7 +101,9 @@ export class Verifier {
     // Those that have been ended are waited for, and cleaned up after.
     const ended = this.#workers.filter((worker) => !worker.isAlive);
     await Promise.all(ended.map((worker) => worker.close(0)));
-    const fresh = Array.from({ length: this.#size - alive.length }, startWorker);
+    const here = this.#size === 'here';
+    const lacking = (this.#size === 'here' ? 1 : this.#size) - alive.length;
+    const fresh = Array.from({ length: lacking }, () => (here ? new LocalWorker() : startWorker()));
     this.#workers = [...alive, ...fresh];
     const [first] = await Promise.all(fresh.map((worker) => worker.open(this.#plan)));
     return first ?? NOTHING_OPENED;

@@ -1,5 +1,5 @@
 /** A program's report with what is made of it: the verdict, and what was not reached. */
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
 import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -20,7 +20,7 @@ export function tested(program: Program, report: ProgramReport, required: Requir
   const unreached =
     program.object === undefined || fullCoverage === undefined
       ? []
-      : unreachedOf(loadObject(program.object), fullCoverage);
+      : unreachedOf(linkedObject(program.object), fullCoverage);
   return { program, report, verdict: verdictOf(report, required, unreached), unreached };
 }
 

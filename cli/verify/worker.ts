@@ -6,4 +6,4 @@ import { ignoreSignals } from '../interrupt.ts';
 ignoreSignals();
 process.on('disconnect', () => process.exit());
 dieWithParent();
-void import('./work.ts');
+void import('./work-process.ts');

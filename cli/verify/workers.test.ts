@@ -1,5 +1,5 @@
 /** Any number of workers gives the same report, the same files, the same coverage and the same exit code. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,13 +20,24 @@ interface Result {
   readonly files: readonly (readonly [string, string])[];
 }
 
-async function run(workers: number, ...args: string[]): Promise<Result> {
+/** @param workers undefined: as many as the run needs */
+async function run(workers: number | undefined, ...args: string[]): Promise<Result> {
   const report = join(scratch, 'report');
   rmSync(report, { recursive: true, force: true });
   const coverage = join(scratch, 'coverage');
   const { code, out, err } = await xdpsim(
-    ...['verify', ...args, '--workers', String(workers), '--seed', 'the same'],
-    ...['--engines', 'model,wasm', '--report', report, '--coverage', coverage, '--json'],
+    ...['verify', ...args, ...(workers === undefined ? [] : ['--workers', String(workers)])],
+    ...[
+      '--seed',
+      'the same',
+      '--engines',
+      'model,wasm',
+      '--report',
+      report,
+      '--coverage',
+      coverage,
+      '--json',
+    ],
   );
   // Only what more workers than cores are good for, if they are more.
   expect(err).toMatch(
@@ -63,6 +74,27 @@ describe('verify --workers', { timeout: 120_000 }, () => {
     const { code, report } = await sameForAll('icmp_echo', 'router', '--runs', '12k');
     expect(code).toBe(0);
     expect(report.programs.map(({ divergences }) => divergences.length)).toEqual([0, 0]);
+  });
+
+  it('changes nothing where a short run of built-in programs needs none', async () => {
+    const args = ['icmp_echo', 'router', '--runs', '3k'];
+    expect(await run(undefined, ...args)).toEqual(await run(1, ...args));
+  });
+
+  it('starts no process for a short run of built-in programs, and one for everything else', async () => {
+    const preload = join(scratch, 'count.mjs');
+    writeFileSync(preload, "process.on('exit', () => console.error('a process'));");
+    const env = { ...process.env, NODE_OPTIONS: `--import=${preload}` };
+    const processesOf = async (...args: string[]): Promise<number> => {
+      const started = new Started(['verify', ...args, '--engines', 'model,vm'], scratch, [], { env });
+      expect(await started.ended()).toMatchObject({ end: 0 });
+      return started.err.split('a process').length - 1;
+    };
+    const object = packageFile('bpf/built/xdp_pass.o');
+    expect(await processesOf('xdp_pass', 'xdp_drop', '--runs', '100')).toBe(1);
+    expect(await processesOf('xdp_pass', '--runs', '100', '--object', object)).toBe(2);
+    expect(await processesOf('xdp_pass', '--runs', '100', '--workers', '1')).toBe(2);
+    expect(await processesOf('xdp_pass', '--runs', '20001')).toBe(2);
   });
 
   it('changes nothing about divergences, wherever they are and wherever the run ends', async () => {

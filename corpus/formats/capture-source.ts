@@ -80,10 +80,12 @@ async function* fileChunks(
     const stat = await file.stat();
     if (stat.isDirectory()) throw new CaptureError(0, 'a capture file', 'a directory');
     progress.size = stat.isFile() ? stat.size : 0;
-    const size = HEADROOM + CHUNK_SIZE;
+    // Most saved cases are far smaller than a chunk; of a file that grows meanwhile, it takes more reads.
+    const most = stat.isFile() && stat.size > 0 ? Math.min(CHUNK_SIZE, stat.size) : CHUNK_SIZE;
+    const size = HEADROOM + most;
     let buffer = allocate(size) ?? new Uint8Array(size);
     let other = allocate(size) ?? new Uint8Array(size);
-    pending = file.read(buffer, HEADROOM, CHUNK_SIZE, null);
+    pending = file.read(buffer, HEADROOM, most, null);
     for (;;) {
       const { bytesRead } = await pending;
       pending = undefined;
@@ -92,7 +94,7 @@ async function* fileChunks(
       const chunk = buffer.subarray(HEADROOM, HEADROOM + bytesRead);
       withHeadroom.add(chunk);
       [buffer, other] = [other, buffer];
-      pending = file.read(buffer, HEADROOM, CHUNK_SIZE, null);
+      pending = file.read(buffer, HEADROOM, most, null);
       // Whoever stops reading early does not hear of what it would have brought.
       pending.catch(() => {});
       yield chunk;

@@ -14,9 +14,9 @@ import { requireBpfElf } from './check-elf.ts';
 import { setGlobals } from './globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './layouts.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
-import { needsOfEntries } from './linked-object.ts';
 import { BpfMap, mapTypeName } from './map.ts';
 import { listenToLibbpf } from './messages.ts';
+import { needsOfEntries } from './object-needs.ts';
 
 export interface ObjectOptions {
   /** Names the object in the kernel: letters, digits and underscores are kept, up to 15. */

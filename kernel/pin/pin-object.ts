@@ -1,9 +1,9 @@
 /** Pins clock and chance of an object that libbpf has loaded: see `pins.ts`. */
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Pinning } from '../../sim/engines/engine.ts';
 import { BPF_INSN } from '../libbpf/layouts.ts';
 import { bytesAt, type LoadedLibbpf, type Pointer } from '../libbpf/libbpf.ts';
-import { linkedObject } from '../libbpf/linked-object.ts';
 import { type LoadedProgram, PinFailure, type PinnedWorld, Pins, type ProgramSlots } from './pins.ts';
 import { substitutesIn } from './rewrite.ts';
 

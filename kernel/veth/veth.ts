@@ -2,7 +2,7 @@
 
 import { MAX_XDP_MTU } from '../../corpus/generate/packet-limits.ts';
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import {
   type Availability,
   type Engine,
@@ -102,7 +102,7 @@ async function open(program: Program, world: World, options: VethOptions): Promi
 /** The default devices cost each session some milliseconds: only programs that can send to one get them. */
 function withDevicesToSendTo(program: Program, world: World): World {
   try {
-    const object = loadObject(program.object!);
+    const object = linkedObject(program.object!);
     const sends = [...calledHelpers(object)].some(({ effects }) => effects.redirects);
     return sends ? withDefaultDevices(world, object.maps) : world;
   } catch {

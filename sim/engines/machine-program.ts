@@ -12,6 +12,7 @@ import {
   PROGRAM_FEATURES,
   versionCode,
 } from '../ebpf/kernel-versions.ts';
+import { linkedObject } from '../ebpf/linked-object.ts';
 import { missingFunction } from '../ebpf/loader/externs.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
 import { canCreateMap } from '../ebpf/maps/create-map.ts';
@@ -180,6 +181,15 @@ function requireComplete({ kfuncs }: BpfObject, { function: name, missing }: Bpf
   if (other !== undefined)
     throw new ObjectError(`program ${name}`, 'a kernel that has what it refers to', other);
   if (lacking !== undefined) throw new LackingError(`program ${name}`, 'kernel function', lacking);
+}
+
+/**
+ * The object as a machine has read it last, or else as it is linked without a kernel: what has been found out about its
+ * programs is kept by program, and need not be found out again.
+ * @throws {ObjectError}
+ */
+export function knownObject(bytes: Uint8Array): BpfObject {
+  return objects.get(bytes)?.object ?? linkedObject(bytes);
 }
 
 function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObject {

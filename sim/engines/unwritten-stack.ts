@@ -1,8 +1,9 @@
 /** Can a program read bytes of its stack that it never wrote? */
 import { reachOf } from '../ebpf/analysis/reach.ts';
 import type { BpfObject } from '../ebpf/bpf-object.ts';
-import { loadObject, ObjectError } from '../ebpf/object.ts';
+import { ObjectError } from '../ebpf/object.ts';
 import type { Program } from '../runtime/program.ts';
+import { knownObject } from './machine-program.ts';
 
 const known = new WeakMap<Program, boolean>();
 
@@ -20,7 +21,7 @@ function mayRead({ object: bytes, entries }: Program): boolean {
   if (bytes === undefined) return false;
   let object: BpfObject;
   try {
-    object = loadObject(bytes);
+    object = knownObject(bytes);
   } catch (error) {
     if (error instanceof ObjectError) return true;
     throw error;

@@ -6,7 +6,8 @@
  */
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
-import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
@@ -110,7 +111,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const unreached =
     program.object === undefined || fullCoverage === undefined
       ? []
-      : unreachedOf(loadObject(program.object), fullCoverage);
+      : unreachedOf(linkedObject(program.object), fullCoverage);
   const { verdict, reason, notChecked } = verdictOfCheck({
     report,
     findings,
@@ -207,7 +208,7 @@ class Check {
     if (source !== undefined || program.object === undefined || !machine.availability(program).available)
       return {};
     try {
-      loadObject(program.object);
+      linkedObject(program.object);
     } catch (error) {
       // The run says what is wrong with the object.
       if (error instanceof ObjectError) return {};

@@ -1,6 +1,7 @@
 /** What `check` judges: everything that `verify` does, and what needs no comparison besides. */
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
-import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { action } from '../invariants/action.ts';
 import { broken } from '../invariants/broken.ts';
@@ -34,7 +35,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
 export function callsRedirect({ object: bytes }: Program): boolean {
   if (bytes === undefined) return true;
   try {
-    return [...calledHelpers(loadObject(bytes))].some(({ effects }) => effects.redirects);
+    return [...calledHelpers(linkedObject(bytes))].some(({ effects }) => effects.redirects);
   } catch (error) {
     if (error instanceof ObjectError) return true;
     throw error;

@@ -26,7 +26,8 @@ import {
   OPERATION_MASK,
   SOURCE_MASK,
 } from '../../sim/ebpf/instruction.ts';
-import { loadObject, ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckFinding } from './finding.ts';
 
@@ -37,7 +38,7 @@ export function lostUpdates(program: Program): CheckFinding[] {
   if (program.object === undefined) return [];
   let object: BpfObject;
   try {
-    object = loadObject(program.object);
+    object = linkedObject(program.object);
   } catch (error) {
     if (error instanceof ObjectError) return [];
     throw error;

@@ -4,7 +4,7 @@
  */
 
 import type { RunTrace, TracedCall } from '../../sim/ebpf/interpreter/trace.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -153,7 +153,7 @@ export class Redirects {
   #mapsAreFilled({ maps }: World): boolean {
     const { object } = this.#program;
     if (!this.#isGiven || object === undefined || maps === undefined) return false;
-    const targets = loadObject(object).maps.filter(({ type }) => TARGET_MAPS.has(type));
+    const targets = linkedObject(object).maps.filter(({ type }) => TARGET_MAPS.has(type));
     return targets.length > 0 && targets.every(({ name }) => (maps[name]?.length ?? 0) > 0);
   }
 }

@@ -1,6 +1,6 @@
 /** By how much TTLs of routed packets were lowered: one packet does not tell an intended value from a wrong step. */
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -90,7 +90,7 @@ export class TtlSteps {
   #routes(): boolean {
     const { object } = this.#program;
     if (object === undefined) return false;
-    return [...calledHelpers(loadObject(object))].some(({ name }) => name === FIB_LOOKUP);
+    return [...calledHelpers(linkedObject(object))].some(({ name }) => name === FIB_LOOKUP);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { SourceLine } from '../../sim/ebpf/bpf-object.ts';
 import { type CodePlace, keyOf, type PathBranch } from '../../sim/ebpf/interpreter/run-path.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Finding } from '../finding.ts';
 import type { Outcome } from '../outcome.ts';
@@ -162,7 +162,7 @@ function textsOf({ object }: Program): ReadonlySet<string> {
   if (object === undefined) return new Set();
   let texts = known.get(object);
   if (texts === undefined) {
-    const lines = loadObject(object).programs.flatMap((program) => program.lineInfo);
+    const lines = linkedObject(object).programs.flatMap((program) => program.lineInfo);
     texts = new Set(lines.filter(({ text }) => text !== '').map(keyOf));
     known.set(object, texts);
   }

@@ -1,6 +1,6 @@
 /** The maps of two builds, which need not have the same ones, or the same variables at the same places. */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type MapSnapshot, sameContents } from '../../sim/runtime/map-snapshot.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -125,7 +125,7 @@ function mapsOf({ object }: Program): ReadonlyMap<string, BpfMap> {
   if (object === undefined) return new Map();
   let maps = known.get(object);
   if (maps === undefined) {
-    maps = new Map(loadObject(object).maps.map((map) => [map.name, map]));
+    maps = new Map(linkedObject(object).maps.map((map) => [map.name, map]));
     known.set(object, maps);
   }
   return maps;

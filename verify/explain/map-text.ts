@@ -4,7 +4,8 @@ import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import type { Btf } from '../../sim/ebpf/btf.ts';
 import { toJson } from '../../sim/ebpf/btf-value.ts';
 import { dependsOn } from '../../sim/ebpf/called-helpers.ts';
-import { loadObject, ObjectError } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { MapDifference } from '../compare-maps.ts';
@@ -86,7 +87,7 @@ function objectOf({ object: bytes }: Program): BpfObject | undefined {
   let object = objects.get(bytes);
   if (object === undefined) {
     try {
-      object = loadObject(bytes);
+      object = linkedObject(bytes);
     } catch (error) {
       if (!(error instanceof ObjectError)) throw error;
       object = null;

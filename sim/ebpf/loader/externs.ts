@@ -58,7 +58,8 @@ export function resolveExterns(
   const bySymbol = new Map<number, Extern>();
   const kfuncs: string[] = [];
   const variables: KernelVariable[] = [];
-  const kconfig = new Uint8Array(LARGEST_KCONFIG);
+  // Few objects have any.
+  let kconfig = new Uint8Array(0);
   let kconfigSize = 0;
   const declared = btf === undefined ? new Map<string, number>() : declarations(btf);
   const sections = btf === undefined ? new Map<number, string>() : sectionsOfVariables(btf);
@@ -88,6 +89,7 @@ export function resolveExterns(
       if (kconfigSize > LARGEST_KCONFIG) {
         throw new ObjectError(where, `configuration of at most ${LARGEST_KCONFIG} bytes`, `${kconfigSize}`);
       }
+      if (kconfig.length === 0) kconfig = new Uint8Array(LARGEST_KCONFIG);
       const problem =
         facts === undefined
           ? 'no kernel to ask'

@@ -1,22 +1,9 @@
-/** An object as our own loader links it, for what libbpf does not tell. */
+/** What programs need of the object that they are in, as our own loader links it: libbpf does not tell. */
 
-import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
 import { withSlots } from '../../sim/ebpf/world-slots.ts';
 import type { World } from '../../sim/runtime/world.ts';
-
-/** Shrinking opens the same object a thousand times. */
-const objects = new WeakMap<Uint8Array, BpfObject>();
-
-/** @throws {ObjectError} for objects that our loader does not take, though libbpf may */
-export function linkedObject(elf: Uint8Array): BpfObject {
-  const known = objects.get(elf);
-  if (known !== undefined) return known;
-  const object = loadObject(elf);
-  objects.set(elf, object);
-  return object;
-}
 
 export interface ObjectNeeds {
   /** The functions that tail calls of the entries can reach. */
