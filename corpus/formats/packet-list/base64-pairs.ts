@@ -3,12 +3,12 @@
  * these the packet that came out, in base64, and the action.
  */
 import type { ListedPacket, PacketListFormat } from './listed-packet.ts';
-import { base64Of, bytesOfBase64, lineAt, quoted } from './text-bytes.ts';
+import { base64Of, bytesOfBase64, commentText, lineAt, quoted } from './text-bytes.ts';
 
 function write(packets: readonly ListedPacket[]): string {
   const input = packets.map(
     ({ packet, description }, index) =>
-      `  // ${index + 1}\n  {\n    "${base64Of(packet)}",\n    ${quoted(description ?? `packet ${index + 1}`)}\n  },\n`,
+      `  // ${index + 1}\n  {\n    "${base64Of(packet)}",\n    ${quoted(nameOf(description, index))}\n  },\n`,
   );
   const output = packets.flatMap(({ expected }, index) =>
     expected === undefined
@@ -28,6 +28,12 @@ const PAIR = /"([A-Za-z0-9+/]{16,}={0,2})"\s*,\s*(?:\.description\s*=\s*)?"((?:[
 
 /** What programs return: their rows are what comes out, not what goes in. */
 const ACTION = /^(XDP|TC_ACT)_[A-Z]+$/;
+
+/** A packet that is called like an action would be taken for one that comes out. */
+function nameOf(description: string | undefined, index: number): string {
+  const name = commentText(description ?? '') || `packet ${index + 1}`;
+  return ACTION.test(name) ? `packet ${index + 1}: ${name}` : name;
+}
 
 function read(text: string): ListedPacket[] {
   // Comments hold Scapy's expressions, with strings in them.

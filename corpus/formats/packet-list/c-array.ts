@@ -28,15 +28,19 @@ function write(packets: readonly ListedPacket[]): string {
   ].join('\n');
 }
 
-/** Initialisers of bytes alone: `{ 0x02, 0, 'a', … }`. */
+/** A comment, a string or a character (what is in them is no code), or an initialiser of bytes. */
+const PARTS =
+  /\/\*([\s\S]*?)\*\/|\/\/([^\n]*)|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)'|\{((?:[^{}"'/]|\/(?![*/]))*)\}/g;
+
+/** Initialisers of bytes alone: `{ 0x02, 0, … }`. */
 function read(text: string): ListedPacket[] {
   const packets: ListedPacket[] = [];
   let description: string | undefined;
-  const parts = /\/\*([\s\S]*?)\*\/|\/\/([^\n]*)|\{((?:[^{}"/]|\/(?![*/]))*)\}/g;
-  for (const part of text.matchAll(parts)) {
+  for (const part of text.matchAll(PARTS)) {
     const [, block, line, inside] = part;
     if (inside === undefined) {
-      description = commentText(block ?? line ?? '') || undefined;
+      const comment = block ?? line;
+      if (comment !== undefined) description = commentText(comment) || undefined;
       continue;
     }
     const items = inside

@@ -32,6 +32,19 @@ describe.each(NAMES)('packets as %s', (name) => {
     );
   });
 
+  it.each([
+    'XDP_TX',
+    'XDP_DROP\u000f',
+    '{ 0x02, 0x00 }',
+    "{'a', 1}",
+    '/* { 1 } // "',
+    '["x", "0011"]',
+    "b'ab'",
+  ])('are the same behind a description like those of the format: %s', (text) => {
+    const packets = [{ packet: ECHO, description: text }, { packet: ECHO }];
+    expect(read(write(packets, { program: 'my.o' })).map(({ packet }) => packet)).toEqual([ECHO, ECHO]);
+  });
+
   it('keep plain descriptions', () => {
     const packets = [
       { packet: ECHO, description: 'an echo request' },
