@@ -13,23 +13,23 @@ import { pathText, ShapeError } from './shape-error.ts';
 export function parseJsonc(text: string, root: string = ''): unknown {
   if (text.trim() === '') throw new InputError('is empty: expected JSON');
   if (/[\0\ufffd]/.test(text)) throw new InputError('contains bytes that are no text: expected JSON');
+  try {
+    return plain(treeOf(text), text, [], root);
+  } catch (error) {
+    // jsonc-parser goes down one call for each bracket, and so does what reads its tree.
+    if (error instanceof RangeError) throw new InputError('is nested too deeply');
+    throw error;
+  }
+}
+
+function treeOf(text: string): Node {
   const errors: ParseError[] = [];
-  const tree = parse(text, errors);
+  const tree = parseTree(text.replace(/^\ufeff/, ' '), errors, { allowTrailingComma: true });
   const [first] = errors;
   if (first !== undefined)
     throw notJson(text, PROBLEMS[printParseErrorCode(first.error)] ?? 'it cannot be read', first.offset);
   if (tree === undefined) throw notJson(text, 'expected a value', 0);
-  return plain(tree, text, [], root);
-}
-
-function parse(text: string, errors: ParseError[]): Node | undefined {
-  try {
-    return parseTree(text.replace(/^\ufeff/, ' '), errors, { allowTrailingComma: true });
-  } catch (error) {
-    // jsonc-parser goes down one call for each bracket.
-    if (error instanceof RangeError) throw new InputError('is nested too deeply');
-    throw error;
-  }
+  return tree;
 }
 
 /** By the names of jsonc-parser's codes. */
