@@ -43,6 +43,27 @@ export interface CheckOptions {
   readonly packetLoads?: boolean;
 }
 
+const wellFormed = new WeakMap<Instructions, boolean>();
+
+/**
+ * May the instructions be followed at all? What only reads a program, without running it, need not say what is wrong
+ * with it: whoever runs it does.
+ */
+export function areWellFormed(instructions: Instructions): boolean {
+  let are = wellFormed.get(instructions);
+  if (are === undefined) {
+    try {
+      checkInstructions(instructions);
+      are = true;
+    } catch (error) {
+      if (!(error instanceof InstructionError)) throw error;
+      are = false;
+    }
+    wellFormed.set(instructions, are);
+  }
+  return are;
+}
+
 /**
  * Checks a linked program.
  *

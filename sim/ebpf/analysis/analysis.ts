@@ -7,6 +7,7 @@
  */
 
 import type { BpfMap, BpfProgram } from '../bpf-object.ts';
+import { areWellFormed } from '../check-instructions.ts';
 import { ACCESS, type ContextLayout } from '../context/context-access.ts';
 import type { Helper } from '../helpers/helper.ts';
 import {
@@ -148,8 +149,23 @@ interface Summary {
 /** Visits of a block after which intervals that still grow are given up. */
 const PATIENCE = 4;
 
+/** Of instructions that cannot be followed, nothing is known: anything may happen in them. */
 export function analyse(input: AnalysisInput): ProgramFacts {
-  return new Analysis(input).run();
+  return areWellFormed(input.program.instructions) ? new Analysis(input).run() : nothingKnown(input);
+}
+
+function nothingKnown({ program: { instructions, subprograms } }: AnalysisInput): ProgramFacts {
+  const each = (value: number): Uint8Array => new Uint8Array(instructions.count).fill(value);
+  return {
+    functions: [],
+    accesses: new Map(),
+    calls: new Map(),
+    unset: new Set(),
+    ways: each(WAY.notTaken | WAY.taken),
+    readsUnwritten: new Set(subprograms.map(({ start }) => start)),
+    doubtful: each(1),
+    reached: each(1),
+  };
 }
 
 class Analysis {

@@ -1,6 +1,7 @@
 /** Which ways of a program some input can take. */
 import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../bpf-object.ts';
+import { dictionaryOf } from '../dictionary/dictionary.ts';
 import { testMap, testObject } from '../test-support/assemble.ts';
 import { reachOf } from './reach.ts';
 
@@ -81,5 +82,24 @@ describe('comparisons', () => {
   it('of which one path has decided', () => {
     const text = `r6 = *(u32 *)(r1 + 12)\nr0 = 0\nr7 = 0\nif r6 == 3 goto meet\nr7 = 1\nmeet:\nif r7 == 1 goto other\nif r6 != 3 goto out\nother:${end}`;
     expect(ways(text)).toEqual(['both', 'both', 'never']);
+  });
+});
+
+describe('instructions that cannot be followed', () => {
+  it.each([
+    ['an unknown opcode', 0xff, 0],
+    ['a register that there is none of', 0xbf, 0xcf],
+    ['a jump out of the program', 0x05, 0],
+  ])('may do anything: %s', (_what, opcode, registers) => {
+    const object = testObject({ main: 'r0 = 2\nr0 = 3\nr1 = 4\nexit' });
+    const [program] = object.programs;
+    const { instructions } = program!;
+    instructions.opcode[1] = opcode;
+    instructions.dst[1] = registers & 15;
+    instructions.src[1] = registers >> 4;
+    instructions.offset[1] = 1000;
+    const reach = reachOf({ object, world: {} }, program!, 'xdp');
+    expect([...reach.reached]).toEqual([1, 1, 1, 1]);
+    expect(dictionaryOf(object)).toEqual([]);
   });
 });

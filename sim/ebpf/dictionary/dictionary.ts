@@ -8,6 +8,7 @@ import { DATA_ID, KIND } from '../analysis/abstract-value.ts';
 import { type Access, VERDICT } from '../analysis/access.ts';
 import { analyse } from '../analysis/analysis.ts';
 import type { BpfObject, BpfProgram } from '../bpf-object.ts';
+import { areWellFormed } from '../check-instructions.ts';
 import { programLayout } from '../context/program-layout.ts';
 import { arithmeticOf, COMPARISONS } from '../dataflow/arithmetic.ts';
 import { bytes, cut, type Expression, fieldsOf, input, type Operand } from '../dataflow/expression.ts';
@@ -65,6 +66,7 @@ export function dictionaryOf(object: BpfObject): readonly DictionaryEntry[] {
     if (entries.size < MAX_ENTRIES) entries.set(`${entry.offset ?? ''} ${entry.bytes.join()}`, entry);
   };
   for (const program of object.programs) {
+    if (!areWellFormed(program.instructions)) continue;
     if (program.hook !== undefined) addProgram(object, program, program.hook === 'xdp' ? 'xdp' : 'tc', add);
   }
   for (const entry of constants(object)) add(entry);
