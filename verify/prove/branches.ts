@@ -7,10 +7,10 @@ import { sourceAt } from '../../sim/ebpf/object.ts';
 import { type Exploration, jumpKey, wayKey } from '../../sim/ebpf/symbolic/explore.ts';
 import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Constraint } from '../../sim/ebpf/symbolic/knowledge.ts';
-import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { type PathState, PathViolation } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected } from '../../sim/ebpf/symbolic/repair.ts';
 import { jumpCondition } from '../../sim/ebpf/symbolic/step.ts';
-import { isConst } from '../../sim/ebpf/symbolic/term.ts';
+import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
 import { hookOf, type MachineProgram } from '../../sim/engines/machine-program.ts';
 
 export interface SourcePlace {
@@ -146,9 +146,16 @@ async function contradiction(
 ): Promise<{ readonly reason: string; readonly places: SourcePlace[] }> {
   const { pool } = arrival;
   const { programs } = opened.machine.object;
-  const condition = jumpCondition(arrival, programs[arrival.program]!.instructions);
-  const way = taken ? condition : pool.not(condition);
   const own = placeOf(programs[arrival.program]!, arrival.slot);
+  let condition: Term;
+  try {
+    condition = jumpCondition(arrival, programs[arrival.program]!.instructions);
+  } catch (error) {
+    if (!(error instanceof PathViolation)) throw error;
+    const reason = `the program is stopped at the comparison: ${error.message}`;
+    return { reason, places: own === undefined ? [] : [own] };
+  }
+  const way = taken ? condition : pool.not(condition);
   if (isConst(way)) {
     return { reason: 'the comparison has one result only', places: own === undefined ? [] : [own] };
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { withCode } from '../../sim/ebpf/test-support/patch-object.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type ProgramProof, proveProgram } from './prove.ts';
@@ -80,6 +81,18 @@ describe('proving built-in programs', () => {
     // What was not followed is nothing that is known.
     expect(statuses(proof).undecided).toBeGreaterThan(0);
     expect(proof.properties.every((one) => one.status === 'undecided')).toBe(true);
+  });
+
+  it('reaches neither way of a comparison that the machine stops at', async () => {
+    const program = builtIn('icmp_echo');
+    // if r1 > r5, the first bounds check: r9 holds nothing yet.
+    const object = withCode(program.object!, 'xdp', 6, [0x2d, 0x59]);
+    const proof = await proveProgram({ ...program, object }, { solver });
+    expect(statuses(proof).reached).toBe(0);
+    const reasons = proof.branches.slice(0, 2).map(({ status, reason }) => `${status}: ${reason}`);
+    expect(reasons).toEqual(
+      Array(2).fill('unreachable: the program is stopped at the comparison: R9 !read_ok'),
+    );
   });
 
   it('takes a solver that finds nothing out for what it is', async () => {
