@@ -127,7 +127,7 @@ async function measure(
 }
 
 /** @throws {Failure} naming file and place */
-function readBase(path: string): BenchReportJson {
+export function readBase(path: string): BenchReportJson {
   const content = readText(path);
   try {
     return parse(benchReportShape, JSON.parse(content), '');

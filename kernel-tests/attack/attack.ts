@@ -1,5 +1,5 @@
 /**
- * `npm run attack`: kills, full disks, floods and mutated inputs, and a table of what they broke. With the same seed the
+ * `npm run attack`: kills, full disks, floods and damaged inputs, and a table of what they broke. With the same seed the
  * attacks are the same, but for the moments at which signals arrive.
  *
  *     npm run attack -- --inputs 1M --kills 500 --live 100
@@ -18,6 +18,7 @@ import { count, table } from '../../cli/terminal.ts';
 import { buildCommand } from '../../cli/test-support/built-command.ts';
 import { attackDisks } from './disks.ts';
 import { attackWithFloods } from './floods.ts';
+import type { KindCount } from './input-worker.ts';
 import { attackInputs } from './inputs.ts';
 import { attackWithSignals } from './kills.ts';
 import { attackLive } from './live.ts';
@@ -31,6 +32,7 @@ interface Options {
   readonly floods: number;
   readonly live: number;
   readonly only: string;
+  readonly kind: string;
 }
 
 const INSIDE = 'XDPSIM_ATTACK_INSIDE';
@@ -38,13 +40,14 @@ const INSIDE = 'XDPSIM_ATTACK_INSIDE';
 const times = (option: string) => (text: string) => (text === '0' ? 0 : parseCount(option)(text));
 
 await new Command('attack')
-  .description('kills, full disks, floods and mutated inputs: what breaks?')
+  .description('kills, full disks, floods and damaged inputs: what breaks?')
   .option('--seed <seed>', 'any text', freshSeed())
-  .option('--inputs <n>', 'mutated inputs', times('--inputs'), 20_000)
+  .option('--inputs <n>', 'damaged inputs', times('--inputs'), 20_000)
   .option('--kills <n>', 'runs ended by a signal', times('--kills'), 44)
   .option('--disks <n>', 'runs on disks that become full', times('--disks'), 12)
   .option('--floods <n>', 'rounds of too much of everything', times('--floods'), 1)
   .option('--live <n>', 'rounds of the live suites under load', times('--live'), 1)
+  .option('--kind <text>', 'damage only inputs of kinds that contain this text', '')
   .option('--only <text>', 'kill only commands that contain this text', '')
   .action(attack)
   .parseAsync();
@@ -72,10 +75,12 @@ async function attack(options: Options): Promise<void> {
     showProgress(undefined);
   };
   const progress = (name: string, of: number) => (done: number) => showProgress(`${name}: ${done} of ${of}`);
-  const { inputs, kills, disks, floods, live, only } = options;
-  await run('mutated inputs', inputs, (tally) =>
-    attackInputs(inputs, seed, scratch, tally, progress('inputs', inputs)),
-  );
+  const { inputs, kills, disks, floods, live, only, kind } = options;
+  let kinds: ReadonlyMap<string, KindCount> = new Map();
+  await run('damaged inputs', inputs, async (tally) => {
+    const attacked = { count: inputs, seed, kind, scratch };
+    kinds = await attackInputs(attacked, tally, progress('inputs', inputs));
+  });
   await run('kills', kills, (tally) =>
     attackWithSignals(kills, { seed, scratch, only }, tally, progress('kills', kills)),
   );
@@ -91,6 +96,12 @@ async function attack(options: Options): Promise<void> {
   ]);
   const columns = new Set(Array.from({ length: FAULTS.length + 2 }, (_, index) => index + 1));
   for (const line of table([['', 'tries', ...FAULTS, 'longest'], ...rows], columns)) printLine(line);
+  if (kinds.size > 0) {
+    printLine();
+    const kindRows = [...kinds].map(([name, { taken, refused }]) => [name, count(taken), count(refused)]);
+    const sorted = kindRows.sort(([a], [b]) => (a! < b! ? -1 : 1));
+    for (const line of table([['inputs', 'taken', 'refused'], ...sorted], columns)) printLine(line);
+  }
   process.exitCode = tallies.every((tally) => tally.isClean) ? 0 : 1;
 }
 

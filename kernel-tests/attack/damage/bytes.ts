@@ -1,7 +1,10 @@
 /** Changes inputs: bytes as any, text also where its grammar has joints. */
-import type { Random } from '../../corpus/generate/random.ts';
+import type { Random } from '../../../corpus/generate/random.ts';
+import type { Damage } from './damage.ts';
 
-const INTERESTING = [0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 254, 255];
+export const INTERESTING: readonly number[] = [
+  0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 254, 255,
+];
 const TOKENS = [
   '{',
   '}',
@@ -22,11 +25,13 @@ const TOKENS = [
   '\ud800',
 ];
 
-/**
- * One to eight changes.
- * @param other another input of the kind, to take pieces from
- */
-export function mutated(random: Random, input: Uint8Array, other: Uint8Array, isText: boolean): Uint8Array {
+/** One to eight changes, whatever the bytes mean. */
+export const damageBytes: Damage = (random, input, other) => someChanges(random, input, other, false);
+
+/** The same, also with what texts are made of. */
+export const damageText: Damage = (random, input, other) => someChanges(random, input, other, true);
+
+function someChanges(random: Random, input: Uint8Array, other: Uint8Array, isText: boolean): Uint8Array {
   let bytes: Uint8Array = input.slice();
   const changes = 1 + random.below(8);
   for (let change = 0; change < changes; change++) bytes = changed(random, bytes, other, isText);
@@ -73,7 +78,7 @@ function changed(random: Random, bytes: Uint8Array, other: Uint8Array, isText: b
 }
 
 /** 0 to `length` − 1, for lengths of any size. */
-function anywhere(random: Random, length: number): number {
+export function anywhere(random: Random, length: number): number {
   return (random.bits() >>> 0) % length;
 }
 
