@@ -42,6 +42,17 @@ export interface CaptureInterface {
   readonly comments: readonly string[];
 }
 
+/** How the packets of a format stand in the file. */
+export interface PacketRecords {
+  /** Where the packet's record, its header included, starts in the batch's bytes, and how long it is. */
+  offset(batch: CaptureBatch, index: number): number;
+  length(batch: CaptureBatch, index: number): number;
+  /** Time as it stands in the file; pcap and snoop: seconds, pcapng: upper 32 bits of the count of ticks. */
+  timeHigh(batch: CaptureBatch, index: number): number;
+  /** pcap and snoop: micro- or nanoseconds; pcapng: lower 32 bits of the count of ticks. */
+  timeLow(batch: CaptureBatch, index: number): number;
+}
+
 export class CaptureBatch {
   /** Read only: bytes of the file. They and the arrays are valid until the decoder is touched again. */
   bytes: Uint8Array = new Uint8Array(0);
@@ -53,37 +64,38 @@ export class CaptureBatch {
   readonly length: Uint32Array;
   /** Length on the wire, as the file states it: more than `length` where the packet was cut. */
   readonly original: Uint32Array;
-  /** Time as it stands in the file; pcap and snoop: seconds, pcapng: upper 32 bits of the count of ticks. */
-  readonly timeHigh: Uint32Array;
-  /** pcap and snoop: micro- or nanoseconds; pcapng: lower 32 bits of the count of ticks. */
-  readonly timeLow: Uint32Array;
   /** Index into `section.interfaces`. */
   readonly interface: Uint32Array;
   /** Where each packet's options start in `bytes`, and how many bytes they take. */
   readonly optionsOffset: Uint32Array;
   readonly optionsLength: Uint32Array;
-  /** The whole record: where the packet's header in the file starts in `bytes`, and how long header and packet are. */
-  readonly recordOffset: Uint32Array;
-  readonly recordLength: Uint32Array;
+  /** What is seldom asked for, and read from the packets' own headers in the file. */
+  readonly records: PacketRecords;
   count = 0;
   /** The section that all packets of this batch belong to. */
   section: CaptureSection = NO_SECTION;
 
-  constructor(capacity: number = CAPTURE_BATCH_PACKETS) {
+  constructor(records: PacketRecords, capacity: number = CAPTURE_BATCH_PACKETS) {
+    this.records = records;
     this.offset = new Uint32Array(capacity);
     this.length = new Uint32Array(capacity);
     this.original = new Uint32Array(capacity);
-    this.timeHigh = new Uint32Array(capacity);
-    this.timeLow = new Uint32Array(capacity);
     this.interface = new Uint32Array(capacity);
     this.optionsOffset = new Uint32Array(capacity);
     this.optionsLength = new Uint32Array(capacity);
-    this.recordOffset = new Uint32Array(capacity);
-    this.recordLength = new Uint32Array(capacity);
   }
 
   get capacity(): number {
     return this.offset.length;
+  }
+
+  /** A 32-bit number of the file, in the section's byte order. */
+  word(at: number): number {
+    const { bytes } = this;
+    const [first, second, third, fourth] = this.section.littleEndian
+      ? [bytes[at + 3]!, bytes[at + 2]!, bytes[at + 1]!, bytes[at]!]
+      : [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
+    return ((first << 24) | (second << 16) | (third << 8) | fourth) >>> 0;
   }
 
   /** A copy of one packet. */
@@ -141,8 +153,8 @@ export class CaptureBatch {
   /** Nanoseconds since 1970; 0 for a Simple Packet Block, which has no time. */
   nanoseconds(index: number): bigint {
     const { ticksPerSecond, timeOffset } = this.section.interfaces[this.interface[index]!]!;
-    const high = BigInt(this.timeHigh[index]!);
-    const low = BigInt(this.timeLow[index]!);
+    const high = BigInt(this.records.timeHigh(this, index));
+    const low = BigInt(this.records.timeLow(this, index));
     if (this.section.format !== 'pcapng') return high * NANOSECONDS + (low * NANOSECONDS) / ticksPerSecond;
     const ticks = (high << 32n) | low;
     return timeOffset * NANOSECONDS + (ticks * NANOSECONDS) / ticksPerSecond;

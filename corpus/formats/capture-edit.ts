@@ -114,8 +114,8 @@ class EditedCopy {
   }
 
   note(batch: CaptureBatch, index: number, change: PacketEdit): void {
-    const from = batch.base + batch.recordOffset[index]!;
-    this.#lastRecord = from + batch.recordLength[index]!;
+    const from = batch.base + batch.records.offset(batch, index);
+    this.#lastRecord = from + batch.records.length(batch, index);
     if (change === undefined) return;
     if (change === 'drop') {
       const { offset, format } = batch.section;
@@ -192,7 +192,9 @@ class Conversion {
   packet(batch: CaptureBatch, index: number, change: PacketEdit): void {
     if (change === 'drop') return;
     const { ticksPerSecond } = batch.section.interfaces[0]!;
-    const ticks = BigInt(batch.timeHigh[index]!) * ticksPerSecond + BigInt(batch.timeLow[index]!);
+    const { records } = batch;
+    const seconds = BigInt(records.timeHigh(batch, index));
+    const ticks = seconds * ticksPerSecond + BigInt(records.timeLow(batch, index));
     const packet = batch.packet(index);
     for (const { at, value } of change ?? []) packet[at] = value;
     this.#encoder.packet(

@@ -7,7 +7,7 @@ import { ByteSink } from './byte-stream.ts';
 import { type CaptureBatch, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { LINKTYPE } from './link-type.ts';
-import { hasFileHeader, RecordDecoder } from './record-decoder.ts';
+import { hasFileHeader, RecordDecoder, type RecordHeader } from './record-decoder.ts';
 
 export const PCAP_MAGIC_MICROSECONDS = 0xa1b2c3d4;
 export const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
@@ -21,6 +21,14 @@ export class PcapDecoder extends RecordDecoder {
   #recordSize: number = RECORD.size;
   /** How a packet's two lengths stand: files older than 2.4 (1996) may have them in the other order. */
   #lengths: 'in order' | 'exchanged' | 'longer last' = 'in order';
+
+  protected recordHeader(): RecordHeader {
+    return { size: this.#recordSize, seconds: RECORD.seconds, fraction: RECORD.fraction };
+  }
+
+  protected recordLength(batch: CaptureBatch, index: number): number {
+    return this.#recordSize + batch.length[index]!;
+  }
 
   protected expected(left: number, littleEndian: boolean): string {
     const size = this.#recordSize;
@@ -40,7 +48,7 @@ export class PcapDecoder extends RecordDecoder {
     const { window } = this;
     const { view, end } = window;
     const size = this.#recordSize;
-    const { capacity, offset, length, original, timeHigh, timeLow, recordOffset, recordLength } = batch;
+    const { capacity, offset, length, original } = batch;
     let at = window.start;
     let touched = at;
     let count = 0;
@@ -48,13 +56,9 @@ export class PcapDecoder extends RecordDecoder {
       if (at >= touched) touched = window.touch(at);
       const captured = view.getUint32(at + RECORD.captured, littleEndian);
       if (captured > MAX_CAPTURED || end - at - size < captured) break;
-      timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);
-      timeLow[count] = view.getUint32(at + RECORD.fraction, littleEndian);
       original[count] = view.getUint32(at + RECORD.original, littleEndian);
       offset[count] = at + size;
       length[count] = captured;
-      recordOffset[count] = at;
-      recordLength[count] = size + captured;
       count++;
       at += size + captured;
     }
@@ -64,7 +68,7 @@ export class PcapDecoder extends RecordDecoder {
 
   #fillAny(batch: CaptureBatch, littleEndian: boolean): number {
     const { window } = this;
-    const { view, end } = window;
+    const { end } = window;
     const size = this.#recordSize;
     let at = window.start;
     let count = 0;
@@ -79,13 +83,9 @@ export class PcapDecoder extends RecordDecoder {
         );
       }
       if (end - at - size < captured) break;
-      batch.timeHigh[count] = view.getUint32(at + RECORD.seconds, littleEndian);
-      batch.timeLow[count] = view.getUint32(at + RECORD.fraction, littleEndian);
       batch.original[count] = this.#originalAt(at, littleEndian);
       batch.offset[count] = at + size;
       batch.length[count] = captured;
-      batch.recordOffset[count] = at;
-      batch.recordLength[count] = size + captured;
       count++;
       at += size + captured;
     }

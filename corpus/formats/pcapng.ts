@@ -7,6 +7,7 @@
  */
 import { type Allocate, ByteWindow } from './byte-stream.ts';
 import {
+  CAPTURE_BATCH_PACKETS,
   CaptureBatch,
   type CaptureDecoder,
   type CaptureInterface,
@@ -44,7 +45,14 @@ interface OpenSection extends CaptureSection {
 
 export class PcapngDecoder implements CaptureDecoder {
   readonly #window: ByteWindow;
-  readonly #batch: CaptureBatch = new CaptureBatch();
+  /** Where each packet's block starts in the window. */
+  readonly #blocks: Uint32Array = new Uint32Array(CAPTURE_BATCH_PACKETS);
+  readonly #batch: CaptureBatch = new CaptureBatch({
+    offset: (_batch, index) => this.#blocks[index]!,
+    length: (batch, index) => batch.word(this.#blocks[index]! + HEAD.length),
+    timeHigh: (batch, index) => this.#time(batch, index, ENHANCED.timeHigh),
+    timeLow: (batch, index) => this.#time(batch, index, ENHANCED.timeLow),
+  });
   #section: OpenSection | undefined;
   #littleEndian = true;
   /** Has a batch of this section been handed out? */
@@ -132,6 +140,12 @@ export class PcapngDecoder implements CaptureDecoder {
     return false;
   }
 
+  /** A Simple Packet Block has no time. */
+  #time(batch: CaptureBatch, index: number, at: number): number {
+    const block = this.#blocks[index]!;
+    return batch.word(block) === BLOCK.simplePacket ? 0 : batch.word(block + at);
+  }
+
   #packet(batch: CaptureBatch, section: CaptureSection, type: number, at: number, length: number): void {
     const { view } = this.#window;
     const little = this.#littleEndian;
@@ -158,15 +172,12 @@ export class PcapngDecoder implements CaptureDecoder {
     // A block's length is a multiple of four, so the padding is inside it.
     const options = at + ENHANCED.data + padded(captured);
     batch.interface[index] = interfaceId;
-    batch.timeHigh[index] = view.getUint32(at + ENHANCED.timeHigh, little);
-    batch.timeLow[index] = view.getUint32(at + ENHANCED.timeLow, little);
     batch.original[index] = view.getUint32(at + ENHANCED.original, little);
     batch.offset[index] = at + ENHANCED.data;
     batch.length[index] = captured;
     batch.optionsOffset[index] = options;
     batch.optionsLength[index] = at + length - TRAILER_SIZE - options;
-    batch.recordOffset[index] = at;
-    batch.recordLength[index] = length;
+    this.#blocks[index] = at;
     batch.count = index + 1;
   }
 
@@ -187,15 +198,12 @@ export class PcapngDecoder implements CaptureDecoder {
     }
     const index = batch.count;
     batch.interface[index] = 0;
-    batch.timeHigh[index] = 0;
-    batch.timeLow[index] = 0;
     batch.original[index] = original;
     batch.offset[index] = at + SIMPLE.data;
     batch.length[index] = captured;
     batch.optionsOffset[index] = 0;
     batch.optionsLength[index] = 0;
-    batch.recordOffset[index] = at;
-    batch.recordLength[index] = length;
+    this.#blocks[index] = at;
     batch.count = index + 1;
   }
 

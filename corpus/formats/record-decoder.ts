@@ -3,9 +3,16 @@ import { type Allocate, ByteWindow } from './byte-stream.ts';
 import { CaptureBatch, type CaptureDecoder, type CaptureSection } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 
+export interface RecordHeader {
+  readonly size: number;
+  readonly seconds: number;
+  /** Micro- or nanoseconds. */
+  readonly fraction: number;
+}
+
 export abstract class RecordDecoder implements CaptureDecoder {
   protected readonly window: ByteWindow;
-  readonly #batch: CaptureBatch = new CaptureBatch();
+  readonly #batch: CaptureBatch;
   #section: CaptureSection | undefined;
   /** Has a batch been handed out yet? */
   #shown = false;
@@ -13,6 +20,17 @@ export abstract class RecordDecoder implements CaptureDecoder {
   /** @param allocate where bytes that have to be joined shall lie */
   constructor(allocate?: Allocate) {
     this.window = new ByteWindow(allocate);
+    // The decoder itself knows how large its records' headers are.
+    this.#batch = new CaptureBatch({
+      offset: (batch, index) => this.#headerOf(batch, index),
+      length: (batch, index) => this.recordLength(batch, index),
+      timeHigh: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().seconds),
+      timeLow: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().fraction),
+    });
+  }
+
+  #headerOf(batch: CaptureBatch, index: number): number {
+    return batch.offset[index]! - this.recordHeader().size;
   }
 
   get position(): number {
@@ -66,6 +84,12 @@ export abstract class RecordDecoder implements CaptureDecoder {
    * @throws {CaptureError} at one that is none, if it is the first
    */
   protected abstract fill(batch: CaptureBatch, littleEndian: boolean): void;
+
+  /** The size of a packet's header, and where its time stands in it. */
+  protected abstract recordHeader(): RecordHeader;
+
+  /** How long a packet's record is, header included. */
+  protected abstract recordLength(batch: CaptureBatch, index: number): number;
 
   /** What should have stood at the window's start, where only `left` bytes are. */
   protected abstract expected(left: number, littleEndian: boolean): string;

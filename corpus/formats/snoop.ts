@@ -2,7 +2,7 @@
 import { type CaptureBatch, type CaptureSection, MAX_CAPTURED } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { LINKTYPE } from './link-type.ts';
-import { hasFileHeader, RecordDecoder } from './record-decoder.ts';
+import { hasFileHeader, RecordDecoder, type RecordHeader } from './record-decoder.ts';
 
 /** "snoo", read as a big-endian number: the first half of the magic number. */
 export const SNOOP_MAGIC = 0x736e6f6f;
@@ -39,12 +39,22 @@ export class SnoopDecoder extends RecordDecoder {
     return `a packet record of ${this.window.view.getUint32(this.window.start + RECORD.record)} bytes`;
   }
 
+  protected recordHeader(): RecordHeader {
+    return { size: RECORD.size, seconds: RECORD.seconds, fraction: RECORD.microseconds };
+  }
+
+  protected recordLength(batch: CaptureBatch, index: number): number {
+    return batch.word(batch.offset[index]! - RECORD.size + RECORD.record);
+  }
+
   protected fill(batch: CaptureBatch): void {
     const window = this.window;
     const { view, end } = window;
     let at = window.start;
+    let touched = at;
     let count = 0;
     while (count < batch.capacity && end - at >= RECORD.size) {
+      if (at >= touched) touched = window.touch(at);
       const captured = view.getUint32(at + RECORD.included);
       const record = view.getUint32(at + RECORD.record);
       if (
@@ -60,13 +70,9 @@ export class SnoopDecoder extends RecordDecoder {
         );
       }
       if (end - at < record) break;
-      batch.timeHigh[count] = view.getUint32(at + RECORD.seconds);
-      batch.timeLow[count] = view.getUint32(at + RECORD.microseconds);
       batch.original[count] = view.getUint32(at + RECORD.original);
       batch.offset[count] = at + RECORD.size;
       batch.length[count] = captured;
-      batch.recordOffset[count] = at;
-      batch.recordLength[count] = record;
       count++;
       at += record;
     }
