@@ -47,6 +47,8 @@ export interface PacketRecords {
   /** Where the packet's record, its header included, starts in the batch's bytes, and how long it is. */
   offset(batch: CaptureBatch, index: number): number;
   length(batch: CaptureBatch, index: number): number;
+  /** See `CaptureBatch.original`. */
+  original(batch: CaptureBatch, index: number): number;
   /** Time as it stands in the file; pcap and snoop: seconds, pcapng: upper 32 bits of the count of ticks. */
   timeHigh(batch: CaptureBatch, index: number): number;
   /** pcap and snoop: micro- or nanoseconds; pcapng: lower 32 bits of the count of ticks. */
@@ -62,8 +64,6 @@ export class CaptureBatch {
   readonly offset: Uint32Array;
   /** Captured bytes of each packet. */
   readonly length: Uint32Array;
-  /** Length on the wire, as the file states it: more than `length` where the packet was cut. */
-  readonly original: Uint32Array;
   /** Index into `section.interfaces`. */
   readonly interface: Uint32Array;
   /** Where each packet's options start in `bytes`, and how many bytes they take. */
@@ -79,7 +79,6 @@ export class CaptureBatch {
     this.records = records;
     this.offset = new Uint32Array(capacity);
     this.length = new Uint32Array(capacity);
-    this.original = new Uint32Array(capacity);
     this.interface = new Uint32Array(capacity);
     this.optionsOffset = new Uint32Array(capacity);
     this.optionsLength = new Uint32Array(capacity);
@@ -98,6 +97,11 @@ export class CaptureBatch {
     return ((first << 24) | (second << 16) | (third << 8) | fourth) >>> 0;
   }
 
+  /** Length on the wire, as the file states it: more than `length` where the packet was cut. */
+  original(index: number): number {
+    return this.records.original(this, index);
+  }
+
   /** A copy of one packet. */
   packet(index: number): Uint8Array {
     const offset = this.offset[index]!;
@@ -113,7 +117,7 @@ export class CaptureBatch {
     let fcs = this.section.interfaces[this.interface[index]!]!.fcsLength ?? 0;
     if (this.optionsLength[index]! > 0) fcs = this.#flaggedFcs(index) || fcs;
     if (fcs === 0) return captured;
-    return captured - Math.min(captured, Math.max(0, fcs - Math.max(0, this.original[index]! - captured)));
+    return captured - Math.min(captured, Math.max(0, fcs - Math.max(0, this.original(index) - captured)));
   }
 
   /** Could any packet of this batch have a frame check sequence? */

@@ -203,7 +203,7 @@ class Conversion {
       packet.length,
       Number(ticks >> 32n),
       Number(ticks & 0xffff_ffffn),
-      batch.original[index]!,
+      batch.original(index),
     );
   }
 

@@ -158,7 +158,7 @@ function linkTypeOf(batch: Frames, index: number): number {
 }
 
 function originalOf(batch: Frames, index: number): number {
-  return batch instanceof CaptureBatch ? batch.original[index]! : batch.length[index]!;
+  return batch instanceof CaptureBatch ? batch.original(index) : batch.length[index]!;
 }
 
 function commentsOf(batch: Frames, index: number): readonly string[] | undefined {

@@ -26,6 +26,14 @@ export class PcapDecoder extends RecordDecoder {
     return { size: this.#recordSize, seconds: RECORD.seconds, fraction: RECORD.fraction };
   }
 
+  protected original(batch: CaptureBatch, index: number): number {
+    const at = batch.offset[index]! - this.#recordSize;
+    const first = batch.word(at + RECORD.captured);
+    const second = batch.word(at + RECORD.original);
+    if (this.#lengths === 'in order') return second;
+    return this.#lengths === 'exchanged' ? first : Math.max(first, second);
+  }
+
   protected recordLength(batch: CaptureBatch, index: number): number {
     return this.#recordSize + batch.length[index]!;
   }
@@ -48,7 +56,7 @@ export class PcapDecoder extends RecordDecoder {
     const { window } = this;
     const { view, end } = window;
     const size = this.#recordSize;
-    const { capacity, offset, length, original } = batch;
+    const { capacity, offset, length } = batch;
     let at = window.start;
     let touched = at;
     let count = 0;
@@ -56,7 +64,6 @@ export class PcapDecoder extends RecordDecoder {
       if (at >= touched) touched = window.touch(at);
       const captured = view.getUint32(at + RECORD.captured, littleEndian);
       if (captured > MAX_CAPTURED || end - at - size < captured) break;
-      original[count] = view.getUint32(at + RECORD.original, littleEndian);
       offset[count] = at + size;
       length[count] = captured;
       count++;
@@ -83,7 +90,6 @@ export class PcapDecoder extends RecordDecoder {
         );
       }
       if (end - at - size < captured) break;
-      batch.original[count] = this.#originalAt(at, littleEndian);
       batch.offset[count] = at + size;
       batch.length[count] = captured;
       count++;
@@ -102,13 +108,6 @@ export class PcapDecoder extends RecordDecoder {
       : this.#lengths === 'exchanged'
         ? second
         : Math.min(first, second);
-  }
-
-  #originalAt(at: number, littleEndian: boolean): number {
-    const { view } = this.window;
-    const first = view.getUint32(at + RECORD.captured, littleEndian);
-    const second = view.getUint32(at + RECORD.original, littleEndian);
-    return this.#lengths === 'exchanged' ? first : Math.max(first, second);
   }
 
   protected fileHeader(): CaptureSection | undefined {

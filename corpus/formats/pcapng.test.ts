@@ -297,7 +297,7 @@ describe('writing pcapng', () => {
     });
     expect(batch.count).toBe(2);
     expect(batch.packet(0)).toEqual(Uint8Array.of(1, 2, 3));
-    expect(batch.original[0]).toBe(60);
+    expect(batch.original(0)).toBe(60);
     expect(batch.nanoseconds(0)).toBe(4_294_967_298n - 5_000_000_000n);
     expect(batch.comments(0)).toEqual(['one', 'two']);
     expect(batch.packet(1)).toEqual(new Uint8Array(0));

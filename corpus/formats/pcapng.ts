@@ -50,6 +50,7 @@ export class PcapngDecoder implements CaptureDecoder {
   readonly #batch: CaptureBatch = new CaptureBatch({
     offset: (_batch, index) => this.#blocks[index]!,
     length: (batch, index) => batch.word(this.#blocks[index]! + HEAD.length),
+    original: (batch, index) => batch.word(this.#originalAt(batch, index)),
     timeHigh: (batch, index) => this.#time(batch, index, ENHANCED.timeHigh),
     timeLow: (batch, index) => this.#time(batch, index, ENHANCED.timeLow),
   });
@@ -140,6 +141,11 @@ export class PcapngDecoder implements CaptureDecoder {
     return false;
   }
 
+  #originalAt(batch: CaptureBatch, index: number): number {
+    const block = this.#blocks[index]!;
+    return block + (batch.word(block) === BLOCK.simplePacket ? SIMPLE.original : ENHANCED.original);
+  }
+
   /** A Simple Packet Block has no time. */
   #time(batch: CaptureBatch, index: number, at: number): number {
     const block = this.#blocks[index]!;
@@ -172,7 +178,6 @@ export class PcapngDecoder implements CaptureDecoder {
     // A block's length is a multiple of four, so the padding is inside it.
     const options = at + ENHANCED.data + padded(captured);
     batch.interface[index] = interfaceId;
-    batch.original[index] = view.getUint32(at + ENHANCED.original, little);
     batch.offset[index] = at + ENHANCED.data;
     batch.length[index] = captured;
     batch.optionsOffset[index] = options;
@@ -198,7 +203,6 @@ export class PcapngDecoder implements CaptureDecoder {
     }
     const index = batch.count;
     batch.interface[index] = 0;
-    batch.original[index] = original;
     batch.offset[index] = at + SIMPLE.data;
     batch.length[index] = captured;
     batch.optionsOffset[index] = 0;

@@ -24,6 +24,7 @@ export abstract class RecordDecoder implements CaptureDecoder {
     this.#batch = new CaptureBatch({
       offset: (batch, index) => this.#headerOf(batch, index),
       length: (batch, index) => this.recordLength(batch, index),
+      original: (batch, index) => this.original(batch, index),
       timeHigh: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().seconds),
       timeLow: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().fraction),
     });
@@ -87,6 +88,9 @@ export abstract class RecordDecoder implements CaptureDecoder {
 
   /** The size of a packet's header, and where its time stands in it. */
   protected abstract recordHeader(): RecordHeader;
+
+  /** A packet's length on the wire. */
+  protected abstract original(batch: CaptureBatch, index: number): number;
 
   /** How long a packet's record is, header included. */
   protected abstract recordLength(batch: CaptureBatch, index: number): number;

@@ -43,6 +43,10 @@ export class SnoopDecoder extends RecordDecoder {
     return { size: RECORD.size, seconds: RECORD.seconds, fraction: RECORD.microseconds };
   }
 
+  protected original(batch: CaptureBatch, index: number): number {
+    return batch.word(batch.offset[index]! - RECORD.size + RECORD.original);
+  }
+
   protected recordLength(batch: CaptureBatch, index: number): number {
     return batch.word(batch.offset[index]! - RECORD.size + RECORD.record);
   }
@@ -70,7 +74,6 @@ export class SnoopDecoder extends RecordDecoder {
         );
       }
       if (end - at < record) break;
-      batch.original[count] = view.getUint32(at + RECORD.original);
       batch.offset[count] = at + RECORD.size;
       batch.length[count] = captured;
       count++;

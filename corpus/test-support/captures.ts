@@ -60,7 +60,7 @@ function collect(batch: CaptureBatch, packets: ReadPacket[]): void {
     const interfaceId = batch.interface[index]!;
     packets.push({
       bytes: batch.packet(index),
-      original: batch.original[index]!,
+      original: batch.original(index),
       nanoseconds: batch.nanoseconds(index),
       linkType: batch.section.interfaces[interfaceId]!.linkType,
       interface: interfaceId,

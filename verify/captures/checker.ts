@@ -22,7 +22,6 @@ import {
 import { ConversationReader, conversationText } from './conversation.ts';
 import { type Datagram, Datagrams, type FragmentPlace } from './datagrams.ts';
 import type { FastScan, FastScanOptions } from './fast-scan.ts';
-import type { FastFault } from './fast-scan-fault.ts';
 import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
 import { FlowFaults, type FlowKey } from './flow-faults.ts';
 import { type LoneCause, loneCause } from './lone-cause.ts';
@@ -139,35 +138,46 @@ export class CaptureChecker implements ChecksumSink {
 
   /** Most packets are judged already: their faults are taken over, and the scanner looks at the others, in order. */
   private takeOver(batch: CaptureBatch, fast: FastScan): void {
-    const { counts, left, leftCount, fault, faultCount } = fast;
+    const { counts, left, leftCount } = fast;
     const first = this.packets + 1;
     for (let index = 0; index < counts.length; index++) this.counts[index]! += counts[index]!;
     this.largePackets += fast.large;
     let taken = 0;
-    const takeUpTo = (packet: number): void => {
-      for (; taken < faultCount && fault.packetOf(taken) < packet; taken++) {
-        const index = fault.packetOf(taken);
-        this.packets = first + index;
-        fault.read(taken);
-        this.takeFault(batch, index, fault);
-      }
-    };
     for (let index = 0; index < leftCount; index++) {
       const packet = left[index]!;
-      takeUpTo(packet);
+      taken = this.takeFaults(batch, fast, first, taken, packet);
       this.packets = first + packet;
       this.checkOne(batch, packet);
     }
-    takeUpTo(batch.count);
+    this.takeFaults(batch, fast, first, taken, batch.count);
     this.packets = first + batch.count - 1;
   }
 
-  private takeFault(batch: CaptureBatch, index: number, fault: FastFault): void {
-    this.at = batch.offset[index]!;
-    this.length = batch.frameLength(index);
-    this.linkType = batch.section.interfaces[batch.interface[index]!]!.linkType;
-    this.conversation.noteIpv4(fault.ipv4);
-    this.checksum(fault);
+  /** Takes faults of packets before `end` over, from the fault `next` on. @returns the one behind the last */
+  private takeFaults(
+    batch: CaptureBatch,
+    { faults, faultCount }: FastScan,
+    first: number,
+    next: number,
+    end: number,
+  ): number {
+    // Not one of its own: V8 makes faster code for a sink that sees one kind of object only.
+    const found = this.scanner;
+    for (; next < faultCount; next++) {
+      const index = faults.packetOf(next);
+      if (index >= end) break;
+      this.packets = first + index;
+      this.at = batch.offset[index]!;
+      if (this.faults.length < this.maxFaults) {
+        // Its cause will be looked for.
+        this.length = batch.frameLength(index);
+        this.linkType = batch.section.interfaces[batch.interface[index]!]!.linkType;
+      }
+      faults.read(next, found);
+      this.conversation.noteIpv4(faults.ipv4Of(next));
+      this.checksum(found);
+    }
+    return next;
   }
 
   private checkOne(batch: CaptureBatch, index: number): void {

@@ -78,53 +78,44 @@ export function writeFault(
   store('sum', whole);
 }
 
-/** One record at a time, as the scanner's sink gets it. */
-export class FastFault implements FoundChecksum {
-  layer = 0;
-  depth = 0;
-  readonly status: number = CHECKSUM.bad;
-  at = 0;
-  got = 0;
-  expected = 0;
-  sum = 0;
-  start = 0;
-  end = 0;
-  addressLength = 0;
-  source = 0;
-  destination = 0;
-  protocol = 0;
-  length = 0;
-  /** Where the last IPv4 header before it starts in the packet; -1 where there is none. */
-  ipv4 = -1;
-  readonly #words: Int32Array;
+type MutableChecksum = { -readonly [Key in keyof FoundChecksum]: FoundChecksum[Key] };
+
+/** The records, as the scanner's sink takes them. */
+export class FastFaults {
+  private readonly words: Int32Array;
 
   constructor(memory: ArrayBuffer) {
-    this.#words = new Int32Array(memory, PLACE.faults, (MAX_FAULTS * FAULT_SIZE) / 4);
+    this.words = new Int32Array(memory, PLACE.faults, (MAX_FAULTS * FAULT_SIZE) / 4);
   }
 
   /** The packet that a record belongs to: its index in the batch. */
   packetOf(index: number): number {
-    return this.#words[(index * FAULT_SIZE) / 4 + WORD.packet]!;
+    return this.words[index * (FAULT_SIZE / 4) + WORD.packet]!;
   }
 
-  read(index: number): void {
-    const words = this.#words;
-    const at = (index * FAULT_SIZE) / 4;
-    const packet = words[at + WORD.packetAt]!;
-    this.layer = words[at + WORD.layer]!;
-    this.depth = words[at + WORD.depth]!;
-    this.at = words[at + WORD.field]! - packet;
-    this.got = words[at + WORD.got]!;
-    this.expected = words[at + WORD.expected]!;
-    this.sum = words[at + WORD.sum]!;
-    this.start = words[at + WORD.start]! - packet;
-    this.end = words[at + WORD.end]! - packet;
-    this.addressLength = words[at + WORD.addressLength]!;
-    this.source = words[at + WORD.source]! - packet;
-    this.destination = words[at + WORD.destination]! - packet;
-    this.protocol = words[at + WORD.protocol]!;
-    this.length = words[at + WORD.length]!;
-    const ipv4 = words[at + WORD.ipv4]!;
-    this.ipv4 = ipv4 < 0 ? -1 : ipv4 - packet;
+  /** Where the last IPv4 header before the fault starts in its packet; -1 where there is none. */
+  ipv4Of(index: number): number {
+    const at = index * (FAULT_SIZE / 4);
+    return Math.max(-1, this.words[at + WORD.ipv4]! - this.words[at + WORD.packetAt]!);
+  }
+
+  read(index: number, found: MutableChecksum): void {
+    const { words } = this;
+    const at = index * (FAULT_SIZE / 4);
+    const packetAt = words[at + WORD.packetAt]!;
+    found.status = CHECKSUM.bad;
+    found.layer = words[at + WORD.layer]!;
+    found.depth = words[at + WORD.depth]!;
+    found.at = words[at + WORD.field]! - packetAt;
+    found.got = words[at + WORD.got]!;
+    found.expected = words[at + WORD.expected]!;
+    found.sum = words[at + WORD.sum]!;
+    found.start = words[at + WORD.start]! - packetAt;
+    found.end = words[at + WORD.end]! - packetAt;
+    found.addressLength = words[at + WORD.addressLength]!;
+    found.source = words[at + WORD.source]! - packetAt;
+    found.destination = words[at + WORD.destination]! - packetAt;
+    found.protocol = words[at + WORD.protocol]!;
+    found.length = words[at + WORD.length]!;
   }
 }

@@ -35,19 +35,25 @@ export function writeLinkLayer(state: FastScanState, ends: Ends): void {
       routine.branchIf(less(state.available, headerSize), ends.done);
       routine.set(type, halfAt(sum(cursor, typeAt)));
       routine.increase(cursor, headerSize);
-      // A tag, or one of the lengths below 0x0600 that LLC has instead.
-      const [first, ...others] = TYPE.tags.map((tag) => equal(type, tag));
-      routine.while(anyOf(first!, ...others), () => {
-        routine.branchIf(less(state.available, 4), ends.done);
-        routine.set(type, halfAt(cursor, 2));
-        routine.increase(cursor, 4);
-        routine.branchIf(less(and(type, 0xff), 6), ends.leave);
-      });
+      // Most frames have no tag, and are asked one thing instead of four.
+      routine.if(and(notEqual(type, TYPE.ipv4), notEqual(type, TYPE.ipv6)), () => writeTags(state, ends));
       routine.branchIf(equal(cursor, limit), ends.done);
     },
   );
   routine.set(state.isIpv4, equal(type, TYPE.ipv4));
   routine.if(and(isZero(state.isIpv4), notEqual(type, TYPE.ipv6)), () => writeOther(state, ends));
+}
+
+function writeTags(state: FastScanState, { done, leave }: Ends): void {
+  const { routine, cursor, type } = state;
+  const [first, ...others] = TYPE.tags.map((tag) => equal(type, tag));
+  routine.while(anyOf(first!, ...others), () => {
+    routine.branchIf(less(state.available, 4), done);
+    routine.set(type, halfAt(cursor, 2));
+    routine.increase(cursor, 4);
+    // LLC behind a tag.
+    routine.branchIf(less(and(type, 0xff), 6), leave);
+  });
 }
 
 /** Whatever is no IP. */

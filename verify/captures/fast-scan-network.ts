@@ -48,16 +48,11 @@ export function writeIpv4(state: FastScanState, ends: Ends): void {
     routine.branch(ends.done);
   });
   routine.set(protocol, byteAt(cursor, 9));
-  routine.set(part, halfAt(cursor, 6));
-  routine.set(
-    part,
-    choose(
-      and(part, OFFSET_MASK),
-      PART.laterFragment,
-      choose(and(part, MORE_FRAGMENTS), PART.firstFragment, PART.whole),
-    ),
-  );
-  state.leaveFragment(ends);
+  routine.set(part, and(halfAt(cursor, 6), OFFSET_MASK | MORE_FRAGMENTS));
+  routine.if(part, () => {
+    routine.set(part, choose(and(part, OFFSET_MASK), PART.laterFragment, PART.firstFragment));
+    state.leaveFragment(ends);
+  });
   routine.set(total, networkHalf(cursor, 2));
   routine.if(
     isZero(total),
@@ -205,12 +200,26 @@ function writeExtension(
     state.leaveFragment(ends);
   });
   // While segments are left, the final destination is in the routing header.
-  routine.branchIf(and(is(routing), notEqual(byteAt(cursor, 3), 0)), ends.leave);
+  routine.if(and(is(routing), notEqual(byteAt(cursor, 3), 0)), () => writeRouting(state, ends));
   // A home address is the source.
   routine.if(is(destination), () => writeHomeAddress(state, size, ends));
   routine.set(protocol, byteAt(cursor));
   routine.increase(cursor, size);
   routine.set(length, difference(length, size));
+}
+
+/** Takes the final destination from the routing header (RFC 8200 §8.1): the last address of type 0, the first of 2 and 4. */
+function writeRouting(state: FastScanState, { leave }: Ends): void {
+  const { routine, cursor, destination, vector } = state;
+  const type = byteAt(cursor, 2);
+  const count = shiftRight(byteAt(cursor, 1), 1);
+  routine.branchIf(isZero(count), leave);
+  routine.branchIf(isZero(anyOf(isZero(type), equal(type, 2), equal(type, 4))), leave);
+  routine.set(destination, sum(cursor, 8, choose(type, 0, shiftLeft(difference(count, 1), 4))));
+  vector.clear();
+  vector.add(state.source);
+  vector.add(destination);
+  routine.set(state.addresses, vector.total);
 }
 
 /** Leaves destination options with a home address (RFC 6275 §6.3). */

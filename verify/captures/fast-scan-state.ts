@@ -211,7 +211,7 @@ export class FastScanState {
   /** Notes an IP packet of this length, header included. */
   noteLength(length: Value): void {
     const { routine } = this;
-    routine.set(this.#isLarge, or(this.#isLarge, and(greater(length, this.mtu), isZero(this.isQuoted))));
+    routine.if(greater(length, this.mtu), () => this.noteLarge());
   }
 
   noteLarge(): void {

@@ -4,11 +4,11 @@ import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { PcapEncoder } from '../../corpus/formats/pcap.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
-import { seedFromText } from '../../corpus/generate/random.ts';
+import { Random, seedFromText } from '../../corpus/generate/random.ts';
 import { ethernet, type LayerStack, packet } from '../../sim/packet/build.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { CHECKSUM_LAYERS } from '../oracle/found.ts';
-import { CaptureChecker } from './checker.ts';
+import { CaptureChecker, type CheckOptions } from './checker.ts';
 import { FastScan } from './fast-scan.ts';
 import { REPORTED_STATUSES } from './fault.ts';
 
@@ -22,6 +22,10 @@ function numbers(checker: CaptureChecker): unknown {
   const { packets, faults, faultCount, largePackets, reassembled, incompleteFragments, unexamined, skipped } =
     checker;
   return {
+    flows: checker.flows.list(),
+    faulty: Array.from({ length: packets + 1 }, (_, packet) => packet).filter((packet) =>
+      checker.faulty.has(packet),
+    ),
     counts,
     packets,
     faults,
@@ -45,9 +49,10 @@ function check(
   capture: Uint8Array,
   how: 'slow' | 'copied' | 'in place',
   pieceSize: number,
+  options: CheckOptions = {},
 ): [unknown, number] {
   fast.release();
-  const checker = new CaptureChecker({ mtu: 200, ...(how === 'slow' ? {} : { fast }) });
+  const checker = new CaptureChecker({ mtu: 200, ...options, ...(how === 'slow' ? {} : { fast }) });
   const decoder = new AnyCaptureDecoder(how === 'in place' ? fast.allocate : undefined);
   let plain = 0;
   const take = (): void => {
@@ -66,6 +71,13 @@ function check(
   take();
   checker.end();
   return [numbers(checker), plain];
+}
+
+/** Whole numbers below the argument, always the same ones. */
+function random(seed: string): (below: number) => number {
+  const generator = new Random();
+  generator.start(seedFromText(seed), 0);
+  return (below) => (generator.bits() >>> 0) % below;
 }
 
 /** What the generator makes: plain packets, mutated ones, and everything between. */
@@ -92,6 +104,38 @@ describe('the fast scan', () => {
       expect(plain).toBeGreaterThan(1000);
     },
   );
+
+  // Whatever a byte can say: headers that lie, protocols by the dozen, packets that end anywhere.
+  it('comes to the scanner’s numbers on damaged packets, whatever is asked for', () => {
+    const next = random('damaged');
+    const damaged = frames.flatMap((frame) =>
+      Array.from({ length: 3 }, () => {
+        const out = frame.slice(0, next(8) === 0 ? next(frame.length + 1) : frame.length);
+        // Where headers are, rather than data.
+        for (let times = next(4); times > 0 && out.length > 0; times--) {
+          out[next(Math.min(out.length, 90))] = next(3) === 0 ? next(8) : next(256);
+        }
+        return out;
+      }),
+    );
+    const bytes = captureOf(damaged, LINKTYPE.ETHERNET);
+    const asked: readonly CheckOptions[] = [
+      {},
+      { reassemble: false, strict: true, keepFaulty: true },
+      { reassemble: false, maxFaults: 3, layers: new Set(['udp', 'icmpv6']) },
+    ];
+    for (const options of asked) {
+      const [slow] = check(bytes, 'slow', 300_000, options);
+      const [quick, plain] = check(bytes, 'in place', 300_000, options);
+      expect(quick).toEqual(slow);
+      expect(plain).toBeGreaterThan(damaged.length * 0.6);
+    }
+  });
+
+  it('judges nearly all generated packets itself', () => {
+    const [, plain] = check(capture, 'in place', 1_000_000);
+    expect(plain / frames.length).toBeGreaterThan(0.85);
+  });
 
   it.each([
     ['RAW', LINKTYPE.RAW, 14],

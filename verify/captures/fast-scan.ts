@@ -6,7 +6,7 @@ import type { CaptureBatch, CaptureSection } from '../../corpus/formats/capture-
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { UNKNOWN } from '../oracle/found.ts';
 import { ETHER_TYPES_FOLLOWED, IP_PROTOCOLS_FOLLOWED, UDP_PORT_KINDS } from '../oracle/walk.ts';
-import { FastFault } from './fast-scan-fault.ts';
+import { FastFaults } from './fast-scan-fault.ts';
 import { COUNTS, FAST_CAPACITY, PLACE, PORT_KIND } from './fast-scan-layout.ts';
 import { fastScanModule } from './fast-scan-module.ts';
 import { namedNumbers } from './unexamined.ts';
@@ -53,7 +53,7 @@ export class FastScan {
   readonly #memory: WebAssembly.Memory;
   readonly #bytes: Uint8Array;
   /** The wrong checksums that the last `scan` found, in order. */
-  readonly fault: FastFault;
+  readonly faults: FastFaults;
   /** Packets above the MTU, packets that are left, faults. */
   readonly #totals: Uint32Array;
   readonly #offsets: Uint32Array;
@@ -74,7 +74,7 @@ export class FastScan {
     this.#bytes = new Uint8Array(buffer);
     this.counts = new Uint32Array(buffer, PLACE.counts, COUNTS);
     this.#totals = new Uint32Array(buffer, PLACE.large, 3);
-    this.fault = new FastFault(buffer);
+    this.faults = new FastFaults(buffer);
     this.#offsets = new Uint32Array(buffer, PLACE.offsets, FAST_CAPACITY);
     this.#lengths = new Uint32Array(buffer, PLACE.lengths, FAST_CAPACITY);
     this.left = new Uint32Array(buffer, PLACE.left, FAST_CAPACITY);
@@ -119,7 +119,7 @@ export class FastScan {
     return this.#totals[1]!;
   }
 
-  /** How many wrong checksums `fault` can read. */
+  /** How many wrong checksums `faults` holds. */
   get faultCount(): number {
     return this.#totals[2]!;
   }
