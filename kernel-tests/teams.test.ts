@@ -126,6 +126,32 @@ describeKernel('check in a project', ['compiler'], () => {
     expect(program.notChecked).toContain('checksum/not-updated is switched off: the card computes it');
   });
 
+  it('fails with warnings where the configuration is strict', { timeout: 60_000 }, async () => {
+    const counts = `struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u64); }
+seen SEC(".maps");
+`;
+    const plain = `__u32 key = 0;
+	__u64 *count = bpf_map_lookup_elem(&seen, &key);
+	if (count)
+		*count += TOS;`;
+    write(
+      'src/mark.bpf.c',
+      FAULTY.replace('ip->tos = TOS;', plain).replace('SEC("xdp")', `${counts}SEC("xdp")`),
+    );
+    const passed = await runInProcess('check');
+    expect(passed.code).toBe(0);
+    expect(passed.out).toMatch(/^PASS, 1 warning mark\.bpf\.c: 1 warning \(counter\/lost-update\) in /m);
+    write('xdpsim.config.json', { ...CONFIG, strict: true });
+    const failed = await runInProcess('check', '--junit', 'out.xml');
+    expect(failed.code).toBe(1);
+    expect(failed.out).toMatch(
+      /^FAIL mark\.bpf\.c: 1 warning: counter\/lost-update \(strict: warnings fail\)$/m,
+    );
+    expect(readFileSync('out.xml', 'utf8')).toContain('<failure type="counter/lost-update"');
+    write('xdpsim.config.json', CONFIG);
+    expect((await runInProcess('check', '--strict')).code).toBe(1);
+  });
+
   it('is the same from a module', { timeout: 60_000 }, async () => {
     rmSync('xdpsim.config.json');
     write('xdpsim.config.mjs', `export default ${JSON.stringify(CONFIG)};`);

@@ -3,7 +3,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
 import { asFinding, groupsOf, isByWriting, ungrouped } from '../../verify/check/group.ts';
-import { verdictOfCheck } from '../../verify/check/verdict.ts';
+import { type Thresholds, verdictOfCheck } from '../../verify/check/verdict.ts';
 import { SEVERITIES } from '../../verify/severity.ts';
 import { fingerprintsOf, lineFingerprint } from './fingerprint.ts';
 import { sourcePath } from './source-path.ts';
@@ -37,7 +37,7 @@ export interface JudgedProgram {
   /** As it was before anything was accepted. */
   readonly original: CheckedProgram;
   /** That the verdict was made with. */
-  readonly minCoverage: number | undefined;
+  readonly thresholds: Thresholds;
   /** All findings, in their order. */
   readonly findings: readonly NamedFinding[];
 }
@@ -53,7 +53,7 @@ export function judge(
   program: Program,
   checked: CheckedProgram,
   reasonFor: (fingerprint: string) => string | undefined,
-  minCoverage: number | undefined,
+  thresholds: Thresholds,
 ): JudgedProgram {
   const all = knownOf(program, checked.findings);
   const reasons = new Map<string | undefined, Known[]>();
@@ -68,15 +68,12 @@ export function judge(
   const original = checked;
   const accepted = all.length - (reasons.get(undefined)?.length ?? 0);
   if (accepted === 0)
-    return { program, checked: { ...checked, findings: open }, original, minCoverage, findings };
+    return { program, checked: { ...checked, findings: open }, original, thresholds, findings };
   const { report, unreached, sweeps } = checked;
-  const verdict = verdictOfCheck({
-    ...{ report, unreached, sweeps, findings: open },
-    ...(minCoverage === undefined ? {} : { minCoverage }),
-  });
+  const verdict = verdictOfCheck({ report, unreached, sweeps, findings: open, ...thresholds });
   const { verdict: own, reason } = verdict;
   const shown = { ...checked, verdict: own, reason: `${reason}; ${accepted} accepted`, findings: open };
-  return { program, checked: shown, original, minCoverage, findings };
+  return { program, checked: shown, original, thresholds, findings };
 }
 
 function severityOf({ finding }: NamedFinding): number {

@@ -1,5 +1,6 @@
 /** What a run of `check` was asked to do. */
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+import type { Thresholds } from '../../verify/check/verdict.ts';
 import type { WorldOptions } from '../input/world-options.ts';
 
 /** Plain data: what the command line says, or a configuration file. */
@@ -22,7 +23,7 @@ export interface CheckPlan {
   /** Instructions that may be spent on finding packets for every branch; default: see `check`. */
   readonly effort?: number;
   readonly shrinkSeconds: number;
-  readonly minCoverage?: number;
+  readonly thresholds: Thresholds;
   /** Where cases are saved. */
   readonly directory: string;
 }

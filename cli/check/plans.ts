@@ -22,6 +22,7 @@ export interface CheckOptions extends WorldOptions {
   readonly effort?: number;
   readonly shrinkTime: number;
   readonly minCoverage?: number;
+  readonly strict?: boolean;
   readonly report?: string;
 }
 
@@ -77,6 +78,7 @@ function planOf(
       ? parseDuration(`${loaded?.path}: time`)(time)
       : undefined);
   const minCoverage = options.minCoverage ?? own?.minCoverage ?? config.minCoverage;
+  const strict = options.strict ?? own?.strict ?? config.strict ?? false;
   const offReasons = new Map([...Object.entries(config.off ?? {}), ...Object.entries(own?.off ?? {})]);
   const report =
     options.report ??
@@ -98,7 +100,7 @@ function planOf(
       ...(options.effort === undefined ? {} : { effort: options.effort }),
       ...(runs === undefined ? {} : { runs }),
       ...(seconds === undefined ? {} : { seconds }),
-      ...(minCoverage === undefined ? {} : { minCoverage }),
+      thresholds: { strict, ...(minCoverage === undefined ? {} : { minCoverage }) },
     },
   };
 }

@@ -6,7 +6,7 @@ import type { JudgedProgram } from './judged.ts';
 export function checkToJunit(judged: readonly JudgedProgram[], seed: string): string {
   return testSuites(
     'xdpsim check',
-    judged.flatMap(({ program, checked, findings }) => {
+    judged.flatMap(({ program, checked, findings, thresholds }) => {
       const { verdict, reason, seconds, report } = checked;
       const cases: TestCase[] = [
         {
@@ -25,7 +25,8 @@ export function checkToJunit(judged: readonly JudgedProgram[], seed: string): st
             return { name, parts: [part('skipped', undefined, `accepted: ${accepted}`)] };
           const also = alsoText(finding, Number.POSITIVE_INFINITY) ?? [];
           const details = [place, ...(file === undefined ? [] : [`case: ${file}`])].concat(also).join('\n');
-          if (severity !== 'error')
+          const fails = severity === 'error' || (severity === 'warning' && thresholds.strict === true);
+          if (!fails)
             return { name, parts: [{ result: 'note', text: `${severity}: ${summary}\n${details}` }] };
           return { name, parts: [part('failure', invariant, summary, details)] };
         }),

@@ -8,6 +8,7 @@ import type { Style } from '../output.ts';
 import { count, type Terminal } from '../terminal.ts';
 import { alsoText } from './also.ts';
 import type { JudgedProgram } from './judged.ts';
+import { warningsText } from './verdict.ts';
 
 const VERDICTS: Readonly<Record<CheckedProgram['verdict'], readonly [style: Style, text: string]>> = {
   pass: ['green', 'PASS'],
@@ -105,8 +106,10 @@ export function acceptedLines({ findings }: JudgedProgram): string[] {
   );
 }
 
-/** "PASS icmp_echo: nothing found in 40,000 packets …" */
-export function verdictLine({ name, verdict, reason }: CheckedProgram, terminal: Terminal): string {
-  const [style, text] = VERDICTS[verdict];
+/** "PASS icmp_echo: nothing found in 40,000 packets …"; "PASS, 2 warnings my.o: …" */
+export function verdictLine(checked: CheckedProgram, terminal: Terminal): string {
+  const { name, verdict, reason } = checked;
+  const warnings = verdict === 'pass' ? warningsText([checked]) : '';
+  const [style, text] = warnings === '' ? VERDICTS[verdict] : (['yellow', `PASS, ${warnings}`] as const);
   return `${terminal.style(style, text)} ${name}: ${reason}`;
 }

@@ -48,7 +48,7 @@ export async function checkAll(
 }
 
 async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatch): Promise<CheckedProgram> {
-  const { seed, runs, seconds, sweeps, shrinkSeconds, minCoverage, directory } = plan;
+  const { seed, runs, seconds, sweeps, shrinkSeconds, thresholds, directory } = plan;
   const { program } = placed;
   await tidy(directory, program);
   return check({
@@ -64,11 +64,11 @@ async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatc
     cases: exampleCases(program),
     save: saveBelow(directory),
     signal: watch.signal,
+    ...thresholds,
     ...(statesWorld(plan.surroundings) ? { worlds: worldsIn(placed) } : {}),
     ...(runs === undefined ? {} : { runs }),
     ...(plan.effort === undefined ? {} : { effort: plan.effort }),
     ...(seconds === undefined ? {} : { seconds }),
-    ...(minCoverage === undefined ? {} : { minCoverage }),
     ...(watch.onProgress === undefined ? {} : { onProgress: watch.onProgress }),
   });
 }

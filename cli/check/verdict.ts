@@ -16,7 +16,17 @@ export function overallVerdict(
     return { verdict, reason: `${some.length} of ${all.length} programs: ${first.name}: ${first.reason}` };
   }
   if (interrupted) return { verdict: 'incomplete', reason: 'the run was interrupted' };
-  return { verdict: 'pass', reason: all.length === 1 ? only.reason : `all ${all.length} programs` };
+  if (all.length === 1) return { verdict: 'pass', reason: only.reason };
+  const warnings = warningsText(all);
+  return { verdict: 'pass', reason: `all ${all.length} programs${warnings === '' ? '' : `, ${warnings}`}` };
+}
+
+/** "2 warnings"; empty where there are none. */
+export function warningsText(all: readonly CheckedProgram[]): string {
+  const count = all
+    .flatMap(({ findings }) => findings)
+    .filter(({ severity }) => severity === 'warning').length;
+  return count === 0 ? '' : `${count} warning${count === 1 ? '' : 's'}`;
 }
 
 export function exitCodeOfCheck(all: readonly CheckedProgram[], interrupted: boolean): number {

@@ -81,6 +81,7 @@ export function registerCheck(program: Command): void {
       'INCOMPLETE unless packets reached this share of the branches (default: 80)',
       parsePercent('--min-coverage'),
     )
+    .option('--strict', 'warnings fail the check, too')
     .option(
       '--shrink-time <time>',
       'stop making a packet smaller after this long; 0: do not shrink',
@@ -163,8 +164,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   await writeBaseline(baselineFile, updated);
   // What is accepted now is no failure any more.
   const accepting = new Baseline(updated.findings);
-  const again = judged.map(({ program, original, minCoverage }) =>
-    judge(program, original, (one) => accepting.reasonFor(one), minCoverage),
+  const again = judged.map(({ program, original, thresholds }) =>
+    judge(program, original, (one) => accepting.reasonFor(one), thresholds),
   );
   const after = again.map(({ checked }) => checked);
   const { length } = updated.findings;
@@ -216,7 +217,7 @@ async function checkPrepared(
       onChecked: (checked, program) => {
         terminal.clearProgress();
         const reasonFor = (fingerprint: string): string | undefined => baseline.reasonFor(fingerprint);
-        const one = judge(program, withReasons(checked, offReasons), reasonFor, plan.minCoverage);
+        const one = judge(program, withReasons(checked, offReasons), reasonFor, plan.thresholds);
         judged.push(one);
         onJudged(one, plan);
       },
@@ -334,6 +335,7 @@ function runOptions(plan: CheckPlan, { report, config }: Options): RunOptions {
       ...worldWords(plan.surroundings),
       ...plan.off.flatMap((name) => ['--off', name]),
       ...plan.only.flatMap((name) => ['--only', name]),
+      ...(plan.thresholds.strict === true ? ['--strict'] : []),
       ...(report === undefined ? [] : ['--report', report]),
       ...(typeof config === 'string' ? ['--config', config] : config === false ? ['--no-config'] : []),
     ],

@@ -20,6 +20,8 @@ export interface CheckSettings {
   readonly time?: string;
   /** Per cent of the branches. */
   readonly minCoverage?: number;
+  /** Whether warnings fail, too. */
+  readonly strict?: boolean;
   /** Kernels as which the machine is to do the same. */
   readonly asKernel?: readonly string[];
   /** Invariants, or groups of them, that are not judged, each with the reason. */
@@ -58,6 +60,7 @@ const settings = {
   runs: optional(positive),
   time: optional(text),
   minCoverage: optional(integer(0, 100)),
+  strict: optional(flag),
   asKernel: optional(list(text)),
   off: optional(dictionary(reason)),
   sweeps: optional(flag),

@@ -18,6 +18,17 @@ PROGRAM int redirect_bare(CONTEXT *ctx)
 	return FAULTY_OR_RIGHT(REDIRECT, bpf_redirect(ctx->ingress_ifindex, 0));
 }
 
+/* To a device that was looked for and not found. */
+PROGRAM int redirect_zero(CONTEXT *ctx)
+{
+	struct packet packet;
+	int device = FAULTY_OR_RIGHT(0, 2);
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP))
+		return PASS;
+	return bpf_redirect(device, 0);
+}
+
 /* A flag of the other hook, or none at all. */
 PROGRAM int redirect_flags(CONTEXT *ctx)
 {

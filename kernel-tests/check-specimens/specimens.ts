@@ -98,6 +98,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
   ...of(
     'redirects',
     ['redirect_bare', 'redirect/no-target'],
+    ['redirect_zero', 'redirect/no-target'],
     ['redirect_flags', 'redirect/refused'],
     ['ttl_step', 'ttl/step'],
     ['ttl_left', 'ttl/not-lowered', { world: ROUTER }],

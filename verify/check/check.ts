@@ -23,6 +23,7 @@ import { verify } from '../run.ts';
 import { unreachedOf } from '../unreached.ts';
 import { BrokenLines } from './broken-lines.ts';
 import { confirmed } from './confirm.ts';
+import { ConstantValues } from './constant-values.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 import { findingOf, loadFindings, warningFindings } from './findings.ts';
 import { FragmentReads } from './fragment-reads.ts';
@@ -31,16 +32,16 @@ import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
-import { decidingLine, divergenceOf, type Seen } from './probe.ts';
+import { decidingLine, divergenceOf, hasContents, type Seen, traceOf } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { Uninitialized } from './uninitialized.ts';
 import { variantsOf } from './variants.ts';
-import { verdictOfCheck } from './verdict.ts';
+import { type Thresholds, verdictOfCheck } from './verdict.ts';
 
-export interface CheckOptions {
+export interface CheckOptions extends Thresholds {
   readonly program: Program;
   /** The machine that runs everything: `wasm`. */
   readonly machine: Engine;
@@ -69,8 +70,6 @@ export interface CheckOptions {
   readonly effort?: number;
   /** Per finding; default 3. */
   readonly shrinkSeconds?: number;
-  /** Per cent of the branches without which a check is incomplete; default 80. */
-  readonly minCoverage?: number;
   readonly signal?: AbortSignal;
   readonly save?: (divergence: Divergence) => Promise<Saved>;
   readonly onProgress?: (progress: CheckProgress) => void;
@@ -118,6 +117,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     unreached,
     sweeps,
     ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
+    ...(options.strict === undefined ? {} : { strict: options.strict }),
   });
   return {
     name: program.name,
@@ -152,7 +152,7 @@ class Check {
     this.#options = options;
     this.#isOn = options.isOn ?? (() => true);
     const { program } = options;
-    this.#ttl = new TtlSteps(program);
+    this.#ttl = new TtlSteps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
     this.#lines = new BrokenLines(program);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
@@ -297,14 +297,24 @@ class Check {
     const decides = /^(action|redirect|uninitialized)\//.test(finding.invariant);
     const line = source === undefined && decides ? await decidingLine(program, divergence.case) : undefined;
     const placed = line === undefined ? finding : { ...finding, source: line };
-    const isMadeUp =
-      worlds === undefined && program.definition === undefined && hasContents(divergence.case.world);
+    if (worlds !== undefined || program.definition !== undefined) return placed;
+    const isMadeUp = hasContents(divergence.case.world);
+    if (placed.invariant === 'reply/zero-source' && !isMadeUp && !(await this.#isConstant(divergence)))
+      return { ...placed, severity: 'warning' };
     if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
     return {
       ...placed,
       severity: 'info',
       summary: `${placed.summary} (with contents of maps that the test made up)`,
     };
+  }
+
+  /** Are the bytes in question the program's own constants, and none that a map or a variable holds? */
+  async #isConstant({ case: shown, finding: { breach } }: Divergence): Promise<boolean> {
+    const { program } = this.#options;
+    const trace = await traceOf(program, shown);
+    if (trace === undefined || breach === undefined) return false;
+    return new ConstantValues(program, trace).isWritten(breach.at, breach.at + breach.size);
   }
 
   /** The same packets, and the same sweeps, in the machine as other kernels. */
@@ -417,11 +427,6 @@ class Check {
 
 /** What a program does with a number from a map, it does because the map says so. */
 const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\/|^fragments\/ports-read$/;
-
-function hasContents({ maps, globals, slots }: World): boolean {
-  const lists = [...Object.values(maps ?? {}), ...Object.values(slots ?? {})];
-  return lists.some((entries) => entries.length > 0) || Object.keys(globals ?? {}).length > 0;
-}
 
 /** Two findings of one invariant at one line are one, seen on two packets. */
 function isSame(a: CheckFinding, b: CheckFinding): boolean {

@@ -5,7 +5,6 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { checksumCause } from '../explain/causes.ts';
 import type { Finding } from '../finding.ts';
 import { checksumId } from '../invariants/checksum-rules.ts';
-import { ruleOf } from '../invariants/rules.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
 import type { Warning } from '../warning.ts';
 import type { CheckFinding } from './finding.ts';
@@ -65,9 +64,17 @@ export function warningFindings(
     if (invariant === undefined) return [];
     const [group] = invariant.split('/');
     if (found.some((one) => one.invariant.startsWith(`${group}/`))) return [];
-    const { severity } = ruleOf(invariant);
     const place = source === undefined ? {} : { source };
-    return [{ invariant, severity, summary: `${program.name}: ${summary}`, confirmedBy: ['vm'], ...place }];
+    // A warning: no packet shows it.
+    return [
+      {
+        invariant,
+        severity: 'warning',
+        summary: `${program.name}: ${summary}`,
+        confirmedBy: ['vm'],
+        ...place,
+      },
+    ];
   });
 }
 

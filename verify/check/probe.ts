@@ -17,6 +17,7 @@ import { ruleOf } from '../invariants/rules.ts';
 import { originOf } from '../origin.ts';
 import { type Outcome, outcomeAt, type SourcePlaceWithText } from '../outcome.ts';
 import type { Divergence } from '../report.ts';
+import type { Severity } from '../severity.ts';
 
 /** A program that has changed a packet, or that came to an action: something to look closer at. */
 export interface Sighting {
@@ -66,6 +67,17 @@ export class CaseRunner {
   }
 }
 
+/** The world without what a test put into maps and variables. */
+function bare({ maps: _, globals: __, slots: ___, ...rest }: World): World {
+  return rest;
+}
+
+/** Does a world say what is in maps and variables? */
+export function hasContents({ maps, globals, slots }: World): boolean {
+  const lists = [...Object.values(maps ?? {}), ...Object.values(slots ?? {})];
+  return lists.some((entries) => entries.length > 0) || Object.keys(globals ?? {}).length > 0;
+}
+
 /** How many simpler packets are tried. */
 const ATTEMPTS = 400;
 
@@ -89,6 +101,17 @@ export async function simplest(
   return best;
 }
 
+/** The world without contents that a test made up, where it shows the same; what the user says stays. */
+export async function simplestWorld(
+  { world, stimulus }: Sighting,
+  isGiven: boolean,
+  holds: (world: World, stimulus: Stimulus) => Promise<boolean>,
+): Promise<World> {
+  if (isGiven || !hasContents(world)) return world;
+  const empty = bare(world);
+  return (await holds(empty, stimulus)) ? empty : world;
+}
+
 /** What a probe saw, on the last packet of a case. */
 export interface Seen {
   readonly world: World;
@@ -98,12 +121,15 @@ export interface Seen {
   readonly breach: Omit<Breach, 'severity' | 'summary'>;
   /** Where the probe knows better than the last write. */
   readonly source?: SourcePlaceWithText;
+  /** Default: the rule's. */
+  readonly severity?: Severity;
 }
 
 /** The same as a run of `verify` would have found it. */
 export async function divergenceOf(program: Program, seed: string, seen: Seen): Promise<Divergence> {
   const { world, stimuli, engine, got } = seen;
-  const { severity, title } = ruleOf(seen.breach.invariant);
+  const { title, severity: usual } = ruleOf(seen.breach.invariant);
+  const { severity = usual } = seen;
   const breach: Breach = { ...seen.breach, severity, summary: title };
   const shown = { program: program.name, world, stimuli };
   const finding: Finding = {
@@ -132,6 +158,23 @@ export async function divergenceOf(program: Program, seed: string, seen: Seen): 
     seen: { seed, packet: 0 },
     state: 'shrunk',
   };
+}
+
+/** What the interpreter does with the last packet of a case, step by step; undefined where it does not run to its end. */
+export async function traceOf(
+  program: Program,
+  { world, stimuli }: Pick<Case, 'world' | 'stimuli'>,
+): Promise<RunTrace | undefined> {
+  const traces: RunTrace[] = [];
+  const runner = new CaseRunner(program, createVmEngine({ onTrace: (trace) => void traces.push(trace) }));
+  try {
+    const ran = await runner.run(world, stimuli);
+    const trace = traces.at(-1);
+    if (ran === undefined || outcomeAt(ran.output, stimuli.length - 1).status !== 'ran') return undefined;
+    return trace?.truncated === true ? undefined : trace;
+  } finally {
+    await runner.close();
+  }
 }
 
 /** The line that decided what the last packet of a case came to: what read garbage, or what set the returned number last. */

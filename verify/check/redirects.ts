@@ -20,9 +20,13 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import type { SourcePlaceWithText } from '../outcome.ts';
+import type { Severity } from '../severity.ts';
+import { ConstantValues } from './constant-values.ts';
 import { callsRedirect } from './judging.ts';
-import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
 
+/** Helpers that are given a device by its index. */
+const TO_DEVICE: ReadonlySet<string> = new Set(['bpf_redirect', 'bpf_redirect_peer', 'bpf_redirect_neigh']);
 /** Packets of each kind that are looked at. */
 const KEPT = 8;
 /** `bpf_redirect_map`: an action for a miss (2 bits), broadcast, and not to where it came from. */
@@ -80,14 +84,20 @@ export class Redirects {
       return judged === undefined ? undefined : { ...judged, got };
     };
     try {
-      for (const { world, stimulus } of [...this.#kept.values()].flat()) {
-        const first = await look(world, stimulus);
+      for (const sighting of [...this.#kept.values()].flat()) {
+        const { stimulus } = sighting;
+        const first = await look(sighting.world, stimulus);
         if (first === undefined || found.has(first.id)) continue;
+        const world = await simplestWorld(
+          sighting,
+          this.#isGiven,
+          async (candidate) => (await look(candidate, stimulus))?.id === first.id,
+        );
         const small = await simplest(
           stimulus,
           async (simpler) => (await look(world, simpler))?.id === first.id,
         );
-        const { id, got, text, sentence, source } = (await look(world, small)) ?? first;
+        const { id, got, text, sentence, source, severity } = (await look(world, small)) ?? first;
         found.set(id, {
           world,
           stimuli: [small],
@@ -95,6 +105,7 @@ export class Redirects {
           got,
           breach: { invariant: id, at: 0, size: 0, expected: 'a target', got: text, sentence },
           ...(source === undefined ? {} : { source }),
+          ...(severity === undefined ? {} : { severity }),
         });
       }
       return [...found.values()];
@@ -108,8 +119,9 @@ export class Redirects {
     hook: Hook,
     action: number,
     redirect: number,
-    { steps }: RunTrace,
+    trace: RunTrace,
   ): Omit<Judged, 'got'> | undefined {
+    const { steps } = trace;
     const isRedirected = deliveryOf(hook, action) === DELIVERY.redirected;
     const step = steps.findLast(({ call }) => call?.name.startsWith('bpf_redirect') === true);
     const call = step?.call;
@@ -127,6 +139,8 @@ export class Redirects {
       };
     }
     if (call === undefined) return undefined;
+    if (isRedirected && redirect === 0 && TO_DEVICE.has(call.name))
+      return { ...nowhere(call, name), ...place, ...this.#severityOfZero(trace, steps.indexOf(step!)) };
     if (isRedirected) return this.#isGiven ? absentDevice(world, redirect, call, place) : undefined;
     // Dropped by what the helper returned, not by what the program chose.
     if (Number(call.result) !== action) return undefined;
@@ -149,6 +163,12 @@ export class Redirects {
     };
   }
 
+  /** An index of 0 that the program took from elsewhere is what somebody said, or what nobody has said yet. */
+  #severityOfZero(trace: RunTrace, call: number): Pick<Judged, 'severity'> {
+    if (new ConstantValues(this.#program, trace).isHeld(1, call)) return {};
+    return { severity: this.#isGiven ? 'warning' : 'info' };
+  }
+
   /** Has somebody said what is in every map of targets? */
   #mapsAreFilled({ maps }: World): boolean {
     const { object } = this.#program;
@@ -164,6 +184,17 @@ interface Judged {
   readonly text: string;
   readonly sentence: string;
   readonly source?: SourcePlaceWithText;
+  /** Default: the rule's. */
+  readonly severity?: Severity;
+}
+
+/** A redirect to interface index 0: `dev_get_by_index_rcu` finds nothing, and the frame is dropped (net/core/filter.c). */
+function nowhere({ name }: TracedCall, action: string): Pick<Judged, 'id' | 'text' | 'sentence'> {
+  return {
+    id: 'redirect/no-target',
+    text: 'interface index 0',
+    sentence: `${name} got interface index 0, which no device has: the kernel drops what is returned with ${action}`,
+  };
 }
 
 /** The device that a redirect names, where the world says which there are. */

@@ -2,12 +2,12 @@
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
-import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
-import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, traceOf } from './probe.ts';
 
 /** So many different TTLs make a step a rule. */
 const ENOUGH_TTLS = 3;
@@ -22,10 +22,13 @@ interface Step {
 
 export class TtlSteps {
   readonly #program: Program;
+  readonly #isGiven: boolean;
   readonly #steps = new Map<number, Step>();
 
-  constructor(program: Program) {
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(program: Program, isGiven: boolean) {
     this.#program = program;
+    this.#isGiven = isGiven;
   }
 
   /** A redirected packet that keeps its addresses. */
@@ -49,11 +52,10 @@ export class TtlSteps {
     if (size === 1 || (size > 1 && ttls.size < ENOUGH_TTLS) || (size === 0 && !this.#routes()))
       return undefined;
     const runner = new CaseRunner(this.#program, machine);
-    const { world } = sighting;
     try {
-      const action = (await runner.outcome(world, sighting.stimulus))?.action;
-      const small = await simplest(sighting.stimulus, async (simpler) => {
-        const outcome = await runner.outcome(world, simpler);
+      const action = (await runner.outcome(sighting.world, sighting.stimulus))?.action;
+      const holds = async (candidate: World, simpler: Stimulus): Promise<boolean> => {
+        const outcome = await runner.outcome(candidate, simpler);
         const then = simpler.packet[at];
         const now = outcome?.packet[at];
         return (
@@ -63,15 +65,19 @@ export class TtlSteps {
           then - now === size &&
           then > 1
         );
-      });
+      };
+      const world = await simplestWorld(sighting, this.#isGiven, holds);
+      const small = await simplest(sighting.stimulus, (simpler) => holds(world, simpler));
       const got = await runner.outcome(world, small);
       if (got?.status !== 'ran') return undefined;
+      const isRouted = size > 0 || (await this.#isRouted(world, small));
       const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
       return {
         world,
         stimuli: [small],
         engine: machine,
         got,
+        ...(isRouted ? {} : { severity: 'warning' as const }),
         breach: {
           invariant: size === 0 ? 'ttl/not-lowered' : 'ttl/step',
           at,
@@ -84,6 +90,12 @@ export class TtlSteps {
     } finally {
       await runner.close();
     }
+  }
+
+  /** Did the kernel give a route for this very packet? */
+  async #isRouted(world: World, stimulus: Stimulus): Promise<boolean> {
+    const trace = await traceOf(this.#program, { world, stimuli: [stimulus] });
+    return trace?.steps.some(({ call }) => call?.name === FIB_LOOKUP && call.result === 0n) === true;
   }
 
   /** Does the program ask the kernel for a route? */

@@ -16,6 +16,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
+import type { Severity } from '../severity.ts';
 import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
 
 /** Every bit differs between the two. */
@@ -87,6 +88,7 @@ export class Uninitialized {
           stimuli: [small],
           engine: machine,
           got: shown.got,
+          ...(shown.severity === undefined ? {} : { severity: shown.severity }),
           breach: {
             invariant: id,
             at: shown.at,
@@ -175,6 +177,8 @@ interface Difference {
   readonly size: number;
   readonly text: string;
   readonly sentence: string;
+  /** Default: the rule's. */
+  readonly severity?: Severity;
 }
 
 function differenceOf(a: Outcome, b: Outcome, hook: Hook): Difference | undefined {
@@ -223,6 +227,7 @@ function mapDifference(a: Maps, b: Maps, got: Outcome): Difference | undefined {
     const isKey = first.expected === undefined || first.got === undefined;
     const { name } = map.definition;
     return {
+      ...(isKey ? {} : { severity: 'warning' as const }),
       id: 'uninitialized/map',
       got,
       at: 0,

@@ -49,7 +49,22 @@ describe('the verdict', () => {
 
   it('passes with warnings and notes, and counts them', () => {
     const findings = [finding('warning', 'counter/lost-update'), finding('info', 'action/aborted')];
-    expect(verdict({ findings })).toMatch(/^pass: 1 warning, 1 note in 40,000 packets/);
+    expect(verdict({ findings })).toMatch(
+      /^pass: 1 warning, 1 note \(counter\/lost-update\) in 40,000 packets/,
+    );
+  });
+
+  it('fails with warnings where it is strict, and never with notes', () => {
+    const warning = finding('warning', 'counter/lost-update');
+    const strict = { strict: true };
+    expect(verdict({ ...strict, findings: [warning] })).toBe(
+      'fail: 1 warning: counter/lost-update (strict: warnings fail)',
+    );
+    const both = [finding('error', 'ttl/expired'), warning];
+    expect(verdict({ ...strict, findings: both })).toBe(
+      'fail: 1 error, 1 warning: ttl/expired, counter/lost-update',
+    );
+    expect(verdict({ ...strict, findings: [finding('info', 'action/aborted')] })).toMatch(/^pass: 1 note/);
   });
 
   it('fails with one error, and names it', () => {

@@ -8,32 +8,48 @@ import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 /** Per cent of a program's branches from which on a check counts for the program. */
 const ENOUGH_COVERAGE = 80;
 
-export interface Seen {
+/** From what on a program passes. */
+export interface Thresholds {
+  /** Per cent of the branches; default 80. */
+  readonly minCoverage?: number;
+  /** Whether warnings fail, too; default: no. */
+  readonly strict?: boolean;
+}
+
+export interface Seen extends Thresholds {
   readonly report: ProgramReport;
   readonly findings: readonly CheckFinding[];
   readonly unreached: readonly Unreached[];
   readonly sweeps: SweepReport;
-  readonly minCoverage?: number;
 }
 
 export function verdictOfCheck(seen: Seen): Pick<CheckedProgram, 'verdict' | 'reason' | 'notChecked'> {
   const notChecked = notCheckedBy(seen.report);
-  const { findings } = seen;
-  const errors = findings.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) {
-    const ids = [...new Set(errors.map(({ invariant }) => invariant))].join(', ');
-    return { verdict: 'fail', reason: `${counted(findings)}: ${ids}`, notChecked };
+  const { findings, strict = false } = seen;
+  const errors = idsOf(findings, 'error');
+  const warnings = idsOf(findings, 'warning');
+  const failing = strict ? [...new Set([...errors, ...warnings])] : errors;
+  if (failing.length > 0) {
+    const why = errors.length === 0 ? ' (strict: warnings fail)' : '';
+    return { verdict: 'fail', reason: `${counted(findings)}: ${failing.join(', ')}${why}`, notChecked };
   }
   const gaps = gapsOf(seen);
   if (gaps.length > 0) return { verdict: 'incomplete', reason: gaps.join('; '), notChecked };
   const { report, sweeps } = seen;
-  const found = findings.length === 0 ? 'nothing found' : counted(findings);
+  const named = warnings.length === 0 ? '' : ` (${warnings.join(', ')})`;
+  const found = findings.length === 0 ? 'nothing found' : `${counted(findings)}${named}`;
   const swept = sweeps.words === 0 ? '' : `, ${of(sweeps.words, 'word')} swept over all values`;
   return {
     verdict: 'pass',
     reason: `${found} in ${report.packets.toLocaleString('en-US')} packets${swept}; ${reached(report)}`,
     notChecked,
   };
+}
+
+function idsOf(findings: readonly CheckFinding[], wanted: Severity): string[] {
+  return [
+    ...new Set(findings.flatMap(({ severity, invariant }) => (severity === wanted ? [invariant] : []))),
+  ];
 }
 
 function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {

@@ -8,7 +8,7 @@ export const REDIRECT_RULES: readonly Rule[] = [
     'redirect/no-target',
     'error',
     'A redirect without a target',
-    'XDP_REDIRECT (or TC_ACT_REDIRECT) only says that a helper has stored a target. Returned without a call of `bpf_redirect` or `bpf_redirect_map` that succeeded, the frame is dropped, and XDP counts an exception.',
+    'XDP_REDIRECT (or TC_ACT_REDIRECT) only says that a helper has stored a target. Returned without a call of `bpf_redirect` or `bpf_redirect_map` that succeeded, the frame is dropped, and XDP counts an exception. So it is with interface index 0, which no device has: `bpf_redirect` takes it, and the kernel drops the frame when it looks for the device (`xdp_do_redirect`, `skb_do_redirect`). A note where that 0 is none of the program’s constants, and no world says what maps and variables hold.',
   ),
   rule(
     'redirect/refused',
@@ -18,15 +18,15 @@ export const REDIRECT_RULES: readonly Rule[] = [
   ),
   rule(
     'redirect/absent-device',
-    'warning',
+    'error',
     'A redirect to a device that does not exist',
     'The interface index that was given to the redirect is none of the devices of the world. Judged only where a world names its devices.',
   ),
   rule(
     'redirect/empty-slot',
-    'warning',
+    'error',
     'A redirect to an empty slot of a map',
-    'The map has entries, but not under the key that the program used: `bpf_redirect_map` then returns the lower bits of its flags, which is XDP_ABORTED where they are 0. Not judged where the whole map is empty: then nobody has said what is in it.',
+    'The map has entries, but not under the key that the program used: `bpf_redirect_map` then returns the lower bits of its flags, which is XDP_ABORTED where they are 0. Whoever expects empty slots says in the flags what to do about them. Judged only where a world fills all maps of targets: elsewhere nobody has said what is in them.',
   ),
 ];
 

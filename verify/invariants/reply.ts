@@ -3,27 +3,28 @@
  * receiver (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2 and §2.7). It is what programs send that swap the addresses of whatever
  * comes, broadcasts and multicasts included.
  *
- * Judged are frames that go back to the source they came from. A source of 0 that the program took from elsewhere than
- * the packet may be what a map said, and an empty map says 0: that is a warning.
+ * Judged are frames that go back to the source they came from. A source of 0 that the program took from a map may be what
+ * nobody has filled in yet: `check` asks where it came from (`verify/check/constant-values.ts`).
  */
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import type { Severity } from '../severity.ts';
 import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 
 export const REPLY_RULES: readonly Rule[] = [
   rule(
     'reply/group-source',
-    'warning',
+    'error',
     'A reply with a group address as its source',
-    'A packet to a multicast or broadcast address was answered with that address as the source. Receivers drop it, and hosts must not answer such packets (RFC 1122 §3.2.2, RFC 4443 §2.4 e). Check the destination before swapping; a warning, since where no group’s packets come, it does no harm.',
+    'A packet to a multicast or broadcast address was answered with that address as the source, which no packet may have (RFC 1122 §3.2.1.3, RFC 4291 §2.7): receivers drop it, and broadcasts that are answered are what amplification attacks live on. Check the destination before swapping.',
   ),
   rule(
     'reply/zero-source',
-    'warning',
+    'error',
     'A reply with the source address 0',
-    'The packet went to a host, and the reply says that it comes from 0.0.0.0 or ::, which no receiver accepts: the source was never set, or comes from a map that holds zeros.',
+    'The packet went to a host, and the reply says that it comes from 0.0.0.0 or ::, which no receiver accepts (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2): the source was never set. A warning where the zero is none of the program’s constants, and no world says what maps and variables hold: nobody may have filled them in yet.',
   ),
   rule(
     'reply/to-zero',
@@ -76,7 +77,7 @@ function judgeHeader(pair: FramePair, row: number, match: number): Breach | unde
   const got = isZero ? '0' : 'a group address';
   return {
     invariant: id,
-    severity: isZero && isSwapped ? 'info' : 'warning',
+    severity: ruleSeverity(id),
     layer,
     depth,
     at: is.start[row]! + at,
@@ -86,6 +87,10 @@ function judgeHeader(pair: FramePair, row: number, match: number): Breach | unde
     sentence: `the ${label} packet goes back to its sender with ${got} as its source`,
     summary: `a reply with ${got} as its source`,
   };
+}
+
+function ruleSeverity(of: string): Severity {
+  return REPLY_RULES.find(({ id }) => id === of)!.severity;
 }
 
 function judgeMac({

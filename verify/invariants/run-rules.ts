@@ -34,9 +34,9 @@ export const RUN_RULES: readonly Rule[] = [
   ),
   rule(
     'uninitialized/map',
-    'warning',
+    'error',
     'Uninitialised bytes in a map',
-    'Bytes that the program never wrote go into a map. In a key they make entries that nobody finds again; in the padding of a value they only leak.',
+    'Bytes that the program never wrote go into a map. In a key they make entries that nobody finds again; in the padding of a value they only leak, which is a warning.',
   ),
   rule(
     'determinism/differs',
@@ -46,7 +46,7 @@ export const RUN_RULES: readonly Rule[] = [
   ),
   rule(
     'kernel-version/differs',
-    'warning',
+    'error',
     'Another kernel does otherwise',
     'As one of the kernels named with `--as-kernel` the machine does something else with this packet than as the newest.',
   ),
