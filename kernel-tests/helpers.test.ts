@@ -31,8 +31,10 @@ const CHECKSUMS = 'csum_diff.bpf.c';
 const TIMERS = 'timers.bpf.c';
 /** Kernel functions on two dynptrs came with 6.16, on strings with 6.17, resilient locks with 6.15. */
 const YOUNG: readonly string[] = ['socket_maps.bpf.c', 'strings.bpf.c'];
+/** In `kernel-tests/frames/`; `bpf_xdp_pull_data` came with 6.18. */
+const LONG_FRAMES = 'fragments.bpf.c';
 /** These need a newer kernel than the others do. */
-const APART: ReadonlySet<string> = new Set([CHECKSUMS, TIMERS, ...YOUNG]);
+const APART: ReadonlySet<string> = new Set([CHECKSUMS, TIMERS, LONG_FRAMES, ...YOUNG]);
 const SOURCES = readdirSync(join(SOURCE_ROOT, 'kernel-tests/helpers')).filter((name) =>
   name.endsWith('.bpf.c'),
 );
@@ -47,8 +49,8 @@ function writeRecording(name: string, object: Uint8Array, lines: readonly string
   writeFileSync(path('.txt'), `${kernel}\n${lines.map(digestOf).join('')}\n`);
 }
 
-async function agree(source: string): Promise<void> {
-  const program = compileProgram(`kernel-tests/helpers/${source}`);
+async function agree(source: string, folder: string = 'helpers'): Promise<void> {
+  const program = compileProgram(`kernel-tests/${folder}/${source}`);
   await expectAgreement(program, helperPackets(program, PACKETS));
   if (!RECORDS) return;
   const lines = await expectAgreement(program, helperPackets(program, RECORDED_PACKETS));
@@ -85,4 +87,8 @@ describeKernel('the machines and the kernel agree on', ['testrun', 'compiler', '
 
 describeKernel('the machines and the kernel agree on', ['testrun', 'compiler', 'linux 6.17'], () => {
   for (const source of YOUNG) it(source, () => agree(source));
+});
+
+describeKernel('the machines and the kernel agree on', ['testrun', 'compiler', 'linux 6.18'], () => {
+  it(LONG_FRAMES, { timeout: 60_000 }, () => agree(LONG_FRAMES, 'frames'));
 });

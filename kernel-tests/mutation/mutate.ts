@@ -24,6 +24,7 @@ interface Options {
   readonly all?: true;
   readonly only: readonly string[];
   readonly mutants: readonly string[];
+  readonly tests: readonly string[];
   readonly allowance: string;
   readonly perFolder?: string;
   readonly seconds?: string;
@@ -42,6 +43,7 @@ const command = new Command('npm run mutation --')
   .option('--all', 'all mutants')
   .option('--only <PATH>', 'files and folders (repeatable)', list, [])
   .option('--mutants <FILE:LINE[:COLUMN[:CHANGE]]>', 'these mutants, as reported (repeatable)', list, [])
+  .option('--tests <PATH>', 'with these test files and folders alone (repeatable)', list, [])
   .option('--allowance <SECONDS>', 'time that the tests of one mutant may take', '60')
   .option('--per-folder <N>', 'so many of each folder, not --sample of all')
   .option('--seconds <S>', 'end after so long; with --log the next run goes on from there')
@@ -72,8 +74,16 @@ function copyTree(): string {
 
 const isSource = (file: string): boolean =>
   /^(sim|verify)\/.*\.ts$/.test(file) && !/\.test\.ts$|\.d\.ts$|\/test-support\//.test(file);
-/** Tests without a kernel and without processes of their own. */
-const isUnitTest = (file: string): boolean => /^(sim|corpus|verify)\/.*\.test\.ts$/.test(file);
+/** Suites of `check`, `diff` and `prove`, on programs that they compile. */
+const SUITES: ReadonlySet<string> = new Set(
+  ['aim', 'check', 'checksum-specimens', 'diff', 'old-kernels', 'prove-specimens', 'specimens'].map(
+    (name) => `kernel-tests/${name}.test.ts`,
+  ),
+);
+/** Tests that need no kernel, and no processes of their own but the compiler's. */
+const isUnitTest = (file: string): boolean =>
+  (/^(sim|corpus|verify)\/.*\.test\.ts$/.test(file) || SUITES.has(file)) &&
+  (options.tests.length === 0 || options.tests.some((path) => file === path || file.startsWith(`${path}/`)));
 
 const directory = options.list ? '.' : copyTree();
 const tester = new Tester(directory);

@@ -11,9 +11,13 @@ import { entriesOfObject } from '../object-entries.ts';
 
 export const RECORDINGS: URL = new URL('./recorded/', import.meta.url);
 /** Packets of a recording. */
-export const RECORDED_PACKETS = 300;
+export const RECORDED_PACKETS = 1000;
 /** One packet at a time: the kernel has no memory for timers that programs make in quick succession (6.18). */
 const SLOWLY = 'timers.bpf.c';
+/** Its programs take frames of several buffers. */
+const LONG = 'fragments.bpf.c';
+/** The longest frame of the others. */
+const LINEAR = 3520;
 
 /** Noise with some order in it: lengths that matter, IP headers often, entries in turn. */
 export function helperStimuli(entries: number, packets: number): Stimulus[] {
@@ -44,15 +48,57 @@ export function helperStimuli(entries: number, packets: number): Stimulus[] {
   });
 }
 
+/**
+ * Frames of a test run in several buffers (net/bpf/test_run.c): lengths about every border of linear part, fragments and
+ * frame, and anything between; the longest seldom, since every byte of them is compared. Some come with metadata.
+ * @param longest by entry
+ */
+export function longStimuli(longest: readonly number[], packets: number): Stimulus[] {
+  const page = 4096;
+  let state = 20_261_126;
+  const below = (limit: number): number => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b_3c6d) + 0x9e37_79b9) | 0;
+    return ((state ^ (state >>> 13)) >>> 0) % limit;
+  };
+  const around = (border: number): number => border + below(5) - 2;
+  return Array.from({ length: packets }, (_, index) => {
+    const entry = below(longest.length);
+    const most = longest[entry]!;
+    const length = [
+      14 + below(80),
+      1514,
+      around(LINEAR),
+      around(LINEAR + page),
+      around(LINEAR + 2 * page),
+      9018,
+      14 + below(12_000),
+      below(4) === 0 ? around(LINEAR + below(16) * page) : 4000,
+      below(6) === 0 ? most - below(3) : 7700,
+    ][below(9)]!;
+    const packet = new Uint8Array(Math.min(length, most));
+    for (let at = 0; at < packet.length; at++)
+      packet[at] = at < 32 ? below(256) : at * 7 + (at >>> 8) + index;
+    const metadata =
+      below(4) === 0 ? { metadata: Uint8Array.from({ length: 4 * (1 + below(6)) }, () => below(256)) } : {};
+    return { packet, ...metadata, entry };
+  });
+}
+
 function batchOf(packets: readonly Stimulus[]): PacketBatch {
   const batch = new PacketBatch(packets.length);
   for (const packet of packets) batch.push(packet);
   return batch;
 }
 
-/** The packets of a program of `kernel-tests/helpers/`. */
+/** The packets of a program of `kernel-tests/helpers/`, or of that of long frames. */
 export function helperPackets({ name, entries }: Program, packets: number): PacketBatch[] {
-  const stimuli = helperStimuli(entries.length, packets);
+  const stimuli =
+    name === LONG
+      ? longStimuli(
+          entries.map(({ frags }) => (frags === true ? 0x1_0000 : LINEAR)),
+          packets / 5,
+        )
+      : helperStimuli(entries.length, packets);
   return name === SLOWLY ? stimuli.map((one) => batchOf([one])) : [batchOf(stimuli)];
 }
 
