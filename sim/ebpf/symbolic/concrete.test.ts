@@ -10,7 +10,12 @@ import type { State } from '../interpreter/state.ts';
 import { Machine } from '../machine.ts';
 import { STACK_LIMIT } from '../memory.ts';
 import { testObject } from '../test-support/assemble.ts';
-import { RANDOM_MAPS, RANDOM_PACKET_BYTES, randomProgram } from '../test-support/random-program.ts';
+import {
+  onPacketBytes,
+  RANDOM_MAPS,
+  RANDOM_PACKET_BYTES,
+  randomProgram,
+} from '../test-support/random-program.ts';
 import { blockByte, packetByte } from './access.ts';
 import { Evaluator } from './evaluate.ts';
 import { Inputs } from './inputs.ts';
@@ -83,7 +88,8 @@ function difference(state: PathState, term: Term, value: bigint, expected: bigin
 
 /** @returns instructions compared */
 function compare(seed: number, length: number, hook: Hook): number {
-  const { text } = randomProgram(seed, { callbacks: false });
+  const { text: random } = randomProgram(seed, { straight: seed % 3 === 2 });
+  const text = seed % 3 === 0 ? random : onPacketBytes(random);
   const machine = new Machine(testObject({ main: hook === 'xdp' ? text : forSkb(text) }, RANDOM_MAPS), {});
   const packet = Uint8Array.from({ length }, (_, index) => (index * 37 + seed * 101 + length * 13) & 0xff);
   const interpreter = new Interpreter(machine);
