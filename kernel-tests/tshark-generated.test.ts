@@ -53,6 +53,7 @@ const CHECKED = [
   'udplite.check_checksum:TRUE',
   'udplite.ignore_checksum_coverage:FALSE',
   'sctp.checksum:CRC-32c',
+  'capwap.swap_fc:FALSE',
 ].flatMap((preference) => ['-o', preference]);
 /** Ports that tshark's own tables lack. */
 const PORTS = ['udp.port==8472,vxlan', 'ip.proto==137,mpls', 'ethertype==0x9200,vlan'].flatMap((rule) => [
@@ -226,8 +227,17 @@ const ARGUED: readonly (readonly [why: string, holds: (one: Difference) => boole
       (has(one, 'pppoe', 'ah') || reaches(one, 'icmp', 'ipv6.fraghdr', 'ipv6.hopopts', 'ipv6.dstopts')),
   ],
   [
-    'GRE right behind UDP (RFC 8086): tshark follows',
-    (one) => one.ours.length < one.theirs.length && /(^|:)udp:gre(:|$)/.test(one.protocols),
+    'Ethernet over MPLS: tshark guesses by the vendors of addresses whether it is there, and whether a control word is',
+    (one) =>
+      isPrefix(one) &&
+      one.layers.some(
+        ({ name }, at) =>
+          name.startsWith('mpls') && /^(ethernet|pwethcw)/.test(one.layers[at + 1]?.name ?? ''),
+      ),
+  ],
+  [
+    '802.11 with its frame control swapped: tshark is told that it is not',
+    (one) => isPrefix(one) && has(one, 'wlanswapped'),
   ],
   [
     'no UDP checksum over IPv6 to a tunnel’s port: allowed (RFC 6935 §5), tshark objects',

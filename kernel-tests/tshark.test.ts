@@ -43,6 +43,8 @@ describeKernel('decoded fields are those of tshark', ['tshark'], () => {
       join(scratch, 'frames.pcap'),
       frames,
       fields.map(({ field }) => field.options.filter!),
+      'f',
+      SETTINGS[protocol.name],
     );
     const shownOnce = new Set<string>();
     for (const [index, value] of values.entries()) {
@@ -62,6 +64,13 @@ describeKernel('decoded fields are those of tshark', ['tshark'], () => {
     expect([...new Set(fields.map(({ name }) => name))].filter((name) => !shownOnce.has(name))).toEqual([]);
   });
 });
+
+/** What tshark has to be told: of what it can see no sign in the packet, or decodes another way unless told. */
+const SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  wlan: ['-o', 'capwap.swap_fc:FALSE'],
+  wlanswapped: ['-o', 'capwap.swap_fc:TRUE'],
+  pwethcw: ['-d', 'mpls.label==16,pwethcw'],
+};
 
 interface Filtered {
   readonly name: string;
@@ -92,6 +101,8 @@ function lowerLayers({ name, declaration }: Protocol): LayerStack {
   if (name === 'llc') return packet.ethernet();
   if (name === 'snap' || name === 'stp') return packet.ethernet().llc();
   if (name === 'erspan' || name === 'erspan3') return packet.ethernet().ipv4().gre({ sequence: 1 });
+  if (name === 'wlan' || name === 'wlanswapped') return packet.ethernet().ipv4().udp().capwap();
+  if (name === 'pwethcw') return packet.ethernet().mpls({ label: 16 });
   if (etherType !== undefined) return packet.ethernet();
   if (udpPort !== undefined) return packet.ethernet().ipv4().udp({ destinationPort: udpPort[0]! });
   const isOfIpv6 = ipv6Protocol !== undefined && ipv4Protocol === undefined && ipProtocol === undefined;

@@ -44,6 +44,14 @@ export function radiotap(bytes: Uint8Array, start: number, end: number, found: L
   return true;
 }
 
+/** Why a frame is not followed, instead of where its body starts. */
+const BODY = { none: -1, encrypted: -2, aMsdu: -3, fragment: -4 } as const;
+const REASONS: Readonly<Record<number, string>> = {
+  [BODY.encrypted]: 'encrypted 802.11 frames',
+  [BODY.aMsdu]: '802.11 frames that hold several packets (A-MSDU)',
+  [BODY.fragment]: '802.11 fragments',
+};
+
 /** Reads the frame at `found.at`: data frames that are whole and readable lead to LLC. */
 export function readIeee80211(bytes: Uint8Array, found: LinkHeader): void {
   const { at, end } = found;
@@ -51,29 +59,46 @@ export function readIeee80211(bytes: Uint8Array, found: LinkHeader): void {
   isPadded = false;
   found.next = NEXT.nothing;
   if (end - at < 24) return;
-  const control = bytes[at]!;
-  const flags = bytes[at + 1]!;
-  if ((control & TYPE_MASK) !== TYPE_DATA || (control & SUBTYPE_NO_DATA) !== 0) return;
+  const body = bodyOfDataFrame(bytes, at, end, bytes[at]!, bytes[at + 1]!, padded);
+  if (body < 0) {
+    found.reason = REASONS[body] ?? found.reason;
+    return;
+  }
+  found.at = body;
+  readLlc(bytes, found);
+}
+
+/**
+ * Where LLC starts in an 802.11 frame, below 0 where it holds none that can be read.
+ * @param control the first byte of frame control: version, type and subtype
+ * @param flags the second byte
+ * @param padded is the body aligned to four bytes?
+ */
+export function bodyOfDataFrame(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  control: number,
+  flags: number,
+  padded: boolean,
+): number {
+  if (end - at < 24) return BODY.none;
+  if ((control & TYPE_MASK) !== TYPE_DATA || (control & SUBTYPE_NO_DATA) !== 0) return BODY.none;
   let size = 24;
   // Between two access points a fourth address says where the frame goes.
   if ((flags & (TO_DS | FROM_DS)) === (TO_DS | FROM_DS)) size += 6;
   let qos = 0;
   if ((control & SUBTYPE_QOS) !== 0) {
-    if (end - at < size + 2) return;
+    if (end - at < size + 2) return BODY.none;
     qos = bytes[at + size]!;
     size += 2;
     if ((flags & ORDER) !== 0) size += 4;
   }
   if (padded) size = (size + 3) & ~3;
-  if (end - at < size) return;
-  if ((flags & PROTECTED) !== 0) found.reason = 'encrypted 802.11 frames';
-  else if ((qos & A_MSDU) !== 0) found.reason = '802.11 frames that hold several packets (A-MSDU)';
+  if (end - at < size) return BODY.none;
+  if ((flags & PROTECTED) !== 0) return BODY.encrypted;
+  if ((qos & A_MSDU) !== 0) return BODY.aMsdu;
   // Sequence control: a fragment number other than 0.
-  else if ((flags & MORE_FRAGMENTS) !== 0 || (bytes[at + 22]! & 0x0f) !== 0)
-    found.reason = '802.11 fragments';
-  else {
-    found.at = at + size;
-    readLlc(bytes, found);
-    return;
-  }
+  if ((flags & MORE_FRAGMENTS) !== 0 || (bytes[at + 22]! & 0x0f) !== 0) return BODY.fragment;
+  return at + size;
 }

@@ -86,9 +86,12 @@ function writeInside(
   for (const { place, value } of following.says) put(bytes, start, place, value);
   // A PIM register has two flags and reserved bits in front of its packet (RFC 7761 §4.9.3).
   if (name === 'pim') builder.u32(0);
+  // Address and control of HDLC, which both ends of a tunnel may leave out (RFC 1661 §6.6).
+  if (name === 'l2tpv2' && random.bits() < 0) builder.u16(0xff03);
   builder.mutations = mutations & ~OUTER_ONLY;
   const inside = builder.at;
-  writeFollowing(builder, fieldValues, following, depth + 1);
+  if (following.name === 'ethernet') writeFrame(builder, fieldValues, GUESSED.has(name), depth + 1);
+  else writeFollowing(builder, fieldValues, following, depth + 1);
   // Frames of 802.2 state their length where others state a type (IEEE 802.3 §3.2.6).
   if (following.name === 'llc')
     for (const place of template.next) put(bytes, start, place, builder.at - inside);
@@ -106,17 +109,9 @@ function writeFollowing(
 ): void {
   const { random } = builder;
   switch (name) {
-    case 'ethernet': {
-      const frame = form('ethernet').follows;
-      const inner = frame[random.below(frame.length)]!;
-      const start = builder.at;
-      writeEthernet(builder, fieldValues, inner.number);
-      const inside = builder.at;
-      writeFollowing(builder, fieldValues, inner, depth + 1);
-      if (inner.name === 'llc')
-        put(builder.bytes, start, form('ethernet').templates[0]!.next[0]!, builder.at - inside);
+    case 'ethernet':
+      writeFrame(builder, fieldValues, false, depth);
       return;
-    }
     case 'ipv4': {
       const upper = fieldValues.innerProtocol(builder) ?? INNER4[random.below(INNER4.length)]!;
       const at = writeIpv4Header(builder, fieldValues, upper);
@@ -147,6 +142,29 @@ function writeFollowing(
       writeDeclared(builder, fieldValues, form(name), depth);
   }
 }
+
+/** A frame within another packet. @param isGuessed does only what it carries tell that it is one? */
+function writeFrame(
+  builder: PacketBuilder,
+  fieldValues: FieldValues,
+  isGuessed: boolean,
+  depth: number,
+): void {
+  const carried = isGuessed ? TELLING : ETHERNET.follows;
+  const inner = carried[builder.random.below(carried.length)]!;
+  const start = builder.at;
+  writeEthernet(builder, fieldValues, inner.number);
+  const inside = builder.at;
+  writeFollowing(builder, fieldValues, inner, depth + 1);
+  if (inner.name === 'llc') put(builder.bytes, start, ETHERNET.templates[0]!.next[0]!, builder.at - inside);
+}
+
+const ETHERNET = form('ethernet');
+/** In front of a frame, none of these says that there is one (`looksLikeFrame`). */
+const GUESSED: ReadonlySet<string> = new Set(['mpls', 'pwethcw', 'l2tpv3', 'l2tpudp']);
+const TELLING: readonly Following[] = ETHERNET.follows.filter(({ name }) =>
+  ['ipv4', 'ipv6', 'arp'].includes(name),
+);
 
 /** What most packets inside others carry. */
 const INNER4: readonly number[] = [6, 6, 17, 17, 1, 132, 136];

@@ -6,7 +6,13 @@ import type { Checksum, Field, Fields, Space } from '../../sim/packet/declaratio
 import type { Place } from '../../sim/packet/declaration/place.ts';
 import type { Protocol, View } from '../../sim/packet/declaration/protocol.ts';
 import type { Tail } from '../../sim/packet/declaration/tail.ts';
-import { announcements, followersOf, protocolByName, protocols } from '../../sim/packet/protocols.ts';
+import {
+  announcements,
+  followersOf,
+  instead,
+  protocolByName,
+  protocols,
+} from '../../sim/packet/protocols.ts';
 
 /** A field with the values worth trying: the ends of its range, its neighbours, and what the declaration calls edges. */
 export interface Aim {
@@ -50,6 +56,8 @@ export interface Form {
   /** Fields in which only one value is right. */
   readonly constants: readonly Place[];
   readonly follows: readonly Following[];
+  /** Those that may stand where this one is announced. */
+  readonly instead: readonly string[];
   /** A number that announces nothing: what data stands behind. */
   readonly nothing: number;
   /** Does what the checksum covers depend on the header's value? */
@@ -57,8 +65,10 @@ export interface Form {
 }
 
 function numberOf(name: string, spaces: readonly Space[]): number {
+  const by = protocolByName(name)?.declaration.insteadOf;
   for (const space of spaces) {
-    for (const [number, announced] of announcements(space)) if (announced === name) return number;
+    for (const [number, announced] of announcements(space))
+      if (announced === name || announced === by) return number;
   }
   return -1;
 }
@@ -98,6 +108,7 @@ function formOf(protocol: Protocol): Form {
     constants: fields.flatMap(([field, spec]) =>
       spec.constant === undefined ? [] : [placeOf(protocol, field)],
     ),
+    instead: instead(name),
     nothing: NOTHING[spaces[0] ?? 'etherType'],
     coversByValue: declaration.covered !== undefined,
     follows: followersOf(name).map((follower) => ({
@@ -131,9 +142,15 @@ const TAIL_BYTES: readonly number[] = [1, 1, 0, 4, 0, 0, 0, 1, 2, 4, 5, 180, 1, 
 
 function templatesOf(protocol: Protocol): Template[] {
   const { declaration } = protocol;
-  const flags = Object.values(declaration.sections ?? {}).map((section) => section.flags[0]!);
+  const flags = Object.values(declaration.sections ?? {}).map(({ flags: names, all }) =>
+    all === true ? names : names.slice(0, 1),
+  );
   const choices: Record<string, unknown>[] = [{}];
-  for (const flag of flags) choices.push(...choices.map((choice) => ({ ...choice, [flag]: true })));
+  for (const names of flags) {
+    if (names.length === 0) continue;
+    const set = Object.fromEntries(names.map((name) => [name, true]));
+    choices.push(...choices.map((choice) => ({ ...choice, ...set })));
+  }
   for (const [kind, { types, tail }] of Object.entries(declaration.variants?.cases ?? {})) {
     for (const type of types ?? [255]) {
       choices.push({ [declaration.variants!.by]: type, body: { kind } });

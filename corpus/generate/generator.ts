@@ -118,9 +118,12 @@ export class PacketGenerator {
     this.#metadata = hints.metadata ?? false;
     this.#contents = hints.contents ?? [];
     this.#builder.carrier = (builder, port) => {
-      const declared = UDP_PORT_FORMS.of(port);
+      let declared = UDP_PORT_FORMS.of(port);
       if (declared === undefined || builder.bare) return false;
       if (builder.mutations !== 0 && builder.random.chance(64)) return false;
+      // Where two versions share a port, each comes half of the time.
+      const [other] = declared.instead;
+      if (other !== undefined && builder.random.bits() < 0) declared = form(other);
       const { mutations, addressLength, sourceAt, finalAt } = builder;
       // One wrong header is enough.
       if (builder.random.chance(192)) builder.mutations = 0;

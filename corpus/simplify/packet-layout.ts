@@ -5,7 +5,8 @@
  */
 import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
 import { finish, fold, pseudoHeader4, pseudoHeader6, sum } from '../../sim/packet/checksum.ts';
-import { ETHERTYPE, IPPROTO, isTag } from '../../sim/packet/numbers.ts';
+import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
 
 /** Ranges are offsets from the packet's first byte, ends exclusive. */
 export interface PacketLayout {
@@ -68,7 +69,7 @@ const NOTHING: Omit<PacketLayout, 'tags' | 'networkAt'> = {
 export function layout(packet: Uint8Array): PacketLayout {
   const tags: number[] = [];
   let at = 12;
-  while (at + 4 <= packet.length && isTag(readU16(packet, at))) {
+  while (at + 4 <= packet.length && isTpid(readU16(packet, at))) {
     tags.push(at);
     at += 4;
   }

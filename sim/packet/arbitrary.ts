@@ -60,8 +60,10 @@ function bodyOf(kind: string, { fields, tail }: Variant): fc.Arbitrary<unknown> 
 
 /** Headers that decode as they are. */
 export function headers<F, V>(protocol: Protocol<F, V>): fc.Arbitrary<V> {
-  const { fields, variants, tail } = protocol.declaration;
-  const base = { ...fieldsOf(fields), ...tailOf(tail) };
+  const { fields, sections = {}, variants, tail } = protocol.declaration;
+  // Those of sections that are not there are left out when the header is written.
+  const optional = Object.values(sections).map((section) => fieldsOf(section.fields));
+  const base = { ...fieldsOf(fields), ...Object.assign({}, ...optional), ...tailOf(tail) };
   const cases = Object.entries(variants?.cases ?? {});
   const taken = cases.flatMap(([, { types = [] }]) => types);
   const shapes =

@@ -34,6 +34,8 @@ interface Pending {
 
 /** What has been built so far, from the inside out. */
 interface Built {
+  /** The name of the outermost protocol; undefined for bytes. */
+  readonly name?: string;
   readonly bytes: Uint8Array;
   /** How a header in front announces it. */
   readonly announced: Readonly<Partial<Record<Space, number>>>;
@@ -105,13 +107,14 @@ function layer<F, V>(
 ): Layer {
   return (inner) => {
     const { declaration } = protocol;
+    const stated = { ...carrying(protocol, inner.name), ...given };
     const sections = Object.values(declaration.sections ?? {}).flatMap(({ fields }) =>
       Object.entries(fields),
     );
     const computed = [...Object.entries(declaration.fields), ...sections].filter(
-      ([name]) => !(name in given),
+      ([name]) => !(name in stated),
     );
-    let value = protocol.complete(given);
+    let value = protocol.complete(stated);
     const length = protocol.encode(value).length;
     for (const [name, { options }] of computed) {
       const rule = options.computed;
@@ -154,8 +157,18 @@ function layer<F, V>(
       ...declaration.announcedAs?.(bytes.length),
       ...announcedAs,
     };
-    return { bytes, announced, pending };
+    return { name: protocol.name, bytes, announced, pending };
   };
+}
+
+/** What a header has to say so that what is inside it follows: the bottom of a stack of labels, a kind of frames. */
+function carrying<F, V>({ declaration }: Protocol<F, V>, inner: string | undefined): Given<V> {
+  const says = inner === undefined ? {} : (declaration.carrying?.(inner) ?? {});
+  const values = Object.entries(says).map(([name, number]) => {
+    const isFlag = typeof declaration.fields[name]?.preset === 'boolean';
+    return [name, isFlag ? number !== 0 : number];
+  });
+  return Object.fromEntries(values) as Given<V>;
 }
 
 function announcing(

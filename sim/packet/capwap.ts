@@ -1,4 +1,4 @@
-/** Control and Provisioning of Wireless Access Points: data packets (RFC 5415 §4.3), with frames of Ethernet inside. */
+/** Control and Provisioning of Wireless Access Points: data packets (RFC 5415 §4.3), with frames of Ethernet or 802.11 inside. */
 
 import { protocol } from './declaration/declare.ts';
 import { constant, derived, flag, hex, reserved, unsigned } from './declaration/field.ts';
@@ -6,6 +6,8 @@ import type { ValueOf } from './declaration/protocol.ts';
 import { bytesTail } from './declaration/tail.ts';
 
 export const CAPWAP_DATA_PORT = 5247;
+/** The wireless binding of IEEE 802.11 (RFC 5416 §1). */
+const IEEE_80211 = 1;
 
 export const CAPWAP = protocol({
   name: 'capwap',
@@ -18,7 +20,7 @@ export const CAPWAP = protocol({
     /** In words of 4 bytes. */
     length: derived(5, 'Header length', { filter: 'capwap.header.length' }),
     radio: unsigned(5, 'Radio', { filter: 'capwap.header.rid' }),
-    binding: unsigned(5, 'Wireless binding', { filter: 'capwap.header.wbid', preset: 1 }),
+    binding: unsigned(5, 'Wireless binding', { filter: 'capwap.header.wbid', preset: IEEE_80211 }),
     native: flag('Native frame', { filter: 'capwap.header.flags.t' }),
     fragment: flag('Fragment', { filter: 'capwap.header.flags.f' }),
     lastFragment: flag('Last fragment', { filter: 'capwap.header.flags.l' }),
@@ -33,16 +35,25 @@ export const CAPWAP = protocol({
   },
   tail: bytesTail('optional', 'Radio address and wireless information'),
   headerLength: { field: 'length', bytes: (words) => words * 4, count: (bytes) => bytes / 4, least: 2 },
-  carries: ['ethernet'],
-  carrying: () => ({ native: 0, fragment: 0 }),
+  carries: ['ethernet', 'wlan', 'wlanswapped'],
+  carrying: (follower) => ({
+    native: follower === 'ethernet' ? 0 : 1,
+    binding: IEEE_80211,
+    fragment: 0,
+    keepAlive: 0,
+  }),
   announcedBy: { udpPort: [CAPWAP_DATA_PORT] },
   summary: ({ radio, native }) => `radio ${radio}, ${native ? 'native' : '802.3'} frame`,
-  follow: ({ value, offset, length, end }) => ({
-    protocol: value.native || value.fragment ? 'data' : 'ethernet',
-    offset: offset + length,
-    end,
-    context: {},
-  }),
+  follow: ({ value, offset, length, end }) => {
+    const native = value.binding === IEEE_80211 ? 'wlan' : 'data';
+    const inside = value.native ? native : 'ethernet';
+    return {
+      protocol: value.fragment || value.keepAlive ? 'data' : inside,
+      offset: offset + length,
+      end,
+      context: {},
+    };
+  },
 });
 
 export type CapwapHeader = ValueOf<typeof CAPWAP>;

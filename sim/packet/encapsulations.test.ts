@@ -1,7 +1,7 @@
 /** Encapsulations and the protocols beside TCP and UDP: a header from the wire of each, and the suite that all pass. */
 import { describe, expect, it } from 'vitest';
 import { DNS, QUIC } from './application.ts';
-import { packet } from './build.ts';
+import { frame, packet } from './build.ts';
 import { fromHex, readU16, readU32le } from './bytes.ts';
 import { CAPWAP } from './capwap.ts';
 import { crc32c, sctpChecksum } from './crc32c.ts';
@@ -11,10 +11,12 @@ import { GRE } from './gre.ts';
 import { GUE } from './gue.ts';
 import { IGMP } from './igmp.ts';
 import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
+import { L2TPV2 } from './l2tpv2.ts';
 import { LLC, SNAP, STP } from './llc.ts';
 import { LLDP } from './lldp.ts';
 import { MPLS } from './mpls.ts';
 import { PPP, PPPOE } from './pppoe.ts';
+import { PW_CONTROL_WORD } from './pseudowire.ts';
 import { OSPF, OSPF3, PIM, VRRP } from './routing-protocols.ts';
 import { SCTP } from './sctp.ts';
 import { TEREDO } from './teredo.ts';
@@ -23,6 +25,7 @@ import { decodeTree } from './tree.ts';
 import { ERSPAN, ERSPAN_III, ESP, ETHERIP, FABRIC_PATH, GTPU, ITAG, NSH } from './tunnels.ts';
 import { UDP_LITE } from './udp-lite.ts';
 import { VXLAN, VXLAN_GPE } from './vxlan.ts';
+import { WLAN, WLAN_SWAPPED } from './wlan.ts';
 
 const bare = { checksumPresent: false, keyPresent: false, sequencePresent: false, reserved: 0 };
 
@@ -112,6 +115,86 @@ describeProtocol(CAPWAP, {
     optional: fromHex('0602000000000100'),
   },
 });
+describeProtocol(
+  L2TPV2,
+  {
+    wire: '0002 000a 000b',
+    value: {
+      control: false,
+      lengthPresent: false,
+      reserved: 0,
+      sequencePresent: false,
+      reserved2: 0,
+      offsetPresent: false,
+      priority: false,
+      reserved3: 0,
+      tunnel: 10,
+      session: 11,
+    },
+  },
+  {
+    wire: '4b02 000e 000a 000b 0001 0002 0000',
+    value: {
+      control: false,
+      lengthPresent: true,
+      reserved: 0,
+      sequencePresent: true,
+      reserved2: 0,
+      offsetPresent: true,
+      priority: true,
+      reserved3: 0,
+      length: 14,
+      tunnel: 10,
+      session: 11,
+      sent: 1,
+      expected: 2,
+      offsetSize: 0,
+    },
+  },
+);
+describeProtocol(PW_CONTROL_WORD, { wire: '0000 0007', value: { reserved: 0, sequence: 7 } });
+
+const addresses = '020000000001 020000000002 020000000003';
+const wireless = {
+  qos: false,
+  noData: false,
+  subtype: 0,
+  type: 2,
+  order: false,
+  protected: false,
+  moreData: false,
+  powerManagement: false,
+  retry: false,
+  moreFragments: false,
+  fromDs: false,
+  toDs: true,
+  duration: 0x2c00,
+  receiver: '02:00:00:00:00:01',
+  transmitter: '02:00:00:00:00:02',
+  address3: '02:00:00:00:00:03',
+  sequenceLow: 1,
+  fragment: 0,
+  sequenceHigh: 0,
+};
+const allThere = {
+  ...wireless,
+  qos: true,
+  order: true,
+  fromDs: true,
+  address4: '02:00:00:00:00:04',
+  aMsdu: false,
+  acknowledgement: 0,
+  endOfService: false,
+  trafficId: 6,
+  transmission: 0,
+  htControl: 0x01020304,
+};
+describeProtocol(
+  WLAN,
+  { wire: `0801 2c00 ${addresses} 1000`, value: wireless },
+  { wire: `8883 2c00 ${addresses} 1000 020000000004 0600 01020304`, value: allThere },
+);
+describeProtocol(WLAN_SWAPPED, { wire: `0108 2c00 ${addresses} 1000`, value: wireless });
 describeProtocol(FABRIC_PATH, { wire: '0060', value: { tree: 1, ttl: 32 } });
 describeProtocol(
   LLC,
@@ -420,6 +503,74 @@ describe('layers of a tunnel', () => {
       'CAPWAP',
       packet.ethernet().ipv4().udp().capwap().ethernet().ipv4().bytes(),
       ['udp', 'capwap', 'ethernet#2', 'ipv4#2'],
+    ],
+    [
+      'CAPWAP of 802.11',
+      packet.ethernet().ipv4().udp().capwap().wlan().llc().snap().ipv4().udp().bytes(),
+      ['udp', 'capwap', 'wlan', 'llc', 'snap', 'ipv4#2', 'udp#2'],
+    ],
+    [
+      'CAPWAP of 802.11 with QoS and four addresses, as Cisco sends it',
+      packet
+        .ethernet()
+        .ipv6()
+        .udp()
+        .capwap()
+        .wlanswapped({ qos: true, toDs: true, fromDs: true })
+        .llc()
+        .snap()
+        .ipv6()
+        .tcp()
+        .bytes(),
+      ['udp', 'capwap', 'wlanswapped', 'llc', 'snap', 'ipv6#2', 'tcp'],
+    ],
+    [
+      'L2TPv2',
+      packet.ethernet().ipv4().udp().l2tpv2().ppp().ipv4().udp().bytes(),
+      ['udp', 'l2tpv2', 'ppp', 'ipv4#2', 'udp#2'],
+    ],
+    [
+      'L2TPv2 with length, sequence numbers, and address and control of HDLC',
+      frame(
+        packet.ethernet().ipv4().udp().l2tpv2({ lengthPresent: true, sent: 1 }),
+        Uint8Array.of(0xff, 0x03),
+        packet.ppp().ipv6().tcp(),
+      ),
+      ['udp', 'l2tpv2', 'gap', 'ppp', 'ipv6', 'tcp'],
+    ],
+    [
+      'L2TPv2 with a compressed protocol',
+      packet.ethernet().ipv4().udp().l2tpv2().payload(Uint8Array.of(0x21)).ipv4().udp().bytes(),
+      ['udp', 'l2tpv2', 'gap', 'ipv4#2', 'udp#2'],
+    ],
+    [
+      'L2TPv2 with an offset',
+      frame(
+        packet.ethernet().ipv4().udp().l2tpv2({ offsetSize: 3 }),
+        new Uint8Array(3),
+        packet.ppp().ipv4().udp(),
+      ),
+      ['udp', 'l2tpv2', 'gap', 'ppp', 'ipv4#2', 'udp#2'],
+    ],
+    [
+      'Ethernet over MPLS',
+      packet.ethernet().mpls().mpls().ethernet().ipv4().udp().bytes(),
+      ['mpls', 'mpls#2', 'ethernet#2', 'ipv4', 'udp'],
+    ],
+    [
+      'Ethernet over MPLS to an address that begins like IP',
+      packet.ethernet().mpls().ethernet({ destination: '45:00:00:54:00:01' }).vlan().ipv6().tcp().bytes(),
+      ['mpls', 'ethernet#2', 'vlan', 'ipv6', 'tcp'],
+    ],
+    [
+      'Ethernet over MPLS with a control word',
+      packet.ethernet().mpls().pwethcw({ sequence: 7 }).ethernet().ipv4().udp().bytes(),
+      ['mpls', 'pwethcw', 'ethernet#2', 'ipv4', 'udp'],
+    ],
+    [
+      'GRE in UDP',
+      packet.ethernet().ipv6().udp({ destinationPort: 4754 }).gre({ key: 5 }).ethernet().ipv4().udp().bytes(),
+      ['udp', 'gre', 'ethernet#2', 'ipv4', 'udp#2'],
     ],
     ['SNAP', packet.ethernet().llc().snap().ipv4().udp().bytes(), ['llc', 'snap', 'ipv4', 'udp']],
     [

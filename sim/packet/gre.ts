@@ -5,10 +5,13 @@ import { constant, flag, hex, reserved, u32 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
 import { ETHERTYPE, etherTypeName, IPPROTO } from './numbers.ts';
 
+/** GRE-in-UDP (RFC 8086). */
+export const GRE_PORT = 4754;
+
 export const GRE = protocol({
   name: 'gre',
   label: 'Generic Routing Encapsulation',
-  source: 'RFC 2784, RFC 2890',
+  source: 'RFC 2784, RFC 2890, RFC 8086',
   fields: {
     checksumPresent: flag('Checksum present', { filter: 'gre.flags.checksum', scapy: 'chksum_present' }),
     /** The source routes of RFC 1701, which RFC 2784 took away. */
@@ -53,7 +56,7 @@ export const GRE = protocol({
       },
     },
   },
-  announcedBy: { ipProtocol: [IPPROTO.GRE] },
+  announcedBy: { ipProtocol: [IPPROTO.GRE], udpPort: [GRE_PORT] },
   summary: ({ protocolType, key }) =>
     (etherTypeName(protocolType) ?? `protocol 0x${protocolType.toString(16).padStart(4, '0')}`) +
     (key === undefined ? '' : `, key 0x${key.toString(16)}`),

@@ -42,6 +42,8 @@ export const L2TPV3_UDP = protocol({
   },
   carries: ['ethernet'],
   announcedBy: { udpPort: [L2TP_PORT] },
+  insteadAt: (bytes, offset, end) =>
+    end - offset >= 2 && (bytes[offset + 1]! & 0x0f) === 2 ? 'l2tpv2' : undefined,
   summary: ({ session, control }) => (control ? 'control message' : `session 0x${session.toString(16)}`),
   follow: (header) => follow(header, header.value.control),
 });

@@ -3,8 +3,9 @@
 import { protocol } from './declaration/declare.ts';
 import { flag, u8, unsigned } from './declaration/field.ts';
 import type { Header, ValueOf } from './declaration/protocol.ts';
-import { type Follower, protocolByVersion } from './dissection.ts';
+import type { Follower } from './dissection.ts';
 import { ETHERTYPE, IPPROTO } from './numbers.ts';
+import { belowLabels } from './pseudowire.ts';
 
 export const MPLS_PORT = 6635;
 
@@ -24,7 +25,7 @@ export const MPLS = protocol({
     ttl: u8('Time to Live', { filter: 'mpls.ttl', scapy: 'ttl', preset: 64 }),
   },
   carrying: (follower) => ({ bottom: follower === 'mpls' ? 0 : 1 }),
-  carries: ['ipv4', 'ipv6', 'mpls'],
+  carries: ['ipv4', 'ipv6', 'mpls', 'pwethcw', 'ethernet'],
   announcedBy: {
     etherType: [ETHERTYPE.MPLS, ETHERTYPE.MPLS_MULTICAST],
     ipProtocol: [IPPROTO.MPLS],
@@ -42,7 +43,7 @@ export type MplsEntry = ValueOf<typeof MPLS>;
 function follow({ value, bytes, offset, length, end }: Header<{ readonly bottom: boolean }>): Follower {
   const at = offset + length;
   return {
-    protocol: value.bottom ? protocolByVersion(bytes, at, end) : 'mpls',
+    protocol: value.bottom ? belowLabels(bytes, at, end) : 'mpls',
     offset: at,
     end,
     context: {},

@@ -1,8 +1,10 @@
 /** PPP over Ethernet (RFC 2516 §4), and the protocol field of PPP behind it (RFC 1661 §2). */
 
+import { readU16 } from './bytes.ts';
 import { protocol } from './declaration/declare.ts';
 import { constant, hex, u16 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
+import type { Follower } from './dissection.ts';
 import { ETHERTYPE } from './numbers.ts';
 
 const CODES: Readonly<Record<number, string>> = {
@@ -77,5 +79,24 @@ export const PPP = protocol({
   summary: ({ protocol: number }) =>
     PPP_PROTOCOLS[number] ?? `protocol 0x${number.toString(16).padStart(4, '0')}`,
 });
+
+/** Address and control of HDLC-like framing (RFC 1662 §3.1). */
+const ADDRESS_AND_CONTROL = 0xff03;
+
+/** A frame of PPP in a tunnel that leaves to both ends what of it they compress (RFC 1661 §6.5 and §6.6). */
+export function followPpp(bytes: Uint8Array, start: number, end: number): Follower {
+  let at = start;
+  if (end - at >= 2 && readU16(bytes, at) === ADDRESS_AND_CONTROL) at += 2;
+  const gap = 'Address, control and compressed protocol';
+  if (at >= end || (bytes[at]! & 1) === 0) return { protocol: 'ppp', offset: at, end, context: {}, gap };
+  // The protocol's first byte, a zero, is left out.
+  return {
+    announced: { space: 'pppProtocol', number: bytes[at]! },
+    offset: at + 1,
+    end,
+    context: {},
+    gap,
+  };
+}
 
 export type PppoeHeader = ValueOf<typeof PPPOE>;

@@ -17,10 +17,12 @@ import { IPV4 } from './ipv4.ts';
 import { IPV6 } from './ipv6.ts';
 import { AH, DSTOPTS, FRAGMENT, HIP, HOPOPTS, MOBILITY, ROUTING, SHIM6 } from './ipv6-extensions.ts';
 import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
+import { L2TPV2 } from './l2tpv2.ts';
 import { LLC, SNAP, STP } from './llc.ts';
 import { LLDP } from './lldp.ts';
 import { MPLS } from './mpls.ts';
 import { PPP, PPPOE } from './pppoe.ts';
+import { PW_CONTROL_WORD } from './pseudowire.ts';
 import { OSPF, OSPF3, PIM, VRRP } from './routing-protocols.ts';
 import { SCTP } from './sctp.ts';
 import { TCP } from './tcp.ts';
@@ -30,6 +32,7 @@ import { UDP } from './udp.ts';
 import { UDP_LITE } from './udp-lite.ts';
 import { VLAN } from './vlan.ts';
 import { VXLAN, VXLAN_GPE } from './vxlan.ts';
+import { WLAN, WLAN_SWAPPED } from './wlan.ts';
 
 /** Protocols by their names. */
 export const PROTOCOLS = {
@@ -73,8 +76,12 @@ export const PROTOCOLS = {
   teredo: TEREDO,
   l2tpv3: L2TPV3,
   l2tpudp: L2TPV3_UDP,
+  l2tpv2: L2TPV2,
   capwap: CAPWAP,
+  wlan: WLAN,
+  wlanswapped: WLAN_SWAPPED,
   mpls: MPLS,
+  pwethcw: PW_CONTROL_WORD,
   pppoe: PPPOE,
   ppp: PPP,
   esp: ESP,
@@ -124,8 +131,14 @@ export function followersOf(name: string): readonly string[] {
   const spaces = Object.values(fields).flatMap(({ options: { computed } }) =>
     computed?.what === 'next' ? spacesOf(computed.space, name) : [],
   );
-  const named = spaces.flatMap((space) => [...announcements(space).values()]);
+  const announced = spaces.flatMap((space) => [...announcements(space).values()]);
+  const named = announced.flatMap((one) => [one, ...instead(one)]);
   return [...new Set([...carries, ...named])];
+}
+
+/** The names of those that may stand where this one is announced: other versions of it, with the same numbers. */
+export function instead(name: string): readonly string[] {
+  return protocols.filter(({ declaration }) => declaration.insteadOf === name).map((other) => other.name);
 }
 
 /** The numbers of a space that announce a protocol, and which. */
@@ -152,6 +165,7 @@ function namedBy({ protocol, announced: by, context }: Follower): string {
 function tableOf(all: readonly Protocol[]): Map<Space, Map<number, string>> {
   const table = new Map<Space, Map<number, string>>();
   for (const { name, declaration } of all) {
+    if (declaration.insteadOf !== undefined) continue;
     for (const [space, numbers] of Object.entries(declaration.announcedBy ?? {}) as [Space, number[]][]) {
       const names = table.get(space) ?? new Map<number, string>();
       table.set(space, names);

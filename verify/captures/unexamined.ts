@@ -47,8 +47,6 @@ const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [0x8903, 'fabricpath'],
   [0x88e7, '802.1ah'],
   [0x894f, 'nsh'],
-  [0x9100, 'vlan tag 0x9100'],
-  [0x9200, 'vlan tag 0x9200'],
   [0x88e5, 'macsec (encrypted)'],
   [0x2000, 'cdp'],
   [0x22f3, 'trill'],

@@ -3,11 +3,11 @@
  * a tag, at the end of its TTL, to a group. What a program does not look at before it writes shows there.
  */
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
 
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
-const VLANS: ReadonlySet<number> = new Set([0x8100, 0x88a8]);
 
 const SCTP = 132;
 const UDP_LITE = 136;
@@ -182,7 +182,7 @@ function repaired(packet: Uint8Array, at: number): Uint8Array {
 
 function networkAt(packet: Uint8Array): number | undefined {
   let at = 12;
-  while (at + 4 < packet.length && VLANS.has(read16(packet, at))) at += 4;
+  while (at + 4 < packet.length && isTpid(read16(packet, at))) at += 4;
   if (at + 2 + 20 > packet.length) return undefined;
   const type = read16(packet, at);
   const version = packet[at + 2]! >> 4;

@@ -1,4 +1,5 @@
 /** What is unusual about a packet: after shrinking, only what the divergence needs is left of it. */
+import { isTpid } from '../../sim/packet/vlan.ts';
 import { CHECKSUM, CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 
 /**
@@ -19,7 +20,7 @@ function features(packet: Uint8Array): string[] {
   let at = 12;
   let tags = 0;
   const type = (): number => (packet[at]! << 8) | (packet[at + 1] ?? 0);
-  while (at + 6 <= packet.length && (type() === 0x8100 || type() === 0x88a8)) {
+  while (at + 6 <= packet.length && isTpid(type())) {
     at += 4;
     tags++;
   }

@@ -6,17 +6,16 @@
  * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header or its tags. Not judged are
  * EtherTypes of which this does not know what follows: they may be a program's own.
  */
+import { isTpid, TPIDS } from '../../sim/packet/vlan.ts';
 import { HEADER } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
-const VLAN: ReadonlySet<number> = new Set([0x8100, 0x88a8]);
 /** What follows these has a form of its own, which is not IP's. */
 const OTHERS: ReadonlyMap<number, string> = new Map([
-  [0x8100, 'a VLAN tag'],
-  [0x88a8, 'a VLAN tag'],
+  ...TPIDS.map((type) => [type, 'a VLAN tag'] as const),
   [0x8847, 'MPLS'],
   [0x8848, 'MPLS'],
   [0x8863, 'PPPoE'],
@@ -80,7 +79,7 @@ function judgeMoved(pair: FramePair, shift: number): Breach | undefined {
 /** Where the EtherType lies behind which `start` comes next; undefined where the Ethernet header and its tags end elsewhere. */
 function typeBefore(frame: Uint8Array, offset: number, start: number): number | undefined {
   let at = 12;
-  while (at + 2 < start && VLAN.has(read16(frame, offset + at))) at += 4;
+  while (at + 2 < start && isTpid(read16(frame, offset + at))) at += 4;
   return at + 2 === start ? at : undefined;
 }
 

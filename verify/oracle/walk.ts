@@ -7,6 +7,7 @@
  * returns what comes next.
  */
 
+import { bodyOfDataFrame } from '../../corpus/formats/link-80211.ts';
 import { UNKNOWN } from './found.ts';
 
 /** What comes next in the packet. */
@@ -75,6 +76,7 @@ const PORT = {
   geneve: 6081,
   gtpu: 2152,
   mpls: 6635,
+  gre: 4754,
   teredo: 3544,
   capwap: 5247,
   gue: 6080,
@@ -105,7 +107,18 @@ export const UDP_PORT_KINDS: ReadonlyMap<number, 'nothing' | 'tunnel'> = new Map
 
 /** Tunnels may go without a checksum over IPv6 (RFC 6935 §5). */
 export function isTunnelPort(port: number): boolean {
-  return port === PORT.vxlan || port === PORT.vxlanLinux || port === PORT.vxlanGpe || port === PORT.geneve;
+  switch (port) {
+    case PORT.vxlan:
+    case PORT.vxlanLinux:
+    case PORT.vxlanGpe:
+    case PORT.geneve:
+    // RFC 7510 §3.1, RFC 8086 §6.2.
+    case PORT.mpls:
+    case PORT.gre:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** What is protected is so for the compiler only: the check that `#names` ask for at every access costs a fifth of the scan. */
@@ -240,8 +253,20 @@ export class PacketWalk {
   private mpls(): number {
     for (;;) {
       if (!this.skip(4)) return STOP;
-      if ((this.arena[this.cursor - 2]! & 1) !== 0) return this.byVersion();
+      if ((this.arena[this.cursor - 2]! & 1) !== 0) return this.belowLabels();
     }
+  }
+
+  /** IP, or an Ethernet pseudowire, whose control word begins with four zeros (RFC 4385 §3, RFC 4448 §4.6). */
+  private belowLabels(): number {
+    const at = this.cursor;
+    if (at >= this.limit) return STOP;
+    const first = this.arena[at]! >> 4;
+    // A frame's address may begin like a version.
+    if (first === 4 || first === 6)
+      return !this.isPacket(at, false) && this.isFrame(at) ? ETHERNET : this.byVersion();
+    if (first === 0 && this.isFrame(at + 4)) return this.over(4, ETHERNET);
+    return this.isFrame(at) ? ETHERNET : STOP;
   }
 
   /** Where nothing says what follows, the first four bits do (RFC 4928 §3). */
@@ -357,6 +382,9 @@ export class PacketWalk {
         return this.gtpu();
       case PORT.mpls:
         return MPLS;
+      case PORT.gre:
+        this.carried = 47;
+        return NEXT.transport;
       case PORT.teredo:
         return this.teredo();
       case PORT.capwap:
@@ -466,15 +494,35 @@ export class PacketWalk {
     return this.cursor < this.limit && this.arena[this.cursor]! >> 4 === 6 ? IPV6 : STOP;
   }
 
-  /** RFC 5415 §4.3: frames of Ethernet in data packets that are neither encrypted nor fragments. */
+  /** RFC 5415 §4.3: frames of Ethernet or 802.11 in data packets that are neither encrypted nor fragments. */
   private capwap(): number {
     const at = this.cursor;
     if (this.limit - at < 8 || this.arena[at] !== 0) return STOP;
     const size = (this.arena[at + 1]! >> 3) * 4;
     if (size < 8 || !this.skip(size)) return STOP;
+    // Fragments, and what keeps the channel alive.
+    if ((this.arena[at + 3]! & 0x88) !== 0 || this.cursor === this.limit) return STOP;
     const isNative = (this.arena[at + 2]! & 1) !== 0;
-    const isFragment = (this.arena[at + 3]! & 0x80) !== 0;
-    return isNative || isFragment || this.cursor === this.limit ? STOP : ETHERNET;
+    if (!isNative) return ETHERNET;
+    // The wireless binding of 802.11 (RFC 5416 §1).
+    return ((this.arena[at + 2]! >> 1) & 0x1f) === 1 ? this.wireless() : STOP;
+  }
+
+  /** IEEE 802.11-2020 §9.2; Cisco's access points send the two bytes of frame control the other way round. */
+  private wireless(): number {
+    const { arena, cursor: at, limit } = this;
+    if (limit - at < 24) return STOP;
+    const first = arena[at]!;
+    const second = arena[at + 1]!;
+    const isSwapped = (first & 3) !== 0 && (second & 0x0f) === 8;
+    // There is no other version than 0.
+    if (!isSwapped && (first & 3) !== 0) return STOP;
+    const body = isSwapped
+      ? bodyOfDataFrame(arena, at, limit, second, first, false)
+      : bodyOfDataFrame(arena, at, limit, first, second, false);
+    if (body < 0) return STOP;
+    this.cursor = body;
+    return this.llc(limit - body);
   }
 
   /** draft-ietf-intarea-gue §3: version 0 with an IP protocol, version 1 with IP itself. */
@@ -490,12 +538,37 @@ export class PacketWalk {
     return NEXT.transport;
   }
 
-  /** Data messages of version 3 (RFC 3931 §4.1.2.1). */
+  /** Data messages of version 2, and of version 3 (RFC 3931 §4.1.2.1). */
   private l2tpOverUdp(): number {
     const at = this.cursor;
+    if (this.limit - at >= 2 && (this.arena[at + 1]! & 15) === 2) return this.l2tpv2();
     if (this.limit - at < 8 || (this.u16(at) & 0x800f) !== 3) return STOP;
     this.cursor += 4;
     return this.l2tpSession();
+  }
+
+  /** RFC 2661 §3.1: flags, a length, tunnel and session, two sequence numbers, an offset; then PPP. */
+  private l2tpv2(): number {
+    const at = this.cursor;
+    const flags = this.u16(at);
+    const hasLength = (flags & 0x4000) !== 0;
+    const hasOffset = (flags & 0x0200) !== 0;
+    const size = 6 + (hasLength ? 2 : 0) + ((flags & 0x0800) !== 0 ? 4 : 0) + (hasOffset ? 2 : 0);
+    if ((flags & 0x8000) !== 0 || !this.skip(size)) return STOP;
+    if (hasLength) this.limit = Math.min(this.limit, at + this.u16(at + 2));
+    if (this.limit <= this.cursor || (hasOffset && !this.skip(this.u16(at + size - 2)))) return STOP;
+    return this.pppInTunnel();
+  }
+
+  /** Address and control, and the first byte of the protocol, may be left out (RFC 1661 §6.5 and §6.6). */
+  private pppInTunnel(): number {
+    if (this.limit - this.cursor >= 2 && this.u16(this.cursor) === 0xff03) this.cursor += 2;
+    if (this.cursor >= this.limit) return STOP;
+    const first = this.arena[this.cursor]!;
+    if ((first & 1) === 0) return PPP;
+    this.cursor++;
+    if (this.cursor === this.limit) return STOP;
+    return first === 0x21 ? IPV4 : first === 0x57 ? IPV6 : STOP;
   }
 
   /** A PIM register carries a packet behind 8 bytes (RFC 7761 §4.9.3). */

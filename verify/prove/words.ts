@@ -5,6 +5,7 @@ import { isConst, type Term, termText } from '../../sim/ebpf/symbolic/term.ts';
 import type { Field } from '../../sim/packet/declaration/field.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import { PROTOCOLS } from '../../sim/packet/protocols.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
 
 /** One condition, and what it says of which term where it is that simple. */
 export interface Word {
@@ -38,7 +39,7 @@ function headersOf(inputs: Inputs, state: PathState): Header[] {
   const headers: Header[] = [['ethernet', 0]];
   let at = 14;
   let type = known(12, 2);
-  while (type === 0x8100 || type === 0x88a8) {
+  while (type !== undefined && isTpid(type)) {
     headers.push(['vlan', at]);
     type = known(at + 2, 2);
     at += 4;

@@ -25,6 +25,11 @@ follows a tunnel that the other does not.
 - **VXLAN and VXLAN-GPE** are found on any UDP port that announces nothing, and so is IP right behind UDP (FOU): only where
   flags, lengths and versions fit.
 - **L2TPv3** does not say how long its cookie is: a frame with IP or ARP is looked for behind 0 to 12 bytes.
+- **L2TPv2** carries PPP, with address and control bytes or without, and with a protocol of one byte where both ends agreed on it.
+- **Ethernet over MPLS**: nothing says what stands below the last label. IP is told by its first bits; a frame, with a control word in
+  front or without, is followed where it holds IP or ARP whose lengths fit.
+- **CAPWAP** carries frames of Ethernet, or of 802.11: data frames that are neither encrypted nor aggregated lead to LLC. Frames whose
+  two bytes of frame control are exchanged, as Cisco sends them, are read as well.
 - **NVGRE** is GRE with a key and Ethernet; **ERSPAN I** is GRE with ERSPAN's number and no sequence number.
 - **ICMP errors**: the packet that they quote is read as well.
 - **IP fragments**: \`xdpsim checksum\` puts them together ([captures.md](captures.md)).

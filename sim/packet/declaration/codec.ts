@@ -16,6 +16,7 @@ type Value = Record<string, unknown>;
 /** Fields that a flag announces, laid out from the section's start. */
 interface LaidSection {
   readonly flags: readonly string[];
+  readonly all: boolean;
   readonly rows: readonly Row[];
   readonly size: number;
 }
@@ -64,9 +65,9 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       shapeOf(kind, shape, fixed),
     );
     this.headerLength = this.#shapes.length === 0 ? fixed : Math.min(...this.#shapes.map(({ end }) => end));
-    this.#sections = Object.values(declaration.sections ?? {}).map(({ flags, fields }) => {
+    this.#sections = Object.values(declaration.sections ?? {}).map(({ flags, all = false, fields }) => {
       const laid = rowsOf(fields, 0);
-      return { flags, rows: laid, size: endOf(laid.map(({ place }) => place)) };
+      return { flags, all, rows: laid, size: endOf(laid.map(({ place }) => place)) };
     });
     const rows = new Map<string, Row>();
     for (const row of [...this.#rows, ...this.#shapes.flatMap((shape) => shape.rows)]) {
@@ -131,7 +132,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     const tail = this.#tail ?? shape?.tail;
     const tailValue = this.#tail === undefined ? body : value;
     const behind = tail === undefined ? NO_BYTES : tail.encode(tailValue![tail.name]);
-    const present = this.#sections.filter(({ flags }) => flags.some((flag) => value[flag] === true));
+    const present = this.#sections.filter((section) => isThere(section, (flag) => value[flag] === true));
     const optional = present.reduce((total, { size }) => total + size, 0);
     const fixed = (shape?.end ?? this.headerLength) + optional;
     const bytes = new Uint8Array(fixed + behind.length);
@@ -152,12 +153,14 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
 
   complete(given: Value): Value {
     const value = presets(this.#rows);
-    for (const { flags, rows } of this.#sections) {
-      if (rows.some(({ name }) => name in given)) value[flags[0]!] = true;
+    for (const { flags, all, rows } of this.#sections) {
+      if (!rows.some(({ name }) => name in given)) continue;
+      for (const flag of all ? flags : flags.slice(0, 1)) value[flag] = true;
     }
     Object.assign(value, given);
-    for (const { flags, rows } of this.#sections) {
-      if (flags.some((flag) => value[flag] === true)) Object.assign(value, { ...presets(rows), ...given });
+    for (const section of this.#sections) {
+      if (isThere(section, (flag) => value[flag] === true))
+        Object.assign(value, { ...presets(section.rows), ...given });
     }
     if (this.#tail !== undefined) value[this.#tail.name] ??= this.#tail.preset;
     const { variants } = this.declaration;
@@ -257,7 +260,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     const present: (LaidSection & { readonly at: number })[] = [];
     let at = this.headerLength;
     for (const section of this.#sections) {
-      if (!section.flags.some((flag) => readNumber(bytes, offset, this.places[flag]!) !== 0)) continue;
+      if (!isThere(section, (flag) => readNumber(bytes, offset, this.places[flag]!) !== 0)) continue;
       present.push({ ...section, at });
       at += section.size;
     }
@@ -385,6 +388,11 @@ function shapeOf(kind: string, { types, fields, tail }: Variant, start: number):
 
 function samePlace(a: Place, b: Place): boolean {
   return a.at === b.at && a.size === b.size && a.shift === b.shift && a.bits === b.bits;
+}
+
+/** Do its flags say that a section is there? */
+function isThere({ flags, all }: LaidSection, isSet: (flag: string) => boolean): boolean {
+  return all ? flags.every(isSet) : flags.some(isSet);
 }
 
 function presets(rows: readonly Row[]): Value {

@@ -51,8 +51,10 @@ type Union<U> = (U extends unknown ? (some: U) => void : never) extends (all: in
 
 /** Fields behind the fixed ones that are there only where a flag says so, such as GRE's key. */
 export interface Section {
-  /** The fields of one bit that announce it; one of them is enough. */
+  /** The fields of one bit that announce it; one of them is enough, unless `all` says otherwise. */
   readonly flags: readonly string[];
+  /** Are all of them needed? Without any flag the section is then always there, behind those before it. */
+  readonly all?: boolean;
   readonly fields: Fields;
 }
 
@@ -116,6 +118,8 @@ export interface Declaration<
   readonly announcedBy?: Readonly<Partial<Record<Space, readonly number[]>>>;
   /** What stands here instead, where a version or the like says that it is another protocol; undefined where it is this one. */
   insteadAt?(bytes: Uint8Array, offset: number, end: number): string | undefined;
+  /** The protocol that its numbers announce, whose `insteadAt` leads here: another version of it. */
+  readonly insteadOf?: string;
   /** What else follows, by names: what no number announces. */
   readonly carries?: readonly string[];
   /** What a header has to say so that this protocol follows, beside its number. */
