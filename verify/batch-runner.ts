@@ -13,21 +13,24 @@ import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches, worldsOf } from './batch-plan.ts';
 import type { BatchReport } from './batch-report.ts';
 import { ClockMask } from './clock-mask.ts';
-import { mergeCoverage, summarizeCoverage } from './coverage-summary.ts';
+import { mergeCoverage, summarizeCoverage, withoutFunctions } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
+import { guessedSlots } from './guessed-slots.ts';
 import type { Guidance } from './guide/guide.ts';
 import { GuidedSource, guidedWorlds } from './guide/guided-source.ts';
 import type { Judging, Oracle } from './judging.ts';
 import type { PacketSource } from './packet-source.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
+import { ownerOf } from './slot-owner.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
 import { RunStatistics } from './statistics.ts';
 import { comparablePackets, hasStops, packetsWithoutStops } from './stops.ts';
 import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
+import { worldKey } from './world-key.ts';
 
 export type { PacketSource } from './packet-source.ts';
 
@@ -55,6 +58,8 @@ export interface RunnerOptions {
   readonly kernel?: Engine;
   /** How often a kind of what the oracle finds is handed over, each time on another case; default: once. */
   readonly sightings?: number;
+  /** Functions of the same object that are tested by themselves in the same run: what is theirs is reported there. */
+  readonly testedApart?: ReadonlySet<string>;
   /** Asked between batches: should it hand over what it has, and stop? */
   readonly isOver: () => boolean;
 }
@@ -76,6 +81,10 @@ interface Part {
 /** Leaving packets out may bring others to a stop, as state goes. */
 const MAX_STOP_ROUNDS = 3;
 
+function throughSlot(finding: Finding): string {
+  return `${kindOf(finding)} through a slot`;
+}
+
 export class BatchRunner {
   readonly #options: RunnerOptions;
   readonly #program: Program;
@@ -85,6 +94,8 @@ export class BatchRunner {
   readonly #source: PacketSource;
   /** How often each was met. */
   readonly #kinds = new Map<string, number>();
+  /** Kinds and worlds with guessed slots of which it is known whose they are. */
+  readonly #asked = new Set<string>();
   readonly #judge: ViolationJudge;
   #mask: ClockMask | undefined;
   #stack: StackMask | undefined;
@@ -168,6 +179,7 @@ export class BatchRunner {
     await this.close();
     this.segment(0);
     this.#kinds.clear();
+    this.#asked.clear();
     this.#judge.clear();
     this.#sides = this.#freshSides();
     for (const side of this.#sides) side.failure = failed.get(side.engine.name);
@@ -193,7 +205,13 @@ export class BatchRunner {
   /** What has been done since the last segment. */
   segment(next: number): Segment {
     for (const side of this.#sides) this.#statistics.refused(side.engine, side.refused);
-    const coverage = mergeCoverage(this.#sides.flatMap((side) => side.takeCoverage() ?? []));
+    const { testedApart = new Set<string>() } = this.#options;
+    // What is tested by itself is not to be reached through another program, too: its own report counts it.
+    const coverage = mergeCoverage(
+      this.#sides
+        .flatMap((side) => side.takeCoverage() ?? [])
+        .map((one) => withoutFunctions(one, testedApart)),
+    );
     const report: ProgramReport = {
       name: this.#program.name,
       packets: this.#statistics.packets,
@@ -344,7 +362,7 @@ export class BatchRunner {
         differences = [...examineOutcomes(this.#program, input, reports, undefined, oracle)];
       }
     }
-    for (const finding of [...findings, ...differences]) this.#note(finding, part);
+    for (const finding of [...findings, ...differences]) await this.#noteOwn(finding, part);
     if (!sides.some(again)) this.#options.observe?.(world, input, reports);
     compared = Math.max(compared, comparablePackets(reports.filter((report) => !hasStops(report))));
     if (!reports.some(hasStops)) return compared;
@@ -398,8 +416,28 @@ export class BatchRunner {
     return compared;
   }
 
-  #note(finding: Finding, { world, input, seen, saved }: Part): void {
-    const kind = kindOf(finding);
+  /** Where guidance has filled slots, what is a program's own is noted without them, and what is another's is not noted. */
+  async #noteOwn(finding: Finding, part: Part): Promise<void> {
+    const { world, input } = part;
+    if (guessedSlots(world).length === 0) {
+      this.#note(finding, part);
+      return;
+    }
+    // What takes both programs is another kind than what one of them does alone.
+    const isKnown = this.#kinds.has(kindOf(finding)) || this.#kinds.has(throughSlot(finding));
+    const asked = `${kindOf(finding)} ${worldKey(world)}`;
+    if (isKnown || this.#asked.has(asked)) return;
+    this.#asked.add(asked);
+    const { oracle, testedApart = new Set<string>() } = this.#options;
+    const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
+    const shown = { program: this.#program.name, world, stimuli };
+    const options = { testedApart, ...(oracle === undefined ? {} : { oracle }) };
+    const owner = await ownerOf(this.#program, this.#able, finding, shown, options);
+    if (owner.is === 'caller') this.#note(owner.finding, { ...part, world: owner.case.world });
+    if (owner.is === 'both') this.#note(finding, part, throughSlot(finding));
+  }
+
+  #note(finding: Finding, { world, input, seen, saved }: Part, kind: string = kindOf(finding)): void {
     const sightings = this.#kinds.get(kind) ?? 0;
     const most = finding.engines[0] === 'oracle' ? (this.#options.sightings ?? 1) : 1;
     if (sightings >= most) return;

@@ -10,6 +10,7 @@ import { type EngineFailure, failureOf } from './engine-side.ts';
 import { mapEntryText } from './explain/map-text.ts';
 import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
+import { guessText } from './guessed-slots.ts';
 import type { Investigation } from './investigate.ts';
 import type { NotCompared } from './not-compared.ts';
 import { type Divergence, type Further, mergeReports, type ProgramReport, type Saved } from './report.ts';
@@ -116,7 +117,7 @@ export class Collector {
     this.progress();
     for (const found of segment.found) {
       const place = (await this.#options.places?.placeOf(found)) ?? '';
-      const kind = `${kindOf(found.finding)} ${place}`;
+      const kind = `${kindOf(found.finding)} ${place}${guessText(found.case.world)}`;
       if (this.#kinds.has(kind)) continue;
       this.#kinds.add(kind);
       if (this.#divergences.length < this.#options.maxDivergences) await this.#keep(found, investigate);

@@ -20,6 +20,11 @@ export function mergeCoverage(coverages: readonly Coverage[]): Coverage | undefi
   return { functions: [...functions.values()] };
 }
 
+/** The coverage of the other functions. */
+export function withoutFunctions({ functions }: Coverage, names: ReadonlySet<string>): Coverage {
+  return { functions: functions.filter(({ function: name }) => !names.has(name)) };
+}
+
 /** What came since: `before` is an earlier state of the same counters; functions may have joined. */
 export function subtractCoverage(now: Coverage, before: Coverage): Coverage {
   const rows = new Map(before.functions.map((row) => [row.function, row]));

@@ -56,6 +56,8 @@ export interface VerifyOptions {
   readonly shrink?: Omit<ShrinkOptions, 'signal' | 'onSmaller'> | false;
   /** Tells findings of one kind apart; default: they are one. */
   readonly places?: Places;
+  /** Functions of the same object that are tested by themselves in the same run: what is theirs is reported there. */
+  readonly testedApart?: ReadonlySet<string>;
   /** Ends the run early; the report is complete for what was done. */
   readonly signal?: AbortSignal;
   /**

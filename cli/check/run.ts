@@ -2,6 +2,7 @@
 import type { Program } from '../../sim/runtime/program.ts';
 import { type CheckProgress, check } from '../../verify/check/check.ts';
 import type { CheckedProgram } from '../../verify/check/finding.ts';
+import { testedApart } from '../../verify/guessed-slots.ts';
 import { isKnownRule, isNamed, RULES } from '../../verify/invariants/rules.ts';
 import { exampleCases } from '../../verify/run.ts';
 import { createEngine, createEngineAs } from '../engines.ts';
@@ -40,14 +41,23 @@ export async function checkAll(
   const all: CheckedProgram[] = [];
   for (const placed of programs) {
     if (watch.signal.aborted) break;
-    const checked = await checkOne(plan, placed, watch);
+    const apart = testedApart(
+      placed.program,
+      programs.map(({ program }) => program),
+    );
+    const checked = await checkOne(plan, placed, apart, watch);
     all.push(checked);
     watch.onChecked?.(checked, placed.program);
   }
   return all;
 }
 
-async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatch): Promise<CheckedProgram> {
+async function checkOne(
+  plan: CheckPlan,
+  placed: PlacedProgram,
+  apart: ReadonlySet<string>,
+  watch: CheckWatch,
+): Promise<CheckedProgram> {
   const { seed, runs, seconds, sweeps, shrinkSeconds, thresholds, directory } = plan;
   const { program } = placed;
   await tidy(directory, program);
@@ -65,6 +75,7 @@ async function checkOne(plan: CheckPlan, placed: PlacedProgram, watch: CheckWatc
     save: saveBelow(directory),
     signal: watch.signal,
     ...thresholds,
+    testedApart: apart,
     ...(statesWorld(plan.surroundings) ? { worlds: worldsIn(placed) } : {}),
     ...(runs === undefined ? {} : { runs }),
     ...(plan.effort === undefined ? {} : { effort: plan.effort }),

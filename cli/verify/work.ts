@@ -5,6 +5,7 @@ import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
 import { BatchRunner } from '../../verify/batch-runner.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
+import { testedApart } from '../../verify/guessed-slots.ts';
 import type { Guidance } from '../../verify/guide/guide.ts';
 import { guidedCases } from '../../verify/guide/guided-run.ts';
 import { sampled, withOwnPackets } from '../../verify/guide/own-packets.ts';
@@ -126,6 +127,7 @@ export class VerifyWork {
         : withOwnPackets(this.#program, this.#guidance, packets, worldsOfRun);
     this.#runner = new BatchRunner({
       program: this.#program,
+      testedApart: testedApart(this.#program, this.#programs),
       engines: chooseEngines(this.#plan.engines, this.#plan.live, this.#plan.asKernel).engines,
       seed: this.#plan.seed,
       total: totalPackets(this.#plan),

@@ -49,7 +49,7 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     mark: optional(uint32),
   });
   const mapEntry = object<MapEntry>({ key: bytes, value: bytes });
-  const mapSlot = object<MapSlot>({ key: bytes, name: text });
+  const mapSlot = object<MapSlot>({ key: bytes, name: text, guessed: optional(flag) });
   return object<World>({
     devices: optional(list(device)),
     routes: optional(list(route)),

@@ -99,4 +99,6 @@ export interface MapSlot {
   readonly key: Uint8Array;
   /** The function that a tail call leads to, or the map that a lookup finds: a name of the object. */
   readonly name: string;
+  /** Was it put there to see what happens? Nobody has said that it belongs there. Default: no. */
+  readonly guessed?: boolean;
 }

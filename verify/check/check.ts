@@ -16,6 +16,7 @@ import { worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
 import type { Progress } from '../collector.ts';
 import { mergeCoverage, summarizeCoverage } from '../coverage-summary.ts';
+import { guessedSlots } from '../guessed-slots.ts';
 import { guide } from '../guide/guide.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
 import { type Divergence, mergeReports, type ProgramReport, type Saved } from '../report.ts';
@@ -70,6 +71,8 @@ export interface CheckOptions extends Thresholds {
   readonly effort?: number;
   /** Per finding; default 3. */
   readonly shrinkSeconds?: number;
+  /** Functions of the same object that are checked by themselves in the same run: what is theirs is reported there. */
+  readonly testedApart?: ReadonlySet<string>;
   readonly signal?: AbortSignal;
   readonly save?: (divergence: Divergence) => Promise<Saved>;
   readonly onProgress?: (progress: CheckProgress) => void;
@@ -236,12 +239,19 @@ class Check {
 
   readonly #observe: Observe = (world, input, reports) => {
     const own = reports.find(({ engine }) => engine.name === this.#options.machine.name);
-    if (own === undefined) return;
+    if (own === undefined || this.#isOfOthers(world)) return;
     this.#rewritten.observe(world, input, own);
     this.#fragments.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);
   };
+
+  /** In slots that the test filled, are there only programs that are checked by themselves? */
+  #isOfOthers(world: World): boolean {
+    const { testedApart } = this.#options;
+    const slots = guessedSlots(world);
+    return slots.length > 0 && slots.every(({ program }) => testedApart?.has(program) === true);
+  }
 
   #hasRun(): boolean {
     const { name } = this.#options.machine;
@@ -379,6 +389,7 @@ class Check {
     phase: CheckProgress['phase'],
   ): Promise<ProgramReport> {
     const { program, seed, worlds, source, witness, kernel, signal, save, onProgress } = this.#options;
+    const { testedApart } = this.#options;
     const report = await verify({
       program,
       seed,
@@ -387,6 +398,7 @@ class Check {
       maxDivergences: MAX_FINDINGS,
       shrink: { maxSeconds: this.#options.shrinkSeconds ?? DEFAULT_SHRINK_SECONDS },
       places: this.#lines,
+      ...(testedApart === undefined ? {} : { testedApart }),
       ...(worlds === undefined ? {} : { worlds }),
       ...(source === undefined ? {} : { source }),
       ...(kernel === undefined ? {} : { kernel }),

@@ -121,7 +121,10 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
 function worldText(world: World): string {
   const maps = Object.entries(world.maps ?? {}).map(([name, entries]) => `map ${name} (${entries.length})`);
   const slots = Object.entries(world.slots ?? {}).flatMap(([map, list]) =>
-    list.map(({ key, name }) => `map ${map}: ${name} at ${Buffer.from(key).toString('hex')}`),
+    list.map(
+      ({ key, name, guessed }) =>
+        `map ${map}: ${name} at ${Buffer.from(key).toString('hex')}${guessed === true ? ', put there by the test' : ''}`,
+    ),
   );
   const globals = Object.entries(world.globals ?? {}).map(
     ([name, value]) => `${name} = ${Buffer.from(value).toString('hex')}`,

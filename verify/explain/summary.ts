@@ -5,6 +5,7 @@ import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { MapDifference } from '../compare-maps.ts';
 import type { Finding } from '../finding.ts';
+import { guessText } from '../guessed-slots.ts';
 import type { Outcome } from '../outcome.ts';
 import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
@@ -15,6 +16,10 @@ import { hex16 } from './ones.ts';
 
 /** "icmp_echo: icmp.checksum: expected 0x1a34 (model), got 0x1235 (testrun): the difference was added without …" */
 export function summarize(program: Program, shown: Case, finding: Finding): string {
+  return `${lineOf(program, shown, finding)}${guessText(shown.world)}`;
+}
+
+function lineOf(program: Program, shown: Case, finding: Finding): string {
   const [reference, engine] = finding.engines;
   if (finding.part === 'status') return `${program.name}: ${violationText(finding)}`;
   if (finding.map !== undefined)

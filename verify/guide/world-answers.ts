@@ -53,12 +53,15 @@ export function withFilled(world: World, call: FlowCall, machine: Machine): Answ
   const { key } = call;
   switch (map.type) {
     case 'PROG_ARRAY': {
+      // Whoever says what a loader puts there also says what it does not.
+      if ((world.slots?.[map.name] ?? []).some(({ guessed }) => guessed !== true)) return [];
       const others = machine.object.programs.filter(
         ({ hook }, index) => hook !== undefined && index !== call.program && isAlike(hook, machine.hook),
       );
       return others.map(({ function: name }) => {
         const slots = (world.slots?.[map.name] ?? []).filter((one) => !isSameKey(one.key, key));
-        return { world: { ...world, slots: { ...world.slots, [map.name]: [...slots, { key, name }] } } };
+        const guess = { key, name, guessed: true };
+        return { world: { ...world, slots: { ...world.slots, [map.name]: [...slots, guess] } } };
       });
     }
     case 'ARRAY_OF_MAPS':
