@@ -7,6 +7,7 @@ import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-s
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
+import { ContentsGuide, contentsBeside, contentsIn } from './contents.ts';
 import { FragmentPorts } from './fragment-ports.ts';
 import { FRAGMENT, type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
 import {
@@ -163,8 +164,14 @@ export class PropertyJudge {
       keepsFrom: (at) => start + at >= keptFrom,
     };
     const came = layoutOf(state, before);
-    const left = layoutOf(state, after);
+    const guide = new ContentsGuide(inputs, state);
+    const left = layoutOf(guide, after);
     const frames: FrameCase = { before, after, came, left };
+    if (guide.contents !== undefined) {
+      const reason = `which headers leave depends on what map ${guide.contents} holds`;
+      for (const open of ['lengths', 'checksum/other']) this.#rows.row(open).undecided ??= reason;
+      return { state, ...frames, left: { ...left, checksums: [] }, questions: undefined };
+    }
     const questions = [
       ...ttlAndReplyQuestions(inputs, state, frames, (sentence) => this.#assumed.add(sentence)),
       ...fragmentQuestions(pool, frames),
@@ -194,7 +201,13 @@ export class PropertyJudge {
       const { before, after } = one;
       if (this.#rows.isRefuted('lengths')) return;
       try {
-        const [came, left] = [layoutOf(state, before, true), layoutOf(state, after, true)];
+        const came = layoutOf(state, before, true);
+        const guide = new ContentsGuide(this.#inputs, state);
+        const left = layoutOf(guide, after, true);
+        if (guide.contents !== undefined) {
+          row.undecided ??= `which headers leave depends on what map ${guide.contents} holds`;
+          return;
+        }
         const questions = lengthQuestions(state.pool, { before, after, came, left });
         for (const question of questions) await this.#ask({ ...one, state }, question);
       } catch (error) {
@@ -232,12 +245,26 @@ export class PropertyJudge {
         row.undecided ??= verdict.reason;
         continue;
       }
+      const map = this.#filledIn(after, is);
+      if (map !== undefined) {
+        row.undecided ??= `the ${is.layer} checksum is made of what map ${map} holds`;
+        continue;
+      }
       for (const trial of this.#trials.run(state, verdict.values, one, TRIES_AFTER, was)) {
-        this.#enter(trial);
+        this.#enter(trial, one);
         if (row.refuted !== undefined) break;
       }
       row.undecided ??= `${verdict.reason}: no packet was found that shows it`;
     }
+  }
+
+  /** The map of which a checksum is made beside what the message is: a sum that user space has worked out. */
+  #filledIn(after: TermFrame, { start, at, header, pseudo }: LaidChecksum): string | undefined {
+    const { pool } = this.#inputs;
+    const field = pool.concat([after.byte(start + at), after.byte(start + at + 1)]);
+    const message = Array.from({ length: header }, (_, index) => after.byte(start + index));
+    message.splice(at, 2);
+    return contentsBeside(this.#inputs, field, [...message, ...pseudo]);
   }
 
   /** Can a question be answered with yes on this path? Then packets that do are tried. */
@@ -245,6 +272,15 @@ export class PropertyJudge {
     const row = this.#rows.row(invariant);
     if (invariant.includes('/')) row.paths++;
     if (this.#rows.isRefuted(invariant)) return;
+    const map = contentsIn(this.#inputs, broken);
+    if (map !== undefined && invariant.startsWith('reply/')) {
+      this.#assumed.add(`addresses in map ${map} are those of single hosts`);
+      return;
+    }
+    if (map !== undefined) {
+      row.undecided ??= `${sentence}, if map ${map} holds it`;
+      return;
+    }
     const state = await follow(one.state, broken, this.#feasibility);
     if (state === undefined) return;
     state.end = one.state.end;
@@ -253,7 +289,7 @@ export class PropertyJudge {
       return;
     }
     for (const trial of this.#trials.run(state, state.values, one, TRIES_OF_QUESTION)) {
-      this.#enter(trial, invariant);
+      this.#enter(trial, one, invariant);
       if (this.#rows.isRefuted(invariant)) return;
     }
     row.undecided ??= `${sentence}; no packet was found that shows it`;
@@ -283,7 +319,7 @@ export class PropertyJudge {
       child.end = state.end;
       for (const trial of this.#trials.run(child, child.values, { before, after, came }, TRIES)) {
         this.#tried++;
-        this.#enter(trial);
+        this.#enter(trial, one);
       }
     }
     const what = changed < open.payload ? 'addresses' : 'data';
@@ -295,13 +331,16 @@ export class PropertyJudge {
     if (state.values === undefined || this.#tried >= MOST_TRIES) return;
     for (const trial of this.#trials.run(state, state.values, frames, TRIES)) {
       this.#tried++;
-      this.#enter(trial);
+      this.#enter(trial, frames);
     }
   }
 
   /** @param asked the invariant that the packet was made for */
-  #enter({ witness, fault, breaches }: Trial, asked?: string): void {
-    if (fault !== undefined) this.#rows.refute(`checksum/${fault.layer}`, witness, faultText(fault));
+  #enter({ witness, fault, breaches }: Trial, { after, left }: FrameCase, asked?: string): void {
+    const checksum = left.checksums.find(({ layer }) => layer === fault?.layer);
+    const isFilledIn = checksum !== undefined && this.#filledIn(after, checksum) !== undefined;
+    if (fault !== undefined && !isFilledIn)
+      this.#rows.refute(`checksum/${fault.layer}`, witness, faultText(fault));
     for (const { invariant, sentence, ifAsked } of breaches)
       if (!ifAsked || invariant === asked) this.#rows.refute(invariant, witness, sentence);
   }
