@@ -1,5 +1,5 @@
 /** `xdpsim corpus`: packets to keep: generated, merged, minimised, shown. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { merge } from '../../corpus/cases/merge.ts';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
@@ -26,7 +26,7 @@ import { show } from '../corpus/show.ts';
 import { inputFailure } from '../failure.ts';
 import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { guidanceOf } from '../input/guided.ts';
-import { freshSeed, parseCount, parseName } from '../input/options.ts';
+import { freshSeed, parseCount, parseDuration, parseName } from '../input/options.ts';
 import { parsePacketFormat } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import {
@@ -62,6 +62,18 @@ export function registerCorpus(program: Command): void {
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
+    .addOption(
+      new Option(
+        '--complete',
+        'one packet for each path of the program, with the world that it takes (needs the package z3-solver)',
+      ).conflicts(['runs', 'seed', 'anyLength', 'world', 'aim']),
+    )
+    .option(
+      '--time <time>',
+      'with --complete: how long to follow paths, like 60s',
+      parseDuration('--time'),
+      60,
+    )
     .addOption(worldOption())
     .addOption(aimOption())
     .addOption(cflagsOption())
@@ -129,11 +141,21 @@ const NO_PROGRAM: Program = { name: 'any', entries: [{ function: 'any', hook: 'x
 
 async function generate(
   name: string | undefined,
-  options: { out: string; runs: number; seed?: string; anyLength?: boolean } & Pick<
-    WorldOptions,
-    'world' | 'aim'
-  >,
+  options: {
+    out: string;
+    runs: number;
+    seed?: string;
+    anyLength?: boolean;
+    complete?: boolean;
+    time: number;
+  } & Pick<WorldOptions, 'world' | 'aim'>,
 ): Promise<void> {
+  if (options.complete === true) {
+    if (name === undefined) throw inputFailure('--complete follows the paths of a program: name one');
+    const { writeComplete } = await import('../corpus/complete.ts');
+    await writeComplete(await oneProgram(name), options);
+    return;
+  }
   const format = formatToWrite(options.out);
   const named = name === undefined ? NO_PROGRAM : await oneProgram(name);
   const [placed] = placePrograms([named], { ...options, map: [], maxEntries: [] }) as [PlacedProgram];

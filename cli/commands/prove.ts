@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import type { Program } from '../../sim/runtime/program.ts';
 import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
 import { proveProgram } from '../../verify/prove/prove.ts';
-import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
-import { EXIT, environmentFailure, inputFailure } from '../failure.ts';
+import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { EXIT, inputFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
@@ -16,6 +16,7 @@ import { type ProveReport, reportOf } from '../prove/report.ts';
 import { overallVerdict, proveReportJson } from '../prove/report-json.ts';
 import { proveLines } from '../prove/report-text.ts';
 import { saveRefutations } from '../prove/save.ts';
+import { requireSolver } from '../prove/solver.ts';
 import { count, createTerminal } from '../terminal.ts';
 
 interface Options {
@@ -77,13 +78,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const isOn = (id: string): boolean => !options.off.some((name) => isNamed(id, name));
   const interrupt = onInterrupt();
   const programs = withMaxEntries(await resolvePrograms(names), options.maxEntries).flatMap(byEntry);
-  const solver = await createZ3Solver({ timeout: options.solverTime * 1000 });
-  if (solver === undefined) {
-    throw environmentFailure(
-      'prove needs the package z3-solver, which is not installed',
-      'Install it: npm install z3-solver',
-    );
-  }
+  const solver = await requireSolver('prove', { timeout: options.solverTime * 1000 });
   const terminal = createTerminal(options);
   const quiet = options.json === true;
   const reports: ProveReport[] = [];

@@ -5,7 +5,8 @@ import { isConst } from '../../sim/ebpf/symbolic/term.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
-import type { ProgramProof, ProvedPath } from '../../verify/prove/prove.ts';
+import type { ProvedPath } from '../../verify/prove/paths.ts';
+import type { ProgramProof } from '../../verify/prove/prove.ts';
 import { joinWords, type Word, wordsOf } from '../../verify/prove/words.ts';
 
 export type ProveVerdict = 'pass' | 'fail' | 'incomplete';

@@ -39,8 +39,8 @@ export interface Seen {
   readonly confirmed: ReadonlySet<string>;
   /** Ways that a path takes, and why no packet has been confirmed for it. */
   readonly unconfirmed: ReadonlyMap<string, string>;
-  /** Why paths were not followed to their end. */
-  readonly notFollowed: readonly string[];
+  /** Why the paths are not all that there are; undefined: they are. */
+  readonly doubt: string | undefined;
 }
 
 /** Questions to the solver for one explanation. */
@@ -120,15 +120,9 @@ async function judgeWay(
   if (opcode[slot] === CALL && arrival !== undefined) {
     return undecided('which program stands in the map is for user space to say');
   }
-  if (exploration.cut !== undefined || seen.notFollowed.length > 0) {
+  if (seen.doubt !== undefined) {
     const isImpossible = (reach.ways[slot]! & (taken ? WAY.taken : WAY.notTaken)) === 0;
-    if (!isImpossible) {
-      return undecided(
-        exploration.cut === undefined
-          ? `a path ends before it: ${seen.notFollowed[0]}`
-          : `not every path was followed: ${exploration.cut}`,
-      );
-    }
+    if (!isImpossible) return undecided(seen.doubt);
   }
   if (arrival === undefined) {
     return { status: 'unreachable', reason: 'no path leads to it', because: [] };

@@ -1,0 +1,105 @@
+/**
+ * What following a program's paths gives to everything else: packets that take each of them, and the ways of its jumps
+ * that no input takes.
+ */
+import type { Case } from '../../corpus/cases/case.ts';
+import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
+import type { BranchWay } from './branches.ts';
+import { followPaths, type ProveOptions } from './paths.ts';
+import { joinWords, wordsOf } from './words.ts';
+
+/** One way of a jump. */
+export interface ProvedWay {
+  /** The function that coverage counts the jump in. */
+  readonly function: string;
+  /** Of the jump, from the function's first instruction on. */
+  readonly instruction: number;
+  readonly taken: boolean;
+}
+
+export interface ProofAid {
+  /** One for each path with a packet that the machine confirmed: the world, the packet, and the path's condition in words. */
+  readonly cases: readonly Case[];
+  /** Ways that no input takes, into whichever of the functions it comes. */
+  readonly impossible: readonly ProvedWay[];
+  /** That were followed. */
+  readonly paths: number;
+  /** Why not all is known, of the first function that this is said of. */
+  readonly doubt: string | undefined;
+  readonly seconds: number;
+}
+
+/**
+ * Follows each function of a program, one after the other.
+ * @param options of which `time` holds for all of them together
+ * @throws {EngineError} where the machine cannot run the program
+ */
+export async function proofAid(program: Program, options: ProveOptions): Promise<ProofAid> {
+  const now = options.now ?? (() => performance.now());
+  const started = now();
+  const end = started + (options.time ?? Number.POSITIVE_INFINITY);
+  const cases: Case[] = [];
+  const ways = new WaysOfAll(program);
+  let paths = 0;
+  let doubt: string | undefined;
+  const functions = functionsOf(program);
+  for (const [at, { entry, index }] of functions.entries()) {
+    // What one function leaves of its share is the others'.
+    const time = (end - now()) / (functions.length - at);
+    const { after: _, ...alone } = entry;
+    const own = { ...program, entries: [alone] };
+    const followed = await followPaths(own, { ...options, ...(Number.isFinite(time) ? { time } : {}) });
+    paths += followed.paths.length;
+    doubt ??= followed.doubt;
+    ways.add(await followed.branches());
+    if (entry.after !== undefined) continue;
+    for (const { confirmed, stopped, witness, state } of followed.paths) {
+      if (!confirmed || stopped !== undefined || witness === undefined) continue;
+      const stimulus = index === 0 ? witness.stimulus : { ...witness.stimulus, entry: index };
+      const note = { kept: [joinWords(wordsOf(followed.inputs, state)) || 'always'] };
+      cases.push({ program: program.name, world: witness.world, stimuli: [stimulus], note });
+    }
+  }
+  return { cases, impossible: ways.impossible(), paths, doubt, seconds: (now() - started) / 1000 };
+}
+
+/** Each function once, by itself where it also stands behind another. */
+function functionsOf({ entries }: Program): { readonly entry: ProgramEntry; readonly index: number }[] {
+  const found = new Map<string, { readonly entry: ProgramEntry; readonly index: number }>();
+  for (const [index, entry] of entries.entries()) {
+    const known = found.get(entry.function);
+    if (known === undefined || (known.entry.after !== undefined && entry.after === undefined)) {
+      found.set(entry.function, { entry, index });
+    }
+  }
+  return [...found.values()];
+}
+
+/** A way is impossible where it is for every function from which it can be come to. */
+class WaysOfAll {
+  readonly #object: BpfObject;
+  readonly #impossible = new Map<string, ProvedWay>();
+  readonly #possible = new Set<string>();
+
+  constructor({ object }: Program) {
+    this.#object = loadObject(object!);
+  }
+
+  add(branches: readonly BranchWay[]): void {
+    for (const { program, slot, taken, status } of branches) {
+      const { subprograms } = this.#object.programs[program]!;
+      const own = subprograms.findLast(({ start }) => start <= slot);
+      if (own === undefined) continue;
+      const way = { function: own.name, instruction: slot - own.start, taken };
+      const key = `${way.function} ${way.instruction} ${taken}`;
+      if (status === 'unreachable') this.#impossible.set(key, way);
+      else this.#possible.add(key);
+    }
+  }
+
+  impossible(): ProvedWay[] {
+    return [...this.#impossible].filter(([key]) => !this.#possible.has(key)).map(([, way]) => way);
+  }
+}

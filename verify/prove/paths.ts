@@ -1,0 +1,136 @@
+/** The paths of a program, each with a packet that was seen to take it, and what they say of its branches. */
+import {
+  DEFAULT_EXPLORE_LIMITS,
+  type Exploration,
+  explore,
+  wayKey,
+} from '../../sim/ebpf/symbolic/explore.ts';
+import { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
+import { DEFAULT_LIMITS, type InputLimits, Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { openMachine } from '../../sim/engines/machine-program.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { type BranchWay, judgeBranches } from './branches.ts';
+import { Confirmer } from './confirm.ts';
+import { isWitness, type Witness, witnessOf } from './witness.ts';
+
+export interface ProveOptions {
+  readonly solver: Solver;
+  readonly limits?: InputLimits;
+  /** Paths at the most. */
+  readonly paths?: number;
+  /** Milliseconds. */
+  readonly time?: number;
+  /** Is the property of this name wanted? Default: all are. */
+  readonly isOn?: (invariant: string) => boolean;
+  readonly stopped?: () => boolean;
+  readonly now?: () => number;
+  readonly onProgress?: (progress: ProveProgress) => void;
+}
+
+export interface ProveProgress {
+  readonly paths: number;
+  readonly waiting: number;
+  /** Ways of jumps that a confirmed packet takes. */
+  readonly reached: number;
+}
+
+/** A path, and the packet that takes it. */
+export interface ProvedPath {
+  readonly state: PathState;
+  /** Undefined: none could be made. */
+  readonly witness: Witness | undefined;
+  readonly confirmed: boolean;
+  /** Why there is no confirmed packet. */
+  readonly reason: string | undefined;
+  /** Why the machine stopped the program on the packet, if it did. */
+  readonly stopped?: string | undefined;
+}
+
+export interface FollowedPaths {
+  readonly inputs: Inputs;
+  readonly feasibility: Feasibility;
+  readonly confirmer: Confirmer;
+  readonly paths: readonly ProvedPath[];
+  /** Ways of jumps that a confirmed packet takes. */
+  readonly reached: number;
+  /** Why not every path was followed. */
+  readonly cut: string | undefined;
+  /** Why not every path is known to its end, or why the machine goes other ways than they do; undefined: all are known. */
+  readonly doubt: string | undefined;
+  branches(): Promise<BranchWay[]>;
+}
+
+export const DEFAULT_TIME = 60_000;
+
+/**
+ * @param program with one entry: the one that is followed
+ * @throws {EngineError} where the machine cannot run it
+ */
+export async function followPaths(program: Program, options: ProveOptions): Promise<FollowedPaths> {
+  const now = options.now ?? (() => performance.now());
+  const opened = openMachine(program, {}, {});
+  const entry = opened.entries[0]!;
+  const pool = new TermPool();
+  const bpf = opened.machine.object.programs[entry.program]!;
+  const inputs = new Inputs(pool, opened.machine, entry.hook, bpf, options.limits ?? DEFAULT_LIMITS);
+  const feasibility = new Feasibility(options.solver, now);
+  const confirmer = new Confirmer(program);
+  const paths: ProvedPath[] = [];
+  const confirmed = new Set<string>();
+  const unconfirmed = new Map<string, string>();
+  const exploration: Exploration = await explore(inputs, entry.program, feasibility, {
+    limits: {
+      ...DEFAULT_EXPLORE_LIMITS,
+      ...(options.paths === undefined ? {} : { paths: options.paths }),
+      deadline: now() + (options.time ?? DEFAULT_TIME),
+    },
+    now,
+    stopped: options.stopped ?? (() => false),
+    onProgress: ({ paths: done, waiting }) =>
+      options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
+    onPath: (state) => {
+      const path = confirmPath(inputs, state, confirmer);
+      paths.push(path);
+      for (const { program: index, slot, taken } of state.trail()) {
+        const key = wayKey(index, slot, taken);
+        if (path.confirmed) confirmed.add(key);
+        else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
+      }
+    },
+  });
+  const doubt = doubtAbout(exploration.cut, paths);
+  return {
+    inputs,
+    feasibility,
+    confirmer,
+    paths,
+    reached: confirmed.size,
+    cut: exploration.cut,
+    doubt,
+    branches: () => judgeBranches(opened, exploration, { confirmed, unconfirmed, doubt }, feasibility),
+  };
+}
+
+function doubtAbout(cut: string | undefined, paths: readonly ProvedPath[]): string | undefined {
+  if (cut !== undefined) return `not every path was followed: ${cut}`;
+  for (const { state } of paths) {
+    if (state.end?.kind === 'not followed') return `a path ends before the program does: ${state.end.reason}`;
+  }
+  // Where machine and terms part, nothing that was proved over the terms can be relied on.
+  const parted = paths.find(
+    (one) => one.witness !== undefined && !one.confirmed && one.stopped === undefined,
+  );
+  return parted === undefined ? undefined : `a packet went another way than was predicted: ${parted.reason}`;
+}
+
+function confirmPath(inputs: Inputs, state: PathState, confirmer: Confirmer): ProvedPath {
+  if (state.values === undefined) {
+    return { state, witness: undefined, confirmed: false, reason: state.doubt ?? 'no packet is known' };
+  }
+  const witness = witnessOf(inputs, state);
+  if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
+  return { state, witness, ...confirmer.confirm(inputs, state, witness) };
+}
