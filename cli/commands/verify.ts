@@ -62,6 +62,7 @@ interface Options extends WorldOptions {
   readonly runs?: number;
   readonly time?: number;
   readonly guide: boolean;
+  readonly prove?: number | true;
   readonly seed?: string;
   readonly object?: string;
   readonly coverage?: string;
@@ -98,6 +99,11 @@ export function registerVerify(program: Command): void {
     .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--no-guide', 'generate without looking for uncovered branches first')
+    .option(
+      '--prove [time]',
+      'follow each program’s paths first, for at most so long (default: 20s): a packet for each runs before all others, and what no input reaches leaves the coverage (needs the package z3-solver)',
+      parseDuration('--prove'),
+    )
     .option('--object <file>', 'FILE[:FUNCTION] to test instead of the program’s own object')
     .option(
       '--workers <n>',
@@ -187,6 +193,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   };
   if (options.mutants === undefined && options.minScore !== undefined)
     throw inputFailure('--min-score is a share of mutants: give --mutants, too');
+  if (options.mutants !== undefined && options.prove !== undefined)
+    throw inputFailure('--mutants and --prove do not go together');
   if (options.mutants !== undefined) {
     const { scoreMutants } = await import('../verify/mutants.ts');
     process.exitCode = await scoreMutants(plan, { ...options, mutants: options.mutants });
@@ -205,6 +213,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     await verifier.close();
   });
   const verifier = new Verifier(plan, workers, interrupt.signal);
+  const prove = options.prove === undefined ? undefined : await import('../prove/aid.ts');
+  const proofs = await prove?.startProofs(options.prove!, interrupt.signal);
   const { programs, left, warnings } = await verifier.open();
   for (const text of warnings) reportLines(text);
   const terminal = createTerminal(options);
@@ -229,13 +239,15 @@ async function run(names: readonly string[], options: Options): Promise<void> {
       signal: interrupt.signal,
       onProgress: (progress: Progress) => terminal.progress(() => progressLine(progress)),
     };
-    const report = await verifier.verify(index, program, watch);
+    const aid = await proofs?.aid(program, terminal);
+    const report = await verifier.verify(index, program, watch, prove?.casesOfAid(aid));
     terminal.clearProgress();
-    const one = tested(program, report, required);
+    const one = tested(program, report, required, aid);
     all.push(one);
     if (!quiet) printProgram(one, width, options, runOptions(one, options, plan), terminal);
   }
   await verifier.close();
+  await proofs?.end();
   interrupt.release();
   const unstarted = programs
     .slice(all.length)
@@ -339,6 +351,7 @@ function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): Run
       ...worldWords(options),
       ...options.packets.flatMap((file) => ['--packets', file]),
       ...(options.guide ? [] : ['--no-guide']),
+      ...(options.prove === undefined ? [] : ['--prove']),
       ...(oracle === 'all' ? [] : ['--oracle', oracle]),
       ...(maxDivergences === 1 ? [] : ['--max-divergences', String(maxDivergences)]),
       ...(directory === undefined ? [] : ['--report', directory]),

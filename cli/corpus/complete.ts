@@ -12,6 +12,7 @@ import { EXIT, inputFailure } from '../failure.ts';
 import { isDirectory } from '../input/read-file.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { reportLine } from '../output.ts';
+import { SOLVER_TIMEOUT } from '../prove/aid.ts';
 import { interruptible } from '../prove/interruptible.ts';
 import { requireSolver } from '../prove/solver.ts';
 import { count, createTerminal } from '../terminal.ts';
@@ -22,9 +23,6 @@ export interface CompleteOptions {
   /** Seconds. */
   readonly time: number;
 }
-
-/** Milliseconds for one question. */
-const SOLVER_TIMEOUT = 5000;
 
 /** Writes cases, or packets alone where the format holds no worlds. Ends with 4 where not every path has its packet. */
 export async function writeComplete(program: Program, { out, time }: CompleteOptions): Promise<void> {

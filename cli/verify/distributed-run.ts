@@ -2,6 +2,7 @@
  * One program's run on workers. They take pieces of it in turn; what they hand over is put together in the
  * order of the batches, so that report, findings and the end of the run are the same for any number of workers.
  */
+import type { SavedCase } from '../../corpus/cases/case.ts';
 import { ALL_BATCHES, BATCH_SIZE, type BatchRange } from '../../verify/batch-plan.ts';
 import { chunk } from '../../verify/chunks.ts';
 import type { Collector, Investigator } from '../../verify/collector.ts';
@@ -53,10 +54,11 @@ export class DistributedRun {
   }
 
   /**
+   * @param cases that run before all others
    * @param seconds after how long to stop
    * @throws {Failure} when a worker cannot go on; what was collected until then stays
    */
-  async run(program: number, seconds: number | undefined): Promise<void> {
+  async run(program: number, cases: readonly SavedCase[], seconds: number | undefined): Promise<void> {
     const onAbort = (): void => {
       this.#forbear();
       this.#stop(SHORT_PATIENCE);
@@ -65,7 +67,7 @@ export class DistributedRun {
     const timer = seconds === undefined ? undefined : setTimeout(() => this.#stop(), seconds * 1000);
     try {
       if (this.#signal.aborted) onAbort();
-      const [first] = await Promise.all(this.#workers.map((worker) => worker.begin(program)));
+      const [first] = await Promise.all(this.#workers.map((worker) => worker.begin(program, cases)));
       await this.#collector.take(first!, this.#investigator(this.#workers[0]!));
       this.#start(this.#workers);
       await this.#merge();

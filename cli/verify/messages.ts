@@ -1,5 +1,5 @@
 /** What `verify` and its worker processes say to each other. Plain data: it goes through structured cloning. */
-import type { Case } from '../../corpus/cases/case.ts';
+import type { Case, SavedCase } from '../../corpus/cases/case.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { BatchRange } from '../../verify/batch-plan.ts';
@@ -13,8 +13,8 @@ import type { VerifyPlan } from './plan.ts';
 export type Request =
   /** The first one: resolves the programs, user modules included. Answered by `programs`. */
   | { readonly do: 'open'; readonly plan: VerifyPlan }
-  /** Turns to one of the programs. Answered by an empty `segment`, which says which engines run. */
-  | { readonly do: 'begin'; readonly program: number }
+  /** Turns to one of the programs, with cases that run before all others. Answered by an empty `segment`, which says which engines run. */
+  | { readonly do: 'begin'; readonly program: number; readonly cases: readonly SavedCase[] }
   /** Answered by segments, then `done`. After a segment that says so the worker waits for `go on`. */
   | { readonly do: 'replay' }
   | { readonly do: 'run'; readonly range: BatchRange }

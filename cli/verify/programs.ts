@@ -1,4 +1,5 @@
 /** The programs of a `VerifyPlan`, one after the other, on workers: processes that can be ended at any moment, or this one. */
+import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { Collector, type Progress } from '../../verify/collector.ts';
 import type { EngineFailure } from '../../verify/engine-side.ts';
@@ -58,9 +59,15 @@ export class Verifier {
 
   /**
    * @param index of the program in the plan
+   * @param cases that run before all others
    * @throws {Failure} when the first program cannot even begin
    */
-  async verify(index: number, program: Program, watch: Watch): Promise<ProgramReport> {
+  async verify(
+    index: number,
+    program: Program,
+    watch: Watch,
+    cases: readonly SavedCase[] = [],
+  ): Promise<ProgramReport> {
     const { seed, maxDivergences, directory, seconds } = this.#plan;
     const total = totalPackets(this.#plan);
     const collector = new Collector({
@@ -75,7 +82,7 @@ export class Verifier {
     try {
       await tidy(directory, program);
       if (this.#workers.some((worker) => !worker.isAlive)) await this.#start();
-      await new DistributedRun(this.#workers, collector, total, watch.signal).run(index, seconds);
+      await new DistributedRun(this.#workers, collector, total, watch.signal).run(index, cases, seconds);
     } catch (error) {
       this.kill();
       // What the user has to put right before anything can run is no report.

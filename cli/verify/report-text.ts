@@ -4,6 +4,7 @@ import type { Unreached } from '../../verify/unreached.ts';
 import type { Mark } from '../../verify/verdict.ts';
 import type { NotTested } from '../input/program-source.ts';
 import type { Style } from '../output.ts';
+import { aidText } from '../prove/aid-text.ts';
 import { count, type Terminal } from '../terminal.ts';
 import type { Tested } from './tested.ts';
 
@@ -71,6 +72,7 @@ export function detailLines(tested: Tested, verbose: boolean, terminal: Terminal
       const counted = packets === undefined ? '' : ` (${packetCount(packets)})`;
       return terminal.style('yellow', `  ${severity}: ${place}${summary}${counted}`);
     }),
+    ...(tested.aid === undefined ? [] : [`  ${aidText(tested.aid)}`]),
     ...verdict.reasons.map((reason) => `  ${sentence(reason)}`),
     ...(verdict.mark === 'agreed on what ran' || verdict.mark === 'incomplete' || verbose
       ? unreachedLines(tested, verbose)

@@ -3,6 +3,9 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
 import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { summarizeCoverage } from '../../verify/coverage-summary.ts';
+import type { ProofAid } from '../../verify/prove/aid.ts';
+import { withoutImpossible } from '../../verify/prove/proved-coverage.ts';
 import { type ProgramReport, reportToJson } from '../../verify/report.ts';
 import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
 import { type Requirements, type Verdict, verdictOf } from '../../verify/verdict.ts';
@@ -13,19 +16,35 @@ export interface Tested {
   readonly report: ProgramReport;
   readonly verdict: Verdict;
   readonly unreached: readonly Unreached[];
+  /** Of `--prove`. */
+  readonly aid?: ProofAid;
 }
 
-export function tested(program: Program, report: ProgramReport, required: Requirements): Tested {
+/** @param aid of a proof: what no input reaches leaves the coverage */
+export function tested(
+  program: Program,
+  seen: ProgramReport,
+  required: Requirements,
+  aid?: ProofAid,
+): Tested {
+  const report = aid === undefined ? seen : provedReport(program, seen, aid);
   const { fullCoverage } = report;
   const unreached =
     program.object === undefined || fullCoverage === undefined
       ? []
       : unreachedOf(linkedObject(program.object), fullCoverage);
-  return { program, report, verdict: verdictOf(report, required, unreached), unreached };
+  const verdict = verdictOf(report, required, unreached);
+  return { program, report, verdict, unreached, ...(aid === undefined ? {} : { aid }) };
+}
+
+function provedReport(program: Program, report: ProgramReport, { impossible }: ProofAid): ProgramReport {
+  if (program.object === undefined || report.fullCoverage === undefined) return report;
+  const fullCoverage = withoutImpossible(report.fullCoverage, program.object, impossible);
+  return { ...report, fullCoverage, coverage: summarizeCoverage(fullCoverage) };
 }
 
 /** As `verify --json` prints it. */
-export function testedToJson({ report, verdict, unreached }: Tested): unknown {
+export function testedToJson({ report, verdict, unreached, aid }: Tested): unknown {
   const { coverage, ...plain } = reportToJson(report);
   return {
     ...plain,
@@ -33,6 +52,17 @@ export function testedToJson({ report, verdict, unreached }: Tested): unknown {
     reasons: verdict.reasons,
     notChecked: notChecked(report),
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
+    ...(aid === undefined
+      ? {}
+      : {
+          proof: {
+            paths: aid.paths,
+            packets: aid.cases.length,
+            unreachable: aid.impossible,
+            ...(aid.doubt === undefined ? {} : { doubt: aid.doubt }),
+            seconds: aid.seconds,
+          },
+        }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** A worker of `xdpsim verify` as the main process sees it: opened, asked, and ended at any moment. */
+import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { BatchRange } from '../../verify/batch-plan.ts';
 import type { Investigator } from '../../verify/collector.ts';
@@ -42,9 +43,12 @@ export abstract class VerifyWorker {
     return answer;
   }
 
-  /** @returns an empty segment: which engines run here */
-  async begin(program: number): Promise<Segment> {
-    this.ask({ do: 'begin', program });
+  /**
+   * @param cases that run before all others
+   * @returns an empty segment: which engines run here
+   */
+  async begin(program: number, cases: readonly SavedCase[]): Promise<Segment> {
+    this.ask({ do: 'begin', program, cases });
     return this.#segment();
   }
 

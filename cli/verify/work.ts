@@ -35,6 +35,8 @@ export class VerifyWork {
   #guidance: Guidance | undefined;
   /** The packets that the user names, in each world. */
   #own: readonly SavedCase[] = [];
+  /** Packets for the program's paths. */
+  #proved: readonly SavedCase[] = [];
   readonly #ownOfPrograms = new Map<Program, readonly SavedCase[]>();
   #runner: BatchRunner | undefined;
   #stopping = new AbortController();
@@ -62,6 +64,7 @@ export class VerifyWork {
       case 'begin':
         this.#stopping = new AbortController();
         this.#hurrying = new AbortController();
+        this.#proved = request.cases;
         return this.#begin(this.#programs[request.program]!, this.#worlds[request.program]);
       case 'replay':
         return this.#hand(this.#runner!.replay(this.#casesToReplay()));
@@ -107,6 +110,7 @@ export class VerifyWork {
 
   async *#casesToReplay(): AsyncGenerator<SavedCase> {
     yield* this.#own;
+    yield* this.#proved;
     yield* casesOf(this.#program, [this.#plan.directory]);
     if (this.#guidance !== undefined) yield* guidedCases(this.#program, this.#guidance);
   }
@@ -115,6 +119,10 @@ export class VerifyWork {
     this.#program = chosen;
     const worldsOfRun = started ?? worldsOf(this.#program);
     this.#own = this.#ownOfPrograms.get(this.#program) ?? [];
+    // What maps hold, the user has said.
+    const [stated] = started ?? [];
+    if (stated !== undefined)
+      this.#proved = this.#proved.map((one) => ({ ...one, case: { ...one.case, world: stated.world } }));
     const packets = this.#own.flatMap((saved) => saved.case.stimuli);
     const world = worldsOfRun[0]!.world;
     const sequences = sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] }));

@@ -3,6 +3,7 @@ import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { BATCH_SIZE } from '../batch-plan.ts';
 import { GUIDED_CASE } from '../guide/guided-run.ts';
+import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence } from '../report.ts';
 
 /** How many packets `verify` generates when it is not told. */
@@ -54,9 +55,9 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   return { repeat, alone: commandText('run', ...named, ...asKernel, '--packet', capture) };
 }
 
-/** Examples and guided cases are named in the place of a file. */
+/** Examples, guided cases and those of proofs are named in the place of a file. */
 function isFile(path: string): boolean {
-  return !path.startsWith('example: ') && !path.startsWith(GUIDED_CASE);
+  return !['example: ', GUIDED_CASE, PROVED_CASE].some((start) => path.startsWith(start));
 }
 
 /** The same batches up to the one that shows it: what is found first depends on the whole batch. */

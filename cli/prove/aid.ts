@@ -1,0 +1,59 @@
+/** Proofs in the service of other commands: packets for a program's paths, and what no packet reaches. */
+import type { SavedCase } from '../../corpus/cases/case.ts';
+import { EngineError } from '../../sim/engines/engine.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { type ProofAid, proofAid } from '../../verify/prove/aid.ts';
+import { PROVED_CASE } from '../../verify/prove/proved-case.ts';
+import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { count, type Terminal } from '../terminal.ts';
+import { interruptible } from './interruptible.ts';
+import { requireSolver } from './solver.ts';
+
+/** Milliseconds for one question. */
+export const SOLVER_TIMEOUT = 5000;
+/** Seconds for one program. */
+const DEFAULT_SECONDS = 20;
+
+export interface Proofs {
+  /** Undefined for a program that the machine cannot run: whoever runs it says why. */
+  aid(program: Program, terminal: Terminal): Promise<ProofAid | undefined>;
+  end(): Promise<void>;
+}
+
+/**
+ * @param seconds for one program; true: as many as usual
+ * @throws {Failure} where there is no solver
+ */
+export async function startProofs(seconds: number | true, signal: AbortSignal): Promise<Proofs> {
+  const solver = interruptible(await requireSolver('--prove', { timeout: SOLVER_TIMEOUT }), signal);
+  return {
+    async aid(program, terminal) {
+      if (program.object === undefined || signal.aborted) return undefined;
+      try {
+        return await proofAid(program, {
+          solver,
+          time: (seconds === true ? DEFAULT_SECONDS : seconds) * 1000,
+          stopped: () => signal.aborted,
+          onProgress: ({ paths, waiting }) =>
+            terminal.progress(
+              () => `${program.name}: ${count(paths)} paths followed, ${count(waiting)} waiting`,
+            ),
+        });
+      } catch (error) {
+        if (error instanceof EngineError) return undefined;
+        throw error;
+      } finally {
+        terminal.clearProgress();
+      }
+    },
+    end: endZ3,
+  };
+}
+
+/** Named as what they are, not as files. */
+export function casesOfAid(aid: ProofAid | undefined): SavedCase[] {
+  return (aid?.cases ?? []).map((one, index) => ({
+    path: `${PROVED_CASE}${index + 1}: ${one.note?.kept?.[0] ?? ''}`,
+    case: one,
+  }));
+}
