@@ -14,6 +14,7 @@ import {
   text,
 } from '../../sim/runtime/schema.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import { aidJson, type ProofAidJson, proofAidShape } from '../prove/aid-json.ts';
 import type { JudgedProgram, NamedFinding } from './judged.ts';
 import { overallVerdict } from './verdict.ts';
 
@@ -40,6 +41,8 @@ export interface CheckedProgramJson {
   readonly accepted: readonly AcceptedJson[];
   readonly coverage?: CoverageJson;
   readonly sweeps: { readonly words: number; readonly packets: number; readonly left: number };
+  /** Where packets left branches out, and the paths could be followed. */
+  readonly proof?: ProofAidJson;
   readonly engines: readonly EngineJson[];
   readonly notChecked: readonly string[];
 }
@@ -107,7 +110,7 @@ export function checkReportJson(
 }
 
 function programJson(checked: CheckedProgram, named: readonly NamedFinding[]): CheckedProgramJson {
-  const { name, verdict, reason, seconds, report, findings, coverage, unreached, sweeps, notChecked } =
+  const { name, verdict, reason, seconds, report, findings, coverage, unreached, sweeps, proof, notChecked } =
     checked;
   return {
     name,
@@ -124,6 +127,7 @@ function programJson(checked: CheckedProgram, named: readonly NamedFinding[]): C
     ),
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
     sweeps,
+    ...(proof === undefined ? {} : { proof: aidJson(proof) }),
     engines: report.engines.map(({ name: engine, status, reason: why, remedy }) => ({
       name: engine,
       status,
@@ -220,6 +224,7 @@ const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
     packets: nonNegative,
     left: nonNegative,
   }),
+  proof: optional(proofAidShape),
   engines: list(
     object<EngineJson>({
       name: engineName,

@@ -5,6 +5,7 @@ import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import { ruleOf } from '../../verify/invariants/rules.ts';
 import type { Style } from '../output.ts';
+import { aidText } from '../prove/aid-text.ts';
 import { count, type Terminal } from '../terminal.ts';
 import { alsoText } from './also.ts';
 import type { JudgedProgram } from './judged.ts';
@@ -37,7 +38,7 @@ export function checkedLines(
   { verbose, run }: TextOptions,
   terminal: Terminal,
 ): string[] {
-  const { findings, unreached, sweeps, report, notChecked, seconds } = checked;
+  const { findings, unreached, sweeps, proof, report, notChecked, seconds } = checked;
   const lines: string[] = [];
   const width = Math.max(0, ...findings.map(({ invariant }) => invariant.length));
   for (const { severity, invariant, source, also = [] } of findings) {
@@ -57,6 +58,7 @@ export function checkedLines(
   const swept =
     sweeps.words === 0 ? '' : `; ${sweeps.words} words × 65,536 values (${count(sweeps.packets)} packets)`;
   lines.push(`  ${ran}${swept}, ${seconds.toFixed(1)} s`);
+  if (proof !== undefined) lines.push(`  ${aidText(proof)}`);
   const places = verbose ? unreached : unreached.slice(0, MAX_PLACES);
   for (const { function: name, file, line, because } of places) {
     lines.push(`  Not reached: ${file === undefined ? name : `${file}:${line}`}: ${because}`);

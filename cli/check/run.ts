@@ -4,13 +4,18 @@ import { type CheckProgress, check } from '../../verify/check/check.ts';
 import type { CheckedProgram } from '../../verify/check/finding.ts';
 import { testedApart } from '../../verify/guessed-slots.ts';
 import { isKnownRule, isNamed, RULES } from '../../verify/invariants/rules.ts';
+import type { ProofAid } from '../../verify/prove/aid.ts';
 import { exampleCases } from '../../verify/run.ts';
 import { createEngine, createEngineAs } from '../engines.ts';
 import { inputFailure } from '../failure.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { type PlacedProgram, placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
+import type { Proofs } from '../prove/aid.ts';
 import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plan.ts';
+
+/** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
+const PROOF_SECONDS = 5;
 
 export interface CheckWatch {
   readonly signal: AbortSignal;
@@ -39,15 +44,27 @@ export async function checkAll(
   watch: CheckWatch,
 ): Promise<CheckedProgram[]> {
   const all: CheckedProgram[] = [];
-  for (const placed of programs) {
-    if (watch.signal.aborted) break;
-    const apart = testedApart(
-      placed.program,
-      programs.map(({ program }) => program),
+  let proofs: Promise<Proofs | undefined> | undefined;
+  // Loaded where a program needs it only, which most do not.
+  const prove = async (program: Program): Promise<ProofAid | undefined> => {
+    proofs ??= import('../prove/aid.ts').then(({ proofsIfPossible }) =>
+      proofsIfPossible(plan.seconds === undefined ? PROOF_SECONDS : plan.seconds / 2, watch.signal),
     );
-    const checked = await checkOne(plan, placed, apart, watch);
-    all.push(checked);
-    watch.onChecked?.(checked, placed.program);
+    return (await proofs)?.aid(program);
+  };
+  try {
+    for (const placed of programs) {
+      if (watch.signal.aborted) break;
+      const apart = testedApart(
+        placed.program,
+        programs.map(({ program }) => program),
+      );
+      const checked = await checkOne(plan, placed, apart, watch, prove);
+      all.push(checked);
+      watch.onChecked?.(checked, placed.program);
+    }
+  } finally {
+    await (await proofs)?.end();
   }
   return all;
 }
@@ -57,6 +74,7 @@ async function checkOne(
   placed: PlacedProgram,
   apart: ReadonlySet<string>,
   watch: CheckWatch,
+  prove: NonNullable<Parameters<typeof check>[0]['prove']>,
 ): Promise<CheckedProgram> {
   const { seed, runs, seconds, sweeps, shrinkSeconds, thresholds, directory } = plan;
   const { program } = placed;
@@ -76,6 +94,8 @@ async function checkOne(
     signal: watch.signal,
     ...thresholds,
     testedApart: apart,
+    // A quick look is to be quick.
+    ...(plan.effort === undefined ? { prove } : {}),
     ...(statesWorld(plan.surroundings) ? { worlds: worldsIn(placed) } : {}),
     ...(runs === undefined ? {} : { runs }),
     ...(plan.effort === undefined ? {} : { effort: plan.effort }),

@@ -47,9 +47,15 @@ export async function writeComplete(program: Program, { out, time }: CompleteOpt
   interrupt.release();
   await write(aid.cases);
   const where = out === '-' ? 'standard output' : out;
-  const { cases, paths, doubt } = aid;
-  const unconfirmed = paths - cases.length;
+  const { cases, paths, beyond, doubt } = aid;
+  const unconfirmed = paths - cases.length - beyond;
   reportLine(`${where}: ${count(cases.length)} packets, one for each path that was seen to be taken`);
+  if (beyond > 0) {
+    const left = beyond === 1 ? '1 path takes' : `${count(beyond)} paths take`;
+    reportLine(
+      `${left} a context that only a kernel makes (a tag that a device took off), and no packet does`,
+    );
+  }
   if (doubt !== undefined) reportLine(`not complete: ${doubt}`);
   else if (unconfirmed > 0) reportLine(`not complete: ${count(unconfirmed)} paths have no packet`);
   const isComplete = doubt === undefined && unconfirmed === 0;

@@ -3,13 +3,17 @@ import type { ProofAid } from '../../verify/prove/aid.ts';
 import { count } from '../terminal.ts';
 
 /** "504 paths followed in 3.2 s, each with a packet; 3 ways of branches, which no input takes, do not count" */
-export function aidText({ cases, paths, impossible, doubt, seconds }: ProofAid): string {
+export function aidText({ cases, paths, beyond, impossible, doubt, seconds }: ProofAid): string {
   const packets =
     cases.length === paths ? 'a packet for each' : `${count(cases.length)} of them have a packet`;
   const followed = `${count(paths)} ${paths === 1 ? 'path' : 'paths'} followed in ${seconds.toFixed(1)} s, ${packets}`;
+  const kernels =
+    beyond === 0
+      ? ''
+      : `, ${count(beyond)} ${beyond === 1 ? 'takes' : 'take'} a context that only a kernel makes`;
   const closed =
     impossible.length === 0
       ? ''
       : `; ${impossible.length === 1 ? 'one way of a branch is' : `${impossible.length} ways of branches are`} proved unreachable`;
-  return `${followed}${closed}${doubt === undefined ? '' : `; not all: ${doubt}`}`;
+  return `${followed}${kernels}${closed}${doubt === undefined ? '' : `; not all: ${doubt}`}`;
 }

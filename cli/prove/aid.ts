@@ -1,10 +1,11 @@
 /** Proofs in the service of other commands: packets for a program's paths, and what no packet reaches. */
 import type { SavedCase } from '../../corpus/cases/case.ts';
+import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type ProofAid, proofAid } from '../../verify/prove/aid.ts';
 import { PROVED_CASE } from '../../verify/prove/proved-case.ts';
-import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
 import { count, type Terminal } from '../terminal.ts';
 import { interruptible } from './interruptible.ts';
 import { requireSolver } from './solver.ts';
@@ -16,7 +17,7 @@ const DEFAULT_SECONDS = 20;
 
 export interface Proofs {
   /** Undefined for a program that the machine cannot run: whoever runs it says why. */
-  aid(program: Program, terminal: Terminal): Promise<ProofAid | undefined>;
+  aid(program: Program, terminal?: Terminal): Promise<ProofAid | undefined>;
   end(): Promise<void>;
 }
 
@@ -25,17 +26,28 @@ export interface Proofs {
  * @throws {Failure} where there is no solver
  */
 export async function startProofs(seconds: number | true, signal: AbortSignal): Promise<Proofs> {
-  const solver = interruptible(await requireSolver('--prove', { timeout: SOLVER_TIMEOUT }), signal);
+  const solver = await requireSolver('--prove', { timeout: SOLVER_TIMEOUT });
+  return proofsBy(solver, seconds === true ? DEFAULT_SECONDS : seconds, signal);
+}
+
+/** @returns undefined where there is no solver */
+export async function proofsIfPossible(seconds: number, signal: AbortSignal): Promise<Proofs | undefined> {
+  const solver = await createZ3Solver({ timeout: SOLVER_TIMEOUT });
+  return solver === undefined ? undefined : proofsBy(solver, seconds, signal);
+}
+
+function proofsBy(z3: Solver, seconds: number, signal: AbortSignal): Proofs {
+  const solver = interruptible(z3, signal);
   return {
     async aid(program, terminal) {
       if (program.object === undefined || signal.aborted) return undefined;
       try {
         return await proofAid(program, {
           solver,
-          time: (seconds === true ? DEFAULT_SECONDS : seconds) * 1000,
+          time: seconds * 1000,
           stopped: () => signal.aborted,
           onProgress: ({ paths, waiting }) =>
-            terminal.progress(
+            terminal?.progress(
               () => `${program.name}: ${count(paths)} paths followed, ${count(waiting)} waiting`,
             ),
         });
@@ -43,7 +55,7 @@ export async function startProofs(seconds: number | true, signal: AbortSignal): 
         if (error instanceof EngineError) return undefined;
         throw error;
       } finally {
-        terminal.clearProgress();
+        terminal?.clearProgress();
       }
     },
     end: endZ3,

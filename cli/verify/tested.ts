@@ -10,6 +10,7 @@ import { type ProgramReport, reportToJson } from '../../verify/report.ts';
 import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
 import { type Requirements, type Verdict, verdictOf } from '../../verify/verdict.ts';
 import { EXIT } from '../failure.ts';
+import { aidJson } from '../prove/aid-json.ts';
 
 export interface Tested {
   readonly program: Program;
@@ -39,7 +40,7 @@ export function tested(
 
 function provedReport(program: Program, report: ProgramReport, { impossible }: ProofAid): ProgramReport {
   if (program.object === undefined || report.fullCoverage === undefined) return report;
-  const fullCoverage = withoutImpossible(report.fullCoverage, program.object, impossible);
+  const fullCoverage = withoutImpossible(report.fullCoverage, linkedObject(program.object), impossible);
   return { ...report, fullCoverage, coverage: summarizeCoverage(fullCoverage) };
 }
 
@@ -52,17 +53,7 @@ export function testedToJson({ report, verdict, unreached, aid }: Tested): unkno
     reasons: verdict.reasons,
     notChecked: notChecked(report),
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
-    ...(aid === undefined
-      ? {}
-      : {
-          proof: {
-            paths: aid.paths,
-            packets: aid.cases.length,
-            unreachable: aid.impossible,
-            ...(aid.doubt === undefined ? {} : { doubt: aid.doubt }),
-            seconds: aid.seconds,
-          },
-        }),
+    ...(aid === undefined ? {} : { proof: aidJson(aid) }),
   };
 }
 

@@ -19,9 +19,12 @@ import { mergeCoverage, summarizeCoverage } from '../coverage-summary.ts';
 import { guessedSlots } from '../guessed-slots.ts';
 import { guide } from '../guide/guide.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
+import type { ProofAid } from '../prove/aid.ts';
+import { PROVED_CASE } from '../prove/proved-case.ts';
+import { withoutImpossible } from '../prove/proved-coverage.ts';
 import { type Divergence, mergeReports, type ProgramReport, type Saved } from '../report.ts';
 import { verify } from '../run.ts';
-import { unreachedOf } from '../unreached.ts';
+import { type Unreached, unreachedOf } from '../unreached.ts';
 import { BrokenLines } from './broken-lines.ts';
 import { confirmed } from './confirm.ts';
 import { ConstantValues } from './constant-values.ts';
@@ -73,6 +76,8 @@ export interface CheckOptions extends Thresholds {
   readonly shrinkSeconds?: number;
   /** Functions of the same object that are checked by themselves in the same run: what is theirs is reported there. */
   readonly testedApart?: ReadonlySet<string>;
+  /** Follows the program's paths, where packets left branches out; undefined: nobody can, or not this program. */
+  readonly prove?: (program: Program) => Promise<ProofAid | undefined>;
   readonly signal?: AbortSignal;
   readonly save?: (divergence: Divergence) => Promise<Saved>;
   readonly onProgress?: (progress: CheckProgress) => void;
@@ -85,7 +90,7 @@ export interface OtherKernel {
 }
 
 export interface CheckProgress extends Progress {
-  readonly phase: 'packets' | 'variants' | 'sweeps' | 'other kernels';
+  readonly phase: 'packets' | 'variants' | 'sweeps' | 'other kernels' | 'paths';
 }
 
 const DEFAULT_RUNS = 40_000;
@@ -109,11 +114,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const findings = await run.findings();
   const { report, sweeps } = run;
   const { program } = options;
-  const { fullCoverage } = report;
-  const unreached =
-    program.object === undefined || fullCoverage === undefined
-      ? []
-      : unreachedOf(linkedObject(program.object), fullCoverage);
+  const unreached = unreachedIn(program, report);
   const { verdict, reason, notChecked } = verdictOfCheck({
     report,
     findings,
@@ -131,9 +132,16 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     ...(report.coverage === undefined ? {} : { coverage: report.coverage }),
     unreached,
     sweeps,
+    ...(run.proof === undefined ? {} : { proof: run.proof }),
     notChecked,
     seconds: (performance.now() - start) / 1000,
   };
+}
+
+function unreachedIn({ object }: Program, { fullCoverage }: ProgramReport): Unreached[] {
+  return object === undefined || fullCoverage === undefined
+    ? []
+    : unreachedOf(linkedObject(object), fullCoverage);
 }
 
 type Observe = NonNullable<Parameters<typeof verify>[0]['observe']>;
@@ -150,6 +158,7 @@ class Check {
   #made: CheckFinding[] = [];
   #reports: ProgramReport[] = [];
   sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
+  proof: ProofAid | undefined;
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -173,7 +182,12 @@ class Check {
       engines: first!.engines.map((one) => ({ ...one, packets: 0, seconds: 0 })),
     }));
     const sum = mergeReports([first!, ...all]);
-    const coverage = mergeCoverage(this.#reports.flatMap(({ fullCoverage }) => fullCoverage ?? []));
+    const seen = mergeCoverage(this.#reports.flatMap(({ fullCoverage }) => fullCoverage ?? []));
+    const { object } = this.#options.program;
+    const coverage =
+      seen === undefined || object === undefined || this.proof === undefined
+        ? seen
+        : withoutImpossible(seen, linkedObject(object), this.proof.impossible);
     return {
       ...sum,
       packets: first!.packets,
@@ -199,6 +213,7 @@ class Check {
       if (this.#options.sweeps !== false) this.sweeps = await this.#sweep(machine);
       await this.#probe();
       await this.#otherKernels();
+      await this.#paths(engines, observe);
     }
     return await this.#collected();
   }
@@ -345,6 +360,23 @@ class Check {
       const seen = await kernelDifference(program, version, machine, other, words, signal);
       if (seen !== undefined) await this.#enter(seen, version);
     }
+  }
+
+  /**
+   * Branches that no packet has reached: one reaches them, or a proof says that none does. Contents of maps that only
+   * serve to go a path are none that anybody has to expect.
+   */
+  async #paths(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const { program, prove, worlds } = this.#options;
+    if (prove === undefined || this.#isOver() || unreachedIn(program, this.report).length === 0) return;
+    this.proof = await prove(program);
+    const cases = (this.proof?.cases ?? [])
+      .filter(({ world }) => !hasContents(world))
+      .map((one, index) => ({
+        path: `${PROVED_CASE}${index + 1}`,
+        case: worlds === undefined ? one : { ...one, world: worlds[0]!.world },
+      }));
+    if (cases.length > 0) await this.#verify({ engines, observe, cases, runs: 0 }, 'paths');
   }
 
   /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */

@@ -1,6 +1,8 @@
 /** What `check` says of a program: findings, each by the name of an invariant, and a verdict. */
+
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { CoverageSummary } from '../coverage-summary.ts';
+import type { ProofAid } from '../prove/aid.ts';
 import type { Divergence, ProgramReport, Unsaved } from '../report.ts';
 import type { Severity } from '../severity.ts';
 import type { Unreached } from '../unreached.ts';
@@ -60,6 +62,8 @@ export interface CheckedProgram {
   readonly coverage?: CoverageSummary;
   readonly unreached: readonly Unreached[];
   readonly sweeps: SweepReport;
+  /** Where packets left branches out, and the paths could be followed. */
+  readonly proof?: ProofAid;
   /** What was not judged, a sentence each: a kernel that is not there, frames that came broken. */
   readonly notChecked: readonly string[];
   readonly seconds: number;

@@ -4,7 +4,7 @@
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
 import type { BranchWay } from './branches.ts';
 import { followPaths, type ProveOptions } from './paths.ts';
@@ -26,6 +26,8 @@ export interface ProofAid {
   readonly impossible: readonly ProvedWay[];
   /** That were followed. */
   readonly paths: number;
+  /** Those that take fields of the context which only a kernel fills (a tag that a device took off): no engine goes them. */
+  readonly beyond: number;
   /** Why not all is known, of the first function that this is said of. */
   readonly doubt: string | undefined;
   readonly seconds: number;
@@ -43,6 +45,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
   const cases: Case[] = [];
   const ways = new WaysOfAll(program);
   let paths = 0;
+  let beyond = 0;
   let doubt: string | undefined;
   const functions = functionsOf(program);
   for (const [at, { entry, index }] of functions.entries()) {
@@ -57,12 +60,16 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     if (entry.after !== undefined) continue;
     for (const { confirmed, stopped, witness, state } of followed.paths) {
       if (!confirmed || stopped !== undefined || witness === undefined) continue;
+      if (witness.context.length > 0) {
+        beyond++;
+        continue;
+      }
       const stimulus = index === 0 ? witness.stimulus : { ...witness.stimulus, entry: index };
       const note = { kept: [joinWords(wordsOf(followed.inputs, state)) || 'always'] };
       cases.push({ program: program.name, world: witness.world, stimuli: [stimulus], note });
     }
   }
-  return { cases, impossible: ways.impossible(), paths, doubt, seconds: (now() - started) / 1000 };
+  return { cases, impossible: ways.impossible(), paths, beyond, doubt, seconds: (now() - started) / 1000 };
 }
 
 /** Each function once, by itself where it also stands behind another. */
@@ -84,7 +91,7 @@ class WaysOfAll {
   readonly #possible = new Set<string>();
 
   constructor({ object }: Program) {
-    this.#object = loadObject(object!);
+    this.#object = linkedObject(object!);
   }
 
   add(branches: readonly BranchWay[]): void {

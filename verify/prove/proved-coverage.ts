@@ -1,5 +1,5 @@
 /** Takes what no input reaches out of a program's coverage. */
-import type { BpfProgram } from '../../sim/ebpf/bpf-object.ts';
+import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import {
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
@@ -12,18 +12,16 @@ import {
   jumpTarget,
   LDDW,
 } from '../../sim/ebpf/instruction.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
 import type { BranchCoverage, Coverage, FunctionCoverage } from '../../sim/runtime/coverage.ts';
 import type { ProvedWay } from './aid.ts';
 
 /** The same counts, in which the ways that no input takes, and what lies behind them only, count for nothing. */
 export function withoutImpossible(
   coverage: Coverage,
-  object: Uint8Array,
+  { programs }: BpfObject,
   impossible: readonly ProvedWay[],
 ): Coverage {
   if (impossible.length === 0) return coverage;
-  const { programs } = loadObject(object);
   const keys = new Set(impossible.map((way) => keyOf(way.function, way.instruction, way.taken)));
   const marked = coverage.functions.map((row) => ({
     ...row,

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packageFile } from '../../kernel/package-file.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { testObject } from '../../sim/ebpf/test-support/assemble.ts';
+import { interpret } from '../../sim/ebpf/test-support/run-both.ts';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { programByName } from '../../sim/programs/index.ts';
+import type { Coverage } from '../../sim/runtime/coverage.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { summarizeCoverage } from '../coverage-summary.ts';
+import { verify } from '../run.ts';
+import { type ProofAid, proofAid } from './aid.ts';
+import { withoutImpossible } from './proved-coverage.ts';
+import { createZ3Solver, endZ3 } from './z3-solver.ts';
+
+let solver: Solver;
+
+beforeAll(async () => {
+  solver = (await createZ3Solver())!;
+});
+afterAll(endZ3);
+
+function builtIn(name: string): Program {
+  const definition = programByName(name)!;
+  const object = new Uint8Array(readFileSync(packageFile(`bpf/built/${name}.o`)));
+  return { name, entries: definition.entries, object, definition };
+}
+
+/** What the cases of a proof reach in the machine. */
+async function reached(program: Program, { cases }: ProofAid): Promise<Coverage> {
+  const report = await verify({
+    program,
+    engines: [createWasmEngine()],
+    seed: 'aid',
+    runs: 0,
+    cases: cases.map((one) => ({ path: 'path', case: one })),
+  });
+  return report.fullCoverage!;
+}
+
+describe('a proof for other commands', () => {
+  it.each(['router', 'meta_mark', 'redirect_map', 'account', 'tcp_filter'])(
+    'has packets that reach all of %s that any input reaches',
+    async (name) => {
+      const program = builtIn(name);
+      const aid = await proofAid(program, { solver });
+      expect(aid).toMatchObject({ doubt: undefined, paths: aid.cases.length, beyond: 0 });
+      const coverage = await reached(program, aid);
+      const { instructions, branches, lines } = summarizeCoverage(
+        withoutImpossible(coverage, loadObject(program.object!), aid.impossible),
+      );
+      for (const [hit, total] of [instructions, branches, lines]) expect(hit).toBe(total);
+      // What leaves the count was not reached, and something did leave it.
+      const [hit, total] = summarizeCoverage(coverage).branches;
+      expect(branches[0]).toBe(hit);
+      expect(total).toBeGreaterThanOrEqual(branches[1]);
+    },
+  );
+
+  it('says each case’s function and why it is there', async () => {
+    const { cases, paths, beyond } = await proofAid(builtIn('layer_coop'), { solver });
+    // One path is for tags that a device took off the frame, which no packet can say.
+    expect({ paths, beyond, cases: cases.length }).toEqual({ paths: 18, beyond: 1, cases: 17 });
+    const entries = cases.map(({ stimuli }) => stimuli[0]!.entry ?? 0);
+    expect(new Set(entries)).toEqual(new Set([0, 1]));
+    for (const { note, program } of cases) {
+      expect(program).toBe('layer_coop');
+      expect(note?.kept?.[0]).toMatch(/./);
+    }
+  });
+
+  it('calls no way impossible while paths are left', async () => {
+    const aid = await proofAid(builtIn('tcp_filter'), { solver, paths: 3 });
+    expect(aid.doubt).toBe('not every path was followed: after 3 paths');
+    const whole = await proofAid(builtIn('tcp_filter'), { solver });
+    expect(whole.impossible).toEqual(expect.arrayContaining([...aid.impossible]));
+    expect(aid.cases).toHaveLength(3);
+  });
+});
+
+describe('coverage without what no input reaches', () => {
+  // Instructions: 0 to 2 choose, 3 and 4 lie behind the way that is taken, 5 and 6 behind the other.
+  const object = testObject({
+    main: `r0 = 1
+      r1 = *(u32 *)(r1 + 16)
+      if r1 > 7 goto big
+      r0 = 2
+      exit
+    big:
+      r0 = 3
+      exit`,
+  });
+  const batch = new PacketBatch(1);
+  batch.push({ packet: new Uint8Array(64) });
+  const { coverage: functions } = interpret(object, batch, { world: {} });
+  const coverage = { functions };
+
+  it('counts neither the way nor what lies behind it only', () => {
+    expect(summarizeCoverage(coverage)).toMatchObject({ instructions: [5, 7], branches: [1, 2] });
+    const way = { function: 'main', instruction: 2, taken: true };
+    const proved = withoutImpossible(coverage, object, [way]);
+    expect(summarizeCoverage(proved)).toMatchObject({ instructions: [5, 5], branches: [1, 1] });
+    expect([...proved.functions[0]!.unreachable]).toEqual([0, 0, 0, 0, 0, 1, 1]);
+  });
+
+  it('goes by function, instruction and way', () => {
+    for (const other of [
+      { function: 'other', instruction: 2, taken: true },
+      { function: 'main', instruction: 3, taken: true },
+    ]) {
+      const proved = withoutImpossible(coverage, object, [other]);
+      expect(summarizeCoverage(proved)).toEqual(summarizeCoverage(coverage));
+    }
+  });
+
+  it('keeps what was reached, whatever a proof says', () => {
+    const way = { function: 'main', instruction: 2, taken: false };
+    expect(summarizeCoverage(withoutImpossible(coverage, object, [way])).branches).toEqual([1, 2]);
+  });
+
+  it('is the same where nothing was proved', () => {
+    expect(withoutImpossible(coverage, object, [])).toBe(coverage);
+  });
+});
