@@ -21,7 +21,7 @@ import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
 import { type PlacedVariable, placeKernelVariables } from './kernel-variables.ts';
 import { behaviourOf, type KernelBehaviour, type KernelVersion } from './kernel-versions.ts';
 import { createMap } from './maps/create-map.ts';
-import type { LiveMap } from './maps/live-map.ts';
+import { type LiveMap, scratchForKey } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
 import { ObjectError } from './object-error.ts';
@@ -59,8 +59,8 @@ export type Invoke = (
   d: number,
 ) => number;
 
-/** The largest key or value that a world brings in one piece. */
-const SCRATCH_KEY = 512;
+/** Bytes of the keys that the object's own initialisers have, padded. */
+const SCRATCH_KEY = scratchForKey(0);
 
 /** From so many entries of the world on, a map is brought back as a whole. */
 export const MANY_ENTRIES = 256;
@@ -122,9 +122,10 @@ export class Machine {
     this.packet = new PacketArea(this.memory, this.layout, this.kernel);
     this.maps = object.maps.map((map, index) => createMap(this.memory, map, index, object.btf));
     this.variables = placeKernelVariables(this.memory, object.variables, world.kernelFill ?? 0);
-    let largest = 8;
-    for (const map of object.maps) largest = Math.max(largest, map.valueSize);
-    this.#scratch = this.memory.allocate(SCRATCH_KEY + largest);
+    let largest = SCRATCH_KEY + 8;
+    for (const { keySize, valueSize } of object.maps)
+      largest = Math.max(largest, scratchForKey(keySize) + valueSize);
+    this.#scratch = this.memory.allocate(largest);
     this.#macs = new Map((world.devices ?? []).map((device) => [device.ifindex, device.mac]));
     this.fib = routesOf(world);
     this.sockets = socketsOf(this.memory, world);

@@ -20,10 +20,12 @@ import { offsetOfField } from './special-fields.ts';
 import { StorageMap } from './storage-map.ts';
 import { UserRingBufferMap } from './user-ring-buffer-map.ts';
 
-/** Keys live on the stack (include/linux/filter.h, `MAX_BPF_STACK`). */
-const MAX_KEY = 512;
-/** `KMALLOC_MAX_SIZE` without the element's header, rounded down: an element of a hash table is one allocation. */
-const MAX_VALUE = 4 * 1024 * 1024 - 512;
+/** `KMALLOC_MAX_SIZE`, the largest single allocation. */
+const LARGEST_ALLOCATION = 4 * 1024 * 1024;
+/** The same without an element's header, rounded down: an element of a hash table is one allocation, its key included. */
+const MAX_ELEMENT: number = LARGEST_ALLOCATION - 512;
+/** net/core/sock_map.c, `sock_hash_alloc`: keys live on the stack (`MAX_BPF_STACK`); those of other maps may be longer. */
+const MAX_SOCKET_KEY = 512;
 /** kernel/bpf/arraymap.c, `array_map_alloc_check`. */
 const MAX_ARRAY_VALUE = 0x7fff_ffff;
 /** `BPF_LOCAL_STORAGE_MAX_VALUE_SIZE` (include/linux/bpf_local_storage.h). */
@@ -46,8 +48,12 @@ type Constructor = new (memory: LinearMemory, source: BpfMap, index: number, typ
 
 const FOUR_BYTES = { key: (size: number): boolean => size === 4, keyExpected: 'a key of 4 bytes' };
 const ANY_KEY = {
-  key: (size: number): boolean => size > 0 && size <= MAX_KEY,
-  keyExpected: `a key of 1 to ${MAX_KEY} bytes`,
+  key: (size: number): boolean => size > 0 && size <= MAX_ELEMENT,
+  keyExpected: `a key of 1 to ${MAX_ELEMENT} bytes`,
+};
+const SOCKET_KEY = {
+  key: (size: number): boolean => size > 0 && size <= MAX_SOCKET_KEY,
+  keyExpected: `a key of 1 to ${MAX_SOCKET_KEY} bytes`,
 };
 const NO_KEY = { key: (size: number): boolean => size === 0, keyExpected: 'no key' };
 const PREFIX_KEY = {
@@ -56,8 +62,12 @@ const PREFIX_KEY = {
   keyExpected: 'a key of 5 to 260 bytes',
 };
 const ANY_VALUE = {
-  value: (size: number): boolean => size > 0 && size <= MAX_VALUE,
-  valueExpected: `a value of 1 to ${MAX_VALUE} bytes`,
+  value: (size: number): boolean => size > 0 && size <= MAX_ELEMENT,
+  valueExpected: `a value of 1 to ${MAX_ELEMENT} bytes`,
+};
+const ALLOCATED_VALUE = {
+  value: (size: number): boolean => size > 0 && size <= LARGEST_ALLOCATION,
+  valueExpected: `a value of 1 to ${LARGEST_ALLOCATION} bytes`,
 };
 const ARRAY_VALUE = {
   value: (size: number): boolean => size > 0 && size <= MAX_ARRAY_VALUE,
@@ -108,14 +118,14 @@ const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
   kind('CPUMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
   kind('XSKMAP', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
   kind('SOCKMAP', SocketMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
-  kind('SOCKHASH', SocketMap, { ...ANY_KEY, ...DEVICE_VALUE }),
-  kind('QUEUE', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
-  kind('STACK', QueueMap, { ...NO_KEY, ...ANY_VALUE }),
+  kind('SOCKHASH', SocketMap, { ...SOCKET_KEY, ...DEVICE_VALUE }),
+  kind('QUEUE', QueueMap, { ...NO_KEY, ...ALLOCATED_VALUE }),
+  kind('STACK', QueueMap, { ...NO_KEY, ...ALLOCATED_VALUE }),
   kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
   kind('USER_RINGBUF', UserRingBufferMap, { ...NO_KEY, ...NO_VALUE }),
   kind('SK_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
   kind('CGRP_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
-  kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ANY_VALUE }),
+  kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ALLOCATED_VALUE }),
 ]);
 
 /** Can the machine hold maps of this type? */

@@ -3,7 +3,7 @@ import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import type { MapSnapshot } from '../../runtime/map-snapshot.ts';
 import type { MapDefinition } from '../../runtime/maps.ts';
 import type { BpfMap } from '../bpf-object.ts';
-import type { LinearMemory } from '../memory.ts';
+import { type LinearMemory, roundUp8 } from '../memory.ts';
 import { LOCK_SIZE, SPECIAL_FIELDS, type SpecialField } from './special-fields.ts';
 import { TIMER_SIZE, type Timers } from './timers.ts';
 
@@ -78,6 +78,11 @@ export interface MapRow {
  * errno. A per-CPU map has one CPU's storage: a case runs on the world's CPU from begin to end, and comparisons
  * add the CPUs up, so the other CPUs' zeros are not kept.
  */
+/** Bytes between a key and its value, while both are brought into a map from outside; keys of maps with static initialisers are short. */
+export function scratchForKey(keySize: number): number {
+  return Math.max(512, roundUp8(keySize));
+}
+
 export abstract class LiveMap {
   readonly definition: MapDefinition;
   /** As the object defines it. */
@@ -201,7 +206,7 @@ export abstract class LiveMap {
   /** An update as user space makes it, with flags 0; some kinds take it from user space only. */
   load(key: Uint8Array, value: Uint8Array, scratch: number): number {
     if (key.length !== this.definition.keySize || value.length !== this.definition.valueSize) return -EINVAL;
-    const valueAt = scratch + 512;
+    const valueAt = scratch + scratchForKey(this.definition.keySize);
     this.memory.u8.set(key, scratch);
     this.memory.u8.set(value, valueAt);
     return this.update(scratch, valueAt, BPF_ANY);

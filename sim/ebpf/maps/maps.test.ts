@@ -445,9 +445,9 @@ describe('createMap', () => {
   it.each<[MapType, number, number, number]>([
     ['ARRAY', 4, 4, 8],
     ['PERCPU_ARRAY', 4, 4, 8],
-    ['HASH', 1, 512, 8],
-    ['LRU_HASH', 1, 512, 8],
-    ['PERCPU_HASH', 1, 512, 8],
+    ['HASH', 1, 4 * 1024 * 1024 - 512, 8],
+    ['LRU_HASH', 1, 4 * 1024 * 1024 - 512, 8],
+    ['PERCPU_HASH', 1, 4 * 1024 * 1024 - 512, 8],
     ['LPM_TRIE', 5, 260, 8],
     ['PROG_ARRAY', 4, 4, 4],
     ['DEVMAP', 4, 4, 4],
