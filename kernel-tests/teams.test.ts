@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { baselineShape } from '../cli/check/baseline.ts';
 import { checkReportShape } from '../cli/check/report-json.ts';
 import { runInProcess } from '../cli/test-support/in-process.ts';
+import { sarifFaults } from '../cli/test-support/sarif-schema.ts';
 import { parse } from '../sim/runtime/schema.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
@@ -219,6 +220,7 @@ seen SEC(".maps");
     const sarif = JSON.parse(readFileSync('out.sarif', 'utf8'));
     const [run] = sarif.runs;
     expect(sarif.version).toBe('2.1.0');
+    expect(sarifFaults(sarif)).toEqual([]);
     const [result] = run.results;
     // What GitHub's upload asks for: a rule, a text, a relative place, a line from 1, a fingerprint.
     expect(run.tool.driver.rules[result.ruleIndex].id).toBe(result.ruleId);

@@ -140,7 +140,7 @@ export class Redirects {
     }
     if (call === undefined) return undefined;
     if (isRedirected && redirect === 0 && TO_DEVICE.has(call.name))
-      return { ...nowhere(call, name), ...place, ...this.#severityOfZero(trace, steps.indexOf(step!)) };
+      return { ...nowhere(call, name, this.#originOfZero(trace, steps.indexOf(step!))), ...place };
     if (isRedirected) return this.#isGiven ? absentDevice(world, redirect, call, place) : undefined;
     // Dropped by what the helper returned, not by what the program chose.
     if (Number(call.result) !== action) return undefined;
@@ -164,9 +164,9 @@ export class Redirects {
   }
 
   /** An index of 0 that the program took from elsewhere is what somebody said, or what nobody has said yet. */
-  #severityOfZero(trace: RunTrace, call: number): Pick<Judged, 'severity'> {
-    if (new ConstantValues(this.#program, trace).isHeld(1, call)) return {};
-    return { severity: this.#isGiven ? 'warning' : 'info' };
+  #originOfZero(trace: RunTrace, call: number): Severity {
+    if (new ConstantValues(this.#program, trace).isHeld(1, call)) return 'error';
+    return this.#isGiven ? 'warning' : 'info';
   }
 
   /** Has somebody said what is in every map of targets? */
@@ -189,11 +189,17 @@ interface Judged {
 }
 
 /** A redirect to interface index 0: `dev_get_by_index_rcu` finds nothing, and the frame is dropped (net/core/filter.c). */
-function nowhere({ name }: TracedCall, action: string): Pick<Judged, 'id' | 'text' | 'sentence'> {
+function nowhere(
+  { name }: TracedCall,
+  action: string,
+  severity: Severity,
+): Pick<Judged, 'id' | 'text' | 'sentence' | 'severity'> {
+  const from = severity === 'error' ? '' : ' from a map, a variable or the context';
   return {
     id: 'redirect/no-target',
-    text: 'interface index 0',
-    sentence: `${name} got interface index 0, which no device has: the kernel drops what is returned with ${action}`,
+    text: `interface index 0${from}`,
+    sentence: `${name} got interface index 0${from}, which no device has: the kernel drops what is returned with ${action}`,
+    severity,
   };
 }
 
