@@ -6,18 +6,19 @@
  */
 import { ipv4FromText, ipv6FromText, macFromText, prefixFromText } from '../../sim/packet/addresses.ts';
 import type { GeneratorHints } from '../../sim/runtime/program.ts';
+import { AddressPool } from './address-pool.ts';
 import * as pools from './boundaries.ts';
 import { MUTATION } from './mutations.ts';
-import { AimedAddresses, AimedNumbers, miss } from './near-misses.ts';
+import { AimedAddresses, AimedNumbers, drawNear } from './near-misses.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 export class FieldValues {
   readonly #macs: HintedPool;
-  readonly #specialMacs: Pool = new Pool(pools.SPECIAL_MACS.map(macFromText), 6);
+  readonly #specialMacs: AddressPool = new AddressPool(pools.SPECIAL_MACS.map(macFromText), 6);
   readonly #ipv4: HintedPool;
-  readonly #specialIpv4: Pool = new Pool(pools.SPECIAL_IPV4.map(ipv4FromText), 4);
+  readonly #specialIpv4: AddressPool = new AddressPool(pools.SPECIAL_IPV4.map(ipv4FromText), 4);
   readonly #ipv6: HintedPool;
-  readonly #specialIpv6: Pool = new Pool(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
+  readonly #specialIpv6: AddressPool = new AddressPool(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
   readonly #ports: Uint16Array = pools.PORTS;
   readonly #hintedPorts: AimedNumbers;
   readonly #hintedProtocols: AimedNumbers;
@@ -117,7 +118,7 @@ export class FieldValues {
   }
 
   #ipv4Address(builder: PacketBuilder, mutation: number, bits: number): void {
-    if (builder.has(mutation)) this.#specialIpv4.drawNear(builder, bits);
+    if (builder.has(mutation)) drawNear(this.#specialIpv4, builder, bits);
     else if ((bits & this.#ipv4.otherwise) === 0) {
       // Any host from 1.0.0.0 to 223.255.255.255 but for the loopback network.
       const { random } = builder;
@@ -139,7 +140,7 @@ export class FieldValues {
   }
 
   #ipv6Address(builder: PacketBuilder, mutation: number, bits: number): void {
-    if (builder.has(mutation)) this.#specialIpv6.drawNear(builder, bits);
+    if (builder.has(mutation)) drawNear(this.#specialIpv6, builder, bits);
     else if ((bits & this.#ipv6.otherwise) === 0) {
       // Any global unicast one: 2000::/3.
       const at = builder.at;
@@ -185,53 +186,8 @@ export class FieldValues {
   }
 }
 
-/** Addresses of 4, 6 or 16 bytes, each in little-endian words one after the other, the last one filled up with zeros. */
-class Pool {
-  readonly words: Int32Array;
-  /** Words of each item. */
-  readonly size: number;
-  readonly length: number;
-  readonly count: number;
-
-  /** @throws {RangeError} when an item has not `length` bytes */
-  constructor(items: readonly Uint8Array[], length: number) {
-    this.size = (length + 3) >> 2;
-    this.length = length;
-    this.count = items.length;
-    this.words = new Int32Array(items.length * this.size);
-    for (const [index, item] of items.entries()) {
-      if (item.length !== length)
-        throw new RangeError(`an address of ${item.length} bytes; it takes ${length}`);
-      for (const [at, byte] of item.entries())
-        this.words[index * this.size + (at >> 2)]! |= byte << (8 * (at & 3));
-    }
-  }
-
-  /** The same; every fourth time a near miss of it. */
-  drawNear(builder: PacketBuilder, bits: number): void {
-    const { at, bytes, random } = builder;
-    this.draw(builder, bits);
-    const how = random.bits();
-    if ((how & 3) === 0) miss(bytes, at, this.length, how >>> 3);
-  }
-
-  /** Copies one item into the builder: the one that bits 4 to 15 choose. */
-  draw(builder: PacketBuilder, bits: number): void {
-    const { words, size } = this;
-    const { view, at } = builder;
-    const from = ((((bits >>> 4) & 0xfff) * this.count) >>> 12) * size;
-    view.setInt32(at, words[from]!, true);
-    if (size > 1) view.setInt32(at + 4, words[from + 1]!, true);
-    if (size > 2) {
-      view.setInt32(at + 8, words[from + 2]!, true);
-      view.setInt32(at + 12, words[from + 3]!, true);
-    }
-    builder.at = at + this.length;
-  }
-}
-
 /** Ordinary items, and hinted ones where bit 0 is set and there are any. */
-class HintedPool extends Pool {
+class HintedPool extends AddressPool {
   /** These bits are 0 where the item is none of them, but any. */
   readonly otherwise: number;
   readonly #aimed: AimedAddresses;

@@ -4,6 +4,7 @@
  * such near misses, so that a comparison that looks at too few bits, or is off by one, shows.
  */
 import { firstAddress, lastAddress, type Prefix } from '../../sim/packet/addresses.ts';
+import { AddressPool } from './address-pool.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 import type { Random } from './random.ts';
 
@@ -43,71 +44,81 @@ export function numbersNear(value: number, bits: number): number[] {
 /** Hinted addresses and prefixes of one size. */
 export class AimedAddresses {
   readonly count: number;
-  readonly #prefixes: readonly Prefix[];
-  readonly #first: readonly Uint8Array[];
-  readonly #last: readonly Uint8Array[];
-  readonly #size: number;
+  /** The addresses, then the first of each prefix, then the last. */
+  private readonly pool: AddressPool;
+  /** Bits of each prefix. */
+  private readonly lengths: Uint8Array;
 
   /**
    * @param size of an address in bytes
    * @throws {RangeError} where one has another
    */
   constructor(prefixes: readonly Prefix[], size: number) {
-    for (const { address } of prefixes) {
-      if (address.length === size) continue;
-      throw new RangeError(`an address of ${address.length} bytes; it takes ${size}`);
-    }
-    this.#prefixes = prefixes;
-    this.#first = prefixes.map(firstAddress);
-    this.#last = prefixes.map(lastAddress);
-    this.#size = size;
+    const addresses = prefixes.map(({ address }) => address);
+    this.pool = new AddressPool(
+      [...addresses, ...prefixes.map(firstAddress), ...prefixes.map(lastAddress)],
+      size,
+    );
+    this.lengths = Uint8Array.from(prefixes, ({ length }) => length);
     this.count = prefixes.length;
   }
 
   /** Writes a hinted address, or one near it; only where there are some. Bits 4 to 15 choose. */
   draw(builder: PacketBuilder, bits: number): void {
     const { random, bytes, at } = builder;
-    const size = this.#size;
+    const size = this.pool.length;
     const which = (((bits >>> 4) & 0xfff) * this.count) >>> 12;
-    const { address, length } = this.#prefixes[which]!;
     const how = random.bits();
-    builder.at = at + size;
-    if (length === 8 * size) {
-      bytes.set(address, at);
+    if (this.lengths[which] === 8 * size) {
+      this.pool.write(builder, which);
       if ((how & 7) < 3) miss(bytes, at, size, how >>> 3);
-      return;
-    }
-    const [first, last] = [this.#first[which]!, this.#last[which]!];
+    } else this.drawPrefix(builder, which, how);
+  }
+
+  private drawPrefix(builder: PacketBuilder, which: number, how: number): void {
+    const { random, bytes, view, at } = builder;
+    const { pool, count } = this;
+    const size = pool.length;
+    const first = count + which;
+    const last = first + count;
     switch (how & 7) {
       case 0:
-        bytes.set(address, at);
+        pool.write(builder, which);
         return;
       case 1:
       case 2:
-        bytes.set((how & 8) === 0 ? first : last, at);
+        pool.write(builder, (how & 8) === 0 ? first : last);
         return;
       case 3:
-        bytes.set(first, at);
+        pool.write(builder, first);
         add(bytes, at, size, -1);
         return;
       case 4:
-        bytes.set(last, at);
+        pool.write(builder, last);
         add(bytes, at, size, 1);
         return;
-      case 5:
+      case 5: {
         // The last bit of the prefix, or another one of it: its neighbour, or far away.
-        bytes.set(first, at);
+        const length = this.lengths[which]!;
+        pool.write(builder, first);
         if (length > 0) flip(bytes, at, (how & 8) === 0 ? length - 1 : (((how >>> 8) & 0xff) * length) >>> 8);
         return;
+      }
       default:
         // Any address inside.
-        random.fill(bytes, at, at + size);
-        for (let index = 0; index < size; index++) {
-          const host = first[index]! ^ last[index]!;
-          bytes[at + index] = first[index]! | (bytes[at + index]! & host);
-        }
+        pool.write(builder, first);
+        random.fillWords(view, at + size, at + 2 * size);
+        mergeHost(bytes, at, size, this.lengths[which]!);
     }
   }
+}
+
+/** An address of the pool; every fourth time a near miss of it. */
+export function drawNear(pool: AddressPool, builder: PacketBuilder, bits: number): void {
+  const { at, bytes, random } = builder;
+  pool.draw(builder, bits);
+  const how = random.bits();
+  if ((how & 3) === 0) miss(bytes, at, pool.length, how >>> 3);
 }
 
 /**
@@ -123,10 +134,26 @@ export function miss(bytes: Uint8Array, at: number, size: number, bits: number):
       add(bytes, at, size, -1);
       return;
     case 2:
-      bytes.subarray(at, at + size).reverse();
+      reverse(bytes, at, size);
       return;
     default:
       flip(bytes, at, ((bits >>> 3) & 0xffff) % (8 * size));
+  }
+}
+
+/** Takes the bits behind the prefix from the bytes behind the address. */
+function mergeHost(bytes: Uint8Array, at: number, size: number, length: number): void {
+  for (let index = length >>> 3; index < size; index++) {
+    const host = index === length >>> 3 ? 0xff >>> (length & 7) : 0xff;
+    bytes[at + index]! |= bytes[at + size + index]! & host;
+  }
+}
+
+function reverse(bytes: Uint8Array, at: number, size: number): void {
+  for (let from = at, to = at + size - 1; from < to; from++, to--) {
+    const byte = bytes[from]!;
+    bytes[from] = bytes[to]!;
+    bytes[to] = byte;
   }
 }
 

@@ -21,7 +21,7 @@ import {
   PART,
   UNKNOWN,
 } from './found.ts';
-import { crcOfSctp, onesAdd, onesFold, onesSum } from './sum.ts';
+import { crcOfSctp, onesAdd, onesFold, onesSum, onesSum20 } from './sum.ts';
 import { isTunnelPort, NEXT, PacketWalk } from './walk.ts';
 
 export {
@@ -188,7 +188,9 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       this.header(sink, HEADER.ipv4, at, at + headerLength, at + total, 0);
     }
     this.end = this.start + headerLength;
-    this.report(sink, LAYER.ipv4, at + 10, onesSum(this.view, at, at + headerLength));
+    const { view } = this;
+    const sum = headerLength === 20 ? onesSum20(view, at) : onesSum(view, at, at + headerLength);
+    this.report(sink, LAYER.ipv4, at + 10, sum);
 
     this.ipAddressLength = 4;
     this.ipSource = at + 12;
@@ -361,8 +363,11 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   private transport(sink: ChecksumSink, protocol: number, length: number, part: number): number {
     const at = this.cursor;
     const complete = length >= 0 && at + length <= this.limit;
-    if (!complete) this.isWhole = false;
-    this.limit = Math.min(this.limit, at + Math.max(0, length));
+    if (complete) this.limit = at + length;
+    else {
+      this.isWhole = false;
+      if (length < 0) this.limit = at;
+    }
     const available = this.limit - at;
     switch (protocol) {
       case 6:
@@ -636,7 +641,8 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     part: number,
   ): void {
     const at = this.cursor;
-    const end = part === WHOLE ? Math.min(this.limit, at + Math.max(0, length)) : this.limit;
+    let end = this.limit;
+    if (part === WHOLE && length < end - at) end = length > 0 ? at + length : at;
     this.start = at - this.base;
     this.end = end - this.base;
     this.protocol = protocol;

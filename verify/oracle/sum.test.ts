@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { slowSum } from '../test-support/packets.ts';
-import { onesAdd, onesSum } from './sum.ts';
+import { onesAdd, onesSum, onesSum20 } from './sum.ts';
 
 const view = (data: Uint8Array): DataView => new DataView(data.buffer, data.byteOffset, data.byteLength);
 
@@ -19,6 +19,17 @@ describe('onesSum', () => {
         expect(onesSum(view(data), start, end)).toBe(slowSum(data.subarray(start, end)));
       }),
     );
+  });
+
+  it('equals it for 20 bytes anywhere', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 20, maxLength: 27 }), (data) => {
+        const at = data.length - 20;
+        expect(onesSum20(view(data), at)).toBe(slowSum(data.subarray(at)));
+      }),
+    );
+    expect(onesSum20(view(new Uint8Array(20).fill(0xff)), 0)).toBe(0xffff);
+    expect(onesSum20(view(new Uint8Array(20)), 0)).toBe(0);
   });
 
   it('does not lose carries over lengths beyond 64 KiB', () => {
