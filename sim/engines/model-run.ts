@@ -1,6 +1,6 @@
 /** One packet under a model: the context with the kernel's rules for what a program may move and where it may send. */
 import { behaviourOf, type KernelBehaviour } from '../ebpf/kernel-versions.ts';
-import { copy, readU32le } from '../packet/bytes.ts';
+import { copyWords, readU32le } from '../packet/bytes.ts';
 import type { PacketBatch, SkbInput } from '../packet/packet-batch.ts';
 import { type Hook, TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../runtime/actions.ts';
 import { flowHash, nextRandomState, randomOf } from '../runtime/chance.ts';
@@ -25,7 +25,7 @@ const ETH_HLEN = 14;
 const MAX_METADATA = 252;
 const OLD_MAX_METADATA = 32;
 /** Up to here a loop copies faster than `set`, which needs a `subarray`: an object per packet. */
-const LOOP_BYTES = 256;
+const LOOP_BYTES = 1024;
 
 /** `bpf_redirect_map` may name an action for a miss in its low two bits, and these (kernel/bpf/devmap.c). */
 const REDIRECT_ACTIONS = 3;
@@ -64,6 +64,9 @@ export class ModelRun implements ModelContext {
   private readonly fib: Fib;
   private readonly kernel: KernelBehaviour;
   private readonly view: DataView;
+  /** Of the arenas that packets come from and go to: making one costs as much as copying a packet. */
+  private readonly input = new ArenaView();
+  private readonly output = new ArenaView();
   /** Nanoseconds from packet to packet. */
   private readonly tick: bigint;
   private randomState: number;
@@ -105,8 +108,11 @@ export class ModelRun implements ModelContext {
     const start = HEADROOM - metaLength;
     const end = HEADROOM + length;
     if (this.dirtyFrom < start) frame.bytes.fill(0, this.dirtyFrom, start);
-    if (this.dirtyTo > end) frame.bytes.fill(0, end, this.dirtyTo);
-    copyRange(batch.bytes, batch.offset[index]! - metaLength, frame.bytes, start, metaLength + length);
+    if (this.dirtyTo > end) this.clear(end, this.dirtyTo);
+    const from = batch.offset[index]! - metaLength;
+    const size = metaLength + length;
+    if (size <= LOOP_BYTES) copyWords(this.input.of(batch.bytes), from, this.view, start, size);
+    else frame.bytes.set(batch.bytes.subarray(from, from + size), start);
     const visible = hook === 'xdp' && length > XDP_LINEAR ? XDP_LINEAR : length;
     this.hook = hook;
     this.hidden = length - visible;
@@ -124,6 +130,12 @@ export class ModelRun implements ModelContext {
     if (hook !== 'xdp') this.setSkb(batch.skb.size === 0 ? undefined : batch.skb.get(index));
   }
 
+  /** Up to three bytes behind `to` are cleared, too: there is nothing but zeros. */
+  private clear(from: number, to: number): void {
+    if (to - from > LOOP_BYTES) this.frame.bytes.fill(0, from, to);
+    else for (let at = from; at < to; at += 4) this.view.setInt32(at, 0);
+  }
+
   private setSkb(input: SkbInput | undefined): void {
     this.skb.mark = input?.mark ?? 0;
     this.skb.priority = input?.priority ?? 0;
@@ -134,7 +146,9 @@ export class ModelRun implements ModelContext {
   /** Metadata and frame as they are now. */
   copyOut(to: Uint8Array, at: number): void {
     const { bytes, dataMeta, dataEnd } = this.frame;
-    copyRange(bytes, dataMeta, to, at, dataEnd + this.hidden - dataMeta);
+    const size = dataEnd + this.hidden - dataMeta;
+    if (size <= LOOP_BYTES) copyWords(this.view, dataMeta, this.output.of(to), at, size);
+    else to.set(bytes.subarray(dataMeta, dataMeta + size), at);
   }
 
   map(name: string): ModelMap {
@@ -272,7 +286,16 @@ function timeBefore(world: World): bigint {
   return BigInt.asUintN(64, (world.time ?? 0n) - (world.tick ?? 0n));
 }
 
-function copyRange(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
-  if (length <= LOOP_BYTES) copy(from, fromAt, to, toAt, length);
-  else to.set(from.subarray(fromAt, fromAt + length), toAt);
+/** The view of an array that stays the same from packet to packet. */
+class ArenaView {
+  private bytes: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(this.bytes.buffer);
+
+  of(bytes: Uint8Array): DataView {
+    if (this.bytes !== bytes) {
+      this.bytes = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.view;
+  }
 }

@@ -46,6 +46,25 @@ describe('ranges', () => {
   });
 });
 
+describe('copyWords', () => {
+  it('copies exactly the bytes asked for, from any place to any', () => {
+    const pattern = Uint8Array.from({ length: 40 }, (_, index) => index + 1);
+    for (let length = 0; length <= 18; length++) {
+      for (const [fromAt, toAt] of [
+        [0, 0],
+        [1, 2],
+        [3, 5],
+      ] as const) {
+        const to = new Uint8Array(40);
+        bytes.copyWords(new DataView(pattern.buffer), fromAt, new DataView(to.buffer), toAt, length);
+        const expected = new Uint8Array(40);
+        expected.set(pattern.subarray(fromAt, fromAt + length), toAt);
+        expect(to).toEqual(expected);
+      }
+    }
+  });
+});
+
 describe('hexadecimal', () => {
   it('reads back what it wrote', () => {
     fc.assert(

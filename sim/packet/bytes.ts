@@ -79,6 +79,18 @@ export function copy(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: num
   for (let index = 0; index < length; index++) to[toAt + index] = from[fromAt + index]!;
 }
 
+/** Copies `length` bytes between different arrays, four at a time: for whole packets. */
+export function copyWords(from: DataView, fromAt: number, to: DataView, toAt: number, length: number): void {
+  const last = length - 4;
+  if (last < 0) {
+    for (let at = 0; at < length; at++) to.setUint8(toAt + at, from.getUint8(fromAt + at));
+    return;
+  }
+  for (let at = 0; at < last; at += 4) to.setInt32(toAt + at, from.getInt32(fromAt + at, true), true);
+  // The last word overlaps the one before it where the length is no multiple of four.
+  to.setInt32(toAt + last, from.getInt32(fromAt + last, true), true);
+}
+
 /** Exchanges two ranges of `length` bytes that do not overlap. */
 export function swap(bytes: Uint8Array, a: number, b: number, length: number): void {
   for (let index = 0; index < length; index++) {
