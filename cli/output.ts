@@ -5,16 +5,15 @@
  * everything is made visible here, and nothing prints around it (`output.test.ts` looks for it). The terminal's own
  * colours are marks until they are written, which no text from outside can imitate.
  */
-import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
+import { randomHex } from '../corpus/files/random-hex.ts';
 import { isFile, writeFully } from '../corpus/files/write-fully.ts';
 import { visibleJson, visibleLine, visibleLines } from '../sim/runtime/visible-text.ts';
 
 export type Style = Parameters<typeof styleText>[0];
 
 /** Stands for ESC in what `paint` returns; new in every process, so that nobody can write it into a file. */
-const ESCAPE_MARK = `\ue000${randomBytes(8).toString('hex')}\ue001`;
-const MARKS = new RegExp(`${ESCAPE_MARK}\\[[\\d;]*m`, 'g');
+let escapeMark: string | undefined;
 
 /** One line on standard output; newlines in it are made visible. */
 export function printLine(line: string = ''): void {
@@ -65,15 +64,16 @@ export function clearScreen(): void {
 
 /** Text in a style, which becomes visible when it is printed through this module. */
 export function paint(style: Style, text: string): string {
+  escapeMark ??= `\ue000${randomHex(8)}\ue001`;
   const [open = '', close = ''] = styleText(style, '|', { validateStream: false })
-    .replaceAll('\x1b', ESCAPE_MARK)
+    .replaceAll('\x1b', escapeMark)
     .split('|');
   return open + text + close;
 }
 
 /** Characters of a text on the terminal, without its colours. */
 export function shownLength(text: string): number {
-  return visibleLine(text.replaceAll(MARKS, '')).length;
+  return visibleLine(withoutStyles(text)).length;
 }
 
 function write(stream: NodeJS.WriteStream, fd: number, text: string): void {
@@ -90,5 +90,9 @@ function write(stream: NodeJS.WriteStream, fd: number, text: string): void {
 }
 
 function unmarked(text: string): string {
-  return text.replaceAll(ESCAPE_MARK, '\x1b');
+  return escapeMark === undefined ? text : text.replaceAll(escapeMark, '\x1b');
+}
+
+function withoutStyles(text: string): string {
+  return escapeMark === undefined ? text : text.replaceAll(new RegExp(`${escapeMark}\\[[\\d;]*m`, 'g'), '');
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
 import { buildCommand, xdpsim } from '../test-support/built-command.ts';
@@ -36,8 +36,18 @@ it('leaves packages with native code, and those that few runs need, where npm in
   }
 });
 
-it('imports modules by way of the loader only', () => {
-  const text = readFileSync(packageFile('dist/bin/bundle.cjs'), 'utf8');
+it('has a bundle of checksum by itself, with no other command, and reads no other code for it', async () => {
+  const text = readFileSync(packageFile('dist/bin/checksum-bundle.cjs'), 'utf8');
+  const commands = [...text.matchAll(/^\/\/ cli\/commands\/(\w+)\.ts$/gm)].map(([, name]) => name);
+  expect(commands.sort()).toEqual(['checksum', 'index']);
+  expect(existsSync(packageFile('dist/bin/checksum.v8'))).toBe(true);
+  const { code, out } = await xdpsim('checksum', packageFile('corpus/captures/tcp.pcapng'));
+  expect(code).toBe(0);
+  expect(out).toMatch(/tcp +\d+/);
+});
+
+it.each(['bundle.cjs', 'checksum-bundle.cjs'])('imports modules by way of the loader only: %s', (name) => {
+  const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
   expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
-  expect(text).toContain('await importModule("tsx/esm/api")');
+  if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
 });

@@ -1,12 +1,15 @@
 'use strict';
 /**
  * Runs a process of the bundle. V8 compiles it from source, or takes what it compiled when the bundle was built: that
- * is beside it, one file for each process, and good for one version of V8 only. Any other takes the source.
+ * is beside it, one file for each process and each command with a bundle of its own, and good for one version of V8 only. Any other takes the source.
  */
 const { readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const vm = require('node:vm');
+
+/** Commands that are bundled by themselves: reading all the rest would take most of their time. */
+const BY_THEMSELVES = ['checksum'];
 
 /** Set by the build: write down what was compiled. */
 const isRecording = process.env.XDPSIM_RECORD_COMPILED === '1';
@@ -28,8 +31,10 @@ function readCompiled(path) {
 }
 
 function load(name) {
-  const path = join(__dirname, 'bundle.cjs');
-  const compiled = join(__dirname, `${name}.v8`);
+  const isByItself = name === 'command' && BY_THEMSELVES.includes(process.argv[2]);
+  const part = isByItself ? process.argv[2] : name;
+  const path = join(__dirname, isByItself ? `${part}-bundle.cjs` : 'bundle.cjs');
+  const compiled = join(__dirname, `${part}.v8`);
   const script = new vm.Script(wrapped(readFileSync(path, 'latin1')), {
     filename: path,
     cachedData: readCompiled(compiled),
@@ -38,7 +43,7 @@ function load(name) {
   const run = script.runInThisContext();
   run(bundle.exports, createRequire(path), bundle, path, importModule);
   if (isRecording) process.on('exit', () => writeFileSync(compiled, script.createCachedData()));
-  return bundle.exports[name];
+  return bundle.exports[part];
 }
 
 /** @param {'command' | 'verifyWorker'} name */

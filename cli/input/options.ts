@@ -1,5 +1,5 @@
 /** Values of options: read strictly, refused with what was expected. */
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../../corpus/files/random-hex.ts';
 import { inputFailure } from '../failure.ts';
 
 /** A whole number with optional `_`, `k` or `M`: `20000`, `20k`, `10M`. */
@@ -72,7 +72,7 @@ export function repeated(value: string, before: readonly string[]): readonly str
 
 /** Eight random hexadecimal digits: short enough to be typed again. */
 export function freshSeed(): string {
-  return randomBytes(4).toString('hex');
+  return randomHex(4);
 }
 
 /** An even number of hexadecimal digits; blanks and colons between them are skipped. */

@@ -1,8 +1,8 @@
 /** Files that appear complete or not at all, whatever ends the process meanwhile. */
-import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { randomHex } from './random-hex.ts';
 import { atPath } from './system-error.ts';
 
 /**
@@ -75,7 +75,7 @@ export async function requireWritable(path: string): Promise<void> {
 
 function unfinishedBeside(path: string): string {
   const stem = basename(path).slice(0, MAX_STEM);
-  return join(dirname(path), `.${stem}.${ownMark()}-${randomBytes(4).toString('hex')}.tmp`);
+  return join(dirname(path), `.${stem}.${ownMark()}-${randomHex(4)}.tmp`);
 }
 
 /** Leaves room for the rest of the name, where names have at most 255 bytes of UTF-8. */

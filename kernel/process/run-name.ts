@@ -6,7 +6,6 @@
  * namespace of which boot the two were counted in, since processes of other containers see the same /run/netns and
  * the same /tmp, but not the process: what a name says of its maker can be checked only from the same place.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 
 const NAME = /^xdpsim-(\d+)-(\d+)-([0-9a-f]{12})-\d+$/;
@@ -71,6 +70,8 @@ function ownSpace(): string {
 }
 
 function digits(text: string): string {
+  // Not loaded before: most runs make no name.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha256').update(text).digest('hex').slice(0, 6);
 }
 
