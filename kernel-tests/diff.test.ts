@@ -223,6 +223,7 @@ describeKernel('what is no difference', ['compiler'], () => {
     expect(levels.out).toMatch(
       /^old\.bpf\.c \(-O1\) and old\.bpf\.c \(-O2 -mcpu=v3\): no difference in 3,\d+ packets/m,
     );
+    expect(levels.out.match(/filter proved equal for all packets/g)).toHaveLength(1);
     const itself = await runInProcess('diff', 'old.bpf.c', 'old.bpf.c');
     expect(itself).toMatchObject({
       code: 0,
@@ -244,6 +245,17 @@ describeKernel('what is no difference', ['compiler'], () => {
   ] as [string, [string, string][]][])('%s', { timeout: 60_000 }, async (_, edits) => {
     const { code, classes } = await compare(edits);
     expect({ code, classes }).toEqual({ code: 0, classes: [] });
+  });
+
+  it('unless a proof finds the packet that generated ones miss', { timeout: 60_000 }, async () => {
+    const [a, b] = ['ip->saddr', 'ip->daddr'];
+    const same = `(((${a} * 3 + ${b}) ^ (${a} >> 5)) == 0x1badb002 && ((${b} * 5 ^ ${a}) & 0xfffffff) == 0x8765432)`;
+    const { code, classes, program } = await compare(
+      [['\tif (ip->ihl != 5)', `\tif (${same})\n\t\treturn XDP_ABORTED;\n\tif (ip->ihl != 5)`]],
+      ['--no-sweeps'],
+    );
+    expect({ code, fields: classes.map(({ field }) => field) }).toEqual({ code: 1, fields: ['action'] });
+    expect(program.proof).toMatchObject({ equal: false });
   });
 
   it('random numbers that only one build draws are no difference, and are counted', {

@@ -1,17 +1,19 @@
 /** `xdpsim diff`: which packets two builds of a program treat differently. */
 
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { casesFromCapture, saveCase } from '../../corpus/cases/case.ts';
-import { makeDirectory } from '../../corpus/files/make-directory.ts';
+import { casesFromCapture } from '../../corpus/cases/case.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
 import { packageFile } from '../../kernel/package-file.ts';
+import { EngineError } from '../../sim/engines/engine.ts';
 import { mergedHints, type NamedWorld, type Program } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
-import { changesOf } from '../../verify/diff/describe.ts';
 import { type DiffOptions, type DiffReport, diff } from '../../verify/diff/diff.ts';
+import type { BuildPair } from '../../verify/diff/pair.ts';
+import { type AgainstProof, proveAgainst } from '../../verify/prove/against/against.ts';
+import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
 import { totalPackets } from '../../verify/run.ts';
 import { cflagsOption } from '../compile/settings.ts';
 import { type Build, resolveBuilds } from '../diff/builds.ts';
@@ -19,6 +21,7 @@ import type { Compared, ComparedProgram } from '../diff/compared.ts';
 import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
 import { diffToJson } from '../diff/report-json.ts';
 import { differingLines, sameLine } from '../diff/report-text.ts';
+import { saveExamples } from '../diff/save.ts';
 import { createEngine } from '../engines.ts';
 import { EXIT } from '../failure.ts';
 import { assumedSizes } from '../input/max-entries.ts';
@@ -43,7 +46,13 @@ import {
 } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
+import { showSuspects } from '../prove/against.ts';
+import { interruptible } from '../prove/interruptible.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
+
+/** Milliseconds that a proof may take where no packet differs, and one question to the solver. */
+const PROVE_TIME = 20_000;
+const SOLVER_TIME = 3_000;
 
 interface Options extends WorldOptions {
   readonly flags: readonly string[];
@@ -54,6 +63,7 @@ interface Options extends WorldOptions {
   readonly seed?: string;
   readonly packets: readonly string[];
   readonly sweeps: boolean;
+  readonly prove: boolean;
   readonly maxClasses: number;
   readonly shrinkTime: number;
   readonly report?: string;
@@ -87,6 +97,7 @@ export function registerDiff(program: Command): void {
     .addOption(maxEntriesOption())
     .addOption(aimOption())
     .option('--no-sweeps', 'do not sweep the words that the builds rewrite')
+    .option('--no-prove', 'where nothing differs, do not try to prove that nothing can')
     .option(
       '--max-classes <n>',
       'stop looking for more classes after this many',
@@ -216,8 +227,66 @@ async function comparePair(
   });
   terminal.clearProgress();
   const verdict = report.classes.length > 0 ? 'differs' : report.failure === undefined ? 'same' : 'failed';
-  const files = await save(report, options.report);
+  if (verdict === 'same' && options.prove && !signal.aborted) {
+    const proved = await proveSame(pair, worlds, signal, terminal);
+    const differs = (proved?.report?.classes.length ?? 0) > 0;
+    if (proved !== undefined && !differs)
+      return { name, verdict, report, proof: proved.proof, files: [], words };
+    if (proved?.report !== undefined) {
+      const shown = {
+        ...proved.report,
+        packets: report.packets,
+        swept: report.swept,
+        coverage: report.coverage,
+      };
+      const saved = await saveExamples(shown, options.report);
+      return {
+        name,
+        verdict: 'differs',
+        report: shown,
+        proof: proved.proof,
+        isProofs: true,
+        files: saved,
+        words,
+      };
+    }
+  }
+  const files = await saveExamples(report, options.report);
   return { name, verdict, report, files, words };
+}
+
+/** Where no packet showed a difference: is there none? Undefined: it cannot be tried here. */
+async function proveSame(
+  pair: BuildPair,
+  worlds: readonly NamedWorld[],
+  signal: AbortSignal,
+  terminal: Terminal,
+): Promise<{ readonly proof: AgainstProof; readonly report?: DiffReport } | undefined> {
+  // Read-only data is part of what is proved: one proof for each would be needed.
+  const globals = new Set(worlds.map(({ world }) => world.globals));
+  const [only] = globals;
+  if (globals.size > 1) return undefined;
+  const solver = await createZ3Solver({ timeout: SOLVER_TIME });
+  if (solver === undefined) return undefined;
+  try {
+    const proof = await proveAgainst(pair, {
+      solver: interruptible(solver, signal),
+      time: PROVE_TIME,
+      stopped: () => signal.aborted,
+      ...(only === undefined ? {} : { globals: only }),
+      onProgress: ({ paths }) =>
+        terminal.progress(() => `proving that nothing differs: ${count(paths)} paths`),
+    });
+    terminal.clearProgress();
+    if (proof.suspects.length === 0) return { proof };
+    const { report } = await showSuspects(pair, proof, signal);
+    return { proof, report };
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  } finally {
+    await endZ3();
+  }
 }
 
 /** Captures of real traffic, and what the user names before these. */
@@ -233,27 +302,4 @@ async function* casesOf(
   for (const name of own.sort()) {
     yield* casesFromCapture(join(folder, name), { program: program.name, world });
   }
-}
-
-/** @returns the file of each class's example */
-async function save(
-  { classes, pair }: DiffReport,
-  directory: string | undefined,
-): Promise<(string | undefined)[]> {
-  if (directory === undefined) return [];
-  const folder = resolve(directory);
-  await makeDirectory(folder);
-  const files: string[] = [];
-  for (const [index, one] of classes.entries()) {
-    const [change] = changesOf(pair, one);
-    const file = join(
-      folder,
-      `${pair.old.name}-${index + 1}-${one.finding.field}`.replaceAll(/[^\w./-]+/g, '_'),
-    );
-    const path = `${file}.pcapng`;
-    const summary = `${change?.what}: ${change?.old} → ${change?.new}`;
-    await saveCase(path, { ...one.case, note: { field: one.finding.field, summary } });
-    files.push(path);
-  }
-  return files;
 }

@@ -11,8 +11,11 @@ import { parseCount, parseDuration, parseOutput, repeated } from '../input/optio
 import { resolvePrograms } from '../input/program-source.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson } from '../output.ts';
+import { type AgainstReport, against } from '../prove/against.ts';
+import { againstVerdict, proveAgainstJson } from '../prove/against-json.ts';
+import { againstLines } from '../prove/against-text.ts';
 import { interruptible } from '../prove/interruptible.ts';
-import { type ProveReport, reportOf } from '../prove/report.ts';
+import { type ProveReport, type ProveVerdict, reportOf } from '../prove/report.ts';
 import { overallVerdict, proveReportJson } from '../prove/report-json.ts';
 import { proveLines } from '../prove/report-text.ts';
 import { saveRefutations } from '../prove/save.ts';
@@ -20,6 +23,7 @@ import { requireSolver } from '../prove/solver.ts';
 import { count, createTerminal } from '../terminal.ts';
 
 interface Options {
+  readonly against?: string;
   readonly time: number;
   readonly paths: number;
   readonly maxLength: number;
@@ -42,6 +46,10 @@ export function registerProve(program: Command): void {
       'follow every path of an object: branches reached or unreachable, checksums right for all packets',
     )
     .argument('[object...]', 'objects FILE.o[:FUNCTION], or built-in programs')
+    .option(
+      '--against <object>',
+      'another build: prove that it treats all packets alike, or show one that it does not',
+    )
     .option('--time <time>', 'how long for each program, like 60s', parseDuration('--time'), 60)
     .option('--paths <n>', 'paths to follow at the most', parseCount('--paths'), 20_000)
     .option('--max-length <n>', 'frames have at most this many bytes', parseCount('--max-length'), 128)
@@ -76,6 +84,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
       throw inputFailure(`--off: there is no property “${name}”; docs/prove.md lists them`);
   }
   const isOn = (id: string): boolean => !options.off.some((name) => isNamed(id, name));
+  if (options.against !== undefined) {
+    await runAgainst(names, options.against, options);
+    return;
+  }
   const interrupt = onInterrupt();
   const programs = withMaxEntries(await resolvePrograms(names), options.maxEntries).flatMap(byEntry);
   const solver = await requireSolver('prove', { timeout: options.solverTime * 1000 });
@@ -114,8 +126,42 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const { verdict, reason } = overallVerdict(reports, isInterrupted);
   if (quiet) printJson(proveReportJson(reports, isInterrupted));
   else terminal.print(`${verdict.toUpperCase()}: ${reason}`);
+  process.exitCode = exitCodeOf(verdict, isInterrupted);
+}
+
+async function runAgainst(names: readonly string[], other: string, options: Options): Promise<void> {
+  const [name, ...more] = names;
+  if (name === undefined || more.length > 0)
+    throw inputFailure(
+      `--against compares two builds: name one object besides ${other}, not ${names.length}`,
+    );
+  const interrupt = onInterrupt();
+  const terminal = createTerminal(options);
+  const solver = await requireSolver('prove', { timeout: options.solverTime * 1000 });
+  let report: AgainstReport;
+  try {
+    report = await against(name, other, {
+      solver: interruptible(solver, interrupt.signal),
+      ...{ time: options.time, paths: options.paths, maxLength: options.maxLength },
+      ...{ maxEntries: options.maxEntries, report: options.report, terminal, signal: interrupt.signal },
+    });
+  } finally {
+    await endZ3();
+  }
+  interrupt.release();
+  const isInterrupted = interrupt.signal.aborted;
+  const { verdict, reason } = againstVerdict(report, isInterrupted);
+  if (options.json === true) printJson(proveAgainstJson(report, isInterrupted));
+  else {
+    for (const line of againstLines(report, terminal)) terminal.print(line);
+    terminal.print(`${verdict.toUpperCase()}: ${reason}`);
+  }
+  process.exitCode = exitCodeOf(verdict, isInterrupted);
+}
+
+function exitCodeOf(verdict: ProveVerdict, isInterrupted: boolean): number {
   const code = { pass: EXIT.agreed, fail: EXIT.found, incomplete: EXIT.incomplete }[verdict];
-  process.exitCode = isInterrupted && verdict !== 'fail' ? EXIT.interrupted : code;
+  return isInterrupted && verdict !== 'fail' ? EXIT.interrupted : code;
 }
 
 /** Names of properties: those of invariants, and the checksum of each layer. */

@@ -1,11 +1,16 @@
 /** What came of comparing two builds. */
 import type { DiffReport } from '../../verify/diff/diff.ts';
+import type { AgainstProof } from '../../verify/prove/against/against.ts';
 
 export interface ComparedProgram {
   readonly name: string;
   readonly verdict: 'same' | 'identical instructions' | 'differs' | 'failed';
   /** Absent where nothing had to be run. */
   readonly report?: DiffReport;
+  /** What was proved where no packet showed a difference; absent: nothing was tried. */
+  readonly proof?: AgainstProof;
+  /** Did the packets that differ come from the proof, and no others? */
+  readonly isProofs?: boolean;
   /** The files of the classes' examples, where they were saved. */
   readonly files: readonly (string | undefined)[];
   /** The words that name each build's program on a command line. */

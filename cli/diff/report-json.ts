@@ -19,6 +19,8 @@ import { summarizeCoverage } from '../../verify/coverage-summary.ts';
 import type { DecidingPlace } from '../../verify/diff/decide.ts';
 import { type Change, changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
+import type { BuildPair } from '../../verify/diff/pair.ts';
+import type { AgainstProof } from '../../verify/prove/against/against.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
 
 interface LineJson {
@@ -38,7 +40,7 @@ interface SideJson {
   readonly changed: readonly LineJson[];
 }
 
-interface ClassJson {
+export interface ClassJson {
   readonly field: string;
   readonly packets: number;
   readonly changes: readonly Change[];
@@ -68,6 +70,8 @@ interface ProgramJson {
   readonly swept: number;
   readonly classes: readonly ClassJson[];
   readonly moreClasses: boolean;
+  /** Where no packet differed: is it proved that none can? `reason`: why it is open. */
+  readonly proof?: { readonly equal: boolean; readonly reason?: string };
   readonly notCompared: readonly string[];
   readonly coverage: { readonly old?: CoverageJson; readonly new?: CoverageJson };
   readonly reason?: string;
@@ -105,6 +109,21 @@ const coverage: Schema<CoverageJson> = object<CoverageJson>({
   lines: pairOfNumbers,
 });
 
+/** The fields of one class. */
+export const diffClassShape: { readonly [Key in keyof ClassJson]: Schema<ClassJson[Key]> } = {
+  field: text,
+  packets: nonNegative,
+  changes: list(object<Change>({ what: text, old: text, new: text })),
+  old: side,
+  new: side,
+  example: object<ClassJson['example']>({
+    packets: list(text),
+    world: jsonWorld as Schema<unknown>,
+    shrunk: flag,
+    file: optional(text),
+  }),
+};
+
 export const diffShape: Schema<DiffJson> = object<DiffJson>({
   version: exactly(1, 'version 1'),
   seed: text,
@@ -120,22 +139,9 @@ export const diffShape: Schema<DiffJson> = object<DiffJson>({
           verdict: oneOf(...VERDICTS) as Schema<string>,
           packets: nonNegative,
           swept: nonNegative,
-          classes: list(
-            object<ClassJson>({
-              field: text,
-              packets: nonNegative,
-              changes: list(object<Change>({ what: text, old: text, new: text })),
-              old: side,
-              new: side,
-              example: object<ClassJson['example']>({
-                packets: list(text),
-                world: jsonWorld as Schema<unknown>,
-                shrunk: flag,
-                file: optional(text),
-              }),
-            }),
-          ),
+          classes: list(object<ClassJson>(diffClassShape)),
           moreClasses: flag,
+          proof: optional(object<NonNullable<ProgramJson['proof']>>({ equal: flag, reason: optional(text) })),
           notCompared: list(text),
           coverage: object<ProgramJson['coverage']>({ old: optional(coverage), new: optional(coverage) }),
           reason: optional(text),
@@ -157,7 +163,7 @@ export function diffToJson(seed: string, compared: readonly Compared[]): DiffJso
 }
 
 function programToJson(program: ComparedProgram): ProgramJson {
-  const { name, verdict, report } = program;
+  const { name, verdict, report, proof } = program;
   const summary = (one: Parameters<typeof summarizeCoverage>[0] | undefined): CoverageJson | undefined =>
     one === undefined ? undefined : summarizeCoverage(one);
   const [old, next] = [summary(report?.coverage.old), summary(report?.coverage.new)];
@@ -166,8 +172,9 @@ function programToJson(program: ComparedProgram): ProgramJson {
     verdict,
     packets: report?.packets ?? 0,
     swept: report?.swept ?? 0,
-    classes: (report?.classes ?? []).map((one, at) => classToJson(program, one, program.files[at])),
+    classes: (report?.classes ?? []).map((one, at) => classToJson(report!.pair, one, program.files[at])),
     moreClasses: report?.isCut ?? false,
+    ...(proof === undefined ? {} : { proof: proofToJson(proof) }),
     notCompared: (report?.notCompared ?? []).map(({ what, packets }) =>
       packets === undefined ? what : `${what} (${packets})`,
     ),
@@ -179,13 +186,19 @@ function programToJson(program: ComparedProgram): ProgramJson {
   };
 }
 
-function classToJson({ report }: ComparedProgram, one: DiffClass, file: string | undefined): ClassJson {
+function proofToJson({ isEqual, open, suspects }: AgainstProof): NonNullable<ProgramJson['proof']> {
+  const [suspect] = suspects;
+  const reason = suspect === undefined ? open : `${suspect.what} may differ`;
+  return { equal: isEqual, ...(isEqual || reason === undefined ? {} : { reason }) };
+}
+
+export function classToJson(pair: BuildPair, one: DiffClass, file: string | undefined): ClassJson {
   const { finding, case: shown, state, packets } = one;
   const { decision } = finding;
   return {
     field: finding.field,
     packets,
-    changes: changesOf(report!.pair, one),
+    changes: changesOf(pair, one),
     old: sideToJson(decision.old, decision.changed.old),
     new: sideToJson(decision.new, decision.changed.new),
     example: {

@@ -36,7 +36,19 @@ export function sameLine({ old, new: next, programs }: Compared, seed: string): 
     ...(left.size > 0 ? [`not compared: ${[...left].join(', ')}`] : []),
     `seed ${seed}`,
   ];
-  return `${names}: no difference in ${count(packets)} packets${sweptText(programs)} (${details.join('; ')})`;
+  const proofs = programs.flatMap((one) => provedText(one));
+  const proved = proofs.length === 0 ? '' : `; ${proofs.join('; ')}`;
+  return `${names}: no difference in ${count(packets)} packets${sweptText(programs)} (${details.join('; ')})${proved}`;
+}
+
+/** What was proved where no packet differed. */
+function provedText({ name, proof }: ComparedProgram): string[] {
+  if (proof === undefined) return [];
+  if (proof.isEqual)
+    return [`${name} proved equal for all packets (xdpsim prove --against names the assumptions)`];
+  const [suspect] = proof.suspects;
+  const why = suspect === undefined ? (proof.open ?? 'it is open') : `${suspect.what} may differ`;
+  return [`${name} not proved equal: ${why}`];
 }
 
 function sweptText(programs: readonly ComparedProgram[]): string {
@@ -66,19 +78,34 @@ function programLines(
   if (report === undefined) return [];
   if (report.failure !== undefined) return [terminal.style('red', `✗ ${name}: ${report.failure.message}`)];
   const packets = `${count(report.packets)} packets${sweptText([program])}, seed ${seed}`;
-  if (verdict === 'same') return [`= ${name}: no difference in ${packets}`];
+  if (verdict === 'same') {
+    return [[`= ${name}: no difference in ${packets}`, ...provedText(program)].join('; ')];
+  }
   const classes = report.classes.length === 1 ? '1 class' : `${report.classes.length} classes`;
   const more = report.isCut ? ' and more (--max-classes)' : '';
   return [
     terminal.style('red', `✗ ${name}: ${classes} of packets treated differently${more}; ${packets}`),
-    ...report.classes.flatMap((one, index) => ['', ...classLines(program, one, index, terminal)]),
+    ...(program.isProofs === true
+      ? ['  None of these packets shows it: the proof that nothing differs failed, and found it.']
+      : []),
+    ...report.classes.flatMap((one, index) => [
+      '',
+      ...classLines(program, one, index, terminal, program.isProofs !== true),
+    ]),
     ...report.notCompared.map(
       ({ what, packets: left }) => `  Not compared: ${what}${left === undefined ? '' : ` (${count(left)})`}`,
     ),
   ];
 }
 
-function classLines(program: ComparedProgram, one: DiffClass, index: number, terminal: Terminal): string[] {
+/** @param counts whether the packets of the class are counted: they say something where they were generated */
+export function classLines(
+  program: ComparedProgram,
+  one: DiffClass,
+  index: number,
+  terminal: Terminal,
+  counts: boolean = true,
+): string[] {
   const { finding, case: shown, state, packets } = one;
   const { decision } = finding;
   const changes = changesOf(program.report!.pair, one);
@@ -91,7 +118,7 @@ function classLines(program: ComparedProgram, one: DiffClass, index: number, ter
   return [
     terminal.style(
       'bold',
-      `${index + 1}. ${first} (${packets === 1 ? '1 packet' : `${count(packets)} packets`})`,
+      `${index + 1}. ${first}${counts ? ` (${packets === 1 ? '1 packet' : `${count(packets)} packets`})` : ''}`,
     ),
     ...others.map((text) => `   ${text}`),
     ...placeLines('old', decision.old, decision.changed.old, terminal),

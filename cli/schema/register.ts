@@ -12,6 +12,7 @@ import { checksumReportShape } from '../checksum/report-json.ts';
 import { configShape } from '../config/shape.ts';
 import { diffShape } from '../diff/report-json.ts';
 import { mapFileShape } from '../input/map-file-schema.ts';
+import { proveAgainstShape } from '../prove/against-json.ts';
 import { proveReportShape } from '../prove/report-json.ts';
 import { mutantsShape } from '../verify/mutants-json.ts';
 
@@ -41,5 +42,6 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'diff', title: 'The report of xdpsim diff --json', schema: diffShape },
   { name: 'prove', title: 'The report of xdpsim prove --json', schema: proveReportShape },
   { name: 'mutants', title: 'The report of xdpsim verify --mutants --json', schema: mutantsShape },
+  { name: 'prove-against', title: 'The report of xdpsim prove --against --json', schema: proveAgainstShape },
   { name: 'stimulus', title: 'The comment of a packet in a case file', schema: stimulusShape },
 ];

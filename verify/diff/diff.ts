@@ -48,6 +48,8 @@ export interface DiffOptions {
   /** Packets that come first: captures and saved cases. */
   readonly cases?: AsyncIterable<Pick<Case, 'stimuli' | 'world'>>;
   readonly source?: PacketSource;
+  /** Whether packets are made for the branches of either build; default: true. */
+  readonly guided?: boolean;
   /** Whether words that the builds rewrite are swept over all their values; default: true. */
   readonly sweeps?: boolean;
   /** After how many classes to stop looking for more. */
@@ -175,6 +177,7 @@ class DiffRun {
    */
   async #guided(base: PacketSource): Promise<readonly PacketSource[]> {
     const { seed, signal } = this.#options;
+    if (this.#options.guided === false) return [base];
     const sources: PacketSource[] = [];
     for (const program of [this.#pair.old, this.#pair.new]) {
       if (this.#isOver()) break;

@@ -164,13 +164,13 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
     const { valueSize, type } = inputs.machine.maps[entry.map]!.definition;
     const key = Uint8Array.from(entry.key, (one) => Number(evaluator.value(one)));
     const value = Uint8Array.from({ length: valueSize }, (_, at) =>
-      Number(evaluator.value(pool.unknown(8, `map${entry.map}.${ordinal}.${at}`))),
+      Number(evaluator.value(pool.unknown(8, `${inputs.entryName(entry.map, ordinal)}.${at}`))),
     );
     const isArray = type === 'ARRAY' || type === 'PERCPU_ARRAY';
     if (isArray && value.every((one) => one === 0)) continue;
     entriesOf(names[entry.map]!).push({ key, value });
   }
-  const full = fullMaps(state, evaluator);
+  const full = fullMaps(inputs, state, evaluator);
   for (const map of full) {
     const { type, keySize, valueSize, maxEntries } = inputs.machine.maps[map]!.definition;
     if (maxEntries > MOST_FILLED)
@@ -209,11 +209,13 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
   return maps;
 }
 
-function fullMaps(state: PathState, evaluator: Evaluator): Set<number> {
+function fullMaps(inputs: Inputs, state: PathState, evaluator: Evaluator): Set<number> {
   const full = new Set<number>();
   for (const unknown of usedUnknowns(state)) {
     const match = /^full(\d+)\./.exec(unknown.name);
-    if (match !== null && evaluator.isTrue(unknown)) full.add(Number(match[1]));
+    if (match === null || !evaluator.isTrue(unknown)) continue;
+    const map = inputs.mapOf(Number(match[1]));
+    if (map !== undefined) full.add(map);
   }
   return full;
 }
@@ -326,7 +328,8 @@ function preferred(inputs: Inputs, state: PathState, from: Assignment): Assignme
     const ordinal = counts.get(entry.map) ?? 0;
     counts.set(entry.map, ordinal + 1);
     const { type } = inputs.machine.maps[entry.map]!.definition;
-    const at = (index: number): Term => pool.unknown(8, `map${entry.map}.${ordinal}.${index}`);
+    const name = inputs.entryName(entry.map, ordinal);
+    const at = (index: number): Term => pool.unknown(8, `${name}.${index}`);
     if (type === 'DEVMAP' || type === 'DEVMAP_HASH' || type === 'CPUMAP' || type === 'XSKMAP') {
       const value = pool.concat([at(3), at(2), at(1), at(0)]);
       for (const device of [3, 2, 4]) if (prefer(pool.equal(value, pool.constant(32, device)))) break;

@@ -43,7 +43,7 @@ export function load(
       const at = stackPlace(state, region.frame, address, size);
       const memory = state.stacks[region.frame]!;
       const whole = size === 8 ? memory.pointer(at) : undefined;
-      return whole ?? joined(state, size, (index) => stackByte(state, region.frame, at + index));
+      return whole ?? joined(state, size, (index) => stackByte(inputs, state, region.frame, at + index));
     }
     case 'packet': {
       const at = packetPlace(state, region.generation, address, size);
@@ -145,11 +145,12 @@ function stackPlace(state: PathState, frame: number, address: Term, size: number
 }
 
 /** A byte that was never written is an unknown of its own from then on. */
-export function stackByte(state: PathState, frame: number, at: number): Term {
+export function stackByte(inputs: Inputs, state: PathState, frame: number, at: number): Term {
   const memory = state.stacks[frame]!;
   const known = memory.byte(state.pool, at);
   if (known !== undefined) return known;
-  const unknown = state.pool.unknown(8, `unwritten.${state.steps}.${frame}.${at}`);
+  const whose = inputs.isSecond ? 'second.' : '';
+  const unknown = state.pool.unknown(8, `unwritten.${whose}${state.steps}.${frame}.${at}`);
   memory.setByte(at, unknown);
   state.readsUnwritten ??= state.origin;
   return unknown;

@@ -90,20 +90,22 @@ const redirect: SymbolicHelper = (_inputs, state, [ifindex, flags]) => {
   const target = pool.extract(ifindex!.term, 0, 32);
   if (state.hook === 'xdp') {
     if (!isZero(state, flags!.term)) return refuse(state, 'bpf_redirect', XDP_ABORTED);
-    return send(state, target, XDP_REDIRECT);
+    return send(state, target, XDP_REDIRECT, { what: 'device', flags: undefined });
   }
   const others = pool.and(flags!.term, pool.constant(64, ~1n));
   if (!isZero(state, others)) return refuse(state, 'bpf_redirect', TC_ACT_SHOT);
-  return send(state, target, TC_ACT_REDIRECT);
+  return send(state, target, TC_ACT_REDIRECT, { what: 'device', flags: flags!.term });
 };
 
 const redirectPeer: SymbolicHelper = (_inputs, state, [ifindex, flags]) => {
   if (!isZero(state, flags!.term)) return refuse(state, 'bpf_redirect_peer', TC_ACT_SHOT);
-  return send(state, state.pool.extract(ifindex!.term, 0, 32), TC_ACT_REDIRECT);
+  const target = state.pool.extract(ifindex!.term, 0, 32);
+  return send(state, target, TC_ACT_REDIRECT, { what: 'peer', flags: undefined });
 };
 
-function send(state: PathState, target: Term, returned: number): Term {
+function send(state: PathState, target: Term, returned: number, via: PathState['via']): Term {
   state.redirect = target;
+  state.via = via;
   state.refusal = undefined;
   return errno(state, returned);
 }
@@ -134,6 +136,7 @@ const redirectMap: SymbolicHelper = (inputs, state, [map, key, flags]) => {
   const target = redirectTarget(inputs, state, index, pool.extract(key!.term, 0, 32));
   // A miss takes the target away that an earlier call has stored.
   state.redirect = target;
+  state.via = { what: isDevices ? 'device' : type === 'CPUMAP' ? 'CPU' : 'socket', flags: undefined };
   state.refusal = undefined;
   return target === undefined
     ? pool.and(flags!.term, pool.constant(64, ACTION_MASK))

@@ -40,6 +40,10 @@ export interface Exploration {
 }
 
 export interface ExploreOptions {
+  /** Where to begin; default: where the program does, with any inputs. */
+  readonly start?: PathState;
+  /** Whether paths are to be kept as they came to jumps; default: they are. */
+  readonly keepsArrivals?: boolean;
   readonly limits: ExploreLimits;
   readonly now: () => number;
   /** Is told of each path when it ends; the next one waits. */
@@ -69,9 +73,9 @@ export async function explore(
   options: ExploreOptions,
 ): Promise<Exploration> {
   const { limits } = options;
-  const arrivals = new Map<string, PathState>();
+  const arrivals = options.keepsArrivals === false ? undefined : new Map<string, PathState>();
   const doubts = new Map<string, string>();
-  const waiting: PathState[] = [inputs.start(program)];
+  const waiting: PathState[] = [options.start ?? inputs.start(program)];
   let paths = 0;
   let turns = 0;
   let cut: string | undefined;
@@ -93,7 +97,7 @@ export async function explore(
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
-  return { cut, arrivals, doubts };
+  return { cut, arrivals: arrivals ?? new Map(), doubts };
 }
 
 /**
@@ -105,14 +109,14 @@ async function advance(
   state: PathState,
   feasibility: Feasibility,
   limits: ExploreLimits,
-  arrivals: Map<string, PathState>,
+  arrivals: Map<string, PathState> | undefined,
   doubts: Map<string, string>,
 ): Promise<PathState[] | undefined> {
   const { programs } = inputs.machine.object;
   for (;;) {
     const { instructions } = programs[state.program]!;
     const opcode = instructions.opcode[state.slot]!;
-    if (isConditionalJump(opcode) || opcode === CALL) {
+    if (arrivals !== undefined && (isConditionalJump(opcode) || opcode === CALL)) {
       const key = jumpKey(state.program, state.slot);
       if (!arrivals.has(key)) arrivals.set(key, state.copy());
     }

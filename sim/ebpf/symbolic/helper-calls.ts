@@ -14,7 +14,7 @@ import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
 import { PACKET_HELPERS } from './packet-helpers.ts';
 import { PathMemory } from './path-memory.ts';
-import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
+import { type Answer, NotFollowed, type PathState, PathViolation, type Question } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import { QUEUE_HELPERS } from './queue-helpers.ts';
 import { SKB_ROOM_HELPERS } from './skb-room-helpers.ts';
@@ -75,7 +75,10 @@ function anyValue(
   const { pool } = state;
   if (helper.effects.packet === 'written') throw new NotFollowed(`${helper.name}, which writes the packet`);
   const ordinal = state.answers.length;
-  const name = `${helper.name}.${ordinal}`;
+  const question = questionOf(inputs, state, helper, args);
+  const known = foretoldAnswer(state, helper.name, question);
+  const fresh = `${inputs.isSecond ? 'second.' : ''}${helper.name}.${ordinal}`;
+  const name = known?.name ?? fresh;
   const isNull = (): boolean => state.decide(pool.unknown(1, `${name}.null`));
   let result: Value | Term | undefined;
   switch (helper.returns) {
@@ -124,19 +127,10 @@ function anyValue(
     default:
       throw new NotFollowed(helper.name);
   }
-  const read: Term[][] = [];
   const written: Term[][] = [];
-  for (const [index, type] of helper.arguments.entries()) {
-    if (ARGUMENT_TYPES[type].holds !== 'memory') continue;
-    const { access, nullable } = memoryOf(type);
-    const pointer = args[index]!;
-    if (pointer.region === undefined) {
-      if (nullable === 'never') throw new PathViolation(`R${index + 1} is no pointer`);
-      continue;
-    }
-    const size = sizeOf(inputs, state, helper, index, args);
-    if (access !== 'written') read.push(readBytes(inputs, state, pointer, size));
+  for (const [index, pointer, access] of memoryArguments(helper, args)) {
     if (access === 'read') continue;
+    const size = sizeOf(inputs, state, helper, index, args);
     const bytes = Array.from({ length: size }, (_, at) => pool.unknown(8, `${name}.${index}.${at}`));
     writeBytes(state, pointer, bytes);
     written.push(bytes);
@@ -147,14 +141,67 @@ function anyValue(
     ...state.answers,
     {
       helper: helper.name,
+      name,
+      question,
       ordinal,
       result: result === undefined || !('operation' in result) ? undefined : result,
-      read,
+      read: question.read,
       written,
       arguments: args.map((one) => one.term),
     },
   ];
   return result;
+}
+
+/** Arguments that point to memory: their index, the pointer, and what the helper does there. */
+function* memoryArguments(
+  helper: Helper,
+  args: readonly Value[],
+): Generator<readonly [index: number, pointer: Value, access: string]> {
+  for (const [index, type] of helper.arguments.entries()) {
+    if (ARGUMENT_TYPES[type].holds !== 'memory') continue;
+    const { access, nullable } = memoryOf(type);
+    const pointer = args[index]!;
+    if (pointer.region !== undefined) yield [index, pointer, access];
+    else if (nullable === 'never') throw new PathViolation(`R${index + 1} is no pointer`);
+  }
+}
+
+/** What a helper is asked: the bytes that it reads, and its numbers; addresses are the compiler's business. */
+function questionOf(inputs: Inputs, state: PathState, helper: Helper, args: readonly Value[]): Question {
+  const read: Term[][] = [];
+  for (const [index, pointer, access] of memoryArguments(helper, args)) {
+    if (access !== 'written')
+      read.push(readBytes(inputs, state, pointer, sizeOf(inputs, state, helper, index, args)));
+  }
+  const numbers = args.flatMap(({ term, region }) => (region === undefined ? [term] : []));
+  const kinds = args.map(({ region }) =>
+    region?.kind === 'map' ? `map ${inputs.mapNumber(region.map)}` : (region?.kind ?? 'number'),
+  );
+  return { shape: [...kinds, ...read.map(({ length }) => length)].join(), numbers, read };
+}
+
+/**
+ * Another program that asks the same gets the same answer, and one that asks something else any other.
+ * @throws {Split} where it depends on the input whether it is the same
+ */
+function foretoldAnswer(
+  state: PathState,
+  helper: string,
+  { shape, numbers, read }: Question,
+): Answer | undefined {
+  const { pool } = state;
+  const open = (state.foretold ?? []).filter(
+    (one) =>
+      one.helper === helper &&
+      one.question.shape === shape &&
+      !state.answers.some(({ name }) => name === one.name),
+  );
+  const asked = [...numbers, ...read.flat()];
+  return open.find(({ question }) => {
+    const before = [...question.numbers, ...question.read.flat()];
+    return state.decide(pool.all(asked.map((term, index) => pool.equal(term, before[index]!))));
+  });
 }
 
 /** A result of type int: a range of at most 2^20 numbers is an unknown of as many bits, so that it needs no condition. */

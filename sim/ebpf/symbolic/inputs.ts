@@ -25,6 +25,16 @@ export const DEFAULT_LIMITS: InputLimits = { shortest: 0, longest: 128, mostMeta
 /** No sk_buff is shorter: its Ethernet header has been read. */
 const SHORTEST_SKB = 14;
 
+/** How maps are called in the names of unknowns, where an object shares them with another one that was followed first. */
+export interface MapNaming {
+  /** The number that names a map. */
+  number(map: number): number;
+  /** The map of a number; undefined: the object has none. */
+  map(number: number): number | undefined;
+  /** Where a byte of a data section lies in the other object; undefined: nowhere. */
+  global(map: number, at: number): { readonly number: number; readonly at: number } | undefined;
+}
+
 export class Inputs {
   readonly pool: TermPool;
   readonly machine: Machine;
@@ -37,6 +47,8 @@ export class Inputs {
   readonly length: Term;
   readonly metaWords: Term;
   readonly #frozen: (map: number) => Uint8Array | undefined;
+  /** Undefined: maps are called by their own numbers. */
+  readonly #naming: MapNaming | undefined;
 
   constructor(
     pool: TermPool,
@@ -44,7 +56,9 @@ export class Inputs {
     hook: Hook,
     program: BpfProgram,
     limits: InputLimits = DEFAULT_LIMITS,
+    naming?: MapNaming,
   ) {
+    this.#naming = naming;
     this.pool = pool;
     this.machine = machine;
     this.hook = hook;
@@ -117,8 +131,30 @@ export class Inputs {
   /** A byte of a data section: as it is in the object where it is frozen, else unknown. */
   globalByte(map: number, at: number): Term {
     const frozen = this.#frozen(map);
-    return frozen === undefined
-      ? this.pool.unknown(8, `global${map}.${at}`)
-      : this.pool.constant(8, frozen[at] ?? 0);
+    if (frozen !== undefined) return this.pool.constant(8, frozen[at] ?? 0);
+    if (this.#naming === undefined) return this.pool.unknown(8, `global${map}.${at}`);
+    const shared = this.#naming.global(map, at);
+    const place = shared === undefined ? `.own${map}.${at}` : `${shared.number}.${shared.at}`;
+    return this.pool.unknown(8, `global${place}`);
+  }
+
+  /** Is another program followed after a first one, on the same inputs? */
+  get isSecond(): boolean {
+    return this.#naming !== undefined;
+  }
+
+  /** The number that names a map's unknowns. */
+  mapNumber(map: number): number {
+    return this.#naming?.number(map) ?? map;
+  }
+
+  /** The map that a number names; undefined: the object has none. */
+  mapOf(number: number): number | undefined {
+    return this.#naming === undefined ? number : this.#naming.map(number);
+  }
+
+  /** Names the unknowns of an entry. @param ordinal of those that a path has asked of the map, the how manieth */
+  entryName(map: number, ordinal: number): string {
+    return `map${this.mapNumber(map)}.${ordinal}`;
   }
 }

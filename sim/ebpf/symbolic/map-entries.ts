@@ -70,7 +70,7 @@ export function findEntry(
     const index = pool.concat([...key].reverse());
     if (!state.decide(pool.less(index, pool.constant(32, maxEntries)))) return undefined;
   }
-  const name = `map${map}.${own.length}`;
+  const name = inputs.entryName(map, own.length);
   const wasThere = ARRAYS.has(type) ? pool.true : pool.unknown(1, `${name}.there`);
   const isThere = state.decide(wasThere);
   const block = addBlock(state, {
@@ -124,16 +124,23 @@ export function updateEntry(
   }
   if (LRU.has(type)) state.assume(`map ${live.name} is not full`);
   else {
-    const isFull = state.pool.unknown(
-      1,
-      `full${map}.${state.entries.filter((one) => one.map === map).length}`,
-    );
-    if (state.decide(isFull)) return -E2BIG;
+    if (state.decide(isFull(inputs, state, map))) return -E2BIG;
   }
   const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
   storeValue(state, block, value);
   replace(state, entry, { ...entry, isThere: state.pool.true, block });
   return 0;
+}
+
+/** As full as it was before, unless entries came or went. */
+function isFull(inputs: Inputs, state: PathState, map: number): Term {
+  const changed = state.entries.filter((one) => one.map === map && one.isThere !== settledThere(state, one));
+  const made = changed.filter((one) => one.isThere === state.pool.true).length;
+  return state.pool.unknown(1, `full${inputs.mapNumber(map)}.${made}.${changed.length - made}`);
+}
+
+function settledThere(state: PathState, { wasThere }: MapEntryState): Term {
+  return state.knowledge.settle(wasThere);
 }
 
 function storeValue(state: PathState, block: number, value: readonly Term[]): void {

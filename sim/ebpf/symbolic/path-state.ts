@@ -87,9 +87,20 @@ export interface MapEntryState {
   readonly block: number;
 }
 
+/** What a helper is asked: the same question gets the same answer. */
+export interface Question {
+  /** What kinds of arguments it has, and how many bytes it reads through each. */
+  readonly shape: string;
+  readonly numbers: readonly Term[];
+  readonly read: readonly (readonly Term[])[];
+}
+
 /** What a helper answered that no program can foresee. */
 export interface Answer {
   readonly helper: string;
+  /** Begins the names of its unknowns. */
+  readonly name: string;
+  readonly question: Question;
   /** The path's how manieth question. */
   readonly ordinal: number;
   readonly result: Term | undefined;
@@ -132,6 +143,8 @@ export class PathState {
   readonly blocks: Block[];
   entries: readonly MapEntryState[];
   answers: readonly Answer[];
+  /** What helpers answered a program before this one, on the same inputs. */
+  foretold: readonly Answer[] | undefined;
   decisions: Decision | undefined;
   /** Instructions so far. */
   steps = 0;
@@ -140,6 +153,8 @@ export class PathState {
   tailCalls = 0;
   /** The target that the last redirect stored. */
   redirect: Term | undefined;
+  /** What `redirect` is the number of, and the flags that decide where at the device the frame goes. */
+  via: { readonly what: 'device' | 'peer' | 'CPU' | 'socket'; readonly flags: Term | undefined } | undefined;
   /** What the last redirect returned where its helper did not know the flags, and why. */
   refusal: { readonly returned: number; readonly reason: string } | undefined;
   /** Queues that were written, and how often. */
@@ -162,6 +177,7 @@ export class PathState {
           readonly hook: Hook;
           readonly program: number;
           readonly packet: PacketState;
+          readonly knowledge?: Knowledge;
         },
   ) {
     this.pool = from.pool;
@@ -170,7 +186,7 @@ export class PathState {
     const { packet } = from;
     this.packet = { ...packet, bytes: packet.bytes.copy() };
     if (!(from instanceof PathState)) {
-      this.knowledge = new Knowledge(from.pool);
+      this.knowledge = from.knowledge ?? new Knowledge(from.pool);
       this.values = new Map();
       this.registers = new Array(11).fill(undefined);
       this.frames = [];
@@ -194,11 +210,13 @@ export class PathState {
     this.blocks = from.blocks.map((one) => ({ ...one, memory: one.memory.copy() }));
     this.entries = from.entries;
     this.answers = from.answers;
+    this.foretold = from.foretold;
     this.decisions = from.decisions;
     this.steps = from.steps;
     this.splits = from.splits;
     this.tailCalls = from.tailCalls;
     this.redirect = from.redirect;
+    this.via = from.via;
     this.refusal = from.refusal;
     for (const [map, count] of from.pushed) this.pushed.set(map, count);
     this.networkOffset = from.networkOffset;

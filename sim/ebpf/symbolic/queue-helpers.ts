@@ -22,7 +22,7 @@ function next(inputs: Inputs, state: PathState, map: number): MapEntryState | un
   const left = own.find((one) => one.isThere === pool.true);
   if (left !== undefined) return left;
   if (own.some((one) => isConst(one.wasThere) || !state.decide(one.wasThere))) return undefined;
-  const name = `map${map}.${own.length}`;
+  const name = inputs.entryName(map, own.length);
   const wasThere = pool.unknown(1, `${name}.there`);
   const isThere = own.length < inputs.machine.maps[map]!.definition.maxEntries && state.decide(wasThere);
   const size = inputs.machine.maps[map]!.valueSize;
@@ -73,7 +73,7 @@ const push: SymbolicHelper = (inputs, state, [map, , flags]) => {
   if (
     !taken &&
     wanted === 0n &&
-    state.decide(pool.unknown(1, `full${index}.${state.pushed.get(index) ?? 0}`))
+    state.decide(pool.unknown(1, `full${inputs.mapNumber(index)}.${state.pushed.get(index) ?? 0}`))
   ) {
     return pool.constant(64, -E2BIG);
   }

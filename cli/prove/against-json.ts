@@ -1,0 +1,125 @@
+/** What `prove --against --json` prints. */
+import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
+import {
+  exactly,
+  flag,
+  list,
+  nonNegative,
+  object,
+  oneOf,
+  optional,
+  type Schema,
+  text,
+} from '../../sim/runtime/schema.ts';
+import { type ClassJson, classToJson, diffClassShape } from '../diff/report-json.ts';
+import type { AgainstProgram, AgainstReport } from './against.ts';
+import type { ProveVerdict } from './report.ts';
+
+export interface ProveAgainstJson {
+  readonly version: 1;
+  readonly verdict: ProveVerdict;
+  readonly reason: string;
+  readonly interrupted?: boolean;
+  readonly old: string;
+  readonly new: string;
+  readonly unpaired: readonly string[];
+  readonly programs: readonly ProgramJson[];
+}
+
+interface ProgramJson {
+  readonly name: string;
+  readonly verdict: ProveVerdict;
+  readonly reason: string;
+  /** Paths of the old build, and pairs of paths whose conditions meet. */
+  readonly paths: number;
+  readonly pairs: number;
+  readonly seconds: number;
+  readonly classes: readonly (ClassJson & { readonly confirmedBy: readonly EngineName[] })[];
+  readonly notCompared: readonly string[];
+  readonly assumptions: readonly string[];
+  readonly solver: { readonly queries: number; readonly undecided: number; readonly seconds: number };
+}
+
+/** What all programs together come to. */
+export function againstVerdict(
+  { unpaired, programs }: AgainstReport,
+  interrupted: boolean,
+): { readonly verdict: ProveVerdict; readonly reason: string } {
+  const [alone] = unpaired;
+  if (alone !== undefined) return { verdict: 'fail', reason: alone };
+  const failed = programs.find((one) => one.verdict === 'fail');
+  if (failed !== undefined) return { verdict: 'fail', reason: `${failed.name}: ${failed.reason}` };
+  if (interrupted) return { verdict: 'incomplete', reason: 'it was interrupted' };
+  const open = programs.find((one) => one.verdict === 'incomplete');
+  if (open !== undefined) return { verdict: 'incomplete', reason: `${open.name}: ${open.reason}` };
+  return { verdict: 'pass', reason: 'both builds treat all packets alike' };
+}
+
+export function proveAgainstJson(report: AgainstReport, interrupted: boolean): ProveAgainstJson {
+  const { old, new: next, unpaired, programs } = report;
+  return {
+    version: 1,
+    ...againstVerdict(report, interrupted),
+    ...(interrupted ? { interrupted: true } : {}),
+    ...{ old, new: next, unpaired },
+    programs: programs.map(programToJson),
+  };
+}
+
+function programToJson(program: AgainstProgram): ProgramJson {
+  const { name, verdict, reason, proof, report, confirmedBy, files } = program;
+  const counts = proof?.counts;
+  return {
+    ...{ name, verdict, reason },
+    paths: proof?.paths ?? 0,
+    pairs: proof?.pairs ?? 0,
+    seconds: proof?.seconds ?? 0,
+    classes: (report?.classes ?? []).map((one, at) => ({
+      ...classToJson(report!.pair, one, files[at]),
+      confirmedBy: confirmedBy[at] ?? [],
+    })),
+    notCompared: proof?.notCompared ?? [],
+    assumptions: proof?.assumptions ?? [],
+    solver: {
+      queries: counts?.queries ?? 0,
+      undecided: counts?.unknown ?? 0,
+      seconds: (counts?.solverTime ?? 0) / 1000,
+    },
+  };
+}
+
+const verdict: Schema<ProveVerdict> = oneOf('pass', 'fail', 'incomplete');
+
+/** Published as docs/schema/prove-against.json. */
+export const proveAgainstShape: Schema<ProveAgainstJson> = object<ProveAgainstJson>({
+  version: exactly(1, 'expected 1'),
+  verdict,
+  reason: text,
+  interrupted: optional(flag),
+  old: text,
+  new: text,
+  unpaired: list(text),
+  programs: list(
+    object<ProgramJson>({
+      name: text,
+      verdict,
+      reason: text,
+      paths: nonNegative,
+      pairs: nonNegative,
+      seconds: nonNegative,
+      classes: list(
+        object<ProgramJson['classes'][number]>({
+          ...diffClassShape,
+          confirmedBy: list(oneOf(...ENGINE_NAMES)),
+        }),
+      ),
+      notCompared: list(text),
+      assumptions: list(text),
+      solver: object<ProgramJson['solver']>({
+        queries: nonNegative,
+        undecided: nonNegative,
+        seconds: nonNegative,
+      }),
+    }),
+  ),
+});

@@ -1,0 +1,245 @@
+/**
+ * Two builds of a program, for all packets: every path of the first one, and on its inputs the second one's, whose ends are
+ * held against each other. Where they may differ, an input is made that both are to run.
+ */
+import { calledHelpers } from '../../../sim/ebpf/called-helpers.ts';
+import { HELPERS } from '../../../sim/ebpf/helpers/index.ts';
+import { Evaluator } from '../../../sim/ebpf/symbolic/evaluate.ts';
+import { DEFAULT_EXPLORE_LIMITS, explore, follow } from '../../../sim/ebpf/symbolic/explore.ts';
+import { Feasibility, type FeasibilityCounts } from '../../../sim/ebpf/symbolic/feasibility.ts';
+import { DEFAULT_LIMITS, Inputs } from '../../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../../sim/ebpf/symbolic/path-state.ts';
+import { startSecond } from '../../../sim/ebpf/symbolic/second-run.ts';
+import { type Term, unknownsOf } from '../../../sim/ebpf/symbolic/term.ts';
+import { TermPool } from '../../../sim/ebpf/symbolic/term-pool.ts';
+import { openMachine } from '../../../sim/engines/machine-program.ts';
+import type { Stimulus } from '../../../sim/packet/packet-batch.ts';
+import type { World } from '../../../sim/runtime/world.ts';
+import type { BuildPair } from '../../diff/pair.ts';
+import { assumptionsOf } from '../assumptions.ts';
+import type { ProveOptions } from '../paths.ts';
+import { commonWitness } from './common-witness.ts';
+import { namingAfter } from './map-names.ts';
+import { type Ended, isUnwritten, NotCompared, outcomeDifferences } from './outcome-differences.ts';
+
+/** An input on which two builds should differ. */
+export interface Suspect {
+  /** What of the outcome. */
+  readonly what: string;
+  readonly world: World;
+  readonly stimulus: Stimulus;
+}
+
+export interface AgainstProof {
+  /** Are both proved equal? Undefined: there are suspects, or something is open. */
+  readonly isEqual: boolean;
+  readonly suspects: readonly Suspect[];
+  /** Why it is not proved that nothing else differs. */
+  readonly open: string | undefined;
+  /** Paths of the first, and pairs of paths whose conditions meet. */
+  readonly paths: number;
+  readonly pairs: number;
+  readonly notCompared: readonly string[];
+  readonly assumptions: readonly string[];
+  readonly counts: FeasibilityCounts;
+  readonly seconds: number;
+}
+
+export type AgainstOptions = Pick<
+  ProveOptions,
+  'solver' | 'limits' | 'paths' | 'time' | 'stopped' | 'now'
+> & {
+  /** What globals and read-only data of both hold, where the user says so; default: what the objects say. */
+  readonly globals?: World['globals'];
+  readonly onProgress?: (progress: { readonly paths: number; readonly pairs: number }) => void;
+};
+
+const DEFAULT_TIME = 60_000;
+/** Inputs that are to be run, and those of one kind of difference. */
+const MOST_SUSPECTS = 12;
+const MOST_OF_A_KIND = 3;
+
+const STACK = 'the outcome depends on bytes of the stack that nobody wrote';
+/** Values that are drawn for bytes which no condition asks for, before the solver is asked. */
+const DRAWS = 200;
+
+/** @throws {EngineError} where the machine cannot run one of them */
+export async function proveAgainst(pair: BuildPair, options: AgainstOptions): Promise<AgainstProof> {
+  return new AgainstRun(pair, options).run();
+}
+
+class AgainstRun {
+  readonly #options: AgainstOptions;
+  readonly #now: () => number;
+  readonly #first: Inputs;
+  readonly #second: Inputs;
+  readonly #programs: readonly [number, number];
+  readonly #feasibility: Feasibility;
+  readonly #suspects: Suspect[] = [];
+  readonly #kinds = new Map<string, number>();
+  readonly #notCompared = new Set<string>();
+  readonly #ended: PathState[] = [];
+  #open: string | undefined;
+  #pairs = 0;
+  #random = 1;
+
+  constructor(pair: BuildPair, options: AgainstOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    const { globals } = options;
+    const world = globals === undefined ? {} : { globals };
+    const opened = [openMachine(pair.old, world, {}), openMachine(pair.new, world, {})] as const;
+    const pool = new TermPool();
+    const limits = options.limits ?? DEFAULT_LIMITS;
+    const [a, b] = opened;
+    const [one, other] = [a.entries[0]!, b.entries[0]!];
+    this.#programs = [one.program, other.program];
+    this.#first = new Inputs(pool, a.machine, one.hook, a.machine.object.programs[one.program]!, limits);
+    const naming = namingAfter(a.machine, b.machine);
+    const program = b.machine.object.programs[other.program]!;
+    this.#second = new Inputs(pool, b.machine, other.hook, program, limits, naming);
+    this.#feasibility = new Feasibility(options.solver, this.#now);
+  }
+
+  async run(): Promise<AgainstProof> {
+    const started = this.#now();
+    const { time = DEFAULT_TIME, paths, stopped = () => false } = this.#options;
+    const deadline = started + time;
+    const limits = { ...DEFAULT_EXPLORE_LIMITS, ...(paths === undefined ? {} : { paths }), deadline };
+    const isOver = (): boolean => stopped() || this.#suspects.length >= MOST_SUSPECTS;
+    this.#openByVariables();
+    let count = 0;
+    const { cut } = await explore(this.#first, this.#programs[0], this.#feasibility, {
+      ...{ limits, now: this.#now, stopped: isOver, keepsArrivals: false },
+      onPath: async (first) => {
+        count++;
+        this.#ended.push(first);
+        if (first.end?.kind === 'not followed') {
+          this.#open ??= `a path ends before the program does: ${first.end.reason}`;
+          return;
+        }
+        const second = await explore(this.#second, this.#programs[1], this.#feasibility, {
+          ...{ limits, now: this.#now, stopped: isOver, keepsArrivals: false },
+          start: startSecond(this.#second, this.#programs[1], first),
+          onPath: (state) => this.#compare({ inputs: this.#first, state: first }, state),
+        });
+        if (second.cut !== undefined) this.#open ??= `not every path was followed: ${second.cut}`;
+        this.#options.onProgress?.({ paths: count, pairs: this.#pairs });
+      },
+    });
+    if (cut !== undefined) this.#open ??= `not every path was followed: ${cut}`;
+    this.#listNotCompared();
+    return {
+      isEqual: this.#suspects.length === 0 && this.#open === undefined,
+      suspects: this.#suspects,
+      open: this.#open,
+      paths: count,
+      pairs: this.#pairs,
+      notCompared: [...this.#notCompared],
+      assumptions: assumptionsOf(this.#first, this.#ended, [], []),
+      counts: this.#feasibility.counts,
+      seconds: (this.#now() - started) / 1000,
+    };
+  }
+
+  async #compare(first: Ended, state: PathState): Promise<void> {
+    this.#pairs++;
+    const second: Ended = { inputs: this.#second, state };
+    for (const one of state.assumptions) first.state.assume(one);
+    if (state.constraints.some(({ condition }) => isUnwritten(condition))) {
+      this.#open ??= STACK;
+      return;
+    }
+    let differences: ReturnType<typeof outcomeDifferences>;
+    try {
+      differences = outcomeDifferences(first, second);
+    } catch (error) {
+      if (!(error instanceof NotCompared)) throw error;
+      this.#open ??= `the ends of two paths were not compared: ${error.message}`;
+      return;
+    }
+    this.#openByCalls(first.state, state);
+    for (const { what, condition } of differences) {
+      if (isUnwritten(condition)) {
+        this.#open ??= STACK;
+        continue;
+      }
+      const kind = this.#kinds.get(what) ?? 0;
+      if (kind >= MOST_OF_A_KIND || this.#suspects.length >= MOST_SUSPECTS) continue;
+      const child = this.#drawn(state, condition) ?? (await follow(state, condition, this.#feasibility));
+      if (child === undefined) continue;
+      child.end = state.end;
+      const made = commonWitness(first, { inputs: this.#second, state: child }, this.#options.globals);
+      if (typeof made === 'string') {
+        this.#open ??= `${what} may differ: ${made}`;
+        continue;
+      }
+      this.#kinds.set(what, kind + 1);
+      this.#suspects.push({ what, ...made });
+    }
+  }
+
+  /** Most packets of a path show a fault in a checksum, and the solver takes long to see it. */
+  #drawn(state: PathState, condition: Term): PathState | undefined {
+    if (state.values === undefined) return undefined;
+    const asked = new Set(state.constraints.flatMap((one) => [...unknownsOf(one.condition)]));
+    const free = [...unknownsOf(condition)].filter((one) => !asked.has(one));
+    const values = new Map(state.values);
+    for (let draw = 0; draw < DRAWS && free.length > 0; draw++) {
+      for (const one of free) values.set(one, BigInt.asUintN(one.width, BigInt(this.#draw())));
+      if (!new Evaluator(values).isTrue(condition)) continue;
+      const child = state.copy();
+      child.knowledge.add(condition, state.origin);
+      child.values = values;
+      return child;
+    }
+    return undefined;
+  }
+
+  #draw(): number {
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) | 0;
+    return this.#random >>> 8;
+  }
+
+  /** Where a variable starts otherwise, the first packet may go another way. */
+  #openByVariables(): void {
+    for (const [map, { global, name }] of this.#first.machine.object.maps.entries()) {
+      const other = this.#second.mapOf(map);
+      const theirs = other === undefined ? undefined : this.#second.machine.object.maps[other]!.global;
+      if (global === undefined || global.readOnly || theirs === undefined) continue;
+      for (const [variable, { offset, size }] of global.variables) {
+        const same = theirs.variables.get(variable);
+        if (same?.size !== size) continue;
+        const [a, b] = [
+          global.bytes.subarray(offset, offset + size),
+          theirs.bytes.subarray(same.offset, same.offset + size),
+        ];
+        if (Buffer.compare(a, b) !== 0)
+          this.#open ??= `${name}: ${variable} starts with other values in one build`;
+      }
+    }
+  }
+
+  /** Calls that only one of the builds makes may have effects that nobody sees here; those that ask for the time have none. */
+  #openByCalls(first: PathState, second: PathState): void {
+    const [mine, theirs] = [first, second].map(({ answers }) => new Set(answers.map(({ name }) => name)));
+    for (const { helper, name } of [...first.answers, ...second.answers]) {
+      if (mine!.has(name) && theirs!.has(name)) continue;
+      const record = [...HELPERS.values()].find((one) => one.name === helper);
+      if (record?.effects.dependsOn.length === 0)
+        this.#open ??= `the builds call ${helper} with other arguments`;
+    }
+  }
+
+  #listNotCompared(): void {
+    for (const { machine } of [this.#first, this.#second]) {
+      for (const { name } of calledHelpers(machine.object)) {
+        if (name === 'bpf_trace_printk' || name === 'bpf_trace_vprintk') this.#notCompared.add('trace lines');
+      }
+      for (const { name, definition } of machine.maps) {
+        if (definition.type === 'RINGBUF' || definition.type === 'PERF_EVENT_ARRAY')
+          this.#notCompared.add(`events in map ${name}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,259 @@
+/** In what the ends of two paths over the same inputs may differ, as conditions over these inputs. */
+import { blockByte, packetByte } from '../../../sim/ebpf/symbolic/access.ts';
+import { contextByte } from '../../../sim/ebpf/symbolic/context-fields.ts';
+import type { Inputs } from '../../../sim/ebpf/symbolic/inputs.ts';
+import type { Knowledge } from '../../../sim/ebpf/symbolic/knowledge.ts';
+import type { PathState } from '../../../sim/ebpf/symbolic/path-state.ts';
+import { isConst, type Term, unknownsOf } from '../../../sim/ebpf/symbolic/term.ts';
+import { DELIVERY, deliveryOf } from '../../../sim/runtime/delivery.ts';
+
+/** A path that has ended, and the inputs of its program. */
+export interface Ended {
+  readonly inputs: Inputs;
+  readonly state: PathState;
+}
+
+export interface OutcomeDifference {
+  /** `action`, `byte 12 of the packet`, `map flows`. */
+  readonly what: string;
+  /** When they differ. */
+  readonly condition: Term;
+}
+
+/** Nothing can be said about what follows. */
+export class NotCompared extends Error {}
+
+/**
+ * @param second its knowledge is that of both
+ * @throws {NotCompared} where ends cannot be held against each other
+ */
+export function outcomeDifferences(first: Ended, second: Ended): OutcomeDifference[] {
+  const { end: a } = first.state;
+  const { end: b } = second.state;
+  const { pool } = first.inputs;
+  for (const end of [a, b]) if (end?.kind === 'not followed') throw new NotCompared(end.reason);
+  if (a?.kind !== 'exit' || b?.kind !== 'exit') {
+    return a?.kind === b?.kind
+      ? []
+      : [{ what: 'whether the machine stops the program', condition: pool.true }];
+  }
+  if (first.state.leaks || second.state.leaks) throw new NotCompared('an address leaves as a number');
+  const found = new Differences(first.inputs, second.state.knowledge);
+  found.words('action', [a.action], [b.action]);
+  const action = second.state.knowledge.only(a.action);
+  const { hook } = first.inputs;
+  const delivery = action === undefined ? undefined : deliveryOf(hook, Number(BigInt.asIntN(32, action)));
+  // Bytes of a frame that is dropped are nobody's.
+  if (delivery !== DELIVERY.dropped) frames(found, first, second);
+  if (delivery === undefined || delivery === DELIVERY.redirected) targets(found, first, second);
+  maps(found, first, second);
+  variables(found, first, second);
+  return found.all;
+}
+
+/** Collects conditions; what is equal by itself is left out. */
+class Differences {
+  readonly all: OutcomeDifference[] = [];
+  readonly #inputs: Inputs;
+  readonly #knowledge: Knowledge;
+
+  constructor(inputs: Inputs, knowledge: Knowledge) {
+    this.#inputs = inputs;
+    this.#knowledge = knowledge;
+  }
+
+  only(term: Term): number | undefined {
+    const only = this.#knowledge.only(term);
+    return only === undefined ? undefined : Number(only);
+  }
+
+  add(what: string, condition: Term): void {
+    const settled = this.#knowledge.settle(condition);
+    if (!isConst(settled) || settled.value === 1n) this.all.push({ what, condition });
+  }
+
+  /** Terms of the same width in pairs, put together where they lie side by side, so that halves of one word meet. */
+  words(what: string, a: readonly Term[], b: readonly Term[], inside: Term = this.#inputs.pool.true): void {
+    const { pool } = this.#inputs;
+    for (let at = 0; at < a.length; ) {
+      if (a[at] === b[at]) {
+        at++;
+        continue;
+      }
+      let end = at + 1;
+      while (end < a.length && end - at < 8 && a[end] !== b[end]) end++;
+      const [one, other] = [pool.concat(a.slice(at, end)), pool.concat(b.slice(at, end))];
+      this.add(what, pool.and(inside, pool.not(pool.equal(one, other))));
+      at = end;
+    }
+  }
+
+  /** Bytes with their places, of which only those before a length count. */
+  bytesBefore(
+    what: (at: number) => string,
+    length: Term,
+    count: number,
+    a: (at: number) => Term,
+    b: (at: number) => Term,
+  ): void {
+    const { pool } = this.#inputs;
+    const least = Number(this.#knowledge.range(length).min);
+    for (let at = 0; at < count; at++) {
+      if (a(at) === b(at)) continue;
+      let end = at + 1;
+      while (end < least && end - at < 8 && a(end) !== b(end)) end++;
+      const places = Array.from({ length: end - at }, (_, index) => at + index);
+      const inside = end <= least ? pool.true : pool.less(pool.constant(64, at), length);
+      this.words(what(at), places.map(a), places.map(b), inside);
+      at = end - 1;
+    }
+  }
+}
+
+function frames(found: Differences, first: Ended, second: Ended): void {
+  const { pool } = first.inputs;
+  const length = ({ state: { packet } }: Ended): Term => pool.subtract(packet.end, packet.data);
+  const [long, other] = [length(first), length(second)];
+  if (long !== other) found.add('the length of the packet', pool.not(pool.equal(long, other)));
+  const starts = [first, second].map(({ state }) => found.only(state.packet.data));
+  const [from, to] = starts;
+  if (from === undefined || to === undefined)
+    throw new NotCompared('the frame begins at a place that is not known');
+  const most = Number(second.state.knowledge.range(long).max);
+  found.bytesBefore(
+    (at) => `byte ${at} of the packet`,
+    long,
+    most,
+    (at) => packetByte(first.inputs, first.state, from + at),
+    (at) => packetByte(second.inputs, second.state, to + at),
+  );
+  if (first.inputs.hook === 'xdp') metadata(found, first, second, from, to);
+  else context(found, first, second);
+}
+
+function metadata(found: Differences, first: Ended, second: Ended, from: number, to: number): void {
+  const { pool } = first.inputs;
+  const size = ({ state: { packet } }: Ended): Term => pool.subtract(packet.data, packet.meta);
+  const [long, other] = [size(first), size(second)];
+  if (long !== other) found.add('the length of the metadata', pool.not(pool.equal(long, other)));
+  found.bytesBefore(
+    () => 'metadata',
+    long,
+    Math.min(255, Number(second.state.knowledge.range(long).max)),
+    (at) => packetByte(first.inputs, first.state, from - 1 - at),
+    (at) => packetByte(second.inputs, second.state, to - 1 - at),
+  );
+}
+
+function context(found: Differences, first: Ended, second: Ended): void {
+  const written = new Set([...first.state.context.written(), ...second.state.context.written()]);
+  const fields = new Set([...written].map((at) => at & ~3));
+  for (const field of fields) {
+    const [a, b] = [first, second].map(({ inputs, state }) =>
+      [3, 2, 1, 0].map((index) => contextByte(inputs, state, field + index)),
+    );
+    found.words(`__sk_buff.${first.inputs.layout.field(field)}`, a!, b!);
+  }
+}
+
+function targets(found: Differences, first: Ended, second: Ended): void {
+  const [a, b] = [first.state.redirect, second.state.redirect];
+  if (a === undefined && b === undefined) return;
+  if (first.state.via?.what !== second.state.via?.what)
+    throw new NotCompared('one redirects to a device, the other to something else of the same number');
+  const [flags, others] = [first.state.via?.flags, second.state.via?.flags];
+  if (flags !== undefined && others !== undefined) found.words('flags of the redirect', [flags], [others]);
+  if (a === undefined || b === undefined) found.add('the target of the redirect', first.inputs.pool.true);
+  else found.words('the target of the redirect', [a], [b]);
+}
+
+/** Entries that either path has asked for: those of the first come first in the second, in the same order. */
+function maps(found: Differences, first: Ended, second: Ended): void {
+  const { pool } = first.inputs;
+  for (const entry of first.state.entries) {
+    if (second.inputs.mapOf(entry.map) === undefined && isChanged(first, entry))
+      found.add(`map ${first.inputs.machine.maps[entry.map]!.name}, which only one has`, pool.true);
+  }
+  const ordinals = new Map<number, number>();
+  for (const entry of second.state.entries) {
+    const ordinal = ordinals.get(entry.map) ?? 0;
+    ordinals.set(entry.map, ordinal + 1);
+    const { name } = second.inputs.machine.maps[entry.map]!;
+    const number = second.inputs.mapNumber(entry.map);
+    const theirs = first.inputs.machine.maps[number];
+    if (theirs === undefined) {
+      if (isChanged(second, entry)) found.add(`map ${name}, which only one has`, pool.true);
+      continue;
+    }
+    const before = first.state.entries.filter((one) => one.map === number)[ordinal];
+    const was = second.state.knowledge.settle(entry.wasThere);
+    const [isThere, isThereToo] = [before?.isThere ?? was, entry.isThere];
+    if (isThere !== isThereToo) {
+      found.words(`an entry of map ${name}`, [isThere], [isThereToo]);
+      continue;
+    }
+    if (isThere !== pool.true) continue;
+    const unknown = second.inputs.entryName(entry.map, ordinal);
+    const places = Array.from({ length: theirs.valueSize }, (_, at) => at);
+    found.words(
+      `a value of map ${name}`,
+      places.map((at) =>
+        before === undefined
+          ? pool.unknown(8, `${unknown}.${at}`)
+          : blockByte(first.inputs, first.state, before.block, at),
+      ),
+      places.map((at) => blockByte(second.inputs, second.state, entry.block, at)),
+    );
+  }
+  const numbers = new Set([
+    ...[...first.state.pushed.keys()].map((map) => first.inputs.mapNumber(map)),
+    ...[...second.state.pushed.keys()].map((map) => second.inputs.mapNumber(map)),
+  ]);
+  for (const number of numbers) {
+    const other = second.inputs.mapOf(number);
+    const counts = [first.state.pushed.get(number), other === undefined ? 0 : second.state.pushed.get(other)];
+    if (counts[0] !== counts[1]) found.add('what is put into a queue', pool.true);
+    else throw new NotCompared('both put something into a queue');
+  }
+}
+
+function isChanged({ state }: Ended, { block, isThere, wasThere }: PathState['entries'][number]): boolean {
+  return state.blocks[block]!.memory.written().length > 0 || isThere !== state.knowledge.settle(wasThere);
+}
+
+/** Variables that both have, by name: where each lies is the compiler's business. */
+function variables(found: Differences, first: Ended, second: Ended): void {
+  for (const [map, { global, name }] of first.inputs.machine.object.maps.entries()) {
+    if (global === undefined || global.readOnly) continue;
+    const other = second.inputs.mapOf(map);
+    const theirs = other === undefined ? undefined : second.inputs.machine.object.maps[other]!.global;
+    if (other === undefined || theirs === undefined) continue;
+    const [mine, yours] = [blockOf(first, map), blockOf(second, other)];
+    if (mine === undefined && yours === undefined) continue;
+    for (const [variable, { offset, size }] of global.variables) {
+      const same = theirs.variables.get(variable);
+      if (same?.size !== size) continue;
+      const places = Array.from({ length: size }, (_, at) => at);
+      found.words(
+        `${name}: ${variable}`,
+        places.map((at) => globalNow(first, map, mine, offset + at)),
+        places.map((at) => globalNow(second, other, yours, same.offset + at)),
+      );
+    }
+  }
+}
+
+function blockOf({ state }: Ended, map: number): number | undefined {
+  const block = state.blocks.findIndex((one) => one.what === 'globals' && one.map === map);
+  return block < 0 ? undefined : block;
+}
+
+function globalNow({ inputs, state }: Ended, map: number, block: number | undefined, at: number): Term {
+  return block === undefined ? inputs.globalByte(map, at) : blockByte(inputs, state, block, at);
+}
+
+/** Does a condition hang on bytes of the stack that nobody wrote? */
+export function isUnwritten(condition: Term): boolean {
+  for (const { name } of unknownsOf(condition)) if (name.startsWith('unwritten.')) return true;
+  return false;
+}
