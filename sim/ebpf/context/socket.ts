@@ -109,8 +109,10 @@ export function maySocketBeRead(offset: number, size: number, full: boolean): bo
     return offset + size <= SOCKET.dstPort + 2 || (offset === SOCKET.dstPort && size === 4);
   }
   const field = offset & ~3;
-  const whole = field === SOCKET.boundDevIf || field === SOCKET.mark || field === SOCKET.priority;
-  return whole ? size === 4 : size <= 4;
+  if (field === SOCKET.boundDevIf || field === SOCKET.mark || field === SOCKET.priority) return size === 4;
+  // Of addresses any part may be read, of numbers the lowest bytes (`bpf_ctx_narrow_access_ok`).
+  const isAddress = field >= SOCKET.srcIp4 && field < SOCKET.state && field !== SOCKET.srcPort;
+  return size <= 4 && (isAddress || offset === field);
 }
 
 /** `struct bpf_tcp_sock`. */
@@ -128,7 +130,7 @@ export const TCP_SOCKET = {
 /** `bpf_tcp_sock_is_valid_access` */
 export function mayTcpSocketBeRead(offset: number, size: number): boolean {
   if (offset < 0 || offset + size > TCP_SOCKET.size || offset % size !== 0) return false;
-  const wide = offset === TCP_SOCKET.bytesReceived || offset === TCP_SOCKET.bytesAcked;
+  const wide = offset >= TCP_SOCKET.bytesReceived && offset < TCP_SOCKET.bytesAcked + 8;
   return size === (wide ? 8 : 4);
 }
 
