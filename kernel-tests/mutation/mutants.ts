@@ -1,8 +1,8 @@
 /**
  * The mutants of a source file: small changes that a test should notice, found in its syntax tree.
  *
- * Left alone: types, imports, text (string and template literals: messages are not behaviour that this measures), and
- * names of properties.
+ * Left alone: types, imports, text (string and template literals: messages are not behaviour that this measures), names of
+ * properties, and what reference models hold for tests: their example packets, and what the generator is to aim at.
  */
 import ts from 'typescript';
 
@@ -57,6 +57,9 @@ const OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly (readonly [mutator: string,
     [S.GreaterThanGreaterThanEqualsToken, [['assignment', '<<=']]],
     [S.GreaterThanGreaterThanGreaterThanEqualsToken, [['assignment', '<<=']]],
   ]);
+
+/** Properties of a program's definition that are input for tests. */
+const FOR_TESTS: ReadonlySet<string> = new Set(['examples', 'hints']);
 
 function isText(node: ts.Expression): boolean {
   if (ts.isParenthesizedExpression(node)) return isText(node.expression);
@@ -154,7 +157,8 @@ export function mutantsOf(file: string, text: string): Mutant[] {
       ts.isInterfaceDeclaration(node) ||
       ts.isTypeAliasDeclaration(node) ||
       ts.isImportDeclaration(node) ||
-      ts.isExportDeclaration(node)
+      ts.isExportDeclaration(node) ||
+      (ts.isPropertyAssignment(node) && FOR_TESTS.has(node.name.getText()))
     )
       return;
     mutate(node);

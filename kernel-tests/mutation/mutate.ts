@@ -73,7 +73,7 @@ function copyTree(): string {
 }
 
 const isSource = (file: string): boolean =>
-  /^(sim|verify)\/.*\.ts$/.test(file) && !/\.test\.ts$|\.d\.ts$|\/test-support\//.test(file);
+  /^(sim|verify)\/.*\.ts$/.test(file) && !/\.test\.ts$|\.d\.ts$|-examples\.ts$|\/test-support\//.test(file);
 /** Suites of `check`, `diff` and `prove`, on programs that they compile. */
 const SUITES: ReadonlySet<string> = new Set(
   ['aim', 'check', 'checksum-specimens', 'diff', 'old-kernels', 'prove-specimens', 'specimens'].map(

@@ -44,6 +44,7 @@ describe('the mutants of a file', () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a program
     'const a = `${b} and ${c}` + d;',
     'const a = { 1: b };',
+    'const a = { hints: { ports: [1] }, examples: () => [packet(1)] };',
     'class A extends B { constructor() { super(); } }',
   ])('are none in %s', (text) => {
     expect(changes(text)).toEqual([]);
