@@ -231,6 +231,12 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     ...forms(NOT_WRITABLE, (path) => ['corpus', 'generate', '--runs', '3', '--out', path]),
     [['corpus', 'generate'], /required option '--out <file>' not specified/],
     [['corpus', 'generate', 'icmp_echo', 'more', '--out', 'new'], /Expected 1 argument but got 2/],
+    [['corpus', 'generate', 'icmp_echo', '--out', 'new', '--map', 'nope=none.json'], /nope/],
+    [
+      ['corpus', 'generate', 'icmp_echo', '--out', 'new', '--max-entries', 'nope=5'],
+      /--max-entries nope: no such map/,
+    ],
+    [['corpus', 'generate', 'icmp_echo', '--out', 'new', '--world', 'missing'], /missing: no such file/],
   ],
   'corpus convert, and --packets': [
     ...forms(NOT_CAPTURES, (file) => ['corpus', 'convert', file, '--out', 'new.hex']),

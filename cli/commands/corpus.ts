@@ -35,6 +35,7 @@ import {
   maxEntriesOption,
   type PlacedProgram,
   placePrograms,
+  statesWorld,
   type WorldOptions,
   worldOption,
   worldsIn,
@@ -62,11 +63,12 @@ export function registerCorpus(program: Command): void {
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
     .option('--seed <seed>', 'any text; the same seed gives the same packets')
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
+    .option('--no-guide', 'generate without looking for uncovered branches first')
     .addOption(
       new Option(
         '--complete',
         'one packet for each path of the program, with the world that it takes (needs the package z3-solver)',
-      ).conflicts(['runs', 'seed', 'anyLength', 'world', 'aim']),
+      ).conflicts(['runs', 'seed', 'anyLength', 'guide', 'world', 'map', 'maxEntries', 'aim']),
     )
     .option(
       '--time <time>',
@@ -75,6 +77,8 @@ export function registerCorpus(program: Command): void {
       60,
     )
     .addOption(worldOption())
+    .addOption(mapOption())
+    .addOption(maxEntriesOption())
     .addOption(aimOption())
     .addOption(cflagsOption())
     .addOption(clangOption())
@@ -148,7 +152,8 @@ async function generate(
     anyLength?: boolean;
     complete?: boolean;
     time: number;
-  } & Pick<WorldOptions, 'world' | 'aim'>,
+    guide: boolean;
+  } & WorldOptions,
 ): Promise<void> {
   if (options.complete === true) {
     if (name === undefined) throw inputFailure('--complete follows the paths of a program: name one');
@@ -158,12 +163,12 @@ async function generate(
   }
   const format = formatToWrite(options.out);
   const named = name === undefined ? NO_PROGRAM : await oneProgram(name);
-  const [placed] = placePrograms([named], { ...options, map: [], maxEntries: [] }) as [PlacedProgram];
+  const [placed] = placePrograms([named], options) as [PlacedProgram];
   const { program } = placed;
   const hooks = program.entries.map((entry) => entry.hook);
   const text = options.seed ?? freshSeed();
-  const worlds = options.world === undefined ? undefined : worldsIn(placed);
-  const guidance = guidanceOf(program, { seed: text, worlds });
+  const worlds = statesWorld(options) ? worldsIn(placed) : undefined;
+  const guidance = options.guide ? guidanceOf(program, { seed: text, worlds }) : undefined;
   const plain = new PacketGenerator(guidance?.hints ?? hintsOf(program), hooks);
   const generator = guidance === undefined ? plain : new GuidedSource(plain, program, guidance);
   const seed = seedFromText(text);

@@ -32,6 +32,7 @@ import { Learned } from './learned.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
+import { askingFor, statedKeys } from './stated-entries.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { withFilled } from './world-answers.ts';
 
@@ -131,6 +132,9 @@ class Guide {
   readonly #paths = new Set<number>();
   readonly #others: Sequence[] = [];
   readonly #learned = new Learned();
+  /** Keys of the worlds' own entries, and where which of them have been found. */
+  readonly #stated: ReadonlyMap<string, readonly Uint8Array[]>;
+  readonly #met = new Set<string>();
   #presets = false;
   #solved = 0;
   #lastFind = 0;
@@ -143,6 +147,7 @@ class Guide {
     this.#seed = fork(seedFromText(options.seed), 0x6775_6964);
     this.#effort = options.effort ?? DEFAULT_EFFORT;
     this.#worlds = options.worlds ?? worldsOf(program);
+    this.#stated = statedKeys(this.#worlds);
   }
 
   run(): Guidance {
@@ -276,8 +281,11 @@ class Guide {
       calls,
       mayPreset: (map) => this.#presets || !this.#changed.has(map),
     };
-    for (const call of calls) this.#answer(sequence, call, background);
     const choosable = isChoosable(background);
+    for (const call of calls) {
+      this.#meet(sequence, call, background);
+      this.#answer(sequence, call, background);
+    }
     const onSearch = (nodes: number): void => {
       this.#solved += nodes / NODES;
     };
@@ -309,6 +317,34 @@ class Guide {
     const attempts = this.#attempts.get(id) ?? 0;
     this.#attempts.set(id, attempts + 1);
     return attempts < ATTEMPTS;
+  }
+
+  /** Leads a lookup to each of the entries that the worlds state. What it takes is kept, though it may reach nothing new. */
+  #meet(sequence: Sequence, call: FlowCall, background: Background): void {
+    const { machine } = background;
+    const map = machine.object.maps[call.map];
+    if (map === undefined || map.global !== undefined) return;
+    for (const key of this.#stated.get(map.name) ?? []) {
+      const place = `${call.program} ${call.slot} ${map.name} ${key.join()}`;
+      if (this.#met.has(place) || this.#isOver()) continue;
+      this.#solved += SOLVING;
+      const assignment = askingFor(call, key, machine, isChoosable(background));
+      if (assignment === undefined) continue;
+      const changed = changeSequence(sequence, assignment, background);
+      if (changed === undefined) continue;
+      const whole = repaired(changed, sequence) ?? changed;
+      for (const one of [whole, changed]) {
+        const isNew = this.#try(one);
+        const run = this.#runs.run(one);
+        const finds = run?.trace.calls.some(
+          ({ found, slot, program }) => found && slot === call.slot && program === call.program,
+        );
+        if (run === undefined || finds !== true) continue;
+        this.#met.add(place);
+        if (!isNew) this.#kept.push({ sequence: one, fresh: [], changesMaps: false, cost: run.trace.steps });
+        break;
+      }
+    }
   }
 
   /** Calls that no branch asks about by its result: tail calls, redirects through a map. */
