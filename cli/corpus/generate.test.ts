@@ -44,15 +44,12 @@ async function hits(...args: string[]): Promise<number[]> {
   );
 }
 
-it('leads to every entry of a world’s maps', async () => {
-  const [first, second] = await hits('--world', WORLD);
-  expect(first).toBeGreaterThan(20);
-  expect(second).toBeGreaterThan(20);
-});
-
-it('takes --map, and looks at nothing without guidance', async () => {
+it('leads to the entries of maps', { timeout: 120_000 }, async () => {
   const [first, second] = await hits('--map', `flows=${MAP}`);
   expect(first).toBeGreaterThan(20);
   expect(second).toBe(0);
+});
+
+it('looks at nothing without guidance', async () => {
   expect(await hits('--world', WORLD, '--no-guide')).toEqual([0, 0]);
 });
