@@ -8,7 +8,8 @@ export const UNCHECKED = {
   pointerArithmetic: 'arithmetic that the verifier does not allow on pointers',
   packetComparison:
     'packet bytes inside the frame that were compared with data_end through another pointer only',
-  nullTest: 'a missing null test after a lookup in an array or of skb->sk, and one of the lower half only',
+  nullTest:
+    'a missing null test after a lookup in an array, of skb->sk or of bpf_per_cpu_ptr, and one of the lower half only',
   sockets: 'fields of skb->sk that only full sockets have',
   neighbours: 'accesses that miss their map value and hit another one',
   spills: 'pointers on the stack that are overwritten or read in part',
