@@ -52,7 +52,7 @@ function blamed(
       writes.lastIn(at, at + size) ??
       (against === undefined ? undefined : writes.lastIn(against.at, against.at + against.size)) ??
       writes.resize ??
-      (size === 0 ? undefined : lastBefore(at, left, writes))
+      (at === 0 ? undefined : lastBefore(at, left, writes))
     );
   }
   const checksum = checksumOfField(finding.field);

@@ -15,7 +15,7 @@ import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plan.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
-const PROOF_SECONDS = 5;
+const PROOF_SECONDS = 2;
 
 export interface CheckWatch {
   readonly signal: AbortSignal;

@@ -24,6 +24,13 @@ describe('findings of one line', () => {
     expect(shown(two.map((id) => found(id, 7)))).toEqual(two);
   });
 
+  it('take in a wrong checksum that nothing explains', () => {
+    const two = [found('checksum/unknown', 7), found('checksum/carry-lost', 7)];
+    expect(shown(two)).toEqual(['checksum/carry-lost + checksum/unknown']);
+    expect(shown([found('checksum/unknown', 7), found('checksum/carry-lost', 8)])).toHaveLength(2);
+    expect(shown([found('checksum/unknown', 7), found('checksum/sctp', 7)])).toHaveLength(2);
+  });
+
   it('are one where a line breaks everything, of which the strongest stands for the others', () => {
     const many = ['lengths/total', 'fragments/set', 'payload/overwritten', 'checksum/not-updated'];
     const [only, ...others] = grouped(many.map((id) => found(id, 7)));

@@ -28,8 +28,13 @@ export interface Group {
 
 /** @param findings each by itself: `also` of none is set */
 export function groupsOf(findings: readonly CheckFinding[]): Group[] {
+  const causes = new Map<string | undefined, string>();
+  for (const one of findings) if (isKnownCause(one)) causes.set(lineOf(one), causeOf(one)!);
+  // What none of the usual mistakes explains is explained where its line makes one of them.
+  const keyOf = (one: CheckFinding): string | undefined =>
+    one.invariant === 'checksum/unknown' ? (causes.get(lineOf(one)) ?? causeOf(one)) : causeOf(one);
   const counts = new Map<string | undefined, number>();
-  for (const [first] of together(findings, causeOf)) {
+  for (const [first] of together(findings, keyOf)) {
     const line = lineOf(first);
     counts.set(line, (counts.get(line) ?? 0) + 1);
   }
@@ -37,7 +42,7 @@ export function groupsOf(findings: readonly CheckFinding[]): Group[] {
     const line = lineOf(one);
     return line !== undefined && counts.get(line)! > FEW;
   };
-  return together(findings, (one) => (isCrowded(one) ? lineOf(one) : causeOf(one))).map((members) => ({
+  return together(findings, (one) => (isCrowded(one) ? lineOf(one) : keyOf(one))).map((members) => ({
     members,
     isWholeLine: isCrowded(members[0]),
   }));
@@ -89,6 +94,12 @@ function weakness({ severity, invariant }: CheckFinding): number {
 function lineOf({ source, severity, invariant }: CheckFinding): string | undefined {
   if (source === undefined || severity === 'info' || !BY_WRITING.test(invariant)) return undefined;
   return `${source.file}:${source.line}`;
+}
+
+function isKnownCause(finding: CheckFinding): boolean {
+  const { invariant } = finding;
+  const isSum = invariant.startsWith('checksum/') && invariant !== 'checksum/unknown';
+  return isSum && !FOREIGN.test(invariant) && lineOf(finding) !== undefined;
 }
 
 function causeOf(finding: CheckFinding): string | undefined {
