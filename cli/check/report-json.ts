@@ -14,6 +14,7 @@ import {
   text,
 } from '../../sim/runtime/schema.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import type { Unreached } from '../../verify/unreached.ts';
 import { aidJson, type ProofAidJson, proofAidShape } from '../prove/aid-json.ts';
 import type { JudgedProgram, NamedFinding } from './judged.ts';
 import { overallVerdict } from './verdict.ts';
@@ -74,17 +75,7 @@ interface CoverageJson {
   readonly instructions: readonly number[];
   readonly branches: readonly number[];
   readonly lines: readonly number[];
-  readonly unreached: readonly UnreachedJson[];
-}
-
-interface UnreachedJson {
-  readonly function: string;
-  readonly file?: string;
-  readonly line?: number;
-  readonly text?: string;
-  readonly because: string;
-  readonly map?: string;
-  readonly programMap?: string;
+  readonly unreached: readonly Unreached[];
 }
 
 interface EngineJson {
@@ -193,7 +184,7 @@ const findingFields = {
 const finding: Schema<CheckFindingJson> = object<CheckFindingJson>(findingFields);
 const accepted: Schema<AcceptedJson> = object<AcceptedJson>({ ...findingFields, reason: text });
 
-const unreached: Schema<UnreachedJson> = object<UnreachedJson>({
+const unreached: Schema<Unreached> = object<Unreached>({
   function: text,
   file: optional(text),
   line: optional(nonNegative),

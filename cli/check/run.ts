@@ -12,7 +12,7 @@ import { resolvePrograms } from '../input/program-source.ts';
 import { type PlacedProgram, placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import type { Proofs } from '../prove/aid.ts';
 import { saveBelow, tidy } from '../verify/saved-cases.ts';
-import type { CheckPlan } from './plan.ts';
+import type { CheckPlan } from './plans.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
 const PROOF_SECONDS = 2;

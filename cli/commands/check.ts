@@ -6,8 +6,13 @@ import type { RunOptions } from '../../verify/explain/command.ts';
 import { Baseline, readBaseline, writeBaseline } from '../check/baseline.ts';
 import { type JudgedProgram, judge, withReasons } from '../check/judged.ts';
 import { type OutputOptions, requireOutputs, writeOutputs } from '../check/outputs.ts';
-import type { CheckPlan } from '../check/plan.ts';
-import { baselinePath, type CheckOptions, type CompiledPlan, plansOf } from '../check/plans.ts';
+import {
+  baselinePath,
+  type CheckOptions,
+  type CheckPlan,
+  type CompiledPlan,
+  plansOf,
+} from '../check/plans.ts';
 import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
 import { acceptedLines, checkedLines, verdictLine } from '../check/report-text.ts';
