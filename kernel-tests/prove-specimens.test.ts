@@ -3,10 +3,12 @@
  * left undecided for the right reason, and never passes; of the right form nothing is refuted.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createEngine } from '../cli/engines.ts';
 import { reportOf } from '../cli/prove/report.ts';
 import type { Solver } from '../sim/ebpf/symbolic/solver.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { type ProgramProof, proveProgram } from '../verify/prove/prove.ts';
+import { showRefutation } from '../verify/prove/show-refutation.ts';
 import { createZ3Solver, endZ3 } from '../verify/prove/z3-solver.ts';
 import { buildCheckSpecimen, CHECK_SPECIMENS } from './check-specimens/specimens.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
@@ -57,6 +59,7 @@ const ROWS: readonly Row[] = [
   { name: 'udplite_address', invariant: 'checksum/udplite', reason: 'the udplite checksum leaves as' },
   { name: 'esp_written', invariant: 'payload/overwritten', reason: 'of an ESP packet changed' },
   { name: 'vlan_stale', invariant: 'ethertype/stale', reason: 'follows right behind it' },
+  { name: 'not_complemented', invariant: 'checksum/ipv4', reason: 'the ipv4 checksum leaves as' },
   { name: 'ipip_total', invariant: 'lengths/surplus', reason: "behind the packet's end" },
   { name: 'udp_length_left', invariant: 'lengths/udp', reason: 'the UDP length says' },
   { name: 'trailer', invariant: 'lengths/total', reason: 'but only' },
@@ -74,6 +77,7 @@ const PROVED: Readonly<Record<string, readonly string[]>> = {
   udp_length_left: ['lengths', 'checksum/udp'],
   total_byte_order: ['lengths'],
   head_unwritten: ['lengths'],
+  not_complemented: ['checksum/ipv4'],
   stack_key: ['uninitialized/map'],
 };
 
@@ -118,4 +122,31 @@ describeKernel('prove on the specimens of check', ['compiler'], () => {
     const { proof } = await prove('head_unwritten', 'xdp', false);
     expect(proof.assumptions).toContain('there are 256 bytes of room in front of the frame');
   });
+});
+
+/** Faulty forms, what refutes them, and part of the line that is to blame. */
+const SHOWN = [
+  ['ttl_expired', 'ttl/expired', 'ttl'],
+  ['carry_lost', 'checksum/ipv4', 'ip->check = check;'],
+  ['redirect_flags', 'redirect/refused', 'bpf_redirect'],
+  ['null_used', 'verifier/stopped', undefined],
+] as const;
+
+describeKernel('what refutes a program', ['compiler', 'root', 'testrun'], () => {
+  for (const [name, invariant, line] of SHOWN) {
+    it(`is run in the kernel, too, and shown with its line: ${name}`, { timeout: 60_000 }, async () => {
+      const specimen = CHECK_SPECIMENS.find((one) => one.name === name)!;
+      const program = buildCheckSpecimen(specimen, 'xdp', true);
+      const { properties } = await proveProgram(program, { solver, time: 20_000 });
+      const [machine, kernel] = [createEngine('vm'), createEngine('testrun')];
+      const found = properties.find((one) => one.invariant === invariant)!;
+      const shown = await showRefutation(found, { program, machine, kernel, shrinkSeconds: 2 });
+      expect({ status: shown.status, by: [...shown.confirmedBy].sort() }).toEqual({
+        status: 'refuted',
+        by: ['testrun', 'vm'],
+      });
+      expect(shown.divergence?.summary).toContain(name);
+      if (line !== undefined) expect(shown.source?.text).toContain(line);
+    });
+  }
 });

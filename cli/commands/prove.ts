@@ -3,8 +3,11 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Program } from '../../sim/runtime/program.ts';
 import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
-import { proveProgram } from '../../verify/prove/prove.ts';
+import type { Property } from '../../verify/prove/property.ts';
+import { type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
+import { showRefutation } from '../../verify/prove/show-refutation.ts';
 import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { createEngine } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
@@ -36,6 +39,8 @@ interface Options {
   readonly color: boolean;
 }
 
+/** How long a packet that refutes something is made smaller. */
+const SHRINK_SECONDS = 3;
 /** Frames that are longer make formulas that nobody solves. */
 const LONGEST = 1514;
 
@@ -97,7 +102,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   try {
     for (const program of programs) {
       if (interrupt.signal.aborted) break;
-      const proof = await proveProgram(program, {
+      const proved = await proveProgram(program, {
         solver: interruptible(solver, interrupt.signal),
         limits: { shortest: 0, longest: options.maxLength, mostMetadata: 32 },
         paths: options.paths,
@@ -110,6 +115,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
               `${program.name}: ${count(paths)} paths, ${count(reached)} ways reached, ${count(waiting)} waiting`,
           ),
       });
+      const proof = await shownProof(program, proved, interrupt.signal);
       terminal.clearProgress();
       const files = await saveRefutations(resolve(options.report ?? 'corpus/regressions'), program, proof);
       const report = reportOf(program, proof, files);
@@ -127,6 +133,25 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   if (quiet) printJson(proveReportJson(reports, isInterrupted));
   else terminal.print(`${verdict.toUpperCase()}: ${reason}`);
   process.exitCode = exitCodeOf(verdict, isInterrupted);
+}
+
+/** Has machine and kernel run what refutes something, and what is to blame for it looked up. */
+async function shownProof(program: Program, proof: ProgramProof, signal: AbortSignal): Promise<ProgramProof> {
+  if (!proof.properties.some(({ status }) => status === 'refuted')) return proof;
+  const kernel = createEngine('testrun');
+  const isThere = kernel.availability(program).available;
+  const properties: Property[] = [];
+  for (const property of proof.properties) {
+    properties.push(
+      signal.aborted
+        ? property
+        : await showRefutation(property, {
+            ...{ program, machine: createEngine('vm'), shrinkSeconds: SHRINK_SECONDS, signal },
+            ...(isThere ? { kernel } : {}),
+          }),
+    );
+  }
+  return { ...proof, properties };
 }
 
 async function runAgainst(names: readonly string[], other: string, options: Options): Promise<void> {

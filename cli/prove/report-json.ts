@@ -145,14 +145,15 @@ function place({ file, line }: SourcePlace): PlaceJson {
 }
 
 function findingJson(property: Property, file: string | undefined): FindingJson {
-  const { invariant, severity, reason, witness, confirmedBy, source } = property;
+  const { invariant, severity, reason, witness, confirmedBy, source, divergence } = property;
+  const shown = divergence?.case.stimuli.at(-1) ?? witness?.stimulus;
   return {
     invariant,
     severity,
     ...(source === undefined ? {} : { source: place(source) }),
     summary: reason ?? invariant,
     ...(file === undefined ? {} : { file }),
-    ...(witness === undefined ? {} : { packet: Buffer.from(witness.stimulus.packet).toString('hex') }),
+    ...(shown === undefined ? {} : { packet: Buffer.from(shown.packet).toString('hex') }),
     confirmedBy,
   };
 }

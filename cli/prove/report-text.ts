@@ -1,4 +1,5 @@
 /** The report of `prove` as text. */
+import { explain } from '../../verify/explain/explain.ts';
 import type { BranchWay } from '../../verify/prove/branches.ts';
 import type { Terminal } from '../terminal.ts';
 import { treeLines } from './path-tree.ts';
@@ -29,7 +30,13 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
     const severity =
       property.status === 'refuted' && property.severity !== 'error' ? ` (${property.severity})` : '';
     lines.push(`  ${terminal.style(style, `${property.invariant} ${property.status}`)}${severity}${reason}`);
-    if (property.witness !== undefined) lines.push(`    packet ${hex(property.witness.stimulus.packet)}`);
+    if (property.divergence !== undefined) {
+      const shown = explain(report.of, property.divergence, { style: terminal.style });
+      lines.push(...shown.map((line) => (line === '' ? '' : `    ${line}`)));
+    } else if (property.witness !== undefined) {
+      lines.push(`    packet ${hex(property.witness.stimulus.packet)}`);
+    }
+    if (property.confirmedBy.length > 0) lines.push(`    shown by ${property.confirmedBy.join(', ')}`);
     const file = report.files.get(property.invariant);
     if (file !== undefined) lines.push(`    saved as ${file}`);
     if (property.source !== undefined) lines.push(`    ${placeText(property.source)}`);

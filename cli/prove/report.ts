@@ -22,6 +22,8 @@ export interface ReportedPath {
 
 export interface ProveReport {
   readonly program: string;
+  /** What was proved. */
+  readonly of: Program;
   readonly proof: ProgramProof;
   readonly paths: readonly ReportedPath[];
   readonly verdict: ProveVerdict;
@@ -58,7 +60,7 @@ export function reportOf(
           : unconfirmed > 0
             ? `${some(unconfirmed, 'path has', 'paths have')} no packet that was seen to take it`
             : 'every branch is decided, and every property proved';
-  return { program: program.name, proof, paths, verdict, reason, files };
+  return { program: program.name, of: program, proof, paths, verdict, reason, files };
 }
 
 function some(number: number, one: string, many: string): string {

@@ -13,12 +13,13 @@ export async function saveRefutations(
 ): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   const name = program.name.replaceAll(/[^\w.-]/g, '_');
-  for (const { invariant, status, witness } of proof.properties) {
+  for (const { invariant, status, witness, divergence } of proof.properties) {
     if (status !== 'refuted' || witness === undefined) continue;
     const folder = join(directory, name);
     await mkdir(folder, { recursive: true });
     const path = join(folder, `prove-${invariant.replaceAll('/', '-')}.pcapng`);
-    await saveCase(path, { program: program.name, world: witness.world, stimuli: [witness.stimulus] });
+    const { world, stimulus } = witness;
+    await saveCase(path, divergence?.case ?? { program: program.name, world, stimuli: [stimulus] });
     files.set(invariant, path);
   }
   return files;

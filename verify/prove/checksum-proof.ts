@@ -48,7 +48,8 @@ export async function proveChecksum(
   const difference = new OnesForm();
   for (const [byte, weight] of sides.left) difference.add(forms.of(byte), weight);
   for (const [byte, weight] of sides.came) difference.add(forms.of(byte), -weight);
-  if (await vanishes(state, forms, difference, feasibility)) {
+  const whole = came === undefined ? undefined : wholeForm(state, forms, before, came);
+  if (await vanishes(state, forms, difference, whole, feasibility)) {
     return (await mayBeAllZero(state, after, left, feasibility)) ?? PROVED;
   }
   return askSolver(state, sides, came !== undefined, left, feasibility);
@@ -180,21 +181,45 @@ function isTrue(state: PathState, condition: Term): boolean {
   return isConst(settled) && settled.value === 1n;
 }
 
+/** All that a checksum covers, and itself, as the packet came: 0, since it came right. Of a message whose size is known. */
+function wholeForm(
+  { knowledge, pool }: PathState,
+  forms: OnesForms,
+  before: TermFrame,
+  { start, size, pseudo }: LaidChecksum,
+): OnesForm | undefined {
+  const known = knowledge.only(size);
+  if (known === undefined || known > BigInt(MOST_FRESH)) return undefined;
+  const form = new OnesForm();
+  for (let at = 0; at < Number(known); at++) form.add(forms.of(before.byte(start + at)), weight(at));
+  for (const [at, byte] of pseudo.entries()) form.add(forms.of(byte), weight(at));
+  if (pseudo.length > 0) form.add(forms.of(pool.extract(size, 0, 16)), 1n);
+  return form;
+}
+
 /** Is a form 0 on this path, by itself or with something that the path knows to be equal? */
 async function vanishes(
   state: PathState,
   forms: OnesForms,
   form: OnesForm,
+  whole: OnesForm | undefined,
   feasibility: Feasibility,
 ): Promise<boolean> {
-  for (const candidate of withRelations(state, forms, form)) {
+  for (const candidate of withRelations(state, forms, form, whole)) {
     if (candidate.isZero || (await carriesVanish(state, candidate, feasibility))) return true;
   }
   return false;
 }
 
-function* withRelations(state: PathState, forms: OnesForms, form: OnesForm): Generator<OnesForm> {
+/** @param whole a form that is 0: programs that compute a checksum anew need it */
+function* withRelations(
+  state: PathState,
+  forms: OnesForms,
+  form: OnesForm,
+  whole: OnesForm | undefined,
+): Generator<OnesForm> {
   yield form;
+  if (whole !== undefined) for (const factor of [1n, -1n]) yield form.plus(whole, factor);
   for (const { condition } of state.constraints) {
     for (const relation of equalitiesOf(condition)) {
       const [a, b] = relation.operands as [Term, Term];

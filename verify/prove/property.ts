@@ -1,5 +1,6 @@
 /** What is proved, refuted or left open about a program: one row for each invariant. */
 import type { EngineName } from '../../sim/engines/register.ts';
+import type { Divergence } from '../report.ts';
 import type { Severity } from '../severity.ts';
 import type { SourcePlace } from './branches.ts';
 import type { Witness } from './witness.ts';
@@ -18,4 +19,6 @@ export interface Property {
   readonly witness: Witness | undefined;
   readonly confirmedBy: readonly EngineName[];
   readonly source: SourcePlace | undefined;
+  /** Of `refuted`: what `explain` shows of it, once somebody has asked (`show-refutation.ts`). */
+  readonly divergence?: Divergence;
 }
