@@ -91,7 +91,7 @@ afterAll(endZ3);
 async function prove(name: string, hook: Hook, faulty: boolean): Promise<Proved> {
   const specimen = CHECK_SPECIMENS.find((one) => one.name === name)!;
   const program = buildCheckSpecimen(specimen, hook, faulty);
-  const proof = await proveProgram(program, { solver, time: 20_000 });
+  const proof = await proveProgram(program, { solver, time: 100_000 });
   return { proof, verdict: reportOf(program, proof).verdict };
 }
 
@@ -137,7 +137,7 @@ describeKernel('what refutes a program', ['compiler', 'root', 'testrun'], () => 
     it(`is run in the kernel, too, and shown with its line: ${name}`, { timeout: 60_000 }, async () => {
       const specimen = CHECK_SPECIMENS.find((one) => one.name === name)!;
       const program = buildCheckSpecimen(specimen, 'xdp', true);
-      const { properties } = await proveProgram(program, { solver, time: 20_000 });
+      const { properties } = await proveProgram(program, { solver, time: 100_000 });
       const [machine, kernel] = [createEngine('vm'), createEngine('testrun')];
       const found = properties.find((one) => one.invariant === invariant)!;
       const shown = await showRefutation(found, { program, machine, kernel, shrinkSeconds: 2 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(endZ3);
 
 async function properties(program: Program): Promise<Map<string, Property>> {
-  const { properties: all } = await proveProgram(program, { solver, time: 20_000 });
+  const { properties: all } = await proveProgram(program, { solver, time: 100_000 });
   return new Map(all.map((one) => [one.invariant, one]));
 }
 
@@ -62,7 +62,7 @@ const FAULTS = [
 
 describeKernel('checksums of programs with a fault', ['compiler'], () => {
   for (const [name, invariant] of FAULTS) {
-    it(`${name} is refuted by a packet that came right`, { timeout: 60_000 }, async () => {
+    it(`${name} is refuted by a packet that came right`, { timeout: 120_000 }, async () => {
       const found = (await properties(specimen(name, true))).get(invariant);
       expect(found).toMatchObject({ status: 'refuted', confirmedBy: ['vm'] });
       const { packet } = found!.witness!.stimulus;
@@ -71,7 +71,7 @@ describeKernel('checksums of programs with a fault', ['compiler'], () => {
       expect(judge.judge(packet, 0, packet.length, packet, 0, packet.length)).toBeUndefined();
     });
 
-    it(`${name} without the fault is not`, { timeout: 60_000 }, async () => {
+    it(`${name} without the fault is not`, { timeout: 120_000 }, async () => {
       const all = await properties(specimen(name, false));
       expect([...all.values()].filter((one) => one.status === 'refuted')).toEqual([]);
       const checksum = all.get(invariant);
