@@ -38,10 +38,10 @@ describe('the packet generator', () => {
       ['xdp', 'tc-ingress'],
     );
     expect(digest(filled(generator, 0, 20_000))).toMatchInlineSnapshot(
-      `"08532448a105e06632466d77799ee42a416a62b08e7da549ea8af13d4200e557"`,
+      `"65406bdcd678924e2323a1a720ae32902d4b737ffc2a77175d9e41c77543fd1d"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
-      `"a2e45fa3b6d1d2b7889ba4b5004831b43ab79717eaeeb7cff1e96273f5af5178"`,
+      `"1c98acb9a74d84b558df6a3672d6a43b4603ff673441bf7ef73593c095af34f0"`,
     );
   });
 

@@ -159,7 +159,6 @@ const wireless = {
   qos: false,
   noData: false,
   subtype: 0,
-  type: 2,
   order: false,
   protected: false,
   moreData: false,

@@ -1,6 +1,6 @@
 /**
- * IEEE 802.11 frames, as CAPWAP carries them: without radio headers and check sequence. Only data frames lead further.
- * Numbers of more than one byte have their low byte first.
+ * IEEE 802.11 data frames, as CAPWAP carries them: without radio headers and check sequence. Frames of other types have
+ * other forms, and no packet in them. Numbers of more than one byte have their low byte first.
  */
 
 import { protocol } from './declaration/declare.ts';
@@ -8,7 +8,6 @@ import { constant, flag, hex, mac, unsigned } from './declaration/field.ts';
 import type { Header, ValueOf } from './declaration/protocol.ts';
 import type { Follower } from './dissection.ts';
 
-const TYPES: Readonly<Record<number, string>> = { 0: 'management', 1: 'control', 2: 'data', 3: 'extension' };
 const DATA = 2;
 
 /** Frame control, its first byte (IEEE 802.11-2020 §9.2.4.1). */
@@ -16,7 +15,7 @@ const KIND = {
   qos: flag('QoS'),
   noData: flag('No data'),
   subtype: unsigned(2, 'Subtype'),
-  type: unsigned(2, 'Type', { filter: 'wlan.fc.type', names: (type) => TYPES[type], preset: DATA }),
+  type: constant(2, 'Type', DATA, { filter: 'wlan.fc.type', meaning: 'data' }),
   version: constant(2, 'Version', 0, { filter: 'wlan.fc.version' }),
 };
 
@@ -64,7 +63,6 @@ const SECTIONS = {
 } as const;
 
 interface Frame {
-  readonly type: number;
   readonly noData: boolean;
   readonly protected: boolean;
   readonly moreFragments: boolean;
@@ -74,31 +72,29 @@ interface Frame {
 
 function follow({ value, offset, length, end }: Header<Frame>): Follower {
   const isReadable =
-    value.type === DATA &&
-    !value.noData &&
-    !value.protected &&
-    !value.moreFragments &&
-    value.fragment === 0 &&
-    value.aMsdu !== true;
+    !value.noData && !value.protected && !value.moreFragments && value.fragment === 0 && value.aMsdu !== true;
   return { protocol: isReadable ? 'llc' : 'data', offset: offset + length, end, context: {} };
+}
+
+/** Version 0 and the type of data frames, in the first byte of frame control. */
+function isData(control: number): boolean {
+  return (control & 0x0f) === DATA << 2;
 }
 
 const SHARED = {
   source: 'IEEE 802.11-2020 §9.2, RFC 5416',
   sections: SECTIONS,
   carries: ['llc'],
-  carrying: () => ({ type: DATA, noData: 0, protected: 0, moreFragments: 0, fragment: 0 }),
+  carrying: () => ({ noData: 0, protected: 0, moreFragments: 0, fragment: 0 }),
   follow,
 } as const;
 
 interface Ends {
   readonly transmitter: string;
   readonly receiver: string;
-  readonly type: number;
 }
 
-const summary = ({ type, transmitter, receiver }: Ends): string =>
-  `${TYPES[type]}, ${transmitter} → ${receiver}`;
+const summary = ({ transmitter, receiver }: Ends): string => `${transmitter} → ${receiver}`;
 
 export const WLAN = protocol({
   ...SHARED,
@@ -106,11 +102,11 @@ export const WLAN = protocol({
   label: 'IEEE 802.11',
   fields: { ...KIND, ...FLAGS, ...BEHIND_CONTROL },
   summary,
-  // A version that there is not, and behind it the first byte of a data frame.
-  insteadAt: (bytes, offset, end) =>
-    end - offset >= 2 && (bytes[offset]! & 3) !== 0 && (bytes[offset + 1]! & 0x0f) === DATA << 2
-      ? 'wlanswapped'
-      : undefined,
+  insteadAt: (bytes, offset, end) => {
+    if (end - offset < 2 || isData(bytes[offset]!)) return undefined;
+    // A version that there is not, and behind it the first byte of a data frame.
+    return (bytes[offset]! & 3) !== 0 && isData(bytes[offset + 1]!) ? 'wlanswapped' : 'data';
+  },
 });
 
 /** The same with the two bytes of frame control exchanged, as Cisco's access points send it. */
