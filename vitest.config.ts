@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
@@ -7,8 +8,8 @@ const config: ViteUserConfig = defineConfig({
     setupFiles: ['./kernel-tests/test-support/properties.ts'],
     // koffi, cap and raw-socket are native; cap and raw-socket load in one thread of a process only.
     pool: 'forks',
-    // Kernel suites wait more than they compute: leaving a core free, as vitest does, only makes it longer.
-    maxWorkers: '100%',
+    // Kernel suites wait for the kernel much of the time: one worker more than there are cores keeps these busy.
+    maxWorkers: availableParallelism() + 1,
     reporters: ['default', './kernel-tests/test-support/skip-reporter.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -213,13 +213,12 @@ describe('verify', { timeout: 60_000 }, () => {
 
   it('names the commands that repeat what it found, as the program was named', async () => {
     const model = scratchFile(
-      'drop_long.model.ts',
+      'drop_long.model.mjs',
       `export default {
         name: 'drop_long', object: ${JSON.stringify(packageFile('bpf/built/xdp_pass.o'))},
         summary: '', description: '', maps: [], worlds: [{ name: 'empty', world: {} }], examples: [], hints: {},
-        entries: [{ function: 'xdp_pass', hook: 'xdp' as const,
-          model: ({ frame }: { frame: { data: number; dataEnd: number } }): number =>
-            frame.dataEnd - frame.data > 2000 ? 1 : 2 }],
+        entries: [{ function: 'xdp_pass', hook: 'xdp',
+          model: ({ frame }) => frame.dataEnd - frame.data > 2000 ? 1 : 2 }],
       };`,
     );
     const report = join(scratch, 'drop-long');
