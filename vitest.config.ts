@@ -1,10 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
+/**
+ * Folders whose tests change nothing but what they make themselves: their files share processes, so that modules are loaded
+ * once and V8 keeps what it has compiled. All others have a process each.
+ */
+const SHARING = '{sim/{network,packet,programs,runtime},corpus}/**/*.test.ts';
+
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Without `include` vitest would also run the tests that tsc emitted to dist/.
-    include: ['{sim,corpus,verify,kernel,cli,bpf,kernel-tests}/**/*.test.ts'],
     setupFiles: ['./kernel-tests/test-support/properties.ts'],
     // koffi, cap and raw-socket are native; cap and raw-socket load in one thread of a process only.
     pool: 'forks',
@@ -13,6 +17,18 @@ const config: ViteUserConfig = defineConfig({
     reporters: ['default', './kernel-tests/test-support/skip-reporter.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'sharing', include: [SHARING], isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'isolated',
+          // Without `include` vitest would also run the tests that tsc emitted to dist/.
+          include: ['{sim,corpus,verify,kernel,cli,bpf,kernel-tests}/**/*.test.ts'],
+          exclude: [SHARING],
+        },
+      },
+    ],
   },
 });
 export default config;
