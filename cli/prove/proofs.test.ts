@@ -38,7 +38,9 @@ function ended(env: Readonly<Record<string, string>>, args: readonly string[]): 
 
 const ROUTER = packageFile('bpf/built/router.o');
 
-describe('corpus generate --complete', () => {
+const CALLS = { timeout: 120_000 };
+
+describe('corpus generate --complete', CALLS, () => {
   it('writes a case for each path, with its world and its condition', async () => {
     const file = join(scratch, 'paths.pcapng');
     const { code, err } = xdpsim('corpus', 'generate', ROUTER, '--complete', '--out', file);
@@ -81,7 +83,7 @@ describe('corpus generate --complete', () => {
   });
 });
 
-describe('verify --prove', () => {
+describe('verify --prove', CALLS, () => {
   it('runs the packets of all paths first, and leaves what no input reaches out of the coverage', () => {
     const filter = packageFile('bpf/built/tcp_filter.o');
     const args = ['--engines', 'vm,wasm', '--runs', '1', '--no-guide', '--seed', 'proofs', '--json'];
@@ -103,7 +105,7 @@ describe('verify --prove', () => {
   });
 });
 
-describe('without the package z3-solver', () => {
+describe('without the package z3-solver', CALLS, () => {
   it.each([
     ['prove', ['prove', 'tcp_filter'], 'prove'],
     ['verify --prove', ['verify', 'tcp_filter', '--prove'], '--prove'],

@@ -13,8 +13,8 @@ const CONTENTS = /^(?:map|global)(\d+)\./;
 /** The map, or the data section, whose contents a term depends on. */
 export function contentsIn(inputs: Inputs, term: Term): string | undefined {
   for (const { name } of unknownsOf(term)) {
-    const map = CONTENTS.exec(name)?.[1];
-    if (map !== undefined) return inputs.machine.maps[Number(map)]!.name;
+    const number = CONTENTS.exec(name)?.[1];
+    if (number !== undefined) return nameOf(inputs, Number(number));
   }
   return undefined;
 }
@@ -24,10 +24,15 @@ export function contentsBeside(inputs: Inputs, term: Term, others: readonly Term
   if (contentsIn(inputs, term) === undefined) return undefined;
   const known = new Set(others.flatMap((one) => [...unknownsOf(one)]));
   for (const unknown of unknownsOf(term)) {
-    const map = known.has(unknown) ? undefined : CONTENTS.exec(unknown.name)?.[1];
-    if (map !== undefined) return inputs.machine.maps[Number(map)]!.name;
+    const number = known.has(unknown) ? undefined : CONTENTS.exec(unknown.name)?.[1];
+    if (number !== undefined) return nameOf(inputs, Number(number));
   }
   return undefined;
+}
+
+function nameOf(inputs: Inputs, number: number): string {
+  const map = inputs.mapOf(number);
+  return map === undefined ? `#${number}` : inputs.machine.maps[map]!.name;
 }
 
 /** Goes where the path goes, and notices when what a map holds decides that. */

@@ -171,7 +171,7 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
     entriesOf(names[entry.map]!).push({ key, value });
   }
   const full = fullMaps(inputs, state, evaluator);
-  for (const map of full) {
+  for (const [map, more] of full) {
     const { type, keySize, valueSize, maxEntries } = inputs.machine.maps[map]!.definition;
     if (maxEntries > MOST_FILLED)
       return `map ${names[map]} with its ${maxEntries} entries would have to be full`;
@@ -181,10 +181,11 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
       if (entry.map === map)
         taken.add(Uint8Array.from(entry.key, (one) => Number(evaluator.value(one))).join());
     }
-    while (keySize === 0 && entries.length < maxEntries) {
+    // A queue is full once the path has put so much in.
+    while (keySize === 0 && entries.length < maxEntries - more) {
       entries.push({ key: new Uint8Array(0), value: new Uint8Array(valueSize) });
     }
-    for (let index = 1; entries.length < maxEntries; index++) {
+    for (let index = 1; keySize > 0 && entries.length < maxEntries - more; index++) {
       const key = new Uint8Array(keySize).fill(0xee);
       // A prefix begins with its length: all bits of it.
       const from = type === 'LPM_TRIE' ? 4 : 0;
@@ -209,13 +210,14 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
   return maps;
 }
 
-function fullMaps(inputs: Inputs, state: PathState, evaluator: Evaluator): Set<number> {
-  const full = new Set<number>();
+/** Maps that have no room, and how many entries the path had added to each by then. */
+function fullMaps(inputs: Inputs, state: PathState, evaluator: Evaluator): Map<number, number> {
+  const full = new Map<number, number>();
   for (const unknown of usedUnknowns(state)) {
-    const match = /^full(\d+)\./.exec(unknown.name);
+    const match = /^full(\d+)\.(\d+)(?:\.(\d+))?$/.exec(unknown.name);
     if (match === null || !evaluator.isTrue(unknown)) continue;
     const map = inputs.mapOf(Number(match[1]));
-    if (map !== undefined) full.add(map);
+    if (map !== undefined) full.set(map, Number(match[2]) - Number(match[3] ?? 0));
   }
   return full;
 }

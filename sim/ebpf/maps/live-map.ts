@@ -73,6 +73,12 @@ export interface MapRow {
   readonly value: number;
 }
 
+/** Bytes of a value. */
+export interface FieldPlace {
+  readonly offset: number;
+  readonly size: number;
+}
+
 /**
  * One map. Keys, values and results of `lookup` are addresses in linear memory; 0 is NULL. Errors are negative
  * errno. A per-CPU map has one CPU's storage: a case runs on the world's CPU from begin to end, and comparisons
@@ -96,7 +102,7 @@ export abstract class LiveMap {
   timerOffset = -1;
   /** The timers of its values; undefined where they have none. */
   timers: Timers | undefined;
-  #special: readonly { readonly offset: number; readonly size: number }[] = [];
+  #special: readonly FieldPlace[] = [];
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     this.source = source;
@@ -142,6 +148,11 @@ export abstract class LiveMap {
   /** Do values have fields that updates leave out? */
   get hasSpecialFields(): boolean {
     return this.#special.length > 0;
+  }
+
+  /** Fields of values that updates leave out: locks and timers. */
+  get specialFields(): readonly FieldPlace[] {
+    return this.#special;
   }
 
   /** @param offsetOf where a field is in a value; -1: there is none */

@@ -101,33 +101,35 @@ export function updateEntry(
 ): number {
   const live = inputs.machine.maps[map]!;
   const { type } = live.definition;
-  if (live.hasSpecialFields) throw new NotFollowed('an update of a value with a lock or a timer');
+  if (live.timerOffset >= 0) throw new NotFollowed('an update of a value with a timer');
   if (!ARRAYS.has(type) && !TABLES.has(type)) {
     throw new NotFollowed(`an update of a map of type ${type}`);
   }
-  const wanted = state.number(flags);
-  if ((wanted & ~BigInt(BPF_F_LOCK)) > BigInt(BPF_EXIST) || (wanted & BigInt(BPF_F_LOCK)) !== 0n)
-    return -EINVAL;
-  const found = findEntry(inputs, state, map, key);
+  const given = state.number(flags);
+  const wanted = given & ~BigInt(BPF_F_LOCK);
+  if (wanted > BigInt(BPF_EXIST) || (given !== wanted && live.lockOffset < 0)) return -EINVAL;
+  const place = type === 'LPM_TRIE' ? prefixOf(state, key) : key;
+  if (place === undefined) return -EINVAL;
+  const found = findEntry(inputs, state, map, place);
   if (found === undefined) return -E2BIG;
   const { entry, isThere } = found;
   if (ARRAYS.has(type)) {
     if (wanted === BigInt(BPF_NOEXIST)) return -EEXIST;
-    storeValue(state, entry.block, value);
+    storeValue(state, live, entry.block, value);
     return 0;
   }
   if (isThere && wanted === BigInt(BPF_NOEXIST)) return -EEXIST;
   if (!isThere && wanted === BigInt(BPF_EXIST)) return -ENOENT;
   if (isThere) {
-    storeValue(state, entry.block, value);
+    storeValue(state, live, entry.block, value);
     return 0;
   }
   if (LRU.has(type)) state.assume(`map ${live.name} is not full`);
-  else {
+  else if (256 ** live.definition.keySize > live.definition.maxEntries) {
     if (state.decide(isFull(inputs, state, map))) return -E2BIG;
   }
   const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
-  storeValue(state, block, value);
+  storeValue(state, live, block, value);
   replace(state, entry, { ...entry, isThere: state.pool.true, block });
   return 0;
 }
@@ -143,9 +145,34 @@ function settledThere(state: PathState, { wasThere }: MapEntryState): Term {
   return state.knowledge.settle(wasThere);
 }
 
-function storeValue(state: PathState, block: number, value: readonly Term[]): void {
+/** Locks are the map's own: they stay open. */
+function storeValue(
+  state: PathState,
+  { specialFields }: LiveMap,
+  block: number,
+  value: readonly Term[],
+): void {
   const { memory } = state.blocks[block]!;
   for (const [at, byte] of value.entries()) memory.setByte(at, byte);
+  for (const { offset, size } of specialFields) {
+    for (let at = offset; at < offset + size; at++) memory.setByte(at, state.pool.constant(8, 0));
+  }
+}
+
+/**
+ * A prefix as the trie keeps it: its length, and the bits that count, with zeros for the others.
+ * @returns undefined where it is longer than the address
+ */
+function prefixOf(state: PathState, key: readonly Term[]): readonly Term[] | undefined {
+  const { pool } = state;
+  const length = Number(state.number(pool.concat(key.slice(0, 4).reverse())));
+  const address = key.slice(4);
+  if (length > address.length * 8) return undefined;
+  const kept = address.map((byte, at) => {
+    const bits = Math.min(8, Math.max(0, length - at * 8));
+    return pool.and(byte, pool.constant(8, 0xff & (0xff00 >> bits)));
+  });
+  return [...[0, 1, 2, 3].map((at) => pool.constant(8, (length >>> (8 * at)) & 0xff)), ...kept];
 }
 
 /** `bpf_map_delete_elem`. */
@@ -153,9 +180,10 @@ export function deleteEntry(inputs: Inputs, state: PathState, map: number, key: 
   const live = inputs.machine.maps[map]!;
   const { type } = live.definition;
   if (ARRAYS.has(type)) return -EINVAL;
-  if (type === 'LPM_TRIE' || !TABLES.has(type))
-    throw new NotFollowed(`a deletion from a map of type ${type}`);
-  const found = findEntry(inputs, state, map, key);
+  if (!TABLES.has(type)) throw new NotFollowed(`a deletion from a map of type ${type}`);
+  const place = type === 'LPM_TRIE' ? prefixOf(state, key) : key;
+  if (place === undefined) return -EINVAL;
+  const found = findEntry(inputs, state, map, place);
   if (found === undefined || !found.isThere) return -ENOENT;
   replace(state, found.entry, { ...found.entry, isThere: state.pool.false });
   return 0;

@@ -158,7 +158,7 @@ export class PathState {
   /** What the last redirect returned where its helper did not know the flags, and why. */
   refusal: { readonly returned: number; readonly reason: string } | undefined;
   /** Queues that were written, and how often. */
-  readonly pushed: Map<number, number> = new Map();
+  readonly pushed: Map<number, readonly (readonly Term[])[]> = new Map();
   /** TC: length of what lies before the network header. */
   networkOffset: Term;
   /** Notes: what the proof takes for granted because of this path. */
@@ -218,7 +218,7 @@ export class PathState {
     this.redirect = from.redirect;
     this.via = from.via;
     this.refusal = from.refusal;
-    for (const [map, count] of from.pushed) this.pushed.set(map, count);
+    for (const [map, values] of from.pushed) this.pushed.set(map, values);
     this.networkOffset = from.networkOffset;
     this.assumptions = from.assumptions;
     this.readsUnwritten = from.readsUnwritten;

@@ -1,12 +1,12 @@
-/** Queues and stacks on a path: what it takes out was there before, as unknowns; what it puts in, it does not take out again. */
+/** Queues and stacks on a path: what was there before, as unknowns, and what the path has put in and not taken out again. */
 import { E2BIG, EINVAL, ENOENT } from '../../runtime/errno.ts';
-import { addBlock, blockByte, writeBytes } from './access.ts';
+import { addBlock, blockByte, readBytes, writeBytes } from './access.ts';
 import type { Inputs } from './inputs.ts';
 import { PathMemory } from './path-memory.ts';
 import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
-import { isConst } from './term.ts';
+import type { Term } from './term.ts';
 
 function queueOf(inputs: Inputs, value: Value): number {
   if (value.region?.kind !== 'map') throw new NotFollowed('a map that was looked up itself');
@@ -21,10 +21,12 @@ function next(inputs: Inputs, state: PathState, map: number): MapEntryState | un
   const own = state.entries.filter((one) => one.map === map);
   const left = own.find((one) => one.isThere === pool.true);
   if (left !== undefined) return left;
-  if (own.some((one) => isConst(one.wasThere) || !state.decide(one.wasThere))) return undefined;
+  if (own.some((one) => !state.decide(one.wasThere))) return undefined;
   const name = inputs.entryName(map, own.length);
-  const wasThere = pool.unknown(1, `${name}.there`);
-  const isThere = own.length < inputs.machine.maps[map]!.definition.maxEntries && state.decide(wasThere);
+  const { least, most } = countBefore(inputs, state, map);
+  const wasThere =
+    own.length < least ? pool.true : own.length < most ? pool.unknown(1, `${name}.there`) : pool.false;
+  const isThere = state.decide(wasThere);
   const size = inputs.machine.maps[map]!.valueSize;
   const block = addBlock(state, {
     what: 'map value',
@@ -44,11 +46,15 @@ function taking(isTaken: boolean): SymbolicHelper {
     const { pool } = state;
     const index = queueOf(inputs, map!);
     const size = inputs.machine.maps[index]!.valueSize;
-    if (state.pushed.has(index)) throw new NotFollowed('a queue that is read after it was written');
-    const entry = next(inputs, state, index);
+    const pushed = state.pushed.get(index) ?? [];
+    const isStack = inputs.machine.maps[index]!.definition.type === 'STACK';
+    const entry = isStack && pushed.length > 0 ? undefined : next(inputs, state, index);
     if (entry === undefined) {
-      writeBytes(state, to!, new Array(size).fill(pool.constant(8, 0)));
-      return pool.constant(64, -ENOENT);
+      const own = isStack ? pushed.at(-1) : pushed[0];
+      writeBytes(state, to!, own ?? new Array(size).fill(pool.constant(8, 0)));
+      if (own === undefined) return pool.constant(64, -ENOENT);
+      if (isTaken) state.pushed.set(index, isStack ? pushed.slice(0, -1) : pushed.slice(1));
+      return pool.constant(64, 0);
     }
     writeBytes(
       state,
@@ -62,22 +68,57 @@ function taking(isTaken: boolean): SymbolicHelper {
   };
 }
 
-const push: SymbolicHelper = (inputs, state, [map, , flags]) => {
+/** Is there no room for one more, once so many of the path's own are in it? */
+function isFull(inputs: Inputs, state: PathState, map: number, pushed: number): boolean {
+  const { pool } = state;
+  const { maxEntries } = inputs.machine.maps[map]!.definition;
+  const own = state.entries.filter((one) => one.map === map);
+  // Where something was taken out, there is room.
+  if (own.some((one) => one.isThere === pool.false && state.decide(one.wasThere))) return false;
+  const { least, most } = countBefore(inputs, state, map);
+  if (least + pushed >= maxEntries) return true;
+  return (
+    most + pushed >= maxEntries && state.decide(pool.unknown(1, `full${inputs.mapNumber(map)}.${pushed}`))
+  );
+}
+
+/** How many were in it before the packet came, as far as the path knows: from what it has looked at, and from pushes. */
+function countBefore(
+  inputs: Inputs,
+  state: PathState,
+  map: number,
+): { readonly least: number; readonly most: number } {
+  const { pool, knowledge } = state;
+  const { maxEntries } = inputs.machine.maps[map]!.definition;
+  const own = state.entries.filter((one) => one.map === map);
+  let least = 0;
+  let most = maxEntries;
+  for (const { wasThere } of own) {
+    if (knowledge.only(wasThere) === 0n) most = Math.min(most, least);
+    else least++;
+  }
+  for (let pushes = 0; pushes <= (state.pushed.get(map)?.length ?? 0); pushes++) {
+    const known = knowledge.only(pool.unknown(1, `full${inputs.mapNumber(map)}.${pushes}`));
+    if (known === 0n) most = Math.min(most, maxEntries - pushes - 1);
+    else if (known === 1n) {
+      least = maxEntries - pushes;
+      most = least;
+    }
+  }
+  return { least, most };
+}
+
+const push: SymbolicHelper = (inputs, state, [map, from, flags]) => {
   const { pool } = state;
   const index = queueOf(inputs, map!);
   const wanted = state.number(flags!.term);
+  const pushed = state.pushed.get(index) ?? [];
   if (wanted !== 0n && wanted !== 2n) return pool.constant(64, -EINVAL);
-  const taken = state.entries.some(
-    (one) => one.map === index && one.isThere === pool.false && state.decide(one.wasThere),
-  );
-  if (
-    !taken &&
-    wanted === 0n &&
-    state.decide(pool.unknown(1, `full${inputs.mapNumber(index)}.${state.pushed.get(index) ?? 0}`))
-  ) {
-    return pool.constant(64, -E2BIG);
-  }
-  state.pushed.set(index, (state.pushed.get(index) ?? 0) + 1);
+  if (wanted === 0n && isFull(inputs, state, index, pushed.length)) return pool.constant(64, -E2BIG);
+  // Where the map is full, BPF_EXIST lets the oldest go.
+  if (wanted !== 0n) state.assume(`map ${inputs.machine.maps[index]!.name} has room for what is pushed`);
+  const value: Term[] = readBytes(inputs, state, from!, inputs.machine.maps[index]!.valueSize);
+  state.pushed.set(index, [...pushed, value]);
   return pool.constant(64, 0);
 };
 

@@ -211,9 +211,10 @@ function maps(found: Differences, first: Ended, second: Ended): void {
   ]);
   for (const number of numbers) {
     const other = second.inputs.mapOf(number);
-    const counts = [first.state.pushed.get(number), other === undefined ? 0 : second.state.pushed.get(other)];
-    if (counts[0] !== counts[1]) found.add('what is put into a queue', pool.true);
-    else throw new NotCompared('both put something into a queue');
+    const mine = first.state.pushed.get(number) ?? [];
+    const yours = other === undefined ? [] : (second.state.pushed.get(other) ?? []);
+    if (mine.length !== yours.length) found.add('what is put into a queue', pool.true);
+    else found.words('what is put into a queue', mine.flat(), yours.flat());
   }
 }
 
