@@ -198,7 +198,10 @@ export async function enumerate(
 ): Promise<PathState[] | string> {
   const { pool } = state;
   const children: PathState[] = [];
-  const left = candidates(state, term);
+  let { min, max } = state.knowledge.range(term);
+  // What bounds it may be a relation to something else, which the solver sees.
+  if (max - min > MOST_CANDIDATES) max = await upperBound(state, term, min, feasibility);
+  const left = candidates(term, min, max);
   if (left === undefined) return 'an address or a size without bounds';
   for (const value of left) {
     const child = await follow(state, pool.equal(term, pool.constant(term.width, value)), feasibility);
@@ -212,9 +215,28 @@ export async function enumerate(
 
 const MOST_CANDIDATES = 4096n;
 
+/** A number that the term does not exceed on this path: the least one, where that is near `min`. */
+async function upperBound(
+  state: PathState,
+  term: Term,
+  min: bigint,
+  feasibility: Feasibility,
+): Promise<bigint> {
+  const { pool } = state;
+  let high = allOnes(term.width);
+  let low = min - 1n;
+  for (let next = min + MOST_CANDIDATES; next > low && next < high; next = low + (high - low) / 2n) {
+    const isAbove = pool.less(pool.constant(term.width, next), term);
+    const { answer } = await feasibility.ask(state.knowledge, isAbove, state.values);
+    if (answer === 'no') high = next;
+    else if (high > min + MOST_CANDIDATES) return high;
+    else low = next;
+  }
+  return high;
+}
+
 /** Numbers that bits and bounds leave for a term; undefined: too many to try each. */
-function candidates(state: PathState, term: Term): bigint[] | undefined {
-  const { min, max } = state.knowledge.range(term);
+function candidates(term: Term, min: bigint, max: bigint): bigint[] | undefined {
   let step = 1n;
   while (step < max - min && ((term.maybe & (step * 2n - 1n)) === 0n || isStep(term, step))) step *= 2n;
   if ((max - min) / step > MOST_CANDIDATES) return undefined;

@@ -318,6 +318,16 @@ export class TermPool {
     if ((a.maybe & sign) === 0n) return this.zeroExtend(width, a);
     if (isConst(a)) return this.constant(width, signed(a.width, a.value));
     if (a.operation === 'sext') return this.signExtend(width, a.operands[0]!);
+    if (a.operation === 'sum') {
+      // A sum that fits is the same in more bits.
+      const { least, most } = sumRange(a.width, a.value, a.factors, a.operands);
+      if (least >= -sign && most < sign) {
+        const parts = a.operands.map(
+          (one, index) => [this.zeroExtend(width, one), signed(a.width, a.factors[index]!)] as const,
+        );
+        return this.sum(width, signed(a.width, a.value), parts);
+      }
+    }
     return this.#make({ operation: 'sext', width, operands: [a] });
   }
 
