@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -9,9 +9,11 @@ import { PcapngEncoder } from '../../corpus/formats/pcapng-encoder.ts';
 import { readAll } from '../../corpus/test-support/captures.ts';
 import { packet } from '../../sim/packet/build.ts';
 import { frameCheckSequence } from '../../verify/captures/frame-check.ts';
+import { PacketSet } from '../../verify/captures/packet-set.ts';
 import type { Ended } from '../test-support/built-command.ts';
 import { runInProcess } from '../test-support/in-process.ts';
 import { type ChecksumReport, checksumReportShape } from './report-json.ts';
+import { FragmentRepairs, writeFixed } from './write-captures.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-checksum-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -170,7 +172,49 @@ function packetsOf(path: string): Uint8Array[] {
   return readAll(new Uint8Array(readFileSync(path))).packets.map(({ bytes }) => bytes);
 }
 
+it('prints what was found up to any byte that a capture may end at, and says so', async () => {
+  const whole = pcap([RIGHT, WRONG, RIGHT]);
+  const record = 16 + RIGHT.length;
+  for (let size = 0; size <= whole.length; size++) {
+    const { files, code } = await json(file('prefix.pcap', whole.subarray(0, size)));
+    const packets = Math.max(0, Math.floor((size - 24) / record));
+    expect(files[0]).toMatchObject({ packets, faultCount: packets >= 2 ? 1 : 0 });
+    const isWhole = size >= 24 && (size - 24) % record === 0;
+    expect(code, `${size} bytes`).toBe(isWhole ? (packets >= 2 ? 1 : 0) : 2);
+    expect(files[0]!.error === undefined, `${size} bytes`).toBe(isWhole);
+  }
+});
+
 describe('--fix', () => {
+  it('writes nothing where it is interrupted, and leaves packets that are not faulty alone', async () => {
+    const output = join(scratch, 'interrupted.pcap');
+    const progress = { read: 0, size: 0 };
+    const aborted = { progress, signal: AbortSignal.abort(new Error('interrupted')) };
+    const run = writeFixed(bad, output, new FragmentRepairs(), undefined, aborted);
+    await expect(run).rejects.toThrow('interrupted');
+    expect(readdirSync(scratch).filter((name) => name.includes('interrupted'))).toEqual([]);
+    const signal = new AbortController().signal;
+    const faulty = new PacketSet();
+    faulty.add(1);
+    expect(await writeFixed(bad, output, new FragmentRepairs(), faulty, { progress, signal })).toBe(0);
+    faulty.add(2);
+    expect(await writeFixed(bad, output, new FragmentRepairs(), faulty, { progress, signal })).toBe(1);
+    expect(progress.read).toBeGreaterThan(0);
+  });
+
+  it('fills in unfinished checksums, too', async () => {
+    const frame = RIGHT.slice();
+    // The pseudo-header's sum alone (RFC 768): addresses, protocol, length.
+    const sum = 0x0a00 + 0x0001 + 0x0a00 + 0x0002 + 17 + 58;
+    frame[40] = sum >> 8;
+    frame[41] = sum & 0xff;
+    const output = join(scratch, 'unfinished-fixed.pcap');
+    const { out, code } = await checksum(file('unfinished.pcap', pcap([RIGHT, frame])), '--fix', output);
+    expect(code).toBe(0);
+    expect(out).toContain('1 packet changed');
+    expect(packetsOf(output)).toEqual([RIGHT, RIGHT]);
+  });
+
   it('changes the wrong checksum and not one other byte', async () => {
     const out = join(scratch, 'fixed.pcap');
     const before = readFileSync(bad);

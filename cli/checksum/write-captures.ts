@@ -2,7 +2,7 @@
 import { requireWritable, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import type { CaptureBatch, CaptureFormat } from '../../corpus/formats/capture-batch.ts';
 import { editCapture, type PacketEdit } from '../../corpus/formats/capture-edit.ts';
-import { captureBytes, STANDARD_STREAM } from '../../corpus/formats/capture-source.ts';
+import { captureBytes, type ReadProgress, STANDARD_STREAM } from '../../corpus/formats/capture-source.ts';
 import { isReadable } from '../../corpus/formats/link-layer.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import type { Datagram } from '../../verify/captures/datagrams.ts';
@@ -26,16 +26,33 @@ export class FragmentRepairs {
   }
 }
 
+/** The second pass while it goes on. */
+export interface WritePass {
+  /** How far reading has come. */
+  readonly progress: ReadProgress;
+  /** Ends it: what was written so far is removed. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Writes the capture with right checksums in the packets that were found faulty or unfinished.
+ * @param faulty these packets; undefined: whichever are
  * @returns how many packets were changed
+ * @throws the signal's reason, where it is aborted
  */
-export async function writeFixed(input: string, output: string, fragments: FragmentRepairs): Promise<number> {
+export async function writeFixed(
+  input: string,
+  output: string,
+  fragments: FragmentRepairs,
+  faulty?: PacketSet,
+  pass?: WritePass,
+): Promise<number> {
   const repair = new PacketRepair();
   let changed = 0;
   const edit = (batch: CaptureBatch, index: number, packet: number): PacketEdit => {
-    const { linkType } = batch.section.interfaces[batch.interface[index]!]!;
     const of = fragments.of(packet);
+    if (of.length === 0 && faulty?.has(packet) === false) return undefined;
+    const { linkType } = batch.section.interfaces[batch.interface[index]!]!;
     const patches = isReadable(linkType) ? [...own(batch, index, linkType), ...of] : of;
     if (patches.length === 0) return undefined;
     changed++;
@@ -47,13 +64,20 @@ export async function writeFixed(input: string, output: string, fragments: Fragm
     const packet = batch.bytes.subarray(start, start + size);
     return repair.packet(packet, linkType, batch.bytes.subarray(start + size, start + batch.length[index]!));
   };
-  await write(input, output, edit, true);
+  await write(input, output, edit, true, pass);
   return changed;
 }
 
 /** Writes the faulty packets only. */
-export async function writeFaulty(input: string, output: string, faulty: PacketSet): Promise<void> {
-  await write(input, output, (_batch, _index, packet) => (faulty.has(packet) ? undefined : 'drop'), false);
+export async function writeFaulty(
+  input: string,
+  output: string,
+  faulty: PacketSet,
+  pass?: WritePass,
+): Promise<void> {
+  const edit = (_batch: CaptureBatch, _index: number, packet: number): PacketEdit =>
+    faulty.has(packet) ? undefined : 'drop';
+  await write(input, output, edit, false, pass);
 }
 
 async function write(
@@ -61,6 +85,7 @@ async function write(
   output: string,
   edit: (batch: CaptureBatch, index: number, packet: number) => PacketEdit,
   keepUnreadable: boolean,
+  pass?: WritePass,
 ): Promise<void> {
   const onFormat = (format: CaptureFormat): void => {
     if (format === 'pcapng' && output.endsWith('.pcap')) {
@@ -71,8 +96,22 @@ async function write(
     }
   };
   const asPcapng = output.endsWith('.pcapng');
-  const pieces = editCapture(captureBytes(input), edit, { asPcapng, keepUnreadable, onFormat });
-  await writeAtomically(output, pieces);
+  const pieces = editCapture(captureBytes(input, pass?.progress), edit, {
+    asPcapng,
+    keepUnreadable,
+    onFormat,
+  });
+  await writeAtomically(output, pass === undefined ? pieces : untilAborted(pieces, pass.signal));
+}
+
+async function* untilAborted(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) {
+    signal.throwIfAborted();
+    yield piece;
+  }
 }
 
 /** Refuses, before anything is read, inputs that cannot be read twice and outputs that cannot be written. */

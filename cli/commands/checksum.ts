@@ -6,7 +6,13 @@ import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
 import { checkFile, exitCodeOf, type FileReport } from '../checksum/check-file.ts';
 import { reportJson } from '../checksum/report-json.ts';
 import { printReport } from '../checksum/report-text.ts';
-import { FragmentRepairs, requireTwoPasses, writeFaulty, writeFixed } from '../checksum/write-captures.ts';
+import {
+  FragmentRepairs,
+  requireTwoPasses,
+  type WritePass,
+  writeFaulty,
+  writeFixed,
+} from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
 import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { parseCount, parseDuration, parseName, parseOutput, repeated } from '../input/options.ts';
@@ -85,15 +91,12 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     if (options.json !== true) printReport(report, { ...options, layers }, terminal);
     if (report.error !== undefined) reportError(report.error);
   }
-  interrupt.release();
   if (options.json === true) printJson(reportJson(reports));
   process.exitCode = exitCodeOf(reports);
-  if (interrupt.cause !== undefined) {
-    reportLine('xdpsim: interrupted: this is what was checked until then');
-    process.exitCode = EXIT.interrupted;
-    return;
-  }
-  await write(reports[0]!, options, fragments, terminal);
+  if (interrupt.cause === undefined) await write(reports[0]!, options, fragments, terminal, interrupt.signal);
+  else reportLine('xdpsim: interrupted: this is what was checked until then');
+  interrupt.release();
+  if (interrupt.cause !== undefined) process.exitCode = EXIT.interrupted;
 }
 
 function checkOptionsOf(
@@ -108,7 +111,7 @@ function checkOptionsOf(
     filter: options.filter,
     maxFaults: options.maxFaults,
     mtu: options.mtu,
-    keepFaulty: options.writeBad !== undefined,
+    keepFaulty: options.writeBad !== undefined || (options.fix !== undefined && 'and unfinished'),
     ...(options.fix === undefined ? {} : { onFaultyDatagram: (datagram) => fragments.note(datagram) }),
   };
 }
@@ -155,18 +158,60 @@ async function write(
   options: Options,
   fragments: FragmentRepairs,
   terminal: Terminal,
+  signal: AbortSignal,
 ): Promise<void> {
   if (error !== undefined && checker.packets === 0) return;
   const note = (text: string): void => {
     if (options.json !== true) terminal.print(`  ${text}`);
   };
-  if (options.fix !== undefined) {
-    const changed = await writeFixed(file, options.fix, fragments);
-    note(`${options.fix}: written with right checksums, ${count(changed)} packets changed`);
+  const { fix, writeBad } = options;
+  // With --layer or --filter not all faulty packets are known; for --write-bad unfinished ones are not kept.
+  const isAllKnown = options.layer.length === 0 && options.filter === undefined && writeBad === undefined;
+  if (fix !== undefined) {
+    const faulty = isAllKnown ? checker.faulty : undefined;
+    const changed = await pass(fix, terminal, signal, (one) => writeFixed(file, fix, fragments, faulty, one));
+    if (changed !== undefined) note(`${fix}: written with right checksums, ${packetCount(changed)} changed`);
   }
-  if (options.writeBad !== undefined) {
-    await writeFaulty(file, options.writeBad, checker.faulty);
-    note(`${options.writeBad}: ${count(checker.faulty.size)} faulty packets written`);
+  if (writeBad !== undefined) {
+    const { faulty } = checker;
+    const written = await pass(writeBad, terminal, signal, async (one) => {
+      await writeFaulty(file, writeBad, faulty, one);
+      return faulty.size;
+    });
+    if (written !== undefined) note(`${writeBad}: ${packetCount(written, 'faulty ')} written`);
+  }
+}
+
+/** "1 packet", "2,000 faulty packets" */
+function packetCount(packets: number, kind: string = ''): string {
+  return `${count(packets)} ${kind}${packets === 1 ? 'packet' : 'packets'}`;
+}
+
+/** Milliseconds between two progress lines. */
+const PROGRESS_INTERVAL = 100;
+
+/** Shows how far it has come. @returns undefined where it was interrupted */
+async function pass(
+  output: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+  run: (pass: WritePass) => Promise<number>,
+): Promise<number | undefined> {
+  const progress = { read: 0, size: 0 };
+  const timer = setInterval(() => {
+    const share = progress.size === 0 ? '' : `: ${Math.floor((progress.read / progress.size) * 100)} %`;
+    terminal.progress(() => `writing ${output}${share}`);
+  }, PROGRESS_INTERVAL);
+  try {
+    return await run({ progress, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    terminal.clearProgress();
+    reportLine(`xdpsim: interrupted: ${output} was not written`);
+    return undefined;
+  } finally {
+    clearInterval(timer);
+    terminal.clearProgress();
   }
 }
 

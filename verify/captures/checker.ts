@@ -44,8 +44,8 @@ export interface CheckOptions {
   readonly maxFaults?: number;
   /** IP packets that are longer were not on the wire like this; default 1500. */
   readonly mtu?: number;
-  /** Are the numbers of faulty packets kept? */
-  readonly keepFaulty?: boolean;
+  /** Are the numbers of faulty packets kept? `and unfinished`: those too whose checksums the network card fills in. */
+  readonly keepFaulty?: boolean | 'and unfinished';
   /** Judges most packets before the scanner has to look at them. */
   readonly fast?: FastScan;
   /** Called with each fragmented datagram in which something is wrong. */
@@ -85,6 +85,7 @@ export class CaptureChecker implements ChecksumSink {
   private readonly maxFaults: number;
   private readonly mtu: number;
   private readonly fastOptions: FastScanOptions;
+  private readonly keepsFaulty: boolean;
   private readonly counts = new Float64Array(CHECKSUM_LAYERS.length * STATUSES);
   private readonly scanner = new ChecksumScanner();
   private readonly inner = new ChecksumScanner();
@@ -107,6 +108,7 @@ export class CaptureChecker implements ChecksumSink {
 
   constructor(options: CheckOptions = {}) {
     this.options = options;
+    this.keepsFaulty = options.keepFaulty !== undefined && options.keepFaulty !== false;
     this.maxFaults = options.maxFaults ?? 1000;
     this.mtu = options.mtu ?? 1500;
     this.fastOptions = { mtu: this.mtu, leavesFragments: options.reassemble !== false };
@@ -211,6 +213,7 @@ export class CaptureChecker implements ChecksumSink {
     const isDeferred = this.deferred !== undefined && found.start > this.fragment.start;
     if (isDeferred) this.deferred!.counts.push(index);
     else this.counts[index]! += 1;
+    if (isUnready && this.options.keepFaulty === 'and unfinished') this.faulty.add(this.packets);
     if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return;
     const { layers } = this.options;
     if (layers !== undefined && !layers.has(CHECKSUM_LAYERS[found.layer]!)) return;
@@ -227,7 +230,7 @@ export class CaptureChecker implements ChecksumSink {
     // Objects and texts are made for what is listed only.
     if (this.faults.length < this.maxFaults) this.faults.push(this.fault(found, isUnready));
     this.faultCount++;
-    if (this.options.keepFaulty === true) this.faulty.add(this.packets);
+    if (this.keepsFaulty) this.faulty.add(this.packets);
     if (this.flows.count(conversation, layer, got, expected)) return;
     const flow = conversationText(conversation.read(this.bytes, this.at, found));
     this.flows.open(conversation, flow, layer, this.packets, got, expected);
@@ -314,7 +317,7 @@ export class CaptureChecker implements ChecksumSink {
     this.length = before.length;
     this.linkType = before.linkType;
     if (!context.isFaulty) return;
-    if (this.options.keepFaulty === true) for (const { packet } of datagram.origins) this.faulty.add(packet);
+    if (this.keepsFaulty) for (const { packet } of datagram.origins) this.faulty.add(packet);
     this.options.onFaultyDatagram?.(datagram);
   }
 
@@ -367,7 +370,7 @@ export class CaptureChecker implements ChecksumSink {
     if (!this.flows.count(key, layer, got, expected)) {
       this.flows.open(key, conversationText(fault), layer, packet, got, expected);
     }
-    if (this.options.keepFaulty === true) this.faulty.add(packet);
+    if (this.keepsFaulty) this.faulty.add(packet);
     if (this.faults.length < this.maxFaults) this.faults.push(fault);
   }
 }
