@@ -23,6 +23,8 @@ const EACH = Math.ceil(
     Object.keys(PROTOCOLS).length,
 );
 const SEED = 826;
+/** In milliseconds, of one protocol. */
+const TIMEOUT = 30_000 + 30 * EACH;
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-tshark-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -33,36 +35,40 @@ const compared = (Object.values(PROTOCOLS) as Protocol[]).filter(
 );
 
 describeKernel('decoded fields are those of tshark', ['tshark'], () => {
-  it.each(compared)('$name', (protocol) => {
-    const values = fc.sample(headers(protocol), { numRuns: EACH, seed: SEED }) as Record<string, unknown>[];
-    const below = lowerLayers(protocol);
-    const stack = below as unknown as Record<string, (given: unknown) => LayerStack>;
-    const frames = values.map((value) => stack[protocol.name]!(value).bytes());
-    const fields = filteredFields(protocol);
-    const shown = tsharkFields(
-      join(scratch, 'frames.pcap'),
-      frames,
-      fields.map(({ field }) => field.options.filter!),
-      'f',
-      SETTINGS[protocol.name],
-    );
-    const shownOnce = new Set<string>();
-    for (const [index, value] of values.entries()) {
-      const body = (value.body ?? {}) as Record<string, unknown>;
-      for (const [column, { name, field, kind }] of fields.entries()) {
-        const stated = kind === undefined || body.kind === kind;
-        const ours = kind === undefined ? value[name] : body[name];
-        if (!stated || ours === undefined) continue;
-        // tshark leaves out what has no meaning in a packet, such as the MTU in most ICMP errors.
-        const theirs = shown[index]![column]!;
-        if (theirs === '') continue;
-        shownOnce.add(name);
-        const what = `${protocol.name} ${index}: ${name} (${field.options.filter}) in ${toHex(frames[index]!)}`;
-        expect(normal(field, theirs), what).toBe(normal(field, String(ours)));
+  it.each(compared)(
+    '$name',
+    (protocol) => {
+      const values = fc.sample(headers(protocol), { numRuns: EACH, seed: SEED }) as Record<string, unknown>[];
+      const below = lowerLayers(protocol);
+      const stack = below as unknown as Record<string, (given: unknown) => LayerStack>;
+      const frames = values.map((value) => stack[protocol.name]!(value).bytes());
+      const fields = filteredFields(protocol);
+      const shown = tsharkFields(
+        join(scratch, 'frames.pcap'),
+        frames,
+        fields.map(({ field }) => field.options.filter!),
+        'f',
+        SETTINGS[protocol.name],
+      );
+      const shownOnce = new Set<string>();
+      for (const [index, value] of values.entries()) {
+        const body = (value.body ?? {}) as Record<string, unknown>;
+        for (const [column, { name, field, kind }] of fields.entries()) {
+          const stated = kind === undefined || body.kind === kind;
+          const ours = kind === undefined ? value[name] : body[name];
+          if (!stated || ours === undefined) continue;
+          // tshark leaves out what has no meaning in a packet, such as the MTU in most ICMP errors.
+          const theirs = shown[index]![column]!;
+          if (theirs === '') continue;
+          shownOnce.add(name);
+          const what = `${protocol.name} ${index}: ${name} (${field.options.filter}) in ${toHex(frames[index]!)}`;
+          expect(normal(field, theirs), what).toBe(normal(field, String(ours)));
+        }
       }
-    }
-    expect([...new Set(fields.map(({ name }) => name))].filter((name) => !shownOnce.has(name))).toEqual([]);
-  });
+      expect([...new Set(fields.map(({ name }) => name))].filter((name) => !shownOnce.has(name))).toEqual([]);
+    },
+    TIMEOUT,
+  );
 });
 
 /** What tshark has to be told: of what it can see no sign in the packet, or decodes another way unless told. */
