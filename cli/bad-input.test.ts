@@ -489,6 +489,13 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['prove', 'cut.o'], /cut\.o: /],
     ...each(NOT_COUNTS, (text) => ['prove', 'icmp_echo', '--paths', text], COUNT),
     [['prove', 'icmp_echo', '--max-length', '9000'], /--max-length must be from 14 to 1514 bytes, not 9000/],
+    [['prove', 'icmp_echo', '--off', 'nosuch'], /--off: there is no property “nosuch”/],
+    [
+      ['prove', 'icmp_echo', 'tcp_filter', '--against', 'icmp_filter'],
+      /--against compares two builds: name one object besides icmp_filter, not 2/,
+    ],
+    [['prove', 'icmp_echo', '--against', 'nope'], /no program “nope”/],
+    [['prove', 'icmp_echo', '--against', 'cut.o'], /cut\.o: /],
     [['prove', 'icmp_echo', '--time', 'soon'], /--time must be a time/],
   ],
   check: [
