@@ -84,14 +84,14 @@ function option(bytes: Uint8Array): unknown {
 export const ARGUMENT_KINDS: readonly InputKind[] = [
   {
     name: 'filters',
-    share: 60,
+    share: 90,
     seeds: [...WRITTEN, ...WRITTEN, ...NAMED].map(bytesOf),
     damage: damageWords,
     read: filter,
   },
   {
     name: 'options',
-    share: 40,
+    share: 80,
     seeds: VALUES.map(bytesOf),
     damage: behindLabel(damageWords),
     read: option,

@@ -34,7 +34,7 @@ function kindOf(name: PacketListName): InputKind {
   const seeds = LISTS.map((packets) => bytesOf(PACKET_LISTS[name].write(packets, { program: 'my.o' })));
   return {
     name: `packets as ${name}`,
-    share: 14,
+    share: 25,
     seeds,
     damage: name === 'json' ? oneOf(damageText, damageJson) : oneOf(damageText, damageWords),
     read: (bytes, scratch) => readAndRewrite(bytes, name, scratch),
@@ -45,7 +45,7 @@ export const PACKET_TEXT_KINDS: readonly InputKind[] = [
   ...(Object.keys(PACKET_LISTS) as PacketListName[]).map(kindOf),
   {
     name: 'hex',
-    share: 20,
+    share: 60,
     seeds: [bytesOf('02 00 00 00 00 01 06 11 22 33 44 55 08 00 45:00:00:1c')],
     damage: damageText,
     read: (bytes) => parseHex(textOf(bytes), 'packet'),

@@ -195,14 +195,14 @@ const json = (value: unknown): Uint8Array => bytesOf(JSON.stringify(value));
 export const SETTINGS_KINDS: readonly InputKind[] = [
   {
     name: 'world files',
-    share: 25,
+    share: 12,
     seeds: worldFiles,
     damage: behindLabel(damageAny),
     read: runInWorld,
   },
   {
     name: 'map files',
-    share: 35,
+    share: 30,
     seeds: [
       json([
         { key: '0a000001', value: 17 },
@@ -214,7 +214,7 @@ export const SETTINGS_KINDS: readonly InputKind[] = [
   },
   {
     name: 'configuration',
-    share: 25,
+    share: 20,
     seeds: [json(PLAIN_CONFIG), json(CONFIG)],
     damage: damageAny,
     read: plan,
@@ -242,14 +242,14 @@ export const SETTINGS_KINDS: readonly InputKind[] = [
   },
   {
     name: 'scenarios',
-    share: 70,
+    share: 100,
     seeds: filesIn('corpus/scenarios', /\.json$/),
     damage: oneOf(damageText, damageJson),
     read: (bytes) => parseScenario(textOf(bytes), 'attacked.json'),
   },
   {
     name: 'modules',
-    share: 5,
+    share: 3,
     seeds: [bytesOf(MODULE)],
     damage: oneOf(damageText, damageWords),
     read: importModule,
