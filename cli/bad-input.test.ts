@@ -56,6 +56,7 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   'ping.pcapng': readFileSync(packageFile('corpus/captures/ping.pcapng')),
   'broken.gz': Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4),
   'cut.o': readFileSync(OBJECT).subarray(0, 500),
+  'my.o': readFileSync(OBJECT),
   'open.json': '{"a": ',
   'no-such-map.jsonc': '{"maps": {"nope": []}} // no such map',
   'null.json': 'null',
@@ -534,9 +535,39 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
   ],
   init: [
     [['init', 'missing.c'], /missing\.c: no such file/],
+    ...forms(
+      NOT_PROGRAMS.filter(([name]) => !['', 'nope', 'icmp-echo', 'folder.c'].includes(name)),
+      (name) => ['init', name],
+    ),
+    [['init', 'text.txt'], /text\.txt: ELF header/],
+    [['init', 'folder.c'], /folder\.c: is a directory/],
     [['init', '--format', 'yaml'], /'yaml' is invalid\. Allowed choices are json, js, ts/],
   ],
+  'outputs that would take the place of an object': (
+    [
+      ['verify', 'icmp_echo', '--junit'],
+      ['verify', 'icmp_echo', '--coverage'],
+      ['check', 'icmp_drop', '--junit'],
+      ['check', 'icmp_drop', '--sarif'],
+      ['check', 'icmp_drop', '--update-baseline', '--baseline'],
+      ['checksum', 'ping.pcapng', '--fix'],
+      ['checksum', 'ping.pcapng', '--write-bad'],
+      ['run', 'icmp_echo', FRAME, '--write'],
+      ['corpus', 'generate', '--runs', '3', '--out'],
+      ['corpus', 'convert', 'ping.pcapng', '--format', 'hex', '--out'],
+      ['world', 'init', 'icmp_echo', '--force', '--out'],
+    ] as const
+  ).map(
+    (args): Refused => [
+      [...args, 'my.o'],
+      /my\.o: (is a compiled object|contains bytes|no format of packets ends in)/,
+    ],
+  ),
   'check for teams': [
+    [
+      ['check', 'icmp_drop', '--baseline', 'missing.json'],
+      /missing\.json: no such file\n.*--update-baseline/,
+    ],
     ...['--junit', '--sarif', '--baseline'].map(
       (option): Refused => [['check', 'icmp_drop', option, ''], /is empty: expected the name of a file/],
     ),

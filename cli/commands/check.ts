@@ -21,7 +21,7 @@ import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
 import { watchFiles } from '../check/watch-files.ts';
 import { cflagsOption, clangOption, useCompiler } from '../compile/settings.ts';
 import { findConfig, type LoadedConfig, loadConfig } from '../config/load.ts';
-import { EXIT, reportError, toFailure } from '../failure.ts';
+import { EXIT, inputFailure, reportError, toFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -35,6 +35,7 @@ import {
   repeated,
 } from '../input/options.ts';
 import { parseObjectName } from '../input/program-source.ts';
+import { isThere } from '../input/read-file.ts';
 import { filesOf } from '../input/read-object.ts';
 import {
   aimOption,
@@ -193,6 +194,9 @@ async function prepare(names: readonly string[], options: Options): Promise<Prep
   const loaded = await loadConfig(options.config);
   const plans = plansOf(names, options, loaded);
   const baselineFile = baselinePath(options.baseline, loaded);
+  // One that the command line names is there, or is to be written; the one that a configuration names may come later.
+  if (options.baseline !== undefined && options.updateBaseline !== true && !isThere(baselineFile))
+    throw inputFailure(`${baselineFile}: no such file`, 'xdpsim check --update-baseline writes it.');
   const baseline = readBaseline(baselineFile);
   const jobs: Prepared['jobs'][number][] = [];
   for (const compiled of plans) {

@@ -1,10 +1,13 @@
 /** `xdpsim init`: a configuration file for the folder. */
 import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
+import { programByName } from '../../sim/programs/index.ts';
+import { isSource } from '../compile/compile-source.ts';
 import { configText, findPrograms, initialConfig } from '../config/initial.ts';
 import { findConfig } from '../config/load.ts';
 import { inputFailure } from '../failure.ts';
-import { isThere } from '../input/read-file.ts';
+import { parseObjectName, programsOfObject } from '../input/program-source.ts';
+import { isThere, readText } from '../input/read-file.ts';
 import { reportLine } from '../output.ts';
 
 export function registerInit(program: Command): void {
@@ -31,11 +34,22 @@ async function run(
       there === path ? '--force replaces it.' : 'A folder has one configuration file: remove that one first.',
     );
   }
-  const missing = named.find((name) => !isThere(name.replace(/:[^:/]*$/, '')));
-  if (missing !== undefined) throw inputFailure(`${missing}: no such file`);
+  for (const name of named) requireProgram(name);
   const programs = named.length > 0 ? named : findPrograms('.');
   const text = configText(initialConfig(programs), format);
   await writeAtomically(path, [new TextEncoder().encode(text)]);
   const found = programs.length === 1 ? '1 program' : `${programs.length} programs`;
   reportLine(`${path}: ${found}; next: xdpsim check`);
+}
+
+/**
+ * What is listed must be something that `check` can read; whether a source compiles is for `check` to say.
+ * @throws {Failure}
+ */
+function requireProgram(name: string): void {
+  if (programByName(name) !== undefined) return;
+  const file = parseObjectName(name);
+  if (!isThere(file.path)) throw inputFailure(`${name}: no such file`);
+  if (isSource(file.path)) readText(file.path);
+  else programsOfObject(file);
 }

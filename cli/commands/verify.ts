@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { writeAtomically } from '../../corpus/files/atomic-file.ts';
+import { refuseObject, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
@@ -207,7 +207,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const chosen = chooseEngines(plan.engines, plan.live, plan.asKernel);
   const workers = options.workers ?? (runsHere(plan) ? 'here' : usualWorkers(plan));
   if (workers !== 'here') requireSensible(workers);
-  requireFiles(options);
+  await requireFiles(options);
   const interrupt = onInterrupt(async () => {
     verifier.kill();
     await verifier.close();
@@ -294,11 +294,12 @@ function exitCodeAfter(cause: InterruptCause | undefined, code: number): number 
 }
 
 /** What can be seen to go wrong before the run starts: it may take hours. */
-function requireFiles({ coverage, junit }: Options): void {
+async function requireFiles({ coverage, junit }: Options): Promise<void> {
   for (const path of [coverage, junit]) {
-    if (path !== undefined && isDirectory(path)) {
+    if (path === undefined) continue;
+    if (isDirectory(path))
       throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
-    }
+    await refuseObject(path);
   }
   if (coverage !== undefined && junit !== undefined && resolve(coverage) === resolve(junit)) {
     throw inputFailure('--coverage and --junit name the same file');

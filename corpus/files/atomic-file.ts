@@ -1,7 +1,8 @@
 /** Files that appear complete or not at all, whatever ends the process meanwhile. */
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { InputError } from '../../sim/runtime/input-error.ts';
 import { randomHex } from './random-hex.ts';
 import { atPath } from './system-error.ts';
 
@@ -10,6 +11,7 @@ import { atPath } from './system-error.ts';
  * or the new one, and perhaps a hidden `.name.….tmp` beside it, which the next one that writes there removes.
  *
  * What is not a regular file (`/dev/null`, a named pipe) is written to directly.
+ * @throws {InputError} where a compiled object stands there
  * @throws {NodeJS.ErrnoException} when the file cannot be written; then nothing has changed
  */
 export async function writeAtomically(
@@ -17,6 +19,7 @@ export async function writeAtomically(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<void> {
   const target = await resolved(path);
+  await refuseObject(path);
   if (target.special) {
     try {
       await writeInto(path, 'w', pieces);
@@ -47,6 +50,7 @@ export async function writeAtomically(
  * @throws {NodeJS.ErrnoException} as `writeAtomically` would
  */
 export async function requireWritable(path: string): Promise<void> {
+  await refuseObject(path);
   try {
     const target = await resolved(path);
     if (target.special) {
@@ -70,6 +74,31 @@ export async function requireWritable(path: string): Promise<void> {
     }
   } catch (error) {
     throw atPath(error, path);
+  }
+}
+
+const ELF_MAGIC = '\x7fELF';
+
+/**
+ * Nothing that is written here is a compiled object: who names one as output (`verify --junit my.o`) means it as input.
+ * @throws {InputError}
+ */
+export async function refuseObject(path: string): Promise<void> {
+  let file: FileHandle;
+  try {
+    // Opening a named pipe would wait for who writes to it.
+    if (!(await stat(path)).isFile()) return;
+    file = await open(path, 'r');
+  } catch {
+    // It is not there yet, or cannot be read: writing says what is wrong.
+    return;
+  }
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    if (bytesRead === 4 && buffer.toString('latin1') === ELF_MAGIC)
+      throw new InputError(`${path}: is a compiled object, which is not written over; name another file`);
+  } finally {
+    await file.close();
   }
 }
 
