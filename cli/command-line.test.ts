@@ -49,6 +49,13 @@ it('shows no empty list as the default of an option that may be repeated', { tim
   expect(helps[0]!.out.replaceAll(/\s+/g, ' ')).toContain('a packet or capture; may be repeated');
 });
 
+it('prints the help that README shows', async () => {
+  const { out } = await xdpsim('--help');
+  const readme = readFileSync(packageFile('README.md'), 'utf8');
+  const shown = /```\n(Usage: xdpsim [\s\S]*?)```/.exec(readme)?.[1];
+  expect(out).toBe(shown);
+});
+
 describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () => {
   it('names what is no program, and what it may have meant', async () => {
     await Promise.all([
