@@ -246,7 +246,8 @@ function contentsOf(file: Reader, table: Reader, index: number, where: string): 
 function readSymbols(sections: readonly ElfSection[]): ElfSymbol[] {
   const tables = sections.filter((section) => section.type === SHT_SYMTAB);
   const table = tables[0];
-  if (table === undefined) throw new ObjectError('ELF file', 'a symbol table (strip with llvm-strip -g, which keeps it)', 'none');
+  if (table === undefined)
+    throw new ObjectError('ELF file', 'a symbol table (strip with llvm-strip -g, which keeps it)', 'none');
   if (tables.length > 1) throw new ObjectError('ELF file', 'one symbol table', `${tables.length}`);
   const { data } = table;
   const strings = sections[table.link];
