@@ -15,7 +15,7 @@ import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plans.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
-const PROOF_SECONDS = 2;
+const PROOF_SECONDS = 1;
 
 export interface CheckWatch {
   readonly signal: AbortSignal;
