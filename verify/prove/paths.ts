@@ -14,7 +14,8 @@ import { openMachine } from '../../sim/engines/machine-program.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type BranchWay, judgeBranches } from './branches.ts';
 import { Confirmer } from './confirm.ts';
-import { isWitness, type Witness, witnessOf } from './witness.ts';
+import { wellFormed } from './well-formed.ts';
+import { isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
 
 export interface ProveOptions {
   readonly solver: Solver;
@@ -129,6 +130,12 @@ function doubtAbout(cut: string | undefined, paths: readonly ProvedPath[]): stri
 function confirmPath(inputs: Inputs, state: PathState, confirmer: Confirmer): ProvedPath {
   if (state.values === undefined) {
     return { state, witness: undefined, confirmed: false, reason: state.doubt ?? 'no packet is known' };
+  }
+  const values = wellFormed(inputs, state);
+  const whole = values === undefined ? undefined : witnessFor(inputs, state, values);
+  if (whole !== undefined && isWitness(whole)) {
+    const confirmation = confirmer.confirm(inputs, state, whole);
+    if (confirmation.confirmed) return { state, witness: whole, ...confirmation };
   }
   const witness = witnessOf(inputs, state);
   if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
