@@ -27,7 +27,7 @@ const TEXTS = [
 ];
 const NAMES = ['', '__proto__', 'constructor', 'length', 'toString', 'then', '0', '-1', 'x'];
 const ENTRIES = 40;
-const DEEP = 3000;
+const DEEP = 600;
 
 /** One to four changes of the tree; once in a while, signs that JSON with comments has. */
 export const damageJson: Damage = (random, input, other) => {
