@@ -105,7 +105,9 @@ export function sendIcmpv6Error(
   if (toGroup || isAboutError(packet) || isMulticast6(source, 0) || isZero(source, 0, 16)) {
     return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
   }
-  const from = stack.owns(destination) ? destination : errorSource(stack, arrival);
+  // "Make sure we respond from the address probed", which may be an anycast one (`ipv6_chk_acast_addr_src`).
+  const isProbed = stack.owns(destination) || stack.ownsAnycast(destination, device);
+  const from = isProbed ? destination : errorSource(stack, arrival);
   if (from === undefined) return stack.tell(device, `has no way back to ${ipv6ToText(source)}: dropped`);
   stack.tell(device, `says “${text}” to ${ipv6ToText(source)}`);
   const room = LONGEST_ERROR - IPV6.headerLength - ICMPV6.headerLength;

@@ -67,7 +67,12 @@ function isMember(device: ScenarioDevice, group: Uint8Array): boolean {
 
 function route6(stack: Stack, arrival: Arrival6): undefined {
   const { device, destination } = arrival;
-  if (isLinkLocal6(destination) && stack.owns(destination, device)) return deliver6(stack, arrival);
+  if (
+    isLinkLocal6(destination) &&
+    (stack.owns(destination, device) || stack.ownsAnycast(destination, device))
+  ) {
+    return deliver6(stack, arrival);
+  }
   const route = routeFrom(stack, device, destination);
   switch (route?.type) {
     case 'local':
@@ -89,7 +94,13 @@ function route6(stack: Stack, arrival: Arrival6): undefined {
 
 /** The route of a packet that has come in by a device: link-local ones lead nowhere but to that device's link. */
 function routeFrom(stack: Stack, device: ScenarioDevice, destination: Uint8Array): RouteEntry | undefined {
-  if (!isLinkLocal6(destination)) return stack.tables.find6(destination, device.ifindex);
+  return isLinkLocal6(destination)
+    ? onLinkRoute(device, destination)
+    : stack.tables.find6(destination, device.ifindex);
+}
+
+/** The route that a device's own link-local address brings: fe80::/64, and not all of fe80::/10. */
+function onLinkRoute(device: ScenarioDevice, destination: Uint8Array): RouteEntry | undefined {
   const { ifindex } = device;
   const own = addressesOf([device], 16).find(
     (prefix) => isLinkLocal6(prefix.address) && inPrefix(destination, 0, prefix),
@@ -181,16 +192,20 @@ export function send6(stack: Stack, departure: Departure, from?: ScenarioDevice)
     return stack.transmit(from, groupMac(destination), ETHERTYPE.IPV6, departure);
   }
   if (stack.owns(destination)) return stack.tell(undefined, 'sends to itself, which no wire sees');
+  if (from !== undefined && stack.ownsAnycast(destination, from)) {
+    return stack.tell(undefined, 'sends to itself, which no wire sees');
+  }
   const isOnLink = isLinkLocal6(destination);
-  const route = isOnLink ? undefined : stack.tables.find6(destination, from?.ifindex ?? 0);
+  const onLink = from === undefined ? undefined : onLinkRoute(from, destination);
+  const route = isOnLink ? onLink : stack.tables.find6(destination, from?.ifindex ?? 0);
   const egress = isOnLink ? from : stack.deviceOf(route?.ifindex ?? 0);
-  if (egress === undefined || (route !== undefined && route.type !== 'unicast')) {
+  if (egress === undefined || route?.type !== 'unicast') {
     return stack.tell(undefined, `has no route to ${ipv6ToText(destination)}: nothing is sent`);
   }
-  if (packet.length > (route?.mtu ?? egress.mtu)) {
+  if (packet.length > (route.mtu ?? egress.mtu)) {
     return stack.tell(egress, 'cannot send a packet longer than its MTU: nothing is sent');
   }
-  stack.transmitTo(egress, route?.gateway ?? destination, departure);
+  stack.transmitTo(egress, route.gateway ?? destination, departure);
 }
 
 /** 33:33 and the group's last four bytes (RFC 2464 §7). */

@@ -5,7 +5,7 @@
  * It has no sockets and no clock. What it does not do it says: fragmenting and reassembling, IPv4 options, IPv6
  * extension headers, ICMP timestamps, redirects, VLAN devices, the loopback device.
  */
-import { prefixFromText } from '../../packet/addresses.ts';
+import { firstAddress, prefixFromText } from '../../packet/addresses.ts';
 import { equal, readU16, toHex } from '../../packet/bytes.ts';
 import { ETHERNET } from '../../packet/ethernet.ts';
 import { ETHERTYPE, etherTypeName, IPPROTO, isTag } from '../../packet/numbers.ts';
@@ -17,6 +17,7 @@ import { receive4, send4 } from './ipv4.ts';
 import { receive6, send6 } from './ipv6.ts';
 import { solicitByDiscovery } from './neighbour-discovery.ts';
 import { Neighbours } from './neighbours.ts';
+import { addressesOf, isLinkLocal6 } from './source-address.ts';
 
 /** A frame on its way, with what the kernel keeps beside the bytes. */
 export interface Frame {
@@ -156,6 +157,18 @@ export class Stack {
         const own = prefixFromText(text).address;
         return own.length === address.length && equal(own, 0, address, 0, own.length);
       }),
+    );
+  }
+
+  /**
+   * Is it the subnet-router anycast address of a network that one of the devices, or the given one, forwards for
+   * (net/ipv6/anycast.c, `ipv6_chk_acast_addr`)? Link-local ones are the given device's only.
+   */
+  ownsAnycast(address: Uint8Array, device: ScenarioDevice): boolean {
+    const devices = isLinkLocal6(address) ? [device] : this.namespace.devices;
+    const forwarding = devices.filter((one) => one.forwarding);
+    return addressesOf(forwarding, 16).some(
+      (prefix) => prefix.length < 127 && equal(firstAddress(prefix), 0, address, 0, 16),
     );
   }
 }
