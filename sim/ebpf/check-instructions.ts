@@ -46,15 +46,15 @@ export interface CheckOptions {
 const wellFormed = new WeakMap<Instructions, boolean>();
 
 /**
- * May the instructions be followed at all? What only reads a program, without running it, need not say what is wrong
+ * May the instructions be followed at all? Those that nothing leads to are in nobody's way. What only reads a program, without running it, need not say what is wrong
  * with it: whoever runs it does.
  */
 export function areWellFormed(instructions: Instructions): boolean {
   let are = wellFormed.get(instructions);
   if (are === undefined) {
     try {
-      checkInstructions(instructions);
-      are = true;
+      checkForm(instructions);
+      are = !entersSecondSlot(instructions, reachedIn(instructions));
     } catch (error) {
       if (!(error instanceof InstructionError)) throw error;
       are = false;
@@ -72,6 +72,11 @@ export function areWellFormed(instructions: Instructions): boolean {
  * @throws {InstructionError} naming the first offending instruction and what the kernel says to it
  */
 export function checkInstructions(instructions: Instructions, options: CheckOptions = {}): void {
+  checkForm(instructions, options);
+  checkReach(instructions);
+}
+
+function checkForm(instructions: Instructions, options: CheckOptions = {}): void {
   if (instructions.count === 0) throw new InstructionError(0, 'the program is empty');
   if (instructions.count > MAX_INSTRUCTIONS) {
     throw new InstructionError(MAX_INSTRUCTIONS, `a program has at most ${MAX_INSTRUCTIONS} instructions`);
@@ -80,9 +85,7 @@ export function checkInstructions(instructions: Instructions, options: CheckOpti
     checkFields(instructions, index, options.packetLoads ?? true);
     if (instructions.opcode[index] === LDDW) index++;
   }
-  const starts = functionStarts(instructions);
-  checkFunctions(instructions, starts);
-  checkReach(instructions);
+  checkFunctions(instructions, functionStarts(instructions));
 }
 
 function checkFields(instructions: Instructions, index: number, packetLoads: boolean): void {
@@ -197,6 +200,26 @@ function checkFunctions(instructions: Instructions, starts: readonly number[]): 
 
 /** Every instruction is reached, and none through the second slot of a 16-byte load (`check_cfg`). */
 function checkReach(instructions: Instructions): void {
+  const reached = reachedIn(instructions);
+  for (let index = 0; index < instructions.count; index++) {
+    if (reached[index] === 0) throw new InstructionError(index, `unreachable insn ${index}`);
+    if (instructions.opcode[index] !== LDDW) continue;
+    if (reached[index + 1] === 1) {
+      throw new InstructionError(index, `jump into the middle of ldimm64 insn ${index}`);
+    }
+    index++;
+  }
+}
+
+function entersSecondSlot({ opcode, count }: Instructions, reached: Uint8Array): boolean {
+  for (let index = 0; index < count; index++) {
+    if (opcode[index] === LDDW && reached[++index] === 1) return true;
+  }
+  return false;
+}
+
+/** Which instructions something leads to: 1. */
+function reachedIn(instructions: Instructions): Uint8Array {
   const reached = new Uint8Array(instructions.count);
   const pending: number[] = [0];
   reached[0] = 1;
@@ -224,12 +247,5 @@ function checkReach(instructions: Instructions): void {
     }
     visit(index + 1);
   }
-  for (let index = 0; index < instructions.count; index++) {
-    if (reached[index] === 0) throw new InstructionError(index, `unreachable insn ${index}`);
-    if (instructions.opcode[index] !== LDDW) continue;
-    if (reached[index + 1] === 1) {
-      throw new InstructionError(index, `jump into the middle of ldimm64 insn ${index}`);
-    }
-    index++;
-  }
+  return reached;
 }

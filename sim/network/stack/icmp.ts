@@ -1,7 +1,7 @@
 /** ICMP: answering pings, and reporting what is wrong with a packet (net/ipv4/icmp.c). */
 import { ipv4ToText, isMulticast4 } from '../../packet/addresses.ts';
 import * as build from '../../packet/build.ts';
-import { readU16, writeU16 } from '../../packet/bytes.ts';
+import { isZero, readU16, writeU16 } from '../../packet/bytes.ts';
 import { checksum, verify } from '../../packet/checksum.ts';
 import { ICMP, ICMP_TYPE } from '../../packet/icmp.ts';
 import { IPV4, IPV4_OFFSET_MASK } from '../../packet/ipv4.ts';
@@ -84,7 +84,9 @@ function reply(stack: Stack, { packet, headerLength, source }: Arrival4, from: U
   const message = packet.slice(headerLength);
   message[ICMP.at.type] = ICMP_TYPE.ECHO_REPLY;
   writeU16(message, ICMP.at.checksum, 0);
-  writeU16(message, ICMP.at.checksum, checksum(message, 0, message.length));
+  // Of nothing but zeros the kernel's sum is its other zero: `csum_partial_copy_nocheck` begins at ~0.
+  const isZeros = isZero(message, 0, message.length);
+  writeU16(message, ICMP.at.checksum, isZeros ? 0 : checksum(message, 0, message.length));
   sendIcmp(stack, ipv4ToText(from), ipv4ToText(source), packet[IPV4.at.tos]!, message);
 }
 
