@@ -20,6 +20,11 @@ export function printLine(line: string = ''): void {
   write(process.stdout, 1, `${unmarked(visibleLine(line))}\n`);
 }
 
+/** Resolves when a reader of standard output that has gone has been noticed, of all that was printed until now. */
+export function outputSettled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Text of several lines on standard output. */
 export function printLines(text: string): void {
   printText(`${text}\n`);

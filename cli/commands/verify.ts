@@ -37,7 +37,7 @@ import {
   worldWords,
 } from '../input/world-options.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
-import { printJson, reportLine, reportLines } from '../output.ts';
+import { outputSettled, printJson, reportLine, reportLines } from '../output.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import { coverageFile } from '../verify/coverage-file.ts';
 import type { VerifyPlan } from '../verify/plan.ts';
@@ -248,6 +248,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   }
   await verifier.close();
   await proofs?.end();
+  await outputSettled();
   interrupt.release();
   const unstarted = programs
     .slice(all.length)
