@@ -15,7 +15,7 @@ import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plans.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
-const PROOF_SECONDS = 1;
+const PROOF_SECONDS = 5;
 
 export interface CheckWatch {
   readonly signal: AbortSignal;
@@ -96,6 +96,8 @@ async function checkOne(
     testedApart: apart,
     // A quick look is to be quick.
     ...(plan.effort === undefined ? { prove } : {}),
+    // Who gives it time gets every branch decided, if that is possible.
+    ...(seconds === undefined ? {} : { proveFrom: 100 }),
     ...(statesWorld(plan.surroundings) ? { worlds: worldsIn(placed) } : {}),
     ...(runs === undefined ? {} : { runs }),
     ...(plan.effort === undefined ? {} : { effort: plan.effort }),

@@ -43,7 +43,7 @@ import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { Uninitialized } from './uninitialized.ts';
 import { variantsOf } from './variants.ts';
-import { type Thresholds, verdictOfCheck } from './verdict.ts';
+import { ENOUGH_COVERAGE, hasReached, type Thresholds, verdictOfCheck } from './verdict.ts';
 
 export interface CheckOptions extends Thresholds {
   readonly program: Program;
@@ -76,8 +76,10 @@ export interface CheckOptions extends Thresholds {
   readonly shrinkSeconds?: number;
   /** Functions of the same object that are checked by themselves in the same run: what is theirs is reported there. */
   readonly testedApart?: ReadonlySet<string>;
-  /** Follows the program's paths, where packets left branches out; undefined: nobody can, or not this program. */
+  /** Follows the program's paths, where packets left too many branches out; undefined: nobody can, or not this program. */
   readonly prove?: (program: Program) => Promise<ProofAid | undefined>;
+  /** Per cent of the branches below which paths are followed; default: what `minCoverage` asks for. */
+  readonly proveFrom?: number;
   readonly signal?: AbortSignal;
   readonly save?: (divergence: Divergence) => Promise<Saved>;
   readonly onProgress?: (progress: CheckProgress) => void;
@@ -368,7 +370,8 @@ class Check {
    */
   async #paths(engines: readonly Engine[], observe: Observe): Promise<void> {
     const { program, prove, worlds } = this.#options;
-    if (prove === undefined || this.#isOver() || unreachedIn(program, this.report).length === 0) return;
+    const enough = this.#options.proveFrom ?? this.#options.minCoverage ?? ENOUGH_COVERAGE;
+    if (prove === undefined || this.#isOver() || hasReached(this.report, enough)) return;
     this.proof = await prove(program);
     const cases = (this.proof?.cases ?? [])
       .filter(({ world }) => !hasContents(world))

@@ -6,7 +6,7 @@ import type { Unreached } from '../unreached.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 
 /** Per cent of a program's branches from which on a check counts for the program. */
-const ENOUGH_COVERAGE = 80;
+export const ENOUGH_COVERAGE = 80;
 
 /** From what on a program passes. */
 export interface Thresholds {
@@ -61,9 +61,8 @@ function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {
   if (report.interrupted) gaps.push('the run was interrupted');
   if (report.engines.every(({ status }) => status !== 'ran')) gaps.push('no engine could run the program');
   const least = minCoverage ?? ENOUGH_COVERAGE;
-  const [hit, total] = report.coverage?.branches ?? [0, 0];
   if (report.coverage === undefined) gaps.push('no engine measured how much of the program ran');
-  else if (total > 0 && (100 * hit) / total < least) {
+  else if (!hasReached(report, least)) {
     const why = reasonsFor(unreached);
     gaps.push(`${reached(report)}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`);
   }
@@ -71,6 +70,12 @@ function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {
   for (const map of empty) gaps.push(`tail calls found no program in map ${map}`);
   if (sweeps.left > 0) gaps.push(`${of(sweeps.left, 'rewritten word')} not swept`);
   return gaps;
+}
+
+/** Have packets reached this share of the branches, in per cent? */
+export function hasReached({ coverage }: ProgramReport, percent: number): boolean {
+  const [hit, total] = coverage?.branches ?? [0, 0];
+  return 100 * hit >= percent * total;
 }
 
 /** What stands most often behind branches that were not reached: maps that nobody filled. */
