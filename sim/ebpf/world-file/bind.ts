@@ -4,9 +4,10 @@ import { prefixFromText } from '../../packet/addresses.ts';
 import { DEFAULT_DEVICES } from '../../runtime/default-world.ts';
 import { createFib } from '../../runtime/fib-lookup.ts';
 import { nearestName } from '../../runtime/nearest-name.ts';
-import type { GeneratorHints } from '../../runtime/program.ts';
+import { type GeneratorHints, mergedHints } from '../../runtime/program.ts';
 import { pathText, ShapeError } from '../../runtime/shape-error.ts';
 import type { Device, MapEntry, MapSlot, Route, World } from '../../runtime/world.ts';
+import { hintsOfWorld } from '../../runtime/world-hints.ts';
 import { encodeValue } from '../btf-encode.ts';
 import { holdsNames } from '../world-slots.ts';
 import { entriesOfMap, slotsOfMap } from './map-contents.ts';
@@ -64,7 +65,7 @@ export function bindWorld(shape: WorldFileShape, target: WorldTarget): BoundWorl
     ...(shape.cpu === undefined ? {} : { cpu: shape.cpu }),
   };
   checkNetwork(world);
-  return { world, hints: shape.hints ?? {}, maxEntries };
+  return { world, hints: mergedHints(hintsOfWorld(world), shape.hints ?? {}), maxEntries };
 }
 
 function hintAt(name: string, known: readonly string[]): string {

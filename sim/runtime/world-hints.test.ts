@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { macFromText } from '../packet/addresses.ts';
+import { hintsOfWorld } from './world-hints.ts';
+
+const MAC = macFromText('02:00:00:00:00:01');
+
+describe('what packets can carry of a world', () => {
+  it('is nothing of an empty one', () => {
+    expect(hintsOfWorld({})).toEqual({});
+    expect(hintsOfWorld({ maps: { m: [] }, routes: [{ to: '0.0.0.0/0', ifindex: 2 }] })).toEqual({});
+  });
+
+  it('is addresses and networks, MACs and ports, each once', () => {
+    const neighbour = { ifindex: 2, address: '10.1.0.9', mac: macFromText('02:00:00:00:00:09') };
+    expect(
+      hintsOfWorld({
+        devices: [
+          { ifindex: 2, name: 'eth0', mac: MAC, addresses: ['10.1.0.1/24', 'fc00:1::1/64'] },
+          { ifindex: 3, name: 'eth1', mac: MAC },
+        ],
+        routes: [
+          { to: '10.2.0.0/16', via: '10.1.0.9' },
+          { to: '10.3.0.7/32', ifindex: 2 },
+          { to: '::/0', ifindex: 2 },
+        ],
+        neighbours: [neighbour],
+        sockets: [
+          { protocol: 'tcp', local: '0.0.0.0:80' },
+          { protocol: 'udp', local: '[fc00:1::1]:53', remote: '[fc00:2::2]:1000' },
+        ],
+      }),
+    ).toEqual({
+      addresses: [
+        ...['10.1.0.1', '10.1.0.0/24', 'fc00:1::1', 'fc00:1::/64'],
+        ...['10.2.0.0/16', '10.1.0.9', '10.3.0.7', 'fc00:2::2'],
+      ],
+      ports: [80, 53, 1000],
+      macs: [MAC, neighbour.mac],
+    });
+  });
+});
