@@ -2,7 +2,7 @@
  * Judges what a program did to checksums, whatever any model says: right before and wrong after is a fault; wrong
  * before by some amount must be wrong by the same amount after, or right.
  */
-import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumLayer, HEADER_FLAG } from './found.ts';
+import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumLayer, HEADER, HEADER_FLAG } from './found.ts';
 import { FramePair } from './frame-pair.ts';
 import { type JudgedChecksum, MATCH, NO_CHECKSUM } from './header-list.ts';
 
@@ -112,6 +112,7 @@ export class ChecksumJudge {
           this.unjudged = CAME_UNVERIFIABLE;
           return undefined;
         }
+        if (isResizedData(pair, row, match)) return undefined;
         if (statusBefore === CHECKSUM.good || statusBefore === CHECKSUM.absent) return 'wrong';
         if (statusBefore === CHECKSUM.unverifiable) this.unjudged = CAME_UNVERIFIABLE;
         if (statusBefore === CHECKSUM.unverifiable || was.sum[match]! < 0) return undefined;
@@ -129,4 +130,19 @@ export class ChecksumJudge {
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'fragment';
     }
   }
+}
+
+/**
+ * Is it a GRE header, left as it came, in the data of a datagram that is longer or shorter now? Its checksum goes as far as
+ * the data do, and whoever changes the data of UDP need not know that a port makes them look like a tunnel.
+ */
+function isResizedData(pair: FramePair, row: number, match: number): boolean {
+  const { was, is } = pair;
+  const start = is.start[row]!;
+  if (is.kind[row] !== HEADER.gre || !pair.isOld(start, start + 8)) return false;
+  if (is.end[row]! - start === was.end[match]! - was.start[match]!) return false;
+  for (let outer = 0; outer < row; outer++) {
+    if (is.kind[outer] === HEADER.udp && start >= is.start[outer]! + 8) return true;
+  }
+  return false;
 }
