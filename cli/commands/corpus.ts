@@ -26,6 +26,7 @@ import { show } from '../corpus/show.ts';
 import { inputFailure } from '../failure.ts';
 import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
 import { guidanceOf } from '../input/guided.ts';
+import { withMaxEntries } from '../input/max-entries.ts';
 import { freshSeed, parseCount, parseDuration, parseName } from '../input/options.ts';
 import { parsePacketFormat } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
@@ -68,13 +69,12 @@ export function registerCorpus(program: Command): void {
       new Option(
         '--complete',
         'one packet for each path of the program, with the world that it takes (needs the package z3-solver)',
-      ).conflicts(['runs', 'seed', 'anyLength', 'guide', 'world', 'map', 'maxEntries', 'aim']),
+      ).conflicts(['runs', 'seed', 'anyLength', 'guide', 'world', 'map', 'aim']),
     )
     .option(
       '--time <time>',
-      'with --complete: how long to follow paths, like 60s',
+      'with --complete: how long to follow paths (default: 60s)',
       parseDuration('--time'),
-      60,
     )
     .addOption(worldOption())
     .addOption(mapOption())
@@ -151,16 +151,19 @@ async function generate(
     seed?: string;
     anyLength?: boolean;
     complete?: boolean;
-    time: number;
+    time?: number;
     guide: boolean;
   } & WorldOptions,
 ): Promise<void> {
   if (options.complete === true) {
     if (name === undefined) throw inputFailure('--complete follows the paths of a program: name one');
     const { writeComplete } = await import('../corpus/complete.ts');
-    await writeComplete(await oneProgram(name), options);
+    const [program] = withMaxEntries([await oneProgram(name)], options.maxEntries);
+    await writeComplete(program!, options);
     return;
   }
+  if (options.time !== undefined)
+    throw inputFailure('--time is for --complete: --runs says how many packets');
   const format = formatToWrite(options.out);
   const named = name === undefined ? NO_PROGRAM : await oneProgram(name);
   const [placed] = placePrograms([named], options) as [PlacedProgram];

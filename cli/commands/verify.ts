@@ -214,7 +214,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   });
   const verifier = new Verifier(plan, workers, interrupt.signal);
   const prove = options.prove === undefined ? undefined : await import('../prove/aid.ts');
-  const proofs = await prove?.startProofs(options.prove!, interrupt.signal);
+  const proofs = await prove?.startProofs('--prove', options.prove!, interrupt.signal);
   const { programs, left, warnings } = await verifier.open();
   for (const text of warnings) reportLines(text);
   const terminal = createTerminal(options);

@@ -6,43 +6,37 @@ import { formatToWrite, isPacketList, PACKET_LISTS } from '../../corpus/formats/
 import type { ListedPacket } from '../../corpus/formats/packet-list/listed-packet.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { type ProofAid, proofAid } from '../../verify/prove/aid.ts';
-import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import type { ProofAid } from '../../verify/prove/aid.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { isDirectory } from '../input/read-file.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { reportLine } from '../output.ts';
-import { SOLVER_TIMEOUT } from '../prove/aid.ts';
-import { interruptible } from '../prove/interruptible.ts';
-import { requireSolver } from '../prove/solver.ts';
+import { startProofs } from '../prove/aid.ts';
 import { count, createTerminal } from '../terminal.ts';
 import { openCaseTarget } from './case-target.ts';
 
+const DEFAULT_SECONDS = 60;
+
 export interface CompleteOptions {
   readonly out: string;
-  /** Seconds. */
-  readonly time: number;
+  /** Seconds; default: a minute. */
+  readonly time?: number;
 }
 
 /** Writes cases, or packets alone where the format holds no worlds. Ends with 4 where not every path has its packet. */
-export async function writeComplete(program: Program, { out, time }: CompleteOptions): Promise<void> {
+export async function writeComplete(
+  program: Program,
+  { out, time = DEFAULT_SECONDS }: CompleteOptions,
+): Promise<void> {
   if (program.object === undefined) throw inputFailure(`--complete: ${program.name} has no object to follow`);
   const write = await writerFor(out, program);
   const interrupt = onInterrupt();
-  const solver = await requireSolver('--complete', { timeout: SOLVER_TIMEOUT });
-  const terminal = createTerminal();
+  const proofs = await startProofs('--complete', time, interrupt.signal);
   let aid: ProofAid;
   try {
-    aid = await proofAid(program, {
-      solver: interruptible(solver, interrupt.signal),
-      time: time * 1000,
-      stopped: () => interrupt.signal.aborted,
-      onProgress: ({ paths, waiting }) =>
-        terminal.progress(() => `${program.name}: ${count(paths)} paths, ${count(waiting)} waiting`),
-    });
+    aid = await proofs.follow(program, createTerminal());
   } finally {
-    terminal.clearProgress();
-    await endZ3();
+    await proofs.end();
   }
   interrupt.release();
   await write(aid.cases);

@@ -11,22 +11,29 @@ import { interruptible } from './interruptible.ts';
 import { requireSolver } from './solver.ts';
 
 /** Milliseconds for one question. */
-export const SOLVER_TIMEOUT = 5000;
+const SOLVER_TIMEOUT = 5000;
 /** Seconds for one program. */
 const DEFAULT_SECONDS = 20;
 
 export interface Proofs {
+  /** @throws {EngineError} where the machine cannot run the program */
+  follow(program: Program, terminal?: Terminal): Promise<ProofAid>;
   /** Undefined for a program that the machine cannot run: whoever runs it says why. */
   aid(program: Program, terminal?: Terminal): Promise<ProofAid | undefined>;
   end(): Promise<void>;
 }
 
 /**
+ * @param what needs the solver: `--prove`
  * @param seconds for one program; true: as many as usual
  * @throws {Failure} where there is no solver
  */
-export async function startProofs(seconds: number | true, signal: AbortSignal): Promise<Proofs> {
-  const solver = await requireSolver('--prove', { timeout: SOLVER_TIMEOUT });
+export async function startProofs(
+  what: string,
+  seconds: number | true,
+  signal: AbortSignal,
+): Promise<Proofs> {
+  const solver = await requireSolver(what, { timeout: SOLVER_TIMEOUT });
   return proofsBy(solver, seconds === true ? DEFAULT_SECONDS : seconds, signal);
 }
 
@@ -38,24 +45,30 @@ export async function proofsIfPossible(seconds: number, signal: AbortSignal): Pr
 
 function proofsBy(z3: Solver, seconds: number, signal: AbortSignal): Proofs {
   const solver = interruptible(z3, signal);
+  const follow: Proofs['follow'] = async (program, terminal) => {
+    try {
+      return await proofAid(program, {
+        solver,
+        time: seconds * 1000,
+        stopped: () => signal.aborted,
+        onProgress: ({ paths, waiting }) =>
+          terminal?.progress(
+            () => `${program.name}: ${count(paths)} paths followed, ${count(waiting)} waiting`,
+          ),
+      });
+    } finally {
+      terminal?.clearProgress();
+    }
+  };
   return {
+    follow,
     async aid(program, terminal) {
       if (program.object === undefined || signal.aborted) return undefined;
       try {
-        return await proofAid(program, {
-          solver,
-          time: seconds * 1000,
-          stopped: () => signal.aborted,
-          onProgress: ({ paths, waiting }) =>
-            terminal?.progress(
-              () => `${program.name}: ${count(paths)} paths followed, ${count(waiting)} waiting`,
-            ),
-        });
+        return await follow(program, terminal);
       } catch (error) {
         if (error instanceof EngineError) return undefined;
         throw error;
-      } finally {
-        terminal?.clearProgress();
       }
     },
     end: endZ3,

@@ -70,6 +70,7 @@ describe('corpus generate --complete', CALLS, () => {
   });
 
   it.each([
+    [['--time', '5s', '--out', 'x.pcapng'], '--time is for --complete'],
     [['--complete', '--out', 'x.pcapng'], '--complete follows the paths of a program: name one'],
     [
       [ROUTER, '--complete', '--runs', '5', '--out', 'x.pcapng'],

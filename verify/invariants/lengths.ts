@@ -39,11 +39,7 @@ export const lengths: Invariant = {
 function isUntouchedPayload(pair: FramePair, row: number): boolean {
   const { is, afterLength } = pair;
   const start = is.start[row]!;
-  if (!pair.isOld(start, Math.min(is.headerEnd[row]!, is.room[row]!, afterLength))) return false;
-  for (let outer = 0; outer < row; outer++) {
-    if (is.kind[outer] === HEADER.udp && start >= is.start[outer]! + 8) return true;
-  }
-  return false;
+  return pair.isOld(start, Math.min(is.headerEnd[row]!, is.room[row]!, afterLength)) && is.liesInData(row);
 }
 
 function isIp(kind: number): boolean {

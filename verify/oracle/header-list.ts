@@ -5,6 +5,7 @@ import {
   type ChecksumStatus,
   type FoundChecksum,
   type FoundHeader,
+  HEADER,
 } from './found.ts';
 
 /** The counterpart of a header in the other packet, where it is not an index. */
@@ -89,6 +90,14 @@ export class HeaderList implements ChecksumSink {
     this.sum[row] = found.sum;
     this.end[row] = found.end;
     this.addressLength[row] = found.addressLength;
+  }
+
+  /** Is it part of a datagram's data: behind a UDP header? */
+  liesInData(row: number): boolean {
+    for (let outer = 0; outer < row; outer++) {
+      if (this.kind[outer] === HEADER.udp && this.start[row]! >= this.start[outer]! + 8) return true;
+    }
+    return false;
   }
 
   judged(row: number): JudgedChecksum {

@@ -18,6 +18,28 @@ function updated(checksum: number, from: number, to: number): number {
   return ~slowSum([...u16(~checksum & 0xffff), ...u16(~from & 0xffff), ...u16(to)]) & 0xffff;
 }
 
+/** The data of a whole, right UDP datagram over IPv4 longer or shorter by so many bytes; all that says so is brought in line. */
+function resized(packet: Uint8Array, by: number): Uint8Array | undefined {
+  if (packet.length < 50 || word(packet, 12) !== 0x0800 || packet[14] !== 0x45 || packet[23] !== 17) {
+    return undefined;
+  }
+  const total = word(packet, 16);
+  const isWhole = (word(packet, 20) & 0x3fff) === 0 && total <= packet.length - 14;
+  if (!isWhole || word(packet, 38) !== total - 20 || total + by < 36 || total + by > 9000) return undefined;
+  const end = 14 + total;
+  const out = bytes(packet.subarray(0, Math.min(end, end + by)), new Uint8Array(Math.max(0, by)).fill(7));
+  out.set(u16(total + by), 16);
+  out.set(u16(updated(word(packet, 24), total, total + by)), 24);
+  out.set(u16(total - 20 + by), 38);
+  const pseudo = [...packet.subarray(26, 34), 0, 17];
+  const wasRight = slowSum([...pseudo, ...u16(total - 20), ...packet.subarray(34, end)]) === 0xffff;
+  if (word(packet, 40) === 0) return out;
+  if (!wasRight) return undefined;
+  out.set([0, 0], 40);
+  out.set(u16(~slowSum([...pseudo, ...u16(total - 20 + by), ...out.subarray(34)]) & 0xffff || 0xffff), 40);
+  return out;
+}
+
 /** Programs that do their one thing right; undefined where they leave a packet alone. */
 const PROPER: Record<string, (packet: Uint8Array) => Uint8Array | undefined> = {
   'pushes a VLAN tag': (packet) =>
@@ -41,6 +63,8 @@ const PROPER: Record<string, (packet: Uint8Array) => Uint8Array | undefined> = {
   'cuts off the tail': (packet) => (packet.length > 20 ? packet.slice(0, packet.length - 6) : undefined),
   'grows the tail by zeros': (packet) => bytes(packet, new Uint8Array(10)),
   'appends a trailer': (packet) => bytes(packet, [1, 2, 3, 4]),
+  'makes the data of UDP shorter': (packet) => resized(packet, -4),
+  'makes the data of UDP longer': (packet) => resized(packet, 6),
   'decrements the TTL': (packet) => {
     if (packet.length < 34 || word(packet, 12) !== 0x0800) return undefined;
     const out = packet.slice();

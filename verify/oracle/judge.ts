@@ -139,10 +139,7 @@ export class ChecksumJudge {
 function isResizedData(pair: FramePair, row: number, match: number): boolean {
   const { was, is } = pair;
   const start = is.start[row]!;
-  if (is.kind[row] !== HEADER.gre || !pair.isOld(start, start + 8)) return false;
-  if (is.end[row]! - start === was.end[match]! - was.start[match]!) return false;
-  for (let outer = 0; outer < row; outer++) {
-    if (is.kind[outer] === HEADER.udp && start >= is.start[outer]! + 8) return true;
-  }
-  return false;
+  if (is.kind[row] !== HEADER.gre || is.end[row]! - start === was.end[match]! - was.start[match]!)
+    return false;
+  return pair.isOld(start, start + 8) && is.liesInData(row);
 }

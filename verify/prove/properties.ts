@@ -105,19 +105,13 @@ export class PropertyJudge {
       try {
         cases.push(this.#caseOf(state));
       } catch (error) {
-        let children: PathState[] | string;
-        if (error instanceof Split) children = await split(state, error.condition, this.#feasibility);
-        else if (error instanceof Enumerate) children = await enumerate(state, error.term, this.#feasibility);
-        else throw error;
+        const children = await this.#divided(state, error);
         if (typeof children === 'string') {
           this.#rows.row('checksum/ipv4').undecided ??= children;
           this.#leaveOpen(children);
           return;
         }
-        for (const child of children) {
-          child.end = path.end;
-          waiting.push(child);
-        }
+        waiting.push(...children);
       }
     }
     // Proofs last: what an ordinary packet has refuted by then needs none.
@@ -137,6 +131,20 @@ export class PropertyJudge {
         return;
       }
     }
+  }
+
+  /**
+   * The paths that one becomes where it does not know which way to go; why there are none.
+   * @throws what is no such question
+   */
+  async #divided(state: PathState, question: unknown): Promise<PathState[] | string> {
+    let children: PathState[] | string;
+    if (question instanceof Split) children = await split(state, question.condition, this.#feasibility);
+    else if (question instanceof Enumerate)
+      children = await enumerate(state, question.term, this.#feasibility);
+    else throw question;
+    if (typeof children !== 'string') for (const child of children) child.end = state.end;
+    return children;
   }
 
   /** Nothing of frames that was asked so far is proved. */
@@ -211,18 +219,12 @@ export class PropertyJudge {
         const questions = lengthQuestions(state.pool, { before, after, came, left });
         for (const question of questions) await this.#ask({ ...one, state }, question);
       } catch (error) {
-        let children: PathState[] | string;
-        if (error instanceof Split) children = await split(state, error.condition, this.#feasibility);
-        else if (error instanceof Enumerate) children = await enumerate(state, error.term, this.#feasibility);
-        else throw error;
+        const children = await this.#divided(state, error);
         if (typeof children === 'string') {
           row.undecided ??= children;
           return;
         }
-        for (const child of children) {
-          child.end = state.end;
-          waiting.push(child);
-        }
+        waiting.push(...children);
       }
     }
   }

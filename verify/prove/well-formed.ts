@@ -20,12 +20,13 @@ export function wellFormed(inputs: Inputs, state: PathState): Map<Term, bigint> 
   if (state.values === undefined) return undefined;
   const usual = usualValues(inputs, state, state.values);
   if (usual === undefined) return undefined;
-  let values = new Map(usual);
   const before: TermFrame = {
     byte: (at) => inputs.frameByte(at),
     length: state.pool.zeroExtend(64, inputs.length),
   };
-  for (let round = 0; round < 2; round++) values = fittingLengths(state, values, before);
+  let values = fittingLengths(state, new Map(usual), before);
+  // What fits may have brought another header to light.
+  values = fittingLengths(state, values, before);
   const laid = laidIn(state, values, before);
   makeRight(values, before, laid.checksums, undefined, NONE);
   makeOthersRight(values, before, laid);
