@@ -14,6 +14,7 @@ import { requireBpfElf } from './check-elf.ts';
 import { setGlobals } from './globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './layouts.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
+import { describeLoadFailure, isMomentary, type LoadFailure } from './load-failure.ts';
 import { BpfMap, mapTypeName } from './map.ts';
 import { listenToLibbpf } from './messages.ts';
 import { needsOfEntries } from './object-needs.ts';
@@ -60,7 +61,6 @@ const LOOKUP_PERCPU_ELEM = 195;
 const TIMER_INIT = 169;
 const LOG_BYTES = 16 * 1024 * 1024;
 
-const EPERM = -1;
 const ENOENT = -2;
 const EBADF = -9;
 const E2BIG = -7;
@@ -237,6 +237,9 @@ interface Opened {
  */
 const tooComplex = new WeakMap<Uint8Array, Map<string, EngineError>>();
 
+/** How often to ask again where a signal came in between. libbpf itself asks five times. */
+const ATTEMPTS = 3;
+
 function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOptions): Opened {
   const { entries, maxEntries, slots, globals } = options;
   const values = Object.entries(globals ?? {}).map(([name, value]) => [name, ...value]);
@@ -253,6 +256,9 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
   const siblings = isNamed ? (needs?.targets ?? 'all') : 'none';
   let parts: Parts = { siblings, left: needs?.unusedMaps ?? NONE, leftAlways: false };
   let result = tryToLoad(libbpf, bytes, options, parts);
+  for (let again = 0; again < ATTEMPTS && 'error' in result && isMomentary(result); again++) {
+    result = tryToLoad(libbpf, bytes, options, parts);
+  }
   if ('error' in result && result.error === EBADF) {
     // A PROG_ARRAY starts with functions that are no entries: libbpf had no descriptor to put there.
     parts = { ...parts, siblings: needs?.targets ?? 'all' };
@@ -271,7 +277,7 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
     loud = tryToLoad(libbpf, bytes, options, parts, log);
   });
   if ('handle' in (loud as Opened | LoadFailure)) return loud as unknown as Opened;
-  const failure = describeFailure(result, options, messages, textOf(log));
+  const failure = describeLoadFailure(result, options, messages, textOf(log));
   if (result.error === E2BIG) {
     const refused = tooComplex.get(bytes) ?? new Map<string, EngineError>();
     tooComplex.set(bytes, refused.set(what, failure));
@@ -302,12 +308,6 @@ function leaveMaps(libbpf: LoadedLibbpf, maps: readonly Pointer[], { left, leftA
     // libbpf fills maps of programs whether it has made them or not; other maps only where it has.
     if (ofPrograms) bpf.bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
   }
-}
-
-interface LoadFailure {
-  readonly stage: 'open' | 'load';
-  /** A negative errno. */
-  readonly error: number;
 }
 
 function tryToLoad(
@@ -520,71 +520,6 @@ function walk(next: (previous: Pointer) => Pointer): Pointer[] {
   const found: Pointer[] = [];
   for (let pointer = next(0); pointer !== 0; pointer = next(pointer)) found.push(pointer);
   return found;
-}
-
-function describeFailure(
-  { stage, error }: LoadFailure,
-  { file, entries }: ObjectOptions,
-  messages: readonly string[],
-  verifierLog: string,
-): EngineError {
-  const log = [...messages, verifierLog].filter((part) => part !== '').join('\n');
-  const details = log === '' ? {} : { log };
-  if (error === EPERM) {
-    return new EngineError('environment', `the kernel does not let ${file} be loaded (EPERM)`, {
-      remedy: 'run as root (or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
-      ...details,
-    });
-  }
-  const functions = entries.map((entry) => entry.function).join(', ');
-  if (verifierLog.includes('metadata kfuncs require device-bound program')) {
-    return lackingHere(
-      `${file}: the kernel lets only programs that are bound to a device read its driver’s metadata (bpf_xdp_metadata_rx_…), and runs none of those for a test`,
-      'vm and wasm run it: there these functions return -EOPNOTSUPP',
-      details,
-    );
-  }
-  const absent = /extern \(func ksym\) '(\w+)': not found in kernel or module BTFs/.exec(messages.join('\n'));
-  if (absent !== null) {
-    return lackingHere(
-      `${file}: this kernel has no function ${absent[1]}, or the module that has it is not loaded`,
-      'load the module, or use a kernel with it; vm and wasm run the program if docs/helpers.md lists the function',
-      details,
-    );
-  }
-  const placeless = /ldimm64 failed to find the address for kernel symbol '(\w+)'/.exec(verifierLog);
-  if (placeless !== null) {
-    return lackingHere(
-      `${file}: this kernel does not tell where its variable ${placeless[1]} is`,
-      'use a kernel that is built with CONFIG_KALLSYMS_ALL; vm and wasm run the program',
-      details,
-    );
-  }
-  if (verifierLog !== '') {
-    return new EngineError(
-      'input',
-      `the verifier refuses ${functions} of ${file} (${errnoName(error)})`,
-      details,
-    );
-  }
-  const verb = stage === 'open' ? 'read' : 'load';
-  const reason = messages.at(-1);
-  if (reason?.includes('legacy map definitions') === true) {
-    return new EngineError('input', `libbpf cannot ${verb} ${file}: ${reason}`, {
-      remedy: 'define its maps in SEC(".maps"), as BTF types; vm and wasm run it as it is',
-      ...details,
-    });
-  }
-  return new EngineError(
-    'input',
-    `libbpf cannot ${verb} ${file}: ${errnoName(error)}${reason === undefined ? '' : `: ${reason}`}`,
-    details,
-  );
-}
-
-/** What an object may rightly ask for, and this kernel has not. */
-function lackingHere(message: string, remedy: string, details: { readonly log?: string }): EngineError {
-  return new EngineError('environment', message, { remedy, lacking: true, ...details });
 }
 
 function textOf(log: Uint8Array): string {

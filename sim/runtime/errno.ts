@@ -1,6 +1,7 @@
 /** The error numbers that maps and helpers answer with (include/uapi/asm-generic/errno-base.h, errno.h). */
 export const EPERM = 1;
 export const ENOENT = 2;
+export const EINTR = 4;
 export const E2BIG = 7;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
@@ -10,6 +11,8 @@ export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const EINVAL = 22;
+export const ENFILE = 23;
+export const EMFILE = 24;
 export const ENOSPC = 28;
 export const ERANGE = 34;
 export const ENONET = 64;

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { EAGAIN, EINTR, EINVAL, EMFILE, ENFILE, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
+import { describeLoadFailure, isMomentary } from './load-failure.ts';
+
+const OBJECT = { file: 'my.bpf.o', entries: [{ function: 'first' }, { function: 'second' }] };
+const loading = (error: number, messages: readonly string[] = [], log = '') =>
+  describeLoadFailure({ stage: 'load', error: -error }, OBJECT, messages, log);
+
+describe('describeLoadFailure', () => {
+  it.each([EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, EPERM])(
+    'does not blame the object for what the machine lacked (errno %i)',
+    (error) => {
+      // The verifier's log is there, too, when a signal interrupts it.
+      const failure = loading(error, [], '0: R1=ctx() R10=fp0');
+      expect(failure.kind).toBe('environment');
+      expect(failure.message).toContain('my.bpf.o');
+      expect(failure.remedy).toBeDefined();
+      expect(failure.lacking).toBe(false);
+    },
+  );
+
+  it('says that the verifier refuses an object, with its log', () => {
+    const failure = loading(EINVAL, ['libbpf: load failed'], 'R0 !read_ok');
+    expect(failure.kind).toBe('input');
+    expect(failure.message).toBe('the verifier refuses first, second of my.bpf.o (EINVAL)');
+    expect(failure.log).toBe('libbpf: load failed\nR0 !read_ok');
+  });
+
+  it('says what libbpf said last where the verifier saw nothing', () => {
+    expect(loading(EINVAL, ['one', 'two']).message).toBe('libbpf cannot load my.bpf.o: EINVAL: two');
+    const unread = describeLoadFailure({ stage: 'open', error: -EINVAL }, OBJECT, [], '');
+    expect(unread.message).toBe('libbpf cannot read my.bpf.o: EINVAL');
+    expect(unread.log).toBeUndefined();
+  });
+
+  it('takes memory that reading an object would need for a fault of the object', () => {
+    expect(describeLoadFailure({ stage: 'open', error: -ENOMEM }, OBJECT, [], '').kind).toBe('input');
+  });
+
+  it('tells kernel functions and variables that this kernel lacks from faults', () => {
+    const absent = loading(EINVAL, ["extern (func ksym) 'bpf_x': not found in kernel or module BTFs"]);
+    expect([absent.kind, absent.lacking]).toEqual(['environment', true]);
+    expect(absent.message).toContain('no function bpf_x');
+    const placeless = loading(
+      EINVAL,
+      [],
+      "ldimm64 failed to find the address for kernel symbol 'runqueues'.",
+    );
+    expect([placeless.kind, placeless.lacking]).toEqual(['environment', true]);
+    expect(placeless.message).toContain('variable runqueues');
+  });
+});
+
+describe('isMomentary', () => {
+  it('asks again after a signal only', () => {
+    const momentary = [EAGAIN, EINTR, ENOMEM, EMFILE, EINVAL, EPERM].filter((error) =>
+      isMomentary({ stage: 'load', error: -error }),
+    );
+    expect(momentary).toEqual([EAGAIN, EINTR]);
+  });
+});

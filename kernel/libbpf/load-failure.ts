@@ -1,0 +1,104 @@
+/** Why an object could not be loaded, as the error that people see. */
+import { EngineError } from '../../sim/engines/engine.ts';
+import { EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
+import { errnoName } from './libbpf.ts';
+
+export interface LoadFailure {
+  readonly stage: 'open' | 'load';
+  /** A negative errno. */
+  readonly error: number;
+}
+
+/**
+ * What the machine lacked at that moment, which says nothing about the object. -EAGAIN is a signal that came while
+ * the verifier worked (`do_check`, kernel/bpf/verifier.c).
+ */
+const OF_THE_MACHINE: ReadonlyMap<number, { readonly problem: string; readonly remedy: string }> = new Map([
+  [EAGAIN, { problem: 'signals kept interrupting the verifier', remedy: 'run the command again' }],
+  [EINTR, { problem: 'a signal interrupted it', remedy: 'run the command again' }],
+  [EMFILE, { problem: 'too many open files', remedy: 'raise the limit: ulimit -n 1024' }],
+  [ENFILE, { problem: 'the system has too many open files', remedy: 'raise sysctl fs.file-max' }],
+  [ENOMEM, { problem: 'not enough memory', remedy: 'free some memory, or make its maps smaller' }],
+]);
+
+/** Would the same load work if it were asked for again? */
+export function isMomentary({ error }: LoadFailure): boolean {
+  return error === -EAGAIN || error === -EINTR;
+}
+
+/**
+ * What the kernel or libbpf said, as an error: `environment` where the machine lacked something, `input` where the
+ * object is refused.
+ * @param messages What libbpf logged.
+ */
+export function describeLoadFailure(
+  { stage, error }: LoadFailure,
+  { file, entries }: { readonly file: string; readonly entries: readonly { readonly function: string }[] },
+  messages: readonly string[],
+  verifierLog: string,
+): EngineError {
+  const log = [...messages, verifierLog].filter((part) => part !== '').join('\n');
+  const details = log === '' ? {} : { log };
+  if (error === -EPERM) {
+    return new EngineError('environment', `the kernel does not let ${file} be loaded (EPERM)`, {
+      remedy: 'run as root (or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
+      ...details,
+    });
+  }
+  const lack = OF_THE_MACHINE.get(-error);
+  if (lack !== undefined && stage === 'load') {
+    return new EngineError('environment', `the kernel could not load ${file}: ${lack.problem}`, {
+      remedy: lack.remedy,
+      ...details,
+    });
+  }
+  const functions = entries.map((entry) => entry.function).join(', ');
+  if (verifierLog.includes('metadata kfuncs require device-bound program')) {
+    return lackingHere(
+      `${file}: the kernel lets only programs that are bound to a device read its driver’s metadata (bpf_xdp_metadata_rx_…), and runs none of those for a test`,
+      'vm and wasm run it: there these functions return -EOPNOTSUPP',
+      details,
+    );
+  }
+  const absent = /extern \(func ksym\) '(\w+)': not found in kernel or module BTFs/.exec(messages.join('\n'));
+  if (absent !== null) {
+    return lackingHere(
+      `${file}: this kernel has no function ${absent[1]}, or the module that has it is not loaded`,
+      'load the module, or use a kernel with it; vm and wasm run the program if docs/helpers.md lists the function',
+      details,
+    );
+  }
+  const placeless = /ldimm64 failed to find the address for kernel symbol '(\w+)'/.exec(verifierLog);
+  if (placeless !== null) {
+    return lackingHere(
+      `${file}: this kernel does not tell where its variable ${placeless[1]} is`,
+      'use a kernel that is built with CONFIG_KALLSYMS_ALL; vm and wasm run the program',
+      details,
+    );
+  }
+  if (verifierLog !== '') {
+    return new EngineError(
+      'input',
+      `the verifier refuses ${functions} of ${file} (${errnoName(error)})`,
+      details,
+    );
+  }
+  const verb = stage === 'open' ? 'read' : 'load';
+  const reason = messages.at(-1);
+  if (reason?.includes('legacy map definitions') === true) {
+    return new EngineError('input', `libbpf cannot ${verb} ${file}: ${reason}`, {
+      remedy: 'define its maps in SEC(".maps"), as BTF types; vm and wasm run it as it is',
+      ...details,
+    });
+  }
+  return new EngineError(
+    'input',
+    `libbpf cannot ${verb} ${file}: ${errnoName(error)}${reason === undefined ? '' : `: ${reason}`}`,
+    details,
+  );
+}
+
+/** What an object may rightly ask for, and this kernel has not. */
+function lackingHere(message: string, remedy: string, details: { readonly log?: string }): EngineError {
+  return new EngineError('environment', message, { remedy, lacking: true, ...details });
+}
