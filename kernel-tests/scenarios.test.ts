@@ -104,7 +104,8 @@ describeKernel('scenarios', ['root', 'testrun'], () => {
   });
 
   describe('the stack, under generated frames', () => {
-    it.each(['one', 'two', 'three', 'four'])('deals with each as Linux does (seed %s)', async (seed) => {
+    // The last has ARP of IEEE 802's hardware type, which Linux answers on Ethernet.
+    it.each(['one', 'two', 'three', '30'])('deals with each as Linux does (seed %s)', async (seed) => {
       const base = load('forwarding');
       const scenario = await wholly({ ...base, steps: [...base.steps.slice(0, 2), ...generated(seed)] });
       expect(scenario.steps.length).toBeGreaterThan(FRAMES / 2);

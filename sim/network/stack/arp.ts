@@ -7,7 +7,8 @@ import type { ScenarioDevice } from '../scenario.ts';
 import { addressesOf } from './source-address.ts';
 import type { Arrival, Stack } from './stack.ts';
 
-const HARDWARE_ETHERNET = 1;
+/** ARPHRD_ETHER and ARPHRD_IEEE802: Ethernet devices hear both (RFC 2625, `arp_process`). */
+const HARDWARE_TYPES: ReadonlySet<number> = new Set([1, 6]);
 const BROADCAST_MAC: Uint8Array = new Uint8Array(6).fill(0xff);
 const NO_MAC = '00:00:00:00:00:00';
 
@@ -33,7 +34,7 @@ export function solicitByArp(
 export function receiveArp(stack: Stack, { device, packet }: Arrival): undefined {
   if (
     packet.length < ARP.headerLength ||
-    readU16(packet, ARP.at.hardwareType) !== HARDWARE_ETHERNET ||
+    !HARDWARE_TYPES.has(readU16(packet, ARP.at.hardwareType)) ||
     readU16(packet, ARP.at.protocolType) !== ETHERTYPE.IPV4 ||
     packet[ARP.at.hardwareLength] !== 6 ||
     packet[ARP.at.protocolLength] !== 4

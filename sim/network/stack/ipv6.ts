@@ -203,7 +203,7 @@ export function send6(stack: Stack, departure: Departure, from?: ScenarioDevice)
     return stack.tell(undefined, `has no route to ${ipv6ToText(destination)}: nothing is sent`);
   }
   if (packet.length > (route.mtu ?? egress.mtu)) {
-    return stack.tell(egress, 'cannot send a packet longer than its MTU: nothing is sent');
+    return stack.tell(egress, 'would fragment what it sends, which is not simulated: nothing is sent');
   }
   stack.transmitTo(egress, route.gateway ?? destination, departure);
 }

@@ -209,6 +209,21 @@ describe('a host’s stack', () => {
     expect(second).toEqual(['answers the ping of 10.11.1.2']);
   });
 
+  // `arp_process` of Linux: Ethernet devices hear hardware types 1 and 6 (the generated frames of the kernel suite have both).
+  it.each([
+    [0, false],
+    [1, true],
+    [5, false],
+    [6, true],
+    [0x0100, false],
+    [0x0600, false],
+  ])('hears ARP of hardware type %i: %s', async (type, isHeard) => {
+    const frame = build.frame(broadcast, build.arp());
+    frame.set([type >> 8, type & 0xff], 14);
+    const [lines] = await said({}, frame);
+    expect(lines!.some((line) => line.startsWith('answers that it has'))).toBe(isHeard);
+  });
+
   it('asks once for a neighbour, whatever waits for it', async () => {
     const ping = build.frame(to, v4(), build.echoRequest());
     const lines = await said({ mac: '02:00:00:00:01:01' }, ping, ping);
