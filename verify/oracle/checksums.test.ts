@@ -6,20 +6,17 @@ import {
   data,
   ethernet,
   icmp,
-  icmpv6,
   ipv4,
   ipv6,
   pseudo,
   tcp,
   u16,
   udp,
-  V4_A,
-  V4_B,
   V6_A,
   V6_B,
-  vlan,
   withChecksum,
 } from '../test-support/packets.ts';
+import { ETHERTYPE_IPV4, eth4, eth6, GOOD, inner4, vxlan } from '../test-support/right-packets.ts';
 import {
   CHECKSUM,
   CHECKSUM_LAYERS,
@@ -74,89 +71,6 @@ function verdict(packet: Uint8Array, linkType?: number): string {
     .map((one) => `${CHECKSUM_LAYERS[one.layer]}/${one.depth} ${CHECKSUM_STATUSES[one.status]}`)
     .join(', ');
 }
-
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
-const eth4 = (protocol: number, payload: Uint8Array, parts = {}): Uint8Array =>
-  ethernet(ETHERTYPE_IPV4, ipv4(protocol, payload, parts));
-const eth6 = (next: number, payload: Uint8Array): Uint8Array => ethernet(ETHERTYPE_IPV6, ipv6(next, payload));
-
-const inner4 = eth4(6, tcp(data(11)));
-const inner6 = eth6(17, udp(data(10), V6_A, V6_B));
-const vxlan = (inner: Uint8Array): Uint8Array => bytes(8, 0, 0, 0, 0, 0, 42, 0, inner);
-const geneve = (options: number, type: number, inner: Uint8Array): Uint8Array =>
-  bytes(options, 0, u16(type), 0, 0, 42, 0, data(options * 4), inner);
-
-/** Packets in which every checksum is right. */
-const GOOD: Record<string, [packet: Uint8Array, verdict: string]> = {
-  'an ICMP echo': [eth4(1, icmp(8, 0, [0, 1, 0, 1], data(56))), 'ipv4/0 good, icmp/0 good'],
-  'an ICMP echo of odd length': [eth4(1, icmp(8, 0, [0, 1, 0, 1], data(55))), 'ipv4/0 good, icmp/0 good'],
-  TCP: [eth4(6, tcp(data(33))), 'ipv4/0 good, tcp/0 good'],
-  UDP: [eth4(17, udp(data(7))), 'ipv4/0 good, udp/0 good'],
-  'IPv4 options': [eth4(17, udp(data(8)), { options: [7, 7, 4, 0, 0, 0, 0, 0] }), 'ipv4/0 good, udp/0 good'],
-  'an unfinished source route, whose last address is in the pseudo-header': [
-    eth4(17, udp(data(8), V4_A, [10, 9, 9, 9]), { options: [131, 7, 4, 10, 9, 9, 9, 0] }),
-    'ipv4/0 good, udp/0 good',
-  ],
-  'Ethernet padding': [bytes(eth4(17, udp(data(2))), data(16)), 'ipv4/0 good, udp/0 good'],
-  'bytes behind the UDP length': [
-    ethernet(ETHERTYPE_IPV4, ipv4(17, bytes(udp(data(6)), data(5)))),
-    'ipv4/0 good, udp/0 good',
-  ],
-  'one VLAN tag': [vlan(5, ETHERTYPE_IPV4, ipv4(6, tcp(data(3)))), 'ipv4/0 good, tcp/0 good'],
-  'two VLAN tags': [
-    vlan(5, 0x8100, bytes(u16(6), u16(ETHERTYPE_IPV6), ipv6(6, tcp(data(3), V6_A, V6_B))), 0x88a8),
-    'tcp/0 good',
-  ],
-  ICMPv6: [eth6(58, icmpv6(128, [0, 1, 0, 1], data(57))), 'icmpv6/0 good'],
-  'UDP over IPv6': [eth6(17, udp(data(9), V6_A, V6_B)), 'udp/0 good'],
-  'hop-by-hop and destination options': [
-    eth6(0, bytes(60, 0, [5, 2, 0, 0, 1, 0], 17, 1, [1, 12], new Uint8Array(12), udp(data(4), V6_A, V6_B))),
-    'udp/0 good',
-  ],
-  'a routing header with segments left: the last address is the destination': [
-    eth6(43, bytes(17, 4, 0, 2, 0, 0, 0, 0, data(16), V6_A, udp(data(4), V6_A, V6_A))),
-    'udp/0 good',
-  ],
-  'a used-up routing header: the destination stays': [
-    eth6(43, bytes(17, 2, 0, 0, 0, 0, 0, 0, data(16), udp(data(4), V6_A, V6_B))),
-    'udp/0 good',
-  ],
-  'a segment routing header: the first address of the list is the last segment': [
-    eth6(43, bytes(17, 4, 4, 1, 1, 0, 0, 0, V6_A, V6_B, udp(data(4), V6_A, V6_A))),
-    'udp/0 good',
-  ],
-  'a home address option: it is the source': [
-    eth6(60, bytes(17, 2, [1, 2, 0, 0], 0xc9, 16, V6_B, udp(data(4), V6_B, V6_B))),
-    'udp/0 good',
-  ],
-  'an atomic fragment': [eth6(44, bytes(6, 0, 0, 0, 0, 0, 0, 9, tcp(data(8), V6_A, V6_B))), 'tcp/0 good'],
-  'an authentication header over IPv4': [
-    eth4(51, bytes(6, 1, 0, 0, data(8), tcp(data(3)))),
-    'ipv4/0 good, tcp/0 good',
-  ],
-  'IP in IP': [eth4(4, ipv4(17, udp(data(5)))), 'ipv4/0 good, ipv4/1 good, udp/0 good'],
-  '6in4': [eth4(41, ipv6(58, icmpv6(135, [0, 0, 0, 0], data(16)))), 'ipv4/0 good, icmpv6/0 good'],
-  '4in6': [eth6(4, ipv4(6, tcp(data(5)))), 'ipv4/0 good, tcp/0 good'],
-  GRE: [eth4(47, bytes(0, 0, u16(0x0800), ipv4(6, tcp(data(5))))), 'ipv4/0 good, ipv4/1 good, tcp/0 good'],
-  'GRE with checksum, key and sequence number': [
-    eth4(47, withChecksum(bytes(0xb0, 0, u16(0x6558), 0, 0, data(10), inner6), 4)),
-    'ipv4/0 good, gre/0 good, udp/0 good',
-  ],
-  VXLAN: [eth4(17, udp(vxlan(inner4), V4_A, V4_B, 4789)), 'ipv4/0 good, udp/0 good, ipv4/1 good, tcp/0 good'],
-  'Geneve with options': [
-    eth4(17, udp(geneve(3, 0x6558, inner6), V4_A, V4_B, 6081)),
-    'ipv4/0 good, udp/0 good, udp/1 good',
-  ],
-  'an ICMP error that quotes a whole datagram': [
-    eth4(1, icmp(3, 1, [0, 0, 0, 0], ipv4(17, udp(data(8))))),
-    'ipv4/0 good, icmp/0 good, ipv4/1 good, udp/0 good',
-  ],
-  'an ICMPv6 error': [
-    eth6(58, icmpv6(1, [0, 0, 0, 0], ipv6(17, udp(data(8), V6_A, V6_B)))),
-    'icmpv6/0 good, udp/0 good',
-  ],
-};
 
 describe('verifyChecksums finds everything right in', () => {
   for (const [name, [packet, expected]] of Object.entries(GOOD)) {
