@@ -21,12 +21,7 @@ export function fingerprint(name: string, lines: readonly string[]): string {
 }
 
 /** What each byte of a header becomes. */
-const VALUES: readonly ((byte: number) => number)[] = [
-  () => 0,
-  (byte) => byte + 1,
-  (byte) => byte ^ 0x11,
-  (byte) => byte ^ 0x80,
-];
+const VALUES: readonly ((byte: number) => number)[] = [() => 0, (byte) => byte + 1, (byte) => byte ^ 0x11];
 
 /** Where a frame's addresses end. */
 const ADDRESSES = 12;
