@@ -3,58 +3,76 @@ import {
   and,
   choose,
   difference,
+  exclusiveOr,
   halfAt,
   isZero,
+  less,
   networkHalf,
   or,
+  product,
   type Routine,
   shiftLeft,
   shiftRight,
   sum,
   type Value,
   type Variable,
+  wordAt,
 } from '../../sim/ebpf/wasm/routine.ts';
 import { CHECKSUM, type FoundChecksum } from '../oracle/found.ts';
+import { FLOW_HASH } from './conversation.ts';
 import { FAULT_SIZE, MAX_FAULTS, PLACE } from './fast-scan-layout.ts';
+import { differenceOf, type FlowFaults } from './flow-faults.ts';
 
-/** Words of a record. Places are addresses; -1 where there is none. */
+/** Words of a record: first what further faults of a conversation are counted by. Places are addresses; -1 where there is none. */
 const WORD = {
   packet: 0,
   layer: 1,
-  depth: 2,
-  field: 3,
-  got: 4,
-  expected: 5,
-  sum: 6,
-  start: 7,
-  end: 8,
-  addressLength: 9,
-  source: 10,
-  destination: 11,
-  protocol: 12,
-  length: 13,
+  /** Is it what the network card finds where it is to fill the checksum in? */
+  isUnfinished: 2,
+  /** The conversation's key (`ConversationReader`). */
+  low: 3,
+  high: 4,
+  got: 5,
+  expected: 6,
+  sum: 7,
+  depth: 8,
+  field: 9,
+  start: 10,
+  end: 11,
+  addressLength: 12,
+  source: 13,
+  destination: 14,
+  protocol: 15,
+  length: 16,
   /** The packet itself, and the last IPv4 header so far. */
-  packetAt: 14,
-  ipv4: 15,
+  packetAt: 17,
+  ipv4: 18,
 } as const;
+
+const WORDS: number = FAULT_SIZE / 4;
 
 type WordName = keyof typeof WORD;
 
 /** What is written by `writeFault` itself. */
-type Computed = 'got' | 'expected' | 'sum';
+type Computed = 'got' | 'expected' | 'sum' | 'low' | 'high';
 
-/**
- * Writes a record.
- * @param total the sum of all that is covered, not folded, in the machine's order
- * @param isUdp does a computed 0 stand there as 0xFFFF (RFC 768)?
- */
-export function writeFault(
-  routine: Routine,
-  record: Variable,
-  words: Readonly<Record<Exclude<WordName, Computed>, Value>>,
-  total: Value,
-  isUdp: Value,
-): void {
+export interface FaultParts {
+  /** The words of the record; places are addresses. */
+  readonly words: Readonly<Record<Exclude<WordName, Computed>, Value>>;
+  /** The sum of all that is covered, not folded, in the machine's order. */
+  readonly total: Value;
+  /** Does a computed 0 stand there as 0xFFFF (RFC 768)? */
+  readonly isUdp: Value;
+  /** What tells conversations apart: two addresses of so many bytes, and where two ports stand, if they do. */
+  readonly source: Value;
+  readonly destination: Value;
+  readonly addressSize: Value;
+  readonly portsEnd: Value;
+}
+
+/** Writes a record. */
+export function writeFault(routine: Routine, record: Variable, parts: FaultParts): void {
+  const { words, total, isUdp } = parts;
   const rest = routine.variable();
   const whole = routine.variable();
   const store = (name: WordName, value: Value): void => {
@@ -76,6 +94,42 @@ export function writeFault(
   store('got', networkHalf(words.field));
   store('expected', choose(and(isZero(rest), isUdp), 0xffff, rest));
   store('sum', whole);
+  writeKey(routine, parts, store);
+}
+
+/** The hash of `ConversationReader.readKey`. */
+function writeKey(
+  routine: Routine,
+  { words, source, destination, addressSize, portsEnd }: FaultParts,
+  store: (name: WordName, value: Value) => void,
+): void {
+  const low = routine.variable();
+  const high = routine.variable();
+  const word = routine.variable();
+  const at = routine.variable();
+  const end = routine.variable();
+  routine.set(low, exclusiveOr(words.layer, FLOW_HASH.start));
+  routine.set(high, exclusiveOr(words.depth, FLOW_HASH.start));
+  const mix = (): void => {
+    routine.while(less(at, end), () => {
+      routine.set(word, wordAt(at));
+      routine.set(low, product(exclusiveOr(low, word), FLOW_HASH.low));
+      routine.set(low, exclusiveOr(low, shiftRight(low, 15)));
+      const mixed = exclusiveOr(exclusiveOr(high, low), shiftRight(word, 7));
+      routine.set(high, product(mixed, FLOW_HASH.high));
+      routine.increase(at, 4);
+    });
+  };
+  for (const address of [source, destination]) {
+    routine.set(at, address);
+    routine.set(end, sum(at, addressSize));
+    mix();
+  }
+  routine.set(at, words.start);
+  routine.set(end, portsEnd);
+  mix();
+  store('low', low);
+  store('high', high);
 }
 
 type MutableChecksum = { -readonly [Key in keyof FoundChecksum]: FoundChecksum[Key] };
@@ -90,18 +144,35 @@ export class FastFaults {
 
   /** The packet that a record belongs to: its index in the batch. */
   packetOf(index: number): number {
-    return this.words[index * (FAULT_SIZE / 4) + WORD.packet]!;
+    return this.words[index * WORDS + WORD.packet]!;
+  }
+
+  layerOf(index: number): number {
+    return this.words[index * WORDS + WORD.layer]!;
+  }
+
+  isUnfinished(index: number): boolean {
+    return this.words[index * WORDS + WORD.isUnfinished] !== 0;
+  }
+
+  /** Counts the fault, if one of its conversation was met before. */
+  countKnown(index: number, flows: FlowFaults): boolean {
+    const { words } = this;
+    const at = index * WORDS;
+    // None of the layers here has a CRC.
+    const difference = differenceOf('', words[at + WORD.got]!, words[at + WORD.expected]!);
+    return flows.countKnown(words[at + WORD.low]!, words[at + WORD.high]!, difference);
   }
 
   /** Where the last IPv4 header before the fault starts in its packet; -1 where there is none. */
   ipv4Of(index: number): number {
-    const at = index * (FAULT_SIZE / 4);
+    const at = index * WORDS;
     return Math.max(-1, this.words[at + WORD.ipv4]! - this.words[at + WORD.packetAt]!);
   }
 
   read(index: number, found: MutableChecksum): void {
     const { words } = this;
-    const at = index * (FAULT_SIZE / 4);
+    const at = index * WORDS;
     const packetAt = words[at + WORD.packetAt]!;
     found.status = CHECKSUM.bad;
     found.layer = words[at + WORD.layer]!;

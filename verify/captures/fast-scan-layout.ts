@@ -16,7 +16,7 @@ export const MAX_CHECKSUMS = 32;
 
 /** Wrong checksums that one call can report, and bytes of each record. */
 export const MAX_FAULTS = 1024;
-export const FAULT_SIZE = 64;
+export const FAULT_SIZE = 80;
 
 const TABLES = 0x2_0000;
 const MASKS: number = TABLES + 0x100;

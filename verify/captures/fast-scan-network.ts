@@ -74,7 +74,9 @@ export function writeIpv4(state: FastScanState, ends: Ends): void {
     () => {
       const wrong = { layer: LAYER.ipv4, shift: depthShift(LAYER.ipv4), total: header, isUdp: 0 };
       const covered = { field: sum(cursor, 10), start: cursor, end: sum(cursor, headerLength) };
-      state.fault({ ...wrong, ...covered, addressLength: 0, protocol: 0, length: 0 }, ends);
+      const addresses = { from: sum(cursor, 12), to: sum(cursor, 16), addressSize: 4, portsEnd: cursor };
+      const none = { isUnfinished: 0, addressLength: 0, protocol: 0, length: 0 };
+      state.fault({ ...wrong, ...covered, ...addresses, ...none }, ends);
     },
   );
   const address = (offset: number) => sum(halfAt(cursor, offset), halfAt(cursor, offset + 2));

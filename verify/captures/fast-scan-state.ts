@@ -10,6 +10,7 @@ import {
   type Label,
   notEqual,
   or,
+  product,
   type Routine,
   shiftLeft,
   shiftRight,
@@ -46,6 +47,13 @@ interface WrongChecksum {
   readonly length: Value;
   readonly total: Value;
   readonly isUdp: Value;
+  /** Is it exactly what the network card finds where it is to fill the checksum in (`offload.ts`)? */
+  readonly isUnfinished: Value;
+  /** Of the conversation, see `FaultParts`. */
+  readonly from: Value;
+  readonly to: Value;
+  readonly addressSize: Value;
+  readonly portsEnd: Value;
 }
 
 export class FastScanState {
@@ -159,19 +167,16 @@ export class FastScanState {
   /** Writes a wrong checksum down: `total` is the sum of all that is covered, not folded. */
   fault(checksum: WrongChecksum, { leave }: Ends): void {
     const { routine, scratch } = this;
-    const { layer, shift, total, isUdp, ...words } = checksum;
+    const { shift, total, isUdp, from, to, addressSize, portsEnd, ...words } = checksum;
     const foundBefore = difference(this.#faults, this.#faultsBefore);
     routine.branchIf(
       or(greater(foundBefore, MAX_CHECKSUMS - 2), greater(this.#faults, MAX_FAULTS - 1)),
       leave,
     );
-    routine.set(scratch, shiftLeft(this.#faults, Math.log2(FAULT_SIZE)));
-    writeFault(
-      routine,
-      scratch,
-      {
+    routine.set(scratch, product(this.#faults, FAULT_SIZE));
+    writeFault(routine, scratch, {
+      words: {
         ...words,
-        layer,
         packet: this.packet,
         packetAt: this.#packetAt,
         depth: and(shiftRight(this.#depths, shift), 63),
@@ -181,7 +186,11 @@ export class FastScanState {
       },
       total,
       isUdp,
-    );
+      source: from,
+      destination: to,
+      addressSize,
+      portsEnd,
+    });
     routine.increase(this.#faults);
     routine.increase(this.#depths, shiftLeft(1, shift));
   }

@@ -5,6 +5,7 @@ import {
   byteAt,
   choose,
   difference,
+  type Expression,
   equal,
   greater,
   halfAt,
@@ -23,6 +24,7 @@ import {
 import { CHECKSUM, LAYER, PART } from '../oracle/found.ts';
 import { countAt, depthShift, layerOf, PLACE, PORT_KIND } from './fast-scan-layout.ts';
 import type { Ends, FastScanState } from './fast-scan-state.ts';
+import { LEAST_LARGE_SEGMENT } from './offload.ts';
 
 const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
 
@@ -174,10 +176,47 @@ function writeSegment(state: FastScanState, segment: Segment, ends: Ends): void 
         const covered = { field: sum(cursor, field), start: cursor, end: sum(cursor, claimed) };
         const addressLength = choose(isIcmp, 0, choose(state.isIpv4, 4, 16));
         const protocol = choose(isIcmp, 0, state.protocol);
-        state.fault({ ...wrong, ...covered, addressLength, protocol, length: claimed }, ends);
+        const hasPorts = or(isUdp, equal(counts, countAt(LAYER.tcp, 0)));
+        const conversation = {
+          from: state.source,
+          to: state.destination,
+          addressSize: choose(state.isIpv4, 4, 16),
+          portsEnd: choose(hasPorts, sum(cursor, 4), cursor),
+        };
+        const isUnfinished = and(hasPorts, writeUnfinished(state, segment));
+        state.fault(
+          { ...wrong, ...covered, ...conversation, isUnfinished, addressLength, protocol, length: claimed },
+          ends,
+        );
       },
     );
   });
+}
+
+/** Is the checksum its pseudo-header's sum, of long segments that of one without the length (`offload.ts`)? */
+function writeUnfinished(state: FastScanState, { field, claimed }: Segment): Expression {
+  const { routine, cursor } = state;
+  const stands = routine.variable();
+  const withLength = routine.variable();
+  const withoutLength = routine.variable();
+  const folded = (value: Value): Expression => {
+    const { scratch } = state;
+    const fold = (one: Value): Expression => {
+      routine.set(scratch, one);
+      return sum(and(scratch, 0xffff), shiftRight(scratch, 16));
+    };
+    return fold(fold(value));
+  };
+  routine.set(stands, halfAt(sum(cursor, field)));
+  const constant = sum(state.addresses, shiftLeft(state.protocol, 8));
+  routine.set(withLength, equal(stands, folded(sum(constant, swapped(claimed)))));
+  routine.set(withoutLength, equal(stands, folded(constant)));
+  return or(withLength, and(withoutLength, greater(claimed, LEAST_LARGE_SEGMENT - 1)));
+}
+
+/** A number of 16 bits the other way round. */
+function swapped(value: Variable): Expression {
+  return or(shiftRight(value, 8), shiftLeft(and(value, 0xff), 8));
 }
 
 /** Adds the covered bytes up in `vector`. */
@@ -198,8 +237,7 @@ function writeSum({ routine, cursor, vector }: FastScanState, { claimed }: Segme
 /** The sum with its pseudo-header, which ICMP over IPv4 alone does not have. */
 function totalOf(state: FastScanState, { counts, claimed }: Segment): Value {
   // A length of 16 bits and a protocol of 8, as little-endian numbers.
-  const swapped = or(shiftRight(claimed, 8), shiftLeft(and(claimed, 0xff), 8));
-  const pseudo = sum(state.addresses, shiftLeft(state.protocol, 8), swapped);
+  const pseudo = sum(state.addresses, shiftLeft(state.protocol, 8), swapped(claimed));
   return sum(state.vector.total, choose(notEqual(counts, countAt(LAYER.icmp, 0)), pseudo, 0));
 }
 

@@ -123,6 +123,7 @@ describe('the fast scan', () => {
       {},
       { reassemble: false, strict: true, keepFaulty: true },
       { reassemble: false, maxFaults: 3, layers: new Set(['udp', 'icmpv6']) },
+      { maxFaults: 5 },
     ];
     for (const options of asked) {
       const [slow] = check(bytes, 'slow', 300_000, options);
@@ -130,6 +131,45 @@ describe('the fast scan', () => {
       expect(quick).toEqual(slow);
       expect(plain).toBeGreaterThan(damaged.length * 0.6);
     }
+  });
+
+  it('counts what is left to the network card, and the faults of one conversation, as the scanner does', () => {
+    const pseudo = (sum: number) => (frame: Uint8Array, at: number) => {
+      frame.set([sum >> 8, sum & 0xff], at);
+      return frame;
+    };
+    const stack = ethernet().ipv4({ source: '10.0.0.1', destination: '10.0.0.2' });
+    const frames = [20, 1500].flatMap((size) => {
+      const data = new Uint8Array(size).fill(7);
+      const udp = stack.udp({ sourcePort: 4000, destinationPort: 4001 }).payload(data).bytes();
+      const tcp = stack.tcp({}).payload(data).bytes();
+      // The addresses’ sum, the protocol, and the length, which may be left out where the card divides.
+      const [forUdp, forTcp] = [0x1403 + 17, 0x1403 + 6];
+      return [
+        pseudo(forUdp + size + 8)(udp.slice(), 40),
+        pseudo(forUdp)(udp.slice(), 40),
+        pseudo(forTcp + size + 20)(tcp.slice(), 50),
+        pseudo(forTcp)(tcp.slice(), 50),
+        pseudo(forTcp + 1)(tcp.slice(), 50),
+        // A further fault of the same conversation, wrong by another amount.
+        pseudo(forTcp + 2)(tcp.slice(), 50),
+        pseudo(0x1234)(stack.echoRequest({ sequence: 1 }).payload(data).bytes(), 36),
+      ];
+    });
+    const bytes = captureOf([...frames, ...frames], LINKTYPE.ETHERNET);
+    for (const options of [{ maxFaults: 0 }, { maxFaults: 0, strict: true }, { maxFaults: 4 }]) {
+      const [slow] = check(bytes, 'slow', 1_000_000, options);
+      const [quick, plain] = check(bytes, 'in place', 1_000_000, options);
+      expect(quick).toEqual(slow);
+      expect(plain).toBe(frames.length * 2);
+    }
+    const checker = new CaptureChecker({ maxFaults: 0, fast });
+    const decoder = new AnyCaptureDecoder();
+    decoder.push(bytes);
+    checker.check(decoder.next()!);
+    expect(checker.count('udp', 'offload')).toBe(2 * 3);
+    expect(checker.count('tcp', 'offload')).toBe(2 * 3);
+    expect(checker.count('tcp', 'bad')).toBe(2 * 5);
   });
 
   it('judges nearly all generated packets itself', () => {

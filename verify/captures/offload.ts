@@ -7,7 +7,7 @@ import { LAYER } from '../oracle/found.ts';
 import { onesAdd, onesSum } from '../oracle/sum.ts';
 
 /** Segments at least as long as this may be ones that the network card divides. */
-const LEAST_LARGE_SEGMENT = 1400;
+export const LEAST_LARGE_SEGMENT = 1400;
 
 /**
  * Is this wrong checksum exactly the sum of its pseudo-header, or SCTP's 0? That of a segment which the network card divides may

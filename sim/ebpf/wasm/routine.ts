@@ -39,9 +39,12 @@ export const sum = (first: Value, ...others: readonly Value[]): Expression =>
     (code) => push(first, code),
   );
 export const difference = binary(WASM.i32_sub);
+/** Modulo 2³², as all of them are. */
+export const product = binary(WASM.i32_mul);
 export const quotient = binary(WASM.i32_div_u);
 export const and = binary(WASM.i32_and);
 export const or = binary(WASM.i32_or);
+export const exclusiveOr = binary(WASM.i32_xor);
 export const shiftLeft = binary(WASM.i32_shl);
 export const shiftRight = binary(WASM.i32_shr_u);
 
