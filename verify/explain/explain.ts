@@ -131,8 +131,9 @@ function worldText(world: World): string {
   );
   return [
     ...(world.devices ?? []).map(({ name, ifindex }) => `device ${name} (ifindex ${ifindex})`),
-    ...(world.routes ?? []).map(({ to, type, ifindex }) =>
-      `route ${to} ${type ?? ''}${ifindex === undefined ? '' : ` ifindex ${ifindex}`}`.trimEnd(),
+    ...(world.routes ?? []).map(
+      ({ to, type, ifindex }) =>
+        `route ${to}${type === undefined ? '' : ` ${type}`}${ifindex === undefined ? '' : ` ifindex ${ifindex}`}`,
     ),
     ...(world.neighbours ?? []).map(({ address, ifindex }) => `neighbour ${address} (ifindex ${ifindex})`),
     ...maps,
