@@ -1,34 +1,29 @@
 /**
- * A process that keeps one vitest and runs tests on request, with one mutant at a time put into the sources while they
- * are loaded. The parent ends it where a mutant never ends.
+ * A process that keeps one vitest and runs test files on request, with all mutants in the sources as alternatives. The
+ * parent ends it where a mutant never ends.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createVitest, type TestModule, type Vitest } from 'vitest/node';
-import type { Mutant } from './mutants.ts';
-import { insert, loopGuards, marked } from './regions.ts';
+import { type Numbered, withAlternatives } from './schemata.ts';
 import type { Task } from './worker.ts';
 
 export interface Request {
-  /** Absent while recording. */
-  readonly mutant?: Mutant | undefined;
   readonly task: Task;
-  /** In the order in which they run. */
-  readonly testFiles: readonly string[];
+  readonly testFile: string;
 }
 
 export interface Reply {
-  /** Test files that failed, with the first failing test or error. */
-  readonly failures: readonly string[];
+  /** The first failing test or error. */
+  readonly failure?: string | undefined;
 }
 
 const root = process.cwd();
-let request: Request | undefined;
-
-/** The mutated text, with a limit to the file's loops. */
-function withMutant(text: string, mutant: Mutant): string {
-  const { start, end, replacement } = mutant;
-  const mutated = text.slice(0, start) + replacement + text.slice(end);
-  return insert(mutated, loopGuards(mutant.file, mutated));
+/** By source file. */
+const mutants = new Map<string, Numbered[]>();
+for (const numbered of JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Numbered[]) {
+  const { file } = numbered.mutant;
+  mutants.set(file, [...(mutants.get(file) ?? []), numbered]);
 }
 
 async function open(): Promise<Vitest> {
@@ -42,20 +37,11 @@ async function open(): Promise<Vitest> {
       maxWorkers: 1,
       execArgv: ['--max-old-space-size=2048'],
       include: ['**/*.test.ts'],
+      runner: './kernel-tests/mutation/runner.ts',
       setupFiles: ['./kernel-tests/test-support/properties.ts', './kernel-tests/mutation/worker.ts'],
       reporters: [{}],
       testTimeout: 600_000,
       hookTimeout: 600_000,
-      sequence: {
-        sequencer: class {
-          sort<T>(files: T): T {
-            return files;
-          }
-          shard<T>(files: T): T {
-            return files;
-          }
-        } as never,
-      },
     },
     {
       plugins: [
@@ -64,12 +50,8 @@ async function open(): Promise<Vitest> {
           enforce: 'pre',
           transform(code: string, id: string) {
             const file = id.startsWith(`${root}/`) ? id.slice(root.length + 1) : '';
-            if (request?.task.mode === 'record') {
-              const index = Object.keys(request.task.regions).indexOf(file);
-              if (index >= 0) return marked(file, code, `__reached${index}`);
-            }
-            if (request?.mutant?.file === file) return withMutant(code, request.mutant);
-            return null;
+            const ofFile = mutants.get(file);
+            return ofFile === undefined ? null : withAlternatives(file, code, ofFile);
           },
         },
       ],
@@ -89,28 +71,25 @@ const vitest = await open();
 const project = vitest.getRootProject();
 await vitest.standalone();
 
-async function run(next: Request): Promise<Reply> {
-  const before = request?.mutant?.file;
-  request = next;
-  for (const file of [before, next.mutant?.file])
-    if (file !== undefined) vitest.invalidateFile(join(root, file));
-  project.provide('mutation', next.task);
-  vitest.config.bail = next.task.mode === 'run' ? 1 : 0;
+async function run({ task, testFile }: Request): Promise<Reply> {
+  project.provide('mutation', task);
+  vitest.config.bail = task.fresh === undefined ? 0 : 1;
   project.config.bail = vitest.config.bail;
   // What earlier runs left would be reported once more.
   vitest.state.filesMap.clear();
   vitest.state.errorsSet.clear();
-  const specifications = next.testFiles.map((file) => project.createSpecification(join(root, file)));
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
-  const failures = testModules.map(failureOf).filter((failure) => failure !== undefined);
-  for (const error of unhandledErrors) failures.push(`error: ${(error as Error).message}`);
-  return { failures };
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications([
+    project.createSpecification(join(root, testFile)),
+  ]);
+  const [failure] = testModules.map(failureOf).filter((each) => each !== undefined);
+  const [error] = unhandledErrors as Error[];
+  return { failure: failure ?? (error === undefined ? undefined : `error: ${error.message}`) };
 }
 
 process.on('message', (message: Request) => {
   run(message).then(
     (reply) => process.send!(reply),
-    (error: unknown) => process.send!({ failures: [`error: ${String(error)}`] } satisfies Reply),
+    (error: unknown) => process.send!({ failure: `error: ${String(error)}` } satisfies Reply),
   );
 });
 process.on('disconnect', () => process.exit(0));

@@ -1,21 +1,29 @@
 /**
- * Measures how many small faults the unit tests of sim/ and verify/ notice: `npm run mutation -- --help`.
+ * Measures how many small faults the tests of sim/ and verify/ notice: `npm run mutation -- --help`.
  * See docs/testing.md.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { type Choice, chooseTests } from './choose-tests.ts';
 import { type Equivalent, equivalentsIn, isEquivalent } from './equivalents.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
-import { record } from './record.ts';
-import type { Recording } from './recording.ts';
-import { regionAt, regionsOf } from './regions.ts';
 import { folderOf, type Result, report } from './report.ts';
 import { ResultsLog } from './results-log.ts';
 import { sample, samplePerFolder } from './sample.ts';
+import type { Numbered } from './schemata.ts';
+import { Sweep } from './sweep.ts';
+import { ordered } from './test-order.ts';
 import { Tester } from './tester.ts';
 
 interface Options {
@@ -36,7 +44,7 @@ const list = (value: string, before: readonly string[]): string[] => [...before,
 
 const command = new Command('npm run mutation --')
   .description(
-    'Changes one small thing after another in sim/ and verify/ and counts how many changes the unit tests notice.',
+    'Changes one small thing after another in sim/ and verify/ and counts how many changes the tests notice.',
   )
   .option('--sample <N>', 'how many mutants, chosen by the seed', '100')
   .option('--seed <S>', 'another seed tries other mutants', '1')
@@ -44,7 +52,7 @@ const command = new Command('npm run mutation --')
   .option('--only <PATH>', 'files and folders (repeatable)', list, [])
   .option('--mutants <FILE:LINE[:COLUMN[:CHANGE]]>', 'these mutants, as reported (repeatable)', list, [])
   .option('--tests <PATH>', 'with these test files and folders alone (repeatable)', list, [])
-  .option('--allowance <SECONDS>', 'time that the tests of one mutant may take', '60')
+  .option('--allowance <SECONDS>', 'processor time that the tests of one mutant may take', '20')
   .option('--per-folder <N>', 'so many of each folder, not --sample of all')
   .option('--seconds <S>', 'end after so long; with --log the next run goes on from there')
   .option('--log <FILE>', 'keep results as lines of JSON, and try only what has changed since')
@@ -74,19 +82,25 @@ function copyTree(): string {
 
 const isSource = (file: string): boolean =>
   /^(sim|verify)\/.*\.ts$/.test(file) && !/\.test\.ts$|\.d\.ts$|-examples\.ts$|\/test-support\//.test(file);
-/** Suites of `check`, `diff` and `prove`, on programs that they compile. */
+/** Of kernel-tests/, what compares the machine with test runs in the kernel, or runs commands in its own process. */
 const SUITES: ReadonlySet<string> = new Set(
-  ['aim', 'check', 'checksum-specimens', 'diff', 'old-kernels', 'prove-specimens', 'specimens'].map(
-    (name) => `kernel-tests/${name}.test.ts`,
-  ),
+  `accesses aim check check-groups checksum-specimens connections default-world diff elf-reader fib-lookup field
+   foreign-objects frames guessed-slots helper-flags helper-register helpers idioms kernel-variables large-maps
+   loader-sizes lru-maps map-restore map-sizes model-chance old-kernels packet-loop per-cpu-scan programs
+   prove-against prove-specimens random-programs register scenarios sections skb-input specimens stack-accesses state
+   styles-faulty styles-right tags testrun timers tshark tshark-checksums tshark-generated unwritten-stack verdicts
+   world-file world-sockets`
+    .split(/\s+/)
+    .map((name) => `kernel-tests/${name}.test.ts`),
 );
-/** Tests that need no kernel, and no processes of their own but the compiler's. */
+/** Tests that start no processes of their own but the compiler, and leave the machine's network alone. */
 const isUnitTest = (file: string): boolean =>
   (/^(sim|corpus|verify)\/.*\.test\.ts$/.test(file) || SUITES.has(file)) &&
   (options.tests.length === 0 || options.tests.some((path) => file === path || file.startsWith(`${path}/`)));
 
 const directory = options.list ? '.' : copyTree();
-const tester = new Tester(directory);
+const mutantsFile = join(directory, '.mutants.json');
+const tester = new Tester(directory, mutantsFile);
 const end = (): void => {
   tester.stop();
   if (directory !== '.') rmSync(directory, { recursive: true, force: true });
@@ -117,24 +131,6 @@ else if (options.perFolder !== undefined)
   chosen = samplePerFolder(chosen, folderOf, Number(options.perFolder), options.seed);
 else if (!options.all) chosen = sample(chosen, Number(options.sample), options.seed);
 
-function choicesFor(mutant: Mutant, recordings: readonly Recording[]): Choice[] {
-  const region = regionAt(regionsOf(mutant.file, sources.get(mutant.file)!), mutant.start);
-  return chooseTests(recordings, mutant.file, region, Number(options.allowance) * 1000);
-}
-
-async function attempt(mutant: Mutant, choices: readonly Choice[]): Promise<Result> {
-  if (choices.length === 0) return { mutant, status: 'unreached' };
-  const selected = Object.fromEntries(choices.map(({ testFile, names }) => [testFile, names]));
-  const seconds = choices.reduce((sum, { ms }) => sum + (3 * ms) / 1000, 20);
-  const reply = await tester.ask(
-    { mutant, task: { mode: 'run', selected }, testFiles: choices.map(({ testFile }) => testFile) },
-    seconds,
-  );
-  if (reply === undefined) return { mutant, status: 'endless' };
-  const [by] = reply.failures;
-  return by === undefined ? { mutant, status: 'survived' } : { mutant, status: 'killed', by };
-}
-
 /** A survivor that docs/testing.md explains. */
 function judged(result: Result, equivalents: readonly Equivalent[]): Result {
   const isOpen = result.status === 'survived' || result.status === 'unreached';
@@ -147,43 +143,40 @@ function show(): void {
   console.log(`${chosen.length} of ${all.length} mutants`);
 }
 
+/** Processor seconds of each test file as measured last. */
+function knownSeconds(path: string): Map<string, number> {
+  return new Map(existsSync(path) ? Object.entries(JSON.parse(readFileSync(path, 'utf8'))) : []);
+}
+
 async function measure(): Promise<void> {
-  const recordings = await record(tester, directory, sources, files.filter(isUnitTest));
-  // The sources that it has loaded are marked.
-  tester.stop();
+  const numbered = chosen.map((mutant, id): Numbered => ({ id, mutant }));
+  writeFileSync(mutantsFile, JSON.stringify(numbered));
   const equivalents = equivalentsIn(readFileSync(join(directory, 'docs', 'testing.md'), 'utf8'));
-  const results: Result[] = [];
-  const [first] = chosen;
-  if (first !== undefined) {
-    const unchanged = { ...first, replacement: sources.get(first.file)!.slice(first.start, first.end) };
-    const { status, by } = await attempt(unchanged, choicesFor(first, recordings));
-    if (status === 'killed' || status === 'endless')
-      throw new Error(`tests fail without a mutant, so that no result would mean anything: ${by}`);
-  }
   const text = (file: string): string =>
     existsSync(join(directory, file)) ? readFileSync(join(directory, file), 'utf8') : '';
-  const log = options.log === undefined ? undefined : new ResultsLog(options.log, text);
+  const log = new ResultsLog(options.log, text);
+  const cache = join('node_modules', '.cache', 'mutation');
+  mkdirSync(cache, { recursive: true });
+  const seconds = knownSeconds(join(cache, 'seconds.json'));
+  const sweep = new Sweep(tester, directory, chosen, log, 1000 * Number(options.allowance), text);
   const last = performance.now() + 1000 * Number(options.seconds ?? Number.POSITIVE_INFINITY);
-  for (const [index, mutant] of chosen.entries()) {
-    const choices = choicesFor(mutant, recordings);
-    const before = log?.find(mutant, choices);
-    if (before !== undefined) {
-      results.push(judged(before, equivalents));
-      continue;
+  for (const testFile of ordered(files.filter(isUnitTest), seconds)) {
+    if (performance.now() > last) {
+      process.stderr.write('The time is up: later tests were not tried.\n');
+      break;
     }
-    const begun = performance.now();
-    if (begun > last) break;
-    const result = await attempt(mutant, choices);
-    log?.add(result, choices);
-    results.push(judged(result, equivalents));
-    const { file, line, column, mutator, change } = mutant;
-    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    process.stderr.write(
-      `${index + 1}/${chosen.length} ${result.status} ${file}:${line}:${column} ${mutator}: ${change} (${seconds} s)\n`,
-    );
+    const before = performance.now();
+    const run = await sweep.run(testFile);
+    if (run === undefined) continue;
+    seconds.set(testFile, run.milliseconds / 1000);
+    writeFileSync(join(cache, 'seconds.json'), JSON.stringify(Object.fromEntries(seconds)));
+    const took = ((performance.now() - before) / 1000).toFixed(0);
+    const { reached, killed, alive } = run;
+    process.stderr.write(`${testFile}: reaches ${reached}, kills ${killed}, leaves ${alive} (${took} s)\n`);
   }
+  const results = sweep.finish().map((result) => judged(result, equivalents));
   console.log(
-    `${results.length} of ${chosen.length} chosen of ${all.length} mutants${options.all ? '' : `, seed ${options.seed}`}`,
+    `${chosen.length} of ${all.length} mutants${options.all || options.mutants.length > 0 ? '' : `, seed ${options.seed}`}`,
   );
   console.log(report(results));
 }

@@ -1,15 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { chooseTests } from './choose-tests.ts';
 import { equivalentsIn, isEquivalent } from './equivalents.ts';
 import { mutantsOf } from './mutants.ts';
-import type { Recording } from './recording.ts';
-import { insert, loopGuards, marked, regionAt, regionsOf } from './regions.ts';
 import { folderOf, type Result, score } from './report.ts';
 import { ResultsLog } from './results-log.ts';
 import { interval, sample, samplePerFolder } from './sample.ts';
+import { withAlternatives } from './schemata.ts';
+import { Switch } from './switch.ts';
+import { closureOf, ordered } from './test-order.ts';
 
 const changes = (text: string): string[] => mutantsOf('a.ts', text).map(({ change }) => change);
 
@@ -56,40 +57,93 @@ describe('the mutants of a file', () => {
   });
 });
 
-describe('regions', () => {
-  const text = 'const f = (a) => a + 1;\nfunction g(b) { if (b) { h(); } return b; }\n';
+describe('alternatives in one text', () => {
+  const numbered = (text: string) => mutantsOf('a.ts', text).map((mutant, id) => ({ id, mutant }));
 
-  it('are the innermost bodies around a place', () => {
-    const regions = regionsOf('a.ts', text);
-    const around = (part: string): string => {
-      const { start, end } = regions[regionAt(regions, text.indexOf(part))]!;
-      return text.slice(start, end);
+  /** What `f` returns with each of its mutants in, by their changes; `''` without. */
+  function results(text: string, ...values: readonly unknown[]): Record<string, unknown> {
+    const mutants = numbered(text);
+    const one = new Switch(mutants.length);
+    const f = new Function('__mutation', '__mutant', `${withAlternatives('a.ts', text, mutants)}; return f;`);
+    const run = (): unknown => {
+      try {
+        return f(one, one.ask)(...values);
+      } catch (error) {
+        return error instanceof Error ? error.message : error;
+      }
     };
-    expect(regions).toHaveLength(4);
-    expect(around('const')).toBe(text);
-    expect(around('1')).toBe('a + 1');
-    expect(around('return')).toBe(' if (b) { h(); } return b; }');
-    expect(around('h()')).toBe(' h(); }');
+    const all: Record<string, unknown> = { '': run() };
+    for (const { id, mutant } of mutants) {
+      one.put(id, 0);
+      all[mutant.change] = run();
+      one.take();
+    }
+    return all;
+  }
+
+  it('nest: the change of a part and the change of the whole', () => {
+    expect(results('function f(a, b) { return a + b * 2 < 9; }', 3, 3)).toEqual({
+      '': false,
+      '{ return a + b * 2 < 9; } → {}': undefined,
+      '< → <=': true,
+      '+ → -': true,
+      '* → /': true,
+      '2 → 3': false,
+      '9 → 10': true,
+    });
   });
 
-  it('are marked when they are entered', () => {
-    const run = new Function('m', 'h', `${marked('a.ts', text, 'm')} return [f, g];`);
-    const marks: number[] = [];
-    const [f, g] = run(marks, () => {});
-    expect(marks).toEqual([1]);
-    expect(f(1)).toBe(2);
-    expect(marks[1]).toBe(1);
-    g(false);
-    expect([marks[2], marks[3]]).toEqual([1, undefined]);
-    g(true);
-    expect(marks[3]).toBe(1);
+  it('leave statements and bodies out', () => {
+    const text =
+      'function f(list) { let n = 0; for (const x of list) { n += x; } if (n) throw n; else { n = "none"; } return n; }';
+    expect(results(text, [1, 1])).toMatchObject({
+      '': 2,
+      '{ n += x; } → {}': 'none',
+      'n += x; → ;': 'none',
+      '+= → -=': -2,
+      'n → false': 'none',
+      'throw n; → ;': 2,
+    });
+    expect(results(text, [])).toMatchObject({ '': 'none', '{ n = "none"; } → {}': 0 });
   });
 
-  it('of loops end by an error when they do not end by themselves', () => {
-    const endless = 'for (;;) i++;\nwhile (j) { k(); }';
-    const guarded = insert(endless, loopGuards('a.ts', endless));
-    expect(guarded.match(/endless loop/g)).toHaveLength(2);
-    expect(() => new Function(guarded)).not.toThrow();
+  it('stand where TypeScript has more than JavaScript', () => {
+    expect(withAlternatives('a.ts', 'f({ a, b: 1 as const });', numbered('f({ a, b: 1 as const });'))).toBe(
+      '{if(!(__mutant(0))){f({ a, b: (__mutant(1)?(2):(1)) as const });}}',
+    );
+  });
+
+  it('end endless loops by an error', () => {
+    expect(results('function f(a) { let i = 0; while (i < a) i++; return i; }', 5)).toMatchObject({
+      '': 5,
+      'i++ → i--': 'endless loop',
+    });
+  });
+
+  it('note what is reached', () => {
+    const text = 'if (a) b = 1; else b = 2;';
+    const one = new Switch(9);
+    new Function('__mutation', '__mutant', 'a', `let b; ${withAlternatives('a.ts', text, numbered(text))}`)(
+      one,
+      one.ask,
+      true,
+    );
+    const changed = numbered(text)
+      .filter(({ id }) => one.reached[id] === 1)
+      .map(({ mutant }) => mutant.change);
+    expect(changed).toEqual(['a → true', 'a → false', 'b = 1; → ;', '1 → 2']);
+  });
+
+  it('leave no mutant of a real file out', () => {
+    for (const file of ['sim/packet/ipv4.ts', 'sim/ebpf/object.ts', 'sim/ebpf/interpreter/execute.ts']) {
+      const text = readFileSync(file, 'utf8');
+      const mutants = numbered(text);
+      const out = withAlternatives(file, text, mutants);
+      const ids = new Set([...out.matchAll(/__mutant\((\d+)\)/g)].map(([, id]) => Number(id)));
+      expect(mutants.filter(({ id }) => !ids.has(id))).toEqual([]);
+      const { diagnostics } = ts.transpileModule(out, { reportDiagnostics: true });
+      expect(diagnostics).toEqual([]);
+    }
   });
 });
 
@@ -121,69 +175,58 @@ describe('a sample', () => {
   });
 });
 
-describe('the tests of a mutant', () => {
-  const recording = (testFile: string, ms: number, reached: number[], outside: number[] = []): Recording => ({
-    testFile,
-    outside: { 'sim/a/b.ts': outside },
-    tests: { one: { ms, reached: { 'sim/a/b.ts': reached } }, other: { ms, reached: {} } },
-  });
-  const chosen = (allowance: number, ...recordings: Recording[]): string[] =>
-    chooseTests(recordings, 'sim/a/b.ts', 4, allowance).map(
-      ({ testFile, names }) => `${testFile}: ${names.join(', ')}`,
-    );
-
-  it('are those that reach it, or all of a file that reaches it while it is loaded', () => {
-    expect(chosen(9999, recording('x.test.ts', 10, [4]), recording('y.test.ts', 10, [5]))).toEqual([
-      'x.test.ts: one',
+describe('the tests', () => {
+  it('are tried from the bytes upwards, quick ones first', () => {
+    const files = [
+      'verify/a.test.ts',
+      'sim/ebpf/a.test.ts',
+      'sim/packet/slow.test.ts',
+      'sim/packet/z.test.ts',
+    ];
+    expect(ordered(files, new Map([['sim/packet/slow.test.ts', 9]]))).toEqual([
+      'sim/packet/z.test.ts',
+      'sim/packet/slow.test.ts',
+      'sim/ebpf/a.test.ts',
+      'verify/a.test.ts',
     ]);
-    expect(chosen(9999, recording('x.test.ts', 10, [], [4]))).toEqual(['x.test.ts: one, other']);
   });
 
-  it('come nearest first, the quicker ones before the slower ones', () => {
-    expect(
-      chosen(
-        99_999,
-        recording('verify/far.test.ts', 10, [4]),
-        recording('sim/a/slow.test.ts', 4000, [4]),
-        recording('sim/a/quick.test.ts', 10, [4]),
-        recording('sim/a/b.test.ts', 10, [4]),
-      ).map((line) => line.split(':')[0]),
-    ).toEqual(['sim/a/b.test.ts', 'sim/a/quick.test.ts', 'verify/far.test.ts', 'sim/a/slow.test.ts']);
-  });
-
-  it('fit the allowance, but for the first', () => {
-    expect(chosen(100, recording('x.test.ts', 5000, [4]), recording('y.test.ts', 6000, [4]))).toEqual([
-      'x.test.ts: one',
+  it('reach what they import, directly or not', () => {
+    const texts: Readonly<Record<string, string>> = {
+      'a/a.test.ts': "import { b } from './b.ts';\nimport type { E } from 'elsewhere';",
+      'a/b.ts': "export * from '../c/c.ts';\nconst d = await import('./d.ts');",
+      'c/c.ts': "import '../a/b.ts';",
+    };
+    expect([...closureOf('a/a.test.ts', (file) => texts[file] ?? '')]).toEqual([
+      'a/a.test.ts',
+      'a/b.ts',
+      'c/c.ts',
+      'a/d.ts',
     ]);
   });
 });
 
 describe('results that are kept', () => {
   const [mutant, other] = mutantsOf('sim/a.ts', 'f(1);');
-  const choices = [
-    { testFile: 'sim/a.test.ts', names: ['one'], ms: 1 },
-    { testFile: 'sim/b.test.ts', names: ['two'], ms: 1 },
-  ];
+  const testFiles = ['sim/a.test.ts', 'sim/b.test.ts'];
   const texts = { 'sim/a.ts': 'f(1);', 'sim/a.test.ts': 'one', 'sim/b.test.ts': 'two' };
 
   it.each([
-    ['nothing', {}, true, true],
-    ['the source', { 'sim/a.ts': ' f(1);' }, false, false],
-    ['the test that failed', { 'sim/a.test.ts': 'other' }, false, false],
-    ['a test that did not fail', { 'sim/b.test.ts': 'other' }, true, false],
-  ])('hold until what decided has changed: %s', (_what, changes, killed, survived) => {
+    ['nothing', {}, true, testFiles],
+    ['the source', { 'sim/a.ts': ' f(1);' }, false, []],
+    ['the test that failed', { 'sim/a.test.ts': 'other' }, false, ['sim/b.test.ts']],
+    ['a test that did not fail', { 'sim/b.test.ts': 'other' }, true, ['sim/a.test.ts']],
+  ])('hold until what decided has changed: %s', (_what, changes, killed, tried) => {
     const directory = mkdtempSync(join(tmpdir(), 'xdpsim-results-'));
     try {
       const path = join(directory, 'results.jsonl');
       const textOf = (all: Readonly<Record<string, string>>) => (file: string) => all[file] ?? '';
       const before = new ResultsLog(path, textOf(texts));
-      before.add({ mutant: mutant!, status: 'killed', by: 'sim/a.test.ts: one' }, choices);
-      before.add({ mutant: other!, status: 'survived' }, choices);
+      before.add({ mutant: mutant!, status: 'killed', by: 'sim/a.test.ts: one' }, ['sim/a.test.ts']);
+      before.add({ mutant: other!, status: 'survived' }, testFiles);
       const after = new ResultsLog(path, textOf({ ...texts, ...changes }));
-      expect(after.find(mutant!, choices)?.status).toBe(killed ? 'killed' : undefined);
-      expect(after.find(other!, choices)?.status).toBe(survived ? 'survived' : undefined);
-      // Another test is reason to try a survivor once more.
-      expect(after.find(other!, choices.slice(1))).toBeUndefined();
+      expect(after.find(mutant!).result?.status).toBe(killed ? 'killed' : undefined);
+      expect([...after.find(other!).tried]).toEqual(tried);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

@@ -28,20 +28,37 @@ function secondsOf(group: number): number | undefined {
   return ticks / TICKS;
 }
 
+/** What the process that runs tests has begun: the mutant, and how long its test takes without it. */
+function currentOf(
+  path: string,
+): { readonly key: string; readonly id: number; readonly ms: number } | undefined {
+  try {
+    const key = readFileSync(path, 'utf8');
+    const [, , id, ms] = key.split(' ');
+    return ms === undefined ? undefined : { key, id: Number(id), ms: Number(ms) };
+  } catch {
+    return undefined;
+  }
+}
+
 export class Tester {
   readonly #directory: string;
+  readonly #mutants: string;
   #child: ChildProcess | undefined;
 
-  constructor(directory: string) {
+  /** @param mutants a file with what `host.ts` reads */
+  constructor(directory: string, mutants: string) {
     this.#directory = directory;
+    this.#mutants = mutants;
   }
 
   async #start(): Promise<ChildProcess> {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', join(this.#directory, 'kernel-tests', 'mutation', 'host.ts')],
-      { cwd: this.#directory, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-    );
+    const host = join(this.#directory, 'kernel-tests', 'mutation', 'host.ts');
+    const child = spawn(process.execPath, ['--import', 'tsx', host, this.#mutants], {
+      cwd: this.#directory,
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
       child.once('exit', (code) => reject(new Error(`the process that runs tests ended with ${code}`)));
@@ -50,32 +67,42 @@ export class Tester {
     return child;
   }
 
-  /** Undefined where the tests compute for more than `seconds`, or take twenty times as long by the clock. */
-  async ask(request: Request, seconds: number): Promise<Reply | undefined>;
-  async ask(request: Request): Promise<Reply>;
-  async ask(request: Request, seconds = Number.POSITIVE_INFINITY): Promise<Reply | undefined> {
+  /**
+   * The mutant that did not end is in `endless`: its test computed for ten times as long as it does without, and 10 s
+   * more, or took twenty times that by the clock.
+   */
+  async ask(request: Request): Promise<Reply & { readonly endless?: number }> {
     this.#child ??= await this.#start();
     const child = this.#child;
-    const begun = performance.now();
-    const computed = secondsOf(child.pid!) ?? 0;
     return await new Promise((resolve) => {
-      const finish = (reply: Reply | undefined): void => {
+      let key: string | undefined;
+      let begun = 0;
+      let computed = 0;
+      const finish = (reply: Reply & { readonly endless?: number }): void => {
         clearInterval(watch);
         child.removeAllListeners('message');
         child.removeAllListeners('exit');
         resolve(reply);
       };
       const watch = setInterval(() => {
-        const now = (performance.now() - begun) / 1000;
-        const used = (secondsOf(child.pid!) ?? now) - computed;
-        if (used <= seconds && now <= 20 * seconds) return;
+        const current = currentOf(request.task.current);
+        const now = performance.now() / 1000;
+        const used = secondsOf(child.pid!) ?? now;
+        if (current?.key !== key) {
+          key = current?.key;
+          begun = now;
+          computed = used;
+        }
+        if (current === undefined) return;
+        const most = 10 + current.ms / 100;
+        if (used - computed <= most && now - begun <= 20 * most) return;
         this.stop();
-        finish(undefined);
+        finish({ endless: current.id });
       }, 1000);
       child.once('message', (reply: Reply) => finish(reply));
       child.once('exit', () => {
         this.#child = undefined;
-        finish({ failures: ['error: the process that runs tests ended'] });
+        finish({ failure: 'error: the process that runs tests ended' });
       });
       child.send(request);
     });
