@@ -99,6 +99,8 @@ class Walker {
   readonly #frame: TermFrame;
   readonly #checksums: LaidChecksum[];
   readonly #wantsKept: boolean;
+  /** Where the packet around it ends by its own length: a packet in a packet goes no further. */
+  #limit: Term;
   transport: Layout['transport'];
   open: Layout['open'];
   readonly ips: LaidIp[] = [];
@@ -109,6 +111,7 @@ class Walker {
     this.#state = state;
     this.#wantsKept = wantsKept;
     this.#frame = frame;
+    this.#limit = frame.length;
     this.#checksums = checksums;
   }
 
@@ -126,8 +129,9 @@ class Walker {
     return this.#is16(at - 2, 0x86dd) ? this.#ipv6(at, 0) : 'no IP packet';
   }
 
-  #ipv4(at: number, depth: number): string | undefined {
+  #ipv4(at: number, depth: number, limit: Term = this.#limit): string | undefined {
     const { pool } = this.#state;
+    this.#limit = limit;
     const isKept = this.#frame.keepsFrom?.(at) === true;
     if (isKept && !this.#wantsKept) return undefined;
     if (!this.#has(at + 20)) return this.#broken('a truncated IPv4 header');
@@ -155,7 +159,7 @@ class Walker {
     if (!this.#wantsKept && this.#frame.keepsFrom?.(at + 12) === true) return undefined;
     if (this.#state.decide(pool.less(total, pool.constant(64, header))))
       return this.#broken('an impossible total length');
-    if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(total, at))))
+    if (this.#state.decide(pool.less(this.#limit, pool.addConst(total, at))))
       return this.#broken('a truncated packet');
     const fragment = pool.concat([pool.extract(this.#frame.byte(at + 6), 0, 6), this.#frame.byte(at + 7)]);
     if (!this.#decideEqual(fragment, 0)) return this.#unknown(FRAGMENT, at + 12, at + header);
@@ -165,8 +169,9 @@ class Walker {
     return this.#transport(this.#frame.byte(at + 9), at + header, length, above, depth);
   }
 
-  #ipv6(at: number, depth: number): string | undefined {
+  #ipv6(at: number, depth: number, limit: Term = this.#limit): string | undefined {
     const { pool } = this.#state;
+    this.#limit = limit;
     const isKept = this.#frame.keepsFrom?.(at) === true;
     if (isKept && !this.#wantsKept) return undefined;
     if (!this.#has(at + 40)) return this.#broken('a truncated IPv6 header');
@@ -175,7 +180,7 @@ class Walker {
     const payload = this.#u16(at + 4);
     this.ips.push({ version: 6, start: at, end: pool.addConst(payload, at + 40) });
     if (isKept || (!this.#wantsKept && this.#frame.keepsFrom?.(at + 8) === true)) return undefined;
-    if (this.#state.decide(pool.less(this.#frame.length, pool.addConst(payload, at + 40))))
+    if (this.#state.decide(pool.less(this.#limit, pool.addConst(payload, at + 40))))
       return this.#broken('a truncated packet');
     const addresses = Array.from({ length: 32 }, (_, index) => this.#frame.byte(at + 8 + index));
     const above = { addresses, from: at + 8, hasOptions: false };
@@ -193,8 +198,9 @@ class Walker {
     const overIpv6 = addresses.length === 32;
     this.transport = { start: at, protocol };
     if (depth + 1 < MOST_NESTED) {
-      if (this.#decideEqual(protocol, 4)) return this.#ipv4(at, depth + 1);
-      if (this.#decideEqual(protocol, 41)) return this.#ipv6(at, depth + 1);
+      const end = pool.addConst(length, at);
+      if (this.#decideEqual(protocol, 4)) return this.#ipv4(at, depth + 1, end);
+      if (this.#decideEqual(protocol, 41)) return this.#ipv6(at, depth + 1, end);
     }
     const kinds: readonly (readonly [ProvedLayer, number, number, number])[] = [
       ['tcp', 6, 20, 16],
@@ -239,7 +245,7 @@ class Walker {
 
   #has(size: number): boolean {
     const { pool } = this.#state;
-    return !this.#state.decide(pool.less(this.#frame.length, pool.constant(64, size)));
+    return !this.#state.decide(pool.less(this.#limit, pool.constant(64, size)));
   }
 
   #isTag(at: number): boolean {
