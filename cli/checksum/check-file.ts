@@ -34,7 +34,7 @@ export async function checkFile(
   let shown = start;
   let error: Failure | undefined;
   try {
-    for await (const batch of readCapture(file, { progress, allocate: fast.allocate })) {
+    for await (const batch of readCapture(file, { progress, memory: fast })) {
       checker.check(batch);
       if (signal.aborted) break;
       const now = performance.now();

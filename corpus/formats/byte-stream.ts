@@ -9,6 +9,29 @@ const CACHE_LINE = 64;
 /** Hands out bytes of a certain place; undefined where that has no room left. */
 export type Allocate = (size: number) => Uint8Array | undefined;
 
+/** Memory that captures are read into, and what knows its way there better than a decoder does. */
+export interface CaptureMemory {
+  readonly allocate: Allocate;
+  /** Batches have these arrays as theirs. */
+  readonly offset: Uint32Array;
+  readonly length: Uint32Array;
+  /**
+   * Goes from packet to packet in files whose packets have headers of one size, with the captured length as a 32-bit number, and writes
+   * `offset` and `length`. Ends at what is no whole packet, or longer than `MAX_CAPTURED`.
+   * @returns how many there are; undefined where `bytes` does not lie in this memory
+   */
+  walk(bytes: Uint8Array, start: number, end: number, header: WalkedHeader): number | undefined;
+  /** Where the last walk ended, in its `bytes`. */
+  readonly walked: number;
+}
+
+export interface WalkedHeader {
+  readonly size: number;
+  /** Where the captured length stands. */
+  readonly lengthAt: number;
+  readonly littleEndian: boolean;
+}
+
 /**
  * What has arrived and is not yet decoded: `bytes[start..end)`.
  *

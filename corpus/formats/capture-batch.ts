@@ -75,10 +75,12 @@ export class CaptureBatch {
   /** The section that all packets of this batch belong to. */
   section: CaptureSection = NO_SECTION;
 
-  constructor(records: PacketRecords, capacity: number = CAPTURE_BATCH_PACKETS) {
+  /** @param places arrays for `offset` and `length`, of one size, if not new ones */
+  constructor(records: PacketRecords, places?: Pick<CaptureBatch, 'offset' | 'length'>) {
+    const capacity = places?.offset.length ?? CAPTURE_BATCH_PACKETS;
     this.records = records;
-    this.offset = new Uint32Array(capacity);
-    this.length = new Uint32Array(capacity);
+    this.offset = places?.offset ?? new Uint32Array(capacity);
+    this.length = places?.length ?? new Uint32Array(capacity);
     this.interface = new Uint32Array(capacity);
     this.optionsOffset = new Uint32Array(capacity);
     this.optionsLength = new Uint32Array(capacity);

@@ -1,5 +1,5 @@
 /** Reading captures from files and standard input, packed or not. Writing: capture-writer.ts. */
-import type { Allocate } from './byte-stream.ts';
+import type { CaptureMemory } from './byte-stream.ts';
 import { AnyCaptureDecoder } from './capture.ts';
 import type { CaptureBatch } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
@@ -13,16 +13,16 @@ export { captureName, STANDARD_STREAM } from './capture-source.ts';
  * A batch is valid until the next one is asked for: it is one object, filled again and again.
  * @param path a file, or `-` for standard input
  * @param options.progress is kept up to date
- * @param options.allocate where the bytes of batches shall lie
+ * @param options.memory where the bytes of batches shall lie
  * @throws {CaptureError} with the file's name, where it is truncated or malformed: after everything before that
  * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
  */
 export async function* readCapture(
   path: string,
-  options: { readonly progress?: ReadProgress; readonly allocate?: Allocate } = {},
+  options: { readonly progress?: ReadProgress; readonly memory?: CaptureMemory } = {},
 ): AsyncGenerator<CaptureBatch, void, undefined> {
   try {
-    yield* decodeCapture(captureBytes(path, options.progress, options.allocate), options.allocate);
+    yield* decodeCapture(captureBytes(path, options.progress, options.memory?.allocate), options.memory);
   } catch (error) {
     if (error instanceof CaptureError && error.file === undefined) throw error.inFile(captureName(path));
     throw error;
@@ -35,9 +35,9 @@ export async function* readCapture(
  */
 export async function* decodeCapture(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  allocate?: Allocate,
+  memory?: CaptureMemory,
 ): AsyncGenerator<CaptureBatch, void, undefined> {
-  const decoder = new AnyCaptureDecoder(allocate);
+  const decoder = new AnyCaptureDecoder(memory);
   for await (const chunk of chunks) {
     decoder.push(chunk, headroomOf(chunk));
     for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) yield batch;

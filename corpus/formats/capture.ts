@@ -1,5 +1,5 @@
 /** Captures of any format. Pure: files are opened in capture-file.ts. */
-import type { Allocate } from './byte-stream.ts';
+import type { CaptureMemory } from './byte-stream.ts';
 import type { CaptureBatch, CaptureDecoder } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { PcapDecoder, pcapByteOrder } from './pcap.ts';
@@ -15,11 +15,11 @@ export class AnyCaptureDecoder implements CaptureDecoder {
   /** The first bytes, while there are too few of them. */
   #head: Uint8Array = new Uint8Array(0);
   #ended = false;
-  readonly #allocate: Allocate | undefined;
+  readonly #memory: CaptureMemory | undefined;
 
-  /** @param allocate where bytes that have to be joined shall lie */
-  constructor(allocate?: Allocate) {
-    this.#allocate = allocate;
+  /** @param memory where bytes that have to be joined shall lie */
+  constructor(memory?: CaptureMemory) {
+    this.#memory = memory;
   }
 
   push(chunk: Uint8Array, headroom?: number): void {
@@ -57,9 +57,9 @@ export class AnyCaptureDecoder implements CaptureDecoder {
   #open(bytes: Uint8Array): void {
     if (bytes.length >= MAGIC_SIZE) {
       const magic = new DataView(bytes.buffer, bytes.byteOffset, MAGIC_SIZE).getUint32(0);
-      if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder(this.#allocate);
-      else if (magic === BLOCK.sectionHeader) this.#decoder = new PcapngDecoder(this.#allocate);
-      else if (magic === SNOOP_MAGIC) this.#decoder = new SnoopDecoder(this.#allocate);
+      if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder(this.#memory);
+      else if (magic === BLOCK.sectionHeader) this.#decoder = new PcapngDecoder(this.#memory?.allocate);
+      else if (magic === SNOOP_MAGIC) this.#decoder = new SnoopDecoder(this.#memory);
     }
     if (this.#decoder === undefined) this.#head = Uint8Array.from(bytes.subarray(0, MAGIC_SIZE));
     else this.#decoder.push(bytes);

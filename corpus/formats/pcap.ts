@@ -53,9 +53,15 @@ export class PcapDecoder extends RecordDecoder {
 
   /** For nearly all files. Stops at what is no packet. Arrays in locals: that is felt with every packet. */
   #fillInOrder(batch: CaptureBatch, littleEndian: boolean): number {
-    const { window } = this;
+    const { window, memory } = this;
     const { view, end } = window;
     const size = this.#recordSize;
+    const header = { size, lengthAt: RECORD.captured, littleEndian };
+    const walked = memory?.walk(window.bytes, window.start, end, header);
+    if (walked !== undefined) {
+      window.start = memory!.walked;
+      return walked;
+    }
     const { capacity, offset, length } = batch;
     let at = window.start;
     let touched = at;

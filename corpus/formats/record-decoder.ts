@@ -1,6 +1,11 @@
 /** Capture files that are one header and then packets, each behind a header of its own: pcap and snoop. */
-import { type Allocate, ByteWindow } from './byte-stream.ts';
-import { CaptureBatch, type CaptureDecoder, type CaptureSection } from './capture-batch.ts';
+import { ByteWindow, type CaptureMemory } from './byte-stream.ts';
+import {
+  CaptureBatch,
+  type CaptureDecoder,
+  type CaptureSection,
+  type PacketRecords,
+} from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 
 export interface RecordHeader {
@@ -17,17 +22,21 @@ export abstract class RecordDecoder implements CaptureDecoder {
   /** Has a batch been handed out yet? */
   #shown = false;
 
-  /** @param allocate where bytes that have to be joined shall lie */
-  constructor(allocate?: Allocate) {
-    this.window = new ByteWindow(allocate);
+  protected readonly memory: CaptureMemory | undefined;
+
+  /** @param memory where bytes that have to be joined shall lie */
+  constructor(memory?: CaptureMemory) {
+    this.memory = memory;
+    this.window = new ByteWindow(memory?.allocate);
     // The decoder itself knows how large its records' headers are.
-    this.#batch = new CaptureBatch({
+    const records: PacketRecords = {
       offset: (batch, index) => this.#headerOf(batch, index),
       length: (batch, index) => this.recordLength(batch, index),
       original: (batch, index) => this.original(batch, index),
       timeHigh: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().seconds),
       timeLow: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().fraction),
-    });
+    };
+    this.#batch = new CaptureBatch(records, memory);
   }
 
   #headerOf(batch: CaptureBatch, index: number): number {

@@ -17,7 +17,12 @@ import { PLACE } from './fast-scan-layout.ts';
 import type { Ends, FastScanState } from './fast-scan-state.ts';
 
 /** EtherTypes as little-endian numbers. */
-const TYPE = { ipv4: 0x0008, ipv6: 0xdd86, arp: 0x0608, tags: [0x0081, 0xa888, 0x0091, 0x0092] } as const;
+export const TYPE = {
+  ipv4: 0x0008,
+  ipv6: 0xdd86,
+  arp: 0x0608,
+  tags: [0x0081, 0xa888, 0x0091, 0x0092],
+} as const;
 const ETHERNET_SIZE = 14;
 
 /** Sets `isIpv4`, with `cursor` and `limit` at the IP packet. */

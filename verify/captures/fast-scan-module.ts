@@ -13,8 +13,10 @@ import { less, Routine, shiftLeft, sum, wordAt } from '../../sim/ebpf/wasm/routi
 import { PLACE } from './fast-scan-layout.ts';
 import { writeLinkLayer } from './fast-scan-link.ts';
 import { writeIpv4, writeIpv6 } from './fast-scan-network.ts';
+import { writePlain } from './fast-scan-plain.ts';
 import { FastScanState, PARAMETERS } from './fast-scan-state.ts';
 import { writeTransport } from './fast-scan-transport.ts';
+import { WALK_PARAMETERS, walkRoutine } from './fast-scan-walk.ts';
 
 export function fastScanModule(): Uint8Array {
   const encoder = new ModuleEncoder();
@@ -22,6 +24,9 @@ export function fastScanModule(): Uint8Array {
   const index = encoder.declare(encoder.type(types, []));
   encoder.define(index, scanRoutine().code);
   encoder.exportFunction('scan', index);
+  const walk = encoder.declare(encoder.type(new Array<number>(WALK_PARAMETERS).fill(I32), [I32]));
+  encoder.define(walk, walkRoutine().code);
+  encoder.exportFunction('walk', walk);
   return encoder.encode();
 }
 
@@ -32,11 +37,12 @@ function scanRoutine(): Routine {
   const { packets, packet, left, cursor, limit, offset } = state;
   state.loadTotals();
   routine.while(less(packet, packets), () => {
-    routine.set(offset, shiftLeft(packet, 2));
+    routine.set(offset, sum(state.arrays, shiftLeft(packet, 2)));
     routine.set(cursor, sum(wordAt(offset, PLACE.offsets), state.base));
     routine.set(limit, sum(cursor, wordAt(offset, PLACE.lengths)));
-    state.startPacket();
     routine.block((counted) => {
+      writePlain(state, counted);
+      state.startPacket();
       routine.block((leave) => {
         routine.block((done) => {
           const ends = { done, leave };

@@ -26,6 +26,8 @@ import type { Ends, FastScanState } from './fast-scan-state.ts';
 /** Fragment offset, and "more fragments", as little-endian numbers. */
 const OFFSET_MASK = 0xff1f;
 const MORE_FRAGMENTS = 0x0020;
+/** Not 0 in a fragment, whichever it is. */
+export const FRAGMENT_BITS: number = OFFSET_MASK | MORE_FRAGMENTS;
 
 /** RFC 791 §3.1. */
 export function writeIpv4(state: FastScanState, ends: Ends): void {
@@ -48,7 +50,7 @@ export function writeIpv4(state: FastScanState, ends: Ends): void {
     routine.branch(ends.done);
   });
   routine.set(protocol, byteAt(cursor, 9));
-  routine.set(part, and(halfAt(cursor, 6), OFFSET_MASK | MORE_FRAGMENTS));
+  routine.set(part, and(halfAt(cursor, 6), FRAGMENT_BITS));
   routine.if(part, () => {
     routine.set(part, choose(and(part, OFFSET_MASK), PART.laterFragment, PART.firstFragment));
     state.leaveFragment(ends);

@@ -24,7 +24,7 @@ import { writeFault } from './fast-scan-fault.ts';
 import { FAULT_SIZE, MAX_CHECKSUMS, MAX_FAULTS, PLACE } from './fast-scan-layout.ts';
 
 /** Of the exported function. */
-export const PARAMETERS = 7;
+export const PARAMETERS = 8;
 
 /** Where a step ends that does not go on to the next one. */
 export interface Ends {
@@ -60,7 +60,8 @@ export class FastScanState {
   readonly routine: Routine;
 
   // Parameters: the first packet and the one behind the last; what is added to every offset; the link-layer header's size, and where its EtherType
-  // lies (-1 where packets begin with IP); above which length an IP packet is counted as large; are fragments left?
+  // lies (-1 where packets begin with IP); above which length an IP packet is counted as large; are fragments left? and where offsets and
+  // lengths are, from `PLACE.offsets`.
   readonly packet: Variable;
   readonly packets: Variable;
   readonly base: Variable;
@@ -68,6 +69,7 @@ export class FastScanState {
   readonly typeAt: Variable;
   readonly mtu: Variable;
   readonly leavesFragments: Variable;
+  readonly arrays: Variable;
 
   readonly left: Variable;
   readonly offset: Variable;
@@ -101,7 +103,7 @@ export class FastScanState {
 
   constructor(routine: Routine) {
     this.routine = routine;
-    const [packet, packets, base, headerSize, typeAt, mtu, leavesFragments] = routine.parameters;
+    const [packet, packets, base, headerSize, typeAt, mtu, leavesFragments, arrays] = routine.parameters;
     this.packet = packet!;
     this.packets = packets!;
     this.base = base!;
@@ -109,6 +111,7 @@ export class FastScanState {
     this.typeAt = typeAt!;
     this.mtu = mtu!;
     this.leavesFragments = leavesFragments!;
+    this.arrays = arrays!;
     this.left = routine.variable();
     this.offset = routine.variable();
     this.cursor = routine.variable();

@@ -26,7 +26,7 @@ import { countAt, depthShift, layerOf, PLACE, PORT_KIND } from './fast-scan-layo
 import type { Ends, FastScanState } from './fast-scan-state.ts';
 import { LEAST_LARGE_SEGMENT } from './offload.ts';
 
-const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
+export const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
 
 /** What differs from protocol to protocol. */
 interface Segment {
@@ -105,14 +105,18 @@ export function writeTransport(state: FastScanState, ends: Ends, again: Label): 
   routine.if(is(PROTOCOL.udp), () => writeUdpData(state, claimed, ends));
   // Errors quote a packet.
   routine.branchIf(less(state.available, 9), ends.done);
-  const type = byteAt(cursor);
-  const quoting = (types: readonly number[]): number => types.reduce((bits, one) => bits | (1 << one), 0);
-  const errors = choose(isIpv4, quoting([3, 4, 5, 11, 12]), quoting([1, 2, 3, 4]));
-  routine.branchIf(greater(type, 31), ends.done);
-  routine.branchIf(isZero(and(shiftRight(errors, type), 1)), ends.done);
+  routine.branchIf(isZero(quotes(byteAt(cursor), isIpv4)), ends.done);
   routine.set(state.isQuoted, 1);
   routine.increase(cursor, 8);
   routine.branch(again);
+}
+
+const bits = (numbers: readonly number[]): number => numbers.reduce((all, one) => all | (1 << one), 0);
+
+/** Is a message of ICMP or ICMPv6 of this type an error, which quotes a packet (RFC 792, RFC 4443 §3)? */
+export function quotes(type: Expression, isIpv4: Value): Expression {
+  const errors = choose(isIpv4, bits([3, 4, 5, 11, 12]), bits([1, 2, 3, 4]));
+  return and(less(type, 32), and(shiftRight(errors, type), 1));
 }
 
 /** Other protocols: IP in IP is followed, the rest left, or without a checksum. */
@@ -215,7 +219,7 @@ function writeUnfinished(state: FastScanState, { field, claimed }: Segment): Exp
 }
 
 /** A number of 16 bits the other way round. */
-function swapped(value: Variable): Expression {
+export function swapped(value: Variable): Expression {
   return or(shiftRight(value, 8), shiftLeft(and(value, 0xff), 8));
 }
 
@@ -231,7 +235,7 @@ function writeSum({ routine, cursor, vector }: FastScanState, { claimed }: Segme
     routine.increase(at, 16);
   });
   // The last 0 to 15 bytes, and zeros: an odd one is the first half of a word (RFC 1071 §4.1).
-  vector.addMasked(at, sum(difference(at, end), PLACE.masks + 16));
+  vector.addMasked(at, sum(difference(at, end), PLACE.zeros));
 }
 
 /** The sum with its pseudo-header, which ICMP over IPv4 alone does not have. */

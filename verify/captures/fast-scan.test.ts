@@ -53,7 +53,7 @@ function check(
 ): [unknown, number] {
   fast.release();
   const checker = new CaptureChecker({ mtu: 200, ...options, ...(how === 'slow' ? {} : { fast }) });
-  const decoder = new AnyCaptureDecoder(how === 'in place' ? fast.allocate : undefined);
+  const decoder = new AnyCaptureDecoder(how === 'in place' ? fast : undefined);
   let plain = 0;
   const take = (): void => {
     for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) {

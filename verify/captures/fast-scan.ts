@@ -2,12 +2,13 @@
  * Judges the packets of a capture in WebAssembly, and counts their checksums; says which are left for the scanner: those with
  * faults, tunnels and rare protocols.
  */
+import type { CaptureMemory, WalkedHeader } from '../../corpus/formats/byte-stream.ts';
 import type { CaptureBatch, CaptureSection } from '../../corpus/formats/capture-batch.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { UNKNOWN } from '../oracle/found.ts';
 import { ETHER_TYPES_FOLLOWED, IP_PROTOCOLS_FOLLOWED, UDP_PORT_KINDS } from '../oracle/walk.ts';
 import { FastFaults } from './fast-scan-fault.ts';
-import { COUNTS, FAST_CAPACITY, PLACE, PORT_KIND } from './fast-scan-layout.ts';
+import { COUNTS, FAST_CAPACITY, PLACE, PORT_KIND, TO_WALKED } from './fast-scan-layout.ts';
 import { fastScanModule } from './fast-scan-module.ts';
 import { namedNumbers } from './unexamined.ts';
 
@@ -35,7 +36,17 @@ type Scan = (
   typeAt: number,
   mtu: number,
   leavesFragments: number,
+  arrays: number,
 ) => void;
+
+type Walk = (
+  first: number,
+  end: number,
+  base: number,
+  size: number,
+  lengthAt: number,
+  isSwapped: number,
+) => number;
 
 export interface FastScanOptions {
   /** IP packets above this are counted as `large`. */
@@ -45,7 +56,12 @@ export interface FastScanOptions {
 }
 
 /** Reusable; holds 8 MB. */
-export class FastScan {
+export class FastScan implements CaptureMemory {
+  /** Those of batches. */
+  readonly offset: Uint32Array;
+  readonly length: Uint32Array;
+  /** Where the last walk ended. */
+  walked = 0;
   /** Checksums that the last `scan` judged, by layer and status as `CaptureChecker` counts them. */
   readonly counts: Uint32Array;
   /** Indices of the packets that the last `scan` left, in order: `left[0..n)`. */
@@ -58,7 +74,9 @@ export class FastScan {
   readonly #totals: Uint32Array;
   readonly #offsets: Uint32Array;
   readonly #lengths: Uint32Array;
+  readonly #walked: Int32Array;
   readonly #scan: Scan;
+  readonly #walk: Walk;
   /** Where bytes are copied to. */
   readonly #copyAt: number;
   #allocated: number = PLACE.data;
@@ -77,12 +95,16 @@ export class FastScan {
     this.faults = new FastFaults(buffer);
     this.#offsets = new Uint32Array(buffer, PLACE.offsets, FAST_CAPACITY);
     this.#lengths = new Uint32Array(buffer, PLACE.lengths, FAST_CAPACITY);
+    this.offset = new Uint32Array(buffer, PLACE.walkedOffsets, FAST_CAPACITY);
+    this.length = new Uint32Array(buffer, PLACE.walkedLengths, FAST_CAPACITY);
+    this.#walked = new Int32Array(buffer, PLACE.walked, 1);
     this.left = new Uint32Array(buffer, PLACE.left, FAST_CAPACITY);
     this.#copyAt = memorySize - COPY_SIZE - PAGE;
     const module = new WebAssembly.Module(fastScanModule());
     const { exports } = new WebAssembly.Instance(module, { machine: { memory: this.#memory } });
     this.#scan = exports.scan as Scan;
-    this.#bytes.fill(0xff, PLACE.masks, PLACE.masks + 16);
+    this.#walk = exports.walk as Walk;
+    this.#bytes.fill(0xff, PLACE.masks, PLACE.zeros);
     for (const [port, kind] of UDP_PORT_KINDS) this.#bytes[PLACE.ports + swapped(port)] = PORT_KIND[kind];
     for (const type of [...ETHER_TYPES_FOLLOWED, ...namedNumbers(UNKNOWN.etherType)]) {
       this.#bytes[PLACE.etherTypes + swapped(type)] = 1;
@@ -102,6 +124,15 @@ export class FastScan {
     this.#allocated = at + ((size + 15) & ~15);
     return this.#bytes.subarray(at, at + size);
   };
+
+  walk(bytes: Uint8Array, start: number, end: number, header: WalkedHeader): number | undefined {
+    if (bytes.buffer !== this.#memory.buffer) return undefined;
+    const base = bytes.byteOffset;
+    const { size, lengthAt, littleEndian } = header;
+    const count = this.#walk(base + start, base + end, base, size, lengthAt, littleEndian ? 0 : 1);
+    this.walked = this.#walked[0]! - base;
+    return count;
+  }
 
   /** Takes back all that was allocated. */
   release(): void {
@@ -134,13 +165,20 @@ export class FastScan {
     if (link === undefined || count > FAST_CAPACITY) return false;
     this.counts.fill(0);
     this.#totals.fill(0);
-    this.#offsets.set(batch.offset.subarray(0, count));
-    this.#lengths.set(batch.length.subarray(0, count));
-    if (batch.mayHaveFcs) {
+    const { mayHaveFcs } = batch;
+    const isWalked = batch.offset === this.offset && !mayHaveFcs;
+    if (!isWalked) {
+      this.#offsets.set(batch.offset.subarray(0, count));
+      this.#lengths.set(batch.length.subarray(0, count));
+    }
+    if (mayHaveFcs) {
       for (let index = 0; index < count; index++) this.#lengths[index] = batch.frameLength(index);
     }
-    const run = (from: number, to: number, base: number): void =>
-      this.#scan(from, to, base, link[0], link[1], mtu, leavesFragments ? 1 : 0);
+    const [header, typeAt] = link;
+    const run = (from: number, to: number, base: number): void => {
+      const arrays = isWalked ? TO_WALKED : 0;
+      this.#scan(from, to, base, header, typeAt, mtu, leavesFragments ? 1 : 0, arrays);
+    };
     if (batch.bytes.buffer === this.#memory.buffer) run(0, count, batch.bytes.byteOffset);
     else this.#copyAndRun(batch, run);
     return true;

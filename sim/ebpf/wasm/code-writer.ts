@@ -170,6 +170,13 @@ export class CodeWriter {
     return this;
   }
 
+  /** Takes one of two 64-bit numbers out of the vector on the stack. */
+  wideLane(index: number): this {
+    this.simd(SIMD.i64x2_extract_lane);
+    this.#code.byte(index);
+    return this;
+  }
+
   /** Destination, source and length are on the stack. */
   memoryCopy(): this {
     for (const byte of [BULK_PREFIX, MEMORY_COPY, 0x00, 0x00]) this.#code.byte(byte);

@@ -121,6 +121,7 @@ export const SIMD_PREFIX = 0xfd;
 export const SIMD = {
   v128_load: 0x00,
   i32x4_extract_lane: 0x1b,
+  i64x2_extract_lane: 0x1d,
   v128_and: 0x4e,
   i32x4_extadd_pairwise_i16x8_u: 0x7f,
   i32x4_add: 0xae,

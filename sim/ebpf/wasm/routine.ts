@@ -3,7 +3,7 @@
  * readable as a list of instructions. `CodeWriter` writes what is described here.
  */
 import { CodeWriter } from './code-writer.ts';
-import { I32, SIMD, V128, WASM } from './opcodes.ts';
+import { I32, I64, SIMD, V128, WASM } from './opcodes.ts';
 
 /** Leaves one number on the stack. */
 export type Expression = (code: CodeWriter) => void;
@@ -89,6 +89,38 @@ export const byteAt = load(WASM.i32_load8_u);
 export const halfAt = load(WASM.i32_load16_u);
 export const wordAt = load(WASM.i32_load);
 
+/** The same, as a number of 64 bits. */
+export const wideWordAt = load(WASM.i64_load32_u);
+
+const wideSumOfTwo = binary(WASM.i64_add);
+
+/** Of 64-bit numbers. */
+export const wideSum = (first: Expression, ...others: readonly Expression[]): Expression =>
+  others.reduce<Expression>((left, right) => wideSumOfTwo(left, right), first);
+
+/** A 32-bit number, taken as unsigned, as one of 64 bits. */
+export const widened =
+  (value: Value): Expression =>
+  (code) => {
+    push(value, code);
+    code.op(WASM.i64_extend_i32_u);
+  };
+
+/**
+ * The ones' complement sum of the four 16-bit numbers of a 64-bit one (RFC 1071 §1): 0xFFFF rather than 0 for multiples of 0xFFFF that
+ * are not 0. Adding the halves to each other crosswise carries around the end by itself.
+ */
+export const foldedWide =
+  (value: Variable, scratch: Variable): Expression =>
+  (code) => {
+    value(code);
+    value(code);
+    code.i64(32).op(WASM.i64_rotl).op(WASM.i64_add).i64(32).op(WASM.i64_shr_u).op(WASM.i32_wrap_i64);
+    code.tee(scratch.index);
+    scratch(code);
+    code.i32(16).op(WASM.i32_rotl).op(WASM.i32_add).i32(16).op(WASM.i32_shr_u);
+  };
+
 /** A big-endian 16-bit number. */
 export const networkHalf = (address: Value, offset: number = 0): Expression =>
   or(shiftLeft(byteAt(address, offset), 8), byteAt(address, offset + 1));
@@ -105,6 +137,11 @@ export class Routine {
   /** A new 32-bit local, 0 at first. */
   variable(): Variable {
     return variableOf(this.code.local(I32));
+  }
+
+  /** A new 64-bit local, 0 at first. */
+  wideVariable(): Variable {
+    return variableOf(this.code.local(I64));
   }
 
   set(variable: Variable, value: Value): void {
@@ -205,12 +242,12 @@ export class VectorSum {
     this.#addTop();
   }
 
-  /** Adds those of the 16 bytes at an address where the mask at another has ones. */
-  addMasked(address: Value, mask: Value): void {
+  /** Adds those of the 16 bytes at an address where the mask at another has ones; `offset` is added to both addresses. */
+  addMasked(address: Value, mask: Value, offset: number = 0): void {
     push(address, this.#code);
-    this.#code.vector(0);
+    this.#code.vector(offset);
     push(mask, this.#code);
-    this.#code.vector(0).simd(SIMD.v128_and);
+    this.#code.vector(offset).simd(SIMD.v128_and);
     this.#addTop();
   }
 
@@ -220,6 +257,11 @@ export class VectorSum {
       code.get(this.#vector).lane(lane);
       if (lane > 0) code.op(WASM.i32_add);
     }
+  };
+
+  /** A 64-bit number whose ones' complement sum is the vector's, of fewer than 2¹⁴ additions. */
+  readonly wideTotal: Expression = (code) => {
+    code.get(this.#vector).wideLane(0).get(this.#vector).wideLane(1).op(WASM.i64_add);
   };
 
   #addTop(): void {
