@@ -1,0 +1,235 @@
+/** The packets that `check` makes of others, and what it takes from those that a program changed. */
+import { describe, expect, it } from 'vitest';
+import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
+import { toHex } from '../../sim/packet/bytes.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { bytes, data } from '../test-support/packets.ts';
+import { changed, fingerprint } from '../test-support/recorded.ts';
+import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
+import { type OnRedirected, RewrittenWords } from './rewritten.ts';
+import { ttlOf } from './ttl-steps.ts';
+import { laterFragment, transportOf, variantsOf } from './variants.ts';
+
+function checksums(packet: Uint8Array): string {
+  const found: string[] = [];
+  verifyChecksums(packet, 0, packet.length, {
+    checksum: ({ layer, status }) => found.push(`${CHECKSUM_LAYERS[layer]} ${CHECKSUM_STATUSES[status]}`),
+  });
+  return found.join(', ');
+}
+
+describe('neighbours of a packet', () => {
+  it('have no wrong checksum where it had none', () => {
+    const wrong: string[] = [];
+    for (const [name, packet] of Object.entries(RIGHT_PACKETS)) {
+      if (/ (bad|illegal|unverifiable)/.test(checksums(packet))) continue;
+      for (const variant of variantsOf({ packet }))
+        if (/ bad/.test(checksums(variant.packet))) wrong.push(`${name}: ${toHex(variant.packet)}`);
+    }
+    // DCCP says itself how much of it its checksum covers.
+    expect(wrong.filter((line) => !/^(UDP-Lite|DCCP)/.test(line))).toEqual([]);
+  });
+
+  it('are as recorded', async () => {
+    const lines = Object.entries(RIGHT_PACKETS).map(([name, packet]) => {
+      const variants = variantsOf({ packet, ingressIfindex: 3 }).map((one) => {
+        expect(one.ingressIfindex).toBe(3);
+        return `${toHex(one.packet)} ${checksums(one.packet)}`;
+      });
+      for (let length = 12; length < Math.min(90, packet.length); length += 2)
+        for (const one of variantsOf({ packet: packet.subarray(0, length) }))
+          variants.push(toHex(one.packet));
+      return `${name}: ${fingerprint(`variants ${name}`, variants)}`;
+    });
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/variants.txt');
+  });
+
+  it('of UDP are these', async () => {
+    const lines = ['UDP', 'UDP over IPv6'].flatMap((name) =>
+      variantsOf({ packet: RIGHT_PACKETS[name]! }).map(
+        ({ packet }) => `${toHex(packet)} ${checksums(packet)}`,
+      ),
+    );
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/variants-of-udp.txt');
+  });
+
+  it('include the same packet as a later fragment, and its transport is found, as recorded', async () => {
+    const lines = Object.entries(RIGHT_PACKETS).map(([name, packet]) => {
+      const later = laterFragment(packet);
+      const all: string[] = [];
+      for (const [, copy] of changed(packet, 60))
+        all.push(JSON.stringify([transportOf(copy) ?? null, transportOf(copy, true) ?? null]));
+      for (let length = 12; length < Math.min(90, packet.length); length += 1)
+        all.push(JSON.stringify(transportOf(packet.subarray(0, length)) ?? null));
+      const found = JSON.stringify([transportOf(packet) ?? null, later && transportOf(later, true)]);
+      const text = later === undefined ? 'no fragment' : fingerprint('', [toHex(later)]);
+      return `${name}: ${found} ${text} (${fingerprint(`transport ${name}`, all)})`;
+    });
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/transports.txt');
+  });
+});
+
+/** What a program made of a packet. */
+type Made = readonly [left: Uint8Array, action: number];
+
+function observed(words: RewrittenWords, packet: Uint8Array, [left, action]: Made, status?: number): void {
+  const input = new PacketBatch(1);
+  input.push({ packet });
+  const output = new OutcomeBatch(1);
+  const at = output.reserve(left.length);
+  output.bytes.set(left, at);
+  output.commit(action, left.length, 0);
+  if (status !== undefined) output.status[0] = status;
+  words.observe({}, input, { output });
+}
+
+const textOf = (words: RewrittenWords): string =>
+  words.words
+    .map(({ name, at, balance }) => `${name} at ${at}${balance < 0 ? '' : ` for ${balance}`}`)
+    .join('; ');
+
+/** What programs rewrite: of each, the words from `at` on. */
+const EDITS: Readonly<Record<string, (packet: Uint8Array) => Uint8Array>> = {
+  addresses: (packet) => bytes(packet.subarray(6, 12), packet.subarray(0, 6), packet.subarray(12)),
+  'a byte in the first header': (packet) =>
+    bytes(packet.subarray(0, 22), packet[22]! ^ 1, packet.subarray(23)),
+  'a header, with its checksum': (packet) =>
+    bytes(packet.subarray(0, 22), packet[22]! - 1, packet[23]!, packet[24]! + 1, packet.subarray(25)),
+  'both addresses of IPv4': (packet) => bytes(packet.subarray(0, 26), data(8), packet.subarray(34)),
+  'ports and the checksum behind them': (packet) =>
+    bytes(packet.subarray(0, 34), data(2), packet.subarray(36, 40), 1, 2, packet.subarray(42)),
+  'much of it': (packet) =>
+    bytes(
+      packet.subarray(0, 20),
+      packet.subarray(20).map((byte) => byte ^ 0x55),
+    ),
+  'a tag pushed': (packet) => bytes(packet.subarray(0, 12), 0x81, 0, 0, 5, packet.subarray(12)),
+  'a tag popped': (packet) => bytes(packet.subarray(0, 12), packet.subarray(16)),
+  'an odd byte pushed': (packet) => bytes(1, packet),
+  'data cut off': (packet) => packet.subarray(0, packet.length - 3),
+};
+
+describe('words that a program rewrites', () => {
+  it('are as recorded', async () => {
+    const lines = Object.entries(RIGHT_PACKETS).map(([name, packet]) => {
+      const all = Object.entries(EDITS).map(([edit, apply]) => {
+        const words = new RewrittenWords(['xdp']);
+        observed(words, packet, [apply(packet), 3]);
+        return `${edit}: ${textOf(words)}`;
+      });
+      const words = new RewrittenWords(['xdp']);
+      for (const apply of Object.values(EDITS)) observed(words, packet, [apply(packet), 3]);
+      return `${name}: ${words.words.length} (${fingerprint(`words ${name}`, all)})`;
+    });
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/words.txt');
+  });
+
+  it('of three packets are these', async () => {
+    const lines = ['TCP', 'UDP over IPv6', 'VXLAN'].flatMap((name) =>
+      Object.entries(EDITS).map(([edit, apply]) => {
+        const words = new RewrittenWords(['xdp']);
+        observed(words, RIGHT_PACKETS[name]!, [apply(RIGHT_PACKETS[name]!), 3]);
+        return `${name}, ${edit}: ${textOf(words)}`;
+      }),
+    );
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/words-in-full.txt');
+  });
+
+  it('are taken once for each action, and of checksums three times', () => {
+    const words = new RewrittenWords(['xdp']);
+    const packet = RIGHT_PACKETS.TCP!;
+    const left = EDITS['a header, with its checksum']!(packet);
+    for (let time = 0; time < 5; time++) observed(words, packet, [left, 3]);
+    expect(textOf(words)).toBe(
+      'ipv4+8 at 22; ipv4+10 at 24 for 18; ipv4+10 at 24 for 18; ipv4+10 at 24 for 18',
+    );
+    observed(words, packet, [left, 2]);
+    expect(words.words).toHaveLength(6);
+    expect(words.left).toBe(0);
+  });
+
+  it('are not taken from packets that are dropped, long, faulty, fragments, or that stay as they are', () => {
+    const packet = RIGHT_PACKETS.TCP!;
+    const left = EDITS.addresses!(packet);
+    const taken = (came: Uint8Array, made: Made, status?: number): number => {
+      const words = new RewrittenWords(['xdp']);
+      observed(words, came, made, status);
+      return words.words.length;
+    };
+    expect(taken(packet, [left, 3])).toBe(2);
+    expect(taken(packet, [left, 1])).toBe(0);
+    expect(taken(packet, [left, 3], STATUS.fault)).toBe(0);
+    expect(taken(packet, [packet, 3])).toBe(0);
+    const wrong = bytes(packet.subarray(0, 24), 0, 1, packet.subarray(26));
+    expect(taken(wrong, [EDITS.addresses!(wrong), 3])).toBe(0);
+    const fragment = RIGHT_PACKETS['a later fragment of UDP']!;
+    expect(taken(fragment, [EDITS.addresses!(fragment), 3])).toBe(0);
+    for (const [size, count] of [
+      [256, 2],
+      [257, 0],
+    ] as const) {
+      const long = bytes(packet, data(size - packet.length));
+      expect(taken(long, [EDITS.addresses!(long), 3])).toBe(count);
+    }
+  });
+
+  it('are told when they are redirected', () => {
+    const seen: string[] = [];
+    const onRedirected: OnRedirected = (pair, _world, _input, packet) => {
+      seen.push(`${packet} ${pair.is.count}`);
+    };
+    for (const action of [1, 2, 3, 4])
+      observed(new RewrittenWords(['xdp'], onRedirected), RIGHT_PACKETS.TCP!, [
+        EDITS.addresses!(RIGHT_PACKETS.TCP!),
+        action,
+      ]);
+    expect(seen).toEqual(['0 2']);
+  });
+});
+
+describe('the TTL of a routed packet', () => {
+  const pair = new FramePair();
+  const ttl = (before: Uint8Array, after: Uint8Array): unknown => {
+    // Neither frame stands at the start of its arena.
+    const came = bytes(data(3), before);
+    const left = bytes(data(5), after);
+    return pair.set(came, 3, before.length, left, 5, after.length) ? ttlOf(pair) : undefined;
+  };
+  const routed = (packet: Uint8Array, at: number): Uint8Array => {
+    const copy = EDITS.addresses!(packet).slice();
+    copy[at]!--;
+    return copy;
+  };
+
+  it('is that of the outermost IP header', () => {
+    expect(ttl(RIGHT_PACKETS.TCP!, routed(RIGHT_PACKETS.TCP!, 22))).toEqual({ came: 64, left: 63, at: 22 });
+    const six = RIGHT_PACKETS['UDP over IPv6']!;
+    expect(ttl(six, routed(six, 21))).toEqual({ came: 64, left: 63, at: 21 });
+    const tagged = RIGHT_PACKETS['one VLAN tag']!;
+    expect(ttl(tagged, routed(tagged, 26))).toEqual({ came: 64, left: 63, at: 26 });
+  });
+
+  it('is none where the next hop or an address differs, or the frame is another', () => {
+    const packet = RIGHT_PACKETS.TCP!;
+    const left = routed(packet, 22);
+    const same = bytes(packet.subarray(0, 6), left.subarray(6));
+    expect(ttl(packet, same)).toBeUndefined();
+    for (const at of [0, 5])
+      expect(ttl(packet, bytes(same.subarray(0, at), 9, same.subarray(at + 1)))).toBeDefined();
+    for (const at of [26, 29, 30, 33])
+      expect(ttl(packet, bytes(left.subarray(0, at), 99, left.subarray(at + 1)))).toBeUndefined();
+    for (const at of [25, 34, 37])
+      expect(ttl(packet, bytes(left.subarray(0, at), 99, left.subarray(at + 1)))).toBeDefined();
+    const six = RIGHT_PACKETS['UDP over IPv6']!;
+    for (const at of [22, 53])
+      expect(
+        ttl(six, bytes(routed(six, 21).subarray(0, at), 99, routed(six, 21).subarray(at + 1))),
+      ).toBeUndefined();
+    expect(ttl(packet, EDITS['a tag pushed']!(left))).toBeUndefined();
+    expect(ttl(packet, RIGHT_PACKETS.ARP!)).toBeUndefined();
+    const impossible = bytes(left.subarray(0, 14), 0x4f, left.subarray(15, 30));
+    expect(ttl(packet, impossible)).toBeUndefined();
+  });
+});
