@@ -1,8 +1,8 @@
 /** Judges every frame that left one engine: its checksums, and the invariants. */
-import { STATUS } from '../sim/engines/outcome-batch.ts';
+import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
-import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
+import { DELIVERY, deliveryOf } from '../sim/runtime/delivery.ts';
 import type { BatchReport } from './batch-report.ts';
 import { checksumField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
@@ -66,58 +66,9 @@ export function* judgeFrames(
 ): Generator<Finding, void, void> {
   const judging = judgingOf(oracle);
   if (!judging.checksums) return;
-  const failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault' | 'severity'>>();
-  const enter = (breach: Breach, packet: number): void => {
-    const { severity } = breach;
-    if (severity !== 'error' && !judging.keepsWarnings) account?.enterWarning(breach);
-    else failing.add(breach.invariant, packet, input, () => ({ part: 'invariant', breach, severity }));
-  };
-  const lost: { readonly field: string; readonly packet: number; readonly fault: ChecksumFault }[] = [];
-  let removals = 0;
-  for (let packet = 0; packet < output.count; packet++) {
-    if (output.status[packet] !== STATUS.ran) continue;
-    const hook = hooks[input.entry[packet]!] ?? 'xdp';
-    const action = output.action[packet]!;
-    passage.hook = hook;
-    passage.action = action;
-    passage.delivery = deliveryOf(hook, action);
-    passage.redirect = engine.observes.redirect ? output.redirect[packet]! : undefined;
-    for (const invariant of judging.outcomes) {
-      const breach = invariant.judge(passage);
-      if (breach !== undefined) enter(breach, packet);
-    }
-    if (!leaves(hook, action)) continue;
-    if (account !== undefined) account.judged++;
-    const isChanged = pair.set(
-      input.bytes,
-      input.offset[packet]!,
-      input.length[packet]!,
-      output.bytes,
-      output.offset[packet]!,
-      output.length[packet]!,
-    );
-    if (!isChanged) continue;
-    if (judging.frames.length > 0 && pair.cameBroken)
-      account?.enterUnjudged('lengths of packets that came with contradictory lengths');
-    for (const invariant of judging.frames) {
-      const breach = invariant.judge(pair, passage);
-      if (breach !== undefined) enter(breach, packet);
-    }
-    const fault = judge.judgePair(pair);
-    if (judge.removed) removals++;
-    if (judge.unjudged !== undefined) account?.enterUnjudged(judge.unjudged);
-    if (fault === undefined) continue;
-    const field = checksumField(fault.layer, fault.depth);
-    if (fault.kind === 'lost') lost.push({ field, packet, fault });
-    else failing.add(field, packet, input, () => ({ part: 'checksum', fault }));
-  }
-  for (const { field, packet, fault } of lost) {
-    // A program that takes UDP checksums off does so also where the right one would be 0x0000.
-    if (removals > 0)
-      account?.enterUnjudged('UDP checksums of 0x0000, which this program also sets on purpose');
-    else failing.add(field, packet, input, () => ({ part: 'checksum', fault }));
-  }
-  for (const { kind, packet, detail, others } of failing.best()) {
+  const judgement = new Judgement(input, judging, account);
+  judgeEach(hooks, input, output, engine.observes.redirect, judging, judgement);
+  for (const { kind, packet, detail, others } of judgement.best()) {
     yield {
       ...detail,
       engines: ['oracle', engine.name],
@@ -127,5 +78,102 @@ export function* judgeFrames(
       got: outcomeAt(output, packet),
       ...(detail.fault === undefined ? {} : { others: samplesOf(input, output, others) }),
     };
+  }
+}
+
+/** The loop over packets: a function of its own, since the variables of a generator function live on the heap. */
+function judgeEach(
+  hooks: readonly Hook[],
+  input: PacketBatch,
+  output: OutcomeBatch,
+  showsRedirect: boolean,
+  { frames, outcomes }: Judging,
+  judgement: Judgement,
+): void {
+  for (let packet = 0; packet < output.count; packet++) {
+    if (output.status[packet] !== STATUS.ran) continue;
+    const hook = hooks[input.entry[packet]!] ?? 'xdp';
+    const action = output.action[packet]!;
+    const delivery = deliveryOf(hook, action);
+    passage.hook = hook;
+    passage.action = action;
+    passage.delivery = delivery;
+    passage.redirect = showsRedirect ? output.redirect[packet]! : undefined;
+    for (let at = 0; at < outcomes.length; at++) {
+      const breach = outcomes[at]!.judge(passage);
+      if (breach !== undefined) judgement.enterBreach(breach, packet);
+    }
+    if (delivery === DELIVERY.dropped) continue;
+    judgement.judged++;
+    const isChanged = pair.set(
+      input.bytes,
+      input.offset[packet]!,
+      input.length[packet]!,
+      output.bytes,
+      output.offset[packet]!,
+      output.length[packet]!,
+    );
+    if (!isChanged) continue;
+    if (pair.cameBroken && frames.length > 0) judgement.enterUnjudged(CAME_BROKEN);
+    for (let at = 0; at < frames.length; at++) {
+      const breach = frames[at]!.judge(pair, passage);
+      if (breach !== undefined) judgement.enterBreach(breach, packet);
+    }
+    const fault = judge.judgePair(pair);
+    if (judge.removed) judgement.removals++;
+    if (judge.unjudged !== undefined) judgement.enterUnjudged(judge.unjudged);
+    if (fault !== undefined) judgement.enterFault(fault, packet);
+  }
+}
+
+const CAME_BROKEN = 'lengths of packets that came with contradictory lengths';
+
+/** What was found on the frames of one batch. */
+class Judgement {
+  /** Frames that were looked at. */
+  judged = 0;
+  /** Frames whose UDP checksum was taken off on purpose. */
+  removals = 0;
+  readonly #input: PacketBatch;
+  readonly #judging: Judging;
+  readonly #account: JudgingAccount | undefined;
+  readonly #failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault' | 'severity'>>();
+  readonly #lost: { readonly field: string; readonly packet: number; readonly fault: ChecksumFault }[] = [];
+
+  constructor(input: PacketBatch, judging: Judging, account: JudgingAccount | undefined) {
+    this.#input = input;
+    this.#judging = judging;
+    this.#account = account;
+  }
+
+  enterUnjudged(what: string): void {
+    this.#account?.enterUnjudged(what);
+  }
+
+  enterBreach(breach: Breach, packet: number): void {
+    const { severity } = breach;
+    if (severity !== 'error' && !this.#judging.keepsWarnings) this.#account?.enterWarning(breach);
+    else {
+      const detail = { part: 'invariant', breach, severity } as const;
+      this.#failing.add(breach.invariant, packet, this.#input, () => detail);
+    }
+  }
+
+  enterFault(fault: ChecksumFault, packet: number): void {
+    const field = checksumField(fault.layer, fault.depth);
+    if (fault.kind === 'lost') this.#lost.push({ field, packet, fault });
+    else this.#failing.add(field, packet, this.#input, () => ({ part: 'checksum', fault }));
+  }
+
+  /** The packet that shows each kind best. */
+  best(): ReturnType<FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault' | 'severity'>>['best']> {
+    if (this.#account !== undefined) this.#account.judged += this.judged;
+    for (const { field, packet, fault } of this.#lost) {
+      // A program that takes UDP checksums off does so also where the right one would be 0x0000.
+      if (this.removals > 0)
+        this.enterUnjudged('UDP checksums of 0x0000, which this program also sets on purpose');
+      else this.#failing.add(field, packet, this.#input, () => ({ part: 'checksum', fault }));
+    }
+    return this.#failing.best();
   }
 }

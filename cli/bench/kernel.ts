@@ -2,6 +2,7 @@
 import { cLoopRacer, testRunRacer } from '../../kernel/bench/testrun-rates.ts';
 import { pingFrame, vethLoopRacer, vethRacer } from '../../kernel/bench/veth.ts';
 import { createTestRunEngine } from '../../kernel/testrun/testrun.ts';
+import { EngineError } from '../../sim/engines/engine.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -59,6 +60,9 @@ export function pipelineMeasure(program: Program): Measure {
         shrink: false,
       });
       if (report.divergences.length > 0) throw new Error('model and kernel differ: run verify');
+      const idle = report.engines.find(({ status }) => status !== 'ran');
+      if (idle !== undefined)
+        throw new EngineError('environment', `${idle.name} did not run: ${idle.reason}`);
       const parts = { c: loop, pipeline: perProcessorSecond(report.packets, start) };
       return { value: parts.pipeline / parts.c, parts };
     },

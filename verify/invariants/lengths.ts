@@ -53,10 +53,14 @@ const FIELDS: Readonly<Record<number, readonly [at: number, id: string, name: st
   [HEADER.udp]: [4, 'udp', 'length'],
 };
 
+/** Asked for only where something is wrong: it makes an object, and a text. */
+function labelOf(pair: FramePair, row: number): string {
+  return headerOf(pair, row).label;
+}
+
 function ipLengths(pair: FramePair, row: number): Breach | undefined {
   const { is } = pair;
   const start = is.start[row]!;
-  const { label } = headerOf(pair, row);
   const available = is.room[row]! - start;
   const flags = is.flags[row]!;
   if ((flags & HEADER_FLAG.cut) !== 0) {
@@ -64,7 +68,7 @@ function ipLengths(pair: FramePair, row: number): Breach | undefined {
     return breachAt(pair, row, 'header', start, available, {
       expected: `${least} bytes`,
       got: bytes(available),
-      sentence: `the frame ends within the ${label} header`,
+      sentence: `the frame ends within the ${labelOf(pair, row)} header`,
     });
   }
   if ((flags & HEADER_FLAG.impossible) !== 0) return impossibleHeader(pair, row);
@@ -77,14 +81,14 @@ function ipLengths(pair: FramePair, row: number): Breach | undefined {
     return breachAt(pair, row, id, start + at, 2, {
       expected: bytes(there),
       got: bytes(stated),
-      sentence: `the ${label} ${name} is below the header's own length`,
+      sentence: `the ${labelOf(pair, row)} ${name} is below the header's own length`,
     });
   }
   if (stated > there) {
     return breachAt(pair, row, id, start + at, 2, {
       expected: bytes(there),
       got: bytes(stated),
-      sentence: `the ${label} ${name} says ${bytes(stated)}, but only ${isAre(there)} there`,
+      sentence: `the ${labelOf(pair, row)} ${name} says ${bytes(stated)}, but only ${isAre(there)} there`,
     });
   }
   return surplus(pair, row, stated);
@@ -185,7 +189,6 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
   const { was, is, after, afterOffset } = pair;
   const start = is.start[row]!;
   const available = is.room[row]! - start;
-  const { label } = headerOf(pair, row);
   const flags = is.flags[row]!;
   if (is.part[row] === PART.laterFragment) return undefined;
   if ((flags & HEADER_FLAG.cut) !== 0) {
@@ -193,7 +196,7 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
     return breachAt(pair, row, 'header', start, available, {
       expected: `${least} bytes or more`,
       got: bytes(available),
-      sentence: `the packet ends within the ${label} header`,
+      sentence: `the packet ends within the ${labelOf(pair, row)} header`,
     });
   }
   if (is.kind[row] === HEADER.tcp && (flags & HEADER_FLAG.impossible) !== 0) {
@@ -201,7 +204,7 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
     return breachAt(pair, row, 'tcp-offset', start + 12, 1, {
       expected: `20 to ${bytes(available)}`,
       got: bytes(size),
-      sentence: `the ${label} data offset says ${bytes(size)} of header, but the segment has ${available}`,
+      sentence: `the ${labelOf(pair, row)} data offset says ${bytes(size)} of header, but the segment has ${available}`,
     });
   }
   if (is.kind[row] !== HEADER.udp || is.part[row] !== PART.whole) return undefined;
@@ -213,7 +216,7 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
   const breach = breachAt(pair, row, 'udp', start + 4, 2, {
     expected: bytes(available),
     got: bytes(stated),
-    sentence: `the ${label} length says ${bytes(stated)}, but its IP packet has room for ${available}`,
+    sentence: `the ${labelOf(pair, row)} length says ${bytes(stated)}, but its IP packet has room for ${available}`,
   });
   const around = row === 0 ? undefined : FIELDS[is.kind[row - 1]!];
   return around === undefined

@@ -26,10 +26,13 @@ export interface JudgedChecksum {
   readonly expected: number;
 }
 
-/** Row by row, outermost first. A later fragment has a row for the transport header that it does not hold. */
+/**
+ * Row by row, outermost first. A later fragment has a row for the transport header that it does not hold. What is private is
+ * so for the compiler only: see `ChecksumScanner`.
+ */
 export class HeaderList implements ChecksumSink {
   count = 0;
-  #capacity = 0;
+  private capacity = 0;
   /** One of `HEADER`. */
   kind!: Uint8Array;
   start!: Int32Array;
@@ -55,11 +58,11 @@ export class HeaderList implements ChecksumSink {
   match!: Int32Array;
 
   constructor() {
-    this.#allocate(16);
+    this.allocate(16);
   }
 
   header(found: FoundHeader): void {
-    const row = this.#append(found.headerKind, found.headerStart, found.headerEnd);
+    const row = this.append(found.headerKind, found.headerStart, found.headerEnd);
     this.claimedEnd[row] = found.claimedEnd;
     this.room[row] = found.room;
     this.flags[row] = found.headerFlags;
@@ -75,7 +78,7 @@ export class HeaderList implements ChecksumSink {
       this.start[row] === found.start &&
       this.status[row] === NO_CHECKSUM;
     if (!isOfLastHeader) {
-      row = this.#append(found.layer, found.start, found.start);
+      row = this.append(found.layer, found.start, found.start);
       this.claimedEnd[row] = found.end;
       this.room[row] = found.end;
       this.flags[row] = row === 0 ? 0 : this.flags[row - 1]!;
@@ -109,9 +112,9 @@ export class HeaderList implements ChecksumSink {
     };
   }
 
-  #append(kind: number, start: number, end: number): number {
+  private append(kind: number, start: number, end: number): number {
     const row = this.count;
-    if (row === this.#capacity) this.#allocate(row * 2);
+    if (row === this.capacity) this.allocate(row * 2);
     let depth = 0;
     for (let other = 0; other < row; other++) if (this.kind[other] === kind) depth++;
     this.kind[row] = kind;
@@ -130,7 +133,7 @@ export class HeaderList implements ChecksumSink {
     return row;
   }
 
-  #allocate(capacity: number): void {
+  private allocate(capacity: number): void {
     const grow = <T extends { set(from: T): void }>(fresh: T, old: T | undefined): T => {
       if (old !== undefined) fresh.set(old);
       return fresh;
@@ -152,6 +155,6 @@ export class HeaderList implements ChecksumSink {
     this.end = grow(new Int32Array(capacity), this.end);
     this.addressLength = grow(new Uint8Array(capacity), this.addressLength);
     this.match = grow(new Int32Array(capacity), this.match);
-    this.#capacity = capacity;
+    this.capacity = capacity;
   }
 }
