@@ -9,12 +9,16 @@ import type { Machine } from '../../sim/ebpf/machine.ts';
 import { CONTEXT_BASE, STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
 import { blockByte, packetByte } from '../../sim/ebpf/symbolic/access.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import { AnswerTracer } from '../../sim/ebpf/symbolic/heard-answers.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
-import type { Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Answer, Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { type MachineProgram, openMachine } from '../../sim/engines/machine-program.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { unknownsIn } from './asking-anew.ts';
+
 import type { Witness } from './witness.ts';
 
 export interface Confirmation {
@@ -23,12 +27,18 @@ export interface Confirmation {
   readonly reason: string | undefined;
   /** Why the machine stopped the program, if it did. */
   readonly stopped?: string;
+  /** Of an input that helpers answer otherwise than the path wants it: which they are. It says nothing against the path. */
+  readonly missed?: readonly Answer[];
+  /** What the path's unknowns were worth, with the answers that helpers gave. */
+  readonly values: Assignment;
 }
 
-const CONFIRMED: Confirmation = { confirmed: true, reason: undefined };
+function confirmed(values: Assignment): Confirmation {
+  return { confirmed: true, reason: undefined, values };
+}
 
-function differs(reason: string): Confirmation {
-  return { confirmed: false, reason };
+function differs(values: Assignment, reason: string): Confirmation {
+  return { confirmed: false, reason, values };
 }
 
 /** Instructions of one run. */
@@ -48,20 +58,29 @@ export class Confirmer {
     const { opened, interpreter } = this.#begin(witness);
     const { machine, entries } = opened;
     const jumps = new JumpTracer(machine);
-    interpreter.tracer = jumps;
+    const answers = state.answers.length === 0 ? undefined : new AnswerTracer(machine, state.answers);
+    interpreter.tracer = answers === undefined ? jumps : both(answers, jumps);
     const result = interpreter.run(entries[0]!.program);
     interpreter.tracer = undefined;
+    const values = answers?.heard(witness.values) ?? witness.values;
+    if (answers?.broken !== undefined)
+      return differs(values, `${answers.broken} answers what its record rules out`);
     const way = jumps.firstDifference(state.trail());
+    const missed = answers === undefined ? [] : missedAnswers(state, values);
+    if (missed.length > 0) {
+      const names = [...new Set(missed.map((one) => one.helper))].join(', ');
+      return { ...differs(values, `no input was found that ${names} answers as the path wants it`), missed };
+    }
     if (result.violation !== undefined) {
       const { reason: stopped } = result.violation;
-      if (state.end?.kind === 'violation') return { ...CONFIRMED, stopped };
-      return { ...differs(`the machine stops: ${stopped}`), stopped };
+      if (state.end?.kind === 'violation') return { ...confirmed(values), stopped };
+      return { ...differs(values, `the machine stops: ${stopped}`), stopped };
     }
-    if (state.end?.kind === 'violation') return differs('the machine runs it to its end');
-    if (way !== undefined) return differs(way);
+    if (state.end?.kind === 'violation') return differs(values, 'the machine runs it to its end');
+    if (way !== undefined) return differs(values, way);
     return state.end?.kind === 'exit'
-      ? this.#outcome(inputs, state, witness, machine, result.action)
-      : CONFIRMED;
+      ? this.#outcome(inputs, state, values, machine, result.action)
+      : confirmed(values);
   }
 
   /** The frame as it leaves the machine, and what the program returned; undefined: the machine stopped it. */
@@ -114,26 +133,27 @@ export class Confirmer {
   #outcome(
     inputs: Inputs,
     state: PathState,
-    witness: Witness,
+    values: Assignment,
     machine: Machine,
     action: number,
   ): Confirmation {
-    const evaluator = new Evaluator(witness.values);
-    if (state.end?.kind !== 'exit') return CONFIRMED;
+    const evaluator = new Evaluator(values);
+    if (state.end?.kind !== 'exit') return confirmed(values);
     const expected = Number(BigInt.asIntN(32, evaluator.value(state.end.action)));
-    if (expected !== action) return differs(`the machine returns ${action}, the path ${expected}`);
+    if (expected !== action) return differs(values, `the machine returns ${action}, the path ${expected}`);
     const { packet } = machine;
     const data = Number(evaluator.value(state.packet.data));
     const end = Number(evaluator.value(state.packet.end));
     const meta = Number(evaluator.value(state.packet.meta));
     if (data !== packet.data || end !== packet.dataEnd || meta !== packet.dataMeta) {
-      return differs('the frame has other bounds in the machine');
+      return differs(values, 'the frame has other bounds in the machine');
     }
     if (!state.leaks) {
       for (let at = meta; at < end; at++) {
         const byte = Number(evaluator.value(packetByte(inputs, state, at)));
         if (byte !== machine.memory.u8[at]) {
           return differs(
+            values,
             `byte ${at - data} of the frame is ${machine.memory.u8[at]} in the machine, ${byte} on the path`,
           );
         }
@@ -143,12 +163,13 @@ export class Confirmer {
     if (redirects && state.redirect !== undefined) {
       const target = Number(evaluator.value(state.redirect));
       if (target !== machine.redirectTarget)
-        return differs(`the machine redirects to ${machine.redirectTarget}`);
+        return differs(values, `the machine redirects to ${machine.redirectTarget}`);
     }
-    return this.#maps(inputs, state, evaluator, machine);
+    return this.#maps(inputs, state, values, machine);
   }
 
-  #maps(inputs: Inputs, state: PathState, evaluator: Evaluator, machine: Machine): Confirmation {
+  #maps(inputs: Inputs, state: PathState, values: Assignment, machine: Machine): Confirmation {
+    const evaluator = new Evaluator(values);
     for (const entry of state.entries) {
       const live = machine.maps[entry.map]!;
       if (
@@ -161,21 +182,41 @@ export class Confirmer {
       const address = live.lookup(SCRATCH);
       const isThere = evaluator.isTrue(entry.isThere);
       if (isThere !== (address !== 0))
-        return differs(`map ${live.name} has another set of entries in the machine`);
+        return differs(values, `map ${live.name} has another set of entries in the machine`);
       if (!isThere) continue;
       for (let at = 0; at < live.valueSize; at++) {
         const byte = Number(evaluator.value(blockByte(inputs, state, entry.block, at)));
         if (byte !== machine.memory.u8[address + at]) {
-          return differs(`a value of map ${live.name} is another one in the machine`);
+          return differs(values, `a value of map ${live.name} is another one in the machine`);
         }
       }
     }
-    return CONFIRMED;
+    return confirmed(values);
   }
 }
 
 /** Room for a key, when the run is over: the stack of the last frame. */
 const SCRATCH: number = STACK_LIMIT - STACK_SIZE;
+
+function both(first: Tracer, second: Tracer): Tracer {
+  return {
+    before: (state, pc) => {
+      first.before(state, pc);
+      second.before(state, pc);
+    },
+  };
+}
+
+/** Answers on which conditions of the path depend that do not hold with what helpers answered. */
+function missedAnswers(state: PathState, values: Assignment): Answer[] {
+  const evaluator = new Evaluator(values);
+  const broken = new Set<Term>();
+  for (const { condition } of state.constraints) {
+    if (!evaluator.isTrue(condition)) for (const one of unknownsOf(condition)) broken.add(one);
+  }
+  if (broken.size === 0) return [];
+  return state.answers.filter((answer) => unknownsIn(answer).some((one) => broken.has(one)));
+}
 
 /** Notes which way every jump goes. */
 class JumpTracer implements Tracer {

@@ -7,13 +7,14 @@ import {
 } from '../../sim/ebpf/symbolic/explore.ts';
 import { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import { DEFAULT_LIMITS, type InputLimits, Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
-import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { openMachine } from '../../sim/engines/machine-program.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { askedAnew } from './asking-anew.ts';
 import { type BranchWay, judgeBranches } from './branches.ts';
-import { Confirmer } from './confirm.ts';
+import { type Confirmation, Confirmer } from './confirm.ts';
 import { wellFormed } from './well-formed.ts';
 import { isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
 
@@ -48,6 +49,8 @@ export interface ProvedPath {
   readonly reason: string | undefined;
   /** Why the machine stopped the program on the packet, if it did. */
   readonly stopped?: string | undefined;
+  /** Of an input that helpers answer otherwise than the path wants it: which they are. */
+  readonly missed?: readonly Answer[] | undefined;
 }
 
 export interface FollowedPaths {
@@ -93,7 +96,9 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     onProgress: ({ paths: done, waiting }) =>
       options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
     onPath: (state) => {
-      const path = confirmPath(inputs, state, confirmer);
+      const path = confirmPath(inputs, state, confirmer, () =>
+        state.trail().some((one) => !confirmed.has(wayKey(one.program, one.slot, one.taken))),
+      );
       paths.push(path);
       for (const { program: index, slot, taken } of state.trail()) {
         const key = wayKey(index, slot, taken);
@@ -122,12 +127,19 @@ function doubtAbout(cut: string | undefined, paths: readonly ProvedPath[]): stri
   }
   // Where machine and terms part, nothing that was proved over the terms can be relied on.
   const parted = paths.find(
-    (one) => one.witness !== undefined && !one.confirmed && one.stopped === undefined,
+    (one) =>
+      one.witness !== undefined && !one.confirmed && one.stopped === undefined && one.missed === undefined,
   );
   return parted === undefined ? undefined : `a packet went another way than was predicted: ${parted.reason}`;
 }
 
-function confirmPath(inputs: Inputs, state: PathState, confirmer: Confirmer): ProvedPath {
+/** @param isWorthIt whether a packet of the path would show what none has shown yet */
+function confirmPath(
+  inputs: Inputs,
+  state: PathState,
+  confirmer: Confirmer,
+  isWorthIt: () => boolean,
+): ProvedPath {
   if (state.values === undefined) {
     return { state, witness: undefined, confirmed: false, reason: state.doubt ?? 'no packet is known' };
   }
@@ -135,9 +147,20 @@ function confirmPath(inputs: Inputs, state: PathState, confirmer: Confirmer): Pr
   const whole = values === undefined ? undefined : witnessFor(inputs, state, values);
   if (whole !== undefined && isWitness(whole)) {
     const confirmation = confirmer.confirm(inputs, state, whole);
-    if (confirmation.confirmed) return { state, witness: whole, ...confirmation };
+    if (confirmation.confirmed) return shown(state, whole, confirmation);
   }
   const witness = witnessOf(inputs, state);
   if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
-  return { state, witness, ...confirmer.confirm(inputs, state, witness) };
+  const first = confirmer.confirm(inputs, state, witness);
+  if (first.missed !== undefined && isWorthIt()) {
+    for (const other of askedAnew(inputs, state, first.values, first.missed)) {
+      const confirmation = confirmer.confirm(inputs, state, other);
+      if (confirmation.confirmed) return shown(state, other, confirmation);
+    }
+  }
+  return shown(state, witness, first);
+}
+
+function shown(state: PathState, witness: Witness, { values, ...confirmation }: Confirmation): ProvedPath {
+  return { state, witness: { ...witness, values }, ...confirmation };
 }

@@ -9,32 +9,36 @@ import { forgetHash } from './skb-meta-helpers.ts';
 export const ETH_P_IP = 0x0800;
 export const ETH_P_IPV6 = 0x86dd;
 /** `SKB_MAX_ALLOC` (include/linux/skbuff.h): four pages less `skb_shared_info`. Frames that come longer just cannot grow. */
-const MAX_SKB = 4 * 4096 - 320;
+export const MAX_SKB: number = 4 * 4096 - 320;
 /** By how much a header of IPv6 is longer than one of IPv4. */
-const LENGTH_DIFFERENCE = 20;
-const EALREADY = 114;
+export const LENGTH_DIFFERENCE = 20;
+export const EALREADY = 114;
 
-const BPF_ADJ_ROOM_NET = 0;
-const BPF_ADJ_ROOM_MAC = 1;
+/** Where `bpf_skb_adjust_room` makes room: behind the network header, or in front of it. */
+export const BPF_ADJ_ROOM_NET = 0;
+export const BPF_ADJ_ROOM_MAC = 1;
 
-// Flags of bpf_skb_adjust_room, lower half; the upper one has the length of the inner MAC header in its top byte.
-const FIXED_GSO = 1;
-const ENCAP_L3_IPV4 = 2;
-const ENCAP_L3_IPV6 = 4;
-const ENCAP_L4_GRE = 8;
-const ENCAP_L4_UDP = 16;
-const NO_CSUM_RESET = 32;
-const ENCAP_L2_ETH = 64;
-const DECAP_L3_IPV4 = 128;
-const DECAP_L3_IPV6 = 256;
+/** Flags of `bpf_skb_adjust_room`, lower half; the upper one has the length of the inner MAC header in its top byte. */
+export const ROOM = {
+  fixedGso: 1,
+  encapIpv4: 2,
+  encapIpv6: 4,
+  encapGre: 8,
+  encapUdp: 16,
+  noChecksumReset: 32,
+  encapEthernet: 64,
+  decapIpv4: 128,
+  decapIpv6: 256,
+} as const;
 const ROOM_FLAGS = 0x1ff;
 
-function knownRoomFlags({ kernel }: Machine): number {
+/** Those that a kernel knows. */
+export function knownRoomFlags({ kernel }: Machine): number {
   return (
     ROOM_FLAGS &
-    ~(kernel.adjustRoomDecapsulates ? 0 : DECAP_L3_IPV4 | DECAP_L3_IPV6) &
-    ~(kernel.adjustRoomEncapsulatesEthernet ? 0 : ENCAP_L2_ETH) &
-    ~(kernel.adjustRoomKeepsChecksum ? 0 : NO_CSUM_RESET)
+    ~(kernel.adjustRoomDecapsulates ? 0 : ROOM.decapIpv4 | ROOM.decapIpv6) &
+    ~(kernel.adjustRoomEncapsulatesEthernet ? 0 : ROOM.encapEthernet) &
+    ~(kernel.adjustRoomKeepsChecksum ? 0 : ROOM.noChecksumReset)
   );
 }
 
@@ -124,10 +128,10 @@ function adjustRoom(machine: Machine, difference: number, mode: number, flags: n
   const offset = networkOffset(machine) + (mode === BPF_ADJ_ROOM_NET ? base : 0);
   const shrinks = difference < 0;
   let shortest = base;
-  const decap = flags & (DECAP_L3_IPV4 | DECAP_L3_IPV6);
+  const decap = flags & (ROOM.decapIpv4 | ROOM.decapIpv6);
   if (decap !== 0) {
-    if (!shrinks || decap === (DECAP_L3_IPV4 | DECAP_L3_IPV6)) return -EINVAL;
-    shortest = decap === DECAP_L3_IPV4 ? 20 : 40;
+    if (!shrinks || decap === (ROOM.decapIpv4 | ROOM.decapIpv6)) return -EINVAL;
+    shortest = decap === ROOM.decapIpv4 ? 20 : 40;
   }
   const current = machine.packet.length - networkOffset(machine);
   if (
@@ -143,31 +147,31 @@ function adjustRoom(machine: Machine, difference: number, mode: number, flags: n
 }
 
 function shrink(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
-  const known = FIXED_GSO | DECAP_L3_IPV4 | DECAP_L3_IPV6 | NO_CSUM_RESET;
+  const known = ROOM.fixedGso | ROOM.decapIpv4 | ROOM.decapIpv6 | ROOM.noChecksumReset;
   if ((flags & ~known) !== 0 || inner !== 0) return -EINVAL;
   if (isGso(machine.memory)) return -ENOTSUPP;
   const result = popAt(machine, offset, length);
   if (result !== 0) return result;
-  if ((flags & DECAP_L3_IPV6) !== 0) setProtocol(machine, ETH_P_IPV6);
-  else if ((flags & DECAP_L3_IPV4) !== 0) setProtocol(machine, ETH_P_IP);
+  if ((flags & ROOM.decapIpv6) !== 0) setProtocol(machine, ETH_P_IPV6);
+  else if ((flags & ROOM.decapIpv4) !== 0) setProtocol(machine, ETH_P_IP);
   return 0;
 }
 
 function grow(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
   if (isGso(machine.memory)) return -ENOTSUPP;
-  const encap = flags & (ENCAP_L3_IPV4 | ENCAP_L3_IPV6);
+  const encap = flags & (ROOM.encapIpv4 | ROOM.encapIpv6);
   const words = machine.memory.i32;
   if (encap !== 0) {
-    const both = ENCAP_L4_GRE | ENCAP_L4_UDP;
-    if (encap === (ENCAP_L3_IPV4 | ENCAP_L3_IPV6) || (flags & both) === both) return -EINVAL;
-    if ((flags & ENCAP_L2_ETH) !== 0 && inner < 14) return -EINVAL;
+    const both = ROOM.encapGre | ROOM.encapUdp;
+    if (encap === (ROOM.encapIpv4 | ROOM.encapIpv6) || (flags & both) === both) return -EINVAL;
+    if ((flags & ROOM.encapEthernet) !== 0 && inner < 14) return -EINVAL;
     if (words[MACHINE_WORD.encapsulated] !== 0) return -EALREADY;
     if (inner > length) return -EINVAL;
   }
   const result = pushAt(machine, offset, length);
   if (result !== 0 || encap === 0) return result;
   words[MACHINE_WORD.encapsulated] = 1;
-  setProtocol(machine, encap === ENCAP_L3_IPV6 ? ETH_P_IPV6 : ETH_P_IP);
+  setProtocol(machine, encap === ROOM.encapIpv6 ? ETH_P_IPV6 : ETH_P_IP);
   return 0;
 }
 

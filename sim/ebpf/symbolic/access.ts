@@ -4,7 +4,7 @@ import { loadContext, storeContext } from './context-fields.ts';
 import type { Inputs } from './inputs.ts';
 import { type Block, NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
-import type { Term } from './term.ts';
+import { isConst, type Term } from './term.ts';
 
 /** Where blocks lie, for comparisons: far from everything else, and far from each other. */
 const BLOCK_BASE = 1n << 40n;
@@ -206,6 +206,36 @@ export function readBytes(inputs: Inputs, state: PathState, pointer: Value, size
     bytes.push(loaded);
   }
   return bytes;
+}
+
+/** Do bytes that a helper reads hold addresses, so that what it does depends on more than them? */
+export function holdAddresses(state: PathState, { term, region }: Value, size: number): boolean {
+  if (region?.kind !== 'stack' && region?.kind !== 'block') return false;
+  const isStack = region.kind === 'stack';
+  const memory = isStack ? state.stacks[region.frame]! : state.blocks[region.block]!.memory;
+  const base = isStack ? BigInt(STACK_BASE + STACK_SIZE * region.frame) : blockAddress(region.block);
+  const from = Number(state.number(term) - base);
+  for (let at = from; at + 8 <= from + size; at++) if (memory.pointer(at) !== undefined) return true;
+  return false;
+}
+
+/** How long a string may be that a helper reads. */
+const MOST_TEXT = 1024;
+
+/** Reads a string in memory that does not change, up to its zero, which comes last. */
+export function readString(inputs: Inputs, state: PathState, pointer: Value): Term[] {
+  const bytes: Term[] = [];
+  while (bytes.length < MOST_TEXT) {
+    const [byte] = readBytes(
+      inputs,
+      state,
+      { ...pointer, term: state.pool.addConst(pointer.term, bytes.length) },
+      1,
+    );
+    bytes.push(byte!);
+    if (isConst(byte!) && byte!.value === 0n) return bytes;
+  }
+  throw new NotFollowed('a string that is unknown, or has no end');
 }
 
 export function writeBytes(state: PathState, pointer: Value, bytes: readonly Term[]): void {

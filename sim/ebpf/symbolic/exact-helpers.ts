@@ -103,6 +103,18 @@ const redirectPeer: SymbolicHelper = (_inputs, state, [ifindex, flags]) => {
   return send(state, target, TC_ACT_REDIRECT, { what: 'peer', flags: undefined });
 };
 
+/** `struct bpf_redir_neigh`. */
+const NEIGHBOUR_SIZE = 20;
+
+const redirectNeighbour: SymbolicHelper = (_inputs, state, [ifindex, , size, flags]) => {
+  const { pool } = state;
+  const length = state.int(size!.term);
+  if ((length !== 0 && length < NEIGHBOUR_SIZE) || !isZero(state, flags!.term))
+    return refuse(state, 'bpf_redirect_neigh', TC_ACT_SHOT);
+  const via = { what: 'neighbour', flags: undefined } as const;
+  return send(state, pool.extract(ifindex!.term, 0, 32), TC_ACT_REDIRECT, via);
+};
+
 function send(state: PathState, target: Term, returned: number, via: PathState['via']): Term {
   state.redirect = target;
   state.via = via;
@@ -164,9 +176,8 @@ export const EXACT_HELPERS: Readonly<Record<string, SymbolicHelper>> = {
   bpf_csum_diff: checksumDifference,
   bpf_redirect: redirect,
   bpf_redirect_peer: redirectPeer,
+  bpf_redirect_neigh: redirectNeighbour,
   bpf_redirect_map: redirectMap,
-  bpf_spin_lock: nothing,
-  bpf_spin_unlock: nothing,
   bpf_csum_update: (_inputs, state) => errno(state, -ENOTSUPP),
   bpf_ringbuf_submit: nothing,
   bpf_ringbuf_discard: nothing,

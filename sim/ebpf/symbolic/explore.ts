@@ -206,6 +206,7 @@ export async function enumerate(
   for (const value of left) {
     const child = await follow(state, pool.equal(term, pool.constant(term.width, value)), feasibility);
     if (child === undefined) continue;
+    child.knowledge.fix(term, value);
     if (children.length === MOST_NUMBERS)
       return `an address or a size that may be more than ${MOST_NUMBERS} numbers`;
     children.push(child);

@@ -53,6 +53,11 @@ export class Knowledge {
     for (const [relation, holds] of this.#relations) this.#conclude(relation, holds);
   }
 
+  /** Remembers which number a term is, once a condition says so: it may say so in another form (40x = 120 as 5x = 15). */
+  fix(term: Term, value: bigint): void {
+    this.#narrow(term, value, value);
+  }
+
   /** The condition as a constant, where it follows from what is known; otherwise as it is. */
   settle(condition: Term): Term {
     if (isConst(condition)) return condition;

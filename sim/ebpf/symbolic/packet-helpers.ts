@@ -6,6 +6,7 @@ import { packetByte, readBytes, writeBytes } from './access.ts';
 import { checksumAdd, fold16, not32 } from './exact-helpers.ts';
 import type { Inputs } from './inputs.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
+import { forgetHash } from './skb-meta-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
 
@@ -169,6 +170,8 @@ function skbLoadFrom(
 const skbStore: SymbolicHelper = (inputs, state, [, offset, from, length, flags]) => {
   const { pool, packet } = state;
   if (!state.decide(pool.less(flags!.term, pool.constant(64, 4)))) return result(state, -EINVAL);
+  // BPF_F_INVALIDATE_HASH.
+  const forgets = state.decide(pool.extract(flags!.term, 1, 1));
   const size = sizeOf(state, length!.term);
   const at = offset64(state, offset!.term);
   const to = pool.add(packet.data, at);
@@ -176,6 +179,7 @@ const skbStore: SymbolicHelper = (inputs, state, [, offset, from, length, flags]
   const start = Number(state.number(to));
   const bytes = readBytes(inputs, state, from!, size);
   for (const [index, byte] of bytes.entries()) packet.bytes.setByte(start + index, byte);
+  if (forgets) forgetHash(state);
   packet.generation++;
   return result(state, 0);
 };
@@ -214,12 +218,16 @@ function replace2(state: PathState, sum: Term, from: Term, to: Term): Term {
   return pool.not(pool.extract(add16(add16(inverse(sum), inverse(from)), part(to)), 0, 16));
 }
 
+/** BPF_F_HDR_FIELD_MASK. */
+const FIELD_SIZE = 0xfn;
+
 const l3Replace: SymbolicHelper = (inputs, state, [, offset, from, to, flags]) => {
   const { pool, packet } = state;
   const kind = state.number(flags!.term);
-  if (kind !== 0n && kind !== 2n && kind !== 4n) return result(state, -EINVAL);
+  if ((kind & ~FIELD_SIZE) !== 0n) return result(state, -EINVAL);
   const field = fieldAt(state, offset!.term);
   if (field === undefined) return result(state, -EFAULT);
+  if (kind !== 0n && kind !== 2n && kind !== 4n) return result(state, -EINVAL);
   const [low, high] = bytesAt(inputs, state, field, 2);
   const sum = pool.zeroExtend(64, pool.concat([high!, low!]));
   let changed: Term;
@@ -241,8 +249,7 @@ const l4Replace: SymbolicHelper = (inputs, state, [, offset, from, to, flags]) =
   const { pool, packet } = state;
   const given = state.number(flags!.term);
   if ((given & ~L4_FLAGS) !== 0n) return result(state, -EINVAL);
-  const kind = given & 0xfn;
-  if (kind !== 0n && kind !== 2n && kind !== 4n) return result(state, -EINVAL);
+  const kind = given & FIELD_SIZE;
   const field = fieldAt(state, offset!.term);
   if (field === undefined) return result(state, -EFAULT);
   const [low, high] = bytesAt(inputs, state, field, 2);
@@ -254,6 +261,7 @@ const l4Replace: SymbolicHelper = (inputs, state, [, offset, from, to, flags]) =
     packet.generation++;
     return result(state, 0);
   }
+  if (kind !== 0n && kind !== 2n && kind !== 4n) return result(state, -EINVAL);
   const narrow = (term: Term): Term => pool.zeroExtend(64, pool.extract(term, 0, 16));
   let changed: Term;
   if (kind === 0n) {

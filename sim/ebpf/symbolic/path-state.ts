@@ -108,6 +108,21 @@ export interface Answer {
   readonly read: readonly (readonly Term[])[];
   readonly written: readonly (readonly Term[])[];
   readonly arguments: readonly Term[];
+  readonly open: OpenAnswer;
+}
+
+/** What an answer left unknown: a machine that runs the program says what it is. */
+export interface OpenAnswer {
+  /** The lowest bits of r0: an unknown. */
+  readonly number?: Term;
+  /** Is r0 null? An unknown of one bit. */
+  readonly isNull?: Term;
+  /** Unknown bytes from where r0 points to. */
+  readonly behind?: readonly Term[];
+  /** Of each of `written`, the argument that points there. */
+  readonly through: readonly number[];
+  /** Between which numbers r0 lies, as a signed int. */
+  readonly between?: readonly [min: number, max: number];
 }
 
 export interface PacketState {
@@ -154,13 +169,19 @@ export class PathState {
   /** The target that the last redirect stored. */
   redirect: Term | undefined;
   /** What `redirect` is the number of, and the flags that decide where at the device the frame goes. */
-  via: { readonly what: 'device' | 'peer' | 'CPU' | 'socket'; readonly flags: Term | undefined } | undefined;
+  via:
+    | { readonly what: 'device' | 'peer' | 'neighbour' | 'CPU' | 'socket'; readonly flags: Term | undefined }
+    | undefined;
   /** What the last redirect returned where its helper did not know the flags, and why. */
   refusal: { readonly returned: number; readonly reason: string } | undefined;
   /** Queues that were written, and how often. */
   readonly pushed: Map<number, readonly (readonly Term[])[]> = new Map();
   /** TC: length of what lies before the network header. */
   networkOffset: Term;
+  /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
+  encapsulated = false;
+  /** TC: what `bpf_get_hash_recalc` finds: whatever the frame came with, the context's field, or nothing. */
+  hash: 'as it came' | 'known' | 'forgotten' = 'as it came';
   /** Notes: what the proof takes for granted because of this path. */
   assumptions: readonly string[];
   /** The first instruction that read bytes of the stack that nobody wrote. */
@@ -220,6 +241,8 @@ export class PathState {
     this.refusal = from.refusal;
     for (const [map, values] of from.pushed) this.pushed.set(map, values);
     this.networkOffset = from.networkOffset;
+    this.encapsulated = from.encapsulated;
+    this.hash = from.hash;
     this.assumptions = from.assumptions;
     this.readsUnwritten = from.readsUnwritten;
     this.leaks = from.leaks;
