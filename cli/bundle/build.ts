@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { PcapEncoder } from '../../corpus/formats/pcap.ts';
@@ -13,6 +14,10 @@ const OUT = packageFile('dist/bin');
 
 /** Pure JavaScript that every start needs: it goes into the bundle. All other packages stay where npm installed them. */
 const BUNDLED = ['commander', 'fzstd', 'jsonc-parser', 'valibot'];
+
+const { BY_THEMSELVES } = createRequire(import.meta.url)(packageFile('cli/bundle/load.cjs')) as {
+  readonly BY_THEMSELVES: readonly string[];
+};
 
 const VERIFY = ['verify', 'icmp_echo', '--runs', '500', '--seed', '1', '--engines', 'model,wasm'];
 
@@ -32,6 +37,31 @@ const USUAL: readonly (readonly string[])[] = [[...VERIFY, '--workers', '1'], VE
 
 const COMMAND_REGISTER = /cli[\\/]commands[\\/]index\.ts$/;
 const COMMAND_LINE = /^ {2}(\w+): async \(\) =>.*$/gm;
+
+/** Modules of Node's own that it has loaded by the time a script runs. */
+const LOADED_ANYWAY = new Set(['buffer', 'events', 'fs', 'module', 'os', 'path', 'url', 'util', 'vm']);
+
+/**
+ * Loads Node's other modules when something of theirs is first used: an import of `node:zlib` takes a millisecond, whether
+ * anything is unpacked or not.
+ */
+const LATE_BUILT_INS: Plugin = {
+  name: 'late-built-ins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, namespace }) => {
+      if (namespace === 'late' || LOADED_ANYWAY.has(path.slice('node:'.length))) return undefined;
+      return { path, namespace: 'late' };
+    });
+    onLoad({ filter: /./, namespace: 'late' }, ({ path }) => {
+      const names = Object.keys(createRequire(import.meta.url)(path));
+      const getters = names.map((name) => `get ${name}() { return loaded().${name}; }`);
+      return {
+        contents: `let module_; const loaded = () => (module_ ??= require('${path}'));\nmodule.exports = { ${getters.join(', ')} };`,
+        loader: 'js',
+      };
+    });
+  },
+};
 
 /** Leaves one command in the register of commands. */
 function onlyCommand(name: string): Plugin {
@@ -69,12 +99,16 @@ async function bundle(entry: string, file: string, plugins: Plugin[] = []): Prom
     external: packages.filter((name) => !BUNDLED.includes(name)),
     // In a script there is no `import.meta`.
     define: { 'import.meta.url': '__bundleUrl' },
-    banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+    // Like the wrapper that Node puts around CommonJS modules, on the first line, for the source map's sake.
+    banner: {
+      js: "(function (exports, require, module, __filename, importModule) { 'use strict'; const __bundleUrl = require('node:url').pathToFileURL(__filename).href;",
+    },
+    footer: { js: '})' },
     charset: 'ascii',
     sourcemap: 'external',
     sourcesContent: false,
     logLevel: 'warning',
-    plugins,
+    plugins: [LATE_BUILT_INS, ...plugins],
   });
   // Where a package or a user's module is imported: see load.cjs. What imports our own modules is gone.
   writeFileSync(out, readFileSync(out, 'latin1').replaceAll('await import(', 'await importModule('));
@@ -83,8 +117,9 @@ async function bundle(entry: string, file: string, plugins: Plugin[] = []): Prom
 async function bundleAll(): Promise<void> {
   rmSync(OUT, { recursive: true, force: true });
   await bundle('cli/bundle/entry.ts', 'bundle.cjs');
-  // It needs a fifth of the code, of which reading takes as long as a capture of 30 MB.
-  await bundle('cli/bundle/checksum-entry.ts', 'checksum-bundle.cjs', [onlyCommand('checksum')]);
+  // `checksum` needs a quarter of the code, of which reading takes as long as a capture of 30 MB.
+  for (const name of BY_THEMSELVES)
+    await bundle('cli/bundle/single-entry.ts', `${name}-bundle.cjs`, [onlyCommand(name)]);
   for (const name of ['xdpsim.cjs', 'verify-worker.cjs', 'load.cjs']) {
     copyFileSync(packageFile(`cli/bundle/${name}`), join(OUT, name));
   }

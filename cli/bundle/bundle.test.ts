@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
@@ -36,18 +37,35 @@ it('leaves packages with native code, and those that few runs need, where npm in
   }
 });
 
-it('has a bundle of checksum by itself, with no other command, and reads no other code for it', async () => {
-  const text = readFileSync(packageFile('dist/bin/checksum-bundle.cjs'), 'utf8');
-  const commands = [...text.matchAll(/^\/\/ cli\/commands\/(\w+)\.ts$/gm)].map(([, name]) => name);
-  expect(commands.sort()).toEqual(['checksum', 'index']);
-  expect(existsSync(packageFile('dist/bin/checksum.v8'))).toBe(true);
+it.each(['checksum', 'verify'])('has a bundle of %s by itself, with no other command', (name) => {
+  const text = readFileSync(packageFile(`dist/bin/${name}-bundle.cjs`), 'utf8');
+  const commands = [...text.matchAll(/^\/\/ cli\/commands\/(\w+)\.ts$/gm)].map(([, command]) => command);
+  expect(commands.sort()).toEqual(['index', name].sort());
+  expect(existsSync(packageFile(`dist/bin/${name}.v8`))).toBe(true);
+});
+
+it('runs a command from its own bundle', async () => {
   const { code, out } = await xdpsim('checksum', packageFile('corpus/captures/tcp.pcapng'));
   expect(code).toBe(0);
   expect(out).toMatch(/tcp +\d+/);
 });
 
-it.each(['bundle.cjs', 'checksum-bundle.cjs'])('imports modules by way of the loader only: %s', (name) => {
-  const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
-  expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
-  if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
+it('loads modules of Node that few runs need when they are first used', () => {
+  const bundle = packageFile('dist/bin/verify-bundle.cjs');
+  const script = `const before = new Set(process.moduleLoadList);
+    require(${JSON.stringify(packageFile('dist/bin/load.cjs'))});
+    require('node:vm').runInThisContext(require('node:fs').readFileSync(${JSON.stringify(bundle)}, 'latin1'))({}, require, {}, __filename);
+    console.log(process.moduleLoadList.filter((name) => !before.has(name)).join());`;
+  const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  expect(stdout).toContain('NativeModule vm');
+  expect(stdout).not.toMatch(/NativeModule (zlib|child_process|worker_threads|fs\/promises)\b/);
 });
+
+it.each(['bundle.cjs', 'checksum-bundle.cjs', 'verify-bundle.cjs'])(
+  'imports modules by way of the loader only: %s',
+  (name) => {
+    const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
+    expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
+    if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
+  },
+);

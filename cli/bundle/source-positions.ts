@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { packageFile } from '../../kernel/package-file.ts';
 
-const POSITION = /[^\s()]*?((?:checksum-)?bundle\.cjs):(\d+):(\d+)/g;
+const POSITION = /[^\s()]*?((?:\w+-)?bundle\.cjs):(\d+):(\d+)/g;
 
 /** `…/dist/bin/bundle.cjs:41353:9` as `verify/run.ts:98:5`; unchanged where the source map is missing. */
 export function withSourcePositions(stack: string): string {

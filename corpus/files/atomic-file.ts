@@ -1,6 +1,6 @@
 /** Files that appear complete or not at all, whatever ends the process meanwhile. */
-import { readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { type FileHandle, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../sim/runtime/input-error.ts';
 import { randomHex } from './random-hex.ts';
@@ -152,7 +152,8 @@ export async function removeUnfinished(directory: string): Promise<void> {
   swept.add(directory);
   let names: string[];
   try {
-    names = await readdir(directory);
+    // A folder that is not there, as a rule: sooner known than asked of a thread.
+    names = readdirSync(directory);
   } catch {
     // There is no such folder, or it cannot be read: who writes there will be told.
     return;

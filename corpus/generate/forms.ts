@@ -6,13 +6,7 @@ import type { Checksum, Field, Fields, Space } from '../../sim/packet/declaratio
 import type { Place } from '../../sim/packet/declaration/place.ts';
 import type { Protocol, View } from '../../sim/packet/declaration/protocol.ts';
 import type { Tail } from '../../sim/packet/declaration/tail.ts';
-import {
-  announcements,
-  followersOf,
-  instead,
-  protocolByName,
-  protocols,
-} from '../../sim/packet/protocols.ts';
+import { announcements, followersOf, instead, protocolByName } from '../../sim/packet/protocols.ts';
 
 /** A field with the values worth trying: the ends of its range, its neighbours, and what the declaration calls edges. */
 export interface Aim {
@@ -64,11 +58,25 @@ export interface Form {
   readonly coversByValue: boolean;
 }
 
+/** By space: the first number of each protocol that it announces. */
+const numbers = new Map<Space, ReadonlyMap<string, number>>();
+
+function numbersOf(space: Space): ReadonlyMap<string, number> {
+  let found = numbers.get(space);
+  if (found === undefined) {
+    // A name keeps what is set last.
+    found = new Map([...announcements(space)].reverse().map(([number, name]) => [name, number]));
+    numbers.set(space, found);
+  }
+  return found;
+}
+
 function numberOf(name: string, spaces: readonly Space[]): number {
   const by = protocolByName(name)?.declaration.insteadOf;
   for (const space of spaces) {
-    for (const [number, announced] of announcements(space))
-      if (announced === name || announced === by) return number;
+    const found = numbersOf(space);
+    const number = found.get(name) ?? (by === undefined ? undefined : found.get(by));
+    if (number !== undefined) return number;
   }
   return -1;
 }
@@ -199,13 +207,21 @@ function wordsOf(bytes: Uint8Array): Int32Array {
   return words;
 }
 
-const forms = new Map(protocols.map((protocol) => [protocol.name, formOf(protocol)]));
+const forms = new Map<string, Form>();
 
-/** @throws {RangeError} for a name that is none */
+/**
+ * Made when it is first asked for: a short run needs few of them.
+ * @throws {RangeError} for a name that is none
+ */
 export function form(name: string): Form {
-  const found = forms.get(name);
-  if (found === undefined || protocolByName(name) === undefined) throw new RangeError(`no protocol ${name}`);
-  return found;
+  let made = forms.get(name);
+  if (made === undefined) {
+    const protocol = protocolByName(name);
+    if (protocol === undefined) throw new RangeError(`no protocol ${name}`);
+    made = formOf(protocol);
+    forms.set(name, made);
+  }
+  return made;
 }
 
 /**
@@ -216,13 +232,15 @@ class FormTable {
   private readonly pages = new Uint8Array(256);
   /** Of each page's numbers: 1 + the place in `forms`, or 0. */
   private readonly cells: Uint8Array;
-  private readonly forms: readonly Form[];
+  private readonly names: readonly string[];
+  private readonly forms: (Form | undefined)[];
 
   constructor(announced: ReadonlyMap<number, string>) {
     const high = [...new Set([...announced.keys()].map((number) => number >>> 8))];
     for (const [index, page] of high.entries()) this.pages[page] = 1 + index;
     this.cells = new Uint8Array((1 + high.length) * 256);
-    this.forms = [...announced.values()].map(form);
+    this.names = [...announced.values()];
+    this.forms = this.names.map(() => undefined);
     for (const [index, number] of [...announced.keys()].entries())
       this.cells[this.cellOf(number)] = 1 + index;
   }
@@ -230,7 +248,13 @@ class FormTable {
   /** The form that a number announces. */
   of(number: number): Form | undefined {
     const index = this.cells[this.cellOf(number)]!;
-    return index === 0 ? undefined : this.forms[index - 1];
+    return index === 0 ? undefined : (this.forms[index - 1] ?? this.made(index - 1));
+  }
+
+  private made(index: number): Form {
+    const one = form(this.names[index]!);
+    this.forms[index] = one;
+    return one;
   }
 
   private cellOf(number: number): number {

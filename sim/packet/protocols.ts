@@ -103,6 +103,9 @@ export function protocolByName(name: string): Protocol | undefined {
   return byName.get(name);
 }
 
+/** By the name of a protocol: those that may stand where it is announced. */
+const otherVersions: ReadonlyMap<string, readonly string[]> = versionsOf(protocols);
+
 /** What follows what: for each number space, the protocol that a number announces. */
 const announced: ReadonlyMap<Space, ReadonlyMap<number, string>> = tableOf(protocols);
 
@@ -138,7 +141,7 @@ export function followersOf(name: string): readonly string[] {
 
 /** The names of those that may stand where this one is announced: other versions of it, with the same numbers. */
 export function instead(name: string): readonly string[] {
-  return protocols.filter(({ declaration }) => declaration.insteadOf === name).map((other) => other.name);
+  return otherVersions.get(name) ?? [];
 }
 
 /** The numbers of a space that announce a protocol, and which. */
@@ -159,6 +162,17 @@ function namedBy({ protocol, announced: by, context }: Follower): string {
   let name = announcedProtocol(space, number, version);
   if (name === 'data' && otherwise !== undefined) name = announcedProtocol(space, otherwise, version);
   return name === 'data' && guess !== undefined ? guess() : name;
+}
+
+function versionsOf(all: readonly Protocol[]): Map<string, string[]> {
+  const versions = new Map<string, string[]>();
+  for (const { name, declaration } of all) {
+    if (declaration.insteadOf === undefined) continue;
+    const others = versions.get(declaration.insteadOf);
+    if (others === undefined) versions.set(declaration.insteadOf, [name]);
+    else others.push(name);
+  }
+  return versions;
 }
 
 /** @throws {RangeError} where two protocols claim one number */
