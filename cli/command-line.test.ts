@@ -40,7 +40,7 @@ it.skipIf(process.platform === 'win32')('is a command that can be called', () =>
   expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });
 
-it('shows no empty list as the default of an option that may be repeated', { timeout: 60_000 }, async () => {
+it('shows no empty list as the default of an option that may be repeated', async () => {
   const helps = await Promise.all(['run', 'verify', 'checksum'].map((command) => xdpsim(command, '--help')));
   for (const { code, out } of helps) {
     expect(code).toBe(0);
@@ -56,7 +56,7 @@ it('prints the help that README shows', async () => {
   expect(out).toBe(shown);
 });
 
-describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () => {
+describe('wrong usage and bad input end with code 2', () => {
   it('names what is no program, and what it may have meant', async () => {
     await Promise.all([
       refuses(2, /no program “nope”/, 'verify', 'nope'),
@@ -107,7 +107,7 @@ describe('wrong usage and bad input end with code 2', { timeout: 60_000 }, () =>
   });
 });
 
-describe('run', { timeout: 60_000 }, () => {
+describe('run', () => {
   it('runs a saved case in its own world, and anything else in the program’s first', async () => {
     const { worlds, examples } = programByName('redirect_map')!;
     const { packet } = examples[0]!.stimulus;
@@ -129,7 +129,7 @@ describe('run', { timeout: 60_000 }, () => {
   });
 });
 
-describe('verify', { timeout: 60_000 }, () => {
+describe('verify', () => {
   it('prints one JSON document and nothing else, the same for the same seed', async () => {
     const args = [
       'verify',
@@ -254,7 +254,7 @@ describe('verify', { timeout: 60_000 }, () => {
   });
 });
 
-describe('corpus', { timeout: 60_000 }, () => {
+describe('corpus', () => {
   it('generates the same packets for the same seed, and keeps of them what reaches something new', async () => {
     const [one, two] = [join(scratch, 'one.pcapng'), join(scratch, 'two.pcapng')];
     for (const out of [one, two]) {
@@ -305,7 +305,7 @@ describe('corpus', { timeout: 60_000 }, () => {
   });
 });
 
-describe('checksum', { timeout: 60_000 }, () => {
+describe('checksum', () => {
   it('counts packets from 1 and names the fault, with code 1', async () => {
     const capture = new Uint8Array(readFileSync(PING));
     // The last byte of the last packet lies right before its block's trailing length; padding is at most 3 bytes.

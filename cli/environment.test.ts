@@ -165,7 +165,7 @@ const LONG: readonly (readonly string[])[] = [
 ];
 const FIRST_LINE = '"$@" | head -1 > first; code=$PIPESTATUS; [ -s first ] || code=99; exit "$code"';
 
-describe.skipIf(process.platform !== 'linux')('the command', { timeout: 120_000 }, () => {
+describe.skipIf(process.platform !== 'linux')('the command', () => {
   it('names the limit that it meets', async () => {
     expect(await wrong(LIMITS)).toEqual([]);
   });

@@ -44,7 +44,7 @@ function plugged(text: string): string {
 /** An echo request of 42 bytes. */
 const ECHO = 'ffffffffffff02000000000108004500001c00010000400166c20a0b01010a0b01020800f7ff0000' + '0000';
 
-describe('disasm', { timeout: 60_000 }, () => {
+describe('disasm', () => {
   it('prints functions, C lines and instructions', async () => {
     const { code, out } = await xdpsim(['disasm', 'bpf/built/icmp_filter.o']);
     expect(code).toBe(0);
@@ -74,7 +74,7 @@ describe('disasm', { timeout: 60_000 }, () => {
   });
 });
 
-describe('run --trace', { timeout: 60_000 }, () => {
+describe('run --trace', () => {
   it('prints the steps of each packet before its outcome', async () => {
     const { code, out } = await xdpsim(['run', 'icmp_filter', ECHO, '0000', '--trace']);
     expect(code).toBe(0);
@@ -99,7 +99,7 @@ describe('run --trace', { timeout: 60_000 }, () => {
   });
 });
 
-describe('run --bytecode', { timeout: 60_000 }, () => {
+describe('run --bytecode', () => {
   const program = 'r0 = *(u8 *)(r1 + 1)\nr0 <<= 56\nr0 += r2\nexit';
 
   for (const engine of ['vm', 'wasm']) {
@@ -133,7 +133,7 @@ describe('run --bytecode', { timeout: 60_000 }, () => {
   });
 });
 
-describe('verify of an object', { timeout: 60_000 }, () => {
+describe('verify of an object', () => {
   it('fills maps by --map, and writes what was reached', async () => {
     // Counts of one protocol, before any packet.
     const map = join(scratch, 'proto_count.json');

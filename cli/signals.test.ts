@@ -33,7 +33,7 @@ const verify = (module: string, report: string, ...args: string[]): string[] => 
   ...args,
 ];
 
-describe.skipIf(process.platform === 'win32')('a run that gets a signal', { timeout: 60_000 }, () => {
+describe.skipIf(process.platform === 'win32')('a run that gets a signal', () => {
   it.each(SIGNALS)('ends soon with its findings on %s, though the model loops', async (signal) => {
     const report = join(scratch, signal);
     const run = new Started(verify(LOOPING, report, '--max-divergences', '2', '--shrink-time', '0'), scratch);
@@ -152,7 +152,7 @@ process.stdout.write = function (text, ...rest) {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('a reader that goes away', { timeout: 60_000 }, () => {
+describe.skipIf(process.platform === 'win32')('a reader that goes away', () => {
   it('does not make a finding undone', async () => {
     const report = join(scratch, 'pipe');
     // Goes away when the finding is on disk: sooner, the run would end with nothing found.
@@ -166,7 +166,7 @@ describe.skipIf(process.platform === 'win32')('a reader that goes away', { timeo
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('an output that takes nothing', { timeout: 60_000 }, () => {
+describe.skipIf(process.platform !== 'linux')('an output that takes nothing', () => {
   it('is reported in one sentence, with code 3, and findings are saved', async () => {
     for (const json of [[], ['--json']]) {
       const report = join(scratch, `full${json.length}`);

@@ -18,7 +18,7 @@ async function verify(name: string, parts: ModuleParts, ...args: string[]) {
   };
 }
 
-describe('a module of the user’s', { timeout: 60_000 }, () => {
+describe('a module of the user’s', () => {
   it.each<[string, ModuleParts, RegExp]>([
     ['exits', { top: 'process.exit(0);' }, /exits\.model\.mjs: ends the process \(exit code 0\)/],
     ['waits', { top: 'await new Promise(() => {});' }, /waits\.model\.mjs: never finishes loading/],

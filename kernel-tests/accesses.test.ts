@@ -64,7 +64,7 @@ function allows(structure: Structure, kind: Kind, offset: number, size: number):
 }
 
 describeKernel('accesses to contexts and sockets', ['root', 'testrun', 'linux 6.18'], () => {
-  it('that the kernel allows are those that were recorded', { timeout: 60_000 }, () => {
+  it('that the kernel allows are those that were recorded', () => {
     const tables = {} as Record<Structure, Table>;
     for (const structure of STRUCTURES)
       tables[structure] = tableOf(structure, (kind, offset, size) => allows(structure, kind, offset, size));

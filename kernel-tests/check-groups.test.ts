@@ -20,7 +20,7 @@ const lineWith = (mark: string): number =>
     .findIndex((line) => line.includes(mark)) + 1;
 
 describeKernel('a line that writes without looking', ['compiler'], () => {
-  it('is one finding in every report, and is accepted as a whole', { timeout: 240_000 }, async () => {
+  it('is one finding in every report, and is accepted as a whole', async () => {
     const object = join(scratch, 'blind.o');
     compileBpf(SOURCE, object);
     const path = (name: string): string => join(scratch, name);

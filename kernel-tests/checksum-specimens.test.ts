@@ -42,7 +42,8 @@ function judged(
   });
 }
 
-const OPTIONS = { timeout: 60_000 + (PACKETS * SEEDS.length) / 10 };
+/** Milliseconds, for campaigns. */
+const OPTIONS = { timeout: 600_000 + PACKETS * SEEDS.length };
 
 for (const hook of SPECIMEN_HOOKS) {
   const specimens = CHECKSUM_SPECIMENS.filter(({ hooks }) => hooks === undefined || hooks.includes(hook));

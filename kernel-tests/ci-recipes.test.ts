@@ -49,7 +49,7 @@ beforeAll(() => {
     chmodSync(join(scratch, 'bin', name), 0o755);
   }
   writeFileSync(join(scratch, 'drop.o'), readFileSync(OBJECT));
-}, 120_000);
+});
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 function bash(script: string, env: Record<string, string> = {}) {
@@ -78,7 +78,7 @@ function recipe(heading: string): string {
   return new RegExp(`## ${heading}\\n[\\s\\S]*?\`\`\`yaml\\n([\\s\\S]*?)\`\`\``).exec(GUIDE)![1]!;
 }
 
-describe('the GitHub action', { timeout: 60_000 }, () => {
+describe('the GitHub action', () => {
   const script = block(ACTION, 'run');
   const inputs = {
     XDPSIM_ARGUMENTS: '--runs 500 --no-sweeps --seed 1 --min-coverage 0',
@@ -112,7 +112,7 @@ describe('the GitHub action', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the recipes', { timeout: 60_000 }, () => {
+describe('the recipes', () => {
   it('for GitLab writes the report that it names', () => {
     const yaml = recipe('GitLab');
     writeFileSync(

@@ -99,9 +99,7 @@ describeKernel('the default world', ['root', 'testrun', 'compiler'], () => {
     }
   });
 
-  it('leaves the counters of every device of the host alone, whatever engine runs', {
-    timeout: 60_000,
-  }, () => {
+  it('leaves the counters of every device of the host alone, whatever engine runs', () => {
     const host = createNetns();
     const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-host-'));
     try {
@@ -135,9 +133,7 @@ describeKernel('the default world', ['root', 'testrun', 'compiler'], () => {
     }
   });
 
-  it('needs no namespace for programs that send nothing, without the right to make one', {
-    timeout: 60_000,
-  }, () => {
+  it('needs no namespace for programs that send nothing, without the right to make one', () => {
     const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-rights-'));
     try {
       const path = join(scratch, 'rights.o');

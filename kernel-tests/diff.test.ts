@@ -139,7 +139,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
     ],
   ];
 
-  it.each(EDITS)('%s', { timeout: 60_000 }, async (name, edit, field, old, next) => {
+  it.each(EDITS)('%s', async (name, edit, field, old, next) => {
     const { code, classes } = await compare([edit], name === SWEPT ? [] : ['--no-sweeps']);
     expect(code).toBe(1);
     expect(classes.map((one) => one.field)).toEqual([expect.stringMatching(field)]);
@@ -152,7 +152,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
     expect(only!.example.shrunk).toBe(true);
   });
 
-  it('a limit that only a sequence of packets reaches', { timeout: 60_000 }, async () => {
+  it('a limit that only a sequence of packets reaches', async () => {
     const limited = (most: number): [string, string] => [
       COUNT,
       `if (${COUNT.slice(0, -1)} > ${most})\n\t\treturn XDP_DROP;`,
@@ -175,7 +175,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
     expect(classes[0]!.example.packets).toHaveLength(4);
   });
 
-  it('two edits are two classes, each with its own smallest packet', { timeout: 60_000 }, async () => {
+  it('two edits are two classes, each with its own smallest packet', async () => {
     const { classes } = await compare([
       ['htons(53)', 'htons(54)'],
       ['ihl != 5)\n\t\treturn XDP_DROP', 'ihl != 5)\n\t\treturn XDP_PASS'],
@@ -188,7 +188,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
     for (const one of classes) expect(one.example.packets).toHaveLength(1);
   });
 
-  it('a map that only one build has, once packets change it', { timeout: 60_000 }, async () => {
+  it('a map that only one build has, once packets change it', async () => {
     const { code, classes } = await compare([
       ['} totals SEC', '} sums SEC'],
       ['&totals', '&sums'],
@@ -209,7 +209,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
 });
 
 describeKernel('what is no difference', ['compiler'], () => {
-  it('is one line and exit code 0', { timeout: 60_000 }, async () => {
+  it('is one line and exit code 0', async () => {
     const levels = await runInProcess(
       'diff',
       'old.bpf.c',
@@ -242,12 +242,12 @@ describeKernel('what is no difference', ['compiler'], () => {
       'what is written to a frame that is dropped',
       [['htons(53))\n\t\treturn XDP_DROP;', 'htons(53)) {\n\t\tudp->dest = 0;\n\t\treturn XDP_DROP;\n\t}']],
     ],
-  ] as [string, [string, string][]][])('%s', { timeout: 60_000 }, async (_, edits) => {
+  ] as [string, [string, string][]][])('%s', async (_, edits) => {
     const { code, classes } = await compare(edits);
     expect({ code, classes }).toEqual({ code: 0, classes: [] });
   });
 
-  it('unless a proof finds the packet that generated ones miss', { timeout: 60_000 }, async () => {
+  it('unless a proof finds the packet that generated ones miss', async () => {
     const [a, b] = ['ip->saddr', 'ip->daddr'];
     const same = `(((${a} * 3 + ${b}) ^ (${a} >> 5)) == 0x1badb002 && ((${b} * 5 ^ ${a}) & 0xfffffff) == 0x8765432)`;
     const { code, classes, program } = await compare(
@@ -258,9 +258,7 @@ describeKernel('what is no difference', ['compiler'], () => {
     expect(program.proof).toMatchObject({ equal: false });
   });
 
-  it('random numbers that only one build draws are no difference, and are counted', {
-    timeout: 60_000,
-  }, async () => {
+  it('random numbers that only one build draws are no difference, and are counted', async () => {
     const sampled = (draws: string): [string, string] => [
       '\tif (ip->ihl != 5)',
       `\t${draws}if (bpf_get_prandom_u32() % 8 == 0)\n\t\treturn XDP_DROP;\n\tif (ip->ihl != 5)`,
@@ -283,7 +281,7 @@ describeKernel('what is no difference', ['compiler'], () => {
     );
   });
 
-  it('bytes of the stack that nobody wrote are no difference', { timeout: 60_000 }, async () => {
+  it('bytes of the stack that nobody wrote are no difference', async () => {
     // The padding of the key is left as it is.
     const { classes } = await compare([
       [
@@ -296,9 +294,7 @@ describeKernel('what is no difference', ['compiler'], () => {
 });
 
 describe('diff with built-in programs', () => {
-  it('names the branches of both, and saves examples that run by themselves', {
-    timeout: 60_000,
-  }, async () => {
+  it('names the branches of both, and saves examples that run by themselves', async () => {
     const { code, out } = await runInProcess(
       'diff',
       'tcp_filter',

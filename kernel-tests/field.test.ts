@@ -30,7 +30,7 @@ function hold(field: FieldProgram, engines: readonly EngineName[]): Promise<Prog
 
 function agree(engines: readonly EngineName[]): void {
   for (const field of FIELD_PROGRAMS) {
-    it(`${field.name} does the same in ${engines.join(' and ')}`, { timeout: 60_000 + PACKETS }, async () => {
+    it(`${field.name} does the same in ${engines.join(' and ')}`, async () => {
       const report = await hold(field, engines);
       expect(report.divergences.map(({ summary, seen }) => ({ summary, seen }))).toEqual([]);
       const states = report.engines.map(({ name, status, reason }) => ({ name, status, reason }));

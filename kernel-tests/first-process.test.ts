@@ -16,7 +16,6 @@ const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc'];
 describeKernel('the first process of a PID namespace', ['root'], () => {
   it.each<NodeJS.Signals>(['SIGINT', 'SIGTERM', 'SIGHUP'])(
     'ends on %s, in the middle of a model that loops, and with its workers',
-    { timeout: 60_000 },
     async (signal) => {
       const module = writeModule(scratch, 'loops', {
         model: "if (n === 100) { console.error('now it loops'); for (;;); }",

@@ -101,7 +101,7 @@ describeKernel('objects of libxdp1', ['testrun', 'libxdp'], () => {
       continue;
     }
     for (const program of programsOfObject({ path, function: undefined })) {
-      it(`${program.name} does the same in machine and kernel`, { timeout: 60_000 }, async () => {
+      it(`${program.name} does the same in machine and kernel`, async () => {
         const names: readonly EngineName[] = ['vm', 'wasm', 'testrun'];
         const report = await verify({
           program,

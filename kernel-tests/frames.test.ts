@@ -20,7 +20,7 @@ function frames(longest: readonly number[]): PacketBatch {
 
 // bpf_xdp_pull_data came with 6.18.
 describeKernel('frames in several buffers', ['testrun', 'compiler', 'linux 6.18'], () => {
-  it('are the same to machines and kernel at every border', { timeout: 60_000 }, async () => {
+  it('are the same to machines and kernel at every border', async () => {
     const program = compileProgram(LONG_FRAMES);
     const outcomes = await expectAgreement(
       { ...program, entries: program.entries.filter(({ frags }) => frags) },

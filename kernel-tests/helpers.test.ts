@@ -90,5 +90,5 @@ describeKernel('the machines and the kernel agree on', ['testrun', 'compiler', '
 });
 
 describeKernel('the machines and the kernel agree on', ['testrun', 'compiler', 'linux 6.18'], () => {
-  it(LONG_FRAMES, { timeout: 60_000 }, () => agree(LONG_FRAMES, 'frames'));
+  it(LONG_FRAMES, () => agree(LONG_FRAMES, 'frames'));
 });

@@ -62,7 +62,7 @@ async function accepted(program: Program): Promise<Program> {
 describeKernel('idioms of the field', ['compiler', 'testrun', 'linux 6.13'], () => {
   for (const flags of FLAGS) {
     for (const source of ['xdp', 'tc']) {
-      it(`${source} programs built with ${flags.join(' ')}`, { timeout: 120_000 }, async () => {
+      it(`${source} programs built with ${flags.join(' ')}`, async () => {
         const program = await accepted(build(source, flags));
         expect(program.entries.length).toBeGreaterThan(source === 'xdp' ? 20 : 5);
         const report = await verify({

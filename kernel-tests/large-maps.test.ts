@@ -89,7 +89,7 @@ const CHILD = fileURLToPath(builtModule('kernel-tests/test-support/large-maps-ch
 describeKernel('a large map', ['compiler', 'testrun'], () => {
   for (const map of MAPS) {
     const what = `${map.type} of ${map.entries} entries of ${map.value} bytes`;
-    it(`${what} does the same in machine and kernel, in ${map.megabytes} MB`, { timeout: 60_000 }, () => {
+    it(`${what} does the same in machine and kernel, in ${map.megabytes} MB`, () => {
       const { stdout, stderr } = spawnSync(
         process.execPath,
         [CHILD, compile(map), 'large_map', 'vm,wasm,testrun'],

@@ -170,7 +170,7 @@ describeKernel('--as-kernel', ['compiler'], () => {
   beforeAll(() => {
     buildCommand();
     compileBpf('kernel-tests/fixtures/old-kernels.bpf.c', object);
-  }, 180_000);
+  });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   it('finds what only an old kernel shows, and says how to repeat it', async () => {

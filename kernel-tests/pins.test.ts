@@ -42,7 +42,7 @@ afterEach(async () => {
 
 describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler'], () => {
   for (const [name, hook] of FUNCTIONS) {
-    it(`are the machine's in ${name} (${hook})`, { timeout: 30_000 + PACKETS }, async () => {
+    it(`are the machine's in ${name} (${hook})`, async () => {
       const report = await verify({
         program: fixtureOf('clocks', name, hook),
         engines: (['vm', 'wasm', 'testrun'] as const).map(createEngine),
@@ -106,7 +106,7 @@ describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler']
 
 describeKernel('clock and chance that cannot be pinned', ['root', 'testrun', 'compiler'], () => {
   for (const name of ['deep', 'deep_sampler']) {
-    it(`are masked in ${name}, and what is masked is named`, { timeout: 60_000 }, async () => {
+    it(`are masked in ${name}, and what is masked is named`, async () => {
       const report = await verify({
         program: fixtureOf('clocks', name),
         engines: (['wasm', 'testrun'] as const).map(createEngine),
@@ -126,7 +126,7 @@ describeKernel('clock and chance that cannot be pinned', ['root', 'testrun', 'co
 describeKernel('clock and chance on live frames', ['root', 'frames', 'compiler'], () => {
   for (const [name, hook, alone] of FUNCTIONS) {
     if (!alone) continue;
-    it(`are the machine's in ${name} (${hook})`, { timeout: 60_000 }, async () => {
+    it(`are the machine's in ${name} (${hook})`, async () => {
       const program = fixtureOf('clocks', name, hook);
       const report = await verify({
         program,

@@ -73,7 +73,7 @@ describeKernel('two builds', ['compiler'], () => {
     ['port_filter', '-O1'],
   ] as const;
   for (const [name, flags] of BUILDS) {
-    it(`${name} built with ${flags} does what the committed object does`, { timeout: 60_000 }, async () => {
+    it(`${name} built with ${flags} does what the committed object does`, async () => {
       const definition = programByName(name)!;
       const entries = [definition.entries[0]!];
       const committed = new Uint8Array(readFileSync(packageFile(`bpf/built/${name}.o`)));
@@ -88,7 +88,7 @@ describeKernel('two builds', ['compiler'], () => {
   }
 
   for (const name of ['conditions', 'state']) {
-    it(`that say the same in another way are equal: ${name}`, { timeout: 60_000 }, async () => {
+    it(`that say the same in another way are equal: ${name}`, async () => {
       const proof = await proveAgainst(pairOf(name), { solver });
       expect(proof).toMatchObject({ isEqual: true, suspects: [], open: undefined });
     });
@@ -102,7 +102,7 @@ describeKernel('two builds', ['compiler'], () => {
     ['metadata', 'metadata'],
   ] as const;
   for (const [name, field] of DIFFERENT) {
-    it(`that differ for few packets are told apart: ${name}`, { timeout: 60_000 }, async () => {
+    it(`that differ for few packets are told apart: ${name}`, async () => {
       const pair = pairOf(name);
       const proof = await proveAgainst(pair, { solver });
       expect(proof.isEqual).toBe(false);
@@ -110,13 +110,13 @@ describeKernel('two builds', ['compiler'], () => {
     });
   }
 
-  it('that ask for another route are not taken for equal', { timeout: 60_000 }, async () => {
+  it('that ask for another route are not taken for equal', async () => {
     const proof = await proveAgainst(pairOf('route'), { solver });
     expect(proof.isEqual).toBe(false);
     expect(proof.suspects.map(({ what }) => what)).toContain('action');
   });
 
-  it('that depend on what nobody wrote are not taken for equal', { timeout: 60_000 }, async () => {
+  it('that depend on what nobody wrote are not taken for equal', async () => {
     const specimen = CHECK_SPECIMENS.find(({ name }) => name === 'stack_decides')!;
     const [old, next] = [true, false].map((faulty) => buildCheckSpecimen(specimen, 'xdp', faulty));
     const proof = await proveAgainst({ old: old!, new: next! }, { solver });
@@ -135,7 +135,7 @@ describeKernel('faulty and right forms', ['compiler'], () => {
     'ipip_total',
   ];
   for (const name of NAMES) {
-    it(`of ${name} are told apart`, { timeout: 60_000 }, async () => {
+    it(`of ${name} are told apart`, async () => {
       const specimen = CHECK_SPECIMENS.find((one) => one.name === name)!;
       const [old, next] = [true, false].map((faulty) => buildCheckSpecimen(specimen, 'xdp', faulty));
       const pair = { old: old!, new: next! };
@@ -152,9 +152,7 @@ describeKernel('prove --against', ['compiler'], () => {
     return file;
   };
 
-  it('ends with 0 where builds are equal, and names what the proof rests on', {
-    timeout: 60_000,
-  }, async () => {
+  it('ends with 0 where builds are equal, and names what the proof rests on', async () => {
     const [old, next] = [write('old.o', []), write('new.o', ['-DNEW'])];
     const { code, out } = await runInProcess('prove', `${old}:state`, '--against', `${next}:state`);
     expect({ code, out }).toMatchObject({
@@ -164,9 +162,7 @@ describeKernel('prove --against', ['compiler'], () => {
     expect(out).toContain('maps hold anything before the packet comes');
   });
 
-  it('ends with 1 and the packet, in the published form, where they are not', {
-    timeout: 60_000,
-  }, async () => {
+  it('ends with 1 and the packet, in the published form, where they are not', async () => {
     const [old, next] = [write('old.o', []), write('new.o', ['-DNEW'])];
     const { code, out } = await runInProcess('prove', `${old}:deep`, '--against', `${next}:deep`, '--json');
     const document = parse(proveAgainstShape, JSON.parse(out));

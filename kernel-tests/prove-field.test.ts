@@ -40,5 +40,5 @@ describeKernel('paths of programs in the styles of the field', [], () => {
     const { paths } = await follow('port_pool', 'port_pool', 60);
     expect(paths).toHaveLength(60);
     expect(paths.filter(({ confirmed }) => !confirmed)).toEqual([]);
-  }, 600_000);
+  });
 });

@@ -102,7 +102,7 @@ interface Proved {
 
 describeKernel('prove on the specimens of check', ['compiler'], () => {
   for (const { name, hook = 'xdp', invariant, status = 'refuted', reason } of ROWS) {
-    it(`${name}, ${hook}: ${invariant} ${status}`, { timeout: 60_000 }, async () => {
+    it(`${name}, ${hook}: ${invariant} ${status}`, async () => {
       const { proof, verdict } = await prove(name, hook, true);
       const found = proof.properties.find((one) => one.invariant === invariant);
       expect(found).toMatchObject({ status, reason: expect.stringContaining(reason) });
@@ -110,7 +110,7 @@ describeKernel('prove on the specimens of check', ['compiler'], () => {
       expect(verdict).toBe(status === 'refuted' ? 'fail' : 'incomplete');
     });
 
-    it(`${name}, ${hook}, without its fault: nothing is refuted`, { timeout: 60_000 }, async () => {
+    it(`${name}, ${hook}, without its fault: nothing is refuted`, async () => {
       const { proof } = await prove(name, hook, false);
       expect(proof.properties.filter((one) => one.status === 'refuted')).toEqual([]);
       for (const proved of PROVED[name] ?? [])
@@ -134,7 +134,7 @@ const SHOWN = [
 
 describeKernel('what refutes a program', ['compiler', 'root', 'testrun'], () => {
   for (const [name, invariant, line] of SHOWN) {
-    it(`is run in the kernel, too, and shown with its line: ${name}`, { timeout: 60_000 }, async () => {
+    it(`is run in the kernel, too, and shown with its line: ${name}`, async () => {
       const specimen = CHECK_SPECIMENS.find((one) => one.name === name)!;
       const program = buildCheckSpecimen(specimen, 'xdp', true);
       const { properties } = await proveProgram(program, { solver, time: 100_000 });

@@ -52,7 +52,7 @@ describeKernel('an object with programs of many types', ['root', 'testrun', 'com
     expect(notTested([`${path}:fwd`])).toEqual([]);
   });
 
-  it('agrees with the kernel, whatever else it holds', { timeout: 60_000 }, () => {
+  it('agrees with the kernel, whatever else it holds', () => {
     const { status, stdout, stderr } = xdpsim(
       'verify',
       path,

@@ -12,7 +12,7 @@ describeKernel(
   ['root', 'libbpf', 'testrun', 'linux 6.13'],
   () => {
     for (const [what, texts] of STACK_ACCESSES) {
-      it(`run in both machines: ${what}`, { timeout: 60_000 }, () => {
+      it(`run in both machines: ${what}`, () => {
         let taken = 0;
         for (const text of texts) {
           const object = testObject({ main: text });

@@ -16,7 +16,7 @@ describeKernel('faulty programs of many styles', ['compiler', 'testrun'], () => 
       });
       continue;
     }
-    it(`${styled.style}: ${styled.name} is found by its ${styled.fault}`, { timeout: 60_000 }, async () => {
+    it(`${styled.style}: ${styled.name} is found by its ${styled.fault}`, async () => {
       const { divergences, engines } = await runStyled(styled, 'faulty', 'styles', PACKETS);
       const [found] = divergences;
       if (styled.fault === 'refused') {

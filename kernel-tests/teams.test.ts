@@ -81,9 +81,7 @@ async function checkJson(...args: string[]) {
 }
 
 describeKernel('check in a project', ['compiler'], () => {
-  it('takes programs, flags and thresholds from the configuration, and lets the command line decide', {
-    timeout: 60_000,
-  }, async () => {
+  it('takes programs, flags and thresholds from the configuration, and lets the command line decide', async () => {
     const { code, document, program } = await checkJson();
     expect(program.packets).toBeGreaterThanOrEqual(1500);
     expect(program.packets).toBeLessThan(2500);
@@ -120,14 +118,14 @@ describeKernel('check in a project', ['compiler'], () => {
     expect(await runInProcess('disasm', 'src/mark.bpf.c')).toMatchObject({ code: 0, err: '' });
   });
 
-  it('switches invariants off for a reason, which is shown', { timeout: 60_000 }, async () => {
+  it('switches invariants off for a reason, which is shown', async () => {
     write('xdpsim.config.json', { ...CONFIG, off: { 'checksum/not-updated': 'the card computes it' } });
     const { code, program } = await checkJson();
     expect({ code, findings: program.findings }).toEqual({ code: 0, findings: [] });
     expect(program.notChecked).toContain('checksum/not-updated is switched off: the card computes it');
   });
 
-  it('fails with warnings where the configuration is strict', { timeout: 60_000 }, async () => {
+  it('fails with warnings where the configuration is strict', async () => {
     const counts = `struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u64); }
 seen SEC(".maps");
 `;
@@ -153,7 +151,7 @@ seen SEC(".maps");
     expect((await runInProcess('check', '--strict')).code).toBe(1);
   });
 
-  it('is the same from a module', { timeout: 60_000 }, async () => {
+  it('is the same from a module', async () => {
     rmSync('xdpsim.config.json');
     write('xdpsim.config.mjs', `export default ${JSON.stringify(CONFIG)};`);
     try {
@@ -170,9 +168,7 @@ seen SEC(".maps");
     }
   });
 
-  it('accepts findings, knows them again when lines move, and says when they are gone', {
-    timeout: 120_000,
-  }, async () => {
+  it('accepts findings, knows them again when lines move, and says when they are gone', async () => {
     const accepted = await runInProcess('check', '--update-baseline');
     expect(accepted).toMatchObject({
       code: 0,
@@ -201,7 +197,7 @@ seen SEC(".maps");
     );
   });
 
-  it('writes what build servers and code hosts read', { timeout: 60_000 }, async () => {
+  it('writes what build servers and code hosts read', async () => {
     const { code, out } = await runInProcess(
       'check',
       '--junit',
@@ -246,9 +242,7 @@ seen SEC(".maps");
   });
 });
 
-it('init lists the programs of the folder, writes once, and what it writes is read', {
-  timeout: 60_000,
-}, async () => {
+it('init lists the programs of the folder, writes once, and what it writes is read', async () => {
   rmSync('xdpsim.config.json');
   for (const format of ['ts', 'js', 'json']) {
     const path = `xdpsim.config.${format}`;

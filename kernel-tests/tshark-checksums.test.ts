@@ -248,7 +248,7 @@ const EXCEPTIONS: readonly {
 ];
 
 describeKernel('checksums are right and wrong as tshark says', ['tshark'], () => {
-  it(`layer by layer on ${PACKETS} packets`, { timeout: 1_200_000 }, () => {
+  it(`layer by layer on ${PACKETS} packets`, () => {
     const random = new Random();
     const tally = new Map<string, number>();
     const excepted = new Map<string, number>();

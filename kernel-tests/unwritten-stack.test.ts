@@ -44,33 +44,29 @@ describeKernel('stack bytes that a program never wrote', ['compiler', 'testrun']
     ['key', 'xdp', 'bpf_map_lookup_elem(&flows', true],
     ['frame', 'tc-ingress', 'bpf_skb_store_bytes', true],
     ['branch', 'xdp', 'asm volatile', false],
-  ] as const)(
-    '%s: no divergence, and one warning at its line of C',
-    { timeout: 60_000 },
-    async (name, hook, text, compares) => {
-      const line =
-        1 +
-        readFileSync(SOURCE, 'utf8')
-          .split('\n')
-          .findIndex((one) => one.includes(text));
-      for (const machine of ['wasm', 'vm'] as const) {
-        const report = await run(name, hook, machine);
-        expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
-        expect(report.warnings).toEqual([
-          {
-            severity: 'warning',
-            kind: 'unwritten-stack',
-            summary: expect.stringMatching(
-              /^stack bytes that the program never wrote reach its output, .* at fp-\d+ /,
-            ),
-            source: { file: expect.stringMatching(/unwritten-stack\.bpf\.c$/), line },
-          },
-        ]);
-        // Padding costs no comparison of anything else.
-        if (compares) expect(report.compared).toBeGreaterThan(PACKETS * 0.9);
-      }
-    },
-  );
+  ] as const)('%s: no divergence, and one warning at its line of C', async (name, hook, text, compares) => {
+    const line =
+      1 +
+      readFileSync(SOURCE, 'utf8')
+        .split('\n')
+        .findIndex((one) => one.includes(text));
+    for (const machine of ['wasm', 'vm'] as const) {
+      const report = await run(name, hook, machine);
+      expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
+      expect(report.warnings).toEqual([
+        {
+          severity: 'warning',
+          kind: 'unwritten-stack',
+          summary: expect.stringMatching(
+            /^stack bytes that the program never wrote reach its output, .* at fp-\d+ /,
+          ),
+          source: { file: expect.stringMatching(/unwritten-stack\.bpf\.c$/), line },
+        },
+      ]);
+      // Padding costs no comparison of anything else.
+      if (compares) expect(report.compared).toBeGreaterThan(PACKETS * 0.9);
+    }
+  });
 
   it('are not warned of where the program sets them all', async () => {
     expect(await run('right', 'xdp', 'vm')).toMatchObject({ divergences: [], warnings: [] });

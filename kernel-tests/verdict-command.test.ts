@@ -215,7 +215,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
         seen: { file: expect.stringMatching(/long\.pcapng$/) },
       },
     ]);
-  }, 120_000);
+  });
 
   it('warns where the kernel lets the program send stack bytes that it never wrote, and finds nothing', async () => {
     const { code, out } = await xdpsim('verify', 'v.o:leaks', ...SMALL, '--report', 'leaks');
@@ -284,7 +284,7 @@ describeKernel('verify, of objects without a model', ['root', 'testrun', 'compil
     expect(ran.code).toBe(0);
     expect(ran.out).toMatch(/runs the program to its end\.\n {2}Its result: XDP_\w+, 20 bytes\./);
     expect(ran.out).toContain('a defect of xdpsim');
-  }, 90_000);
+  });
 
   it.each([
     [

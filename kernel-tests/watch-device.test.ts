@@ -35,7 +35,7 @@ describeKernel('checksums of a device', ['root', 'frames'], () => {
     near.ip([`link add near type veth peer name far netns ${far.name}`, 'link set near arp off up']);
     far.ip(['link set far arp off up']);
     sender = new PacketSocket(near, 'near', 8, () => {});
-  }, 60_000);
+  });
   afterAll(() => {
     sender.close();
     near.close();
@@ -58,7 +58,7 @@ describeKernel('checksums of a device', ['root', 'frames'], () => {
   it.each([
     ['libpcap', {}],
     ['a packet socket', { NODE_OPTIONS: WITHOUT_CAP }],
-  ])('are checked as they arrive, through %s', { timeout: 60_000 }, async (_how, env) => {
+  ])('are checked as they arrive, through %s', async (_how, env) => {
     const run = watch(['--count', '3', '--json'], env);
     await run.says('watching far');
     for (const frame of [RIGHT, WRONG, RIGHT]) send(frame);
@@ -73,7 +73,7 @@ describeKernel('checksums of a device', ['root', 'frames'], () => {
     ]);
   });
 
-  it('end with what was seen when the user or the time ends them', { timeout: 60_000 }, async () => {
+  it('end with what was seen when the user or the time ends them', async () => {
     const run = watch([]);
     await run.says('watching far');
     send(WRONG);
@@ -88,7 +88,7 @@ describeKernel('checksums of a device', ['root', 'frames'], () => {
     expect(silent.out).toMatch(/^far: 0 packets/);
   });
 
-  it('need a device that is there', { timeout: 60_000 }, async () => {
+  it('need a device that is there', async () => {
     const run = new Started(['checksum', '--interface', 'nowhere'], packageFile('.'));
     expect((await run.ended()).end).toBe(3);
     expect(run.err).toMatch(/nowhere cannot be captured: .*\n +run as root/);

@@ -26,9 +26,7 @@ beforeAll(buildCommand, 120_000);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 describeKernel('check --watch', ['compiler'], () => {
-  it('checks again when a source, or what it includes, is saved, and survives what does not compile', {
-    timeout: 120_000,
-  }, async () => {
+  it('checks again when a source, or what it includes, is saved, and survives what does not compile', async () => {
     const path = join(scratch, 'watched.bpf.c');
     writeFileSync(path, SOURCE);
     writeFileSync(join(scratch, 'action.h'), '#define ACTION XDP_PASS\n');

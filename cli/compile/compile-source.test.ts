@@ -46,83 +46,75 @@ afterAll(() => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-describe.skipIf(compilerProblem() !== undefined)(
-  'a C source in the place of an object',
-  { timeout: 30_000 },
-  () => {
-    const run = (...args: string[]) => runInProcess('run', ...args, FRAME, '--engine', 'vm');
+describe.skipIf(compilerProblem() !== undefined)('a C source in the place of an object', () => {
+  const run = (...args: string[]) => runInProcess('run', ...args, FRAME, '--engine', 'vm');
 
-    it('is compiled by every command that takes an object, and leaves nothing behind', async () => {
-      expect((await run('act.bpf.c')).out).toBe('packet 1: XDP_DROP, 60 bytes\n');
-      expect((await run('./two.bpf.c:two')).out).toBe('packet 1: XDP_TX, 60 bytes\n');
-      expect((await run('icmp_drop', '--object', 'act.bpf.c:act')).out).toBe(
-        'packet 1: XDP_DROP, 60 bytes\n',
-      );
-      expect((await runInProcess('disasm', 'act.bpf.c')).out).toMatch(
-        /; SEC\("xdp"\) int act.* @ act\.bpf\.c:6/,
-      );
-      const generated = await runInProcess(
-        'corpus',
-        'generate',
-        'act.bpf.c',
-        '--runs',
-        '2',
-        '--out',
-        'two.pcapng',
-      );
-      expect(generated).toMatchObject({ code: 0 });
-      const smaller = await runInProcess('corpus', 'minimize', 'act.bpf.c', 'two.pcapng', '--out', 'kept');
-      expect(smaller).toMatchObject({ code: 0 });
-      rmSync('two.pcapng');
-      rmSync('kept', { recursive: true });
-      expect(readdirSync('.', { recursive: true }).sort()).toEqual(
-        [...Object.keys(SOURCES), 'kernel'].sort(),
-      );
-    });
+  it('is compiled by every command that takes an object, and leaves nothing behind', async () => {
+    expect((await run('act.bpf.c')).out).toBe('packet 1: XDP_DROP, 60 bytes\n');
+    expect((await run('./two.bpf.c:two')).out).toBe('packet 1: XDP_TX, 60 bytes\n');
+    expect((await run('icmp_drop', '--object', 'act.bpf.c:act')).out).toBe('packet 1: XDP_DROP, 60 bytes\n');
+    expect((await runInProcess('disasm', 'act.bpf.c')).out).toMatch(
+      /; SEC\("xdp"\) int act.* @ act\.bpf\.c:6/,
+    );
+    const generated = await runInProcess(
+      'corpus',
+      'generate',
+      'act.bpf.c',
+      '--runs',
+      '2',
+      '--out',
+      'two.pcapng',
+    );
+    expect(generated).toMatchObject({ code: 0 });
+    const smaller = await runInProcess('corpus', 'minimize', 'act.bpf.c', 'two.pcapng', '--out', 'kept');
+    expect(smaller).toMatchObject({ code: 0 });
+    rmSync('two.pcapng');
+    rmSync('kept', { recursive: true });
+    expect(readdirSync('.', { recursive: true }).sort()).toEqual([...Object.keys(SOURCES), 'kernel'].sort());
+  });
 
-    it('takes flags, the last of which decide', async () => {
-      expect(
-        (await run('act.bpf.c', '--cflags', '-DACTION=1', '--cflags', '-UACTION -DACTION="XDP_TX"')).out,
-      ).toBe('packet 1: XDP_TX, 60 bytes\n');
-      expect((await run('-O0.bpf.c', '--')).code).not.toBe(0);
-      expect((await run('./-O0.bpf.c')).out).toBe('packet 1: XDP_TX, 60 bytes\n');
-    });
+  it('takes flags, the last of which decide', async () => {
+    expect(
+      (await run('act.bpf.c', '--cflags', '-DACTION=1', '--cflags', '-UACTION -DACTION="XDP_TX"')).out,
+    ).toBe('packet 1: XDP_TX, 60 bytes\n');
+    expect((await run('-O0.bpf.c', '--')).code).not.toBe(0);
+    expect((await run('./-O0.bpf.c')).out).toBe('packet 1: XDP_TX, 60 bytes\n');
+  });
 
-    it('finds vmlinux.h beside the source, wherever it is named from', async () => {
-      expect((await run('kernel/types.bpf.c')).out).toBe('packet 1: XDP_PASS, 60 bytes\n');
-      const { includes, object } = compileSource(join(scratch, 'kernel/types.bpf.c'));
-      expect(includes).toEqual(['kernel/vmlinux.h']);
-      // No path of this machine is in it.
-      expect(Buffer.from(object).includes(scratch)).toBe(false);
-      expect(loadObject(object).programs.map((program) => program.function)).toEqual(['types']);
-    });
+  it('finds vmlinux.h beside the source, wherever it is named from', async () => {
+    expect((await run('kernel/types.bpf.c')).out).toBe('packet 1: XDP_PASS, 60 bytes\n');
+    const { includes, object } = compileSource(join(scratch, 'kernel/types.bpf.c'));
+    expect(includes).toEqual(['kernel/vmlinux.h']);
+    // No path of this machine is in it.
+    expect(Buffer.from(object).includes(scratch)).toBe(false);
+    expect(loadObject(object).programs.map((program) => program.function)).toEqual(['types']);
+  });
 
-    it('shows what the compiler says, and what to do', async () => {
-      const typo = await run('typo.bpf.c');
-      expect(typo).toMatchObject({ code: 2, out: '' });
-      expect(typo.err).toMatch(
-        /^typo\.bpf\.c:3:\d+: error: use of undeclared identifier 'XDP_PASSS'[\s\S]*\nxdpsim: typo\.bpf\.c: does not compile \(clang/,
-      );
-      expect((await run('no-types.bpf.c')).err).toMatch(/bpftool btf dump file .*> vmlinux\.h\n$/);
-      expect((await run('no-header.bpf.c')).err).toMatch(/--cflags -IFOLDER\n$/);
-      expect(await run('act.bpf.c', '--cflags', '-fno-such-flag')).toMatchObject({
-        code: 2,
-        err: expect.stringContaining("unknown argument: '-fno-such-flag'"),
-      });
-      expect(await run('empty.bpf.c')).toMatchObject({
-        code: 2,
-        err: expect.stringContaining('empty.bpf.c: '),
-      });
+  it('shows what the compiler says, and what to do', async () => {
+    const typo = await run('typo.bpf.c');
+    expect(typo).toMatchObject({ code: 2, out: '' });
+    expect(typo.err).toMatch(
+      /^typo\.bpf\.c:3:\d+: error: use of undeclared identifier 'XDP_PASSS'[\s\S]*\nxdpsim: typo\.bpf\.c: does not compile \(clang/,
+    );
+    expect((await run('no-types.bpf.c')).err).toMatch(/bpftool btf dump file .*> vmlinux\.h\n$/);
+    expect((await run('no-header.bpf.c')).err).toMatch(/--cflags -IFOLDER\n$/);
+    expect(await run('act.bpf.c', '--cflags', '-fno-such-flag')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("unknown argument: '-fno-such-flag'"),
     });
+    expect(await run('empty.bpf.c')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('empty.bpf.c: '),
+    });
+  });
 
-    it('shows warnings of a source that compiles, on standard error', async () => {
-      const { code, out, err } = await run('warns.bpf.c');
-      expect({ code, out }).toEqual({ code: 0, out: 'packet 1: XDP_PASS, 60 bytes\n' });
-      expect(err).toMatch(/^warns\.bpf\.c:3:\d+: warning: incompatible integer to pointer conversion/);
-      expect(err).not.toMatch(/^\./m);
-    });
-  },
-);
+  it('shows warnings of a source that compiles, on standard error', async () => {
+    const { code, out, err } = await run('warns.bpf.c');
+    expect({ code, out }).toEqual({ code: 0, out: 'packet 1: XDP_PASS, 60 bytes\n' });
+    expect(err).toMatch(/^warns\.bpf\.c:3:\d+: warning: incompatible integer to pointer conversion/);
+    expect(err).not.toMatch(/^\./m);
+  });
+});
 
 it('needs a compiler, and says how to get one', async () => {
   vi.stubEnv('PATH', scratch);

@@ -44,7 +44,7 @@ async function hits(...args: string[]): Promise<number[]> {
   );
 }
 
-it('leads to the entries of maps', { timeout: 120_000 }, async () => {
+it('leads to the entries of maps', async () => {
   const [first, second] = await hits('--map', `flows=${MAP}`);
   expect(first).toBeGreaterThan(20);
   expect(second).toBe(0);

@@ -36,7 +36,7 @@ function scratchFile(name: string, json: unknown): string {
   return path;
 }
 
-describe('xdpsim lab run', { timeout: 60_000 }, () => {
+describe('xdpsim lab run', () => {
   it('shows the path, the verdicts and what the stacks do', () => {
     const { code, out } = labRun('icmp_echo', '--no-color');
     expect(code).toBe(0);

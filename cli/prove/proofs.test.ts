@@ -38,9 +38,7 @@ function ended(env: Readonly<Record<string, string>>, args: readonly string[]): 
 
 const ROUTER = packageFile('bpf/built/router.o');
 
-const CALLS = { timeout: 120_000 };
-
-describe('corpus generate --complete', CALLS, () => {
+describe('corpus generate --complete', () => {
   it('writes a case for each path, with its world and its condition', async () => {
     const file = join(scratch, 'paths.pcapng');
     const { code, err } = xdpsim('corpus', 'generate', ROUTER, '--complete', '--out', file);
@@ -84,7 +82,7 @@ describe('corpus generate --complete', CALLS, () => {
   });
 });
 
-describe('verify --prove', CALLS, () => {
+describe('verify --prove', () => {
   it('runs the packets of all paths first, and leaves what no input reaches out of the coverage', () => {
     const filter = packageFile('bpf/built/tcp_filter.o');
     const args = ['--engines', 'vm,wasm', '--runs', '1', '--no-guide', '--seed', 'proofs', '--json'];
@@ -106,7 +104,7 @@ describe('verify --prove', CALLS, () => {
   });
 });
 
-describe('without the package z3-solver', CALLS, () => {
+describe('without the package z3-solver', () => {
   it.each([
     ['prove', ['prove', 'tcp_filter'], 'prove'],
     ['verify --prove', ['verify', 'tcp_filter', '--prove'], '--prove'],

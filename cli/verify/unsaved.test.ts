@@ -55,7 +55,7 @@ function verify(temporary: string, ...args: string[]): Promise<Ended> {
   });
 }
 
-describe('a divergence that cannot be saved where it should be', { timeout: 60_000 }, () => {
+describe('a divergence that cannot be saved where it should be', () => {
   it.each([[[]], [['--workers', '2']]])(
     'is shown, saved elsewhere, and ends with code 1 (%j)',
     async (args) => {

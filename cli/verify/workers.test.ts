@@ -69,7 +69,7 @@ async function sameForAll(...args: string[]): Promise<Result> {
   return one;
 }
 
-describe('verify --workers', { timeout: 120_000 }, () => {
+describe('verify --workers', () => {
   it('changes nothing where all agree', async () => {
     const { code, report } = await sameForAll('icmp_echo', 'router', '--runs', '12k');
     expect(code).toBe(0);

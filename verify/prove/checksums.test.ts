@@ -42,7 +42,7 @@ function specimen(name: string, faulty: boolean): Program {
 }
 
 describe('checksums for all packets', () => {
-  it('proves the echo server: incremental update, and 0xFFFF for 0', { timeout: 120_000 }, async () => {
+  it('proves the echo server: incremental update, and 0xFFFF for 0', async () => {
     const object = new Uint8Array(readFileSync(packageFile('bpf/built/icmp_echo.o')));
     const entries = [{ function: 'icmp_echo', hook: 'xdp' as const }];
     const all = await properties({ name: 'icmp_echo', entries, object });
@@ -62,7 +62,7 @@ const FAULTS = [
 
 describeKernel('checksums of programs with a fault', ['compiler'], () => {
   for (const [name, invariant] of FAULTS) {
-    it(`${name} is refuted by a packet that came right`, { timeout: 120_000 }, async () => {
+    it(`${name} is refuted by a packet that came right`, async () => {
       const found = (await properties(specimen(name, true))).get(invariant);
       expect(found).toMatchObject({ status: 'refuted', confirmedBy: ['vm'] });
       const { packet } = found!.witness!.stimulus;
@@ -71,7 +71,7 @@ describeKernel('checksums of programs with a fault', ['compiler'], () => {
       expect(judge.judge(packet, 0, packet.length, packet, 0, packet.length)).toBeUndefined();
     });
 
-    it(`${name} without the fault is not`, { timeout: 120_000 }, async () => {
+    it(`${name} without the fault is not`, async () => {
       const all = await properties(specimen(name, false));
       expect([...all.values()].filter((one) => one.status === 'refuted')).toEqual([]);
       const checksum = all.get(invariant);
