@@ -41,6 +41,7 @@ const IN_SUITE: ReadonlySet<string> = new Set([
   'not_complemented',
   'udp6_zero_lost',
   'ipip_check',
+  'udp_translated',
   'unchecked',
 ]);
 

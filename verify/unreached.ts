@@ -36,6 +36,7 @@ export interface Unreached {
 /** Numbers of helpers (linux/bpf.h). */
 const MAP_LOOKUP_ELEM = 1;
 const FIB_LOOKUP = 69;
+const FOR_EACH_MAP_ELEM = 164;
 const TIMER_SET_CALLBACK = 170;
 
 /** How far before a comparison the call is looked for whose result it compares. */
@@ -51,7 +52,10 @@ export function unreachedOf(object: BpfObject, coverage: Coverage): Unreached[] 
     if (row.instructions[0] === 0) {
       // A subprogram's call is behind a condition; a program of its own is entered by tail calls only.
       if (subprogram.start === 0) places.push(place(program, subprogram, 0, tailCalled(object)));
-      else if (isTimerCallback(program, subprogram)) places.push(place(program, subprogram, 0, EXPIRES));
+      else {
+        const reason = uncalled(object, program, subprogram);
+        if (reason !== undefined) places.push(place(program, subprogram, 0, reason));
+      }
       continue;
     }
     for (const branch of row.branches) {
@@ -76,19 +80,40 @@ const EXPIRES: Reason = {
   because: 'the callback of a timer runs when time has passed, and in a test none does',
 };
 
-/** Is its address loaded for a call of `bpf_timer_set_callback`? */
-function isTimerCallback({ instructions }: BpfProgram, { start }: Subprogram): boolean {
+/** Why a callback never ran; undefined where nothing takes the subprogram's address. */
+function uncalled(
+  object: BpfObject,
+  { instructions }: BpfProgram,
+  { start }: Subprogram,
+): Reason | undefined {
   for (let slot = 0; slot < instructions.count; slot++) {
     const loads = instructions.opcode[slot] === LDDW && instructions.src[slot] === BPF_PSEUDO_FUNC;
     if (!loads || callTarget(instructions, slot) !== start) continue;
     const end = Math.min(instructions.count, slot + MAX_DISTANCE);
     for (let next = slot + 2; next < end; next++) {
       if (instructions.opcode[next] !== CALL || instructions.src[next] !== 0) continue;
-      if (instructions.imm[next] === TIMER_SET_CALLBACK) return true;
+      const reason = uncalledBy(object, instructions, next);
+      if (reason !== undefined) return reason;
       break;
     }
   }
-  return false;
+  return undefined;
+}
+
+function uncalledBy(object: BpfObject, instructions: Instructions, call: number): Reason | undefined {
+  switch (instructions.imm[call]) {
+    case TIMER_SET_CALLBACK:
+      return EXPIRES;
+    case FOR_EACH_MAP_ELEM: {
+      const map = mapAt(instructions, 0, call);
+      const name = map === undefined ? undefined : object.maps[map]?.name;
+      return {
+        because: `bpf_for_each_map_elem found no entry in ${name === undefined ? 'the map' : `map ${name}`}`,
+      };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function locate(

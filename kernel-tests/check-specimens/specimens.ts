@@ -154,6 +154,11 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['udp_length_left', 'lengths/udp'],
     ['trailer', 'lengths/total'],
   ),
+  ...of(
+    'translators',
+    ['udp_translated', 'checksum/udp-none-updated'],
+    ['backend_tunnel', 'checksum/folded-once', XDP],
+  ),
   ...of('refused', ['unchecked', 'load/refused']),
   ...of('null', ['null_used', 'load/refused']),
   ...of('versions', ['sum_unfolded', 'kernel-version/differs', { asKernels: ['6.1'] }]),

@@ -1,4 +1,6 @@
 /** Why an object could not be loaded, as the error that people see. */
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
 import { errnoName } from './libbpf.ts';
@@ -21,6 +23,14 @@ const OF_THE_MACHINE: ReadonlyMap<number, { readonly problem: string; readonly r
   [ENOMEM, { problem: 'not enough memory', remedy: 'free some memory, or make its maps smaller' }],
 ]);
 
+/** What was to be loaded. */
+interface FailedObject {
+  readonly file: string;
+  readonly entries: readonly { readonly function: string }[];
+  /** Tells what it leaves to its loader. */
+  readonly bytes?: Uint8Array;
+}
+
 /** Would the same load work if it were asked for again? */
 export function isMomentary({ error }: LoadFailure): boolean {
   return error === -EAGAIN || error === -EINTR;
@@ -33,7 +43,7 @@ export function isMomentary({ error }: LoadFailure): boolean {
  */
 export function describeLoadFailure(
   { stage, error }: LoadFailure,
-  { file, entries }: { readonly file: string; readonly entries: readonly { readonly function: string }[] },
+  { file, entries, bytes }: FailedObject,
   messages: readonly string[],
   verifierLog: string,
 ): EngineError {
@@ -60,11 +70,21 @@ export function describeLoadFailure(
       details,
     );
   }
-  const absent = /extern \(func ksym\) '(\w+)': not found in kernel or module BTFs/.exec(messages.join('\n'));
+  const said = messages.join('\n');
+  const absent = /extern \((func|var) ksym\) '(\w+)': not found in kernel/.exec(said);
   if (absent !== null) {
+    const what = absent[1] === 'func' ? 'function' : 'variable';
     return lackingHere(
-      `${file}: this kernel has no function ${absent[1]}, or the module that has it is not loaded`,
-      'load the module, or use a kernel with it; vm and wasm run the program if docs/helpers.md lists the function',
+      `${file}: this kernel has no ${what} ${absent[2]}, or the module that has it is not loaded`,
+      `load the module, or use a kernel with it; vm and wasm run the program if they know the ${what} (docs/helpers.md)`,
+      details,
+    );
+  }
+  const uncreated = /map '([^']+)': failed to create/.exec(said)?.[1];
+  if (uncreated !== undefined && bytes !== undefined && isOfUnknownMaps(bytes, uncreated)) {
+    return lackingHere(
+      `${file}: only its loader says what maps ${uncreated} holds (bpf_map__set_inner_map_fd)`,
+      'declare the inner map in its BTF definition: __array(values, …); vm and wasm run the program as it is',
       details,
     );
   }
@@ -96,6 +116,18 @@ export function describeLoadFailure(
     `libbpf cannot ${verb} ${file}: ${errnoName(error)}${reason === undefined ? '' : `: ${reason}`}`,
     details,
   );
+}
+
+/** Does the object leave it to its loader of what kind the maps in this map are? */
+function isOfUnknownMaps(bytes: Uint8Array, name: string): boolean {
+  try {
+    const map = linkedObject(bytes).maps.find((one) => one.name === name);
+    return map?.inner === undefined && (map?.type === 'ARRAY_OF_MAPS' || map?.type === 'HASH_OF_MAPS');
+  } catch (error) {
+    // The machine cannot read it either.
+    if (error instanceof ObjectError) return false;
+    throw error;
+  }
 }
 
 /** What an object may rightly ask for, and this kernel has not. */

@@ -277,7 +277,7 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
     loud = tryToLoad(libbpf, bytes, options, parts, log);
   });
   if ('handle' in (loud as Opened | LoadFailure)) return loud as unknown as Opened;
-  const failure = describeLoadFailure(result, options, messages, textOf(log));
+  const failure = describeLoadFailure(result, { ...options, bytes }, messages, textOf(log));
   if (result.error === E2BIG) {
     const refused = tooComplex.get(bytes) ?? new Map<string, EngineError>();
     tooComplex.set(bytes, refused.set(what, failure));

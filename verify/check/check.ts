@@ -35,6 +35,7 @@ import { grouped } from './group.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
 import { lostUpdates } from './lost-updates.ts';
+import { mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { decidingLine, divergenceOf, hasContents, type Seen, traceOf } from './probe.ts';
 import { Redirects } from './redirects.ts';
@@ -212,7 +213,10 @@ class Check {
     );
     if (this.#hasRun()) {
       await this.#variants(engines, observe);
-      if (this.#options.sweeps !== false) this.sweeps = await this.#sweep(machine);
+      if (this.#options.sweeps !== false) {
+        this.sweeps = await this.#sweep(machine);
+        await this.#mapWords(machine);
+      }
       await this.#probe();
       await this.#otherKernels();
       await this.#paths(engines, observe);
@@ -238,6 +242,7 @@ class Check {
       seed,
       worlds,
       effort: this.#options.effort ?? GUIDE_EFFORT,
+      combinations: true,
       ...(signal === undefined ? {} : { signal }),
     });
     const base = new PacketGenerator(
@@ -410,6 +415,14 @@ class Check {
     }
     const left = this.#rewritten.left + all.length - words;
     return { words, packets, left };
+  }
+
+  /** Contents of maps that nobody has stated, with which the sums of headers come to special values. */
+  async #mapWords(machine: Engine): Promise<void> {
+    const { program, worlds } = this.#options;
+    if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
+    const cases = await mapWordCases(program, machine, this.#rewritten.words);
+    if (cases.length > 0) await this.#verify({ engines: [machine], cases, runs: 0 }, 'sweeps');
   }
 
   #isOver(): boolean {

@@ -8,7 +8,7 @@ import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
-import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+import { CaseRunner, partingLine, type Seen, type Sighting, simplest } from './probe.ts';
 import { laterFragment, transportOf } from './variants.ts';
 
 /** Packets of each protocol and action that are kept, and pairs that are tried. */
@@ -48,7 +48,7 @@ export class FragmentReads {
         const groups = [...byAction.values()];
         for (const [one, other] of pairsOf(groups)) {
           if (left-- <= 0) return undefined;
-          const seen = await this.#differ(runner, machine, one, other);
+          const seen = await this.#differ(program, runner, machine, one, other);
           if (seen !== undefined) return seen;
         }
       }
@@ -59,6 +59,7 @@ export class FragmentReads {
   }
 
   async #differ(
+    program: Program,
     runner: CaseRunner,
     machine: Engine,
     { world, stimulus }: Sighting,
@@ -84,11 +85,13 @@ export class FragmentReads {
     if (got === undefined || at === undefined) return undefined;
     const second = withData(small, header)!;
     const changed = await runner.outcome(world, second);
+    const source = await partingLine(program, world, small, second);
     return {
       world,
       stimuli: [small],
       engine: machine,
       got,
+      ...(source === undefined ? {} : { source }),
       breach: {
         invariant: 'fragments/ports-read',
         at: at.at,

@@ -200,3 +200,22 @@ export async function decidingLine(
     await runner.close();
   }
 }
+
+/** The line at which the ways of two packets part; undefined where they go the same. */
+export async function partingLine(
+  program: Program,
+  world: World,
+  one: Stimulus,
+  other: Stimulus,
+): Promise<SourcePlaceWithText | undefined> {
+  const a = await traceOf(program, { world, stimuli: [one] });
+  const b = await traceOf(program, { world, stimuli: [other] });
+  if (a === undefined || b === undefined) return undefined;
+  const parted = a.steps.findIndex(
+    (step, at) => b.steps[at]?.instruction !== step.instruction || b.steps[at]?.program !== step.program,
+  );
+  const source = a.steps[parted < 0 ? a.steps.length - 1 : parted - 1]?.source;
+  return source === undefined || source.line === 0
+    ? undefined
+    : { file: source.file, line: source.line, text: source.text };
+}

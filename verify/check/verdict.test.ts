@@ -47,6 +47,25 @@ describe('the verdict', () => {
     );
   });
 
+  it('is incomplete where no engine ran, or none measured, and says what each lacks', () => {
+    const skipped = {
+      name: 'wasm',
+      status: 'skipped',
+      reason: 'the machine lacks f',
+      packets: 0,
+      seconds: 0,
+    } as const;
+    const { coverage: _, ...unmeasured } = REPORT;
+    const none = { ...unmeasured, engines: [skipped] };
+    expect(verdict({ report: none })).toBe(
+      'incomplete: no engine could run the program (wasm: the machine lacks f)',
+    );
+    const kernel = { ...unmeasured, engines: [REPORT.engines[0]!, skipped] };
+    expect(verdict({ report: kernel })).toBe(
+      'incomplete: no engine measured how much of the program ran (wasm: the machine lacks f)',
+    );
+  });
+
   it('passes with warnings and notes, and counts them', () => {
     const findings = [finding('warning', 'counter/lost-update'), finding('info', 'action/aborted')];
     expect(verdict({ findings })).toMatch(
@@ -76,11 +95,11 @@ describe('the verdict', () => {
     const low = report({ coverage: { instructions: [1, 2], branches: [5, 10], lines: [1, 2] } });
     const unreached = [{ function: 'p', because: 'map m never had it', map: 'm' }];
     expect(verdict({ ...low, unreached })).toBe(
-      'incomplete: 5 of 10 branches reached, 80 % are asked for (map m never had the entry that was looked up)',
+      'incomplete: 5 of 10 branches reached in 40,000 packets, 80 % are asked for (map m never had the entry that was looked up)',
     );
     expect(verdict({ ...low, minCoverage: 50 })).toMatch(/^pass/);
     expect(verdict({ minCoverage: 100 })).toMatch(
-      /^incomplete: 9 of 10 branches reached, 100 % are asked for/,
+      /^incomplete: 9 of 10 branches reached in 40,000 packets, 100 % are asked for/,
     );
   });
 

@@ -59,17 +59,28 @@ function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {
   if (report.failure !== undefined) gaps.push(`the run failed: ${report.failure.message}`);
   for (const { summary } of report.defects) gaps.push(summary);
   if (report.interrupted) gaps.push('the run was interrupted');
-  if (report.engines.every(({ status }) => status !== 'ran')) gaps.push('no engine could run the program');
+  const isRun = report.engines.some(({ status }) => status === 'ran');
   const least = minCoverage ?? ENOUGH_COVERAGE;
-  if (report.coverage === undefined) gaps.push('no engine measured how much of the program ran');
+  if (!isRun) gaps.push(`no engine could run the program${skipped(report)}`);
+  else if (report.coverage === undefined)
+    gaps.push(`no engine measured how much of the program ran${skipped(report)}`);
   else if (!hasReached(report, least)) {
     const why = reasonsFor(unreached);
-    gaps.push(`${reached(report)}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`);
+    const packets = `in ${of(report.packets, 'packet')}`;
+    gaps.push(`${reached(report)} ${packets}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`);
   }
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   for (const map of empty) gaps.push(`tail calls found no program in map ${map}`);
   if (sweeps.left > 0) gaps.push(`${of(sweeps.left, 'rewritten word')} not swept`);
   return gaps;
+}
+
+/** ": wasm: the machine lacks the helper …", of every engine that could not run it. */
+function skipped({ engines }: ProgramReport): string {
+  const reasons = engines.flatMap(({ name, status, reason }) =>
+    status === 'skipped' && reason !== undefined ? [`${name}: ${reason}`] : [],
+  );
+  return reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
 }
 
 /** Have packets reached this share of the branches, in per cent? */
@@ -110,7 +121,7 @@ function counted(findings: readonly CheckFinding[]): string {
 
 function of(count: number, what: string): string {
   if (count === 1) return `1 ${what}`;
-  return `${count} ${what}${what.endsWith('ch') ? 'es' : 's'}`;
+  return `${count.toLocaleString('en-US')} ${what}${what.endsWith('ch') ? 'es' : 's'}`;
 }
 
 function notCheckedBy(report: ProgramReport): string[] {

@@ -182,7 +182,7 @@ class DiffRun {
     for (const program of [this.#pair.old, this.#pair.new]) {
       if (this.#isOver()) break;
       const guidance = guide(program, {
-        ...{ seed, worlds: this.#worlds(), effort: GUIDE_EFFORT },
+        ...{ seed, worlds: this.#worlds(), effort: GUIDE_EFFORT, combinations: true },
         ...(signal === undefined ? {} : { signal }),
       });
       for (const { world, stimuli } of guidance.cases) {

@@ -357,3 +357,27 @@ describe('diagnoseChecksum with more packets that fail', () => {
     expect(diagnoseChecksum(echo, edit(echo, [L4, 0]), 'icmp', 0, others)?.id).toBe('unknown');
   });
 });
+
+it('names, of changes that explain one packet, the one that explains the others, too', () => {
+  // Addresses are exchanged, and a byte of data goes; the sum keeps the old length. In the first packet the addresses differ by 1, too.
+  const sample = (last: number): { came: Uint8Array; left: Uint8Array } => {
+    const swapped = (packet: Uint8Array): Uint8Array =>
+      edit(packet, [IP + 12, 10, 0, 0, last], [IP + 16, 10, 0, 0, 1]);
+    const from = edit(
+      ethernet(0x0800, ipv4(6, tcp(Uint8Array.of(0)))),
+      [IP + 12, 10, 0, 0, 1],
+      [IP + 16, 10, 0, 0, last],
+    );
+    const came = edit(from, [L4 + 16, ...u16(sumOf(from))]);
+    const shorter = swapped(edit(came.slice(0, -1), [IP + 2, 0, 40], [L4 + 8, 0, 0, 0, 9]));
+    return { came, left: edit(shorter, [L4 + 16, ...u16(not((not(sumOf(shorter)) + 1) % 0xffff))]) };
+  };
+  const sumOf = (packet: Uint8Array): number => {
+    const segment = edit(packet, [L4 + 16, 0, 0]).slice(L4);
+    return proper(packet.slice(IP + 12, IP + 20), [0, 6, ...u16(segment.length)], segment);
+  };
+  const shown = sample(2);
+  const cause = diagnoseChecksum(shown.came, shown.left, 'tcp', 0, [sample(7), sample(9)]);
+  expect(cause?.id).toBe('change left out');
+  expect(cause?.sentence).toContain('length');
+});

@@ -87,11 +87,13 @@ export function diagnoseSeveral(shown: ChecksumEvidence, others: readonly Checks
   let best: Cause | undefined;
   let most = -1;
   for (const hypothesis of HYPOTHESES) {
-    const cause = hypothesis(shown);
-    if (cause === undefined) continue;
-    const explained = telling.filter((evidence) => hypothesis(evidence)?.id === cause.id).length;
+    const causes = listOf(hypothesis(shown));
+    if (causes.length === 0) continue;
+    const elsewhere = telling.map((evidence) => listOf(hypothesis(evidence)));
+    const explained = elsewhere.filter((all) => all.some(({ id }) => id === causes[0]!.id)).length;
     if (explained > most) {
-      best = cause;
+      // Of several that explain this packet, the one that others show, too.
+      best = mostOften(causes, elsewhere);
       most = explained;
     }
     if (explained === telling.length) break;
@@ -99,6 +101,17 @@ export function diagnoseSeveral(shown: ChecksumEvidence, others: readonly Checks
   // What explains one of many only is a coincidence.
   const isChance = most === 0 && telling.length > 2;
   return best === undefined || isChance ? UNKNOWN : { ...best, packets: most + 1, of: telling.length + 1 };
+}
+
+function listOf(causes: readonly Cause[] | Cause | undefined): readonly Cause[] {
+  return causes === undefined ? [] : 'id' in causes ? [causes] : causes;
+}
+
+function mostOften(causes: readonly Cause[], elsewhere: readonly (readonly Cause[])[]): Cause {
+  const times = causes.map(
+    ({ sentence }) => elsewhere.filter((all) => all.some((one) => one.sentence === sentence)).length,
+  );
+  return causes[times.indexOf(Math.max(...times))]!;
 }
 
 const UNKNOWN: Cause = {

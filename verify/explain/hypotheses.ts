@@ -2,7 +2,8 @@
 import type { Cause, CauseId, ChecksumEvidence } from './cause.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
 
-export type Hypothesis = (evidence: ChecksumEvidence) => Cause | undefined;
+/** Undefined: it does not explain this packet. Several causes of one kind may, of which others show which one it is. */
+export type Hypothesis = (evidence: ChecksumEvidence) => readonly Cause[] | Cause | undefined;
 
 /** A hypothesis that is right if one of its numbers is what stands in the packet, and is not right anyway. */
 function formula(
@@ -421,17 +422,22 @@ const wrongPlace = formula(
   },
 );
 
-/** More than this many groups of changes make coincidences likely. */
+/** Of more groups of changes than these, single ones are tried: so many combinations make coincidences likely. */
 const MAX_GROUPS = 6;
 
 function someChanges(id: 'change left out' | 'change counted twice', times: 0 | 2): Hypothesis {
   return (evidence) => {
     const { before, after, changes } = evidence;
+    if (before === undefined) return undefined;
     const groups = groupsOf(evidence);
-    if (before === undefined || groups.length > MAX_GROUPS) return undefined;
-    for (let subset = 1; subset < 1 << groups.length; subset++) {
-      if (times === 0 && subset === (1 << groups.length) - 1) continue;
-      const chosen = groups.filter((_, index) => (subset >> index) & 1);
+    const subsets =
+      groups.length > MAX_GROUPS
+        ? groups.map((group) => [group])
+        : Array.from({ length: (1 << groups.length) - (times === 0 ? 2 : 1) }, (_, index) =>
+            groups.filter((_, bit) => ((index + 1) >> bit) & 1),
+          );
+    const found: Cause[] = [];
+    for (const chosen of subsets) {
       let value = before.got;
       for (const { group, from, to } of changes) {
         const count = chosen.includes(group) ? times : 1;
@@ -439,19 +445,21 @@ function someChanges(id: 'change left out' | 'change counted twice', times: 0 | 
       }
       if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
       const names = list(chosen);
-      return times === 0
-        ? {
-            id,
-            sentence: `the change of ${names} was not carried into the checksum`,
-            remedy: `the change of ${names} were counted`,
-          }
-        : {
-            id,
-            sentence: `the change of ${names} was counted twice`,
-            remedy: `the change of ${names} were counted once`,
-          };
+      found.push(
+        times === 0
+          ? {
+              id,
+              sentence: `the change of ${names} was not carried into the checksum`,
+              remedy: `the change of ${names} were counted`,
+            }
+          : {
+              id,
+              sentence: `the change of ${names} was counted twice`,
+              remedy: `the change of ${names} were counted once`,
+            },
+      );
     }
-    return undefined;
+    return found;
   };
 }
 

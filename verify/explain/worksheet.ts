@@ -22,11 +22,12 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
   lines.push(`  ${came}; it left as ${hex16(after.got)}, ${after.status}; it should be ${hex16(right)}`);
 
   if (changes.length > 0) {
-    lines.push('  changed words                before   after');
-    for (const { group, from, to, at } of changes.slice(0, MAX_WORDS)) {
-      const place = at < 0 ? '(pseudo-header)' : `(byte ${at})`;
-      lines.push(`    ${`${group} ${place}`.padEnd(26)} ${hex16(from)}   ${hex16(to)}`);
-    }
+    const shown = changes.slice(0, MAX_WORDS);
+    const names = shown.map(({ group, at }) => nameOf(group, at));
+    const width = Math.max(26, ...names.map(({ length }) => length));
+    lines.push(`  ${'changed words'.padEnd(width + 2)} before   after`);
+    for (const [index, { from, to }] of shown.entries())
+      lines.push(`    ${names[index]!.padEnd(width)} ${hex16(from)}   ${hex16(to)}`);
     if (changes.length > MAX_WORDS) lines.push(`    … and ${changes.length - MAX_WORDS} more`);
   }
   if (before !== undefined && updated !== undefined && changes.length > 0) {
@@ -50,6 +51,12 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
   lines.push(`  ${cause.sentence}${share}`);
   lines.push(`  it would be right if ${cause.remedy}`);
   return lines;
+}
+
+/** "TTL and protocol (byte 22)"; what names the pseudo-header by itself needs no place. */
+function nameOf(group: string, at: number): string {
+  if (at >= 0) return `${group} (byte ${at})`;
+  return group.startsWith('pseudo-header') ? group : `${group} (pseudo-header)`;
 }
 
 function updateLines({ changes, updated }: ChecksumEvidence, checksum: number): string[] {

@@ -28,6 +28,7 @@ import {
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
+import { Combinations } from './combinations.ts';
 import { Learned } from './learned.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
@@ -45,6 +46,11 @@ export interface GuideOptions {
   readonly sequences?: readonly Sequence[];
   /** Instructions that may be run; default `DEFAULT_EFFORT`. */
   readonly effort?: number;
+  /**
+   * Whether cases are kept, too, that reach nothing new but go known ways together for the first time, one of which hangs on
+   * the world: an entry that was found for TCP is found for UDP. Default: no.
+   */
+  readonly combinations?: boolean;
   /** Ends it early: what was found up to then is returned, and depends on the moment. */
   readonly signal?: AbortSignal;
 }
@@ -65,7 +71,7 @@ export interface GuidedCase extends Sequence {
 }
 
 export interface Guidance {
-  /** Each reached something that those before it had not. */
+  /** Each reached something that those before it had not, or a new combination of what they had: then `reached` is empty. */
   readonly cases: readonly GuidedCase[];
   /** What the program's packets should aim at: its hints, and what it compares with, in its code and in the runs. */
   readonly hints: GeneratorHints;
@@ -101,6 +107,10 @@ const SOLVING = 200;
 const NODES = 4;
 /** The share of the effort that repeating one packet may take. */
 const REPEATING = 0.02;
+/** The share of the effort that new combinations of known ways may take. */
+const COMBINING = 0.25;
+/** Cases that are kept for a combination. */
+const MAX_COMBINED = 32;
 
 interface Kept {
   readonly sequence: Sequence;
@@ -108,6 +118,12 @@ interface Kept {
   readonly changesMaps: boolean;
   /** Instructions that it runs. */
   readonly cost: number;
+}
+
+/** A case that is kept for the ways that it goes together. */
+interface Combined {
+  readonly sequence: Sequence;
+  readonly signature: number;
 }
 
 /** Looks for cases that reach what has not been reached. */
@@ -131,6 +147,8 @@ class Guide {
   /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
   readonly #paths = new Set<number>();
   readonly #others: Sequence[] = [];
+  readonly #combinations: Combinations | undefined;
+  readonly #combined: Combined[] = [];
   readonly #learned = new Learned();
   /** Keys of the worlds' own entries, and where which of them have been found. */
   readonly #stated: ReadonlyMap<string, readonly Uint8Array[]>;
@@ -148,6 +166,7 @@ class Guide {
     this.#effort = options.effort ?? DEFAULT_EFFORT;
     this.#worlds = options.worlds ?? worldsOf(program);
     this.#stated = statedKeys(this.#worlds);
+    this.#combinations = options.combinations === true ? new Combinations() : undefined;
   }
 
   run(): Guidance {
@@ -158,6 +177,7 @@ class Guide {
     this.#presets = true;
     for (const kept of this.#kept.slice()) this.#follow(kept);
     this.#drain();
+    this.#combine();
     this.#explore();
     return this.#guidance();
   }
@@ -219,9 +239,20 @@ class Guide {
       this.#paths.add(run.signature);
       if (run.fresh.length === 0) this.#others.push(sequence);
     }
-    if (run.fresh.length === 0) return false;
+    const isCombination = sequence.stimuli.length === 1 && this.#combinations?.enter(run) === true;
+    if (run.fresh.length === 0) {
+      if (isCombination) this.#keepCombined(sequence, run, before);
+      return false;
+    }
     this.#keep(sequence, run, before);
     return true;
+  }
+
+  #keepCombined(sequence: Sequence, { signature, stopped }: TracedRun, before: Sequence | undefined): void {
+    if (stopped || this.#combined.length >= MAX_COMBINED) return;
+    const whole = before === undefined ? undefined : repaired(sequence, before);
+    const isAlike = whole !== undefined && this.#runs.run(whole)?.signature === signature;
+    this.#combined.push({ sequence: isAlike ? whole : sequence, signature });
   }
 
   /**
@@ -384,6 +415,18 @@ class Guide {
       .map((entry) => ({ ...stimulus, entry }));
   }
 
+  /** Solves the branches of every path that is known: what hangs on the world is met on all of them. */
+  #combine(): void {
+    if (this.#combinations?.hasAny !== true) return;
+    const until = this.#spent + this.#effort * COMBINING;
+    const kept = this.#kept.map(({ sequence }) => sequence);
+    for (const sequence of kept.concat(this.#others.splice(0))) {
+      if (this.#spent > until || this.#combined.length >= MAX_COMBINED) break;
+      this.#follow({ sequence }, 'everywhere');
+    }
+    this.#drain();
+  }
+
   /**
    * What is still missing may hang on two decisions at once: what went known ways in a new combination is solved at each of
    * its branches, in turn with mutations. Each find is followed up before the next round begins.
@@ -429,13 +472,17 @@ class Guide {
 
   #guidance(): Guidance {
     const missing = [...this.#edges.values()].filter((edge) => this.#runs.timesOf(edge) === 0);
-    const cases = this.#kept.map(({ sequence, fresh }) => ({
+    const kept = this.#kept.map(({ sequence, fresh }) => ({
       ...sequence,
       reached: fresh.flatMap((id) => this.#reached(id)),
     }));
-    const merged = mergeWorlds(cases, (index, world) =>
-      this.#reachesAgain({ ...cases[index]!, world }, this.#kept[index]!.fresh),
-    );
+    const cases = [...kept, ...this.#combined.map(({ sequence }) => ({ ...sequence, reached: [] }))];
+    const merged = mergeWorlds(cases, (index, world) => {
+      const moved = { ...cases[index]!, world };
+      const combined = this.#combined[index - kept.length];
+      if (combined !== undefined) return this.#runs.run(moved)?.signature === combined.signature;
+      return this.#reachesAgain(moved, this.#kept[index]!.fresh);
+    });
     return {
       cases: merged,
       hints: this.#hints(),

@@ -36,7 +36,9 @@ export interface TracedRun {
   readonly trace: FlowTracer;
   /** Ways and ends that no run had reached before, with the packet that did. */
   readonly fresh: readonly { readonly id: number; readonly packet: number }[];
-  /** Which ways were gone, as one number: runs with the same number went the same ways. */
+  /** Ways and ends that the run reached. */
+  readonly ways: ReadonlySet<number>;
+  /** The same as one number: runs with the same number went the same ways. */
   readonly signature: number;
   /** Did the machine stop the program on one of the packets? */
   readonly stopped: boolean;
@@ -83,7 +85,7 @@ export class TracedRuns {
   readonly #single = new PacketBatch(1);
   #fresh: { id: number; packet: number }[] = [];
   #stopped = false;
-  readonly #gone = new Set<number>();
+  #gone = new Set<number>();
   #packet = 0;
   /** Instructions that ran in all. */
   steps = 0;
@@ -134,7 +136,7 @@ export class TracedRuns {
     );
     this.#fresh = [];
     this.#stopped = false;
-    this.#gone.clear();
+    this.#gone = new Set();
     interpreter.tracer = tracer;
     try {
       for (const [packet, stimulus] of sequence.stimuli.entries()) {
@@ -150,6 +152,7 @@ export class TracedRuns {
     return {
       trace: tracer,
       fresh: this.#fresh,
+      ways: this.#gone,
       signature: signatureOf(this.#gone),
       stopped: this.#stopped,
     };

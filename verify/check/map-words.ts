@@ -1,0 +1,218 @@
+/**
+ * Words that a program takes from its maps into packets: the address that a balancer sends to, the port that a translator puts
+ * in. A packet's own words are swept over all of their values; what a map holds is only what the test made up, and a sum over
+ * such small numbers never carries. For each word that comes out as it stands in a map, contents are made with which the sums
+ * of the headers come to where a missing fold, a lost carry and a zero show.
+ */
+import type { SavedCase } from '../../corpus/cases/case.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { MapEntry, World } from '../../sim/runtime/world.ts';
+import { CHECKSUM, LAYER, verifyChecksums } from '../oracle/checksums.ts';
+import type { FoundChecksum } from '../oracle/found.ts';
+import type { Outcome } from '../outcome.ts';
+import { CaseRunner } from './probe.ts';
+import type { Rewritten } from './rewritten.ts';
+
+/** Packets that are looked at: one of each world and action. */
+const MAX_PACKETS = 12;
+/** Words of one world's entries. */
+const MAX_WORDS = 48;
+/** Cases that are made; each is a world of its own, which takes some milliseconds to open. */
+const MAX_CASES = 160;
+
+/** Maps whose values are the program's own; those of others name devices, programs, sockets. */
+const PLAIN: ReadonlySet<string> = new Set([
+  'HASH',
+  'LRU_HASH',
+  'PERCPU_HASH',
+  'LRU_PERCPU_HASH',
+  'ARRAY',
+  'PERCPU_ARRAY',
+  'LPM_TRIE',
+]);
+
+/**
+ * Folded sums that come of a second carry, or of none, in the order of the wire and in the other, in which little-endian
+ * machines add; and the two zeros.
+ */
+const SUMS: readonly number[] = [1, 2, 3, 4, 5, 6]
+  .flatMap((sum) => [sum, sum << 8])
+  .concat(0xffff, 0xfffe, 0xff00);
+
+/** Two bytes of a value, at an even place. */
+interface Word {
+  readonly map: string;
+  readonly entry: number;
+  readonly at: number;
+}
+
+/** Cases whose worlds differ from those that the test made up in a word that a program takes over. */
+export async function mapWordCases(
+  program: Program,
+  engine: Engine,
+  rewritten: readonly Rewritten[],
+): Promise<SavedCase[]> {
+  const runner = new CaseRunner(program, engine);
+  const cases: SavedCase[] = [];
+  try {
+    for (const { world, stimulus } of onePerWorld(program, rewritten)) {
+      const before = await runner.outcome(world, stimulus);
+      if (before === undefined) continue;
+      for (const words of await takenOver(runner, world, stimulus, before, wordsOf(program, world)))
+        for (const other of words) {
+          if (cases.length >= MAX_CASES) return cases;
+          cases.push({
+            path: `contents of maps ${cases.length + 1}`,
+            case: { program: program.name, world: other, stimuli: [stimulus] },
+          });
+        }
+    }
+    return cases;
+  } finally {
+    await runner.close();
+  }
+}
+
+function onePerWorld(
+  program: Program,
+  rewritten: readonly Rewritten[],
+): Pick<Rewritten, 'world' | 'stimulus'>[] {
+  const found = new Map<string, Rewritten>();
+  const numbers = new Map<World, number>();
+  for (const one of rewritten) {
+    if (wordsOf(program, one.world).length === 0) continue;
+    const number = numbers.get(one.world) ?? numbers.size;
+    numbers.set(one.world, number);
+    // What is rewritten differs by protocol: its name says which.
+    const key = `${number} ${one.stimulus.entry ?? 0} ${one.name.replace(/\+\d+/, '')}`;
+    if (!found.has(key)) found.set(key, one);
+  }
+  return [...new Map([...found.values()].map((one) => [one.stimulus, one])).values()].slice(0, MAX_PACKETS);
+}
+
+function wordsOf({ object }: Program, { maps = {} }: World): Word[] {
+  if (object === undefined) return [];
+  const plain = linkedObject(object).maps.filter(
+    ({ type, global }) => PLAIN.has(type) && global === undefined,
+  );
+  const words = plain.flatMap(({ name }) =>
+    (maps[name] ?? []).flatMap(({ value }, entry) =>
+      Array.from({ length: value.length >> 1 }, (_, index) => ({ map: name, entry, at: 2 * index })),
+    ),
+  );
+  return words.slice(0, MAX_WORDS);
+}
+
+/** For each word that comes out as the map has it, the worlds that are to be tried. */
+async function takenOver(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  before: Outcome,
+  words: readonly Word[],
+): Promise<World[][]> {
+  const found: World[][] = [];
+  // All at once; where that leads elsewhere, since a value decides something, one by one.
+  const all = new Map(words.map((word, index) => [word, mark(index)]));
+  const first = await marked(runner, world, stimulus, before, all);
+  const tries = first === undefined ? words.map((word, index) => new Map([[word, mark(index)]])) : [all];
+  for (const marks of tries) {
+    const seen = first ?? (await marked(runner, world, stimulus, before, marks));
+    if (seen === undefined) continue;
+    for (const [word, value] of marks) {
+      for (const isSwapped of [false, true]) {
+        const wanted = isSwapped ? swapped(value) : value;
+        const place = placeOf(seen.packet, before.packet, wanted);
+        if (place < 0) continue;
+        const worlds = worldsOfWord(seen.packet, wanted).map((next) =>
+          withWords(withWords(world, marks), new Map([[word, isSwapped ? swapped(next) : next]])),
+        );
+        if (worlds.length > 0) found.push(worlds);
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+/**
+ * Numbers that no packet is likely to hold, each another one, and large in either byte order: sums of small ones do not carry.
+ * The first byte is that of an address of one host.
+ */
+function mark(index: number): number {
+  return ((0xc0 | ((index * 2) & 0x1e)) << 8) | 0xc0 | ((index * 7 + 1) & 0x3f);
+}
+
+/** What comes out with marks in the map; undefined where the program does something else then, or does not keep checksums right. */
+async function marked(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  { action, packet }: Outcome,
+  marks: ReadonlyMap<Word, number>,
+): Promise<Outcome | undefined> {
+  const got = await runner.outcome(withWords(world, marks), stimulus);
+  if (got === undefined || got.action !== action || got.packet.length !== packet.length) return undefined;
+  return sumsOf(got.packet).some(({ status }) => status === CHECKSUM.bad || status === CHECKSUM.illegal)
+    ? undefined
+    : got;
+}
+
+/** Where the word stands in the one packet and not in the other; -1: nowhere. */
+function placeOf(packet: Uint8Array, before: Uint8Array, word: number): number {
+  for (let at = 0; at + 1 < packet.length; at += 2) {
+    if (read16(packet, at) === word && read16(before, at) !== word) return at;
+  }
+  return -1;
+}
+
+/** The values of a word that stands as `word` in this packet, with which one of its checksums comes to each of `SUMS`. */
+function worldsOfWord(packet: Uint8Array, word: number): number[] {
+  const values = new Set<number>();
+  for (const { got, status } of sumsOf(packet)) {
+    if (status !== CHECKSUM.good) continue;
+    for (const sum of SUMS) values.add(plus(word, plus(sum, got)));
+  }
+  return [...values];
+}
+
+function sumsOf(packet: Uint8Array): Pick<FoundChecksum, 'got' | 'status'>[] {
+  const found: Pick<FoundChecksum, 'got' | 'status'>[] = [];
+  verifyChecksums(packet, 0, packet.length, {
+    checksum: ({ layer, got, status }) => {
+      if (layer !== LAYER.sctp) found.push({ got, status });
+    },
+  });
+  return found;
+}
+
+/** Of ones' complement numbers. */
+function plus(a: number, b: number): number {
+  const sum = a + b;
+  return (sum & 0xffff) + (sum >> 16);
+}
+
+function withWords(world: World, values: ReadonlyMap<Word, number>): World {
+  const maps: Record<string, readonly MapEntry[]> = { ...world.maps };
+  for (const [{ map, entry, at }, value] of values) {
+    maps[map] = maps[map]!.map((one, index) => {
+      if (index !== entry) return one;
+      const bytes = one.value.slice();
+      bytes[at] = value >> 8;
+      bytes[at + 1] = value;
+      return { ...one, value: bytes };
+    });
+  }
+  return { ...world, maps };
+}
+
+function swapped(word: number): number {
+  return ((word & 0xff) << 8) | (word >> 8);
+}
+
+function read16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
