@@ -41,6 +41,9 @@ describe('describeLoadFailure', () => {
     const absent = loading(EINVAL, ["extern (func ksym) 'bpf_x': not found in kernel or module BTFs"]);
     expect([absent.kind, absent.lacking]).toEqual(['environment', true]);
     expect(absent.message).toContain('no function bpf_x');
+    const variable = loading(EINVAL, ["extern (var ksym) 'bpf_y': not found in kernel BTF"]);
+    expect([variable.kind, variable.lacking]).toEqual(['environment', true]);
+    expect(variable.message).toContain('no variable bpf_y');
     const placeless = loading(
       EINVAL,
       [],
