@@ -1,4 +1,7 @@
-/** What the paths of programs in the styles of the field ask for: prefixes, locks, queues, frames that grow by what the input says. */
+/**
+ * What the paths of programs in the styles of the field ask for: prefixes, locks, queues, full ring
+ * buffers, maps of maps, texts, frames that grow by what the input says.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Solver } from '../sim/ebpf/symbolic/solver.ts';
 import { type FollowedPaths, followPaths } from '../verify/prove/paths.ts';
@@ -24,6 +27,10 @@ describeKernel('paths of programs in the styles of the field', [], () => {
     ['lpm_firewall', 'lpm_learn'],
     ['shared_bucket', 'shared_bucket'],
     ['too_big', 'too_big'],
+    ['sampler', 'sampler'],
+    ['policy_tables', 'policy_tables'],
+    ['text', 'text'],
+    ['skb_resize', 'room_encap'],
   ])(
     'are all followed, in %s:%s, and the machine goes each',
     async (name, entry) => {

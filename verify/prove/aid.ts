@@ -8,6 +8,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
 import type { BranchWay } from './branches.ts';
 import { followPaths, type ProveOptions } from './paths.ts';
+import { onlyInMachine } from './witness.ts';
 import { joinWords, wordsOf } from './words.ts';
 
 /** One way of a jump. */
@@ -60,7 +61,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     if (entry.after !== undefined) continue;
     for (const { confirmed, stopped, witness, state } of followed.paths) {
       if (!confirmed || stopped !== undefined || witness === undefined) continue;
-      if (witness.context.length > 0) {
+      if (onlyInMachine(witness) !== undefined) {
         beyond++;
         continue;
       }

@@ -28,6 +28,9 @@ export function* askedAnew(
     for (const term of [...read.flat(), ...given])
       for (const one of unknownsOf(term)) if (!answered.has(one)) asked.add(one);
   }
+  // Where entries lie in a hash table follows from their keys.
+  if (state.walks > 0)
+    for (const { key } of state.entries) for (const one of key) if (isFree(one)) asked.add(one);
   if (asked.size === 0) return;
   const own = state.constraints.filter(({ condition }) =>
     [...unknownsOf(condition)].every((one) => !answered.has(one)),
@@ -40,6 +43,11 @@ export function* askedAnew(
     const witness = whole === undefined ? undefined : witnessFor(inputs, state, whole);
     if (witness !== undefined && isWitness(witness)) yield witness;
   }
+}
+
+/** Is it a byte of a key that a walk has met? */
+function isFree({ operation, name }: Term): boolean {
+  return operation === 'var' && name.includes('.key.');
 }
 
 /** What an answer left unknown. */

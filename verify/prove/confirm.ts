@@ -6,6 +6,7 @@ import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
 import type { State } from '../../sim/ebpf/interpreter/state.ts';
 import type { Tracer } from '../../sim/ebpf/interpreter/tracer.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
+import { RingBufferMap } from '../../sim/ebpf/maps/ring-buffer-map.ts';
 import { CONTEXT_BASE, STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
 import { blockByte, packetByte } from '../../sim/ebpf/symbolic/access.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
@@ -77,6 +78,11 @@ export class Confirmer {
       return { ...differs(values, `the machine stops: ${stopped}`), stopped };
     }
     if (state.end?.kind === 'violation') return differs(values, 'the machine runs it to its end');
+    if (way !== undefined && state.walks > 0)
+      return {
+        ...differs(values, 'no keys were found that the map is walked through in the order of the path'),
+        missed: [],
+      };
     if (way !== undefined) return differs(values, way);
     return state.end?.kind === 'exit'
       ? this.#outcome(inputs, state, values, machine, result.action)
@@ -94,7 +100,7 @@ export class Confirmer {
   }
 
   /** Puts the witness's packet in place. */
-  #begin({ world, stimulus, context }: Witness): {
+  #begin({ world, stimulus, context, rings }: Witness): {
     readonly opened: MachineProgram;
     readonly interpreter: Interpreter;
   } {
@@ -114,6 +120,10 @@ export class Confirmer {
       stimulus.rxQueueIndex ?? 0,
       stimulus.skb,
     );
+    for (const { map, unread } of rings) {
+      const ring = machine.maps[map];
+      if (ring instanceof RingBufferMap) ring.occupy(unread);
+    }
     for (const [offset, value] of context) machine.memory.setU32(CONTEXT_BASE + offset, value);
     return made;
   }

@@ -17,6 +17,7 @@ import { KernelWitness } from '../kernel-witness.ts';
 import { Replay } from '../replay.ts';
 import type { Divergence } from '../report.ts';
 import type { Property } from './property.ts';
+import { onlyInMachine } from './witness.ts';
 
 export interface ShowOptions {
   readonly program: Program;
@@ -35,7 +36,8 @@ const ACCEPTED = 'the machine stops the program, which this kernel accepts: a de
 export async function showRefutation(property: Property, options: ShowOptions): Promise<Property> {
   const { witness, invariant } = property;
   // Only the machine can give a frame what a network gives it besides.
-  if (property.status !== 'refuted' || witness === undefined || witness.context.length > 0) return property;
+  if (property.status !== 'refuted' || witness === undefined || onlyInMachine(witness) !== undefined)
+    return property;
   const { program, machine, kernel } = options;
   const shown: Case = { program: program.name, world: witness.world, stimuli: [witness.stimulus] };
   const finding = await findingOf(invariant, shown, options);

@@ -82,8 +82,8 @@ describe('paths', () => {
           expect(holding.length, `paths of ${shown}`).toBe(1);
           taken.add(holding[0]!);
           const { state } = paths[holding[0]!]!;
-          const witness = { world: {}, stimulus: { packet }, values, context: [] };
-          expect(confirmer.confirm(inputs, state, witness), shown).toEqual({
+          const witness = { world: {}, stimulus: { packet }, values, context: [], rings: [] };
+          expect(confirmer.confirm(inputs, state, witness), shown).toMatchObject({
             confirmed: true,
             reason: undefined,
           });

@@ -4,14 +4,16 @@
 
 import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import { holdsMaps, innerName } from '../../sim/ebpf/symbolic/inner-maps.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
+import { unreadBefore } from '../../sim/ebpf/symbolic/ring-helpers.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import { unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
-import type { MapEntry, World } from '../../sim/runtime/world.ts';
+import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
 
 export interface Witness {
@@ -24,6 +26,14 @@ export interface Witness {
    * machine can run it.
    */
   readonly context: readonly (readonly [offset: number, value: number])[];
+  /** Ring buffers of which user space has left so many bytes unread. With any, only the machine can run it. */
+  readonly rings: readonly { readonly map: number; readonly unread: number }[];
+}
+
+/** Why no other engine than the machine can run a witness; undefined: all can. */
+export function onlyInMachine({ context, rings }: Witness): string | undefined {
+  if (context.length > 0) return 'no test run can make such a frame';
+  return rings.length > 0 ? 'only programs fill ring buffers' : undefined;
 }
 
 /** Where these fields lie, by the names of their unknowns. */
@@ -81,12 +91,14 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
     return { reason: 'unwritten bytes of the stack would have to differ from each other' };
   const maps = mapsOf(inputs, state, evaluator);
   if (typeof maps === 'string') return { reason: maps };
+  const slots = slotsOf(inputs, state, evaluator);
   const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
   const around = aroundOf(state, evaluator, packet);
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
   return {
     values,
     context: inputs.hook === 'xdp' ? [] : contextOf(state, values),
+    rings: ringsOf(inputs, number),
     stimulus: {
       packet,
       ...(metaLength === 0 ? {} : { metadata }),
@@ -97,9 +109,35 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
     world: {
       ...around,
       ...(Object.keys(maps).length === 0 ? {} : { maps }),
+      ...(Object.keys(slots).length === 0 ? {} : { slots }),
       ...(fill === 0 ? {} : { stackFill: fill }),
     },
   };
+}
+
+function ringsOf(inputs: Inputs, number: (term: Term) => number): Witness['rings'] {
+  return inputs.machine.maps.flatMap(({ definition }, map) => {
+    const unread = definition.type === 'RINGBUF' ? number(unreadBefore(inputs, map)) : 0;
+    return unread === 0 ? [] : [{ map, unread }];
+  });
+}
+
+/** The maps in maps of maps that the path has asked for. */
+function slotsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<string, MapSlot[]> {
+  const slots: Record<string, MapSlot[]> = {};
+  const counts = new Map<number, number>();
+  for (const entry of state.entries) {
+    if (!holdsMaps(inputs, entry.map)) continue;
+    const ordinal = counts.get(entry.map) ?? 0;
+    counts.set(entry.map, ordinal + 1);
+    if (!evaluator.isTrue(entry.wasThere)) continue;
+    const number = (term: Term): number => Number(evaluator.value(term));
+    const inner = innerName(inputs, entry.map, ordinal, number);
+    if (inner === undefined) continue;
+    const { name } = inputs.machine.maps[entry.map]!;
+    slots[name] = [...(slots[name] ?? []), { key: Uint8Array.from(entry.key, number), name: inner }];
+  }
+  return slots;
 }
 
 function contextOf(state: PathState, values: Assignment): (readonly [number, number])[] {
@@ -160,7 +198,7 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
   for (const entry of state.entries) {
     const ordinal = counts.get(entry.map) ?? 0;
     counts.set(entry.map, ordinal + 1);
-    if (!evaluator.isTrue(entry.wasThere)) continue;
+    if (!evaluator.isTrue(entry.wasThere) || holdsMaps(inputs, entry.map)) continue;
     const { valueSize, type } = inputs.machine.maps[entry.map]!.definition;
     const key = Uint8Array.from(entry.key, (one) => Number(evaluator.value(one)));
     const value = Uint8Array.from({ length: valueSize }, (_, at) =>

@@ -14,7 +14,7 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, count, callback, context, flags) => {
       if (flags !== 0 || machine.high(3) !== 0) return -EINVAL;
       const rounds = count >>> 0;
@@ -34,7 +34,7 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     maps: ['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH'],
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, map, callback, context, flags) => {
       const rows = machine.mapAt(map).rows();
       if (flags !== 0 || machine.high(3) !== 0 || rows === undefined) return -EINVAL;

@@ -79,7 +79,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'xdp', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'moved' },
-    symbolic: 'exact',
+    symbolic: 'unsupported',
     run: (machine, _context, length) => machine.packet.pull(length),
   },
   {

@@ -24,7 +24,7 @@ export const BPF_RB_PROD_POS = 3;
 export const RINGBUF_HEADER = 8;
 const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
-const LENGTH_MASK = 0x3fff_ffff;
+export const LENGTH_MASK = 0x3fff_ffff;
 
 export class RingBufferMap extends LiveMap {
   readonly storage: number;
@@ -49,6 +49,13 @@ export class RingBufferMap extends LiveMap {
     this.memory.setU32(header + 4, 0);
     this.setWord(DESCRIPTOR.newest, producer + length);
     return header + RINGBUF_HEADER;
+  }
+
+  /** Makes it what it is where user space has so much left unread: one record of so many bytes, header included. */
+  occupy(bytes: number): void {
+    if (bytes > 0) this.memory.setU32(this.storage, ((bytes - RINGBUF_HEADER) | DISCARDED) >>> 0);
+    this.setWord(DESCRIPTOR.oldest, 0);
+    this.setWord(DESCRIPTOR.newest, bytes);
   }
 
   /** Ends a reservation, at the address that `reserve` gave. */

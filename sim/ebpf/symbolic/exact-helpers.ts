@@ -2,6 +2,7 @@
 import { TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../../runtime/actions.ts';
 import { ENOTSUPP } from '../../runtime/errno.ts';
 import { blockPointer, readBytes } from './access.ts';
+import { findInner, holdsMaps } from './inner-maps.ts';
 import type { Inputs } from './inputs.ts';
 import { deleteEntry, findEntry, redirectTarget, updateEntry } from './map-entries.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
@@ -155,10 +156,10 @@ const redirectMap: SymbolicHelper = (inputs, state, [map, key, flags]) => {
     : errno(state, XDP_REDIRECT);
 };
 
-const nothing: SymbolicHelper = () => undefined;
-
 export const EXACT_HELPERS: Readonly<Record<string, SymbolicHelper>> = {
   bpf_map_lookup_elem: (inputs, state, [map, key]) => {
+    if (holdsMaps(inputs, mapOf(map!)))
+      return findInner(inputs, state, mapOf(map!), keyOf(inputs, state, map!, key!)) ?? errno(state, 0);
     const found = findEntry(inputs, state, mapOf(map!), keyOf(inputs, state, map!, key!));
     if (found === undefined || !found.isThere) return errno(state, 0);
     return blockPointer(state, found.entry.block);
@@ -179,8 +180,4 @@ export const EXACT_HELPERS: Readonly<Record<string, SymbolicHelper>> = {
   bpf_redirect_neigh: redirectNeighbour,
   bpf_redirect_map: redirectMap,
   bpf_csum_update: (_inputs, state) => errno(state, -ENOTSUPP),
-  bpf_ringbuf_submit: nothing,
-  bpf_ringbuf_discard: nothing,
-  bpf_trace_printk: (_inputs, state) =>
-    state.pool.zeroExtend(64, state.pool.unknown(8, `printed.${state.steps}`)),
 };

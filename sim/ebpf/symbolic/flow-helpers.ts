@@ -1,10 +1,10 @@
 /** Calls that lead elsewhere: tail calls, and loops over a function. */
 import { E2BIG, EINVAL } from '../../runtime/errno.ts';
 import { MAX_LOOPS, MAX_TAIL_CALLS } from '../limits.ts';
-import { enter } from './frames.ts';
+import { enter, type Following } from './frames.ts';
 import type { Inputs } from './inputs.ts';
 import { PathMemory } from './path-memory.ts';
-import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
+import { type LoopRound, NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import { stackPointer } from './path-value.ts';
 import type { Term } from './term.ts';
 
@@ -65,7 +65,7 @@ export function callLoop(state: PathState): void {
   registers[1] = { term: pool.constant(64, 0), region: undefined };
   registers[2] = context;
   for (let number = 3; number <= 5; number++) registers[number] = undefined;
-  enter(state, target, state.slot + 1, { target, round: 0n, rounds, context });
+  enter(state, target, state.slot + 1, { kind: 'round', target, round: 0n, rounds, context });
 }
 
 /** What the helper returns where it makes no round. */
@@ -74,4 +74,18 @@ function withoutRounds(state: PathState, rounds: Term, flags: Term): number | un
   if (!state.decide(pool.equal(flags, pool.constant(64, 0)))) return -EINVAL;
   if (state.decide(pool.less(pool.constant(64, MAX_LOOPS), rounds))) return -E2BIG;
   return state.decide(pool.equal(rounds, pool.constant(64, 0))) ? 0 : undefined;
+}
+
+/** What comes behind a round: r1 and r2 of another one, or the result. */
+export function nextRound(state: PathState, { target, round, rounds, context }: LoopRound): Following {
+  const { pool } = state;
+  const next = pool.constant(64, round + 1n);
+  const goesOn =
+    state.decide(pool.equal(state.registers[0]!.term, pool.constant(64, 0))) &&
+    state.decide(pool.less(next, rounds));
+  if (!goesOn) return { result: next };
+  return {
+    callback: { kind: 'round', target, round: round + 1n, rounds, context },
+    registers: [{ term: next, region: undefined }, context],
+  };
 }

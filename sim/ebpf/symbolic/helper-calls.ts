@@ -7,6 +7,7 @@ import type { Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import { anyValue } from './any-value.ts';
+import { callForEach } from './element-walk.ts';
 import { EXACT_HELPERS } from './exact-helpers.ts';
 import { callLoop, callTailCall } from './flow-helpers.ts';
 import type { Inputs } from './inputs.ts';
@@ -14,12 +15,14 @@ import { PACKET_HELPERS } from './packet-helpers.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import { QUEUE_HELPERS } from './queue-helpers.ts';
+import { RING_HELPERS } from './ring-helpers.ts';
 import { SECTION_HELPERS } from './section-helpers.ts';
 import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
 import { SKB_ROOM_HELPERS } from './skb-room-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
+import { TRACE_HELPERS } from './trace-helpers.ts';
 import { VLAN_HELPERS } from './vlan-helpers.ts';
 
 const STATED: Readonly<Record<string, SymbolicHelper>> = {
@@ -27,15 +30,22 @@ const STATED: Readonly<Record<string, SymbolicHelper>> = {
   ...PACKET_HELPERS,
   ...SKB_ROOM_HELPERS,
   ...QUEUE_HELPERS,
+  ...RING_HELPERS,
   ...SECTION_HELPERS,
   ...SKB_META_HELPERS,
   ...STRING_HELPERS,
+  ...TRACE_HELPERS,
   ...VLAN_HELPERS,
 };
 
 /** The names of helpers and kernel functions whose effect is stated term by term. */
 export function isStated(name: string): boolean {
-  return STATED[name] !== undefined || name === 'bpf_loop' || name === 'bpf_tail_call';
+  return (
+    STATED[name] !== undefined ||
+    name === 'bpf_loop' ||
+    name === 'bpf_for_each_map_elem' ||
+    name === 'bpf_tail_call'
+  );
 }
 
 export function callHelper(inputs: Inputs, state: PathState, number: number): void {
@@ -43,6 +53,7 @@ export function callHelper(inputs: Inputs, state: PathState, number: number): vo
   if (helper === undefined) throw new NotFollowed(`helper ${number}, which the machine does not have`);
   if (helper.name === 'bpf_tail_call') callTailCall(inputs, state);
   else if (helper.name === 'bpf_loop') callLoop(state);
+  else if (helper.name === 'bpf_for_each_map_elem') callForEach(inputs, state);
   else run(inputs, state, helper);
 }
 

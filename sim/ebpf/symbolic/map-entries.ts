@@ -9,8 +9,8 @@ import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts
 import type { Term } from './term.ts';
 
 /** Maps whose entries all exist, and those whose entries come and go. */
-const ARRAYS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY', 'PERCPU_ARRAY']);
-const TABLES: ReadonlySet<MapType> = new Set<MapType>([
+export const ARRAYS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY', 'PERCPU_ARRAY']);
+export const TABLES: ReadonlySet<MapType> = new Set<MapType>([
   'HASH',
   'PERCPU_HASH',
   'LRU_HASH',
@@ -71,7 +71,9 @@ export function findEntry(
     if (!state.decide(pool.less(index, pool.constant(32, maxEntries)))) return undefined;
   }
   const name = inputs.entryName(map, own.length);
-  const wasThere = ARRAYS.has(type) ? pool.true : pool.unknown(1, `${name}.there`);
+  // A walk through the whole of it would have met the entry.
+  const isMissing = state.wholly.has(map);
+  const wasThere = ARRAYS.has(type) ? pool.true : isMissing ? pool.false : pool.unknown(1, `${name}.there`);
   const isThere = state.decide(wasThere);
   const block = addBlock(state, {
     what: 'map value',
@@ -136,6 +138,11 @@ export function updateEntry(
 
 /** As full as it was before, unless entries came or went. */
 function isFull(inputs: Inputs, state: PathState, map: number): Term {
+  if (state.wholly.has(map)) {
+    const present = state.entries.filter((one) => one.map === map && one.isThere === state.pool.true);
+    const isFullNow = present.length >= inputs.machine.maps[map]!.definition.maxEntries;
+    return isFullNow ? state.pool.true : state.pool.false;
+  }
   const changed = state.entries.filter((one) => one.map === map && one.isThere !== settledThere(state, one));
   const made = changed.filter((one) => one.isThere === state.pool.true).length;
   return state.pool.unknown(1, `full${inputs.mapNumber(map)}.${made}.${changed.length - made}`);

@@ -51,20 +51,37 @@ export interface CallFrame {
   readonly returnTo: number;
   /** r6 to r9. */
   readonly saved: readonly (Value | undefined)[];
-  /** The rounds of `bpf_loop` that the frame is one of. */
-  readonly loop: LoopRound | undefined;
+  /** Of a function that a helper calls. */
+  readonly callback: LoopRound | ElementVisit | undefined;
 }
 
+/** One of the rounds of `bpf_loop`. */
 export interface LoopRound {
+  readonly kind: 'round';
   readonly target: number;
   readonly round: bigint;
   readonly rounds: Term;
   readonly context: Value;
 }
 
+/** One of the elements that `bpf_for_each_map_elem` goes through. */
+export interface ElementVisit {
+  readonly kind: 'element';
+  readonly target: number;
+  readonly map: number;
+  readonly context: Value;
+  /** How manieth of the elements, from 1 on, and of the path's walks through maps, from 0 on. */
+  readonly visited: number;
+  readonly walk: number;
+  /** Entries that the path had asked for before, by their position in `entries`, and that are to be visited. */
+  readonly known: readonly number[];
+  /** Others that were visited. */
+  readonly others: number;
+}
+
 /** Memory besides stack and packet. */
 export interface Block {
-  readonly what: 'map value' | 'sample' | 'globals' | 'kernel variable';
+  readonly what: 'map value' | 'map key' | 'sample' | 'globals' | 'kernel variable';
   readonly map: number;
   /** Bytes. */
   readonly size: number;
@@ -176,6 +193,11 @@ export class PathState {
   refusal: { readonly returned: number; readonly reason: string } | undefined;
   /** Queues that were written, and how often. */
   readonly pushed: Map<number, readonly (readonly Term[])[]> = new Map();
+  /** Ring buffers: how many bytes of each are unread, where the path has put something in. */
+  readonly rings: Map<number, Term> = new Map();
+  /** How often the path has gone through a map, and the maps of which it knows every entry. */
+  walks = 0;
+  wholly: ReadonlySet<number> = new Set();
   /** TC: length of what lies before the network header. */
   networkOffset: Term;
   /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
@@ -240,6 +262,9 @@ export class PathState {
     this.via = from.via;
     this.refusal = from.refusal;
     for (const [map, values] of from.pushed) this.pushed.set(map, values);
+    for (const [map, bytes] of from.rings) this.rings.set(map, bytes);
+    this.walks = from.walks;
+    this.wholly = from.wholly;
     this.networkOffset = from.networkOffset;
     this.encapsulated = from.encapsulated;
     this.hash = from.hash;

@@ -71,9 +71,10 @@ import { blockPointer, load, packetByte, store } from './access.ts';
 import { enter } from './frames.ts';
 import { callHelper, callKernelFunction } from './helper-calls.ts';
 import type { Inputs } from './inputs.ts';
+import { leave } from './leave.ts';
 import { globalBlock } from './map-entries.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
-import { stackPointer, type Value } from './path-value.ts';
+import type { Value } from './path-value.ts';
 import type { Term } from './term.ts';
 
 /**
@@ -229,7 +230,7 @@ function jump(inputs: Inputs, state: PathState, instructions: Instructions, opco
     return;
   }
   if (operation === BPF_EXIT) {
-    leave(state);
+    leave(inputs, state);
     return;
   }
   let taken = false;
@@ -307,45 +308,6 @@ function call(inputs: Inputs, state: PathState, instructions: Instructions): voi
   }
   if (source === 0) callHelper(inputs, state, instructions.imm[slot]!);
   else callKernelFunction(inputs, state, instructions.imm[slot]!);
-}
-
-/** The end of a function, or of the program. */
-function leave(state: PathState): void {
-  const frame = state.frames.at(-1);
-  const { pool } = state;
-  const result = state.registers[0];
-  if (frame === undefined) {
-    state.end = { kind: 'exit', action: pool.extract(register(state, 0).term, 0, 32) };
-    return;
-  }
-  const { loop } = frame;
-  let goesOn: boolean | undefined;
-  let next: Term | undefined;
-  if (loop !== undefined) {
-    next = pool.constant(64, loop.round + 1n);
-    goesOn =
-      state.decide(pool.equal(register(state, 0).term, pool.constant(64, 0))) &&
-      state.decide(pool.less(next, loop.rounds));
-  }
-  state.frames.pop();
-  state.stacks.length = state.frames.length + 1;
-  for (const [index, value] of frame.saved.entries()) state.registers[6 + index] = value;
-  state.registers[10] = stackPointer(state.pool, state.frames.length);
-  state.program = frame.program;
-  state.registers[0] = result;
-  for (let number = 1; number <= 5; number++) state.registers[number] = undefined;
-  if (loop === undefined || next === undefined) {
-    state.slot = frame.returnTo;
-    return;
-  }
-  if (goesOn === true) {
-    state.registers[1] = scalar(next);
-    state.registers[2] = loop.context;
-    enter(state, loop.target, frame.returnTo, { ...loop, round: loop.round + 1n });
-    return;
-  }
-  state.registers[0] = scalar(next);
-  state.slot = frame.returnTo;
 }
 
 function loadRegister(inputs: Inputs, state: PathState, instructions: Instructions, opcode: number): void {
@@ -492,7 +454,7 @@ function loadClassic(inputs: Inputs, state: PathState, instructions: Instruction
   const from = pool.add(packet.data, pool.zeroExtend(64, offset));
   if (isNegative || state.decide(pool.less(packet.end, pool.addConst(from, size)))) {
     state.registers[0] = scalar(pool.constant(64, 0));
-    leave(state);
+    leave(inputs, state);
     return;
   }
   const at = Number(state.number(from));

@@ -108,7 +108,7 @@ class Follower implements Tracer {
       return;
     }
     const path = this.#path;
-    if (this.#last !== undefined) this.#step(this.#last, lo[0]!, hi[0]!);
+    if (this.#last !== undefined) this.#step(this.#last, lo[0]!, hi[0]!, { pc, key: lo[2]!, value: lo[3]! });
     if (this.left !== undefined) return;
     this.steps++;
     const where = `step ${this.steps} at slot ${pc} of program ${program.index}`;
@@ -126,13 +126,49 @@ class Follower implements Tracer {
     this.#last = { isCall: instructions.opcode[pc] === CALL, registers: [...lo.subarray(1, 6)] };
   }
 
+  /** Which entry a walk through a map comes to: one that the path knows, by its number, or another, or none. */
+  #walk(unknown: Term, next: Next | undefined): void {
+    const path = this.#path;
+    const { machine } = this.#inputs;
+    const callback = path.frames.at(-1)?.callback;
+    const visit = callback?.kind === 'element' ? callback : undefined;
+    const given = path.registers[2]?.region;
+    const target = visit?.target ?? (given?.kind === 'function' ? given.target : -1);
+    const region = path.registers[1]?.region;
+    const map = visit?.map ?? (region?.kind === 'map' ? region.map : -1);
+    const known = path.entries.flatMap((one, position) => (one.map === map ? [{ one, position }] : []));
+    const there = known.filter(
+      ({ one, position }) =>
+        this.evaluator.isTrue(one.isThere) && (visit === undefined || visit.known.includes(position)),
+    );
+    const isEntered = next !== undefined && next.pc === target;
+    const { u8 } = machine.memory;
+    const isMet = ({ one: { key } }: (typeof known)[number]): boolean =>
+      isEntered && key.every((byte, at) => Number(this.evaluator.value(byte)) === u8[next.key + at]);
+    const what = unknown.name.split('.').at(-1)!;
+    if (what !== 'other') {
+      this.#values.set(unknown, isMet(there[Number(what)]!) ? 1n : 0n);
+      return;
+    }
+    const isOther = isEntered && !there.some(isMet);
+    this.#values.set(unknown, isOther ? 1n : 0n);
+    if (!isOther) return;
+    const name = this.#inputs.entryName(map, known.length);
+    const { definition, valueSize } = machine.maps[map]!;
+    const set = (place: string, byte: number): void => {
+      this.#values.set(this.#inputs.pool.unknown(8, `${name}.${place}`), BigInt(byte));
+    };
+    for (let at = 0; at < definition.keySize; at++) set(`key.${at}`, u8[next.key + at]!);
+    for (let at = 0; at < valueSize; at++) set(`${at}`, u8[next.value + at]!);
+  }
+
   /** The last instruction, which the machine has run to the program's end. */
   finish(): void {
-    if (this.#last !== undefined) this.#step(this.#last, 0, 0);
+    if (this.#last !== undefined) this.#step(this.#last, 0, 0, undefined);
   }
 
   /** One instruction, however often its question has to be answered first. */
-  #step({ isCall, registers }: Moment, low: number, high: number): void {
+  #step({ isCall, registers }: Moment, low: number, high: number, next: Next | undefined): void {
     const path = this.#path;
     const { pool, knowledge } = path;
     const { machine } = this.#inputs;
@@ -146,6 +182,7 @@ class Follower implements Tracer {
           this.#values.set(unknown, wide(low, high) & allOnes(unknown.width));
         else if (unknown.name === `${helper}.${known}.null`)
           this.#values.set(unknown, low === 0 && high === 0 ? 1n : 0n);
+        else if (/^walk/.test(unknown.name)) this.#walk(unknown, next);
       }
     };
     for (let questions = 0; ; questions++) {
@@ -178,6 +215,14 @@ class Follower implements Tracer {
       throw new Difference(`${tracer.broken} answers what its record rules out`);
     for (const [unknown, value] of tracer.heard(new Map())) this.#values.set(unknown, value);
   }
+}
+
+/** Where the machine goes on, and what it hands to a function that a walk through a map calls. */
+interface Next {
+  readonly pc: number;
+  /** Addresses. */
+  readonly key: number;
+  readonly value: number;
 }
 
 function wide(low: number, high: number): bigint {

@@ -3,7 +3,7 @@ import { Evaluator } from '../../../sim/ebpf/symbolic/evaluate.ts';
 import type { PathState } from '../../../sim/ebpf/symbolic/path-state.ts';
 import type { Stimulus } from '../../../sim/packet/packet-batch.ts';
 import type { World } from '../../../sim/runtime/world.ts';
-import { isWitness, usualValues, witnessFor } from '../witness.ts';
+import { isWitness, onlyInMachine, usualValues, witnessFor } from '../witness.ts';
 import type { Ended } from './outcome-differences.ts';
 
 /**
@@ -23,7 +23,8 @@ export function commonWitness(
   if (values === undefined) return 'no seed was found that gives the random numbers of both';
   const made = witnessFor(second.inputs, both, values);
   if (!isWitness(made)) return made.reason;
-  if (made.context.length > 0) return 'only a frame takes it that no test run can make';
+  const only = onlyInMachine(made);
+  if (only !== undefined) return only;
   const { world, stimulus } = made;
   const shared = new Map(
     Object.entries(world.maps ?? {}).filter(([name]) => {

@@ -1,0 +1,125 @@
+/**
+ * Ring buffers on a path (kernel/bpf/ringbuf.c): how much of one is unread when the packet comes nobody knows, so a record finds
+ * room or does not. What is written there nobody reads while the program runs.
+ */
+import { EAGAIN, EINVAL } from '../../runtime/errno.ts';
+import {
+  BPF_RB_AVAIL_DATA,
+  BPF_RB_CONS_POS,
+  BPF_RB_PROD_POS,
+  BPF_RB_RING_SIZE,
+  LENGTH_MASK,
+  RINGBUF_HEADER,
+} from '../maps/ring-buffer-map.ts';
+import { addBlock, blockPointer, readBytes } from './access.ts';
+import type { Inputs } from './inputs.ts';
+import { PathMemory } from './path-memory.ts';
+import { NotFollowed, type PathState } from './path-state.ts';
+import type { Value } from './path-value.ts';
+import type { SymbolicHelper } from './symbolic-helper.ts';
+import { bitLength, type Term } from './term.ts';
+
+/** BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
+const WAKEUP_FLAGS = 3n;
+
+function ringOf(value: Value): number {
+  if (value.region?.kind !== 'map') throw new NotFollowed('a ring buffer that nobody knows');
+  return value.region.map;
+}
+
+function sizeOf(inputs: Inputs, map: number): number {
+  return inputs.machine.maps[map]!.definition.maxEntries;
+}
+
+/** Bytes that lay unread in a ring buffer before the packet came: a multiple of 8 below its size, which is a power of two. */
+export function unreadBefore(inputs: Inputs, map: number): Term {
+  const { pool } = inputs;
+  const words = bitLength(BigInt(sizeOf(inputs, map) / 8)) - 1;
+  const unknown = pool.unknown(words, `ring${inputs.mapNumber(map)}`);
+  return pool.zeroExtend(64, pool.concat([unknown, pool.constant(3, 0)]));
+}
+
+function unread(inputs: Inputs, state: PathState, map: number): Term {
+  return state.rings.get(map) ?? unreadBefore(inputs, map);
+}
+
+/** Puts a record of so many bytes in. @returns whether there was room */
+function put(inputs: Inputs, state: PathState, map: number, size: Term): boolean {
+  const { pool } = state;
+  if (state.decide(pool.less(pool.constant(64, LENGTH_MASK), size))) return false;
+  const length = pool.and(pool.addConst(size, RINGBUF_HEADER + 7), pool.constant(64, ~7n));
+  const ring = sizeOf(inputs, map);
+  if (state.decide(pool.less(pool.constant(64, ring), length))) return false;
+  const filled = pool.add(unread(inputs, state, map), length);
+  if (state.decide(pool.less(pool.constant(64, ring - 1), filled))) return false;
+  state.rings.set(map, filled);
+  return true;
+}
+
+const reserve: SymbolicHelper = (inputs, state, [map, size, flags]) => {
+  const { pool } = state;
+  const ring = ringOf(map!);
+  const bytes = Number(state.number(size!.term));
+  const isWanted = state.decide(pool.equal(flags!.term, pool.constant(64, 0)));
+  if (!isWanted || !put(inputs, state, ring, pool.constant(64, bytes))) return pool.constant(64, 0);
+  const ordinal = state.answers.length;
+  const name = `${inputs.isSecond ? 'second.' : ''}bpf_ringbuf_reserve.${ordinal}`;
+  const block = addBlock(state, {
+    what: 'sample',
+    map: -1,
+    size: bytes,
+    writable: true,
+    name,
+    memory: new PathMemory(),
+  });
+  // What older records have left there.
+  const behind = Array.from({ length: bytes }, (_, at) => pool.unknown(8, `${name}.${at}`));
+  state.answers = [
+    ...state.answers,
+    {
+      helper: 'bpf_ringbuf_reserve',
+      name,
+      question: { shape: name, numbers: [], read: [] },
+      ordinal,
+      result: undefined,
+      read: [],
+      written: [],
+      arguments: [],
+      open: { behind, through: [] },
+    },
+  ];
+  return blockPointer(state, block);
+};
+
+const output: SymbolicHelper = (inputs, state, [map, data, size, flags]) => {
+  const { pool } = state;
+  const ring = ringOf(map!);
+  const others = pool.and(flags!.term, pool.constant(64, ~WAKEUP_FLAGS));
+  if (!state.decide(pool.equal(others, pool.constant(64, 0)))) return pool.constant(64, -EINVAL);
+  const bytes = Number(state.number(size!.term));
+  if (bytes > 0) readBytes(inputs, state, data!, bytes);
+  return pool.constant(64, put(inputs, state, ring, pool.constant(64, bytes)) ? 0 : -EAGAIN);
+};
+
+const query: SymbolicHelper = (inputs, state, [map, what]) => {
+  const { pool } = state;
+  const ring = ringOf(map!);
+  // Where the reader is: 0 in every machine, and anywhere in a kernel.
+  const consumer = pool.unknown(64, `fixed.ring${inputs.mapNumber(ring)}_consumer`);
+  const asked = Number(BigInt.asIntN(32, state.number(what!.term)));
+  if (asked === BPF_RB_AVAIL_DATA) return unread(inputs, state, ring);
+  if (asked === BPF_RB_RING_SIZE) return pool.constant(64, sizeOf(inputs, ring));
+  if (asked === BPF_RB_CONS_POS) return consumer;
+  if (asked === BPF_RB_PROD_POS) return pool.add(consumer, unread(inputs, state, ring));
+  return pool.constant(64, 0);
+};
+
+const nothing: SymbolicHelper = () => undefined;
+
+export const RING_HELPERS: Readonly<Record<string, SymbolicHelper>> = {
+  bpf_ringbuf_reserve: reserve,
+  bpf_ringbuf_output: output,
+  bpf_ringbuf_query: query,
+  bpf_ringbuf_submit: nothing,
+  bpf_ringbuf_discard: nothing,
+};
