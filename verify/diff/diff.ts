@@ -1,89 +1,30 @@
 /** Looks for packets that two builds of a program treat differently, and sorts them into classes by what decides it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Case } from '../../corpus/cases/case.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
 import { faults } from '../../corpus/simplify/well-formed.ts';
-import type { Coverage, Engine } from '../../sim/engines/engine.ts';
-import { STATUS } from '../../sim/engines/outcome-batch.ts';
-import type { VmOptions } from '../../sim/engines/vm.ts';
+import type { Coverage } from '../../sim/engines/engine.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
-import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import type { NamedWorld } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { acceptedPackets, copyPacket } from '../accepted.ts';
 import { planBatches, worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
 import { RewrittenWords } from '../check/rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from '../check/sweep-packets.ts';
-import { firstDifference } from '../compare.ts';
 import { mergeCoverage } from '../coverage-summary.ts';
-import { type EngineFailure, EngineSide } from '../engine-side.ts';
+import type { EngineFailure, EngineSide } from '../engine-side.ts';
 import { familyOf } from '../finding.ts';
 import { guide } from '../guide/guide.ts';
 import { GuidedSource } from '../guide/guided-source.ts';
-import { isAccepted } from '../kernel-verdict.ts';
-import { KernelWitness } from '../kernel-witness.ts';
-import { type NotCompared, sumNotCompared } from '../not-compared.ts';
-import { type Shrunk, shrink } from '../shrink.ts';
-import { COMPARED, type PairFinding, PairLook } from './look.ts';
-import { haveBoth, mapsNotSeen, pairMapDifference } from './map-pairs.ts';
+import { sumNotCompared } from '../not-compared.ts';
+import { Builds, without } from './builds.ts';
+import { DiffClasses } from './classes.ts';
+import type { DiffOptions, DiffReport } from './diff-report.ts';
+import { type PairFinding, PairLook } from './look.ts';
+import { haveBoth, mapsNotSeen } from './map-pairs.ts';
 import type { BuildPair } from './pair.ts';
-import { PairReplay } from './pair-replay.ts';
 
-export interface DiffOptions {
-  readonly pair: BuildPair;
-  /** The fast engine, which both builds are run in. */
-  readonly engine: Engine;
-  /** Of the interpreter, which says what decides a difference. */
-  readonly vm?: VmOptions;
-  /** Runs programs in the kernel; is asked about what the machine stops. */
-  readonly kernel?: Engine;
-  readonly seed: string;
-  /** How many packets; infinite where time decides. */
-  readonly runs: number;
-  readonly seconds?: number;
-  /** Default: those of the old build, and of the new one. */
-  readonly worlds?: readonly NamedWorld[];
-  /** Packets that come first: captures and saved cases. */
-  readonly cases?: AsyncIterable<Pick<Case, 'stimuli' | 'world'>>;
-  readonly source?: PacketSource;
-  /** Whether packets are made for the branches of either build; default: true. */
-  readonly guided?: boolean;
-  /** Whether words that the builds rewrite are swept over all their values; default: true. */
-  readonly sweeps?: boolean;
-  /** After how many classes to stop looking for more. */
-  readonly maxClasses: number;
-  /** How long a class's example is made smaller at the most, in seconds. */
-  readonly shrinkSeconds: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (packets: number, classes: number) => void;
-}
-
-/** Packets that are treated differently for one reason. */
-export interface DiffClass {
-  /** Of the small case. */
-  readonly finding: PairFinding;
-  readonly case: Case;
-  readonly state: Shrunk['state'];
-  /** How many of the packets that were run. */
-  packets: number;
-}
-
-export interface DiffReport {
-  readonly pair: BuildPair;
-  /** Generated and replayed; those of sweeps apart. */
-  readonly packets: number;
-  readonly swept: number;
-  readonly seconds: number;
-  readonly classes: readonly DiffClass[];
-  /** Were there more classes than are shown? */
-  readonly isCut: boolean;
-  readonly notCompared: readonly NotCompared[];
-  readonly coverage: { readonly old: Coverage | undefined; readonly new: Coverage | undefined };
-  readonly failure?: EngineFailure;
-  readonly interrupted: boolean;
-}
+export type { DiffClass, DiffOptions, DiffReport } from './diff-report.ts';
 
 /** How many packets whose maps alone differ are looked for in one batch. */
 const MAX_MAP_ROUNDS = 16;
@@ -95,10 +36,6 @@ const GUIDE_EFFORT = 1_000_000;
 const SWEEP_SAMPLE = 64;
 const SWEEP_BATCH = 8192;
 
-const UNSETTLED =
-  'packets whose outcome depends on random numbers that only one build draws, or on unwritten stack bytes';
-const STOPPED = 'packets on which the machine stops a build that this kernel accepts, a defect of xdpsim';
-
 export async function diff(options: DiffOptions): Promise<DiffReport> {
   const run = new DiffRun(options);
   try {
@@ -108,34 +45,23 @@ export async function diff(options: DiffOptions): Promise<DiffReport> {
   }
 }
 
-type Starts = { readonly old: readonly MapSnapshot[]; readonly new: readonly MapSnapshot[] };
-
 class DiffRun {
   readonly #options: DiffOptions;
   readonly #pair: BuildPair;
-  readonly #old: EngineSide;
-  readonly #new: EngineSide;
+  readonly #builds: Builds;
   readonly #look: PairLook;
-  readonly #classes = new Map<string, DiffClass>();
-  /** Classes that are none: by chance, or by a defect of the machine. */
-  readonly #none = new Map<string, NotCompared>();
-  readonly #left: NotCompared[] = [];
-  readonly #startsOf = new WeakMap<World, Starts>();
+  readonly #classes: DiffClasses;
   readonly #start = performance.now();
-  /** The class of packets that took these ways, by field and signature. */
-  readonly #ways = new Map<string, string>();
   readonly #rewritten: RewrittenWords;
   #packets = 0;
   #swept = 0;
-  #isCut = false;
-  #failure: EngineFailure | undefined;
 
   constructor(options: DiffOptions) {
     this.#options = options;
     this.#pair = options.pair;
-    this.#old = new EngineSide(options.engine, options.pair.old, 16);
-    this.#new = new EngineSide(options.engine, options.pair.new, 16);
+    this.#builds = new Builds(options.pair, options.engine);
     this.#look = new PairLook(options.pair, options.vm);
+    this.#classes = new DiffClasses(options);
     this.#rewritten = new RewrittenWords(options.pair.old.entries.map(({ hook }) => hook));
   }
 
@@ -199,9 +125,12 @@ class DiffRun {
   }
 
   async close(): Promise<void> {
-    await this.#old.close();
-    await this.#new.close();
+    await this.#builds.close();
     await this.#look.close();
+  }
+
+  get #failure(): EngineFailure | undefined {
+    return this.#builds.failure ?? this.#look.failure;
   }
 
   #worlds(): readonly NamedWorld[] {
@@ -219,20 +148,17 @@ class DiffRun {
 
   /** One case; what a build does not take is left out of it. */
   async #compare(world: World, all: PacketBatch, isSweep: boolean = false): Promise<void> {
-    let input = all;
-    for (const side of [this.#old, this.#new]) {
-      if (input.count > 0 && !side.takes(input)) input = acceptedPackets(input, side).batch;
-    }
+    const input = this.#builds.accepted(all);
     if (input.count === 0) return;
-    const start = await this.#starts(world);
-    if (start === undefined || !(await this.#both(world, input))) return;
+    const start = await this.#builds.starts(world);
+    if (start === undefined || !(await this.#builds.run(world, input))) return;
     if (isSweep) this.#swept += input.count;
     else {
       this.#packets += input.count;
-      for (const side of [this.#old, this.#new]) this.#rewritten.observe(world, input, side);
+      for (const side of this.#builds.sides) this.#rewritten.observe(world, input, side);
     }
-    const mapsDiffer = this.#mapsDiffer(start);
-    const differing = this.#differing(input);
+    const mapsDiffer = this.#builds.mapsDiffer(start);
+    const differing = this.#builds.differing(input);
     if (differing.size > 0) await this.#enterDiffering(world, input, differing, isSweep);
     // What a sweep leaves in maps, its packets left there before it.
     if (mapsDiffer && !isSweep)
@@ -258,47 +184,6 @@ class DiffRun {
     }
   }
 
-  async #both(world: World, input: PacketBatch): Promise<boolean> {
-    if ((await this.#old.run(world, input)) && (await this.#new.run(world, input))) return true;
-    this.#failure = this.#old.failure ?? this.#new.failure;
-    return false;
-  }
-
-  /** Decided without looking at single packets where it can be. */
-  #differing(input: PacketBatch): Set<number> {
-    const a = this.#old.output;
-    const b = this.#new.output;
-    const hooks = this.#pair.old.entries.map((entry) => entry.hook);
-    const found = new Set<number>();
-    for (let packet = 0; packet < input.count; packet++) {
-      if ((a.status[packet] === STATUS.violation) !== (b.status[packet] === STATUS.violation))
-        found.add(packet);
-    }
-    for (let from = 0; from < input.count; ) {
-      const difference = firstDifference(a, b, COMPARED, hooks, input.entry, from);
-      if (difference === undefined) break;
-      found.add(difference.packet);
-      from = difference.packet + 1;
-    }
-    return found;
-  }
-
-  #mapsDiffer(start: Starts): boolean {
-    const old = { now: this.#old.maps ?? [], start: start.old };
-    const next = { now: this.#new.maps ?? [], start: start.new };
-    return pairMapDifference(this.#pair, old, next) !== undefined;
-  }
-
-  /** The maps before any packet; undefined where a build cannot be loaded. */
-  async #starts(world: World): Promise<Starts | undefined> {
-    const known = this.#startsOf.get(world);
-    if (known !== undefined) return known;
-    if (!(await this.#both(world, new PacketBatch(1)))) return undefined;
-    const starts = { old: this.#old.maps ?? [], new: this.#new.maps ?? [] };
-    this.#startsOf.set(world, starts);
-    return starts;
-  }
-
   /** Sorts packets that differ by the ways that they took. Most differ by themselves; some only after those before them. */
   async #enterDiffering(
     world: World,
@@ -313,7 +198,8 @@ class DiffRun {
     if (entered < alone.count && !isSweep)
       await this.#enterOutcomes(world, input, classes, alone.count - entered);
     const [only, ...others] = classes;
-    if (isSweep && only !== undefined && others.length === 0) this.#count(only, differing.size - chosen.size);
+    if (isSweep && only !== undefined && others.length === 0)
+      this.#classes.count(only, differing.size - chosen.size);
   }
 
   /**
@@ -327,10 +213,7 @@ class DiffRun {
     classes: Set<string>,
     atMost: number = Number.POSITIVE_INFINITY,
   ): Promise<number> {
-    if (!(await this.#look.run(world, input))) {
-      this.#failure = this.#look.failure;
-      return input.count;
-    }
+    if (!(await this.#look.run(world, input))) return input.count;
     type Group = { part: PairFinding['part']; field: string; best: number; faults: number; packets: number };
     const groups = new Map<string, Group>();
     let differing = 0;
@@ -348,9 +231,9 @@ class DiffRun {
     // The soundest packets first: the first one of a class is shown.
     const ordered = [...groups].sort(([, a], [, b]) => a.faults - b.faults || a.best - b.best);
     const found = ordered.flatMap(([way, group]) => {
-      const known = this.#ways.get(way);
+      const known = this.#classes.ofWay(way);
       if (known !== undefined) {
-        this.#count(known, Math.min(group.packets, atMost));
+        this.#classes.count(known, Math.min(group.packets, atMost));
         classes.add(known);
       }
       const finding =
@@ -359,7 +242,7 @@ class DiffRun {
     });
     for (const { way, finding, packets } of found) {
       classes.add(familyOf(finding));
-      await this.#enter(world, input, finding, Math.min(packets, atMost), way);
+      await this.#classes.enter(world, input, finding, Math.min(packets, atMost), way);
     }
     return differing;
   }
@@ -369,21 +252,22 @@ class DiffRun {
     if (input.count === 0 || !(await this.#look.run(world, input))) return;
     const signatures = Array.from({ length: input.count }, (_, packet) => this.#look.signature(packet));
     let left = [...signatures.keys()].filter((packet) => {
-      const key = this.#ways.get(`maps ${signatures[packet]}`);
-      if (key !== undefined) this.#count(key, 1);
+      const key = this.#classes.ofWay(`maps ${signatures[packet]}`);
+      if (key !== undefined) this.#classes.count(key, 1);
       return key === undefined;
     });
     for (let round = 0, idle = 0; round < MAX_MAP_ROUNDS && idle < MAX_IDLE_ROUNDS; round++) {
       if (left.length === 0 || this.#isOver()) return;
       const kept = new Set(left);
       const rest = without(input, (packet) => !kept.has(packet));
-      const culprit = await this.#firstWithMaps(world, rest);
+      const culprit = await this.#builds.firstWithMaps(world, rest);
       if (culprit === undefined) return;
       const signature = signatures[left[culprit]!]!;
       const same = new Set(left.filter((packet) => signatures[packet] === signature));
       const known = this.#classes.size;
       const finding = await this.#mapFinding(world, rest, culprit);
-      if (finding !== undefined) await this.#enter(world, rest, finding, same.size, `maps ${signature}`);
+      if (finding !== undefined)
+        await this.#classes.enter(world, rest, finding, same.size, `maps ${signature}`);
       idle = this.#classes.size > known ? 0 : idle + 1;
       left = left.filter((packet) => !same.has(packet));
     }
@@ -400,116 +284,12 @@ class DiffRun {
     return undefined;
   }
 
-  /** The packet after which the maps differ; undefined where they agree after all of them. */
-  async #firstWithMaps(world: World, input: PacketBatch): Promise<number | undefined> {
-    const start = await this.#starts(world);
-    const differs = async (count: number): Promise<boolean> => {
-      const part = without(input, (packet) => packet >= count);
-      return start !== undefined && (await this.#both(world, part)) && this.#mapsDiffer(start);
-    };
-    if (!(await differs(input.count))) return undefined;
-    let low = 0;
-    let high = input.count;
-    while (low + 1 < high) {
-      const middle = (low + high) >>> 1;
-      if (await differs(middle)) high = middle;
-      else low = middle;
-    }
-    return high - 1;
-  }
-
-  /** More packets of a class that is known. @returns false where it is not */
-  #count(key: string, packets: number): boolean {
-    const known = this.#classes.get(key);
-    const none = this.#none.get(key);
-    if (known !== undefined) known.packets += packets;
-    else if (none !== undefined) this.#left.push({ ...none, packets });
-    return known !== undefined || none !== undefined;
-  }
-
-  /** @param way by which more packets of its class are known */
-  async #enter(
-    world: World,
-    input: PacketBatch,
-    finding: PairFinding,
-    packets: number,
-    way: string,
-  ): Promise<void> {
-    const key = familyOf(finding);
-    this.#ways.set(way, key);
-    if (this.#count(key, packets)) return;
-    if (this.#classes.size >= this.#options.maxClasses) {
-      this.#isCut = true;
-      return;
-    }
-    const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
-    const found = await this.#shortest({ program: this.#pair.old.name, world, stimuli }, finding);
-    // What came before may have drawn numbers, too: nobody can tell whose difference it is.
-    const isLost = finding.isDoubtful && found.case.stimuli.length > 1;
-    const reason = isLost ? UNSETTLED : await this.#whyNone(found.case, found.finding);
-    if (reason !== undefined) {
-      const left = { what: reason, engine: this.#options.engine.name, packets };
-      this.#none.set(key, left);
-      this.#left.push(left);
-      return;
-    }
-    const { shown, state, small } = await this.#small(found.case, found.finding);
-    this.#classes.set(key, { finding: shown, case: small, state, packets });
-  }
-
-  /** The packet alone, where it needs none of those before it. */
-  async #shortest(whole: Case, finding: PairFinding): Promise<{ case: Case; finding: PairFinding }> {
-    const replay = new PairReplay(this.#pair, this.#options.vm);
-    try {
-      const alone = { ...whole, stimuli: whole.stimuli.slice(-1) };
-      const found = await replay.find(alone, familyOf(finding));
-      return found === undefined ? { case: whole, finding } : { case: alone, finding: found };
-    } finally {
-      await replay.close();
-    }
-  }
-
-  async #small(
-    whole: Case,
-    finding: PairFinding,
-  ): Promise<{ small: Case; shown: PairFinding; state: Shrunk['state'] }> {
-    const { vm, shrinkSeconds, signal } = this.#options;
-    const task = {
-      program: this.#pair.old,
-      engines: [],
-      case: whole,
-      finding,
-      replay: () => new PairReplay(this.#pair, vm),
-    };
-    const limits = { maxSeconds: shrinkSeconds, ...(signal === undefined ? {} : { signal }) };
-    const shrunk = await shrink(task, limits);
-    if (shrunk.state === 'not repeated') return { small: whole, shown: finding, state: 'found' };
-    // The replay finds nothing else than findings of pairs.
-    return { small: shrunk.case, shown: shrunk.finding as PairFinding, state: shrunk.state };
-  }
-
-  /** Why a difference is not held against the builds; undefined where it is theirs. */
-  async #whyNone(small: Case, finding: PairFinding): Promise<string | undefined> {
-    const { vm, kernel } = this.#options;
-    if (finding.part === 'status') {
-      const stopped = finding.got?.status === 'violation' ? this.#pair.new : this.#pair.old;
-      const verdict = await new KernelWitness(stopped, kernel).ask(small, finding.packet);
-      return isAccepted(verdict) ? STOPPED : undefined;
-    }
-    const replay = new PairReplay(this.#pair, vm);
-    try {
-      return (await replay.isSettled(small, finding)) ? undefined : UNSETTLED;
-    } finally {
-      await replay.close();
-    }
-  }
-
   #report(): DiffReport {
     const coverage = (side: EngineSide): Coverage | undefined =>
       mergeCoverage([side.takeCoverage()].filter((one) => one !== undefined));
     const engine = this.#options.engine.name;
     const events = mapsNotSeen(this.#pair).map((name) => ({ what: `events in map ${name}`, engine }));
-    const refused = [this.#old, this.#new].flatMap((side) =>
+    const refused = this.#builds.sides.flatMap((side) =>
       [...side.refused].map(([what, packets]) => ({ what, engine, packets })),
     );
     const failure = this.#failure;
@@ -518,20 +298,12 @@ class DiffRun {
       packets: this.#packets,
       swept: this.#swept,
       seconds: (performance.now() - this.#start) / 1000,
-      classes: [...this.#classes.values()],
-      isCut: this.#isCut,
-      notCompared: sumNotCompared([...events, ...refused, ...this.#left]),
-      coverage: { old: coverage(this.#old), new: coverage(this.#new) },
+      classes: this.#classes.list,
+      isCut: this.#classes.isCut,
+      notCompared: sumNotCompared([...events, ...refused, ...this.#classes.left]),
+      coverage: { old: coverage(this.#builds.old), new: coverage(this.#builds.new) },
       interrupted: this.#options.signal?.aborted === true,
       ...(failure === undefined ? {} : { failure }),
     };
   }
-}
-
-/** The packets of a batch that are not left out, in order. */
-function without(input: PacketBatch, isLeftOut: (packet: number) => boolean): PacketBatch {
-  const batch = new PacketBatch(Math.max(1, input.count), Math.max(1, input.used));
-  for (let packet = 0; packet < input.count; packet++)
-    if (!isLeftOut(packet)) copyPacket(input, packet, batch);
-  return batch;
 }

@@ -1,0 +1,53 @@
+/** What the guidance adds to the packets of a check. */
+import type { SavedCase } from '../../corpus/cases/case.ts';
+import { PacketGenerator } from '../../corpus/generate/generator.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { ObjectError } from '../../sim/ebpf/object.ts';
+import type { NamedWorld } from '../../sim/runtime/program.ts';
+import { worldsOf } from '../batch-plan.ts';
+import type { PacketSource } from '../batch-runner.ts';
+import { guide } from '../guide/guide.ts';
+import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
+import type { CheckOptions } from './check-options.ts';
+
+/** Instructions that the search for packets may run: about half a second. */
+const GUIDE_EFFORT = 2_000_000;
+
+export interface GuidedRun {
+  readonly source?: PacketSource;
+  readonly worlds?: readonly NamedWorld[];
+  readonly cases?: readonly SavedCase[];
+}
+
+/** Packets and worlds that lead where random ones do not. */
+export function guidedRun(options: CheckOptions): GuidedRun {
+  const { program, seed, signal, worlds = worldsOf(program), source, machine } = options;
+  if (source !== undefined || program.object === undefined || !machine.availability(program).available)
+    return {};
+  try {
+    linkedObject(program.object);
+  } catch (error) {
+    // The run says what is wrong with the object.
+    if (error instanceof ObjectError) return {};
+    throw error;
+  }
+  const guidance = guide(program, {
+    seed,
+    worlds,
+    effort: options.effort ?? GUIDE_EFFORT,
+    combinations: true,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const base = new PacketGenerator(
+    program.definition?.hints,
+    program.entries.map(({ hook }) => hook),
+  );
+  return {
+    source: new GuidedSource(base, program, guidance),
+    worlds: guidedWorlds(worlds, guidance),
+    cases: guidance.cases.map(({ world, stimuli }, index) => ({
+      path: `guided case ${index + 1}`,
+      case: { program: program.name, world, stimuli },
+    })),
+  };
+}

@@ -1,0 +1,42 @@
+/** Where a finding belongs: the line that decides it, and how much it weighs where the test made up what a map holds. */
+import type { Program } from '../../sim/runtime/program.ts';
+import type { Divergence } from '../report.ts';
+import type { CheckOptions } from './check-options.ts';
+import { ConstantValues } from './constant-values.ts';
+import type { CheckFinding } from './finding.ts';
+import { decidingLine, hasContents, traceOf } from './probe.ts';
+
+/** What a program does with a number from a map, it does because the map says so. */
+const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\/|^fragments\/ports-read$/;
+
+/** With the line that decided, and no error where it took a map's contents that the test made up. */
+export async function placedFinding(
+  { program, worlds }: Pick<CheckOptions, 'program' | 'worlds'>,
+  finding: CheckFinding,
+): Promise<CheckFinding> {
+  const { divergence, source } = finding;
+  if (divergence === undefined) return finding;
+  const decides = /^(action|redirect|uninitialized)\//.test(finding.invariant);
+  const line = source === undefined && decides ? await decidingLine(program, divergence.case) : undefined;
+  const placed = line === undefined ? finding : { ...finding, source: line };
+  if (worlds !== undefined || program.definition !== undefined) return placed;
+  const isMadeUp = hasContents(divergence.case.world);
+  if (placed.invariant === 'reply/zero-source' && !isMadeUp && !(await isConstant(program, divergence)))
+    return { ...placed, severity: 'warning' };
+  if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
+  return {
+    ...placed,
+    severity: 'info',
+    summary: `${placed.summary} (with contents of maps that the test made up)`,
+  };
+}
+
+/** Are the bytes in question the program's own constants, and none that a map or a variable holds? */
+async function isConstant(
+  program: Program,
+  { case: shown, finding: { breach } }: Divergence,
+): Promise<boolean> {
+  const trace = await traceOf(program, shown);
+  if (trace === undefined || breach === undefined) return false;
+  return new ConstantValues(program, trace).isWritten(breach.at, breach.at + breach.size);
+}
