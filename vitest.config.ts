@@ -1,11 +1,22 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
+/** Suites that only run programs in sessions, or read: each cleans up by itself, and leaves its process as it was. */
+const KERNEL_SUITES: string = `
+  accesses check-zeros connections elf-reader frames helper-flags helper-register import-circles
+  invariants-page kernel-facts kernel-variables loader-sizes lru-maps map-restore map-sizes
+  model-chance one-bad packet-loop ping random-programs register skb-input stack-accesses state
+  tags testrun-bench thread-cpu timers unwritten-stack verdicts world-file world-sockets
+`
+  .trim()
+  .split(/\s+/)
+  .join();
+
 /**
- * Folders whose tests change nothing but what they make themselves: their files share processes, so that modules are loaded
- * once and V8 keeps what it has compiled. All others have a process each.
+ * Files that change nothing but what they make themselves share processes, so that modules are loaded once and V8 keeps what
+ * it has compiled. All others have a process each.
  */
-const SHARING = '{sim/{network,packet,programs,runtime},corpus}/**/*.test.ts';
+const SHARING = ['{sim,corpus,verify}/**/*.test.ts', `kernel-tests/{${KERNEL_SUITES}}.test.ts`];
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -19,14 +30,19 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 600_000,
     hookTimeout: 600_000,
     projects: [
-      { extends: true, test: { name: 'sharing', include: [SHARING], isolate: false } },
+      // A process is only shared by files that come one after the other: these come first.
+      {
+        extends: true,
+        test: { name: 'sharing', include: SHARING, isolate: false, sequence: { groupOrder: 0 } },
+      },
       {
         extends: true,
         test: {
           name: 'isolated',
           // Without `include` vitest would also run the tests that tsc emitted to dist/.
           include: ['{sim,corpus,verify,kernel,cli,bpf,kernel-tests}/**/*.test.ts'],
-          exclude: [SHARING],
+          exclude: SHARING,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

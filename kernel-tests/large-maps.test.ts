@@ -100,8 +100,8 @@ describeKernel('a large map', ['compiler', 'testrun'], () => {
       expect(result.divergences).toEqual([]);
       expect(result.engines.map(({ status }: { status: string }) => status)).toEqual(['ran', 'ran', 'ran']);
       expect(result.megabytes).toBeLessThan(map.megabytes);
-      // Time of the processor, which other work on the machine does not lengthen much.
-      expect(result.seconds).toBeLessThan(10);
+      // Processor time: a second or two, and minutes where each entry is gone over for each packet.
+      expect(result.seconds).toBeLessThan(60);
       if (process.env.XDPSIM_FIGURES !== undefined) console.log(what, result.megabytes, result.seconds);
     });
   }

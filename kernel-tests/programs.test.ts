@@ -11,9 +11,9 @@ import { verify } from '../verify/run.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = 'programs';
-const PACKETS = 40_000;
+const PACKETS = 20_000;
 /** The kernel takes as long as all machines together. */
-const KERNEL_PACKETS = 20_000;
+const KERNEL_PACKETS = 10_000;
 
 function agree(names: readonly EngineName[], packets: number): void {
   for (const program of builtInPrograms()) {

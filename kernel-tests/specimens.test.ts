@@ -1,4 +1,7 @@
-/** Does `verify` find what is wrong? Every specimen, with any of five seeds, shrunk to no more than it takes. */
+/**
+ * Does `verify` find what is wrong? Every specimen, with any seed, shrunk to no more than it takes: with two seeds here, with five in
+ * `npm run specimens`.
+ */
 import { describe, expect, it } from 'vitest';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import type { Engine } from '../sim/engines/engine.ts';
@@ -10,7 +13,7 @@ import { verify } from '../verify/run.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 import { buildSpecimen, icmpEchoSpecimens, type Specimen } from './test-support/specimens.ts';
 
-const SEEDS = ['1', '2', '3', '4', '5'];
+const SEEDS = (process.env.XDPSIM_CHECK_SEEDS ?? '1,2').split(',');
 const PACKETS = 200_000;
 
 function programOf(specimen: Specimen): Program {
