@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { PcapEncoder } from '../../corpus/formats/pcap.ts';
 import { packageFile } from '../../kernel/package-file.ts';
+import { fastScanModule } from '../../verify/captures/fast-scan-module.ts';
 
 const OUT = packageFile('dist/bin');
 
@@ -63,6 +64,22 @@ const LATE_BUILT_INS: Plugin = {
   },
 };
 
+const SCAN_MODULE = /verify[\\/]captures[\\/]fast-scan-module\.ts$/;
+
+/** The WebAssembly module of `checksum` as bytes: what writes it takes as long as looking through a capture of ten megabytes. */
+const WRITTEN_SCAN: Plugin = {
+  name: 'written-scan',
+  setup({ onLoad }) {
+    onLoad({ filter: SCAN_MODULE }, () => {
+      const bytes = Buffer.from(fastScanModule()).toString('base64');
+      return {
+        contents: `export const fastScanModule = () => new Uint8Array(Buffer.from('${bytes}', 'base64'));`,
+        loader: 'js',
+      };
+    });
+  },
+};
+
 /** Leaves one command in the register of commands. */
 function onlyCommand(name: string): Plugin {
   return {
@@ -108,7 +125,7 @@ async function bundle(entry: string, file: string, plugins: Plugin[] = []): Prom
     sourcemap: 'external',
     sourcesContent: false,
     logLevel: 'warning',
-    plugins: [LATE_BUILT_INS, ...plugins],
+    plugins: [LATE_BUILT_INS, WRITTEN_SCAN, ...plugins],
   });
   // Where a package or a user's module is imported: see load.cjs. What imports our own modules is gone.
   writeFileSync(out, readFileSync(out, 'latin1').replaceAll('await import(', 'await importModule('));

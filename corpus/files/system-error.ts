@@ -74,11 +74,13 @@ const WORDS: Readonly<Record<string, Words>> = {
 
 /** Names that the user did not choose: what is wrong there is the machine's, or the installation's. */
 const OWN_PLACES = /^\/(proc|sys|run\/xdpsim|run\/netns|var\/run\/netns)(\/|$)/;
-/** What npm installed: the package's code and its dependencies. */
-const INSTALLED = ['dist/', 'node_modules/', 'package.json'].map((part) =>
+/** Is it what npm installed: the package's code or its dependencies? */
+function isInstalled(path: string): boolean {
   // This file lies in corpus/files/ or dist/corpus/files/, and in dist/bin/ when bundled.
-  fileURLToPath(new URL(part, import.meta.url.replace(/(dist\/)?(corpus\/files|bin)\/[^/]*$/, ''))),
-);
+  const root = import.meta.url.replace(/(dist\/)?(corpus\/files|bin)\/[^/]*$/, '');
+  const parts = ['dist/', 'node_modules/', 'package.json'];
+  return parts.some((part) => path.startsWith(fileURLToPath(new URL(part, root))));
+}
 
 /**
  * The sentence for an error of the operating system, or of a limit of the process (memory, threads, open files).
@@ -110,7 +112,7 @@ function errnoProblem(error: NodeJS.ErrnoException): SystemProblem | undefined {
   if (words.environment === true) return { kind: 'environment', message: words.problem, ...remedy };
   const doing = syscall === '' ? '' : `${syscall}: `;
   if (path === undefined) return { kind: 'environment', message: doing + words.problem, ...remedy };
-  const installed = INSTALLED.some((part) => path.startsWith(part));
+  const installed = isInstalled(path);
   if (installed && code === 'ENOENT') {
     return {
       kind: 'environment',

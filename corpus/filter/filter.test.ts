@@ -4,7 +4,7 @@ import { fromHex } from '../../sim/packet/bytes.ts';
 import { protocols } from '../../sim/packet/protocols.ts';
 import { compileFilter } from './filter.ts';
 import { FilterError } from './filter-error.ts';
-import { FIELD_NAMES, PROTOCOL_NAMES } from './names.ts';
+import { fieldNames, protocolNames } from './names.ts';
 import { filterPage } from './test-support/filter-page.ts';
 
 const tcp = packet
@@ -190,19 +190,19 @@ describe('the names', () => {
 
   it('reach every field of every protocol that is not reserved', () => {
     const reached = new Set(
-      [...FIELD_NAMES.values()].flatMap(({ targets }) =>
+      [...fieldNames().values()].flatMap(({ targets }) =>
         targets.map(({ protocol, name }) => `${protocol} ${name}`),
       ),
     );
     for (const { name, declaration } of protocols) {
-      expect(PROTOCOL_NAMES.get(name)).toContain(name);
+      expect(protocolNames().get(name)).toContain(name);
       for (const [field, { isReserved }] of Object.entries(declaration.fields))
         if (!isReserved) expect(reached, `${name}.${field}`).toContain(`${name} ${field}`);
     }
   });
 
   it('have one type each', () => {
-    for (const [name, { targets }] of FIELD_NAMES) {
+    for (const [name, { targets }] of fieldNames()) {
       const shown = new Set(targets.map(({ field }) => (field.shown === 'hex' ? 'decimal' : field.shown)));
       expect([...shown], name).toHaveLength(1);
     }

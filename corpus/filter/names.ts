@@ -93,13 +93,23 @@ function isSame(a: Target, b: Target): boolean {
   return a.protocol === b.protocol && a.name === b.name;
 }
 
+// Made when they are first asked for: few runs have a filter, and both take as long as reading a capture of some megabytes.
+let fieldNamesMade: ReadonlyMap<string, FieldName> | undefined;
+let protocolNamesMade: ReadonlyMap<string, readonly string[]> | undefined;
+
 /** Every name of a field. */
-export const FIELD_NAMES: ReadonlyMap<string, FieldName> = namesOf();
+export function fieldNames(): ReadonlyMap<string, FieldName> {
+  fieldNamesMade ??= namesOf();
+  return fieldNamesMade;
+}
 
 /** Every name of a protocol, and the protocols it stands for. */
-export const PROTOCOL_NAMES: ReadonlyMap<string, readonly string[]> = protocolNames();
+export function protocolNames(): ReadonlyMap<string, readonly string[]> {
+  protocolNamesMade ??= namesOfProtocols();
+  return protocolNamesMade;
+}
 
-function protocolNames(): Map<string, string[]> {
+function namesOfProtocols(): Map<string, string[]> {
   const names = new Map<string, string[]>();
   for (const protocol of protocols) {
     for (const prefix of prefixesOf(protocol))

@@ -2,7 +2,7 @@
 import { addressFromText, macFromText } from '../../sim/packet/addresses.ts';
 import { nearestName } from '../../sim/runtime/nearest-name.ts';
 import { FilterError } from './filter-error.ts';
-import { FIELD_NAMES, type FieldName, type Kind, PROTOCOL_NAMES } from './names.ts';
+import { type FieldName, fieldNames, type Kind, protocolNames } from './names.ts';
 import { type Token, tokensOf } from './tokens.ts';
 
 export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=';
@@ -144,7 +144,7 @@ class Parser {
     if (token.kind !== 'word') this.#fail(`expected the name of a protocol or field, not “${token.text}”`);
     this.#next++;
     const name = token.text;
-    const protocol = PROTOCOL_NAMES.get(name);
+    const protocol = protocolNames().get(name);
     if (protocol !== undefined) return { node: 'protocol', names: protocol };
     const operand = this.#operand(token);
     if (operand === undefined) this.#unknown(token);
@@ -153,7 +153,7 @@ class Parser {
 
   #operand(token: Token): Operand | undefined {
     const { text } = token;
-    const field = text === 'frame' || text === 'frame.len' ? text : FIELD_NAMES.get(text);
+    const field = text === 'frame' || text === 'frame.len' ? text : fieldNames().get(text);
     if (field === undefined) return undefined;
     const kind = field === 'frame' ? 'bytes' : field === 'frame.len' ? 'number' : field.kind;
     const plain: Operand = { node: 'operand', field, kind, token };
@@ -168,12 +168,12 @@ class Parser {
     const { text } = token;
     if (/^[\d.:]+$/.test(text))
       this.#fail(`a comparison starts with a field: write it as field == ${text}`, token);
-    const near = nearestName(text, [...FIELD_NAMES.keys(), ...PROTOCOL_NAMES.keys(), 'frame.len']);
+    const near = nearestName(text, [...fieldNames().keys(), ...protocolNames().keys(), 'frame.len']);
     const [protocol] = text.split('.') as [string];
     const hint =
       near !== undefined
         ? `; did you mean ${near}?`
-        : PROTOCOL_NAMES.has(protocol)
+        : protocolNames().has(protocol)
           ? `; ${protocol} has: ${namesIn(protocol).join(', ')}`
           : '';
     this.#fail(`there is no field or protocol “${text}”${hint}`, token);
@@ -318,6 +318,6 @@ function whole(bytes: Uint8Array): Literal {
 
 /** The names behind a protocol's, once a field. */
 function namesIn(protocol: string): string[] {
-  const names = [...FIELD_NAMES.keys()].filter((name) => name.startsWith(`${protocol}.`));
+  const names = [...fieldNames().keys()].filter((name) => name.startsWith(`${protocol}.`));
   return names.map((name) => name.slice(protocol.length + 1));
 }

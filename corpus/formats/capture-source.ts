@@ -1,7 +1,7 @@
 /** The bytes of captures, from files and standard input; gzip and zstd are unpacked on the way. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import * as fs from 'node:fs';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { atPath } from '../files/system-error.ts';
 import type { Allocate } from './byte-stream.ts';
@@ -69,6 +69,12 @@ async function* counted(
   }
 }
 
+// Not those of node:fs/promises: loading that takes as long as reading a capture of ten megabytes.
+const openFile = promisify(fs.open);
+const statFile = promisify(fs.fstat);
+const readFile = promisify(fs.read);
+const closeFile = promisify(fs.close);
+
 async function* fileChunks(
   path: string,
   progress: ReadProgress,
@@ -84,10 +90,10 @@ async function* fileChunks(
  * @returns undefined where it is larger, or no regular file: opening a named pipe waits for who writes to it
  */
 function smallFile(path: string, progress: ReadProgress, allocate: Allocate): Uint8Array | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
   if (stat?.isFile() !== true || stat.size === 0 || stat.size > CHUNK_SIZE) return undefined;
   try {
-    const file = openSync(path, 'r');
+    const file = fs.openSync(path, 'r');
     try {
       // One byte more shows whether the file has grown meanwhile.
       const bytes = allocate(stat.size + 1) ?? new Uint8Array(stat.size + 1);
@@ -97,7 +103,7 @@ function smallFile(path: string, progress: ReadProgress, allocate: Allocate): Ui
       progress.read = length;
       return bytes.subarray(0, length);
     } finally {
-      closeSync(file);
+      fs.closeSync(file);
     }
   } catch (error) {
     throw atPath(error, path);
@@ -108,7 +114,7 @@ function smallFile(path: string, progress: ReadProgress, allocate: Allocate): Ui
 function readFully(file: number, bytes: Uint8Array): number {
   let length = 0;
   while (length < bytes.length) {
-    const read = readSync(file, bytes, length, bytes.length - length, null);
+    const read = fs.readSync(file, bytes, length, bytes.length - length, null);
     if (read === 0) break;
     length += read;
   }
@@ -121,10 +127,11 @@ async function* largeFile(
   progress: ReadProgress,
   allocate: Allocate,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const file: FileHandle = await open(path);
-  let pending: ReturnType<FileHandle['read']> | undefined;
+  let file: number | undefined;
+  let pending: Promise<{ readonly bytesRead: number }> | undefined;
   try {
-    const stat = await file.stat();
+    file = await openFile(path, 'r');
+    const stat = await statFile(file);
     if (stat.isDirectory()) throw new CaptureError(0, 'a capture file', 'a directory');
     progress.size = stat.isFile() ? stat.size : 0;
     // Most saved cases are far smaller than a chunk; of a file that grows meanwhile, it takes more reads.
@@ -132,7 +139,7 @@ async function* largeFile(
     const size = HEADROOM + most;
     let buffer = allocate(size) ?? new Uint8Array(size);
     let other = allocate(size) ?? new Uint8Array(size);
-    pending = file.read(buffer, HEADROOM, most, null);
+    pending = readFile(file, buffer, HEADROOM, most, null);
     for (;;) {
       const { bytesRead } = await pending;
       pending = undefined;
@@ -141,7 +148,7 @@ async function* largeFile(
       const chunk = buffer.subarray(HEADROOM, HEADROOM + bytesRead);
       withHeadroom.add(chunk);
       [buffer, other] = [other, buffer];
-      pending = file.read(buffer, HEADROOM, most, null);
+      pending = readFile(file, buffer, HEADROOM, most, null);
       // Whoever stops reading early does not hear of what it would have brought.
       pending.catch(() => {});
       yield chunk;
@@ -150,7 +157,7 @@ async function* largeFile(
     throw atPath(error, path);
   } finally {
     await pending?.catch(() => {});
-    await file.close();
+    if (file !== undefined) await closeFile(file);
   }
 }
 

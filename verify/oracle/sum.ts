@@ -68,21 +68,28 @@ export function onesFold(sum: number): number {
   return (once & 0xffff) + (once >>> 16);
 }
 
-const CRC32C: Int32Array = Int32Array.from({ length: 256 }, (_, index) => {
-  let rest = index;
-  for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 0 ? rest >>> 1 : (rest >>> 1) ^ 0x82f63b78;
-  return rest;
-});
+/** Made when it is first needed: few packets are SCTP. */
+let tableOfCrc32c: Int32Array | undefined;
+
+function crc32cTable(): Int32Array {
+  tableOfCrc32c ??= Int32Array.from({ length: 256 }, (_, index) => {
+    let rest = index;
+    for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 0 ? rest >>> 1 : (rest >>> 1) ^ 0x82f63b78;
+    return rest;
+  });
+  return tableOfCrc32c;
+}
 
 /**
  * The checksum of an SCTP packet as its four bytes stand on the wire, read as a big-endian number; the field at byte 8
  * counts as zero (RFC 9260 §6.8, appendix A).
  */
 export function crcOfSctp(bytes: Uint8Array, start: number, end: number): number {
+  const table = crc32cTable();
   let crc = -1;
   for (let at = start; at < end; at++) {
     const isField = at >= start + 8 && at < start + 12;
-    crc = CRC32C[(crc ^ (isField ? 0 : bytes[at]!)) & 0xff]! ^ (crc >>> 8);
+    crc = table[(crc ^ (isField ? 0 : bytes[at]!)) & 0xff]! ^ (crc >>> 8);
   }
   const value = ~crc;
   return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;

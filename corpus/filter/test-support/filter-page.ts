@@ -1,6 +1,6 @@
 /** Builds `docs/filters.md`: how filters are written, and every name, from the declarations. */
 import { protocols } from '../../../sim/packet/protocols.ts';
-import { FIELD_NAMES, type Kind, PROTOCOL_NAMES } from '../names.ts';
+import { fieldNames, type Kind, protocolNames } from '../names.ts';
 
 const TYPES: Readonly<Record<Kind, string>> = {
   number: 'number',
@@ -48,11 +48,11 @@ Scapy's or xdpsim's name behind it. This list is written from the declarations o
 
 export function filterPage(): string {
   const sections = protocols.map(({ name, label, declaration }) => {
-    const names = [...PROTOCOL_NAMES]
+    const names = [...protocolNames()]
       .filter(([, all]) => all.includes(name))
       .map(([prefix]) => `\`${prefix}\``);
     const rows = new Map<string, { readonly type: string; readonly names: string[] }>();
-    for (const [field, { kind, targets }] of FIELD_NAMES) {
+    for (const [field, { kind, targets }] of fieldNames()) {
       for (const target of targets) {
         if (target.protocol !== name) continue;
         const key = target.bit === undefined ? target.name : `${target.name} ${target.bit}`;

@@ -8,7 +8,7 @@ import { readMaps, targetOf } from '../../../cli/input/map-file.ts';
 import { withMaxEntries } from '../../../cli/input/max-entries.ts';
 import { parseCount, parseDurationOrOff, parsePercent } from '../../../cli/input/options.ts';
 import { builtInPrograms, resolvePrograms } from '../../../cli/input/program-source.ts';
-import { FIELD_NAMES, PROTOCOL_NAMES } from '../../../corpus/filter/names.ts';
+import { fieldNames, protocolNames } from '../../../corpus/filter/names.ts';
 import { programs } from '../../../sim/programs/index.ts';
 import { hintsOf } from '../../../sim/runtime/program.ts';
 import { behindLabel } from '../damage/damage.ts';
@@ -33,7 +33,7 @@ const WRITTEN = [
   'frame.len > 1514 && ip.addr == 10.0.0.1',
 ];
 /** Every field and every protocol that has a name. */
-const NAMED = [...FIELD_NAMES.keys(), ...PROTOCOL_NAMES.keys()].map((name) => `${name} || !${name}`);
+const NAMED = [...fieldNames().keys(), ...protocolNames().keys()].map((name) => `${name} || !${name}`);
 
 function filter(bytes: Uint8Array): void {
   const { matches } = parseFilterOption(textOf(bytes));
