@@ -28,7 +28,7 @@ const SECTION_LENGTH_AT = 16;
 const SECTION_LENGTH_SIZE = 8;
 
 /**
- * A capture that is truncated or malformed is edited up to there.
+ * A capture that is truncated or malformed is edited up to there. What is handed out is valid until the next piece is asked for.
  * @param chunks the capture, unpacked; a chunk is not used any more once the next one is asked for
  */
 export async function* editCapture(
@@ -99,17 +99,29 @@ interface Change {
 
 /** The bytes of the file on their way through, with changes to be made, in order. Offsets are the file's. */
 class EditedCopy {
-  readonly #chunks: Uint8Array[] = [];
-  /** Offset of the first chunk. */
-  #start = 0;
+  /** What has come and was not handed out: the first `#held` bytes. */
+  #bytes: Uint8Array = new Uint8Array(0);
   #held = 0;
+  /** Of those in front of them, which were handed out and may be overwritten from the next chunk on. */
+  #taken = 0;
+  /** Offset of the first byte that is held. */
+  #start = 0;
   #changes: Change[] = [];
   /** The section whose length has been made unknown. */
   #opened = -1;
   #lastRecord = 0;
 
   push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk.slice());
+    const left = this.#bytes.subarray(this.#taken, this.#taken + this.#held);
+    if (this.#held + chunk.length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#held + chunk.length, this.#bytes.length * 2));
+      grown.set(left);
+      this.#bytes = grown;
+    } else {
+      this.#bytes.set(left);
+    }
+    this.#taken = 0;
+    this.#bytes.set(chunk, this.#held);
     this.#held += chunk.length;
   }
 
@@ -134,31 +146,35 @@ class EditedCopy {
     }
   }
 
-  /** Hands out what is decided: up to the last packet, or further where much is held. */
+  /** Hands out what is decided, in one piece: up to the last packet, or further where much is held. */
   *flush(decided: number): Generator<Uint8Array, void, undefined> {
     const end = this.#held > HELD_BACK ? decided : Math.min(decided, this.#lastRecord);
-    const joined = new Uint8Array(this.#held);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      joined.set(chunk, at);
-      at += chunk.length;
-    }
-    let from = this.#start;
-    const piece = (to: number): Uint8Array => joined.subarray(from - this.#start, to - this.#start);
+    const bytes = this.#bytes;
+    const first = this.#taken;
+    const place = (offset: number): number => first + offset - this.#start;
+    // Changes are made in place: none is longer than what it replaces.
+    let from = first;
+    let to = first;
+    const keep = (until: number): void => {
+      if (until <= from) return;
+      if (to !== from) bytes.copyWithin(to, from, until);
+      to += until - from;
+      from = until;
+    };
     for (const change of this.#changes) {
-      if (change.from > from) yield piece(change.from);
-      if (change.bytes !== undefined) yield change.bytes;
-      from = change.to;
+      keep(place(change.from));
+      if (change.bytes !== undefined) {
+        bytes.set(change.bytes, to);
+        to += change.bytes.length;
+      }
+      from = place(change.to);
     }
     this.#changes = [];
-    if (end > from) {
-      yield piece(end);
-      from = end;
-    }
-    const rest = joined.subarray(from - this.#start);
-    this.#chunks.splice(0, this.#chunks.length, rest);
-    this.#held = rest.length;
-    this.#start = from;
+    keep(Math.min(place(end), first + this.#held));
+    this.#taken = from;
+    this.#held -= from - first;
+    this.#start += from - first;
+    if (to > first) yield bytes.subarray(first, to);
   }
 
   *rest(): Generator<Uint8Array, void, undefined> {
