@@ -65,6 +65,7 @@ async function prove({ name, program, isFaulty }: Candidate, solver: Solver): Pr
   const functions = new Map(program.entries.map((entry) => [entry.function, entry]));
   for (const entry of functions.values()) {
     const { after: _, ...alone } = entry;
+    const before = process.cpuUsage();
     const proof = await proveProgram({ ...program, entries: [alone] }, { solver, time: SECONDS * 1000 });
     const { verdict } = reportOf(program, proof);
     const ways = (['reached', 'unreachable', 'undecided'] as const).map(
@@ -76,7 +77,8 @@ async function prove({ name, program, isFaulty }: Candidate, solver: Solver): Pr
         : isFaulty === false && verdict === 'fail'
           ? 'FALSE ALARM: '
           : '';
-    const seconds = `${proof.seconds.toFixed(1)} s`;
+    const { user, system } = process.cpuUsage(before);
+    const seconds = `${proof.seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(1)} s of processor time)`;
     console.log(
       [`${label}${name}:${entry.function}`, verdict, `${proof.paths.length} paths`, ...ways, seconds].join(
         '  ',

@@ -60,6 +60,8 @@ const ROWS: readonly Row[] = [
   { name: 'esp_written', invariant: 'payload/overwritten', reason: 'of an ESP packet changed' },
   { name: 'vlan_stale', invariant: 'ethertype/stale', reason: 'follows right behind it' },
   { name: 'not_complemented', invariant: 'checksum/ipv4', reason: 'the ipv4 checksum leaves as' },
+  { name: 'folded_once', invariant: 'checksum/icmp', reason: 'the icmp checksum leaves as' },
+  { name: 'nat64_none', invariant: 'checksum/udp', reason: 'which IPv6 does not allow' },
   { name: 'ipip_total', invariant: 'lengths/surplus', reason: "behind the packet's end" },
   { name: 'udp_length_left', invariant: 'lengths/udp', reason: 'the UDP length says' },
   { name: 'trailer', invariant: 'lengths/total', reason: 'but only' },
@@ -78,6 +80,8 @@ const PROVED: Readonly<Record<string, readonly string[]>> = {
   total_byte_order: ['lengths'],
   head_unwritten: ['lengths'],
   not_complemented: ['checksum/ipv4'],
+  folded_once: ['checksum/icmp'],
+  nat64_none: ['checksum/udp', 'lengths'],
   stack_key: ['uninitialized/map'],
 };
 

@@ -6,7 +6,7 @@ import { BPF_JCOND, CALL, isConditionalJump, LDDW, OPERATION_MASK } from '../../
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { type Exploration, jumpKey, wayKey } from '../../sim/ebpf/symbolic/explore.ts';
 import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
-import type { Constraint } from '../../sim/ebpf/symbolic/knowledge.ts';
+import { type Constraint, Knowledge } from '../../sim/ebpf/symbolic/knowledge.ts';
 import { type PathState, PathViolation } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected } from '../../sim/ebpf/symbolic/repair.ts';
 import { jumpCondition } from '../../sim/ebpf/symbolic/step.ts';
@@ -158,8 +158,10 @@ async function contradiction(
   for (const one of [...needed].reverse()) {
     if (questions++ >= MOST_QUESTIONS) break;
     const fewer = needed.filter((each) => each !== one);
-    const answer = await feasibility.solve([...fewer.map((each) => each.condition), way]);
-    if (answer.status === 'unsatisfiable') needed = fewer;
+    const knowledge = new Knowledge(pool);
+    for (const each of fewer) knowledge.add(each.condition, each.origin);
+    const { answer } = await feasibility.ask(knowledge, way, arrival.values);
+    if (answer === 'no') needed = fewer;
   }
   const places: SourcePlace[] = [];
   for (const { origin } of needed) {

@@ -4,6 +4,7 @@ import { enumerate, follow, split } from '../../sim/ebpf/symbolic/explore.ts';
 import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
@@ -28,9 +29,9 @@ import type { Witness } from './witness.ts';
 
 /** Cases that one path is split into for its headers. */
 const MOST_CASES = 400;
-/** Packets of each case that are tried before its proof, and after one that failed; of one program before its proofs. */
+/** Packets of each case that are tried before its proof, and of values that may break it; of one program before its proofs. */
 const TRIES = 6;
-const TRIES_AFTER = 300;
+const TRIES_AFTER = 24;
 const MOST_TRIES = 3000;
 /** Packets that are tried where a question has an answer. */
 const TRIES_OF_QUESTION = 24;
@@ -120,11 +121,10 @@ export class PropertyJudge {
       try {
         await this.#proveCase(one);
       } catch (error) {
-        // A byte that may or may not be part of the message makes two cases.
-        if (!(error instanceof Split)) throw error;
-        for (const child of await split(one.state, error.condition, this.#feasibility)) {
-          cases.push({ ...one, state: child, questions: undefined });
-        }
+        // A byte that may or may not be part of the message makes two cases, a length that matters as many as there are.
+        const children = await this.#divided(one.state, error);
+        if (typeof children === 'string') this.#leaveOpen(children);
+        else for (const child of children) cases.push({ ...one, state: child, questions: undefined });
       }
       if (this.#stopped()) {
         this.#leaveOpen('it was ended before the proof was');
@@ -241,22 +241,20 @@ export class PropertyJudge {
       const row = this.#rows.row(`checksum/${is.layer}`);
       row.paths++;
       if (row.refuted !== undefined) continue;
-      const verdict = await proveChecksum(state, before, was, after, is, this.#feasibility);
-      if (verdict.kind === 'proved') continue;
-      if (verdict.kind === 'undecided') {
-        row.undecided ??= verdict.reason;
-        continue;
-      }
       const map = this.#filledIn(after, is);
-      if (map !== undefined) {
-        row.undecided ??= `the ${is.layer} checksum is made of what map ${map} holds`;
-        continue;
-      }
-      for (const trial of this.#trials.run(state, verdict.values, one, TRIES_AFTER, was)) {
-        this.#enter(trial, one);
-        if (row.refuted !== undefined) break;
-      }
-      row.undecided ??= `${verdict.reason}: no packet was found that shows it`;
+      const attempt = (values: Assignment, keep: ReadonlySet<Term>): boolean => {
+        if (map !== undefined) return false;
+        for (const trial of this.#trials.run(state, values, one, TRIES_AFTER, was, keep)) {
+          this.#enter(trial, one);
+          if (row.refuted !== undefined) return true;
+        }
+        return false;
+      };
+      const checksum = { state, before, came: was, after, left: is };
+      const verdict = await proveChecksum(checksum, this.#feasibility, attempt);
+      if (verdict.kind !== 'undecided') continue;
+      row.undecided ??=
+        map === undefined ? verdict.reason : `the ${is.layer} checksum is made of what map ${map} holds`;
     }
   }
 

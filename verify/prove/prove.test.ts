@@ -100,6 +100,7 @@ describe('proving built-in programs', () => {
     const proof = await proveProgram(builtIn('icmp_echo'), { solver: none, paths: 200 });
     const undecided = proof.branches.filter((one) => one.status === 'undecided');
     expect(undecided.length).toBeGreaterThan(0);
-    expect(proof.branches.some((one) => one.status === 'unreachable' && one.because.length > 1)).toBe(false);
+    // Three ways lead nowhere, with a solver or without.
+    expect(statuses(proof).unreachable).toBeLessThanOrEqual(3);
   });
 });

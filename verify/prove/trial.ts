@@ -39,6 +39,7 @@ export interface TriedBreach {
 const JUDGES: readonly Invariant[] = [...INVARIANTS, laterFragments, transports, ttl, reply];
 /** Groups of invariants that count only where they were asked for. */
 const ASKED: readonly string[] = ['ttl', 'reply'];
+const NONE: ReadonlySet<Term> = new Set();
 
 export class Trials {
   readonly #inputs: Inputs;
@@ -56,6 +57,7 @@ export class Trials {
    * Runs up to `most` packets of a path; what no condition asks for is drawn anew for each but the first.
    * @param values that the first packet is made of
    * @param suspect the checksum of which a payload word, and not the field itself, is to make up for changes
+   * @param keep what is to stay as `values` have it
    */
   *run(
     state: PathState,
@@ -63,10 +65,12 @@ export class Trials {
     { before, after, came }: Pick<FrameCase, 'before' | 'after' | 'came'>,
     most: number,
     suspect?: LaidChecksum,
+    keep: ReadonlySet<Term> = NONE,
   ): Generator<Trial> {
     const usual = usualValues(this.#inputs, state, values);
     if (usual === undefined) return;
     const free = freeBytes(this.#inputs, state, before, after);
+    for (const one of keep) free.delete(one);
     const { pool } = state;
     for (let attempt = 0; attempt < most; attempt++) {
       const changed = new Map(usual);

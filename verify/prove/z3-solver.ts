@@ -22,6 +22,12 @@ const DEFAULT_TIMEOUT = 10_000;
 const CONTEXT_QUESTIONS = 400;
 const SATISFIABLE = 1;
 const UNSATISFIABLE = -1;
+const UNKNOWN = 0;
+/**
+ * Steps of the solver's own count in which most questions are answered. Only after these a clock is set: to stop one takes
+ * longer than most answers do (in WebAssembly, by waiting for its thread).
+ */
+const QUICK_STEPS = 100_000;
 
 /** What the package starts, once in a process: its threads live until `endZ3`. */
 interface Started {
@@ -105,15 +111,14 @@ class Context {
       : z3.mk_solver_for_logic(context, z3.mk_string_symbol(context, 'QF_BV'));
     z3.solver_inc_ref(context, solver);
     try {
-      const parameters = z3.mk_params(context);
-      z3.params_inc_ref(context, parameters);
-      z3.params_set_uint(context, parameters, z3.mk_string_symbol(context, 'timeout'), timeout);
-      if (second)
-        z3.params_set_uint(context, parameters, z3.mk_string_symbol(context, 'random_seed'), 12_345);
-      z3.solver_set_params(context, solver, parameters);
-      z3.params_dec_ref(context, parameters);
       for (const one of conditions) z3.solver_assert(context, solver, this.#condition(one));
-      const answer: number = await z3.solver_check(context, solver);
+      const seed = second ? { random_seed: 12_345 } : {};
+      this.#set(solver, { rlimit: QUICK_STEPS, ...seed });
+      let answer: number = await z3.solver_check(context, solver);
+      if (answer === UNKNOWN) {
+        this.#set(solver, { rlimit: 0, timeout, ...seed });
+        answer = await z3.solver_check(context, solver);
+      }
       if (answer === SATISFIABLE) return { status: 'satisfiable', values: this.#model(solver, conditions) };
       if (answer === UNSATISFIABLE) return { status: 'unsatisfiable' };
       const reason = z3.solver_get_reason_unknown(context, solver);
@@ -126,6 +131,17 @@ class Context {
     } finally {
       z3.solver_dec_ref(context, solver);
     }
+  }
+
+  #set(solver: Z3_solver, values: Readonly<Record<string, number>>): void {
+    const z3 = this.#z3;
+    const context = this.#context;
+    const parameters = z3.mk_params(context);
+    z3.params_inc_ref(context, parameters);
+    for (const [name, value] of Object.entries(values))
+      z3.params_set_uint(context, parameters, z3.mk_string_symbol(context, name), value);
+    z3.solver_set_params(context, solver, parameters);
+    z3.params_dec_ref(context, parameters);
   }
 
   #model(solver: Z3_solver, conditions: readonly Term[]): Map<Term, bigint> {

@@ -126,6 +126,7 @@ export class Knowledge {
         return { min: least - (round << BigInt(width)), max: most - (round << BigInt(width)) };
       }
       case 'concat': {
+        if (isZeroExtended(term)) return this.#range(this.#withoutZeros(term), depth);
         let min = 0n;
         let max = 0n;
         for (const one of operands) {
@@ -223,10 +224,8 @@ export class Knowledge {
       this.#narrow(whole!, narrowed.min << low, (narrowed.max << low) | allOnes(term.low));
     }
     // A sum of one term moves with it; zeros above change nothing.
-    if (term.operation === 'concat' && term.operands.length === 2 && isConst(term.operands[0]!)) {
-      const [upper, lower] = term.operands;
-      if (upper!.value === 0n) this.#narrow(lower!, narrowed.min, narrowed.max);
-    } else if (term.operation === 'sum' && term.operands.length === 1 && term.factors[0] === 1n) {
+    if (isZeroExtended(term)) this.#narrow(this.#withoutZeros(term), narrowed.min, narrowed.max);
+    else if (term.operation === 'sum' && term.operands.length === 1 && term.factors[0] === 1n) {
       const shift = term.value;
       const all = allOnes(term.width);
       const from = (narrowed.min - shift) & all;
@@ -235,9 +234,18 @@ export class Knowledge {
     }
   }
 
+  #withoutZeros(term: Term): Term {
+    return this.pool.extract(term, 0, term.width - term.operands[0]!.width);
+  }
+
   #except(term: Term, value: bigint): void {
     const { min, max } = this.range(term);
     if (value === min) this.#narrow(term, min + 1n, max);
     else if (value === max) this.#narrow(term, min, max - 1n);
   }
+}
+
+/** Is it a term with zeros above it? */
+function isZeroExtended({ operation, operands }: Term): boolean {
+  return operation === 'concat' && isConst(operands[0]!) && operands[0]!.value === 0n;
 }

@@ -247,6 +247,15 @@ export class TermPool {
         }
         break;
       case 'sum':
+        // What was shifted up is shifted down again.
+        if (low > 0 && isMultiple(a.value, low) && a.factors.every((one) => isMultiple(one, low))) {
+          const by = BigInt(low);
+          const rest = a.width - low;
+          const parts = operands.map(
+            (one, index) => [this.extract(one, 0, rest), a.factors[index]! >> by] as const,
+          );
+          return this.extract(this.sum(rest, a.value >> by, parts), 0, width);
+        }
         // A sum that fits is the same in fewer bits.
         if (low === 0) {
           const { least, most } = sumRange(a.width, a.value, a.factors, operands);
@@ -388,8 +397,8 @@ export class TermPool {
     if (a.operation === 'concat' || b.operation === 'concat') {
       const cuts = [...new Set([...cutsOf(a), ...cutsOf(b)])].sort((one, other) => one - other);
       // Zeros above are compared by themselves; other pieces stay together, unless both sides are cut alike.
-      const isPieces = isConst(b) || (a.operation === 'concat' && b.operation === 'concat');
-      if (isPieces) return this.#equalPieces(a, b, cuts);
+      if (isConst(b)) return this.all(this.#piecesEqual(a, b.value));
+      if (a.operation === 'concat' && b.operation === 'concat') return this.#equalPieces(a, b, cuts);
       const narrow = Math.max(bitLength(a.maybe), bitLength(b.maybe));
       if (narrow < width) return this.equal(this.extract(a, 0, narrow), this.extract(b, 0, narrow));
     }
@@ -424,6 +433,31 @@ export class TermPool {
       if (isConst(difference)) return difference.value === 0n ? this.true : this.false;
     }
     return this.#ordered('eq', a, b, 1);
+  }
+
+  /** What has to hold for a concat to be a number: of parts of one term, whatever their order is, once for all of them. */
+  #piecesEqual({ operands }: Term, value: bigint): Term[] {
+    const conditions: Term[] = [];
+    const parts = new Map<Term, Part[]>();
+    let rest = value;
+    for (const operand of [...operands].reverse()) {
+      let piece = operand;
+      let wanted = BigInt.asUintN(piece.width, rest);
+      rest >>= BigInt(piece.width);
+      while (piece.operation === 'xor' && isConst(piece.operands[1]!)) {
+        wanted ^= piece.operands[1]!.value;
+        piece = piece.operands[0]!;
+      }
+      const whole = piece.operation === 'extract' ? piece.operands[0]! : piece;
+      const part = { low: piece.operation === 'extract' ? piece.low : 0, width: piece.width, wanted };
+      parts.set(whole, [...(parts.get(whole) ?? []), part]);
+    }
+    for (const [whole, all] of parts) {
+      for (const { low, width, wanted } of joinedParts(all)) {
+        conditions.push(this.equal(this.extract(whole, low, width), this.constant(width, wanted)));
+      }
+    }
+    return conditions;
   }
 
   #equalPieces(a: Term, b: Term, cuts: readonly number[]): Term {
@@ -582,6 +616,27 @@ export class TermPool {
   }
 }
 
+/** Bits of a term, and the number that they are to be. */
+interface Part {
+  readonly low: number;
+  readonly width: number;
+  readonly wanted: bigint;
+}
+
+/** Neighbours as one. */
+function joinedParts(parts: readonly Part[]): Part[] {
+  const joined: Part[] = [];
+  for (const part of [...parts].sort((one, other) => one.low - other.low)) {
+    const last = joined.at(-1);
+    if (last === undefined || last.low + last.width !== part.low) joined.push(part);
+    else {
+      const wanted = last.wanted | (part.wanted << BigInt(last.width));
+      joined[joined.length - 1] = { low: last.low, width: last.width + part.width, wanted };
+    }
+  }
+  return joined;
+}
+
 type Sum = Pick<Term, 'value' | 'operands' | 'factors'>;
 
 function asSum(term: Term): Sum {
@@ -600,6 +655,11 @@ function staysInside(term: Term, sum: Sum): boolean {
     sum.operands,
   );
   return least >= 0n && most <= allOnes(term.width);
+}
+
+/** Are the lowest bits zero? */
+function isMultiple(value: bigint, bits: number): boolean {
+  return (value & allOnes(bits)) === 0n;
 }
 
 /** Where the pieces of a concat begin, the lowest first; other terms are one piece. */
