@@ -1,6 +1,7 @@
 /** What `checksum` finds in captures of every kind of packet, right and damaged, and what it makes of two captures. */
 import { describe, expect, it } from 'vitest';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { toHex } from '../../sim/packet/bytes.ts';
 import { CHECKSUM_LAYERS, UNKNOWN } from '../oracle/found.ts';
 import { bytes, data, icmp, ipv4, slowSum, tcp, u16, udp, V6_A, V6_B } from '../test-support/packets.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
@@ -45,9 +46,9 @@ function report(frames: readonly Uint8Array[], options: CheckOptions = {}, linkT
   ];
 }
 
-/** The frame with a byte in the middle, and each of its last 20, changed. */
+/** The frame with a byte in the middle, and each of its last 8, changed. */
 const damaged = (packet: Uint8Array): Uint8Array[] =>
-  [packet.length >> 1, ...Array.from({ length: 20 }, (_, index) => packet.length - 1 - index)].map((at) => {
+  [packet.length >> 1, ...Array.from({ length: 8 }, (_, index) => packet.length - 1 - index)].map((at) => {
     const copy = packet.slice();
     copy[at]! ^= 1 << (at & 7);
     return copy;
@@ -124,7 +125,7 @@ describe('what is found in captures', () => {
   it('is as recorded for every kind of packet, damaged, and can be repaired', async () => {
     const repair = new PacketRepair();
     const lines = Object.entries(RIGHT_PACKETS).map(([name, packet]) => {
-      const frames = [...damaged(packet), ...[...changed(packet, 26)].map(([, copy]) => copy)];
+      const frames = [...damaged(packet), ...[...changed(packet, 22)].map(([, copy]) => copy)];
       const all = report(frames);
       for (const frame of frames) {
         const fcs = frameCheckSequence(frame);
@@ -133,11 +134,14 @@ describe('what is found in captures', () => {
         const repaired = bytes(frame, fcs);
         for (const { at, value } of patches) repaired[at] = value;
         const right = repaired.subarray(0, frame.length);
-        expect([...frameCheckSequence(right)]).toEqual([...repaired.subarray(frame.length)]);
         // What is right needs nothing more, and a sequence that was wrong stays so.
-        expect(repair.packet(right, LINKTYPE.ETHERNET)).toEqual([]);
         const others = repair.packet(frame, LINKTYPE.ETHERNET, Uint8Array.of(1, 2, 3, 4));
-        expect(others).toEqual(patches.filter(({ at }) => at < frame.length));
+        if (
+          toHex(frameCheckSequence(right)) !== toHex(repaired.subarray(frame.length)) ||
+          repair.packet(right, LINKTYPE.ETHERNET).length > 0 ||
+          JSON.stringify(others) !== JSON.stringify(patches.filter(({ at }) => at < frame.length))
+        )
+          expect.fail(`${name}: ${toHex(frame)} was not repaired`);
       }
       return `${name}: ${fingerprint(`captured ${name}`, all)}`;
     });
