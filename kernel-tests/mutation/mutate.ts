@@ -93,9 +93,16 @@ const SUITES: ReadonlySet<string> = new Set(
     .split(/\s+/)
     .map((name) => `kernel-tests/${name}.test.ts`),
 );
+/** Tests of commands and their reports that run in their own process. */
+const COMMANDS: ReadonlySet<string> = new Set(
+  `check/report-github check/report-sarif checksum/against checksum/checksum verify/countable-branches
+   verify/coverage-file verify/mutants verify/own-cases verify/report-junit verify/report-text`
+    .split(/\s+/)
+    .map((name) => `cli/${name}.test.ts`),
+);
 /** Tests that start no processes of their own but the compiler, and leave the machine's network alone. */
 const isUnitTest = (file: string): boolean =>
-  (/^(sim|corpus|verify)\/.*\.test\.ts$/.test(file) || SUITES.has(file)) &&
+  (/^(sim|corpus|verify)\/.*\.test\.ts$/.test(file) || SUITES.has(file) || COMMANDS.has(file)) &&
   (options.tests.length === 0 || options.tests.some((path) => file === path || file.startsWith(`${path}/`)));
 
 const directory = options.list ? '.' : copyTree();
