@@ -37,11 +37,16 @@ it('leaves packages with native code, and those that few runs need, where npm in
   }
 });
 
-it.each(['checksum', 'verify'])('has a bundle of %s by itself, with no other command', (name) => {
+it.each(['checksum'])('has a bundle of %s by itself, with no other command', (name) => {
   const text = readFileSync(packageFile(`dist/bin/${name}-bundle.cjs`), 'utf8');
   const commands = [...text.matchAll(/^\/\/ cli\/commands\/(\w+)\.ts$/gm)].map(([, command]) => command);
   expect(commands.sort()).toEqual(['index', name].sort());
   expect(existsSync(packageFile(`dist/bin/${name}.v8`))).toBe(true);
+});
+
+it('has the compiled code of each process and of each bundle by itself', () => {
+  for (const name of ['command', 'verifyWorker', 'checksum'])
+    expect(existsSync(packageFile(`dist/bin/${name}.v8`)), name).toBe(true);
 });
 
 it('runs a command from its own bundle', async () => {
@@ -51,7 +56,7 @@ it('runs a command from its own bundle', async () => {
 });
 
 it('loads modules of Node that few runs need when they are first used', () => {
-  const bundle = packageFile('dist/bin/verify-bundle.cjs');
+  const bundle = packageFile('dist/bin/bundle.cjs');
   const script = `const before = new Set(process.moduleLoadList);
     require(${JSON.stringify(packageFile('dist/bin/load.cjs'))});
     require('node:vm').runInThisContext(require('node:fs').readFileSync(${JSON.stringify(bundle)}, 'latin1'))({}, require, {}, __filename);
@@ -61,11 +66,8 @@ it('loads modules of Node that few runs need when they are first used', () => {
   expect(stdout).not.toMatch(/NativeModule (zlib|child_process|worker_threads|fs\/promises)\b/);
 });
 
-it.each(['bundle.cjs', 'checksum-bundle.cjs', 'verify-bundle.cjs'])(
-  'imports modules by way of the loader only: %s',
-  (name) => {
-    const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
-    expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
-    if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
-  },
-);
+it.each(['bundle.cjs', 'checksum-bundle.cjs'])('imports modules by way of the loader only: %s', (name) => {
+  const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
+  expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
+  if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
+});

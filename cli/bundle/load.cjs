@@ -10,7 +10,7 @@ const { join } = require('node:path');
 const vm = require('node:vm');
 
 /** Commands that are bundled by themselves: reading all the rest would take a good part of their time. */
-const BY_THEMSELVES = ['checksum', 'verify'];
+const BY_THEMSELVES = ['checksum'];
 
 /** Set by the build: write down what was compiled. */
 const isRecording = process.env.XDPSIM_RECORD_COMPILED === '1';
