@@ -1,5 +1,5 @@
 /** A line of C that breaks everything is one finding, and hides none of another line. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -53,6 +53,16 @@ describeKernel('a line that writes without looking', ['compiler'], () => {
       (one: { severity: string }) => one.severity === 'error',
     );
     const lines: number[] = errors.map((one: { source: { line: number } }) => one.source.line);
+    // Each finding has one file, and there are no others.
+    type Named = { readonly file?: string; readonly also?: readonly Named[] };
+    const named = (document.programs[0].findings as Named[]).flatMap((one) => [one, ...(one.also ?? [])]);
+    const saved = readdirSync(path('cases'), { recursive: true, encoding: 'utf8' });
+    expect(
+      saved
+        .filter((name) => name.endsWith('.pcapng'))
+        .map((name) => join(path('cases'), name))
+        .sort(),
+    ).toEqual(named.flatMap(({ file }) => file ?? []).sort());
     // The other fault stays a finding of its own.
     expect([...new Set(lines)].sort()).toEqual(
       [lineWith('/* blind */'), lineWith('/* no checksum */')].sort(),

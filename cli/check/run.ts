@@ -13,6 +13,7 @@ import { type PlacedProgram, placePrograms, statesWorld, worldsIn } from '../inp
 import type { Proofs } from '../prove/aid.ts';
 import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plans.ts';
+import { SavedOnce } from './saved-once.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
 const PROOF_SECONDS = 5;
@@ -79,7 +80,8 @@ async function checkOne(
   const { seed, runs, seconds, sweeps, shrinkSeconds, thresholds, directory } = plan;
   const { program } = placed;
   await tidy(directory, program);
-  return check({
+  const cases = new SavedOnce(saveBelow(directory));
+  const checked = await check({
     program,
     machine: createEngine('wasm'),
     witness: createEngine('vm'),
@@ -90,7 +92,7 @@ async function checkOne(
     isOn: (id) => isOn(plan, id),
     versions: plan.asKernels.map((version) => ({ version, machine: createEngineAs('wasm', version) })),
     cases: exampleCases(program),
-    save: saveBelow(directory),
+    save: cases.save,
     signal: watch.signal,
     ...thresholds,
     testedApart: apart,
@@ -104,6 +106,8 @@ async function checkOne(
     ...(seconds === undefined ? {} : { seconds }),
     ...(watch.onProgress === undefined ? {} : { onProgress: watch.onProgress }),
   });
+  if (!watch.signal.aborted) await cases.keepOnly(checked.findings);
+  return checked;
 }
 
 /** Is an invariant judged, by `--only` and `--off`? */
