@@ -1,8 +1,9 @@
 /** Frames through a packet socket of our own (packet(7)), by koffi: no libpcap and no compiler are needed. */
-import { EngineError } from '../../sim/engines/engine.ts';
+
 import { addressOf } from '../libbpf/libbpf.ts';
 import { lastErrorName, libc } from '../libc.ts';
 import type { Netns } from '../network/netns.ts';
+import { captureError } from './capture-error.ts';
 import { type FrameSource, LONGEST_FRAME, type OnFrame } from './frame-source.ts';
 
 const AF_PACKET = 17;
@@ -116,7 +117,7 @@ function open(device: string, frames: number): number {
   const { socket, bind, close, if_nametoindex } = libc();
   // Without a protocol until it is bound: it would receive frames of all devices.
   const fd = socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0);
-  if (fd < 0) throw cannotCapture(device, lastErrorName());
+  if (fd < 0) throw captureError(device, lastErrorName());
   const address = Buffer.alloc(SOCKADDR_LL.size);
   address.writeUInt16LE(AF_PACKET, SOCKADDR_LL.family);
   address.writeUInt16BE(ETH_P_ALL, SOCKADDR_LL.protocol);
@@ -131,17 +132,11 @@ function open(device: string, frames: number): number {
   if (isReady) return fd;
   const reason = address.readInt32LE(SOCKADDR_LL.ifindex) === 0 ? 'no such device' : lastErrorName();
   close(fd);
-  throw cannotCapture(device, reason);
+  throw captureError(device, reason);
 }
 
 function setOption(fd: number, level: number, name: number, value: number): number {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32LE(value, 0);
   return libc().setsockopt(fd, level, name, bytes, bytes.length);
-}
-
-function cannotCapture(device: string, reason: string): EngineError {
-  return new EngineError('environment', `${device} cannot be captured: ${reason}`, {
-    remedy: 'run as root (or with CAP_NET_RAW)',
-  });
 }

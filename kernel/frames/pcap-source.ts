@@ -1,9 +1,9 @@
 /** Frames through libpcap: the package `cap`. */
 import { closeSync, openSync } from 'node:fs';
 import type { Cap } from 'cap';
-import { EngineError } from '../../sim/engines/engine.ts';
 import { libc } from '../libc.ts';
 import type { Netns } from '../network/netns.ts';
+import { captureError } from './capture-error.ts';
 import { type FrameSource, LONGEST_FRAME, type OnFrame } from './frame-source.ts';
 
 export type CapModule = typeof import('cap');
@@ -50,10 +50,7 @@ function open(cap: Cap, device: string, ring: number, incoming: Buffer): string 
     return cap.open(device, '', ring, incoming);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError('environment', `${device} cannot be captured: ${reason}`, {
-      remedy: 'run as root (or with CAP_NET_RAW)',
-      cause,
-    });
+    throw captureError(device, reason, cause);
   }
 }
 

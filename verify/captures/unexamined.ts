@@ -1,7 +1,7 @@
 /** Protocols that carry a checksum, or packets, and are not looked into: what a report counts instead of leaving it out. */
 import { UNKNOWN } from '../oracle/found.ts';
 
-/** By IP protocol number (https://www.iana.org/assignments/protocol-numbers): those that have a checksum. */
+/** By IP protocol number (https://www.iana.org/assignments/protocol-numbers): those that have a checksum. Of some only other versions than those that are followed. */
 const IP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [2, 'igmp'],
   [3, 'ggp'],
@@ -9,22 +9,16 @@ const IP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [20, 'hmp'],
   [22, 'xns-idp'],
   [27, 'rdp'],
-  [33, 'dccp'],
   [46, 'rsvp'],
   [47, 'gre'],
   [88, 'eigrp'],
   [89, 'ospf'],
-  [97, 'etherip'],
   [98, 'ip encapsulation (RFC 1241)'],
   [103, 'pim'],
   [108, 'compressed IP payload'],
   [112, 'vrrp'],
   [113, 'pgm'],
-  [115, 'l2tp'],
-  [132, 'sctp'],
   [135, 'mobility header'],
-  [136, 'udplite'],
-  [137, 'mpls in ip'],
   [138, 'manet'],
   [139, 'hip'],
   [140, 'shim6'],
@@ -37,16 +31,7 @@ const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [0x6559, 'frame relay'],
   [0x809b, 'appletalk'],
   [0x8137, 'ipx'],
-  [0x8847, 'mpls'],
-  [0x8848, 'mpls'],
-  [0x8864, 'pppoe'],
   [0x8870, 'jumbo llc'],
-  [0x888b, 'erspan'],
-  [0x88be, 'erspan'],
-  [0x22eb, 'erspan'],
-  [0x8903, 'fabricpath'],
-  [0x88e7, '802.1ah'],
-  [0x894f, 'nsh'],
   [0x88e5, 'macsec (encrypted)'],
   [0x2000, 'cdp'],
   [0x22f3, 'trill'],
