@@ -2,21 +2,36 @@ import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 /** Suites that only run programs in sessions, or read: each cleans up by itself, and leaves its process as it was. */
-const KERNEL_SUITES: string = `
-  accesses check-zeros connections elf-reader frames helper-flags helper-register import-circles
-  invariants-page kernel-facts kernel-variables loader-sizes lru-maps map-restore map-sizes
-  model-chance one-bad packet-loop ping random-programs register skb-input stack-accesses state
-  tags testrun-bench thread-cpu timers unwritten-stack verdicts world-file world-sockets
-`
-  .trim()
-  .split(/\s+/)
-  .join();
+const KERNEL_SUITES = words(`
+  accesses aim check-zeros ci-recipes connections default-world elf-reader fib-lookup
+  foreign-objects frames helper-flags helper-register helpers import-circles invariants-page
+  kernel-facts kernel-variables libbpf-layouts loader-sizes lru-maps map-restore map-sizes
+  map-words model-chance old-kernels one-bad packet-loop per-cpu-scan ping pins random-programs
+  refused-kernel register sections skb-input stack-accesses state styles-faulty tags testrun
+  testrun-bench thread-cpu timers tshark-generated unwritten-stack verdicts world-file
+  world-sockets
+`);
+
+/** Tests of the command that change the working directory, the environment or what is printed, or start processes all the time. */
+const ALONE = words(`
+  bad-input bench/compare bundle/* checksum/* command-line compile/{compile-source,find-clang}
+  corpus/generate environment input/memory machine-commands output signals user-modules
+  verify/{mutants,workers}
+`);
 
 /**
  * Files that change nothing but what they make themselves share processes, so that modules are loaded once and V8 keeps what
  * it has compiled. All others have a process each.
  */
-const SHARING = ['{sim,corpus,verify}/**/*.test.ts', `kernel-tests/{${KERNEL_SUITES}}.test.ts`];
+const SHARING = [
+  '{bpf,cli,corpus,kernel,sim,verify}/**/*.test.ts',
+  ...KERNEL_SUITES.map((name) => `kernel-tests/${name}.test.ts`),
+];
+const NOT_SHARING = [...ALONE.map((name) => `cli/${name}.test.ts`), 'kernel/probe.test.ts'];
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -30,18 +45,24 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 600_000,
     hookTimeout: 600_000,
     projects: [
+      // Each names its folders: without `include` vitest would also run the tests that tsc emitted to dist/.
       // A process is only shared by files that come one after the other: these come first.
       {
         extends: true,
-        test: { name: 'sharing', include: SHARING, isolate: false, sequence: { groupOrder: 0 } },
+        test: {
+          name: 'sharing',
+          include: SHARING,
+          exclude: NOT_SHARING,
+          isolate: false,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
         test: {
           name: 'isolated',
-          // Without `include` vitest would also run the tests that tsc emitted to dist/.
-          include: ['{sim,corpus,verify,kernel,cli,bpf,kernel-tests}/**/*.test.ts'],
-          exclude: SHARING,
+          include: ['kernel-tests/**/*.test.ts', ...NOT_SHARING],
+          exclude: SHARING.slice(1),
           sequence: { groupOrder: 1 },
         },
       },
