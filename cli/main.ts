@@ -47,10 +47,11 @@ async function start(): Promise<void> {
 }
 
 async function verify(): Promise<void> {
-  const { startsEarly } = await import('./verify/starts-early.ts');
-  if (!startsEarly(process.argv.slice(3))) return (await import('./command.ts')).runCommand(process.argv);
+  const { workersToStart } = await import('./verify/starts-early.ts');
+  const workers = workersToStart(process.argv.slice(3));
+  if (workers === 0) return (await import('./command.ts')).runCommand(process.argv);
   const { startEarly, endUnused } = await import('./verify/worker-process.ts');
-  startEarly();
+  startEarly(workers);
   try {
     await (await import('./command.ts')).runCommand(process.argv);
   } finally {

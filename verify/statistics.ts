@@ -52,13 +52,27 @@ export class RunStatistics {
   }
 
   #countActions(input: PacketBatch, output: OutcomeBatch): void {
+    // Stretches of the same action are entered at once.
+    let entry = -1;
+    let action = 0;
+    let stretch = 0;
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
-      const counts = this.#actions[input.entry[packet]!];
-      if (counts === undefined) continue;
-      const action = output.action[packet]!;
-      counts.set(action, (counts.get(action) ?? 0) + 1);
+      if (output.action[packet] === action && input.entry[packet] === entry) {
+        stretch++;
+        continue;
+      }
+      this.#enterActions(entry, action, stretch);
+      entry = input.entry[packet]!;
+      action = output.action[packet]!;
+      stretch = 1;
     }
+    this.#enterActions(entry, action, stretch);
+  }
+
+  #enterActions(entry: number, action: number, packets: number): void {
+    const counts = this.#actions[entry];
+    if (counts !== undefined) counts.set(action, (counts.get(action) ?? 0) + packets);
   }
 
   #noteBlindSpots(reference: BatchReport, other: BatchReport): void {

@@ -47,12 +47,7 @@ import { toJunit } from '../verify/report-junit.ts';
 import { detailLines, furtherLines, notTestedLines, programLine } from '../verify/report-text.ts';
 import { runsHere } from '../verify/runs-here.ts';
 import { exitCodeOf, type Tested, tested, testedToJson } from '../verify/tested.ts';
-
-/** More than any machine that this is for has use of. */
-const MAX_WORKERS = 64;
-/** Above so many packets of each program, or from so many seconds on, all cores work. */
-const LONG_RUN = 100_000;
-const LONG_SECONDS = 5;
+import { LONG_RUN, MAX_WORKERS, usualWorkers } from '../verify/worker-count.ts';
 
 interface Options extends WorldOptions {
   readonly packets: readonly string[];
@@ -309,12 +304,6 @@ async function requireFiles({ coverage, junit }: Options): Promise<void> {
 
 function writeText(path: string, text: string): Promise<void> {
   return writeAtomically(path, [new TextEncoder().encode(text)]);
-}
-
-/** A second process takes as long to start as some ten thousand packets. Who names a time means a long run. */
-function usualWorkers({ runs = 0, seconds = 0 }: VerifyPlan): number {
-  const isLong = runs > LONG_RUN || seconds >= LONG_SECONDS;
-  return isLong ? Math.min(availableParallelism(), MAX_WORKERS) : 1;
 }
 
 /** Each worker is a process of its own. */

@@ -132,24 +132,21 @@ export class VerifyWorkerProcess extends VerifyWorker {
   }
 }
 
-let early: VerifyWorkerProcess | undefined;
+const early: VerifyWorkerProcess[] = [];
 
-/** Starts a worker while the rest of the command is being loaded: both take about as long. */
-export function startEarly(): void {
-  early = new VerifyWorkerProcess();
+/** Starts workers while the rest of the command is being loaded: both take about as long. */
+export function startEarly(workers: number): void {
+  for (let index = 0; index < workers; index++) early.push(new VerifyWorkerProcess());
 }
 
-/** The one that was started early, then new ones. */
+/** Those that were started early, then new ones. */
 export function startWorker(): VerifyWorkerProcess {
-  const worker = early ?? new VerifyWorkerProcess();
-  early = undefined;
-  return worker;
+  return early.shift() ?? new VerifyWorkerProcess();
 }
 
-/** Ends the one that was started early, if the command has come to its end without. */
+/** Ends those that were started early, if the command has come to its end without. */
 export function endUnused(): void {
-  early?.kill();
-  early = undefined;
+  for (const worker of early.splice(0)) worker.kill();
 }
 
 function start(): ChildProcess {

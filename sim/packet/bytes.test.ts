@@ -65,6 +65,24 @@ describe('copyWords', () => {
   });
 });
 
+describe('equalWords', () => {
+  it('sees every byte of both, and none beside them', () => {
+    const pattern = Uint8Array.from({ length: 60 }, (_, index) => index + 1);
+    for (let length = 0; length <= 50; length++) {
+      const other = new Uint8Array(64);
+      other.set(pattern.subarray(2, 2 + length), 5);
+      const same = (): boolean =>
+        bytes.equalWords(new DataView(pattern.buffer), 2, new DataView(other.buffer), 5, length);
+      expect(same()).toBe(true);
+      for (let at = 0; at < length; at++) {
+        other[5 + at]! ^= 0x80;
+        expect(same()).toBe(false);
+        other[5 + at]! ^= 0x80;
+      }
+    }
+  });
+});
+
 describe('hexadecimal', () => {
   it('reads back what it wrote', () => {
     fc.assert(

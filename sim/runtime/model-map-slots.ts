@@ -1,28 +1,42 @@
 /** Maps whose keys are the numbers from 0 to `maxEntries` − 1. */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from './errno.ts';
 import { indexKey, type MapSnapshot, SnapshotBuilder, snapshotOf } from './map-snapshot.ts';
+import type { MapDefinition } from './maps.ts';
 import { BaseModelMap, indexOf } from './model-map-base.ts';
 
 const BPF_NOEXIST = 1;
 const BPF_EXIST = 2;
+
+/** So many entries of an array are found without a lookup. */
+const FIRST = 64;
 
 /**
  * BPF_MAP_TYPE_ARRAY (kernel/bpf/arraymap.c): every entry exists from the start, zeroed, and none can be deleted. Only
  * those that were asked for are kept.
  */
 export class ArrayModelMap extends BaseModelMap {
-  readonly #values = new Map<number, Uint8Array>();
+  /** Those of the first indices: programs count in them, packet for packet. */
+  private readonly first: (Uint8Array | undefined)[];
+  private readonly others = new Map<number, Uint8Array>();
+
+  constructor(definition: MapDefinition) {
+    super(definition);
+    this.first = new Array<undefined>(Math.min(definition.maxEntries, FIRST)).fill(undefined);
+  }
 
   override lookup(key: Uint8Array): Uint8Array | undefined {
     return this.lookupIndex(indexOf(key));
   }
 
-  override lookupIndex(index: number): Uint8Array | undefined {
-    const present = this.#values.get(index);
+  override lookupIndex(key: number): Uint8Array | undefined {
+    const { first, others } = this;
+    const index = key >>> 0;
+    const present = index < first.length ? first[index] : others.get(index);
     if (present !== undefined) return present;
     if (index >= this.definition.maxEntries) return undefined;
     const value = new Uint8Array(this.definition.valueSize);
-    this.#values.set(index, value);
+    if (index < first.length) first[index] = value;
+    else others.set(index, value);
     return value;
   }
 
@@ -38,8 +52,10 @@ export class ArrayModelMap extends BaseModelMap {
   override snapshot(): MapSnapshot {
     const { definition } = this;
     const builder = new SnapshotBuilder(definition);
-    const indices = Uint32Array.from(this.#values.keys()).sort();
-    for (const index of indices) builder.addIndex(index, this.#values.get(index)!, 0, definition.valueSize);
+    for (const [index, value] of this.first.entries())
+      if (value !== undefined) builder.addIndex(index, value, 0, definition.valueSize);
+    const indices = Uint32Array.from(this.others.keys()).sort();
+    for (const index of indices) builder.addIndex(index, this.others.get(index)!, 0, definition.valueSize);
     return builder.finish();
   }
 }

@@ -4,6 +4,7 @@
  * Programs push and pop headers at the head, append and cut bytes at the tail, or both; so every header of one frame
  * may lie elsewhere in the other, be new, or have come to light.
  */
+import { equalWords } from '../../sim/packet/bytes.ts';
 import { verifyChecksums } from './checksums.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, PART } from './found.ts';
 import { HeaderList, MATCH } from './header-list.ts';
@@ -77,27 +78,11 @@ export class FramePair {
     }
   }
 
-  /** Most frames are: sixteen bytes at a time, from the front, where a frame that is changed mostly differs. */
+  /** Most frames are. */
   private isUnchanged(beforeOffset: number, afterOffset: number, size: number): boolean {
-    if (size >= LONG_FRAME) return sameBytes(this.before, beforeOffset, this.after, afterOffset, size);
-    const before = this.beforeView;
-    const after = this.afterView;
-    const end = beforeOffset + size;
-    let at = beforeOffset;
-    let to = afterOffset;
-    for (; at + 16 <= end; at += 16, to += 16) {
-      const difference =
-        (before.getInt32(at, true) ^ after.getInt32(to, true)) |
-        (before.getInt32(at + 4, true) ^ after.getInt32(to + 4, true)) |
-        (before.getInt32(at + 8, true) ^ after.getInt32(to + 8, true)) |
-        (before.getInt32(at + 12, true) ^ after.getInt32(to + 12, true));
-      if (difference !== 0) return false;
-    }
-    for (; at + 4 <= end; at += 4, to += 4) {
-      if (before.getInt32(at, true) !== after.getInt32(to, true)) return false;
-    }
-    for (; at < end; at++, to++) if (before.getUint8(at) !== after.getUint8(to)) return false;
-    return true;
+    return size >= LONG_FRAME
+      ? sameBytes(this.before, beforeOffset, this.after, afterOffset, size)
+      : equalWords(this.beforeView, beforeOffset, this.afterView, afterOffset, size);
   }
 
   /**
