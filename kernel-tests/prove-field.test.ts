@@ -31,6 +31,8 @@ describeKernel('paths of programs in the styles of the field', [], () => {
     ['policy_tables', 'policy_tables'],
     ['text', 'text'],
     ['skb_resize', 'room_encap'],
+    ['socket_fields', 'socket_fields'],
+    ['socket_fields', 'set_hash'],
   ])(
     'are all followed, in %s:%s, and the machine goes each',
     async (name, entry) => {

@@ -1,5 +1,6 @@
 /** Runs a witness in the machine: does it take the predicted path, to the predicted outcome? */
 
+import { looksAtSocket } from '../../sim/ebpf/context/socket.ts';
 import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
 import { CALL, isConditionalJump, jumpTarget } from '../../sim/ebpf/instruction.ts';
 import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
@@ -7,9 +8,10 @@ import type { State } from '../../sim/ebpf/interpreter/state.ts';
 import type { Tracer } from '../../sim/ebpf/interpreter/tracer.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { RingBufferMap } from '../../sim/ebpf/maps/ring-buffer-map.ts';
-import { CONTEXT_BASE, STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
+import { CONTEXT_BASE, SOCKET_BASE, STACK_LIMIT, STACK_SIZE } from '../../sim/ebpf/memory.ts';
 import { blockByte, packetByte } from '../../sim/ebpf/symbolic/access.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import { heardSocket } from '../../sim/ebpf/symbolic/frame-socket.ts';
 import { AnswerTracer } from '../../sim/ebpf/symbolic/heard-answers.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
@@ -63,7 +65,10 @@ export class Confirmer {
     interpreter.tracer = answers === undefined ? jumps : both(answers, jumps);
     const result = interpreter.run(entries[0]!.program);
     interpreter.tracer = undefined;
-    const values = answers?.heard(witness.values) ?? witness.values;
+    const given = answers?.heard(witness.values) ?? witness.values;
+    const asksForSocket =
+      inputs.hook !== 'xdp' && looksAtSocket(machine.object.programs[entries[0]!.program]!);
+    const values = asksForSocket ? new Map([...given, ...heardSocket(state.pool, machine.memory)]) : given;
     if (answers?.broken !== undefined)
       return differs(values, `${answers.broken} answers what its record rules out`);
     const way = jumps.firstDifference(state.trail());
@@ -100,7 +105,7 @@ export class Confirmer {
   }
 
   /** Puts the witness's packet in place. */
-  #begin({ world, stimulus, context, rings }: Witness): {
+  #begin({ world, stimulus, context, rings, socket }: Witness): {
     readonly opened: MachineProgram;
     readonly interpreter: Interpreter;
   } {
@@ -124,6 +129,7 @@ export class Confirmer {
       const ring = machine.maps[map];
       if (ring instanceof RingBufferMap) ring.occupy(unread);
     }
+    for (const [offset, value] of socket) machine.memory.u8[SOCKET_BASE + offset] = value;
     for (const [offset, value] of context) machine.memory.setU32(CONTEXT_BASE + offset, value);
     return made;
   }

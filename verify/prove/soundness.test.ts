@@ -125,7 +125,7 @@ describe('paths', () => {
           const [path] = holding;
           if (path === undefined || holding.length > 1) fail(packet, `${holding.length} paths`);
           taken.add(path);
-          const witness = { world: {}, stimulus: { packet }, values, context: [], rings: [] };
+          const witness = { world: {}, stimulus: { packet }, values, context: [], rings: [], socket: [] };
           const { confirmed, reason } = confirmer.confirm(inputs, paths[path]!.state, witness);
           if (!confirmed) fail(packet, reason);
         }

@@ -15,6 +15,7 @@ import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
 import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
+import { socketsFor } from './socket-world.ts';
 
 export interface Witness {
   readonly world: World;
@@ -28,11 +29,13 @@ export interface Witness {
   readonly context: readonly (readonly [offset: number, value: number])[];
   /** Ring buffers of which user space has left so many bytes unread. With any, only the machine can run it. */
   readonly rings: readonly { readonly map: number; readonly unread: number }[];
+  /** Bytes of the frame's socket that the path asks for: [offset, value] each. With any, only the machine can run it. */
+  readonly socket: readonly (readonly [offset: number, value: number])[];
 }
 
 /** Why no other engine than the machine can run a witness; undefined: all can. */
-export function onlyInMachine({ context, rings }: Witness): string | undefined {
-  if (context.length > 0) return 'no test run can make such a frame';
+export function onlyInMachine({ context, rings, socket }: Witness): string | undefined {
+  if (context.length > 0 || socket.length > 0) return 'no test run can make such a frame';
   return rings.length > 0 ? 'only programs fill ring buffers' : undefined;
 }
 
@@ -99,6 +102,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
     values,
     context: inputs.hook === 'xdp' ? [] : contextOf(state, values),
     rings: ringsOf(inputs, number),
+    socket: socketOf(state, evaluator),
     stimulus: {
       packet,
       ...(metaLength === 0 ? {} : { metadata }),
@@ -113,6 +117,14 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
       ...(fill === 0 ? {} : { stackFill: fill }),
     },
   };
+}
+
+/** What a test run's socket is not known to have: whatever a condition depends on. */
+function socketOf(state: PathState, evaluator: Evaluator): Witness['socket'] {
+  return [...usedUnknowns(state)].flatMap((unknown) => {
+    const place = /^given\.socket\.(\d+)$/.exec(unknown.name)?.[1];
+    return place === undefined ? [] : [[Number(place), Number(evaluator.value(unknown))] as const];
+  });
 }
 
 function ringsOf(inputs: Inputs, number: (term: Term) => number): Witness['rings'] {
@@ -147,6 +159,7 @@ function contextOf(state: PathState, values: Assignment): (readonly [number, num
     if (offset !== undefined && value !== 0n) fields.push([offset, Number(value)]);
   }
   const evaluator = new Evaluator(values);
+  if (evaluator.isTrue(state.pool.unknown(1, 'given.no_socket'))) fields.push([SK_BUFF.sk, 0]);
   if (evaluator.isTrue(state.pool.unknown(1, 'given.vlan_present'))) {
     const isService = evaluator.isTrue(state.pool.unknown(1, 'given.vlan_service'));
     fields.push([SK_BUFF.vlanProto, isService ? 0xa888 : 0x0081]);
@@ -307,10 +320,14 @@ function aroundOf(state: PathState, evaluator: Evaluator, packet: Uint8Array): W
       world = { ...world, cpu: Number(result) };
     else if (answer.helper === 'bpf_get_hash_recalc') {
       const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
-      const hash = flowHash(view, 0, packet.length, 0);
+      const first = flowHash(view, 0, packet.length, 0);
+      // No hash is 0: 1 stands for it.
+      const hash = first === 1 ? flowHash(view, 0, packet.length, 2) ^ 2 : first;
       world = { ...world, hashSeed: (hash ^ Number(result & 0xffff_ffffn)) | 0 };
     } else if (answer.helper === 'bpf_fib_lookup') world = { ...world, ...fibWorld(answer, evaluator) };
   }
+  const sockets = socketsFor(state, evaluator);
+  if (sockets.length > 0) world = { ...world, sockets };
   const seed = evaluator.value(state.pool.unknown(32, RANDOM_SEED));
   return seed === 0n ? world : { ...world, randomSeed: Number(seed) };
 }

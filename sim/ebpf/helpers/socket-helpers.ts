@@ -5,7 +5,7 @@
 import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { AF_INET6 } from '../../runtime/fib.ts';
 import { IPPROTO_TCP, IPPROTO_UDP, type OpenSocket, TCP_LISTEN } from '../../runtime/sockets.ts';
-import { KERNEL_FORM, SOCKET_ROW, socketRow, TCP_FORM } from '../context/socket.ts';
+import { KERNEL_FORM, SOCKET, SOCKET_ROW, socketRow, TCP_FORM } from '../context/socket.ts';
 import type { Machine } from '../machine.ts';
 import { SOCKET_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
@@ -18,6 +18,20 @@ export function socketAt(machine: Machine, address: number): OpenSocket | undefi
 /** The address of a socket's row. */
 export function rowAddress(address: number): number {
   return SOCKET_BASE + SOCKET_ROW * socketRow(address);
+}
+
+/** States of sockets that are not full ones (include/net/tcp_states.h): of a connection that ends, or is in the making. */
+export const TCP_TIME_WAIT = 6;
+export const TCP_NEW_SYN_RECV = 12;
+
+function field(machine: Machine, address: number, offset: number): number {
+  return machine.memory.u32(rowAddress(address) + offset);
+}
+
+/** `sk_fullsock`. No world has another, and no frame of a test run; what a proof makes of a frame's socket may be one. */
+function isFull(machine: Machine, address: number): boolean {
+  const state = field(machine, address, SOCKET.state);
+  return state !== TCP_TIME_WAIT && state !== TCP_NEW_SYN_RECV;
 }
 
 /** `bpf_skc_to_…`: the kernel's own structure, where the socket is of the right kind. */
@@ -47,8 +61,7 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, obligation: 'passes on' },
     symbolic: 'any value',
-    // All of them are: none is in the making.
-    run: (_machine, address) => rowAddress(address),
+    run: (machine, address) => (isFull(machine, address) ? rowAddress(address) : 0),
   },
   {
     number: 96,
@@ -59,7 +72,9 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     effects: { ...NO_EFFECTS, obligation: 'passes on' },
     symbolic: 'any value',
     run: (machine, address) =>
-      socketAt(machine, address)?.protocol === IPPROTO_TCP ? rowAddress(address) + TCP_FORM : 0,
+      isFull(machine, address) && field(machine, address, SOCKET.protocol) === IPPROTO_TCP
+        ? rowAddress(address) + TCP_FORM
+        : 0,
   },
   {
     number: 98,
@@ -69,7 +84,8 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',
-    run: (machine, address) => (socketAt(machine, address)?.state === TCP_LISTEN ? rowAddress(address) : 0),
+    run: (machine, address) =>
+      field(machine, address, SOCKET.state) === TCP_LISTEN ? rowAddress(address) : 0,
   },
   {
     number: 86,

@@ -61,7 +61,10 @@ export function load(
       return whole ?? joined(state, size, (index) => blockByte(inputs, state, region.block, at + index));
     }
     case 'opaque':
-      return pool.unknown(size * 8, `${region.what}+${offset}@${state.steps}`);
+      state.assume('sockets and structures of the kernel do not change while the program runs');
+      return joined(state, size, (index) =>
+        pool.unknown(8, `${region.what}.${region.from + offset + index}`),
+      );
     default:
       throw new PathViolation(`a load through what is no pointer to memory (${region?.kind ?? 'a number'})`);
   }

@@ -1,4 +1,5 @@
 /** Helpers that may answer anything that their record permits: the answer is made of unknowns. */
+import { KERNEL_FORM } from '../context/socket.ts';
 import { ARGUMENT_TYPES, memoryOf } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { addBlock, blockPointer, holdAddresses, readBytes, readString, writeBytes } from './access.ts';
@@ -14,9 +15,13 @@ import {
   type Question,
 } from './path-state.ts';
 import type { Value } from './path-value.ts';
+import { opaque } from './socket-helpers.ts';
 import type { Term } from './term.ts';
 
 const NARROW: ReadonlySet<string> = new Set(['bpf_get_prandom_u32', 'bpf_get_hash_recalc']);
+
+/** Bytes of sockets, in both of their forms, and of other structures, that are heard. */
+const STRUCT_BYTES: number = KERNEL_FORM;
 
 /** Everything that the record permits: unknowns in r0 and in the memory that the helper writes. */
 export function anyValue(
@@ -89,7 +94,12 @@ export function anyValue(
     case 'tcp_socket_or_null':
     case 'kernel_struct_or_null':
       if (isNull()) result = pool.constant(64, 0);
-      else result = { term: pool.constant(64, 0x1_4100), region: { kind: 'opaque', what: name } };
+      else {
+        const found = opaque(inputs, name);
+        const behind = Array.from({ length: STRUCT_BYTES }, (_, at) => pool.unknown(8, `${name}.${at}`));
+        open = { ...open, address: found.term, behind };
+        result = found;
+      }
       break;
     default:
       throw new NotFollowed(helper.name);

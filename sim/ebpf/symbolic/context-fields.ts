@@ -5,6 +5,7 @@ import { XDP_MD } from '../context/xdp-md.ts';
 import type { Inputs } from './inputs.ts';
 import { type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
+import { FRAME_SOCKET, opaque } from './socket-helpers.ts';
 import type { Term } from './term.ts';
 
 /** Fields of `__sk_buff` that a frame may come with: an unknown of so many bits. */
@@ -35,9 +36,9 @@ export function loadContext(inputs: Inputs, state: PathState, offset: number, si
     case ACCESS.dataEnd:
       return { term: packet.end, region: { kind: 'packet end', generation } };
     case ACCESS.socket:
-      if (state.decide(pool.equal(pool.unknown(1, 'fixed.no_socket'), pool.true)))
-        return pool.constant(64, 0);
-      return { term: pool.constant(64, 0x1_4000), region: { kind: 'opaque', what: 'fixed.socket' } };
+      return state.decide(pool.unknown(1, 'given.no_socket'))
+        ? pool.constant(64, 0)
+        : opaque(inputs, FRAME_SOCKET);
     case ACCESS.scalar: {
       const bytes: Term[] = [];
       for (let index = size - 1; index >= 0; index--) bytes.push(contextByte(inputs, state, offset + index));

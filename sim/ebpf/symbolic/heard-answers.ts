@@ -9,7 +9,7 @@ import type { Tracer } from '../interpreter/tracer.ts';
 import type { Machine } from '../machine.ts';
 import type { Answer } from './path-state.ts';
 import type { Assignment, Term } from './term.ts';
-import { allOnes } from './term.ts';
+import { allOnes, unknownsOf } from './term.ts';
 
 /** Listens to the calls of one run. The answers come in the order of the path's, as long as the run keeps to the path. */
 export class AnswerTracer implements Tracer {
@@ -43,7 +43,7 @@ export class AnswerTracer implements Tracer {
   /** Takes an answer from what the machine has after the call. @param registers r1 to r5, lower halves, before it */
   hear({ helper, open, written }: Answer, registers: readonly number[], low: number, high: number): void {
     const { u8 } = this.#machine.memory;
-    const { number, isNull, behind, through, between } = open;
+    const { number, isNull, address, behind, through, between } = open;
     if (number !== undefined) {
       const all = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
       this.#values.set(number, all & allOnes(number.width));
@@ -51,11 +51,18 @@ export class AnswerTracer implements Tracer {
     }
     const isThere = low !== 0 || high !== 0;
     if (isNull !== undefined) this.#values.set(isNull, isThere ? 0n : 1n);
+    if (isThere && address !== undefined) this.#place(address, low);
     if (isThere) for (const [at, byte] of (behind ?? []).entries()) this.#set(byte, u8[low + at]!);
     for (const [index, bytes] of written.entries()) {
       const from = registers[through[index]!]!;
       for (const [at, byte] of bytes.entries()) this.#set(byte, u8[from + at]!);
     }
+  }
+
+  /** @param address an unknown of 16 bits, and a number */
+  #place(address: Term, low: number): void {
+    for (const unknown of unknownsOf(address))
+      this.#values.set(unknown, BigInt(low >>> 0) & allOnes(unknown.width));
   }
 
   #set(byte: Term, value: number): void {

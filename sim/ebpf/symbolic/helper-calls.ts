@@ -19,6 +19,7 @@ import { RING_HELPERS } from './ring-helpers.ts';
 import { SECTION_HELPERS } from './section-helpers.ts';
 import { SKB_META_HELPERS } from './skb-meta-helpers.ts';
 import { SKB_ROOM_HELPERS } from './skb-room-helpers.ts';
+import { SOCKET_HELPERS } from './socket-helpers.ts';
 import { STRING_HELPERS } from './string-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
@@ -33,6 +34,7 @@ const STATED: Readonly<Record<string, SymbolicHelper>> = {
   ...RING_HELPERS,
   ...SECTION_HELPERS,
   ...SKB_META_HELPERS,
+  ...SOCKET_HELPERS,
   ...STRING_HELPERS,
   ...TRACE_HELPERS,
   ...VLAN_HELPERS,

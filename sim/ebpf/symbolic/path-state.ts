@@ -134,6 +134,8 @@ export interface OpenAnswer {
   readonly number?: Term;
   /** Is r0 null? An unknown of one bit. */
   readonly isNull?: Term;
+  /** Where r0 points to: a sum of one unknown, where that is not known. */
+  readonly address?: Term;
   /** Unknown bytes from where r0 points to. */
   readonly behind?: readonly Term[];
   /** Of each of `written`, the argument that points there. */

@@ -15,8 +15,8 @@ export type Region =
   | { readonly kind: 'block'; readonly block: number }
   /** The per-CPU address of a variable of the kernel, by its number in the object. */
   | { readonly kind: 'kernel variable'; readonly variable: number }
-  /** What is not looked into: sockets, structures of the kernel's. */
-  | { readonly kind: 'opaque'; readonly what: string }
+  /** A socket, or a structure of the kernel's: bytes that nobody knows, from `from` on those of the one of that name. */
+  | { readonly kind: 'opaque'; readonly what: string; readonly from: number }
   | { readonly kind: 'function'; readonly target: number };
 
 export interface Value {

@@ -13,6 +13,7 @@ import {
 } from '../maps/ring-buffer-map.ts';
 import { addBlock, blockPointer, readBytes } from './access.ts';
 import type { Inputs } from './inputs.ts';
+import { nextAnswerName, noteAnswer } from './note-answer.ts';
 import { PathMemory } from './path-memory.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
 import type { Value } from './path-value.ts';
@@ -56,14 +57,18 @@ function put(inputs: Inputs, state: PathState, map: number, size: Term): boolean
   return true;
 }
 
+const RESERVE = 'bpf_ringbuf_reserve';
+
 const reserve: SymbolicHelper = (inputs, state, [map, size, flags]) => {
   const { pool } = state;
   const ring = ringOf(map!);
   const bytes = Number(state.number(size!.term));
   const isWanted = state.decide(pool.equal(flags!.term, pool.constant(64, 0)));
-  if (!isWanted || !put(inputs, state, ring, pool.constant(64, bytes))) return pool.constant(64, 0);
-  const ordinal = state.answers.length;
-  const name = `${inputs.isSecond ? 'second.' : ''}bpf_ringbuf_reserve.${ordinal}`;
+  if (!isWanted || !put(inputs, state, ring, pool.constant(64, bytes))) {
+    noteAnswer(inputs, state, RESERVE);
+    return pool.constant(64, 0);
+  }
+  const name = nextAnswerName(inputs, state, RESERVE);
   const block = addBlock(state, {
     what: 'sample',
     map: -1,
@@ -73,21 +78,9 @@ const reserve: SymbolicHelper = (inputs, state, [map, size, flags]) => {
     memory: new PathMemory(),
   });
   // What older records have left there.
-  const behind = Array.from({ length: bytes }, (_, at) => pool.unknown(8, `${name}.${at}`));
-  state.answers = [
-    ...state.answers,
-    {
-      helper: 'bpf_ringbuf_reserve',
-      name,
-      question: { shape: name, numbers: [], read: [] },
-      ordinal,
-      result: undefined,
-      read: [],
-      written: [],
-      arguments: [],
-      open: { behind, through: [] },
-    },
-  ];
+  noteAnswer(inputs, state, RESERVE, {
+    behind: Array.from({ length: bytes }, (_, at) => pool.unknown(8, `${name}.${at}`)),
+  });
   return blockPointer(state, block);
 };
 

@@ -6,6 +6,7 @@ import { packetByte } from './access.ts';
 import { anyValue } from './any-value.ts';
 import { contextWord } from './context-fields.ts';
 import type { Inputs } from './inputs.ts';
+import { noteAnswer } from './note-answer.ts';
 import type { PathState } from './path-state.ts';
 import { is, isZero, protocol, result } from './skb-bounds.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
@@ -21,7 +22,10 @@ const GET_HASH_RECALC = 34;
 
 const recalculateHash: SymbolicHelper = (inputs, state, args) => {
   const { pool } = state;
-  if (state.hash === 'known') return pool.zeroExtend(64, contextWord(inputs, state, SK_BUFF.hash));
+  if (state.hash === 'known') {
+    noteAnswer(inputs, state, 'bpf_get_hash_recalc');
+    return pool.zeroExtend(64, contextWord(inputs, state, SK_BUFF.hash));
+  }
   const answer = anyValue(inputs, state, HELPERS.get(GET_HASH_RECALC)!, args);
   if (answer === undefined || !('operation' in answer)) throw new RangeError('a hash is a number');
   state.context.store(pool, SK_BUFF.hash, pool.extract(answer, 0, 32));

@@ -13,6 +13,7 @@ import type { Machine } from '../machine.ts';
 import { STACK_LIMIT } from '../memory.ts';
 import { blockByte, packetByte } from '../symbolic/access.ts';
 import { Evaluator } from '../symbolic/evaluate.ts';
+import { heardSocket } from '../symbolic/frame-socket.ts';
 import { AnswerTracer } from '../symbolic/heard-answers.ts';
 import { Inputs } from '../symbolic/inputs.ts';
 import { Enumerate, NotFollowed, type PathState, PathViolation, Split } from '../symbolic/path-state.ts';
@@ -60,6 +61,7 @@ export function lockstep({ machine, program, hook, packet, mostSteps }: Lockstep
     [inputs.ingressIfindex, 1n],
   ]);
   for (const [at, byte] of packet.entries()) values.set(inputs.frameByte(at), BigInt(byte));
+  for (const [unknown, value] of heardSocket(pool, machine.memory)) values.set(unknown, value);
   const follower = new Follower(inputs, path, values, mostSteps);
   interpreter.tracer = follower;
   try {
