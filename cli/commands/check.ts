@@ -25,18 +25,11 @@ import { EXIT, inputFailure, reportError, toFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
-import {
-  freshSeed,
-  parseCount,
-  parseDuration,
-  parseDurationOrOff,
-  parseOutput,
-  parsePercent,
-  repeated,
-} from '../input/options.ts';
+import { freshSeed, parseOutput, parsePercent, repeated } from '../input/options.ts';
 import { parseObjectName } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
 import { filesOf } from '../input/read-object.ts';
+import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
 import {
   aimOption,
   mapOption,
@@ -68,9 +61,9 @@ export function registerCheck(program: Command): void {
     )
     .option('--off <invariant>', 'do not judge it (checksum/other-zero), or its group (ttl)', repeated, [])
     .option('--only <invariant>', 'judge only this one or this group; may be repeated', repeated, [])
-    .option('--runs <n>', 'packets to generate for each program (default: 40000)', parseCount('--runs'))
-    .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
-    .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .addOption(runsOption(40000))
+    .addOption(timeOption())
+    .addOption(seedOption())
     .option('--no-sweeps', 'do not sweep the words that the program rewrites')
     .option(
       '--as-kernel <versions>',
@@ -88,12 +81,7 @@ export function registerCheck(program: Command): void {
       parsePercent('--min-coverage'),
     )
     .option('--strict', 'warnings fail the check, too')
-    .option(
-      '--shrink-time <time>',
-      'stop making a packet smaller after this long; 0: do not shrink',
-      parseDurationOrOff('--shrink-time'),
-      3,
-    )
+    .addOption(shrinkTimeOption('a packet', 3))
     .option('--verbose', 'explain notes, too, and list everything that was not reached')
     .option('--json', 'print one JSON document')
     .option('--junit <file>', 'write a JUnit report', parseOutput('--junit'))

@@ -30,6 +30,7 @@ import { withMaxEntries } from '../input/max-entries.ts';
 import { freshSeed, parseCount, parseDuration, parseName } from '../input/options.ts';
 import { parsePacketFormat } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
+import { seedOption } from '../input/run-options.ts';
 import {
   aimOption,
   mapOption,
@@ -62,7 +63,7 @@ export function registerCorpus(program: Command): void {
       'its ending says the format: .pcapng, .pcap, .hex, .json, …; - for standard output',
     )
     .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
-    .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .addOption(seedOption())
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
     .option('--no-guide', 'generate without looking for uncovered branches first')
     .addOption(

@@ -26,14 +26,8 @@ import { createEngine } from '../engines.ts';
 import { EXIT } from '../failure.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
-import {
-  freshSeed,
-  parseCount,
-  parseDuration,
-  parseDurationOrOff,
-  parseOutput,
-  repeated,
-} from '../input/options.ts';
+import { freshSeed, parseCount, parseOutput, repeated } from '../input/options.ts';
+import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
 import {
   aimOption,
   mapOption,
@@ -88,9 +82,9 @@ export function registerDiff(program: Command): void {
     )
     .option('--clang <command>', 'the compiler; given more than once, a build with each', repeated, [])
     .addOption(cflagsOption())
-    .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
-    .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
-    .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .addOption(runsOption(20000))
+    .addOption(timeOption())
+    .addOption(seedOption())
     .option('--packets <file>', 'captures and saved cases to run first; may be repeated', repeated, [])
     .addOption(worldOption())
     .addOption(mapOption())
@@ -104,12 +98,7 @@ export function registerDiff(program: Command): void {
       parseCount('--max-classes'),
       20,
     )
-    .option(
-      '--shrink-time <time>',
-      'stop making an example smaller after this long; 0: do not shrink',
-      parseDurationOrOff('--shrink-time'),
-      10,
-    )
+    .addOption(shrinkTimeOption('an example', 10))
     .option('--report <dir>', 'save each class’s example there', parseOutput('--report'))
     .addOption(new Option('--json', 'print one JSON document'))
     .option('--no-color', 'no colours')

@@ -21,12 +21,12 @@ import {
   freshSeed,
   parseCount,
   parseDuration,
-  parseDurationOrOff,
   parseOutput,
   parsePercent,
   repeated,
 } from '../input/options.ts';
 import { isDirectory } from '../input/read-file.ts';
+import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
 import {
   aimOption,
   mapOption,
@@ -90,9 +90,9 @@ export function registerVerify(program: Command): void {
     )
     .option('--live', 'test on live veth traffic, too')
     .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
-    .option('--runs <n>', 'packets to generate for each program (default: 20000)', parseCount('--runs'))
-    .option('--time <time>', 'how long to generate for each program, like 60s', parseDuration('--time'))
-    .option('--seed <seed>', 'any text; the same seed gives the same packets')
+    .addOption(runsOption(20000))
+    .addOption(timeOption())
+    .addOption(seedOption())
     .option('--no-guide', 'generate without looking for uncovered branches first')
     .option(
       '--prove [time]',
@@ -111,12 +111,7 @@ export function registerVerify(program: Command): void {
       parseCount('--max-divergences'),
       1,
     )
-    .option(
-      '--shrink-time <time>',
-      'stop making a divergence smaller after this long; 0: do not shrink',
-      parseDurationOrOff('--shrink-time'),
-      10,
-    )
+    .addOption(shrinkTimeOption('a divergence', 10))
     .option(
       '--coverage <file>',
       'write what the packets reached, in lcov’s format: for genhtml and editors',
