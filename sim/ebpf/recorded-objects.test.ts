@@ -166,7 +166,11 @@ function report(name: string, object: BpfObject): string {
 }
 
 describe('what is read off objects', () => {
-  it.each(everyObject())('$name', async ({ name, object }) => {
-    await expect(report(name, object)).toMatchFileSnapshot(`recorded/${name}.txt`);
-  });
+  it.each(everyObject())(
+    '$name',
+    async ({ name, object }) => {
+      await expect(report(name, object)).toMatchFileSnapshot(`recorded/${name}.txt`);
+    },
+    120_000,
+  );
 });

@@ -101,6 +101,6 @@ describe.each(protocols.map((protocol) => ({ name: protocol.name, protocol })))(
   ({ name, protocol }) => {
     it('reads as recorded', async () => {
       await expect(report(protocol)).toMatchFileSnapshot(`recorded/${name}.txt`);
-    });
+    }, 120_000);
   },
 );

@@ -70,9 +70,13 @@ function flowsOf(object: BpfObject): string[] {
 }
 
 describe('flows of objects', () => {
-  it.each(everyObject())('$name', async ({ name, object }) => {
-    await expect(`${fingerprint(`${name} flow`, flowsOf(object))}\n`).toMatchFileSnapshot(
-      `recorded/${name}.txt`,
-    );
-  });
+  it.each(everyObject())(
+    '$name',
+    async ({ name, object }) => {
+      await expect(`${fingerprint(`${name} flow`, flowsOf(object))}\n`).toMatchFileSnapshot(
+        `recorded/${name}.txt`,
+      );
+    },
+    120_000,
+  );
 });

@@ -102,10 +102,14 @@ function pathsOf(object: BpfObject, lines: string[]): string[] {
 }
 
 describe('paths of objects', () => {
-  it.each(everyObject())('$name', async ({ name, object }) => {
-    const lines: string[] = [];
-    const ends = pathsOf(object, lines);
-    const text = [...ends, fingerprint(`${name} paths`, lines), ''].join('\n');
-    await expect(text).toMatchFileSnapshot(`recorded/${name}.txt`);
-  });
+  it.each(everyObject())(
+    '$name',
+    async ({ name, object }) => {
+      const lines: string[] = [];
+      const ends = pathsOf(object, lines);
+      const text = [...ends, fingerprint(`${name} paths`, lines), ''].join('\n');
+      await expect(text).toMatchFileSnapshot(`recorded/${name}.txt`);
+    },
+    120_000,
+  );
 });
