@@ -1,6 +1,7 @@
 /**
  * The corpora of the built-in programs, `corpus/packets/PROGRAM.pcapng`: few cases that reach what many generated packets,
- * the program's examples and guided generation reach together. `verify` replays them first; `npm run corpora` makes them.
+ * the program's examples and guided generation reach together, and packets of its paths. `verify` replays them first;
+ * `npm run corpora` makes them.
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import { minimizeCases } from '../../corpus/cases/minimize.ts';
@@ -28,14 +29,36 @@ const SEED = 'corpora';
 export interface CorpusRecord {
   readonly cases: number;
   readonly packets: number;
+  /** Of the cases, those that follow from the program's paths. */
+  readonly paths: number;
   readonly branches: readonly [reached: number, total: number];
 }
 
 /** What each corpus reached when it was made. */
 export const RECORD_FILE = 'corpus/packets/coverage.json';
 
-/** The smallest corpus of a program that its sources give; the same every time. */
-export async function buildCorpus(program: Program): Promise<Case[]> {
+/**
+ * The smallest corpus of a program that its sources give, and behind it the packets of its paths; the same every time.
+ * @param proved a case for each path that was followed: the fewest of these that go every way that any of them goes
+ */
+export async function buildCorpus(program: Program, proved: readonly Case[]): Promise<Case[]> {
+  const reader = new ReachReader(program);
+  try {
+    return [...(await smallest(program, reader)), ...(await ofPaths(program, proved, reader))];
+  } finally {
+    await reader.close();
+  }
+}
+
+async function ofPaths(program: Program, proved: readonly Case[], reader: ReachReader): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (const one of proved)
+    if (fitsKernel(program, one) && (await runsInModel(program, one))) cases.push(one);
+  const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
+  return kept.map(({ case: one }) => ({ ...one, note: { kept: [`path: ${one.note!.kept!.join()}`] } }));
+}
+
+async function smallest(program: Program, reader: ReachReader): Promise<Case[]> {
   const cases: Case[] = exampleCases(program).map((one) => one.case);
   for (const { world, stimuli } of guide(program, { seed: SEED }).cases) {
     const one = { program: program.name, world, stimuli };
@@ -50,12 +73,9 @@ export async function buildCorpus(program: Program): Promise<Case[]> {
     for (let at = 0; at < batch.count; at++)
       cases.push({ program: program.name, world, stimuli: [batch.stimulus(at)] });
   }
-  const reader = new ReachReader(program);
   const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
   const noted = kept.map(({ case: one, alone }) => ({ ...one, note: { kept: reasonsOf(program, alone) } }));
-  const joined = await joinLarge(noted, reader);
-  await reader.close();
-  return joined;
+  return joinLarge(noted, reader);
 }
 
 /** Entries of maps: a case with so many is mostly world. */
@@ -83,6 +103,11 @@ async function joinLarge(cases: readonly Case[], reader: ReachReader): Promise<C
     else joined.push(...group);
   }
   return joined;
+}
+
+/** Was a case kept for the path that it takes? */
+function isOfPath({ note }: Case): boolean {
+  return note?.kept?.some((one) => one.startsWith('path: ')) === true;
 }
 
 function fitsKernel({ entries }: Program, { stimuli }: Case): boolean {
@@ -118,5 +143,6 @@ export async function recordOf(program: Program, cases: readonly Case[]): Promis
   }
   const coverage = mergeCoverage(all);
   const { branches } = coverage === undefined ? { branches: [0, 0] as const } : summarizeCoverage(coverage);
-  return { cases: cases.length, packets, branches: [branches[0], branches[1]] };
+  const paths = cases.filter(isOfPath).length;
+  return { cases: cases.length, packets, paths, branches: [branches[0], branches[1]] };
 }
