@@ -26,17 +26,24 @@ const SOURCES = [
   ...['package.json', 'tsconfig.json'],
 ];
 
-/**
- * Builds, unless nothing has changed since the last time. Several test files may want it at once: one builds, the others
- * wait, and find little left to do.
- */
+/** Holding the lock: another one may have built meanwhile, and runs what a second build would take away from under it. */
+const BUILD_IF_OLDER = `
+  let builtAt = 0;
+  try { builtAt = Number(require('node:fs').readFileSync('dist/.built', 'utf8')); } catch {}
+  if (builtAt > Number(process.argv[1])) process.exit(0);
+  const { status } = require('node:child_process').spawnSync('npm', ['run', 'build', '--silent'], { stdio: 'inherit' });
+  process.exit(status ?? 1);`;
+
+/** Builds, unless nothing has changed since the last time. Several test files may want it at once: one builds, the others wait. */
 export function buildCommand(): void {
-  if (builtAt() > Math.max(...SOURCES.map((path) => changedAt(packageFile(path))))) return;
+  const changed = Math.max(...SOURCES.map((path) => changedAt(packageFile(path))));
+  if (builtAt() > changed) return;
   const options = { cwd: packageFile('.'), encoding: 'utf8' } as const;
-  const locked = spawnSync('flock', ['package.json', 'npm', 'run', 'build', '--silent'], options);
-  const build =
+  const build = ['package.json', process.execPath, '-e', BUILD_IF_OLDER, String(changed)];
+  const locked = spawnSync('flock', build, options);
+  const built =
     locked.error === undefined ? locked : spawnSync('npm run build --silent', { ...options, shell: true });
-  if (build.status !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
+  if (built.status !== 0) throw new Error(`the build failed:\n${built.stdout}${built.stderr}`);
 }
 
 /** When the last build ended, in milliseconds; 0: never. */
