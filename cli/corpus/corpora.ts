@@ -52,8 +52,11 @@ export async function buildCorpus(program: Program, proved: readonly Case[]): Pr
 
 async function ofPaths(program: Program, proved: readonly Case[], reader: ReachReader): Promise<Case[]> {
   const cases: Case[] = [];
-  for (const one of proved)
-    if (fitsKernel(program, one) && (await runsInModel(program, one))) cases.push(one);
+  for (const one of proved) {
+    // A full map costs more room than its path is worth.
+    if (entriesOf(one) >= LARGE_WORLD || !fitsKernel(program, one)) continue;
+    if (await runsInModel(program, one)) cases.push(one);
+  }
   const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
   return kept.map(({ case: one }) => ({ ...one, note: { kept: [`path: ${one.note!.kept!.join()}`] } }));
 }
@@ -81,12 +84,16 @@ async function smallest(program: Program, reader: ReachReader): Promise<Case[]> 
 /** Entries of maps: a case with so many is mostly world. */
 const LARGE_WORLD = 256;
 
+/** Of all maps together. */
+function entriesOf({ world }: Case): number {
+  return Object.values(world.maps ?? {}).reduce((sum, list) => sum + list.length, 0);
+}
+
 /** Makes one case of those that share a large world, where the packets reach the same one after the other. */
 async function joinLarge(cases: readonly Case[], reader: ReachReader): Promise<Case[]> {
   const groups = new Map<World | Case, Case[]>();
   for (const one of cases) {
-    const entries = Object.values(one.world.maps ?? {}).reduce((sum, list) => sum + list.length, 0);
-    const key = entries < LARGE_WORLD ? one : one.world;
+    const key = entriesOf(one) < LARGE_WORLD ? one : one.world;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const joined: Case[] = [];

@@ -67,6 +67,8 @@ export async function proveChecksum(
   if (one.came !== undefined && isNew) {
     // A checksum for a packet that had none: it would have to be computed from all of the message.
     if (state.values !== undefined && attempt(state.values, NONE)) return REFUTED;
+    // Over IPv6 it came wrong (RFC 8200 §8.1).
+    if (one.came.overIpv6) return PROVED;
   }
   const sides =
     came === undefined ? freshWords(state, after, left) : changedWords(state, before, came, after, left);

@@ -78,6 +78,8 @@ export class Trials {
         for (const byte of free) changed.set(byte, BigInt(this.#byte()));
       }
       let whole = changed;
+      // A message without data has nothing that could make up for changes.
+      if (suspect !== undefined && attempt % 2 === 1) whole = fittingLengths(state, whole, before);
       if (suspect === undefined) {
         // Odd lengths as well as even ones.
         const length = new Evaluator(whole).value(before.length) ^ BigInt(attempt & 1);
