@@ -180,6 +180,20 @@ const ARGUED: readonly (readonly [why: string, holds: (one: Difference) => boole
     (one) => isPrefix(one) && isQuoting(one.layers),
   ],
   [
+    'an ICMP error that states a length of what it quotes (RFC 4884 §4) which is not that of the packet: tshark ends it there',
+    ({ layers, packet, ours, theirs }) =>
+      layers.some(({ name, offset }) => /^icmp(#|$)/.test(name) && packet[offset + 5] !== 0) &&
+      isQuoting(layers) &&
+      differing({ ours, theirs }).every(([our, their]) => our === 'good' && their === 'bad'),
+  ],
+  [
+    'tunnels are defined over UDP: tshark goes by the same ports behind UDP-Lite',
+    (one) =>
+      reaches(one, 'udplite') &&
+      one.ours.length < one.theirs.length &&
+      one.ours.every((verdict, at) => verdict === one.theirs[at]),
+  ],
+  [
     'behind HIP, Mobile IPv6 and Shim6 headers: tshark does not go on',
     (one) => isPrefix(one) && has(one, 'hip', 'mobility', 'shim6'),
   ],
