@@ -216,18 +216,13 @@ export class FieldNames {
       case 'var':
         return this.#unknown(inputs, term);
       case 'concat': {
-        const upper = operands[0]!;
-        if (operands.length === 2 && isConst(upper) && upper.value === 0n)
-          return this.#name(inputs, operands[1]!);
-        const lowest = operands.at(-1)!;
-        if (
-          operands.length === 3 &&
-          isConst(upper) &&
-          upper.value === 0n &&
-          isConst(lowest) &&
-          lowest.value === 0n
-        ) {
-          return `${this.#name(inputs, operands[1]!)} * ${1n << BigInt(lowest.width)}`;
+        // Zeros above say nothing, and zeros below are a factor.
+        const above = isZeroConst(operands[0]!) ? 1 : 0;
+        const below = isZeroConst(operands.at(-1)!) ? 1 : 0;
+        if (operands.length - above - below === 1) {
+          const inner = this.#name(inputs, operands[above]!);
+          if (below === 0) return inner;
+          return `${/ \W+ /.test(inner) ? `(${inner})` : inner} * ${1n << BigInt(operands.at(-1)!.width)}`;
         }
         const swapped = inputs.pool.swapBytes(term);
         const field = term.width % 8 === 0 ? this.#byTerm.get(swapped) : undefined;
@@ -306,4 +301,8 @@ export function joinWords(words: readonly Word[]): string {
     });
   });
   return kept.map((one) => one.text).join(' && ');
+}
+
+function isZeroConst(term: Term): boolean {
+  return isConst(term) && term.value === 0n;
 }
