@@ -8,7 +8,7 @@ import { writeModule } from '../cli/test-support/user-modules.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-first-'));
-beforeAll(buildCommand, 120_000);
+beforeAll(buildCommand);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc'];

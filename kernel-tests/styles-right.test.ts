@@ -11,7 +11,7 @@ import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = Number(process.env.XDPSIM_STYLES_PACKETS ?? 4096);
 const SEEDS = (process.env.XDPSIM_STYLES_SEEDS ?? 'styles').split(',');
-const TIMEOUT = 60_000 + PACKETS * SEEDS.length;
+const TIMEOUT = 600_000 + PACKETS * SEEDS.length;
 
 describeKernel('right programs of many styles', ['compiler', 'testrun'], () => {
   for (const styled of STYLED_PROGRAMS) {

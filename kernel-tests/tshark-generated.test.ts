@@ -28,7 +28,7 @@ import { tsharkFields } from './test-support/tshark.ts';
 const PACKETS = Number(process.env.XDPSIM_TSHARK_PACKETS ?? 3000);
 const SEED = 'tshark';
 /** In milliseconds; a busy machine takes three per packet. */
-const TIMEOUT = 120_000 + 3 * PACKETS;
+const TIMEOUT = 600_000 + 3 * PACKETS;
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-tshark-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

@@ -22,7 +22,7 @@ SEC("xdp") int watched(struct xdp_md *ctx) { return ACTION; }
 char _license[] SEC("license") = "GPL";
 `;
 
-beforeAll(buildCommand, 120_000);
+beforeAll(buildCommand);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 describeKernel('check --watch', ['compiler'], () => {
