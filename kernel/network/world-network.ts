@@ -3,19 +3,16 @@
  * the very ifindex, MAC, MTU and addresses that the world states; the other ends stand in a second namespace
  * ("outside"), so that nothing that happens there can change a route or take an ifindex.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../../sim/engines/engine.ts';
 import type { Device, Neighbour, Route, World } from '../../sim/runtime/world.ts';
 import { createNetns, type Netns } from './netns.ts';
 import { closeSockets, openSockets } from './open-sockets.ts';
-import { ownRoute, ownRoutes } from './own-routes.ts';
+import { awaitOwnRoutes } from './own-routes.ts';
 import { quietIpv6, turnOffIpv6 } from './quiet-ipv6.ts';
 
 /** What Linux gives a veth that nobody asked. */
 const DEFAULT_MTU = 1500;
 const IPV6_MIN_MTU = 1280;
-/** It takes less than one millisecond; a machine under load may take its time. */
-const OWN_ROUTES_MS = 5000;
 
 const ROUTE_TYPES: readonly NonNullable<Route['type']>[] = [
   'unicast',
@@ -80,7 +77,7 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
     },
   };
   try {
-    await build(network, world, sockets);
+    build(network, world, sockets);
   } catch (error) {
     network.close();
     throw error;
@@ -89,11 +86,7 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
 }
 
 /** @param sockets descriptors of the world's, to be added */
-async function build(
-  { inside, outside, links }: WorldNetwork,
-  world: World,
-  sockets: number[],
-): Promise<void> {
+function build({ inside, outside, links }: WorldNetwork, world: World, sockets: number[]): void {
   turnOffIpv6(outside);
   checkTexts(world);
   // A new namespace inherits IPv4's settings from the host's, which may well be a router.
@@ -131,11 +124,12 @@ async function build(
   }
   outside.ip(startPeers);
   asInput(() => inside.ip(start));
-  await untilOwnRoutes(inside, links);
+  awaitOwnRoutes(
+    inside,
+    links.flatMap(({ device }) => (device.addresses ?? []).map((address) => [address, device.name] as const)),
+  );
   asInput(() =>
     inside.ip([
-      // Changes nothing, but waits for whoever still works on the addresses: that takes the same lock.
-      'link set dev lo up',
       ...(world.routes ?? []).map((route) => routeCommand(route, devices)),
       ...(world.neighbours ?? []).map((neighbour) => neighbourCommand(neighbour, devices)),
     ]),
@@ -158,31 +152,6 @@ function openInside(
   inside.ip(routes.map((route) => `route add ${route} dev lo`));
   opened.push(...inside.enter(() => openSockets(sockets, (ifindex) => devices.get(ifindex))));
   inside.ip(routes.map((route) => `route delete ${route} dev lo`));
-}
-
-async function untilOwnRoutes(inside: Netns, links: readonly Link[]): Promise<void> {
-  const wanted = links.flatMap(({ device }) =>
-    (device.addresses ?? [])
-      .filter((address) => address.includes(':'))
-      .map((address) => ownRoute(address, device.name)),
-  );
-  const deadline = performance.now() + OWN_ROUTES_MS;
-  for (;;) {
-    const there = inside.enter(ownRoutes);
-    const missing = wanted.filter((route) => !there.has(route));
-    if (missing.length === 0) return;
-    if (performance.now() > deadline) {
-      throw new EngineError(
-        'environment',
-        `the kernel makes no route to an address of its own: ${missing[0]}`,
-        {
-          remedy:
-            'Check with `ip -6 address` in a namespace of your own that the address is there and not tentative.',
-        },
-      );
-    }
-    await nextTurn();
-  }
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Place, Scenario, ScenarioDevice, ScenarioNamespace } from '../../s
 import { macToText } from '../../sim/packet/addresses.ts';
 import { openEthtool } from '../network/ethtool.ts';
 import { createNetns, type Netns } from '../network/netns.ts';
+import { awaitOwnRoutes } from '../network/own-routes.ts';
 import { Sockets } from './sockets.ts';
 
 /** One namespace of a scenario, for real. */
@@ -133,6 +134,14 @@ function configure({ netns, namespace }: Host): void {
           (address) => `address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`,
         ),
       ),
+    ]),
+  );
+  awaitOwnRoutes(
+    netns,
+    devices.flatMap(({ name, addresses }) => addresses.map((address) => [address, name] as const)),
+  );
+  asInput(namespace.name, () =>
+    netns.ip([
       ...routes.map(({ to, type, via, ifindex, metric, mtu }) =>
         [
           'route add',
