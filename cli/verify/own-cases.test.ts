@@ -14,7 +14,7 @@ import { toHex } from '../../sim/packet/bytes.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { GuidedSource } from '../../verify/guide/guided-source.ts';
-import { sampled, withOwnPackets } from '../../verify/guide/own-packets.ts';
+import { inSharedWorlds, sampled, withCases, withOwnPackets } from '../../verify/guide/own-packets.ts';
 import { verify } from '../../verify/run.ts';
 import { placePrograms, worldsIn } from '../input/world-options.ts';
 import { ownCases } from './own-cases.ts';
@@ -103,6 +103,21 @@ describe('packets that the user brings', () => {
     expect(same).toBeGreaterThan(100);
     expect(near).toBeGreaterThan(100);
     expect(fill()).toEqual(packets);
+  });
+
+  it('may be packets of paths: the run makes packets of them, in the worlds that they take', async () => {
+    const [first] = worlds;
+    const again = { ...first!.world };
+    const other = { ...first!.world, maps: {} };
+    const cases = inSharedWorlds(
+      [again, other, { ...other }].map((world) => ({ world, stimuli: [{ packet: PACKET }] })),
+      worlds,
+    );
+    expect(cases.map(({ world }) => [first!.world, other].indexOf(world))).toEqual([0, 1, 1]);
+    const guidance = withCases(program, undefined, cases.slice(0, 1));
+    const engines = [createVmEngine(), createWasmEngine()];
+    const mixed = await verify({ program, engines, seed: '1', runs: 2048, worlds, guidance });
+    expect(mixed.actions.XDP_DROP).toBeGreaterThan(50);
   });
 
   it('are spread evenly where there are many', () => {

@@ -8,7 +8,7 @@ import type { EngineFailure } from '../../verify/engine-side.ts';
 import { testedApart } from '../../verify/guessed-slots.ts';
 import type { Guidance } from '../../verify/guide/guide.ts';
 import { guidedCases } from '../../verify/guide/guided-run.ts';
-import { sampled, withOwnPackets } from '../../verify/guide/own-packets.ts';
+import { inSharedWorlds, sampled, withCases, withOwnPackets } from '../../verify/guide/own-packets.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
@@ -125,14 +125,17 @@ export class VerifyWork {
       this.#proved = this.#proved.map((one) => ({ ...one, case: { ...one.case, world: stated.world } }));
     const packets = this.#own.flatMap((saved) => saved.case.stimuli);
     const world = worldsOfRun[0]!.world;
-    const sequences = sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] }));
+    const proved = inSharedWorlds(
+      sampled(this.#proved).map((one) => one.case),
+      worldsOfRun,
+    );
+    const sequences = [...sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] })), ...proved];
     this.#guidance = this.#plan.guided
       ? guidanceOf(this.#program, { seed: this.#plan.seed, worlds: started, sequences })
       : undefined;
-    const mixed =
-      packets.length === 0
-        ? this.#guidance
-        : withOwnPackets(this.#program, this.#guidance, packets, worldsOfRun);
+    let mixed = this.#guidance;
+    if (packets.length > 0) mixed = withOwnPackets(this.#program, mixed, packets, worldsOfRun);
+    if (proved.length > 0) mixed = withCases(this.#program, mixed, proved);
     this.#runner = new BatchRunner({
       program: this.#program,
       testedApart: testedApart(this.#program, this.#programs),
