@@ -50,8 +50,19 @@ describeKernel('a lab, seen from the host', ['root', 'libbpf'], () => {
       'neighbour add 10.99.0.2 lladdr 02:00:00:00:00:02 nud permanent dev uplink',
       'route add default via 10.99.0.2',
     ]);
+    untilConnected();
   });
   afterEach(() => host.close());
+
+  /** The kernel notices in its own time that both ends of the wire are up. */
+  function untilConnected(): void {
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    const states = (): string[] =>
+      (JSON.parse(host.run('ip', ['-json', 'link', 'show', 'type', 'veth'])) as { operstate: string }[]).map(
+        ({ operstate }) => operstate,
+      );
+    while (states().join() !== 'UP,UP') Atomics.wait(pause, 0, 0, 1);
+  }
 
   /** Devices with their counters, addresses, routes, rules, neighbours, queueing disciplines, filters, settings. */
   function everything(): unknown {
