@@ -1,6 +1,6 @@
 /** `xdpsim checksum`: every checksum in captures, recomputed. */
 import type { Command } from 'commander';
-import type { PacketFilter } from '../../corpus/filter/filter.ts';
+import type { CapturedFilter } from '../../corpus/filter/captured.ts';
 import type { CheckOptions } from '../../verify/captures/checker.ts';
 import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
 import { checkFile, exitCodeOf, type FileReport } from '../checksum/check-file.ts';
@@ -14,8 +14,14 @@ import {
   writeFixed,
 } from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
-import { parseCount, parseDuration, parseName, parseOutput, repeated } from '../input/options.ts';
+import {
+  FILTER_HELP,
+  parseCount,
+  parseDuration,
+  parseName,
+  parseOutput,
+  repeated,
+} from '../input/options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
@@ -28,7 +34,7 @@ interface Options {
   readonly reassemble: boolean;
   readonly layer: readonly string[];
   readonly bad?: boolean;
-  readonly filter?: PacketFilter;
+  readonly filter?: string;
   readonly mtu: number;
   readonly explain?: number;
   readonly fix?: string;
@@ -45,7 +51,7 @@ export function registerChecksum(program: Command): void {
     .description('check every checksum in captures, also inside tags, tunnels, ICMP errors and fragments')
     .argument('[capture...]', 'pcap, pcapng or snoop files, packed (gzip, zstd) or not; - for standard input')
     .option('--bad', 'print only what is wrong')
-    .option('--filter <expression>', FILTER_HELP, parseFilterOption)
+    .option('--filter <expression>', FILTER_HELP)
     .option('--layer <name>', `only checksums of this kind (${CHECKSUM_LAYERS.join(', ')})`, repeated, [])
     .option('--strict', 'count checksums that were not filled in yet (offload) as bad')
     .option('--no-reassemble', 'do not put fragmented datagrams together')
@@ -69,7 +75,8 @@ export function registerChecksum(program: Command): void {
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const terminal = createTerminal(options);
-  if (options.interface !== undefined) return watch(files, options.interface, options, terminal);
+  const filter = options.filter === undefined ? undefined : await readFilter(options.filter);
+  if (options.interface !== undefined) return watch(files, options.interface, options, filter, terminal);
   if (options.count !== undefined) throw inputFailure('--count belongs to --interface');
   if (options.time !== undefined) throw inputFailure('--time belongs to --interface');
   if (files.length === 0) {
@@ -79,7 +86,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   if (options.explain !== undefined) return explain(files, options.explain, options, terminal);
   const layers = layersOf(options.layer);
   const fragments = new FragmentRepairs();
-  const checkOptions = checkOptionsOf(options, layers, fragments);
+  const checkOptions = checkOptionsOf(options, layers, filter, fragments);
   if (options.fix !== undefined) await requireTwoPasses(files, '--fix', options.fix);
   if (options.writeBad !== undefined) await requireTwoPasses(files, '--write-bad', options.writeBad);
   const interrupt = onInterrupt();
@@ -99,16 +106,24 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   if (interrupt.cause !== undefined) process.exitCode = EXIT.interrupted;
 }
 
+/** What filters know of protocols takes time to load, and most runs have none. */
+async function readFilter(text: string): Promise<CapturedFilter> {
+  const { parseFilterOption } = await import('../input/filter-option.ts');
+  const { capturedFilter } = await import('../../corpus/filter/captured.ts');
+  return capturedFilter(parseFilterOption(text));
+}
+
 function checkOptionsOf(
   options: Options,
   layers: ReadonlySet<string> | undefined,
+  filter: CapturedFilter | undefined,
   fragments: FragmentRepairs,
 ): CheckOptions {
   return {
     strict: options.strict === true,
     reassemble: options.reassemble,
     layers,
-    filter: options.filter,
+    filter,
     maxFaults: options.maxFaults,
     mtu: options.mtu,
     keepFaulty: options.writeBad !== undefined || (options.fix !== undefined && 'and unfinished'),
@@ -120,6 +135,7 @@ async function watch(
   files: readonly string[],
   device: string,
   options: Options,
+  filter: CapturedFilter | undefined,
   terminal: Terminal,
 ): Promise<void> {
   if (files.length > 0) throw inputFailure('--interface watches a device: leave out the captures');
@@ -129,7 +145,7 @@ async function watch(
   const { checkDevice } = await import('../checksum/live.ts');
   const { report, isInterrupted } = await checkDevice(
     device,
-    checkOptionsOf(options, layers, new FragmentRepairs()),
+    checkOptionsOf(options, layers, filter, new FragmentRepairs()),
     options,
     terminal,
   );

@@ -26,11 +26,11 @@ import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../aske
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { chooseEngines, createEngineAs, engineNames, requireAvailable, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { FILTER_HELP, parseFilterOption } from '../input/filter-option.ts';
+import { parseFilterOption } from '../input/filter-option.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
-import { parseHex, repeated } from '../input/options.ts';
+import { FILTER_HELP, parseHex, repeated } from '../input/options.ts';
 import { casesFromFile } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';

@@ -3,9 +3,6 @@ import { compileFilter, type PacketFilter } from '../../corpus/filter/filter.ts'
 import { FilterError } from '../../corpus/filter/filter-error.ts';
 import { EXIT, Failure } from '../failure.ts';
 
-export const FILTER_HELP =
-  'only packets that match, as in Wireshark: tcp.dport == 80 && ip.ttl < 2 (docs/filters.md)';
-
 export function parseFilterOption(text: string): PacketFilter {
   try {
     return compileFilter(text);

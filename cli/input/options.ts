@@ -2,6 +2,10 @@
 import { randomHex } from '../../corpus/files/random-hex.ts';
 import { inputFailure } from '../failure.ts';
 
+/** Of `--filter`. */
+export const FILTER_HELP =
+  'only packets that match, as in Wireshark: tcp.dport == 80 && ip.ttl < 2 (docs/filters.md)';
+
 /** A whole number with optional `_`, `k` or `M`: `20000`, `20k`, `10M`. */
 export function parseCount(option: string): (text: string) => number {
   return (text) => {

@@ -7,17 +7,18 @@ import type { PacketFilter } from './filter.ts';
 
 const header = new LinkHeader();
 
-/** @param linkType of the interface; headers in front of what Ethernet would carry have no names in filters */
-export function matchesCaptured(
-  filter: PacketFilter,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  linkType: number,
-): boolean {
-  if (linkType === LINKTYPE.ETHERNET) return filter.matches(bytes, start, end);
-  readLinkHeader(bytes, start, end, linkType, header);
-  return filter.matches(bytes, header.at, header.end, firstProtocol(bytes, header.at, header.next));
+/**
+ * Does a captured packet match?
+ * @param linkType of the interface; headers in front of what Ethernet would carry have no names in filters
+ */
+export type CapturedFilter = (bytes: Uint8Array, start: number, end: number, linkType: number) => boolean;
+
+export function capturedFilter(filter: PacketFilter): CapturedFilter {
+  return (bytes, start, end, linkType) => {
+    if (linkType === LINKTYPE.ETHERNET) return filter.matches(bytes, start, end);
+    readLinkHeader(bytes, start, end, linkType, header);
+    return filter.matches(bytes, header.at, header.end, firstProtocol(bytes, header.at, header.next));
+  };
 }
 
 function firstProtocol(bytes: Uint8Array, at: number, next: number): string {

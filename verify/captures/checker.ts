@@ -2,8 +2,7 @@
  * Checks every checksum of a capture, batch by batch: counts, faults, what was unfinished, fragmented, skipped and not
  * looked into. Memory is bounded by what is listed, not by the capture.
  */
-import { matchesCaptured } from '../../corpus/filter/captured.ts';
-import type { PacketFilter } from '../../corpus/filter/filter.ts';
+import type { CapturedFilter } from '../../corpus/filter/captured.ts';
 import type { CaptureBatch } from '../../corpus/formats/capture-batch.ts';
 import { asEthernet } from '../../corpus/formats/ethernet-frame.ts';
 import { isReadable } from '../../corpus/formats/link-layer.ts';
@@ -40,7 +39,7 @@ export interface CheckOptions {
   /** Faults of these layers only; default all. */
   readonly layers?: ReadonlySet<string> | undefined;
   /** Which packets are looked at; default all. They keep the numbers that they have in the capture. */
-  readonly filter?: PacketFilter | undefined;
+  readonly filter?: CapturedFilter | undefined;
   /** How many faults are kept. */
   readonly maxFaults?: number;
   /** IP packets that are longer were not on the wire like this; default 1500. */
@@ -296,7 +295,7 @@ export class CaptureChecker implements ChecksumSink {
 
   private scan(at: number, length: number, linkType: number): void {
     const { filter } = this.options;
-    if (filter !== undefined && !matchesCaptured(filter, this.bytes, at, at + length, linkType)) {
+    if (filter !== undefined && !filter(this.bytes, at, at + length, linkType)) {
       this.filteredOut++;
       return;
     }

@@ -9,63 +9,96 @@
  */
 import { ModuleEncoder } from '../../sim/ebpf/wasm/encoder.ts';
 import { I32 } from '../../sim/ebpf/wasm/opcodes.ts';
-import { less, Routine, shiftLeft, sum, wordAt } from '../../sim/ebpf/wasm/routine.ts';
+import { called, isZero, less, Routine, shiftLeft, sum, wordAt } from '../../sim/ebpf/wasm/routine.ts';
 import { PLACE } from './fast-scan-layout.ts';
 import { writeLinkLayer } from './fast-scan-link.ts';
 import { writeIpv4, writeIpv6 } from './fast-scan-network.ts';
-import { writePlain } from './fast-scan-plain.ts';
+import { PLAIN_PARAMETERS, plainRoutine, writePacketPlain } from './fast-scan-plain.ts';
 import { FastScanState, PARAMETERS } from './fast-scan-state.ts';
 import { writeTransport } from './fast-scan-transport.ts';
 import { WALK_PARAMETERS, walkRoutine } from './fast-scan-walk.ts';
 
 export function fastScanModule(): Uint8Array {
   const encoder = new ModuleEncoder();
-  const types = Array.from({ length: PARAMETERS }, () => I32);
-  const index = encoder.declare(encoder.type(types, []));
-  encoder.define(index, scanRoutine().code);
-  encoder.exportFunction('scan', index);
-  const walk = encoder.declare(encoder.type(new Array<number>(WALK_PARAMETERS).fill(I32), [I32]));
+  const plain = encoder.declare(encoder.type(numbers(PLAIN_PARAMETERS), [I32]));
+  encoder.define(plain, plainRoutine().code);
+  const scan = encoder.declare(encoder.type(numbers(PARAMETERS), []));
+  encoder.define(scan, scanRoutine(plain).code);
+  encoder.exportFunction('scan', scan);
+  const walk = encoder.declare(encoder.type(numbers(WALK_PARAMETERS), [I32]));
   encoder.define(walk, walkRoutine().code);
   encoder.exportFunction('walk', walk);
   return encoder.encode();
 }
 
-/** For each packet of a part of the batch. */
-function scanRoutine(): Routine {
+function numbers(count: number): number[] {
+  return new Array<number>(count).fill(I32);
+}
+
+/**
+ * After so many plain packets in a row, the function that knows nothing else goes on. Between others they are judged where these are: calls would
+ * take longer.
+ */
+const PLAIN_RUN = 16;
+
+/** For each packet of a part of the batch. @param plain the function that judges most of them */
+function scanRoutine(plain: number): Routine {
   const routine = new Routine(PARAMETERS);
   const state = new FastScanState(routine);
-  const { packets, packet, left, cursor, limit, offset } = state;
+  const { packet, packets, base, headerSize, typeAt, mtu, arrays, cursor, limit, offset } = state;
   state.loadTotals();
-  routine.while(less(packet, packets), () => {
-    routine.set(offset, sum(state.arrays, shiftLeft(packet, 2)));
-    routine.set(cursor, sum(wordAt(offset, PLACE.offsets), state.base));
-    routine.set(limit, sum(cursor, wordAt(offset, PLACE.lengths)));
-    routine.block((counted) => {
-      writePlain(state, counted);
-      state.startPacket();
-      routine.block((leave) => {
-        routine.block((done) => {
-          const ends = { done, leave };
-          writeLinkLayer(state, ends);
-          // Quoted packets and IP in IP follow one another in a single line, so a loop is enough.
-          routine.loop((again) => {
-            routine.if(
-              state.isIpv4,
-              () => writeIpv4(state, ends),
-              () => writeIpv6(state, ends),
-            );
-            writeTransport(state, ends, again);
-          });
+  const run = routine.variable();
+  routine.block((over) => {
+    routine.loop((plainOnes) => {
+      routine.set(packet, called(plain, packet, packets, base, headerSize, typeAt, mtu, arrays));
+      routine.set(run, 0);
+      routine.loop((next) => {
+        routine.branchIf(isZero(less(packet, packets)), over);
+        routine.set(offset, sum(arrays, shiftLeft(packet, 2)));
+        routine.set(cursor, sum(wordAt(offset, PLACE.offsets), base));
+        routine.set(limit, sum(cursor, wordAt(offset, PLACE.lengths)));
+        routine.block((otherwise) => {
+          writePacketPlain(state, otherwise);
+          routine.increase(packet);
+          routine.increase(run);
+          routine.branchIf(less(run, PLAIN_RUN), next);
+          routine.branch(plainOnes);
         });
-        state.countLarge();
-        routine.branch(counted);
+        writeOnePacket(state);
+        routine.increase(packet);
+        routine.set(run, 0);
+        routine.branch(next);
       });
-      state.takeBack();
-      routine.store(shiftLeft(left, 2), PLACE.left, packet);
-      routine.increase(left);
     });
-    routine.increase(packet);
   });
   state.storeTotals();
   return routine;
+}
+
+/** The long way of one packet. */
+function writeOnePacket(state: FastScanState): void {
+  const { routine, packet, left } = state;
+  state.startPacket();
+  routine.block((counted) => {
+    routine.block((leave) => {
+      routine.block((done) => {
+        const ends = { done, leave };
+        writeLinkLayer(state, ends);
+        // Quoted packets and IP in IP follow one another in a single line, so a loop is enough.
+        routine.loop((again) => {
+          routine.if(
+            state.isIpv4,
+            () => writeIpv4(state, ends),
+            () => writeIpv6(state, ends),
+          );
+          writeTransport(state, ends, again);
+        });
+      });
+      state.countLarge();
+      routine.branch(counted);
+    });
+    state.takeBack();
+    routine.store(shiftLeft(left, 2), PLACE.left, packet);
+    routine.increase(left);
+  });
 }

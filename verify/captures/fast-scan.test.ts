@@ -105,6 +105,26 @@ describe('the fast scan', () => {
     },
   );
 
+  // Plain packets in a row are judged by another function than those between others.
+  it('comes to the scanner’s numbers where runs of plain packets end in one that is not', () => {
+    const plain = ethernet()
+      .ipv4({})
+      .udp({ sourcePort: 4000, destinationPort: 5000 })
+      .payload(Uint8Array.of(1, 2))
+      .bytes();
+    const wrong = plain.slice();
+    wrong[wrong.length - 1]!++;
+    const mixed = Array.from({ length: 40 }, (_, run) => [
+      ...new Array<Uint8Array>(run).fill(plain),
+      wrong,
+    ]).flat();
+    const file = captureOf(mixed, LINKTYPE.ETHERNET);
+    const [slow] = check(file, 'slow', 100_000);
+    expect(slow).toMatchObject({ packets: 820, faultCount: 40 });
+    expect(check(file, 'copied', 100_000)).toEqual([slow, 820]);
+    expect(check(file, 'in place', 1000)).toEqual([slow, 820]);
+  });
+
   // Whatever a byte can say: headers that lie, protocols by the dozen, packets that end anywhere.
   it('comes to the scanner’s numbers on damaged packets, whatever is asked for', () => {
     const next = random('damaged');

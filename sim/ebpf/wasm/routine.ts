@@ -121,6 +121,14 @@ export const foldedWide =
     code.i32(16).op(WASM.i32_rotl).op(WASM.i32_add).i32(16).op(WASM.i32_shr_u);
   };
 
+/** Calls a function of the module that returns a number. */
+export const called =
+  (index: number, ...values: readonly Value[]): Expression =>
+  (code) => {
+    for (const value of values) push(value, code);
+    code.call(index);
+  };
+
 /** A big-endian 16-bit number. */
 export const networkHalf = (address: Value, offset: number = 0): Expression =>
   or(shiftLeft(byteAt(address, offset), 8), byteAt(address, offset + 1));
