@@ -155,8 +155,9 @@ export default class MutationRunner extends TestRunner {
       const failure = await this.#whole(path);
       this.#ends();
       this.#say({ event: 'spent', id, ms: computed() - begun });
+      // A failure counts once the file has passed without a mutant. Where a later mutant ends the process before that, this one is tried again.
       if (failure !== undefined) failed.push([id, failure]);
-      this.#say({ event: 'done', test: `anew ${id}`, ms: 0 });
+      else this.#say({ event: 'done', test: `anew ${id}`, ms: 0 });
     }
     if (failed.length > 0) {
       const after = await this.#whole(path);
