@@ -1,7 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { byRank, ENGINE_NAMES, type EngineName, isKernel, isMachine, isModel, rankOf } from './register.ts';
+import {
+  byRank,
+  ENGINE_NAMES,
+  ENGINES,
+  type EngineName,
+  isKernel,
+  isMachine,
+  isModel,
+  rankOf,
+} from './register.ts';
 
 describe('the register of engines', () => {
+  it('joins a run with all but what touches the network and what repeats another', () => {
+    expect(ENGINES.filter((one) => one.byDefault).map(({ name }) => name)).toEqual([
+      'model',
+      'testrun',
+      'wasm',
+    ]);
+  });
+
   it('ranks what says what should be before what says what is, and the kernel before the machine', () => {
     const kinds = ENGINE_NAMES.map((name) => [isModel(name), isKernel(name), isMachine(name)].indexOf(true));
     expect(kinds).toEqual([...kinds].sort((a, b) => a - b));

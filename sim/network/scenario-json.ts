@@ -10,7 +10,7 @@ import { jsonProblem } from '../runtime/json-problem.ts';
 import type { ProgramEntry } from '../runtime/program.ts';
 import { parse } from '../runtime/schema.ts';
 import { pathText } from '../runtime/shape-error.ts';
-import type { Route } from '../runtime/world.ts';
+import { DEFAULT_MTU, type Route } from '../runtime/world.ts';
 import { buildSending, SendingError } from './build-sending.ts';
 import {
   type Attachment,
@@ -40,8 +40,6 @@ export class ScenarioError extends InputError {
     this.name = 'ScenarioError';
   }
 }
-
-const DEFAULT_MTU = 1500;
 
 /**
  * @param source what messages call the scenario: its file's name

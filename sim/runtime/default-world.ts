@@ -3,10 +3,7 @@
  * Every engine opens its sessions with this, so that a redirect fails, or does not, in all of them alike.
  */
 import type { MapDefinition } from './maps.ts';
-import type { Device, World } from './world.ts';
-
-/** What Linux gives an Ethernet device. */
-const DEFAULT_MTU = 1500;
+import { DEFAULT_MTU, type Device, type World } from './world.ts';
 
 /** The first devices after the loopback device, as a machine with a few network cards numbers them. */
 const DEFAULT_IFINDEXES: readonly number[] = [2, 3, 4, 5, 6, 7, 8];

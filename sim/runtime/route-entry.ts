@@ -7,10 +7,8 @@ import {
   prefixFromText,
 } from '../packet/addresses.ts';
 import { equal } from '../packet/bytes.ts';
-import type { Device, Route } from './world.ts';
+import { DEFAULT_MTU, type Device, type Route } from './world.ts';
 
-/** What Linux gives a veth that nobody asked. */
-const DEFAULT_MTU = 1500;
 /** The largest MTU that a route can have (net/ipv4/metrics.c, `ip_metrics_convert`). */
 const MAX_ROUTE_MTU = 65_535 - 15;
 

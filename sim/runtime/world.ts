@@ -41,6 +41,9 @@ export interface World {
   readonly cpu?: number;
 }
 
+/** What Linux gives a veth that nobody asked, in bytes: `ETH_DATA_LEN` (include/uapi/linux/if_ether.h). */
+export const DEFAULT_MTU = 1500;
+
 /** A network device; kernel engines make it one end of a veth pair with this very ifindex. */
 export interface Device {
   readonly ifindex: number;

@@ -1,4 +1,5 @@
 /** `bpf_fib_lookup` and `bpf_check_mtu` (net/core/filter.c) over the world's devices and routes. */
+
 import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../runtime/errno.ts';
 import {
   AF_INET,
@@ -7,6 +8,7 @@ import {
   FIB_PARAMETER,
   type FibLookup,
 } from '../../runtime/fib.ts';
+import { mtuOf } from '../../runtime/route-entry.ts';
 import { isGso, SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
@@ -36,7 +38,6 @@ function knownFlags({ kernel }: Machine): number {
 const ETHERNET_HEADER = 14;
 const LOOPBACK_IFINDEX = 1;
 const LOOPBACK_MTU = 65_536;
-const DEFAULT_MTU = 1500;
 
 function emptyLookup(family: typeof AF_INET | typeof AF_INET6, addressBytes: number): FibLookup {
   return {
@@ -118,10 +119,10 @@ const BPF_MTU_CHK_RET_SEGS_TOOBIG = 2;
  */
 const UNSET_TRANSPORT_HEADER = 0xffff - 78;
 
-function mtuOf(machine: Machine, ifindex: number): number | undefined {
+function deviceMtu(machine: Machine, ifindex: number): number | undefined {
   if (ifindex === LOOPBACK_IFINDEX) return LOOPBACK_MTU;
   const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
-  return device === undefined ? undefined : (device.mtu ?? DEFAULT_MTU);
+  return device === undefined ? undefined : mtuOf(device);
 }
 
 function checkMtu(
@@ -136,7 +137,7 @@ function checkMtu(
   if (flags !== 0 && (difference !== 0 || machine.memory.u32(lengthAt) !== 0)) return -EINVAL;
   // 0 stands for the device that the packet is on.
   const own = machine.memory.u32(CONTEXT_BASE + (isXdp ? 12 : SK_BUFF.ifindex));
-  const mtu = mtuOf(machine, ifindex === 0 ? own : ifindex);
+  const mtu = deviceMtu(machine, ifindex === 0 ? own : ifindex);
   if (mtu === undefined) return -ENODEV;
   const asked = machine.memory.u32(lengthAt);
   // Of an XDP frame the linear part counts, whatever lies behind it.

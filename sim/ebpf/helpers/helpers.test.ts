@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { E2BIG, EFAULT, EINVAL, ENOENT, ERANGE } from '../../runtime/errno.ts';
 import type { World } from '../../runtime/world.ts';
 import { helperName } from '../helper-names.ts';
+import { RingBufferMap } from '../maps/ring-buffer-map.ts';
 import { testMap } from '../test-support/assemble.ts';
 import { COUNTING_PACKET, runAgain, runText, type TextRun } from '../test-support/run-text.ts';
 import { ARGUMENT_TYPES } from './argument-types.ts';
@@ -328,6 +329,31 @@ describe('events', () => {
     const ring = testMap('ring', 'RINGBUF');
     const text = `*(u64 *)(r10 - 8) = 5\nr1 = map[ring]\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall bpf_ringbuf_output\nexit`;
     expect(result(text, { maps: [ring] })).toBe(0);
+  });
+});
+
+describe('samples of a ring buffer that are reached by a dynptr', () => {
+  const reserved = (release: string): string =>
+    `r1 = map[ring]\nr2 = 8\nr3 = 0\nr4 = r10\nr4 += -16\ncall bpf_ringbuf_reserve_dynptr
+     *(u64 *)(r10 - 24) = 77\nr1 = r10\nr1 += -16\nr2 = 0\nr3 = r10\nr3 += -24\nr4 = 8\nr5 = 0\ncall bpf_dynptr_write
+     r1 = r10\nr1 += -16\nr2 = 0\ncall ${release}\nr0 = 0\nexit`;
+  const samplesAfter = (release: string): number[][] => {
+    // The other ring buffer shows whose samples they are.
+    const maps = [testMap('ring', 'RINGBUF'), testMap('other', 'RINGBUF')];
+    const run = runText(reserved(release), { maps });
+    expect(run.violation).toBeUndefined();
+    return run.machine.maps.map((map) => {
+      if (!(map instanceof RingBufferMap)) throw new Error('a ring buffer was expected');
+      return [...map.samples()].map((sample) => sample[0]!);
+    });
+  };
+
+  it('are there once they are submitted', () => {
+    expect(samplesAfter('bpf_ringbuf_submit_dynptr')).toEqual([[77], []]);
+  });
+
+  it('are not there once they are discarded', () => {
+    expect(samplesAfter('bpf_ringbuf_discard_dynptr')).toEqual([[], []]);
   });
 });
 

@@ -2,8 +2,10 @@
  * Redirects (net/core/filter.c). A helper only notes where to; what becomes of the frame is decided by the action
  * that the program returns.
  */
+
 import { TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../../runtime/actions.ts';
 import { EBADMSG, EINVAL } from '../../runtime/errno.ts';
+import { mtuOf } from '../../runtime/route-entry.ts';
 import { isGso } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { DeviceHashMap } from '../maps/device-hash-map.ts';
@@ -19,7 +21,6 @@ const BPF_F_EXCLUDE_INGRESS = 16;
 const BPF_F_INGRESS = 1;
 
 const LOOPBACK_IFINDEX = 1;
-const DEFAULT_MTU = 1500;
 /** What a frame may have beyond the MTU: an Ethernet header with a tag (net/core/dev.c, `is_skb_forwardable`). */
 const LINK_HEADER = 14 + 4;
 /** include/linux/netdevice.h */
@@ -142,7 +143,7 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
       const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
       if (device === undefined) return -EINVAL;
       // Devices are veths: a frame too long for its peer is dropped while it is sent (drivers/net/veth.c, veth_xmit).
-      const most = (device.mtu ?? DEFAULT_MTU) + LINK_HEADER;
+      const most = mtuOf(device) + LINK_HEADER;
       return (flags & BPF_F_INGRESS) === 0 && machine.packet.length > most ? NET_XMIT_DROP : 0;
     },
   },
