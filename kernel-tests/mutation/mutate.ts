@@ -84,10 +84,10 @@ const isSource = (file: string): boolean =>
   /^(sim|verify)\/.*\.ts$/.test(file) && !/\.test\.ts$|\.d\.ts$|-examples\.ts$|\/test-support\//.test(file);
 /** Of kernel-tests/, what compares the machine with test runs in the kernel, or runs commands in its own process. */
 const SUITES: ReadonlySet<string> = new Set(
-  `accesses aim check check-groups checksum-specimens connections default-world diff elf-reader fib-lookup field
-   foreign-objects frames guessed-slots helper-flags helper-register helpers idioms kernel-variables large-maps
-   loader-sizes lru-maps map-restore map-sizes model-chance old-kernels packet-loop per-cpu-scan programs
-   prove-against prove-specimens random-programs register scenarios sections skb-input specimens stack-accesses state
+  `accesses aim check check-groups check-zeros checksum-specimens connections default-world diff elf-reader fib-lookup field
+   foreign-objects frames guessed-slots helper-flags helper-register helpers idioms kernel-facts kernel-variables large-maps
+   loader-sizes lru-maps map-restore map-sizes map-words model-chance old-kernels one-bad packet-loop per-cpu-scan programs
+   prove-against prove-field prove-specimens random-programs register scenarios sections skb-input specimens stack-accesses state
    styles-faulty styles-right tags testrun timers tshark tshark-checksums tshark-generated unwritten-stack verdicts
    world-file world-sockets`
     .split(/\s+/)
@@ -95,7 +95,7 @@ const SUITES: ReadonlySet<string> = new Set(
 );
 /** Tests of commands and their reports that run in their own process. */
 const COMMANDS: ReadonlySet<string> = new Set(
-  `check/report-github check/report-sarif checksum/against checksum/checksum verify/countable-branches
+  `check/report-github check/report-sarif checksum/against checksum/checksum corpus/corpora corpus/minimize lab/globals lab/maps-text verify/countable-branches
    verify/coverage-file verify/mutants verify/own-cases verify/report-junit verify/report-text`
     .split(/\s+/)
     .map((name) => `cli/${name}.test.ts`),

@@ -11,7 +11,7 @@ import { placeText, type Scenario, type Step } from './scenario.ts';
  * One step as lines, a wire crossing a line and what happens in between below it:
  *
  * ```
- * client:veth0 → server:veth0  98 bytes: 10.11.1.2 → 10.11.1.1, Echo Request
+ * client:veth0 → server:veth0  98 bytes: 10.11.1.2 → 10.11.1.1, Echo
  *     server:veth0 xdp icmp_echo: XDP_TX
  * server:veth0 → client:veth0  98 bytes: 10.11.1.1 → 10.11.1.2, Echo Reply
  * ```
@@ -58,7 +58,7 @@ function isChanged(hop: Hop, events: readonly NetworkEvent[], index: number): bo
 /** Layers whose summary does not say what they are. */
 const PORTS_ALONE = /^(udp|tcp)/;
 
-/** `98 bytes: 10.11.1.2 → 10.11.1.1, Echo Request`. */
+/** `98 bytes: 10.11.1.2 → 10.11.1.1, Echo`. */
 function frameText({ bytes, mark }: Hop): string {
   const layers = decodeTree(bytes).filter((layer) => !['payload', 'padding', 'data'].includes(layer.name));
   const inner = layers.length > 1 ? layers.slice(1) : layers;
