@@ -35,7 +35,7 @@ function words(text: string): string[] {
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    setupFiles: ['./kernel-tests/test-support/properties.ts'],
+    setupFiles: ['properties', 'equality'].map((name) => `./kernel-tests/test-support/${name}.ts`),
     // koffi, cap and raw-socket are native; cap and raw-socket load in one thread of a process only.
     pool: 'forks',
     // Kernel suites wait for the kernel much of the time: one worker more than there are cores keeps these busy.

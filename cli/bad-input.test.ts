@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
+import { BUILD_TIMEOUT, buildCommand, type Ended, xdpsimIn } from './test-support/built-command.ts';
 import { runInProcess } from './test-support/in-process.ts';
 
 // Where the tests' own standard streams are files, the command would write past the streams.
@@ -81,6 +82,7 @@ beforeAll(() => {
   symlinkSync('circle', join(scratch, 'circle'));
   process.chdir(scratch);
 });
+beforeAll(buildCommand, BUILD_TIMEOUT);
 afterAll(() => {
   process.chdir(home);
   rmSync(scratch, { recursive: true, force: true });
@@ -683,9 +685,17 @@ function files(): string[] {
   return readdirSync(scratch, { recursive: true }).map(String).sort();
 }
 
+/** Options of `verify` that only its worker process reads: from the sources, that one takes a second to start. */
+const WORKERS_OPTIONS = ['--world', '--aim', '--packets'];
+
+function run(args: readonly string[]): Promise<Ended> {
+  const hasWorker = args[0] === 'verify' && args.some((arg) => WORKERS_OPTIONS.includes(arg));
+  return hasWorker ? xdpsimIn(scratch, ...args) : runInProcess(...args);
+}
+
 async function refuses([args, message]: Refused): Promise<string | undefined> {
   const before = files();
-  const { code, out, err } = await runInProcess(...args);
+  const { code, out, err } = await run(args);
   const written = files().filter((name) => !before.includes(name));
   const all = err.trimEnd().split('\n');
   // What the user wrote, with a mark below what is wrong in it, may come first.

@@ -75,8 +75,13 @@ export interface Ended {
 
 /** Runs it to its end, in the package's folder. */
 export function xdpsim(...args: string[]): Promise<Ended> {
+  return xdpsimIn(packageFile('.'), ...args);
+}
+
+/** Runs it to its end, in a folder. */
+export function xdpsimIn(cwd: string, ...args: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(COMMAND[0], [COMMAND[1], ...args], { cwd: packageFile('.') }, (error, out, err) => {
+    execFile(COMMAND[0], [COMMAND[1], ...args], { cwd }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
   });

@@ -4,8 +4,17 @@ import { runCommand } from '../command.ts';
 import { reportError } from '../failure.ts';
 import type { Ended } from './built-command.ts';
 
-/** Runs a command line to its end. What it prints is caught on the way to the streams. */
-export async function runInProcess(...args: readonly string[]): Promise<Ended> {
+/** The one that was asked for last: one at a time, since they share the process and its streams. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Runs a command line to its end, after those that were asked for before. What it prints is caught on the way to the streams. */
+export function runInProcess(...args: readonly string[]): Promise<Ended> {
+  const ended = last.then(() => run(args));
+  last = ended.catch(() => undefined);
+  return ended;
+}
+
+async function run(args: readonly string[]): Promise<Ended> {
   const before = process.exitCode;
   const printed = { stdout: '', stderr: '' };
   const spies = (['stdout', 'stderr'] as const).map((name) =>

@@ -38,7 +38,11 @@ async function open(): Promise<Vitest> {
       execArgv: ['--max-old-space-size=2048'],
       include: ['**/*.test.ts'],
       runner: './kernel-tests/mutation/runner.ts',
-      setupFiles: ['./kernel-tests/test-support/properties.ts', './kernel-tests/mutation/worker.ts'],
+      setupFiles: [
+        './kernel-tests/test-support/properties.ts',
+        './kernel-tests/test-support/equality.ts',
+        './kernel-tests/mutation/worker.ts',
+      ],
       reporters: [{}],
       testTimeout: 600_000,
       hookTimeout: 600_000,

@@ -8,6 +8,7 @@ import { HELPERS } from '../ebpf/helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../ebpf/helpers/kernel-functions.ts';
 import { isStated } from '../ebpf/symbolic/helper-calls.ts';
 import { lockstep } from '../ebpf/test-support/lockstep.ts';
+import type { Program } from '../runtime/program.ts';
 import { openMachine } from './machine-program.ts';
 import { helperStimuli, recordedPrograms } from './test-support/recordings.ts';
 
@@ -22,8 +23,7 @@ interface Followed {
   readonly left: ReadonlyMap<string, number>;
 }
 
-function follow(name: string): Followed {
-  const { program } = recordedPrograms().find((one) => one.program.name === name)!;
+function follow(program: Program): Followed {
   const { machine, entries } = openMachine(program, {}, {});
   const left = new Map<string, number>();
   let whole = 0;
@@ -31,7 +31,7 @@ function follow(name: string): Followed {
     machine.reset();
     const { hook, program: index } = entries[entry]!;
     const run = lockstep({ machine, program: index, hook, packet, mostSteps: MOST_STEPS });
-    expect(run.difference, `${name}, ${machine.object.programs[index]!.function}`).toBeUndefined();
+    expect(run.difference, `${program.name}, ${machine.object.programs[index]!.function}`).toBeUndefined();
     if (run.left === undefined) whole++;
     else left.set(run.left, (left.get(run.left) ?? 0) + 1);
   }
@@ -60,7 +60,7 @@ describe('paths of programs that call helpers', () => {
   for (const { program } of recordedPrograms()) {
     if (program.name === LONG) continue;
     it(`hold what the machine has, call by call: ${program.name}`, () => {
-      const { whole, left } = follow(program.name);
+      const { whole, left } = follow(program);
       const known = NOT_FOLLOWED[program.name] ?? [];
       expect([...left.keys()].filter((reason) => !known.some((one) => one.test(reason)))).toEqual([]);
       if (known.length === 0) expect(whole).toBe(PACKETS);
