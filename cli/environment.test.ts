@@ -94,10 +94,13 @@ function descriptors(): string {
     for limit in 32 28 26 24 22 20 19 18 17; do
       (
         ulimit -n $limit
-        "$1" "$2" --version > /dev/null 2>&1 || exit 0
-        "$@"
+        said=$({ "$@" > /dev/null; } 2>&1)
         code=$?
-        [ $code = 0 ] || [ $code = 3 ] || { echo "$limit: code $code"; exit 97; }
+        case $code in
+          0) ;;
+          3) printf '%s\\n' "$said" >&2 ;;
+          *) if "$1" "$2" --version > /dev/null 2>&1; then echo "$limit: code $code: $said" >&2; exit 97; fi ;;
+        esac
       ) || exit
     done`;
 }

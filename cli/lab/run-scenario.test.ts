@@ -1,30 +1,16 @@
 /** `xdpsim lab run` as a user meets it, without the kernel. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
-import { BUILD_TIMEOUT, buildCommand, COMMAND } from '../test-support/built-command.ts';
+import type { Ended } from '../test-support/built-command.ts';
+import { runInProcess } from '../test-support/in-process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-scenario-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-beforeAll(buildCommand, BUILD_TIMEOUT);
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function labRun(...args: string[]): Ended {
-  const { status, stdout, stderr } = spawnSync(COMMAND[0], [COMMAND[1], 'lab', 'run', ...args], {
-    cwd: packageFile('.'),
-    encoding: 'utf8',
-  });
-  return { code: status, out: stdout, err: stderr };
-}
+const labRun = (...args: string[]): Promise<Ended> => runInProcess('lab', 'run', ...args);
 
 const ECHO = JSON.parse(readFileSync(packageFile('corpus/scenarios/icmp_echo.json'), 'utf8')) as {
   steps: { expect: string[] }[];
@@ -37,16 +23,16 @@ function scratchFile(name: string, json: unknown): string {
 }
 
 describe('xdpsim lab run', () => {
-  it('shows the path, the verdicts and what the stacks do', () => {
-    const { code, out } = labRun('icmp_echo', '--no-color');
+  it('shows the path, the verdicts and what the stacks do', async () => {
+    const { code, out } = await labRun('icmp_echo', '--no-color');
     expect(code).toBe(0);
     expect(out).toContain('client:veth0 → server:veth0  98 bytes: 10.11.1.2 → 10.11.1.1, Echo');
     expect(out).toContain('server:veth0 xdp icmp_echo: XDP_TX');
     expect(out).toContain('client:veth0 gets the reply of 10.11.1.1');
   });
 
-  it('prints one JSON document with all bytes', () => {
-    const { code, out } = labRun('icmp_echo', '--json');
+  it('prints one JSON document with all bytes', async () => {
+    const { code, out } = await labRun('icmp_echo', '--json');
     expect(code).toBe(0);
     const document = JSON.parse(out);
     expect(document).toMatchObject({ version: 1, scenario: 'icmp_echo', unexpected: [] });
@@ -60,16 +46,16 @@ describe('xdpsim lab run', () => {
     expect(document.maps.sim[1]).toMatchObject({ namespace: 'server', program: 'icmp_echo' });
   });
 
-  it('ends with 1 where the path is not the expected one', () => {
+  it('ends with 1 where the path is not the expected one', async () => {
     const [first, ...rest] = ECHO.steps;
     const steps = [{ ...first, expect: ['client:veth0 out', 'server:veth0 up'] }, ...rest];
-    const { code, out } = labRun(scratchFile('wrong.json', { ...ECHO, steps }), '--no-color');
+    const { code, out } = await labRun(scratchFile('wrong.json', { ...ECHO, steps }), '--no-color');
     expect(code).toBe(1);
     expect(out).toContain('hop 2 is expected to be server:veth0 up, but it is server:veth0 in');
   });
 
-  it('lists the built-in scenarios', () => {
-    const { code, out } = labRun();
+  it('lists the built-in scenarios', async () => {
+    const { code, out } = await labRun();
     expect(code).toBe(0);
     expect(out).toMatch(/^router +A router between three hosts/m);
   });
@@ -102,8 +88,8 @@ describe('xdpsim lab run', () => {
       ],
       /not-there\.o: no such file/,
     ],
-  ])('ends with 2 for %s', (_, args, message) => {
-    const { code, err } = labRun(...args);
+  ])('ends with 2 for %s', async (_, args, message) => {
+    const { code, err } = await labRun(...args);
     expect(code).toBe(2);
     expect(err).toMatch(message);
     expect(err).not.toMatch(/\n\s+at /);

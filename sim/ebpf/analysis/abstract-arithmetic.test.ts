@@ -85,17 +85,20 @@ describe('arithmetic on constants is arithmetic', () => {
   for (const [operator, operation, signed] of OPERATIONS) {
     for (const bits of [32, 64] as const) {
       it(`${operator} of ${bits} bits`, () => {
+        const wrong: string[] = [];
         for (const a of CORNERS) {
           for (const b of CORNERS) {
             const result = computed(operation, constant(a), constant(b), signed, bits);
             const truth = concrete(operator, a, b, bits);
-            const place = `${a} ${operator} ${b}`;
-            if (Number.isSafeInteger(Number(truth))) {
-              expect([result.min, result.max], place).toEqual([Number(truth) + 0, Number(truth) + 0]);
-            } else expect(holds(result, truth), place).toBe(true);
-            expect(result.unknown, place).toBe(0n);
+            const exact = Number(truth);
+            const isRight = Number.isSafeInteger(exact)
+              ? result.min === exact && result.max === exact
+              : holds(result, truth);
+            if (isRight && result.unknown === 0n) continue;
+            wrong.push(`${a} ${operator} ${b}: [${result.min}, ${result.max}], not ${truth}`);
           }
         }
+        expect(wrong).toEqual([]);
       });
     }
   }
