@@ -93,15 +93,8 @@ function ruleSeverity(of: string): Severity {
   return REPLY_RULES.find(({ id }) => id === of)!.severity;
 }
 
-function judgeMac({
-  before,
-  beforeOffset,
-  beforeLength,
-  after,
-  afterOffset,
-  afterLength,
-}: FramePair): Breach | undefined {
-  if (afterLength < 14 || beforeLength < 14 || (after[afterOffset + 6]! & 1) === 0) return undefined;
+function judgeMac({ before, beforeOffset, after, afterOffset }: FramePair): Breach | undefined {
+  if ((after[afterOffset + 6]! & 1) === 0) return undefined;
   if (same(after, afterOffset + 6, before, beforeOffset + 6, 6)) return undefined;
   return {
     invariant: 'reply/group-source-mac',

@@ -42,6 +42,7 @@ import {
   callTarget,
   EXIT,
   type Instructions,
+  isAtomic,
   isConditionalJump,
   LDDW,
   MAX_BPF_STACK,
@@ -413,7 +414,9 @@ class Analysis {
   ): Access {
     const { maps, layout } = this.#input;
     const offset = this.#instructions.offset[slot]!;
-    const access = judgeAccess(state, maps, layout, pointer, offset, size, writes, signExtending);
+    let access = judgeAccess(state, maps, layout, pointer, offset, size, writes, signExtending);
+    if (isAtomic(this.#instructions.opcode[slot]!) && isNoAtomicPlace(pointer, offset, size))
+      access = { verdict: VERDICT.violation, pointer };
     if (record) this.#accesses.set(slot, access);
     return access;
   }
@@ -535,14 +538,8 @@ class Analysis {
     const size = accessSize(instructions.opcode[slot]!);
     const pointer = state.registers[instructions.dst[slot]!]!;
     const offset = instructions.offset[slot]!;
-    const misaligned =
-      pointer.kind === KIND.mapValue && pointer.min === pointer.max && (pointer.min + offset) % size !== 0;
-    let access = this.#judge(state, slot, pointer, size, true, false, record);
+    const access = this.#judge(state, slot, pointer, size, true, false, record);
     this.#read(summary, state, pointer, offset, size);
-    if (pointer.kind === KIND.context || isPacket(pointer) || misaligned) {
-      access = { verdict: VERDICT.violation, pointer };
-      if (record) this.#accesses.set(slot, access);
-    }
     this.#written(summary, state, access, offset, size, SOME_SCALAR);
     const operation = instructions.imm[slot]!;
     if ((operation & BPF_FETCH) === 0) return;
@@ -770,4 +767,10 @@ function argument(caller: AbstractState, entry: AbstractState, one: Value, id: n
       // Of another frame's stack, a function knows too little.
       return ANY;
   }
+}
+
+/** Context and packet, and what is known not to be aligned (kernel/bpf/verifier.c, `atomic_ptr_type_ok`). */
+function isNoAtomicPlace(pointer: Value, offset: number, size: number): boolean {
+  if (pointer.kind === KIND.context || isPacket(pointer)) return true;
+  return pointer.kind === KIND.mapValue && pointer.min === pointer.max && (pointer.min + offset) % size !== 0;
 }

@@ -332,6 +332,27 @@ describe('events', () => {
   });
 });
 
+describe('the flow hash of a packet', () => {
+  const run = (text: string): bigint => runText(text, { hook: 'tc-ingress' }).r0;
+  const recalculated = 'r1 = r6\ncall bpf_get_hash_recalc';
+
+  it('is what a program has set, until it declares that unknown', () => {
+    const set = 'r6 = r1\nr2 = 1234\ncall bpf_set_hash';
+    expect(run(`${set}\n${recalculated}\nexit`)).toBe(1234n);
+    const invalidated = `${set}\nr1 = r6\ncall bpf_set_hash_invalid\n${recalculated}\nexit`;
+    expect(run(invalidated)).toBe(run(`r6 = r1\n${recalculated}\nexit`));
+    expect(run(invalidated)).not.toBe(1234n);
+  });
+
+  it('stays what it was first asked for, whatever is written to the packet afterwards', () => {
+    const written =
+      'r7 = *(u32 *)(r6 + 76)\nr8 = *(u32 *)(r6 + 80)\nr9 = r7\nr9 += 14\nif r9 > r8 goto out\n*(u8 *)(r7 + 13) = 255';
+    const asked = `r6 = r1\n${recalculated}\n${written}\n${recalculated}\nout:\nexit`;
+    expect(run(asked)).toBe(run(`r6 = r1\n${recalculated}\nexit`));
+    expect(run(`r6 = r1\n${written}\n${recalculated}\nout:\nexit`)).not.toBe(run(asked));
+  });
+});
+
 describe('samples of a ring buffer that are reached by a dynptr', () => {
   const reserved = (release: string): string =>
     `r1 = map[ring]\nr2 = 8\nr3 = 0\nr4 = r10\nr4 += -16\ncall bpf_ringbuf_reserve_dynptr

@@ -82,21 +82,37 @@ export function checkStore(
   return false;
 }
 
-/** Judges an atomic operation: no packet, no context (`check_atomic_rmw`). */
-export function checkAtomic(state: State, register: number, address: number, size: number): void {
+/** Refuses what no atomic operation reaches: context and packet (kernel/bpf/verifier.c, `atomic_ptr_type_ok`), and what is not aligned. */
+export function checkAtomicPlace(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  what: 'loads from' | 'stores into',
+): void {
   const { provenance } = state;
   const tag = state.tag[register]!;
   const kind = tag > 0 ? provenance.kind[tag]! : KIND.none;
   if (kind === KIND.context || kind === KIND.packet || kind === KIND.packetMeta) {
-    violate(`BPF_ATOMIC stores into R${register} ${provenance.nameOf(tag)} is not allowed`);
+    violate(`BPF_ATOMIC ${what} R${register} ${provenance.nameOf(tag)} is not allowed`);
   }
+  // Of the stack, that is said where it is looked at.
+  const isStack = tag >= STACK_REGION && tag <= LAST_STACK_REGION;
+  if (!isStack && kind !== KIND.none && address % size !== 0)
+    violate(`misaligned access off ${address} size ${size} of an atomic operation`);
+}
+
+/** Judges an atomic operation that reads and writes (`check_atomic_rmw`). */
+export function checkAtomic(state: State, register: number, address: number, size: number): void {
+  const { provenance } = state;
+  const tag = state.tag[register]!;
+  checkAtomicPlace(state, register, address, size, 'stores into');
   if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
     loadStack(state, register, tag, address, size);
     const at = address - STACK_BASE;
     provenance.storeStack(at, size, FIRST_UNKNOWN);
     return;
   }
-  if (address % size !== 0) violate(`misaligned access off ${address} size ${size} of an atomic operation`);
   const inside =
     tag > 0 && address >= provenance.lowest[tag]! && address + size <= provenance.writeLimit[tag]!;
   if (!inside || state.hi[register] !== 0) refuse(state, register, address, size, true);

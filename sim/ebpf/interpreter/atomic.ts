@@ -11,7 +11,7 @@ import {
   BPF_STORE_REL,
   BPF_XCHG,
 } from '../instruction.ts';
-import { checkAtomic, checkLoad, checkStore } from './access.ts';
+import { checkAtomic, checkAtomicPlace, checkLoad, checkStore } from './access.ts';
 import { type State, violate } from './state.ts';
 
 /**
@@ -28,6 +28,8 @@ export function runAtomic(state: State, slot: number, unknown: number): void {
   const { view } = machine.memory;
   if (operation === BPF_LOAD_ACQ) {
     const address = (lo[src]! + instructions.offset[slot]!) | 0;
+    if (tag[src] === 0) violate(`R${src} !read_ok`);
+    checkAtomicPlace(state, src, address, size, 'loads from');
     const loaded = isPlain(state, src, address, size, false)
       ? 0
       : checkLoad(state, src, address, size, false);
@@ -45,6 +47,7 @@ export function runAtomic(state: State, slot: number, unknown: number): void {
   if (tag[dst] === 0) violate(`R${dst} !read_ok`);
   const address = (lo[dst]! + instructions.offset[slot]!) | 0;
   if (operation === BPF_STORE_REL) {
+    checkAtomicPlace(state, dst, address, size, 'stores into');
     if (!(isPlain(state, dst, address, size, true) && tag[src]! < 0))
       checkStore(state, dst, address, size, src);
     if (size === 1) view.setInt8(address, lo[src]!);

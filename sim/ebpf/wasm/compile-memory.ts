@@ -5,7 +5,6 @@ import { type Access, VERDICT } from '../analysis/access.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import {
   accessSize,
-  BPF_ATOMIC,
   BPF_ATOMIC_ADD,
   BPF_ATOMIC_AND,
   BPF_ATOMIC_OR,
@@ -22,6 +21,7 @@ import {
   BPF_XCHG,
   CLASS_MASK,
   type Instructions,
+  isAtomic,
   MODE_MASK,
   SIZE_MASK,
 } from '../instruction.ts';
@@ -69,10 +69,11 @@ export function compileAccess(
     return;
   }
   const operandClass = opcode & CLASS_MASK;
-  const atomic = operandClass !== BPF_LDX && operandClass !== BPF_ST && (opcode & MODE_MASK) === BPF_ATOMIC;
+  const atomic = isAtomic(opcode);
   if (operandClass === BPF_LDX || (atomic && imm === BPF_LOAD_ACQ)) {
     const signExtending = operandClass === BPF_LDX && (opcode & MODE_MASK) === BPF_MEMSX;
     const offset = pushAddress(writer, slot, instructions.src[slot]!, instructions, access, false);
+    if (atomic) requireAligned(writer, slot, access, offset, accessSize(opcode));
     writer.code.memory((signExtending ? SIGNED_LOADS : LOADS).get(accessSize(opcode))!, offset);
     writer.pop(instructions.dst[slot]!);
     return;
@@ -82,6 +83,7 @@ export function compileAccess(
     return;
   }
   const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
+  if (atomic) requireAligned(writer, slot, access, offset, accessSize(opcode));
   if (operandClass === BPF_ST) writer.code.i64(imm);
   else writer.push(instructions.src[slot]!);
   if (access.pointer.kind === KIND.context) narrowToField(writer, layout, instructions.offset[slot]!);
@@ -158,6 +160,24 @@ function pushAddress(
   return 0;
 }
 
+/** What an atomic operation reaches must be aligned: asks where that is not known. The address is on the stack, and stays there. */
+function requireAligned(
+  writer: FunctionWriter,
+  slot: number,
+  access: Access,
+  offset: number,
+  size: number,
+): void {
+  if (size === 1) return;
+  if (access.verdict !== VERDICT.open && access.pointer.min === access.pointer.max) return;
+  const { code, temporary } = writer;
+  code.tee(temporary);
+  if (offset !== 0) code.i32(offset).op(WASM.i32_add);
+  code.i32(size - 1).op(WASM.i32_and);
+  writer.refuse(slot);
+  code.get(temporary);
+}
+
 /** Read, change, write: nothing else runs meanwhile. */
 function compileAtomic(
   writer: FunctionWriter,
@@ -175,14 +195,8 @@ function compileAtomic(
   const store = wide ? WASM.i64_store : WASM.i64_store32;
   const address = writer.temporary;
   const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
+  requireAligned(writer, slot, access, offset, size);
   code.tee(address);
-  // What is not on the stack must be aligned.
-  if (access.verdict === VERDICT.open || access.pointer.min !== access.pointer.max) {
-    if (offset !== 0) code.i32(offset).op(WASM.i32_add);
-    code.i32(size - 1).op(WASM.i32_and);
-    writer.refuse(slot);
-    code.get(address);
-  }
   code.memory(load, offset).set(writer.wideTemporary);
   code.get(address);
   if (operation === BPF_CMPXCHG) {
