@@ -8,7 +8,7 @@ import { FlowMemory } from '../../sim/ebpf/dataflow/flow-memory.ts';
 import { FlowTracer } from '../../sim/ebpf/dataflow/flow-tracer.ts';
 import { CALL, isConditionalJump } from '../../sim/ebpf/instruction.ts';
 import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
-import { MANY_ENTRIES, type Machine } from '../../sim/ebpf/machine.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import { singleFunctions } from '../../sim/engines/chained-session.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
@@ -24,6 +24,7 @@ import { XDP_PASS } from '../../sim/runtime/actions.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { isSameMachine } from './same-machine.ts';
 
 /** A world and the packets that meet it, one after the other. */
 export interface Sequence {
@@ -247,31 +248,6 @@ export class TracedRuns {
       throw error;
     }
   }
-}
-
-/** Can one machine have both worlds? Maps, clock and chance are set anew before each run. */
-function isSameMachine(a: World, b: World): boolean {
-  return (
-    a.devices === b.devices &&
-    a.routes === b.routes &&
-    a.neighbours === b.neighbours &&
-    a.sockets === b.sockets &&
-    a.globals === b.globals &&
-    a.slots === b.slots &&
-    a.hashSeed === b.hashSeed &&
-    a.stackFill === b.stackFill &&
-    a.kernelFill === b.kernelFill &&
-    haveSameLargeMaps(a, b)
-  );
-}
-
-/** A machine remembers what fills a map with many entries. */
-function haveSameLargeMaps(a: World, b: World): boolean {
-  const names = new Set([...Object.keys(a.maps ?? {}), ...Object.keys(b.maps ?? {})]);
-  return [...names].every((name) => {
-    const [x, y] = [a.maps?.[name] ?? [], b.maps?.[name] ?? []];
-    return x === y || (x.length < MANY_ENTRIES && y.length < MANY_ENTRIES);
-  });
 }
 
 /** The order does not matter: 53 bits of sums over the ids, each mixed. */

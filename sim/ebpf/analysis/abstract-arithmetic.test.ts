@@ -181,9 +181,25 @@ describe('an interval holds whatever can come out of it', () => {
     }
   });
 
+  it('knows of a reversed number that it is known where the bits that are reversed are', () => {
+    for (const bits of [16, 32, 64]) {
+      const isKnown = (unknown: bigint): boolean =>
+        converted(scalar(-Infinity, Infinity, unknown), bits, false).unknown === 0n;
+      for (let bit = 0; bit < 64; bit++) {
+        expect({ bits, bit, isKnown: isKnown(1n << BigInt(bit)) }).toEqual({
+          bits,
+          bit,
+          isKnown: bit >= bits,
+        });
+      }
+    }
+  });
+
   it('stays as narrow as programs need it', () => {
     const sum = computed(BPF_ADD, scalar(5, 15), scalar(14, 14), false, 32);
     expect([sum.min, sum.max]).toEqual([19, 29]);
+    const difference = computed(BPF_SUB, scalar(20, 30), scalar(4, 7), false, 64);
+    expect([difference.min, difference.max]).toEqual([13, 26]);
     const shifted = computed(BPF_LSH, scalar(5, 15), scalar(2, 2), false, 64);
     expect([shifted.min, shifted.max]).toEqual([20, 60]);
     const extended = computed(BPF_ARSH, scalar(-Infinity, Infinity), scalar(32, 32), false, 64);

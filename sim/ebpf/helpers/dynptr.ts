@@ -30,7 +30,7 @@ export interface Dynptr {
 }
 
 function seal(at: number): number {
-  return (SEAL ^ (at << 8)) & ~0xff;
+  return SEAL ^ (at << 8);
 }
 
 export function writeDynptr(machine: Machine, at: number, dynptr: Dynptr): void {

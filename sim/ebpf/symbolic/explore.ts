@@ -3,6 +3,7 @@
  * way that an input may take.
  */
 import { CALL, isConditionalJump } from '../instruction.ts';
+import { candidates, MOST_CANDIDATES } from './candidates.ts';
 import type { Feasibility } from './feasibility.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
@@ -214,8 +215,6 @@ export async function enumerate(
   return children;
 }
 
-const MOST_CANDIDATES = 4096n;
-
 /** A number that the term does not exceed on this path: the least one, where that is near `min`. */
 async function upperBound(
   state: PathState,
@@ -234,26 +233,4 @@ async function upperBound(
     else low = next;
   }
   return high;
-}
-
-/** Numbers that bits and bounds leave for a term; undefined: too many to try each. */
-function candidates(term: Term, min: bigint, max: bigint): bigint[] | undefined {
-  let step = 1n;
-  while (step < max - min && ((term.maybe & (step * 2n - 1n)) === 0n || isStep(term, step))) step *= 2n;
-  if ((max - min) / step > MOST_CANDIDATES) return undefined;
-  const left: bigint[] = [];
-  for (let value = min; value <= max; value += step) {
-    const fixed = (value & term.ones) === term.ones && (value & ~term.maybe & allOnes(term.width)) === 0n;
-    if (fixed) left.push(value);
-  }
-  return left;
-}
-
-/** Do all numbers that a sum may be lie `step` × 2 apart? */
-function isStep(term: Term, step: bigint): boolean {
-  if (term.operation !== 'sum') return false;
-  const mask = step * 2n - 1n;
-  return term.operands.every(
-    (one, index) => ((one.maybe * (term.factors[index]! & 0xffff_ffffn)) & mask) === 0n,
-  );
 }
