@@ -245,6 +245,89 @@ const TNUM: Readonly<Record<string, (a: Tnum, b: Tnum) => Tnum>> = {
   '>>=': (a, b) => ({ value: a.value >> b.value, mask: a.mask >> b.value }),
 };
 
+describe('of small intervals, the result is as narrow as the numbers allow', () => {
+  const LOWS = [0, 1, 2, 3, 7, 8, 15, 60];
+  const WIDTHS = [1, 2, 5, 9];
+  const COUNTS = [0, 1, 3, 4];
+
+  function range(low: number, high: number): bigint[] {
+    return Array.from({ length: high - low + 1 }, (_, index) => BigInt(low + index));
+  }
+
+  /** Compares with all results. */
+  function compare(
+    operator: string,
+    operation: number,
+    low: number,
+    width: number,
+    right: Value,
+    others: bigint[],
+  ): void {
+    const left = range(low, low + width);
+    for (const bits of [32, 64] as const) {
+      const results = left.flatMap((a) => others.map((b) => concrete(operator, a, b, bits)));
+      const value = computed(operation, scalar(low, low + width), right, false, bits);
+      const [min, max] = [
+        results.reduce((a, b) => (a < b ? a : b)),
+        results.reduce((a, b) => (a > b ? a : b)),
+      ];
+      // 32-bit results below 0 wrap around to both ends.
+      if (bits === 32 && operator === '-=' && others.some((b) => b > BigInt(low))) continue;
+      expect(
+        [value.min, value.max],
+        `${low} to ${low + width} ${operator} ${others[0]} to ${others.at(-1)}, ${bits} bits`,
+      ).toEqual([Number(min), Number(max)]);
+    }
+  }
+
+  it.each([
+    ['+=', BPF_ADD],
+    ['-=', BPF_SUB],
+    ['*=', BPF_MUL],
+  ] as const)('%s, of two', (operator, operation) => {
+    for (const low of LOWS)
+      for (const width of WIDTHS)
+        for (const other of LOWS)
+          compare(operator, operation, low, width, scalar(other, other + 3), range(other, other + 3));
+  });
+
+  it.each([
+    ['+=', BPF_ADD],
+    ['-=', BPF_SUB],
+    ['*=', BPF_MUL],
+    ['<<=', BPF_LSH],
+    ['>>=', BPF_RSH],
+  ] as const)('%s, by a constant', (operator, operation) => {
+    for (const low of LOWS)
+      for (const width of WIDTHS)
+        for (const by of COUNTS) compare(operator, operation, low, width, constant(BigInt(by)), [BigInt(by)]);
+  });
+
+  it('s>>= by a constant that is not 0', () => {
+    for (const low of LOWS)
+      for (const width of WIDTHS)
+        for (const by of [1n, 3n, 4n]) compare('s>>=', BPF_ARSH, low, width, constant(by), [by]);
+  });
+
+  it('/= by a constant that is not 0, %= by what is larger', () => {
+    for (const low of LOWS)
+      for (const width of WIDTHS) {
+        for (const by of [1n, 2n, 3n, 16n]) compare('/=', BPF_DIV, low, width, constant(by), [by]);
+        compare('%=', BPF_MOD, low, width, constant(100n), [100n]);
+      }
+  });
+
+  it('-= of numbers below 0, and the negation', () => {
+    for (const low of LOWS)
+      for (const width of WIDTHS) {
+        const negated = computed(BPF_NEG, scalar(low, low + width), constant(0n), false, 64);
+        expect([negated.min, negated.max].map(Math.abs)).toEqual([low + width, low]);
+        const difference = computed(BPF_SUB, scalar(-low - width, -low), scalar(-9, 4), false, 64);
+        expect([difference.min, difference.max]).toEqual([-low - width - 4, 9 - low]);
+      }
+  });
+});
+
 it('calls no bit unknown that the verifier knows', () => {
   let state = 1n;
   const draw = (): bigint => {
