@@ -14,9 +14,8 @@ const KERNEL_SUITES = words(`
 
 /** Tests of the command that change the working directory, the environment or what is printed, or start processes all the time. */
 const ALONE = words(`
-  bad-input bench/compare bundle/* checksum/* command-line compile/{compile-source,find-clang}
-  corpus/generate environment input/memory machine-commands output signals user-modules
-  verify/{mutants,workers}
+  bad-input bundle/* checksum/* command-line compile/{compile-source,find-clang} environment
+  input/memory machine-commands output signals user-modules verify/workers
 `);
 
 /**
