@@ -73,13 +73,13 @@ function isFull(inputs: Inputs, state: PathState, map: number, pushed: number): 
   const { pool } = state;
   const { maxEntries } = inputs.machine.maps[map]!.definition;
   const own = state.entries.filter((one) => one.map === map);
-  // Where something was taken out, there is room.
-  if (own.some((one) => one.isThere === pool.false && state.decide(one.wasThere))) return false;
+  const taken = own.filter((one) => one.isThere === pool.false && state.decide(one.wasThere)).length;
+  // By how many it has grown. Where it has shrunk, there is room.
+  const more = pushed - taken;
+  if (more < 0) return false;
   const { least, most } = countBefore(inputs, state, map);
-  if (least + pushed >= maxEntries) return true;
-  return (
-    most + pushed >= maxEntries && state.decide(pool.unknown(1, `full${inputs.mapNumber(map)}.${pushed}`))
-  );
+  if (least + more >= maxEntries) return true;
+  return most + more >= maxEntries && state.decide(pool.unknown(1, `full${inputs.mapNumber(map)}.${more}`));
 }
 
 /** How many were in it before the packet came, as far as the path knows: from what it has looked at, and from pushes. */

@@ -37,6 +37,8 @@ export interface LockstepRun {
   readonly packet: Uint8Array;
   /** Instructions that are compared at the most. */
   readonly mostSteps: number;
+  /** What else unknowns are, by width and name: what maps held before the packet came. */
+  readonly held?: readonly (readonly [width: number, name: string, value: number])[];
 }
 
 /** Questions of one instruction. */
@@ -45,7 +47,14 @@ const MOST_QUESTIONS = 10_000;
 /** Where numbers and addresses part, the reader is wrong. */
 class Difference extends Error {}
 
-export function lockstep({ machine, program, hook, packet, mostSteps }: LockstepRun): LockstepResult {
+export function lockstep({
+  machine,
+  program,
+  hook,
+  packet,
+  mostSteps,
+  held = [],
+}: LockstepRun): LockstepResult {
   const interpreter = new Interpreter(machine);
   machine.begin(hook, packet, 0, packet.length, 0, 1, 0);
   const pool = new TermPool();
@@ -62,6 +71,7 @@ export function lockstep({ machine, program, hook, packet, mostSteps }: Lockstep
   ]);
   for (const [at, byte] of packet.entries()) values.set(inputs.frameByte(at), BigInt(byte));
   for (const [unknown, value] of heardSocket(pool, machine.memory)) values.set(unknown, value);
+  for (const [width, name, value] of held) values.set(pool.unknown(width, name), BigInt(value));
   const follower = new Follower(inputs, path, values, mostSteps);
   interpreter.tracer = follower;
   try {
