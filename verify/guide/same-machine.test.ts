@@ -66,3 +66,10 @@ it('opens another machine for other contents of a map with many entries, which a
   }
   expect(isSameMachine(WORLD, { ...WORLD, maps: { small: entries(2), large: large! } })).toBe(true);
 });
+
+it('takes a world that says nothing of maps for one without entries', () => {
+  const { maps, ...silent } = WORLD;
+  expect(isSameMachine(silent, { ...silent })).toBe(true);
+  const few: World = { ...silent, maps: { small: maps!.small! } };
+  expect([isSameMachine(silent, few), isSameMachine(few, silent)]).toEqual([true, true]);
+});

@@ -74,9 +74,8 @@ function isFull(inputs: Inputs, state: PathState, map: number, pushed: number): 
   const { maxEntries } = inputs.machine.maps[map]!.definition;
   const own = state.entries.filter((one) => one.map === map);
   const taken = own.filter((one) => one.isThere === pool.false && state.decide(one.wasThere)).length;
-  // By how many it has grown. Where it has shrunk, there is room.
+  // By how many it has grown. Where it has shrunk, there is room: it never held more than `maxEntries`.
   const more = pushed - taken;
-  if (more < 0) return false;
   const { least, most } = countBefore(inputs, state, map);
   if (least + more >= maxEntries) return true;
   return most + more >= maxEntries && state.decide(pool.unknown(1, `full${inputs.mapNumber(map)}.${more}`));
