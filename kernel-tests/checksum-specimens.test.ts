@@ -22,9 +22,10 @@ import {
   type ChecksumSpecimen,
   SPECIMEN_HOOKS,
 } from './checksum-specimens/specimens.ts';
+import { amount, part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-const PACKETS = Number(process.env.XDPSIM_SPECIMEN_PACKETS ?? 4_000);
+const PACKETS = Number(process.env.XDPSIM_SPECIMEN_PACKETS ?? amount(4_000, 100_000));
 const SEEDS = (process.env.XDPSIM_SPECIMEN_SEEDS ?? 'specimen').split(',');
 
 function judged(
@@ -45,8 +46,10 @@ function judged(
 /** Milliseconds, for campaigns. */
 const OPTIONS = { timeout: 600_000 + PACKETS * SEEDS.length };
 
-for (const hook of SPECIMEN_HOOKS) {
-  const specimens = CHECKSUM_SPECIMENS.filter(({ hooks }) => hooks === undefined || hooks.includes(hook));
+for (const [place, hook] of SPECIMEN_HOOKS.entries()) {
+  const ofHook = CHECKSUM_SPECIMENS.filter(({ hooks }) => hooks === undefined || hooks.includes(hook));
+  // In `npm test` each specimen is tried at one hook.
+  const specimens = part(ofHook, SPECIMEN_HOOKS.length, place);
 
   describeKernel(`right programs at ${hook}`, ['compiler'], () => {
     for (const specimen of specimens) {

@@ -20,10 +20,11 @@ import type { Device, Route } from '../sim/runtime/world.ts';
 import { worldToJson } from '../sim/runtime/world-json.ts';
 import { type PacketSource, verify } from '../verify/run.ts';
 import { FibQuestions, fibQuestion, type Tally } from './test-support/fib-question.ts';
+import { amount } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = process.env.XDPSIM_FIB_SEED ?? 'fib-lookup';
-const WORLDS = Number(process.env.XDPSIM_FIB_WORLDS ?? 30);
+const WORLDS = Number(process.env.XDPSIM_FIB_WORLDS ?? amount(10, 100));
 const PACKETS = 500;
 const TIMEOUT = 600_000 + WORLDS * 1000;
 

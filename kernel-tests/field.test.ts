@@ -9,11 +9,12 @@ import { type EngineName, inOrderOfRank } from '../sim/engines/register.ts';
 import type { ProgramReport } from '../verify/report.ts';
 import { verify } from '../verify/run.ts';
 import { buildFieldProgram, FIELD_PROGRAMS, type FieldProgram } from './field/programs.ts';
+import { amount } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = 'field';
 /** `XDPSIM_FIELD_PACKETS` goes further than a suite should. */
-const PACKETS = Number(process.env.XDPSIM_FIELD_PACKETS ?? 20_000);
+const PACKETS = Number(process.env.XDPSIM_FIELD_PACKETS ?? amount(6_000, 100_000));
 
 function hold(field: FieldProgram, engines: readonly EngineName[]): Promise<ProgramReport> {
   const program = buildFieldProgram(field);

@@ -20,9 +20,10 @@ import {
   recordedPrograms,
 } from '../sim/engines/test-support/recordings.ts';
 import { compileProgram, expectAgreement } from './test-support/agreement.ts';
+import { amount } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-const PACKETS = 2500;
+const PACKETS = amount(1000, 20_000);
 const CHECKSUMS = 'csum_diff.bpf.c';
 /**
  * Whether the kernel has memory for a timer at this moment is chance (6.18, `bpf_timer_init` gives -ENOMEM under load):

@@ -8,12 +8,13 @@ import { builtInPrograms } from '../cli/input/program-source.ts';
 import { casesOf } from '../cli/verify/saved-cases.ts';
 import type { EngineName } from '../sim/engines/register.ts';
 import { verify } from '../verify/run.ts';
+import { amount } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = 'programs';
-const PACKETS = 20_000;
+const PACKETS = amount(10_000, 200_000);
 /** The kernel takes as long as all machines together. */
-const KERNEL_PACKETS = 10_000;
+const KERNEL_PACKETS = amount(5_000, 100_000);
 
 function agree(names: readonly EngineName[], packets: number): void {
   for (const program of builtInPrograms()) {

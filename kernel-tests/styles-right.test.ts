@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { loadObject } from '../sim/ebpf/object.ts';
 import { programOf, STYLED_PROGRAMS } from './styles/programs.ts';
 import { runStyled } from './styles/run-styled.ts';
+import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = Number(process.env.XDPSIM_STYLES_PACKETS ?? 4096);
@@ -14,7 +15,7 @@ const SEEDS = (process.env.XDPSIM_STYLES_SEEDS ?? 'styles').split(',');
 const TIMEOUT = 600_000 + PACKETS * SEEDS.length;
 
 describeKernel('right programs of many styles', ['compiler', 'testrun'], () => {
-  for (const styled of STYLED_PROGRAMS) {
+  for (const styled of part(STYLED_PROGRAMS, 3, 1)) {
     it(`${styled.style}: ${styled.name} gives no report`, { timeout: TIMEOUT }, async () => {
       for (const seed of SEEDS) {
         const report = await runStyled(styled, 'right', seed, PACKETS);

@@ -15,11 +15,12 @@ import { toHex } from '../sim/packet/bytes.ts';
 import type { Field } from '../sim/packet/declaration/field.ts';
 import type { Protocol } from '../sim/packet/declaration/protocol.ts';
 import { PROTOCOLS } from '../sim/packet/protocols.ts';
+import { amount } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 import { tsharkFields } from './test-support/tshark.ts';
 
 const EACH = Math.ceil(
-  Number(process.env.XDPSIM_TSHARK_PACKETS ?? Object.keys(PROTOCOLS).length * 100) /
+  Number(process.env.XDPSIM_TSHARK_PACKETS ?? Object.keys(PROTOCOLS).length * amount(40, 2000)) /
     Object.keys(PROTOCOLS).length,
 );
 const SEED = 826;
