@@ -20,6 +20,7 @@ import {
   OWN_SPECIMENS,
   worldsOfSpecimen,
 } from './check-specimens/specimens.ts';
+import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEEDS = process.env.XDPSIM_CHECK_SEEDS?.split(',');
@@ -52,7 +53,10 @@ interface Row {
 
 const ROWS: readonly Row[] = IS_CAMPAIGN
   ? CHECK_SPECIMENS.flatMap((specimen) => specimen.hooks.map((hook) => ({ specimen, hook })))
-  : OWN_SPECIMENS.filter(({ name }) => IN_SUITE.has(name)).map((specimen, index) => ({
+  : part(
+      OWN_SPECIMENS.filter(({ name }) => IN_SUITE.has(name)),
+      2,
+    ).map((specimen, index) => ({
       specimen,
       hook: specimen.hooks[index % specimen.hooks.length]!,
     }));

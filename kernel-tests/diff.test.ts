@@ -140,7 +140,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
     ],
   ];
 
-  it.each(part(EDITS, 2))('%s', async (name, edit, field, old, next) => {
+  it.each(part(EDITS, 3))('%s', async (name, edit, field, old, next) => {
     const { code, classes } = await compare([edit], name === SWEPT ? [] : ['--no-sweeps']);
     expect(code).toBe(1);
     expect(classes.map((one) => one.field)).toEqual([expect.stringMatching(field)]);

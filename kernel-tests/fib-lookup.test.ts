@@ -24,7 +24,7 @@ import { amount } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = process.env.XDPSIM_FIB_SEED ?? 'fib-lookup';
-const WORLDS = Number(process.env.XDPSIM_FIB_WORLDS ?? amount(10, 100));
+const WORLDS = Number(process.env.XDPSIM_FIB_WORLDS ?? amount(24, 100));
 const PACKETS = 500;
 const TIMEOUT = 600_000 + WORLDS * 1000;
 

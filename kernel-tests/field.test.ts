@@ -14,7 +14,7 @@ import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEED = 'field';
 /** `XDPSIM_FIELD_PACKETS` goes further than a suite should. */
-const PACKETS = Number(process.env.XDPSIM_FIELD_PACKETS ?? amount(6_000, 100_000));
+const PACKETS = Number(process.env.XDPSIM_FIELD_PACKETS ?? amount(4_096, 100_000));
 
 function hold(field: FieldProgram, engines: readonly EngineName[]): Promise<ProgramReport> {
   const program = buildFieldProgram(field);

@@ -16,6 +16,7 @@ import { type AgainstProof, proveAgainst } from '../verify/prove/against/against
 import { confirmSuspects } from '../verify/prove/against/confirm-suspects.ts';
 import { createZ3Solver, endZ3 } from '../verify/prove/z3-solver.ts';
 import { buildCheckSpecimen, CHECK_SPECIMENS } from './check-specimens/specimens.ts';
+import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 // Where the tests' own standard streams are files, the command would write past the streams.
@@ -72,7 +73,7 @@ describeKernel('two builds', ['compiler'], () => {
     ['tcp_filter', '-mcpu=v2'],
     ['port_filter', '-O1'],
   ] as const;
-  for (const [name, flags] of BUILDS) {
+  for (const [name, flags] of part(BUILDS, 2)) {
     it(`${name} built with ${flags} does what the committed object does`, async () => {
       const definition = programByName(name)!;
       const entries = [definition.entries[0]!];
@@ -134,7 +135,7 @@ describeKernel('faulty and right forms', ['compiler'], () => {
     'fragment_read',
     'ipip_total',
   ];
-  for (const name of NAMES) {
+  for (const name of part(NAMES, 2)) {
     it(`of ${name} are told apart`, async () => {
       const specimen = CHECK_SPECIMENS.find((one) => one.name === name)!;
       const [old, next] = [true, false].map((faulty) => buildCheckSpecimen(specimen, 'xdp', faulty));

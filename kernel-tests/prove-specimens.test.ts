@@ -106,7 +106,7 @@ interface Proved {
 }
 
 describeKernel('prove on the specimens of check', ['compiler'], () => {
-  for (const { name, hook = 'xdp', invariant, status = 'refuted', reason } of part(ROWS, 2)) {
+  for (const { name, hook = 'xdp', invariant, status = 'refuted', reason } of part(ROWS, 3)) {
     it(`${name}, ${hook}: ${invariant} ${status}`, async () => {
       const { proof, verdict } = await prove(name, hook, true);
       const found = proof.properties.find((one) => one.invariant === invariant);

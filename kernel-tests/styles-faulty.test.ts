@@ -8,7 +8,7 @@ import { describeKernel } from './test-support/require-kernel.ts';
 const PACKETS = 200_000;
 
 describeKernel('faulty programs of many styles', ['compiler', 'testrun'], () => {
-  for (const styled of part(STYLED_PROGRAMS, 3)) {
+  for (const styled of part(STYLED_PROGRAMS, 4)) {
     if (styled.fault === 'refused by the kernel') {
       // Nothing that a packet could show: few are enough.
       it(`${styled.style}: ${styled.name} is refused by the kernel`, async () => {

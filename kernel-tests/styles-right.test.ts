@@ -15,7 +15,7 @@ const SEEDS = (process.env.XDPSIM_STYLES_SEEDS ?? 'styles').split(',');
 const TIMEOUT = 600_000 + PACKETS * SEEDS.length;
 
 describeKernel('right programs of many styles', ['compiler', 'testrun'], () => {
-  for (const styled of part(STYLED_PROGRAMS, 3, 1)) {
+  for (const styled of part(STYLED_PROGRAMS, 4, 2)) {
     it(`${styled.style}: ${styled.name} gives no report`, { timeout: TIMEOUT }, async () => {
       for (const seed of SEEDS) {
         const report = await runStyled(styled, 'right', seed, PACKETS);
