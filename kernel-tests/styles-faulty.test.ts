@@ -2,13 +2,13 @@
 import { expect, it } from 'vitest';
 import { STYLED_PROGRAMS } from './styles/programs.ts';
 import { runStyled } from './styles/run-styled.ts';
-import { part } from './test-support/part.ts';
+import { oneOfEach } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const PACKETS = 200_000;
 
 describeKernel('faulty programs of many styles', ['compiler', 'testrun'], () => {
-  for (const styled of part(STYLED_PROGRAMS, 4)) {
+  for (const styled of oneOfEach(STYLED_PROGRAMS, ({ style, fault }) => `${style} ${fault}`)) {
     if (styled.fault === 'refused by the kernel') {
       // Nothing that a packet could show: few are enough.
       it(`${styled.style}: ${styled.name} is refused by the kernel`, async () => {

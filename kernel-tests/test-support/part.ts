@@ -8,6 +8,12 @@ export function part<T>(items: readonly T[], every: number, from: number = 0): r
   return isThorough ? items : items.filter((_, index) => index % every === from % every);
 }
 
+/** The first of each kind; all where it is thorough. */
+export function oneOfEach<T>(items: readonly T[], kindOf: (item: T) => string): readonly T[] {
+  if (isThorough) return items;
+  return [...new Map([...items].reverse().map((item) => [kindOf(item), item])).values()].reverse();
+}
+
 /** How many packets, worlds or rounds. */
 export function amount(inSuite: number, thorough: number): number {
   return isThorough ? thorough : inSuite;
