@@ -7,7 +7,6 @@ import { diffShape } from '../cli/diff/report-json.ts';
 import { runInProcess } from '../cli/test-support/in-process.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { parse } from '../sim/runtime/schema.ts';
-import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 // Where the tests' own standard streams are files, the command would write past the streams.
@@ -140,7 +139,7 @@ describeKernel('what two builds treat differently', ['compiler'], () => {
     ],
   ];
 
-  it.each(part(EDITS, 3))('%s', async (name, edit, field, old, next) => {
+  it.each(EDITS)('%s', async (name, edit, field, old, next) => {
     const { code, classes } = await compare([edit], name === SWEPT ? [] : ['--no-sweeps']);
     expect(code).toBe(1);
     expect(classes.map((one) => one.field)).toEqual([expect.stringMatching(field)]);

@@ -1,6 +1,8 @@
-/** Where the kernel takes load-acquire and store-release, and where it refuses them, the machine does. */
+/** Where the kernel takes load-acquire and store-release, and where it refuses them, all three readers of the machine's rules do. */
 import { expect, it } from 'vitest';
+import { Machine } from '../sim/ebpf/machine.ts';
 import { testMap, testObject } from '../sim/ebpf/test-support/assemble.ts';
+import { lockstep } from '../sim/ebpf/test-support/lockstep.ts';
 import { compileAndRun, interpret } from '../sim/ebpf/test-support/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { Refused, runInKernel } from './test-support/raw-program.ts';
@@ -43,6 +45,12 @@ describeKernel('load-acquire and store-release', ['root', 'libbpf', 'testrun', '
       }
       for (const run of [interpret, compileAndRun])
         expect(run(object, batch).outcomes[0]!.stoppedAt === undefined, text).toBe(isTaken);
+      // The symbolic reader stops where the interpreter does.
+      const machine = new Machine(object, {});
+      const path = { machine, program: 0, hook: 'xdp', packet: new Uint8Array(64), mostSteps: 100 } as const;
+      const { difference, left } = lockstep(path);
+      expect(difference, text).toBeUndefined();
+      expect(left === undefined, `${text}: ${left}`).toBe(isTaken);
     }
   });
 });

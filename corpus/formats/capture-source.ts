@@ -76,60 +76,14 @@ const readFile = promisify(fs.read);
 const closeFile = promisify(fs.close);
 const nextTurn = promisify(setImmediate);
 
-async function* fileChunks(
+/** Whatever is no regular file goes through threads: opening a named pipe waits for who writes to it. */
+function fileChunks(
   path: string,
   progress: ReadProgress,
   allocate: Allocate,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const whole = smallFile(path, progress, allocate);
-  if (whole === undefined) yield* largeFile(path, progress, allocate);
-  else if (whole.length > 0) yield whole;
-}
-
-/**
- * A file that fits in one chunk, read at once: a saved case takes longer to go through threads than to be read.
- * @returns undefined where it is larger, or no regular file: opening a named pipe waits for who writes to it
- */
-function smallFile(path: string, progress: ReadProgress, allocate: Allocate): Uint8Array | undefined {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (stat?.isFile() !== true || stat.size === 0 || stat.size > CHUNK_SIZE) return undefined;
-  try {
-    const file = fs.openSync(path, 'r');
-    try {
-      // One byte more shows whether the file has grown meanwhile.
-      const bytes = allocate(stat.size + 1) ?? new Uint8Array(stat.size + 1);
-      const length = readFully(file, bytes);
-      if (length > stat.size) return undefined;
-      progress.size = length;
-      progress.read = length;
-      return bytes.subarray(0, length);
-    } finally {
-      fs.closeSync(file);
-    }
-  } catch (error) {
-    throw atPath(error, path);
-  }
-}
-
-/** @returns how many bytes there were, at most as many as there is room for */
-function readFully(file: number, bytes: Uint8Array): number {
-  let length = 0;
-  while (length < bytes.length) {
-    const read = fs.readSync(file, bytes, length, bytes.length - length, null);
-    if (read === 0) break;
-    length += read;
-  }
-  return length;
-}
-
-async function* largeFile(
-  path: string,
-  progress: ReadProgress,
-  allocate: Allocate,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (fs.statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-    yield* regularFile(path, progress, allocate);
-  else yield* streamed(path, progress, allocate);
+  const isRegular = fs.statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return (isRegular ? regularFile : streamed)(path, progress, allocate);
 }
 
 /** Timers, signals and messages get a turn this often. */
@@ -157,9 +111,7 @@ async function* regularFile(
       const read = fs.readSync(file, buffer, HEADROOM, most, null);
       if (read === 0) return;
       progress.read += read;
-      const chunk = buffer.subarray(HEADROOM, HEADROOM + read);
-      withHeadroom.add(chunk);
-      yield chunk;
+      yield withRoom(buffer, read);
       if (process.uptime() - turn < TURN_EVERY_SECONDS) continue;
       await nextTurn();
       turn = process.uptime();
@@ -169,6 +121,13 @@ async function* regularFile(
   } finally {
     if (file !== undefined) fs.closeSync(file);
   }
+}
+
+/** What was read into a buffer, behind its headroom. */
+function withRoom(buffer: Uint8Array, length: number): Uint8Array {
+  const chunk = buffer.subarray(HEADROOM, HEADROOM + length);
+  withHeadroom.add(chunk);
+  return chunk;
 }
 
 /** A named pipe or a device piece by piece: one is read while the other is looked at. */
@@ -181,24 +140,19 @@ async function* streamed(
   let pending: Promise<{ readonly bytesRead: number }> | undefined;
   try {
     file = await openFile(path, 'r');
-    const stat = await statFile(file);
-    if (stat.isDirectory()) throw new CaptureError(0, 'a capture file', 'a directory');
-    progress.size = stat.isFile() ? stat.size : 0;
-    // Most saved cases are far smaller than a chunk; of a file that grows meanwhile, it takes more reads.
-    const most = stat.isFile() && stat.size > 0 ? Math.min(CHUNK_SIZE, stat.size) : CHUNK_SIZE;
-    const size = HEADROOM + most;
+    if ((await statFile(file)).isDirectory()) throw new CaptureError(0, 'a capture file', 'a directory');
+    const size = HEADROOM + CHUNK_SIZE;
     let buffer = allocate(size) ?? new Uint8Array(size);
     let other = allocate(size) ?? new Uint8Array(size);
-    pending = readFile(file, buffer, HEADROOM, most, null);
+    pending = readFile(file, buffer, HEADROOM, CHUNK_SIZE, null);
     for (;;) {
       const { bytesRead } = await pending;
       pending = undefined;
       if (bytesRead === 0) return;
       progress.read += bytesRead;
-      const chunk = buffer.subarray(HEADROOM, HEADROOM + bytesRead);
-      withHeadroom.add(chunk);
+      const chunk = withRoom(buffer, bytesRead);
       [buffer, other] = [other, buffer];
-      pending = readFile(file, buffer, HEADROOM, most, null);
+      pending = readFile(file, buffer, HEADROOM, CHUNK_SIZE, null);
       // Whoever stops reading early does not hear of what it would have brought.
       pending.catch(() => {});
       yield chunk;

@@ -210,12 +210,12 @@ export function encodeInstructions(instructions: Instructions): Uint8Array {
   return bytes;
 }
 
-/** Does the opcode jump on a condition? These are the branches that coverage counts; `may_goto` is one. */
 /** Does it read, change and write at once, or in an order that other processors see (RFC 9669 §5.3)? */
 export function isAtomic(opcode: number): boolean {
   return (opcode & CLASS_MASK) === BPF_STX && (opcode & MODE_MASK) === BPF_ATOMIC;
 }
 
+/** Does the opcode jump on a condition? These are the branches that coverage counts; `may_goto` is one. */
 export function isConditionalJump(opcode: number): boolean {
   const operation = opcode & OPERATION_MASK;
   const jumps = (opcode & CLASS_MASK) === BPF_JMP || (opcode & CLASS_MASK) === BPF_JMP32;

@@ -10,7 +10,6 @@ import { helperName } from './helper-names.ts';
 import {
   BPF_ALU,
   BPF_ALU64,
-  BPF_ATOMIC,
   BPF_ATOMIC_ADD,
   BPF_DIV,
   BPF_END,
@@ -23,9 +22,9 @@ import {
   BPF_MOV,
   BPF_PSEUDO_FUNC,
   BPF_STORE_REL,
-  BPF_STX,
   CLASS_MASK,
   type Instructions,
+  isAtomic,
   JA32,
   LDDW,
   MODE_MASK,
@@ -153,8 +152,6 @@ const classOf = ({ opcode }: Instructions, slot: number): number => opcode[slot]
 const isAlu = (instructions: Instructions, slot: number): boolean =>
   classOf(instructions, slot) === BPF_ALU || classOf(instructions, slot) === BPF_ALU64;
 const operation = ({ opcode }: Instructions, slot: number): number => opcode[slot]! & OPERATION_MASK;
-const isAtomic = (instructions: Instructions, slot: number): boolean =>
-  classOf(instructions, slot) === BPF_STX && (instructions.opcode[slot]! & MODE_MASK) === BPF_ATOMIC;
 const isOrdered = ({ imm }: Instructions, slot: number): boolean =>
   imm[slot] === BPF_LOAD_ACQ || imm[slot] === BPF_STORE_REL;
 
@@ -175,7 +172,7 @@ export const NEW_INSTRUCTIONS: readonly NewInstruction[] = [
     before: 'The only atomic operation is to add, without getting the old value.',
     source: 'bpf: Add instructions for atomic_[cmp]xchg',
     is: (instructions, slot) =>
-      isAtomic(instructions, slot) &&
+      isAtomic(instructions.opcode[slot]!) &&
       instructions.imm[slot] !== BPF_ATOMIC_ADD &&
       !isOrdered(instructions, slot),
   },
@@ -184,7 +181,7 @@ export const NEW_INSTRUCTIONS: readonly NewInstruction[] = [
     since: '6.15',
     before: 'No load-acquire and no store-release.',
     source: 'bpf: Introduce load-acquire and store-release instructions',
-    is: (instructions, slot) => isAtomic(instructions, slot) && isOrdered(instructions, slot),
+    is: (instructions, slot) => isAtomic(instructions.opcode[slot]!) && isOrdered(instructions, slot),
   },
   {
     what: 'sign-extending loads (-mcpu=v4)',

@@ -9,11 +9,11 @@
  */
 import { ModuleEncoder } from '../../sim/ebpf/wasm/encoder.ts';
 import { I32 } from '../../sim/ebpf/wasm/opcodes.ts';
-import { called, isZero, less, Routine, shiftLeft, sum, wordAt } from '../../sim/ebpf/wasm/routine.ts';
+import { called, isZero, less, Routine, shiftLeft } from '../../sim/ebpf/wasm/routine.ts';
 import { PLACE } from './fast-scan-layout.ts';
 import { writeLinkLayer } from './fast-scan-link.ts';
 import { writeIpv4, writeIpv6 } from './fast-scan-network.ts';
-import { PLAIN_PARAMETERS, plainRoutine, writePacketPlain } from './fast-scan-plain.ts';
+import { findPacket, PLAIN_PARAMETERS, plainRoutine, writePacketPlain } from './fast-scan-plain.ts';
 import { FastScanState, PARAMETERS } from './fast-scan-state.ts';
 import { writeTransport } from './fast-scan-transport.ts';
 import { WALK_PARAMETERS, walkRoutine } from './fast-scan-walk.ts';
@@ -45,7 +45,7 @@ const PLAIN_RUN = 16;
 function scanRoutine(plain: number): Routine {
   const routine = new Routine(PARAMETERS);
   const state = new FastScanState(routine);
-  const { packet, packets, base, headerSize, typeAt, mtu, arrays, cursor, limit, offset } = state;
+  const { packet, packets, base, headerSize, typeAt, mtu, arrays } = state;
   state.loadTotals();
   const run = routine.variable();
   routine.block((over) => {
@@ -54,9 +54,7 @@ function scanRoutine(plain: number): Routine {
       routine.set(run, 0);
       routine.loop((next) => {
         routine.branchIf(isZero(less(packet, packets)), over);
-        routine.set(offset, sum(arrays, shiftLeft(packet, 2)));
-        routine.set(cursor, sum(wordAt(offset, PLACE.offsets), base));
-        routine.set(limit, sum(cursor, wordAt(offset, PLACE.lengths)));
+        findPacket(state);
         routine.block((otherwise) => {
           writePacketPlain(state, otherwise);
           routine.increase(packet);

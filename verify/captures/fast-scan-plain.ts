@@ -80,15 +80,29 @@ export function plainRoutine(): Routine {
   const limit = routine.variable();
   routine.block((otherwise) => {
     routine.while(less(packet, packets), () => {
-      routine.set(offset, sum(arrays, shiftLeft(packet, 2)));
-      routine.set(cursor, sum(wordAt(offset, PLACE.offsets), base));
-      routine.set(limit, sum(cursor, wordAt(offset, PLACE.lengths)));
+      findPacket({ routine, packet, base, arrays, offset, cursor, limit });
       writePacketPlain({ routine, cursor, limit, headerSize, typeAt, mtu }, otherwise);
       routine.increase(packet);
     });
   });
   routine.result(packet);
   return routine;
+}
+
+/** Sets where the packet starts and ends. */
+export function findPacket(of: {
+  readonly routine: Routine;
+  readonly packet: Variable;
+  readonly base: Variable;
+  readonly arrays: Variable;
+  readonly offset: Variable;
+  readonly cursor: Variable;
+  readonly limit: Variable;
+}): void {
+  const { routine, packet, base, arrays, offset, cursor, limit } = of;
+  routine.set(offset, sum(arrays, shiftLeft(packet, 2)));
+  routine.set(cursor, sum(wordAt(offset, PLACE.offsets), base));
+  routine.set(limit, sum(cursor, wordAt(offset, PLACE.lengths)));
 }
 
 /** Branches to `otherwise` where the packet is not plain; nothing is counted then, and nothing that it was given has changed. */

@@ -1,5 +1,4 @@
 /** `bpf_fib_lookup` and `bpf_check_mtu` (net/core/filter.c) over the world's devices and routes. */
-
 import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../runtime/errno.ts';
 import {
   AF_INET,

@@ -2,7 +2,6 @@
  * Redirects (net/core/filter.c). A helper only notes where to; what becomes of the frame is decided by the action
  * that the program returns.
  */
-
 import { TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../../runtime/actions.ts';
 import { EBADMSG, EINVAL } from '../../runtime/errno.ts';
 import { mtuOf } from '../../runtime/route-entry.ts';

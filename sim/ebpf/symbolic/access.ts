@@ -144,6 +144,8 @@ function stackPlace(state: PathState, frame: number, address: Term, size: number
   const at = Number(state.number(address)) - base;
   if (at < 0 || at + size > STACK_SIZE)
     throw new PathViolation(`stack access out of bounds: fp${at - STACK_SIZE}`);
+  if (at % size !== 0)
+    throw new PathViolation(`misaligned stack access: fp${at - STACK_SIZE}, ${size} bytes`);
   return at;
 }
 

@@ -7,7 +7,6 @@ import {
   BPF_ALU64,
   BPF_AND,
   BPF_ARSH,
-  BPF_ATOMIC,
   BPF_ATOMIC_ADD,
   BPF_ATOMIC_AND,
   BPF_ATOMIC_OR,
@@ -61,6 +60,7 @@ import {
   CLASS_MASK,
   callTarget,
   type Instructions,
+  isAtomic,
   jumpTarget,
   LDDW,
   MODE_MASK,
@@ -331,12 +331,12 @@ function storeRegister(inputs: Inputs, state: PathState, instructions: Instructi
   const { slot } = state;
   const size = accessSize(opcode);
   const offset = instructions.offset[slot]!;
-  const pointer = register(state, instructions.dst[slot]!);
-  if ((opcode & CLASS_MASK) === BPF_STX && (opcode & MODE_MASK) === BPF_ATOMIC) {
+  if (isAtomic(opcode)) {
     atomic(inputs, state, instructions, size);
     state.slot++;
     return;
   }
+  const pointer = register(state, instructions.dst[slot]!);
   const value =
     (opcode & CLASS_MASK) === BPF_ST
       ? scalar(state.pool.constant(64, instructions.imm[slot]!))
@@ -352,6 +352,7 @@ function atomic(inputs: Inputs, state: PathState, instructions: Instructions, si
   const offset = instructions.offset[slot]!;
   const operation = instructions.imm[slot]!;
   const bits = size * 8;
+  requireAtomicPlace(state, register(state, operation === BPF_LOAD_ACQ ? src : dst), offset, size);
   const read = (pointer: Value): Term => {
     const loaded = load(inputs, state, pointer, offset, size);
     if (!('operation' in loaded)) throw new NotFollowed('an atomic operation on an address');
@@ -379,6 +380,20 @@ function atomic(inputs: Inputs, state: PathState, instructions: Instructions, si
   }
   write(atomicResult(state, operation, old, value));
   if ((operation & BPF_FETCH) !== 0) registers[src] = scalar(pool.zeroExtend(64, old));
+}
+
+/** Context and packet, and what is known not to be aligned, no atomic operation reaches (kernel/bpf/verifier.c, `atomic_ptr_type_ok`). */
+function requireAtomicPlace(
+  { pool, knowledge }: PathState,
+  { region, term }: Value,
+  offset: number,
+  size: number,
+): void {
+  if (region?.kind === 'context' || region?.kind === 'packet')
+    throw new PathViolation(`an atomic operation on the ${region.kind}`);
+  if (region?.kind !== 'block') return;
+  const { min, max } = knowledge.range(pool.addConst(term, offset));
+  if (min === max && min % BigInt(size) !== 0n) throw new PathViolation('a misaligned atomic operation');
 }
 
 function atomicResult({ pool }: PathState, operation: number, old: Term, value: Term): Term {

@@ -76,9 +76,10 @@ export function lockstep({
   interpreter.tracer = follower;
   try {
     const { violation, action } = interpreter.run(program);
-    if (violation !== undefined) follower.left ??= `the machine stops: ${violation.reason}`;
-    else if (follower.left === undefined) {
+    if (follower.left === undefined) {
       follower.finish();
+      if (follower.left === undefined && violation !== undefined)
+        throw new Difference(`the machine stops: ${violation.reason}`);
       if (follower.left === undefined) compareEnds(inputs, path, follower.evaluator, action);
     }
     return { steps: follower.steps, left: follower.left, difference: undefined };
