@@ -1,0 +1,48 @@
+/** What modules export besides functions and classes: numbers of the kernel and of protocols, tables, rules, records of helpers. */
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+/** Modules below a folder, without tests and what serves them. */
+export function modulesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(
+      (file) =>
+        file.endsWith('.ts') &&
+        !/\.(test|d)\.ts$/.test(file) &&
+        !/(^|\/)(test-support|conformance|fixtures|recorded)\//.test(file),
+    )
+    .map((file) => join(folder, file))
+    .sort();
+}
+
+/** A value without what runs, so that two of them can be told apart; each object once. */
+function shown(value: unknown, seen: Set<object>): unknown {
+  if (typeof value === 'function') return `function ${value.length}`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'symbol') return 'symbol';
+  if (typeof value === 'number' && !Number.isFinite(value)) return `${value}`;
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof RegExp) return `${value}`;
+  if (ArrayBuffer.isView(value)) return [...(value as Uint8Array)].join(' ');
+  if (seen.has(value)) return 'see above';
+  seen.add(value);
+  const below = (one: unknown): unknown => shown(one, seen);
+  if (value instanceof Map) return [...value].map(([key, one]) => [below(key), below(one)]);
+  if (value instanceof Set) return [...value].map(below);
+  if (Array.isArray(value)) return value.map(below);
+  // Of instances, only what they hold.
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, below(one)]));
+}
+
+/** `module.ts name = value`, of all that a module exports as data. */
+export async function tablesOf(folder: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const file of modulesBelow(folder)) {
+    const module = (await import(file)) as Readonly<Record<string, unknown>>;
+    for (const [name, value] of Object.entries(module).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (typeof value === 'function') continue;
+      lines.push(`${relative(folder, file)} ${name} = ${JSON.stringify(shown(value, new Set()))}`);
+    }
+  }
+  return lines;
+}
