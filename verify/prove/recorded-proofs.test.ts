@@ -1,13 +1,13 @@
 /** All that a proof says of small programs: branches and why, paths in words and with their packets, properties, assumptions. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
+import { OWN_SPECIMENS } from '../../kernel-tests/check-specimens/specimens.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { programByName } from '../../sim/programs/index.ts';
-import type { World } from '../../sim/runtime/world.ts';
-import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
-import { type ProgramProof, proveProgram } from './prove.ts';
-import { joinWords, wordsOf } from './words.ts';
+import { proofText } from '../test-support/proof-text.ts';
+import { proveProgram } from './prove.ts';
 import { createZ3Solver, endZ3 } from './z3-solver.ts';
 
 let solver: Solver;
@@ -16,55 +16,6 @@ beforeAll(async () => {
   solver = (await createZ3Solver())!;
 });
 afterAll(endZ3);
-
-/** What the oracle makes of a packet: `ipv4 good, tcp good`. */
-function checksums(packet: Uint8Array): string {
-  const found: string[] = [];
-  verifyChecksums(packet, 0, packet.length, {
-    checksum: ({ layer, status }) => found.push(`${CHECKSUM_LAYERS[layer]} ${CHECKSUM_STATUSES[status]}`),
-  });
-  return found.join(', ');
-}
-
-/** How many entries each map of a world has, and what else is in it. */
-function surroundings({ maps = {}, ...others }: World): string {
-  const sizes = Object.entries(maps).map(([name, entries]) => `${entries.length} in ${name}`);
-  return [...sizes, ...Object.keys(others).sort()].join(', ');
-}
-
-function textOf({ branches, paths, properties, assumptions, cut, inputs }: ProgramProof): string[] {
-  return [
-    ...branches.map(
-      ({ function: name, slot, taken, source, status, reason, because }) =>
-        `${name}+${slot} ${taken ? 'taken' : 'not taken'} (${source?.line}): ${status}` +
-        `${reason === undefined ? '' : `, ${reason}`}${because.length === 0 ? '' : ` (${because.map(({ line }) => line)})`}`,
-    ),
-    // In which order they are followed, and which of many packets shows one, may change.
-    ...paths
-      .map(({ state, witness, confirmed, reason, stopped }) => {
-        const { stimulus, world, context } = witness ?? {};
-        const beside = [
-          ...(stimulus?.metadata === undefined ? [] : [`${stimulus.metadata.length} bytes of metadata`]),
-          ...Object.keys(stimulus?.skb ?? {}),
-          ...(context ?? []).map(([offset]) => `context ${offset}`),
-        ];
-        return (
-          `${joinWords(wordsOf(inputs, state))}: ${confirmed ? 'confirmed' : 'not confirmed'}` +
-          `${reason === undefined ? '' : `, ${reason}`}${stopped === undefined ? '' : `, stopped: ${stopped}`}` +
-          `, ${stimulus === undefined ? 'no packet' : `${stimulus.packet.length} bytes [${checksums(stimulus.packet)}]`}` +
-          ` in [${world === undefined ? '' : surroundings(world)}] with [${beside.join(', ')}]`
-        );
-      })
-      .sort(),
-    ...properties.map(
-      ({ invariant, status, severity, reason, paths: asked, witness, confirmedBy, source }) =>
-        `${invariant} (${severity}): ${status} on ${asked} paths${reason === undefined ? '' : `, ${reason}`}` +
-        `${witness === undefined ? '' : `, ${checksums(witness.stimulus.packet)}`} ${confirmedBy} ${source?.line ?? ''}`.trimEnd(),
-    ),
-    ...assumptions,
-    `cut: ${cut}`,
-  ];
-}
 
 describe('a proof', () => {
   it.each([
@@ -84,6 +35,28 @@ describe('a proof', () => {
     const one = definition.entries[entry]!;
     const object = new Uint8Array(readFileSync(packageFile(`bpf/built/${name}.o`)));
     const proof = await proveProgram({ name, entries: [one], object, definition }, { solver });
-    await expect(`${textOf(proof).join('\n')}\n`).toMatchFileSnapshot(`recorded/${name}-${entry}.txt`);
+    await expect(`${proofText(proof).join('\n')}\n`).toMatchFileSnapshot(`recorded/${name}-${entry}.txt`);
   });
+});
+
+/** The solver takes seconds. */
+const SLOW: readonly string[] = ['backend_tunnel', 'tcp_assumed'];
+
+describe('a proof of faulty programs', () => {
+  it.each(['answers', 'redirects', 'garbage', 'null', 'protocols', 'tunnels', 'translators', 'sums'])(
+    '(%s) is as recorded',
+    async (source) => {
+      const object = new Uint8Array(readFileSync(new URL(`../check/recorded/${source}.o`, import.meta.url)));
+      const lines: string[] = [];
+      for (const { name, source: own, hooks } of OWN_SPECIMENS) {
+        if (basename(own) !== source || !hooks.includes('xdp') || SLOW.includes(name)) continue;
+        const proof = await proveProgram(
+          { name, entries: [{ function: name, hook: 'xdp' }], object },
+          { solver },
+        );
+        lines.push(`## ${name}`, ...proofText(proof), '');
+      }
+      await expect(lines.join('\n')).toMatchFileSnapshot(`recorded/specimens-${source}.txt`);
+    },
+  );
 });
