@@ -1,6 +1,6 @@
 /**
  * All that `check` says of faulty programs, with the machine alone: findings with their lines, packets and what else a line breaks,
- * what was reached, swept and not checked. `kernel-tests/check.test.ts` compiles the objects.
+ * what was reached, swept and not checked, and how each finding is explained. `kernel-tests/check.test.ts` compiles the objects.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -8,11 +8,14 @@ import { describe, expect, it } from 'vitest';
 import { OWN_SPECIMENS, worldsOfSpecimen } from '../../kernel-tests/check-specimens/specimens.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { explain } from '../explain/explain.ts';
 import { check } from './check.ts';
 import type { CheckedProgram, CheckFinding } from './finding.ts';
 
 const machine = createWasmEngine();
 const witness = createVmEngine();
+const RUN = { engines: ['wasm', 'vm'] as const, seed: 'recorded' };
 
 /** Of which all words are swept: the others' sweeps would show no more. */
 const SWEPT: readonly string[] = ['udp6_zero_lost'];
@@ -60,17 +63,24 @@ describe('what check says of', () => {
     const file = basename(source);
     const object = new Uint8Array(readFileSync(new URL(`recorded/${file}.o`, import.meta.url)));
     const lines: string[] = [];
+    const explained: string[] = [];
     for (const specimen of OWN_SPECIMENS) {
       const { name } = specimen;
       if (specimen.source !== source || !specimen.hooks.includes('xdp')) continue;
       const worlds = worldsOfSpecimen(specimen);
+      const program: Program = { name, entries: [{ function: name, hook: 'xdp' }], object };
       const checked = await check({
-        ...{ program: { name, entries: [{ function: name, hook: 'xdp' }], object }, machine, witness },
+        ...{ program, machine, witness },
         ...{ seed: 'recorded', runs: 600, effort: 50_000, shrinkSeconds: 600, sweeps: SWEPT.includes(name) },
         ...(worlds === undefined ? {} : { worlds }),
       });
       lines.push(...textOf(checked));
+      for (const { divergence } of checked.findings) {
+        if (divergence === undefined) continue;
+        explained.push(`### ${name}`, ...explain(program, divergence, { run: RUN }), '');
+      }
     }
     await expect(lines.join('\n')).toMatchFileSnapshot(`recorded/${file}.txt`);
+    await expect(explained.join('\n')).toMatchFileSnapshot(`recorded/${file}-explained.txt`);
   });
 });
