@@ -26,7 +26,7 @@ async function diffed(
 }
 
 /** Mutants of each program, spread evenly over all that it has. */
-const MUTANTS = 6;
+const MUTANTS = 4;
 
 describe('one changed instruction', () => {
   it.each([

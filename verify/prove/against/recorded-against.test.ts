@@ -34,7 +34,7 @@ async function proved(pair: BuildPair): Promise<string> {
 }
 
 /** Mutants of each program, spread evenly over all that it has. */
-const MUTANTS = 4;
+const MUTANTS = 3;
 
 describe('one changed instruction', () => {
   it.each(['icmp_drop', 'tcp_filter', 'proto_count', 'meta_mark', 'redirect_map', 'account', 'router'])(
