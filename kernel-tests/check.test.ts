@@ -26,6 +26,7 @@ import {
   OWN_SPECIMENS,
   worldsOfSpecimen,
 } from './check-specimens/specimens.ts';
+import { SPECIMEN_HOOKS } from './checksum-specimens/specimens.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
 const SEEDS = process.env.XDPSIM_CHECK_SEEDS?.split(',');
@@ -114,9 +115,19 @@ function hold(rows: readonly Row[]): void {
 }
 
 describe.runIf(process.env.XDPSIM_RECORD === '1')('objects for tests without a compiler', () => {
-  it.each([...new Set(OWN_SPECIMENS.map(({ source }) => source))])('%s', (source) => {
-    const { object } = buildCheckSpecimen(OWN_SPECIMENS.find((one) => one.source === source)!, 'xdp', true);
-    writeFileSync(packageFile(`verify/check/recorded/${basename(source)}.o`), object!);
+  // At TC, counters, other kernels and what the verifier refuses are as at XDP.
+  const alike = /\/(counters|refused|versions)$/;
+  const sources = [...new Set(OWN_SPECIMENS.map(({ source }) => source))];
+  it.each(
+    sources.flatMap((source) =>
+      SPECIMEN_HOOKS.filter((hook) => hook === 'xdp' || !alike.test(source)).map(
+        (hook) => [source, hook] as const,
+      ),
+    ),
+  )('%s at %s', (source, hook) => {
+    const { object } = buildCheckSpecimen(OWN_SPECIMENS.find((one) => one.source === source)!, hook, true);
+    const ending = hook === 'xdp' ? '' : '-tc';
+    writeFileSync(packageFile(`verify/check/recorded/${basename(source)}${ending}.o`), object!);
   });
 });
 

@@ -1,8 +1,10 @@
 /** The same seed gives the same guidance, case by case; and what its parts make of packets and worlds. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NO_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { Random, seedFromText } from '../../corpus/generate/random.ts';
+import { OWN_SPECIMENS } from '../../kernel-tests/check-specimens/specimens.ts';
 import { toHex } from '../../sim/packet/bytes.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { programByName } from '../../sim/programs/index.ts';
@@ -55,6 +57,30 @@ describe('guidance', () => {
       fingerprint(`guided ${name}`, cases.map(text)),
     ];
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(`recorded/${name}.txt`);
+  });
+});
+
+describe('guidance of faulty programs', () => {
+  it.each(
+    OWN_SPECIMENS.filter(({ hooks }) => hooks.includes('xdp')).map(({ name, source }) => [
+      name,
+      basename(source),
+    ]),
+  )('%s is as recorded', async (name, source) => {
+    const object = readFileSync(new URL(`../check/recorded/${source}.o`, import.meta.url));
+    const program: Program = { name, entries: [{ function: name, hook: 'xdp' }], object };
+    const { branches, missing, cases, runs, hints } = guide(program, {
+      seed: 'recorded',
+      effort: 15_000,
+      combinations: true,
+    });
+    const lines = [
+      `${branches.reached} of ${branches.total} branches, ${runs} runs, ${cases.length} cases`,
+      ...missing.map((one) => text(one)),
+      text(hints),
+      fingerprint(`guided ${name}`, cases.map(text)),
+    ];
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(`recorded/specimens/${name}.txt`);
   });
 });
 

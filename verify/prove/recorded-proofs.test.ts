@@ -42,21 +42,22 @@ describe('a proof', () => {
 /** The solver takes seconds. */
 const SLOW: readonly string[] = ['backend_tunnel', 'tcp_assumed'];
 
-describe('a proof of faulty programs', () => {
+describe.each(['xdp', 'tc-ingress'] as const)('a proof of faulty programs at %s', (hook) => {
   it.each(['answers', 'redirects', 'garbage', 'null', 'protocols', 'tunnels', 'translators', 'sums'])(
     '(%s) is as recorded',
     async (source) => {
-      const object = new Uint8Array(readFileSync(new URL(`../check/recorded/${source}.o`, import.meta.url)));
+      const name = hook === 'xdp' ? source : `${source}-tc`;
+      const object = new Uint8Array(readFileSync(new URL(`../check/recorded/${name}.o`, import.meta.url)));
       const lines: string[] = [];
-      for (const { name, source: own, hooks } of OWN_SPECIMENS) {
-        if (basename(own) !== source || !hooks.includes('xdp') || SLOW.includes(name)) continue;
+      for (const { name: entry, source: own, hooks } of OWN_SPECIMENS) {
+        if (basename(own) !== source || !hooks.includes(hook) || SLOW.includes(entry)) continue;
         const proof = await proveProgram(
-          { name, entries: [{ function: name, hook: 'xdp' }], object },
+          { name: entry, entries: [{ function: entry, hook }], object },
           { solver },
         );
-        lines.push(`## ${name}`, ...proofText(proof), '');
+        lines.push(`## ${entry}`, ...proofText(proof), '');
       }
-      await expect(lines.join('\n')).toMatchFileSnapshot(`recorded/specimens-${source}.txt`);
+      await expect(lines.join('\n')).toMatchFileSnapshot(`recorded/specimens-${name}.txt`);
     },
   );
 });

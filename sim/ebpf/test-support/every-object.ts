@@ -1,4 +1,4 @@
-/** All objects that are kept as files: built-in programs, programs on helpers, and those of the loader's tests. For tests only. */
+/** All objects that are kept as files: built-in programs, programs on helpers, faulty ones, and those of the loader's tests. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BpfObject } from '../bpf-object.ts';
@@ -7,6 +7,7 @@ import { loadObject } from '../object.ts';
 const FOLDERS: readonly URL[] = [
   new URL('../../../bpf/built/', import.meta.url),
   new URL('../../engines/test-support/recorded/', import.meta.url),
+  new URL('../../../verify/check/recorded/', import.meta.url),
   new URL('./', import.meta.url),
 ];
 
