@@ -8,7 +8,8 @@ import { fingerprint } from '../../../verify/test-support/recorded.ts';
 import { RIGHT_PACKETS } from '../../../verify/test-support/right-packets.ts';
 import { helperStimuli } from '../../engines/test-support/recordings.ts';
 import type { BpfObject } from '../bpf-object.ts';
-import { Machine } from '../machine.ts';
+import { OLDEST_KERNEL } from '../kernel-versions.ts';
+import { Machine, type MachineOptions } from '../machine.ts';
 import { everyObject, textOf } from '../test-support/every-object.ts';
 import { blockByte } from './access.ts';
 import { Evaluator } from './evaluate.ts';
@@ -28,6 +29,8 @@ const FRAMES: readonly Uint8Array[] = [
     .flatMap(({ packet }) => (packet!.length <= 128 ? [packet!] : []))
     .slice(0, 8),
 ];
+/** So many of them as the oldest kernel. */
+const FRAMES_AS_OLD = 3;
 const MOST_STEPS = 500;
 /** Conditions of a path for which the other way is looked for. */
 const REPAIRED = 5;
@@ -78,16 +81,22 @@ function follow(inputs: Inputs, state: PathState, values: Map<Term, bigint>, lin
   return end === undefined ? 'goes on' : textOf(end).slice(0, 200);
 }
 
-function pathsOf(object: BpfObject, lines: string[]): string[] {
+/** @param frames how many of them at most */
+function pathsOf(
+  object: BpfObject,
+  lines: string[],
+  frames: number = FRAMES.length,
+  options: MachineOptions = {},
+): string[] {
   const ends: string[] = [];
   for (const [index, program] of object.programs.entries()) {
     const { function: name, hook } = program;
     if (hook === undefined) continue;
     const counts = new Map<string, number>();
     // Every byte of frames this long is a term.
-    for (const frame of program.frags ? FRAMES.slice(0, 2) : FRAMES) {
+    for (const frame of FRAMES.slice(0, program.frags ? 2 : frames)) {
       const pool = new TermPool();
-      const inputs = new Inputs(pool, new Machine(object, {}), hook, program);
+      const inputs = new Inputs(pool, new Machine(object, {}, options), hook, program);
       const values = new Map<Term, bigint>([
         [inputs.length, BigInt(frame.length)],
         [inputs.ingressIfindex, 1n],
@@ -107,7 +116,14 @@ describe('paths of objects', () => {
     async ({ name, object }) => {
       const lines: string[] = [];
       const ends = pathsOf(object, lines);
-      const text = [...ends, fingerprint(`${name} paths`, lines), ''].join('\n');
+      const old: string[] = [];
+      pathsOf(object, old, FRAMES_AS_OLD, { asKernel: OLDEST_KERNEL });
+      const text = [
+        ...ends,
+        fingerprint(`${name} paths`, lines),
+        `as ${OLDEST_KERNEL}: ${fingerprint(`${name} paths as old`, old)}`,
+        '',
+      ].join('\n');
       await expect(text).toMatchFileSnapshot(`recorded/${name}.txt`);
     },
     120_000,
