@@ -10,7 +10,7 @@ import { ResultsLog } from './results-log.ts';
 import { interval, sample, samplePerFolder } from './sample.ts';
 import { withAlternatives } from './schemata.ts';
 import { Switch } from './switch.ts';
-import { closureOf, ordered } from './test-order.ts';
+import { closureOf, folderLoadedBy, ordered } from './test-order.ts';
 
 const changes = (text: string): string[] => mutantsOf('a.ts', text).map(({ change }) => change);
 
@@ -203,6 +203,11 @@ describe('the tests', () => {
       'c/c.ts',
       'a/d.ts',
     ]);
+  });
+
+  it('may load a whole folder by its name', () => {
+    expect(folderLoadedBy("const lines = await tablesOf('sim');")).toBe('sim');
+    expect(folderLoadedBy("import { tablesOf } from './tables.ts';")).toBeUndefined();
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Mutant } from './mutants.ts';
 import type { Result } from './report.ts';
 import type { ResultsLog } from './results-log.ts';
-import { closureOf } from './test-order.ts';
+import { closureOf, folderLoadedBy } from './test-order.ts';
 import type { Tester } from './tester.ts';
 import type { Event, Task } from './worker.ts';
 
@@ -68,9 +68,12 @@ export class Sweep {
   /** Undefined where the file can reach no mutant that has not been tried with it. */
   async run(testFile: string): Promise<Run | undefined> {
     const closure = closureOf(testFile, this.#text);
+    const folder = folderLoadedBy(this.#text(testFile));
+    const isLoaded = (file: string): boolean =>
+      closure.has(file) || (folder !== undefined && file.startsWith(`${folder}/`));
     const ids = new Set(
       [...this.#alive].flatMap(([id, { mutant, tried }]) =>
-        closure.has(mutant.file) && !tried.has(testFile) ? [id] : [],
+        isLoaded(mutant.file) && !tried.has(testFile) ? [id] : [],
       ),
     );
     if (ids.size === 0) return undefined;

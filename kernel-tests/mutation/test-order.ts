@@ -24,6 +24,11 @@ export function ordered(testFiles: readonly string[], seconds: ReadonlyMap<strin
   return [...testFiles].sort((a, b) => rank(a) - rank(b) || of(a) - of(b) || (a < b ? -1 : 1));
 }
 
+/** The folder all of whose modules a test loads by their names (`verify/test-support/tables.ts`). */
+export function folderLoadedBy(text: string): string | undefined {
+  return /\btablesOf\('(\w+)'\)/.exec(text)?.[1];
+}
+
 /** What a file imports of ours, and what that imports. */
 export function closureOf(file: string, textOf: (file: string) => string): ReadonlySet<string> {
   const closure = new Set([file]);

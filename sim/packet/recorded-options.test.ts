@@ -75,7 +75,8 @@ function sections(
     for (const length of LENGTHS) {
       const frame = frameOf(kind, length);
       all.push(text(frame, protocol));
-      if (length < 5 || length === 16) lines.push(`## ${kind}, ${length} bytes`, ...optionLines(frame, protocol));
+      if (length < 5 || length === 16)
+        lines.push(`## ${kind}, ${length} bytes`, ...optionLines(frame, protocol));
     }
     lines.push(`${kind}: ${fingerprint(`${protocol} option ${kind}`, all)}`);
   }

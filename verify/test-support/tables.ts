@@ -1,6 +1,7 @@
 /** What modules export besides functions and classes: numbers of the kernel and of protocols, tables, rules, records of helpers. */
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { packageFile } from '../../kernel/package-file.ts';
 
 /** Modules below a folder, without tests and what serves them. */
 export function modulesBelow(folder: string): string[] {
@@ -34,14 +35,18 @@ function shown(value: unknown, seen: Set<object>): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, below(one)]));
 }
 
-/** `module.ts name = value`, of all that a module exports as data. */
-export async function tablesOf(folder: string): Promise<string[]> {
+/**
+ * `module.ts name = value`, of all that the modules of a folder export as data.
+ * @param name of the folder, in the package
+ */
+export async function tablesOf(name: 'sim' | 'verify'): Promise<string[]> {
+  const folder = packageFile(name);
   const lines: string[] = [];
   for (const file of modulesBelow(folder)) {
     const module = (await import(file)) as Readonly<Record<string, unknown>>;
-    for (const [name, value] of Object.entries(module).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [exported, value] of Object.entries(module).sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (typeof value === 'function') continue;
-      lines.push(`${relative(folder, file)} ${name} = ${JSON.stringify(shown(value, new Set()))}`);
+      lines.push(`${relative(folder, file)} ${exported} = ${JSON.stringify(shown(value, new Set()))}`);
     }
   }
   return lines;
