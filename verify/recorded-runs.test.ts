@@ -83,18 +83,23 @@ describe('one changed instruction, against the model', () => {
 });
 
 describe('faulty programs without a model', () => {
-  it.each(['answers', 'redirects', 'garbage', 'tunnels'])('%s', async (source) => {
-    const object = new Uint8Array(readFileSync(new URL(`check/recorded/${source}.o`, import.meta.url)));
-    const lines: string[] = [];
-    for (const { name, source: own, hooks } of OWN_SPECIMENS) {
-      if (basename(own) !== source || !hooks.includes('xdp')) continue;
-      const program: Program = { name, entries: [{ function: name, hook: 'xdp' }], object };
-      const guidance = guide(program, { seed: 'recorded', effort: 20_000 });
-      const report = await verify({
-        ...{ program, engines: [wasm, vm], guidance, seed: 'recorded', runs: 500, shrink: SHRINK },
-      });
-      lines.push(`## ${name}`, ...reportText(program, report));
-    }
-    await expect(lines.join('\n')).toMatchFileSnapshot(`recorded/run-${source}.txt`);
-  });
+  it.each(['answers', 'redirects', 'garbage', 'tunnels', 'answers-tc', 'protocols-tc'])(
+    '%s',
+    async (file) => {
+      const source = file.replace('-tc', '');
+      const hook = source === file ? 'xdp' : 'tc-ingress';
+      const object = new Uint8Array(readFileSync(new URL(`check/recorded/${file}.o`, import.meta.url)));
+      const lines: string[] = [];
+      for (const { name, source: own, hooks } of OWN_SPECIMENS) {
+        if (basename(own) !== source || !hooks.includes(hook)) continue;
+        const program: Program = { name, entries: [{ function: name, hook }], object };
+        const guidance = guide(program, { seed: 'recorded', effort: 20_000 });
+        const report = await verify({
+          ...{ program, engines: [wasm, vm], guidance, seed: 'recorded', runs: 500, shrink: SHRINK },
+        });
+        lines.push(`## ${name}`, ...reportText(program, report));
+      }
+      await expect(lines.join('\n')).toMatchFileSnapshot(`recorded/run-${file}.txt`);
+    },
+  );
 });

@@ -5,6 +5,7 @@ import { readU16 } from '../../sim/packet/bytes.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { guide } from './guide.ts';
+import { statedKeys } from './stated-entries.ts';
 
 const program: Program = {
   name: 'world_file',
@@ -41,4 +42,21 @@ it('leads to every entry of the world, by composite keys, prefixes and numbers i
   expect(seen.some(({ net }) => net)).toBe(true);
   // The program looks for the port in the machine's order.
   expect(seen.map(({ port }) => port)).toContain(12_345);
+});
+
+it('takes each key once, as far as a key is there', () => {
+  const one = Uint8Array.of(1);
+  const entries = [
+    { key: one, value: one },
+    { key: Uint8Array.of(1), value },
+    { key: Uint8Array.of(2), value },
+  ];
+  const worlds = [
+    { name: 'a', world: { maps: { m: entries } } },
+    { name: 'b', world: { maps: { m: entries, n: [] } } },
+  ];
+  expect([...statedKeys(worlds)]).toEqual([
+    ['m', [one, Uint8Array.of(2)]],
+    ['n', []],
+  ]);
 });
