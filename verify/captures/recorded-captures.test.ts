@@ -65,6 +65,22 @@ function fragmentsOf(packet: Uint8Array, size: number): Uint8Array[] {
   return parts;
 }
 
+/** An IPv6 packet's payload in fragments of `size` bytes; `from` replaces the first byte of the source. */
+function fragmentsOf6(packet: Uint8Array, size: number, from = packet[22]!, more = 0): Uint8Array[] {
+  const payload = packet.subarray(54);
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < payload.length; at += size) {
+    const rest = at + size < payload.length ? 1 : more;
+    const part = eth6(
+      44,
+      bytes([packet[20]!, 0], u16(at | rest), [0, 0, 0, 7], payload.slice(at, at + size)),
+    );
+    part[22] = from;
+    parts.push(part);
+  }
+  return parts;
+}
+
 const partial = (packet: Uint8Array, field: number, protocol: number, length: number): Uint8Array => {
   const copy = packet.slice();
   copy.set(u16(slowSum([...packet.subarray(26, 34), ...u16(protocol), ...u16(length)])), field);
@@ -86,6 +102,25 @@ const CAPTURES: Readonly<Record<string, [frames: readonly Uint8Array[], options?
     fragmentsOf(damaged(eth4(1, icmp(3, 1, [0, 0, 0, 0], ipv4(17, udp(data(60))))))[0]!, 48),
   ],
   'fragments of a tunnel, damaged inside': [fragmentsOf(damaged(RIGHT_PACKETS['IPv4 in IPv4']!)[3]!, 32)],
+  'fragments in a tunnel whose own header is wrong': [
+    fragmentsOf(damaged(eth4(17, udp(data(100))))[0]!, 48).map((part) => {
+      const outer = eth4(4, part.slice(14));
+      outer[24]! ^= 1;
+      return outer;
+    }),
+  ],
+  'fragments in a tunnel': [
+    fragmentsOf(damaged(eth4(17, udp(data(100))))[0]!, 48).map((part) => eth4(4, part.slice(14))),
+  ],
+  'fragments over IPv6': [fragmentsOf6(eth6(17, udp(data(100), V6_A, V6_B)), 48)],
+  'fragments over IPv6, damaged': [fragmentsOf6(damaged(eth6(17, udp(data(100), V6_A, V6_B)))[0]!, 48)],
+  'fragments over IPv6, one missing': [fragmentsOf6(eth6(17, udp(data(100), V6_A, V6_B)), 48).slice(1)],
+  'fragments over IPv6 without an end': [fragmentsOf6(eth6(17, udp(data(88), V6_A, V6_B)), 48, undefined, 1)],
+  'fragments of two hosts, whose addresses begin differently': [
+    [0x20, 0x30].flatMap((from, index) =>
+      fragmentsOf6(eth6(17, udp(data(100), V6_A, V6_B)), 48, from).filter((_, part) => part % 2 === index),
+    ),
+  ],
   'fragments with a fault in the first, one missing': [
     fragmentsOf(eth4(4, bytes(ipv4(17, udp(data(60))).fill(9, 8, 9))), 48).slice(0, 1),
   ],
