@@ -14,16 +14,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
 import { BUILD_TIMEOUT, buildCommand, type Ended, xdpsimIn } from './test-support/built-command.ts';
 import { runInProcess } from './test-support/in-process.ts';
-
-// Where the tests' own standard streams are files, the command would write past the streams.
-vi.mock('../corpus/files/write-fully.ts', async (original) => ({
-  ...(await original<typeof import('../corpus/files/write-fully.ts')>()),
-  isFile: () => false,
-}));
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'xdpsim-bad-')));
 const home = process.cwd();

@@ -82,7 +82,7 @@ export function shownLength(text: string): number {
 }
 
 function write(stream: NodeJS.WriteStream, fd: number, text: string): void {
-  if (!isFile(fd)) {
+  if (!isFile(stream, fd)) {
     stream.write(text);
     return;
   }

@@ -2,19 +2,13 @@
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diffShape } from '../cli/diff/report-json.ts';
 import { runInProcess } from '../cli/test-support/in-process.ts';
 import { packageFile } from '../kernel/package-file.ts';
 import { parse } from '../sim/runtime/schema.ts';
 import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
-
-// Where the tests' own standard streams are files, the command would write past the streams.
-vi.mock('../corpus/files/write-fully.ts', async (original) => ({
-  ...(await original<typeof import('../corpus/files/write-fully.ts')>()),
-  isFile: () => false,
-}));
 
 const SOURCE = readFileSync(packageFile('kernel-tests/diff/filter.bpf.c'), 'utf8');
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'xdpsim-diff-')));

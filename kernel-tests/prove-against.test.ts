@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
 import { proveAgainstShape } from '../cli/prove/against-json.ts';
 import { runInProcess } from '../cli/test-support/in-process.ts';
@@ -18,12 +18,6 @@ import { createZ3Solver, endZ3 } from '../verify/prove/z3-solver.ts';
 import { buildCheckSpecimen, CHECK_SPECIMENS } from './check-specimens/specimens.ts';
 import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
-
-// Where the tests' own standard streams are files, the command would write past the streams.
-vi.mock('../corpus/files/write-fully.ts', async (original) => ({
-  ...(await original<typeof import('../corpus/files/write-fully.ts')>()),
-  isFile: () => false,
-}));
 
 let solver: Solver;
 let scratch: string;

@@ -2,19 +2,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { baselineShape } from '../cli/check/baseline.ts';
 import { checkReportShape } from '../cli/check/report-json.ts';
 import { runInProcess } from '../cli/test-support/in-process.ts';
 import { sarifFaults } from '../cli/test-support/sarif-schema.ts';
 import { parse } from '../sim/runtime/schema.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
-
-// Where the tests' own standard streams are files, the command would write past the streams.
-vi.mock('../corpus/files/write-fully.ts', async (original) => ({
-  ...(await original<typeof import('../corpus/files/write-fully.ts')>()),
-  isFile: () => false,
-}));
 
 const project = realpathSync(mkdtempSync(join(tmpdir(), 'xdpsim-team-')));
 const home = process.cwd();

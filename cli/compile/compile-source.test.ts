@@ -8,12 +8,6 @@ import { loadObject } from '../../sim/ebpf/object.ts';
 import { runInProcess } from '../test-support/in-process.ts';
 import { compileSource } from './compile-source.ts';
 
-// Where the tests' own standard streams are files, the command would write past the streams.
-vi.mock('../../corpus/files/write-fully.ts', async (original) => ({
-  ...(await original<typeof import('../../corpus/files/write-fully.ts')>()),
-  isFile: () => false,
-}));
-
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'xdpsim-source-')));
 const home = process.cwd();
 const FRAME = '00'.repeat(60);

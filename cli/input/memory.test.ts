@@ -5,10 +5,6 @@ import { runInProcess } from '../test-support/in-process.ts';
 import { announceMemory, announceObjectMemory } from './memory.ts';
 import { resolvePrograms } from './program-source.ts';
 
-vi.mock('../../corpus/files/write-fully.ts', async (original) => ({
-  ...(await original<typeof import('../../corpus/files/write-fully.ts')>()),
-  isFile: () => false,
-}));
 const reported = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
 afterAll(() => reported.mockRestore());
 

@@ -11,8 +11,9 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** Is the descriptor a regular file? */
-export function isFile(fd: number): boolean {
+/** Does the stream write to a regular file? Not where somebody has replaced its `write`, to see what is printed. */
+export function isFile(stream: NodeJS.WriteStream, fd: number): boolean {
+  if (Object.hasOwn(stream, 'write')) return false;
   try {
     return fstatSync(fd).isFile();
   } catch {

@@ -51,7 +51,7 @@ export async function writeCapture(
   const written = { packets: 0 };
   const pieces = encode(batches, target, written);
   if (path === STANDARD_STREAM) {
-    if (isFile(STDOUT)) {
+    if (isFile(process.stdout, STDOUT)) {
       for await (const piece of pieces) writeFully(STDOUT, piece);
       return written.packets;
     }
