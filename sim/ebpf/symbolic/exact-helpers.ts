@@ -107,9 +107,11 @@ const redirectPeer: SymbolicHelper = (_inputs, state, [ifindex, flags]) => {
 /** `struct bpf_redir_neigh`. */
 const NEIGHBOUR_SIZE = 20;
 
-const redirectNeighbour: SymbolicHelper = (_inputs, state, [ifindex, , size, flags]) => {
+const redirectNeighbour: SymbolicHelper = (inputs, state, [ifindex, next, size, flags]) => {
   const { pool } = state;
   const length = state.int(size!.term);
+  // Where the next hop is stated, all of it has to be there.
+  if (next!.region !== undefined) readBytes(inputs, state, next!, length);
   if ((length !== 0 && length < NEIGHBOUR_SIZE) || !isZero(state, flags!.term))
     return refuse(state, 'bpf_redirect_neigh', TC_ACT_SHOT);
   const via = { what: 'neighbour', flags: undefined } as const;

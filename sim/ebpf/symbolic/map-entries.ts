@@ -109,7 +109,10 @@ export function updateEntry(
   }
   const given = state.number(flags);
   const wanted = given & ~BigInt(BPF_F_LOCK);
-  if (wanted > BigInt(BPF_EXIST) || (given !== wanted && live.lockOffset < 0)) return -EINVAL;
+  if (wanted > BigInt(BPF_EXIST)) return -EINVAL;
+  const lacksLock = given !== wanted && live.lockOffset < 0;
+  // Of an array the index is looked at first (kernel/bpf/arraymap.c, `array_map_update_elem`).
+  if (lacksLock && !ARRAYS.has(type)) return -EINVAL;
   const place = type === 'LPM_TRIE' ? prefixOf(state, key) : key;
   if (place === undefined) return -EINVAL;
   const found = findEntry(inputs, state, map, place);
@@ -117,6 +120,7 @@ export function updateEntry(
   const { entry, isThere } = found;
   if (ARRAYS.has(type)) {
     if (wanted === BigInt(BPF_NOEXIST)) return -EEXIST;
+    if (lacksLock) return -EINVAL;
     storeValue(state, live, entry.block, value);
     return 0;
   }
