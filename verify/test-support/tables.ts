@@ -18,7 +18,7 @@ export function modulesBelow(folder: string): string[] {
 
 /** A value without what runs, so that two of them can be told apart; each object once. */
 function shown(value: unknown, seen: Set<object>): unknown {
-  if (typeof value === 'function') return `function ${value.length}`;
+  if (typeof value === 'function') return 'function';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'symbol') return 'symbol';
   if (typeof value === 'number' && !Number.isFinite(value)) return `${value}`;
