@@ -4,13 +4,13 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 /** Suites that only run programs in sessions, or read: each cleans up by itself, and leaves its process as it was. */
 const KERNEL_SUITES = words(`
   accesses aim check check-groups check-zeros checksum-specimens ci-recipes connections default-world
-  diff elf-reader fib-lookup field foreign-objects frames guessed-slots helper-flags helper-register
-  helpers idioms import-circles invariants-page kernel-facts kernel-variables libbpf-layouts
-  load-acquire loader-sizes lru-maps map-restore map-sizes map-words model-chance old-kernels one-bad
-  packet-loop per-cpu-scan ping pins programs prove-against prove-field prove-specimens random-programs
-  refused-kernel register scenarios sections skb-input specimens stack-accesses state styles-faulty
-  styles-right tags teams testrun testrun-bench thread-cpu timers tshark tshark-checksums
-  tshark-generated unwritten-stack verdicts world-file world-sockets
+  diff elf-reader fib-lookup field foreign-objects frames guessed-slots helper-arguments helper-flags
+  helper-register helpers idioms import-circles invariants-page kernel-facts kernel-variables
+  libbpf-layouts load-acquire loader-sizes lru-maps map-restore map-sizes map-words model-chance
+  old-kernels one-bad packet-loop per-cpu-scan ping pins programs prove-against prove-field
+  prove-specimens random-programs refused-kernel register scenarios sections skb-input specimens
+  stack-accesses state styles-faulty styles-right tags teams testrun testrun-bench thread-cpu timers
+  tshark tshark-checksums tshark-generated unwritten-stack verdicts world-file world-sockets
 `);
 
 /** Tests of the command that change the working directory, the environment or what is printed, or start processes all the time. */

@@ -85,7 +85,7 @@ const isSource = (file: string): boolean =>
 /** Of kernel-tests/, what compares the machine with test runs in the kernel, or runs commands in its own process. */
 const SUITES: ReadonlySet<string> = new Set(
   `accesses aim check check-groups check-zeros checksum-specimens connections default-world diff elf-reader fib-lookup field
-   foreign-objects frames guessed-slots helper-flags helper-register helpers idioms kernel-facts kernel-variables large-maps
+   foreign-objects frames guessed-slots helper-arguments helper-flags helper-register helpers idioms kernel-facts kernel-variables large-maps
    loader-sizes lru-maps map-restore map-sizes map-words model-chance old-kernels one-bad packet-loop per-cpu-scan programs
    prove-against prove-field prove-specimens random-programs register scenarios sections skb-input specimens stack-accesses state
    styles-faulty styles-right tags testrun timers tshark tshark-checksums tshark-generated unwritten-stack verdicts

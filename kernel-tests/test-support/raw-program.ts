@@ -7,8 +7,10 @@ import type { BpfObject, BpfMap as MapSource } from '../../sim/ebpf/bpf-object.t
 import { BPF_PSEUDO_MAP_FD, encodeInstructions, LDDW } from '../../sim/ebpf/instruction.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 
+const BPF_PROG_TYPE_SCHED_CLS = 3;
 const BPF_PROG_TYPE_XDP = 6;
 
 /** `struct bpf_prog_load_opts` (bpf/bpf.h). */
@@ -23,11 +25,22 @@ export interface RawRun {
   readonly maps: readonly MapSnapshot[];
 }
 
+export interface RawOptions {
+  /** Default: XDP. */
+  readonly hook?: Hook;
+  /** Whether what is in the maps afterwards is read; not all can be. Default: true. */
+  readonly readsMaps?: boolean;
+}
+
 /**
- * Loads an object's first program as XDP, with fresh maps, and runs it over the packets.
+ * Loads an object's first program, with fresh maps, and runs it over the packets.
  * @throws {Refused} where the verifier does not take it
  */
-export function runInKernel(object: BpfObject, batch: PacketBatch): RawRun {
+export function runInKernel(
+  object: BpfObject,
+  batch: PacketBatch,
+  { hook = 'xdp', readsMaps = true }: RawOptions = {},
+): RawRun {
   const descriptors: number[] = [];
   const runner = new PacketRunner();
   try {
@@ -36,11 +49,11 @@ export function runInKernel(object: BpfObject, batch: PacketBatch): RawRun {
       descriptors.push(map.fd);
       return map;
     });
-    const fd = load(object, maps);
+    const fd = load(object, maps, hook);
     descriptors.push(fd);
     const outcomes = new OutcomeBatch(batch.count);
-    runner.run([{ fd, hook: 'xdp', changesMetadata: false }], batch, outcomes, undefined);
-    return { outcomes, maps: maps.map((map) => map.snapshot()) };
+    runner.run([{ fd, hook, changesMetadata: false }], batch, outcomes, undefined);
+    return { outcomes, maps: readsMaps ? maps.map((map) => map.snapshot()) : [] };
   } finally {
     runner.close();
     for (const fd of descriptors) syscalls().close(fd);
@@ -56,7 +69,7 @@ function createMap(source: MapSource): BpfMap {
   return new BpfMap(libbpf, fd, definition);
 }
 
-function load(object: BpfObject, maps: readonly BpfMap[]): number {
+function load(object: BpfObject, maps: readonly BpfMap[], hook: Hook): number {
   const { bpf } = requireLibbpf();
   const { instructions } = object.programs[0]!;
   const bytes = encodeInstructions(instructions);
@@ -68,13 +81,14 @@ function load(object: BpfObject, maps: readonly BpfMap[]): number {
     }
     slot++;
   }
-  const fd = bpf.bpf_prog_load(BPF_PROG_TYPE_XDP, 'random', object.license, bytes, instructions.count, null);
+  const type = hook === 'xdp' ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS;
+  const fd = bpf.bpf_prog_load(type, 'random', object.license, bytes, instructions.count, null);
   if (fd >= 0) return fd;
-  throw new Refused(logOf(object.license, bytes, instructions.count));
+  throw new Refused(logOf(type, object.license, bytes, instructions.count));
 }
 
 /** Loads once more, for the log. */
-function logOf(license: string, bytes: Uint8Array, count: number): string {
+function logOf(type: number, license: string, bytes: Uint8Array, count: number): string {
   const log = new Uint8Array(LOG_BYTES);
   const options = new Uint8Array(LOAD_OPTS.size);
   const view = new DataView(options.buffer);
@@ -82,7 +96,7 @@ function logOf(license: string, bytes: Uint8Array, count: number): string {
   view.setUint32(LOAD_OPTS.log_level, 1, true);
   view.setUint32(LOAD_OPTS.log_size, LOG_BYTES, true);
   view.setBigUint64(LOAD_OPTS.log_buf, BigInt(addressOf(log)), true);
-  requireLibbpf().bpf.bpf_prog_load(BPF_PROG_TYPE_XDP, 'random', license, bytes, count, options);
+  requireLibbpf().bpf.bpf_prog_load(type, 'random', license, bytes, count, options);
   const end = log.indexOf(0);
   return new TextDecoder().decode(log.subarray(Math.max(0, end - 1500), end));
 }

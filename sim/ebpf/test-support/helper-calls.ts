@@ -65,9 +65,48 @@ function setUp(type: ArgumentType, register: number): string | undefined {
   }
 }
 
-/** Calls the helper once, and says what r0 and the memory are. */
-function programOf(helper: Helper, hook: Hook): string | undefined {
-  const set = helper.arguments.map((type, index) => setUp(type, index + 1));
+/**
+ * `printed`: what r0 and the memory are is a line in the trace. `returned`: a sum of both is the action, and sizes are bounded, as
+ * the verifier wants them.
+ */
+export type Form = 'printed' | 'returned';
+
+const PRINTED = `
+    r1 = ${Buffer.from('%llx %ll').readInt32LE(0)}
+    *(u32 *)(r10 - 144) = r1
+    r1 = ${Buffer.from('%llx %ll').readInt32LE(4)}
+    *(u32 *)(r10 - 140) = r1
+    r1 = ${'x'.charCodeAt(0)}
+    *(u64 *)(r10 - 136) = r1
+    r1 = r10
+    r1 += -144
+    r2 = 10
+    r3 = r9
+    r4 = r8
+    call bpf_trace_printk
+    r0 = 2`;
+
+const RETURNED = `
+    r0 = r9
+    r0 *= 31
+    r0 += r8
+    r1 = r0
+    r1 >>= 32
+    r0 ^= r1`;
+
+/** What the verifier wants to know of a size. */
+function bounds(type: ArgumentType, register: number): string {
+  if (type !== 'size' && type !== 'size_or_zero') return '';
+  const least = type === 'size' ? `if r${register} == 0 goto out` : '';
+  return `if r${register} > ${MEMORY} goto out\n${least}`;
+}
+
+/** Calls the helper once. */
+function programOf(helper: Helper, hook: Hook, form: Form): string | undefined {
+  const set = helper.arguments.map((type, index) => {
+    const lines = setUp(type, index + 1);
+    return lines === undefined || form === 'printed' ? lines : `${lines}\n${bounds(type, index + 1)}`;
+  });
   if (set.includes(undefined)) return undefined;
   const [data, end] = hook === 'xdp' ? [0, 4] : [76, 80];
   const fill: string[] = [];
@@ -90,19 +129,7 @@ function programOf(helper: Helper, hook: Hook): string | undefined {
     r9 = r0
     r8 = 0
     ${sum.join('\n')}
-    r1 = ${Buffer.from('%llx %ll').readInt32LE(0)}
-    *(u32 *)(r10 - 144) = r1
-    r1 = ${Buffer.from('%llx %ll').readInt32LE(4)}
-    *(u32 *)(r10 - 140) = r1
-    r1 = ${'x'.charCodeAt(0)}
-    *(u64 *)(r10 - 136) = r1
-    r1 = r10
-    r1 += -144
-    r2 = 10
-    r3 = r9
-    r4 = r8
-    call bpf_trace_printk
-    r0 = 2
+    ${form === 'printed' ? PRINTED : RETURNED}
     out:
     exit`;
 }
@@ -189,8 +216,13 @@ export function isCallable({ rules, effects }: Helper, hook: Hook): boolean {
 }
 
 /** An object that calls the helper once, with the map `m`; undefined where it takes what a program gets elsewhere. */
-export function callOf(helper: Helper, hook: Hook, type: MapType | undefined): BpfObject | undefined {
-  const text = programOf(helper, hook);
+export function callOf(
+  helper: Helper,
+  hook: Hook,
+  type: MapType | undefined,
+  form: Form = 'printed',
+): BpfObject | undefined {
+  const text = programOf(helper, hook, form);
   if (text === undefined) return undefined;
   const isQueue = type === 'QUEUE' || type === 'STACK' || type === 'BLOOM_FILTER';
   const sizes = {
