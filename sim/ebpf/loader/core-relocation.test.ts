@@ -113,6 +113,19 @@ describe('CO-RE relocations', () => {
     expect(results(changed.programs[0]!)[3]).toBe(0);
   });
 
+  it('poison a load of a field that is signed in the kernel, and wider', () => {
+    const widened = (encoding: number, size: number): readonly string[] => {
+      const blob = new BtfBuilder();
+      blob.struct('sk_buff', 16, [['len', blob.int('long', size, encoding), 64]]);
+      const [, program] = loadObject(fixture('core.o'), { kernelBtf: blob.bytes() }).programs;
+      return [...program!.poisoned.values()];
+    };
+    const reason = 'the field has another width in the kernel, and is signed or no number';
+    expect(widened(1, 8)).toContain(reason);
+    expect(widened(0, 8)).not.toContain(reason);
+    expect(widened(1, 4)).not.toContain(reason);
+  });
+
   it('refuse kernels whose types of one name differ', () => {
     const blob = new BtfBuilder();
     const int = blob.int('unsigned int', 4);
