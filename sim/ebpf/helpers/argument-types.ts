@@ -34,7 +34,7 @@ export type ArgumentType =
   /** A number of bytes, not 0. */
   | 'size'
   | 'size_or_zero'
-  /** A number of bytes that the verifier knows, not 0: so much memory comes back. */
+  /** A number of bytes that the verifier knows, 0 among them: so much memory comes back. */
   | 'constant_size'
   /** A pointer to 8 bytes that the helper fills. */
   | 'u64_out'
@@ -165,7 +165,7 @@ export const ARGUMENT_TYPES: Readonly<Record<ArgumentType, ArgumentRecord>> = {
   buffer_or_null: memory('written', 'next argument', 'any', 'always'),
   size: size(1),
   size_or_zero: size(0),
-  constant_size: size(1, true),
+  constant_size: size(0, true),
   u64_out: memory('written', 8),
   u32_inout: memory('read and written', 4),
   u64_inout: memory('read and written', 8),

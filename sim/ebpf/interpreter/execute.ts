@@ -634,6 +634,8 @@ export function execute(state: Execution, start: number): boolean {
             );
             lo[d] = quotient.low;
             hi[d] = quotient.high;
+            // The verifier does not divide (kernel/bpf/verifier.c, `is_safe_to_compute_dst_reg_range`).
+            tag[d] = unknown;
             break;
           }
           case 8 satisfies typeof OP.NEG64: {
@@ -677,6 +679,7 @@ export function execute(state: Execution, start: number): boolean {
               operation === (25 satisfies typeof OP.MOD32) || operation === (30 satisfies typeof OP.SMOD32),
             );
             hi[d] = 0;
+            tag[d] = unknown;
             break;
           }
           case 24 satisfies typeof OP.NEG32:

@@ -9,7 +9,7 @@ import { POISONED_RELOCATION, patch, poison } from './core-patch.ts';
 const value = (number: bigint, size?: number, certain: boolean = true): CoreValue => ({
   value: number,
   certain,
-  field: size === undefined ? undefined : { typeId: 1, size },
+  ...(size === undefined ? {} : { field: { typeId: 1, size } }),
 });
 
 const texts = (instructions: Instructions, count: number): string[] =>
