@@ -1,0 +1,206 @@
+/** What `check` looks for on single cases, with functions in place of programs: which packets show it, and which must not. */
+import { describe, expect, it } from 'vitest';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { XDP_DROP, XDP_PASS, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { EngineSide } from '../engine-side.ts';
+import { type Behaviour, FAKE_PROGRAM, type FakeEngine, fakeEngine } from '../test-support/engines.ts';
+import { data, ethernet, ipv4, tcp, udp, V4_A, V4_B, withChecksum } from '../test-support/packets.ts';
+import { FragmentReads } from './fragment-reads.ts';
+import { CaseRunner } from './probe.ts';
+import { RewrittenWords } from './rewritten.ts';
+import { TtlSteps } from './ttl-steps.ts';
+
+/** Where the IPv4 header of these packets lies, its TTL, and the ports behind it. */
+const IP = 14;
+const TTL = IP + 8;
+const PORTS = IP + 20;
+
+const WORLD: World = {};
+
+/** Runs packets one after the other from the world's state, and shows what came of them. */
+async function shown(
+  engine: FakeEngine,
+  packets: readonly Uint8Array[],
+  observe: (world: World, input: PacketBatch, report: Pick<BatchReport, 'output'>) => void,
+): Promise<void> {
+  const input = new PacketBatch(packets.length);
+  for (const packet of packets) input.push({ packet });
+  const side = new EngineSide(engine, FAKE_PROGRAM, packets.length);
+  expect(await side.run(WORLD, input)).toBe(true);
+  observe(WORLD, input, side);
+  await side.close();
+}
+
+describe('by how much TTLs go down', () => {
+  /** A router: another destination MAC, and a TTL that is lowered by what `by` says of it. */
+  const router =
+    (by: (ttl: number) => number): Behaviour =>
+    ({ packet }) => {
+      const left = packet.slice();
+      if (packet.length < IP + 20 || packet[TTL]! <= 2) return { action: XDP_PASS };
+      left[5] = 0x77;
+      left[TTL] = packet[TTL]! - by(packet[TTL]!);
+      left.set(withChecksum(left.slice(IP, IP + 20), 10), IP);
+      return { action: XDP_REDIRECT, redirect: 2, packet: left };
+    };
+
+  async function found(
+    behaviour: Behaviour,
+    ttls: readonly number[],
+  ): Promise<Awaited<ReturnType<TtlSteps['find']>>> {
+    const engine = fakeEngine('wasm', behaviour);
+    const steps = new TtlSteps(FAKE_PROGRAM, false);
+    const words = new RewrittenWords(['xdp'], (pair, world, input, packet) =>
+      steps.enter(pair, world, input, packet),
+    );
+    const packets = ttls.map((ttl) => ethernet(0x0800, ipv4(17, udp(data(8)), { ttl })));
+    await shown(engine, packets, (world, input, report) => words.observe(world, input, report));
+    const seen = await steps.find(engine);
+    expect(engine.log.closed).toBe(engine.log.opened);
+    return seen;
+  }
+
+  it('is a fault where three different TTLs went down by two', async () => {
+    const seen = await found(
+      router(() => 2),
+      [64, 64, 63, 3],
+    );
+    expect(seen?.breach).toEqual({
+      invariant: 'ttl/step',
+      at: TTL,
+      size: 1,
+      expected: 'a TTL lowered by one',
+      got: 'a TTL lowered by 2',
+      sentence: 'all packets that were redirected left with a TTL lowered by 2',
+    });
+    expect(seen?.severity).toBeUndefined();
+    expect(seen?.world).toBe(WORLD);
+    expect(seen?.got.action).toBe(XDP_REDIRECT);
+    const [{ packet }] = seen!.stimuli as [{ packet: Uint8Array }];
+    expect(seen?.stimuli.length).toBe(1);
+    // Still a packet that the router takes, and made smaller.
+    expect(packet.length).toBeLessThanOrEqual(IP + 20 + 16);
+    expect(packet[TTL]! - seen!.got.packet[TTL]!).toBe(2);
+  });
+
+  it('is none after two different TTLs: either may be meant', async () => {
+    expect(
+      await found(
+        router(() => 2),
+        [64, 63, 64, 63],
+      ),
+    ).toBeUndefined();
+  });
+
+  it('is none where it is one', async () => {
+    expect(
+      await found(
+        router(() => 1),
+        [64, 63, 62, 3],
+      ),
+    ).toBeUndefined();
+  });
+
+  it('is none where TTLs go down by different numbers', async () => {
+    expect(
+      await found(
+        router((ttl) => (ttl === 60 ? 3 : 2)),
+        [64, 63, 62, 61, 60],
+      ),
+    ).toBeUndefined();
+  });
+
+  it('does not count TTLs that were raised', async () => {
+    const raises = router((ttl) => (ttl === 60 ? -1 : 2));
+    expect((await found(raises, [60, 64, 63, 62]))?.breach.invariant).toBe('ttl/step');
+    expect(await found(raises, [60, 60, 60])).toBeUndefined();
+  });
+
+  it('is none where it stays, and the program asks for no route', async () => {
+    expect(
+      await found(
+        router(() => 0),
+        [64, 63, 62, 61],
+      ),
+    ).toBeUndefined();
+  });
+});
+
+describe('ports of later fragments', () => {
+  const port = (packet: Uint8Array): number => (packet[PORTS + 2]! << 8) | packet[PORTS + 3]!;
+  const isLater = (packet: Uint8Array): boolean =>
+    (((packet[IP + 6]! << 8) | packet[IP + 7]!) & 0x1fff) !== 0;
+  const blind: Behaviour = ({ packet }) => ({ action: port(packet) === 53 ? XDP_DROP : XDP_PASS });
+  const careful: Behaviour = ({ packet }) => ({
+    action: !isLater(packet) && port(packet) === 53 ? XDP_DROP : XDP_PASS,
+  });
+  const datagram = (to: number, size = 8): Uint8Array =>
+    ethernet(0x0800, ipv4(17, udp(data(size), V4_A, V4_B, to)));
+
+  async function found(
+    behaviour: Behaviour,
+    packets: readonly Uint8Array[],
+  ): Promise<Awaited<ReturnType<FragmentReads['find']>>> {
+    const engine = fakeEngine('wasm', behaviour);
+    const reads = new FragmentReads();
+    await shown(engine, packets, (world, input, report) => reads.observe(world, input, report));
+    return reads.find(FAKE_PROGRAM, engine);
+  }
+
+  it('are read where other data in their place changes the action', async () => {
+    const seen = await found(blind, [datagram(80), datagram(53)]);
+    expect(seen?.breach).toEqual({
+      invariant: 'fragments/ports-read',
+      at: PORTS,
+      size: 0,
+      expected: 'the same for any data',
+      got: '2, and 1 with other data',
+      sentence: "with 9c400035 in place of the fragment's first bytes the program returns 1 instead of 2",
+    });
+    expect(seen?.source).toBeUndefined();
+    expect(isLater(seen!.stimuli[0]!.packet)).toBe(true);
+    expect(seen?.got.action).toBe(XDP_PASS);
+  });
+
+  it('are read where they decide on the target of a redirect', async () => {
+    const redirects: Behaviour = ({ packet }) =>
+      !isLater(packet) && port(packet) === 53
+        ? { action: XDP_DROP }
+        : { action: XDP_REDIRECT, redirect: port(packet) === 53 ? 3 : 2 };
+    const seen = await found(redirects, [datagram(80), datagram(53)]);
+    expect(seen?.breach.got).toBe('4, and 4 with other data');
+  });
+
+  it('are not read by a program that looks at the offset first', async () => {
+    expect(await found(careful, [datagram(80), datagram(53)])).toBeUndefined();
+  });
+
+  it('need packets with two actions of one protocol, run to the end and no longer than 256 bytes', async () => {
+    expect(await found(blind, [datagram(80), datagram(81)])).toBeUndefined();
+    expect(await found(blind, [ethernet(0x0800, ipv4(6, tcp(data(8)))), datagram(53)])).toBeUndefined();
+    const frame = 256 - IP - 20 - 8;
+    expect(await found(blind, [datagram(80), datagram(53, frame + 1)])).toBeUndefined();
+    expect(await found(blind, [datagram(80), datagram(53, frame)])).toBeDefined();
+    const stopped: Behaviour = (one, state) =>
+      port(one.packet) === 53 && !isLater(one.packet)
+        ? { action: XDP_DROP, violation: 'stopped' }
+        : blind(one, state);
+    expect(await found(stopped, [datagram(80), datagram(53)])).toBeUndefined();
+  });
+});
+
+describe('single cases', () => {
+  it('go on after one that cannot be run', async () => {
+    const engine = fakeEngine('wasm', () => ({ action: XDP_PASS }), {
+      openError: ({ randomSeed }) => (randomSeed === 1 ? new Error('no such world') : undefined),
+    });
+    const runner = new CaseRunner(FAKE_PROGRAM, engine);
+    const stimulus = { packet: data(60) };
+    expect(await runner.outcome({ randomSeed: 1 }, stimulus)).toBeUndefined();
+    expect((await runner.outcome({}, stimulus))?.action).toBe(XDP_PASS);
+    await runner.close();
+    expect(engine.log.closed).toBe(engine.log.opened);
+  });
+});
