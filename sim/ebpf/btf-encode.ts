@@ -144,10 +144,6 @@ class Encoder {
       this.#bits.set(at, address, place);
       return;
     }
-    if (int.bool && typeof json === 'boolean') {
-      this.#bits.write(at, bits, json ? 1n : 0n, place);
-      return;
-    }
     if (int.char && typeof json === 'string' && /^'[\x20-\x7e]'$/.test(json)) {
       this.#bits.write(at, bits, BigInt(json.charCodeAt(1)), place);
       return;

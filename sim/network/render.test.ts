@@ -80,6 +80,32 @@ describe('a run of a scenario', () => {
     expect(stepText({ path: [], events: [] })).toEqual(['nothing leaves any device']);
   });
 
+  it('as text has what a program returned, where it sends a frame, what it printed, or why it was stopped', () => {
+    const program = (more: object): string[] =>
+      stepText({
+        path: [],
+        events: [
+          {
+            kind: 'program',
+            namespace: 'left',
+            device: 'a',
+            hook: 'xdp',
+            function: 'echo',
+            action: 'XDP_TX',
+            trace: [],
+            ...more,
+          } as unknown as StepRun['events'][number],
+        ],
+      });
+    expect(program({})).toEqual(['    left:a xdp echo: XDP_TX']);
+    expect(program({ action: 'XDP_REDIRECT', target: 'b', trace: ['one', 'two'] })).toEqual([
+      '    left:a xdp echo: XDP_REDIRECT to b',
+      '        one',
+      '        two',
+    ]);
+    expect(program({ fault: 'R1 !read_ok' })).toEqual(['    left:a xdp echo: stopped: R1 !read_ok']);
+  });
+
   it('as text shows what XDP passes where that has changed', () => {
     const lines = (up: Uint8Array): string[] =>
       stepText({ path: [], events: [hop('a', 'out'), hop('b', 'in'), hop('b', 'up', 0, up)] });
