@@ -103,6 +103,9 @@ const IPV6_HEADER = 40;
 /** `struct bpf_fib_lookup` */
 const FIB_LOOKUP = 64;
 
+/** Kernel and machine agree that no memory is larger: sizes beyond are what the verifier calls unbounded. */
+export const LARGEST_SIZE = 0x7fff_ffff;
+
 /** Memory that a helper reaches through an argument. */
 export interface ArgumentMemory {
   /** `written` memory need not be initialised before the call, and is afterwards. */

@@ -3,7 +3,7 @@
  * `packet-helpers.ts` does just that; `any value` leaves unknowns behind, as many as the record permits; everything else
  * ends the path undecided.
  */
-import { ARGUMENT_TYPES, type ArgumentType } from '../helpers/argument-types.ts';
+import { ARGUMENT_TYPES, type ArgumentType, LARGEST_SIZE } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
@@ -85,14 +85,12 @@ function run(inputs: Inputs, state: PathState, helper: Helper): void {
   state.slot++;
 }
 
-const LARGEST_SIZE = 0x7fff_ffffn;
-
 /** A size that no memory has stops the program, as the verifier would have refused it (`check_mem_size_reg`). */
 function checkSize(state: PathState, type: ArgumentType, register: number, { term }: Value): void {
   const { number } = ARGUMENT_TYPES[type];
   if (number === undefined) return;
   const { pool } = state;
-  if (state.decide(pool.less(pool.constant(64, LARGEST_SIZE), term)))
+  if (state.decide(pool.less(pool.constant(64, BigInt(LARGEST_SIZE)), term)))
     throw new PathViolation(`R${register} unbounded memory access`);
   if (number.least > 0 && state.decide(pool.equal(term, pool.constant(64, 0))))
     throw new PathViolation(`R${register} invalid zero-sized read`);

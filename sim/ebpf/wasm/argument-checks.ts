@@ -11,6 +11,7 @@ import {
   ARGUMENT_TYPES,
   type ArgumentMemory,
   type ArgumentType,
+  LARGEST_SIZE,
   memoryOf,
 } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -25,9 +26,6 @@ import {
 } from '../memory.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
-
-/** Kernel and machine agree that nothing is larger. */
-const LARGEST_SIZE = 0x7fff_ffff;
 
 /** One call, while its arguments are checked. */
 export interface CompiledCall {
