@@ -1,0 +1,179 @@
+/** What runs with other garbage on the stack differ in, with functions in place of programs. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { EngineSide } from '../engine-side.ts';
+import { builtIn } from '../test-support/changed-object.ts';
+import { type Behaviour, fakeEngine } from '../test-support/engines.ts';
+import { data } from '../test-support/packets.ts';
+import type { Seen } from './probe.ts';
+import { Uninitialized } from './uninitialized.ts';
+
+/** An object that may read its stack before it writes there: what it does is up to the function. */
+const READS_STACK: Program = {
+  name: 'stack_decides',
+  entries: [{ function: 'stack_decides', hook: 'xdp' }],
+  object: new Uint8Array(readFileSync(new URL('recorded/garbage.o', import.meta.url))),
+};
+
+async function found(
+  behaviour: Behaviour,
+  packets: readonly Uint8Array[] = [data(60)],
+  program: Program = READS_STACK,
+): Promise<Seen[]> {
+  const engine = fakeEngine('wasm', behaviour);
+  const input = new PacketBatch(packets.length);
+  for (const packet of packets) input.push({ packet });
+  const side = new EngineSide(engine, program, packets.length);
+  expect(await side.run({}, input)).toBe(true);
+  const garbage = new Uninitialized(program);
+  garbage.observe({}, input, side);
+  await side.close();
+  const seen = await garbage.find(engine);
+  expect(engine.log.closed).toBe(engine.log.opened);
+  return seen;
+}
+
+/** Are the bytes of the stack ones? */
+const isFull = ({ world }: Parameters<Behaviour>[1]): boolean => world.stackFill === 0xff;
+
+describe('bytes of the stack that were never written', () => {
+  it('decide on an action', async () => {
+    const seen = await found((_, state) => ({ action: isFull(state) ? XDP_DROP : XDP_PASS }));
+    expect(seen.map(({ breach }) => breach)).toEqual([
+      {
+        invariant: 'uninitialized/decision',
+        at: 0,
+        size: 0,
+        expected: 'the same whatever the stack held before',
+        got: '2 or 1',
+        sentence: 'the program returns 2 or 1, as bytes of the stack have it that it never wrote',
+      },
+    ]);
+    expect(seen[0]!.world).toEqual({ stackFill: 0xff });
+    expect(seen[0]!.got.action).toBe(XDP_DROP);
+    expect(seen[0]!.stimuli.length).toBe(1);
+    // Any packet shows it: the simplest is shown.
+    expect(seen[0]!.stimuli[0]!.packet.length).toBeLessThan(60);
+  });
+
+  it('decide on the target of a redirect', async () => {
+    const seen = await found((_, state) => ({ action: XDP_REDIRECT, redirect: isFull(state) ? 3 : 2 }));
+    expect(seen.map(({ breach }) => breach.invariant)).toEqual(['uninitialized/decision']);
+  });
+
+  const written: (action: number) => Behaviour =
+    (action) =>
+    ({ packet }, state) => {
+      const left = packet.slice();
+      left.fill(isFull(state) ? 0xff : 0, 5, 8);
+      return { action, packet: left };
+    };
+
+  it('leave in a frame', async () => {
+    const [seen, ...others] = await found(written(XDP_TX));
+    expect(others).toEqual([]);
+    expect(seen?.breach).toEqual({
+      invariant: 'uninitialized/frame',
+      at: 5,
+      size: 3,
+      expected: 'the same whatever the stack held before',
+      got: 'whatever the stack held',
+      sentence: '3 bytes of the frame, from byte 5 on, are what the stack held before',
+    });
+    expect(seen?.severity).toBeUndefined();
+  });
+
+  it('do not leave in a frame that is dropped', async () => {
+    expect(await found(written(XDP_DROP))).toEqual([]);
+  });
+
+  it('decide how long a frame is', async () => {
+    const [seen] = await found(({ packet }, state) => ({
+      action: XDP_PASS,
+      packet: packet.subarray(0, packet.length - (isFull(state) ? 1 : 0)),
+    }));
+    expect(seen?.breach.sentence).toBe(
+      'the length of the frame depends on bytes of the stack that the program never wrote',
+    );
+    expect(seen?.breach.got).toMatch(/^(\d+) or \d+ bytes$/);
+    expect(seen?.breach.size).toBe(0);
+  });
+
+  it('are a key of a map: an error, or a value: a warning', async () => {
+    const key = await found((_, state) => {
+      state.counts.set(isFull(state) ? 255 : 0, 1);
+      return { action: XDP_PASS };
+    });
+    expect(key.map(({ breach, severity }) => [breach.invariant, breach.got, severity])).toEqual([
+      ['uninitialized/map', 'bytes of the stack in a key of map counts', undefined],
+    ]);
+    const value = await found((_, state) => {
+      state.counts.set(7, isFull(state) ? 255 : 1);
+      return { action: XDP_PASS };
+    });
+    expect(value.map(({ breach, severity }) => [breach.invariant, breach.got, severity])).toEqual([
+      ['uninitialized/map', 'bytes of the stack in a value of map counts', 'warning'],
+    ]);
+    expect(value[0]!.breach.sentence).toBe(
+      'a value of map counts holds bytes of the stack that the program never wrote',
+    );
+  });
+
+  it('are shown once for each thing that they do', async () => {
+    const twofold: Behaviour = (one, state) =>
+      one.packet[0]! % 2 === 0
+        ? { action: isFull(state) ? XDP_DROP : XDP_PASS }
+        : written(XDP_TX)(one, state);
+    const packets = [10, 11, 12, 13].map((first) => {
+      const packet = data(60);
+      packet[0] = first;
+      return packet;
+    });
+    const seen = await found(twofold, packets);
+    expect(seen.map(({ breach }) => breach.invariant).sort()).toEqual([
+      'uninitialized/decision',
+      'uninitialized/frame',
+    ]);
+  });
+
+  it('change nothing in most programs', async () => {
+    expect(await found(() => ({ action: XDP_PASS }))).toEqual([]);
+  });
+
+  const decides: Behaviour = (_, state) => ({ action: isFull(state) ? XDP_DROP : XDP_PASS });
+
+  it('are not looked for on packets of more than 512 bytes, or that were stopped', async () => {
+    expect((await found(decides, [data(512)])).length).toBe(1);
+    expect(await found(decides, [data(513)])).toEqual([]);
+    const stopped: Behaviour = (one, state) =>
+      isFull(state) ? { action: XDP_DROP, violation: 'stopped' } : decides(one, state);
+    expect(await found(stopped)).toEqual([]);
+    expect(await found(() => ({ action: XDP_DROP, violation: 'stopped' }))).toEqual([]);
+  });
+
+  it('are not looked for where the program reads none', async () => {
+    expect(await found(decides, [data(60)], builtIn('xdp_pass').program)).toEqual([]);
+  });
+
+  it('are looked for on four packets of a kind', async () => {
+    // The fifth packet alone would show it.
+    const fifth: Behaviour = (one, state) =>
+      one.packet[1] === 5 && one.packet.length === 60 ? decides(one, state) : { action: XDP_PASS };
+    const packets = [1, 2, 3, 4, 5].map((number) => {
+      const packet = data(60);
+      packet[1] = number;
+      return packet;
+    });
+    expect(await found(fifth, packets)).toEqual([]);
+    expect((await found(fifth, packets.slice(1))).length).toBe(1);
+    // Another type, or another protocol, is another kind.
+    packets[4]![13]!++;
+    expect((await found(fifth, packets)).length).toBe(1);
+    packets[4]![13]!--;
+    packets[4]![23]!++;
+    expect((await found(fifth, packets)).length).toBe(1);
+  });
+});
