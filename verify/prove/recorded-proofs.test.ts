@@ -13,7 +13,7 @@ import { createZ3Solver, endZ3 } from './z3-solver.ts';
 let solver: Solver;
 
 beforeAll(async () => {
-  solver = (await createZ3Solver())!;
+  solver = (await createZ3Solver({ timeout: 600_000 }))!;
 });
 afterAll(endZ3);
 
@@ -34,7 +34,7 @@ describe('a proof', () => {
     const definition = programByName(name)!;
     const one = definition.entries[entry]!;
     const object = new Uint8Array(readFileSync(packageFile(`bpf/built/${name}.o`)));
-    const proof = await proveProgram({ name, entries: [one], object, definition }, { solver });
+    const proof = await proveProgram({ name, entries: [one], object, definition }, { solver, time: 600_000 });
     await expect(`${proofText(proof).join('\n')}\n`).toMatchFileSnapshot(`recorded/${name}-${entry}.txt`);
   });
 });
@@ -53,7 +53,7 @@ describe.each(['xdp', 'tc-ingress'] as const)('a proof of faulty programs at %s'
         if (basename(own) !== source || !hooks.includes(hook) || SLOW.includes(entry)) continue;
         const proof = await proveProgram(
           { name: entry, entries: [{ function: entry, hook }], object },
-          { solver },
+          { solver, time: 600_000 },
         );
         lines.push(`## ${entry}`, ...proofText(proof), '');
       }

@@ -13,7 +13,7 @@ const engine = createWasmEngine();
 let solver: Solver;
 
 beforeAll(async () => {
-  solver = (await createZ3Solver())!;
+  solver = (await createZ3Solver({ timeout: 600_000 }))!;
 });
 afterAll(endZ3);
 
