@@ -1,0 +1,144 @@
+/** What a check is asked, and what it leaves out then: phases, other kernels, cases, invariants, proofs. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import { macFromText } from '../../sim/packet/addresses.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { ProofAid } from '../prove/aid.ts';
+import { data, ethernet, ipv4, udp } from '../test-support/packets.ts';
+import { type CheckOptions, check } from './check.ts';
+import type { CheckedProgram } from './finding.ts';
+
+const machine = createWasmEngine();
+const witness = createVmEngine();
+
+function specimen(source: string, name: string): Program {
+  const object = new Uint8Array(readFileSync(new URL(`recorded/${source}.o`, import.meta.url)));
+  return { name, entries: [{ function: name, hook: 'xdp' }], object };
+}
+
+function checked(program: Program, more: Partial<CheckOptions> = {}): Promise<CheckedProgram> {
+  return check({
+    ...{ program, machine, witness, seed: 'options', runs: 300, effort: 20_000 },
+    ...{ shrinkSeconds: 600, sweeps: false },
+    ...more,
+  });
+}
+
+const ids = ({ findings }: CheckedProgram): string[] => findings.map(({ invariant }) => invariant);
+
+const PROOF: ProofAid = {
+  cases: [],
+  impossible: [],
+  paths: 0,
+  beyond: 0,
+  doubt: undefined,
+  seconds: 0,
+};
+
+describe('a check', () => {
+  const garbage = specimen('garbage', 'stack_decides');
+
+  it('saves every finding that a packet shows, and names the file', async () => {
+    const saved: string[] = [];
+    const { findings } = await checked(garbage, {
+      save: async ({ field }) => {
+        saved.push(field);
+        return { file: `${saved.length}.pcapng` };
+      },
+    });
+    const [first] = findings;
+    expect(first?.invariant).toBe('uninitialized/decision');
+    expect(first?.file).toMatch(/^\d+\.pcapng$/);
+    expect(first?.divergence?.file).toBe(first?.file);
+    expect(saved).toContain('uninitialized/decision');
+  });
+
+  it('leaves out invariants that are switched off', async () => {
+    const isOn = (id: string): boolean => !id.startsWith('uninitialized/');
+    expect(ids(await checked(garbage, { isOn }))).toEqual([]);
+    expect(ids(await checked(specimen('counters', 'counter_plain'), { isOn: () => false }))).toEqual([]);
+  });
+
+  it('ends after the first packets where it is stopped', async () => {
+    const stop = new AbortController();
+    let proofs = 0;
+    const lowers = specimen('answers', 'ttl_expired');
+    const { sweeps, report } = await checked(lowers, {
+      ...{ sweeps: true, signal: stop.signal, proveFrom: 101 },
+      // Asked of the first breach that is seen.
+      isOn: () => {
+        stop.abort();
+        return true;
+      },
+      prove: async () => {
+        proofs++;
+        return PROOF;
+      },
+    });
+    expect(sweeps.words).toBe(0);
+    expect(sweeps.packets).toBe(0);
+    expect(sweeps.left).toBeGreaterThan(0);
+    expect(proofs).toBe(0);
+    expect(report.interrupted).toBe(true);
+  });
+});
+
+describe('other kernels', () => {
+  const old = { version: '6.1', machine: createWasmEngine({ asKernel: '6.1' }) };
+
+  it('do something else where a sum is not folded there', async () => {
+    const { findings, verdict } = await checked(specimen('versions', 'sum_unfolded'), { versions: [old] });
+    const found = findings.find(({ invariant }) => invariant === 'kernel-version/differs');
+    expect(found?.summary).toContain('as Linux 6.1 the ');
+    expect(found?.summary.endsWith('(as Linux 6.1)')).toBe(true);
+    expect(found?.confirmedBy).toEqual(['wasm']);
+    expect(found?.divergence?.case.stimuli.length).toBeGreaterThan(0);
+    expect(verdict).toBe('fail');
+  });
+
+  it('are not asked where none is named, and are the same where nothing depends on them', async () => {
+    expect(ids(await checked(specimen('versions', 'sum_unfolded')))).not.toContain('kernel-version/differs');
+    expect(ids(await checked(specimen('answers', 'unknown_action'), { versions: [old] }))).toEqual(
+      ids(await checked(specimen('answers', 'unknown_action'))),
+    );
+  });
+});
+
+describe('paths', () => {
+  const program = specimen('redirects', 'redirect_zero');
+
+  it('are followed where packets reached less than is asked for', async () => {
+    const asked: string[] = [];
+    const prove = async ({ name }: Program): Promise<ProofAid> => {
+      asked.push(name);
+      return PROOF;
+    };
+    expect((await checked(program, { prove, proveFrom: 0 })).proof).toBeUndefined();
+    expect(asked).toEqual([]);
+    expect((await checked(program, { prove, proveFrom: 101 })).proof).toBe(PROOF);
+    expect((await checked(program, { prove, minCoverage: 101 })).proof).toBe(PROOF);
+    expect(asked).toEqual(['redirect_zero', 'redirect_zero']);
+  });
+
+  it('are run as cases, in the world that was given, but for those that need contents of maps', async () => {
+    const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const mac = macFromText('02:00:00:00:00:02');
+    const world = { devices: [{ ifindex: 2, name: 'given', mac }] };
+    const cases = [
+      { program: 'x', world: {}, stimuli: [{ packet }] },
+      { program: 'x', world: { maps: { m: [{ key: data(4), value: data(4) }] } }, stimuli: [{ packet }] },
+    ];
+    const prove = async (): Promise<ProofAid> => ({ ...PROOF, cases });
+    const plain = await checked(program, { proveFrom: 101, prove: async () => PROOF });
+    const given = await checked(program, {
+      ...{ proveFrom: 101, prove, worlds: [{ name: 'given', world }] },
+    });
+    const count = ({ report }: CheckedProgram): number =>
+      Object.values(report.actions).reduce((sum, one) => sum + one, 0);
+    const more = await checked(program, { proveFrom: 101, prove });
+    expect(count(more)).toBe(count(plain) + 1);
+    expect(ids(given)).toContain('redirect/no-target');
+  });
+});
