@@ -153,7 +153,7 @@ function confirmPath(
   if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
   const first = confirmer.confirm(inputs, state, witness);
   if (first.missed !== undefined && isWorthIt()) {
-    for (const other of askedAnew(inputs, state, first.values, first.missed)) {
+    for (const other of askedAnew(inputs, state, witness.values, first.missed)) {
       const confirmation = confirmer.confirm(inputs, state, other);
       if (confirmation.confirmed) return shown(state, other, confirmation);
     }

@@ -19,3 +19,24 @@ it('knows of a frame what its header’s length, bounded in other widths, says o
   atLeast(64, payload, 12);
   expect(knowledge.range(frame).min).toBe(46n);
 });
+
+it('knows a condition again of which only a part is left', () => {
+  const pool = new TermPool();
+  const knowledge = new Knowledge(pool);
+  const [isTagged, low, high] = [pool.unknown(1, 'tagged'), pool.unknown(8, 'low'), pool.unknown(8, 'high')];
+  const [a, b] = [pool.equal(low, pool.constant(8, 42)), pool.equal(high, pool.constant(8, 0))];
+  for (const condition of [
+    pool.and(pool.and(isTagged, a), pool.and(isTagged, b)),
+    pool.or(pool.and(isTagged, a), pool.and(isTagged, b)),
+    pool.xor(pool.and(isTagged, a), pool.and(isTagged, b)),
+    pool.ite(pool.and(isTagged, a), pool.and(isTagged, b), pool.false),
+  ]) {
+    const path = knowledge.copy();
+    path.add(isTagged, undefined);
+    const left = path.settle(condition);
+    expect(left.operation).not.toBe('const');
+    // What is asked is what is added, and then it is not asked again.
+    path.add(pool.not(left), undefined);
+    expect(path.settle(condition)).toBe(pool.false);
+  }
+});

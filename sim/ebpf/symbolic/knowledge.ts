@@ -62,18 +62,19 @@ export class Knowledge {
   settle(condition: Term): Term {
     if (isConst(condition)) return condition;
     const { pool } = this;
-    const known = this.#settled.get(condition);
-    if (known !== undefined) return known ? pool.true : pool.false;
+    const known = this.#known(condition);
+    if (isConst(known)) return known;
     const [a, b, c] = condition.operands;
     switch (condition.operation) {
+      // What is left of one whose parts are known may be known itself.
       case 'and':
-        return pool.and(this.settle(a!), this.settle(b!));
+        return this.#known(pool.and(this.settle(a!), this.settle(b!)));
       case 'or':
-        return pool.or(this.settle(a!), this.settle(b!));
+        return this.#known(pool.or(this.settle(a!), this.settle(b!)));
       case 'xor':
-        return pool.xor(this.settle(a!), this.settle(b!));
+        return this.#known(pool.xor(this.settle(a!), this.settle(b!)));
       case 'ite':
-        return pool.ite(this.settle(a!), this.settle(b!), this.settle(c!));
+        return this.#known(pool.ite(this.settle(a!), this.settle(b!), this.settle(c!)));
       case 'eq': {
         const [x, y] = [this.range(a!), this.range(b!)];
         if (x.max < y.min || y.max < x.min) return pool.false;
@@ -89,6 +90,13 @@ export class Knowledge {
         return min === max ? pool.constant(1, min) : condition;
       }
     }
+  }
+
+  /** The condition as a constant, where it was concluded as it stands. */
+  #known(condition: Term): Term {
+    const known = this.#settled.get(condition);
+    if (known === undefined) return condition;
+    return known ? this.pool.true : this.pool.false;
   }
 
   /** The number that a term is on this path, where only one is left. */

@@ -1,5 +1,5 @@
 /** Maps on a path: which of their entries it has asked for, what was in them, and what is now. */
-import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
+import { E2BIG, EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
 import type { MapType } from '../../runtime/maps.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
 import { addBlock, blockByte } from './access.ts';
@@ -132,7 +132,7 @@ export function updateEntry(
   }
   if (LRU.has(type)) state.assume(`map ${live.name} is not full`);
   else if (256 ** live.definition.keySize > live.definition.maxEntries) {
-    if (state.decide(isFull(inputs, state, map))) return -E2BIG;
+    if (state.decide(isFull(inputs, state, map))) return type === 'LPM_TRIE' ? -ENOSPC : -E2BIG;
   }
   const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
   storeValue(state, live, block, value);
