@@ -65,6 +65,8 @@ export interface HelperEffects {
   readonly dependsOn: readonly Influence[];
   /** May it send the frame to another device, at once or by the action that follows? */
   readonly redirects: boolean;
+  /** Does it do something at once that no outcome of the run shows: send a copy of the frame, a signal? Default: no. */
+  readonly actsOutside?: boolean;
   /** Do metadata grow by its second argument, negated, where it returns 0? Default: no. */
   readonly adjustsMetadata?: boolean;
   /** Does it go on in another program, where it succeeds? Default: no. */

@@ -2,7 +2,16 @@
 import { KERNEL_FORM } from '../context/socket.ts';
 import { ARGUMENT_TYPES, memoryOf } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
-import { addBlock, blockPointer, holdAddresses, readBytes, readString, writeBytes } from './access.ts';
+import {
+  addBlock,
+  blockPointer,
+  holdAddresses,
+  packetByte,
+  readBytes,
+  readString,
+  writeBytes,
+} from './access.ts';
+import { contextByte } from './context-fields.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
 import { PathMemory } from './path-memory.ts';
@@ -158,12 +167,37 @@ function questionOf(inputs: Inputs, state: PathState, helper: Helper, args: read
     holds ||= holdAddresses(state, pointer, size);
   }
   const numbers = args.flatMap(({ term, region }) => (region === undefined ? [term] : []));
+  if (helper.effects.packet !== 'untouched')
+    numbers.push(state.pool.subtract(state.packet.end, state.packet.data));
   const kinds = args.map(({ region }) =>
     region?.kind === 'map' ? `map ${inputs.mapNumber(region.map)}` : (region?.kind ?? 'number'),
   );
   // What lies behind addresses nobody compares: such a question is no other program's.
   if (holds) kinds.push(`addresses ${inputs.isSecond ? 'second' : 'first'}`);
+  if (helper.effects.redirects) {
+    const { fields, terms } = sentNow(inputs, state);
+    kinds.push(fields);
+    numbers.push(...terms);
+  }
   return { shape: [...kinds, ...read.map(({ length }) => length)].join(), numbers, read };
+}
+
+/** What a helper that sends the frame at once sends: its bytes, and fields of the context that were written. */
+function sentNow(
+  inputs: Inputs,
+  state: PathState,
+): { readonly fields: string; readonly terms: readonly Term[] } {
+  const { knowledge, packet, pool } = state;
+  const from = knowledge.only(packet.data);
+  // A frame that begins nobody knows where is like no other.
+  if (from === undefined) return { fields: `frame of ${inputs.isSecond ? 'second' : 'first'}`, terms: [] };
+  const most = Number(knowledge.range(pool.subtract(packet.end, packet.data)).max);
+  const bytes = Array.from({ length: most }, (_, at) => packetByte(inputs, state, Number(from) + at));
+  const written = state.context.written();
+  return {
+    fields: `frame of ${most}, fields ${written.join(' ')}`,
+    terms: [...bytes, ...written.map((at) => contextByte(inputs, state, at))],
+  };
 }
 
 /**

@@ -159,7 +159,8 @@ function context(found: Differences, first: Ended, second: Ended): void {
 function targets(found: Differences, first: Ended, second: Ended): void {
   const [a, b] = [first.state.redirect, second.state.redirect];
   if (a === undefined && b === undefined) return;
-  if (first.state.via?.what !== second.state.via?.what)
+  const isKnown = a !== undefined && b !== undefined;
+  if (isKnown && first.state.via?.what !== second.state.via?.what)
     throw new NotCompared('one redirects to a device, the other to something else of the same number');
   const [flags, others] = [first.state.via?.flags, second.state.via?.flags];
   if (flags !== undefined && others !== undefined) found.words('flags of the redirect', [flags], [others]);
