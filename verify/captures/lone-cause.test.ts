@@ -1,0 +1,59 @@
+/** What a wrong checksum may come from, where nobody saw the packet before. */
+import { describe, expect, it } from 'vitest';
+import { data, ethernet, icmp, ipv4, ipv6, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import { loneCause } from './lone-cause.ts';
+
+const IP = 14;
+const HEADER = { layer: 'ipv4', at: IP + 10 };
+const ICMP = { layer: 'icmp', at: IP + 22 };
+
+const packet = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(16))));
+
+/** The cause that is named where one checksum is `by` more, in ones' complement. */
+function causeOf({ layer, at }: typeof HEADER, by: number): ReturnType<typeof loneCause> {
+  const copy = packet.slice();
+  const sum = ((copy[at]! << 8) | copy[at + 1]!) + by;
+  const folded = (sum & 0xffff) + (sum >> 16);
+  copy[at] = folded >> 8;
+  copy[at + 1] = folded;
+  return loneCause(copy, layer, 0);
+}
+
+describe('a wrong checksum', () => {
+  it('is one that nobody filled in where it is 0', () => {
+    const copy = packet.slice();
+    copy.fill(0, ICMP.at, ICMP.at + 2);
+    expect(loneCause(copy, 'icmp', 0)?.id).toBe('not filled in');
+    const none = udp(data(8), V6_A, V6_B);
+    none.fill(0, 6, 8);
+    expect(loneCause(ethernet(0x86dd, ipv6(17, none)), 'udp', 0)?.id).toBe('udp none over ipv6');
+  });
+
+  it.each([1, 2, 3])('is one of a TTL that was lowered by %i without it', (hops) => {
+    // The header's sum has lost as much as the checksum should have gained (RFC 1141).
+    expect(causeOf(HEADER, 0xffff - hops * 0x100)).toEqual({
+      id: 'ttl not updated',
+      sentence: `it is right for a TTL of ${64 + hops}: the TTL was lowered without updating the checksum`,
+    });
+  });
+
+  it('has nothing to do with a TTL where four hops would explain it, or in another layer', () => {
+    expect(causeOf(HEADER, 0xffff - 4 * 0x100)?.id).toBe('one bit');
+    expect(causeOf(ICMP, 0xffff - 0x100)?.id).toBe('one bit');
+  });
+
+  it('has lost a carry where it is off by one, either way', () => {
+    expect(causeOf(HEADER, 1)?.id).toBe('carry lost');
+    expect(causeOf(ICMP, 0xfffe)?.id).toBe('carry lost');
+  });
+
+  it('differs by one bit, whichever it is', () => {
+    expect(causeOf(ICMP, 0x0010)?.sentence).toContain('one bit (0x0010)');
+    expect(causeOf(ICMP, 0xffff - 0x4000)?.sentence).toContain('one bit (0x4000)');
+  });
+
+  it('has no cause that anybody knows where it differs by more', () => {
+    expect(causeOf(ICMP, 0x1235)).toBeUndefined();
+    expect(loneCause(packet, 'tcp', 0)).toBeUndefined();
+  });
+});
