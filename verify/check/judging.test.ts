@@ -1,0 +1,73 @@
+/** What is judged of a program by its object alone: whether it can redirect, and what an object that nobody can read leaves open. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { builtIn } from '../test-support/changed-object.ts';
+import { guidedRun } from './guided-run.ts';
+import { callsRedirect, checkJudging } from './judging.ts';
+import { lostUpdates } from './lost-updates.ts';
+
+const bare: Program = { name: 'bare', entries: [{ function: 'bare', hook: 'xdp' }] };
+const broken: Program = { ...bare, object: new Uint8Array(64) };
+const counters: Program = {
+  name: 'counter_plain',
+  entries: [{ function: 'counter_plain', hook: 'xdp' }],
+  object: new Uint8Array(readFileSync(new URL('recorded/counters.o', import.meta.url))),
+};
+
+describe('a redirect', () => {
+  it('may come from an object that calls a helper for it, and from one that nobody can read', () => {
+    expect(callsRedirect(builtIn('redirect').program)).toBe(true);
+    expect(callsRedirect(builtIn('redirect_map').program)).toBe(true);
+    expect(callsRedirect(builtIn('icmp_echo').program)).toBe(false);
+    expect(callsRedirect(bare)).toBe(true);
+    expect(callsRedirect(broken)).toBe(true);
+  });
+});
+
+describe('what is judged', () => {
+  it('is each frame and each outcome, warnings with a case of their own', () => {
+    const { checksums, frames, outcomes, keepsWarnings } = checkJudging(bare, () => true);
+    expect({ checksums, keepsWarnings }).toEqual({ checksums: true, keepsWarnings: true });
+    expect(outcomes.length).toBe(2);
+    expect(new Set(frames.map(({ name }) => name)).size).toBe(frames.length);
+  });
+
+  it('leaves out what is switched off', () => {
+    // No action of XDP.
+    const passage = { hook: 'xdp', action: 77, delivery: 0, redirect: undefined } as const;
+    const breaches = (isOn: (id: string) => boolean): string[] =>
+      checkJudging(bare, isOn).outcomes.flatMap((one) => one.judge(passage)?.invariant ?? []);
+    expect(breaches(() => true)).toEqual(['action/unknown']);
+    expect(breaches((id) => id !== 'action/unknown')).toEqual([]);
+  });
+});
+
+describe('counters that are lost', () => {
+  it('are looked for in the entries of a program whose object can be read', () => {
+    expect(lostUpdates(counters).map(({ source }) => source?.line)).toEqual([46]);
+    expect(lostUpdates({ ...counters, entries: [{ function: 'nothing', hook: 'xdp' }] })).toEqual([]);
+    expect(lostUpdates(bare)).toEqual([]);
+    expect(lostUpdates(broken)).toEqual([]);
+  });
+});
+
+describe('guidance', () => {
+  const machine = createWasmEngine();
+  const options = { machine, witness: machine, seed: 'guided', effort: 1000 };
+
+  it('is none without an object that can be read, or where packets are given', () => {
+    expect(guidedRun({ ...options, program: bare })).toEqual({});
+    expect(guidedRun({ ...options, program: broken })).toEqual({});
+    expect(guidedRun({ ...options, program: counters, source: { fill: () => {} } })).toEqual({});
+  });
+
+  it('adds packets, worlds and numbered cases', () => {
+    const { source, worlds, cases = [] } = guidedRun({ ...options, program: counters, effort: 50_000 });
+    expect(source).toBeDefined();
+    expect(worlds?.length).toBeGreaterThan(0);
+    expect(cases.map(({ path }) => path)).toEqual(cases.map((_, at) => `guided case ${at + 1}`));
+    expect(cases.every(({ case: one }) => one.program === 'counter_plain')).toBe(true);
+  });
+});
