@@ -36,6 +36,11 @@ describe('the oracle finds a packet behind', () => {
     expect(verdict(onPort(2152, bytes(header, ip, data(3))))).toBe(IN_UDP);
   });
 
+  it('GTP-U whose place for an extension header says that there is none', () => {
+    const header = bytes(0x34, 0xff, u16(ip.length + 4), 0, 0, 0, 42, 0, 0, 0, 0);
+    expect(verdict(onPort(2152, bytes(header, ip)))).toBe(IN_UDP);
+  });
+
   it.each([1, 2, 3])('GTP-U with %i extension headers', (count) => {
     const extensions = Array.from({ length: count }, (_, index) => {
       const words = 1 + index;
