@@ -20,7 +20,7 @@ import { describeKernel } from './test-support/require-kernel.ts';
 import { tsharkFields } from './test-support/tshark.ts';
 
 const EACH = Math.ceil(
-  Number(process.env.XDPSIM_TSHARK_PACKETS ?? Object.keys(PROTOCOLS).length * amount(60, 2000)) /
+  Number(process.env.XDPSIM_TSHARK_PACKETS ?? Object.keys(PROTOCOLS).length * amount(100, 2000)) /
     Object.keys(PROTOCOLS).length,
 );
 const SEED = 826;

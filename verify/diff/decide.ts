@@ -38,7 +38,8 @@ const MAX_CHANGED = 3;
 
 export function decide(pair: BuildPair, runs: Both<SeenRun>, difference: Difference): Decision {
   const changed = { old: changedLines(pair, runs.old, 'old'), new: changedLines(pair, runs.new, 'new') };
-  const own = (build: 'old' | 'new'): DecidingPlace | undefined => writerOf(build, runs[build], difference);
+  const own = (build: 'old' | 'new'): DecidingPlace | undefined =>
+    writerOf(build, pair[build].entries[0]!.function, runs[build], difference);
   const { map } = difference;
   // A map that one build lacks: what the other does to it is all there is.
   if (map?.is === 'only in' || map?.is === 'other form') {
@@ -87,8 +88,10 @@ function branchKey({ source, arm, instruction }: PathBranch, others: ReadonlySet
 }
 
 /** Who made what differs, where that is more than a branch. */
+/** @param entry the function that was started: that of a run which was stopped is not known otherwise */
 function writerOf(
   build: 'old' | 'new',
+  entry: string,
   { path, writes }: SeenRun,
   { part, expected, got, map }: Difference,
 ): DecidingPlace | undefined {
@@ -102,7 +105,7 @@ function writerOf(
       const found = expected.packet.length === got.packet.length ? last : (writes.resize ?? last);
       if (found === undefined) return undefined;
       const { source, instruction } = found;
-      return { program: path.result?.program ?? '', instruction, source, as: 'write' };
+      return { program: path.result?.program ?? entry, instruction, source, as: 'write' };
     }
     case 'map': {
       const name = map === undefined ? undefined : map.map.split(': ')[0];
@@ -120,7 +123,7 @@ function writerOf(
       const note = outcome.note;
       if (outcome.status === 'ran' || note?.instruction === undefined) return undefined;
       const source = note.source === undefined ? undefined : { ...note.source, column: 0, instruction: 0 };
-      return { program: path.result?.program ?? '', instruction: note.instruction, source, as: 'stop' };
+      return { program: path.result?.program ?? entry, instruction: note.instruction, source, as: 'stop' };
     }
     default:
       return undefined;
