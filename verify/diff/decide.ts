@@ -87,8 +87,10 @@ function branchKey({ source, arm, instruction }: PathBranch, others: ReadonlySet
   return `${keyOf(source)} → ${way}`;
 }
 
-/** Who made what differs, where that is more than a branch. */
-/** @param entry the function that was started: that of a run which was stopped is not known otherwise */
+/**
+ * Who made what differs, where that is more than a branch.
+ * @param entry the function that was started: that of a run which was stopped is not known otherwise
+ */
 function writerOf(
   build: 'old' | 'new',
   entry: string,

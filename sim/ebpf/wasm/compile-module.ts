@@ -157,8 +157,8 @@ class ModuleCompiler {
     this.#declareImports();
     const runtime: RuntimeFunctions = {
       violate: encoder.declare(encoder.type([I32, I32, I32], [])),
-      mayRead: encoder.declare(encoder.type([I64, I64], [I32])),
-      mayWrite: encoder.declare(encoder.type([I64, I64], [I32])),
+      mayRead: encoder.declare(encoder.type([I64, I64, I32], [I32])),
+      mayWrite: encoder.declare(encoder.type([I64, I64, I32], [I32])),
     };
     const callBack = encoder.declare(encoder.type([I32, I32, I32, I32, I32, I32], [I32]));
     const table = this.#declareFunctions();

@@ -111,6 +111,7 @@ export class FunctionWriter {
   /** Checks, at run time, the address (i64) and the size (i64) on the stack. */
   checkMemory(slot: number, writes: boolean): void {
     this.checksMemory = true;
+    this.pushFrame();
     this.code.call(writes ? this.#runtime.mayWrite : this.#runtime.mayRead);
     this.require(slot);
   }

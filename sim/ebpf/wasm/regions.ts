@@ -11,6 +11,7 @@ import {
   SOCKET_LIMIT,
   STACK_BASE,
   STACK_FRAMES,
+  STACK_LIMIT,
   STACK_SIZE,
 } from '../memory.ts';
 import { CodeWriter } from './code-writer.ts';
@@ -18,12 +19,14 @@ import { I32, WASM } from './opcodes.ts';
 
 const ADDRESS = 0;
 const SIZE = 1;
+/** Where the stack frame of the function ends that is running. */
+const FRAME = 2;
 
 /** No address and no size is larger: then sums of them do not wrap around. */
 const LARGEST = 0x7fff_ffff;
 
 class RegionCheck {
-  readonly code: CodeWriter = new CodeWriter(2);
+  readonly code: CodeWriter = new CodeWriter(3);
   readonly #low: number = this.code.local(I32);
   readonly #size: number = this.code.local(I32);
   readonly #high: number = this.code.local(I32);
@@ -79,6 +82,17 @@ class RegionCheck {
     code.i32(0).op(WASM.return).end();
   }
 
+  /** Who begins between the addresses and ends behind the one that `limit` puts on the stack: no. */
+  nothingBehind(from: number, to: number, limit: () => void): void {
+    const { code } = this;
+    code.get(this.#low).i32(from).op(WASM.i32_ge_u);
+    code.get(this.#low).i32(to).op(WASM.i32_lt_u).op(WASM.i32_and);
+    code.get(this.#high);
+    limit();
+    code.op(WASM.i32_gt_u).op(WASM.i32_and);
+    code.if().i32(0).op(WASM.return).end();
+  }
+
   /** Who begins between the addresses is judged by the imported function (address, size, writes) → 1 or 0. */
   ask(from: number, to: number, writes: boolean, judge: number): void {
     const { code } = this;
@@ -104,7 +118,7 @@ class RegionCheck {
 }
 
 /**
- * (address: i64, size: i64) → 1 where all of it may be read (or written), else 0.
+ * (address: i64, size: i64, frame: i32) → 1 where all of it may be read (or written), else 0.
  * @param judge the imported function for what takes more than two comparisons: context, ring buffers
  * @param variables those of the kernel
  * @param fragments may programs get at what lies behind the packet's linear part, by a slice of a dynptr?
@@ -129,7 +143,8 @@ export function compileRegionCheck(
       () => code.word(MACHINE_WORD.frameEnd * 4),
     );
   }
-  // What begins in one frame ends there: behind it lies the next one, which is nobody's.
+  // What begins in one frame ends there. Frames behind the one that is running are nobody's.
+  check.nothingBehind(STACK_BASE, STACK_LIMIT, () => code.get(FRAME));
   check.rows(STACK_BASE, STACK_FRAMES, STACK_SIZE, [{ offset: 0, size: STACK_SIZE }]);
   for (const map of maps) {
     if (map.definition.type === 'RINGBUF') {
