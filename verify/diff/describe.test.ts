@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../outcome.ts';
 import { builtIn } from '../test-support/changed-object.ts';
 import { data, ethernet, ipv4, udp } from '../test-support/packets.ts';
+import { plainOutcome } from '../test-support/plain-outcome.ts';
 import { changesOf } from './describe.ts';
 import type { DiffClass } from './diff.ts';
 import type { PairFinding } from './look.ts';
@@ -11,19 +12,7 @@ const { program } = builtIn('xdp_pass');
 const pair = { old: program, new: program };
 const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
 
-const PASSED: Outcome = {
-  status: 'ran',
-  action: 2,
-  packet,
-  metadata: new Uint8Array(0),
-  redirect: 0,
-  trace: [],
-  mark: 0,
-  priority: 0,
-  cb: [0, 0, 0, 0, 0],
-  tstamp: 0n,
-  note: undefined,
-};
+const PASSED = plainOutcome(packet);
 
 function changes(
   part: PairFinding['part'],

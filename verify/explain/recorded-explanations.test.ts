@@ -10,6 +10,7 @@ import type { Outcome } from '../outcome.ts';
 import type { Divergence } from '../report.ts';
 import { COUNTS, FAKE_PROGRAM } from '../test-support/engines.ts';
 import { bytes, data, icmp, slowSum, u16 } from '../test-support/packets.ts';
+import { plainOutcome } from '../test-support/plain-outcome.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
 import { eth4, RIGHT_PACKETS } from '../test-support/right-packets.ts';
 import { mapCause } from './causes.ts';
@@ -23,22 +24,8 @@ import { summarize } from './summary.ts';
 const judge = new ChecksumJudge();
 const RUN = { engines: ['model', 'vm'] as EngineName[], seed: 'seven' };
 
-function outcome(packet: Uint8Array, more: Partial<Outcome> = {}): Outcome {
-  return {
-    status: 'ran',
-    action: XDP_TX,
-    packet,
-    metadata: new Uint8Array(0),
-    redirect: 0,
-    trace: [],
-    mark: 0,
-    priority: 0,
-    cb: [0, 0, 0, 0, 0],
-    tstamp: 0n,
-    note: undefined,
-    ...more,
-  };
-}
+const outcome = (packet: Uint8Array, more: Partial<Outcome> = {}): Outcome =>
+  plainOutcome(packet, { action: XDP_TX, ...more });
 
 function divergence(finding: Finding, shown: Case, more: Partial<Divergence> = {}): Divergence {
   const { engines, part, field } = finding;

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { packageFile } from '../../kernel/package-file.ts';
+import { fingerprint } from './recorded.ts';
 
 /** Modules below a folder, without tests and what serves them. */
 export function modulesBelow(folder: string): string[] {
@@ -33,6 +34,19 @@ function shown(value: unknown, seen: Set<object>): unknown {
   if (Array.isArray(value)) return value.map(below);
   // Of instances, only what they hold.
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, below(one)]));
+}
+
+/** Longer lines are recorded as fingerprints. */
+const LONGEST = 400;
+
+/** The same as a text to record. A call names the folder, so that the mutation tester sees what is loaded. */
+export function tablesText(lines: readonly string[]): string {
+  const text = lines.map((line) => {
+    if (line.length <= LONGEST) return line;
+    const name = line.slice(0, line.indexOf(' = '));
+    return `${name} = ${fingerprint(name, line.split(/(?<=[}\]]),/))}`;
+  });
+  return `${text.join('\n')}\n`;
 }
 
 /**
