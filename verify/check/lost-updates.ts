@@ -99,12 +99,6 @@ function* updatesIn(
   for (let slot = start; slot < start + count; slot++) {
     if (targets.has(slot)) loaded = new Map();
     const code = opcode[slot]!;
-    if (code === LDDW) {
-      loaded.delete(dst[slot]!);
-      forgetBase(loaded, dst[slot]!);
-      slot++;
-      continue;
-    }
     if (code === CALL) {
       const number = src[slot] === 0 ? imm[slot]! : -1;
       if (number === SPIN_LOCK) isLocked = true;
@@ -114,7 +108,11 @@ function* updatesIn(
     }
     const kind = code & CLASS_MASK;
     const register = dst[slot]!;
-    if (kind === BPF_LDX) {
+    // Its second slot is none of these.
+    if (code === LDDW) {
+      forgetBase(loaded, register);
+      loaded.delete(register);
+    } else if (kind === BPF_LDX) {
       const pointer = accesses.get(slot)?.pointer;
       const isPlain = (code & MODE_MASK) === BPF_MEM;
       const one: Loaded | undefined =
@@ -166,8 +164,7 @@ function jumpTargets(
   const targets = new Set<number>();
   for (let slot = start; slot < end; slot++) {
     const code = opcode[slot]!;
-    if (code === LDDW) slot++;
-    else if (isConditionalJump(code) || code === JA) targets.add(slot + 1 + offset[slot]!);
+    if (isConditionalJump(code) || code === JA) targets.add(slot + 1 + offset[slot]!);
     else if (code === JA32) targets.add(slot + 1 + imm[slot]!);
   }
   return targets;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ProgramReport } from '../report.ts';
 import type { CheckFinding } from './finding.ts';
-import { type Seen, verdictOfCheck } from './verdict.ts';
+import { hasReached, type Seen, verdictOfCheck } from './verdict.ts';
 
 const REPORT: ProgramReport = {
   name: 'p',
@@ -132,5 +132,123 @@ describe('the verdict', () => {
       verdict: 'pass',
       notChecked: ['the kernel was not asked: not running as root (use sudo)'],
     });
+  });
+});
+
+const reaching = (hit: number, total: number): Partial<ProgramReport> => ({
+  coverage: { instructions: [1, 1], branches: [hit, total], lines: [1, 1] },
+});
+
+describe('what was reached', () => {
+  it.each([
+    [7, 10, 80, false],
+    [8, 10, 80, true],
+    [799, 1000, 80, false],
+    [0, 1, 0, true],
+    [0, 0, 100, true],
+    [10, 10, 101, false],
+  ])('%d of %d branches against %d %%: %s', (hit, total, percent, isEnough) => {
+    const one = { ...REPORT, ...reaching(hit, total) };
+    expect(hasReached(one, percent)).toBe(isEnough);
+    expect(verdict({ report: one, minCoverage: percent })).toMatch(isEnough ? /^pass: / : /^incomplete: /);
+  });
+
+  it('is not missing where nobody measured it', () => {
+    const { coverage: _, ...unmeasured } = REPORT;
+    expect(hasReached(unmeasured, 80)).toBe(true);
+  });
+
+  it('is enough from 80 % on where nothing else is said', () => {
+    expect(verdict(report(reaching(80, 100)))).toMatch(/^pass/);
+    expect(verdict(report(reaching(79, 100)))).toMatch(/^incomplete/);
+  });
+
+  it('is said with its number: none, one, thousands', () => {
+    expect(verdict(report(reaching(0, 0)))).toMatch(/; the program has no branches$/);
+    expect(verdict(report(reaching(1, 1)))).toMatch(/; 1 of 1 branch reached$/);
+    expect(verdict(report(reaching(1900, 2000)))).toMatch(/; 1900 of 2,000 branches reached$/);
+    expect(verdict(report({ ...reaching(0, 2), packets: 1 }))).toBe(
+      'incomplete: 0 of 2 branches reached in 1 packet, 80 % are asked for',
+    );
+  });
+
+  it('names what stands behind branches: maps by name, else the first place', () => {
+    const of = (unreached: Seen['unreached']): string =>
+      /\((.*)\)$/.exec(verdict({ ...report(reaching(0, 2)), unreached }))?.[1] ?? '';
+    const map = (name: string): Seen['unreached'][number] => ({ function: 'p', because: 'x', map: name });
+    const at = { function: 'p', because: 'no such port', file: '/src/own/p.c', line: 7 };
+    expect(of([map('b'), map('a'), map('b'), at])).toBe(
+      'map a never had the entry that was looked up; map b never had the entry that was looked up',
+    );
+    const later = { function: 'p', because: 'no other port' };
+    const jumps = { function: 'p', because: 'empty', programMap: 'jumps' };
+    expect(of([at, later])).toBe('no such port at p.c:7');
+    expect(of([later, at])).toBe('no other port');
+    expect(verdict({ unreached: [jumps, jumps, at] })).toBe(
+      'incomplete: tail calls found no program in map jumps',
+    );
+    expect(verdict({ ...report(reaching(0, 2)), unreached: [jumps, at] })).toBe(
+      'incomplete: 0 of 2 branches reached in 40,000 packets, 80 % are asked for (no such port at p.c:7); tail calls found no program in map jumps',
+    );
+  });
+});
+
+describe('what is counted', () => {
+  const sweeps = (words: number, left: number): Partial<Seen> => ({ sweeps: { words, packets: 0, left } });
+
+  it('is one or several', () => {
+    expect(verdict(sweeps(0, 0))).toBe('pass: nothing found in 40,000 packets; 9 of 10 branches reached');
+    expect(verdict(sweeps(1, 0))).toMatch(/ 1 word swept over all values;/);
+    expect(verdict(sweeps(0, 1))).toBe('incomplete: 1 rewritten word not swept');
+    const notes = [finding('info', 'a/a'), finding('info', 'a/b')];
+    expect(verdict({ findings: notes })).toMatch(/^pass: 2 notes in /);
+    const errors = [finding('error', 'a/a'), finding('error', 'a/b'), finding('error', 'a/a')];
+    expect(verdict({ findings: errors })).toBe('fail: 3 errors: a/a, a/b');
+    const warnings = [finding('warning', 'a/a'), finding('warning', 'a/b'), finding('warning', 'a/a')];
+    expect(verdict({ findings: warnings })).toMatch(/^pass: 3 warnings \(a\/a, a\/b\) in /);
+    const both = [finding('error', 'a/a'), finding('warning', 'a/a')];
+    expect(verdict({ findings: both, strict: true })).toBe('fail: 1 error, 1 warning: a/a');
+  });
+
+  it('includes what else the same lines break', () => {
+    const one = { ...finding('error', 'a/a'), also: [finding('error', 'a/b'), finding('warning', 'a/c')] };
+    expect(verdict({ findings: [one, one] })).toBe('fail: 2 errors (and 4 more on the same lines): a/a');
+  });
+});
+
+describe('a run', () => {
+  it('is incomplete for each thing that went wrong, in order', () => {
+    const failure = { message: 'no room' } as NonNullable<ProgramReport['failure']>;
+    const defects = [{ summary: 'the oracle contradicts itself' }] as unknown as ProgramReport['defects'];
+    const engines = [
+      { name: 'wasm', status: 'failed', reason: 'no memory', packets: 0, seconds: 0 },
+    ] as const;
+    const lost = { ...report({ failure, defects, engines, interrupted: true }), ...{ unreached: [] } };
+    expect(verdict(lost)).toBe(
+      'incomplete: wasm failed: no memory; the run failed: no room; the oracle contradicts itself; the run was interrupted; no engine could run the program',
+    );
+  });
+
+  it('says what several engines lack, and nothing of those that gave no reason', () => {
+    const skipped = { status: 'skipped', packets: 0, seconds: 0 } as const;
+    const engines = [
+      { ...skipped, name: 'testrun', reason: 'not root' },
+      { ...skipped, name: 'vm' },
+      { ...skipped, name: 'wasm', reason: 'no helper' },
+    ] as const;
+    expect(verdict(report({ engines }))).toBe(
+      'incomplete: no engine could run the program (testrun: not root; wasm: no helper)',
+    );
+  });
+
+  it('asks the kernel where it can: what else was skipped is none of it', () => {
+    const notChecked = (engines: ProgramReport['engines']): readonly string[] =>
+      verdictOfCheck({ ...SEEN, ...report({ engines }) }).notChecked;
+    const skipped = { status: 'skipped', reason: 'r', packets: 0, seconds: 0 } as const;
+    expect(notChecked([{ ...skipped, name: 'testrun' }, REPORT.engines[1]!])).toEqual([
+      'the kernel was not asked: r',
+    ]);
+    expect(notChecked([REPORT.engines[0]!, { ...skipped, name: 'wasm' }])).toEqual([]);
+    expect(notChecked(REPORT.engines)).toEqual([]);
   });
 });

@@ -1,0 +1,222 @@
+/** Which sequences of instructions lose an update, and which do not, as small programs on the value of a map. */
+import { describe, expect, it } from 'vitest';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { type WrittenData, writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { MapType } from '../../sim/runtime/maps.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { lostUpdates } from './lost-updates.ts';
+
+/** r0 = a value of the map, r6 = the context. */
+const LOOKUP = `r6 = r1
+  *(u32 *)(r10 - 4) = 0
+  r1 = map[counts]
+  r2 = r10
+  r2 += -4
+  call bpf_map_lookup_elem
+  if r0 == 0 goto out`;
+/** Where the first instruction behind `LOOKUP` stands. */
+const FIRST = 8;
+const END = `goto out
+  out:
+  r0 = 2
+  exit`;
+const LOST = `r1 = *(u64 *)(r0 + 0)
+  r1 += 1
+  *(u64 *)(r0 + 0) = r1`;
+
+function programOf(
+  text: string,
+  maps: readonly BpfMap[],
+  hooks: readonly Hook[] = ['xdp'],
+  data: WrittenData = {},
+): Program {
+  const entries = hooks.map((hook) => ({ function: 'main', hook }));
+  return { name: 'p', entries, object: writeElf({ main: text }, maps, data) };
+}
+
+const ofType = (type: MapType): BpfMap => testMap('counts', type, { valueSize: 32 });
+
+/** Instructions that lose an update, counted from the first behind the lookup. */
+function lostBy(body: string, map: BpfMap = ofType('HASH'), hooks?: readonly Hook[]): number[] {
+  return lostUpdates(programOf([LOOKUP, body, END].join('\n'), [map], hooks)).map(
+    ({ summary }) => Number(/\(instruction (\d+)\)$/.exec(summary)?.[1]) - FIRST,
+  );
+}
+
+describe('an update is lost', () => {
+  it.each<[what: string, body: string, at: number]>([
+    ['that adds a constant', LOST, 2],
+    ['of 32 bits', LOST.replaceAll('u64', 'u32').replace('r1 += 1', 'w1 += 1'), 2],
+    ['of 16 bits', LOST.replaceAll('u64', 'u16'), 2],
+    ['of a byte', LOST.replaceAll('u64', 'u8'), 2],
+    ['behind the first field', LOST.replaceAll('+ 0)', '+ 24)'), 2],
+    ['that adds a register', LOST.replace('r1 += 1', 'r1 += r6'), 2],
+    ['that is added to an amount', 'r2 = 5\n r1 = *(u64 *)(r0 + 8)\n r2 += r1\n *(u64 *)(r0 + 8) = r2', 3],
+    [
+      'that is added to in another register',
+      `${LOST.split('\n')[0]}\n r2 = r1\n r2 += 1\n *(u64 *)(r0 + 0) = r2`,
+      3,
+    ],
+    [
+      'that is moved once it was added to',
+      `${LOST.split('\n')[0]}\n r1 += 1\n r2 = r1\n *(u64 *)(r0 + 0) = r2`,
+      3,
+    ],
+    ['that is added to twice', LOST.replace('r1 += 1', 'r1 += 1\n r1 += 2'), 3],
+    [
+      'with other registers set meanwhile',
+      LOST.replace('r1 += 1', 'r3 = 7\n r4 = 9 ll\n r5 = *(u64 *)(r0 + 8)\n r1 += 1'),
+      6,
+    ],
+    ['with another jump before', `if r6 == 5 goto out\n ${LOST}`, 3],
+    ['on one side of a jump', LOST.replace('r1 += 1', 'r1 += 1\n if r1 == 5 goto out'), 3],
+    ['through another register', `r7 = r0\n ${LOST.replaceAll('r0', 'r7')}`, 3],
+    [
+      'behind a stretch under a lock',
+      `r7 = r0\n r1 = r7\n call 93\n r1 = r7\n call 94\n ${LOST.replaceAll('r0', 'r7')}`,
+      7,
+    ],
+  ])('%s', (_what, body, at) => {
+    expect(lostBy(body)).toEqual([at]);
+  });
+
+  it('twice where there are two', () => {
+    expect(lostBy(`${LOST}\n ${LOST.replaceAll('+ 0)', '+ 8)')}`)).toEqual([2, 5]);
+  });
+});
+
+describe('no update is lost', () => {
+  const [load, add, store] = LOST.split('\n') as [string, string, string];
+  it.each<[what: string, ...lines: string[]]>([
+    ['where the store goes to another place', load, add, '*(u64 *)(r0 + 8) = r1'],
+    ['where the store has another size', load, add, '*(u32 *)(r0 + 0) = r1'],
+    ['where nothing is added', load, store],
+    ['where something else is done to it', load, 'r1 ^= 1', store],
+    ['where something else is done to it in between', load, add, 'r1 ^= 1', store],
+    ['where another register is stored', 'r2 = 4', load, add, '*(u64 *)(r0 + 0) = r2'],
+    ['where a constant is stored', load, add, '*(u64 *)(r0 + 0) = 1'],
+    ['where the register was set anew', load, add, 'r1 = 5', store],
+    ['where the register was set anew, to 64 bits', load, add, 'r1 = 5 ll', store],
+    ['where the register was moved into', load, add, 'r1 = r6', store],
+    ['where the amount is a register that was loaded from elsewhere', 'r1 = *(u32 *)(r6 + 0)', add, store],
+    ['where it was loaded from the stack', load, 'r1 = *(u32 *)(r10 - 4)', add, store],
+    ['where it is an addition in one step', load, add, 'lock *(u64 *)(r0 + 0) += r1'],
+    ['where it was loaded with its sign', load.replace('u64', 's32'), add, store.replace('u64', 'u32')],
+    ['where the pointer has moved', load, add, 'r0 += 8', store],
+    ['where the pointer has moved before the addition', load, 'r0 += 8', add, store],
+    ['where the pointer is another one', load, add, 'r0 = r6', store],
+    ['where the pointer was loaded', load, add, 'r0 = *(u64 *)(r10 - 16)', store],
+    ['where the pointer is a constant', load, add, 'r0 = 9 ll', store],
+    [
+      'where what is loaded overwrites its pointer',
+      'r0 = *(u64 *)(r0 + 0)',
+      'r0 += 1',
+      '*(u64 *)(r0 + 0) = r0',
+    ],
+    ['where the sum overwrites the pointer', load, 'r0 += r1', '*(u64 *)(r0 + 0) = r0'],
+    ['where the pointer goes by another name', 'r7 = r0', load, add, '*(u64 *)(r7 + 0) = r1'],
+    [
+      'across a call',
+      'r7 = r0',
+      '*(u64 *)(r10 - 16) = 0',
+      'r8 = *(u64 *)(r7 + 0)',
+      'r8 += 1',
+      'call bpf_ktime_get_ns',
+      '*(u64 *)(r7 + 0) = r8',
+    ],
+    [
+      'under a lock',
+      'r7 = r0',
+      'r1 = r7',
+      'call 93',
+      load.replace('r0', 'r7'),
+      add,
+      store.replace('r0', 'r7'),
+      'r1 = r7',
+      'call 94',
+    ],
+    ['where branches come together', load, 'if r6 == 5 goto join', add, 'join:', store],
+    [
+      'where branches come together behind a jump back',
+      'goto first',
+      'join:',
+      store,
+      'goto out',
+      'first:',
+      load,
+      add,
+      'goto join',
+    ],
+    [
+      'where branches come together behind a long jump',
+      load,
+      add,
+      'if r6 == 5 goto other',
+      'join:',
+      store,
+      'goto out',
+      'other:',
+      'gotol join',
+    ],
+    [
+      'where they come together behind a wide constant',
+      load,
+      add,
+      'if r6 != 5 goto join',
+      'r3 = 5 ll',
+      'join:',
+      store,
+    ],
+  ])('%s', (_what, ...lines) => {
+    expect(lostBy(lines.join('\n'))).toEqual([]);
+  });
+
+  it.each<MapType>(['ARRAY', 'HASH', 'LRU_HASH', 'LPM_TRIE'])('but in maps that CPUs share: %s', (type) => {
+    expect(lostBy(LOST, ofType(type))).toEqual([2]);
+  });
+
+  it.each<MapType>(['PERCPU_ARRAY', 'PERCPU_HASH', 'LRU_PERCPU_HASH'])('in a map of each CPU: %s', (type) => {
+    expect(lostBy(LOST, ofType(type))).toEqual([]);
+  });
+});
+
+describe('what is said of it', () => {
+  const shared = ofType('ARRAY');
+
+  it('is a warning that names the program, the map and the instruction', () => {
+    expect(lostUpdates(programOf([LOOKUP, LOST, END].join('\n'), [shared]))).toEqual([
+      {
+        invariant: 'counter/lost-update',
+        severity: 'warning',
+        summary:
+          'p: counter/lost-update: a value of map counts is loaded, added to and stored, without an atomic operation (instruction 10)',
+        confirmedBy: [],
+      },
+    ]);
+  });
+
+  it('says of a global variable that it is one', () => {
+    const text = `r0 = map[.bss]+0\n ${LOST}\n r0 = 2\n exit`;
+    const data = { '.bss': { seen: [0, 0, 0, 0, 0, 0, 0, 0] } };
+    const [found, ...others] = lostUpdates(programOf(text, [], ['xdp'], data));
+    expect(others).toEqual([]);
+    expect(found?.summary).toMatch(/: a global variable \(.*\.bss\) is loaded, .*\(instruction 4\)$/);
+  });
+
+  it('is said once where two hooks run the same function, at each', () => {
+    expect(lostBy(LOST, shared, ['xdp', 'tc-ingress'])).toEqual([2]);
+    expect(lostBy(LOST, shared, ['tc-ingress'])).toEqual([2]);
+  });
+
+  it('is nothing without an object, of one that cannot be read, or where it has no such function', () => {
+    const program = programOf([LOOKUP, LOST, END].join('\n'), [shared]);
+    const { object: _, ...none } = program;
+    expect(lostUpdates(none)).toEqual([]);
+    expect(lostUpdates({ ...program, object: program.object!.subarray(0, 70) })).toEqual([]);
+    expect(lostUpdates({ ...program, entries: [{ function: 'other', hook: 'xdp' }] })).toEqual([]);
+    const both = [{ function: 'other', hook: 'xdp' } as const, ...program.entries];
+    expect(lostUpdates({ ...program, entries: both }).length).toBe(1);
+  });
+});
