@@ -82,6 +82,16 @@ describe('an update is lost', () => {
     expect(lostBy(body)).toEqual([at]);
   });
 
+  it('in a function that is called', () => {
+    const body = `r7 = r1\n r1 = r0\n call own\n goto out`;
+    const own = `own:\n r7 = r1\n r2 = *(u64 *)(r7 + 0)\n r2 += 1\n *(u64 *)(r7 + 0) = r2\n exit`;
+    const text = [LOOKUP, body, END, own].join('\n');
+    const found = lostUpdates(programOf(text, [ofType('HASH')]));
+    expect(found.map(({ summary }) => /\(instruction (\d+)\)$/.exec(summary)?.[1])).toEqual([
+      `${FIRST + 10}`,
+    ]);
+  });
+
   it('twice where there are two', () => {
     expect(lostBy(`${LOST}\n ${LOST.replaceAll('+ 0)', '+ 8)')}`)).toEqual([2, 5]);
   });

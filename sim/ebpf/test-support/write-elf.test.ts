@@ -42,4 +42,28 @@ describe('an object that a test writes', () => {
     expect(fixed).toMatchObject({ name: '.rodata', readOnly: true, bytes: Uint8Array.of(9) });
     expect(zeros).toMatchObject({ name: '.bss', readOnly: false, bytes: new Uint8Array(2) });
   });
+
+  it('has the functions that its programs call, and what these call', () => {
+    const text = `r1 = 4
+      call twice
+      call once
+      exit
+      twice:
+      r1 += r1
+      r2 = map[flows]
+      call once
+      exit
+      once:
+      r0 = r1
+      exit`;
+    const maps = [testMap('flows', 'HASH')];
+    const [program] = loadObject(writeElf({ main: text }, maps)).programs;
+    const [wanted] = testObject({ main: text }, maps).programs;
+    expect(program!.instructions).toEqual(wanted!.instructions);
+    expect(program!.subprograms.map(({ start, count }) => [start, count])).toEqual([
+      [0, 4],
+      [4, 5],
+      [9, 2],
+    ]);
+  });
 });

@@ -1,10 +1,13 @@
 /**
  * Programs that are given as text, as an ELF object: for what takes files only, as whole runs of commands do. Maps are written
- * as they were before BTF (`struct bpf_map_def`), each program has a section of its own, and there is no debug information.
+ * as they were before BTF (`struct bpf_map_def`), each program has a section of its own, what it calls lies in `.text`, and
+ * there is no debug information.
  */
 import type { BpfMap } from '../bpf-object.ts';
-import { LDDW } from '../instruction.ts';
+import { functionStarts } from '../check-instructions.ts';
+import { CALL, type Instructions, LDDW } from '../instruction.ts';
 import {
+  R_BPF_64_32,
   R_BPF_64_64,
   SHF_ALLOC,
   SHF_EXECINSTR,
@@ -55,7 +58,8 @@ class Strings {
 }
 
 /**
- * @param programs text by function, see `assemble`; `map[.data]+4` is an address in a section of variables
+ * @param programs text by function, see `assemble`; `map[.data]+4` is an address in a section of variables. What a program
+ *   calls stands behind it; that of one program only.
  * @returns the file's bytes
  */
 export function writeElf(
@@ -99,15 +103,30 @@ export function writeElf(
     places.push(symbolsOfData[0]!);
   }
   const names = [...maps.map(({ name }) => name), ...Object.keys(data)];
+  const relocations = (section: string, info: number, rows: readonly Relocation[]): void => {
+    const bytes = rows.flatMap(({ slot, type, symbol: at }) => packed([8, slot * 8], [4, type], [4, at]));
+    if (bytes.length > 0)
+      add({ ...contents(`.rel${section}`, 0, bytes), type: SHT_REL, info, entrySize: 16 });
+  };
   for (const [name, text] of Object.entries(programs)) {
-    const { code, relocated } = written(text, names);
+    const [main, ...called] = partsOf(text, names);
+    const code = main!.code;
     const section = add(contents(`xdp/${name}`, SHF_ALLOC | SHF_EXECINSTR, code));
     symbol(name, STT_FUNC, section, 0, code.length);
-    const bytes = relocated.flatMap(({ slot, map }) =>
-      packed([8, slot * 8], [4, R_BPF_64_64], [4, places[map]!]),
+    const behind = called.flatMap((part) => part.code);
+    const place = called.length === 0 ? 0 : add(contents('.text', SHF_ALLOC | SHF_EXECINSTR, behind));
+    const functions = called.map(({ start, code: { length } }) =>
+      symbol(`${name}_${start}`, STT_FUNC, place, 8 * (start - called[0]!.start), length),
     );
-    if (bytes.length > 0)
-      add({ ...contents(`.relxdp/${name}`, 0, bytes), type: SHT_REL, info: section, entrySize: 16 });
+    const rowsOf = ({ relocated }: Part, from: number): Relocation[] =>
+      relocated.map(({ slot, to }) => {
+        if ('map' in to) return { slot: from + slot, type: R_BPF_64_64, symbol: places[to.map]! };
+        const index = called.findIndex(({ start }) => start === to.function);
+        return { slot: from + slot, type: R_BPF_64_32, symbol: functions[index]! };
+      });
+    relocations(`xdp/${name}`, section, rowsOf(main!, 0));
+    const rows = called.flatMap((part) => rowsOf(part, part.start - called[0]!.start));
+    relocations('.text', place, rows);
   }
   add(contents('license', SHF_ALLOC, [...new TextEncoder().encode('GPL'), 0]));
   const table = add({ ...contents('.symtab', 0, symbols), type: SHT_SYMTAB, info: 1, entrySize: 24 });
@@ -119,27 +138,52 @@ function contents(name: string, flags: number, bytes: readonly number[]): Sectio
   return { name, type: SHT_PROGBITS, flags, bytes: Uint8Array.from(bytes) };
 }
 
-/** Instructions as they lie in a file: what loads a map's address does not know it yet. */
-function written(
-  text: string,
-  names: readonly string[],
-): { readonly code: number[]; readonly relocated: readonly { slot: number; map: number }[] } {
-  const { count, opcode, dst, src, offset, imm } = assemble(text, names);
-  const relocated: { slot: number; map: number }[] = [];
+/** What stands for an instruction's number until the file is loaded. */
+interface Relocation {
+  readonly slot: number;
+  readonly type: number;
+  readonly symbol: number;
+}
+
+/** A function as it lies in a file: what loads a map's address or calls another function does not know it yet. */
+interface Part {
+  /** Its first slot in the text. */
+  readonly start: number;
+  readonly code: number[];
+  /** Slots of the function, and which map is meant, or which function by its first slot. */
+  readonly relocated: readonly {
+    readonly slot: number;
+    readonly to: { map: number } | { function: number };
+  }[];
+}
+
+/** The functions of a text, the program itself first. */
+function partsOf(text: string, names: readonly string[]): Part[] {
+  const instructions = assemble(text, names);
+  const starts = functionStarts(instructions);
+  return starts.map((start, index) => written(instructions, start, starts[index + 1] ?? instructions.count));
+}
+
+function written(instructions: Instructions, start: number, end: number): Part {
+  const { opcode, dst, src, offset, imm } = instructions;
+  const relocated: Part['relocated'][number][] = [];
   const code: number[] = [];
-  for (let slot = 0; slot < count; slot++) {
+  for (let slot = start; slot < end; slot++) {
     const isMap = opcode[slot] === LDDW && (src[slot] === 1 || src[slot] === 2);
-    if (isMap) relocated.push({ slot, map: imm[slot]! });
+    const isLocal = opcode[slot] === CALL && src[slot] === 1;
+    if (isMap) relocated.push({ slot: slot - start, to: { map: imm[slot]! } });
+    if (isLocal) relocated.push({ slot: slot - start, to: { function: slot + imm[slot]! + 1 } });
     // An offset into variables stands where the address will.
-    const number = isMap ? (src[slot] === 2 ? imm[slot + 1]! : 0) : imm[slot]!;
+    const number = isMap ? (src[slot] === 2 ? imm[slot + 1]! : 0) : isLocal ? -1 : imm[slot]!;
     const registers = (isMap ? 0 : src[slot]! << 4) | dst[slot]!;
-    const isBehindMap = relocated.at(-1)?.slot === slot - 1;
+    const isBehindMap =
+      !isMap && !isLocal && relocated.at(-1)?.slot === slot - start - 1 && opcode[slot] === 0;
     code.push(
       ...packed([1, opcode[slot]!], [1, registers], [2, offset[slot]! & 0xffff]),
       ...packed([4, isBehindMap ? 0 : number >>> 0]),
     );
   }
-  return { code, relocated };
+  return { start, code, relocated };
 }
 
 /** The header, the sections' contents, and their table. */
