@@ -20,6 +20,23 @@ const ALONE = words(`
 `);
 
 /**
+ * The long half, `npm run test:long`: records of whole runs, and suites that try very many of a kind of which `npm test` tries some.
+ * All of them can share processes.
+ */
+const LONG = [
+  ...words(`
+    aim check check-groups check-zeros checksum-specimens diff fib-lookup field foreign-objects guessed-slots idioms large-maps
+    lru-maps map-words prove-against prove-field prove-specimens random-programs specimens styles-faulty styles-right tshark
+    unwritten-stack
+  `).map((name) => `kernel-tests/${name}.test.ts`),
+  ...words(`
+    cli/corpus/{corpora,minimize} cli/prove/proofs sim/ebpf/symbolic/{helper-arguments,recorded-paths} sim/engines/symbolic-helpers
+    verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/mutants/judge-mutants
+    verify/prove/{checksums,recorded-proofs,recorded-witnesses} verify/prove/against/{pairs,recorded-against} verify/recorded-runs
+  `).map((name) => `${name}.test.ts`),
+];
+
+/**
  * Files that change nothing but what they make themselves share processes, so that modules are loaded once and V8 keeps what
  * it has compiled. All others have a process each.
  */
@@ -63,10 +80,14 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'sharing',
           include: SHARING,
-          exclude: NOT_SHARING,
+          exclude: [...NOT_SHARING, ...LONG],
           isolate: false,
           sequence: { groupOrder: 0 },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'long', include: LONG, isolate: false, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -74,7 +95,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'isolated',
           include: ['kernel-tests/**/*.test.ts', ...NOT_SHARING],
           exclude: SHARING.slice(1),
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

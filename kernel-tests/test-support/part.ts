@@ -1,4 +1,4 @@
-/** Suites that try many of a kind try a part of them in `npm test`; `npm run thorough` tries all, with more packets. */
+/** Suites that try many of a kind try a part of them; `npm run thorough` tries all, with more packets. */
 
 /** `XDPSIM_THOROUGH=1`: as long as it takes. */
 export const isThorough: boolean = process.env.XDPSIM_THOROUGH === '1';

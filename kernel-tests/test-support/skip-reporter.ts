@@ -1,5 +1,5 @@
 /**
- * The last lines of `npm test`: how many tests passed and failed, and which kernel suites were skipped, why, and
+ * The last lines of `npm test` and `npm run test:long`: how many tests passed and failed, and which kernel suites were skipped, why, and
  * what would let them run. Nothing is skipped in silence. After a whole run also the files that took longest: see
  * "How long it takes" in docs/testing.md.
  */
@@ -31,7 +31,7 @@ export default class SkipReporter implements Reporter {
 }
 
 /** From so many files on it is no run of a few by name. */
-const WHOLE_RUN = 100;
+const WHOLE_RUN = 30;
 const SHOWN = 10;
 
 function printSlowest(modules: readonly TestModule[]): void {
