@@ -59,6 +59,7 @@ describe('a register holds a constant of the program', () => {
 
   it.each<[what: string, ...lines: string[]]>([
     ['that it is set to', 'r1 = 0'],
+    ['that is compared', 'r1 = 0', 'r3 = *(u32 *)(r7 + 0)', 'if r1 == r3 goto next', 'next:'],
     ['of 32 bits', 'w1 = 0'],
     ['of 64 bits', 'r1 = 9 ll'],
     ['that another register was set to', 'r3 = 0', 'r1 = r3'],
@@ -130,6 +131,7 @@ describe('a register holds a constant of the program', () => {
 
   it.each<[what: string, ...lines: string[]]>([
     ['from the packet', 'r1 = *(u32 *)(r7 + 0)'],
+    ['that is compared with one', 'r1 = *(u32 *)(r7 + 0)', 'if r1 <= 5 goto next', 'next:'],
     ['from the context', 'r1 = *(u32 *)(r6 + 12)'],
     ['that is a pointer', 'r1 = r6'],
     ['that is the address of a map', 'r1 = map[counts]'],

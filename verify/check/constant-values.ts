@@ -76,7 +76,6 @@ export class ConstantValues {
       }
       if (step.frame < frame) {
         // The call that this frame began with: arguments come from where it was made.
-        if (wanted < 1 || wanted > 5) return false;
         frame = step.frame;
         continue;
       }

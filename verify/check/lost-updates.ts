@@ -100,7 +100,7 @@ function* updatesIn(
     if (targets.has(slot)) loaded = new Map();
     const code = opcode[slot]!;
     if (code === CALL) {
-      const number = src[slot] === 0 ? imm[slot]! : -1;
+      const number = src[slot] === 0 ? imm[slot] : undefined;
       if (number === SPIN_LOCK) isLocked = true;
       if (number === SPIN_UNLOCK) isLocked = false;
       loaded = new Map();

@@ -21,6 +21,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import type { SourcePlaceWithText } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
+import { worldKey } from '../world-key.ts';
 import { ConstantValues } from './constant-values.ts';
 import { callsRedirect } from './judging.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
@@ -65,7 +66,7 @@ export class Redirects {
   }
 
   #hook(entry: number): Hook {
-    return this.#program.entries[entry]?.hook ?? 'xdp';
+    return this.#program.entries[entry]!.hook;
   }
 
   /** One of each kind. */
@@ -144,7 +145,7 @@ export class Redirects {
     if (isRedirected) return this.#isGiven ? absentDevice(world, redirect, call, place) : undefined;
     // Dropped by what the helper returned, not by what the program chose.
     if (Number(call.result) !== action) return undefined;
-    const flags = call.arguments[call.name === 'bpf_redirect_map' ? 2 : 1] ?? 0n;
+    const flags = call.arguments[call.name === 'bpf_redirect_map' ? 2 : 1]!;
     const isKnown = call.name === 'bpf_redirect_map' ? (flags & ~MAP_FLAGS) === 0n : flags === 0n;
     if (!isKnown && (call.name === 'bpf_redirect_map' || call.name === 'bpf_redirect')) {
       return {
@@ -224,16 +225,4 @@ function absentDevice(
 
 function sourceOf({ file, line, text }: SourcePlaceWithText): SourcePlaceWithText {
   return { file, line, text };
-}
-
-const worldNumbers = new WeakMap<World, number>();
-let worlds = 0;
-
-function worldKey(world: World): number {
-  let number = worldNumbers.get(world);
-  if (number === undefined) {
-    number = worlds++;
-    worldNumbers.set(world, number);
-  }
-  return number;
 }

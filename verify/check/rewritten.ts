@@ -61,7 +61,7 @@ export class RewrittenWords {
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
       const action = output.action[packet]!;
-      const delivery = deliveryOf(this.#hooks[input.entry[packet]!] ?? 'xdp', action);
+      const delivery = deliveryOf(this.#hooks[input.entry[packet]!]!, action);
       if (delivery === DELIVERY.dropped) continue;
       const length = input.length[packet]!;
       if (length > MAX_LENGTH) continue;
@@ -92,28 +92,25 @@ export class RewrittenWords {
         before[beforeOffset + at + 1] === after[afterOffset + to + 1];
       if (!isSame) changed.push(at);
     }
-    if (changed.length === 0) return;
     let stimulus: Stimulus | undefined;
     for (const at of changed) {
       const row = rowAt(was, at);
       const offset = row < 0 ? at : at - was.start[row]!;
-      const isPayload = row >= 0 && at >= was.headerEnd[row]!;
-      if (isPayload && at >= was.headerEnd[row]! + 2 * PAYLOAD_WORDS) continue;
+      if (row >= 0 && at >= was.headerEnd[row]! + 2 * PAYLOAD_WORDS) continue;
       const isSum = row >= 0 && was.kind[row] !== HEADER.sctp;
       const isChecksum = isSum && was.at[row] === at && was.status[row] === CHECKSUM.good;
       const name = row < 0 ? `ethernet+${offset}` : fieldName(was, row, offset);
+      const balance = isChecksum ? balanceOf(was, row, changed) : -1;
+      // Without a word to take its place the sum cannot be kept.
+      if (isChecksum && balance === -1) continue;
       const wanted = isChecksum ? PACKETS_OF_A_CHECKSUM : 1;
       for (let number = 0; number < wanted; number++) {
         const key = `${name} ${action} ${number}`;
-        const known = this.#found.get(key);
-        if (known !== undefined) continue;
+        if (this.#found.has(key)) continue;
         if (this.#found.size >= MAX_SWEEPS) {
           if (this.#left.size < MAX_SWEEPS) this.#left.add(name);
           break;
         }
-        const balance = isChecksum ? balanceOf(was, row, changed) : -1;
-        // Without a word to take its place the sum cannot be kept.
-        if (isChecksum && balance < 0) break;
         stimulus ??= input.stimulus(packet);
         this.#found.set(key, { world, stimulus, name, at, balance });
         break;

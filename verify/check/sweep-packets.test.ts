@@ -1,8 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { packet as packetOf } from '../../sim/packet/build.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
 import { CHECKSUM } from '../oracle/found.ts';
-import { data, ethernet, ipv4, ipv6, tcp, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  tcp,
+  udp,
+  V6_A,
+  V6_B,
+  withChecksum,
+} from '../test-support/packets.ts';
 import type { Rewritten } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { laterFragment, transportOf, variantsOf } from './variants.ts';
@@ -55,6 +67,57 @@ describe('a sweep', () => {
       expect(packets.map((one) => word(one, at))).toEqual(VALUES.slice(1));
       for (const one of packets) expect(new Set(statuses(one))).toEqual(new Set([CHECKSUM.good]));
     }
+  });
+
+  it('keeps all 65,536 values of a checksum right, where the sum carries twice, too', () => {
+    // The word that makes up for it is large, so that some value needs both carries.
+    const large = ethernet(0x0800, ipv4(6, tcp(bytes(data(18), 0xff, 0xf0))));
+    const source = new SweepSource([sweep(large, 50, 72)]);
+    const batch = new PacketBatch(SWEEP_SIZE);
+    source.fill(batch, undefined, 0, SWEEP_SIZE);
+    const wrong: number[] = [];
+    const scanned = {
+      value: 0,
+      checksum: ({ status }: { status: number }) =>
+        void (status === CHECKSUM.bad && wrong.push(scanned.value)),
+    };
+    for (let value = 0; value < SWEEP_SIZE; value++) {
+      scanned.value = value;
+      verifyChecksums(batch.bytes, batch.offset[value]!, batch.length[value]!, scanned);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('repairs the CRC of SCTP', () => {
+    const sctp = packetOf.ethernet().ipv4({}).sctp({}).payload(data(20)).bytes();
+    for (const packet of swept(sweep(sctp, 34, -1), VALUES))
+      expect(statuses(packet)).toEqual([CHECKSUM.good, CHECKSUM.good]);
+  });
+
+  it('repairs checksums that cover one another, from the innermost on', () => {
+    const inner = ethernet(0x0800, ipv4(6, tcp(data(20))));
+    const gre = ethernet(0x0800, ipv4(47, withChecksum(bytes([0x80, 0, 0x65, 0x58, 0, 0, 0, 0], inner), 4)));
+    for (const packet of swept(sweep(gre, 34 + 8 + 26, -1), VALUES))
+      expect(new Set(statuses(packet))).toEqual(new Set([CHECKSUM.good]));
+  });
+
+  it('keeps where a packet came in, what was stored in front of it, and its marks', () => {
+    const stimulus: Stimulus = {
+      packet: TCP4,
+      metadata: data(8),
+      ingressIfindex: 7,
+      rxQueueIndex: 3,
+      entry: 2,
+      skb: { mark: 9 },
+    };
+    const batch = new PacketBatch(2);
+    new SweepSource([{ ...sweep(TCP4, 34, -1), stimulus }]).fill(batch, undefined, 5, 2);
+    expect(batch.stimulus(1)).toMatchObject({ ...stimulus, packet: swept(sweep(TCP4, 34, -1), [6])[0] });
+    const plain = new PacketBatch(1);
+    new SweepSource([sweep(TCP4, 34, -1)]).fill(plain, undefined, 0, 1);
+    const usual = new PacketBatch(1);
+    usual.push({ packet: swept(sweep(TCP4, 34, -1), [0])[0]! });
+    expect(plain.stimulus(0)).toEqual(usual.stimulus(0));
   });
 
   it('leaves a UDP checksum of 0 what it says: none', () => {

@@ -79,8 +79,10 @@ export class ChecksumRepair implements ChecksumSink {
       return;
     }
     if (status !== CHECKSUM.bad) return;
-    if (layer === LAYER.sctp) this.#write(at, expected >>> 16);
-    this.#write(layer === LAYER.sctp ? at + 2 : at, expected & 0xffff);
+    if (layer === LAYER.sctp) {
+      this.#write(at, expected >>> 16);
+      this.#write(at + 2, expected & 0xffff);
+    } else this.#write(at, expected);
     this.#changed = true;
   }
 

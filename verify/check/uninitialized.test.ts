@@ -1,7 +1,11 @@
 /** What runs with other garbage on the stack differ in, with functions in place of programs. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { EngineSide } from '../engine-side.ts';
@@ -99,7 +103,7 @@ describe('bytes of the stack that were never written', () => {
       'the length of the frame depends on bytes of the stack that the program never wrote',
     );
     expect(seen?.breach.got).toMatch(/^(\d+) or \d+ bytes$/);
-    expect(seen?.breach.size).toBe(0);
+    expect([seen?.breach.at, seen?.breach.size]).toEqual([0, 0]);
   });
 
   it('are a key of a map: an error, or a value: a warning', async () => {
@@ -175,5 +179,131 @@ describe('bytes of the stack that were never written', () => {
     packets[4]![13]!--;
     packets[4]![23]!++;
     expect((await found(fifth, packets)).length).toBe(1);
+  });
+});
+
+describe('room in front of a packet', () => {
+  /** r6 = the context, r7 = the frame, with `bytes` more in front of it; then `body`, and an action. */
+  const grown = (bytes: number, body: string, action = XDP_TX): string => `r6 = r1
+    r2 = ${-bytes}
+    call bpf_xdp_adjust_head
+    if r0 != 0 goto out
+    r7 = *(u32 *)(r6 + 0)
+    r8 = *(u32 *)(r6 + 4)
+    r0 = r7
+    r0 += 24
+    if r0 > r8 goto out
+    ${body}
+    left:
+    r0 = ${action}
+    exit
+    out:
+    r0 = 1
+    exit`;
+  const FOUR = '*(u32 *)(r7 + 0) = 1';
+  const EIGHT = '*(u64 *)(r7 + 0) = 1';
+
+  async function left(
+    text: string,
+    packets: readonly Uint8Array[] = [data(60)],
+    hook: Hook = 'xdp',
+  ): Promise<Seen[]> {
+    const object = writeElf({ main: text }, [testMap('counts', 'ARRAY')]);
+    const program: Program = { name: 'p', entries: [{ function: 'main', hook }], object };
+    const machine = createVmEngine();
+    const input = new PacketBatch(packets.length);
+    for (const packet of packets) input.push({ packet });
+    const side = new EngineSide(machine, program, packets.length);
+    expect(await side.run({}, input)).toBe(true);
+    const garbage = new Uninitialized(program);
+    garbage.observe({}, input, side);
+    await side.close();
+    return garbage.find(machine);
+  }
+  const places = async (text: string, packets?: readonly Uint8Array[]): Promise<(string | number)[][]> =>
+    (await left(text, packets)).map(({ breach: { invariant, at, size } }) => [invariant, at, size]);
+
+  it('leaves as it was where nothing was written there', async () => {
+    const [seen, ...others] = await left(grown(8, FOUR));
+    expect(others).toEqual([]);
+    expect(seen?.breach).toEqual({
+      invariant: 'uninitialized/frame',
+      at: 4,
+      size: 1,
+      expected: 'bytes that the program wrote',
+      got: 'whatever lay in byte 4',
+      sentence: 'byte 4 of the frame lies in the room that bpf_xdp_adjust_head made, and was never written',
+    });
+    expect(seen?.severity).toBeUndefined();
+    expect(seen?.engine.name).toBe('vm');
+    expect(seen?.got.action).toBe(XDP_TX);
+    expect(seen?.stimuli.map(({ packet }) => packet.length < 60)).toEqual([true]);
+  });
+
+  it.each<[what: string, text: string, at: number | undefined]>([
+    ['from the first byte on', grown(8, ''), 0],
+    ['from the second on', grown(8, '*(u8 *)(r7 + 0) = 1'), 1],
+    ['in one byte', grown(9, EIGHT), 8],
+    ['not where all of it was written', grown(8, EIGHT), undefined],
+    ['not where the frame is dropped', grown(8, FOUR, XDP_DROP), undefined],
+    ['where the frame is passed', grown(8, FOUR, XDP_PASS), 4],
+    ['not where the frame became shorter', grown(-8, ''), undefined],
+    ['not where the frame stays', 'r0 = 3\n exit', undefined],
+  ])('%s', async (_what, text, at) => {
+    expect(await places(text)).toEqual(at === undefined ? [] : [['uninitialized/frame', at, 1]]);
+  });
+
+  it('is looked for in frames of up to 512 bytes', async () => {
+    expect((await places(grown(8, FOUR), [data(512)])).length).toBe(1);
+    expect(await places(grown(8, FOUR), [data(513)])).toEqual([]);
+  });
+
+  it('is looked for in 24 packets, four of a kind', async () => {
+    // Written where the packet's first byte is not 9.
+    const seldom = grown(8, `r1 = *(u8 *)(r7 + 8)\n if r1 == 9 goto left\n ${EIGHT}`);
+    const numbered = (count: number, of: (index: number) => number): Uint8Array[] =>
+      Array.from({ length: count }, (_, index) => {
+        const packet = data(60);
+        packet[0] = index === count - 1 ? 9 : 1;
+        packet[23] = of(index);
+        return packet;
+      });
+    expect(
+      (
+        await places(
+          seldom,
+          numbered(4, () => 17),
+        )
+      ).length,
+    ).toBe(1);
+    expect(
+      await places(
+        seldom,
+        numbered(5, () => 17),
+      ),
+    ).toEqual([]);
+    expect(
+      (
+        await places(
+          seldom,
+          numbered(24, (index) => index),
+        )
+      ).length,
+    ).toBe(1);
+    expect(
+      await places(
+        seldom,
+        numbered(25, (index) => index),
+      ),
+    ).toEqual([]);
+  });
+
+  it('is not told once more where the stack shows it: the frame is the same fault', async () => {
+    const both = grown(12, `r1 = *(u64 *)(r10 - 8)\n *(u64 *)(r7 + 0) = r1`);
+    const [seen, ...others] = await left(both);
+    expect(others).toEqual([]);
+    expect(seen?.breach.sentence).toBe(
+      '8 bytes of the frame, from byte 0 on, are what the stack held before',
+    );
   });
 });

@@ -59,7 +59,7 @@ export class Uninitialized {
   }
 
   #hook(entry: number): Hook {
-    return this.#program.entries[entry]?.hook ?? 'xdp';
+    return this.#program.entries[entry]!.hook;
   }
 
   /** One of each kind. */
@@ -219,10 +219,8 @@ function differenceOf(a: Outcome, b: Outcome, hook: Hook): Difference | undefine
 }
 
 function mapDifference(a: Maps, b: Maps, got: Outcome): Difference | undefined {
-  for (const map of a ?? []) {
-    const other = b?.find(({ definition }) => definition.name === map.definition.name);
-    if (other === undefined) continue;
-    const [first] = differingEntries(map, other);
+  for (const [index, map] of (a ?? []).entries()) {
+    const [first] = differingEntries(map, b![index]!);
     if (first === undefined) continue;
     const isKey = first.expected === undefined || first.got === undefined;
     const { name } = map.definition;
