@@ -1,0 +1,453 @@
+/** Worlds in which calls get the answer that was wanted: of routes, the routing table is asked whether they do. */
+import { describe, expect, it } from 'vitest';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
+import { input } from '../../sim/ebpf/dataflow/expression.ts';
+import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import { Machine } from '../../sim/ebpf/machine.ts';
+import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
+import { addressFromText, addressToText } from '../../sim/packet/addresses.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { AF_INET, AF_INET6, type FibLookup } from '../../sim/runtime/fib.ts';
+import { createFib } from '../../sim/runtime/fib-lookup.ts';
+import type { MapType } from '../../sim/runtime/maps.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { data } from '../test-support/packets.ts';
+import { answerCall, withFilled } from './world-answers.ts';
+
+const NOTHING = new Uint8Array(0);
+const KEY = Uint8Array.of(7, 0, 0, 0);
+
+function call(more: Partial<FlowCall>): FlowCall {
+  return {
+    ...{ program: 0, slot: 3, packet: 0, helper: 'bpf_map_lookup_elem', map: 0, key: KEY, keyParts: [] },
+    ...{ found: false, parameters: NOTHING, needs: 0, ...more },
+  };
+}
+
+const machineWith = (...maps: readonly BpfMap[]): Machine =>
+  new Machine(testObject({ main: 'exit' }, maps), {});
+const noMaps = machineWith();
+const packets = (...sizes: readonly number[]): Stimulus[] => sizes.map((size) => ({ packet: data(size) }));
+
+describe('how long a frame has to be', () => {
+  const loads = call({ map: -1, needs: 30, packet: 1, helper: 'bpf_skb_load_bytes' });
+
+  it.each([
+    [0n, 30],
+    [1n, 29],
+    [-14n, 29],
+  ])('for the answer %i: the packet that was asked about alone', (value, length) => {
+    const world: World = { cpu: 1 };
+    const stimuli = packets(20, 60, 20);
+    const answer = answerCall(world, stimuli, loads, value, noMaps)!;
+    expect(answer.world).toBe(world);
+    expect(answer.stimuli!.map(({ packet }) => packet.length)).toEqual([20, length, 20]);
+    expect(answer.stimuli![1]!.packet).toEqual(data(60).subarray(0, length));
+    expect(stimuli[1]!.packet).toHaveLength(60);
+  });
+
+  it('can be less than any frame has, or more than every engine takes', () => {
+    expect(answerCall({}, packets(20, 20), { ...loads, needs: 1 }, 1n, noMaps)!.stimuli![1]!.packet).toEqual(
+      NOTHING,
+    );
+    expect(answerCall({}, packets(20, 20), { ...loads, needs: 1514 }, 0n, noMaps)).toBeDefined();
+    expect(answerCall({}, packets(20, 20), { ...loads, needs: 1515 }, 0n, noMaps)).toBeUndefined();
+  });
+});
+
+describe('entries of maps', () => {
+  const value = (size: number, ...first: readonly number[]): Uint8Array => {
+    const bytes = new Uint8Array(size);
+    bytes.set(first);
+    return bytes;
+  };
+
+  it.each<readonly [MapType, Uint8Array]>([
+    ['HASH', value(8)],
+    ['LRU_HASH', value(8)],
+    ['PERCPU_HASH', value(8)],
+    ['LRU_PERCPU_HASH', value(8)],
+    ['LPM_TRIE', value(8)],
+    // The first device that there is, and room for 192 packets.
+    ['DEVMAP', value(8, 2)],
+    ['DEVMAP_HASH', value(8, 2)],
+    ['CPUMAP', value(8, 192)],
+  ])('%s: what is found under the key that was asked for', (type, bytes) => {
+    const machine = machineWith(
+      testMap('m', type, {
+        keySize: type === 'LPM_TRIE' ? 8 : 4,
+        valueSize: 8,
+        mapFlags: type === 'LPM_TRIE' ? 1 : 0,
+      }),
+    );
+    const other = { key: Uint8Array.of(8, 0, 0, 0), value: value(8, 5) };
+    const world = { maps: { m: [other], n: [] } };
+    const expected = { maps: { m: [other, { key: KEY, value: bytes }], n: [] } };
+    expect(answerCall(world, [], call({}), 1n, machine)).toEqual({ world: expected });
+    // Any answer but 0 says that something is there.
+    expect(answerCall(world, [], call({}), -1n, machine)).toEqual({ world: expected });
+    expect(withFilled(world, call({}), machine)).toEqual([{ world: expected }]);
+  });
+
+  it.each<MapType>(['ARRAY', 'PERCPU_ARRAY', 'QUEUE', 'STACK'])(
+    '%s: none, they are there or are not looked up',
+    (type) => {
+      const machine = machineWith(testMap('m', type, { valueSize: 8 }));
+      expect(withFilled({}, call({}), machine)).toEqual([]);
+      expect(answerCall({}, [], call({}), 1n, machine)).toBeUndefined();
+    },
+  );
+
+  it('of devices lead to the first that the world has', () => {
+    const machine = machineWith(testMap('m', 'DEVMAP'));
+    const mac = new Uint8Array(6);
+    const devices = [
+      { ifindex: 0x1234, name: 'a', mac },
+      { ifindex: 9, name: 'b', mac },
+    ];
+    expect(withFilled({ devices }, call({}), machine)[0]!.world.maps!.m).toEqual([
+      { key: KEY, value: value(4, 0x34, 0x12) },
+    ]);
+  });
+
+  it('are left out where the world put them there', () => {
+    const machine = machineWith(testMap('m', 'HASH'));
+    const mine = { key: Uint8Array.from(KEY), value: value(8, 1) };
+    const other = { key: Uint8Array.of(8, 0, 0, 0), value: value(8, 2) };
+    const world: World = { cpu: 1, maps: { m: [mine, other], n: [mine] } };
+    expect(answerCall(world, [], call({ found: true }), 0n, machine)).toEqual({
+      world: { cpu: 1, maps: { m: [other], n: [mine] } },
+    });
+    for (const one of [{}, { maps: {} }, { maps: { m: [other] } }])
+      expect(answerCall(one, [], call({}), 0n, machine)).toBeUndefined();
+  });
+
+  it('are nothing to calls that ask no map', () => {
+    const machine = machineWith(testMap('m', 'HASH'));
+    for (const answer of [0n, 1n])
+      expect(
+        answerCall({}, [], call({ map: -1, helper: 'bpf_get_smp_processor_id' }), answer, machine),
+      ).toBeUndefined();
+  });
+});
+
+describe('programs in slots', () => {
+  const object = {
+    ...testObject({ main: 'exit', second: 'exit', third: 'exit', classifier: 'exit', part: 'exit' }, [
+      testMap('jumps', 'PROG_ARRAY'),
+    ]),
+  };
+  const hooks = ['xdp', 'xdp', 'xdp', 'tc', undefined] as const;
+  const programs = object.programs.map((program, index) => ({
+    ...program,
+    hook: hooks[index] as 'xdp' | undefined,
+  }));
+  const machine = new Machine({ ...object, programs }, {});
+  const slot = (name: string, more = {}) => ({ key: KEY, name, ...more });
+
+  it('are all others of the same kind of hook', () => {
+    const slots = withFilled({ cpu: 1 }, call({}), machine).map(({ world }) => world);
+    expect(slots).toEqual(
+      ['second', 'third'].map((name) => ({ cpu: 1, slots: { jumps: [slot(name, { guessed: true })] } })),
+    );
+    machine.hook = 'tc-ingress';
+    expect(withFilled({}, call({}), machine).map(({ world }) => world.slots!.jumps![0]!.name)).toEqual([
+      'classifier',
+    ]);
+    machine.hook = 'xdp';
+    expect(
+      withFilled({}, call({ program: 1 }), machine).map(({ world }) => world.slots!.jumps![0]!.name),
+    ).toEqual(['main', 'third']);
+  });
+
+  it('take the place of those that were guessed, and of none that somebody stated', () => {
+    const other = { key: Uint8Array.of(1, 0, 0, 0), name: 'main', guessed: true };
+    const guessed = { slots: { jumps: [slot('third', { guessed: true }), other], more: [] } };
+    expect(withFilled(guessed, call({}), machine)[0]!.world).toEqual({
+      slots: { jumps: [other, slot('second', { guessed: true })], more: [] },
+    });
+    expect(withFilled({ slots: { jumps: [other, slot('third')] } }, call({}), machine)).toEqual([]);
+    expect(withFilled({ slots: { jumps: [slot('third', { guessed: false })] } }, call({}), machine)).toEqual(
+      [],
+    );
+    expect(withFilled({ slots: { more: [slot('third')] } }, call({}), machine)).toHaveLength(2);
+  });
+});
+
+describe('maps in maps', () => {
+  const inner = testMap('template', 'HASH', { valueSize: 16 });
+  it.each<MapType>(['ARRAY_OF_MAPS', 'HASH_OF_MAPS'])('%s: each of the form of those inside', (type) => {
+    const machine = {
+      object: testObject({ main: 'exit' }, [
+        testMap('outer', type, { inner }),
+        testMap('like', 'HASH', { valueSize: 16 }),
+        testMap('otherValue', 'HASH'),
+        testMap('otherKey', 'HASH', { valueSize: 16, keySize: 8 }),
+        testMap('otherType', 'ARRAY', { valueSize: 16 }),
+        testMap('also', 'HASH', { valueSize: 16, maxEntries: 99 }),
+        {
+          ...testMap('.data', 'HASH', { valueSize: 16 }),
+          global: { bytes: new Uint8Array(16), readOnly: false, variables: new Map() },
+        },
+      ]),
+    } as unknown as Machine;
+    const before = [
+      { key: KEY, name: 'old' },
+      { key: Uint8Array.of(9, 0, 0, 0), name: 'kept' },
+    ];
+    const worlds = withFilled({ slots: { outer: before, x: [] } }, call({}), machine);
+    expect(worlds).toEqual(
+      ['like', 'also'].map((name) => ({
+        world: { slots: { outer: [before[1], { key: KEY, name }], x: [] } },
+      })),
+    );
+  });
+});
+
+describe('sockets', () => {
+  const tuple4 = Uint8Array.of(10, 0, 0, 1, 192, 0, 2, 9, 0x04, 0xd2, 0x1f, 0x90);
+  const tuple6 = new Uint8Array(36);
+  tuple6.set(addressFromText('2001:db8::1'), 0);
+  tuple6.set(addressFromText('2001:db8::2'), 16);
+  tuple6.set([0x04, 0xd2, 0x01, 0xbb], 32);
+  const asks = (helper: string, parameters: Uint8Array): FlowCall => call({ map: -1, helper, parameters });
+
+  it.each([
+    ['bpf_sk_lookup_tcp', tuple4, 'tcp', '192.0.2.9:8080'],
+    ['bpf_skc_lookup_tcp', tuple4, 'tcp', '192.0.2.9:8080'],
+    ['bpf_sk_lookup_udp', tuple4, 'udp', '192.0.2.9:8080'],
+    ['bpf_sk_lookup_tcp', tuple6, 'tcp', '[2001:db8::2]:443'],
+    ['bpf_sk_lookup_udp', tuple6, 'udp', '[2001:db8::2]:443'],
+  ] as const)('%s: one at the tuple’s destination', (helper, parameters, protocol, local) => {
+    const other = { protocol: 'udp', local: '0.0.0.0:53' } as const;
+    const { world } = answerCall({ cpu: 1, sockets: [other] }, [], asks(helper, parameters), 1n, noMaps)!;
+    expect(world).toEqual({ cpu: 1, sockets: [other, { protocol, local }] });
+    expect(answerCall({}, [], asks(helper, parameters), 1n, noMaps)!.world).toEqual({
+      sockets: [{ protocol, local }],
+    });
+    // It is there already, and was not found.
+    expect(answerCall(world, [], asks(helper, parameters), 1n, noMaps)).toBeUndefined();
+    expect(answerCall(world, [], asks(helper, parameters), 0n, noMaps)).toBeUndefined();
+  });
+
+  it('of another protocol or place are no reason not to open one', () => {
+    const world: World = {
+      sockets: [
+        { protocol: 'udp', local: '192.0.2.9:8080' },
+        { protocol: 'tcp', local: '192.0.2.9:8081' },
+      ],
+    };
+    expect(answerCall(world, [], asks('bpf_sk_lookup_tcp', tuple4), 1n, noMaps)!.world.sockets).toHaveLength(
+      3,
+    );
+  });
+
+  it.each([0, 11, 13, 35, 37])('are not made for a tuple of %i bytes', (size) => {
+    expect(answerCall({}, [], asks('bpf_sk_lookup_tcp', new Uint8Array(size)), 1n, noMaps)).toBeUndefined();
+  });
+});
+
+const FAMILIES = [
+  ['IPv4', AF_INET, '10.1.2.3', '203.0.113.5'],
+  ['IPv6', AF_INET6, '2001:db8:1::3', '2001:db8:2::5'],
+] as const;
+
+/** Parameters as a program passes them: the first device that there is by default, frames of 1400 bytes. */
+function parametersOf(family: number, source: string, destination: string, ifindex: number = 2): Uint8Array {
+  const parameters = new Uint8Array(64);
+  const view = new DataView(parameters.buffer);
+  parameters[0] = family;
+  view.setUint16(6, 1400, true);
+  view.setUint32(8, ifindex, true);
+  parameters.set(addressFromText(source), 16);
+  parameters.set(addressFromText(destination), 32);
+  return parameters;
+}
+
+/** What the routing table of a world says to these parameters, with a packet whose addresses are as they are in it. */
+function asked(
+  world: World,
+  parameters: Uint8Array,
+  ifindex: number = 2,
+): { result: number; lookup: FibLookup } {
+  const size = parameters[0] === AF_INET ? 4 : 16;
+  const lookup: FibLookup = {
+    family: parameters[0] as FibLookup['family'],
+    ...{ l4Protocol: 0, sport: 0, dport: 0, totalLength: 1400, ifindex, tos: 0 },
+    source: parameters.slice(16, 16 + size),
+    destination: parameters.slice(32, 32 + size),
+    ...{ sourceMac: new Uint8Array(6), destinationMac: new Uint8Array(6), mtu: 0, metric: 0 },
+  };
+  return { result: createFib(world).lookup(lookup), lookup };
+}
+
+describe.each(FAMILIES)('routes over %s', (_, family, source, destination) => {
+  const parameters = parametersOf(family, source, destination);
+  const fib = call({ map: -1, helper: 'bpf_fib_lookup', parameters });
+  const rejecting = { to: `${destination}/${family === AF_INET ? 32 : 128}`, type: 'blackhole' } as const;
+
+  it.each([0, 1, 2, 3, 4, 5, 7, 8])('lead to the answer %i, whatever the world said before', (result) => {
+    const elsewhere = { to: family === AF_INET ? '192.0.2.0/24' : '2001:db8:9::/48', ifindex: 3 };
+    const mac = Uint8Array.of(2, 9, 9, 9, 9, 9);
+    for (const world of [
+      {},
+      { routes: [elsewhere, rejecting], neighbours: [{ ifindex: 2, address: destination, mac }], cpu: 1 },
+    ]) {
+      const answer = answerCall(world, packets(64), fib, BigInt(result), noMaps)!;
+      // An int comes as an unsigned register.
+      const wide = answerCall(world, packets(64), fib, 0x1_0000_0000n + BigInt(result), noMaps)!;
+      expect(wide).toEqual(answer);
+      expect(asked(answer.world, parameters).result).toBe(result);
+      expect(answer.world.cpu).toBe(world.cpu);
+      if (world.routes !== undefined) expect(answer.world.routes).toContainEqual(elsewhere);
+      expect(answer.stimuli).toEqual(packets(64));
+    }
+  });
+
+  it.each([6, 9, 10, -1, -19, 255])('lead to no answer %i', (result) => {
+    expect(answerCall({}, packets(64), fib, BigInt(result), noMaps)).toBeUndefined();
+  });
+
+  it('go out by another device than the packet came by', () => {
+    for (const [ifindex, out] of [
+      [2, 3],
+      [3, 2],
+      [4, 3],
+    ] as const) {
+      const from = { ...fib, parameters: parametersOf(family, source, destination, ifindex) };
+      const { world } = answerCall({}, packets(64), from, 0n, noMaps)!;
+      const { result, lookup } = asked(world, parameters, ifindex);
+      expect([ifindex, result, lookup.ifindex]).toEqual([ifindex, 0, out]);
+      expect([...lookup.destinationMac]).toEqual([2, 0, 0, 0, 1, 1]);
+    }
+  });
+
+  it('keep the addresses that devices have, and give those without an own one', () => {
+    const mac = new Uint8Array(6);
+    const devices = Array.from({ length: 52 }, (__, index) => ({
+      ifindex: index + 2,
+      name: `d${index}`,
+      mac,
+    }));
+    const own = { ...devices[0]!, addresses: ['172.16.0.1/12', 'fd12::1/64'], mtu: 1400 };
+    const { world } = answerCall({ devices: [own, ...devices.slice(1)] }, packets(64), fib, 0n, noMaps)!;
+    const addresses = world.devices!.map((one) => one.addresses);
+    expect(addresses[0]).toEqual(own.addresses);
+    expect(addresses[1]).toEqual(['10.201.0.1/24', 'fd00:2::1/64']);
+    expect(addresses[49]).toEqual(['10.249.0.1/24', 'fd00:50::1/64']);
+    expect(addresses[50]).toEqual(['10.200.0.1/24', 'fd00:51::1/64']);
+    expect(world.devices!.every(({ forwarding }) => forwarding)).toBe(true);
+    expect(world.devices![0]!.mtu).toBe(1400);
+  });
+
+  it('take a packet that came by the loopback device for one that came by a real one', () => {
+    const local = { ...fib, packet: 1, parameters: parametersOf(family, source, destination, 1) };
+    const came = packets(64, 64).map((one) => ({ ...one, ingressIfindex: 1 }));
+    const { stimuli } = answerCall({}, came, local, 0n, noMaps)!;
+    expect(stimuli!.map(({ ingressIfindex }) => ingressIfindex)).toEqual([1, 2]);
+    expect(answerCall({}, came, { ...fib, packet: 1 }, 0n, noMaps)!.stimuli).toEqual(came);
+  });
+});
+
+describe('addresses that no router forwards', () => {
+  /** The destination stands at byte 30 of the second packet, the source at byte 60. */
+  const fromPacket = (parameters: Uint8Array, packet: number = 1, before: number = 0): FlowCall =>
+    call({
+      ...{ map: -1, helper: 'bpf_fib_lookup', parameters, packet: 1 },
+      keyParts: Array.from(parameters, (byte, at) =>
+        input(
+          { kind: 'packet', packet, offset: (at < 32 ? at - 16 + 60 : at - 32 + 30) - before },
+          BigInt(byte),
+        ),
+      ),
+    });
+
+  it.each([
+    [AF_INET, '10.0.0.1', '127.0.0.1', '198.51.100.109'],
+    [AF_INET, '10.0.0.1', '0.0.0.9', '198.51.100.109'],
+    [AF_INET, '10.0.0.1', '224.0.0.1', '198.51.100.109'],
+    [AF_INET, '10.0.0.1', '255.255.255.255', '198.51.100.109'],
+    [AF_INET6, '2001:db8::1', 'ff02::1', '2001:db8::97'],
+    [AF_INET6, '2001:db8::1', 'fe80::1', '2001:db8::97'],
+    [AF_INET6, '2001:db8::1', '::1', '2001:db8::97'],
+  ] as const)('(%i, to %3$s) are exchanged in the packet', (family, source, destination, instead) => {
+    const parameters = parametersOf(family, source, destination);
+    const { world, stimuli } = answerCall({}, packets(90, 90), fromPacket(parameters), 0n, noMaps)!;
+    const size = family === AF_INET ? 4 : 16;
+    const { packet } = stimuli![1]!;
+    expect(addressToText(packet.subarray(30, 30 + size))).toBe(instead);
+    const rest = data(90);
+    rest.set(packet.subarray(30, 30 + size), 30);
+    expect(packet).toEqual(rest);
+    expect(stimuli![0]).toEqual(packets(90)[0]);
+    expect(asked(world, parametersOf(family, source, instead)).result).toBe(0);
+    expect(world.neighbours![0]!.address).toBe(instead);
+  });
+
+  it.each([
+    [AF_INET, '10.0.0.1', '1.0.0.1'],
+    [AF_INET, '10.0.0.1', '126.255.255.255'],
+    [AF_INET, '10.0.0.1', '128.0.0.1'],
+    [AF_INET, '10.0.0.1', '223.255.255.255'],
+    [AF_INET, '127.0.0.1', '128.0.0.1'],
+    [AF_INET6, '2001:db8::1', 'fd00::1'],
+    [AF_INET6, '2001:db8::1', '100::1'],
+  ] as const)('(%i, from %s to %s) are not these', (family, source, destination) => {
+    const { world, stimuli } = answerCall(
+      {},
+      packets(90, 90),
+      fromPacket(parametersOf(family, source, destination)),
+      0n,
+      noMaps,
+    )!;
+    expect(stimuli).toEqual(packets(90, 90));
+    expect(world.routes![0]!.to).toBe(`${destination}/${family === AF_INET ? 32 : 128}`);
+  });
+
+  it('as the source count over IPv6 alone', () => {
+    const parameters = parametersOf(AF_INET6, 'fe80::7', '2001:db8::5');
+    const { stimuli } = answerCall({}, packets(90, 90), fromPacket(parameters), 0n, noMaps)!;
+    expect(addressToText(stimuli![1]!.packet.subarray(60, 76))).toBe('2001:db8::87');
+  });
+
+  it('matter to answers alone for which a route is found', () => {
+    const parameters = parametersOf(AF_INET, '10.0.0.1', '127.0.0.1');
+    for (const result of [1n, 2n, 3n, 4n, 5n])
+      expect(answerCall({}, packets(90, 90), fromPacket(parameters), result, noMaps)!.stimuli).toEqual(
+        packets(90, 90),
+      );
+    for (const result of [0n, 7n, 8n])
+      expect(answerCall({}, packets(90, 90), fromPacket(parameters), result, noMaps)!.stimuli).not.toEqual(
+        packets(90, 90),
+      );
+  });
+
+  it('leave no answer where the packet does not say them', () => {
+    const parameters = parametersOf(AF_INET, '10.0.0.1', '127.0.0.1');
+    const whole = fromPacket(parameters);
+    const constant = whole.keyParts.map((part, at) => (at === 35 ? 1n : part));
+    const computed = whole.keyParts.map((part, at) =>
+      at === 35 ? input({ kind: 'length', packet: 1 }, 1n) : part,
+    );
+    for (const keyParts of [constant, computed])
+      expect(answerCall({}, packets(90, 90), { ...whole, keyParts }, 0n, noMaps)).toBeUndefined();
+    // Of another packet, or from the metadata.
+    expect(answerCall({}, packets(90, 90), fromPacket(parameters, 0), 0n, noMaps)).toBeUndefined();
+    expect(answerCall({}, packets(90, 90), fromPacket(parameters, 1, 31), 0n, noMaps)).toBeUndefined();
+    expect(answerCall({}, packets(90, 90), fromPacket(parameters, 1, 30), 0n, noMaps)).toBeDefined();
+    const from = parametersOf(AF_INET6, 'fe80::7', '2001:db8::5');
+    expect(answerCall({}, packets(90, 90), fromPacket(from, 0), 0n, noMaps)).toBeUndefined();
+  });
+
+  it.each([0, 1, 7])('of family %i nobody is asked', (family) => {
+    expect(
+      answerCall(
+        {},
+        packets(90, 90),
+        call({ helper: 'bpf_fib_lookup', map: -1, parameters: parametersOf(family, '1.2.3.4', '1.2.3.4') }),
+        0n,
+        noMaps,
+      ),
+    ).toBeUndefined();
+  });
+});
