@@ -147,12 +147,14 @@ export class FieldNames {
         return { text: holds ? text : `!(${text})` };
       }
       case 'ult':
-      case 'slt':
-        if (isConst(b!)) return relation(this.#name(inputs, a!), holds ? '<' : '>=', b!.value);
-        if (isConst(a!)) {
-          return relation(this.#name(inputs, b!), holds ? '>=' : '<', a!.value + 1n);
-        }
-        return { text: `${this.#name(inputs, a!)} ${holds ? '<' : '>='} ${this.#name(inputs, b!)}` };
+      case 'slt': {
+        const isSigned = condition.operation === 'slt';
+        const name = (one: Term): string => `${isSigned ? 'signed ' : ''}${this.#name(inputs, one)}`;
+        const number = ({ value, width }: Term): bigint => (isSigned ? BigInt.asIntN(width, value) : value);
+        if (isConst(b!)) return relation(name(a!), holds ? '<' : '>=', number(b!));
+        if (isConst(a!)) return relation(name(b!), holds ? '>=' : '<', number(a!) + 1n);
+        return { text: `${name(a!)} ${holds ? '<' : '>='} ${name(b!)}` };
+      }
       case 'var': {
         const there = /^map(\d+)\.(\d+)\.there$/.exec(condition.name);
         if (there !== null) {
@@ -230,8 +232,11 @@ export class FieldNames {
         return `(${operands.map((one) => this.#name(inputs, one)).join(' ‖ ')})`;
       }
       case 'extract': {
-        const mask = ((1n << BigInt(term.width)) - 1n) << BigInt(term.low);
-        return `(${this.#name(inputs, operands[0]!)} & 0x${mask.toString(16)})`;
+        const [whole] = operands;
+        const shifted = `${this.#name(inputs, whole!)}${term.low === 0 ? '' : ` >> ${term.low}`}`;
+        // Above the highest bits there is nothing to be masked.
+        if (term.low > 0 && term.low + term.width === whole!.width) return `(${shifted})`;
+        return `(${shifted} & 0x${((1n << BigInt(term.width)) - 1n).toString(16)})`;
       }
       case 'sum': {
         const parts = operands.map((one, index) => {

@@ -1,0 +1,229 @@
+/** What single conditions are in words: fields by the names of filters, unknowns by what they stand for. */
+import { describe, expect, it } from 'vitest';
+import { Machine } from '../../sim/ebpf/machine.ts';
+import { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
+import { joinWords, type Word, wordsOf } from './words.ts';
+
+const object = testObject({ main: 'exit' }, [testMap('flows', 'HASH'), testMap('slots', 'ARRAY')]);
+const machine = new Machine(object, {});
+const pool = new TermPool();
+const inputs = new Inputs(pool, machine, 'xdp', object.programs[0]!, {
+  shortest: 0,
+  longest: 100,
+  mostMetadata: 8,
+});
+const ORIGIN = { program: 0, slot: 1 };
+
+const byte = (at: number): Term => inputs.frameByte(at);
+/** Bytes of the frame in the network's order. */
+const field = (at: number, size: number): Term =>
+  pool.concat(Array.from({ length: size }, (_, index) => byte(at + index)));
+const is = (term: Term, value: number | bigint): Term => pool.equal(term, pool.constant(term.width, value));
+const bits = (at: number, low: number, width: number): Term => pool.extract(byte(at), low, width);
+const less = (term: Term, value: number | bigint): Term => pool.less(term, pool.constant(term.width, value));
+
+/** The words for conditions on a path that knows the others. */
+function words(known: readonly Term[], ...conditions: readonly Term[]): Word[] {
+  const state = inputs.start(0);
+  for (const one of known) state.knowledge.add(one, undefined);
+  for (const one of conditions) state.knowledge.add(one, ORIGIN);
+  return wordsOf(inputs, state);
+}
+const text = (known: readonly Term[], ...conditions: readonly Term[]): string =>
+  joinWords(words(known, ...conditions));
+
+const IPV4 = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 5)];
+const OPTIONS = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 7)];
+const IPV6 = [is(field(12, 2), 0x86dd)];
+const tagged = (count: number, ...rest: readonly Term[]): Term[] => [
+  is(field(12, 2), 0x8100),
+  ...Array.from({ length: count - 1 }, (_, tag) => is(field(16 + 4 * tag, 2), 0x88a8)),
+  ...rest,
+];
+
+const wide = (term: Term, width = 32): Term => pool.zeroExtend(width, term);
+const signedLess = (a: Term, b: Term): Term => pool.lessSigned(a, b);
+const five = (width: number): Term => pool.constant(width, 5);
+const minus = pool.constant(8, -5);
+const product = pool.multiply(byte(40), byte(41));
+
+describe('a condition says', () => {
+  it.each<readonly [string, Term]>([
+    // Fields of the header that is there in any case, whole and byte by byte.
+    ['eth.type == 0x806', is(field(12, 2), 0x0806)],
+    ['eth.type != 0x806', pool.not(is(field(12, 2), 0x0806))],
+    ['eth.src == 0x20000000001', is(field(6, 6), 0x020000000001n)],
+    ['eth.type[0] == 0x8', is(byte(12), 8)],
+    ['eth.type[1] != 0x8', pool.not(is(byte(13), 8))],
+    ['eth.dst[0] == 0x2 && eth.dst[5] == 0x7', pool.and(is(byte(0), 2), is(byte(5), 7))],
+    ['!(eth.dst[0] == 0x2 && eth.dst[5] == 0x7)', pool.not(pool.and(is(byte(0), 2), is(byte(5), 7)))],
+    ['frame.len < 50', less(inputs.length, 50)],
+    ['frame.len >= 50', pool.not(less(inputs.length, 50))],
+    ['frame.len >= 51', pool.less(pool.constant(16, 50), inputs.length)],
+    ['frame.len < 51', pool.not(pool.less(pool.constant(16, 50), inputs.length))],
+    ['ifindex == 5', is(inputs.ingressIfindex, 5)],
+    ['metadata words == 1', is(inputs.metaWords, 1)],
+    // Bytes behind it have no other name.
+    ['frame[14] == 8', is(byte(14), 8)],
+    ['frame[40] == frame[41]', pool.equal(byte(40), byte(41))],
+    ['frame[40] != frame[41]', pool.not(pool.equal(byte(40), byte(41)))],
+    ['frame[40] < frame[41]', pool.less(byte(40), byte(41))],
+    ['frame[40] >= frame[41]', pool.not(pool.less(byte(40), byte(41)))],
+    ['frame[40] == 8 || frame[50] == 9', pool.or(is(byte(40), 8), is(byte(50), 9))],
+    ['!(frame[40] == 8 || frame[50] == 9)', pool.not(pool.or(is(byte(40), 8), is(byte(50), 9)))],
+    // Signed numbers.
+    ['signed frame[40] < 5', signedLess(byte(40), five(8))],
+    ['signed frame[40] < -5', signedLess(byte(40), minus)],
+    ['signed frame[40] >= -5', pool.not(signedLess(byte(40), minus))],
+    ['signed frame[40] >= -4', signedLess(minus, byte(40))],
+    ['signed frame[40] < signed frame[41]', signedLess(byte(40), byte(41))],
+    // From 1024 on numbers are hexadecimal.
+    ['(frame[40] ‖ frame[50]) < 1023', less(pool.concat([byte(40), byte(50)]), 1023)],
+    ['(frame[40] ‖ frame[50]) < 0x400', less(pool.concat([byte(40), byte(50)]), 1024)],
+    // What is computed.
+    ['frame[40] < 5', pool.less(wide(byte(40)), five(32))],
+    ['frame[40] * 4 < 5', pool.less(pool.shiftLeft(wide(byte(40)), 2), five(32))],
+    ['frame[40] * 256 < 0x7d0', less(pool.concat([byte(40), pool.constant(8, 0)]), 2000)],
+    [
+      '(frame[40] + frame[41]) * 4 < 5',
+      pool.less(pool.shiftLeft(wide(pool.add(byte(40), byte(41))), 2), five(32)),
+    ],
+    ['swapped(eth.type) < 5', pool.less(pool.swapBytes(field(12, 2)), five(16))],
+    [
+      '2 * frame[40] - 1 * frame[41] + 3 < 9',
+      less(
+        pool.sum(8, 3n, [
+          [byte(40), 2n],
+          [byte(41), -1n],
+        ]),
+        9,
+      ),
+    ],
+    ['-2 * frame[40] - 3 < 9', less(pool.sum(8, -3n, [[byte(40), -2n]]), 9)],
+    ['(mul p40 p41) < 5', pool.less(product, five(8))],
+    // Bits, as a C program would take them out.
+    ['(frame[40] & 0x7) < 5', pool.less(bits(40, 0, 3), five(3))],
+    ['(frame[40] >> 2 & 0x7) < 5', pool.less(bits(40, 2, 3), five(3))],
+    ['(frame[40] >> 4) < 5', pool.less(bits(40, 4, 4), five(4))],
+    ['(frame[40] >> 3 & 0x1) == 1', is(bits(40, 3, 1), 1)],
+    ['(frame[40] >> 7) == 0', is(bits(40, 7, 1), 0)],
+    // Unknowns by what they stand for.
+    ['key 1 is in map flows', is(pool.unknown(1, 'map0.0.there'), 1)],
+    ['key 3 is not in map slots', is(pool.unknown(1, 'map1.2.there'), 0)],
+    ['map flows is full', is(pool.unknown(1, 'full0.0'), 1)],
+    ['map slots is not full', is(pool.unknown(1, 'full1.2.3'), 0)],
+    ['flows[key 2].byte3 == 5', is(pool.unknown(8, 'map0.1.3'), 5)],
+    ['slots[key 1].byte12 == 5', is(pool.unknown(8, 'map1.0.12'), 5)],
+    ['skb.family == 5', is(pool.unknown(32, 'fixed.family'), 5)],
+    ['bpf_x#3 == 5', is(pool.unknown(32, 'bpf_x.2'), 5)],
+    ['flag == 1', is(pool.unknown(1, 'flag'), 1)],
+    ['flag == 0', is(pool.unknown(1, 'flag'), 0)],
+    ['(ite flag a b)', pool.ite(pool.unknown(1, 'flag'), pool.unknown(1, 'a'), pool.unknown(1, 'b'))],
+    [
+      '!((ite flag a b))',
+      pool.not(pool.ite(pool.unknown(1, 'flag'), pool.unknown(1, 'a'), pool.unknown(1, 'b'))),
+    ],
+  ])('%s', (expected, condition) => expect(text([], condition)).toBe(expected));
+
+  it('no more than sixty letters of what has no better name', () => {
+    const name = (size: number): string => 'x'.repeat(size);
+    const said = (size: number): string => {
+      const [{ text: whole }] = words(
+        [],
+        pool.less(pool.multiply(pool.unknown(8, name(size)), byte(40)), five(8)),
+      ) as [Word];
+      return whole.replace(' < 5', '');
+    };
+    // (mul p40 xxx)
+    expect(said(50)).toBe(`(mul p40 ${name(50)})`);
+    expect(said(51)).toBe(`${`(mul p40 ${name(51)})`.slice(0, 57)}…`);
+  });
+
+  it('as words which term it is about, where it is about one', () => {
+    expect(words([], is(field(12, 2), 0x0806))[0]).toEqual({
+      ...{ text: 'eth.type == 0x806', subject: 'eth.type', relation: '==', value: 0x0806n },
+    });
+    expect(words([], pool.not(is(byte(13), 8)))[0]).toMatchObject({
+      subject: 'eth.type[1]',
+      relation: '!=',
+      value: 8n,
+    });
+    expect(words([], pool.not(less(inputs.length, 50)))[0]).toMatchObject({ relation: '>=', value: 50n });
+    expect(words([], pool.less(pool.constant(16, 50), inputs.length))[0]).toMatchObject({
+      relation: '>=',
+      value: 51n,
+    });
+    for (const open of [pool.less(byte(40), byte(41)), pool.or(is(byte(40), 8), is(byte(50), 9))])
+      expect(words([], open)[0]!.subject).toBeUndefined();
+  });
+
+  it('nothing of what the path took for granted', () => {
+    expect(words([is(byte(50), 1)], is(byte(40), 1)).map((one) => one.text)).toEqual(['frame[40] == 1']);
+  });
+});
+
+describe('fields have the names of the headers that a path knows', () => {
+  const [TTL, PORT] = [(at: number): Term => is(byte(at), 7), (at: number): Term => is(field(at, 2), 80)];
+
+  it.each<readonly [string, readonly Term[], Term]>([
+    ['ip.ttl == 7', IPV4, TTL(22)],
+    ['frame[14] == 69', [is(field(12, 2), 0x0800)], is(byte(14), 0x45)],
+    ['ip.flags.df == 1', IPV4, is(bits(20, 6, 1), 1)],
+    ['ip.flags.df == 0', IPV4, is(bits(20, 6, 1), 0)],
+    ['ip.src == 0xa000001', IPV4, is(field(26, 4), 0x0a000001)],
+    ['ip.ttl < ip.proto', IPV4, pool.less(byte(22), byte(23))],
+    ['ipv6.hlim == 7', IPV6, TTL(21)],
+    ['ipv6.nxt == 7', IPV6, TTL(20)],
+    ['arp.opcode == 2', [is(field(12, 2), 0x0806)], is(field(20, 2), 2)],
+    ['tcp.dstport == 80', [...IPV4, is(byte(23), 6)], PORT(36)],
+    ['udp.dstport == 80', [...IPV4, is(byte(23), 17)], PORT(36)],
+    ['icmp.type == 7', [...IPV4, is(byte(23), 1)], TTL(34)],
+    ['frame[34] == 7', [...IPV4, is(byte(23), 47)], TTL(34)],
+    ['udp.dstport == 80', [...OPTIONS, is(byte(23), 17)], PORT(44)],
+    ['udp.dstport == 80', [...IPV6, is(byte(20), 17)], PORT(56)],
+    ['tcp.dstport == 80', [...IPV6, is(byte(20), 6)], PORT(56)],
+    ['icmpv6.type == 7', [...IPV6, is(byte(20), 58)], TTL(54)],
+    // Without the length of the header nobody knows where the ports are, or without the protocol whose they are.
+    ['frame[37] == 80 && frame[36] == 0', [is(field(12, 2), 0x0800), is(byte(23), 6)], PORT(36)],
+    ['frame[37] == 80 && frame[36] == 0', IPV4, PORT(36)],
+    ['frame[22] == 7', [is(field(12, 2), 0x0801)], TTL(22)],
+    ['frame[22] == 7', [], TTL(22)],
+    // Behind tags.
+    ['vlan.id < 7', tagged(1), less(pool.concat([bits(14, 0, 4), byte(15)]), 7)],
+    ['vlan.etype == 0x50', tagged(1), PORT(16)],
+    ['ip.ttl == 7', tagged(1, is(field(16, 2), 0x0800)), TTL(26)],
+    ['ip.ttl == 7', tagged(2, is(field(20, 2), 0x0800)), TTL(30)],
+    ['ipv6.hlim == 7', tagged(2, is(field(20, 2), 0x86dd)), TTL(29)],
+    [
+      'udp.dstport == 80',
+      tagged(1, is(field(16, 2), 0x0800), is(bits(18, 0, 4), 5), is(byte(27), 17)),
+      PORT(40),
+    ],
+    ['udp.dstport == 80', tagged(1, is(field(16, 2), 0x86dd), is(byte(24), 17)), PORT(60)],
+  ])('%s', (expected, known, condition) => expect(text(known, condition)).toBe(expected));
+
+  it('as far as the frame may reach', () => {
+    // Eight headers of options end at byte 74, and the longest frame has 100: TCP’s last word is beyond.
+    const long = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 15), is(byte(23), 6)];
+    expect(text(long, is(field(74, 2), 80))).toBe('tcp.srcport == 80');
+    const deep = tagged(6, is(field(36, 2), 0x0800), is(bits(38, 0, 4), 15), is(byte(47), 6));
+    expect(text(deep, is(field(98, 2), 80))).toBe('tcp.srcport == 80');
+    expect(text(deep, is(field(100, 2), 80))).toBe('frame[101] == 80 && frame[100] == 0');
+    // A tag whose type would be beyond the frame’s end.
+    const end = tagged(21);
+    expect(text(end, is(field(96, 2), 5))).toBe('vlan.etype == 0x5');
+  });
+
+  it('that are the same for paths with the same headers', () => {
+    const first = text(IPV4, TTL(22));
+    expect([first, text([], TTL(22)), text(IPV4, TTL(22)), text(OPTIONS, TTL(22))]).toEqual([
+      'ip.ttl == 7',
+      'frame[22] == 7',
+      'ip.ttl == 7',
+      'ip.ttl == 7',
+    ]);
+  });
+});
