@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { frame, packet } from '../../sim/packet/build.ts';
 import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
+import { bytes, data, ethernet, icmp, ipv4, ipv6, tcp, udp } from '../test-support/packets.ts';
 import { CaptureChecker, type CheckOptions } from './checker.ts';
 
 const A = { source: '10.0.0.1', destination: '10.0.0.2' };
@@ -206,6 +207,74 @@ describe('fragments', () => {
     ]);
   });
 
+  it('are put together to segments longer than a packet can state', () => {
+    const segment = tcp(data(65_508));
+    const [first, second] = [32_768, segment.length - 32_768].map((size, index) =>
+      ethernet(
+        0x0800,
+        ipv4(6, segment.slice(index * 32_768, index * 32_768 + size), {
+          fragment: index === 0 ? 0x2000 : 32_768 >> 3,
+        }),
+      ),
+    );
+    const checker = check([first!, second!], { mtu: 65_535 });
+    expect([checker.count('tcp', 'good'), checker.reassembled, checker.faultCount]).toEqual([1, 1, 0]);
+  });
+
+  it('of IPv6 have no addresses of an IPv4 packet around them', () => {
+    const sctp = packet.ethernet().ipv6(B).sctp({ checksum: 1 }).payload(payload(20)).bytes().subarray(54);
+    const [first, second] = [sctp.slice(0, 16), sctp.slice(16)].map((part, index) => {
+      const header = bytes([132, 0, 0, index === 0 ? 1 : 16, 0, 0, 0, 9]);
+      return ethernet(0x0800, ipv4(41, ipv6(44, bytes(header, part))));
+    });
+    const { faults, reassembled } = check([first!, second!]);
+    expect(reassembled).toBe(1);
+    expect(faults).toMatchObject([{ layer: 'sctp', status: 'bad', reassembled: true }]);
+    expect(faults[0]).not.toHaveProperty('source');
+  });
+
+  it('of which some are missing keep their faults: those of headers behind the first', () => {
+    const inner = ipv4(17, udp(data(40)));
+    inner[10]! ^= 1;
+    const tunnel = ethernet(0x0800, ipv4(4, inner));
+    const [first] = fragments4(tunnel, 48);
+    const checker = new CaptureChecker({ keepFaulty: true });
+    checker.checkPacket(first!, 0, first!.length, LINKTYPE.ETHERNET);
+    // Nobody knows yet whether the datagram becomes whole.
+    expect([checker.count('ipv4', 'good'), checker.count('ipv4', 'bad'), checker.faultCount]).toEqual([
+      1, 0, 0,
+    ]);
+    checker.end();
+    expect([checker.count('ipv4', 'bad'), checker.count('udp', 'unverifiable'), checker.faultCount]).toEqual([
+      1, 1, 1,
+    ]);
+    expect(checker.incompleteFragments).toBe(1);
+    expect(checker.faults).toMatchObject([{ packet: 1, layer: 'ipv4', depth: 1, status: 'bad' }]);
+    expect(checker.faults[0]).not.toHaveProperty('reassembled');
+    expect(checker.faulty.has(1)).toBe(true);
+    expect(checker.flows.list()).toMatchObject([{ layer: 'ipv4', faults: 1, firstPacket: 1 }]);
+  });
+
+  it('name what is not looked into once for each datagram', () => {
+    const eigrp = ethernet(0x0800, ipv4(88, data(64)));
+    const parts = fragments4(eigrp, 32);
+    expect([...check(parts).unexamined]).toEqual([['eigrp', 1]]);
+    expect([...check(parts.slice(0, 1)).unexamined]).toEqual([['eigrp', 1]]);
+  });
+
+  it('are all marked where their datagram is wrong, and it is handed on', () => {
+    const seen: number[][] = [];
+    const checker = check([udp4(20), ...wrongParts], {
+      keepFaulty: true,
+      onFaultyDatagram: ({ origins }) => seen.push(origins.map(({ packet }) => packet)),
+    });
+    expect([1, 2, 3, 4].filter((number) => checker.faulty.has(number))).toEqual([2, 3, 4]);
+    expect(seen).toEqual([[2, 3, 4]]);
+    expect(check(parts, { onFaultyDatagram: () => seen.push([]) }).faultCount).toBe(0);
+    expect(seen.length).toBe(1);
+    expect(check(wrongParts).faulty.size).toBe(0);
+  });
+
   it('have depths that count from the outermost header', () => {
     const tunnelled = wrongParts.map((part) =>
       frame(packet.ethernet().ipv4({ ...B4, protocol: 4 }), part.subarray(14)),
@@ -279,4 +348,76 @@ it('lists faults of some layers only, and as many as asked for', () => {
   expect(check([both, both]).faultCount).toBe(4);
   const checker = check([both, both], { layers: new Set(['udp']), maxFaults: 1 });
   expect([checker.faultCount, checker.faults.map(({ layer }) => layer)]).toEqual([2, ['udp']]);
+});
+
+describe('what is looked at', () => {
+  it('is what the filter takes: packets keep their numbers', () => {
+    const wrong = udp4();
+    wrong[100]! ^= 1;
+    const filter = (all: Uint8Array, from: number, to: number, linkType: number): boolean =>
+      linkType === LINKTYPE.ETHERNET && from === 0 && to === all.length && to === wrong.length;
+    const checker = check([udp4(30), wrong, udp4(31), wrong], { filter });
+    expect([checker.packets, checker.filteredOut, checker.faultCount]).toEqual([4, 2, 2]);
+    expect(checker.faults.map(({ packet: number }) => number)).toEqual([2, 4]);
+    expect(checker.count('ipv4', 'good')).toBe(2);
+  });
+
+  it('is large above the MTU, and no packet is counted twice', () => {
+    const of = (size: number, options: CheckOptions = {}): number =>
+      check([udp4(size - 28)], options).largePackets;
+    expect([of(1500), of(1501)]).toEqual([0, 1]);
+    expect([of(100, { mtu: 100 }), of(101, { mtu: 100 })]).toEqual([0, 1]);
+    const tunnel = ethernet(0x0800, ipv4(4, ipv4(17, udp(data(1600)))));
+    expect(check([tunnel, tunnel]).largePackets).toBe(2);
+    const quoted = ethernet(0x0800, ipv4(1, icmp(3, 3, [0, 0, 0, 0], udp4(1600).subarray(14, 54))));
+    expect(check([quoted]).largePackets).toBe(0);
+  });
+
+  it('is marked where it is faulty and one asks for it', () => {
+    const wrong = udp4();
+    wrong[100]! ^= 1;
+    const unready = udp4();
+    writeU16(unready, 40, pseudoSum(unready, 26, 34, 17, 108));
+    const marked = (keepFaulty: CheckOptions['keepFaulty'], more: CheckOptions = {}): number[] => {
+      const checker = check([udp4(), wrong, unready], {
+        ...(keepFaulty === undefined ? {} : { keepFaulty }),
+        ...more,
+      });
+      return [1, 2, 3].filter((number) => checker.faulty.has(number));
+    };
+    expect(marked(undefined)).toEqual([]);
+    expect(marked(false)).toEqual([]);
+    expect(marked(true)).toEqual([2]);
+    expect(marked('and unfinished')).toEqual([2, 3]);
+    expect(marked(true, { strict: true })).toEqual([2, 3]);
+    expect(marked(true, { layers: new Set(['tcp']) })).toEqual([]);
+  });
+
+  it('is listed as far as asked for, with causes, and counted beyond', () => {
+    const wrong = udp4();
+    writeU16(wrong, 40, 0x1234);
+    const checker = check([wrong, wrong, wrong], { maxFaults: 2 });
+    expect([checker.faults.length, checker.faultCount]).toEqual([2, 3]);
+    expect(checker.flows.list()).toMatchObject([{ faults: 3, firstPacket: 1 }]);
+  });
+
+  it('is of link types that are known: others are counted', () => {
+    const checker = new CaptureChecker();
+    const section = { interfaces: [{ linkType: 9999 }, { linkType: LINKTYPE.ETHERNET }] };
+    const frame = udp4();
+    const batch = {
+      ...{ bytes: frame, count: 3, section, mayHaveFcs: false, frameLength: () => frame.length },
+      ...{
+        offset: new Uint32Array(3),
+        length: new Uint32Array(3).fill(frame.length),
+        interface: Uint32Array.of(0, 1, 0),
+      },
+    } as unknown as Parameters<CaptureChecker['check']>[0];
+    checker.check(batch);
+    expect([...checker.skipped]).toEqual([[9999, 2]]);
+    expect([checker.packets, checker.count('udp', 'good')]).toEqual([3, 1]);
+    // As far as asked for.
+    checker.check(batch, 2);
+    expect([checker.packets, checker.count('udp', 'good')]).toEqual([5, 2]);
+  });
 });

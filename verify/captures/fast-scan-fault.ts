@@ -34,19 +34,18 @@ const WORD = {
   high: 4,
   got: 5,
   expected: 6,
-  sum: 7,
-  depth: 8,
-  field: 9,
-  start: 10,
-  end: 11,
-  addressLength: 12,
-  source: 13,
-  destination: 14,
-  protocol: 15,
-  length: 16,
+  depth: 7,
+  field: 8,
+  start: 9,
+  end: 10,
+  addressLength: 11,
+  source: 12,
+  destination: 13,
+  protocol: 14,
+  length: 15,
   /** The packet itself, and the last IPv4 header so far. */
-  packetAt: 17,
-  ipv4: 18,
+  packetAt: 16,
+  ipv4: 17,
 } as const;
 
 const WORDS: number = FAULT_SIZE / 4;
@@ -54,7 +53,7 @@ const WORDS: number = FAULT_SIZE / 4;
 type WordName = keyof typeof WORD;
 
 /** What is written by `writeFault` itself. */
-type Computed = 'got' | 'expected' | 'sum' | 'low' | 'high';
+type Computed = 'got' | 'expected' | 'low' | 'high';
 
 export interface FaultParts {
   /** The words of the record; places are addresses. */
@@ -74,26 +73,19 @@ export interface FaultParts {
 export function writeFault(routine: Routine, record: Variable, parts: FaultParts): void {
   const { words, total, isUdp } = parts;
   const rest = routine.variable();
-  const whole = routine.variable();
   const store = (name: WordName, value: Value): void => {
     routine.store(record, PLACE.faults + WORD[name] * 4, value);
   };
   for (const [name, value] of Object.entries(words) as [keyof typeof words, Value][]) store(name, value);
-  const fold = (variable: Variable): void => {
-    for (let round = 0; round < 2; round++) {
-      routine.set(variable, sum(and(variable, 0xffff), shiftRight(variable, 16)));
-    }
-    // From the machine's order to the network's.
-    routine.set(variable, or(shiftRight(variable, 8), shiftLeft(and(variable, 0xff), 8)));
-  };
-  routine.set(whole, total);
-  routine.set(rest, difference(whole, halfAt(words.field)));
-  fold(whole);
-  fold(rest);
+  routine.set(rest, difference(total, halfAt(words.field)));
+  for (let round = 0; round < 2; round++) {
+    routine.set(rest, sum(and(rest, 0xffff), shiftRight(rest, 16)));
+  }
+  // From the machine's order to the network's.
+  routine.set(rest, or(shiftRight(rest, 8), shiftLeft(and(rest, 0xff), 8)));
   routine.set(rest, difference(0xffff, rest));
   store('got', networkHalf(words.field));
   store('expected', choose(and(isZero(rest), isUdp), 0xffff, rest));
-  store('sum', whole);
   writeKey(routine, parts, store);
 }
 
@@ -170,6 +162,7 @@ export class FastFaults {
     return Math.max(-1, this.words[at + WORD.ipv4]! - this.words[at + WORD.packetAt]!);
   }
 
+  /** Everything but the sum, for which nobody asks here. */
   read(index: number, found: MutableChecksum): void {
     const { words } = this;
     const at = index * WORDS;
@@ -180,7 +173,6 @@ export class FastFaults {
     found.at = words[at + WORD.field]! - packetAt;
     found.got = words[at + WORD.got]!;
     found.expected = words[at + WORD.expected]!;
-    found.sum = words[at + WORD.sum]!;
     found.start = words[at + WORD.start]! - packetAt;
     found.end = words[at + WORD.end]! - packetAt;
     found.addressLength = words[at + WORD.addressLength]!;

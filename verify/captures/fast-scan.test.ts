@@ -5,9 +5,23 @@ import { PcapEncoder } from '../../corpus/formats/pcap.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { Random, seedFromText } from '../../corpus/generate/random.ts';
+import { bytesOf } from '../../corpus/test-support/captures.ts';
 import { ethernet, type LayerStack, packet } from '../../sim/packet/build.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { CHECKSUM_LAYERS } from '../oracle/found.ts';
+import {
+  bytes,
+  data,
+  ethernet as ethernetFrame,
+  ipv4,
+  ipv6,
+  tcp,
+  udp,
+  V4_A,
+  V4_B,
+  V6_A,
+  V6_B,
+} from '../test-support/packets.ts';
 import { CaptureChecker, type CheckOptions } from './checker.ts';
 import { FastScan } from './fast-scan.ts';
 import { REPORTED_STATUSES } from './fault.ts';
@@ -238,6 +252,106 @@ describe('the fast scan', () => {
     });
     const bytes = captureOf(wrong, LINKTYPE.ETHERNET);
     expect(check(bytes, 'in place', 10_000)[0]).toEqual(check(bytes, 'slow', 10_000)[0]);
+  });
+
+  it.each([
+    ['Ethernet', LINKTYPE.ETHERNET, '020000000001020000000002 0800'],
+    ['Linux cooked', LINKTYPE.LINUX_SLL, '0000 0001 0006 0200000000010000 0800'],
+    ['Linux cooked 2', LINKTYPE.LINUX_SLL2, '0800 0000 00000001 0001 00 06 0200000000010000'],
+    ['Cisco HDLC', LINKTYPE.C_HDLC, '0f000800'],
+    ['raw IP', LINKTYPE.RAW, ''],
+    ['raw IP as DLT_RAW', LINKTYPE.DLT_RAW, ''],
+    ['raw IP as OpenBSD has it', LINKTYPE.DLT_RAW_OPENBSD, ''],
+  ])('judges every packet itself behind the header of %s', (_what, linkType, header) => {
+    const link = bytesOf(header);
+    const right = ipv4(6, tcp(data(30)));
+    const wrong = right.slice();
+    wrong[50]! ^= 1;
+    const frames = [right, wrong, right].map((one) => bytes(link, one));
+    const [slow] = check(captureOf(frames, linkType), 'slow', 10_000);
+    expect(slow).toMatchObject({ packets: 3, faultCount: 1 });
+    expect(check(captureOf(frames, linkType), 'copied', 10_000)).toEqual([slow, 3]);
+  });
+
+  /** Datagrams to the address in the header, and to that in an option or a routing header. */
+  const sent = (of: (datagram: Uint8Array) => Uint8Array, own: number[], other: number[]): Uint8Array[] => {
+    const from = own.length === 4 ? V4_A : V6_A;
+    return [own, other].map((to) =>
+      ethernetFrame(own.length === 4 ? 0x0800 : 0x86dd, of(udp(data(20), from, to))),
+    );
+  };
+
+  it('comes to the scanner’s numbers with every option before a source route', () => {
+    const first: readonly number[][] = [
+      [],
+      [1],
+      [0],
+      [7, 0],
+      [7, 1],
+      [7, 2],
+      [7, 3, 0],
+      [7, 4, 0, 0],
+      [130, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      [2, 2, 2, 2],
+    ];
+    const frames = first.flatMap((before) =>
+      [131, 137, 136, 7, 3].flatMap((type) =>
+        [4, 8, 12].flatMap((pointer) => {
+          const options = [...before, type, 7, pointer, 10, 9, 8, 7];
+          while (options.length % 4 !== 0) options.push(0);
+          return sent((datagram) => ipv4(17, datagram, { options }), [...V4_B], [10, 9, 8, 7]);
+        }),
+      ),
+    );
+    const file = captureOf(frames, LINKTYPE.ETHERNET);
+    expect(check(file, 'copied', 100_000)[0]).toEqual(check(file, 'slow', 100_000)[0]);
+  });
+
+  it('comes to the scanner’s numbers with every routing header, and home addresses wherever they stand', () => {
+    const other = V6_B.map((byte, at) => (at === 15 ? 0x77 : byte));
+    const routing = [0, 1, 2, 3, 4, 5, 253].flatMap((type) =>
+      [0, 1, 2].flatMap((count) =>
+        [0, 1, 2].map(
+          (left) =>
+            [
+              43,
+              [17, 2 * count, type, left, 0, 0, 0, 0, ...Array.from({ length: count }, () => other).flat()],
+            ] as const,
+        ),
+      ),
+    );
+    const pads: readonly number[][] = [[], [0], [0, 0], [1, 0], [1, 1, 0], [1, 2, 0, 0]];
+    const home = pads.flatMap((pad) =>
+      [0xc9, 0xc8, 0x04].map((type) => {
+        const options = [...pad, type, 16, ...other];
+        while (options.length % 8 !== 6) options.push(0);
+        return [60, [17, (options.length + 2) / 8 - 1, ...options]] as const;
+      }),
+    );
+    const frames = [...routing, ...home].flatMap(([kind, header]) =>
+      sent((datagram) => ipv6(kind, bytes(header, datagram)), [...V6_B], other),
+    );
+    const file = captureOf(frames, LINKTYPE.ETHERNET);
+    expect(check(file, 'copied', 100_000)[0]).toEqual(check(file, 'slow', 100_000)[0]);
+  });
+
+  it('takes packets to where it can read them, in as many pieces as they need', () => {
+    const large = ethernetFrame(0x0800, ipv4(17, udp(data(60_000))));
+    const wrong = large.slice();
+    wrong[5000]! ^= 1;
+    const frames = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? wrong : large));
+    const batch = { bytes: bytes(...frames), count: frames.length, mayHaveFcs: false };
+    const places = Uint32Array.from(frames, (_, index) => index * large.length);
+    const lengths = new Uint32Array(frames.length).fill(large.length);
+    const section = { interfaces: [{ linkType: LINKTYPE.ETHERNET }] };
+    const whole = { ...batch, offset: places, length: lengths, section } as unknown as Parameters<
+      FastScan['scan']
+    >[0];
+    expect(fast.scan(whole, { mtu: 1500, leavesFragments: true })).toBe(true);
+    expect([fast.leftCount, fast.large, fast.faultCount]).toEqual([0, 40, 14]);
+    expect(Array.from({ length: 14 }, (_, index) => fast.faults.packetOf(index))).toEqual(
+      Array.from({ length: 14 }, (_, index) => 3 * index),
+    );
   });
 
   it('sums payloads of nothing but ones up to the longest packet', () => {

@@ -189,13 +189,9 @@ export class FastScan implements CaptureMemory {
     const { bytes, offset, length, count } = batch;
     for (let from = 0; from < count; ) {
       const start = offset[from]!;
-      let to = from;
-      while (to < count && offset[to]! >= start && offset[to]! + length[to]! - start <= COPY_SIZE) to++;
-      if (to === from) {
-        // Longer than any packet, or in another order: neither occurs.
-        this.left[this.#totals[1]!++] = from++;
-        continue;
-      }
+      // One packet always fits: captures hold none that are longer.
+      let to = from + 1;
+      while (to < count && offset[to]! + length[to]! - start <= COPY_SIZE) to++;
       this.#bytes.set(bytes.subarray(start, offset[to - 1]! + length[to - 1]!), this.#copyAt);
       run(from, to, this.#copyAt - start);
       from = to;
