@@ -242,7 +242,9 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
       const from = type === 'LPM_TRIE' ? 4 : 0;
       if (from > 0) key.set([(keySize - 4) * 8, 0, 0, 0]);
       for (let at = 0; at < Math.min(4, keySize - from); at++) key[from + at] = (index >>> (8 * at)) & 0xff;
-      if (!taken.has(key.join())) entries.push({ key, value: new Uint8Array(valueSize) });
+      const isOther = !taken.has(key.join());
+      taken.add(key.join());
+      if (isOther) entries.push({ key, value: new Uint8Array(valueSize) });
       if (index > maxEntries + taken.size) return `map ${names[map]} cannot be filled with other keys`;
     }
   }
