@@ -1,48 +1,17 @@
 /** What moves between two runs of the same packets, part by part. */
 import { describe, expect, it } from 'vitest';
-import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { snapshotOf } from '../sim/runtime/map-snapshot.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
 import { MovedParts, type RunOutcome } from './moved.ts';
-
-interface Packet {
-  readonly action?: number;
-  readonly packet?: readonly number[];
-  readonly metadata?: readonly number[];
-  readonly status?: number;
-  readonly redirect?: number;
-  readonly trace?: string[];
-  readonly mark?: number;
-  readonly priority?: number;
-  /** Index and value of one word. */
-  readonly cb?: readonly [number, number];
-  readonly tstamp?: readonly [number, number];
-}
-
-function batch(...packets: readonly Packet[]): OutcomeBatch {
-  const output = new OutcomeBatch(packets.length);
-  for (const [index, one] of packets.entries()) {
-    const { action = 2, packet = [1, 2, 3, 4], metadata = [] } = one;
-    const at = output.reserve(metadata.length + packet.length);
-    output.bytes.set([...metadata, ...packet], at);
-    output.commit(action, packet.length, metadata.length);
-    if (one.status !== undefined) output.status[index] = one.status;
-    if (one.redirect !== undefined) output.redirect[index] = one.redirect;
-    if (one.trace !== undefined) output.trace.set(index, one.trace);
-    if (one.mark !== undefined) output.mark[index] = one.mark;
-    if (one.priority !== undefined) output.priority[index] = one.priority;
-    if (one.cb !== undefined) output.cb[index * 5 + one.cb[0]] = one.cb[1];
-    if (one.tstamp !== undefined) output.tstamp[index * 2 + one.tstamp[0]] = one.tstamp[1];
-  }
-  return output;
-}
+import { type MadeOutcome, outcomes } from './test-support/outcomes.ts';
 
 const run = (output: OutcomeBatch, maps?: RunOutcome['maps']): RunOutcome => ({ output, maps });
 
 /** Three packets, the middle one of which differs; the last runs another entry. */
-function moved(a: Packet, b: Packet): MovedParts {
+function moved(a: MadeOutcome, b: MadeOutcome): MovedParts {
   const parts = new MovedParts(3, Uint8Array.of(0, 0, 1));
-  parts.enter(run(batch({}, a, {})), run(batch({}, b, {})));
+  parts.enter(run(outcomes({}, a, {})), run(outcomes({}, b, {})));
   return parts;
 }
 
@@ -56,7 +25,7 @@ function seen(parts: MovedParts): string {
 }
 
 describe('what moved of a packet', () => {
-  it.each<[a: Packet, b: Packet, seen: string]>([
+  it.each<[a: MadeOutcome, b: MadeOutcome, seen: string]>([
     [{}, {}, ''],
     [{ action: 1 }, { action: 2 }, 'whole 010'],
     [{ packet: [1, 2, 3] }, {}, 'whole 010'],
@@ -91,15 +60,21 @@ describe('what moved of a packet', () => {
 
   it('adds up over several runs', () => {
     const parts = new MovedParts(1, Uint8Array.of(0));
-    parts.enter(run(batch({ packet: [1, 2, 3, 4] })), run(batch({ packet: [1, 9, 3, 4] })));
-    parts.enter(run(batch({ packet: [1, 2, 3, 4] })), run(batch({ packet: [1, 2, 3, 9] })));
+    parts.enter(run(outcomes({ packet: [1, 2, 3, 4] })), run(outcomes({ packet: [1, 9, 3, 4] })));
+    parts.enter(run(outcomes({ packet: [1, 2, 3, 4] })), run(outcomes({ packet: [1, 2, 3, 9] })));
     expect(seen(parts)).toBe('bytes of 0: 0101');
   });
 });
 
 describe('a difference of a kind that was seen', () => {
-  const kind = (a: Packet, b: Packet, first: Packet, second: Packet, packet = 0): boolean =>
-    moved(a, b).isOfAKind(batch(first, first, first), batch(second, second, second), packet);
+  const kind = (
+    a: MadeOutcome,
+    b: MadeOutcome,
+    first: MadeOutcome,
+    second: MadeOutcome,
+    packet = 0,
+  ): boolean =>
+    moved(a, b).isOfAKind(outcomes(first, first, first), outcomes(second, second, second), packet);
 
   it('is one between the same two actions, either way, of the same entry', () => {
     expect(kind({ action: 1 }, { action: 2 }, { action: 1 }, { action: 2 })).toBe(true);
@@ -145,7 +120,7 @@ describe('what moved in maps', () => {
   ];
   const inMaps = (a: RunOutcome['maps'], b: RunOutcome['maps']): MovedParts => {
     const parts = new MovedParts(0, new Uint8Array(0));
-    parts.enter(run(batch(), a), run(batch(), b));
+    parts.enter(run(outcomes(), a), run(outcomes(), b));
     return parts;
   };
 
