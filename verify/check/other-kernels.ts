@@ -18,13 +18,13 @@ export function refusedBy(
 ): CheckFinding | undefined {
   const [engine] = report.engines;
   const stop = report.divergences.find(({ part }) => part === 'status');
-  const reason = engine?.status === 'ran' ? stop?.summary : (engine?.reason ?? report.failure?.message);
   if (engine === undefined || (engine.status === 'ran' && stop === undefined)) return undefined;
+  const reason = engine.status === 'ran' ? stop?.summary : (engine.reason ?? report.failure?.message);
   return {
     invariant: 'kernel-version/refused',
     severity: 'error',
     summary: `${program.name}: Linux ${version} cannot run it: ${reason ?? 'it does not say why'}`,
-    confirmedBy: engine === undefined ? [] : [engine.name],
+    confirmedBy: [engine.name],
   };
 }
 
