@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineReport, ProgramReport } from './report.ts';
-import { verdictOf } from './verdict.ts';
+import { branchCoverage, verdictOf } from './verdict.ts';
 
 const engine = (name: EngineReport['name'], more: Partial<EngineReport> = {}): EngineReport => ({
   name,
@@ -116,5 +116,34 @@ describe('the verdict', () => {
     expect(verdictOf(failed, { engines: ['wasm'] }).mark).toBe('failed');
     const ended = report({ failure: { kind: 'internal', message: 'out of cheese' } });
     expect(verdictOf(ended).mark).toBe('failed');
+  });
+
+  it('is a difference where there is a finding, whatever else there is', () => {
+    const divergences = [{}] as unknown as ProgramReport['divergences'];
+    const failed = report({ divergences, engines: [engine('wasm', { status: 'failed' })], compared: 0 });
+    expect(verdictOf(failed, { minCoverage: 100 })).toEqual({ mark: 'differs', reasons: [] });
+  });
+
+  it('needs packets of a required engine', () => {
+    const idle = report({ engines: [engine('vm'), engine('wasm', { packets: 0 })] });
+    expect(verdictOf(idle, { engines: ['wasm'] }).reasons).toEqual([
+      '--require wasm: it did not run (it got no packet)',
+    ]);
+  });
+});
+
+describe('how much of the branches was reached', () => {
+  it.each([
+    [0, 0, 100],
+    [0, 3, 0],
+    [1, 3, 33],
+    [2, 3, 66],
+    [3, 3, 100],
+  ])('%d of %d are %d %%', (reached, total, percent) => {
+    expect(branchCoverage({ coverage: covered(reached, total) })).toBe(percent);
+  });
+
+  it('is not known where nobody measured it', () => {
+    expect(branchCoverage({})).toBeUndefined();
   });
 });
