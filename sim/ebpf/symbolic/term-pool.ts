@@ -503,12 +503,15 @@ export class TermPool {
       if (factor !== 0n) shared.push([term, -factor]);
     }
     if (constant <= 0n && shared.length === 0) return undefined;
-    const taken = constant > 0n ? -constant : 0n;
-    const left = this.sum(width, taken, [[a, 1n], ...shared]);
-    const right = this.sum(width, taken, [[b, 1n], ...shared]);
+    const without = (taken: bigint): readonly [Term, Term] => [
+      this.sum(width, taken, [[a, 1n], ...shared]),
+      this.sum(width, taken, [[b, 1n], ...shared]),
+    ];
+    let left = without(constant > 0n ? -constant : 0n);
+    // No term is a negative number: what both sides get keeps them from becoming one.
+    if (constant < 0n && left.some(isConst)) left = without(-constant);
     // What is left must not wrap either.
-    if (!staysInside(left, asSum(left)) || !staysInside(right, asSum(right))) return undefined;
-    return [left, right];
+    return left.every((one) => staysInside(one, asSum(one))) ? left : undefined;
   }
 
   /** Signed `a < b`. */
