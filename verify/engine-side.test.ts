@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { type Engine, EngineError } from '../sim/engines/engine.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_PASS } from '../sim/runtime/actions.ts';
-import { EngineSide } from './engine-side.ts';
+import { InputError } from '../sim/runtime/input-error.ts';
+import { EngineSide, failureOf } from './engine-side.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
 
 const LOST = 'the frame got lost';
@@ -125,5 +127,108 @@ describe('one engine in a run', () => {
     expect(engine.log).toMatchObject({ opened: 10, closed: 2, resets: 3 });
     await side.close();
     expect(engine.log.closed).toBe(10);
+  });
+
+  it('counts packets that did not run to their end, by what the engine says of them', async () => {
+    const behave: Behaviour = ({ packet }) =>
+      packet.length === 14
+        ? { action: XDP_PASS, violation: 'out of bounds' }
+        : packet.length === 15
+          ? { action: XDP_PASS, fault: 'EINVAL' }
+          : { action: XDP_PASS };
+    const side = new EngineSide(fakeEngine('vm', behave), FAKE_PROGRAM, 8);
+    await side.run({}, batchOf(14, 16, 15, 14, 17));
+    expect([...side.refused]).toEqual([]);
+    side.countStopped();
+    expect([...side.refused]).toEqual([
+      ['packets on which the machine stopped the program', 2],
+      ['EINVAL', 1],
+    ]);
+  });
+
+  it('has a new account of what it did, and the same sessions', async () => {
+    const engine = fakeEngine('vm', losing);
+    const side = new EngineSide(engine, FAKE_PROGRAM, 8);
+    await side.run({}, batchOf(14, 15));
+    expect(side.seconds).toBeGreaterThan(0);
+    side.clearAccount();
+    expect([side.packets, side.seconds, side.refused.size]).toEqual([0, 0, 0]);
+    await side.run({}, batchOf(14));
+    expect([side.packets, engine.log.opened]).toEqual([1, 1]);
+  });
+
+  it('grows where a case has more packets, and fails where outcomes are missing', async () => {
+    const side = new EngineSide(fakeEngine('vm', losing), FAKE_PROGRAM, 1);
+    expect(await side.run({}, batchOf(14, 16, 18))).toBe(true);
+    expect(side.output.count).toBe(3);
+    const engine = fakeEngine('vm', losing);
+    const lossy: Engine = {
+      ...engine,
+      open: async (program, world) => ({
+        ...(await engine.open(program, world)),
+        run: async (_, output) => output.clear(),
+      }),
+    };
+    const short = new EngineSide(lossy, FAKE_PROGRAM, 1);
+    expect(await short.run({}, batchOf(14))).toBe(false);
+    expect(short.failure).toMatchObject({ kind: 'internal' });
+    expect(short.failure?.message).toContain('engine vm returned 0 outcomes of 1 packets');
+  });
+
+  it('shows no maps where the engine does not observe them', async () => {
+    const engine = fakeEngine('vm', losing, { observes: { maps: false } });
+    const side = new EngineSide(engine, FAKE_PROGRAM, 1);
+    await side.run({}, batchOf(14));
+    expect(side.maps).toBeUndefined();
+    expect(engine.log.snapshots).toBe(0);
+  });
+
+  it('hands out what was reached since it was asked last, closed sessions included', async () => {
+    let hits = 0;
+    const engine = fakeEngine('vm', () => {
+      hits++;
+      return { action: XDP_PASS };
+    });
+    const row = (count: number) => ({
+      functions: [
+        {
+          function: 'f',
+          instructions: Float64Array.of(count),
+          unreachable: new Uint8Array(1),
+          branches: [],
+          lines: [],
+        },
+      ],
+    });
+    const measuring: Engine = {
+      ...engine,
+      open: async (program, world) => {
+        const before = hits;
+        return { ...(await engine.open(program, world)), coverage: () => row(hits - before) };
+      },
+    };
+    const side = new EngineSide(measuring, FAKE_PROGRAM, 1);
+    const taken = (): number | undefined => side.takeCoverage()?.functions[0]?.instructions[0];
+    expect(taken()).toBeUndefined();
+    await side.run({}, batchOf(14, 15));
+    expect(taken()).toBe(2);
+    expect(taken()).toBe(0);
+    await side.run({}, batchOf(14));
+    expect(taken()).toBe(1);
+    await side.close();
+    expect(taken()).toBe(0);
+  });
+});
+
+describe('why an engine failed', () => {
+  it('is what it says, with what helps', () => {
+    const plain = new EngineError('environment', 'no kernel');
+    expect(failureOf(plain)).toEqual({ kind: 'environment', message: 'no kernel' });
+    expect(failureOf(new InputError('bad world'))).toEqual({ kind: 'input', message: 'bad world' });
+    expect(failureOf('nothing')).toEqual({ kind: 'internal', message: 'nothing' });
+    expect(failureOf(new Error('a bug'))).toMatchObject({
+      kind: 'internal',
+      message: expect.stringContaining('a bug'),
+    });
   });
 });

@@ -83,6 +83,65 @@ it('a packet that reads such bytes and differs for no reason that the machine kn
   expect(await found(vm, drops)).toEqual({ parts: [], warnings: 1 });
 });
 
+describe('a map that the bytes do not reach in the machine', () => {
+  const stays =
+    (value: number): ((world: World) => readonly [number, number]) =>
+    () => [1, value];
+  const leaks: Behaviour = () => ({
+    action: XDP_PASS,
+    note: { warning: 'leaked-address', message: 'leaks' },
+  });
+  const gone = (report: Awaited<ReturnType<typeof seen>>): string[] =>
+    report.notCompared.map(({ what }) => what);
+
+  const seen = (vm: Engine, testrun: Engine) =>
+    verify({
+      ...{
+        program: FAKE_PROGRAM,
+        engines: [vm, testrun],
+        seed: 'stack',
+        runs: 100,
+        batchSize: 100,
+        shrink: false,
+      },
+      maxDivergences: 9,
+    });
+  const MAP = 'map counts: depends on stack bytes that the program never wrote, or on an address';
+
+  it('is compared where nothing else is open', async () => {
+    const report = await seen(storing('vm', stays(2)), storing('testrun', stays(9)));
+    expect(report.divergences.map(({ part }) => part)).toEqual(['map']);
+    expect(gone(report)).not.toContain(MAP);
+    expect(report.warnings).toEqual([]);
+  });
+
+  it('is not where an address may have gone there', async () => {
+    const report = await seen(storing('vm', stays(2), { behave: leaks }), storing('testrun', stays(9)));
+    expect(report.divergences).toEqual([]);
+    expect(gone(report)).toContain(MAP);
+    expect(report.warnings).toMatchObject([{ kind: 'leaked-address' }]);
+    const same = await seen(storing('vm', stays(2), { behave: leaks }), storing('testrun', stays(2)));
+    expect(gone(same)).not.toContain(MAP);
+    expect(same.warnings).toEqual([]);
+  });
+
+  it('is not where a packet that reads such bytes still differs', async () => {
+    const drops: Behaviour = () => ({ action: XDP_DROP });
+    const report = await seen(storing('vm', stays(2)), storing('testrun', stays(9), { behave: drops }));
+    expect(report.divergences).toEqual([]);
+    expect(gone(report)).toContain(MAP);
+    expect(report.notCompared).toContainEqual({
+      ...{ what: MAP.replace('map counts', 'outcomes'), engine: 'testrun', packets: 100 },
+    });
+    expect(report.warnings).toMatchObject([
+      {
+        kind: 'unwritten-stack',
+        summary: 'the output differs from run to run in the kernel: reads what it never wrote',
+      },
+    ]);
+  });
+});
+
 it('a leaked address hides no unwritten byte of the same run', async () => {
   const both: Behaviour = (_stimulus, { world }) => ({
     action: filled(world) === 0 ? XDP_PASS : XDP_DROP,

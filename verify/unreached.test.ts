@@ -146,6 +146,58 @@ describe('tail calls', () => {
   });
 });
 
+describe('a callback', () => {
+  /** What is said of the second function, which nothing entered. */
+  function uncalled(text: string, objectMaps: readonly BpfMap[] = maps): string[] {
+    const object = testObject({ main: text }, objectMaps);
+    const row = { unreachable: new Uint8Array(64), branches: [], lines: [] };
+    const [main, ...others] = object.programs[0]!.subprograms;
+    const functions = [
+      { ...row, function: main!.name, instructions: Float64Array.of(1) },
+      ...others.map(({ name }) => ({ ...row, function: name, instructions: Float64Array.of(0) })),
+      { ...row, function: 'of another object', instructions: Float64Array.of(0) },
+    ];
+    return unreachedOf(object, { functions }).map(({ function: name, because }) => `${name}: ${because}`);
+  }
+  const each = (load: string, between = ''): string => `${load}
+    r2 = visit
+    ${between}
+    r3 = 0
+    r4 = 0
+    call bpf_for_each_map_elem
+    r0 = 2
+    exit
+    visit:
+    r0 = 0
+    exit`;
+  const NONE = 'bpf_for_each_map_elem found no entry in';
+
+  it('of a map that had no entry names the map', () => {
+    expect(uncalled(each('r1 = map[flows]'))).toEqual([`main_1: ${NONE} map flows`]);
+    expect(uncalled(each('r6 = map[flows]\nr1 = r6'))).toEqual([`main_1: ${NONE} map flows`]);
+    expect(uncalled(each('r1 = r6'))).toEqual([`main_1: ${NONE} the map`]);
+  });
+
+  it('of a timer never runs in a test', () => {
+    expect(uncalled(each('r1 = r6').replace('bpf_for_each_map_elem', '170'))).toEqual([
+      'main_1: the callback of a timer runs when time has passed, and in a test none does',
+    ]);
+  });
+
+  it('of another helper, or whose call is too far away, is not listed', () => {
+    expect(uncalled(each('r1 = map[flows]').replace('bpf_for_each_map_elem', 'bpf_ktime_get_ns'))).toEqual(
+      [],
+    );
+    const far = (count: number): string => each('r1 = map[flows]', 'r5 = 0\n'.repeat(count));
+    expect(uncalled(far(19)).length).toBe(1);
+    expect(uncalled(far(20))).toEqual([]);
+  });
+
+  it('that is called by its name is behind a condition, which is listed', () => {
+    expect(uncalled('call own\nexit\nown:\nr0 = 0\nexit')).toEqual([]);
+  });
+});
+
 describe('the list', () => {
   const text = 'r0 = 1\nr1 = 5\nif r1 == 5 goto a\na:\nif r1 != 5 goto b\nb:\nexit';
   // Constants: no packet could go the other way.
