@@ -26,11 +26,15 @@ import { DEFAULT_BUDGET, MAX_LOOPS } from './limits.ts';
 import { Machine } from './machine.ts';
 import { needsOf, tailCallersOf } from './referenced-maps.ts';
 import { deepestStack } from './stack-depth.ts';
+import { testObject } from './test-support/assemble.ts';
 import { everyObject, textOf } from './test-support/every-object.ts';
+import { onPacketBytes, RANDOM_MAPS, randomProgram } from './test-support/random-program.ts';
 import { compileModule } from './wasm/compile-module.ts';
 import { initialWorldFile } from './world-file/init.ts';
 
 const KERNELS: readonly KernelVersion[] = ['5.4', '5.15', '6.1', '6.12', '6.18'];
+
+const RANDOM_PROGRAMS = 40;
 
 /** What a call gives, or the message of what it throws. */
 function outcome<T>(call: () => T): T | string {
@@ -173,4 +177,15 @@ describe('what is read off objects', () => {
     },
     120_000,
   );
+
+  it('random programs, by seed', async () => {
+    const lines = Array.from({ length: RANDOM_PROGRAMS }, (_, seed) => {
+      // Numbers that vary, from packets, are another matter than constants.
+      const { text } = randomProgram(seed);
+      const object = testObject({ main: seed % 2 === 0 ? text : onPacketBytes(text) }, RANDOM_MAPS);
+      const facts = fingerprint(`random ${seed} facts`, factLines(object, object.programs[0]!));
+      return `${seed}: facts ${facts}, module ${moduleLine(object)}`;
+    });
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/random-programs.txt');
+  });
 });

@@ -51,6 +51,29 @@ describe('a world file', () => {
     });
   });
 
+  it.each([
+    ['0', 0n],
+    ['7', 7n],
+    ['"0ns"', 0n],
+    ['"500ns"', 500n],
+    ['"10us"', 10_000n],
+    ['"5ms"', 5_000_000n],
+    ['"3s"', 3_000_000_000n],
+    ['"2m"', 120_000_000_000n],
+    ['"1h"', 3_600_000_000_000n],
+    ['"1d"', 86_400_000_000_000n],
+    ['"9223372036854775807ns"', 2n ** 63n - 1n],
+  ])('takes %s for a time', (text, nanoseconds) => {
+    expect(world(`{ "time": ${text} }`).time).toBe(nanoseconds);
+  });
+
+  it.each(['"9223372036854775808ns"', '"9223372036855s"', '"-1s"', '"1.5s"', '-1', '"1 s"', 'true'])(
+    'takes %s for none',
+    (text) => {
+      expect(() => world(`{ "time": ${text} }`)).toThrow(/^time: expected /);
+    },
+  );
+
   it('names the devices that are there by themselves, where it states none', () => {
     expect(world('{ "maps": { "ports": { "0": "dev4" } } }').maps).toEqual({
       ports: [{ key: bytes(0, 0, 0, 0), value: bytes(4, 0, 0, 0) }],
