@@ -101,8 +101,8 @@ export function sendIcmpv6Error(
   rest: number = 0,
 ): undefined {
   const { device, packet, source, destination, toHost, toMany } = arrival;
-  const toGroup = (!toHost || toMany) && type !== ICMPV6_TYPE.PACKET_TOO_BIG;
-  if (toGroup || isAboutError(packet) || isMulticast6(source, 0) || isZero(source, 0, 16)) {
+  // What is too big for a link has not been for a group: nobody forwards that here.
+  if (!toHost || toMany || isAboutError(packet) || isMulticast6(source, 0) || isZero(source, 0, 16)) {
     return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
   }
   // "Make sure we respond from the address probed", which may be an anycast one (`ipv6_chk_acast_addr_src`).

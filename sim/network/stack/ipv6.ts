@@ -135,7 +135,8 @@ function forward6(stack: Stack, arrival: Arrival6): undefined {
     stack.tell(device, 'does not forward from a link-local address');
     return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.BEYOND_SCOPE);
   }
-  const mtu = route.mtu ?? Math.max(egress.mtu, IPV6_MIN_MTU);
+  // No device with IPv6 has an MTU below what every link must carry (RFC 8200 §5).
+  const mtu = route.mtu ?? egress.mtu;
   if (packet.length > mtu) {
     stack.tell(device, `finds the packet too long for ${egress.name}`);
     return sendIcmpv6Error(stack, arrival, ICMPV6_CODE.TOO_BIG, mtu);
@@ -149,9 +150,6 @@ function forward6(stack: Stack, arrival: Arrival6): undefined {
     freeIdentifications: 0,
   });
 }
-
-/** Every link must carry so much (RFC 8200 §5). */
-const IPV6_MIN_MTU = 1280;
 
 /** `ip6_input_finish`. */
 function deliver6(stack: Stack, arrival: Arrival6): undefined {
