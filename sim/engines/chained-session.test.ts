@@ -26,6 +26,8 @@ const SEND_BACK = 2;
 const SEND_ON = 3;
 const ABORT = 4;
 const FAIL = 5;
+/** … and that TC prints nothing. */
+const QUIET = 8;
 
 /** Counts in one map at both hooks: the count shows in which order functions have run. */
 function count(context: ModelContext): number {
@@ -59,8 +61,9 @@ function xdp(context: ModelContext): number {
 }
 
 function tc(context: ModelContext): number {
-  context.trace(`tc ${count(context)}`);
   const { bytes, dataMeta, data } = context.frame;
+  const number = count(context);
+  if (bytes[data] !== QUIET) context.trace(`tc ${number}`);
   context.skb.priority = 77;
   for (let word = 0; word < 5; word++) context.skb.cb[word] = 900 + word;
   context.skb.mark = data > dataMeta ? readU32le(bytes, dataMeta) : 1000 + context.ingressIfindex;
@@ -116,6 +119,10 @@ describe('a chained entry', () => {
     expect(output.trace.get(0)).toEqual(['xdp 1', 'tc 2']);
   });
 
+  it('has the lines of XDP where TC prints none', async () => {
+    expect((await run(packet(QUIET, CHAIN))).trace.get(0)).toEqual(['xdp 1']);
+  });
+
   it('has all that TC left in the sk_buff', async () => {
     const output = await run(packet(0, CHAIN), packet(0, CHAIN));
     expect([...output.priority.subarray(0, 2)]).toEqual([77, 77]);
@@ -167,6 +174,28 @@ describe('a chained entry', () => {
     const definition = { ...program.definition!, entries: alone };
     const open = createModelEngine().open({ ...program, entries: alone, definition }, {});
     await expect(open).rejects.toThrow('no function xdp');
+  });
+
+  it('hands TC, and not XDP, what the frame comes with beside its bytes', async () => {
+    const seen: unknown[] = [];
+    const look = ({ skb, hook, ingressIfindex, rxQueueIndex }: ModelContext): number => {
+      seen.push([hook, skb.mark, ingressIfindex, rxQueueIndex]);
+      return hook === 'xdp' ? XDP_PASS : TC_ACT_OK;
+    };
+    const looking = entries.map((entry) => ({ ...entry, model: look }));
+    const definition = { ...program.definition!, entries: looking };
+    const session = await createModelEngine().open({ ...program, entries: looking, definition }, {});
+    const input = new PacketBatch(2);
+    const from = { ingressIfindex: 4, rxQueueIndex: 3 };
+    input.push({ packet: new Uint8Array(20), entry: CHAIN, skb: { mark: 6 }, ...from });
+    input.push({ packet: new Uint8Array(20), entry: TC, skb: { mark: 7 }, ...from });
+    await session.run(input, new OutcomeBatch(2));
+    expect(seen).toEqual([
+      ['xdp', 0, 4, 3],
+      ['tc-ingress', 6, 4, 3],
+      ['tc-ingress', 7, 4, 3],
+    ]);
+    await expect(session.run(input, new OutcomeBatch(1))).rejects.toThrow('2 packets do not fit');
   });
 
   it('faults a packet whose entry is not there', async () => {
