@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { flowHash, HASHED_BYTES, HASHED_FROM } from './chance.ts';
+import { flowHash, HASHED_BYTES, HASHED_FROM, hashBytes, nextRandomState, randomOf } from './chance.ts';
 
 const bytes = Uint8Array.from({ length: 200 }, (_, at) => (at * 73 + 5) & 0xff);
 
@@ -26,5 +26,46 @@ describe('the flow hash', () => {
     const hash = hashOf(bytes, 0, 60, 0);
     expect(hashOf(bytes, 0, 60, 5)).not.toBe(hash);
     expect(hashOf(bytes, 0, 60, hash)).toBe(1);
+  });
+});
+
+describe('random numbers', () => {
+  it('are those of mulberry32', () => {
+    // Its first numbers for the seeds 0 and 1, as its author’s code gives them: fractions of 2^32.
+    const numbers = (seed: number): number[] => {
+      let state = seed;
+      return [1, 2, 3].map(() => {
+        state = nextRandomState(state);
+        return randomOf(state) / 2 ** 32;
+      });
+    };
+    expect(numbers(0)).toEqual([0.26642920868471265, 0.0003297457005828619, 0.2232720274478197]);
+    expect(numbers(1)).toEqual([0.6270739405881613, 0.002735721180215478, 0.5274470399599522]);
+    expect(nextRandomState(-1)).toBe(0x6d2b_79f4);
+    expect(nextRandomState(0x6d2b_79f5)).toBe(-0x25a9_0c16);
+  });
+});
+
+describe('a hash of bytes', () => {
+  /** As its definition says it, in numbers without a limit. */
+  function plain(data: Uint8Array): number {
+    const mask = 0xffff_ffffn;
+    let hash = BigInt(data.length);
+    for (let at = 0; at < data.length; at += 4) {
+      let word = 0n;
+      for (const [index, byte] of data.subarray(at, at + 4).entries())
+        word |= BigInt(byte) << BigInt(8 * index);
+      hash = ((hash ^ word) * 0x9e37_79b1n) & mask;
+      hash ^= hash >> 15n;
+    }
+    return Number(hash);
+  }
+
+  it('is as its definition says it, of any length and at any place', () => {
+    for (let length = 0; length <= 20; length++)
+      for (const at of [0, 1, 3]) {
+        const view = new DataView(bytes.buffer);
+        expect(hashBytes(view, at, length)).toBe(plain(bytes.subarray(at, at + length)));
+      }
   });
 });

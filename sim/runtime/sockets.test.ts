@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addressFromText } from '../packet/addresses.ts';
-import { endpointFromText, IPPROTO_TCP, IPPROTO_UDP, SocketTable } from './sockets.ts';
+import { endpointFromText, IPPROTO_TCP, IPPROTO_UDP, openSocket, SocketTable } from './sockets.ts';
 import type { Socket } from './world.ts';
 
 /** Which socket a packet reaches. */
@@ -84,5 +84,114 @@ describe('a world has not', () => {
     for (const remote of ['[fc00::9]:4000', '0.0.0.0:4000']) {
       expect(() => new SocketTable([{ protocol: 'tcp', local: '10.0.0.1:80', remote }])).toThrow(SyntaxError);
     }
+  });
+});
+
+describe('an open socket', () => {
+  it.each<[socket: Socket, family: number, state: number]>([
+    // AF_INET 2, AF_INET6 10; TCP_ESTABLISHED 1, TCP_CLOSE 7, TCP_LISTEN 10 (include/net/tcp_states.h).
+    [{ protocol: 'tcp', local: '10.0.0.1:80' }, 2, 10],
+    [{ protocol: 'tcp', local: '[fc00::1]:80', remote: '[fc00::2]:9' }, 10, 1],
+    [{ protocol: 'udp', local: '10.0.0.1:80' }, 2, 7],
+    [{ protocol: 'udp', local: '10.0.0.1:80', remote: '10.0.0.2:9' }, 2, 1],
+  ])('%j has family %i and state %i', (socket, family, state) => {
+    expect(openSocket(socket)).toMatchObject({ family, state, ifindex: 0, mark: 0 });
+    expect(openSocket({ ...socket, ifindex: 4, mark: 9 })).toMatchObject({ ifindex: 4, mark: 9 });
+  });
+
+  it('has both addresses, of one family, where it is connected', () => {
+    const open =
+      (local: string, remote: string): (() => unknown) =>
+      () =>
+        openSocket({ protocol: 'tcp', local, remote });
+    expect(open('10.0.0.1:80', '[fc00::9]:4000')).toThrow('one address is IPv4, the other IPv6');
+    expect(open('[fc00::9]:4000', '10.0.0.1:80')).toThrow('one address is IPv4, the other IPv6');
+    for (const [local, remote] of [
+      ['0.0.0.0:80', '10.0.0.1:9'],
+      ['10.0.0.1:80', '0.0.0.0:9'],
+      ['[::]:80', '[fc00::1]:9'],
+      ['[fc00::1]:80', '[::]:9'],
+    ] as const)
+      expect(open(local, remote)).toThrow('a connection needs both of its addresses');
+    expect(open('10.0.0.1:80', '0.0.0.1:9')).not.toThrow();
+  });
+
+  it('has a port from 1 to 65535', () => {
+    expect([1, 65_535].map((port) => endpointFromText(`10.0.0.1:${port}`).port)).toEqual([1, 65_535]);
+    for (const port of ['0', '65536', '99999', '100000', '', '-1'])
+      expect(() => endpointFromText(`10.0.0.1:${port}`)).toThrow('is not an address with a port');
+  });
+});
+
+describe('two sockets beside each other', () => {
+  const canBe = (a: Partial<Socket>, b: Partial<Socket>): boolean => {
+    const socket = (more: Partial<Socket>): Socket => ({ protocol: 'tcp', local: '10.0.0.1:80', ...more });
+    const both = [
+      [a, b],
+      [b, a],
+    ].map((pair) => {
+      try {
+        new SocketTable(pair.map(socket));
+        return true;
+      } catch (error) {
+        expect((error as Error).message).toContain('cannot be open together');
+        return false;
+      }
+    });
+    expect(both[0]).toBe(both[1]);
+    return both[0]!;
+  };
+  const PEER = '10.0.0.9:4000';
+
+  it.each<[what: string, a: Partial<Socket>, b: Partial<Socket>, can: boolean]>([
+    ['the same', {}, {}, false],
+    ['other ports', {}, { local: '10.0.0.1:81' }, true],
+    ['other protocols', {}, { protocol: 'udp' }, true],
+    ['other addresses', {}, { local: '10.0.0.2:80' }, true],
+    ['any address of IPv4', {}, { local: '0.0.0.0:80' }, false],
+    ['any address of both', {}, { local: '[::]:80' }, false],
+    ['an address of the other family', {}, { local: '[fc00::1]:80' }, true],
+    ['any address of IPv4, and one of IPv6', { local: '0.0.0.0:80' }, { local: '[fc00::1]:80' }, true],
+    ['any address of IPv4, and any of both', { local: '0.0.0.0:80' }, { local: '[::]:80' }, false],
+    ['any address of both, and one of IPv6', { local: '[::]:80' }, { local: '[fc00::1]:80' }, false],
+    ['one device', { ifindex: 3 }, { ifindex: 3 }, false],
+    ['two devices', { ifindex: 3 }, { ifindex: 4 }, true],
+    ['a device and any', { ifindex: 3 }, {}, false],
+    ['a listener and its connection', {}, { remote: PEER }, true],
+    ['a connection twice', { remote: PEER }, { remote: PEER }, false],
+    ['connections of other ports', { remote: PEER }, { remote: '10.0.0.9:4001' }, true],
+    ['connections of other addresses', { remote: PEER }, { remote: '10.0.0.8:4000' }, true],
+    ['connections to other addresses', { remote: PEER }, { local: '10.0.0.2:80', remote: PEER }, true],
+  ])('%s', (_what, a, b, can) => {
+    expect(canBe(a, b)).toBe(can);
+  });
+
+  it('are named where they cannot be', () => {
+    const locals = ['10.0.0.1:80', '10.0.0.1:81', '10.0.0.2:80', '0.0.0.0:81'];
+    expect(() => new SocketTable(locals.map((local) => ({ protocol: 'tcp', local })))).toThrow(
+      'the sockets 10.0.0.1:81 and 0.0.0.0:81 of the world cannot be open together',
+    );
+  });
+
+  it('are reached by a packet of their port, address, family and device', () => {
+    const find = (local: string, to: string, more: Partial<Socket> = {}): number =>
+      reached(
+        [{ protocol: 'udp', local, ...more }],
+        to.startsWith('[') ? '[fc00::9]:5' : '10.0.0.9:5',
+        to,
+        'udp',
+        3,
+      );
+    expect([
+      find('0.0.0.0:53', '10.0.0.1:53'),
+      find('0.0.0.0:53', '10.0.0.1:54'),
+      find('[::]:53', '10.0.0.1:53'),
+      find('[::]:53', '[fc00::1]:53'),
+      find('[::1]:53', '10.0.0.1:53'),
+      find('10.0.0.1:53', '10.0.0.1:53', { ifindex: 3 }),
+      find('0.0.0.0:53', '10.0.0.1:53', { ifindex: 4 }),
+      find('10.0.0.1:53', '10.0.0.1:53', { remote: '10.0.0.9:5' }),
+      find('10.0.0.1:53', '10.0.0.1:53', { remote: '10.0.0.9:6' }),
+    ]).toEqual([0, -1, 0, 0, -1, 0, -1, 0, -1]);
   });
 });

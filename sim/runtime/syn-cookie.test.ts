@@ -41,3 +41,59 @@ it('knows no cookie of another flow, seed or sequence', () => {
   expect(isSynCookie(flow(), 5, NOW, 9, cookie)).toBe(false);
   expect(isSynCookie(flow(), 5, NOW, 1, cookie + 4)).toBe(false);
 });
+
+/** The formula at the head of the file, in numbers without a limit. */
+function formula(
+  bytes: readonly number[],
+  size: number,
+  seed: number,
+  minute: number,
+  sequence: number,
+  index: number,
+): number {
+  const hash = (start: number): bigint => {
+    let value = BigInt.asUintN(32, BigInt(start));
+    for (let at = 0; at < size + 4; at += 4) {
+      let word = 0n;
+      for (let byte = 3; byte >= 0; byte--) word = (word << 8n) | BigInt(bytes[at + byte]!);
+      value = BigInt.asUintN(32, (value ^ word) * 0x9e37_79b1n);
+      value ^= value >> 15n;
+    }
+    return value;
+  };
+  const low = (hash(seed + minute + 1) + BigInt(index)) & 0xff_ffffn;
+  return Number(BigInt.asUintN(32, hash(seed) + BigInt(sequence) + (BigInt(minute) << 24n) + low));
+}
+
+it('is what its formula says, over IPv4 and IPv6', () => {
+  for (const size of [8, 32])
+    for (const minute of [0, 1, 255, 256, 1000])
+      for (const [seed, sequence, index] of [
+        [0, 0, 0],
+        [7, 0xffff_ffff, 3],
+        [0xffff_fffe, 0x8000_0000, 1],
+      ] as const) {
+        const bytes = Array.from({ length: size + 4 }, (_, at) => (at * 91 + 200) & 0xff);
+        const around: CookieFlow = {
+          view: new DataView(
+            Uint8Array.from([9, ...bytes.slice(0, size), 9, 9, ...bytes.slice(size)]).buffer,
+          ),
+          addresses: 1,
+          size,
+          ports: size + 3,
+        };
+        const time = BigInt(minute) * MINUTE + 5n;
+        const cookie = synCookie(around, seed, time, sequence, index);
+        expect(cookie).toBe(formula(bytes, size, seed, minute, sequence, index));
+        expect(isSynCookie(around, seed, time, sequence, cookie)).toBe(true);
+      }
+});
+
+it('is none where its MSS is none of the four, or it is from the future', () => {
+  const known = (index: number, later: bigint): boolean =>
+    isSynCookie(flow(), 5, NOW + later, 1, synCookie(flow(), 5, NOW, 1, index));
+  expect([0, 1, 2, 3, 4].map((index) => known(index, 0n))).toEqual([true, true, true, true, false]);
+  expect([-MINUTE, -2n * MINUTE, 255n * MINUTE, 256n * MINUTE].map((later) => known(0, later))).toEqual(
+    Array(4).fill(false),
+  );
+});
