@@ -2,7 +2,7 @@
  * How a protocol shows itself to people: its header as a list of named fields, each with its range of bytes, and
  * what follows it. Trees and differences are made of these; hot paths use views and layers instead.
  */
-import { toHex } from './bytes.ts';
+import { toHex, writeU16 } from './bytes.ts';
 import type { Space } from './declaration/field.ts';
 import type { DecodeError } from './decoding.ts';
 
@@ -82,12 +82,20 @@ export function bytesNode(
   return { name, label, offset, length, text, children: [], ...(note === undefined ? {} : { note }) };
 }
 
-/** What to say of a checksum: nothing where it is right. `total` is the sum over the message with the field in it. */
-export function checksumNote(total: number, field: number): string | undefined {
-  if (total === 0xffff) return 'correct';
-  // Taking the field out again gives what it should have been.
-  const without = (total + (~field & 0xffff)) % 0xffff;
-  return `should be 0x${(~without & 0xffff).toString(16).padStart(4, '0')}`;
+/**
+ * What to say of a checksum: that it is right, or what its sender would have written there.
+ * @param message a copy of what is summed; `fieldAt` is where the checksum lies in it
+ * @param finished the checksum that goes with a sum over everything else
+ */
+export function checksumNote(
+  message: Uint8Array,
+  fieldAt: number,
+  sum: (message: Uint8Array) => number,
+  finished: (sum: number) => number,
+): string {
+  if (sum(message) === 0xffff) return 'correct';
+  writeU16(message, fieldAt, 0);
+  return `should be 0x${finished(sum(message)).toString(16).padStart(4, '0')}`;
 }
 
 /** The protocol of a packet that nothing announces: the first four bits tell IP versions apart (RFC 4928 §3). */

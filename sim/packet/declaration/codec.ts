@@ -1,6 +1,6 @@
 /** What a declaration does: reads, writes and shows headers, for any declaration alike. */
 import { NO_BYTES, readU32le, toHex, writeU32le } from '../bytes.ts';
-import { sum } from '../checksum.ts';
+import { finish, finishUdp, sum } from '../checksum.ts';
 import { sctpChecksum } from '../crc32c.ts';
 import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
 import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
@@ -329,7 +329,10 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
   #checksumNote(header: Header<Value>, checksum: Checksum, place: Place): string | undefined {
     const { bytes, offset, length, end, context } = header;
     const field = readNumber(bytes, offset, place);
-    if (checksum.covers === 'header') return checksumNote(sum(bytes, offset, length), field);
+    if (checksum.covers === 'header') {
+      const header = bytes.slice(offset, offset + length);
+      return checksumNote(header, place.at, (summed) => sum(summed, 0, length), finish);
+    }
     if (checksum.zeroIsNone === true && field === 0) return 'none';
     const covered = this.declaration.covered?.(header) ?? end - offset;
     if (covered === 0) return 'none';
@@ -348,9 +351,14 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       return 'unverifiable: the final destination is not known';
     if (hasPseudo && context.pseudoHeader === undefined) return undefined;
     const pseudoHeader = hasPseudo ? context.pseudoHeader : undefined;
-    const total = coveredSum(checksum, bytes, offset, end - offset, covered, pseudoHeader);
-    const note = checksumNote(total, field);
-    return isNeverZero(checksum) && note === 'should be 0x0000' ? 'should be 0xffff' : note;
+    const total = (summed: Uint8Array): number =>
+      coveredSum(checksum, summed, 0, summed.length, covered, pseudoHeader);
+    return checksumNote(
+      bytes.slice(offset, end),
+      place.at,
+      total,
+      isNeverZero(checksum) ? finishUdp : finish,
+    );
   }
 
   #follow({ bytes, offset, length, end, context }: Header<Value>): Follower {
