@@ -191,6 +191,172 @@ describe('reading a scenario', () => {
     expect(read).toThrow(message);
   });
 
+  const DEVICE = 'namespaces.client.devices.0';
+  const TO = { from: 'client', to: '10.11.1.1' };
+  const frame = (length: number): object => ({ frame: { device: 'client:veth0', hex: '00'.repeat(length) } });
+  const long = 'a'.repeat(15);
+
+  it.each<[path: string, fits: unknown[], tooMuch: unknown[]]>([
+    [`${DEVICE}.ifindex`, [2, 0x7fff_ffff], [1, 0, -1, 0x8000_0000, 2.5]],
+    [`${DEVICE}.mtu`, [1280, 1500, 3506], [67, 1279, 3507]],
+    [
+      `${DEVICE}.mac`,
+      ['02:00:00:00:00:0a', 'fe:ff:ff:ff:ff:ff'],
+      ['01:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff', '02:00'],
+    ],
+    [
+      `${DEVICE}.addresses`,
+      [['10.11.1.2/24', 'fe80::1/64']],
+      [['10.11.1.2/33'], ['10.11.1.2/24', '10.11.1.2/24']],
+    ],
+    [`${DEVICE}.forwarding`, [true, false], [1, 'yes']],
+    [
+      `${DEVICE}.xdp`,
+      ['xdp_pass', { program: 'xdp_pass', mode: 'generic' }],
+      [5, null, { program: 'xdp_pass', mode: 'fast' }],
+    ],
+    [
+      `${DEVICE}.tcEgress`,
+      ['layer_coop', { program: 'layer_coop' }],
+      ['xdp_pass', { program: 'layer_coop', mode: 'native' }],
+    ],
+    [
+      'steps.0',
+      [{ ping: { ...TO, payload: 0 } }, { udp: { ...TO, payload: 3400 } }],
+      [{ ping: { ...TO, payload: 3401 } }, { udp: { ...TO, payload: -1 } }],
+    ],
+    [
+      'steps.0',
+      [{ ping: { ...TO, identifier: 65_535, sequence: 0 } }],
+      [{ ping: { ...TO, identifier: 65_536 } }],
+    ],
+    [
+      'steps.0',
+      [{ tcp: { ...TO, flags: 255 } }],
+      [{ tcp: { ...TO, flags: 256 } }, { tcp: { ...TO, payload: 1 } }],
+    ],
+    ['steps.0', [{ ping: { ...TO, ttl: 255 } }], [{ ping: { ...TO, ttl: 256 } }]],
+    ['steps.0', [frame(14), frame(1514)], [frame(13), frame(1515), frame(0)]],
+    [
+      'namespaces.client.routes',
+      [[{ to: '10.8.0.0/13', via: '10.11.1.9' }]],
+      [[{ to: '10.8.0.1/13', via: '10.11.1.9' }], [{ to: '10.8.0.0/12', via: '10.11.1.9' }]],
+    ],
+    [
+      'namespaces.client.routes',
+      [[{ to: 'fd00::/9', via: 'fc00:dead:cafe:1::9' }]],
+      [[{ to: 'fd00::/7', via: 'fc00:dead:cafe:1::9' }], [{ to: 'fd00::/9', via: '10.11.1.9' }]],
+    ],
+    [
+      'namespaces.client.routes',
+      [[{ to: '192.0.2.1/32', device: 'veth0' }]],
+      [[{ to: '192.0.2.1/32', device: 'veth7' }], [{ to: '192.0.2.1/32' }]],
+    ],
+    [
+      'namespaces.client.neighbours',
+      [[{ device: 'veth0', address: '10.11.1.7', mac: '02:00:00:00:00:07' }]],
+      [[{ device: 'veth1', address: '10.11.1.7', mac: '02:00:00:00:00:07' }]],
+    ],
+  ])('takes %s up to its borders, and no further', (path, fits, tooMuch) => {
+    for (const value of fits)
+      expect(() => scenarioFromJson(changed(path, value), 'x'), JSON.stringify(value)).not.toThrow();
+    for (const value of tooMuch)
+      expect(() => scenarioFromJson(changed(path, value), 'x'), JSON.stringify(value)).toThrow(ScenarioError);
+  });
+
+  it('takes names of devices with up to 15 characters, of namespaces with up to 32', () => {
+    const named = (device: string, namespace: string) => (): unknown => {
+      const text = JSON.stringify(pairJson([PING]));
+      return scenarioFromJson(
+        JSON.parse(
+          text
+            .replace('"name":"veth0","ifindex":20', `"name":"${device}","ifindex":20`)
+            .replace('client:veth0', `${namespace}:${device}`)
+            .replace('"client":', `"${namespace}":`)
+            .replace('"from":"client"', `"from":"${namespace}"`),
+        ),
+        'x',
+      );
+    };
+    for (const device of [long, 'e', 'a.b-c@d_e']) expect(named(device, 'client')).not.toThrow();
+    for (const device of [`${long}a`, '', '.a', 'a b', 'lo'])
+      expect(named(device, 'client'), device).toThrow(ScenarioError);
+    expect(named('veth0', `${long}${long}aa`)).not.toThrow();
+    expect(named('veth0', `${long}${long}aaa`)).toThrow('has 1 to 32 letters');
+  });
+
+  it('takes numbers of every size up to their largest, in the machine’s order', () => {
+    const bytes = (value: unknown): number[] => {
+      const programs = { mine: { object: 'my.o', globals: { one: value } } };
+      const json = pairJson([PING], { xdp: 'mine:main' }, {}, { server: { programs } });
+      return [...scenarioFromJson(json, 'x').namespaces[1]!.programs[0]!.globals.one!];
+    };
+    expect([
+      bytes({ u8: 255 }),
+      bytes({ u16: 0xff01 }),
+      bytes({ u32: 0xfefd_fc01 }),
+      bytes({ u32: 1 }),
+    ]).toEqual([[255], [1, 0xff], [1, 0xfc, 0xfd, 0xfe], [1, 0, 0, 0]]);
+    expect(bytes({ u64: Number.MAX_SAFE_INTEGER })).toEqual([255, 255, 255, 255, 255, 255, 31, 0]);
+    expect(bytes([{ address: 'fc00::1' }, [{ device: 'veth0' }], []])).toEqual([
+      0xfc,
+      ...Array(14).fill(0),
+      1,
+      10,
+      0,
+      0,
+      0,
+    ]);
+    for (const value of [
+      { u8: 256 },
+      { u16: 65_536 },
+      { u32: 2 ** 32 },
+      { u64: 2 ** 53 },
+      { u8: -1 },
+      {},
+      { u8: 1, u16: 1 },
+      5,
+      null,
+      { toString: 1 },
+      { device: 'veth9' },
+    ])
+      expect(() => bytes(value), JSON.stringify(value)).toThrow(ScenarioError);
+  });
+
+  it('names a function behind the last colon, or by the object’s file', () => {
+    const attached = (xdp: string, programs: object): unknown => {
+      const json = pairJson([PING], { xdp }, {}, { server: { programs } });
+      const [device] = scenarioFromJson(json, 'x').namespaces[1]!.devices;
+      return device!.xdp;
+    };
+    expect(attached('mine', { mine: { object: 'build/my.bpf.o' } })).toEqual({
+      program: 'mine',
+      function: 'my',
+      mode: 'native',
+    });
+    expect(attached('mine', { mine: { object: 'my.o' } })).toMatchObject({ function: 'my' });
+    expect(attached('a:b:main', { 'a:b': { object: 'my.o' } })).toMatchObject({
+      program: 'a:b',
+      function: 'main',
+    });
+    expect(attached('mine', { mine: { object: 'xdp_pass' } })).toMatchObject({ function: 'xdp_pass' });
+    expect(() => attached('constructor', {})).toThrow(
+      'neither one of the namespace’s programs nor a built-in program',
+    );
+  });
+
+  it('keeps the names and expectations of steps', () => {
+    const scenario = scenarioFromJson(
+      pairJson([PING, { ...PING, name: 'again', expect: ['client:veth0 out'] }]),
+      'x',
+    );
+    expect(scenario.steps.map(({ name, expect: expected }) => [name, expected])).toEqual([
+      ['step 1', undefined],
+      ['again', ['client:veth0 out']],
+    ]);
+    expect('expect' in scenario.steps[0]!).toBe(false);
+  });
+
   it('refuses two devices with one ifindex', () => {
     const json = structuredClone(pairJson([PING])) as { namespaces: { client: { devices: object[] } } };
     const { devices } = json.namespaces.client;
