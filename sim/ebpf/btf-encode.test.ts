@@ -34,6 +34,19 @@ const s8 = (blob: BtfBuilder): number => blob.int('signed char', 1, 1);
 const be = (name: string, size: number) => (blob: BtfBuilder) =>
   blob.add('TYPEDEF', name, blob.int('unsigned', size));
 
+const float = (size: number) => (blob: BtfBuilder) => blob.add('FLOAT', 'float', size);
+
+/** Arrays of one element in each other, around a byte. */
+const nested = (depth: number) => (blob: BtfBuilder) => {
+  let type = blob.int('unsigned char', 1);
+  for (let level = 0; level < depth; level++) type = blob.array(type, 1);
+  return type;
+};
+
+function list(depth: number): unknown {
+  return depth === 0 ? 5 : [list(depth - 1)];
+}
+
 describe('encodeValue', () => {
   it('writes the members of a struct, and zeros where there is none', () => {
     expect(hex(encodeValue(KEY, { saddr: '10.0.0.1', port: 80, proto: 6 }, 'key'))).toBe('0a00000100500600');
@@ -155,6 +168,93 @@ describe('encodeValue', () => {
     ],
   ])('refuses %o, naming the place within', (json, message) => {
     expect(() => encodeValue(POLICY, json, 'value')).toThrow(message);
+  });
+
+  it.each<[what: string, build: (blob: BtfBuilder) => number, size: number, json: unknown, bytes: string]>([
+    ['half-precise numbers', float(4), 4, 1.5, '0000c03f'],
+    ['precise numbers', float(8), 8, -2, '00000000000000c0'],
+    [
+      'the only member of a struct by itself',
+      (blob) => blob.struct('one', 4, [['a', u32(blob), 0]]),
+      4,
+      7,
+      '07000000',
+    ],
+    [
+      'the only member behind a hole',
+      (blob) => blob.struct('one', 8, [['a', u32(blob), 32]]),
+      8,
+      7,
+      '0000000007000000',
+    ],
+    [
+      'the member of a union that it fits',
+      (blob) =>
+        blob.struct(
+          'either',
+          4,
+          [
+            ['small', s8(blob), 0],
+            ['large', u32(blob), 0],
+          ],
+          'UNION',
+        ),
+      4,
+      300,
+      '2c010000',
+    ],
+    [
+      'members of a nameless struct in a struct',
+      (blob) => {
+        const inner = blob.struct('', 4, [
+          ['b', u16(blob), 0],
+          ['c', u16(blob), 16],
+        ]);
+        return blob.struct('outer', 8, [
+          ['a', u32(blob), 0],
+          ['', inner, 32],
+        ]);
+      },
+      8,
+      { a: 1, c: 2 },
+      '0100000000000200',
+    ],
+    ['32 lists in each other', nested(32), 1, list(32), '05'],
+  ])('takes %s', (_what, build, size, json, bytes) => {
+    expect(encoded(build, size, json)).toBe(bytes);
+  });
+
+  it.each<[what: string, build: (blob: BtfBuilder) => number, size: number, json: unknown, message: string]>([
+    ['text for a half-precise number', float(4), 4, '1.5', 'value: expected a number, got "1.5"'],
+    ['numbers of 16 bytes', float(16), 16, 1.5, 'value: expected a number, got 1.5'],
+    [
+      'an index behind the last',
+      (blob) => blob.array(u16(blob), 3),
+      6,
+      { 3: 5 },
+      'value: expected an index below 3, got "3"',
+    ],
+    [
+      'a name for an index',
+      (blob) => blob.array(u16(blob), 3),
+      6,
+      { first: 5 },
+      'value: expected an index below 3, got "first"',
+    ],
+    [
+      'a member that no name is near to',
+      (blob) =>
+        blob.struct('two', 4, [
+          ['a', u16(blob), 0],
+          ['b', u16(blob), 16],
+        ]),
+      4,
+      { elsewhere: 1 },
+      'value.elsewhere: struct two has no such member; its members are a, b',
+    ],
+    ['33 lists in each other', nested(33), 1, list(33), 'expected at most 32 types on top of each other'],
+  ])('refuses %s', (_what, build, size, json, message) => {
+    expect(() => encoded(build, size, json)).toThrow(message);
   });
 
   it('writes bytes without a type by their size alone', () => {

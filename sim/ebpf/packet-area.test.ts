@@ -1,12 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { EACCES, EINVAL } from '../runtime/errno.ts';
+import { SK_BUFF_LAYOUT } from './context/sk-buff.ts';
 import { XDP_LAYOUT } from './context/xdp-md.ts';
-import { CONTEXT_BASE, LinearMemory, XDP_DATA } from './memory.ts';
+import { behaviourOf, type KernelVersion } from './kernel-versions.ts';
+import {
+  CONTEXT_BASE,
+  LinearMemory,
+  MACHINE_WORD,
+  PACKET_BASE,
+  PACKET_LIMIT,
+  SKB_DATA,
+  XDP_DATA,
+} from './memory.ts';
 import { PacketArea } from './packet-area.ts';
 
-function area(length: number, metaLength = 0): { packet: PacketArea; memory: LinearMemory } {
+function area(
+  length: number,
+  metaLength = 0,
+  kernel?: KernelVersion,
+): { packet: PacketArea; memory: LinearMemory } {
   const memory = new LinearMemory();
-  const packet = new PacketArea(memory, XDP_LAYOUT);
+  const packet = new PacketArea(memory, XDP_LAYOUT, behaviourOf(kernel));
   const bytes = Uint8Array.from({ length: metaLength + length }, (_, index) => index + 1);
   packet.placeXdp(bytes, metaLength, length, metaLength);
   return { packet, memory };
@@ -83,6 +97,119 @@ describe('adjust_tail', () => {
   it('leaves an Ethernet header', () => {
     expect(area(64).packet.adjustTail(-50)).toBe(0);
     expect(area(64).packet.adjustTail(-51)).toBe(-EINVAL);
+  });
+});
+
+/** A frame whose linear part has 3520 bytes, and what is behind them in pages of 4096. */
+describe('a frame with fragments', () => {
+  it('loses its last bytes first, and linear ones once the fragments are gone', () => {
+    const { packet } = area(4000);
+    expect([packet.adjustTail(-480), packet.length, packet.dataEnd - packet.data]).toEqual([0, 3520, 3520]);
+    const other = area(4000).packet;
+    expect([other.adjustTail(-481), other.length, other.dataEnd - other.data]).toEqual([0, 3519, 3519]);
+  });
+
+  it('keeps an Ethernet header', () => {
+    expect(area(4000).packet.adjustTail(-3987)).toBe(-EINVAL);
+    const { packet } = area(4000);
+    expect([packet.adjustTail(-3986), packet.length, packet.dataEnd - packet.data]).toEqual([0, 14, 14]);
+  });
+
+  it('stays as it is where the kernel’s int has no positive counterpart', () => {
+    const { packet } = area(4000);
+    expect([packet.adjustTail(-0x8000_0000), packet.length]).toEqual([0, 4000]);
+  });
+
+  it('grows by zeros, as far as the page of its last fragment reaches', () => {
+    const { packet, memory } = area(4000);
+    memory.u8.fill(0xee, packet.frameEnd, packet.frameEnd + 5000);
+    expect(packet.adjustTail(4096 - 480 + 1)).toBe(-EINVAL);
+    expect([packet.adjustTail(4096 - 480), packet.length]).toEqual([0, 3520 + 4096]);
+    expect(memory.read(XDP_DATA + 4000, 3616)).toEqual(new Uint8Array(3616));
+    expect(memory.u8[packet.frameEnd]).toBe(0xee);
+    expect(packet.adjustTail(1)).toBe(-EINVAL);
+    expect(packet.adjustTail(0)).toBe(0);
+  });
+
+  it('has bytes one behind the other only within the linear part and within a fragment', () => {
+    const { packet } = area(3520 + 4096 + 100);
+    const seen = [
+      [0, 3520],
+      [0, 3521],
+      [3519, 1],
+      [3519, 2],
+      [3520, 4096],
+      [3520, 4097],
+      [3521, 4096],
+      [7615, 1],
+      [7615, 2],
+      [7616, 100],
+    ] as const;
+    expect(seen.filter(([offset, size]) => packet.isContiguous(offset, size))).toEqual([
+      [0, 3520],
+      [3519, 1],
+      [3520, 4096],
+      [7615, 1],
+      [7616, 100],
+    ]);
+  });
+
+  it('has more in its linear part after a pull, which moves that forward where there is no room behind', () => {
+    const { packet, memory } = area(4000);
+    const before = memory.read(packet.data, 4000);
+    expect(packet.pull(3520)).toBe(0);
+    expect(packet.dataEnd - packet.data).toBe(3520);
+    expect(packet.pull(4001)).toBe(-EINVAL);
+    // The headroom has 256 bytes, 40 of which are the kernel's.
+    expect(packet.pull(3520 + 217)).toBe(-EINVAL);
+    expect(packet.pull(3520 + 216)).toBe(0);
+    expect([packet.dataEnd - packet.data, packet.length, packet.data]).toEqual([3736, 4000, XDP_DATA - 216]);
+    expect(memory.read(packet.data, 4000)).toEqual(before);
+    // 216 bytes of the first fragment are gone: its page ends as far behind as before.
+    expect(packet.adjustTail(4096 - 480 + 1)).toBe(-EINVAL);
+    expect(packet.adjustTail(4096 - 480)).toBe(0);
+  });
+});
+
+describe('what older kernels have otherwise', () => {
+  it('no growing frames before Linux 5.8', () => {
+    expect(area(64, 0, '5.4').packet.adjustTail(1)).toBe(-EINVAL);
+    expect(area(64, 0, '5.4').packet.adjustTail(0)).toBe(-EINVAL);
+    expect(area(64, 0, '5.4').packet.adjustTail(-1)).toBe(0);
+  });
+
+  it('metadata of at most 32 bytes before Linux 6.15', () => {
+    expect(area(64, 0, '6.1').packet.adjustMeta(-32)).toBe(0);
+    expect(area(64, 0, '6.1').packet.adjustMeta(-36)).toBe(-EACCES);
+  });
+});
+
+describe('placing a frame for TC', () => {
+  it('shows its bounds, and where its network header is; room is all that there is', () => {
+    const memory = new LinearMemory();
+    const packet = new PacketArea(memory, SK_BUFF_LAYOUT);
+    packet.placeSkb(
+      Uint8Array.from({ length: 70 }, (_, index) => index + 1),
+      6,
+      64,
+      4,
+    );
+    const word = (name: keyof typeof MACHINE_WORD): number => memory.i32[MACHINE_WORD[name]]!;
+    expect([packet.dataMeta, packet.data, packet.dataEnd, packet.frameEnd]).toEqual([
+      SKB_DATA - 4,
+      SKB_DATA,
+      SKB_DATA + 64,
+      SKB_DATA + 64,
+    ]);
+    expect([word('hardStart'), word('hardEnd'), word('networkHeader')]).toEqual([
+      PACKET_BASE,
+      PACKET_LIMIT,
+      SKB_DATA + 14,
+    ]);
+    expect([...memory.read(packet.dataMeta, 5)]).toEqual([3, 4, 5, 6, 7]);
+    const out = new Uint8Array(80);
+    packet.copyOut(out, 5);
+    expect([...out.subarray(4, 8), ...out.subarray(72, 74)]).toEqual([0, 3, 4, 5, 70, 0]);
   });
 });
 
