@@ -1,28 +1,12 @@
 /** What a path knows of a frame's checksums, asked of frames that are all known, and compared with what the oracle finds. */
 import { describe, expect, it } from 'vitest';
-import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
-import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 import { HEADER_FLAG, HEADER_NAMES } from '../oracle/found.ts';
 import { bytes } from '../test-support/packets.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
-import { type Guide, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
-
-const pool = new TermPool();
-const value = (term: Term): bigint => {
-  if (!isConst(term)) throw new Error('a frame that is known has terms that are known');
-  return term.value;
-};
-const guide: Guide = { pool, decide: (condition) => value(condition) === 1n, number: value };
-
-function frameOf(packet: Uint8Array, keptFrom?: number): TermFrame {
-  return {
-    byte: (at) => pool.constant(8, packet[at] ?? 0),
-    length: pool.constant(64, packet.length),
-    ...(keptFrom === undefined ? {} : { keepsFrom: (at: number) => at >= keptFrom }),
-  };
-}
+import { type Layout, layoutOf } from './frame-layout.ts';
+import { frameOf, guide, value } from './test-support/known-frames.ts';
 
 function text(layout: Layout): string {
   const { checksums, ips, transports, isBroken, rest, open, transport } = layout;
