@@ -239,6 +239,12 @@ describe('what both sides share', () => {
     expect(without([[b, 1n]], [])).toEqual(['x1*1', '']);
   });
 
+  it('is left out no more often than that', () => {
+    expect(without([[a, 1n]], Array(3).fill([a, 1n]))).toEqual(['', 'x0*1 x0*1']);
+    expect(without(Array(3).fill([a, 1n]), [[a, 1n]])).toEqual(['x0*1 x0*1', '']);
+    expect(without([], Array(3).fill([a, 1n]))).toEqual(['', 'x0*1 x0*1 x0*1']);
+  });
+
   it('is no byte of another weight', () => {
     expect(without([[a, 1n]], [[a, 256n]])).toEqual(['x0*1', 'x0*256']);
   });

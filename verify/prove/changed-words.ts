@@ -125,8 +125,8 @@ export function withoutShared(sides: Sides): Sides {
     return count === 0;
   });
   const came = sides.came.filter((one) => {
-    const count = counts.get(key(one)) ?? 0;
-    if (count > 0) counts.set(key(one), count - 1);
+    const count = counts.get(key(one))!;
+    counts.set(key(one), count - 1);
     return count > 0;
   });
   return { came, left };

@@ -90,7 +90,7 @@ export function fibWorld({ result, read, written }: Answer, evaluator: Evaluator
     return value;
   };
   const isIpv4 = number(given, FIB_PARAMETER.family, 1) === AF_INET;
-  const address = bytes(given, FIB_PARAMETER.destination, isIpv4 ? 4 : 16);
+  const address = bytes(given, FIB_PARAMETER.destination, 16);
   const text = isIpv4 ? ipv4ToText(address) : ipv6ToText(address);
   const ingress = number(given, FIB_PARAMETER.ifindex, 4);
   const egress = code === BPF_FIB_LKUP_RET_SUCCESS ? number(told, FIB_PARAMETER.ifindex, 4) : EGRESS;

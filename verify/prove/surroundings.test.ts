@@ -36,6 +36,7 @@ function parameters(family: number, source: string, destination: string, ifindex
   const view = new DataView(bytes.buffer);
   bytes[0] = family;
   view.setUint16(FIB_PARAMETER.totalLength, 1300, true);
+  bytes.fill(9, FIB_PARAMETER.tos, FIB_PARAMETER.source);
   view.setUint32(FIB_PARAMETER.ifindex, ifindex, true);
   bytes.set(addressFromText(source), FIB_PARAMETER.source);
   bytes.set(addressFromText(destination), FIB_PARAMETER.destination);
@@ -96,6 +97,7 @@ describe.each([
     const world = fibWorld(fib(given, 0x0505, code), NOTHING);
     expect(looked(world, given).result).toBe(code);
     expect(world.neighbours).toBeUndefined();
+    expect(world.devices!.map((one) => one.forwarding)).toEqual([code !== 5, true]);
     // Where it goes the path does not say, whatever is left of what it was told.
     expect(world.devices!.map((one) => one.ifindex)).toEqual([0x0102, 3]);
     expect([...world.devices![0]!.mac]).toEqual([2, 0, 0, 0, 0, 2]);
@@ -145,10 +147,29 @@ describe('what a path leaves open of a route', () => {
     expect(meets(wishes[2]![0]!, ...bytes(out, 8, [3, 0, 0, 0]))).toBe(true);
     expect(meets(wishes[3]![0]!, ...bytes(out, 52, [2, 0, 0, 0, 0, 3]))).toBe(true);
     expect(meets(wishes[4]![0]!, ...bytes(out, 58, [2, 0, 0, 0, 0, 0x99]))).toBe(true);
+    expect(meets(wishes[0]![0]!, [inputs.ingressIfindex, 3])).toBe(false);
+    expect(meets(wishes[2]![0]!, ...bytes(out, 8, [3, 0, 0, 1]))).toBe(false);
+    for (const [wish, at, last] of [
+      [3, 52, 3],
+      [4, 58, 0x99],
+    ] as const) {
+      expect(meets(wishes[wish]![0]!, ...bytes(out, at, [2, 0, 0, 0, 0, last + 1]))).toBe(false);
+      expect(meets(wishes[wish]![0]!, ...bytes(out, at, [3, 0, 0, 0, 0, last]))).toBe(false);
+    }
   });
 
   it('is wished for with addresses that are forwarded, of IPv4 or else of IPv6', () => {
     expect(meets(wishes[5]![0]!, ...bytes(given, 32, [10, 1, 2, 3]))).toBe(true);
+    for (const [wish, at, right] of [
+      [wishes[5]![0]!, 32, [10, 1, 2, 3]],
+      [wishes[6]![0]!, 16, [10, 1, 2, 4]],
+      [wishes[5]![1]!, 32, [0x20, 0x01]],
+      [wishes[6]![1]!, 16, [0x20, 0x01]],
+    ] as const)
+      for (const index of right.keys()) {
+        const wrong = right.map((byte, place) => (place === index ? byte ^ 1 : byte));
+        expect(meets(wish, ...bytes(given, at, wrong))).toBe(false);
+      }
     expect(meets(wishes[5]![1]!, ...bytes(given, 32, [0x20, 0x01, 9, 9]))).toBe(true);
     expect(meets(wishes[5]![1]!, ...bytes(given, 32, [0x20, 0x02, 9, 9]))).toBe(false);
     expect(meets(wishes[5]![1]!, ...bytes(given, 32, [0x21, 0x01, 9, 9]))).toBe(false);

@@ -79,6 +79,10 @@ describe('a condition says', () => {
     ['signed frame[40] < -5', signedLess(byte(40), minus)],
     ['signed frame[40] >= -5', pool.not(signedLess(byte(40), minus))],
     ['signed frame[40] >= -4', signedLess(minus, byte(40))],
+    ['signed frame[40] < -4', pool.not(signedLess(minus, byte(40)))],
+    ['signed frame[40] >= signed frame[41]', pool.not(signedLess(byte(40), byte(41)))],
+    ['frame[40] == 8 && frame[50] < 9', pool.and(is(byte(40), 8), less(byte(50), 9))],
+    ['!(frame[40] == 8 && frame[50] < 9)', pool.not(pool.and(is(byte(40), 8), less(byte(50), 9)))],
     ['signed frame[40] < signed frame[41]', signedLess(byte(40), byte(41))],
     // From 1024 on numbers are hexadecimal.
     ['(frame[40] ‖ frame[50]) < 1023', less(pool.concat([byte(40), byte(50)]), 1023)],
@@ -215,6 +219,15 @@ describe('fields have the names of the headers that a path knows', () => {
     // A tag whose type would be beyond the frame’s end.
     const end = tagged(21);
     expect(text(end, is(field(96, 2), 5))).toBe('vlan.etype == 0x5');
+  });
+
+  it('in programs that nobody has asked about before', () => {
+    const other = new Inputs(pool, machine, 'xdp', object.programs[0]!);
+    for (const _ of [1, 2]) {
+      const state = other.start(0);
+      state.knowledge.add(TTL(8), ORIGIN);
+      expect(wordsOf(other, state).map((one) => one.text)).toEqual(['eth.src[2] == 0x7']);
+    }
   });
 
   it('that are the same for paths with the same headers', () => {

@@ -178,6 +178,8 @@ describe('frames', () => {
     const [only, ...rest] = found(writes(12, byte(7)), NONE);
     expect([only!.what, rest.length]).toEqual(['byte 12 of the packet', 0]);
     const p12 = unknown('p12');
+    const inside = pool.less(constant(12), pool.zeroExtend(64, LENGTH));
+    expect(only!.condition).toBe(pool.and(inside, pool.not(pool.equal(byte(7), p12))));
     expect(holds(only!, [LENGTH, 13], [p12, 8])).toBe(true);
     expect(holds(only!, [LENGTH, 12], [p12, 8])).toBe(false);
     expect(holds(only!, [LENGTH, 13], [p12, 7])).toBe(false);

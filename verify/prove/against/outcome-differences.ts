@@ -114,7 +114,7 @@ function frames(found: Differences, first: Ended, second: Ended): void {
   const { pool } = first.inputs;
   const length = ({ state: { packet } }: Ended): Term => pool.subtract(packet.end, packet.data);
   const [long, other] = [length(first), length(second)];
-  if (long !== other) found.add('the length of the packet', pool.not(pool.equal(long, other)));
+  found.add('the length of the packet', pool.not(pool.equal(long, other)));
   const starts = [first, second].map(({ state }) => found.only(state.packet.data));
   const [from, to] = starts;
   if (from === undefined || to === undefined)
@@ -135,7 +135,7 @@ function metadata(found: Differences, first: Ended, second: Ended, from: number,
   const { pool } = first.inputs;
   const size = ({ state: { packet } }: Ended): Term => pool.subtract(packet.data, packet.meta);
   const [long, other] = [size(first), size(second)];
-  if (long !== other) found.add('the length of the metadata', pool.not(pool.equal(long, other)));
+  found.add('the length of the metadata', pool.not(pool.equal(long, other)));
   found.bytesBefore(
     () => 'metadata',
     long,
