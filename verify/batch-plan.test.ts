@@ -54,6 +54,8 @@ describe('the batches of a run', () => {
   it('take the worlds of the program’s definition where there are some', () => {
     const definition = { worlds: WORLDS } as unknown as NonNullable<Program['definition']>;
     expect(worldsOf({ ...FAKE_PROGRAM, definition })).toBe(WORLDS);
+    const one = WORLDS.slice(0, 1);
+    expect(worldsOf({ ...FAKE_PROGRAM, definition: { ...definition, worlds: one } })).toBe(one);
     const none = { worlds: [] } as unknown as NonNullable<Program['definition']>;
     expect(worldsOf({ ...FAKE_PROGRAM, definition: none }).length).toBeGreaterThan(0);
   });

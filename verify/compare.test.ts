@@ -79,6 +79,9 @@ const CHANGES: Record<string, Change> = {
   'redirect target': ['redirect', 'xdp', (batch, packet) => (batch.redirect[packet]! += 1)],
   mark: ['skb', 'tc-egress', (batch, packet) => (batch.mark[packet]! += 1)],
   priority: ['skb', 'tc-egress', (batch, packet) => (batch.priority[packet]! += 1)],
+  'first word of cb': ['skb', 'tc-egress', (batch, packet) => (batch.cb[packet * 5]! += 1)],
+  'first word of tstamp': ['skb', 'tc-egress', (batch, packet) => (batch.tstamp[packet * 2]! += 1)],
+  'last word of tstamp': ['skb', 'tc-egress', (batch, packet) => (batch.tstamp[packet * 2 + 1]! += 1)],
   'last word of cb': ['skb', 'tc-egress', (batch, packet) => (batch.cb[packet * 5 + 4]! += 1)],
   'a line more': [
     'trace',
@@ -122,6 +125,7 @@ describe('firstDifference', () => {
         metadata: part !== 'metadata',
         trace: part !== 'trace',
         skb: part !== 'skb',
+        tstamp: part !== 'skb',
       };
       if (part === 'action' || part === 'packet') return;
       const changed = outcomes(hook);

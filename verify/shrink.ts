@@ -181,7 +181,7 @@ class Shrinker {
     if (finding === undefined || !this.#hasSameCause(candidate, finding)) return false;
     // What comes after the diverging packet has no part in it.
     const stimuli = candidate.stimuli.slice(0, finding.packet + 1);
-    this.#case = stimuli.length === candidate.stimuli.length ? candidate : { ...candidate, stimuli };
+    this.#case = { ...candidate, stimuli };
     this.#finding = this.#withOthers(finding);
     await this.#options.onSmaller?.(this.#case, this.#finding);
     return true;
