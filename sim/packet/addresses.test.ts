@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   addressFromText,
   addressToText,
+  firstAddress,
   inPrefix,
   ipv4FromText,
   ipv4ToText,
@@ -12,6 +13,7 @@ import {
   isGroupMac,
   isMulticast4,
   isMulticast6,
+  lastAddress,
   macFromText,
   macToText,
   prefixFromText,
@@ -173,6 +175,49 @@ describe('prefixes', () => {
         expect(inPrefix(other, 0, { address, length })).toBe(bits(other, length) === bits(address, length));
       }),
     );
+  });
+
+  it.each([
+    ['10.11.12.13/0', '0.0.0.0', '255.255.255.255'],
+    ['10.11.12.13/7', '10.0.0.0', '11.255.255.255'],
+    ['10.11.12.13/8', '10.0.0.0', '10.255.255.255'],
+    ['10.11.12.13/9', '10.0.0.0', '10.127.255.255'],
+    ['10.139.12.13/9', '10.128.0.0', '10.255.255.255'],
+    ['10.11.12.13/23', '10.11.12.0', '10.11.13.255'],
+    ['10.11.12.13/31', '10.11.12.12', '10.11.12.13'],
+    ['10.11.12.13/32', '10.11.12.13', '10.11.12.13'],
+    ['fd01:2::3/17', 'fd01::', 'fd01:7fff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ['fd01:2::3/127', 'fd01:2::2', 'fd01:2::3'],
+  ])('%s are from %s to %s', (text, first, last) => {
+    const prefix = prefixFromText(text);
+    expect([addressToText(firstAddress(prefix)), addressToText(lastAddress(prefix))]).toEqual([first, last]);
+    // The prefix itself is left as it is.
+    expect(prefixToText(prefix)).toBe(text);
+  });
+
+  it('name what is wrong with them', () => {
+    for (const [text, most] of [
+      ['10.0.0.0/33', 32],
+      ['::/129', 128],
+    ] as const)
+      expect(() => prefixFromText(text)).toThrow(`(the length behind "/" is a number from 0 to ${most})`);
+    expect([
+      prefixFromText('10.0.0.0/32').length,
+      prefixFromText('::/128').length,
+      prefixFromText('::1').length,
+    ]).toEqual([32, 128, 128]);
+  });
+
+  it('are read at any place of longer bytes', () => {
+    const bytes = fromHex('ffff 0a0b0c0d 020000000001 fc000000000000000000000000000001');
+    expect([ipv4ToText(bytes, 2), macToText(bytes, 6), ipv6ToText(bytes, 12)]).toEqual([
+      '10.11.12.13',
+      '02:00:00:00:00:01',
+      'fc00::1',
+    ]);
+    expect(inPrefix(bytes, 2, prefixFromText('10.11.0.0/17'))).toBe(true);
+    expect(inPrefix(bytes, 1, prefixFromText('10.11.0.0/17'))).toBe(false);
+    expect(ipv6ToText(fromHex(`ff ${'00'.repeat(10)} ffff 0a000001`), 1)).toBe('::ffff:10.0.0.1');
   });
 
   it('know multicast', () => {

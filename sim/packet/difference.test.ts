@@ -93,4 +93,87 @@ describe('a difference', () => {
       { numRuns: 1000 },
     );
   });
+
+  /** Each difference in a line. */
+  const lines = (left: Uint8Array, right: Uint8Array, protocol?: string): string[] =>
+    difference(left, right, protocol).map(
+      ({ path, left: a = '-', right: b = '-', leftRange: l, rightRange: r }) =>
+        [
+          path,
+          `${a} ${l ? `${l.from}-${l.to}` : ''}`.trim(),
+          `${b} ${r ? `${r.from}-${r.to}` : ''}`.trim(),
+        ].join(' | '),
+    );
+  const udp = (more: Parameters<build.LayerStack['udp']>[0], ...data: number[]): Uint8Array =>
+    build.packet
+      .udp({ checksum: 0, length: 99, ...more })
+      .payload(Uint8Array.from(data))
+      .bytes();
+
+  it('of payloads is in runs, counted from the start of each', () => {
+    expect(lines(udp({}, 1, 2, 3, 4, 5), udp({}, 1, 9, 9, 4, 9), 'udp')).toEqual([
+      'bytes 9–10 | 0203 9-11 | 0909 9-11',
+      'byte 12 | 05 12-13 | 09 12-13',
+    ]);
+    expect(lines(udp({}, 1, 2), udp({}, 3), 'udp')).toEqual([
+      'byte 8 | 01 8-9 | 03 8-9',
+      'length | 10 bytes | 9 bytes',
+    ]);
+    expect(lines(udp({}), udp({}, 3), 'udp')).toEqual([
+      'payload | - | 1 byte: 03 8-9',
+      'length | 8 bytes | 9 bytes',
+    ]);
+  });
+
+  it('is in order of places, the length last', () => {
+    expect(lines(udp({ sourcePort: 1, checksum: 5 }, 1), udp({ destinationPort: 7 }, 2, 3), 'udp')).toEqual([
+      'udp.sourcePort | 1 0-2 | 40000 0-2',
+      'udp.destinationPort | 9 2-4 | 7 2-4',
+      'udp.checksum | 0x0005 6-8 | 0x0000 6-8',
+      'byte 8 | 01 8-9 | 02 8-9',
+      'length | 9 bytes | 10 bytes',
+    ]);
+  });
+
+  it('is a layer that one of them lacks, and an option that one of them lacks', () => {
+    const tagged = build.frame(
+      build.ethernet({ etherType: 0x8100 }),
+      build.vlan({ id: 7 }),
+      new Uint8Array(2),
+    );
+    const plain = build.frame(build.ethernet({ etherType: 0x8100 }));
+    expect(lines(tagged, plain)).toEqual([
+      'vlan | ID 7, priority 0 14-18 | -',
+      'payload | 2 bytes: 0000 18-20 | -',
+      'length | 20 bytes | 14 bytes',
+    ]);
+    expect(lines(plain, tagged)).toEqual([
+      'vlan | - | ID 7, priority 0 14-18',
+      'payload | - | 2 bytes: 0000 18-20',
+      'length | 14 bytes | 20 bytes',
+    ]);
+    const option = (...options: { type: number }[]): Uint8Array =>
+      build.frame(build.ipv4({ options, checksum: 0, totalLength: 24 }));
+    expect(
+      lines(option({ type: 1 }, { type: 1 }), option({ type: 1 }), 'ipv4').map((line) => line.split(' ')[0]),
+    ).toContain('ipv4.option2');
+  });
+
+  it('is told in bytes where the text is the same', () => {
+    // Two TTLs of options that show the same text: 2 bytes of data behind an option that nobody knows.
+    const frame = (bytes: number[]): Uint8Array => build.frame(build.ethernet(), Uint8Array.from(bytes));
+    expect(lines(frame(Array(20).fill(1)), frame([...Array(19).fill(1), 2]))).toEqual([
+      'byte 33 | 01 33-34 | 02 33-34',
+    ]);
+  });
+
+  it('is aligned as text, with names of the sides', () => {
+    const text = differenceToText(difference(udp({ sourcePort: 1 }, 1), udp({ sourcePort: 2 }), 'udp'));
+    expect(text.split('\n')).toEqual([
+      'udp.sourcePort  left 1  right 2',
+      'payload         left 1 byte: 01  right (absent)',
+      'length          left 9 bytes  right 8 bytes',
+    ]);
+    expect(differenceToText([])).toBe('');
+  });
 });

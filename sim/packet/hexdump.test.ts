@@ -46,6 +46,59 @@ describe('a hex dump', () => {
     expect(hexdump(new Uint8Array(128), { maxLines: 8 }).split('\n')).toHaveLength(9);
   });
 
+  it('shows the first half of so many lines, the last one, and those around marks', () => {
+    const offsets = (length: number, maxLines: number, ...marked: [from: number, to: number][]): string[] =>
+      hexdump(new Uint8Array(length), { maxLines, marked: marked.map(([from, to]) => ({ from, to })) })
+        .split('\n')
+        .filter((line) => !line.includes('^'))
+        .map((line) =>
+          line
+            .replace(/^0+(?=[0-9a-f])/, '')
+            .replace(/ .*\|$/, '')
+            .trim(),
+        );
+    expect(offsets(64, 4)).toEqual(['0', '10', '20', '30', '40']);
+    expect(offsets(65, 4)).toEqual(['0', '10', '… 32 bytes left out', '40', '41']);
+    expect(offsets(80, 3)).toEqual(['0', '10', '… 32 bytes left out', '40', '50']);
+    expect(offsets(160, 4, [0x48, 0x49])).toEqual([
+      '0',
+      '10',
+      '… 16 bytes left out',
+      '30',
+      '40',
+      '50',
+      '… 48 bytes left out',
+      '90',
+      'a0',
+    ]);
+    expect(offsets(160, 4, [0x4f, 0x51])).toEqual([
+      '0',
+      '10',
+      '… 16 bytes left out',
+      '30',
+      '40',
+      '50',
+      '60',
+      '… 32 bytes left out',
+      '90',
+      'a0',
+    ]);
+    // Only the first four lines near marks.
+    expect(offsets(320, 4, [0x48, 0x49], [0xa0, 0xa1])).toEqual([
+      '0',
+      '10',
+      '… 16 bytes left out',
+      '30',
+      '40',
+      '50',
+      '… 48 bytes left out',
+      '90',
+      '… 144 bytes left out',
+      '130',
+      '140',
+    ]);
+  });
+
   it('marks bytes with a colour of the caller', () => {
     const painted = hexdump(bytes, { marked: [{ from: 1, to: 2 }], paint: (text) => `<${text}>` });
     expect(painted.split('\n')[0]).toBe(
