@@ -282,6 +282,35 @@ it.each<[Hook, number, number, number]>([
   expect(begin(run, { packet: counting(60) }, hook).redirectTarget).toBe(0);
 });
 
+it.each<[hook: Hook, length: number, answer: number]>([
+  // TC asks for the frame's length where a program gives none: 1400 bytes, an Ethernet header and a tag fit.
+  ['tc-ingress', 1418, 0],
+  ['tc-ingress', 1419, 8],
+  ['tc-egress', 1419, 8],
+  ['xdp', 1419, 0],
+])('a lookup of a route at %s, for a frame of %i bytes: %i', (hook, length, answer) => {
+  const device = { ifindex: 3, name: 'eth0', mac: new Uint8Array(6), mtu: 1400, forwarding: true };
+  const world: World = {
+    devices: [{ ...device, addresses: ['10.0.0.1/24'] }],
+    neighbours: [{ ifindex: 3, address: '10.0.0.2', mac: new Uint8Array(6) }],
+  };
+  const run = begin(new ModelRun(world, new Map()), { packet: counting(length) }, hook);
+  const [sourceMac, destinationMac] = [new Uint8Array(6), new Uint8Array(6)];
+  const [source, destination] = [Uint8Array.of(10, 0, 0, 2), Uint8Array.of(10, 0, 0, 2)];
+  const question = {
+    family: 2,
+    l4Protocol: 6,
+    sport: 0,
+    dport: 0,
+    totalLength: 0,
+    tos: 0,
+    mtu: 0,
+    metric: 0,
+  } as const;
+  const lookup = { ...question, ifindex: 3, source, destination, sourceMac, destinationMac };
+  expect(run.fibLookup(lookup)).toBe(answer);
+});
+
 describe('time and chance', () => {
   it.each([
     [{}, [0n, 0n, 0n]],

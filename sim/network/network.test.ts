@@ -414,3 +414,13 @@ it('as long as the other end takes, with a tag, goes over a wire', async () => {
     'left:veth0 1419 bytes do not go over this wire: dropped',
   ]);
 });
+
+it('gives frames up that run in circles, after 2000 events', async () => {
+  const circle = { a: at('xdp', 'back'), left: at('xdp', 'back') };
+  const scenario = scenarioFromJson(scenarioOf(circle, [FRAME]), 'test');
+  const { steps } = await simulate(scenario, createVmEngine(), new Map([['main.o', PROGRAMS]]));
+  const { events } = steps[0]!;
+  // Two hops and a program each time.
+  expect(events.length).toBe(3 * 667 + 1);
+  expect(events.at(-1)).toMatchObject({ kind: 'note', text: 'frames run in circles: given up' });
+});

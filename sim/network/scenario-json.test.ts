@@ -244,7 +244,10 @@ describe('reading a scenario', () => {
     ],
     [
       'namespaces.client.routes',
-      [[{ to: 'fd00::/9', via: 'fc00:dead:cafe:1::9' }]],
+      [
+        [{ to: 'fd00::/9', via: 'fc00:dead:cafe:1::9' }],
+        [{ to: 'fd00:8000::/17', via: 'fc00:dead:cafe:1::9' }],
+      ],
       [[{ to: 'fd00::/7', via: 'fc00:dead:cafe:1::9' }], [{ to: 'fd00::/9', via: '10.11.1.9' }]],
     ],
     [

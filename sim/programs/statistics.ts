@@ -31,8 +31,8 @@ const RX_BYTES = 8;
  * XDP_REDIRECT is not counted and becomes XDP_ABORTED.
  */
 export function counted(context: ModelContext, action: number): number {
-  if (action > XDP_REDIRECT) return XDP_ABORTED;
   const record = context.map(statisticsMap.name).lookupIndex(action);
+  // The map has no entry above XDP_REDIRECT.
   if (record === undefined) return XDP_ABORTED;
   addU64(record, RX_PACKETS, 1);
   addU64(record, RX_BYTES, context.frame.dataEnd - context.frame.data);

@@ -23,6 +23,12 @@ describe('the nearest name', () => {
   it('is none where more than a third differs, or where it is too long to compare', () => {
     expect(nearestName('drop', ['pass'])).toBeUndefined();
     expect(nearestName('ab', ['ba'])).toBe('ba');
+    expect([nearestName('xy', ['ab']), nearestName('xb', ['ab']), nearestName('', ['a'])]).toEqual([
+      undefined,
+      'ab',
+      'a',
+    ]);
+    expect(nearestName('ab-cdef', ['ab_cxyz'])).toBeUndefined();
     expect(nearestName('abcdef', ['abcdxy'])).toBe('abcdxy');
     expect(nearestName('abcdef', ['abcxyz'])).toBeUndefined();
     const long = 'a'.repeat(64);

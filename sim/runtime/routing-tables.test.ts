@@ -84,6 +84,7 @@ describe('a route', () => {
       'no device reaches',
     ],
     ['over an IPv6 address of the host’s own', [{ to: 'fc00:9::/32', via: 'fc00:1::1' }], 'host’s own'],
+    ['over no address', [{ to: 'fc00:9::/32', via: '::', ifindex: 11 }], 'no unicast'],
     ['over a multicast address', [{ to: 'fc00:9::/32', via: 'ff02::1', ifindex: 11 }], 'no unicast'],
     [
       'over a link-local gateway without a device',

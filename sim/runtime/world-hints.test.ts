@@ -10,6 +10,21 @@ describe('what packets can carry of a world', () => {
     expect(hintsOfWorld({ maps: { m: [] }, routes: [{ to: '0.0.0.0/0', ifindex: 2 }] })).toEqual({});
   });
 
+  it('is no address of nobody, and no port of an address of nobody is left out', () => {
+    const hints = hintsOfWorld({
+      routes: [
+        { to: '10.2.0.0/16', via: '0.0.0.0' },
+        { to: 'fc00::/128', via: '::' },
+      ],
+      neighbours: [{ ifindex: 2, address: '0.0.0.1', mac: MAC }],
+      sockets: [
+        { protocol: 'udp', local: '[::]:7' },
+        { protocol: 'udp', local: '0.0.0.1:8' },
+      ],
+    });
+    expect(hints).toEqual({ addresses: ['10.2.0.0/16', 'fc00::', '0.0.0.1'], ports: [7, 8], macs: [MAC] });
+  });
+
   it('is addresses and networks, MACs and ports, each once', () => {
     const neighbour = { ifindex: 2, address: '10.1.0.9', mac: macFromText('02:00:00:00:00:09') };
     expect(
