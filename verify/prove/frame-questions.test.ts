@@ -220,11 +220,25 @@ describe('lengths', () => {
     for (const at of [0, 12 - 1, 15, 18, 22, 24, 26, 34, 38, 47])
       expect([at, changes(IPV4, flip(IPV4, at))]).toEqual([at, false]);
     for (const at of [16, 17, 46]) expect([at, changes(IPV4, flip(IPV4, at))]).toEqual([at, true]);
-    for (const at of [15, 16, 17, 21, 22]) expect([at, changes(IPV6, flip(IPV6, at))]).toEqual([at, false]);
+    for (const at of [15, 21, 22]) expect([at, changes(IPV6, flip(IPV6, at))]).toEqual([at, false]);
     for (const at of [18, 19, 58, 59]) expect([at, changes(IPV6, flip(IPV6, at))]).toEqual([at, true]);
     const udp = RIGHT_PACKETS.UDP!;
     for (const at of [38, 39]) expect([at, changes(udp, flip(udp, at))]).toEqual([at, true]);
     for (const at of [34, 40, 42]) expect([at, changes(udp, flip(udp, at))]).toEqual([at, false]);
+  });
+
+  it('are not what they were under another EtherType, though all behind it stayed', () => {
+    const tagged = Uint8Array.from([...IPV4.subarray(0, 12), 0x81, 0, 0, 1, ...IPV4.subarray(12)]);
+    for (const [packet, at, kept] of [
+      [IPV4, 12, 14],
+      [tagged, 16, 18],
+    ] as const) {
+      const after = frameOf(edited(packet, { [at]: [0x86, 0xdd] }), kept);
+      const before = frameOf(packet, kept);
+      const frames = { before, after, came: layoutOf(guide, before), left: layoutOf(guide, after) };
+      expect(changesLengths(frames)).toBe(true);
+      expect(changesLengths({ ...frames, after: before, left: frames.came })).toBe(false);
+    }
   });
 
   it('are changed where the frame is, or its headers', () => {

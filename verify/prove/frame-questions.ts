@@ -162,8 +162,13 @@ function isFromElsewhere(term: Term): boolean {
   return false;
 }
 
+/** Where an EtherType lies, and where that of one tag does. */
+const TYPES = [12, 13, 16, 17] as const;
+
 /** Did the program write a length, or change how long the frame is, or where headers lie? Else lengths stay as they came. */
 export function changesLengths({ before, after, came, left }: FrameCase): boolean {
+  // Under another type what stayed as it came is another header.
+  if (TYPES.some((at) => before.byte(at) !== after.byte(at))) return true;
   if (before.length !== after.length || came.ips.length !== left.ips.length) return true;
   for (const [index, { start, version }] of left.ips.entries()) {
     const was = came.ips[index]!;

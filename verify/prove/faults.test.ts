@@ -1,0 +1,84 @@
+/** Small programs with one fault each, and right ones: what ordinary packets refute without a solver. */
+import { describe, expect, it } from 'vitest';
+import { NO_SOLVER } from '../../sim/ebpf/symbolic/solver.ts';
+import { proveProgram } from './prove.ts';
+import { type Asking, frame, programOf } from './test-support/asking-programs.ts';
+
+/** Frames that are long enough for what is asked here. */
+const LIMITS = { shortest: 0, longest: 62, mostMetadata: 0 };
+/** Frames of IPv4 without options, at r7. */
+const V4 = `${frame(54)}
+  r1 = *(u16 *)(r7 + 12)
+  if r1 != 0x8 goto out
+  r1 = *(u8 *)(r7 + 14)
+  if r1 != 0x45 goto out`;
+const V6 = `${frame(62)}
+  r1 = *(u16 *)(r7 + 12)
+  if r1 != 0xdd86 goto out
+  r1 = *(u8 *)(r7 + 14)
+  r1 &= 0xf0
+  if r1 != 0x60 goto out`;
+const PROTO = (number: number): string => `r1 = *(u8 *)(r7 + 23)\nif r1 != ${number} goto out`;
+const END = (action: number): string => `r0 = ${action}\nexit\nout:\nr0 = 1\nexit`;
+
+const program = (text: string, action = 3): Asking => ({ text: `${text}\n${END(action)}` });
+const change = (at: number, by: string): string =>
+  `r1 = *(u8 *)(r7 + ${at})\nr1 ${by}\n*(u8 *)(r7 + ${at}) = r1`;
+const set = (at: number, byte: number): string => `*(u8 *)(r7 + ${at}) = ${byte}`;
+
+/** The refuted properties of a program, and what is open of its lengths, fragments and TTLs. */
+async function found(asking: Asking): Promise<string[]> {
+  const { properties } = await proveProgram(programOf('test', asking), { solver: NO_SOLVER, limits: LIMITS });
+  return properties
+    .filter(
+      ({ status, invariant }) =>
+        status === 'refuted' || (status === 'undecided' && !invariant.startsWith('checksum')),
+    )
+    .map(({ invariant, status }) => (status === 'refuted' ? invariant : `${invariant} open`))
+    .sort();
+}
+
+describe('a program that', () => {
+  it.each<readonly [string, Asking, readonly string[]]>([
+    ['changes nothing', program(V4), []],
+    ['changes what it drops', program(`${V4}\n${set(22, 0)}`, 1), []],
+    [
+      'loses the checksum behind a TTL',
+      program(`${V4}\n${change(22, '+= 7')}`),
+      ['checksum/ipv4', 'ttl/expired open', 'ttl/wrapped open'],
+    ],
+    ['sets a TTL to 0', program(`${V4}\n${set(22, 0)}`), ['checksum/ipv4', 'ttl/expired']],
+    ['writes a total length', program(`${V4}\n${change(17, '+= 1')}`), ['checksum/ipv4', 'lengths/total']],
+    [
+      'makes fragments',
+      program(`${V4}\n${set(20, 0x20)}`),
+      ['checksum/ipv4', 'fragments/changed', 'fragments/set'],
+    ],
+    ['writes a UDP length', program(`${V4}\n${PROTO(17)}\n${set(39, 8)}`), ['checksum/udp', 'lengths/udp']],
+    [
+      'writes a TCP data offset',
+      program(`${V4}\n${PROTO(6)}\n${set(46, 0x40)}`),
+      ['checksum/tcp', 'lengths/tcp-offset'],
+    ],
+    ['answers an echo without its checksum', program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`), ['checksum/icmp']],
+    ['writes another EtherType', program(`${V4}\n*(u16 *)(r7 + 12) = 0xdd86`), ['lengths open']],
+    ['sets a hop limit to 0', program(`${V6}\n${set(21, 0)}`), ['ttl/expired']],
+    [
+      'takes the UDP checksum off over IPv6',
+      program(`${V6}\nr1 = *(u8 *)(r7 + 20)\nif r1 != 17 goto out\n*(u16 *)(r7 + 60) = 0`),
+      ['checksum/udp'],
+    ],
+    [
+      'reads ports of later fragments',
+      program(`${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 36)\nif r1 == 0x3500 goto out`),
+      ['fragments/ports-read open'],
+    ],
+    [
+      'reads behind the frame',
+      program('r7 = *(u32 *)(r1 + 0)\nr1 = *(u8 *)(r7 + 0)\nif r1 == 1 goto out'),
+      ['verifier/stopped'],
+    ],
+    ['returns what nobody knows', program(V4, 9), ['action/unknown']],
+    ['redirects nowhere', program(V4, 4), ['redirect/no-target']],
+  ])('%s', async (_, asking, expected) => expect(await found(asking)).toEqual(expected));
+});
