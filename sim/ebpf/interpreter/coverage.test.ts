@@ -51,3 +51,19 @@ it('counts the callbacks of bpf_loop', () => {
   const { interpreter } = runText('r1 = 4\nr2 = f\nr3 = 0\nr4 = 0\ncall bpf_loop\nexit\nf:\nr0 = 0\nexit');
   expect([...coverage(interpreter)[1]!.instructions]).toEqual([4, 4]);
 });
+
+it('names the line of C of each instruction that has one, from the start of its function', () => {
+  const { interpreter } = runText('call f\nexit\nf:\nr0 = 1\nexit');
+  const lineInfo = [
+    { instruction: 1, file: 'a.c', line: 7, column: 1, text: '' },
+    { instruction: 2, file: 'b.h', line: 9, column: 1, text: '' },
+  ];
+  Object.assign(interpreter.programs[0]!.source, { lineInfo });
+  expect(coverage(interpreter).map((one) => one.lines)).toEqual([
+    [{ instruction: 1, file: 'a.c', line: 7 }],
+    [
+      { instruction: 0, file: 'b.h', line: 9 },
+      { instruction: 1, file: 'b.h', line: 9 },
+    ],
+  ]);
+});

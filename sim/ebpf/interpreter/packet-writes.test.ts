@@ -95,3 +95,53 @@ it('takes a line that the run jumps into the middle of for shared code, not for 
   const taken = text.replace('r5 == 0', 'r5 == 1');
   expect(recorded(taken, lines).lastIn(1, 2)!.source!.line).toBe(20);
 });
+
+const PUSH = `r6 = r1
+  r2 = -8
+  call bpf_xdp_adjust_head
+  r2 = *(u32 *)(r6 + 0)
+  r3 = *(u32 *)(r6 + 4)
+  r4 = r2
+  r4 += 14
+  if r4 > r3 goto out
+  BODY
+  out:
+  r0 = 2
+  exit`;
+
+it.each([
+  ['nothing is written', 'r5 = 0', 0],
+  ['its first bytes are', '*(u32 *)(r2 + 0) = 0', 4],
+  ['the others are', '*(u32 *)(r2 + 4) = 0', 0],
+  ['all are', '*(u32 *)(r2 + 0) = 0\n*(u32 *)(r2 + 4) = 0', undefined],
+  ['all but the last', '*(u32 *)(r2 + 0) = 0\n*(u16 *)(r2 + 4) = 0\n*(u8 *)(r2 + 6) = 0', 7],
+  [
+    'a helper may have written them',
+    'r3 = r2\n*(u64 *)(r10 - 8) = 0\nr1 = r6\nr2 = 0\nr3 = r10\nr3 += -8\nr4 = 8\ncall bpf_xdp_store_bytes',
+    undefined,
+  ],
+  [
+    'a helper may have written the last four',
+    '*(u64 *)(r10 - 8) = 0\nr1 = r6\nr2 = 4\nr3 = r10\nr3 += -8\nr4 = 4\ncall bpf_xdp_store_bytes',
+    0,
+  ],
+  [
+    'a helper may have written the first four',
+    '*(u64 *)(r10 - 8) = 0\nr1 = r6\nr2 = 0\nr3 = r10\nr3 += -8\nr4 = 4\ncall bpf_xdp_store_bytes',
+    4,
+  ],
+  ['they are given up', 'r1 = r6\nr2 = 8\ncall bpf_xdp_adjust_head', undefined],
+  ['more is pushed', 'r1 = r6\nr2 = -2\ncall bpf_xdp_adjust_head', 0],
+  [
+    'what belonged to the packet is given up, and taken back',
+    '*(u64 *)(r2 + 0) = 0\nr1 = r6\nr2 = 12\ncall bpf_xdp_adjust_head\nr1 = r6\nr2 = -12\ncall bpf_xdp_adjust_head',
+    undefined,
+  ],
+  [
+    'what is appended are zeros',
+    '*(u64 *)(r2 + 0) = 0\nr1 = r6\nr2 = 9\ncall bpf_xdp_adjust_tail',
+    undefined,
+  ],
+] as const)('knows the first byte pushed in front that nothing has written: %s', (_what, body, first) => {
+  expect(recorded(PUSH.replace('BODY', body)).firstUnwritten(72)).toBe(first);
+});
