@@ -52,7 +52,7 @@ export function findEntry(
   inputs: Inputs,
   state: PathState,
   map: number,
-  key: readonly Term[],
+  given: readonly Term[],
 ): Found | undefined {
   const { pool } = state;
   const live = inputs.machine.maps[map]!;
@@ -60,6 +60,8 @@ export function findEntry(
   const isIndexed = ARRAYS.has(type) || SLOTS.has(type);
   if (!isIndexed && !TABLES.has(type)) throw new NotFollowed(`a lookup in a map of type ${type}`);
   if (live.source.global !== undefined) throw new NotFollowed('a lookup in a data section');
+  const key = type === 'LPM_TRIE' ? knownPrefix(state, given) : given;
+  if (key === undefined) return undefined;
   const own = state.entries.filter((one) => one.map === map);
   if (type === 'LPM_TRIE') state.assume(`prefixes of map ${live.name} do not cover each other`);
   for (const entry of own) {
@@ -184,6 +186,12 @@ function prefixOf(state: PathState, key: readonly Term[]): readonly Term[] | und
     return pool.and(byte, pool.constant(8, 0xff & (0xff00 >> bits)));
   });
   return [...[0, 1, 2, 3].map((at) => pool.constant(8, (length >>> (8 * at)) & 0xff)), ...kept];
+}
+
+/** The prefix that is looked up, as the trie keeps it where the path knows how long it is (kernel/bpf/lpm_trie.c, `trie_lookup_elem`). */
+function knownPrefix(state: PathState, key: readonly Term[]): readonly Term[] | undefined {
+  const length = state.knowledge.only(state.pool.concat(key.slice(0, 4).reverse()));
+  return length === undefined ? key : prefixOf(state, key);
 }
 
 /** `bpf_map_delete_elem`. */
