@@ -38,3 +38,31 @@ it('adds no more than 64 devices for a map of thousands', () => {
   const entries = Array.from({ length: 1000 }, (_, key) => ({ key: four(key), value: four(key + 100) }));
   expect(ifindexes(withDefaultDevices({ maps: { ports: entries } }, [ports]))).toHaveLength(7 + 64);
 });
+
+it('adds devices whose number a device can have: from 2 to 2^31 − 1, by the first four bytes of a value', () => {
+  const value = (ifindex: number, length = 8): Uint8Array => {
+    const bytes = new Uint8Array(12);
+    new DataView(bytes.buffer).setUint32(1, ifindex, true);
+    return bytes.subarray(1, 1 + length);
+  };
+  const values = [
+    value(0),
+    value(1),
+    value(9),
+    value(9),
+    value(0x0102_0304, 4),
+    value(50, 3),
+    value(0x7fff_ffff),
+    value(0x8000_0000),
+  ];
+  const entries = values.map((one, key) => ({ key: four(key), value: one }));
+  const hash: MapDefinition = { ...ports, type: 'DEVMAP_HASH', valueSize: 8 };
+  const { devices } = withDefaultDevices({ maps: { ports: entries } }, [hash]);
+  expect(devices!.map(({ ifindex }) => ifindex)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 0x0102_0304, 0x7fff_ffff]);
+  expect(devices!.at(-2)).toEqual({
+    ifindex: 0x0102_0304,
+    name: 'dev16909060',
+    mac: Uint8Array.of(2, 0, 1, 2, 3, 4),
+    mtu: 1500,
+  });
+});

@@ -63,7 +63,7 @@ it.each([
   );
   const damaged: (readonly [string, Uint8Array])[] = [];
   for (const [what, packet] of packets.filter((_, index) => index % 5 === 0))
-    for (const [change, bytes] of changed(toServer(packet), 70)) damaged.push([`${what}, ${change}`, bytes]);
+    for (const [change, bytes] of changed(toServer(packet), 25)) damaged.push([`${what}, ${change}`, bytes]);
   const text = [
     ...whole,
     `to others: ${fingerprint(`${name} foreign`, foreign)}`,
