@@ -7,6 +7,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import { reachOf } from '../../sim/ebpf/analysis/reach.ts';
+import { singleFunctions } from '../../sim/engines/chained-session.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import { hookOf, openMachine } from '../../sim/engines/machine-program.ts';
 import { createModelEngine } from '../../sim/engines/model.ts';
@@ -71,10 +72,8 @@ const HUNTING_EFFORT = 2_000_000;
 
 /** The mutants of a program that has an object, in order. */
 export function mutantsOf(program: Program, worlds: readonly NamedWorld[] = worldsOf(program)): Mutation[] {
-  const entries = program.entries.filter(({ after }) => after === undefined);
-  const chained = program.entries.flatMap(({ after }) => (after === undefined ? [] : [after]));
-  const functions = [...entries, ...chained.map((name) => ({ function: name, hook: 'xdp' as const }))];
-  const opened = openMachine({ ...program, entries: functions }, worlds[0]?.world ?? {}, {});
+  const entries = singleFunctions(program.entries);
+  const opened = openMachine({ ...program, entries }, worlds[0]?.world ?? {}, {});
   const { machine, wanted } = opened;
   const reaches = new Map(
     [...wanted].map((index) => [

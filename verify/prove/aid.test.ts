@@ -66,6 +66,8 @@ describe('a proof for other commands', () => {
     expect({ paths, beyond, cases: cases.length }).toEqual({ paths: 18, beyond: 1, cases: 17 });
     const entries = cases.map(({ stimuli }) => stimuli[0]!.entry ?? 0);
     expect(new Set(entries)).toEqual(new Set([0, 1]));
+    const notes = new Set(cases.map(({ note }) => note?.kept?.[0]));
+    expect([notes.size, notes.has('always')]).toEqual([cases.length, false]);
     for (const { note, program } of cases) {
       expect(program).toBe('layer_coop');
       expect(note?.kept?.[0]).toMatch(/./);

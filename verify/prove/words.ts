@@ -18,7 +18,7 @@ export interface Word {
 interface NamedField {
   readonly name: string;
   readonly term: Term;
-  /** Its bytes, where it consists of whole ones. */
+  /** The bytes that it is in. */
   readonly bytes: readonly Term[];
   readonly isHex: boolean;
 }
@@ -109,16 +109,16 @@ export class FieldNames {
       if (to > inputs.limits.longest) return;
       const bytes = Array.from({ length: to - from }, (_, index) => inputs.frameByte(from + index));
       const term = pool.extract(pool.concat(bytes), lowest, bits);
-      const whole = lowest === 0 && bits === bytes.length * 8;
       const named: NamedField = {
         name: field.options.filter ?? `${name}.${key}`,
         term,
-        bytes: whole ? bytes : [],
+        bytes,
         isHex: field.shown !== 'decimal',
       };
       this.fields.push(named);
       this.#byTerm.set(term, named.name);
-      if (whole) for (const [index, byte] of bytes.entries()) this.#byByte.set(byte, [named, index]);
+      if (lowest === 0 && bits === bytes.length * 8)
+        for (const [index, byte] of bytes.entries()) this.#byByte.set(byte, [named, index]);
     }
   }
 
