@@ -54,6 +54,20 @@ it('makes the same packets however a run is cut', () => {
   expect(cut).toEqual(whole);
 });
 
+it('changes one or two bytes, most of them in the first 96, and any others now and then', () => {
+  const all = packets(source(kept(1, 400)), 0, 4_096).filter(isKept);
+  const places = all.map(({ packet }) => [...packet.keys()].filter((at) => packet[at] !== MARK));
+  expect(new Set(places.map(({ length }) => length))).toEqual(new Set([0, 1, 2]));
+  const changed = places.flat();
+  const behind = changed.filter((at) => at >= 96).length / changed.length;
+  // A quarter of the changes may be anywhere, three quarters of which are behind.
+  expect([behind > 0.1, behind < 0.3]).toEqual([true, true]);
+  expect(Math.max(...changed)).toBeGreaterThan(380);
+  expect([changed.includes(95), changed.includes(11), changed.includes(14)]).toEqual([true, true, true]);
+  // The EtherType stays: it decides how a frame may be.
+  expect(changed.filter((at) => at === 12 || at === 13)).toEqual([]);
+});
+
 it('leaves out what an engine does not take', () => {
   const all = packets(source(kept(1, 8)), 0, 256, TEST_RUN_LIMITS);
   expect(all.filter(isKept)).toEqual([]);

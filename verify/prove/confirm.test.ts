@@ -292,6 +292,23 @@ describe('what no packet can say', () => {
     expect(full.witness!.rings[0]!.unread).toBeGreaterThan(1000);
   });
 
+  it('stands in a map of programs: where nothing does, the program goes on', async () => {
+    const { paths } = await follow({
+      maps: [testMap('jumps', 'PROG_ARRAY')],
+      text: `${frame(20)}
+        r9 = *(u8 *)(r7 + 14)
+        r1 = r6
+        r2 = map[jumps]
+        r3 = 1
+        call bpf_tail_call
+        if r9 == 5 goto out
+        ${END}`,
+    });
+    const whole = paths.filter(({ state }) => state.trail().length === 3);
+    expect(whole.map(({ confirmed }) => confirmed)).toEqual([true, true]);
+    expect(paths.every(({ confirmed }) => confirmed)).toBe(true);
+  });
+
   it('is answered by helpers: what they answer otherwise than the path wants is missed', async () => {
     const { paths, confirmer, inputs } = await follow({
       text: `${frame(24)}

@@ -29,6 +29,7 @@ const MAPS = {
   nets: testMap('nets', 'LPM_TRIE', { keySize: 8, valueSize: 4 }),
   flags: testMap('flags', 'HASH', { keySize: 1, maxEntries: 300 }),
   large: testMap('large', 'HASH', { maxEntries: 100_001 }),
+  outer: testMap('outer', 'HASH_OF_MAPS', { inner: testMap('inner', 'HASH') }),
 } as const;
 const number = (name: keyof typeof MAPS): number => Object.keys(MAPS).indexOf(name);
 
@@ -293,6 +294,27 @@ describe('maps', () => {
     expect(Object.keys(made(state, []).world.maps!)).toEqual(['flows']);
     const values = [...bytes('slots', 0, 0, 1), ...bytes('counts', 0, 0, 0, 0, 0, 0, 0, 0, 1)];
     expect(Object.keys(made(state, values).world.maps!)).toEqual(['flows', 'slots', 'counts']);
+  });
+
+  it('of maps hold one of the object’s in each slot that was filled', () => {
+    const inner = (ordinal: number): Term => unknown(`map${number('outer')}.${ordinal}.inner`, 16);
+    const state = path((one) => {
+      for (const key of [1, 2, 3, 4]) asks(one, 'outer', [key, 0, 0, 0], key === 2 ? pool.false : pool.true);
+    });
+    const values: Values = [
+      [inner(0), number('large')],
+      [inner(1), number('flows')],
+      [inner(2), number('flows')],
+      [inner(3), 999],
+    ];
+    const { slots, maps } = made(state, values).world;
+    expect(slots).toEqual({
+      outer: [
+        { key: Uint8Array.of(1, 0, 0, 0), name: 'large' },
+        { key: Uint8Array.of(3, 0, 0, 0), name: 'flows' },
+      ],
+    });
+    expect(maps).toBeUndefined();
   });
 
   it('that give back first what was put there last are filled the other way round', () => {
