@@ -362,7 +362,11 @@ export class BatchRunner {
         differences = [...examineOutcomes(this.#program, input, reports, undefined, oracle)];
       }
     }
-    for (const finding of [...findings, ...differences]) await this.#noteOwn(finding, part);
+    const isGuessed = guessedSlots(world).length > 0;
+    for (const finding of [...findings, ...differences]) {
+      if (isGuessed) await this.#noteOwn(finding, part);
+      else this.#note(finding, part);
+    }
     if (!sides.some(again)) this.#options.observe?.(world, input, reports);
     compared = Math.max(compared, comparablePackets(reports.filter((report) => !hasStops(report))));
     if (!reports.some(hasStops)) return compared;
@@ -419,10 +423,6 @@ export class BatchRunner {
   /** Where guidance has filled slots, what is a program's own is noted without them, and what is another's is not noted. */
   async #noteOwn(finding: Finding, part: Part): Promise<void> {
     const { world, input } = part;
-    if (guessedSlots(world).length === 0) {
-      this.#note(finding, part);
-      return;
-    }
     // What takes both programs is another kind than what one of them does alone.
     const isKnown = this.#kinds.has(kindOf(finding)) || this.#kinds.has(throughSlot(finding));
     const asked = `${kindOf(finding)} ${worldKey(world)}`;

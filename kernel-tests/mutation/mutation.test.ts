@@ -253,7 +253,10 @@ describe('the list of equivalent mutants', () => {
   });
 
   it('in docs/testing.md names mutants that are there', () => {
-    const list = equivalentsIn(readFileSync('docs/testing.md', 'utf8'));
+    const markdown = readFileSync('docs/testing.md', 'utf8');
+    const list = equivalentsIn(markdown);
+    // A bar that nobody escaped makes a row one of more cells, which is passed over.
+    expect(list.length).toBe(markdown.match(/^\| (sim|verify)\/\S+\.ts \|/gm)?.length);
     expect(list.length).toBeGreaterThan(0);
     for (const each of list) {
       const mutants = mutantsOf(each.file, readFileSync(each.file, 'utf8'));
