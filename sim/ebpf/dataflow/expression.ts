@@ -223,9 +223,10 @@ export function widthOf(operand: Operand): number {
 function widthOfBinary({ operation, bits, a, b }: Binary): number {
   if (operation === 'and') return Math.min(bits, widthOf(a), widthOf(b));
   if (operation === 'or' || operation === 'xor') return Math.min(bits, Math.max(widthOf(a), widthOf(b)));
-  if (operation === 'shl' && typeof b === 'bigint') return Math.min(bits, widthOf(a) + Number(b & 63n));
-  if (operation === 'shr' && typeof b === 'bigint')
-    return Math.max(1, Math.min(bits, widthOf(a)) - Number(b & 63n));
+  if (typeof b !== 'bigint') return bits;
+  const shift = Number(b & BigInt(bits - 1));
+  if (operation === 'shl') return Math.min(bits, widthOf(a) + shift);
+  if (operation === 'shr') return Math.max(1, Math.min(bits, widthOf(a)) - shift);
   return bits;
 }
 
