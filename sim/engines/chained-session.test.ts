@@ -117,6 +117,7 @@ describe('a chained entry', () => {
     expect(output.packet(0)[1]).toBe(0xee);
     expect(output.metadata(0)).toEqual(Uint8Array.of(1, 0, 0, 0));
     expect(output.trace.get(0)).toEqual(['xdp 1', 'tc 2']);
+    expect(output.notes.size).toBe(0);
   });
 
   it('has the lines of XDP where TC prints none', async () => {
@@ -211,5 +212,8 @@ describe('singleFunctions', () => {
       { function: 'tc', hook: 'tc-ingress' },
     ]);
     expect(singleFunctions([entries[0]!])).toHaveLength(2);
+    expect(singleFunctions([{ function: 'big', hook: 'xdp', frags: true }])).toEqual([
+      { function: 'big', hook: 'xdp', frags: true },
+    ]);
   });
 });

@@ -10,6 +10,7 @@ import type { Program, ProgramDefinition } from '../runtime/program.ts';
 import { OutcomeBatch } from './outcome-batch.ts';
 import { createVmEngine, type VmOptions } from './vm.ts';
 import { tracePacket } from './vm-trace.ts';
+import { createWasmEngine } from './wasm.ts';
 
 function programOf({ name, entries }: ProgramDefinition): Program {
   const path = new URL(`../../bpf/built/${name}.o`, import.meta.url);
@@ -136,5 +137,21 @@ describe('a session of vm', () => {
     await expect(session.run(batchOf({ packet }, { packet }), new OutcomeBatch(1))).rejects.toThrow(
       '2 packets do not fit into a batch of 1 outcomes',
     );
+  });
+
+  it('and one of wasm tell of chained entries what they tell of single ones', async () => {
+    for (const engine of [createVmEngine(), createWasmEngine()]) {
+      const session = await engine.open(MARK, {});
+      await session.run(batchOf({ packet, entry: BOTH }, { packet, entry: XDP }), new OutcomeBatch(2));
+      const counts = (): number[] =>
+        session.coverage!().functions.map(({ instructions }) => instructions[0]!);
+      expect(counts()).toEqual([2, 1]);
+      expect(session.path === undefined).toBe(engine.name === 'vm');
+      const path = session.path?.();
+      session.clearCoverage?.();
+      if (session.clearCoverage !== undefined)
+        expect([counts(), session.path!() === path]).toEqual([[0, 0], false]);
+      expect(session.clearCoverage === undefined).toBe(engine.name === 'vm');
+    }
   });
 });

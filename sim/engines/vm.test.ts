@@ -172,7 +172,7 @@ describe('refuses', () => {
 
   it('functions, maps and globals that the object does not have, naming those that it has', async () => {
     const absent = await refusal(builtIn('icmp_echo', ['nothing', 'xdp']));
-    expect(absent).toMatchObject({ kind: 'input' });
+    expect(absent).toMatchObject({ kind: 'input', lacking: false, remedy: undefined });
     expect(absent.message).toBe(
       'icmp_echo.o: program nothing: expected a program of the object, found only icmp_echo',
     );

@@ -424,3 +424,11 @@ it('gives frames up that run in circles, after 2000 events', async () => {
   expect(events.length).toBe(3 * 667 + 1);
   expect(events.at(-1)).toMatchObject({ kind: 'note', text: 'frames run in circles: given up' });
 });
+
+it('a program that is stopped has no action', async () => {
+  const scenario = scenarioFromJson(scenarioOf({ a: at('xdp', 'faulty') }, [FRAME]), 'test');
+  const { steps } = await simulate(scenario, createVmEngine(), new Map([['main.o', PROGRAMS]]));
+  const event = steps[0]!.events.at(-1);
+  expect(event).toMatchObject({ kind: 'program', action: '', fault: expect.stringContaining('off=2000') });
+  expect('target' in event!).toBe(false);
+});

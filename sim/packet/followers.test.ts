@@ -21,6 +21,13 @@ function walk(first: string, bytes: Uint8Array): string {
   return layers.join(', ');
 }
 
+it('a GTP-U extension of no length leads nowhere, whatever stands elsewhere in the frame', () => {
+  const length = '0000';
+  const frame = `024500000001 020000000002 0800 45000040 00000000 40110000 0a000001 0a000002 0868 0868 002c ${length}
+    34ff 001c 00000001 0000 00 85 00 0000 00 ${IP4}`;
+  expect(walk('ethernet', fromHex(frame))).toBe('ethernet 0, ipv4 14, udp 34, gtpu 42, data 54-78');
+});
+
 describe.each<[what: string, first: string, rows: readonly [what: string, hex: string, layers: string][]]>([
   [
     'PPP in L2TPv2 (RFC 2661 §3.1, RFC 1661 §6)',

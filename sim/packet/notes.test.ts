@@ -269,3 +269,22 @@ describe('the place of a field', () => {
     ]).toEqual([8, 12, 4, undefined, undefined, undefined, 2, 4, undefined, 6]);
   });
 });
+
+it('what follows a header starts behind it, and ends where the bytes do at the latest', () => {
+  const wrong: unknown[] = [];
+  for (const protocol of protocols as readonly Protocol[])
+    for (const behind of [0, 40]) {
+      const header = protocol.encode(protocol.complete({} as never));
+      const bytes = Uint8Array.from([...Array(200).fill(0x45), ...header, ...Array(behind).fill(0)]);
+      const both = [
+        protocol.step(bytes, 200, bytes.length, {}),
+        protocol.dissect(bytes, 200, bytes.length, {}),
+      ];
+      for (const { length, next } of both) {
+        if (next === undefined) continue;
+        if (next.offset < 200 + length || next.end > bytes.length || next.end < next.offset - 200)
+          wrong.push([protocol.name, behind, length, next.offset, next.end]);
+      }
+    }
+  expect(wrong).toEqual([]);
+});
