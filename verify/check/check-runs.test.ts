@@ -1,0 +1,112 @@
+/** The runs of a check: what they have in common, and all of them as one. */
+import { describe, expect, it } from 'vitest';
+import type { Coverage } from '../../sim/engines/engine.ts';
+import { XDP_DROP, XDP_PASS } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { FAKE_PROGRAM, type FakeOptions, fakeEngine } from '../test-support/engines.ts';
+import { data } from '../test-support/packets.ts';
+import { BrokenLines } from './broken-lines.ts';
+import type { CheckOptions, CheckProgress } from './check-options.ts';
+import { CheckRuns, type Part } from './check-runs.ts';
+import { ListSource } from './list-source.ts';
+
+const machine = fakeEngine('wasm', () => ({ action: XDP_PASS }));
+
+function runsOf(more: Partial<CheckOptions> = {}): CheckRuns {
+  const program: Program = more.program ?? FAKE_PROGRAM;
+  const options = {
+    ...{ program, machine, witness: fakeEngine('vm', () => ({ action: XDP_PASS })), seed: 's' },
+    ...more,
+  };
+  return new CheckRuns(options, () => true, new BrokenLines(program));
+}
+const part = (count: number, options: FakeOptions = {}, action: number = XDP_PASS): Part => ({
+  ...{ engines: [fakeEngine('wasm', () => ({ action }), options)], runs: count },
+  source: new ListSource(Array.from({ length: count }, () => ({ packet: data(60) }))),
+});
+const covering = (...hits: number[]): { coverage: Coverage } => ({
+  coverage: {
+    functions: [
+      {
+        function: 'f',
+        instructions: Float64Array.from(hits),
+        unreachable: new Uint8Array(hits.length),
+        branches: [],
+        lines: [],
+      },
+    ],
+  },
+});
+
+describe('the runs of a check', () => {
+  it('are kept in order, and the last one can be taken back', async () => {
+    const runs = runsOf();
+    expect(runs.reports).toEqual([]);
+    const first = await runs.run(part(5), 'packets');
+    const second = await runs.run(part(3), 'sweeps');
+    expect(runs.reports).toEqual([first, second]);
+    runs.dropLast();
+    expect(runs.reports).toEqual([first]);
+  });
+
+  it('are one report: packets of the first, and what was judged in all', async () => {
+    const runs = runsOf();
+    await runs.run(part(5), 'packets');
+    await runs.run(part(3, {}, XDP_DROP), 'sweeps');
+    const sum = runs.summary(undefined);
+    expect(sum).toMatchObject({ name: 'fake', packets: 5, judged: 5, actions: { XDP_PASS: 5, XDP_DROP: 3 } });
+    expect(sum.engines.map(({ name, status, packets }) => [name, status, packets])).toEqual([
+      ['wasm', 'ran', 5],
+    ]);
+    expect(sum).not.toHaveProperty('coverage');
+  });
+
+  it('take engines as the first run had them: later ones may do without', async () => {
+    const runs = runsOf();
+    await runs.run(
+      { ...part(2), engines: [machine, fakeEngine('testrun', () => ({ action: XDP_PASS }))] },
+      'packets',
+    );
+    await runs.run(part(2), 'variants');
+    expect(runs.summary(undefined).engines.map(({ name, packets }) => [name, packets])).toEqual([
+      ['testrun', 2],
+      ['wasm', 2],
+    ]);
+  });
+
+  it('have reached what any of them reached', async () => {
+    const runs = runsOf();
+    await runs.run(part(2, covering(1, 0, 0)), 'packets');
+    await runs.run(part(2, covering(0, 2, 0)), 'paths');
+    const { coverage, fullCoverage } = runs.summary(undefined);
+    expect(coverage?.instructions).toEqual([2, 3]);
+    expect([...fullCoverage!.functions[0]!.instructions]).toEqual([1, 2, 0]);
+    const proof = { cases: [], impossible: [], paths: 0, beyond: 0, doubt: undefined, seconds: 0 };
+    // Without an object there is nothing that a proof could be of.
+    expect(runs.summary(proof).coverage).toEqual(coverage);
+  });
+
+  it('say which phase they are of while they run, and give their findings away', async () => {
+    const phases: CheckProgress['phase'][] = [];
+    const saved: string[] = [];
+    const runs = runsOf({
+      shrinkSeconds: 600,
+      onProgress: ({ phase }) => void phases.push(phase),
+      save: async ({ field }) => {
+        saved.push(field);
+        return { file: 'x.pcapng' };
+      },
+    });
+    const report = await runs.run(part(2, {}, 77), 'variants');
+    expect(report.divergences.map(({ field, file }) => [field, file])).toEqual([
+      ['action/unknown', 'x.pcapng'],
+    ]);
+    expect(saved.length).toBeGreaterThan(0);
+    expect(phases.every((phase) => phase === 'variants')).toBe(true);
+  });
+
+  it('end where they are told to', async () => {
+    const runs = runsOf({ signal: AbortSignal.abort() });
+    expect(await runs.run(part(2), 'packets')).toMatchObject({ interrupted: true, packets: 0 });
+  });
+});
