@@ -163,3 +163,22 @@ it('pointers into the frame are gone behind what moves or may have written it', 
     expect(reasonAt('tc-ingress', `${skb}\n${load}\n${text}\n${load}`), text).toBe(stale);
   expect(reasonAt('tc-ingress', `${skb}\nr1 = r6\nr2 = 7\ncall bpf_set_hash\n${load}`)).toBeUndefined();
 });
+
+it('registers of a function are its own, but for its arguments', () => {
+  const reads = (begin: string, register: number): string | undefined =>
+    reasonAt(
+      'xdp',
+      `r6 = 6\nr7 = 7\nr8 = 8\nr9 = 9\n${begin}\nr0 = 0\nexit\nown:\nr0 = r${register}\nr0 = 0\nexit`,
+    );
+  for (const [begin, last] of [
+    ['r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall own', 5],
+    ['r1 = 2\nr2 = own\nr3 = 0\nr4 = 0\nr5 = 5\ncall bpf_loop', 2],
+    ['r1 = map[held]\nr2 = own\nr3 = 0\nr4 = 0\nr5 = 5\ncall bpf_for_each_map_elem', 4],
+  ] as const)
+    for (const register of numbers(0, 9)) {
+      const isThere = register >= 1 && register <= last;
+      expect(reads(begin, register), `${begin} ${register}`).toBe(
+        isThere ? undefined : `R${register} !read_ok`,
+      );
+    }
+});
