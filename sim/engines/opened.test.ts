@@ -1,12 +1,13 @@
 /** What both machines make of an object when they open it: sizes of maps, maps that forget, reads of what was never written. */
 import { describe, expect, it } from 'vitest';
-import { testMap } from '../ebpf/test-support/assemble.ts';
+import { assemble, testMap } from '../ebpf/test-support/assemble.ts';
 import { writeElf } from '../ebpf/test-support/write-elf.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
+import { EngineError } from './engine.ts';
 import { OutcomeBatch } from './outcome-batch.ts';
 import { mayReadUnwritten } from './unwritten-stack.ts';
 import { createVmEngine } from './vm.ts';
@@ -84,6 +85,116 @@ describe.each(ENGINES)('$name', (engine) => {
     expect(await uncertain({}, 6)).toEqual([4]);
     expect(await uncertain(filled(3), 3)).toEqual([1]);
     expect(await uncertain(filled(5), 1)).toEqual([0]);
+  });
+});
+
+const MAKERS = [createVmEngine, createWasmEngine];
+const PASS = 'r0 = 2\nexit';
+
+/** What a program returns for a packet, one number a packet. */
+async function actions(
+  make: (typeof MAKERS)[number],
+  program: Program,
+  world: World = {},
+  options: Parameters<typeof createVmEngine>[0] = {},
+): Promise<number> {
+  const session = await make(options).open(program, world);
+  const batch = new PacketBatch(1);
+  batch.push({ packet: new Uint8Array(20) });
+  const output = new OutcomeBatch(1);
+  await session.run(batch, output);
+  return output.action[0]!;
+}
+
+describe.each(MAKERS.map((make) => ({ name: make().name, make })))('$name, given an object', ({ make }) => {
+  it('runs it as it is, or as it is changed, and remembers only the former', async () => {
+    const program = programOf(writeElf({ main: PASS }));
+    const change: NonNullable<Parameters<typeof createVmEngine>[0]>['change'] = (object) => ({
+      ...object,
+      programs: object.programs.map((one) => ({ ...one, instructions: assemble('r0 = 1\nexit') })),
+    });
+    expect([
+      await actions(make, program),
+      await actions(make, program, {}, { change }),
+      await actions(make, program),
+    ]).toEqual([2, 1, 2]);
+  });
+
+  it('gives every session variables of its own', async () => {
+    const text = 'r1 = map[.data]+4\nr0 = *(u32 *)(r1 + 0)\nr2 = r0\nr2 += 1\n*(u32 *)(r1 + 0) = r2\nexit';
+    const program = programOf(
+      writeElf({ main: text }, [], { '.data': { other: [9, 0, 0, 0], limit: [1, 0, 0, 0] } }),
+    );
+    const world = { globals: { limit: Uint8Array.of(3, 0, 0, 0) } };
+    const found: number[] = [];
+    for (const one of [world, {}, world, {}]) found.push(await actions(make, program, one));
+    expect(found).toEqual([3, 1, 3, 1]);
+  });
+
+  it.each<[what: string, program: Program, options: object, why: string | undefined]>([
+    ['none', programOf(undefined), {}, 'test has no compiled object to run'],
+    ['one that is none', { ...programOf(Uint8Array.of(1)), objectPath: 'dir/my.o' }, {}, 'dir/my.o: '],
+    [
+      'one without the function',
+      programOf(writeElf({ main: PASS, more: PASS }), 'xdp', 'other'),
+      {},
+      'test: program other: expected a program of the object, found only main, more',
+    ],
+    [
+      'one with a ring, on Linux before 5.8',
+      programOf(writeElf({ main: `r1 = map[ring]\n${PASS}` }, [testMap('ring', 'RINGBUF')])),
+      { asKernel: '5.7' },
+      'maps of type RINGBUF',
+    ],
+    [
+      'one with a ring, on Linux 5.8',
+      programOf(writeElf({ main: `r1 = map[ring]\n${PASS}` }, [testMap('ring', 'RINGBUF')])),
+      { asKernel: '5.8' },
+      undefined,
+    ],
+    [
+      'one with a ring that nobody uses',
+      programOf(writeElf({ main: PASS }, [testMap('ring', 'RINGBUF')])),
+      { asKernel: '5.7' },
+      undefined,
+    ],
+  ])('opens it or says why not: %s', async (_what, program, options, why) => {
+    const problem = await make(options)
+      .open(program, {})
+      .then(() => undefined)
+      .catch((error: unknown) => error);
+    if (why === undefined) expect(problem).toBeUndefined();
+    else {
+      expect(problem).toBeInstanceOf(EngineError);
+      expect(problem).toMatchObject({ kind: 'input', lacking: false, message: expect.stringContaining(why) });
+    }
+  });
+
+  it('takes frames in several buffers since Linux 5.18', async () => {
+    const program: Program = {
+      name: 'test',
+      entries: [{ function: 'main', hook: 'xdp', frags: true }],
+      object: writeElf({ main: PASS }),
+    };
+    await expect(make({ asKernel: '5.17' }).open(program, {})).rejects.toThrow(
+      'XDP frames in several buffers',
+    );
+    await expect(make({ asKernel: '5.18' }).open(program, {})).resolves.toBeDefined();
+  });
+
+  it('shows maps in order of their names', async () => {
+    const maps = ['z', 'a', 'm'].map((name) => testMap(name, 'HASH'));
+    const session = await make().open(programOf(writeElf({ main: PASS }, maps)), {});
+    expect(session.maps().map(({ definition }) => definition.name)).toEqual(['a', 'm', 'z']);
+  });
+
+  it('is there only where there is an object', () => {
+    expect(make().availability()).toEqual({ available: true });
+    expect(make().availability(programOf(new Uint8Array(0)))).toEqual({ available: true });
+    expect(make().availability(programOf(undefined))).toMatchObject({
+      available: false,
+      reason: 'test has no compiled object',
+    });
   });
 });
 
