@@ -182,6 +182,53 @@ describe.each(MAKERS.map((make) => ({ name: make().name, make })))('$name, given
     await expect(make({ asKernel: '5.18' }).open(program, {})).resolves.toBeDefined();
   });
 
+  it.each<[hook: Hook, text: string, first: number[]]>([
+    ['xdp', PASS, [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ['xdp', 'r1 = 77\nr2 = 0\ncall bpf_redirect\nexit', [4, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    // mark at 8, priority at 32, cb from 48 on (include/uapi/linux/bpf.h, struct __sk_buff).
+    [
+      'tc-ingress',
+      'r2 = 5\n*(u32 *)(r1 + 8) = r2\nr2 = 6\n*(u32 *)(r1 + 32) = r2\nr2 = 7\n*(u32 *)(r1 + 48) = r2\nr2 = 8\n*(u32 *)(r1 + 64) = r2\nr0 = 3\nexit',
+      [3, 0, 0, 5, 6, 7, 0, 0, 0, 8, 0, 0],
+    ],
+    ['tc-egress', 'r0 = -1\nexit', [-1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+  ])('leaves nothing of what a batch of outcomes held before: %s, %j', async (hook, text, first) => {
+    const session = await make().open(programOf(writeElf({ main: text }), hook), {});
+    const output = new OutcomeBatch(3);
+    for (const array of [
+      output.action,
+      output.status,
+      output.redirect,
+      output.mark,
+      output.priority,
+      output.cb,
+      output.tstamp,
+    ])
+      array.fill(9);
+    output.metaLength.fill(8);
+    const batch = new PacketBatch(2);
+    for (const length of [20, 30]) batch.push({ packet: new Uint8Array(length).fill(length) });
+    await session.run(batch, output);
+    const fields = (index: number): number[] => [
+      output.action[index]!,
+      output.status[index]!,
+      output.redirect[index]!,
+      output.mark[index]!,
+      output.priority[index]!,
+      ...output.cb.subarray(5 * index, 5 * index + 5),
+      ...output.tstamp.subarray(2 * index, 2 * index + 2),
+    ];
+    expect([fields(0), fields(1), fields(2)]).toEqual([first, first, Array(12).fill(9)]);
+    expect([output.count, output.used, [...output.metaLength]]).toEqual([2, 50, [0, 0, 8]]);
+    expect([output.packet(0), output.packet(1)]).toEqual([
+      batch.stimulus(0).packet,
+      batch.stimulus(1).packet,
+    ]);
+    batch.clear();
+    await session.run(batch, output);
+    expect([output.count, output.used]).toEqual([0, 0]);
+  });
+
   it('shows maps in order of their names', async () => {
     const maps = ['z', 'a', 'm'].map((name) => testMap(name, 'HASH'));
     const session = await make().open(programOf(writeElf({ main: PASS }, maps)), {});
