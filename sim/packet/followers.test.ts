@@ -28,6 +28,43 @@ it('a GTP-U extension of no length leads nowhere, whatever stands elsewhere in t
   expect(walk('ethernet', fromHex(frame))).toBe('ethernet 0, ipv4 14, udp 34, gtpu 42, data 54-78');
 });
 
+describe('the length of an IPv6 packet (RFC 8200 §3, RFC 2675 §2)', () => {
+  const addresses = `${'fc00'.repeat(8)} ${'fc01'.repeat(8)}`;
+  /** A hop-by-hop header with a jumbo payload of so many bytes, and no next header. */
+  const jumbo = (length: number): string => `3b00 c204 ${length.toString(16).padStart(8, '0')}`;
+  it.each<[what: string, hex: string, layers: string]>([
+    ['is what the header says', `60000000 0008 3b 40 ${addresses} ${'00'.repeat(8)}`, 'ipv6 0, data 40-48'],
+    [
+      'leaves padding behind it',
+      `60000000 0008 3b 40 ${addresses} ${'00'.repeat(12)}`,
+      'ipv6 0, data 40-48, ends 48',
+    ],
+    ['is nothing', `60000000 0000 3b 40 ${addresses} ${'00'.repeat(8)}`, 'ipv6 0, ends 40'],
+    [
+      'is that of a jumbo payload',
+      `60000000 0000 00 40 ${addresses} ${jumbo(16)} ${'00'.repeat(12)}`,
+      'ipv6 0, hopopts 40, data 48-56, ends 56',
+    ],
+    [
+      'is not that of a jumbo payload where the header says one',
+      `60000000 0010 00 40 ${addresses} ${jumbo(8)} ${'00'.repeat(8)}`,
+      'ipv6 0, hopopts 40, data 48-56',
+    ],
+    [
+      'is no jumbo payload in another header',
+      `60000000 0000 3c 40 ${addresses} ${jumbo(16)} ${'00'.repeat(8)}`,
+      'ipv6 0, ends 40',
+    ],
+    [
+      'is no jumbo payload where the header is cut off',
+      `60000000 0000 00 40 ${addresses} ${jumbo(16).slice(0, -2)}`,
+      'ipv6 0, ends 40',
+    ],
+  ])('%s', (_what, hex, layers) => {
+    expect(walk('ipv6', fromHex(hex))).toBe(layers);
+  });
+});
+
 describe.each<[what: string, first: string, rows: readonly [what: string, hex: string, layers: string][]]>([
   [
     'PPP in L2TPv2 (RFC 2661 §3.1, RFC 1661 §6)',

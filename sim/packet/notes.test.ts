@@ -161,6 +161,12 @@ it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
     ['gre.checksum: should be 0x6ef9', 'ipv4: ipv4 at byte 8: needs 20 bytes, 5 are there'],
   ],
   ['OSPF over IPv4', 'ipv4', ipv4().ospf().bytes(), ['ipv4.checksum: correct', 'ospf.checksum: correct']],
+  [
+    'OSPF before padding',
+    'ipv4',
+    Uint8Array.from([...ipv4().ospf().bytes(), 0xff, 0xff]),
+    ['ipv4.checksum: correct', 'ospf.checksum: correct'],
+  ],
   ['VRRP over IPv4', 'ipv4', ipv4().vrrp().bytes(), ['ipv4.checksum: correct', 'vrrp.checksum: correct']],
   ['PIM over IPv6', 'ipv6', ipv6().pim().payload(data).bytes(), ['pim.checksum: correct']],
   ['DCCP', 'ipv4', ipv4().dccp().payload(data).bytes(), ['ipv4.checksum: correct', 'dccp.checksum: correct']],
