@@ -242,6 +242,31 @@ describe('what a path has left behind', () => {
     ]);
   });
 
+  it('is what helpers were asked and have answered', async () => {
+    const memory = [8, 16, 24, 32, 40, 48, 56, 64].map((at) => `*(u64 *)(r10 - ${at}) = ${at}`).join('\n');
+    const answers = async (call: string): Promise<string[]> => {
+      const { answers: all } = await only(`${memory}\n${call}\nr0 = 0`);
+      return all.map(({ name, ordinal, read, written, arguments: given, result, open }) => {
+        const [from, to] = [read, written].map((list) => list.map((one) => one.length).join());
+        const bounds = open.between === undefined ? '' : ` between ${open.between.join(' and ')}`;
+        const what = `${ordinal}: ${name} of ${given.length}, reads ${from}, writes ${to} through ${open.through.join()}`;
+        return `${what}, gives ${result === undefined ? undefined : termText(result)}${bounds}`;
+      });
+    };
+    const mtu = 'r6 = r1\nr2 = 0\nr3 = r10\nr3 += -64\nr4 = 0\nr5 = 0\nr1 = r6\ncall bpf_check_mtu';
+    expect(await answers(mtu)).toEqual([
+      '0: bpf_check_mtu.0 of 5, reads 4, writes 4 through 2, gives (sext bpf_check_mtu.0) between -4095 and 2',
+    ]);
+    // Random numbers have 32 bits, times 64.
+    expect(await answers('call bpf_get_prandom_u32\ncall bpf_ktime_get_ns')).toEqual([
+      '0: bpf_get_prandom_u32.0 of 0, reads , writes  through , gives (concat 0x0:32 bpf_get_prandom_u32.0)',
+      '1: bpf_ktime_get_ns.1 of 0, reads , writes  through , gives bpf_ktime_get_ns.1',
+    ]);
+    expect(await answers('r2 = r10\nr2 += -64\nr3 = 64\nr4 = 0\ncall bpf_fib_lookup')).toEqual([
+      '0: bpf_fib_lookup.0 of 4, reads 64, writes 64 through 1, gives (sext bpf_fib_lookup.0) between -4095 and 9',
+    ]);
+  });
+
   it('is the first instruction that read what nobody wrote', async () => {
     expect((await only('r2 = *(u8 *)(r10 - 1)\nr2 = *(u8 *)(r10 - 2)\nr0 = 0')).readsUnwritten).toEqual({
       program: 0,
