@@ -106,7 +106,11 @@ describe('a run', () => {
     const short = { packet: data(10) };
     const all = [[five], [six], [short], [five, six], [five, short], [six, short], [five, six, short]];
     expect(new Set(all.map((stimuli) => signature(...stimuli))).size).toBe(all.length);
-    for (const stimuli of all) expect(Number.isSafeInteger(signature(...stimuli))).toBe(true);
+    const signatures = all.map((stimuli) => signature(...stimuli));
+    expect(signatures.every(Number.isSafeInteger)).toBe(true);
+    // Both halves tell ways apart.
+    expect(new Set(signatures.map((one) => one % 2 ** 32)).size).toBe(all.length);
+    expect(new Set(signatures.map((one) => Math.floor(one / 2 ** 32))).size).toBe(all.length);
   });
 
   it('tells ends apart by place and action', () => {

@@ -26,6 +26,28 @@ const change = (at: number, by: string): string =>
   `r1 = *(u8 *)(r7 + ${at})\nr1 ${by}\n*(u8 *)(r7 + ${at}) = r1`;
 const set = (at: number, byte: number): string => `*(u8 *)(r7 + ${at}) = ${byte}`;
 
+/** Asks for the route of the frame at r7, and sends it to the next hop: where there is one. */
+const ROUTE = `${Array.from({ length: 8 }, (_, at) => `*(u64 *)(r10 - ${8 * (at + 1)}) = 0`).join('\n')}
+  *(u8 *)(r10 - 64) = 2
+  *(u16 *)(r10 - 58) = 50
+  r1 = *(u32 *)(r6 + 12)
+  *(u32 *)(r10 - 56) = r1
+  r1 = *(u32 *)(r7 + 26)
+  *(u32 *)(r10 - 48) = r1
+  r1 = *(u32 *)(r7 + 30)
+  *(u32 *)(r10 - 32) = r1
+  r1 = r6
+  r2 = r10
+  r2 += -64
+  r3 = 64
+  r4 = 0
+  call bpf_fib_lookup
+  if r0 != 0 goto out
+  ${[0, 2, 4].map((at) => `r1 = *(u16 *)(r10 - ${6 - at})\n*(u16 *)(r7 + ${at}) = r1`).join('\n')}
+  r1 = *(u32 *)(r10 - 56)
+  r2 = 0
+  call bpf_redirect`;
+
 /** The refuted properties of a program, and what is open of its lengths, fragments and TTLs. */
 async function found(asking: Asking): Promise<string[]> {
   const { properties } = await proveProgram(programOf('test', asking), { solver: NO_SOLVER, limits: LIMITS });
@@ -79,6 +101,12 @@ describe('a program that', () => {
       ['verifier/stopped'],
     ],
     ['returns what nobody knows', program(V4, 9), ['action/unknown']],
+    ['routes and leaves the TTL', program(`${V4}\n${ROUTE}`, 4), ['ttl/not-lowered']],
+    [
+      'routes and lowers the TTL',
+      program(`${V4}\n${change(22, '+= -1')}\n${ROUTE}`, 4),
+      ['checksum/ipv4', 'ttl/expired open', 'ttl/not-lowered open', 'ttl/step open', 'ttl/wrapped'],
+    ],
     ['redirects nowhere', program(V4, 4), ['redirect/no-target']],
   ])('%s', async (_, asking, expected) => expect(await found(asking)).toEqual(expected));
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_SOLVER } from '../../sim/ebpf/symbolic/solver.ts';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { proveAgainst } from './against/against.ts';
 import { proofAid } from './aid.ts';
 import { followPaths } from './paths.ts';
 import { proveProgram } from './prove.ts';
@@ -118,6 +119,32 @@ describe('proving properties', () => {
       'uninitialized/decision',
       'uninitialized/frame',
     ]);
+  });
+});
+
+describe('two builds', () => {
+  const pair = { old: PROGRAM, new: PROGRAM };
+
+  it('are equal where each of their paths is, and say how long it took', async () => {
+    const progress: string[] = [];
+    const onProgress = ({ paths, pairs }: { paths: number; pairs: number }) =>
+      progress.push(`${paths} ${pairs}`);
+    const proof = await proveAgainst(pair, { ...OPTIONS, now: clock(1_000), time: 10_000_000, onProgress });
+    const { isEqual, suspects, open, paths, pairs, seconds } = proof;
+    expect([isEqual, suspects, open, paths, pairs]).toEqual([true, [], undefined, 4, 4]);
+    expect(Number.isInteger(seconds) && seconds > 10).toBe(true);
+    expect(progress).toEqual(['1 1', '2 2', '3 3', '4 4']);
+  });
+
+  it('are open where the proof ends before', async () => {
+    const late = 'not every path was followed: the time was up';
+    const { isEqual, open } = await proveAgainst(pair, { ...OPTIONS, now: clock(30_000) });
+    expect([isEqual, open]).toEqual([false, late]);
+    expect((await proveAgainst(pair, { ...OPTIONS, paths: 2 })).open).toBe(
+      'not every path was followed: after 2 paths',
+    );
+    const ended = await proveAgainst(pair, { ...OPTIONS, stopped: () => true });
+    expect([ended.isEqual, ended.open]).toEqual([false, 'not every path was followed: it was interrupted']);
   });
 });
 
