@@ -25,6 +25,8 @@ const MAPS = [
   testMap('devices', 'DEVMAP'),
   testMap('cpus', 'CPUMAP'),
   testMap('table', 'HASH'),
+  testMap('queue', 'QUEUE', { maxEntries: 2 }),
+  testMap('stack', 'STACK', { maxEntries: 2 }),
 ];
 
 interface Explored extends Exploration {
@@ -267,6 +269,31 @@ describe('what a path has left behind', () => {
     ]);
   });
 
+  it.each(['queue', 'stack'])('is how much was in a %s: as much as pushes and pops say', async (map) => {
+    const call = (name: string): string =>
+      `r1 = map[${map}]\nr2 = r10\nr2 += -8\nr3 = 0\ncall bpf_map_${name}_elem\n`;
+    /** What each call returned (0: all went well), from the first on, as digits. */
+    const ways = async (...names: string[]): Promise<string[]> => {
+      const noted = names.map((name) => `${call(name)}r6 *= 10\nif r0 == 0 goto good`);
+      const text = noted.map(
+        (one, index) => `${one.replace('goto good', `goto good${index}`)}\nr6 += 1\ngood${index}:`,
+      );
+      const { paths } = await explored(`*(u64 *)(r10 - 8) = 5\nr6 = 0\n${text.join('\n')}\nr0 = r6\nexit`);
+      return paths
+        .map((one) =>
+          (one.end?.kind === 'exit' ? `${one.end.action.value}` : endOf(one)).padStart(names.length, '0'),
+        )
+        .sort();
+    };
+    expect(await ways('push')).toEqual(['0', '1']);
+    expect(await ways('pop')).toEqual(['0', '1']);
+    // Two fit: where nothing fits any more there are two, where two fit there was none.
+    expect(await ways('push', 'pop', 'pop', 'pop')).toEqual(['0001', '0011', '1001']);
+    expect(await ways('push', 'push', 'push')).toEqual(['001', '011', '111']);
+    expect(await ways('pop', 'push', 'push')).toEqual(['000', '001', '100']);
+    expect(await ways('peek', 'peek', 'pop', 'peek')).toEqual(['0000', '0001', '1111']);
+  });
+
   it('is the first instruction that read what nobody wrote', async () => {
     expect((await only('r2 = *(u8 *)(r10 - 1)\nr2 = *(u8 *)(r10 - 2)\nr0 = 0')).readsUnwritten).toEqual({
       program: 0,
@@ -313,8 +340,11 @@ describe('memory on a path', () => {
       [2, 4, 5, 6, 7],
       [4, 6, 7],
     ]);
+    const later = memory.copy();
+    memory.setByte(3, pool.constant(8, 9));
+    expect(later.written()).toEqual([2, 4, 5, 6, 7]);
     copy.clear();
     copy.setByte(1, pool.constant(8, 9));
-    expect([memory.written().length, copy.written()]).toEqual([5, [1]]);
+    expect([memory.written().length, copy.written()]).toEqual([6, [1]]);
   });
 });
