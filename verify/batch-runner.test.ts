@@ -7,7 +7,7 @@ import type { World } from '../sim/runtime/world.ts';
 import { BatchRunner, type RunnerOptions } from './batch-runner.ts';
 import type { Segment } from './segment.ts';
 import { type Behaviour, FAKE_PROGRAM, type FakeOptions, fakeEngine } from './test-support/engines.ts';
-import { data } from './test-support/packets.ts';
+import { data, ethernet, ipv4, udp } from './test-support/packets.ts';
 
 /** All batches of four packets. */
 const ALL = { from: 0, to: Number.POSITIVE_INFINITY, step: 1 };
@@ -95,17 +95,23 @@ describe('a run in batches', () => {
   });
 
   it('hands over what the oracle finds as often as asked for, and differences once', async () => {
-    const wrong: Behaviour = ({ packet }) => ({
-      action: XDP_PASS,
-      packet: packet.map((byte, at) => (at === 13 ? 0 : at === 12 ? 8 : byte)),
-    });
-    const sightings = async (behave: Behaviour, most?: number): Promise<number> => {
-      const engines = [fakeEngine('vm', passes), fakeEngine('wasm', behave)];
-      const segments = await all(runner(engines, most === undefined ? {} : { sightings: most }).run(ALL));
-      return found(segments).filter((line) => line.startsWith('vm/wasm action')).length;
+    const frame = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const source: RunnerOptions['source'] = {
+      fill: (batch, _seed, _first, count) => {
+        for (let index = 0; index < count; index++) batch.push({ packet: frame });
+      },
     };
-    expect(await sightings(dropsFrom(20), 3)).toBe(1);
-    expect(await sightings(wrong, 3)).toBe(0);
+    const spoils: Behaviour = ({ packet }) => ({
+      action: XDP_PASS,
+      packet: packet.map((byte, at) => (at === 30 ? byte ^ 1 : byte)),
+    });
+    const lines = async (engines: readonly Engine[], sightings?: number): Promise<number> => {
+      const more = sightings === undefined ? {} : { sightings };
+      return found(await all(runner(engines, { source, ...more, total: 24 }).run(ALL))).length;
+    };
+    expect(await lines([fakeEngine('wasm', spoils)])).toBe(1);
+    expect(await lines([fakeEngine('wasm', spoils)], 3)).toBe(3);
+    expect(await lines([fakeEngine('vm', passes), fakeEngine('wasm', dropsFrom(20))], 3)).toBe(1);
   });
 
   it('begins anew where it is told to: what was found is found again, without engines that failed elsewhere', async () => {

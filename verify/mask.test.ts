@@ -1,8 +1,9 @@
 /** What is taken over from the machine where it moves from run to run, part by part, and what stays to be compared. */
 import { describe, expect, it } from 'vitest';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { type MapSnapshot, snapshotOf } from '../sim/runtime/map-snapshot.ts';
-import { mask } from './clock-mask.ts';
+import { ClockMask, mask } from './clock-mask.ts';
 import { EngineSide } from './engine-side.ts';
 import { MovedParts, type RunOutcome } from './moved.ts';
 import type { NotCompared } from './not-compared.ts';
@@ -260,5 +261,40 @@ describe('maps', () => {
       'counts 3,0,0,0',
       'still 7,7,7,7',
     ]);
+  });
+});
+
+describe('runs under other clocks', () => {
+  it('are sessions of their own, which are closed', async () => {
+    const machine = fakeEngine('wasm', (_, { world }) => ({ action: world.time === undefined ? 2 : 1 }));
+    const kernel = fakeEngine('testrun', () => ({ action: 2 }));
+    const side = new EngineSide(kernel, FAKE_PROGRAM, 1);
+    const input = new PacketBatch(1);
+    input.push({ packet: new Uint8Array(20) });
+    expect(await side.run({}, input)).toBe(true);
+    side.live = ['bpf_ktime_get_ns'];
+    const clocks = new ClockMask(FAKE_PROGRAM, [kernel, machine]);
+    expect(await clocks.apply({}, input, [side])).toEqual([
+      { what: 'outcomes: what a packet comes to depends on bpf_ktime_get_ns', engine: 'testrun', packets: 1 },
+    ]);
+    // As it is, and under five others; the kernel twice more.
+    expect([machine.log.packets, kernel.log.packets]).toEqual([6, 3]);
+    await clocks.close();
+    expect(machine.log.closed).toBe(machine.log.opened);
+    await side.close();
+    expect(kernel.log.closed).toBe(kernel.log.opened);
+  });
+
+  it('say nothing of outcomes that stay', async () => {
+    const kernel = fakeEngine('testrun', () => ({ action: 2 }));
+    const side = new EngineSide(kernel, FAKE_PROGRAM, 1);
+    const input = new PacketBatch(1);
+    input.push({ packet: new Uint8Array(20) });
+    await side.run({}, input);
+    // Without a machine among the engines there is one all the same; it cannot run this program.
+    const clocks = new ClockMask(FAKE_PROGRAM, [kernel]);
+    expect(await clocks.apply({}, input, [side])).toEqual([]);
+    await clocks.close();
+    await side.close();
   });
 });

@@ -178,6 +178,14 @@ describe('a callback', () => {
     expect(uncalled(each('r1 = r6'))).toEqual([`main_1: ${NONE} the map`]);
   });
 
+  it('that is handed over twice is explained by the call that explains it', () => {
+    const other = each('r1 = map[flows]').replace(
+      'r1 = map[flows]',
+      'r2 = visit\nr1 = 0\ncall bpf_ktime_get_ns\nr1 = map[flows]',
+    );
+    expect(uncalled(other)).toEqual([`main_1: ${NONE} map flows`]);
+  });
+
   it('of a timer never runs in a test', () => {
     expect(uncalled(each('r1 = r6').replace('bpf_for_each_map_elem', '170'))).toEqual([
       'main_1: the callback of a timer runs when time has passed, and in a test none does',

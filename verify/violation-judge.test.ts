@@ -81,14 +81,15 @@ describe('what the machine stops', () => {
     expect(told(await judge(one, [fakeEngine('wasm', stops(1))]))).toMatchObject({ defects: [] });
   });
 
-  it('is a defect where the kernel accepts the program', async () => {
+  it('is a defect where the kernel accepts the program: it is asked once', async () => {
     const kernel = fakeEngine('testrun', () => ({ action: 0, fault: 'EINVAL' }));
-    const { defects } = await judge(new ViolationJudge({ program: FAKE_PROGRAM, kernel }), [
-      fakeEngine('wasm', stops(1)),
-    ]);
+    const one = new ViolationJudge({ program: FAKE_PROGRAM, kernel });
+    const { defects } = await judge(one, [fakeEngine('wasm', stops(1))]);
     expect(defects[0]?.summary).toBe(
       'the machine (wasm) refused what this kernel accepts: out of bounds, a defect of xdpsim',
     );
+    expect(kernel.log.packets).toBe(2);
+    expect((await judge(one, [fakeEngine('wasm', stops(1))])).defects.length).toBe(1);
     expect(kernel.log.packets).toBe(2);
   });
 
