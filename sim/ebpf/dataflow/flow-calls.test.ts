@@ -153,6 +153,13 @@ it.each<[what: string, hook: Hook, text: string, lines: readonly string[]]>([
     ['if length', 'if length', 'if p24 p25'],
   ],
   [
+    'bytes that a frame gains come from nowhere, and the others stay',
+    'xdp',
+    `${FRAME}\nr1 = r6\nr2 = 4\ncall bpf_xdp_adjust_tail\nr7 = *(u32 *)(r6 + 0)\nr8 = *(u32 *)(r6 + 4)\nr9 = r7\nr9 += 64\nif r9 > r8 goto out
+    r3 = *(u8 *)(r7 + 58)\nif r3 == 7 goto out\nr3 = *(u16 *)(r7 + 61)\nif r3 == 7 goto out`,
+    ['if length', 'if length', 'if p58'],
+  ],
+  [
     'clock, CPU and chance are inputs of their own',
     'xdp',
     `call bpf_ktime_get_ns\nif r0 == 7 goto out\ncall bpf_get_smp_processor_id\nif r0 == 7 goto out\ncall bpf_get_prandom_u32\nif r0 == 7 goto out`,
