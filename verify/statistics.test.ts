@@ -1,11 +1,12 @@
 /** The account of a run: packets, actions, and what was not compared. */
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import { snapshotOf } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { BatchReport } from './batch-report.ts';
 import { EngineSide } from './engine-side.ts';
 import { RunStatistics } from './statistics.ts';
-import { type FakeOptions, type FakeOutcome, fakeEngine } from './test-support/engines.ts';
+import { COUNTS, type FakeOptions, type FakeOutcome, fakeEngine } from './test-support/engines.ts';
 
 const PROGRAM: Program = {
   name: 'two',
@@ -93,6 +94,25 @@ describe('what was not compared', () => {
     const both = new RunStatistics(PROGRAM);
     both.addReports(input, [report, (await reported('wasm', one)).report], false);
     expect(both.notCompared()).toEqual([]);
+  });
+
+  it('is a map that one of two engines does not have', async () => {
+    const one = [{ action: 2 }];
+    const { input, report } = await reported('vm', one);
+    const other = (await reported('wasm', one)).report;
+    const more = snapshotOf({ ...COUNTS, name: 'more' }, []);
+    const gaps = (a: BatchReport['maps'], b: BatchReport['maps']): string[] => {
+      const statistics = new RunStatistics(PROGRAM);
+      statistics.addReports(input, [withMaps(report, a), withMaps(other, b)], false);
+      return statistics.notCompared().map(({ what, engine }) => `${what} (${engine})`);
+    };
+    const withMaps = (of: BatchReport, maps: BatchReport['maps']): BatchReport =>
+      ({ engine: of.engine, output: of.output, maps }) as BatchReport;
+    const counts = snapshotOf(COUNTS, []);
+    expect(gaps([counts, more], [counts])).toEqual(['map more (wasm)']);
+    expect(gaps([counts], [more, counts])).toEqual(['map more (vm)']);
+    expect(gaps([counts, more], [counts, more])).toEqual([]);
+    expect(gaps([counts, more], undefined)).toEqual([]);
   });
 
   it('is what engines refused, and what else was left, added up', () => {
