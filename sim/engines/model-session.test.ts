@@ -8,7 +8,7 @@ import type { MapDefinition } from '../runtime/maps.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../runtime/program.ts';
 import type { World } from '../runtime/world.ts';
 import { createModelEngine } from './model.ts';
-import { OutcomeBatch } from './outcome-batch.ts';
+import { OutcomeBatch, STATUS } from './outcome-batch.ts';
 
 type Model = (context: ModelContext) => number;
 
@@ -118,6 +118,10 @@ describe('an outcome', () => {
     const output = new OutcomeBatch(4);
     await session.run(input, output);
     expect(output.uncertainFrom).toBe(2);
+    // Also where the first packet of the next batch does not run at all.
+    input.entry[0] = 9;
+    await session.run(input, output);
+    expect([output.status[0], output.uncertainFrom]).toEqual([STATUS.fault, 0]);
   });
 });
 

@@ -432,3 +432,16 @@ it('a program that is stopped has no action', async () => {
   expect(event).toMatchObject({ kind: 'program', action: '', fault: expect.stringContaining('off=2000') });
   expect('target' in event!).toBe(false);
 });
+
+it('a function on two devices is loaded once', () => {
+  const { namespaces } = scenarioFromJson(
+    scenarioOf({ a: PASS, b: { ...PASS, ...at('tcIngress', 'zero') } }, []),
+    'test',
+  );
+  expect(namespaces.find(({ name }) => name === 'hub')!.programs.map(({ entries }) => entries)).toEqual([
+    [
+      { function: 'pass', hook: 'xdp' },
+      { function: 'zero', hook: 'tc-ingress' },
+    ],
+  ]);
+});
