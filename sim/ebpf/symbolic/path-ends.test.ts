@@ -107,6 +107,16 @@ it.each<[text: string, reason: string | undefined]>([
   ['r2 = 1\nlock *(u32 *)(r1 + 0) += r2', 'an atomic operation on the context'],
   [`${VALUE}\nr2 = 1\nlock *(u32 *)(r0 + 4) += r2`, undefined],
   [`${VALUE}\nr2 = 1\nlock *(u32 *)(r0 + 6) += r2`, 'a misaligned atomic operation'],
+  // A pointer that is kept is one when it comes back whole, and a number when it comes back in part.
+  ['*(u64 *)(r10 - 8) = r1\nr2 = *(u64 *)(r10 - 8)\nr3 = *(u32 *)(r2 + 16)', undefined],
+  [
+    '*(u64 *)(r10 - 8) = r1\nr2 = *(u32 *)(r10 - 8)\nr3 = *(u32 *)(r2 + 16)',
+    'a load through what is no pointer to memory (a number)',
+  ],
+  [
+    '*(u64 *)(r10 - 8) = r1\n*(u8 *)(r10 - 3) = 0\nr2 = *(u64 *)(r10 - 8)\nr3 = *(u32 *)(r2 + 16)',
+    'a load through what is no pointer to memory (a number)',
+  ],
   [`*(u64 *)(r10 - 8) = 1\nlock *(u64 *)(r10 - 8) += r1`, 'an atomic operation with an address'],
   [`*(u64 *)(r10 - 8) = r1\nr2 = 1\nlock *(u64 *)(r10 - 8) += r2`, 'an atomic operation on an address'],
   [`${PRINT}\ncall bpf_trace_printk`, undefined],
