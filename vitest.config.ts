@@ -30,9 +30,10 @@ const LONG = [
     unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
-    cli/corpus/{corpora,minimize} cli/prove/proofs sim/ebpf/symbolic/{directed-paths,frame-helpers,helper-arguments,recorded-paths,skb-helpers} sim/engines/symbolic-helpers
-    verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/mutants/judge-mutants
-    verify/prove/{checksums,recorded-proofs,recorded-witnesses} verify/prove/against/{pairs,recorded-against} verify/recorded-runs
+    cli/corpus/{corpora,minimize} cli/prove/proofs sim/engines/symbolic-helpers
+    sim/ebpf/symbolic/{directed-paths,frame-helpers,helper-arguments,recorded-paths,skb-helpers}
+    verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/mutants/judge-mutants verify/recorded-runs
+    verify/prove/{checksums,recorded-proofs,recorded-witnesses} verify/prove/against/{pairs,recorded-against}
   `).map((name) => `${name}.test.ts`),
 ];
 
