@@ -261,6 +261,8 @@ export function registersRead(instructions: Instructions, slot: number): readonl
       if (operation === BPF_MOV) return fromRegister ? [src] : [];
       if (operation === BPF_END || operation === BPF_NEG) return [dst];
       return fromRegister ? [dst, src] : [dst];
+    case BPF_LD:
+      return (opcode & MODE_MASK) === BPF_IND ? [src] : [];
     case BPF_LDX:
       return [src];
     case BPF_ST:

@@ -71,6 +71,8 @@ export interface FunctionContext {
   readonly functionAt: (start: number) => number;
   /** Addresses of the counters: of a slot's jumps taken, and of entries into the function that starts there. */
   readonly takenCounter: (slot: number) => number;
+  /** Of programs that are over at a slot which is no `exit`. */
+  readonly leftCounter: (slot: number) => number;
   readonly enteredCounter: (start: number) => number;
   /** Globals: instructions that the run may still execute, rounds that `may_goto` still allows. */
   readonly budget: number;
@@ -212,7 +214,7 @@ class FunctionCompiler {
   }
 
   #instruction(slot: number): void {
-    const { instructions, facts, layout } = this.#context;
+    const { instructions, facts, layout, leftCounter } = this.#context;
     const opcode = instructions.opcode[slot]!;
     const writer = this.#writer;
     if (this.#stopsUnset(slot)) return;
@@ -228,7 +230,7 @@ class FunctionCompiler {
         return;
       case BPF_LD:
         if ((opcode & MODE_MASK) === BPF_IMM) this.#constant(slot);
-        else compilePacketLoad(writer, instructions, slot);
+        else compilePacketLoad(writer, instructions, slot, leftCounter(slot));
         return;
       case BPF_JMP:
       case BPF_JMP32:

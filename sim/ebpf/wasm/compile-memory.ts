@@ -219,11 +219,23 @@ function compileAtomic(
   writer.pop(operation === BPF_CMPXCHG ? 0 : src);
 }
 
-/** `BPF_LD | BPF_ABS` and `BPF_IND`: where the packet ends before, the program is over and returns 0. */
-export function compilePacketLoad(writer: FunctionWriter, instructions: Instructions, slot: number): void {
+/**
+ * `BPF_LD | BPF_ABS` and `BPF_IND`, through the context in r6: where the packet ends before, the program is over and
+ * returns 0.
+ * @param leftCounter address of the counter of programs that are over here
+ */
+export function compilePacketLoad(
+  writer: FunctionWriter,
+  instructions: Instructions,
+  slot: number,
+  leftCounter: number,
+): void {
   const { code, temporary, wideTemporary } = writer;
   const opcode = instructions.opcode[slot]!;
   const size = accessSize(opcode);
+  writer.push(6);
+  code.i64(CONTEXT_BASE).op(WASM.i64_ne);
+  writer.refuse(slot);
   code.i32(instructions.imm[slot]!);
   if ((opcode & MODE_MASK) === BPF_IND) {
     writer.push(instructions.src[slot]!, false);
@@ -242,7 +254,9 @@ export function compilePacketLoad(writer: FunctionWriter, instructions: Instruct
     .op(WASM.i64_extend_i32_u)
     .op(WASM.i64_gt_u)
     .op(WASM.i32_or);
-  code.if().i64(0).op(WASM.return).end();
+  code.if();
+  writer.count(leftCounter);
+  code.i64(0).op(WASM.return).end();
   // Network order, byte by byte.
   for (let index = 0; index < size; index++) {
     code.get(wideTemporary).op(WASM.i32_wrap_i64).memory(WASM.i64_load8_u, index);

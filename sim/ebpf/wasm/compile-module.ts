@@ -282,6 +282,7 @@ class ModuleCompiler {
           valueAddress: (map) => maps[map]!.word(DESCRIPTOR.storage),
           functionAt,
           takenCounter: (slot) => unit.taken + 8 * slot,
+          leftCounter: (slot) => unit.left + 8 * slot,
           enteredCounter: (start) => unit.entered + 8 * start,
           budget: this.#budget,
           mayGoto: this.#mayGoto,
