@@ -159,3 +159,17 @@ it('values of maps of devices, CPUs and maps are nobody’s to write', () => {
   expect(types.filter((type) => mayWrite(testMap('one', type)))).toEqual(['HASH', 'ARRAY']);
   expect(types.every((type) => mayRead(testMap('one', type)))).toBe(true);
 });
+
+it('constants are nobody’s to write, whether a flag says so or the object', () => {
+  const plain = testMap('one', 'ARRAY');
+  const data = { bytes: new Uint8Array(4), variables: new Map<string, never>() };
+  expect(mayWrite({ ...plain, mapFlags: BPF_F_RDONLY_PROG })).toBe(false);
+  expect(mayWrite({ ...plain, mapFlags: BPF_F_WRONLY_PROG })).toBe(true);
+  expect(mayWrite({ ...plain, global: { ...data, readOnly: true } })).toBe(false);
+  expect(mayWrite({ ...plain, global: { ...data, readOnly: false } })).toBe(true);
+  expect(mayWrite({ ...plain, mapFlags: BPF_F_RDONLY_PROG, global: { ...data, readOnly: false } })).toBe(
+    false,
+  );
+  expect(mayRead({ ...plain, mapFlags: BPF_F_RDONLY_PROG })).toBe(true);
+  expect(mayRead({ ...plain, mapFlags: BPF_F_WRONLY_PROG })).toBe(false);
+});
