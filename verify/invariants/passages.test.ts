@@ -73,6 +73,18 @@ describe('a reply', () => {
     },
   );
 
+  it('does not come from a group of IPv6, and does from a host', () => {
+    const SOURCE6 = 14 + 8;
+    const address = (...first: number[]): number[] => [...first, ...new Array(14).fill(7)];
+    const between = (from: readonly number[], to: readonly number[]): Uint8Array =>
+      edit(packet6, SOURCE6, ...from, ...to);
+    const host = address(0x20, 1);
+    const group = address(0xff, 2);
+    const other = address(0xfe, 0x80);
+    expect(judged(reply, between(host, group), between(group, host), SENT_BACK)).toBe('reply/group-source');
+    expect(judged(reply, between(host, other), between(other, host), SENT_BACK)).toBe('');
+  });
+
   it('has a source; 0 that was asked is worth a note, 0 from elsewhere a warning', () => {
     const none = [0, 0, 0, 0];
     expect(judged(reply, asked(none), asked([10, 0, 0, 1], none), SENT_BACK)).toBe('reply/to-zero');

@@ -322,6 +322,9 @@ describe('events', () => {
     expect(result(output('0xffffffff'), { maps: [events] })).toBe(-ENOENT);
     expect(result(output('9'), { maps: [events] })).toBe(-E2BIG);
     expect(result(output('0xfff00ffffffff'), { maps: [events] })).toBe(-EFAULT);
+    // As many bytes of the packet as there are, and one more.
+    expect(result(output('0x40ffffffff'), { maps: [events] })).toBe(-ENOENT);
+    expect(result(output('0x41ffffffff'), { maps: [events] })).toBe(-EFAULT);
     expect(result(output('0x8000000000000000'), { maps: [events] })).toBe(-EINVAL);
   });
 
