@@ -25,14 +25,16 @@ const ALONE = words(`
  */
 const LONG = [
   ...words(`
-    aim check check-groups check-zeros checksum-specimens diff fib-lookup field foreign-objects guessed-slots idioms large-maps
-    lru-maps map-words prove-against prove-field prove-specimens random-programs specimens styles-faulty styles-right tshark
-    unwritten-stack
+    aim check check-groups check-zeros checksum-specimens diff fib-lookup field foreign-objects guessed-slots helper-arguments
+    idioms lru-maps map-words old-kernels pins prove-against prove-field prove-specimens random-programs specimens styles-faulty
+    styles-right teams tshark unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
-    cli/corpus/{corpora,minimize} cli/prove/proofs sim/engines/symbolic-helpers
-    sim/ebpf/symbolic/{directed-paths,frame-helpers,helper-arguments,recorded-paths,skb-helpers}
-    verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/mutants/judge-mutants verify/recorded-runs
+    cli/corpus/{corpora,minimize} cli/prove/proofs cli/verify/countable-branches corpus/generate/generator-distribution
+    sim/ebpf/helpers/recorded-arguments sim/engines/symbolic-helpers
+    sim/ebpf/symbolic/{context-terms,directed-paths,frame-helpers,helper-arguments,queues-and-room,recorded-paths,skb-helpers}
+    verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/guide/recorded-guidance
+    verify/mutants/judge-mutants verify/recorded-runs
     verify/prove/{checksums,recorded-proofs,recorded-witnesses} verify/prove/against/{pairs,recorded-against}
   `).map((name) => `${name}.test.ts`),
 ];
@@ -95,7 +97,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'isolated',
           include: ['kernel-tests/**/*.test.ts', ...NOT_SHARING],
-          exclude: SHARING.slice(1),
+          exclude: [...SHARING.slice(1), ...LONG],
           sequence: { groupOrder: 2 },
         },
       },
