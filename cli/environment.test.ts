@@ -56,7 +56,9 @@ function run({ args, script = '"$@"' }: Case, before: readonly string[] = []): P
   const command = [...COMMAND, ...args];
   const [first, ...rest] = [...before, 'bash', '-c', script, 'bash', ...command];
   return new Promise((resolve) => {
-    const child = spawn(first!, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    // Findings that cannot be saved go to a temporary directory: one that goes with the test.
+    const env = { ...process.env, TMPDIR: scratch };
+    const child = spawn(first!, rest, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
     let err = '';
     child.stderr.on('data', (piece) => {
       err += piece;
