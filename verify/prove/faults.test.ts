@@ -24,6 +24,18 @@ const END = (action: number): string => `r0 = ${action}\nexit\nout:\nr0 = 1\nexi
 const program = (text: string, action = 3): Asking => ({ text: `${text}\n${END(action)}` });
 const change = (at: number, by: string): string =>
   `r1 = *(u8 *)(r7 + ${at})\nr1 ${by}\n*(u8 *)(r7 + ${at}) = r1`;
+/** The header's checksum after a protocol that is 11 higher (RFC 1624, eqn. 3). */
+const MENDED = `r1 = *(u16 *)(r7 + 24)
+  r1 = be16 r1
+  r1 ^= 0xffff
+  r1 += 11
+  r2 = r1
+  r2 >>= 16
+  r1 += r2
+  r1 ^= 0xffff
+  r1 &= 0xffff
+  r1 = be16 r1
+  *(u16 *)(r7 + 24) = r1`;
 const set = (at: number, byte: number): string => `*(u8 *)(r7 + ${at}) = ${byte}`;
 
 /** Asks for the route of the frame at r7, and sends it to the next hop: where there is one. */
@@ -84,6 +96,11 @@ describe('a program that', () => {
     ],
     ['answers an echo without its checksum', program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`), ['checksum/icmp']],
     ['writes another EtherType', program(`${V4}\n*(u16 *)(r7 + 12) = 0xdd86`), ['lengths open']],
+    [
+      'calls TCP UDP, and mends the header’s checksum',
+      program(`${V4}\n${PROTO(6)}\n${set(23, 17)}\n${MENDED}`),
+      ['lengths/udp'],
+    ],
     ['sets a hop limit to 0', program(`${V6}\n${set(21, 0)}`), ['ttl/expired']],
     [
       'takes the UDP checksum off over IPv6',

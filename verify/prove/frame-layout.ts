@@ -59,6 +59,8 @@ export interface Layout {
   readonly checksums: readonly LaidChecksum[];
   /** Outermost first; as far as headers may have changed. */
   readonly ips: readonly LaidIp[];
+  /** The same, and behind them the one that was not looked at, since all of it is as it came. */
+  readonly announced: readonly Pick<LaidIp, 'version' | 'start'>[];
   readonly transports: readonly LaidTransport[];
   /** Does a length contradict another one, or the frame? `rest` says which. */
   readonly isBroken: boolean;
@@ -90,8 +92,8 @@ export function layoutOf(state: Guide, frame: TermFrame, wantsKept: boolean = fa
   const checksums: LaidChecksum[] = [];
   const walker = new Walker(state, frame, checksums, wantsKept);
   const rest = walker.ethernet();
-  const { open, transport, ips, transports, isBroken } = walker;
-  return { checksums, ips, transports, isBroken, rest, open, transport };
+  const { open, transport, ips, announced, transports, isBroken } = walker;
+  return { checksums, ips, announced, transports, isBroken, rest, open, transport };
 }
 
 class Walker {
@@ -104,6 +106,7 @@ class Walker {
   transport: Layout['transport'];
   open: Layout['open'];
   readonly ips: LaidIp[] = [];
+  readonly announced: Pick<LaidIp, 'version' | 'start'>[] = [];
   readonly transports: LaidTransport[] = [];
   isBroken = false;
 
@@ -131,6 +134,7 @@ class Walker {
 
   #ipv4(at: number, depth: number, limit: Term = this.#limit): string | undefined {
     const { pool } = this.#state;
+    this.announced.push({ version: 4, start: at });
     this.#limit = limit;
     const isKept = this.#frame.keepsFrom?.(at) === true;
     if (isKept && !this.#wantsKept) return undefined;
@@ -171,6 +175,7 @@ class Walker {
 
   #ipv6(at: number, depth: number, limit: Term = this.#limit): string | undefined {
     const { pool } = this.#state;
+    this.announced.push({ version: 6, start: at });
     this.#limit = limit;
     const isKept = this.#frame.keepsFrom?.(at) === true;
     if (isKept && !this.#wantsKept) return undefined;

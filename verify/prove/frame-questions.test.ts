@@ -220,31 +220,40 @@ describe('lengths', () => {
     for (const at of [0, 12 - 1, 15, 18, 22, 24, 26, 34, 38, 47])
       expect([at, changes(IPV4, flip(IPV4, at))]).toEqual([at, false]);
     for (const at of [16, 17, 46]) expect([at, changes(IPV4, flip(IPV4, at))]).toEqual([at, true]);
-    for (const at of [15, 21, 22]) expect([at, changes(IPV6, flip(IPV6, at))]).toEqual([at, false]);
+    for (const at of [15, 16, 17, 21, 22]) expect([at, changes(IPV6, flip(IPV6, at))]).toEqual([at, false]);
     for (const at of [18, 19, 58, 59]) expect([at, changes(IPV6, flip(IPV6, at))]).toEqual([at, true]);
     const udp = RIGHT_PACKETS.UDP!;
     for (const at of [38, 39]) expect([at, changes(udp, flip(udp, at))]).toEqual([at, true]);
     for (const at of [34, 40, 42]) expect([at, changes(udp, flip(udp, at))]).toEqual([at, false]);
   });
 
-  it('are not what they were under another EtherType, though all behind it stayed', () => {
-    const tagged = Uint8Array.from([...IPV4.subarray(0, 12), 0x81, 0, 0, 1, ...IPV4.subarray(12)]);
-    for (const [packet, at, kept] of [
-      [IPV4, 12, 14],
-      [tagged, 16, 18],
-    ] as const) {
-      const after = frameOf(edited(packet, { [at]: [0x86, 0xdd] }), kept);
-      const before = frameOf(packet, kept);
-      const frames = { before, after, came: layoutOf(guide, before), left: layoutOf(guide, after) };
-      expect(changesLengths(frames)).toBe(true);
-      expect(changesLengths({ ...frames, after: before, left: frames.came })).toBe(false);
-    }
+  const tagged = (tags: number): Uint8Array =>
+    Uint8Array.from([
+      ...IPV4.subarray(0, 12),
+      ...Array.from({ length: tags }, () => [0x81, 0, 0, 1]).flat(),
+      ...IPV4.subarray(12),
+    ]);
+
+  it.each<[what: string, packet: Uint8Array, at: number, bytes: readonly number[], kept: number]>([
+    ['another EtherType', IPV4, 12, [0x86, 0xdd], 14],
+    ['an EtherType that is not IP’s', IPV4, 12, [0x88, 0xb5], 14],
+    ['another EtherType behind a tag', tagged(1), 16, [0x86, 0xdd], 18],
+    ['another EtherType behind two tags', tagged(2), 20, [0x86, 0xdd], 22],
+    ['another EtherType behind three tags', tagged(3), 24, [0x86, 0xdd], 26],
+    ['another protocol', IPV4, 23, [17], 26],
+    ['another next header', IPV6, 20, [6], 22],
+    ['another protocol around a packet', RIGHT_PACKETS['IP in IP']!, 23, [41], 26],
+  ])('are not what they were under %s, though all behind it stayed', (_what, packet, at, bytes, kept) => {
+    const before = frameOf(packet, kept);
+    const after = frameOf(edited(packet, { [at]: [...bytes] }), kept);
+    const frames = { before, after, came: layoutOf(guide, before), left: layoutOf(guide, after) };
+    expect(changesLengths(frames)).toBe(true);
+    expect(changesLengths({ ...frames, after: before, left: frames.came })).toBe(false);
   });
 
   it('are changed where the frame is, or its headers', () => {
-    const tagged = Uint8Array.from([...IPV4.subarray(0, 12), 0x81, 0, 0, 1, ...IPV4.subarray(12)]);
-    expect(changes(IPV4, tagged)).toBe(true);
-    expect(changes(IPV4, tagged.subarray(0, IPV4.length))).toBe(true);
+    expect(changes(IPV4, tagged(1))).toBe(true);
+    expect(changes(IPV4, tagged(1).subarray(0, IPV4.length))).toBe(true);
     expect(changes(IPV4, IPV4.subarray(0, IPV4.length - 1))).toBe(true);
     // TCP that has become UDP, an option more, the other version.
     expect(changes(IPV4, edited(IPV4, { 23: 17 }))).toBe(true);

@@ -162,20 +162,19 @@ function isFromElsewhere(term: Term): boolean {
   return false;
 }
 
-/** Where an EtherType lies, and where that of one tag does. */
-const TYPES = [12, 13, 16, 17] as const;
+/** Version and lengths of an IP header, and what says which header follows: under another protocol the same bytes are another one. */
+const DECIDING: Readonly<Record<LaidIp['version'], readonly number[]>> = { 4: [0, 2, 3, 9], 6: [4, 5, 6] };
 
-/** Did the program write a length, or change how long the frame is, or where headers lie? Else lengths stay as they came. */
+/** Did the program write a length, or change how long the frame is, or where or which headers there are? Else lengths stay as they came. */
 export function changesLengths({ before, after, came, left }: FrameCase): boolean {
-  // Under another type what stayed as it came is another header.
-  if (TYPES.some((at) => before.byte(at) !== after.byte(at))) return true;
   if (before.length !== after.length || came.ips.length !== left.ips.length) return true;
-  for (const [index, { start, version }] of left.ips.entries()) {
-    const was = came.ips[index]!;
+  if (came.announced.length !== left.announced.length) return true;
+  for (const [index, { start, version }] of left.announced.entries()) {
+    const was = came.announced[index]!;
     if (was.start !== start || was.version !== version) return true;
-    for (const at of version === 4 ? [0, 2, 3] : [4, 5])
-      if (before.byte(start + at) !== after.byte(start + at)) return true;
   }
+  for (const { start, version } of left.ips)
+    if (DECIDING[version].some((at) => before.byte(start + at) !== after.byte(start + at))) return true;
   if (came.transports.length !== left.transports.length) return true;
   return left.transports.some(({ start, stated }, index) => {
     const was = came.transports[index]!;
