@@ -101,7 +101,7 @@ export function sendIcmpv6Error(
   rest: number = 0,
 ): undefined {
   const { device, packet, source, destination, toHost, toMany } = arrival;
-  // What is too big for a link has not been for a group: nobody forwards that here.
+  // Packets to groups are not forwarded here, so that none of them is ever too big for a link.
   if (!toHost || toMany || isAboutError(packet) || isMulticast6(source, 0) || isZero(source, 0, 16)) {
     return stack.tell(device, `does not say “${text}” about such a packet: dropped`);
   }
