@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { BUILD_TIMEOUT, buildCommand } from '../cli/test-support/built-command.ts';
+import { runInProcess } from '../cli/test-support/in-process.ts';
 import { attachedTo } from '../kernel/lab/attachments.ts';
 import { Lab } from '../kernel/lab/lab.ts';
 import { load, unload } from '../kernel/lab/load.ts';
@@ -158,6 +159,25 @@ describeKernel('several commands that change one device at once', ['root', 'libb
       },
     );
     expect(order).toEqual(['told', 'interrupted', 'changed']);
+  });
+
+  it('are not waited for where a name cannot be one', async () => {
+    mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });
+    const held = openSync(STATE_DIRECTORY, 'r');
+    libc().flock(held, LOCK_EX);
+    try {
+      for (const [args, message] of [
+        [['unload', 'a', '--lab', '../..'], /^xdpsim: “\.\.\/\.\.” cannot be a lab's name\n/],
+        [['teardown', '--host', '--lab', 'b'], /^xdpsim: --host and --lab name different labs/],
+        [['setup', 'a b', '--lab', freshName()], /^xdpsim: “a b” cannot be an environment's name\n/],
+      ] as const)
+        expect(await runInProcess('lab', ...args)).toMatchObject({
+          code: 2,
+          err: expect.stringMatching(message),
+        });
+    } finally {
+      closeSync(held);
+    }
   });
 });
 

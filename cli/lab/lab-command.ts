@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { requireRights } from '../../kernel/lab/foundation.ts';
 import { Lab } from '../../kernel/lab/lab.ts';
 import { lockedLater } from '../../kernel/lab/lock.ts';
-import { DEFAULT_LAB, HOST_LAB } from '../../kernel/lab/names.ts';
+import { checkLabName, DEFAULT_LAB, HOST_LAB } from '../../kernel/lab/names.ts';
 import { inputFailure } from '../failure.ts';
 import { printJson as printDocument, reportLine } from '../output.ts';
 
@@ -27,10 +27,12 @@ export function withOutput(command: Command): Command {
   return command.option('--json', 'print JSON').option('--no-color', 'no colours');
 }
 
-export function labName(options: LabOptions): string {
-  if (options.host !== true) return options.lab ?? DEFAULT_LAB;
-  if (options.lab === undefined) return HOST_LAB;
-  throw inputFailure('--host and --lab name different labs: give one of them');
+export function labName({ host, lab }: LabOptions): string {
+  if (host === true && lab !== undefined)
+    throw inputFailure('--host and --lab name different labs: give one of them');
+  if (host === true) return HOST_LAB;
+  if (lab !== undefined) checkLabName(lab);
+  return lab ?? DEFAULT_LAB;
 }
 
 /** Opens the lab for `use` and lets go of it afterwards. */
@@ -44,12 +46,16 @@ export async function withLab<T>(options: LabOptions, use: (lab: Lab) => T | Pro
 }
 
 /**
- * Calls `change` while no other command changes a lab. Ctrl-C is obeyed while it waits for that, and once a second has
- * passed, the user is told.
+ * Calls `change` with the lab's name while no other command changes a lab. A name that cannot be one is refused before.
+ * Ctrl-C is obeyed while it waits, and once a second has passed, the user is told.
  */
-export async function exclusively<T>(change: () => T): Promise<T> {
+export async function exclusively<T>(options: LabOptions, change: (lab: string) => T): Promise<T> {
+  const lab = labName(options);
   requireRights();
-  return lockedLater(change, () => reportLine('waiting for another xdpsim lab command to end'));
+  return lockedLater(
+    () => change(lab),
+    () => reportLine('waiting for another xdpsim lab command to end'),
+  );
 }
 
 export function printJson(document: object): void {

@@ -20,7 +20,7 @@ import { isThere } from '../input/read-file.ts';
 import { readObject } from '../input/read-object.ts';
 import { printLine } from '../output.ts';
 import { parseGlobals } from './globals.ts';
-import { exclusively, type LabOptions, labCommand, labName, printJson, withOutput } from './lab-command.ts';
+import { exclusively, type LabOptions, labCommand, printJson, withOutput } from './lab-command.ts';
 
 interface LoadFlags extends LabOptions {
   readonly mode: string;
@@ -118,10 +118,10 @@ function changeLab<T>(
   change: (lab: Lab) => T,
   makesHostLab: boolean = false,
 ): Promise<T> {
-  return exclusively(() => {
+  return exclusively(options, (name) => {
     try {
       if (makesHostLab) requireHostLab();
-      const lab = new Lab(labName(options));
+      const lab = new Lab(name);
       try {
         return lab.exclusively(() => change(lab));
       } finally {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Lab } from '../../kernel/lab/lab.ts';
 import type { EnvironmentState } from '../../kernel/lab/lab-state.ts';
-import { labOption, subnetsOf } from '../../kernel/lab/names.ts';
+import { checkEnvironmentName, labOption, subnetsOf } from '../../kernel/lab/names.ts';
 import { reset, setup, teardown } from '../../kernel/lab/setup.ts';
 import { labNames } from '../../kernel/lab/state.ts';
 import { labStatus } from '../../kernel/lab/status.ts';
@@ -27,8 +27,9 @@ export function registerTopology(lab: Command): void {
       .option('--vlan', 'add sub-interfaces for VLANs 1 and 2'),
   ).action(async (name: string | undefined, options: SetupFlags) => {
     const flags = { ipv4: options.ipv4 ?? false, vlan: options.vlan ?? false };
-    const made = await exclusively(() =>
-      setup(labName(options), { ...(name === undefined ? {} : { name }), ...flags }),
+    if (name !== undefined) checkEnvironmentName(name, flags.vlan);
+    const made = await exclusively(options, (lab) =>
+      setup(lab, { ...(name === undefined ? {} : { name }), ...flags }),
     );
     if (options.json === true) printJson({ environment: environmentToJson(made) });
     else for (const line of setupLines(made)) printLine(line);
@@ -40,7 +41,7 @@ export function registerTopology(lab: Command): void {
       'default: everything',
     ),
   ).action(async (name: string | undefined, options: LabOptions) => {
-    const removed = await exclusively(() => teardown(labName(options), name));
+    const removed = await exclusively(options, (lab) => teardown(lab, name));
     const names = removed.map((one) => one.name);
     if (options.json === true) printJson({ removed: names });
     else printLine(names.length === 0 ? 'the lab is removed' : `removed: ${names.join(', ')}`);
@@ -52,7 +53,7 @@ export function registerTopology(lab: Command): void {
       'default: all',
     ),
   ).action(async (name: string | undefined, options: LabOptions) => {
-    const made = await exclusively(() => reset(labName(options), name));
+    const made = await exclusively(options, (lab) => reset(lab, name));
     if (options.json === true) printJson({ environments: made.map(environmentToJson) });
     else printLine(`as after setup: ${made.map((one) => one.name).join(', ') || 'nothing'}`);
   });
