@@ -260,6 +260,7 @@ function copyBytes(
     return;
   }
   let index = 0;
-  for (; index + 4 <= length; index += 4) to.setInt32(toAt + index, view.getInt32(fromAt + index));
+  for (; index + 4 <= length; index += 4)
+    to.setInt32(toAt + index, view.getInt32(fromAt + index, true), true);
   for (; index < length; index++) to.setUint8(toAt + index, view.getUint8(fromAt + index));
 }

@@ -102,15 +102,24 @@ export function checkAtomicPlace(
     violate(`misaligned access off ${address} size ${size} of an atomic operation`);
 }
 
-/** Judges an atomic operation that reads and writes (`check_atomic_rmw`). */
-export function checkAtomic(state: State, register: number, address: number, size: number): void {
+/**
+ * Judges an atomic operation that reads and writes (`check_atomic_rmw`).
+ * @param stored the tag of what it leaves in memory, an unknown scalar
+ */
+export function checkAtomic(
+  state: State,
+  register: number,
+  address: number,
+  size: number,
+  stored: number,
+): void {
   const { provenance } = state;
   const tag = state.tag[register]!;
   checkAtomicPlace(state, register, address, size, 'stores into');
   if (tag >= STACK_REGION && tag <= LAST_STACK_REGION && state.hi[register] === 0) {
     loadStack(state, register, tag, address, size);
     const at = address - STACK_BASE;
-    provenance.storeStack(at, size, FIRST_UNKNOWN);
+    provenance.storeStack(at, size, stored);
     return;
   }
   const inside =
@@ -164,7 +173,8 @@ function stackOffset(
   if (address < base || address + size > base + STACK_SIZE) {
     violate(`invalid ${writes ? 'write to' : 'read from'} stack R${register} off=${offset} size=${size}`);
   }
-  if (offset % size !== 0) violate(`misaligned stack access off ${offset} size ${size}`);
+  // `size` is a power of two.
+  if ((offset & (size - 1)) !== 0) violate(`misaligned stack access off ${offset} size ${size}`);
   if (tag - STACK_REGION > state.frame)
     violate(`R${register} points to the stack of a function that returned`);
   return address - STACK_BASE;

@@ -34,6 +34,10 @@ export interface CheckedCall {
   readonly arguments: readonly PreparedArgument[];
   /** The map that the call under work is passed; undefined: none yet. */
   map: LiveMap | undefined;
+  /** Its place among the machine's. */
+  mapIndex: number;
+  /** The kind of map that the helper was passed last, and may be. */
+  accepted: LiveMap['definition']['type'] | undefined;
 }
 
 /** @param index of the argument; it is in the register after that */
@@ -139,16 +143,21 @@ function checkKernelVariable(state: State, _call: CheckedCall, index: number): v
     expected(state, index + 1, 'percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_');
 }
 
-function checkMap(state: State, call: CheckedCall, index: number): void {
+function checkMap(state: State, call: CheckedCall, argument: number): void {
   const { machine, provenance } = state;
   const { helper } = call;
-  const tag = state.tag[index + 1]!;
-  if (tag < 0 || provenance.kind[tag] !== KIND.map) expected(state, index + 1, 'map_ptr');
-  const map = machine.maps[provenance.detail[tag]!]!;
+  const tag = state.tag[argument + 1]!;
+  if (tag < 0 || provenance.kind[tag] !== KIND.map) expected(state, argument + 1, 'map_ptr');
+  const index = provenance.detail[tag]!;
+  const map = machine.maps[index]!;
   call.map = map;
-  if (helper.maps !== undefined && !helper.maps.includes(map.definition.type)) {
-    violate(`cannot pass map_type ${map.definition.type} into func ${helper.name}#${helper.number}`);
+  call.mapIndex = index;
+  const { type } = map.definition;
+  if (type === call.accepted) return;
+  if (helper.maps !== undefined && !helper.maps.includes(type)) {
+    violate(`cannot pass map_type ${type} into func ${helper.name}#${helper.number}`);
   }
+  call.accepted = type;
 }
 
 function checkFunction(state: State, _call: CheckedCall, index: number): void {

@@ -16,7 +16,7 @@ import { type State, violate } from './state.ts';
 
 /**
  * @param slot where the instruction is
- * @param unknown the tag for an unknown scalar
+ * @param unknown the tag for an unknown scalar; two above it is another one
  */
 export function runAtomic(state: State, slot: number, unknown: number): void {
   const { lo, hi, tag, machine } = state;
@@ -57,7 +57,7 @@ export function runAtomic(state: State, slot: number, unknown: number): void {
     return;
   }
   if (operation === BPF_CMPXCHG && tag[0] === 0) violate('R0 !read_ok');
-  checkAtomic(state, dst, address, size);
+  checkAtomic(state, dst, address, size, unknown + 2);
   const wide = size === 8;
   const oldLow = view.getInt32(address, true);
   const oldHigh = wide ? view.getInt32(address + 4, true) : 0;

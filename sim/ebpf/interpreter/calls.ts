@@ -6,12 +6,14 @@ import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD, STACK_BASE } from '../memory.ts';
 import { type CheckedCall, checkArguments, prepareArguments } from './argument-checks.ts';
-import { KNOWN, LAST_STACK_REGION, STACK_REGION, UNINITIALISED } from './provenance.ts';
+import { KNOWN, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import { type CallFacts, type Result, resultOf } from './results.ts';
-import { makeRoom, type State, violate } from './state.ts';
+import { forget, makeRoom, type State, violate } from './state.ts';
 
 /** A helper, with what its calls take looked up once. */
 interface PreparedCall extends CheckedCall {
+  /** The helper's own, held here since helpers have many shapes. */
+  readonly run: Helper['run'];
   readonly result: Result;
   readonly movesPacket: boolean;
   readonly obligation: Obligation;
@@ -22,6 +24,9 @@ function prepare(helper: Helper): PreparedCall {
     helper,
     arguments: prepareArguments(helper.arguments),
     map: undefined,
+    mapIndex: -1,
+    accepted: undefined,
+    run: helper.run,
     result: resultOf(helper.returns),
     movesPacket: helper.effects.packet === 'moved',
     obligation: helper.effects.obligation,
@@ -39,7 +44,7 @@ const KERNEL_CALLS: ReadonlyMap<string, PreparedCall> = new Map(
 );
 
 /** Filled anew for every call: none makes an object. */
-const FACTS: CallFacts = { map: undefined, knownKey: false, size: 0 };
+const FACTS: CallFacts = { map: undefined, mapIndex: -1, knownKey: false, size: 0 };
 
 /**
  * Checks and runs a helper; r0 and the tags of r0 to r5 are then as after the call.
@@ -65,14 +70,14 @@ function run(state: State, call: PreparedCall): number {
   checkArguments(state, call);
   settle(state, call.obligation);
   // Held here, since a helper's callbacks call helpers, too.
-  const { map } = call;
+  const { map, mapIndex } = call;
   const knownKey = map !== undefined && hasKnownIndex(state, map);
   const words = machine.memory.i32;
   for (let index = 0; index < 5; index++) words[MACHINE_WORD.argumentHigh + index] = hi[index + 1]!;
   const size = lo[2]!;
   const first = state.tag[1]!;
   const { obligation } = call;
-  lo[0] = call.helper.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
+  lo[0] = call.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
   if (obligation === 'releases pointer') provenance.release(provenance.reference[first]!);
   if (call.movesPacket || machine.packetMoved) {
     machine.packetMoved = false;
@@ -80,6 +85,7 @@ function run(state: State, call: PreparedCall): number {
   }
   clobber(state);
   FACTS.map = map;
+  FACTS.mapIndex = mapIndex;
   FACTS.knownKey = knownKey;
   FACTS.size = size;
   const result = call.result(state, FACTS);
@@ -123,7 +129,7 @@ function settle(state: State, obligation: Obligation): void {
 
 /** r1 to r5 are gone after every call. */
 export function clobber(state: State): void {
-  state.tag.fill(UNINITIALISED, 1, 6);
+  forget(state.tag, 1, 6);
 }
 
 /** Is the key of a lookup in an array on the stack, of bytes that the verifier knows? */

@@ -70,11 +70,13 @@ describe.each(['r', 'w'])('numbers compared as %s', (kind) => {
 
 it('lower halves say all of a number whose upper half is zero, whatever the upper half of what it is compared with', () => {
   const five = 'r0 = 0x100000005 ll\n';
-  for (const lines of EQUAL('w3', 'w0').map((one) => five + one)) {
+  for (const lines of [...EQUAL('w3', 'w0'), ...EQUAL('w0', 'w3')].map((one) => five + one)) {
     expect(reserves(lines, 'r3'), lines).toBe(true);
     expect(reserves(lines, 'r4'), `${lines}, the copy`).toBe(true);
     expect(reserves(lines, 'r5'), `${lines}, another byte`).toBe(false);
   }
-  for (const lines of UNEQUAL('w3', 'w0').map((one) => `r0 = 0x100000006 ll\n${one}`))
+  for (const lines of [...UNEQUAL('w3', 'w0'), ...UNEQUAL('w0', 'w3')].map(
+    (one) => `r0 = 0x100000006 ll\n${one}`,
+  ))
     expect(reserves(lines, 'r3'), lines).toBe(false);
 });

@@ -3,9 +3,7 @@ import type { LiveMap } from '../maps/live-map.ts';
 import { KERNEL_VARIABLE_BASE } from '../memory.ts';
 import { type ConstantPool, FIRST_CONSTANT } from './operation.ts';
 import { FUNCTION_REGION, KIND, KNOWN, type Provenance, VARIABLE_REGION } from './provenance.ts';
-
-/** `src` of an instruction has 16 bits. */
-const MAX_REGISTERS = 1 << 16;
+import { MAX_REGISTERS, type RegisterFile } from './registers.ts';
 
 export class Constants implements ConstantPool {
   readonly #maps: readonly LiveMap[];
@@ -51,16 +49,13 @@ export class Constants implements ConstantPool {
     return this.#register(KERNEL_VARIABLE_BASE + 8 * index, 0, VARIABLE_REGION);
   }
 
-  /** The register file: r0 to r10, a gap, and the constants. */
-  registers(): { readonly lo: Int32Array; readonly hi: Int32Array; readonly tag: Int32Array } {
-    const size = FIRST_CONSTANT + this.#low.length;
-    const lo = new Int32Array(size);
-    const hi = new Int32Array(size);
-    const tag = new Int32Array(size);
-    lo.set(this.#low, FIRST_CONSTANT);
-    hi.set(this.#high, FIRST_CONSTANT);
-    tag.set(this.#tag, FIRST_CONSTANT);
-    return { lo, hi, tag };
+  /** In the order of their registers. */
+  values(): RegisterFile {
+    return {
+      lo: Int32Array.from(this.#low),
+      hi: Int32Array.from(this.#high),
+      tag: Int32Array.from(this.#tag),
+    };
   }
 
   #register(low: number, high: number, tag: number): number {

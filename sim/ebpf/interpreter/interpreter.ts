@@ -11,9 +11,10 @@ import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts
 import { clobber } from './calls.ts';
 import { Constants } from './constants.ts';
 import { type Execution, execute, exhausted } from './execute.ts';
-import { decodeOperations } from './operation.ts';
+import { decodeOperations, type Operations } from './operation.ts';
 import { CONTEXT_REGION, Provenance, STACK_REGION, UNINITIALISED } from './provenance.ts';
-import { type LoadedProgram, makeRoom, violate, type Warning } from './state.ts';
+import { loadConstants, REGISTERS, type RegisterFile } from './registers.ts';
+import { forget, type LoadedProgram, makeRoom, violate, type Warning } from './state.ts';
 import type { Tracer } from './tracer.ts';
 import { Violation } from './violation.ts';
 
@@ -37,6 +38,8 @@ export interface RunResult {
   furtherWarning: Warning | undefined;
 }
 
+const NOT_DECODED: Operations = { words: new Int32Array(0), operands: new Int32Array(0) };
+
 /** What a program may be given instead of a context. */
 export interface EntryValue {
   /** Index of the map that it belongs to. */
@@ -49,9 +52,10 @@ export class Interpreter implements Execution {
   readonly machine: Machine;
   readonly provenance: Provenance;
   readonly programs: readonly LoadedProgram[];
-  readonly lo: Int32Array;
-  readonly hi: Int32Array;
-  readonly tag: Int32Array;
+  readonly lo: Int32Array = REGISTERS.lo;
+  readonly hi: Int32Array = REGISTERS.hi;
+  readonly tag: Int32Array = REGISTERS.tag;
+  readonly #constants: RegisterFile;
   program: LoadedProgram;
   pc = 0;
   frame = 0;
@@ -95,17 +99,17 @@ export class Interpreter implements Execution {
       return {
         index,
         source,
-        words: decodes ? decodeOperations(source.instructions, constants) : new Int32Array(0),
+        ...(decodes ? decodeOperations(source.instructions, constants) : NOT_DECODED),
         taken: new Float64Array(count),
         entered: new Float64Array(count),
         left: new Float64Array(count),
+        doubtful: undefined,
+        doubtfulIn: undefined,
       };
     });
     this.program = this.programs[0]!;
-    const registers = constants.registers();
-    this.lo = registers.lo;
-    this.hi = registers.hi;
-    this.tag = registers.tag;
+    this.#constants = constants.values();
+    loadConstants(this.#constants);
     machine.invoke = (target, kind, a, b, c, d) => this.#callBack(target, kind === 'loop', a, b, c, d);
   }
 
@@ -126,8 +130,9 @@ export class Interpreter implements Execution {
     this.lock = 0;
     this.budget = this.fullBudget;
     this.mayGoto = MAX_LOOPS;
+    if (provenance.take()) loadConstants(this.#constants);
     provenance.begin();
-    this.tag.fill(UNINITIALISED, 0, 11);
+    forget(this.tag, 0, 11);
     this.lo[1] = CONTEXT_BASE;
     this.hi[1] = 0;
     this.tag[1] = CONTEXT_REGION;
@@ -147,6 +152,8 @@ export class Interpreter implements Execution {
         this.#callers[frame]!.left[this.#callSites[frame]!]!++;
       }
       provenance.restart();
+    } finally {
+      provenance.end();
     }
     result.warning = this.warning;
     result.furtherWarning = this.furtherWarning;
@@ -183,7 +190,7 @@ export class Interpreter implements Execution {
       this.program.left[this.pc]!++;
       this.program = this.programs[machine.tailCall]!;
       machine.tailCall = -1;
-      this.tag.fill(UNINITIALISED, 0, 11);
+      forget(this.tag, 0, 11);
       this.lo[1] = CONTEXT_BASE;
       this.hi[1] = 0;
       this.tag[1] = CONTEXT_REGION;
@@ -242,7 +249,7 @@ export class Interpreter implements Execution {
     const held = this.#heldTags;
     makeRoom(this);
     for (let register = 1; register <= 5; register++) held[5 * frame + register - 1] = tag[register]!;
-    tag.fill(UNINITIALISED, 1, 6);
+    forget(tag, 1, 6);
     const set = (register: number, value: number, valueTag: number): void => {
       lo[register] = value;
       hi[register] = 0;

@@ -218,16 +218,22 @@ export interface ConstantPool {
   kernelVariable(index: number): number;
 }
 
-/** @returns two words for each slot */
-export function decodeOperations(program: Instructions, pool: ConstantPool): Int32Array {
-  const words = new Int32Array(program.count * 2);
+/** A program as the main loop reads it: of each slot a word, and what not every operation needs. */
+export interface Operations {
+  readonly words: Int32Array;
+  readonly operands: Int32Array;
+}
+
+export function decodeOperations(program: Instructions, pool: ConstantPool): Operations {
+  const words = new Int32Array(program.count);
+  const operands = new Int32Array(program.count);
   for (let slot = 0; slot < program.count; slot++) {
     const row = decodeOne(program, slot, pool);
-    words[slot * 2] = row.operation | (row.dst << 8) | (row.src << 16);
-    words[slot * 2 + 1] = row.argument;
+    words[slot] = row.operation | (row.dst << 8) | (row.src << 16);
+    operands[slot] = row.argument;
     if (program.opcode[slot] === LDDW) slot++;
   }
-  return words;
+  return { words, operands };
 }
 
 interface Row {

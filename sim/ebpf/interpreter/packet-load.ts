@@ -4,7 +4,7 @@
  */
 import { accessSize, BPF_IND, MODE_MASK } from '../instruction.ts';
 import { CONTEXT_REGION } from './provenance.ts';
-import { type State, violate } from './state.ts';
+import { forget, type State, violate } from './state.ts';
 
 /**
  * Loads into r0, in host order, through the context in r6.
@@ -21,7 +21,7 @@ export function loadPacket(state: State, slot: number, source: number): boolean 
   if (indirect && tag[source] === 0) violate(`R${source} !read_ok`);
   const size = accessSize(opcode);
   const offset = (instructions.imm[slot]! + (indirect ? lo[source]! : 0)) | 0;
-  tag.fill(0, 1, 6);
+  forget(tag, 1, 6);
   const address = machine.packet.data + offset;
   if (offset < 0 || address + size > machine.packet.frameEnd) return false;
   const { view } = machine.memory;

@@ -91,7 +91,12 @@ function movedPointer(
 
 /** May the verifier know the number that is added here, though it is not computed from constants alone? */
 function mayBeKnown({ machine, program, pc }: State): boolean {
-  return doubtfulSums(machine.object, program.source, machine.layout)[pc] === 1;
+  const { layout } = machine;
+  if (program.doubtfulIn !== layout) {
+    program.doubtful = doubtfulSums(machine.object, program.source, layout);
+    program.doubtfulIn = layout;
+  }
+  return program.doubtful![pc] === 1;
 }
 
 /** `check_reg_sane_offset` on the number that is added. */
@@ -182,8 +187,9 @@ export function concludeFromComparison(
   const offset = address - provenance.lowest[pointer]!;
   if (offset < 0 || (offset === 0 && below)) return;
   // A number that was negative when it was added: its upper bound is beyond every packet (`find_good_pkt_pointers`).
-  const { data, dataMeta } = state.machine.packet;
-  if (provenance.lowest[pointer]! < (provenance.kind[pointer] === KIND.packet ? data : dataMeta)) return;
+  const { packet } = state.machine;
+  const first = provenance.kind[pointer] === KIND.packet ? packet.data : packet.dataMeta;
+  if (provenance.lowest[pointer]! < first) return;
   provenance.provePacket(pointer, below ? address + 1 : address);
 }
 

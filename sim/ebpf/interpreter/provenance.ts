@@ -29,7 +29,7 @@ export const KNOWN = -1;
 /** Unknown scalars get even numbers from here downwards; being even, they share no slot of `pinned` with `KNOWN`. */
 export const FIRST_UNKNOWN = -2;
 /** Below this, tags start again: no run uses so many. */
-export const LAST_UNKNOWN: number = -(2 ** 30);
+const LAST_UNKNOWN: number = -(2 ** 30);
 
 export const KIND = {
   none: 0,
@@ -111,7 +111,7 @@ export const SLICE_WRITABLE = 1;
 export const SLICE_ON_PACKET = 2;
 
 /** Kinds to which numbers may be added. */
-const MOVABLE: ReadonlySet<number> = new Set([
+const MOVABLE_KINDS: readonly number[] = [
   KIND.stack,
   KIND.value,
   KIND.packet,
@@ -122,7 +122,10 @@ const MOVABLE: ReadonlySet<number> = new Set([
   KIND.kernelStruct,
   // Allowed as such, though a moved context pointer is good for nothing.
   KIND.context,
-]);
+];
+/** By kind: 1 where numbers may be added. A table, since every region that a run makes asks it. */
+const MOVABLE: Uint8Array = new Uint8Array(Object.keys(KIND).length);
+for (const kind of MOVABLE_KINDS) MOVABLE[kind] = 1;
 
 export const CONTEXT_REGION = 1;
 /** The region of stack frame 0; frame k is that many further. */
@@ -144,30 +147,69 @@ const BYTE_UNWRITTEN = 0;
 const BYTE_KNOWN = 1;
 const BYTE_UNKNOWN = 2;
 
-export class Provenance {
+/**
+ * What is known of regions, a row for each, and of scalars: of all interpreters, like their registers (`registers.ts`).
+ * Each finds its own rows again, those that last longer than a run (`take`).
+ */
+export const COLUMNS = {
   /** First address of each region. */
-  readonly lowest: Int32Array = new Int32Array(CAPACITY);
+  lowest: new Int32Array(CAPACITY),
   /** Behind the last address that may be read without further ado; not above `lowest`: nothing may. */
-  readonly limit: Int32Array = new Int32Array(CAPACITY);
-  readonly writeLimit: Int32Array = new Int32Array(CAPACITY);
-  readonly kind: Uint8Array = new Uint8Array(CAPACITY);
+  limit: new Int32Array(CAPACITY),
+  writeLimit: new Int32Array(CAPACITY),
+  kind: new Uint8Array(CAPACITY),
   /** May numbers be added to its pointers? */
-  readonly movable: Uint8Array = new Uint8Array(CAPACITY);
+  movable: new Uint8Array(CAPACITY),
   /** Maps and values: the map's index. Packets: the family, 0 for pointers fresh from the context. */
-  readonly detail: Int32Array = new Int32Array(CAPACITY);
+  detail: new Int32Array(CAPACITY),
   /** Bytes, where the limits are not set yet. */
-  readonly size: Int32Array = new Int32Array(CAPACITY);
+  size: new Int32Array(CAPACITY),
   /** What the program has to give back, and all that was derived from it, by a number of its own; 0: nothing. */
-  readonly reference: Int32Array = new Int32Array(CAPACITY);
+  reference: new Int32Array(CAPACITY),
   /** Does the region stand for that reference itself: is it given back by being null? */
-  readonly acquired: Uint8Array = new Uint8Array(CAPACITY);
-
+  acquired: new Uint8Array(CAPACITY),
   /** `pinned[t & PIN_MASK] === t`: the scalar with tag t is known. */
-  readonly pinned: Int32Array = new Int32Array(PIN_SLOTS);
+  pinned: new Int32Array(PIN_SLOTS),
+} as const;
+
+/** The columns with a row for each region. */
+const OF_REGIONS = [
+  COLUMNS.lowest,
+  COLUMNS.limit,
+  COLUMNS.writeLimit,
+  COLUMNS.kind,
+  COLUMNS.movable,
+  COLUMNS.detail,
+  COLUMNS.size,
+  COLUMNS.reference,
+  COLUMNS.acquired,
+] as const;
+
+/** Whose rows the columns hold. */
+let owner: Provenance | undefined;
+let isRunning = false;
+
+export class Provenance {
+  readonly lowest: Int32Array = COLUMNS.lowest;
+  readonly limit: Int32Array = COLUMNS.limit;
+  readonly writeLimit: Int32Array = COLUMNS.writeLimit;
+  readonly kind: Uint8Array = COLUMNS.kind;
+  readonly movable: Uint8Array = COLUMNS.movable;
+  readonly detail: Int32Array = COLUMNS.detail;
+  readonly size: Int32Array = COLUMNS.size;
+  readonly reference: Int32Array = COLUMNS.reference;
+  readonly acquired: Uint8Array = COLUMNS.acquired;
+  readonly pinned: Int32Array = COLUMNS.pinned;
 
   /** What each eight bytes of the stack hold as a whole: a register's tag, or 0: look at the bytes. */
   readonly slots: Int32Array = new Int32Array((STACK_FRAMES * STACK_SIZE) / 8);
   readonly bytes: Uint8Array = new Uint8Array(STACK_FRAMES * STACK_SIZE);
+  readonly #bytesAsWords: Int32Array = new Int32Array(this.bytes.buffer);
+  /** Of each frame, where the lowest slot begins that was written since it was cleared: few frames are used whole. */
+  readonly #lowestWritten: Int32Array = Int32Array.from(
+    { length: STACK_FRAMES },
+    (_, frame) => frame * STACK_SIZE,
+  );
 
   readonly #firstDynamic: number;
   #next: number;
@@ -175,8 +217,11 @@ export class Provenance {
   #nextReference = 1;
   #unknown: number = FIRST_UNKNOWN;
 
+  /** The rows of what lasts longer than a run, while another interpreter has the columns. */
+  #rows: readonly (Int32Array | Uint8Array)[] = [];
+
   constructor(maps: readonly LiveMap[]) {
-    this.pinned[KNOWN & PIN_MASK] = KNOWN;
+    this.take();
     this.#set(CONTEXT_REGION, KIND.context, CONTEXT_BASE, 0);
     for (let frame = 0; frame < STACK_FRAMES; frame++) {
       const region = STACK_REGION + frame;
@@ -202,12 +247,36 @@ export class Provenance {
     return FIRST_MAP_REGION + 2 * index + 1;
   }
 
+  /**
+   * Before a run: takes the columns, which another interpreter may have had meanwhile.
+   * @returns whether that was so
+   */
+  take(): boolean {
+    if (isRunning) throw new Error('no interpreter can be made, or run, while another one runs');
+    if (owner === this) return false;
+    if (owner !== undefined) owner.#save();
+    owner = this;
+    for (const [index, rows] of this.#rows.entries()) OF_REGIONS[index]!.set(rows);
+    this.restart();
+    return true;
+  }
+
+  #save(): void {
+    this.#rows = OF_REGIONS.map((column) => column.slice(0, this.#firstDynamic));
+  }
+
   /** Forgets what the last run made. */
   begin(): void {
+    isRunning = true;
     this.#next = this.#firstDynamic;
     this.#nextFamily = 1;
     this.#nextReference = 1;
     if (this.#unknown < LAST_UNKNOWN) this.restart();
+  }
+
+  /** The run is over, however it ended. */
+  end(): void {
+    isRunning = false;
   }
 
   /** Numbers unknown scalars from the start again: none may be left. */
@@ -282,19 +351,7 @@ export class Provenance {
     for (let region = this.#firstDynamic; region < this.#next; region++) {
       if (renumbered[region] === 0) continue;
       renumbered[region] = next;
-      for (const column of [
-        this.lowest,
-        this.limit,
-        this.writeLimit,
-        this.detail,
-        this.size,
-        this.reference,
-      ]) {
-        column[next] = column[region]!;
-      }
-      this.acquired[next] = this.acquired[region]!;
-      this.kind[next] = this.kind[region]!;
-      this.movable[next] = this.movable[region]!;
+      for (const column of OF_REGIONS) column[next] = column[region]!;
       next++;
     }
     this.#next = next;
@@ -308,7 +365,7 @@ export class Provenance {
   /** Turns a region into another kind, without access. */
   become(region: number, kind: number): void {
     this.kind[region] = kind;
-    this.movable[region] = MOVABLE.has(kind) ? 1 : 0;
+    this.movable[region] = MOVABLE[kind]!;
     this.limit[region] = 0;
     this.writeLimit[region] = 0;
   }
@@ -437,8 +494,16 @@ export class Provenance {
 
   /** A fresh stack frame: nothing is written. */
   clearFrame(frame: number): void {
-    this.slots.fill(0, (frame * STACK_SIZE) / 8, ((frame + 1) * STACK_SIZE) / 8);
-    this.bytes.fill(BYTE_UNWRITTEN, frame * STACK_SIZE, (frame + 1) * STACK_SIZE);
+    const { slots } = this;
+    const words = this.#bytesAsWords;
+    const end = (frame + 1) * (STACK_SIZE / 8);
+    // Loops: `fill` costs more than the few slots that most programs use.
+    for (let slot = this.#lowestWritten[frame]! >> 3; slot < end; slot++) {
+      slots[slot] = 0;
+      words[2 * slot] = BYTE_UNWRITTEN;
+      words[2 * slot + 1] = BYTE_UNWRITTEN;
+    }
+    this.#lowestWritten[frame] = end * 8;
   }
 
   /**
@@ -463,17 +528,20 @@ export class Provenance {
 
   /** Notes that `size` bytes of the stack were written from a register with this tag. */
   storeStack(at: number, size: number, tag: number): void {
+    this.#noteWritten(at);
     if (size === 8) {
       this.slots[at >> 3] = tag;
       return;
     }
     this.#unpack(at >> 3);
-    this.bytes.fill(tag < 0 && this.isKnown(tag) ? BYTE_KNOWN : BYTE_UNKNOWN, at, at + size);
+    const state = tag < 0 && this.isKnown(tag) ? BYTE_KNOWN : BYTE_UNKNOWN;
+    for (let index = at; index < at + size; index++) this.bytes[index] = state;
   }
 
   /** Notes that a helper wrote `size` bytes of the stack, at any alignment. */
   fillStack(at: number, size: number): void {
     if (size === 0) return;
+    this.#noteWritten(at);
     for (let slot = at >> 3; slot <= (at + size - 1) >> 3; slot++) this.#unpack(slot);
     this.bytes.fill(BYTE_UNKNOWN, at, at + size);
   }
@@ -493,17 +561,24 @@ export class Provenance {
     }
   }
 
+  /** Before something is written: from here on a frame has to be cleared. */
+  #noteWritten(at: number): void {
+    const frame = (at / STACK_SIZE) | 0;
+    if (at < this.#lowestWritten[frame]!) this.#lowestWritten[frame] = at;
+  }
+
   /** Makes a slot's eight bytes what its register was, since only some of them are about to change. */
   #unpack(slot: number): void {
     const held = this.slots[slot]!;
     if (held === 0) return;
     this.slots[slot] = 0;
-    this.bytes.fill(held < 0 && this.isKnown(held) ? BYTE_KNOWN : BYTE_UNKNOWN, slot * 8, slot * 8 + 8);
+    const state = held < 0 && this.isKnown(held) ? BYTE_KNOWN : BYTE_UNKNOWN;
+    for (let index = slot * 8; index < slot * 8 + 8; index++) this.bytes[index] = state;
   }
 
   #set(region: number, kind: number, address: number, size: number): void {
     this.kind[region] = kind;
-    this.movable[region] = MOVABLE.has(kind) ? 1 : 0;
+    this.movable[region] = MOVABLE[kind]!;
     this.lowest[region] = address;
     this.size[region] = size;
     this.limit[region] = 0;

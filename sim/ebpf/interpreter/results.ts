@@ -12,6 +12,8 @@ export const UNREADABLE: number = 1 << 30;
 /** What of a call decides about its result, as it was before the call. */
 export interface CallFacts {
   map: LiveMap | undefined;
+  /** Its place among the machine's. */
+  mapIndex: number;
   /** Is its key an index that the verifier knows? */
   knownKey: boolean;
   /** What its second argument was, a size for those who return a sample. */
@@ -65,10 +67,9 @@ function slice(state: State): number {
   return pointer(state, KIND.sliceOrNull, sliceSize, detail);
 }
 
-function mapValue(state: State, { map, knownKey }: CallFacts): number {
+function mapValue(state: State, { map, mapIndex: index, knownKey }: CallFacts): number {
   const { machine, provenance, lo } = state;
   const address = lo[0]!;
-  const index = machine.maps.indexOf(map!);
   switch (map!.definition.type) {
     case 'ARRAY_OF_MAPS':
     case 'HASH_OF_MAPS':

@@ -1,23 +1,28 @@
 /** The interpreter's registers, and what its parts share. */
 
 import type { BpfProgram } from '../bpf-object.ts';
+import type { ContextLayout } from '../context/context-access.ts';
 import type { Machine } from '../machine.ts';
 import { STACK_SIZE } from '../memory.ts';
-import type { Provenance } from './provenance.ts';
+import { type Provenance, UNINITIALISED } from './provenance.ts';
 import { Violation } from './violation.ts';
 
 /** A program of the object, decoded. */
 export interface LoadedProgram {
   readonly index: number;
   readonly source: BpfProgram;
-  /** Two words for each slot (`operation.ts`). */
+  /** Of each slot, which operation on which registers, and what else it needs (`operation.ts`). */
   readonly words: Int32Array;
+  readonly operands: Int32Array;
   /** How often each slot's jump was taken. */
   readonly taken: Float64Array;
   /** How often a function was entered, at its first slot. */
   readonly entered: Float64Array;
   /** How often execution ended behind a slot without an exit: a violation, a tail call. */
   readonly left: Float64Array;
+  /** Sums whose number the verifier may know (`doubtful-sums.ts`), once one is asked for; and in what context. */
+  doubtful: Uint8Array | undefined;
+  doubtfulIn: ContextLayout | undefined;
 }
 
 /** Something that the kernel accepts but that makes outcomes differ from run to run. */
@@ -65,6 +70,12 @@ export function makeRoom(state: State): void {
   if (!provenance.crowded) return;
   const slots = provenance.slots.subarray(0, ((frame + 1) * STACK_SIZE) / 8);
   provenance.compact([tag.subarray(0, 11), slots, ...state.callerTags()]);
+}
+
+/** What registers held is gone: the tags from one to before another are those of registers that were never written. */
+export function forget(tag: Int32Array, from: number, to: number): void {
+  // `fill` takes ten times as long for so few.
+  for (let register = from; register < to; register++) tag[register] = UNINITIALISED;
 }
 
 /** Stops the program. */

@@ -54,6 +54,9 @@ function* cases(): Generator<[lines: string, isKnown: boolean]> {
     yield [`${zero} = -5\n${zero} = -${zero}`, true];
   }
   for (const order of ['be16', 'le16', 'bswap16']) yield [`r0 = 5\nr0 = ${order} r0`, true];
+  // Lower halves say all of a byte, whatever the upper half of what it is compared with.
+  for (const lines of ['if w3 != w4 goto out', 'if w4 != w3 goto out'])
+    yield [`r4 = 0x100000005 ll\n${lines}\nr0 = r3`, true];
   yield ['*(u64 *)(r10 - 8) = r2\nr0 = *(u64 *)(r10 - 8)', true];
   yield ['*(u64 *)(r10 - 8) = 16\nr0 = *(u64 *)(r10 - 8)', true];
   yield ['*(u64 *)(r10 - 8) = r3\nr0 = *(u64 *)(r10 - 8)', false];
