@@ -85,7 +85,7 @@ class VmSession implements Session {
     }
     output.clear();
     const lru = lruMaps(machine);
-    const isCrowded = (): boolean => lru.some((map) => map.crowded);
+    const isCrowded = (): boolean => lru.length > 0 && lru.some((map) => map.crowded);
     if (isCrowded()) output.uncertainFrom = 0;
     for (let index = 0; index < input.count; index++) {
       const refusal = refusalReason(this.#program, input, index);
@@ -105,7 +105,7 @@ class VmSession implements Session {
         input.skb.size === 0 ? undefined : input.skb.get(index),
       );
       const { action, violation, warning, furtherWarning } = this.#run(entry.program);
-      if (lru.length > 0 && output.uncertainFrom > index && isCrowded()) output.uncertainFrom = index;
+      if (output.uncertainFrom > index && isCrowded()) output.uncertainFrom = index;
       if (violation !== undefined) {
         const note = noteAt(violation.program.source, violation.instruction, violation.reason);
         commitNote(output, violation.unsupported ? STATUS.fault : STATUS.violation, note);

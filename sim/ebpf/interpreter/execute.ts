@@ -12,8 +12,8 @@ import { callHelper, callKernelFunction } from './calls.ts';
 import { OP } from './operation.ts';
 import { loadPacket } from './packet-load.ts';
 import { checkPlainOperands, concludeFromComparison, tagOfSum } from './pointers.ts';
-import { COLUMNS, type KNOWN, PIN_MASK, UNINITIALISED } from './provenance.ts';
-import { REGISTERS } from './registers.ts';
+import { type KNOWN, PIN_MASK, regionColumns, UNINITIALISED } from './provenance.ts';
+import { registerFile } from './registers.ts';
 import { UNREADABLE } from './results.ts';
 import { type State, violate } from './state.ts';
 import type { Tracer } from './tracer.ts';
@@ -41,8 +41,8 @@ export const execute: (state: Execution, start: number) => boolean = makeExecute
  * and how many there are, into the code. Read from the state they would take three loads and a comparison each.
  */
 function makeExecute(): (state: Execution, start: number) => boolean {
-  const { lo, hi, tag } = REGISTERS;
-  const { lowest, limit, writeLimit, movable, pinned } = COLUMNS;
+  const { lo, hi, tag } = registerFile();
+  const { lowest, limit, writeLimit, movable, pinned } = regionColumns();
 
   return function execute(state: Execution, start: number): boolean {
     const { provenance, machine, tracer } = state;

@@ -13,7 +13,7 @@ import { Constants } from './constants.ts';
 import { type Execution, execute, exhausted } from './execute.ts';
 import { decodeOperations, type Operations } from './operation.ts';
 import { CONTEXT_REGION, Provenance, STACK_REGION, UNINITIALISED } from './provenance.ts';
-import { loadConstants, REGISTERS, type RegisterFile } from './registers.ts';
+import { loadConstants, type RegisterFile, registerFile } from './registers.ts';
 import { forget, type LoadedProgram, makeRoom, violate, type Warning } from './state.ts';
 import type { Tracer } from './tracer.ts';
 import { Violation } from './violation.ts';
@@ -52,9 +52,9 @@ export class Interpreter implements Execution {
   readonly machine: Machine;
   readonly provenance: Provenance;
   readonly programs: readonly LoadedProgram[];
-  readonly lo: Int32Array = REGISTERS.lo;
-  readonly hi: Int32Array = REGISTERS.hi;
-  readonly tag: Int32Array = REGISTERS.tag;
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  readonly tag: Int32Array;
   readonly #constants: RegisterFile;
   program: LoadedProgram;
   pc = 0;
@@ -109,6 +109,10 @@ export class Interpreter implements Execution {
     });
     this.program = this.programs[0]!;
     this.#constants = constants.values();
+    const { lo, hi, tag } = registerFile();
+    this.lo = lo;
+    this.hi = hi;
+    this.tag = tag;
     loadConstants(this.#constants);
     machine.invoke = (target, kind, a, b, c, d) => this.#callBack(target, kind === 'loop', a, b, c, d);
   }

@@ -151,7 +151,7 @@ const BYTE_UNKNOWN = 2;
  * What is known of regions, a row for each, and of scalars: of all interpreters, like their registers (`registers.ts`).
  * Each finds its own rows again, those that last longer than a run (`take`).
  */
-export const COLUMNS = {
+const COLUMNS = {
   /** First address of each region. */
   lowest: new Int32Array(CAPACITY),
   /** Behind the last address that may be read without further ado; not above `lowest`: nothing may. */
@@ -171,6 +171,11 @@ export const COLUMNS = {
   /** `pinned[t & PIN_MASK] === t`: the scalar with tag t is known. */
   pinned: new Int32Array(PIN_SLOTS),
 } as const;
+
+/** The same arrays for ever. */
+export function regionColumns(): typeof COLUMNS {
+  return COLUMNS;
+}
 
 /** The columns with a row for each region. */
 const OF_REGIONS = [

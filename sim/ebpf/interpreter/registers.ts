@@ -19,11 +19,16 @@ export interface RegisterFile {
   readonly tag: Int32Array;
 }
 
-export const REGISTERS: RegisterFile = {
+const REGISTERS: RegisterFile = {
   lo: new Int32Array(MAX_REGISTERS),
   hi: new Int32Array(MAX_REGISTERS),
   tag: new Int32Array(MAX_REGISTERS),
 };
+
+/** The same arrays for ever. */
+export function registerFile(): RegisterFile {
+  return REGISTERS;
+}
 
 /** Puts the constants of one interpreter where its instructions name them. */
 export function loadConstants({ lo, hi, tag }: RegisterFile): void {
