@@ -109,10 +109,20 @@ function clipped(min: number, max: number, unknown: bigint): bigint {
   if (min === max || unknown === 0n) return 0n;
   if (!Number.isFinite(min) || !Number.isFinite(max)) return unknown;
   if (min < 0) return max < 0 ? SOMEWHERE : unknown;
-  let differing = 1n;
-  while (differing <= (BigInt(min) ^ BigInt(max))) differing <<= 1n;
-  const left = unknown & ((differing - 1n) | SOMEWHERE);
+  const left = unknown & LOWER_BITS[differingBits(min, max)]!;
   return left === 0n ? SOMEWHERE : left;
+}
+
+/** By a number of bits: those, and `SOMEWHERE`. */
+const LOWER_BITS: readonly bigint[] = Array.from(
+  { length: 65 },
+  (_, bits) => ((1n << BigInt(bits)) - 1n) | SOMEWHERE,
+);
+
+/** How many bits two numbers have below the highest one that is not the same; both from 0 to 2^53. */
+function differingBits(a: number, b: number): number {
+  const high = Math.floor(a / 2 ** 32) ^ Math.floor(b / 2 ** 32);
+  return high !== 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(a ^ b);
 }
 
 /** Of `bits` bits, from memory that the verifier knows nothing of. */

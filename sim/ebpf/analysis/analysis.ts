@@ -145,6 +145,11 @@ interface Summary {
   movesPacket: boolean;
   /** Has it to set r0? The program itself and callbacks have, functions that are called need not. */
   mustReturn: boolean;
+  /** Has something changed since it was walked that it depends on: what it is entered with, or a function that it calls? */
+  isStale: boolean;
+  readonly callers: Set<Summary>;
+  /** In what states its blocks were entered when it was walked last. */
+  arrivals: readonly Arrivals[];
 }
 
 /** Visits of a block after which intervals that still grow are given up. */
@@ -183,9 +188,6 @@ class Analysis {
   readonly #readsUnwritten = new Set<number>();
   readonly #paths: number;
   readonly #hook: 'xdp' | 'tc';
-  /** Functions whose summary changed, so that others have to be looked at again. */
-  #changed = false;
-  #recording = false;
 
   constructor(input: AnalysisInput) {
     this.#input = input;
@@ -204,6 +206,9 @@ class Analysis {
       writesStack: false,
       movesPacket: false,
       mustReturn: start === 0,
+      isStale: true,
+      callers: new Set(),
+      arrivals: [],
     }));
     this.#byStart = new Map(this.#summaries.map((summary) => [summary.start, summary]));
   }
@@ -219,16 +224,14 @@ class Analysis {
     if (this.#paths > 1) main.origins = new Map();
     const first = this.#summaries[0]!;
     first.entry = main;
-    do {
-      this.#changed = false;
-      for (const summary of this.#summaries) if (summary.entry !== undefined) this.#walk(summary);
-    } while (this.#changed);
-    this.#recording = true;
+    this.#settle();
     for (const summary of this.#summaries) {
+      if (summary.entry !== undefined) continue;
       // Not called as far as could be seen: anything may come in.
-      if (summary.entry === undefined) this.#enter(summary, callbackEntry());
-      this.#walk(summary);
+      this.#enter(summary, callbackEntry());
+      this.#settle();
     }
+    for (const summary of this.#summaries) this.#record(summary);
     return {
       functions: this.#summaries.map(({ start, flow }) => ({ start, flow })),
       accesses: this.#accesses,
@@ -239,6 +242,24 @@ class Analysis {
       doubtful: this.#doubtful,
       readsUnwritten: this.#readsUnwritten,
     };
+  }
+
+  /** Walks functions until none depends on anything that has changed. */
+  #settle(): void {
+    for (let again = true; again; ) {
+      again = false;
+      for (const summary of this.#summaries) {
+        if (!summary.isStale || summary.entry === undefined) continue;
+        summary.isStale = false;
+        this.#walk(summary);
+        again = true;
+      }
+    }
+  }
+
+  /** Something of a function changed that its callers look at. */
+  #changed(summary: Summary): void {
+    for (const caller of summary.callers) caller.isStale = true;
   }
 
   /** Walks one function's blocks until nothing changes. */
@@ -263,9 +284,13 @@ class Analysis {
       });
       index = next;
     }
-    if (!this.#recording) return;
-    for (const [index, one] of blocks.entries()) {
-      for (const state of arrivals[index]!.states) {
+    summary.arrivals = arrivals;
+  }
+
+  /** Notes what is known at each instruction, from the states of the last walk. */
+  #record(summary: Summary): void {
+    for (const [index, one] of summary.flow.blocks.entries()) {
+      for (const state of summary.arrivals[index]!.states) {
         this.#walkBlock(summary, one, state.copy(), () => {}, true);
       }
     }
@@ -308,6 +333,7 @@ class Analysis {
   #leave(summary: Summary, value: Value): void {
     const returned = value.kind === KIND.scalar ? withId(value, 0) : value.kind === KIND.unset ? UNSET : ANY;
     const before = summary.returns;
+    if (before !== undefined && sameValue(before, returned)) return;
     if (before === undefined) summary.returns = returned;
     else if (before.kind === KIND.scalar && returned.kind === KIND.scalar) {
       const widen = summary.grown > PATIENCE;
@@ -318,7 +344,7 @@ class Analysis {
     } else if (before.kind !== returned.kind) summary.returns = ANY;
     if (before !== undefined && sameValue(before, summary.returns!)) return;
     summary.grown++;
-    this.#changed = true;
+    this.#changed(summary);
   }
 
   #step(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
@@ -528,9 +554,10 @@ class Analysis {
   }
 
   #flag(summary: Summary, writesStack: boolean, movesPacket: boolean): void {
-    if ((writesStack && !summary.writesStack) || (movesPacket && !summary.movesPacket)) this.#changed = true;
+    if ((!writesStack || summary.writesStack) && (!movesPacket || summary.movesPacket)) return;
     summary.writesStack ||= writesStack;
     summary.movesPacket ||= movesPacket;
+    this.#changed(summary);
   }
 
   #atomic(summary: Summary, state: AbstractState, slot: number, record: boolean): void {
@@ -560,6 +587,7 @@ class Analysis {
 
   /** What a function of the program may have done meanwhile. */
   #returned(summary: Summary, callee: Summary, state: AbstractState): void {
+    callee.callers.add(summary);
     if (callee.writesStack) state.forgetCells();
     if (callee.movesPacket) state.forgetPackets(ANY);
     this.#flag(summary, callee.writesStack, callee.movesPacket);
@@ -568,13 +596,13 @@ class Analysis {
   #enter(callee: Summary, entry: AbstractState): void {
     if (callee.entry === undefined) {
       callee.entry = entry;
-      this.#changed = true;
+      callee.isStale = true;
       return;
     }
     const joined = joinStates(callee.entry, entry, ARGUMENT_IDS + callee.start * PLACES, true);
     if (sameState(joined, callee.entry)) return;
     callee.entry = joined;
-    this.#changed = true;
+    callee.isStale = true;
   }
 
   #callHelper(summary: Summary, state: AbstractState, slot: number): void {
