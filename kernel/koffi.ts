@@ -11,12 +11,24 @@ let failure: unknown;
 export function loadKoffi(): Koffi | undefined {
   if (loaded === undefined && failure === undefined) {
     try {
-      loaded = createRequire(import.meta.url)('koffi') as Koffi;
+      loaded = load(createRequire(import.meta.url));
     } catch (error) {
       failure = error;
     }
   }
   return loaded;
+}
+
+/**
+ * The package with the binary for this platform, where koffi's own loader arrives after it has looked for the C library in
+ * Node's binary and wrapped what is deprecated, in twice the time. Where it is not at hand, koffi knows where to look.
+ */
+function load(require: NodeJS.Require): Koffi {
+  try {
+    return require(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi;
+  } catch {
+    return require('koffi') as Koffi;
+  }
 }
 
 /** The first line of what went wrong when koffi was loaded; undefined where it is there. */

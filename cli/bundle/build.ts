@@ -64,6 +64,18 @@ const LATE_BUILT_INS: Plugin = {
   },
 };
 
+/** Of jsonc-parser only the parser: tables of its formatter, which nobody here asks, take longer to make than a world to read. */
+const WITHOUT_FORMATTER: Plugin = {
+  name: 'without-formatter',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /jsonc-parser|impl/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+      if (pluginData === 'asked' || !`${importer} ${path}`.includes('jsonc-parser')) return undefined;
+      const found = await resolve(path, { kind, importer, resolveDir, pluginData: 'asked' });
+      return { ...found, sideEffects: false };
+    });
+  },
+};
+
 const SCAN_MODULE = /verify[\\/]captures[\\/]fast-scan-module\.ts$/;
 
 /** The WebAssembly module of `checksum` as bytes: what writes it takes as long as looking through a capture of ten megabytes. */
@@ -125,7 +137,7 @@ async function bundle(entry: string, file: string, plugins: Plugin[] = []): Prom
     sourcemap: 'external',
     sourcesContent: false,
     logLevel: 'warning',
-    plugins: [LATE_BUILT_INS, WRITTEN_SCAN, ...plugins],
+    plugins: [LATE_BUILT_INS, WRITTEN_SCAN, WITHOUT_FORMATTER, ...plugins],
   });
   // Where a package or a user's module is imported: see load.cjs. What imports our own modules is gone.
   writeFileSync(out, readFileSync(out, 'latin1').replaceAll('await import(', 'await importModule('));

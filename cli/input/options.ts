@@ -1,5 +1,5 @@
 /** Values of options: read strictly, refused with what was expected. */
-import { randomHex } from '../../corpus/files/random-hex.ts';
+import { anyHex } from '../../corpus/files/random-hex.ts';
 import { inputFailure } from '../failure.ts';
 
 /** Of `--filter`. */
@@ -76,7 +76,7 @@ export function repeated(value: string, before: readonly string[]): readonly str
 
 /** Eight random hexadecimal digits: short enough to be typed again. */
 export function freshSeed(): string {
-  return randomHex(4);
+  return anyHex();
 }
 
 /** An even number of hexadecimal digits; blanks and colons between them are skipped. */

@@ -1,6 +1,9 @@
 /** Does this kernel run programs for us? Tried, not guessed from a version. */
+
+import { MAX_METADATA } from '../../sim/ebpf/packet-area.ts';
 import { type Availability, EngineError } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import { kernelIsOlderThan } from '../kernel-version.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
@@ -51,6 +54,9 @@ function tryTestRun(type: number): Availability {
 
 let maxMetadata: number | undefined;
 
+/** Of Linux 6.18: its headroom without `struct xdp_frame`. */
+const USUAL_METADATA = 216;
+
 /**
  * How many bytes of metadata a test run takes: found by trying, since it grew from 32 to what the headroom holds.
  * 0 where test runs do not work.
@@ -61,8 +67,11 @@ export function maxTestRunMetadata(): number {
   const fd = loadProbe(BPF_PROG_TYPE.XDP);
   if (fd < 0) return 0;
   try {
-    let length = 252;
-    while (length > 0 && runProbe(fd, length) !== 0) length -= 4;
+    // From what most kernels take, upwards or downwards.
+    let length = USUAL_METADATA;
+    if (runProbe(fd, length) === 0)
+      while (length < MAX_METADATA && runProbe(fd, length + 4) === 0) length += 4;
+    else while (length > 0 && runProbe(fd, length) !== 0) length -= 4;
     maxMetadata = length;
     return length;
   } finally {
@@ -86,7 +95,8 @@ function runProbe(fd: number, metaLength: number): number {
     view.setBigUint64(TEST_RUN_OPTS.ctx_in, BigInt(addressOf(contextBytes)), true);
     view.setUint32(TEST_RUN_OPTS.ctx_size_in, contextBytes.length, true);
   }
-  const network = shareNetworkIfAllowed([]);
+  // The one that sessions take, which find it there.
+  const network = shareNetworkIfAllowed(withDefaultDevices({}, []).devices ?? []);
   try {
     return network.enter(() => requireLibbpf().bpf.bpf_prog_test_run_opts(fd, addressOf(options)));
   } finally {
