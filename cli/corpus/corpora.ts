@@ -4,6 +4,7 @@
  * `npm run corpora` makes them.
  */
 import type { Case } from '../../corpus/cases/case.ts';
+import { ofPacket } from '../../corpus/cases/kept.ts';
 import { minimizeCases } from '../../corpus/cases/minimize.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { TEST_RUN_LIMITS, withinLimits } from '../../corpus/generate/packet-limits.ts';
@@ -15,6 +16,7 @@ import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { hintsOf, type Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { worldToJson } from '../../sim/runtime/world-json.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
 import { mergeCoverage, summarizeCoverage } from '../../verify/coverage-summary.ts';
 import { guide } from '../../verify/guide/guide.ts';
@@ -29,7 +31,7 @@ const SEED = 'corpora';
 export interface CorpusRecord {
   readonly cases: number;
   readonly packets: number;
-  /** Of the cases, those that follow from the program's paths. */
+  /** Of the packets, those that follow from the program's paths. */
   readonly paths: number;
   readonly branches: readonly [reached: number, total: number];
 }
@@ -58,7 +60,11 @@ async function ofPaths(program: Program, proved: readonly Case[], reader: ReachR
     if (await runsInModel(program, one)) cases.push(one);
   }
   const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
-  return kept.map(({ case: one }) => ({ ...one, note: { kept: [`path: ${one.note!.kept!.join()}`] } }));
+  const noted = kept.map(({ case: one }) => ({
+    ...one,
+    note: { kept: [`path: ${one.note!.kept!.join()}`] },
+  }));
+  return joined(noted, reader);
 }
 
 async function smallest(program: Program, reader: ReachReader): Promise<Case[]> {
@@ -78,7 +84,7 @@ async function smallest(program: Program, reader: ReachReader): Promise<Case[]> 
   }
   const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
   const noted = kept.map(({ case: one, alone }) => ({ ...one, note: { kept: reasonsOf(program, alone) } }));
-  return joinLarge(noted, reader);
+  return joined(noted, reader);
 }
 
 /** Entries of maps: a case with so many is mostly world. */
@@ -89,32 +95,54 @@ function entriesOf({ world }: Case): number {
   return Object.values(world.maps ?? {}).reduce((sum, list) => sum + list.length, 0);
 }
 
-/** Makes one case of those that share a large world, where the packets reach the same one after the other. */
-async function joinLarge(cases: readonly Case[], reader: ReachReader): Promise<Case[]> {
-  const groups = new Map<World | Case, Case[]>();
+/**
+ * Makes one case of those that share a world, as long as each packet goes the way that it goes by itself: whoever replays
+ * them has one world to begin with, and not one for each packet.
+ */
+async function joined(cases: readonly Case[], reader: ReachReader): Promise<Case[]> {
+  const texts = new Map<World, string>();
+  const groups = new Map<string, Case[]>();
   for (const one of cases) {
-    const key = entriesOf(one) < LARGE_WORLD ? one : one.world;
-    groups.set(key, [...(groups.get(key) ?? []), one]);
+    const { world } = one;
+    const text = texts.get(world) ?? JSON.stringify(worldToJson(world));
+    texts.set(world, text);
+    const group = groups.get(text);
+    if (group === undefined) groups.set(text, [one]);
+    else group.push(one);
   }
-  const joined: Case[] = [];
-  for (const group of groups.values()) {
-    const whole: Case = {
-      ...group[0]!,
-      stimuli: group.flatMap(({ stimuli }) => stimuli),
-      note: { kept: group.flatMap(({ note }) => note?.kept ?? []) },
-    };
-    const together = await reader.reachedBy(whole);
-    const alone: string[] = [];
-    for (const one of group) alone.push(...(await reader.reachedBy(one)));
-    if (alone.every((point) => together.has(point))) joined.push(whole);
-    else joined.push(...group);
+  const all: Case[] = [];
+  for (const [first, ...others] of groups.values()) {
+    let open = [first!];
+    for (const one of others) {
+      const alone = await reader.waysOf(one);
+      const ways = await reader.waysOf(sequenceOf([...open, one]));
+      if (ways.slice(-alone.length).join() === alone.join()) open.push(one);
+      else {
+        all.push(sequenceOf(open));
+        open = [one];
+      }
+    }
+    all.push(sequenceOf(open));
   }
-  return joined;
+  return all;
 }
 
-/** Was a case kept for the path that it takes? */
-function isOfPath({ note }: Case): boolean {
-  return note?.kept?.some((one) => one.startsWith('path: ')) === true;
+/** Cases of one world, one after the other: the reasons name the packets. */
+function sequenceOf(cases: readonly Case[]): Case {
+  const [first] = cases;
+  if (cases.length === 1) return first!;
+  let packets = 0;
+  const kept: string[] = [];
+  for (const { stimuli, note } of cases) {
+    packets += stimuli.length;
+    for (const reason of note?.kept ?? []) kept.push(ofPacket(packets, reason));
+  }
+  return { ...first!, stimuli: cases.flatMap(({ stimuli }) => stimuli), note: { kept } };
+}
+
+/** How many packets of a case were kept for the paths that they take? */
+function pathsIn({ note }: Case): number {
+  return note?.kept?.filter((one) => /^(packet \d+: )?path: /.test(one)).length ?? 0;
 }
 
 function fitsKernel({ entries }: Program, { stimuli }: Case): boolean {
@@ -150,6 +178,6 @@ export async function recordOf(program: Program, cases: readonly Case[]): Promis
   }
   const coverage = mergeCoverage(all);
   const { branches } = coverage === undefined ? { branches: [0, 0] as const } : summarizeCoverage(coverage);
-  const paths = cases.filter(isOfPath).length;
+  const paths = cases.reduce((sum, one) => sum + pathsIn(one), 0);
   return { cases: cases.length, packets, paths, branches: [branches[0], branches[1]] };
 }

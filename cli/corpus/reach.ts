@@ -52,6 +52,24 @@ export class ReachReader {
     return reached;
   }
 
+  /**
+   * The way that each packet of a case goes and what becomes of it, one after the other from the start of its world.
+   * @throws {EngineError} where the program cannot run in the world of the case
+   */
+  async waysOf({ world, stimuli }: Case): Promise<string[]> {
+    const session = await this.#sessionIn(world);
+    const ways: string[] = [];
+    for (const stimulus of stimuli) {
+      session.clearCoverage!();
+      const input = this.#batchFor(1);
+      input.push(stimulus);
+      const output = this.#output;
+      await session.run(input, output);
+      ways.push(`${session.path!()} ${output.status[0]} ${output.action[0]}`);
+    }
+    return ways;
+  }
+
   async close(): Promise<void> {
     await this.#session?.close();
     this.#session = undefined;

@@ -1,5 +1,6 @@
 /** `xdpsim corpus show`: the packets of captures and saved cases, numbered through. */
 import type { Case } from '../../corpus/cases/case.ts';
+import { reasonsForPacket } from '../../corpus/cases/kept.ts';
 import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import { casesFromFile } from '../input/packets.ts';
@@ -43,11 +44,14 @@ class PacketList {
       terminal.print(`  cases of ${one.program}`);
     }
     if (one.note?.summary !== undefined) terminal.print(`  ${one.note.summary}`);
-    const before = this.#shown;
-    for (const { packet } of one.stimuli) this.#packet(packet);
-    const reasons = one.note?.kept ?? [];
-    if (reasons.length > 0 && this.#shown > before)
-      terminal.print(`           kept for ${reasons.join('; ')}`);
+    const packets = one.stimuli.length;
+    for (const [index, { packet }] of one.stimuli.entries()) {
+      const before = this.#shown;
+      this.#packet(packet);
+      const reasons = reasonsForPacket(one.note, index + 1, packets);
+      if (reasons.length > 0 && this.#shown > before)
+        terminal.print(`           kept for ${reasons.join('; ')}`);
+    }
   }
 
   end(): void {
