@@ -100,7 +100,7 @@ export interface AnalysisInput {
   readonly frozen?: (map: number) => Uint8Array | undefined;
   /**
    * How many ways that lead to the same place are told apart before what they disagree on is given up. More is
-   * slower and sees more; facts about accesses and calls need the default, 1.
+   * slower and sees more, and says nothing of accesses, calls and single instructions: these need the default, 1.
    */
   readonly paths?: number;
 }
@@ -231,7 +231,8 @@ class Analysis {
       this.#enter(summary, callbackEntry());
       this.#settle();
     }
-    for (const summary of this.#summaries) this.#record(summary);
+    // What is reached was noted on the way.
+    if (this.#paths === 1) for (const summary of this.#summaries) this.#record(summary);
     return {
       functions: this.#summaries.map(({ start, flow }) => ({ start, flow })),
       accesses: this.#accesses,
@@ -304,8 +305,10 @@ class Analysis {
     record: boolean = false,
   ): void {
     const instructions = this.#instructions;
+    // A state that was joined with others since leads nowhere that the joined one does not lead.
+    const notes = record || this.#paths > 1;
     for (let slot = block.start; slot <= block.last; slot++) {
-      if (record) this.#reached[slot] = 1;
+      if (notes) this.#reached[slot] = 1;
       this.#step(summary, state, slot, record);
       if (instructions.opcode[slot] === LDDW) slot++;
     }
@@ -322,11 +325,11 @@ class Analysis {
     const taken = state.copy();
     const mayJump = applyComparison(taken, instructions, last, true);
     if (applyComparison(state, instructions, last, false)) {
-      if (record) this.#ways[last]! |= WAY.notTaken;
+      if (notes) this.#ways[last]! |= WAY.notTaken;
       arrive(block.next, state);
     }
     if (!mayJump) return;
-    if (record) this.#ways[last]! |= WAY.taken;
+    if (notes) this.#ways[last]! |= WAY.taken;
     arrive(block.jump, taken);
   }
 

@@ -38,7 +38,7 @@ export function reachOf(
   }
   let reach = byName.get(name);
   if (reach === undefined) {
-    reach = analyse({
+    const { reached, ways, readsUnwritten } = analyse({
       program,
       maps: object.maps,
       layout: programLayout(hook, program),
@@ -47,6 +47,7 @@ export function reachOf(
       frozen,
       paths: PATHS,
     });
+    reach = { reached, ways, readsUnwritten };
     byName.set(name, reach);
   }
   return reach;
