@@ -267,6 +267,11 @@ class Analysis {
   #walk(summary: Summary): void {
     const { blocks } = summary.flow;
     const arrivals = blocks.map(() => new Arrivals());
+    // Only the last walk counts: the ones before knew less of other functions.
+    for (const { start, end } of blocks) {
+      this.#reached.fill(0, start, end);
+      this.#ways.fill(0, start, end);
+    }
     // Every circle leads through one of these, so that nothing grows for ever if it stops growing there.
     const heads = new Set(summary.flow.loopHeads);
     arrivals[0]!.add(summary.entry!.copy(), this.#paths, 0, false);
