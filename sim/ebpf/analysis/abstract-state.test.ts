@@ -31,6 +31,18 @@ describe('a frame', () => {
       false,
       true,
     ]);
+    // Nothing outside of the frame is ever written, however far away it is.
+    state.initialise(2 ** 31, 8);
+    state.initialise(-(2 ** 31), 8);
+    const outside: [number, number][] = [
+      [-513, 2],
+      [-1, 2],
+      [0, 1],
+      [2 ** 31, 8],
+      [-8, Infinity],
+      [-Infinity, 8],
+    ];
+    for (const [offset, size] of outside) expect(may(offset, size), `${offset}`).toBe(true);
     const copy = state.copy();
     copy.initialise(-4, 3);
     expect([copy.mayBeUnwritten(-8, 8), may(-8, 8)]).toEqual([false, true]);

@@ -80,13 +80,16 @@ export class AbstractState {
     return this.#cells;
   }
 
-  /** Notes that bytes of the frame are written for certain, whatever with. */
+  /** Notes that bytes of the frame are written for certain, whatever with; what lies outside of it does not count. */
   initialise(offset: number, size: number): void {
-    this.written |= frameBits(offset, size);
+    const first = Math.max(offset, -MAX_BPF_STACK);
+    this.written |= frameBits(first, Math.min(offset + size, 0) - first);
   }
 
   /** May the program read bytes here that it never wrote? */
   mayBeUnwritten(offset: number, size: number): boolean {
+    // Outside of the frame, as far as that may be.
+    if (!(offset >= -MAX_BPF_STACK && offset + size <= 0)) return true;
     const bits = frameBits(offset, size);
     return (this.written & bits) !== bits;
   }
@@ -148,8 +151,9 @@ export class AbstractState {
   }
 }
 
+/** Of bytes that lie in the frame. */
 function frameBits(offset: number, size: number): bigint {
-  return size <= 0 ? 0n : ((1n << BigInt(size)) - 1n) << BigInt(Math.max(0, offset + MAX_BPF_STACK));
+  return size <= 0 ? 0n : ((1n << BigInt(size)) - 1n) << BigInt(offset + MAX_BPF_STACK);
 }
 
 /**

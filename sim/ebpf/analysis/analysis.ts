@@ -45,7 +45,6 @@ import {
   isAtomic,
   isConditionalJump,
   LDDW,
-  MAX_BPF_STACK,
   MODE_MASK,
   OPERATION_MASK,
   registersRead,
@@ -516,10 +515,7 @@ class Analysis {
   ): void {
     if (pointer.kind !== KIND.stack || this.#readsUnwritten.has(summary.start)) return;
     const low = pointer.min + offset;
-    const unwritten =
-      size === undefined ||
-      state.mayBeUnwritten(low, pointer.max - pointer.min + size) ||
-      low < -MAX_BPF_STACK;
+    const unwritten = size === undefined || state.mayBeUnwritten(low, pointer.max - pointer.min + size);
     if (unwritten) this.#readsUnwritten.add(summary.start);
   }
 

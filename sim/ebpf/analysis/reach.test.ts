@@ -103,3 +103,12 @@ describe('instructions that cannot be followed', () => {
     expect(dictionaryOf(object)).toEqual([]);
   });
 });
+
+it('says of reads outside of the frame, however far, that they read what was never written', () => {
+  for (const offset of [-520, -4096, 8, 0x7fff_0000, -0x7fff_0000]) {
+    const text = `r2 = r10\nr2 += ${offset}\nr0 = *(u64 *)(r2 + 0)\nexit`;
+    const object = testObject({ main: text });
+    const { readsUnwritten } = reachOf({ object, world: {} }, object.programs[0]!, 'xdp');
+    expect([...readsUnwritten], `${offset}`).toEqual([0]);
+  }
+});
