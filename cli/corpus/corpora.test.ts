@@ -2,12 +2,14 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
+import { reasonsForPacket } from '../../corpus/cases/kept.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { builtInPrograms } from '../input/program-source.ts';
 import { casesOf } from '../verify/saved-cases.ts';
 import { type CorpusRecord, RECORD_FILE, recordOf } from './corpora.ts';
 import { corpusFile } from './corpus-file.ts';
+import { ReachReader } from './reach.ts';
 
 const records = JSON.parse(readFileSync(packageFile(RECORD_FILE), 'utf8')) as Record<string, CorpusRecord>;
 const programs = builtInPrograms();
@@ -37,6 +39,22 @@ describe('the corpora of the built-in programs', () => {
         expect(one.program).toBe(name);
         expect(one.note?.kept?.length).toBeGreaterThan(0);
       }
+    },
+  );
+
+  it.each(programs.map((program) => [program.name, program] as const))(
+    'of %s hold packets in one case only where each goes the way that it goes by itself',
+    async (_, program) => {
+      const reader = new ReachReader(program);
+      for (const one of await corpusOf(program)) {
+        const alone: string[] = [];
+        for (const stimulus of one.stimuli)
+          alone.push(...(await reader.waysOf({ ...one, stimuli: [stimulus] })));
+        // A packet without a reason of its own is there for the one behind it.
+        const isNeeded = alone.some((_, at) => reasonsForPacket(one.note, at + 1, alone.length).length === 0);
+        if (!isNeeded) expect(await reader.waysOf(one)).toEqual(alone);
+      }
+      await reader.close();
     },
   );
 
