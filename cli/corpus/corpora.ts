@@ -64,7 +64,7 @@ async function ofPaths(program: Program, proved: readonly Case[], reader: ReachR
     ...one,
     note: { kept: [`path: ${one.note!.kept!.join()}`] },
   }));
-  return joined(noted, reader);
+  return joined(program, noted, reader);
 }
 
 async function smallest(program: Program, reader: ReachReader): Promise<Case[]> {
@@ -84,7 +84,7 @@ async function smallest(program: Program, reader: ReachReader): Promise<Case[]> 
   }
   const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
   const noted = kept.map(({ case: one, alone }) => ({ ...one, note: { kept: reasonsOf(program, alone) } }));
-  return joined(noted, reader);
+  return joined(program, noted, reader);
 }
 
 /** Entries of maps: a case with so many is mostly world. */
@@ -97,17 +97,19 @@ function entriesOf({ world }: Case): number {
 
 /**
  * Makes one case of those that share a world, as long as each packet goes the way that it goes by itself: whoever replays
- * them has one world to begin with, and not one for each packet.
+ * them has one world to begin with, and not one for each packet. What the kernel does not take stays apart from what it does, so
+ * that it takes part in whole cases.
  */
-async function joined(cases: readonly Case[], reader: ReachReader): Promise<Case[]> {
+async function joined(program: Program, cases: readonly Case[], reader: ReachReader): Promise<Case[]> {
   const texts = new Map<World, string>();
   const groups = new Map<string, Case[]>();
   for (const one of cases) {
     const { world } = one;
     const text = texts.get(world) ?? JSON.stringify(worldToJson(world));
     texts.set(world, text);
-    const group = groups.get(text);
-    if (group === undefined) groups.set(text, [one]);
+    const key = `${fitsKernel(program, one)} ${text}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
     else group.push(one);
   }
   const all: Case[] = [];
