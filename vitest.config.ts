@@ -26,16 +26,16 @@ const ALONE = words(`
 const LONG = [
   ...words(`
     aim check check-groups check-zeros checksum-specimens default-world diff fib-lookup field foreign-objects guessed-slots
-    helper-arguments idioms load-acquire lru-maps map-words model-chance old-kernels pins prove-against prove-field
+    helper-arguments idioms large-maps load-acquire lru-maps map-words model-chance old-kernels pins prove-against prove-field
     prove-specimens random-programs refused-kernel specimens styles-faulty styles-right teams tshark tshark-generated
     unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
     cli/corpus/{corpora,minimize} cli/prove/proofs cli/verify/countable-branches corpus/generate/generator-distribution
-    sim/ebpf/helpers/recorded-arguments sim/engines/symbolic-helpers
+    sim/ebpf/recorded-objects sim/ebpf/helpers/recorded-arguments sim/engines/{recorded,symbolic-helpers}
     sim/ebpf/symbolic/{context-terms,directed-paths,frame-helpers,helper-arguments,queues-and-room,recorded-paths,skb-helpers}
     verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/guide/recorded-guidance
-    verify/mutants/judge-mutants verify/recorded-runs
+    verify/mutants/judge-mutants verify/oracle/walk verify/recorded-runs
     verify/prove/{checksums,recorded-proofs,recorded-witnesses} verify/prove/against/{pairs,recorded-against}
   `).map((name) => `${name}.test.ts`),
 ];
