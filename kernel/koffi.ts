@@ -19,16 +19,21 @@ export function loadKoffi(): Koffi | undefined {
   return loaded;
 }
 
+/** What package.json asks for: beside ours, another package may have brought another version of the binary. */
+export const KOFFI_VERSION = '3.3.4';
+
 /**
  * The package with the binary for this platform, where koffi's own loader arrives after it has looked for the C library in
  * Node's binary and wrapped what is deprecated, in twice the time. Where it is not at hand, koffi knows where to look.
  */
 function load(require: NodeJS.Require): Koffi {
   try {
-    return require(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi;
+    const native = require(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi;
+    if (native.version === KOFFI_VERSION) return native;
   } catch {
-    return require('koffi') as Koffi;
+    // Installed elsewhere, or built here.
   }
+  return require('koffi') as Koffi;
 }
 
 /** The first line of what went wrong when koffi was loaded; undefined where it is there. */

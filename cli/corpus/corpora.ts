@@ -4,7 +4,7 @@
  * `npm run corpora` makes them.
  */
 import type { Case } from '../../corpus/cases/case.ts';
-import { ofPacket } from '../../corpus/cases/kept.ts';
+import { ofPacket, reasonsForPacket } from '../../corpus/cases/kept.ts';
 import { minimizeCases } from '../../corpus/cases/minimize.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { TEST_RUN_LIMITS, withinLimits } from '../../corpus/generate/packet-limits.ts';
@@ -143,8 +143,10 @@ function sequenceOf(cases: readonly Case[]): Case {
 }
 
 /** How many packets of a case were kept for the paths that they take? */
-function pathsIn({ note }: Case): number {
-  return note?.kept?.filter((one) => /^(packet \d+: )?path: /.test(one)).length ?? 0;
+function pathsIn({ note, stimuli }: Case): number {
+  const isOfPath = (_: unknown, index: number): boolean =>
+    reasonsForPacket(note, index + 1, stimuli.length).some((one) => one.startsWith('path: '));
+  return stimuli.filter(isOfPath).length;
 }
 
 function fitsKernel({ entries }: Program, { stimuli }: Case): boolean {

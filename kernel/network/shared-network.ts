@@ -6,6 +6,7 @@
 import { closeSync } from 'node:fs';
 import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { Device } from '../../sim/runtime/world.ts';
 import { missingCapabilities, NAMESPACES } from '../process/capabilities.ts';
 import { createUnnamedNetns, enterNamespace } from './netns.ts';
@@ -80,6 +81,11 @@ function end(netns: SharedNetns): void {
 export function shareNetworkIfAllowed(devices: readonly Device[], alone: boolean = false): SessionNetwork {
   if (missingCapabilities(NAMESPACES).length > 0) return OWN_NETWORK;
   return shareNetwork(devices, alone);
+}
+
+/** The same, with the devices of a world that states none. */
+export function shareDefaultNetwork(): SessionNetwork {
+  return shareNetworkIfAllowed(withDefaultDevices({}, []).devices ?? []);
 }
 
 const OWN_NETWORK: SessionNetwork = { enter: (fn) => fn(), close: () => {} };

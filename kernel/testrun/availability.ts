@@ -3,12 +3,11 @@
 import { MAX_METADATA } from '../../sim/ebpf/packet-area.ts';
 import { type Availability, EngineError } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import { kernelIsOlderThan } from '../kernel-version.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
 import { loadAvailability, loadProbe, programType } from '../libbpf/load-probe.ts';
-import { shareNetworkIfAllowed } from '../network/shared-network.ts';
+import { shareDefaultNetwork } from '../network/shared-network.ts';
 import { syscalls } from './syscalls.ts';
 
 const probed = new Map<number, Availability>();
@@ -96,7 +95,7 @@ function runProbe(fd: number, metaLength: number): number {
     view.setUint32(TEST_RUN_OPTS.ctx_size_in, contextBytes.length, true);
   }
   // The one that sessions take, which find it there.
-  const network = shareNetworkIfAllowed(withDefaultDevices({}, []).devices ?? []);
+  const network = shareDefaultNetwork();
   try {
     return network.enter(() => requireLibbpf().bpf.bpf_prog_test_run_opts(fd, addressOf(options)));
   } finally {

@@ -4,12 +4,17 @@ import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
-import { isLru, isPerCpu, type MapDefinition } from '../../sim/runtime/maps.ts';
+import { isLru, isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import type { Device, World } from '../../sim/runtime/world.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import type { BpfMap } from '../libbpf/map.ts';
 import { BpfObject } from '../libbpf/object.ts';
-import { requireHarmless, type SessionNetwork, shareNetworkIfAllowed } from '../network/shared-network.ts';
+import {
+  requireHarmless,
+  type SessionNetwork,
+  shareDefaultNetwork,
+  shareNetworkIfAllowed,
+} from '../network/shared-network.ts';
 import type { PinnedWorld } from '../pin/pins.ts';
 import { CPU_HELPER } from '../pin/substitutes.ts';
 import { PacketRunner, type RunnableEntry } from './packets.ts';
@@ -45,7 +50,7 @@ export class TestRunSession implements Session {
   constructor(program: Program, world: World, network: SessionNetwork | undefined) {
     this.#program = program;
     this.#world = world;
-    const loadedIn = network ?? shareNetworkIfAllowed(defaultDevices({}, []));
+    const loadedIn = network ?? shareDefaultNetwork();
     let object: BpfObject | undefined;
     try {
       object = loadedIn.enter(() => this.#load());
@@ -201,16 +206,10 @@ export function pinnedWorld(world: World): PinnedWorld {
   };
 }
 
-function defaultDevices(world: World, maps: readonly MapDefinition[]): readonly Device[] {
-  return withDefaultDevices(world, maps).devices ?? [];
-}
-
 /** The network of a world that states none. */
 function networkFor(object: BpfObject, world: World, file: string): SessionNetwork {
-  const devices = defaultDevices(
-    world,
-    object.maps.map((map) => map.definition),
-  );
+  const maps = object.maps.map((map) => map.definition);
+  const { devices = [] } = withDefaultDevices(world, maps);
   // Kernel functions can leave things in a namespace: connections, say.
   const network = shareNetworkIfAllowed(devices, object.callsKernelFunctions);
   requireHarmless(network, object, file);

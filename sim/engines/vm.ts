@@ -85,7 +85,7 @@ class VmSession implements Session {
     }
     output.clear();
     const lru = lruMaps(machine);
-    const isCrowded = (): boolean => lru.length > 0 && lru.some((map) => map.crowded);
+    const isCrowded = (): boolean => lru.some((map) => map.crowded);
     if (isCrowded()) output.uncertainFrom = 0;
     for (let index = 0; index < input.count; index++) {
       const refusal = refusalReason(this.#program, input, index);

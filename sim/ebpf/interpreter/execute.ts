@@ -131,7 +131,7 @@ function makeExecute(): (state: Execution, start: number) => boolean {
           const value =
             argument === 8 ? (lo[s]! << 24) >> 24 : argument === 16 ? (lo[s]! << 16) >> 16 : lo[s]!;
           lo[d] = value;
-          hi[d] = (words[pc]! & 0xff) === (15 satisfies typeof OP.MOVSX64) ? value >> 31 : 0;
+          hi[d] = (word & 0xff) === (15 satisfies typeof OP.MOVSX64) ? value >> 31 : 0;
           tag[d] = ts === known ? known : unknown;
           pc = (pc + 1) | 0;
           continue;
@@ -640,10 +640,10 @@ function makeExecute(): (state: Execution, start: number) => boolean {
           // The rest of arithmetic: no pointers but for what makes numbers of them.
           const td = tag[d]!;
           const ts = tag[s]!;
-          if ((td & ts) >= 0) checkPlain(state, pc, words[pc]! & 0xff, d, s);
+          if ((td & ts) >= 0) checkPlain(state, pc, word & 0xff, d, s);
           tag[d] =
             (td & ts) < 0 && pinned[td & pinMask] === td && pinned[ts & pinMask] === ts ? known : unknown;
-          switch (words[pc]! & 0xff) {
+          switch (word & 0xff) {
             case 2 satisfies typeof OP.MUL64: {
               const low = Math.imul(lo[d]!, lo[s]!);
               const high = multiplyHigh(lo[d]!, lo[s]!);
@@ -655,7 +655,7 @@ function makeExecute(): (state: Execution, start: number) => boolean {
             case 9 satisfies typeof OP.MOD64:
             case 13 satisfies typeof OP.SDIV64:
             case 14 satisfies typeof OP.SMOD64: {
-              const operation = words[pc]! & 0xff;
+              const operation = word & 0xff;
               divide(
                 lo[d]!,
                 hi[d]!,
@@ -703,7 +703,7 @@ function makeExecute(): (state: Execution, start: number) => boolean {
             case 25 satisfies typeof OP.MOD32:
             case 29 satisfies typeof OP.SDIV32:
             case 30 satisfies typeof OP.SMOD32: {
-              const operation = words[pc]! & 0xff;
+              const operation = word & 0xff;
               lo[d] = divide32(
                 lo[d]!,
                 lo[s]!,
@@ -728,7 +728,7 @@ function makeExecute(): (state: Execution, start: number) => boolean {
               break;
             default:
               state.pc = pc;
-              violate(`unknown operation ${words[pc]! & 0xff}`);
+              violate(`unknown operation ${word & 0xff}`);
           }
           pc = (pc + 1) | 0;
           continue;

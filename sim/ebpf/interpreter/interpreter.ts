@@ -135,14 +135,14 @@ export class Interpreter implements Execution {
     this.budget = this.fullBudget;
     this.mayGoto = MAX_LOOPS;
     if (provenance.take()) loadConstants(this.#constants);
-    provenance.begin();
-    forget(this.tag, 0, 11);
-    this.lo[1] = CONTEXT_BASE;
-    this.hi[1] = 0;
-    this.tag[1] = CONTEXT_REGION;
-    if (value !== undefined) this.#enterWith(value);
-    this.#enterFrame(0);
     try {
+      provenance.begin();
+      forget(this.tag, 0, 11);
+      this.lo[1] = CONTEXT_BASE;
+      this.hi[1] = 0;
+      this.tag[1] = CONTEXT_REGION;
+      if (value !== undefined) this.#enterWith(value);
+      this.#enterFrame(0);
       this.#function(0);
       result.action = this.lo[0]!;
     } catch (error) {

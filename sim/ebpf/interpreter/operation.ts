@@ -2,7 +2,8 @@
  * The interpreter's own operations, and how it decodes programs into them.
  *
  * Every constant, immediate or address, becomes a register of its own behind r0 to r10, so that each operation
- * exists once: `r1 += 14` is `r1 += r17`, with r17 = 14 for good. An instruction is two words:
+ * exists once: `r1 += 14` is `r1 += r17`, with r17 = 14 for good. An instruction is a word
+ * and, in an array of its own, what not every operation reads:
  *
  * ```
  *   31               16 15        8 7         0      31                                0
