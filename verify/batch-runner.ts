@@ -1,6 +1,7 @@
 /** Runs cases through the engines of one program and compares them; what it finds it hands over, segment by segment. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SavedCase } from '../corpus/cases/case.ts';
+import { exampleAt } from '../corpus/cases/kept.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
 import { type Seed, seedFromText } from '../corpus/generate/random.ts';
 import type { Engine } from '../sim/engines/engine.ts';
@@ -273,11 +274,12 @@ export class BatchRunner {
   }
 
   async #replayOne(saved: SavedCase): Promise<void> {
-    const { stimuli, world } = saved.case;
+    const { stimuli, world, note } = saved.case;
     if (stimuli.length > this.#input.capacity) this.#input = new PacketBatch(stimuli.length);
     this.#input.clear();
     for (const stimulus of stimuli) this.#input.push(stimulus);
-    await this.#hold(world, () => ({ file: saved.path }), saved);
+    const seen: SeenAt = (packet) => ({ file: exampleAt(note, packet + 1, stimuli.length) ?? saved.path });
+    await this.#hold(world, seen, saved);
   }
 
   /**

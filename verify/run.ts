@@ -4,7 +4,9 @@
  *     corpus fills a PacketBatch ─► each engine's run fills an OutcomeBatch ─► compare ─► (agree: next batch)
  *                                                                                   └► save ─► shrink ─► explain
  */
+
 import type { SavedCase } from '../corpus/cases/case.ts';
+import { nameOfExample } from '../corpus/cases/kept.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { isKernel } from '../sim/engines/register.ts';
 import type { NamedWorld, Program } from '../sim/runtime/program.ts';
@@ -146,7 +148,7 @@ export function exampleCases(program: Program): SavedCase[] {
   const definition = program.definition;
   if (definition === undefined) return [];
   return definition.examples.map((example) => ({
-    path: `example: ${example.name}`,
+    path: nameOfExample(example.name),
     case: {
       program: program.name,
       world:

@@ -2,9 +2,13 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
-import { reasonsForPacket } from '../../corpus/cases/kept.ts';
+import { exampleAt, reasonsForPacket } from '../../corpus/cases/kept.ts';
 import { packageFile } from '../../kernel/package-file.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { worldToJson } from '../../sim/runtime/world-json.ts';
+import { exampleCases } from '../../verify/run.ts';
 import { builtInPrograms } from '../input/program-source.ts';
 import { casesOf } from '../verify/saved-cases.ts';
 import { type CorpusRecord, RECORD_FILE, recordOf } from './corpora.ts';
@@ -33,7 +37,7 @@ describe('the corpora of the built-in programs', () => {
       const cases = await corpusOf(program);
       expect(await recordOf(program, cases)).toEqual(records[name]);
       expect(records[name]!.packets).toBeLessThanOrEqual(300);
-      expect(statSync(corpusFile(name)).size).toBeLessThan(300_000);
+      expect(statSync(corpusFile(name)).size).toBeLessThan(600_000);
       // Written for this program, each with the reason for which it was kept.
       for (const one of cases) {
         expect(one.program).toBe(name);
@@ -63,12 +67,43 @@ describe('the corpora of the built-in programs', () => {
     expect(whole.length).toBeGreaterThanOrEqual(14);
   });
 
-  it('are replayed by verify, before the examples', async () => {
+  it.each(programs.map((program) => [program.name, program] as const))(
+    'of %s has each of the examples, in its world and under its name',
+    async (_, program) => {
+      const kept = new Map<string, unknown>();
+      for (const { world, stimuli, note } of await corpusOf(program)) {
+        for (const [at, stimulus] of stimuli.entries()) {
+          const name = exampleAt(note, at + 1, stimuli.length);
+          if (name !== undefined) kept.set(name, asRead(world, stimulus));
+        }
+      }
+      const examples = exampleCases(program);
+      expect([...kept.keys()].sort()).toEqual(examples.map(({ path }) => path).sort());
+      for (const { path, case: one } of examples)
+        expect(kept.get(path), path).toEqual(asRead(one.world, one.stimuli[0]!));
+    },
+  );
+
+  it('are replayed by verify in the place of the examples', async () => {
     const program = programs.find(({ name }) => name === 'router')!;
-    const paths: string[] = [];
-    for await (const { path } of casesOf(program, [])) paths.push(path);
-    const first = paths.indexOf(corpusFile('router'));
-    expect(first).toBeGreaterThanOrEqual(0);
-    expect(paths.findIndex((path) => path.startsWith('example: '))).toBe(first + records.router!.cases);
+    const pathsOf = async (one: Program): Promise<string[]> => {
+      const paths: string[] = [];
+      for await (const { path } of casesOf(one, [])) paths.push(path);
+      return paths;
+    };
+    const own = await pathsOf(program);
+    expect(own.filter((path) => path === corpusFile('router')).length).toBe(records.router!.cases);
+    expect(own.filter((path) => path.startsWith('example: '))).toEqual([]);
+    const definition = { ...program.definition!, summary: 'a router of somebody else' };
+    const others = await pathsOf({ ...program, definition });
+    expect(others).not.toContain(corpusFile('router'));
+    expect(others.filter((path) => path.startsWith('example: ')).length).toBe(definition.examples.length);
   });
 });
+
+/** What a stimulus does not say, a file does not say either. */
+function asRead(world: World, stimulus: Stimulus): unknown {
+  const { packet, metadata = new Uint8Array(), entry = 0, ingressIfindex = 1, ...rest } = stimulus;
+  const bytes = [packet, metadata].map((one) => Buffer.from(one).toString('hex'));
+  return { world: worldToJson(world), bytes, entry, ingressIfindex, ...rest };
+}

@@ -1,7 +1,7 @@
 /**
  * The corpora of the built-in programs, `corpus/packets/PROGRAM.pcapng`: few cases that reach what many generated packets,
- * the program's examples and guided generation reach together, and packets of its paths. `verify` replays them first;
- * `npm run corpora` makes them.
+ * the program's examples and guided generation reach together, the other examples, and packets of its paths. `verify`
+ * replays them first; `npm run corpora` makes them.
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import { ofPacket, reasonsForPacket } from '../../corpus/cases/kept.ts';
@@ -68,7 +68,9 @@ async function ofPaths(program: Program, proved: readonly Case[], reader: ReachR
 }
 
 async function smallest(program: Program, reader: ReachReader): Promise<Case[]> {
-  const cases: Case[] = exampleCases(program).map((one) => one.case);
+  const examples = new Map<Case, string>();
+  for (const { path, case: one } of exampleCases(program)) examples.set(one, path);
+  const cases = [...examples.keys()];
   for (const { world, stimuli } of guide(program, { seed: SEED }).cases) {
     const one = { program: program.name, world, stimuli };
     if (fitsKernel(program, one) && (await runsInModel(program, one))) cases.push(one);
@@ -83,8 +85,13 @@ async function smallest(program: Program, reader: ReachReader): Promise<Case[]> 
       cases.push({ program: program.name, world, stimuli: [batch.stimulus(at)] });
   }
   const { kept } = await minimizeCases(cases, (one) => reader.reachedBy(one));
-  const noted = kept.map(({ case: one, alone }) => ({ ...one, note: { kept: reasonsOf(program, alone) } }));
-  return joined(program, noted, reader);
+  const noted = kept.map(({ case: one, alone }) => {
+    const name = examples.get(one);
+    examples.delete(one);
+    return { ...one, note: { kept: [...(name === undefined ? [] : [name]), ...reasonsOf(program, alone)] } };
+  });
+  const others = [...examples].map(([one, name]) => ({ ...one, note: { kept: [name] } }));
+  return joined(program, [...noted, ...others], reader);
 }
 
 /** Entries of maps: a case with so many is mostly world. */

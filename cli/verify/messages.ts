@@ -60,20 +60,27 @@ export type SentFailure =
 
 /**
  * The program as the main process needs it: without the models, which run in workers only, and which could not be
- * sent there anyway.
+ * sent there anyway, and without examples, which take some milliseconds to make and are replayed by workers.
  */
-export function withoutFunctions(program: Program): Program {
-  return strip(program) as Program;
+export function withoutFunctions({ definition, ...program }: Program): Program {
+  if (definition === undefined) return strip(program);
+  return { ...strip(program), definition: { ...strip(definition, 'examples'), examples: [] } };
 }
 
-function strip(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(strip);
+function strip<T extends object>(value: T, left?: keyof T): T {
+  const entries: [string, unknown][] = [];
+  for (const key of Object.keys(value)) {
+    // Not even asked for: built-in definitions make theirs then.
+    if (key === left) continue;
+    const one = value[key as keyof T];
+    if (typeof one !== 'function') entries.push([key, stripped(one)]);
+  }
+  return Object.fromEntries(entries) as T;
+}
+
+function stripped(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stripped);
   if (value === null || typeof value !== 'object') return typeof value === 'function' ? undefined : value;
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, one]) => typeof one !== 'function')
-      .map(([key, one]) => [key, strip(one)]),
-  );
+  return prototype !== Object.prototype && prototype !== null ? value : strip(value);
 }

@@ -14,8 +14,8 @@ import { exampleCases } from '../../verify/run.ts';
 import { corpusFile } from '../corpus/corpus-file.ts';
 
 /**
- * The cases of a program, those that once failed first: saved divergences, a built-in program's corpus, the program's
- * examples, captures of real traffic, and what the user names beside these.
+ * The cases of a program, those that once failed first: saved divergences, a built-in program's corpus, which has its
+ * examples, or another program's examples, captures of real traffic, and what the user names beside these.
  */
 export async function* casesOf(program: Program, directories: readonly string[]): AsyncGenerator<SavedCase> {
   const folder = folderOf(program);
@@ -25,17 +25,20 @@ export async function* casesOf(program: Program, directories: readonly string[])
     ),
   );
   for (const directory of regressions) yield* casesIn(directory, program);
-  yield* corpusOf(program);
-  yield* exampleCases(program);
+  const corpus = corpusOf(program);
+  if (corpus === undefined) yield* exampleCases(program);
+  else
+    for await (const saved of casesFromCapture(corpus, { program: program.name }))
+      yield { path: corpus, case: saved };
   yield* casesIn(packageFile('corpus/captures'), program);
 }
 
-/** What a built-in program's corpus holds, also where another object takes the place of its own. */
-async function* corpusOf({ name, definition }: Program): AsyncGenerator<SavedCase> {
-  if (definition === undefined || programByName(definition.name)?.summary !== definition.summary) return;
+/** The file of a built-in program's corpus, also where another object takes the place of its own. */
+function corpusOf({ definition }: Program): string | undefined {
+  if (definition === undefined || programByName(definition.name)?.summary !== definition.summary)
+    return undefined;
   const path = corpusFile(definition.name);
-  if (!existsSync(path)) return;
-  for await (const saved of casesFromCapture(path, { program: name })) yield { path, case: saved };
+  return existsSync(path) ? path : undefined;
 }
 
 async function* casesIn(directory: string, program: Program): AsyncGenerator<SavedCase> {

@@ -16,3 +16,13 @@ export function reasonsForPacket(note: CaseNote | undefined, packet: number, pac
   }
   return reasons;
 }
+
+/** How a program's example is named, as the place where a packet comes from and as a reason. */
+export function nameOfExample(example: string): string {
+  return `example: ${example}`;
+}
+
+/** The name of the example that a packet of a case is, counted from 1; undefined where it is none. */
+export function exampleAt(note: CaseNote | undefined, packet: number, packets: number): string | undefined {
+  return reasonsForPacket(note, packet, packets).find((reason) => reason.startsWith(nameOfExample('')));
+}
