@@ -1,7 +1,8 @@
 /** `xdpsim checksum --interface` on a device of a namespace of its own: through libpcap, and without it. */
+import { spawnSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildCommand, Started } from '../cli/test-support/built-command.ts';
+import { buildCommand, builtModule, Started } from '../cli/test-support/built-command.ts';
 import { PacketSocket } from '../kernel/frames/packet-socket.ts';
 import { createNetns, type Netns } from '../kernel/network/netns.ts';
 import { turnOffIpv6 } from '../kernel/network/quiet-ipv6.ts';
@@ -92,5 +93,16 @@ describeKernel('checksums of a device', ['root', 'frames'], () => {
     const run = new Started(['checksum', '--interface', 'nowhere'], packageFile('.'));
     expect((await run.ended()).end).toBe(3);
     expect(run.err).toMatch(/nowhere cannot be captured: .*\n +ip link shows the devices/);
+  });
+
+  it('leave nothing behind where there is none that could be collected', () => {
+    const script = `import { watchDevice } from ${JSON.stringify(builtModule('kernel/frames/watch.ts'))};
+      try { watchDevice('nowhere', () => {}); } catch {}
+      const turn = () => new Promise((resolve) => setImmediate(resolve));
+      for (let round = 0; round < 3; round++) { await turn(); gc(); }
+      process.exitCode = 7;`;
+    const args = ['--expose-gc', '--input-type=module', '-e', script];
+    const { status, signal, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect({ status, signal, stderr }).toEqual({ status: 7, signal: null, stderr: '' });
   });
 });

@@ -13,9 +13,16 @@ const SLOT = 4096;
 
 /**
  * `cap` leaves its libuv handle in the event loop's list when it closes, and the handle lives inside the object:
- * were the object collected, the list would point into freed memory. So none ever is; each takes a few hundred bytes.
+ * were the object collected, the list would point into freed memory; and of one that could not be opened, `cap` would
+ * close a handle that never was. So none ever is collected; each takes a few hundred bytes.
  */
-const closed: Cap[] = [];
+const kept: Cap[] = [];
+
+function create({ Cap }: CapModule): Cap {
+  const cap = new Cap();
+  kept.push(cap);
+  return cap;
+}
 
 /** Bytes of libpcap's ring, and its longest frame: what `cap` asks libpcap for (`pcap_set_snaplen`). */
 const LIVE_RING: number = 32 * 1024 * 1024;
@@ -27,11 +34,11 @@ const LIVE_LONGEST = 65_535;
  * @throws {EngineError} where the device or the rights are missing
  */
 export function watchPcap(
-  { Cap }: CapModule,
+  module: CapModule,
   device: string,
   onFrame: OnFrame,
 ): { readonly linkType: string; close(): void } {
-  const cap = new Cap();
+  const cap = create(module);
   const incoming = Buffer.alloc(LIVE_LONGEST);
   const linkType = withQuietStderr(() => open(cap, device, LIVE_RING, incoming));
   cap.on('packet', (length) => onFrame(incoming, Math.min(length, LIVE_LONGEST)));
@@ -39,7 +46,6 @@ export function watchPcap(
     linkType,
     close() {
       cap.close();
-      closed.push(cap);
     },
   };
 }
@@ -59,13 +65,13 @@ function open(cap: Cap, device: string, ring: number, incoming: Buffer): string 
  * @throws {EngineError} where the device or the rights are missing
  */
 export function openPcap(
-  { Cap }: CapModule,
+  module: CapModule,
   netns: Netns,
   device: string,
   frames: number,
   onFrame: OnFrame,
 ): FrameSource {
-  const cap = new Cap();
+  const cap = create(module);
   const incoming = Buffer.alloc(LONGEST_FRAME);
   const outgoing = Buffer.alloc(LONGEST_FRAME);
   // In a silent namespace there is nothing to filter.
@@ -78,7 +84,6 @@ export function openPcap(
     },
     close() {
       cap.close();
-      closed.push(cap);
     },
   };
 }
