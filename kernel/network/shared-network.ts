@@ -1,7 +1,8 @@
 /**
- * Network namespaces for sessions whose world states no addresses, routes or neighbours: unnamed, made in a few
- * milliseconds, and shared by the sessions of a thread that want the same devices. Programs cannot change anything
- * in them that another session would see; what they send ends at the devices' peers.
+ * Network namespaces for sessions whose world states no addresses, routes or neighbours: unnamed, made in a millisecond,
+ * and shared by the sessions of a thread that want the same devices. Programs cannot change anything in them that
+ * another session would see; what they send ends at the devices' peers. Devices take some milliseconds more, and most
+ * programs never meet one: they are made for those that do.
  */
 import { closeSync } from 'node:fs';
 import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
@@ -17,8 +18,16 @@ import { writeNetworkSetting } from './sysctl.ts';
 export interface SessionNetwork {
   /** Calls `fn` with the calling thread in the namespace. */
   enter<T>(fn: () => T): T;
+  /** Makes the devices, where they are not there yet. The loopback device is. */
+  makeDevices(): void;
   /** May be called more than once. */
   close(): void;
+}
+
+/** What an object's programs call. */
+export interface CallingObject {
+  readonly helpers: ReadonlySet<number>;
+  readonly callsKernelFunctions: boolean;
 }
 
 const LOOPBACK = 1;
@@ -29,10 +38,10 @@ const MAX_IDLE = 4;
 
 interface SharedNetns {
   readonly key: string;
-  /** Its devices. */
+  readonly devices: readonly Device[];
   readonly inside: number;
-  /** The peers. */
-  readonly outside: number;
+  /** Where the devices' peers are; undefined where there are no devices yet. */
+  outside: number | undefined;
   users: number;
 }
 
@@ -40,8 +49,8 @@ interface SharedNetns {
 const shared = new Map<string, SharedNetns>();
 
 /**
- * A namespace with these devices and the loopback device, all up; the devices have no IPv6 and nothing else that
- * sends by itself. Of each device, only ifindex, name, MAC and MTU count.
+ * A namespace with the loopback device and, once they are made, these devices, all up; the devices have no IPv6 and
+ * nothing else that sends by itself. Of each device, only ifindex, name, MAC and MTU count.
  * @param alone shares it with nobody
  * @throws {EngineError} where the rights are missing
  */
@@ -62,6 +71,7 @@ function useOf(netns: SharedNetns, close: (netns: SharedNetns) => void): Session
   let open = true;
   return {
     enter: (fn) => enterNamespace(netns.inside, fn),
+    makeDevices: () => makeDevices(netns),
     close: () => {
       if (open) close(netns);
       open = false;
@@ -70,7 +80,7 @@ function useOf(netns: SharedNetns, close: (netns: SharedNetns) => void): Session
 }
 
 function end(netns: SharedNetns): void {
-  closeSync(netns.outside);
+  if (netns.outside !== undefined) closeSync(netns.outside);
   closeSync(netns.inside);
 }
 
@@ -88,17 +98,22 @@ export function shareDefaultNetwork(): SessionNetwork {
   return shareNetworkIfAllowed(withDefaultDevices({}, []).devices ?? []);
 }
 
-const OWN_NETWORK: SessionNetwork = { enter: (fn) => fn(), close: () => {} };
+const OWN_NETWORK: SessionNetwork = { enter: (fn) => fn(), makeDevices: () => {}, close: () => {} };
+
+/** Could programs see which devices there are, beside the one that a frame came in through? */
+export function meetsDevices(object: CallingObject): boolean {
+  if (object.callsKernelFunctions) return true;
+  return [...object.helpers].some((number) => {
+    const effects = HELPERS.get(number)?.effects;
+    return effects === undefined || effects.redirects || effects.dependsOn.includes('network');
+  });
+}
 
 /**
  * @param object what its programs call
  * @throws {EngineError} where the network is the host's, and the programs would send there or depend on it
  */
-export function requireHarmless(
-  network: SessionNetwork,
-  object: { readonly helpers: ReadonlySet<number>; readonly callsKernelFunctions: boolean },
-  file: string,
-): void {
+export function requireHarmless(network: SessionNetwork, object: CallingObject, file: string): void {
   if (network !== OWN_NETWORK) return;
   // Their results depend on the devices, routes and sockets of the namespace, or they send there.
   const names = [...object.helpers].flatMap((number) => {
@@ -115,32 +130,38 @@ export function requireHarmless(
 
 function build(key: string, devices: readonly Device[]): SharedNetns {
   const inside = createUnnamedNetns();
-  let outside: number | undefined;
   try {
-    outside = createUnnamedNetns();
-    for (const netns of [inside, outside]) enterNamespace(netns, writeSettings);
-    addDevices(inside, outside, devices);
-    return { key, inside, outside, users: 0 };
+    enterNamespace(inside, writeSettings);
+    withRtnetlink(inside, (links) => links.setUp(LOOPBACK));
+    return { key, devices, inside, outside: undefined, users: 0 };
   } catch (error) {
-    if (outside !== undefined) closeSync(outside);
     closeSync(inside);
     throw error;
   }
 }
 
-function addDevices(inside: number, outside: number, devices: readonly Device[]): void {
-  withRtnetlink(inside, (links) => {
-    links.setUp(LOOPBACK);
-    for (const { ifindex, name, mac, mtu = DEFAULT_MTU } of devices) {
-      links.addVeth({ ifindex, name, mac, mtu, peerName: `peer${ifindex}`, peerNamespace: outside });
+function makeDevices(netns: SharedNetns): void {
+  if (netns.outside !== undefined) return;
+  const { inside, devices } = netns;
+  const outside = createUnnamedNetns();
+  try {
+    enterNamespace(outside, writeSettings);
+    withRtnetlink(inside, (links) => {
+      for (const { ifindex, name, mac, mtu = DEFAULT_MTU } of devices) {
+        links.addVeth({ ifindex, name, mac, mtu, peerName: `peer${ifindex}`, peerNamespace: outside });
+      }
+    });
+    for (const side of [outside, inside]) {
+      withRtnetlink(side, (links) => {
+        for (const { ifindex } of devices) links.setUp(ifindex);
+      });
     }
-  });
-  withRtnetlink(outside, (links) => {
-    for (const { ifindex } of devices) links.setUp(ifindex);
-  });
-  withRtnetlink(inside, (links) => {
-    for (const { ifindex } of devices) links.setUp(ifindex);
-  });
+  } catch (error) {
+    // With the peers, those go that are made already.
+    closeSync(outside);
+    throw error;
+  }
+  netns.outside = outside;
 }
 
 function withRtnetlink(netns: number, use: (links: Rtnetlink) => void): void {

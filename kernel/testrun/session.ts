@@ -1,7 +1,7 @@
 /** One loaded object and its world, run packet by packet with `BPF_PROG_TEST_RUN`. */
 import { EngineError, type Pinning, type Session } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
-import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isLru, isPerCpu } from '../../sim/runtime/maps.ts';
@@ -10,6 +10,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BpfMap } from '../libbpf/map.ts';
 import { BpfObject } from '../libbpf/object.ts';
 import {
+  meetsDevices,
   requireHarmless,
   type SessionNetwork,
   shareDefaultNetwork,
@@ -81,6 +82,7 @@ export class TestRunSession implements Session {
     }
     output.clear();
     for (const map of this.#object.maps) map.expectChanges();
+    if (comesFromDevice(input)) this.#network.makeDevices();
     this.#onItsCpu(() =>
       this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace)),
     );
@@ -212,8 +214,24 @@ function networkFor(object: BpfObject, world: World, file: string): SessionNetwo
   const { devices = [] } = withDefaultDevices(world, maps);
   // Kernel functions can leave things in a namespace: connections, say.
   const network = shareNetworkIfAllowed(devices, object.callsKernelFunctions);
-  requireHarmless(network, object, file);
+  try {
+    requireHarmless(network, object, file);
+    if (meetsDevices(object) || maps.some(({ type }) => DEVICE_MAPS.has(type))) network.makeDevices();
+  } catch (error) {
+    network.close();
+    throw error;
+  }
   return network;
+}
+
+/** Their entries are devices that are there. */
+const DEVICE_MAPS: ReadonlySet<string> = new Set(['DEVMAP', 'DEVMAP_HASH', 'XSKMAP']);
+
+/** Does the kernel look up where a packet comes in? */
+function comesFromDevice({ count, ingressIfindex }: PacketBatch): boolean {
+  for (let packet = 0; packet < count; packet++)
+    if (ingressIfindex[packet] !== DEFAULT_INGRESS_IFINDEX) return true;
+  return false;
 }
 
 /**

@@ -93,7 +93,8 @@ function statesNetwork(world: World): boolean {
 
 async function networkOfItsOwn(world: World): Promise<SessionNetwork> {
   const { createWorldNetwork } = await import('../network/world-network.ts');
-  return createWorldNetwork(world);
+  const { enter, close } = await createWorldNetwork(world);
+  return { enter, makeDevices: () => {}, close };
 }
 
 function hooksOf(program: Program | undefined): readonly Hook[] {
