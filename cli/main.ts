@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * The `xdpsim` command. Everything is imported in `start`: loading can fail, too (too many open files, no memory,
+ * The `xdpsim` command. Everything else is imported in `start`: loading can fail, too (too many open files, no memory,
  * a file that is missing), and is reported like any other error.
  */
+import { listenToErrors } from './standard-streams.ts';
 
 let report = (error: unknown): number => {
   process.stderr.write(`xdpsim: cannot be loaded: ${error instanceof Error ? error.message : error}\n`);
@@ -12,7 +13,7 @@ let report = (error: unknown): number => {
 let endRun = (): boolean => false;
 let lost: Error | undefined;
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+listenToErrors('stdout', (error) => {
   // A reader that has seen enough (`xdpsim verify | head`) ends the run like Ctrl-C, and changes no exit code.
   if (error.code === 'EPIPE') {
     endRun();
@@ -27,7 +28,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   endRun();
 });
 // Nobody is left who could be told.
-process.stderr.on('error', () => {});
+listenToErrors('stderr', () => {});
 // With a listener, a file above `ulimit -f` makes `write` fail with EFBIG instead of ending the process.
 process.on('SIGXFSZ', () => {});
 // What is thrown outside the command's own promises.

@@ -7,16 +7,18 @@ import { paint, printJson, printLine, printLines, reportLine, shownLength } from
 /** Who may write to the standard streams without `output.ts`, and why. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   'cli/output.ts': 'it is the place',
-  'cli/main.ts': 'listens for errors of the streams',
+  'cli/standard-streams.ts': 'is what that writes through',
+  'cli/main.ts': 'says what it can where nothing can be loaded',
   'corpus/formats/capture-writer.ts': 'writes captures, which are bytes, to a pipe',
   'cli/test-support/built-command.ts': 'builds the command for tests, and is no part of it',
+  'cli/test-support/in-process.ts': 'catches for tests what the command prints',
   'kernel/process/cleanup.ts': 'stands below cli/, and makes its one line visible itself',
   'kernel/captures/make.ts': 'a tool of the checkout that prints its own names',
   'kernel/captures/recipes.ts': 'holds the source of a script for another process',
 };
 /** `isTTY` and `columns` may be asked for anywhere. */
 const PRINTS =
-  /\bconsole\.|process\.std(out|err)\.(write|on|once)\b|process\.std(out|err)\b(?!\.)|\bfs\.writeSync\(1|writeSync\([12],/;
+  /\bconsole\.|process\.std(out|err)\.(write|on|once)\b|process\.std(out|err)\b(?!\.)|\bfs\.writeSync\(1|writeSync\([12],|process\[name\]/;
 
 function* sources(folder: string): Generator<string> {
   for (const entry of readdirSync(packageFile(folder), { withFileTypes: true })) {

@@ -9,6 +9,7 @@ import { styleText } from 'node:util';
 import { randomHex } from '../corpus/files/random-hex.ts';
 import { isFile, writeFully } from '../corpus/files/write-fully.ts';
 import { visibleJson, visibleLine, visibleLines } from '../sim/runtime/visible-text.ts';
+import { DESCRIPTORS, isTerminal, type StandardStream, writeDirectly } from './standard-streams.ts';
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -17,7 +18,7 @@ let escapeMark: string | undefined;
 
 /** One line on standard output; newlines in it are made visible. */
 export function printLine(line: string = ''): void {
-  write(process.stdout, 1, `${unmarked(visibleLine(line))}\n`);
+  write('stdout', `${unmarked(visibleLine(line))}\n`);
 }
 
 /** Resolves when a reader of standard output that has gone has been noticed, of all that was printed until now. */
@@ -32,17 +33,17 @@ export function printLines(text: string): void {
 
 /** Text that ends its own lines, on standard output. */
 export function printText(text: string): void {
-  write(process.stdout, 1, unmarked(visibleLines(text)));
+  write('stdout', unmarked(visibleLines(text)));
 }
 
 /** One JSON document on standard output. */
 export function printJson(document: unknown, indent?: number): void {
-  write(process.stdout, 1, `${visibleJson(document, indent)}\n`);
+  write('stdout', `${visibleJson(document, indent)}\n`);
 }
 
 /** One line on standard error. */
 export function reportLine(line: string): void {
-  write(process.stderr, 2, `${unmarked(visibleLine(line))}\n`);
+  write('stderr', `${unmarked(visibleLine(line))}\n`);
 }
 
 /** Text of several lines on standard error. */
@@ -52,19 +53,19 @@ export function reportLines(text: string): void {
 
 /** Text that ends its own lines, on standard error. */
 export function reportText(text: string): void {
-  write(process.stderr, 2, unmarked(visibleLines(text)));
+  write('stderr', unmarked(visibleLines(text)));
 }
 
 /** Replaces the line on standard error; `undefined` removes it. Where standard error is no terminal, prints nothing. */
 export function showProgress(line: string | undefined): void {
-  if (process.stderr.isTTY !== true) return;
+  if (!isTerminal('stderr')) return;
   const shown = line === undefined ? '' : visibleLine(line).slice(0, (process.stderr.columns ?? 80) - 1);
-  write(process.stderr, 2, `\r\x1b[K${shown}`);
+  write('stderr', `\r\x1b[K${shown}`);
 }
 
 /** Empties the terminal on standard output; where that is none, prints nothing. */
 export function clearScreen(): void {
-  if (process.stdout.isTTY === true) write(process.stdout, 1, '\x1b[2J\x1b[3J\x1b[H');
+  if (isTerminal('stdout')) write('stdout', '\x1b[2J\x1b[3J\x1b[H');
 }
 
 /** Text in a style, which becomes visible when it is printed through this module. */
@@ -81,13 +82,16 @@ export function shownLength(text: string): number {
   return visibleLine(withoutStyles(text)).length;
 }
 
-function write(stream: NodeJS.WriteStream, fd: number, text: string): void {
-  if (!isFile(stream, fd)) {
-    stream.write(text);
+function write(name: StandardStream, text: string): void {
+  const left = writeDirectly(name, Buffer.from(text));
+  if (left === undefined) return;
+  const stream = process[name];
+  if (!isFile(stream, DESCRIPTORS[name])) {
+    stream.write(left);
     return;
   }
   try {
-    writeFully(fd, Buffer.from(text));
+    writeFully(DESCRIPTORS[name], left);
   } catch (error) {
     // Whoever listens to the stream hears of both kinds of output.
     stream.emit('error', error);

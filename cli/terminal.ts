@@ -1,5 +1,6 @@
 /** How output looks: colour where it is wanted, tables, and the progress line. */
 import { paint, printLine, printLines, type Style, shownLength, showProgress } from './output.ts';
+import { isTerminal } from './standard-streams.ts';
 
 export interface Terminal {
   readonly colour: boolean;
@@ -15,7 +16,7 @@ export interface Terminal {
 }
 
 export function createTerminal(options: { readonly color?: boolean } = {}): Terminal {
-  const colour = options.color !== false && !process.env.NO_COLOR && process.stdout.isTTY === true;
+  const colour = options.color !== false && !process.env.NO_COLOR && isTerminal('stdout');
   let shown = false;
   const clear = (): void => {
     if (shown) showProgress(undefined);
@@ -33,7 +34,7 @@ export function createTerminal(options: { readonly color?: boolean } = {}): Term
       printLines(text);
     },
     progress(line) {
-      if (process.stderr.isTTY !== true) return;
+      if (!isTerminal('stderr')) return;
       showProgress(line());
       shown = true;
     },
