@@ -14,38 +14,45 @@ it('prints the version of package.json without loading the bundle', async () => 
   }
 });
 
-it('names the sources in a stack trace of the bundle', () => {
-  const bundle = packageFile('dist/bin/bundle.cjs');
+/** Paths of the modules in a bundle, as its source map has them. */
+function modulesIn(file: string): string[] {
+  const { sources } = JSON.parse(readFileSync(packageFile(`dist/bin/${file}.map`), 'utf8')) as {
+    readonly sources: readonly string[];
+  };
+  return sources.map((path) => path.replace(/^(\.\.\/)+/, ''));
+}
+
+it.each(['bundle.cjs', 'verify-bundle.cjs'])('names the sources in a stack trace of %s', (name) => {
+  const bundle = packageFile(`dist/bin/${name}`);
   const lines = readFileSync(bundle, 'utf8').split('\n');
-  const line = lines.findIndex((text) => text.startsWith('function isSupervised('));
-  const shown = withSourcePositions(
-    `Error: no\n    at isSupervised (${bundle}:${line + 1}:10)\n    at main.js:1:1`,
-  );
-  const source = readFileSync(packageFile('cli/supervisor.ts'), 'utf8').split('\n');
-  const at = source.findIndex((text) => text.startsWith('export function isSupervised('));
-  expect(shown).toMatch(
-    new RegExp(`at isSupervised \\(cli/supervisor\\.ts:${at + 1}:\\d+\\)\n    at main.js:1:1$`),
-  );
+  const line = lines.findIndex((text) => text.includes('"--mutants="'));
+  const column = lines[line]!.indexOf('"--mutants="');
+  const place = `${bundle}:${line + 1}:${column + 1}`;
+  const shown = withSourcePositions(`Error: no\n    at f (${place})\n    at main.js:1:1`);
+  const [, source, at] = /at f \(([\w/-]+\.ts):(\d+):\d+\)\n {4}at main\.js:1:1$/.exec(shown) ?? [];
+  expect(source, shown).toMatch(/^cli\//);
+  expect(readFileSync(packageFile(source!), 'utf8').split('\n')[Number(at) - 1]).toContain("'--mutants='");
 });
 
 it('leaves packages with native code, and those that few runs need, where npm installed them', () => {
-  const text = readFileSync(packageFile('dist/bin/bundle.cjs'), 'utf8');
-  const bundled = new Set([...text.matchAll(/^\/\/ node_modules\/([^/\n]+)/gm)].map(([, name]) => name));
+  const packages = modulesIn('bundle.cjs').map((path) => /^node_modules\/([^/]+)/.exec(path)?.[1]);
+  const bundled = new Set(packages);
   expect(bundled).toContain('commander');
   for (const name of ['koffi', 'cap', 'raw-socket', 'tsx', 'fast-check', 'z3-solver', 'vitest']) {
     expect(bundled).not.toContain(name);
   }
 });
 
-it.each(['checksum'])('has a bundle of %s by itself, with no other command', (name) => {
-  const text = readFileSync(packageFile(`dist/bin/${name}-bundle.cjs`), 'utf8');
-  const commands = [...text.matchAll(/^\/\/ cli\/commands\/(\w+)\.ts$/gm)].map(([, command]) => command);
+it.each(['checksum', 'verify'])('has a bundle of %s by itself, with no other command', (name) => {
+  const paths = modulesIn(`${name}-bundle.cjs`);
+  const commands = paths
+    .map((path) => /^cli\/commands\/(\w+)\.ts$/.exec(path)?.[1])
+    .filter((one) => one !== undefined);
   expect(commands.sort()).toEqual(['index', name].sort());
-  expect(existsSync(packageFile(`dist/bin/${name}.v8`))).toBe(true);
 });
 
 it('has the compiled code of each process and of each bundle by itself', () => {
-  for (const name of ['command', 'verifyWorker', 'checksum'])
+  for (const name of ['command', 'verify', 'verifyWorker', 'checksum'])
     expect(existsSync(packageFile(`dist/bin/${name}.v8`)), name).toBe(true);
 });
 
@@ -66,8 +73,11 @@ it('loads modules of Node that few runs need when they are first used', () => {
   expect(stdout).not.toMatch(/NativeModule (zlib|child_process|worker_threads|fs\/promises)\b/);
 });
 
-it.each(['bundle.cjs', 'checksum-bundle.cjs'])('imports modules by way of the loader only: %s', (name) => {
-  const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
-  expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
-  if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
-});
+it.each(['bundle.cjs', 'verify-bundle.cjs', 'checksum-bundle.cjs'])(
+  'imports modules by way of the loader only: %s',
+  (name) => {
+    const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
+    expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
+    if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
+  },
+);

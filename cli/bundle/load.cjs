@@ -10,16 +10,19 @@ const { join } = require('node:path');
 const vm = require('node:vm');
 
 /** Commands that are bundled by themselves: reading all the rest would take a good part of their time. */
-const BY_THEMSELVES = ['checksum'];
+const BY_THEMSELVES = ['checksum', 'verify'];
 
-/** Set by the build: write down what was compiled. */
-const isRecording = process.env.XDPSIM_RECORD_COMPILED === '1';
+/** Processes that are part of what is bundled by itself. */
+const PART_OF = { verifyWorker: 'verify' };
+
+/** Set by the build: the process, or command by itself, of which it writes down what was compiled. */
+const recorded = process.env.XDPSIM_RECORD_COMPILED;
 
 /** A script that is compiled like this has no `import()` of its own. */
 const importModule = (specifier) => import(specifier);
 
 function readCompiled(path) {
-  if (isRecording) return undefined;
+  if (recorded !== undefined) return undefined;
   try {
     return readFileSync(path);
   } catch {
@@ -28,10 +31,17 @@ function readCompiled(path) {
   }
 }
 
+/** @returns the command, where that is bundled by itself; otherwise the process */
+function partOf(name) {
+  const [, , command] = process.argv;
+  const isByItself = name === 'command' && recorded !== 'command' && BY_THEMSELVES.includes(command);
+  return isByItself ? command : name;
+}
+
 function load(name) {
-  const isByItself = name === 'command' && BY_THEMSELVES.includes(process.argv[2]);
-  const part = isByItself ? process.argv[2] : name;
-  const path = join(__dirname, isByItself ? `${part}-bundle.cjs` : 'bundle.cjs');
+  const part = partOf(name);
+  const bundled = PART_OF[part] ?? part;
+  const path = join(__dirname, BY_THEMSELVES.includes(bundled) ? `${bundled}-bundle.cjs` : 'bundle.cjs');
   const compiled = join(__dirname, `${part}.v8`);
   // A function, as build.ts wraps it, in ASCII: V8 takes such a string as it was read, without a copy.
   const script = new vm.Script(readFileSync(path, 'latin1'), {
@@ -41,7 +51,7 @@ function load(name) {
   const bundle = { exports: {} };
   const run = script.runInThisContext();
   run(bundle.exports, createRequire(path), bundle, path, importModule);
-  if (isRecording) process.on('exit', () => writeFileSync(compiled, script.createCachedData()));
+  if (recorded === part) process.on('exit', () => writeFileSync(compiled, script.createCachedData()));
   return bundle.exports[name];
 }
 

@@ -1,5 +1,5 @@
 /** The bytes of captures, from files and standard input; gzip and zstd are unpacked on the way. */
-import * as fs from 'node:fs';
+import { close, closeSync, fstat, fstatSync, open, openSync, read, readSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
@@ -70,10 +70,10 @@ async function* counted(
 }
 
 // Not those of node:fs/promises: loading that takes as long as reading a capture of ten megabytes.
-const openFile = promisify(fs.open);
-const statFile = promisify(fs.fstat);
-const readFile = promisify(fs.read);
-const closeFile = promisify(fs.close);
+const openFile = promisify(open);
+const statFile = promisify(fstat);
+const readFile = promisify(read);
+const closeFile = promisify(close);
 const nextTurn = promisify(setImmediate);
 
 /** Whatever is no regular file goes through threads: opening a named pipe waits for who writes to it. */
@@ -82,7 +82,7 @@ function fileChunks(
   progress: ReadProgress,
   allocate: Allocate,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const isRegular = fs.statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  const isRegular = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   return (isRegular ? regularFile : streamed)(path, progress, allocate);
 }
 
@@ -100,15 +100,15 @@ async function* regularFile(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let file: number | undefined;
   try {
-    file = fs.openSync(path, 'r');
-    const { size } = fs.fstatSync(file);
+    file = openSync(path, 'r');
+    const { size } = fstatSync(file);
     progress.size = size;
     // Most saved cases are far smaller than a chunk; of a file that grows meanwhile, it takes more reads.
     const most = size > 0 ? Math.min(CHUNK_SIZE, size) : CHUNK_SIZE;
     const buffer = allocate(HEADROOM + most) ?? new Uint8Array(HEADROOM + most);
     let turn = process.uptime();
     for (;;) {
-      const read = fs.readSync(file, buffer, HEADROOM, most, null);
+      const read = readSync(file, buffer, HEADROOM, most, null);
       if (read === 0) return;
       progress.read += read;
       yield withRoom(buffer, read);
@@ -119,7 +119,7 @@ async function* regularFile(
   } catch (error) {
     throw atPath(error, path);
   } finally {
-    if (file !== undefined) fs.closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
 }
 
