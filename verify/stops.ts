@@ -130,7 +130,7 @@ export function comparablePackets(reports: readonly BatchReport[]): number {
   let comparable = 0;
   for (let packet = 0; packet < count; packet++) {
     let ran = 0;
-    for (const { output } of reports) if (output.status[packet] === STATUS.ran) ran++;
+    for (let at = 0; at < reports.length; at++) if (reports[at]!.output.status[packet] === STATUS.ran) ran++;
     if (ran >= 2) comparable++;
   }
   return comparable;

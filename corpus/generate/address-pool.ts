@@ -19,8 +19,8 @@ export class AddressPool {
     for (const [index, item] of items.entries()) {
       if (item.length !== length)
         throw new RangeError(`an address of ${item.length} bytes; it takes ${length}`);
-      for (const [at, byte] of item.entries())
-        this.words[index * this.size + (at >> 2)]! |= byte << (8 * (at & 3));
+      for (let at = 0; at < length; at++)
+        this.words[index * this.size + (at >> 2)]! |= item[at]! << (8 * (at & 3));
     }
   }
 

@@ -211,12 +211,7 @@ function put(bytes: Uint8Array, start: number, place: Place, value: number): voi
 }
 
 /** Lengths and checksums, right or as the mutations want them. */
-function close(
-  builder: PacketBuilder,
-  { protocol, view, coversByValue }: Form,
-  template: Template,
-  start: number,
-): void {
+function close(builder: PacketBuilder, what: Form, template: Template, start: number): void {
   const { bytes, random } = builder;
   const size = builder.at - start;
   const { length, checksum } = template;
@@ -241,13 +236,13 @@ function close(
   bytes[field + 1] = 0;
   const version = versionOf(builder);
   // Fields are read where they lie: decoding would make an object of each header.
-  const value = view.at(bytes, start) as unknown;
+  const value = what.view.at(bytes, start) as unknown;
   let covered = size;
-  if (coversByValue) {
+  if (what.coversByValue) {
     const length = template.bytes.length;
     const context = version === undefined ? {} : { version };
     const header = { value, bytes, offset: start, length, end: builder.at, context };
-    covered = Math.min(size, protocol.declaration.covered?.(header) ?? size);
+    covered = Math.min(size, what.protocol.declaration.covered?.(header) ?? size);
   }
   if (covered <= 0) return;
   const hasPseudo = version !== undefined && hasPseudoHeader(rule, value, version);

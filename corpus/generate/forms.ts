@@ -95,54 +95,95 @@ const NOTHING: Readonly<Record<Space, number>> = {
 
 const IP_SPACES: readonly Space[] = ['ipProtocol', 'ipv4Protocol', 'ipv6Protocol'];
 
-function formOf(protocol: Protocol): Form {
-  const { name, declaration } = protocol;
-  const fields = Object.entries(declaration.fields);
-  const spaces = fields.flatMap(([, { options }]) => {
-    if (options.computed?.what !== 'next') return [];
-    return options.computed.space === 'ipProtocol' ? IP_SPACES : [options.computed.space];
-  });
-  return {
-    name,
-    protocol,
-    view: protocol.view(),
-    templates: templatesOf(protocol),
-    aims: fields.flatMap(([field, spec]) => aimOf(spec, placeOf(protocol, field))),
-    harmless: fields
-      .filter(
-        ([field, { bits, options }]) => bits > 1 && !options.refuses && field !== declaration.variants?.by,
-      )
-      .flatMap(([field, spec]) => aimOf(spec, placeOf(protocol, field))),
-    constants: fields.flatMap(([field, spec]) =>
-      spec.constant === undefined ? [] : [placeOf(protocol, field)],
-    ),
-    instead: instead(name),
-    nothing: NOTHING[spaces[0] ?? 'etherType'],
-    coversByValue: declaration.covered !== undefined,
-    follows: followersOf(name).map((follower) => ({
+/** What few packets ask for is made when the first one does. */
+class MadeForm implements Form {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly templates: readonly Template[];
+  readonly constants: readonly Place[];
+  readonly instead: readonly string[];
+  readonly nothing: number;
+  readonly coversByValue: boolean;
+  readonly #spaces: readonly Space[];
+  #view: View<Fields> | undefined;
+  #aims: readonly Aim[] | undefined;
+  #harmless: readonly Aim[] | undefined;
+  #follows: readonly Following[] | undefined;
+
+  constructor(protocol: Protocol) {
+    const { name, declaration } = protocol;
+    this.name = name;
+    this.protocol = protocol;
+    this.templates = templatesOf(protocol);
+    const spaces: Space[] = [];
+    const constants: Place[] = [];
+    for (const [field, { constant, options }] of Object.entries(declaration.fields)) {
+      if (constant !== undefined) constants.push(placeOf(protocol, field));
+      if (options.computed?.what !== 'next') continue;
+      if (options.computed.space === 'ipProtocol') spaces.push(...IP_SPACES);
+      else spaces.push(options.computed.space);
+    }
+    this.constants = constants;
+    this.#spaces = spaces;
+    this.instead = instead(name);
+    this.nothing = NOTHING[spaces[0] ?? 'etherType'];
+    this.coversByValue = declaration.covered !== undefined;
+  }
+
+  get view(): View<Fields> {
+    this.#view ??= this.protocol.view();
+    return this.#view;
+  }
+
+  get aims(): readonly Aim[] {
+    this.#aims ??= this.#aimsOf(() => true);
+    return this.#aims;
+  }
+
+  get harmless(): readonly Aim[] {
+    const by = this.protocol.declaration.variants?.by;
+    this.#harmless ??= this.#aimsOf(
+      (field, { bits, options }) => bits > 1 && !options.refuses && field !== by,
+    );
+    return this.#harmless;
+  }
+
+  get follows(): readonly Following[] {
+    this.#follows ??= followersOf(this.name).map((follower) => ({
       name: follower,
-      number: numberOf(follower, spaces),
-      says: Object.entries(declaration.carrying?.(follower) ?? {}).map(([field, value]) => ({
-        place: placeOf(protocol, field),
+      number: numberOf(follower, this.#spaces),
+      says: Object.entries(this.protocol.declaration.carrying?.(follower) ?? {}).map(([field, value]) => ({
+        place: placeOf(this.protocol, field),
         value,
       })),
-    })),
-  };
+    }));
+    return this.#follows;
+  }
+
+  #aimsOf(isWanted: (name: string, field: Field) => boolean): readonly Aim[] {
+    const aims: Aim[] = [];
+    for (const [name, field] of Object.entries(this.protocol.declaration.fields)) {
+      if (!isWanted(name, field)) continue;
+      const aim = aimOf(field, placeOf(this.protocol, name));
+      if (aim !== undefined) aims.push(aim);
+    }
+    return aims;
+  }
 }
 
 function placeOf(protocol: Protocol, field: string): Place {
   return (protocol.places as Readonly<Record<string, Place>>)[field]!;
 }
 
-function aimOf(field: Field, place: Place): Aim[] {
+function aimOf(field: Field, place: Place): Aim | undefined {
   const isNumber = field.shown === 'decimal' || field.shown === 'hex';
-  if (!isNumber || !field.stated || field.options.computed !== undefined || place.size > 4) return [];
+  if (!isNumber || !field.stated || field.options.computed !== undefined || place.size > 4) return undefined;
   const most = 2 ** field.bits - 1;
   const middle = 2 ** (field.bits - 1);
   const values = [0, 1, most, most - 1, middle, ...(field.options.edges ?? [])].filter(
     (value) => value >= 0 && value <= most,
   );
-  return [{ place, values: Float64Array.from(new Set(values)) }];
+  return { place, values: Float64Array.from(new Set(values)) };
 }
 
 /** Bytes that a tail could consist of; what it makes of them is written. */
@@ -203,7 +244,7 @@ function templateOf(protocol: Protocol, bytes: Uint8Array): Template {
 
 function wordsOf(bytes: Uint8Array): Int32Array {
   const words = new Int32Array((bytes.length + 3) >> 2);
-  for (const [at, byte] of bytes.entries()) words[at >> 2]! |= byte << (8 * (at & 3));
+  for (let at = 0; at < bytes.length; at++) words[at >> 2]! |= bytes[at]! << (8 * (at & 3));
   return words;
 }
 
@@ -218,7 +259,7 @@ export function form(name: string): Form {
   if (made === undefined) {
     const protocol = protocolByName(name);
     if (protocol === undefined) throw new RangeError(`no protocol ${name}`);
-    made = formOf(protocol);
+    made = new MadeForm(protocol);
     forms.set(name, made);
   }
   return made;

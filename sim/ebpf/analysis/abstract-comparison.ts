@@ -156,7 +156,7 @@ function concludeRange(state: AbstractState, pointer: Value, bound: Value, relat
   const covered = pointer.min + (relation === BPF_JLT ? 1 : 0);
   const { min, max } = state.ranges.get(pointer.id) ?? { min: 0, max: 0 };
   if (covered > 0) {
-    state.ranges.set(pointer.id, { min: Math.max(min, covered), max: Math.max(max, covered) });
+    state.setRange(pointer.id, { min: Math.max(min, covered), max: Math.max(max, covered) });
   }
   reachOfOrigin(state, pointer.id, covered);
 }
@@ -167,7 +167,7 @@ function reachOfOrigin(state: AbstractState, id: number, covered: number): void 
   if (origin === undefined) return;
   const reach = covered + origin.least;
   const { min, max } = state.ranges.get(origin.of) ?? { min: 0, max: 0 };
-  if (reach > min) state.ranges.set(origin.of, { min: reach, max: Math.max(max, reach) });
+  if (reach > min) state.setRange(origin.of, { min: reach, max: Math.max(max, reach) });
   reachOfOrigin(state, origin.of, reach);
 }
 
@@ -196,7 +196,7 @@ function narrowInterval(
   const { adjusted } = state;
   if (adjusted !== undefined && adjusted.id === id && adjusted.bytes > 0 && min === 0 && max === 0) {
     // It succeeded: so many bytes of metadata are there.
-    state.ranges.set(META_ID, { min: adjusted.bytes, max: adjusted.bytes });
+    state.setRange(META_ID, { min: adjusted.bytes, max: adjusted.bytes });
   }
   return true;
 }

@@ -152,7 +152,7 @@ describe('where two paths meet', () => {
     const state = (offset: number, min: number, max: number): AbstractState => {
       const one = AbstractState.atEntry();
       one.registers[3] = packetPointer(KIND.packet, 7, offset);
-      one.ranges.set(7, { min, max });
+      one.setRange(7, { min, max });
       return one;
     };
     const joined = joinStates(state(4, 20, 30), state(10, 20, 40), BASE, false);

@@ -36,12 +36,13 @@ export interface Cell {
 }
 
 type Cells = ReadonlyMap<number, Cell>;
+type Ranges = ReadonlyMap<number, PacketRange>;
 
 const NO_CELLS: Cells = new Map();
+const NO_RANGES: Ranges = new Map();
 
 export class AbstractState {
   readonly registers: Value[];
-  readonly ranges: Map<number, PacketRange>;
   /** May the kernel's verifier have concluded of any packet pointer how far it reaches? Then none certainly lacks it. */
   open: boolean;
   /**
@@ -53,22 +54,23 @@ export class AbstractState {
   adjusted: { readonly id: number; readonly bytes: number } | undefined;
   /** The frame's bytes that certainly were written: bit 0 is the lowest. */
   written: bigint = 0n;
-  /** Most states have the cells of the one before: they share them until one of them writes. */
+  /** Most states have the cells and ranges of the one before: they share them until one of them writes. */
   #cells: Cells;
+  #ranges: Ranges;
 
-  constructor(registers: Value[], cells: Cells, ranges: Map<number, PacketRange>, open: boolean) {
+  constructor(registers: Value[], cells: Cells, ranges: Ranges, open: boolean) {
     this.registers = registers;
     this.#cells = cells;
-    this.ranges = ranges;
+    this.#ranges = ranges;
     this.open = open;
   }
 
   static atEntry(): AbstractState {
-    return new AbstractState(new Array<Value>(REGISTER_COUNT).fill(UNSET), NO_CELLS, new Map(), false);
+    return new AbstractState(new Array<Value>(REGISTER_COUNT).fill(UNSET), NO_CELLS, NO_RANGES, false);
   }
 
   copy(): AbstractState {
-    const copy = new AbstractState(this.registers.slice(), this.#cells, new Map(this.ranges), this.open);
+    const copy = new AbstractState(this.registers.slice(), this.#cells, this.#ranges, this.open);
     copy.written = this.written;
     copy.origins = this.origins;
     copy.adjusted = this.adjusted;
@@ -78,6 +80,15 @@ export class AbstractState {
   /** What the frame is known to hold, by offset from r10. Cells do not overlap. */
   get cells(): Cells {
     return this.#cells;
+  }
+
+  /** How far packet pointers reach, by their bases. */
+  get ranges(): Ranges {
+    return this.#ranges;
+  }
+
+  setRange(id: number, range: PacketRange): void {
+    this.#ranges = new Map(this.#ranges).set(id, range);
   }
 
   /** Notes that bytes of the frame are written for certain, whatever with; what lies outside of it does not count. */
@@ -134,7 +145,7 @@ export class AbstractState {
    */
   forgetPackets(become: Value): void {
     this.replace((one) => (isPacket(one) || one.kind === KIND.packetEnd ? become : one));
-    this.ranges.clear();
+    this.#ranges = NO_RANGES;
     if (this.origins !== undefined) this.origins = new Map();
   }
 
@@ -145,7 +156,11 @@ export class AbstractState {
       if (one.kind === KIND.scalar) return withId(one, 0);
       return one.kind === KIND.any || one.kind === KIND.unset ? one : ANY;
     });
-    this.ranges.delete(id);
+    if (this.#ranges.has(id)) {
+      const ranges = new Map(this.#ranges);
+      ranges.delete(id);
+      this.#ranges = ranges;
+    }
     if (this.origins === undefined) return;
     this.origins = new Map([...this.origins].filter(([own, origin]) => own !== id && origin.of !== id));
   }
@@ -162,15 +177,7 @@ function frameBits(offset: number, size: number): bigint {
  * @param widen give intervals up that still grow: this is a loop
  */
 export function joinStates(a: AbstractState, b: AbstractState, base: number, widen: boolean): AbstractState {
-  const ranges = new Map<number, PacketRange>();
-  for (const [id, one] of a.ranges) {
-    const other = b.ranges.get(id) ?? NO_RANGE;
-    const range = { min: Math.min(one.min, other.min), max: Math.max(one.max, other.max) };
-    if (range.max > 0) ranges.set(id, range);
-  }
-  for (const [id, other] of b.ranges) {
-    if (!a.ranges.has(id) && other.max > 0) ranges.set(id, { min: 0, max: other.max });
-  }
+  const ranges = joinRanges(a.ranges, b.ranges);
   const join = (one: Value, other: Value, place: number): Value => {
     if (one === other) return one;
     if (isPacket(one) && one.kind === other.kind) {
@@ -186,6 +193,19 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
   joined.origins = a.origins === b.origins ? a.origins : sharedOrigins(a.origins, b.origins);
   if (a.adjusted === b.adjusted) joined.adjusted = a.adjusted;
   return joined;
+}
+
+function joinRanges(a: Ranges, b: Ranges): Map<number, PacketRange> {
+  const ranges = new Map<number, PacketRange>();
+  for (const [id, one] of a) {
+    const other = b.get(id) ?? NO_RANGE;
+    const range = { min: Math.min(one.min, other.min), max: Math.max(one.max, other.max) };
+    if (range.max > 0) ranges.set(id, range);
+  }
+  if (a !== b) {
+    for (const [id, other] of b) if (!a.has(id) && other.max > 0) ranges.set(id, { min: 0, max: other.max });
+  }
+  return ranges;
 }
 
 function sameOrigins(a: AbstractState['origins'], b: AbstractState['origins']): boolean {
@@ -298,9 +318,14 @@ export function sameState(a: AbstractState, b: AbstractState): boolean {
   if (!sameOrigins(a.origins, b.origins)) return false;
   if (a.adjusted?.id !== b.adjusted?.id || a.adjusted?.bytes !== b.adjusted?.bytes) return false;
   if (a.open !== b.open || a.written !== b.written || !sameCells(a.cells, b.cells)) return false;
-  if (a.ranges.size !== b.ranges.size) return false;
-  for (const [id, one] of a.ranges) {
-    const other = b.ranges.get(id);
+  return sameRanges(a.ranges, b.ranges);
+}
+
+function sameRanges(a: Ranges, b: Ranges): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const [id, one] of a) {
+    const other = b.get(id);
     if (other === undefined || other.min !== one.min || other.max !== one.max) return false;
   }
   return true;

@@ -37,7 +37,7 @@ const MAPS = [
 /** A packet that was compared with its end: 20 bytes on each path, 40 on some. */
 function state(): AbstractState {
   const one = AbstractState.atEntry();
-  one.ranges.set(DATA_ID, { min: 20, max: 40 });
+  one.setRange(DATA_ID, { min: 20, max: 40 });
   return one;
 }
 

@@ -772,7 +772,7 @@ function calleeEntry(caller: AbstractState): AbstractState {
     entry.registers[register] = argument(caller, entry, one, ARGUMENT_IDS + register);
   }
   const known = caller.ranges.get(DATA_ID);
-  if (known !== undefined) entry.ranges.set(DATA_ID, known);
+  if (known !== undefined) entry.setRange(DATA_ID, known);
   entry.registers[BPF_REG_FP] = stackPointer(0, 0);
   return entry;
 }
@@ -793,7 +793,7 @@ function argument(caller: AbstractState, entry: AbstractState, one: Value, id: n
       return one.nullable ? ANY : one;
     case KIND.packet:
       if (one.id === DATA_ID) return one;
-      entry.ranges.set(id, caller.range(one));
+      entry.setRange(id, caller.range(one));
       return packetPointer(one.kind, id, one.min);
     default:
       // Of another frame's stack, a function knows too little.

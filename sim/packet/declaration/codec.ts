@@ -42,14 +42,17 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
   >;
   readonly headerLength: number;
   readonly at: Readonly<Record<string, number>>;
-  readonly mask: Readonly<Record<string, number>>;
-  readonly places: Readonly<Record<string, Place>>;
   readonly #rows: readonly Row[];
+  /** Each field once: those of all shapes. */
+  readonly #allRows: readonly Row[];
   readonly #base: ReadonlyMap<string, Place>;
   readonly #shapes: readonly Shape[];
   readonly #sections: readonly LaidSection[];
   readonly #tail: Tail | undefined;
-  readonly #viewPrototype: object;
+  // A start declares sixty protocols, of which a run meets few: what not everybody asks for is made when it is asked for.
+  #places: Readonly<Record<string, Place>> | undefined;
+  #mask: Readonly<Record<string, number>> | undefined;
+  #viewPrototype: object | undefined;
 
   constructor(
     declaration: Declaration<Fields, Tail | undefined, Variants | undefined, Sections | undefined, Value>,
@@ -69,6 +72,14 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       const laid = rowsOf(fields, 0);
       return { flags, all, rows: laid, size: endOf(laid.map(({ place }) => place)) };
     });
+    this.#allRows = this.#shapes.length === 0 ? this.#rows : this.#uniqueRows();
+    const at: Record<string, number> = {};
+    for (const { name, place } of this.#allRows) at[name] = place.at;
+    this.at = at;
+  }
+
+  /** @throws {RangeError} where fields of one name lie in different places */
+  #uniqueRows(): Row[] {
     const rows = new Map<string, Row>();
     for (const row of [...this.#rows, ...this.#shapes.flatMap((shape) => shape.rows)]) {
       const known = rows.get(row.name);
@@ -77,15 +88,21 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
         throw new RangeError(`${this.name}: ${row.name} has two places`);
       }
     }
-    const each = <W>(of: (row: Row) => W): Record<string, W> =>
-      Object.fromEntries([...rows.values()].map((row) => [row.name, of(row)]));
-    this.places = each(({ place }) => place);
-    this.at = each(({ place }) => place.at);
-    this.mask = each(({ place }) => maskOf(place));
-    this.#viewPrototype = viewPrototype([...rows.values()]);
+    return [...rows.values()];
+  }
+
+  get places(): Readonly<Record<string, Place>> {
+    this.#places ??= Object.fromEntries(this.#allRows.map(({ name, place }) => [name, place]));
+    return this.#places;
+  }
+
+  get mask(): Readonly<Record<string, number>> {
+    this.#mask ??= Object.fromEntries(this.#allRows.map(({ name, place }) => [name, maskOf(place)]));
+    return this.#mask;
   }
 
   view(): View<Record<string, Field>> {
+    this.#viewPrototype ??= viewPrototype(this.#allRows);
     const view = Object.create(this.#viewPrototype) as View<Record<string, Field>>;
     view.bytes = NO_BYTES;
     view.offset = 0;
