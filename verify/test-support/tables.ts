@@ -32,8 +32,17 @@ function shown(value: unknown, seen: Set<object>): unknown {
   if (value instanceof Map) return [...value].map(([key, one]) => [below(key), below(one)]);
   if (value instanceof Set) return [...value].map(below);
   if (Array.isArray(value)) return value.map(below);
-  // Of instances, only what they hold.
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, below(one)]));
+  // Of instances, what they hold, and what they make of it when they are asked.
+  const held = Object.entries(value).map(([key, one]) => [key, below(one)]);
+  const made = accessorsOf(value).map((key) => [key, below(value[key as keyof typeof value])]);
+  return Object.fromEntries([...held, ...made]);
+}
+
+function accessorsOf(value: object): string[] {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype === null || prototype === Object.prototype) return [];
+  const descriptors = Object.entries(Object.getOwnPropertyDescriptors(prototype));
+  return descriptors.filter(([, { get }]) => get !== undefined).map(([name]) => name);
 }
 
 /** Longer lines are recorded as fingerprints. */
