@@ -116,7 +116,9 @@ function factLines(object: BpfObject, program: BpfProgram): string[] {
   });
   return [
     ...[...facts.accesses].map((each) => `access ${textOf(each)}`),
-    ...[...facts.calls].map(([slot, state]) => `call ${slot} ${textOf(state)} ${textOf(state.cells)}`),
+    ...[...facts.calls].map(
+      ([slot, state]) => `call ${slot} ${textOf(state)} ${textOf(state.cells)} ${textOf(state.ranges)}`,
+    ),
     `unset ${textOf(facts.unset)}`,
     `ways ${textOf(facts.ways)}`,
     `unwritten ${textOf(facts.readsUnwritten)}`,
