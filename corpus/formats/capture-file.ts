@@ -3,7 +3,14 @@ import type { CaptureMemory } from './byte-stream.ts';
 import { AnyCaptureDecoder } from './capture.ts';
 import type { CaptureBatch } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
-import { captureBytes, captureName, headroomOf, type ReadProgress } from './capture-source.ts';
+import {
+  captureBytes,
+  captureName,
+  headroomOf,
+  type ReadProgress,
+  STANDARD_STREAM,
+  smallFile,
+} from './capture-source.ts';
 
 export { captureName, STANDARD_STREAM } from './capture-source.ts';
 
@@ -22,11 +29,21 @@ export async function* readCapture(
   options: { readonly progress?: ReadProgress; readonly memory?: CaptureMemory } = {},
 ): AsyncGenerator<CaptureBatch, void, undefined> {
   try {
-    yield* decodeCapture(captureBytes(path, options.progress, options.memory?.allocate), options.memory);
+    const isWatched = options.progress !== undefined || options.memory !== undefined;
+    const whole = isWatched || path === STANDARD_STREAM ? undefined : smallFile(path);
+    if (whole !== undefined) yield* decodeWhole(whole);
+    else yield* decodeCapture(captureBytes(path, options.progress, options.memory?.allocate), options.memory);
   } catch (error) {
     if (error instanceof CaptureError && error.file === undefined) throw error.inFile(captureName(path));
     throw error;
   }
+}
+
+function* decodeWhole(bytes: Uint8Array): Generator<CaptureBatch, void, undefined> {
+  const decoder = new AnyCaptureDecoder();
+  decoder.push(bytes);
+  decoder.end();
+  for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) yield batch;
 }
 
 /**

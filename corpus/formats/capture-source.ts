@@ -1,5 +1,16 @@
 /** The bytes of captures, from files and standard input; gzip and zstd are unpacked on the way. */
-import { close, closeSync, fstat, fstatSync, open, openSync, read, readSync, statSync } from 'node:fs';
+import {
+  close,
+  closeSync,
+  fstat,
+  fstatSync,
+  open,
+  openSync,
+  read,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
@@ -67,6 +78,17 @@ async function* counted(
     progress.read += chunk.length;
     yield chunk;
   }
+}
+
+/** Up to this size a file is read at once: its turns in pieces would take longer than what is in it. */
+const SMALL = 64 * 1024;
+
+/** All of a small regular file that is not packed; undefined of any other. */
+export function smallFile(path: string): Uint8Array | undefined {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status?.isFile() !== true || status.size > SMALL) return undefined;
+  const bytes = readFileSync(path);
+  return isGzip(bytes) || isZstd(bytes) ? undefined : bytes;
 }
 
 // Not those of node:fs/promises: loading that takes as long as reading a capture of ten megabytes.
@@ -168,6 +190,10 @@ async function* streamed(
 /** What the magic numbers of gzip (RFC 1952 §2.3.1) and zstd (RFC 8878 §3.1) take. */
 const MAGIC_SIZE = 4;
 
+function isGzip(head: Uint8Array): boolean {
+  return head[0] === 0x1f && head[1] === 0x8b;
+}
+
 /** The chunks themselves, or what they unpack to. */
 async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const source = chunks[Symbol.asyncIterator]();
@@ -179,7 +205,7 @@ async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
       if (first.done !== true) head = head.length === 0 ? first.value : Buffer.concat([head, first.value]);
     } while (first.done !== true && head.length < MAGIC_SIZE);
     const rest = { [Symbol.asyncIterator]: () => source };
-    if (head[0] === 0x1f && head[1] === 0x8b) yield* gunzipped(head, rest);
+    if (isGzip(head)) yield* gunzipped(head, rest);
     else if (isZstd(head)) yield* unpackZstd(behind(head, rest));
     else {
       yield head;

@@ -150,21 +150,27 @@ function writeFrame(
   isGuessed: boolean,
   depth: number,
 ): void {
-  const carried = isGuessed ? TELLING : ETHERNET.follows;
+  ethernet ??= framesForm();
+  const carried = isGuessed ? ethernet.telling : ethernet.follows;
   const inner = carried[builder.random.below(carried.length)]!;
   const start = builder.at;
   writeEthernet(builder, fieldValues, inner.number);
   const inside = builder.at;
   writeFollowing(builder, fieldValues, inner, depth + 1);
-  if (inner.name === 'llc') put(builder.bytes, start, ETHERNET.templates[0]!.next[0]!, builder.at - inside);
+  if (inner.name === 'llc') put(builder.bytes, start, ethernet.length, builder.at - inside);
 }
 
-const ETHERNET = form('ethernet');
+/** What is needed of frames; made with the first one. */
+let ethernet: ReturnType<typeof framesForm> | undefined;
+
+function framesForm() {
+  const { follows, templates } = form('ethernet');
+  const telling = follows.filter(({ name }) => ['ipv4', 'ipv6', 'arp'].includes(name));
+  return { follows, telling, length: templates[0]!.next[0]! };
+}
+
 /** In front of a frame, none of these says that there is one (`looksLikeFrame`). */
 const GUESSED: ReadonlySet<string> = new Set(['mpls', 'pwethcw', 'l2tpv3', 'l2tpudp']);
-const TELLING: readonly Following[] = ETHERNET.follows.filter(({ name }) =>
-  ['ipv4', 'ipv6', 'arp'].includes(name),
-);
 
 /** What most packets inside others carry. */
 const INNER4: readonly number[] = [6, 6, 17, 17, 1, 132, 136];

@@ -370,7 +370,7 @@ function writeForeign(builder: PacketBuilder, fieldValues: FieldValues): void {
   const bits = random.bits();
   const etherType = (bits & 0xff) < 208 ? random.pick(ETHERTYPES) : random.word();
   const isLength = etherType < LEAST_ETHERTYPE && (bits & 0x100) === 0;
-  const declared = isLength ? LLC : ETHERTYPE_FORMS.of(etherType);
+  const declared = isLength ? form('llc') : ETHERTYPE_FORMS.of(etherType);
   writeEthernet(builder, fieldValues, etherType);
   const inside = builder.at;
   // Behind IP's and ARP's numbers stands what is neither.
@@ -388,7 +388,6 @@ function writeForeign(builder: PacketBuilder, fieldValues: FieldValues): void {
 
 /** Below this an EtherType is a length. */
 const LEAST_ETHERTYPE = 0x0600;
-const LLC = form('llc');
 const NOT_FOREIGN: ReadonlySet<string> = new Set(['ipv4', 'ipv6', 'arp']);
 
 /** UDP to a port that announces something. */

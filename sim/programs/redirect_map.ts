@@ -60,7 +60,7 @@ const connected: World = {
 const unconnected: World = { maps: { redirect_params: connected.maps!.redirect_params! } };
 
 /** Every place in the table is taken, and senders go to different neighbours. */
-const crowded: World = {
+const crowded = (): World => ({
   ...connected,
   maps: {
     ...connected.maps,
@@ -73,7 +73,7 @@ const crowded: World = {
     ],
     xdp_stats_map: longCounted,
   },
-};
+});
 
 function example(name: string, packet: Uint8Array, action: number, more: Partial<Example> = {}): Example {
   return { name, stimulus: { packet }, action, ...more };
@@ -94,7 +94,7 @@ export const redirectMap: ProgramDefinition = define({
     { name: 'connected', world: connected },
     { name: 'empty slot', world: unconnected },
     { name: 'nothing set', world: {} },
-    { name: 'crowded', world: crowded },
+    { name: 'crowded', world: crowded() },
   ],
   examples: () => [
     example('redirects a known sender', frame(ethernet(), ipv4(), echoRequest()), XDP_REDIRECT, {
