@@ -47,6 +47,17 @@ it('wait for a reader of a pipe in which writing does not', async () => {
   expect(lines.slice(0, -1).map(Number)).toEqual(Array.from({ length: 20_000 }, (_, line) => line));
 });
 
+it('say that nobody reads any more when all is printed, like streams', () => {
+  const script = `import { listenToErrors } from ${JSON.stringify(builtModule('cli/standard-streams.ts'))};
+    import { printLine } from ${JSON.stringify(builtModule('cli/output.ts'))};
+    let isPrinted = false;
+    listenToErrors('stdout', ({ code }) => { process.exitCode = code === 'EPIPE' && isPrinted ? 32 : 33; });
+    for (let line = 0; line < 20_000; line++) printLine(String(line).padStart(99));
+    isPrinted = true;`;
+  const args = ['-c', '{ "$@"; echo "$?" >&2; } | true', 'sh', process.execPath, '--input-type=module'];
+  expect(spawnSync('sh', [...args, '-e', script], { encoding: 'utf8' }).stderr).toBe('32\n');
+});
+
 it('say once that nobody reads any more', () => {
   const args = ['-c', '{ "$@"; echo "$?" >&2; } | true', 'sh', process.execPath, '--input-type=module'];
   const { stderr } = spawnSync('sh', [...args, '-e', print(20_000)], { encoding: 'utf8' });

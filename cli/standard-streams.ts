@@ -53,7 +53,8 @@ export function writeDirectly(name: StandardStream, bytes: Uint8Array): Uint8Arr
     // A pipe that whoever made it has put in that mode: the stream waits until there is room.
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return bytes.subarray(at);
     failed.add(name);
-    listener(error as NodeJS.ErrnoException);
+    // As a stream does: who printed hears of it later, when what it prints is printed.
+    process.nextTick(listener, error);
   }
   return undefined;
 }

@@ -171,7 +171,7 @@ async function bundle(entry: string, file: string, plugins: Plugin[] = []): Prom
     define: { 'import.meta.url': '__bundleUrl', 'performance.now': '__now' },
     // Like the wrapper that Node puts around CommonJS modules, on the first line, for the source map's sake.
     banner: {
-      js: `(function (exports, require, module, __filename, importModule) { 'use strict'; ${GLOBALS}`,
+      js: `(function (exports, require, module, __filename, obtain) { 'use strict'; ${GLOBALS}`,
     },
     footer: { js: '})' },
     charset: 'ascii',
@@ -183,8 +183,8 @@ async function bundle(entry: string, file: string, plugins: Plugin[] = []): Prom
     logLevel: 'warning',
     plugins: [LATE_BUILT_INS, WRITTEN_SCAN, WITHOUT_FORMATTER, ...plugins],
   });
-  // Where a package or a user's module is imported: see load.cjs. What imports our own modules is gone.
-  writeFileSync(out, readFileSync(out, 'latin1').replaceAll('await import(', 'await importModule('));
+  // Where a package or a user's module is imported: see load.cjs. What imports our own modules is gone. As many letters, for the source map.
+  writeFileSync(out, readFileSync(out, 'latin1').replaceAll('await import(', 'await obtain('));
 }
 
 async function bundleAll(): Promise<void> {

@@ -78,6 +78,6 @@ it.each(['bundle.cjs', 'verify-bundle.cjs', 'checksum-bundle.cjs'])(
   (name) => {
     const text = readFileSync(packageFile(`dist/bin/${name}`), 'utf8');
     expect(text.match(/^(?!.*@type \{import\().*\bimport\(.*/gm)).toBeNull();
-    if (name === 'bundle.cjs') expect(text).toContain('await importModule("tsx/esm/api")');
+    if (name === 'bundle.cjs') expect(text).toContain('await obtain("tsx/esm/api")');
   },
 );
