@@ -83,12 +83,20 @@ async function* counted(
 /** Up to this size a file is read at once: its turns in pieces would take longer than what is in it. */
 const SMALL = 64 * 1024;
 
-/** All of a small regular file that is not packed; undefined of any other. */
+/**
+ * All of a small regular file that is not packed; undefined of any other, and of what says that it is empty: in /proc, that may
+ * be as long as it likes.
+ * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
+ */
 export function smallFile(path: string): Uint8Array | undefined {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (status?.isFile() !== true || status.size > SMALL) return undefined;
-  const bytes = readFileSync(path);
-  return isGzip(bytes) || isZstd(bytes) ? undefined : bytes;
+  if (status?.isFile() !== true || status.size === 0 || status.size > SMALL) return undefined;
+  try {
+    const bytes = readFileSync(path);
+    return isGzip(bytes) || isZstd(bytes) ? undefined : bytes;
+  } catch (error) {
+    throw atPath(error, path);
+  }
 }
 
 // Not those of node:fs/promises: loading that takes as long as reading a capture of ten megabytes.
