@@ -2,7 +2,8 @@
  * Standard output and standard error of the command. Making Node's streams for them takes as long as running a thousand
  * packets: while nobody has asked for a stream, what is printed goes to its descriptor.
  */
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
+import { writeFully } from '../corpus/files/write-fully.ts';
 
 export type StandardStream = 'stdout' | 'stderr';
 
@@ -46,12 +47,11 @@ export function writeDirectly(name: StandardStream, bytes: Uint8Array): Uint8Arr
   // A terminal may be in a mode in which writing does not wait, and that its other users need.
   if (listener === undefined || isDevice(name)) return bytes;
   if (failed.has(name)) return undefined;
-  let at = 0;
   try {
-    while (at < bytes.length) at += writeSync(DESCRIPTORS[name], bytes, at);
-  } catch (error) {
+    const written = writeFully(DESCRIPTORS[name], bytes);
     // A pipe that whoever made it has put in that mode: the stream waits until there is room.
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return bytes.subarray(at);
+    if (written < bytes.length) return bytes.subarray(written);
+  } catch (error) {
     failed.add(name);
     // As a stream does: who printed hears of it later, when what it prints is printed.
     process.nextTick(listener, error);

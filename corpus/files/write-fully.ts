@@ -5,10 +5,17 @@ import { fstatSync, writeSync } from 'node:fs';
  * Writes all of the bytes. Node's own stream for a standard output that is a file calls `write` once and takes the
  * result for granted; on a disk that becomes full (or at `ulimit -f`) the first call writes a part, and only the
  * next one fails.
+ * @returns how many were written: all, unless the descriptor is one that does not wait and has no room (EAGAIN)
  * @throws {NodeJS.ErrnoException} of `write`
  */
-export function writeFully(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+export function writeFully(fd: number, bytes: Uint8Array): number {
+  let at = 0;
+  try {
+    while (at < bytes.length) at += writeSync(fd, bytes, at);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+  return at;
 }
 
 /** Does the stream write to a regular file? Not where somebody has replaced its `write`, to see what is printed. */
