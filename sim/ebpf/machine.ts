@@ -20,7 +20,7 @@ import { WorldSockets } from './context/world-sockets.ts';
 import { writeXdpMd, XDP_DEVMAP_LAYOUT, XDP_LAYOUT } from './context/xdp-md.ts';
 import { type PlacedVariable, placeKernelVariables } from './kernel-variables.ts';
 import { behaviourOf, type KernelBehaviour, type KernelVersion } from './kernel-versions.ts';
-import { createMap } from './maps/create-map.ts';
+import { createMap, roomForMaps } from './maps/create-map.ts';
 import { type LiveMap, scratchForKey } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
@@ -42,7 +42,7 @@ export interface MachineOptions {
   readonly asKernel?: KernelVersion;
   /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex`, which is 0. */
   readonly inDeviceMap?: boolean;
-  /** Bytes of memory to start with: see `ROOM_FOR_BATCHES`. Default: what a packet and small maps take. */
+  /** Bytes of memory to start with, besides what maps take: see `ROOM_FOR_BATCHES`. Default: little. */
   readonly room?: number;
 }
 
@@ -112,7 +112,7 @@ export class Machine {
 
   /** @throws {ObjectError} where the object's maps cannot be made, or the world does not fit them */
   constructor(object: BpfObject, world: World, options: MachineOptions = {}) {
-    this.memory = new LinearMemory(options.room);
+    this.memory = new LinearMemory(roomForMaps(object.maps) + (options.room ?? 0));
     this.object = object;
     this.options = options;
     this.kernel = behaviourOf(options.asKernel);

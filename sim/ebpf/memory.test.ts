@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LinearMemory, MACHINE_WORD } from './memory.ts';
+import { HEAP_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
 
 /** Of WebAssembly's memory, in bytes. */
 const WASM_PAGE = 2 ** 16;
@@ -48,7 +48,11 @@ describe('linear memory', () => {
   });
 
   it('begins with the room that is asked for', () => {
-    expect(new LinearMemory(16 * 2 ** 20 + 1).u8.length).toBe(16 * 2 ** 20 + WASM_PAGE);
+    const memory = new LinearMemory(16 * 2 ** 20 + 1);
+    const { length } = memory.u8;
+    expect(length).toBe(HEAP_BASE + 16 * 2 ** 20 + WASM_PAGE);
+    memory.allocate(16 * 2 ** 20 + 1);
+    expect(memory.u8.length).toBe(length);
   });
 
   it('refuses what 2 GiB do not hold, and stays as it is', () => {

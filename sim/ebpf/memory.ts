@@ -123,14 +123,15 @@ export const MACHINE_WORD = {
 } as const;
 
 const WASM_PAGE = 0x1_0000;
-/** What a memory begins with: room for a few small maps. */
+/** What a memory begins with at least: room for a few small maps. */
 const INITIAL_PAGES = 16;
 /**
- * Room for most programs' maps and batches, in bytes. Growing detaches the buffer, and from the first detached buffer on
- * V8 checks every access to every typed array of the process for that: long runs reserve this much. Pages that nobody
- * touches cost no memory, but V8 collects garbage for each such memory: machines that are made for a single packet do not.
+ * Room for most programs' batches, in bytes, besides that for their maps. Growing detaches the buffer, and from the first
+ * detached buffer on V8 checks every access to every typed array of the process for that: long runs take 1 to 3 % more
+ * time. Pages that nobody touches cost no memory, but V8 counts them, and collects garbage the sooner: what machines
+ * that are made for a single packet, or run for a fraction of a second, would notice.
  */
-export const ROOM_FOR_BATCHES = 0x100_0000;
+export const ROOM_FOR_BATCHES = 0x40_0000;
 /** Addresses stay positive as i32. */
 const MAX_PAGES = 0x8000;
 
@@ -143,9 +144,9 @@ export class LinearMemory {
   /** The first byte not handed out yet. */
   #end: number = HEAP_BASE;
 
-  /** @param room bytes to start with */
+  /** @param room bytes that can be handed out before it grows */
   constructor(room: number = 0) {
-    const initial = Math.max(INITIAL_PAGES, Math.ceil(room / WASM_PAGE));
+    const initial = Math.max(INITIAL_PAGES, Math.ceil((HEAP_BASE + room) / WASM_PAGE));
     this.memory = new WebAssembly.Memory({ initial, maximum: MAX_PAGES });
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);

@@ -2,13 +2,13 @@
 import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import type { Btf } from '../btf.ts';
-import type { LinearMemory } from '../memory.ts';
+import { type LinearMemory, roundUp8 } from '../memory.ts';
 import { LackingError, ObjectError } from '../object-error.ts';
 import { ArrayMap } from './array-map.ts';
 import { BloomFilterMap } from './bloom-filter-map.ts';
 import { DeviceHashMap } from './device-hash-map.ts';
 import { HashMap } from './hash-map.ts';
-import { BPF_F_CLONE, BPF_F_NO_PREALLOC, type LiveMap } from './live-map.ts';
+import { BPF_F_CLONE, BPF_F_NO_PREALLOC, DESCRIPTOR_SIZE, type LiveMap } from './live-map.ts';
 import { LpmTrieMap } from './lpm-trie-map.ts';
 import { LruHashMap } from './lru-hash-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './map-of-maps.ts';
@@ -17,7 +17,7 @@ import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
 import { SocketMap } from './socket-map.ts';
 import { offsetOfField } from './special-fields.ts';
-import { StorageMap } from './storage-map.ts';
+import { STORAGE_ROWS, StorageMap } from './storage-map.ts';
 import { UserRingBufferMap } from './user-ring-buffer-map.ts';
 
 /** `KMALLOC_MAX_SIZE`, the largest single allocation. */
@@ -34,6 +34,9 @@ const MAX_STORAGE_VALUE = 65_407;
 const MAX_CPU_VALUE = 32 * 1024;
 
 const PERF_EVENT_CPUS = 64;
+
+/** No memory starts with more for its maps, in bytes: of a number as large as this, most is never touched. */
+const LARGEST_ROOM = 0x1000_0000;
 
 interface MapKind {
   readonly create: (memory: LinearMemory, source: BpfMap, index: number) => LiveMap;
@@ -162,6 +165,34 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
     const size = `${maxEntries} entries with values of ${valueSize} bytes`;
     throw new ObjectError(where, 'a size that fits into the 2 GiB that the machine has for maps', size);
   }
+}
+
+/** What these hold, JavaScript keeps, or nobody. */
+const NOT_IN_MEMORY: ReadonlySet<MapType> = new Set(['USER_RINGBUF', 'SOCKMAP', 'SOCKHASH']);
+/** Bytes of an entry besides its key and its value: what tables and links take. */
+const ENTRY_EXTRA = 32;
+
+/**
+ * About how many bytes maps of these definitions take, so that memory need not grow while they are made. More than they
+ * take, as a rule; 0 where a memory could not hold them.
+ */
+export function roomForMaps(maps: readonly BpfMap[]): number {
+  let room = 0;
+  for (const map of maps) room += DESCRIPTOR_SIZE + entriesOf(map) * entrySize(map);
+  return room < LARGEST_ROOM ? room : 0;
+}
+
+function entriesOf({ type, maxEntries }: BpfMap): number {
+  return type === 'SK_STORAGE' || type === 'CGRP_STORAGE' ? STORAGE_ROWS : maxEntries;
+}
+
+function entrySize({ type, keySize, valueSize }: BpfMap): number {
+  // `max_entries` of a ring are bytes.
+  if (type === 'RINGBUF') return 1;
+  if (NOT_IN_MEMORY.has(type)) return 0;
+  // 15 hashes at most: 21 bits, and up to twice as many.
+  if (type === 'BLOOM_FILTER') return 6;
+  return ENTRY_EXTRA + roundUp8(keySize) + roundUp8(valueSize);
 }
 
 function checkDefinition(source: BpfMap): MapKind {

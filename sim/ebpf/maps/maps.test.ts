@@ -4,7 +4,7 @@ import { E2BIG, EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
 import { BPF_MAP_TYPE, type MapType } from '../../runtime/maps.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import { LinearMemory } from '../memory.ts';
-import { createMap } from './create-map.ts';
+import { createMap, roomForMaps, supportsMapType } from './create-map.ts';
 import { BPF_ANY, BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, type LiveMap } from './live-map.ts';
 import type { RingBufferMap } from './ring-buffer-map.ts';
 
@@ -429,6 +429,43 @@ describe('RINGBUF', () => {
     expect([...ring.samples()].map((bytes) => bytes[0])).toEqual([42]);
     expect(ring.query(0)).toBe(3 * 1024);
     expect(ring.query(1)).toBe(4096);
+  });
+});
+
+describe('roomForMaps', () => {
+  /** What maps may be, with many entries. */
+  const many = (type: MapType): BpfMap => {
+    const isRing = type === 'RINGBUF' || type === 'USER_RINGBUF';
+    const isStorage = type === 'SK_STORAGE' || type === 'CGRP_STORAGE';
+    const hasNoKey = isRing || ['QUEUE', 'STACK', 'BLOOM_FILTER'].includes(type);
+    const isOfNumbers = /ARRAY_OF|HASH_OF|PROG|EVENT|CGROUP|DEVMAP|CPUMAP|XSK|SOCK/.test(type);
+    return definition(type, {
+      keySize: hasNoKey ? 0 : /^(LRU|HASH|PERCPU_HASH|SOCKHASH|LPM)/.test(type) ? 13 : 4,
+      valueSize: isRing ? 0 : isOfNumbers ? 4 : 9,
+      // Just above a power of two: tables are twice as large as they need be.
+      maxEntries: isStorage ? 0 : isRing ? 65_536 : 33_000,
+      mapFlags: isStorage || type === 'LPM_TRIE' ? 1 : 0,
+      inner: type.endsWith('OF_MAPS') ? definition('ARRAY') : undefined,
+      ...(isStorage ? { keyType: 1, valueType: 1 } : {}),
+    });
+  };
+
+  it.each((Object.keys(BPF_MAP_TYPE) as MapType[]).filter(supportsMapType))(
+    'is enough for a map of type %s, and not much more',
+    (type) => {
+      const map = many(type);
+      const memory = new LinearMemory();
+      const { end } = memory;
+      createMap(memory, map, 0);
+      const room = roomForMaps([map]);
+      expect(room).toBeGreaterThanOrEqual(memory.end - end);
+      expect(room).toBeLessThanOrEqual(8 * (memory.end - end));
+      expect(roomForMaps([map, map])).toBe(2 * room);
+    },
+  );
+
+  it('is none for maps that no memory holds', () => {
+    expect(roomForMaps([definition('ARRAY', { maxEntries: 2 ** 32 - 1 })])).toBe(0);
   });
 });
 
