@@ -46,6 +46,8 @@ export class EngineSide {
   #closedCoverage: Coverage | undefined;
   /** What `takeCoverage` has handed out. */
   #takenCoverage: Coverage | undefined;
+  /** Of the sessions that have run nothing since they were asked. */
+  readonly #knownCoverage = new Map<Session, Coverage | undefined>();
 
   constructor(engine: Engine, program: Program, batchSize: number) {
     this.engine = engine;
@@ -100,6 +102,7 @@ export class EngineSide {
       const session = await this.#session(world);
       this.live = session.pinning?.live ?? [];
       for (const helper of session.pinning?.pinned ?? []) this.pinned.add(helper);
+      this.#knownCoverage.delete(session);
       const start = performance.now();
       await session.run(input, this.output);
       if (!again) this.seconds += (performance.now() - start) / 1000;
@@ -161,14 +164,20 @@ export class EngineSide {
   }
 
   async #end(session: Session): Promise<void> {
-    const coverage = session.coverage?.();
+    const coverage = this.#coverageOf(session);
+    this.#knownCoverage.delete(session);
     if (coverage !== undefined) this.#closedCoverage = addCoverage(this.#closedCoverage, [coverage]);
     await session.close();
   }
 
+  #coverageOf(session: Session): Coverage | undefined {
+    if (!this.#knownCoverage.has(session)) this.#knownCoverage.set(session, session.coverage?.());
+    return this.#knownCoverage.get(session);
+  }
+
   /** What the sessions have reached since the last call. */
   takeCoverage(): Coverage | undefined {
-    const open = [...this.#sessions.values()].flatMap((session) => session.coverage?.() ?? []);
+    const open = [...this.#sessions.values()].flatMap((session) => this.#coverageOf(session) ?? []);
     const total = addCoverage(this.#closedCoverage, open);
     if (total === undefined) return undefined;
     const since = this.#takenCoverage === undefined ? total : subtractCoverage(total, this.#takenCoverage);

@@ -177,7 +177,7 @@ function frameBits(offset: number, size: number): bigint {
  * @param widen give intervals up that still grow: this is a loop
  */
 export function joinStates(a: AbstractState, b: AbstractState, base: number, widen: boolean): AbstractState {
-  const ranges = joinRanges(a.ranges, b.ranges);
+  const ranges = new JoinedRanges(a.ranges, b.ranges);
   const join = (one: Value, other: Value, place: number): Value => {
     if (one === other) return one;
     if (isPacket(one) && one.kind === other.kind) {
@@ -187,25 +187,60 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
   };
   const registers = a.registers.map((one, index) => join(one, b.registers[index]!, index));
   const cells = a.cells === b.cells ? a.cells : joinCells(a.cells, b.cells, join);
-  if (widen) widenRanges(a.ranges, ranges);
-  const joined = new AbstractState(registers, cells, ranges, a.open || b.open);
+  if (widen) ranges.widen(a.ranges);
+  const joined = new AbstractState(registers, cells, ranges.all, a.open || b.open);
   joined.written = a.written & b.written;
   joined.origins = a.origins === b.origins ? a.origins : sharedOrigins(a.origins, b.origins);
   if (a.adjusted === b.adjusted) joined.adjusted = a.adjusted;
   return joined;
 }
 
-function joinRanges(a: Ranges, b: Ranges): Map<number, PacketRange> {
-  const ranges = new Map<number, PacketRange>();
-  for (const [id, one] of a) {
-    const other = b.get(id) ?? NO_RANGE;
-    const range = { min: Math.min(one.min, other.min), max: Math.max(one.max, other.max) };
-    if (range.max > 0) ranges.set(id, range);
+/** How far packets reach on either of two ways. Most know the same of that, and share it. */
+class JoinedRanges {
+  #all: Ranges;
+  #own: Map<number, PacketRange> | undefined;
+
+  constructor(a: Ranges, b: Ranges) {
+    this.#all = sameRanges(a, b) ? a : this.#join(a, b);
   }
-  if (a !== b) {
-    for (const [id, other] of b) if (!a.has(id) && other.max > 0) ranges.set(id, { min: 0, max: other.max });
+
+  get all(): Ranges {
+    return this.#all;
   }
-  return ranges;
+
+  set(id: number, range: PacketRange): void {
+    this.#own ??= new Map(this.#all);
+    // What reaches nowhere is left out.
+    if (range.max > 0) this.#own.set(id, range);
+    else this.#own.delete(id);
+    this.#all = this.#own;
+  }
+
+  /** Gives up what still grows. */
+  widen(before: Ranges): void {
+    if (this.#all === before) return;
+    for (const [id, range] of this.#all) {
+      const old = before.get(id) ?? NO_RANGE;
+      if (range.min >= old.min && range.max <= old.max) continue;
+      const min = range.min < old.min ? 0 : range.min;
+      this.set(id, { min, max: range.max > old.max ? Infinity : range.max });
+    }
+  }
+
+  #join(a: Ranges, b: Ranges): Ranges {
+    const ranges = new Map(a);
+    // While code is cold, a loop makes an object for each entry.
+    a.forEach((one, id) => {
+      const other = b.get(id) ?? NO_RANGE;
+      if (other.min < one.min || other.max > one.max)
+        ranges.set(id, { min: Math.min(one.min, other.min), max: Math.max(one.max, other.max) });
+    });
+    b.forEach(({ max }, id) => {
+      if (!a.has(id)) ranges.set(id, { min: 0, max });
+    });
+    this.#own = ranges;
+    return ranges;
+  }
 }
 
 function sameOrigins(a: AbstractState['origins'], b: AbstractState['origins']): boolean {
@@ -235,16 +270,6 @@ function joinCells(a: Cells, b: Cells, join: (one: Value, other: Value, place: n
   return cells;
 }
 
-function widenRanges(before: ReadonlyMap<number, PacketRange>, ranges: Map<number, PacketRange>): void {
-  for (const [id, range] of ranges) {
-    const old = before.get(id) ?? NO_RANGE;
-    ranges.set(id, {
-      min: range.min < old.min ? 0 : range.min,
-      max: range.max > old.max ? Infinity : range.max,
-    });
-  }
-}
-
 /** Two packet pointers: a base of its own, from which what both sides have proven still counts. */
 function joinPackets(
   a: AbstractState,
@@ -252,7 +277,7 @@ function joinPackets(
   one: Value,
   other: Value,
   id: number,
-  ranges: Map<number, PacketRange>,
+  ranges: JoinedRanges,
 ): Value {
   if (one.id === other.id && one.min === other.min) return one;
   const offset = Math.min(one.min, other.min);

@@ -72,6 +72,8 @@ export const MIRRORED: ReadonlyMap<number, number> = new Map([
 export function satisfying(relation: number, a: Interval, b: Interval, wide: boolean): Interval | undefined {
   const signed =
     relation === BPF_JSGT || relation === BPF_JSGE || relation === BPF_JSLT || relation === BPF_JSLE;
+  // As a rule numbers are what the comparison takes them for.
+  if (isInView(a, wide, signed) && isInView(b, wide, signed)) return within(relation, a, b);
   const right = pieces(b, wide, signed);
   let min = Infinity;
   let max = -Infinity;
@@ -83,6 +85,13 @@ export function satisfying(relation: number, a: Interval, b: Interval, wide: boo
     max = Math.max(max, held.max - piece.shift);
   }
   return min > max ? undefined : { min, max };
+}
+
+/** Does the comparison see all of the interval's numbers as they are, so that there is nothing to cut? */
+function isInView({ min, max }: Interval, wide: boolean, signed: boolean): boolean {
+  if (wide) return signed || min >= 0;
+  const low = signed ? -HALF : 0;
+  return min >= low && max < low + WHOLE;
 }
 
 function unite(parts: readonly (Interval | undefined)[]): Interval | undefined {
@@ -126,35 +135,43 @@ function halves(min: number, max: number, signed: boolean): Piece[] {
 
 /** What of `a` stands in the relation to some number of `b`. */
 function restrict(relation: number, a: Piece, b: Piece): Interval | undefined {
+  if (a.rank === b.rank) return within(relation, a, b);
   switch (relation) {
     case BPF_JEQ:
-      return a.rank === b.rank ? between(Math.max(a.min, b.min), Math.min(a.max, b.max)) : undefined;
+      return undefined;
     case BPF_JNE:
-      // Only a single number can be excluded, and only at an end.
-      if (a.rank !== b.rank || b.min !== b.max) return a;
-      return between(a.min === b.min ? a.min + 1 : a.min, a.max === b.min ? a.max - 1 : a.max);
+      return a;
     case BPF_JGT:
     case BPF_JSGT:
-      return above(a, b, 1);
     case BPF_JGE:
     case BPF_JSGE:
-      return above(a, b, 0);
-    case BPF_JLT:
-    case BPF_JSLT:
-      return below(a, b, 1);
+      return a.rank > b.rank ? a : undefined;
     default:
-      return below(a, b, 0);
+      return a.rank < b.rank ? a : undefined;
   }
 }
 
-function above(a: Piece, b: Piece, by: number): Interval | undefined {
-  if (a.rank !== b.rank) return a.rank > b.rank ? a : undefined;
-  return between(Math.max(a.min, b.min + by), a.max);
-}
-
-function below(a: Piece, b: Piece, by: number): Interval | undefined {
-  if (a.rank !== b.rank) return a.rank < b.rank ? a : undefined;
-  return between(a.min, Math.min(a.max, b.max - by));
+/** The same of numbers that are compared as they are. */
+function within(relation: number, a: Interval, b: Interval): Interval | undefined {
+  switch (relation) {
+    case BPF_JEQ:
+      return between(Math.max(a.min, b.min), Math.min(a.max, b.max));
+    case BPF_JNE:
+      // Only a single number can be excluded, and only at an end.
+      if (b.min !== b.max) return a;
+      return between(a.min === b.min ? a.min + 1 : a.min, a.max === b.min ? a.max - 1 : a.max);
+    case BPF_JGT:
+    case BPF_JSGT:
+      return between(Math.max(a.min, b.min + 1), a.max);
+    case BPF_JGE:
+    case BPF_JSGE:
+      return between(Math.max(a.min, b.min), a.max);
+    case BPF_JLT:
+    case BPF_JSLT:
+      return between(a.min, Math.min(a.max, b.max - 1));
+    default:
+      return between(a.min, Math.min(a.max, b.max));
+  }
 }
 
 function between(min: number, max: number): Interval | undefined {

@@ -4,7 +4,7 @@
  */
 import type { BranchCoverage, FunctionCoverage } from '../../runtime/coverage.ts';
 import { type Reach, WAY } from '../analysis/reach.ts';
-import type { Subprogram } from '../bpf-object.ts';
+import type { BpfProgram, Subprogram } from '../bpf-object.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { CALL, EXIT, isConditionalJump, JA, JA32, jumpTarget, LDDW } from '../instruction.ts';
 import { sourceAt } from '../object.ts';
@@ -19,7 +19,11 @@ export type ExecutionCounts = Pick<LoadedProgram, 'source' | 'taken' | 'entered'
  */
 export function coverageOf(program: ExecutionCounts, reach: Reach): FunctionCoverage[] {
   const counts = instructionCounts(program);
-  return program.source.subprograms.map((subprogram) => functionCounts(program, subprogram, counts, reach));
+  const lines = linesOf(program.source);
+  return program.source.subprograms.map((subprogram, index) => ({
+    ...functionCounts(program, subprogram, counts, reach),
+    lines: lines[index]!,
+  }));
 }
 
 function instructionCounts(program: ExecutionCounts): Float64Array {
@@ -47,11 +51,10 @@ function functionCounts(
   subprogram: Subprogram,
   counts: Float64Array,
   { reached, ways }: Reach,
-): FunctionCoverage {
+): Omit<FunctionCoverage, 'lines'> {
   const { start, count, name } = subprogram;
   const { opcode, src, imm } = program.source.instructions;
   const branches: BranchCoverage[] = [];
-  const lines: { instruction: number; file: string; line: number }[] = [];
   for (let slot = start; slot < start + count; slot++) {
     const instruction = slot - start;
     if (isConditionalJump(opcode[slot]!)) {
@@ -69,10 +72,34 @@ function functionCounts(
       const notTaken = counts[slot]! - taken;
       branches.push({ instruction, taken, notTaken, takenImpossible, notTakenImpossible: notTaken === 0 });
     }
-    const source = sourceAt(program.source, slot);
-    if (source !== undefined) lines.push({ instruction, file: source.file, line: source.line });
     if (opcode[slot] === LDDW) slot++;
   }
   const unreachable = reached.slice(start, start + count).map((one) => 1 - one);
-  return { function: name, instructions: counts.slice(start, start + count), unreachable, branches, lines };
+  return { function: name, instructions: counts.slice(start, start + count), unreachable, branches };
+}
+
+type Lines = FunctionCoverage['lines'];
+
+const knownLines = new WeakMap<BpfProgram, readonly Lines[]>();
+
+/** Where each function's instructions came from: the same however often somebody asks. */
+function linesOf(program: BpfProgram): readonly Lines[] {
+  let lines = knownLines.get(program);
+  if (lines === undefined) {
+    lines = program.subprograms.map((subprogram) => [...sourceLines(program, subprogram)]);
+    knownLines.set(program, lines);
+  }
+  return lines;
+}
+
+function* sourceLines(
+  program: BpfProgram,
+  { start, count }: Subprogram,
+): Generator<Lines[number], void, undefined> {
+  const { opcode } = program.instructions;
+  for (let slot = start; slot < start + count; slot++) {
+    const source = sourceAt(program, slot);
+    if (source !== undefined) yield { instruction: slot - start, file: source.file, line: source.line };
+    if (opcode[slot] === LDDW) slot++;
+  }
 }
