@@ -255,6 +255,19 @@ describe('verifyChecksums', () => {
     expect(tally.count('udp', 'good')).toBe(1);
   });
 
+  it('looks at packets of several arenas in any order', () => {
+    const packets = Object.values(GOOD).map(([packet]) => packet);
+    const arenas = packets.slice(0, 4);
+    const expected = arenas.map((arena) => found(arena).map(({ status, got }) => [status, got]));
+    for (const index of [0, 1, 0, 1, 2, 1, 0, 3, 3, 0, 2, 0]) {
+      const arena = arenas[index]!;
+      const list: number[][] = [];
+      const checksum = ({ status, got }: FoundChecksum): void => void list.push([status, got]);
+      verifyChecksums(arena, 0, arena.length, { checksum });
+      expect(list, `arena ${index}`).toEqual(expected[index]);
+    }
+  });
+
   it('counts depth by kind of layer', () => {
     const packet = eth4(4, ipv4(1, icmp(11, 0, [0, 0, 0, 0], ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(4))))));
     expect(verdict(packet)).toBe('ipv4/0 good, ipv4/1 good, icmp/0 good, ipv4/2 good, icmp/1 good');

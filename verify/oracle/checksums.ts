@@ -80,6 +80,9 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   fragment = 0;
 
   private view: DataView = new DataView(this.arena.buffer);
+  /** The arena before this one, and its view. */
+  private lastArena: Uint8Array = this.arena;
+  private lastView: DataView = this.view;
   private base = 0;
   /** The addresses of the innermost IP header so far, as places in the arena. */
   private ipSource = 0;
@@ -103,6 +106,18 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   private seen = 0;
   private readonly depths = new Int32Array(CHECKSUM_LAYERS.length);
 
+  /** Packets as they came and as they left lie in two arenas, and come in turn: a view costs as much as a short packet. */
+  private turnTo(bytes: Uint8Array): void {
+    const { arena, view } = this;
+    this.arena = this.lastArena;
+    this.view = this.lastView;
+    this.lastArena = arena;
+    this.lastView = view;
+    if (this.arena === bytes) return;
+    this.arena = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
   /**
    * Reports every checksum of one packet, outermost first.
    * @param length the bytes that are there, which may be fewer than were on the wire
@@ -115,10 +130,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     sink: ChecksumSink,
     linkType: number = LINKTYPE.ETHERNET,
   ): void {
-    if (this.arena !== bytes) {
-      this.arena = bytes;
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+    if (this.arena !== bytes) this.turnTo(bytes);
     if (this.sink !== sink) this.sink = sink;
     this.wantsHeaders = sink.header !== undefined;
     this.quoted = 0;
