@@ -98,6 +98,11 @@ describe('verify --workers', () => {
     expect(await processesOf('xdp_pass', '--runs', '20001')).toBe(2);
   });
 
+  it('changes nothing where a run is so long that workers have V8 compile less', async () => {
+    const { code } = await same([2], 'xdp_pass', 'xdp_drop', '--runs', '250k');
+    expect(code).toBe(0);
+  });
+
   it('changes nothing about divergences, wherever they are and wherever the run ends', async () => {
     // By the packet's bytes, not by a count: batches are run by different workers.
     const module = writeModule(scratch, 'rarely', {
