@@ -17,7 +17,7 @@ import { RingBufferMap } from './ring-buffer-map.ts';
 import { SlotMap } from './slot-map.ts';
 import { SocketMap } from './socket-map.ts';
 import { offsetOfField } from './special-fields.ts';
-import { STORAGE_ROWS, StorageMap } from './storage-map.ts';
+import { STORAGE_ROWS, STORAGE_VALUE, StorageMap } from './storage-map.ts';
 import { UserRingBufferMap } from './user-ring-buffer-map.ts';
 
 /** `KMALLOC_MAX_SIZE`, the largest single allocation. */
@@ -169,30 +169,48 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
 
 /** What these hold, JavaScript keeps, or nobody. */
 const NOT_IN_MEMORY: ReadonlySet<MapType> = new Set(['USER_RINGBUF', 'SOCKMAP', 'SOCKHASH']);
-/** Bytes of an entry besides its key and its value: what tables and links take. */
-const ENTRY_EXTRA = 32;
+/** Tables of entries with keys; all others are values, one behind the other. */
+const TABLES: ReadonlySet<MapType> = new Set([
+  'HASH',
+  'PERCPU_HASH',
+  'LRU_HASH',
+  'LRU_PERCPU_HASH',
+  'LPM_TRIE',
+  'DEVMAP_HASH',
+  'HASH_OF_MAPS',
+]);
+/** Bytes of a table's entry besides its key and its value: its header, its part of the buckets, links. */
+const TABLE_EXTRA = 32;
+/** What some maps have once, such as a place for a key. */
+const MAP_EXTRA = 512;
+/** Of an array, the byte for each page that was looked at. */
+const TOUCHED_SHARE: number = 1 / 4096;
 
 /**
- * About how many bytes maps of these definitions take, so that memory need not grow while they are made. More than they
- * take, as a rule; 0 where a memory could not hold them.
+ * About how many bytes maps of these definitions take, so that memory need not grow while they are made. Somewhat more than
+ * they take, as a rule; 0 where it is so much that most is never touched.
  */
 export function roomForMaps(maps: readonly BpfMap[]): number {
   let room = 0;
-  for (const map of maps) room += DESCRIPTOR_SIZE + entriesOf(map) * entrySize(map);
+  for (const map of maps) room += DESCRIPTOR_SIZE + entriesOf(map) * entrySize(map) + MAP_EXTRA;
   return room < LARGEST_ROOM ? room : 0;
 }
 
 function entriesOf({ type, maxEntries }: BpfMap): number {
-  return type === 'SK_STORAGE' || type === 'CGRP_STORAGE' ? STORAGE_ROWS : maxEntries;
+  if (type === 'SK_STORAGE' || type === 'CGRP_STORAGE') return STORAGE_ROWS;
+  return type === 'PERF_EVENT_ARRAY' && maxEntries === 0 ? PERF_EVENT_CPUS : maxEntries;
 }
 
 function entrySize({ type, keySize, valueSize }: BpfMap): number {
+  if (NOT_IN_MEMORY.has(type)) return 0;
   // `max_entries` of a ring are bytes.
   if (type === 'RINGBUF') return 1;
-  if (NOT_IN_MEMORY.has(type)) return 0;
   // 15 hashes at most: 21 bits, and up to twice as many.
   if (type === 'BLOOM_FILTER') return 6;
-  return ENTRY_EXTRA + roundUp8(keySize) + roundUp8(valueSize);
+  const value = roundUp8(valueSize);
+  if (TABLES.has(type)) return TABLE_EXTRA + roundUp8(keySize) + value;
+  if (type === 'SK_STORAGE' || type === 'CGRP_STORAGE') return STORAGE_VALUE + value;
+  return value * (1 + TOUCHED_SHARE);
 }
 
 function checkDefinition(source: BpfMap): MapKind {
