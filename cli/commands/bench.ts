@@ -14,6 +14,7 @@ import { resolvePrograms } from '../input/program-source.ts';
 import { readText } from '../input/read-file.ts';
 import { printJson } from '../output.ts';
 import { createTerminal, type Terminal, table } from '../terminal.ts';
+import { compileLess } from '../warm.ts';
 
 interface Options {
   readonly rounds: number;
@@ -116,9 +117,11 @@ async function measure(
         skipped.push({ name, reason, ...(remedy === undefined ? {} : { remedy }) });
       }
     }
-    const results = await interleave(measures, rounds, (round, name) =>
-      terminal.progress(() => (round === 0 ? `warming up: ${name}` : `round ${round} of ${rounds}: ${name}`)),
-    );
+    const results = await interleave(measures, rounds, (round, name) => {
+      // As workers of a long run do.
+      if (round === 1) compileLess();
+      terminal.progress(() => (round === 0 ? `warming up: ${name}` : `round ${round} of ${rounds}: ${name}`));
+    });
     return { results, skipped };
   } finally {
     terminal.clearProgress();

@@ -1,16 +1,14 @@
 /** A worker of `xdpsim verify` in a process of its own, where the main process can end it whatever it is doing. */
-import { setFlagsFromString } from 'node:v8';
 import { EXIT, inputFailure } from '../failure.ts';
 import { leaveEndsToParent } from '../input/program-module.ts';
+import { compileLess } from '../warm.ts';
 import type { Answer, Request } from './messages.ts';
 import { toSent, VerifyWork } from './work.ts';
 
 /** After so many packets of a program, code that counts is compiled. */
 const WARM_PACKETS = 100_000;
-/** How much of a function runs before V8 thinks of compiling it, in bytes of bytecode. V8's own: 132 KB in Node 20. */
-const WARM_BUDGET = 4_000_000;
 
-/** Packets of the last program that ran so far; undefined while another one runs, since nobody says what V8's budget was. */
+/** Packets of the last program that ran so far; undefined while another one runs: the next one brings code of its own. */
 let ran: number | undefined;
 let programs = 0;
 /** The user's module that was imported last. */
@@ -28,15 +26,12 @@ function post(answer: Answer): Promise<void> {
   return new Promise((resolve) => process.send!(answer, undefined, {}, () => resolve()));
 }
 
-/**
- * Lets V8 be, once what every packet needs is compiled. It would go on to compile what one packet in a thousand needs, for a
- * tenth of the run's processor time, which other workers have use for.
- */
+/** Other workers have use for the time that it takes V8 to compile what few packets need. */
 function count(packets: number): void {
   if (ran === undefined) return;
   const before = ran;
   ran += packets;
-  if (before < WARM_PACKETS && ran >= WARM_PACKETS) setFlagsFromString(`--interrupt-budget=${WARM_BUDGET}`);
+  if (before < WARM_PACKETS && ran >= WARM_PACKETS) compileLess();
 }
 
 async function take(request: Request): Promise<void> {

@@ -60,6 +60,8 @@ export class ModelRun implements ModelContext {
   private dirtyFrom = HEADROOM;
   private dirtyTo = HEADROOM;
   private maps: ReadonlyMap<string, ModelMap>;
+  private lastName: string | undefined;
+  private lastMap: ModelMap | undefined;
   private readonly globals: ReadonlyMap<string, Uint8Array>;
   private readonly fib: Fib;
   private readonly kernel: KernelBehaviour;
@@ -90,6 +92,7 @@ export class ModelRun implements ModelContext {
   /** Clock and random numbers as they were at the start, and fresh maps. */
   restart(maps: ReadonlyMap<string, ModelMap>): void {
     this.maps = maps;
+    this.lastName = undefined;
     this.time = timeBefore(this.world);
     this.randomState = this.world.randomSeed ?? 0;
   }
@@ -152,8 +155,12 @@ export class ModelRun implements ModelContext {
   }
 
   map(name: string): ModelMap {
+    // Most models ask for the same one again.
+    if (name === this.lastName) return this.lastMap!;
     const map = this.maps.get(name);
     if (map === undefined) throw new RangeError(`the program declares no map ${name}`);
+    this.lastName = name;
+    this.lastMap = map;
     return map;
   }
 
