@@ -48,7 +48,7 @@ export function writeDirectly(name: StandardStream, bytes: Uint8Array): Uint8Arr
   if (listener === undefined || isDevice(name)) return bytes;
   if (failed.has(name)) return undefined;
   try {
-    const written = writeFully(DESCRIPTORS[name], bytes);
+    const written = writeFully(DESCRIPTORS[name], bytes, true);
     // A pipe that whoever made it has put in that mode: the stream waits until there is room.
     if (written < bytes.length) return bytes.subarray(written);
   } catch (error) {

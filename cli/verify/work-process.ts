@@ -8,7 +8,7 @@ import { toSent, VerifyWork } from './work.ts';
 /** After so many packets of a program, code that counts is compiled. */
 const WARM_PACKETS = 100_000;
 
-/** Packets of the last program that ran so far; undefined while another one runs: the next one brings code of its own. */
+/** Packets of the last program that ran so far; undefined before it, since each program brings code of its own, and once they are enough. */
 let ran: number | undefined;
 let programs = 0;
 /** The user's module that was imported last. */
@@ -29,9 +29,10 @@ function post(answer: Answer): Promise<void> {
 /** Other workers have use for the time that it takes V8 to compile what few packets need. */
 function count(packets: number): void {
   if (ran === undefined) return;
-  const before = ran;
   ran += packets;
-  if (before < WARM_PACKETS && ran >= WARM_PACKETS) compileLess();
+  if (ran < WARM_PACKETS) return;
+  compileLess();
+  ran = undefined;
 }
 
 async function take(request: Request): Promise<void> {

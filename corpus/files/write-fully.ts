@@ -5,15 +5,16 @@ import { fstatSync, writeSync } from 'node:fs';
  * Writes all of the bytes. Node's own stream for a standard output that is a file calls `write` once and takes the
  * result for granted; on a disk that becomes full (or at `ulimit -f`) the first call writes a part, and only the
  * next one fails.
- * @returns how many were written: all, unless the descriptor is one that does not wait and has no room (EAGAIN)
+ * @param mayBeFull is it enough to write as much as a descriptor that does not wait has room for (EAGAIN)?
+ * @returns how many were written: all, unless it may be full
  * @throws {NodeJS.ErrnoException} of `write`
  */
-export function writeFully(fd: number, bytes: Uint8Array): number {
+export function writeFully(fd: number, bytes: Uint8Array, mayBeFull: boolean = false): number {
   let at = 0;
   try {
     while (at < bytes.length) at += writeSync(fd, bytes, at);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    if (!mayBeFull || (error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
   }
   return at;
 }

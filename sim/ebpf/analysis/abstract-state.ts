@@ -197,50 +197,49 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
 
 /** How far packets reach on either of two ways. Most know the same of that, and share it. */
 class JoinedRanges {
-  #all: Ranges;
+  readonly #shared: Ranges;
   #own: Map<number, PacketRange> | undefined;
 
   constructor(a: Ranges, b: Ranges) {
-    this.#all = sameRanges(a, b) ? a : this.#join(a, b);
+    this.#shared = a;
+    if (!sameRanges(a, b)) this.#own = unitedRanges(a, b);
   }
 
   get all(): Ranges {
-    return this.#all;
+    return this.#own ?? this.#shared;
   }
 
   set(id: number, range: PacketRange): void {
-    this.#own ??= new Map(this.#all);
+    this.#own ??= new Map(this.#shared);
     // What reaches nowhere is left out.
     if (range.max > 0) this.#own.set(id, range);
     else this.#own.delete(id);
-    this.#all = this.#own;
   }
 
   /** Gives up what still grows. */
   widen(before: Ranges): void {
-    if (this.#all === before) return;
-    for (const [id, range] of this.#all) {
+    if (this.all === before) return;
+    for (const [id, range] of this.all) {
       const old = before.get(id) ?? NO_RANGE;
       if (range.min >= old.min && range.max <= old.max) continue;
       const min = range.min < old.min ? 0 : range.min;
       this.set(id, { min, max: range.max > old.max ? Infinity : range.max });
     }
   }
+}
 
-  #join(a: Ranges, b: Ranges): Ranges {
-    const ranges = new Map(a);
-    // While code is cold, a loop makes an object for each entry.
-    a.forEach((one, id) => {
-      const other = b.get(id) ?? NO_RANGE;
-      if (other.min < one.min || other.max > one.max)
-        ranges.set(id, { min: Math.min(one.min, other.min), max: Math.max(one.max, other.max) });
-    });
-    b.forEach(({ max }, id) => {
-      if (!a.has(id)) ranges.set(id, { min: 0, max });
-    });
-    this.#own = ranges;
-    return ranges;
-  }
+function unitedRanges(a: Ranges, b: Ranges): Map<number, PacketRange> {
+  const ranges = new Map(a);
+  // While code is cold, a loop makes an object for each entry.
+  a.forEach((one, id) => {
+    const other = b.get(id) ?? NO_RANGE;
+    if (other.min < one.min || other.max > one.max)
+      ranges.set(id, { min: Math.min(one.min, other.min), max: Math.max(one.max, other.max) });
+  });
+  b.forEach(({ max }, id) => {
+    if (!a.has(id)) ranges.set(id, { min: 0, max });
+  });
+  return ranges;
 }
 
 function sameOrigins(a: AbstractState['origins'], b: AbstractState['origins']): boolean {

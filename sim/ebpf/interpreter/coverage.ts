@@ -20,10 +20,9 @@ export type ExecutionCounts = Pick<LoadedProgram, 'source' | 'taken' | 'entered'
 export function coverageOf(program: ExecutionCounts, reach: Reach): FunctionCoverage[] {
   const counts = instructionCounts(program);
   const lines = linesOf(program.source);
-  return program.source.subprograms.map((subprogram, index) => ({
-    ...functionCounts(program, subprogram, counts, reach),
-    lines: lines[index]!,
-  }));
+  return program.source.subprograms.map((subprogram, index) =>
+    functionCounts(program, subprogram, counts, reach, lines[index]!),
+  );
 }
 
 function instructionCounts(program: ExecutionCounts): Float64Array {
@@ -51,7 +50,8 @@ function functionCounts(
   subprogram: Subprogram,
   counts: Float64Array,
   { reached, ways }: Reach,
-): Omit<FunctionCoverage, 'lines'> {
+  lines: Lines,
+): FunctionCoverage {
   const { start, count, name } = subprogram;
   const { opcode, src, imm } = program.source.instructions;
   const branches: BranchCoverage[] = [];
@@ -75,7 +75,7 @@ function functionCounts(
     if (opcode[slot] === LDDW) slot++;
   }
   const unreachable = reached.slice(start, start + count).map((one) => 1 - one);
-  return { function: name, instructions: counts.slice(start, start + count), unreachable, branches };
+  return { function: name, instructions: counts.slice(start, start + count), unreachable, branches, lines };
 }
 
 type Lines = FunctionCoverage['lines'];

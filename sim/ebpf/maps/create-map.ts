@@ -37,6 +37,10 @@ const PERF_EVENT_CPUS = 64;
 
 /** No memory starts with more for its maps, in bytes: of a number as large as this, most is never touched. */
 const LARGEST_ROOM = 0x1000_0000;
+/** Bytes that each map has once: its descriptor, a place for a key. */
+const MAP_ROOM = DESCRIPTOR_SIZE + 512;
+/** Bytes of a table's entry besides its key and its value: its header, its part of the buckets, links. */
+const TABLE_EXTRA = 32;
 
 interface MapKind {
   readonly create: (memory: LinearMemory, source: BpfMap, index: number) => LiveMap;
@@ -45,6 +49,8 @@ interface MapKind {
   readonly keyExpected: string;
   readonly value: (size: number) => boolean;
   readonly valueExpected: string;
+  /** About how many bytes of memory its entries take. */
+  readonly room: (source: BpfMap) => number;
 }
 
 type Constructor = new (memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) => LiveMap;
@@ -91,6 +97,24 @@ const DEVICE_VALUE = {
   valueExpected: 'a value of 4 or 8 bytes',
 };
 
+/** Values one behind the other; of a large array, a byte more for each page (`TouchedBlocks`). */
+const VALUES = {
+  room: ({ maxEntries, valueSize }: BpfMap): number => maxEntries * roundUp8(valueSize) * (1 + 1 / 4096),
+};
+const TABLE = {
+  room: ({ maxEntries, keySize, valueSize }: BpfMap): number =>
+    maxEntries * (TABLE_EXTRA + roundUp8(keySize) + roundUp8(valueSize)),
+};
+/** `max_entries` of a ring are bytes. */
+const BYTES = { room: ({ maxEntries }: BpfMap): number => maxEntries };
+/** 15 hashes at most: 21 bits, and up to twice as many. */
+const HASHES = { room: ({ maxEntries }: BpfMap): number => 6 * maxEntries };
+const ROWS = {
+  room: ({ valueSize }: BpfMap): number => STORAGE_ROWS * (STORAGE_VALUE + roundUp8(valueSize)),
+};
+/** JavaScript keeps what is in it, or nobody does. */
+const NO_ROOM = { room: (): number => 0 };
+
 function kind(
   type: MapType,
   MapClass: Constructor,
@@ -104,31 +128,31 @@ function kind(
 }
 
 const KINDS: ReadonlyMap<MapType, MapKind> = new Map([
-  kind('ARRAY', ArrayMap, { ...FOUR_BYTES, ...ARRAY_VALUE }),
-  kind('PERCPU_ARRAY', ArrayMap, { ...FOUR_BYTES, ...CPU_VALUE }),
-  kind('HASH', HashMap, { ...ANY_KEY, ...ANY_VALUE }),
-  kind('PERCPU_HASH', HashMap, { ...ANY_KEY, ...CPU_VALUE }),
-  kind('LRU_HASH', LruHashMap, { ...ANY_KEY, ...ANY_VALUE }),
-  kind('LRU_PERCPU_HASH', LruHashMap, { ...ANY_KEY, ...CPU_VALUE }),
-  kind('LPM_TRIE', LpmTrieMap, { ...PREFIX_KEY, ...ANY_VALUE }),
-  kind('ARRAY_OF_MAPS', ArrayOfMaps, { ...FOUR_BYTES, ...U32_VALUE }),
-  kind('HASH_OF_MAPS', HashOfMaps, { ...ANY_KEY, ...U32_VALUE }),
-  kind('PROG_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
-  kind('PERF_EVENT_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
-  kind('CGROUP_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
-  kind('DEVMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
-  kind('DEVMAP_HASH', DeviceHashMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
-  kind('CPUMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
-  kind('XSKMAP', SlotMap, { ...FOUR_BYTES, ...U32_VALUE }),
-  kind('SOCKMAP', SocketMap, { ...FOUR_BYTES, ...DEVICE_VALUE }),
-  kind('SOCKHASH', SocketMap, { ...SOCKET_KEY, ...DEVICE_VALUE }),
-  kind('QUEUE', QueueMap, { ...NO_KEY, ...ALLOCATED_VALUE }),
-  kind('STACK', QueueMap, { ...NO_KEY, ...ALLOCATED_VALUE }),
-  kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE }),
-  kind('USER_RINGBUF', UserRingBufferMap, { ...NO_KEY, ...NO_VALUE }),
-  kind('SK_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
-  kind('CGRP_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE }),
-  kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ALLOCATED_VALUE }),
+  kind('ARRAY', ArrayMap, { ...FOUR_BYTES, ...ARRAY_VALUE, ...VALUES }),
+  kind('PERCPU_ARRAY', ArrayMap, { ...FOUR_BYTES, ...CPU_VALUE, ...VALUES }),
+  kind('HASH', HashMap, { ...ANY_KEY, ...ANY_VALUE, ...TABLE }),
+  kind('PERCPU_HASH', HashMap, { ...ANY_KEY, ...CPU_VALUE, ...TABLE }),
+  kind('LRU_HASH', LruHashMap, { ...ANY_KEY, ...ANY_VALUE, ...TABLE }),
+  kind('LRU_PERCPU_HASH', LruHashMap, { ...ANY_KEY, ...CPU_VALUE, ...TABLE }),
+  kind('LPM_TRIE', LpmTrieMap, { ...PREFIX_KEY, ...ANY_VALUE, ...TABLE }),
+  kind('ARRAY_OF_MAPS', ArrayOfMaps, { ...FOUR_BYTES, ...U32_VALUE, ...VALUES }),
+  kind('HASH_OF_MAPS', HashOfMaps, { ...ANY_KEY, ...U32_VALUE, ...TABLE }),
+  kind('PROG_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE, ...VALUES }),
+  kind('PERF_EVENT_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE, ...VALUES }),
+  kind('CGROUP_ARRAY', SlotMap, { ...FOUR_BYTES, ...U32_VALUE, ...VALUES }),
+  kind('DEVMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE, ...VALUES }),
+  kind('DEVMAP_HASH', DeviceHashMap, { ...FOUR_BYTES, ...DEVICE_VALUE, ...TABLE }),
+  kind('CPUMAP', SlotMap, { ...FOUR_BYTES, ...DEVICE_VALUE, ...VALUES }),
+  kind('XSKMAP', SlotMap, { ...FOUR_BYTES, ...U32_VALUE, ...VALUES }),
+  kind('SOCKMAP', SocketMap, { ...FOUR_BYTES, ...DEVICE_VALUE, ...NO_ROOM }),
+  kind('SOCKHASH', SocketMap, { ...SOCKET_KEY, ...DEVICE_VALUE, ...NO_ROOM }),
+  kind('QUEUE', QueueMap, { ...NO_KEY, ...ALLOCATED_VALUE, ...VALUES }),
+  kind('STACK', QueueMap, { ...NO_KEY, ...ALLOCATED_VALUE, ...VALUES }),
+  kind('RINGBUF', RingBufferMap, { ...NO_KEY, ...NO_VALUE, ...BYTES }),
+  kind('USER_RINGBUF', UserRingBufferMap, { ...NO_KEY, ...NO_VALUE, ...NO_ROOM }),
+  kind('SK_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE, ...ROWS }),
+  kind('CGRP_STORAGE', StorageMap, { ...FOUR_BYTES, ...STORAGE_SIZE, ...ROWS }),
+  kind('BLOOM_FILTER', BloomFilterMap, { ...NO_KEY, ...ALLOCATED_VALUE, ...HASHES }),
 ]);
 
 /** Can the machine hold maps of this type? */
@@ -167,50 +191,14 @@ export function createMap(memory: LinearMemory, source: BpfMap, index: number, b
   }
 }
 
-/** What these hold, JavaScript keeps, or nobody. */
-const NOT_IN_MEMORY: ReadonlySet<MapType> = new Set(['USER_RINGBUF', 'SOCKMAP', 'SOCKHASH']);
-/** Tables of entries with keys; all others are values, one behind the other. */
-const TABLES: ReadonlySet<MapType> = new Set([
-  'HASH',
-  'PERCPU_HASH',
-  'LRU_HASH',
-  'LRU_PERCPU_HASH',
-  'LPM_TRIE',
-  'DEVMAP_HASH',
-  'HASH_OF_MAPS',
-]);
-/** Bytes of a table's entry besides its key and its value: its header, its part of the buckets, links. */
-const TABLE_EXTRA = 32;
-/** What some maps have once, such as a place for a key. */
-const MAP_EXTRA = 512;
-/** Of an array, the byte for each page that was looked at. */
-const TOUCHED_SHARE: number = 1 / 4096;
-
 /**
  * About how many bytes maps of these definitions take, so that memory need not grow while they are made. Somewhat more than
  * they take, as a rule; 0 where it is so much that most is never touched.
  */
 export function roomForMaps(maps: readonly BpfMap[]): number {
   let room = 0;
-  for (const map of maps) room += DESCRIPTOR_SIZE + entriesOf(map) * entrySize(map) + MAP_EXTRA;
+  for (const map of maps) room += MAP_ROOM + (KINDS.get(map.type)?.room(withEntries(map)) ?? 0);
   return room < LARGEST_ROOM ? room : 0;
-}
-
-function entriesOf({ type, maxEntries }: BpfMap): number {
-  if (type === 'SK_STORAGE' || type === 'CGRP_STORAGE') return STORAGE_ROWS;
-  return type === 'PERF_EVENT_ARRAY' && maxEntries === 0 ? PERF_EVENT_CPUS : maxEntries;
-}
-
-function entrySize({ type, keySize, valueSize }: BpfMap): number {
-  if (NOT_IN_MEMORY.has(type)) return 0;
-  // `max_entries` of a ring are bytes.
-  if (type === 'RINGBUF') return 1;
-  // 15 hashes at most: 21 bits, and up to twice as many.
-  if (type === 'BLOOM_FILTER') return 6;
-  const value = roundUp8(valueSize);
-  if (TABLES.has(type)) return TABLE_EXTRA + roundUp8(keySize) + value;
-  if (type === 'SK_STORAGE' || type === 'CGRP_STORAGE') return STORAGE_VALUE + value;
-  return value * (1 + TOUCHED_SHARE);
 }
 
 function checkDefinition(source: BpfMap): MapKind {
