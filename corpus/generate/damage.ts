@@ -1,6 +1,6 @@
 /** What befalls a finished frame: cut, padded, changed blindly. */
 import { BYTES } from './boundaries.ts';
-import { MUTATION } from './mutations.ts';
+import * as MUTATION from './mutation-bits.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 /** The least frame on an Ethernet, without its check sequence. */

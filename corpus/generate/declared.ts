@@ -14,7 +14,7 @@ import { writeIcmpEcho } from './icmp.ts';
 import { writeIcmpv6Echo } from './icmpv6.ts';
 import { closeIpv4, writeIpv4Header } from './ipv4.ts';
 import { closeIpv6, writeIpv6Header } from './ipv6.ts';
-import { MUTATION } from './mutations.ts';
+import * as MUTATION from './mutation-bits.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 import { shortLength, writeTcp, writeUdp } from './transport.ts';
 

@@ -1,7 +1,7 @@
 /** Ethernet with its tags, ARP, foreign EtherTypes, and noise. */
 import { ETHERTYPES, TAG_CONTROLS, TAG_TYPES } from './boundaries.ts';
 import type { FieldValues } from './field-values.ts';
-import { MUTATION } from './mutations.ts';
+import * as MUTATION from './mutation-bits.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 const ARP = 0x0806;

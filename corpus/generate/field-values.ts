@@ -6,18 +6,21 @@
  */
 import { ipv4FromText, ipv6FromText, macFromText, prefixFromText } from '../../sim/packet/addresses.ts';
 import type { GeneratorHints } from '../../sim/runtime/program.ts';
-import { AddressPool } from './address-pool.ts';
+import { AddressPool, ordinaryAddresses } from './address-pool.ts';
 import * as pools from './boundaries.ts';
-import { MUTATION } from './mutations.ts';
+import * as MUTATION from './mutation-bits.ts';
 import { AimedAddresses, AimedNumbers, drawNear } from './near-misses.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
+/** Bits that are 0 where an address is none of a pool, but any; so is the bit for hinted ones then, where there are some. */
+const OTHERWISE = 14;
+
 export class FieldValues {
-  readonly #macs: HintedPool;
+  readonly #aimedMacs: AimedAddresses;
   readonly #specialMacs: AddressPool = new AddressPool(pools.SPECIAL_MACS.map(macFromText), 6);
-  readonly #ipv4: HintedPool;
+  readonly #aimedIpv4: AimedAddresses;
   readonly #specialIpv4: AddressPool = new AddressPool(pools.SPECIAL_IPV4.map(ipv4FromText), 4);
-  readonly #ipv6: HintedPool;
+  readonly #aimedIpv6: AimedAddresses;
   readonly #specialIpv6: AddressPool = new AddressPool(pools.SPECIAL_IPV6.map(ipv6FromText), 16);
   readonly #ports: Uint16Array = pools.PORTS;
   readonly #hintedPorts: AimedNumbers;
@@ -30,15 +33,15 @@ export class FieldValues {
   /** @throws {SyntaxError} when a hinted address is none */
   constructor(hints: GeneratorHints) {
     const macs = (hints.macs ?? []).map((address) => ({ address, length: 48 }));
-    this.#macs = new HintedPool(pools.ORDINARY_MACS.map(macFromText), new AimedAddresses(macs, 6), 6);
+    this.#aimedMacs = new AimedAddresses(macs, 6);
     const prefixes = (hints.addresses ?? []).map(prefixFromText);
     const hinted = (size: number): AimedAddresses =>
       new AimedAddresses(
         prefixes.filter(({ address }) => address.length === size),
         size,
       );
-    this.#ipv4 = new HintedPool(pools.ORDINARY_IPV4.map(ipv4FromText), hinted(4), 4);
-    this.#ipv6 = new HintedPool(pools.ORDINARY_IPV6.map(ipv6FromText), hinted(16), 16);
+    this.#aimedIpv4 = hinted(4);
+    this.#aimedIpv6 = hinted(16);
     this.#hintedPorts = new AimedNumbers(hints.ports ?? [], 16);
     this.#hintedProtocols = new AimedNumbers(hints.protocols ?? [], 8);
     this.#hintedIcmpTypes = new AimedNumbers(hints.icmpTypes ?? [], 8);
@@ -97,12 +100,14 @@ export class FieldValues {
 
   /** Draws by the low 16 bits, as the following do: one random number serves two addresses. */
   #mac(builder: PacketBuilder, bits: number): void {
-    if ((bits & this.#macs.otherwise) === 0) {
+    const { hinted } = this.#aimedMacs;
+    if ((bits & (OTHERWISE | hinted)) === 0) {
       // Any unicast one.
       const at = builder.at;
       builder.noise(6);
       builder.bytes[at]! &= 0xfe;
-    } else this.#macs.draw(builder, bits);
+    } else if ((bits & hinted) !== 0) this.#aimedMacs.draw(builder, bits);
+    else ordinaryAddresses.mac(bits);
   }
 
   /** Source and destination of an IPv4 header, special where the mutations say so. */
@@ -118,13 +123,15 @@ export class FieldValues {
   }
 
   #ipv4Address(builder: PacketBuilder, mutation: number, bits: number): void {
+    const { hinted } = this.#aimedIpv4;
     if (builder.has(mutation)) drawNear(this.#specialIpv4, builder, bits);
-    else if ((bits & this.#ipv4.otherwise) === 0) {
+    else if ((bits & (OTHERWISE | hinted)) === 0) {
       // Any host from 1.0.0.0 to 223.255.255.255 but for the loopback network.
       const { random } = builder;
       const first = 1 + random.below(223);
       builder.u32(((first === 127 ? 126 : first) << 24) | (random.bits() >>> 8));
-    } else this.#ipv4.draw(builder, bits);
+    } else if ((bits & hinted) !== 0) this.#aimedIpv4.draw(builder, bits);
+    else ordinaryAddresses.ipv4(bits);
   }
 
   /** Source and destination of an IPv6 header, special where the mutations say so. */
@@ -140,14 +147,16 @@ export class FieldValues {
   }
 
   #ipv6Address(builder: PacketBuilder, mutation: number, bits: number): void {
+    const { hinted } = this.#aimedIpv6;
     if (builder.has(mutation)) drawNear(this.#specialIpv6, builder, bits);
-    else if ((bits & this.#ipv6.otherwise) === 0) {
+    else if ((bits & (OTHERWISE | hinted)) === 0) {
       // Any global unicast one: 2000::/3.
       const at = builder.at;
       builder.noise(16);
       const { view } = builder;
       view.setInt32(at, 0x2000_0000 | (view.getInt32(at) & 0x1fff_ffff));
-    } else this.#ipv6.draw(builder, bits);
+    } else if ((bits & hinted) !== 0) this.#aimedIpv6.draw(builder, bits);
+    else ordinaryAddresses.ipv6(bits);
   }
 
   port(builder: PacketBuilder): number {
@@ -183,27 +192,5 @@ export class FieldValues {
     if (hinted.count > 0 && bits < 0) return hinted.draw(random);
     if ((bits & 15) === 0) return (bits >>> 8) & 0xff;
     return random.pick(pool);
-  }
-}
-
-/** Ordinary items, and hinted ones where bit 0 is set and there are any. */
-class HintedPool extends AddressPool {
-  /** These bits are 0 where the item is none of them, but any. */
-  readonly otherwise: number;
-  readonly #aimed: AimedAddresses;
-  /** 1 where there are hinted items. */
-  readonly #hinted: number;
-
-  /** @throws {RangeError} when an item has not `length` bytes */
-  constructor(ordinary: readonly Uint8Array[], aimed: AimedAddresses, length: number) {
-    super(ordinary, length);
-    this.#aimed = aimed;
-    this.#hinted = aimed.count > 0 ? 1 : 0;
-    this.otherwise = 14 | this.#hinted;
-  }
-
-  override draw(builder: PacketBuilder, bits: number): void {
-    if ((bits & this.#hinted) !== 0) this.#aimed.draw(builder, bits);
-    else super.draw(builder, bits);
   }
 }

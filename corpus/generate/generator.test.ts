@@ -4,6 +4,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { CHECKSUM, CHECKSUM_LAYERS, verifyChecksums } from '../../verify/oracle/checksums.ts';
 import { PACKET_KINDS, PacketGenerator } from './generator.ts';
+import { packetBuilder } from './packet-builder.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS, withinLimits } from './packet-limits.ts';
 import { seedFromText } from './random.ts';
 
@@ -45,13 +46,15 @@ describe('the packet generator', () => {
     );
   });
 
-  it('writes every byte: what an earlier batch left in the arena shows nowhere', () => {
+  it('writes every byte: what earlier packets left on the stage shows nowhere', () => {
     for (const kinds of [{}, { 'ip-other': 6, 'ethernet-other': 6, noise: 0.5 }]) {
       const generator = new PacketGenerator({ kinds, tcpOptions: [19], vlans: [5], metadata: true });
       const digests = [0x00, 0xff].map((left) => {
         const batch = new PacketBatch(20_000, 4_000_000);
-        batch.bytes.fill(left);
-        generator.fill(batch, SEED, 0, 20_000);
+        for (let index = 0; index < 20_000; index += 20) {
+          packetBuilder.bytes.fill(left);
+          generator.fill(batch, SEED, index, 20);
+        }
         return digest(batch);
       });
       expect(digests[0]).toBe(digests[1]);
@@ -83,13 +86,31 @@ describe('the packet generator', () => {
     }
   });
 
-  it('writes every byte of a packet, whatever the arena held before', () => {
+  it('writes every byte of a packet, whatever stage and arena held before', () => {
     const generator = new PacketGenerator({ metadata: true });
     const clean = filled(generator, 0, 5000, NO_LIMITS);
     const dirty = new PacketBatch(5000);
     dirty.bytes.fill(0xa5);
-    generator.fill(dirty, SEED, 0, 5000, NO_LIMITS);
+    for (let index = 0; index < 5000; index++) {
+      packetBuilder.bytes.fill(index, 0, 8192);
+      generator.fill(dirty, SEED, index, 1, NO_LIMITS);
+    }
     expect(digest(dirty)).toBe(digest(clean));
+  });
+
+  it('makes what each generator makes when several take turns', () => {
+    const one = new PacketGenerator({ metadata: true, ports: [80] });
+    const other = new PacketGenerator({
+      addresses: ['10.9.8.0/24'],
+      contents: [{ bytes: Uint8Array.of(1, 2) }],
+    });
+    const batches = [new PacketBatch(400), new PacketBatch(400)] as const;
+    for (let index = 0; index < 400; index++) {
+      one.fill(batches[0], SEED, index, 1);
+      other.fill(batches[1], SEED, index, 1);
+    }
+    expect(digest(batches[0])).toBe(digest(filled(one, 0, 400)));
+    expect(digest(batches[1])).toBe(digest(filled(other, 0, 400)));
   });
 
   it('appends behind what a batch holds and refuses more than it takes', () => {
@@ -99,6 +120,7 @@ describe('the packet generator', () => {
     generator.fill(batch, SEED, 4, 4);
     expect(digest(batch)).toBe(digest(filled(generator, 0, 8)));
     expect(() => generator.fill(batch, SEED, 8, 3)).toThrow(RangeError);
+    expect(batch.count).toBe(8);
   });
 
   it('goes on beyond 2^32 packets', () => {

@@ -22,19 +22,19 @@ import { writeIcmpv6Echo, writeIcmpv6Other, writeNeighbourDiscovery } from './ic
 import { closeIpv4, writeIpv4, writeIpv4Header } from './ipv4.ts';
 import { closeIpv6, writeIpv6, writeIpv6Header } from './ipv6.ts';
 import { drawLength } from './long-frames.ts';
+import * as MUTATION from './mutation-bits.ts';
 import {
   drawMutations,
-  ETHERNET_MUTATIONS,
-  IPV4_TWISTS,
-  IPV6_TWISTS,
-  MUTATION,
+  ETHERNET_FAMILY,
+  IPV4_FAMILY,
+  IPV6_FAMILY,
   MUTATIONS_LEFT,
   type MutationName,
   mutationNames,
 } from './mutations.ts';
-import { PacketBuilder } from './packet-builder.ts';
+import { type PacketBuilder, packetBuilder, STAGE_BYTES } from './packet-builder.ts';
 import { type LimitsByHook, minLengthOf, type PacketLimits, TEST_RUN_LIMITS } from './packet-limits.ts';
-import { Random, type Seed } from './random.ts';
+import { packetRandom, Random, type RandomNumbers, type Seed } from './random.ts';
 import { writeTcp, writeUdp } from './transport.ts';
 
 const ICMP = 1;
@@ -73,6 +73,9 @@ const LENGTHS = 2 ** 52;
 /** What headers may take beyond the longest frame before it is cut. */
 const SLACK = 512;
 
+/** How many bytes are made before they are copied into the batch: what a processor's first cache holds. */
+const STAGED = 16 * 1024;
+
 /** How a packet came about, for people and for tests. */
 export interface Provenance {
   readonly kind: PacketKind;
@@ -88,15 +91,19 @@ export class PacketGenerator {
   readonly #ifindexes: readonly number[];
   readonly #metadata: boolean;
   readonly #contents: NonNullable<GeneratorHints['contents']>;
-  readonly #builder: PacketBuilder = new PacketBuilder();
+  readonly #carrier: PacketBuilder['carrier'];
   /** For metadata, which must not move the frame's bytes. */
   readonly #aside: Random = new Random();
   readonly #scratch: PacketBatch = new PacketBatch(1, 8192);
   #limits: LimitsByHook | undefined;
-  /** The limits of each entry. */
-  #entryLimits: readonly PacketLimits[] = [];
+  /** The limits of each entry, and from which length on there is no question of the least. */
+  #entryLimits: readonly { readonly limit: PacketLimits; readonly enough: number }[] = [];
   /** Frames are written for the entry that takes the least, so that a repeat fits every entry. */
   #maxLength = 0;
+  /** The longest that are no long frames. */
+  #ordinary = 0;
+  /** What one packet takes of the stage at most. */
+  #most = 0;
   /** Do frames come long? */
   #long = false;
   #kind = 0;
@@ -117,7 +124,7 @@ export class PacketGenerator {
     this.#ifindexes = hints.ingressIfindexes?.length ? hints.ingressIfindexes : [1];
     this.#metadata = hints.metadata ?? false;
     this.#contents = hints.contents ?? [];
-    this.#builder.carrier = (builder, port) => {
+    this.#carrier = (builder, port) => {
       let declared = UDP_PORT_FORMS.of(port);
       if (declared === undefined || builder.bare) return false;
       if (builder.mutations !== 0 && builder.random.chance(64)) return false;
@@ -147,10 +154,7 @@ export class PacketGenerator {
     count: number,
     limits: LimitsByHook = TEST_RUN_LIMITS,
   ): void {
-    this.#setLimits(limits);
-    for (let index = firstIndex; index < firstIndex + count; index++) {
-      this.#append(batch, seed, index, 0);
-    }
+    this.#make(batch, seed, firstIndex, count, 0, limits);
   }
 
   /**
@@ -165,8 +169,7 @@ export class PacketGenerator {
     limits: LimitsByHook = TEST_RUN_LIMITS,
   ): Stimulus {
     this.#scratch.clear();
-    this.#setLimits(limits);
-    this.#append(this.#scratch, seed, index, simplicity);
+    this.#make(this.#scratch, seed, index, 1, simplicity, limits);
     return this.#scratch.stimulus(0);
   }
 
@@ -183,37 +186,62 @@ export class PacketGenerator {
   #setLimits(limits: LimitsByHook): void {
     if (limits === this.#limits) return;
     this.#limits = limits;
-    this.#entryLimits = this.#hooks.map((hook) => limits[hook]);
-    this.#maxLength = Math.min(...this.#entryLimits.map(({ maxLength }) => maxLength));
-    this.#long = this.#entryLimits.every(({ long }) => long === true);
+    const each = this.#hooks.map((hook) => limits[hook]);
+    this.#entryLimits = each.map((limit) => ({ limit, enough: lengthWithoutQuestion(limit) }));
+    this.#maxLength = Math.min(...each.map(({ maxLength }) => maxLength));
+    this.#ordinary = Math.min(this.#maxLength, ORDINARY);
+    this.#long = each.every(({ long }) => long === true);
+    this.#most = Math.max(...each.map(({ maxMetadata }) => maxMetadata)) + this.#maxLength + SLACK;
   }
 
-  #append(batch: PacketBatch, seed: Seed, index: number, simplicity: number): void {
+  /** Packets are made where V8 knows the addresses (see `packetBuilder`), and copied from there many at a time. */
+  #make(
+    batch: PacketBatch,
+    seed: Seed,
+    firstIndex: number,
+    count: number,
+    simplicity: number,
+    limits: LimitsByHook,
+  ): void {
+    if (batch.count + count > batch.capacity)
+      throw new RangeError(`a batch of ${batch.capacity} packets has no room for ${count} more`);
+    this.#setLimits(limits);
+    packetBuilder.carrier = this.#carrier;
+    const end = firstIndex + count;
+    for (let index = firstIndex; index < end; ) {
+      const from = batch.used;
+      let staged = 0;
+      for (; index < end && staged < STAGED && staged + this.#most <= STAGE_BYTES; index++) {
+        packetRandom.start(seed, index);
+        this.#append(batch, staged, seed, index, simplicity);
+        staged = batch.used - from;
+      }
+      batch.fillIn(from, packetBuilder.bytes, staged);
+    }
+  }
+
+  /** The random numbers stand at their start. @param at where its bytes go, metadata first */
+  #append(batch: PacketBatch, at: number, seed: Seed, index: number, simplicity: number): void {
     const maxLength = this.#maxLength;
-    const builder = this.#builder;
+    const builder = packetBuilder;
     const { random } = builder;
-    random.start(seed, index);
     const dice = random.bits();
     const choice = random.bits();
     const entry = ((choice >>> 16) * this.#hooks.length) >>> 16;
     const ifindex = this.#ifindexes[((choice & 0xffff) * this.#ifindexes.length) >>> 16]!;
-    const limit = this.#entryLimits[entry]!;
+    const { limit, enough } = this.#entryLimits[entry]!;
 
     const metaLength = this.#metadata && (dice & 0x80000) !== 0 ? metadataLength(dice, limit) : 0;
-    const at = batch.reserve(metaLength + maxLength + SLACK);
-    if (metaLength > 0) this.#writeMetadata(batch.bytes, at, metaLength, seed, index);
+    if (metaLength > 0) this.#writeMetadata(builder.bytes, at, metaLength, seed, index);
 
     this.#source = dice >>> 27 === 0 ? repeatedIndex(random, seed, index, dice) : index;
     const length = this.#long ? this.#drawLength(seed, this.#source, maxLength) : 0;
-    builder.open(batch.bytes, at + metaLength, length || Math.min(maxLength, ORDINARY), length > 0);
+    builder.open(at + metaLength, length || this.#ordinary, length > 0);
     this.#write(builder, simplicity);
     if (this.#contents.length > 0 && simplicity === 0) placeContents(builder, this.#contents);
     if (this.#source !== index && simplicity === 0) vary(builder, seed, index, dice);
-    fitLimits(builder, limit);
-
-    const position = batch.commit(builder.length, metaLength);
-    batch.ingressIfindex[position] = ifindex;
-    batch.entry[position] = entry;
+    if (builder.length < enough || builder.length > limit.maxLength) fitLimits(builder, limit);
+    batch.commit(builder.length, metaLength, ifindex, entry);
   }
 
   #writeMetadata(bytes: Uint8Array, at: number, length: number, seed: Seed, index: number): void {
@@ -233,8 +261,8 @@ export class PacketGenerator {
     const fieldValues = this.#fieldValues;
     const bits = random.bits();
     const kind = this.#kinds[bits >>> 20]!;
-    const family = FAMILY_MUTATIONS[kind]!;
-    builder.mutations = drawMutations(random, family) & MUTATIONS_LEFT[simplicity]!;
+    const drawn = drawMutations(FAMILIES[kind]!);
+    builder.mutations = simplicity === 0 ? drawn : drawn & MUTATIONS_LEFT[simplicity]!;
     builder.bare = simplicity >= 3;
     builder.marksBorders = builder.has(MUTATION.truncate);
     if (builder.has(MUTATION.uniform)) builder.uniform = 1 + (bits & 3);
@@ -311,12 +339,12 @@ export class PacketGenerator {
   }
 }
 
-/** The table of mutations for each kind, by number. */
-const FAMILY_MUTATIONS: readonly Int32Array[] = PACKET_KINDS.map((kind) => {
-  if (kind === 'arp' || kind === 'ethernet-other' || kind === 'noise') return ETHERNET_MUTATIONS;
+/** Which mutations each kind may have, by number. */
+const FAMILIES: Uint8Array = Uint8Array.from(PACKET_KINDS, (kind) => {
+  if (kind === 'arp' || kind === 'ethernet-other' || kind === 'noise') return ETHERNET_FAMILY;
   return kind.endsWith('6') || kind.includes('icmpv6') || kind === 'neighbour-discovery'
-    ? IPV6_TWISTS
-    : IPV4_TWISTS;
+    ? IPV6_FAMILY
+    : IPV4_FAMILY;
 });
 
 /** IP with any protocol: tunnels, ICMP's number in the wrong version, and numbers with nothing behind them. */
@@ -402,7 +430,7 @@ const TUNNEL_PORTS: readonly number[] = [...announcements('udpPort').keys()];
  * The earlier packet that this one repeats; leaves the random numbers where that packet's content begins. A
  * packet that itself repeats one leads on to that one. Most repeats are near, where a program's state is fresh.
  */
-function repeatedIndex(random: Random, seed: Seed, index: number, dice: number): number {
+function repeatedIndex(random: RandomNumbers, seed: Seed, index: number, dice: number): number {
   let source = index;
   let bits = dice;
   while (bits >>> 27 === 0 && source > 0) {
@@ -434,6 +462,11 @@ function vary(builder: PacketBuilder, seed: Seed, index: number, dice: number): 
     }
     default:
   }
+}
+
+/** Frames of this length and more are long enough, whatever they are. */
+function lengthWithoutQuestion({ minLength, minLengthIpv4, minLengthIpv6, untagged }: PacketLimits): number {
+  return untagged === true ? Number.MAX_SAFE_INTEGER : Math.max(minLength, minLengthIpv4, minLengthIpv6);
 }
 
 /** Cuts the frame or lengthens it until the engine takes it. */

@@ -2,7 +2,7 @@
 import { ICMP_CODES } from './boundaries.ts';
 import type { FieldValues } from './field-values.ts';
 import { closeIpv6, writeIpv6Header } from './ipv6.ts';
-import { MUTATION } from './mutations.ts';
+import * as MUTATION from './mutation-bits.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 import { shortLength, uniformByte, writeTcp, writeUdp } from './transport.ts';
 

@@ -2,7 +2,7 @@
 import { IPV6_NEXT_HEADERS, IPV6_VERSIONS, LIFETIMES } from './boundaries.ts';
 import { writeEthernet } from './ethernet.ts';
 import type { FieldValues } from './field-values.ts';
-import { MUTATION } from './mutations.ts';
+import * as MUTATION from './mutation-bits.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 
 const HEADER = 40;

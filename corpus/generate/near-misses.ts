@@ -6,7 +6,7 @@
 import { firstAddress, lastAddress, type Prefix } from '../../sim/packet/addresses.ts';
 import { AddressPool } from './address-pool.ts';
 import type { PacketBuilder } from './packet-builder.ts';
-import type { Random } from './random.ts';
+import type { RandomNumbers } from './random.ts';
 
 /** Hinted numbers of one field. */
 export class AimedNumbers {
@@ -24,7 +24,7 @@ export class AimedNumbers {
   }
 
   /** A hinted number, or one near it; only where there are some. */
-  draw(random: Random): number {
+  draw(random: RandomNumbers): number {
     const bits = random.bits();
     const from = (bits & 7) < 3 && this.#near.length > 0 ? this.#near : this.#hits;
     return from[((bits >>> 16) * from.length) >>> 16]!;
@@ -44,6 +44,8 @@ export function numbersNear(value: number, bits: number): number[] {
 /** Hinted addresses and prefixes of one size. */
 export class AimedAddresses {
   readonly count: number;
+  /** The bit of a draw that is set where it is one of these: 1, or 0 where there are none. */
+  readonly hinted: number;
   /** The addresses, then the first of each prefix, then the last. */
   private readonly pool: AddressPool;
   /** Bits of each prefix. */
@@ -61,6 +63,7 @@ export class AimedAddresses {
     );
     this.lengths = Uint8Array.from(prefixes, ({ length }) => length);
     this.count = prefixes.length;
+    this.hinted = this.count > 0 ? 1 : 0;
   }
 
   /** Writes a hinted address, or one near it; only where there are some. Bits 4 to 15 choose. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fork, Random, seedFromText } from './random.ts';
+import { fork, packetRandom, Random, type RandomNumbers, seedFromText } from './random.ts';
 
 const draws = (random: Random, count: number): number[] => Array.from({ length: count }, () => random.bits());
 
@@ -15,6 +15,28 @@ describe('random numbers', () => {
         -1897341408,
       ]
     `);
+  });
+
+  it('are those of the packet that is being made, whatever is asked', () => {
+    const seed = seedFromText('packet');
+    const list = Uint16Array.of(3, 1, 4, 1, 5, 9, 2, 6);
+    const all = (random: RandomNumbers): readonly (number | boolean)[] => {
+      const bytes = new Uint8Array(16);
+      return [0, 1, 77, 2 ** 31, 2 ** 32 + 5, 2 ** 52, -1].flatMap((index) => {
+        random.start(seed, index);
+        const drawn = Array.from({ length: 50 }, () => random.bits());
+        random.fillWords(new DataView(bytes.buffer), 1, 12);
+        const further = [
+          random.word(),
+          random.byte(),
+          random.below(1000),
+          random.chance(100),
+          random.pick(list),
+        ];
+        return [...drawn, ...bytes, ...further, random.bits()];
+      });
+    };
+    expect(all(packetRandom)).toEqual(all(new Random()));
   });
 
   it('begin anew with start, whatever was drawn before', () => {

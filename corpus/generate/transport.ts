@@ -1,8 +1,9 @@
 /** TCP and UDP, the same over both IP versions (RFC 9293, RFC 768). */
 import { TCP_DATA_OFFSETS, TCP_FLAGS } from './boundaries.ts';
 import type { FieldValues } from './field-values.ts';
-import { MUTATION } from './mutations.ts';
-import { type PacketBuilder, UNIFORM } from './packet-builder.ts';
+import * as MUTATION from './mutation-bits.ts';
+import type { PacketBuilder } from './packet-builder.ts';
+import * as UNIFORM from './uniform.ts';
 
 const TCP = 6;
 const TCP_HEADER = 20;

@@ -102,7 +102,7 @@ export class WorldPackets {
       const ifindex = this.#random.chance(8) ? LOOPBACK : this.#one(ifindexes);
       const at = batch.reserve(ETHERNET + IPV6 + PAYLOAD);
       const length = this.#write(batch.bytes, at);
-      batch.ingressIfindex[batch.commit(length)] = ifindex;
+      batch.commit(length, 0, ifindex);
     }
   }
 

@@ -66,35 +66,6 @@ function sumView(view: DataView, offset: number, length: number, initial: number
   return fold(swapped(fold(low)) + initial);
 }
 
-/** What counts of the last two words, for the number of bytes left of them. */
-const FIRST_LEFT: Int32Array = Int32Array.of(0, 0xff, 0xffff, 0xff_ffff, -1, -1, -1, -1);
-const SECOND_LEFT: Int32Array = Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xff_ffff);
-
-/**
- * The sum of a range that was written just now, in words of four bytes from its start: a processor waits for bytes that it is
- * to read together and that were written apart. Nothing branches on how many bytes the last word has, which cannot be guessed.
- * @param view of an array that has at least 8 bytes behind the range
- */
-export function sumWritten(view: DataView, offset: number, length: number, initial: number): number {
-  let low = 0;
-  let high = 0;
-  let at = offset;
-  // Both accumulators stay below 2^31 for 256 KiB.
-  for (const end = offset + (length & ~7); at < end; at += 8) {
-    const a = view.getInt32(at, true);
-    const b = view.getInt32(at + 4, true);
-    low += (a & 0xffff) + (b & 0xffff);
-    high += (a >>> 16) + (b >>> 16);
-  }
-  const left = length & 7;
-  const a = view.getInt32(at, true) & FIRST_LEFT[left]!;
-  const b = view.getInt32(at + 4, true) & SECOND_LEFT[left]!;
-  low += (a & 0xffff) + (b & 0xffff);
-  high += (a >>> 16) + (b >>> 16);
-  low = (low & 0xffff) + (low >>> 16) + (high & 0xffff) + (high >>> 16);
-  return fold(swapped(fold(low)) + initial);
-}
-
 function sumBytewise(bytes: Uint8Array, offset: number, length: number, initial: number): number {
   let total = initial;
   let at = offset;

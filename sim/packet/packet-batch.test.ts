@@ -88,6 +88,19 @@ describe('a batch of packets', () => {
     expect(batch.offset[batch.commit(6)]).toBe(9);
   });
 
+  it('takes packets whose bytes come later, all together, with device and entry', () => {
+    const batch = new PacketBatch(3, 4);
+    batch.push({ packet: counting(3, 1) });
+    batch.commit(4, 4, 7, 2);
+    batch.commit(2);
+    batch.fillIn(3, counting(20, 50), 10);
+    expect(batch.stimulus(0)).toEqual({ packet: counting(3, 1), ...PLAIN });
+    const placed = { ...PLAIN, ingressIfindex: 7, entry: 2 };
+    expect(batch.stimulus(1)).toEqual({ metadata: counting(4, 50), packet: counting(4, 54), ...placed });
+    expect(batch.stimulus(2)).toEqual({ packet: counting(2, 58), ...PLAIN });
+    expect(batch.used).toBe(13);
+  });
+
   it('copies metadata and frame from another, and no more', () => {
     const from = new PacketBatch(3);
     from.push({ packet: counting(5, 50) });

@@ -74,29 +74,46 @@ export class PacketBatch {
 
   /** Makes room for `size` more bytes and returns where they start; nothing is taken before `commit`. */
   reserve(size: number): number {
-    const needed = this.used + size;
-    if (needed > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-      grown.set(this.bytes.subarray(0, this.used));
-      this.bytes = grown;
-    }
+    this.#grow(this.used + size, this.used);
     return this.used;
   }
 
   /**
+   * Fills in what packets consist of that were committed before their bytes were here, from place `from` of the arena on: the first
+   * `length` of these bytes.
+   */
+  fillIn(from: number, bytes: Uint8Array, length: number): void {
+    this.#grow(from + length, from);
+    this.bytes.set(bytes.subarray(0, length), from);
+  }
+
+  /** Makes the arena at least so large; of what it holds, the first `kept` bytes stay. */
+  #grow(needed: number, kept: number): void {
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    grown.set(this.bytes.subarray(0, kept));
+    this.bytes = grown;
+  }
+
+  /**
    * Takes the bytes written at `used` as one packet: first `metaLength` bytes of metadata, then `length` bytes
-   * of frame. Ingress device, queue and entry get their defaults; set them in the arrays afterwards.
+   * of frame. The queue is the default; set it in the array afterwards.
    * @returns the packet's index
    */
-  commit(length: number, metaLength: number = 0): number {
+  commit(
+    length: number,
+    metaLength: number = 0,
+    ingressIfindex: number = DEFAULT_INGRESS_IFINDEX,
+    entry: number = 0,
+  ): number {
     const index = this.count;
     if (index >= this.offset.length) throw new RangeError(`a batch of ${this.offset.length} packets is full`);
     this.offset[index] = this.used + metaLength;
     this.length[index] = length;
     this.metaLength[index] = metaLength;
-    this.ingressIfindex[index] = DEFAULT_INGRESS_IFINDEX;
+    this.ingressIfindex[index] = ingressIfindex;
     this.rxQueueIndex[index] = 0;
-    this.entry[index] = 0;
+    this.entry[index] = entry;
     this.used += metaLength + length;
     this.count = index + 1;
     return index;
