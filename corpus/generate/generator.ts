@@ -96,8 +96,7 @@ export class PacketGenerator {
   readonly #aside: Random = new Random();
   readonly #scratch: PacketBatch = new PacketBatch(1, 8192);
   #limits: LimitsByHook | undefined;
-  /** The limits of each entry, and from which length on there is no question of the least. */
-  #entryLimits: readonly { readonly limit: PacketLimits; readonly enough: number }[] = [];
+  #entryLimits: readonly EntryLimits[] = [];
   /** Frames are written for the entry that takes the least, so that a repeat fits every entry. */
   #maxLength = 0;
   /** The longest that are no long frames. */
@@ -187,7 +186,7 @@ export class PacketGenerator {
     if (limits === this.#limits) return;
     this.#limits = limits;
     const each = this.#hooks.map((hook) => limits[hook]);
-    this.#entryLimits = each.map((limit) => ({ limit, enough: lengthWithoutQuestion(limit) }));
+    this.#entryLimits = each.map(entryLimits);
     this.#maxLength = Math.min(...each.map(({ maxLength }) => maxLength));
     this.#ordinary = Math.min(this.#maxLength, ORDINARY);
     this.#long = each.every(({ long }) => long === true);
@@ -229,7 +228,7 @@ export class PacketGenerator {
     const choice = random.bits();
     const entry = ((choice >>> 16) * this.#hooks.length) >>> 16;
     const ifindex = this.#ifindexes[((choice & 0xffff) * this.#ifindexes.length) >>> 16]!;
-    const { limit, enough } = this.#entryLimits[entry]!;
+    const limit = this.#entryLimits[entry]!;
 
     const metaLength = this.#metadata && (dice & 0x80000) !== 0 ? metadataLength(dice, limit) : 0;
     if (metaLength > 0) this.#writeMetadata(builder.bytes, at, metaLength, seed, index);
@@ -240,7 +239,7 @@ export class PacketGenerator {
     this.#write(builder, simplicity);
     if (this.#contents.length > 0 && simplicity === 0) placeContents(builder, this.#contents);
     if (this.#source !== index && simplicity === 0) vary(builder, seed, index, dice);
-    if (builder.length < enough || builder.length > limit.maxLength) fitLimits(builder, limit);
+    if (builder.length < limit.enough || builder.length > limit.maxLength) fitLimits(builder, limit);
     batch.commit(builder.length, metaLength, ifindex, entry);
   }
 
@@ -464,9 +463,24 @@ function vary(builder: PacketBuilder, seed: Seed, index: number, dice: number): 
   }
 }
 
-/** Frames of this length and more are long enough, whatever they are. */
-function lengthWithoutQuestion({ minLength, minLengthIpv4, minLengthIpv6, untagged }: PacketLimits): number {
-  return untagged === true ? Number.MAX_SAFE_INTEGER : Math.max(minLength, minLengthIpv4, minLengthIpv6);
+/** The limits of one entry. V8 compiles for objects of one form. */
+interface EntryLimits extends Required<PacketLimits> {
+  /** From this length on there is no question of the least. */
+  readonly enough: number;
+}
+
+function entryLimits(limits: PacketLimits): EntryLimits {
+  const {
+    minLength,
+    maxLength,
+    minLengthIpv4,
+    minLengthIpv6,
+    maxMetadata,
+    long = false,
+    untagged = false,
+  } = limits;
+  const enough = untagged ? Number.MAX_SAFE_INTEGER : Math.max(minLength, minLengthIpv4, minLengthIpv6);
+  return { minLength, maxLength, minLengthIpv4, minLengthIpv6, maxMetadata, long, untagged, enough };
 }
 
 /** Cuts the frame or lengthens it until the engine takes it. */

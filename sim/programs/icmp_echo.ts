@@ -1,6 +1,6 @@
 /** `icmp_echo`: answers pings in place of the stack. */
 import { isGroupMac, isMulticast4, isMulticast6 } from '../packet/addresses.ts';
-import { readU16, readU32, swap, writeU16 } from '../packet/bytes.ts';
+import { isZero, readU16, swap, writeU16 } from '../packet/bytes.ts';
 import { update } from '../packet/checksum.ts';
 import { ETHERNET } from '../packet/ethernet.ts';
 import { ICMP, ICMP_TYPE } from '../packet/icmp.ts';
@@ -16,7 +16,6 @@ import { icmpEchoExamples } from './icmp_echo-examples.ts';
 import { Parsing } from './parsing.ts';
 import { statisticsMap, withStatistics } from './statistics.ts';
 
-const BROADCAST4 = 0xffff_ffff;
 const parsing = new Parsing();
 
 function decide({ frame }: ModelContext): number {
@@ -48,7 +47,7 @@ function isEchoRequest({ bytes, version, protocol, l3, l4, end, fragment }: Pars
       total <= end - l3 &&
       isHost4(bytes, l3 + IPV4.at.destination) &&
       isHost4(bytes, l3 + IPV4.at.source) &&
-      readU32(bytes, l3 + IPV4.at.source) !== 0 &&
+      !isZero(bytes, l3 + IPV4.at.source, 4) &&
       bytes[l4 + ICMP.at.type] === ICMP_TYPE.ECHO &&
       bytes[l4 + ICMP.at.code] === 0
     );
@@ -61,7 +60,7 @@ function isEchoRequest({ bytes, version, protocol, l3, l4, end, fragment }: Pars
       payload <= end - l4 &&
       !isMulticast6(bytes, l3 + IPV6.at.destination) &&
       !isMulticast6(bytes, l3 + IPV6.at.source) &&
-      !isUnspecified6(bytes, l3 + IPV6.at.source) &&
+      !isZero(bytes, l3 + IPV6.at.source, 16) &&
       bytes[l4 + ICMP.at.type] === ICMPV6_TYPE.ECHO_REQUEST &&
       bytes[l4 + ICMP.at.code] === 0
     );
@@ -71,16 +70,12 @@ function isEchoRequest({ bytes, version, protocol, l3, l4, end, fragment }: Pars
 
 /** Neither multicast nor the limited broadcast. */
 function isHost4(bytes: Uint8Array, at: number): boolean {
-  return !isMulticast4(bytes, at) && readU32(bytes, at) !== BROADCAST4;
+  return !isMulticast4(bytes, at) && !isBroadcast4(bytes, at);
 }
 
-function isUnspecified6(bytes: Uint8Array, at: number): boolean {
-  return (
-    readU32(bytes, at) === 0 &&
-    readU32(bytes, at + 4) === 0 &&
-    readU32(bytes, at + 8) === 0 &&
-    readU32(bytes, at + 12) === 0
-  );
+/** 255.255.255.255 (RFC 919 §7). */
+function isBroadcast4(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at]! & bytes[at + 1]! & bytes[at + 2]! & bytes[at + 3]!) === 0xff;
 }
 
 /**
