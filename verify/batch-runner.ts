@@ -14,7 +14,7 @@ import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches, worldsOf } from './batch-plan.ts';
 import type { BatchReport } from './batch-report.ts';
 import { ClockMask } from './clock-mask.ts';
-import { mergeCoverage, summarizeCoverage, withoutFunctions } from './coverage-summary.ts';
+import { mergeCoverage, withoutFunctions } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { examineOutcomes } from './examine.ts';
 import { type Finding, kindOf } from './finding.ts';
@@ -228,7 +228,7 @@ export class BatchRunner {
       compared: this.#statistics.compared,
       judged: this.#statistics.judging.judged,
       actions: this.#statistics.actions(),
-      ...(coverage === undefined ? {} : { coverage: summarizeCoverage(coverage), fullCoverage: coverage }),
+      ...(coverage === undefined ? {} : { fullCoverage: coverage }),
     };
     const found = this.#found;
     const waits = found.length > 0 || this.#countFailures() > this.#failures;

@@ -13,7 +13,14 @@ import { type Finding, kindOf } from './finding.ts';
 import { guessText } from './guessed-slots.ts';
 import type { Investigation } from './investigate.ts';
 import type { NotCompared } from './not-compared.ts';
-import { type Divergence, type Further, mergeReports, type ProgramReport, type Saved } from './report.ts';
+import {
+  type Divergence,
+  type Further,
+  mergeReports,
+  type ProgramReport,
+  type Saved,
+  withCoverageFigures,
+} from './report.ts';
 import type { Found, Segment } from './segment.ts';
 
 export interface CollectorOptions {
@@ -216,7 +223,7 @@ export class Collector {
 
   report(): ProgramReport {
     const { program } = this.#options;
-    const sum = this.#sum ?? NOTHING;
+    const sum = withCoverageFigures(this.#sum ?? NOTHING);
     return {
       ...sum,
       name: program.name,

@@ -221,8 +221,14 @@ export function mergeReports(reports: readonly ProgramReport[]): ProgramReport {
     warnings: mergeWarnings(reports.flatMap((report) => report.warnings)),
     defects: mergeDefects(reports.flatMap((report) => report.defects)),
     actions: mergeActions(reports),
-    ...(fullCoverage === undefined ? {} : { fullCoverage, coverage: summarizeCoverage(fullCoverage) }),
+    ...(fullCoverage === undefined ? {} : { fullCoverage }),
   };
+}
+
+/** The report with the figures of its coverage: parts of a report, of which a long run has hundreds, come without. */
+export function withCoverageFigures(report: ProgramReport): ProgramReport {
+  const { fullCoverage } = report;
+  return fullCoverage === undefined ? report : { ...report, coverage: summarizeCoverage(fullCoverage) };
 }
 
 function engineNamed(report: ProgramReport, name: EngineName): EngineReport {

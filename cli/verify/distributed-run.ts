@@ -3,9 +3,9 @@
  * order of the batches, so that report, findings and the end of the run are the same for any number of workers.
  */
 import type { SavedCase } from '../../corpus/cases/case.ts';
-import { ALL_BATCHES, BATCH_SIZE, type BatchRange } from '../../verify/batch-plan.ts';
-import { chunk } from '../../verify/chunks.ts';
+import type { BatchRange } from '../../verify/batch-plan.ts';
 import type { Collector, Investigator } from '../../verify/collector.ts';
+import { Pieces } from '../../verify/pieces.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
 import { Inbox } from './inbox.ts';
 import { type VerifyWorker, WorkerKilled } from './verify-worker.ts';
@@ -33,7 +33,7 @@ const LONG_PATIENCE = 2000;
 export class DistributedRun {
   readonly #workers: readonly VerifyWorker[];
   readonly #collector: Collector;
-  readonly #total: number;
+  readonly #pieces: Pieces;
   readonly #signal: AbortSignal;
   /** In the order of the batches. */
   #jobs: Job[] = [];
@@ -49,7 +49,7 @@ export class DistributedRun {
   constructor(workers: readonly VerifyWorker[], collector: Collector, total: number, signal: AbortSignal) {
     this.#workers = workers;
     this.#collector = collector;
-    this.#total = total;
+    this.#pieces = new Pieces(total, workers.length);
     this.#signal = signal;
   }
 
@@ -146,11 +146,8 @@ export class DistributedRun {
     return this.#jobs.length >= this.#at + AHEAD * this.#workers.length;
   }
 
-  /** One worker takes all packets in one piece: where pieces end makes no difference. */
   #task(number: number): BatchRange | 'saved cases' | undefined {
-    if (number === 0) return 'saved cases';
-    const range = this.#workers.length > 1 ? chunk(number - 1) : number === 1 ? ALL_BATCHES : undefined;
-    return range === undefined || range.from * BATCH_SIZE >= this.#total ? undefined : range;
+    return number === 0 ? 'saved cases' : this.#pieces.at(number - 1);
   }
 
   /**
