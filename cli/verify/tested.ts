@@ -3,10 +3,9 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
 import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { summarizeCoverage } from '../../verify/coverage-summary.ts';
 import type { ProofAid } from '../../verify/prove/aid.ts';
 import { withoutImpossible } from '../../verify/prove/proved-coverage.ts';
-import { type ProgramReport, reportToJson } from '../../verify/report.ts';
+import { type ProgramReport, reportToJson, withCoverageFigures } from '../../verify/report.ts';
 import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
 import { type Requirements, type Verdict, verdictOf } from '../../verify/verdict.ts';
 import { EXIT } from '../failure.ts';
@@ -41,7 +40,7 @@ export function tested(
 function provedReport(program: Program, report: ProgramReport, { impossible }: ProofAid): ProgramReport {
   if (program.object === undefined || report.fullCoverage === undefined) return report;
   const fullCoverage = withoutImpossible(report.fullCoverage, linkedObject(program.object), impossible);
-  return { ...report, fullCoverage, coverage: summarizeCoverage(fullCoverage) };
+  return withCoverageFigures({ ...report, fullCoverage });
 }
 
 /** As `verify --json` prints it. */

@@ -22,7 +22,7 @@ export class AddressPool {
 
   /** Copies one into the builder: the one that bits 4 to 15 choose. */
   draw(builder: PacketBuilder, bits: number): void {
-    this.write(builder, (((bits >>> 4) & 0xfff) * this.count) >>> 12);
+    this.write(builder, itemFor(bits, this.count));
   }
 
   /** Copies the one with this number. Behind those of 6 bytes two more are written. */
@@ -33,6 +33,11 @@ export class AddressPool {
     else if (size === 2) builder.put6(words[from]!, words[from + 1]!);
     else builder.put16(words[from]!, words[from + 1]!, words[from + 2]!, words[from + 3]!);
   }
+}
+
+/** Which of so many items bits 4 to 15 choose. */
+export function itemFor(bits: number, count: number): number {
+  return (((bits >>> 4) & 0xfff) * count) >>> 12;
 }
 
 function wordsOf(items: readonly Uint8Array[], length: number): Int32Array {
@@ -67,16 +72,16 @@ function createOrdinary(): OrdinaryAddresses {
 
   class Ordinary implements OrdinaryAddresses {
     mac(bits: number): void {
-      const from = 2 * ((((bits >>> 4) & 0xfff) * macCount) >>> 12);
+      const from = 2 * itemFor(bits, macCount);
       builder.put6(macs[from]!, macs[from + 1]!);
     }
 
     ipv4(bits: number): void {
-      builder.put4(hosts4[(((bits >>> 4) & 0xfff) * count4) >>> 12]!);
+      builder.put4(hosts4[itemFor(bits, count4)]!);
     }
 
     ipv6(bits: number): void {
-      const from = 4 * ((((bits >>> 4) & 0xfff) * count6) >>> 12);
+      const from = 4 * itemFor(bits, count6);
       builder.put16(hosts6[from]!, hosts6[from + 1]!, hosts6[from + 2]!, hosts6[from + 3]!);
     }
   }

@@ -120,16 +120,20 @@ function createDraw(): (family: number) => number {
   for (const [family, weights] of [IPV4_TWISTS, IPV6_TWISTS, ETHERNET_MUTATIONS].entries())
     fillTable(tables.subarray(256 * family, 256 * (family + 1)), weights);
 
-  // How many there are, by six random bits: none 36 %, one 36 %, two 17 %, three 8 %, four 3 %. That cannot be guessed, so
-  // nothing but the rare fourth branches on it: a difference below 0 is a mask of ones.
+  // How many there are, by six random bits: none 36 %, one 36 %, two 17 %, three 8 %, four 3 %. Each is the last slot with so many.
+  const none = 22;
+  const one = 45;
+  const two = 56;
+  const three = 61;
+  // How many cannot be guessed, so nothing but the rare fourth branches on it: a difference below 0 is a mask of ones.
   return (family) => {
     const bits = random.bits();
     const slot = bits >>> 26;
     const from = family << 8;
     const mask =
-      (tables[from + (bits & 0xff)]! & ((22 - slot) >> 31)) |
-      (tables[from + ((bits >>> 8) & 0xff)]! & ((45 - slot) >> 31)) |
-      (tables[from + ((bits >>> 16) & 0xff)]! & ((56 - slot) >> 31));
-    return slot > 61 ? mask | tables[from + random.byte()]! : mask;
+      (tables[from + (bits & 0xff)]! & ((none - slot) >> 31)) |
+      (tables[from + ((bits >>> 8) & 0xff)]! & ((one - slot) >> 31)) |
+      (tables[from + ((bits >>> 16) & 0xff)]! & ((two - slot) >> 31));
+    return slot > three ? mask | tables[from + random.byte()]! : mask;
   };
 }

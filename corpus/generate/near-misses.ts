@@ -4,7 +4,7 @@
  * such near misses, so that a comparison that looks at too few bits, or is off by one, shows.
  */
 import { firstAddress, lastAddress, type Prefix } from '../../sim/packet/addresses.ts';
-import { AddressPool } from './address-pool.ts';
+import { AddressPool, itemFor } from './address-pool.ts';
 import type { PacketBuilder } from './packet-builder.ts';
 import type { RandomNumbers } from './random.ts';
 
@@ -70,7 +70,7 @@ export class AimedAddresses {
   draw(builder: PacketBuilder, bits: number): void {
     const { random, bytes, at } = builder;
     const size = this.pool.length;
-    const which = (((bits >>> 4) & 0xfff) * this.count) >>> 12;
+    const which = itemFor(bits, this.count);
     const how = random.bits();
     if (this.lengths[which] === 8 * size) {
       this.pool.write(builder, which);

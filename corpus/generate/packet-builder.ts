@@ -10,7 +10,7 @@
 import { finish, fold, swapped } from '../../sim/packet/checksum.ts';
 import { CHECKSUM_ERRORS, CHECKSUMS, LONG_PAYLOAD_LENGTHS, PAYLOAD_LENGTHS } from './boundaries.ts';
 import * as MUTATION from './mutation-bits.ts';
-import { packetRandom, type RandomNumbers } from './random.ts';
+import { type PacketRandom, packetRandom, type RandomNumbers } from './random.ts';
 import * as UNIFORM from './uniform.ts';
 
 const MAX_BORDERS = 32;
@@ -23,7 +23,7 @@ const LONG = 512;
 const NOISE_PERIOD = 251;
 
 export interface PacketBuilder {
-  readonly random: RandomNumbers;
+  readonly random: PacketRandom;
   readonly bytes: Uint8Array;
   /** Of the same bytes. Words that are summed soon should be written as words: a processor waits for bytes that it is to read as one. */
   readonly view: DataView;
@@ -138,7 +138,7 @@ function createPacketBuilder(): PacketBuilder {
   class Builder implements PacketBuilder {
     carrier: PacketBuilder['carrier'];
 
-    get random(): RandomNumbers {
+    get random(): PacketRandom {
       return random;
     }
 

@@ -126,10 +126,8 @@ export class PacketBatch {
     const at = this.reserve(metaLength + stimulus.packet.length);
     if (metadata !== undefined) this.bytes.set(metadata, at);
     this.bytes.set(stimulus.packet, at + metaLength);
-    const index = this.commit(stimulus.packet.length, metaLength);
-    this.ingressIfindex[index] = stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX;
+    const index = this.commit(stimulus.packet.length, metaLength, stimulus.ingressIfindex, stimulus.entry);
     this.rxQueueIndex[index] = stimulus.rxQueueIndex ?? 0;
-    this.entry[index] = stimulus.entry ?? 0;
     if (stimulus.skb !== undefined) this.skb.set(index, stimulus.skb);
     return index;
   }

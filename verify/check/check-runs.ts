@@ -1,10 +1,9 @@
 /** The runs of `verify` that make up a check: what all of them have in common, and their reports put together. */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Progress } from '../collector.ts';
-import { mergeCoverage, summarizeCoverage } from '../coverage-summary.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
-import { mergeReports, type ProgramReport } from '../report.ts';
+import { mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
 import { verify } from '../run.ts';
 import type { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
@@ -82,16 +81,16 @@ export class CheckRuns {
       engines: first!.engines.map((one) => ({ ...one, packets: 0, seconds: 0 })),
     }));
     const sum = mergeReports([first!, ...all]);
-    const seen = mergeCoverage(this.#reports.flatMap(({ fullCoverage }) => fullCoverage ?? []));
+    const seen = sum.fullCoverage;
     const { object } = this.#options.program;
     const coverage =
       seen === undefined || object === undefined || proof === undefined
         ? seen
         : withoutImpossible(seen, linkedObject(object), proof.impossible);
-    return {
+    return withCoverageFigures({
       ...sum,
       packets: first!.packets,
-      ...(coverage === undefined ? {} : { fullCoverage: coverage, coverage: summarizeCoverage(coverage) }),
-    };
+      ...(coverage === undefined ? {} : { fullCoverage: coverage }),
+    });
   }
 }

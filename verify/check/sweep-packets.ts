@@ -25,18 +25,8 @@ export class SweepSource implements PacketSource {
   fill(batch: Parameters<PacketSource['fill']>[0], _seed: unknown, firstIndex: number, count: number): void {
     for (let index = firstIndex; index < firstIndex + count; index++) {
       const { stimulus, at, balance } = this.#sweeps[Math.floor(index / SWEEP_SIZE)]!;
-      const { packet, metadata } = stimulus;
-      const metaLength = metadata?.length ?? 0;
-      const start = batch.reserve(metaLength + packet.length);
-      if (metadata !== undefined) batch.bytes.set(metadata, start);
-      const frame = start + metaLength;
-      batch.bytes.set(packet, frame);
-      this.#repair.apply(batch.bytes, frame, packet.length, at, index % SWEEP_SIZE, balance);
-      const position = batch.commit(packet.length, metaLength);
-      if (stimulus.ingressIfindex !== undefined) batch.ingressIfindex[position] = stimulus.ingressIfindex;
-      if (stimulus.rxQueueIndex !== undefined) batch.rxQueueIndex[position] = stimulus.rxQueueIndex;
-      if (stimulus.entry !== undefined) batch.entry[position] = stimulus.entry;
-      if (stimulus.skb !== undefined) batch.skb.set(position, stimulus.skb);
+      const frame = batch.offset[batch.push(stimulus)]!;
+      this.#repair.apply(batch.bytes, frame, stimulus.packet.length, at, index % SWEEP_SIZE, balance);
     }
   }
 }
