@@ -57,6 +57,8 @@ describeKernel('random programs', ['root', 'libbpf', 'testrun', 'linux 6.13'], (
         const object = testObject({ main: text }, RANDOM_MAPS);
         const batch = packets(seed);
         const kernel = ofKernel(runInKernel(object, batch));
+        const together = ofKernel(runInKernel(object, batch, { inHarness: true }));
+        expect(together, `all packets in one test run, seed ${seed}:\n${text}`).toEqual(kernel);
         expect(ofMachine(compileAndRun(object, batch)), `wasm, seed ${seed}:\n${text}`).toEqual(kernel);
         expect(ofMachine(interpret(object, batch)), `vm, seed ${seed}:\n${text}`).toEqual(kernel);
       }

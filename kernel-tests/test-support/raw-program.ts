@@ -1,10 +1,11 @@
 /** Bare instructions with maps in the kernel: no object file, no types. */
 import { addressOf, requireLibbpf } from '../../kernel/libbpf/libbpf.ts';
 import { BpfMap } from '../../kernel/libbpf/map.ts';
+import { loadHarness } from '../../kernel/testrun/harness.ts';
 import { PacketRunner } from '../../kernel/testrun/packets.ts';
 import { syscalls } from '../../kernel/testrun/syscalls.ts';
 import type { BpfObject, BpfMap as MapSource } from '../../sim/ebpf/bpf-object.ts';
-import { BPF_PSEUDO_MAP_FD, encodeInstructions, LDDW } from '../../sim/ebpf/instruction.ts';
+import { BPF_PSEUDO_MAP_FD, CALL, encodeInstructions, LDDW } from '../../sim/ebpf/instruction.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
@@ -30,6 +31,8 @@ export interface RawOptions {
   readonly hook?: Hook;
   /** Whether what is in the maps afterwards is read; not all can be. Default: true. */
   readonly readsMaps?: boolean;
+  /** All packets in one test run, where that works. Default: one each. */
+  readonly inHarness?: boolean;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface RawOptions {
 export function runInKernel(
   object: BpfObject,
   batch: PacketBatch,
-  { hook = 'xdp', readsMaps = true }: RawOptions = {},
+  { hook = 'xdp', readsMaps = true, inHarness = false }: RawOptions = {},
 ): RawRun {
   const descriptors: number[] = [];
   const runner = new PacketRunner();
@@ -49,10 +52,18 @@ export function runInKernel(
       descriptors.push(map.fd);
       return map;
     });
-    const fd = load(object, maps, hook);
+    const bytes = withDescriptors(object, maps);
+    const fd = load(object, bytes, hook);
     descriptors.push(fd);
     const outcomes = new OutcomeBatch(batch.count);
-    runner.run([{ fd, hook, changesMetadata: false }], batch, outcomes, undefined);
+    const harness = inHarness
+      ? loadHarness({ helpers: helpersIn(object), instructions: () => bytes })
+      : undefined;
+    try {
+      runner.run([{ fd, hook, changesMetadata: false }], batch, outcomes, undefined, harness);
+    } finally {
+      harness?.close();
+    }
     return { outcomes, maps: readsMaps ? maps.map((map) => map.snapshot()) : [] };
   } finally {
     runner.close();
@@ -69,8 +80,16 @@ function createMap(source: MapSource): BpfMap {
   return new BpfMap(libbpf, fd, definition);
 }
 
-function load(object: BpfObject, maps: readonly BpfMap[], hook: Hook): number {
-  const { bpf } = requireLibbpf();
+function helpersIn(object: BpfObject): Set<number> {
+  const { opcode, src, imm, count } = object.programs[0]!.instructions;
+  const helpers = new Set<number>();
+  for (let slot = 0; slot < count; slot++)
+    if (opcode[slot] === CALL && src[slot] === 0) helpers.add(imm[slot]!);
+  return helpers;
+}
+
+/** The program's instructions, with descriptors of its maps. */
+function withDescriptors(object: BpfObject, maps: readonly BpfMap[]): Uint8Array {
   const { instructions } = object.programs[0]!;
   const bytes = encodeInstructions(instructions);
   const view = new DataView(bytes.buffer);
@@ -81,6 +100,12 @@ function load(object: BpfObject, maps: readonly BpfMap[], hook: Hook): number {
     }
     slot++;
   }
+  return bytes;
+}
+
+function load(object: BpfObject, bytes: Uint8Array, hook: Hook): number {
+  const { bpf } = requireLibbpf();
+  const { instructions } = object.programs[0]!;
   const type = hook === 'xdp' ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS;
   const fd = bpf.bpf_prog_load(type, 'random', object.license, bytes, instructions.count, null);
   if (fd >= 0) return fd;

@@ -59,7 +59,8 @@ export function fixtureOf(
     | 'lacking'
     | 'flow-timers'
     | 'old-kernels'
-    | 'strong-function',
+    | 'strong-function'
+    | 'harness',
   name: string,
   hook: Hook = 'xdp',
 ): Program {

@@ -45,7 +45,7 @@ function functions(): AttachFunctions {
  * @throws {EngineError} where the driver refuses: for veth, an MTU above 3506
  */
 export function attachXdp(
-  netns: Netns,
+  netns: Pick<Netns, 'enter'>,
   ifindex: number,
   fd: number,
   mode: 'native' | 'generic' = 'native',

@@ -50,6 +50,8 @@ export interface BpfProgram {
   readonly fd: number;
   /** Numbers of the helpers that it or its subprograms call. */
   readonly helpers: ReadonlySet<number>;
+  /** It and its subprograms, as the kernel was given them. */
+  instructions(): Uint8Array;
 }
 
 const CALL = 0x85;
@@ -104,6 +106,7 @@ export class BpfObject {
           hook: entry.hook,
           fd: pins?.copyOf(fd) ?? fd,
           helpers: callsOf(this.#libbpf, pointer).helpers,
+          instructions: () => pins?.instructionsOf(fd) ?? instructionsOf(this.#libbpf, pointer),
         };
       });
       const calls = pointers.map((one) => callsOf(this.#libbpf, one));

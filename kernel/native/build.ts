@@ -1,13 +1,15 @@
 /**
- * Builds the engine's inner loop for x86-64: `npm run native` writes kernel/native/built/, with `--check` it proves
- * that what is committed there is what the source and the pinned compiler give. Users need no compiler.
+ * Builds the engine's inner loop for x86-64, and the program that runs others in the kernel: `npm run native` writes
+ * kernel/native/built/, with `--check` it proves that what is committed there is what the sources and the pinned compiler
+ * give. Users need no compiler.
  */
 import { spawnSync } from 'node:child_process';
-import { CLANG, compilerProblem, SOURCE_ROOT } from '../../bpf/compile.ts';
+import { CLANG, compileBpf, compilerProblem, SOURCE_ROOT } from '../../bpf/compile.ts';
 import { rebuild } from '../../bpf/rebuild.ts';
 
 const LINKER = 'lld-14';
 const SOURCE = 'kernel/native/packet-loop.c';
+const HARNESS = 'kernel/native/harness.bpf.c';
 
 /** @throws {Error} with the compiler's own messages */
 function compile(target: string): void {
@@ -47,7 +49,14 @@ function linkerProblem(): string | undefined {
 process.exitCode = rebuild(
   {
     folder: 'kernel/native/built',
-    files: [{ source: SOURCE, built: 'kernel/native/built/packet-loop-x64.so', compile }],
+    files: [
+      { source: SOURCE, built: 'kernel/native/built/packet-loop-x64.so', compile },
+      {
+        source: HARNESS,
+        built: 'kernel/native/built/harness.o',
+        compile: (target) => compileBpf(HARNESS, target),
+      },
+    ],
     command: 'npm run native',
   },
   compilerProblem() ?? linkerProblem(),

@@ -13,6 +13,14 @@ export interface LoopMemory {
   readonly action: Int32Array;
 }
 
+/** What the loop needs of a harness (kernel/testrun/harness.ts). */
+export interface HarnessMemory {
+  /** The harness with the program in it. */
+  readonly fd: number;
+  /** Where its memory lies in this process. */
+  readonly memory: Pointer;
+}
+
 /** `struct packet_loop`, in words of 64 bits. */
 const WORD = {
   testRun: 0,
@@ -30,15 +38,31 @@ const WORD = {
   next: 12,
   used: 13,
   error: 14,
+  harnessFd: 15,
+  harness: 16,
 } as const;
+
+/** What a chunk of packets may leave: `HARNESS_BYTES` and `HARNESS_ROOM` (harness.h). */
+export const CHUNK_ROOM: number = 128 * 1024 + 4096;
+
+/** The harness failed with a packet, for which that is no reason to fail. */
+export const EPROTO = -71;
+
+/** What packet-loop.c exports. */
+interface LoopFunctions {
+  runPackets(loop: Pointer): void;
+  runThroughHarness(loop: Pointer): void;
+}
 
 export class PacketLoop {
   readonly #words = new BigInt64Array(Object.keys(WORD).length);
   readonly #address: Pointer = addressOf(this.#words);
   readonly #run: (loop: Pointer) => void;
+  readonly #runThroughHarness: (loop: Pointer) => void;
 
-  constructor(run: (loop: Pointer) => void, testRun: bigint) {
-    this.#run = run;
+  constructor(functions: LoopFunctions, testRun: bigint) {
+    this.#run = functions.runPackets;
+    this.#runThroughHarness = functions.runThroughHarness;
     this.#words[WORD.testRun] = testRun;
   }
 
@@ -47,6 +71,29 @@ export class PacketLoop {
    * @param room bytes that any packet may need in the output
    */
   run(fd: number, memory: LoopMemory, room: number, count: number, next: number, used: number): void {
+    this.#prepare(fd, memory, room, count, next, used);
+    this.#run(this.#address);
+  }
+
+  /**
+   * The same through a harness, many packets with one call. It also stops with EPROTO before a packet with which the
+   * harness fails.
+   */
+  runThroughHarness(
+    fd: number,
+    harness: HarnessMemory,
+    memory: LoopMemory,
+    count: number,
+    next: number,
+    used: number,
+  ): void {
+    this.#prepare(fd, memory, CHUNK_ROOM, count, next, used);
+    this.#words[WORD.harnessFd] = BigInt(harness.fd);
+    this.#words[WORD.harness] = BigInt(harness.memory);
+    this.#runThroughHarness(this.#address);
+  }
+
+  #prepare(fd: number, memory: LoopMemory, room: number, count: number, next: number, used: number): void {
     const words = this.#words;
     const { input, offset, length, output, outOffset, outLength, action } = memory;
     words[WORD.fd] = BigInt(fd);
@@ -62,7 +109,6 @@ export class PacketLoop {
     words[WORD.count] = BigInt(count);
     words[WORD.next] = BigInt(next);
     words[WORD.used] = BigInt(used);
-    this.#run(this.#address);
   }
 
   /** The packet that the last run stopped before; `count` where it ran all. */
@@ -87,8 +133,11 @@ export function createPacketLoop(): PacketLoop | null {
   const { koffi, testRunAddress } = requireLibbpf();
   try {
     const library = koffi.load(packageFile('kernel/native/built/packet-loop-x64.so'));
-    const run = library.func('run_packets', 'void', ['uintptr_t']);
-    return new PacketLoop(run as (loop: Pointer) => void, testRunAddress);
+    const functionOf = (name: string) => library.func(name, 'void', ['uintptr_t']) as (loop: Pointer) => void;
+    return new PacketLoop(
+      { runPackets: functionOf('run_packets'), runThroughHarness: functionOf('run_through_harness') },
+      testRunAddress,
+    );
   } catch {
     // A file system mounted without exec, say: packets then run by a call each.
     return null;

@@ -78,6 +78,8 @@ export class Pins {
   readonly #mapFd: number;
   /** By the descriptor of the original: entries first ask here. */
   readonly #copies = new Map<number, number>();
+  /** By the descriptor of the copy. */
+  readonly #instructions = new Map<number, Uint8Array>();
   readonly #opened: number[] = [];
 
   /**
@@ -116,6 +118,11 @@ export class Pins {
   /** The copy that runs in the place of a program; the program itself where there is none. */
   copyOf(fd: number): number {
     return this.#copies.get(fd) ?? fd;
+  }
+
+  /** What the kernel was given of the copy that runs in the place of a program. */
+  instructionsOf(fd: number): Uint8Array | undefined {
+    return this.#instructions.get(this.copyOf(fd));
   }
 
   /** Brings clock and random numbers back to the world's. */
@@ -194,9 +201,11 @@ export class Pins {
     }
     const count = copy.instructions.length / INSN_SIZE;
     const { bpf } = this.#libbpf;
-    return this.#open(`a copy of ${program.name} with one more function`, () =>
+    const fd = this.#open(`a copy of ${program.name} with one more function`, () =>
       bpf.bpf_prog_load(program.type, program.name, license, copy.instructions, count, options),
     );
+    this.#instructions.set(fd, copy.instructions);
+    return fd;
   }
 
   /** Puts copies where tail calls find the originals. */

@@ -1,12 +1,19 @@
-/** Packets through loaded programs, one `BPF_PROG_TEST_RUN` each: the hot loop of the engine `testrun`. */
+/** Packets through loaded programs with `BPF_PROG_TEST_RUN`, one each or many: the hot loop of the engine `testrun`. */
 import { refusalText } from '../../sim/engines/engine.ts';
 import { type OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch, type SkbInput } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { SK_BUFF, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from '../libbpf/libbpf.ts';
-import { createPacketLoop, type LoopMemory, type PacketLoop } from '../native/packet-loop.ts';
+import {
+  CHUNK_ROOM,
+  createPacketLoop,
+  EPROTO,
+  type LoopMemory,
+  type PacketLoop,
+} from '../native/packet-loop.ts';
 import { maxTestRunMetadata } from './availability.ts';
+import type { Harness } from './harness.ts';
 import { FRAGS_ROOM, refusalReason, TC_ROOM, XDP_ROOM } from './limits.ts';
 import { type FixedMemory, lowPage } from './syscalls.ts';
 import type { TraceReader } from './trace.ts';
@@ -67,29 +74,46 @@ export class PacketRunner {
     this.#options[TEST_RUN_OPTS.repeat / 4] = 1;
   }
 
-  /** Runs the batch in order into `output`, which is empty and has room for it. */
+  /** Can it make use of a harness? Only the compiled loop can. */
+  get takesHarness(): boolean {
+    return this.#loop !== null;
+  }
+
+  /**
+   * Runs the batch in order into `output`, which is empty and has room for it.
+   * @param harness with the one program in it
+   */
   run(
     entries: readonly RunnableEntry[],
     input: PacketBatch,
     output: OutcomeBatch,
     trace: TraceReader | undefined,
+    harness?: Harness,
   ): void {
     trace?.discard();
     const loop = this.#loop;
     const entry = entries[0]!;
     if (loop !== null && entries.length === 1 && trace === undefined && isPlain(entry, input)) {
-      this.#runPlain(loop, entry, input, output);
+      this.#runPlain(loop, entry, input, output, harness);
     } else {
       this.#runAny(entries, input, output, trace);
     }
   }
 
   /** One XDP program, frames without metadata on the default device: what nearly every batch is. */
-  #runPlain(loop: PacketLoop, entry: RunnableEntry, input: PacketBatch, output: OutcomeBatch): void {
-    blankOutcomes(output, input.count);
+  #runPlain(
+    loop: PacketLoop,
+    entry: RunnableEntry,
+    input: PacketBatch,
+    output: OutcomeBatch,
+    harness: Harness | undefined,
+  ): void {
+    const { count } = input;
+    blankOutcomes(output, count);
     const room = roomFor(entry);
-    while (output.count < input.count) {
-      output.reserve(room);
+    while (output.count < count) {
+      const through = harness?.hasFailed === false ? harness : undefined;
+      output.reserve(through === undefined ? room : CHUNK_ROOM);
       const memory: LoopMemory = {
         input: input.bytes,
         offset: input.offset,
@@ -99,10 +123,12 @@ export class PacketRunner {
         outLength: output.length,
         action: output.action,
       };
-      loop.run(entry.fd, memory, room, input.count, output.count, output.used);
+      if (through === undefined) loop.run(entry.fd, memory, room, count, output.count, output.used);
+      else loop.runThroughHarness(entry.fd, through, memory, count, output.count, output.used);
       output.count = loop.next;
       output.used = loop.used;
-      if (loop.error !== 0) this.#fault([entry], input, output, output.count, loop.error);
+      if (through !== undefined && loop.error === EPROTO) through.hasFailed = true;
+      else if (loop.error !== 0) this.#fault([entry], input, output, output.count, loop.error);
     }
   }
 

@@ -1,4 +1,4 @@
-/** One loaded object and its world, run packet by packet with `BPF_PROG_TEST_RUN`. */
+/** One loaded object and its world, run with `BPF_PROG_TEST_RUN`. */
 import { EngineError, type Pinning, type Session } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../../sim/packet/packet-batch.ts';
@@ -18,6 +18,7 @@ import {
 } from '../network/shared-network.ts';
 import type { PinnedWorld } from '../pin/pins.ts';
 import { CPU_HELPER } from '../pin/substitutes.ts';
+import { type Harness, loadHarness } from './harness.ts';
 import { PacketRunner, type RunnableEntry } from './packets.ts';
 import { syscalls } from './syscalls.ts';
 import { pinThread, releaseThread } from './thread-cpu.ts';
@@ -32,6 +33,16 @@ const HELPER = {
   trace_vprintk: 177,
 };
 
+/**
+ * After so many packets a harness is loaded, which takes as long as they did; and after a thousand more for each
+ * millisecond that loading the program took, since the verifier judges it once more.
+ */
+const PACKETS_BEFORE_HARNESS = 20_000;
+const PACKETS_PER_MILLISECOND = 1000;
+
+/** Objects that no harness could be loaded with: finding that out may take the verifier a second. */
+const withoutHarness = new WeakSet<Uint8Array>();
+
 export class TestRunSession implements Session {
   readonly #program: Program;
   readonly #world: World;
@@ -42,6 +53,9 @@ export class TestRunSession implements Session {
   readonly #trace: TraceReader | undefined;
   /** Where the case runs, if that matters. */
   #cpu: number | undefined;
+  /** `untried` until enough packets have run. */
+  #harness: Harness | 'untried' | undefined = 'untried';
+  #packetsToHarness = PACKETS_BEFORE_HARNESS;
   #open = true;
 
   /**
@@ -54,7 +68,9 @@ export class TestRunSession implements Session {
     const loadedIn = network ?? shareDefaultNetwork();
     let object: BpfObject | undefined;
     try {
+      const before = performance.now();
       object = loadedIn.enter(() => this.#load());
+      this.#packetsToHarness += (performance.now() - before) * PACKETS_PER_MILLISECOND;
       this.#network = network ?? networkFor(object, world, this.#file);
     } catch (error) {
       object?.close();
@@ -83,9 +99,11 @@ export class TestRunSession implements Session {
     output.clear();
     for (const map of this.#object.maps) map.expectChanges();
     if (comesFromDevice(input)) this.#network.makeDevices();
+    const harness = this.#harnessFor(input.count);
     this.#onItsCpu(() =>
-      this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace)),
+      this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace, harness)),
     );
+    if (harness?.hasFailed === true) this.#endHarness();
   }
 
   get pinning(): Pinning {
@@ -113,6 +131,8 @@ export class TestRunSession implements Session {
         true,
       );
     } else {
+      // It runs the program with the maps that go.
+      this.#endHarness();
       this.#object.close();
       this.#object = this.#network.enter(() => this.#load());
       this.#prepare();
@@ -126,8 +146,35 @@ export class TestRunSession implements Session {
     releaseThread();
     this.#trace?.close();
     this.#runner.close();
+    this.#endHarness();
     this.#object.close();
     this.#network.close();
+  }
+
+  /** For the next so many packets: there from the time on when it pays, where one can do what a test run does. */
+  #harnessFor(packets: number): Harness | undefined {
+    if (this.#harness !== 'untried') return this.#harness;
+    this.#packetsToHarness -= packets;
+    if (this.#packetsToHarness > 0) return undefined;
+    this.#harness = this.#fitsHarness() ? loadHarness(this.#object.programs[0]!) : undefined;
+    if (this.#harness === undefined) withoutHarness.add(this.#program.object!);
+    return this.#harness;
+  }
+
+  /** One XDP function that takes frames in one piece and returns, and nothing of it but its outcome is looked at. */
+  #fitsHarness(): boolean {
+    const [entry] = this.#entries;
+    if (this.#entries.length !== 1 || entry!.hook !== 'xdp' || entry!.frags === true) return false;
+    // `bpf_throw`, a kernel function, leaves the program and the harness.
+    if (entry!.changesMetadata || this.#object.callsKernelFunctions || this.#trace !== undefined)
+      return false;
+    return this.#runner.takesHarness && !withoutHarness.has(this.#program.object!);
+  }
+
+  /** No other is loaded. */
+  #endHarness(): void {
+    if (this.#harness !== 'untried') this.#harness?.close();
+    this.#harness = undefined;
   }
 
   get #file(): string {

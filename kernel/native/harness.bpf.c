@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Runs many packets through an XDP program in one BPF_PROG_TEST_RUN.
+ *
+ * A test run with "repeat" runs a program again and again on one frame, which takes 26 ns each time, where a call of its
+ * own takes a microsecond. So this program, on each repetition, makes the frame into the next packet, calls the program
+ * under test as a function of its own, and writes down what it returned and what it left of the frame.
+ *
+ * harness.ts puts the program under test in the place of the function "tested", which is the last one, instruction by
+ * instruction. Each packet finds what it finds in a test run of its own: a frame that starts behind 256 bytes of zeros
+ * and ends in a page of its own, without metadata.
+ */
+#include "harness.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct harness harness;
+
+static __attribute__((noinline)) int tested(struct xdp_md *ctx)
+{
+	/* Neither left out nor made a part of its caller, who has to expect any result. */
+	int action = ctx->rx_queue_index;
+
+	asm volatile("" : "+r"(action));
+	return action;
+}
+
+/* Brings start and end of the frame to those of a packet of so many bytes. */
+static __attribute__((always_inline)) int make_frame(struct xdp_md *ctx, __u32 length)
+{
+	__s32 moved, missing;
+
+	if (harness.start == 0)
+		harness.start = ctx->data;
+	moved = (__u32)ctx->data - harness.start;
+	if (moved > 0 && bpf_xdp_adjust_head(ctx, -moved))
+		return -1;
+	/* What a frame gains at its end is cleared by the kernel. */
+	missing = harness.start + length - (__u32)ctx->data_end;
+	if (missing != 0 && bpf_xdp_adjust_tail(ctx, missing))
+		return -1;
+	if (moved < 0 && bpf_xdp_adjust_head(ctx, -moved))
+		return -1;
+	if (harness.moves_start) {
+		if (bpf_xdp_adjust_head(ctx, -HARNESS_HEADROOM) ||
+		    bpf_xdp_store_bytes(ctx, 0, harness.zeros, HARNESS_HEADROOM) ||
+		    bpf_xdp_adjust_head(ctx, HARNESS_HEADROOM))
+			return -1;
+	}
+	return 0;
+}
+
+SEC("xdp")
+int run_next(struct xdp_md *ctx)
+{
+	__u32 index = harness.next;
+	__u32 used = harness.used;
+	__u32 offset, length;
+	int action;
+
+	/* Behind the last packet, and where there may be no room for what comes out, the rest of the repetitions do nothing. */
+	if (index >= harness.count || index >= HARNESS_PACKETS || used > HARNESS_BYTES)
+		return XDP_ABORTED;
+	offset = harness.offset[index];
+	length = harness.length[index];
+	if (offset > HARNESS_BYTES || length < HARNESS_MIN_FRAME || length > HARNESS_MAX_FRAME)
+		return XDP_ABORTED;
+	if (make_frame(ctx, length) || bpf_xdp_store_bytes(ctx, 0, harness.in + offset, length))
+		return XDP_ABORTED;
+
+	action = tested(ctx);
+
+	length = (__u32)ctx->data_end - (__u32)ctx->data;
+	if (length < 1 || length > HARNESS_ROOM || bpf_xdp_load_bytes(ctx, 0, harness.out + used, length))
+		return XDP_ABORTED;
+	harness.out_offset[index] = used;
+	harness.out_length[index] = length;
+	harness.action[index] = action;
+	harness.used = used + length;
+	harness.next = index + 1;
+	return XDP_PASS;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";
