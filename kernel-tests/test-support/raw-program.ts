@@ -57,7 +57,12 @@ export function runInKernel(
     descriptors.push(fd);
     const outcomes = new OutcomeBatch(batch.count);
     const harness = inHarness
-      ? loadHarness({ helpers: helpersIn(object), instructions: () => bytes })
+      ? loadHarness({
+          attachType: 0,
+          helpers: helpersIn(object),
+          instructions: () => bytes,
+          types: () => undefined,
+        })
       : undefined;
     try {
       runner.run([{ fd, hook, changesMetadata: false }], batch, outcomes, undefined, harness);

@@ -7,8 +7,8 @@ import { maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { ProgramEntry } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { instructionsOf, pinPrograms } from '../pin/pin-object.ts';
-import type { PinnedWorld, Pins } from '../pin/pins.ts';
+import { instructionsOf, pinPrograms, typesOf } from '../pin/pin-object.ts';
+import type { PinnedWorld, Pins, ProgramTypes } from '../pin/pins.ts';
 import { BPF_F_MMAPABLE } from './array-window.ts';
 import { requireBpfElf } from './check-elf.ts';
 import { setGlobals } from './globals.ts';
@@ -50,8 +50,12 @@ export interface BpfProgram {
   readonly fd: number;
   /** Numbers of the helpers that it or its subprograms call. */
   readonly helpers: ReadonlySet<number>;
+  /** `enum bpf_attach_type`. */
+  readonly attachType: number;
   /** It and its subprograms, as the kernel was given them. */
   instructions(): Uint8Array;
+  /** Types of its functions, where they are known. */
+  types(): ProgramTypes | undefined;
 }
 
 const CALL = 0x85;
@@ -101,12 +105,16 @@ export class BpfObject {
       this.pinning = pinning;
       this.programs = opened.programs.map(({ pointer, entry }) => {
         const fd = this.#libbpf.bpf.bpf_program__fd(pointer);
+        const copy = pins?.sourceOf(fd);
         return {
           name: entry.function,
           hook: entry.hook,
           fd: pins?.copyOf(fd) ?? fd,
           helpers: callsOf(this.#libbpf, pointer).helpers,
-          instructions: () => pins?.instructionsOf(fd) ?? instructionsOf(this.#libbpf, pointer),
+          attachType: this.#libbpf.bpf.bpf_program__expected_attach_type(pointer),
+          instructions: () => copy?.instructions ?? instructionsOf(this.#libbpf, pointer),
+          types: () =>
+            copy === undefined ? typesOf(this.#libbpf, opened.handle, pointer, bytes) : copy.types,
         };
       });
       const calls = pointers.map((one) => callsOf(this.#libbpf, one));

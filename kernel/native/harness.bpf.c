@@ -8,7 +8,7 @@
  *
  * harness.ts puts the program under test in the place of the function "tested", which is the last one, instruction by
  * instruction. Each packet finds what it finds in a test run of its own: a frame that starts behind 256 bytes of zeros
- * and ends in a page of its own, without metadata.
+ * and ends in a page of its own, without metadata before it.
  */
 #include "harness.h"
 #include <linux/bpf.h>
@@ -29,9 +29,12 @@ static __attribute__((noinline)) int tested(struct xdp_md *ctx)
 static __attribute__((always_inline)) int make_frame(struct xdp_md *ctx, __u32 length)
 {
 	__s32 moved, missing;
+	__u32 metadata = (__u32)ctx->data - (__u32)ctx->data_meta;
 
 	if (harness.start == 0)
 		harness.start = ctx->data;
+	if (metadata && bpf_xdp_adjust_meta(ctx, metadata))
+		return -1;
 	moved = (__u32)ctx->data - harness.start;
 	if (moved > 0 && bpf_xdp_adjust_head(ctx, -moved))
 		return -1;
@@ -50,12 +53,27 @@ static __attribute__((always_inline)) int make_frame(struct xdp_md *ctx, __u32 l
 	return 0;
 }
 
+/* Writes down the metadata before the frame. Returns how many bytes they are. */
+static __attribute__((always_inline)) __u32 save_metadata(struct xdp_md *ctx, __u8 *to)
+{
+	__u8 *from = (void *)(long)ctx->data_meta;
+	__u8 *end = (void *)(long)ctx->data;
+	__u32 size;
+
+	for (size = 0; size < HARNESS_METADATA; size += 4) {
+		if (from + size + 4 > end)
+			break;
+		*(__u32 *)(to + size) = *(__u32 *)(from + size);
+	}
+	return size;
+}
+
 SEC("xdp")
 int run_next(struct xdp_md *ctx)
 {
 	__u32 index = harness.next;
 	__u32 used = harness.used;
-	__u32 offset, length;
+	__u32 offset, length, metadata = 0;
 	int action;
 
 	/* Behind the last packet, and where there may be no room for what comes out, the rest of the repetitions do nothing. */
@@ -70,13 +88,18 @@ int run_next(struct xdp_md *ctx)
 
 	action = tested(ctx);
 
-	length = (__u32)ctx->data_end - (__u32)ctx->data;
-	if (length < 1 || length > HARNESS_ROOM || bpf_xdp_load_bytes(ctx, 0, harness.out + used, length))
+	if (harness.moves_start)
+		metadata = save_metadata(ctx, harness.out + used);
+	/* The mask says to the verifier that no more bits are set: of a difference of addresses it knows nothing. */
+	length = ((__u32)ctx->data_end - (__u32)ctx->data) & (2 * HARNESS_ROOM - 1);
+	offset = used + metadata;
+	if (length < 1 || length > HARNESS_ROOM || bpf_xdp_load_bytes(ctx, 0, harness.out + offset, length))
 		return XDP_ABORTED;
-	harness.out_offset[index] = used;
+	harness.out_metadata[index] = metadata;
+	harness.out_offset[index] = offset;
 	harness.out_length[index] = length;
 	harness.action[index] = action;
-	harness.used = used + length;
+	harness.used = offset + length;
 	harness.next = index + 1;
 	return XDP_PASS;
 }

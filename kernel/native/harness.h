@@ -15,8 +15,10 @@
 /* kernel/testrun/limits.ts, MIN_FRAME and MAX_XDP_FRAME: other frames a test run refuses. */
 #define HARNESS_MIN_FRAME 14
 #define HARNESS_MAX_FRAME 3520
-/* More than any frame that comes out: it stays within its page. */
+/* More than any frame that comes out, with its metadata: both stay within their page. */
 #define HARNESS_ROOM 4096
+/* skb_shared_info.meta_len is a u8, and metadata come in words. */
+#define HARNESS_METADATA 252
 /* By how much a program can move the frame's start towards the front: XDP_PACKET_HEADROOM less struct xdp_frame. */
 #define HARNESS_HEADROOM 216
 
@@ -27,18 +29,19 @@ struct harness {
 	__u32 used;
 	/* Where frames start in the kernel's memory (the lower half of the address); 0 before the first one of a call */
 	__u32 start;
-	/* Does the program move a frame's start? Then what it leaves in front of frames is cleared. */
+	/* May the program move a frame's start, or that of its metadata? Then what it leaves in front of frames is cleared. */
 	__u32 moves_start;
 	__u32 unused;
-	/* Where each packet starts in "in", and what came of it */
+	/* Where each packet starts in "in", and what came of it: metadata, and behind them, at its offset, the frame */
 	__u32 offset[HARNESS_PACKETS];
 	__u32 length[HARNESS_PACKETS];
+	__u32 out_metadata[HARNESS_PACKETS];
 	__u32 out_offset[HARNESS_PACKETS];
 	__u32 out_length[HARNESS_PACKETS];
 	__s32 action[HARNESS_PACKETS];
 	__u8 zeros[HARNESS_HEADROOM];
 	__u8 in[HARNESS_BYTES + HARNESS_ROOM];
-	__u8 out[HARNESS_BYTES + HARNESS_ROOM];
+	__u8 out[HARNESS_BYTES + 2 * HARNESS_ROOM];
 };
 
 #endif

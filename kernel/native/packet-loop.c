@@ -38,43 +38,38 @@ struct packet_loop {
 	uint64_t used;
 	/* Written: 0, or the negative errno with which "next" failed */
 	int64_t error;
-	/* For run_through_harness: the program in it, and its memory */
-	int64_t harness_fd;
+	/* For run_through_harness, where "fd" is the harness with the program in it: its memory, and bytes of metadata */
 	struct harness *harness;
+	uint8_t *out_metadata;
 };
-
-/* Runs packet "next" with a call of its own; what comes out goes to "used". Returns 0 or a negative errno. */
-static int run_packet(struct packet_loop *loop, uint64_t next, uint64_t room)
-{
-	struct bpf_test_run_opts opts = {
-		.sz = sizeof(opts),
-		.data_in = loop->in + loop->offset[next],
-		.data_size_in = loop->length[next],
-		.data_out = loop->out + loop->used,
-		.data_size_out = room,
-		.repeat = 1,
-	};
-	int error = loop->test_run(loop->fd, &opts);
-
-	if (error)
-		return error;
-	loop->out_offset[next] = loop->used;
-	loop->out_length[next] = opts.data_size_out;
-	loop->action[next] = opts.retval;
-	loop->used += opts.data_size_out;
-	return 0;
-}
 
 /* Runs packets until all are done, one fails, or "out" may lack the room for the next one. */
 __attribute__((visibility("default"))) void run_packets(struct packet_loop *loop)
 {
+	uint64_t next = loop->next;
+	uint64_t used = loop->used;
 	int error = 0;
 
-	for (; loop->next < loop->count && loop->used + loop->room <= loop->out_size; loop->next++) {
-		error = run_packet(loop, loop->next, loop->room);
+	for (; next < loop->count && used + loop->room <= loop->out_size; next++) {
+		struct bpf_test_run_opts opts = {
+			.sz = sizeof(opts),
+			.data_in = loop->in + loop->offset[next],
+			.data_size_in = loop->length[next],
+			.data_out = loop->out + used,
+			.data_size_out = loop->room,
+			.repeat = 1,
+		};
+
+		error = loop->test_run(loop->fd, &opts);
 		if (error)
 			break;
+		loop->out_offset[next] = used;
+		loop->out_length[next] = opts.data_size_out;
+		loop->action[next] = opts.retval;
+		used += opts.data_size_out;
 	}
+	loop->next = next;
+	loop->used = used;
 	loop->error = error;
 }
 
@@ -129,7 +124,7 @@ static int call_harness(const struct packet_loop *loop, uint32_t count)
 		int error;
 
 		harness->start = 0;
-		error = loop->test_run(loop->harness_fd, &opts);
+		error = loop->test_run(loop->fd, &opts);
 		if (harness->next == count || harness->used > HARNESS_BYTES)
 			return 0;
 		if (error != -EINTR && error != -EAGAIN)
@@ -140,35 +135,30 @@ static int call_harness(const struct packet_loop *loop, uint32_t count)
 }
 
 /*
- * The same as run_packets, with many packets in each call: "room" is what a whole chunk may leave. Stops with -EPROTO
- * before a packet with which the harness fails.
+ * The same as run_packets, with many packets in each call: "room" is what a whole chunk may leave. Stops with -ERANGE
+ * before a frame that it does not take, and with -EPROTO before a packet with which the harness fails.
  */
 __attribute__((visibility("default"))) void run_through_harness(struct packet_loop *loop)
 {
 	struct harness *harness = loop->harness;
 	int error = 0;
 
-	while (loop->next < loop->count && loop->used + loop->room <= loop->out_size) {
+	while (!error && loop->next < loop->count && loop->used + loop->room <= loop->out_size) {
 		uint32_t count = fill_harness(loop);
 
 		if (count == 0) {
-			/* A frame that a test run refuses, or takes in pieces. */
-			error = run_packet(loop, loop->next, HARNESS_ROOM);
-			if (error)
-				break;
-			loop->next++;
-			continue;
+			error = -ERANGE;
+			break;
 		}
 		error = call_harness(loop, count);
 		for (uint32_t done = 0; done < harness->next; done++, loop->next++) {
+			loop->out_metadata[loop->next] = harness->out_metadata[done];
 			loop->out_offset[loop->next] = loop->used + harness->out_offset[done];
 			loop->out_length[loop->next] = harness->out_length[done];
 			loop->action[loop->next] = harness->action[done];
 		}
 		copy_bytes(loop->out + loop->used, harness->out, harness->used);
 		loop->used += harness->used;
-		if (error)
-			break;
 	}
 	loop->error = error;
 }

@@ -10,6 +10,7 @@ export interface LoopMemory {
   readonly output: Uint8Array;
   readonly outOffset: Uint32Array;
   readonly outLength: Uint32Array;
+  readonly outMetadata: Uint8Array;
   readonly action: Int32Array;
 }
 
@@ -38,15 +39,20 @@ const WORD = {
   next: 12,
   used: 13,
   error: 14,
-  harnessFd: 15,
-  harness: 16,
+  harness: 15,
+  outMetadata: 16,
 } as const;
 
-/** What a chunk of packets may leave: `HARNESS_BYTES` and `HARNESS_ROOM` (harness.h). */
-export const CHUNK_ROOM: number = 128 * 1024 + 4096;
+/** What a chunk of packets may leave: `HARNESS_BYTES` and twice `HARNESS_ROOM` (harness.h). */
+export const CHUNK_ROOM: number = 128 * 1024 + 2 * 4096;
 
-/** The harness failed with a packet, for which that is no reason to fail. */
-export const EPROTO = -71;
+/** Why a run through a harness stops before a packet. */
+export const HARNESS_ERROR = {
+  /** The frame is too short or too long for it (ERANGE): a call of its own says what the kernel makes of it. */
+  takesNoSuchFrame: -34,
+  /** It could not make the packet's frame, or read it (EPROTO). */
+  failed: -71,
+} as const;
 
 /** What packet-loop.c exports. */
 interface LoopFunctions {
@@ -76,20 +82,19 @@ export class PacketLoop {
   }
 
   /**
-   * The same through a harness, many packets with one call. It also stops with EPROTO before a packet with which the
-   * harness fails.
+   * The same through a harness, many packets with one call, and with the metadata that come out. It also stops with a
+   * `HARNESS_ERROR`.
    */
   runThroughHarness(
-    fd: number,
     harness: HarnessMemory,
     memory: LoopMemory,
     count: number,
     next: number,
     used: number,
   ): void {
-    this.#prepare(fd, memory, CHUNK_ROOM, count, next, used);
-    this.#words[WORD.harnessFd] = BigInt(harness.fd);
+    this.#prepare(harness.fd, memory, CHUNK_ROOM, count, next, used);
     this.#words[WORD.harness] = BigInt(harness.memory);
+    this.#words[WORD.outMetadata] = BigInt(addressOf(memory.outMetadata));
     this.#runThroughHarness(this.#address);
   }
 

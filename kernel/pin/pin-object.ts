@@ -4,7 +4,15 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Pinning } from '../../sim/engines/engine.ts';
 import { BPF_INSN } from '../libbpf/layouts.ts';
 import { bytesAt, type LoadedLibbpf, type Pointer } from '../libbpf/libbpf.ts';
-import { type LoadedProgram, PinFailure, type PinnedWorld, Pins, type ProgramSlots } from './pins.ts';
+import {
+  functionTypes,
+  type LoadedProgram,
+  PinFailure,
+  type PinnedWorld,
+  Pins,
+  type ProgramSlots,
+  type ProgramTypes,
+} from './pins.ts';
 import { substitutesIn } from './rewrite.ts';
 
 export interface PinResult {
@@ -18,6 +26,26 @@ const BPF_MAP_TYPE_PROG_ARRAY = 3;
 export function instructionsOf({ bpf }: LoadedLibbpf, program: Pointer): Uint8Array {
   const count = bpf.bpf_program__insn_cnt(program);
   return bytesAt(bpf.bpf_program__insns(program), count * BPF_INSN.size);
+}
+
+/** @returns undefined where the object has no types, or our loader links it in another way than libbpf */
+export function typesOf(
+  libbpf: LoadedLibbpf,
+  handle: Pointer,
+  program: Pointer,
+  elf: Uint8Array,
+): ProgramTypes | undefined {
+  const btf = btfOf(libbpf, handle);
+  if (btf === undefined) return undefined;
+  try {
+    const name = libbpf.bpf.bpf_program__name(program);
+    const one = linked(elf).programs.find((each) => each.function === name);
+    const functions = functionTypes(one, libbpf.bpf.bpf_program__insn_cnt(program));
+    return functions === undefined ? undefined : { btf: btf.bytes, types: btf.types, functions };
+  } catch (error) {
+    if (error instanceof PinFailure) return undefined;
+    throw error;
+  }
 }
 
 /**

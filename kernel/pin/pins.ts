@@ -44,6 +44,32 @@ export interface LoadedProgram {
   readonly linked: LinkedProgram | undefined;
 }
 
+/** Where a function of a program begins, in slots, and the number of its type. */
+export type FunctionType = readonly [start: number, typeId: number];
+
+/** What the kernel can be told of a program's functions. */
+export interface ProgramTypes {
+  /** Raw BTF. */
+  readonly btf: Uint8Array;
+  /** How many types are in it, the void type 0 included. */
+  readonly types: number;
+  readonly functions: readonly FunctionType[];
+}
+
+/** What the kernel was given of a copy. */
+export interface CopySource {
+  readonly instructions: Uint8Array;
+  /** Undefined where it was given none. */
+  readonly types: ProgramTypes | undefined;
+}
+
+interface LoadedBtf {
+  readonly fd: number;
+  /** The type of added functions. */
+  readonly functionId: number;
+  readonly types: Omit<ProgramTypes, 'functions'>;
+}
+
 /** Slots of a map of programs that tail calls go through. */
 export interface ProgramSlots {
   readonly fd: number;
@@ -78,8 +104,8 @@ export class Pins {
   readonly #mapFd: number;
   /** By the descriptor of the original: entries first ask here. */
   readonly #copies = new Map<number, number>();
-  /** By the descriptor of the copy. */
-  readonly #instructions = new Map<number, Uint8Array>();
+  /** By the descriptor of the copy: what the kernel was given of it. */
+  readonly #sources = new Map<number, CopySource>();
   readonly #opened: number[] = [];
 
   /**
@@ -121,8 +147,8 @@ export class Pins {
   }
 
   /** What the kernel was given of the copy that runs in the place of a program. */
-  instructionsOf(fd: number): Uint8Array | undefined {
-    return this.#instructions.get(this.copyOf(fd));
+  sourceOf(fd: number): CopySource | undefined {
+    return this.#sources.get(this.copyOf(fd));
   }
 
   /** Brings clock and random numbers back to the world's. */
@@ -151,7 +177,7 @@ export class Pins {
     return fd;
   }
 
-  #loadBtf({ btf }: PinInput): { fd: number; functionId: number } | undefined {
+  #loadBtf({ btf }: PinInput): LoadedBtf | undefined {
     const extended = btf === undefined ? undefined : btfWithFunction(btf.bytes, btf.types, 'xdpsim_pin');
     if (extended === undefined) return undefined;
     const { bytes, functionId } = extended;
@@ -159,7 +185,7 @@ export class Pins {
     // Without types, programs load that have no use for them.
     if (fd < 0) return undefined;
     this.#opened.push(fd);
-    return { fd, functionId };
+    return { fd, functionId, types: { btf: bytes, types: functionId + 1 } };
   }
 
   /** A map with bytes of the world's in the place of the kernel's variables, for all programs. */
@@ -181,7 +207,7 @@ export class Pins {
   #loadCopy(
     program: LoadedProgram,
     license: string,
-    btf: { fd: number; functionId: number } | undefined,
+    btf: LoadedBtf | undefined,
     variables: PinnedVariables | undefined,
     advances: boolean,
   ): number {
@@ -192,11 +218,12 @@ export class Pins {
     view.setUint32(PROG_LOAD_OPTS.expected_attach_type, program.attachType, true);
     view.setUint32(PROG_LOAD_OPTS.prog_flags, program.hasFrags ? BPF_F_XDP_HAS_FRAGS : 0, true);
     const functions =
-      btf === undefined ? undefined : functionInfo(program, copy.shift, copy.added, btf.functionId);
+      btf === undefined ? undefined : typesOfCopy(program, copy.shift, copy.added, btf.functionId);
     if (btf !== undefined && functions !== undefined) {
       view.setUint32(PROG_LOAD_OPTS.prog_btf_fd, btf.fd, true);
-      view.setBigUint64(PROG_LOAD_OPTS.func_info, BigInt(addressOf(functions)), true);
-      view.setUint32(PROG_LOAD_OPTS.func_info_cnt, functions.length / 2, true);
+      const rows = functionInfo(functions);
+      view.setBigUint64(PROG_LOAD_OPTS.func_info, BigInt(addressOf(rows)), true);
+      view.setUint32(PROG_LOAD_OPTS.func_info_cnt, functions.length, true);
       view.setUint32(PROG_LOAD_OPTS.func_info_rec_size, FUNC_INFO_SIZE, true);
     }
     const count = copy.instructions.length / INSN_SIZE;
@@ -204,7 +231,8 @@ export class Pins {
     const fd = this.#open(`a copy of ${program.name} with one more function`, () =>
       bpf.bpf_prog_load(program.type, program.name, license, copy.instructions, count, options),
     );
-    this.#instructions.set(fd, copy.instructions);
+    const types = btf !== undefined && functions !== undefined ? { ...btf.types, functions } : undefined;
+    this.#sources.set(fd, { instructions: copy.instructions, types });
     return fd;
   }
 
@@ -241,21 +269,36 @@ function namesOf(substitutes: readonly Substitute[]): string[] {
 export class PinFailure extends Error {}
 
 /**
- * `struct bpf_func_info`: first slot and type of every function, the added ones included; undefined where the types of
- * the program's own functions are not known, or it was linked in another way.
+ * First slot and type of every function of a program; undefined where the types are not known, or it was linked in
+ * another way than by us.
  */
-function functionInfo(
+export function functionTypes(
+  linked: LinkedProgram | undefined,
+  slots: number,
+): readonly FunctionType[] | undefined {
+  if (linked === undefined || linked.instructions.count !== slots) return undefined;
+  const functions: FunctionType[] = [];
+  for (const { start, typeId } of linked.subprograms) {
+    if (typeId === undefined) return undefined;
+    functions.push([start, typeId]);
+  }
+  return functions;
+}
+
+/** The same of a copy, the added functions included. */
+function typesOfCopy(
   { linked, instructions }: LoadedProgram,
   shift: number,
   added: readonly number[],
   addedType: number,
-): Uint32Array | undefined {
-  if (linked === undefined || linked.instructions.count !== instructions.length / INSN_SIZE) return undefined;
-  const rows: number[] = [];
-  for (const { start, typeId } of linked.subprograms) {
-    if (typeId === undefined) return undefined;
-    rows.push(start === 0 ? 0 : start + shift, typeId);
-  }
-  for (const start of added) rows.push(start, addedType);
-  return Uint32Array.from(rows);
+): readonly FunctionType[] | undefined {
+  const functions = functionTypes(linked, instructions.length / INSN_SIZE);
+  if (functions === undefined) return undefined;
+  const moved = functions.map(([start, type]): FunctionType => [start === 0 ? 0 : start + shift, type]);
+  return [...moved, ...added.map((start): FunctionType => [start, addedType])];
+}
+
+/** As the kernel takes them: an array of `struct bpf_func_info`. */
+export function functionInfo(functions: readonly FunctionType[]): Uint32Array {
+  return Uint32Array.from(functions.flat());
 }

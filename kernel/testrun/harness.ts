@@ -10,12 +10,14 @@ import { closeSync, readFileSync } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { ArrayWindow } from '../libbpf/array-window.ts';
 import { attachXdp } from '../libbpf/attach.ts';
-import { BPF_INSN, BPF_PROG_TYPE } from '../libbpf/layouts.ts';
+import { BPF_INSN, BPF_PROG_TYPE, PROG_LOAD_OPTS } from '../libbpf/layouts.ts';
 import { addressOf, type LoadedLibbpf, requireLibbpf } from '../libbpf/libbpf.ts';
 import { BpfObject, type BpfProgram } from '../libbpf/object.ts';
 import type { HarnessMemory } from '../native/packet-loop.ts';
 import { createUnnamedNetns, enterNamespace } from '../network/netns.ts';
 import { packageFile } from '../package-file.ts';
+import { btfWithFunction } from '../pin/btf-with-function.ts';
+import { functionInfo } from '../pin/pins.ts';
 import { syscalls } from './syscalls.ts';
 
 const FUNCTION = 'run_next';
@@ -27,8 +29,11 @@ const MOVES_START = 4;
 const LOOPBACK = 1;
 const CALL = 0x85;
 const PSEUDO_CALL = 1;
-/** Number of `bpf_xdp_adjust_head` (linux/bpf.h). */
-const XDP_ADJUST_HEAD = 44;
+/** Numbers of helpers (linux/bpf.h) that move the start of a frame or of its metadata, or lead to a program that may. */
+const MOVING = { tail_call: 12, xdp_adjust_head: 44, xdp_adjust_meta: 54 } as const;
+const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+/** `struct bpf_func_info`: slot and type. */
+const FUNC_INFO_SIZE = 8;
 
 /** What a session needs of it. */
 export interface Harness extends HarnessMemory {
@@ -38,13 +43,14 @@ export interface Harness extends HarnessMemory {
 }
 
 /** What a harness has to know of the program in it. */
-export type Tested = Pick<BpfProgram, 'helpers' | 'instructions'>;
+export type Tested = Pick<BpfProgram, 'attachType' | 'helpers' | 'instructions' | 'types'>;
 
 /**
- * Loads the harness with an XDP program in it that takes whole frames without metadata, and leaves them without.
+ * Loads the harness with an XDP program in it.
+ * @param frags does the program take frames in several buffers? The harness gives it such ones as fit into one.
  * @returns undefined where that does not work here
  */
-export function loadHarness(program: Tested): Harness | undefined {
+export function loadHarness(program: Tested, frags: boolean = false): Harness | undefined {
   const opened: (() => void)[] = [];
   const close = (): void => {
     for (const end of opened.splice(0).reverse()) end();
@@ -62,8 +68,9 @@ export function loadHarness(program: Tested): Harness | undefined {
     if (window === undefined) throw new EngineError('environment', 'the harness has no memory');
     opened.push(() => window.close());
     const memory = addressOf(window.bytes);
-    window.bytes.writeUInt32LE(program.helpers.has(XDP_ADJUST_HEAD) ? 1 : 0, MOVES_START * 4);
-    const fd = load(libbpf, object.programs[0]!, program);
+    const moves = Object.values(MOVING).some((helper) => program.helpers.has(helper));
+    window.bytes.writeUInt32LE(moves ? 1 : 0, MOVES_START * 4);
+    const fd = load(libbpf, object.programs[0]!, program, frags);
     opened.push(() => syscalls().close(fd));
     opened.push(keepDispatched(fd));
     return { fd, memory, hasFailed: false, close };
@@ -74,17 +81,65 @@ export function loadHarness(program: Tested): Harness | undefined {
   }
 }
 
-function load({ bpf }: LoadedLibbpf, harness: BpfProgram, program: Tested): number {
+/** @returns a file descriptor of the harness with the program in it */
+function load(libbpf: LoadedLibbpf, harness: BpfProgram, program: Tested, frags: boolean): number {
   const around = withoutPlaceholder(harness.instructions());
   const inside = program.instructions();
   const instructions = new Uint8Array(around.length + inside.length);
   instructions.set(around);
   instructions.set(inside, around.length);
-  const count = instructions.length / BPF_INSN.size;
-  // The program was loaded under its own license: what that forbids is known by now.
-  const fd = bpf.bpf_prog_load(BPF_PROG_TYPE.XDP, 'xdpsim_harness', 'GPL', instructions, count, null);
-  if (fd < 0) throw new EngineError('environment', 'the kernel does not take the harness');
-  return fd;
+  const options = new Uint8Array(PROG_LOAD_OPTS.size);
+  const view = new DataView(options.buffer);
+  view.setBigUint64(PROG_LOAD_OPTS.sz, BigInt(PROG_LOAD_OPTS.size), true);
+  // Tail calls go from and to programs that are alike in both.
+  view.setUint32(PROG_LOAD_OPTS.expected_attach_type, program.attachType, true);
+  view.setUint32(PROG_LOAD_OPTS.prog_flags, frags ? BPF_F_XDP_HAS_FRAGS : 0, true);
+  const withOptions = (): number =>
+    // The program was loaded under its own license: what that forbids is known by now.
+    libbpf.bpf.bpf_prog_load(
+      BPF_PROG_TYPE.XDP,
+      'xdpsim_harness',
+      'GPL',
+      instructions,
+      instructions.length / BPF_INSN.size,
+      options,
+    );
+  const fd = withOptions();
+  if (fd >= 0) return fd;
+  // Callbacks, and tail calls from a function, the kernel takes only with types.
+  const typed = withTypes(libbpf, program, around.length / BPF_INSN.size, view, withOptions);
+  if (typed < 0) throw new EngineError('environment', 'the kernel does not take the harness');
+  return typed;
+}
+
+/**
+ * Loads with the types of the program's functions.
+ * @param start slot of the program's first instruction
+ * @returns a file descriptor, or a negative number
+ */
+function withTypes(
+  { bpf }: LoadedLibbpf,
+  program: Tested,
+  start: number,
+  options: DataView,
+  load: () => number,
+): number {
+  const types = program.types();
+  const extended = types && btfWithFunction(types.btf, types.types, 'xdpsim_harness');
+  if (types === undefined || extended === undefined) return -1;
+  const btf = bpf.bpf_btf_load(extended.bytes, extended.bytes.length, null);
+  if (btf < 0) return btf;
+  try {
+    const moved = types.functions.map(([slot, typeId]) => [start + slot, typeId] as const);
+    const functions = functionInfo([[0, extended.functionId], ...moved]);
+    options.setUint32(PROG_LOAD_OPTS.prog_btf_fd, btf, true);
+    options.setBigUint64(PROG_LOAD_OPTS.func_info, BigInt(addressOf(functions)), true);
+    options.setUint32(PROG_LOAD_OPTS.func_info_cnt, functions.length / 2, true);
+    options.setUint32(PROG_LOAD_OPTS.func_info_rec_size, FUNC_INFO_SIZE, true);
+    return load();
+  } finally {
+    syscalls().close(btf);
+  }
 }
 
 /** Its main function: the one that it calls comes behind it, and is what another takes the place of. */

@@ -8,7 +8,7 @@ import { addressOf, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } 
 import {
   CHUNK_ROOM,
   createPacketLoop,
-  EPROTO,
+  HARNESS_ERROR,
   type LoopMemory,
   type PacketLoop,
 } from '../native/packet-loop.ts';
@@ -94,59 +94,67 @@ export class PacketRunner {
     const loop = this.#loop;
     const entry = entries[0]!;
     if (loop !== null && entries.length === 1 && trace === undefined && isPlain(entry, input)) {
-      this.#runPlain(loop, entry, input, output, harness);
-    } else {
-      this.#runAny(entries, input, output, trace);
+      if (harness !== undefined) this.#runThrough(harness, loop, entry, input, output);
+      if (!entry.changesMetadata) this.#runPlain(loop, entry, input, output);
     }
+    this.#runAny(entries, input, output, trace, input.count);
   }
 
-  /** One XDP program, frames without metadata on the default device: what nearly every batch is. */
-  #runPlain(
+  /** Frames without metadata on the default device, as nearly all are, through a harness: all, if it does not fail. */
+  #runThrough(
+    harness: Harness,
     loop: PacketLoop,
     entry: RunnableEntry,
     input: PacketBatch,
     output: OutcomeBatch,
-    harness: Harness | undefined,
   ): void {
-    const { count } = input;
-    blankOutcomes(output, count);
-    const room = roomFor(entry);
-    while (output.count < count) {
-      const through = harness?.hasFailed === false ? harness : undefined;
-      output.reserve(through === undefined ? room : CHUNK_ROOM);
-      const memory: LoopMemory = {
-        input: input.bytes,
-        offset: input.offset,
-        length: input.length,
-        output: output.bytes,
-        outOffset: output.offset,
-        outLength: output.length,
-        action: output.action,
-      };
-      if (through === undefined) loop.run(entry.fd, memory, room, count, output.count, output.used);
-      else loop.runThroughHarness(entry.fd, through, memory, count, output.count, output.used);
+    blankOutcomes(output, input.count);
+    while (output.count < input.count) {
+      output.reserve(CHUNK_ROOM);
+      loop.runThroughHarness(harness, memoryOf(input, output), input.count, output.count, output.used);
       output.count = loop.next;
       output.used = loop.used;
-      if (through !== undefined && loop.error === EPROTO) through.hasFailed = true;
+      if (loop.error === HARNESS_ERROR.failed) {
+        harness.hasFailed = true;
+        return;
+      }
+      if (loop.error === HARNESS_ERROR.takesNoSuchFrame)
+        this.#runAny([entry], input, output, undefined, output.count + 1);
       else if (loop.error !== 0) this.#fault([entry], input, output, output.count, loop.error);
     }
   }
 
+  /** The same by a call each. */
+  #runPlain(loop: PacketLoop, entry: RunnableEntry, input: PacketBatch, output: OutcomeBatch): void {
+    blankOutcomes(output, input.count);
+    const room = roomFor(entry);
+    while (output.count < input.count) {
+      output.reserve(room);
+      loop.run(entry.fd, memoryOf(input, output), room, input.count, output.count, output.used);
+      output.count = loop.next;
+      output.used = loop.used;
+      if (loop.error !== 0) this.#fault([entry], input, output, output.count, loop.error);
+    }
+  }
+
+  /** Runs packets `output.count` to `end`. */
   #runAny(
     entries: readonly RunnableEntry[],
     input: PacketBatch,
     output: OutcomeBatch,
     trace: TraceReader | undefined,
+    end: number,
   ): void {
+    if (output.count === end) return;
     const { testRun, koffi } = this.#libbpf;
     const address = this.#address;
     const options = this.#options;
     const contextOut = this.#contextOut;
-    const { count, offset, length, metaLength, ingressIfindex, rxQueueIndex } = input;
+    const { offset, length, metaLength, ingressIfindex, rxQueueIndex } = input;
     const inputBase = addressOf(input.bytes);
     let arena = output.bytes;
     let outputBase = addressOf(arena);
-    for (let index = 0; index < count; index++) {
+    for (let index = output.count; index < end; index++) {
       const entry = entries[input.entry[index]!];
       if (entry === undefined || entry.after !== undefined) {
         this.#fault(entries, input, output, index, EINVAL);
@@ -280,9 +288,9 @@ function roomFor({ hook, frags }: RunnableEntry): number {
   return frags === true ? FRAGS_ROOM : XDP_ROOM;
 }
 
-/** Does every packet of the batch run without a context? */
+/** Is every packet of the batch a frame alone, for an XDP program on the default device? */
 function isPlain(entry: RunnableEntry, input: PacketBatch): boolean {
-  if (entry.hook !== 'xdp' || entry.changesMetadata) return false;
+  if (entry.hook !== 'xdp') return false;
   const { count, entry: entries, metaLength, ingressIfindex, rxQueueIndex } = input;
   let odd = 0;
   for (let index = 0; index < count; index++) {
@@ -292,15 +300,29 @@ function isPlain(entry: RunnableEntry, input: PacketBatch): boolean {
   return odd === 0;
 }
 
-/** What `commit` does packet by packet, for all of them: everything but place, length and action. */
-function blankOutcomes(output: OutcomeBatch, count: number): void {
-  output.metaLength.fill(0, 0, count);
-  output.status.fill(STATUS.ran, 0, count);
-  output.redirect.fill(0, 0, count);
-  output.mark.fill(0, 0, count);
-  output.priority.fill(0, 0, count);
-  output.cb.fill(0, 0, count * 5);
-  output.tstamp.fill(0, 0, count * 2);
+function memoryOf(input: PacketBatch, output: OutcomeBatch): LoopMemory {
+  return {
+    input: input.bytes,
+    offset: input.offset,
+    length: input.length,
+    output: output.bytes,
+    outOffset: output.offset,
+    outLength: output.length,
+    outMetadata: output.metaLength,
+    action: output.action,
+  };
+}
+
+/** What `commit` does packet by packet, for all that are to come: everything but place, length and action. */
+function blankOutcomes(output: OutcomeBatch, to: number): void {
+  const from = output.count;
+  output.metaLength.fill(0, from, to);
+  output.status.fill(STATUS.ran, from, to);
+  output.redirect.fill(0, from, to);
+  output.mark.fill(0, from, to);
+  output.priority.fill(0, from, to);
+  output.cb.fill(0, from * 5, to * 5);
+  output.tstamp.fill(0, from * 2, to * 2);
 }
 
 const REASONS: Readonly<Record<string, (input: PacketBatch, index: number) => string>> = {

@@ -156,18 +156,18 @@ export class TestRunSession implements Session {
     if (this.#harness !== 'untried') return this.#harness;
     this.#packetsToHarness -= packets;
     if (this.#packetsToHarness > 0) return undefined;
-    this.#harness = this.#fitsHarness() ? loadHarness(this.#object.programs[0]!) : undefined;
+    this.#harness = this.#fitsHarness()
+      ? loadHarness(this.#object.programs[0]!, this.#entries[0]!.frags)
+      : undefined;
     if (this.#harness === undefined) withoutHarness.add(this.#program.object!);
     return this.#harness;
   }
 
-  /** One XDP function that takes frames in one piece and returns, and nothing of it but its outcome is looked at. */
+  /** One XDP function, of which nothing but its outcome is looked at. */
   #fitsHarness(): boolean {
-    const [entry] = this.#entries;
-    if (this.#entries.length !== 1 || entry!.hook !== 'xdp' || entry!.frags === true) return false;
+    if (this.#entries.length !== 1 || this.#entries[0]!.hook !== 'xdp') return false;
     // `bpf_throw`, a kernel function, leaves the program and the harness.
-    if (entry!.changesMetadata || this.#object.callsKernelFunctions || this.#trace !== undefined)
-      return false;
+    if (this.#object.callsKernelFunctions || this.#trace !== undefined) return false;
     return this.#runner.takesHarness && !withoutHarness.has(this.#program.object!);
   }
 
