@@ -26,7 +26,7 @@ const ALONE = words(`
 const LONG = [
   ...words(`
     aim check check-groups check-zeros checksum-specimens default-world diff fib-lookup field foreign-objects guessed-slots
-    helper-arguments idioms large-maps load-acquire lru-maps map-words model-chance old-kernels pins prove-against prove-field
+    harness-objects helper-arguments idioms large-maps load-acquire lru-maps map-words model-chance old-kernels pins prove-against prove-field
     prove-specimens random-programs refused-kernel specimens styles-faulty styles-right teams tshark tshark-generated
     unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
