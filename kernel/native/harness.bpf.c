@@ -25,6 +25,19 @@ static __attribute__((noinline)) int tested(struct xdp_md *ctx)
 	return action;
 }
 
+/* Clears all that a program could have written in front of the frame. */
+static __attribute__((always_inline)) int clear_headroom(struct xdp_md *ctx)
+{
+	__u32 size = HARNESS_OLD_HEADROOM;
+
+	if (bpf_xdp_adjust_head(ctx, -HARNESS_OLD_HEADROOM)) {
+		if (bpf_xdp_adjust_head(ctx, -HARNESS_HEADROOM))
+			return -1;
+		size = HARNESS_HEADROOM;
+	}
+	return bpf_xdp_store_bytes(ctx, 0, harness.zeros, size) || bpf_xdp_adjust_head(ctx, size) ? -1 : 0;
+}
+
 /* Brings start and end of the frame to those of a packet of so many bytes. */
 static __attribute__((always_inline)) int make_frame(struct xdp_md *ctx, __u32 length)
 {
@@ -44,13 +57,7 @@ static __attribute__((always_inline)) int make_frame(struct xdp_md *ctx, __u32 l
 		return -1;
 	if (moved < 0 && bpf_xdp_adjust_head(ctx, -moved))
 		return -1;
-	if (harness.moves_start) {
-		if (bpf_xdp_adjust_head(ctx, -HARNESS_HEADROOM) ||
-		    bpf_xdp_store_bytes(ctx, 0, harness.zeros, HARNESS_HEADROOM) ||
-		    bpf_xdp_adjust_head(ctx, HARNESS_HEADROOM))
-			return -1;
-	}
-	return 0;
+	return harness.moves_start ? clear_headroom(ctx) : 0;
 }
 
 /* Writes down the metadata before the frame. Returns how many bytes they are. */

@@ -19,8 +19,9 @@
 #define HARNESS_ROOM 4096
 /* skb_shared_info.meta_len is a u8, and metadata come in words. */
 #define HARNESS_METADATA 252
-/* By how much a program can move the frame's start towards the front: XDP_PACKET_HEADROOM less struct xdp_frame. */
+/* By how much a program can move the frame's start towards the front: XDP_PACKET_HEADROOM less struct xdp_frame, which grew. */
 #define HARNESS_HEADROOM 216
+#define HARNESS_OLD_HEADROOM 224
 
 struct harness {
 	/* How many packets there are, how many have run, and how many bytes they left: the last two the harness writes */
@@ -39,7 +40,7 @@ struct harness {
 	__u32 out_offset[HARNESS_PACKETS];
 	__u32 out_length[HARNESS_PACKETS];
 	__s32 action[HARNESS_PACKETS];
-	__u8 zeros[HARNESS_HEADROOM];
+	__u8 zeros[HARNESS_OLD_HEADROOM];
 	__u8 in[HARNESS_BYTES + HARNESS_ROOM];
 	__u8 out[HARNESS_BYTES + 2 * HARNESS_ROOM];
 };
