@@ -75,33 +75,45 @@ static __attribute__((always_inline)) __u32 save_metadata(struct xdp_md *ctx, __
 	return size;
 }
 
+/*
+ * Keeps the lower bits of a value that is no larger anyway, for verifiers that forget what they knew of it (Linux 6.1 does, where
+ * the compiler puts it on the stack before it is compared), and out of the compiler's sight, which would leave it out.
+ */
+#define BOUND(value, mask) asm volatile("%0 &= %1" : "+r"(value) : "i"(mask))
+
 SEC("xdp")
 int run_next(struct xdp_md *ctx)
 {
-	__u32 index = harness.next;
-	__u32 used = harness.used;
-	__u32 offset, length, metadata = 0;
+	__u64 index = harness.next;
+	__u64 used = harness.used;
+	__u64 offset;
+	__u32 length, metadata = 0;
 	int action;
 
 	/* Behind the last packet, and where there may be no room for what comes out, the rest of the repetitions do nothing. */
-	if (index >= harness.count || index >= HARNESS_PACKETS || used > HARNESS_BYTES)
+	if (index >= harness.count || index >= HARNESS_PACKETS || used >= HARNESS_BYTES)
+		return XDP_ABORTED;
+	BOUND(index, HARNESS_PACKETS - 1);
+	length = harness.length[index];
+	if (length < HARNESS_MIN_FRAME || length > HARNESS_MAX_FRAME || make_frame(ctx, length))
 		return XDP_ABORTED;
 	offset = harness.offset[index];
-	length = harness.length[index];
-	if (offset > HARNESS_BYTES || length < HARNESS_MIN_FRAME || length > HARNESS_MAX_FRAME)
-		return XDP_ABORTED;
-	if (make_frame(ctx, length) || bpf_xdp_store_bytes(ctx, 0, harness.in + offset, length))
+	BOUND(offset, HARNESS_BYTES - 1);
+	if (bpf_xdp_store_bytes(ctx, 0, harness.in + offset, length))
 		return XDP_ABORTED;
 
 	action = tested(ctx);
 
+	BOUND(used, HARNESS_BYTES - 1);
 	if (harness.moves_start)
 		metadata = save_metadata(ctx, harness.out + used);
-	/* The mask says to the verifier that no more bits are set: of a difference of addresses it knows nothing. */
+	/* Of a difference of addresses the verifier knows nothing. */
 	length = ((__u32)ctx->data_end - (__u32)ctx->data) & (2 * HARNESS_ROOM - 1);
 	offset = used + metadata;
-	if (length < 1 || length > HARNESS_ROOM || bpf_xdp_load_bytes(ctx, 0, harness.out + offset, length))
+	if (length < HARNESS_MIN_FRAME || length > HARNESS_ROOM ||
+	    bpf_xdp_load_bytes(ctx, 0, harness.out + offset, length))
 		return XDP_ABORTED;
+	BOUND(index, HARNESS_PACKETS - 1);
 	harness.out_metadata[index] = metadata;
 	harness.out_offset[index] = offset;
 	harness.out_length[index] = length;

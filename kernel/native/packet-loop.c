@@ -125,7 +125,7 @@ static int call_harness(const struct packet_loop *loop, uint32_t count)
 
 		harness->start = 0;
 		error = loop->test_run(loop->fd, &opts);
-		if (harness->next == count || harness->used > HARNESS_BYTES)
+		if (harness->next == count || harness->used >= HARNESS_BYTES)
 			return 0;
 		if (error != -EINTR && error != -EAGAIN)
 			return error ? error : -EPROTO;
