@@ -97,11 +97,17 @@ describeKernel('the harness', ['root', 'testrun', 'compiler'], () => {
     expect(programDescriptors()).toBe(before);
   });
 
-  it('is not loaded for programs that print where that is looked at', async () => {
-    const session = await createTestRunEngine().open(fixture('print'), {});
+  it.each([
+    ['print where that is looked at', () => fixture('print')],
+    ['read memory behind the frame', () => fixtureOf('harness', 'behind')],
+  ])('is not loaded for programs that %s', async (_what, program) => {
+    const session = await createTestRunEngine().open(program(), {});
     const before = programDescriptors();
     const output = new OutcomeBatch(4096);
-    for (let round = 0; round < 20; round++) await session.run(generated(2048), output);
+    await session.run(generated(2048), output);
+    const first = output.action.slice();
+    for (let round = 0; round < 19; round++) await session.run(generated(2048), output);
+    expect(output.action).toEqual(first);
     expect(programDescriptors()).toBe(before);
     await session.close();
   });

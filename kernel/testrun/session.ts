@@ -40,8 +40,14 @@ const HELPER = {
 const PACKETS_BEFORE_HARNESS = 20_000;
 const PACKETS_PER_MILLISECOND = 1000;
 
-/** Objects that no harness could be loaded with: finding that out may take the verifier a second. */
-const withoutHarness = new WeakSet<Uint8Array>();
+/** Functions, by their objects, that no harness could be loaded with, or failed with: finding that out may take the verifier a second. */
+const withoutHarness = new WeakMap<Uint8Array, Set<string>>();
+
+/**
+ * Numbers of helpers (linux/bpf.h) that read any memory of the kernel's, and so what earlier packets left behind the end of the frame:
+ * `bpf_probe_read` and its kind, and `bpf_snprintf`, which follows addresses.
+ */
+const READ_ANYTHING = [4, 45, 113, 115, 165];
 
 export class TestRunSession implements Session {
   readonly #program: Program;
@@ -103,7 +109,7 @@ export class TestRunSession implements Session {
     this.#onItsCpu(() =>
       this.#network.enter(() => this.#runner.run(this.#entries, input, output, this.#trace, harness)),
     );
-    if (harness?.hasFailed === true) this.#endHarness();
+    if (harness?.hasFailed === true) this.#giveUpHarness();
   }
 
   get pinning(): Pinning {
@@ -156,10 +162,10 @@ export class TestRunSession implements Session {
     if (this.#harness !== 'untried') return this.#harness;
     this.#packetsToHarness -= packets;
     if (this.#packetsToHarness > 0) return undefined;
-    this.#harness = this.#fitsHarness()
-      ? loadHarness(this.#object.programs[0]!, this.#entries[0]!.frags)
-      : undefined;
-    if (this.#harness === undefined) withoutHarness.add(this.#program.object!);
+    this.#harness = undefined;
+    if (!this.#fitsHarness()) return undefined;
+    this.#harness = loadHarness(this.#object.programs[0]!, this.#entries[0]!.frags);
+    if (this.#harness === undefined) this.#giveUpHarness();
     return this.#harness;
   }
 
@@ -168,7 +174,17 @@ export class TestRunSession implements Session {
     if (this.#entries.length !== 1 || this.#entries[0]!.hook !== 'xdp') return false;
     // `bpf_throw`, a kernel function, leaves the program and the harness.
     if (this.#object.callsKernelFunctions || this.#trace !== undefined) return false;
-    return this.#runner.takesHarness && !withoutHarness.has(this.#program.object!);
+    if (READ_ANYTHING.some((helper) => this.#object.helpers.has(helper))) return false;
+    const { object, entries } = this.#program;
+    return this.#runner.takesHarness && withoutHarness.get(object!)?.has(entries[0]!.function) !== true;
+  }
+
+  /** For this program, in this session and all others. */
+  #giveUpHarness(): void {
+    this.#endHarness();
+    const { object, entries } = this.#program;
+    const functions = withoutHarness.get(object!) ?? new Set();
+    withoutHarness.set(object!, functions.add(entries[0]!.function));
   }
 
   /** No other is loaded. */
