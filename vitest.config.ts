@@ -25,10 +25,10 @@ const ALONE = words(`
  */
 const LONG = [
   ...words(`
-    aim check check-groups check-zeros checksum-specimens default-world diff fib-lookup field foreign-objects guessed-slots
-    harness-objects helper-arguments idioms large-maps load-acquire lru-maps map-words model-chance old-kernels pins prove-against prove-field
-    prove-specimens random-programs refused-kernel specimens styles-faulty styles-right teams tshark tshark-generated
-    unwritten-stack
+    aim check check-groups check-zeros checksum-specimens default-world diff fib-lookup field foreign-objects
+    guessed-slots harness-objects helper-arguments idioms large-maps load-acquire lru-maps map-words
+    model-chance old-kernels pins prove-against prove-field prove-specimens random-programs refused-kernel
+    specimens styles-faulty styles-right teams tshark tshark-generated unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
     cli/corpus/{corpora,minimize} cli/prove/proofs cli/verify/countable-branches corpus/generate/generator-distribution

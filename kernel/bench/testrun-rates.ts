@@ -9,6 +9,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { TEST_RUN_OPTS } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
 import { BpfObject } from '../libbpf/object.ts';
+import { testRunOptions } from '../libbpf/test-run-options.ts';
 import { makeTemporaryDirectory } from '../process/leftovers.ts';
 import { createTestRunEngine } from '../testrun/testrun.ts';
 import { compileBenchProgram, compileC } from './compile.ts';
@@ -81,18 +82,13 @@ export function kernelNanoseconds(program: Program, packet: Uint8Array, repeat: 
   const loaded = new BpfObject(object, { name, file: objectPath ?? name, entries });
   try {
     const input = packet.slice();
-    const options = new Uint8Array(TEST_RUN_OPTS.size);
-    const view = new DataView(options.buffer);
-    view.setUint32(TEST_RUN_OPTS.sz, TEST_RUN_OPTS.size, true);
-    view.setBigUint64(TEST_RUN_OPTS.data_in, BigInt(addressOf(input)), true);
-    view.setUint32(TEST_RUN_OPTS.data_size_in, input.length, true);
-    view.setUint32(TEST_RUN_OPTS.repeat, repeat, true);
+    const options = testRunOptions(input, repeat);
     const start = performance.now();
     const result = bpf.bpf_prog_test_run_opts(loaded.programs[0]!.fd, addressOf(options));
     const clock = ((performance.now() - start) * 1e6) / repeat;
     if (result !== 0) throw new EngineError('environment', `BPF_PROG_TEST_RUN: ${errnoName(result)}`);
     // The kernel leaves out the time in which others ran, and rounds down to whole nanoseconds: our clock knows the rest.
-    const whole = view.getUint32(TEST_RUN_OPTS.duration, true);
+    const whole = options.getUint32(TEST_RUN_OPTS.duration, true);
     return Math.min(Math.max(clock, whole), whole + 1);
   } finally {
     loaded.close();

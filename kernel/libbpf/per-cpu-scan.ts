@@ -46,6 +46,7 @@ import { syscalls } from '../testrun/syscalls.ts';
 import { ArrayWindow, createMappableArray } from './array-window.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS } from './layouts.ts';
 import { addressOf, errnoName, type LoadedLibbpf } from './libbpf.ts';
+import { testRunOptions } from './test-run-options.ts';
 
 /** How many hits are listed at once: a power of two, so that masking keeps an index in bounds. */
 const ROOM = 8192;
@@ -82,8 +83,8 @@ export class PerCpuScan {
   readonly #window: ArrayWindow;
   /** Where the next run starts, how many hits there are, and which. */
   readonly #state: Uint32Array;
-  readonly #options: DataView = new DataView(new ArrayBuffer(TEST_RUN_OPTS.size));
   readonly #frame = new Uint8Array(64);
+  readonly #options: DataView = testRunOptions(this.#frame, 1);
 
   private constructor(
     libbpf: LoadedLibbpf,
@@ -99,9 +100,6 @@ export class PerCpuScan {
     this.#map = fds.map;
     this.#window = window;
     this.#state = new Uint32Array(window.bytes.buffer, window.bytes.byteOffset, STATE_BYTES / 4);
-    this.#options.setUint32(TEST_RUN_OPTS.sz, TEST_RUN_OPTS.size, true);
-    this.#options.setBigUint64(TEST_RUN_OPTS.data_in, BigInt(addressOf(this.#frame)), true);
-    this.#options.setUint32(TEST_RUN_OPTS.data_size_in, this.#frame.length, true);
   }
 
   /** @returns undefined where this kernel cannot: it is too old, or the values are too long for its verifier */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the harness (harness.bpf.c) and the loop that calls it (packet-loop.c) share: a chunk of packets, and what came
- * of them. It is the harness's .bss, an array that the kernel maps into the process; harness.ts knows its size.
+ * of them. It is the harness's .bss, an array that the kernel maps into the process; harness.ts knows where "moves_start" is, packet-loop.ts how much comes out.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -32,7 +32,6 @@ struct harness {
 	__u32 start;
 	/* May the program move a frame's start, or that of its metadata? Then what it leaves in front of frames is cleared. */
 	__u32 moves_start;
-	__u32 unused;
 	/* Where each packet starts in "in", and what came of it: metadata, and behind them, at its offset, the frame */
 	__u32 offset[HARNESS_PACKETS];
 	__u32 length[HARNESS_PACKETS];

@@ -6,8 +6,8 @@
  * stack or the depth of calls does not suffice for one more function, say), the originals run.
  */
 import type { BpfProgram as LinkedProgram } from '../../sim/ebpf/bpf-object.ts';
-import { PROG_LOAD_OPTS } from '../libbpf/layouts.ts';
-import { addressOf, errnoName, type LoadedLibbpf } from '../libbpf/libbpf.ts';
+import { errnoName, type LoadedLibbpf } from '../libbpf/libbpf.ts';
+import { type FunctionType, loadProgram } from '../libbpf/load-program.ts';
 import { syscalls } from '../testrun/syscalls.ts';
 import { btfWithFunction } from './btf-with-function.ts';
 import { INSN_SIZE } from './encode.ts';
@@ -43,9 +43,6 @@ export interface LoadedProgram {
   /** The same program as our loader links it, which knows the types of its functions. */
   readonly linked: LinkedProgram | undefined;
 }
-
-/** Where a function of a program begins, in slots, and the number of its type. */
-export type FunctionType = readonly [start: number, typeId: number];
 
 /** What the kernel can be told of a program's functions. */
 export interface ProgramTypes {
@@ -86,10 +83,8 @@ export interface PinInput {
 }
 
 const BPF_MAP_TYPE_ARRAY = 2;
-const BPF_F_XDP_HAS_FRAGS = 1 << 5;
 /** Bytes for each of the kernel's variables: that no program reaches beyond its own the verifier has seen. */
 const VARIABLE_SPACE = 0x1_0000;
-const FUNC_INFO_SIZE = 8;
 const PROG_INFO_SIZE = 256;
 /** `struct bpf_prog_info`: type, id, … */
 const PROG_INFO_ID = 4;
@@ -212,26 +207,16 @@ export class Pins {
     advances: boolean,
   ): number {
     const copy = rewrite(program.instructions, this.#mapFd, variables, this.#world.cpu, advances);
-    const options = new Uint8Array(PROG_LOAD_OPTS.size);
-    const view = new DataView(options.buffer);
-    view.setBigUint64(PROG_LOAD_OPTS.sz, BigInt(PROG_LOAD_OPTS.size), true);
-    view.setUint32(PROG_LOAD_OPTS.expected_attach_type, program.attachType, true);
-    view.setUint32(PROG_LOAD_OPTS.prog_flags, program.hasFrags ? BPF_F_XDP_HAS_FRAGS : 0, true);
-    const functions =
-      btf === undefined ? undefined : typesOfCopy(program, copy.shift, copy.added, btf.functionId);
-    if (btf !== undefined && functions !== undefined) {
-      view.setUint32(PROG_LOAD_OPTS.prog_btf_fd, btf.fd, true);
-      const rows = functionInfo(functions);
-      view.setBigUint64(PROG_LOAD_OPTS.func_info, BigInt(addressOf(rows)), true);
-      view.setUint32(PROG_LOAD_OPTS.func_info_cnt, functions.length, true);
-      view.setUint32(PROG_LOAD_OPTS.func_info_rec_size, FUNC_INFO_SIZE, true);
-    }
-    const count = copy.instructions.length / INSN_SIZE;
-    const { bpf } = this.#libbpf;
+    const functions = btf && typesOfCopy(program, copy.shift, copy.added, btf.functionId);
+    const types = btf && functions && { ...btf.types, functions };
     const fd = this.#open(`a copy of ${program.name} with one more function`, () =>
-      bpf.bpf_prog_load(program.type, program.name, license, copy.instructions, count, options),
+      loadProgram(this.#libbpf, {
+        ...program,
+        license,
+        instructions: copy.instructions,
+        types: types && { btf: btf.fd, functions: types.functions },
+      }),
     );
-    const types = btf !== undefined && functions !== undefined ? { ...btf.types, functions } : undefined;
     this.#sources.set(fd, { instructions: copy.instructions, types });
     return fd;
   }
@@ -296,9 +281,4 @@ function typesOfCopy(
   if (functions === undefined) return undefined;
   const moved = functions.map(([start, type]): FunctionType => [start === 0 ? 0 : start + shift, type]);
   return [...moved, ...added.map((start): FunctionType => [start, addedType])];
-}
-
-/** As the kernel takes them: an array of `struct bpf_func_info`. */
-export function functionInfo(functions: readonly FunctionType[]): Uint32Array {
-  return Uint32Array.from(functions.flat());
 }

@@ -7,6 +7,7 @@ import { kernelIsOlderThan } from '../kernel-version.ts';
 import { BPF_PROG_TYPE, TEST_RUN_OPTS, XDP_MD } from '../libbpf/layouts.ts';
 import { addressOf, errnoName, requireLibbpf } from '../libbpf/libbpf.ts';
 import { loadAvailability, loadProbe, programType } from '../libbpf/load-probe.ts';
+import { testRunOptions } from '../libbpf/test-run-options.ts';
 import { shareDefaultNetwork } from '../network/shared-network.ts';
 import { syscalls } from './syscalls.ts';
 
@@ -83,16 +84,11 @@ function runProbe(fd: number, metaLength: number): number {
   const context = new Uint32Array(XDP_MD.size / 4);
   context[XDP_MD.data / 4] = metaLength;
   context[XDP_MD.data_end / 4] = input.length;
-  const options = new Uint8Array(TEST_RUN_OPTS.size);
-  const view = new DataView(options.buffer);
-  view.setUint32(TEST_RUN_OPTS.sz, TEST_RUN_OPTS.size, true);
-  view.setBigUint64(TEST_RUN_OPTS.data_in, BigInt(addressOf(input)), true);
-  view.setUint32(TEST_RUN_OPTS.data_size_in, input.length, true);
-  view.setUint32(TEST_RUN_OPTS.repeat, 1, true);
+  const options = testRunOptions(input, 1);
   const contextBytes = new Uint8Array(context.buffer);
   if (metaLength > 0) {
-    view.setBigUint64(TEST_RUN_OPTS.ctx_in, BigInt(addressOf(contextBytes)), true);
-    view.setUint32(TEST_RUN_OPTS.ctx_size_in, contextBytes.length, true);
+    options.setBigUint64(TEST_RUN_OPTS.ctx_in, BigInt(addressOf(contextBytes)), true);
+    options.setUint32(TEST_RUN_OPTS.ctx_size_in, contextBytes.length, true);
   }
   // The one that sessions take, which find it there.
   const network = shareDefaultNetwork();

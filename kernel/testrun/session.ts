@@ -1,4 +1,6 @@
 /** One loaded object and its world, run with `BPF_PROG_TEST_RUN`. */
+import { helperNumber } from '../../sim/ebpf/helper-names.ts';
+import { PROBE_READ_HELPERS } from '../../sim/ebpf/helpers/probe-read-helpers.ts';
 import { EngineError, type Pinning, type Session } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../../sim/packet/packet-batch.ts';
@@ -40,14 +42,18 @@ const HELPER = {
 const PACKETS_BEFORE_HARNESS = 20_000;
 const PACKETS_PER_MILLISECOND = 1000;
 
-/** Functions, by their objects, that no harness could be loaded with, or failed with: finding that out may take the verifier a second. */
+/** Functions, by their objects, for which a harness did not load, or failed: finding that out may take the verifier a second. */
 const withoutHarness = new WeakMap<Uint8Array, Set<string>>();
 
 /**
- * Numbers of helpers (linux/bpf.h) that read any memory of the kernel's, and so what earlier packets left behind the end of the frame:
- * `bpf_probe_read` and its kind, and `bpf_snprintf`, which follows addresses.
+ * Numbers of helpers that read any memory of the kernel's, and so what earlier packets left behind the end of the frame:
+ * `bpf_probe_read` and its kind, and those that follow the addresses that they print.
  */
-const READ_ANYTHING = [4, 45, 113, 115, 165];
+const READ_ANYTHING = [
+  ...PROBE_READ_HELPERS.map(({ number }) => number),
+  helperNumber('bpf_snprintf')!,
+  helperNumber('bpf_snprintf_btf')!,
+];
 
 export class TestRunSession implements Session {
   readonly #program: Program;
