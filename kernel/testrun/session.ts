@@ -1,6 +1,6 @@
 /** One loaded object and its world, run with `BPF_PROG_TEST_RUN`. */
 import { helperNumber } from '../../sim/ebpf/helper-names.ts';
-import { PROBE_READ_HELPERS } from '../../sim/ebpf/helpers/probe-read-helpers.ts';
+import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { EngineError, type Pinning, type Session } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { DEFAULT_INGRESS_IFINDEX, type PacketBatch } from '../../sim/packet/packet-batch.ts';
@@ -46,14 +46,14 @@ const PACKETS_PER_MILLISECOND = 1000;
 const withoutHarness = new WeakMap<Uint8Array, Set<string>>();
 
 /**
- * Numbers of helpers that read any memory of the kernel's, and so what earlier packets left behind the end of the frame:
- * `bpf_probe_read` and its kind, and those that follow the addresses that they print.
+ * Helpers that read any memory of the kernel's, or follow the addresses that they print, and so show what earlier packets left behind the
+ * end of a frame. XDP programs have no others (kernel/bpf/helpers.c, `bpf_base_func_proto`).
  */
-const READ_ANYTHING = [
-  ...PROBE_READ_HELPERS.map(({ number }) => number),
-  helperNumber('bpf_snprintf')!,
-  helperNumber('bpf_snprintf_btf')!,
-];
+const READ_ANYTHING: ReadonlySet<number | undefined> = new Set(
+  ['bpf_probe_read_kernel', 'bpf_probe_read_kernel_str', 'bpf_snprintf', 'bpf_snprintf_btf'].map(
+    helperNumber,
+  ),
+);
 
 export class TestRunSession implements Session {
   readonly #program: Program;
@@ -180,7 +180,8 @@ export class TestRunSession implements Session {
     if (this.#entries.length !== 1 || this.#entries[0]!.hook !== 'xdp') return false;
     // `bpf_throw`, a kernel function, leaves the program and the harness.
     if (this.#object.callsKernelFunctions || this.#trace !== undefined) return false;
-    if (READ_ANYTHING.some((helper) => this.#object.helpers.has(helper))) return false;
+    const isHarmless = (helper: number): boolean => HELPERS.has(helper) && !READ_ANYTHING.has(helper);
+    if (![...this.#object.helpers].every(isHarmless)) return false;
     const { object, entries } = this.#program;
     return this.#runner.takesHarness && withoutHarness.get(object!)?.has(entries[0]!.function) !== true;
   }
