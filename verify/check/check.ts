@@ -34,6 +34,7 @@ import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TtlSteps } from './ttl-steps.ts';
+import { TtlWraps } from './ttl-wraps.ts';
 import { Uninitialized } from './uninitialized.ts';
 import { variantsOf } from './variants.ts';
 import { ENOUGH_COVERAGE, hasReached, verdictOfCheck } from './verdict.ts';
@@ -92,6 +93,7 @@ class Check {
   readonly #isOn: IsOn;
   readonly #rewritten: RewrittenWords;
   readonly #ttl: TtlSteps;
+  readonly #wraps: TtlWraps;
   readonly #fragments = new FragmentReads();
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
@@ -106,13 +108,17 @@ class Check {
     this.#isOn = options.isOn ?? (() => true);
     const { program } = options;
     this.#ttl = new TtlSteps(program, options.worlds !== undefined);
+    this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
     this.#lines = new BrokenLines(program);
     this.#runs = new CheckRuns(options, this.#isOn, this.#lines);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
       program.entries.map(({ hook }) => hook),
-      (pair, world, input, packet) => this.#ttl.enter(pair, world, input, packet),
+      (...changed) => {
+        this.#ttl.enter(...changed);
+        this.#wraps.enter(...changed);
+      },
     );
   }
 
@@ -188,10 +194,11 @@ class Check {
 
   /** What single cases show that are looked at more closely. */
   async #probe(): Promise<void> {
-    const { program, machine } = this.#options;
+    const { program, machine, witness, kernel } = this.#options;
     this.#made.push(...lostUpdates(program));
     const found = [
       await this.#ttl.find(machine),
+      await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
       await this.#fragments.find(program, machine),
       ...(await this.#garbage.find(machine)),
       ...(await this.#redirects.find()),
@@ -206,7 +213,7 @@ class Check {
     const saved = save === undefined ? {} : await save(divergence);
     const finding = await placedFinding(this.#options, findingOf({ ...divergence, ...saved }));
     const summary = version === undefined ? finding.summary : `${finding.summary} (as Linux ${version})`;
-    this.#made.push({ ...finding, summary, confirmedBy: [seen.engine.name] });
+    this.#made.push({ ...finding, summary, confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
   }
 
   /** The same packets, and the same sweeps, in the machine as other kernels. */

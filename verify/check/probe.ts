@@ -4,6 +4,7 @@ import { simplerPackets } from '../../corpus/simplify/shrink.ts';
 import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
+import type { EngineName } from '../../sim/engines/register.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
@@ -123,6 +124,8 @@ export interface Seen {
   readonly source?: SourcePlaceWithText;
   /** Default: the rule's. */
   readonly severity?: Severity;
+  /** Engines that show it; default: `engine`. */
+  readonly confirmedBy?: readonly EngineName[];
 }
 
 /** The same as a run of `verify` would have found it. */

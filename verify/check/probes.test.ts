@@ -1,16 +1,29 @@
 /** What `check` looks for on single cases, with functions in place of programs: which packets show it, and which must not. */
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
-import { XDP_DROP, XDP_PASS, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
+import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../sim/runtime/actions.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { EngineSide } from '../engine-side.ts';
 import { type Behaviour, FAKE_PROGRAM, type FakeEngine, fakeEngine } from '../test-support/engines.ts';
-import { data, ethernet, ipv4, tcp, udp, V4_A, V4_B, withChecksum } from '../test-support/packets.ts';
+import {
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  tcp,
+  udp,
+  V4_A,
+  V4_B,
+  V6_A,
+  V6_B,
+  withChecksum,
+} from '../test-support/packets.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { CaseRunner } from './probe.ts';
 import { RewrittenWords } from './rewritten.ts';
 import { TtlSteps } from './ttl-steps.ts';
+import { TtlWraps } from './ttl-wraps.ts';
 
 /** Where the IPv4 header of these packets lies, its TTL, and the ports behind it. */
 const IP = 14;
@@ -52,9 +65,7 @@ describe('by how much TTLs go down', () => {
   ): Promise<Awaited<ReturnType<TtlSteps['find']>>> {
     const engine = fakeEngine('wasm', behaviour);
     const steps = new TtlSteps(FAKE_PROGRAM, false);
-    const words = new RewrittenWords(['xdp'], (pair, world, input, packet) =>
-      steps.enter(pair, world, input, packet),
-    );
+    const words = new RewrittenWords(['xdp'], (...changed) => steps.enter(...changed));
     const packets = ttls.map((ttl) => ethernet(0x0800, ipv4(17, udp(data(8)), { ttl })));
     await shown(engine, packets, (world, input, report) => words.observe(world, input, report));
     const seen = await steps.find(engine);
@@ -123,6 +134,76 @@ describe('by how much TTLs go down', () => {
       await found(
         router(() => 0),
         [64, 63, 62, 61],
+      ),
+    ).toBeUndefined();
+  });
+});
+
+describe('a TTL of 0', () => {
+  const V6 = ethernet(0x86dd, ipv6(17, udp(data(8), V6_A, V6_B)));
+  const V4 = ethernet(0x0800, ipv4(17, udp(data(8)), { ttl: 64 }));
+  /** Sends on what has a TTL of at least `least`, with what `to` makes of it. */
+  const sends =
+    (to: (ttl: number) => number, least = 0, action = XDP_TX): Behaviour =>
+    ({ packet }) => {
+      const isFour = packet[12] === 8;
+      const at = isFour ? TTL : IP + 7;
+      if (packet.length < IP + 20 || packet[at]! < least) return { action: XDP_DROP };
+      const left = packet.slice();
+      left[at] = to(packet[at]!);
+      if (isFour) left.set(withChecksum(left.slice(IP, IP + 20), 10), IP);
+      return { action, packet: left };
+    };
+
+  async function found(
+    behaviour: Behaviour,
+    packet: Uint8Array,
+  ): Promise<Awaited<ReturnType<TtlWraps['find']>>> {
+    const engine = fakeEngine('wasm', behaviour);
+    const wraps = new TtlWraps(FAKE_PROGRAM, false);
+    const words = new RewrittenWords(['xdp'], (...changed) => wraps.enter(...changed));
+    await shown(engine, [packet], (world, input, report) => words.observe(world, input, report));
+    const seen = await wraps.find(engine, []);
+    expect(engine.log.closed).toBe(engine.log.opened);
+    return seen;
+  }
+
+  it.each([
+    ['IPv4', V4, XDP_TX],
+    ['IPv4', V4, XDP_PASS],
+    ['IPv6', V6, XDP_TX],
+  ])('wraps where an %s program lowers every TTL', async (_, packet, action) => {
+    const seen = await found(
+      sends((ttl) => ttl - 1, 0, action),
+      packet,
+    );
+    expect(seen?.breach.invariant).toBe('ttl/wrapped');
+    const at = seen?.breach.at ?? 0;
+    expect([seen?.stimuli[0]?.packet[at], seen?.got.packet[at]]).toEqual([0, 255]);
+    expect(seen?.confirmedBy).toEqual(['wasm']);
+  });
+
+  it('does not where the program looks at it first', async () => {
+    for (const least of [1, 2]) {
+      const seen = await found(
+        sends((ttl) => ttl - 1, least),
+        V4,
+      );
+      expect(seen).toBeUndefined();
+    }
+  });
+
+  it('does not where every packet gets 255, nor where all without a TTL do', async () => {
+    expect(
+      await found(
+        sends(() => 255),
+        V4,
+      ),
+    ).toBeUndefined();
+    expect(
+      await found(
+        sends((ttl) => (ttl === 0 ? 255 : ttl - 2)),
+        V4,
       ),
     ).toBeUndefined();
   });

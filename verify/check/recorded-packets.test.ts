@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
 import { toHex } from '../../sim/packet/bytes.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { bytes, data } from '../test-support/packets.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
-import { type OnRedirected, RewrittenWords } from './rewritten.ts';
+import { type OnChanged, RewrittenWords } from './rewritten.ts';
 import { ttlOf } from './ttl-steps.ts';
 import { laterFragment, transportOf, variantsOf } from './variants.ts';
 
@@ -177,11 +178,11 @@ describe('words that a program rewrites', () => {
 
   it('are told when they are redirected', () => {
     const seen: string[] = [];
-    const onRedirected: OnRedirected = (pair, _world, _input, packet) => {
-      seen.push(`${packet} ${pair.is.count}`);
+    const onChanged: OnChanged = (pair, _world, _input, packet, delivery) => {
+      if (delivery === DELIVERY.redirected) seen.push(`${packet} ${pair.is.count}`);
     };
     for (const action of [1, 2, 3, 4])
-      observed(new RewrittenWords(['xdp'], onRedirected), RIGHT_PACKETS.TCP!, [
+      observed(new RewrittenWords(['xdp'], onChanged), RIGHT_PACKETS.TCP!, [
         EDITS.addresses!(RIGHT_PACKETS.TCP!),
         action,
       ]);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../sim/runtime/actions.ts';
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { EngineSide } from '../engine-side.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-support/engines.ts';
 import {
@@ -35,8 +36,8 @@ interface Found {
 
 async function seen(behaviour: Behaviour, packets: readonly Uint8Array[]): Promise<Found> {
   const redirected: number[] = [];
-  const words = new RewrittenWords(['xdp'], (_pair, _world, input, packet) => {
-    redirected.push(input.length[packet]!);
+  const words = new RewrittenWords(['xdp'], (_pair, _world, input, packet, delivery) => {
+    if (delivery === DELIVERY.redirected) redirected.push(input.length[packet]!);
   });
   const input = new PacketBatch(packets.length);
   for (const packet of packets) input.push({ packet });

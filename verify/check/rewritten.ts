@@ -2,7 +2,7 @@
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES } from '../oracle/found.ts';
@@ -30,19 +30,25 @@ const MAX_SWEEPS = 160;
 /** A packet that is longer takes longer, and shows no more. */
 const MAX_LENGTH = 256;
 
-export type OnRedirected = (pair: FramePair, world: World, input: PacketBatch, packet: number) => void;
+export type OnChanged = (
+  pair: FramePair,
+  world: World,
+  input: PacketBatch,
+  packet: number,
+  delivery: Delivery,
+) => void;
 
 export class RewrittenWords {
   readonly #hooks: readonly Hook[];
-  readonly #onRedirected: OnRedirected;
+  readonly #onChanged: OnChanged;
   readonly #pair = new FramePair();
   readonly #found = new Map<string, Rewritten>();
   readonly #left = new Set<string>();
 
-  /** @param onRedirected is shown every sound packet that was changed and redirected */
-  constructor(hooks: readonly Hook[], onRedirected: OnRedirected = () => {}) {
+  /** @param onChanged is shown every sound packet that was changed and goes on */
+  constructor(hooks: readonly Hook[], onChanged: OnChanged = () => {}) {
     this.#hooks = hooks;
-    this.#onRedirected = onRedirected;
+    this.#onChanged = onChanged;
   }
 
   /** In the order in which they were met. */
@@ -74,7 +80,7 @@ export class RewrittenWords {
         output.length[packet]!,
       );
       if (!isChanged || pair.cameBroken || !isSound(pair.was)) continue;
-      if (delivery === DELIVERY.redirected) this.#onRedirected(pair, world, input, packet);
+      this.#onChanged(pair, world, input, packet, delivery);
       this.#enter(world, input, packet, action);
     }
   }

@@ -3,6 +3,7 @@ import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { DELIVERY, type Delivery } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
@@ -32,7 +33,8 @@ export class TtlSteps {
   }
 
   /** A redirected packet that keeps its addresses. */
-  enter(pair: FramePair, world: World, input: PacketBatch, packet: number): void {
+  enter(pair: FramePair, world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
+    if (delivery !== DELIVERY.redirected) return;
     const found = ttlOf(pair);
     if (found === undefined) return;
     const { came, left, at } = found;

@@ -12,7 +12,7 @@ import { redirectTarget } from './redirect.ts';
 import { reply } from './reply.ts';
 import { RULES, ruleOf } from './rules.ts';
 import { transports } from './transports.ts';
-import { ttl } from './ttl.ts';
+import { ttl, wrappedTtl } from './ttl.ts';
 
 const pair = new FramePair();
 const SENT_BACK = { ...PASSED, action: 3, delivery: 2 as const };
@@ -43,10 +43,18 @@ describe('a TTL', () => {
     expect(judged(ttl, edit(packet6, HOPS6, 2), edit(packet6, HOPS6, 1))).toBe('');
   });
 
-  it('does not come to 0, nor below it, in a packet that goes on', () => {
+  it('does not come to 0 in a packet that goes on', () => {
     expect(judged(ttl, edit(packet4, TTL4, 1), edit(packet4, TTL4, 0))).toBe('ttl/expired');
-    expect(judged(ttl, edit(packet4, TTL4, 0), edit(packet4, TTL4, 255))).toBe('ttl/wrapped');
     expect(judged(ttl, edit(packet6, HOPS6, 1), edit(packet6, HOPS6, 0))).toBe('ttl/expired');
+  });
+
+  it('that goes from 0 to 255 may be set to that: who knows that it is lowered judges by itself', () => {
+    const wrapped = [edit(packet4, TTL4, 0), edit(packet4, TTL4, 255)] as const;
+    expect(judged(ttl, ...wrapped)).toBe('');
+    expect(judged(wrappedTtl, ...wrapped)).toBe('ttl/wrapped');
+    expect(judged(wrappedTtl, edit(packet6, HOPS6, 0), edit(packet6, HOPS6, 255))).toBe('ttl/wrapped');
+    expect(judged(wrappedTtl, edit(packet4, TTL4, 0), edit(packet4, TTL4, 254))).toBe('');
+    expect(judged(wrappedTtl, edit(packet4, TTL4, 1), edit(packet4, TTL4, 255))).toBe('');
   });
 
   it('of 0 that came so is not the program’s', () => {

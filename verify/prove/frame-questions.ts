@@ -84,13 +84,16 @@ function ttlQuestions(
       broken: pool.and(pool.equal(now, byte(0)), pool.not(pool.equal(then, byte(0)))),
       sentence: `a ${name} may come to 0 in a packet that goes on`,
     },
-    {
+  ];
+  // What does not depend on what it was is set, not lowered: answers may be sent with 255.
+  const isLowered = [...unknownsOf(then)].every((one) => unknownsOf(now).has(one));
+  if (isLowered) {
+    questions.push({
       invariant: 'ttl/wrapped',
       broken: pool.and(pool.equal(now, byte(255)), pool.equal(then, byte(0))),
       sentence: `a ${name} of 0 may become 255`,
-    },
-  ];
-  const isLowered = [...unknownsOf(then)].every((one) => unknownsOf(now).has(one));
+    });
+  }
   if (isLowered && delivery === DELIVERY.redirected && goesToNextHop(before, after, was, is)) {
     const one = pool.subtract(then, byte(1));
     questions.push({

@@ -14,7 +14,7 @@ import type { Invariant } from '../invariants/invariant.ts';
 import { laterFragments } from '../invariants/later-fragments.ts';
 import { reply } from '../invariants/reply.ts';
 import { transports } from '../invariants/transports.ts';
-import { ttl } from '../invariants/ttl.ts';
+import { ttl, wrappedTtl } from '../invariants/ttl.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type ChecksumFault, ChecksumJudge } from '../oracle/judge.ts';
 import type { Confirmer } from './confirm.ts';
@@ -36,7 +36,7 @@ export interface TriedBreach {
   readonly ifAsked: boolean;
 }
 
-const JUDGES: readonly Invariant[] = [...INVARIANTS, laterFragments, transports, ttl, reply];
+const JUDGES: readonly Invariant[] = [...INVARIANTS, laterFragments, transports, ttl, wrappedTtl, reply];
 /** Groups of invariants that count only where they were asked for. */
 const ASKED: readonly string[] = ['ttl', 'reply'];
 const NONE: ReadonlySet<Term> = new Set();
