@@ -60,7 +60,7 @@ const CALL: FlowCall = {
     map: FLOWS,
     key: Uint8Array.of(7, 0, 0, 0),
   },
-  ...{ keyParts: [], found: false, parameters: new Uint8Array(0), needs: 0 },
+  ...{ keyParts: [], found: false, result: 0n, parameters: new Uint8Array(0), needs: 0 },
 };
 const background = (more: Partial<Background> = {}): Background => ({
   ...{

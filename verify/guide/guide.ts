@@ -13,7 +13,7 @@ import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { fork, Random, type Seed, seedFromText } from '../../corpus/generate/random.ts';
 import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
-import { solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
+import { type Choices, solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
 import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
@@ -35,7 +35,7 @@ import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
 import { askingFor, statedKeys } from './stated-entries.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
-import { withFilled } from './world-answers.ts';
+import { answerCall, answersOf, withFilled } from './world-answers.ts';
 
 export interface GuideOptions {
   /** Any text; the same one finds the same cases. */
@@ -141,6 +141,8 @@ class Guide {
   readonly #queue: Kept[] = [];
   readonly #attempts = new Map<number, number>();
   readonly #calls = new Map<string, number>();
+  /** Calls with few answers, by their places: a case that makes one, and what it has not answered yet. */
+  readonly #asked = new Map<string, { readonly sequence: Sequence; readonly left: Set<bigint> }>();
   /** Maps that a run has changed: at first, they start empty. */
   readonly #changed = new Set<number>();
   readonly #worlds: readonly NamedWorld[];
@@ -176,6 +178,8 @@ class Guide {
     this.#drain();
     this.#presets = true;
     for (const kept of this.#kept.slice()) this.#follow(kept);
+    this.#drain();
+    this.#answerAll();
     this.#drain();
     this.#combine();
     this.#explore();
@@ -234,6 +238,7 @@ class Guide {
     if (this.#isOver()) return false;
     const run = this.#runs.run(sequence);
     if (run === undefined || (run.stopped && this.#hasOwnSlots(sequence.world))) return false;
+    for (const call of run.trace.calls) this.#noteAnswer(sequence, call);
     const isOther = !this.#paths.has(run.signature);
     if (isOther && this.#paths.size < MAX_PATHS) {
       this.#paths.add(run.signature);
@@ -317,6 +322,7 @@ class Guide {
       this.#meet(sequence, call, background);
       this.#answer(sequence, call, background);
     }
+    const choices: Choices = (field) => (field.kind === 'call' ? answersOf(calls[field.call]!) : undefined);
     const onSearch = (nodes: number): void => {
       this.#solved += nodes / NODES;
     };
@@ -326,7 +332,7 @@ class Guide {
       if (where === 'wanted' && !this.#isWanted(branch)) continue;
       if (where === 'last packet' && branch.packet < sequence.stimuli.length - 1) continue;
       this.#solved += SOLVING;
-      for (const assignment of solveBranch(branch, branches.slice(0, index), choosable, onSearch)) {
+      for (const assignment of solveBranch(branch, branches.slice(0, index), choosable, onSearch, choices)) {
         const changed = changeSequence(sequence, assignment, background);
         if (changed === undefined) continue;
         if (this.#try(changed, sequence)) {
@@ -387,6 +393,32 @@ class Guide {
     this.#calls.set(place, attempts + 1);
     for (const { world } of withFilled(sequence.world, call, background.machine))
       this.#try({ ...sequence, world });
+  }
+
+  #noteAnswer(sequence: Sequence, call: FlowCall): void {
+    const all = answersOf(call);
+    if (all === undefined) return;
+    const place = `${call.program} ${call.slot}`;
+    const known = this.#asked.get(place) ?? { sequence, left: new Set(all) };
+    known.left.delete(call.result);
+    this.#asked.set(place, known);
+  }
+
+  /** Every answer that a call has not given yet. No branch may tell them apart: a table has an action for each. */
+  #answerAll(): void {
+    for (const [place, { sequence, left }] of this.#asked) {
+      if (this.#isOver()) return;
+      if (left.size === 0) continue;
+      const { world, stimuli } = sequence;
+      const run = this.#runs.run(sequence);
+      const machine = this.#runs.machineOf(world);
+      const call = run?.trace.calls.find(({ program, slot }) => `${program} ${slot}` === place);
+      if (call === undefined || machine === undefined) continue;
+      for (const value of [...left]) {
+        const answer = answerCall(world, stimuli, call, value, machine);
+        if (answer !== undefined) this.#try({ stimuli, ...answer });
+      }
+    }
   }
 
   /** What a changed map leads to shows with the packets that follow. */

@@ -20,7 +20,7 @@ const KEY = Uint8Array.of(7, 0, 0, 0);
 function call(more: Partial<FlowCall>): FlowCall {
   return {
     ...{ program: 0, slot: 3, packet: 0, helper: 'bpf_map_lookup_elem', map: 0, key: KEY, keyParts: [] },
-    ...{ found: false, parameters: NOTHING, needs: 0, ...more },
+    ...{ found: false, result: 0n, parameters: NOTHING, needs: 0, ...more },
   };
 }
 

@@ -5,6 +5,7 @@ import type { Machine } from '../../sim/ebpf/machine.ts';
 import { addressToText } from '../../sim/packet/addresses.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import { EFAULT } from '../../sim/runtime/errno.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -14,6 +15,7 @@ import {
   BPF_FIB_LKUP_RET_NOT_FWDED,
   BPF_FIB_LKUP_RET_SUCCESS,
   FIB_PARAMETER,
+  REJECTIONS,
   rejectingType,
 } from '../../sim/runtime/fib.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
@@ -45,6 +47,24 @@ export function answerCall(
   if (call.map < 0) return undefined;
   if (value === 0n) return withoutEntry(world, call, machine);
   return withFilled(world, call, machine)[0];
+}
+
+/** What `bpf_fib_lookup` answers in some world or other (`ofRoute`), the likeliest first. */
+const ROUTE_ANSWERS: readonly bigint[] = [
+  BPF_FIB_LKUP_RET_SUCCESS,
+  BPF_FIB_LKUP_RET_NOT_FWDED,
+  BPF_FIB_LKUP_RET_NO_NEIGH,
+  ...Object.values(REJECTIONS),
+  BPF_FIB_LKUP_RET_FWD_DISABLED,
+  BPF_FIB_LKUP_RET_FRAG_NEEDED,
+].map(BigInt);
+
+const LENGTH_ANSWERS: readonly bigint[] = [0n, BigInt(-EFAULT)];
+
+/** All that a call may answer, where that is few numbers; undefined: a pointer, or anything. */
+export function answersOf({ helper, needs }: FlowCall): readonly bigint[] | undefined {
+  if (needs > 0) return LENGTH_ANSWERS;
+  return helper === 'bpf_fib_lookup' ? ROUTE_ANSWERS : undefined;
 }
 
 /** Worlds in which the map holds something under the key that was asked for; of programs, one for each. */
@@ -158,6 +178,7 @@ function ofRoute(
   result: number,
   machine: Machine,
 ): Answer | undefined {
+  if (!ROUTE_ANSWERS.includes(BigInt(result))) return undefined;
   const { parameters, packet } = call;
   const family = parameters[FIB_PARAMETER.family];
   if (family !== AF_INET && family !== AF_INET6) return undefined;
@@ -205,17 +226,6 @@ function ofRoute(
   const neighbours = (world.neighbours ?? []).filter((one) => one.address !== address);
   const mac = Uint8Array.from([2, 0, 0, 0, 1, 1]);
   const reaches = result === BPF_FIB_LKUP_RET_SUCCESS || result === BPF_FIB_LKUP_RET_FRAG_NEEDED;
-  if (
-    ![
-      BPF_FIB_LKUP_RET_SUCCESS,
-      BPF_FIB_LKUP_RET_NOT_FWDED,
-      BPF_FIB_LKUP_RET_FWD_DISABLED,
-      BPF_FIB_LKUP_RET_NO_NEIGH,
-      BPF_FIB_LKUP_RET_FRAG_NEEDED,
-    ].includes(result) &&
-    type === undefined
-  )
-    return undefined;
   return {
     world: {
       ...world,

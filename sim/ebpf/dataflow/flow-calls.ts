@@ -60,6 +60,7 @@ function noteCall(
   view: CallView,
   helper: string,
   found: boolean,
+  r0: bigint,
   more: Partial<Pick<FlowCall, 'map' | 'key' | 'keyParts' | 'parameters' | 'needs'>>,
 ): CallResult {
   const { calls } = view.tracer;
@@ -78,6 +79,7 @@ function noteCall(
       slot,
       helper,
       found,
+      result: BigInt.asIntN(64, r0),
     });
   const call = calls.length - 1;
   return view.memory.field(`call ${call}`, () => ({ kind: 'call', call }));
@@ -100,7 +102,8 @@ const followLookup: Follower = (state, view, { name }) => {
   return (after) => {
     const found = after.lo[0] !== 0;
     if (found) view.memory.addArea(index, key, after.lo[0]!, map.valueSize);
-    return input(noteCall(view, name, found, { map: index, key, keyParts }), r0(after));
+    const result = r0(after);
+    return input(noteCall(view, name, found, result, { map: index, key, keyParts }), result);
   };
 };
 
@@ -142,8 +145,9 @@ function indexed(argument: number): Follower {
     const keyParts = typeof operand === 'bigint' ? [] : [operand];
     return (after, hasLeft) => {
       const found = name === 'bpf_tail_call' ? hasLeft : after.machine.redirectTarget !== 0;
-      const field = noteCall(view, name, found, { map: index, key, keyParts });
-      return hasLeft || name === 'bpf_tail_call' ? undefined : input(field, r0(after));
+      const result = r0(after);
+      const field = noteCall(view, name, found, result, { map: index, key, keyParts });
+      return hasLeft || name === 'bpf_tail_call' ? undefined : input(field, result);
     };
   };
 }
@@ -158,7 +162,8 @@ function asking(size: (state: State) => number): Follower {
     return (after, hasLeft) => {
       finish(after, hasLeft);
       const found = helper.name === 'bpf_fib_lookup' ? after.lo[0] === 0 : after.lo[0] !== 0;
-      return input(noteCall(view, helper.name, found, { parameters, keyParts }), r0(after));
+      const result = r0(after);
+      return input(noteCall(view, helper.name, found, result, { parameters, keyParts }), result);
     };
   };
 }
@@ -177,7 +182,8 @@ const followLoadBytes: Follower = (state, view, { name }) => {
     const found = after.lo[0] === 0;
     if (found) view.memory.storeParts(to, parts);
     else view.memory.forget(to, size);
-    return input(noteCall(view, name, found, { needs }), r0(after));
+    const result = r0(after);
+    return input(noteCall(view, name, found, result, { needs }), result);
   };
 };
 
@@ -189,7 +195,8 @@ const followStoreBytes: Follower = (state, view, { name }) => {
   return (after) => {
     const found = after.lo[0] === 0;
     if (found) view.memory.storeParts(packet.data + offset, parts);
-    return input(noteCall(view, name, found, { needs: offset + size }), r0(after));
+    const result = r0(after);
+    return input(noteCall(view, name, found, result, { needs: offset + size }), result);
   };
 };
 

@@ -43,6 +43,8 @@ export interface FlowCall extends Place {
   /** The key, or the index as four bytes, the lowest first: as they were, and where they come from. */
   readonly key: Uint8Array;
   readonly keyParts: readonly Operand[];
+  /** What it returned, as a signed number. */
+  readonly result: bigint;
   /** Did it find something? */
   readonly found: boolean;
   /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket. */

@@ -19,6 +19,11 @@ import { bitsOf, type InputField } from './inputs.ts';
 /** Inputs that somebody can choose: all but those that calls yield. */
 export type Choosable = (field: InputField) => boolean;
 
+/** All values that an input can be given, as signed numbers, where they are few; undefined: any that fits. */
+export type Choices = (field: InputField) => readonly bigint[] | undefined;
+
+const anyThatFits: Choices = () => undefined;
+
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 
 /** Assignments are tried in the order in which they come; so many are enough. */
@@ -31,12 +36,14 @@ const SEARCH_EVALUATIONS = 3_000;
  * Values of inputs with which a branch goes the other way, as far as the branch by itself says. What held before it may no
  * longer hold: the best are those that break the fewest of `earlier`.
  * @param onSearch is told how many nodes a search looks at, each time
+ * @param choices where an input has few values, all of them are tried: ranges, masks and tables are passed by some alone
  */
 export function solveBranch(
   branch: FlowBranch,
   earlier: readonly FlowBranch[],
   choosable: Choosable,
   onSearch: (nodes: number) => void = () => {},
+  choices: Choices = anyThatFits,
 ): Assignment[] {
   const { a, b, bits, comparison, taken } = branch;
   const wanted = taken ? oppositeOf(comparison) : comparison;
@@ -46,6 +53,8 @@ export function solveBranch(
   const add = (one: Assignment): void => {
     if (solutions.length >= 4 * MAX_SOLUTIONS || one.size === 0) return;
     if (![...one.keys()].every(choosable)) return;
+    if (![...one].every(([field, value]) => choices(field)?.includes(BigInt.asIntN(32, value)) ?? true))
+      return;
     if (!holds(wanted, bits, evaluate(a, one), evaluate(b, one))) return;
     for (const field of one.keys()) if (!names.has(field)) names.set(field, names.size);
     const key = [...one]
@@ -62,6 +71,8 @@ export function solveBranch(
   if (typeof b !== 'bigint')
     for (const target of targetsOf(mirrored(wanted), bits, tracedValue(b), tracedValue(a)))
       for (const one of invert(b, target, bits)) add(one);
+  for (const field of fieldsOf(a, fieldsOf(b)))
+    for (const value of choices(field) ?? []) add(new Map([[field, BigInt.asUintN(64, value)]]));
   if (solutions.length === 0) {
     const found = search(a, b, bits, wanted, choosable, onSearch);
     if (found !== undefined) add(found);
