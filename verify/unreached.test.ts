@@ -110,7 +110,9 @@ describe('other conditions', () => {
       r4 = 0
       call bpf_fib_lookup
       if r0 == 0 goto out${OUT}`;
-    expect(reasons(text)).toEqual(['bpf_fib_lookup returned nothing else: the world has no such route']);
+    expect(reasons(text)).toEqual([
+      'bpf_fib_lookup returned nothing that leads there: no world that was tried has such a route, and nothing behind it was judged',
+    ]);
   });
 });
 

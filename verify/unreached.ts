@@ -171,7 +171,10 @@ function reasonOf(
   const call = callComparedAt(instructions, start, slot);
   const helper = call === undefined ? undefined : imm[call];
   if (helper === FIB_LOOKUP)
-    return { because: 'bpf_fib_lookup returned nothing else: the world has no such route' };
+    return {
+      because:
+        'bpf_fib_lookup returned nothing that leads there: no world that was tried has such a route, and nothing behind it was judged',
+    };
   const operation = opcode[slot]! & ~BPF_X;
   const isNullTest = imm[slot] === 0 && (opcode[slot]! & BPF_X) === BPF_K;
   const wantsEntry =

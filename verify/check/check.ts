@@ -32,6 +32,7 @@ import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasContents, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
+import { withSoundPackets } from './sound-cases.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
@@ -100,6 +101,8 @@ class Check {
   readonly #lines: BrokenLines;
   #made: CheckFinding[] = [];
   readonly #runs: CheckRuns;
+  /** Rewritten words that have been looked at closer. */
+  #looked = 0;
   sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
   proof: ProofAid | undefined;
 
@@ -141,14 +144,11 @@ class Check {
       'packets',
     );
     if (this.#hasRun()) {
-      await this.#variants(engines, observe);
-      if (this.#options.sweeps !== false) {
-        this.sweeps = await this.#sweep(machine);
-        await this.#mapWords(machine);
-      }
+      await this.#lookCloser(engines, observe);
+      await this.#paths(engines, observe);
+      await this.#lookCloser(engines, observe);
       await this.#probe();
       await this.#otherKernels();
-      await this.#paths(engines, observe);
     }
     return await this.#collected();
   }
@@ -174,10 +174,28 @@ class Check {
     return this.#runs.reports[0]!.engines.some((engine) => engine.name === name && engine.status === 'ran');
   }
 
+  /** Neighbours and sweeps of the words that the program was seen to rewrite since the last time. */
+  async #lookCloser(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const { machine } = this.#options;
+    const fresh = this.#rewritten.words.slice(this.#looked);
+    if (fresh.length === 0) return;
+    await this.#variants(fresh, engines, observe);
+    const words = this.#rewritten.words.slice(this.#looked);
+    this.#looked += words.length;
+    if (this.#options.sweeps === false) return;
+    const swept = await this.#sweep(words, machine);
+    this.sweeps = {
+      words: this.sweeps.words + swept.words,
+      packets: this.sweeps.packets + swept.packets,
+      left: this.#rewritten.left + this.#looked - this.sweeps.words - swept.words,
+    };
+    await this.#mapWords(words, machine);
+  }
+
   /** Neighbours of the packets that the program was seen to change. */
-  async #variants(engines: readonly Engine[], observe: Observe): Promise<void> {
+  async #variants(words: readonly Rewritten[], engines: readonly Engine[], observe: Observe): Promise<void> {
     const byWorld = new Map<World, Set<Stimulus>>();
-    for (const { world, stimulus } of this.#rewritten.words) {
+    for (const { world, stimulus } of words) {
       const known = byWorld.get(world);
       if (known === undefined) byWorld.set(world, new Set([stimulus]));
       else known.add(stimulus);
@@ -228,8 +246,8 @@ class Check {
         this.#runs.dropLast();
         continue;
       }
-      if (this.#options.sweeps !== false) await this.#sweep(other);
       const words = this.#rewritten.words;
+      if (this.#options.sweeps !== false) await this.#sweep(words, other);
       const seen = await kernelDifference(program, version, machine, other, words, signal);
       if (seen !== undefined) await this.#enter(seen, version);
     }
@@ -246,6 +264,7 @@ class Check {
     this.proof = await prove(program);
     const cases = (this.proof?.cases ?? [])
       .filter(({ world }) => !hasContents(world))
+      .flatMap(withSoundPackets)
       .map((one, index) => ({
         path: `${PROVED_CASE}${index + 1}`,
         case: worlds === undefined ? one : { ...one, world: worlds[0]!.world },
@@ -254,9 +273,8 @@ class Check {
   }
 
   /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
-  async #sweep(machine: Engine): Promise<SweepReport> {
+  async #sweep(all: readonly Rewritten[], machine: Engine): Promise<Pick<SweepReport, 'words' | 'packets'>> {
     const byWorld = new Map<World, Rewritten[]>();
-    const all = this.#rewritten.words;
     for (const word of this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all) {
       const known = byWorld.get(word.world);
       if (known === undefined) byWorld.set(word.world, [word]);
@@ -279,15 +297,14 @@ class Check {
       packets += report.packets;
       words += Math.floor(report.packets / SWEEP_SIZE);
     }
-    const left = this.#rewritten.left + all.length - words;
-    return { words, packets, left };
+    return { words, packets };
   }
 
   /** Contents of maps that nobody has stated, with which the sums of headers come to special values. */
-  async #mapWords(machine: Engine): Promise<void> {
+  async #mapWords(words: readonly Rewritten[], machine: Engine): Promise<void> {
     const { program, worlds } = this.#options;
     if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
-    const cases = await mapWordCases(program, machine, this.#rewritten.words);
+    const cases = await mapWordCases(program, machine, words);
     if (cases.length > 0) await this.#runs.run({ engines: [machine], cases, runs: 0 }, 'sweeps');
   }
 

@@ -1,0 +1,156 @@
+/** Routers: every result of the lookup is tried, however the program compares it, and packets that only a proof finds are judged like others. */
+import { describe, expect, it } from 'vitest';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import { addressFromText, macFromText } from '../../sim/packet/addresses.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { guide } from '../guide/guide.ts';
+import type { ProofAid } from '../prove/aid.ts';
+import { type CheckOptions, check } from './check.ts';
+import type { CheckedProgram } from './finding.ts';
+
+const PARAMETERS = Array.from({ length: 8 }, (_, index) => `*(u64 *)(r10 - ${8 * index + 8}) = 0`).join('\n');
+
+/** Looks the way of an IPv4 packet up; r0 = the result, r7 = the frame. */
+const LOOKUP = `r6 = r1
+  r7 = *(u32 *)(r1 + 0)
+  r8 = *(u32 *)(r1 + 4)
+  r0 = r7
+  r0 += 34
+  if r0 > r8 goto pass
+  r1 = *(u16 *)(r7 + 12)
+  if r1 != 8 goto pass
+  r1 = *(u8 *)(r7 + 22)
+  if r1 < 2 goto pass
+  ${PARAMETERS}
+  *(u8 *)(r10 - 64) = 2
+  r1 = *(u32 *)(r7 + 26)
+  *(u32 *)(r10 - 48) = r1
+  r1 = *(u32 *)(r7 + 30)
+  *(u32 *)(r10 - 32) = r1
+  r1 = *(u32 *)(r6 + 12)
+  *(u32 *)(r10 - 56) = r1
+  r1 = r6
+  r2 = r10
+  r2 += -64
+  r3 = 64
+  r4 = 0
+  call bpf_fib_lookup`;
+
+/** On to the next hop, with the TTL as it came. */
+const FORWARD = `r1 = *(u16 *)(r10 - 6)
+  *(u16 *)(r7 + 0) = r1
+  r1 = *(u16 *)(r10 - 4)
+  *(u16 *)(r7 + 2) = r1
+  r1 = *(u16 *)(r10 - 2)
+  *(u16 *)(r7 + 4) = r1
+  r1 = *(u32 *)(r10 - 12)
+  *(u32 *)(r7 + 6) = r1
+  r1 = *(u32 *)(r10 - 56)
+  r2 = 0
+  call bpf_redirect
+  exit
+  pass:
+  r0 = 2
+  exit`;
+
+/** What compilers make of `switch`: results 4 to 8, then 1 to 3, then 0. */
+const RANGES = `r0 <<= 32
+  r0 >>= 32
+  r1 = r0
+  r1 += -4
+  r2 = 5
+  if r2 > r1 goto pass
+  r1 = r0
+  r1 += -1
+  r2 = 3
+  if r2 > r1 goto pass
+  if r0 != 0 goto pass`;
+const MASK = `r1 = 0xfe
+  r1 >>= r0
+  r1 &= 1
+  if r1 != 0 goto pass
+  if r0 > 7 goto pass`;
+const SUM = `r1 = 7
+  r1 -= r0
+  if r1 s< 7 goto pass`;
+
+const program = (name: string, text: string): Program => ({
+  name,
+  entries: [{ function: 'main', hook: 'xdp' }],
+  object: writeElf({ main: text }),
+});
+const router = (compares: string): Program => program('router', `${LOOKUP}\n${compares}\n${FORWARD}`);
+
+const machine = createWasmEngine();
+const witness = createVmEngine();
+
+const checked = (object: Program, more: Partial<CheckOptions> = {}): Promise<CheckedProgram> =>
+  check({
+    ...{ program: object, machine, witness, seed: 'routers', runs: 300, effort: 300_000 },
+    ...{ shrinkSeconds: 600, sweeps: false, ...more },
+  });
+
+const ids = ({ findings }: CheckedProgram): string[] => findings.map(({ invariant }) => invariant);
+
+it.each([
+  ['ranges', RANGES],
+  ['a mask', MASK],
+  ['a subtraction', SUM],
+])('a router that compares the result by %s is seen to forget the TTL', async (_, compares) => {
+  const found = await checked(router(compares));
+  expect(ids(found)).toEqual(['ttl/not-lowered']);
+  expect(found.findings[0]?.severity).toBe('error');
+});
+
+it('a table gets every result that a world can lead to', () => {
+  // Four bits each: 0 leads to XDP_TX, 5 to XDP_PASS, where a search begins; all others to XDP_DROP.
+  const text = `${LOOKUP}
+    r1 = 0x11211113
+    r0 <<= 2
+    r1 >>= r0
+    r1 &= 15
+    r0 = r1
+    exit
+    pass:
+    r0 = 2
+    exit`;
+  const { cases } = guide(program('table', text), { seed: 'table', effort: 300_000 });
+  const neighbours = cases.map(({ world }) => world.neighbours?.length ?? 0);
+  expect(Math.max(...neighbours)).toBe(1);
+});
+
+describe('a packet that a proof found', () => {
+  const device = (ifindex: number): NonNullable<World['devices']>[number] => ({
+    ...{ ifindex, name: `dev${ifindex}`, mac: macFromText(`02:00:00:00:00:0${ifindex}`), forwarding: true },
+  });
+  const world: World = {
+    devices: [device(2), device(3)],
+    routes: [{ to: '10.1.2.3/32', ifindex: 3 }],
+    neighbours: [{ ifindex: 3, address: '10.1.2.3', mac: macFromText('02:00:00:00:00:09') }],
+  };
+  /** As a solver gives it: what no condition asks for is 0, the version as well. */
+  const packet = new Uint8Array(34);
+  packet.set([8, 0], 12);
+  packet[22] = 2;
+  packet.set(addressFromText('10.1.2.4'), 26);
+  packet.set(addressFromText('10.1.2.3'), 30);
+  const proof: ProofAid = {
+    ...{ cases: [{ program: 'router', world, stimuli: [{ packet, ingressIfindex: 2 }] }], impossible: [] },
+    ...{ paths: 1, beyond: 0, doubt: undefined, seconds: 0 },
+  };
+  const proved = { prove: async () => proof, proveFrom: 101, effort: 0 };
+
+  it('is judged with sound headers, like all others', async () => {
+    const found = await checked(router(RANGES), proved);
+    expect(ids(found)).toEqual(['ttl/not-lowered']);
+    expect(ids(await checked(router(RANGES), { effort: 0 }))).toEqual([]);
+  });
+
+  it('has the words swept that it shows to be rewritten', async () => {
+    const { sweeps } = await checked(router(RANGES), { ...proved, sweeps: true });
+    expect(sweeps).toEqual({ words: 3, packets: 3 * 65_536, left: 0 });
+  });
+});

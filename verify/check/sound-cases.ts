@@ -1,0 +1,37 @@
+/**
+ * Cases that a proof found, with packets as a network would carry them. A path asks for a few bytes and leaves the others 0: no
+ * header, no checksum and no address of such a packet is right, and what cannot be right says nothing of the program.
+ */
+import type { Case } from '../../corpus/cases/case.ts';
+import { repair } from '../../corpus/simplify/packet-layout.ts';
+import { completions, PLAIN_MAC } from '../../corpus/simplify/well-formed.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+
+/** The case itself, then the same with sound packets: whether these still take the path shows when they run. */
+export function withSoundPackets(found: Case): Case[] {
+  const [stimulus, ...others] = found.stimuli;
+  if (stimulus === undefined || others.length > 0) return [found];
+  return [found, ...soundPackets(stimulus).map((one) => ({ ...found, stimuli: [one] }))];
+}
+
+function soundPackets(stimulus: Stimulus): Stimulus[] {
+  const { packet } = stimulus;
+  const packets = new Map<string, Uint8Array>([[packet.join(), packet]]);
+  // Addresses of the link come first: without them those of IP are taken for unset as well, and a route hangs on them.
+  for (const base of [addressed(packet), packet]) {
+    for (const whole of [base, ...completions(base)]) {
+      const sound = whole.slice();
+      if (repair(sound, 'checksum')) packets.set(sound.join(), sound);
+    }
+  }
+  packets.delete(packet.join());
+  return [...packets.values()].map((one) => ({ ...stimulus, packet: one }));
+}
+
+function addressed(packet: Uint8Array): Uint8Array {
+  if (packet.length < 12 || packet.subarray(0, 12).some((byte) => byte !== 0)) return packet;
+  const copy = packet.slice();
+  copy.set(PLAIN_MAC.destination, 0);
+  copy.set(PLAIN_MAC.source, 6);
+  return copy;
+}
