@@ -9,6 +9,7 @@ import { testedApart } from '../../verify/guessed-slots.ts';
 import type { Guidance } from '../../verify/guide/guide.ts';
 import { guidedCases } from '../../verify/guide/guided-run.ts';
 import { inSharedWorlds, sampled, withCases, withOwnPackets } from '../../verify/guide/own-packets.ts';
+import { withPossibleWorlds } from '../../verify/guide/possible-worlds.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
@@ -130,9 +131,12 @@ export class VerifyWork {
       worldsOfRun,
     );
     const sequences = [...sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] })), ...proved];
-    this.#guidance = this.#plan.guided
+    const kernel = createEngineAs('testrun', this.#plan.asKernel);
+    const found = this.#plan.guided
       ? guidanceOf(this.#program, { seed: this.#plan.seed, worlds: started, sequences })
       : undefined;
+    const asked = { programs: [this.#program], worlds: worldsOfRun, kernel };
+    this.#guidance = found === undefined ? undefined : await withPossibleWorlds(found, asked);
     let mixed = this.#guidance;
     if (packets.length > 0) mixed = withOwnPackets(this.#program, mixed, packets, worldsOfRun);
     if (proved.length > 0) mixed = withCases(this.#program, mixed, proved);
@@ -144,7 +148,7 @@ export class VerifyWork {
       total: totalPackets(this.#plan),
       oracle: this.#plan.oracle,
       witness: createEngineAs('vm', this.#plan.asKernel),
-      kernel: createEngineAs('testrun', this.#plan.asKernel),
+      kernel,
       isOver: () => this.#stopping.signal.aborted,
       ...(started === undefined ? {} : { worlds: started }),
       ...(mixed === undefined ? {} : { guidance: mixed }),

@@ -134,7 +134,7 @@ class Check {
     const { kernel, machine, runs, seconds, cases = [] } = this.#options;
     const engines = kernel === undefined ? [machine] : [kernel, machine];
     const observe = this.#observe;
-    const guided = guidedRun(this.#options);
+    const guided = await guidedRun(this.#options);
     const length =
       seconds === undefined
         ? { runs: runs ?? DEFAULT_RUNS }

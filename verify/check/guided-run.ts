@@ -8,6 +8,7 @@ import { worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
 import { guide } from '../guide/guide.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
+import { withPossibleWorlds } from '../guide/possible-worlds.ts';
 import type { CheckOptions } from './check-options.ts';
 
 /** Instructions that the search for packets may run: about half a second. */
@@ -20,8 +21,8 @@ export interface GuidedRun {
 }
 
 /** Packets and worlds that lead where random ones do not. */
-export function guidedRun(options: CheckOptions): GuidedRun {
-  const { program, seed, signal, worlds = worldsOf(program), source, machine } = options;
+export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
+  const { program, seed, signal, worlds = worldsOf(program), source, machine, kernel } = options;
   if (source !== undefined || program.object === undefined || !machine.availability(program).available)
     return {};
   try {
@@ -31,13 +32,14 @@ export function guidedRun(options: CheckOptions): GuidedRun {
     if (error instanceof ObjectError) return {};
     throw error;
   }
-  const guidance = guide(program, {
+  const found = guide(program, {
     seed,
     worlds,
     effort: options.effort ?? GUIDE_EFFORT,
     combinations: true,
     ...(signal === undefined ? {} : { signal }),
   });
+  const guidance = await withPossibleWorlds(found, { programs: [program], worlds, kernel });
   const base = new PacketGenerator(
     program.definition?.hints,
     program.entries.map(({ hook }) => hook),

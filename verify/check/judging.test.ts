@@ -57,14 +57,14 @@ describe('guidance', () => {
   const machine = createWasmEngine();
   const options = { machine, witness: machine, seed: 'guided', effort: 1000 };
 
-  it('is none without an object that can be read, or where packets are given', () => {
-    expect(guidedRun({ ...options, program: bare })).toEqual({});
-    expect(guidedRun({ ...options, program: broken })).toEqual({});
-    expect(guidedRun({ ...options, program: counters, source: { fill: () => {} } })).toEqual({});
+  it('is none without an object that can be read, or where packets are given', async () => {
+    expect(await guidedRun({ ...options, program: bare })).toEqual({});
+    expect(await guidedRun({ ...options, program: broken })).toEqual({});
+    expect(await guidedRun({ ...options, program: counters, source: { fill: () => {} } })).toEqual({});
   });
 
-  it('adds packets, worlds and numbered cases', () => {
-    const { source, worlds, cases = [] } = guidedRun({ ...options, program: counters, effort: 50_000 });
+  it('adds packets, worlds and numbered cases', async () => {
+    const { source, worlds, cases = [] } = await guidedRun({ ...options, program: counters, effort: 50_000 });
     expect(source).toBeDefined();
     expect(worlds?.length).toBeGreaterThan(0);
     expect(cases.map(({ path }) => path)).toEqual(cases.map((_, at) => `guided case ${at + 1}`));

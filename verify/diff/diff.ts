@@ -16,6 +16,7 @@ import type { EngineFailure, EngineSide } from '../engine-side.ts';
 import { familyOf } from '../finding.ts';
 import { guide } from '../guide/guide.ts';
 import { GuidedSource } from '../guide/guided-source.ts';
+import { withPossibleWorlds } from '../guide/possible-worlds.ts';
 import { sumNotCompared } from '../not-compared.ts';
 import { Builds, without } from './builds.ts';
 import { DiffClasses } from './classes.ts';
@@ -102,15 +103,18 @@ class DiffRun {
    * @returns sources that aim at what either build compares packets with
    */
   async #guided(base: PacketSource): Promise<readonly PacketSource[]> {
-    const { seed, signal } = this.#options;
+    const { seed, signal, kernel } = this.#options;
     if (this.#options.guided === false) return [base];
     const sources: PacketSource[] = [];
     for (const program of [this.#pair.old, this.#pair.new]) {
       if (this.#isOver()) break;
-      const guidance = guide(program, {
-        ...{ seed, worlds: this.#worlds(), effort: GUIDE_EFFORT, combinations: true },
+      const worlds = this.#worlds();
+      const found = guide(program, {
+        ...{ seed, worlds, effort: GUIDE_EFFORT, combinations: true },
         ...(signal === undefined ? {} : { signal }),
       });
+      const programs = [this.#pair.old, this.#pair.new];
+      const guidance = await withPossibleWorlds(found, { programs, worlds, kernel });
       for (const { world, stimuli } of guidance.cases) {
         if (this.#isOver()) break;
         const own = [...Object.keys(world.maps ?? {}), ...Object.keys(world.slots ?? {})];

@@ -67,6 +67,7 @@ const background = (more: Partial<Background> = {}): Background => ({
     machine,
     calls: [CALL, { ...CALL, map: -1 }, { ...CALL, map: OTHER }],
     mayPreset: () => true,
+    isStated: () => false,
     ...more,
   },
 });
@@ -100,6 +101,12 @@ describe('inputs that a case can state', () => {
     expect([0, 1, 3].map((byte) => choosable(global(RODATA, at + byte)))).toEqual([is, is, is]);
     // Between variables lies nothing, and what the program writes is its own.
     expect([choosable(global(RODATA, at + 4)), choosable(global(DATA, at))]).toEqual([false, false]);
+  });
+
+  it('no variable that a world states', () => {
+    const choosable = isChoosable(background({ isStated: (name) => name === 'settable' }));
+    const of = (name: keyof typeof TYPES): boolean => choosable(global(RODATA, 8 * names.indexOf(name)));
+    expect([of('settable'), of('named')]).toEqual([false, true]);
   });
 
   it('no variable of an object without types', () => {

@@ -19,15 +19,18 @@ export interface Background {
   readonly calls: readonly FlowCall[];
   /** May maps that the program itself changes start with something? */
   readonly mayPreset: (map: number) => boolean;
+  /** Does a world that this started from state the variable? Then the value is the user's. */
+  readonly isStated: (global: string) => boolean;
 }
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {
-  const { machine, calls, mayPreset } = background;
+  const { machine, calls, mayPreset, isStated } = background;
   return (field) => {
     if (field.kind === 'map') {
       const map = machine.object.maps[field.map]!;
-      if (map.global !== undefined) return isSettable(machine, map, field.offset);
+      if (map.global !== undefined)
+        return isSettable(machine, map, field.offset) && !isStated(variableAt(map, field.offset)!.name);
       return mayPreset(field.map);
     }
     if (field.kind === 'call') {

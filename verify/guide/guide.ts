@@ -237,7 +237,13 @@ class Guide {
   #try(sequence: Sequence, before?: Sequence): boolean {
     if (this.#isOver()) return false;
     const run = this.#runs.run(sequence);
-    if (run === undefined || (run.stopped && this.#hasOwnSlots(sequence.world))) return false;
+    if (run === undefined) return false;
+    if (run.stopped) {
+      if (this.#hasOwnSlots(sequence.world)) return false;
+      // With such a value no loader comes through the verifier. What stops it anyway, it does with the object's, too.
+      if (this.#hasOwnGlobals(sequence.world))
+        return this.#try({ ...sequence, world: this.#withStatedGlobals(sequence.world) });
+    }
     for (const call of run.trace.calls) this.#noteAnswer(sequence, call);
     const isOther = !this.#paths.has(run.signature);
     if (isOther && this.#paths.size < MAX_PATHS) {
@@ -266,6 +272,22 @@ class Guide {
    */
   #hasOwnSlots({ slots }: World): boolean {
     return slots !== undefined && this.#worlds.every(({ world }) => world.slots !== slots);
+  }
+
+  /** Is it still the very value of a world that everything started from? What guidance sets is a copy. */
+  #isStated({ globals }: World, name: string): boolean {
+    const value = globals?.[name];
+    return value !== undefined && this.#worlds.some(({ world }) => world.globals?.[name] === value);
+  }
+
+  #hasOwnGlobals(world: World): boolean {
+    return Object.keys(world.globals ?? {}).some((name) => !this.#isStated(world, name));
+  }
+
+  #withStatedGlobals(world: World): World {
+    const { globals = {}, ...rest } = world;
+    const stated = Object.entries(globals).filter(([name]) => this.#isStated(world, name));
+    return stated.length === 0 ? rest : { ...rest, globals: Object.fromEntries(stated) };
   }
 
   #keep(sequence: Sequence, run: TracedRun, before: Sequence | undefined): void {
@@ -316,6 +338,7 @@ class Guide {
       machine,
       calls,
       mayPreset: (map) => this.#presets || !this.#changed.has(map),
+      isStated: (global) => this.#isStated(sequence.world, global),
     };
     const choosable = isChoosable(background);
     for (const call of calls) {

@@ -1,0 +1,84 @@
+/** Values of `const volatile` variables that the verifier does not accept: only those that somebody states count. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { compileBpf } from '../bpf/compile.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { type Engine, EngineError } from '../sim/engines/engine.ts';
+import { createVmEngine } from '../sim/engines/vm.ts';
+import { createWasmEngine } from '../sim/engines/wasm.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import type { World } from '../sim/runtime/world.ts';
+import { check } from '../verify/check/check.ts';
+import type { CheckedProgram } from '../verify/check/finding.ts';
+import { type Guidance, guide } from '../verify/guide/guide.ts';
+import { withPossibleWorlds } from '../verify/guide/possible-worlds.ts';
+import { describeKernel } from './test-support/require-kernel.ts';
+
+describeKernel('constants of the loader', ['root', 'testrun', 'compiler'], () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-constants-'));
+  let program: Program;
+  beforeAll(() => {
+    const path = join(scratch, 'loader-constants.o');
+    compileBpf('kernel-tests/fixtures/loader-constants.bpf.c', path);
+    const object = new Uint8Array(readFileSync(path));
+    program = { name: 'constants', object, entries: [{ function: 'mark_syn', hook: 'tc-ingress' }] };
+  });
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+  const FAR = Uint8Array.of(0xfa, 0xff, 0xff, 0xff);
+  const MODE = Uint8Array.of(0x51, 0, 0, 0);
+  const kernel = createTestRunEngine();
+
+  /** The kernel, as if its verifier refused the program in some worlds. */
+  function refusing(isRefused: (world: World) => boolean): Engine {
+    return {
+      name: kernel.name,
+      observes: kernel.observes,
+      availability: (program) => kernel.availability(program),
+      refuses: (program, batch) => kernel.refuses(program, batch),
+      async open(program, world) {
+        if (isRefused(world)) throw new EngineError('input', 'the verifier refuses it');
+        return kernel.open(program, world);
+      },
+    };
+  }
+
+  async function checked(asked: Engine, world?: World): Promise<CheckedProgram> {
+    const engines = { machine: createWasmEngine(), kernel: asked, witness: createVmEngine() };
+    const worlds = world === undefined ? {} : { worlds: [{ name: 'stated', world }] };
+    return check({ program, ...engines, seed: 'constants', runs: 2048, sweeps: false, ...worlds });
+  }
+
+  it('loses a value that the verifier refuses, and keeps the others', async () => {
+    const mode = MODE;
+    const world = { globals: { l3_offset: FAR, mode } };
+    const guidance = { cases: [{ world, stimuli: [], reached: [] }] } as unknown as Guidance;
+    const asked = { programs: [program], worlds: [{ name: 'default', world: {} }], kernel };
+    const { cases } = await withPossibleWorlds(guidance, asked);
+    expect(cases.map((one) => one.world)).toEqual([{ globals: { mode } }]);
+  });
+
+  it('refuse nothing that the object itself does not, and the kernel runs all', async () => {
+    const { findings, report } = await checked(refusing(({ globals }) => globals?.mode !== undefined));
+    expect(findings.map(({ invariant }) => invariant)).toEqual([]);
+    expect(report.engines.find(({ name }) => name === 'testrun')).toMatchObject({ status: 'ran' });
+  });
+
+  it('get values that open a branch, unless a world states them', () => {
+    const modesIn = (world: World): unknown[] => {
+      const worlds = [{ name: 'given', world }];
+      const { cases } = guide(program, { seed: 'modes', effort: 500_000, worlds });
+      return cases.map((one) => one.world.globals?.mode);
+    };
+    expect(modesIn({})).toContainEqual(MODE);
+    const stated = { mode: Uint8Array.of(9, 0, 0, 0) };
+    expect(new Set(modesIn({ globals: stated }))).toEqual(new Set([stated.mode]));
+  });
+
+  it('are load/refused where the world states them', async () => {
+    const { findings } = await checked(kernel, { globals: { l3_offset: FAR } });
+    expect(findings.map(({ invariant }) => invariant)).toEqual(['load/refused']);
+  });
+});

@@ -1,0 +1,71 @@
+/** What the kernel refuses of what guidance has made up is left out, and nothing else. */
+import { expect, it } from 'vitest';
+import { type Engine, EngineError } from '../../sim/engines/engine.ts';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import { programByName } from '../../sim/programs/index.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { Guidance } from './guide.ts';
+import { withPossibleWorlds } from './possible-worlds.ts';
+
+const program = { ...programByName('xdp_pass')!, object: new Uint8Array(0) };
+const byte = (value: number): Uint8Array => Uint8Array.of(value);
+const entry = (key: number) => ({ key: byte(key), value: byte(0) });
+
+/** Loads a world in which no global, and no map's key, is above 9; counts what it is asked. */
+function upToNine(error = new EngineError('input', 'refused')): Engine & { asked: number } {
+  return {
+    ...createWasmEngine(),
+    asked: 0,
+    availability: () => ({ available: true }),
+    async open(_, { globals = {}, maps = {} }) {
+      this.asked++;
+      const all = [
+        ...Object.values(globals),
+        ...Object.values(maps).flatMap((list) => list.map(({ key }) => key)),
+      ];
+      if (all.some(([value]) => value! > 9)) throw error;
+      return { run: async () => {}, maps: () => [], reset: async () => {}, close: async () => {} };
+    },
+  };
+}
+
+async function possible(world: World, stated: World, kernel: Engine | undefined): Promise<World> {
+  const guidance = { cases: [{ world, stimuli: [], reached: [] }] } as unknown as Guidance;
+  const worlds = [{ name: 'stated', world: stated }];
+  const { cases } = await withPossibleWorlds(guidance, { programs: [program], worlds, kernel });
+  return cases[0]!.world;
+}
+
+it('keeps worlds that load, and those that are stated, which nobody asks about', async () => {
+  const world = { globals: { a: byte(3) } };
+  const kernel = upToNine();
+  expect(await possible(world, {}, kernel)).toBe(world);
+  expect(kernel.asked).toBe(1);
+  const refused = { globals: { a: byte(30) } };
+  expect(await possible(refused, refused, kernel)).toBe(refused);
+  expect(kernel.asked).toBe(1);
+});
+
+it('leaves out the values, and the entries, with which the program does not load', async () => {
+  const globals = { a: byte(1), b: byte(20), c: byte(3), d: byte(40) };
+  const world = { cpu: 1, globals, maps: { flows: [entry(5), entry(50)] } };
+  expect(await possible(world, {}, upToNine())).toEqual({
+    ...{ cpu: 1, globals: { a: byte(1), c: byte(3) } },
+    maps: { flows: [entry(5)] },
+  });
+});
+
+it('keeps what is stated, and all of it where the stated world is refused itself', async () => {
+  const world = { globals: { a: byte(7), b: byte(20) } };
+  expect(await possible(world, { globals: { a: byte(7) } }, upToNine())).toEqual({ globals: { a: byte(7) } });
+  const other = { globals: { a: byte(70), b: byte(20) } };
+  expect(await possible(other, { globals: { a: byte(70) } }, upToNine())).toBe(other);
+});
+
+it('keeps everything where nobody can be asked, or the kernel lacks what the program needs', async () => {
+  const world = { globals: { a: byte(30) } };
+  expect(await possible(world, {}, undefined)).toBe(world);
+  const lacking = new EngineError('input', 'unknown helper', { lacking: true });
+  expect(await possible(world, {}, upToNine(lacking))).toBe(world);
+  expect(await possible(world, {}, upToNine(new EngineError('environment', 'not root')))).toBe(world);
+});

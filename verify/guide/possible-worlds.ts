@@ -1,0 +1,111 @@
+/**
+ * Worlds that the guidance has made up and that the kernel takes. A `const volatile` variable is known to the verifier: with a
+ * value that nobody has set it may refuse what it accepts with the object's own. So it may a program in a slot, or an entry.
+ * No loader comes that far, and what shows in such a world is no fault of the program.
+ */
+import { type Engine, EngineError } from '../../sim/engines/engine.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { partsOfWorld, type WorldPart, worldOfParts } from '../world-parts.ts';
+import type { Guidance, GuidedCase } from './guide.ts';
+import { isSameKey } from './world-edits.ts';
+
+export interface KernelToAsk {
+  /** All of which have to load: two builds, say. */
+  readonly programs: readonly Program[];
+  /** The worlds that the guidance started from: what they state stays, refused or not. */
+  readonly worlds: readonly NamedWorld[];
+  /** Absent: nobody can be asked. */
+  readonly kernel?: Engine | undefined;
+}
+
+/** The guidance with worlds that the kernel refuses less what it refuses in them. Where it refuses them anyway, they stay. */
+export async function withPossibleWorlds(guidance: Guidance, asked: KernelToAsk): Promise<Guidance> {
+  const possible = new Map<World, World>(asked.worlds.map(({ world }) => [world, world]));
+  const cases: GuidedCase[] = [];
+  for (const one of guidance.cases) {
+    let world = possible.get(one.world);
+    if (world === undefined) {
+      world = await possibleWorld(one.world, asked);
+      possible.set(one.world, world);
+    }
+    cases.push(world === one.world ? one : { ...one, world });
+  }
+  return { ...guidance, cases };
+}
+
+async function possibleWorld(world: World, { programs, worlds, kernel }: KernelToAsk): Promise<World> {
+  if (kernel === undefined) return world;
+  const able = programs.filter((program) => kernel.availability(program).available);
+  const takes = async (one: World): Promise<boolean> => {
+    for (const program of able) if (!(await loads(kernel, program, one))) return false;
+    return true;
+  };
+  if (await takes(world)) return world;
+  const parts = partsOfWorld(world);
+  const base = startOf(world, worlds);
+  const stays = parts.filter((part) => !isLoaded(part) || isStated(part, world, base));
+  const withParts = (more: readonly WorldPart[]): World => {
+    const kept = new Set([...stays, ...more]);
+    return worldOfParts(
+      world,
+      parts.filter((part) => kept.has(part)),
+    );
+  };
+  if (!(await takes(withParts([])))) return world;
+  const made = parts.filter((part) => !stays.includes(part));
+  const fitting = await most(made, (some) => takes(withParts(some)));
+  return withParts(fitting);
+}
+
+/** As many of them as go together, those that come first before others. */
+async function most<T>(
+  items: readonly T[],
+  suit: (some: readonly T[]) => Promise<boolean>,
+  before: readonly T[] = [],
+): Promise<readonly T[]> {
+  if (items.length === 0 || (await suit([...before, ...items]))) return [...before, ...items];
+  if (items.length === 1) return before;
+  const middle = items.length >> 1;
+  return most(items.slice(middle), suit, await most(items.slice(0, middle), suit, before));
+}
+
+/** @returns false only where object or world are to blame: what the kernel lacks says nothing about them */
+async function loads(kernel: Engine, program: Program, world: World): Promise<boolean> {
+  try {
+    await (await kernel.open(program, world)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError) return error.kind !== 'input' || error.lacking;
+    throw error;
+  }
+}
+
+/** Is it something that the kernel gets with the program? */
+function isLoaded({ of }: WorldPart): boolean {
+  return of === 'globals' || of === 'slots' || of === 'maps';
+}
+
+/** The world that it was made of, as far as its globals show: they are never changed where a world states them. */
+function startOf({ globals = {} }: World, worlds: readonly NamedWorld[]): World {
+  const own = ({ world }: NamedWorld): [string, Uint8Array][] => Object.entries(world.globals ?? {});
+  const fitting = worlds.filter((one) =>
+    own(one).every(([name, bytes]) => globals[name] !== undefined && isSameKey(bytes, globals[name])),
+  );
+  fitting.sort((a, b) => own(b).length - own(a).length);
+  return fitting[0]?.world ?? {};
+}
+
+function isStated(part: WorldPart, world: World, base: World): boolean {
+  if (part.of === 'globals') return base.globals?.[part.name] !== undefined;
+  if (part.of === 'maps') {
+    const { key, value } = world.maps![part.name]![part.index]!;
+    const stated = base.maps?.[part.name] ?? [];
+    return stated.some((one) => isSameKey(one.key, key) && isSameKey(one.value, value));
+  }
+  if (part.of === 'slots') {
+    const { key, name } = world.slots![part.name]![part.index]!;
+    return (base.slots?.[part.name] ?? []).some((one) => isSameKey(one.key, key) && one.name === name);
+  }
+  return true;
+}
