@@ -1,6 +1,6 @@
 /**
- * Does a program read ports from later fragments? Two fragments that differ in nothing but the data where a first one
- * has its transport header must come to the same.
+ * Does a program read ports, or flags, from later fragments? Two fragments that differ in nothing but the data where a
+ * first one has its transport header must come to the same.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
@@ -9,7 +9,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplest } from './probe.ts';
-import { laterFragment, transportOf } from './variants.ts';
+import { headerSize, isLater, laterFragment, transportOf } from './variants.ts';
 
 /** Packets of each protocol and action that are kept, and pairs that are tried. */
 const KEPT = 6;
@@ -68,7 +68,23 @@ export class FragmentReads {
     const first = laterFragment(stimulus.packet);
     const from = transportOf(other.stimulus.packet);
     if (first === undefined || from === undefined) return undefined;
-    const header = other.stimulus.packet.subarray(from.at, from.at + HEADER_SIZE);
+    const whole: Stimulus = { ...stimulus, packet: first };
+    for (const size of new Set([PORTS, Math.min(headerSize(from.protocol), from.end - from.at)])) {
+      const header = other.stimulus.packet.slice(from.at, from.at + size);
+      const seen = await this.#show(program, runner, machine, { world, stimulus: whole }, header);
+      if (seen !== undefined) return seen;
+    }
+    return undefined;
+  }
+
+  /** The smallest fragment that comes to something else with this header in place of its first bytes; undefined: none does. */
+  async #show(
+    program: Program,
+    runner: CaseRunner,
+    machine: Engine,
+    { world, stimulus }: Sighting,
+    header: Uint8Array,
+  ): Promise<Seen | undefined> {
     const differs = async (fragment: Stimulus): Promise<boolean> => {
       const second = withData(fragment, header);
       if (second === undefined) return false;
@@ -77,9 +93,8 @@ export class FragmentReads {
       if (a?.status !== 'ran' || b?.status !== 'ran') return false;
       return a.action !== b.action || a.redirect !== b.redirect;
     };
-    const whole: Stimulus = { ...stimulus, packet: first };
-    if (!(await differs(whole))) return undefined;
-    const small = await simplest(whole, differs);
+    if (!(await differs(stimulus))) return undefined;
+    const small = await simplest(stimulus, differs);
     const got = await runner.outcome(world, small);
     const at = transportOf(small.packet, true);
     if (got === undefined || at === undefined) return undefined;
@@ -98,23 +113,21 @@ export class FragmentReads {
         size: 0,
         expected: 'the same for any data',
         got: `${got.action}, and ${changed?.action} with other data`,
-        sentence: `with ${Buffer.from(header.subarray(0, 4)).toString('hex')} in place of the fragment's first bytes the program returns ${changed?.action} instead of ${got.action}`,
+        sentence: `with ${Buffer.from(header).toString('hex')} in place of the fragment's first bytes the program returns ${changed?.action} instead of ${got.action}`,
       },
     };
   }
 }
 
-/** Ports. */
-const HEADER_SIZE = 4;
+/** Bytes of ports. */
+const PORTS = 4;
 
-/** The fragment with other data where a first one has its header; undefined where it has no room for that. */
+/** The fragment with other data where a first one has its header; undefined where it is a first one, or has no room for that. */
 function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined {
   const at = transportOf(stimulus.packet, true);
-  if (at === undefined || at.fragment === 0) return undefined;
-  const size = Math.min(header.length, at.end - at.at);
-  if (size < 4) return undefined;
+  if (at === undefined || !isLater(at) || at.at + header.length > at.end) return undefined;
   const packet = stimulus.packet.slice();
-  packet.set(header.subarray(0, size), at.at);
+  packet.set(header, at.at);
   return { ...stimulus, packet };
 }
 

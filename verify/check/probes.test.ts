@@ -213,6 +213,13 @@ describe('ports of later fragments', () => {
   const port = (packet: Uint8Array): number => (packet[PORTS + 2]! << 8) | packet[PORTS + 3]!;
   const isLater = (packet: Uint8Array): boolean =>
     (((packet[IP + 6]! << 8) | packet[IP + 7]!) & 0x1fff) !== 0;
+  const segment = (to: number): Uint8Array => {
+    const packet = ethernet(0x0800, ipv4(6, tcp(data(8))));
+    packet[PORTS + 3] = to;
+    // The checksum stays right: what one word loses, its complement gains.
+    packet[PORTS + 17]! += 80 - to;
+    return packet;
+  };
   const blind: Behaviour = ({ packet }) => ({ action: port(packet) === 53 ? XDP_DROP : XDP_PASS });
   const careful: Behaviour = ({ packet }) => ({
     action: !isLater(packet) && port(packet) === 53 ? XDP_DROP : XDP_PASS,
@@ -252,6 +259,21 @@ describe('ports of later fragments', () => {
         : { action: XDP_REDIRECT, redirect: port(packet) === 53 ? 3 : 2 };
     const seen = await found(redirects, [datagram(80), datagram(53)]);
     expect(seen?.breach.got).toBe('4, and 4 with other data');
+  });
+
+  it('and flags and lengths behind them, as long as a header is', async () => {
+    const flags = PORTS + 13;
+    const stateless: Behaviour = ({ packet }) => ({ action: packet[flags] === 2 ? XDP_DROP : XDP_PASS });
+    const [plain, syn] = [segment(80), segment(80)];
+    syn[flags] = 2;
+    const seen = await found(stateless, [plain, syn]);
+    expect(seen?.breach.sentence).toMatch(
+      /^with [0-9a-f]{26}02[0-9a-f]{12} in place of the fragment's first bytes/,
+    );
+    // Behind the 8 bytes of a UDP header there is data in a first fragment, too.
+    const [data80, data2] = [datagram(80, 20), datagram(80, 20)];
+    data2[flags] = 2;
+    expect(await found(stateless, [data80, data2])).toBeUndefined();
   });
 
   it('are not read by a program that looks at the offset first', async () => {

@@ -17,7 +17,7 @@ import {
 } from '../test-support/packets.ts';
 import type { Rewritten } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
-import { laterFragment, transportOf, variantsOf } from './variants.ts';
+import { isLater, laterFragment, transportOf, variantsOf } from './variants.ts';
 
 function sweep(packet: Uint8Array, at: number, balance: number): Rewritten {
   return { world: {}, stimulus: { packet }, name: 'a word', at, balance };
@@ -156,6 +156,22 @@ describe('variants of a packet', () => {
     expect(transportOf(later, true)).toMatchObject({ version: 6, protocol: 17, fragment: 1480 });
     for (const packet of of(UDP6)) expect(statuses(packet)).not.toContain(CHECKSUM.bad);
   });
+
+  it.each([
+    ['IPv4', TCP4, 20, [0x2000, 0x4000], [1, 0x2001, 0x00b9, 0x1fff]],
+    ['IPv6', laterFragment(UDP6)!, 56, [0, 1], [8, 9, 0xfff8]],
+  ] as const)(
+    'of %s are later fragments where others went before, not where more follow',
+    (_, packet, at, no, yes) => {
+      const later = (offset: number): boolean => {
+        const copy = packet.slice();
+        copy.set([offset >> 8, offset & 0xff], at);
+        return isLater(transportOf(copy, true)!);
+      };
+      expect(no.map(later)).toEqual(no.map(() => false));
+      expect(yes.map(later)).toEqual(yes.map(() => true));
+    },
+  );
 
   it('there are none without IP', () => {
     expect(of(ethernet(0x0806, data(28)))).toEqual([]);

@@ -96,6 +96,19 @@ export interface Transport {
   readonly fragment: number;
 }
 
+/** Is it a fragment that others went before? Then what lies there is data, whatever it looks like. */
+export function isLater({ fragment }: Transport): boolean {
+  return fragment >= 8;
+}
+
+/** Bytes in which only a first fragment has a header: what a program decides by that reads ports, flags or lengths. */
+export function headerSize(protocol: number): number {
+  return HEADER_SIZES[protocol] ?? 8;
+}
+
+/** TCP, DCCP and SCTP; UDP and UDP-Lite have 8 bytes. */
+const HEADER_SIZES: Readonly<Record<number, number>> = { 6: 20, 33: 12, 132: 12 };
+
 /**
  * @param fragments whether fragments have any, too
  * @returns undefined without IP, with extension headers other than a fragment header, or with less than 8 bytes behind it
