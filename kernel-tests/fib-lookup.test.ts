@@ -133,7 +133,7 @@ describeKernel('bpf_fib_lookup in generated worlds', ['testrun', 'compiler'], ()
   );
 
   // 6 (UNSUPP_LWT) takes a route with an encapsulation, 9 (NO_SRC_ADDR) the flag BPF_FIB_LOOKUP_SRC: a world
-  // states no such routes, and no program here sets flags.
+  // states no such routes, and no program here sets that flag.
   it.each([
     ['SUCCESS', 0],
     ['BLACKHOLE', 1],

@@ -1,6 +1,6 @@
 /**
- * The question put to `bpf_fib_lookup` as a program of its own (../fixtures/fib-lookup.bpf.c): a frame is a
- * `struct bpf_fib_lookup` behind an Ethernet header, and leaves with what the helper made of it and its result. So
+ * The question put to `bpf_fib_lookup`, with flags, as a program of its own (../fixtures/fib-lookup.bpf.c): a frame is a
+ * `struct bpf_fib_lookup` and flags behind an Ethernet header, and leaves with what the helper made of it and its result. So
  * every result and every field is compared, where a router shows an action only.
  */
 import { Random, type Seed } from '../../corpus/generate/random.ts';
@@ -43,11 +43,15 @@ const FIELD = {
   destinationMac: LOOKUP + 58,
 } as const;
 const RESULT = LOOKUP + 64;
-const FRAME = RESULT + 4;
+const FLAGS = RESULT + 4;
+const FRAME = FLAGS + 4;
 const MAX_FRAME = 3520;
 
 /** How often the model gave which result, for each family. */
 export type Tally = Map<string, number>;
+
+/** BPF_FIB_LOOKUP_*: what the model of the helper knows, and a program may set together. */
+const FLAG = { direct: 1, output: 2, skipsNeighbour: 4, mark: 32 } as const;
 
 const XDP = 0;
 const TC = 1;
@@ -101,6 +105,9 @@ function answer(context: ModelContext, bytes: Uint8Array, data: number): number 
     destinationMac: new Uint8Array(6),
     mtu: 0,
     metric: 0,
+    direct: (bytes[data + FLAGS]! & FLAG.direct) !== 0,
+    output: (bytes[data + FLAGS]! & FLAG.output) !== 0,
+    skipsNeighbour: (bytes[data + FLAGS]! & FLAG.skipsNeighbour) !== 0,
   };
   const result = context.fibLookup(lookup);
   if (lookup.mtu !== 0) writeU16le(bytes, data + FIELD.totalLength, lookup.mtu);
@@ -110,6 +117,7 @@ function answer(context: ModelContext, bytes: Uint8Array, data: number): number 
   copy(lookup.destination, 0, bytes, data + FIELD.destination, length);
   if (result === BPF_FIB_LKUP_RET_NO_NEIGH) return result;
   bytes.fill(0, data + FIELD.vlan, data + FIELD.vlan + 4);
+  if (lookup.skipsNeighbour === true) return result;
   copy(lookup.sourceMac, 0, bytes, data + FIELD.sourceMac, 6);
   copy(lookup.destinationMac, 0, bytes, data + FIELD.destinationMac, 6);
   return result;
@@ -140,6 +148,10 @@ export class FibQuestions {
     const { addresses4, addresses6, ifindexes, lengths } = this.#targets;
     random.fill(bytes, at, at + FRAME);
     writeU16(bytes, at + 12, 0x88b5);
+    const flags = random.chance(128)
+      ? random.byte() & (FLAG.direct | FLAG.output | FLAG.skipsNeighbour | FLAG.mark)
+      : 0;
+    writeU32le(bytes, at + FLAGS, flags);
     const isIpv4 = random.bits() < 0;
     const addresses = isIpv4 ? addresses4 : addresses6;
     if (!random.chance(4)) bytes[at + FIELD.family] = isIpv4 ? AF_INET : AF_INET6;

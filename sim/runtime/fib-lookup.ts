@@ -1,6 +1,6 @@
 /**
  * `bpf_fib_lookup` over a world's devices, routes and neighbours: what net/core/filter.c (`bpf_ipv4_fib_lookup`,
- * `bpf_ipv6_fib_lookup`) answers with flags 0, where the routing tables hold what the world states and what the
+ * `bpf_ipv6_fib_lookup`) answers, where the routing tables hold what the world states and what the
  * kernel adds by itself.
  */
 import { addressFromText, isMulticast6 } from '../packet/addresses.ts';
@@ -35,8 +35,9 @@ export interface Fib {
   lookupOfSkb(parameters: FibLookup, frameLength: number): number;
 }
 
-/** `IP_MAX_MTU`; IPv6 has 40 bytes more, `IP6_MAX_MTU`, which no device has. */
+/** `IP_MAX_MTU` and `IP6_MAX_MTU`: 65,536, the loopback device's, fits IPv6 alone, and no 16 bits of a result. */
 const MAX_MTU = 0xffff;
+const MAX_MTU6 = MAX_MTU + 40;
 
 /** What a frame may have beyond its device's MTU: an Ethernet header with a tag. */
 const LINK_HEADER = 14 + 4;
@@ -98,7 +99,9 @@ class WorldFib implements Fib {
     const ingress = this.#tables.devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
     if (ingress.forwarding !== true) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    return this.#forward(parameters, this.#tables.find4(parameters.destination));
+    // Tables local and main are one: DIRECT makes no difference.
+    const output = parameters.output === true ? parameters.ifindex : 0;
+    return this.#forward(parameters, this.#tables.find4(parameters.destination, output));
   }
 
   #lookup6(parameters: FibLookup): number {
@@ -108,7 +111,9 @@ class WorldFib implements Fib {
     const ingress = this.#tables.devices.get(parameters.ifindex);
     if (ingress === undefined) return -ENODEV;
     if (ingress.forwarding !== true || !hasIpv6(ingress)) return BPF_FIB_LKUP_RET_FWD_DISABLED;
-    return this.#forward(parameters, this.#tables.find6(destination, parameters.ifindex));
+    // Either way the device is preferred among equal routes, and no more than that.
+    const { ifindex, direct } = parameters;
+    return this.#forward(parameters, this.#tables.find6(destination, ifindex, direct));
   }
 
   #forward(parameters: FibLookup, found: RouteEntry | undefined): number {
@@ -117,15 +122,19 @@ class WorldFib implements Fib {
     if (type !== 'unicast')
       return type in REJECTIONS ? REJECTIONS[type as keyof typeof REJECTIONS] : BPF_FIB_LKUP_RET_NOT_FWDED;
     const device = this.#tables.devices.get(found.ifindex)!;
-    const mtu = found.mtu ?? Math.min(mtuOf(device), MAX_MTU);
+    const { length } = found.prefix.address;
+    const mtu = found.mtu ?? Math.min(mtuOf(device), length === 4 ? MAX_MTU : MAX_MTU6);
     if (parameters.totalLength > mtu) {
       parameters.mtu = mtu;
       return BPF_FIB_LKUP_RET_FRAG_NEEDED;
     }
-    const { length } = found.prefix.address;
     parameters.ifindex = device.ifindex;
     parameters.metric = found.metric;
     if (found.gateway !== undefined) copy(found.gateway, 0, parameters.destination, 0, length);
+    if (parameters.skipsNeighbour === true) {
+      parameters.mtu = mtu;
+      return BPF_FIB_LKUP_RET_SUCCESS;
+    }
     const mac = this.#neighbour(device.ifindex, parameters.destination, length);
     if (mac === undefined) return BPF_FIB_LKUP_RET_NO_NEIGH;
     parameters.mtu = mtu;

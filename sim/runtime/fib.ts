@@ -14,6 +14,9 @@ export const BPF_FIB_LKUP_RET_NO_NEIGH = 7;
 export const BPF_FIB_LKUP_RET_FRAG_NEEDED = 8;
 export const BPF_FIB_LKUP_RET_NO_SRC_ADDR = 9;
 
+/** The device that is asked about is that of egress. */
+export const BPF_FIB_LOOKUP_OUTPUT = 2;
+
 /** Offsets in `struct bpf_fib_lookup` (include/uapi/linux/bpf.h). */
 export const FIB_PARAMETER = {
   family: 0,
@@ -70,4 +73,10 @@ export interface FibLookup {
   mtu: number;
   /** Out: the metric of the route that is taken; −1 where none is, and `ifindex` and `destination` are as they were. */
   metric: number;
+  /** BPF_FIB_LOOKUP_DIRECT: table main alone is asked. Default: no. */
+  direct?: boolean;
+  /** BPF_FIB_LOOKUP_OUTPUT: `ifindex` is the device of egress that is asked for. Default: no. */
+  output?: boolean;
+  /** BPF_FIB_LOOKUP_SKIP_NEIGH: nobody asks for MACs, and none are written. Default: no. */
+  skipsNeighbour?: boolean;
 }

@@ -7,6 +7,7 @@
 
 import { inPrefix, type Prefix, prefixFromText } from '../packet/addresses.ts';
 import { equal } from '../packet/bytes.ts';
+import { REJECTIONS } from './fib.ts';
 import { inOrder, LOOPBACK, longestMatch, type RouteEntry } from './route-entry.ts';
 import { Table4 } from './route-table4.ts';
 import { Table6 } from './route-table6.ts';
@@ -52,18 +53,27 @@ export class RoutingTables {
     this.#main6 = inOrder(table6.main);
   }
 
-  /** The route to an IPv4 destination (4 bytes). */
-  find4(destination: Uint8Array): RouteEntry | undefined {
-    return longestMatch(this.#ipv4, destination);
+  /**
+   * The route to an IPv4 destination (4 bytes).
+   * @param output of the device that the route has to lead out by; 0 for any. Routes that reject have none, and count
+   *   (net/ipv4/fib_trie.c, `fib_lookup_good_nhc`)
+   */
+  find4(destination: Uint8Array, output: number = 0): RouteEntry | undefined {
+    const entries =
+      output === 0
+        ? this.#ipv4
+        : this.#ipv4.filter(({ type, ifindex }) => ifindex === output || type in REJECTIONS);
+    return longestMatch(entries, destination);
   }
 
   /**
    * The route to an IPv6 destination (16 bytes).
    * @param ifindex of the device that the packet came in by, preferred among equal routes; 0 for none
+   * @param direct whether table main is the only one that is asked
    */
-  find6(destination: Uint8Array, ifindex: number): RouteEntry | undefined {
+  find6(destination: Uint8Array, ifindex: number, direct: boolean = false): RouteEntry | undefined {
     return (
-      longestMatch(this.#local6, destination) ??
+      (direct ? undefined : longestMatch(this.#local6, destination)) ??
       towards(this.#main6, longestMatch(this.#main6, destination), ifindex)
     );
   }

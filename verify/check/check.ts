@@ -26,6 +26,7 @@ import { guidedRun } from './guided-run.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
 import { lostUpdates } from './lost-updates.ts';
+import { MachineGaps } from './machine-gaps.ts';
 import { mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { placedFinding } from './placed-finding.ts';
@@ -62,6 +63,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const unreached = unreachedIn(program, report);
   const { verdict, reason, notChecked } = verdictOfCheck({
     report,
+    gaps: run.gaps.lines(),
     findings,
     unreached,
     sweeps,
@@ -98,6 +100,7 @@ class Check {
   readonly #fragments = new FragmentReads();
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
+  readonly gaps = new MachineGaps();
   readonly #lines: BrokenLines;
   #made: CheckFinding[] = [];
   readonly #runs: CheckRuns;
@@ -160,6 +163,7 @@ class Check {
     this.#fragments.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);
+    this.gaps.observe(own);
   };
 
   /** In slots that the test filled, are there only programs that are checked by themselves? */

@@ -122,6 +122,17 @@ it('a table gets every result that a world can lead to', () => {
   expect(Math.max(...neighbours)).toBe(1);
 });
 
+it('a lookup that the machine does not model is said to be, with the packets that came to it', async () => {
+  const asked = program('router', `${LOOKUP.replace('r4 = 0', 'r4 = 8')}\n${RANGES}\n${FORWARD}`);
+  const { verdict, reason, notChecked, findings } = await checked(asked);
+  expect(findings).toEqual([]);
+  expect(verdict).toBe('incomplete');
+  expect(reason).toContain('bpf_fib_lookup with flags 0x8 is not modelled)');
+  expect(notChecked).toEqual([
+    expect.stringMatching(/^the machine ran \d+ packets no further than instruction 30/),
+  ]);
+});
+
 describe('a packet that a proof found', () => {
   const device = (ifindex: number): NonNullable<World['devices']>[number] => ({
     ...{ ifindex, name: `dev${ifindex}`, mac: macFromText(`02:00:00:00:00:0${ifindex}`), forwarding: true },

@@ -66,6 +66,15 @@ describe('the verdict', () => {
     );
   });
 
+  it('says what the machine could not do, as the reason where branches are missing', () => {
+    const gaps = ['the machine ran 9 packets no further than here'];
+    const few = report({ coverage: { instructions: [9, 10], branches: [4, 10], lines: [9, 10] } });
+    expect(verdict({ ...few, gaps })).toBe(
+      'incomplete: 4 of 10 branches reached in 40,000 packets, 80 % are asked for (the machine ran 9 packets no further than here)',
+    );
+    expect(verdictOfCheck({ ...SEEN, gaps })).toMatchObject({ verdict: 'pass', notChecked: gaps });
+  });
+
   it('passes with warnings and notes, and counts them', () => {
     const findings = [finding('warning', 'counter/lost-update'), finding('info', 'action/aborted')];
     expect(verdict({ findings })).toMatch(

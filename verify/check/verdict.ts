@@ -22,10 +22,12 @@ export interface Seen extends Thresholds {
   readonly findings: readonly CheckFinding[];
   readonly unreached: readonly Unreached[];
   readonly sweeps: SweepReport;
+  /** What the machine could not do, a sentence each; default: nothing. */
+  readonly gaps?: readonly string[];
 }
 
 export function verdictOfCheck(seen: Seen): Pick<CheckedProgram, 'verdict' | 'reason' | 'notChecked'> {
-  const notChecked = notCheckedBy(seen.report);
+  const notChecked = [...notCheckedBy(seen.report), ...(seen.gaps ?? [])];
   const { findings, strict = false } = seen;
   const errors = idsOf(findings, 'error');
   const warnings = idsOf(findings, 'warning');
@@ -53,7 +55,7 @@ function idsOf(findings: readonly CheckFinding[], wanted: Severity): string[] {
   ];
 }
 
-function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {
+function gapsOf({ report, unreached, sweeps, minCoverage, gaps: stops = [] }: Seen): string[] {
   const gaps: string[] = [];
   const failed = report.engines.filter(({ status }) => status === 'failed');
   for (const { name, reason } of failed) gaps.push(`${name} failed: ${reason}`);
@@ -66,7 +68,7 @@ function gapsOf({ report, unreached, sweeps, minCoverage }: Seen): string[] {
   else if (report.coverage === undefined)
     gaps.push(`no engine measured how much of the program ran${skipped(report)}`);
   else if (!hasReached(report, least)) {
-    const why = reasonsFor(unreached);
+    const why = [reasonsFor(unreached), ...stops].filter((text) => text !== '').join('; ');
     const packets = `in ${of(report.packets, 'packet')}`;
     gaps.push(
       `${reached(report.coverage)} ${packets}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`,

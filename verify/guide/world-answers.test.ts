@@ -322,6 +322,17 @@ describe.each(FAMILIES)('routes over %s', (_, family, source, destination) => {
     }
   });
 
+  it('go out by the device that is asked about, with OUTPUT', () => {
+    for (const ifindex of [2, 3, 4]) {
+      const from = { ...fib, flags: 2, parameters: parametersOf(family, source, destination, ifindex) };
+      const { world } = answerCall({}, packets(64), from, 0n, noMaps)!;
+      expect(asked(world, parameters, ifindex).lookup.ifindex).toBe(ifindex);
+    }
+    const local = { ...fib, flags: 3, parameters: parametersOf(family, source, destination, 1) };
+    const { world, stimuli } = answerCall({}, packets(64), local, 0n, noMaps)!;
+    expect(asked(world, parameters).lookup.ifindex).toBe(stimuli![0]!.ingressIfindex);
+  });
+
   it('keep the addresses that devices have, and give those without an own one', () => {
     const mac = new Uint8Array(6);
     const devices = Array.from({ length: 52 }, (__, index) => ({

@@ -14,6 +14,7 @@ import {
   BPF_FIB_LKUP_RET_NO_NEIGH,
   BPF_FIB_LKUP_RET_NOT_FWDED,
   BPF_FIB_LKUP_RET_SUCCESS,
+  BPF_FIB_LOOKUP_OUTPUT,
   FIB_PARAMETER,
   REJECTIONS,
   rejectingType,
@@ -211,9 +212,12 @@ function ofRoute(
   if (first === undefined || second === undefined) return undefined;
   // The loopback device forwards nothing.
   if (wanted === LOOPBACK.ifindex) changed[packet] = { ...changed[packet]!, ingressIfindex: first.ifindex };
+  const named = wanted === LOOPBACK.ifindex ? first : devices.find((device) => device.ifindex === wanted);
+  const isOutput = ((call.flags ?? 0) & BPF_FIB_LOOKUP_OUTPUT) !== 0;
   const type = rejectingType(result);
   const others = (world.routes ?? []).filter((route) => route.to !== to);
-  const out = wanted === second.ifindex ? first : second;
+  // With OUTPUT a route by another device is none (net/ipv4/fib_trie.c, `fib_lookup_good_nhc`).
+  const out = isOutput && named !== undefined ? named : wanted === second.ifindex ? first : second;
   const route: Route =
     type === undefined
       ? {

@@ -30,6 +30,8 @@ export interface Confirmation {
   readonly reason: string | undefined;
   /** Why the machine stopped the program, if it did. */
   readonly stopped?: string;
+  /** What the program asked for that the machine cannot do, though a kernel can. It says nothing against path or program. */
+  readonly gap?: string;
   /** Of an input that helpers answer otherwise than the path wants it: which they are. It says nothing against the path. */
   readonly missed?: readonly Answer[];
   /** What the path's unknowns were worth, with the answers that helpers gave. */
@@ -78,7 +80,8 @@ export class Confirmer {
       return { ...differs(values, `no input was found that ${names} answers as the path wants it`), missed };
     }
     if (result.violation !== undefined) {
-      const { reason: stopped } = result.violation;
+      const { reason: stopped, unsupported } = result.violation;
+      if (unsupported) return { ...differs(values, `the machine cannot run it: ${stopped}`), gap: stopped };
       if (state.end?.kind === 'violation') return { ...confirmed(values), stopped };
       return { ...differs(values, `the machine stops: ${stopped}`), stopped };
     }

@@ -125,5 +125,11 @@ describe('a program that', () => {
       ['checksum/ipv4', 'ttl/expired open', 'ttl/not-lowered open', 'ttl/step open', 'ttl/wrapped'],
     ],
     ['redirects nowhere', program(V4, 4), ['redirect/no-target']],
+    // BPF_FIB_LOOKUP_TBID: what the machine cannot do is no fault of the program.
+    [
+      'asks the machine for what it does not model',
+      program(`${V4}\n${ROUTE.replace('r4 = 0', 'r4 = 8')}`, 4),
+      ['ttl/not-lowered open'],
+    ],
   ])('%s', async (_, asking, expected) => expect(await found(asking)).toEqual(expected));
 });

@@ -3,7 +3,7 @@
 import type { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
 import { ipv4ToText, ipv6ToText } from '../../sim/packet/addresses.ts';
 import {
   AF_INET,
@@ -15,6 +15,7 @@ import {
   BPF_FIB_LKUP_RET_PROHIBIT,
   BPF_FIB_LKUP_RET_SUCCESS,
   BPF_FIB_LKUP_RET_UNREACHABLE,
+  BPF_FIB_LOOKUP_OUTPUT,
   FIB_PARAMETER,
   rejectingType,
 } from '../../sim/runtime/fib.ts';
@@ -40,7 +41,7 @@ const RESULTS = [
 export function fibPreferences(
   inputs: Inputs,
   state: PathState,
-  { result, read, written }: Answer,
+  { result, read, written, arguments: [, , , flags] }: Answer,
 ): Term[][] {
   const { pool } = state;
   const given = read[0];
@@ -50,6 +51,9 @@ export function fibPreferences(
     pool.equal(term, pool.constant(term.width, value));
   const word = (bytes: readonly Term[], at: number): Term =>
     pool.concat([3, 2, 1, 0].map((index) => bytes[at + index]!));
+  // The device that is asked about is the one that the route leads out by.
+  const isOutput =
+    flags !== undefined && isConst(flags) && (Number(flags.value) & BPF_FIB_LOOKUP_OUTPUT) !== 0;
   const macs = [
     [FIB_PARAMETER.sourceMac, 0x02_00_00_00_00_03n],
     [FIB_PARAMETER.destinationMac, 0x02_00_00_00_00_99n],
@@ -57,7 +61,12 @@ export function fibPreferences(
   return [
     [equals(inputs.ingressIfindex, INGRESS)],
     RESULTS.map((one) => equals(result, one)),
-    [equals(word(told, FIB_PARAMETER.ifindex), EGRESS)],
+    isOutput
+      ? [
+          pool.equal(word(told, FIB_PARAMETER.ifindex), word(given, FIB_PARAMETER.ifindex)),
+          equals(word(told, FIB_PARAMETER.ifindex), INGRESS),
+        ]
+      : [equals(word(told, FIB_PARAMETER.ifindex), EGRESS)],
     ...macs.map(([at, mac]) => [equals(pool.concat(told.slice(at, at + 6)), mac)]),
     // Addresses that are forwarded: neither multicast nor of a link or a host.
     [

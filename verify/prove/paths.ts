@@ -49,6 +49,8 @@ export interface ProvedPath {
   readonly reason: string | undefined;
   /** Why the machine stopped the program on the packet, if it did. */
   readonly stopped?: string | undefined;
+  /** What the program asked for that the machine cannot do, if that is why. */
+  readonly gap?: string | undefined;
   /** Of an input that helpers answer otherwise than the path wants it: which they are. */
   readonly missed?: readonly Answer[] | undefined;
 }
@@ -127,8 +129,12 @@ function doubtAbout(cut: string | undefined, paths: readonly ProvedPath[]): stri
   }
   // Where machine and terms part, nothing that was proved over the terms can be relied on.
   const parted = paths.find(
-    (one) =>
-      one.witness !== undefined && !one.confirmed && one.stopped === undefined && one.missed === undefined,
+    ({ witness, confirmed, stopped, gap, missed }) =>
+      witness !== undefined &&
+      !confirmed &&
+      stopped === undefined &&
+      gap === undefined &&
+      missed === undefined,
   );
   return parted === undefined ? undefined : `a packet went another way than was predicted: ${parted.reason}`;
 }

@@ -64,7 +64,7 @@ export class RoutedTtl {
 
   /** Some paths hand a packet to its final host: only where none lowers the TTL is it forgotten. */
   enter(rows: PropertyRows): void {
-    if (this.#paths === 0) return;
+    if (this.#paths === 0 && this.#open === undefined) return;
     const row = rows.row(INVARIANT);
     row.paths = this.#paths;
     if (this.#left !== undefined && this.#lowered === 0)

@@ -61,7 +61,7 @@ function noteCall(
   helper: string,
   found: boolean,
   r0: bigint,
-  more: Partial<Pick<FlowCall, 'map' | 'key' | 'keyParts' | 'parameters' | 'needs'>>,
+  more: Partial<Pick<FlowCall, 'map' | 'key' | 'keyParts' | 'parameters' | 'flags' | 'needs'>>,
 ): CallResult {
   const { calls } = view.tracer;
   const { packet, program, slot } = view;
@@ -158,12 +158,13 @@ function asking(size: (state: State) => number): Follower {
     const at = state.lo[2]!;
     const parameters = state.machine.memory.read(at, size(state));
     const keyParts = view.memory.parts(at, parameters.length);
+    const flags = helper.name === 'bpf_fib_lookup' ? { flags: state.lo[4]! } : {};
     const finish = followOther(state, view, helper);
     return (after, hasLeft) => {
       finish(after, hasLeft);
       const found = helper.name === 'bpf_fib_lookup' ? after.lo[0] === 0 : after.lo[0] !== 0;
       const result = r0(after);
-      return input(noteCall(view, helper.name, found, result, { parameters, keyParts }), result);
+      return input(noteCall(view, helper.name, found, result, { parameters, keyParts, ...flags }), result);
     };
   };
 }

@@ -49,6 +49,8 @@ export interface FlowCall extends Place {
   readonly found: boolean;
   /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket. */
   readonly parameters: Uint8Array;
+  /** BPF_FIB_LOOKUP_*, of a lookup in the routing table. */
+  readonly flags?: number;
   /** Of lookups in the frame's bytes: how long the frame has to be. */
   readonly needs: number;
 }

@@ -63,8 +63,8 @@ function flowsOf(object: BpfObject): string[] {
     const { branches, calls, effects } = tracer;
     for (const [at, branch] of branches.entries())
       lines.push(...branchLines(branch, branches.slice(Math.max(0, at - 5), at), at % 40 < SOLVED));
-    // What a call returned is in the expressions that depend on it.
-    for (const { result: _, ...call } of calls) lines.push(`call ${textOf(call).slice(0, 2000)}`);
+    // What a call returned is in the expressions that depend on it; flags are the program's.
+    for (const { result: _, flags: __, ...call } of calls) lines.push(`call ${textOf(call).slice(0, 2000)}`);
     for (const effect of effects) lines.push(`effect ${textOf(effect)}`);
   }
   return lines;

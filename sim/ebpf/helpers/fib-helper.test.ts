@@ -23,6 +23,7 @@ const WORLD: World = {
     { to: '10.9.0.0/16', ifindex: 6, via: '10.0.6.9', metric: 0x0102_0304 },
     { to: '10.8.0.0/16', ifindex: 6, via: '10.0.6.8' },
     { to: 'fd09::/16', ifindex: 6, via: 'fd06::9', metric: 77 },
+    { to: 'fd0a::/16', ifindex: 1 },
   ],
   neighbours: [
     { ifindex: 6, address: '10.0.6.9', mac: mac(0x99) },
@@ -140,16 +141,20 @@ describe('bpf_fib_lookup', () => {
       expect(lookup({ family, destination: to4(9) })).toEqual({ result: -EAFNOSUPPORT, changed: {} });
   });
 
-  it.each<[flag: number, since: KernelVersion, before: KernelVersion]>([
-    [4, '6.3', '6.2'],
-    [8, '6.5', '6.4'],
-    [16, '6.7', '6.6'],
-    [32, '6.10', '6.9'],
-  ])('knows flag %d since Linux %s', (flags, since, before) => {
+  it.each<[flag: number, since: KernelVersion, before: KernelVersion, result: number | undefined]>([
+    [4, '6.3', '6.2', 0],
+    [8, '6.5', '6.4', undefined],
+    [16, '6.7', '6.6', undefined],
+    [32, '6.10', '6.9', 0],
+  ])('knows flag %d since Linux %s', (flags, since, before, result) => {
     expect(lookup({ destination: to4(9), flags, asKernel: before })).toEqual({
       result: -EINVAL,
       changed: {},
     });
+    if (result !== undefined) {
+      expect(lookup({ destination: to4(9), flags, asKernel: since }).result).toBe(result);
+      return;
+    }
     expect(() => lookup({ destination: to4(9), flags, asKernel: since })).toThrow(Unsupported);
     expect(() => lookup({ destination: to4(9), flags })).toThrow(
       `flags 0x${flags.toString(16)} is not modelled`,
@@ -158,9 +163,39 @@ describe('bpf_fib_lookup', () => {
 
   it('knows DIRECT and OUTPUT on every kernel, and nothing above MARK', () => {
     expect(lookup({ destination: to4(9), flags: 1, asKernel: '5.4' }).result).toBe(0);
-    expect(() => lookup({ destination: to4(9), flags: 2, asKernel: '5.4' })).toThrow(Unsupported);
-    expect(() => lookup({ destination: to4(9), flags: 3 })).toThrow(Unsupported);
+    expect(lookup({ destination: to4(9), flags: 2, asKernel: '5.4' }).result).toBe(4);
+    expect(lookup({ destination: to4(9), flags: 3 }).result).toBe(4);
     expect(lookup({ destination: to4(9), flags: 64 })).toEqual({ result: -EINVAL, changed: {} });
+  });
+
+  it('with OUTPUT takes IPv4 routes out by the device that is named, and no others', () => {
+    const near = [10, 0, 5, 9];
+    expect(lookup({ destination: near, flags: 2 })).toMatchObject({ result: 7 });
+    expect(lookup({ destination: near, flags: 3 }).result).toBe(7);
+    expect(lookup({ destination: to4(9), flags: 2, ifindex: 6 }).result).toBe(5);
+    // Over IPv6 the device is no more than preferred.
+    expect(lookup({ family: AF_INET6, destination: to6(9, 3), flags: 2 }).result).toBe(0);
+  });
+
+  it('with DIRECT looks for IPv6 addresses of its own as for any others', () => {
+    expect(lookup({ family: AF_INET6, destination: to6(5, 1) }).result).toBe(4);
+    expect(lookup({ family: AF_INET6, destination: to6(5, 1), flags: 1 }).result).toBe(7);
+    expect(lookup({ destination: [10, 0, 5, 1], flags: 1 }).result).toBe(4);
+  });
+
+  it('with SKIP_NEIGH asks for no neighbour, and writes no MAC addresses', () => {
+    expect(lookup({ destination: to4(8), flags: 4 })).toEqual({
+      result: 0,
+      changed: { 6: [0x78, 0x05, 6], 12: [0, 0, 0, 0], 33: [0, 6, 8], 48: [0, 0, 0, 0] },
+    });
+    const long = { hook: 'tc-ingress', length: 1419, flags: 4 } as const;
+    expect(lookup({ ...long, destination: to4(8) })).toMatchObject({ result: 8 });
+  });
+
+  it('has 16 bits for the MTU of the loopback device, which is one more over IPv6', () => {
+    const { changed } = lookup({ family: AF_INET6, destination: to6(10, 1), flags: 4 });
+    expect(changed[8]).toEqual([1]);
+    expect(changed[6]).toBeUndefined();
   });
 });
 

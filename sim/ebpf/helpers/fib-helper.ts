@@ -4,6 +4,7 @@ import {
   AF_INET,
   AF_INET6,
   BPF_FIB_LKUP_RET_NO_NEIGH,
+  BPF_FIB_LOOKUP_OUTPUT,
   FIB_PARAMETER,
   type FibLookup,
 } from '../../runtime/fib.ts';
@@ -15,13 +16,16 @@ import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const PARAMETERS_SIZE = 64;
 
-/** Passes routing rules by, of which a world has none. */
 const BPF_FIB_LOOKUP_DIRECT = 1;
-const BPF_FIB_LOOKUP_OUTPUT = 2;
 const BPF_FIB_LOOKUP_SKIP_NEIGH = 4;
 const BPF_FIB_LOOKUP_TBID = 8;
 const BPF_FIB_LOOKUP_SRC = 16;
+/** For routing rules, of which a world has none. */
 const BPF_FIB_LOOKUP_MARK = 32;
+
+/** What a world's routing tables can answer. */
+const MODELLED =
+  BPF_FIB_LOOKUP_DIRECT | BPF_FIB_LOOKUP_OUTPUT | BPF_FIB_LOOKUP_SKIP_NEIGH | BPF_FIB_LOOKUP_MARK;
 
 function knownFlags({ kernel }: Machine): number {
   return (
@@ -85,9 +89,12 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
   if (family !== AF_INET && family !== AF_INET6) return -EAFNOSUPPORT;
   const lookup = family === AF_INET ? lookup4 : lookup6;
   readParameters(machine, at, lookup);
-  if ((flags & ~BPF_FIB_LOOKUP_DIRECT) !== 0) {
+  if ((flags & ~MODELLED) !== 0) {
     throw new Unsupported(`bpf_fib_lookup with flags 0x${flags.toString(16)} is not modelled`);
   }
+  lookup.direct = (flags & BPF_FIB_LOOKUP_DIRECT) !== 0;
+  lookup.output = (flags & BPF_FIB_LOOKUP_OUTPUT) !== 0;
+  lookup.skipsNeighbour = (flags & BPF_FIB_LOOKUP_SKIP_NEIGH) !== 0;
   const result =
     machine.hook === 'xdp'
       ? machine.fib.lookup(lookup)
@@ -101,6 +108,7 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
   if (result === BPF_FIB_LKUP_RET_NO_NEIGH) return result;
   view.setUint16(at + FIB_PARAMETER.vlanProto, 0, true);
   view.setUint16(at + FIB_PARAMETER.vlanTci, 0, true);
+  if (lookup.skipsNeighbour) return result;
   for (let index = 0; index < 6; index++) {
     u8[at + FIB_PARAMETER.sourceMac + index] = lookup.sourceMac[index]!;
     u8[at + FIB_PARAMETER.destinationMac + index] = lookup.destinationMac[index]!;
@@ -155,6 +163,7 @@ export const FIB_HELPERS: readonly Helper[] = [
   {
     number: 69,
     name: 'bpf_fib_lookup',
+    note: 'as in the kernel; the flags BPF_FIB_LOOKUP_TBID and BPF_FIB_LOOKUP_SRC are not modelled',
     arguments: ['context', 'memory_inout', 'size', 'anything'],
     returns: 'int',
     rules: { hooks: 'both', license: 'gpl', packetAccess: false },
