@@ -66,7 +66,7 @@ describeKernel('flags of helpers', ['compiler', 'testrun', 'linux 6.18'], () => 
       expect(report.defects).toEqual([]);
       const left = report.notCompared.filter(({ what }) => what.includes('is not modelled'));
       expect(left).not.toEqual([]);
-      // What is left out is all that is: SKIP_NEIGH, OUTPUT and the like of bpf_fib_lookup.
+      // What is left out is all that is: TBID and SRC of bpf_fib_lookup.
       const packets = left.reduce((sum, { packets: some = 0 }) => sum + some, 0);
       expect(report.compared).toBe(PACKETS - packets);
       expect(left.every(({ what }) => what.includes('bpf_fib_lookup with flags'))).toBe(true);
