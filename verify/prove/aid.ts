@@ -59,7 +59,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     doubt ??= followed.doubt;
     ways.add(await followed.branches());
     if (entry.after !== undefined) continue;
-    for (const { confirmed, stopped, witness, state } of followed.paths) {
+    for (const { confirmed, stopped, witness, state } of [...followed.paths, ...followed.longer]) {
       if (!confirmed || stopped !== undefined || witness === undefined) continue;
       if (onlyInMachine(witness) !== undefined) {
         beyond++;

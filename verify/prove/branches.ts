@@ -12,6 +12,7 @@ import { connected } from '../../sim/ebpf/symbolic/repair.ts';
 import { jumpCondition } from '../../sim/ebpf/symbolic/step.ts';
 import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
 import { hookOf, type MachineProgram } from '../../sim/engines/machine-program.ts';
+import { behind } from './behind.ts';
 
 export interface SourcePlace {
   readonly file: string;
@@ -41,6 +42,16 @@ export interface Seen {
   readonly unconfirmed: ReadonlyMap<string, string>;
   /** Why the paths are not all that there are; undefined: they are. */
   readonly doubt: string | undefined;
+  /** Bytes of the longest frames of which all paths were followed. */
+  readonly longest: number;
+}
+
+/** What longer frames may come to that nobody followed. */
+interface CutWays {
+  readonly ways: ReadonlySet<string>;
+  /** Instructions, by `jumpKey`. */
+  readonly behind: ReadonlySet<string>;
+  readonly reason: string;
 }
 
 /** Questions to the solver for one explanation. */
@@ -59,12 +70,18 @@ export async function judgeBranches(
 ): Promise<BranchWay[]> {
   const { machine } = opened;
   const ways: BranchWay[] = [];
+  const { longer } = exploration;
+  const cut: CutWays = {
+    ways: new Set(longer.map(({ program, slot, holds }) => wayKey(program, slot, holds))),
+    behind: behind(machine.object, longer),
+    reason: `frames of more than ${seen.longest} bytes may go this way`,
+  };
   for (const index of [...opened.wanted].sort((a, b) => a - b)) {
     const program = machine.object.programs[index]!;
     const reach = reachOf(machine, program, hookOf(opened, index));
     for (const { slot, isTailCall } of jumpsOf(opened, program)) {
       for (const taken of isTailCall ? [true] : [true, false]) {
-        const judged = await judgeWay(opened, index, slot, taken, exploration, seen, feasibility, reach);
+        const judged = await judgeWay(opened, index, slot, taken, exploration, seen, cut, feasibility, reach);
         const name = functionAt(program, slot);
         ways.push({ program: index, function: name, slot, taken, source: placeOf(program, slot), ...judged });
       }
@@ -101,6 +118,7 @@ async function judgeWay(
   taken: boolean,
   exploration: Exploration,
   seen: Seen,
+  cut: CutWays,
   feasibility: Feasibility,
   reach: Reach,
 ): Promise<Judged> {
@@ -120,9 +138,11 @@ async function judgeWay(
   if (opcode[slot] === CALL && arrival !== undefined) {
     return undecided('which program stands in the map is for user space to say');
   }
-  if (seen.doubt !== undefined) {
+  const isCut = cut.ways.has(key) || cut.behind.has(jumpKey(index, slot));
+  const open = seen.doubt ?? (isCut ? cut.reason : undefined);
+  if (open !== undefined) {
     const isImpossible = (reach.ways[slot]! & (taken ? WAY.taken : WAY.notTaken)) === 0;
-    if (!isImpossible) return undecided(seen.doubt);
+    if (!isImpossible) return undecided(open);
   }
   if (arrival === undefined) {
     return { status: 'unreachable', reason: 'no path leads to it', because: [] };

@@ -60,6 +60,8 @@ export interface FollowedPaths {
   readonly feasibility: Feasibility;
   readonly confirmer: Confirmer;
   readonly paths: readonly ProvedPath[];
+  /** Paths that only frames beyond the limit take: for what they reach. */
+  readonly longer: readonly ProvedPath[];
   /** Ways of jumps that a confirmed packet takes. */
   readonly reached: number;
   /** Why not every path was followed. */
@@ -85,8 +87,20 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
   const feasibility = new Feasibility(options.solver, now);
   const confirmer = new Confirmer(program);
   const paths: ProvedPath[] = [];
+  const longer: ProvedPath[] = [];
   const confirmed = new Set<string>();
   const unconfirmed = new Map<string, string>();
+  const follow = (state: PathState): ProvedPath => {
+    const path = confirmPath(inputs, state, confirmer, () =>
+      state.trail().some((one) => !confirmed.has(wayKey(one.program, one.slot, one.taken))),
+    );
+    for (const { program: index, slot, taken } of state.trail()) {
+      const key = wayKey(index, slot, taken);
+      if (path.confirmed) confirmed.add(key);
+      else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
+    }
+    return path;
+  };
   const exploration: Exploration = await explore(inputs, entry.program, feasibility, {
     limits: {
       ...DEFAULT_EXPLORE_LIMITS,
@@ -97,17 +111,8 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     stopped: options.stopped ?? (() => false),
     onProgress: ({ paths: done, waiting }) =>
       options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
-    onPath: (state) => {
-      const path = confirmPath(inputs, state, confirmer, () =>
-        state.trail().some((one) => !confirmed.has(wayKey(one.program, one.slot, one.taken))),
-      );
-      paths.push(path);
-      for (const { program: index, slot, taken } of state.trail()) {
-        const key = wayKey(index, slot, taken);
-        if (path.confirmed) confirmed.add(key);
-        else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
-      }
-    },
+    onPath: (state) => void paths.push(follow(state)),
+    onLongerPath: (state) => void longer.push(follow(state)),
   });
   const doubt = doubtAbout(exploration.cut, paths);
   return {
@@ -115,10 +120,17 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     feasibility,
     confirmer,
     paths,
+    longer,
     reached: confirmed.size,
     cut: exploration.cut,
     doubt,
-    branches: () => judgeBranches(opened, exploration, { confirmed, unconfirmed, doubt }, feasibility),
+    branches: () =>
+      judgeBranches(
+        opened,
+        exploration,
+        { confirmed, unconfirmed, doubt, longest: inputs.limits.longest },
+        feasibility,
+      ),
   };
 }
 

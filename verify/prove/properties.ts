@@ -5,6 +5,7 @@ import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
+import { hasContents } from '../check/probe.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
@@ -85,6 +86,22 @@ export class PropertyJudge {
     await this.#routed.judge(state, witness);
     if (isUntouched(this.#inputs, state)) return;
     await this.#frames(state);
+  }
+
+  /**
+   * Judges a path that only frames beyond the limit take, by what does not depend on their length, and by the packet that
+   * takes it: nothing is proved of what is changed there.
+   */
+  async judgeLonger(state: PathState, witness: Witness | undefined): Promise<void> {
+    judgeRun(this.#inputs, state, witness, this.#rows);
+    await this.#fragmentPorts.judge(state, this.#rows);
+    if (state.end?.kind !== 'exit' || !mayLeave(this.#inputs, state.end.action)) return;
+    if (isUntouched(this.#inputs, state)) return;
+    const trial = witness === undefined ? undefined : this.#trials.try(witness);
+    // A checksum that a map holds is as right as whoever fills the map in makes it.
+    if (trial !== undefined && !hasContents(trial.witness.world)) this.#enter(trial);
+    const { longest } = this.#inputs.limits;
+    this.#leaveOpen(`frames of more than ${longest} bytes are changed on a path of their own: --max-length`);
   }
 
   /** @param open why a property may be broken by what was not looked at */
@@ -336,9 +353,9 @@ export class PropertyJudge {
   }
 
   /** @param asked the invariant that the packet was made for */
-  #enter({ witness, fault, breaches }: Trial, { after, left }: FrameCase, asked?: string): void {
-    const checksum = left.checksums.find(({ layer }) => layer === fault?.layer);
-    const isFilledIn = checksum !== undefined && this.#filledIn(after, checksum) !== undefined;
+  #enter({ witness, fault, breaches }: Trial, frames?: FrameCase, asked?: string): void {
+    const checksum = frames?.left.checksums.find(({ layer }) => layer === fault?.layer);
+    const isFilledIn = checksum !== undefined && this.#filledIn(frames!.after, checksum) !== undefined;
     if (fault !== undefined && !isFilledIn)
       this.#rows.refute(`checksum/${fault.layer}`, witness, faultText(fault));
     for (const { invariant, sentence, ifAsked } of breaches)

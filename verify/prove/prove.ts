@@ -50,6 +50,10 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     judged++;
     options.onProgress?.({ paths: paths.length, waiting: paths.length - judged, reached: followed.reached });
   }
+  for (const { state, confirmed: isConfirmed, witness, stopped: why } of followed.longer) {
+    judge.stops(state, why === undefined ? undefined : witness, why);
+    if (why === undefined) await judge.judgeLonger(state, isConfirmed ? witness : undefined);
+  }
   const left =
     judged < paths.length ? `${paths.length - judged} paths were not judged: the time was up` : undefined;
   const branches = await followed.branches();

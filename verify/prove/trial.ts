@@ -93,7 +93,7 @@ export class Trials {
       if (!state.constraints.every((one) => evaluator.isTrue(one.condition))) continue;
       const witness = witnessFor(this.#inputs, state, whole);
       if (!isWitness(witness)) return;
-      const trial = this.#try(witness);
+      const trial = this.try(witness);
       if (trial !== undefined) yield trial;
       if (free.size === 0) return;
     }
@@ -104,7 +104,8 @@ export class Trials {
     return (this.#random >>> 16) & 0xff;
   }
 
-  #try(witness: Witness): Trial | undefined {
+  /** What comes of one packet; undefined where it does not leave, or as it came. */
+  try(witness: Witness): Trial | undefined {
     const left = this.#confirmer.frameOf(witness);
     const { hook } = this.#inputs;
     if (left === undefined || !leaves(hook, left.action)) return undefined;

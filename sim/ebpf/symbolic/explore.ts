@@ -1,6 +1,6 @@
 /**
  * Follows every path of a program, depth first: where a path does not know which way it goes, it becomes one path for each
- * way that an input may take.
+ * way that an input may take. Ways that only frames beyond the limit take are followed last, for what they reach.
  */
 import { CALL, isConditionalJump } from '../instruction.ts';
 import { candidates, MOST_CANDIDATES } from './candidates.ts';
@@ -38,7 +38,21 @@ export interface Exploration {
   readonly arrivals: ReadonlyMap<string, PathState>;
   /** Ways of jumps that nobody could find out about, and why. */
   readonly doubts: ReadonlyMap<string, string>;
+  /** Where longer frames go on that were not followed to their end. */
+  readonly longer: readonly Cut[];
 }
+
+/** Where a path was not followed, as it needs longer frames. */
+export interface Cut {
+  readonly program: number;
+  readonly slot: number;
+  /** Of a jump: whether it is taken. Otherwise what a helper is asked, or an address that is read. */
+  readonly holds: boolean;
+}
+
+/** Paths of frames beyond the limit that are followed to their end, and the turns that they get. */
+const MOST_LONGER_PATHS = 400;
+const MOST_LONGER_TURNS = 20_000;
 
 export interface ExploreOptions {
   /** Where to begin; default: where the program does, with any inputs. */
@@ -49,6 +63,8 @@ export interface ExploreOptions {
   readonly now: () => number;
   /** Is told of each path when it ends; the next one waits. */
   readonly onPath: (state: PathState) => Promise<void> | void;
+  /** Is told of each path that only frames beyond the limit take, after all others; default: they are not followed. */
+  readonly onLongerPath?: (state: PathState) => void;
   /** Is asked now and then; true: end. */
   readonly stopped: () => boolean;
   readonly onProgress?: (progress: { readonly paths: number; readonly waiting: number }) => void;
@@ -76,29 +92,59 @@ export async function explore(
   const { limits } = options;
   const arrivals = options.keepsArrivals === false ? undefined : new Map<string, PathState>();
   const doubts = new Map<string, string>();
-  const waiting: PathState[] = [options.start ?? inputs.start(program)];
+  const first = options.start ?? inputs.start(program);
+  if (options.onLongerPath !== undefined) first.unlimited = inputs.unlimited();
+  const waiting: PathState[] = [first];
+  const later: Longer[] = [];
   let paths = 0;
   let turns = 0;
-  let cut: string | undefined;
-  while (waiting.length > 0) {
-    if (options.stopped()) cut = 'it was interrupted';
-    else if (options.now() > limits.deadline) cut = 'the time was up';
-    else if (paths >= limits.paths) cut = `after ${limits.paths} paths`;
-    if (cut !== undefined) break;
-    const state = waiting.pop()!;
-    const children = await advance(inputs, state, feasibility, limits, arrivals, doubts);
-    if (children === undefined) {
-      if (state.end !== undefined) {
-        paths++;
-        await options.onPath(state);
-      }
-    } else waiting.push(...children);
+  const why = (): string | undefined => {
+    if (options.stopped()) return 'it was interrupted';
+    if (options.now() > limits.deadline) return 'the time was up';
+    return paths >= limits.paths ? `after ${limits.paths} paths` : undefined;
+  };
+  const follow = async (states: PathState[], longer?: Longer[]): Promise<PathState | undefined> => {
+    const state = states.pop()!;
+    const children = await advance(inputs, state, feasibility, limits, arrivals, doubts, longer);
     if (++turns % BREATH === 0) {
-      options.onProgress?.({ paths, waiting: waiting.length });
+      options.onProgress?.({ paths, waiting: states.length });
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
+    if (children !== undefined) states.push(...children);
+    return children === undefined && state.end !== undefined ? state : undefined;
+  };
+  let cut: string | undefined;
+  while (waiting.length > 0) {
+    cut = why();
+    if (cut !== undefined) break;
+    const ended = await follow(waiting, later);
+    if (ended === undefined) continue;
+    paths++;
+    await options.onPath(ended);
   }
-  return { cut, arrivals: arrivals ?? new Map(), doubts };
+  const longer: Cut[] = [];
+  let left = options.onLongerPath === undefined ? 0 : MOST_LONGER_PATHS;
+  const lastTurn = turns + MOST_LONGER_TURNS;
+  for (const { state, cut: place } of later) {
+    const states = [state];
+    let isWhole = true;
+    while (states.length > 0 && isWhole) {
+      isWhole = left > 0 && turns < lastTurn && why() === undefined;
+      const ended = isWhole ? await follow(states) : undefined;
+      if (ended === undefined) continue;
+      left--;
+      if (ended.end?.kind === 'not followed') isWhole = false;
+      else options.onLongerPath?.(ended);
+    }
+    if (!isWhole) longer.push(place);
+  }
+  return { cut, arrivals: arrivals ?? new Map(), doubts, longer };
+}
+
+/** A path of frames beyond the limit, and where it left the others. */
+interface Longer {
+  readonly state: PathState;
+  readonly cut: Cut;
 }
 
 /**
@@ -112,6 +158,7 @@ async function advance(
   limits: ExploreLimits,
   arrivals: Map<string, PathState> | undefined,
   doubts: Map<string, string>,
+  later: Longer[] | undefined,
 ): Promise<PathState[] | undefined> {
   const { programs } = inputs.machine.object;
   for (;;) {
@@ -133,9 +180,9 @@ async function advance(
         step(inputs, state);
       } catch (error) {
         if (error instanceof Split)
-          return split(state, error.condition, feasibility, isConditionalJump(opcode), doubts);
+          return split(state, error.condition, feasibility, isConditionalJump(opcode), doubts, later);
         if (error instanceof Enumerate) {
-          const children = await enumerate(state, error.term, feasibility);
+          const children = await enumerate(state, error.term, feasibility, later);
           if (typeof children !== 'string') return children;
           state.end = { kind: 'not followed', reason: children };
         } else if (error instanceof Impossible) return [];
@@ -144,7 +191,11 @@ async function advance(
         else throw error;
       }
     }
-    if (state.end !== undefined) return undefined;
+    if (state.end !== undefined) {
+      // What is asked of it from now on is asked within the limit.
+      state.unlimited = undefined;
+      return undefined;
+    }
   }
 }
 
@@ -155,18 +206,39 @@ export async function split(
   feasibility: Feasibility,
   isJump: boolean = false,
   doubts: Map<string, string> = new Map(),
+  later?: Longer[],
 ): Promise<PathState[]> {
   const { pool } = state;
   const children: PathState[] = [];
-  for (const way of [condition, pool.not(condition)]) {
+  for (const [way, holds] of [
+    [condition, true],
+    [pool.not(condition), false],
+  ] as const) {
     const child = await follow(state, way, feasibility);
-    if (child === undefined) continue;
+    if (child === undefined) {
+      if (later !== undefined) await followLonger(state, way, holds, feasibility, later);
+      continue;
+    }
     if (child.doubt !== undefined && isJump) {
       for (const taken of [true, false]) doubts.set(wayKey(state.program, state.slot, taken), child.doubt);
     }
     children.push(child);
   }
   return children;
+}
+
+/** Keeps the path of frames beyond the limit on which a condition holds, if there is one. */
+async function followLonger(
+  state: PathState,
+  condition: Term,
+  holds: boolean,
+  feasibility: Feasibility,
+  later: Longer[],
+): Promise<void> {
+  if (state.unlimited === undefined) return;
+  const { program, slot } = state;
+  const longer = await follow(state.beyondLimit(), condition, feasibility);
+  if (longer !== undefined) later.push({ state: longer, cut: { program, slot, holds } });
 }
 
 /** The path on which a condition holds; undefined where no input takes it. */
@@ -179,7 +251,7 @@ export async function follow(
   if (feasible.answer === 'no') return undefined;
   const child = state.copy();
   child.splits++;
-  child.knowledge.add(condition, state.origin);
+  child.learn(condition);
   if (feasible.answer === 'yes') child.values = feasible.values;
   else {
     child.values = undefined;
@@ -196,6 +268,7 @@ export async function enumerate(
   state: PathState,
   term: Term,
   feasibility: Feasibility,
+  later?: Longer[],
 ): Promise<PathState[] | string> {
   const { pool } = state;
   const children: PathState[] = [];
@@ -208,10 +281,13 @@ export async function enumerate(
     const child = await follow(state, pool.equal(term, pool.constant(term.width, value)), feasibility);
     if (child === undefined) continue;
     child.knowledge.fix(term, value);
+    child.unlimited?.fix(term, value);
     if (children.length === MOST_NUMBERS)
       return `an address or a size that may be more than ${MOST_NUMBERS} numbers`;
     children.push(child);
   }
+  const isAbove = pool.less(pool.constant(term.width, max), term);
+  if (later !== undefined) await followLonger(state, isAbove, true, feasibility, later);
   return children;
 }
 

@@ -5,7 +5,8 @@ import type { BpfProgram } from '../bpf-object.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { programLayout } from '../context/program-layout.ts';
 import type { Machine } from '../machine.ts';
-import { SKB_DATA, XDP_DATA } from '../memory.ts';
+import { SKB_DATA, XDP_DATA, XDP_LINEAR_LIMIT } from '../memory.ts';
+import { Knowledge } from './knowledge.ts';
 import { PathMemory } from './path-memory.ts';
 import { PathState } from './path-state.ts';
 import { stackPointer } from './path-value.ts';
@@ -24,6 +25,8 @@ export const DEFAULT_LIMITS: InputLimits = { shortest: 0, longest: 128, mostMeta
 
 /** No sk_buff is shorter: its Ethernet header has been read. */
 const SHORTEST_SKB = 14;
+/** As many as the length of an unknown frame has bits for. */
+const LONGEST_SKB = 0xffff;
 
 /** How maps are called in the names of unknowns, where an object shares them with another one that was followed first. */
 export interface MapNaming {
@@ -88,19 +91,33 @@ export class Inputs {
         bytes: new PathMemory(),
       },
     });
-    const { knowledge } = state;
-    knowledge.add(pool.not(pool.less(this.length, pool.constant(16, limits.shortest))), undefined);
-    knowledge.add(pool.not(pool.less(pool.constant(16, limits.longest), this.length)), undefined);
-    knowledge.add(pool.less(this.metaWords, pool.constant(6, limits.mostMetadata / 4 + 1)), undefined);
-    const ingress = this.ingressIfindex;
-    knowledge.add(pool.not(pool.equal(ingress, pool.constant(32, 0))), undefined);
-    knowledge.add(pool.not(pool.extract(ingress, 31, 1)), undefined);
+    this.#knowInputs(state.knowledge, limits.longest);
     // A frame of the usual least size is the first guess.
     const length = Math.min(limits.longest, Math.max(limits.shortest, 64));
-    state.values = new Map([[this.length, BigInt(length)], [ingress, 1n], ...this.#initialGlobals()]);
+    state.values = new Map([
+      [this.length, BigInt(length)],
+      [this.ingressIfindex, 1n],
+      ...this.#initialGlobals(),
+    ]);
     state.registers[1] = { term: pool.constant(64, 0x1_1000), region: { kind: 'context' } };
     state.registers[10] = stackPointer(state.pool, 0);
     return state;
+  }
+
+  /** What is known of inputs besides, where frames may be as long as the kernel lets them. */
+  unlimited(): Knowledge {
+    const knowledge = new Knowledge(this.pool);
+    this.#knowInputs(knowledge, this.hook === 'xdp' ? XDP_LINEAR_LIMIT : LONGEST_SKB);
+    return knowledge;
+  }
+
+  #knowInputs(knowledge: Knowledge, longest: number): void {
+    const { pool, limits, ingressIfindex } = this;
+    knowledge.add(pool.not(pool.less(this.length, pool.constant(16, limits.shortest))), undefined);
+    knowledge.add(pool.not(pool.less(pool.constant(16, longest), this.length)), undefined);
+    knowledge.add(pool.less(this.metaWords, pool.constant(6, limits.mostMetadata / 4 + 1)), undefined);
+    knowledge.add(pool.not(pool.equal(ingressIfindex, pool.constant(32, 0))), undefined);
+    knowledge.add(pool.not(pool.extract(ingressIfindex, 31, 1)), undefined);
   }
 
   /** Data sections begin as the object says, though later packets may find something else there. */

@@ -6,6 +6,7 @@ import { Evaluator } from './evaluate.ts';
 import { enumerate, split } from './explore.ts';
 import { Feasibility } from './feasibility.ts';
 import { Inputs } from './inputs.ts';
+import { Knowledge } from './knowledge.ts';
 import type { PathState } from './path-state.ts';
 import type { Solver } from './solver.ts';
 import type { Term } from './term.ts';
@@ -45,6 +46,8 @@ describe('a copy of a path', () => {
     state.assumptions = ['it is so'];
     state.readsUnwritten = { program: 0, slot: 4 };
     state.leaks = true;
+    state.unlimited = new Knowledge(pool);
+    state.isLonger = true;
     return state;
   }
 

@@ -161,7 +161,14 @@ export type PathEnd =
 export class PathState {
   readonly pool: TermPool;
   readonly hook: Hook;
-  readonly knowledge: Knowledge;
+  knowledge: Knowledge;
+  /**
+   * What is known of frames of any length, where `knowledge` has a limit; undefined: it has none, or nobody asks. Where only
+   * the limit settles a condition, the path is split as if it were open: longer frames may go the other way.
+   */
+  unlimited: Knowledge | undefined;
+  /** Do only frames beyond the limit come here? */
+  isLonger = false;
   /** Values under which all that is known holds; undefined while nobody has found any. */
   values: Assignment | undefined;
   /** Why it is not certain that any input leads here. */
@@ -245,6 +252,8 @@ export class PathState {
       return;
     }
     this.knowledge = from.knowledge.copy();
+    this.unlimited = from.unlimited?.copy();
+    this.isLonger = from.isLonger;
     this.values = from.values;
     this.doubt = from.doubt;
     this.slot = from.slot;
@@ -279,6 +288,23 @@ export class PathState {
     return new PathState(this);
   }
 
+  /** Takes a condition for true. */
+  learn(condition: Term): void {
+    // Where the limit says so already, nothing is new but for longer frames.
+    const isKnown = this.unlimited !== undefined && isConst(this.knowledge.settle(condition));
+    if (!isKnown) this.knowledge.add(condition, this.origin);
+    this.unlimited?.add(condition, this.origin);
+  }
+
+  /** The same with frames beyond the limit only. */
+  beyondLimit(): PathState {
+    const copy = this.copy();
+    if (copy.unlimited !== undefined) copy.knowledge = copy.unlimited;
+    copy.unlimited = undefined;
+    copy.isLonger = true;
+    return copy;
+  }
+
   get origin(): Origin {
     return { program: this.program, slot: this.slot };
   }
@@ -290,6 +316,9 @@ export class PathState {
   /** Does the condition hold? @throws {Split} where the path does not know */
   decide(condition: Term): boolean {
     const settled = this.knowledge.settle(condition);
+    if (isConst(settled) && this.unlimited !== undefined) {
+      if (!isConst(this.unlimited.settle(condition))) throw new Split(condition);
+    }
     if (isConst(settled)) return settled.value === 1n;
     throw new Split(settled);
   }
