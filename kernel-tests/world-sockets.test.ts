@@ -3,12 +3,13 @@
  * they are really open.
  */
 import { expect, it } from 'vitest';
+import { createWorldNetwork } from '../kernel/network/world-network.ts';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
-import { endpointFromText } from '../sim/runtime/sockets.ts';
+import { canBeOpen, endpointFromText } from '../sim/runtime/sockets.ts';
 import type { Socket, World } from '../sim/runtime/world.ts';
 import { compileProgram, expectAgreement } from './test-support/agreement.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
@@ -131,6 +132,37 @@ describeKernel('the sockets of a world', ['testrun', 'compiler', 'linux 6.12'], 
       await session.close();
       expect([...output.status.subarray(0, 2)]).toEqual([status, STATUS.ran]);
       if (status === STATUS.fault) expect(output.notes.get(0)?.message).toMatch(/kernel's own structures/);
+    }
+  });
+
+  it('cannot be on the addresses that no socket has, in the kernel’s view and in ours', async () => {
+    const devices = WORLD.devices!;
+    const addresses = ['ff01::1', 'ff02::1', 'ff0e::1', 'fe80::1', 'fec0::1', '::1'].map((one) => `[${one}]`);
+    for (const address of [
+      ...addresses,
+      '224.0.0.1',
+      '255.255.255.255',
+      '240.0.0.1',
+      '127.0.0.1',
+      '10.0.0.255',
+    ]) {
+      for (const protocol of ['tcp', 'udp'] as const) {
+        for (const ifindex of [0, 2]) {
+          const socket: Socket = { protocol, local: `${address}:4321`, ifindex };
+          const opening = createWorldNetwork({ devices, sockets: [socket] });
+          const kernel = await opening.then(
+            (network) => {
+              network.close();
+              return true;
+            },
+            (error: unknown) => {
+              expect(error).toMatchObject({ kind: 'input', ofWorld: true });
+              return false;
+            },
+          );
+          expect([socket, canBeOpen([socket])]).toEqual([socket, kernel]);
+        }
+      }
     }
   });
 

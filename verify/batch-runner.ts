@@ -47,6 +47,8 @@ export interface RunnerOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** Worlds that somebody has stated; others are left out by engines that cannot make them. Default: `worlds`. */
+  readonly stated?: readonly NamedWorld[];
   /** What half of the packets are made of, and worlds besides those. */
   readonly guidance?: Guidance;
   /** What is judged of frames that leave; default: all. */
@@ -257,7 +259,11 @@ export class BatchRunner {
   }
 
   #freshSides(): EngineSide[] {
-    return this.#able.map((engine) => new EngineSide(engine, this.#program, this.#batchSize));
+    const { stated = this.#options.worlds ?? worldsOf(this.#program) } = this.#options;
+    const known = new Set(stated.map(({ world }) => world));
+    return this.#able.map(
+      (engine) => new EngineSide(engine, this.#program, this.#batchSize, (world) => !known.has(world)),
+    );
   }
 
   #countFailures(): number {

@@ -3,6 +3,8 @@ import { type Engine, EngineError } from '../sim/engines/engine.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_PASS } from '../sim/runtime/actions.ts';
 import { InputError } from '../sim/runtime/input-error.ts';
+import type { Program } from '../sim/runtime/program.ts';
+import type { World } from '../sim/runtime/world.ts';
 import { EngineSide, failureOf } from './engine-side.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from './test-support/engines.ts';
 
@@ -63,6 +65,29 @@ describe('one engine in a run', () => {
     expect(side.takes(batchOf(14))).toBe(false);
     expect(await side.run({}, batchOf(14))).toBe(false);
     expect(engine.log.opened).toBe(0);
+  });
+
+  it('leaves out worlds that nobody stated and that it cannot make, and goes on', async () => {
+    const stated = {};
+    const bad = { cpu: 1 };
+    let asked = 0;
+    const engine = {
+      ...fakeEngine('testrun', losing),
+      open: (program: Program, world: World) => {
+        if (world === stated) return fakeEngine('testrun', losing).open(program, world);
+        asked++;
+        throw new EngineError('input', 'bind: EINVAL', { ofWorld: true });
+      },
+    };
+    const side = new EngineSide(engine, FAKE_PROGRAM, 8, (world) => world !== stated);
+    for (const again of [false, true, false]) expect(await side.run(bad, batchOf(14, 16), again)).toBe(false);
+    expect(side.failure).toBeUndefined();
+    expect([...side.refused]).toEqual([['worlds made up for the test that it cannot make', 4]]);
+    expect(asked).toBe(1);
+    expect(await side.run(stated, batchOf(14))).toBe(true);
+    const strict = new EngineSide(engine, FAKE_PROGRAM, 8);
+    expect(await strict.run(bad, batchOf(14))).toBe(false);
+    expect(strict.failure).toEqual({ kind: 'input', message: 'bind: EINVAL', ofWorld: true });
   });
 
   it('reads the maps of a case when they are asked for, and once', async () => {

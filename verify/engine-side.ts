@@ -1,6 +1,7 @@
 /** One engine in a run: its sessions, its outcomes, and the account of what it did. */
 
 import { systemProblem } from '../corpus/files/system-error.ts';
+import { WorldError } from '../sim/ebpf/object-error.ts';
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -22,7 +23,12 @@ export interface EngineFailure {
   readonly log?: string;
   /** Is it the engine that lacks something which the object may rightly ask for? */
   readonly lacking?: true;
+  /** Is it the world that cannot be made, whatever the program? */
+  readonly ofWorld?: true;
 }
+
+/** By which packets are left out whose world an engine cannot make. */
+const NO_WORLD = 'worlds made up for the test that it cannot make';
 
 export class EngineSide {
   readonly engine: Engine;
@@ -48,10 +54,20 @@ export class EngineSide {
   #takenCoverage: Coverage | undefined;
   /** Of the sessions that have run nothing since they were asked. */
   readonly #knownCoverage = new Map<Session, Coverage | undefined>();
+  readonly #isMadeUp: (world: World) => boolean;
+  /** Worlds made up for the test that the engine cannot make. */
+  readonly #impossible = new Set<string>();
 
-  constructor(engine: Engine, program: Program, batchSize: number) {
+  /** @param isMadeUp has nobody stated this world? One that cannot be made is left out then, and the engine goes on */
+  constructor(
+    engine: Engine,
+    program: Program,
+    batchSize: number,
+    isMadeUp: (world: World) => boolean = () => false,
+  ) {
     this.engine = engine;
     this.#program = program;
+    this.#isMadeUp = isMadeUp;
     this.output = new OutcomeBatch(batchSize);
   }
 
@@ -92,14 +108,18 @@ export class EngineSide {
   /**
    * Runs one case, all of whose packets the engine takes, from the world's state. Fills `output`.
    * @param again the account has these packets already
-   * @returns false where the engine fails; the account says why
+   * @returns false where the engine fails, or cannot make a world that nobody stated; the account says why
    */
   async run(world: World, input: PacketBatch, again: boolean = false): Promise<boolean> {
     if (this.failure !== undefined) return false;
     this.maps = undefined;
     try {
       if (input.count > this.output.capacity) this.output = new OutcomeBatch(input.count);
-      const session = await this.#session(world);
+      const session = await this.#possibleSession(world);
+      if (session === undefined) {
+        if (!again) for (let packet = 0; packet < input.count; packet++) this.#refuse(NO_WORLD);
+        return false;
+      }
       this.live = session.pinning?.live ?? [];
       for (const helper of session.pinning?.pinned ?? []) this.pinned.add(helper);
       this.#knownCoverage.delete(session);
@@ -141,6 +161,19 @@ export class EngineSide {
 
   #refuse(rule: string): void {
     this.refused.set(rule, (this.refused.get(rule) ?? 0) + 1);
+  }
+
+  /** @returns undefined where the engine cannot make the world, which nobody stated */
+  async #possibleSession(world: World): Promise<Session | undefined> {
+    const key = worldKey(world);
+    if (this.#impossible.has(key)) return undefined;
+    try {
+      return await this.#session(world);
+    } catch (error) {
+      if (failureOf(error).ofWorld !== true || !this.#isMadeUp(world)) throw error;
+      this.#impossible.add(key);
+      return undefined;
+    }
   }
 
   /** A session with the world's state, fresh or brought back. */
@@ -219,8 +252,10 @@ export function failureOf(error: unknown): EngineFailure {
       ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
       ...(error.log === undefined ? {} : { log: error.log }),
       ...(error.lacking ? { lacking: true } : {}),
+      ...(error.ofWorld ? { ofWorld: true } : {}),
     };
   }
+  if (error instanceof WorldError) return { kind: 'input', message: error.message, ofWorld: true };
   if (error instanceof InputError) return { kind: 'input', message: error.message };
   // Memory and open files run out in the middle of a run, too.
   const problem = systemProblem(error);

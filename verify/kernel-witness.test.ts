@@ -79,6 +79,9 @@ describe('the kernel', () => {
     });
     expect(await of({ kind: 'input', message: 'refused' })).toEqual({ did: 'refused', message: 'refused' });
     expect(await of({ kind: 'environment', message: 'no BTF' })).toEqual({ did: 'not asked', why: 'no BTF' });
+    expect(await of({ kind: 'input', message: 'bind: EINVAL', ofWorld: true })).toEqual({
+      ...{ did: 'not asked', why: 'bind: EINVAL' },
+    });
     expect(await of(undefined)).toMatchObject({ did: 'ran', outcome: { action: 1 } });
   });
 

@@ -69,7 +69,8 @@ function ofOutcome(outcome: Outcome): KernelVerdict {
   return { did: 'accepted', why: outcome.note?.message ?? 'the kernel did not run this packet' };
 }
 
-function ofFailure({ kind, message, log }: EngineFailure): KernelVerdict {
-  if (kind !== 'input') return { did: 'not asked', why: message };
+function ofFailure({ kind, message, log, ofWorld }: EngineFailure): KernelVerdict {
+  // A world that cannot be made says nothing of the program.
+  if (kind !== 'input' || ofWorld === true) return { did: 'not asked', why: message };
   return { did: 'refused', message, ...(log === undefined ? {} : { log }) };
 }

@@ -42,6 +42,8 @@ export interface VerifyOptions {
   readonly source?: PacketSource;
   /** Worlds of generated packets; default: those of the program's definition. */
   readonly worlds?: readonly NamedWorld[];
+  /** Worlds that somebody has stated; default: `worlds`. */
+  readonly stated?: readonly NamedWorld[];
   /** Kept cases to run, and to make packets of (`guide`). */
   readonly guidance?: Guidance;
   /** Is asked about every divergence that it has no part in: the interpreter. */

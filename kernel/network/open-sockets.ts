@@ -125,5 +125,5 @@ function set(what: string, fd: number, [level, name]: readonly [number, number],
 }
 
 function fail(what: string, call: string): never {
-  throw new EngineError('input', `${what} of the world cannot be opened: ${call}: ${lastErrorName()}`);
+  throw new EngineError('input', `${what} cannot be opened: ${call}: ${lastErrorName()}`);
 }

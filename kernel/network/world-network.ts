@@ -80,7 +80,7 @@ export async function createWorldNetwork(world: World): Promise<WorldNetwork> {
     build(network, world, sockets);
   } catch (error) {
     network.close();
-    throw error;
+    throw asOfWorld(error);
   }
   return network;
 }
@@ -242,6 +242,12 @@ function asInput(run: () => void): void {
     if (!(error instanceof EngineError) || error.remedy !== undefined) throw error;
     throw new EngineError('input', `the world's network cannot be built: ${error.message}`, { cause: error });
   }
+}
+
+/** Nothing here depends on a program. */
+function asOfWorld(error: unknown): unknown {
+  if (!(error instanceof EngineError) || error.kind !== 'input') return error;
+  return new EngineError('input', error.message, { cause: error.cause, ofWorld: true });
 }
 
 function macText(mac: Uint8Array): string {

@@ -24,7 +24,7 @@ import { createMap, roomForMaps } from './maps/create-map.ts';
 import { type LiveMap, scratchForKey } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
-import { ObjectError } from './object-error.ts';
+import { ObjectError, WorldError } from './object-error.ts';
 import { PacketArea } from './packet-area.ts';
 import { TunnelInfo } from './tunnel-info.ts';
 
@@ -336,6 +336,6 @@ function asked<T>(expected: string, make: () => T): T {
     return make();
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof RangeError)) throw error;
-    throw new ObjectError('the world', expected, error.message);
+    throw new WorldError(expected, error.message);
   }
 }

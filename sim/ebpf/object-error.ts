@@ -17,6 +17,13 @@ export class ObjectError extends InputError {
   }
 }
 
+/** Devices, routes or sockets of the world do not fit each other, whatever the object. */
+export class WorldError extends ObjectError {
+  constructor(expected: string, found: string) {
+    super('the world', expected, found);
+  }
+}
+
 /** The object needs something that came only after the kernel which the machine is asked to be. */
 export class NewerKernelError extends ObjectError {
   /** @param what "helper bpf_loop (number 181)" */

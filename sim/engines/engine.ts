@@ -117,6 +117,8 @@ export class EngineError extends Error {
   readonly log: string | undefined;
   /** Is it the engine that lacks something which the object may rightly ask for? */
   readonly lacking: boolean;
+  /** Is it the world that cannot be made, whatever the program? */
+  readonly ofWorld: boolean;
 
   constructor(
     kind: 'input' | 'environment',
@@ -126,6 +128,7 @@ export class EngineError extends Error {
       readonly log?: string;
       readonly cause?: unknown;
       readonly lacking?: boolean;
+      readonly ofWorld?: boolean;
     } = {},
   ) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -134,5 +137,6 @@ export class EngineError extends Error {
     this.remedy = details.remedy;
     this.log = details.log;
     this.lacking = details.lacking ?? false;
+    this.ofWorld = details.ofWorld ?? false;
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addressFromText } from '../packet/addresses.ts';
-import { endpointFromText, IPPROTO_TCP, IPPROTO_UDP, openSocket, SocketTable } from './sockets.ts';
+import { canBeOpen, endpointFromText, IPPROTO_TCP, IPPROTO_UDP, openSocket, SocketTable } from './sockets.ts';
 import type { Socket } from './world.ts';
 
 /** Which socket a packet reaches. */
@@ -84,6 +84,67 @@ describe('a world has not', () => {
     for (const remote of ['[fc00::9]:4000', '0.0.0.0:4000']) {
       expect(() => new SocketTable([{ protocol: 'tcp', local: '10.0.0.1:80', remote }])).toThrow(SyntaxError);
     }
+  });
+});
+
+describe('an address', () => {
+  const open =
+    (socket: Partial<Socket>): (() => unknown) =>
+    () =>
+      openSocket({ protocol: 'tcp', local: '[2001:db8::1]:80', ...socket });
+  const GROUP = 'TCP has no multicast and broadcast addresses';
+  const LINK = 'an address that counts on one link needs a device';
+
+  it.each<[local: string, tcp: string | undefined, udp: string | undefined]>([
+    ['[ff01::1]:80', GROUP, LINK],
+    ['[ff12::1]:80', GROUP, LINK],
+    ['[ff05::1]:80', GROUP, undefined],
+    ['[fe80::1]:80', LINK, LINK],
+    ['[febf::1]:80', LINK, LINK],
+    ['[fec0::1]:80', undefined, undefined],
+    ['[::1]:80', undefined, undefined],
+    ['224.0.0.1:80', undefined, undefined],
+    ['255.255.255.255:80', undefined, undefined],
+    ['169.254.0.1:80', undefined, undefined],
+  ])('%s is one that a socket can be bound to, or is not', (local, tcp, udp) => {
+    for (const [protocol, problem] of [
+      ['tcp', tcp],
+      ['udp', udp],
+    ] as const) {
+      if (problem === undefined) expect(open({ protocol, local })).not.toThrow();
+      else expect(open({ protocol, local })).toThrow(`a ${protocol} socket on ${local}: ${problem}`);
+      if (problem !== GROUP) expect(open({ protocol, local, ifindex: 2 })).not.toThrow();
+    }
+  });
+
+  it.each(['[ff05::1]:80', '224.0.0.1:80', '255.255.255.255:80'])('%s is no other end of TCP', (remote) => {
+    const local = remote.startsWith('[') ? '[2001:db8::1]:80' : '10.0.0.1:80';
+    expect(open({ local, remote })).toThrow(GROUP);
+    expect(open({ protocol: 'udp', local, remote })).not.toThrow();
+  });
+});
+
+describe('what is made up can be open', () => {
+  it.each<
+    [protocol: Socket['protocol'], local: string, remote: string | undefined, ifindex: number, can: boolean]
+  >([
+    ['tcp', '10.0.0.1:80', undefined, 0, true],
+    ['tcp', '[ff01::1]:80', undefined, 0, false],
+    ['tcp', '[fe80::1]:80', undefined, 0, false],
+    ['tcp', '[fe80::1]:80', undefined, 2, true],
+    ['udp', '[ff02::1]:80', undefined, 2, true],
+    ['tcp', '[fe80::1]:80', '[2001:db8::1]:9', 2, false],
+    ['udp', '[2001:db8::1]:9', '[fe80::1]:80', 2, false],
+    ['udp', '10.0.0.1:80', '224.0.0.1:9', 0, false],
+    ['udp', '10.0.0.1:80', '255.255.255.255:9', 0, false],
+    ['udp', '10.0.0.1:80', '10.0.0.2:9', 0, true],
+    ['tcp', '[::ffff:10.0.0.1]:80', '[2001:db8::1]:9', 0, false],
+    ['tcp', '[2001:db8::1]:80', '[::ffff:10.0.0.1]:9', 0, false],
+    ['tcp', '[::ffff:10.0.0.2]:80', '[::ffff:10.0.0.1]:9', 0, true],
+  ])('%s %s to %s on device %i: %s', (protocol, local, remote, ifindex, can) => {
+    const socket: Socket = { protocol, local, ifindex, ...(remote === undefined ? {} : { remote }) };
+    expect(canBeOpen([{ protocol: 'tcp', local: '10.0.0.7:7' }, socket])).toBe(can);
+    expect(canBeOpen([socket, socket])).toBe(false);
   });
 });
 

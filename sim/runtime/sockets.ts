@@ -76,6 +76,10 @@ export function openSocket({ protocol, local, remote, ifindex = 0, mark = 0 }: S
     }
   }
   const tcp = protocol === 'tcp';
+  for (const end of [from, ...(to === undefined ? [] : [to])]) {
+    const problem = problemOf(end.address, tcp, end === from, ifindex !== 0);
+    if (problem !== undefined) throw new SyntaxError(`a ${protocol} socket on ${local}: ${problem}`);
+  }
   return {
     protocol: tcp ? IPPROTO_TCP : IPPROTO_UDP,
     family: from.address.length === 4 ? AF_INET : AF_INET6,
@@ -85,6 +89,55 @@ export function openSocket({ protocol, local, remote, ifindex = 0, mark = 0 }: S
     ifindex,
     mark,
   };
+}
+
+/** What no kernel binds or connects (`__inet6_bind`, `tcp_v4_connect`, `tcp_v6_connect`, `__ip6_datagram_connect`). */
+function problemOf(
+  address: Uint8Array,
+  tcp: boolean,
+  isLocal: boolean,
+  hasDevice: boolean,
+): string | undefined {
+  const isIpv6 = address.length === 16;
+  // A listener of IPv4 may be bound to a group, though no packet of TCP ever comes to it.
+  if (tcp && isGroup(address) && (isIpv6 || !isLocal)) return 'TCP has no multicast and broadcast addresses';
+  if (isIpv6 && !hasDevice && isOfLink(address)) return 'an address that counts on one link needs a device';
+  return undefined;
+}
+
+/** Multicast, or IPv4's broadcast. */
+function isGroup(address: Uint8Array): boolean {
+  if (address.length === 16) return address[0] === 0xff;
+  return (address[0]! & 0xf0) === 0xe0 || address.every((byte) => byte === 0xff);
+}
+
+/** `__ipv6_addr_needs_scope_id`: link-local, and groups of an interface or a link. */
+function isOfLink([first, second]: Uint8Array): boolean {
+  if (first === 0xfe) return (second! & 0xc0) === 0x80;
+  return first === 0xff && ((second! & 0x0f) === 1 || (second! & 0x0f) === 2);
+}
+
+/** `::ffff:0:0/96` */
+function isMapped(address: Uint8Array): boolean {
+  return address.length === 16 && isZero(address, 0, 10) && address[10] === 0xff && address[11] === 0xff;
+}
+
+/**
+ * Can they be open beside each other on any machine, whatever its routes? What is made up has to be; somebody's own world
+ * may well have a connection to a group, or on a link.
+ */
+export function canBeOpen(sockets: readonly Socket[]): boolean {
+  try {
+    return new SocketTable(sockets).sockets.every(({ local, remote }) => {
+      if (remote === undefined) return true;
+      const ends = [local.address, remote.address];
+      if (isMapped(local.address) !== isMapped(remote.address)) return false;
+      return !isGroup(remote.address) && !ends.some((one) => one.length === 16 && isOfLink(one));
+    });
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }
 
 /** Sockets in the order of the world. */

@@ -1,5 +1,6 @@
 /** The runs of `verify` that make up a check: what all of them have in common, and their reports put together. */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
@@ -57,6 +58,7 @@ export class CheckRuns {
       maxDivergences: MAX_FINDINGS,
       shrink: { maxSeconds: this.#options.shrinkSeconds ?? DEFAULT_SHRINK_SECONDS },
       places: this.#lines,
+      stated: worlds ?? worldsOf(program),
       ...(testedApart === undefined ? {} : { testedApart }),
       ...(worlds === undefined ? {} : { worlds }),
       ...(source === undefined ? {} : { source }),

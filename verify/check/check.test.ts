@@ -1,11 +1,13 @@
 /** What a check is asked, and what it leaves out then: phases, other kernels, cases, invariants, proofs. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { EngineError } from '../../sim/engines/engine.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { macFromText } from '../../sim/packet/addresses.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { ProofAid } from '../prove/aid.ts';
+import { fakeEngine } from '../test-support/engines.ts';
 import { data, ethernet, ipv4, udp } from '../test-support/packets.ts';
 import { type CheckOptions, check } from './check.ts';
 import type { CheckedProgram } from './finding.ts';
@@ -82,6 +84,24 @@ describe('a check', () => {
     expect(sweeps.left).toBeGreaterThan(0);
     expect(proofs).toBe(0);
     expect(report.interrupted).toBe(true);
+  });
+});
+
+describe('a world that an engine cannot make', () => {
+  const program = specimen('counters', 'counter_plain');
+  const engine = fakeEngine('testrun', () => ({ action: 2 }), {
+    openError: () => new EngineError('input', 'bind: EINVAL', { ofWorld: true }),
+  });
+
+  it('is an error of the world where it is stated', async () => {
+    const worlds = [
+      { name: 'stated', world: { sockets: [{ protocol: 'tcp', local: '[2001:db8::1]:80' }] } },
+    ] as const;
+    const asked = checked(program, { kernel: engine, worlds });
+    await expect(asked).rejects.toMatchObject({
+      ...{ kind: 'input', message: 'testrun cannot make the world: bind: EINVAL' },
+    });
+    await expect(checked(program, { kernel: engine })).rejects.toThrow(EngineError);
   });
 });
 

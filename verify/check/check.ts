@@ -5,7 +5,7 @@
  *        ─► its text ─► findings ─► verdict
  */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
-import type { Engine } from '../../sim/engines/engine.ts';
+import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
@@ -146,6 +146,7 @@ class Check {
       { engines, observe, ...length, ...guided, cases: [...cases, ...(guided.cases ?? [])] },
       'packets',
     );
+    this.#requireWorlds();
     if (this.#hasRun()) {
       await this.#lookCloser(engines, observe);
       await this.#paths(engines, observe);
@@ -171,6 +172,15 @@ class Check {
     const { testedApart } = this.#options;
     const slots = guessedSlots(world);
     return slots.length > 0 && slots.every(({ program }) => testedApart?.has(program) === true);
+  }
+
+  /** @throws {EngineError} where a world that is stated cannot be made: that says nothing of the program */
+  #requireWorlds(): void {
+    for (const { name, failure } of this.#runs.reports[0]!.engines) {
+      if (failure?.ofWorld !== true) continue;
+      const remedy = 'change what the world states; the program was not judged';
+      throw new EngineError('input', `${name} cannot make the world: ${failure.message}`, { remedy });
+    }
   }
 
   #hasRun(): boolean {

@@ -39,8 +39,8 @@ export function invariantOf(finding: Finding, came: Uint8Array | undefined): str
 /** The kernel does not load the program: the verifier's log says why. */
 export function loadFindings(program: Program, report: ProgramReport): CheckFinding[] {
   return report.engines.flatMap(({ name, failure }): CheckFinding[] => {
-    if (!isKernel(name) || failure === undefined || failure.kind !== 'input' || failure.lacking === true)
-      return [];
+    if (!isKernel(name) || failure === undefined || failure.kind !== 'input') return [];
+    if (failure.lacking === true || failure.ofWorld === true) return [];
     return [
       {
         invariant: 'load/refused',

@@ -70,13 +70,13 @@ async function most<T>(
   return most(items.slice(middle), suit, await most(items.slice(0, middle), suit, before));
 }
 
-/** @returns false only where object or world are to blame: what the kernel lacks says nothing about them */
+/** @returns false only where what is loaded is to blame: what the kernel lacks, or a network that it cannot make, is not */
 async function loads(kernel: Engine, program: Program, world: World): Promise<boolean> {
   try {
     await (await kernel.open(program, world)).close();
     return true;
   } catch (error) {
-    if (error instanceof EngineError) return error.kind !== 'input' || error.lacking;
+    if (error instanceof EngineError) return error.kind !== 'input' || error.lacking || error.ofWorld;
     throw error;
   }
 }

@@ -242,6 +242,27 @@ describe('sockets', () => {
     );
   });
 
+  it('are not opened where the kernel could not: the packet goes elsewhere, if its address is its own', () => {
+    const at = (offset: number) =>
+      input({ kind: 'packet', packet: 0, offset, name: `packet.0.${offset}` } as never, 0n);
+    const tuple = tuple6.slice();
+    for (const group of ['ff01::1', 'ff0e::7', 'fe80::1']) {
+      tuple.set(addressFromText(group), 16);
+      const keyParts = [...tuple].map((byte, index) => (index < 32 ? at(22 + index) : BigInt(byte)));
+      const lookup = { ...asks('bpf_skc_lookup_tcp', tuple), keyParts };
+      const { world, stimuli } = answerCall({}, packets(90), lookup, 1n, noMaps)!;
+      expect(world).toEqual({ sockets: [{ protocol: 'tcp', local: '[2001:db8::87]:443' }] });
+      expect(addressToText(stimuli![0]!.packet.slice(38, 54))).toBe('2001:db8::87');
+      const own = { ...lookup, keyParts: [...tuple].map(BigInt) };
+      expect(answerCall({}, packets(90), own, 1n, noMaps)).toBeUndefined();
+    }
+  });
+
+  it('are not opened beside one that is in the way', () => {
+    const world: World = { sockets: [{ protocol: 'tcp', local: '0.0.0.0:8080', ifindex: 3 }] };
+    expect(answerCall(world, [], asks('bpf_sk_lookup_tcp', tuple4), 1n, noMaps)).toBeUndefined();
+  });
+
   it.each([0, 11, 13, 35, 37])('are not made for a tuple of %i bytes', (size) => {
     expect(answerCall({}, [], asks('bpf_sk_lookup_tcp', new Uint8Array(size)), 1n, noMaps)).toBeUndefined();
   });

@@ -20,7 +20,8 @@ import {
   rejectingType,
 } from '../../sim/runtime/fib.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
-import type { Device, Route, World } from '../../sim/runtime/world.ts';
+import { canBeOpen } from '../../sim/runtime/sockets.ts';
+import type { Device, Route, Socket, World } from '../../sim/runtime/world.ts';
 import { isSameKey, resized, withEntry } from './world-edits.ts';
 
 export interface Answer {
@@ -44,7 +45,7 @@ export function answerCall(
   if (call.helper === 'bpf_fib_lookup')
     return ofRoute(world, stimuli, call, Number(BigInt.asIntN(32, value)), machine);
   if (call.helper.includes('_lookup_tcp') || call.helper.includes('_lookup_udp'))
-    return value === 0n ? undefined : ofSocket(world, call);
+    return value === 0n ? undefined : ofSocket(world, stimuli, call);
   if (call.map < 0) return undefined;
   if (value === 0n) return withoutEntry(world, call, machine);
   return withFilled(world, call, machine)[0];
@@ -156,19 +157,34 @@ function ofLength(
   return { world, stimuli: changed };
 }
 
-/** `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. */
-function ofSocket(world: World, { helper, parameters }: FlowCall): Answer | undefined {
+/**
+ * `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. On an address that no socket can be
+ * bound to, none is looked for either: the packet gets another.
+ */
+function ofSocket(world: World, stimuli: readonly Stimulus[], call: FlowCall): Answer | undefined {
+  const { helper, parameters } = call;
   const size = parameters.length === 12 ? 4 : parameters.length === 36 ? 16 : 0;
   if (size === 0) return undefined;
   const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
-  const text = (at: number, portAt: number): string => {
-    const address = addressToText(parameters.subarray(at, at + size));
-    return `${size === 4 ? address : `[${address}]`}:${view.getUint16(portAt)}`;
-  };
   const protocol = helper.endsWith('udp') ? 'udp' : 'tcp';
-  const local = text(size, 2 * size + 2);
-  if (world.sockets?.some((one) => one.protocol === protocol && one.local === local)) return undefined;
-  return { world: { ...world, sockets: [...(world.sockets ?? []), { protocol, local }] } };
+  const socketAt = (bytes: Uint8Array): Socket => {
+    const address = addressToText(bytes);
+    const port = view.getUint16(2 * size + 2);
+    return { protocol, local: `${size === 4 ? address : `[${address}]`}:${port}` };
+  };
+  const { sockets = [] } = world;
+  const socket = socketAt(parameters.subarray(size, 2 * size));
+  if (sockets.some((one) => one.protocol === protocol && one.local === socket.local)) return undefined;
+  if (canBeOpen([socket])) return withSocket(world, socket);
+  const changed = stimuli.slice();
+  const instead = routable(changed, call, size, size);
+  const answer = instead === undefined ? undefined : withSocket(world, socketAt(instead));
+  return answer === undefined ? undefined : { ...answer, stimuli: changed };
+}
+
+function withSocket(world: World, socket: Socket): Answer | undefined {
+  const sockets = [...(world.sockets ?? []), socket];
+  return canBeOpen(sockets) ? { world: { ...world, sockets } } : undefined;
 }
 
 /** Devices that forward, a route to the address that was asked for, and what lies behind it. */

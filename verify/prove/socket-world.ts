@@ -3,7 +3,7 @@ import { SOCKET } from '../../sim/ebpf/context/socket.ts';
 import type { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { ipv4ToText, ipv6ToText } from '../../sim/packet/addresses.ts';
-import { SocketTable, TCP_ESTABLISHED } from '../../sim/runtime/sockets.ts';
+import { canBeOpen, TCP_ESTABLISHED } from '../../sim/runtime/sockets.ts';
 import type { Socket } from '../../sim/runtime/world.ts';
 
 const LOOKUPS: Readonly<Record<string, Socket['protocol']>> = {
@@ -23,15 +23,6 @@ export function socketsFor(state: PathState, evaluator: Evaluator): Socket[] {
     if (canBeOpen([...sockets, socket])) sockets.push(socket);
   }
   return sockets;
-}
-
-function canBeOpen(sockets: readonly Socket[]): boolean {
-  try {
-    return new SocketTable(sockets).sockets.length > 0;
-  } catch (error) {
-    if (error instanceof SyntaxError) return false;
-    throw error;
-  }
 }
 
 /** The socket that the tuple of a lookup leads to: a connection where the path asks for one, else one that listens. */

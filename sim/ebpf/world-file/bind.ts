@@ -6,6 +6,7 @@ import { createFib } from '../../runtime/fib-lookup.ts';
 import { nearestName } from '../../runtime/nearest-name.ts';
 import { type GeneratorHints, mergedHints } from '../../runtime/program.ts';
 import { pathText, ShapeError } from '../../runtime/shape-error.ts';
+import { SocketTable } from '../../runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, World } from '../../runtime/world.ts';
 import { hintsOfWorld } from '../../runtime/world-hints.ts';
 import { encodeValue } from '../btf-encode.ts';
@@ -134,6 +135,12 @@ function checkNetwork(world: World): void {
   } catch (error) {
     if (!(error instanceof RangeError) && !(error instanceof SyntaxError)) throw error;
     throw new ShapeError('routes', error.message);
+  }
+  try {
+    new SocketTable(world.sockets ?? []);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ShapeError('sockets', error.message);
   }
 }
 
