@@ -61,9 +61,13 @@ describe('a path that is right', () => {
     const left = whole.confirmer.frameOf(main.witness!)!;
     const expected = packet.slice();
     expected[15] = 9;
-    expect(left).toEqual({ frame: expected, action: 2 });
+    expect(left).toEqual({ frame: expected, action: 2, redirect: 0 });
     const dropped = { ...main.witness!, stimulus: { packet: packet.subarray(0, 10) } };
-    expect(whole.confirmer.frameOf(dropped)).toEqual({ frame: packet.subarray(0, 10), action: 1 });
+    expect(whole.confirmer.frameOf(dropped)).toEqual({
+      frame: packet.subarray(0, 10),
+      action: 1,
+      redirect: 0,
+    });
   });
 
   it('is so with metadata, and in a machine that has run before', () => {

@@ -97,14 +97,16 @@ export class Confirmer {
       : confirmed(values);
   }
 
-  /** The frame as it leaves the machine, and what the program returned; undefined: the machine stopped it. */
-  frameOf(witness: Witness): { readonly frame: Uint8Array; readonly action: number } | undefined {
+  /** The frame as it leaves the machine, what the program returned and where it redirected to; undefined: the machine stopped it. */
+  frameOf(
+    witness: Witness,
+  ): { readonly frame: Uint8Array; readonly action: number; readonly redirect: number } | undefined {
     const { opened, interpreter } = this.#begin(witness);
     const { machine, entries } = opened;
     const { violation, action } = interpreter.run(entries[0]!.program);
     if (violation !== undefined) return undefined;
     const { data, length } = machine.packet;
-    return { frame: machine.memory.read(data, length), action };
+    return { frame: machine.memory.read(data, length), action, redirect: machine.redirectTarget };
   }
 
   /** Puts the witness's packet in place. */

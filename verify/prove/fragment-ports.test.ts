@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import { NO_SOLVER, type Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { FragmentPorts } from './fragment-ports.ts';
 import { type FollowedPaths, followPaths } from './paths.ts';
 import { PropertyRows, type Row } from './property-rows.ts';
@@ -14,17 +15,11 @@ const passing: Promise<FollowedPaths> = followPaths(programOf('pass', { text: 'r
   limits: LIMITS,
 });
 
-const judging = passing.then(({ inputs, confirmer }) => ({
-  inputs,
-  judge: new FragmentPorts(inputs, new Feasibility(NO_SOLVER), confirmer),
-}));
-
-/** What is said of a path that knows every byte of its packet. */
+/** What is said of two paths that know every byte of their packet, and come to different actions. */
 async function row(packet: Uint8Array): Promise<Row> {
-  const { inputs, judge } = await judging;
+  const { inputs, confirmer } = await passing;
   const { pool } = inputs;
   const state = inputs.start(0);
-  state.end = { kind: 'exit', action: pool.constant(64, 2) };
   const values = new Map(state.values);
   values.set(inputs.length, BigInt(packet.length));
   state.knowledge.add(pool.equal(inputs.length, pool.constant(16, packet.length)), undefined);
@@ -34,7 +29,13 @@ async function row(packet: Uint8Array): Promise<Row> {
   }
   state.values = values;
   const rows = new PropertyRows();
-  await judge.judge(state, rows);
+  const judge = new FragmentPorts(inputs, new Feasibility(NO_SOLVER), confirmer);
+  for (const action of [2, 1]) {
+    const ended = state.copy();
+    ended.end = { kind: 'exit', action: pool.constant(64, action) };
+    await judge.judge(ended, rows);
+  }
+  judge.finish(rows);
   return rows.row(ROW);
 }
 const isLater = async (packet: Uint8Array): Promise<boolean> => (await row(packet)).undecided !== undefined;
@@ -158,7 +159,7 @@ it('has options or has none', async () => {
 });
 
 describe('a program that reads these bytes', () => {
-  const text = `${frame(42)}
+  const text = `${frame(46)}
     r1 = *(u16 *)(r7 + 36)
     if r1 == 0x3500 goto out
     r0 = 2
@@ -166,24 +167,14 @@ describe('a program that reads these bytes', () => {
     out:
     r0 = 1
     exit`;
-  /** Judges the path that passes, with a solver that answers with these ports. */
+  /** Judges its paths, that which passes first, with a solver that answers with these ports. */
   async function judged(ports: readonly number[] | undefined, code = text): Promise<Row> {
     const { inputs, confirmer, paths } = await followPaths(programOf('reads', { text: code }), {
       solver: NO_SOLVER,
       limits: { ...LIMITS, longest: 60 },
     });
     const { pool } = inputs;
-    const path = paths.find(
-      ({ state }) => state.end?.kind === 'exit' && state.knowledge.only(state.end.action) === 2n,
-    )!;
-    const later = fragment4({ data: 10 });
-    const state = path.state.copy();
-    state.end = path.state.end;
-    state.values = new Map([...path.state.values!, [inputs.length, BigInt(later.length)] as const]);
-    for (const [at, byte] of later.entries()) {
-      (state.values as Map<unknown, bigint>).set(inputs.frameByte(at), BigInt(byte));
-      if (at < 34) state.knowledge.add(pool.equal(inputs.frameByte(at), pool.constant(8, byte)), undefined);
-    }
+    const later = fragment4({ data: 14 });
     const solver: Solver = {
       check: () =>
         Promise.resolve(
@@ -196,7 +187,27 @@ describe('a program that reads these bytes', () => {
         ),
     };
     const rows = new PropertyRows();
-    await new FragmentPorts(inputs, new Feasibility(solver), confirmer).judge(state, rows);
+    const judge = new FragmentPorts(inputs, new Feasibility(solver), confirmer);
+    for (const action of [2n, 1n]) {
+      for (const path of paths) {
+        if (path.state.end?.kind !== 'exit' || path.state.knowledge.only(path.state.end.action) !== action)
+          continue;
+        if (path.state.knowledge.settle(pool.less(inputs.length, pool.constant(16, 46))) === pool.true)
+          continue;
+        const state = path.state.copy();
+        state.end = path.state.end;
+        const values = new Map(path.state.values!);
+        values.set(inputs.length, BigInt(later.length));
+        for (const [at, byte] of later.entries()) {
+          if (at < 34 || action === 2n) values.set(inputs.frameByte(at), BigInt(byte));
+          if (at < 34)
+            state.knowledge.add(pool.equal(inputs.frameByte(at), pool.constant(8, byte)), undefined);
+        }
+        state.values = values;
+        await judge.judge(state, rows);
+      }
+    }
+    judge.finish(rows);
     return rows.row(ROW);
   }
 
@@ -213,14 +224,106 @@ describe('a program that reads these bytes', () => {
 
   it('stays open where none was seen to', async () => {
     const open = 'bytes of later fragments are read where first ones have ports';
-    for (const ports of [undefined, [1, 2, 0, 54]]) {
-      const { refuted, undecided, paths } = await judged(ports);
-      expect([refuted, undecided, paths > 0]).toEqual([undefined, open, true]);
-    }
+    const { refuted, undecided, paths } = await judged(undefined);
+    expect([refuted, undecided, paths > 0]).toEqual([undefined, open, true]);
   });
 
   it('does not where it reads others', async () => {
-    const { refuted, undecided } = await judged([1, 2, 0, 53], text.replace('r7 + 36', 'r7 + 38'));
+    // Behind the header of UDP, there is data in every fragment.
+    const { refuted, undecided } = await judged([1, 2, 0, 53], text.replace('r7 + 36', 'r7 + 42'));
+    expect([refuted, undecided]).toEqual([undefined, undefined]);
+  });
+
+  it('does not where it comes to the same', async () => {
+    const { refuted, undecided, paths } = await judged([1, 2, 0, 53], text.replace('r0 = 1', 'r0 = 2'));
+    expect([refuted, undecided, paths > 0]).toEqual([undefined, undefined, true]);
+  });
+});
+
+describe('a program that looks only at TCP over IPv4 without options', () => {
+  const segment = (text: string): string => `${frame(54)}
+    r1 = *(u16 *)(r7 + 12)
+    if r1 != 8 goto out
+    r1 = *(u8 *)(r7 + 14)
+    if r1 != 0x45 goto out
+    r1 = *(u8 *)(r7 + 23)
+    if r1 != 6 goto out
+    ${text}
+    r0 = 2
+    exit
+    drop:
+    r0 = 1
+    exit
+    out:
+    r0 = 2
+    exit`;
+  const lookup = (offset: number): string => `r1 = *(u32 *)(r7 + ${offset})
+    *(u64 *)(r10 - 8) = r1
+    r1 = map[flows]
+    r2 = r10
+    r2 += -8
+    call bpf_map_lookup_elem`;
+
+  async function judged(text: string): Promise<Row> {
+    const maps = [testMap('flows', 'HASH', { keySize: 8, valueSize: 8 })];
+    const program = programOf('segments', { text: segment(text), maps });
+    const limits = { ...LIMITS, longest: 80 };
+    const { inputs, confirmer, paths } = await followPaths(program, { solver: NO_SOLVER, limits });
+    const rows = new PropertyRows();
+    const judge = new FragmentPorts(inputs, new Feasibility(NO_SOLVER), confirmer);
+    for (const { state } of paths) await judge.judge(state, rows);
+    judge.finish(rows);
+    return rows.row(ROW);
+  }
+
+  it('decides by flags', async () => {
+    const { refuted, undecided } = await judged(`r1 = *(u8 *)(r7 + 47)
+      if r1 == 2 goto drop`);
+    expect(refuted?.reason ?? undecided).toMatch(
+      /^bytes of later fragments|later fragment's data from byte 12 on/,
+    );
+  });
+
+  it('decides by whether there is an entry under the ports', async () => {
+    const { refuted } = await judged(`${lookup(34)}
+      if r0 == 0 goto drop`);
+    expect(refuted?.reason).toBe(
+      "with ffffffff in place of the later fragment's first bytes the program returns 1 instead of 2",
+    );
+    expect(refuted?.witness.world.maps).toHaveProperty('flows');
+  });
+
+  it('decides by what an entry under the ports holds', async () => {
+    const { refuted } = await judged(`${lookup(34)}
+      if r0 == 0 goto out
+      r1 = *(u8 *)(r0 + 0)
+      if r1 == 7 goto drop`);
+    expect(refuted?.reason).toMatch(/the program returns [12] instead of [12]$/);
+  });
+
+  it('only counts what is under the ports', async () => {
+    const { refuted, undecided, paths } = await judged(`r1 = *(u8 *)(r7 + 15)
+      if r1 == 9 goto drop
+      ${lookup(34)}
+      if r0 == 0 goto out
+      r1 = *(u64 *)(r0 + 0)
+      r1 += 1
+      *(u64 *)(r0 + 0) = r1`);
+    expect([refuted, undecided, paths > 0]).toEqual([undefined, undefined, true]);
+  });
+
+  it('decides by addresses, which every fragment has', async () => {
+    const { refuted, undecided, paths } = await judged(`${lookup(26)}
+      if r0 == 0 goto drop`);
+    expect([refuted, undecided, paths]).toEqual([undefined, undefined, 0]);
+  });
+
+  it('lets later fragments through first', async () => {
+    const { refuted, undecided } = await judged(`r1 = *(u16 *)(r7 + 20)
+      r1 &= 0xff1f
+      if r1 != 0 goto out
+      ${lookup(34)}
+      if r0 == 0 goto drop`);
     expect([refuted, undecided]).toEqual([undefined, undefined]);
   });
 });

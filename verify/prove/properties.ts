@@ -107,6 +107,7 @@ export class PropertyJudge {
   /** @param open why a property may be broken by what was not looked at */
   properties(open: string | undefined): Property[] {
     this.#routed.enter(this.#rows);
+    this.#fragmentPorts.finish(this.#rows);
     return this.#rows.properties(open);
   }
 
