@@ -9,7 +9,11 @@ import { testedApart } from '../../verify/guessed-slots.ts';
 import type { Guidance } from '../../verify/guide/guide.ts';
 import { guidedCases } from '../../verify/guide/guided-run.ts';
 import { inSharedWorlds, sampled, withCases, withOwnPackets } from '../../verify/guide/own-packets.ts';
-import { withPossibleWorlds } from '../../verify/guide/possible-worlds.ts';
+import {
+  inPossibleWorlds,
+  type KernelToAsk,
+  withPossibleWorlds,
+} from '../../verify/guide/possible-worlds.ts';
 import { investigate } from '../../verify/investigate.ts';
 import { totalPackets } from '../../verify/run.ts';
 import type { Found, Segment } from '../../verify/segment.ts';
@@ -124,6 +128,9 @@ export class VerifyWork {
     const [stated] = started ?? [];
     if (stated !== undefined)
       this.#proved = this.#proved.map((one) => ({ ...one, case: { ...one.case, world: stated.world } }));
+    const kernel = createEngineAs('testrun', this.#plan.asKernel);
+    const asked = { programs: [this.#program], worlds: worldsOfRun, kernel };
+    this.#proved = await savedInPossibleWorlds(this.#proved, asked);
     const packets = this.#own.flatMap((saved) => saved.case.stimuli);
     const world = worldsOfRun[0]!.world;
     const proved = inSharedWorlds(
@@ -131,11 +138,9 @@ export class VerifyWork {
       worldsOfRun,
     );
     const sequences = [...sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] })), ...proved];
-    const kernel = createEngineAs('testrun', this.#plan.asKernel);
     const found = this.#plan.guided
       ? guidanceOf(this.#program, { seed: this.#plan.seed, worlds: started, sequences })
       : undefined;
-    const asked = { programs: [this.#program], worlds: worldsOfRun, kernel };
     this.#guidance = found === undefined ? undefined : await withPossibleWorlds(found, asked);
     let mixed = this.#guidance;
     if (packets.length > 0) mixed = withOwnPackets(this.#program, mixed, packets, worldsOfRun);
@@ -196,4 +201,12 @@ export function toSent(error: unknown): SentFailure {
     return { defect: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   const { exitCode, message, remedy, log } = failure;
   return { exitCode, message, remedy, log };
+}
+
+async function savedInPossibleWorlds(list: readonly SavedCase[], asked: KernelToAsk): Promise<SavedCase[]> {
+  const possible = await inPossibleWorlds(
+    list.map((one) => one.case),
+    asked,
+  );
+  return list.map((one, index) => ({ ...one, case: possible[index]! }));
 }

@@ -1,5 +1,6 @@
 /** One map of a loaded object, as the kernel holds it. Keys and values are copies. */
 import { EngineError } from '../../sim/engines/engine.ts';
+import { readU32le } from '../../sim/packet/bytes.ts';
 import {
   differingEntries,
   indexKey,
@@ -24,6 +25,7 @@ import { PerCpuScan } from './per-cpu-scan.ts';
 import { possibleCpus } from './possible-cpus.ts';
 
 const ENOENT = -2;
+const ENODEV = -19;
 const ENOSPC = -28;
 
 /** Bytes that one batch call moves, to begin with. */
@@ -205,7 +207,7 @@ export class BpfMap {
       this.#onCpu(value, cpu),
       0,
     );
-    if (result < 0) throw this.#failure('write', result);
+    if (result < 0) throw this.#refusal(key, result);
   }
 
   /** @returns whether there was such an entry */
@@ -537,11 +539,30 @@ export class BpfMap {
     if (this.#cpus > 1 && cpu >= this.#cpus) {
       throw new EngineError('environment', `map ${this.name}: there is no CPU ${cpu} for its values`, {
         remedy: `This machine has CPUs 0 to ${this.#cpus - 1}.`,
+        lacking: true,
+        ofWorld: true,
       });
     }
     const all = new Uint8Array(this.#valueBytes);
     all.set(value, (this.#cpus === 1 ? 0 : cpu) * (this.#valueBytes / this.#cpus));
     return all;
+  }
+
+  /** What the kernel does not take is the world's, and no fault of the program. */
+  #refusal(key: Uint8Array, result: number): EngineError {
+    const { type, maxEntries } = this.definition;
+    const map = `map ${this.name} (${type}, ${maxEntries} entries)`;
+    if (type === 'CPUMAP' && result === ENODEV) {
+      const last = possibleCpus(this.#libbpf) - 1;
+      return new EngineError('environment', `${map}: this machine has no CPU ${readU32le(key, 0)}`, {
+        remedy: `It has CPUs 0 to ${last}: state no others in the world.`,
+        lacking: true,
+        ofWorld: true,
+      });
+    }
+    const entry = `the entry with the key 0x${Buffer.from(key).toString('hex')}`;
+    const message = `${map}: the kernel does not take ${entry} from the world: ${errnoName(result)}`;
+    return new EngineError('input', message, { ofWorld: true });
   }
 
   #failure(verb: string, result: number): EngineError {

@@ -69,3 +69,9 @@ it('keeps everything where nobody can be asked, or the kernel lacks what the pro
   expect(await possible(world, {}, upToNine(lacking))).toBe(world);
   expect(await possible(world, {}, upToNine(new EngineError('environment', 'not root')))).toBe(world);
 });
+
+it('leaves out entries that this machine does not take, for what it lacks, too', async () => {
+  const world = { maps: { cpus: [entry(5), entry(50)] } };
+  const noCpu = new EngineError('environment', 'no CPU 50', { lacking: true, ofWorld: true });
+  expect(await possible(world, {}, upToNine(noCpu))).toEqual({ maps: { cpus: [entry(5)] } });
+});

@@ -7,7 +7,7 @@ import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { partsOfWorld, type WorldPart, worldOfParts } from '../world-parts.ts';
-import type { Guidance, GuidedCase } from './guide.ts';
+import type { Guidance } from './guide.ts';
 import { isSameKey } from './world-edits.ts';
 
 export interface KernelToAsk {
@@ -21,17 +21,25 @@ export interface KernelToAsk {
 
 /** The guidance with worlds that the kernel refuses less what it refuses in them. Where it refuses them anyway, they stay. */
 export async function withPossibleWorlds(guidance: Guidance, asked: KernelToAsk): Promise<Guidance> {
+  return { ...guidance, cases: await inPossibleWorlds(guidance.cases, asked) };
+}
+
+/** The same for any cases. */
+export async function inPossibleWorlds<T extends { readonly world: World }>(
+  cases: readonly T[],
+  asked: KernelToAsk,
+): Promise<T[]> {
   const possible = new Map<World, World>(asked.worlds.map(({ world }) => [world, world]));
-  const cases: GuidedCase[] = [];
-  for (const one of guidance.cases) {
+  const list: T[] = [];
+  for (const one of cases) {
     let world = possible.get(one.world);
     if (world === undefined) {
       world = await possibleWorld(one.world, asked);
       possible.set(one.world, world);
     }
-    cases.push(world === one.world ? one : { ...one, world });
+    list.push(world === one.world ? one : { ...one, world });
   }
-  return { ...guidance, cases };
+  return list;
 }
 
 async function possibleWorld(world: World, { programs, worlds, kernel }: KernelToAsk): Promise<World> {
@@ -41,10 +49,10 @@ async function possibleWorld(world: World, { programs, worlds, kernel }: KernelT
     for (const program of able) if (!(await loads(kernel, program, one))) return false;
     return true;
   };
-  if (await takes(world)) return world;
   const parts = partsOfWorld(world);
   const base = startOf(world, worlds);
   const stays = parts.filter((part) => !isLoaded(part) || isStated(part, world, base));
+  if (stays.length === parts.length || (await takes(world))) return world;
   const withParts = (more: readonly WorldPart[]): World => {
     const kept = new Set([...stays, ...more]);
     return worldOfParts(
@@ -70,13 +78,13 @@ async function most<T>(
   return most(items.slice(middle), suit, await most(items.slice(0, middle), suit, before));
 }
 
-/** @returns false only where what is loaded is to blame: what the kernel lacks, or a network that it cannot make, is not */
+/** @returns false only where object or world are to blame: what the kernel lacks for the object says nothing about them */
 async function loads(kernel: Engine, program: Program, world: World): Promise<boolean> {
   try {
     await (await kernel.open(program, world)).close();
     return true;
   } catch (error) {
-    if (error instanceof EngineError) return error.kind !== 'input' || error.lacking || error.ofWorld;
+    if (error instanceof EngineError) return !error.ofWorld && (error.kind !== 'input' || error.lacking);
     throw error;
   }
 }
