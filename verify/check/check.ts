@@ -229,7 +229,7 @@ class Check {
     const { program, machine, witness, kernel } = this.#options;
     this.#made.push(...lostUpdates(program));
     const found = [
-      await this.#ttl.find(machine),
+      ...(await this.#ttl.find(machine)),
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
       await this.#fragments.find(program, machine),
       ...(await this.#garbage.find(machine)),

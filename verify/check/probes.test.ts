@@ -62,13 +62,13 @@ describe('by how much TTLs go down', () => {
   async function found(
     behaviour: Behaviour,
     ttls: readonly number[],
-  ): Promise<Awaited<ReturnType<TtlSteps['find']>>> {
+  ): Promise<Awaited<ReturnType<TtlSteps['find']>>[0] | undefined> {
     const engine = fakeEngine('wasm', behaviour);
     const steps = new TtlSteps(FAKE_PROGRAM, false);
     const words = new RewrittenWords(['xdp'], (...changed) => steps.enter(...changed));
     const packets = ttls.map((ttl) => ethernet(0x0800, ipv4(17, udp(data(8)), { ttl })));
     await shown(engine, packets, (world, input, report) => words.observe(world, input, report));
-    const seen = await steps.find(engine);
+    const [seen] = await steps.find(engine);
     expect(engine.log.closed).toBe(engine.log.opened);
     return seen;
   }
@@ -127,6 +127,31 @@ describe('by how much TTLs go down', () => {
     const raises = router((ttl) => (ttl === 60 ? -1 : 2));
     expect((await found(raises, [60, 64, 63, 62]))?.breach.invariant).toBe('ttl/step');
     expect(await found(raises, [60, 60, 60])).toBeUndefined();
+  });
+
+  it('is asked of each family by itself', async () => {
+    const four = router(() => 1);
+    const six: Behaviour = (stimulus, state) => {
+      const { packet } = stimulus;
+      if (packet[12] !== 0x86) return four(stimulus, state);
+      if (packet.length < IP + 40 || packet[IP + 7]! <= 2) return { action: XDP_PASS };
+      const left = packet.slice();
+      left[5] = 0x77;
+      left[IP + 7]! -= 2;
+      return { action: XDP_REDIRECT, redirect: 2, packet: left };
+    };
+    const engine = fakeEngine('wasm', six);
+    const steps = new TtlSteps(FAKE_PROGRAM, false);
+    const words = new RewrittenWords(['xdp'], (...changed) => steps.enter(...changed));
+    const packets = [64, 63, 62].flatMap((ttl) => {
+      const v6 = ethernet(0x86dd, ipv6(17, udp(data(8), V6_A, V6_B)));
+      v6[IP + 7] = ttl;
+      return [ethernet(0x0800, ipv4(17, udp(data(8)), { ttl })), v6];
+    });
+    await shown(engine, packets, (world, input, report) => words.observe(world, input, report));
+    const seen = await steps.find(engine);
+    const sentence = 'all IPv6 packets that were redirected left with a TTL lowered by 2';
+    expect(seen.map(({ breach }) => breach)).toMatchObject([{ invariant: 'ttl/step', at: IP + 7, sentence }]);
   });
 
   it('is none where it stays, and the program asks for no route', async () => {

@@ -105,6 +105,80 @@ it.each([
   expect(found.findings[0]?.severity).toBe('error');
 });
 
+/** IPv4's TTL goes down by one, and its checksum with it. */
+const LOWER4 = `r1 = *(u8 *)(r7 + 22)
+  r1 += -1
+  *(u8 *)(r7 + 22) = r1
+  r1 = *(u16 *)(r7 + 24)
+  r1 += 1
+  r2 = r1
+  r2 >>= 16
+  r1 += r2
+  *(u16 *)(r7 + 24) = r1`;
+const LOWER6 = `r1 = *(u8 *)(r7 + 21)
+  r1 += -1
+  *(u8 *)(r7 + 21) = r1`;
+
+/** Routes both families; what it does to their TTLs. */
+const router46 = (four: string, six: string): Program =>
+  program(
+    'router46',
+    `r6 = r1
+  r7 = *(u32 *)(r1 + 0)
+  r8 = *(u32 *)(r1 + 4)
+  r0 = r7
+  r0 += 54
+  if r0 > r8 goto pass
+  ${PARAMETERS}
+  r1 = *(u32 *)(r6 + 12)
+  *(u32 *)(r10 - 56) = r1
+  r9 = *(u16 *)(r7 + 12)
+  if r9 == 0xdd86 goto six
+  if r9 != 8 goto pass
+  r1 = *(u8 *)(r7 + 22)
+  if r1 < 2 goto pass
+  *(u8 *)(r10 - 64) = 2
+  r1 = *(u32 *)(r7 + 26)
+  *(u32 *)(r10 - 48) = r1
+  r1 = *(u32 *)(r7 + 30)
+  *(u32 *)(r10 - 32) = r1
+  goto ask
+  six:
+  r1 = *(u8 *)(r7 + 21)
+  if r1 < 2 goto pass
+  *(u8 *)(r10 - 64) = 10
+  ${[0, 4, 8, 12, 16, 20, 24, 28].map((at) => `r1 = *(u32 *)(r7 + ${22 + at})\n*(u32 *)(r10 - ${48 - at}) = r1`).join('\n')}
+  ask:
+  r1 = r6
+  r2 = r10
+  r2 += -64
+  r3 = 64
+  r4 = 0
+  call bpf_fib_lookup
+  if r0 != 0 goto pass
+  if r9 == 0xdd86 goto lower6
+  ${four}
+  goto on
+  lower6:
+  ${six}
+  on:
+  ${FORWARD}`,
+  );
+
+it.each([
+  ['none', LOWER4, LOWER6, []],
+  ['IPv4', '', LOWER6, ['IPv4 packets']],
+  ['IPv6', LOWER4, '', ['IPv6 packets']],
+  ['both', '', '', ['packets']],
+])('a router of both families that forgets %s is told so', async (_, four, six, whose) => {
+  const { findings } = await checked(router46(four, six));
+  expect(findings.map(({ invariant, severity }) => [invariant, severity])).toEqual(
+    whose.map(() => ['ttl/not-lowered', 'error']),
+  );
+  for (const [index, packets] of whose.entries())
+    expect(findings[index]?.summary).toContain(`all ${packets} that were redirected left with the TTL as it`);
+});
+
 it('a table gets every result that a world can lead to', () => {
   // Four bits each: 0 leads to XDP_TX, 5 to XDP_PASS, where a search begins; all others to XDP_DROP.
   const text = `${LOOKUP}

@@ -1,4 +1,7 @@
-/** By how much TTLs of routed packets were lowered: one packet does not tell an intended value from a wrong step. */
+/**
+ * By how much TTLs of routed packets were lowered: one packet does not tell an intended value from a wrong step. Each family
+ * is asked about by itself, and each entry: a router that is right for IPv4 may forget IPv6.
+ */
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
@@ -21,10 +24,26 @@ interface Step {
   readonly at: number;
 }
 
+/** What became of the TTLs of one family, at one entry. */
+interface Group {
+  readonly kind: number;
+  /** By how much they were lowered. */
+  readonly steps: Map<number, Step>;
+}
+
+/** A step that all packets have in common. */
+interface Rule extends Step {
+  readonly size: number;
+  /** Whose packets: "packets", or one family's where others are treated otherwise. */
+  readonly of: string;
+  /** Do other families, or entries, lower TTLs as they should, or at least otherwise? */
+  readonly isMixed: boolean;
+}
+
 export class TtlSteps {
   readonly #program: Program;
   readonly #isGiven: boolean;
-  readonly #steps = new Map<number, Step>();
+  readonly #groups = new Map<string, Group>();
 
   /** @param isGiven has the user said what the worlds are? */
   constructor(program: Program, isGiven: boolean) {
@@ -39,20 +58,49 @@ export class TtlSteps {
     if (found === undefined) return;
     const { came, left, at } = found;
     if (left > came) return;
-    const known = this.#steps.get(came - left);
+    const kind = pair.is.kind[0]!;
+    const key = `${kind} ${input.entry[packet]}`;
+    const group = this.#groups.get(key) ?? { kind, steps: new Map<number, Step>() };
+    this.#groups.set(key, group);
+    const known = group.steps.get(came - left);
     if (known !== undefined) known.ttls.add(came);
     else {
       const sighting = { world, stimulus: input.stimulus(packet) };
-      this.#steps.set(came - left, { ttls: new Set([came]), sighting, at });
+      group.steps.set(came - left, { ttls: new Set([came]), sighting, at });
     }
   }
 
-  async find(machine: Engine): Promise<Seen | undefined> {
-    const [only, ...others] = [...this.#steps];
-    if (only === undefined || others.length > 0) return undefined;
-    const [size, { ttls, sighting, at }] = only;
-    if (size === 1 || (size > 1 && ttls.size < ENOUGH_TTLS) || (size === 0 && !this.#routes()))
-      return undefined;
+  /** One for each family and entry, or one for all where they have it in common. */
+  async find(machine: Engine): Promise<Seen[]> {
+    const found: Seen[] = [];
+    for (const rule of this.#rules()) {
+      const { size, ttls } = rule;
+      if (size === 1 || (size > 1 && ttls.size < ENOUGH_TTLS) || (size === 0 && !this.#routes())) continue;
+      const seen = await this.#show(rule, machine);
+      if (seen !== undefined) found.push(seen);
+    }
+    return found;
+  }
+
+  /** What is known to hold for all packets, of the program or else of a family at an entry. */
+  #rules(): Rule[] {
+    const groups = [...this.#groups.values()];
+    const all = groups.flatMap(({ steps }) => [...steps]);
+    const [first] = all;
+    if (first === undefined) return [];
+    if (all.every(([size]) => size === first[0])) {
+      const ttls = new Set(all.flatMap(([, step]) => [...step.ttls]));
+      return [{ ...first[1], ttls, size: first[0], of: 'packets', isMixed: false }];
+    }
+    return groups.flatMap(({ kind, steps }) => {
+      const [only, ...others] = steps;
+      if (only === undefined || others.length > 0) return [];
+      return [{ ...only[1], size: only[0], of: `${familyOf(kind)} packets`, isMixed: true }];
+    });
+  }
+
+  async #show(rule: Rule, machine: Engine): Promise<Seen | undefined> {
+    const { size, sighting, at, of, isMixed } = rule;
     const runner = new CaseRunner(this.#program, machine);
     try {
       const action = (await runner.outcome(sighting.world, sighting.stimulus))?.action;
@@ -73,6 +121,8 @@ export class TtlSteps {
       const got = await runner.outcome(world, small);
       if (got?.status !== 'ran') return undefined;
       const isRouted = size > 0 || (await this.#isRouted(world, small));
+      // A program that routes one family may well bridge the other.
+      if (isMixed && !isRouted) return undefined;
       const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
       return {
         world,
@@ -86,7 +136,7 @@ export class TtlSteps {
           size: 1,
           expected: 'a TTL lowered by one',
           got: text,
-          sentence: `all packets that were redirected left with ${text}`,
+          sentence: `all ${of} that were redirected left with ${text}`,
         },
       };
     } finally {
@@ -106,6 +156,11 @@ export class TtlSteps {
     if (object === undefined) return false;
     return [...calledHelpers(linkedObject(object))].some(({ name }) => name === FIB_LOOKUP);
   }
+}
+
+/** @param kind `HEADER.ipv4` or `HEADER.ipv6` */
+export function familyOf(kind: number): string {
+  return kind === HEADER.ipv4 ? 'IPv4' : 'IPv6';
 }
 
 /** The outermost IP header's TTL before and after, where addresses stayed and the frame got another destination MAC. */

@@ -24,13 +24,13 @@ export const TTL_RULES: readonly Rule[] = [
     'ttl/step',
     'warning',
     'A TTL lowered by more than one',
-    'Every packet that was redirected lost the same number, above one, from its TTL. A router lowers it by one. A warning, since RFC 1812 §5.3.1 allows IPv4 a larger step, and some programs limit the reach of packets on purpose.',
+    'Every packet that was redirected, of both families or of one, lost the same number, above one, from its TTL. A router lowers it by one. A warning, since RFC 1812 §5.3.1 allows IPv4 a larger step, and some programs limit the reach of packets on purpose.',
   ),
   rule(
     'ttl/not-lowered',
     'error',
     'Routed without lowering the TTL',
-    'The program looked a route up with `bpf_fib_lookup`, put the next hop’s addresses into the frame and redirected it with the TTL that it came with, whatever that was. Whoever routes lowers it (RFC 1812 §5.3.1, RFC 8200 §3): in a routing loop the packet never dies. A warning where this packet was redirected without a lookup that found a route.',
+    'The program looked a route up with `bpf_fib_lookup`, put the next hop’s addresses into the frame and redirected it with the TTL that it came with, whatever that was. Whoever routes lowers it (RFC 1812 §5.3.1, RFC 8200 §3): in a routing loop the packet never dies. IPv4 and IPv6 are judged each by itself. A warning where this packet was redirected without a lookup that found a route.',
   ),
 ];
 

@@ -4,7 +4,7 @@ import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
-import { ttlOf } from '../check/ttl-steps.ts';
+import { familyOf, ttlOf } from '../check/ttl-steps.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import type { Confirmer } from './confirm.ts';
 import type { PropertyRows } from './property-rows.ts';
@@ -12,14 +12,19 @@ import type { Witness } from './witness.ts';
 
 const INVARIANT = 'ttl/not-lowered';
 
+/** What is known of one family: a router that is right for IPv4 may forget IPv6. */
+interface Family {
+  left?: Witness;
+  lowered: number;
+}
+
 export class RoutedTtl {
   readonly #inputs: Inputs;
   readonly #feasibility: Feasibility;
   readonly #confirmer: Confirmer;
   readonly #pair = new FramePair();
-  #left: Witness | undefined;
+  readonly #families = new Map<number, Family>();
   #open: string | undefined;
-  #lowered = 0;
   #paths = 0;
 
   constructor(inputs: Inputs, feasibility: Feasibility, confirmer: Confirmer) {
@@ -48,16 +53,19 @@ export class RoutedTtl {
     const found = ttlOf(this.#pair);
     if (found === undefined) return;
     this.#paths++;
+    const kind = this.#pair.is.kind[0]!;
+    const family = this.#families.get(kind) ?? { lowered: 0 };
+    this.#families.set(kind, family);
     const then = this.#inputs.frameByte(found.at);
     const now = packetByte(this.#inputs, state, data + found.at);
-    if (now === then) this.#left ??= witness;
+    if (now === then) family.left ??= witness;
     else {
       const { answer } = await this.#feasibility.ask(
         state.knowledge,
         state.pool.equal(now, then),
         state.values,
       );
-      if (answer === 'no') this.#lowered++;
+      if (answer === 'no') family.lowered++;
       else this.#open ??= 'a TTL may leave as it came';
     }
   }
@@ -67,13 +75,16 @@ export class RoutedTtl {
     if (this.#paths === 0 && this.#open === undefined) return;
     const row = rows.row(INVARIANT);
     row.paths = this.#paths;
-    if (this.#left !== undefined && this.#lowered === 0)
-      rows.refute(
-        INVARIANT,
-        this.#left,
-        'all packets that are redirected to a next hop leave with the TTL as it came',
-      );
-    else if (this.#left !== undefined) row.undecided ??= 'some paths lower the TTL, and others do not';
+    const families = [...this.#families];
+    const forgotten = families.find(([, { left, lowered }]) => left !== undefined && lowered === 0);
+    if (forgotten !== undefined) {
+      const [kind, { left }] = forgotten;
+      const isRight = families.some(([, { lowered }]) => lowered > 0);
+      const packets = isRight ? `${familyOf(kind)} packets` : 'packets';
+      const sentence = `all ${packets} that are redirected to a next hop leave with the TTL as it came`;
+      rows.refute(INVARIANT, left!, sentence);
+    } else if (families.some(([, { left }]) => left !== undefined))
+      row.undecided ??= 'some paths lower the TTL, and others do not';
     else row.undecided ??= this.#open;
   }
 }
