@@ -49,6 +49,12 @@ const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], data(32))));
 const datagram = ethernet(0x0800, ipv4(17, udp(data(20))));
 const segment = ethernet(0x0800, ipv4(6, tcp(data(20))));
 
+/** The same with the checksum of its IPv4 header, where it has one. */
+function withIpSum(packet: Uint8Array): Uint8Array {
+  if (packet[12] !== 8) return packet;
+  return edit(packet, [IP, ...withChecksum(packet.slice(IP, IP + 20), 10)]);
+}
+
 describe('ChecksumJudge', () => {
   it('judges no TCP checksum of a packet that came with a header longer than its segment', () => {
     // 60 bytes of header by the data offset, 40 there; options behind it are changed and accounted for.
@@ -258,6 +264,26 @@ describe('ChecksumJudge', () => {
     expect(verdict(arp, ethernet(0x0800, bytes(ipv4(253, data(26)).slice(0, 10), 1, 2, data(34))))).toBe(
       'ipv4/0 wrong from the start',
     );
+  });
+
+  it('blames a program that makes TCP of UDP for a wrong checksum only where the checksum came right, or legally without', () => {
+    const port = 5201;
+    const six = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B, port)));
+    const four = ethernet(0x0800, ipv4(17, udp(data(20), V4_A, V4_B, port)));
+    const asTcp = (packet: Uint8Array): Uint8Array => {
+      const at = packet.length - 28;
+      return edit(packet, [at === 54 ? IP + 6 : IP + 9, 6], [at + 12, 0x50, 0x10], [at + 16, 1, 2]);
+    };
+    const came = (packet: Uint8Array, checksum: number): Uint8Array =>
+      edit(packet, [packet.length - 28 + 6, ...u16(checksum)]);
+    const verdictOf = (packet: Uint8Array): string => verdict(packet, withIpSum(asTcp(packet)));
+    for (const right of [six, four, came(four, 0)])
+      expect(verdictOf(right)).toBe('tcp/0 wrong from the start');
+    const long = edit(came(four, 0), [L4 + 4, 1, 0]);
+    for (const wrong of [came(six, 0), came(six, 0x1234), came(four, 0x1234), long]) {
+      expect(verdictOf(wrong)).toBe('');
+      expect(judge.unjudged).toBe('checksums of headers in the place of others that came wrong');
+    }
   });
 
   it('leaves UDP over IPv6 without a checksum to the sender, whatever the port', () => {

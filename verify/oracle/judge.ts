@@ -33,6 +33,7 @@ export type ChecksumFaultKind =
   | 'wrong from the start';
 
 const CAME_UNVERIFIABLE = 'checksums of packets that came truncated, contradictory or as fragments';
+const REPLACES_WRONG = 'checksums of headers in the place of others that came wrong';
 const BECAME_UNVERIFIABLE = 'checksums that were right and can no longer be verified';
 
 /** Reusable; makes an object only for a fault. */
@@ -92,6 +93,10 @@ export class ChecksumJudge {
     if (statusBefore === NO_CHECKSUM) {
       if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return undefined;
       if (match === MATCH.none && !pair.isWritten(row)) return undefined;
+      if (match === MATCH.none && replacesWrong(pair, row)) {
+        this.unjudged = REPLACES_WRONG;
+        return undefined;
+      }
       // A UDP header pushed in front of a packet makes a tunnel, which may go without (RFC 6935 §5), on any port.
       if (status === CHECKSUM.illegal && pair.shift < 0 && is.start[row]! + pair.shift < 14) return undefined;
       return 'wrong from the start';
@@ -130,6 +135,21 @@ export class ChecksumJudge {
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'fragment';
     }
   }
+}
+
+/**
+ * Does the header stand where one of another kind stood whose checksum came wrong, or as the 0 that IPv6 does not allow (RFC 8200
+ * §8.1)? A program that makes TCP of UDP carries the checksum over, and what was wrong before stays so.
+ */
+function replacesWrong({ was, is, shift, cameBroken }: FramePair, row: number): boolean {
+  const start = is.start[row]! + shift;
+  for (let other = 0; other < was.count; other++) {
+    if (was.start[other] !== start || was.kind[other] === is.kind[row]) continue;
+    // A length that contradicts the packet's makes the sum another one.
+    if (cameBroken) return true;
+    if (was.status[other] === CHECKSUM.bad || was.status[other] === CHECKSUM.illegal) return true;
+  }
+  return false;
 }
 
 /**
