@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../kernel/package-file.ts';
 import { encodeInstructions } from '../sim/ebpf/instruction.ts';
 import { assemble } from '../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../sim/ebpf/test-support/write-elf.ts';
 import { BUILD_TIMEOUT, buildCommand, COMMAND } from './test-support/built-command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-machine-'));
@@ -163,5 +164,24 @@ describe('verify of an object', () => {
       code: 2,
       err: expect.stringContaining('the object has no map “nope”; available: '),
     });
+  });
+});
+
+describe('run --world', () => {
+  it('lets packets in by the first device that forwards, or by the one that is named', async () => {
+    const object = join(scratch, 'ingress.o');
+    // Passes what came by device 3, and drops the rest.
+    const text = 'r1 = *(u32 *)(r1 + 12)\nr0 = 2\nif r1 == 3 goto out\nr0 = 1\nout:\nexit';
+    writeFileSync(object, writeElf({ main: text }));
+    const devices = '"devices": [{ "name": "wan" }, { "name": "lan", "forwarding": true }]';
+    const ran = async (world: string): Promise<string> => {
+      writeFileSync(join(scratch, 'world.json'), world);
+      const { out, err } = await xdpsim(['run', object, ECHO, '--world', join(scratch, 'world.json')]);
+      expect(err).toBe('');
+      return /XDP_\w+/.exec(out)?.[0] ?? out;
+    };
+    expect(await ran(`{ ${devices} }`)).toBe('XDP_PASS');
+    expect(await ran(`{ ${devices}, "hints": { "ingress": ["wan"] } }`)).toBe('XDP_DROP');
+    expect(await ran('{}')).toBe('XDP_DROP');
   });
 });

@@ -13,7 +13,7 @@ import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
 import { hexdump } from '../../sim/packet/hexdump.ts';
-import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree, treeToText } from '../../sim/packet/tree.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
@@ -229,9 +229,15 @@ async function* casesOf(sources: readonly string[], program: Program): AsyncGene
         );
       }
       shared = one.world;
-      yield one;
+      yield one.world === world ? { ...one, stimuli: one.stimuli.map(comingIn(program)) } : one;
     }
   }
+}
+
+/** Where the user states devices, packets of which nobody says so come in by the first. */
+function comingIn({ hints }: Program): (stimulus: Stimulus) => Stimulus {
+  const [ingressIfindex] = hints?.ingressIfindexes ?? [];
+  return (stimulus) => (ingressIfindex === undefined ? stimulus : { ingressIfindex, ...stimulus });
 }
 
 /** The packets that match; a program's state is then what these alone leave. */

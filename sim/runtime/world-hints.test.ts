@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { macFromText } from '../packet/addresses.ts';
+import type { Device } from './world.ts';
 import { hintsOfWorld } from './world-hints.ts';
 
 const MAC = macFromText('02:00:00:00:00:01');
@@ -23,6 +24,14 @@ describe('what packets can carry of a world', () => {
       ],
     });
     expect(hints).toEqual({ addresses: ['10.2.0.0/16', 'fc00::', '0.0.0.1'], ports: [7, 8], macs: [MAC] });
+  });
+
+  it('is the devices that packets come in by, those first that forward', () => {
+    const device = (ifindex: number, forwarding?: boolean): Device => ({
+      ...{ ifindex, name: `d${ifindex}`, mac: MAC, ...(forwarding === undefined ? {} : { forwarding }) },
+    });
+    const devices = [device(4), device(7, false), device(3, true), device(9, true)];
+    expect(hintsOfWorld({ devices }).ingressIfindexes).toEqual([3, 9, 4, 7, 1]);
   });
 
   it('is addresses and networks, MACs and ports, each once', () => {
@@ -51,6 +60,7 @@ describe('what packets can carry of a world', () => {
       ],
       ports: [80, 53, 1000],
       macs: [MAC, neighbour.mac],
+      ingressIfindexes: [2, 3, 1],
     });
   });
 });

@@ -8,10 +8,14 @@ import {
 } from '../packet/addresses.ts';
 import { isZero } from '../packet/bytes.ts';
 import type { GeneratorHints } from './program.ts';
+import { LOOPBACK } from './route-entry.ts';
 import { endpointFromText } from './sockets.ts';
-import type { World } from './world.ts';
+import type { Device, World } from './world.ts';
 
-/** Addresses and networks of devices, routes, neighbours and sockets, their MACs and ports; without what matches everything. */
+/**
+ * Addresses and networks of devices, routes, neighbours and sockets, their MACs and ports; without what matches everything.
+ * Packets come in by the devices, those first that forward, and by the loopback device.
+ */
 export function hintsOfWorld({
   devices = [],
   routes = [],
@@ -42,7 +46,14 @@ export function hintsOfWorld({
     ...(addresses.size === 0 ? {} : { addresses: [...addresses].filter(isSomebody) }),
     ...(ports.size === 0 ? {} : { ports: [...ports] }),
     ...(macs.size === 0 ? {} : { macs: [...macs.values()] }),
+    ...(devices.length === 0 ? {} : { ingressIfindexes: ingressOf(devices) }),
   };
+}
+
+function ingressOf(devices: readonly Device[]): number[] {
+  const forwarding = devices.filter((device) => device.forwarding === true);
+  const others = devices.filter((device) => device.forwarding !== true);
+  return [...forwarding, ...others, LOOPBACK].map(({ ifindex }) => ifindex);
 }
 
 /** Networks count as such: their borders are worth looking at. */

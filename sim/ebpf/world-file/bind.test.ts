@@ -101,7 +101,16 @@ describe('a world file', () => {
     });
   });
 
+  it('names the devices that packets come in by: its own, unless it says otherwise', () => {
+    const devices = '"devices": [{ "name": "wan" }, { "name": "lan", "forwarding": true }]';
+    expect(bound(`{ ${devices} }`).hints.ingressIfindexes).toEqual([3, 2, 1]);
+    const named = bound(`{ ${devices}, "hints": { "ports": [80], "ingress": ["wan", "lo"] } }`).hints;
+    expect(named).toMatchObject({ ports: [80], ingressIfindexes: [2, 1] });
+    expect(bound('{ "hints": { "ingress": ["dev4"] } }').hints).toEqual({ ingressIfindexes: [4] });
+  });
+
   it.each<[text: string, message: string]>([
+    ['{"hints": {"ingress": ["lan"]}}', 'hints.ingress[0]: no device is called “lan”'],
     ['', 'is empty: expected JSON'],
     ['[', 'is not valid JSON: expected “]” at line 1, column 2'],
     ['{"maps": {"flows" []}}', 'is not valid JSON: expected a colon at line 1, column 19'],

@@ -5,6 +5,7 @@ import { DEFAULT_DEVICES } from '../../runtime/default-world.ts';
 import { createFib } from '../../runtime/fib-lookup.ts';
 import { nearestName } from '../../runtime/nearest-name.ts';
 import { type GeneratorHints, mergedHints } from '../../runtime/program.ts';
+import { LOOPBACK } from '../../runtime/route-entry.ts';
 import { pathText, ShapeError } from '../../runtime/shape-error.ts';
 import { SocketTable } from '../../runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, World } from '../../runtime/world.ts';
@@ -66,7 +67,13 @@ export function bindWorld(shape: WorldFileShape, target: WorldTarget): BoundWorl
     ...(shape.cpu === undefined ? {} : { cpu: shape.cpu }),
   };
   checkNetwork(world);
-  return { world, hints: mergedHints(hintsOfWorld(world), shape.hints ?? {}), maxEntries };
+  const { ingress, ...aims } = shape.hints ?? {};
+  const hints = mergedHints(hintsOfWorld(world), aims);
+  if (ingress === undefined) return { world, hints, maxEntries };
+  const ingressIfindexes = ingress.map((name, at) =>
+    name === LOOPBACK.name ? LOOPBACK.ifindex : requireDevice(name, `hints.ingress[${at}]`),
+  );
+  return { world, hints: { ...hints, ingressIfindexes }, maxEntries };
 }
 
 function hintAt(name: string, known: readonly string[]): string {

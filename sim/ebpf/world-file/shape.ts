@@ -88,6 +88,8 @@ export interface HintsShape {
   readonly icmpv6Types?: readonly number[];
   readonly tcpOptions?: readonly number[];
   readonly metadata?: boolean;
+  /** Names of the devices that packets come in by. */
+  readonly ingress?: readonly string[];
 }
 
 const endpoint = checked('an address and a port (10.0.0.1:80)', endpointFromText);
@@ -138,6 +140,7 @@ export const hintsShape: Schema<HintsShape> = object<HintsShape>({
   icmpv6Types: optional(list(uint8)),
   tcpOptions: optional(list(tcpOption)),
   metadata: optional(flag),
+  ingress: optional(list(text)),
 });
 
 /** Entries of a map one by one; bpftool writes more beside key and value. */
