@@ -44,6 +44,7 @@ import {
 import type { LoadedProgram, State } from '../interpreter/state.ts';
 import type { Tracer } from '../interpreter/tracer.ts';
 import { CONTEXT_BASE, CONTEXT_LIMIT, HEAP_BASE, STACK_FRAMES } from '../memory.ts';
+import { packetLoadAddress } from '../packet-load-offsets.ts';
 import { arithmeticOf, COMPARISONS } from './arithmetic.ts';
 import { type BinaryOperation, binary, cut, input, type Operand } from './expression.ts';
 import { type CallView, followCall, type Resume } from './flow-calls.ts';
@@ -218,8 +219,11 @@ export class FlowTracer implements Tracer, FlowTrace {
 
   #loadPacket(state: State, { opcode, src, imm }: Instructions, pc: number, base: number): void {
     const index = (opcode[pc]! & MODE_MASK) === BPF_ABS ? 0 : state.lo[src[pc]!]!;
-    const address = state.machine.packet.data + index + imm[pc]!;
-    this.#registers[base] = symbolic(this.memory.loadBigEndian(address, accessSize(opcode[pc]!)));
+    const address = packetLoadAddress(state.machine, (index + imm[pc]!) | 0);
+    this.#registers[base] =
+      address === undefined
+        ? undefined
+        : symbolic(this.memory.loadBigEndian(address, accessSize(opcode[pc]!)));
   }
 
   /** A field of the context that nobody has written. */

@@ -39,6 +39,8 @@ import {
   OPERATION_MASK,
   SOURCE_MASK,
 } from '../instruction.ts';
+import { ETHERNET_HEADER } from '../packet-area.ts';
+import { SKF_LL_OFF, SKF_NET_OFF } from '../packet-load-offsets.ts';
 
 export interface DictionaryEntry {
   /** As they lie in a packet. */
@@ -177,7 +179,9 @@ class Reader {
     return bytes(Array.from({ length: size }, (_, index) => input(this.#field(base + at + index), 0n)));
   }
 
-  #bigEndian(at: number, size: number): Operand {
+  #bigEndian(offset: number, size: number): Operand | undefined {
+    const at = startOfLoad(offset);
+    if (at === undefined) return undefined;
     return bytes(Array.from({ length: size }, (_, index) => input(this.#field(at + size - 1 - index), 0n)));
   }
 
@@ -247,4 +251,11 @@ function constants({ maps }: BpfObject): DictionaryEntry[] {
       return size <= 8 ? [{ bytes: value }, { bytes: value.toReversed() }] : [{ bytes: value }];
     });
   });
+}
+
+/** Where in a frame that nothing has moved a packet load of this offset begins. */
+function startOfLoad(offset: number): number | undefined {
+  if (offset >= 0) return offset;
+  if (offset >= SKF_NET_OFF) return ETHERNET_HEADER + offset - SKF_NET_OFF;
+  return offset >= SKF_LL_OFF ? offset - SKF_LL_OFF : undefined;
 }

@@ -40,6 +40,48 @@ describe.each([1, 2, 4])('loads of %i bytes', (size) => {
   });
 });
 
+describe('offsets that count from a header', () => {
+  const LONG = Uint8Array.from({ length: 40 }, (_, at) => 0x80 + at);
+  const [NET, MAC] = [-0x10_0000, -0x20_0000];
+
+  /** The byte that a load finds, as text and through a register; 0 where the load ended the program. */
+  function byteAt(offset: number, packets = [LONG], before = ''): number[] {
+    return [`*skb(u8)(${offset})`, '*skb(u8)(r2 + 0)', '*skb(u8)(r2 + -7)'].map((load, index) => {
+      const moved = index === 2 ? offset + 7 : offset;
+      return action(`r6 = r1\n${before}r2 = ${moved}\nr0 = ${load}\nexit`, { hook: 'tc-ingress', packets });
+    });
+  }
+  const all = (value: number): number[] => [value, value, value];
+
+  it.each([
+    ['the first of the network header', NET, 0x80 + 14],
+    ['the last of the frame', NET + 25, 0x80 + 39],
+    ['behind the frame', NET + 26, 0],
+    ['the most from the network header', -1, 0],
+    ['the first of the MAC header', MAC, 0x80],
+    ['the last of the frame, from the MAC header', MAC + 39, 0x80 + 39],
+    ['behind the frame, from the MAC header', MAC + 40, 0],
+    ['the most from the MAC header', NET - 1, 0],
+    ['before both', MAC - 1, 0],
+    ['far before both', -0x7fff_fff0, 0],
+  ])('find %s', (_, offset, expected) => {
+    expect(byteAt(offset)).toEqual(all(expected));
+  });
+
+  it('follow the network header where it moves', () => {
+    const changed = 'r1 = r6\nr2 = 4\nr3 = 0\ncall 43\nr1 = r6\n';
+    expect(byteAt(NET, [LONG], changed)).toEqual(all(0x80 + 14));
+    expect(byteAt(MAC, [LONG], changed)).toEqual(all(0));
+  });
+
+  it('are whole words, too', () => {
+    const text = `r6 = r1\nr0 = *skb(u32)(${NET + 22})\nr0 >>= 24\nexit`;
+    expect(action(text, { hook: 'tc-ingress', packets: [LONG] })).toBe(0x80 + 36);
+    const behind = `r6 = r1\nr0 = *skb(u32)(${NET + 23})\nr0 >>= 24\nexit`;
+    expect(action(behind, { hook: 'tc-ingress', packets: [LONG] })).toBe(0);
+  });
+});
+
 describe('packet loads', () => {
   const LOAD = 'r0 = *skb(u8)(3)';
 

@@ -3,6 +3,7 @@
  * (kernel/bpf/core.c, net/core/filter.c `bpf_skb_load_helper_32`).
  */
 import { accessSize, BPF_IND, MODE_MASK } from '../instruction.ts';
+import { packetLoadAddress } from '../packet-load-offsets.ts';
 import { CONTEXT_REGION } from './provenance.ts';
 import { forget, type State, violate } from './state.ts';
 
@@ -22,8 +23,8 @@ export function loadPacket(state: State, slot: number, source: number): boolean 
   const size = accessSize(opcode);
   const offset = (instructions.imm[slot]! + (indirect ? lo[source]! : 0)) | 0;
   forget(tag, 1, 6);
-  const address = machine.packet.data + offset;
-  if (offset < 0 || address + size > machine.packet.frameEnd) return false;
+  const address = packetLoadAddress(machine, offset);
+  if (address === undefined || address + size > machine.packet.frameEnd) return false;
   const { view } = machine.memory;
   lo[0] = size === 1 ? view.getUint8(address) : size === 2 ? view.getUint16(address) : view.getInt32(address);
   hi[0] = 0;

@@ -67,6 +67,7 @@ import {
   OPERATION_MASK,
   SOURCE_MASK,
 } from '../instruction.ts';
+import { SKF_LL_OFF, SKF_NET_OFF } from '../packet-load-offsets.ts';
 import { blockPointer, load, packetByte, store } from './access.ts';
 import { enter } from './frames.ts';
 import { callHelper, callKernelFunction } from './helper-calls.ts';
@@ -465,9 +466,8 @@ function loadClassic(inputs: Inputs, state: PathState, instructions: Instruction
   let offset: Term = pool.constant(32, instructions.imm[slot]!);
   if (isIndirect)
     offset = pool.add(offset, pool.extract(register(state, instructions.src[slot]!).term, 0, 32));
-  const isNegative = state.decide(pool.extract(offset, 31, 1));
-  const from = pool.add(packet.data, pool.zeroExtend(64, offset));
-  if (isNegative || state.decide(pool.less(packet.end, pool.addConst(from, size)))) {
+  const from = classicAddress(state, offset);
+  if (from === undefined || state.decide(pool.less(packet.end, pool.addConst(from, size)))) {
     state.registers[0] = scalar(pool.constant(64, 0));
     leave(inputs, state);
     return;
@@ -477,4 +477,15 @@ function loadClassic(inputs: Inputs, state: PathState, instructions: Instruction
   state.registers[0] = scalar(pool.zeroExtend(64, pool.concat(bytes)));
   for (let number = 1; number <= 5; number++) state.registers[number] = undefined;
   state.slot++;
+}
+
+/** Where such a load begins: negative offsets count from a header, or mean nothing. */
+function classicAddress(state: PathState, offset: Term): Term | undefined {
+  const { pool, packet, networkOffset } = state;
+  if (!state.decide(pool.extract(offset, 31, 1))) return pool.add(packet.data, pool.zeroExtend(64, offset));
+  if (state.decide(pool.less(offset, pool.constant(32, SKF_LL_OFF)))) return undefined;
+  const isFromMac = state.decide(pool.less(offset, pool.constant(32, SKF_NET_OFF)));
+  const distance = pool.addConst(offset, -(isFromMac ? SKF_LL_OFF : SKF_NET_OFF));
+  const header = isFromMac ? packet.data : pool.add(packet.data, networkOffset);
+  return pool.add(header, pool.zeroExtend(64, distance));
 }

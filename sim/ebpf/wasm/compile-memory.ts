@@ -26,6 +26,8 @@ import {
   SIZE_MASK,
 } from '../instruction.ts';
 import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
+import { SKF_LL_OFF, SKF_NET_OFF } from '../packet-load-offsets.ts';
+import type { CodeWriter } from './code-writer.ts';
 import { DISPROVEN, type FunctionWriter } from './function-writer.ts';
 import { WASM } from './opcodes.ts';
 
@@ -241,13 +243,10 @@ export function compilePacketLoad(
     writer.push(instructions.src[slot]!, false);
     code.op(WASM.i32_add);
   }
-  code.tee(temporary).i32(0).op(WASM.i32_lt_s);
+  code.tee(temporary).i32(SKF_LL_OFF).op(WASM.i32_lt_s);
   // Sums as 64 bits: the offset is any positive number.
-  code
-    .get(temporary)
-    .op(WASM.i64_extend_i32_u)
-    .word(MACHINE_WORD.data * 4)
-    .op(WASM.i64_extend_i32_u);
+  if ((opcode & MODE_MASK) === BPF_IND) packetLoadAddress(code, temporary);
+  else headerAndDistance(code, instructions.imm[slot]!);
   code.op(WASM.i64_add).tee(wideTemporary).i64(size).op(WASM.i64_add);
   code
     .word(MACHINE_WORD.frameEnd * 4)
@@ -264,4 +263,27 @@ export function compilePacketLoad(
     if (index > 0) code.op(WASM.i64_or);
   }
   writer.pop(0);
+}
+
+/** Pushes header and distance of an offset that is known, as 64 bits. */
+function headerAndDistance(code: CodeWriter, offset: number): void {
+  const isFromNetwork = offset < 0 && offset >= SKF_NET_OFF;
+  const base = offset >= 0 ? 0 : isFromNetwork ? SKF_NET_OFF : SKF_LL_OFF;
+  code.word((isFromNetwork ? MACHINE_WORD.networkHeader : MACHINE_WORD.data) * 4).op(WASM.i64_extend_i32_u);
+  code.i32(offset - base).op(WASM.i64_extend_i32_u);
+}
+
+/** The same for an offset in a local. */
+function packetLoadAddress(code: CodeWriter, offset: number): void {
+  const isNegative = (): unknown => code.get(offset).i32(0).op(WASM.i32_lt_s);
+  const isFromNetwork = (): unknown => code.get(offset).i32(SKF_NET_OFF).op(WASM.i32_ge_s);
+  code.word(MACHINE_WORD.networkHeader * 4).word(MACHINE_WORD.data * 4);
+  isNegative();
+  isFromNetwork();
+  code.op(WASM.i32_and).op(WASM.select).op(WASM.i64_extend_i32_u);
+  code.get(offset).i32(-SKF_NET_OFF).i32(-SKF_LL_OFF);
+  isFromNetwork();
+  code.op(WASM.select).i32(0);
+  isNegative();
+  code.op(WASM.select).op(WASM.i32_add).op(WASM.i64_extend_i32_u);
 }
