@@ -277,7 +277,8 @@ class Check {
     if (prove === undefined || this.#isOver() || hasReached(this.report(), enough)) return;
     this.proof = await prove(program);
     const cases = (this.proof?.cases ?? [])
-      .filter(({ world }) => !hasContents(world))
+      // Where the user says what there is, a packet runs with that, whatever its path wants.
+      .filter(({ world }) => worlds !== undefined || !hasContents(world))
       .flatMap(withSoundPackets)
       .map((one, index) => ({
         path: `${PROVED_CASE}${index + 1}`,

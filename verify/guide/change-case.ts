@@ -1,7 +1,6 @@
 /** Applies what was solved to a sequence: packets, their context, and the world get the values that were asked for. */
 import { repair } from '../../corpus/simplify/packet-layout.ts';
-import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
-import { BTF_KIND } from '../../sim/ebpf/btf.ts';
+import { isSettable, variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
@@ -30,7 +29,9 @@ export function isChoosable(background: Background): (field: InputField) => bool
     if (field.kind === 'map') {
       const map = machine.object.maps[field.map]!;
       if (map.global !== undefined)
-        return isSettable(machine, map, field.offset) && !isStated(variableAt(map, field.offset)!.name);
+        return (
+          isSettable(machine.object, map, field.offset) && !isStated(variableAt(map, field.offset)!.name)
+        );
       return mayPreset(field.map);
     }
     if (field.kind === 'call') {
@@ -153,37 +154,6 @@ function withDevice(world: World, ifindex: number, machine: Machine): World | un
   if (devices.some((device) => device.ifindex === ifindex)) return world;
   const mac = Uint8Array.from([2, 0, 0, 0, ifindex >> 8, ifindex & 0xff]);
   return { ...world, devices: [...devices, { ifindex, name: `dev${ifindex}`, mac, mtu: 1500 }] };
-}
-
-/** Is it a constant that a loader may set: `const volatile`? Others are tables of the program's own. */
-function isSettable(machine: Machine, map: BpfMap, offset: number): boolean {
-  const found = variableAt(map, offset);
-  const { btf } = machine.object;
-  if (found === undefined || btf === undefined || map.global?.readOnly !== true) return false;
-  for (let id = found.typeId; id !== undefined && id > 0; id = btf.target(id)) {
-    const kind = btf.kind(id);
-    if (kind === BTF_KIND.VOLATILE) return true;
-    // Of an array, the elements are what is volatile.
-    if (kind === BTF_KIND.ARRAY) return btf.kind(btf.array(id).elementType) === BTF_KIND.VOLATILE;
-    if (kind !== BTF_KIND.CONST && kind !== BTF_KIND.TYPEDEF) return false;
-  }
-  return false;
-}
-
-function variableAt(
-  map: BpfMap,
-  offset: number,
-):
-  | {
-      readonly name: string;
-      readonly offset: number;
-      readonly size: number;
-      readonly typeId: number | undefined;
-    }
-  | undefined {
-  for (const [name, variable] of map.global?.variables ?? [])
-    if (offset >= variable.offset && offset < variable.offset + variable.size) return { name, ...variable };
-  return undefined;
 }
 
 function withMapByte(world: World, field: MapByte, value: number, machine: Machine): World | undefined {

@@ -54,7 +54,11 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     const time = (end - now()) / (functions.length - at);
     const { after: _, ...alone } = entry;
     const own = { ...program, entries: [alone] };
-    const followed = await followPaths(own, { ...options, ...(Number.isFinite(time) ? { time } : {}) });
+    const followed = await followPaths(own, {
+      ...options,
+      anyConstants: true,
+      ...(Number.isFinite(time) ? { time } : {}),
+    });
     paths += followed.paths.length;
     doubt ??= followed.doubt;
     ways.add(await followed.branches());

@@ -1,4 +1,5 @@
 /** The paths of a program, each with a packet that was seen to take it, and what they say of its branches. */
+import { openConstants } from '../../sim/ebpf/analysis/settable-data.ts';
 import {
   DEFAULT_EXPLORE_LIMITS,
   type Exploration,
@@ -23,6 +24,8 @@ export interface ProveOptions {
   readonly limits?: InputLimits;
   /** Paths at the most. */
   readonly paths?: number;
+  /** Are constants that a loader may set (`const volatile`) anything? Default: they are as in the object. */
+  readonly anyConstants?: boolean;
   /** Milliseconds. */
   readonly time?: number;
   /** Is the property of this name wanted? Default: all are. */
@@ -83,7 +86,10 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
   const entry = opened.entries[0]!;
   const pool = new TermPool();
   const bpf = opened.machine.object.programs[entry.program]!;
-  const inputs = new Inputs(pool, opened.machine, entry.hook, bpf, options.limits ?? DEFAULT_LIMITS);
+  const { machine } = opened;
+  const isOpen = options.anyConstants === true ? openConstants(machine.object) : undefined;
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  const inputs = new Inputs(pool, machine, entry.hook, bpf, limits, undefined, isOpen);
   const feasibility = new Feasibility(options.solver, now);
   const confirmer = new Confirmer(program);
   const paths: ProvedPath[] = [];

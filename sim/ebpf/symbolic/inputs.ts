@@ -50,6 +50,8 @@ export class Inputs {
   readonly length: Term;
   readonly metaWords: Term;
   readonly #frozen: (map: number) => Uint8Array | undefined;
+  /** Read-only bytes that may be anything all the same. */
+  readonly #isOpen: (map: number, offset: number) => boolean;
   /** Undefined: maps are called by their own numbers. */
   readonly #naming: MapNaming | undefined;
 
@@ -60,7 +62,9 @@ export class Inputs {
     program: BpfProgram,
     limits: InputLimits = DEFAULT_LIMITS,
     naming?: MapNaming,
+    isOpen: (map: number, offset: number) => boolean = () => false,
   ) {
+    this.#isOpen = isOpen;
     this.#naming = naming;
     this.pool = pool;
     this.machine = machine;
@@ -123,9 +127,11 @@ export class Inputs {
   /** Data sections begin as the object says, though later packets may find something else there. */
   *#initialGlobals(): Generator<[Term, bigint]> {
     for (const [map, { global }] of this.machine.object.maps.entries()) {
-      if (global === undefined || this.#frozen(map) !== undefined) continue;
+      if (global === undefined) continue;
+      const isFrozen = this.#frozen(map) !== undefined;
       for (const [at, byte] of global.bytes.entries()) {
-        if (byte !== 0) yield [this.globalByte(map, at), BigInt(byte)];
+        if (byte !== 0 && (!isFrozen || this.#isOpen(map, at)))
+          yield [this.globalByte(map, at), BigInt(byte)];
       }
     }
   }
@@ -148,7 +154,7 @@ export class Inputs {
   /** A byte of a data section: as it is in the object where it is frozen, else unknown. */
   globalByte(map: number, at: number): Term {
     const frozen = this.#frozen(map);
-    if (frozen !== undefined) return this.pool.constant(8, frozen[at] ?? 0);
+    if (frozen !== undefined && !this.#isOpen(map, at)) return this.pool.constant(8, frozen[at] ?? 0);
     if (this.#naming === undefined) return this.pool.unknown(8, `global${map}.${at}`);
     const shared = this.#naming.global(map, at);
     const place = shared === undefined ? `.own${map}.${at}` : `${shared.number}.${shared.at}`;

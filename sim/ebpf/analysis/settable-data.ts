@@ -1,0 +1,47 @@
+/** Constants that a loader may set before the program runs: `const volatile`. Others are tables of the program's own. */
+import type { World } from '../../runtime/world.ts';
+import type { BpfMap, BpfObject, GlobalVariable } from '../bpf-object.ts';
+import { BTF_KIND } from '../btf.ts';
+
+/** The variable of a data section that a byte belongs to. */
+export function variableAt(
+  map: BpfMap,
+  offset: number,
+): (GlobalVariable & { readonly name: string }) | undefined {
+  for (const [name, variable] of map.global?.variables ?? [])
+    if (offset >= variable.offset && offset < variable.offset + variable.size) return { name, ...variable };
+  return undefined;
+}
+
+/** Is the byte one of a constant that a loader may set? */
+export function isSettable({ btf }: BpfObject, map: BpfMap, offset: number): boolean {
+  const found = variableAt(map, offset);
+  if (found === undefined || btf === undefined || map.global?.readOnly !== true) return false;
+  let id = found.typeId;
+  while (id !== undefined && id > 0) {
+    const kind = btf.kind(id);
+    if (kind === BTF_KIND.VOLATILE) return true;
+    // Of an array, the elements are what is volatile.
+    if (kind === BTF_KIND.ARRAY) id = btf.array(id).elementType;
+    else if (kind === BTF_KIND.CONST || kind === BTF_KIND.TYPEDEF) id = btf.target(id);
+    else return false;
+  }
+  return false;
+}
+
+/** Read-only bytes that nobody has stated: whoever loads the program may set them. */
+export function openConstants(
+  object: BpfObject,
+  world: World = {},
+): (map: number, offset: number) => boolean {
+  const open = object.maps.map((map) => {
+    const bytes = new Uint8Array(map.global?.readOnly === true ? map.global.bytes.length : 0);
+    for (let at = 0; at < bytes.length; at++) {
+      const name = variableAt(map, at)?.name;
+      if (name !== undefined && world.globals?.[name] === undefined && isSettable(object, map, at))
+        bytes[at] = 1;
+    }
+    return bytes;
+  });
+  return (map, offset) => open[map]?.[offset] === 1;
+}
