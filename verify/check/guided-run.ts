@@ -3,7 +3,7 @@ import type { SavedCase } from '../../corpus/cases/case.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
-import type { NamedWorld } from '../../sim/runtime/program.ts';
+import { hintsOf, type NamedWorld } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
 import { guide } from '../guide/guide.ts';
@@ -41,7 +41,7 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
   });
   const guidance = await withPossibleWorlds(found, { programs: [program], worlds, kernel });
   const base = new PacketGenerator(
-    program.definition?.hints,
+    hintsOf(program),
     program.entries.map(({ hook }) => hook),
   );
   return {

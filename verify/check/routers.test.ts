@@ -239,3 +239,10 @@ describe('a packet that a proof found', () => {
     expect(sweeps).toEqual({ words: 3, packets: 3 * 65_536, left: 0 });
   });
 });
+
+it('generated packets come in by the devices that the user states', async () => {
+  const text = 'r1 = *(u32 *)(r1 + 12)\nr0 = 2\nif r1 == 7 goto out\nr0 = 1\nout:\nexit';
+  const stated = { ...program('ingress', text), hints: { ingressIfindexes: [7] } };
+  const { report } = await checked(stated, { effort: 0 });
+  expect(Object.keys(report.actions)).toEqual(['XDP_PASS']);
+});
