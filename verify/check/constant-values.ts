@@ -33,7 +33,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 
 const MAX_CALL_DEPTH = 8;
 /** The section of constants that compilers make: nobody fills it in, as user space does with `.rodata`. */
-const COMPILERS = /^\.rodata\.cst\d+\b/;
+export const COMPILERS = /^\.rodata\.cst\d+\b/;
 /** Those that change a packet or move it. */
 const PACKET_HELPERS: ReadonlySet<string> = new Set(
   [...HELPERS.values()]

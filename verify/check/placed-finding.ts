@@ -4,9 +4,10 @@ import type { Divergence } from '../report.ts';
 import type { CheckOptions } from './check-options.ts';
 import { ConstantValues } from './constant-values.ts';
 import type { CheckFinding } from './finding.ts';
+import { MapContents } from './map-contents.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
-/** What a program does with a number from a map, it does because the map says so. */
+/** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
 const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\/|^fragments\/ports-read$/;
 
 /** With the line that decided, and no error where it took a map's contents that the test made up. */
@@ -24,6 +25,7 @@ export async function placedFinding(
   if (placed.invariant === 'reply/zero-source' && !isMadeUp && !(await isConstant(program, divergence)))
     return { ...placed, severity: 'warning' };
   if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
+  if (!(await isFromMap(program, divergence))) return placed;
   return {
     ...placed,
     severity: 'info',
@@ -39,4 +41,20 @@ async function isConstant(
   const trace = await traceOf(program, shown);
   if (trace === undefined || breach === undefined) return false;
   return new ConstantValues(program, trace).isWritten(breach.at, breach.at + breach.size);
+}
+
+/** Does what is wrong come from a map? What a filled map only let run is the program's own. */
+async function isFromMap(
+  program: Program,
+  { case: shown, finding: { breach } }: Divergence,
+): Promise<boolean> {
+  const trace = await traceOf(program, shown);
+  if (trace === undefined || breach === undefined) return true;
+  const contents = new MapContents(program, shown.world, trace);
+  const { invariant, at, size } = breach;
+  if (invariant.startsWith('action/')) return contents.isReturned() || contents.hasDecided();
+  if (invariant.startsWith('redirect/')) return contents.isRedirected();
+  // Nothing was written there: whether the program lowers a TTL may be a map's to say.
+  if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();
+  return size === 0 || invariant.startsWith('fragments/') || contents.isWritten(at, at + size);
 }

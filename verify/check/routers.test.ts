@@ -1,5 +1,6 @@
 /** Routers: every result of the lookup is tried, however the program compares it, and packets that only a proof finds are judged like others. */
 import { describe, expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
@@ -177,6 +178,64 @@ it.each([
   );
   for (const [index, packets] of whose.entries())
     expect(findings[index]?.summary).toContain(`all ${packets} that were redirected left with the TTL as it`);
+});
+
+describe('a router behind a map of devices', () => {
+  /** By way of the map, after the TTL was changed. */
+  const behind = (ttl: string): Program => ({
+    ...{ name: 'router', entries: [{ function: 'main', hook: 'xdp' }] },
+    object: writeElf(
+      {
+        main: [
+          LOOKUP.replace('if r1 < 2 goto pass', ''),
+          'if r0 != 0 goto pass',
+          ttl,
+          FORWARD.replace('r2 = 0\n', '').replace(
+            /r1 = .*\n *call bpf_redirect\b/,
+            'r1 = map[ports]\nr2 = *(u32 *)(r10 - 56)\nr3 = 0\ncall bpf_redirect_map',
+          ),
+        ].join('\n'),
+      },
+      [testMap('ports', 'DEVMAP_HASH'), testMap('steps', 'ARRAY')],
+    ),
+  });
+  const severities = ({ findings }: CheckedProgram): string[] =>
+    findings
+      .filter(({ invariant }) => invariant.startsWith('ttl/'))
+      .map(({ invariant, severity }) => `${severity} ${invariant}`);
+  const LOWER = `r1 = *(u8 *)(r7 + 22)
+    r1 += -1
+    *(u8 *)(r7 + 22) = r1
+    r1 = *(u16 *)(r7 + 24)
+    r1 += 1
+    *(u16 *)(r7 + 24) = r1`;
+
+  it('that does not look at the TTL fails, though the test filled the map', async () => {
+    expect(severities(await checked(behind(LOWER)))).toContain('error ttl/expired');
+  });
+
+  it('that never lowers the TTL fails', async () => {
+    expect(severities(await checked(behind('')))).toEqual(['error ttl/not-lowered']);
+  });
+
+  it('that takes as much as a map says is not to blame for what the test put there', async () => {
+    const asked = LOWER.replace(
+      'r1 += -1',
+      `*(u64 *)(r10 - 72) = 0
+      r1 = map[steps]
+      r2 = r10
+      r2 += -72
+      call bpf_map_lookup_elem
+      if r0 == 0 goto pass
+      r2 = *(u8 *)(r0 + 0)
+      if r2 != 1 goto pass
+      r1 = *(u8 *)(r7 + 22)
+      r1 -= r2`,
+    );
+    const found = severities(await checked(behind(asked)));
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.filter((one) => !one.startsWith('info'))).toEqual([]);
+  });
 });
 
 it('a table gets every result that a world can lead to', () => {

@@ -9,16 +9,18 @@ import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { DELIVERY, type Delivery } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { ttlPlace } from '../invariants/ttl.ts';
 import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, traceOf } from './probe.ts';
+import { ChecksumRepair } from './sweep-packets.ts';
+import { withTtl } from './ttl-wraps.ts';
 
-/** So many different TTLs make a step a rule. */
-const ENOUGH_TTLS = 3;
+/** Who lowers each of these by the same number, lowers all by it. */
+const TTLS = [64, 63, 200, 17];
 const FIB_LOOKUP = 'bpf_fib_lookup';
 
 interface Step {
-  readonly ttls: Set<number>;
   readonly sighting: Sighting;
   /** Offset of the field in the frame that left. */
   readonly at: number;
@@ -33,6 +35,8 @@ interface Group {
 
 /** A step that all packets have in common. */
 interface Rule extends Step {
+  /** The IP header's, of the packet that shows it. */
+  readonly kind: number;
   readonly size: number;
   /** Whose packets: "packets", or one family's where others are treated otherwise. */
   readonly of: string;
@@ -43,6 +47,7 @@ interface Rule extends Step {
 export class TtlSteps {
   readonly #program: Program;
   readonly #isGiven: boolean;
+  readonly #repair = new ChecksumRepair();
   readonly #groups = new Map<string, Group>();
 
   /** @param isGiven has the user said what the worlds are? */
@@ -62,20 +67,15 @@ export class TtlSteps {
     const key = `${kind} ${input.entry[packet]}`;
     const group = this.#groups.get(key) ?? { kind, steps: new Map<number, Step>() };
     this.#groups.set(key, group);
-    const known = group.steps.get(came - left);
-    if (known !== undefined) known.ttls.add(came);
-    else {
-      const sighting = { world, stimulus: input.stimulus(packet) };
-      group.steps.set(came - left, { ttls: new Set([came]), sighting, at });
-    }
+    if (!group.steps.has(came - left))
+      group.steps.set(came - left, { sighting: { world, stimulus: input.stimulus(packet) }, at });
   }
 
   /** One for each family and entry, or one for all where they have it in common. */
   async find(machine: Engine): Promise<Seen[]> {
     const found: Seen[] = [];
     for (const rule of this.#rules()) {
-      const { size, ttls } = rule;
-      if (size === 1 || (size > 1 && ttls.size < ENOUGH_TTLS) || (size === 0 && !this.#routes())) continue;
+      if (rule.size === 1 || (rule.size === 0 && !this.#routes())) continue;
       const seen = await this.#show(rule, machine);
       if (seen !== undefined) found.push(seen);
     }
@@ -88,14 +88,12 @@ export class TtlSteps {
     const all = groups.flatMap(({ steps }) => [...steps]);
     const [first] = all;
     if (first === undefined) return [];
-    if (all.every(([size]) => size === first[0])) {
-      const ttls = new Set(all.flatMap(([, step]) => [...step.ttls]));
-      return [{ ...first[1], ttls, size: first[0], of: 'packets', isMixed: false }];
-    }
+    if (all.every(([size]) => size === first[0]))
+      return [{ ...first[1], kind: groups[0]!.kind, size: first[0], of: 'packets', isMixed: false }];
     return groups.flatMap(({ kind, steps }) => {
       const [only, ...others] = steps;
       if (only === undefined || others.length > 0) return [];
-      return [{ ...only[1], size: only[0], of: `${familyOf(kind)} packets`, isMixed: true }];
+      return [{ ...only[1], kind, size: only[0], of: `${familyOf(kind)} packets`, isMixed: true }];
     });
   }
 
@@ -116,6 +114,7 @@ export class TtlSteps {
           then > 1
         );
       };
+      if (!(await this.#isSame(rule, holds))) return undefined;
       const world = await simplestWorld(sighting, this.#isGiven, holds);
       const small = await simplest(sighting.stimulus, (simpler) => holds(world, simpler));
       const got = await runner.outcome(world, small);
@@ -142,6 +141,18 @@ export class TtlSteps {
     } finally {
       await runner.close();
     }
+  }
+
+  /** One TTL does not tell a number that is taken off from one that is set: do others lose the same? */
+  async #isSame(
+    { sighting: { world, stimulus }, at, kind }: Rule,
+    holds: (world: World, stimulus: Stimulus) => Promise<boolean>,
+  ): Promise<boolean> {
+    const start = at - ttlPlace(kind);
+    for (const ttl of TTLS) {
+      if (!(await holds(world, withTtl(this.#repair, stimulus, { start, kind, ttl })))) return false;
+    }
+    return true;
   }
 
   /** Did the kernel give a route for this very packet? */

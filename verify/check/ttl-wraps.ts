@@ -59,7 +59,7 @@ export class TtlWraps {
     const runner = new CaseRunner(this.#program, machine);
     try {
       for (const { world, stimulus, start, kind } of this.#lowered.values()) {
-        const wrapping = this.#withTtl(stimulus, start, kind, 0);
+        const wrapping = withTtl(this.#repair, stimulus, { start, kind, ttl: 0 });
         const seen = await this.#wrap(runner, machine, { world, stimulus: wrapping });
         if (seen !== undefined)
           return { ...seen, confirmedBy: await this.#confirmed(seen, [machine, ...others]) };
@@ -105,7 +105,8 @@ export class TtlWraps {
     const { is, was } = this.#pair;
     const kind = is.kind[row]!;
     const at = is.start[row]! + ttlPlace(kind);
-    const usual = this.#withTtl(stimulus, was.start[sameIp(this.#pair, row)]!, kind, USUAL_TTL);
+    const start = was.start[sameIp(this.#pair, row)]!;
+    const usual = withTtl(this.#repair, stimulus, { start, kind, ttl: USUAL_TTL });
     const lowered = await runner.outcome(world, usual);
     return lowered?.action === got.action && lowered.packet[at] === USUAL_TTL - 1;
   }
@@ -116,15 +117,19 @@ export class TtlWraps {
     if (got.status !== 'ran' || deliveryOf(hook, got.action) === DELIVERY.dropped) return false;
     return this.#pair.set(packet, 0, packet.length, got.packet, 0, got.packet.length);
   }
+}
 
-  /** The packet with another TTL in the IP header that begins at `start`, and checksums that are right. */
-  #withTtl(stimulus: Stimulus, start: number, kind: number, ttl: number): Stimulus {
-    const packet = stimulus.packet.slice();
-    const at = start + ttlPlace(kind);
-    // The field shares a word with the protocol behind it, or before it in IPv6.
-    const word = kind === HEADER.ipv4 ? at : at - 1;
-    const value = kind === HEADER.ipv4 ? (ttl << 8) | packet[at + 1]! : (packet[word]! << 8) | ttl;
-    this.#repair.apply(packet, 0, packet.length, word, value, -1);
-    return { ...stimulus, packet };
-  }
+/** The packet with another TTL in the IP header that begins at `start`, and checksums that are right. */
+export function withTtl(
+  repair: ChecksumRepair,
+  stimulus: Stimulus,
+  { start, kind, ttl }: { readonly start: number; readonly kind: number; readonly ttl: number },
+): Stimulus {
+  const packet = stimulus.packet.slice();
+  const at = start + ttlPlace(kind);
+  // The field shares a word with the protocol behind it, or before it in IPv6.
+  const word = kind === HEADER.ipv4 ? at : at - 1;
+  const value = kind === HEADER.ipv4 ? (ttl << 8) | packet[at + 1]! : (packet[word]! << 8) | ttl;
+  repair.apply(packet, 0, packet.length, word, value, -1);
+  return { ...stimulus, packet };
 }

@@ -1,0 +1,94 @@
+/** Which bytes and numbers of a run come from maps, as runs of small programs show it. */
+import { describe, expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { type WrittenData, writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { data } from '../test-support/packets.ts';
+import { MapContents } from './map-contents.ts';
+import { traceOf } from './probe.ts';
+
+const MAPS = [testMap('counts', 'ARRAY'), testMap('ports', 'DEVMAP')];
+const DATA: WrittenData = { '.rodata': { set: [7, 0, 0, 0] } };
+/** r6 = the context, r7 = the frame, of which 32 bytes are there, r9 = a value of the map. */
+const begin = (hook: Hook): string => `r6 = r1
+  r7 = *(u32 *)(r6 + ${hook === 'xdp' ? 0 : 76})
+  r8 = *(u32 *)(r6 + ${hook === 'xdp' ? 4 : 80})
+  r0 = r7
+  r0 += 32
+  if r0 > r8 goto out
+  *(u32 *)(r10 - 32) = 0
+  r1 = map[counts]
+  r2 = r10
+  r2 += -32
+  call bpf_map_lookup_elem
+  if r0 == 0 goto out
+  r9 = r0`;
+const END = `out:
+  r0 = 2
+  exit`;
+
+async function contentsOf(body: string, { hook = 'xdp', world = {} }: { hook?: Hook; world?: World } = {}) {
+  const object = writeElf({ main: [begin(hook), body].join('\n') }, MAPS, DATA);
+  const program: Program = { name: 'p', entries: [{ function: 'main', hook }], object };
+  const trace = (await traceOf(program, { world, stimuli: [{ packet: data(64) }] }))!;
+  return new MapContents(program, world, trace);
+}
+
+const LOWER = 'r1 = *(u8 *)(r7 + 22)\nr1 += -1\n*(u8 *)(r7 + 22) = r1';
+const FROM_MAP = 'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r7 + 22) = r1';
+
+describe('a byte of the frame', () => {
+  const isWritten = async (body: string, hook: Hook = 'xdp', at = 22): Promise<boolean> =>
+    (await contentsOf(body.includes(END) ? body : `${body}\n${END}`, { hook })).isWritten(at, at + 1);
+
+  it.each<[what: string, body: string, hook?: Hook, at?: number]>([
+    ['that nobody wrote', 'r1 = 0'],
+    ['that was lowered by one', LOWER],
+    ['that was lowered because a map said so', `r1 = *(u8 *)(r9 + 0)\nif r1 != 0 goto out\n${LOWER}`],
+    ['beside one from a map', FROM_MAP, 'xdp', 23],
+    ['that was written over', `${FROM_MAP}\n*(u8 *)(r7 + 22) = 3`],
+    ['that a register of its own holds', `r2 = *(u8 *)(r9 + 0)\nr2 = 5\n*(u8 *)(r7 + 22) = r2`],
+    [
+      'that lay on the stack',
+      `r1 = *(u8 *)(r7 + 22)\n*(u64 *)(r10 - 8) = r1\nr1 = *(u64 *)(r10 - 8)\n*(u8 *)(r7 + 22) = r1`,
+    ],
+    [
+      'that a helper wrote',
+      'r1 = r6\nr2 = 22\nr3 = r10\nr3 += -32\nr4 = 1\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    ['that another was made room before', `${LOWER}\nr1 = r6\nr2 = -4\ncall bpf_xdp_adjust_head`, 'xdp', 26],
+    ['whose old place a map wrote', `${FROM_MAP}\nr1 = r6\nr2 = -4\ncall bpf_xdp_adjust_head`],
+  ])('%s is the program’s', async (_, body, hook, at) => {
+    expect(await isWritten(body, hook, at)).toBe(false);
+  });
+
+  it.each<[what: string, body: string, hook?: Hook, at?: number]>([
+    ['that a map holds', FROM_MAP],
+    ['of more that it holds', 'r1 = *(u32 *)(r9 + 0)\n*(u32 *)(r7 + 20) = r1'],
+    [
+      'that was lowered by what it holds',
+      'r2 = *(u8 *)(r9 + 0)\nr1 = *(u8 *)(r7 + 22)\nr1 -= r2\n*(u8 *)(r7 + 22) = r1',
+    ],
+    [
+      'that lay on the stack',
+      'r1 = *(u8 *)(r9 + 0)\n*(u64 *)(r10 - 8) = r1\nr1 = *(u64 *)(r10 - 8)\n*(u8 *)(r7 + 22) = r1',
+    ],
+    ['that an atomic operation fetched', 'r1 = 1\nr1 = fetch_add *(u32 *)(r9 + 0)\n*(u8 *)(r7 + 22) = r1'],
+    [
+      'that a helper wrote',
+      `r1 = *(u8 *)(r9 + 0)\n*(u64 *)(r10 - 8) = r1
+      r1 = r6\nr2 = 22\nr3 = r10\nr3 += -8\nr4 = 1\nr5 = 0\ncall bpf_skb_store_bytes`,
+      'tc-ingress',
+    ],
+    ['that was moved', `${FROM_MAP}\nr1 = r6\nr2 = -4\ncall bpf_xdp_adjust_head`, 'xdp', 26],
+    [
+      'that a function of the program gave',
+      `r1 = r9\ncall pick\n*(u8 *)(r7 + 22) = r0\n${END}\npick:\nr0 = *(u8 *)(r1 + 0)\nexit`,
+    ],
+  ])('%s is the map’s', async (_, body, hook, at) => {
+    expect(await isWritten(body, hook, at)).toBe(true);
+  });
+});

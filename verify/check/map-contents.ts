@@ -1,0 +1,282 @@
+/**
+ * What of a run comes from maps: bytes of the frame that left, the returned action, what a redirect was told. What a map
+ * holds is user space's to say; what the program does with everything else is its own, even where it runs only because a
+ * map had an entry.
+ *
+ * A run is followed forwards. Where a helper's record does not say where its bytes come from, they are taken to come from
+ * a map if anything that it was passed does.
+ */
+import { ARGUMENT_TYPES, type ArgumentMemory } from '../../sim/ebpf/helpers/argument-types.ts';
+import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
+import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
+import { KERNEL_FUNCTIONS } from '../../sim/ebpf/helpers/kernel-functions.ts';
+import {
+  accessSize,
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_END,
+  BPF_LD,
+  BPF_LDX,
+  BPF_MOV,
+  BPF_NEG,
+  BPF_REG_FP,
+  BPF_ST,
+  BPF_STX,
+  BPF_X,
+  CALL,
+  CLASS_MASK,
+  type Instructions,
+  isAtomic,
+  isConditionalJump,
+  LDDW,
+  OPERATION_MASK,
+  SOURCE_MASK,
+} from '../../sim/ebpf/instruction.ts';
+import type { RunTrace, TracedCall, TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
+import { CONTEXT_BASE, STACK_BASE, STACK_SIZE } from '../../sim/ebpf/memory.ts';
+import { loadObject } from '../../sim/ebpf/object.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { COMPILERS } from './constant-values.ts';
+
+/** Tells whether a map had an entry: a pointer that a lookup gave, or what `bpf_redirect_map` returned. */
+const PRESENCE = 1;
+/** A number that a map holds, or that was made of one. */
+const CONTENT = 2;
+
+const MAX_CALL_DEPTH = 8;
+const STACK_END = STACK_BASE + STACK_SIZE * MAX_CALL_DEPTH;
+/** Bytes that a helper may reach where its record leaves the size to others. */
+const UNKNOWN_SIZE = 512;
+/** Bytes stay where they are, whatever their offset is afterwards. */
+const EDGES: ReadonlySet<string> = new Set([
+  'bpf_xdp_adjust_head',
+  'bpf_xdp_adjust_tail',
+  'bpf_xdp_adjust_meta',
+  'bpf_skb_pull_data',
+]);
+/** Helpers that write at an offset of the frame, their second argument: how much. */
+const WRITERS: ReadonlyMap<string, (values: readonly bigint[]) => number> = new Map([
+  ['bpf_skb_store_bytes', (values: readonly bigint[]) => Number(values[3])],
+  ['bpf_xdp_store_bytes', (values: readonly bigint[]) => Number(values[3])],
+  ['bpf_l3_csum_replace', () => 2],
+  ['bpf_l4_csum_replace', () => 2],
+]);
+const BY_NAME: ReadonlyMap<string, Helper> = new Map(
+  [...HELPERS.values(), ...KERNEL_FUNCTIONS.values()].map((helper) => [helper.name, helper]),
+);
+
+interface Register {
+  origin: number;
+  value: bigint;
+  kind: string;
+  place: string | undefined;
+}
+
+export class MapContents {
+  readonly #instructions: ReadonlyMap<string, Instructions>;
+  /** Whether the world says what variables hold. */
+  readonly #hasGlobals: boolean;
+  readonly #registers: Register[] = Array.from({ length: BPF_REG_FP }, (_, index) => ({
+    ...{ origin: 0, value: index === 1 ? BigInt(CONTEXT_BASE) : 0n, kind: index === 1 ? 'ctx' : '?' },
+    place: undefined,
+  }));
+  /** r6 to r9 of the frames that wait. */
+  readonly #saved: number[][] = [];
+  /** Bytes of stacks and of the frame that come from maps, by address. */
+  readonly #memory = new Map<number, number>();
+  /** Where the frame begins; undefined where a helper moved it. */
+  #data: number | undefined;
+  #isFrameTouched = false;
+  #hasDecided = false;
+  #redirect = 0;
+
+  /** @throws {ObjectError} where the program cannot be read */
+  constructor({ object }: Program, { globals }: World, { steps }: Pick<RunTrace, 'steps'>) {
+    const programs = object === undefined ? [] : loadObject(object).programs;
+    this.#instructions = new Map(programs.map((one) => [one.function, one.instructions]));
+    this.#hasGlobals = Object.keys(globals ?? {}).length > 0;
+    for (const [at, step] of steps.entries()) {
+      this.#follow(step);
+      this.#change(step);
+      this.#enter(step, steps[at + 1] ?? step);
+    }
+  }
+
+  /** Does a byte of the frame that left hold a number from a map? Offsets as `data` stood in the end. */
+  isWritten(from: number, to: number): boolean {
+    if (this.#isFrameTouched) return true;
+    if (this.#data === undefined) return this.#frame() !== 0;
+    return (this.#read(this.#data + from, to - from) & CONTENT) !== 0;
+  }
+
+  /** Is what the program returned a number from a map, or does it tell what a map had an entry for? */
+  isReturned(): boolean {
+    return this.#registers[0]!.origin !== 0;
+  }
+
+  /** Did the program decide by a number from a map, anywhere? */
+  hasDecided(): boolean {
+    return this.#hasDecided;
+  }
+
+  /** Was the last helper that redirects passed a number from a map? */
+  isRedirected(): boolean {
+    return (this.#redirect & CONTENT) !== 0;
+  }
+
+  #follow(step: TraceStep): void {
+    const { code, dst, src, offset } = this.#instruction(step);
+    const kind = code & CLASS_MASK;
+    if (step.call !== undefined) this.#call(step.call);
+    if (code === CALL) return;
+    if (isConditionalJump(code)) {
+      const compared = this.#origin(dst) | ((code & SOURCE_MASK) === BPF_X ? this.#origin(src) : 0);
+      if ((compared & CONTENT) !== 0) this.#hasDecided = true;
+    } else if (kind === BPF_ALU || kind === BPF_ALU64) this.#compute(code, dst, src);
+    else if (kind === BPF_LDX) this.#set(dst, this.#load(step, src, offset, accessSize(code)));
+    else if (kind === BPF_LD) this.#set(code === LDDW ? dst : 0, code === LDDW ? 0 : this.#frame());
+    else if (kind === BPF_ST || kind === BPF_STX) this.#store(step, code, dst, src, offset);
+  }
+
+  #compute(code: number, dst: number, src: number): void {
+    const operation = code & OPERATION_MASK;
+    if (operation === BPF_END || operation === BPF_NEG) return;
+    const operand = (code & SOURCE_MASK) === BPF_X ? this.#origin(src) : 0;
+    this.#set(dst, operation === BPF_MOV ? operand : this.#origin(dst) | operand);
+  }
+
+  #load({ frame }: TraceStep, src: number, offset: number, size: number): number {
+    if (this.#leadsIntoMap(src)) return CONTENT;
+    return this.#read(this.#address(src, frame) + offset, size);
+  }
+
+  #store({ memory, frame }: TraceStep, code: number, dst: number, src: number, offset: number): void {
+    const stored = (code & CLASS_MASK) === BPF_ST ? 0 : this.#origin(src);
+    if (isAtomic(code)) {
+      const held = this.#leadsIntoMap(dst) ? CONTENT : this.#read(this.#address(dst, frame) + offset, 8);
+      // Which register an operation fetches into depends on it: both are taken.
+      if (held !== 0) for (const one of [0, src]) this.#set(one, this.#origin(one) | held);
+      if (memory !== undefined && !this.#leadsIntoMap(dst))
+        this.#write(memory.address, memory.bytes.length, held | stored);
+    } else if (memory !== undefined && !this.#leadsIntoMap(dst))
+      this.#write(memory.address, memory.bytes.length, stored);
+  }
+
+  #call({ name, arguments: values, result }: TracedCall): void {
+    const helper = BY_NAME.get(name);
+    const types = helper?.arguments ?? [];
+    let passed = 0;
+    const filled: [address: number, size: number][] = [];
+    for (const [index, value] of values.entries()) {
+      passed |= this.#origin(index + 1);
+      const memory = ARGUMENT_TYPES[types[index] ?? 'anything'].memory;
+      if (memory === undefined || value === 0n) continue;
+      const size = sizeOf(memory, values[index + 1]);
+      if (this.#leadsIntoMap(index + 1)) passed |= CONTENT;
+      else if (memory.access !== 'written') passed |= this.#read(Number(value), size);
+      if (memory.access !== 'read') filled.push([Number(value), size]);
+    }
+    const takesMap = types.includes('map');
+    const packet = helper?.effects.packet ?? 'untouched';
+    if (packet === 'read') passed |= this.#frame();
+    if (helper?.effects.redirects === true) this.#redirect = passed;
+    for (const [address, size] of filled) this.#write(address, size, takesMap ? CONTENT : passed);
+    this.#set(0, takesMap ? PRESENCE : passed);
+    if (packet === 'written' || packet === 'moved') this.#changeFrame(name, values, result, passed);
+  }
+
+  #changeFrame(name: string, values: readonly bigint[], result: bigint | undefined, passed: number): void {
+    if (EDGES.has(name)) {
+      if (name === 'bpf_xdp_adjust_head' && result === 0n && this.#data !== undefined)
+        this.#data += Number(BigInt.asIntN(32, values[1]!));
+      return;
+    }
+    const size = WRITERS.get(name)?.(values);
+    if (size !== undefined && this.#data !== undefined) {
+      this.#write(this.#data + Number(values[1]!), size, passed);
+      return;
+    }
+    if ((this.#frame() | passed) !== 0) this.#isFrameTouched = true;
+    this.#data = undefined;
+  }
+
+  /** Takes over what registers hold after a step. */
+  #change({ registers }: TraceStep): void {
+    for (const { register, value, kind, place } of registers) {
+      Object.assign(this.#registers[register]!, { value, kind, place });
+      const match = place === undefined ? null : /^data(?:([+-]\d+))?$/.exec(place);
+      if (match !== null && kind === 'pkt') this.#data = Number(value) - Number(match[1] ?? 0);
+    }
+  }
+
+  /** Calls of the program's own functions keep r6 to r9. */
+  #enter({ frame }: TraceStep, next: TraceStep): void {
+    if (next.frame > frame) this.#saved.push(this.#registers.slice(6).map(({ origin }) => origin));
+    for (let left = frame; left > next.frame; left--) {
+      for (const [index, origin] of (this.#saved.pop() ?? []).entries()) this.#set(6 + index, origin);
+    }
+  }
+
+  /** Pointers into maps, and into variables that somebody set. */
+  #leadsIntoMap(register: number): boolean {
+    if (register === BPF_REG_FP) return false;
+    const { kind, place } = this.#registers[register]!;
+    if (!kind.startsWith('map_value')) return false;
+    if (place?.startsWith('.') !== true) return true;
+    return this.#hasGlobals && !COMPILERS.test(place);
+  }
+
+  #address(register: number, frame: number): number {
+    if (register === BPF_REG_FP) return STACK_BASE + STACK_SIZE * (frame + 1);
+    return Number(BigInt.asIntN(32, this.#registers[register]!.value));
+  }
+
+  #origin(register: number): number {
+    return register === BPF_REG_FP ? 0 : this.#registers[register]!.origin;
+  }
+
+  #set(register: number, origin: number): void {
+    this.#registers[register]!.origin = origin;
+  }
+
+  #read(address: number, size: number): number {
+    let origin = 0;
+    for (let at = address; at < address + size; at++) origin |= this.#memory.get(at) ?? 0;
+    return origin;
+  }
+
+  #write(address: number, size: number, origin: number): void {
+    for (let at = address; at < address + size; at++) {
+      if (origin === 0) this.#memory.delete(at);
+      else this.#memory.set(at, origin);
+    }
+  }
+
+  /** Of all bytes of the frame. */
+  #frame(): number {
+    let origin = this.#isFrameTouched ? CONTENT : 0;
+    for (const [at, one] of this.#memory) if (at < STACK_BASE || at >= STACK_END) origin |= one;
+    return origin;
+  }
+
+  #instruction({ program, instruction }: TraceStep): {
+    readonly code: number;
+    readonly dst: number;
+    readonly src: number;
+    readonly offset: number;
+  } {
+    const { opcode, dst, src, offset } = this.#instructions.get(program)!;
+    return {
+      code: opcode[instruction]!,
+      dst: dst[instruction]!,
+      src: src[instruction]!,
+      offset: offset[instruction]!,
+    };
+  }
+}
+
+function sizeOf({ size }: ArgumentMemory, next: bigint | undefined): number {
+  if (typeof size === 'number') return size;
+  return size === 'next argument' && next !== undefined ? Math.min(Number(next), 0xffff) : UNKNOWN_SIZE;
+}
