@@ -227,7 +227,7 @@ class Check {
   /** What single cases show that are looked at more closely. */
   async #probe(): Promise<void> {
     const { program, machine, witness, kernel } = this.#options;
-    this.#made.push(...lostUpdates(program));
+    this.#made.push(...lostUpdates(program, this.#options));
     const found = [
       ...(await this.#ttl.find(machine)),
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),

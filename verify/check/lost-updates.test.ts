@@ -220,6 +220,20 @@ describe('what is said of it', () => {
     expect(lostBy(LOST, shared, ['tc-ingress'])).toEqual([2]);
   });
 
+  it('is found in what the program tail-calls, unless that is tested by itself', () => {
+    const jumps = testMap('jumps', 'PROG_ARRAY');
+    const jump = 'r2 = map[jumps]\n r3 = 0\n call bpf_tail_call\n r0 = 2\n exit';
+    const object = writeElf({ main: jump, next: [LOOKUP, LOST, END].join('\n') }, [shared, jumps]);
+    const program: Program = { name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object };
+    expect(lostUpdates(program)).toEqual([]);
+    const slots = { jumps: [{ key: new Uint8Array(4), name: 'next' }] };
+    const worlds = [{ name: 'stated', world: { slots } }];
+    expect(lostUpdates(program, { worlds }).map(({ summary }) => summary)).toEqual([
+      expect.stringMatching(/: in next, which it tail-calls, a value of map counts is loaded/),
+    ]);
+    expect(lostUpdates(program, { worlds, testedApart: new Set(['next']) })).toEqual([]);
+  });
+
   it('is nothing without an object, of one that cannot be read, or where it has no such function', () => {
     const program = programOf([LOOKUP, LOST, END].join('\n'), [shared]);
     const { object: _, ...none } = program;

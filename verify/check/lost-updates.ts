@@ -28,13 +28,24 @@ import {
 } from '../../sim/ebpf/instruction.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
-import type { Program } from '../../sim/runtime/program.ts';
+import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
+import { withSlots } from '../../sim/ebpf/world-slots.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { CheckFinding } from './finding.ts';
 
 /** Maps whose values several CPUs share. */
 const SHARED: ReadonlySet<BpfMap['type']> = new Set(['ARRAY', 'HASH', 'LRU_HASH', 'LPM_TRIE']);
 
-export function lostUpdates(program: Program): CheckFinding[] {
+export interface TailCalled {
+  /** Programs of the object that are tested by themselves: what they do is reported there. */
+  readonly testedApart?: ReadonlySet<string> | undefined;
+  /** What is stated of maps of programs. */
+  readonly worlds?: readonly NamedWorld[] | undefined;
+}
+
+/** Of the entries, and of what they can tail-call: initialisers of the object and stated worlds say what that is. */
+export function lostUpdates(program: Program, { testedApart, worlds = [] }: TailCalled = {}): CheckFinding[] {
   if (program.object === undefined) return [];
   let object: BpfObject;
   try {
@@ -45,18 +56,13 @@ export function lostUpdates(program: Program): CheckFinding[] {
   }
   const found: CheckFinding[] = [];
   for (const { function: name, hook } of program.entries) {
-    const own = object.programs.find((one) => one.function === name);
-    if (own === undefined) continue;
-    const facts = analyse({
-      program: own,
-      maps: object.maps,
-      layout: programLayout(hook === 'xdp' ? 'xdp' : 'tc', own),
-      helperAt: (slot) => helperAt(object, own, slot),
-      enteredWith: 'context',
-    });
-    for (const subprogram of own.subprograms) {
-      for (const { slot, map } of updatesIn(object, own, subprogram, facts.accesses)) {
-        const finding = findingAt(program, own, slot, map);
+    const entry = object.programs.findIndex((one) => one.function === name);
+    if (entry < 0) continue;
+    for (const index of reachedFrom(object, entry, worlds)) {
+      const own = object.programs[index]!;
+      const isEntry = program.entries.some((one) => one.function === own.function);
+      if (index !== entry && (isEntry || testedApart?.has(own.function) === true)) continue;
+      for (const finding of lostIn(program, object, own, hook, isEntry)) {
         const isKnown = found.some(
           ({ source, summary }) =>
             summary === finding.summary &&
@@ -68,6 +74,37 @@ export function lostUpdates(program: Program): CheckFinding[] {
     }
   }
   return found;
+}
+
+/** The program itself, and those that its tail calls can lead to. */
+function reachedFrom(object: BpfObject, entry: number, worlds: readonly NamedWorld[]): ReadonlySet<number> {
+  const reached = new Set([entry, ...needsOf(object, [entry]).programs]);
+  for (const { world } of worlds) {
+    if (world.slots === undefined) continue;
+    for (const index of needsOf(withSlots(object, world.slots), [entry]).programs) reached.add(index);
+  }
+  return reached;
+}
+
+function lostIn(
+  program: Program,
+  object: BpfObject,
+  own: BpfProgram,
+  hook: Hook,
+  isEntry: boolean,
+): CheckFinding[] {
+  const facts = analyse({
+    program: own,
+    maps: object.maps,
+    layout: programLayout(hook === 'xdp' ? 'xdp' : 'tc', own),
+    helperAt: (slot) => helperAt(object, own, slot),
+    enteredWith: 'context',
+  });
+  return own.subprograms.flatMap((subprogram) =>
+    [...updatesIn(object, own, subprogram, facts.accesses)].map(({ slot, map }) =>
+      findingAt(program, own, slot, map, isEntry ? '' : `in ${own.function}, which it tail-calls, `),
+    ),
+  );
 }
 
 interface Update {
@@ -173,14 +210,20 @@ function jumpTargets(
 const JA = 0x05;
 const JA32 = 0x06;
 
-function findingAt(program: Program, own: BpfProgram, slot: number, map: BpfMap): CheckFinding {
+function findingAt(
+  program: Program,
+  own: BpfProgram,
+  slot: number,
+  map: BpfMap,
+  where: string,
+): CheckFinding {
   const source = sourceAt(own, slot);
   const what = map.global === undefined ? `a value of map ${map.name}` : `a global variable (${map.name})`;
   const place = source === undefined ? ` (instruction ${slot})` : '';
   return {
     invariant: 'counter/lost-update',
     severity: 'warning',
-    summary: `${program.name}: counter/lost-update: ${what} is loaded, added to and stored, without an atomic operation${place}`,
+    summary: `${program.name}: counter/lost-update: ${where}${what} is loaded, added to and stored, without an atomic operation${place}`,
     confirmedBy: [],
     ...(source === undefined || source.line === 0
       ? {}
