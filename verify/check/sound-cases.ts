@@ -14,7 +14,8 @@ export function withSoundPackets(found: Case): Case[] {
   return [found, ...soundPackets(stimulus).map((one) => ({ ...found, stimuli: [one] }))];
 }
 
-function soundPackets(stimulus: Stimulus): Stimulus[] {
+/** The same packet with sound headers, several where there are several ways. */
+export function soundPackets(stimulus: Stimulus): Stimulus[] {
   const { packet } = stimulus;
   const packets = new Map<string, Uint8Array>([[packet.join(), packet]]);
   // Addresses of the link come first: without them those of IP are taken for unset as well, and a route hangs on them.

@@ -120,6 +120,11 @@ describe('a program that', () => {
     ['returns what nobody knows', program(V4, 9), ['action/unknown']],
     ['routes and leaves the TTL', program(`${V4}\n${ROUTE}`, 4), ['ttl/not-lowered']],
     [
+      'routes what has the EtherType of IPv4, whatever it is, and leaves the TTL',
+      program(`${frame(34)}\nr1 = *(u16 *)(r7 + 12)\nif r1 != 8 goto out\n${ROUTE}`, 4),
+      ['ttl/not-lowered'],
+    ],
+    [
       'routes and lowers the TTL',
       program(`${V4}\n${change(22, '+= -1')}\n${ROUTE}`, 4),
       ['checksum/ipv4', 'ttl/expired open', 'ttl/not-lowered open', 'ttl/step open', 'ttl/wrapped'],

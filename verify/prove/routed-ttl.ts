@@ -4,6 +4,7 @@ import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { soundPackets } from '../check/sound-cases.ts';
 import { familyOf, ttlOf } from '../check/ttl-steps.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import type { Confirmer } from './confirm.ts';
@@ -45,12 +46,7 @@ export class RoutedTtl {
       this.#open ??= 'a path that redirects has no packet';
       return;
     }
-    const left = this.#confirmer.frameOf(witness);
-    const { packet } = witness.stimulus;
-    if (left === undefined) return;
-    const { frame } = left;
-    if (!this.#pair.set(packet, 0, packet.length, frame, 0, frame.length)) return;
-    const found = ttlOf(this.#pair);
+    const found = this.#routed(witness);
     if (found === undefined) return;
     this.#paths++;
     const kind = this.#pair.is.kind[0]!;
@@ -68,6 +64,20 @@ export class RoutedTtl {
       if (answer === 'no') family.lowered++;
       else this.#open ??= 'a TTL may leave as it came';
     }
+  }
+
+  /** Where the TTL of the packet is, if it goes to a next hop: a path's own packet may be none that any router takes. */
+  #routed(witness: Witness): ReturnType<typeof ttlOf> {
+    const { action } = this.#confirmer.frameOf(witness) ?? {};
+    for (const stimulus of [witness.stimulus, ...soundPackets(witness.stimulus)]) {
+      const left = this.#confirmer.frameOf({ ...witness, stimulus });
+      if (left === undefined || left.action !== action) continue;
+      const { packet } = stimulus;
+      if (!this.#pair.set(packet, 0, packet.length, left.frame, 0, left.frame.length)) continue;
+      const found = ttlOf(this.#pair);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Some paths hand a packet to its final host: only where none lowers the TTL is it forgotten. */
