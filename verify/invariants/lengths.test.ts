@@ -49,6 +49,17 @@ const datagram = ethernet(0x0800, ipv4(17, udp(data(60))));
 const segment = ethernet(0x0800, ipv4(6, tcp(data(60))));
 const datagram6 = ethernet(0x86dd, ipv6(17, udp(data(60), V6_A, V6_B)));
 
+it('is not judged of data that a port makes look like a packet, only since it was swapped', () => {
+  // As a DNS message from port 3544 with the identifier 0x6000: Teredo, once it is answered.
+  const message = bytes(0x60, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, data(40));
+  const query = ethernet(0x86dd, ipv6(17, edit(udp(message, V6_A, V6_B), [0, ...u16(3544)])));
+  const answer = edit(query, [54, ...u16(53), ...u16(3544)], [64, 0x83]);
+  expect(verdict(query, answer)).toBe('');
+  const longer = bytes(answer, data(16));
+  const whole = edit(longer, [18, ...u16(76)], [58, ...u16(76)]);
+  expect(verdict(query, whole)).toBe('');
+});
+
 describe('what a breach says', () => {
   function said(before: Uint8Array, after: Uint8Array): string {
     const arena = bytes(data(5), before, data(3));

@@ -62,8 +62,25 @@ export class FramePair {
       this.shift = this.likeliestShift(beforeLength - afterLength);
       this.pairDisplaced(this.shift);
       this.pairTheRest();
+      this.leaveOutData();
     }
     return true;
+  }
+
+  /**
+   * Data of UDP that lay behind the same header, and were none of another packet's, stay data: a port that happens to name
+   * a tunnel now, an answered client's say, makes no headers of them.
+   */
+  private leaveOutData(): void {
+    const { was, is, shift } = this;
+    if (shift !== 0) return;
+    const last = was.count - 1;
+    if (last < 0 || was.kind[last] !== HEADER.udp) return;
+    for (let row = 0; row < is.count - 1; row++) {
+      if (is.match[row] !== last || is.start[row] !== was.start[last]) continue;
+      if (this.namesAnother(is.start[row]!, 4)) is.count = row + 1;
+      return;
+    }
   }
 
   /** The arenas stay the same for a batch: a view of one costs more than comparing two frames. */
@@ -112,6 +129,21 @@ export class FramePair {
     if (is.kind[row - 1] !== was.kind[around]) return true;
     if (this.namesAnother(at + protocolAt, 1)) return true;
     return appended && this.namesAnother(at + lengthAt, 2);
+  }
+
+  /**
+   * Does a header of another kind stand where this one stands, byte for byte, because the program wrote another protocol
+   * number into the header around it? @returns the row of the header as it came; -1: none
+   */
+  renamed(row: number): number {
+    const { is, was } = this;
+    if (row === 0 || is.match[row] !== MATCH.exposed) return -1;
+    const around = is.match[row - 1]!;
+    if (around < 0 || is.kind[row - 1] !== was.kind[around]) return -1;
+    if (!this.namesAnother(is.start[row - 1]! + NAMING[is.kind[row - 1]!]![0], 1)) return -1;
+    const other = around + 1;
+    if (other >= was.count || was.start[other] !== is.start[row]! + this.shift) return -1;
+    return family(was.kind[other]!) === family(is.kind[row]!) ? -1 : other;
   }
 
   /**

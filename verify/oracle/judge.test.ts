@@ -66,6 +66,43 @@ describe('ChecksumJudge', () => {
     }
   });
 
+  it('judges a transport header by what the protocol number that the program wrote makes of it', () => {
+    const as = (packet: Uint8Array, protocol: number): Uint8Array =>
+      withIpSum(edit(packet, [IP + 9, protocol], [IP + 10, 0, 0]));
+    const bare = edit(datagram, [L4 + 6, 0, 0]);
+    expect(verdict(datagram, as(datagram, 1))).toBe('icmp/0 wrong from the start');
+    expect(verdict(datagram, as(datagram, 6))).toBe('tcp/0 wrong from the start');
+    expect(verdict(bare, as(bare, 1))).toBe('icmp/0 wrong from the start');
+    const right = edit(as(datagram, 1), [L4, ...withChecksum(datagram.slice(L4), 2)]);
+    expect(verdict(datagram, right)).toBe('');
+    // What came wrong, as a fragment, or under a number that says nothing may be the header that it becomes.
+    const hidden = as(datagram, 1);
+    expect(verdict(hidden, as(hidden, 17))).toBe('');
+    expect(verdict(hidden, as(hidden, 6))).toBe('');
+    const unknown = as(datagram, 253);
+    expect(verdict(unknown, as(unknown, 1))).toBe('');
+    const fragment = withIpSum(edit(datagram, [IP + 6, 0x20], [IP + 10, 0, 0]));
+    expect(verdict(fragment, as(fragment, 1))).toBe('');
+  });
+
+  it('makes no headers of data that lay behind the same UDP header, whatever its ports name now', () => {
+    const inner = ipv4(17, udp(data(12)));
+    // In the data a packet whose checksum is wrong: to an unknown port nobody looks.
+    const wrong = edit(inner, [26, 0x55, 0x55]);
+    const from = (payload: Uint8Array, port: number): Uint8Array =>
+      ethernet(0x0800, ipv4(17, udp(payload, V4_A, V4_B, port)));
+    const vxlan = bytes(8, 0, 0, 0, 0, 0, 1, 0, ethernet(0x0800, wrong));
+    const answered = edit(from(vxlan, 4789), [L4 + 8 + 8, 2]);
+    const plain = from(vxlan, 443);
+    const fixed = edit(answered, [L4 + 6, 0, 0]);
+    expect(verdict(plain, fixed)).toBe('');
+    // A tunnel that came is one, and a header that is pushed makes one.
+    const came = from(bytes(8, 0, 0, 0, 0, 0, 1, 0, ethernet(0x0800, inner)), 4789);
+    expect(verdict(came, edit(fixed, [L4 + 8 + 8, came[L4 + 16]!]))).not.toBe('');
+    const pushed = bytes(fixed.subarray(0, IP), fixed.subarray(IP));
+    expect(verdict(ethernet(0x0800, inner), pushed)).not.toBe('');
+  });
+
   it('accepts an echo reply with its checksum updated, and refuses one without', () => {
     const answered = edit(echo, [L4, 0]);
     expect(verdict(echo, answered)).toBe('icmp/0 wrong');

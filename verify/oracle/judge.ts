@@ -84,11 +84,27 @@ export class ChecksumJudge {
     return undefined;
   }
 
+  /** Another protocol number makes another header of the same bytes, whose checksum is the program's to put right. */
+  #renamedVerdict(pair: FramePair, row: number): ChecksumFaultKind | undefined {
+    const { was, is } = pair;
+    const other = pair.renamed(row);
+    const isBad = is.status[row] === CHECKSUM.bad || is.status[row] === CHECKSUM.illegal;
+    if (other < 0 || !isBad || ((is.flags[row]! | was.flags[other]!) & HEADER_FLAG.quoted) !== 0)
+      return undefined;
+    if (replacesWrong(pair, row)) {
+      this.unjudged = REPLACES_WRONG;
+      return undefined;
+    }
+    const before = was.status[other];
+    return before === CHECKSUM.good || before === CHECKSUM.absent ? 'wrong from the start' : undefined;
+  }
+
   #verdict(pair: FramePair, row: number): ChecksumFaultKind | undefined {
     const { was, is } = pair;
     const status = is.status[row]!;
     const match = is.match[row]!;
-    if (status === CHECKSUM.good || status === NO_CHECKSUM || match === MATCH.exposed) return undefined;
+    if (status === CHECKSUM.good || status === NO_CHECKSUM) return undefined;
+    if (match === MATCH.exposed) return this.#renamedVerdict(pair, row);
     const statusBefore = match === MATCH.none ? NO_CHECKSUM : was.status[match]!;
     if (statusBefore === NO_CHECKSUM) {
       if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return undefined;
