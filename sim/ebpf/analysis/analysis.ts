@@ -97,8 +97,6 @@ export interface AnalysisInput {
   readonly enteredWith: 'context' | 'memory';
   /** The bytes of a map that nothing changes any more (`.rodata`); undefined: they are not known. Default: none are. */
   readonly frozen?: (map: number) => Uint8Array | undefined;
-  /** Of these, bytes that are not known all the same. Default: none. */
-  readonly isOpen?: (map: number, offset: number) => boolean;
   /**
    * How many ways that lead to the same place are told apart before what they disagree on is given up. More is
    * slower and sees more, and says nothing of accesses, calls and single instructions: these need the default, 1.
@@ -499,24 +497,12 @@ class Analysis {
     if (frozen && pointer.min === pointer.max) {
       const bytes = this.#input.frozen?.(pointer.map);
       const at = pointer.min + offset;
-      if (
-        bytes !== undefined &&
-        at >= 0 &&
-        at + size <= bytes.length &&
-        !this.#isOpen(pointer.map, at, size)
-      ) {
+      if (bytes !== undefined && at >= 0 && at + size <= bytes.length) {
         return constantOf(bytes, at, size, signExtending);
       }
     }
     // Read-only data are known to the kernel's verifier.
     return loaded(8 * size, signExtending, !frozen);
-  }
-
-  #isOpen(map: number, from: number, size: number): boolean {
-    const { isOpen } = this.#input;
-    if (isOpen === undefined) return false;
-    for (let at = from; at < from + size; at++) if (isOpen(map, at)) return true;
-    return false;
   }
 
   /** Notes a read of the frame that may come before any write. @param size undefined: nobody knows how much */

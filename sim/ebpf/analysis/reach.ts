@@ -2,8 +2,7 @@
  * Where inputs may lead a program, and where certainly none does: for coverage, which asks of packets only what
  * packets can do.
  *
- * The analysis tells many paths apart here, as the kernel's verifier does, and takes `.rodata` for what it is, but for what a
- * loader may set (`const volatile`), unless the world states it. It knows
+ * The analysis tells many paths apart here, as the kernel's verifier does, and takes `.rodata` for what it is. It knows
  * nothing of the kernel that the machine does not know: what it calls impossible is so on every run.
  */
 
@@ -13,7 +12,6 @@ import { helperAt } from '../helpers/helper-at.ts';
 import type { Machine } from '../machine.ts';
 import { analyse, type ProgramFacts } from './analysis.ts';
 import { frozenData } from './frozen-data.ts';
-import { openConstants } from './settable-data.ts';
 
 export { WAY } from './analysis.ts';
 
@@ -32,8 +30,7 @@ export function reachOf(
 ): Reach {
   const { object } = machine;
   const frozen = frozenData(machine);
-  const stated = Object.keys(machine.world.globals ?? {}).sort();
-  const name = [hook, ...object.maps.map((_, index) => frozen(index)?.join() ?? ''), ...stated].join(' ');
+  const name = [hook, ...object.maps.map((_, index) => frozen(index)?.join() ?? '')].join(' ');
   let byName = known.get(program);
   if (byName === undefined) {
     byName = new Map();
@@ -48,7 +45,6 @@ export function reachOf(
       helperAt: (slot) => helperAt(object, program, slot),
       enteredWith: 'context',
       frozen,
-      isOpen: openConstants(object, machine.world),
       paths: PATHS,
     });
     reach = { reached, ways, readsUnwritten };

@@ -1,5 +1,4 @@
 /** Constants that a loader may set before the program runs: `const volatile`. Others are tables of the program's own. */
-import type { World } from '../../runtime/world.ts';
 import type { BpfMap, BpfObject, GlobalVariable } from '../bpf-object.ts';
 import { BTF_KIND } from '../btf.ts';
 
@@ -29,19 +28,12 @@ export function isSettable({ btf }: BpfObject, map: BpfMap, offset: number): boo
   return false;
 }
 
-/** Read-only bytes that nobody has stated: whoever loads the program may set them. */
-export function openConstants(
-  object: BpfObject,
-  world: World = {},
-): (map: number, offset: number) => boolean {
-  const open = object.maps.map((map) => {
-    const bytes = new Uint8Array(map.global?.readOnly === true ? map.global.bytes.length : 0);
-    for (let at = 0; at < bytes.length; at++) {
-      const name = variableAt(map, at)?.name;
-      if (name !== undefined && world.globals?.[name] === undefined && isSettable(object, map, at))
-        bytes[at] = 1;
-    }
-    return bytes;
-  });
+/** Read-only bytes that whoever loads the program may set. */
+export function openConstants(object: BpfObject): (map: number, offset: number) => boolean {
+  const open = object.maps.map((map) =>
+    Uint8Array.from({ length: map.global?.readOnly === true ? map.global.bytes.length : 0 }, (_, at) =>
+      isSettable(object, map, at) ? 1 : 0,
+    ),
+  );
   return (map, offset) => open[map]?.[offset] === 1;
 }
