@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BpfMap, BpfObject } from '../sim/ebpf/bpf-object.ts';
 import { testMap, testObject } from '../sim/ebpf/test-support/assemble.ts';
+import { ASK, NO_PARAMETERS } from '../sim/ebpf/test-support/fib-texts.ts';
 import { interpret } from '../sim/ebpf/test-support/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { World } from '../sim/runtime/world.ts';
@@ -103,12 +104,8 @@ describe('other conditions', () => {
 
   it('on a route name the world', () => {
     const text = `r6 = r1
-      ${Array.from({ length: 8 }, (_, word) => `*(u64 *)(r10 - ${8 * (word + 1)}) = 0`).join('\n')}
-      r2 = r10
-      r2 += -64
-      r3 = 64
-      r4 = 0
-      call bpf_fib_lookup
+      ${NO_PARAMETERS}
+      ${ASK}
       if r0 == 0 goto out${OUT}`;
     expect(reasons(text)).toEqual([
       'bpf_fib_lookup returned nothing that leads there: no world that was tried has such a route, and nothing behind it was judged',

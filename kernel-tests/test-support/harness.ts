@@ -6,6 +6,8 @@ import { BpfObject } from '../../kernel/libbpf/object.ts';
 import { shareDefaultNetwork } from '../../kernel/network/shared-network.ts';
 import { loadHarness } from '../../kernel/testrun/harness.ts';
 import { PacketRunner } from '../../kernel/testrun/packets.ts';
+import { cpuFor } from '../../kernel/testrun/session.ts';
+import { pinThread, releaseThread } from '../../kernel/testrun/thread-cpu.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -42,6 +44,9 @@ export function runAll(
   const { frags } = entries[0]!;
   const harness = way === 'harness' ? loadHarness(loaded!, frags) : undefined;
   const changesMetadata = loaded!.helpers.has(TAIL_CALL) || loaded!.helpers.has(ADJUST_META);
+  // As sessions do: what a map holds for one CPU, another does not find.
+  const cpu = cpuFor(bpf);
+  if (cpu !== undefined) pinThread(cpu);
   try {
     if (way === 'harness' && harness === undefined) return undefined;
     onLoaded();
@@ -55,6 +60,7 @@ export function runAll(
       }),
     );
   } finally {
+    releaseThread();
     harness?.close();
     runner.close();
     bpf.close();

@@ -308,7 +308,7 @@ function comesFromDevice({ count, ingressIfindex }: PacketBatch): boolean {
  * The CPU on which all of a case has to run: the first one where a program asks for its number; whichever, but one,
  * where a map has values or free entries for each, for that state is one only there.
  */
-function cpuFor(object: BpfObject): number | undefined {
+export function cpuFor(object: BpfObject): number | undefined {
   if (object.helpers.has(HELPER.get_smp_processor_id)) return 0;
   const one = object.maps.some(({ definition: { type } }) => isPerCpu(type) || isLru(type));
   return one ? syscalls().currentCpu() : undefined;

@@ -20,16 +20,15 @@ import {
   BPF_X,
   CALL,
   CLASS_MASK,
-  type Instructions,
   LDDW,
   MODE_MASK,
   OPERATION_MASK,
   SOURCE_MASK,
 } from '../../sim/ebpf/instruction.ts';
-import type { RunTrace, TracedCall, TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
+import type { RunTrace, TracedCall } from '../../sim/ebpf/interpreter/trace.ts';
 import { STACK_BASE, STACK_SIZE } from '../../sim/ebpf/memory.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { TracedInstructions } from './traced-instructions.ts';
 
 const MAX_CALL_DEPTH = 8;
 /** The section of constants that compilers make: nobody fills it in, as user space does with `.rodata`. */
@@ -42,13 +41,12 @@ const PACKET_HELPERS: ReadonlySet<string> = new Set(
 );
 
 export class ConstantValues {
-  readonly #instructions: ReadonlyMap<string, Instructions>;
+  readonly #instructions: TracedInstructions;
   readonly #steps: RunTrace['steps'];
 
   /** @throws {ObjectError} where the program cannot be read */
-  constructor({ object }: Program, { steps }: Pick<RunTrace, 'steps'>) {
-    const programs = object === undefined ? [] : loadObject(object).programs;
-    this.#instructions = new Map(programs.map((one) => [one.function, one.instructions]));
+  constructor(program: Program, { steps }: Pick<RunTrace, 'steps'>) {
+    this.#instructions = new TracedInstructions(program);
     this.#steps = steps;
   }
 
@@ -79,7 +77,7 @@ export class ConstantValues {
         frame = step.frame;
         continue;
       }
-      const { code, dst, src } = this.#instruction(step);
+      const { code, dst, src } = this.#instructions.at(step);
       const kind = code & CLASS_MASK;
       if (code === CALL && src !== BPF_PSEUDO_CALL && wanted <= 5) return false;
       if (kind === BPF_STX && (code & MODE_MASK) === BPF_ATOMIC && (src === wanted || wanted === 0))
@@ -102,7 +100,7 @@ export class ConstantValues {
   /** A load of what a store of this frame put on the stack, or of what the compiler keeps apart from the instructions. */
   #isLoaded(at: number): boolean {
     const step = this.#steps[at]!;
-    const { code, src, offset } = this.#instruction(step);
+    const { code, src, offset } = this.#instructions.at(step);
     const place = src === BPF_REG_FP ? 'fp' : this.#placeIn(src, at);
     if (place !== undefined && COMPILERS.test(place)) return true;
     const base = offsetIn('fp', place);
@@ -146,24 +144,9 @@ export class ConstantValues {
   }
 
   #isStored(at: number): boolean {
-    const { code, src } = this.#instruction(this.#steps[at]!);
+    const { code, src } = this.#instructions.at(this.#steps[at]!);
     if ((code & CLASS_MASK) === BPF_ST) return true;
     return (code & MODE_MASK) === BPF_MEM && this.isHeld(src, at);
-  }
-
-  #instruction({ program, instruction }: TraceStep): {
-    readonly code: number;
-    readonly dst: number;
-    readonly src: number;
-    readonly offset: number;
-  } {
-    const { opcode, dst, src, offset } = this.#instructions.get(program)!;
-    return {
-      code: opcode[instruction]!,
-      dst: dst[instruction]!,
-      src: src[instruction]!,
-      offset: offset[instruction]!,
-    };
   }
 }
 

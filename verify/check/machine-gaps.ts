@@ -1,6 +1,7 @@
 /** What the machine could not do on packets of a check, though a kernel can: where it ends, nothing was judged. */
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import type { BatchReport } from '../batch-report.ts';
+import { of } from './verdict.ts';
 
 export class MachineGaps {
   /** Packets, by what the machine says. */
@@ -17,9 +18,8 @@ export class MachineGaps {
 
   /** A sentence for each. */
   lines(): string[] {
-    return [...this.#packets].map(([message, packets]) => {
-      const many = packets === 1 ? '1 packet' : `${packets.toLocaleString('en-US')} packets`;
-      return `the machine ran ${many} no further than ${message}`;
-    });
+    return [...this.#packets].map(
+      ([message, packets]) => `the machine ran ${of(packets, 'packet')} no further than ${message}`,
+    );
   }
 }

@@ -25,7 +25,6 @@ import {
   BPF_X,
   CALL,
   CLASS_MASK,
-  type Instructions,
   isAtomic,
   isConditionalJump,
   LDDW,
@@ -34,10 +33,10 @@ import {
 } from '../../sim/ebpf/instruction.ts';
 import type { RunTrace, TracedCall, TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
 import { CONTEXT_BASE, STACK_BASE, STACK_SIZE } from '../../sim/ebpf/memory.ts';
-import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { COMPILERS } from './constant-values.ts';
+import { TracedInstructions } from './traced-instructions.ts';
 
 /** Tells whether a map had an entry: a pointer that a lookup gave, or what `bpf_redirect_map` returned. */
 const PRESENCE = 1;
@@ -74,7 +73,7 @@ interface Register {
 }
 
 export class MapContents {
-  readonly #instructions: ReadonlyMap<string, Instructions>;
+  readonly #instructions: TracedInstructions;
   /** Whether the world says what variables hold. */
   readonly #hasGlobals: boolean;
   readonly #registers: Register[] = Array.from({ length: BPF_REG_FP }, (_, index) => ({
@@ -92,9 +91,8 @@ export class MapContents {
   #redirect = 0;
 
   /** @throws {ObjectError} where the program cannot be read */
-  constructor({ object }: Program, { globals }: World, { steps }: Pick<RunTrace, 'steps'>) {
-    const programs = object === undefined ? [] : loadObject(object).programs;
-    this.#instructions = new Map(programs.map((one) => [one.function, one.instructions]));
+  constructor(program: Program, { globals }: World, { steps }: Pick<RunTrace, 'steps'>) {
+    this.#instructions = new TracedInstructions(program);
     this.#hasGlobals = Object.keys(globals ?? {}).length > 0;
     for (const [at, step] of steps.entries()) {
       this.#follow(step);
@@ -126,7 +124,7 @@ export class MapContents {
   }
 
   #follow(step: TraceStep): void {
-    const { code, dst, src, offset } = this.#instruction(step);
+    const { code, dst, src, offset } = this.#instructions.at(step);
     const kind = code & CLASS_MASK;
     if (step.call !== undefined) this.#call(step.call);
     if (code === CALL) return;
@@ -258,21 +256,6 @@ export class MapContents {
     let origin = this.#isFrameTouched ? CONTENT : 0;
     for (const [at, one] of this.#memory) if (at < STACK_BASE || at >= STACK_END) origin |= one;
     return origin;
-  }
-
-  #instruction({ program, instruction }: TraceStep): {
-    readonly code: number;
-    readonly dst: number;
-    readonly src: number;
-    readonly offset: number;
-  } {
-    const { opcode, dst, src, offset } = this.#instructions.get(program)!;
-    return {
-      code: opcode[instruction]!,
-      dst: dst[instruction]!,
-      src: src[instruction]!,
-      offset: offset[instruction]!,
-    };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Routers: every result of the lookup is tried, however the program compares it, and packets that only a proof finds are judged like others. */
 import { describe, expect, it } from 'vitest';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { ASK, IPV4_PARAMETERS, NO_PARAMETERS } from '../../sim/ebpf/test-support/fib-texts.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
@@ -11,8 +12,6 @@ import { guide } from '../guide/guide.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { type CheckOptions, check } from './check.ts';
 import type { CheckedProgram } from './finding.ts';
-
-const PARAMETERS = Array.from({ length: 8 }, (_, index) => `*(u64 *)(r10 - ${8 * index + 8}) = 0`).join('\n');
 
 /** Looks the way of an IPv4 packet up; r0 = the result, r7 = the frame. */
 const LOOKUP = `r6 = r1
@@ -25,20 +24,8 @@ const LOOKUP = `r6 = r1
   if r1 != 8 goto pass
   r1 = *(u8 *)(r7 + 22)
   if r1 < 2 goto pass
-  ${PARAMETERS}
-  *(u8 *)(r10 - 64) = 2
-  r1 = *(u32 *)(r7 + 26)
-  *(u32 *)(r10 - 48) = r1
-  r1 = *(u32 *)(r7 + 30)
-  *(u32 *)(r10 - 32) = r1
-  r1 = *(u32 *)(r6 + 12)
-  *(u32 *)(r10 - 56) = r1
-  r1 = r6
-  r2 = r10
-  r2 += -64
-  r3 = 64
-  r4 = 0
-  call bpf_fib_lookup`;
+  ${IPV4_PARAMETERS}
+  ${ASK}`;
 
 /** On to the next hop, with the TTL as it came. */
 const FORWARD = `r1 = *(u16 *)(r10 - 6)
@@ -130,7 +117,7 @@ const router46 = (four: string, six: string): Program =>
   r0 = r7
   r0 += 54
   if r0 > r8 goto pass
-  ${PARAMETERS}
+  ${NO_PARAMETERS}
   r1 = *(u32 *)(r6 + 12)
   *(u32 *)(r10 - 56) = r1
   r9 = *(u16 *)(r7 + 12)
@@ -150,12 +137,7 @@ const router46 = (four: string, six: string): Program =>
   *(u8 *)(r10 - 64) = 10
   ${[0, 4, 8, 12, 16, 20, 24, 28].map((at) => `r1 = *(u32 *)(r7 + ${22 + at})\n*(u32 *)(r10 - ${48 - at}) = r1`).join('\n')}
   ask:
-  r1 = r6
-  r2 = r10
-  r2 += -64
-  r3 = 64
-  r4 = 0
-  call bpf_fib_lookup
+  ${ASK}
   if r0 != 0 goto pass
   if r9 == 0xdd86 goto lower6
   ${four}

@@ -124,7 +124,8 @@ function counted(findings: readonly CheckFinding[]): string {
   return more === 0 ? text : `${text} (and ${more} more on the same lines)`;
 }
 
-function of(count: number, what: string): string {
+/** "1 packet", "2 branches" */
+export function of(count: number, what: string): string {
   if (count === 1) return `1 ${what}`;
   return `${count.toLocaleString('en-US')} ${what}${what.endsWith('ch') ? 'es' : 's'}`;
 }

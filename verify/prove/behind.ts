@@ -8,22 +8,20 @@ import {
   callTarget,
   EXIT,
   isConditionalJump,
-  JA,
-  JA32,
-  jumpTarget,
   LDDW,
 } from '../../sim/ebpf/instruction.ts';
 import { type Cut, jumpKey } from '../../sim/ebpf/symbolic/explore.ts';
+import { nextSlots } from './next-slots.ts';
 
 /** @returns the instructions, by `jumpKey` */
 export function behind(object: BpfObject, cuts: readonly Cut[]): ReadonlySet<string> {
   const found = new Set<string>();
-  const waiting: { readonly program: number; readonly slot: number }[] = [];
+  const waiting: Place[] = [];
   for (const { program, slot, holds } of cuts) {
     const { instructions } = object.programs[program]!;
     const isJump = isConditionalJump(instructions.opcode[slot]!);
-    if (isJump) waiting.push({ program, slot: holds ? jumpTarget(instructions, slot) : slot + 1 });
-    else for (const next of after(object, program, slot)) waiting.push(next);
+    if (isJump) waiting.push({ program, slot: nextSlots(instructions, slot)[holds ? 0 : 1]! });
+    else waiting.push(...after(object, program, slot));
   }
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const key = jumpKey(next.program, next.slot);
@@ -41,20 +39,11 @@ function after(object: BpfObject, program: number, slot: number): Place[] {
   const own = object.programs[program]!;
   const { instructions } = own;
   const opcode = instructions.opcode[slot]!;
-  const at = (slots: readonly number[]): Place[] => slots.map((one) => ({ program, slot: one }));
-  if (opcode === EXIT) return at(returnsOf(own, slot));
-  if (opcode === LDDW) {
-    const isFunction = instructions.src[slot] === BPF_PSEUDO_FUNC;
-    return at(isFunction ? [callTarget(instructions, slot), slot + 2] : [slot + 2]);
-  }
-  if (isConditionalJump(opcode)) return at([jumpTarget(instructions, slot), slot + 1]);
-  if (opcode === JA || opcode === JA32) return at([jumpTarget(instructions, slot)]);
-  if (opcode !== CALL) return at([slot + 1]);
-  if (instructions.src[slot] === BPF_PSEUDO_CALL) return at([callTarget(instructions, slot), slot + 1]);
-  // Any program may stand in the map.
-  const isTailCall = helperAt(object, own, slot)?.effects.leavesProgram === true;
-  const others = isTailCall ? object.programs.map((_, index) => ({ program: index, slot: 0 })) : [];
-  return [...at([slot + 1]), ...others];
+  const slots = opcode === EXIT ? returnsOf(own, slot) : nextSlots(instructions, slot);
+  const places = slots.map((one) => ({ program, slot: one }));
+  // Any program may stand in the map of a tail call.
+  if (opcode !== CALL || helperAt(object, own, slot)?.effects.leavesProgram !== true) return places;
+  return [...places, ...object.programs.map((_, index) => ({ program: index, slot: 0 }))];
 }
 
 /** Where a function that ends here goes on: behind the calls of it, and behind what gives it to a helper. */

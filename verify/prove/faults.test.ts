@@ -1,6 +1,7 @@
 /** Small programs with one fault each, and right ones: what ordinary packets refute without a solver. */
 import { describe, expect, it } from 'vitest';
 import { NO_SOLVER } from '../../sim/ebpf/symbolic/solver.ts';
+import { ASK, IPV4_PARAMETERS } from '../../sim/ebpf/test-support/fib-texts.ts';
 import { proveProgram } from './prove.ts';
 import { type Asking, frame, programOf } from './test-support/asking-programs.ts';
 
@@ -39,21 +40,9 @@ const MENDED = `r1 = *(u16 *)(r7 + 24)
 const set = (at: number, byte: number): string => `*(u8 *)(r7 + ${at}) = ${byte}`;
 
 /** Asks for the route of the frame at r7, and sends it to the next hop: where there is one. */
-const ROUTE = `${Array.from({ length: 8 }, (_, at) => `*(u64 *)(r10 - ${8 * (at + 1)}) = 0`).join('\n')}
-  *(u8 *)(r10 - 64) = 2
+const ROUTE = `${IPV4_PARAMETERS}
   *(u16 *)(r10 - 58) = 50
-  r1 = *(u32 *)(r6 + 12)
-  *(u32 *)(r10 - 56) = r1
-  r1 = *(u32 *)(r7 + 26)
-  *(u32 *)(r10 - 48) = r1
-  r1 = *(u32 *)(r7 + 30)
-  *(u32 *)(r10 - 32) = r1
-  r1 = r6
-  r2 = r10
-  r2 += -64
-  r3 = 64
-  r4 = 0
-  call bpf_fib_lookup
+  ${ASK}
   if r0 != 0 goto out
   ${[0, 2, 4].map((at) => `r1 = *(u16 *)(r10 - ${6 - at})\n*(u16 *)(r7 + ${at}) = r1`).join('\n')}
   r1 = *(u32 *)(r10 - 56)

@@ -96,7 +96,7 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
   const longer: ProvedPath[] = [];
   const confirmed = new Set<string>();
   const unconfirmed = new Map<string, string>();
-  const follow = (state: PathState): ProvedPath => {
+  const enter = (state: PathState): ProvedPath => {
     const path = confirmPath(inputs, state, confirmer, () =>
       state.trail().some((one) => !confirmed.has(wayKey(one.program, one.slot, one.taken))),
     );
@@ -117,8 +117,8 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     stopped: options.stopped ?? (() => false),
     onProgress: ({ paths: done, waiting }) =>
       options.onProgress?.({ paths: done, waiting, reached: confirmed.size }),
-    onPath: (state) => void paths.push(follow(state)),
-    onLongerPath: (state) => void longer.push(follow(state)),
+    onPath: (state) => void paths.push(enter(state)),
+    onLongerPath: (state) => void longer.push(enter(state)),
   });
   const doubt = doubtAbout(exploration.cut, paths);
   return {

@@ -1,19 +1,9 @@
 /** Takes what no input reaches out of a program's coverage. */
 import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
-import {
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  CALL,
-  callTarget,
-  EXIT,
-  isConditionalJump,
-  JA,
-  JA32,
-  jumpTarget,
-  LDDW,
-} from '../../sim/ebpf/instruction.ts';
+import { isConditionalJump } from '../../sim/ebpf/instruction.ts';
 import type { BranchCoverage, Coverage, FunctionCoverage } from '../../sim/runtime/coverage.ts';
 import type { ProvedWay } from './aid.ts';
+import { nextSlots } from './next-slots.ts';
 
 /** The same counts, in which the ways that no input takes, and what lies behind them only, count for nothing. */
 export function withoutImpossible(
@@ -79,20 +69,11 @@ function reachableIn(
       if (known === undefined) found.set(own.name, new Set([slot - own.start]));
       else known.add(slot - own.start);
     }
-    const opcode = instructions.opcode[slot]!;
     const branch = branches.get(slot);
-    if (opcode === EXIT) continue;
-    if (opcode === LDDW) {
-      if (instructions.src[slot] === BPF_PSEUDO_FUNC) waiting.push(callTarget(instructions, slot));
-      waiting.push(slot + 2);
-    } else if (isConditionalJump(opcode)) {
-      if (branch?.takenImpossible !== true) waiting.push(jumpTarget(instructions, slot));
-      if (branch?.notTakenImpossible !== true) waiting.push(slot + 1);
-    } else if (opcode === JA || opcode === JA32) waiting.push(jumpTarget(instructions, slot));
-    else {
-      if (opcode === CALL && instructions.src[slot] === BPF_PSEUDO_CALL)
-        waiting.push(callTarget(instructions, slot));
-      waiting.push(slot + 1);
+    const isJump = isConditionalJump(instructions.opcode[slot]!);
+    for (const [way, next] of nextSlots(instructions, slot).entries()) {
+      const isClosed = isJump && (way === 0 ? branch?.takenImpossible : branch?.notTakenImpossible) === true;
+      if (!isClosed) waiting.push(next);
     }
   }
   return found;

@@ -4,6 +4,7 @@ import type { World } from '../../runtime/world.ts';
 import { helperName } from '../helper-names.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
 import { testMap } from '../test-support/assemble.ts';
+import { ASK, NO_PARAMETERS } from '../test-support/fib-texts.ts';
 import { COUNTING_PACKET, runAgain, runText, type TextRun } from '../test-support/run-text.ts';
 import { ARGUMENT_TYPES } from './argument-types.ts';
 import { HELPERS } from './index.ts';
@@ -287,17 +288,12 @@ describe('bpf_fib_lookup', () => {
     neighbours: [{ ifindex: 5, address: '10.9.0.2', mac: mac(9) }],
   };
   const text = `r6 = r1
-    ${Array.from({ length: 8 }, (_, word) => `*(u64 *)(r10 - ${64 - word * 8}) = 0`).join('\n')}
+    ${NO_PARAMETERS}
     *(u8 *)(r10 - 64) = 2
     *(u32 *)(r10 - 56) = 1
     *(u32 *)(r10 - 48) = 0x0200000a
     *(u32 *)(r10 - 32) = 0x0100a8c0
-    r1 = r6
-    r2 = r10
-    r2 += -64
-    r3 = 64
-    r4 = 0
-    call bpf_fib_lookup
+    ${ASK}
     exit`;
 
   it('fills in device and addresses from the world’s routes', () => {

@@ -89,61 +89,95 @@ export async function explore(
   feasibility: Feasibility,
   options: ExploreOptions,
 ): Promise<Exploration> {
-  const { limits } = options;
-  const arrivals = options.keepsArrivals === false ? undefined : new Map<string, PathState>();
-  const doubts = new Map<string, string>();
   const first = options.start ?? inputs.start(program);
   if (options.onLongerPath !== undefined) first.unlimited = inputs.unlimited();
-  const waiting: PathState[] = [first];
-  const later: Longer[] = [];
-  let paths = 0;
-  let turns = 0;
-  const why = (): string | undefined => {
-    if (options.stopped()) return 'it was interrupted';
-    if (options.now() > limits.deadline) return 'the time was up';
-    return paths >= limits.paths ? `after ${limits.paths} paths` : undefined;
-  };
-  const follow = async (states: PathState[], longer?: Longer[]): Promise<PathState | undefined> => {
-    const state = states.pop()!;
-    const children = await advance(inputs, state, feasibility, limits, arrivals, doubts, longer);
-    if (++turns % BREATH === 0) {
-      options.onProgress?.({ paths, waiting: states.length });
+  const explorer = new Explorer(inputs, feasibility, options);
+  const cut = await explorer.followAll(first);
+  const longer = await explorer.followLonger();
+  return { cut, arrivals: explorer.arrivals ?? new Map(), doubts: explorer.doubts, longer };
+}
+
+class Explorer {
+  readonly arrivals: Map<string, PathState> | undefined;
+  readonly doubts: Map<string, string> = new Map();
+  readonly #inputs: Inputs;
+  readonly #feasibility: Feasibility;
+  readonly #options: ExploreOptions;
+  readonly #later: Longer[] = [];
+  #paths = 0;
+  #turns = 0;
+
+  constructor(inputs: Inputs, feasibility: Feasibility, options: ExploreOptions) {
+    this.#inputs = inputs;
+    this.#feasibility = feasibility;
+    this.#options = options;
+    if (options.keepsArrivals !== false) this.arrivals = new Map();
+  }
+
+  /** @returns why not every path was followed */
+  async followAll(first: PathState): Promise<string | undefined> {
+    const waiting = [first];
+    while (waiting.length > 0) {
+      const cut = this.#cut();
+      if (cut !== undefined) return cut;
+      const ended = await this.#turn(waiting, this.#later);
+      if (ended === undefined) continue;
+      this.#paths++;
+      await this.#options.onPath(ended);
+    }
+    return undefined;
+  }
+
+  /** The paths that only frames beyond the limit take. @returns where such paths are not known to their ends */
+  async followLonger(): Promise<Cut[]> {
+    const { onLongerPath } = this.#options;
+    if (onLongerPath === undefined) return [];
+    const cuts: Cut[] = [];
+    const lastTurn = this.#turns + MOST_LONGER_TURNS;
+    let left = MOST_LONGER_PATHS;
+    const mayGoOn = (): boolean => left > 0 && this.#turns < lastTurn && this.#cut() === undefined;
+    for (const { state, cut } of this.#later) {
+      const waiting = state === undefined ? [] : [state];
+      let isWhole = state !== undefined;
+      while (waiting.length > 0 && isWhole) {
+        if (!mayGoOn()) isWhole = false;
+        const ended = isWhole ? await this.#turn(waiting) : undefined;
+        if (ended === undefined) continue;
+        left--;
+        if (ended.end?.kind === 'not followed') isWhole = false;
+        else onLongerPath(ended);
+      }
+      if (!isWhole) cuts.push(cut);
+    }
+    return cuts;
+  }
+
+  #cut(): string | undefined {
+    const { stopped, now, limits } = this.#options;
+    if (stopped()) return 'it was interrupted';
+    if (now() > limits.deadline) return 'the time was up';
+    return this.#paths >= limits.paths ? `after ${limits.paths} paths` : undefined;
+  }
+
+  /** Follows the last of these paths until it becomes several, which take its place, or ends. @returns the path that has ended */
+  async #turn(waiting: PathState[], later?: Longer[]): Promise<PathState | undefined> {
+    const state = waiting.pop()!;
+    const { limits, onProgress } = this.#options;
+    const { arrivals, doubts } = this;
+    const children = await advance(this.#inputs, state, this.#feasibility, limits, arrivals, doubts, later);
+    if (++this.#turns % BREATH === 0) {
+      onProgress?.({ paths: this.#paths, waiting: waiting.length });
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    if (children !== undefined) states.push(...children);
+    if (children !== undefined) waiting.push(...children);
     return children === undefined && state.end !== undefined ? state : undefined;
-  };
-  let cut: string | undefined;
-  while (waiting.length > 0) {
-    cut = why();
-    if (cut !== undefined) break;
-    const ended = await follow(waiting, later);
-    if (ended === undefined) continue;
-    paths++;
-    await options.onPath(ended);
   }
-  const longer: Cut[] = [];
-  let left = options.onLongerPath === undefined ? 0 : MOST_LONGER_PATHS;
-  const lastTurn = turns + MOST_LONGER_TURNS;
-  for (const { state, cut: place } of later) {
-    const states = [state];
-    let isWhole = true;
-    while (states.length > 0 && isWhole) {
-      isWhole = left > 0 && turns < lastTurn && why() === undefined;
-      const ended = isWhole ? await follow(states) : undefined;
-      if (ended === undefined) continue;
-      left--;
-      if (ended.end?.kind === 'not followed') isWhole = false;
-      else options.onLongerPath?.(ended);
-    }
-    if (!isWhole) longer.push(place);
-  }
-  return { cut, arrivals: arrivals ?? new Map(), doubts, longer };
 }
 
 /** A path of frames beyond the limit, and where it left the others. */
 interface Longer {
-  readonly state: PathState;
+  /** Undefined: there are more than are followed. */
+  readonly state: PathState | undefined;
   readonly cut: Cut;
 }
 
@@ -237,8 +271,13 @@ async function followLonger(
 ): Promise<void> {
   if (state.unlimited === undefined) return;
   const { program, slot } = state;
+  const isFull = later.length >= MOST_LONGER_PATHS;
+  const isSame = ({ cut }: Longer): boolean =>
+    cut.program === program && cut.slot === slot && cut.holds === holds;
+  if (isFull && later.some((one) => one.state === undefined && isSame(one))) return;
   const longer = await follow(state.beyondLimit(), condition, feasibility);
-  if (longer !== undefined) later.push({ state: longer, cut: { program, slot, holds } });
+  if (longer === undefined) return;
+  later.push({ state: isFull ? undefined : longer, cut: { program, slot, holds } });
 }
 
 /** The path on which a condition holds; undefined where no input takes it. */

@@ -2,6 +2,7 @@
 import type { BpfMap } from '../../../sim/ebpf/bpf-object.ts';
 import type { InputLimits } from '../../../sim/ebpf/symbolic/inputs.ts';
 import { testMap } from '../../../sim/ebpf/test-support/assemble.ts';
+import { ASK, NO_PARAMETERS } from '../../../sim/ebpf/test-support/fib-texts.ts';
 import { type WrittenData, writeElf } from '../../../sim/ebpf/test-support/write-elf.ts';
 import type { Hook } from '../../../sim/runtime/actions.ts';
 import type { Program } from '../../../sim/runtime/program.ts';
@@ -59,9 +60,7 @@ const update = (map: string, flags: number = 0): string => `r1 = map[${map}]
   r4 = ${flags}
   call bpf_map_update_elem`;
 
-const FIB = (
-  family: number,
-): string => `${Array.from({ length: 8 }, (_, at) => `*(u64 *)(r10 - ${8 * (at + 1)}) = 0`).join('\n')}
+const FIB = (family: number): string => `${NO_PARAMETERS}
   *(u8 *)(r10 - 64) = ${family}
   *(u16 *)(r10 - 58) = 100`;
 
@@ -456,12 +455,7 @@ const AT_XDP: Readonly<Record<string, Asking>> = {
       ${family === 2 ? '' : '*(u32 *)(r10 - 32) = 0xb80d0120\n*(u32 *)(r10 - 48) = 0xb80d0120'}
       r1 = *(u32 *)(r7 + 34)
       *(u32 *)(r10 - ${family === 2 ? 40 : 20}) = r1
-      r1 = r6
-      r2 = r10
-      r2 += -64
-      r3 = 64
-      r4 = 0
-      call bpf_fib_lookup
+      ${ASK}
       if r0 == 0 goto found
       if r0 == 1 goto out
       if r0 == 2 goto out
