@@ -9,32 +9,42 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplest } from './probe.ts';
-import { headerSize, isLater, laterFragment, transportOf } from './variants.ts';
+import { headerSize, isLater, laterFragment, looseTransportOf, transportOf } from './variants.ts';
 
 /** Packets of each protocol and action that are kept, and pairs that are tried. */
 const KEPT = 6;
 const MAX_PAIRS = 96;
+/** Of longer packets as many are kept by themselves, of all lengths, and fewer pairs are tried: after all others. */
 const MAX_LENGTH = 256;
+const MAX_LONG_PAIRS = 48;
+/** Lengths that count as one. */
+const LENGTH_STEP = 256;
+const MAX_STEP = 6;
+
+/** By protocol, then by action. */
+type Packets = Map<string, Map<number, Sighting[]>>;
 
 export class FragmentReads {
-  /** By protocol, then by action. */
-  readonly #packets = new Map<string, Map<number, Sighting[]>>();
+  readonly #short: Packets = new Map();
+  readonly #long: Packets = new Map();
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
-      if (output.status[packet] !== STATUS.ran || input.length[packet]! > MAX_LENGTH) continue;
+      if (output.status[packet] !== STATUS.ran) continue;
       const offset = input.offset[packet]!;
       const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
-      const transport = transportOf(frame);
+      const isLong = frame.length > MAX_LENGTH;
+      const transport = transportOf(frame) ?? (isLong ? looseTransportOf(frame) : undefined);
       if (transport === undefined) continue;
       const key = `${transport.version} ${transport.protocol} ${input.entry[packet]}`;
-      let byAction = this.#packets.get(key);
+      const packets = isLong ? this.#long : this.#short;
+      let byAction = packets.get(key);
       if (byAction === undefined) {
         byAction = new Map();
-        this.#packets.set(key, byAction);
+        packets.set(key, byAction);
       }
       const kept = byAction.get(output.action[packet]!) ?? [];
-      if (kept.length >= KEPT) continue;
+      if (isLong ? isLikeOne(kept, frame) : kept.length >= KEPT) continue;
       byAction.set(output.action[packet]!, [...kept, { world, stimulus: input.stimulus(packet) }]);
     }
   }
@@ -43,13 +53,17 @@ export class FragmentReads {
   async find(program: Program, machine: Engine): Promise<Seen | undefined> {
     const runner = new CaseRunner(program, machine);
     try {
-      let left = MAX_PAIRS;
-      for (const byAction of this.#packets.values()) {
-        const groups = [...byAction.values()];
-        for (const [one, other] of pairsOf(groups)) {
-          if (left-- <= 0) return undefined;
-          const seen = await this.#differ(program, runner, machine, one, other);
-          if (seen !== undefined) return seen;
+      for (const [packets, most] of [
+        [this.#short, MAX_PAIRS],
+        [this.#long, MAX_LONG_PAIRS],
+      ] as const) {
+        let left = most;
+        for (const byAction of packets.values()) {
+          for (const [one, other] of pairsOf([...byAction.values()])) {
+            if (left-- <= 0) break;
+            const seen = await this.#differ(program, runner, machine, one, other);
+            if (seen !== undefined) return seen;
+          }
         }
       }
       return undefined;
@@ -66,7 +80,7 @@ export class FragmentReads {
     other: Sighting,
   ): Promise<Seen | undefined> {
     const first = laterFragment(stimulus.packet);
-    const from = transportOf(other.stimulus.packet);
+    const from = transportOf(other.stimulus.packet) ?? looseTransportOf(other.stimulus.packet);
     if (first === undefined || from === undefined) return undefined;
     const whole: Stimulus = { ...stimulus, packet: first };
     for (const size of new Set([PORTS, Math.min(headerSize(from.protocol), from.end - from.at)])) {
@@ -119,6 +133,23 @@ export class FragmentReads {
   }
 }
 
+/** Is there a packet of about this length, sound or not as this one is? */
+function isLikeOne(kept: readonly Sighting[], frame: Uint8Array): boolean {
+  const step = stepOf(frame);
+  return kept.some(
+    ({ stimulus: { packet } }) => stepOf(packet) === step && isSound(packet) === isSound(frame),
+  );
+}
+
+/** Longer frames are jumbo frames: one is as good as another. */
+function stepOf({ length }: Uint8Array): number {
+  return Math.min(Math.floor(length / LENGTH_STEP), MAX_STEP);
+}
+
+function isSound(packet: Uint8Array): boolean {
+  return transportOf(packet) !== undefined;
+}
+
 /** Bytes of ports. */
 const PORTS = 4;
 
@@ -133,8 +164,10 @@ function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined 
 
 /** Each of one action with each of another, in turns, so that few pairs see many actions. */
 function* pairsOf(groups: readonly (readonly Sighting[])[]): Generator<[Sighting, Sighting], void, void> {
+  const sound = groups.map((group) => group.filter(({ stimulus }) => isSound(stimulus.packet)));
   for (let round = 0; round < KEPT; round++) {
-    for (const [a, one] of groups.entries()) {
+    for (const [a, one] of sound.entries()) {
+      if (one.length === 0) continue;
       for (const [b, other] of groups.entries()) {
         if (a === b) continue;
         const first = one[round % one.length]!;

@@ -1,5 +1,6 @@
 /** What `check` judges: everything that `verify` does, and what needs no comparison besides. */
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
+import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -32,10 +33,15 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
 }
 
 /** Does anything in the object store the target of a redirect? What cannot be read may. */
-export function callsRedirect({ object: bytes }: Program): boolean {
+export function callsRedirect(program: Program): boolean {
+  return callsAny(program, ({ effects }) => effects.redirects);
+}
+
+/** Does the object call a helper of which this holds? What cannot be read may. */
+export function callsAny({ object: bytes }: Program, holds: (helper: Helper) => boolean): boolean {
   if (bytes === undefined) return true;
   try {
-    return [...calledHelpers(linkedObject(bytes))].some(({ effects }) => effects.redirects);
+    return [...calledHelpers(linkedObject(bytes))].some(holds);
   } catch (error) {
     if (error instanceof ObjectError) return true;
     throw error;

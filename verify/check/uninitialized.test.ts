@@ -149,9 +149,10 @@ describe('bytes of the stack that were never written', () => {
 
   const decides: Behaviour = (_, state) => ({ action: isFull(state) ? XDP_DROP : XDP_PASS });
 
-  it('are not looked for on packets of more than 512 bytes, or that were stopped', async () => {
+  it('are looked for on packets of all lengths, not on those that were stopped', async () => {
     expect((await found(decides, [data(512)])).length).toBe(1);
-    expect(await found(decides, [data(513)])).toEqual([]);
+    expect((await found(decides, [data(513)])).length).toBe(1);
+    expect((await found(decides, [data(1514)])).length).toBe(1);
     const stopped: Behaviour = (one, state) =>
       isFull(state) ? { action: XDP_DROP, violation: 'stopped' } : decides(one, state);
     expect(await found(stopped)).toEqual([]);
@@ -253,9 +254,12 @@ describe('room in front of a packet', () => {
     expect(await places(text)).toEqual(at === undefined ? [] : [['uninitialized/frame', at, 1]]);
   });
 
-  it('is looked for in frames of up to 512 bytes', async () => {
+  it('is looked for in frames of all lengths, and where the tail was cut off', async () => {
     expect((await places(grown(8, FOUR), [data(512)])).length).toBe(1);
-    expect(await places(grown(8, FOUR), [data(513)])).toEqual([]);
+    expect((await places(grown(8, FOUR), [data(513)])).length).toBe(1);
+    expect((await places(grown(8, FOUR), [data(1514)])).length).toBe(1);
+    const cut = `r6 = r1\nr2 = -40\ncall bpf_xdp_adjust_tail\nr1 = r6\n${grown(8, FOUR)}`;
+    expect((await places(cut, [data(600)])).length).toBe(1);
   });
 
   it('is looked for in 24 packets, four of a kind', async () => {

@@ -17,6 +17,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
+import { callsAny } from './judging.ts';
 import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
 
 /** Every bit differs between the two. */
@@ -25,36 +26,67 @@ const FILLS = [0x00, 0xff] as const;
 const KEPT_OF_A_KIND = 4;
 const MAX_KEPT = 160;
 const MAX_GROWN = 24;
+/** Of longer packets a few are kept, of all lengths: to make them small takes longest. */
 const MAX_LENGTH = 512;
+const LONG_OF_A_KIND = 1;
+const MAX_LONG = 32;
+const MAX_LONG_GROWN = 12;
+/** Lengths that count as one. */
+const LENGTH_STEP = 256;
+const ADJUST_HEAD = 'bpf_xdp_adjust_head';
+
+/** Packets that are kept of those that are short, or long. */
+class Kept {
+  readonly packets: Sighting[] = [];
+  /** Of these, the ones in front of which there may be room that nobody wrote. */
+  readonly grown: Sighting[] = [];
+  readonly #kinds = new Map<string, number>();
+  readonly #limits: readonly [ofAKind: number, packets: number, grown: number];
+
+  constructor(...limits: readonly [ofAKind: number, packets: number, grown: number]) {
+    this.#limits = limits;
+  }
+
+  enter(kind: string, isGrown: boolean, sighting: () => Sighting): void {
+    const [ofAKind, packets, grown] = this.#limits;
+    const seen = this.#kinds.get(kind) ?? 0;
+    if (seen >= ofAKind) return;
+    this.#kinds.set(kind, seen + 1);
+    const one = sighting();
+    if (this.packets.length < packets) this.packets.push(one);
+    if (isGrown && this.grown.length < grown) this.grown.push(one);
+  }
+}
 
 export class Uninitialized {
   readonly #program: Program;
   readonly #readsStack: boolean;
-  readonly #kinds = new Map<string, number>();
-  readonly #packets: Sighting[] = [];
-  readonly #grown: Sighting[] = [];
+  readonly #movesHead: boolean;
+  readonly #short = new Kept(KEPT_OF_A_KIND, MAX_KEPT, MAX_GROWN);
+  readonly #long = new Kept(LONG_OF_A_KIND, MAX_LONG, MAX_LONG_GROWN);
 
   constructor(program: Program) {
     this.#program = program;
     this.#readsStack = mayReadUnwritten(program);
+    this.#movesHead = callsAny(program, ({ name }) => name === ADJUST_HEAD);
   }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
-      if (output.status[packet] !== STATUS.ran || input.length[packet]! > MAX_LENGTH) continue;
+      if (output.status[packet] !== STATUS.ran) continue;
       const action = output.action[packet]!;
-      const growth = output.length[packet]! - input.length[packet]!;
-      const isGrown = growth > 0 && this.#hook(input.entry[packet]!) === 'xdp';
+      const length = input.length[packet]!;
+      const growth = output.length[packet]! - length;
+      // Who cuts the tail off makes room in front all the same.
+      const isGrown = growth !== 0 && this.#movesHead && this.#hook(input.entry[packet]!) === 'xdp';
       if (!this.#readsStack && !isGrown) continue;
       const offset = input.offset[packet]!;
       const type = (input.bytes[offset + 12]! << 8) | input.bytes[offset + 13]!;
-      const key = `${input.entry[packet]} ${action} ${growth} ${type} ${input.bytes[offset + 23]}`;
-      const seen = this.#kinds.get(key) ?? 0;
-      if (seen >= KEPT_OF_A_KIND) continue;
-      this.#kinds.set(key, seen + 1);
-      const sighting = { world, stimulus: input.stimulus(packet) };
-      if (this.#packets.length < MAX_KEPT) this.#packets.push(sighting);
-      if (isGrown && this.#grown.length < MAX_GROWN) this.#grown.push(sighting);
+      const change = growth < 0 ? 'shorter' : growth;
+      const kind = `${input.entry[packet]} ${action} ${change} ${type} ${input.bytes[offset + 23]}`;
+      const sighting = (): Sighting => ({ world, stimulus: input.stimulus(packet) });
+      if (length <= MAX_LENGTH) this.#short.enter(kind, isGrown, sighting);
+      else this.#long.enter(`${kind} ${Math.floor(length / LENGTH_STEP)}`, isGrown, sighting);
     }
   }
 
@@ -73,7 +105,7 @@ export class Uninitialized {
   async #stack(machine: Engine, found: Map<string, Seen>): Promise<void> {
     const runner = new CaseRunner(this.#program, machine);
     try {
-      for (const { world, stimulus } of this.#packets) {
+      for (const { world, stimulus } of [...this.#short.packets, ...this.#long.packets]) {
         const first = await this.#differing(runner, world, stimulus);
         if (first === undefined || found.has(first.id)) continue;
         const { id } = first;
@@ -138,7 +170,7 @@ export class Uninitialized {
       return at === undefined ? undefined : { at, got };
     };
     try {
-      for (const { world, stimulus } of this.#grown) {
+      for (const { world, stimulus } of [...this.#short.grown, ...this.#long.grown]) {
         if ((await leaking(world, stimulus)) === undefined) continue;
         const small = await simplest(
           stimulus,

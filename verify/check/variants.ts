@@ -121,6 +121,16 @@ export function transportOf(packet: Uint8Array, fragments: boolean = false): Tra
   return fragments || found.fragment === 0 ? found : undefined;
 }
 
+/** The same whatever version and lengths the headers state: a packet that was solved for has what the program asks for, no more. */
+export function looseTransportOf(came: Uint8Array): Transport | undefined {
+  const packet = came.slice();
+  if (packet.length > 14) packet[14] = (packet[14]! & 0x0f) | (packet[12] === 0x08 ? 0x40 : 0x60);
+  const network = networkAt(packet);
+  if (network === undefined) return undefined;
+  const found = packet[network]! >> 4 === 4 ? transport4(packet, network) : transport6(packet, network);
+  return found.at + 8 > packet.length || found.fragment !== 0 ? undefined : { ...found, end: packet.length };
+}
+
 function transport4(packet: Uint8Array, network: number): Transport {
   const at = network + Math.max(20, (packet[network]! & 0x0f) * 4);
   const word = read16(packet, network + 6);

@@ -130,6 +130,8 @@ it.each([
     '*(u64 *)(r10 - 8) = 0\nr1 = r6\nr2 = 0\nr3 = r10\nr3 += -8\nr4 = 4\ncall bpf_xdp_store_bytes',
     4,
   ],
+  ['a helper only reads them', 'r3 = r2\nr1 = 0\nr2 = 0\nr4 = 8\nr5 = 0\ncall bpf_csum_diff', 0],
+  ['a pointer to them is left in a register that is no argument', 'r3 = r2\ncall bpf_ktime_get_ns', 0],
   ['they are given up', 'r1 = r6\nr2 = 8\ncall bpf_xdp_adjust_head', undefined],
   ['more is pushed', 'r1 = r6\nr2 = -2\ncall bpf_xdp_adjust_head', 0],
   [

@@ -4,6 +4,8 @@
  */
 
 import type { SourceLine } from '../bpf-object.ts';
+import { ARGUMENT_TYPES, type ArgumentType } from '../helpers/argument-types.ts';
+import { helperAt } from '../helpers/helper-at.ts';
 import { BPF_PSEUDO_CALL, CALL, storeSize } from '../instruction.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import { sourceAt } from '../object.ts';
@@ -128,10 +130,13 @@ export class PacketWrites implements Tracer {
     return { instruction: pc, source: this.#line, address: 0, size: 0 };
   }
 
-  /** A helper may write whatever it is given a pointer to, zeros over zeros included. */
+  /** A helper may write whatever it is given a pointer to that it does not only read, zeros over zeros included. */
   #forgetReachedBy(state: State, pc: number, start: number, end: number): void {
     if (this.#unwritten.size === 0) return;
-    const { lo } = state;
+    const { lo, machine } = state;
+    const types = helperAt(machine.object, state.program.source, pc)?.arguments;
+    // Where a dynptr lies shows in no register.
+    if (types?.some((type) => type === 'dynptr') === true) this.#unwritten.clear();
     if (state.program.source.instructions.imm[pc] === XDP_STORE_BYTES) {
       const from = start + lo[2]!;
       for (let at = from; at < from + lo[4]!; at++) this.#unwritten.delete(at);
@@ -139,6 +144,7 @@ export class PacketWrites implements Tracer {
     for (let register = 1; register <= 5; register++) {
       const address = lo[register]!;
       if (address < start || address >= end) continue;
+      if (types !== undefined && !mayWrite(types[register - 1])) continue;
       for (const at of this.#unwritten) if (at >= address) this.#unwritten.delete(at);
     }
   }
@@ -168,6 +174,11 @@ export class PacketWrites implements Tracer {
     }
     this.#lowest = Math.min(this.#lowest, start);
   }
+}
+
+/** Through a pointer of this type? A register that is no argument may hold one from before. */
+function mayWrite(type: ArgumentType | undefined): boolean {
+  return type !== undefined && ARGUMENT_TYPES[type].memory?.access !== 'read';
 }
 
 function bounds(state: State): { readonly start: number; readonly end: number } {
