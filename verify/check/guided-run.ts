@@ -10,6 +10,7 @@ import { guide } from '../guide/guide.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
 import { withPossibleWorlds } from '../guide/possible-worlds.ts';
 import type { CheckOptions } from './check-options.ts';
+import { withSoundPackets } from './sound-cases.ts';
 
 /** Instructions that the search for packets may run: about half a second. */
 const GUIDE_EFFORT = 2_000_000;
@@ -44,12 +45,15 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
     hintsOf(program),
     program.entries.map(({ hook }) => hook),
   );
+  const known = new Set(worlds.map(({ world }) => world));
   return {
     source: new GuidedSource(base, program, guidance),
     worlds: guidedWorlds(worlds, guidance),
-    cases: guidance.cases.map(({ world, stimuli }, index) => ({
-      path: `guided case ${index + 1}`,
-      case: { program: program.name, world, stimuli },
-    })),
+    cases: guidance.cases.flatMap(({ world, stimuli }, index) => {
+      const found = { program: program.name, world, stimuli };
+      // In a world that was made for it, no other packet may go that way: a sound one has to.
+      const all = known.has(world) ? [found] : withSoundPackets(found);
+      return all.map((one) => ({ path: `guided case ${index + 1}`, case: one }));
+    }),
   };
 }
