@@ -151,7 +151,7 @@ describe('words that a program rewrites', () => {
     expect(words.left).toBe(0);
   });
 
-  it('are not taken from packets that are dropped, long, faulty, fragments, or that stay as they are', () => {
+  it('are not taken from packets that are dropped, faulty, fragments, or that stay as they are', () => {
     const packet = RIGHT_PACKETS.TCP!;
     const left = EDITS.addresses!(packet);
     const taken = (came: Uint8Array, made: Made, status?: number): number => {
@@ -167,13 +167,6 @@ describe('words that a program rewrites', () => {
     expect(taken(wrong, [EDITS.addresses!(wrong), 3])).toBe(0);
     const fragment = RIGHT_PACKETS['a later fragment of UDP']!;
     expect(taken(fragment, [EDITS.addresses!(fragment), 3])).toBe(0);
-    for (const [size, count] of [
-      [256, 2],
-      [257, 0],
-    ] as const) {
-      const long = bytes(packet, data(size - packet.length));
-      expect(taken(long, [EDITS.addresses!(long), 3])).toBe(count);
-    }
   });
 
   it('are told when they are redirected', () => {

@@ -246,9 +246,17 @@ describe('packets', () => {
     ).toBe(0);
   });
 
-  it('are looked at up to 256 bytes', async () => {
-    expect(await count(turns([IP + 8]), sized(256))).toBe(1);
-    expect(await count(turns([IP + 8]), sized(257))).toBe(0);
+  it('of more than 256 bytes are for words that no shorter one has', async () => {
+    const lengths = async (...sizes: number[]): Promise<number[]> => {
+      const { words } = await seen(turns([IP + 8]), sizes.map(sized));
+      return words.words.map(({ stimulus }) => stimulus.packet.length);
+    };
+    expect(await lengths(257, 1514, 256, 100)).toEqual([256]);
+    expect(await lengths(1514, 257)).toEqual([1514]);
+    const mixed: Behaviour = (one, state) => turns([one.packet.length > 256 ? IP + 6 : IP + 8])(one, state);
+    const { words } = await seen(mixed, [sized(257), sized(100)]);
+    expect(words.words.map(({ name }) => name)).toEqual(['ipv4+8', 'ipv4+6']);
+    expect(words.left).toBe(0);
   });
 
   it.each<[what: string, packet: Uint8Array]>([

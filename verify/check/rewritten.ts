@@ -27,7 +27,7 @@ const PACKETS_OF_A_CHECKSUM = 3;
 const PAYLOAD_WORDS = 8;
 /** Sweeps, each of 65,536 packets. */
 const MAX_SWEEPS = 160;
-/** A packet that is longer takes longer, and shows no more. */
+/** A packet that is longer takes longer, and shows no more where a shorter one has the same rewritten. */
 const MAX_LENGTH = 256;
 
 export type OnChanged = (
@@ -43,6 +43,8 @@ export class RewrittenWords {
   readonly #onChanged: OnChanged;
   readonly #pair = new FramePair();
   readonly #found = new Map<string, Rewritten>();
+  /** In packets beyond `MAX_LENGTH`. */
+  readonly #longer = new Map<string, Rewritten>();
   readonly #left = new Set<string>();
 
   /** @param onChanged is shown every sound packet that was changed and goes on */
@@ -51,14 +53,19 @@ export class RewrittenWords {
     this.#onChanged = onChanged;
   }
 
-  /** In the order in which they were met. */
+  /** In the order in which they were met, those that only long packets have last. */
   get words(): readonly Rewritten[] {
-    return [...this.#found.values()];
+    return this.#all().slice(0, MAX_SWEEPS);
   }
 
   /** How many words were seen beyond what is swept. */
   get left(): number {
-    return this.#left.size;
+    return this.#left.size + Math.max(0, this.#all().length - MAX_SWEEPS);
+  }
+
+  #all(): Rewritten[] {
+    const longer = [...this.#longer].filter(([key]) => !this.#found.has(key));
+    return [...this.#found.values(), ...longer.map(([, word]) => word)];
   }
 
   /** Looks at what became of a case. */
@@ -70,7 +77,6 @@ export class RewrittenWords {
       const delivery = deliveryOf(this.#hooks[input.entry[packet]!]!, action);
       if (delivery === DELIVERY.dropped) continue;
       const length = input.length[packet]!;
-      if (length > MAX_LENGTH) continue;
       const isChanged = pair.set(
         input.bytes,
         input.offset[packet]!,
@@ -99,6 +105,7 @@ export class RewrittenWords {
       if (!isSame) changed.push(at);
     }
     let stimulus: Stimulus | undefined;
+    const found = beforeLength > MAX_LENGTH ? this.#longer : this.#found;
     for (const at of changed) {
       const row = rowAt(was, at);
       const offset = row < 0 ? at : at - was.start[row]!;
@@ -112,13 +119,13 @@ export class RewrittenWords {
       const wanted = isChecksum ? PACKETS_OF_A_CHECKSUM : 1;
       for (let number = 0; number < wanted; number++) {
         const key = `${name} ${action} ${number}`;
-        if (this.#found.has(key)) continue;
-        if (this.#found.size >= MAX_SWEEPS) {
+        if (found.has(key)) continue;
+        if (found.size >= MAX_SWEEPS) {
           if (this.#left.size < MAX_SWEEPS) this.#left.add(name);
           break;
         }
         stimulus ??= input.stimulus(packet);
-        this.#found.set(key, { world, stimulus, name, at, balance });
+        found.set(key, { world, stimulus, name, at, balance });
         break;
       }
     }
