@@ -148,6 +148,10 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
   ...of(
     'tunnels',
     ['vlan_stale', 'ethertype/stale', XDP],
+    ['six_unpacked', 'ethertype/stale', XDP],
+    ['vlan_order', 'ethertype/byte-order', XDP],
+    ['ipip_protocol', 'protocol/mismatch', XDP],
+    ['ipip_ttl', 'ttl/zero', XDP],
     ['ipip_total', 'lengths/surplus', XDP],
     ['ipip_check', 'checksum/never-computed', XDP],
     ['header_cut', 'lengths/total', XDP],

@@ -32,6 +32,48 @@ PROGRAM int vlan_stale(CONTEXT *ctx)
 	return PASS;
 }
 
+/* Takes a tag off in front of IPv4; the EtherType is written in network order, or not. */
+PROGRAM int vlan_order(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct vlan_header *tag = (void *)(eth + 1);
+	struct ethhdr old;
+
+	if ((void *)(tag + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_8021Q))
+		return PASS;
+	if (tag->type != bpf_htons(ETH_P_IP))
+		return PASS;
+	old = *eth;
+	if (bpf_xdp_adjust_head(ctx, 4))
+		return DROP;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return DROP;
+	IF_RIGHT(old.h_proto = bpf_htons(ETH_P_IP);)
+	IF_FAULTY(old.h_proto = ETH_P_IP;)
+	*eth = old;
+	return PASS;
+}
+
+/* Takes the IPv4 header off an IPv6 packet; the EtherType says so, or not. */
+PROGRAM int six_unpacked(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct ethhdr *eth, old;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_IPV6))
+		return PASS;
+	old = *(struct ethhdr *)packet.data;
+	if (packet.ip->ihl != 5 || bpf_xdp_adjust_head(ctx, sizeof(*packet.ip)))
+		return DROP;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return DROP;
+	IF_RIGHT(old.h_proto = bpf_htons(ETH_P_IPV6);)
+	*eth = old;
+	return PASS;
+}
+
 /* IP in IP: what the outer header says. */
 INLINE struct iphdr *encapsulate(struct xdp_md *ctx, __u16 *total)
 {
@@ -98,6 +140,32 @@ PROGRAM int ipip_check(CONTEXT *ctx)
 	if (ip == NULL)
 		return PASS;
 	IF_RIGHT(finish(ip);)
+	return XDP_TX;
+}
+
+PROGRAM int ipip_protocol(CONTEXT *ctx)
+{
+	struct iphdr *ip;
+	__u16 total;
+
+	ip = encapsulate(ctx, &total);
+	if (ip == NULL)
+		return PASS;
+	IF_FAULTY(ip->protocol = IPPROTO_IPV6;)
+	finish(ip);
+	return XDP_TX;
+}
+
+PROGRAM int ipip_ttl(CONTEXT *ctx)
+{
+	struct iphdr *ip;
+	__u16 total;
+
+	ip = encapsulate(ctx, &total);
+	if (ip == NULL)
+		return PASS;
+	IF_FAULTY(ip->ttl = 0;)
+	finish(ip);
 	return XDP_TX;
 }
 

@@ -8,7 +8,7 @@ const HEAD = `# What \`xdpsim check\` looks for
 
 Each invariant has an identifier, which reports name and which \`--off\` and \`--only\` take; its first half names the whole
 group (\`--off ttl\`). An **error** fails the check, a **warning** and an **info** do not.
-[check.md](check.md) says how a check goes; \`verify\` judges the groups \`checksum\`, \`lengths\`, \`fragments\` and \`ethertype\`, too
+[check.md](check.md) says how a check goes; \`verify\` judges the groups \`checksum\`, \`lengths\`, \`fragments\`, \`ethertype\` and \`protocol\`, too
 ([oracle.md](oracle.md)).
 
 The programs are specimens of xdpsim's own tests: \`check\` names the invariant in the wrong form, and passes the right one.

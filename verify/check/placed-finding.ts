@@ -8,7 +8,10 @@ import { MapContents } from './map-contents.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
 /** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
-const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl)\/|^fragments\/ports-read$/;
+const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl|ethertype|protocol)\/|^fragments\/ports-read$/;
+
+/** Fields that are 0, which a map or a variable may hold until somebody fills it in. */
+const ZEROS: ReadonlySet<string> = new Set(['reply/zero-source', 'ttl/zero']);
 
 /** With the line that decided, and no error where it took a map's contents that the test made up. */
 export async function placedFinding(
@@ -22,7 +25,7 @@ export async function placedFinding(
   const placed = line === undefined ? finding : { ...finding, source: line };
   if (worlds !== undefined || program.definition !== undefined) return placed;
   const isMadeUp = hasContents(divergence.case.world);
-  if (placed.invariant === 'reply/zero-source' && !isMadeUp && !(await isConstant(program, divergence)))
+  if (ZEROS.has(placed.invariant) && !isMadeUp && !(await isConstant(program, divergence)))
     return { ...placed, severity: 'warning' };
   if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
   if (!(await isFromMap(program, divergence))) return placed;

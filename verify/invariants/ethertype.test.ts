@@ -51,6 +51,50 @@ describe('the EtherType', () => {
     expect(verdict(tagged(0x0800, four), ethernet(0x8100, routed))).toContain('a VLAN tag');
   });
 
+  it('is that of the version of IP that follows, in GRE too', () => {
+    const outer = (protocol: number, packet: Uint8Array): Uint8Array =>
+      ethernet(0x0800, ipv4(protocol, packet));
+    expect(verdict(outer(41, six), ethernet(0x0800, six))).toBe(
+      'the EtherType says 0x0800 (IPv4), but the IPv6 packet follows right behind it',
+    );
+    expect(verdict(outer(41, six), ethernet(0x86dd, six))).toBeUndefined();
+    expect(verdict(ethernet(0x86dd, ipv6(4, four)), ethernet(0x86dd, four))).toContain('0x86dd (IPv6)');
+    expect(verdict(ethernet(0x86dd, six), outer(47, bytes(0, 0, u16(0x0800), six)))).toBe(
+      'the protocol type of GRE says 0x0800 (IPv4), but the IPv6 packet follows right behind it',
+    );
+    expect(verdict(ethernet(0x86dd, six), outer(47, bytes(0, 0, u16(0x86dd), six)))).toBeUndefined();
+    // Behind a label only the packet itself said what it is.
+    const labelled = bytes(0, 6, 0x41, 64, six);
+    expect(verdict(ethernet(0x8847, labelled), ethernet(0x0800, six))).toBeUndefined();
+    expect(verdict(ethernet(0x8847, labelled), ethernet(0x8847, six))).toContain('MPLS');
+  });
+
+  it('is none where a length stands', () => {
+    expect(verdict(ethernet(0x0800, four), tagged(0, four))).toContain('0x0000 (a length)');
+    expect(verdict(ethernet(0x0800, four), tagged(0x0600, four))).toBeUndefined();
+  });
+
+  it('has the byte order of the network', () => {
+    const order = 'in the wrong byte order';
+    expect(verdict(ethernet(0x0800, four), ethernet(0x0008, four))).toBe(
+      'the EtherType says 0x0008, which is 0x0800 (IPv4) in the wrong byte order',
+    );
+    expect(verdict(tagged(0x86dd, six), ethernet(0xdd86, six))).toContain(order);
+    expect(verdict(ethernet(0x0800, four), ethernet(0x0081, bytes(0, 5, u16(0x0800), four)))).toBe(
+      'the EtherType says 0x0081, which is 0x8100 (a VLAN tag) in the wrong byte order',
+    );
+    expect(verdict(ethernet(0x0800, four), tagged(0x0008, four))).toContain(order);
+    // In front of a header that is new.
+    expect(verdict(ethernet(0x86dd, six), ethernet(0x0008, ipv4(41, six)))).toContain(order);
+    expect(verdict(ethernet(0x0800, four), ethernet(0xdd86, ipv6(4, four)))).toContain(order);
+    expect(verdict(ethernet(0x0800, four), ethernet(0x0800, ipv4(47, bytes(0, 0, u16(8), four))))).toContain(
+      order,
+    );
+    // What came so, and what something else follows.
+    expect(verdict(ethernet(0x0008, four), ethernet(0x0008, bytes(four, 1)))).toBeUndefined();
+    expect(verdict(ethernet(0x0800, four), ethernet(0x0008, data(60)))).toBeUndefined();
+  });
+
   it('may be of a header that is new, or of what only the program knows', () => {
     const plain = ethernet(0x0800, four);
     expect(verdict(plain, tagged(0x0800, four))).toBeUndefined();

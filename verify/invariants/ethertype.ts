@@ -1,18 +1,19 @@
 /**
  * The EtherType names the packet behind it: who takes a VLAN tag, an MPLS label or a PPPoE header off a frame and leaves
- * the EtherType as it was sends a packet that receivers take for something else. No header leads to it any more, so an
- * oracle for checksums alone would pass over it.
+ * the EtherType as it was sends a packet that receivers take for something else. So does who takes an IPv6 packet out of an
+ * IPv4 one, or writes the number in the order of the machine. No header leads to the packet any more, so an oracle for
+ * checksums alone would pass over it.
  *
- * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header or its tags. Not judged are
- * EtherTypes of which this does not know what follows: they may be a program's own.
+ * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header, its tags, or GRE; and what is no
+ * EtherType, but would be one with its bytes swapped. Not judged are EtherTypes of which this does not know what
+ * follows: they may be a program's own.
  */
-import { isTpid, TPIDS } from '../../sim/packet/vlan.ts';
-import { HEADER } from '../oracle/found.ts';
+import { TPIDS } from '../../sim/packet/vlan.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import { IPV4, IPV6, type LostPacket, lastTypeAt, lostPacket, read16, rightNumber } from './announcement.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
-const IPV4 = 0x0800;
-const IPV6 = 0x86dd;
+const ARP = 0x0806;
 /** What follows these has a form of its own, which is not IP's. */
 const OTHERS: ReadonlyMap<number, string> = new Map([
   ...TPIDS.map((type) => [type, 'a VLAN tag'] as const),
@@ -20,71 +21,94 @@ const OTHERS: ReadonlyMap<number, string> = new Map([
   [0x8848, 'MPLS'],
   [0x8863, 'PPPoE'],
   [0x8864, 'PPPoE'],
-  [0x0806, 'ARP'],
+  [ARP, 'ARP'],
 ]);
-
-/** Bytes of the headers that forwarding leaves alone: version, lengths, addresses; [from, to). */
-const KEPT4 = [
-  [0, 1],
-  [2, 4],
-  [12, 20],
-] as const;
-const KEPT6 = [
-  [0, 1],
-  [4, 6],
-  [8, 40],
-] as const;
+/** Below, an EtherType's place holds a length (IEEE 802.3 §3.2.6). */
+const LEAST_TYPE = 0x600;
 
 export const ethertype: Invariant = {
   name: 'ethertype',
   judge(pair: FramePair): Breach | undefined {
     if (pair.cameBroken || pair.was.count === 0) return undefined;
-    // Where nothing leads to the packet any more, its bytes tell by how much it moved: something went at the head.
-    return judgeMoved(pair, pair.shift) ?? judgeMoved(pair, pair.beforeLength - pair.afterLength);
+    const swapped = judgeOrder(pair);
+    if (swapped !== undefined) return swapped;
+    const lost = lostPacket(pair);
+    return lost === undefined ? undefined : etherTypeBreach(lost);
   },
 };
 
-function judgeMoved(pair: FramePair, shift: number): Breach | undefined {
-  const { was, is, after, afterOffset, afterLength } = pair;
-  const kind = was.kind[0]!;
-  if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) return undefined;
-  const isFour = kind === HEADER.ipv4;
-  const start = was.start[0]! - shift;
-  if (start < 14 || start + (isFour ? 20 : 40) > afterLength) return undefined;
-  for (let row = 0; row < is.count; row++) if (is.start[row] === start) return undefined;
-  const typeAt = typeBefore(after, afterOffset, start);
-  if (typeAt === undefined) return undefined;
-  const type = read16(after, afterOffset + typeAt);
-  const says = OTHERS.get(type);
-  if (says === undefined) return undefined;
-  for (const [from, to] of isFour ? KEPT4 : KEPT6) {
-    if (!pair.isOld(start + from, start + to, shift)) return undefined;
-  }
-  const label = isFour ? 'IPv4' : 'IPv6';
-  const got = `${hex(type)} (${says})`;
+/** What the EtherType in front of a packet breaks; undefined where it is no EtherType, or may be a program's own. */
+export function etherTypeBreach(lost: LostPacket): Breach | undefined {
+  const { version, says, wasNamed } = lost;
+  if (says.by === 'protocol') return undefined;
+  const right = rightNumber(says.by, version);
+  if (wasNamed && swap(says.number) === right) return swappedBreach(says.at, says.number, right);
+  const meaning = meaningOf(lost);
+  if (meaning === undefined) return undefined;
+  const label = `IPv${version}`;
+  const got = `${hex(says.number)} (${meaning})`;
+  const name = says.by === 'gre' ? 'protocol type of GRE' : 'EtherType';
   return {
     invariant: 'ethertype/stale',
     severity: 'error',
-    layer: isFour ? 'ipv4' : 'ipv6',
+    layer: version === 4 ? 'ipv4' : 'ipv6',
     depth: 0,
-    at: typeAt,
+    at: says.at,
     size: 2,
-    expected: `${hex(isFour ? IPV4 : IPV6)} (${label})`,
+    expected: `${hex(right)} (${label})`,
     got,
-    sentence: `the EtherType says ${got}, but the ${label} packet follows right behind it`,
-    summary: 'the EtherType does not name the packet behind it',
+    sentence: `the ${name} says ${got}, but the ${label} packet follows right behind it`,
+    summary: `the ${name} does not name the packet behind it`,
   };
 }
 
-/** Where the EtherType lies behind which `start` comes next; undefined where the Ethernet header and its tags end elsewhere. */
-function typeBefore(frame: Uint8Array, offset: number, start: number): number | undefined {
-  let at = 12;
-  while (at + 2 < start && isTpid(read16(frame, offset + at))) at += 4;
-  return at + 2 === start ? at : undefined;
+/** What a type says that does not announce this packet; undefined where it may be a program's own. */
+function meaningOf({ says: { by, number }, wasNamed }: LostPacket): string | undefined {
+  const other = OTHERS.get(number);
+  if (other !== undefined || !wasNamed) return other;
+  if (number === IPV4) return 'IPv4';
+  if (number === IPV6) return 'IPv6';
+  return by === 'etherType' && number < LEAST_TYPE ? 'a length' : undefined;
 }
 
-function read16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
+/** A number that the program wrote in the order of the machine, in front of what it would name in the other order. */
+function judgeOrder(pair: FramePair): Breach | undefined {
+  const { after, afterOffset, afterLength } = pair;
+  const at = lastTypeAt(after, afterOffset, afterLength);
+  if (at + 2 > afterLength || pair.isOld(at, at + 2) || pair.isOld(at, at + 2, 0)) return undefined;
+  const got = read16(after, afterOffset + at);
+  const right = swap(got);
+  return follows(pair, right, at + 2) ? swappedBreach(at, got, right) : undefined;
+}
+
+/** Does what this EtherType announces begin here, as far as can be told? */
+function follows({ after, afterOffset, afterLength }: FramePair, type: number, start: number): boolean {
+  const room = afterLength - start;
+  const first = after[afterOffset + start]!;
+  const word = (at: number): number => read16(after, afterOffset + start + at);
+  if (type === IPV4) return room >= 20 && first >> 4 === 4 && (first & 15) >= 5 && word(2) <= room;
+  if (type === IPV6) return room >= 40 && first >> 4 === 6 && word(4) + 40 <= room;
+  if (!TPIDS.includes(type) || room < 4) return false;
+  const next = word(2);
+  return [next, swap(next)].some((one) => one === IPV4 || one === IPV6 || OTHERS.has(one));
+}
+
+function swappedBreach(at: number, number: number, right: number): Breach {
+  const meaning = right === IPV4 ? 'IPv4' : right === IPV6 ? 'IPv6' : OTHERS.get(right)!;
+  return {
+    invariant: 'ethertype/byte-order',
+    severity: 'error',
+    at,
+    size: 2,
+    expected: `${hex(right)} (${meaning})`,
+    got: hex(number),
+    sentence: `the EtherType says ${hex(number)}, which is ${hex(right)} (${meaning}) in the wrong byte order`,
+    summary: 'an EtherType has its bytes the wrong way round',
+  };
+}
+
+function swap(number: number): number {
+  return ((number & 0xff) << 8) | (number >> 8);
 }
 
 function hex(type: number): string {

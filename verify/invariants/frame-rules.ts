@@ -78,6 +78,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/stale',
     'error',
     'The EtherType does not name what follows',
-    'A tag or a label was taken off, and the EtherType in front of it stayed: receivers take the packet for something else.',
+    'A tag, a label or a header was taken off or put on, and the EtherType does not say what lies behind it now: receivers take the packet for something else.',
+  ),
+  rule(
+    'ethertype/byte-order',
+    'error',
+    'The EtherType in the wrong byte order',
+    'The number was written as the machine has it, without `bpf_htons`: 0x0008 in the place of 0x0800. Receivers take the packet for something else, or for a frame of IEEE 802.3 with that length.',
   ),
 ];

@@ -6,6 +6,7 @@
  *
  * Not judged:
  * - packets that came with lengths that contradict each other: what a program makes of them proves nothing;
+ * - headers that are none, behind a wrong EtherType or protocol number: those are reported (`ethertype`, `protocol`);
  * - packets quoted in ICMP errors, which may end anywhere;
  * - packets in the data of a datagram, where the program left their headers as they came: whoever shortens the data of UDP
  *   need not know that a port makes it look like a tunnel;
@@ -16,7 +17,10 @@ import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
 import { ETHERNET_MINIMUM, type FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
 import type { Severity } from '../severity.ts';
+import { lostPacket } from './announcement.ts';
+import { etherTypeBreach } from './ethertype.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
+import { protocolBreach } from './protocol-number.ts';
 
 export const lengths: Invariant = {
   name: 'lengths',
@@ -29,7 +33,8 @@ export const lengths: Invariant = {
       // Headers that only came to light, or that appended bytes happen to form, are not the program's.
       if (match === MATCH.exposed || (match === MATCH.none && !pair.isWritten(row))) return undefined;
       const breach = isIp(is.kind[row]!) ? ipLengths(pair, row) : transportLengths(pair, row);
-      if (breach !== undefined) return isUntouchedPayload(pair, row) ? undefined : breach;
+      if (breach !== undefined)
+        return isUntouchedPayload(pair, row) || isMisnamed(pair, row) ? undefined : breach;
     }
     return undefined;
   },
@@ -40,6 +45,13 @@ function isUntouchedPayload(pair: FramePair, row: number): boolean {
   const { is, afterLength } = pair;
   const start = is.start[row]!;
   return pair.isOld(start, Math.min(is.headerEnd[row]!, is.room[row]!, afterLength)) && is.liesInData(row);
+}
+
+/** Is it no such header at all, but a packet behind a wrong EtherType or protocol number? Then that is what is wrong. */
+function isMisnamed(pair: FramePair, row: number): boolean {
+  const lost = lostPacket(pair);
+  if (lost === undefined || pair.is.start[row]! < lost.start) return false;
+  return (etherTypeBreach(lost) ?? protocolBreach(lost)) !== undefined;
 }
 
 function isIp(kind: number): boolean {

@@ -57,6 +57,24 @@ describe('a TTL', () => {
     expect(judged(wrappedTtl, edit(packet4, TTL4, 1), edit(packet4, TTL4, 255))).toBe('');
   });
 
+  it('of a new header is not 0, unless it was 0 or came to it before', () => {
+    const outer = (ttl: number, inner: number): Uint8Array =>
+      ethernet(0x0800, ipv4(4, edit(packet4, TTL4, inner).subarray(14), { ttl }));
+    expect(judged(ttl, edit(packet4, TTL4, 64), outer(0, 64))).toBe('ttl/zero');
+    expect(judged(ttl, edit(packet4, TTL4, 64), outer(1, 64))).toBe('');
+    expect(judged(ttl, edit(packet4, TTL4, 1), outer(0, 1))).toBe('');
+    expect(judged(ttl, edit(packet4, TTL4, 0), outer(0, 0))).toBe('');
+    const six = edit(ethernet(0x86dd, ipv6(4, packet4.subarray(14))), HOPS6, 0);
+    expect(judged(ttl, packet4, six)).toBe('ttl/zero');
+    expect(judged(ttl, packet4, edit(six, HOPS6, 7))).toBe('');
+  });
+
+  it('of a header of the other version is not 0', () => {
+    const translated = ethernet(0x0800, ipv4(17, udp(data(20)), { ttl: 0 }));
+    expect(judged(ttl, edit(packet6, HOPS6, 64), translated)).toBe('ttl/zero');
+    expect(judged(ttl, edit(packet6, HOPS6, 1), translated)).toBe('');
+  });
+
   it('of 0 that came so is not the program’s', () => {
     const came = edit(packet4, TTL4, 0);
     expect(judged(ttl, came, edit(came, 0, 9))).toBe('');

@@ -2,6 +2,7 @@
 import { ACTION_RULES } from './action.ts';
 import { CHECKSUM_RULES } from './checksum-rules.ts';
 import { FRAME_RULES } from './frame-rules.ts';
+import { PROTOCOL_RULES } from './protocol-number.ts';
 import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
 import type { Rule } from './rule.ts';
@@ -13,6 +14,7 @@ export const RULES: readonly Rule[] = [
   ...CHECKSUM_RULES,
   ...TRANSPORT_RULES,
   ...FRAME_RULES,
+  ...PROTOCOL_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,
   ...ACTION_RULES,

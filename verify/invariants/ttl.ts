@@ -1,9 +1,10 @@
 /**
  * A TTL or hop limit that is lowered does not come to 0 in a packet that goes on, nor past it: such a packet is to be
- * dropped, and answered with "time exceeded" (RFC 1812 §5.3.1, RFC 8200 §3).
+ * dropped, and answered with "time exceeded" (RFC 1812 §5.3.1, RFC 8200 §3). A header that the program makes has one.
  */
 import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import { type HeaderList, MATCH } from '../oracle/header-list.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 
@@ -13,6 +14,12 @@ export const TTL_RULES: readonly Rule[] = [
     'error',
     'A TTL lowered to 0 in a packet that goes on',
     'The packet came with TTL (or hop limit) 1 and was sent on with 0. A router drops it and sends "time exceeded"; an XDP program leaves that to the stack with XDP_PASS, before it changes anything.',
+  ),
+  rule(
+    'ttl/zero',
+    'error',
+    'A new header with TTL 0',
+    'The program put a header in front of the packet, or made another one of it, and left the TTL (or hop limit) 0: the next router drops the packet (RFC 1122 §3.2.1.7, RFC 8200 §3). Only the host itself takes it all the same. A warning where the zero is none of the program’s constants, and no world says what maps and variables hold.',
   ),
   rule(
     'ttl/wrapped',
@@ -38,13 +45,36 @@ export const ttl: Invariant = {
   name: 'ttl',
   judge(pair: FramePair): Breach | undefined {
     for (let row = 0; row < pair.is.count; row++) {
+      if (!isIp(pair.is, row)) continue;
       const match = sameIp(pair, row);
       if (match >= 0 && ttlThen(pair, match) > 0 && ttlNow(pair, row) === 0)
         return breach(pair, row, match, 'ttl/expired', 'lowered to 0');
+      if (match < 0 && isBornDead(pair, row)) return zeroBreach(pair, row);
     }
     return undefined;
   },
 };
+
+/**
+ * Did the program make this header, and with TTL 0, though no packet came that may not go on? Many copy the TTL of the packet
+ * inside.
+ */
+function isBornDead(pair: FramePair, row: number): boolean {
+  const { is, was } = pair;
+  if (ttlNow(pair, row) !== 0 || (is.flags[row]! & NO_HEADER) !== 0 || pair.cameBroken) return false;
+  const match = is.match[row]!;
+  const isMade = match === MATCH.none ? pair.isWritten(row) : match >= 0 && was.kind[match] !== is.kind[row];
+  if (!isMade) return false;
+  for (let other = 0; other < was.count; other++)
+    if (isIp(was, other) && ttlThen(pair, other) <= 1) return false;
+  return true;
+}
+
+const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
+
+function isIp({ kind }: HeaderList, row: number): boolean {
+  return kind[row] === HEADER.ipv4 || kind[row] === HEADER.ipv6;
+}
 
 /**
  * One packet does not tell whether a TTL of 0 was lowered, or whether the program gives every packet 255, as answers to
@@ -68,12 +98,10 @@ export function wrappedRow(pair: FramePair): number {
 
 /** What an IP header of the frame that left was as the frame came: its row there; -1 where nobody can say. */
 export function sameIp({ is, was }: FramePair, row: number): number {
-  const kind = is.kind[row]!;
-  if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) return -1;
+  if (!isIp(is, row)) return -1;
   const match = is.match[row]!;
-  if (match < 0 || was.kind[match] !== kind) return -1;
-  const flags = is.flags[row]! | was.flags[match]!;
-  return (flags & (HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted)) === 0 ? match : -1;
+  if (match < 0 || was.kind[match] !== is.kind[row]) return -1;
+  return ((is.flags[row]! | was.flags[match]!) & NO_HEADER) === 0 ? match : -1;
 }
 
 /** Where in an IP header its TTL or hop limit is. */
@@ -87,6 +115,24 @@ function ttlThen({ was, before, beforeOffset }: FramePair, row: number): number 
 
 function ttlNow({ is, after, afterOffset }: FramePair, row: number): number {
   return after[afterOffset + is.start[row]! + ttlPlace(is.kind[row]!)]!;
+}
+
+function zeroBreach(pair: FramePair, row: number): Breach {
+  const { layer, depth, label } = headerOf(pair, row);
+  const kind = pair.is.kind[row]!;
+  const name = kind === HEADER.ipv4 ? 'TTL' : 'hop limit';
+  return {
+    invariant: 'ttl/zero',
+    severity: 'error',
+    layer,
+    depth,
+    at: pair.is.start[row]! + ttlPlace(kind),
+    size: 1,
+    expected: 'at least 1',
+    got: '0',
+    sentence: `the program made an ${label} header with ${name} 0`,
+    summary: `a new header with ${name} 0`,
+  };
 }
 
 function breach(pair: FramePair, row: number, match: number, invariant: string, how: string): Breach {

@@ -56,9 +56,13 @@ const PROPER: Record<string, (packet: Uint8Array) => Uint8Array | undefined> = {
     packet.length >= 34 && word(packet, 12) === 0x0800
       ? bytes(packet.subarray(0, 14), ipv4(4, packet.slice(14)))
       : undefined,
-  'unwraps the payload of IPv4, whatever it is': (packet) =>
+  'unwraps the payload of IPv4, whatever it is, and says where it is IPv6': (packet) =>
     packet.length >= 34 && word(packet, 12) === 0x0800
-      ? bytes(packet.subarray(0, 14), packet.subarray(34))
+      ? bytes(
+          packet.subarray(0, 12),
+          u16(packet[23] === 41 && packet[34]! >> 4 === 6 ? 0x86dd : 0x0800),
+          packet.subarray(34),
+        )
       : undefined,
   'cuts off the tail': (packet) => (packet.length > 20 ? packet.slice(0, packet.length - 6) : undefined),
   'grows the tail by zeros': (packet) => bytes(packet, new Uint8Array(10)),

@@ -84,7 +84,11 @@ describe('a program that', () => {
       ['checksum/tcp', 'lengths/tcp-offset'],
     ],
     ['answers an echo without its checksum', program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`), ['checksum/icmp']],
-    ['writes another EtherType', program(`${V4}\n*(u16 *)(r7 + 12) = 0xdd86`), ['lengths open']],
+    [
+      'writes another EtherType',
+      program(`${V4}\n*(u16 *)(r7 + 12) = 0xdd86`),
+      ['ethertype/stale', 'lengths open'],
+    ],
     [
       'calls TCP UDP, and mends the header’s checksum',
       program(`${V4}\n${PROTO(6)}\n${set(23, 17)}\n${MENDED}`),

@@ -106,8 +106,11 @@ describe('TTLs', () => {
     expect(asked(inner, alone(0), PASS)).toEqual(expired);
     expect(asked(edited(inner, { 42: 0 }), alone(0), PASS)).toEqual([]);
     expect(asked(alone(60), edited(inner, { 42: 0 }), PASS)).toEqual(expired);
-    // A new header around it says what it wants.
-    expect(asked(alone(60), edited(inner, { 22: 0 }), PASS)).toEqual([]);
+    // A new header around it says what it wants, but not that it is dead, unless what is inside is.
+    const dead = ['ttl/zero: the TTL of a new header may be 0'];
+    expect(asked(alone(60), edited(inner, { 22: 9 }), PASS)).toEqual([]);
+    expect(asked(alone(60), edited(inner, { 22: 0 }), PASS)).toEqual(dead);
+    expect(asked(alone(1), edited(inner, { 22: 0, 42: 1 }), PASS)).toEqual([]);
     expect(asked(inner, edited(inner, { 22: 0, 42: 0 }), PASS)).toEqual([...expired, ...expired]);
   });
 

@@ -33,6 +33,9 @@ export type Assume = (sentence: string) => void;
 
 const VALID = 'TTLs and addresses that come from maps, globals and helpers are valid ones';
 
+/** Where in an IP header its TTL or hop limit is. */
+const TTL_AT: Readonly<Record<LaidIp['version'], number>> = { 4: 8, 6: 7 };
+
 /** @throws {Split} while the path does not say where the frame goes */
 export function ttlAndReplyQuestions(
   inputs: Inputs,
@@ -45,8 +48,9 @@ export function ttlAndReplyQuestions(
   const { came, left } = frames;
   const questions: Question[] = [];
   for (const [was, is] of ipPairs(came, left)) {
-    if (was === undefined || was.version !== is.version) continue;
-    questions.push(...ttlQuestions(state.pool, frames, was, is, delivery, assume));
+    if (was === undefined || was.version !== is.version)
+      questions.push(...newTtlQuestions(state.pool, frames, is, assume));
+    else questions.push(...ttlQuestions(state.pool, frames, was, is, delivery, assume));
   }
   const [was, is] = [came.ips[0], left.ips[0]];
   if (was !== undefined && was.version === is?.version)
@@ -68,7 +72,7 @@ function ttlQuestions(
   delivery: Delivery,
   assume: Assume,
 ): Question[] {
-  const at = is.version === 4 ? 8 : 7;
+  const at = TTL_AT[is.version];
   const then = before.byte(was.start + at);
   const now = after.byte(is.start + at);
   if (then === now) return [];
@@ -103,6 +107,29 @@ function ttlQuestions(
     });
   }
   return questions;
+}
+
+/** A header that the program made has a TTL, unless a packet came that may not go on. */
+function newTtlQuestions(
+  pool: TermPool,
+  { before, after, came }: FrameCase,
+  is: LaidIp,
+  assume: Assume,
+): Question[] {
+  const ttl = (frame: TermFrame, { version, start }: LaidIp): Term => frame.byte(start + TTL_AT[version]);
+  const now = ttl(after, is);
+  if (isFromElsewhere(now)) {
+    assume(VALID);
+    return [];
+  }
+  const areAlive = came.ips.map((one) => pool.less(pool.constant(8, 1), ttl(before, one)));
+  return [
+    {
+      invariant: 'ttl/zero',
+      broken: pool.and(pool.equal(now, pool.constant(8, 0)), pool.all(areAlive)),
+      sentence: `the ${is.version === 4 ? 'TTL' : 'hop limit'} of a new header may be 0`,
+    },
+  ];
 }
 
 /** The same addresses at the same place, behind another destination MAC address: the packet was routed. */

@@ -1,0 +1,138 @@
+/**
+ * What a frame says right in front of an IP packet about what follows: an EtherType, GRE's protocol type, or the protocol
+ * number of the IP header around it. And packets that a program left as they came, but to which nothing leads any more,
+ * so that no oracle for lengths or checksums sees them.
+ */
+import { isTpid } from '../../sim/packet/vlan.ts';
+import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+import type { HeaderList } from '../oracle/header-list.ts';
+
+export const IPV4 = 0x0800;
+export const IPV6 = 0x86dd;
+const GRE = 47;
+
+/** Bytes of the headers that forwarding leaves alone: version, lengths, addresses; [from, to). */
+const KEPT4 = [
+  [0, 1],
+  [2, 4],
+  [12, 20],
+] as const;
+const KEPT6 = [
+  [0, 1],
+  [4, 6],
+  [8, 40],
+] as const;
+
+export interface Announcement {
+  readonly by: 'etherType' | 'gre' | 'protocol';
+  /** Where the number lies; an EtherType and GRE's have two bytes, a protocol number has one. */
+  readonly at: number;
+  readonly number: number;
+}
+
+/** An IP packet that came, and lies in the frame that left. */
+export interface LostPacket {
+  readonly version: 4 | 6;
+  /** Where it begins in the frame that left. */
+  readonly start: number;
+  /** What is said in front of it, which is not what it is. */
+  readonly says: Announcement;
+  /** Did the frame say what it is when it came? Behind MPLS, say, only the packet itself does. */
+  readonly wasNamed: boolean;
+}
+
+/** The outermost packet that is where something in front of it could name it, and does not; undefined: none. */
+export function lostPacket(pair: FramePair): LostPacket | undefined {
+  if (pair.cameBroken) return undefined;
+  // Where nothing leads to the packet any more, its bytes tell by how much it moved: something went at the head.
+  return lostBy(pair, pair.shift) ?? lostBy(pair, pair.beforeLength - pair.afterLength);
+}
+
+function lostBy(pair: FramePair, shift: number): LostPacket | undefined {
+  const { was, is } = pair;
+  for (let row = 0; row < was.count; row++) {
+    if ((was.flags[row]! & HEADER_FLAG.quoted) !== 0) return undefined;
+    const kind = was.kind[row]!;
+    if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+    const start = was.start[row]! - shift;
+    if (isFound(is, kind, start)) return undefined;
+    if (isKept(pair, kind, start, shift)) return announced(pair, row, start);
+  }
+  return undefined;
+}
+
+function isFound(is: HeaderList, kind: number, start: number): boolean {
+  for (let row = 0; row < is.count; row++) {
+    if (is.start[row] === start && is.kind[row] === kind)
+      return (is.flags[row]! & HEADER_FLAG.impossible) === 0;
+  }
+  return false;
+}
+
+function isKept(pair: FramePair, kind: number, start: number, shift: number): boolean {
+  if (start < 14 || start + (kind === HEADER.ipv4 ? 20 : 40) > pair.afterLength) return false;
+  for (const [from, to] of kind === HEADER.ipv4 ? KEPT4 : KEPT6)
+    if (!pair.isOld(start + from, start + to, shift)) return false;
+  return true;
+}
+
+function announced(pair: FramePair, row: number, start: number): LostPacket | undefined {
+  const { was, is } = pair;
+  const version = was.kind[row] === HEADER.ipv4 ? 4 : 6;
+  const says = announcementBefore(pair.after, pair.afterOffset, is, start);
+  if (says === undefined || says.number === rightNumber(says.by, version)) return undefined;
+  const said = announcementBefore(pair.before, pair.beforeOffset, was, was.start[row]!);
+  return {
+    version,
+    start,
+    says,
+    wasNamed: said !== undefined && said.number === rightNumber(said.by, version),
+  };
+}
+
+/** What names an IP packet of this version. */
+export function rightNumber(by: Announcement['by'], version: 4 | 6): number {
+  if (by === 'protocol') return version === 4 ? 4 : 41;
+  return version === 4 ? IPV4 : IPV6;
+}
+
+/** What a frame with these headers says right in front of a place. */
+function announcementBefore(
+  frame: Uint8Array,
+  offset: number,
+  headers: HeaderList,
+  start: number,
+): Announcement | undefined {
+  for (let row = headers.count - 1; row >= 0; row--) {
+    const kind = headers.kind[row]!;
+    if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+    const at = headers.start[row]!;
+    // Behind extension headers the last of them names what follows; a fragment holds a part of it.
+    const isPlain = kind === HEADER.ipv4 || headers.headerEnd[row] === at + 40;
+    if (!isPlain || headers.fragment[row] !== 0 || (headers.flags[row]! & NO_HEADER) !== 0) continue;
+    const end = headers.headerEnd[row]!;
+    const protocolAt = at + (kind === HEADER.ipv4 ? 9 : 6);
+    const number = frame[offset + protocolAt]!;
+    if (end === start) return { by: 'protocol', at: protocolAt, number };
+    const isGre = number === GRE && end + 4 === start && read16(frame, offset + end) === 0;
+    if (isGre) return { by: 'gre', at: end + 2, number: read16(frame, offset + end + 2) };
+  }
+  const typeAt = lastTypeAt(frame, offset, start - 2);
+  return typeAt + 2 === start
+    ? { by: 'etherType', at: typeAt, number: read16(frame, offset + typeAt) }
+    : undefined;
+}
+
+const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible;
+
+/** Where the EtherType behind the last tag lies, looking no further than `limit`. */
+export function lastTypeAt(frame: Uint8Array, offset: number, limit: number): number {
+  let at = 12;
+  while (at + 4 <= limit && isTpid(read16(frame, offset + at))) at += 4;
+  return at;
+}
+
+export function read16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
