@@ -74,3 +74,19 @@ it('remember what a branch hangs on from its first run', () => {
   expect(combinations.enter(run(branch(4, false, 5n)))).toBe(false);
   expect(combinations.enter(run(branch(4, true, MAP)))).toBe(false);
 });
+
+it('are of a redirect through a map, too, whose result no branch asks about', () => {
+  const combinations = new Combinations();
+  const redirected = (found: boolean, packet: boolean, helper = 'bpf_redirect_map') => {
+    const way = run(branch(5, packet, PACKET));
+    const call = { program: 0, slot: 9, needs: 0, found, helper };
+    return { ...way, trace: { ...way.trace, calls: [call] } as unknown as TracedRun['trace'] };
+  };
+  expect(combinations.enter(redirected(true, true, 'bpf_map_lookup_elem'))).toBe(false);
+  expect(combinations.enter(redirected(true, true))).toBe(true);
+  expect(combinations.enter(redirected(true, true))).toBe(false);
+  expect(combinations.enter(redirected(false, true))).toBe(true);
+  expect(combinations.enter(redirected(true, false))).toBe(true);
+  expect(combinations.enter(redirected(false, false))).toBe(true);
+  expect(combinations.enter(redirected(false, true))).toBe(false);
+});

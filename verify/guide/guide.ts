@@ -112,6 +112,9 @@ const COMBINING = 0.25;
 /** Cases that are kept for a combination. */
 const MAX_COMBINED = 32;
 
+/** Of a case, the branches that are solved. */
+type Where = 'wanted' | 'everywhere' | 'last packet';
+
 interface Kept {
   readonly sequence: Sequence;
   readonly fresh: readonly number[];
@@ -151,6 +154,8 @@ class Guide {
   readonly #others: Sequence[] = [];
   readonly #combinations: Combinations | undefined;
   readonly #combined: Combined[] = [];
+  /** Kept cases all of whose branches have been solved. */
+  #followed = 0;
   readonly #learned = new Learned();
   /** Keys of the worlds' own entries, and where which of them have been found. */
   readonly #stated: ReadonlyMap<string, readonly Uint8Array[]>;
@@ -181,8 +186,9 @@ class Guide {
     this.#drain();
     this.#answerAll();
     this.#drain();
-    this.#combine();
+    this.#combine(this.#others);
     this.#explore();
+    this.#combine([]);
     return this.#guidance();
   }
 
@@ -326,10 +332,7 @@ class Guide {
   }
 
   /** Solves every condition of a case that has gone one way only, and answers what found nothing. */
-  #follow(
-    { sequence }: Pick<Kept, 'sequence'>,
-    where: 'wanted' | 'everywhere' | 'last packet' = 'wanted',
-  ): void {
+  #follow({ sequence }: Pick<Kept, 'sequence'>, where: Where = 'wanted'): void {
     const run = this.#runs.run(sequence);
     const machine = this.#runs.machineOf(sequence.world);
     if (run === undefined || machine === undefined) return;
@@ -343,7 +346,7 @@ class Guide {
     const choosable = isChoosable(background);
     for (const call of calls) {
       this.#meet(sequence, call, background);
-      this.#answer(sequence, call, background);
+      this.#answer(sequence, call, background, where);
     }
     const choices: Choices = (field) => (field.kind === 'call' ? answersOf(calls[field.call]!) : undefined);
     const onSearch = (nodes: number): void => {
@@ -408,11 +411,11 @@ class Guide {
   }
 
   /** Calls that no branch asks about by its result: tail calls, redirects through a map. */
-  #answer(sequence: Sequence, call: FlowCall, background: Background): void {
+  #answer(sequence: Sequence, call: FlowCall, background: Background, where: Where): void {
     if (call.found || call.map < 0 || !background.mayPreset(call.map)) return;
     const place = `${call.program} ${call.slot} ${call.key.join()}`;
     const attempts = this.#calls.get(place) ?? 0;
-    if (attempts > 2 || this.#isOver()) return;
+    if ((where !== 'everywhere' && attempts > 2) || this.#isOver()) return;
     this.#calls.set(place, attempts + 1);
     for (const { world } of withFilled(sequence.world, call, background.machine))
       this.#try({ ...sequence, world });
@@ -470,12 +473,16 @@ class Guide {
       .map((entry) => ({ ...stimulus, entry }));
   }
 
-  /** Solves the branches of every path that is known: what hangs on the world is met on all of them. */
-  #combine(): void {
+  /**
+   * Solves all branches on the paths of kept cases, and of these others: what hangs on the world is met on all of them. What
+   * was kept since the last time has its turn.
+   */
+  #combine(others: Sequence[]): void {
     if (this.#combinations?.hasAny !== true) return;
     const until = this.#spent + this.#effort * COMBINING;
-    const kept = this.#kept.map(({ sequence }) => sequence);
-    for (const sequence of kept.concat(this.#others.splice(0))) {
+    const kept = this.#kept.slice(this.#followed).map(({ sequence }) => sequence);
+    this.#followed = this.#kept.length;
+    for (const sequence of kept.concat(others.splice(0))) {
       if (this.#spent > until || this.#combined.length >= MAX_COMBINED) break;
       this.#follow({ sequence }, 'everywhere');
     }
