@@ -1,11 +1,13 @@
 /** What is judged of a program by its object alone: whether it can redirect, and what an object that nobody can read leaves open. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { builtIn } from '../test-support/changed-object.ts';
 import { guidedRun } from './guided-run.ts';
-import { callsRedirect, checkJudging } from './judging.ts';
+import { callsAny, callsRedirect, checkJudging } from './judging.ts';
 import { lostUpdates } from './lost-updates.ts';
 
 const bare: Program = { name: 'bare', entries: [{ function: 'bare', hook: 'xdp' }] };
@@ -23,6 +25,25 @@ describe('a redirect', () => {
     expect(callsRedirect(builtIn('icmp_echo').program)).toBe(false);
     expect(callsRedirect(bare)).toBe(true);
     expect(callsRedirect(broken)).toBe(true);
+  });
+});
+
+describe('a helper', () => {
+  it('is called by the program itself, or by one that it may jump to, and not by another', () => {
+    const of = (entry: string): boolean => {
+      const object = writeElf(
+        {
+          plain: 'r0 = 2\nexit',
+          sends: 'r1 = 2\nr2 = 0\ncall bpf_redirect\nexit',
+          jumps: 'r2 = map[next]\nr3 = 0\ncall bpf_tail_call\nr0 = 2\nexit',
+        },
+        [testMap('next', 'PROG_ARRAY')],
+      );
+      const program: Program = { name: entry, entries: [{ function: entry, hook: 'xdp' }], object };
+      expect(callsRedirect(program)).toBe(true);
+      return callsAny(program, ({ name }) => name === 'bpf_redirect');
+    };
+    expect(['plain', 'sends', 'jumps'].map(of)).toEqual([false, true, true]);
   });
 });
 

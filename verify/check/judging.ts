@@ -32,16 +32,28 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
   return { checksums: true, frames, outcomes, keepsWarnings: true };
 }
 
-/** Does anything in the object store the target of a redirect? What cannot be read may. */
-export function callsRedirect(program: Program): boolean {
-  return callsAny(program, ({ effects }) => effects.redirects);
+/**
+ * Does anything in the object store the target of a redirect? What cannot be read may. Where only other programs do, runs are
+ * looked at one by one, which tells the line, too (`redirects.ts`).
+ */
+export function callsRedirect({ object }: Program): boolean {
+  return callsIn(object, undefined, ({ effects }) => effects.redirects);
 }
 
-/** Does the object call a helper of which this holds? What cannot be read may. */
-export function callsAny({ object: bytes }: Program, holds: (helper: Helper) => boolean): boolean {
+/** Does the program call a helper of which this holds, or may another one by way of a tail call? What cannot be read may. */
+export function callsAny({ object, entries }: Program, holds: (helper: Helper) => boolean): boolean {
+  const functions = entries.map((one) => one.function);
+  return callsIn(object, functions, holds);
+}
+
+function callsIn(
+  bytes: Uint8Array | undefined,
+  functions: readonly string[] | undefined,
+  holds: (helper: Helper) => boolean,
+): boolean {
   if (bytes === undefined) return true;
   try {
-    return [...calledHelpers(linkedObject(bytes))].some(holds);
+    return [...calledHelpers(linkedObject(bytes), functions)].some(holds);
   } catch (error) {
     if (error instanceof ObjectError) return true;
     throw error;

@@ -93,6 +93,28 @@ it.each([
   expect(found.findings[0]?.severity).toBe('error');
 });
 
+it('a program that redirects, and does not route, is none because another one in the object does', async () => {
+  const bridge = `r7 = *(u32 *)(r1 + 0)
+  r8 = *(u32 *)(r1 + 4)
+  r0 = r7
+  r0 += 34
+  if r0 > r8 goto pass
+  *(u32 *)(r7 + 0) = 0x02030402
+  r1 = 2
+  r2 = 0
+  call bpf_redirect
+  exit
+  pass:
+  r0 = 2
+  exit`;
+  const route = `${LOOKUP}\n${MASK}\n${FORWARD}`;
+  const object = writeElf({ bridge, route });
+  const found = (entry: string): Promise<CheckedProgram> =>
+    checked({ name: entry, entries: [{ function: entry, hook: 'xdp' }], object });
+  expect(ids(await found('bridge'))).toEqual([]);
+  expect(ids(await found('route'))).toEqual(['ttl/not-lowered']);
+});
+
 /** IPv4's TTL goes down by one, and its checksum with it. */
 const LOWER4 = `r1 = *(u8 *)(r7 + 22)
   r1 += -1
@@ -107,11 +129,18 @@ const LOWER6 = `r1 = *(u8 *)(r7 + 21)
   r1 += -1
   *(u8 *)(r7 + 21) = r1`;
 
+/** `FORWARD` by way of a map. */
+const FORWARD_BY_MAP = FORWARD.replace('r2 = 0\n', '').replace(
+  /r1 = .*\n *call bpf_redirect\b/,
+  'r1 = map[ports]\nr2 = *(u32 *)(r10 - 56)\nr3 = 0\ncall bpf_redirect_map',
+);
+
 /** Routes both families; what it does to their TTLs. */
-const router46 = (four: string, six: string): Program =>
-  program(
-    'router46',
-    `r6 = r1
+const router46 = (four: string, six: string, forward = FORWARD): Program => ({
+  ...{ name: 'router46', entries: [{ function: 'main', hook: 'xdp' }] },
+  object: writeElf(
+    {
+      main: `r6 = r1
   r7 = *(u32 *)(r1 + 0)
   r8 = *(u32 *)(r1 + 4)
   r0 = r7
@@ -145,8 +174,11 @@ const router46 = (four: string, six: string): Program =>
   lower6:
   ${six}
   on:
-  ${FORWARD}`,
-  );
+  ${forward}`,
+    },
+    [testMap('ports', 'DEVMAP_HASH')],
+  ),
+});
 
 it.each([
   ['none', LOWER4, LOWER6, []],
@@ -162,21 +194,30 @@ it.each([
     expect(findings[index]?.summary).toContain(`all ${packets} that were redirected left with the TTL as it`);
 });
 
+it.each([
+  ['none', LOWER4, LOWER6, []],
+  ['IPv4', '', LOWER6, ['IPv4 packets']],
+  ['IPv6', LOWER4, '', ['IPv6 packets']],
+])(
+  'a router of both families behind a map that nobody asks first, which forgets %s, is told so',
+  async (_, four, six, whose) => {
+    const { findings } = await checked(router46(four, six, FORWARD_BY_MAP));
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ invariant }) => invariant)).toEqual(whose.map(() => 'ttl/not-lowered'));
+    for (const [index, packets] of whose.entries())
+      expect(errors[index]?.summary).toContain(`all ${packets}`);
+  },
+);
+
 describe('a router behind a map of devices', () => {
   /** By way of the map, after the TTL was changed. */
   const behind = (ttl: string): Program => ({
     ...{ name: 'router', entries: [{ function: 'main', hook: 'xdp' }] },
     object: writeElf(
       {
-        main: [
-          LOOKUP.replace('if r1 < 2 goto pass', ''),
-          'if r0 != 0 goto pass',
-          ttl,
-          FORWARD.replace('r2 = 0\n', '').replace(
-            /r1 = .*\n *call bpf_redirect\b/,
-            'r1 = map[ports]\nr2 = *(u32 *)(r10 - 56)\nr3 = 0\ncall bpf_redirect_map',
-          ),
-        ].join('\n'),
+        main: [LOOKUP.replace('if r1 < 2 goto pass', ''), 'if r0 != 0 goto pass', ttl, FORWARD_BY_MAP].join(
+          '\n',
+        ),
       },
       [testMap('ports', 'DEVMAP_HASH'), testMap('steps', 'ARRAY')],
     ),

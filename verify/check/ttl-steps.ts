@@ -2,8 +2,6 @@
  * By how much TTLs of routed packets were lowered: one packet does not tell an intended value from a wrong step. Each family
  * is asked about by itself, and each entry: a router that is right for IPv4 may forget IPv6.
  */
-import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
-import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { DELIVERY, type Delivery } from '../../sim/runtime/delivery.ts';
@@ -12,6 +10,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { ttlPlace } from '../invariants/ttl.ts';
 import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import { callsAny } from './judging.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, traceOf } from './probe.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
 import { withTtl } from './ttl-wraps.ts';
@@ -47,6 +46,8 @@ interface Rule extends Step {
 export class TtlSteps {
   readonly #program: Program;
   readonly #isGiven: boolean;
+  /** Does the program ask the kernel for routes? */
+  readonly #routes: boolean;
   readonly #repair = new ChecksumRepair();
   readonly #groups = new Map<string, Group>();
 
@@ -54,6 +55,7 @@ export class TtlSteps {
   constructor(program: Program, isGiven: boolean) {
     this.#program = program;
     this.#isGiven = isGiven;
+    this.#routes = program.object !== undefined && callsAny(program, ({ name }) => name === FIB_LOOKUP);
   }
 
   /** A redirected packet that keeps its addresses. */
@@ -75,7 +77,7 @@ export class TtlSteps {
   async find(machine: Engine): Promise<Seen[]> {
     const found: Seen[] = [];
     for (const rule of this.#rules()) {
-      if (rule.size === 1 || (rule.size === 0 && !this.#routes())) continue;
+      if (rule.size === 1 || (rule.size === 0 && !this.#routes)) continue;
       const seen = await this.#show(rule, machine);
       if (seen !== undefined) found.push(seen);
     }
@@ -159,13 +161,6 @@ export class TtlSteps {
   async #isRouted(world: World, stimulus: Stimulus): Promise<boolean> {
     const trace = await traceOf(this.#program, { world, stimuli: [stimulus] });
     return trace?.steps.some(({ call }) => call?.name === FIB_LOOKUP && call.result === 0n) === true;
-  }
-
-  /** Does the program ask the kernel for a route? */
-  #routes(): boolean {
-    const { object } = this.#program;
-    if (object === undefined) return false;
-    return [...calledHelpers(linkedObject(object))].some(({ name }) => name === FIB_LOOKUP);
   }
 }
 
