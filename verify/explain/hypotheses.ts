@@ -116,7 +116,7 @@ const notUpdated: Hypothesis = (evidence) => {
   const grown = after.end - after.start - (before.end - before.start);
   const what =
     grown !== 0
-      ? `${Math.abs(grown)} bytes were ${grown > 0 ? 'added' : 'taken away'}`
+      ? `${Math.abs(grown) === 1 ? '1 byte was' : `${Math.abs(grown)} bytes were`} ${grown > 0 ? 'added' : 'taken away'}`
       : `${list(groups)} changed`;
   const hint =
     after.layer === 'ipv4'

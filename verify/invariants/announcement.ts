@@ -12,18 +12,6 @@ export const IPV4 = 0x0800;
 export const IPV6 = 0x86dd;
 const GRE = 47;
 
-/** Bytes of the headers that forwarding leaves alone: version, lengths, addresses; [from, to). */
-const KEPT4 = [
-  [0, 1],
-  [2, 4],
-  [12, 20],
-] as const;
-const KEPT6 = [
-  [0, 1],
-  [4, 6],
-  [8, 40],
-] as const;
-
 export interface Announcement {
   readonly by: 'etherType' | 'gre' | 'protocol';
   /** Where the number lies; an EtherType and GRE's have two bytes, a protocol number has one. */
@@ -57,7 +45,7 @@ function lostBy(pair: FramePair, shift: number): LostPacket | undefined {
     if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
     const start = was.start[row]! - shift;
     if (isFound(is, kind, start)) return undefined;
-    if (isKept(pair, kind, start, shift)) return announced(pair, row, start);
+    if (start >= 14 && pair.isForwarded(kind, start, shift)) return announced(pair, row, start);
   }
   return undefined;
 }
@@ -68,13 +56,6 @@ function isFound(is: HeaderList, kind: number, start: number): boolean {
       return (is.flags[row]! & HEADER_FLAG.impossible) === 0;
   }
   return false;
-}
-
-function isKept(pair: FramePair, kind: number, start: number, shift: number): boolean {
-  if (start < 14 || start + (kind === HEADER.ipv4 ? 20 : 40) > pair.afterLength) return false;
-  for (const [from, to] of kind === HEADER.ipv4 ? KEPT4 : KEPT6)
-    if (!pair.isOld(start + from, start + to, shift)) return false;
-  return true;
 }
 
 function announced(pair: FramePair, row: number, start: number): LostPacket | undefined {

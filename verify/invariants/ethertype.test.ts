@@ -10,6 +10,8 @@ import {
   tcp,
   u16,
   udp,
+  V4_A,
+  V4_B,
   V6_A,
   V6_B,
 } from '../test-support/packets.ts';
@@ -52,20 +54,27 @@ describe('the EtherType', () => {
   });
 
   it('is that of the version of IP that follows, in GRE too', () => {
-    const outer = (protocol: number, packet: Uint8Array): Uint8Array =>
+    const within = (protocol: number, packet: Uint8Array): Uint8Array =>
       ethernet(0x0800, ipv4(protocol, packet));
-    expect(verdict(outer(41, six), ethernet(0x0800, six))).toBe(
+    expect(verdict(within(41, six), ethernet(0x0800, six))).toBe(
       'the EtherType says 0x0800 (IPv4), but the IPv6 packet follows right behind it',
     );
-    expect(verdict(outer(41, six), ethernet(0x86dd, six))).toBeUndefined();
+    expect(verdict(within(41, six), ethernet(0x86dd, six))).toBeUndefined();
     expect(verdict(ethernet(0x86dd, ipv6(4, four)), ethernet(0x86dd, four))).toContain('0x86dd (IPv6)');
-    expect(verdict(ethernet(0x86dd, six), outer(47, bytes(0, 0, u16(0x0800), six)))).toBe(
+    expect(verdict(ethernet(0x86dd, six), within(47, bytes(0, 0, u16(0x0800), six)))).toBe(
       'the protocol type of GRE says 0x0800 (IPv4), but the IPv6 packet follows right behind it',
     );
-    expect(verdict(ethernet(0x86dd, six), outer(47, bytes(0, 0, u16(0x86dd), six)))).toBeUndefined();
-    // Behind a label only the packet itself said what it is.
+    expect(verdict(ethernet(0x86dd, six), within(47, bytes(0, 0, u16(0x86dd), six)))).toBeUndefined();
+    // Behind a label, in PPP and in GTP-U other things say what it is, or the packet itself.
     const labelled = bytes(0, 6, 0x41, 64, six);
-    expect(verdict(ethernet(0x8847, labelled), ethernet(0x0800, six))).toBeUndefined();
+    expect(verdict(ethernet(0x8847, labelled), ethernet(0x0800, six))).toContain('0x0800 (IPv4)');
+    expect(verdict(ethernet(0x8847, labelled), ethernet(0x86dd, six))).toBeUndefined();
+    const session = bytes(0x11, 0, 0, 1, u16(six.length + 2), u16(0x0057), six);
+    expect(verdict(ethernet(0x8864, session), ethernet(0x0800, six))).toContain('0x0800 (IPv4)');
+    const gtpu = bytes(0x30, 255, u16(six.length), 0, 0, 0, 7, six);
+    const outer = ethernet(0x0800, ipv4(17, udp(gtpu, V4_A, V4_B, 2152)));
+    expect(verdict(outer, ethernet(0x0800, six))).toContain('0x0800 (IPv4)');
+    expect(verdict(outer, ethernet(0x86dd, six))).toBeUndefined();
     expect(verdict(ethernet(0x8847, labelled), ethernet(0x8847, six))).toContain('MPLS');
   });
 

@@ -64,11 +64,9 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
 
 /** What a type says that does not announce this packet; undefined where it may be a program's own. */
 function meaningOf({ says: { by, number }, wasNamed }: LostPacket): string | undefined {
-  const other = OTHERS.get(number);
-  if (other !== undefined || !wasNamed) return other;
-  if (number === IPV4) return 'IPv4';
-  if (number === IPV6) return 'IPv6';
-  return by === 'etherType' && number < LEAST_TYPE ? 'a length' : undefined;
+  const other = number === IPV4 ? 'IPv4' : number === IPV6 ? 'IPv6' : OTHERS.get(number);
+  if (other !== undefined) return other;
+  return wasNamed && by === 'etherType' && number < LEAST_TYPE ? 'a length' : undefined;
 }
 
 /** A number that the program wrote in the order of the machine, in front of what it would name in the other order. */

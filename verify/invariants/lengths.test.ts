@@ -213,6 +213,9 @@ describe('lengths', () => {
 
   it('call bytes appended behind the packet a trailer, and surplus where the lengths changed too little', () => {
     expect(verdict(datagram, bytes(datagram, [1, 2, 3, 4]))).toBe('lengths/surplus warning');
+    // No trailer where UDP counts them.
+    const counted = edit(bytes(datagram, [1, 2, 3, 4]), [L4 + 4, ...u16(datagram.length - L4 + 4)]);
+    expect(verdict(datagram, counted)).toBe('lengths/udp error');
     const long = total(bytes(datagram, data(8)), datagram.length - IP + 4);
     expect(verdict(datagram, long)).toBe('lengths/surplus error');
     // The payload was cut, the frame was not.

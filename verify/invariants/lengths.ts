@@ -27,16 +27,20 @@ export const lengths: Invariant = {
   judge(pair: FramePair): Breach | undefined {
     if (pair.cameBroken) return undefined;
     const { is } = pair;
+    // The outermost error, or else the outermost warning: bytes that may be a trailer may be none where UDP counts them.
+    let doubt: Breach | undefined;
     for (let row = 0; row < is.count; row++) {
-      if ((is.flags[row]! & HEADER_FLAG.quoted) !== 0) return undefined;
+      if ((is.flags[row]! & HEADER_FLAG.quoted) !== 0) return doubt;
       const match = is.match[row]!;
       // Headers that only came to light, or that appended bytes happen to form, are not the program's.
-      if (match === MATCH.exposed || (match === MATCH.none && !pair.isWritten(row))) return undefined;
+      if (match === MATCH.exposed || (match === MATCH.none && !pair.isWritten(row))) return doubt;
       const breach = isIp(is.kind[row]!) ? ipLengths(pair, row) : transportLengths(pair, row);
-      if (breach !== undefined)
-        return isUntouchedPayload(pair, row) || isMisnamed(pair, row) ? undefined : breach;
+      if (breach === undefined) continue;
+      if (isUntouchedPayload(pair, row) || isMisnamed(pair, row)) return doubt;
+      if (breach.severity === 'error') return breach;
+      doubt ??= breach;
     }
-    return undefined;
+    return doubt;
   },
 };
 

@@ -7,7 +7,8 @@
 import { equalWords } from '../../sim/packet/bytes.ts';
 import { verifyChecksums } from './checksums.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, PART } from './found.ts';
-import { HeaderList, MATCH } from './header-list.ts';
+import { HeaderList, type JudgedChecksum, MATCH } from './header-list.ts';
+import { onesSum } from './sum.ts';
 
 /** The least frame on an Ethernet, without its check sequence: shorter ones are padded up to it (IEEE 802.3 §4.2.3.3). */
 export const ETHERNET_MINIMUM = 60;
@@ -211,12 +212,37 @@ export class FramePair {
         next = other + 1;
         break;
       }
-      const isOld = this.isOld(start, is.end[row]!, shift);
+      const isOld = this.isOld(start, is.end[row]!, shift) || this.isForwarded(is.kind[row]!, start, shift);
       if (isOld && is.match[row] === MATCH.none) is.match[row] = MATCH.exposed;
       // The same bytes say more than the same place.
       explained += isOld ? 2 : is.match[row] !== MATCH.none ? 1 : 0;
     }
     return explained;
+  }
+
+  /**
+   * Does an IP header of the frame that left consist of the bytes that stood there before, but for those that whoever
+   * forwards a packet writes: TTL, checksum, traffic class?
+   * @param kind what it is
+   */
+  isForwarded(kind: number, start: number, shift: number): boolean {
+    const kept = kind === HEADER.ipv4 ? KEPT4 : kind === HEADER.ipv6 ? KEPT6 : undefined;
+    if (kept === undefined || start + kept[kept.length - 1]![1] > this.afterLength) return false;
+    for (const [from, to] of kept) if (!this.isOld(start + from, start + to, shift)) return false;
+    return true;
+  }
+
+  /** Of an IPv4 header that only came to light: its checksum as the frame came, where it was right; undefined: it was not. */
+  exposedChecksum(row: number): JudgedChecksum | undefined {
+    const { is, shift } = this;
+    if (is.match[row] !== MATCH.exposed || is.kind[row] !== HEADER.ipv4) return undefined;
+    const from = is.start[row]! + shift;
+    const size = is.headerEnd[row]! - is.start[row]!;
+    if (from < 0 || from + size > this.beforeLength) return undefined;
+    const begin = this.beforeOffset + from;
+    if (onesSum(this.beforeView, begin, begin + size) !== 0xffff) return undefined;
+    const got = this.beforeView.getUint16(begin + 10);
+    return { status: 'good', at: from + 10, got, expected: got };
   }
 
   /** Either the outermost header of then is one of now, or the other way round. */
@@ -299,6 +325,18 @@ const NAMING_BY_NAME: Readonly<Record<HeaderName, readonly [protocolAt: number, 
 };
 
 const NAMING = HEADER_NAMES.map((name) => NAMING_BY_NAME[name]);
+
+/** Bytes of IP headers that forwarding leaves alone: version, lengths, addresses; [from, to). */
+const KEPT4 = [
+  [0, 1],
+  [2, 4],
+  [12, 20],
+] as const;
+const KEPT6 = [
+  [0, 1],
+  [4, 6],
+  [8, 40],
+] as const;
 
 /** NAT64 turns IPv4 and ICMP into IPv6 and ICMPv6, and back; every other kind stays what it is. */
 function family(kind: number): number {

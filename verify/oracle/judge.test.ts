@@ -218,13 +218,30 @@ describe('ChecksumJudge', () => {
     const wrapped = ethernet(0x0800, ipv4(17, edit(udp(vxlan, V4_A, V4_B, 4789), [6, 0, 0])));
     expect(verdict(empty, wrapped)).toBe('');
     expect(verdict(empty, edit(wrapped, [wrapped.length - empty.length + IP + 8, 9]))).toBe(
-      'ipv4/1 wrong from the start',
+      'ipv4/1 wrong by another amount',
     );
 
     // Grown at the head and cut at the tail, and what the tunnel holds is cut off.
     const tunnel = edit(ethernet(0x0800, ipv4(4, bytes(ipv4(17, udp(data(9)))))), [IP + 10, 1, 2]);
     const error = ethernet(0x0800, ipv4(1, icmp(3, 4, [0, 0, 0, 0], tunnel.slice(IP, IP + 28))));
     expect(verdict(tunnel, error)).toBe('');
+  });
+
+  it('follows a packet whose TTL is lowered into a tunnel, and out of one that nobody looks into', () => {
+    const inner = ipv4(253, data(0));
+    const lowered = edit(inner, [8, 63]);
+    lowered.set(u16(updated(word(inner, 10), 0x40fd, 0x3ffd)), 10);
+    const wrong = (packet: Uint8Array): Uint8Array => edit(packet, [11, packet[11]! ^ 1]);
+    const plain = (packet: Uint8Array): Uint8Array => ethernet(0x0800, packet);
+    const inside = (packet: Uint8Array): Uint8Array => plain(ipv4(4, packet));
+    expect(verdict(plain(inner), inside(lowered))).toBe('');
+    expect(verdict(plain(wrong(inner)), inside(wrong(lowered)))).toBe('');
+    expect(verdict(plain(inner), inside(edit(inner, [8, 63])))).toBe('ipv4/1 wrong');
+    // Protocol 99 is nobody's.
+    const hidden = (packet: Uint8Array): Uint8Array => plain(ipv4(99, packet));
+    expect(verdict(hidden(inner), plain(lowered))).toBe('');
+    expect(verdict(hidden(wrong(inner)), plain(wrong(lowered)))).toBe('');
+    expect(verdict(hidden(inner), plain(edit(inner, [8, 63])))).toBe('ipv4/0 wrong');
   });
 
   it('judges a packet quoted in an ICMP error that the program made', () => {

@@ -77,7 +77,8 @@ export class ChecksumJudge {
         layer: CHECKSUM_LAYERS[is.kind[row]!]!,
         depth: is.depth[row]!,
         kind,
-        before: match >= 0 && was.status[match] !== NO_CHECKSUM ? was.judged(match) : undefined,
+        before:
+          match >= 0 && was.status[match] !== NO_CHECKSUM ? was.judged(match) : pair.exposedChecksum(row),
         after: is.judged(row),
       };
     }
@@ -104,7 +105,11 @@ export class ChecksumJudge {
     const status = is.status[row]!;
     const match = is.match[row]!;
     if (status === CHECKSUM.good || status === NO_CHECKSUM) return undefined;
-    if (match === MATCH.exposed) return this.#renamedVerdict(pair, row);
+    if (match === MATCH.exposed) {
+      // It came behind something that nobody looked into, and was written since.
+      if (status === CHECKSUM.bad && pair.exposedChecksum(row) !== undefined) return 'wrong';
+      return this.#renamedVerdict(pair, row);
+    }
     const statusBefore = match === MATCH.none ? NO_CHECKSUM : was.status[match]!;
     if (statusBefore === NO_CHECKSUM) {
       if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return undefined;
