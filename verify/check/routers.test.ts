@@ -209,6 +209,57 @@ it.each([
   },
 );
 
+/** Another source address, and a header checksum that knows of it. */
+const TRANSLATED = `r1 = *(u32 *)(r7 + 26)
+  *(u32 *)(r10 - 72) = r1
+  *(u32 *)(r10 - 76) = 0x0706a8c0
+  r1 = r10
+  r1 += -72
+  r2 = 4
+  r3 = r10
+  r3 += -76
+  r4 = 4
+  r5 = *(u16 *)(r7 + 24)
+  r5 ^= 0xffff
+  call bpf_csum_diff
+  r1 = r0
+  r1 >>= 16
+  r0 &= 0xffff
+  r0 += r1
+  r1 = r0
+  r1 >>= 16
+  r0 &= 0xffff
+  r0 += r1
+  r0 ^= 0xffff
+  *(u16 *)(r7 + 24) = r0
+  *(u32 *)(r7 + 26) = 0x0706a8c0`;
+
+it.each([
+  ['keeps the TTL', '', ['ttl/not-lowered']],
+  ['lowers the TTL', LOWER4, []],
+])(
+  'a gateway that routes packets with another address, and %s, is judged like a router',
+  async (_, ttl, expected) => {
+    const gateway = `${LOOKUP}\nif r0 != 0 goto pass\n${ttl}\n${TRANSLATED}\n${FORWARD}`;
+    const found = await checked(program('gateway', gateway));
+    // Checksums of TCP and UDP are left alone: another fault.
+    expect(ids(found).filter((id) => id.startsWith('ttl/'))).toEqual(expected);
+  },
+);
+
+it('who answers, and sends that to a next hop, has TTLs of its own', async () => {
+  const answers = `${LOOKUP}
+  if r0 != 0 goto pass
+  r1 = *(u32 *)(r7 + 26)
+  r2 = *(u32 *)(r7 + 30)
+  *(u32 *)(r7 + 26) = r2
+  *(u32 *)(r7 + 30) = r1
+  *(u8 *)(r7 + 22) = 64
+  ${FORWARD}`;
+  const found = await checked(program('answers', answers));
+  expect(ids(found).filter((id) => id.startsWith('ttl/'))).toEqual([]);
+});
+
 describe('a router behind a map of devices', () => {
   /** By way of the map, after the TTL was changed. */
   const behind = (ttl: string): Program => ({

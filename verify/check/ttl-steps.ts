@@ -28,6 +28,8 @@ interface Step {
 /** What became of the TTLs of one family, at one entry. */
 interface Group {
   readonly kind: number;
+  /** Did packets get other addresses? A gateway that routes lowers their TTLs, too; who answers makes others. */
+  readonly isRewritten: boolean;
   /** By how much they were lowered. */
   readonly steps: Map<number, Step>;
 }
@@ -41,6 +43,7 @@ interface Rule extends Step {
   readonly of: string;
   /** Do other families, or entries, lower TTLs as they should, or at least otherwise? */
   readonly isMixed: boolean;
+  readonly isRewritten: boolean;
 }
 
 export class TtlSteps {
@@ -58,16 +61,16 @@ export class TtlSteps {
     this.#routes = program.object !== undefined && callsAny(program, ({ name }) => name === FIB_LOOKUP);
   }
 
-  /** A redirected packet that keeps its addresses. */
+  /** A redirected packet. */
   enter(pair: FramePair, world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
     if (delivery !== DELIVERY.redirected) return;
-    const found = ttlOf(pair);
+    const found = ttlInPlace(pair);
     if (found === undefined) return;
-    const { came, left, at } = found;
-    if (left > came) return;
+    const { came, left, at, isRewritten } = found;
+    if (left > came || (isRewritten && !this.#routes)) return;
     const kind = pair.is.kind[0]!;
-    const key = `${kind} ${input.entry[packet]}`;
-    const group = this.#groups.get(key) ?? { kind, steps: new Map<number, Step>() };
+    const key = `${kind} ${input.entry[packet]} ${isRewritten}`;
+    const group = this.#groups.get(key) ?? { kind, isRewritten, steps: new Map<number, Step>() };
     this.#groups.set(key, group);
     if (!group.steps.has(came - left))
       group.steps.set(came - left, { sighting: { world, stimulus: input.stimulus(packet) }, at });
@@ -86,21 +89,23 @@ export class TtlSteps {
 
   /** What is known to hold for all packets, of the program or else of a family at an entry. */
   #rules(): Rule[] {
-    const groups = [...this.#groups.values()];
+    // What kept its addresses is the better example.
+    const groups = [...this.#groups.values()].sort((a, b) => Number(a.isRewritten) - Number(b.isRewritten));
     const all = groups.flatMap(({ steps }) => [...steps]);
     const [first] = all;
     if (first === undefined) return [];
     if (all.every(([size]) => size === first[0]))
-      return [{ ...first[1], kind: groups[0]!.kind, size: first[0], of: 'packets', isMixed: false }];
-    return groups.flatMap(({ kind, steps }) => {
-      const [only, ...others] = steps;
+      return [{ ...first[1], ...ofGroup(groups[0]!), size: first[0], of: 'packets', isMixed: false }];
+    return groups.flatMap((group) => {
+      const [only, ...others] = group.steps;
       if (only === undefined || others.length > 0) return [];
-      return [{ ...only[1], kind, size: only[0], of: `${familyOf(kind)} packets`, isMixed: true }];
+      const of = `${familyOf(group.kind)} packets${group.isRewritten ? ' with other addresses' : ''}`;
+      return [{ ...only[1], ...ofGroup(group), size: only[0], of, isMixed: true }];
     });
   }
 
   async #show(rule: Rule, machine: Engine): Promise<Seen | undefined> {
-    const { size, sighting, at, of, isMixed } = rule;
+    const { size, sighting, at, of, isMixed, isRewritten } = rule;
     const runner = new CaseRunner(this.#program, machine);
     try {
       const action = (await runner.outcome(sighting.world, sighting.stimulus))?.action;
@@ -121,9 +126,9 @@ export class TtlSteps {
       const small = await simplest(sighting.stimulus, (simpler) => holds(world, simpler));
       const got = await runner.outcome(world, small);
       if (got?.status !== 'ran') return undefined;
-      const isRouted = size > 0 || (await this.#isRouted(world, small));
+      const isRouted = (size > 0 && !isRewritten) || (await this.#isRouted(world, small));
       // A program that routes one family may well bridge the other.
-      if (isMixed && !isRouted) return undefined;
+      if ((isMixed || isRewritten) && !isRouted) return undefined;
       const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
       return {
         world,
@@ -169,24 +174,47 @@ export function familyOf(kind: number): string {
   return kind === HEADER.ipv4 ? 'IPv4' : 'IPv6';
 }
 
-/** The outermost IP header's TTL before and after, where addresses stayed and the frame got another destination MAC. */
-export function ttlOf(
-  pair: FramePair,
-): { readonly came: number; readonly left: number; readonly at: number } | undefined {
+/** How the TTL of a packet's outermost IP header came and left. */
+export interface TtlStep {
+  readonly came: number;
+  readonly left: number;
+  /** Offset of the field, in both frames. */
+  readonly at: number;
+  /** Has the packet got another address? */
+  readonly isRewritten: boolean;
+}
+
+/** The same where addresses stayed, too. */
+export function ttlOf(pair: FramePair): TtlStep | undefined {
+  const found = ttlInPlace(pair);
+  return found?.isRewritten === true ? undefined : found;
+}
+
+/** The outermost IP header's TTL before and after, where it stayed in its place and the frame got another destination MAC. */
+function ttlInPlace(pair: FramePair): TtlStep | undefined {
   const { is, was, before, beforeOffset, after, afterOffset, shift } = pair;
   if (is.count === 0 || shift !== 0) return undefined;
   const kind = is.kind[0]!;
   const match = is.match[0]!;
   if ((kind !== HEADER.ipv4 && kind !== HEADER.ipv6) || match !== 0 || was.kind[0] !== kind) return undefined;
   if (((is.flags[0]! | was.flags[0]!) & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return undefined;
-  const [ttlAt, from, to] = kind === HEADER.ipv4 ? [8, 12, 20] : [7, 8, 40];
   const start = is.start[0]!;
-  for (let at = start + from; at < start + to; at++) {
-    if (before[beforeOffset + at] !== after[afterOffset + at]) return undefined;
-  }
-  let isNextHop = false;
-  for (let at = 0; at < 6; at++) if (before[beforeOffset + at] !== after[afterOffset + at]) isNextHop = true;
-  if (!isNextHop) return undefined;
+  if (was.start[0] !== start) return undefined;
+  const differs = (from: number, to: number): boolean => {
+    for (let at = from; at < to; at++) if (before[beforeOffset + at] !== after[afterOffset + at]) return true;
+    return false;
+  };
+  if (!differs(0, 6)) return undefined;
+  const [ttlAt, from, to] = kind === HEADER.ipv4 ? [8, 12, 20] : [7, 8, 40];
   const at = start + ttlAt;
-  return { came: before[beforeOffset + at]!, left: after[afterOffset + at]!, at };
+  return {
+    came: before[beforeOffset + at]!,
+    left: after[afterOffset + at]!,
+    at,
+    isRewritten: differs(start + from, start + to),
+  };
+}
+
+function ofGroup({ kind, isRewritten }: Group): Pick<Rule, 'kind' | 'isRewritten'> {
+  return { kind, isRewritten };
 }
