@@ -59,6 +59,26 @@ describe('a byte of the frame', () => {
       'r1 = r6\nr2 = 22\nr3 = r10\nr3 += -32\nr4 = 1\nr5 = 0\ncall bpf_skb_store_bytes',
       'tc-ingress',
     ],
+    [
+      'that a helper wrote beside one from a map',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r10 - 31) = r1\nr1 = r6\nr2 = 22\nr3 = r10\nr3 += -32\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    [
+      'that a helper read and another wrote, beside one from a map',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r7 + 20) = r1\nr1 = r6\nr2 = 18\nr3 = r10\nr3 += -16\nr4 = 2\ncall bpf_skb_load_bytes\nr1 = r6\nr2 = 22\nr3 = r10\nr3 += -16\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    [
+      'that a helper wrote beside one from a map, where another has moved the frame',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r10 - 31) = r1\nr1 = r6\nr2 = 4\nr3 = 0\ncall bpf_skb_change_head\nr1 = r6\nr2 = 22\nr3 = r10\nr3 += -32\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    [
+      'the same, looked at afterwards',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r10 - 31) = r1\nr1 = r6\nr2 = 4\nr3 = 0\ncall bpf_skb_change_head\nr1 = r6\nr2 = 22\nr3 = r10\nr3 += -32\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes\nr7 = *(u32 *)(r6 + 76)',
+      'tc-ingress',
+    ],
     ['that another was made room before', `${LOWER}\nr1 = r6\nr2 = -4\ncall bpf_xdp_adjust_head`, 'xdp', 26],
     ['whose old place a map wrote', `${FROM_MAP}\nr1 = r6\nr2 = -4\ncall bpf_xdp_adjust_head`],
   ])('%s is the program’s', async (_, body, hook, at) => {
@@ -76,6 +96,26 @@ describe('a byte of the frame', () => {
       'that lay on the stack',
       'r1 = *(u8 *)(r9 + 0)\n*(u64 *)(r10 - 8) = r1\nr1 = *(u64 *)(r10 - 8)\n*(u8 *)(r7 + 22) = r1',
     ],
+    [
+      'that a helper wrote',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r10 - 31) = r1\nr1 = r6\nr2 = 21\nr3 = r10\nr3 += -32\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    [
+      'that a helper read from where a map wrote',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r7 + 18) = r1\nr1 = r6\nr2 = 18\nr3 = r10\nr3 += -16\nr4 = 2\ncall bpf_skb_load_bytes\nr1 = r6\nr2 = 22\nr3 = r10\nr3 += -16\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    [
+      'that a helper wrote where another has moved the frame',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r10 - 31) = r1\nr1 = r6\nr2 = 4\nr3 = 0\ncall bpf_skb_change_head\nr1 = r6\nr2 = 21\nr3 = r10\nr3 += -32\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes',
+      'tc-ingress',
+    ],
+    [
+      'the same, looked at afterwards',
+      'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r10 - 31) = r1\nr1 = r6\nr2 = 4\nr3 = 0\ncall bpf_skb_change_head\nr1 = r6\nr2 = 21\nr3 = r10\nr3 += -32\nr4 = 2\nr5 = 0\ncall bpf_skb_store_bytes\nr7 = *(u32 *)(r6 + 76)',
+      'tc-ingress',
+    ],
     ['that an atomic operation fetched', 'r1 = 1\nr1 = fetch_add *(u32 *)(r9 + 0)\n*(u8 *)(r7 + 22) = r1'],
     [
       'that a helper wrote',
@@ -90,5 +130,21 @@ describe('a byte of the frame', () => {
     ],
   ])('%s is the map’s', async (_, body, hook, at) => {
     expect(await isWritten(body, hook, at)).toBe(true);
+  });
+});
+
+describe('a redirect', () => {
+  const flagsOf = async (body: string): Promise<readonly [target: boolean, flags: boolean]> => {
+    const contents = await contentsOf(`${body}\nexit\n${END}`);
+    return [contents.isRedirected(), contents.areRedirectFlags()];
+  };
+
+  it('has flags of its own, whoever says where it goes', async () => {
+    expect(await flagsOf('r1 = *(u32 *)(r9 + 0)\nr2 = 4\ncall bpf_redirect')).toEqual([true, false]);
+    expect(await flagsOf('r1 = 2\nr2 = *(u32 *)(r9 + 0)\ncall bpf_redirect')).toEqual([true, true]);
+    expect(await flagsOf('r1 = 2\nr2 = 4\ncall bpf_redirect')).toEqual([false, false]);
+    const map = 'r1 = map[ports]\nr2 = *(u32 *)(r9 + 0)';
+    expect(await flagsOf(`${map}\nr3 = 64\ncall bpf_redirect_map`)).toEqual([true, false]);
+    expect(await flagsOf(`${map}\nr3 = r2\ncall bpf_redirect_map`)).toEqual([true, true]);
   });
 });

@@ -45,6 +45,9 @@ const CONTENT = 2;
 
 const MAX_CALL_DEPTH = 8;
 const STACK_END = STACK_BASE + STACK_SIZE * MAX_CALL_DEPTH;
+/** No address: of a frame that a helper has moved, until the program looks where to. Addresses of the machine are below `FAR`. */
+const SOMEWHERE = 2 ** 40;
+const FAR = 2 ** 39;
 /** Bytes that a helper may reach where its record leaves the size to others. */
 const UNKNOWN_SIZE = 512;
 /** Bytes stay where they are, whatever their offset is afterwards. */
@@ -61,6 +64,11 @@ const WRITERS: ReadonlyMap<string, (values: readonly bigint[]) => number> = new 
   ['bpf_l3_csum_replace', () => 2],
   ['bpf_l4_csum_replace', () => 2],
 ]);
+/** Of these each byte comes from the same byte of what they were passed, or of the frame: the third argument, at the second. */
+const STORES: ReadonlySet<string> = new Set(['bpf_skb_store_bytes', 'bpf_xdp_store_bytes']);
+const LOADS: ReadonlySet<string> = new Set(['bpf_skb_load_bytes', 'bpf_xdp_load_bytes']);
+/** Which argument holds the flags of redirects that refuse some. */
+const REDIRECT_FLAGS: Readonly<Record<string, number>> = { bpf_redirect: 2, bpf_redirect_map: 3 };
 const BY_NAME: ReadonlyMap<string, Helper> = new Map(
   [...HELPERS.values(), ...KERNEL_FUNCTIONS.values()].map((helper) => [helper.name, helper]),
 );
@@ -84,11 +92,12 @@ export class MapContents {
   readonly #saved: number[][] = [];
   /** Bytes of stacks and of the frame that come from maps, by address. */
   readonly #memory = new Map<number, number>();
-  /** Where the frame begins; undefined where a helper moved it. */
-  #data: number | undefined;
+  /** Where the frame begins. */
+  #data = SOMEWHERE;
   #isFrameTouched = false;
   #hasDecided = false;
   #redirect = 0;
+  #redirectFlags = 0;
 
   /** @throws {ObjectError} where the program cannot be read */
   constructor(program: Program, { globals }: World, { steps }: Pick<RunTrace, 'steps'>) {
@@ -104,7 +113,6 @@ export class MapContents {
   /** Does a byte of the frame that left hold a number from a map? Offsets as `data` stood in the end. */
   isWritten(from: number, to: number): boolean {
     if (this.#isFrameTouched) return true;
-    if (this.#data === undefined) return this.#frame() !== 0;
     return (this.#read(this.#data + from, to - from) & CONTENT) !== 0;
   }
 
@@ -121,6 +129,11 @@ export class MapContents {
   /** Was the last helper that redirects passed a number from a map? */
   isRedirected(): boolean {
     return (this.#redirect & CONTENT) !== 0;
+  }
+
+  /** Were its flags? */
+  areRedirectFlags(): boolean {
+    return (this.#redirectFlags & CONTENT) !== 0;
   }
 
   #follow(step: TraceStep): void {
@@ -178,25 +191,47 @@ export class MapContents {
     const takesMap = types.includes('map');
     const packet = helper?.effects.packet ?? 'untouched';
     if (packet === 'read') passed |= this.#frame();
-    if (helper?.effects.redirects === true) this.#redirect = passed;
-    for (const [address, size] of filled) this.#write(address, size, takesMap ? CONTENT : passed);
+    if (helper?.effects.redirects === true) {
+      const flags = REDIRECT_FLAGS[name];
+      this.#redirect = passed;
+      this.#redirectFlags = flags === undefined ? passed : this.#origin(flags);
+    }
+    const isCopy = LOADS.has(name) && this.#origin(2) === 0;
+    if (isCopy) this.#copy(Number(values[2]), this.#data + Number(values[1]), Number(values[3]));
+    else for (const [address, size] of filled) this.#write(address, size, takesMap ? CONTENT : passed);
     this.#set(0, takesMap ? PRESENCE : passed);
     if (packet === 'written' || packet === 'moved') this.#changeFrame(name, values, result, passed);
   }
 
   #changeFrame(name: string, values: readonly bigint[], result: bigint | undefined, passed: number): void {
     if (EDGES.has(name)) {
-      if (name === 'bpf_xdp_adjust_head' && result === 0n && this.#data !== undefined)
+      if (name === 'bpf_xdp_adjust_head' && result === 0n)
         this.#data += Number(BigInt.asIntN(32, values[1]!));
       return;
     }
     const size = WRITERS.get(name)?.(values);
-    if (size !== undefined && this.#data !== undefined) {
-      this.#write(this.#data + Number(values[1]!), size, passed);
+    if (size !== undefined) {
+      const at = this.#data + Number(values[1]!);
+      const isCopy = STORES.has(name) && this.#origin(2) === 0 && !this.#leadsIntoMap(3);
+      if (isCopy) this.#copy(at, Number(values[2]!), size);
+      else this.#write(at, size, passed);
       return;
     }
     if ((this.#frame() | passed) !== 0) this.#isFrameTouched = true;
-    this.#data = undefined;
+    // Wherever it lies now: offsets count from there.
+    this.#data = SOMEWHERE;
+  }
+
+  /** Where the frame lies is known again. */
+  #settle(data: number): void {
+    if (this.#data >= FAR) {
+      for (const [at, origin] of [...this.#memory]) {
+        if (at < FAR) continue;
+        this.#memory.delete(at);
+        this.#memory.set(at - this.#data + data, origin);
+      }
+    }
+    this.#data = data;
   }
 
   /** Takes over what registers hold after a step. */
@@ -204,7 +239,7 @@ export class MapContents {
     for (const { register, value, kind, place } of registers) {
       Object.assign(this.#registers[register]!, { value, kind, place });
       const match = place === undefined ? null : /^data(?:([+-]\d+))?$/.exec(place);
-      if (match !== null && kind === 'pkt') this.#data = Number(value) - Number(match[1] ?? 0);
+      if (match !== null && kind === 'pkt') this.#settle(Number(value) - Number(match[1] ?? 0));
     }
   }
 
@@ -249,6 +284,11 @@ export class MapContents {
       if (origin === 0) this.#memory.delete(at);
       else this.#memory.set(at, origin);
     }
+  }
+
+  #copy(to: number, from: number, size: number): void {
+    const origins = Array.from({ length: size }, (_, index) => this.#read(from + index, 1));
+    for (const [index, origin] of origins.entries()) this.#write(to + index, 1, origin);
   }
 
   /** Of all bytes of the frame. */

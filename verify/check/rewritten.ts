@@ -87,11 +87,11 @@ export class RewrittenWords {
       );
       if (!isChanged || pair.cameBroken || !isSound(pair.was)) continue;
       this.#onChanged(pair, world, input, packet, delivery);
-      this.#enter(world, input, packet, action);
+      this.#enter(world, input, packet, delivery);
     }
   }
 
-  #enter(world: World, input: PacketBatch, packet: number, action: number): void {
+  #enter(world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
     // Where nothing is left that is known, nobody can say which byte went where.
     if (this.#pair.is.count === 0 && this.#pair.beforeLength !== this.#pair.afterLength) return;
     const { was, before, beforeOffset, beforeLength, after, afterOffset, afterLength, shift } = this.#pair;
@@ -118,7 +118,8 @@ export class RewrittenWords {
       if (isChecksum && balance === -1) continue;
       const wanted = isChecksum ? PACKETS_OF_A_CHECKSUM : 1;
       for (let number = 0; number < wanted; number++) {
-        const key = `${name} ${action} ${number}`;
+        // Where it goes, not the action: a program may return any number, a map's say.
+        const key = `${name} ${delivery} ${number}`;
         if (found.has(key)) continue;
         if (found.size >= MAX_SWEEPS) {
           if (this.#left.size < MAX_SWEEPS) this.#left.add(name);
