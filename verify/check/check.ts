@@ -106,6 +106,8 @@ class Check {
   readonly #runs: CheckRuns;
   /** Rewritten words that have been looked at closer. */
   #looked = 0;
+  /** Of packets that became longer or shorter, how many have been varied. */
+  #varied = 0;
   sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
   proof: ProofAid | undefined;
 
@@ -192,8 +194,10 @@ class Check {
   async #lookCloser(engines: readonly Engine[], observe: Observe): Promise<void> {
     const { machine } = this.#options;
     const fresh = this.#rewritten.words.slice(this.#looked);
-    if (fresh.length === 0) return;
-    await this.#variants(fresh, engines, observe);
+    const moved = this.#rewritten.moved.slice(this.#varied);
+    this.#varied += moved.length;
+    if (fresh.length + moved.length === 0) return;
+    await this.#variants([...fresh, ...moved], engines, observe);
     const words = this.#rewritten.words.slice(this.#looked);
     this.#looked += words.length;
     if (this.#options.sweeps === false) return;
@@ -207,9 +211,13 @@ class Check {
   }
 
   /** Neighbours of the packets that the program was seen to change. */
-  async #variants(words: readonly Rewritten[], engines: readonly Engine[], observe: Observe): Promise<void> {
+  async #variants(
+    changed: readonly Pick<Rewritten, 'world' | 'stimulus'>[],
+    engines: readonly Engine[],
+    observe: Observe,
+  ): Promise<void> {
     const byWorld = new Map<World, Set<Stimulus>>();
-    for (const { world, stimulus } of words) {
+    for (const { world, stimulus } of changed) {
       const known = byWorld.get(world);
       if (known === undefined) byWorld.set(world, new Set([stimulus]));
       else known.add(stimulus);

@@ -259,6 +259,15 @@ describe('packets', () => {
     expect(words.left).toBe(0);
   });
 
+  it('that become shorter are kept, one of each protocol and way, whatever lies inside', async () => {
+    const gre = (...inside: number[]): Uint8Array => ethernet(0x0800, ipv4(47, Uint8Array.from(inside)));
+    const shorter: Behaviour = ({ packet }) => ({ action: XDP_PASS, packet: packet.subarray(4) });
+    const packets = [gre(0, 0, 8, 0, 1, 2, 3, 4), gre(0, 0, 8, 0), sized(80), TCP4];
+    const { words } = await seen(shorter, packets);
+    expect(words.moved.map(({ stimulus }) => stimulus.packet.length)).toEqual([42, 80, TCP4.length]);
+    expect((await seen(turns([IP + 8]), packets)).words.moved).toEqual([]);
+  });
+
   it.each<[what: string, packet: Uint8Array]>([
     ['with a wrong checksum', turned(TCP4, [L4 + 16])],
     ['with a wrong checksum of IP', turned(TCP4, [IP_SUM])],

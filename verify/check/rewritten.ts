@@ -5,7 +5,7 @@ import type { Hook } from '../../sim/runtime/actions.ts';
 import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
-import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES } from '../oracle/found.ts';
+import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, PART } from '../oracle/found.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type HeaderList, NO_CHECKSUM } from '../oracle/header-list.ts';
 
@@ -46,6 +46,8 @@ export class RewrittenWords {
   /** In packets beyond `MAX_LENGTH`. */
   readonly #longer = new Map<string, Rewritten>();
   readonly #left = new Set<string>();
+  /** Packets that were made longer or shorter, by what they are and where they go. */
+  readonly #moved = new Map<string, Pick<Rewritten, 'world' | 'stimulus'>>();
 
   /** @param onChanged is shown every sound packet that was changed and goes on */
   constructor(hooks: readonly Hook[], onChanged: OnChanged = () => {}) {
@@ -56,6 +58,11 @@ export class RewrittenWords {
   /** In the order in which they were met, those that only long packets have last. */
   get words(): readonly Rewritten[] {
     return this.#all().slice(0, MAX_SWEEPS);
+  }
+
+  /** A packet of each protocol that was made longer or shorter: the words that move with it are none that were rewritten. */
+  get moved(): readonly Pick<Rewritten, 'world' | 'stimulus'>[] {
+    return [...this.#moved.values()];
   }
 
   /** How many words were seen beyond what is swept. */
@@ -85,10 +92,25 @@ export class RewrittenWords {
         output.offset[packet]!,
         output.length[packet]!,
       );
-      if (!isChanged || pair.cameBroken || !isSound(pair.was)) continue;
+      if (!isChanged) continue;
+      if (pair.beforeLength !== pair.afterLength) this.#enterMoved(world, input, packet, delivery);
+      if (pair.cameBroken || !isSound(pair.was)) continue;
       this.#onChanged(pair, world, input, packet, delivery);
       this.#enter(world, input, packet, delivery);
     }
+  }
+
+  #enterMoved(world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
+    const { was, before, beforeOffset } = this.#pair;
+    // What lies inside need not be right: neighbours have something else there.
+    if (was.count === 0 || was.status[0] === CHECKSUM.bad || was.part[0] !== PART.whole) return;
+    if ((was.flags[0]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return;
+    const kind = was.kind[0]!;
+    const at = kind === HEADER.ipv4 ? 9 : kind === HEADER.ipv6 ? 6 : -1;
+    const protocol = at < 0 ? -1 : before[beforeOffset + was.start[0]! + at]!;
+    const key = `${kind} ${protocol} ${delivery}`;
+    if (this.#moved.size >= MAX_MOVED || this.#moved.has(key)) return;
+    this.#moved.set(key, { world, stimulus: input.stimulus(packet) });
   }
 
   #enter(world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
@@ -132,6 +154,9 @@ export class RewrittenWords {
     }
   }
 }
+
+/** Protocols, and places to go, of which packets are kept that became longer or shorter. */
+const MAX_MOVED = 8;
 
 /** No checksum of it is wrong, and it is no fragment: what a sweep changes can be judged. */
 function isSound(was: HeaderList): boolean {

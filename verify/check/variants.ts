@@ -1,6 +1,7 @@
 /**
  * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options or
- * a tag, at the end of its TTL, to a group. What a program does not look at before it writes shows there.
+ * a tag, at the end of its TTL, to a group; with a packet inside where it says that there is one. What a program does not
+ * look at before it writes shows there.
  */
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
@@ -12,6 +13,7 @@ const IPV6 = 0x86dd;
 const SCTP = 132;
 const UDP_LITE = 136;
 const IGMP = 2;
+const GRE = 47;
 /** ESP, OSPF, ICMP's twin in the other family, and what nobody knows. */
 const OTHER_PROTOCOLS = [50, 89, 253];
 
@@ -29,8 +31,10 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
 
 function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
   const headerLength = (packet[at]! & 0x0f) * 4;
-  if (headerLength < 20 || at + headerLength + 8 > packet.length) return;
+  if (headerLength < 20 || at + headerLength > packet.length) return;
   const upper = at + headerLength;
+  if (packet[at + 9] === GRE) yield* tunnels(packet, at, upper);
+  if (upper + 8 > packet.length) return;
   const total = (packet[at + 2]! << 8) | packet[at + 3]!;
   const end = Math.min(packet.length, at + total);
   const with4 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
@@ -64,6 +68,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
 
 function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
   const upper = at + 40;
+  if (packet[at + 6] === GRE) yield* tunnels(packet, at, upper);
   if (upper + 8 > packet.length) return;
   const end = Math.min(packet.length, upper + ((packet[at + 4]! << 8) | packet[at + 5]!));
   const with6 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
@@ -85,6 +90,40 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     yield with6((copy) => copy.fill(0, at + 24, at + 40).set(to, at + 24));
   for (const word of [LATER << 3, (LATER << 3) | 1, 1]) yield fragment6(packet, at, word);
 }
+
+/** The same with whole packets in GRE: who takes it off need not have looked at what it says. */
+function* tunnels(packet: Uint8Array, at: number, upper: number): Generator<Uint8Array, void, void> {
+  for (const [type, inner] of [
+    [IPV4, INNER4],
+    [IPV6, INNER6],
+  ] as const) {
+    // Plain (RFC 2784 §2.1), and with a key (RFC 2890 §2.1).
+    for (const gre of [
+      [0, 0],
+      [0x20, 0],
+    ]) {
+      const header = [...gre, type >> 8, type & 0xff, ...(gre[0] === 0 ? [] : [0, 0, 0, 7])];
+      const copy = Uint8Array.from([...packet.subarray(0, upper), ...header, ...inner]);
+      if (copy[at]! >> 4 === 4) {
+        write16(copy, at + 2, copy.length - at);
+        write16(copy, at + 6, read16(copy, at + 6) & 0x4000);
+      } else write16(copy, at + 4, copy.length - upper);
+      yield repaired(copy, upper);
+    }
+  }
+}
+
+/** A datagram without data, from one host to another. */
+const INNER4: readonly number[] = [
+  ...[0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+  ...[0, 7, 0, 8, 0, 8, 0, 0],
+];
+const INNER6: readonly number[] = [
+  ...[0x60, 0, 0, 0, 0, 8, 17, 64],
+  ...[0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+  ...[0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2],
+  ...[0, 7, 0, 8, 0, 8, 0xff, 0xff],
+];
 
 /** Where the data behind the IP header of a frame lies. */
 export interface Transport {

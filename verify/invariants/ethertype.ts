@@ -9,8 +9,16 @@
  * follows: they may be a program's own.
  */
 import { TPIDS } from '../../sim/packet/vlan.ts';
+import {
+  IPV4,
+  IPV6,
+  type LostPacket,
+  lastTypeAt,
+  lostPacket,
+  read16,
+  rightNumber,
+} from '../oracle/announcement.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
-import { IPV4, IPV6, type LostPacket, lastTypeAt, lostPacket, read16, rightNumber } from './announcement.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
 const ARP = 0x0806;
@@ -39,8 +47,9 @@ export const ethertype: Invariant = {
 
 /** What the EtherType in front of a packet breaks; undefined where it is no EtherType, or may be a program's own. */
 export function etherTypeBreach(lost: LostPacket): Breach | undefined {
-  const { version, says, wasNamed } = lost;
+  const { version, says, wasNamed, gap } = lost;
   if (says.by === 'protocol') return undefined;
+  if (gap > 0) return gapBreach(lost);
   const right = rightNumber(says.by, version);
   if (wasNamed && swap(says.number) === right) return swappedBreach(says.at, says.number, right);
   const meaning = meaningOf(lost);
@@ -59,6 +68,23 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
     got,
     sentence: `the ${name} says ${got}, but the ${label} packet follows right behind it`,
     summary: `the ${name} does not name the packet behind it`,
+  };
+}
+
+function gapBreach({ version, says, gap }: LostPacket): Breach {
+  const label = `IPv${version}`;
+  const many = gap === 1 ? '1 byte' : `${gap} bytes`;
+  return {
+    invariant: 'ethertype/stale',
+    severity: 'error',
+    layer: version === 4 ? 'ipv4' : 'ipv6',
+    depth: 0,
+    at: says.at + 2,
+    size: gap,
+    expected: `the ${label} packet`,
+    got: many,
+    sentence: `the EtherType says ${hex(says.number)} (${label}), but ${many} ${gap === 1 ? 'lies' : 'lie'} between it and the ${label} packet`,
+    summary: 'the EtherType names a packet that lies further behind',
   };
 }
 

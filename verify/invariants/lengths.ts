@@ -13,11 +13,11 @@
  * - zeros behind the packet, and anything up to Ethernet's least frame: that is padding.
  */
 
+import { lostPacket } from '../oracle/announcement.ts';
 import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
 import { ETHERNET_MINIMUM, type FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
 import type { Severity } from '../severity.ts';
-import { lostPacket } from './announcement.ts';
 import { etherTypeBreach } from './ethertype.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
 import { protocolBreach } from './protocol-number.ts';

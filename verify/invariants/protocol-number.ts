@@ -5,8 +5,9 @@
  * Judged is an IPv4 or IPv6 header that lies unchanged right behind an IP header, whose number stands for something
  * else. Numbers that this does not know may be a program's own.
  */
+
+import { type LostPacket, lostPacket, rightNumber } from '../oracle/announcement.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
-import { type LostPacket, lostPacket, rightNumber } from './announcement.ts';
 import type { Breach, Invariant } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 

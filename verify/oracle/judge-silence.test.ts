@@ -56,14 +56,12 @@ const PROPER: Record<string, (packet: Uint8Array) => Uint8Array | undefined> = {
     packet.length >= 34 && word(packet, 12) === 0x0800
       ? bytes(packet.subarray(0, 14), ipv4(4, packet.slice(14)))
       : undefined,
-  'unwraps the payload of IPv4, whatever it is, and says where it is IPv6': (packet) =>
-    packet.length >= 34 && word(packet, 12) === 0x0800
-      ? bytes(
-          packet.subarray(0, 12),
-          u16(packet[23] === 41 && packet[34]! >> 4 === 6 ? 0x86dd : 0x0800),
-          packet.subarray(34),
-        )
-      : undefined,
+  'takes IPv4 and IPv6 out of IPv4': (packet) => {
+    if (packet.length < 35 || word(packet, 12) !== 0x0800 || packet[14] !== 0x45) return undefined;
+    const version = packet[34]! >> 4;
+    if (packet[23] !== (version === 4 ? 4 : 41) || (version !== 4 && version !== 6)) return undefined;
+    return bytes(packet.subarray(0, 12), u16(version === 4 ? 0x0800 : 0x86dd), packet.subarray(34));
+  },
   'cuts off the tail': (packet) => (packet.length > 20 ? packet.slice(0, packet.length - 6) : undefined),
   'grows the tail by zeros': (packet) => bytes(packet, new Uint8Array(10)),
   'appends a trailer': (packet) => bytes(packet, [1, 2, 3, 4]),
@@ -120,7 +118,7 @@ describe('the oracle is silent on a program that', () => {
           faults.push(`${index}: ${fault.layer} ${fault.kind} ${Buffer.from(packet).toString('hex')}`);
         }
       }
-      expect(changed).toBeGreaterThan(100);
+      expect(changed).toBeGreaterThan(20);
       expect(faults.slice(0, 3)).toEqual([]);
     });
   }

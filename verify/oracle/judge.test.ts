@@ -244,6 +244,14 @@ describe('ChecksumJudge', () => {
     expect(verdict(hidden(inner), plain(edit(inner, [8, 63])))).toBe('ipv4/0 wrong');
   });
 
+  it('leaves out what is no header, but a packet behind a wrong protocol number', () => {
+    const six = ipv6(17, udp(data(9), V6_A, V6_B));
+    const outer = (protocol: number): Uint8Array => ethernet(0x0800, ipv4(protocol, six));
+    for (const protocol of [1, 2, 4, 6, 17, 33, 41, 58])
+      expect(verdict(ethernet(0x86dd, six), outer(protocol))).toBe('');
+    expect(verdict(ethernet(0x86dd, six), edit(outer(4), [IP + 10, 1]))).toBe('ipv4/0 wrong from the start');
+  });
+
   it('judges a packet quoted in an ICMP error that the program made', () => {
     const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], segment.slice(IP, IP + 28))));
     expect(verdict(segment, error)).toBe('');

@@ -2,6 +2,7 @@
  * Judges what a program did to checksums, whatever any model says: right before and wrong after is a fault; wrong
  * before by some amount must be wrong by the same amount after, or right.
  */
+import { lostPacket } from './announcement.ts';
 import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumLayer, HEADER, HEADER_FLAG } from './found.ts';
 import { FramePair } from './frame-pair.ts';
 import { type JudgedChecksum, MATCH, NO_CHECKSUM } from './header-list.ts';
@@ -114,6 +115,11 @@ export class ChecksumJudge {
     if (statusBefore === NO_CHECKSUM) {
       if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return undefined;
       if (match === MATCH.none && !pair.isWritten(row)) return undefined;
+      // A packet that came, behind a wrong number, is no such header: `ethertype` and `protocol` say what is wrong.
+      if (is.start[row]! >= (lostPacket(pair)?.start ?? Number.POSITIVE_INFINITY)) {
+        this.unjudged = BECAME_UNVERIFIABLE;
+        return undefined;
+      }
       if (match === MATCH.none && replacesWrong(pair, row)) {
         this.unjudged = REPLACES_WRONG;
         return undefined;
