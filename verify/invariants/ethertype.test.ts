@@ -78,23 +78,6 @@ describe('the EtherType', () => {
     expect(verdict(ethernet(0x8847, labelled), ethernet(0x8847, six))).toContain('MPLS');
   });
 
-  it('is right in front of what it names', () => {
-    const gre = ethernet(0x0800, ipv4(47, bytes(0, 0, u16(0x0800), four)));
-    // As many bytes as an IPv4 header has: those of GRE are left.
-    const left = ethernet(0x0800, bytes(0, 0, u16(0x0800), four));
-    expect(verdict(gre, left)).toBe(
-      'the EtherType says 0x0800 (IPv4), but 4 bytes lie between it and the IPv4 packet',
-    );
-    expect(verdict(gre, ethernet(0x0800, four))).toBeUndefined();
-    const session = bytes(0x11, 0, 0, 1, u16(six.length + 2), u16(0x0057), six);
-    expect(verdict(ethernet(0x8864, session), ethernet(0x86dd, bytes(u16(0x0057), six)))).toContain(
-      '2 bytes lie between',
-    );
-    // A header that is the program's own, behind a number of its own; and a tunnel's.
-    expect(verdict(ethernet(0x0800, four), ethernet(0x88b5, bytes(1, 2, 3, 4, four)))).toBeUndefined();
-    expect(verdict(ethernet(0x0800, four), gre)).toBeUndefined();
-  });
-
   it('is none where a length stands', () => {
     expect(verdict(ethernet(0x0800, four), tagged(0, four))).toContain('0x0000 (a length)');
     expect(verdict(ethernet(0x0800, four), tagged(0x0600, four))).toBeUndefined();

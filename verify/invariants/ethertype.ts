@@ -47,9 +47,8 @@ export const ethertype: Invariant = {
 
 /** What the EtherType in front of a packet breaks; undefined where it is no EtherType, or may be a program's own. */
 export function etherTypeBreach(lost: LostPacket): Breach | undefined {
-  const { version, says, wasNamed, gap } = lost;
+  const { version, says, wasNamed } = lost;
   if (says.by === 'protocol') return undefined;
-  if (gap > 0) return gapBreach(lost);
   const right = rightNumber(says.by, version);
   if (wasNamed && swap(says.number) === right) return swappedBreach(says.at, says.number, right);
   const meaning = meaningOf(lost);
@@ -68,23 +67,6 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
     got,
     sentence: `the ${name} says ${got}, but the ${label} packet follows right behind it`,
     summary: `the ${name} does not name the packet behind it`,
-  };
-}
-
-function gapBreach({ version, says, gap }: LostPacket): Breach {
-  const label = `IPv${version}`;
-  const many = gap === 1 ? '1 byte' : `${gap} bytes`;
-  return {
-    invariant: 'ethertype/stale',
-    severity: 'error',
-    layer: version === 4 ? 'ipv4' : 'ipv6',
-    depth: 0,
-    at: says.at + 2,
-    size: gap,
-    expected: `the ${label} packet`,
-    got: many,
-    sentence: `the EtherType says ${hex(says.number)} (${label}), but ${many} ${gap === 1 ? 'lies' : 'lie'} between it and the ${label} packet`,
-    summary: 'the EtherType names a packet that lies further behind',
   };
 }
 

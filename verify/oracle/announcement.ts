@@ -11,8 +11,6 @@ import type { HeaderList } from './header-list.ts';
 export const IPV4 = 0x0800;
 export const IPV6 = 0x86dd;
 const GRE = 47;
-/** Bytes that a program may have left of what it took off: a header with its options. */
-const MOST_BETWEEN = 64;
 
 export interface Announcement {
   readonly by: 'etherType' | 'gre' | 'protocol';
@@ -28,8 +26,6 @@ export interface LostPacket {
   readonly start: number;
   /** What is said in front of it, which is not what it is. */
   readonly says: Announcement;
-  /** Bytes between it and where it is said to be. */
-  readonly gap: number;
   /** Did the frame say what it is when it came? Behind MPLS, say, only the packet itself does. */
   readonly wasNamed: boolean;
 }
@@ -65,33 +61,15 @@ function isFound(is: HeaderList, kind: number, start: number): boolean {
 function announced(pair: FramePair, row: number, start: number): LostPacket | undefined {
   const { was, is } = pair;
   const version = was.kind[row] === HEADER.ipv4 ? 4 : 6;
-  const says =
-    announcementBefore(pair.after, pair.afterOffset, is, start) ?? announcedNearer(pair, start, version);
-  const at = says?.by === 'etherType' ? says.at + 2 : start;
-  if (says === undefined || (at === start && says.number === rightNumber(says.by, version))) return undefined;
+  const says = announcementBefore(pair.after, pair.afterOffset, is, start);
+  if (says === undefined || says.number === rightNumber(says.by, version)) return undefined;
   const said = announcementBefore(pair.before, pair.beforeOffset, was, was.start[row]!);
   return {
     version,
     start,
     says,
-    gap: start - at,
     wasNamed: said !== undefined && said.number === rightNumber(said.by, version),
   };
-}
-
-/** An EtherType that says IP, with no such header right behind it: too little was taken off in front of the packet, say. */
-function announcedNearer(
-  { after, afterOffset, afterLength }: FramePair,
-  start: number,
-  version: 4 | 6,
-): Announcement | undefined {
-  const at = lastTypeAt(after, afterOffset, start - 2);
-  const number = read16(after, afterOffset + at);
-  const first = after[afterOffset + at + 2]!;
-  if (start - at - 2 > MOST_BETWEEN || at + 2 >= afterLength || number !== rightNumber('etherType', version))
-    return undefined;
-  const isHeader = first >> 4 === version && (version === 6 || (first & 15) >= 5);
-  return isHeader ? undefined : { by: 'etherType', at, number };
 }
 
 /** What names an IP packet of this version. */
