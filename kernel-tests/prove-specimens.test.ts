@@ -62,7 +62,7 @@ const ROWS: readonly Row[] = [
   { name: 'vlan_stale', invariant: 'ethertype/stale', reason: 'follows right behind it' },
   { name: 'six_unpacked', invariant: 'ethertype/stale', reason: '0x0800 (IPv4), but the IPv6' },
   { name: 'vlan_order', invariant: 'ethertype/byte-order', reason: 'in the wrong byte order' },
-  { name: 'ipip_protocol', invariant: 'protocol/mismatch', reason: '41 (IPv6), but the IPv4' },
+  { name: 'ipip_protocol', invariant: 'protocol/mismatch', reason: '41 (IPv6 in IP), but the IPv4' },
   { name: 'ipip_ttl', invariant: 'ttl/zero', reason: 'with TTL 0' },
   { name: 'not_complemented', invariant: 'checksum/ipv4', reason: 'the ipv4 checksum leaves as' },
   { name: 'folded_once', invariant: 'checksum/icmp', reason: 'the icmp checksum leaves as' },

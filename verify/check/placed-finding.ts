@@ -57,7 +57,7 @@ async function isFromMap(
   const { invariant, at, size } = breach;
   if (invariant.startsWith('action/')) return contents.isReturned() || contents.hasDecided();
   // What was returned may say "redirect" though no helper did.
-  if (invariant === 'redirect/no-target' && (contents.isReturned() || contents.hasDecided())) return true;
+  if (invariant === 'redirect/no-target' && contents.isReturned()) return true;
   if (invariant === 'redirect/refused') return contents.areRedirectFlags();
   if (invariant.startsWith('redirect/')) return contents.isRedirected();
   // Nothing was written there: whether the program lowers a TTL may be a map's to say.

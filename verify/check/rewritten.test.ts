@@ -255,8 +255,7 @@ describe('packets', () => {
     expect(await lengths(1514, 257)).toEqual([1514]);
     const mixed: Behaviour = (one, state) => turns([one.packet.length > 256 ? IP + 6 : IP + 8])(one, state);
     const { words } = await seen(mixed, [sized(257), sized(100)]);
-    expect(words.words.map(({ name }) => name)).toEqual(['ipv4+8', 'ipv4+6']);
-    expect(words.left).toBe(0);
+    expect(words.words.map(({ name }) => name)).toEqual(['ipv4+6', 'ipv4+8']);
   });
 
   it('that become shorter are kept, one of each protocol and way, whatever lies inside', async () => {

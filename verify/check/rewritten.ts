@@ -5,8 +5,8 @@ import type { Hook } from '../../sim/runtime/actions.ts';
 import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
-import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, PART } from '../oracle/found.ts';
-import { FramePair } from '../oracle/frame-pair.ts';
+import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, isIp, PART } from '../oracle/found.ts';
+import { FramePair, protocolPlace } from '../oracle/frame-pair.ts';
 import { type HeaderList, NO_CHECKSUM } from '../oracle/header-list.ts';
 
 /** A word that a program rewrites, and a packet in which it does. */
@@ -27,8 +27,10 @@ const PACKETS_OF_A_CHECKSUM = 3;
 const PAYLOAD_WORDS = 8;
 /** Sweeps, each of 65,536 packets. */
 const MAX_SWEEPS = 160;
-/** A packet that is longer takes longer, and shows no more where a shorter one has the same rewritten. */
+/** A packet that is longer takes longer, and shows no more than a shorter one in which the same word is rewritten. */
 const MAX_LENGTH = 256;
+/** Protocols, and places to go, of which packets are kept that became longer or shorter. */
+const MAX_MOVED = 8;
 
 export type OnChanged = (
   pair: FramePair,
@@ -43,8 +45,6 @@ export class RewrittenWords {
   readonly #onChanged: OnChanged;
   readonly #pair = new FramePair();
   readonly #found = new Map<string, Rewritten>();
-  /** In packets beyond `MAX_LENGTH`. */
-  readonly #longer = new Map<string, Rewritten>();
   readonly #left = new Set<string>();
   /** Packets that were made longer or shorter, by what they are and where they go. */
   readonly #moved = new Map<string, Pick<Rewritten, 'world' | 'stimulus'>>();
@@ -55,24 +55,19 @@ export class RewrittenWords {
     this.#onChanged = onChanged;
   }
 
-  /** In the order in which they were met, those that only long packets have last. */
+  /** In the order in which they were met; only ever more. */
   get words(): readonly Rewritten[] {
-    return this.#all().slice(0, MAX_SWEEPS);
+    return [...this.#found.values()];
   }
 
-  /** A packet of each protocol that was made longer or shorter: the words that move with it are none that were rewritten. */
+  /** A packet of each protocol that was made longer or shorter, whether or not words of it were rewritten. Only ever more. */
   get moved(): readonly Pick<Rewritten, 'world' | 'stimulus'>[] {
     return [...this.#moved.values()];
   }
 
   /** How many words were seen beyond what is swept. */
   get left(): number {
-    return this.#left.size + Math.max(0, this.#all().length - MAX_SWEEPS);
-  }
-
-  #all(): Rewritten[] {
-    const longer = [...this.#longer].filter(([key]) => !this.#found.has(key));
-    return [...this.#found.values(), ...longer.map(([, word]) => word)];
+    return this.#left.size;
   }
 
   /** Looks at what became of a case. */
@@ -106,8 +101,7 @@ export class RewrittenWords {
     if (was.count === 0 || was.status[0] === CHECKSUM.bad || was.part[0] !== PART.whole) return;
     if ((was.flags[0]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return;
     const kind = was.kind[0]!;
-    const at = kind === HEADER.ipv4 ? 9 : kind === HEADER.ipv6 ? 6 : -1;
-    const protocol = at < 0 ? -1 : before[beforeOffset + was.start[0]! + at]!;
+    const protocol = isIp(kind) ? before[beforeOffset + was.start[0]! + protocolPlace(kind)]! : -1;
     const key = `${kind} ${protocol} ${delivery}`;
     if (this.#moved.size >= MAX_MOVED || this.#moved.has(key)) return;
     this.#moved.set(key, { world, stimulus: input.stimulus(packet) });
@@ -127,7 +121,6 @@ export class RewrittenWords {
       if (!isSame) changed.push(at);
     }
     let stimulus: Stimulus | undefined;
-    const found = beforeLength > MAX_LENGTH ? this.#longer : this.#found;
     for (const at of changed) {
       const row = rowAt(was, at);
       const offset = row < 0 ? at : at - was.start[row]!;
@@ -142,21 +135,21 @@ export class RewrittenWords {
       for (let number = 0; number < wanted; number++) {
         // Where it goes, not the action: a program may return any number, a map's say.
         const key = `${name} ${delivery} ${number}`;
-        if (found.has(key)) continue;
-        if (found.size >= MAX_SWEEPS) {
+        const known = this.#found.get(key);
+        const isShorter =
+          known !== undefined && known.stimulus.packet.length > MAX_LENGTH && beforeLength <= MAX_LENGTH;
+        if (known !== undefined && !isShorter) continue;
+        if (known === undefined && this.#found.size >= MAX_SWEEPS) {
           if (this.#left.size < MAX_SWEEPS) this.#left.add(name);
           break;
         }
         stimulus ??= input.stimulus(packet);
-        found.set(key, { world, stimulus, name, at, balance });
+        this.#found.set(key, { world, stimulus, name, at, balance });
         break;
       }
     }
   }
 }
-
-/** Protocols, and places to go, of which packets are kept that became longer or shorter. */
-const MAX_MOVED = 8;
 
 /** No checksum of it is wrong, and it is no fragment: what a sweep changes can be judged. */
 function isSound(was: HeaderList): boolean {
@@ -179,7 +172,7 @@ function fieldName(was: HeaderList, row: number, offset: number): string {
   const own = `${headerName(was, row)}+${offset}`;
   const isAddress = kind === HEADER.ipv4 ? offset >= 12 && offset < 20 : kind === HEADER.ipv6 && offset >= 8;
   if (isAddress) return row + 1 < was.count ? `${own} of ${HEADER_NAMES[was.kind[row + 1]!]}` : own;
-  if (kind === HEADER.ipv4 || kind === HEADER.ipv6 || row === 0) return own;
+  if (isIp(kind) || row === 0) return own;
   return `${own} over ${HEADER_NAMES[was.kind[row - 1]!]}`;
 }
 

@@ -8,7 +8,7 @@ import { DELIVERY, type Delivery } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { ttlPlace } from '../invariants/ttl.ts';
-import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import { callsAny } from './judging.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, traceOf } from './probe.ts';
@@ -184,19 +184,19 @@ export interface TtlStep {
   readonly isRewritten: boolean;
 }
 
-/** The same where addresses stayed, too. */
+/** How the TTL of a packet changed that kept its place and its addresses, and was given another destination MAC. */
 export function ttlOf(pair: FramePair): TtlStep | undefined {
   const found = ttlInPlace(pair);
   return found?.isRewritten === true ? undefined : found;
 }
 
-/** The outermost IP header's TTL before and after, where it stayed in its place and the frame got another destination MAC. */
+/** The same, with other addresses, too. */
 function ttlInPlace(pair: FramePair): TtlStep | undefined {
   const { is, was, before, beforeOffset, after, afterOffset, shift } = pair;
   if (is.count === 0 || shift !== 0) return undefined;
   const kind = is.kind[0]!;
   const match = is.match[0]!;
-  if ((kind !== HEADER.ipv4 && kind !== HEADER.ipv6) || match !== 0 || was.kind[0] !== kind) return undefined;
+  if (!isIp(kind) || match !== 0 || was.kind[0] !== kind) return undefined;
   if (((is.flags[0]! | was.flags[0]!) & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return undefined;
   const start = is.start[0]!;
   if (was.start[0] !== start) return undefined;
@@ -205,8 +205,8 @@ function ttlInPlace(pair: FramePair): TtlStep | undefined {
     return false;
   };
   if (!differs(0, 6)) return undefined;
-  const [ttlAt, from, to] = kind === HEADER.ipv4 ? [8, 12, 20] : [7, 8, 40];
-  const at = start + ttlAt;
+  const [from, to] = kind === HEADER.ipv4 ? [12, 20] : [8, 40];
+  const at = start + ttlPlace(kind);
   return {
     came: before[beforeOffset + at]!,
     left: after[afterOffset + at]!,

@@ -3,6 +3,7 @@
  * a tag, at the end of its TTL, to a group; with a packet inside where it says that there is one. What a program does not
  * look at before it writes shows there.
  */
+import { packet as build } from '../../sim/packet/build.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
@@ -93,17 +94,10 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
 
 /** The same with whole packets in GRE: who takes it off need not have looked at what it says. */
 function* tunnels(packet: Uint8Array, at: number, upper: number): Generator<Uint8Array, void, void> {
-  for (const [type, inner] of [
-    [IPV4, INNER4],
-    [IPV6, INNER6],
-  ] as const) {
-    // Plain (RFC 2784 §2.1), and with a key (RFC 2890 §2.1).
-    for (const gre of [
-      [0, 0],
-      [0x20, 0],
-    ]) {
-      const header = [...gre, type >> 8, type & 0xff, ...(gre[0] === 0 ? [] : [0, 0, 0, 7])];
-      const copy = Uint8Array.from([...packet.subarray(0, upper), ...header, ...inner]);
+  for (const given of [{}, { key: 7 }]) {
+    const gre = build.gre(given);
+    for (const inner of [gre.ipv4(), gre.ipv6()]) {
+      const copy = Uint8Array.from([...packet.subarray(0, upper), ...inner.udp().bytes()]);
       if (copy[at]! >> 4 === 4) {
         write16(copy, at + 2, copy.length - at);
         write16(copy, at + 6, read16(copy, at + 6) & 0x4000);
@@ -112,18 +106,6 @@ function* tunnels(packet: Uint8Array, at: number, upper: number): Generator<Uint
     }
   }
 }
-
-/** A datagram without data, from one host to another. */
-const INNER4: readonly number[] = [
-  ...[0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
-  ...[0, 7, 0, 8, 0, 8, 0, 0],
-];
-const INNER6: readonly number[] = [
-  ...[0x60, 0, 0, 0, 0, 8, 17, 64],
-  ...[0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
-  ...[0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2],
-  ...[0, 7, 0, 8, 0, 8, 0xff, 0xff],
-];
 
 /** Where the data behind the IP header of a frame lies. */
 export interface Transport {

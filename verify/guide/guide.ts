@@ -474,8 +474,8 @@ class Guide {
   }
 
   /**
-   * Solves all branches on the paths of kept cases, and of these others: what hangs on the world is met on all of them. What
-   * was kept since the last time has its turn.
+   * Solves all branches on the paths of kept cases, and of these others, which it uses up: what hangs on the world is met on all
+   * of them. Cases that have had their turn have none again.
    */
   #combine(others: Sequence[]): void {
     if (this.#combinations?.hasAny !== true) return;

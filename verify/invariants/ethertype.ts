@@ -8,31 +8,22 @@
  * EtherType, but would be one with its bytes swapped. Not judged are EtherTypes of which this does not know what
  * follows: they may be a program's own.
  */
+import { ETHERTYPE, ETHERTYPE_MIN } from '../../sim/packet/numbers.ts';
 import { TPIDS } from '../../sim/packet/vlan.ts';
-import {
-  IPV4,
-  IPV6,
-  type LostPacket,
-  lastTypeAt,
-  lostPacket,
-  read16,
-  rightNumber,
-} from '../oracle/announcement.ts';
+import { type LostPacket, lastTypeAt, lostPacket, read16, rightNumber } from '../oracle/announcement.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
-const ARP = 0x0806;
 /** What follows these has a form of its own, which is not IP's. */
 const OTHERS: ReadonlyMap<number, string> = new Map([
   ...TPIDS.map((type) => [type, 'a VLAN tag'] as const),
-  [0x8847, 'MPLS'],
-  [0x8848, 'MPLS'],
-  [0x8863, 'PPPoE'],
-  [0x8864, 'PPPoE'],
-  [ARP, 'ARP'],
+  [ETHERTYPE.MPLS, 'MPLS'],
+  [ETHERTYPE.MPLS_MULTICAST, 'MPLS'],
+  [ETHERTYPE.PPPOE_DISCOVERY, 'PPPoE'],
+  [ETHERTYPE.PPPOE_SESSION, 'PPPoE'],
+  [ETHERTYPE.ARP, 'ARP'],
 ]);
-/** Below, an EtherType's place holds a length (IEEE 802.3 §3.2.6). */
-const LEAST_TYPE = 0x600;
+const { IPV4, IPV6 } = ETHERTYPE;
 
 export const ethertype: Invariant = {
   name: 'ethertype',
@@ -50,12 +41,12 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
   const { version, says, wasNamed } = lost;
   if (says.by === 'protocol') return undefined;
   const right = rightNumber(says.by, version);
-  if (wasNamed && swap(says.number) === right) return swappedBreach(says.at, says.number, right);
+  const name = says.by === 'gre' ? 'protocol type of GRE' : 'EtherType';
+  if (wasNamed && swap(says.number) === right) return swappedBreach(name, says.at, says.number, right);
   const meaning = meaningOf(lost);
   if (meaning === undefined) return undefined;
   const label = `IPv${version}`;
   const got = `${hex(says.number)} (${meaning})`;
-  const name = says.by === 'gre' ? 'protocol type of GRE' : 'EtherType';
   return {
     invariant: 'ethertype/stale',
     severity: 'error',
@@ -74,7 +65,7 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
 function meaningOf({ says: { by, number }, wasNamed }: LostPacket): string | undefined {
   const other = number === IPV4 ? 'IPv4' : number === IPV6 ? 'IPv6' : OTHERS.get(number);
   if (other !== undefined) return other;
-  return wasNamed && by === 'etherType' && number < LEAST_TYPE ? 'a length' : undefined;
+  return wasNamed && by === 'etherType' && number < ETHERTYPE_MIN ? 'a length' : undefined;
 }
 
 /** A number that the program wrote in the order of the machine, in front of what it would name in the other order. */
@@ -84,7 +75,7 @@ function judgeOrder(pair: FramePair): Breach | undefined {
   if (at + 2 > afterLength || pair.isOld(at, at + 2) || pair.isOld(at, at + 2, 0)) return undefined;
   const got = read16(after, afterOffset + at);
   const right = swap(got);
-  return follows(pair, right, at + 2) ? swappedBreach(at, got, right) : undefined;
+  return follows(pair, right, at + 2) ? swappedBreach('EtherType', at, got, right) : undefined;
 }
 
 /** Does what this EtherType announces begin here, as far as can be told? */
@@ -99,7 +90,7 @@ function follows({ after, afterOffset, afterLength }: FramePair, type: number, s
   return [next, swap(next)].some((one) => one === IPV4 || one === IPV6 || OTHERS.has(one));
 }
 
-function swappedBreach(at: number, number: number, right: number): Breach {
+function swappedBreach(name: string, at: number, number: number, right: number): Breach {
   const meaning = right === IPV4 ? 'IPv4' : right === IPV6 ? 'IPv6' : OTHERS.get(right)!;
   return {
     invariant: 'ethertype/byte-order',
@@ -108,8 +99,8 @@ function swappedBreach(at: number, number: number, right: number): Breach {
     size: 2,
     expected: `${hex(right)} (${meaning})`,
     got: hex(number),
-    sentence: `the EtherType says ${hex(number)}, which is ${hex(right)} (${meaning}) in the wrong byte order`,
-    summary: 'an EtherType has its bytes the wrong way round',
+    sentence: `the ${name} says ${hex(number)}, which is ${hex(right)} (${meaning}) in the wrong byte order`,
+    summary: `the ${name} has its bytes the wrong way round`,
   };
 }
 

@@ -5,7 +5,7 @@
  * The usual defect is a flag written in the wrong byte order: 0x4000 ("don't fragment") without `bpf_htons` is a
  * fragment at offset 512.
  */
-import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
@@ -17,7 +17,7 @@ export const fragments: Invariant = {
     if (pair.cameBroken) return undefined;
     for (let row = 0; row < is.count; row++) {
       if ((is.flags[row]! & HEADER_FLAG.quoted) !== 0) return undefined;
-      if (is.kind[row] !== HEADER.ipv4 && is.kind[row] !== HEADER.ipv6) continue;
+      if (!isIp(is.kind[row]!)) continue;
       const breach = fragmentWord(pair, row);
       if (breach !== undefined) return breach;
     }

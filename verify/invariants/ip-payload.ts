@@ -1,5 +1,5 @@
 /** What an IP header of a frame carries: the protocol, and where its data lies. */
-import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
+import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { HeaderList } from '../oracle/header-list.ts';
 
@@ -55,7 +55,7 @@ export function* payloadPairs(pair: FramePair): Generator<PayloadPair, void, voi
   const { was, is } = pair;
   for (let row = 0; row < is.count; row++) {
     const kind = is.kind[row]!;
-    if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+    if (!isIp(kind)) continue;
     const match = is.match[row]!;
     if (match < 0 || was.kind[match] !== kind) continue;
     const now = payloadOf(is, row, pair.after, pair.afterOffset);
@@ -87,7 +87,7 @@ export function mayCarry(
 ): boolean {
   for (let row = 0; row < was.count; row++) {
     const kind = was.kind[row]!;
-    if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+    if (!isIp(kind)) continue;
     const protocol = before[beforeOffset + was.start[row]! + (kind === HEADER.ipv4 ? 9 : 6)]!;
     if (protocols.has(protocol) || (kind === HEADER.ipv6 && EXTENSIONS.has(protocol))) return true;
   }

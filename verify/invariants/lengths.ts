@@ -14,7 +14,7 @@
  */
 
 import { lostPacket } from '../oracle/announcement.ts';
-import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
+import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
 import { ETHERNET_MINIMUM, type FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
 import type { Severity } from '../severity.ts';
@@ -56,10 +56,6 @@ function isMisnamed(pair: FramePair, row: number): boolean {
   const lost = lostPacket(pair);
   if (lost === undefined || pair.is.start[row]! < lost.start) return false;
   return (etherTypeBreach(lost) ?? protocolBreach(lost)) !== undefined;
-}
-
-function isIp(kind: number): boolean {
-  return kind === HEADER.ipv4 || kind === HEADER.ipv6;
 }
 
 /** Where the length field of each kind of header lies, and what it is called. */

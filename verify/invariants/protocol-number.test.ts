@@ -24,17 +24,17 @@ describe('the protocol number of a new header', () => {
     expect(verdict(came4, inSix(4, four))).toBeUndefined();
     expect(verdict(came6, inSix(41, six))).toBeUndefined();
     expect(verdict(came6, inFour(4, six))).toBe(
-      'the protocol number says 4 (IPv4), but the IPv6 packet follows right behind it',
+      'the protocol number says 4 (IPv4 in IP), but the IPv6 packet follows right behind it',
     );
-    expect(verdict(came4, inFour(41, four))).toContain('41 (IPv6), but the IPv4');
-    expect(verdict(came6, inSix(4, six))).toContain('4 (IPv4), but the IPv6');
-    expect(verdict(came4, inSix(41, four))).toContain('41 (IPv6), but the IPv4');
+    expect(verdict(came4, inFour(41, four))).toContain('41 (IPv6 in IP), but the IPv4');
+    expect(verdict(came6, inSix(4, six))).toContain('4 (IPv4 in IP), but the IPv6');
+    expect(verdict(came4, inSix(41, four))).toContain('41 (IPv6 in IP), but the IPv4');
   });
 
   it('is not that of what lies inside the packet, nor 0', () => {
     expect(verdict(came4, inFour(6, four))).toContain('6 (TCP)');
     expect(verdict(came6, inFour(17, six))).toContain('17 (UDP)');
-    expect(verdict(came4, inFour(0, four))).toContain('0 (hop-by-hop options)');
+    expect(verdict(came4, inFour(0, four))).toContain('0 (IPv6 hop-by-hop options)');
   });
 
   it('is found where the TTL inside was lowered, too', () => {
@@ -46,6 +46,7 @@ describe('the protocol number of a new header', () => {
   it('may be a program’s own, or of a header between', () => {
     expect(verdict(came4, inFour(99, four))).toBeUndefined();
     expect(verdict(came4, inFour(94, four))).toBeUndefined();
+    expect(verdict(came4, inFour(253, four))).toBeUndefined();
     expect(verdict(came4, inFour(17, bytes(udp(four))))).toBeUndefined();
     // Another packet altogether, and one that came so.
     expect(verdict(came4, inFour(6, tcp(data(60))))).toBeUndefined();

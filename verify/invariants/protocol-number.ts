@@ -5,7 +5,7 @@
  * Judged is an IPv4 or IPv6 header that lies unchanged right behind an IP header, whose number stands for something
  * else. Numbers that this does not know may be a program's own.
  */
-
+import { protocolName } from '../../sim/packet/numbers.ts';
 import { type LostPacket, lostPacket, rightNumber } from '../oracle/announcement.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Breach, Invariant } from './invariant.ts';
@@ -20,27 +20,8 @@ export const PROTOCOL_RULES: readonly Rule[] = [
   ),
 ];
 
-/** What follows these has a form of its own, or nothing does. */
-const OTHERS: ReadonlyMap<number, string> = new Map([
-  [0, 'hop-by-hop options'],
-  [1, 'ICMP'],
-  [2, 'IGMP'],
-  [4, 'IPv4'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [33, 'DCCP'],
-  [41, 'IPv6'],
-  [47, 'GRE'],
-  [50, 'ESP'],
-  [51, 'AH'],
-  [58, 'ICMPv6'],
-  [59, 'nothing'],
-  [89, 'OSPF'],
-  [103, 'PIM'],
-  [112, 'VRRP'],
-  [132, 'SCTP'],
-  [136, 'UDP-Lite'],
-]);
+/** From here on numbers are for experiments (RFC 3692 §2.1). */
+const EXPERIMENTS = 253;
 
 export const protocolNumber: Invariant = {
   name: 'protocol',
@@ -53,8 +34,9 @@ export const protocolNumber: Invariant = {
 /** What the protocol number in front of a packet breaks; undefined where it is none, or may be a program's own. */
 export function protocolBreach({ version, says, wasNamed }: LostPacket): Breach | undefined {
   if (says.by !== 'protocol' || !wasNamed) return undefined;
-  const meaning = OTHERS.get(says.number);
-  if (meaning === undefined) return undefined;
+  const meaning = protocolName(says.number);
+  if (meaning === undefined || says.number >= EXPERIMENTS) return undefined;
+  const right = rightNumber('protocol', version);
   const label = `IPv${version}`;
   const got = `${says.number} (${meaning})`;
   return {
@@ -62,7 +44,7 @@ export function protocolBreach({ version, says, wasNamed }: LostPacket): Breach 
     severity: 'error',
     at: says.at,
     size: 1,
-    expected: `${rightNumber('protocol', version)} (${label})`,
+    expected: `${right} (${protocolName(right)})`,
     got,
     sentence: `the protocol number says ${got}, but the ${label} packet follows right behind it`,
     summary: 'the protocol number does not name the packet behind it',

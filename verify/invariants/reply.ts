@@ -7,7 +7,7 @@
  * nobody has filled in yet: `check` asks where it came from (`verify/check/constant-values.ts`).
  */
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
-import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Severity } from '../severity.ts';
 import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
@@ -47,7 +47,7 @@ export const reply: Invariant = {
     const { is, was } = pair;
     for (let row = 0; row < is.count; row++) {
       const kind = is.kind[row]!;
-      if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+      if (!isIp(kind)) continue;
       const match = is.match[row]!;
       if (match < 0 || was.kind[match] !== kind) return undefined;
       const flags = is.flags[row]! | was.flags[match]!;

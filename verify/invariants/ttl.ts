@@ -2,9 +2,9 @@
  * A TTL or hop limit that is lowered does not come to 0 in a packet that goes on, nor past it: such a packet is to be
  * dropped, and answered with "time exceeded" (RFC 1812 §5.3.1, RFC 8200 §3). A header that the program makes has one.
  */
-import { HEADER, HEADER_FLAG } from '../oracle/found.ts';
+import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
-import { type HeaderList, MATCH } from '../oracle/header-list.ts';
+import { MATCH } from '../oracle/header-list.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 
@@ -45,7 +45,7 @@ export const ttl: Invariant = {
   name: 'ttl',
   judge(pair: FramePair): Breach | undefined {
     for (let row = 0; row < pair.is.count; row++) {
-      if (!isIp(pair.is, row)) continue;
+      if (!isIp(pair.is.kind[row]!)) continue;
       const match = sameIp(pair, row);
       if (match >= 0 && ttlThen(pair, match) > 0 && ttlNow(pair, row) === 0)
         return breach(pair, row, match, 'ttl/expired', 'lowered to 0');
@@ -66,15 +66,11 @@ function isBornDead(pair: FramePair, row: number): boolean {
   const isMade = match === MATCH.none ? pair.isWritten(row) : match >= 0 && was.kind[match] !== is.kind[row];
   if (!isMade) return false;
   for (let other = 0; other < was.count; other++)
-    if (isIp(was, other) && ttlThen(pair, other) <= 1) return false;
+    if (isIp(was.kind[other]!) && ttlThen(pair, other) <= 1) return false;
   return true;
 }
 
 const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
-
-function isIp({ kind }: HeaderList, row: number): boolean {
-  return kind[row] === HEADER.ipv4 || kind[row] === HEADER.ipv6;
-}
 
 /**
  * One packet does not tell whether a TTL of 0 was lowered, or whether the program gives every packet 255, as answers to
@@ -98,7 +94,7 @@ export function wrappedRow(pair: FramePair): number {
 
 /** What an IP header of the frame that left was as the frame came: its row there; -1 where nobody can say. */
 export function sameIp({ is, was }: FramePair, row: number): number {
-  if (!isIp(is, row)) return -1;
+  if (!isIp(is.kind[row]!)) return -1;
   const match = is.match[row]!;
   if (match < 0 || was.kind[match] !== is.kind[row]) return -1;
   return ((is.flags[row]! | was.flags[match]!) & NO_HEADER) === 0 ? match : -1;

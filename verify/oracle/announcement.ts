@@ -3,14 +3,11 @@
  * number of the IP header around it. And packets that a program left as they came, but to which nothing leads any more,
  * so that no oracle for lengths or checksums sees them.
  */
+import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
-import { HEADER, HEADER_FLAG } from './found.ts';
-import type { FramePair } from './frame-pair.ts';
+import { HEADER, HEADER_FLAG, isIp } from './found.ts';
+import { type FramePair, protocolPlace } from './frame-pair.ts';
 import type { HeaderList } from './header-list.ts';
-
-export const IPV4 = 0x0800;
-export const IPV6 = 0x86dd;
-const GRE = 47;
 
 export interface Announcement {
   readonly by: 'etherType' | 'gre' | 'protocol';
@@ -42,7 +39,7 @@ function lostBy(pair: FramePair, shift: number): LostPacket | undefined {
   for (let row = 0; row < was.count; row++) {
     if ((was.flags[row]! & HEADER_FLAG.quoted) !== 0) return undefined;
     const kind = was.kind[row]!;
-    if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+    if (!isIp(kind)) continue;
     const start = was.start[row]! - shift;
     if (isFound(is, kind, start)) return undefined;
     if (start >= 14 && pair.isForwarded(kind, start, shift)) return announced(pair, row, start);
@@ -74,8 +71,8 @@ function announced(pair: FramePair, row: number, start: number): LostPacket | un
 
 /** What names an IP packet of this version. */
 export function rightNumber(by: Announcement['by'], version: 4 | 6): number {
-  if (by === 'protocol') return version === 4 ? 4 : 41;
-  return version === 4 ? IPV4 : IPV6;
+  if (by === 'protocol') return version === 4 ? IPPROTO.IPIP : IPPROTO.IPV6;
+  return version === 4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6;
 }
 
 /** What a frame with these headers says right in front of a place. */
@@ -87,16 +84,16 @@ function announcementBefore(
 ): Announcement | undefined {
   for (let row = headers.count - 1; row >= 0; row--) {
     const kind = headers.kind[row]!;
-    if (kind !== HEADER.ipv4 && kind !== HEADER.ipv6) continue;
+    if (!isIp(kind)) continue;
     const at = headers.start[row]!;
     // Behind extension headers the last of them names what follows; a fragment holds a part of it.
     const isPlain = kind === HEADER.ipv4 || headers.headerEnd[row] === at + 40;
     if (!isPlain || headers.fragment[row] !== 0 || (headers.flags[row]! & NO_HEADER) !== 0) continue;
     const end = headers.headerEnd[row]!;
-    const protocolAt = at + (kind === HEADER.ipv4 ? 9 : 6);
+    const protocolAt = at + protocolPlace(kind);
     const number = frame[offset + protocolAt]!;
     if (end === start) return { by: 'protocol', at: protocolAt, number };
-    const isGre = number === GRE && end + 4 === start && read16(frame, offset + end) === 0;
+    const isGre = number === IPPROTO.GRE && end + 4 === start && read16(frame, offset + end) === 0;
     if (isGre) return { by: 'gre', at: end + 2, number: read16(frame, offset + end + 2) };
   }
   const typeAt = lastTypeAt(frame, offset, start - 2);

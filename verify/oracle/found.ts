@@ -86,6 +86,12 @@ export interface FoundChecksum {
 /** The kinds of headers: those of `LAYER`, and IPv6, which has no checksum. */
 export const HEADER = { ...LAYER, ipv6: 14 } as const;
 export const HEADER_NAMES = [...CHECKSUM_LAYERS, 'ipv6'] as const;
+
+/** Is a header of this kind IPv4 or IPv6? */
+export function isIp(kind: number): boolean {
+  return kind === HEADER.ipv4 || kind === HEADER.ipv6;
+}
+
 export type HeaderName = (typeof HEADER_NAMES)[number];
 
 /** What is wrong with a header by itself, as bits. */

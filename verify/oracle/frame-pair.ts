@@ -326,6 +326,11 @@ const NAMING_BY_NAME: Readonly<Record<HeaderName, readonly [protocolAt: number, 
 
 const NAMING = HEADER_NAMES.map((name) => NAMING_BY_NAME[name]);
 
+/** Where in an IP header the number of what follows it is. */
+export function protocolPlace(kind: number): number {
+  return NAMING[kind]![0];
+}
+
 /** Bytes of IP headers that forwarding leaves alone: version, lengths, addresses; [from, to). */
 const KEPT4 = [
   [0, 1],

@@ -1,0 +1,52 @@
+/** How much a finding weighs where the test made up what a map holds. */
+import { expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { data } from '../test-support/packets.ts';
+import type { CheckFinding } from './finding.ts';
+import { placedFinding } from './placed-finding.ts';
+
+/** r1 = a number of the map, which is 4: XDP_REDIRECT. */
+const LOOKUP = `*(u64 *)(r10 - 8) = 0
+  r1 = map[rules]
+  r2 = r10
+  r2 += -8
+  call bpf_map_lookup_elem
+  if r0 == 0 goto pass
+  r1 = *(u32 *)(r0 + 0)`;
+const PASS = `pass:
+  r0 = 2
+  exit`;
+const WORLD = { maps: { rules: [{ key: new Uint8Array(4), value: Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0) }] } };
+
+async function severityOf(invariant: string, body: string): Promise<string> {
+  const program: Program = {
+    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+    object: writeElf({ main: [LOOKUP, body, PASS].join('\n') }, [testMap('rules', 'ARRAY')]),
+  };
+  const finding = {
+    ...{ invariant, severity: 'error', summary: 'it', confirmedBy: [] },
+    divergence: {
+      case: { program: 'p', world: WORLD, stimuli: [{ packet: data(64) }] },
+      finding: { breach: { invariant, at: 0, size: 0 } },
+    },
+  } as unknown as CheckFinding;
+  return (await placedFinding({ program }, finding)).severity;
+}
+
+it('an action that a map holds is the map’s, whatever it asks for', async () => {
+  expect(await severityOf('redirect/no-target', 'r0 = r1\nexit')).toBe('info');
+  expect(await severityOf('redirect/no-target', 'if r1 == 0 goto pass\nr0 = r1\nexit')).toBe('info');
+  expect(await severityOf('action/unknown', 'r0 = r1\nexit')).toBe('info');
+});
+
+it('one of the program’s own is its fault, though a map says when', async () => {
+  expect(await severityOf('redirect/no-target', 'if r1 == 0 goto pass\nr0 = 4\nexit')).toBe('error');
+});
+
+it('flags of a redirect are the program’s own, though a map says where to', async () => {
+  const to = (flags: string): string => `r2 = ${flags}\ncall bpf_redirect\nexit`;
+  expect(await severityOf('redirect/refused', to('8'))).toBe('error');
+  expect(await severityOf('redirect/refused', to('r1'))).toBe('info');
+});
