@@ -1,16 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-/** Suites that only run programs in sessions, or read: each cleans up by itself, and leaves its process as it was. */
+/**
+ * Suites that run programs in sessions or in labs of their own, or read: each cleans up by itself, and leaves its process as
+ * it was.
+ */
 const KERNEL_SUITES = words(`
-  accesses aim check check-groups check-zeros checksum-specimens ci-recipes connections default-world
+  accesses aim check check-groups check-zeros checksum-specimens ci-recipes connections cpu-maps default-world
   diff elf-reader fib-lookup field foreign-objects frames guessed-slots helper-arguments helper-flags
-  helper-register helpers idioms import-circles invariants-page kernel-facts kernel-variables
-  libbpf-layouts load-acquire loader-sizes lru-maps map-restore map-sizes map-words model-chance
-  old-kernels one-bad packet-loop per-cpu-scan ping pins programs prove-against prove-field
-  prove-specimens random-programs refused-kernel register scenarios sections skb-input specimens
-  stack-accesses state styles-faulty styles-right tags teams testrun testrun-bench thread-cpu timers
-  tshark tshark-checksums tshark-generated unwritten-stack verdicts world-file world-sockets
+  helper-register helpers idioms import-circles invariants-page kernel-facts kernel-variables known-numbers
+  lab lab-host lab-programs lab-state libbpf-layouts live/* load-acquire loader-constants loader-sizes lru-maps
+  map-restore map-sizes map-words model-chance netns old-kernels one-bad packet-loads packet-loop per-cpu-scan
+  ping pins programs prove-against prove-field prove-specimens random-programs refused-kernel register scenarios
+  sections skb-input specimens stack-accesses state styles-faulty styles-right tags teams testrun testrun-bench
+  thread-cpu timers tshark tshark-checksums tshark-generated unwritten-stack verdicts veth veth-tc watch-device
+  world-file world-sockets
 `);
 
 /** Tests of the command that change the working directory, the environment or what is printed, or start processes all the time. */
@@ -20,25 +24,31 @@ const ALONE = words(`
 `);
 
 /**
- * The long half, `npm run test:long`: records of whole runs, and suites that try very many of a kind of which `npm test` tries some.
- * All of them can share processes.
+ * The long half, `npm run test:long`: records of whole runs, suites that try very many of a kind of which `npm test` tries some,
+ * and what starts the command some fifty times: on machines that lack something, with several workers, several at once.
  */
 const LONG = [
   ...words(`
-    aim check check-groups check-zeros checksum-specimens default-world diff fib-lookup field foreign-objects
-    guessed-slots harness-objects helper-arguments idioms large-maps load-acquire lru-maps map-words
+    aim check check-groups check-zeros checksum-specimens ci-recipes default-world diff fib-lookup field foreign-objects
+    guessed-slots harness-objects helper-arguments idioms lab-state large-maps load-acquire lru-maps map-words
     model-chance old-kernels pins prove-against prove-field prove-specimens random-programs refused-kernel
-    specimens styles-faulty styles-right teams tshark tshark-generated unwritten-stack
+    scenarios specimens styles-faulty styles-right teams tshark tshark-generated unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
     cli/corpus/{corpora,minimize} cli/prove/proofs cli/verify/countable-branches corpus/generate/generator-distribution
     sim/ebpf/recorded-objects sim/ebpf/helpers/recorded-arguments sim/engines/{recorded,symbolic-helpers}
     sim/ebpf/symbolic/{context-terms,directed-paths,frame-helpers,helper-arguments,queues-and-room,recorded-paths,skb-helpers}
-    verify/check/{map-words,recorded-checks} verify/diff/recorded-diffs verify/guide/recorded-guidance
+    verify/check/{map-words,recorded-checks,routers} verify/diff/recorded-diffs verify/guide/recorded-guidance
     verify/mutants/judge-mutants verify/oracle/walk verify/recorded-runs
     verify/prove/{checksums,recorded-proofs,recorded-witnesses} verify/prove/against/{pairs,recorded-against}
   `).map((name) => `${name}.test.ts`),
 ];
+
+/** Of the long half, what cannot share processes. */
+const LONG_ALONE = words(`
+  cli/{environment,user-modules,verify/workers}.test.ts
+  kernel-tests/{bare-environment,verdict-command,without-packages}.test.ts
+`);
 
 /**
  * Files that change nothing but what they make themselves share processes, so that modules are loaded once and V8 keeps what
@@ -62,6 +72,15 @@ function words(text: string): string[] {
 // No test talks TLS. Node reads these certificates at the start of each process, of which there are hundreds.
 delete process.env.NODE_EXTRA_CA_CERTS;
 
+// Where a page that is touched for the first time is dear (12 µs on some virtual machines), a seventh of all time goes there: what
+// malloc gives, here and in the commands that tests start, comes in large pages, and stays once it is there. A C library that does
+// not know these names passes over them.
+process.env.GLIBC_TUNABLES ??= [
+  'glibc.malloc.hugetlb=1',
+  'glibc.malloc.mmap_threshold=100000000',
+  'glibc.malloc.top_pad=33554432',
+].join(':');
+
 const config: ViteUserConfig = defineConfig({
   test: {
     setupFiles: ['properties', 'equality'].map((name) => `./kernel-tests/test-support/${name}.ts`),
@@ -84,7 +103,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'sharing',
           include: SHARING,
-          exclude: [...NOT_SHARING, ...LONG],
+          exclude: [...NOT_SHARING, ...LONG, ...LONG_ALONE],
           isolate: false,
           sequence: { groupOrder: 0 },
         },
@@ -98,9 +117,13 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'isolated',
           include: ['kernel-tests/**/*.test.ts', ...NOT_SHARING],
-          exclude: [...SHARING.slice(1), ...LONG],
+          exclude: [...SHARING.slice(1), ...LONG, ...LONG_ALONE],
           sequence: { groupOrder: 2 },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'long-alone', include: LONG_ALONE, sequence: { groupOrder: 3 } },
       },
     ],
   },

@@ -10,6 +10,7 @@ import { setup, teardown } from '../../kernel/lab/setup.ts';
 
 const opened: Lab[] = [];
 const names = new Set<string>();
+let freshNames = 0;
 
 /** Opened for the test. */
 export function open(lab: string): Lab {
@@ -21,7 +22,7 @@ export function open(lab: string): Lab {
 /** A lab name of this test's own; torn down after the test, whatever is left of it. */
 export function freshName(): string {
   // None is the beginning of another.
-  const name = `test-${process.pid}-${names.size}x`;
+  const name = `test-${process.pid}-${freshNames++}x`;
   names.add(name);
   return name;
 }
@@ -70,5 +71,6 @@ export function tearDownAfterEach(): void {
   afterEach(() => {
     for (const lab of opened.splice(0)) lab.close();
     for (const lab of names) if (traces(lab).length > 0) teardown(lab);
+    names.clear();
   });
 }
