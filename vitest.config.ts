@@ -17,12 +17,6 @@ const KERNEL_SUITES = words(`
   world-file world-sockets
 `);
 
-/** Tests of the command that change the working directory, the environment or what is printed, or start processes all the time. */
-const ALONE = words(`
-  bad-input bundle/* checksum/* command-line compile/{compile-source,find-clang} environment
-  input/memory machine-commands output signals user-modules verify/workers
-`);
-
 /**
  * The long half, `npm run test:long`: records of whole runs, suites that try very many of a kind of which `npm test` tries some,
  * and what starts the command some fifty times: on machines that lack something, with several workers, several at once.
@@ -59,7 +53,6 @@ const SHARING = [
   ...KERNEL_SUITES.map((name) => `kernel-tests/${name}.test.ts`),
 ];
 const NOT_SHARING = [
-  ...ALONE.map((name) => `cli/${name}.test.ts`),
   'kernel/probe.test.ts',
   // Of what modules export, some is room for results: as it is before anything has run.
   '{sim,verify}/recorded-tables.test.ts',

@@ -229,7 +229,18 @@ describe('verify', () => {
       };`,
     );
     const report = join(scratch, 'drop-long');
-    const ended = await xdpsim('verify', model, '--engines', 'model,vm', '--seed', 's', '--report', report);
+    const ended = await xdpsim(
+      'verify',
+      model,
+      '--engines',
+      'model,vm',
+      '--runs',
+      '2000',
+      '--seed',
+      's',
+      '--report',
+      report,
+    );
     expect(ended.code).toBe(1);
     const commands = [...ended.out.matchAll(/^ *npx xdpsim (.*)$/gm)].map(([, words]) => words!.split(' '));
     expect(commands.map(([command, named]) => [command, named])).toEqual([

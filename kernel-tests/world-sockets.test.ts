@@ -12,7 +12,16 @@ import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { canBeOpen, endpointFromText } from '../sim/runtime/sockets.ts';
 import type { Socket, World } from '../sim/runtime/world.ts';
 import { compileProgram, expectAgreement } from './test-support/agreement.ts';
+import { part } from './test-support/part.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
+
+/** Each opens a network of its own. */
+const KINDS = [
+  ['tcp', 0],
+  ['tcp', 2],
+  ['udp', 0],
+  ['udp', 2],
+] as const;
 
 const WORLD: World = {
   cpu: 0,
@@ -146,22 +155,20 @@ describeKernel('the sockets of a world', ['testrun', 'compiler', 'linux 6.12'], 
       '127.0.0.1',
       '10.0.0.255',
     ]) {
-      for (const protocol of ['tcp', 'udp'] as const) {
-        for (const ifindex of [0, 2]) {
-          const socket: Socket = { protocol, local: `${address}:4321`, ifindex };
-          const opening = createWorldNetwork({ devices, sockets: [socket] });
-          const kernel = await opening.then(
-            (network) => {
-              network.close();
-              return true;
-            },
-            (error: unknown) => {
-              expect(error).toMatchObject({ kind: 'input', ofWorld: true });
-              return false;
-            },
-          );
-          expect([socket, canBeOpen([socket])]).toEqual([socket, kernel]);
-        }
+      for (const [protocol, ifindex] of part(KINDS, 3)) {
+        const socket: Socket = { protocol, local: `${address}:4321`, ifindex };
+        const opening = createWorldNetwork({ devices, sockets: [socket] });
+        const kernel = await opening.then(
+          (network) => {
+            network.close();
+            return true;
+          },
+          (error: unknown) => {
+            expect(error).toMatchObject({ kind: 'input', ofWorld: true });
+            return false;
+          },
+        );
+        expect([socket, canBeOpen([socket])]).toEqual([socket, kernel]);
       }
     }
   });
