@@ -38,7 +38,7 @@ const LONG = [
   `).map((name) => `${name}.test.ts`),
 ];
 
-/** Of the long half, what cannot share processes. */
+/** Of the long half, what has a process each. */
 const LONG_ALONE = words(`
   cli/{environment,user-modules,verify/workers}.test.ts
   kernel-tests/{bare-environment,verdict-command,without-packages}.test.ts
