@@ -6,15 +6,15 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
  * it was.
  */
 const KERNEL_SUITES = words(`
-  accesses aim check check-groups check-zeros checksum-specimens ci-recipes connections cpu-maps default-world
-  diff elf-reader fib-lookup field foreign-objects frames guessed-slots helper-arguments helper-flags
-  helper-register helpers idioms import-circles invariants-page kernel-facts kernel-variables known-numbers
-  lab lab-host lab-programs lab-state libbpf-layouts live/* load-acquire loader-constants loader-sizes lru-maps
-  map-restore map-sizes map-words model-chance netns old-kernels one-bad packet-loads packet-loop per-cpu-scan
-  ping pins programs prove-against prove-field prove-specimens random-programs refused-kernel register scenarios
-  sections skb-input specimens stack-accesses state styles-faulty styles-right tags teams testrun testrun-bench
-  thread-cpu timers tshark tshark-checksums tshark-generated unwritten-stack verdicts veth veth-tc watch-device
-  world-file world-sockets
+  accesses aim attack/* check check-groups check-zeros checksum-specimens ci-recipes connections cpu-maps
+  default-world diff elf-reader fib-lookup field first-process foreign-objects frames guessed-slots harness
+  helper-arguments helper-flags helper-register helpers idioms import-circles invariants-page kernel-facts
+  kernel-variables known-numbers lab lab-command lab-host lab-programs lab-state leftovers libbpf-layouts live/*
+  load-acquire loader-constants loader-sizes lru-maps map-restore map-sizes map-words model-chance mutation/mutation
+  netns old-kernels one-bad packet-loads packet-loop per-cpu-scan ping pins programs prove-against prove-field
+  prove-specimens random-programs refused-kernel register scenarios sections skb-input specimens stack-accesses state
+  styles-faulty styles-right tags teams testrun testrun-bench thread-cpu timers tshark tshark-checksums
+  tshark-generated unwritten-stack verdicts veth veth-tc watch watch-device world-file world-sockets
 `);
 
 /**

@@ -52,6 +52,25 @@ export interface Libc {
   ): bigint;
   munmap(address: bigint, length: number): number;
   prctl(option: number, a: number, b: number, c: number, d: number): number;
+  memfd_create(name: string, flags: number): number;
+  /** @returns an errno, as all of these do; `pid` is filled in */
+  posix_spawnp(
+    pid: [number],
+    file: string,
+    actions: Uint8Array,
+    attributes: Uint8Array,
+    argv: readonly (string | null)[],
+    environment: readonly (string | null)[],
+  ): number;
+  posix_spawn_file_actions_init(actions: Uint8Array): number;
+  posix_spawn_file_actions_adddup2(actions: Uint8Array, from: number, to: number): number;
+  posix_spawn_file_actions_destroy(actions: Uint8Array): number;
+  posix_spawnattr_init(attributes: Uint8Array): number;
+  posix_spawnattr_setflags(attributes: Uint8Array, flags: number): number;
+  posix_spawnattr_setsigdefault(attributes: Uint8Array, signals: Uint8Array): number;
+  posix_spawnattr_setsigmask(attributes: Uint8Array, signals: Uint8Array): number;
+  /** `status` is filled in. */
+  waitpid(pid: number, status: [number], options: number): number;
 }
 
 let loaded: Libc | undefined;
@@ -102,6 +121,24 @@ export function libc(): Libc {
     prctl: library.func(
       'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
     ),
+    memfd_create: library.func('int memfd_create(const char *name, unsigned int flags)'),
+    posix_spawnp: library.func(
+      'int posix_spawnp(_Out_ int *pid, const char *file, void *actions, void *attributes, const char **argv, const char **environment)',
+    ),
+    posix_spawn_file_actions_init: library.func('int posix_spawn_file_actions_init(void *actions)'),
+    posix_spawn_file_actions_adddup2: library.func(
+      'int posix_spawn_file_actions_adddup2(void *actions, int from, int to)',
+    ),
+    posix_spawn_file_actions_destroy: library.func('int posix_spawn_file_actions_destroy(void *actions)'),
+    posix_spawnattr_init: library.func('int posix_spawnattr_init(void *attributes)'),
+    posix_spawnattr_setflags: library.func('int posix_spawnattr_setflags(void *attributes, short flags)'),
+    posix_spawnattr_setsigdefault: library.func(
+      'int posix_spawnattr_setsigdefault(void *attributes, const void *signals)',
+    ),
+    posix_spawnattr_setsigmask: library.func(
+      'int posix_spawnattr_setsigmask(void *attributes, const void *signals)',
+    ),
+    waitpid: library.func('int waitpid(int pid, _Out_ int *status, int options)'),
   };
   return loaded;
 }

@@ -102,10 +102,19 @@ interface Missing {
 function firstMissing(needs: readonly Need[]): Missing | undefined {
   for (const need of needs) {
     const version = versionOf(need);
-    const answer = version === undefined ? ANSWERS[need as Named]() : linux(version);
+    const answer = version === undefined ? answerTo(need as Named) : linux(version);
     if (!answer.available) return { ...answer, isVersion: version !== undefined };
   }
   return undefined;
+}
+
+const answered = new Map<Named, Availability>();
+
+/** Asked once per process: a look at the compiler starts two programs. */
+function answerTo(need: Named): Availability {
+  const known = answered.get(need) ?? ANSWERS[need]();
+  answered.set(need, known);
+  return known;
 }
 
 function versionOf(need: Need): KernelVersion | undefined {

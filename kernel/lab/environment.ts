@@ -13,6 +13,7 @@ import { openEthtool } from '../network/ethtool.ts';
 import { createLastingNetns, type Netns, openNetns } from '../network/netns.ts';
 import { ownRoute, ownRoutes } from '../network/own-routes.ts';
 import { quietIpv6 } from '../network/quiet-ipv6.ts';
+import { LOOPBACK, type Rtnetlink, withRtnetlink } from '../network/rtnetlink.ts';
 import { NETNS_DIRECTORY, removeNetnsName } from '../process/leftovers.ts';
 import type { EnvironmentState } from './lab-state.ts';
 import { dropMulticastReports } from './multicast-reports.ts';
@@ -44,7 +45,7 @@ export function buildEnvironment(environment: EnvironmentState, outside: Netns, 
 export function removeEnvironment(environment: EnvironmentState, outside: Netns | undefined): void {
   // The device first, since a namespace ends some time after its name: the peer would outlive this call.
   if (outside !== undefined && ifindexOf(outside, environment.name) !== 0) {
-    outside.ip([`link delete dev ${environment.name}`]);
+    withRtnetlink(outside, (links) => links.delete(ifindexOf(outside, environment.name)));
   }
   removeNetnsName(join(NETNS_DIRECTORY, environment.namespace));
 }
@@ -59,14 +60,14 @@ export function ifindexOf(netns: Netns, device: string): number {
  * marked as the lab's, so that it can be found without the file that says so.
  */
 export function quietNamespace(netns: Netns, lab: string): void {
-  netns.ip([`link set dev lo alias ${labMark(lab)}`]);
+  withRtnetlink(netns, (links) => links.change(LOOPBACK, { alias: labMark(lab) }));
   for (const which of ['all', 'default']) {
     netns.sysctl(`ipv6/conf/${which}/disable_ipv6`, 0);
     // Redirected frames come by other ways than answers go; the host's settings are inherited for IPv4.
     netns.sysctl(`ipv4/conf/${which}/rp_filter`, 0);
   }
   quietIpv6(netns);
-  netns.ip(['link set dev lo up']);
+  withRtnetlink(netns, (links) => links.setUp(LOOPBACK));
 }
 
 function build(environment: EnvironmentState, outside: Netns, inside: Netns): void {
@@ -90,16 +91,18 @@ function build(environment: EnvironmentState, outside: Netns, inside: Netns): vo
     { netns: outside, device: name, side: 'outer', other: 'inner' },
     { netns: inside, device: INNER_DEVICE, side: 'inner', other: 'outer' },
   ] as const;
-  for (const end of ends) end.netns.ip(startCommands(environment, end));
+  outside.ip(startCommands(environment, ends[0]));
   inside.ip([
+    ...startCommands(environment, ends[1]),
     `route add ${EVERYWHERE.ipv6} via ${outer.ipv6} dev ${INNER_DEVICE}`,
     ...(environment.ipv4 ? [`route add ${EVERYWHERE.ipv4} via ${outer.ipv4} dev ${INNER_DEVICE}`] : []),
   ]);
   for (const end of ends) {
-    const own = subnetsOf(environment).map((subnet) =>
-      ownRoute(subnet[end.side].ipv6, deviceOf(end.device, subnet)),
-    );
-    waitUntilUp(end.netns, end.device, own);
+    const subnets = subnetsOf(environment).map((subnet) => ({
+      device: deviceOf(end.device, subnet),
+      address: subnet[end.side].ipv6,
+    }));
+    waitUntilUp(end.netns, subnets);
   }
 }
 
@@ -112,7 +115,7 @@ function segmentNothing(netns: Netns, device: string): void {
   const ethtool = openEthtool(netns, device);
   ethtool.offloadsOff();
   ethtool.close();
-  netns.ip([`link set dev ${device} gso_max_segs 1`]);
+  withRtnetlink(netns, (links) => links.change(ifindexOf(netns, device), { gsoMaxSegs: 1 }));
 }
 
 function addVlans(netns: Netns, device: string, subnets: readonly Subnet[]): void {
@@ -190,21 +193,24 @@ function passEverything(inside: Netns): void {
 /**
  * Waits until the kernel has noticed the connection, and that the addresses are its own: frames sent before are
  * dropped.
- * @param own as `ownRoute` names the routes to the addresses
+ * @param subnets the devices, and an IPv6 address of each
  */
-function waitUntilUp(netns: Netns, device: string, own: readonly string[]): void {
+function waitUntilUp(
+  netns: Netns,
+  subnets: readonly { readonly device: string; readonly address: string }[],
+): void {
   const deadline = performance.now() + PATIENCE;
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) {
-    const devices = JSON.parse(netns.run('ip', ['-json', 'link', 'show'])) as {
-      ifname: string;
-      operstate: string;
-    }[];
-    const ours = devices.filter(({ ifname }) => ifname === device || ifname.startsWith(`${device}.`));
-    const routes = netns.enter(ownRoutes);
-    if (ours.every((one) => one.operstate === 'UP') && own.every((route) => routes.has(route))) return;
+  const ifindexes = subnets.map(({ device }) => ifindexOf(netns, device));
+  const own = subnets.map(({ device, address }) => ownRoute(address, device));
+  const isUp = (links: Rtnetlink): boolean => {
+    if (!ifindexes.every((ifindex) => links.isOperational(ifindex))) return false;
+    const routes = ownRoutes();
+    return own.every((route) => routes.has(route));
+  };
+  while (!withRtnetlink(netns, isUp)) {
     if (performance.now() > deadline) {
-      throw new EngineError('environment', `device ${device} does not come up`);
+      throw new EngineError('environment', `device ${subnets[0]!.device} does not come up`);
     }
     Atomics.wait(pause, 0, 0, 1);
   }

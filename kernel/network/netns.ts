@@ -1,8 +1,7 @@
 /** Network namespaces of the run's own: nothing that xdpsim makes ever stands in the host's. */
-import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, openSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireOwnEnd, ToolEnded } from '../../bpf/tool-ended.ts';
+import { ToolEnded } from '../../bpf/tool-ended.ts';
 import { type Availability, EngineError } from '../../sim/engines/engine.ts';
 import { CLONE_NEWNET, lastErrorName, libc } from '../libc.ts';
 import { lackOf, NAMESPACES } from '../process/capabilities.ts';
@@ -15,6 +14,7 @@ import {
   removeNetnsName,
 } from '../process/leftovers.ts';
 import { nextRunName } from '../process/run-name.ts';
+import { type Ended, runTool } from '../process/run-tool.ts';
 import { writeNetworkSetting } from './sysctl.ts';
 
 /** One network namespace. It is gone, with all devices in it, after `close` and however the process ends. */
@@ -44,14 +44,6 @@ export interface Netns {
   /** May be called more than once. */
   close(): void;
 }
-
-/** Which package to install for a missing command, on Debian and Ubuntu. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  ip: 'iproute2',
-  tc: 'iproute2',
-  ping: 'iputils-ping',
-  tcpdump: 'tcpdump',
-};
 
 let swept = false;
 
@@ -83,7 +75,7 @@ function addName(name: string): Ended {
   const path = join(NETNS_DIRECTORY, name);
   const isTaken = existsSync(path);
   try {
-    return start('ip', ['netns', 'add', name]);
+    return runTool('ip', ['netns', 'add', name]);
   } catch (error) {
     if (error instanceof ToolEnded && !isTaken && existsSync(path)) removeNetnsName(path);
     throw error;
@@ -189,7 +181,7 @@ class OpenNetns implements Netns {
   }
 
   run(command: string, args: readonly string[], input?: string): string {
-    const { status, stdout, stderr } = this.enter(() => start(command, args, input));
+    const { status, stdout, stderr } = this.enter(() => runTool(command, args, input));
     if (status === 0) return stdout;
     const shown = [command, ...args].join(' ');
     throw new EngineError('environment', `\`${shown}\` failed (${status}): ${stderr.trim()}`);
@@ -197,7 +189,7 @@ class OpenNetns implements Netns {
 
   ip(commands: readonly string[]): void {
     if (commands.length === 0) return;
-    const { status, stderr } = this.enter(() => start('ip', ['-batch', '-'], `${commands.join('\n')}\n`));
+    const { status, stderr } = this.enter(() => runTool('ip', ['-batch', '-'], `${commands.join('\n')}\n`));
     if (status === 0) return;
     // "RTNETLINK answers: File exists\nCommand failed -:3"
     const line = /Command failed -:(\d+)/.exec(stderr)?.[1];
@@ -277,31 +269,4 @@ function move(from: number | undefined, to: number): void {
   throw new EngineError('environment', `the network namespace cannot be entered: ${lastErrorName()}`, {
     remedy: 'run as root (or with CAP_SYS_ADMIN)',
   });
-}
-
-interface Ended {
-  readonly status: number | string;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(command: string, args: readonly string[], input?: string): Ended {
-  // The caller's locale must not translate the messages that are read above.
-  const env = { ...process.env, LC_ALL: 'C' };
-  const child = spawnSync(command, args, {
-    encoding: 'utf8',
-    env,
-    ...(input === undefined ? {} : { input }),
-  });
-  if (child.error !== undefined) {
-    const missing = (child.error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new EngineError('environment', `\`${command}\` cannot be run: ${child.error.message}`, {
-      remedy: missing
-        ? `apt-get install ${PACKAGES[command] ?? command}`
-        : `look at the file: command -v ${command}`,
-      cause: child.error,
-    });
-  }
-  requireOwnEnd(command, child.signal);
-  return { status: child.status ?? 'unknown', stdout: child.stdout, stderr: child.stderr };
 }

@@ -7,6 +7,7 @@ import { EngineError } from '../../sim/engines/engine.ts';
 import { prefixFromText } from '../../sim/packet/addresses.ts';
 import { toHex } from '../../sim/packet/bytes.ts';
 import type { Netns } from './netns.ts';
+import { LOOPBACK, withRtnetlink } from './rtnetlink.ts';
 
 /** Flags in /proc/net/ipv6_route (linux/ipv6_route.h): an address that is anycast as well has one route for both. */
 const RTF_LOCAL = 0x8000_0000;
@@ -57,5 +58,5 @@ export function awaitOwnRoutes(netns: Netns, addresses: readonly (readonly [stri
     Atomics.wait(PAUSE, 0, 0, 1);
   }
   // Changes nothing, but waits for whoever still works on the addresses: that takes the same lock.
-  netns.ip(['link set dev lo up']);
+  withRtnetlink(netns, (links) => links.setUp(LOOPBACK));
 }

@@ -1,6 +1,7 @@
 /**
- * Network devices without the command `ip`: messages of rtnetlink(7) that make veth pairs. A thousand short sessions
- * need devices in namespaces of their own, and starting a process for each would take most of their time.
+ * Network devices without the command `ip`: messages of rtnetlink(7) that make veth pairs, bring devices up, look at them and
+ * delete them. A thousand short sessions need devices in namespaces of their own, and starting a process for each would take most
+ * of their time.
  */
 import { readSync, writeSync } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
@@ -19,14 +20,21 @@ const NLM_F_ACK = 4;
 const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 const HEADER = 16;
+/** A device with all its statistics takes 2 to 3 KiB. */
+const ANSWER_SIZE = 0x4000;
 
 /** linux/rtnetlink.h, linux/if_link.h, linux/veth.h */
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
+const IFLA_GSO_MAX_SEGS = 40;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
@@ -34,6 +42,10 @@ const VETH_INFO_PEER = 1;
 /** linux/if.h */
 const IFF_UP = 1;
 const IFF_NOARP = 0x80;
+const IF_OPER_UP = 6;
+
+/** The loopback device's ifindex, in every namespace. */
+export const LOOPBACK = 1;
 
 export interface VethPair {
   readonly name: string;
@@ -44,6 +56,29 @@ export interface VethPair {
   readonly peerName: string;
   /** Descriptor of the namespace that the peer is made in, under the same ifindex. */
   readonly peerNamespace: number;
+}
+
+/** What of a device is to change; the rest stays as it is. */
+export interface LinkChange {
+  readonly up?: true;
+  /** It resolves no addresses. */
+  readonly noArp?: true;
+  /** As `ip link` shows it: at most 255 bytes. */
+  readonly alias?: string;
+  /** How many segments a frame may have; 1: none is cut into segments. */
+  readonly gsoMaxSegs?: number;
+}
+
+/** Calls `use` with a connection to the kernel in a namespace. */
+export function withRtnetlink<T>(netns: { enter<R>(fn: () => R): R }, use: (links: Rtnetlink) => T): T {
+  return netns.enter(() => {
+    const links = new Rtnetlink();
+    try {
+      return use(links);
+    } finally {
+      links.close();
+    }
+  });
 }
 
 /** Requests to the kernel about the devices of the namespace that the calling thread was in when it was made. */
@@ -81,42 +116,65 @@ export class Rtnetlink {
         ),
       ),
     );
-    this.#request(`create the device ${pair.name}`, NLM_F_CREATE | NLM_F_EXCL, body);
+    this.#request(`create the device ${pair.name}`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, body);
   }
 
   /** Brings a device up: the loopback device is there in every namespace, but down. */
   setUp(ifindex: number): void {
-    this.#request(`bring up the device ${ifindex}`, 0, linkHeader(ifindex, IFF_UP));
+    this.change(ifindex, { up: true });
+  }
+
+  change(ifindex: number, { up, noArp, alias, gsoMaxSegs }: LinkChange): void {
+    const body = concat(
+      linkHeader(ifindex, (up ? IFF_UP : 0) | (noArp ? IFF_NOARP : 0)),
+      ...(alias === undefined ? [] : [attribute(IFLA_IFALIAS, new TextEncoder().encode(alias))]),
+      ...(gsoMaxSegs === undefined ? [] : [attribute(IFLA_GSO_MAX_SEGS, u32(gsoMaxSegs))]),
+    );
+    this.#request(`${up ? 'bring up' : 'change'} the device ${ifindex}`, RTM_NEWLINK, NLM_F_ACK, body);
+  }
+
+  /** A veth's peer goes with it. */
+  delete(ifindex: number): void {
+    this.#request(`delete the device ${ifindex}`, RTM_DELLINK, NLM_F_ACK, linkHeader(ifindex, 0));
+  }
+
+  /** Has the kernel noticed that the device is up and connected (RFC 2863, ifOperStatus)? */
+  isOperational(ifindex: number): boolean {
+    const answer = this.#request(`show the device ${ifindex}`, RTM_GETLINK, 0, linkHeader(ifindex, 0));
+    return attributeOf(answer, IFLA_OPERSTATE)?.[0] === IF_OPER_UP;
   }
 
   close(): void {
     libc().close(this.#fd);
   }
 
-  #request(what: string, flags: number, body: Uint8Array): void {
+  /** @returns the kernel's answer, netlink header included */
+  #request(what: string, type: number, flags: number, body: Uint8Array): Uint8Array {
     const message = new Uint8Array(HEADER + body.length);
     const view = new DataView(message.buffer);
     view.setUint32(0, message.length, true);
-    view.setUint16(4, RTM_NEWLINK, true);
-    view.setUint16(6, NLM_F_REQUEST | NLM_F_ACK | flags, true);
+    view.setUint16(4, type, true);
+    view.setUint16(6, NLM_F_REQUEST | flags, true);
     view.setUint32(8, ++this.#sequence, true);
     message.set(body, HEADER);
     writeSync(this.#fd, message);
-    // The answer is there when the request returns: struct nlmsghdr, then struct nlmsgerr, its errno first.
-    const answer = new Uint8Array(4096);
+    // The answer is there when the request returns: struct nlmsghdr, then what was asked for, or struct nlmsgerr, its errno first.
+    const answer = new Uint8Array(ANSWER_SIZE);
     const size = readSync(this.#fd, answer);
     const reply = new DataView(answer.buffer, 0, size);
     const error = reply.getUint16(4, true) === NLMSG_ERROR ? reply.getInt32(HEADER, true) : 0;
-    if (error === 0) return;
+    if (error === 0) return answer.subarray(0, size);
     throw new EngineError('environment', `the kernel does not ${what}: ${errnoName(error)}`, {
       remedy: 'use a kernel with CONFIG_VETH, as root (or with CAP_NET_ADMIN)',
     });
   }
 }
 
+const LINK_HEADER = 16;
+
 /** `struct ifinfomsg`; the flags given are the ones that change. */
 function linkHeader(ifindex: number, flags: number): Uint8Array {
-  const header = new Uint8Array(16);
+  const header = new Uint8Array(LINK_HEADER);
   const view = new DataView(header.buffer);
   view.setInt32(4, ifindex, true);
   view.setUint32(8, flags, true);
@@ -133,6 +191,17 @@ function attribute(type: number, value: Uint8Array): Uint8Array {
   view.setUint16(2, type, true);
   bytes.set(value, 4);
   return bytes;
+}
+
+/** The value of an attribute of the device that an answer describes: behind both headers. */
+function attributeOf(answer: Uint8Array, wanted: number): Uint8Array | undefined {
+  const view = new DataView(answer.buffer, answer.byteOffset, answer.length);
+  for (let at = HEADER + LINK_HEADER; at + 4 <= answer.length; ) {
+    const length = view.getUint16(at, true);
+    if (view.getUint16(at + 2, true) === wanted) return answer.subarray(at + 4, at + length);
+    at += Math.ceil(Math.max(length, 4) / 4) * 4;
+  }
+  return undefined;
 }
 
 function concat(...parts: readonly Uint8Array[]): Uint8Array {

@@ -11,7 +11,7 @@ import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { Device } from '../../sim/runtime/world.ts';
 import { missingCapabilities, NAMESPACES } from '../process/capabilities.ts';
 import { createUnnamedNetns, enterNamespace } from './netns.ts';
-import { Rtnetlink } from './rtnetlink.ts';
+import { LOOPBACK, withRtnetlink } from './rtnetlink.ts';
 import { writeNetworkSetting } from './sysctl.ts';
 
 /** Where a session loads its object, fills its maps and runs. */
@@ -30,7 +30,6 @@ export interface CallingObject {
   readonly callsKernelFunctions: boolean;
 }
 
-const LOOPBACK = 1;
 const DEFAULT_MTU = 1500;
 
 /** How many namespaces nobody uses are kept for the next session: shrinking opens the same ones again and again. */
@@ -132,7 +131,7 @@ function build(key: string, devices: readonly Device[]): SharedNetns {
   const inside = createUnnamedNetns();
   try {
     enterNamespace(inside, writeSettings);
-    withRtnetlink(inside, (links) => links.setUp(LOOPBACK));
+    withRtnetlink(namespace(inside), (links) => links.setUp(LOOPBACK));
     return { key, devices, inside, outside: undefined, users: 0 };
   } catch (error) {
     closeSync(inside);
@@ -146,13 +145,13 @@ function makeDevices(netns: SharedNetns): void {
   const outside = createUnnamedNetns();
   try {
     enterNamespace(outside, writeSettings);
-    withRtnetlink(inside, (links) => {
+    withRtnetlink(namespace(inside), (links) => {
       for (const { ifindex, name, mac, mtu = DEFAULT_MTU } of devices) {
         links.addVeth({ ifindex, name, mac, mtu, peerName: `peer${ifindex}`, peerNamespace: outside });
       }
     });
     for (const side of [outside, inside]) {
-      withRtnetlink(side, (links) => {
+      withRtnetlink(namespace(side), (links) => {
         for (const { ifindex } of devices) links.setUp(ifindex);
       });
     }
@@ -164,15 +163,8 @@ function makeDevices(netns: SharedNetns): void {
   netns.outside = outside;
 }
 
-function withRtnetlink(netns: number, use: (links: Rtnetlink) => void): void {
-  enterNamespace(netns, () => {
-    const links = new Rtnetlink();
-    try {
-      use(links);
-    } finally {
-      links.close();
-    }
-  });
+function namespace(fd: number): { enter<T>(fn: () => T): T } {
+  return { enter: (fn) => enterNamespace(fd, fn) };
 }
 
 /** Without IPv6 a device announces nothing. A new namespace inherits forwarding from the host's, which may be a router. */

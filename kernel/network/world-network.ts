@@ -9,6 +9,7 @@ import { createNetns, type Netns } from './netns.ts';
 import { closeSockets, openSockets } from './open-sockets.ts';
 import { awaitOwnRoutes } from './own-routes.ts';
 import { quietIpv6, turnOffIpv6 } from './quiet-ipv6.ts';
+import { withRtnetlink } from './rtnetlink.ts';
 
 /** What Linux gives a veth that nobody asked. */
 const DEFAULT_MTU = 1500;
@@ -98,7 +99,6 @@ function build({ inside, outside, links }: WorldNetwork, world: World, sockets: 
   const devices = new Map<number, string>([[1, 'lo']]);
   const create = ['link set dev lo up'];
   const start: string[] = [];
-  const startPeers: string[] = [];
   for (const { device, mtu, peer } of links) {
     checkDevice(device, devices);
     devices.set(device.ifindex, device.name);
@@ -107,7 +107,6 @@ function build({ inside, outside, links }: WorldNetwork, world: World, sockets: 
         `type veth peer name ${peer} index ${device.ifindex} mtu ${mtu} netns ${outside.name}`,
       ...(ipv6 && mtu >= IPV6_MIN_MTU ? [`link set dev ${device.name} addrgenmode none`] : []),
     );
-    startPeers.push(`link set dev ${peer} arp off up`);
     start.push(`link set dev ${device.name} up`);
     for (const address of device.addresses ?? []) {
       // Duplicate address detection would send frames, and keep the address out of use for a second.
@@ -122,7 +121,9 @@ function build({ inside, outside, links }: WorldNetwork, world: World, sockets: 
     // Below its minimum MTU IPv6 does not come to a device at all (net/ipv6/addrconf.c, ipv6_add_dev).
     if (mtu >= IPV6_MIN_MTU) inside.sysctl(`ipv6/conf/${device.name}/forwarding`, 1);
   }
-  outside.ip(startPeers);
+  withRtnetlink(outside, (peers) => {
+    for (const { device } of links) peers.change(device.ifindex, { up: true, noArp: true });
+  });
   asInput(() => inside.ip(start));
   awaitOwnRoutes(
     inside,
