@@ -124,6 +124,7 @@ const NOT_PROGRAMS: readonly (readonly [string, RegExp])[] = [
   ['', /no program “”/],
   ['nope', /no program “nope”\n.*xdpsim programs lists/],
   ['icmp-echo', /no program “icmp-echo”; did you mean icmp_echo\?/],
+  ['icmp_eco', /no program “icmp_eco”; did you mean icmp_echo\?/],
   ['missing.o', /missing\.o: no such file/],
   ['missing.c', /missing\.c: no such file/],
   ['folder.c', /folder\.c: is a directory, not a C source/],
@@ -532,7 +533,7 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
   init: [
     [['init', 'missing.c'], /missing\.c: no such file/],
     ...forms(
-      NOT_PROGRAMS.filter(([name]) => !['', 'nope', 'icmp-echo', 'folder.c'].includes(name)),
+      NOT_PROGRAMS.filter(([name]) => !['', 'nope', 'icmp-echo', 'icmp_eco', 'folder.c'].includes(name)),
       (name) => ['init', name],
     ),
     [['init', 'text.txt'], /text\.txt: ELF header/],

@@ -13,10 +13,12 @@ import { Lab } from '../kernel/lab/lab.ts';
 import { pinRoots } from '../kernel/lab/names.ts';
 import { teardown } from '../kernel/lab/setup.ts';
 import { labNames } from '../kernel/lab/state.ts';
+import { removeDeadLabs } from './test-support/dead-labs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 import { fixture } from './test-support/testrun.ts';
 
 beforeAll(buildCommand, BUILD_TIMEOUT);
+beforeAll(removeDeadLabs);
 
 interface Ran {
   readonly code: number;

@@ -8,6 +8,7 @@ import { tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
 import { entriesOfObject, withFrags } from '../../sim/engines/object-entries.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
+import { nearestName } from '../../sim/runtime/nearest-name.ts';
 import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime/program.ts';
 import { isSource } from '../compile/compile-source.ts';
 import { compilerSettings, settingsWords } from '../compile/settings.ts';
@@ -94,11 +95,12 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
 
 /** For a name that is neither a built-in program's nor a file's. */
 export function noProgram(name: string): Failure {
-  const close = programs.find(
-    (one) => one.name.replaceAll('_', '') === name.toLowerCase().replaceAll(/[-_]/g, ''),
+  const near = nearestName(
+    name,
+    programs.map((one) => one.name),
   );
   return inputFailure(
-    `no program “${name}”${close === undefined ? '' : `; did you mean ${close.name}?`}`,
+    `no program “${name}”${near === undefined ? '' : `; did you mean ${near}?`}`,
     'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',
   );
 }

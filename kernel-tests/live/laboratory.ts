@@ -11,12 +11,12 @@ import { dumpMaps } from '../../kernel/lab/map-dump.ts';
 import { type Subnet, subnetOf } from '../../kernel/lab/names.ts';
 import { connect, type Filled } from '../../kernel/lab/redirect.ts';
 import { type SetupOptions, setup, teardown } from '../../kernel/lab/setup.ts';
-import { labNames } from '../../kernel/lab/state.ts';
 import { readCounters } from '../../kernel/lab/statistics.ts';
 import type { Netns } from '../../kernel/network/netns.ts';
 import { disposeOnExit } from '../../kernel/process/cleanup.ts';
 import { toJson } from '../../sim/ebpf/btf-value.ts';
 import { programByName } from '../../sim/programs/index.ts';
+import { removeDeadLabs } from '../test-support/dead-labs.ts';
 import { type PingOptions, type PingResult, ping, Talker } from './tools.ts';
 
 let counter = 0;
@@ -149,25 +149,3 @@ const CLIENT = `
   });
   socket.on('error', (error) => console.log('error ' + error.code));
 `;
-
-/** Labs of test runs that were killed: a lab outlives its maker, these must not. */
-function removeDeadLabs(): void {
-  for (const name of labNames()) {
-    const pid = /^live-(\d+)-\d+$/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    try {
-      teardown(name);
-    } catch {
-      // Another test has been quicker.
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterEach } from 'vitest';
+import { afterEach, beforeAll } from 'vitest';
 import { builtModule } from '../../cli/test-support/built-command.ts';
 import { Lab } from '../../kernel/lab/lab.ts';
 import type { LoadOptions } from '../../kernel/lab/load.ts';
 import { setup, teardown } from '../../kernel/lab/setup.ts';
+import { removeDeadLabs } from './dead-labs.ts';
 
 const opened: Lab[] = [];
 const names = new Set<string>();
@@ -68,6 +69,7 @@ export function traces(lab: string): string[] {
 
 /** To be called once by each suite's file. */
 export function tearDownAfterEach(): void {
+  beforeAll(removeDeadLabs);
   afterEach(() => {
     for (const lab of opened.splice(0)) lab.close();
     for (const lab of names) if (traces(lab).length > 0) teardown(lab);
