@@ -71,9 +71,14 @@ function areStreamsLoaded(): boolean {
   return moduleLoadList.length === 0 || moduleLoadList.includes('NativeModule stream');
 }
 
+/** Major number of /dev/null and its like on Linux (Documentation/admin-guide/devices.txt): what is written there is gone at once. */
+const MEMORY_DEVICES = 1;
+
+/** Is it a device that may be a terminal? */
 function isDevice(name: StandardStream): boolean {
   try {
-    return fstatSync(DESCRIPTORS[name]).isCharacterDevice();
+    const stat = fstatSync(DESCRIPTORS[name]);
+    return stat.isCharacterDevice() && !(process.platform === 'linux' && stat.rdev >> 8 === MEMORY_DEVICES);
   } catch {
     // The stream says what is wrong with it.
     return true;

@@ -254,8 +254,10 @@ export class BatchRunner {
     return this.#options.isOver() || this.#sides.every((side) => side.failure !== undefined);
   }
 
+  /** Packets of a batch, at the most. Memory that a short run does not use costs the time to fill it with zeros. */
   get #batchSize(): number {
-    return this.#options.batchSize ?? BATCH_SIZE;
+    const { batchSize = BATCH_SIZE, total } = this.#options;
+    return Math.max(1, Math.min(batchSize, total));
   }
 
   #freshSides(): EngineSide[] {

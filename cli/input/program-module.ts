@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { systemProblem } from '../../corpus/files/system-error.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
-import { parseDefinition } from '../../sim/runtime/program-schema.ts';
 import { reasonOf, ShapeError } from '../../sim/runtime/shape-error.ts';
 import { inputFailure, reportError } from '../failure.ts';
 import { rememberModule } from './module-errors.ts';
@@ -35,6 +34,7 @@ export async function definitionOfModule(path: string): Promise<ProgramDefinitio
   rememberModule(path);
   const exported = await importDefault(path);
   if (exported === undefined) throw inputFailure(`${path}: has no default export`, HOW_TO);
+  const { parseDefinition } = await import('../../sim/runtime/program-schema.ts');
   try {
     return parseDefinition(exported);
   } catch (error) {

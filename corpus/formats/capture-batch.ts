@@ -75,9 +75,16 @@ export class CaptureBatch {
   /** The section that all packets of this batch belong to. */
   section: CaptureSection = NO_SECTION;
 
-  /** @param places arrays for `offset` and `length`, of one size, if not new ones */
-  constructor(records: PacketRecords, places?: Pick<CaptureBatch, 'offset' | 'length'>) {
-    const capacity = places?.offset.length ?? CAPTURE_BATCH_PACKETS;
+  /**
+   * @param places arrays for `offset` and `length`, of one size, if not new ones
+   * @param most how many packets it has to hold where its arrays are new
+   */
+  constructor(
+    records: PacketRecords,
+    places?: Pick<CaptureBatch, 'offset' | 'length'>,
+    most: number = CAPTURE_BATCH_PACKETS,
+  ) {
+    const capacity = places?.offset.length ?? most;
     this.records = records;
     this.offset = places?.offset ?? new Uint32Array(capacity);
     this.length = places?.length ?? new Uint32Array(capacity);

@@ -39,8 +39,11 @@ export async function* readCapture(
   }
 }
 
+/** Bytes that a packet takes in a file at the least: a record of pcap, or a simple block of pcapng, without any. */
+const SMALLEST_RECORD = 16;
+
 function* decodeWhole(bytes: Uint8Array): Generator<CaptureBatch, void, undefined> {
-  const decoder = new AnyCaptureDecoder();
+  const decoder = new AnyCaptureDecoder(undefined, Math.max(1, Math.floor(bytes.length / SMALLEST_RECORD)));
   decoder.push(bytes);
   decoder.end();
   for (let batch = decoder.next(); batch !== undefined; batch = decoder.next()) yield batch;

@@ -1,6 +1,6 @@
 /** Captures of any format. Pure: files are opened in capture-file.ts. */
 import type { CaptureMemory } from './byte-stream.ts';
-import type { CaptureBatch, CaptureDecoder } from './capture-batch.ts';
+import { CAPTURE_BATCH_PACKETS, type CaptureBatch, type CaptureDecoder } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import { PcapDecoder, pcapByteOrder } from './pcap.ts';
 import { PcapngDecoder } from './pcapng.ts';
@@ -16,10 +16,15 @@ export class AnyCaptureDecoder implements CaptureDecoder {
   #head: Uint8Array = new Uint8Array(0);
   #ended = false;
   readonly #memory: CaptureMemory | undefined;
+  readonly #most: number | undefined;
 
-  /** @param memory where bytes that have to be joined shall lie */
-  constructor(memory?: CaptureMemory) {
+  /**
+   * @param memory where bytes that have to be joined shall lie
+   * @param most how many packets there can be at the most, where that is known
+   */
+  constructor(memory?: CaptureMemory, most?: number) {
     this.#memory = memory;
+    this.#most = most === undefined ? undefined : Math.min(most, CAPTURE_BATCH_PACKETS);
   }
 
   push(chunk: Uint8Array, headroom?: number): void {
@@ -57,9 +62,10 @@ export class AnyCaptureDecoder implements CaptureDecoder {
   #open(bytes: Uint8Array): void {
     if (bytes.length >= MAGIC_SIZE) {
       const magic = new DataView(bytes.buffer, bytes.byteOffset, MAGIC_SIZE).getUint32(0);
-      if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder(this.#memory);
-      else if (magic === BLOCK.sectionHeader) this.#decoder = new PcapngDecoder(this.#memory?.allocate);
-      else if (magic === SNOOP_MAGIC) this.#decoder = new SnoopDecoder(this.#memory);
+      if (pcapByteOrder(magic) !== undefined) this.#decoder = new PcapDecoder(this.#memory, this.#most);
+      else if (magic === BLOCK.sectionHeader) {
+        this.#decoder = new PcapngDecoder(this.#memory?.allocate, this.#most);
+      } else if (magic === SNOOP_MAGIC) this.#decoder = new SnoopDecoder(this.#memory, this.#most);
     }
     if (this.#decoder === undefined) this.#head = Uint8Array.from(bytes.subarray(0, MAGIC_SIZE));
     else this.#decoder.push(bytes);

@@ -13,6 +13,7 @@ import {
   type CaptureInterface,
   type CaptureSection,
   MAX_CAPTURED,
+  type PacketRecords,
 } from './capture-batch.ts';
 import { CaptureError } from './capture-error.ts';
 import {
@@ -46,14 +47,8 @@ interface OpenSection extends CaptureSection {
 export class PcapngDecoder implements CaptureDecoder {
   readonly #window: ByteWindow;
   /** Where each packet's block starts in the window. */
-  readonly #blocks: Uint32Array = new Uint32Array(CAPTURE_BATCH_PACKETS);
-  readonly #batch: CaptureBatch = new CaptureBatch({
-    offset: (_batch, index) => this.#blocks[index]!,
-    length: (batch, index) => batch.word(this.#blocks[index]! + HEAD.length),
-    original: (batch, index) => batch.word(this.#originalAt(batch, index)),
-    timeHigh: (batch, index) => this.#time(batch, index, ENHANCED.timeHigh),
-    timeLow: (batch, index) => this.#time(batch, index, ENHANCED.timeLow),
-  });
+  readonly #blocks: Uint32Array;
+  readonly #batch: CaptureBatch;
   #section: OpenSection | undefined;
   #littleEndian = true;
   /** Has a batch of this section been handed out? */
@@ -73,9 +68,21 @@ export class PcapngDecoder implements CaptureDecoder {
     this.#window.ended = true;
   }
 
-  /** @param allocate where bytes that have to be joined shall lie */
-  constructor(allocate?: Allocate) {
+  /**
+   * @param allocate where bytes that have to be joined shall lie
+   * @param most how many packets a batch may have
+   */
+  constructor(allocate?: Allocate, most: number = CAPTURE_BATCH_PACKETS) {
     this.#window = new ByteWindow(allocate);
+    this.#blocks = new Uint32Array(most);
+    const records: PacketRecords = {
+      offset: (_batch, index) => this.#blocks[index]!,
+      length: (batch, index) => batch.word(this.#blocks[index]! + HEAD.length),
+      original: (batch, index) => batch.word(this.#originalAt(batch, index)),
+      timeHigh: (batch, index) => this.#time(batch, index, ENHANCED.timeHigh),
+      timeLow: (batch, index) => this.#time(batch, index, ENHANCED.timeLow),
+    };
+    this.#batch = new CaptureBatch(records, undefined, most);
   }
 
   get position(): number {

@@ -24,8 +24,11 @@ export abstract class RecordDecoder implements CaptureDecoder {
 
   protected readonly memory: CaptureMemory | undefined;
 
-  /** @param memory where bytes that have to be joined shall lie */
-  constructor(memory?: CaptureMemory) {
+  /**
+   * @param memory where bytes that have to be joined shall lie
+   * @param most how many packets a batch may have where its arrays do not lie there
+   */
+  constructor(memory?: CaptureMemory, most?: number) {
     this.memory = memory;
     this.window = new ByteWindow(memory?.allocate);
     // The decoder itself knows how large its records' headers are.
@@ -36,7 +39,7 @@ export abstract class RecordDecoder implements CaptureDecoder {
       timeHigh: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().seconds),
       timeLow: (batch, index) => batch.word(this.#headerOf(batch, index) + this.recordHeader().fraction),
     };
-    this.#batch = new CaptureBatch(records, memory);
+    this.#batch = new CaptureBatch(records, memory, most);
   }
 
   #headerOf(batch: CaptureBatch, index: number): number {

@@ -76,9 +76,8 @@ export class Reader {
   #endOfText(at: number, what: string): number {
     this.require(at, 1, what);
     const limit = Math.min(this.bytes.length, at + LONGEST_NAME);
-    let end = at;
-    while (end < limit && this.bytes[end] !== 0) end++;
-    return end;
+    const length = this.bytes.subarray(at, limit).indexOf(0);
+    return length < 0 ? limit : at + length;
   }
 
   #place(at: number): string {
