@@ -31,8 +31,11 @@ listenToErrors('stdout', (error) => {
 listenToErrors('stderr', () => {});
 // With a listener, a file above `ulimit -f` makes `write` fail with EFBIG instead of ending the process.
 process.on('SIGXFSZ', () => {});
-// Nothing is left to do, and all is written: Node would take its heap apart piece by piece now, for some 20 ms.
-process.once('beforeExit', () => process.exit());
+// Nothing is left to do, and all is written: Node would take its heap apart piece by piece now, for some 20 ms. Others who listen
+// for this have something to say, or to do.
+process.once('beforeExit', () => {
+  if (process.listenerCount('beforeExit') === 0) process.exit();
+});
 // What is thrown outside the command's own promises.
 process.on('uncaughtException', (error) => process.exit(report(error)));
 
