@@ -165,7 +165,10 @@ export class Rtnetlink {
     const error = reply.getUint16(4, true) === NLMSG_ERROR ? reply.getInt32(HEADER, true) : 0;
     if (error === 0) return answer.subarray(0, size);
     throw new EngineError('environment', `the kernel does not ${what}: ${errnoName(error)}`, {
-      remedy: 'use a kernel with CONFIG_VETH, as root (or with CAP_NET_ADMIN)',
+      remedy:
+        (flags & NLM_F_CREATE) === 0
+          ? 'run as root (or with CAP_NET_ADMIN); look whether somebody else removes devices'
+          : 'use a kernel with CONFIG_VETH, as root (or with CAP_NET_ADMIN)',
     });
   }
 }

@@ -10,6 +10,7 @@ import { macToText } from '../../sim/packet/addresses.ts';
 import { openEthtool } from '../network/ethtool.ts';
 import { createNetns, type Netns } from '../network/netns.ts';
 import { awaitOwnRoutes } from '../network/own-routes.ts';
+import { LOOPBACK, withRtnetlink } from '../network/rtnetlink.ts';
 import { Sockets } from './sockets.ts';
 
 /** One namespace of a scenario, for real. */
@@ -114,7 +115,7 @@ function prepare(netns: Netns, { devices }: ScenarioNamespace): void {
   }
   // IPv6 asks this one switch whether to forward at all (net/ipv6/ip6_output.c, `ip6_forward`).
   netns.sysctl('ipv6/conf/all/forwarding', devices.some((device) => device.forwarding) ? 1 : 0);
-  netns.ip(['link set dev lo up']);
+  withRtnetlink(netns, (links) => links.setUp(LOOPBACK));
 }
 
 function configure({ netns, namespace }: Host): void {
