@@ -70,6 +70,7 @@ function copiedRacer(program: Program, packet: Uint8Array, world: World): Machin
     ...openMachine(program, world, {}),
     budget: DEFAULT_BUDGET,
     mayGoto: MAX_LOOPS,
+    runs: 'packet',
   });
   return {
     async nanoseconds(packets, clock = wallTime) {

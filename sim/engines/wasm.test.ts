@@ -107,6 +107,54 @@ describe('the engine wasm', () => {
     }
   });
 
+  /** The same packets, laid out in the arena by `place`. */
+  function laidOut(
+    packets: readonly Uint8Array[],
+    place: (packet: number, used: number) => number,
+  ): PacketBatch {
+    const batch = new PacketBatch(packets.length, 8 << 20);
+    for (const [index, packet] of packets.entries()) {
+      batch.push({ packet, metadata: new Uint8Array(4 * (index % 3)).fill(index) });
+      const metaLength = batch.metaLength[index]!;
+      const start = place(index, batch.used) + metaLength;
+      batch.bytes.set(packet, start);
+      batch.bytes.fill(index, start - metaLength, start);
+      batch.offset[index] = start;
+    }
+    return batch;
+  }
+
+  const layouts: Readonly<Record<string, (packet: number, used: number) => number>> = {
+    'the last one first': (packet) => (2000 - packet) * 1600,
+    'with gaps that come late': (packet, used) => used + 300_000 + (packet > 700 ? 3 * packet : 0),
+    'two and two swapped': (packet) => (packet ^ 1) * 1600,
+    'the same place for three': (packet) => Math.floor(packet / 3) * 1600,
+    'each beginning within the one before': (packet) => packet * 10,
+  };
+  for (const [name, place] of Object.entries(layouts)) {
+    it(`runs packets wherever they lie in the batch: ${name}`, async () => {
+      for (const program of ['icmp_echo', 'meta_mark'].map(builtIn)) {
+        const generator = new PacketGenerator(program.definition.hints, ['xdp']);
+        const source = new PacketBatch(1300);
+        generator.fill(source, seedFromText(name), 0, 1300);
+        const xdp: Program = { ...program, entries: program.entries.slice(0, 1) };
+        // Without a frame that no hook is given, and with one here and there.
+        for (const refused of [2000, 211]) {
+          const packets = Array.from({ length: source.count }, (_, index) =>
+            index % refused === refused - 1
+              ? new Uint8Array(70_000)
+              : source.bytes.slice(source.offset[index]!, source.offset[index]! + source.length[index]!),
+          );
+          const batch = laidOut(packets, place);
+          const [judged, ran] = [new OutcomeBatch(1300), new OutcomeBatch(1300)];
+          await (await createVmEngine().open(xdp, {})).run(batch, judged);
+          await (await createWasmEngine().open(xdp, {})).run(batch, ran);
+          expect(summary(ran)).toEqual(summary(judged));
+        }
+      }
+    });
+  }
+
   it('empties its arena of outcomes as often as packets that grow fill it', async () => {
     const program = builtIn('meta_mark');
     const xdp: Program = { ...program, entries: program.entries.slice(0, 1) };

@@ -53,12 +53,12 @@ class WasmSession implements Session, BatchObserver {
   readonly #compiled: CompiledMachine;
   #input: PacketBatch | undefined;
   #output: OutcomeBatch | undefined;
-  /** Did a packet of the batch end without an outcome of its own? Then the arena has a hole. */
+  /** Did a packet that is not taken yet end without an outcome of its own? Then the arena has a hole. */
   #holes = false;
-  /** Do the input's packets lie one behind the other? */
-  #packed = false;
   /** The first packet whose bytes are not in `output` yet. */
   #pending = 0;
+  /** Packets that were run in place, and lie in the output as they lie in the input: those before this one. */
+  #alike = 0;
 
   constructor(program: Program, opened: MachineProgram, options: WasmOptions) {
     this.#program = program;
@@ -84,13 +84,10 @@ class WasmSession implements Session, BatchObserver {
     this.#input = input;
     this.#output = output;
     this.#holes = false;
-    this.#packed = isPacked(input);
     this.#pending = 0;
+    this.#alike = 0;
     compiled.load(input);
-    compiled.run(0, count, this, (next) => this.#take(next));
-    if (!compiled.inPlace) this.#take(count);
-    else if (this.#holes || !this.#packed) this.#repack();
-    else this.#takeArena();
+    compiled.run(0, count, this);
     this.#takeArrays(count);
     output.count = count;
   }
@@ -154,8 +151,15 @@ class WasmSession implements Session, BatchObserver {
     this.#holes = true;
   }
 
-  /** Copies what is in the arena of outcomes, which belongs to the packets before `next`. */
-  #take(next: number): void {
+  take(end: number): void {
+    if (!this.#compiled.inPlace) this.#takeOutcomes(end);
+    else if (this.#alike < this.#pending || this.#holes || !this.#takeStretch(end)) this.#takeEach(end);
+    this.#pending = end;
+    this.#holes = false;
+  }
+
+  /** Copies what is in the arena of outcomes. */
+  #takeOutcomes(end: number): void {
     const output = this.#output!;
     const compiled = this.#compiled;
     const { u8, i32 } = this.#opened.machine.memory;
@@ -163,34 +167,41 @@ class WasmSession implements Session, BatchObserver {
     const at = output.reserve(outUsed);
     output.bytes.set(u8.subarray(outArena, outArena + outUsed), at);
     if (at > 0) {
-      for (let packet = this.#pending; packet < next; packet++) i32[(arrays.outOffset >> 2) + packet]! += at;
+      for (let packet = this.#pending; packet < end; packet++) i32[(arrays.outOffset >> 2) + packet]! += at;
     }
     output.used = at + outUsed;
-    this.#pending = next;
   }
 
-  /** The input's arena, changed in place, is the output's as a whole. */
-  #takeArena(): void {
+  /**
+   * Copies packets that were run in place as a whole, if they come to lie where they lay in the input: then their offsets and lengths
+   * are the input's.
+   */
+  #takeStretch(end: number): boolean {
+    const input = this.#input!;
     const output = this.#output!;
-    const { used } = this.#input!;
-    const { outArena } = this.#compiled;
-    output.reserve(used);
-    output.bytes.set(this.#opened.machine.memory.u8.subarray(outArena, outArena + used));
-    output.used = used;
+    const { outArena, stretch, hasGaps } = this.#compiled;
+    const { from } = stretch;
+    const to = input.offset[end - 1]! + input.length[end - 1]!;
+    if (hasGaps || from !== output.used) return false;
+    output.reserve(to - from);
+    output.bytes.set(this.#opened.machine.memory.u8.subarray(outArena, outArena + to - from), from);
+    output.used = to;
+    this.#alike = end;
+    return true;
   }
 
   /** The same, packet by packet, without those that have no outcome. */
-  #repack(): void {
+  #takeEach(end: number): void {
     const input = this.#input!;
     const output = this.#output!;
     const { u8 } = this.#opened.machine.memory;
-    const { outArena } = this.#compiled;
-    for (let packet = 0; packet < input.count; packet++) {
+    const { outArena, stretch } = this.#compiled;
+    for (let packet = this.#pending; packet < end; packet++) {
       const ran = output.status[packet] === STATUS.ran;
       const metaLength = ran ? input.metaLength[packet]! : 0;
       const length = ran ? input.length[packet]! : 0;
       const at = output.reserve(metaLength + length);
-      const from = outArena + input.offset[packet]! - metaLength;
+      const from = outArena - stretch.from + input.offset[packet]! - metaLength;
       output.bytes.set(u8.subarray(from, from + metaLength + length), at);
       output.offset[packet] = at + metaLength;
       output.length[packet] = length;
@@ -210,10 +221,10 @@ class WasmSession implements Session, BatchObserver {
       output.offset.set(words(arrays.outOffset));
       output.length.set(words(arrays.outLength));
       output.metaLength.set(u8.subarray(arrays.outMetaLength, arrays.outMetaLength + count));
-    } else if (!this.#holes && this.#packed) {
-      output.offset.set(input.offset.subarray(0, count));
-      output.length.set(input.length.subarray(0, count));
-      output.metaLength.set(input.metaLength.subarray(0, count));
+    } else {
+      output.offset.set(input.offset.subarray(0, this.#alike));
+      output.length.set(input.length.subarray(0, this.#alike));
+      output.metaLength.set(input.metaLength.subarray(0, this.#alike));
     }
     if (module.needs.redirects) output.redirect.set(words(arrays.redirect));
     else output.redirect.fill(0, 0, count);
@@ -229,16 +240,4 @@ class WasmSession implements Session, BatchObserver {
       output.tstamp.fill(0, 0, 2 * count);
     }
   }
-}
-
-/** Do the packets lie one behind the other, without gaps? So `commit` leaves them. */
-function isPacked(batch: PacketBatch): boolean {
-  const { offset, length, metaLength, count } = batch;
-  let at = 0;
-  for (let packet = 0; packet < count; packet++) {
-    at += metaLength[packet]!;
-    if (offset[packet] !== at) return false;
-    at += length[packet]!;
-  }
-  return at === batch.used;
 }

@@ -50,7 +50,8 @@ function tailCall(call: HelperCall, context: TwinContext): boolean {
     .get(temporary)
     .i32(context.programTable - 1)
     .op(WASM.i32_add);
-  code.callIndirect(context.programType).op(WASM.return);
+  code.callIndirect(context.programType);
+  writer.leave();
   code.end().end().end();
   code.i64(-ENOENT);
   writer.pop(0);

@@ -2,8 +2,8 @@
  * The loop over a batch, as WebAssembly: a packet put in place with its context, its program run, the outcome
  * written down. Nothing in it leaves WebAssembly but what programs call.
  *
- * Where no program moves packets, they are run where they lie in the arena, which is then the arena of outcomes
- * too. Otherwise each is copied to the packet area, and what has become of it appended to another arena.
+ * Packets come in stretches of the batch's arena. Where no program moves packets, they are run where they lie, and are outcomes
+ * then. Otherwise each is copied to the packet area, and what has become of it appended to another arena.
  */
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../runtime/actions.ts';
 import {
@@ -25,13 +25,11 @@ import {
   PACKET_LIMIT,
   SKB_DATA,
   SOCKET_BASE,
-  STACK_BASE,
-  STACK_SIZE,
   XDP_DATA,
   XDP_LINEAR_LIMIT,
 } from '../memory.ts';
 import { ETHERNET_HEADER } from '../packet-area.ts';
-import { CodeWriter } from './code-writer.ts';
+import type { CodeWriter } from './code-writer.ts';
 import { BATCH_WORD, WASM_WORD } from './layout.ts';
 import { I32, WASM } from './opcodes.ts';
 
@@ -59,8 +57,8 @@ export interface BatchEntry {
   readonly hook: Hook;
   /** Does it take frames in several buffers? */
   readonly frags: boolean;
-  /** WebAssembly's index of the program's function. */
-  readonly function: number;
+  /** Runs the program, which finds its context in place: leaves what it returns on the stack, an i64. */
+  readonly run: (code: CodeWriter) => void;
 }
 
 export interface BatchContext {
@@ -85,16 +83,17 @@ const WORDS_OF_CB = 5;
 export const LARGEST_OUTCOME: number = PACKET_LIMIT - PACKET_BASE;
 
 /**
- * (first, end) → `end`, or the packet before which the loop stopped: one that no hook is given, or one whose
- * outcome may not fit any more.
+ * (first, end, distance, from, to) → `end`, or the packet before which the loop stopped: one that no hook is given, one that lies
+ * before `from`, behind `to`, or not behind the packet before it, or one whose outcome may not fit any more. The distance is added to
+ * packets' offsets, as are `from` and `to`, and gives their addresses.
  */
-export function compileRunBatch(context: BatchContext): CodeWriter {
-  return new BatchCompiler(context, new CodeWriter(2)).batch();
+export function compileRunBatch(context: BatchContext, code: CodeWriter): CodeWriter {
+  return new BatchCompiler(context, code).batch();
 }
 
 /** (entry, length, metadata's length, ifindex, queue) → action, of the packet that lies in the packet area. */
-export function compileRunOne(context: BatchContext): CodeWriter {
-  return new BatchCompiler(context, new CodeWriter(5)).one();
+export function compileRunOne(context: BatchContext, code: CodeWriter): CodeWriter {
+  return new BatchCompiler(context, code).one();
 }
 
 /** What `refusalReason` of the engines says. */
@@ -114,8 +113,9 @@ class BatchCompiler {
   batch(): CodeWriter {
     const code = this.#code;
     const { inPlace } = this.#context.needs;
-    const packet = 0;
-    const end = 1;
+    const [packet, end, distance, from, to] = [0, 1, 2, 3, 4];
+    /** Bytes between packets, their bits joined. */
+    const gaps = code.local(I32);
     const locals: PacketLocals = {
       data: code.local(I32),
       length: code.local(I32),
@@ -160,13 +160,22 @@ class BatchCompiler {
       code.get(entry).i32(index).op(WASM.i32_eq).op(WASM.i32_and).op(WASM.i32_or);
     }
     code.get(locals.metaLength).i32(3).op(WASM.i32_and).op(WASM.i32_or);
-    code.get(entry).i32(this.#context.entries.length).op(WASM.i32_ge_u).op(WASM.i32_or).branchIf(out);
+    code.get(entry).i32(this.#context.entries.length).op(WASM.i32_ge_u).op(WASM.i32_or);
+    // Does it lie behind the one before, and before the end?
+    code.get(offset).get(locals.metaLength).op(WASM.i32_sub).tee(locals.data).get(from).op(WASM.i32_lt_u);
+    code.op(WASM.i32_or);
+    code.get(offset).get(locals.length).op(WASM.i32_add).get(to).op(WASM.i32_gt_u);
+    code.op(WASM.i32_or).branchIf(out);
     if (!inPlace) {
       code.word(BATCH_WORD.outUsed).i32(LARGEST_OUTCOME).op(WASM.i32_add).word(BATCH_WORD.outEnd);
       code.op(WASM.i32_gt_u).branchIf(out);
     }
     code.storeWord(WASM_WORD.packet, () => code.get(packet));
-    code.word(BATCH_WORD.arena).get(offset).op(WASM.i32_add).set(locals.data);
+    if (inPlace) {
+      code.get(gaps).get(locals.data).get(from).op(WASM.i32_sub).op(WASM.i32_or).set(gaps);
+    }
+    code.get(offset).get(locals.length).op(WASM.i32_add).set(from);
+    code.get(offset).get(distance).op(WASM.i32_add).set(locals.data);
     this.#forEachEntry(entry, (one) => {
       if (!inPlace) this.#copyIn(one.hook, locals);
       this.#run(one, locals);
@@ -178,6 +187,7 @@ class BatchCompiler {
     });
     code.get(packet).i32(1).op(WASM.i32_add).set(packet).branch(again);
     code.end().end();
+    if (inPlace) code.storeWord(BATCH_WORD.gaps, () => code.word(BATCH_WORD.gaps).get(gaps).op(WASM.i32_or));
     return code.get(packet);
   }
 
@@ -259,9 +269,8 @@ class BatchCompiler {
     if (needs.mayGoto !== undefined) code.i32(needs.mayGoto).setGlobal(mayGoto);
     if (entry.hook === 'xdp') this.#xdpContext(locals);
     else this.#skbContext(entry.hook, locals);
-    code.i32(STACK_BASE + STACK_SIZE).i64(CONTEXT_BASE);
-    for (let register = 2; register <= 5; register++) code.i64(0);
-    code.call(entry.function).op(WASM.i32_wrap_i64);
+    entry.run(code);
+    code.op(WASM.i32_wrap_i64);
   }
 
   #xdpContext(locals: PacketLocals): void {

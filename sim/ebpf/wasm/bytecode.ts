@@ -29,6 +29,7 @@ export function compileBytecode(instructions: Instructions): BytecodeRunner {
     budget: DEFAULT_BUDGET,
     mayGoto: MAX_LOOPS,
     enteredWith: 'memory',
+    runs: 'numbers',
   });
   return (memory) => {
     if (memory.length > MAX_FRAME) {

@@ -5,13 +5,26 @@ import { BULK_PREFIX, EMPTY_BLOCK, MEMORY_COPY, MEMORY_FILL, SIMD, SIMD_PREFIX, 
 export class CodeWriter {
   readonly #code: ByteWriter = new ByteWriter();
   /** Types of the locals behind the parameters. */
-  readonly #locals: number[] = [];
+  readonly #locals: number[];
   readonly #parameters: number;
   /** Blocks that are open: the depth from which branches count. */
   #depth = 0;
 
-  constructor(parameters: number) {
+  /** @param locals shared with the function that this is to be a part of */
+  constructor(parameters: number, locals: number[] = []) {
     this.#parameters = parameters;
+    this.#locals = locals;
+  }
+
+  /** A part of this function that is written by itself; its branches stay inside. */
+  part(): CodeWriter {
+    return new CodeWriter(this.#parameters, this.#locals);
+  }
+
+  /** Puts a part here, whose blocks are all closed. */
+  append(part: CodeWriter): this {
+    this.#code.append(part.#code.bytes);
+    return this;
   }
 
   get depth(): number {

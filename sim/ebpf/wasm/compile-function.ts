@@ -121,7 +121,8 @@ class FunctionCompiler {
     for (const [index, block] of blocks.entries()) if (block.jump > index) labels.add(block.jump);
     if (loopHeads.length > 0) {
       this.#state = code.local(I32);
-      code.loop();
+      // Not by itself where the function is part of a loop.
+      code.i32(0).set(this.#state).loop();
       this.#loop = code.depth;
       labels.add(0);
     }
@@ -157,7 +158,7 @@ class FunctionCompiler {
     if (opcode === EXIT) {
       if (this.#stopsUnset(last)) return;
       this.#writer.push(0);
-      this.#code.op(WASM.return);
+      this.#writer.leave();
       return;
     }
     if (block.jump < 0) return;

@@ -255,7 +255,9 @@ export function compilePacketLoad(
     .op(WASM.i32_or);
   code.if();
   writer.count(leftCounter);
-  code.i64(0).op(WASM.return).end();
+  code.i64(0);
+  writer.leave();
+  code.end();
   // Network order, byte by byte.
   for (let index = 0; index < size; index++) {
     code.get(wideTemporary).op(WASM.i32_wrap_i64).memory(WASM.i64_load8_u, index);

@@ -4,6 +4,7 @@ import { KIND } from '../analysis/abstract-value.ts';
 import { analyse, type ProgramFacts } from '../analysis/analysis.ts';
 import { frozenData } from '../analysis/frozen-data.ts';
 import type { BpfProgram } from '../bpf-object.ts';
+import { refersToFunction } from '../check-instructions.ts';
 import { programLayout } from '../context/program-layout.ts';
 import { looksAtSocket } from '../context/socket.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
@@ -19,13 +20,14 @@ import {
   BPF_PSEUDO_CALL,
   CALL,
   CLASS_MASK,
+  callTarget,
   LDDW,
   MODE_MASK,
 } from '../instruction.ts';
 import { CALL_COST } from '../limits.ts';
 import type { Machine } from '../machine.ts';
 import { DESCRIPTOR } from '../maps/live-map.ts';
-import { STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { CONTEXT_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { type BatchContext, type BatchNeeds, compileRunBatch, compileRunOne } from './batch-loop.ts';
 import { CodeWriter } from './code-writer.ts';
 import { compileFunction } from './compile-function.ts';
@@ -50,6 +52,8 @@ export interface ModuleInput {
   readonly distrustful?: boolean;
   /** Default: `context`. */
   readonly enteredWith?: 'context' | 'memory';
+  /** What the module runs at a call: a batch (the default), a packet from JavaScript, or the first entry with two numbers. */
+  readonly runs?: 'batch' | 'packet' | 'numbers';
   /** Import every helper, even one that has a twin? For tests of the twins; default false. */
   readonly withoutTwins?: boolean;
 }
@@ -80,6 +84,9 @@ export interface CompiledModule {
   readonly inlined: ReadonlySet<string>;
   readonly needs: BatchNeeds;
 }
+
+/** Of what runs a batch, and of what runs a packet. */
+const RUNNER_TYPES = [I32, I32, I32, I32, I32] as const;
 
 /** Names of imports and exports. */
 export const JUDGE = 'judge';
@@ -168,32 +175,32 @@ class ModuleCompiler {
     encoder.define(runtime.mayRead, compileRegionCheck(maps, false, this.#judge, fragments, variables));
     encoder.define(runtime.mayWrite, compileRegionCheck(maps, true, this.#judge, fragments, variables));
     encoder.define(callBack, this.#compileCallBack());
+    const runner = new CodeWriter(RUNNER_TYPES.length);
+    const bodies = new Map<number, (code: CodeWriter) => void>();
     for (const [index, unit] of this.#units.entries()) {
-      this.#compileUnit(unit, index, runtime);
+      bodies.set(unit.program, this.#compileUnit(unit, index, runtime, runner));
     }
     const needs = this.#needs();
-    const runBatch = encoder.declare(encoder.type([I32, I32], [I32]));
-    const runOne = encoder.declare(encoder.type([I32, I32, I32, I32, I32], [I32]));
+    const { entries, runs } = this.#input;
     const context: BatchContext = {
-      entries: this.#input.entries.map(({ hook, program, frags }) => ({
+      entries: entries.map(({ hook, program, frags }) => ({
         hook,
         frags: frags ?? false,
-        function: this.#units.find((unit) => unit.program === program)!.functions.get(0)!,
+        run: bodies.get(program)!,
       })),
       needs,
       budget: this.#budget,
       mayGoto: this.#mayGoto,
     };
-    encoder.define(runBatch, compileRunBatch(context));
-    encoder.define(
-      runOne,
-      compileRunOne({ ...context, needs: { ...needs, inPlace: false, bounds: true, metadata: true } }),
-    );
-    encoder.table = table;
-    encoder.exportFunction(RUN_BATCH, runBatch);
-    encoder.exportFunction(RUN_ONE, runOne);
+    if (runs === 'numbers') {
+      encoder.exportFunction(RUN_RAW, this.#compileRunRaw());
+    } else {
+      const run = encoder.declare(encoder.type(RUNNER_TYPES, [I32]));
+      encoder.define(run, (runs === 'packet' ? compileRunOne : compileRunBatch)(context, runner));
+      encoder.exportFunction(runs === 'packet' ? RUN_ONE : RUN_BATCH, run);
+    }
     encoder.exportFunction(CALL_BACK, callBack);
-    encoder.exportFunction(RUN_RAW, this.#compileRunRaw());
+    encoder.table = table;
     return {
       bytes: encoder.encode(),
       units: this.#units,
@@ -221,8 +228,9 @@ class ModuleCompiler {
   #declareFunctions(): number[] {
     const encoder = this.#encoder;
     for (const unit of this.#units) {
-      for (const { start } of unit.facts.functions)
-        unit.functions.set(start, encoder.declare(this.#programType));
+      for (const { start } of unit.facts.functions) {
+        if (start > 0 || this.#isCalled(unit)) unit.functions.set(start, encoder.declare(this.#programType));
+      }
     }
     const missing = encoder.declare(this.#programType);
     encoder.define(missing, new CodeWriter(PARAMETER_TYPES.length).op(WASM.unreachable));
@@ -236,7 +244,25 @@ class ModuleCompiler {
     return table;
   }
 
-  #compileUnit(unit: Unit, index: number, runtime: RuntimeFunctions): void {
+  /** Must the program be a function of its own, for tail calls, say? Otherwise it is part of what runs it. */
+  #isCalled({ program, source: { instructions } }: Unit): boolean {
+    const { entries, runs } = this.#input;
+    if (runs === 'numbers' || entries.every((entry) => entry.program !== program)) return true;
+    if ([...this.#helpers.values()].some(({ effects }) => effects.leavesProgram === true)) return true;
+    for (let slot = 0; slot < instructions.count; slot++) {
+      if (refersToFunction(instructions, slot) && callTarget(instructions, slot) === 0) return true;
+      if (instructions.opcode[slot] === LDDW) slot++;
+    }
+    return false;
+  }
+
+  /** @returns what writes a run of the program into `runner` */
+  #compileUnit(
+    unit: Unit,
+    index: number,
+    runtime: RuntimeFunctions,
+    runner: CodeWriter,
+  ): (code: CodeWriter) => void {
     const { maps, object, options } = this.#input.machine;
     const { source, facts } = unit;
     const { instructions } = source;
@@ -265,12 +291,17 @@ class ModuleCompiler {
     };
     // A program that another function tail-calls may run in any frame.
     const anyFrame = this.#tailCallsFromSubprograms();
+    let run = callOf(unit.functions.get(0));
     for (const one of facts.functions) {
+      const own = unit.functions.get(one.start);
+      const enclosure =
+        own === undefined ? { code: runner.part().block(), result: runner.local(I64) } : undefined;
       const writer = new FunctionWriter(
         index,
         runtime,
         one.start === 0 && !anyFrame,
         this.#input.distrustful ?? false,
+        enclosure,
       );
       const code = compileFunction(
         writer,
@@ -292,8 +323,13 @@ class ModuleCompiler {
         one,
       );
       if (writer.checksMemory) this.#looksAtBounds = true;
-      this.#encoder.define(functionAt(one.start), code);
+      if (own !== undefined) this.#encoder.define(own, code);
+      if (enclosure !== undefined) {
+        code.end().get(enclosure.result);
+        run = (loop) => void writer.enter(loop).append(code);
+      }
     }
+    return run;
   }
 
   #tailCallsFromSubprograms(): boolean {
@@ -390,6 +426,16 @@ class ModuleCompiler {
       inPlace,
     };
   }
+}
+
+/** Calls a program with nothing but its context. */
+function callOf(index: number | undefined): (code: CodeWriter) => void {
+  return (code) => {
+    if (index === undefined) throw new Error('the program is no function of its own');
+    code.i32(STACK_BASE + STACK_SIZE).i64(CONTEXT_BASE);
+    for (let register = 2; register <= 5; register++) code.i64(0);
+    code.call(index);
+  };
 }
 
 /** (program, slot, frame): notes them and stops. */

@@ -13,6 +13,7 @@ import { Forbidden, type Machine, Unsupported } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
 import {
   CONTEXT_BASE,
+  type LinearMemory,
   SKB_DATA,
   SOCKET_BASE,
   SOCKET_LIMIT,
@@ -50,9 +51,11 @@ export interface BatchObserver {
   stopped(packet: number, stop: Stop): void;
   /** The run printed lines. */
   printed(packet: number, lines: string[]): void;
+  /** Those packets before `end` whose outcomes have not been taken have them in the arena now, and will lose them. */
+  take(end: number): void;
 }
 
-type RunBatch = (first: number, end: number) => number;
+type RunBatch = (first: number, end: number, distance: number, from: number, to: number) => number;
 type RunOne = (entry: number, length: number, metaLength: number, ifindex: number, queue: number) => number;
 type RunRaw = (r1: number, r2: number) => bigint;
 type CallBack = (position: number, frame: number, a: number, b: number, c: number, d: number) => number;
@@ -79,18 +82,37 @@ const ARRAYS = [
   ['tstamp', 8],
 ] as const;
 
+/**
+ * Packets that are copied in, run and copied out at a time: few enough for the processor's first caches, and enough that calls do not
+ * count. As many bytes, unless one packet has more.
+ */
+const STRETCH_PACKETS = 512;
+const STRETCH_BYTES = 0x1_0000;
+
+/** Packets that follow each other in a batch, whose bytes are in linear memory: those from `from` to `to` of the batch's arena. */
+interface Stretch {
+  first: number;
+  end: number;
+  from: number;
+  to: number;
+}
+
 export class CompiledMachine {
   readonly machine: Machine;
   readonly module: CompiledModule;
   /** Addresses of the arrays. */
   readonly arrays: Record<(typeof ARRAYS)[number][0], number>;
+  readonly #memory: LinearMemory;
   readonly #hooks: readonly Hook[];
+  /** Where packets of each entry lie that come one at a time. */
+  readonly #places: readonly number[];
   /** Do the entries differ in their hooks? */
   readonly #mixed: boolean;
-  readonly #runBatch: RunBatch;
-  readonly #runOne: RunOne;
+  // As `ModuleInput.runs` says, there is one of these.
+  readonly #runBatch: RunBatch | undefined;
+  readonly #runOne: RunOne | undefined;
   readonly #callBack: CallBack;
-  readonly #runRaw: RunRaw;
+  readonly #runRaw: RunRaw | undefined;
   #capacity = 0;
   #arena = 0;
   #arenaBytes = 0;
@@ -100,6 +122,8 @@ export class CompiledMachine {
   #skb = 0;
   #skbBytes = 0;
   #observer: BatchObserver | undefined;
+  #batch: PacketBatch | undefined;
+  readonly #stretch: Stretch = { first: 0, end: 0, from: 0, to: 0 };
   /** What an imported helper could not do. */
   #unsupported: string | undefined;
 
@@ -107,7 +131,9 @@ export class CompiledMachine {
     const { machine, entries } = input;
     this.machine = machine;
     this.module = compileModule(input);
+    this.#memory = machine.memory;
     this.#hooks = entries.map((entry) => entry.hook);
+    this.#places = this.#hooks.map((hook) => (hook === 'xdp' ? XDP_DATA : SKB_DATA));
     this.#mixed = new Set(this.#hooks).size > 1;
     const helper: Record<string, (...args: never[]) => unknown> = {};
     for (const [name, one] of this.module.imports) helper[name] = this.#imported(one);
@@ -118,27 +144,27 @@ export class CompiledMachine {
       },
       helper,
     });
-    this.#runBatch = instance.exports[RUN_BATCH] as RunBatch;
-    this.#runOne = instance.exports[RUN_ONE] as RunOne;
-    this.#runRaw = instance.exports[RUN_RAW] as RunRaw;
+    this.#runBatch = instance.exports[RUN_BATCH] as RunBatch | undefined;
+    this.#runOne = instance.exports[RUN_ONE] as RunOne | undefined;
+    this.#runRaw = instance.exports[RUN_RAW] as RunRaw | undefined;
     this.#callBack = instance.exports[CALL_BACK] as CallBack;
     this.arrays = Object.fromEntries(ARRAYS.map(([name]) => [name, 0])) as typeof this.arrays;
     this.#placeDevices();
     machine.useHook(this.#hooks[0] ?? 'xdp');
   }
 
-  /** Does a batch's arena serve as the arena of its outcomes? */
+  /** Are packets run where they lie, so that their offsets and lengths are their outcomes'? */
   get inPlace(): boolean {
     return this.module.needs.inPlace;
   }
 
-  /** Brings a batch into linear memory. */
+  /** Brings a batch into linear memory, but for the packets' bytes. */
   load(batch: PacketBatch): void {
+    this.#batch = batch;
     this.#reserve(batch.count, batch.used);
     const { u8, i32 } = this.machine.memory;
     const { arrays } = this;
     const { count } = batch;
-    u8.set(batch.bytes.subarray(0, batch.used), this.#arena);
     i32.set(batch.offset.subarray(0, count), arrays.offset >> 2);
     i32.set(batch.length.subarray(0, count), arrays.length >> 2);
     i32.set(batch.ingressIfindex.subarray(0, count), arrays.ingressIfindex >> 2);
@@ -171,23 +197,37 @@ export class CompiledMachine {
     memory.setU32(BATCH_WORD.skb, table);
   }
 
-  /**
-   * Runs the loaded batch's packets from `first` on, up to `end`.
-   * @param flush called when the arena of outcomes is full: takes what is in it for the packets before
-   */
-  run(first: number, end: number, observer: BatchObserver, flush: (next: number) => void): void {
+  /** Runs the loaded batch's packets from `first` on, up to `end`. */
+  run(first: number, end: number, observer: BatchObserver): void {
     this.#observer = observer;
     this.#emptyOut();
+    for (let next = first; next < end; ) {
+      this.#bring(next, end);
+      next = this.#runStretch(observer);
+      if (this.inPlace) observer.take(next);
+    }
+    if (!this.inPlace) observer.take(end);
+  }
+
+  /** @returns the packet behind the last one that ran */
+  #runStretch(observer: BatchObserver): number {
+    const stretch = this.#stretch;
+    const { first, end, to } = stretch;
+    const { offset, length } = this.#batch!;
+    const distance = this.#arena - stretch.from;
     let next = first;
     while (next < end) {
+      const from = next === first ? stretch.from : offset[next - 1]! + length[next - 1]!;
       try {
-        next = this.#runBatch(next, end);
+        next = this.#runBatch!(next, end, distance, from, to);
         if (next === end) break;
         if (!this.inPlace && this.outUsed > 0 && this.#isFull()) {
-          flush(next);
+          observer.take(next);
           this.#emptyOut();
           continue;
         }
+        // A packet that lies elsewhere begins a stretch of its own.
+        if (next > first && !this.#isWithin(next)) return next;
         this.#empty(next);
         observer.refused(next);
       } catch (error) {
@@ -197,6 +237,47 @@ export class CompiledMachine {
       }
       next++;
     }
+    return end;
+  }
+
+  /** Does a packet lie behind the one before it, and in the stretch? */
+  #isWithin(packet: number): boolean {
+    const { offset, length, metaLength } = this.#batch!;
+    const start = offset[packet]! - metaLength[packet]!;
+    const behind = start >= offset[packet - 1]! + length[packet - 1]!;
+    return behind && offset[packet]! + length[packet]! <= this.#stretch.to;
+  }
+
+  /** Copies the bytes of the next packets into linear memory. */
+  #bring(first: number, most: number): void {
+    const { memory } = this.machine;
+    const stretch = this.#stretch;
+    const { offset, length, metaLength, bytes } = this.#batch!;
+    const from = offset[first]! - metaLength[first]!;
+    const least = offset[first]! + length[first]!;
+    let end = Math.min(first + STRETCH_PACKETS, most);
+    let to = Math.max(least, offset[end - 1]! + length[end - 1]!);
+    while (to - from > STRETCH_BYTES && end > first + 1) {
+      end = (first + end) >> 1;
+      to = Math.max(least, offset[end - 1]! + length[end - 1]!);
+    }
+    this.#makeRoom(to - from);
+    memory.u8.set(bytes.subarray(from, to), this.#arena);
+    memory.i32[BATCH_WORD.gaps >> 2] = 0;
+    stretch.first = first;
+    stretch.end = end;
+    stretch.from = from;
+    stretch.to = to;
+  }
+
+  /** Where packets are run in place: the bytes of the batch's arena that are in linear memory now, and begin at `outArena`. */
+  get stretch(): { readonly from: number; readonly to: number } {
+    return this.#stretch;
+  }
+
+  /** Are there bytes in the stretch that belong to none of its packets? */
+  get hasGaps(): boolean {
+    return this.machine.memory.i32[BATCH_WORD.gaps >> 2] !== 0;
   }
 
   /** Bytes of the arena of outcomes that are filled. */
@@ -211,7 +292,7 @@ export class CompiledMachine {
   }
 
   /**
-   * Runs one packet, copied in from JavaScript.
+   * Runs one packet, copied in from JavaScript, with a module whose `runs` is `packet`.
    * @returns the action
    * @throws {WebAssembly.RuntimeError} where the program is stopped
    */
@@ -224,21 +305,22 @@ export class CompiledMachine {
     ifindex: number,
     queue: number,
   ): number {
-    const to = this.#hooks[entry] === 'xdp' ? XDP_DATA : SKB_DATA;
-    const { u8 } = this.machine.memory;
+    const to = this.#places[entry]!;
+    const { u8 } = this.#memory;
     // A subarray is an object, which costs more than the copy.
     const whole = metaLength + length === bytes.length;
     u8.set(whole ? bytes : bytes.subarray(offset - metaLength, offset + length), to - metaLength);
-    return this.#runOne(entry, length, metaLength, ifindex, queue);
+    return this.#runOne!(entry, length, metaLength, ifindex, queue);
   }
 
   /**
-   * Runs the first entry with numbers of one's own in r1 and r2, on whatever the machine holds.
+   * Runs the first entry with numbers of one's own in r1 and r2, on whatever the machine holds, with a module whose
+   * `runs` is `numbers`.
    * @returns r0 as 64 bits, unsigned, or where the program was stopped
    */
   runRaw(r1: number, r2: number): bigint | Stop {
     try {
-      return BigInt.asUintN(64, this.#runRaw(r1, r2));
+      return BigInt.asUintN(64, this.#runRaw!(r1, r2));
     } catch (error) {
       return this.#stopOf(error);
     }
@@ -302,12 +384,7 @@ export class CompiledMachine {
       for (const [name, size] of ARRAYS) this.arrays[name] = memory.allocate(this.#capacity * size);
       for (const [name] of ARRAYS) memory.setU32(BATCH_WORD[name], this.arrays[name]);
     }
-    if (bytes > this.#arenaBytes) {
-      this.#arenaBytes = Math.max(bytes, 2 * this.#arenaBytes, 0x1_0000);
-      this.#arena = memory.allocate(this.#arenaBytes);
-      memory.setU32(BATCH_WORD.arena, this.#arena);
-    }
-    // What packets grow by beyond this, `flush` takes care of.
+    // What packets grow by beyond this, `take` takes care of.
     const outcome = this.inPlace ? 0 : bytes + LARGEST_OUTCOME;
     if (outcome > this.#outBytes) {
       this.#outBytes = Math.max(outcome, 2 * this.#outBytes);
@@ -316,6 +393,13 @@ export class CompiledMachine {
       memory.setU32(BATCH_WORD.outEnd, this.#outArena + this.#outBytes);
     }
     this.#emptyOut();
+  }
+
+  /** For a stretch of so many bytes. */
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#arenaBytes) return;
+    this.#arenaBytes = Math.max(bytes, 2 * this.#arenaBytes, STRETCH_BYTES);
+    this.#arena = this.machine.memory.allocate(this.#arenaBytes);
   }
 
   #emptyOut(): void {

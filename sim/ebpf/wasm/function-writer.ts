@@ -1,6 +1,6 @@
 /** One function of a program on its way to WebAssembly: its registers as locals, its frame, its checks. */
 import { BPF_REG_FP } from '../instruction.ts';
-import { STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { CONTEXT_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { CodeWriter } from './code-writer.ts';
 import { CALL_SITE_OFFSET, CALL_SITE_SHIFT } from './layout.ts';
 import { I32, I64, WASM } from './opcodes.ts';
@@ -22,8 +22,15 @@ export interface RuntimeFunctions {
   readonly mayWrite: number;
 }
 
+/** Where a function's code stands that is part of another one, once, in the place of a call. */
+export interface Enclosure {
+  readonly code: CodeWriter;
+  /** The local (i64) that takes its result. */
+  readonly result: number;
+}
+
 export class FunctionWriter {
-  readonly code: CodeWriter = new CodeWriter(PARAMETER_TYPES.length);
+  readonly code: CodeWriter;
   /** For values that live within one instruction. */
   readonly temporary: number;
   readonly secondTemporary: number;
@@ -37,16 +44,32 @@ export class FunctionWriter {
   readonly #fixedFrame: boolean;
   /** Locals of r0 to r9. */
   readonly #locals: readonly number[];
+  readonly #enclosure: (Enclosure & { readonly level: number }) | undefined;
 
-  /** @param fixedFrame does the function always run in the first frame? */
-  constructor(program: number, runtime: RuntimeFunctions, fixedFrame: boolean, distrustful: boolean) {
+  /**
+   * @param fixedFrame does the function always run in the first frame?
+   * @param enclosure the block that the function is to be: one that is open now, and ends where the function does. Default: a
+   * function of its own
+   */
+  constructor(
+    program: number,
+    runtime: RuntimeFunctions,
+    fixedFrame: boolean,
+    distrustful: boolean,
+    enclosure?: Enclosure,
+  ) {
     this.distrustful = distrustful;
+    this.#enclosure = enclosure && { ...enclosure, level: enclosure.code.depth };
+    this.code = enclosure?.code ?? new CodeWriter(PARAMETER_TYPES.length);
+    const given = [1, 2, 3, 4, 5].map((parameter) =>
+      enclosure === undefined ? parameter : this.code.local(I64),
+    );
     this.#program = program;
     this.#runtime = runtime;
     this.#fixedFrame = fixedFrame;
     const r0 = this.code.local(I64);
     const saved = [6, 7, 8, 9].map(() => this.code.local(I64));
-    this.#locals = [r0, 1, 2, 3, 4, 5, ...saved];
+    this.#locals = [r0, ...given, ...saved];
     this.temporary = this.code.local(I32);
     this.secondTemporary = this.code.local(I32);
     this.wideTemporary = this.code.local(I64);
@@ -68,6 +91,19 @@ export class FunctionWriter {
   pop(register: number, wide: boolean = true): void {
     if (!wide) this.code.op(WASM.i64_extend_i32_u);
     this.code.set(this.#locals[register]!);
+  }
+
+  /** Sets the registers that the program finds its context in, before its code. */
+  enter(code: CodeWriter): CodeWriter {
+    code.i64(CONTEXT_BASE).set(this.#locals[1]!);
+    for (let register = 2; register <= 5; register++) code.i64(0).set(this.#locals[register]!);
+    return code;
+  }
+
+  /** Ends the function, with the i64 on the stack for its result. */
+  leave(): void {
+    if (this.#enclosure === undefined) this.code.op(WASM.return);
+    else this.code.set(this.#enclosure.result).branch(this.#enclosure.level);
   }
 
   /** r10 as an address. */

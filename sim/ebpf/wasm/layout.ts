@@ -18,8 +18,8 @@ export const WASM_WORD = {
 
 /** Addresses of what a batch consists of, as `runBatch` finds them. */
 export const BATCH_WORD = {
-  /** The arena of packets. */
-  arena: 0x1_0480,
+  /** Not 0: there are bytes between packets that ran. */
+  gaps: 0x1_0480,
   /** Arrays with one element for each packet. */
   offset: 0x1_0484,
   length: 0x1_0488,
