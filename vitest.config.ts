@@ -29,7 +29,7 @@ const LONG = [
     scenarios specimens styles-faulty styles-right teams tshark tshark-generated unwritten-stack
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
-    cli/corpus/{corpora,minimize} cli/prove/proofs cli/verify/countable-branches corpus/generate/generator-distribution
+    cli/corpus/{corpora,minimize} cli/prove/proofs cli/signals cli/verify/countable-branches corpus/generate/generator-distribution
     sim/ebpf/recorded-objects sim/ebpf/helpers/recorded-arguments sim/engines/{recorded,symbolic-helpers}
     sim/ebpf/symbolic/{context-terms,directed-paths,frame-helpers,helper-arguments,queues-and-room,recorded-paths,skb-helpers}
     verify/check/{map-words,recorded-checks,routers} verify/diff/recorded-diffs verify/guide/recorded-guidance

@@ -131,7 +131,7 @@ const INITIAL_PAGES = 16;
  * time. Pages that nobody touches cost no memory, but V8 counts them, and collects garbage the sooner: what machines
  * that are made for a single packet, or run for a fraction of a second, would notice.
  */
-export const ROOM_FOR_BATCHES = 0x40_0000;
+export const ROOM_FOR_BATCHES = 0x10_0000;
 /** Addresses stay positive as i32. */
 const MAX_PAGES = 0x8000;
 

@@ -152,23 +152,18 @@ class WasmSession implements Session, BatchObserver {
   }
 
   take(end: number): void {
-    if (!this.#compiled.inPlace) this.#takeOutcomes(end);
+    if (!this.#compiled.inPlace) this.#takeOutcomes();
     else if (this.#alike < this.#pending || this.#holes || !this.#takeStretch(end)) this.#takeEach(end);
     this.#pending = end;
     this.#holes = false;
   }
 
   /** Copies what is in the arena of outcomes. */
-  #takeOutcomes(end: number): void {
+  #takeOutcomes(): void {
     const output = this.#output!;
-    const compiled = this.#compiled;
-    const { u8, i32 } = this.#opened.machine.memory;
-    const { arrays, outArena, outUsed } = compiled;
+    const { outArena, outUsed } = this.#compiled;
     const at = output.reserve(outUsed);
-    output.bytes.set(u8.subarray(outArena, outArena + outUsed), at);
-    if (at > 0) {
-      for (let packet = this.#pending; packet < end; packet++) i32[(arrays.outOffset >> 2) + packet]! += at;
-    }
+    output.bytes.set(this.#opened.machine.memory.u8.subarray(outArena, outArena + outUsed), at);
     output.used = at + outUsed;
   }
 
@@ -195,13 +190,13 @@ class WasmSession implements Session, BatchObserver {
     const input = this.#input!;
     const output = this.#output!;
     const { u8 } = this.#opened.machine.memory;
-    const { outArena, stretch } = this.#compiled;
+    const { outBase } = this.#compiled;
     for (let packet = this.#pending; packet < end; packet++) {
       const ran = output.status[packet] === STATUS.ran;
       const metaLength = ran ? input.metaLength[packet]! : 0;
       const length = ran ? input.length[packet]! : 0;
       const at = output.reserve(metaLength + length);
-      const from = outArena - stretch.from + input.offset[packet]! - metaLength;
+      const from = outBase + input.offset[packet]! - metaLength;
       output.bytes.set(u8.subarray(from, from + metaLength + length), at);
       output.offset[packet] = at + metaLength;
       output.length[packet] = length;

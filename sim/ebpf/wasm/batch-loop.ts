@@ -517,7 +517,7 @@ class BatchCompiler {
     this.#elementAddress(BATCH_WORD.outOffset, packet, 4);
     code.word(BATCH_WORD.outUsed);
     metaLength();
-    code.op(WASM.i32_add).word(BATCH_WORD.outArena).op(WASM.i32_sub).memory(WASM.i32_store, 0);
+    code.op(WASM.i32_add).word(BATCH_WORD.outBase).op(WASM.i32_sub).memory(WASM.i32_store, 0);
     code.storeWord(BATCH_WORD.outUsed, () => code.word(BATCH_WORD.outUsed).get(size).op(WASM.i32_add));
   }
 }

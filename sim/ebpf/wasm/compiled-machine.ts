@@ -88,6 +88,8 @@ const ARRAYS = [
  */
 const STRETCH_PACKETS = 512;
 const STRETCH_BYTES = 0x1_0000;
+/** Where outcomes are put together before they are taken: what fits into the second cache, and room for the largest one behind it. */
+const OUT_BYTES = 0x4_0000 + LARGEST_OUTCOME;
 
 /** Packets that follow each other in a batch, whose bytes are in linear memory: those from `from` to `to` of the batch's arena. */
 interface Stretch {
@@ -117,7 +119,8 @@ export class CompiledMachine {
   #arena = 0;
   #arenaBytes = 0;
   #outArena = 0;
-  #outBytes = 0;
+  /** Bytes of the batch's outcomes that have been taken out of their arena. */
+  #taken = 0;
   /** Room for the batch's `__sk_buff` inputs. */
   #skb = 0;
   #skbBytes = 0;
@@ -161,7 +164,7 @@ export class CompiledMachine {
   /** Brings a batch into linear memory, but for the packets' bytes. */
   load(batch: PacketBatch): void {
     this.#batch = batch;
-    this.#reserve(batch.count, batch.used);
+    this.#reserve(batch.count);
     const { u8, i32 } = this.machine.memory;
     const { arrays } = this;
     const { count } = batch;
@@ -200,6 +203,7 @@ export class CompiledMachine {
   /** Runs the loaded batch's packets from `first` on, up to `end`. */
   run(first: number, end: number, observer: BatchObserver): void {
     this.#observer = observer;
+    this.#taken = 0;
     this.#emptyOut();
     for (let next = first; next < end; ) {
       this.#bring(next, end);
@@ -223,6 +227,7 @@ export class CompiledMachine {
         if (next === end) break;
         if (!this.inPlace && this.outUsed > 0 && this.#isFull()) {
           observer.take(next);
+          this.#taken += this.outUsed;
           this.#emptyOut();
           continue;
         }
@@ -282,8 +287,12 @@ export class CompiledMachine {
 
   /** Bytes of the arena of outcomes that are filled. */
   get outUsed(): number {
-    const { i32 } = this.machine.memory;
-    return i32[BATCH_WORD.outUsed >> 2]! - i32[BATCH_WORD.outArena >> 2]!;
+    return this.machine.memory.i32[BATCH_WORD.outUsed >> 2]! - this.#outArena;
+  }
+
+  /** What outcomes' offsets are counted from, as an address. Where packets are run in place, their offsets are the batch's. */
+  get outBase(): number {
+    return this.inPlace ? this.#arena - this.#stretch.from : this.#outArena - this.#taken;
   }
 
   /** Address of the arena that outcomes' bytes are in. */
@@ -377,22 +386,17 @@ export class CompiledMachine {
   }
 
   /** Makes room for a batch; memory that was handed out once stays so, hence the doubling. */
-  #reserve(count: number, bytes: number): void {
+  #reserve(count: number): void {
     const { memory } = this.machine;
     if (count > this.#capacity) {
       this.#capacity = Math.max(count, 2 * this.#capacity);
       for (const [name, size] of ARRAYS) this.arrays[name] = memory.allocate(this.#capacity * size);
       for (const [name] of ARRAYS) memory.setU32(BATCH_WORD[name], this.arrays[name]);
     }
-    // What packets grow by beyond this, `take` takes care of.
-    const outcome = this.inPlace ? 0 : bytes + LARGEST_OUTCOME;
-    if (outcome > this.#outBytes) {
-      this.#outBytes = Math.max(outcome, 2 * this.#outBytes);
-      this.#outArena = memory.allocate(this.#outBytes);
-      memory.setU32(BATCH_WORD.outArena, this.#outArena);
-      memory.setU32(BATCH_WORD.outEnd, this.#outArena + this.#outBytes);
+    if (!this.inPlace && this.#outArena === 0) {
+      this.#outArena = memory.allocate(OUT_BYTES);
+      memory.setU32(BATCH_WORD.outEnd, this.#outArena + OUT_BYTES);
     }
-    this.#emptyOut();
   }
 
   /** For a stretch of so many bytes. */
@@ -403,11 +407,13 @@ export class CompiledMachine {
   }
 
   #emptyOut(): void {
-    this.machine.memory.setU32(BATCH_WORD.outUsed, this.#outArena);
+    const { memory } = this.machine;
+    memory.setU32(BATCH_WORD.outUsed, this.#outArena);
+    memory.setU32(BATCH_WORD.outBase, this.#outArena - this.#taken);
   }
 
   #isFull(): boolean {
-    return this.outUsed + LARGEST_OUTCOME > this.#outBytes;
+    return this.outUsed + LARGEST_OUTCOME > OUT_BYTES;
   }
 
   /** An outcome without a frame. */
@@ -416,7 +422,7 @@ export class CompiledMachine {
     const { arrays } = this;
     memory.i32[(arrays.action >> 2) + packet] = 0;
     memory.i32[(arrays.redirect >> 2) + packet] = 0;
-    memory.i32[(arrays.outOffset >> 2) + packet] = this.outUsed;
+    memory.i32[(arrays.outOffset >> 2) + packet] = this.#taken + this.outUsed;
     memory.i32[(arrays.outLength >> 2) + packet] = 0;
     memory.u8[arrays.outMetaLength + packet] = 0;
     memory.i32[(arrays.mark >> 2) + packet] = 0;

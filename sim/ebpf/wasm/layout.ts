@@ -36,8 +36,8 @@ export const BATCH_WORD = {
   mark: 0x1_04b0,
   priority: 0x1_04b4,
   cb: 0x1_04b8,
-  /** Where outcomes' bytes go, how far it is filled, and where it ends. */
-  outArena: 0x1_04bc,
+  /** Where outcomes' bytes go: what their offsets are counted from, how far it is filled, and where it ends. */
+  outBase: 0x1_04bc,
   outUsed: 0x1_04c0,
   outEnd: 0x1_04c4,
   tstamp: 0x1_04d0,
