@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { PacketBatch } from '../../packet/packet-batch.ts';
 import { reachOf } from '../analysis/reach.ts';
+import { testObject } from '../test-support/assemble.ts';
+import { compileAndRun, interpret } from '../test-support/run-both.ts';
 import { runAgain, runText } from '../test-support/run-text.ts';
 import { coverageOf } from './coverage.ts';
 import type { Interpreter } from './interpreter.ts';
@@ -22,6 +25,32 @@ it('counts loops by their rounds', () => {
   const [main] = coverage(interpreter);
   expect([...main!.instructions]).toEqual([1, 5, 5, 1]);
   expect(main!.branches).toEqual([expect.objectContaining({ instruction: 2, taken: 4, notTaken: 1 })]);
+});
+
+describe('a jump that the budget does not allow is not taken', () => {
+  // The first branch of the loop always goes one way: it must not seem to have gone the other.
+  const head = 'r0 = 0\nagain:\nif r0 == 0 goto on\nr0 = 7\non:\n';
+  const tails = { unconditional: 'goto again\nexit', conditional: 'if r0 == 0 goto again\nexit' };
+  for (const [name, tail] of Object.entries(tails)) {
+    it(`${name}, in the interpreter and in WebAssembly`, () => {
+      const object = testObject({ main: head + tail });
+      const batch = new PacketBatch(1);
+      batch.push({ packet: new Uint8Array(14) });
+      const judged = interpret(object, batch, { budget: 8 });
+      expect(judged.outcomes).toMatchObject([{ stoppedAt: 3 }]);
+      const [main] = judged.coverage;
+      expect([...main!.instructions]).toEqual([1, 3, 0, 3, 0]);
+      expect(main!.branches.map(({ taken, notTaken }) => [taken, notTaken])).toEqual(
+        name === 'conditional'
+          ? [
+              [3, 0],
+              [2, 0],
+            ]
+          : [[3, 0]],
+      );
+      expect(compileAndRun(object, batch, { budget: 8 }).coverage).toEqual(judged.coverage);
+    });
+  }
 });
 
 it('counts 16-byte instructions at their first slot', () => {

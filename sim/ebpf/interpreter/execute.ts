@@ -738,12 +738,12 @@ function makeExecute(): (state: Execution, start: number) => boolean {
         pc = (pc + 1) | 0;
         continue;
       }
-      taken[pc]!++;
       const target = operands[pc]!;
       if (target <= pc) {
         state.budget -= pc - target + 1;
         if (state.budget < 0) exhausted(state, pc);
       }
+      taken[pc]!++;
       pc = target;
     }
   };

@@ -169,8 +169,7 @@ class FunctionCompiler {
     if (this.#stopsUnset(last)) return;
     this.#condition(last);
     this.#code.if();
-    this.#writer.count(this.#context.takenCounter(last));
-    this.#jump(last, block, index, true);
+    this.#jump(last, block, index);
     this.#code.end();
   }
 
@@ -185,15 +184,19 @@ class FunctionCompiler {
     code.getGlobal(mayGoto).i32(0).op(WASM.i32_lt_s);
   }
 
-  #jump(slot: number, block: BasicBlock, index: number, counted: boolean = false): void {
+  /** A jump that the budget does not allow is not taken: the run ends there. */
+  #jump(slot: number, block: BasicBlock, index: number): void {
     const { blocks, loopHeads } = this.#facts.flow;
+    const { instructions, takenCounter } = this.#context;
     const code = this.#code;
     if (block.jump > index) {
+      // How often an unconditional jump forwards was taken follows from the others (`jump-counts.ts`).
+      if (isConditionalJump(instructions.opcode[slot]!)) this.#writer.count(takenCounter(slot));
       code.branch(this.#levels.get(block.jump)!);
       return;
     }
-    if (!counted) this.#writer.count(this.#context.takenCounter(slot));
     this.#spend(slot, slot - blocks[block.jump]!.start + 1);
+    this.#writer.count(takenCounter(slot));
     code.i32(loopHeads.indexOf(block.jump) + 1).set(this.#state);
     code.branch(this.#loop);
   }
