@@ -231,8 +231,8 @@ export class CompiledMachine {
           this.#emptyOut();
           continue;
         }
-        // A packet that lies elsewhere begins a stretch of its own.
-        if (next > first && !this.#isWithin(next)) return next;
+        // It may lie elsewhere: then a stretch that begins with it gets further.
+        if (next > first) return next;
         this.#empty(next);
         observer.refused(next);
       } catch (error) {
@@ -243,14 +243,6 @@ export class CompiledMachine {
       next++;
     }
     return end;
-  }
-
-  /** Does a packet lie behind the one before it, and in the stretch? */
-  #isWithin(packet: number): boolean {
-    const { offset, length, metaLength } = this.#batch!;
-    const start = offset[packet]! - metaLength[packet]!;
-    const behind = start >= offset[packet - 1]! + length[packet - 1]!;
-    return behind && offset[packet]! + length[packet]! <= this.#stretch.to;
   }
 
   /** Copies the bytes of the next packets into linear memory. */
