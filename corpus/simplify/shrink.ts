@@ -24,15 +24,18 @@ export function complexity(stimulus: Stimulus): Complexity {
   let total = 0;
   let checksums = 0;
   const headerChecksumAt = parts.version === 4 ? parts.networkAt + 10 : -1;
-  const plain = plainBytes(packet, parts);
-  for (let at = 0; at < packet.length; at++) {
-    const byte = packet[at]!;
-    if (plain.some(({ from, to }) => at >= from && at < to)) continue;
-    if (within(at, parts.checksumAt) || within(at, headerChecksumAt)) checksums += byte;
-    else if (byte !== 0) {
-      nonzero++;
-      total += byte;
+  let from = 0;
+  for (const plain of [...plainBytes(packet, parts), { from: packet.length, to: packet.length }]) {
+    for (let at = from; at < plain.from; at++) {
+      const byte = packet[at]!;
+      if (byte === 0) continue;
+      if (within(at, parts.checksumAt) || within(at, headerChecksumAt)) checksums += byte;
+      else {
+        nonzero++;
+        total += byte;
+      }
     }
+    from = plain.to;
   }
   for (const byte of metadata ?? []) {
     if (byte !== 0) nonzero++;
@@ -51,7 +54,7 @@ export function complexity(stimulus: Stimulus): Complexity {
   ];
 }
 
-/** Addresses and TTL of an IP packet that are what they are where nothing is special: as simple as zeros. */
+/** Addresses and TTL of an IP packet that are what they are where nothing is special: as simple as zeros. In order. */
 function plainBytes(packet: Uint8Array, parts: PacketLayout): Range[] {
   if (parts.version === 0) return [];
   const fields = [...ETHERNET_FIELDS, ...(parts.version === 4 ? IPV4_PLAIN : IPV6_PLAIN)];
@@ -319,7 +322,9 @@ function* shorterByBytes(packet: Uint8Array): Iterable<Uint8Array> {
 /** Ranges zero, then single bytes zero, halved, one less. */
 function* simplerBytes(bytes: Uint8Array): Iterable<Uint8Array> {
   for (let size = bytes.length; size > 0; size >>>= 1) {
-    for (let from = 0; from < bytes.length; from += size) yield bytes.slice().fill(0, from, from + size);
+    for (let from = 0; from < bytes.length; from += size) {
+      if (!isZero(bytes, from, from + size)) yield bytes.slice().fill(0, from, from + size);
+    }
   }
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]!;
@@ -328,6 +333,13 @@ function* simplerBytes(bytes: Uint8Array): Iterable<Uint8Array> {
       yield withByte(bytes, at, byte - 1);
     }
   }
+}
+
+/** Up to `to`, or to the end where that comes first. */
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  const end = Math.min(to, bytes.length);
+  for (let at = from; at < end; at++) if (bytes[at] !== 0) return false;
+  return true;
 }
 
 function withByte(bytes: Uint8Array, at: number, value: number): Uint8Array {
