@@ -123,13 +123,13 @@ export const MACHINE_WORD = {
 } as const;
 
 const WASM_PAGE = 0x1_0000;
-/** What a memory begins with at least: room for a few small maps. */
-const INITIAL_PAGES = 16;
+/** Bytes that every machine has besides what was asked for: scratch space, and counters of compiled programs. */
+const ROOM_FOR_EVERY_MACHINE = WASM_PAGE;
 /**
  * Room for most programs' batches, in bytes, besides that for their maps. Growing detaches the buffer, and from the first
  * detached buffer on V8 checks every access to every typed array of the process for that: long runs take 1 to 3 % more
- * time. Pages that nobody touches cost no memory, but V8 counts them, and collects garbage the sooner: what machines
- * that are made for a single packet, or run for a fraction of a second, would notice.
+ * time. Pages that nobody touches cost no memory, but V8 counts them, and collects all garbage once 64 MiB have come
+ * anew: what machines that are made for a single packet, or run for a fraction of a second, would notice.
  */
 export const ROOM_FOR_BATCHES = 0x10_0000;
 /** Addresses stay positive as i32. */
@@ -146,7 +146,7 @@ export class LinearMemory {
 
   /** @param room bytes that can be handed out before it grows */
   constructor(room: number = 0) {
-    const initial = Math.max(INITIAL_PAGES, Math.ceil((HEAP_BASE + room) / WASM_PAGE));
+    const initial = Math.ceil((HEAP_BASE + ROOM_FOR_EVERY_MACHINE + room) / WASM_PAGE);
     this.memory = new WebAssembly.Memory({ initial, maximum: MAX_PAGES });
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);

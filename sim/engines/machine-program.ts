@@ -17,7 +17,7 @@ import { missingFunction } from '../ebpf/loader/externs.ts';
 import { Machine, type MachineOptions } from '../ebpf/machine.ts';
 import { canCreateMap } from '../ebpf/maps/create-map.ts';
 import { LruHashMap } from '../ebpf/maps/lru-hash-map.ts';
-import { MAX_FRAME, ROOM_FOR_BATCHES, XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
+import { MAX_FRAME, XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
 import {
   type KernelFacts,
   LackingError,
@@ -125,7 +125,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
       checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world, options.asKernel);
     }
     const inDeviceMap = entries.some(({ program }) => object.programs[program]!.behindRedirect === 'devmap');
-    const machineOptions = { ...options, inDeviceMap, room: ROOM_FOR_BATCHES };
+    const machineOptions = { ...options, inDeviceMap };
     const machine = new Machine(
       withoutForeignMaps(object, needs.maps),
       withDefaultDevices(world, object.maps),

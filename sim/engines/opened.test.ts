@@ -1,8 +1,10 @@
 /** What both machines make of an object when they open it: sizes of maps, maps that forget, reads of what was never written. */
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, vi } from 'vitest';
 import { assemble, testMap } from '../ebpf/test-support/assemble.ts';
 import { writeElf } from '../ebpf/test-support/write-elf.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
+import { programs } from '../programs/index.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
 import type { Program } from '../runtime/program.ts';
@@ -22,6 +24,29 @@ const programOf = (object: Uint8Array | undefined, hook: Hook = 'xdp', name = 'm
 });
 
 describe.each(ENGINES)('$name', (engine) => {
+  it('has memory enough from the start for every built-in program and what runs of it take', async () => {
+    const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow');
+    try {
+      for (const definition of programs) {
+        const { name, entries } = definition;
+        const object = readFileSync(new URL(`../../bpf/built/${name}.o`, import.meta.url));
+        const program = { name, entries, object };
+        for (const { world } of definition.worlds) {
+          const session = await engine.open(program, world);
+          const packets = new PacketBatch(512);
+          for (let index = 0; index < 512; index++) {
+            packets.push({ packet: new Uint8Array(256), entry: index % program.entries.length });
+          }
+          await session.run(packets, new OutcomeBatch(512));
+          await session.close();
+        }
+      }
+      expect(grow).not.toHaveBeenCalled();
+    } finally {
+      grow.mockRestore();
+    }
+  });
+
   it('gives maps the size that the user states where the object states none', async () => {
     const text = 'r1 = map[m]\nr1 = map[n]\nr1 = map[o]\nr0 = 2\nexit';
     const object = writeElf({ main: text }, [

@@ -3,6 +3,7 @@
  * the memory it may touch, and leaves explaining to `vm`.
  */
 import { DEFAULT_BUDGET, MAX_LOOPS } from '../ebpf/limits.ts';
+import { ROOM_FOR_BATCHES } from '../ebpf/memory.ts';
 import { type BatchObserver, CompiledMachine, type Stop } from '../ebpf/wasm/compiled-machine.ts';
 import { WASM_WORD } from '../ebpf/wasm/layout.ts';
 import type { PacketBatch } from '../packet/packet-batch.ts';
@@ -39,11 +40,10 @@ export function createWasmEngine(options: WasmOptions = {}): Engine {
     refuses: (program: Program, batch: PacketBatch): Refusal | undefined =>
       machineRefuses(program, batch, options.asKernel),
     open: (program: Program, world: World): Promise<Session> =>
-      openChained(
-        program,
-        world,
-        async (single) => new WasmSession(single, openMachine(single, world, options), options),
-      ),
+      openChained(program, world, async (single) => {
+        const opened = openMachine(single, world, { ...options, room: ROOM_FOR_BATCHES });
+        return new WasmSession(single, opened, options);
+      }),
   };
 }
 
