@@ -142,6 +142,8 @@ interface Summary {
   /** May it write to its callers' frames? */
   writesStack: boolean;
   movesPacket: boolean;
+  /** May it compare packets with their ends? To the kernel's verifier its callers' pointers reach as far, too. */
+  provesPackets: boolean;
   /** Has it to set r0? The program itself and callbacks have, functions that are called need not. */
   mustReturn: boolean;
   /** Has something changed since it was walked that it depends on: what it is entered with, or a function that it calls? */
@@ -204,6 +206,7 @@ class Analysis {
       grown: 0,
       writesStack: false,
       movesPacket: false,
+      provesPackets: false,
       mustReturn: start === 0,
       isStale: true,
       callers: new Set(),
@@ -319,6 +322,10 @@ class Analysis {
     const { last } = block;
     const opcode = instructions.opcode[last]!;
     if (opcode === EXIT) {
+      if (!summary.provesPackets && provesMore(state, summary.entry!)) {
+        summary.provesPackets = true;
+        this.#changed(summary);
+      }
       this.#leave(summary, state.registers[0]!);
       return;
     }
@@ -594,6 +601,8 @@ class Analysis {
     callee.callers.add(summary);
     if (callee.writesStack) state.forgetCells();
     if (callee.movesPacket) state.forgetPackets(ANY);
+    // Which path it took, and so how far, is not followed (kernel/bpf/verifier.c, `find_good_pkt_pointers`: in all frames).
+    if (callee.provesPackets) state.open = true;
     this.#flag(summary, callee.writesStack, callee.movesPacket);
   }
 
@@ -764,9 +773,17 @@ function callbackEntry(): AbstractState {
   return entry;
 }
 
+/** Does any packet reach further at a function's end than it did where it was entered? */
+function provesMore(end: AbstractState, entry: AbstractState): boolean {
+  if (end.open) return true;
+  for (const [id, { max }] of end.ranges) if (max > (entry.ranges.get(id)?.max ?? 0)) return true;
+  return false;
+}
+
 /** The caller's r1 to r5 as the called function sees them. */
 function calleeEntry(caller: AbstractState): AbstractState {
   const entry = AbstractState.atEntry();
+  entry.open = caller.open;
   for (let register = 1; register <= 5; register++) {
     const one = caller.registers[register]!;
     entry.registers[register] = argument(caller, entry, one, ARGUMENT_IDS + register);
