@@ -12,9 +12,9 @@ const KERNEL_SUITES = words(`
   kernel-variables known-numbers lab lab-command lab-host lab-programs lab-state leftovers libbpf-layouts live/*
   load-acquire loader-constants loader-sizes lru-maps map-restore map-sizes map-words model-chance mutation/mutation
   netns old-kernels one-bad packet-loads packet-loop per-cpu-scan ping pins programs prove-against prove-field
-  prove-specimens proved-by-functions random-programs refused-kernel register scenarios sections skb-input specimens stack-accesses state
-  styles-faulty styles-right tags teams testrun testrun-bench thread-cpu timers tshark tshark-checksums
-  tshark-generated unwritten-stack verdicts veth veth-tc watch watch-device world-file world-sockets
+  prove-specimens proved-by-functions random-programs refused-kernel register scenarios sections skb-input specimens
+  stack-accesses state styles-faulty styles-right tags teams testrun testrun-bench thread-cpu timers tshark
+  tshark-checksums tshark-generated unwritten-stack verdicts veth veth-tc watch watch-device world-file world-sockets
 `);
 
 /**

@@ -4,7 +4,7 @@
  * Every candidate is smaller by `complexity`, a tuple of natural numbers compared from the left: there is no
  * endless chain of ever smaller tuples, so who always goes on from a candidate comes to an end.
  */
-import { copy, writeU16 } from '../../sim/packet/bytes.ts';
+import { copy, isZero, writeU16 } from '../../sim/packet/bytes.ts';
 import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
 import { DEFAULT_INGRESS_IFINDEX, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { layout, type PacketLayout, type Range, type Repair, repair } from './packet-layout.ts';
@@ -323,7 +323,8 @@ function* shorterByBytes(packet: Uint8Array): Iterable<Uint8Array> {
 function* simplerBytes(bytes: Uint8Array): Iterable<Uint8Array> {
   for (let size = bytes.length; size > 0; size >>>= 1) {
     for (let from = 0; from < bytes.length; from += size) {
-      if (!isZero(bytes, from, from + size)) yield bytes.slice().fill(0, from, from + size);
+      const length = Math.min(size, bytes.length - from);
+      if (!isZero(bytes, from, length)) yield bytes.slice().fill(0, from, from + length);
     }
   }
   for (let at = 0; at < bytes.length; at++) {
@@ -333,13 +334,6 @@ function* simplerBytes(bytes: Uint8Array): Iterable<Uint8Array> {
       yield withByte(bytes, at, byte - 1);
     }
   }
-}
-
-/** Up to `to`, or to the end where that comes first. */
-function isZero(bytes: Uint8Array, from: number, to: number): boolean {
-  const end = Math.min(to, bytes.length);
-  for (let at = from; at < end; at++) if (bytes[at] !== 0) return false;
-  return true;
 }
 
 function withByte(bytes: Uint8Array, at: number, value: number): Uint8Array {

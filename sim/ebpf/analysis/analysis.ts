@@ -592,6 +592,7 @@ class Analysis {
     for (let one = 1; one <= 5; one++) this.#read(summary, state, state.registers[one]!, 0, undefined);
     this.#enter(callee, calleeEntry(state));
     this.#returned(summary, callee, state);
+    forgetNullable(state, state.registers.slice(1, 6));
     state.registers.fill(UNSET, 1, 6);
     state.registers[0] = callee.returns ?? SOME_SCALAR;
   }
@@ -778,6 +779,17 @@ function provesMore(end: AbstractState, entry: AbstractState): boolean {
   if (end.open) return true;
   for (const [id, { max }] of end.ranges) if (max > (entry.ranges.get(id)?.max ?? 0)) return true;
   return false;
+}
+
+/**
+ * What a function compares with null, the verifier holds good for its callers' copies as well (kernel/bpf/verifier.c,
+ * `mark_ptr_or_null_regs`: in all frames): what it was given, or may find on their stacks, need not be null any more.
+ */
+function forgetNullable(state: AbstractState, given: readonly Value[]): void {
+  const seesStack = given.some(({ kind }) => kind === KIND.stack || kind === KIND.any);
+  const ids = given.filter(({ nullable }) => nullable).map(({ id }) => id);
+  if (!seesStack && ids.length === 0) return;
+  state.replace((one) => (one.nullable && (seesStack || ids.includes(one.id)) ? ANY : one));
 }
 
 /** The caller's r1 to r5 as the called function sees them. */
