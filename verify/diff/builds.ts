@@ -72,6 +72,16 @@ export class Builds {
     return found;
   }
 
+  /** How many packets the machine stops both at: of these nothing is known that could differ. */
+  stoppedBoth(count: number): number {
+    let stopped = 0;
+    for (let packet = 0; packet < count; packet++) {
+      const both = this.sides.every(({ output }) => output.status[packet] === STATUS.violation);
+      if (both) stopped++;
+    }
+    return stopped;
+  }
+
   mapsDiffer(start: Starts): boolean {
     const old = { now: this.old.maps ?? [], start: start.old };
     const next = { now: this.new.maps ?? [], start: start.new };

@@ -56,6 +56,8 @@ class DiffRun {
   readonly #rewritten: RewrittenWords;
   #packets = 0;
   #swept = 0;
+  /** Packets that both builds were stopped at. */
+  #stopped = 0;
 
   constructor(options: DiffOptions) {
     this.#options = options;
@@ -159,6 +161,7 @@ class DiffRun {
     if (isSweep) this.#swept += input.count;
     else {
       this.#packets += input.count;
+      this.#stopped += this.#builds.stoppedBoth(input.count);
       for (const side of this.#builds.sides) this.#rewritten.observe(world, input, side);
     }
     const mapsDiffer = this.#builds.mapsDiffer(start);
@@ -296,6 +299,10 @@ class DiffRun {
     const refused = this.#builds.sides.flatMap((side) =>
       [...side.refused].map(([what, packets]) => ({ what, engine, packets })),
     );
+    const stopped =
+      this.#stopped === 0
+        ? []
+        : [{ what: 'packets at which the machine stops both', engine, packets: this.#stopped }];
     const failure = this.#failure;
     return {
       pair: this.#pair,
@@ -304,7 +311,7 @@ class DiffRun {
       seconds: (performance.now() - this.#start) / 1000,
       classes: this.#classes.list,
       isCut: this.#classes.isCut,
-      notCompared: sumNotCompared([...events, ...refused, ...this.#classes.left]),
+      notCompared: sumNotCompared([...events, ...refused, ...stopped, ...this.#classes.left]),
       coverage: { old: coverage(this.#builds.old), new: coverage(this.#builds.new) },
       interrupted: this.#options.signal?.aborted === true,
       ...(failure === undefined ? {} : { failure }),
