@@ -25,12 +25,13 @@ const LONG = [
   ...words(`
     aim check check-groups check-zeros checksum-specimens ci-recipes default-world diff fib-lookup field foreign-objects
     guessed-slots harness-objects helper-arguments idioms lab-state large-maps load-acquire lru-maps map-words
-    model-chance old-kernels pins prove-against prove-field prove-specimens random-programs refused-kernel
-    scenarios specimens styles-faulty styles-right teams tshark tshark-generated unwritten-stack
+    model-chance old-kernels per-cpu-scan pins prove-against prove-field prove-specimens random-programs
+    refused-kernel scenarios specimens styles-faulty styles-right teams tshark tshark-generated unwritten-stack watch
   `).map((name) => `kernel-tests/${name}.test.ts`),
   ...words(`
-    cli/corpus/{corpora,minimize} cli/prove/proofs cli/signals cli/verify/countable-branches corpus/generate/generator-distribution
-    sim/ebpf/recorded-objects sim/ebpf/helpers/recorded-arguments sim/engines/{recorded,symbolic-helpers}
+    cli/corpus/{corpora,minimize} cli/prove/proofs cli/signals cli/verify/{countable-branches,unsaved}
+    corpus/generate/generator-distribution sim/engines/{recorded,symbolic-helpers} sim/packet/recorded-trees
+    sim/ebpf/{object-fuzz,recorded-objects} sim/ebpf/dataflow/recorded-flow sim/ebpf/helpers/recorded-arguments
     sim/ebpf/symbolic/{context-terms,directed-paths,frame-helpers,helper-arguments,queues-and-room,recorded-paths,skb-helpers}
     verify/check/{map-words,recorded-checks,routers} verify/diff/recorded-diffs verify/guide/recorded-guidance
     verify/mutants/judge-mutants verify/oracle/walk verify/recorded-runs

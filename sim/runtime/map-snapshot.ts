@@ -13,6 +13,7 @@
  * kept, in order of index. Other maps keep all entries, in order of key bytes. So equal contents are equal bytes,
  * and an array of a million entries of which ten were written costs ten.
  */
+import { isZero } from '../packet/bytes.ts';
 import { isArray, isPerCpu, type MapDefinition } from './maps.ts';
 
 export interface SnapshotEntry {
@@ -328,11 +329,6 @@ export function sumOfCpus(values: Uint8Array, valueSize: number): Uint8Array {
   const sum = new Uint8Array(valueSize);
   addCpus(values, 0, values.length, sum, 0, valueSize);
   return sum;
-}
-
-function isZero(bytes: Uint8Array, at: number, length: number): boolean {
-  for (let index = at; index < at + length; index++) if (bytes[index] !== 0) return false;
-  return true;
 }
 
 /** Up to here a loop copies faster than `set` with its `subarray`. */
