@@ -106,7 +106,7 @@ export const PERF_MMAP_PAGE = {
 } as const;
 
 /** `enum bpf_prog_type`, as far as test runs go. */
-export const BPF_PROG_TYPE = { UNSPEC: 0, SCHED_CLS: 3, XDP: 6 } as const;
+export const BPF_PROG_TYPE = { UNSPEC: 0, SCHED_CLS: 3, SCHED_ACT: 4, XDP: 6 } as const;
 
 /** `enum bpf_attach_type`: sections `xdp/devmap` and `xdp/cpumap` make programs that only a redirect runs. */
 export const BPF_ATTACH_TYPE = { XDP_DEVMAP: 33, XDP_CPUMAP: 35, XDP: 37 } as const;
