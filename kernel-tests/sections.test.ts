@@ -46,7 +46,7 @@ describeKernel('an object with programs of many types', ['root', 'testrun', 'com
 
   it('is tested in its XDP and TC programs, and names the others', () => {
     const functions = programsOfObject({ path, function: undefined }).map((one) => one.entries[0]!.function);
-    expect(functions.sort()).toEqual(['fwd', 'optional', 'unnamed']);
+    expect(functions.sort()).toEqual(['fwd', 'optional', 'policed', 'unnamed']);
     const byName = (a: { program: string }, b: { program: string }) => (a.program < b.program ? -1 : 1);
     expect(notTested([path]).sort(byName)).toEqual([...NOT_TESTED].sort(byName));
     expect(notTested([`${path}:fwd`])).toEqual([]);
@@ -69,6 +69,20 @@ describeKernel('an object with programs of many types', ['root', 'testrun', 'com
       expect(program.divergences, program.name).toEqual([]);
       for (const engine of program.engines) expect(engine).toMatchObject({ status: 'ran' });
     }
+  });
+
+  it('is checked likewise, actions as the classifiers that they are to the kernel', () => {
+    const { stdout, stderr } = xdpsim('check', path, '--runs', '300', '--seed', 'sections', '--json');
+    const { programs, notTested: left } = JSON.parse(stdout);
+    expect(left, stderr).toHaveLength(NOT_TESTED.length);
+    const policed = programs.find(({ name }: { name: string }) => name === 'sections.o:policed');
+    expect(policed).toMatchObject({ verdict: 'pass', engines: [{ status: 'ran' }, { status: 'ran' }] });
+    const text = xdpsim('check', `${path}:policed`, '--runs', '300', '--seed', 'sections').stdout;
+    expect(text).not.toContain('Not checked by itself');
+    const whole = xdpsim('check', path, '--runs', '300', '--seed', 'sections').stdout;
+    expect(whole).toContain(
+      'Not checked by itself: sections.o:probe, section kprobe/ip_rcv: type kprobe, neither XDP nor TC',
+    );
   });
 
   it('runs a program of a device map in the machine, and says why the kernel cannot', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../../sim/runtime/schema.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
 import type { Unreached } from '../../verify/unreached.ts';
+import type { NotTested } from '../input/program-source.ts';
 import { aidJson, type ProofAidJson, proofAidShape } from '../prove/aid-json.ts';
 import type { JudgedProgram, NamedFinding } from './judged.ts';
 import { overallVerdict } from './verdict.ts';
@@ -28,6 +29,8 @@ export interface CheckReportJson {
   /** Was the run ended from outside before it was done? */
   readonly interrupted?: boolean;
   readonly programs: readonly CheckedProgramJson[];
+  /** Functions of the objects that are not checked by themselves. */
+  readonly notTested: readonly NotTested[];
 }
 
 export interface CheckedProgramJson {
@@ -90,6 +93,7 @@ export function checkReportJson(
   seed: string,
   interrupted: boolean,
   judged: readonly JudgedProgram[] = [],
+  notTested: readonly NotTested[] = [],
 ): CheckReportJson {
   return {
     version: 1,
@@ -97,6 +101,7 @@ export function checkReportJson(
     seed,
     ...(interrupted ? { interrupted: true } : {}),
     programs: all.map((one, at) => programJson(one, judged[at]?.findings ?? [])),
+    notTested,
   };
 }
 
@@ -235,4 +240,5 @@ export const checkReportShape: Schema<CheckReportJson> = object<CheckReportJson>
   seed: text,
   interrupted: optional(flag),
   programs: list(program),
+  notTested: list(object<NotTested>({ program: text, section: optional(text), reason: text })),
 });

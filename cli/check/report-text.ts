@@ -4,6 +4,7 @@ import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import { ruleOf } from '../../verify/invariants/rules.ts';
+import type { NotTested } from '../input/program-source.ts';
 import type { Style } from '../output.ts';
 import { aidText } from '../prove/aid-text.ts';
 import { count, type Terminal } from '../terminal.ts';
@@ -95,6 +96,11 @@ function findingLines(
     ...seen.map((line) => `  ${line}`),
     ...(others === undefined ? [] : [`  ${others}`, ...cases.map((line) => `    ${line}`)]),
   ];
+}
+
+/** A function of an object that is not checked by itself. */
+export function leftLine({ program, section, reason }: NotTested): string {
+  return `Not checked by itself: ${program}, ${section === undefined ? '' : `section ${section}: `}${reason}`;
 }
 
 /** What the baseline accepts. */

@@ -15,7 +15,7 @@ import {
 } from '../check/plans.ts';
 import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
-import { acceptedLines, checkedLines, verdictLine } from '../check/report-text.ts';
+import { acceptedLines, checkedLines, leftLine, verdictLine } from '../check/report-text.ts';
 import { checkAll, programsOf } from '../check/run.ts';
 import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
 import { watchFiles } from '../check/watch-files.ts';
@@ -26,7 +26,7 @@ import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseOutput, parsePercent, repeated } from '../input/options.ts';
-import { parseObjectName } from '../input/program-source.ts';
+import { type NotTested, notTested, parseObjectName } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
 import { filesOf } from '../input/read-object.ts';
 import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
@@ -124,7 +124,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const quiet = options.json === true;
   if (!quiet) {
     terminal.print(`seed ${seed}`);
-    for (const line of assumedSizes(prepared.programs)) terminal.print(terminal.style('yellow', line));
+    const notes = [...assumedSizes(prepared.programs), ...prepared.left.map(leftLine)];
+    for (const line of notes) terminal.print(terminal.style('yellow', line));
   }
   const judged = await checkPrepared(prepared, interrupt.signal, terminal, (one, plan) => {
     if (!quiet) printJudged(one, plan, options, terminal);
@@ -132,7 +133,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   interrupt.release();
   const isInterrupted = interrupt.signal.aborted;
   const all = judged.map(({ checked }) => checked);
-  if (quiet) printJson(checkReportJson(all, seed, isInterrupted, judged));
+  if (quiet) printJson(checkReportJson(all, seed, isInterrupted, judged, prepared.left));
   else if (isInterrupted)
     terminal.print(terminal.style('yellow', 'Interrupted: this is what was done until then.'));
   if (options.github === true) for (const line of githubLines(judged)) terminal.print(line);
@@ -172,6 +173,8 @@ interface Prepared {
   readonly loaded: LoadedConfig | undefined;
   readonly jobs: readonly { readonly compiled: CompiledPlan; readonly placed: readonly PlacedProgram[] }[];
   readonly programs: readonly Program[];
+  /** Functions of the objects that are not checked by themselves. */
+  readonly left: readonly NotTested[];
   readonly baseline: Baseline;
   readonly baselineFile: string;
   readonly seed: string;
@@ -187,13 +190,15 @@ async function prepare(names: readonly string[], options: Options): Promise<Prep
     throw inputFailure(`${baselineFile}: no such file`, 'xdpsim check --update-baseline writes it.');
   const baseline = readBaseline(baselineFile);
   const jobs: Prepared['jobs'][number][] = [];
+  const left: NotTested[] = [];
   for (const compiled of plans) {
     useCompiler(compiled.compiler);
     jobs.push({ compiled, placed: await programsOf(compiled.plan) });
+    left.push(...notTested(compiled.plan.programs));
   }
   const programs = jobs.flatMap(({ placed }) => placed.map(({ program }) => program));
   announceMemory(programs);
-  return { loaded, jobs, programs, baseline, baselineFile, seed: plans[0]!.plan.seed };
+  return { loaded, jobs, programs, left, baseline, baselineFile, seed: plans[0]!.plan.seed };
 }
 
 async function checkPrepared(
