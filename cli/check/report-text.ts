@@ -56,8 +56,8 @@ export function checkedLines(
   if (findings.length > 0) lines.push('');
   const engines = report.engines.filter(({ status }) => status === 'ran').map(({ name }) => name);
   const ran = `${count(report.packets)} packets in ${engines.join(' and ') || 'no engine'}`;
-  const swept =
-    sweeps.words === 0 ? '' : `; ${sweeps.words} words × 65,536 values (${count(sweeps.packets)} packets)`;
+  const words = sweeps.words === 1 ? '1 word' : `${sweeps.words} words`;
+  const swept = sweeps.words === 0 ? '' : `; ${words} × 65,536 values (${count(sweeps.packets)} packets)`;
   lines.push(`  ${ran}${swept}, ${seconds.toFixed(1)} s`);
   if (proof !== undefined) lines.push(`  ${aidText(proof)}`);
   const places = verbose ? unreached : unreached.slice(0, MAX_PLACES);

@@ -18,9 +18,10 @@ import { totalPackets } from '../../verify/run.ts';
 import { cflagsOption } from '../compile/settings.ts';
 import { type Build, resolveBuilds } from '../diff/builds.ts';
 import type { Compared, ComparedProgram } from '../diff/compared.ts';
+import { changedDeclarations } from '../diff/declarations.ts';
 import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
 import { diffToJson } from '../diff/report-json.ts';
-import { differingLines, sameLine } from '../diff/report-text.ts';
+import { differingLines, mapLines, sameLine } from '../diff/report-text.ts';
 import { saveExamples } from '../diff/save.ts';
 import { createEngine } from '../engines.ts';
 import { EXIT } from '../failure.ts';
@@ -126,8 +127,10 @@ async function run(old: string, next: string | undefined, options: Options): Pro
 }
 
 function print(compared: Compared, seed: string, terminal: Terminal): void {
-  if (compared.verdict === 'same') terminal.print(sameLine(compared, seed));
-  else for (const line of differingLines(compared, seed, terminal)) terminal.print(line);
+  if (compared.verdict === 'same') {
+    terminal.print(sameLine(compared, seed));
+    for (const line of mapLines(compared, terminal)) terminal.print(line);
+  } else for (const line of differingLines(compared, seed, terminal)) terminal.print(line);
 }
 
 function exitCodeOf(all: readonly Compared[]): number {
@@ -177,6 +180,7 @@ async function compare(
   const differs = unpaired.length > 0 || verdicts.has('differs');
   return {
     ...{ old: old.label, new: next.label, unpaired, programs },
+    maps: changedDeclarations(old, next),
     verdict: differs ? 'differs' : verdicts.has('failed') ? 'failed' : 'same',
   };
 }

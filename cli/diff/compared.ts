@@ -23,5 +23,7 @@ export interface Compared {
   readonly new: string;
   readonly verdict: 'same' | 'differs' | 'failed';
   readonly unpaired: readonly string[];
+  /** Maps that the builds declare differently: sentences. */
+  readonly maps: readonly string[];
   readonly programs: readonly ComparedProgram[];
 }

@@ -82,6 +82,8 @@ interface PairJson {
   readonly new: string;
   readonly verdict: string;
   readonly unpaired: readonly string[];
+  /** Maps that the builds declare differently: sentences. */
+  readonly maps: readonly string[];
   readonly programs: readonly ProgramJson[];
 }
 
@@ -133,6 +135,7 @@ export const diffShape: Schema<DiffJson> = object<DiffJson>({
       new: text,
       verdict: oneOf('same', 'differs', 'failed') as Schema<string>,
       unpaired: list(text),
+      maps: list(text),
       programs: list(
         object<ProgramJson>({
           name: text,
@@ -155,8 +158,8 @@ export function diffToJson(seed: string, compared: readonly Compared[]): DiffJso
   return {
     version: 1,
     seed,
-    builds: compared.map(({ old, new: next, verdict, unpaired, programs }) => ({
-      ...{ old, new: next, verdict, unpaired },
+    builds: compared.map(({ old, new: next, verdict, unpaired, maps, programs }) => ({
+      ...{ old, new: next, verdict, unpaired, maps },
       programs: programs.map(programToJson),
     })),
   };

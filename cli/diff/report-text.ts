@@ -7,6 +7,7 @@ import type { DecidingPlace } from '../../verify/diff/decide.ts';
 import { changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
 import { commandText } from '../../verify/explain/command.ts';
+import { besideLines } from '../../verify/explain/explain.ts';
 import { count, type Terminal } from '../terminal.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
 
@@ -63,8 +64,14 @@ export function differingLines(compared: Compared, seed: string, terminal: Termi
     terminal.style('bold', `old: ${old}`),
     terminal.style('bold', `new: ${next}`),
     ...unpaired.map((sentence) => terminal.style('red', `✗ ${sentence}`)),
+    ...mapLines(compared, terminal),
     ...programs.flatMap((program) => programLines(program, several, seed, terminal)),
   ];
+}
+
+/** Maps that the builds declare differently, whether or not packets show it. */
+export function mapLines({ maps }: Compared, terminal: Terminal): string[] {
+  return maps.map((sentence) => terminal.style('yellow', `Declared differently: ${sentence}`));
 }
 
 function programLines(
@@ -126,6 +133,7 @@ export function classLines(
     `   ${smallest} (${stimulus.packet.length} bytes${after}):`,
     ...decodeTree(stimulus.packet).map(({ label, text }) => `     ${label}${text === '' ? '' : `, ${text}`}`),
     ...indent(hexdump(stimulus.packet, { maxLines: MAX_DUMP_LINES })),
+    ...besideLines(shown.world, stimulus).map((line) => `   ${line}`),
     ...(file === undefined ? [] : [`   Saved in ${file}`]),
     ...runLines(program, one, file),
   ];
@@ -152,14 +160,16 @@ function placeText({ source, program, instruction }: DecidingPlace): string {
   return `${source.file}:${source.line}: ${source.text.trim()}`;
 }
 
-/** Both builds on the example. Its world goes with a saved case only. */
+/** Both builds on the example. Its world, and what comes with the packet, go with a saved case only. */
 function runLines(
   { words }: ComparedProgram,
   { case: shown }: DiffClass,
   file: string | undefined,
 ): string[] {
-  const { packet } = shown.stimuli[0]!;
-  const isPlain = shown.stimuli.length === 1 && Object.keys(shown.world).length === 0;
+  const [first, ...others] = shown.stimuli;
+  const { packet } = first!;
+  const isPlain =
+    others.length === 0 && Object.keys(shown.world).length === 0 && besideLines({}, first).length === 0;
   const digits = Buffer.from(packet).toString('hex');
   const what = file ?? (isPlain && digits.length <= MAX_DIGITS ? digits : undefined);
   if (what === undefined) return ['   --report DIR saves the example, to be run by itself.'];

@@ -2,6 +2,7 @@
 import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { isKernel } from '../../sim/engines/register.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
@@ -96,15 +97,14 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
       );
     }
   }
+  lines.push(...besideLines(world, stimuli[finding.packet]));
+  return lines;
+}
+
+/** What a packet meets and what comes with it, where that is not as always: `World: …`, `With the packet: …`. */
+export function besideLines(world: World, stimulus: Stimulus | undefined): string[] {
   const surroundings = worldText(world);
-  if (surroundings !== '') lines.push(`World: ${surroundings}`);
-  const {
-    metadata,
-    ingressIfindex = 1,
-    rxQueueIndex = 0,
-    entry = 0,
-    skb = {},
-  } = stimuli[finding.packet] ?? {};
+  const { metadata, ingressIfindex = 1, rxQueueIndex = 0, entry = 0, skb = {} } = stimulus ?? {};
   const beside = [
     ...(metadata !== undefined && metadata.length > 0
       ? [`metadata ${Buffer.from(metadata).toString('hex')}`]
@@ -114,8 +114,10 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
     ...(entry === 0 ? [] : [`entry ${entry}`]),
     ...Object.entries(skb).map(([name, value]) => `${name} ${value}`),
   ];
-  if (beside.length > 0) lines.push(`With the packet: ${beside.join(', ')}`);
-  return lines;
+  return [
+    ...(surroundings === '' ? [] : [`World: ${surroundings}`]),
+    ...(beside.length === 0 ? [] : [`With the packet: ${beside.join(', ')}`]),
+  ];
 }
 
 function worldText(world: World): string {

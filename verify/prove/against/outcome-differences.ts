@@ -173,7 +173,7 @@ function maps(found: Differences, first: Ended, second: Ended): void {
   const { pool } = first.inputs;
   for (const entry of first.state.entries) {
     if (second.inputs.mapOf(entry.map) === undefined && isChanged(first, entry))
-      found.add(`map ${first.inputs.machine.maps[entry.map]!.name}, which only one has`, pool.true);
+      found.add(unlike(first, second, entry.map), pool.true);
   }
   const ordinals = new Map<number, number>();
   for (const entry of second.state.entries) {
@@ -183,7 +183,7 @@ function maps(found: Differences, first: Ended, second: Ended): void {
     const number = second.inputs.mapNumber(entry.map);
     const theirs = first.inputs.machine.maps[number];
     if (theirs === undefined) {
-      if (isChanged(second, entry)) found.add(`map ${name}, which only one has`, pool.true);
+      if (isChanged(second, entry)) found.add(unlike(second, first, entry.map), pool.true);
       continue;
     }
     const before = first.state.entries.filter((one) => one.map === number)[ordinal];
@@ -217,6 +217,13 @@ function maps(found: Differences, first: Ended, second: Ended): void {
     if (mine.length !== yours.length) found.add('what is put into a queue', pool.true);
     else found.words('what is put into a queue', mine.flat(), yours.flat());
   }
+}
+
+/** A map of one program without a counterpart in the other. */
+function unlike(own: Ended, other: Ended, map: number): string {
+  const { name } = own.inputs.machine.maps[map]!;
+  const isThere = other.inputs.machine.maps.some((one) => one.name === name);
+  return `map ${name} (${isThere ? 'declared differently' : 'only one has it'})`;
 }
 
 function isChanged({ state }: Ended, { block, isThere, wasThere }: PathState['entries'][number]): boolean {
