@@ -192,6 +192,23 @@ describe('no update is lost', () => {
   });
 });
 
+describe('a slot of the running CPU', () => {
+  const cpu = 'call bpf_get_smp_processor_id\n r0 &= 3';
+  const keyed = (key: string): string =>
+    `${cpu}\n r1 = 0\n *(u32 *)(r10 - 8) = ${key}\n r1 = map[counts]\n r2 = r10\n r2 += -8
+    call bpf_map_lookup_elem\n if r0 == 0 goto out\n ${LOST}`;
+
+  it('loses nothing, whether its number is the key or an index', () => {
+    expect(lostBy(keyed('r0'))).toEqual([]);
+    expect(lostBy(`r7 = r0\n ${cpu}\n r0 <<= 3\n r7 += r0\n ${LOST.replaceAll('r0', 'r7')}`)).toEqual([]);
+  });
+
+  it('is none where something else is the key, or the pointer was there before', () => {
+    expect(lostBy(keyed('r1'))).toEqual([12]);
+    expect(lostBy(`r7 = r0\n ${cpu}\n ${LOST.replaceAll('r0', 'r7')}`)).toEqual([5]);
+  });
+});
+
 describe('what is said of it', () => {
   const shared = ofType('ARRAY');
 

@@ -32,6 +32,7 @@ import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
 import { withSlots } from '../../sim/ebpf/world-slots.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import { CpuSlots } from './cpu-slots.ts';
 import type { CheckFinding } from './finding.ts';
 
 /** Maps whose values several CPUs share. */
@@ -131,11 +132,15 @@ function* updatesIn(
 ): Generator<Update, void, void> {
   const { opcode, dst, src, offset, imm } = instructions;
   const targets = jumpTargets(instructions, start, start + count);
+  const cpu = new CpuSlots(instructions);
   let loaded = new Map<number, Loaded>();
   let isLocked = false;
   for (let slot = start; slot < start + count; slot++) {
     if (targets.has(slot)) loaded = new Map();
     const code = opcode[slot]!;
+    // Before it changes the register that it loads through.
+    const isOwn = cpu.has(src[slot]!);
+    cpu.step(slot);
     if (code === CALL) {
       const number = src[slot] === 0 ? imm[slot] : undefined;
       if (number === SPIN_LOCK) isLocked = true;
@@ -153,7 +158,7 @@ function* updatesIn(
       const pointer = accesses.get(slot)?.pointer;
       const isPlain = (code & MODE_MASK) === BPF_MEM;
       const one: Loaded | undefined =
-        isPlain && pointer?.kind === KIND.mapValue
+        isPlain && pointer?.kind === KIND.mapValue && !isOwn
           ? { pointer, base: src[slot]!, offset: offset[slot]!, size: accessSize(code)!, isAdded: false }
           : undefined;
       forgetBase(loaded, register);
