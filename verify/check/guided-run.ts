@@ -45,15 +45,13 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
     hintsOf(program),
     program.entries.map(({ hook }) => hook),
   );
-  const known = new Set(worlds.map(({ world }) => world));
   return {
     source: new GuidedSource(base, program, guidance),
     worlds: guidedWorlds(worlds, guidance),
     cases: guidance.cases.flatMap(({ world, stimuli }, index) => {
       const found = { program: program.name, world, stimuli };
-      // In a world that was made for it, no other packet may go that way: a sound one has to.
-      const all = known.has(world) ? [found] : withSoundPackets(found);
-      return all.map((one) => ({ path: `guided case ${index + 1}`, case: one }));
+      // No other packet may go that way: one that is judged, which unsound ones are not, has to.
+      return withSoundPackets(found).map((one) => ({ path: `guided case ${index + 1}`, case: one }));
     }),
   };
 }

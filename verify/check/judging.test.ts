@@ -88,7 +88,10 @@ describe('guidance', () => {
     const { source, worlds, cases = [] } = await guidedRun({ ...options, program: counters, effort: 50_000 });
     expect(source).toBeDefined();
     expect(worlds?.length).toBeGreaterThan(0);
-    expect(cases.map(({ path }) => path)).toEqual(cases.map((_, at) => `guided case ${at + 1}`));
+    const numbered = [...new Set(cases.map(({ path }) => path))];
+    expect(numbered).toEqual(numbered.map((_, at) => `guided case ${at + 1}`));
+    // Beside unsound packets, which nobody judges, there are sound ones.
+    expect(cases.length).toBeGreaterThan(numbered.length);
     expect(cases.every(({ case: one }) => one.program === 'counter_plain')).toBe(true);
   });
 });

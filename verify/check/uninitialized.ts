@@ -8,6 +8,7 @@ import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { mayReadUnwritten } from '../../sim/engines/unwritten-stack.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
+import { equal } from '../../sim/packet/bytes.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
@@ -22,7 +23,7 @@ import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
 
 /** Every bit differs between the two. */
 const FILLS = [0x00, 0xff] as const;
-/** Packets that are kept: some of each action and length. */
+/** Packets that are kept: some of each action, change of length and kind, and of those that leave as they came apart. */
 const KEPT_OF_A_KIND = 4;
 const MAX_KEPT = 160;
 const MAX_GROWN = 24;
@@ -82,7 +83,9 @@ export class Uninitialized {
       if (!this.#readsStack && !isGrown) continue;
       const offset = input.offset[packet]!;
       const type = (input.bytes[offset + 12]! << 8) | input.bytes[offset + 13]!;
-      const change = growth < 0 ? 'shorter' : growth;
+      const isWritten =
+        growth === 0 && !equal(input.bytes, offset, output.bytes, output.offset[packet]!, length);
+      const change = growth < 0 ? 'shorter' : isWritten ? 'written' : growth;
       const kind = `${input.entry[packet]} ${action} ${change} ${type} ${input.bytes[offset + 23]}`;
       const sighting = (): Sighting => ({ world, stimulus: input.stimulus(packet) });
       if (length <= MAX_LENGTH) this.#short.enter(kind, isGrown, sighting);

@@ -49,6 +49,17 @@ const datagram = ethernet(0x0800, ipv4(17, udp(data(60))));
 const segment = ethernet(0x0800, ipv4(6, tcp(data(60))));
 const datagram6 = ethernet(0x86dd, ipv6(17, udp(data(60), V6_A, V6_B)));
 
+it('is not judged of a datagram that came as a fragment: of its length nobody knew', () => {
+  const whole = edit(datagram, [L4 + 4, 0, 0]);
+  const mark = (word: number): Uint8Array => {
+    const marked = edit(whole, [IP + 6, ...u16(word)]);
+    marked.set(withChecksum(edit(marked, [IP + 10, 0, 0]).slice(IP, IP + 20), 10), IP);
+    return marked;
+  };
+  expect(verdict(mark(0x2000), mark(0))).toBe('');
+  expect(verdict(datagram, mark(0))).toBe('lengths/udp error');
+});
+
 it('is not judged of data that a port makes look like a packet, only since it was swapped', () => {
   // As a DNS message from port 3544 with the identifier 0x6000: Teredo, once it is answered.
   const message = bytes(0x60, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, data(40));

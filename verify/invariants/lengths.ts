@@ -222,6 +222,8 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
   if (is.kind[row] !== HEADER.udp || is.part[row] !== PART.whole) return undefined;
   const stated = is.claimedEnd[row]! - start;
   const match = is.match[row]!;
+  // Of a fragment nobody knows the length: that it is none any more is what is wrong (`fragments.ts`).
+  if (match >= 0 && was.part[match] !== PART.whole) return undefined;
   // RFC 9868 lets options stand behind the datagram: what came that way may stay.
   const allowed = match >= 0 ? Math.max(0, was.room[match]! - was.claimedEnd[match]!) : 0;
   if (stated >= 8 && stated <= available && available - stated <= allowed) return undefined;
