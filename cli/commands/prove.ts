@@ -7,6 +7,7 @@ import type { Property } from '../../verify/prove/property.ts';
 import { type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
 import { showRefutation } from '../../verify/prove/show-refutation.ts';
 import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { createEngine } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
@@ -66,6 +67,8 @@ export function registerProve(program: Command): void {
     )
     .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
     .option('--off <invariant>', 'leave this property out (ttl/step), or its group (reply)', repeated, [])
+    .addOption(cflagsOption())
+    .addOption(clangOption())
     .option('--all-paths', 'print the whole tree of paths')
     .option('--json', 'print one JSON document')
     .option(

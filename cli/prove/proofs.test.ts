@@ -38,6 +38,13 @@ function ended(env: Readonly<Record<string, string>>, args: readonly string[]): 
 
 const ROUTER = packageFile('bpf/built/router.o');
 
+describe('prove of a C source', () => {
+  it('takes flags for the compiler', () => {
+    const { code, err } = xdpsim('prove', 'my.bpf.c', '--cflags', '"-DX', '--clang', 'clang');
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('--cflags') });
+  });
+});
+
 describe('corpus generate --complete', () => {
   it('writes a case for each path, with its world and its condition', async () => {
     const file = join(scratch, 'paths.pcapng');

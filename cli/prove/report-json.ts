@@ -87,11 +87,18 @@ export function overallVerdict(
   reports: readonly Pick<ProveReport, 'program' | 'verdict' | 'reason'>[],
   interrupted: boolean,
 ): { readonly verdict: ProveVerdict; readonly reason: string } {
-  const failed = reports.find((one) => one.verdict === 'fail');
-  if (failed !== undefined) return { verdict: 'fail', reason: `${failed.program}: ${failed.reason}` };
+  const reasonFor = (verdict: ProveVerdict): string | undefined => {
+    const some = reports.filter((one) => one.verdict === verdict);
+    const [first] = some;
+    if (first === undefined) return undefined;
+    const which = some.length === 1 ? '' : `${some.length} of ${reports.length} programs: `;
+    return `${which}${first.program}: ${first.reason}`;
+  };
+  const failed = reasonFor('fail');
+  if (failed !== undefined) return { verdict: 'fail', reason: failed };
   if (interrupted) return { verdict: 'incomplete', reason: 'it was interrupted' };
-  const open = reports.find((one) => one.verdict === 'incomplete');
-  if (open !== undefined) return { verdict: 'incomplete', reason: `${open.program}: ${open.reason}` };
+  const open = reasonFor('incomplete');
+  if (open !== undefined) return { verdict: 'incomplete', reason: open };
   return { verdict: 'pass', reason: 'every branch is decided, and every property proved' };
 }
 
