@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EAGAIN, EINTR, EINVAL, EMFILE, ENFILE, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { EAGAIN, EINTR, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
 import { describeLoadFailure, isMomentary } from './load-failure.ts';
 
 const OBJECT = { file: 'my.bpf.o', entries: [{ function: 'first' }, { function: 'second' }] };
@@ -31,6 +32,20 @@ describe('describeLoadFailure', () => {
     const unread = describeLoadFailure({ stage: 'open', error: -EINVAL }, OBJECT, [], '');
     expect(unread.message).toBe('libbpf cannot read my.bpf.o: EINVAL');
     expect(unread.log).toBeUndefined();
+  });
+
+  it('names the section that constants lie in where libbpf looks for another', () => {
+    const bytes = writeElf({ main: 'r0 = 2\n exit' }, [], { '.rodata.cst8': { table: [1, 2, 3, 4] } });
+    const { message, remedy } = describeLoadFailure(
+      { stage: 'open', error: -ENOENT },
+      { ...OBJECT, bytes },
+      [],
+      '',
+    );
+    expect(message).toContain('finds .rodata.cst8 only');
+    expect(remedy).toContain('volatile');
+    const other = describeLoadFailure({ stage: 'open', error: -ENOENT }, OBJECT, [], '');
+    expect(other.message).toContain('ENOENT');
   });
 
   it('takes memory that reading an object would need for a fault of the object', () => {

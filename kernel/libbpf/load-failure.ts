@@ -1,8 +1,9 @@
 /** Why an object could not be loaded, as the error that people see. */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { readElf } from '../../sim/ebpf/loader/elf.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
+import { EAGAIN, EINTR, EMFILE, ENFILE, ENOENT, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
 import { errnoName } from './libbpf.ts';
 
 export interface LoadFailure {
@@ -104,6 +105,18 @@ export function describeLoadFailure(
     );
   }
   const verb = stage === 'open' ? 'read' : 'load';
+  const merged = stage === 'open' && error === -ENOENT ? mergedConstants(bytes) : undefined;
+  if (merged !== undefined) {
+    return new EngineError(
+      'input',
+      `libbpf cannot read ${file}: it looks for a section .rodata, and finds ${merged} only`,
+      {
+        remedy:
+          'clang has put constants there that it may merge: declare them volatile; vm and wasm run it as it is',
+        ...details,
+      },
+    );
+  }
   const reason = messages.at(-1);
   if (reason?.includes('legacy map definitions') === true) {
     return new EngineError('input', `libbpf cannot ${verb} ${file}: ${reason}`, {
@@ -128,6 +141,16 @@ function isOfUnknownMaps(bytes: Uint8Array, name: string): boolean {
     if (error instanceof ObjectError) return false;
     throw error;
   }
+}
+
+/**
+ * A table of 4 to 32 bytes that is only read lies in a section of its own, `.rodata.cst8`, but the object's types say that it lies in
+ * `.rodata`: where there is none, libbpf gives up (tools/lib/bpf/libbpf.c, `btf_fixup_datasec`).
+ */
+function mergedConstants(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
+  const names = readElf(bytes).sections.map(({ name }) => name);
+  return names.includes('.rodata') ? undefined : names.find((name) => name.startsWith('.rodata.cst'));
 }
 
 /** What an object may rightly ask for, and this kernel has not. */

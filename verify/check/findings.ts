@@ -47,7 +47,10 @@ export function loadFindings(program: Program, report: ProgramReport): CheckFind
         severity: 'error',
         summary: `${program.name}: ${failure.message}`,
         confirmedBy: [name],
-        details: (failure.log ?? '').trimEnd().split('\n'),
+        details: [
+          ...(failure.log === undefined ? [] : failure.log.trimEnd().split('\n')),
+          ...(failure.remedy === undefined ? [] : [failure.remedy]),
+        ],
       },
     ];
   });

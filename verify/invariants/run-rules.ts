@@ -5,8 +5,8 @@ export const RUN_RULES: readonly Rule[] = [
   rule(
     'load/refused',
     'error',
-    'The kernel refuses the program',
-    'The verifier, or what loads the object, does not accept it here. Its log is printed.',
+    'The program does not load',
+    'The verifier, or what loads the object (libbpf), does not accept it here. Its log is printed.',
   ),
   rule(
     'verifier/stopped',
