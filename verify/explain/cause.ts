@@ -12,6 +12,7 @@ export type CauseId =
   | 'udp checksum removed over ipv6'
   | 'not updated'
   | 'never computed'
+  | 'ttl wrapped'
   | 'folded once'
   | 'fold forgotten'
   | 'carry lost'

@@ -119,6 +119,18 @@ describe('diagnoseChecksum recognises', () => {
     expect(id(packet, left, 'ipv4')).toBe('carry lost');
   });
 
+  it('a TTL that went below 0, with a checksum that followed one step down', () => {
+    const none = edit(ethernet(0x0800, ipv4(17, data(8))), [IP + 8, 0], [IP + 10, 0, 0]);
+    for (const identification of [0, 1, 0x1234, 0xb1ff, 0xfffe]) {
+      const blank = edit(none, [IP + 4, ...u16(identification)]);
+      const came = edit(blank, [IP + 10, ...u16(proper(blank.subarray(IP, IP + 20)))]);
+      // As the kernel's ip_decrease_ttl does it.
+      const sum = word(came, IP + 10) + 0x0100;
+      const left = edit(came, [IP + 8, 255], [IP + 10, ...u16((sum + (sum >= 0xffff ? 1 : 0)) & 0xffff)]);
+      expect(id(came, left, 'ipv4'), String(identification)).toBe('ttl wrapped');
+    }
+  });
+
   it('the wrong byte order of the delta', () => {
     const came = echoWith(0x1234);
     expect(id(came, reply(came, 0x1234 + 0x0008), 'icmp')).toBe('delta byte order');

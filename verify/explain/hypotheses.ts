@@ -143,6 +143,19 @@ const neverComputed: Hypothesis = ({ before, after }) =>
       }
     : undefined;
 
+/** 255 is 0 - 1 in eight bits, but not in the checksum's sixteen: an update for one step down is off by one in the last place. */
+const ttlWrapped: Hypothesis = ({ after, changes, updated }) => {
+  const wraps = changes.some(
+    ({ group, from, to }) => group === 'TTL and protocol' && from >> 8 === 0 && to >> 8 === 255,
+  );
+  if (!wraps || updated === undefined || !sameOnes(add(updated, 1), after.got)) return undefined;
+  return {
+    id: 'ttl wrapped',
+    sentence: 'the TTL went from 0 to 255, and the checksum was updated for one step down',
+    remedy: 'packets with TTL 0 and 1 were not lowered, but dropped or left to the stack',
+  };
+};
+
 /** Unfolded sums as programs make them: of an update or anew, of 16- or 32-bit words, in either byte order. */
 function* unfoldedSums({
   before,
@@ -469,6 +482,7 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   rightAnyway,
   notUpdated,
   neverComputed,
+  ttlWrapped,
   foldedOnlyOnce,
   notFolded,
   carryLost,

@@ -113,6 +113,10 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
     'A later fragment changed as if it had a header',
     'Only the first fragment holds ports and a checksum: in the others, data lies in their place.',
   ],
+  'ttl wrapped': [
+    'A TTL went below 0, and the checksum with it',
+    'The TTL went from 0 to 255, and the checksum was updated for one step down: in sixteen bits that is another number. Look at the TTL before you lower it.',
+  ],
   unknown: [
     'A wrong checksum',
     'The checksum was right as the packet came, or legally absent, and is wrong as it leaves, in a way that none of the usual mistakes explains.',
