@@ -502,7 +502,7 @@ describe('entries of maps', () => {
 
   it('of maps that one alone has matter where they were changed', () => {
     const maps = [OLD, NEW];
-    const own = (name: string): string => `map ${name}, which only one has`;
+    const own = (name: string): string => `map ${name} (only one has it)`;
     const changed: Entry = { value: [byte(1)] };
     const [mine, yours] = [4, 0];
     expect(found(entry(mine), NONE, { maps })).toEqual([]);
@@ -512,6 +512,15 @@ describe('entries of maps', () => {
     const [only] = found(NONE, entry(yours, changed), { maps });
     expect([only!.what, only!.condition]).toEqual([own('yours'), pool.true]);
     expect(what(found(NONE, entry(yours, { there: pool.false }), { maps }))).toEqual([own('yours')]);
+  });
+
+  it('of maps that both have, but declare differently, do, too', () => {
+    const wider = OLD.map((map) => ({ ...map, valueSize: map.valueSize + 8 }));
+    const name = OLD[4]!.name;
+    const changed: Entry = { value: [byte(1)] };
+    expect(what(found(entry(4, changed), NONE, { maps: [OLD, wider] }))).toEqual([
+      `map ${name} (declared differently)`,
+    ]);
   });
 
   const push =
