@@ -22,7 +22,7 @@ describeKernel('a table of flows with timers', ['testrun', 'compiler', 'linux 6.
     expect(report.actions.XDP_DROP).toBeGreaterThan(50);
     expect(report.actions.XDP_ABORTED).toBeUndefined();
     const session = await createEngine('wasm').open(program, {});
-    const places = unreachedOf(loadObject(program.object!), session.coverage!());
+    const places = unreachedOf(loadObject(program.object!), session.coverage!(), program.entries);
     await session.close();
     expect(places.map(({ because }) => because)).toContain(
       'the callback of a timer runs when time has passed, and in a test none does',

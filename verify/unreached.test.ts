@@ -38,7 +38,7 @@ function unreached(text: string | Readonly<Record<string, string>>, details: Det
   const batch = new PacketBatch(packets.length);
   for (const first of packets) batch.push({ packet: new Uint8Array(64).fill(first, 0, 1) });
   const { coverage } = interpret(object, batch, { world: details.world ?? {} });
-  return unreachedOf(object, { functions: coverage });
+  return unreachedOf(object, { functions: coverage }, []);
 }
 
 const reasons = (...from: Parameters<typeof unreached>): string[] =>
@@ -91,6 +91,44 @@ describe('a lookup that found nothing', () => {
   });
 });
 
+describe('a register that has been compared before', () => {
+  /** The entry was found, and what is asked afterwards is something else. */
+  const later = (text: string): string[] =>
+    reasons(`${LOOKUP}\nif r0 == 0 goto out\nr1 = r0\nr9 = r0\n${text}${OUT}`, { maps, world });
+
+  it.each([
+    ['a load', 'r1 = *(u64 *)(r9 + 0)'],
+    ['a byte', 'r1 = *(u8 *)(r9 + 1)\nr1 &= 7'],
+    ['a sum', 'r2 = *(u64 *)(r9 + 0)\nr1 = 0\nr1 += r2'],
+    ['what was exchanged', 'r1 = 0\nr1 = xchg *(u64 *)(r9 + 0)'],
+  ])('and holds %s is no lookup', (_, text) => {
+    expect(later(`${text}\nif r1 == 0 goto out`)).toEqual([ONE_WAY]);
+  });
+
+  it('is the lookup’s, behind other calls, where these keep it', () => {
+    const text = `${LOOKUP}\nr6 = r0\ncall bpf_get_smp_processor_id\nif r6 == 0 goto out${OUT}`;
+    expect(reasons(text, { maps })).toEqual([NO_ENTRY]);
+  });
+
+  it('is a route’s, cut to the bits of an int', () => {
+    const text = (cut: string): string[] =>
+      reasons(`r6 = r1\n${NO_PARAMETERS}\n${ASK}\n${cut}\nif r1 == 0 goto out${OUT}`);
+    const routed = [expect.stringMatching(/^bpf_fib_lookup returned nothing/)];
+    for (const cut of ['r1 = r0', 'w1 = w0', 'r1 = r0\nr1 <<= 32\nr1 s>>= 32', 'r0 += -4\nr1 = r0'])
+      expect([cut, text(cut)]).toEqual([cut, routed]);
+    expect(text('r1 = r0\nr1 = *(u64 *)(r10 - 8)\nr1 &= 1')).toEqual([ONE_WAY]);
+  });
+
+  it('is not a helper’s whose number is the distance to a function', () => {
+    // bpf_fib_lookup is helper 69.
+    const between = 'r1 = 5\n'.repeat(66);
+    const text = `call own\nif r0 == 0 goto out\n${between}exit\nout:\nexit\nown:\ncall bpf_get_smp_processor_id\nexit`;
+    const { instructions } = testObject({ main: text }).programs[0]!;
+    expect(instructions.imm[0]).toBe(69);
+    expect(reasons(text)).toEqual([ONE_WAY]);
+  });
+});
+
 describe('other conditions', () => {
   it('that went both ways are not listed', () => {
     const text = `${FIRST}\nif r6 == 7 goto out${OUT}`;
@@ -129,17 +167,21 @@ describe('tail calls', () => {
 
   it('are the only way into a program that is not run by itself', () => {
     const next = (maps: readonly BpfMap[]): string | undefined =>
-      unreachedOf(testObject(programs, maps), {
-        functions: [
-          {
-            function: 'next',
-            instructions: Float64Array.of(0, 0),
-            unreachable: new Uint8Array(2),
-            branches: [],
-            lines: [],
-          },
-        ],
-      })[0]?.because;
+      unreachedOf(
+        testObject(programs, maps),
+        {
+          functions: [
+            {
+              function: 'next',
+              instructions: Float64Array.of(0, 0),
+              unreachable: new Uint8Array(2),
+              branches: [],
+              lines: [],
+            },
+          ],
+        },
+        [],
+      )[0]?.because;
     expect(next([PROGS])).toBe('no tail call entered the program: no slot of map progs led here');
     expect(next([PROGS, { ...PROGS, name: 'others' }])).toBe('no tail call entered the program');
   });
@@ -156,7 +198,7 @@ describe('a callback', () => {
       ...others.map(({ name }) => ({ ...row, function: name, instructions: Float64Array.of(0) })),
       { ...row, function: 'of another object', instructions: Float64Array.of(0) },
     ];
-    return unreachedOf(object, { functions }).map(({ function: name, because }) => `${name}: ${because}`);
+    return unreachedOf(object, { functions }, []).map(({ function: name, because }) => `${name}: ${because}`);
   }
   const each = (load: string, between = ''): string => `${load}
     r2 = visit
@@ -175,6 +217,37 @@ describe('a callback', () => {
     expect(uncalled(each('r1 = map[flows]'))).toEqual([`main_1: ${NONE} map flows`]);
     expect(uncalled(each('r6 = map[flows]\nr1 = r6'))).toEqual([`main_1: ${NONE} map flows`]);
     expect(uncalled(each('r1 = r6'))).toEqual([`main_1: ${NONE} the map`]);
+  });
+
+  it('that two programs have names the map of the one that was run', () => {
+    const others = testMap('others', 'HASH');
+    const object = testObject({ first: each('r1 = map[flows]'), second: each('r1 = map[others]') }, [
+      FLOWS,
+      others,
+    ]);
+    const programs = object.programs.map((program) => ({
+      ...program,
+      subprograms: program.subprograms.map((one, index) => (index === 0 ? one : { ...one, name: 'visit' })),
+    }));
+    const row = { function: 'visit', instructions: Float64Array.of(0), unreachable: new Uint8Array(64) };
+    const reasonsOf = (...entries: string[]): string[] =>
+      unreachedOf(
+        { ...object, programs },
+        { functions: [{ ...row, branches: [], lines: [] }] },
+        entries.map((name) => ({ function: name })),
+      ).map(({ because }) => because);
+    expect(reasonsOf('first')).toEqual([`${NONE} map flows`]);
+    expect(reasonsOf('second')).toEqual([`${NONE} map others`]);
+    expect(reasonsOf('first', 'second')).toEqual([`${NONE} map flows`]);
+    expect(reasonsOf()).toEqual([`${NONE} map flows`]);
+  });
+
+  it('whose map another one took the register of names none', () => {
+    expect(uncalled(each('r1 = map[flows]\nr1 = *(u64 *)(r10 - 8)'))).toEqual([`main_1: ${NONE} the map`]);
+    expect(uncalled(each('r1 = map[flows]\ncall bpf_ktime_get_ns'))).toEqual([`main_1: ${NONE} the map`]);
+    expect(uncalled(each('r6 = map[flows]\ncall bpf_ktime_get_ns\nr1 = r6'))).toEqual([
+      `main_1: ${NONE} map flows`,
+    ]);
   });
 
   it('that is handed over twice is explained by the call that explains it', () => {

@@ -2,6 +2,7 @@
 
 import type { BpfObject, BpfProgram, Subprogram } from '../sim/ebpf/bpf-object.ts';
 import {
+  BPF_ALU,
   BPF_ALU64,
   BPF_JEQ,
   BPF_JMP,
@@ -12,8 +13,12 @@ import {
   BPF_PSEUDO_MAP_FD,
   BPF_X,
   CALL,
+  CLASS_MASK,
   callTarget,
   LDDW,
+  OPERATION_MASK,
+  registersWritten,
+  SOURCE_MASK,
 } from '../sim/ebpf/instruction.ts';
 import { sourceAt } from '../sim/ebpf/object.ts';
 import type { BranchCoverage, Coverage, FunctionCoverage } from '../sim/runtime/coverage.ts';
@@ -42,11 +47,22 @@ const TIMER_SET_CALLBACK = 170;
 /** How far before a comparison the call is looked for whose result it compares. */
 const MAX_DISTANCE = 24;
 
-/** In order of file and line; what lies behind one of these places is not listed by itself. */
-export function unreachedOf(object: BpfObject, coverage: Coverage): Unreached[] {
+/**
+ * In order of file and line; what lies behind one of these places is not listed by itself.
+ * @param entries the programs that were run: a function that others call as well is looked for in these, since each calls it
+ *   with maps of its own
+ */
+export function unreachedOf(
+  object: BpfObject,
+  coverage: Coverage,
+  entries: readonly { readonly function: string }[],
+): Unreached[] {
+  const isEntry = (program: BpfProgram): boolean =>
+    entries.some((entry) => entry.function === program.function);
+  const programs = object.programs.toSorted((a, b) => Number(isEntry(b)) - Number(isEntry(a)));
   const places: Unreached[] = [];
   for (const row of coverage.functions) {
-    const found = locate(object, row.function);
+    const found = locate(programs, row.function);
     if (found === undefined) continue;
     const { program, subprogram } = found;
     if (row.instructions[0] === 0) {
@@ -117,10 +133,10 @@ function uncalledBy(object: BpfObject, instructions: Instructions, call: number)
 }
 
 function locate(
-  object: BpfObject,
+  programs: readonly BpfProgram[],
   name: string,
 ): { readonly program: BpfProgram; readonly subprogram: Subprogram } | undefined {
-  for (const program of object.programs) {
+  for (const program of programs) {
     const subprogram = program.subprograms.find((one) => one.name === name);
     if (subprogram !== undefined) return { program, subprogram };
   }
@@ -190,30 +206,53 @@ function reasonOf(
 
 type Instructions = BpfProgram['instructions'];
 
-/** The call whose result the comparison at `slot` looks at, followed through copies between registers. */
-function callComparedAt({ opcode, dst, src }: Instructions, start: number, slot: number): number | undefined {
-  let register = dst[slot]!;
+/** The call of a helper whose result the comparison at `slot` looks at, or what is computed of it with constants alone. */
+function callComparedAt(instructions: Instructions, start: number, slot: number): number | undefined {
+  const { opcode, dst, src } = instructions;
+  const at = writerOf(instructions, start, slot, dst[slot]!, isComputed);
+  return at !== undefined && opcode[at] === CALL && src[at] === 0 ? at : undefined;
+}
+
+/** Index of the map that a call gets in a register: most get it as their first argument. */
+function mapAt(instructions: Instructions, start: number, call: number, argument = 1): number | undefined {
+  const { opcode, src, imm } = instructions;
+  const at = writerOf(instructions, start, call, argument);
+  return at !== undefined && opcode[at] === LDDW && src[at] === BPF_PSEUDO_MAP_FD ? imm[at] : undefined;
+}
+
+/**
+ * Where the value was made that a register holds before `slot`, followed back through copies between registers. Control flow
+ * is not looked at: the nearest writer in the text is taken for it.
+ * @param isPassed instructions that change the register and are passed over all the same
+ */
+function writerOf(
+  instructions: Instructions,
+  start: number,
+  slot: number,
+  inRegister: number,
+  isPassed: (opcode: number) => boolean = () => false,
+): number | undefined {
+  const { opcode, src } = instructions;
+  let register = inRegister;
   for (let at = slot - 1; at >= Math.max(start, slot - MAX_DISTANCE); at--) {
-    if (opcode[at] === CALL) return register === 0 ? at : undefined;
-    if (opcode[at] === (BPF_ALU64 | BPF_MOV | BPF_X) && dst[at] === register) register = src[at]!;
+    const code = opcode[at]!;
+    if (!registersWritten(instructions, at).includes(register)) continue;
+    if (isCopy(code)) register = src[at]!;
+    else if (code === CALL) return register === 0 ? at : undefined;
+    else if (!isPassed(code)) return at;
   }
   return undefined;
 }
 
-/** Index of the map that a call gets in a register: most get it as their first argument. */
-function mapAt(
-  { opcode, dst, src, imm }: Instructions,
-  start: number,
-  call: number,
-  argument = 1,
-): number | undefined {
-  let register = argument;
-  for (let at = call - 1; at >= Math.max(start, call - MAX_DISTANCE); at--) {
-    if (opcode[at] === LDDW && dst[at] === register)
-      return src[at] === BPF_PSEUDO_MAP_FD ? imm[at] : undefined;
-    if (opcode[at] === (BPF_ALU64 | BPF_MOV | BPF_X) && dst[at] === register) register = src[at]!;
-  }
-  return undefined;
+function isCopy(opcode: number): boolean {
+  return opcode === (BPF_ALU64 | BPF_MOV | BPF_X) || opcode === (BPF_ALU | BPF_MOV | BPF_X);
+}
+
+/** Does it change a register by a constant? So compilers cut an int that a call returned to its 32 bits. */
+function isComputed(opcode: number): boolean {
+  const kind = opcode & CLASS_MASK;
+  if (kind !== BPF_ALU && kind !== BPF_ALU64) return false;
+  return (opcode & SOURCE_MASK) === BPF_K && (opcode & OPERATION_MASK) !== BPF_MOV;
 }
 
 /** One line of C compiles to several jumps. */

@@ -32,7 +32,7 @@ export function tested(
   const unreached =
     program.object === undefined || fullCoverage === undefined
       ? []
-      : unreachedOf(linkedObject(program.object), fullCoverage);
+      : unreachedOf(linkedObject(program.object), fullCoverage, program.entries);
   const verdict = verdictOf(report, required, unreached);
   return { program, report, verdict, unreached, ...(aid === undefined ? {} : { aid }) };
 }

@@ -10,7 +10,9 @@ import {
   JA32,
   jumpTarget,
   LDDW,
+  registersWritten,
 } from './instruction.ts';
+import { testObject } from './test-support/assemble.ts';
 
 describe('decodeInstructions', () => {
   it('reads the fields of RFC 9669 §3.1, dst in the low four bits', () => {
@@ -55,4 +57,31 @@ describe('jumps', () => {
     expect(conditional).toContain(0xde);
     for (const opcode of [JA, JA32, 0x85, 0x95, LDDW, 0x07]) expect(conditional).not.toContain(opcode);
   });
+});
+
+it.each([
+  ['r2 = 5', [2]],
+  ['w2 = w3', [2]],
+  ['r2 += r3', [2]],
+  ['r2 = -r2', [2]],
+  ['r2 = be16 r2', [2]],
+  ['r2 = 7 ll', [2]],
+  ['r2 = *(u8 *)(r3 + 0)', [2]],
+  ['r2 = load_acquire((u32 *)(r3 + 0))', [2]],
+  ['r2 = fetch_add *(u64 *)(r3 + 0)', [2]],
+  ['r2 = xchg *(u64 *)(r3 + 0)', [2]],
+  ['cmpxchg *(u64 *)(r3 + 0) r2', [0]],
+  ['lock *(u64 *)(r3 + 0) += r2', []],
+  ['store_release((u32 *)(r3 + 0), r2)', []],
+  ['*(u8 *)(r3 + 0) = r2', []],
+  ['*(u8 *)(r3 + 0) = 1', []],
+  ['if r2 > r3 goto out', []],
+  ['goto out', []],
+  ['call bpf_ktime_get_ns', [0, 1, 2, 3, 4, 5]],
+  ['r0 = *skb(u16)(12)', [0, 1, 2, 3, 4, 5]],
+] as const)('%s writes the registers %j', (text, registers) => {
+  const { instructions } = testObject({ main: `${text}\nout:\nexit` }).programs[0]!;
+  expect(registersWritten(instructions, 0)).toEqual(registers);
+  for (let slot = 1; slot < instructions.count; slot++)
+    expect(registersWritten(instructions, slot)).toEqual([]);
 });

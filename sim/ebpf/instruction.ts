@@ -282,3 +282,30 @@ export function registersRead(instructions: Instructions, slot: number): readonl
       return [];
   }
 }
+
+/** What a call leaves behind: its result in r0, and nothing in the registers of its arguments. */
+const CLOBBERED: readonly number[] = [0, 1, 2, 3, 4, 5];
+
+/** The registers that hold something else, or nothing, after an instruction. */
+export function registersWritten(instructions: Instructions, slot: number): readonly number[] {
+  const opcode = instructions.opcode[slot]!;
+  const dst = instructions.dst[slot]!;
+  switch (opcode & CLASS_MASK) {
+    case BPF_ALU:
+    case BPF_ALU64:
+    case BPF_LDX:
+      return [dst];
+    case BPF_LD:
+      // The second slot of a 16-byte load has opcode 0.
+      if ((opcode & MODE_MASK) === BPF_IMM) return opcode === LDDW ? [dst] : [];
+      return CLOBBERED;
+    case BPF_STX: {
+      const operation = isAtomic(opcode) ? instructions.imm[slot]! : 0;
+      if (operation === BPF_LOAD_ACQ) return [dst];
+      if (operation === BPF_CMPXCHG) return [0];
+      return (operation & BPF_FETCH) === 0 ? [] : [instructions.src[slot]!];
+    }
+    default:
+      return opcode === CALL ? CLOBBERED : [];
+  }
+}

@@ -85,10 +85,10 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   };
 }
 
-function unreachedIn({ object }: Program, { fullCoverage }: ProgramReport): Unreached[] {
+function unreachedIn({ object, entries }: Program, { fullCoverage }: ProgramReport): Unreached[] {
   return object === undefined || fullCoverage === undefined
     ? []
-    : unreachedOf(linkedObject(object), fullCoverage);
+    : unreachedOf(linkedObject(object), fullCoverage, entries);
 }
 
 class Check {

@@ -312,6 +312,48 @@ describe('a router behind a map of devices', () => {
   });
 });
 
+describe('a router whose next hop a map says', () => {
+  const NEXT_HOP = `r1 = *(u32 *)(r7 + 30)
+    *(u32 *)(r10 - 72) = r1
+    r1 = map[hops]
+    r2 = r10
+    r2 += -72
+    call bpf_map_lookup_elem
+    if r0 == 0 goto pass
+    r1 = *(u32 *)(r0 + 0)`;
+  const lookup = LOOKUP.replace('r1 = *(u32 *)(r7 + 30)', NEXT_HOP);
+  const by = (ttl: string): Program => ({
+    ...{ name: 'balancer', entries: [{ function: 'main', hook: 'xdp' }] },
+    object: writeElf({ main: [lookup, 'if r0 != 0 goto pass', ttl, FORWARD].join('\n') }, [
+      testMap('hops', 'HASH'),
+    ]),
+  });
+  const LOWER_ALONE = `r1 = *(u8 *)(r7 + 22)
+    r1 += -1
+    *(u8 *)(r7 + 22) = r1`;
+
+  it('fails for a checksum that it forgets', async () => {
+    const { findings } = await checked(by(LOWER_ALONE));
+    expect(findings.map(({ invariant, severity }) => `${severity} ${invariant}`)).toEqual([
+      'error checksum/not-updated',
+    ]);
+  });
+
+  it('passes where it routes right, and everything in it is seen', async () => {
+    const found = await checked(by(LOWER4));
+    expect(found.findings).toEqual([]);
+    expect(found.verdict).toBe('pass');
+    expect(found.unreached).toEqual([]);
+  });
+
+  it('is not to blame for the TTL where the next hop that the test made up decides', async () => {
+    const { findings } = await checked(by(''));
+    expect(findings.map(({ invariant, severity }) => `${severity} ${invariant}`)).toEqual([
+      'info ttl/not-lowered',
+    ]);
+  });
+});
+
 it('a table gets every result that a world can lead to', () => {
   // Four bits each: 0 leads to XDP_TX, 5 to XDP_PASS, where a search begins; all others to XDP_DROP.
   const text = `${LOOKUP}

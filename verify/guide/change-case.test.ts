@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { type Btf, parseBtf } from '../../sim/ebpf/btf.ts';
+import { input } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { InputField, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
@@ -286,6 +287,29 @@ describe('a sequence gets', () => {
     expect(changed(two(), [{ kind: 'call', call: 0 }, 0n])!.world.maps).toEqual({ flows: [] });
     expect(changed(two(), [{ kind: 'call', call: 1 }, 1n])).toBeUndefined();
     expect(changed(two(), [{ kind: 'call', call: 3 }, 1n])).toBeUndefined();
+  });
+
+  it('addresses to route to, in maps and variables that may start with something', () => {
+    const routed = (place: (index: number) => InputField, more: Partial<Background> = {}) => {
+      const parameters = new Uint8Array(64);
+      parameters[0] = 2;
+      parameters[8] = 2;
+      const keyParts = Array.from(parameters, (byte, at) =>
+        at < 32 || at > 35 ? BigInt(byte) : input(place(at - 32), BigInt(byte)),
+      );
+      const asks = { ...CALL, map: -1, helper: 'bpf_fib_lookup', parameters, keyParts };
+      const field: InputField = { kind: 'call', call: 0 };
+      return changeSequence(two(), new Map([[field, 0n]]), background({ calls: [asks], ...more }))?.world;
+    };
+    const constant = (name: keyof typeof TYPES) => (at: number) =>
+      global(RODATA, 8 * names.indexOf(name) + at);
+    const address = Uint8Array.of(198, 51, 100, 109);
+    expect(routed((at) => entry(at))!.maps!.flows![0]!.value.subarray(0, 4)).toEqual(address);
+    expect(routed((at) => entry(at), { mayPreset: () => false })).toBeUndefined();
+    expect(routed(constant('settable'))!.globals).toEqual({ settable: address });
+    expect(routed(constant('settable'), { isStated: () => true })).toBeUndefined();
+    expect(routed(constant('constant'))).toBeUndefined();
+    expect(routed((at) => global(DATA, at))).toBeUndefined();
   });
 
   it('packets that a call wants', () => {

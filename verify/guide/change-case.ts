@@ -3,14 +3,14 @@ import { repair } from '../../corpus/simplify/packet-layout.ts';
 import { isSettable, variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
-import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
+import type { InputField, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { Sequence } from './traced-runs.ts';
 import { answerCall } from './world-answers.ts';
-import { isSameKey, resized, withEntry } from './world-edits.ts';
+import { resized, withMapByte } from './world-edits.ts';
 
 /** What the sequence was run in, and what it asked for. */
 export interface Background {
@@ -91,15 +91,18 @@ export function changeSequence(
         break;
       }
       case 'map': {
-        const changed = withMapByte(world, field, Number(value), background.machine);
+        const changed = withMapByte(world, field, Number(value), background.machine.object.maps);
         if (changed === undefined) return undefined;
         world = changed;
         break;
       }
       case 'call': {
         const call = background.calls[field.call];
+        const { machine } = background;
         const answered =
-          call === undefined ? undefined : answerCall(world, stimuli, call, value, background.machine);
+          call === undefined
+            ? undefined
+            : answerCall(world, stimuli, call, value, machine, isChoosable(background));
         if (answered === undefined) return undefined;
         world = answered.world;
         if (answered.stimuli !== undefined) stimuli.splice(0, stimuli.length, ...answered.stimuli);
@@ -154,23 +157,4 @@ function withDevice(world: World, ifindex: number, machine: Machine): World | un
   if (devices.some((device) => device.ifindex === ifindex)) return world;
   const mac = Uint8Array.from([2, 0, 0, 0, ifindex >> 8, ifindex & 0xff]);
   return { ...world, devices: [...devices, { ifindex, name: `dev${ifindex}`, mac, mtu: 1500 }] };
-}
-
-function withMapByte(world: World, field: MapByte, value: number, machine: Machine): World | undefined {
-  const map = machine.object.maps[field.map]!;
-  if (map.global !== undefined) {
-    const variable = variableAt(map, field.offset);
-    if (variable === undefined) return undefined;
-    const { name, offset, size } = variable;
-    const bytes = (world.globals?.[name] ?? map.global.bytes.subarray(offset, offset + size)).slice();
-    bytes[field.offset - offset] = value;
-    return { ...world, globals: { ...world.globals, [name]: bytes } };
-  }
-  const entries = world.maps?.[map.name] ?? [];
-  const at = entries.findIndex((entry) => isSameKey(entry.key, field.key));
-  const old = entries[at]?.value ?? new Uint8Array(map.valueSize);
-  const bytes = old.slice();
-  if (field.offset >= bytes.length) return undefined;
-  bytes[field.offset] = value;
-  return withEntry(world, map.name, { key: field.key, value: bytes });
 }

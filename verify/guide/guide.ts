@@ -16,6 +16,7 @@ import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts
 import { type Choices, solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
 import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import {
@@ -337,12 +338,7 @@ class Guide {
     const machine = this.#runs.machineOf(sequence.world);
     if (run === undefined || machine === undefined) return;
     const { branches, calls } = run.trace;
-    const background: Background = {
-      machine,
-      calls,
-      mayPreset: (map) => this.#presets || !this.#changed.has(map),
-      isStated: (global) => this.#isStated(sequence.world, global),
-    };
+    const background = this.#backgroundOf(sequence, machine, calls);
     const choosable = isChoosable(background);
     for (const call of calls) {
       this.#meet(sequence, call, background);
@@ -371,6 +367,15 @@ class Guide {
         if (whole !== undefined && this.#try(whole)) break;
       }
     }
+  }
+
+  #backgroundOf({ world }: Sequence, machine: Machine, calls: readonly FlowCall[]): Background {
+    return {
+      machine,
+      calls,
+      mayPreset: (map) => this.#presets || !this.#changed.has(map),
+      isStated: (global) => this.#isStated(world, global),
+    };
   }
 
   #isWanted(branch: FlowBranch): boolean {
@@ -439,9 +444,10 @@ class Guide {
       const run = this.#runs.run(sequence);
       const machine = this.#runs.machineOf(world);
       const call = run?.trace.calls.find(({ program, slot }) => `${program} ${slot}` === place);
-      if (call === undefined || machine === undefined) continue;
+      if (run === undefined || call === undefined || machine === undefined) continue;
+      const choosable = isChoosable(this.#backgroundOf(sequence, machine, run.trace.calls));
       for (const value of [...left]) {
-        const answer = answerCall(world, stimuli, call, value, machine);
+        const answer = answerCall(world, stimuli, call, value, machine, choosable);
         if (answer !== undefined) this.#try({ stimuli, ...answer });
       }
     }

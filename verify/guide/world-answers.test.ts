@@ -1,7 +1,7 @@
 /** Worlds in which calls get the answer that was wanted: of routes, the routing table is asked whether they do. */
 import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
-import { input } from '../../sim/ebpf/dataflow/expression.ts';
+import { byteOf, bytes, input, swap } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
@@ -469,6 +469,69 @@ describe('addresses that no router forwards', () => {
     expect(answerCall({}, packets(90, 90), fromPacket(parameters, 1, 30), 0n, noMaps)).toBeDefined();
     const from = parametersOf(AF_INET6, 'fe80::7', '2001:db8::5');
     expect(answerCall({}, packets(90, 90), fromPacket(from, 0), 0n, noMaps)).toBeUndefined();
+  });
+
+  describe('where they come from a map', () => {
+    const machine = machineWith(testMap('m', 'HASH', { valueSize: 40 }));
+    const other = { key: Uint8Array.of(8, 0, 0, 0), value: data(40) };
+    /** An entry whose bytes from 4 on are the destination, and from 20 on the source. */
+    const entry = (destination: Uint8Array, source: Uint8Array) => {
+      const value = data(40);
+      value.set(source, 20);
+      value.set(destination, 4);
+      return { key: KEY, value };
+    };
+    const at = (index: number) => ({ kind: 'map', map: 0, key: KEY, offset: index }) as const;
+    const fromMap = (parameters: Uint8Array): FlowCall =>
+      call({
+        ...{ map: -1, helper: 'bpf_fib_lookup', parameters },
+        keyParts: Array.from(parameters, (byte, index) =>
+          input(at(index < 32 ? index - 16 + 20 : index - 32 + 4), BigInt(byte)),
+        ),
+      });
+
+    it.each([
+      [AF_INET, '10.0.0.1', '0.0.0.0', '10.0.0.1', '198.51.100.109'],
+      [AF_INET, '0.0.0.0', '127.0.0.1', '0.0.0.0', '198.51.100.109'],
+      [AF_INET6, '2001:db8::1', '::', '2001:db8::1', '2001:db8::97'],
+      [AF_INET6, '2001:db8::1', 'ff02::1', '2001:db8::1', '2001:db8::97'],
+      [AF_INET6, '::', 'fe80::1', '2001:db8::87', '2001:db8::97'],
+    ] as const)('(%i, from %s to %s) are exchanged there', (family, source, destination, from, to) => {
+      const parameters = parametersOf(family, source, destination);
+      const before = { m: [other, entry(addressFromText(destination), addressFromText(source))] };
+      const { world, stimuli } = answerCall({ maps: before }, packets(90), fromMap(parameters), 0n, machine)!;
+      expect(world.maps).toEqual({ m: [other, entry(addressFromText(to), addressFromText(from))] });
+      expect(stimuli).toEqual(packets(90));
+      expect(asked(world, parametersOf(family, from, to)).result).toBe(0);
+    });
+
+    it('are so with bytes that the case has got since the call', () => {
+      const parameters = parametersOf(AF_INET, '10.0.0.1', '0.51.100.109');
+      const { world } = answerCall({}, packets(90), fromMap(parameters), 0n, machine)!;
+      expect(world.maps!.m![0]!.value.subarray(4, 8)).toEqual(addressFromText('198.51.100.109'));
+    });
+
+    it('are so in the byte order in which it has them', () => {
+      const parameters = parametersOf(AF_INET, '10.0.0.1', '0.0.0.0');
+      const number = swap(32, bytes([4, 5, 6, 7].map((index) => input(at(index), 0n))));
+      const keyParts = Array.from(parameters, (byte, index) =>
+        index < 32 || index >= 36 ? BigInt(byte) : byteOf(number, index - 32),
+      );
+      const turned = { ...fromMap(parameters), keyParts };
+      const { world } = answerCall({}, packets(90), turned, 0n, machine)!;
+      expect(world.maps!.m![0]!.value.subarray(4, 8)).toEqual(Uint8Array.of(109, 100, 51, 198));
+    });
+
+    it('stay where nobody may fill it, and where routers do forward them', () => {
+      const unroutable = fromMap(parametersOf(AF_INET, '10.0.0.1', '0.0.0.0'));
+      const chooses = (value: bigint, asks: FlowCall) =>
+        answerCall({}, packets(90), asks, value, machine, (field) => field.kind !== 'map');
+      expect(chooses(0n, unroutable)).toBeUndefined();
+      expect(chooses(1n, unroutable)!.world.maps).toBeUndefined();
+      const routable = fromMap(parametersOf(AF_INET, '10.0.0.1', '10.0.0.9'));
+      expect(chooses(0n, routable)!.world.maps).toBeUndefined();
+      expect(answerCall({}, packets(90), routable, 0n, machine)!.world.maps).toBeUndefined();
+    });
   });
 
   it.each([0, 1, 7])('of family %i nobody is asked', (family) => {

@@ -1,6 +1,9 @@
 /** Worlds in which a call gets another answer: an entry for the key that was looked up, a program in the slot, a route to the address. */
 
+import type { Assignment, Operand } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import type { Choosable } from '../../sim/ebpf/dataflow/solve.ts';
+import { solveBytes } from '../../sim/ebpf/dataflow/solve-bytes.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { addressToText } from '../../sim/packet/addresses.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -22,7 +25,7 @@ import {
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, Route, Socket, World } from '../../sim/runtime/world.ts';
-import { isSameKey, resized, withEntry } from './world-edits.ts';
+import { isSameKey, resized, withEntry, withMapByte } from './world-edits.ts';
 
 export interface Answer {
   readonly world: World;
@@ -30,8 +33,18 @@ export interface Answer {
   readonly stimuli?: readonly Stimulus[];
 }
 
+/** A case in the making. */
+interface Draft {
+  world: World;
+  readonly stimuli: Stimulus[];
+  readonly machine: Machine;
+  /** Which bytes of maps and variables may be others. */
+  readonly choosable: Choosable;
+}
+
 /**
  * @param value what r0 should be: for lookups 0 or anything else, for `bpf_fib_lookup` its result
+ * @param choosable which bytes of maps and variables may be others for it
  * @returns undefined where no world answers so
  */
 export function answerCall(
@@ -40,12 +53,13 @@ export function answerCall(
   call: FlowCall,
   value: bigint,
   machine: Machine,
+  choosable: Choosable = () => true,
 ): Answer | undefined {
   if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
-  if (call.helper === 'bpf_fib_lookup')
-    return ofRoute(world, stimuli, call, Number(BigInt.asIntN(32, value)), machine);
+  const draft: Draft = { world, stimuli: stimuli.slice(), machine, choosable };
+  if (call.helper === 'bpf_fib_lookup') return ofRoute(draft, call, Number(BigInt.asIntN(32, value)));
   if (call.helper.includes('_lookup_tcp') || call.helper.includes('_lookup_udp'))
-    return value === 0n ? undefined : ofSocket(world, stimuli, call);
+    return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
   if (value === 0n) return withoutEntry(world, call, machine);
   return withFilled(world, call, machine)[0];
@@ -159,9 +173,9 @@ function ofLength(
 
 /**
  * `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. On an address that no socket can be
- * bound to, none is looked for either: the packet gets another.
+ * bound to, none is looked for either: it is exchanged where it comes from.
  */
-function ofSocket(world: World, stimuli: readonly Stimulus[], call: FlowCall): Answer | undefined {
+function ofSocket(draft: Draft, call: FlowCall): Answer | undefined {
   const { helper, parameters } = call;
   const size = parameters.length === 12 ? 4 : parameters.length === 36 ? 16 : 0;
   if (size === 0) return undefined;
@@ -172,14 +186,13 @@ function ofSocket(world: World, stimuli: readonly Stimulus[], call: FlowCall): A
     const port = view.getUint16(2 * size + 2);
     return { protocol, local: `${size === 4 ? address : `[${address}]`}:${port}` };
   };
-  const { sockets = [] } = world;
+  const { sockets = [] } = draft.world;
   const socket = socketAt(parameters.subarray(size, 2 * size));
   if (sockets.some((one) => one.protocol === protocol && one.local === socket.local)) return undefined;
-  if (canBeOpen([socket])) return withSocket(world, socket);
-  const changed = stimuli.slice();
-  const instead = routable(changed, call, size, size);
-  const answer = instead === undefined ? undefined : withSocket(world, socketAt(instead));
-  return answer === undefined ? undefined : { ...answer, stimuli: changed };
+  if (canBeOpen([socket])) return withSocket(draft.world, socket);
+  const instead = routable(draft, call, size, size);
+  const answer = instead === undefined ? undefined : withSocket(draft.world, socketAt(instead));
+  return answer === undefined ? undefined : { ...answer, stimuli: draft.stimuli };
 }
 
 function withSocket(world: World, socket: Socket): Answer | undefined {
@@ -188,29 +201,23 @@ function withSocket(world: World, socket: Socket): Answer | undefined {
 }
 
 /** Devices that forward, a route to the address that was asked for, and what lies behind it. */
-function ofRoute(
-  world: World,
-  stimuli: readonly Stimulus[],
-  call: FlowCall,
-  result: number,
-  machine: Machine,
-): Answer | undefined {
+function ofRoute(draft: Draft, call: FlowCall, result: number): Answer | undefined {
   if (!ROUTE_ANSWERS.includes(BigInt(result))) return undefined;
   const { parameters, packet } = call;
   const family = parameters[FIB_PARAMETER.family];
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   const size: 4 | 16 = family === AF_INET ? 4 : 16;
-  const changed = stimuli.slice();
   const reachable =
     result === BPF_FIB_LKUP_RET_SUCCESS ||
     result === BPF_FIB_LKUP_RET_NO_NEIGH ||
     result === BPF_FIB_LKUP_RET_FRAG_NEEDED;
   const asked = parameters.subarray(FIB_PARAMETER.destination, FIB_PARAMETER.destination + size);
-  const destination = reachable ? routable(changed, call, FIB_PARAMETER.destination, size) : asked;
+  const destination = reachable ? routable(draft, call, FIB_PARAMETER.destination, size) : asked;
   if (destination === undefined) return undefined;
   // Of IPv6, what comes from a link-local address is not forwarded either (net/core/filter.c, `rt6_need_strict`).
-  if (reachable && size === 16 && routable(changed, call, FIB_PARAMETER.source, size) === undefined)
+  if (reachable && size === 16 && routable(draft, call, FIB_PARAMETER.source, size) === undefined)
     return undefined;
+  const { world, stimuli, machine } = draft;
   const address = addressToText(destination);
   const to = `${address}/${8 * size}`;
   const { devices: present = [] } = withDefaultDevices(world, machine.object.maps);
@@ -227,7 +234,7 @@ function ofRoute(
   const [first, second = first] = devices;
   if (first === undefined || second === undefined) return undefined;
   // The loopback device forwards nothing.
-  if (wanted === LOOPBACK.ifindex) changed[packet] = { ...changed[packet]!, ingressIfindex: first.ifindex };
+  if (wanted === LOOPBACK.ifindex) stimuli[packet] = { ...stimuli[packet]!, ingressIfindex: first.ifindex };
   const named = wanted === LOOPBACK.ifindex ? first : devices.find((device) => device.ifindex === wanted);
   const isOutput = ((call.flags ?? 0) & BPF_FIB_LOOKUP_OUTPUT) !== 0;
   const type = rejectingType(result);
@@ -253,7 +260,7 @@ function ofRoute(
       routes: hasRoute ? [...others, route] : others,
       neighbours: reaches ? [...neighbours, { ifindex: out.ifindex, address, mac }] : neighbours,
     },
-    stimuli: changed,
+    stimuli,
   };
 }
 
@@ -261,27 +268,47 @@ const ROUTABLE4 = Uint8Array.from([198, 51, 100, 77]);
 const ROUTABLE6 = Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x77]);
 
 /**
- * The address that was asked for, or, where no router forwards from or to it (loopback, multicast, link-local), one in its
- * place: the packet's bytes that it comes from are changed. Undefined: it comes from elsewhere.
+ * The address that was asked for, or, where no router forwards from or to it (0, loopback, multicast, link-local), one in its
+ * place: the bytes that it comes from are changed, in the packet and in maps. Undefined: it comes from elsewhere.
  */
-function routable(
-  stimuli: Stimulus[],
-  { parameters, keyParts, packet }: FlowCall,
-  at: number,
-  size: 4 | 16,
-): Uint8Array | undefined {
-  const asked = parameters.subarray(at, at + size);
+function routable(draft: Draft, call: FlowCall, at: number, size: 4 | 16): Uint8Array | undefined {
+  const asked = call.parameters.subarray(at, at + size);
   const [first = 0] = asked;
   const isSpecial = size === 4 ? first === 0 || first === 127 || first >= 224 : first >= 0xfe || first === 0;
   if (!isSpecial) return asked;
   const instead = (size === 4 ? ROUTABLE4 : ROUTABLE6).slice();
   instead[size - 1]! += at;
-  const bytes = stimuli[packet]!.packet.slice();
-  for (const [index, part] of keyParts.slice(at, at + size).entries()) {
-    if (typeof part === 'bigint' || part.op !== 'input' || part.field.kind !== 'packet') return undefined;
-    if (part.field.packet !== packet || part.field.offset < 0) return undefined;
-    bytes[part.field.offset] = instead[index]!;
+  return readdress(draft, call, at, instead) ? instead : undefined;
+}
+
+/** Lets the call's parameters hold an address from `at` on, by what they come from. */
+function readdress(draft: Draft, call: FlowCall, at: number, address: Uint8Array): boolean {
+  const { packet } = call;
+  const parts = call.keyParts.slice(at, at + address.length);
+  const mayChange: Choosable = (field) =>
+    (field.kind === 'packet' && field.packet === packet && field.offset >= 0) ||
+    (field.kind === 'map' && draft.choosable(field));
+  const solution = solveBytes(parts, address, mayChange);
+  if (solution === undefined) return false;
+  const bytes = draft.stimuli[packet]!.packet.slice();
+  let world: World | undefined = draft.world;
+  for (const [field, value] of [...solution, ...copiesOf(parts, address)]) {
+    if (!mayChange(field)) continue;
+    if (field.kind === 'packet') bytes[field.offset] = Number(value);
+    else if (field.kind === 'map')
+      world &&= withMapByte(world, field, Number(value), draft.machine.object.maps);
   }
-  stimuli[packet] = { ...stimuli[packet]!, packet: bytes };
-  return instead;
+  if (world === undefined) return false;
+  draft.world = world;
+  draft.stimuli[packet] = { ...draft.stimuli[packet]!, packet: bytes };
+  return true;
+}
+
+/** Inputs that the address copies: a solution leaves out those that were right at the call, and the case may have changed since. */
+function copiesOf(parts: readonly Operand[], address: Uint8Array): Assignment {
+  return new Map(
+    parts.flatMap((part, index) =>
+      typeof part !== 'bigint' && part.op === 'input' ? [[part.field, BigInt(address[index]!)]] : [],
+    ),
+  );
 }

@@ -64,7 +64,7 @@ async function show(bytes: Uint8Array): Promise<void> {
   await session.close();
   if (coverage === undefined) return;
   lcov(coverage);
-  unreachedOf(object, coverage);
+  unreachedOf(object, coverage, program.entries);
 }
 
 async function checkShortly(bytes: Uint8Array): Promise<void> {
