@@ -233,7 +233,31 @@ describe('a world with a guessed slot', () => {
     const segments = await all(runner(engines, { worlds }).run(ALL));
     expect(found(segments)).toEqual(['vm/wasm action {"seed":"seed","packet":0}']);
     expect(segments[0]!.found[0]!.case.world).toBe(world);
+    expect(segments[0]!.found[0]).not.toHaveProperty('isByGuess');
     expect(engines.map(({ log }) => log.opened)).toEqual([2, 2]);
+  });
+
+  it('has findings of the guess, which say so; of further packets it is asked as often as they may be seen', async () => {
+    const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const source = {
+      fill: (batch: Parameters<typeof lengths.fill>[0], _seed: unknown, _first: number, count: number) => {
+        for (let index = 0; index < count; index++) batch.push({ packet });
+      },
+    };
+    const spoils: Behaviour = (one, state) => ({
+      ...{ action: XDP_PASS },
+      packet:
+        state.world.slots === undefined ? one.packet : one.packet.map((byte, at) => byte ^ Number(at === 22)),
+    });
+    for (const sightings of [1, 2]) {
+      const engine = fakeEngine('wasm', spoils);
+      const segments = await all(runner([engine], { worlds, source, sightings }).run(ALL));
+      const list = segments.flatMap((segment) => segment.found);
+      expect(list.map(({ finding, isByGuess }) => `${finding.field} ${isByGuess}`)).toEqual(
+        Array(sightings).fill('ipv4.checksum true'),
+      );
+      expect(engine.log.opened).toBe(1 + sightings);
+    }
   });
 });
 

@@ -88,6 +88,10 @@ function throughSlot(finding: Finding): string {
   return `${kindOf(finding)} through a slot`;
 }
 
+function byGuess(finding: Finding): string {
+  return `${kindOf(finding)} by a guess`;
+}
+
 export class BatchRunner {
   readonly #options: RunnerOptions;
   readonly #program: Program;
@@ -445,18 +449,31 @@ export class BatchRunner {
     const owner = await ownerOf(this.#program, this.#able, finding, shown, options);
     if (owner.is === 'caller') this.#note(owner.finding, { ...part, world: owner.case.world });
     if (owner.is === 'both') this.#note(finding, part, throughSlot(finding));
+    if (owner.is !== 'guess') return;
+    this.#note(finding, part, byGuess(finding), { isByGuess: true });
+    // With another packet it may be somebody's own.
+    if (!this.#isSeenEnough(finding, byGuess(finding))) this.#asked.delete(asked);
   }
 
-  #note(finding: Finding, { world, input, seen, saved }: Part, kind: string = kindOf(finding)): void {
-    const sightings = this.#kinds.get(kind) ?? 0;
+  #isSeenEnough(finding: Finding, kind: string): boolean {
     const most = finding.engines[0] === 'oracle' ? (this.#options.sightings ?? 1) : 1;
-    if (sightings >= most) return;
-    this.#kinds.set(kind, sightings + 1);
+    return (this.#kinds.get(kind) ?? 0) >= most;
+  }
+
+  #note(
+    finding: Finding,
+    { world, input, seen, saved }: Part,
+    kind: string = kindOf(finding),
+    more: Pick<Found, 'isByGuess'> = {},
+  ): void {
+    if (this.#isSeenEnough(finding, kind)) return;
+    this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1);
     const stimuli = Array.from({ length: finding.packet + 1 }, (_, index) => input.stimulus(index));
     this.#found.push({
       finding,
       case: { program: this.#program.name, world, stimuli },
       seen: seen(finding.packet),
+      ...more,
       // A case whose note names a field is a divergence of an earlier run.
       ...(saved?.case.note?.field === undefined ? {} : { savedIn: saved.path }),
     });

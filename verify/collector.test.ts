@@ -85,6 +85,31 @@ describe('divergences', () => {
     expect(fields(other.report())).toEqual(['a', 'a']);
   });
 
+  it('of a guess have room of their own where they are notes, and take nobody’s place', async () => {
+    const slots = { m: [{ key: new Uint8Array(4), name: 'f', guessed: true }] };
+    const guessed = { ...found('a').case, world: { slots } } as Found['case'];
+    const byGuess = (field: string): Found => found(field, { isByGuess: true, case: guessed });
+    const all = [byGuess('a'), byGuess('b'), byGuess('c'), found('a')];
+    const notes = collector({ notesGuesses: true });
+    await notes.take(segment(all), asFound);
+    expect(notes.report().divergences.map(({ field, isByGuess }) => `${field} ${isByGuess}`)).toEqual([
+      'a true',
+      'b true',
+      'a undefined',
+    ]);
+    expect(notes.report().further).toHaveLength(1);
+    expect(notes.hasEnough()).toBe(false);
+    const own = collector();
+    await own.take(segment([byGuess('a')]), async ({ finding, case: shown }) => ({
+      ...{ finding, case: { ...shown, world: {} }, state: 'shrunk' },
+    }));
+    expect(own.report().divergences[0]).not.toHaveProperty('isByGuess');
+    const errors = collector();
+    await errors.take(segment(all), asFound);
+    expect(fields(errors.report())).toEqual(['a', 'b']);
+    expect(errors.hasEnough()).toBe(true);
+  });
+
   it('are shown as they are when they are small, with the note of where they were seen', async () => {
     const one = collector();
     await one.take(segment([found('a')]), async (...from) => ({

@@ -10,7 +10,7 @@ import { type EngineFailure, failureOf } from './engine-side.ts';
 import { mapEntryText } from './explain/map-text.ts';
 import { summarize } from './explain/summary.ts';
 import { type Finding, kindOf } from './finding.ts';
-import { guessText } from './guessed-slots.ts';
+import { guessedSlots, guessText } from './guessed-slots.ts';
 import type { Investigation } from './investigate.ts';
 import type { NotCompared } from './not-compared.ts';
 import {
@@ -27,6 +27,8 @@ export interface CollectorOptions {
   readonly program: Program;
   readonly seed: string;
   readonly maxDivergences: number;
+  /** Are findings that take a guess (`Found.isByGuess`) notes, of which as many again have room? Default: no. */
+  readonly notesGuesses?: boolean;
   /** How many packets there will be; infinite where time decides. */
   readonly total: number;
   /** After how long to stop. */
@@ -89,9 +91,15 @@ export class Collector {
   /** Is everything behind the segments so far no part of the run? */
   hasEnough(): boolean {
     return (
-      this.#divergences.length >= this.#options.maxDivergences ||
+      this.#countLike({}) >= this.#options.maxDivergences ||
       this.#sum?.engines.every((engine) => engine.status !== 'ran') === true
     );
+  }
+
+  /** Of those that have room together. */
+  #countLike({ isByGuess }: Pick<Found, 'isByGuess'>): number {
+    if (this.#options.notesGuesses !== true) return this.#divergences.length;
+    return this.#divergences.filter((one) => one.isByGuess === isByGuess).length;
   }
 
   /** The engines that have failed. */
@@ -124,10 +132,11 @@ export class Collector {
     this.progress();
     for (const found of segment.found) {
       const place = (await this.#options.places?.placeOf(found)) ?? '';
-      const kind = `${kindOf(found.finding)} ${place}${guessText(found.case.world)}`;
+      const guess = `${guessText(found.case.world)}${found.isByGuess === true ? ', which it takes' : ''}`;
+      const kind = `${kindOf(found.finding)} ${place}${guess}`;
       if (this.#kinds.has(kind)) continue;
       this.#kinds.add(kind);
-      if (this.#divergences.length < this.#options.maxDivergences) await this.#keep(found, investigate);
+      if (this.#countLike(found) < this.#options.maxDivergences) await this.#keep(found, investigate);
       else this.#further.push({ engines: found.finding.engines, field: found.finding.field });
     }
     return this.failures().size > failed;
@@ -136,10 +145,10 @@ export class Collector {
   /** Saves the divergence before anything else is done, then makes it small and saves it again. */
   async #keep(found: Found, investigate: Investigator): Promise<void> {
     const at = this.#divergences.length;
-    const { finding, case: shown, seen, savedIn } = found;
+    const { finding, case: shown, savedIn } = found;
     const state = savedIn === undefined ? 'found' : 'saved';
     this.#divergences.push(
-      this.#divergence(finding, shown, seen, state, savedIn === undefined ? {} : { file: savedIn }),
+      this.#divergence(finding, shown, found, state, savedIn === undefined ? {} : { file: savedIn }),
     );
     if (savedIn === undefined) await this.#save(at);
     let lastSave = performance.now();
@@ -147,7 +156,7 @@ export class Collector {
     const result = await investigate(found, async (smaller, shows) => {
       this.progress();
       const before = this.#divergences[at]!;
-      this.#divergences[at] = this.#divergence(shows, smaller, seen, 'found', before);
+      this.#divergences[at] = this.#divergence(shows, smaller, found, 'found', before);
       if (performance.now() - lastSave < SAVE_EVERY_MS) return;
       lastSave = performance.now();
       await this.#save(at);
@@ -155,7 +164,7 @@ export class Collector {
     this.#isShrinking = false;
     const before = this.#divergences[at]!;
     this.#divergences[at] = {
-      ...this.#divergence(result.finding, result.case, seen, result.state, before),
+      ...this.#divergence(result.finding, result.case, found, result.state, before),
       ...(result.stopped === undefined ? {} : { stopped: result.stopped }),
       ...(result.witness === undefined ? {} : { witness: result.witness }),
     };
@@ -166,7 +175,7 @@ export class Collector {
   #divergence(
     finding: Finding,
     shown: Case,
-    seen: Divergence['seen'],
+    { seen, isByGuess }: Found,
     state: Divergence['state'],
     { file, unsaved }: Saved,
   ): Divergence {
@@ -184,6 +193,8 @@ export class Collector {
       ...(finding.map === undefined ? {} : { map: mapEntryText(this.#options.program, finding.map) }),
       case: { ...shown, note },
       finding,
+      // Made small, it may no longer take one.
+      ...(isByGuess === true && guessedSlots(shown.world).length > 0 ? { isByGuess } : {}),
       seen,
       state,
       ...(file === undefined ? {} : { file }),

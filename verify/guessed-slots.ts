@@ -31,9 +31,14 @@ export function withoutGuesses(world: World): World {
 
 /** " (with parse_tcp in slot 0 of handlers, where the test put it)"; empty where the test put nothing anywhere. */
 export function guessText(world: World): string {
-  const slots = guessedSlots(world).map(({ map, index, program }) => `${program} in slot ${index} of ${map}`);
+  const slots = guessedSlots(world).map(slotText);
   if (slots.length === 0) return '';
   return ` (with ${slots.join(', ')}, where the test put ${slots.length === 1 ? 'it' : 'them'})`;
+}
+
+/** "parse_tcp in slot 0 of handlers" */
+export function slotText({ map, index, program }: GuessedSlot): string {
+  return `${program} in slot ${index} of ${map}`;
 }
 
 /** Of the programs, those that this one may tail-call and that are tested by themselves. */

@@ -93,6 +93,8 @@ export interface Divergence {
   /** The smallest case so far that shows it, and what it shows. */
   readonly case: Case;
   readonly finding: Finding;
+  /** Set where it takes a program that the test put into a slot, and where a loader may put something else. */
+  readonly isByGuess?: true;
   /** What the interpreter, who has no part in it, makes of the packet; absent where nobody asked or it could not run. */
   readonly witness?: Outcome;
   /** Where it was first seen. */

@@ -56,6 +56,8 @@ export interface VerifyOptions {
   readonly observe?: NonNullable<RunnerOptions['observe']>;
   /** After how many divergences to stop; default 1. */
   readonly maxDivergences?: number;
+  /** Are findings that take a guess (`Found.isByGuess`) notes, of which as many again have room? Default: no. */
+  readonly notesGuesses?: boolean;
   /** How to shrink, or false: not at all. */
   readonly shrink?: Omit<ShrinkOptions, 'signal' | 'onSmaller'> | false;
   /** Tells findings of one kind apart; default: they are one. */

@@ -23,6 +23,8 @@ export interface Found {
   readonly finding: Finding;
   readonly case: Case;
   readonly seen: Divergence['seen'];
+  /** Set where it takes a program that the test put into a slot, and where a loader may put something else (`slot-owner.ts`). */
+  readonly isByGuess?: true;
   /** The file of an earlier run in which this divergence lies already, and small. */
   readonly savedIn?: string;
 }

@@ -23,9 +23,9 @@ const SPOILS = `r2 = *(u32 *)(r1 + 0)
   out:
   r0 = 3
   exit`;
-const object = writeElf({ main: 'r0 = 2\nexit', spoils: SPOILS, harmless: 'r0 = 3\nexit' }, [
-  testMap('jumps', 'PROG_ARRAY'),
-]);
+const HARMLESS = 'r0 = 3\nexit';
+const JUMPS = [testMap('jumps', 'PROG_ARRAY')];
+const object = writeElf({ main: 'r0 = 2\nexit', spoils: SPOILS, harmless: HARMLESS }, JUMPS);
 const program: Program = { name: 'main', entries: [{ function: 'main', hook: 'xdp' }], object };
 const TTL = 22;
 const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
@@ -71,10 +71,24 @@ describe('a finding in a world with a guessed slot', () => {
     expect(await owner(throughSlot, 'spoils', ['spoils'])).toEqual({ is: 'other' });
   });
 
-  it('takes both where the other does not do it, or is not tested by itself, or is the program itself', async () => {
-    expect(await owner(throughSlot, 'harmless', ['harmless'])).toEqual({ is: 'both' });
+  it('takes both where the other does it by itself, and is tested nowhere else', async () => {
     expect(await owner(throughSlot, 'spoils', [])).toEqual({ is: 'both' });
-    expect(await owner(throughSlot, 'main', ['main'])).toEqual({ is: 'both' });
+  });
+
+  it('is of the guess where the other does not do it by itself, and something else may be there', async () => {
+    for (const apart of [['harmless'], []])
+      expect(await owner(throughSlot, 'harmless', apart)).toEqual({ is: 'guess' });
+    expect(await owner(throughSlot, 'main', ['main'])).toEqual({ is: 'guess' });
+  });
+
+  it('takes both where nothing else can be there', async () => {
+    const main = 'r2 = map[jumps]\nr3 = 0\ncall bpf_tail_call\nr0 = 2\nexit';
+    const only = { ...program, object: writeElf({ main, harmless: HARMLESS }, JUMPS) };
+    const shown = shownIn(worldWith('harmless', true));
+    const options = { testedApart: new Set(['harmless']) };
+    expect(await ownerOf(only, [fakeEngine('wasm', throughSlot)], finding, shown, options)).toEqual({
+      is: 'both',
+    });
   });
 
   it('that the machine stopped is nobody’s: no loader could have put the program there', async () => {

@@ -1,7 +1,7 @@
 /**
  * Whose findings are in worlds in which guidance has put programs into empty slots of tail-call maps. That opens branches, but
  * only a loader knows what belongs there: what shows without these programs is the caller's; what the program in the slot does
- * by itself, too, is its own; what is left takes both.
+ * by itself, too, is its own; what is left takes both, and where another program or slot is as likely, it may be the guess's fault.
  */
 import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
@@ -11,6 +11,7 @@ import type { Program } from '../sim/runtime/program.ts';
 import { type Finding, familyOf } from './finding.ts';
 import { guessedSlots, withoutGuesses } from './guessed-slots.ts';
 import type { Judging, Oracle } from './judging.ts';
+import { isOnlyChoice } from './only-choice.ts';
 import { Replay } from './replay.ts';
 
 export interface SlotOptions {
@@ -25,8 +26,10 @@ export type Ownership =
   | { readonly is: 'caller'; readonly case: Case; readonly finding: Finding }
   /** Of a program in a slot: reported where that one is tested, or nobody's fault. */
   | { readonly is: 'other' }
-  /** It takes both. */
-  | { readonly is: 'both' };
+  /** It takes both, or is of a program in a slot that is tested nowhere else. */
+  | { readonly is: 'both' }
+  /** It takes both, and a loader may put something else there. */
+  | { readonly is: 'guess' };
 
 /**
  * Finds out whose a finding is, in the machine. Differences between the machine and the kernel are what they are whoever put
@@ -49,18 +52,35 @@ export async function ownerOf(
   if (found !== undefined)
     return { is: 'caller', case: plain, finding: { ...found, engines: finding.engines } };
   const entries = new Set(program.entries.map((entry) => entry.function));
-  const hook = program.entries[shown.stimuli[finding.packet]?.entry ?? 0]?.hook ?? 'xdp';
-  for (const { program: name } of guessedSlots(shown.world)) {
-    if (entries.has(name) || !testedApart.has(name)) continue;
-    const { definition: _, ...rest } = program;
-    const alone = { ...rest, name, entries: [{ function: name, hook }] };
-    const stimuli = shown.stimuli.map((stimulus) => ({ ...stimulus, entry: 0 }));
-    const machine = [createWasmEngine()];
-    if ((await findingLike(alone, machine, { ...shown, stimuli }, finding, oracle)) !== undefined)
+  const guesses = guessedSlots(shown.world);
+  const others = guesses.map((guess) => guess.program).filter((name) => !entries.has(name));
+  for (const name of others)
+    if (testedApart.has(name) && (await isDoneBy(name, program, finding, shown, oracle)))
       return { is: 'other' };
-  }
   // Where the machine stops a program in a slot, no loader could have put it there.
-  return finding.part === 'status' ? { is: 'other' } : { is: 'both' };
+  if (finding.part === 'status') return { is: 'other' };
+  if (finding.engines[0] !== 'oracle' || isOnlyChoice(program, guesses)) return { is: 'both' };
+  // What is reported nowhere else counts without other guesses only.
+  for (const name of others)
+    if (!testedApart.has(name) && (await isDoneBy(name, program, finding, plain, oracle)))
+      return { is: 'both' };
+  return { is: 'guess' };
+}
+
+/** Does a program of the object show it by itself? */
+async function isDoneBy(
+  name: string,
+  program: Program,
+  finding: Finding,
+  shown: Case,
+  oracle: Oracle | Judging | undefined,
+): Promise<boolean> {
+  const hook = program.entries[shown.stimuli[finding.packet]?.entry ?? 0]?.hook ?? 'xdp';
+  const { definition: _, ...rest } = program;
+  const alone = { ...rest, name, entries: [{ function: name, hook }] };
+  const stimuli = shown.stimuli.map((stimulus) => ({ ...stimulus, entry: 0 }));
+  const found = await findingLike(alone, [createWasmEngine()], { ...shown, stimuli }, finding, oracle);
+  return found !== undefined;
 }
 
 async function findingLike(

@@ -103,6 +103,17 @@ describe('a finding', () => {
     expect(await lines.isKnown(found('a/g', SUM))).toBe(false);
   });
 
+  it('of a guess says nothing of its line to others', async () => {
+    const lines = new BrokenLines(program);
+    const byGuess = (name: string): Found => ({ ...found(name, TTL), isByGuess: true });
+    const known: boolean[] = [];
+    for (const name of ['a/a', 'a/a', 'a/b', 'a/c', 'a/d', 'a/e'])
+      known.push(await lines.isKnown(byGuess(name)));
+    expect(known).toEqual([false, true, false, false, false, true]);
+    expect(lines.isAnyCrowded).toBe(false);
+    expect(await lines.isKnown(found('a/a', TTL))).toBe(false);
+  });
+
   it('without a line is never known', async () => {
     const lines = new BrokenLines(program);
     for (let times = 0; times < 2; times++) expect(await lines.isKnown(found('a/a', NOTHING))).toBe(false);

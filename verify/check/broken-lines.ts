@@ -16,6 +16,8 @@ export class BrokenLines implements Places {
   readonly #program: Program;
   /** Invariants by the line that breaks them. */
   readonly #broken = new Map<string, Set<string>>();
+  /** The same of what takes a guess, which says nothing of the line. */
+  readonly #guessed = new Map<string, Set<string>>();
   /** Where each was met. */
   readonly #lines = new WeakMap<Found, string | undefined>();
 
@@ -39,8 +41,9 @@ export class BrokenLines implements Places {
   async isKnown(found: Found): Promise<boolean> {
     const line = await this.placeOf(found);
     if (line === undefined) return false;
-    const broken = this.#broken.get(line) ?? new Set();
-    this.#broken.set(line, broken);
+    const known = this.#knownLike(found);
+    const broken = known.get(line) ?? new Set();
+    known.set(line, broken);
     const invariant = invariantOf(found.finding, cameAs(found));
     const isKnown = broken.has(invariant) || broken.size > FEW;
     broken.add(invariant);
@@ -52,7 +55,15 @@ export class BrokenLines implements Places {
     if (source === undefined || small.state === 'found') return false;
     const line = textOf(source);
     if (line === this.#lines.get(found)) return false;
-    return this.#broken.get(line)?.has(invariantOf(small.finding, cameAs(small))) === true;
+    return (
+      this.#knownLike(found)
+        .get(line)
+        ?.has(invariantOf(small.finding, cameAs(small))) === true
+    );
+  }
+
+  #knownLike({ isByGuess }: Found): Map<string, Set<string>> {
+    return isByGuess === true ? this.#guessed : this.#broken;
   }
 
   /** The packet alone shows it in most programs, and takes no time. */

@@ -56,6 +56,7 @@ export class CheckRuns {
       witness,
       oracle: checkJudging(program, this.#isOn),
       maxDivergences: MAX_FINDINGS,
+      notesGuesses: true,
       shrink: { maxSeconds: this.#options.shrinkSeconds ?? DEFAULT_SHRINK_SECONDS },
       places: this.#lines,
       stated: worlds ?? worldsOf(program),

@@ -12,7 +12,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { guessedSlots } from '../guessed-slots.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
-import type { ProgramReport } from '../report.ts';
+import type { Divergence, ProgramReport } from '../report.ts';
 import { type Unreached, unreachedOf } from '../unreached.ts';
 import { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions } from './check-options.ts';
@@ -337,25 +337,31 @@ class Check {
 
   /** One of each invariant and line, and of each cause, errors first. */
   async #collected(): Promise<CheckFinding[]> {
-    const { program, machine, kernel, witness } = this.#options;
     const findings: CheckFinding[] = [
-      ...loadFindings(program, this.#runs.reports[0]!),
-      ...warningFindings(program, this.report().warnings, this.#made),
+      ...loadFindings(this.#options.program, this.#runs.reports[0]!),
+      ...warningFindings(this.#options.program, this.report().warnings, this.#made),
     ];
-    for (const divergence of this.#runs.reports.flatMap(({ divergences }) => divergences)) {
-      const finding = await placedFinding(this.#options, findingOf(divergence));
-      if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) continue;
-      // The machine shows a packet for what the verifier only says.
-      const refused = findings.findIndex(
-        ({ invariant, divergence: shown }) => invariant === 'load/refused' && shown === undefined,
-      );
-      if (finding.invariant === 'load/refused' && refused >= 0) findings.splice(refused, 1);
-      const engines = [machine, witness, ...(kernel === undefined ? [] : [kernel])];
-      const oracle = checkJudging(program, this.#isOn);
-      findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
-    }
+    const divergences = this.#runs.reports.flatMap((report) => report.divergences);
+    for (const one of divergences) if (one.isByGuess !== true) await this.#collect(one, findings);
     for (const made of this.#made) if (!findings.some((one) => isSame(one, made))) findings.push(made);
+    // Last: a note is not to stand for an error.
+    for (const one of divergences) if (one.isByGuess === true) await this.#collect(one, findings);
     return grouped(findings.filter(({ invariant }) => this.#isOn(invariant)));
+  }
+
+  /** Adds what is new. */
+  async #collect(divergence: Divergence, findings: CheckFinding[]): Promise<void> {
+    const { program, machine, kernel, witness } = this.#options;
+    const finding = await placedFinding(this.#options, findingOf(divergence));
+    if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) return;
+    // The machine shows a packet for what the verifier only says.
+    const refused = findings.findIndex(
+      ({ invariant, divergence: shown }) => invariant === 'load/refused' && shown === undefined,
+    );
+    if (finding.invariant === 'load/refused' && refused >= 0) findings.splice(refused, 1);
+    const engines = [machine, witness, ...(kernel === undefined ? [] : [kernel])];
+    const oracle = checkJudging(program, this.#isOn);
+    findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
   }
 }
 

@@ -1,4 +1,4 @@
-/** Where a finding belongs: the line that decides it, and how much it weighs where the test made up what a map holds. */
+/** Where a finding belongs: the line that decides it, and how much it weighs where the test made up what a map or slot holds. */
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Divergence } from '../report.ts';
 import type { CheckOptions } from './check-options.ts';
@@ -23,6 +23,12 @@ export async function placedFinding(
   const decides = /^(action|redirect|uninitialized)\//.test(finding.invariant);
   const line = source === undefined && decides ? await decidingLine(program, divergence.case) : undefined;
   const placed = line === undefined ? finding : { ...finding, source: line };
+  if (divergence.isByGuess === true && divergence.severity !== 'info')
+    return {
+      ...placed,
+      severity: 'info',
+      summary: `${placed.summary}: say what belongs there (--world) to have it judged`,
+    };
   if (worlds !== undefined || program.definition !== undefined) return placed;
   const isMadeUp = hasContents(divergence.case.world);
   if (ZEROS.has(placed.invariant) && !isMadeUp && !(await isConstant(program, divergence)))

@@ -173,6 +173,63 @@ describe('variants of a packet', () => {
     },
   );
 
+  describe('with options one byte further on', () => {
+    /** Its own checksum is wrong: variants put it right. */
+    const tcpWith = (options: readonly number[], flags: number): Uint8Array => {
+      const packet = ethernet(0x0800, ipv4(6, bytes(data(12), 0, flags, data(6), options, data(9))));
+      packet[46] = (5 + options.length / 4) << 4;
+      return packet;
+    };
+    const optionsOf = (packets: readonly Uint8Array[], header: number): string[] =>
+      packets
+        .filter((packet) => packet[14] === 0x45 && packet[23] === 6 && packet[46] === header)
+        .map((packet) => Buffer.from(packet.subarray(54, 34 + (packet[46]! >> 4) * 4)).toString('hex'));
+    const MSS = [2, 4, 5, 0xb4];
+    const SYN = 2;
+    const ACK = 16;
+
+    it('of TCP, with right lengths and checksums', () => {
+      const came = tcpWith(MSS, SYN);
+      const [odd] = of(came).filter((packet) => packet[14] === 0x45 && packet[46] === 0x70);
+      expect(optionsOf([odd!], 0x70)).toEqual(['01020405b4000000']);
+      expect(word(odd!, 16)).toBe(word(came, 16) + 4);
+      expect(odd!.subarray(62)).toEqual(came.subarray(58));
+      expect(statuses(odd!)).toEqual([CHECKSUM.good, CHECKSUM.good]);
+    });
+
+    it('of a SYN without any, not of other segments without', () => {
+      expect(optionsOf(of(tcpWith([], SYN)), 0x70)).toEqual(['01020405b4000000']);
+      expect(optionsOf(of(tcpWith([], ACK)), 0x70)).toEqual([]);
+    });
+
+    it('of TCP over IPv6', () => {
+      const came = packetOf.ethernet().ipv6().tcp({ flags: SYN }).bytes();
+      const odd = of(came).find((packet) => packet.length === came.length + 8 && packet[54 + 12] === 0x70);
+      expect(word(odd!, 18)).toBe(word(came, 18) + 8);
+      expect(statuses(odd!)).toEqual([CHECKSUM.good]);
+    });
+
+    it('of IPv4, where it has any', () => {
+      const came = ethernet(0x0800, ipv4(17, udp(data(8)), { options: [148, 4, 0, 0] }));
+      const shifted = of(came).filter((packet) => packet[14] === 0x47 && packet[34] === 1);
+      expect(shifted.map((packet) => [...packet.subarray(34, 42)])).toEqual([[1, 148, 4, 0, 0, 0, 0, 0]]);
+      expect(word(shifted[0]!, 16)).toBe(word(came, 16) + 4);
+      expect(statuses(shifted[0]!)).toEqual([CHECKSUM.good, CHECKSUM.good]);
+      expect(of(TCP4).filter((packet) => packet[14] === 0x47)).toEqual([]);
+    });
+
+    it('is none where the header is full, cut off, or of a fragment', () => {
+      const full = tcpWith([...MSS, ...Array<number>(36).fill(0)], SYN);
+      const count = of(full).length;
+      const roomy = tcpWith([...MSS, ...Array<number>(32).fill(0)], SYN);
+      expect(of(roomy)).toHaveLength(count + 1);
+      expect(of(roomy.subarray(0, 60))).toHaveLength(count);
+      const fragment = roomy.slice();
+      fragment[20] = 0x20;
+      expect(of(fragment)).toHaveLength(count);
+    });
+  });
+
   it('there are none without IP', () => {
     expect(of(ethernet(0x0806, data(28)))).toEqual([]);
   });

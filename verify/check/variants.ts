@@ -1,7 +1,7 @@
 /**
- * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options or
- * a tag, at the end of its TTL, to a group; with a packet inside where it says that there is one. What a program does not
- * look at before it writes shows there.
+ * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options, with
+ * options at odd offsets or a tag, at the end of its TTL, to a group; with a packet inside where it says that there is one.
+ * What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -11,6 +11,7 @@ import { ChecksumRepair } from './sweep-packets.ts';
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
+const TCP = 6;
 const SCTP = 132;
 const UDP_LITE = 136;
 const IGMP = 2;
@@ -27,7 +28,8 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
   const at = networkAt(packet);
   if (at === undefined) return [];
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
-  return [...variants, tagged(packet)].map((one) => ({ ...stimulus, packet: one }));
+  const all = [...variants, tagged(packet), ...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
+  return all.map((one) => ({ ...stimulus, packet: one }));
 }
 
 function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
@@ -194,6 +196,50 @@ function withOptions(packet: Uint8Array, at: number, headerLength: number): Uint
   copy[at]!++;
   write16(copy, at + 2, read16(copy, at + 2) + 4);
   return repaired(copy, at + 4);
+}
+
+/**
+ * Options end where the list does (RFC 791 §3.1, RFC 9293 §3.1), and begin anywhere: a NOP in front of them swaps the bytes
+ * of their words in the checksum.
+ */
+const NOP = 1;
+const PADDING = [0, 0, 0];
+/** 1460 bytes, behind a NOP. */
+const ODD_MSS = [NOP, 2, 4, 0x05, 0xb4, ...PADDING];
+
+/** The same with the options of TCP one byte further on; a SYN without any gets one. */
+function* oddTcpOptions(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
+  const found = transportOf(packet);
+  if (found?.protocol !== TCP || found.at + 20 > found.end) return;
+  const { at: tcp, end, version } = found;
+  const headerLength = (packet[tcp + 12]! >> 4) * 4;
+  if (headerLength < 20 || tcp + headerLength > end) return;
+  const isSyn = (packet[tcp + 13]! & 2) !== 0;
+  if (headerLength === 20 && !isSyn) return;
+  const copy =
+    headerLength === 20 ? spliced(packet, tcp + 20, ODD_MSS) : shifted(packet, tcp + 20, tcp + headerLength);
+  const more = copy.length - packet.length;
+  if (headerLength + more > 60) return;
+  copy[tcp + 12]! += (more / 4) << 4;
+  const length = version === 4 ? at + 2 : at + 4;
+  write16(copy, length, read16(copy, length) + more);
+  yield repaired(copy, length);
+}
+
+/** The same with the options of IPv4 one byte further on, where it has any. */
+function* oddIpOptions(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
+  if (packet[at]! >> 4 !== 4) return;
+  const headerLength = (packet[at]! & 0x0f) * 4;
+  if (headerLength <= 20 || headerLength > 56 || at + headerLength > packet.length) return;
+  const copy = shifted(packet, at + 20, at + headerLength);
+  copy[at]!++;
+  write16(copy, at + 2, read16(copy, at + 2) + 4);
+  yield repaired(copy, at + 4);
+}
+
+/** A NOP in front of options, and the list padded to whole words again. */
+function shifted(packet: Uint8Array, from: number, to: number): Uint8Array {
+  return spliced(spliced(packet, to, PADDING), from, [NOP]);
 }
 
 /** The same behind a fragment header (RFC 8200 §4.5). */

@@ -47,6 +47,17 @@ describe('the verdict', () => {
     );
   });
 
+  it('is incomplete where a guess shows what may be an error, and names the slot', () => {
+    const slots = { jumps: [{ key: Uint8Array.of(6, 0, 0, 0), name: 'v4', guessed: true }] };
+    const divergence = { isByGuess: true, severity: 'error', case: { world: { slots } } };
+    const note = { ...finding('info', 'checksum/udp'), divergence } as unknown as CheckFinding;
+    expect(verdict({ findings: [note, note] })).toBe(
+      'incomplete: with v4 in slot 6 of jumps, where the test put it, something is wrong: say what belongs there (--world)',
+    );
+    const harmless = { ...note, divergence: { ...divergence, severity: 'info' } } as unknown as CheckFinding;
+    expect(verdict({ findings: [harmless] })).toMatch(/^pass: /);
+  });
+
   it('is incomplete where no engine ran, or none measured, and says what each lacks', () => {
     const skipped = {
       name: 'wasm',

@@ -1,6 +1,7 @@
 /** PASS, FAIL or INCOMPLETE, and why, in one line. */
 import { isKernel } from '../../sim/engines/register.ts';
 import type { CoverageSummary } from '../coverage-summary.ts';
+import { guessedSlots, slotText } from '../guessed-slots.ts';
 import type { ProgramReport } from '../report.ts';
 import type { Severity } from '../severity.ts';
 import type { Unreached } from '../unreached.ts';
@@ -55,7 +56,7 @@ function idsOf(findings: readonly CheckFinding[], wanted: Severity): string[] {
   ];
 }
 
-function gapsOf({ report, unreached, sweeps, minCoverage, gaps: stops = [] }: Seen): string[] {
+function gapsOf({ report, findings, unreached, sweeps, minCoverage, gaps: stops = [] }: Seen): string[] {
   const gaps: string[] = [];
   const failed = report.engines.filter(({ status }) => status === 'failed');
   for (const { name, reason } of failed) gaps.push(`${name} failed: ${reason}`);
@@ -76,6 +77,7 @@ function gapsOf({ report, unreached, sweeps, minCoverage, gaps: stops = [] }: Se
   }
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   for (const map of empty) gaps.push(`tail calls found no program in map ${map}`);
+  gaps.push(...guessesIn(findings));
   if (sweeps.left > 0) gaps.push(`${of(sweeps.left, 'rewritten word')} not swept`);
   return gaps;
 }
@@ -128,6 +130,18 @@ function counted(findings: readonly CheckFinding[]): string {
 export function of(count: number, what: string): string {
   if (count === 1) return `1 ${what}`;
   return `${count.toLocaleString('en-US')} ${what}${what.endsWith('ch') ? 'es' : 's'}`;
+}
+
+/** What hangs on what slots hold. */
+function guessesIn(findings: readonly CheckFinding[]): string[] {
+  const slots = findings.flatMap(({ divergence }) =>
+    divergence?.isByGuess === true && divergence.severity !== 'info'
+      ? guessedSlots(divergence.case.world)
+      : [],
+  );
+  return [...new Set(slots.map(slotText))].map(
+    (slot) => `with ${slot}, where the test put it, something is wrong: say what belongs there (--world)`,
+  );
 }
 
 function notCheckedBy(report: ProgramReport): string[] {
