@@ -313,6 +313,54 @@ describe('ports of later fragments', () => {
     expect(await found(careful, [datagram(80), datagram(53)])).toBeUndefined();
   });
 
+  /** Looks at flags and offset through this mask. */
+  const masked =
+    (mask: number): Behaviour =>
+    ({ packet }) => ({
+      action: (fragmentWord(packet) & mask) === 0 && port(packet) === 53 ? XDP_DROP : XDP_PASS,
+    });
+  const fragmentWord = (packet: Uint8Array): number => (packet[IP + 6]! << 8) | packet[IP + 7]!;
+
+  it('are read where the mask has the wrong byte order, and shown in a fragment that it lets through', async () => {
+    const seen = await found(masked(0xff1f), [datagram(80), datagram(53)]);
+    expect(seen?.breach.invariant).toBe('fragments/ports-read');
+    expect(fragmentWord(seen!.stimuli[0]!.packet) & 0xff1f).toBe(0);
+    expect(isLater(seen!.stimuli[0]!.packet)).toBe(true);
+  });
+
+  it('are read where the mask lacks any of the bits, not where it has all', async () => {
+    const missed = Array.from({ length: 13 }, (_, bit) => 0x1fff & ~(1 << bit));
+    for (const mask of [...missed, 0x2000])
+      expect(await found(masked(mask), [datagram(80), datagram(53)]), mask.toString(16)).toBeDefined();
+    for (const mask of [0x1fff, 0x3fff, 0xffff])
+      expect(await found(masked(mask), [datagram(80), datagram(53)]), mask.toString(16)).toBeUndefined();
+  });
+
+  it('are read where the offset counts in the last fragment alone', async () => {
+    const last: Behaviour = ({ packet }) => {
+      const word = fragmentWord(packet);
+      const isRead = word === 0 || (word & 0x2000) !== 0;
+      return { action: isRead && port(packet) === 53 ? XDP_DROP : XDP_PASS };
+    };
+    expect(await found(last, [datagram(80), datagram(53)])).toBeDefined();
+  });
+
+  it('are read over IPv6 by who overlooks a part of the offset behind a fragment header', async () => {
+    const atomic = (to: number): Uint8Array => {
+      const datagram6 = udp(data(8), V6_A, V6_B, to);
+      return ethernet(0x86dd, ipv6(44, Uint8Array.of(17, 0, 0, 0, 0, 0, 0, 7, ...datagram6)));
+    };
+    const swapped =
+      (mask: number): Behaviour =>
+      ({ packet }) => {
+        const field = (packet[IP + 42]! << 8) | packet[IP + 43]!;
+        const isRead = packet[IP + 6] === 44 && packet[IP + 40] === 17 && (field & mask) === 0;
+        return { action: isRead && packet[IP + 51] === 53 ? XDP_DROP : XDP_PASS };
+      };
+    expect((await found(swapped(0xf8ff), [atomic(80), atomic(53)]))?.breach.at).toBe(IP + 48);
+    expect(await found(swapped(0xfff8), [atomic(80), atomic(53)])).toBeUndefined();
+  });
+
   it('need packets with two actions of one protocol, run to the end and no longer than 256 bytes', async () => {
     expect(await found(blind, [datagram(80), datagram(81)])).toBeUndefined();
     expect(await found(blind, [ethernet(0x0800, ipv4(6, tcp(data(8)))), datagram(53)])).toBeUndefined();
