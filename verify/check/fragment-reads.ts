@@ -8,7 +8,7 @@ import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
-import { CaseRunner, partingLine, type Seen, type Sighting, simplest } from './probe.ts';
+import { CaseRunner, partingLine, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
 import {
   headerSize,
   isLater,
@@ -35,10 +35,16 @@ const MAX_STEP = 6;
 type Packets = Map<string, Map<number, Sighting[]>>;
 
 export class FragmentReads {
+  readonly #isGiven: boolean;
   readonly #short: Packets = new Map();
   readonly #long: Packets = new Map();
   /** Headers of the protocol at hand that decide on a whole packet. */
   #decisive = 0;
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(isGiven: boolean) {
+    this.#isGiven = isGiven;
+  }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
@@ -128,17 +134,18 @@ export class FragmentReads {
     program: Program,
     runner: CaseRunner,
     machine: Engine,
-    { world, stimulus }: Sighting,
+    sighting: Sighting,
     header: Uint8Array,
   ): Promise<Seen | undefined> {
-    const differs = async (fragment: Stimulus): Promise<boolean> => {
+    const differs = async (inside: World, fragment: Stimulus): Promise<boolean> => {
       const at = transportOf(fragment.packet, true);
       if (at === undefined || !isLater(at)) return false;
       const second = withData(fragment, header);
-      return second !== undefined && (await areTreatedApart(runner, world, fragment, second));
+      return second !== undefined && (await areTreatedApart(runner, inside, fragment, second));
     };
-    if (!(await differs(stimulus))) return undefined;
-    const small = await simplest(stimulus, differs);
+    if (!(await differs(sighting.world, sighting.stimulus))) return undefined;
+    const world = await simplestWorld(sighting, this.#isGiven, differs);
+    const small = await simplest(sighting.stimulus, (simpler) => differs(world, simpler));
     const got = await runner.outcome(world, small);
     const at = transportOf(small.packet, true);
     if (got === undefined || at === undefined) return undefined;
