@@ -301,7 +301,7 @@ describe('verify', () => {
         if (![5, 70].includes(indexOf(packet))) return { action: XDP_PASS };
         return { action: fillOf(world) === 0 ? XDP_PASS : XDP_DROP, note };
       };
-    const machine = reads(({ stackFill = 0 }) => stackFill);
+    const machine = reads(({ stackFill = 0 }) => Number(stackFill));
     const garbage: Behaviour = (stimulus, state) => ({ action: reads(() => 1)(stimulus, state).action });
     const both = (
       kernel: Behaviour,
@@ -352,7 +352,7 @@ describe('verify', () => {
           state.counts.set(1, (fillOf(state.world) << 16) | step);
           return { action: XDP_PASS, note };
         };
-      const filled = ({ stackFill = 0 }: World): number => stackFill;
+      const filled = ({ stackFill = 0 }: World): number => Number(stackFill);
       const run = (step: number) =>
         verify(
           options({

@@ -33,7 +33,7 @@ function storing(
   };
 }
 
-const filled = ({ stackFill = 0 }: World): number => stackFill;
+const filled = ({ stackFill = 0 }: World): number => Number(stackFill);
 
 async function found(vm: Engine, testrun: Engine) {
   const report = await verify({

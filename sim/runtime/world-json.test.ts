@@ -20,12 +20,18 @@ const FULL: World = {
   globals: { hex: Uint8Array.of(1), int: Uint8Array.of(1, 2, 3, 4) },
   time: -(2n ** 70n),
   randomSeed: 0xffff_ffff,
+  stackFill: 0xff00_0000_0000_0002n,
   cpu: 1,
 };
 
 describe('a world as JSON', () => {
   it('comes back as it was, even where maps and globals are named like the marks for bytes and integers', () => {
     expect(worldFromJson(JSON.parse(JSON.stringify(worldToJson(FULL))))).toEqual(FULL);
+  });
+
+  it('says what the stack holds in each byte, or in each eight', () => {
+    expect(worldFromJson({ stackFill: 255 })).toEqual({ stackFill: 255 });
+    expect(worldFromJson({ stackFill: { int: '2' } })).toEqual({ stackFill: 2n });
   });
 
   it('may be empty', () => {
@@ -47,6 +53,8 @@ describe('a world as JSON', () => {
       { devices: [{ ifindex: 1, name: 'x', mac: { hex: '0102030405' } }] },
       'world.devices[0].mac.hex: expected 12 hexadecimal digits, got "0102030405"',
     ],
+    ['a stack of texts', { stackFill: '2' }, 'world.stackFill: expected an object, got "2"'],
+    ['a stack of less than nothing', { stackFill: -1 }, /^world\.stackFill: expected /],
     ['a route without a destination', { routes: [{}] }, 'world.routes[0].to: is missing'],
     [
       'a route of an unknown type',

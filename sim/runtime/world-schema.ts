@@ -2,6 +2,7 @@
 import {
   bigInteger,
   byteArray,
+  choice,
   dictionary,
   flag,
   list,
@@ -14,7 +15,7 @@ import {
   transformed,
   uint32,
 } from './schema.ts';
-import type { Device, MapEntry, MapSlot, Neighbour, Route, Socket, World } from './world.ts';
+import type { Device, MapEntry, MapSlot, Neighbour, Route, Socket, StackFill, World } from './world.ts';
 
 /** How the two forms write what JSON has no type for. */
 interface Leaves {
@@ -62,7 +63,11 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     tick: optional(bigint),
     randomSeed: optional(uint32),
     hashSeed: optional(uint32),
-    stackFill: optional(uint32),
+    stackFill: optional(
+      choice<StackFill>('a number, or an integer of eight bytes', [uint32, bigint], (value) =>
+        typeof value === 'number' ? uint32 : bigint,
+      ),
+    ),
     kernelFill: optional(uint32),
     cpu: optional(uint32),
   });

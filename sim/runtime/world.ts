@@ -28,10 +28,11 @@ export interface World {
   /** What the flow hash of `bpf_get_hash_recalc` starts from; default 0. */
   readonly hashSeed?: number;
   /**
-   * What each byte of the stack holds that the program never wrote; default 0. The kernel lets privileged programs
-   * read such bytes, which are whatever was there before: an outcome that depends on this number depends on them.
+   * What the stack holds that the program never wrote; default 0. A number is each byte; a bigint is each eight bytes at an
+   * address that eight divides, the lowest byte first. The kernel lets privileged programs read such bytes, which are whatever
+   * was there before: an outcome that depends on this depends on them.
    */
-  readonly stackFill?: number;
+  readonly stackFill?: StackFill;
   /**
    * What each byte of the kernel's own variables holds (`bpf_per_cpu_ptr`); default 0. Only a kernel knows what it is there:
    * an outcome that depends on this number depends on the kernel.
@@ -40,6 +41,8 @@ export interface World {
   /** The CPU the program runs on, the last one there is; default 0. */
   readonly cpu?: number;
 }
+
+export type StackFill = number | bigint;
 
 /** What Linux gives a veth that nobody asked, in bytes: `ETH_DATA_LEN` (include/uapi/linux/if_ether.h). */
 export const DEFAULT_MTU = 1500;

@@ -97,7 +97,7 @@ class Check {
   readonly #rewritten: RewrittenWords;
   readonly #ttl: TtlSteps;
   readonly #wraps: TtlWraps;
-  readonly #fragments = new FragmentReads();
+  readonly #fragments: FragmentReads;
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
   readonly gaps = new MachineGaps();
@@ -120,6 +120,7 @@ class Check {
     this.#garbage = new Uninitialized(program);
     this.#lines = new BrokenLines(program);
     this.#runs = new CheckRuns(options, this.#isOn, this.#lines);
+    this.#fragments = new FragmentReads(options.worlds !== undefined);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
       program.entries.map(({ hook }) => hook),

@@ -8,8 +8,16 @@ import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
-import { CaseRunner, partingLine, type Seen, type Sighting, simplest } from './probe.ts';
-import { headerSize, isLater, laterFragment, looseTransportOf, transportOf } from './variants.ts';
+import { CaseRunner, partingLine, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
+import {
+  headerSize,
+  isLater,
+  LATER,
+  LATER_WORDS,
+  laterFragment,
+  looseTransportOf,
+  transportOf,
+} from './variants.ts';
 
 /** Packets of each protocol and action that are kept, and pairs that are tried. */
 const KEPT = 6;
@@ -17,6 +25,8 @@ const MAX_PAIRS = 96;
 /** Of longer packets as many are kept by themselves, of all lengths, and fewer pairs are tried: after all others. */
 const MAX_LENGTH = 256;
 const MAX_LONG_PAIRS = 48;
+/** Headers of a protocol that are tried in fragments of all offsets. */
+const MAX_DECISIVE = 6;
 /** Lengths that count as one. */
 const LENGTH_STEP = 256;
 const MAX_STEP = 6;
@@ -25,8 +35,16 @@ const MAX_STEP = 6;
 type Packets = Map<string, Map<number, Sighting[]>>;
 
 export class FragmentReads {
+  readonly #isGiven: boolean;
   readonly #short: Packets = new Map();
   readonly #long: Packets = new Map();
+  /** Headers of the protocol at hand that decide on a whole packet. */
+  #decisive = 0;
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(isGiven: boolean) {
+    this.#isGiven = isGiven;
+  }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
@@ -59,6 +77,7 @@ export class FragmentReads {
       ] as const) {
         let left = most;
         for (const byAction of packets.values()) {
+          this.#decisive = 0;
           for (const [one, other] of pairsOf([...byAction.values()])) {
             if (left-- <= 0) break;
             const seen = await this.#differ(program, runner, machine, one, other);
@@ -79,16 +98,35 @@ export class FragmentReads {
     { world, stimulus }: Sighting,
     other: Sighting,
   ): Promise<Seen | undefined> {
-    const first = laterFragment(stimulus.packet);
     const from = transportOf(other.stimulus.packet) ?? looseTransportOf(other.stimulus.packet);
-    if (first === undefined || from === undefined) return undefined;
-    const whole: Stimulus = { ...stimulus, packet: first };
+    if (from === undefined) return undefined;
     for (const size of new Set([PORTS, Math.min(headerSize(from.protocol), from.end - from.at)])) {
       const header = other.stimulus.packet.slice(from.at, from.at + size);
-      const seen = await this.#show(program, runner, machine, { world, stimulus: whole }, header);
-      if (seen !== undefined) return seen;
+      for (const word of await this.#words(runner, { world, stimulus }, header)) {
+        const packet = laterFragment(stimulus.packet, word);
+        if (packet === undefined) return undefined;
+        const fragment = { world, stimulus: { ...stimulus, packet } };
+        const seen = await this.#show(program, runner, machine, fragment, header);
+        if (seen !== undefined) return seen;
+      }
     }
     return undefined;
+  }
+
+  /**
+   * What the fragments say that are tried. To whoever overlooks a part of the offset, some fragment is a whole packet: only
+   * where the header decides on that are there more of them.
+   */
+  async #words(
+    runner: CaseRunner,
+    { world, stimulus }: Sighting,
+    header: Uint8Array,
+  ): Promise<readonly number[]> {
+    if (this.#decisive >= MAX_DECISIVE) return [LATER];
+    const second = withData(stimulus, header);
+    if (second === undefined || !(await areTreatedApart(runner, world, stimulus, second))) return [LATER];
+    this.#decisive++;
+    return LATER_WORDS;
   }
 
   /** The smallest fragment that comes to something else with this header in place of its first bytes; undefined: none does. */
@@ -96,19 +134,18 @@ export class FragmentReads {
     program: Program,
     runner: CaseRunner,
     machine: Engine,
-    { world, stimulus }: Sighting,
+    sighting: Sighting,
     header: Uint8Array,
   ): Promise<Seen | undefined> {
-    const differs = async (fragment: Stimulus): Promise<boolean> => {
+    const differs = async (inside: World, fragment: Stimulus): Promise<boolean> => {
+      const at = transportOf(fragment.packet, true);
+      if (at === undefined || !isLater(at)) return false;
       const second = withData(fragment, header);
-      if (second === undefined) return false;
-      const a = await runner.outcome(world, fragment);
-      const b = await runner.outcome(world, second);
-      if (a?.status !== 'ran' || b?.status !== 'ran') return false;
-      return a.action !== b.action || a.redirect !== b.redirect;
+      return second !== undefined && (await areTreatedApart(runner, inside, fragment, second));
     };
-    if (!(await differs(stimulus))) return undefined;
-    const small = await simplest(stimulus, differs);
+    if (!(await differs(sighting.world, sighting.stimulus))) return undefined;
+    const world = await simplestWorld(sighting, this.#isGiven, differs);
+    const small = await simplest(sighting.stimulus, (simpler) => differs(world, simpler));
     const got = await runner.outcome(world, small);
     const at = transportOf(small.packet, true);
     if (got === undefined || at === undefined) return undefined;
@@ -133,6 +170,19 @@ export class FragmentReads {
   }
 }
 
+/** Do two packets, each by itself, come to other actions or targets? */
+async function areTreatedApart(
+  runner: CaseRunner,
+  world: World,
+  one: Stimulus,
+  other: Stimulus,
+): Promise<boolean> {
+  const a = await runner.outcome(world, one);
+  const b = await runner.outcome(world, other);
+  if (a?.status !== 'ran' || b?.status !== 'ran') return false;
+  return a.action !== b.action || a.redirect !== b.redirect;
+}
+
 /** Is there a packet of about this length, sound or not as this one is? */
 function isLikeOne(kept: readonly Sighting[], frame: Uint8Array): boolean {
   const step = stepOf(frame);
@@ -153,10 +203,10 @@ function isSound(packet: Uint8Array): boolean {
 /** Bytes of ports. */
 const PORTS = 4;
 
-/** The fragment with other data where a first one has its header; undefined where it is a first one, or has no room for that. */
+/** The packet with other data where it has its header, or a first fragment would; undefined where it has no room for that. */
 function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined {
   const at = transportOf(stimulus.packet, true);
-  if (at === undefined || !isLater(at) || at.at + header.length > at.end) return undefined;
+  if (at === undefined || at.at + header.length > at.end) return undefined;
   const packet = stimulus.packet.slice();
   packet.set(header, at.at);
   return { ...stimulus, packet };

@@ -28,13 +28,13 @@ export interface Sighting {
 
 /** Runs cases of a few packets through one engine, each from the world's state. */
 export class CaseRunner {
+  readonly engine: Engine;
   readonly #program: Program;
-  readonly #engine: Engine;
   #side: EngineSide;
 
   constructor(program: Program, engine: Engine) {
     this.#program = program;
-    this.#engine = engine;
+    this.engine = engine;
     this.#side = new EngineSide(engine, program, 16);
   }
 
@@ -53,7 +53,7 @@ export class CaseRunner {
     if (side.failure === undefined) return undefined;
     // One case that cannot be run does not end the others.
     await side.close();
-    this.#side = new EngineSide(this.#engine, this.#program, 16);
+    this.#side = new EngineSide(this.engine, this.#program, 16);
     return undefined;
   }
 

@@ -37,12 +37,13 @@ async function shown(
   engine: FakeEngine,
   packets: readonly Uint8Array[],
   observe: (world: World, input: PacketBatch, report: Pick<BatchReport, 'output'>) => void,
+  world: World = WORLD,
 ): Promise<void> {
   const input = new PacketBatch(packets.length);
   for (const packet of packets) input.push({ packet });
   const side = new EngineSide(engine, FAKE_PROGRAM, packets.length);
-  expect(await side.run(WORLD, input)).toBe(true);
-  observe(WORLD, input, side);
+  expect(await side.run(world, input)).toBe(true);
+  observe(world, input, side);
   await side.close();
 }
 
@@ -263,10 +264,11 @@ describe('ports of later fragments', () => {
   async function found(
     behaviour: Behaviour,
     packets: readonly Uint8Array[],
+    { world = WORLD, isGiven = false }: { readonly world?: World; readonly isGiven?: boolean } = {},
   ): Promise<Awaited<ReturnType<FragmentReads['find']>>> {
     const engine = fakeEngine('wasm', behaviour);
-    const reads = new FragmentReads();
-    await shown(engine, packets, (world, input, report) => reads.observe(world, input, report));
+    const reads = new FragmentReads(isGiven);
+    await shown(engine, packets, (inside, input, report) => reads.observe(inside, input, report), world);
     return reads.find(FAKE_PROGRAM, engine);
   }
 
@@ -309,8 +311,67 @@ describe('ports of later fragments', () => {
     expect(await found(stateless, [data80, data2])).toBeUndefined();
   });
 
+  it('are shown with empty maps where contents that the test made up are not what decides', async () => {
+    const key = Uint8Array.of(0, 0, 0, 0);
+    const world: World = { maps: { counts: [{ key, value: new Uint8Array(8).fill(1) }] } };
+    const packets = [datagram(80), datagram(53)];
+    expect((await found(blind, packets, { world }))?.world).toEqual({});
+    expect((await found(blind, packets, { world, isGiven: true }))?.world).toEqual(world);
+    const filled: Behaviour = (one, state) =>
+      state.world.maps === undefined ? { action: XDP_PASS } : blind(one, state);
+    expect((await found(filled, packets, { world }))?.world).toEqual(world);
+  });
+
   it('are not read by a program that looks at the offset first', async () => {
     expect(await found(careful, [datagram(80), datagram(53)])).toBeUndefined();
+  });
+
+  /** Looks at flags and offset through this mask. */
+  const masked =
+    (mask: number): Behaviour =>
+    ({ packet }) => ({
+      action: (fragmentWord(packet) & mask) === 0 && port(packet) === 53 ? XDP_DROP : XDP_PASS,
+    });
+  const fragmentWord = (packet: Uint8Array): number => (packet[IP + 6]! << 8) | packet[IP + 7]!;
+
+  it('are read where the mask has the wrong byte order, and shown in a fragment that it lets through', async () => {
+    const seen = await found(masked(0xff1f), [datagram(80), datagram(53)]);
+    expect(seen?.breach.invariant).toBe('fragments/ports-read');
+    expect(fragmentWord(seen!.stimuli[0]!.packet) & 0xff1f).toBe(0);
+    expect(isLater(seen!.stimuli[0]!.packet)).toBe(true);
+  });
+
+  it('are read where the mask lacks any of the bits, not where it has all', async () => {
+    const missed = Array.from({ length: 13 }, (_, bit) => 0x1fff & ~(1 << bit));
+    for (const mask of [...missed, 0x2000])
+      expect(await found(masked(mask), [datagram(80), datagram(53)]), mask.toString(16)).toBeDefined();
+    for (const mask of [0x1fff, 0x3fff, 0xffff])
+      expect(await found(masked(mask), [datagram(80), datagram(53)]), mask.toString(16)).toBeUndefined();
+  });
+
+  it('are read where the offset counts in the last fragment alone', async () => {
+    const last: Behaviour = ({ packet }) => {
+      const word = fragmentWord(packet);
+      const isRead = word === 0 || (word & 0x2000) !== 0;
+      return { action: isRead && port(packet) === 53 ? XDP_DROP : XDP_PASS };
+    };
+    expect(await found(last, [datagram(80), datagram(53)])).toBeDefined();
+  });
+
+  it('are read over IPv6 by who overlooks a part of the offset behind a fragment header', async () => {
+    const atomic = (to: number): Uint8Array => {
+      const datagram6 = udp(data(8), V6_A, V6_B, to);
+      return ethernet(0x86dd, ipv6(44, Uint8Array.of(17, 0, 0, 0, 0, 0, 0, 7, ...datagram6)));
+    };
+    const swapped =
+      (mask: number): Behaviour =>
+      ({ packet }) => {
+        const field = (packet[IP + 42]! << 8) | packet[IP + 43]!;
+        const isRead = packet[IP + 6] === 44 && packet[IP + 40] === 17 && (field & mask) === 0;
+        return { action: isRead && packet[IP + 51] === 53 ? XDP_DROP : XDP_PASS };
+      };
+    expect((await found(swapped(0xf8ff), [atomic(80), atomic(53)]))?.breach.at).toBe(IP + 48);
+    expect(await found(swapped(0xfff8), [atomic(80), atomic(53)])).toBeUndefined();
   });
 
   it('need packets with two actions of one protocol, run to the end and no longer than 256 bytes', async () => {

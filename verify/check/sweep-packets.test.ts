@@ -150,6 +150,20 @@ describe('variants of a packet', () => {
     }
   });
 
+  it('are later fragments of each offset of one bit', () => {
+    const bits = Array.from({ length: 13 }, (_, bit) => 1 << bit);
+    expect(of(TCP4).map((packet) => word(packet, 20))).toEqual(expect.arrayContaining(bits));
+    const offsets6 = of(UDP6).flatMap((packet) => (packet[20] === 44 ? [word(packet, 56) >> 3] : []));
+    expect(offsets6).toEqual(expect.arrayContaining(bits));
+  });
+
+  it('of IPv6 keep the fragment header that they have', () => {
+    const later = laterFragment(UDP6)!;
+    const other = laterFragment(later, 0x2020)!;
+    expect(other.length).toBe(later.length);
+    expect(transportOf(other, true)).toMatchObject({ protocol: 17, fragment: 0x101 });
+  });
+
   it('of IPv6 have a fragment header', () => {
     const later = laterFragment(UDP6)!;
     expect(transportOf(later)).toBeUndefined();

@@ -40,6 +40,21 @@ async function found(
   return seen;
 }
 
+/** In the interpreter. */
+async function foundIn(program: Program, packets: readonly Uint8Array[]): Promise<Seen[]> {
+  const machine = createVmEngine();
+  const input = new PacketBatch(packets.length);
+  for (const packet of packets) input.push({ packet });
+  const side = new EngineSide(machine, program, packets.length);
+  expect(await side.run({}, input)).toBe(true);
+  const garbage = new Uninitialized(program);
+  garbage.observe({}, input, side);
+  await side.close();
+  return garbage.find(machine);
+}
+
+const XDP_MAIN: Program['entries'] = [{ function: 'main', hook: 'xdp' }];
+
 /** Are the bytes of the stack ones? */
 const isFull = ({ world }: Parameters<Behaviour>[1]): boolean => world.stackFill === 0xff;
 
@@ -183,6 +198,97 @@ describe('bytes of the stack that were never written', () => {
   });
 });
 
+describe('bytes of the stack that are compared', () => {
+  const END = 'r0 = 2\nexit\ndrop:\nr0 = 1\nexit';
+  const OTHER = '*(u8 *)(r10 - 1) = 0';
+  const byMachine = (text: string, packets: readonly Uint8Array[] = [data(60)]): Promise<Seen[]> =>
+    foundIn({ name: 'p', entries: XDP_MAIN, object: writeElf({ main: text }, []) }, packets);
+
+  it.each<[what: string, text: string, stackFill: bigint]>([
+    ['a byte', 'r1 = *(u8 *)(r10 - 5)\nif r1 == 7 goto drop', 7n << 24n],
+    ['a port', 'r1 = *(u16 *)(r10 - 2)\nif r1 == 0x3500 goto drop', 0x3500n << 48n],
+    [
+      'a port in the machine’s order',
+      'r1 = *(u16 *)(r10 - 2)\nr1 = be16 r1\nif r1 == 53 goto drop',
+      0x3500n << 48n,
+    ],
+    ['a word', 'r1 = *(u32 *)(r10 - 8)\nif r1 == 2 goto drop', 2n],
+    ['eight bytes', 'r1 = *(u64 *)(r10 - 16)\nif r1 == 0x1234 goto drop', 0x1234n],
+    ['some bits', 'r1 = *(u32 *)(r10 - 8)\nr1 >>= 4\nr1 &= 15\nif r1 == 9 goto drop', 0x90n],
+    ['a range', 'r1 = *(u32 *)(r10 - 8)\nr1 += -100\nif r1 < 9 goto drop', 108n],
+    [
+      'a word beside one that was written',
+      `${OTHER}\nr1 = *(u32 *)(r10 - 4)\nif r1 == 2 goto drop`,
+      2n << 32n,
+    ],
+    [
+      'one word behind another',
+      'r1 = *(u32 *)(r10 - 8)\nif r1 != 3 goto pass\nr1 = *(u32 *)(r10 - 4)\nif r1 == 4 goto drop\npass:',
+      0x4_0000_0003n,
+    ],
+  ])('with what neither zeros nor ones are: %s', async (_what, text, stackFill) => {
+    const [seen, ...others] = await byMachine(`${text}\n${END}`);
+    expect(others).toEqual([]);
+    expect(seen?.breach).toEqual({
+      invariant: 'uninitialized/decision',
+      at: 0,
+      size: 0,
+      expected: 'the same whatever the stack held before',
+      got: '2 or 1',
+      sentence: 'the program returns 2 or 1, as bytes of the stack have it that it never wrote',
+    });
+    expect(seen?.world).toEqual({ stackFill });
+    expect(seen?.got.action).toBe(XDP_DROP);
+  });
+
+  it('with what the packet holds', async () => {
+    const port =
+      'r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr4 = r2\nr4 += 2\nif r4 > r3 goto pass\nr1 = *(u16 *)(r2 + 0)';
+    const packet = Uint8Array.of(0x12, 0x34, ...new Uint8Array(58));
+    const [seen] = await byMachine(`${port}\nr2 = *(u16 *)(r10 - 8)\nif r1 == r2 goto drop\npass:\n${END}`, [
+      packet,
+    ]);
+    expect(seen?.breach.invariant).toBe('uninitialized/decision');
+  });
+
+  it('decide nothing where both ways come to the same', async () => {
+    expect(await byMachine('r1 = *(u32 *)(r10 - 8)\nif r1 == 7 goto more\nmore:\nr0 = 2\nexit')).toEqual([]);
+  });
+
+  it('decide nothing where what was written is all that counts', async () => {
+    const text = `${OTHER}\nr1 = *(u32 *)(r10 - 4)\nr1 >>= 24\nif r1 == 7 goto drop`;
+    expect(await byMachine(`${text}\n${END}`)).toEqual([]);
+  });
+
+  it('are tried with sixteen values', async () => {
+    // Only the last condition decides.
+    const compares = (conditions: number): string => {
+      const harmless = Array.from(
+        { length: conditions - 1 },
+        (_, index) => `if r1 == ${index + 2} goto l${index}\nl${index}:`,
+      );
+      return `r1 = *(u32 *)(r10 - 8)\n${harmless.join('\n')}\nif r1 == 99 goto drop\n${END}`;
+    };
+    expect((await byMachine(compares(16))).length).toBe(1);
+    expect((await byMachine(compares(17))).length).toBe(0);
+  });
+
+  it('are tried with one value on eight packets', async () => {
+    // The packet whose last byte is 9 alone would show it.
+    const text = `r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr4 = r2\nr4 += 60\nif r4 > r3 goto pass
+      r1 = *(u32 *)(r10 - 8)\nif r1 != 7 goto pass\nr1 = *(u8 *)(r2 + 59)\nif r1 == 9 goto drop\npass:\n${END}`;
+    const packets = (count: number): Uint8Array[] =>
+      Array.from({ length: count }, (_, index) => {
+        const packet = data(60);
+        packet[23] = index;
+        packet[59] = index === count - 1 ? 9 : 0;
+        return packet;
+      });
+    expect((await byMachine(text, packets(8))).length).toBe(1);
+    expect((await byMachine(text, packets(9))).length).toBe(0);
+  });
+});
+
 describe('room in front of a packet', () => {
   /** r6 = the context, r7 = the frame, with `bytes` more in front of it; then `body`, and an action. */
   const grown = (bytes: number, body: string, action = XDP_TX): string => `r6 = r1
@@ -211,15 +317,7 @@ describe('room in front of a packet', () => {
   ): Promise<Seen[]> {
     const object = writeElf({ main: text }, [testMap('counts', 'ARRAY')]);
     const program: Program = { name: 'p', entries: [{ function: 'main', hook }], object };
-    const machine = createVmEngine();
-    const input = new PacketBatch(packets.length);
-    for (const packet of packets) input.push({ packet });
-    const side = new EngineSide(machine, program, packets.length);
-    expect(await side.run({}, input)).toBe(true);
-    const garbage = new Uninitialized(program);
-    garbage.observe({}, input, side);
-    await side.close();
-    return garbage.find(machine);
+    return foundIn(program, packets);
   }
   const places = async (text: string, packets?: readonly Uint8Array[]): Promise<(string | number)[][]> =>
     (await left(text, packets)).map(({ breach: { invariant, at, size } }) => [invariant, at, size]);

@@ -1,6 +1,7 @@
 /**
  * Do bytes that the program never wrote leave it? Of its stack, the machine runs the same packets with other garbage and
- * compares; of the room that `bpf_xdp_adjust_head` makes in front of a packet, the interpreter says who wrote each byte.
+ * compares: bytes of which every bit differs, and those for which the program's own conditions go the other way. Of the room
+ * that `bpf_xdp_adjust_head` makes in front of a packet, the interpreter says who wrote each byte.
  */
 
 import type { PacketWrites } from '../../sim/ebpf/interpreter/packet-writes.ts';
@@ -14,15 +15,19 @@ import type { Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
 import { differingEntries, type MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import type { World } from '../../sim/runtime/world.ts';
+import type { StackFill, World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { callsAny } from './judging.ts';
 import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+import { StackFills } from './stack-fills.ts';
+
+/** What the stack held in two runs. */
+type Fills = readonly [StackFill, StackFill];
 
 /** Every bit differs between the two. */
-const FILLS = [0x00, 0xff] as const;
+const EVERY_BIT: Fills = [0x00, 0xff];
 /** Packets that are kept: some of each action, change of length and kind, and of those that leave as they came apart. */
 const KEPT_OF_A_KIND = 4;
 const MAX_KEPT = 160;
@@ -107,42 +112,56 @@ export class Uninitialized {
 
   async #stack(machine: Engine, found: Map<string, Seen>): Promise<void> {
     const runner = new CaseRunner(this.#program, machine);
+    const others = new StackFills(this.#program);
     try {
-      for (const { world, stimulus } of [...this.#short.packets, ...this.#long.packets]) {
-        const first = await this.#differing(runner, world, stimulus);
-        if (first === undefined || found.has(first.id)) continue;
-        const { id } = first;
-        const small = await simplest(
-          stimulus,
-          async (simpler) => (await this.#differing(runner, world, simpler))?.id === id,
-        );
-        const shown = (await this.#differing(runner, world, small)) ?? first;
-        const stackFill = FILLS[1];
-        found.set(id, {
-          world: { ...world, stackFill },
-          stimuli: [small],
-          engine: machine,
-          got: shown.got,
-          ...(shown.severity === undefined ? {} : { severity: shown.severity }),
-          breach: {
-            invariant: id,
-            at: shown.at,
-            size: shown.size,
-            expected: 'the same whatever the stack held before',
-            got: shown.text,
-            sentence: shown.sentence,
-          },
-        });
+      for (const sighting of [...this.#short.packets, ...this.#long.packets]) {
+        for (const fills of pairsOf(others, sighting)) {
+          const first = await this.#differing(runner, sighting, fills);
+          if (first === undefined || found.has(first.id)) continue;
+          found.set(first.id, await this.#show(runner, sighting, fills, first));
+        }
       }
     } finally {
       await runner.close();
     }
   }
 
+  /** The same difference on the simplest packet. */
+  async #show(
+    runner: CaseRunner,
+    { world, stimulus }: Sighting,
+    fills: Fills,
+    first: Difference,
+  ): Promise<Seen> {
+    const differing = (simpler: Stimulus): Promise<Difference | undefined> =>
+      this.#differing(runner, { world, stimulus: simpler }, fills);
+    const small = await simplest(stimulus, async (simpler) => (await differing(simpler))?.id === first.id);
+    const shown = (await differing(small)) ?? first;
+    return {
+      world: { ...world, stackFill: fills[1] },
+      stimuli: [small],
+      engine: runner.engine,
+      got: shown.got,
+      ...(shown.severity === undefined ? {} : { severity: shown.severity }),
+      breach: {
+        invariant: first.id,
+        at: shown.at,
+        size: shown.size,
+        expected: 'the same whatever the stack held before',
+        got: shown.text,
+        sentence: shown.sentence,
+      },
+    };
+  }
+
   /** What two runs on one packet differ in, when the stack held something else before. */
-  async #differing(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Difference | undefined> {
+  async #differing(
+    runner: CaseRunner,
+    { world, stimulus }: Sighting,
+    fills: Fills,
+  ): Promise<Difference | undefined> {
     const runs: { readonly got: Outcome; readonly maps: Maps }[] = [];
-    for (const stackFill of FILLS) {
+    for (const stackFill of fills) {
       const ran = await runner.run({ ...world, stackFill }, [stimulus]);
       if (ran === undefined || ran.output.status[0] !== STATUS.ran) return undefined;
       const { output, maps } = ran;
@@ -201,6 +220,12 @@ export class Uninitialized {
       await runner.close();
     }
   }
+}
+
+/** What the stack may hold on a packet: anything else, and what the program's own conditions ask for. */
+function* pairsOf(others: StackFills, sighting: Sighting): Generator<Fills, void, void> {
+  yield EVERY_BIT;
+  for (const fill of others.of(sighting)) yield [EVERY_BIT[0], fill];
 }
 
 type Maps = readonly MapSnapshot[] | undefined;

@@ -16,11 +16,25 @@ const SCTP = 132;
 const UDP_LITE = 136;
 const IGMP = 2;
 const GRE = 47;
+/** IPv6's header of fragments. */
+const FRAGMENT = 44;
 /** ESP, OSPF, ICMP's twin in the other family, and what nobody knows. */
 const OTHER_PROTOCOLS = [50, 89, 253];
 
-/** 1480 bytes of a datagram went before. */
-const LATER = 185;
+const MORE_FOLLOW = 0x2000;
+/** What IPv4's word of flags and offset says where 1480 bytes of a datagram went before. */
+export const LATER = 185;
+const OFFSET_BITS = Array.from({ length: 13 }, (_, bit) => 1 << bit);
+
+/**
+ * That word of later fragments, such as between them show a test of the offset that overlooks some of its bits, as one in the
+ * wrong byte order does.
+ */
+export const LATER_WORDS: readonly number[] = [
+  LATER,
+  LATER | MORE_FOLLOW,
+  ...OFFSET_BITS.flatMap((bit) => [bit, bit | MORE_FOLLOW]),
+];
 
 /** All that can be made of one packet; none of a frame without IP behind its tags. */
 export function variantsOf(stimulus: Stimulus): Stimulus[] {
@@ -53,9 +67,10 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   const original = packet[at + 9]!;
   for (const ttl of [1, 0, 2, 255]) yield with4((copy) => copy.fill(ttl, at + 8, at + 9));
   for (const protocol of new Set([original, SCTP, UDP_LITE])) {
-    for (const word of [LATER, LATER | 0x2000, 0x2000])
+    for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW])
       yield with4((copy) => write16(copy, at + 6, word), protocol);
   }
+  for (const bit of OFFSET_BITS) yield with4((copy) => write16(copy, at + 6, bit));
   yield with4((copy) => write16(copy, at + 6, 0x4000));
   for (const protocol of [SCTP, UDP_LITE, IGMP, ...OTHER_PROTOCOLS]) yield with4(() => {}, protocol);
   for (const to of [
@@ -91,7 +106,8 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     [0, 0],
   ])
     yield with6((copy) => copy.fill(0, at + 24, at + 40).set(to, at + 24));
-  for (const word of [LATER << 3, (LATER << 3) | 1, 1]) yield fragment6(packet, at, word);
+  for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW, ...OFFSET_BITS])
+    yield fragment6(packet, at, word);
 }
 
 /** The same with whole packets in GRE: who takes it off need not have looked at what it says. */
@@ -165,19 +181,22 @@ function transport4(packet: Uint8Array, network: number): Transport {
 function transport6(packet: Uint8Array, network: number): Transport {
   const end = network + 40 + read16(packet, network + 4);
   const protocol = packet[network + 6]!;
-  const isFragment = protocol === 44 && network + 48 <= packet.length;
+  const isFragment = protocol === FRAGMENT && network + 48 <= packet.length;
   if (!isFragment) return { version: 6, protocol, at: network + 40, end, fragment: 0 };
   const fragment = read16(packet, network + 42) & 0xfff9;
   return { version: 6, protocol: packet[network + 40]!, at: network + 48, end, fragment };
 }
 
-/** The same packet as a fragment that others went before; undefined where it has no IP. */
-export function laterFragment(packet: Uint8Array): Uint8Array | undefined {
+/**
+ * The same packet as a fragment that others went before; undefined where it has no IP.
+ * @param word flags and offset, as in IPv4
+ */
+export function laterFragment(packet: Uint8Array, word: number = LATER): Uint8Array | undefined {
   const network = networkAt(packet);
   if (network === undefined) return undefined;
-  if (packet[network]! >> 4 === 6) return fragment6(packet, network, LATER << 3);
+  if (packet[network]! >> 4 === 6) return fragment6(packet, network, word);
   const copy = packet.slice();
-  write16(copy, network + 6, LATER);
+  write16(copy, network + 6, word);
   return repaired(copy, network + 4);
 }
 
@@ -242,10 +261,19 @@ function shifted(packet: Uint8Array, from: number, to: number): Uint8Array {
   return spliced(spliced(packet, to, PADDING), from, [NOP]);
 }
 
-/** The same behind a fragment header (RFC 8200 §4.5). */
+/**
+ * The same behind a fragment header (RFC 8200 §4.5): its own, where it has one.
+ * @param word flags and offset, as in IPv4
+ */
 function fragment6(packet: Uint8Array, at: number, word: number): Uint8Array {
-  const copy = spliced(packet, at + 40, [packet[at + 6]!, 0, word >> 8, word & 0xff, 0, 0, 0, 7]);
-  copy[at + 6] = 44;
+  const field = ((word & 0x1fff) << 3) | ((word & MORE_FOLLOW) === 0 ? 0 : 1);
+  if (packet[at + 6] === FRAGMENT && at + 48 <= packet.length) {
+    const copy = packet.slice();
+    write16(copy, at + 42, field);
+    return copy;
+  }
+  const copy = spliced(packet, at + 40, [packet[at + 6]!, 0, field >> 8, field & 0xff, 0, 0, 0, 7]);
+  copy[at + 6] = FRAGMENT;
   write16(copy, at + 4, read16(copy, at + 4) + 8);
   return copy;
 }

@@ -38,7 +38,7 @@ export function isChoosable(background: Background): (field: InputField) => bool
       const call = calls[field.call];
       return call !== undefined && (call.map < 0 || mayPreset(call.map));
     }
-    return field.kind !== 'chance';
+    return field.kind !== 'chance' && field.kind !== 'stack';
   };
 }
 
@@ -118,6 +118,7 @@ export function changeSequence(
         world = { ...world, cpu: Number(value) };
         break;
       case 'chance':
+      case 'stack':
         return undefined;
     }
   }

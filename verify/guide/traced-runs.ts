@@ -78,6 +78,7 @@ interface Opened {
 
 export class TracedRuns {
   readonly #program: Program;
+  readonly #followsStack: boolean;
   readonly #functions: Program['entries'];
   readonly #machines: Opened[] = [];
   readonly #counts = new Map<number, number>();
@@ -92,8 +93,10 @@ export class TracedRuns {
   steps = 0;
   runs = 0;
 
-  constructor(program: Program) {
+  /** @param followsStack are bytes of the stack that the program never wrote inputs, too? */
+  constructor(program: Program, followsStack: boolean = false) {
     this.#program = program;
+    this.#followsStack = followsStack;
     this.#functions = singleFunctions(program.entries);
   }
 
@@ -132,8 +135,10 @@ export class TracedRuns {
       if (error instanceof ObjectError) return undefined;
       throw error;
     }
-    const tracer = new FlowTracer(new FlowMemory(machine), (program, slot, taken) =>
-      this.#hit(edgeId({ program, slot, taken })),
+    const tracer = new FlowTracer(
+      new FlowMemory(machine),
+      (program, slot, taken) => this.#hit(edgeId({ program, slot, taken })),
+      this.#followsStack,
     );
     this.#fresh = [];
     this.#stopped = false;

@@ -199,12 +199,15 @@ export function checksum(from: readonly Operand[], to: readonly Operand[], start
   return { op: 'checksum', from, to, start, value, size };
 }
 
+/** Inputs that are bytes. */
+const BYTES_OF_INPUT: ReadonlySet<InputField['kind']> = new Set(['packet', 'map', 'stack']);
+
 /** How many of the lowest bits may be set. */
 export function widthOf(operand: Operand): number {
   if (typeof operand === 'bigint') return operand.toString(2).length;
   switch (operand.op) {
     case 'input':
-      return operand.field.kind === 'packet' || operand.field.kind === 'map' ? 8 : 64;
+      return BYTES_OF_INPUT.has(operand.field.kind) ? 8 : 64;
     case 'bytes':
       return 8 * operand.parts.length;
     case 'byte':

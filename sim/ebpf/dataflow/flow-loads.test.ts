@@ -140,6 +140,46 @@ describe('what a condition depends on', () => {
   });
 });
 
+describe('bytes of the stack that the program never wrote', () => {
+  const STACK_FILL = 0x8877_6655_4433_2211n;
+  /** What the first condition compares with a number. */
+  function compared(text: string, followsStack: boolean): Operand | undefined {
+    const machine = new Machine(testObject({ main: text }), { stackFill: STACK_FILL });
+    const interpreter = new Interpreter(machine);
+    const tracer = new FlowTracer(new FlowMemory(machine), () => {}, followsStack);
+    interpreter.tracer = tracer;
+    const { bytes } = FRAMES[0]!;
+    machine.begin('xdp', bytes, 0, bytes.length, 0, 1, 0);
+    tracer.enterPacket(0);
+    expect(interpreter.run(0).violation?.reason).toBeUndefined();
+    return tracer.branches[0]?.a;
+  }
+  const places = (operand: Operand | undefined): number[] =>
+    [...fieldsOf(operand!)].map((field) => (field.kind === 'stack' ? field.address % 8 : -1));
+
+  it('are inputs where somebody asks for them', () => {
+    const half = `*(u32 *)(r10 - 8) = 1\nr0 = *(u64 *)(r10 - 8)\n${SEEN}\n${END}`;
+    const all = half.replace('u32', 'u64');
+    expect(compared(half, false)).toBeUndefined();
+    expect(places(compared(half, true))).toEqual([4, 5, 6, 7]);
+    expect(tracedValue(compared(half, true)!)).toBe(0x8877_6655_0000_0001n);
+    expect(compared(all, true)).toBeUndefined();
+  });
+
+  it('are inputs of an addition to them', () => {
+    const text = `r1 = 1\nlock *(u32 *)(r10 - 4) += r1\nr0 = *(u32 *)(r10 - 4)\n${SEEN}\n${END}`;
+    const sum = compared(text, true)!;
+    expect(places(sum)).toEqual([4, 5, 6, 7]);
+    expect(tracedValue(sum)).toBe(0x8877_6656n);
+  });
+
+  it('are inputs anew in each call of a function', () => {
+    const functions = 'f:\n*(u64 *)(r10 - 8) = 1\nr0 = 0\nexit\ng:\nr0 = *(u16 *)(r10 - 8)\nexit';
+    const text = `call f\ncall g\n${SEEN}\n${END}\n${functions}`;
+    expect(places(compared(text, true))).toEqual([0, 1]);
+  });
+});
+
 describe('a long run', () => {
   /** A condition on the frame as the instruction of this number, behind one loop. */
   function branchAt(number: number): string {

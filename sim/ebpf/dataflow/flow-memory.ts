@@ -1,6 +1,7 @@
 /** Where the bytes in memory come from: of the packet, of map values, of what the program has stored. */
 import type { Machine } from '../machine.ts';
 import { HEAP_BASE, PACKET_BASE, PACKET_LIMIT } from '../memory.ts';
+import { unwrittenByte } from '../stack-fill.ts';
 import { byteOf, bytes, input, type Operand } from './expression.ts';
 import type { InputField } from './inputs.ts';
 
@@ -94,6 +95,12 @@ export class FlowMemory {
 
   storeParts(address: number, parts: readonly Operand[]): void {
     for (const [index, part] of parts.entries()) this.#stored.set(address + index, part);
+  }
+
+  /** A byte of the stack is read that the program never wrote: an input of its own. */
+  readUnwritten(address: number): void {
+    const field = this.field(`stack ${address}`, () => ({ kind: 'stack', address }) as const);
+    this.#stored.set(address, input(field, BigInt(unwrittenByte(this.#machine.world, address))));
   }
 
   /** Somebody wrote what comes from no input: the bytes are what the machine holds. */

@@ -43,7 +43,7 @@ import {
 } from '../instruction.ts';
 import type { LoadedProgram, State } from '../interpreter/state.ts';
 import type { Tracer } from '../interpreter/tracer.ts';
-import { CONTEXT_BASE, CONTEXT_LIMIT, HEAP_BASE, STACK_FRAMES } from '../memory.ts';
+import { CONTEXT_BASE, CONTEXT_LIMIT, HEAP_BASE, STACK_BASE, STACK_FRAMES, STACK_LIMIT } from '../memory.ts';
 import { packetLoadAddress } from '../packet-load-offsets.ts';
 import { arithmeticOf, COMPARISONS } from './arithmetic.ts';
 import { type BinaryOperation, binary, cut, input, type Operand } from './expression.ts';
@@ -74,6 +74,7 @@ export class FlowTracer implements Tracer, FlowTrace {
   readonly memory: FlowMemory;
   /** Is told of every conditional jump and tail call: which way it went. */
   readonly #onEdge: (program: number, slot: number, taken: boolean) => void;
+  readonly #followsStack: boolean;
   /** Of r0 to r10 of each frame; undefined: a number that depends on no input. */
   readonly #registers: (Operand | undefined)[] = new Array(REGISTERS * STACK_FRAMES).fill(undefined);
   readonly #resume: (Resume | 'local' | undefined)[] = new Array(STACK_FRAMES).fill(undefined);
@@ -90,9 +91,15 @@ export class FlowTracer implements Tracer, FlowTrace {
   exitSlot = 0;
   readonly #effectPlaces = new Set<string>();
 
-  constructor(memory: FlowMemory, onEdge: (program: number, slot: number, taken: boolean) => void) {
+  /** @param followsStack are bytes of the stack that the program never wrote inputs, too? */
+  constructor(
+    memory: FlowMemory,
+    onEdge: (program: number, slot: number, taken: boolean) => void,
+    followsStack: boolean = false,
+  ) {
     this.memory = memory;
     this.#onEdge = onEdge;
+    this.#followsStack = followsStack;
   }
 
   /** To be called when a packet is in place and before it runs. */
@@ -208,6 +215,7 @@ export class FlowTracer implements Tracer, FlowTrace {
     const address = (state.lo[src[pc]!]! + offset[pc]!) | 0;
     const size = accessSize(opcode[pc]!);
     const isContext = address >= CONTEXT_BASE && address < CONTEXT_LIMIT;
+    this.#noteUnwritten(state, address, size);
     let loaded: Operand | undefined;
     if (isContext && !this.memory.isStored(address))
       loaded = this.#context(state, address - CONTEXT_BASE, size);
@@ -215,6 +223,12 @@ export class FlowTracer implements Tracer, FlowTrace {
     if (loaded !== undefined && (opcode[pc]! & MODE_MASK) === BPF_MEMSX)
       loaded = symbolic(cut(loaded, 8 * size, 64));
     this.#registers[base + dst[pc]!] = loaded;
+  }
+
+  #noteUnwritten({ provenance }: State, address: number, size: number): void {
+    if (!this.#followsStack || address < STACK_BASE || address >= STACK_LIMIT) return;
+    for (let at = address; at < address + size; at++)
+      if (!provenance.isWritten(at - STACK_BASE, 1)) this.memory.readUnwritten(at);
   }
 
   #loadPacket(state: State, { opcode, src, imm }: Instructions, pc: number, base: number): void {
@@ -284,6 +298,7 @@ export class FlowTracer implements Tracer, FlowTrace {
       return;
     }
     const code = imm[pc]!;
+    this.#noteUnwritten(state, address, size);
     const before = this.memory.load(address, size);
     const name = ATOMICS.get(code & ~BPF_FETCH);
     if (code === BPF_XCHG) this.memory.store(address, size, value);

@@ -37,6 +37,12 @@ export interface MapByte {
   readonly offset: number;
 }
 
+/** A byte of the stack that the program reads and never wrote. */
+export interface StackByte {
+  readonly kind: 'stack';
+  readonly address: number;
+}
+
 /** The value in r0 after a call that looked for something: null or a pointer, or the number that says whether it is there. */
 export interface CallResult {
   readonly kind: 'call';
@@ -50,13 +56,21 @@ export interface Surroundings {
   readonly packet: number;
 }
 
-export type InputField = PacketByte | PacketLength | PacketContext | MapByte | CallResult | Surroundings;
+export type InputField =
+  | PacketByte
+  | PacketLength
+  | PacketContext
+  | MapByte
+  | StackByte
+  | CallResult
+  | Surroundings;
 
 /** How many bits a field has. */
 export function bitsOf(field: InputField): number {
   switch (field.kind) {
     case 'packet':
     case 'map':
+    case 'stack':
       return 8;
     case 'length':
       return 16;

@@ -6,6 +6,7 @@ import { ACCESS } from '../context/context-access.ts';
 import { maySocketBeRead, mayTcpSocketBeRead, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, MAX_FRAME, SOCKET_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { unwrittenByte } from '../stack-fill.ts';
 import { FIRST_UNKNOWN, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import { makeRoom, type State, violate, warn } from './state.ts';
 
@@ -201,7 +202,10 @@ function loadStack(state: State, register: number, tag: number, address: number,
 /** Privileged programs may read what they never wrote. The machine has the world's choice there, the kernel anything. */
 function readUnwritten(state: State, at: number, size: number, message: string): void {
   const { machine, provenance } = state;
-  provenance.fillUnwritten(machine.memory.u8, STACK_BASE, at, size, machine.world.stackFill ?? 0);
+  const { u8 } = machine.memory;
+  for (let place = at; place < at + size; place++)
+    if (!provenance.isWritten(place, 1))
+      u8[STACK_BASE + place] = unwrittenByte(machine.world, STACK_BASE + place);
   warn(state, 'unwritten-stack', message);
 }
 

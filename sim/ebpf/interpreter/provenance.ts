@@ -559,13 +559,6 @@ export class Provenance {
     return true;
   }
 
-  /** Gives the bytes among these that were never written what `fill` says, in `memory`, where the stacks begin at `base`. */
-  fillUnwritten(memory: Uint8Array, base: number, at: number, size: number, fill: number): void {
-    for (let index = at; index < at + size; index++) {
-      if (this.slots[index >> 3] === 0 && this.bytes[index] === BYTE_UNWRITTEN) memory[base + index] = fill;
-    }
-  }
-
   /** Before something is written: from here on a frame has to be cleared. */
   #noteWritten(at: number): void {
     const frame = (at / STACK_SIZE) | 0;

@@ -20,6 +20,7 @@
  * Any shape of program fits in, irreducible ones too.
  */
 
+import type { StackFill } from '../../runtime/world.ts';
 import { ANY } from '../analysis/abstract-value.ts';
 import { type Access, VERDICT } from '../analysis/access.ts';
 import type { FunctionFacts, ProgramFacts } from '../analysis/analysis.ts';
@@ -78,7 +79,7 @@ export interface FunctionContext {
   readonly budget: number;
   readonly mayGoto: number;
   /** What bytes of the stack hold that were never written. */
-  readonly stackFill: number;
+  readonly stackFill: StackFill;
   /** Compiles a call of a helper or of a kernel function. */
   readonly compileHelper: (writer: FunctionWriter, slot: number) => void;
 }
@@ -114,8 +115,7 @@ class FunctionCompiler {
     const code = this.#code;
     this.#writer.count(this.#context.enteredCounter(this.#facts.start));
     if (this.#context.facts.readsUnwritten.has(this.#facts.start)) {
-      this.#writer.pushFrameAddress(-STACK_SIZE);
-      code.i32(this.#context.stackFill).i32(STACK_SIZE).memoryFill();
+      this.#fillStack(this.#context.stackFill);
     }
     const labels = new Set<number>(loopHeads);
     for (const [index, block] of blocks.entries()) if (block.jump > index) labels.add(block.jump);
@@ -138,6 +138,21 @@ class FunctionCompiler {
     if (loopHeads.length > 0) code.end();
     // No path runs off the end of a function, but WebAssembly's validation cannot see that.
     code.op(WASM.unreachable);
+  }
+
+  #fillStack(fill: StackFill): void {
+    const code = this.#code;
+    if (typeof fill === 'number') {
+      this.#writer.pushFrameAddress(-STACK_SIZE);
+      code.i32(fill).i32(STACK_SIZE).memoryFill();
+      return;
+    }
+    const low = Number(BigInt.asIntN(32, fill));
+    const high = Number(BigInt.asIntN(32, fill >> 32n));
+    for (let at = 0; at < STACK_SIZE; at += 8) {
+      this.#writer.pushFrameAddress(at - STACK_SIZE);
+      code.i64(low, high).memory(WASM.i64_store, 0);
+    }
   }
 
   /** 0 is the function's begin, n the n-th loop head. */
