@@ -78,7 +78,9 @@ describe('a kernel that does not load the program', () => {
       },
     ]);
     const { log: _, ...silent } = failure;
-    expect(loadFindings(FAKE_PROGRAM, report('testrun', silent))[0]?.details).toEqual(['']);
+    expect(loadFindings(FAKE_PROGRAM, report('testrun', silent))[0]?.details).toEqual([]);
+    const helped = report('testrun', { ...silent, remedy: 'declare them volatile' });
+    expect(loadFindings(FAKE_PROGRAM, helped)[0]?.details).toEqual(['declare them volatile']);
   });
 
   it('is none where the kernel lacks something, or it is not the program', () => {
