@@ -195,6 +195,30 @@ describe('bytes of the stack that were never written', () => {
     packets[4]![13]!--;
     packets[4]![23]!++;
     expect((await found(fifth, packets)).length).toBe(1);
+    packets[4]![23]!--;
+    // So is one that is written to.
+    const written: Behaviour = (one, state) => {
+      const packet = one.packet.slice();
+      if (packet[1] === 5) packet[30]!++;
+      return { ...fifth(one, state), packet };
+    };
+    expect((await found(written, packets)).length).toBe(1);
+  });
+
+  it('are looked for where maps were filled, too, however many packets came before', async () => {
+    const inFilled: Behaviour = (one, state) =>
+      state.world.maps === undefined ? { action: XDP_PASS } : decides(one, state);
+    const engine = fakeEngine('wasm', inFilled);
+    const garbage = new Uninitialized(READS_STACK);
+    for (const world of [{}, { maps: {} }]) {
+      const input = new PacketBatch(8);
+      for (let packet = 0; packet < 8; packet++) input.push({ packet: data(60) });
+      const side = new EngineSide(engine, READS_STACK, 8);
+      expect(await side.run(world, input)).toBe(true);
+      garbage.observe(world, input, side);
+      await side.close();
+    }
+    expect((await garbage.find(engine)).length).toBe(1);
   });
 });
 

@@ -28,7 +28,7 @@ type Fills = readonly [StackFill, StackFill];
 
 /** Every bit differs between the two. */
 const EVERY_BIT: Fills = [0x00, 0xff];
-/** Packets that are kept: some of each action, change of length and kind, and of those that leave as they came apart. */
+/** Packets that are kept: some of each action, change of length and kind, and of those that leave as they came, or meet filled maps, apart. */
 const KEPT_OF_A_KIND = 4;
 const MAX_KEPT = 160;
 const MAX_GROWN = 24;
@@ -78,6 +78,8 @@ export class Uninitialized {
   }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    // Where a lookup finds something, packets of the same kind go other ways.
+    const inFilled = world.maps === undefined ? '' : 'filled ';
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
       const action = output.action[packet]!;
@@ -91,7 +93,7 @@ export class Uninitialized {
       const isWritten =
         growth === 0 && !equal(input.bytes, offset, output.bytes, output.offset[packet]!, length);
       const change = growth < 0 ? 'shorter' : isWritten ? 'written' : growth;
-      const kind = `${input.entry[packet]} ${action} ${change} ${type} ${input.bytes[offset + 23]}`;
+      const kind = `${inFilled}${input.entry[packet]} ${action} ${change} ${type} ${input.bytes[offset + 23]}`;
       const sighting = (): Sighting => ({ world, stimulus: input.stimulus(packet) });
       if (length <= MAX_LENGTH) this.#short.enter(kind, isGrown, sighting);
       else this.#long.enter(`${kind} ${Math.floor(length / LENGTH_STEP)}`, isGrown, sighting);
