@@ -410,16 +410,16 @@ type Siblings = 'none' | 'all' | ReadonlySet<string>;
 
 function isSibling(bpf: LoadedLibbpf['bpf'], pointer: Pointer, siblings: Siblings): boolean {
   if (siblings === 'none') return false;
-  const type = typeOf(bpf, pointer);
+  const type = settleType(bpf, pointer);
   const callable = type === BPF_PROG_TYPE.XDP || type === BPF_PROG_TYPE.SCHED_CLS;
   return callable && (siblings === 'all' || siblings.has(bpf.bpf_program__name(pointer)));
 }
 
 /**
- * A program's type. What is written as an action (`SEC("action")`) becomes a classifier: both run on the same packets by the same
+ * A program's type, as it will be loaded. What is written as an action (`SEC("action")`) becomes a classifier: both run on the same packets by the same
  * rules (net/core/filter.c, `tc_cls_act_verifier_ops`), and maps of programs hold one type only.
  */
-function typeOf(bpf: LoadedLibbpf['bpf'], pointer: Pointer): number {
+function settleType(bpf: LoadedLibbpf['bpf'], pointer: Pointer): number {
   const type = bpf.bpf_program__type(pointer);
   if (type !== BPF_PROG_TYPE.SCHED_ACT) return type;
   bpf.bpf_program__set_type(pointer, BPF_PROG_TYPE.SCHED_CLS);
@@ -428,7 +428,7 @@ function typeOf(bpf: LoadedLibbpf['bpf'], pointer: Pointer): number {
 
 function setType(bpf: LoadedLibbpf['bpf'], pointer: Pointer, entry: ProgramEntry, file: string): void {
   const type = entry.hook === 'xdp' ? BPF_PROG_TYPE.XDP : BPF_PROG_TYPE.SCHED_CLS;
-  const declared = typeOf(bpf, pointer);
+  const declared = settleType(bpf, pointer);
   const section = bpf.bpf_program__section_name(pointer);
   if (declared === BPF_PROG_TYPE.UNSPEC) bpf.bpf_program__set_type(pointer, type);
   else if (declared !== type) {

@@ -9,19 +9,26 @@ import {
   BPF_ALU64,
   BPF_LDX,
   BPF_MOV,
+  BPF_OR,
   BPF_REG_FP,
   BPF_ST,
   BPF_STX,
   BPF_X,
   CALL,
   CLASS_MASK,
-  LDDW,
   OPERATION_MASK,
+  registersWritten,
   SOURCE_MASK,
 } from '../../sim/ebpf/instruction.ts';
 
 const MAP_LOOKUP_ELEM = 1;
 const GET_SMP_PROCESSOR_ID = 8;
+
+interface Result {
+  readonly register: number;
+  /** Where on the stack it points, from the frame's end; absent: it is the CPU's own. */
+  readonly at?: number;
+}
 
 /** Follows one function from its first instruction to its last; what branches come together on is as the last of them left it. */
 export class CpuSlots {
@@ -43,54 +50,67 @@ export class CpuSlots {
 
   /** Takes the next instruction. */
   step(slot: number): void {
+    const result = this.#resultOf(slot);
+    this.#noteStored(slot);
+    for (const register of registersWritten(this.#instructions, slot)) {
+      this.#own.delete(register);
+      this.#frame.delete(register);
+    }
+    if (result === undefined) return;
+    const { register, at } = result;
+    if (at === undefined) this.#own.add(register);
+    else this.#frame.set(register, at);
+  }
+
+  /** The register that is the CPU's own behind the instruction, or that points to the stack there. */
+  #resultOf(slot: number): Result | undefined {
     const { opcode, dst, src, offset } = this.#instructions;
     const code = opcode[slot]!;
     const register = dst[slot]!;
     const kind = code & CLASS_MASK;
-    if (code === CALL) this.#call(slot);
-    else if (kind === BPF_ALU || kind === BPF_ALU64) this.#compute(slot);
-    else if (kind === BPF_LDX) {
-      const at = this.#frame.get(src[slot]!);
-      this.#set(register, at !== undefined && this.#spilled.has(at + offset[slot]!));
-    } else if (code === LDDW) this.#set(register, false);
-    else if ((kind === BPF_STX || kind === BPF_ST) && this.#frame.has(register)) {
-      const at = this.#frame.get(register)! + offset[slot]!;
-      if (kind === BPF_STX && this.#own.has(src[slot]!)) this.#spilled.add(at);
-      else this.#spilled.delete(at);
-    }
+    if (code === CALL) return this.#isOwnCall(slot) ? { register: 0 } : undefined;
+    if (kind === BPF_ALU || kind === BPF_ALU64) return this.#computed(slot);
+    if (kind !== BPF_LDX) return undefined;
+    const at = this.#frame.get(src[slot]!);
+    return at !== undefined && this.#spilled.has(at + offset[slot]!) ? { register } : undefined;
   }
 
-  #call(slot: number): void {
+  #isOwnCall(slot: number): boolean {
     const { src, imm } = this.#instructions;
-    const helper = src[slot] === 0 ? imm[slot] : undefined;
+    if (src[slot] !== 0) return false;
     const key = this.#frame.get(2);
-    const isOwn =
-      helper === GET_SMP_PROCESSOR_ID ||
-      (helper === MAP_LOOKUP_ELEM && key !== undefined && this.#spilled.has(key));
-    for (let register = 0; register <= 5; register++) this.#set(register, false);
-    this.#set(0, isOwn);
+    return (
+      imm[slot] === GET_SMP_PROCESSOR_ID ||
+      (imm[slot] === MAP_LOOKUP_ELEM && key !== undefined && this.#spilled.has(key))
+    );
   }
 
-  #compute(slot: number): void {
+  #computed(slot: number): Result | undefined {
     const { opcode, dst, src, imm } = this.#instructions;
     const register = dst[slot]!;
     const operation = opcode[slot]! & OPERATION_MASK;
     const other = (opcode[slot]! & SOURCE_MASK) === BPF_X ? src[slot]! : undefined;
     if (operation === BPF_MOV) {
       const at = other === undefined ? undefined : this.#frame.get(other);
-      this.#set(register, other !== undefined && this.#own.has(other));
-      if (at !== undefined) this.#frame.set(register, at);
-      return;
+      if (at !== undefined) return { register, at };
+      return other !== undefined && this.#own.has(other) ? { register } : undefined;
+    }
+    if (other !== undefined) {
+      // A row of the CPU's in a table; otherwise two CPUs may come to the same.
+      const isJoined = operation === BPF_ADD || operation === BPF_OR;
+      return isJoined && (this.#own.has(register) || this.#own.has(other)) ? { register } : undefined;
     }
     const at = this.#frame.get(register);
-    this.#set(register, this.#own.has(register) || (other !== undefined && this.#own.has(other)));
-    if (at !== undefined && operation === BPF_ADD && other === undefined)
-      this.#frame.set(register, at + imm[slot]!);
+    if (at !== undefined) return operation === BPF_ADD ? { register, at: at + imm[slot]! } : undefined;
+    return this.#own.has(register) ? { register } : undefined;
   }
 
-  #set(register: number, isOwn: boolean): void {
-    this.#frame.delete(register);
-    if (isOwn) this.#own.add(register);
-    else this.#own.delete(register);
+  #noteStored(slot: number): void {
+    const { opcode, dst, src, offset } = this.#instructions;
+    const kind = opcode[slot]! & CLASS_MASK;
+    const frame = this.#frame.get(dst[slot]!);
+    if (frame === undefined || (kind !== BPF_STX && kind !== BPF_ST)) return;
+    if (kind === BPF_STX && this.#own.has(src[slot]!)) this.#spilled.add(frame + offset[slot]!);
+    else this.#spilled.delete(frame + offset[slot]!);
   }
 }

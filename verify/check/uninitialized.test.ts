@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { EngineSide } from '../engine-side.ts';
 import { builtIn } from '../test-support/changed-object.ts';
 import { type Behaviour, fakeEngine } from '../test-support/engines.ts';
@@ -28,28 +30,31 @@ async function found(
   program: Program = READS_STACK,
 ): Promise<Seen[]> {
   const engine = fakeEngine('wasm', behaviour);
-  const input = new PacketBatch(packets.length);
-  for (const packet of packets) input.push({ packet });
-  const side = new EngineSide(engine, program, packets.length);
-  expect(await side.run({}, input)).toBe(true);
-  const garbage = new Uninitialized(program);
-  garbage.observe({}, input, side);
-  await side.close();
-  const seen = await garbage.find(engine);
+  const seen = await foundOn(engine, program, [[{}, packets]]);
   expect(engine.log.closed).toBe(engine.log.opened);
   return seen;
 }
 
 /** In the interpreter. */
-async function foundIn(program: Program, packets: readonly Uint8Array[]): Promise<Seen[]> {
-  const machine = createVmEngine();
-  const input = new PacketBatch(packets.length);
-  for (const packet of packets) input.push({ packet });
-  const side = new EngineSide(machine, program, packets.length);
-  expect(await side.run({}, input)).toBe(true);
+function foundIn(program: Program, packets: readonly Uint8Array[]): Promise<Seen[]> {
+  return foundOn(createVmEngine(), program, [[{}, packets]]);
+}
+
+/** @param rounds worlds, one after the other, and the packets in each */
+async function foundOn(
+  machine: Engine,
+  program: Program,
+  rounds: readonly (readonly [World, readonly Uint8Array[]])[],
+): Promise<Seen[]> {
   const garbage = new Uninitialized(program);
-  garbage.observe({}, input, side);
-  await side.close();
+  for (const [world, packets] of rounds) {
+    const input = new PacketBatch(packets.length);
+    for (const packet of packets) input.push({ packet });
+    const side = new EngineSide(machine, program, packets.length);
+    expect(await side.run(world, input)).toBe(true);
+    garbage.observe(world, input, side);
+    await side.close();
+  }
   return garbage.find(machine);
 }
 
@@ -208,17 +213,10 @@ describe('bytes of the stack that were never written', () => {
   it('are looked for where maps were filled, too, however many packets came before', async () => {
     const inFilled: Behaviour = (one, state) =>
       state.world.maps === undefined ? { action: XDP_PASS } : decides(one, state);
-    const engine = fakeEngine('wasm', inFilled);
-    const garbage = new Uninitialized(READS_STACK);
-    for (const world of [{}, { maps: {} }]) {
-      const input = new PacketBatch(8);
-      for (let packet = 0; packet < 8; packet++) input.push({ packet: data(60) });
-      const side = new EngineSide(engine, READS_STACK, 8);
-      expect(await side.run(world, input)).toBe(true);
-      garbage.observe(world, input, side);
-      await side.close();
-    }
-    expect((await garbage.find(engine)).length).toBe(1);
+    const filled: World = { maps: { known: [{ key: data(4), value: data(4) }] } };
+    const packets = Array.from({ length: 8 }, () => data(60));
+    const rounds = [[{}, packets] as const, [filled, packets] as const];
+    expect((await foundOn(fakeEngine('wasm', inFilled), READS_STACK, rounds)).length).toBe(1);
   });
 });
 

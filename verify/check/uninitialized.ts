@@ -20,7 +20,7 @@ import type { BatchReport } from '../batch-report.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { callsAny } from './judging.ts';
-import { CaseRunner, type Seen, type Sighting, simplest } from './probe.ts';
+import { CaseRunner, hasContents, type Seen, type Sighting, simplest } from './probe.ts';
 import { StackFills } from './stack-fills.ts';
 
 /** What the stack held in two runs. */
@@ -28,7 +28,10 @@ type Fills = readonly [StackFill, StackFill];
 
 /** Every bit differs between the two. */
 const EVERY_BIT: Fills = [0x00, 0xff];
-/** Packets that are kept: some of each action, change of length and kind, and of those that leave as they came, or meet filled maps, apart. */
+/**
+ * Packets that are kept: some of each action, change of length and kind; those that leave as they came, and those that meet
+ * filled maps, apart from others.
+ */
 const KEPT_OF_A_KIND = 4;
 const MAX_KEPT = 160;
 const MAX_GROWN = 24;
@@ -79,7 +82,7 @@ export class Uninitialized {
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     // Where a lookup finds something, packets of the same kind go other ways.
-    const inFilled = world.maps === undefined ? '' : 'filled ';
+    const inFilled = hasContents(world) ? 'filled ' : '';
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
       const action = output.action[packet]!;
