@@ -133,7 +133,7 @@ export function classLines(
     `   ${smallest} (${stimulus.packet.length} bytes${after}):`,
     ...decodeTree(stimulus.packet).map(({ label, text }) => `     ${label}${text === '' ? '' : `, ${text}`}`),
     ...indent(hexdump(stimulus.packet, { maxLines: MAX_DUMP_LINES })),
-    ...besideLines(shown.world, stimulus).map((line) => `   ${line}`),
+    ...besideLines(program.report!.pair.new, shown.world, stimulus).map((line) => `   ${line}`),
     ...(file === undefined ? [] : [`   Saved in ${file}`]),
     ...runLines(program, one, file),
   ];
@@ -162,14 +162,16 @@ function placeText({ source, program, instruction }: DecidingPlace): string {
 
 /** Both builds on the example. Its world, and what comes with the packet, go with a saved case only. */
 function runLines(
-  { words }: ComparedProgram,
+  { words, report }: ComparedProgram,
   { case: shown }: DiffClass,
   file: string | undefined,
 ): string[] {
   const [first, ...others] = shown.stimuli;
   const { packet } = first!;
   const isPlain =
-    others.length === 0 && Object.keys(shown.world).length === 0 && besideLines({}, first).length === 0;
+    others.length === 0 &&
+    Object.keys(shown.world).length === 0 &&
+    besideLines(report!.pair.new, {}, first).length === 0;
   const digits = Buffer.from(packet).toString('hex');
   const what = file ?? (isPlain && digits.length <= MAX_DIGITS ? digits : undefined);
   if (what === undefined) return ['   --report DIR saves the example, to be run by itself.'];

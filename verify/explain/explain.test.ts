@@ -214,7 +214,7 @@ describe('explain', () => {
     const text = explain(FAKE_PROGRAM, { ...divergence, case: { ...divergence.case, world } }).join('\n');
     expect(text).toContain('The case has 2 packets; number 2 shows it:');
     expect(text).toMatch(/ {2}1\. 58 bytes: Internet Control Message Protocol/);
-    expect(text).toContain('World: map rules (1), port = 5000');
+    expect(text).toContain('World: map rules: 0x0b = 0x0b, port = 0x5000');
     expect(text).toContain('With the packet: metadata 0b30557a, ingress ifindex 4, rx queue 2');
   });
 

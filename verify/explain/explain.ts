@@ -22,6 +22,7 @@ import { kernelLines } from './kernel-text.ts';
 import { mapEntryText } from './map-text.ts';
 import { type Paint, painter, type Style } from './paint.ts';
 import { checksumWorksheet } from './worksheet.ts';
+import { worldText } from './world-text.ts';
 
 export interface ExplainOptions {
   /** How to colour; default: not at all. */
@@ -41,7 +42,7 @@ export function explain(program: Program, divergence: Divergence, options: Expla
   const paint = painter(options.style);
   const sections = [
     verdict(divergence, paint),
-    sequence(divergence, paint),
+    sequence(program, divergence, paint),
     packets(program, divergence, paint),
     mapValues(program, divergence, paint),
     worksheet(divergence),
@@ -81,7 +82,7 @@ function verdict({ summary, state, stopped }: Divergence, paint: Paint): string[
 }
 
 /** The packets of the case, a line each, and what the world holds. */
-function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] {
+function sequence(program: Program, { case: shown, finding }: Divergence, paint: Paint): string[] {
   const { stimuli, world } = shown;
   const lines: string[] = [];
   if (stimuli.length > 1) {
@@ -97,13 +98,13 @@ function sequence({ case: shown, finding }: Divergence, paint: Paint): string[] 
       );
     }
   }
-  lines.push(...besideLines(world, stimuli[finding.packet]));
+  lines.push(...besideLines(program, world, stimuli[finding.packet]));
   return lines;
 }
 
 /** What a packet meets and what comes with it, where that is not as always: `World: …`, `With the packet: …`. */
-export function besideLines(world: World, stimulus: Stimulus | undefined): string[] {
-  const surroundings = worldText(world);
+export function besideLines(program: Program, world: World, stimulus: Stimulus | undefined): string[] {
+  const surroundings = worldText(program, world);
   const { metadata, ingressIfindex = 1, rxQueueIndex = 0, entry = 0, skb = {} } = stimulus ?? {};
   const beside = [
     ...(metadata !== undefined && metadata.length > 0
@@ -118,30 +119,6 @@ export function besideLines(world: World, stimulus: Stimulus | undefined): strin
     ...(surroundings === '' ? [] : [`World: ${surroundings}`]),
     ...(beside.length === 0 ? [] : [`With the packet: ${beside.join(', ')}`]),
   ];
-}
-
-function worldText(world: World): string {
-  const maps = Object.entries(world.maps ?? {}).map(([name, entries]) => `map ${name} (${entries.length})`);
-  const slots = Object.entries(world.slots ?? {}).flatMap(([map, list]) =>
-    list.map(
-      ({ key, name, guessed }) =>
-        `map ${map}: ${name} at ${Buffer.from(key).toString('hex')}${guessed === true ? ', put there by the test' : ''}`,
-    ),
-  );
-  const globals = Object.entries(world.globals ?? {}).map(
-    ([name, value]) => `${name} = ${Buffer.from(value).toString('hex')}`,
-  );
-  return [
-    ...(world.devices ?? []).map(({ name, ifindex }) => `device ${name} (ifindex ${ifindex})`),
-    ...(world.routes ?? []).map(
-      ({ to, type, ifindex }) =>
-        `route ${to}${type === undefined ? '' : ` ${type}`}${ifindex === undefined ? '' : ` ifindex ${ifindex}`}`,
-    ),
-    ...(world.neighbours ?? []).map(({ address, ifindex }) => `neighbour ${address} (ifindex ${ifindex})`),
-    ...maps,
-    ...slots,
-    ...globals,
-  ].join(', ');
 }
 
 /** Tree and bytes of the packet that shows it. */

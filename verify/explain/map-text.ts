@@ -8,6 +8,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { MapEntry } from '../../sim/runtime/world.ts';
 import type { MapDifference } from '../compare-maps.ts';
 
 /** What of one entry differs. */
@@ -77,6 +78,24 @@ export function isPadding({ field }: FieldText): boolean {
 export function fieldPath({ map, key }: MapEntryText, { field }: FieldText): string {
   if (field === PADDING) return `${map}[${key}] ${field}`;
   return `${map}[${key}]${field === '' || field.startsWith('[') ? field : `.${field}`}`;
+}
+
+/** `KEY = VALUE`, in the terms of the C source. */
+export function entryText(program: Program, map: string, { key, value }: MapEntry): string {
+  const object = objectOf(program);
+  const definition = object?.maps.find(({ name }) => name === map);
+  const text = (type: number | undefined, bytes: Uint8Array): string =>
+    partText(object, type, bytes) ?? withoutType(bytes);
+  return `${text(definition?.keyType, key)} = ${text(definition?.valueType, value)}`;
+}
+
+/** What a global variable holds. */
+export function globalText(program: Program, variable: string, bytes: Uint8Array): string {
+  const object = objectOf(program);
+  const found = object?.maps
+    .map(({ global }) => global?.variables.get(variable))
+    .find((one) => one !== undefined);
+  return partText(object, found?.typeId, bytes) ?? withoutType(bytes);
 }
 
 const objects = new WeakMap<Uint8Array, BpfObject | null>();
@@ -152,7 +171,7 @@ function keyWithoutType({ definition, key }: MapDifference): string {
 }
 
 /** Bytes without a type: a number where they have a number's size, in the order of the machine. */
-function withoutType(bytes: Uint8Array): string {
+export function withoutType(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length === 4) return String(view.getUint32(0, true));
   if (bytes.length === 0) return 'nothing';

@@ -63,16 +63,17 @@ describe('the world', () => {
     ],
     [
       'has maps',
-      { maps: { flows: [{ key: data(4), value: data(4) }], empty: [] } },
-      'map flows (1), map empty (0)',
+      { maps: { flows: [{ key: data(4), value: data(8) }], empty: [] } },
+      'map flows: 2052403211 = 1074606175335821323, map empty (0)',
     ],
-    ['has programs in slots', { slots: { jumps: [slot] } }, 'map jumps: parse at 03000000'],
+    ['has maps with much in them', { maps: { flows: [{ key: data(4), value: data(60) }] } }, 'map flows (1)'],
+    ['has programs in slots', { slots: { jumps: [slot] } }, 'map jumps: parse at 3'],
     [
       'has programs that the test put there',
       { slots: { jumps: [{ ...slot, guessed: true }] } },
-      'map jumps: parse at 03000000, put there by the test',
+      'map jumps: parse at 3, put there by the test',
     ],
-    ['has variables', { globals: { limit: Uint8Array.of(7, 0) } }, 'limit = 0700'],
+    ['has variables', { globals: { limit: Uint8Array.of(7, 0) } }, 'limit = 0x0700'],
   ])('%s', (_what, world, text) => {
     expect(of(world)).toBe(text);
   });
