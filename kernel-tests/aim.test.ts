@@ -10,8 +10,8 @@ import { verify } from '../verify/run.ts';
 import { buildGuarded, firstThatReaches, GUARDED_PROGRAMS } from './aim/programs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-/** A constant, a composite key, four packets in a row, two tail calls, a tunnel. */
-const SHORT = ['port', 'composite', 'knock', 'tail', 'tunnel'];
+/** A constant, a composite key, four packets in a row, two tail calls, a tunnel, variables for user space to fill. */
+const SHORT = ['port', 'composite', 'knock', 'tail', 'tunnel', 'filled'];
 
 /** A tenth of what a run spends by default, and the seed at hand. */
 const EFFORT = 400_000;
@@ -24,11 +24,19 @@ describeKernel('guidance without hints', ['compiler'], () => {
       expect(await firstThatReaches(program, guarded, cases)).toBeDefined();
     });
   }
+
+  it('fills variables that nothing in the program writes, and only these', () => {
+    const program = buildGuarded(GUARDED_PROGRAMS.find(({ name }) => name === 'filled')!);
+    const { cases, missing } = guide(program, { seed: 'guarded', effort: EFFORT });
+    const filled = cases.flatMap(({ world }) => Object.keys(world.globals ?? {}));
+    expect(new Set(filled)).toEqual(new Set(['enabled', 'watched', 'limit']));
+    expect(missing.map(({ line }) => line)).toEqual([18]);
+  });
 });
 
 describeKernel('guided cases in the kernel', ['compiler', 'testrun'], () => {
   it('do there what they do in the machine: states, worlds and filled slots', async () => {
-    for (const guarded of GUARDED_PROGRAMS.filter(({ name }) => ['knock', 'tail'].includes(name))) {
+    for (const guarded of GUARDED_PROGRAMS.filter(({ name }) => ['knock', 'tail', 'filled'].includes(name))) {
       const program = buildGuarded(guarded);
       const guidance = guide(program, { seed: 'kernel', effort: EFFORT });
       const engines = [createEngine('wasm'), createEngine('testrun')];

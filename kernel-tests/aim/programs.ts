@@ -1,4 +1,4 @@
-/** Twenty programs, each with one line that random packets do not reach: behind constants, maps, states, programs. */
+/** Twenty-one programs, each with one line that random packets do not reach: behind constants, maps, states, programs. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +40,7 @@ export const GUARDED_PROGRAMS: readonly GuardedProgram[] = [
   xdp('tail'),
   xdp('forward'),
   xdp('configured'),
+  xdp('filled'),
   xdp('tunnel'),
   { name: 'loaded', hook: 'tc-ingress', reached: TC_ACT_STOLEN },
   xdp('inner'),

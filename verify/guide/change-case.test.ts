@@ -69,6 +69,7 @@ const background = (more: Partial<Background> = {}): Background => ({
     calls: [CALL, { ...CALL, map: -1 }, { ...CALL, map: OTHER }],
     mayPreset: () => true,
     isStated: () => false,
+    mayFill: () => true,
     ...more,
   },
 });
@@ -100,8 +101,20 @@ describe('inputs that a case can state', () => {
     const choosable = isChoosable(background());
     const at = 8 * names.indexOf(name);
     expect([0, 1, 3].map((byte) => choosable(global(RODATA, at + byte)))).toEqual([is, is, is]);
-    // Between variables lies nothing, and what the program writes is its own.
-    expect([choosable(global(RODATA, at + 4)), choosable(global(DATA, at))]).toEqual([false, false]);
+    // Between variables lies nothing.
+    expect(choosable(global(RODATA, at + 4))).toBe(false);
+  });
+
+  it('a writable variable that is one number or holds nothing, unless the program writes it', () => {
+    const chosen = (more: Partial<Background>): string[] => {
+      const choosable = isChoosable(background(more));
+      return names.filter((_, at) => choosable(global(DATA, 8 * at)));
+    };
+    expect(chosen({})).toEqual(['plain', 'constant', 'settable', 'named']);
+    expect(chosen({ mayFill: (name) => name !== 'plain', isStated: (name) => name === 'named' })).toEqual([
+      'constant',
+      'settable',
+    ]);
   });
 
   it('no variable that a world states', () => {
@@ -309,7 +322,7 @@ describe('a sequence gets', () => {
     expect(routed(constant('settable'))!.globals).toEqual({ settable: address });
     expect(routed(constant('settable'), { isStated: () => true })).toBeUndefined();
     expect(routed(constant('constant'))).toBeUndefined();
-    expect(routed((at) => global(DATA, at))).toBeUndefined();
+    expect(routed((at) => global(DATA, at), { mayFill: () => false })).toBeUndefined();
   });
 
   it('packets that a call wants', () => {

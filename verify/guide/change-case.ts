@@ -1,9 +1,9 @@
 /** Applies what was solved to a sequence: packets, their context, and the world get the values that were asked for. */
 import { repair } from '../../corpus/simplify/packet-layout.ts';
-import { isSettable, variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
+import { isFillable, isSettable, variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
-import type { InputField, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
+import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
@@ -20,18 +20,16 @@ export interface Background {
   readonly mayPreset: (map: number) => boolean;
   /** Does a world that this started from state the variable? Then the value is the user's. */
   readonly isStated: (global: string) => boolean;
+  /** Is a variable that programs may write left to whoever loads the object? */
+  readonly mayFill: (global: string) => boolean;
 }
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {
-  const { machine, calls, mayPreset, isStated } = background;
+  const { machine, calls, mayPreset } = background;
   return (field) => {
     if (field.kind === 'map') {
-      const map = machine.object.maps[field.map]!;
-      if (map.global !== undefined)
-        return (
-          isSettable(machine.object, map, field.offset) && !isStated(variableAt(map, field.offset)!.name)
-        );
+      if (machine.object.maps[field.map]!.global !== undefined) return isGiven(field, background);
       return mayPreset(field.map);
     }
     if (field.kind === 'call') {
@@ -40,6 +38,15 @@ export function isChoosable(background: Background): (field: InputField) => bool
     }
     return field.kind !== 'chance' && field.kind !== 'stack';
   };
+}
+
+/** May whoever loads the object give the global variable, of which this is a byte, another value? */
+function isGiven({ map: index, offset }: MapByte, { machine, isStated, mayFill }: Background): boolean {
+  const { object } = machine;
+  const map = object.maps[index]!;
+  const name = variableAt(map, offset)?.name;
+  if (name === undefined || isStated(name)) return false;
+  return isSettable(object, map, offset) || (mayFill(name) && isFillable(object, map, offset));
 }
 
 /** @returns undefined where no case is like that */

@@ -149,6 +149,8 @@ class Guide {
   readonly #asked = new Map<string, { readonly sequence: Sequence; readonly left: Set<bigint> }>();
   /** Maps that a run has changed: at first, they start empty. */
   readonly #changed = new Set<number>();
+  /** Global variables that a run has written: they are the program's own. */
+  readonly #ownGlobals = new Set<string>();
   readonly #worlds: readonly NamedWorld[];
   /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
   readonly #paths = new Set<number>();
@@ -251,6 +253,7 @@ class Guide {
       if (this.#hasOwnGlobals(sequence.world))
         return this.#try({ ...sequence, world: this.#withStatedGlobals(sequence.world) });
     }
+    for (const name of run.trace.memory.changedGlobals) this.#ownGlobals.add(name);
     for (const call of run.trace.calls) this.#noteAnswer(sequence, call);
     const isOther = !this.#paths.has(run.signature);
     if (isOther && this.#paths.size < MAX_PATHS) {
@@ -375,6 +378,8 @@ class Guide {
       calls,
       mayPreset: (map) => this.#presets || !this.#changed.has(map),
       isStated: (global) => this.#isStated(world, global),
+      // Only once the program has shown what it writes itself.
+      mayFill: (global) => this.#presets && !this.#ownGlobals.has(global),
     };
   }
 

@@ -1,4 +1,7 @@
-/** Constants that a loader may set before the program runs: `const volatile`. Others are tables of the program's own. */
+/**
+ * Variables that user space may give values: constants that a loader sets before the program runs (`const volatile`), and
+ * writable ones. Others are tables of the program's own.
+ */
 import type { BpfMap, BpfObject, GlobalVariable } from '../bpf-object.ts';
 import { BTF_KIND } from '../btf.ts';
 
@@ -27,6 +30,20 @@ export function isSettable({ btf }: BpfObject, map: BpfMap, offset: number): boo
   }
   return false;
 }
+
+/**
+ * Is the byte one of a variable that programs may write, and that user space can be meant to fill? Programs of the object that do
+ * write it are not looked for here. What the author has filled in with more than a single number is a table of the program's own.
+ */
+export function isFillable({ btf }: BpfObject, map: BpfMap, offset: number): boolean {
+  const found = variableAt(map, offset);
+  if (found?.typeId === undefined || btf === undefined || map.global?.readOnly !== false) return false;
+  const initial = map.global.bytes.subarray(found.offset, found.offset + found.size);
+  return initial.every((byte) => byte === 0) || SINGLE.has(btf.kind(btf.resolve(found.typeId)));
+}
+
+/** Kinds of types that are one number. */
+const SINGLE: ReadonlySet<number> = new Set([BTF_KIND.INT, BTF_KIND.ENUM, BTF_KIND.ENUM64]);
 
 /** Read-only bytes that whoever loads the program may set. */
 export function openConstants(object: BpfObject): (map: number, offset: number) => boolean {

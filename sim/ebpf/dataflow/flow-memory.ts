@@ -20,6 +20,8 @@ export class FlowMemory {
   readonly #areas = new Map<number, ValueArea>();
   #lastArea: ValueArea | undefined;
   readonly #fields = new Map<string, InputField>();
+  /** Global variables that the program has written, by name. */
+  readonly changedGlobals = new Set<string>();
   /** The packet at hand: its number, where it lay when it came, and the address of its first byte of metadata. */
   #packet = 0;
   #data = 0;
@@ -90,10 +92,12 @@ export class FlowMemory {
   }
 
   store(address: number, size: number, value: Operand): void {
+    this.#noteChange(address, size);
     for (let index = 0; index < size; index++) this.#stored.set(address + index, byteOf(value, index));
   }
 
   storeParts(address: number, parts: readonly Operand[]): void {
+    this.#noteChange(address, parts.length);
     for (const [index, part] of parts.entries()) this.#stored.set(address + index, part);
   }
 
@@ -105,6 +109,7 @@ export class FlowMemory {
 
   /** Somebody wrote what comes from no input: the bytes are what the machine holds. */
   forget(address: number, size: number): void {
+    this.#noteChange(address, size);
     for (let at = address; at < address + size; at++)
       this.#stored.set(at, BigInt(this.#machine.memory.u8[at]!));
   }
@@ -126,6 +131,16 @@ export class FlowMemory {
       else parts.push(value);
     }
     this.storeParts(data, parts);
+  }
+
+  #noteChange(address: number, size: number): void {
+    if (address < HEAP_BASE) return;
+    const area = this.#areaAt(address);
+    const global = area === undefined ? undefined : this.#machine.object.maps[area.map]?.global;
+    if (area === undefined || global === undefined) return;
+    const from = address - area.start;
+    for (const [name, { offset, size: length }] of global.variables)
+      if (from < offset + length && offset < from + size) this.changedGlobals.add(name);
   }
 
   #byte(address: number): Operand {
