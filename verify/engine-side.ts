@@ -4,12 +4,14 @@ import { systemProblem } from '../corpus/files/system-error.ts';
 import { WorldError } from '../sim/ebpf/object-error.ts';
 import { type Coverage, type Engine, EngineError, type Session } from '../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
+import { isKernel } from '../sim/engines/register.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { InputError } from '../sim/runtime/input-error.ts';
 import type { MapSnapshot } from '../sim/runtime/map-snapshot.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { mergeCoverage, subtractCoverage } from './coverage-summary.ts';
+import { unorderedHelpers } from './unordered-helpers.ts';
 import { worldKey } from './world-key.ts';
 
 /** How many sessions an engine keeps open: worlds beyond are opened again when their turn comes. */
@@ -43,6 +45,8 @@ export class EngineSide {
   readonly pinned: Set<string> = new Set();
   live: readonly string[] = [];
   readonly #program: Program;
+  /** The helper that goes through hash maps, where the program calls it: each kernel has an order of its own. */
+  readonly #unordered: readonly string[];
   /** In order of use, the latest last. */
   readonly #sessions = new Map<string, Session>();
   /** The session that ran the last case, until its maps are read. */
@@ -67,6 +71,7 @@ export class EngineSide {
   ) {
     this.engine = engine;
     this.#program = program;
+    this.#unordered = isKernel(engine.name) ? unorderedHelpers(program) : [];
     this.#isMadeUp = isMadeUp;
     this.output = new OutcomeBatch(batchSize);
   }
@@ -120,7 +125,7 @@ export class EngineSide {
         if (!again) for (let packet = 0; packet < input.count; packet++) this.#refuse(NO_WORLD);
         return false;
       }
-      this.live = session.pinning?.live ?? [];
+      this.live = [...(session.pinning?.live ?? []), ...this.#unordered];
       for (const helper of session.pinning?.pinned ?? []) this.pinned.add(helper);
       this.#knownCoverage.delete(session);
       const start = performance.now();

@@ -25,7 +25,7 @@ export interface World {
   readonly tick?: bigint;
   /** Seed of `bpf_get_prandom_u32`; default 0. */
   readonly randomSeed?: number;
-  /** What the flow hash of `bpf_get_hash_recalc` starts from; default 0. */
+  /** What the flow hash of `bpf_get_hash_recalc` starts from, and the order in which elements of hash maps come; default 0. */
   readonly hashSeed?: number;
   /**
    * What the stack holds that the program never wrote; default 0. A number is each byte; a bigint is each eight bytes at an

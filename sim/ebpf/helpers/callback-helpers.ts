@@ -1,6 +1,7 @@
 /** Helpers that call functions of the program: `bpf_loop`, `bpf_for_each_map_elem` (kernel/bpf/bpf_iter.c, helpers.c). */
 import { E2BIG, EINVAL } from '../../runtime/errno.ts';
 import { MAX_LOOPS } from '../limits.ts';
+import { elementsOf } from '../maps/element-order.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
@@ -36,7 +37,7 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     effects: NO_EFFECTS,
     symbolic: 'exact',
     run: (machine, map, callback, context, flags) => {
-      const rows = machine.mapAt(map).rows();
+      const rows = elementsOf(machine.mapAt(map), machine.world.hashSeed ?? 0);
       if (flags !== 0 || machine.high(3) !== 0 || rows === undefined) return -EINVAL;
       let visited = 0;
       for (const { key, value } of rows) {

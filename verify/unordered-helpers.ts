@@ -1,0 +1,30 @@
+/** Helpers whose outcome hangs on an order that nobody promises. */
+import { calledHelpers } from '../sim/ebpf/called-helpers.ts';
+import { linkedObject } from '../sim/ebpf/linked-object.ts';
+import type { Program } from '../sim/runtime/program.ts';
+
+const known = new WeakMap<Uint8Array, readonly string[]>();
+
+/** `bpf_for_each_map_elem`, where the object calls it and has a hash map to go through; see `elementsOf`. */
+export function unorderedHelpers({ object }: Program): readonly string[] {
+  if (object === undefined) return [];
+  let names = known.get(object);
+  if (names === undefined) {
+    names = namesIn(object);
+    known.set(object, names);
+  }
+  return names;
+}
+
+function namesIn(bytes: Uint8Array): string[] {
+  try {
+    const object = linkedObject(bytes);
+    if (!object.maps.some(({ type }) => type.includes('HASH'))) return [];
+    return [...calledHelpers(object)]
+      .map(({ name }) => name)
+      .filter((name) => name === 'bpf_for_each_map_elem');
+  } catch {
+    // An object that does not load fails where it is run, with the reason.
+    return [];
+  }
+}
