@@ -10,8 +10,8 @@ import { verify } from '../verify/run.ts';
 import { buildGuarded, firstThatReaches, GUARDED_PROGRAMS } from './aim/programs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-/** A constant, a composite key, four packets in a row, two tail calls, a tunnel, variables for user space to fill. */
-const SHORT = ['port', 'composite', 'knock', 'tail', 'tunnel', 'filled'];
+/** A constant, a composite key, four packets in a row, two tail calls, a tunnel, variables for user space to fill, a list. */
+const SHORT = ['port', 'composite', 'knock', 'tail', 'tunnel', 'filled', 'elements'];
 
 /** A tenth of what a run spends by default, and the seed at hand. */
 const EFFORT = 400_000;
@@ -36,7 +36,9 @@ describeKernel('guidance without hints', ['compiler'], () => {
 
 describeKernel('guided cases in the kernel', ['compiler', 'testrun'], () => {
   it('do there what they do in the machine: states, worlds and filled slots', async () => {
-    for (const guarded of GUARDED_PROGRAMS.filter(({ name }) => ['knock', 'tail', 'filled'].includes(name))) {
+    for (const guarded of GUARDED_PROGRAMS.filter(({ name }) =>
+      ['knock', 'tail', 'filled', 'elements'].includes(name),
+    )) {
       const program = buildGuarded(guarded);
       const guidance = guide(program, { seed: 'kernel', effort: EFFORT });
       const engines = [createEngine('wasm'), createEngine('testrun')];

@@ -1,4 +1,4 @@
-/** Twenty-one programs, each with one line that random packets do not reach: behind constants, maps, states, programs. */
+/** Twenty-two programs, each with one line that random packets do not reach: behind constants, maps, states, programs. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,7 @@ export const GUARDED_PROGRAMS: readonly GuardedProgram[] = [
   xdp('forward'),
   xdp('configured'),
   xdp('filled'),
+  xdp('elements'),
   xdp('tunnel'),
   { name: 'loaded', hook: 'tc-ingress', reached: TC_ACT_STOLEN },
   xdp('inner'),

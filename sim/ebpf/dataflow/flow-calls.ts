@@ -133,6 +133,29 @@ const followDelete: Follower = (state, view) => {
   };
 };
 
+/** Elements of a map whose values are followed. */
+const MAX_ELEMENTS = 64;
+
+/**
+ * `bpf_for_each_map_elem`: the values that the callback gets are the map's, as if they had been looked up. Where there is none, the
+ * call asks for one. It asks for no second: the kernel goes through those of a hash in an order of its own.
+ */
+const followElements: Follower = (state, view, { name }) => {
+  const { index, map } = mapOf(state);
+  const { memory } = state.machine;
+  const { keySize } = map.definition;
+  let count = 0;
+  for (const { key, value } of map.rows() ?? []) {
+    view.memory.addArea(index, memory.read(key, keySize), value, map.valueSize);
+    if (++count === MAX_ELEMENTS) break;
+  }
+  if (count > 0) return () => undefined;
+  return (after) => {
+    const result = r0(after);
+    return input(noteCall(view, name, false, result, { map: index, key: new Uint8Array(keySize) }), result);
+  };
+};
+
 /** The map in a register, the index in the next one. */
 function indexed(argument: number): Follower {
   return (state, view, { name }) => {
@@ -273,6 +296,7 @@ const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
   ['bpf_map_lookup_percpu_elem', followLookup],
   ['bpf_map_update_elem', followUpdate],
   ['bpf_map_delete_elem', followDelete],
+  ['bpf_for_each_map_elem', followElements],
   ['bpf_tail_call', indexed(2)],
   ['bpf_redirect_map', indexed(1)],
   ['bpf_fib_lookup', asking(() => 64)],
