@@ -4,6 +4,7 @@
  *     packets through machine and kernel, every outcome judged ─► what the program rewrites, swept over all values
  *        ─► its text ─► findings ─► verdict
  */
+import type { Case } from '../../corpus/cases/case.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -25,6 +26,7 @@ import { grouped } from './group.ts';
 import { guidedRun } from './guided-run.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
+import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
 import { mapWordCases } from './map-words.ts';
@@ -104,6 +106,7 @@ class Check {
   readonly #lines: BrokenLines;
   #made: CheckFinding[] = [];
   readonly #runs: CheckRuns;
+  #guided: readonly Case[] = [];
   /** Rewritten words that have been looked at closer. */
   #looked = 0;
   /** Of packets that became longer or shorter, how many have been varied. */
@@ -141,6 +144,7 @@ class Check {
     const engines = kernel === undefined ? [machine] : [kernel, machine];
     const observe = this.#observe;
     const guided = await guidedRun(this.#options);
+    this.#guided = (guided.cases ?? []).map((one) => one.case);
     const length =
       seconds === undefined
         ? { runs: runs ?? DEFAULT_RUNS }
@@ -236,7 +240,10 @@ class Check {
   /** What single cases show that are looked at more closely. */
   async #probe(): Promise<void> {
     const { program, machine, witness, kernel } = this.#options;
-    this.#made.push(...lostUpdates(program, this.#options));
+    this.#made.push(
+      ...lostUpdates(program, this.#options),
+      ...lostCopies(program, this.#guided, this.#options.testedApart),
+    );
     const found = [
       ...(await this.#ttl.find(machine)),
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),

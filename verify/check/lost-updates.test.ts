@@ -52,6 +52,7 @@ describe('an update is lost', () => {
     ['of 16 bits', LOST.replaceAll('u64', 'u16'), 2],
     ['of a byte', LOST.replaceAll('u64', 'u8'), 2],
     ['behind the first field', LOST.replaceAll('+ 0)', '+ 24)'), 2],
+    ['that takes a register away', LOST.replace('r1 += 1', 'r1 -= r6'), 2],
     ['that adds a register', LOST.replace('r1 += 1', 'r1 += r6'), 2],
     ['that is added to an amount', 'r2 = 5\n r1 = *(u64 *)(r0 + 8)\n r2 += r1\n *(u64 *)(r0 + 8) = r2', 3],
     [

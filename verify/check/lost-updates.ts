@@ -1,5 +1,5 @@
 /**
- * Counters that two CPUs can lose, found in the program's text: a load from a shared map's value, an addition, and a
+ * Counters that two CPUs can lose, found in the program's text: a load from a shared map's value, an addition or a subtraction, and a
  * store to the same place, without an atomic operation or a lock. The packets of a test run on one CPU never show it.
  */
 
@@ -17,6 +17,7 @@ import {
   BPF_MEM,
   BPF_MOV,
   BPF_STX,
+  BPF_SUB,
   BPF_X,
   CALL,
   CLASS_MASK,
@@ -36,7 +37,7 @@ import { CpuSlots } from './cpu-slots.ts';
 import type { CheckFinding } from './finding.ts';
 
 /** Maps whose values several CPUs share. */
-const SHARED: ReadonlySet<BpfMap['type']> = new Set(['ARRAY', 'HASH', 'LRU_HASH', 'LPM_TRIE']);
+export const SHARED: ReadonlySet<BpfMap['type']> = new Set(['ARRAY', 'HASH', 'LRU_HASH', 'LPM_TRIE']);
 
 export interface TailCalled {
   /** Programs of the object that are tested by themselves: what they do is reported there. */
@@ -63,7 +64,7 @@ export function lostUpdates(program: Program, { testedApart, worlds = [] }: Tail
       const own = object.programs[index]!;
       const isEntry = program.entries.some((one) => one.function === own.function);
       if (index !== entry && (isEntry || testedApart?.has(own.function) === true)) continue;
-      for (const finding of lostIn(program, object, own, hook, isEntry)) {
+      for (const finding of lostIn(program, object, own, hook)) {
         const isKnown = found.some(
           ({ source, summary }) =>
             summary === finding.summary &&
@@ -87,13 +88,7 @@ function reachedFrom(object: BpfObject, entry: number, worlds: readonly NamedWor
   return reached;
 }
 
-function lostIn(
-  program: Program,
-  object: BpfObject,
-  own: BpfProgram,
-  hook: Hook,
-  isEntry: boolean,
-): CheckFinding[] {
+function lostIn(program: Program, object: BpfObject, own: BpfProgram, hook: Hook): CheckFinding[] {
   const facts = analyse({
     program: own,
     maps: object.maps,
@@ -103,7 +98,7 @@ function lostIn(
   });
   return own.subprograms.flatMap((subprogram) =>
     [...updatesIn(object, own, subprogram, facts.accesses)].map(({ slot, map }) =>
-      findingAt(program, own, slot, map, isEntry ? '' : `in ${own.function}, which it tail-calls, `),
+      lostUpdateAt(program, own, slot, map),
     ),
   );
 }
@@ -168,12 +163,14 @@ function* updatesIn(
     } else if (kind === BPF_ALU || kind === BPF_ALU64) {
       const before = loaded.get(register);
       const isAdd = (code & OPERATION_MASK) === BPF_ADD;
+      const isSubtract = (code & OPERATION_MASK) === BPF_SUB;
       const isMove = (code & OPERATION_MASK) === BPF_MOV && (code & SOURCE_MASK) === BPF_X;
       const other = (code & SOURCE_MASK) === BPF_X ? loaded.get(src[slot]!) : undefined;
       forgetBase(loaded, register);
       loaded.delete(register);
       if (isMove && other !== undefined) loaded.set(register, other);
-      else if (isAdd && before !== undefined) loaded.set(register, { ...before, isAdded: true });
+      else if ((isAdd || isSubtract) && before !== undefined)
+        loaded.set(register, { ...before, isAdded: true });
       // rX = amount; rX += counter
       else if (isAdd && other !== undefined && other.base !== register)
         loaded.set(register, { ...other, isAdded: true });
@@ -215,20 +212,23 @@ function jumpTargets(
 const JA = 0x05;
 const JA32 = 0x06;
 
-function findingAt(
+/** @param how what becomes of the value */
+export function lostUpdateAt(
   program: Program,
   own: BpfProgram,
   slot: number,
   map: BpfMap,
-  where: string,
+  how: string = 'is loaded, added to and stored, without an atomic operation',
 ): CheckFinding {
   const source = sourceAt(own, slot);
+  const isEntry = program.entries.some((one) => one.function === own.function);
+  const where = isEntry ? '' : `in ${own.function}, which it tail-calls, `;
   const what = map.global === undefined ? `a value of map ${map.name}` : `a global variable (${map.name})`;
   const place = source === undefined ? ` (instruction ${slot})` : '';
   return {
     invariant: 'counter/lost-update',
     severity: 'warning',
-    summary: `${program.name}: counter/lost-update: ${where}${what} is loaded, added to and stored, without an atomic operation${place}`,
+    summary: `${program.name}: counter/lost-update: ${where}${what} ${how}${place}`,
     confirmedBy: [],
     ...(source === undefined || source.line === 0
       ? {}

@@ -22,7 +22,7 @@ export class StackFills {
   readonly #tried = new Map<bigint, number>();
 
   constructor(program: Program) {
-    this.#runs = new TracedRuns(program, true);
+    this.#runs = new TracedRuns(program, { followsStack: true });
   }
 
   /** For one packet, beginning with zeros; what is decided behind such a condition is solved in its turn. */

@@ -76,9 +76,16 @@ interface Opened {
   readonly interpreter: Interpreter;
 }
 
+export interface TracedRunsOptions {
+  /** Are bytes of the stack that the program never wrote inputs, too? Default: no. */
+  readonly followsStack?: boolean;
+  /** Is what a packet finds in maps an input, even where a packet before it stored that? Default: no. */
+  readonly forgetsMaps?: boolean;
+}
+
 export class TracedRuns {
   readonly #program: Program;
-  readonly #followsStack: boolean;
+  readonly #options: TracedRunsOptions;
   readonly #functions: Program['entries'];
   readonly #machines: Opened[] = [];
   readonly #counts = new Map<number, number>();
@@ -93,10 +100,9 @@ export class TracedRuns {
   steps = 0;
   runs = 0;
 
-  /** @param followsStack are bytes of the stack that the program never wrote inputs, too? */
-  constructor(program: Program, followsStack: boolean = false) {
+  constructor(program: Program, options: TracedRunsOptions = {}) {
     this.#program = program;
-    this.#followsStack = followsStack;
+    this.#options = options;
     this.#functions = singleFunctions(program.entries);
   }
 
@@ -136,9 +142,9 @@ export class TracedRuns {
       throw error;
     }
     const tracer = new FlowTracer(
-      new FlowMemory(machine),
+      new FlowMemory(machine, this.#options.forgetsMaps),
       (program, slot, taken) => this.#hit(edgeId({ program, slot, taken })),
-      this.#followsStack,
+      this.#options.followsStack,
     );
     this.#fresh = [];
     this.#stopped = false;

@@ -4,7 +4,8 @@ import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
 import type { Instructions } from '../instruction.ts';
 import type { State } from '../interpreter/state.ts';
-import type { LiveMap } from '../maps/live-map.ts';
+import { BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
+import { addsToOld, dependsOnCpu } from './added-values.ts';
 import { binary, checksum, input, type Operand } from './expression.ts';
 import type { FlowMemory } from './flow-memory.ts';
 import { effectValue, type FlowCall, type FlowEffect } from './flow-trace.ts';
@@ -31,6 +32,7 @@ export interface CallView {
       map: number,
       kind: FlowEffect['kind'],
       value: string,
+      adds?: boolean,
     ) => void;
     readonly lengthPlus: (value: number) => Operand;
   };
@@ -112,8 +114,11 @@ const followUpdate: Follower = (state, view) => {
   const keyAt = state.lo[2]!;
   const key = state.machine.memory.read(keyAt, map.definition.keySize);
   const parts = view.memory.parts(state.lo[3]!, map.definition.valueSize);
+  const mayReplace = state.lo[4] !== BPF_NOEXIST;
+  const isOwn = dependsOnCpu(view.memory.parts(keyAt, map.definition.keySize));
+  const adds = mayReplace && !isOwn && addsToOld(parts, { map: index, key });
   return (after) => {
-    view.tracer.noteEffect(view.program, view.slot, index, 'update', effectValue(parts));
+    view.tracer.noteEffect(view.program, view.slot, index, 'update', effectValue(parts), adds);
     const isPlain = map.definition.type.includes('HASH') || map.definition.type.includes('ARRAY');
     if (after.lo[0] !== 0 || !isPlain) return undefined;
     // The key still lies where it was: the helper only reads it.

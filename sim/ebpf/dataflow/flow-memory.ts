@@ -15,6 +15,7 @@ interface ValueArea {
 
 export class FlowMemory {
   readonly #machine: Machine;
+  readonly #forgetsMaps: boolean;
   /** What was stored, byte by byte; a number by itself depends on no input. */
   readonly #stored = new Map<number, Operand>();
   readonly #areas = new Map<number, ValueArea>();
@@ -28,8 +29,10 @@ export class FlowMemory {
   #first = 0;
   #end = 0;
 
-  constructor(machine: Machine) {
+  /** @param forgetsMaps is what a packet finds in maps an input, even where a packet before it stored that? */
+  constructor(machine: Machine, forgetsMaps: boolean = false) {
     this.#machine = machine;
+    this.#forgetsMaps = forgetsMaps;
     for (const [map, { source, firstValue }] of machine.maps.entries()) {
       if (source.global === undefined) continue;
       this.addArea(map, new Uint8Array(4), firstValue, source.valueSize);
@@ -38,7 +41,8 @@ export class FlowMemory {
 
   /** A packet is in place. */
   enterPacket(packet: number): void {
-    for (const address of this.#stored.keys()) if (address < PACKET_LIMIT) this.#stored.delete(address);
+    for (const address of this.#stored.keys())
+      if (address < PACKET_LIMIT || this.#forgetsMaps) this.#stored.delete(address);
     const { dataMeta, data, frameEnd } = this.#machine.packet;
     this.#packet = packet;
     this.#first = dataMeta;

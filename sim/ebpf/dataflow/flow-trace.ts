@@ -62,6 +62,8 @@ export interface FlowEffect extends Place {
   readonly kind: 'update' | 'delete' | 'write';
   /** What was written, in hexadecimal; bytes that come from an input are dots. */
   readonly value: string;
+  /** Is part of the value what the same entry held there, with something added or taken away? Known of updates. */
+  readonly adds?: true;
 }
 
 /** A value as an effect shows it. */

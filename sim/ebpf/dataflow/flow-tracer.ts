@@ -316,11 +316,18 @@ export class FlowTracer implements Tracer, FlowTrace {
     this.noteEffect(state.program.index, pc, map, 'write', effectValue(this.memory.parts(address, size)));
   }
 
-  noteEffect(program: number, slot: number, map: number, kind: FlowEffect['kind'], value: string): void {
+  noteEffect(
+    program: number,
+    slot: number,
+    map: number,
+    kind: FlowEffect['kind'],
+    value: string,
+    adds: boolean = false,
+  ): void {
     const place = `${this.#packet} ${program} ${slot} ${value}`;
     if (this.#effectPlaces.has(place) || this.effects.length >= MAX_NOTES) return;
     this.#effectPlaces.add(place);
-    this.effects.push({ packet: this.#packet, program, slot, map, kind, value });
+    this.effects.push({ packet: this.#packet, program, slot, map, kind, value, ...(adds ? { adds } : {}) });
   }
 
   #call(state: State, program: LoadedProgram, pc: number, base: number): void {
