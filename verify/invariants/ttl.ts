@@ -44,6 +44,8 @@ export const TTL_RULES: readonly Rule[] = [
 export const ttl: Invariant = {
   name: 'ttl',
   judge(pair: FramePair): Breach | undefined {
+    // Which headers are the same ones, nobody can say behind lengths that contradict each other.
+    if (pair.cameBroken) return undefined;
     for (let row = 0; row < pair.is.count; row++) {
       if (!isIp(pair.is.kind[row]!)) continue;
       const match = sameIp(pair, row);
@@ -61,7 +63,7 @@ export const ttl: Invariant = {
  */
 function isBornDead(pair: FramePair, row: number): boolean {
   const { is, was } = pair;
-  if (ttlNow(pair, row) !== 0 || (is.flags[row]! & NO_HEADER) !== 0 || pair.cameBroken) return false;
+  if (ttlNow(pair, row) !== 0 || (is.flags[row]! & NO_HEADER) !== 0) return false;
   const match = is.match[row]!;
   const isMade = match === MATCH.none ? pair.isWritten(row) : match >= 0 && was.kind[match] !== is.kind[row];
   if (!isMade) return false;
@@ -85,6 +87,7 @@ export function wrappedBreach(pair: FramePair): Breach | undefined {
 
 /** The IP header of the frame that left whose TTL went from 0 to 255; -1: none. */
 export function wrappedRow(pair: FramePair): number {
+  if (pair.cameBroken) return -1;
   for (let row = 0; row < pair.is.count; row++) {
     const match = sameIp(pair, row);
     if (match >= 0 && ttlThen(pair, match) === 0 && ttlNow(pair, row) === 255) return row;
