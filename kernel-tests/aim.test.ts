@@ -32,6 +32,16 @@ describeKernel('guidance without hints', ['compiler'], () => {
     expect(new Set(filled)).toEqual(new Set(['enabled', 'watched', 'limit']));
     expect(missing.map(({ line }) => line)).toEqual([18]);
   });
+
+  it('fills none where a model says what the program does', () => {
+    const program = buildGuarded(GUARDED_PROGRAMS.find(({ name }) => name === 'filled')!);
+    const definition = {
+      ...{ name: 'filled', summary: '', description: '', entries: [], maps: [], examples: [], hints: {} },
+      worlds: [{ name: 'empty', world: {} }],
+    };
+    const { cases } = guide({ ...program, definition }, { seed: 'guarded', effort: EFFORT });
+    expect(cases.flatMap(({ world }) => Object.keys(world.globals ?? {}))).toEqual([]);
+  });
 });
 
 describeKernel('guided cases in the kernel', ['compiler', 'testrun'], () => {

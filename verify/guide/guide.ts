@@ -290,6 +290,14 @@ class Guide {
     return value !== undefined && this.#worlds.some(({ world }) => world.globals?.[name] === value);
   }
 
+  /**
+   * Is a writable variable left to user space? Only once the program has shown what it writes itself; and not where a model says what
+   * the program does, which may well take a variable for what the source initialises it with.
+   */
+  #mayFill(global: string): boolean {
+    return this.#presets && this.#program.definition === undefined && !this.#ownGlobals.has(global);
+  }
+
   #hasOwnGlobals(world: World): boolean {
     return Object.keys(world.globals ?? {}).some((name) => !this.#isStated(world, name));
   }
@@ -378,8 +386,7 @@ class Guide {
       calls,
       mayPreset: (map) => this.#presets || !this.#changed.has(map),
       isStated: (global) => this.#isStated(world, global),
-      // Only once the program has shown what it writes itself.
-      mayFill: (global) => this.#presets && !this.#ownGlobals.has(global),
+      mayFill: (global) => this.#mayFill(global),
     };
   }
 
