@@ -214,10 +214,25 @@ export class FramePair {
       }
       const isOld = this.isOld(start, is.end[row]!, shift) || this.isForwarded(is.kind[row]!, start, shift);
       if (isOld && is.match[row] === MATCH.none) is.match[row] = MATCH.exposed;
-      // The same bytes say more than the same place.
-      explained += isOld ? 2 : is.match[row] !== MATCH.none ? 1 : 0;
+      // The same bytes say more than the same place; a header that is only named says nothing.
+      const isThere = is.headerEnd[row]! > start || is.part[row] === PART.laterFragment;
+      explained += isOld ? 2 : isThere && is.match[row] !== MATCH.none ? 1 : 0;
     }
     return explained;
+  }
+
+  /** Bytes of headers that stood there before, displaced by `shift`. */
+  private keptBytes(shift: number): number {
+    const { is } = this;
+    let kept = 0;
+    for (let row = 0; row < is.count; row++) {
+      for (let at = is.start[row]!; at < is.headerEnd[row]!; at++) {
+        const from = at + shift;
+        if (from < 0 || from >= this.beforeLength) continue;
+        if (this.after[this.afterOffset + at] === this.before[this.beforeOffset + from]) kept++;
+      }
+    }
+    return kept;
   }
 
   /**
@@ -255,11 +270,15 @@ export class FramePair {
     if (growth < 0 && this.isOld(0, this.beforeLength, 0)) return 0;
     if (growth < 0 && (moved >= this.afterLength || this.isOld(moved, this.afterLength, growth)))
       return growth;
+    // The other way round: bytes were cut off at the end, or headers taken off in front.
+    if (growth > 0 && this.isOld(0, this.afterLength, 0)) return 0;
+    if (growth > 0 && is.start[0]! < this.afterLength && this.isOld(is.start[0]!, this.afterLength, growth))
+      return growth;
     let best = 0;
     let most = this.pairDisplaced(0);
     const consider = (shift: number): void => {
       const explained = this.pairDisplaced(shift);
-      if (explained <= most) return;
+      if (explained < most || (explained === most && this.keptBytes(shift) <= this.keptBytes(best))) return;
       most = explained;
       best = shift;
     };
