@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AbstractState, joinStates } from './abstract-state.ts';
 import {
   ANY,
+  DATA_ID,
   KIND,
   mapValue,
   notNull,
@@ -76,6 +77,58 @@ describe('a frame', () => {
     state.store(-8, 8, scalar(2, 2));
     expect([state.cells.get(-8)?.value.min, copy.cells.get(-8)?.value.min]).toEqual([2, 1]);
     expect(state.cells.get(-8)?.size).toBe(8);
+  });
+});
+
+describe('bases of packet pointers', () => {
+  const MANY = 100;
+  const isOf = (id: number): Value => packetPointer(KIND.packet, id, 0);
+
+  /** Each base compared up to as many bytes as its number. */
+  function compared(change: (state: AbstractState) => void = () => {}): AbstractState {
+    const state = AbstractState.atEntry();
+    change(state);
+    for (let id = 1; id <= MANY; id++) state.setRange(id, { min: id, max: id });
+    return state;
+  }
+
+  it('are forgotten where there are many, but for those that something points into', () => {
+    const state = compared((one) => {
+      one.registers[3] = isOf(7);
+      one.store(-8, 8, isOf(12));
+      one.setRange(DATA_ID, { min: 34, max: 34 });
+    });
+    expect(state.ranges.size).toBeLessThan(MANY / 3);
+    expect([7, 12].map((id) => state.range(isOf(id)))).toEqual([
+      { min: 7, max: 7 },
+      { min: 12, max: 12 },
+    ]);
+    expect(state.ranges.get(DATA_ID)).toEqual({ min: 34, max: 34 });
+    // That something reached further than anything that is left.
+    expect(Math.max(...[...state.ranges.values()].map(({ max }) => max))).toBe(MANY);
+  });
+
+  it('stay as long as something was moved from them', () => {
+    const state = compared((one) => {
+      one.registers[3] = isOf(9);
+      one.origins = new Map([
+        [9, { of: 8, least: 4 }],
+        [8, { of: 5, least: 4 }],
+        [99, { of: 98, least: 4 }],
+      ]);
+    });
+    expect([5, 8, 9].map((id) => state.ranges.get(id)?.min)).toEqual([5, 8, 9]);
+    expect([...state.origins!.keys()]).toEqual([9, 8]);
+  });
+
+  it('are forgotten where paths meet, too', () => {
+    const one = AbstractState.atEntry();
+    const other = AbstractState.atEntry();
+    for (let id = 1; id <= 20; id++) {
+      one.setRange(id, { min: 1, max: 1 });
+      other.setRange(20 + id, { min: 1, max: 1 });
+    }
+    expect(joinStates(one, other, 1000, false).ranges.size).toBe(1);
   });
 });
 

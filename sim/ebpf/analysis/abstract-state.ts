@@ -2,6 +2,7 @@
 import { MAX_BPF_STACK, REGISTER_COUNT } from '../instruction.ts';
 import {
   ANY,
+  isGivenBase,
   isOwnBase,
   isPacket,
   KIND,
@@ -10,6 +11,7 @@ import {
   sameValue,
   scalar,
   UNSET,
+  UNUSED_ID,
   type Value,
   withId,
   withOffset,
@@ -22,6 +24,9 @@ export interface PacketRange {
 }
 
 const NO_RANGE: PacketRange = { min: 0, max: 0 };
+
+/** Bases of packet pointers from which on it is looked which of them are used. */
+const MANY_BASES = 24;
 
 /** A base of packet pointers, and how far from it at least another one lies. */
 export interface Origin {
@@ -88,7 +93,42 @@ export class AbstractState {
   }
 
   setRange(id: number, range: PacketRange): void {
+    this.forgetUnused();
     this.#ranges = new Map(this.#ranges).set(id, range);
+  }
+
+  /**
+   * Where there are many bases, those are forgotten that nothing points into any more: a checksum over a packet, unrolled, has one for
+   * each word, and every meeting of ways would go through all of them. How far the furthest of them reached is kept.
+   */
+  forgetUnused(): void {
+    if (this.#ranges.size < MANY_BASES && (this.origins?.size ?? 0) < MANY_BASES) return;
+    const used = this.#usedBases();
+    const isUsed = (id: number): boolean => isGivenBase(id) || used.has(id);
+    const ranges = new Map<number, PacketRange>();
+    let furthest = 0;
+    for (const [id, range] of this.#ranges) {
+      if (isUsed(id)) ranges.set(id, range);
+      else furthest = Math.max(furthest, range.max);
+    }
+    const { max } = ranges.get(UNUSED_ID) ?? NO_RANGE;
+    if (furthest > max) ranges.set(UNUSED_ID, { min: 0, max: furthest });
+    if (ranges.size < this.#ranges.size) this.#ranges = ranges;
+    if (this.origins !== undefined) this.origins = new Map([...this.origins].filter(([id]) => isUsed(id)));
+  }
+
+  /** Of the pointers in registers and cells, and of what they were moved from. */
+  #usedBases(): ReadonlySet<number> {
+    const used = new Set<number>();
+    const use = (id: number): void => {
+      if (used.has(id)) return;
+      used.add(id);
+      const origin = this.origins?.get(id);
+      if (origin !== undefined) use(origin.of);
+    };
+    for (const one of this.registers) if (isPacket(one)) use(one.id);
+    for (const { value } of this.#cells.values()) if (isPacket(value)) use(value.id);
+    return used;
   }
 
   /** Notes that bytes of the frame are written for certain, whatever with; what lies outside of it does not count. */
@@ -192,6 +232,7 @@ export function joinStates(a: AbstractState, b: AbstractState, base: number, wid
   joined.written = a.written & b.written;
   joined.origins = a.origins === b.origins ? a.origins : sharedOrigins(a.origins, b.origins);
   if (a.adjusted === b.adjusted) joined.adjusted = a.adjusted;
+  joined.forgetUnused();
   return joined;
 }
 

@@ -81,6 +81,8 @@ export const SOME_SCALAR: Value = value(KIND.scalar, -Infinity, Infinity, 0, -1,
 /** Bases of packet pointers: what the context gives. */
 export const DATA_ID = 0;
 export const META_ID: number = -1;
+/** Stands for all bases that nothing points into any more. */
+export const UNUSED_ID: number = -2;
 /**
  * Ids of values: of instructions (slot + 1); of packet pointers to which an instruction added what the verifier may
  * know, so that to the verifier they may share their base with others; of functions' arguments; of places where paths
@@ -91,6 +93,11 @@ export const ARGUMENT_IDS = 2_000_000;
 export const MEETING_IDS = 3_000_000_000;
 /** Ids for each function and each meeting. */
 export const PLACES = 1024;
+
+/** Is it a base that a function is entered with, or finds in the context? */
+export function isGivenBase(id: number): boolean {
+  return id <= 0 || (id >= ARGUMENT_IDS && id < MEETING_IDS);
+}
 
 /** Is it another base to the kernel's verifier, too? */
 export function isOwnBase(id: number): boolean {
