@@ -1,5 +1,6 @@
 /** Whom an engine is compared with, in what, and which differences are told. */
 import { describe, expect, it } from 'vitest';
+import { writeElf } from '../sim/ebpf/test-support/write-elf.ts';
 import type { Observables } from '../sim/engines/engine.ts';
 import { STATUS } from '../sim/engines/outcome-batch.ts';
 import type { EngineName } from '../sim/engines/register.ts';
@@ -7,6 +8,7 @@ import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT } from '../sim/runtime/actions.ts';
 import { DELIVERY } from '../sim/runtime/delivery.ts';
 import { snapshotOf } from '../sim/runtime/map-snapshot.ts';
+import type { Program } from '../sim/runtime/program.ts';
 import type { BatchReport } from './batch-report.ts';
 import { examine, examineOutcomes } from './examine.ts';
 import type { OutcomeInvariant } from './invariants/invariant.ts';
@@ -45,6 +47,36 @@ function told(...reports: readonly BatchReport[]): string[] {
 }
 
 const PLAIN: MadeOutcome = {};
+
+describe('frames of a program that takes their first byte for that of an IP header', () => {
+  const object = writeElf({
+    main: `r2 = *(u32 *)(r1 + 80)
+    r1 = *(u32 *)(r1 + 76)
+    r0 = 0
+    r3 = r1
+    r3 += 20
+    if r3 > r2 goto out
+    r4 = *(u8 *)(r1 + 0)
+    if r4 != 0x45 goto out
+    r0 = 2
+    out:
+    exit`,
+  });
+  const broken = FRAME.map((byte, at) => (at === 22 ? 9 : byte));
+
+  it('are not judged, and counted; runs are', () => {
+    const program: Program = { name: 'p', entries: [{ function: 'main', hook: 'tc-ingress' }], object };
+    const account = new JudgingAccount();
+    const reports = [reportOf('vm', [{ packet: broken }])];
+    const judged = (one: Program): string[] =>
+      [...examineOutcomes(one, inputOf(1), reports, account)].map(({ part }) => part);
+    expect(judged(FAKE_PROGRAM)).toEqual(['checksum']);
+    expect(judged(program)).toEqual([]);
+    expect(account.notCompared('vm')).toEqual([
+      { what: expect.stringMatching(/^frames: .*without a link header/), engine: 'vm', packets: 1 },
+    ]);
+  });
+});
 
 describe('two engines', () => {
   it('differ in nothing where all is the same', () => {

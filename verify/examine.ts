@@ -12,7 +12,8 @@ import { checksumOfField, differingField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
 import type { Finding } from './finding.ts';
 import { type JudgingAccount, judgeFrames } from './judge-frames.ts';
-import type { Judging, Oracle } from './judging.ts';
+import { type Judging, type Oracle, withoutFrames } from './judging.ts';
+import { isForEthernet, NO_LINK_HEADER } from './link-header.ts';
 import { outcomeAt } from './outcome.ts';
 import { hasStops, modelFaults, violationFindings } from './stops.ts';
 
@@ -59,10 +60,13 @@ export function* examineOutcomes(
     }
     if (at > 0 && fields.size === 0) agreeing.add(other);
   }
+  const isJudged = isForEthernet(program);
+  if (!isJudged) account?.enterUnjudged(`frames: ${NO_LINK_HEADER}`, input.count);
+  const judging = isJudged ? oracle : withoutFrames(oracle);
   for (const report of ranked) {
     // Frames that equal a reference's need no second judgement.
     if (!agreeing.has(report))
-      yield* judgeFrames(hooks, input, report, report === ranked[0] ? account : undefined, oracle);
+      yield* judgeFrames(hooks, input, report, report === ranked[0] ? account : undefined, judging);
   }
 }
 

@@ -27,8 +27,8 @@ export class JudgingAccount {
   readonly #unjudged = new Map<string, number>();
   readonly #warnings = new Map<string, { readonly breach: Breach; packets: number }>();
 
-  enterUnjudged(what: string): void {
-    this.#unjudged.set(what, (this.#unjudged.get(what) ?? 0) + 1);
+  enterUnjudged(what: string, packets: number = 1): void {
+    this.#unjudged.set(what, (this.#unjudged.get(what) ?? 0) + packets);
   }
 
   /** A breach that may be intended. */
@@ -65,7 +65,7 @@ export function* judgeFrames(
   oracle: Oracle | Judging = 'all',
 ): Generator<Finding, void, void> {
   const judging = judgingOf(oracle);
-  if (!judging.checksums) return;
+  if (!judging.checksums && judging.outcomes.length === 0) return;
   const judgement = new Judgement(input, judging, account);
   judgeEach(hooks, input, output, engine.observes.redirect, judging, judgement);
   for (const { kind, packet, detail, others } of judgement.best()) {
@@ -87,7 +87,7 @@ function judgeEach(
   input: PacketBatch,
   output: OutcomeBatch,
   showsRedirect: boolean,
-  { frames, outcomes }: Judging,
+  { checksums, frames, outcomes }: Judging,
   judgement: Judgement,
 ): void {
   for (let packet = 0; packet < output.count; packet++) {
@@ -103,7 +103,7 @@ function judgeEach(
       const breach = outcomes[at]!.judge(passage);
       if (breach !== undefined) judgement.enterBreach(breach, packet);
     }
-    if (delivery === DELIVERY.dropped) continue;
+    if (!checksums || delivery === DELIVERY.dropped) continue;
     judgement.judged++;
     const isChanged = pair.set(
       input.bytes,

@@ -25,3 +25,8 @@ const BY_NAME: Readonly<Record<Oracle, Judging>> = {
 export function judgingOf(oracle: Oracle | Judging): Judging {
   return typeof oracle === 'string' ? BY_NAME[oracle] : oracle;
 }
+
+/** The same, of runs alone. */
+export function withoutFrames(oracle: Oracle | Judging): Judging {
+  return { ...judgingOf(oracle), checksums: false, frames: [] };
+}

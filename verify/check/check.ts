@@ -11,6 +11,8 @@ import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { guessedSlots } from '../guessed-slots.ts';
+import { isOfHeaders } from '../invariants/rules.ts';
+import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
@@ -66,6 +68,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const { verdict, reason, notChecked } = verdictOfCheck({
     report,
     gaps: run.gaps.lines(),
+    ...(isForEthernet(program) ? {} : { unjudged: NO_LINK_HEADER }),
     findings,
     unreached,
     sweeps,
@@ -116,8 +119,8 @@ class Check {
 
   constructor(options: CheckOptions) {
     this.#options = options;
-    this.#isOn = options.isOn ?? (() => true);
-    const { program } = options;
+    const { program, isOn = () => true } = options;
+    this.#isOn = isForEthernet(program) ? isOn : (id) => isOn(id) && !isOfHeaders(id);
     this.#ttl = new TtlSteps(program, options.worlds !== undefined);
     this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);

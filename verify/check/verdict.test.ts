@@ -47,6 +47,12 @@ describe('the verdict', () => {
     );
   });
 
+  it('is incomplete where no frame was judged, whatever else was seen', () => {
+    expect(verdict({ unjudged: 'nobody knows where headers begin' })).toBe(
+      'incomplete: nobody knows where headers begin',
+    );
+  });
+
   it('is incomplete where a guess shows what may be an error, and names the slot', () => {
     const slots = { jumps: [{ key: Uint8Array.of(6, 0, 0, 0), name: 'v4', guessed: true }] };
     const divergence = { isByGuess: true, severity: 'error', case: { world: { slots } } };

@@ -25,6 +25,8 @@ export interface Seen extends Thresholds {
   readonly sweeps: SweepReport;
   /** What the machine could not do, a sentence each; default: nothing. */
   readonly gaps?: readonly string[];
+  /** Why nothing is judged of frames; absent: it is. */
+  readonly unjudged?: string;
 }
 
 export function verdictOfCheck(seen: Seen): Pick<CheckedProgram, 'verdict' | 'reason' | 'notChecked'> {
@@ -56,8 +58,9 @@ function idsOf(findings: readonly CheckFinding[], wanted: Severity): string[] {
   ];
 }
 
-function gapsOf({ report, findings, unreached, sweeps, minCoverage, gaps: stops = [] }: Seen): string[] {
-  const gaps: string[] = [];
+function gapsOf(seen: Seen): string[] {
+  const { report, findings, unreached, sweeps, minCoverage, gaps: stops = [], unjudged } = seen;
+  const gaps: string[] = unjudged === undefined ? [] : [unjudged];
   const failed = report.engines.filter(({ status }) => status === 'failed');
   for (const { name, reason } of failed) gaps.push(`${name} failed: ${reason}`);
   if (report.failure !== undefined) gaps.push(`the run failed: ${report.failure.message}`);

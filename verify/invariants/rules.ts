@@ -10,17 +10,17 @@ import { RUN_RULES } from './run-rules.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
 
-export const RULES: readonly Rule[] = [
+/** Those that are about headers. */
+const HEADER_RULES: readonly Rule[] = [
   ...CHECKSUM_RULES,
   ...TRANSPORT_RULES,
   ...FRAME_RULES,
   ...PROTOCOL_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,
-  ...ACTION_RULES,
-  ...REDIRECT_RULES,
-  ...RUN_RULES,
 ];
+
+export const RULES: readonly Rule[] = [...HEADER_RULES, ...ACTION_RULES, ...REDIRECT_RULES, ...RUN_RULES];
 
 const BY_ID = new Map(RULES.map((one) => [one.id, one]));
 
@@ -29,6 +29,11 @@ export function ruleOf(id: string): Rule {
   const found = BY_ID.get(id);
   if (found === undefined) throw new RangeError(`no invariant “${id}” in verify/invariants/rules.ts`);
   return found;
+}
+
+/** Is it about headers: meaningless where nobody knows where they begin? */
+export function isOfHeaders(id: string): boolean {
+  return id === 'untouched/broken' || HEADER_RULES.some((one) => one.id === id);
 }
 
 /** Are there rules of this name, or of this group (`checksum`)? */
