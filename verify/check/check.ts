@@ -69,6 +69,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     report,
     gaps: run.gaps.lines(),
     ...(isForEthernet(program) ? {} : { unjudged: NO_LINK_HEADER }),
+    ...(options.seconds === undefined || options.runs !== undefined ? {} : { runSeconds: options.seconds }),
     findings,
     unreached,
     sweeps,

@@ -53,6 +53,13 @@ describe('the verdict', () => {
     );
   });
 
+  it('is incomplete where the time was too short for packets, and not where few were asked for', () => {
+    const few = report({ packets: 3 });
+    expect(verdict({ ...few, runSeconds: 12 })).toBe('incomplete: only 3 packets ran in 12 s');
+    expect(verdict(few)).toMatch(/^pass: nothing found in 3 packets/);
+    expect(verdict({ runSeconds: 12 })).toMatch(/^pass/);
+  });
+
   it('is incomplete where a guess shows what may be an error, and names the slot', () => {
     const slots = { jumps: [{ key: Uint8Array.of(6, 0, 0, 0), name: 'v4', guessed: true }] };
     const divergence = { isByGuess: true, severity: 'error', case: { world: { slots } } };

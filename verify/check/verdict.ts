@@ -27,7 +27,12 @@ export interface Seen extends Thresholds {
   readonly gaps?: readonly string[];
   /** Why nothing is judged of frames; absent: it is. */
   readonly unjudged?: string;
+  /** For how long packets were run, where time decided how many. */
+  readonly runSeconds?: number;
 }
+
+/** Packets below which time was too short to say anything. */
+const FEWEST_PACKETS = 1_000;
 
 export function verdictOfCheck(seen: Seen): Pick<CheckedProgram, 'verdict' | 'reason' | 'notChecked'> {
   const notChecked = [...notCheckedBy(seen.report), ...(seen.gaps ?? [])];
@@ -59,8 +64,10 @@ function idsOf(findings: readonly CheckFinding[], wanted: Severity): string[] {
 }
 
 function gapsOf(seen: Seen): string[] {
-  const { report, findings, unreached, sweeps, minCoverage, gaps: stops = [], unjudged } = seen;
+  const { report, findings, unreached, sweeps, minCoverage, gaps: stops = [], unjudged, runSeconds } = seen;
   const gaps: string[] = unjudged === undefined ? [] : [unjudged];
+  if (runSeconds !== undefined && report.packets < FEWEST_PACKETS)
+    gaps.push(`only ${of(report.packets, 'packet')} ran in ${runSeconds} s`);
   const failed = report.engines.filter(({ status }) => status === 'failed');
   for (const { name, reason } of failed) gaps.push(`${name} failed: ${reason}`);
   if (report.failure !== undefined) gaps.push(`the run failed: ${report.failure.message}`);
