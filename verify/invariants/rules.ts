@@ -31,9 +31,16 @@ export function ruleOf(id: string): Rule {
   return found;
 }
 
-/** Is it about headers: meaningless where nobody knows where they begin? */
+const groupOf = (id: string): string => id.split('/')[0]!;
+
+const HEADER_GROUPS: ReadonlySet<string> = new Set([
+  ...HEADER_RULES.map(({ id }) => groupOf(id)),
+  groupOf('untouched/broken'),
+]);
+
+/** Is it, or its group, about headers: meaningless where nobody knows where they begin? */
 export function isOfHeaders(id: string): boolean {
-  return id === 'untouched/broken' || HEADER_RULES.some((one) => one.id === id);
+  return HEADER_GROUPS.has(groupOf(id));
 }
 
 /** Are there rules of this name, or of this group (`checksum`)? */

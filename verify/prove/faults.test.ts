@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_SOLVER } from '../../sim/ebpf/symbolic/solver.ts';
 import { ASK, IPV4_PARAMETERS } from '../../sim/ebpf/test-support/fib-texts.ts';
+import { isOfHeaders } from '../invariants/rules.ts';
 import { proveProgram } from './prove.ts';
 import { type Asking, frame, programOf } from './test-support/asking-programs.ts';
 
@@ -130,4 +131,21 @@ describe('a program that', () => {
       ['ttl/not-lowered open'],
     ],
   ])('%s', async (_, asking, expected) => expect(await found(asking)).toEqual(expected));
+});
+
+it('proves and refutes nothing of headers where the first byte is taken for that of an IP header', async () => {
+  const text = `${frame(34, 'tc-ingress')}
+    r1 = *(u8 *)(r7 + 0)
+    if r1 != 0x45 goto out
+    *(u8 *)(r7 + 22) = 0
+    ${END(2)}`;
+  const asking: Asking = { text, hook: 'tc-ingress' };
+  const { properties } = await proveProgram(programOf('test', asking), { solver: NO_SOLVER, limits: LIMITS });
+  const statuses = (isHeader: boolean): string[] => [
+    ...new Set(
+      properties.flatMap(({ invariant, status }) => (isOfHeaders(invariant) === isHeader ? [status] : [])),
+    ),
+  ];
+  expect(properties.some(({ invariant }) => invariant === 'lengths')).toBe(true);
+  expect([statuses(true), statuses(false)]).toEqual([['undecided'], ['proved']]);
 });

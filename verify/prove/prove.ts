@@ -5,6 +5,8 @@
 import type { FeasibilityCounts } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { isOfHeaders } from '../invariants/rules.ts';
+import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
 import { assumptionsOf } from './assumptions.ts';
 import type { BranchWay } from './branches.ts';
 import { DEFAULT_TIME, followPaths, type ProvedPath, type ProveOptions } from './paths.ts';
@@ -63,6 +65,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     branches,
     properties: judge
       .properties(followed.doubt ?? left)
+      .map((one) => (isForEthernet(program) ? one : withoutHeaders(one)))
       .filter(({ invariant }) => options.isOn?.(invariant) ?? true),
     cut: followed.cut,
     assumptions: assumptionsOf(
@@ -74,4 +77,10 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     counts: feasibility.counts,
     seconds: (now() - started) / 1000,
   };
+}
+
+/** Of a program that takes the frame for something else than it is, nothing about headers is proved, nor refuted. */
+function withoutHeaders(property: Property): Property {
+  if (!isOfHeaders(property.invariant)) return property;
+  return { ...property, status: 'undecided', reason: NO_LINK_HEADER, witness: undefined, confirmedBy: [] };
 }
