@@ -44,8 +44,7 @@ export const TTL_RULES: readonly Rule[] = [
 export const ttl: Invariant = {
   name: 'ttl',
   judge(pair: FramePair): Breach | undefined {
-    // Which headers are the same ones, nobody can say behind lengths that contradict each other.
-    if (pair.cameBroken) return undefined;
+    if (isUnclear(pair)) return undefined;
     for (let row = 0; row < pair.is.count; row++) {
       if (!isIp(pair.is.kind[row]!)) continue;
       const match = sameIp(pair, row);
@@ -63,13 +62,18 @@ export const ttl: Invariant = {
  */
 function isBornDead(pair: FramePair, row: number): boolean {
   const { is, was } = pair;
-  if (ttlNow(pair, row) !== 0 || (is.flags[row]! & NO_HEADER) !== 0) return false;
+  if (ttlNow(pair, row) !== 0 || (is.flags[row]! & NO_HEADER) !== 0 || pair.cameBroken) return false;
   const match = is.match[row]!;
   const isMade = match === MATCH.none ? pair.isWritten(row) : match >= 0 && was.kind[match] !== is.kind[row];
   if (!isMade) return false;
   for (let other = 0; other < was.count; other++)
     if (isIp(was.kind[other]!) && ttlThen(pair, other) <= 1) return false;
   return true;
+}
+
+/** Where headers were put in front or taken off, lengths say which of them is which: unless they contradict each other. */
+function isUnclear({ cameBroken, beforeLength, afterLength }: FramePair): boolean {
+  return cameBroken && beforeLength !== afterLength;
 }
 
 const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
@@ -87,7 +91,7 @@ export function wrappedBreach(pair: FramePair): Breach | undefined {
 
 /** The IP header of the frame that left whose TTL went from 0 to 255; -1: none. */
 export function wrappedRow(pair: FramePair): number {
-  if (pair.cameBroken) return -1;
+  if (isUnclear(pair)) return -1;
   for (let row = 0; row < pair.is.count; row++) {
     const match = sameIp(pair, row);
     if (match >= 0 && ttlThen(pair, match) === 0 && ttlNow(pair, row) === 255) return row;

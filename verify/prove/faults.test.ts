@@ -138,7 +138,7 @@ it('proves and refutes nothing of headers where the first byte is taken for that
     r1 = *(u8 *)(r7 + 0)
     if r1 != 0x45 goto out
     *(u8 *)(r7 + 22) = 0
-    ${END(2)}`;
+    ${END(0)}`;
   const asking: Asking = { text, hook: 'tc-ingress' };
   const { properties } = await proveProgram(programOf('test', asking), { solver: NO_SOLVER, limits: LIMITS });
   const statuses = (isHeader: boolean): string[] => [
