@@ -37,6 +37,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'redirect/absent-device': 'Any program whose target is none of the devices that `--world` describes.',
   'reply/to-zero': '',
   'reply/group-source-mac': '',
+  'reply/own-mac':
+    'An echo responder that swaps the IP addresses, and leaves the MAC addresses as they came.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',
   'agreement/machine': 'No program is meant to.',
   'determinism/differs': 'A program that stores a pointer in a map, or sends it.',

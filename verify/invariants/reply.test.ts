@@ -14,6 +14,9 @@ import {
   PASSED,
   u16,
   udp,
+  V4_A,
+  V4_B,
+  V6_A,
   V6_B,
 } from '../test-support/packets.ts';
 import type { Invariant, Passage } from './invariant.ts';
@@ -132,5 +135,46 @@ describe('the source of an ICMP error', () => {
     const rewritten = error4(between4(HOST, group), group);
     expect(judged(reply, ethernet(0x0800, came), ethernet(0x0800, rewritten))).toBe('');
     expect(about(OTHER, error4(between4(HOST, group), group))).toBe('');
+  });
+});
+
+describe('the MAC address that a reply goes to', () => {
+  const echo = (type: number, source: Address, destination: Address): Uint8Array =>
+    ipv4(1, icmp(type, 0, [0, 1, 0, 1], data(20)), { source, destination });
+  const request = ethernet(0x0800, echo(8, V4_A, V4_B));
+  const answer = echo(0, V4_B, V4_A);
+
+  it('is not the one that the packet came to', () => {
+    expect(judged(reply, request, ethernet(0x0800, answer))).toBe('reply/own-mac');
+    expect(judged(reply, request, bytes(MAC_B, MAC_B, u16(0x0800), answer))).toBe('reply/own-mac');
+    expect(
+      judged(reply, ethernet(0x86dd, between6(V6_A, V6_B)), ethernet(0x86dd, between6(V6_B, V6_A))),
+    ).toBe('reply/own-mac');
+    const unreachable = error4(between4(HOST, OTHER), [192, 0, 2, 1]);
+    expect(judged(reply, asked(OTHER), ethernet(0x0800, unreachable))).toBe('reply/own-mac');
+  });
+
+  it('is the one that it came from, or another', () => {
+    expect(judged(reply, request, back(0x0800, answer))).toBe('');
+    expect(judged(reply, request, bytes([2, 0, 0, 0, 0, 9], MAC_B, u16(0x0800), answer))).toBe('');
+  });
+
+  it('is not judged where the frame is no reply, or does not leave by the device that it came by', () => {
+    expect(judged(reply, request, ethernet(0x0800, answer), REDIRECTED)).toBe('');
+    expect(judged(reply, request, ethernet(0x0800, answer), PASSED)).toBe('');
+    // Bridged, balanced with direct return, and translated.
+    expect(judged(reply, request, bytes(MAC_B, MAC_A, u16(0x8100), 0, 5, request.slice(12)))).toBe('');
+    expect(judged(reply, request, ethernet(0x0800, echo(8, V4_A, OTHER)))).toBe('');
+    expect(judged(reply, request, ethernet(0x0800, echo(8, OTHER, V4_A)))).toBe('');
+  });
+
+  it('may be the same as its source, as on the loopback device, and that of a group', () => {
+    const frame = (mac: Address, from: Address, packet: Uint8Array): Uint8Array =>
+      bytes(mac, from, u16(0x0800), packet);
+    const zero = new Array(6).fill(0);
+    const asking = request.slice(14);
+    expect(judged(reply, frame(zero, zero, asking), frame(zero, zero, answer))).toBe('');
+    const group = new Array(6).fill(0xff);
+    expect(judged(reply, frame(group, MAC_A, asking), frame(group, MAC_A, answer))).toBe('');
   });
 });

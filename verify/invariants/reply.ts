@@ -13,6 +13,7 @@ import {
   addressesOf,
   answeredBy,
   comesFromDestination,
+  errorAbout,
   goesBack,
   outermostIp,
   sameBytes,
@@ -45,6 +46,12 @@ export const REPLY_RULES: readonly Rule[] = [
     'A reply with a group address as its source MAC address',
     'The Ethernet addresses of a broadcast or multicast frame were swapped. Bridges drop frames whose source has the group bit (IEEE 802.1D §7.8).',
   ),
+  rule(
+    'reply/own-mac',
+    'warning',
+    'A reply to the MAC address that the packet came to',
+    'The IP packet goes back to its sender with XDP_TX, in a frame whose destination is still this host: XDP_TX sends the frame as it is, and no neighbour takes one that is not addressed to it. Swap the MAC addresses, too.',
+  ),
 ];
 
 export const reply: Invariant = {
@@ -54,7 +61,10 @@ export const reply: Invariant = {
     const row = outermostIp(pair.is);
     const came = row < 0 ? -1 : answeredBy(pair, row);
     if (came < 0) return undefined;
-    return judgeHeader(pair, row, came) ?? (delivery === DELIVERY.sentBack ? judgeMacs(pair) : undefined);
+    return (
+      judgeHeader(pair, row, came) ??
+      (delivery === DELIVERY.sentBack ? judgeMacs(pair, row, came) : undefined)
+    );
   },
 };
 
@@ -89,9 +99,11 @@ function ruleSeverity(of: string): Severity {
   return REPLY_RULES.find(({ id }) => id === of)!.severity;
 }
 
-function judgeMacs({ before, beforeOffset, after, afterOffset }: FramePair): Breach | undefined {
-  if ((after[afterOffset + 6]! & 1) === 0) return undefined;
-  return sameBytes(after, afterOffset + 6, before, beforeOffset + 6, 6) ? undefined : GROUP_SOURCE_MAC;
+function judgeMacs(pair: FramePair, row: number, came: number): Breach | undefined {
+  const { before, beforeOffset, after, afterOffset } = pair;
+  if ((after[afterOffset + 6]! & 1) !== 0 && !sameBytes(after, afterOffset + 6, before, beforeOffset + 6, 6))
+    return GROUP_SOURCE_MAC;
+  return isToOwnMac(pair) && isAnswer(pair, row, came) ? ownMac(pair, row) : undefined;
 }
 
 const GROUP_SOURCE_MAC: Breach = {
@@ -104,6 +116,34 @@ const GROUP_SOURCE_MAC: Breach = {
   sentence: 'the frame goes back to its sender with a group address as its source MAC address',
   summary: 'a reply with a group address as its source MAC address',
 };
+
+/** Does the frame go to the MAC address of one host that it came to? */
+function isToOwnMac({ before, beforeOffset, after, afterOffset }: FramePair): boolean {
+  if ((after[afterOffset]! & 1) !== 0) return false;
+  // Frames of the loopback device have the same address twice.
+  if (sameBytes(before, beforeOffset, before, beforeOffset + 6, 6)) return false;
+  return sameBytes(after, afterOffset, before, beforeOffset, 6);
+}
+
+function isAnswer(pair: FramePair, row: number, came: number): boolean {
+  if (!goesBack(pair, row, came)) return false;
+  return comesFromDestination(pair, row, came) || errorAbout(pair, row) >= 0;
+}
+
+function ownMac(pair: FramePair, row: number): Breach {
+  const [at, size] = addressesOf(pair.is.kind[row]!);
+  return {
+    invariant: 'reply/own-mac',
+    severity: 'warning',
+    at: 0,
+    size: 6,
+    against: { at: pair.is.start[row]! + at + size, size },
+    expected: 'the MAC address that the frame came from',
+    got: 'the one that it came to',
+    sentence: 'the packet goes back to its sender, in a frame to the MAC address that it came to',
+    summary: 'a reply to the MAC address that the packet came to',
+  };
+}
 
 /** Multicast, and the limited broadcast; of IPv6, multicast. */
 function isGroup(bytes: Uint8Array, at: number, size: number): boolean {
