@@ -12,6 +12,7 @@ import {
   MAC_A,
   MAC_B,
   PASSED,
+  tcp,
   u16,
   udp,
   V4_A,
@@ -22,6 +23,7 @@ import {
 import type { Invariant, Passage } from './invariant.ts';
 import { reply } from './reply.ts';
 import { ruleOf } from './rules.ts';
+import { unanswerable } from './unanswerable.ts';
 
 const pair = new FramePair();
 const SENT_BACK: Passage = { ...PASSED, action: 3, delivery: 2 };
@@ -176,5 +178,92 @@ describe('the MAC address that a reply goes to', () => {
     expect(judged(reply, frame(zero, zero, asking), frame(zero, zero, answer))).toBe('');
     const group = new Array(6).fill(0xff);
     expect(judged(reply, frame(group, MAC_A, asking), frame(group, MAC_A, answer))).toBe('');
+  });
+});
+
+describe('an ICMP error', () => {
+  const error = (packet: Uint8Array, from = OTHER, to = HOST, passage = SENT_BACK): string =>
+    judged(unanswerable, ethernet(0x0800, packet), back(0x0800, error4(packet, from, to)), passage);
+  const fragment = (word: number): Uint8Array =>
+    ipv4(17, data(64), { fragment: word, source: HOST, destination: OTHER });
+
+  it('is about whole packets and first fragments', () => {
+    expect(error(between4(HOST, OTHER))).toBe('');
+    expect(error(fragment(0x2000))).toBe('');
+    expect(error(fragment(0x4000))).toBe('');
+    expect(error(fragment(0x2010))).toBe('reply/about-fragment');
+    expect(error(fragment(0x0010))).toBe('reply/about-fragment');
+    expect(error(fragment(0x0010), OTHER, HOST, REDIRECTED)).toBe('reply/about-fragment');
+    expect(error(fragment(0x0010), OTHER, HOST, PASSED)).toBe('');
+    // Where it goes elsewhere, it is none to the sender.
+    expect(error(fragment(0x0010), OTHER, [10, 0, 0, 9])).toBe('');
+  });
+
+  it('of IPv6 may be about a later fragment', () => {
+    const packet = ipv6(44, bytes(17, 0, u16(0x0101), 0, 0, 0, 7, data(64)));
+    const sent = error6(packet, V6_B, V6_A);
+    expect(judged(unanswerable, ethernet(0x86dd, packet), back(0x86dd, sent))).toBe('');
+  });
+
+  it('is not about an ICMP error, and may be about other messages', () => {
+    const message = (type: number): Uint8Array =>
+      ipv4(1, icmp(type, 0, [0, 0, 0, 0], between4(OTHER, HOST).slice(0, 28)), {
+        source: HOST,
+        destination: OTHER,
+      });
+    for (const type of [3, 4, 5, 11, 12])
+      expect([type, error(message(type))]).toEqual([type, 'reply/about-error']);
+    for (const type of [0, 8, 13, 14, 17]) expect([type, error(message(type))]).toEqual([type, '']);
+    const about6 = (type: number): string => {
+      const packet = ipv6(58, icmpv6(type, [0, 0, 0, 0], between6(V6_B, V6_A)));
+      return judged(unanswerable, ethernet(0x86dd, packet), back(0x86dd, error6(packet, V6_B, V6_A)));
+    };
+    for (const type of [1, 2, 3, 4]) expect([type, about6(type)]).toEqual([type, 'reply/about-error']);
+    expect([128, 135].map(about6)).toEqual(['', '']);
+  });
+
+  it('that came may be turned round, translated and put into a tunnel', () => {
+    const came = error4(between4(OTHER, HOST), HOST, OTHER);
+    const turned = error4(between4(HOST, OTHER), OTHER, HOST);
+    expect(judged(unanswerable, ethernet(0x0800, came), back(0x0800, turned))).toBe('');
+    const tunnelled = ipv4(4, came, { source: OTHER, destination: HOST });
+    expect(judged(unanswerable, ethernet(0x0800, came), back(0x0800, tunnelled))).toBe('');
+  });
+});
+
+describe('a TCP reset', () => {
+  const RST = 4;
+  const ACK = 0x10;
+  const SYN = 2;
+  /** A header without data, from one port to another. */
+  const header = (flags: number, [from, to]: readonly number[], sequence: number): Uint8Array => {
+    const segment = tcp(new Uint8Array(0));
+    segment.set([...u16(from!), ...u16(to!), 0, 0, ...u16(sequence)]);
+    segment[13] = flags;
+    return segment;
+  };
+  const THERE = [40_000, 80];
+  const HERE = [80, 40_000];
+  const came = (flags: number): Uint8Array =>
+    ethernet(0x0800, ipv4(6, header(flags, THERE, 1), { source: HOST, destination: OTHER }));
+  const left = (flags: number, ports = HERE, source = OTHER, destination = HOST, sequence = 9): Uint8Array =>
+    back(0x0800, ipv4(6, header(flags, ports, sequence), { source, destination }));
+
+  it('is no answer to a reset, and one to everything else', () => {
+    for (const flags of [RST, RST | ACK])
+      expect(judged(unanswerable, came(flags), left(RST | ACK))).toBe('reply/reset-answered');
+    expect(judged(unanswerable, came(RST), left(RST), REDIRECTED)).toBe('reply/reset-answered');
+    expect(judged(unanswerable, came(RST), left(RST), PASSED)).toBe('');
+    for (const flags of [SYN, ACK, 1 | ACK])
+      expect(judged(unanswerable, came(flags), left(RST | ACK))).toBe('');
+    expect(judged(unanswerable, came(RST), left(ACK))).toBe('');
+  });
+
+  it('may go on to another host, and be sent back as it came', () => {
+    expect(judged(unanswerable, came(RST), left(RST, THERE, HOST, [10, 0, 0, 9]))).toBe('');
+    expect(judged(unanswerable, came(RST), left(RST, HERE, [10, 0, 0, 9]))).toBe('');
+    // A NAT may lead a host to itself.
+    expect(judged(unanswerable, came(RST), left(RST, HERE, OTHER, HOST, 1))).toBe('');
+    expect(judged(unanswerable, came(RST), left(RST, [80, 1234]))).toBe('');
   });
 });

@@ -9,6 +9,7 @@ import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
+import { UNANSWERABLE_RULES } from './unanswerable.ts';
 
 export const RULES: readonly Rule[] = [
   ...CHECKSUM_RULES,
@@ -17,6 +18,7 @@ export const RULES: readonly Rule[] = [
   ...PROTOCOL_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,
+  ...UNANSWERABLE_RULES,
   ...ACTION_RULES,
   ...REDIRECT_RULES,
   ...RUN_RULES,
