@@ -37,6 +37,14 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'redirect/absent-device': 'Any program whose target is none of the devices that `--world` describes.',
   'reply/to-zero': '',
   'reply/group-source-mac': '',
+  'reply/own-mac':
+    'An echo responder that swaps the IP addresses, and leaves the MAC addresses as they came.',
+  'reply/about-fragment':
+    'A program that answers what is too long with “fragmentation needed”, later fragments, too.',
+  'reply/about-error':
+    'A program that answers every packet to a host with “unreachable”, and does not look at its protocol.',
+  'reply/reset-answered':
+    'A program that answers every TCP segment with a reset, and does not look at its flags.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',
   'agreement/machine': 'No program is meant to.',
   'determinism/differs': 'A program that stores a pointer in a map, or sends it.',

@@ -33,6 +33,7 @@ import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
 import { mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
+import { isMacChosen } from './own-mac.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasContents, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
@@ -366,6 +367,7 @@ class Check {
     const { program, machine, kernel, witness } = this.#options;
     const finding = await placedFinding(this.#options, findingOf(divergence));
     if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) return;
+    if (finding.invariant === 'reply/own-mac' && (await isMacChosen(program, divergence))) return;
     // The machine shows a packet for what the verifier only says.
     const refused = findings.findIndex(
       ({ invariant, divergence: shown }) => invariant === 'load/refused' && shown === undefined,

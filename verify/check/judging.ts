@@ -13,6 +13,7 @@ import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
+import { unanswerable } from '../invariants/unanswerable.ts';
 import type { Judging } from '../judging.ts';
 
 /** Is the invariant of this identifier judged? */
@@ -21,7 +22,8 @@ export type IsOn = (id: string) => boolean;
 export function checkJudging(program: Program, isOn: IsOn): Judging {
   const on = (breach: Breach | undefined): Breach | undefined =>
     breach !== undefined && isOn(breach.invariant) ? breach : undefined;
-  const frames: Invariant[] = [...INVARIANTS, laterFragments, transports, ttl, reply, broken].map((one) => ({
+  const all = [...INVARIANTS, laterFragments, transports, ttl, reply, unanswerable, broken];
+  const frames: Invariant[] = all.map((one) => ({
     name: one.name,
     judge: (pair, passage) => on(one.judge(pair, passage)),
   }));

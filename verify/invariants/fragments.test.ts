@@ -11,6 +11,8 @@ import {
   tcp,
   u16,
   udp,
+  V4_A,
+  V4_B,
   V6_A,
   V6_B,
 } from '../test-support/packets.ts';
@@ -63,5 +65,23 @@ describe('fragments', () => {
     expect(verdict(whole, ethernet(0x0800, ipv4(4, whole.slice(14), { fragment: 0x0040 })))).toBe(
       'fragments/set',
     );
+  });
+
+  it('are no ICMP errors, whatever these are about', () => {
+    const BACK = { source: V4_B, destination: V4_A };
+    const error = (about: Uint8Array, fragment: number): Uint8Array =>
+      ethernet(0x0800, ipv4(1, icmp(3, 4, [0, 0, 2, 0x58], about.slice(14, 42)), { fragment, ...BACK }));
+    for (const came of [0, 0x4000, 0x2000, 0x2010, 0x0010]) {
+      const about = packet(came);
+      expect([came, verdict(about, error(about, 0x2000))]).toEqual([came, 'fragments/set']);
+      expect([came, verdict(about, error(about, 0x0010))]).toEqual([came, 'fragments/set']);
+      expect([came, verdict(about, error(about, 0x4000))]).toEqual([came, '']);
+    }
+    // An error that came as a fragment is no new one, nor is an echo that holds a packet.
+    const part = error(packet(0), 0x2000);
+    expect(verdict(part, ethernet(0x8100, bytes(0, 5, part.slice(12))))).toBe('');
+    const about = packet(0x2010);
+    const echo = ipv4(1, icmp(8, 0, [0, 0, 0, 0], about.slice(14, 42)), { fragment: 0x2000, ...BACK });
+    expect(verdict(about, ethernet(0x0800, echo))).toBe('');
   });
 });

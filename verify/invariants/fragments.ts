@@ -1,6 +1,7 @@
 /**
  * Fragments stay what they are: a program that cannot send a second packet can neither cut a datagram into fragments
- * nor put one together, so fragment offset and "more fragments" of a packet of the same length stay as they came.
+ * nor put one together, so fragment offset and "more fragments" of a packet of the same length stay as they came. An ICMP
+ * error that it makes is whole.
  *
  * The usual defect is a flag written in the wrong byte order: 0x4000 ("don't fragment") without `bpf_htons` is a
  * fragment at offset 512.
@@ -8,6 +9,7 @@
 import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
+import { errorAbout } from './answers.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
 
 export const fragments: Invariant = {
@@ -32,6 +34,7 @@ function fragmentWord(pair: FramePair, row: number): Breach | undefined {
     return undefined;
   }
   const now = is.fragment[row]!;
+  if (now !== 0 && errorAbout(pair, row) >= 0) return markedError(pair, row, now);
   if (match === MATCH.none) {
     // A header in front of a whole packet has no reason to be a fragment.
     if (now === 0 || was.count === 0 || was.fragment[0] !== 0 || !pair.isWritten(row)) return undefined;
@@ -41,6 +44,15 @@ function fragmentWord(pair: FramePair, row: number): Breach | undefined {
   if (now === before || (was.flags[match]! & HEADER_FLAG.quoted) !== 0) return undefined;
   if (payloadOf(was, match) !== payloadOf(is, row)) return undefined;
   return breach(pair, row, before === 0 ? 'set' : now === 0 ? 'cleared' : 'changed', before, now);
+}
+
+/** Whatever it is about, an ICMP error is a packet of its own, and whole. */
+function markedError(pair: FramePair, row: number, now: number): Breach {
+  return {
+    ...breach(pair, row, 'set', 0, now),
+    sentence: `the ICMP error is a new packet, and is marked as ${named(now)}`,
+    summary: 'an ICMP error is marked as a fragment',
+  };
 }
 
 /** How many bytes the IP packet carries behind its headers: what is cut into fragments gets shorter. */

@@ -48,7 +48,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'fragments/set',
     'error',
     'A whole packet marked as a fragment',
-    'The usual cause is "don’t fragment" in the wrong byte order: 0x4000 without `bpf_htons` is a fragment at offset 512.',
+    'The usual cause is "don’t fragment" in the wrong byte order: 0x4000 without `bpf_htons` is a fragment at offset 512. An ICMP error is a packet of its own, and whole even where it is about a fragment (RFC 791 §3.2): it does not take the field over from the packet that it quotes.',
   ),
   rule(
     'fragments/cleared',

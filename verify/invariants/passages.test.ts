@@ -1,4 +1,4 @@
-/** What is judged of how a frame leaves: TTLs, replies, actions, redirects, and data of other protocols. */
+/** What is judged of how a frame leaves: TTLs, actions, redirects, and data of other protocols. */
 import { describe, expect, it } from 'vitest';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { deliveryOf } from '../../sim/runtime/delivery.ts';
@@ -9,7 +9,6 @@ import { broken } from './broken.ts';
 import type { Invariant } from './invariant.ts';
 import { laterFragments } from './later-fragments.ts';
 import { redirectTarget } from './redirect.ts';
-import { reply } from './reply.ts';
 import { RULES, ruleOf } from './rules.ts';
 import { transports } from './transports.ts';
 import { ttl, wrappedTtl } from './ttl.ts';
@@ -78,51 +77,6 @@ describe('a TTL', () => {
   it('of 0 that came so is not the program’s', () => {
     const came = edit(packet4, TTL4, 0);
     expect(judged(ttl, came, edit(came, 0, 9))).toBe('');
-  });
-});
-
-describe('a reply', () => {
-  const SOURCE = 14 + 12;
-  const asked = (to: readonly number[], from: readonly number[] = [10, 0, 0, 1]): Uint8Array =>
-    edit(edit(ethernet(0x0800, ipv4(17, udp(data(8)))), SOURCE, ...from), SOURCE + 4, ...to);
-
-  it('comes from one host', () => {
-    expect(judged(reply, asked([10, 0, 0, 2]), asked([10, 0, 0, 1], [10, 0, 0, 2]), SENT_BACK)).toBe('');
-  });
-
-  it.each([[[224, 0, 0, 1]], [[239, 255, 255, 250]], [[255, 255, 255, 255]]])(
-    'does not come from the group %j',
-    (group) => {
-      expect(judged(reply, asked(group), asked([10, 0, 0, 1], group), SENT_BACK)).toBe('reply/group-source');
-      // What is passed to the stack is no reply.
-      expect(judged(reply, asked(group), asked([10, 0, 0, 1], group))).toBe('');
-    },
-  );
-
-  it('does not come from a group of IPv6, and does from a host', () => {
-    const SOURCE6 = 14 + 8;
-    const address = (...first: number[]): number[] => [...first, ...new Array(14).fill(7)];
-    const between = (from: readonly number[], to: readonly number[]): Uint8Array =>
-      edit(packet6, SOURCE6, ...from, ...to);
-    const host = address(0x20, 1);
-    const group = address(0xff, 2);
-    const other = address(0xfe, 0x80);
-    expect(judged(reply, between(host, group), between(group, host), SENT_BACK)).toBe('reply/group-source');
-    expect(judged(reply, between(host, other), between(other, host), SENT_BACK)).toBe('');
-  });
-
-  it('has a source; 0 that was asked is worth a note, 0 from elsewhere a warning', () => {
-    const none = [0, 0, 0, 0];
-    expect(judged(reply, asked(none), asked([10, 0, 0, 1], none), SENT_BACK)).toBe('reply/to-zero');
-    expect(judged(reply, asked([10, 0, 0, 2]), asked([10, 0, 0, 1], none), SENT_BACK)).toBe(
-      'reply/zero-source',
-    );
-  });
-
-  it('may come from a group that a setting names, and so may a packet that goes elsewhere', () => {
-    const group = [239, 1, 1, 1];
-    expect(judged(reply, asked([10, 0, 0, 2]), asked([10, 0, 0, 1], group), SENT_BACK)).toBe('');
-    expect(judged(reply, asked(group), asked([10, 0, 0, 9], group), SENT_BACK)).toBe('');
   });
 });
 

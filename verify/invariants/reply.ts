@@ -1,15 +1,23 @@
 /**
  * What is sent back comes from somewhere: a reply whose source is a group's address, or none at all, is dropped by every
  * receiver (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2 and §2.7). It is what programs send that swap the addresses of whatever
- * comes, broadcasts and multicasts included.
+ * comes, broadcasts and multicasts included. An ICMP error is a reply to the packet that it quotes.
  *
  * Judged are frames that go back to the source they came from. A source of 0 that the program took from a map may be what
  * nobody has filled in yet: `check` asks where it came from (`verify/check/constant-values.ts`).
  */
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
-import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Severity } from '../severity.ts';
+import {
+  addressesOf,
+  answeredBy,
+  comesFromDestination,
+  errorAbout,
+  goesBack,
+  outermostIp,
+  sameBytes,
+} from './answers.ts';
 import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 
@@ -18,7 +26,7 @@ export const REPLY_RULES: readonly Rule[] = [
     'reply/group-source',
     'error',
     'A reply with a group address as its source',
-    'A packet to a multicast or broadcast address was answered with that address as the source, which no packet may have (RFC 1122 §3.2.1.3, RFC 4291 §2.7): receivers drop it, and broadcasts that are answered are what amplification attacks live on. Check the destination before swapping.',
+    'A packet to a multicast or broadcast address was answered with that address as the source, which no packet may have (RFC 1122 §3.2.1.3, RFC 4291 §2.7): receivers drop it, and broadcasts that are answered are what amplification attacks live on. The same holds of ICMP errors about such packets (RFC 1122 §3.2.2, RFC 4443 §2.4 e). Check the destination before swapping.',
   ),
   rule(
     'reply/zero-source',
@@ -38,38 +46,36 @@ export const REPLY_RULES: readonly Rule[] = [
     'A reply with a group address as its source MAC address',
     'The Ethernet addresses of a broadcast or multicast frame were swapped. Bridges drop frames whose source has the group bit (IEEE 802.1D §7.8).',
   ),
+  rule(
+    'reply/own-mac',
+    'warning',
+    'A reply to the MAC address that the packet came to',
+    'The IP packet goes back to its sender with XDP_TX, in a frame whose destination is still this host: XDP_TX sends the frame as it is, and no neighbour takes one that is not addressed to it. Swap the MAC addresses, too.',
+  ),
 ];
 
 export const reply: Invariant = {
   name: 'reply',
   judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
     if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return undefined;
-    const { is, was } = pair;
-    for (let row = 0; row < is.count; row++) {
-      const kind = is.kind[row]!;
-      if (!isIp(kind)) continue;
-      const match = is.match[row]!;
-      if (match < 0 || was.kind[match] !== kind) return undefined;
-      const flags = is.flags[row]! | was.flags[match]!;
-      if ((flags & (HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted)) !== 0) return undefined;
-      return judgeHeader(pair, row, match) ?? (delivery === DELIVERY.sentBack ? judgeMac(pair) : undefined);
-    }
-    return undefined;
+    const row = outermostIp(pair.is);
+    const came = row < 0 ? -1 : answeredBy(pair, row);
+    if (came < 0) return undefined;
+    return (
+      judgeHeader(pair, row, came) ??
+      (delivery === DELIVERY.sentBack ? judgeMacs(pair, row, came) : undefined)
+    );
   },
 };
 
-function judgeHeader(pair: FramePair, row: number, match: number): Breach | undefined {
-  const { is, was, before, beforeOffset, after, afterOffset } = pair;
-  const [at, size] = is.kind[row] === HEADER.ipv4 ? [12, 4] : [8, 16];
+function judgeHeader(pair: FramePair, row: number, came: number): Breach | undefined {
+  if (!goesBack(pair, row, came)) return undefined;
+  const { is, after, afterOffset } = pair;
+  const [at, size] = addressesOf(is.kind[row]!);
   const now = afterOffset + is.start[row]! + at;
-  const then = beforeOffset + was.start[match]! + at;
-  // It goes back where it came from, with another source than before.
-  if (!same(after, now + size, before, then, size)) return undefined;
-  if (same(after, now, before, then, size)) return undefined;
   const isZero = isFilled(after, now, size, 0);
   if (!isZero && !isGroup(after, now, size)) return undefined;
-  // The destination as it came stands behind the source.
-  const isSwapped = same(after, now, before, then + size, size);
+  const isSwapped = comesFromDestination(pair, row, came);
   // A group's address from elsewhere than the packet is somebody's setting.
   if (!isZero && !isSwapped) return undefined;
   const id = !isZero ? 'reply/group-source' : isSwapped ? 'reply/to-zero' : 'reply/zero-source';
@@ -93,18 +99,49 @@ function ruleSeverity(of: string): Severity {
   return REPLY_RULES.find(({ id }) => id === of)!.severity;
 }
 
-function judgeMac({ before, beforeOffset, after, afterOffset }: FramePair): Breach | undefined {
-  if ((after[afterOffset + 6]! & 1) === 0) return undefined;
-  if (same(after, afterOffset + 6, before, beforeOffset + 6, 6)) return undefined;
+function judgeMacs(pair: FramePair, row: number, came: number): Breach | undefined {
+  const { before, beforeOffset, after, afterOffset } = pair;
+  if ((after[afterOffset + 6]! & 1) !== 0 && !sameBytes(after, afterOffset + 6, before, beforeOffset + 6, 6))
+    return GROUP_SOURCE_MAC;
+  return isToOwnMac(pair) && isAnswer(pair, row, came) ? ownMac(pair, row) : undefined;
+}
+
+const GROUP_SOURCE_MAC: Breach = {
+  invariant: 'reply/group-source-mac',
+  severity: 'info',
+  at: 6,
+  size: 6,
+  expected: 'the address of one host',
+  got: 'a group address',
+  sentence: 'the frame goes back to its sender with a group address as its source MAC address',
+  summary: 'a reply with a group address as its source MAC address',
+};
+
+/** Does the frame go to the MAC address of one host that it came to? */
+function isToOwnMac({ before, beforeOffset, after, afterOffset }: FramePair): boolean {
+  if ((after[afterOffset]! & 1) !== 0) return false;
+  // Frames of the loopback device have the same address twice.
+  if (sameBytes(before, beforeOffset, before, beforeOffset + 6, 6)) return false;
+  return sameBytes(after, afterOffset, before, beforeOffset, 6);
+}
+
+function isAnswer(pair: FramePair, row: number, came: number): boolean {
+  if (!goesBack(pair, row, came)) return false;
+  return comesFromDestination(pair, row, came) || errorAbout(pair, row) >= 0;
+}
+
+function ownMac(pair: FramePair, row: number): Breach {
+  const [at, size] = addressesOf(pair.is.kind[row]!);
   return {
-    invariant: 'reply/group-source-mac',
-    severity: 'info',
-    at: 6,
+    invariant: 'reply/own-mac',
+    severity: 'warning',
+    at: 0,
     size: 6,
-    expected: 'the address of one host',
-    got: 'a group address',
-    sentence: 'the frame goes back to its sender with a group address as its source MAC address',
-    summary: 'a reply with a group address as its source MAC address',
+    against: { at: pair.is.start[row]! + at + size, size },
+    expected: 'the MAC address that the frame came from',
+    got: 'the one that it came to',
+    sentence: 'the packet goes back to its sender, in a frame to the MAC address that it came to',
+    summary: 'a reply to the MAC address that the packet came to',
   };
 }
 
@@ -116,10 +153,5 @@ function isGroup(bytes: Uint8Array, at: number, size: number): boolean {
 
 function isFilled(bytes: Uint8Array, at: number, size: number, value: number): boolean {
   for (let index = 0; index < size; index++) if (bytes[at + index] !== value) return false;
-  return true;
-}
-
-function same(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {
-  for (let index = 0; index < size; index++) if (a[aAt + index] !== b[bAt + index]) return false;
   return true;
 }

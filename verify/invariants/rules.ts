@@ -9,6 +9,7 @@ import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
+import { UNANSWERABLE_RULES } from './unanswerable.ts';
 
 /** Those that are about headers. */
 const HEADER_RULES: readonly Rule[] = [
@@ -18,6 +19,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...PROTOCOL_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,
+  ...UNANSWERABLE_RULES,
 ];
 
 export const RULES: readonly Rule[] = [...HEADER_RULES, ...ACTION_RULES, ...REDIRECT_RULES, ...RUN_RULES];

@@ -40,6 +40,39 @@ const MENDED = `r1 = *(u16 *)(r7 + 24)
   *(u16 *)(r7 + 24) = r1`;
 const set = (at: number, byte: number): string => `*(u8 *)(r7 + ${at}) = ${byte}`;
 
+/** An ICMP error in the place of the packet, whose header it quotes: its fragment word is left as that packet had it. */
+const ERROR = `${Array.from({ length: 10 }, (_, word) => `r1 = *(u16 *)(r7 + ${14 + 2 * word})\n*(u16 *)(r7 + ${42 + 2 * word}) = r1`).join('\n')}
+  *(u16 *)(r7 + 16) = 0x3000
+  ${set(23, 1)}
+  *(u64 *)(r7 + 34) = 3`;
+
+/** An ICMP error in front of the beginning of the packet, which it quotes, from the address that this went to. */
+const ANSWER = `if r0 != r8 goto out
+  r1 = r6
+  r2 = -12
+  call bpf_xdp_adjust_tail
+  if r0 != 0 goto out
+  r1 = r6
+  r2 = -28
+  call bpf_xdp_adjust_head
+  if r0 != 0 goto out
+  r7 = *(u32 *)(r6 + 0)
+  r8 = *(u32 *)(r6 + 4)
+  r0 = r7
+  r0 += 70
+  if r0 > r8 goto out
+  *(u64 *)(r7 + 0) = 0
+  *(u32 *)(r7 + 8) = 0
+  *(u16 *)(r7 + 12) = 8
+  *(u32 *)(r7 + 14) = 0x38000045
+  *(u32 *)(r7 + 18) = 0
+  *(u32 *)(r7 + 22) = 0x140
+  r1 = *(u32 *)(r7 + 54)
+  *(u32 *)(r7 + 30) = r1
+  r1 = *(u32 *)(r7 + 58)
+  *(u32 *)(r7 + 26) = r1
+  *(u64 *)(r7 + 34) = 3`;
+
 /** Asks for the route of the frame at r7, and sends it to the next hop: where there is one. */
 const ROUTE = `${IPV4_PARAMETERS}
   *(u16 *)(r10 - 58) = 50
@@ -77,6 +110,21 @@ describe('a program that', () => {
       'makes fragments',
       program(`${V4}\n${set(20, 0x20)}`),
       ['checksum/ipv4', 'fragments/changed', 'fragments/set'],
+    ],
+    [
+      'marks an ICMP error as a fragment where it is about one',
+      program(`${V4}\nr1 = r7\nr1 += 62\nif r1 > r8 goto out\n${PROTO(17)}\n${ERROR}`),
+      ['checksum/ipv4', 'fragments/set'],
+    ],
+    [
+      'makes an ICMP error that is no fragment',
+      program(`${V4}\nr1 = r7\nr1 += 62\nif r1 > r8 goto out\n${PROTO(17)}\n${ERROR}\n*(u16 *)(r7 + 20) = 0`),
+      ['checksum/ipv4'],
+    ],
+    [
+      'answers groups with ICMP errors from there',
+      program(`${V4}\n${ANSWER}`),
+      ['checksum/ipv4', 'reply/group-source'],
     ],
     ['writes a UDP length', program(`${V4}\n${PROTO(17)}\n${set(39, 8)}`), ['checksum/udp', 'lengths/udp']],
     [

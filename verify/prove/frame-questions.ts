@@ -8,6 +8,7 @@ import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { ERRORS4 } from '../invariants/answers.ts';
 import { ETHERNET_MINIMUM } from '../oracle/frame-pair.ts';
 import type { LaidIp, Layout, TermFrame } from './frame-layout.ts';
 
@@ -264,7 +265,7 @@ export function lengthQuestions(pool: TermPool, { before, after, came, left }: F
   return questions.filter(({ broken }) => !isConst(broken) || broken.value === 1n);
 }
 
-/** Fragment offset and “more fragments” stay as they came. */
+/** Fragment offset and “more fragments” stay as they came; in a new header there are none. */
 export function fragmentQuestions(pool: TermPool, { before, after, came, left }: FrameCase): Question[] {
   if (came.isBroken || left.isBroken) return [];
   const word = (frame: TermFrame, { start }: LaidIp): Term =>
@@ -272,9 +273,21 @@ export function fragmentQuestions(pool: TermPool, { before, after, came, left }:
   return ipPairs(came, left).flatMap(([was, is]) => {
     if (is.version !== 4 || (was !== undefined && was.version !== 4)) return [];
     const now = word(after, is);
-    const then = was === undefined ? pool.constant(14, 0) : word(before, was);
+    const isNew = was === undefined || came.ips.some((one) => isErrorAbout(before, one, after, is));
+    const then = isNew ? pool.constant(14, 0) : word(before, was);
     if (now === then) return [];
     const sentence = 'a fragment offset, or the flag for more fragments, may change';
     return [{ invariant: 'fragments', broken: pool.not(pool.equal(now, then)), sentence }];
   });
+}
+
+/** Identification, protocol and addresses of an IPv4 header: an ICMP error quotes them as they came. */
+const QUOTED = [4, 5, 9, 12, 13, 14, 15, 16, 17, 18, 19];
+
+/** Is it the header of an ICMP error that quotes a packet that came? */
+function isErrorAbout(before: TermFrame, was: LaidIp, after: TermFrame, is: LaidIp): boolean {
+  const [protocol, type] = [after.byte(is.start + 9), after.byte(is.start + 20)];
+  if (!isConst(protocol) || protocol.value !== 1n) return false;
+  if (!isConst(type) || !ERRORS4.has(Number(type.value))) return false;
+  return QUOTED.every((at) => after.byte(is.start + 28 + at) === before.byte(was.start + at));
 }

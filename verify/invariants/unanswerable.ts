@@ -1,0 +1,130 @@
+/**
+ * What nobody answers, since two hosts that did would answer each other without end: a TCP reset with a reset, an ICMP error
+ * with an error, and a later fragment, of which the first one is answered, with an error.
+ */
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
+import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+import {
+  comesFromDestination,
+  ERRORS4,
+  ERRORS6,
+  errorAbout,
+  goesBack,
+  outermostIp,
+  sameBytes,
+} from './answers.ts';
+import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
+import { type Rule, rule } from './rule.ts';
+import { sameIp } from './ttl.ts';
+
+export const UNANSWERABLE_RULES: readonly Rule[] = [
+  rule(
+    'reply/about-fragment',
+    'error',
+    'An ICMP error about a later fragment',
+    'Only the first fragment of a datagram is answered with an ICMP error (RFC 1122 §3.2.2, RFC 1812 §4.3.2.7): a datagram would be answered many times over, with a quote that has no ports, by which no socket is found. Check the fragment offset first. IPv6 has no such rule.',
+  ),
+  rule(
+    'reply/about-error',
+    'error',
+    'An ICMP error about an ICMP error',
+    'The packet that is answered with an ICMP error is one itself (RFC 1122 §3.2.2, RFC 4443 §2.4 e): two hosts that do so answer each other without end. Leave ICMP errors to the stack.',
+  ),
+  rule(
+    'reply/reset-answered',
+    'error',
+    'A TCP reset in answer to a reset',
+    'A segment with the RST flag is never answered with one (RFC 9293 §3.10.7.1): two hosts that do so answer each other without end. Drop it.',
+  ),
+];
+
+export const unanswerable: Invariant = {
+  name: 'unanswerable',
+  judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
+    if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return undefined;
+    if (pair.cameBroken) return undefined;
+    const row = outermostIp(pair.is);
+    if (row < 0) return undefined;
+    const about = errorAbout(pair, row);
+    if (about >= 0) return goesBack(pair, row, about) ? judgeError(pair, row, about) : undefined;
+    return isReset(pair, row) ? resetAnswered(pair, row + 1) : undefined;
+  },
+};
+
+function judgeError(pair: FramePair, row: number, about: number): Breach | undefined {
+  const { was } = pair;
+  if (was.kind[about] === HEADER.ipv4 && was.part[about] === PART.laterFragment)
+    return errorBreach(pair, row, 'reply/about-fragment', 'a later fragment');
+  if (!isIcmpError(pair, about)) return undefined;
+  return errorBreach(pair, row, 'reply/about-error', 'an ICMP error');
+}
+
+/**
+ * Was a packet that came an ICMP error? None is so long that it comes in fragments, or has extension headers, behind which few
+ * programs look.
+ */
+function isIcmpError({ was, before, beforeOffset }: FramePair, row: number): boolean {
+  const message = row + 1;
+  if (message >= was.count || was.part[row] !== PART.whole) return false;
+  if ((was.flags[message]! & HEADER_FLAG.cut) !== 0) return false;
+  const isV4 = was.kind[row] === HEADER.ipv4;
+  if (was.kind[message] !== (isV4 ? HEADER.icmp : HEADER.icmpv6)) return false;
+  if (!isV4 && was.start[message] !== was.start[row]! + 40) return false;
+  return (isV4 ? ERRORS4 : ERRORS6).has(before[beforeOffset + was.start[message]!]!);
+}
+
+function errorBreach(pair: FramePair, row: number, invariant: string, what: string): Breach {
+  const { layer, depth, label } = headerOf(pair, row);
+  const message = pair.is.headerEnd[row]!;
+  return {
+    invariant,
+    severity: 'error',
+    layer,
+    depth,
+    at: message,
+    size: 2,
+    expected: 'no answer',
+    got: 'an ICMP error',
+    sentence: `${what} is answered with an ICMP error, in an ${label} packet to its sender`,
+    summary: `an ICMP error about ${what}`,
+  };
+}
+
+const FLAGS_AT = 13;
+const RST = 4;
+
+/** Did a TCP reset come, and does another one answer it? One that is only turned round, as by a NAT, keeps numbers and flags. */
+function isReset(pair: FramePair, row: number): boolean {
+  const { is, was, before, beforeOffset, after, afterOffset } = pair;
+  const came = sameIp(pair, row);
+  if (came < 0 || !holdsTcp(is, row + 1) || !holdsTcp(was, came + 1)) return false;
+  const now = afterOffset + is.start[row + 1]!;
+  const then = beforeOffset + was.start[came + 1]!;
+  if ((after[now + FLAGS_AT]! & before[then + FLAGS_AT]! & RST) === 0) return false;
+  if (!goesBack(pair, row, came) || !comesFromDestination(pair, row, came)) return false;
+  const arePortsSwapped =
+    sameBytes(after, now, before, then + 2, 2) && sameBytes(after, now + 2, before, then, 2);
+  return arePortsSwapped && !sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3);
+}
+
+function holdsTcp(list: FramePair['is'], row: number): boolean {
+  if (row >= list.count || list.kind[row] !== HEADER.tcp || list.part[row] !== PART.whole) return false;
+  return (list.flags[row]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted)) === 0;
+}
+
+function resetAnswered(pair: FramePair, row: number): Breach {
+  const { layer, depth } = headerOf(pair, row);
+  return {
+    invariant: 'reply/reset-answered',
+    severity: 'error',
+    layer,
+    depth,
+    at: pair.is.start[row]! + FLAGS_AT,
+    size: 1,
+    expected: 'no answer',
+    got: 'a reset',
+    sentence: 'a TCP segment with the RST flag is answered with a reset',
+    summary: 'a TCP reset in answer to a reset',
+  };
+}
