@@ -106,6 +106,20 @@ describe('a program that', () => {
       ['fragments/ports-read open'],
     ],
     [
+      'swaps ports, of later fragments, too',
+      program(
+        `${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 34)\nr2 = *(u16 *)(r7 + 36)\n*(u16 *)(r7 + 34) = r2\n*(u16 *)(r7 + 36) = r1`,
+      ),
+      ['fragments/written'],
+    ],
+    [
+      'swaps ports of whole packets',
+      program(
+        `${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 20)\nr1 &= 0xff3f\nif r1 != 0 goto out\nr1 = *(u16 *)(r7 + 34)\nr2 = *(u16 *)(r7 + 36)\n*(u16 *)(r7 + 34) = r2\n*(u16 *)(r7 + 36) = r1`,
+      ),
+      [],
+    ],
+    [
       'reads behind the frame',
       program('r7 = *(u32 *)(r1 + 0)\nr1 = *(u8 *)(r7 + 0)\nif r1 == 1 goto out'),
       ['verifier/stopped'],
