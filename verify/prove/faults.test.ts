@@ -77,13 +77,21 @@ describe('a program that', () => {
       program(`${V4}\n${set(20, 0x20)}`),
       ['checksum/ipv4', 'fragments/changed', 'fragments/set'],
     ],
-    ['writes a UDP length', program(`${V4}\n${PROTO(17)}\n${set(39, 8)}`), ['checksum/udp', 'lengths/udp']],
+    [
+      'writes a UDP length',
+      program(`${V4}\n${PROTO(17)}\n${set(39, 8)}`),
+      ['checksum/udp', 'fragments/written open', 'lengths/udp'],
+    ],
     [
       'writes a TCP data offset',
       program(`${V4}\n${PROTO(6)}\n${set(46, 0x40)}`),
-      ['checksum/tcp', 'lengths/tcp-offset'],
+      ['checksum/tcp', 'fragments/written open', 'lengths/tcp-offset'],
     ],
-    ['answers an echo without its checksum', program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`), ['checksum/icmp']],
+    [
+      'answers an echo without its checksum',
+      program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`),
+      ['checksum/icmp', 'fragments/written open'],
+    ],
     [
       'writes another EtherType',
       program(`${V4}\n*(u16 *)(r7 + 12) = 0xdd86`),
@@ -116,6 +124,18 @@ describe('a program that', () => {
       'swaps ports of whole packets',
       program(
         `${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 20)\nr1 &= 0xff3f\nif r1 != 0 goto out\nr1 = *(u16 *)(r7 + 34)\nr2 = *(u16 *)(r7 + 36)\n*(u16 *)(r7 + 34) = r2\n*(u16 *)(r7 + 36) = r1`,
+      ),
+      [],
+    ],
+    [
+      'writes behind a fragment header of IPv6, later fragments too',
+      program(`${V6}\nr1 = *(u8 *)(r7 + 20)\nif r1 != 44 goto out\n*(u8 *)(r7 + 61) = 0`),
+      ['fragments/written open'],
+    ],
+    [
+      'writes behind a fragment header of IPv6 with offset 0',
+      program(
+        `${V6}\nr1 = *(u8 *)(r7 + 20)\nif r1 != 44 goto out\nr1 = *(u16 *)(r7 + 56)\nr1 &= 0xf8ff\nif r1 != 0 goto out\n*(u8 *)(r7 + 61) = 0`,
       ),
       [],
     ],
