@@ -6,9 +6,10 @@ import type { Case } from '../corpus/cases/case.ts';
 import type { PacketWrite, PacketWrites } from '../sim/ebpf/interpreter/packet-writes.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { difference } from '../sim/packet/difference.ts';
+import type { ByteRange } from '../sim/packet/hexdump.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { checksumOfField } from './differing-field.ts';
-import { type ChecksumSite, checksumSite } from './explain/checksum-site.ts';
+import { type ChecksumSite, checksumSite, fragmentData } from './explain/checksum-site.ts';
 import type { Finding } from './finding.ts';
 import type { SourcePlaceWithText } from './outcome.ts';
 import { testify } from './witness.ts';
@@ -59,13 +60,28 @@ function blamed(
   if (checksum !== undefined) {
     const site = checksumSite(left, checksum.layer, checksum.depth);
     if (site !== undefined) return blamedForChecksum(site, came, writes);
+    const data = fragmentData(left, checksum.layer, checksum.depth);
+    if (data !== undefined) return blamedForFragment(data, came, left, writes);
   }
   if (expected !== undefined) {
     const range = difference(expected.packet, left)[0]?.rightRange;
     return range === undefined ? undefined : writes.lastIn(range.from, range.to);
   }
-  // A fragment without a checksum: whatever was written into its data.
   return writes.lastIn(34, left.length);
+}
+
+/** A fragment without a checksum: who wrote the first byte of its data that changed, as where the sum stays what it was. */
+function blamedForFragment(
+  { from, to }: ByteRange,
+  came: Uint8Array,
+  left: Uint8Array,
+  writes: PacketWrites,
+): PacketWrite | undefined {
+  for (let at = from; at < to; at++) {
+    const write = came[at] === left[at] ? undefined : writes.lastIn(at, at + 1);
+    if (write !== undefined) return write;
+  }
+  return writes.lastIn(from, to);
 }
 
 /**

@@ -31,6 +31,16 @@ describe('findings of one line', () => {
     expect(shown([found('checksum/unknown', 7), found('checksum/sctp', 7)])).toHaveLength(2);
   });
 
+  it('are one where a line writes into later fragments, whether or not a sum shows it', () => {
+    const two = ['fragments/written', 'checksum/later-fragment'];
+    expect(shown(two.map((id) => found(id, 7)))).toEqual(['checksum/later-fragment + fragments/written']);
+    expect(shown([found(two[0]!, 7), found(two[1]!, 8)])).toHaveLength(2);
+    expect(shown([found(two[0]!, 7), found('fragments/set', 7)])).toEqual([
+      'fragments/set + fragments/written',
+    ]);
+    expect(shown([found(two[0]!, 7), found('checksum/carry-lost', 7)])).toHaveLength(2);
+  });
+
   it('are one where a line breaks everything, of which the strongest stands for the others', () => {
     const many = ['lengths/total', 'fragments/set', 'payload/overwritten', 'checksum/not-updated'];
     const [only, ...others] = grouped(many.map((id) => found(id, 7)));

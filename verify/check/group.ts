@@ -17,6 +17,9 @@ const BY_WRITING = /^(checksum|lengths|fragments|payload|ethertype|protocol|ttl|
 /** Layers whose checksum programs do not know: to write there without knowing any is one fault. */
 const FOREIGN = /^checksum\/(sctp|udplite|dccp|gre|igmp|pim|vrrp|ospf|ospf3)$/;
 
+/** A sum changed by what was written into a later fragment. */
+const INTO_FRAGMENT = 'checksum/later-fragment';
+
 const ORDER: ReadonlyMap<string, number> = new Map(RULES.map(({ id }, at) => [id, at]));
 
 /** Findings with one cause, the strongest first. */
@@ -29,10 +32,19 @@ export interface Group {
 /** @param findings each by itself: `also` of none is set */
 export function groupsOf(findings: readonly CheckFinding[]): Group[] {
   const causes = new Map<string | undefined, string>();
-  for (const one of findings) if (isKnownCause(one)) causes.set(lineOf(one), causeOf(one)!);
-  // What none of the usual mistakes explains is explained where its line makes one of them.
-  const keyOf = (one: CheckFinding): string | undefined =>
-    one.invariant === 'checksum/unknown' ? (causes.get(lineOf(one)) ?? causeOf(one)) : causeOf(one);
+  const intoFragments = new Set<string | undefined>();
+  for (const one of findings) {
+    if (isKnownCause(one)) causes.set(lineOf(one), causeOf(one)!);
+    if (one.invariant === INTO_FRAGMENT) intoFragments.add(causeOf(one));
+  }
+  const keyOf = (one: CheckFinding): string | undefined => {
+    const cause = causeOf(one);
+    // What none of the usual mistakes explains is explained where its line makes one of them.
+    if (one.invariant === 'checksum/unknown') return causes.get(lineOf(one)) ?? cause;
+    // Written into the same data, whether or not the sum stays what it was.
+    const sameData = `${lineOf(one)} ${INTO_FRAGMENT}`;
+    return one.invariant === 'fragments/written' && intoFragments.has(sameData) ? sameData : cause;
+  };
   const counts = new Map<string | undefined, number>();
   for (const [first] of together(findings, keyOf)) {
     const line = lineOf(first);

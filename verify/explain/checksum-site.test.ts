@@ -19,7 +19,7 @@ import {
   V6_B,
   withChecksum,
 } from '../test-support/packets.ts';
-import { checksumSite, checksumSites, summedWords } from './checksum-site.ts';
+import { checksumSite, checksumSites, fragmentData, summedWords } from './checksum-site.ts';
 
 /** What each word is called, runs of one name once, with how many. */
 function groups(packet: Uint8Array, layer: string, depth = 0): string[] {
@@ -185,5 +185,20 @@ describe('checksums of a packet', () => {
     expect(checksumSites(sctp).map(({ layer }) => layer)).toEqual(['ipv4']);
     expect(checksumSite(tunnel, 'udp')).toBeUndefined();
     expect(checksumSite(tunnel, 'ipv4', 2)).toBeUndefined();
+  });
+});
+
+describe('data of a fragment', () => {
+  it('lie behind the headers of a later one, as far as its packet goes', () => {
+    const later = ethernet(0x0800, bytes(ipv4(17, data(24), { fragment: 0x0010 }), data(2)));
+    expect(fragmentData(later, 'udp', 0)).toEqual({ from: 34, to: 58 });
+    const later6 = ethernet(0x86dd, ipv6(44, bytes(6, 0, u16(1480), data(4), data(24))));
+    expect(fragmentData(later6, 'tcp', 0)).toEqual({ from: 62, to: 86 });
+    expect(fragmentData(later, 'tcp', 0)).toBeUndefined();
+  });
+
+  it('are none in a first one, which has a header', () => {
+    const first = ethernet(0x0800, ipv4(17, udp(data(24)), { fragment: 0x2000 }));
+    expect(fragmentData(first, 'udp', 0)).toBeUndefined();
   });
 });

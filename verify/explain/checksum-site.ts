@@ -1,5 +1,7 @@
 /** One checksum of one packet with all that goes into it, as a value: what worksheets and diagnoses are made of. */
+import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import {
+  CHECKSUM,
   CHECKSUM_LAYERS,
   CHECKSUM_STATUSES,
   type ChecksumLayer,
@@ -75,6 +77,19 @@ export function checksumSites(packet: Uint8Array): ChecksumSite[] {
 /** One checksum of the packet; undefined where there is none of that kind and depth. */
 export function checksumSite(packet: Uint8Array, layer: string, depth: number = 0): ChecksumSite | undefined {
   return checksumSites(packet).find((site) => site.layer === layer && site.depth === depth);
+}
+
+/** The data of a later fragment, as far as it adds to a checksum that another fragment holds; undefined where it is no such fragment. */
+export function fragmentData(packet: Uint8Array, layer: string, depth: number): ByteRange | undefined {
+  let range: ByteRange | undefined;
+  verifyChecksums(packet, 0, packet.length, {
+    checksum(found) {
+      if (CHECKSUM_LAYERS[found.layer] !== layer || found.depth !== depth) return;
+      const isLater = found.status === CHECKSUM.unverifiable && found.at < 0 && found.sum >= 0;
+      if (isLater) range = { from: found.start, to: found.end };
+    },
+  });
+  return range;
 }
 
 /** One 16-bit word that goes into a checksum. */

@@ -3,7 +3,6 @@
  * one that reproduces the bytes exactly is named.
  */
 
-import { CHECKSUM, CHECKSUM_LAYERS, verifyChecksums } from '../oracle/checksums.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import type { Sample } from '../outcome.ts';
 import type { Cause, ChangedWord, ChecksumEvidence } from './cause.ts';
@@ -11,6 +10,7 @@ import {
   type ChecksumSite,
   checksumSite,
   checksumSites,
+  fragmentData,
   type SummedWord,
   summedWords,
 } from './checksum-site.ts';
@@ -34,7 +34,7 @@ export function diagnoseChecksum(
   depth: number = 0,
   others: readonly Sample[] = [],
 ): Cause | undefined {
-  if (isLaterFragment(after, layer, depth)) {
+  if (fragmentData(after, layer, depth) !== undefined) {
     return {
       id: 'later fragment',
       sentence: 'a later fragment holds no header: data was changed where ports or a checksum would be',
@@ -58,17 +58,6 @@ export function diagnoseChecksum(
       return other === undefined || other.after.status === 'good' ? [] : [other];
     }),
   );
-}
-
-function isLaterFragment(packet: Uint8Array, layer: string, depth: number): boolean {
-  let later = false;
-  verifyChecksums(packet, 0, packet.length, {
-    checksum(found) {
-      if (CHECKSUM_LAYERS[found.layer] !== layer || found.depth !== depth) return;
-      later = found.status === CHECKSUM.unverifiable && found.at < 0 && found.sum >= 0;
-    },
-  });
-  return later;
 }
 
 /** The same on evidence that is gathered already. */

@@ -65,7 +65,7 @@ export const FRAME_RULES: readonly Rule[] = [
   rule(
     'fragments/written',
     'error',
-    'Ports written into a later fragment',
+    'A transport header written into a later fragment',
     'Only the first fragment holds a transport header. In the others, the program wrote over data.',
   ),
   rule(

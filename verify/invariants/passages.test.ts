@@ -3,7 +3,21 @@ import { describe, expect, it } from 'vitest';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { deliveryOf } from '../../sim/runtime/delivery.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
-import { data, ethernet, ipv4, ipv6, PASSED, tcp, u16, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import { ChecksumJudge } from '../oracle/judge.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  PASSED,
+  tcp,
+  u16,
+  udp,
+  V6_A,
+  V6_B,
+  vlan,
+} from '../test-support/packets.ts';
 import { action } from './action.ts';
 import { broken } from './broken.ts';
 import type { Invariant } from './invariant.ts';
@@ -130,6 +144,76 @@ describe('data of other protocols', () => {
     // Behind where a header would end, programs may do as they please.
     expect(judged(laterFragments, fragment(132, data(40)), fragment(132, edit(data(40), 20, 9)))).toBe('');
     expect(judged(laterFragments, fragment(132, data(40), 0x2000), fragment(132, written, 0x2000))).toBe('');
+  });
+
+  describe('in later fragments of TCP, UDP and ICMP', () => {
+    const fragment6 = (protocol: number, payload: Uint8Array, offset = 1480): Uint8Array =>
+      ethernet(0x86dd, ipv6(44, bytes(protocol, 0, u16(offset), u16(0), u16(7), payload)));
+    const swapped = edit(data(40), 0, ...data(4).subarray(2, 4), ...data(2));
+    /** What one word gains the other one loses. */
+    const updated = (first: number, second: number, was = data(40)): Uint8Array => {
+      const word = (at: number): number => (was[at]! << 8) | was[at + 1]!;
+      const written = edit(was, first, ...u16(word(first) + 5));
+      return edit(written, second, ...u16(word(second) - 5));
+    };
+
+    it.each([
+      ['UDP ports that change places', 17, swapped],
+      ['a TCP port with its checksum', 6, updated(2, 16)],
+      ['a UDP port with its checksum', 17, updated(2, 6)],
+      ['the type of an echo with its checksum', 1, updated(0, 2)],
+      ['the same of ICMPv6', 58, updated(0, 2)],
+      ['addresses that an ICMP error quotes, with its checksum', 1, updated(2, 20)],
+    ] as const)('is no %s, although the sum stays as it was', (_, protocol, written) => {
+      expect(judged(laterFragments, fragment(protocol, data(40)), fragment(protocol, written))).toBe(
+        'fragments/written',
+      );
+      expect(judged(laterFragments, fragment6(protocol, data(40)), fragment6(protocol, written))).toBe(
+        'fragments/written',
+      );
+      // A first fragment has its header there, and so has a packet of a fragment header alone (RFC 6946).
+      expect(
+        judged(laterFragments, fragment(protocol, data(40), 0x2000), fragment(protocol, written, 0x2000)),
+      ).toBe('');
+      expect(judged(laterFragments, fragment6(protocol, data(40), 0), fragment6(protocol, written, 0))).toBe(
+        '',
+      );
+    });
+
+    it('is found inside of a tunnel, and behind one that was put in front', () => {
+      const [came, left] = [fragment(17, data(40)).subarray(14), fragment(17, swapped).subarray(14)];
+      const inside = (packet: Uint8Array): Uint8Array => ethernet(0x0800, ipv4(4, packet));
+      expect(judged(laterFragments, inside(came), inside(left))).toBe('fragments/written');
+      expect(judged(laterFragments, ethernet(0x0800, came), inside(left))).toBe('fragments/written');
+      expect(judged(laterFragments, ethernet(0x0800, came), inside(came))).toBe('');
+    });
+
+    it('is left to the checksum’s judge where the sum changes', () => {
+      const written = edit(data(40), 2, ...u16(8080));
+      expect(judged(laterFragments, fragment(17, data(40)), fragment(17, written))).toBe('');
+      expect(pair.set(fragment(17, data(40)), 0, 74, fragment(17, written), 0, 74)).toBe(true);
+      expect(new ChecksumJudge().judgePair(pair)).toMatchObject({ layer: 'udp', kind: 'fragment' });
+    });
+
+    it('may stay as it is behind other addresses, a lower TTL, a tag, an option', () => {
+      const came = fragment(17, data(40));
+      const to = { fragment: 185, ttl: 63, destination: [192, 0, 2, 1] };
+      const payload = ipv4(17, data(40), to);
+      for (const left of [
+        ethernet(0x0800, payload),
+        vlan(7, 0x0800, payload),
+        ethernet(0x0800, ipv4(17, data(40), { ...to, options: [1, 1, 1, 0] })),
+      ])
+        expect(judged(laterFragments, came, left)).toBe('');
+    });
+
+    it('may be written from end to end, or behind where a header would be', () => {
+      const reversed = data(40).toReversed();
+      const words = Uint8Array.from(reversed, (_, at) => reversed[at ^ 1]!);
+      expect(judged(laterFragments, fragment(17, data(40)), fragment(17, words))).toBe('');
+      expect(judged(laterFragments, fragment(17, data(40)), fragment(17, updated(8, 20)))).toBe('');
+      expect(judged(laterFragments, fragment(6, data(40)), fragment(6, updated(20, 24)))).toBe('');
+    });
   });
 });
 

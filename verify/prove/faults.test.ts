@@ -114,25 +114,33 @@ describe('a program that', () => {
     [
       'marks an ICMP error as a fragment where it is about one',
       program(`${V4}\nr1 = r7\nr1 += 62\nif r1 > r8 goto out\n${PROTO(17)}\n${ERROR}`),
-      ['checksum/ipv4', 'fragments/set'],
+      ['checksum/ipv4', 'fragments/set', 'fragments/written open'],
     ],
     [
       'makes an ICMP error that is no fragment',
       program(`${V4}\nr1 = r7\nr1 += 62\nif r1 > r8 goto out\n${PROTO(17)}\n${ERROR}\n*(u16 *)(r7 + 20) = 0`),
-      ['checksum/ipv4'],
+      ['checksum/ipv4', 'fragments/written open'],
     ],
     [
       'answers groups with ICMP errors from there',
       program(`${V4}\n${ANSWER}`),
-      ['checksum/ipv4', 'reply/group-source'],
+      ['checksum/ipv4', 'fragments/written open', 'reply/group-source'],
     ],
-    ['writes a UDP length', program(`${V4}\n${PROTO(17)}\n${set(39, 8)}`), ['checksum/udp', 'lengths/udp']],
+    [
+      'writes a UDP length',
+      program(`${V4}\n${PROTO(17)}\n${set(39, 8)}`),
+      ['checksum/udp', 'fragments/written open', 'lengths/udp'],
+    ],
     [
       'writes a TCP data offset',
       program(`${V4}\n${PROTO(6)}\n${set(46, 0x40)}`),
-      ['checksum/tcp', 'lengths/tcp-offset'],
+      ['checksum/tcp', 'fragments/written open', 'lengths/tcp-offset'],
     ],
-    ['answers an echo without its checksum', program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`), ['checksum/icmp']],
+    [
+      'answers an echo without its checksum',
+      program(`${V4}\n${PROTO(1)}\n${set(34, 0)}`),
+      ['checksum/icmp', 'fragments/written open'],
+    ],
     [
       'writes another EtherType',
       program(`${V4}\n*(u16 *)(r7 + 12) = 0xdd86`),
@@ -153,6 +161,32 @@ describe('a program that', () => {
       'reads ports of later fragments',
       program(`${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 36)\nif r1 == 0x3500 goto out`),
       ['fragments/ports-read open'],
+    ],
+    [
+      'swaps ports, of later fragments, too',
+      program(
+        `${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 34)\nr2 = *(u16 *)(r7 + 36)\n*(u16 *)(r7 + 34) = r2\n*(u16 *)(r7 + 36) = r1`,
+      ),
+      ['fragments/written'],
+    ],
+    [
+      'swaps ports of whole packets',
+      program(
+        `${V4}\n${PROTO(17)}\nr1 = *(u16 *)(r7 + 20)\nr1 &= 0xff3f\nif r1 != 0 goto out\nr1 = *(u16 *)(r7 + 34)\nr2 = *(u16 *)(r7 + 36)\n*(u16 *)(r7 + 34) = r2\n*(u16 *)(r7 + 36) = r1`,
+      ),
+      [],
+    ],
+    [
+      'writes behind a fragment header of IPv6, later fragments too',
+      program(`${V6}\nr1 = *(u8 *)(r7 + 20)\nif r1 != 44 goto out\n*(u8 *)(r7 + 61) = 0`),
+      ['fragments/written open'],
+    ],
+    [
+      'writes behind a fragment header of IPv6 with offset 0',
+      program(
+        `${V6}\nr1 = *(u8 *)(r7 + 20)\nif r1 != 44 goto out\nr1 = *(u16 *)(r7 + 56)\nr1 &= 0xf8ff\nif r1 != 0 goto out\n*(u8 *)(r7 + 61) = 0`,
+      ),
+      [],
     ],
     [
       'reads behind the frame',

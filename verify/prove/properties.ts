@@ -5,6 +5,7 @@ import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
+import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { hasContents } from '../check/probe.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
@@ -323,6 +324,11 @@ export class PropertyJudge {
     const row = this.#rows.row('checksum/other');
     row.paths++;
     const { pool } = state;
+    if (firstChange(this.#inputs, one, open.payload) !== undefined) {
+      const isLater = mayBeLater(pool, one);
+      if (isLater !== undefined && (await follow(state, isLater, this.#feasibility)) !== undefined)
+        this.#rows.row('fragments/written').undecided ??= 'data of later fragments may be written';
+    }
     const protocol = transport?.protocol ?? before.byte(open.addresses - 3);
     const conditions = OTHER_PROTOCOLS.map((number) => pool.equal(protocol, pool.constant(8, number)));
     if (rest === FRAGMENT) {
@@ -381,6 +387,28 @@ function firstChange(inputs: Inputs, { before, after }: FrameCase, from: number)
     if (before.byte(at) !== after.byte(at)) return at;
   }
   return undefined;
+}
+
+/** Extension headers of IPv6 that a fragment header may stand behind, and that header itself (RFC 8200 §4.1). */
+const BEFORE_FRAGMENTS: readonly number[] = [0, 43, 51, 60];
+const FRAGMENT_HEADER = 44;
+
+/** When a packet whose transport nobody looks at may be a later fragment; undefined: never. */
+function mayBeLater(
+  pool: TermPool,
+  { before, came: { open, rest, transport } }: FrameCase,
+): Term | undefined {
+  const isNonzero = (term: Term): Term => pool.not(pool.equal(term, pool.constant(term.width, 0)));
+  if (open === undefined) return undefined;
+  if (rest === FRAGMENT) {
+    const at = open.addresses - 6;
+    return isNonzero(pool.concat([pool.extract(before.byte(at), 0, 5), before.byte(at + 1)]));
+  }
+  if (transport === undefined || open.payload - open.addresses !== 32) return undefined;
+  const is = (number: number): Term => pool.equal(transport.protocol, pool.constant(8, number));
+  const at = transport.start + 2;
+  const offset = pool.concat([before.byte(at), pool.extract(before.byte(at + 1), 3, 5)]);
+  return pool.any([pool.and(is(FRAGMENT_HEADER), isNonzero(offset)), ...BEFORE_FRAGMENTS.map(is)]);
 }
 
 function faultText({ layer, kind, after }: ChecksumFault): string {
