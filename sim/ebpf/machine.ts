@@ -37,11 +37,16 @@ export class Unsupported extends Error {}
  */
 export class Forbidden extends Error {}
 
+/** Thrown where a run is to end with the copy of the packet that a helper has just sent (`MachineOptions.copy`). */
+export class CopySent extends Error {}
+
 export interface MachineOptions {
   /** The kernel that the machine is to be, as far as `kernel-versions.ts` knows how it differs. Default: the newest. */
   readonly asKernel?: KernelVersion;
   /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex`, which is 0. */
   readonly inDeviceMap?: boolean;
+  /** Runs at TC end with this copy of the packet, or as dropped (`Program.copy`). Default: where the program ends. */
+  readonly copy?: number;
   /** Bytes of memory to start with, besides what maps take: see `ROOM_FOR_BATCHES`. Default: little. */
   readonly room?: number;
 }
@@ -107,6 +112,8 @@ export class Machine {
   /** Maps that the world fills with so much that they remember it. */
   readonly #kept: ReadonlySet<LiveMap>;
   readonly #looksAtSocket: boolean;
+  /** Copies of the packet that this run has sent. */
+  #copies = 0;
   readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5), tstamp: 0n };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
 
@@ -174,6 +181,7 @@ export class Machine {
     words[MACHINE_WORD.redirectFlags] = 0;
     words[MACHINE_WORD.tailCalls] = 0;
     words[MACHINE_WORD.hashKnown] = 0;
+    this.#copies = 0;
     if (this.lines.length > 0) this.lines = [];
     const { tick } = this.world;
     if (tick !== undefined && tick !== 0n) {
@@ -249,6 +257,21 @@ export class Machine {
 
   get redirectTarget(): number {
     return this.memory.i32[MACHINE_WORD.redirectTarget]! >>> 0;
+  }
+
+  /**
+   * A copy of the packet goes out.
+   * @throws {CopySent} where the run is to end with it
+   */
+  sendCopy(target: number, flags: number): void {
+    if (this.options.copy !== this.#copies++) return;
+    this.redirect(target, flags);
+    throw new CopySent();
+  }
+
+  /** Is it a copy of the packet that is asked for, and not what the program makes of the packet itself? */
+  get isOfCopies(): boolean {
+    return this.options.copy !== undefined && this.hook !== 'xdp';
   }
 
   #startClock(): void {

@@ -125,7 +125,8 @@ export function openMachine(program: Program, world: World, options: MachineProg
       checkProgram(object, object.programs[index]!, entries[0]?.hook ?? 'xdp', world, options.asKernel);
     }
     const inDeviceMap = entries.some(({ program }) => object.programs[program]!.behindRedirect === 'devmap');
-    const machineOptions = { ...options, inDeviceMap };
+    const { copy } = program;
+    const machineOptions = { ...options, inDeviceMap, ...(copy === undefined ? {} : { copy }) };
     const machine = new Machine(
       withoutForeignMaps(object, needs.maps),
       withDefaultDevices(world, object.maps),

@@ -36,7 +36,14 @@ export function createWasmEngine(options: WasmOptions = {}): Engine {
   return {
     name: 'wasm',
     observes: MACHINE_OBSERVES,
-    availability: (program?: Program): Availability => machineAvailability(program),
+    availability: (program?: Program): Availability =>
+      program?.copy === undefined
+        ? machineAvailability(program)
+        : {
+            available: false,
+            reason: 'compiled programs run to their end',
+            remedy: 'The engine vm ends with a copy.',
+          },
     refuses: (program: Program, batch: PacketBatch): Refusal | undefined =>
       machineRefuses(program, batch, options.asKernel),
     open: (program: Program, world: World): Promise<Session> =>

@@ -43,6 +43,12 @@ export interface Program {
   readonly hints?: GeneratorHints;
   /** How many entries maps have whose size the object leaves to its loader, by name: see `maxEntriesOf`. */
   readonly maxEntries?: Readonly<Record<string, number>>;
+  /**
+   * At TC: a run ends with this copy of the packet (`bpf_clone_redirect`), 0 being the first, as if the program had returned
+   * TC_ACT_REDIRECT there, and with TC_ACT_SHOT where none is sent. The engine `vm` alone does so. Default: runs end where
+   * the program does.
+   */
+  readonly copy?: number;
 }
 
 export interface ModelEntry extends ProgramEntry {

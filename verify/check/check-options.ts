@@ -56,5 +56,5 @@ export interface OtherKernel {
 }
 
 export interface CheckProgress extends Progress {
-  readonly phase: 'packets' | 'variants' | 'sweeps' | 'other kernels' | 'paths';
+  readonly phase: 'packets' | 'variants' | 'sweeps' | 'other kernels' | 'paths' | 'copies';
 }

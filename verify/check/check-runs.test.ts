@@ -5,7 +5,6 @@ import { XDP_DROP, XDP_PASS } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { FAKE_PROGRAM, type FakeOptions, fakeEngine } from '../test-support/engines.ts';
 import { data } from '../test-support/packets.ts';
-import { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
 import { CheckRuns, type Part } from './check-runs.ts';
 import { ListSource } from './list-source.ts';
@@ -18,7 +17,7 @@ function runsOf(more: Partial<CheckOptions> = {}): CheckRuns {
     ...{ program, machine, witness: fakeEngine('vm', () => ({ action: XDP_PASS })), seed: 's' },
     ...more,
   };
-  return new CheckRuns(options, () => true, new BrokenLines(program));
+  return new CheckRuns(options, () => true);
 }
 const part = (count: number, options: FakeOptions = {}, action: number = XDP_PASS): Part => ({
   ...{ engines: [fakeEngine('wasm', () => ({ action }), options)], runs: count },

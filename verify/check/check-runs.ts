@@ -1,18 +1,33 @@
 /** The runs of `verify` that make up a check: what all of them have in common, and their reports put together. */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
 import { mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
 import { verify } from '../run.ts';
-import type { BrokenLines } from './broken-lines.ts';
+import { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
+import type { SweepReport } from './finding.ts';
 import { checkJudging, type IsOn } from './judging.ts';
+import { ListSource } from './list-source.ts';
+import type { Rewritten } from './rewritten.ts';
+import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
+import { variantsOf } from './variants.ts';
 
 const DEFAULT_SHRINK_SECONDS = 3;
 /** More would not be read. */
 const MAX_FINDINGS = 32;
+
+/** Packets whose neighbours are looked at, in each world. */
+const MAX_VARIED = 48;
+/** Words that are swept where a line writes whatever the packet holds: there are many, and the check has failed. */
+const SWEPT_OF_CROWDED = 32;
+/** Larger than in other runs: one sweep is eight cases. */
+const SWEEP_BATCH = 8192;
 
 type VerifyOptions = Parameters<typeof verify>[0];
 
@@ -30,10 +45,10 @@ export class CheckRuns {
   readonly #lines: BrokenLines;
   #reports: ProgramReport[] = [];
 
-  constructor(options: CheckOptions, isOn: IsOn, lines: BrokenLines) {
+  constructor(options: CheckOptions, isOn: IsOn) {
     this.#options = options;
     this.#isOn = isOn;
-    this.#lines = lines;
+    this.#lines = new BrokenLines(options.program);
   }
 
   /** In the order in which they ran. */
@@ -73,6 +88,60 @@ export class CheckRuns {
     });
     this.#reports.push(report);
     return report;
+  }
+
+  /** Neighbours of the packets that the program was seen to change. */
+  async vary(
+    changed: readonly Pick<Rewritten, 'world' | 'stimulus'>[],
+    engines: readonly Engine[],
+    observe: Observe,
+  ): Promise<void> {
+    const byWorld = new Map<World, Set<Stimulus>>();
+    for (const { world, stimulus } of changed) {
+      const known = byWorld.get(world);
+      if (known === undefined) byWorld.set(world, new Set([stimulus]));
+      else known.add(stimulus);
+    }
+    for (const [world, stimuli] of byWorld) {
+      if (this.#isOver()) return;
+      const list = [...stimuli].slice(0, MAX_VARIED).flatMap(variantsOf);
+      if (list.length === 0) continue;
+      const source = new ListSource(list);
+      const worlds = [{ name: 'varied', world }];
+      await this.run({ engines, observe, source, worlds, runs: list.length }, 'variants');
+    }
+  }
+
+  /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
+  async sweep(all: readonly Rewritten[], machine: Engine): Promise<Pick<SweepReport, 'words' | 'packets'>> {
+    const byWorld = new Map<World, Rewritten[]>();
+    for (const word of this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all) {
+      const known = byWorld.get(word.world);
+      if (known === undefined) byWorld.set(word.world, [word]);
+      else known.push(word);
+    }
+    let words = 0;
+    let packets = 0;
+    for (const [world, sweeps] of byWorld) {
+      if (this.#isOver()) break;
+      const report = await this.run(
+        {
+          engines: [machine],
+          source: new SweepSource(sweeps),
+          worlds: [{ name: 'swept', world }],
+          runs: sweeps.length * SWEEP_SIZE,
+          batchSize: SWEEP_BATCH,
+        },
+        'sweeps',
+      );
+      packets += report.packets;
+      words += Math.floor(report.packets / SWEEP_SIZE);
+    }
+    return { words, packets };
+  }
+
+  #isOver(): boolean {
+    return this.#options.signal?.aborted === true;
   }
 
   /** All runs in one report, as if it were one. @param proof what of the program nothing reaches */

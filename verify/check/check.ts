@@ -7,7 +7,6 @@
 import type { Case } from '../../corpus/cases/case.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
-import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { guessedSlots } from '../guessed-slots.ts';
@@ -17,17 +16,16 @@ import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
 import { type Unreached, unreachedOf } from '../unreached.ts';
-import { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions } from './check-options.ts';
 import { CheckRuns, type Observe } from './check-runs.ts';
 import { confirmed } from './confirm.ts';
+import { judgedCopies } from './copies.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 import { findingOf, loadFindings, warningFindings } from './findings.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { grouped } from './group.ts';
-import { guidedRun } from './guided-run.ts';
+import { type GuidedRun, guidedRun } from './guided-run.ts';
 import { checkJudging, type IsOn } from './judging.ts';
-import { ListSource } from './list-source.ts';
 import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
@@ -39,24 +37,16 @@ import { divergenceOf, hasContents, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
-import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
 import { Uninitialized } from './uninitialized.ts';
-import { variantsOf } from './variants.ts';
 import { ENOUGH_COVERAGE, hasReached, verdictOfCheck } from './verdict.ts';
 
 export type { CheckOptions, CheckProgress, OtherKernel } from './check-options.ts';
 
 const DEFAULT_RUNS = 40_000;
-/** Packets whose neighbours are looked at, in each world. */
-const MAX_VARIED = 48;
-/** Words that are swept where a line writes whatever the packet holds: there are many, and the check has failed. */
-const SWEPT_OF_CROWDED = 32;
 /** Packets for each other kernel. */
 const OTHER_RUNS = 16_384;
-/** Larger than in other runs: one sweep is eight cases. */
-const SWEEP_BATCH = 8192;
 
 export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const start = performance.now();
@@ -87,7 +77,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     unreached,
     sweeps,
     ...(run.proof === undefined ? {} : { proof: run.proof }),
-    notChecked,
+    notChecked: [...notChecked, ...run.notJudged],
     seconds: (performance.now() - start) / 1000,
   };
 }
@@ -108,7 +98,8 @@ class Check {
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
   readonly gaps = new MachineGaps();
-  readonly #lines: BrokenLines;
+  /** What of the program nobody judged, a sentence each. */
+  readonly notJudged: string[] = [];
   #made: CheckFinding[] = [];
   readonly #runs: CheckRuns;
   #guided: readonly Case[] = [];
@@ -126,8 +117,7 @@ class Check {
     this.#ttl = new TtlSteps(program, options.worlds !== undefined);
     this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
-    this.#lines = new BrokenLines(program);
-    this.#runs = new CheckRuns(options, this.#isOn, this.#lines);
+    this.#runs = new CheckRuns(options, this.#isOn);
     this.#fragments = new FragmentReads(options.worlds !== undefined);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
@@ -164,6 +154,7 @@ class Check {
       await this.#paths(engines, observe);
       await this.#lookCloser(engines, observe);
       await this.#probe();
+      await this.#copies(guided);
       await this.#otherKernels();
     }
     return await this.#collected();
@@ -207,39 +198,17 @@ class Check {
     const moved = this.#rewritten.moved.slice(this.#varied);
     this.#varied += moved.length;
     if (fresh.length + moved.length === 0) return;
-    await this.#variants([...fresh, ...moved], engines, observe);
+    await this.#runs.vary([...fresh, ...moved], engines, observe);
     const words = this.#rewritten.words.slice(this.#looked);
     this.#looked += words.length;
     if (this.#options.sweeps === false) return;
-    const swept = await this.#sweep(words, machine);
+    const swept = await this.#runs.sweep(words, machine);
     this.sweeps = {
       words: this.sweeps.words + swept.words,
       packets: this.sweeps.packets + swept.packets,
       left: this.#rewritten.left + this.#looked - this.sweeps.words - swept.words,
     };
     await this.#mapWords(words, machine);
-  }
-
-  /** Neighbours of the packets that the program was seen to change. */
-  async #variants(
-    changed: readonly Pick<Rewritten, 'world' | 'stimulus'>[],
-    engines: readonly Engine[],
-    observe: Observe,
-  ): Promise<void> {
-    const byWorld = new Map<World, Set<Stimulus>>();
-    for (const { world, stimulus } of changed) {
-      const known = byWorld.get(world);
-      if (known === undefined) byWorld.set(world, new Set([stimulus]));
-      else known.add(stimulus);
-    }
-    for (const [world, stimuli] of byWorld) {
-      if (this.#isOver()) return;
-      const list = [...stimuli].slice(0, MAX_VARIED).flatMap(variantsOf);
-      if (list.length === 0) continue;
-      const source = new ListSource(list);
-      const worlds = [{ name: 'varied', world }];
-      await this.#runs.run({ engines, observe, source, worlds, runs: list.length }, 'variants');
-    }
   }
 
   /** What single cases show that are looked at more closely. */
@@ -269,6 +238,13 @@ class Check {
     this.#made.push({ ...finding, summary, confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
   }
 
+  async #copies(guided: GuidedRun): Promise<void> {
+    if (this.#isOver()) return;
+    const { findings, notJudged } = await judgedCopies(this.#options, this.#isOn, guided);
+    this.#made.push(...findings);
+    this.notJudged.push(...notJudged);
+  }
+
   /** The same packets, and the same sweeps, in the machine as other kernels. */
   async #otherKernels(): Promise<void> {
     const { program, machine, versions = [], signal } = this.#options;
@@ -282,7 +258,7 @@ class Check {
         continue;
       }
       const words = this.#rewritten.words;
-      if (this.#options.sweeps !== false) await this.#sweep(words, other);
+      if (this.#options.sweeps !== false) await this.#runs.sweep(words, other);
       const seen = await kernelDifference(program, version, machine, other, words, signal);
       if (seen !== undefined) await this.#enter(seen, version);
     }
@@ -306,34 +282,6 @@ class Check {
         case: worlds === undefined ? one : { ...one, world: worlds[0]!.world },
       }));
     if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'paths');
-  }
-
-  /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
-  async #sweep(all: readonly Rewritten[], machine: Engine): Promise<Pick<SweepReport, 'words' | 'packets'>> {
-    const byWorld = new Map<World, Rewritten[]>();
-    for (const word of this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all) {
-      const known = byWorld.get(word.world);
-      if (known === undefined) byWorld.set(word.world, [word]);
-      else known.push(word);
-    }
-    let words = 0;
-    let packets = 0;
-    for (const [world, sweeps] of byWorld) {
-      if (this.#isOver()) break;
-      const report = await this.#runs.run(
-        {
-          engines: [machine],
-          source: new SweepSource(sweeps),
-          worlds: [{ name: 'swept', world }],
-          runs: sweeps.length * SWEEP_SIZE,
-          batchSize: SWEEP_BATCH,
-        },
-        'sweeps',
-      );
-      packets += report.packets;
-      words += Math.floor(report.packets / SWEEP_SIZE);
-    }
-    return { words, packets };
   }
 
   /** Contents of maps that nobody has stated, with which the sums of headers come to special values. */

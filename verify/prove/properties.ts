@@ -54,6 +54,7 @@ export class PropertyJudge {
   readonly #fragmentPorts: FragmentPorts;
   readonly #routed: RoutedTtl;
   #tried = 0;
+  #sendsCopies = false;
   /** What of the checksums nobody judged. */
   readonly #notJudged = new Set<string>();
   /** What the proofs take for granted besides. */
@@ -81,6 +82,7 @@ export class PropertyJudge {
 
   /** Judges one path that has ended. @param witness that takes it */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
+    this.#sendsCopies ||= state.answers.some(({ helper }) => helper === 'bpf_clone_redirect');
     judgeRun(this.#inputs, state, witness, this.#rows);
     await this.#fragmentPorts.judge(state, this.#rows);
     if (state.end?.kind !== 'exit' || !mayLeave(this.#inputs, state.end.action)) return;
@@ -108,6 +110,12 @@ export class PropertyJudge {
   /** @param open why a property may be broken by what was not looked at */
   properties(open: string | undefined): Property[] {
     this.#routed.enter(this.#rows);
+    if (this.#sendsCopies) {
+      const reason =
+        'a path sends a copy (bpf_clone_redirect), which is not looked at: `xdpsim check` judges it';
+      this.#rows.row('checksum/other').undecided ??= reason;
+      this.#leaveOpen(reason);
+    }
     this.#fragmentPorts.finish(this.#rows);
     return this.#rows.properties(open);
   }

@@ -73,6 +73,18 @@ function redirectMap(machine: Machine, mapAddress: number, key: number, flags: n
   return XDP_REDIRECT;
 }
 
+/** What becomes of a copy (`bpf_clone_redirect`). */
+function cloneResult(machine: Machine, ifindex: number, flags: number): number {
+  if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
+  if (isGso(machine.memory)) return -EBADMSG;
+  if (ifindex === LOOPBACK_IFINDEX) return 0;
+  const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
+  if (device === undefined) return -EINVAL;
+  // Devices are veths: a frame too long for its peer is dropped while it is sent (drivers/net/veth.c, veth_xmit).
+  const most = mtuOf(device) + LINK_HEADER;
+  return (flags & BPF_F_INGRESS) === 0 && machine.packet.length > most ? NET_XMIT_DROP : 0;
+}
+
 export const REDIRECT_HELPERS: readonly Helper[] = [
   {
     number: 23,
@@ -136,14 +148,9 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     effects: { ...NO_EFFECTS, packet: 'moved', dependsOn: ['network'], redirects: true, actsOutside: true },
     symbolic: 'any value',
     run: (machine, _context, ifindex, flags) => {
-      if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
-      if (isGso(machine.memory)) return -EBADMSG;
-      if (ifindex === LOOPBACK_IFINDEX) return 0;
-      const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
-      if (device === undefined) return -EINVAL;
-      // Devices are veths: a frame too long for its peer is dropped while it is sent (drivers/net/veth.c, veth_xmit).
-      const most = mtuOf(device) + LINK_HEADER;
-      return (flags & BPF_F_INGRESS) === 0 && machine.packet.length > most ? NET_XMIT_DROP : 0;
+      const result = cloneResult(machine, ifindex, flags);
+      if (result === 0) machine.sendCopy(ifindex, flags);
+      return result;
     },
   },
 ];

@@ -5,8 +5,9 @@
  * each (`provenance.ts`). The main loop handles what is plainly right by itself; everything else goes to
  * `access.ts`, `pointers.ts` and `calls.ts`, which either explain it or stop the program.
  */
+import { TC_ACT_REDIRECT, TC_ACT_SHOT } from '../../runtime/actions.ts';
 import { CALL_COST, DEFAULT_BUDGET, MAX_LOOPS } from '../limits.ts';
-import { Forbidden, type Machine, Unsupported } from '../machine.ts';
+import { CopySent, Forbidden, type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, STACK_BASE, STACK_FRAMES, STACK_SIZE } from '../memory.ts';
 import { clobber } from './calls.ts';
 import { Constants } from './constants.ts';
@@ -144,13 +145,9 @@ export class Interpreter implements Execution {
       if (value !== undefined) this.#enterWith(value);
       this.#enterFrame(0);
       this.#function(0);
-      result.action = this.lo[0]!;
+      result.action = this.machine.isOfCopies ? TC_ACT_SHOT : this.lo[0]!;
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) throw error;
-      const unsupported = error instanceof Unsupported;
-      result.action = 0;
-      result.violation = { reason, unsupported, program: this.program, instruction: this.pc };
+      this.#enterEnd(error);
       this.program.left[this.pc]!++;
       for (let frame = 0; frame < this.frame; frame++) {
         this.#callers[frame]!.left[this.#callSites[frame]!]!++;
@@ -162,6 +159,20 @@ export class Interpreter implements Execution {
     result.warning = this.warning;
     result.furtherWarning = this.furtherWarning;
     return result;
+  }
+
+  /** @throws what ends no run */
+  #enterEnd(error: unknown): void {
+    const result = this.#result;
+    if (error instanceof CopySent) {
+      result.action = TC_ACT_REDIRECT;
+      return;
+    }
+    const reason = reasonOf(error);
+    if (reason === undefined) throw error;
+    const unsupported = error instanceof Unsupported;
+    result.action = 0;
+    result.violation = { reason, unsupported, program: this.program, instruction: this.pc };
   }
 
   #enterWith({ map, address, size }: EntryValue): void {
