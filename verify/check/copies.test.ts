@@ -52,6 +52,7 @@ it('a copy with a checksum that nobody updated fails, though the packet is dropp
   expect(found.verdict).toBe('fail');
   expect(found.findings[0]?.confirmedBy).toEqual(['vm']);
   expect(found.findings[0]?.summary).toContain('in a copy that bpf_clone_redirect sends');
+  expect(found.findings[0]?.divergence?.summary).toContain('in a copy that bpf_clone_redirect sends');
 });
 
 it('a copy to another MAC address is right, whatever is written once it is gone', async () => {

@@ -143,8 +143,15 @@ class Copy {
   }
 
   async #placed(finding: CheckFinding): Promise<CheckFinding> {
-    const placed = await placedFinding(this.#options, finding);
-    const summary = `${placed.summary} (in a copy that ${CLONE_REDIRECT} sends)`;
-    return { ...placed, summary, confirmedBy: [this.#options.witness.name] };
+    const { divergence, ...placed } = await placedFinding(this.#options, finding);
+    const inCopy = ({ summary }: { readonly summary: string }): { readonly summary: string } => ({
+      summary: `${summary} (in a copy that ${CLONE_REDIRECT} sends)`,
+    });
+    return {
+      ...placed,
+      ...inCopy(placed),
+      ...(divergence === undefined ? {} : { divergence: { ...divergence, ...inCopy(divergence) } }),
+      confirmedBy: [this.#options.witness.name],
+    };
   }
 }
