@@ -24,6 +24,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'checksum/pseudo-header-left-out': '',
   'checksum/ttl-wrapped':
     'The program of `ttl/wrapped` where it updates the checksum as the kernel’s `ip_decrease_ttl` does.',
+  'checksum/pseudo-header-flag':
+    'A NAT that passes the size alone, 4, to `bpf_l4_csum_replace` for an address.',
   'checksum/dccp': '',
   'checksum/gre': '',
   'checksum/igmp': '',
@@ -33,8 +35,12 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'checksum/ospf3': '',
   'lengths/header': '',
   'lengths/extension': '',
+  'ethertype/skb-protocol':
+    'A program at ingress that writes another EtherType into the frame, and returns TC_ACT_OK.',
   'action/aborted': 'Any program that returns XDP_ABORTED.',
   'redirect/absent-device': 'Any program whose target is none of the devices that `--world` describes.',
+  'lookup/byte-order':
+    'A router that copies the total length of the header to `tot_len`, without `bpf_ntohs`.',
   'reply/to-zero': '',
   'reply/group-source-mac': '',
   'reply/own-mac':

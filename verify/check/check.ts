@@ -25,6 +25,7 @@ import { findingOf, loadFindings, warningFindings } from './findings.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { grouped } from './group.ts';
 import { type GuidedRun, guidedRun } from './guided-run.ts';
+import { HelperCalls } from './helper-calls.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
@@ -97,6 +98,7 @@ class Check {
   readonly #fragments: FragmentReads;
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
+  readonly #helperCalls: HelperCalls;
   readonly gaps = new MachineGaps();
   /** What of the program nobody judged, a sentence each. */
   readonly notJudged: string[] = [];
@@ -120,6 +122,7 @@ class Check {
     this.#runs = new CheckRuns(options, this.#isOn);
     this.#fragments = new FragmentReads(options.worlds !== undefined);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
+    this.#helperCalls = new HelperCalls(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
       program.entries.map(({ hook }) => hook),
       (...changed) => {
@@ -167,6 +170,7 @@ class Check {
     this.#fragments.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);
+    this.#helperCalls.observe(world, input, own);
     this.gaps.observe(own);
   };
 
@@ -224,6 +228,7 @@ class Check {
       await this.#fragments.find(program, machine),
       ...(await this.#garbage.find(machine)),
       ...(await this.#redirects.find()),
+      ...(await this.#helperCalls.find()),
     ];
     for (const seen of found) if (seen !== undefined) await this.#enter(seen);
   }

@@ -128,6 +128,11 @@ export interface Seen {
   readonly confirmedBy?: readonly EngineName[];
 }
 
+/** A step's line without what else is known of it. */
+export function sourceOf({ file, line, text }: SourcePlaceWithText): SourcePlaceWithText {
+  return { file, line, text };
+}
+
 /** The same as a run of `verify` would have found it. */
 export async function divergenceOf(program: Program, seed: string, seen: Seen): Promise<Divergence> {
   const { world, stimuli, engine, got } = seen;
@@ -197,8 +202,7 @@ export async function decidingLine(
       ({ source, registers }) =>
         source !== undefined && source.line > 0 && registers.some(({ register }) => register === 0),
     );
-    const source = step?.source;
-    return source === undefined ? undefined : { file: source.file, line: source.line, text: source.text };
+    return step?.source === undefined ? undefined : sourceOf(step.source);
   } finally {
     await runner.close();
   }
@@ -218,7 +222,5 @@ export async function partingLine(
     (step, at) => b.steps[at]?.instruction !== step.instruction || b.steps[at]?.program !== step.program,
   );
   const source = a.steps[parted < 0 ? a.steps.length - 1 : parted - 1]?.source;
-  return source === undefined || source.line === 0
-    ? undefined
-    : { file: source.file, line: source.line, text: source.text };
+  return source === undefined || source.line === 0 ? undefined : sourceOf(source);
 }

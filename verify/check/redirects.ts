@@ -24,7 +24,7 @@ import type { Severity } from '../severity.ts';
 import { worldKey } from '../world-key.ts';
 import { ConstantValues } from './constant-values.ts';
 import { callsRedirect } from './judging.ts';
-import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
+import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, sourceOf } from './probe.ts';
 
 /** Helpers that are given a device by its index. */
 const TO_DEVICE: ReadonlySet<string> = new Set(['bpf_redirect', 'bpf_redirect_peer', 'bpf_redirect_neigh']);
@@ -221,8 +221,4 @@ function absentDevice(
     sentence: `the world has no device with ifindex ${redirect}`,
     ...place,
   };
-}
-
-function sourceOf({ file, line, text }: SourcePlaceWithText): SourcePlaceWithText {
-  return { file, line, text };
 }

@@ -84,6 +84,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/byte-order',
     'error',
     'The EtherType in the wrong byte order',
-    'The number was written as the machine has it, without `bpf_htons`: 0x0008 in the place of 0x0800. Receivers take the packet for something else, or for a frame of IEEE 802.3 with that length.',
+    'The number was written as the machine has it, without `bpf_htons`: 0x0008 in the place of 0x0800. Receivers take the packet for something else, or for a frame of IEEE 802.3 with that length. A warning where `bpf_skb_vlan_push` gets ETH_P_8021AD so: the kernel makes an 802.1Q tag of every type that it does not know. A note with ETH_P_8021Q, for which that is right by luck.',
+  ),
+  rule(
+    'ethertype/skb-protocol',
+    'warning',
+    'A new EtherType that the stack does not hear of',
+    'At ingress, the stack hands a packet to whoever receives `skb->protocol`, which no write to the frame changes: a packet that goes on to the stack with a new EtherType is taken for what it was before, and dropped. `bpf_skb_change_proto`, `bpf_skb_vlan_push`, `bpf_skb_vlan_pop` and `bpf_skb_adjust_room` with BPF_F_ADJ_ROOM_DECAP_L3_IPV4 or _IPV6 change both; `bpf_redirect` with BPF_F_INGRESS reads the EtherType anew. Right on a port of a bridge, which forwards the frame as it is.',
   ),
 ];

@@ -2,6 +2,7 @@
 import { ACTION_RULES } from './action.ts';
 import { CHECKSUM_RULES } from './checksum-rules.ts';
 import { FRAME_RULES } from './frame-rules.ts';
+import { LOOKUP_RULES } from './lookup-rules.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
 import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
@@ -22,7 +23,13 @@ const HEADER_RULES: readonly Rule[] = [
   ...UNANSWERABLE_RULES,
 ];
 
-export const RULES: readonly Rule[] = [...HEADER_RULES, ...ACTION_RULES, ...REDIRECT_RULES, ...RUN_RULES];
+export const RULES: readonly Rule[] = [
+  ...HEADER_RULES,
+  ...ACTION_RULES,
+  ...REDIRECT_RULES,
+  ...LOOKUP_RULES,
+  ...RUN_RULES,
+];
 
 const BY_ID = new Map(RULES.map((one) => [one.id, one]));
 

@@ -2,9 +2,11 @@
 
 import type { SourceLine } from '../bpf-object.ts';
 import { helperName } from '../helper-names.ts';
-import { registersTaken } from '../helpers/helper.ts';
+import type { ArgumentType } from '../helpers/argument-types.ts';
+import { type Helper, registersTaken } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import { protocol } from '../helpers/skb-change-helpers.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, CALL, storeSize } from '../instruction.ts';
 import { ArrayMap } from '../maps/array-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_SIZE } from '../memory.ts';
@@ -51,6 +53,8 @@ export interface TracedCall {
   readonly name: string;
   /** r1 to r5 as far as they were set. */
   readonly arguments: readonly bigint[];
+  /** What it was given to read, as it was before the call: the first memory whose size is an argument, too. */
+  readonly given: Uint8Array | undefined;
   /** r0; undefined where the call did not come back. */
   readonly result: bigint | undefined;
 }
@@ -59,6 +63,8 @@ export interface RunTrace {
   readonly steps: readonly TraceStep[];
   /** Did more steps run than were kept? */
   readonly truncated: boolean;
+  /** TC: `skb->protocol` in the end, in host order. */
+  readonly protocol: number | undefined;
   readonly result: RunResult;
 }
 
@@ -76,7 +82,13 @@ export function runTraced(
   try {
     const result = { ...interpreter.run(program) };
     recorder.finish();
-    return { steps: recorder.steps, truncated: recorder.truncated, result };
+    const { machine } = interpreter;
+    return {
+      steps: recorder.steps,
+      truncated: recorder.truncated,
+      protocol: machine.hook === 'xdp' ? undefined : protocol(machine),
+      result,
+    };
   } finally {
     interpreter.tracer = undefined;
   }
@@ -89,7 +101,7 @@ interface Pending {
   readonly instruction: number;
   readonly frame: number;
   readonly store: { readonly address: number; readonly size: number; readonly place: string } | undefined;
-  readonly call: { readonly name: string; readonly arguments: readonly bigint[] } | undefined;
+  readonly call: Omit<TracedCall, 'result'> | undefined;
 }
 
 /** A step is complete when the next one begins: only then is known what it did. */
@@ -245,5 +257,28 @@ function callAt(state: State, pc: number): Pending['call'] {
   for (let register = 1; register <= taken && state.tag[register] !== 0; register++) {
     values.push(bitsOf(state, register));
   }
-  return { name: name ?? `#${number}`, arguments: values };
+  return {
+    name: name ?? `#${number}`,
+    arguments: values,
+    given: signature === undefined ? undefined : memoryGiven(state, signature, values),
+  };
+}
+
+const READ: ReadonlySet<ArgumentType> = new Set<ArgumentType>(['memory', 'memory_or_null', 'memory_inout']);
+
+function memoryGiven(
+  { machine: { memory } }: State,
+  { arguments: types }: Helper,
+  values: readonly bigint[],
+): Uint8Array | undefined {
+  const at = types.findIndex((type, index) => READ.has(type) && isSize(types[index + 1]));
+  if (at < 0 || at + 1 >= values.length) return undefined;
+  const [address, size] = [Number(values[at]), Number(values[at + 1])];
+  // What the verifier forbids may point anywhere.
+  if (address === 0 || address + size > memory.end) return undefined;
+  return memory.read(address, size);
+}
+
+function isSize(type: ArgumentType | undefined): boolean {
+  return type === 'size' || type === 'size_or_zero';
 }

@@ -1,0 +1,154 @@
+/** Mistakes in calls of helpers, as small programs make them, and right programs that look alike. */
+import { describe, expect, it } from 'vitest';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { EngineSide } from '../engine-side.ts';
+import { data, ethernet, ipv4, tcp, udp } from '../test-support/packets.ts';
+import { HelperCalls } from './helper-calls.ts';
+
+const TCP = [1, 2, 3, 4].map((length) => ethernet(0x0800, ipv4(6, tcp(data(length * 50)))));
+const UDP = ethernet(0x0800, ipv4(17, udp(data(100))));
+
+/** The rules that are found broken, each with what was got. */
+async function found(
+  text: string,
+  hook: Hook = 'tc-ingress',
+  packets: readonly Uint8Array[] = TCP,
+): Promise<string[]> {
+  const object = writeElf({ main: text });
+  const program: Program = { name: 'p', entries: [{ function: 'main', hook }], object };
+  const side = new EngineSide(createVmEngine(), program, packets.length);
+  const input = new PacketBatch(packets.length);
+  for (const packet of packets) input.push({ packet });
+  expect(await side.run({}, input)).toBe(true);
+  const calls = new HelperCalls(program, false);
+  calls.observe({}, input, side);
+  await side.close();
+  return (await calls.find()).map(({ breach }) => `${breach.invariant}: ${breach.got}`);
+}
+
+const call = (helper: string, ...values: (string | number)[]): string =>
+  [...values.map((value, index) => `r${index + 2} = ${value}`), 'r1 = r6', `call ${helper}`].join('\n');
+
+/** A program that has read a frame, in r7, and lets it go on. */
+const frame = (body: string, start = 76): string => `r6 = r1
+  r7 = *(u32 *)(r1 + ${start})
+  r8 = *(u32 *)(r1 + ${start + 4})
+  r0 = r7
+  r0 += 54
+  if r0 > r8 goto out
+  ${body}
+  out:
+  r0 = ${start === 76 ? 0 : 2}
+  exit`;
+
+describe('BPF_F_PSEUDO_HDR', () => {
+  const address = (flags: number): string => `r9 = *(u32 *)(r7 + 30)
+    *(u32 *)(r10 - 8) = 0x6300000a
+    ${call('bpf_l3_csum_replace', 24, 'r9', 0x6300000a, 4)}
+    ${call('bpf_l4_csum_replace', 50, 'r9', 0x6300000a, flags)}
+    r3 = r10
+    r3 += -8
+    r1 = r6
+    r2 = 30
+    r4 = 4
+    r5 = 0
+    call bpf_skb_store_bytes`;
+  const port = (flags: number): string => `r7 = *(u32 *)(r6 + 76)
+    r8 = *(u32 *)(r6 + 80)
+    r0 = r7
+    r0 += 54
+    if r0 > r8 goto out
+    r9 = *(u16 *)(r7 + 36)
+    *(u16 *)(r10 - 8) = 0x901f
+    ${call('bpf_l4_csum_replace', 50, 'r9', 0x901f, flags)}
+    r3 = r10
+    r3 += -8
+    r1 = r6
+    r2 = 36
+    r4 = 2
+    r5 = 0
+    call bpf_skb_store_bytes`;
+
+  it('is missed for an address, alone and beside a port', async () => {
+    const expected = ['checksum/pseudo-header-flag: no BPF_F_PSEUDO_HDR'];
+    expect(await found(frame(address(4)))).toEqual(expected);
+    expect(await found(frame(`${address(4)}\n${port(2)}`))).toEqual(expected);
+  });
+
+  it('is too much for a port', async () => {
+    expect(await found(frame(port(0x12)))).toEqual(['checksum/pseudo-header-flag: BPF_F_PSEUDO_HDR']);
+  });
+
+  it.each([
+    ['an address with it', address(0x14)],
+    ['a port without it', port(2)],
+    ['both, each as it should be', `${address(0x14)}\n${port(2)}`],
+  ])('is right: %s', async (_, body) => expect(await found(frame(body))).toEqual([]));
+});
+
+describe('skb->protocol', () => {
+  const retyped = '*(u16 *)(r7 + 12) = 0xdd86';
+
+  it('is stale where the EtherType is written into the frame', async () => {
+    expect(await found(frame(retyped))).toEqual(['ethertype/skb-protocol: 0x0800']);
+  });
+
+  it.each([
+    ['changed by bpf_skb_change_proto', call('bpf_skb_change_proto', 0xdd86, 0)],
+    ['put behind a tag', call('bpf_skb_vlan_push', 0x0081, 7)],
+    ['put behind two tags', [0x0081, 0xa888].map((type) => call('bpf_skb_vlan_push', type, 7)).join('\n')],
+    ['behind a tag for a while', `${call('bpf_skb_vlan_push', 0x0081, 7)}\nr1 = r6\ncall bpf_skb_vlan_pop`],
+    ['dropped', `${retyped}\nr0 = 2\nexit`],
+  ])('is right, or never asked for: %s', async (_, body) => expect(await found(frame(body))).toEqual([]));
+
+  it('is nobody’s business at egress', async () => {
+    expect(await found(frame(retyped), 'tc-egress')).toEqual([]);
+  });
+});
+
+it('the type of a tag is passed in network order', async () => {
+  expect(await found(frame(call('bpf_skb_vlan_push', 0x88a8, 7)))).toEqual(['ethertype/byte-order: 0x88a8']);
+});
+
+describe('bpf_fib_lookup', () => {
+  const lookup = (length: string, port = 'r9 = *(u16 *)(r7 + 36)'): string => {
+    const zeros = Array.from({ length: 8 }, (_, at) => `*(u64 *)(r10 - ${64 - 8 * at}) = 0`).join('\n');
+    return frame(
+      `${zeros}
+      *(u8 *)(r10 - 64) = 2
+      *(u32 *)(r10 - 56) = 1
+      ${length}
+      *(u16 *)(r10 - 58) = r9
+      ${port}
+      *(u16 *)(r10 - 60) = r9
+      r9 = *(u32 *)(r7 + 26)
+      *(u32 *)(r10 - 48) = r9
+      r9 = *(u32 *)(r7 + 30)
+      *(u32 *)(r10 - 32) = r9
+      r2 = r10
+      r2 += -64
+      r1 = r6
+      r3 = 64
+      r4 = 0
+      call bpf_fib_lookup`,
+      0,
+    );
+  };
+  const asInHeader = 'r9 = *(u16 *)(r7 + 16)';
+  const swapped = `${asInHeader}\nr9 = be16 r9`;
+
+  it('reads a length in network order wrong, which one packet does not prove', async () => {
+    const [wrong] = await found(lookup(asInHeader), 'xdp');
+    expect(wrong).toMatch(/^lookup\/byte-order: tot_len \d+$/);
+    expect(await found(lookup(asInHeader), 'xdp', [UDP])).toEqual([]);
+  });
+
+  it.each([
+    ['the length in host order', swapped],
+    ['no length', 'r9 = 0'],
+  ])('is right: %s', async (_, length) => expect(await found(lookup(length), 'xdp')).toEqual([]));
+});

@@ -1,0 +1,169 @@
+/**
+ * Mistakes in calls of helpers that no outcome shows: the machine and test runs do what the kernel does of frames without
+ * offload, in a world without routes. Some packets run once more in the interpreter, whose trace shows what was passed.
+ */
+import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import { ETHERTYPE } from '../../sim/packet/numbers.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { read16 } from '../oracle/announcement.ts';
+import type { CallFault, CallRemark, TracedRun } from './call-remark.ts';
+import { callsAny } from './judging.ts';
+import { lookupOrders } from './lookup-order.ts';
+import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
+import { pseudoHeaderFlags } from './pseudo-header-flag.ts';
+import { isRetyped, staleProtocol, vlanProtocols } from './skb-protocol.ts';
+
+/** Helpers whose arguments are looked at. */
+const JUDGED: ReadonlySet<string> = new Set(['bpf_l4_csum_replace', 'bpf_fib_lookup', 'bpf_skb_vlan_push']);
+const JUDGES = [pseudoHeaderFlags, lookupOrders, staleProtocol, vlanProtocols] as const;
+/** Packets of each kind that are looked at, and how many of them may have the same length. */
+const KEPT = 12;
+const KEPT_OF_LENGTH = 3;
+/** Of packets that left changed, and of those that left as they came. */
+const MAX_KEPT = 240;
+const TYPE_AT = 12;
+/** Where an IP header without anything in front of it names its protocol. */
+const PROTOCOL_AT: ReadonlyMap<number, number> = new Map([
+  [ETHERTYPE.IPV4, 14 + 9],
+  [ETHERTYPE.IPV6, 14 + 6],
+]);
+
+export class HelperCalls {
+  readonly #program: Program;
+  readonly #isGiven: boolean;
+  readonly #calls: boolean;
+  readonly #kept = new Map<string, Sighting[]>();
+  readonly #counts = { changed: 0, same: 0 };
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(program: Program, isGiven: boolean) {
+    this.#program = program;
+    this.#isGiven = isGiven;
+    this.#calls = callsAny(program, ({ name }) => JUDGED.has(name));
+  }
+
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    for (let packet = 0; packet < output.count; packet++) {
+      if (output.status[packet] !== STATUS.ran) continue;
+      const at = input.offset[packet]!;
+      const came = input.bytes.subarray(at, at + input.length[packet]!);
+      const start = output.offset[packet]!;
+      const left = output.bytes.subarray(start, start + output.length[packet]!);
+      if (came.length < 14 || left.length < 14) continue;
+      const entry = input.entry[packet]!;
+      const action = output.action[packet]!;
+      const { hook } = this.#program.entries[entry]!;
+      const isRetyping = isRetyped({ hook, action }, read16(came, TYPE_AT), read16(left, TYPE_AT));
+      if (!this.#calls && !isRetyping) continue;
+      const isChanged = Buffer.compare(came, left) !== 0;
+      const key = `${entry} ${action} ${isChanged} ${isRetyping} ${protocolOf(came)}`;
+      this.#keep(key, isChanged ? 'changed' : 'same', came.length, () => ({
+        world,
+        stimulus: input.stimulus(packet),
+      }));
+    }
+  }
+
+  #keep(key: string, kind: 'changed' | 'same', length: number, sighting: () => Sighting): void {
+    const kept = this.#kept.get(key) ?? [];
+    if (kept.length >= KEPT || this.#counts[kind] >= MAX_KEPT) return;
+    if (kept.filter(({ stimulus }) => stimulus.packet.length === length).length >= KEPT_OF_LENGTH) return;
+    kept.push(sighting());
+    this.#kept.set(key, kept);
+    this.#counts[kind]++;
+  }
+
+  /** One for each call, and each rule. */
+  async find(): Promise<Seen[]> {
+    const traces: RunTrace[] = [];
+    const engine = createVmEngine({ onTrace: (trace) => void traces.push(trace) });
+    const runner = new CaseRunner(this.#program, engine);
+    const look = async (world: World, stimulus: Stimulus): Promise<Looked | undefined> => {
+      traces.length = 0;
+      const got = await runner.outcome(world, stimulus);
+      const trace = traces.at(-1);
+      if (got?.status !== 'ran' || trace === undefined || trace.truncated) return undefined;
+      const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
+      const run: TracedRun = { hook, action: got.action, came: stimulus.packet, left: got.packet, trace };
+      return { got, remarks: JUDGES.flatMap((judge) => judge(run)) };
+    };
+    try {
+      const suspects = new Suspects();
+      for (const sighting of [...this.#kept.values()].flat()) {
+        const { remarks = [] } = (await look(sighting.world, sighting.stimulus)) ?? {};
+        for (const remark of remarks) suspects.enter(remark, sighting);
+      }
+      const found: Seen[] = [];
+      for (const [place, sighting] of suspects.proven()) {
+        const seen = await this.#show(place, sighting, look);
+        if (seen !== undefined) found.push({ ...seen, engine });
+      }
+      return found;
+    } finally {
+      await runner.close();
+    }
+  }
+
+  /** The simplest packet that shows a fault, in the simplest world. */
+  async #show(
+    place: string,
+    sighting: Sighting,
+    look: (world: World, stimulus: Stimulus) => Promise<Looked | undefined>,
+  ): Promise<Omit<Seen, 'engine'> | undefined> {
+    const faultOf = (looked: Looked | undefined): CallFault | undefined =>
+      looked?.remarks.find((one) => one.place === place)?.fault;
+    const holds = async (world: World, stimulus: Stimulus): Promise<boolean> =>
+      faultOf(await look(world, stimulus)) !== undefined;
+    const world = await simplestWorld(sighting, this.#isGiven, holds);
+    const small = await simplest(sighting.stimulus, (simpler) => holds(world, simpler));
+    const looked = await look(world, small);
+    const fault = faultOf(looked);
+    if (looked === undefined || fault === undefined) return undefined;
+    const { evidence: _, ...shown } = fault;
+    return { world, stimuli: [small], got: looked.got, ...shown };
+  }
+}
+
+/** What is in a frame, as far as kinds of packets are told apart by it. */
+function protocolOf(frame: Uint8Array): string {
+  const type = read16(frame, TYPE_AT);
+  const at = PROTOCOL_AT.get(type);
+  return at === undefined ? 'other' : `${type} ${frame[at]}`;
+}
+
+interface Looked {
+  readonly got: Seen['got'];
+  readonly remarks: readonly CallRemark[];
+}
+
+/** Places that something is held against, until a packet clears them. */
+class Suspects {
+  readonly #byPlace = new Map<
+    string,
+    { readonly first: Sighting; readonly values: Set<string>; needed: number }
+  >();
+  readonly #cleared = new Set<string>();
+
+  enter({ place, fault }: CallRemark, sighting: Sighting): void {
+    if (fault === undefined) {
+      this.#cleared.add(place);
+      return;
+    }
+    const { value = '', needed = 1 } = fault.evidence ?? {};
+    const known = this.#byPlace.get(place);
+    if (known === undefined) this.#byPlace.set(place, { first: sighting, values: new Set([value]), needed });
+    else known.values.add(value);
+  }
+
+  /** Those that enough packets speak against, and none for, each with the first of these packets. */
+  proven(): (readonly [place: string, sighting: Sighting])[] {
+    return [...this.#byPlace].flatMap(([place, { first, values, needed }]) =>
+      values.size < needed || this.#cleared.has(place) ? [] : [[place, first] as const],
+    );
+  }
+}
