@@ -50,14 +50,16 @@ export class HelperCalls {
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
+      const entry = input.entry[packet]!;
+      const { hook } = this.#program.entries[entry]!;
+      // Nothing else is asked of programs that call none of these.
+      if (!this.#calls && hook !== 'tc-ingress') continue;
       const at = input.offset[packet]!;
       const came = input.bytes.subarray(at, at + input.length[packet]!);
       const start = output.offset[packet]!;
       const left = output.bytes.subarray(start, start + output.length[packet]!);
       if (came.length < 14 || left.length < 14) continue;
-      const entry = input.entry[packet]!;
       const action = output.action[packet]!;
-      const { hook } = this.#program.entries[entry]!;
       const isRetyping = isRetyped({ hook, action }, read16(came, TYPE_AT), read16(left, TYPE_AT));
       if (!this.#calls && !isRetyping) continue;
       const isChanged = Buffer.compare(came, left) !== 0;
