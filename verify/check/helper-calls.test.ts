@@ -97,6 +97,14 @@ describe('skb->protocol', () => {
     expect(await found(frame(retyped))).toEqual(['ethertype/skb-protocol: 0x0800']);
   });
 
+  it('is stale behind a type of the user’s own, and told of nothing that came as LLC', async () => {
+    const came = (type: number): Uint8Array[] => [ethernet(type, data(60))];
+    // Which of them the smallest packet has is no matter.
+    const own = [expect.stringMatching(/^ethertype\/skb-protocol: 0x88/)];
+    expect(await found(frame(retyped), 'tc-ingress', came(0x88b5))).toEqual(own);
+    expect(await found(frame(retyped), 'tc-ingress', came(60))).toEqual([]);
+  });
+
   it.each([
     ['changed by bpf_skb_change_proto', call('bpf_skb_change_proto', 0xdd86, 0)],
     ['put behind a tag', call('bpf_skb_vlan_push', 0x0081, 7)],

@@ -2,7 +2,7 @@
  * EtherTypes that the kernel keeps beside the frame: `skb->protocol`, by which `__netif_receive_skb_core` (net/core/dev.c)
  * chooses who receives it, whatever the frame says; and the type of a tag that `bpf_skb_vlan_push` puts there.
  */
-import { ETHERTYPE } from '../../sim/packet/numbers.ts';
+import { ETHERTYPE, ETHERTYPE_MIN } from '../../sim/packet/numbers.ts';
 import { TPIDS } from '../../sim/packet/vlan.ts';
 import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
 import { read16 } from '../oracle/announcement.ts';
@@ -28,7 +28,8 @@ export function isRetyped(
   return (
     hook === 'tc-ingress' &&
     was !== is &&
-    RECEIVED.has(was) &&
+    // Below are lengths of LLC frames.
+    was >= ETHERTYPE_MIN &&
     RECEIVED.has(is) &&
     deliveryOf(hook, action) === DELIVERY.passed
   );
