@@ -5,7 +5,7 @@ import type { Program } from '../sim/runtime/program.ts';
 
 const known = new WeakMap<Uint8Array, readonly string[]>();
 
-/** `bpf_for_each_map_elem`, where the object calls it and has a hash map to go through; see `elementsOf`. */
+/** Those that the object calls, where it has a hash map to go through: `bpf_for_each_map_elem`. */
 export function unorderedHelpers({ object }: Program): readonly string[] {
   if (object === undefined) return [];
   let names = known.get(object);
@@ -20,9 +20,9 @@ function namesIn(bytes: Uint8Array): string[] {
   try {
     const object = linkedObject(bytes);
     if (!object.maps.some(({ type }) => type.includes('HASH'))) return [];
-    return [...calledHelpers(object)]
-      .map(({ name }) => name)
-      .filter((name) => name === 'bpf_for_each_map_elem');
+    return [...calledHelpers(object)].flatMap(({ name, effects }) =>
+      effects.dependsOn.includes('order') ? [name] : [],
+    );
   } catch {
     // An object that does not load fails where it is run, with the reason.
     return [];

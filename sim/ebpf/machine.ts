@@ -260,7 +260,7 @@ export class Machine {
   }
 
   /**
-   * A copy of the packet goes out.
+   * A copy of the packet goes out, or would where the world has such a device.
    * @throws {CopySent} where the run is to end with it
    */
   sendCopy(target: number, flags: number): void {

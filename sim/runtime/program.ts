@@ -45,7 +45,7 @@ export interface Program {
   readonly maxEntries?: Readonly<Record<string, number>>;
   /**
    * At TC: a run ends with this copy of the packet (`bpf_clone_redirect`), 0 being the first, as if the program had returned
-   * TC_ACT_REDIRECT there, and with TC_ACT_SHOT where none is sent. The engine `vm` alone does so. Default: runs end where
+   * TC_ACT_REDIRECT there, whether or not the world has the device, and with TC_ACT_SHOT where there is none. The engine `vm` alone does so. Default: runs end where
    * the program does.
    */
   readonly copy?: number;

@@ -4,7 +4,6 @@
  *     packets through machine and kernel, every outcome judged ─► what the program rewrites, swept over all values
  *        ─► its text ─► findings ─► verdict
  */
-import type { Case } from '../../corpus/cases/case.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -60,7 +59,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const { verdict, reason, notChecked } = verdictOfCheck({
     report,
     gaps: run.gaps.lines(),
-    ...(isForEthernet(program) ? {} : { unjudged: NO_LINK_HEADER }),
+    unjudged: run.unjudged,
     ...(options.seconds === undefined || options.runs !== undefined ? {} : { runSeconds: options.seconds }),
     findings,
     unreached,
@@ -78,7 +77,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     unreached,
     sweeps,
     ...(run.proof === undefined ? {} : { proof: run.proof }),
-    notChecked: [...notChecked, ...run.notJudged],
+    notChecked,
     seconds: (performance.now() - start) / 1000,
   };
 }
@@ -100,11 +99,11 @@ class Check {
   readonly #redirects: Redirects;
   readonly #helperCalls: HelperCalls;
   readonly gaps = new MachineGaps();
-  /** What of the program nobody judged, a sentence each. */
-  readonly notJudged: string[] = [];
+  /** What of the frames that it made nobody judged, a sentence each. */
+  readonly unjudged: string[] = [];
   #made: CheckFinding[] = [];
   readonly #runs: CheckRuns;
-  #guided: readonly Case[] = [];
+  #guided: GuidedRun = {};
   /** Rewritten words that have been looked at closer. */
   #looked = 0;
   /** Of packets that became longer or shorter, how many have been varied. */
@@ -115,7 +114,9 @@ class Check {
   constructor(options: CheckOptions) {
     this.#options = options;
     const { program, isOn = () => true } = options;
-    this.#isOn = isForEthernet(program) ? isOn : (id) => isOn(id) && !isOfHeaders(id);
+    const hasLinkHeader = isForEthernet(program);
+    this.#isOn = hasLinkHeader ? isOn : (id) => isOn(id) && !isOfHeaders(id);
+    if (!hasLinkHeader) this.unjudged.push(NO_LINK_HEADER);
     this.#ttl = new TtlSteps(program, options.worlds !== undefined);
     this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
@@ -142,7 +143,7 @@ class Check {
     const engines = kernel === undefined ? [machine] : [kernel, machine];
     const observe = this.#observe;
     const guided = await guidedRun(this.#options);
-    this.#guided = (guided.cases ?? []).map((one) => one.case);
+    this.#guided = guided;
     const length =
       seconds === undefined
         ? { runs: runs ?? DEFAULT_RUNS }
@@ -157,7 +158,7 @@ class Check {
       await this.#paths(engines, observe);
       await this.#lookCloser(engines, observe);
       await this.#probe();
-      await this.#copies(guided);
+      await this.#copies();
       await this.#otherKernels();
     }
     return await this.#collected();
@@ -218,9 +219,14 @@ class Check {
   /** What single cases show that are looked at more closely. */
   async #probe(): Promise<void> {
     const { program, machine, witness, kernel } = this.#options;
+    const { cases = [] } = this.#guided;
     this.#made.push(
       ...lostUpdates(program, this.#options),
-      ...lostCopies(program, this.#guided, this.#options.testedApart),
+      ...lostCopies(
+        program,
+        cases.map((one) => one.case),
+        this.#options.testedApart,
+      ),
     );
     const found = [
       ...(await this.#ttl.find(machine)),
@@ -243,11 +249,11 @@ class Check {
     this.#made.push({ ...finding, summary, confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
   }
 
-  async #copies(guided: GuidedRun): Promise<void> {
+  async #copies(): Promise<void> {
     if (this.#isOver()) return;
-    const { findings, notJudged } = await judgedCopies(this.#options, this.#isOn, guided);
+    const { findings, notJudged } = await judgedCopies(this.#options, this.#isOn, this.#guided);
     this.#made.push(...findings);
-    this.notJudged.push(...notJudged);
+    this.unjudged.push(...notJudged);
   }
 
   /** The same packets, and the same sweeps, in the machine as other kernels. */

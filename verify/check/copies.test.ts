@@ -11,7 +11,7 @@ import type { CheckedProgram } from './finding.ts';
 import { CaseRunner } from './probe.ts';
 
 /** Sends a copy of IPv4 packets, with what it does to them before and after, and drops them. */
-const mirror = (before: string, after = '', target = 2): Program => ({
+const mirror = (before: string, after = '', { target = 2, flags = 0 } = {}): Program => ({
   ...{ name: 'mirror', entries: [{ function: 'main', hook: 'tc-ingress' }] },
   object: writeElf({
     main: `r6 = r1
@@ -25,7 +25,7 @@ const mirror = (before: string, after = '', target = 2): Program => ({
   ${before}
   r1 = r6
   r2 = ${target}
-  r3 = 0
+  r3 = ${flags}
   call bpf_clone_redirect
   ${after}
   r0 = 2
@@ -65,10 +65,18 @@ it('a copy to another MAC address is right, whatever is written once it is gone'
   expect((await checked(mirror(MAC, reload))).findings).toEqual([]);
 });
 
-it('where no packet is copied, that is said', async () => {
-  const { findings, notChecked } = await checked(mirror(DESTINATION, '', 77));
+it('a copy to a device that the world of the test lacks is judged as any other', async () => {
+  const found = await checked(mirror(DESTINATION, '', { target: 77 }));
+  expect(ids(found)).toEqual(['checksum/not-updated']);
+});
+
+it('where no packet is copied, nobody can say that what is sent is right', async () => {
+  const { findings, verdict, reason } = await checked(mirror(DESTINATION, '', { flags: 2 }));
   expect(findings).toEqual([]);
-  expect(notChecked).toEqual(['no packet was copied: what bpf_clone_redirect sends was not judged']);
+  expect([verdict, reason]).toEqual([
+    'incomplete',
+    'no packet was copied: what bpf_clone_redirect sends was not judged',
+  ]);
 });
 
 it('a run ends with the copy that is asked for, or is dropped', async () => {

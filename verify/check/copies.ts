@@ -6,6 +6,7 @@
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { TC_ACT_REDIRECT } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { isOfHeaders } from '../invariants/rules.ts';
 import type { CheckOptions } from './check-options.ts';
 import { CheckRuns, type Observe } from './check-runs.ts';
 import type { CheckFinding } from './finding.ts';
@@ -125,8 +126,9 @@ class Copy {
     const divergences = this.#runs.reports.flatMap((report) => report.divergences);
     const found: CheckFinding[] = [];
     for (const divergence of divergences) {
-      if (divergence.part !== 'checksum' && divergence.part !== 'invariant') continue;
-      found.push(await this.#placed(findingOf(divergence)));
+      const finding = findingOf(divergence);
+      // To which device it goes, and whether there is one, is asked of redirects.
+      if (isOfHeaders(finding.invariant)) found.push(await this.#placed(finding));
     }
     return found;
   }

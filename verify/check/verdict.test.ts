@@ -48,7 +48,7 @@ describe('the verdict', () => {
   });
 
   it('is incomplete where no frame was judged, whatever else was seen', () => {
-    expect(verdict({ unjudged: 'nobody knows where headers begin' })).toBe(
+    expect(verdict({ unjudged: ['nobody knows where headers begin'] })).toBe(
       'incomplete: nobody knows where headers begin',
     );
   });

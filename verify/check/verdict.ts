@@ -25,8 +25,8 @@ export interface Seen extends Thresholds {
   readonly sweeps: SweepReport;
   /** What the machine could not do, a sentence each; default: nothing. */
   readonly gaps?: readonly string[];
-  /** Why nothing is judged of frames; absent: it is. */
-  readonly unjudged?: string;
+  /** What of the frames that it made nobody judged, and why, a sentence each; default: nothing. */
+  readonly unjudged?: readonly string[];
   /** For how long packets were run, where time decided how many. */
   readonly runSeconds?: number;
 }
@@ -64,8 +64,17 @@ function idsOf(findings: readonly CheckFinding[], wanted: Severity): string[] {
 }
 
 function gapsOf(seen: Seen): string[] {
-  const { report, findings, unreached, sweeps, minCoverage, gaps: stops = [], unjudged, runSeconds } = seen;
-  const gaps: string[] = unjudged === undefined ? [] : [unjudged];
+  const {
+    report,
+    findings,
+    unreached,
+    sweeps,
+    minCoverage,
+    gaps: stops = [],
+    unjudged = [],
+    runSeconds,
+  } = seen;
+  const gaps = [...unjudged];
   if (runSeconds !== undefined && report.packets < FEWEST_PACKETS)
     gaps.push(`only ${of(report.packets, 'packet')} ran in ${runSeconds} s`);
   const failed = report.engines.filter(({ status }) => status === 'failed');

@@ -34,7 +34,7 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     returns: 'int',
     maps: ['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH'],
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, dependsOn: ['order'] },
     symbolic: 'exact',
     run: (machine, map, callback, context, flags) => {
       const rows = elementsOf(machine.mapAt(map), machine.world.hashSeed ?? 0);

@@ -34,9 +34,10 @@ export interface HelperRules {
 /**
  * What of the world, besides the packet and the maps, decides the result: `hash`: the seed of flow hashes; `cpu`: the
  * CPU that the program runs on; `task`: the process that the frame interrupts; `network`: devices, routes, sockets;
- * `kernel`: what the kernel's own variables hold.
+ * `kernel`: what the kernel's own variables hold; `order`: the order in
+ * which a kernel goes through a hash map (`elementsOf`).
  */
-export type Influence = 'clock' | 'chance' | 'hash' | 'cpu' | 'task' | 'network' | 'kernel';
+export type Influence = 'clock' | 'chance' | 'hash' | 'cpu' | 'task' | 'network' | 'kernel' | 'order';
 
 /** What the program has to give back because of a call, or gives back with it (kernel/bpf/verifier.c, `acquire_reference`). */
 export type Obligation =

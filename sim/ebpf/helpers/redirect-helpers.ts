@@ -73,10 +73,8 @@ function redirectMap(machine: Machine, mapAddress: number, key: number, flags: n
   return XDP_REDIRECT;
 }
 
-/** What becomes of a copy (`bpf_clone_redirect`). */
-function cloneResult(machine: Machine, ifindex: number, flags: number): number {
-  if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
-  if (isGso(machine.memory)) return -EBADMSG;
+/** What becomes of a copy that is to go to a device (`bpf_clone_redirect`). */
+function copyResult(machine: Machine, ifindex: number, flags: number): number {
   if (ifindex === LOOPBACK_IFINDEX) return 0;
   const device = machine.world.devices?.find((one) => one.ifindex === ifindex);
   if (device === undefined) return -EINVAL;
@@ -148,9 +146,10 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     effects: { ...NO_EFFECTS, packet: 'moved', dependsOn: ['network'], redirects: true, actsOutside: true },
     symbolic: 'any value',
     run: (machine, _context, ifindex, flags) => {
-      const result = cloneResult(machine, ifindex, flags);
-      if (result === 0) machine.sendCopy(ifindex, flags);
-      return result;
+      if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;
+      if (isGso(machine.memory)) return -EBADMSG;
+      machine.sendCopy(ifindex, flags);
+      return copyResult(machine, ifindex, flags);
     },
   },
 ];
