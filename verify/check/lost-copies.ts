@@ -6,6 +6,7 @@ import type { Case } from '../../corpus/cases/case.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { TracedRuns } from '../guide/traced-runs.ts';
 import type { CheckFinding } from './finding.ts';
+import { callsAny } from './judging.ts';
 import { lostUpdateAt, SHARED } from './lost-updates.ts';
 
 /** @param testedApart programs of the object that are tested by themselves: what they do is reported there */
@@ -14,6 +15,7 @@ export function lostCopies(
   cases: readonly Pick<Case, 'world' | 'stimuli'>[],
   testedApart: ReadonlySet<string> = new Set(),
 ): CheckFinding[] {
+  if (!callsAny(program, ({ name }) => name === 'bpf_map_update_elem')) return [];
   const runs = new TracedRuns(program, { forgetsMaps: true });
   const entries = new Set(program.entries.map((one) => one.function));
   const found = new Map<string, CheckFinding>();
