@@ -131,6 +131,11 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['fragment_moved', 'fragments/changed'],
   ),
   ...of(
+    'headers',
+    ['options_overlooked', 'lengths/misplaced'],
+    ['authentication_length', 'lengths/misplaced'],
+  ),
+  ...of(
     'sums',
     ['not_complemented', 'checksum/not-complemented'],
     ['bytes_swapped', 'checksum/bytes-swapped'],

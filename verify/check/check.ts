@@ -24,6 +24,7 @@ import { findingOf, loadFindings, warningFindings } from './findings.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { grouped } from './group.ts';
 import { type GuidedRun, guidedRun } from './guided-run.ts';
+import { HeaderLengths } from './header-lengths.ts';
 import { HelperCalls } from './helper-calls.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { lostCopies } from './lost-copies.ts';
@@ -37,6 +38,7 @@ import { divergenceOf, hasContents, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
+import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
 import { Uninitialized } from './uninitialized.ts';
@@ -94,7 +96,9 @@ class Check {
   readonly #rewritten: RewrittenWords;
   readonly #ttl: TtlSteps;
   readonly #wraps: TtlWraps;
+  readonly #transports = new TransportSightings();
   readonly #fragments: FragmentReads;
+  readonly #lengths: HeaderLengths;
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
   readonly #helperCalls: HelperCalls;
@@ -121,7 +125,8 @@ class Check {
     this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
     this.#runs = new CheckRuns(options, this.#isOn);
-    this.#fragments = new FragmentReads(options.worlds !== undefined);
+    this.#fragments = new FragmentReads(options.worlds !== undefined, this.#transports);
+    this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#helperCalls = new HelperCalls(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
@@ -168,7 +173,7 @@ class Check {
     const own = reports.find(({ engine }) => engine.name === this.#options.machine.name);
     if (own === undefined || this.#isOfOthers(world)) return;
     this.#rewritten.observe(world, input, own);
-    this.#fragments.observe(world, input, own);
+    this.#transports.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);
     this.#helperCalls.observe(world, input, own);
@@ -232,6 +237,7 @@ class Check {
       ...(await this.#ttl.find(machine)),
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
       await this.#fragments.find(program, machine),
+      ...(await this.#lengths.find(program, machine)),
       ...(await this.#garbage.find(machine)),
       ...(await this.#redirects.find()),
       ...(await this.#helperCalls.find()),

@@ -3,12 +3,11 @@
  * first one has its transport header must come to the same.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
-import { STATUS } from '../../sim/engines/outcome-batch.ts';
-import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import type { BatchReport } from '../batch-report.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
+import { pairsOf, type TransportSightings } from './transport-sightings.ts';
 import {
   headerSize,
   isLater,
@@ -19,52 +18,22 @@ import {
   transportOf,
 } from './variants.ts';
 
-/** Packets of each protocol and action that are kept, and pairs that are tried. */
-const KEPT = 6;
+/** Pairs that are tried: of longer packets fewer, after all others. */
 const MAX_PAIRS = 96;
-/** Of longer packets as many are kept by themselves, of all lengths, and fewer pairs are tried: after all others. */
-const MAX_LENGTH = 256;
 const MAX_LONG_PAIRS = 48;
 /** Headers of a protocol that are tried in fragments of all offsets. */
 const MAX_DECISIVE = 6;
-/** Lengths that count as one. */
-const LENGTH_STEP = 256;
-const MAX_STEP = 6;
-
-/** By protocol, then by action. */
-type Packets = Map<string, Map<number, Sighting[]>>;
 
 export class FragmentReads {
   readonly #isGiven: boolean;
-  readonly #short: Packets = new Map();
-  readonly #long: Packets = new Map();
+  readonly #sightings: TransportSightings;
   /** Headers of the protocol at hand that decide on a whole packet. */
   #decisive = 0;
 
   /** @param isGiven has the user said what the worlds are? */
-  constructor(isGiven: boolean) {
+  constructor(isGiven: boolean, sightings: TransportSightings) {
     this.#isGiven = isGiven;
-  }
-
-  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
-    for (let packet = 0; packet < output.count; packet++) {
-      if (output.status[packet] !== STATUS.ran) continue;
-      const offset = input.offset[packet]!;
-      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
-      const isLong = frame.length > MAX_LENGTH;
-      const transport = transportOf(frame) ?? (isLong ? looseTransportOf(frame) : undefined);
-      if (transport === undefined) continue;
-      const key = `${transport.version} ${transport.protocol} ${input.entry[packet]}`;
-      const packets = isLong ? this.#long : this.#short;
-      let byAction = packets.get(key);
-      if (byAction === undefined) {
-        byAction = new Map();
-        packets.set(key, byAction);
-      }
-      const kept = byAction.get(output.action[packet]!) ?? [];
-      if (isLong ? isLikeOne(kept, frame) : kept.length >= KEPT) continue;
-      byAction.set(output.action[packet]!, [...kept, { world, stimulus: input.stimulus(packet) }]);
-    }
+    this.#sightings = sightings;
   }
 
   /** The first pair that differs; undefined where none does. */
@@ -72,13 +41,13 @@ export class FragmentReads {
     const runner = new CaseRunner(program, machine);
     try {
       for (const [packets, most] of [
-        [this.#short, MAX_PAIRS],
-        [this.#long, MAX_LONG_PAIRS],
+        [this.#sightings.short, MAX_PAIRS],
+        [this.#sightings.long, MAX_LONG_PAIRS],
       ] as const) {
         let left = most;
         for (const byAction of packets.values()) {
           this.#decisive = 0;
-          for (const [one, other] of pairsOf([...byAction.values()])) {
+          for (const [one, other] of pairsOf([...byAction.values()].map(({ all }) => all))) {
             if (left-- <= 0) break;
             const seen = await this.#differ(program, runner, machine, one, other);
             if (seen !== undefined) return seen;
@@ -183,23 +152,6 @@ async function areTreatedApart(
   return a.action !== b.action || a.redirect !== b.redirect;
 }
 
-/** Is there a packet of about this length, sound or not as this one is? */
-function isLikeOne(kept: readonly Sighting[], frame: Uint8Array): boolean {
-  const step = stepOf(frame);
-  return kept.some(
-    ({ stimulus: { packet } }) => stepOf(packet) === step && isSound(packet) === isSound(frame),
-  );
-}
-
-/** Longer frames are jumbo frames: one is as good as another. */
-function stepOf({ length }: Uint8Array): number {
-  return Math.min(Math.floor(length / LENGTH_STEP), MAX_STEP);
-}
-
-function isSound(packet: Uint8Array): boolean {
-  return transportOf(packet) !== undefined;
-}
-
 /** Bytes of ports. */
 const PORTS = 4;
 
@@ -210,19 +162,4 @@ function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined 
   const packet = stimulus.packet.slice();
   packet.set(header, at.at);
   return { ...stimulus, packet };
-}
-
-/** Each of one action with each of another, in turns, so that few pairs see many actions. */
-function* pairsOf(groups: readonly (readonly Sighting[])[]): Generator<[Sighting, Sighting], void, void> {
-  const sound = groups.map((group) => group.filter(({ stimulus }) => isSound(stimulus.packet)));
-  for (let round = 0; round < KEPT; round++) {
-    for (const [a, one] of sound.entries()) {
-      if (one.length === 0) continue;
-      for (const [b, other] of groups.entries()) {
-        if (a === b) continue;
-        const first = one[round % one.length]!;
-        for (const second of other.slice(0, 3)) yield [first, second];
-      }
-    }
-  }
 }

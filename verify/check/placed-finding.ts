@@ -8,7 +8,8 @@ import { MapContents } from './map-contents.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
 /** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
-const DEPENDS_ON_CONTENTS = /^(action|redirect|reply|ttl|ethertype|protocol)\/|^fragments\/ports-read$/;
+const DEPENDS_ON_CONTENTS =
+  /^(action|redirect|reply|ttl|ethertype|protocol)\/|^fragments\/ports-read$|^lengths\/misplaced$/;
 
 /** Fields that are 0, which a map or a variable may hold until somebody fills it in. */
 const ZEROS: ReadonlySet<string> = new Set(['reply/zero-source', 'ttl/zero']);

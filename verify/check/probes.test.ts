@@ -20,8 +20,10 @@ import {
   withChecksum,
 } from '../test-support/packets.ts';
 import { FragmentReads } from './fragment-reads.ts';
+import { HeaderLengths } from './header-lengths.ts';
 import { CaseRunner } from './probe.ts';
 import { RewrittenWords } from './rewritten.ts';
+import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
 
@@ -243,6 +245,124 @@ describe('a TTL of 0', () => {
   });
 });
 
+describe('ports behind headers whose length is taken for another', () => {
+  const datagram = (to: number, address: 4 | 6 = 4): Uint8Array =>
+    address === 4
+      ? ethernet(0x0800, ipv4(17, udp(data(8), V4_A, V4_B, to)))
+      : ethernet(0x86dd, ipv6(17, udp(data(8), V6_A, V6_B, to)));
+  const word = (packet: Uint8Array, at: number): number => (packet[at]! << 8) | packet[at + 1]!;
+
+  /** Where a program looks for ports. */
+  type Find = (packet: Uint8Array) => number;
+  const drops =
+    (find: Find): Behaviour =>
+    ({ packet }) => ({ action: word(packet, find(packet) + 2) === 53 ? XDP_DROP : XDP_PASS });
+  const writes =
+    (find: Find): Behaviour =>
+    ({ packet }) => {
+      const at = find(packet);
+      if (word(packet, at + 2) !== 53) return { action: XDP_PASS };
+      const left = packet.slice();
+      left[at + 3] = 54;
+      return { action: XDP_PASS, packet: left };
+    };
+  const fixed: Find = () => PORTS;
+  const counted: Find = (packet) => IP + (packet[IP]! & 15) * 4;
+  /** Goes past extension headers by what it thinks of their lengths. */
+  const past =
+    (size: (length: number) => number, authentication: (length: number) => number): Find =>
+    (packet) => {
+      let at = IP + 40;
+      let type = packet[IP + 6]!;
+      for (; [0, 43, 60, 51].includes(type) && at < packet.length; type = packet[at]!) {
+        const from = at;
+        at += type === 51 ? authentication(packet[at + 1]!) : size(packet[at + 1]!);
+        if (at === from) break;
+        type = packet[from]!;
+        if (![0, 43, 60, 51].includes(type)) break;
+      }
+      return at;
+    };
+  const eights = (length: number): number => (length + 1) * 8;
+  const words = (length: number): number => (length + 2) * 4;
+
+  async function found(
+    behaviour: Behaviour,
+    packets: readonly Uint8Array[],
+  ): Promise<Awaited<ReturnType<HeaderLengths['find']>>> {
+    const engine = fakeEngine('wasm', behaviour);
+    const sightings = new TransportSightings();
+    await shown(engine, packets, (inside, input, report) => sightings.observe(inside, input, report));
+    const seen = await new HeaderLengths(false, sightings).find(FAKE_PROGRAM, engine);
+    expect(engine.log.closed).toBe(engine.log.opened);
+    return seen;
+  }
+
+  it('are looked for where options are overlooked', async () => {
+    const [seen, ...more] = await found(drops(fixed), [datagram(80), datagram(53)]);
+    expect(more).toEqual([]);
+    expect(seen?.severity).toBeUndefined();
+    expect(seen?.breach).toMatchObject({
+      invariant: 'lengths/misplaced',
+      at: PORTS,
+      expected: `the header at byte ${PORTS + 20}`,
+      got: `bytes at ${PORTS}`,
+    });
+    expect(seen?.breach.sentence).toMatch(
+      /^behind IPv4 options the transport header lies at byte 54, but 1e140035[0-9a-f]{8} at byte 34 decides: the program returns XDP_DROP instead of XDP_PASS$/,
+    );
+  });
+
+  it('are an error where something is written there', async () => {
+    const [seen] = await found(writes(fixed), [datagram(80), datagram(53)]);
+    expect(seen?.severity).toBe('error');
+    expect(seen?.breach.sentence).toMatch(/and the program wrote at byte 34 as if it were there$/);
+  });
+
+  it.each<readonly [string, Find, readonly string[]]>([
+    ['authentication headers in eights', past(eights, eights), ['the authentication header']],
+    [
+      'authentication headers without two words',
+      past(eights, (length) => length * 4),
+      ['the authentication header'],
+    ],
+    [
+      'extension headers without the first 8 bytes',
+      past((length) => length * 8, words),
+      ['destination options', 'hop-by-hop options', 'the routing header'],
+    ],
+    [
+      'extension headers in words',
+      past(words, words),
+      ['destination options', 'hop-by-hop options', 'the routing header'],
+    ],
+  ])('are looked for elsewhere by who takes %s', async (_, find, names) => {
+    for (const behaviour of [drops(find), writes(find)]) {
+      const seen = await found(behaviour, [datagram(80, 6), datagram(53, 6)]);
+      const said = seen.map(({ breach }) => /^behind (.*) the transport header/.exec(breach.sentence)?.[1]);
+      expect(said.sort()).toEqual(names);
+    }
+  });
+
+  it('are found by who counts what is there, and by who passes what has any', async () => {
+    for (const find of [counted, (packet: Uint8Array) => (packet[IP] === 0x45 ? PORTS : 0)])
+      for (const behaviour of [drops(find), writes(find)])
+        expect(await found(behaviour, [datagram(80), datagram(53)])).toEqual([]);
+    for (const find of [past(eights, words), (packet: Uint8Array) => (packet[IP + 6] === 17 ? IP + 40 : 0)])
+      for (const behaviour of [drops(find), writes(find)])
+        expect(await found(behaviour, [datagram(80, 6), datagram(53, 6)])).toEqual([]);
+  });
+
+  it('are not what a program looks at that looks into the data', async () => {
+    const deep: Behaviour = ({ packet }) => {
+      const at = counted(packet);
+      const isDns = word(packet, at + 2) === 53 || word(packet, at + 8 + 14) === 53;
+      return { action: isDns ? XDP_DROP : XDP_PASS };
+    };
+    expect(await found(deep, [datagram(80), datagram(53)])).toEqual([]);
+  });
+});
+
 describe('ports of later fragments', () => {
   const port = (packet: Uint8Array): number => (packet[PORTS + 2]! << 8) | packet[PORTS + 3]!;
   const isLater = (packet: Uint8Array): boolean =>
@@ -267,8 +387,9 @@ describe('ports of later fragments', () => {
     { world = WORLD, isGiven = false }: { readonly world?: World; readonly isGiven?: boolean } = {},
   ): Promise<Awaited<ReturnType<FragmentReads['find']>>> {
     const engine = fakeEngine('wasm', behaviour);
-    const reads = new FragmentReads(isGiven);
-    await shown(engine, packets, (inside, input, report) => reads.observe(inside, input, report), world);
+    const sightings = new TransportSightings();
+    const reads = new FragmentReads(isGiven, sightings);
+    await shown(engine, packets, (inside, input, report) => sightings.observe(inside, input, report), world);
     return reads.find(FAKE_PROGRAM, engine);
   }
 

@@ -293,7 +293,7 @@ function spliced(packet: Uint8Array, at: number, bytes: readonly number[]): Uint
 const repair = new ChecksumRepair();
 
 /** Makes right what the oracle finds wrong. @param at a word that stays as it is */
-function repaired(packet: Uint8Array, at: number): Uint8Array {
+export function repaired(packet: Uint8Array, at: number): Uint8Array {
   repair.apply(packet, 0, packet.length, at, read16(packet, at), -1);
   return packet;
 }

@@ -45,6 +45,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'The data offset counts words of four bytes, in the upper four bits of its byte.',
   ),
   rule(
+    'lengths/misplaced',
+    'warning',
+    'Ports looked for where they are not',
+    'A header in front of TCP or UDP (options of IPv4, extension headers of IPv6, the authentication header) is taken for shorter or longer than it is: its options, or the data, are read as ports and flags. An error where something is written there. An IPv4 header has `ihl * 4` bytes, an extension header `(hdrlen + 1) * 8`, an authentication header `(len + 2) * 4`.',
+  ),
+  rule(
     'fragments/set',
     'error',
     'A whole packet marked as a fragment',

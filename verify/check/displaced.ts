@@ -1,0 +1,202 @@
+/**
+ * Packets with a header in front of the transport header, and bytes that look like a transport header where a wrong length of
+ * it leads: in its options, or in the data.
+ */
+import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
+import { repaired, transportOf } from './variants.ts';
+
+const TCP = 6;
+const UDP = 17;
+/** ICMP, TCP, UDP, DCCP, ICMPv6, SCTP and UDP-Lite. */
+const TRANSPORTS: ReadonlySet<number> = new Set([1, TCP, UDP, 33, 58, 132, 136]);
+const AUTHENTICATION = 51;
+const HOP_BY_HOP = 0;
+const ROUTING = 43;
+const DESTINATION = 60;
+
+/** An option, and a kind of routing, for experiments: whoever does not know them goes past (RFC 4727 §3.4 and §3.5, RFC 3692). */
+const EXPERIMENT = 0x1e;
+const ROUTING_EXPERIMENT = 253;
+
+export interface Displaced {
+  readonly packet: Uint8Array;
+  /** What stands in front of the transport header: "IPv4 options". */
+  readonly name: string;
+  /** Where the transport header lies. */
+  readonly transport: number;
+  /** Where bytes of the other one lie, and how many. */
+  readonly at: number;
+  readonly size: number;
+  /** The same packet without the header in front, where the bytes lie in the data: a program may look at that. */
+  readonly bare?: Uint8Array;
+}
+
+/** A header in front of the transport header, and how it is laid out. */
+interface Front {
+  readonly name: string;
+  /** Undefined where it is no header of its own, but options of the one before. */
+  readonly protocol?: number;
+  readonly size: number;
+  /** What it says in its first bytes; the protocol behind it is put into the first. */
+  readonly first: readonly number[];
+  /** Where a wrong length of it leads, from its begin. */
+  readonly places: readonly number[];
+}
+
+/** Five words of options, all of them one; the places: its begin, where they are overlooked, and twice as far behind the IP header. */
+const OPTIONS: Front = { name: 'IPv4 options', size: 20, first: [EXPERIMENT, 20], places: [0, 40] };
+
+/** In units of 8 bytes, not counting the first (RFC 8200 §4): all of 8, the first left out, and in words. */
+const EXTENSION_SIZE = 40;
+const EXTENSION_LENGTH = EXTENSION_SIZE / 8 - 1;
+const EXTENSION_PLACES = [
+  8,
+  8 * EXTENSION_LENGTH,
+  4 * (EXTENSION_LENGTH + 1),
+  4 * (EXTENSION_LENGTH + 2),
+  48,
+];
+const OPTION = [EXPERIMENT, EXTENSION_SIZE - 4];
+
+/** In words, not counting two (RFC 4302 §2.2): as if it were another extension header, and in words of which all or one is counted. */
+const AUTHENTICATION_LENGTH = EXTENSION_SIZE / 4 - 2;
+const AUTHENTICATION_PLACES = [
+  8,
+  4 * AUTHENTICATION_LENGTH,
+  4 * (AUTHENTICATION_LENGTH + 1),
+  8 * AUTHENTICATION_LENGTH,
+  8 * (AUTHENTICATION_LENGTH + 1),
+];
+
+const AUTHENTICATED: Front = {
+  name: 'the authentication header',
+  protocol: AUTHENTICATION,
+  size: EXTENSION_SIZE,
+  first: [0, AUTHENTICATION_LENGTH, 0, 0, 0, 0, 0, 1],
+  places: AUTHENTICATION_PLACES,
+};
+
+const FRONTS: Readonly<Record<4 | 6, readonly Front[]>> = {
+  4: [OPTIONS, AUTHENTICATED],
+  6: [
+    extension('hop-by-hop options', HOP_BY_HOP, OPTION),
+    extension('destination options', DESTINATION, OPTION),
+    extension('the routing header', ROUTING, [ROUTING_EXPERIMENT, 0]),
+    AUTHENTICATED,
+  ],
+};
+
+function extension(name: string, protocol: number, first: readonly number[]): Front {
+  return {
+    name,
+    protocol,
+    size: EXTENSION_SIZE,
+    first: [0, EXTENSION_LENGTH, ...first],
+    places: EXTENSION_PLACES,
+  };
+}
+
+/** Shorter ones show nothing: ports. */
+const LEAST = 4;
+
+/** All places of a packet; none of one that has such a header already, or is no whole packet. @param header what is put there */
+export function* displaced(came: Uint8Array, header: Uint8Array): Generator<Displaced, void, void> {
+  const found = transportOf(came);
+  if (found === undefined) return;
+  const { version, protocol, at, end } = found;
+  if (!TRANSPORTS.has(protocol)) return;
+  const ip = networkOf(version, at, came);
+  if (ip === undefined) return;
+  const packet = came.subarray(0, end);
+  for (const front of FRONTS[version]) {
+    for (const place of front.places) {
+      const isInside = place < front.size;
+      const size = isInside ? Math.min(header.length, front.size - place) : header.length;
+      const behind = place - front.size;
+      if (size < LEAST || (!isInside && behind < transportSize(protocol, packet, at))) continue;
+      const roomy = isInside ? packet : withData(packet, ip, at, behind + size);
+      const copy = withFront(roomy, ip, at, front);
+      const from = at + place;
+      copy.set(header.subarray(0, size), from);
+      // An option says first what it is, and how long.
+      if (place < front.first.length) copy.set(front.first.slice(place), from);
+      yield {
+        packet: repaired(copy, keptWord(version, ip)),
+        name: front.name,
+        transport: at + front.size,
+        at: from,
+        size,
+        ...(isInside ? {} : { bare: bareWith(roomy, at + behind, header, keptWord(version, ip)) }),
+      };
+    }
+  }
+}
+
+/** Where the IP header begins that ends where the transport header begins; undefined where it has options. */
+function networkOf(version: 4 | 6, transport: number, packet: Uint8Array): number | undefined {
+  const ip = transport - (version === 4 ? 20 : 40);
+  return ip >= 14 && packet[ip]! >> 4 === version && (version === 6 || packet[ip] === 0x45) ? ip : undefined;
+}
+
+/** A word that stays as it is. */
+function keptWord(version: 4 | 6, ip: number): number {
+  return version === 4 ? ip + 4 : ip;
+}
+
+function transportSize(protocol: number, packet: Uint8Array, at: number): number {
+  return protocol === TCP && at + 13 <= packet.length ? (packet[at + 12]! >> 4) * 4 : 8;
+}
+
+/** With zeros behind, so that as many bytes follow the begin of the transport header. */
+function withData(packet: Uint8Array, ip: number, at: number, size: number): Uint8Array {
+  const more = at + size - packet.length;
+  if (more <= 0) return packet.slice();
+  const copy = new Uint8Array(packet.length + more);
+  copy.set(packet);
+  lengthen(copy, ip, more);
+  const protocol = copy[ip]! >> 4 === 4 ? copy[ip + 9]! : copy[ip + 6]!;
+  if (protocol === UDP) writeU16(copy, at + 4, readU16(copy, at + 4) + more);
+  return copy;
+}
+
+/** The packet cut behind the header of TCP or UDP; any other as it is. */
+export function withoutData(packet: Uint8Array): Uint8Array {
+  const found = transportOf(packet);
+  if (found === undefined) return packet;
+  const { protocol, at, end } = found;
+  const ip = networkOf(found.version, at, packet);
+  const size = transportSize(protocol, packet, at);
+  const less = end - at - size;
+  if ((protocol !== TCP && protocol !== UDP) || ip === undefined || less <= 0) return packet;
+  const copy = packet.slice(0, at + size);
+  lengthen(copy, ip, -less);
+  if (protocol === UDP) writeU16(copy, at + 4, size);
+  return repaired(copy, keptWord(found.version, ip));
+}
+
+function bareWith(roomy: Uint8Array, at: number, header: Uint8Array, kept: number): Uint8Array {
+  const copy = roomy.slice();
+  copy.set(header, at);
+  return repaired(copy, kept);
+}
+
+function withFront(packet: Uint8Array, ip: number, at: number, front: Front): Uint8Array {
+  const copy = new Uint8Array(packet.length + front.size);
+  copy.set(packet.subarray(0, at));
+  copy.set(front.first, at);
+  copy.set(packet.subarray(at), at + front.size);
+  lengthen(copy, ip, front.size);
+  if (front.protocol === undefined) {
+    copy[ip]! += front.size / 4;
+    return copy;
+  }
+  const place = copy[ip]! >> 4 === 4 ? ip + 9 : ip + 6;
+  copy[at] = copy[place]!;
+  copy[place] = front.protocol;
+  return copy;
+}
+
+function lengthen(packet: Uint8Array, ip: number, more: number): void {
+  const length = packet[ip]! >> 4 === 4 ? ip + 2 : ip + 4;
+  writeU16(packet, length, readU16(packet, length) + more);
+}

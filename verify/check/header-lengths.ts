@@ -1,0 +1,191 @@
+/**
+ * Does a program look for ports, or flags, where they are not, since it takes a header in front of them for shorter or longer than
+ * it is? Bytes in that header, or in the data, then decide as a transport header would, and what lies at its place does not.
+ */
+import type { Engine } from '../../sim/engines/engine.ts';
+import { equal } from '../../sim/packet/bytes.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { actionName } from '../../sim/runtime/actions.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { Outcome } from '../outcome.ts';
+import { type Displaced, displaced, withoutData } from './displaced.ts';
+import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { pairsOf, type TransportSightings } from './transport-sightings.ts';
+import { headerSize, transportOf } from './variants.ts';
+
+/** Pairs that are tried, of each version, protocol and entry. */
+const MAX_PAIRS = 12;
+
+export class HeaderLengths {
+  readonly #isGiven: boolean;
+  readonly #sightings: TransportSightings;
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(isGiven: boolean, sightings: TransportSightings) {
+    this.#isGiven = isGiven;
+    this.#sightings = sightings;
+  }
+
+  /** One for each header whose length is taken for another. */
+  async find(program: Program, machine: Engine): Promise<Seen[]> {
+    const runner = new CaseRunner(program, machine);
+    const found = new Map<string, Seen>();
+    try {
+      for (const byAction of this.#sightings.short.values()) {
+        const groups = [...byAction.values()].flatMap(({ changed, unchanged }) => [changed, unchanged]);
+        let left = MAX_PAIRS;
+        for (const [one, other] of pairsOf(groups)) {
+          if (left-- <= 0) break;
+          for (const seen of await this.#differ(program, runner, machine, one, other, found)) {
+            found.set(seen.name, seen.seen);
+          }
+        }
+      }
+      return [...found.values()];
+    } finally {
+      await runner.close();
+    }
+  }
+
+  async #differ(
+    program: Program,
+    runner: CaseRunner,
+    machine: Engine,
+    one: Sighting,
+    other: Sighting,
+    known: ReadonlyMap<string, Seen>,
+  ): Promise<{ readonly name: string; readonly seen: Seen }[]> {
+    const own = headerOf(one.stimulus.packet);
+    const header = headerOf(other.stimulus.packet);
+    const usual = await fateOf(runner, one.world, one.stimulus);
+    const wanted = await fateOf(runner, one.world, other.stimulus);
+    if (own === undefined || header === undefined || usual === undefined || wanted === undefined) return [];
+    // The maps may be other ones than those with which the other packet was seen.
+    if (isSame(usual, wanted)) return [];
+    const found = new Map<string, Seen>();
+    for (const base of [withoutData(one.stimulus.packet), one.stimulus.packet]) {
+      const firsts = [...displaced(base, own)];
+      for (const second of displaced(base, header)) {
+        const { name, at } = second;
+        if (known.has(name) || found.has(name)) continue;
+        const first = firsts.find((twin) => twin.name === name && twin.at === at);
+        if (first === undefined) continue;
+        const holds = async (world: World): Promise<boolean> =>
+          (await comesTo(runner, world, one.stimulus, second.packet, wanted)) &&
+          (await comesTo(runner, world, one.stimulus, first.packet, usual)) &&
+          !(await isOfData(runner, world, one.stimulus, first, second));
+        if (!(await holds(one.world))) continue;
+        const world = await simplestWorld(one, this.#isGiven, holds);
+        const seen = await this.#show(
+          program,
+          runner,
+          machine,
+          { world, stimulus: one.stimulus },
+          first,
+          second,
+        );
+        if (seen !== undefined) found.set(name, seen);
+      }
+    }
+    return [...found].map(([name, seen]) => ({ name, seen }));
+  }
+
+  async #show(
+    program: Program,
+    runner: CaseRunner,
+    machine: Engine,
+    { world, stimulus }: Sighting,
+    first: Displaced,
+    second: Displaced,
+  ): Promise<Seen | undefined> {
+    const one = { ...stimulus, packet: first.packet };
+    const other = { ...stimulus, packet: second.packet };
+    const got = await runner.outcome(world, other);
+    const before = await runner.outcome(world, one);
+    if (got === undefined || before === undefined) return undefined;
+    const source = await partingLine(program, world, one, other);
+    const { name, at, size, transport } = second;
+    const hook = program.entries[stimulus.entry ?? 0]!.hook;
+    const [now, usual] = [got, before].map(({ action }) => actionName(hook, action));
+    const written = isWritten(second, got) || isWritten(first, before);
+    const lies = `behind ${name} the transport header lies at byte ${transport}`;
+    const what = Buffer.from(second.packet.subarray(at, at + size)).toString('hex');
+    return {
+      world,
+      stimuli: [other],
+      engine: machine,
+      got,
+      ...(source === undefined ? {} : { source }),
+      ...(written ? { severity: 'error' } : {}),
+      breach: {
+        invariant: 'lengths/misplaced',
+        at,
+        size: 0,
+        expected: `the header at byte ${transport}`,
+        got: `bytes at ${at}`,
+        sentence: written
+          ? `${lies}, and the program wrote at byte ${at} as if it were there`
+          : `${lies}, but ${what} at byte ${at} decides: the program returns ${now} instead of ${usual}`,
+      },
+    };
+  }
+}
+
+/** What becomes of a packet, as far as it says how the program takes it. */
+interface Fate {
+  readonly action: number;
+  readonly redirect: Outcome['redirect'];
+  readonly isChanged: boolean;
+}
+
+async function fateOf(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Fate | undefined> {
+  const outcome = await runner.outcome(world, stimulus);
+  if (outcome?.status !== 'ran') return undefined;
+  const { action, redirect, packet } = outcome;
+  return { action, redirect, isChanged: !isEqual(packet, stimulus.packet) };
+}
+
+function isSame(one: Fate, other: Fate): boolean {
+  return one.action === other.action && one.redirect === other.redirect && one.isChanged === other.isChanged;
+}
+
+async function comesTo(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  packet: Uint8Array,
+  wanted: Fate,
+): Promise<boolean> {
+  const fate = await fateOf(runner, world, { ...stimulus, packet });
+  return fate !== undefined && isSame(fate, wanted);
+}
+
+/** Do the bytes decide in the data of a packet without the header in front, too? Then the program looks at data. */
+async function isOfData(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  first: Displaced,
+  second: Displaced,
+): Promise<boolean> {
+  if (first.bare === undefined || second.bare === undefined) return false;
+  const one = await fateOf(runner, world, { ...stimulus, packet: first.bare });
+  const other = await fateOf(runner, world, { ...stimulus, packet: second.bare });
+  return one === undefined || other === undefined || !isSame(one, other);
+}
+
+/** Was something written where the bytes lie? */
+function isWritten({ packet, at, size }: Displaced, { packet: left }: Outcome): boolean {
+  return left.length === packet.length && !equal(packet, at, left, at, size);
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && equal(one, 0, other, 0, one.length);
+}
+
+function headerOf(packet: Uint8Array): Uint8Array | undefined {
+  const found = transportOf(packet);
+  if (found === undefined) return undefined;
+  return packet.slice(found.at, Math.min(found.end, found.at + headerSize(found.protocol)));
+}
