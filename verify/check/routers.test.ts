@@ -129,6 +129,40 @@ const LOWER6 = `r1 = *(u8 *)(r7 + 21)
   r1 += -1
   *(u8 *)(r7 + 21) = r1`;
 
+/** `FORWARD` for a router with one arm: the next hop is where the packet came from. */
+const SEND_BACK = FORWARD.replace(/r1 = .*\n *r2 = 0\n *call bpf_redirect\b/, 'r0 = 3');
+
+describe('a router with one arm', () => {
+  const all = (compares: string): Program =>
+    program('one-armed', `${LOOKUP}\n${MASK}\n${compares}\n${SEND_BACK}`);
+
+  it('is seen to forget the TTL', async () => {
+    const found = await checked(all(''));
+    expect(ids(found)).toEqual(['ttl/not-lowered']);
+    expect(found.findings[0]?.severity).toBe('error');
+    expect(found.findings[0]?.summary).toContain(
+      'all packets that were routed, and sent back, left with the TTL as it came',
+    );
+  });
+
+  it('and to lower it', async () => {
+    expect(ids(await checked(all(LOWER4)))).toEqual([]);
+  });
+
+  it('is none where it answers: source and destination change places', async () => {
+    const swap = `r1 = *(u32 *)(r7 + 26)
+  r2 = *(u32 *)(r7 + 30)
+  *(u32 *)(r7 + 26) = r2
+  *(u32 *)(r7 + 30) = r1`;
+    expect(ids(await checked(all(swap)))).not.toContain('ttl/not-lowered');
+  });
+
+  it('is none without a route', async () => {
+    const without = program('mirror', `${LOOKUP}\nif r0 == 0 goto pass\n${SEND_BACK}`);
+    expect(ids(await checked(without))).not.toContain('ttl/not-lowered');
+  });
+});
+
 /** `FORWARD` by way of a map. */
 const FORWARD_BY_MAP = FORWARD.replace('r2 = 0\n', '').replace(
   /r1 = .*\n *call bpf_redirect\b/,

@@ -3,6 +3,7 @@
  * is asked about by itself, and each entry: a router that is right for IPv4 may forget IPv6.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
+import { equal } from '../../sim/packet/bytes.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { DELIVERY, type Delivery } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -30,6 +31,8 @@ interface Group {
   readonly kind: number;
   /** Did packets get other addresses? A gateway that routes lowers their TTLs, too; who answers makes others. */
   readonly isRewritten: boolean;
+  /** Did they go back where they came from (XDP_TX)? A router with one arm does that, and whoever answers. */
+  readonly isSentBack: boolean;
   /** By how much they were lowered. */
   readonly steps: Map<number, Step>;
 }
@@ -44,6 +47,7 @@ interface Rule extends Step {
   /** Do other families, or entries, lower TTLs as they should, or at least otherwise? */
   readonly isMixed: boolean;
   readonly isRewritten: boolean;
+  readonly isSentBack: boolean;
 }
 
 export class TtlSteps {
@@ -61,16 +65,17 @@ export class TtlSteps {
     this.#routes = program.object !== undefined && callsAny(program, ({ name }) => name === FIB_LOOKUP);
   }
 
-  /** A redirected packet. */
+  /** A packet that was redirected, or sent back. */
   enter(pair: FramePair, world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
-    if (delivery !== DELIVERY.redirected) return;
+    const isSentBack = delivery === DELIVERY.sentBack;
+    if (delivery !== DELIVERY.redirected && !(isSentBack && this.#routes)) return;
     const found = ttlInPlace(pair);
     if (found === undefined) return;
     const { came, left, at, isRewritten } = found;
-    if (left > came || (isRewritten && !this.#routes)) return;
+    if (left > came || (isRewritten && !this.#routes) || (isSentBack && found.isAnswer)) return;
     const kind = pair.is.kind[0]!;
-    const key = `${kind} ${input.entry[packet]} ${isRewritten}`;
-    const group = this.#groups.get(key) ?? { kind, isRewritten, steps: new Map<number, Step>() };
+    const key = `${kind} ${input.entry[packet]} ${isRewritten} ${isSentBack}`;
+    const group = this.#groups.get(key) ?? { kind, isRewritten, isSentBack, steps: new Map<number, Step>() };
     this.#groups.set(key, group);
     if (!group.steps.has(came - left))
       group.steps.set(came - left, { sighting: { world, stimulus: input.stimulus(packet) }, at });
@@ -89,8 +94,8 @@ export class TtlSteps {
 
   /** What is known to hold for all packets, of the program or else of a family at an entry. */
   #rules(): Rule[] {
-    // What kept its addresses is the better example.
-    const groups = [...this.#groups.values()].sort((a, b) => Number(a.isRewritten) - Number(b.isRewritten));
+    // What kept its addresses, and was redirected, is the better example.
+    const groups = [...this.#groups.values()].sort((a, b) => oddness(a) - oddness(b));
     const all = groups.flatMap(({ steps }) => [...steps]);
     const [first] = all;
     if (first === undefined) return [];
@@ -105,7 +110,7 @@ export class TtlSteps {
   }
 
   async #show(rule: Rule, machine: Engine): Promise<Seen | undefined> {
-    const { size, sighting, at, of, isMixed, isRewritten } = rule;
+    const { size, sighting, at, of, isMixed, isRewritten, isSentBack } = rule;
     const runner = new CaseRunner(this.#program, machine);
     try {
       const action = (await runner.outcome(sighting.world, sighting.stimulus))?.action;
@@ -126,9 +131,9 @@ export class TtlSteps {
       const small = await simplest(sighting.stimulus, (simpler) => holds(world, simpler));
       const got = await runner.outcome(world, small);
       if (got?.status !== 'ran') return undefined;
-      const isRouted = (size > 0 && !isRewritten) || (await this.#isRouted(world, small));
+      const isRouted = (size > 0 && !isRewritten && !isSentBack) || (await this.#isRouted(world, small));
       // A program that routes one family may well bridge the other.
-      if ((isMixed || isRewritten) && !isRouted) return undefined;
+      if ((isMixed || isRewritten || isSentBack) && !isRouted) return undefined;
       const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
       return {
         world,
@@ -142,7 +147,7 @@ export class TtlSteps {
           size: 1,
           expected: 'a TTL lowered by one',
           got: text,
-          sentence: `all ${of} that were redirected left with ${text}`,
+          sentence: `all ${of} that were ${isSentBack ? 'routed, and sent back,' : 'redirected'} left with ${text}`,
         },
       };
     } finally {
@@ -182,6 +187,8 @@ export interface TtlStep {
   readonly at: number;
   /** Has the packet got another address? */
   readonly isRewritten: boolean;
+  /** Does it come from where it was to go? */
+  readonly isAnswer: boolean;
 }
 
 /** How the TTL of a packet changed that kept its place and its addresses, and was given another destination MAC. */
@@ -206,15 +213,26 @@ function ttlInPlace(pair: FramePair): TtlStep | undefined {
   };
   if (!differs(0, 6)) return undefined;
   const [from, to] = kind === HEADER.ipv4 ? [12, 20] : [8, 40];
+  const half = (to - from) / 2;
+  const source = afterOffset + start + from;
   const at = start + ttlPlace(kind);
   return {
     came: before[beforeOffset + at]!,
     left: after[afterOffset + at]!,
     at,
     isRewritten: differs(start + from, start + to),
+    isAnswer: equal(after, source, before, beforeOffset + start + from + half, half),
   };
 }
 
-function ofGroup({ kind, isRewritten }: Group): Pick<Rule, 'kind' | 'isRewritten'> {
-  return { kind, isRewritten };
+function ofGroup({
+  kind,
+  isRewritten,
+  isSentBack,
+}: Group): Pick<Rule, 'kind' | 'isRewritten' | 'isSentBack'> {
+  return { kind, isRewritten, isSentBack };
+}
+
+function oddness({ isRewritten, isSentBack }: Group): number {
+  return Number(isRewritten) + 2 * Number(isSentBack);
 }
