@@ -74,8 +74,9 @@ describe('a lookup that found nothing', () => {
   });
 
   it('is no reason where it found something', () => {
-    expect(reasons(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps, world })).toEqual([ONE_WAY]);
-    expect(reasons(`${LOOKUP}\nif r0 != 0 goto out${OUT}`, { maps, world })).toEqual([ONE_WAY]);
+    const found = ['bpf_map_lookup_elem never returned NULL'];
+    expect(reasons(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps, world })).toEqual(found);
+    expect(reasons(`${LOOKUP}\nif r0 != 0 goto out${OUT}`, { maps, world })).toEqual(found);
   });
 
   it('is followed through copies of the pointer', () => {
@@ -85,9 +86,39 @@ describe('a lookup that found nothing', () => {
   it('is no reason for tests of other registers, of other numbers and behind other calls', () => {
     expect(reasons(`r6 = 0\n${LOOKUP}\nif r6 == 0 goto out${OUT}`, { maps })).not.toContain(NO_ENTRY);
     const later = `${LOOKUP}\ncall bpf_get_smp_processor_id\nif r0 == 0 goto out${OUT}`;
-    expect(reasons(later, { maps })).toEqual([ONE_WAY]);
+    expect(reasons(later, { maps })).toEqual(['bpf_get_smp_processor_id returned 0 each time']);
     const value = `${LOOKUP}\nif r0 == 0 goto out\nr0 = *(u64 *)(r0 + 0)\nif r0 == 7 goto out${OUT}`;
-    expect(reasons(value, { maps, world })).toEqual([ONE_WAY]);
+    expect(reasons(value, { maps, world })).toEqual(['bpf_map_lookup_elem never returned NULL', ONE_WAY]);
+  });
+});
+
+describe('a helper whose result is compared with 0', () => {
+  const TRIM = 'r2 = 0\ncall bpf_xdp_adjust_head';
+
+  it.each([
+    ['if r0 != 0 goto out', 'bpf_xdp_adjust_head returned 0 each time'],
+    ['if r0 == 0 goto out', 'bpf_xdp_adjust_head returned 0 each time'],
+    ['r0 <<= 32\nr0 s>>= 32\nif r0 s< 0 goto out', 'bpf_xdp_adjust_head never failed'],
+    ['r1 = r0\nif w1 s>= 0 goto out', 'bpf_xdp_adjust_head never failed'],
+  ])('is named with what it never returned: %s', (text, because) => {
+    expect(reasons(`${TRIM}\n${text}${OUT}`)).toEqual([because]);
+  });
+
+  it('failed where it failed each time', () => {
+    const text = `r2 = 0x7000\ncall bpf_xdp_adjust_head\nr0 <<= 32\nr0 s>>= 32\nif r0 s< 0 goto out${OUT}`;
+    expect(reasons(text)).toEqual(['bpf_xdp_adjust_head failed each time']);
+    expect(reasons(`r2 = 0x7000\ncall bpf_xdp_adjust_head\nif r0 == 0 goto out${OUT}`)).toEqual([
+      'bpf_xdp_adjust_head never returned 0',
+    ]);
+  });
+
+  it('is not, where other bits, other numbers or another register is compared', () => {
+    for (const text of [
+      'r0 &= 8\nif r0 == 0 goto out',
+      'if r0 == 7 goto out',
+      'r1 = 0\nif r0 == r1 goto out',
+    ])
+      expect([text, reasons(`${TRIM}\n${text}${OUT}`)]).toEqual([text, [ONE_WAY]]);
   });
 });
 
@@ -102,7 +133,10 @@ describe('a register that has been compared before', () => {
     ['a sum', 'r2 = *(u64 *)(r9 + 0)\nr1 = 0\nr1 += r2'],
     ['what was exchanged', 'r1 = 0\nr1 = xchg *(u64 *)(r9 + 0)'],
   ])('and holds %s is no lookup', (_, text) => {
-    expect(later(`${text}\nif r1 == 0 goto out`)).toEqual([ONE_WAY]);
+    expect(later(`${text}\nif r1 == 0 goto out`)).toEqual([
+      'bpf_map_lookup_elem never returned NULL',
+      ONE_WAY,
+    ]);
   });
 
   it('is the lookup’s, behind other calls, where these keep it', () => {

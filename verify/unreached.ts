@@ -1,16 +1,23 @@
 /** Where packets did not go in a program, in lines of C, and what would lead there. */
 
 import type { BpfObject, BpfProgram, Subprogram } from '../sim/ebpf/bpf-object.ts';
+import { helperAt } from '../sim/ebpf/helpers/helper-at.ts';
 import {
   BPF_ALU,
   BPF_ALU64,
+  BPF_ARSH,
   BPF_JEQ,
   BPF_JMP,
   BPF_JNE,
+  BPF_JSGE,
+  BPF_JSLT,
   BPF_K,
+  BPF_LSH,
   BPF_MOV,
+  BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
+  BPF_RSH,
   BPF_X,
   CALL,
   CLASS_MASK,
@@ -177,11 +184,12 @@ function tailCallFailed({ maps }: BpfObject, map: number | undefined): Reason {
 
 function reasonOf(
   object: BpfObject,
-  { instructions }: BpfProgram,
+  program: BpfProgram,
   { start }: Subprogram,
   slot: number,
   way: 'taken' | 'notTaken',
 ): Reason {
+  const { instructions } = program;
   const { opcode, imm } = instructions;
   if (opcode[slot] === CALL) return tailCallFailed(object, mapAt(instructions, start, slot, 2));
   const call = callComparedAt(instructions, start, slot);
@@ -197,11 +205,54 @@ function reasonOf(
     isNullTest &&
     ((operation === (BPF_JMP | BPF_JEQ) && way === 'notTaken') ||
       (operation === (BPF_JMP | BPF_JNE) && way === 'taken'));
-  if (helper !== MAP_LOOKUP_ELEM || !wantsEntry) return ONE_WAY;
+  if (helper !== MAP_LOOKUP_ELEM || !wantsEntry)
+    return resultOf(object, program, start, slot, way) ?? ONE_WAY;
   const map = mapAt(instructions, start, call!);
   const name = map === undefined ? undefined : object.maps[map]?.name;
   if (name === undefined) return { because: 'the lookup found no entry' };
   return { because: `map ${name} never had the entry that was looked up`, map: name };
+}
+
+/** What a comparison with 0, taken, says of a number that a call returned, and not taken. */
+const SAID_OF_ZERO: ReadonlyMap<number, readonly [taken: Said, notTaken: Said]> = new Map([
+  [BPF_JEQ, ['zero', 'other']],
+  [BPF_JNE, ['other', 'zero']],
+  [BPF_JSLT, ['negative', 'enough']],
+  [BPF_JSGE, ['enough', 'negative']],
+]);
+
+type Said = 'zero' | 'other' | 'negative' | 'enough';
+
+/** What a helper, or a function of the kernel, never returned, where a comparison with 0 asks for it; undefined elsewhere. */
+function resultOf(
+  object: BpfObject,
+  program: BpfProgram,
+  start: number,
+  slot: number,
+  way: 'taken' | 'notTaken',
+): Reason | undefined {
+  const { instructions } = program;
+  const { opcode, dst, imm } = instructions;
+  const code = opcode[slot]!;
+  const said = SAID_OF_ZERO.get(code & OPERATION_MASK);
+  if (said === undefined || (code & BPF_X) !== BPF_K || imm[slot] !== 0) return undefined;
+  const call = writerOf(instructions, start, slot, dst[slot]!, isCut);
+  if (call === undefined || opcode[call] !== CALL) return undefined;
+  const called = instructions.src[call] === BPF_PSEUDO_CALL ? undefined : helperAt(object, program, call);
+  if (called === undefined) return undefined;
+  const isPointer = called.returns.endsWith('_or_null');
+  const missing = said[way === 'taken' ? 0 : 1];
+  if (missing === 'zero') return { because: `${called.name} never returned ${isPointer ? 'NULL' : '0'}` };
+  if (missing === 'other')
+    return { because: `${called.name} returned ${isPointer ? 'NULL' : '0'} each time` };
+  return { because: `${called.name} ${missing === 'negative' ? 'never failed' : 'failed each time'}` };
+}
+
+/** Does it leave a zero zero, and a sign as it is? So compilers cut an int that a call returned to its 32 bits. */
+function isCut(opcode: number): boolean {
+  if ((opcode & SOURCE_MASK) !== BPF_K || !isComputed(opcode)) return false;
+  const operation = opcode & OPERATION_MASK;
+  return operation === BPF_LSH || operation === BPF_RSH || operation === BPF_ARSH;
 }
 
 type Instructions = BpfProgram['instructions'];
