@@ -101,6 +101,8 @@ const PATIENCE = 0.4;
 const MAX_PATHS = 20_000;
 /** How often a packet is repeated that changes a map. */
 const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
+/** The share of the effort after which maps that the program changes are given entries, whatever else is left to try. */
+const EMPTY = 0.5;
 /** What solving one condition costs, in instructions. */
 const SOLVING = 200;
 
@@ -183,8 +185,10 @@ class Guide {
     const first = this.#worlds[0]?.world ?? {};
     this.#addEdges(first);
     this.#start();
-    this.#drain();
+    this.#drain(this.#effort * EMPTY);
     this.#presets = true;
+    // What hangs on a map that the program changes has been tried in vain.
+    this.#attempts.clear();
     for (const kept of this.#kept.slice()) this.#follow(kept);
     this.#drain();
     this.#answerAll();
@@ -335,9 +339,11 @@ class Guide {
     return ids.every((id, index) => this.#runs.count(id) > before[index]!);
   }
 
-  #drain(): void {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (this.#isOver()) return;
+  /** @param until the effort after which the rest is left for later */
+  #drain(until: number = this.#effort): void {
+    while (!this.#isOver() && this.#spent < until) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
       this.#follow(next);
       if (next.changesMaps) this.#extend(next);
     }
