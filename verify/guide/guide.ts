@@ -12,7 +12,9 @@
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { fork, Random, type Seed, seedFromText } from '../../corpus/generate/random.ts';
-import type { FlowBranch, FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import { fieldsOf } from '../../sim/ebpf/dataflow/expression.ts';
+import type { FlowBranch, FlowCall, FlowTrace } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { type Choices, solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
 import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
@@ -121,7 +123,8 @@ type Where = 'wanted' | 'everywhere' | 'last packet';
 interface Kept {
   readonly sequence: Sequence;
   readonly fresh: readonly number[];
-  readonly changesMaps: boolean;
+  /** Maps that it changes. */
+  readonly changes: ReadonlySet<number>;
   /** Instructions that it runs. */
   readonly cost: number;
 }
@@ -131,6 +134,10 @@ interface Combined {
   readonly sequence: Sequence;
   readonly signature: number;
 }
+
+/** Maps whose elements are always there. */
+const FULL: ReadonlySet<string> = new Set(['ARRAY', 'PERCPU_ARRAY']);
+const NONE: ReadonlySet<number> = new Set();
 
 /** Looks for cases that reach what has not been reached. */
 export function guide(program: Program, options: GuideOptions): Guidance {
@@ -151,6 +158,10 @@ class Guide {
   readonly #asked = new Map<string, { readonly sequence: Sequence; readonly left: Set<bigint> }>();
   /** Maps that a run has changed: at first, they start empty. */
   readonly #changed = new Set<number>();
+  /** Maps on which a condition, or the key of a lookup, was seen to hang. */
+  readonly #decisive = new Set<number>();
+  /** Cases that change maps on which nothing was seen to hang yet, such as counters: what follows them comes last. */
+  readonly #later: Kept[] = [];
   /** Global variables that a run has written: they are the program's own. */
   readonly #ownGlobals = new Set<string>();
   readonly #worlds: readonly NamedWorld[];
@@ -193,6 +204,7 @@ class Guide {
     this.#drain();
     this.#answerAll();
     this.#drain();
+    this.#extendLater();
     this.#combine(this.#others);
     this.#explore();
     this.#combine([]);
@@ -325,7 +337,7 @@ class Guide {
     const kept = {
       sequence: shown,
       fresh,
-      changesMaps: again.trace.effects.length > 0,
+      changes: new Set(again.trace.effects.map(({ map }) => map)),
       cost: again.trace.steps,
     };
     this.#kept.push(kept);
@@ -345,7 +357,36 @@ class Guide {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#follow(next);
-      if (next.changesMaps) this.#extend(next);
+      if (next.changes.size > 0) this.#extendInTime(next);
+    }
+  }
+
+  #extendInTime(kept: Kept): void {
+    if ([...kept.changes].some((map) => this.#decisive.has(map))) this.#extend(kept);
+    else this.#later.push(kept);
+  }
+
+  /** A map may hang on another one that has not been seen to decide, and ways end where nothing is compared. */
+  #extendLater(): void {
+    for (let next = this.#later.shift(); next !== undefined && !this.#isOver(); next = this.#later.shift()) {
+      this.#extend(next);
+      this.#drain();
+    }
+  }
+
+  /** Which maps decide on this path? That an array has an element does not change. */
+  #noteDecisive({ branches, calls }: FlowTrace, { object }: Machine): void {
+    const fields = new Set<InputField>();
+    for (const { a, b } of branches) {
+      fieldsOf(a, fields);
+      fieldsOf(b, fields);
+    }
+    for (const { keyParts } of calls) for (const part of keyParts) fieldsOf(part, fields);
+    for (const field of fields) {
+      if (field.kind === 'map') this.#decisive.add(field.map);
+      if (field.kind !== 'call') continue;
+      const { map } = calls[field.call]!;
+      if (map >= 0 && !FULL.has(object.maps[map]!.type)) this.#decisive.add(map);
     }
   }
 
@@ -355,6 +396,7 @@ class Guide {
     const machine = this.#runs.machineOf(sequence.world);
     if (run === undefined || machine === undefined) return;
     const { branches, calls } = run.trace;
+    this.#noteDecisive(run.trace, machine);
     const background = this.#backgroundOf(sequence, machine, calls);
     const choosable = isChoosable(background);
     for (const call of calls) {
@@ -427,7 +469,7 @@ class Guide {
         );
         if (run === undefined || finds !== true) continue;
         this.#met.add(place);
-        if (!isNew) this.#kept.push({ sequence: one, fresh: [], changesMaps: false, cost: run.trace.steps });
+        if (!isNew) this.#kept.push({ sequence: one, fresh: [], changes: NONE, cost: run.trace.steps });
         break;
       }
     }
