@@ -1,8 +1,21 @@
 /** Runs that are ended from outside: how soon, with which code, and with what is kept. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PcapEncoder } from '../corpus/formats/pcap.ts';
 import { buildCommand, Started } from './test-support/built-command.ts';
 import { writeModule } from './test-support/user-modules.ts';
 
@@ -20,6 +33,22 @@ const LOOPING = writeModule(scratch, 'looping', {
     if (n > 9000) { if (n === 9001) console.error('now it loops'); for (;;); }`,
 });
 const LOOPS_WHEN_LOADED = writeModule(scratch, 'loading', { top: "console.error('loading'); for (;;);" });
+
+/** A capture of no packets. */
+const EMPTY = join(scratch, 'empty.pcap');
+writeFileSync(EMPTY, new PcapEncoder().take());
+
+/** Opens a named pipe for writing, as soon as somebody reads it. */
+async function writerOf(pipe: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+      await nextTurn();
+    }
+  }
+}
 
 const verify = (module: string, report: string, ...args: string[]): string[] => [
   'verify',
@@ -45,6 +74,25 @@ describe.skipIf(process.platform === 'win32')('a run that gets a signal', () => 
     expect(run.out).toContain('action: expected XDP_DROP (model), got XDP_PASS (vm)');
     expect(run.out).toContain('Interrupted: this is what was done until then.');
     expect(readdirSync(join(report, 'looping'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['read', (pipe: string) => ['checksum', pipe]],
+    ['compared with a file', (pipe: string) => ['checksum', EMPTY, '--against', pipe]],
+  ])('ends soon while a named pipe is %s that nobody writes to', async (name, args) => {
+    const pipe = join(scratch, `pipe ${name}`);
+    execFileSync('mkfifo', [pipe]);
+    const run = new Started(args(pipe), scratch);
+    const writer = await writerOf(pipe);
+    try {
+      run.process.kill('SIGINT');
+      const { end, ms } = await run.ended();
+      expect(end).toBe(130);
+      expect(ms).toBeLessThan(SOON);
+      expect(run.err).toBe('xdpsim: interrupted: this is what was checked until then\n');
+    } finally {
+      closeSync(writer);
+    }
   });
 
   it('prints one complete JSON document', async () => {

@@ -193,3 +193,19 @@ describe('a capture against one from behind a device', () => {
     expect(out).toContain('1 packet with a checksum that was made wrong');
   });
 });
+
+it('says nothing of packets where one of the captures cannot be read at all', async () => {
+  for (const json of [[], ['--json']]) {
+    const before = await runInProcess(
+      'checksum',
+      join(scratch, 'nowhere'),
+      '--against',
+      capture(BEFORE),
+      ...json,
+    );
+    expect(before).toMatchObject({ code: 2, out: '' });
+    expect(before.err).toBe(`xdpsim: ${join(scratch, 'nowhere')}: no such file or directory\n`);
+    const after = await runInProcess('checksum', capture(BEFORE), '--against', scratch, ...json);
+    expect(after).toMatchObject({ code: 2, out: '' });
+  }
+});

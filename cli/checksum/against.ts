@@ -41,15 +41,25 @@ export async function checkAgainst(
   }
   const judge = new BeforeAfter(options);
   const pairing = new Pairing((came, left) => judge.judge(came, left));
-  const readings = [open(before, 'before'), open(after, 'after')];
   const interrupt = onInterrupt();
+  const { signal } = interrupt;
+  const readings = [open(before, 'before', signal), open(after, 'after', signal)];
   while (!interrupt.signal.aborted && readings.some(({ isOpen }) => isOpen)) {
-    for (const reading of readings) if (reading.isOpen) await readBatch(reading, pairing);
+    for (const reading of readings) if (reading.isOpen) await readBatch(reading, pairing, signal);
     terminal.progress(() => `${count(pairing.paired)} pairs, ${count(judge.faultCount)} faults`);
   }
   terminal.clearProgress();
   for (const { batches } of readings) await batches.return();
   interrupt.release();
+  // Without anything of one of them, nothing could be compared.
+  const unread = readings.flatMap(({ error, packets }) =>
+    packets === 0 && error !== undefined ? [error] : [],
+  );
+  if (unread.length > 0) {
+    for (const error of unread) reportError(error);
+    process.exitCode = unread[0]!.exitCode;
+    return;
+  }
   pairing.end();
   if (options.json) printJson(toJson(readings, pairing, judge));
   else print(readings, pairing, judge, terminal);
@@ -70,11 +80,19 @@ function exitCode(readings: readonly Reading[], pairing: Pairing, judge: BeforeA
   return pairing.paired === 0 ? EXIT.incomplete : EXIT.agreed;
 }
 
-function open(file: string, side: Side): Reading {
-  return { file, side, batches: readCapture(file), packets: 0, skipped: 0, isOpen: true, error: undefined };
+function open(file: string, side: Side, signal: AbortSignal): Reading {
+  return {
+    file,
+    side,
+    batches: readCapture(file, { signal }),
+    packets: 0,
+    skipped: 0,
+    isOpen: true,
+    error: undefined,
+  };
 }
 
-async function readBatch(reading: Reading, pairing: Pairing): Promise<void> {
+async function readBatch(reading: Reading, pairing: Pairing, signal: AbortSignal): Promise<void> {
   try {
     const { value: batch } = await reading.batches.next();
     if (batch === undefined) {
@@ -91,6 +109,7 @@ async function readBatch(reading: Reading, pairing: Pairing): Promise<void> {
     }
   } catch (thrown) {
     reading.isOpen = false;
+    if (signal.aborted) return;
     reading.error = toFailure(thrown);
     if (reading.error === undefined) throw thrown;
   }

@@ -35,7 +35,7 @@ export async function checkFile(
   let shown = start;
   let error: Failure | undefined;
   try {
-    for await (const batch of readCapture(file, { progress, memory: fast })) {
+    for await (const batch of readCapture(file, { progress, memory: fast, signal })) {
       checker.check(batch);
       if (signal.aborted) break;
       const now = process.uptime();
@@ -44,8 +44,9 @@ export async function checkFile(
       terminal.progress(() => progressText(file, checker, progress, now - start));
     }
   } catch (thrown) {
-    error = toFailure(thrown);
-    if (error === undefined) throw thrown;
+    // Then what was read until the signal came is what there is.
+    error = signal.aborted ? undefined : toFailure(thrown);
+    if (error === undefined && !signal.aborted) throw thrown;
   } finally {
     terminal.clearProgress();
   }

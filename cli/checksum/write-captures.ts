@@ -96,7 +96,7 @@ async function write(
     }
   };
   const asPcapng = output.endsWith('.pcapng');
-  const pieces = editCapture(captureBytes(input, pass?.progress), edit, {
+  const pieces = editCapture(captureBytes(input, pass?.progress, undefined, pass?.signal), edit, {
     asPcapng,
     keepUnreadable,
     onFormat,

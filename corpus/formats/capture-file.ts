@@ -21,18 +21,27 @@ export { captureName, STANDARD_STREAM } from './capture-source.ts';
  * @param path a file, or `-` for standard input
  * @param options.progress is kept up to date
  * @param options.memory where the bytes of batches shall lie
+ * @param options.signal ends the wait for a pipe or standard input
+ * @throws the signal's reason, where it is aborted meanwhile
  * @throws {CaptureError} with the file's name, where it is truncated or malformed: after everything before that
  * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
  */
 export async function* readCapture(
   path: string,
-  options: { readonly progress?: ReadProgress; readonly memory?: CaptureMemory } = {},
+  options: {
+    readonly progress?: ReadProgress;
+    readonly memory?: CaptureMemory;
+    readonly signal?: AbortSignal;
+  } = {},
 ): AsyncGenerator<CaptureBatch, void, undefined> {
   try {
     const isWatched = options.progress !== undefined || options.memory !== undefined;
     const whole = isWatched || path === STANDARD_STREAM ? undefined : smallFile(path);
     if (whole !== undefined) yield* decodeWhole(whole);
-    else yield* decodeCapture(captureBytes(path, options.progress, options.memory?.allocate), options.memory);
+    else {
+      const { progress, memory, signal } = options;
+      yield* decodeCapture(captureBytes(path, progress, memory?.allocate, signal), memory);
+    }
   } catch (error) {
     if (error instanceof CaptureError && error.file === undefined) throw error.inFile(captureName(path));
     throw error;

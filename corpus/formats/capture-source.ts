@@ -2,6 +2,7 @@
 import {
   close,
   closeSync,
+  constants,
   fstat,
   fstatSync,
   open,
@@ -52,6 +53,8 @@ export interface ReadProgress {
  * The unpacked bytes of a capture. A chunk is valid until the next one is asked for.
  * @param progress is kept up to date
  * @param allocate where chunks shall lie
+ * @param signal ends the wait for a pipe or standard input, too
+ * @throws the signal's reason, where it is aborted while a pipe or standard input is read
  * @throws {CaptureError} with the file's name, where packed data are malformed or end early
  * @throws {NodeJS.ErrnoException} when the file cannot be opened or read
  */
@@ -59,9 +62,12 @@ export async function* captureBytes(
   path: string,
   progress: ReadProgress = { read: 0, size: 0 },
   allocate: Allocate = () => undefined,
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks: AsyncIterable<Uint8Array> =
-    path === STANDARD_STREAM ? counted(process.stdin, progress) : fileChunks(path, progress, allocate);
+    path === STANDARD_STREAM
+      ? counted(process.stdin, progress, signal)
+      : fileChunks(path, progress, allocate, signal);
   try {
     yield* unpacked(chunks);
   } catch (error) {
@@ -71,12 +77,23 @@ export async function* captureBytes(
 }
 
 async function* counted(
-  chunks: AsyncIterable<Uint8Array>,
+  stream: Readable,
   progress: ReadProgress,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of chunks) {
-    progress.read += chunk.length;
-    yield chunk;
+  const end = (): void => void stream.destroy();
+  signal?.addEventListener('abort', end, { once: true });
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      progress.read += chunk.length;
+      yield chunk;
+    }
+    signal?.throwIfAborted();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', end);
   }
 }
 
@@ -106,14 +123,34 @@ const readFile = promisify(read);
 const closeFile = promisify(close);
 const nextTurn = promisify(setImmediate);
 
-/** Whatever is no regular file goes through threads: opening a named pipe waits for who writes to it. */
+/** Whatever is neither a regular file nor a named pipe goes through threads. */
 function fileChunks(
   path: string,
   progress: ReadProgress,
   allocate: Allocate,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const isRegular = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-  return (isRegular ? regularFile : streamed)(path, progress, allocate);
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status?.isFIFO() === true) return namedPipe(path, progress, signal);
+  return (status?.isFile() === true ? regularFile : streamed)(path, progress, allocate);
+}
+
+/**
+ * A named pipe. A thread that opens one waits for who writes to it, and no signal ends the process meanwhile: so it is opened without
+ * waiting, and the event loop waits.
+ */
+async function* namedPipe(
+  path: string,
+  progress: ReadProgress,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { Socket } = await import('node:net');
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    yield* counted(new Socket({ fd, readable: true, writable: false }), progress, signal);
+  } catch (error) {
+    throw atPath(error, path);
+  }
 }
 
 /** Timers, signals and messages get a turn this often. */
@@ -160,7 +197,7 @@ function withRoom(buffer: Uint8Array, length: number): Uint8Array {
   return chunk;
 }
 
-/** A named pipe or a device piece by piece: one is read while the other is looked at. */
+/** A device piece by piece: one is read while the other is looked at. */
 async function* streamed(
   path: string,
   progress: ReadProgress,
