@@ -1,6 +1,7 @@
 /** A divergence for a person at a terminal: verdict, tree, bytes, worksheet, and the command that repeats it. */
 import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { isKernel } from '../../sim/engines/register.ts';
+import { equal } from '../../sim/packet/bytes.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
@@ -132,12 +133,30 @@ function packets(program: Program, { case: shown, finding }: Divergence, paint: 
   if (!hasBytes)
     return [`The packet (${came.length} bytes):`, ...tree(came, paint), ...dump(came, [], paint)];
   const reference = part === 'packet' ? expected?.packet : undefined;
+  const at = finding.fault?.after.at ?? finding.breach?.at ?? -1;
+  const size = finding.breach?.size ?? 2;
+  const wrong = at >= 0 && size > 0 ? [{ from: at, to: at + size }] : undefined;
+  const treeLines = changedTree(
+    { came, got: got.packet, ...(reference === undefined ? {} : { expected: reference }) },
+    paint,
+  );
+  if (
+    reference === undefined &&
+    came.length === got.packet.length &&
+    equal(came, 0, got.packet, 0, came.length)
+  ) {
+    const marks = wrong === undefined ? '' : ', what is wrong is marked';
+    return [
+      'The packet, in which nothing was changed:',
+      ...treeLines,
+      '',
+      `Its bytes (${came.length})${marks}:`,
+      ...dump(came, wrong ?? [], paint),
+    ];
+  }
   const lines = [
     'The packet as it left:',
-    ...changedTree(
-      { came, got: got.packet, ...(reference === undefined ? {} : { expected: reference }) },
-      paint,
-    ),
+    ...treeLines,
     '',
     `As it came (${came.length} bytes):`,
     ...dump(came, [], paint),
@@ -147,17 +166,11 @@ function packets(program: Program, { case: shown, finding }: Divergence, paint: 
     lines.push('', `Expected (${reference.length} bytes${leaving}), what differs is marked:`);
     lines.push(...dump(reference, differingRanges(reference, got.packet), paint));
   }
-  const at = finding.fault?.after.at ?? finding.breach?.at ?? -1;
-  const size = finding.breach?.size ?? 2;
-  const marked =
-    reference !== undefined
-      ? differingRanges(got.packet, reference)
-      : at >= 0
-        ? [{ from: at, to: at + size }]
-        : differingRanges(got.packet, came);
+  const isWrong = reference === undefined && wrong !== undefined;
+  const marked = isWrong ? wrong : differingRanges(got.packet, reference ?? came);
   lines.push(
     '',
-    `Got (${got.packet.length} bytes), what differs is marked:`,
+    `Got (${got.packet.length} bytes), what ${isWrong ? 'is wrong' : 'differs'} is marked:`,
     ...dump(got.packet, marked, paint),
   );
   return lines;
@@ -231,10 +244,13 @@ function worksheet({ case: shown, finding }: Divergence): string[] {
   return cause === undefined ? [] : checksumWorksheet(evidence, cause, wanted);
 }
 
-/** The line that wrote the bytes in question. */
-function origin({ finding: { source } }: Divergence): string[] {
+/** The line that wrote the bytes in question, or where there are none, that decided. */
+function origin({ finding: { source, breach } }: Divergence): string[] {
   if (source === undefined) return [];
-  return ['Changed last by:', `  ${source.file}:${source.line}: ${source.text.trim()}`];
+  return [
+    breach?.size === 0 ? 'Decided by:' : 'Changed last by:',
+    `  ${source.file}:${source.line}: ${source.text.trim()}`,
+  ];
 }
 
 /** Where the machine stopped the program, or why an engine failed on the packet. */

@@ -13,7 +13,7 @@ export const TTL_RULES: readonly Rule[] = [
     'ttl/expired',
     'error',
     'A TTL lowered to 0 in a packet that goes on',
-    'The packet came with TTL (or hop limit) 1 and was sent on with 0. A router drops it and sends "time exceeded"; an XDP program leaves that to the stack with XDP_PASS, before it changes anything.',
+    'The packet was sent on with TTL (or hop limit) 0, and had one when it came. A router drops what came with 1 and sends "time exceeded"; an XDP program leaves that to the stack with XDP_PASS, before it changes anything.',
   ),
   rule(
     'ttl/zero',
