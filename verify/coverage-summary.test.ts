@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Coverage } from '../sim/engines/engine.ts';
-import { mergeCoverage, subtractCoverage, summarizeCoverage, withoutFunctions } from './coverage-summary.ts';
+import {
+  leastReached,
+  mergeCoverage,
+  subtractCoverage,
+  summarizeCoverage,
+  withoutFunctions,
+} from './coverage-summary.ts';
 
 type Row = Coverage['functions'][number];
 
@@ -123,5 +129,19 @@ describe('coverage of several sessions', () => {
   it('leaves functions out by name', () => {
     const all = { functions: [row('f', [1]), row('g', [1])] };
     expect(withoutFunctions(all, new Set(['f'])).functions.map((one) => one.function)).toEqual(['g']);
+  });
+});
+
+describe('what was reached least of', () => {
+  it.each([
+    [[80, 100], [9, 10], 'branch', 80],
+    [[80, 100], [7, 10], 'instruction', 70],
+    [[2, 3], [200, 300], 'branch', 66],
+    [[0, 0], [3, 3], 'branch', 100],
+    [[4, 4], [3, 9], 'branch', 100],
+    [[0, 4], [0, 9], 'branch', 0],
+  ] as const)('of branches %j and instructions %j', (branches, instructions, what, percent) => {
+    const [hit, total] = what === 'branch' ? branches : instructions;
+    expect(leastReached({ branches, instructions, lines: [1, 1] })).toEqual({ what, hit, total, percent });
   });
 });

@@ -9,6 +9,31 @@ export interface CoverageSummary {
   readonly lines: readonly [hit: number, total: number];
 }
 
+/** Of a program, what was reached least of. */
+export interface Reached {
+  readonly what: 'branch' | 'instruction';
+  readonly hit: number;
+  readonly total: number;
+  /** Rounded down. */
+  readonly percent: number;
+}
+
+/**
+ * How much was reached of branches, or of instructions where that is less: a single branch may lead to half of a program, and a jump that
+ * goes both ways says nothing of how much lies behind it. Where every branch went both ways, what is left stands behind calls that do not
+ * return, tail calls, and nothing is missing.
+ */
+export function leastReached({ branches, instructions }: CoverageSummary): Reached {
+  const ofBranches = reachedOf('branch', branches);
+  const ofInstructions = reachedOf('instruction', instructions);
+  const isLess = ofInstructions.hit * ofBranches.total < ofBranches.hit * ofInstructions.total;
+  return isLess && ofBranches.hit < ofBranches.total ? ofInstructions : ofBranches;
+}
+
+function reachedOf(what: Reached['what'], [hit, total]: readonly [number, number]): Reached {
+  return { what, hit, total, percent: total === 0 ? 100 : Math.floor((100 * hit) / total) };
+}
+
 /** Adds coverages of the same object up, function by function. */
 export function mergeCoverage(coverages: readonly Coverage[]): Coverage | undefined {
   if (coverages.length === 0) return undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineReport, ProgramReport } from './report.ts';
-import { branchCoverage, verdictOf } from './verdict.ts';
+import { verdictOf } from './verdict.ts';
 
 const engine = (name: EngineReport['name'], more: Partial<EngineReport> = {}): EngineReport => ({
   name,
@@ -32,6 +32,19 @@ const covered = (reached: number, total: number) =>
 const defect = { engine: 'wasm', summary: 'no', packets: 10, seen: { seed: 's', packet: 0 } } as const;
 
 describe('the verdict', () => {
+  it('is agreement on what ran, too, where a branch that was not gone leads to much of the program', () => {
+    const coverage = { instructions: [60, 100], branches: [19, 20], lines: [1, 1] } as const;
+    expect(verdictOf(report({ coverage }))).toEqual({
+      mark: 'agreed on what ran',
+      reasons: ['60 of 100 instructions were reached'],
+    });
+    expect(verdictOf(report({ coverage }), { minCoverage: 60 }).mark).toBe('agreed on what ran');
+    expect(verdictOf(report({ coverage }), { minCoverage: 61 })).toEqual({
+      mark: 'incomplete',
+      reasons: ['--min-coverage 61: 60 % (60 of 100 instructions) were reached'],
+    });
+  });
+
   it('is agreement from 80 % of the branches on, and agreement on what ran below', () => {
     expect(verdictOf(report({ coverage: covered(80, 100) })).mark).toBe('agreed');
     expect(verdictOf(report({ coverage: covered(79, 100) }))).toEqual({
@@ -129,21 +142,5 @@ describe('the verdict', () => {
     expect(verdictOf(idle, { engines: ['wasm'] }).reasons).toEqual([
       '--require wasm: it did not run (it got no packet)',
     ]);
-  });
-});
-
-describe('how much of the branches was reached', () => {
-  it.each([
-    [0, 0, 100],
-    [0, 3, 0],
-    [1, 3, 33],
-    [2, 3, 66],
-    [3, 3, 100],
-  ])('%d of %d are %d %%', (reached, total, percent) => {
-    expect(branchCoverage({ coverage: covered(reached, total) })).toBe(percent);
-  });
-
-  it('is not known where nobody measured it', () => {
-    expect(branchCoverage({})).toBeUndefined();
   });
 });

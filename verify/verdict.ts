@@ -1,5 +1,6 @@
 /** What a run has shown of one program. "Agreed" stands beside what was compared and what was reached. */
 import { type EngineName, isMachine } from '../sim/engines/register.ts';
+import { leastReached, type Reached } from './coverage-summary.ts';
 import type { ProgramReport } from './report.ts';
 import type { Unreached } from './unreached.ts';
 
@@ -29,13 +30,13 @@ export interface Verdict {
 
 /** What a run must reach besides agreement. */
 export interface Requirements {
-  /** Per cent of the branches. */
+  /** Per cent of the branches, and of the instructions. */
   readonly minCoverage?: number;
   /** Engines that must have run. */
   readonly engines?: readonly EngineName[];
 }
 
-/** Per cent of a program's branches from which on agreement counts as agreement on the program. */
+/** Per cent of a program's branches, and of its instructions, from which on agreement counts as agreement on the program. */
 const ENOUGH_COVERAGE = 80;
 
 /** @param unreached where packets did not go */
@@ -50,12 +51,12 @@ export function verdictOf(
   const missing = [...missingEngines(report, required.engines ?? []), ...missingCoverage(report, required)];
   if (missing.length > 0) return { mark: 'incomplete', reasons: missing };
   if (report.compared === 0) return withoutComparison(report);
-  const reached = branchCoverage(report);
-  if (reached === undefined) {
+  if (report.coverage === undefined) {
     const reason = 'no engine measured how much of the program ran; vm and wasm do';
     return { mark: 'agreed on what ran', reasons: [reason] };
   }
-  const reasons = reached >= ENOUGH_COVERAGE ? [] : [`${coverageText(report)} were reached`];
+  const least = leastReached(report.coverage);
+  const reasons = least.percent >= ENOUGH_COVERAGE ? [] : [`${coverageText(least)} were reached`];
   // How much stands behind a tail call nobody knows: it may be most of what is deployed, whatever the share here.
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   reasons.push(...empty.map((map) => `tail calls found no program in map ${map}`));
@@ -63,16 +64,8 @@ export function verdictOf(
   return { mark: reasons.length === 0 ? 'agreed' : 'agreed on what ran', reasons };
 }
 
-/** Per cent of the branches that were reached, rounded down; undefined where no engine measures it. */
-export function branchCoverage({ coverage }: Pick<ProgramReport, 'coverage'>): number | undefined {
-  if (coverage === undefined) return undefined;
-  const [reached, total] = coverage.branches;
-  return total === 0 ? 100 : Math.floor((100 * reached) / total);
-}
-
-function coverageText({ coverage }: ProgramReport): string {
-  const [reached, total] = coverage!.branches;
-  return `${reached} of ${total} branches`;
+function coverageText({ hit, total, what }: Reached): string {
+  return `${hit} of ${total} ${what === 'branch' ? 'branches' : 'instructions'}`;
 }
 
 function withoutComparison(report: ProgramReport): Verdict {
@@ -115,10 +108,10 @@ function missingEngines({ engines }: ProgramReport, required: readonly EngineNam
 
 function missingCoverage(report: ProgramReport, { minCoverage }: Requirements): string[] {
   if (minCoverage === undefined) return [];
-  const reached = branchCoverage(report);
-  if (reached === undefined) {
+  if (report.coverage === undefined) {
     return [`--min-coverage ${minCoverage}: no engine measured how much of the program ran; vm and wasm do`];
   }
-  if (reached >= minCoverage) return [];
-  return [`--min-coverage ${minCoverage}: ${reached} % (${coverageText(report)}) were reached`];
+  const least = leastReached(report.coverage);
+  if (least.percent >= minCoverage) return [];
+  return [`--min-coverage ${minCoverage}: ${least.percent} % (${coverageText(least)}) were reached`];
 }

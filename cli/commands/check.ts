@@ -77,7 +77,7 @@ export function registerCheck(program: Command): void {
     .addOption(aimOption())
     .option(
       '--min-coverage <percent>',
-      'INCOMPLETE unless packets reached this share of the branches (default: 80)',
+      'INCOMPLETE unless packets reached this share of branches and instructions (default: 80)',
       parsePercent('--min-coverage'),
     )
     .option('--strict', 'warnings fail the check, too')

@@ -125,7 +125,7 @@ export function registerVerify(program: Command): void {
     .option('--require <engine>', 'exit with 4 unless this engine ran every program', repeated, [])
     .option(
       '--min-coverage <percent>',
-      'exit with 4 unless packets reached this share of the branches',
+      'exit with 4 unless packets reached this share of branches and instructions',
       parsePercent('--min-coverage'),
     )
     .option(

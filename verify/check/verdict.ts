@@ -1,18 +1,18 @@
 /** PASS, FAIL or INCOMPLETE, and why, in one line. */
 import { isKernel } from '../../sim/engines/register.ts';
-import type { CoverageSummary } from '../coverage-summary.ts';
+import { type CoverageSummary, leastReached } from '../coverage-summary.ts';
 import { guessedSlots, slotText } from '../guessed-slots.ts';
 import type { ProgramReport } from '../report.ts';
 import type { Severity } from '../severity.ts';
 import type { Unreached } from '../unreached.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 
-/** Per cent of a program's branches from which on a check counts for the program. */
+/** Per cent of a program's branches, and of its instructions, from which on a check counts for the program. */
 export const ENOUGH_COVERAGE = 80;
 
 /** From what on a program passes. */
 export interface Thresholds {
-  /** Per cent of the branches; default 80. */
+  /** Per cent of the branches, and of the instructions; default 80. */
   readonly minCoverage?: number;
   /** Whether warnings fail, too; default: no. */
   readonly strict?: boolean;
@@ -90,8 +90,9 @@ function gapsOf(seen: Seen): string[] {
   else if (!hasReached(report, least)) {
     const why = [reasonsFor(unreached), ...stops].filter((text) => text !== '').join('; ');
     const packets = `in ${of(report.packets, 'packet')}`;
+    const { hit, total, what } = leastReached(report.coverage);
     gaps.push(
-      `${reached(report.coverage)} ${packets}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`,
+      `${hit} of ${of(total, what)} reached ${packets}, ${least} % are asked for${why === '' ? '' : ` (${why})`}`,
     );
   }
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
@@ -109,11 +110,11 @@ function skipped({ engines }: ProgramReport): string {
   return reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
 }
 
-/** Have packets reached this share of the branches, in per cent? */
+/** Have packets reached this share of the branches, and of the instructions, in per cent? */
 export function hasReached({ coverage }: ProgramReport, percent: number): boolean {
   // What nobody measures is not missing.
   if (coverage === undefined) return true;
-  const [hit, total] = coverage.branches;
+  const { hit, total } = leastReached(coverage);
   return 100 * hit >= percent * total;
 }
 
