@@ -518,10 +518,15 @@ class Guide {
     const { stimuli } = sequence;
     const last = stimuli.at(-1)!;
     const each = cost / stimuli.length;
+    let repeated: Sequence | undefined;
     for (const times of REPETITIONS) {
       if (this.#isOver() || times * each > this.#effort * REPEATING) break;
-      this.#try({ ...sequence, stimuli: [...stimuli, ...new Array<Stimulus>(times - 1).fill(last)] });
+      repeated = { ...sequence, stimuli: [...stimuli, ...new Array<Stimulus>(times - 1).fill(last)] };
+      this.#try(repeated);
     }
+    if (repeated !== undefined && stimuli.length === 1)
+      for (const clock of this.#otherClocks(sequence.world))
+        this.#try({ ...repeated, world: { ...sequence.world, ...clock } });
     if (stimuli.length >= MAX_PACKETS) return;
     const followers = [last, reversed(last), ...this.#otherEntries(last)];
     for (const follower of followers) {
@@ -530,6 +535,16 @@ class Guide {
       if (this.#try(longer)) continue;
       this.#follow({ sequence: longer }, 'last packet');
     }
+  }
+
+  /** How time goes by in the worlds that everything started from, but for this one: a limit that a trickle never reaches is one. */
+  #otherClocks({ tick = 0n }: World): Pick<World, 'time' | 'tick'>[] {
+    const clocks = new Map<bigint, Pick<World, 'time' | 'tick'>>();
+    for (const { world } of this.#worlds) {
+      const { time, tick: other = 0n } = world;
+      if (other !== tick) clocks.set(other, { ...(time === undefined ? {} : { time }), tick: other });
+    }
+    return [...clocks.values()];
   }
 
   #otherEntries(stimulus: Stimulus): Stimulus[] {
