@@ -225,7 +225,7 @@ async function* casesOf(sources: readonly string[], program: Program): AsyncGene
       if (shared !== undefined && one.world !== shared) {
         throw inputFailure(
           `${source}: a saved case starts in a world of its own and cannot follow other packets`,
-          'Run each saved case by itself.',
+          `Run each saved case by itself: “xdpsim corpus merge ${source} --out DIR” writes a file for each.`,
         );
       }
       shared = one.world;
