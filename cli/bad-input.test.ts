@@ -64,6 +64,7 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   'typo.json': '{"programs": [{"object": "a.o", "maxEntrys": {}}]}',
   'no-reason.json': '{"programs": ["icmp_drop"], "off": {"ttl": " "}}',
   'no-rule.json': '{"programs": ["icmp_drop"], "off": {"nothing": "why"}}',
+  'near-rule.json': '{"programs": ["icmp_drop", {"object": "router", "off": {"counters": "why"}}]}',
   'gone.json': '{"programs": ["gone.o"]}',
   'five.mjs': 'export default 5;',
   'throws.mjs': 'throw new Error("on purpose");',
@@ -517,7 +518,7 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       each(
         ['', 'nope', 'checksum/', 'ttl/nope', 'constructor'],
         (name) => ['check', 'icmp_echo', option, name],
-        /no such invariant; groups: checksum, /,
+        /no such invariant; (did you mean checksum\?; )?groups: checksum, /,
       ),
     ),
     ...each(
@@ -600,7 +601,14 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       /no-reason\.json: off\.ttl: expected the reason why it is switched off, got/,
     ],
     [['check', '--config', 'gone.json'], /gone\.o: no such file/],
-    [['check', '--config', 'no-rule.json'], /--off nothing: no such invariant|nothing: no such invariant/],
+    [
+      ['check', '--config', 'no-rule.json'],
+      /^xdpsim: no-rule\.json: off\.nothing: no such invariant; groups/m,
+    ],
+    [
+      ['check', 'icmp_drop', '--config', 'near-rule.json'],
+      /^xdpsim: near-rule\.json: programs\[1\]\.off\.counters: no such invariant; did you mean counter\?/m,
+    ],
     [['check', 'icmp_drop', '--baseline', 'text.txt'], /text\.txt: is not valid JSON/],
     [['check', 'icmp_drop', '--baseline', 'null.json'], /null\.json: expected an object, got null/],
   ],

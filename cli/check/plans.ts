@@ -9,9 +9,10 @@ import { inputFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { freshSeed, parseDuration } from '../input/options.ts';
 import { surroundingsOf, type WorldOptions } from '../input/world-options.ts';
+import { requireRules, type Scope } from './scope.ts';
 
 /** Plain data: what the command line says, or a configuration file. */
-export interface CheckPlan {
+export interface CheckPlan extends Scope {
   /** Objects `FILE.o[:FUNCTION]`, built-in programs, or modules. */
   readonly programs: readonly string[];
   /** `--world`, `--map`, `--max-entries` and `--aim`, as given. */
@@ -22,10 +23,6 @@ export interface CheckPlan {
   readonly seconds?: number;
   /** Kernels as which the machine is to do the same. */
   readonly asKernels: readonly KernelVersion[];
-  /** Invariants or groups of them that are not judged. */
-  readonly off: readonly string[];
-  /** Those that alone are judged; none: all. */
-  readonly only: readonly string[];
   readonly sweeps: boolean;
   /** Instructions that may be spent on finding packets for every branch; default: see `check`. */
   readonly effort?: number;
@@ -36,12 +33,10 @@ export interface CheckPlan {
 }
 
 /** What the command line says. */
-export interface CheckOptions extends WorldOptions {
+export interface CheckOptions extends WorldOptions, Scope {
   readonly runs?: number;
   readonly time?: number;
   readonly seed?: string;
-  readonly off: readonly string[];
-  readonly only: readonly string[];
   readonly asKernel: readonly KernelVersion[];
   readonly sweeps: boolean;
   readonly effort?: number;
@@ -67,6 +62,9 @@ export function plansOf(
   options: CheckOptions,
   loaded: LoadedConfig | undefined,
 ): CompiledPlan[] {
+  requireRules('--off ', options.off);
+  requireRules('--only ', options.only);
+  if (loaded !== undefined) requireRulesOf(loaded);
   const seed = options.seed ?? loaded?.config.seed ?? freshSeed();
   if (loaded === undefined) return [planOf(names, seed, options, undefined, undefined)];
   const configured = (loaded.config.programs ?? []).map((one) =>
@@ -81,6 +79,14 @@ export function plansOf(
     const own = configured.find(({ object }) => isSame(programOf(loaded, object), name));
     return planOf([name], seed, options, loaded, own);
   });
+}
+
+/** Of every program, checked or not: what is wrong with a file is said whoever reads it. */
+function requireRulesOf({ path, config }: LoadedConfig): void {
+  requireRules(`${path}: off.`, Object.keys(config.off ?? {}));
+  for (const [at, one] of (config.programs ?? []).entries()) {
+    if (typeof one !== 'string') requireRules(`${path}: programs[${at}].off.`, Object.keys(one.off ?? {}));
+  }
 }
 
 function isSame(a: string, b: string): boolean {
@@ -105,6 +111,7 @@ function planOf(
   const minCoverage = options.minCoverage ?? own?.minCoverage ?? config.minCoverage;
   const strict = options.strict ?? own?.strict ?? config.strict ?? false;
   const offReasons = new Map([...Object.entries(config.off ?? {}), ...Object.entries(own?.off ?? {})]);
+  const scope = { off: [...new Set([...options.off, ...offReasons.keys()])], only: options.only };
   const report =
     options.report ??
     (loaded !== undefined && config.report !== undefined ? besideConfig(loaded, config.report) : undefined);
@@ -117,8 +124,7 @@ function planOf(
       surroundings: surroundings(options, loaded, own),
       seed,
       asKernels: options.asKernel.length > 0 ? options.asKernel : (kernelsOf(own) ?? kernelsOf(config) ?? []),
-      off: [...new Set([...options.off, ...offReasons.keys()])],
-      only: options.only,
+      ...scope,
       sweeps: options.sweeps && (own?.sweeps ?? config.sweeps ?? true),
       shrinkSeconds: options.shrinkTime,
       directory: resolve(report ?? 'corpus/regressions'),

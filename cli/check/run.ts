@@ -3,7 +3,6 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { type CheckProgress, check } from '../../verify/check/check.ts';
 import type { CheckedProgram } from '../../verify/check/finding.ts';
 import { testedApart } from '../../verify/guessed-slots.ts';
-import { isKnownRule, isNamed, RULES } from '../../verify/invariants/rules.ts';
 import type { ProofAid } from '../../verify/prove/aid.ts';
 import { exampleCases } from '../../verify/run.ts';
 import { createEngine, createEngineAs } from '../engines.ts';
@@ -14,6 +13,7 @@ import type { Proofs } from '../prove/aid.ts';
 import { saveBelow, tidy } from '../verify/saved-cases.ts';
 import type { CheckPlan } from './plans.ts';
 import { SavedOnce } from './saved-once.ts';
+import { isOn } from './scope.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
 const PROOF_SECONDS = 5;
@@ -30,8 +30,6 @@ export interface CheckWatch {
  * @throws {Failure} for a name that is none, and for options that do not fit them
  */
 export async function programsOf(plan: CheckPlan): Promise<PlacedProgram[]> {
-  requireRules('--off', plan.off);
-  requireRules('--only', plan.only);
   if (plan.programs.length === 0)
     throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
   // What is wrong with a world is said before anything runs.
@@ -108,20 +106,4 @@ async function checkOne(
   });
   if (!watch.signal.aborted) await cases.keepOnly(checked.findings);
   return checked;
-}
-
-/** Is an invariant judged, by `--only` and `--off`? */
-export function isOn({ off, only }: Pick<CheckPlan, 'off' | 'only'>, id: string): boolean {
-  if (off.some((name) => isNamed(id, name))) return false;
-  return only.length === 0 || only.some((name) => isNamed(id, name));
-}
-
-function requireRules(option: string, names: readonly string[]): void {
-  const unknown = names.find((name) => !isKnownRule(name));
-  if (unknown === undefined) return;
-  const groups = [...new Set(RULES.map(({ id }) => id.split('/')[0]))].join(', ');
-  throw inputFailure(
-    `${option} ${unknown}: no such invariant; groups: ${groups}`,
-    'docs/invariants.md lists all of them',
-  );
 }

@@ -99,7 +99,7 @@ const CONFIG = {
   minCoverage: 80,
   asKernel: ['6.1', '6.12'],
   sweeps: true,
-  off: { counters: 'approximate on purpose' },
+  off: { counter: 'approximate on purpose' },
   seed: 'ci',
   baseline: 'xdpsim.baseline.json',
   report: 'corpus/regressions',
@@ -108,7 +108,7 @@ const CONFIG = {
 /** Without files that are not there. */
 const PLAIN_CONFIG = {
   ...CONFIG,
-  programs: ['icmp_echo', { object: 'router', aim: ['port=1'], off: { counters: 'a reason' }, time: '5s' }],
+  programs: ['icmp_echo', { object: 'router', aim: ['port=1'], off: { counter: 'a reason' }, time: '5s' }],
 };
 
 async function plan(bytes: Uint8Array, scratch: string): Promise<void> {
