@@ -529,6 +529,10 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['check', 'icmp_echo', '--as-kernel', '6.1,3.2'], /--as-kernel knows Linux .* not 3\.2/],
     [['check', 'icmp_echo', '--map', 'nope=none.json'], /nope/],
     [['check', 'icmp_echo', '--max-entries', 'nope=5'], /--max-entries nope: no such map/],
+    [
+      ['check', 'icmp_echo', '--only', 'ttl', '--off', 'ttl'],
+      /no invariant is left to judge: only ttl is asked for, and ttl is switched off\n/,
+    ],
     [['check', 'icmp_echo', '--report', ''], /is empty: expected the name of a file/],
   ],
   init: [

@@ -42,10 +42,9 @@ export interface JudgedProgram {
   readonly findings: readonly NamedFinding[];
 }
 
-/** With a sentence for each invariant that the configuration switches off. */
-export function withReasons(checked: CheckedProgram, reasons: ReadonlyMap<string, string>): CheckedProgram {
-  const off = [...reasons].map(([name, reason]) => `${name} is switched off: ${reason}`);
-  return off.length === 0 ? checked : { ...checked, notChecked: [...checked.notChecked, ...off] };
+/** With what was not to be judged, a sentence each. */
+export function withNotJudged(checked: CheckedProgram, sentences: readonly string[]): CheckedProgram {
+  return sentences.length === 0 ? checked : { ...checked, notChecked: [...checked.notChecked, ...sentences] };
 }
 
 /** @param reasonFor why a finding is accepted; undefined where it is not */

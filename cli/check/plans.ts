@@ -9,7 +9,7 @@ import { inputFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { freshSeed, parseDuration } from '../input/options.ts';
 import { surroundingsOf, type WorldOptions } from '../input/world-options.ts';
-import { requireRules, type Scope } from './scope.ts';
+import { notJudged, requireRules, requireSomething, type Scope } from './scope.ts';
 
 /** Plain data: what the command line says, or a configuration file. */
 export interface CheckPlan extends Scope {
@@ -46,11 +46,12 @@ export interface CheckOptions extends WorldOptions, Scope {
   readonly report?: string;
 }
 
-/** A plan, how its sources are compiled, and why some invariants are not judged. */
+/** A plan, how its sources are compiled, and what it leaves unjudged. */
 export interface CompiledPlan {
   readonly plan: CheckPlan;
   readonly compiler: CompilerSettings;
-  readonly offReasons: ReadonlyMap<string, string>;
+  /** A sentence each. */
+  readonly notJudged: readonly string[];
 }
 
 /**
@@ -112,11 +113,12 @@ function planOf(
   const strict = options.strict ?? own?.strict ?? config.strict ?? false;
   const offReasons = new Map([...Object.entries(config.off ?? {}), ...Object.entries(own?.off ?? {})]);
   const scope = { off: [...new Set([...options.off, ...offReasons.keys()])], only: options.only };
+  requireSomething(scope);
   const report =
     options.report ??
     (loaded !== undefined && config.report !== undefined ? besideConfig(loaded, config.report) : undefined);
   return {
-    offReasons,
+    notJudged: notJudged(scope, offReasons),
     compiler:
       loaded === undefined ? compilerSettings() : compilerOf(loaded, own?.cflags ?? [], compilerSettings()),
     plan: {

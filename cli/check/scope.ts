@@ -32,3 +32,37 @@ export function requireRules(place: string, names: readonly string[]): void {
     'docs/invariants.md lists all of them',
   );
 }
+
+/** @throws {Failure} where nothing is left: a check that judges nothing would pass whatever the program does */
+export function requireSomething(scope: Scope): void {
+  if (RULES.some(({ id }) => isOn(scope, id))) return;
+  const only = scope.only.length === 0 ? '' : `only ${listed(scope.only)} ${are(scope.only)} asked for, and `;
+  throw inputFailure(
+    `no invariant is left to judge: ${only}${listed(scope.off)} ${are(scope.off)} switched off`,
+    'Leave out one of --only and --off, or of "off" in the configuration.',
+  );
+}
+
+/**
+ * What is not judged, a sentence each.
+ * @param reasons of those that the configuration switches off; the command line needs none
+ */
+export function notJudged({ off, only }: Scope, reasons: ReadonlyMap<string, string> = new Map()): string[] {
+  const bare = off.filter((name) => !reasons.has(name));
+  return [
+    ...(only.length === 0 ? [] : [`only ${listed(only)} ${are(only)} judged (--only)`]),
+    ...(bare.length === 0 ? [] : [`${listed(bare)} ${are(bare)} switched off (--off)`]),
+    ...[...reasons].map(([name, reason]) => `${name} is switched off: ${reason}`),
+  ];
+}
+
+/** "a", "a and b", "a, b and c" */
+function listed(names: readonly string[]): string {
+  const each = [...new Set(names)];
+  const last = each.pop()!;
+  return each.length === 0 ? last : `${each.join(', ')} and ${last}`;
+}
+
+function are(names: readonly string[]): string {
+  return new Set(names).size === 1 ? 'is' : 'are';
+}

@@ -4,7 +4,7 @@ import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { Baseline, readBaseline, writeBaseline } from '../check/baseline.ts';
-import { type JudgedProgram, judge, withReasons } from '../check/judged.ts';
+import { type JudgedProgram, judge, withNotJudged } from '../check/judged.ts';
 import { type OutputOptions, requireOutputs, writeOutputs } from '../check/outputs.ts';
 import {
   baselinePath,
@@ -209,7 +209,7 @@ async function checkPrepared(
 ): Promise<JudgedProgram[]> {
   const judged: JudgedProgram[] = [];
   for (const { compiled, placed } of jobs) {
-    const { plan, offReasons } = compiled;
+    const { plan, notJudged } = compiled;
     await checkAll(plan, placed, {
       signal,
       onProgress: ({ program, phase, packets, seconds, divergences }) => {
@@ -219,7 +219,7 @@ async function checkPrepared(
       onChecked: (checked, program) => {
         terminal.clearProgress();
         const reasonFor = (fingerprint: string): string | undefined => baseline.reasonFor(fingerprint);
-        const one = judge(program, withReasons(checked, offReasons), reasonFor, plan.thresholds);
+        const one = judge(program, withNotJudged(checked, notJudged), reasonFor, plan.thresholds);
         judged.push(one);
         onJudged(one, plan);
       },

@@ -7,6 +7,7 @@ import type { Property } from '../../verify/prove/property.ts';
 import { type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
 import { showRefutation } from '../../verify/prove/show-refutation.ts';
 import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { notJudged } from '../check/scope.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { createEngine } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
@@ -133,8 +134,12 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   interrupt.release();
   const isInterrupted = interrupt.signal.aborted;
   const { verdict, reason } = overallVerdict(reports, isInterrupted);
-  if (quiet) printJson(proveReportJson(reports, isInterrupted));
-  else terminal.print(`${verdict.toUpperCase()}: ${reason}`);
+  const left = notJudged({ off: options.off, only: [] });
+  if (quiet) printJson(proveReportJson(reports, isInterrupted, left));
+  else {
+    for (const line of left) terminal.print(terminal.style('yellow', `Not proved: ${line}`));
+    terminal.print(`${verdict.toUpperCase()}: ${reason}`);
+  }
   process.exitCode = exitCodeOf(verdict, isInterrupted);
 }
 

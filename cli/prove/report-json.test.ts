@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { overallVerdict } from './report-json.ts';
+import { overallVerdict, proveReportJson } from './report-json.ts';
 
 const failed = { program: 'b', verdict: 'fail', reason: 'ttl/expired' } as const;
 const open = { program: 'a', verdict: 'incomplete', reason: 'too many paths' } as const;
@@ -12,4 +12,10 @@ it('says how many programs have the worst verdict, where there are several', () 
   });
   expect(overallVerdict([open, open], false).reason).toBe('2 of 2 programs: a: too many paths');
   expect(overallVerdict([failed], true).verdict).toBe('fail');
+});
+
+it('says which properties were not to be proved', () => {
+  const left = ['ttl/step is switched off (--off)'];
+  expect(proveReportJson([], false, left).notChecked).toEqual(left);
+  expect(proveReportJson([], false).notChecked).toEqual([]);
 });

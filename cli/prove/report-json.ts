@@ -23,6 +23,8 @@ export interface ProveReportJson {
   /** Was the run ended from outside before it was done? */
   readonly interrupted?: boolean;
   readonly programs: readonly ProvedProgramJson[];
+  /** Properties that were not to be proved, a sentence for each option that says so. */
+  readonly notChecked: readonly string[];
 }
 
 interface PlaceJson {
@@ -102,12 +104,17 @@ export function overallVerdict(
   return { verdict: 'pass', reason: 'every branch is decided, and every property proved' };
 }
 
-export function proveReportJson(reports: readonly ProveReport[], interrupted: boolean): ProveReportJson {
+export function proveReportJson(
+  reports: readonly ProveReport[],
+  interrupted: boolean,
+  notChecked: readonly string[] = [],
+): ProveReportJson {
   return {
     version: 1,
     ...overallVerdict(reports, interrupted),
     ...(interrupted ? { interrupted: true } : {}),
     programs: reports.map(programJson),
+    notChecked,
   };
 }
 
@@ -249,4 +256,5 @@ export const proveReportShape: Schema<ProveReportJson> = object<ProveReportJson>
   reason: text,
   interrupted: optional(flag),
   programs: list(programShape),
+  notChecked: list(text),
 });
