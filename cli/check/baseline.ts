@@ -67,16 +67,15 @@ export class Baseline {
     return this.#accepted.get(fingerprint)?.reason;
   }
 
-  /** What is accepted of programs that were checked, and was not found any more. */
+  /** What is accepted of programs that were checked, was looked for, and was not found any more. */
   gone(judged: readonly JudgedProgram[]): readonly Accepted[] {
     const found = new Set(judged.flatMap(({ findings }) => findings.flatMap(allFingerprints)));
-    const programs = new Set(judged.map(({ program }) => program.name));
-    return [...this.#accepted.values()].filter(
-      (one) => programs.has(one.program) && !found.has(one.fingerprint),
-    );
+    const isLookedFor = (one: Accepted): boolean =>
+      judged.some(({ program, isJudged }) => program.name === one.program && isJudged(one.invariant));
+    return [...this.#accepted.values()].filter((one) => isLookedFor(one) && !found.has(one.fingerprint));
   }
 
-  /** The file that accepts all that was found; what is accepted of programs that were not checked stays. */
+  /** The file that accepts all that was found; what is accepted of what was not checked, or not judged, stays. */
   updated(judged: readonly JudgedProgram[]): BaselineFile {
     const gone = new Set(this.gone(judged).map(({ fingerprint }) => fingerprint));
     const kept = new Map([...this.#accepted].filter(([fingerprint]) => !gone.has(fingerprint)));

@@ -1,9 +1,11 @@
 /** What was found in a program, and which of it the team has accepted. */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { isKernel } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
 import { asFinding, groupsOf, isByWriting, ungrouped } from '../../verify/check/group.ts';
 import { type Thresholds, verdictOfCheck } from '../../verify/check/verdict.ts';
+import { isNamed } from '../../verify/invariants/rules.ts';
 import { SEVERITIES } from '../../verify/severity.ts';
 import { fingerprintsOf, lineFingerprint } from './fingerprint.ts';
 import { sourcePath } from './source-path.ts';
@@ -38,8 +40,19 @@ export interface JudgedProgram {
   readonly original: CheckedProgram;
   /** That the verdict was made with. */
   readonly thresholds: Thresholds;
+  /** Was it looked for: by the options, and by what could run? */
+  readonly isJudged: (invariant: string) => boolean;
   /** All findings, in their order. */
   readonly findings: readonly NamedFinding[];
+}
+
+/** How a program's findings are looked at. */
+export interface JudgeOptions {
+  /** Why a finding is accepted; undefined where it is not. */
+  readonly reasonFor: (fingerprint: string) => string | undefined;
+  readonly thresholds: Thresholds;
+  /** By the options of the run. */
+  readonly isOn: (invariant: string) => boolean;
 }
 
 /** With what was not to be judged, a sentence each. */
@@ -47,13 +60,9 @@ export function withNotJudged(checked: CheckedProgram, sentences: readonly strin
   return sentences.length === 0 ? checked : { ...checked, notChecked: [...checked.notChecked, ...sentences] };
 }
 
-/** @param reasonFor why a finding is accepted; undefined where it is not */
-export function judge(
-  program: Program,
-  checked: CheckedProgram,
-  reasonFor: (fingerprint: string) => string | undefined,
-  thresholds: Thresholds,
-): JudgedProgram {
+/** What was found, with what is accepted of it apart. */
+export function judge(program: Program, checked: CheckedProgram, options: JudgeOptions): JudgedProgram {
+  const { reasonFor, thresholds, isOn } = options;
   const all = knownOf(program, checked.findings);
   const reasons = new Map<string | undefined, Known[]>();
   for (const one of all) {
@@ -64,15 +73,27 @@ export function judge(
     .flatMap(([reason, some]) => namedOf(program, some, reason))
     .sort((a, b) => severityOf(a) - severityOf(b));
   const open = findings.filter(({ accepted }) => accepted === undefined).map(({ finding }) => finding);
-  const original = checked;
+  const isJudged = (id: string): boolean => isOn(id) && isRun(checked, id);
+  const known = { program, original: checked, thresholds, isJudged, findings };
   const accepted = all.length - (reasons.get(undefined)?.length ?? 0);
-  if (accepted === 0)
-    return { program, checked: { ...checked, findings: open }, original, thresholds, findings };
+  if (accepted === 0) return { ...known, checked: { ...checked, findings: open } };
   const { report, unreached, sweeps } = checked;
   const verdict = verdictOfCheck({ report, unreached, sweeps, findings: open, ...thresholds });
   const { verdict: own, reason } = verdict;
   const shown = { ...checked, verdict: own, reason: `${reason}; ${accepted} accepted`, findings: open };
-  return { program, checked: shown, original, thresholds, findings };
+  return { ...known, checked: shown };
+}
+
+/** What only a kernel shows. */
+const OF_KERNELS = ['load', 'agreement', 'determinism'];
+
+/** Did the engines run that show it? */
+function isRun({ report }: CheckedProgram, invariant: string): boolean {
+  const ran = report.engines.filter(({ status }) => status === 'ran').map(({ name }) => name);
+  if (OF_KERNELS.some((group) => isNamed(invariant, group))) return ran.some(isKernel);
+  // A kernel that is there is asked first, and what it refuses is found by another name.
+  if (isNamed(invariant, 'verifier')) return ran.length > 0 && !ran.some(isKernel);
+  return ran.length > 0;
 }
 
 function severityOf({ finding }: NamedFinding): number {

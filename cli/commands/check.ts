@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
+import { isNamed } from '../../verify/invariants/rules.ts';
 import { Baseline, readBaseline, writeBaseline } from '../check/baseline.ts';
 import { type JudgedProgram, judge, withNotJudged } from '../check/judged.ts';
 import { type OutputOptions, requireOutputs, writeOutputs } from '../check/outputs.ts';
@@ -17,6 +18,7 @@ import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
 import { acceptedLines, checkedLines, leftLine, verdictLine } from '../check/report-text.ts';
 import { checkAll, programsOf } from '../check/run.ts';
+import { isOn } from '../check/scope.ts';
 import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
 import { watchFiles } from '../check/watch-files.ts';
 import { cflagsOption, clangOption, useCompiler } from '../compile/settings.ts';
@@ -159,8 +161,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   await writeBaseline(baselineFile, updated);
   // What is accepted now is no failure any more.
   const accepting = new Baseline(updated.findings);
-  const again = judged.map(({ program, original, thresholds }) =>
-    judge(program, original, (one) => accepting.reasonFor(one), thresholds),
+  const again = judged.map(({ program, original, thresholds, isJudged: isOn }) =>
+    judge(program, original, { reasonFor: (one) => accepting.reasonFor(one), thresholds, isOn }),
   );
   const after = again.map(({ checked }) => checked);
   const { length } = updated.findings;
@@ -219,13 +221,22 @@ async function checkPrepared(
       onChecked: (checked, program) => {
         terminal.clearProgress();
         const reasonFor = (fingerprint: string): string | undefined => baseline.reasonFor(fingerprint);
-        const one = judge(program, withNotJudged(checked, notJudged), reasonFor, plan.thresholds);
+        const one = judge(program, withNotJudged(checked, notJudged), {
+          reasonFor,
+          thresholds: plan.thresholds,
+          isOn: (id) => isJudgedBy(plan, id),
+        });
         judged.push(one);
         onJudged(one, plan);
       },
     });
   }
   return judged;
+}
+
+/** Other kernels are looked at only where some are named. */
+function isJudgedBy(plan: CheckPlan, invariant: string): boolean {
+  return isOn(plan, invariant) && (plan.asKernels.length > 0 || !isNamed(invariant, 'kernel-version'));
 }
 
 function printJudged(one: JudgedProgram, plan: CheckPlan, options: Options, terminal: Terminal): void {
