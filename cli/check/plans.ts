@@ -2,12 +2,14 @@
 import { resolve } from 'node:path';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Thresholds } from '../../verify/check/verdict.ts';
-import { type CompilerSettings, compilerSettings } from '../compile/settings.ts';
+import { type CompilerSettings, compilerSettings, useCompiler } from '../compile/settings.ts';
+import { type FunctionsOf, withEntries } from '../config/entries.ts';
 import { besideConfig, compilerOf, type LoadedConfig, programOf } from '../config/load.ts';
 import type { CheckSettings, ConfigProgram } from '../config/shape.ts';
 import { inputFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { freshSeed, parseDuration } from '../input/options.ts';
+import { programsOfObject } from '../input/program-source.ts';
 import { surroundingsOf, type WorldOptions } from '../input/world-options.ts';
 import { notJudged, requireRules, requireSomething, type Scope } from './scope.ts';
 
@@ -52,6 +54,8 @@ export interface CompiledPlan {
   readonly compiler: CompilerSettings;
   /** A sentence each. */
   readonly notJudged: readonly string[];
+  /** The programs as they were named; those of an object that was taken apart are named once. */
+  readonly asked: readonly string[];
 }
 
 /**
@@ -76,10 +80,26 @@ export function plansOf(
       throw inputFailure(`${loaded.path}: names no programs`, 'Name an object: xdpsim check OBJECT');
     return configured.map((one) => planOf([programOf(loaded, one.object)], seed, options, loaded, one));
   }
-  return names.map((name) => {
-    const own = configured.find(({ object }) => isSame(programOf(loaded, object), name));
-    return planOf([name], seed, options, loaded, own);
-  });
+  return names
+    .flatMap((name) => withEntries(name, loaded, configured, functionsWith(loaded)))
+    .map(({ names: programs, own, asked }) => ({
+      ...planOf(programs, seed, options, loaded, own),
+      asked,
+    }));
+}
+
+function functionsWith(loaded: LoadedConfig): FunctionsOf {
+  return (path, own) => {
+    const settings = compilerSettings();
+    useCompiler(compilerOf(loaded, own.cflags ?? [], settings));
+    try {
+      return programsOfObject({ path, function: undefined }).flatMap(({ entries }) =>
+        entries.map((entry) => entry.function),
+      );
+    } finally {
+      useCompiler(settings);
+    }
+  };
 }
 
 /** Of every program, checked or not: what is wrong with a file is said whoever reads it. */
@@ -88,10 +108,6 @@ function requireRulesOf({ path, config }: LoadedConfig): void {
   for (const [at, one] of (config.programs ?? []).entries()) {
     if (typeof one !== 'string') requireRules(`${path}: programs[${at}].off.`, Object.keys(one.off ?? {}));
   }
-}
-
-function isSame(a: string, b: string): boolean {
-  return a === b || resolve(a) === resolve(b);
 }
 
 function planOf(
@@ -119,6 +135,7 @@ function planOf(
     (loaded !== undefined && config.report !== undefined ? besideConfig(loaded, config.report) : undefined);
   return {
     notJudged: notJudged(scope, offReasons),
+    asked: programs,
     compiler:
       loaded === undefined ? compilerSettings() : compilerOf(loaded, own?.cflags ?? [], compilerSettings()),
     plan: {

@@ -196,7 +196,7 @@ async function prepare(names: readonly string[], options: Options): Promise<Prep
   for (const compiled of plans) {
     useCompiler(compiled.compiler);
     jobs.push({ compiled, placed: await programsOf(compiled.plan) });
-    left.push(...notTested(compiled.plan.programs));
+    left.push(...notTested(compiled.asked));
   }
   const programs = jobs.flatMap(({ placed }) => placed.map(({ program }) => program));
   announceMemory(programs);
