@@ -1,5 +1,13 @@
 /** `check` in a project of its own: configuration, accepted findings, reports for build servers and code hosts. */
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -191,6 +199,20 @@ seen SEC(".maps");
     expect(other.err).toMatch(
       /checksum\/not-updated at src\/mark\.bpf\.c:\d+ is no longer found; --update-baseline removes it/,
     );
+  });
+
+  it('tells programs that are called alike apart, in every report and where their cases are saved', async () => {
+    for (const folder of ['a', 'b']) {
+      mkdirSync(`src/${folder}`);
+      write(`src/${folder}/mark.bpf.c`, FAULTY);
+    }
+    const { out } = await runInProcess('check', 'src/a/mark.bpf.c', 'src/b/mark.bpf.c', '--junit', 'out.xml');
+    expect(out.match(/^FAIL .*?:/gm)).toEqual(['FAIL a/mark.bpf.c:', 'FAIL b/mark.bpf.c:']);
+    expect(readFileSync('out.xml', 'utf8').match(/<testsuite name=".*?"/g)).toEqual([
+      '<testsuite name="a/mark.bpf.c"',
+      '<testsuite name="b/mark.bpf.c"',
+    ]);
+    expect(readdirSync('corpus/regressions')).toEqual(['a_mark.bpf.c', 'b_mark.bpf.c']);
   });
 
   it('writes what build servers and code hosts read', async () => {

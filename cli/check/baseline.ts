@@ -15,6 +15,7 @@ import {
 import { ruleOf } from '../../verify/invariants/rules.ts';
 import { inputFailure } from '../failure.ts';
 import { isThere, readText } from '../input/read-file.ts';
+import { plainName } from '../input/told-apart.ts';
 import type { JudgedProgram, NamedFinding } from './judged.ts';
 
 interface Accepted {
@@ -71,7 +72,7 @@ export class Baseline {
   gone(judged: readonly JudgedProgram[]): readonly Accepted[] {
     const found = new Set(judged.flatMap(({ findings }) => findings.flatMap(allFingerprints)));
     const isLookedFor = (one: Accepted): boolean =>
-      judged.some(({ program, isJudged }) => program.name === one.program && isJudged(one.invariant));
+      judged.some(({ program, isJudged }) => plainName(program) === one.program && isJudged(one.invariant));
     return [...this.#accepted.values()].filter((one) => isLookedFor(one) && !found.has(one.fingerprint));
   }
 
@@ -82,7 +83,8 @@ export class Baseline {
     for (const { program, findings } of judged) {
       for (const named of findings) {
         if (named.finding.severity === 'info') continue;
-        for (const one of this.#entries(named)) kept.set(one.fingerprint, { ...one, program: program.name });
+        for (const one of this.#entries(named))
+          kept.set(one.fingerprint, { ...one, program: plainName(program) });
       }
     }
     const order = (one: Accepted): string => `${one.program} ${one.invariant} ${one.fingerprint}`;

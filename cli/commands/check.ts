@@ -32,6 +32,7 @@ import { type NotTested, notTested, parseObjectName } from '../input/program-sou
 import { isThere } from '../input/read-file.ts';
 import { filesOf } from '../input/read-object.ts';
 import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
+import { toldApart } from '../input/told-apart.ts';
 import {
   aimOption,
   mapOption,
@@ -191,14 +192,19 @@ async function prepare(names: readonly string[], options: Options): Promise<Prep
   if (options.baseline !== undefined && options.updateBaseline !== true && !isThere(baselineFile))
     throw inputFailure(`${baselineFile}: no such file`, 'xdpsim check --update-baseline writes it.');
   const baseline = readBaseline(baselineFile);
-  const jobs: Prepared['jobs'][number][] = [];
+  const resolved: Prepared['jobs'][number][] = [];
   const left: NotTested[] = [];
   for (const compiled of plans) {
     useCompiler(compiled.compiler);
-    jobs.push({ compiled, placed: await programsOf(compiled.plan) });
+    resolved.push({ compiled, placed: await programsOf(compiled.plan) });
     left.push(...notTested(compiled.asked));
   }
-  const programs = jobs.flatMap(({ placed }) => placed.map(({ program }) => program));
+  const programs = toldApart(resolved.flatMap(({ placed }) => placed.map(({ program }) => program)));
+  let at = 0;
+  const jobs = resolved.map(({ compiled, placed }) => ({
+    compiled,
+    placed: placed.map((one) => ({ ...one, program: programs[at++]! })),
+  }));
   announceMemory(programs);
   return { loaded, jobs, programs, left, baseline, baselineFile, seed: plans[0]!.plan.seed };
 }

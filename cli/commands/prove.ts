@@ -14,6 +14,7 @@ import { EXIT, inputFailure } from '../failure.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
+import { toldApart } from '../input/told-apart.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson } from '../output.ts';
 import { type AgainstReport, against } from '../prove/against.ts';
@@ -98,7 +99,8 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     return;
   }
   const interrupt = onInterrupt();
-  const programs = withMaxEntries(await resolvePrograms(names), options.maxEntries).flatMap(byEntry);
+  const named = toldApart(await resolvePrograms(names));
+  const programs = withMaxEntries(named, options.maxEntries).flatMap(byEntry);
   const solver = await requireSolver('prove', { timeout: options.solverTime * 1000 });
   const terminal = createTerminal(options);
   const quiet = options.json === true;

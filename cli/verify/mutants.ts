@@ -14,6 +14,7 @@ import { exampleCases, totalPackets } from '../../verify/run.ts';
 import { EXIT } from '../failure.ts';
 import { guidanceOf } from '../input/guided.ts';
 import { resolvePrograms } from '../input/program-source.ts';
+import { toldApart } from '../input/told-apart.ts';
 import { placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson } from '../output.ts';
@@ -50,7 +51,7 @@ export async function scoreMutants(plan: VerifyPlan, options: MutantsOptions): P
     terminal.print();
   }
   const scored: Scored[] = [];
-  for (const placed of placePrograms(resolved, plan.surroundings)) {
+  for (const placed of placePrograms(toldApart(resolved), plan.surroundings)) {
     if (interrupt.signal.aborted) break;
     const worlds = statesWorld(plan.surroundings) ? worldsIn(placed) : undefined;
     const one = await score(placed.program, worlds, plan, options, interrupt.signal, terminal);

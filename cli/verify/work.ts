@@ -23,6 +23,7 @@ import { toFailure } from '../failure.ts';
 import { guidanceOf } from '../input/guided.ts';
 import { notTested, resolvePrograms } from '../input/program-source.ts';
 import { giveWarningsTo } from '../input/read-object.ts';
+import { toldApart } from '../input/told-apart.ts';
 import { placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import { type Answer, type Request, type SentFailure, withoutFunctions } from './messages.ts';
 import { ownCases } from './own-cases.ts';
@@ -99,7 +100,7 @@ export class VerifyWork {
     const resolved = await resolvePrograms(this.#plan.programs, this.#plan.object, (module) =>
       this.#post({ is: 'importing', module }),
     );
-    const placed = placePrograms(resolved, this.#plan.surroundings);
+    const placed = placePrograms(toldApart(resolved), this.#plan.surroundings);
     this.#programs = placed.map(({ program: one }) => one);
     this.#worlds = statesWorld(this.#plan.surroundings) ? placed.map(worldsIn) : [];
     // What cannot be read is said before anything runs.
