@@ -1,5 +1,4 @@
 /** What was found in a program, and which of it the team has accepted. */
-import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { isKernel } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
@@ -8,6 +7,7 @@ import { type Thresholds, verdictOfCheck } from '../../verify/check/verdict.ts';
 import { isNamed } from '../../verify/invariants/rules.ts';
 import { SEVERITIES } from '../../verify/severity.ts';
 import { fingerprintsOf, lineFingerprint } from './fingerprint.ts';
+import { headOf } from './home.ts';
 import { sourcePath } from './source-path.ts';
 
 /** What a finding is known by from one run to the next. */
@@ -16,7 +16,12 @@ export interface Known {
   readonly fingerprint: string;
   /** Of all that its line breaks; absent without a line, and of what is not written. */
   readonly line?: string;
+  /** The file to show it in. */
+  readonly path: string;
 }
+
+/** Why a finding in a file is accepted; undefined where it is not. */
+export type ReasonFor = (fingerprint: string, path: string) => string | undefined;
 
 export interface NamedFinding {
   /** As it is shown: what has one cause is one. */
@@ -48,8 +53,7 @@ export interface JudgedProgram {
 
 /** How a program's findings are looked at. */
 export interface JudgeOptions {
-  /** Why a finding is accepted; undefined where it is not. */
-  readonly reasonFor: (fingerprint: string) => string | undefined;
+  readonly reasonFor: ReasonFor;
   readonly thresholds: Thresholds;
   /** By the options of the run. */
   readonly isOn: (invariant: string) => boolean;
@@ -105,16 +109,14 @@ function knownOf(program: Program, findings: readonly CheckFinding[]): Known[] {
   const fingerprints = fingerprintsOf(program, each);
   return each.map((finding, at) => {
     const line = isByWriting(finding) ? lineFingerprint(program, finding) : undefined;
-    return { finding, fingerprint: fingerprints[at]!, ...(line === undefined ? {} : { line }) };
+    const { path } = placeOf(program, finding);
+    return { finding, fingerprint: fingerprints[at]!, path, ...(line === undefined ? {} : { line }) };
   });
 }
 
 /** A line that is accepted is so whatever else it breaks. */
-function acceptedFor(
-  { fingerprint, line }: Known,
-  reasonFor: (fingerprint: string) => string | undefined,
-): string | undefined {
-  return reasonFor(fingerprint) ?? (line === undefined ? undefined : reasonFor(line));
+function acceptedFor({ fingerprint, line, path }: Known, reasonFor: ReasonFor): string | undefined {
+  return reasonFor(fingerprint, path) ?? (line === undefined ? undefined : reasonFor(line, path));
 }
 
 /** Findings of one lot, accepted for the same reason or not at all, as they are shown. */
@@ -139,15 +141,4 @@ function placeOf(program: Program, { source }: CheckFinding): { path: string; li
   const own = headOf(program);
   if (own !== undefined) return { path: sourcePath(own.file, program), line: own.line };
   return { path: sourcePath(program.objectPath ?? program.name, program), line: 1 };
-}
-
-/** The line that the program's function begins at. */
-function headOf({ object, entries }: Program): { readonly file: string; readonly line: number } | undefined {
-  if (object === undefined) return undefined;
-  try {
-    const names = entries.map((entry) => entry.function);
-    return linkedObject(object).programs.find((one) => names.includes(one.function))?.lineInfo[0];
-  } catch {
-    return undefined;
-  }
 }

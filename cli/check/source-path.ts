@@ -9,11 +9,7 @@ import type { Program } from '../../sim/runtime/program.ts';
  * @returns with slashes; outside of the current folder, or where no such file is found, as the object says it
  */
 export function sourcePath(file: string, { objectPath }: Pick<Program, 'objectPath'>): string {
-  const beside = objectPath === undefined ? [] : foldersAbove(dirname(resolve(objectPath)));
-  const candidates = isAbsolute(file)
-    ? [file]
-    : [resolve(file), ...beside.map((folder) => join(folder, file))];
-  const found = candidates.find((path) => existsSync(path));
+  const found = sourceFile(file, { objectPath });
   const here = real('.');
   const near = found === undefined ? undefined : relative(here, real(found));
   const path = near === undefined || near.startsWith('..') || isAbsolute(near) ? file : near;
@@ -21,6 +17,21 @@ export function sourcePath(file: string, { objectPath }: Pick<Program, 'objectPa
     .split(sep)
     .join('/')
     .replace(/^(\.\/)+/, '');
+}
+
+/**
+ * The file itself, looked for from the object's folder upwards: what lies beside it is nearer to it than what is called alike
+ * elsewhere.
+ */
+export function sourceFile(
+  file: string,
+  { objectPath }: { readonly objectPath?: string | undefined },
+): string | undefined {
+  const beside = objectPath === undefined ? [] : foldersAbove(dirname(resolve(objectPath)));
+  const candidates = isAbsolute(file)
+    ? [file]
+    : [...beside.map((folder) => join(folder, file)), resolve(file)];
+  return candidates.find((path) => existsSync(path));
 }
 
 /** A folder and those above it, as far as the current one. */

@@ -1,4 +1,5 @@
 /** `xdpsim check`: the gate before deploy. */
+import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -161,9 +162,9 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const updated = baseline.updated(judged);
   await writeBaseline(baselineFile, updated);
   // What is accepted now is no failure any more.
-  const accepting = new Baseline(updated.findings);
+  const accepting = new Baseline(updated.findings, dirname(baselineFile));
   const again = judged.map(({ program, original, thresholds, isJudged: isOn }) =>
-    judge(program, original, { reasonFor: (one) => accepting.reasonFor(one), thresholds, isOn }),
+    judge(program, original, { reasonFor: accepting.reasonsFor(program), thresholds, isOn }),
   );
   const after = again.map(({ checked }) => checked);
   const { length } = updated.findings;
@@ -226,9 +227,8 @@ async function checkPrepared(
       },
       onChecked: (checked, program) => {
         terminal.clearProgress();
-        const reasonFor = (fingerprint: string): string | undefined => baseline.reasonFor(fingerprint);
         const one = judge(program, withNotJudged(checked, notJudged), {
-          reasonFor,
+          reasonFor: baseline.reasonsFor(program),
           thresholds: plan.thresholds,
           isOn: (id) => isJudgedBy(plan, id),
         });
