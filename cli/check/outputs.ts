@@ -31,10 +31,11 @@ export async function requireOutputs({ junit, sarif }: OutputOptions): Promise<v
 export async function writeOutputs(
   judged: readonly JudgedProgram[],
   seed: string,
+  interrupted: boolean,
   { junit, sarif }: OutputOptions,
 ): Promise<void> {
   if (junit !== undefined) await write(junit, checkToJunit(judged, seed));
-  if (sarif !== undefined) await write(sarif, `${visibleJson(toSarif(judged), 2)}\n`);
+  if (sarif !== undefined) await write(sarif, `${visibleJson(toSarif(judged, interrupted), 2)}\n`);
 }
 
 function write(path: string, text: string): Promise<void> {

@@ -8,6 +8,7 @@ import { toSarif } from './report-sarif.ts';
 interface Sarif {
   readonly runs: readonly {
     readonly tool: { readonly driver: { readonly rules: readonly { readonly id: string }[] } };
+    readonly invocations: unknown;
     readonly results: readonly {
       readonly ruleId: string;
       readonly ruleIndex: number;
@@ -25,6 +26,7 @@ interface Sarif {
 function judged(...findings: Partial<NamedFinding & NamedFinding['finding']>[]): JudgedProgram {
   return {
     program: { name: 'prog.o' },
+    checked: { verdict: findings.length === 0 ? 'pass' : 'fail', reason: 'because' },
     findings: findings.map(
       ({ path = 'src/a.c', line = 7, fingerprint = 'f'.repeat(32), accepted, ...own }) => ({
         finding: {
@@ -60,6 +62,27 @@ describe('the SARIF report', () => {
       expect(sarifFaults(toSarif(all))).toEqual([]);
     const every = judged(...RULES.map(({ id, severity }) => ({ invariant: id, severity })));
     expect(sarifFaults(toSarif([every]))).toEqual([]);
+  });
+
+  it('is no clean bill where the run was incomplete', () => {
+    const unreached = { verdict: 'incomplete', reason: '3 of 9 branches reached' };
+    const incomplete = { ...judged(), checked: unreached } as unknown as JudgedProgram;
+    const invocationsOf = (...args: Parameters<typeof toSarif>): unknown => {
+      const document = toSarif(...args);
+      expect(sarifFaults(document)).toEqual([]);
+      return (document as Sarif).runs[0]!.invocations;
+    };
+    const notification = (text: string) => ({ level: 'error', message: { text } });
+    expect(invocationsOf([judged({}), incomplete])).toEqual([
+      {
+        executionSuccessful: false,
+        toolExecutionNotifications: [notification('prog.o: INCOMPLETE: 3 of 9 branches reached')],
+      },
+    ]);
+    expect(invocationsOf([], true)).toMatchObject([
+      { executionSuccessful: false, toolExecutionNotifications: [{ level: 'error' }] },
+    ]);
+    expect(invocationsOf([judged({}), judged()])).toEqual([{ executionSuccessful: true }]);
   });
 
   it('says where, by which rule, what else the line breaks, and what is accepted', () => {

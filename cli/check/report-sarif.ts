@@ -11,7 +11,8 @@ import type { JudgedProgram, NamedFinding } from './judged.ts';
 const LEVELS = { error: 'error', warning: 'warning', info: 'note' } as const;
 const HOME = 'https://www.npmjs.com/package/xdpsim';
 
-export function toSarif(judged: readonly JudgedProgram[]): unknown {
+/** @param interrupted was the run ended from outside before it was done? */
+export function toSarif(judged: readonly JudgedProgram[], interrupted = false): unknown {
   const ids = new Set(judged.flatMap(({ findings }) => findings.map(({ finding }) => finding.invariant)));
   const rules = RULES.filter(({ id }) => ids.has(id));
   const indices = new Map(rules.map(({ id }, at) => [id, at]));
@@ -37,7 +38,7 @@ export function toSarif(judged: readonly JudgedProgram[]): unknown {
           },
         },
         automationDetails: { id: 'xdpsim/check/' },
-        invocations: [{ executionSuccessful: true }],
+        invocations: [invocationOf(judged, interrupted)],
         columnKind: 'utf16CodeUnits',
         results: judged.flatMap(({ program, findings }) =>
           findings.map((one) => resultOf(one, program.name, indices)),
@@ -45,6 +46,17 @@ export function toSarif(judged: readonly JudgedProgram[]): unknown {
       },
     ],
   };
+}
+
+/** Without results, a run that did not see enough looks like one that found nothing: it says why it is none. */
+function invocationOf(judged: readonly JudgedProgram[], interrupted: boolean): unknown {
+  const reasons = judged.flatMap(({ program, checked: { verdict, reason } }) =>
+    verdict === 'incomplete' ? [`${program.name}: INCOMPLETE: ${reason}`] : [],
+  );
+  if (interrupted) reasons.push('the run was interrupted: not all programs were checked to the end');
+  if (reasons.length === 0) return { executionSuccessful: true };
+  const notifications = reasons.map((text) => ({ level: 'error', message: { text } }));
+  return { executionSuccessful: false, toolExecutionNotifications: notifications };
 }
 
 function resultOf(

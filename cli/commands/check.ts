@@ -145,7 +145,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const isUsersWill =
     interrupt.cause !== undefined && !(interrupt.cause === 'output closed' && code === EXIT.found);
   process.exitCode = isUsersWill ? EXIT.interrupted : code;
-  await writeOutputs(judged, seed, options);
+  await writeOutputs(judged, seed, isInterrupted, options);
   if (options.updateBaseline !== true) {
     for (const { invariant, file, line } of isInterrupted ? [] : baseline.gone(judged)) {
       const place = line === undefined ? (file ?? '') : `${file}:${line}`;
