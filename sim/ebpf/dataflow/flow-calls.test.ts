@@ -140,6 +140,14 @@ it.each<[what: string, hook: Hook, text: string, lines: readonly string[]]>([
     ],
   ],
   [
+    'what a helper changes in the frame comes from nowhere, and the other bytes stay',
+    'tc-ingress',
+    `r6 = r1\n${STACK}\nr2 = 24\nr3 = 1\nr4 = 2\nr5 = 2\ncall bpf_l3_csum_replace
+    r1 = r6\nr2 = 0\ncall bpf_skb_pull_data\nr7 = *(u32 *)(r6 + 76)\nr8 = *(u32 *)(r6 + 80)\nr9 = r7\nr9 += 30\nif r9 > r8 goto out
+    r3 = *(u16 *)(r7 + 22)\nif r3 == 7 goto out\nr3 = *(u8 *)(r7 + 24)\nif r3 == 7 goto out`,
+    ['if length', 'if p22 p23'],
+  ],
+  [
     'sums of bytes depend on all of them',
     'xdp',
     `${FRAME}\nr3 = *(u32 *)(r7 + 20)\n*(u32 *)(r10 - 8) = r3\nr1 = 0\nr2 = 0\nr3 = r10\nr3 += -8\nr4 = 4\nr5 = 0\ncall bpf_csum_diff\nif r0 == 7 goto out`,

@@ -4,6 +4,7 @@ import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
 import type { Instructions } from '../instruction.ts';
 import type { State } from '../interpreter/state.ts';
+import type { Machine } from '../machine.ts';
 import { BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
 import { addsToOld, dependsOnCpu } from './added-values.ts';
 import { binary, checksum, input, type Operand } from './expression.ts';
@@ -259,14 +260,26 @@ function followOther(state: State, view: CallView, helper: Helper): Resume['fini
   const before = moves ? view.memory.parts(packet.data, packet.frameEnd - packet.data) : [];
   const start = packet.data;
   const length = packet.frameEnd - start;
+  const bytes = moves || helper.effects.packet === 'written' ? bytesAt(machine, start, length) : undefined;
   return (after) => {
     for (const { at, size } of written) view.memory.forget(at, size);
     const movedBytes = moves && (packet.data !== start || packet.frameEnd - packet.data !== length);
     if (movedBytes) view.memory.movePacket(before);
-    else if (helper.effects.packet === 'written')
-      view.memory.forget(packet.data, packet.frameEnd - packet.data);
+    else if (bytes !== undefined) forgetChanged(view, machine, bytes);
     return resultOf(after, view, helper);
   };
+}
+
+function bytesAt({ memory }: Machine, start: number, length: number): Uint8Array {
+  return memory.u8.slice(start, start + length);
+}
+
+/** A helper that may write the frame writes a few bytes of it, or only says where it may be written (`bpf_dynptr_slice_rdwr`). */
+function forgetChanged({ memory }: CallView, machine: Machine, before: Uint8Array): void {
+  const { data, frameEnd } = machine.packet;
+  const now = bytesAt(machine, data, frameEnd - data);
+  if (now.length !== before.length) memory.forget(data, now.length);
+  else for (const [at, byte] of now.entries()) if (byte !== before[at]) memory.forget(data + at, 1);
 }
 
 function resultOf(after: State, view: CallView, { name, effects }: Helper): Operand | undefined {
