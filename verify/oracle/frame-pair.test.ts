@@ -1,8 +1,21 @@
 /** Which header is which, where headers were taken off in front of the packet inside. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { INVARIANTS } from '../invariants/index.ts';
 import { ttl } from '../invariants/ttl.ts';
-import { bytes, data, ethernet, ipv4, PASSED, udp, V4_A, V4_B } from '../test-support/packets.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  PASSED,
+  tcp,
+  udp,
+  V4_A,
+  V4_B,
+  V6_A,
+  V6_B,
+} from '../test-support/packets.ts';
 import { vxlan } from '../test-support/right-packets.ts';
 import { FramePair } from './frame-pair.ts';
 import { ChecksumJudge } from './judge.ts';
@@ -50,4 +63,53 @@ it('bytes that were cut off at the end displace nothing', () => {
   const before = ethernet(0x0800, ipv4(17, udp(data(40))));
   expect(faults(before, before.slice(0, -9))).toContain('lengths/total');
   expect(pair.shift).toBe(0);
+});
+
+describe('a packet that came under the name of the other version of IP', () => {
+  const OUTER_A = V6_A.map((byte) => byte ^ 0x55);
+  const OUTER_B = V6_B.map((byte) => byte ^ 0x77);
+  /** Behind UDP to this port, the first bits of a packet say what it is. */
+  const inGue = (packet: Uint8Array): Uint8Array =>
+    ethernet(0x86dd, ipv6(17, udp(packet, OUTER_A, OUTER_B, 6080), OUTER_A, OUTER_B));
+  const misnamed = (): Uint8Array => {
+    const frame = ethernet(0x86dd, ipv6(6, tcp(data(20), V6_A, V6_B)));
+    frame[14] = 0x45;
+    return frame;
+  };
+
+  it('is not translated by who puts it into a tunnel', () => {
+    const before = misnamed();
+    expect(faults(before, inGue(before.subarray(14)))).toEqual([]);
+  });
+
+  it('is not written by who changes it before, as the packet that it was called', () => {
+    const before = misnamed();
+    const changed = before.slice();
+    changed[14 + 7] = 9;
+    changed.set(data(4), 14 + 20);
+    expect(faults(before, inGue(changed.subarray(14)))).toEqual([]);
+  });
+
+  it('is not damaged by who lowers what it takes for a hop limit', () => {
+    const before = ethernet(0x86dd, ipv4(17, udp(data(40))));
+    const changed = before.slice();
+    changed[14 + 7]!--;
+    expect(faults(before, inGue(changed.subarray(14)))).toEqual([]);
+  });
+
+  it('is the program’s where it makes the other version of it', () => {
+    const before = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B)));
+    const packet = ipv4(17, udp(data(20)));
+    packet.fill(0, 10, 12);
+    expect(faults(before, ethernet(0x0800, packet))).toContain('wrong from the start');
+    expect(faults(misnamed(), ethernet(0x0800, packet))).toContain('wrong from the start');
+  });
+
+  it('has a wrong header around it where the program writes one', () => {
+    const before = misnamed();
+    const packet = inGue(before.subarray(14));
+    const outer = ethernet(0x0800, ipv4(17, packet.subarray(54), { ttl: 9 }));
+    outer[24]! ^= 1;
+    expect(faults(before, outer)).toContain('wrong from the start');
+  });
 });

@@ -6,7 +6,7 @@
  */
 import { equalWords } from '../../sim/packet/bytes.ts';
 import { verifyChecksums } from './checksums.ts';
-import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, PART } from './found.ts';
+import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, isIp, PART } from './found.ts';
 import { HeaderList, type JudgedChecksum, MATCH } from './header-list.ts';
 import { onesSum } from './sum.ts';
 
@@ -27,6 +27,8 @@ export class FramePair {
   shift = 0;
   /** Did the frame come with lengths that contradict each other, or with a header that is not all there? */
   cameBroken = false;
+  /** From this row on, headers of the frame that left are read otherwise than they came: see `exposeMisnamed`. */
+  private misnamed = Number.POSITIVE_INFINITY;
   private beforeView = new DataView(this.before.buffer);
   private afterView = new DataView(this.after.buffer);
 
@@ -57,12 +59,14 @@ export class FramePair {
     verifyChecksums(after, afterOffset, afterLength, is);
     verifyChecksums(before, beforeOffset, beforeLength, was);
     this.shift = 0;
+    this.misnamed = Number.POSITIVE_INFINITY;
     this.cameBroken = isBroken(was);
     if (is.count === 0) return was.count > 0;
     if (beforeLength !== afterLength || !this.pairInPlace()) {
       this.shift = this.likeliestShift(beforeLength - afterLength);
       this.pairDisplaced(this.shift);
       this.pairTheRest();
+      if (this.cameBroken) this.exposeMisnamed();
       this.leaveOutData();
     }
     return true;
@@ -82,6 +86,43 @@ export class FramePair {
       if (this.namesAnother(is.start[row]!, 4)) is.count = row + 1;
       return;
     }
+  }
+
+  /**
+   * An EtherType may say IPv6 of what begins like IPv4, or the other way round. In a tunnel where only the first bits say
+   * what follows, it is read as what it is. Nobody translated it or wrote it: it has only come to light, with all that
+   * this reading finds behind it.
+   */
+  private exposeMisnamed(): void {
+    const { is } = this;
+    for (let row = 0; row < is.count; row++) {
+      if (!this.cameMisnamed(row)) continue;
+      this.misnamed = row;
+      is.match.fill(MATCH.exposed, row, is.count);
+      return;
+    }
+  }
+
+  /** Did this IP header come under the name of the other version, and with the version that it has? */
+  private cameMisnamed(row: number): boolean {
+    const { is, was, shift } = this;
+    const kind = is.kind[row]!;
+    if (!isIp(kind)) return false;
+    const version = kind === HEADER.ipv4 ? 4 : 6;
+    const start = is.start[row]!;
+    for (let other = 0; other < was.count; other++) {
+      if (was.start[other] !== start + shift || !isIp(was.kind[other]!) || was.kind[other] === kind) continue;
+      const came = this.before[this.beforeOffset + start + shift]! >> 4;
+      return came === version && this.isMostlyOld(start, is.headerEnd[row]!);
+    }
+    return false;
+  }
+
+  /** A header that is made anew has some bytes of the old one by chance: zeros, a version. */
+  private isMostlyOld(start: number, end: number): boolean {
+    let kept = 0;
+    for (let at = start; at < end; at++) if (this.isOld(at, at + 1)) kept++;
+    return 2 * kept > end - start;
   }
 
   /** The arenas stay the same for a batch: a view of one costs more than comparing two frames. */
@@ -251,6 +292,8 @@ export class FramePair {
   exposedChecksum(row: number): JudgedChecksum | undefined {
     const { is, shift } = this;
     if (is.match[row] !== MATCH.exposed || is.kind[row] !== HEADER.ipv4) return undefined;
+    // Its checksum is one of a header that nobody was told of.
+    if (row >= this.misnamed) return undefined;
     const from = is.start[row]! + shift;
     const size = is.headerEnd[row]! - is.start[row]!;
     if (from < 0 || from + size > this.beforeLength) return undefined;
