@@ -8,7 +8,7 @@ import { equalWords } from '../../sim/packet/bytes.ts';
 import { verifyChecksums } from './checksums.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, isIp, PART } from './found.ts';
 import { HeaderList, type JudgedChecksum, MATCH } from './header-list.ts';
-import { onesSum } from './sum.ts';
+import { onesAdd, onesSum } from './sum.ts';
 
 /** The least frame on an Ethernet, without its check sequence: shorter ones are padded up to it (IEEE 802.3 §4.2.3.3). */
 export const ETHERNET_MINIMUM = 60;
@@ -303,6 +303,23 @@ export class FramePair {
     return { status: 'good', at: from + 10, got, expected: got };
   }
 
+  /**
+   * Does the sum over a message stay what it was if it goes on to the end of the frame? The program wrote behind the end that
+   * the lengths give it, and took that for a part of the message: as it would be in a frame whose lengths are right.
+   */
+  isUpdatedToTheEnd(row: number): boolean {
+    const { was, is } = this;
+    const match = is.match[row]!;
+    // A header that has a length of its own ends where it says; a message that became shorter left its sum on purpose.
+    if (is.kind[row] === HEADER.ipv4 || was.kind[match] !== is.kind[row]) return false;
+    const size = is.end[row]! - is.start[row]!;
+    if (was.end[match]! - was.start[match]! !== size || was.sum[match]! < 0 || is.sum[row]! < 0) return false;
+    const then = tailSum(this.beforeView, this.beforeOffset, was.end[match]!, this.beforeLength, size);
+    const now = tailSum(this.afterView, this.afterOffset, is.end[row]!, this.afterLength, size);
+    if (then === now) return false;
+    return onesAdd(was.sum[match]!, then) % 0xffff === onesAdd(is.sum[row]!, now) % 0xffff;
+  }
+
   /** Either the outermost header of then is one of now, or the other way round. */
   private likeliestShift(growth: number): number {
     const { was, is } = this;
@@ -422,6 +439,12 @@ function isBroken(list: HeaderList): boolean {
     if (!isFragment && list.claimedEnd[row]! > list.room[row]!) return true;
   }
   return false;
+}
+
+/** What the rest of a frame adds to the sum over a message of this size: behind an odd byte, words begin with their low half. */
+function tailSum(view: DataView, offset: number, from: number, length: number, size: number): number {
+  const sum = onesSum(view, offset + from, offset + length);
+  return (size & 1) === 0 ? sum : ((sum & 0xff) << 8) | (sum >>> 8);
 }
 
 /** From here on a `memcmp` is worth its call and the two views that it takes. */

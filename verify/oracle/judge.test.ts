@@ -66,6 +66,48 @@ describe('ChecksumJudge', () => {
     }
   });
 
+  it('leaves the sender an update that is wrong since the lengths end before what was changed', () => {
+    // UDP says 8 bytes, its data lie behind them: what a program does to these would be right, were the length.
+    const short = edit(datagram, [L4 + 4, 0, 8], [L4 + 6, 0, 1]);
+    const cut = edit(short, [IP + 2, 0, 0xff]);
+    const from = word(short, L4 + 10);
+    const right = (packet: Uint8Array): Uint8Array =>
+      edit(packet, [L4 + 10, 1, 2], [L4 + 6, ...u16(updated(word(packet, L4 + 6), from, 0x0102))]);
+    expect(verdict(short, right(short))).toBe('');
+    expect(verdict(cut, right(cut))).toBe('');
+    expect(judge.unjudged).toContain('contradictory');
+    // A wrong update, one that was forgotten, and one of a right frame stay faults.
+    expect(verdict(short, edit(right(short), [L4 + 7, 0x77]))).toBe('udp/0 wrong by another amount');
+    expect(verdict(short, edit(right(short), [L4, 9]))).toBe('udp/0 wrong by another amount');
+    // A checksum that came right is the program's, unless the frame's lengths contradict each other.
+    const behindData = (totalLength?: number): Uint8Array =>
+      ethernet(
+        0x0800,
+        ipv4(17, bytes(udp(data(0)), data(20)), totalLength === undefined ? {} : { totalLength }),
+      );
+    expect(verdict(behindData(255), right(behindData(255)))).toBe('');
+    expect(verdict(behindData(), right(behindData()))).toBe('udp/0 wrong');
+    const padded = bytes(datagram, [1, 2]);
+    const behind = edit(
+      padded,
+      [L4 + 28, 3, 4],
+      [L4 + 6, ...u16(updated(word(padded, L4 + 6), 0x0102, 0x0304))],
+    );
+    expect(verdict(padded, behind)).toBe('udp/0 wrong');
+  });
+
+  it('goes on behind an odd end with the low half of a word', () => {
+    // 39 bytes are 19 of ICMP; the quoted header goes on in what is padding by that length.
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], ipv4(17, data(8)))));
+    const odd = withIpSum(edit(error, [IP + 2, 0, 39], [IP + 10, 0, 0], [L4 + 2, 0, 0]));
+    const change = (at: number, checksum: number): Uint8Array =>
+      edit(odd, [at, 7, 9], [L4 + 2, ...u16(updated(checksum, word(odd, at), 0x0709))]);
+    for (const at of [L4 + 18, L4 + 20]) {
+      expect(verdict(odd, change(at, 0))).toBe('');
+      expect(verdict(odd, change(at, 1))).toBe('icmp/0 wrong by another amount');
+    }
+  });
+
   it('judges a transport header by what the protocol number that the program wrote makes of it', () => {
     const as = (packet: Uint8Array, protocol: number): Uint8Array =>
       withIpSum(edit(packet, [IP + 9, protocol], [IP + 10, 0, 0]));

@@ -145,6 +145,10 @@ export class ChecksumJudge {
           return undefined;
         }
         if (isResizedData(pair, row, match)) return undefined;
+        if (isSendersLength(pair, row, statusBefore)) {
+          this.unjudged = CAME_UNVERIFIABLE;
+          return undefined;
+        }
         if (statusBefore === CHECKSUM.good || statusBefore === CHECKSUM.absent) return 'wrong';
         if (statusBefore === CHECKSUM.unverifiable) this.unjudged = CAME_UNVERIFIABLE;
         if (statusBefore === CHECKSUM.unverifiable || was.sum[match]! < 0) return undefined;
@@ -177,6 +181,15 @@ function replacesWrong({ was, is, shift, cameBroken }: FramePair, row: number): 
     if (was.status[other] === CHECKSUM.bad || was.status[other] === CHECKSUM.illegal) return true;
   }
   return false;
+}
+
+/**
+ * Did a right update count what lies behind the message's end, in a frame that came with a wrong checksum, or with lengths
+ * that contradict each other? Then it is the sender's length that makes it wrong.
+ */
+function isSendersLength(pair: FramePair, row: number, statusBefore: number): boolean {
+  const cameWrong = statusBefore === CHECKSUM.bad || (pair.cameBroken && statusBefore === CHECKSUM.good);
+  return cameWrong && pair.isUpdatedToTheEnd(row);
 }
 
 /**
