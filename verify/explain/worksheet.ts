@@ -19,7 +19,8 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
   const lines = [`Checksum of ${after.layer} at byte ${after.at}, over ${covered}${pseudo}`];
   const came =
     before === undefined ? 'it was not there before' : `it came as ${hex16(before.got)}, ${before.status}`;
-  lines.push(`  ${came}; it left as ${hex16(after.got)}, ${after.status}; it should be ${hex16(right)}`);
+  const left = `it left as ${hex16(after.got)}, ${after.status}`;
+  lines.push(`  ${came}; ${left}; it should be ${hex16(right)}${besides(evidence, right)}`);
 
   if (changes.length > 0) {
     const shown = changes.slice(0, MAX_WORDS);
@@ -51,6 +52,12 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
   lines.push(`  ${cause.sentence}${share}`);
   lines.push(`  it would be right if ${cause.remedy}`);
   return lines;
+}
+
+/** What came wrong should stay as wrong; a decoded packet shows what is right, which is another number. */
+function besides({ before, after }: ChecksumEvidence, right: number): string {
+  if (before?.status !== 'bad' || right === after.expected) return '';
+  return `, as wrong as it came (${hex16(after.expected)} would be right)`;
 }
 
 /** "TTL and protocol (byte 22)"; what names the pseudo-header by itself needs no place. */

@@ -119,7 +119,7 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   ],
   unknown: [
     'A wrong checksum',
-    'The checksum was right as the packet came, or legally absent, and is wrong as it leaves, in a way that none of the usual mistakes explains.',
+    'The checksum is wrong as the packet leaves, or more or less wrong than it came, in a way that none of the usual mistakes explains.',
   ],
 };
 
