@@ -150,6 +150,30 @@ describe('variants of a packet', () => {
     }
   });
 
+  it.each([
+    ['IPv4', ethernet(0x0800, ipv4(6, bytes(data(12), 0x50, data(1400)))), 14 + 9, 1, 34],
+    ['IPv4 that is short', ethernet(0x0800, ipv4(17, data(8))), 14 + 9, 1, 34],
+    ['IPv6', ethernet(0x86dd, ipv6(17, data(1400))), 14 + 6, 58, 54],
+    ['IPv6 that is short', ethernet(0x86dd, ipv6(6, data(8))), 14 + 6, 58, 54],
+  ] as const)(
+    'of %s are an ICMP error that is as long, about a packet on its way back',
+    (_, packet, at, icmp, upper) => {
+      const errors = of(packet).filter((one) => one[12] !== 0x81 && one[at] === icmp);
+      expect(errors).toHaveLength(1);
+      const [error] = errors as [Uint8Array];
+      expect(error.length).toBe(Math.max(packet.length, 2 * upper - 14 + 16));
+      expect(error[upper]).toBe(icmp === 1 ? 3 : 1);
+      const size = icmp === 1 ? 4 : 16;
+      const quoted = upper * 2 - 14 + 8 - 2 * size;
+      expect(error.subarray(quoted, quoted + size)).toEqual(packet.subarray(upper - size, upper));
+      expect(error.subarray(quoted + size, quoted + 2 * size)).toEqual(
+        packet.subarray(upper - 2 * size, upper - size),
+      );
+      expect(error[quoted - (icmp === 1 ? 3 : 2)]).toBe(packet[at]);
+      expect(statuses(error)).not.toContain(CHECKSUM.bad);
+    },
+  );
+
   it('are later fragments of each offset of one bit', () => {
     const bits = Array.from({ length: 13 }, (_, bit) => 1 << bit);
     expect(of(TCP4).map((packet) => word(packet, 20))).toEqual(expect.arrayContaining(bits));

@@ -1,6 +1,7 @@
 /**
  * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options, with
- * options at odd offsets or a tag, at the end of its TTL, to a group; with a packet inside where it says that there is one.
+ * options at odd offsets or a tag, at the end of its TTL, to a group, as an ICMP error of its length; with a packet inside where
+ * it says that there is one.
  * What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
@@ -12,6 +13,8 @@ const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
 const TCP = 6;
+const ICMP = 1;
+const ICMPV6 = 58;
 const SCTP = 132;
 const UDP_LITE = 136;
 const IGMP = 2;
@@ -80,6 +83,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     [0, 0, 0, 0],
   ])
     yield with4((copy) => copy.set(to, at + 16));
+  yield icmpError(packet, at, upper, end);
   yield withOptions(packet, at, headerLength);
   if (original === 17) yield with4((copy) => write16(copy, upper + 6, 0));
 }
@@ -106,8 +110,41 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     [0, 0],
   ])
     yield with6((copy) => copy.fill(0, at + 24, at + 40).set(to, at + 24));
+  yield icmpError(packet, at, upper, end);
   for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW, ...OFFSET_BITS])
     yield fragment6(packet, at, word);
+}
+
+/** "Destination unreachable" in both versions, and the least of the packet's data that is quoted (RFC 792). */
+const UNREACHABLE4 = [3, 1];
+const UNREACHABLE6 = [1, 0];
+const ERROR_HEADER = 8;
+const LEAST_QUOTED = 8;
+
+/**
+ * An ICMP error about such a packet on its way back, no shorter than the packet: what answers long packets alone with errors
+ * answers this one, too, unless it looks.
+ */
+function icmpError(packet: Uint8Array, at: number, upper: number, end: number): Uint8Array {
+  const isV4 = packet[at]! >> 4 === 4;
+  const addresses = isV4 ? 12 : 8;
+  const size = isV4 ? 4 : 16;
+  const header = packet.slice(at, at + addresses + 2 * size);
+  const quoted = header.slice();
+  quoted.set(header.subarray(addresses, addresses + size), addresses + size);
+  quoted.set(header.subarray(addresses + size), addresses);
+  if (isV4) quoted[0] = 0x45;
+  const least = ERROR_HEADER + header.length + LEAST_QUOTED;
+  const copy = new Uint8Array(upper + Math.max(least, end - upper));
+  copy.set(packet.subarray(0, upper));
+  copy.set(isV4 ? UNREACHABLE4 : UNREACHABLE6, upper);
+  copy.set(quoted, upper + ERROR_HEADER);
+  const data = upper + ERROR_HEADER + quoted.length;
+  copy.set(packet.subarray(upper, Math.min(end, upper + copy.length - data)), data);
+  copy[at + (isV4 ? 9 : 6)] = isV4 ? ICMP : ICMPV6;
+  if (isV4) copy.fill(0, at + 6, at + 8);
+  write16(copy, isV4 ? at + 2 : at + 4, copy.length - (isV4 ? at : upper));
+  return repaired(copy, at);
 }
 
 /** The same with whole packets in GRE: who takes it off need not have looked at what it says. */
