@@ -41,6 +41,10 @@ const echo = ethernet(0x0800, ipv4(1, icmp(8, 0, [0x12, 0x34, 0, 1], data(32))))
 const datagram = ethernet(0x0800, ipv4(17, udp(data(21))));
 const segment = ethernet(0x0800, ipv4(6, tcp(data(20))));
 
+/** Does the checksum of a segment add up? */
+const verify = (packet: Uint8Array): boolean =>
+  slowSum(bytes(pseudo(6, packet.length - L4), packet.subarray(L4))) === 0xffff;
+
 /** An echo whose checksum is `checksum`: its payload begins with what makes it right. */
 function echoWith(checksum: number): Uint8Array {
   const packet = edit(echo, [L4 + 2, 0, 0], [L4 + 8, 0, 0]);
@@ -134,6 +138,83 @@ describe('diagnoseChecksum recognises', () => {
   it('the wrong byte order of the delta', () => {
     const came = echoWith(0x1234);
     expect(id(came, reply(came, 0x1234 + 0x0008), 'icmp')).toBe('delta byte order');
+  });
+
+  describe('a difference in network order', () => {
+    /** A segment whose data go from `from` to `to` at this place, and the difference of the two words is added as they stand. */
+    const changed = (at: number, from: number, to: number): { came: Uint8Array; left: Uint8Array } => {
+      const came = edit(segment, [at, ...u16(from)]);
+      came.set(u16(0), L4 + 16);
+      came.set(u16(proper(pseudo(6, came.length - L4), came.subarray(L4))), L4 + 16);
+      const checksum = not(slowSum([...u16(not(word(came, L4 + 16))), ...u16(not(from)), ...u16(to)]));
+      return { came, left: edit(came, [at, ...u16(to)], [L4 + 16, ...u16(checksum)]) };
+    };
+    const of = (
+      at: number,
+      from: number,
+      to: number,
+      ...others: readonly [number, number][]
+    ): string | undefined => {
+      const { came, left } = changed(at, from, to);
+      return diagnoseChecksum(
+        came,
+        left,
+        'tcp',
+        0,
+        others.map(([a, b]) => changed(at, a, b)),
+      )?.sentence;
+    };
+    const EVEN = L4 + 20;
+    const ODD = L4 + 21;
+
+    it('is wrong at an odd offset, and right at an even one', () => {
+      expect(of(ODD, 0x2222, 0x0550)).toContain('lies at an odd offset');
+      const { came, left } = changed(ODD, 0x2222, 0x0550);
+      expect(id(came, left, 'tcp')).toBe('delta byte order');
+      expect(verify(changed(EVEN, 0x2222, 0x0550).left)).toBe(true);
+      expect(verify(left)).toBe(false);
+    });
+
+    it('is at an odd offset where the option begins at one, whichever byte of it changed', () => {
+      const said = (options: readonly number[], at: number, to: number): string | undefined => {
+        const payload = edit(tcp(data(20)), [12, 0x70], [20, ...options], [16, 0, 0]);
+        const sum = proper(pseudo(6, payload.length), payload);
+        const came = ethernet(0x0800, ipv4(6, edit(payload, [16, ...u16(sum)])));
+        // A byte at an even place is the high one of its word: counted as a low one it is in the wrong order.
+        const counted = (byte: number): number[] => (at % 2 === 0 ? [0, byte] : [byte, 0]);
+        const off = slowSum([
+          ...u16(not(sum)),
+          ...counted(came[at]!).map((byte) => byte ^ 0xff),
+          ...counted(to),
+        ]);
+        const left = edit(came, [at, to], [L4 + 16, ...u16(not(off))]);
+        return diagnoseChecksum(came, left, 'tcp')?.sentence;
+      };
+      expect(said([1, 2, 4, 5, 0xb4, 1, 1, 0], L4 + 24, 0x50)).toContain('lies at an odd offset');
+      expect(said([1, 1, 2, 4, 5, 0xb4, 1, 0], L4 + 25, 0x50)).toContain('wrong byte order');
+    });
+
+    it('is told by the other packets where one byte alone changed', () => {
+      expect(of(ODD, 0x22_50, 0x05_50)).toContain('byte order');
+      expect(of(ODD, 0x22_50, 0x05_50, [0x1111, 0x0550], [0x3333, 0x0550])).toContain('odd offset');
+    });
+  });
+
+  it('a delta in host order as that, whichever byte changed', () => {
+    for (const [from, to] of [
+      [0x1234, 0x5698],
+      [0x1234, 0x1278],
+      [0x1234, 0x5634],
+    ] as const) {
+      const came = edit(segment, [L4 + 20, ...u16(from)]);
+      came.set(u16(0), L4 + 16);
+      came.set(u16(proper(pseudo(6, came.length - L4), came.subarray(L4))), L4 + 16);
+      const sum = slowSum([...u16(not(word(came, L4 + 16))), ...u16(swap(not(from))), ...u16(swap(to))]);
+      const left = edit(came, [L4 + 20, ...u16(to)], [L4 + 16, ...u16(not(sum))]);
+      expect(diagnoseChecksum(came, left, 'tcp')?.sentence, String([from, to])).toBe(
+        'the difference was added in the wrong byte order',
+      );
+    }
   });
 
   it('a delta applied twice, or in the wrong direction', () => {

@@ -1,5 +1,6 @@
 /** The defects seen in real programs, each as a formula for what it writes. Certain ones first, then the likely. */
-import type { Cause, CauseId, ChecksumEvidence } from './cause.ts';
+import type { Cause, CauseId, ChangedWord, ChecksumEvidence } from './cause.ts';
+import type { ChecksumSite } from './checksum-site.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
 
 /** Undefined: it does not explain this packet. Several causes of one kind may, of which others show which one it is. */
@@ -230,14 +231,73 @@ function deltaOf({ changes }: ChecksumEvidence): number {
   return changes.reduce((sum, { from, to }) => add(add(sum, from), complement(to)), 0);
 }
 
-const wrongOrder = formula(
-  'delta byte order',
+function wrongOrder(sentence: string, remedy: string): (evidence: ChecksumEvidence) => readonly Cause[] {
+  const hypothesis = formula('delta byte order', sentence, remedy, function* (evidence) {
+    if (evidence.before !== undefined) yield add(evidence.before.got, swapped(deltaOf(evidence)));
+  });
+  return (evidence) => {
+    const cause = hypothesis(evidence);
+    return cause === undefined || !('id' in cause) ? [] : [cause];
+  };
+}
+
+const hostOrder = wrongOrder(
   'the difference was added in the wrong byte order',
   'the bytes of the difference were swapped',
-  function* (evidence) {
-    if (evidence.before !== undefined) yield add(evidence.before.got, swapped(deltaOf(evidence)));
-  },
 );
+
+const oddOffset = wrongOrder(
+  'the changed field lies at an odd offset: its bytes count the other way round there, and were not swapped',
+  'the bytes of the difference were swapped at odd offsets, and only there',
+);
+
+type Place = 'even' | 'odd';
+
+/** Bytes in network order count the wrong way, too, where they straddle the words of the sum: which it is, the changes tell. */
+const wrongOrders: Hypothesis = (evidence) => {
+  const places = new Set(runsOf(evidence).map((run) => placeOf(run, evidence)));
+  if (places.has('even') || evidence.changes.some(({ at }) => at < 0)) return hostOrder(evidence);
+  if (places.has('odd')) return oddOffset(evidence);
+  // One byte alone may be half of either: other packets say.
+  return [...hostOrder(evidence), ...oddOffset(evidence)];
+};
+
+/** Changed words of the packet, those together that stand one behind the other. */
+function runsOf({ changes }: ChecksumEvidence): ChangedWord[][] {
+  const runs: ChangedWord[][] = [];
+  for (const change of changes) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.at(-1)!.at === change.at - 2) last.push(change);
+    else runs.push([change]);
+  }
+  return runs;
+}
+
+/** Where does a field lie whose bytes changed in these words? Undefined: nobody can say. */
+function placeOf(run: readonly ChangedWord[], { before, after }: ChecksumEvidence): Place | undefined {
+  const [first, last] = [run[0]!, run.at(-1)!];
+  const changesHigh = (first.from ^ first.to) > 0xff;
+  const changesLow = ((last.from ^ last.to) & 0xff) !== 0;
+  const option = optionAt(before, first.at - after.start + (changesHigh ? 0 : 1));
+  if (option >= 0) return option % 2 === 0 ? 'even' : 'odd';
+  if (run.length === 1) return changesHigh && changesLow ? 'even' : undefined;
+  return changesHigh || changesLow ? 'even' : 'odd';
+}
+
+/** Where in its header the option of TCP or IPv4 begins that this byte of the header is part of; -1: it is part of none. */
+function optionAt(site: ChecksumSite | undefined, place: number): number {
+  if (site === undefined || (site.layer !== 'tcp' && site.layer !== 'ipv4')) return -1;
+  const { packet, start, layer } = site;
+  const words = layer === 'tcp' ? packet[start + 12]! >> 4 : packet[start]! & 0x0f;
+  for (let at = 20; at <= place && place < words * 4; ) {
+    const kind = packet[start + at]!;
+    const size = kind === 1 ? 1 : packet[start + at + 1]!;
+    if (kind === 0 || size === 0) return -1;
+    if (place < at + size) return at;
+    at += size;
+  }
+  return -1;
+}
 
 const twice = formula(
   'delta twice',
@@ -486,7 +546,7 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   foldedOnlyOnce,
   notFolded,
   carryLost,
-  wrongOrder,
+  wrongOrders,
   twice,
   negated,
   swappedResult,

@@ -53,7 +53,7 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   ],
   'delta byte order': [
     'The difference in the wrong byte order',
-    'The old and the new value went into the sum in host order, the checksum is in network order.',
+    'The old and the new value went into the sum in host order, the checksum is in network order. Or they are in network order, and lie at an odd offset, as behind a NOP among the options: there their bytes have to be swapped, as `csum_block_add` does.',
   ],
   'delta twice': [
     'The difference was applied twice',
