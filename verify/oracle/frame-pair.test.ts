@@ -59,6 +59,24 @@ it('an address that the program changed before it took the outer headers off doe
   expect(pair.shift).toBe(OUTER);
 });
 
+it('an extension header behind the outer header leaves it the outer one, though the inner one has as many zeros', () => {
+  // L2TPv3 over UDP, and a packet without addresses; the program writes a destination, as well as lengths.
+  const inner = ethernet(0x86dd, ipv6(6, bytes(zeros(12), 0x50, zeros(11)), zeros(16), zeros(16)));
+  const session = bytes([0, 3, 0, 0, 0, 0, 0, 1], inner);
+  const before = ethernet(0x86dd, ipv6(17, udp(session, V6_A, V6_B, 1701), V6_A, V6_B));
+  before[21] = 0;
+  const after = bytes(before.subarray(0, 54), [17, 2, 0x1b, 20], zeros(20), before.subarray(54));
+  after[19]! += 20;
+  after[20] = 60;
+  after.fill(0, 38, 54);
+  expect(faults(before, after)).not.toContain('ttl/expired');
+  expect(pair.is.match[0]).toBe(0);
+  // The inner header that comes to light by itself is that.
+  const bare = bytes(before.subarray(0, 14), before.subarray(before.length - inner.length + 14));
+  bare[21] = 0;
+  expect(faults(before, bare)).toContain('ttl/expired');
+});
+
 it('bytes that were cut off at the end displace nothing', () => {
   const before = ethernet(0x0800, ipv4(17, udp(data(40))));
   expect(faults(before, before.slice(0, -9))).toContain('lengths/total');

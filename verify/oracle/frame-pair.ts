@@ -338,7 +338,10 @@ export class FramePair {
     let most = this.pairDisplaced(0);
     const consider = (shift: number): void => {
       const explained = this.pairDisplaced(shift);
-      if (explained < most || (explained === most && this.keptBytes(shift) <= this.keptBytes(best))) return;
+      if (explained < most) return;
+      // Where the frame grew, and begins as it did, bytes that are the same, zeros say, do not tell that it lost headers in front.
+      if (explained === most && shift > 0 && growth < 0 && this.beginsAlike()) return;
+      if (explained === most && this.keptBytes(shift) <= this.keptBytes(best)) return;
       most = explained;
       best = shift;
     };
@@ -347,6 +350,12 @@ export class FramePair {
     for (let row = 0; row < is.count; row++) consider(was.start[0]! - is.start[row]!);
     for (let other = 1; other < was.count; other++) consider(was.start[other]! - is.start[0]!);
     return best;
+  }
+
+  /** Is the outermost header of the same kind, at the same place? */
+  private beginsAlike(): boolean {
+    const { was, is } = this;
+    return was.count > 0 && was.start[0] === is.start[0] && was.kind[0] === is.kind[0];
   }
 
   /** What no place pairs is a header rebuilt elsewhere, if there is one of its kind left: innermost with innermost. */
