@@ -173,6 +173,7 @@ class Check {
     const own = reports.find(({ engine }) => engine.name === this.#options.machine.name);
     if (own === undefined || this.#isOfOthers(world)) return;
     this.#rewritten.observe(world, input, own);
+    this.#ttl.observe(world, input, own);
     this.#transports.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);

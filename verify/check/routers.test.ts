@@ -6,6 +6,7 @@ import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { addressFromText, macFromText } from '../../sim/packet/addresses.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { guide } from '../guide/guide.ts';
@@ -160,6 +161,82 @@ describe('a router with one arm', () => {
   it('is none without a route', async () => {
     const without = program('mirror', `${LOOKUP}\nif r0 == 0 goto pass\n${SEND_BACK}`);
     expect(ids(await checked(without))).not.toContain('ttl/not-lowered');
+  });
+});
+
+describe('a router that leaves the next hop to the kernel', () => {
+  const START = `r6 = r1
+    r7 = *(u32 *)(r1 + 76)
+    r8 = *(u32 *)(r1 + 80)
+    r0 = r7
+    r0 += 34
+    if r0 > r8 goto pass
+    r1 = *(u16 *)(r7 + 12)
+    if r1 != 8 goto pass
+    r1 = *(u8 *)(r7 + 22)
+    if r1 < 2 goto pass`;
+  const END = 'exit\npass:\nr0 = 0\nexit';
+  const to = (helper: string): string =>
+    helper === 'bpf_redirect_neigh'
+      ? 'r1 = 3\nr2 = 0\nr3 = 0\nr4 = 0\ncall bpf_redirect_neigh'
+      : `r1 = 3\nr2 = 0\ncall ${helper}`;
+  const NEIGH = to('bpf_redirect_neigh');
+  const severities = async (text: string, hook: Hook = 'tc-ingress'): Promise<string[]> => {
+    const object = writeElf({ main: `${START}\n${text}\n${END}` });
+    const found = await checked({ name: 'neigh', entries: [{ function: 'main', hook }], object });
+    return found.findings.map(({ invariant, severity }) => `${severity} ${invariant}`);
+  };
+  const WARNING = ['warning ttl/not-lowered'];
+
+  /** MAC addresses that the kernel overwrites, and that some set to 0 before. */
+  const ZEROED = `*(u32 *)(r7 + 0) = 0\n*(u16 *)(r7 + 4) = 0\n${NEIGH}`;
+
+  it('is warned where the TTL stays', async () => {
+    expect(await severities(NEIGH)).toEqual(WARNING);
+    expect(await severities(ZEROED)).toEqual(WARNING);
+  });
+
+  it('is not where it is lowered', async () => {
+    expect(await severities(`${LOWER4}\n${NEIGH}`)).toEqual([]);
+  });
+
+  it('is warned, too, where it bridges other packets', async () => {
+    const rest = `${END.replace('pass:', `bridge:\n${to('bpf_redirect')}\nexit\npass:`)}`;
+    const both = (ttl: string): string =>
+      `r1 = *(u8 *)(r7 + 23)\nif r1 == 17 goto bridge\n${ttl}\n${NEIGH}\n${rest}`;
+    const object = (ttl: string): Uint8Array => writeElf({ main: `${START}\n${both(ttl)}` });
+    const found = (ttl: string): Promise<CheckedProgram> =>
+      checked({ name: 'both', entries: [{ function: 'main', hook: 'tc-ingress' }], object: object(ttl) });
+    expect(ids(await found(''))).toEqual(['ttl/not-lowered']);
+    expect(ids(await found(LOWER4))).toEqual([]);
+  });
+
+  it('is none where the frame goes to a device, or its peer, as it is', async () => {
+    expect(await severities(to('bpf_redirect'))).toEqual([]);
+    expect(await severities(to('bpf_redirect_peer'))).toEqual([]);
+  });
+
+  it('is none of what the stack has sent', async () => {
+    expect(await severities(NEIGH, 'tc-egress')).toEqual([]);
+    expect(await severities(ZEROED, 'tc-egress')).toEqual([]);
+  });
+
+  it('is none where it answers', async () => {
+    const swap = `r1 = *(u32 *)(r7 + 26)
+      r2 = *(u32 *)(r7 + 30)
+      *(u32 *)(r7 + 26) = r2
+      *(u32 *)(r7 + 30) = r1`;
+    const found = await severities(`${swap}\n${NEIGH}`);
+    expect(found.filter((one) => one.includes(' ttl/'))).toEqual([]);
+  });
+
+  it('fails where it looked the route up', async () => {
+    // BPF_FIB_LKUP_RET_SUCCESS, and BPF_FIB_LKUP_RET_NO_NEIGH.
+    for (const result of [0, 7]) {
+      const parameters = IPV4_PARAMETERS.replace('(r6 + 12)', '(r6 + 36)');
+      const asks = `${parameters}\n${ASK}\nif r0 != ${result} goto pass\n${NEIGH}`;
+      expect(await severities(asks)).toEqual(['error ttl/not-lowered']);
+    }
   });
 });
 

@@ -2,15 +2,20 @@
  * By how much TTLs of routed packets were lowered: one packet does not tell an intended value from a wrong step. Each family
  * is asked about by itself, and each entry: a router that is right for IPv4 may forget IPv6.
  */
+
 import type { Engine } from '../../sim/engines/engine.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { equal } from '../../sim/packet/bytes.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
-import { DELIVERY, type Delivery } from '../../sim/runtime/delivery.ts';
+import { type Hook, TC_ACT_REDIRECT } from '../../sim/runtime/actions.ts';
+import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS } from '../../sim/runtime/fib.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
 import { ttlPlace } from '../invariants/ttl.ts';
 import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
-import type { FramePair } from '../oracle/frame-pair.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
 import { callsAny } from './judging.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, traceOf } from './probe.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
@@ -19,9 +24,19 @@ import { withTtl } from './ttl-wraps.ts';
 /** Who lowers each of these by the same number, lowers all by it. */
 const TTLS = [64, 63, 200, 17];
 const FIB_LOOKUP = 'bpf_fib_lookup';
+/**
+ * The kernel asks its own routing table, or takes the next hop that it is told, and writes its MAC addresses. It lowers no TTL:
+ * that is done where packets are forwarded, and this one is on its way out (net/core/filter.c, `__bpf_redirect_neigh`).
+ * `bpf_redirect_peer` asks for no next hop: the frame comes to the peer as it is, as it does over a bridge.
+ */
+const REDIRECT_NEIGH = 'bpf_redirect_neigh';
+const REDIRECTS = /^bpf_redirect/;
+/** Packets that left as they came are looked at up to this number. */
+const MAX_UNCHANGED = 20_000;
+/** Packets of a step that are tried: not all may have gone the way of routed ones. */
+const KEPT = 4;
 
-interface Step {
-  readonly sighting: Sighting;
+interface Example extends Sighting {
   /** Offset of the field in the frame that left. */
   readonly at: number;
 }
@@ -33,12 +48,15 @@ interface Group {
   readonly isRewritten: boolean;
   /** Did they go back where they came from (XDP_TX)? A router with one arm does that, and whoever answers. */
   readonly isSentBack: boolean;
+  /** Is it for the kernel to write the address of a next hop? */
+  readonly isForKernel: boolean;
   /** By how much they were lowered. */
-  readonly steps: Map<number, Step>;
+  readonly steps: Map<number, Example[]>;
 }
 
 /** A step that all packets have in common. */
-interface Rule extends Step {
+interface Rule {
+  readonly examples: readonly Example[];
   /** The IP header's, of the packet that shows it. */
   readonly kind: number;
   readonly size: number;
@@ -48,6 +66,15 @@ interface Rule extends Step {
   readonly isMixed: boolean;
   readonly isRewritten: boolean;
   readonly isSentBack: boolean;
+  readonly isForKernel: boolean;
+}
+
+/** How a packet came to where it was sent. */
+interface Way {
+  /** Did the kernel give a route for this very packet? */
+  readonly isRouted: boolean;
+  /** Is the next hop one that the kernel resolves? */
+  readonly isResolved: boolean;
 }
 
 export class TtlSteps {
@@ -55,6 +82,10 @@ export class TtlSteps {
   readonly #isGiven: boolean;
   /** Does the program ask the kernel for routes? */
   readonly #routes: boolean;
+  /** Does it leave it to the kernel to find next hops? */
+  readonly #resolves: boolean;
+  readonly #pair = new FramePair();
+  #unchanged = 0;
   readonly #repair = new ChecksumRepair();
   readonly #groups = new Map<string, Group>();
 
@@ -62,7 +93,33 @@ export class TtlSteps {
   constructor(program: Program, isGiven: boolean) {
     this.#program = program;
     this.#isGiven = isGiven;
-    this.#routes = program.object !== undefined && callsAny(program, ({ name }) => name === FIB_LOOKUP);
+    const calls = (helper: string): boolean =>
+      program.object !== undefined && callsAny(program, ({ name }) => name === helper);
+    this.#routes = calls(FIB_LOOKUP);
+    this.#resolves = calls(REDIRECT_NEIGH);
+  }
+
+  /** Looks for packets that left as they came, to a next hop whose addresses the kernel writes. */
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    if (!this.#resolves) return;
+    for (let packet = 0; packet < output.count && this.#unchanged < MAX_UNCHANGED; packet++) {
+      const hook = this.#hookOf(input.entry[packet]!);
+      if (output.status[packet] !== STATUS.ran || !isForwarded(hook)) continue;
+      const delivery = deliveryOf(hook, output.action[packet]!);
+      if (delivery !== DELIVERY.redirected) continue;
+      const from = input.offset[packet]!;
+      const to = output.offset[packet]!;
+      const length = input.length[packet]!;
+      const isSame = output.length[packet] === length && equal(input.bytes, from, output.bytes, to, length);
+      if (!isSame) continue;
+      this.#unchanged++;
+      this.#pair.setAny(input.bytes, from, length, output.bytes, to, length);
+      if (!this.#pair.cameBroken) this.enter(this.#pair, world, input, packet, delivery);
+    }
+  }
+
+  #hookOf(entry: number): Hook {
+    return this.#program.entries[entry]!.hook;
   }
 
   /** A packet that was redirected, or sent back. */
@@ -72,22 +129,28 @@ export class TtlSteps {
     const found = ttlInPlace(pair);
     if (found === undefined) return;
     const { came, left, at, isRewritten } = found;
-    if (left > came || (isRewritten && !this.#routes) || (isSentBack && found.isAnswer)) return;
+    const isForKernel = !found.isReaddressed;
+    const resolves = this.#resolves && !found.isAnswer && isForwarded(this.#hookOf(input.entry[packet]!));
+    if (left > came || (isForKernel && !resolves)) return;
+    if ((isRewritten && !this.#routes && !resolves) || (isSentBack && found.isAnswer)) return;
     const kind = pair.is.kind[0]!;
-    const key = `${kind} ${input.entry[packet]} ${isRewritten} ${isSentBack}`;
-    const group = this.#groups.get(key) ?? { kind, isRewritten, isSentBack, steps: new Map<number, Step>() };
-    this.#groups.set(key, group);
-    if (!group.steps.has(came - left))
-      group.steps.set(came - left, { sighting: { world, stimulus: input.stimulus(packet) }, at });
+    const key = `${kind} ${input.entry[packet]} ${isRewritten} ${isSentBack} ${isForKernel}`;
+    const steps = this.#groups.get(key)?.steps ?? new Map<number, Example[]>();
+    this.#groups.set(key, { kind, isRewritten, isSentBack, isForKernel, steps });
+    const examples = steps.get(came - left) ?? [];
+    steps.set(came - left, examples);
+    if (examples.length < KEPT) examples.push({ world, stimulus: input.stimulus(packet), at });
   }
 
   /** One for each family and entry, or one for all where they have it in common. */
   async find(machine: Engine): Promise<Seen[]> {
     const found: Seen[] = [];
     for (const rule of this.#rules()) {
-      if (rule.size === 1 || (rule.size === 0 && !this.#routes)) continue;
+      if (rule.size === 1 || (rule.size === 0 && !this.#routes && !this.#resolves)) continue;
       const seen = await this.#show(rule, machine);
-      if (seen !== undefined) found.push(seen);
+      if (seen === undefined) continue;
+      found.push(seen);
+      if (!rule.isMixed) break;
     }
     return found;
   }
@@ -96,68 +159,88 @@ export class TtlSteps {
   #rules(): Rule[] {
     // What kept its addresses, and was redirected, is the better example.
     const groups = [...this.#groups.values()].sort((a, b) => oddness(a) - oddness(b));
-    const all = groups.flatMap(({ steps }) => [...steps]);
-    const [first] = all;
-    if (first === undefined) return [];
-    if (all.every(([size]) => size === first[0]))
-      return [{ ...first[1], ...ofGroup(groups[0]!), size: first[0], of: 'packets', isMixed: false }];
+    const sizes = new Set(groups.flatMap(({ steps }) => [...steps.keys()]));
+    const isMixed = sizes.size > 1;
     return groups.flatMap((group) => {
       const [only, ...others] = group.steps;
       if (only === undefined || others.length > 0) return [];
-      const of = `${familyOf(group.kind)} packets${group.isRewritten ? ' with other addresses' : ''}`;
-      return [{ ...only[1], ...ofGroup(group), size: only[0], of, isMixed: true }];
+      const [size, examples] = only;
+      const { steps: _, ...what } = group;
+      const family = `${familyOf(group.kind)} packets${group.isRewritten ? ' with other addresses' : ''}`;
+      return [{ ...what, size, examples, isMixed, of: isMixed ? family : 'packets' }];
     });
   }
 
   async #show(rule: Rule, machine: Engine): Promise<Seen | undefined> {
-    const { size, sighting, at, of, isMixed, isRewritten, isSentBack } = rule;
     const runner = new CaseRunner(this.#program, machine);
     try {
-      const action = (await runner.outcome(sighting.world, sighting.stimulus))?.action;
-      const holds = async (candidate: World, simpler: Stimulus): Promise<boolean> => {
-        const outcome = await runner.outcome(candidate, simpler);
-        const then = simpler.packet[at];
-        const now = outcome?.packet[at];
-        return (
-          outcome?.action === action &&
-          then !== undefined &&
-          now !== undefined &&
-          then - now === size &&
-          then > 1
-        );
-      };
-      if (!(await this.#isSame(rule, holds))) return undefined;
-      const world = await simplestWorld(sighting, this.#isGiven, holds);
-      const small = await simplest(sighting.stimulus, (simpler) => holds(world, simpler));
-      const got = await runner.outcome(world, small);
-      if (got?.status !== 'ran') return undefined;
-      const isRouted = (size > 0 && !isRewritten && !isSentBack) || (await this.#isRouted(world, small));
-      // A program that routes one family may well bridge the other.
-      if ((isMixed || isRewritten || isSentBack) && !isRouted) return undefined;
-      const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
-      return {
-        world,
-        stimuli: [small],
-        engine: machine,
-        got,
-        ...(isRouted ? {} : { severity: 'warning' as const }),
-        breach: {
-          invariant: size === 0 ? 'ttl/not-lowered' : 'ttl/step',
-          at,
-          size: 1,
-          expected: 'a TTL lowered by one',
-          got: text,
-          sentence: `all ${of} that were ${isSentBack ? 'routed, and sent back,' : 'redirected'} left with ${text}`,
-        },
-      };
+      for (const example of rule.examples) {
+        const seen = await this.#showOne(rule, example, runner);
+        if (seen !== undefined) return seen;
+      }
+      return undefined;
     } finally {
       await runner.close();
     }
   }
 
+  async #showOne(rule: Rule, example: Example, runner: CaseRunner): Promise<Seen | undefined> {
+    const { size } = rule;
+    if (!this.#isOfRouter(rule, await this.#wayOf(example))) return undefined;
+    const action = (await runner.outcome(example.world, example.stimulus))?.action;
+    const holds = async (candidate: World, simpler: Stimulus): Promise<boolean> => {
+      const outcome = await runner.outcome(candidate, simpler);
+      const then = simpler.packet[example.at];
+      const now = outcome?.packet[example.at];
+      return (
+        outcome?.action === action &&
+        then !== undefined &&
+        now !== undefined &&
+        then - now === size &&
+        then > 1
+      );
+    };
+    if (!(await this.#isSame(example, rule.kind, holds))) return undefined;
+    const { world, stimulus } = await this.#simplest(rule, example, holds);
+    const got = await runner.outcome(world, stimulus);
+    if (got?.status !== 'ran') return undefined;
+    const { isRouted } = await this.#wayOf({ world, stimulus });
+    return {
+      world,
+      stimuli: [stimulus],
+      engine: runner.engine,
+      got,
+      ...(isRouted || rule.size > 0 ? {} : { severity: 'warning' as const }),
+      breach: breachOf(rule, example.at),
+    };
+  }
+
+  /** The simplest packet that goes the same way, in the simplest world. */
+  async #simplest(
+    rule: Rule,
+    example: Example,
+    holds: (world: World, stimulus: Stimulus) => Promise<boolean>,
+  ): Promise<Sighting> {
+    const world = await simplestWorld(example, this.#isGiven, holds);
+    const stimulus = await simplest(example.stimulus, (simpler) => holds(world, simpler));
+    const small = { world, stimulus };
+    return this.#isOfRouter(rule, await this.#wayOf(small)) ? small : example;
+  }
+
+  /** Is a packet that came this way a router's? A program that routes one family may well bridge the other. */
+  #isOfRouter(
+    { size, isMixed, isRewritten, isSentBack, isForKernel }: Rule,
+    { isRouted, isResolved }: Way,
+  ): boolean {
+    if (isRouted || isResolved) return true;
+    if (isRewritten || isSentBack || isForKernel) return false;
+    return size > 0 || (!isMixed && this.#routes);
+  }
+
   /** One TTL does not tell a number that is taken off from one that is set: do others lose the same? */
   async #isSame(
-    { sighting: { world, stimulus }, at, kind }: Rule,
+    { world, stimulus, at }: Example,
+    kind: number,
     holds: (world: World, stimulus: Stimulus) => Promise<boolean>,
   ): Promise<boolean> {
     const start = at - ttlPlace(kind);
@@ -167,11 +250,41 @@ export class TtlSteps {
     return true;
   }
 
-  /** Did the kernel give a route for this very packet? */
-  async #isRouted(world: World, stimulus: Stimulus): Promise<boolean> {
+  async #wayOf({ world, stimulus }: Sighting): Promise<Way> {
     const trace = await traceOf(this.#program, { world, stimuli: [stimulus] });
-    return trace?.steps.some(({ call }) => call?.name === FIB_LOOKUP && call.result === 0n) === true;
+    const calls = trace?.steps.flatMap(({ call }) => (call === undefined ? [] : [call])) ?? [];
+    const last = calls.findLast(({ name }) => REDIRECTS.test(name));
+    const isResolved =
+      isForwarded(this.#hookOf(stimulus.entry ?? 0)) &&
+      last?.name === REDIRECT_NEIGH &&
+      last.result === BigInt(TC_ACT_REDIRECT);
+    const isRouted = calls.some(
+      ({ name, result }) =>
+        name === FIB_LOOKUP &&
+        (result === BigInt(BPF_FIB_LKUP_RET_SUCCESS) ||
+          // The route is there, and the kernel finds the neighbour.
+          (isResolved && result === BigInt(BPF_FIB_LKUP_RET_NO_NEIGH))),
+    );
+    return { isRouted, isResolved };
   }
+}
+
+/** Do its packets come from outside? One that leaves has been through the stack, which has lowered its TTL, or chosen it. */
+function isForwarded(hook: Hook): boolean {
+  return hook !== 'tc-egress';
+}
+
+function breachOf({ size, of, isSentBack, isForKernel }: Rule, at: number): Seen['breach'] {
+  const text = size === 0 ? 'the TTL as it came' : `a TTL lowered by ${size}`;
+  const redirected = isForKernel ? 'redirected with bpf_redirect_neigh' : 'redirected';
+  return {
+    invariant: size === 0 ? 'ttl/not-lowered' : 'ttl/step',
+    at,
+    size: 1,
+    expected: 'a TTL lowered by one',
+    got: text,
+    sentence: `all ${of} that were ${isSentBack ? 'routed, and sent back,' : redirected} left with ${text}`,
+  };
 }
 
 /** @param kind `HEADER.ipv4` or `HEADER.ipv6` */
@@ -185,19 +298,26 @@ export interface TtlStep {
   readonly left: number;
   /** Offset of the field, in both frames. */
   readonly at: number;
+  /** Has the frame got another destination MAC address? */
+  readonly isReaddressed: boolean;
   /** Has the packet got another address? */
   readonly isRewritten: boolean;
   /** Does it come from where it was to go? */
   readonly isAnswer: boolean;
 }
 
-/** How the TTL of a packet changed that kept its place and its addresses, and was given another destination MAC. */
-export function ttlOf(pair: FramePair): TtlStep | undefined {
+/**
+ * How the TTL of a packet changed that kept its place and its addresses, and was given another destination MAC.
+ * @param isForKernel is it the kernel that writes that?
+ */
+export function ttlOf(pair: FramePair, isForKernel: boolean = false): TtlStep | undefined {
   const found = ttlInPlace(pair);
-  return found?.isRewritten === true ? undefined : found;
+  return found === undefined || found.isRewritten || !(found.isReaddressed || isForKernel)
+    ? undefined
+    : found;
 }
 
-/** The same, with other addresses, too. */
+/** The same, with other addresses, too, and whatever the MAC addresses are. */
 function ttlInPlace(pair: FramePair): TtlStep | undefined {
   const { is, was, before, beforeOffset, after, afterOffset, shift } = pair;
   if (is.count === 0 || shift !== 0) return undefined;
@@ -211,7 +331,6 @@ function ttlInPlace(pair: FramePair): TtlStep | undefined {
     for (let at = from; at < to; at++) if (before[beforeOffset + at] !== after[afterOffset + at]) return true;
     return false;
   };
-  if (!differs(0, 6)) return undefined;
   const [from, to] = kind === HEADER.ipv4 ? [12, 20] : [8, 40];
   const half = (to - from) / 2;
   const source = afterOffset + start + from;
@@ -220,19 +339,12 @@ function ttlInPlace(pair: FramePair): TtlStep | undefined {
     came: before[beforeOffset + at]!,
     left: after[afterOffset + at]!,
     at,
+    isReaddressed: differs(0, 6),
     isRewritten: differs(start + from, start + to),
     isAnswer: equal(after, source, before, beforeOffset + start + from + half, half),
   };
 }
 
-function ofGroup({
-  kind,
-  isRewritten,
-  isSentBack,
-}: Group): Pick<Rule, 'kind' | 'isRewritten' | 'isSentBack'> {
-  return { kind, isRewritten, isSentBack };
-}
-
-function oddness({ isRewritten, isSentBack }: Group): number {
-  return Number(isRewritten) + 2 * Number(isSentBack);
+function oddness({ isRewritten, isSentBack, isForKernel }: Group): number {
+  return Number(isRewritten) + 2 * Number(isSentBack) + 4 * Number(isForKernel);
 }

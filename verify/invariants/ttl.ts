@@ -37,7 +37,7 @@ export const TTL_RULES: readonly Rule[] = [
     'ttl/not-lowered',
     'error',
     'Routed without lowering the TTL',
-    'The program looked a route up with `bpf_fib_lookup`, put the next hop’s addresses into the frame and redirected it, or sent it back with XDP_TX, with the TTL that it came with, whatever that was. Whoever routes lowers it (RFC 1812 §5.3.1, RFC 8200 §3): in a routing loop the packet never dies. IPv4 and IPv6 are judged each by itself. A warning where this packet was redirected without a lookup that found a route.',
+    'The program looked a route up with `bpf_fib_lookup`, put the next hop’s addresses into the frame and redirected it, or sent it back with XDP_TX, with the TTL that it came with, whatever that was. Or it left the next hop to the kernel with `bpf_redirect_neigh`, which lowers no TTL either. Whoever routes lowers it (RFC 1812 §5.3.1, RFC 8200 §3): in a routing loop the packet never dies. IPv4 and IPv6 are judged each by itself. What comes to a TC program at egress has been through the stack: of `bpf_redirect_neigh` nothing is said there. A warning where this packet was redirected without a lookup that found a route.',
   ),
 ];
 

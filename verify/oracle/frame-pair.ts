@@ -49,6 +49,19 @@ export class FramePair {
     if (beforeLength === afterLength && this.isUnchanged(beforeOffset, afterOffset, beforeLength)) {
       return false;
     }
+    return this.setAny(before, beforeOffset, beforeLength, after, afterOffset, afterLength);
+  }
+
+  /** Like `set`, also of a frame that left as it came. */
+  setAny(
+    before: Uint8Array,
+    beforeOffset: number,
+    beforeLength: number,
+    after: Uint8Array,
+    afterOffset: number,
+    afterLength: number,
+  ): boolean {
+    this.look(before, after);
     this.beforeOffset = beforeOffset;
     this.beforeLength = beforeLength;
     this.afterOffset = afterOffset;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_SOLVER } from '../../sim/ebpf/symbolic/solver.ts';
 import { ASK, IPV4_PARAMETERS } from '../../sim/ebpf/test-support/fib-texts.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
 import { proveProgram } from './prove.ts';
 import { type Asking, frame, programOf } from './test-support/asking-programs.ts';
@@ -82,6 +83,23 @@ const ROUTE = `${IPV4_PARAMETERS}
   r1 = *(u32 *)(r10 - 56)
   r2 = 0
   call bpf_redirect`;
+
+/** Sends the frame to a next hop that the kernel finds. */
+const neighbour = (hook: Hook, ttl: string): Asking => ({
+  text: `${frame(54, hook)}
+    ${V4.slice(V4.indexOf('r1 = *(u16 *)(r7 + 12)'))}
+    ${ttl}
+    r1 = 3
+    r2 = 0
+    r3 = 0
+    r4 = 0
+    call bpf_redirect_neigh
+    exit
+    out:
+    r0 = 2
+    exit`,
+  hook,
+});
 
 /** The refuted properties of a program, and what is open of its lengths, fragments and TTLs. */
 async function found(asking: Asking): Promise<string[]> {
@@ -204,6 +222,13 @@ describe('a program that', () => {
       'routes and lowers the TTL',
       program(`${V4}\n${change(22, '+= -1')}\n${ROUTE}`, 4),
       ['checksum/ipv4', 'ttl/expired open', 'ttl/not-lowered open', 'ttl/step open', 'ttl/wrapped'],
+    ],
+    ['leaves the next hop to the kernel, and the TTL', neighbour('tc-ingress', ''), ['ttl/not-lowered']],
+    ['leaves both to the kernel behind its stack', neighbour('tc-egress', ''), []],
+    [
+      'leaves the next hop to the kernel, and lowers the TTL',
+      neighbour('tc-ingress', change(22, '+= -1')),
+      ['checksum/ipv4', 'ttl/expired open', 'ttl/not-lowered open', 'ttl/wrapped'],
     ],
     ['redirects nowhere', program(V4, 4), ['redirect/no-target']],
     // BPF_FIB_LOOKUP_TBID: what the machine cannot do is no fault of the program.

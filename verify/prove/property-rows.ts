@@ -1,12 +1,15 @@
 /** What is known of each property while paths are judged: refuted by a packet, open for a reason, or neither. */
 import { isKnownRule, ruleOf } from '../invariants/rules.ts';
+import type { Severity } from '../severity.ts';
 import type { Property } from './property.ts';
 import type { Witness } from './witness.ts';
 
 export interface Row {
   /** Paths that it was asked of. */
   paths: number;
-  refuted: { readonly witness: Witness; readonly reason: string } | undefined;
+  refuted:
+    | { readonly witness: Witness; readonly reason: string; readonly severity?: Severity | undefined }
+    | undefined;
   /** The first reason why it is neither proved nor refuted. */
   undecided: string | undefined;
 }
@@ -32,8 +35,9 @@ export class PropertyRows {
     );
   }
 
-  refute(invariant: string, witness: Witness, reason: string): void {
-    this.row(invariant).refuted ??= { witness, reason };
+  /** @param severity default: the rule's */
+  refute(invariant: string, witness: Witness, reason: string, severity?: Severity): void {
+    this.row(invariant).refuted ??= { witness, reason, severity };
   }
 
   /** Leaves every property of a group open that is not refuted. */
@@ -51,7 +55,7 @@ export class PropertyRows {
       return {
         invariant,
         status,
-        severity: isKnownRule(invariant) && !isGroup(invariant) ? ruleOf(invariant).severity : 'error',
+        severity: refuted?.severity ?? usualSeverity(invariant),
         reason: refuted?.reason ?? undecided ?? (status === 'undecided' ? open : undefined),
         paths,
         witness: refuted?.witness,
@@ -60,6 +64,10 @@ export class PropertyRows {
       } as const;
     });
   }
+}
+
+function usualSeverity(invariant: string): Severity {
+  return isKnownRule(invariant) && !isGroup(invariant) ? ruleOf(invariant).severity : 'error';
 }
 
 /** `lengths`, `fragments`: proved as a whole, refuted by part. */

@@ -1,4 +1,4 @@
-/** Programs that ask the kernel for a route, redirect to the next hop, and leave the TTL as it came. */
+/** Programs that ask the kernel for a route, or leave that to it, redirect to the next hop, and leave the TTL as it came. */
 import { packetByte } from '../../sim/ebpf/symbolic/access.ts';
 import type { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
@@ -15,7 +15,7 @@ const INVARIANT = 'ttl/not-lowered';
 
 /** What is known of one family: a router that is right for IPv4 may forget IPv6. */
 interface Family {
-  left?: Witness;
+  left?: { readonly witness: Witness; readonly isAsked: boolean };
   lowered: number;
 }
 
@@ -37,8 +37,10 @@ export class RoutedTtl {
   /** @param witness that takes the path */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
     const { hook, data } = this.#inputs;
-    if (state.end?.kind !== 'exit' || !state.answers.some(({ helper }) => helper === 'bpf_fib_lookup'))
-      return;
+    // What the kernel is to find the next hop for is on its way to one.
+    const isForKernel = state.via?.what === 'neighbour' && hook === 'tc-ingress';
+    const asks = state.answers.some(({ helper }) => helper === 'bpf_fib_lookup');
+    if (state.end?.kind !== 'exit' || !(asks || isForKernel)) return;
     const action = state.knowledge.only(state.end.action);
     if (action === undefined || deliveryOf(hook, Number(BigInt.asIntN(32, action))) !== DELIVERY.redirected)
       return;
@@ -46,7 +48,7 @@ export class RoutedTtl {
       this.#open ??= 'a path that redirects has no packet';
       return;
     }
-    const found = this.#routed(witness);
+    const found = this.#routed(witness, isForKernel);
     if (found === undefined) return;
     this.#paths++;
     const kind = this.#pair.is.kind[0]!;
@@ -54,7 +56,7 @@ export class RoutedTtl {
     this.#families.set(kind, family);
     const then = this.#inputs.frameByte(found.at);
     const now = packetByte(this.#inputs, state, data + found.at);
-    if (now === then) family.left ??= witness;
+    if (now === then) family.left ??= { witness, isAsked: asks };
     else {
       const { answer } = await this.#feasibility.ask(
         state.knowledge,
@@ -67,14 +69,14 @@ export class RoutedTtl {
   }
 
   /** Where the TTL of the packet is, if it goes to a next hop: a path's own packet may be none that any router takes. */
-  #routed(witness: Witness): ReturnType<typeof ttlOf> {
+  #routed(witness: Witness, isForKernel: boolean): ReturnType<typeof ttlOf> {
     const { action } = this.#confirmer.frameOf(witness) ?? {};
     for (const stimulus of [witness.stimulus, ...soundPackets(witness.stimulus)]) {
       const left = this.#confirmer.frameOf({ ...witness, stimulus });
       if (left === undefined || left.action !== action) continue;
       const { packet } = stimulus;
-      if (!this.#pair.set(packet, 0, packet.length, left.frame, 0, left.frame.length)) continue;
-      const found = ttlOf(this.#pair);
+      if (!this.#pair.setAny(packet, 0, packet.length, left.frame, 0, left.frame.length)) continue;
+      const found = ttlOf(this.#pair, isForKernel);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -92,7 +94,8 @@ export class RoutedTtl {
       const isRight = families.some(([, { lowered }]) => lowered > 0);
       const packets = isRight ? `${familyOf(kind)} packets` : 'packets';
       const sentence = `all ${packets} that are redirected to a next hop leave with the TTL as it came`;
-      rows.refute(INVARIANT, left!, sentence);
+      // A program that balances, and knows that nothing comes back, may leave the rest to the kernel.
+      rows.refute(INVARIANT, left!.witness, sentence, left!.isAsked ? undefined : 'warning');
     } else if (families.some(([, { left }]) => left !== undefined))
       row.undecided ??= 'some paths lower the TTL, and others do not';
     else row.undecided ??= this.#open;
