@@ -6,7 +6,16 @@ import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { CaseRunner, partingLine, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
+import {
+  CaseRunner,
+  hasContents,
+  inBareWorld,
+  partingLine,
+  type Seen,
+  type Sighting,
+  simplest,
+  simplestWorld,
+} from './probe.ts';
 import { pairsOf, type TransportSightings } from './transport-sightings.ts';
 import {
   headerSize,
@@ -36,28 +45,41 @@ export class FragmentReads {
     this.#sightings = sightings;
   }
 
-  /** The first pair that differs; undefined where none does. */
+  /** A pair that differs, with empty maps where there is one; undefined where none does. */
   async find(program: Program, machine: Engine): Promise<Seen | undefined> {
     const runner = new CaseRunner(program, machine);
     try {
-      for (const [packets, most] of [
-        [this.#sightings.short, MAX_PAIRS],
-        [this.#sightings.long, MAX_LONG_PAIRS],
-      ] as const) {
-        let left = most;
-        for (const byAction of packets.values()) {
-          this.#decisive = 0;
-          for (const [one, other] of pairsOf([...byAction.values()].map(({ all }) => all))) {
-            if (left-- <= 0) break;
-            const seen = await this.#differ(program, runner, machine, one, other);
-            if (seen !== undefined) return seen;
-          }
-        }
-      }
-      return undefined;
+      const seen = await this.#first(program, runner, machine, (one) => one);
+      if (seen === undefined || this.#isGiven || !hasContents(seen.world)) return seen;
+      // What a test made up weighs less, and which pair came first is chance.
+      return (await this.#first(program, runner, machine, inBareWorld)) ?? seen;
     } finally {
       await runner.close();
     }
+  }
+
+  /** @param inWorld the packet in the world that it is tried in */
+  async #first(
+    program: Program,
+    runner: CaseRunner,
+    machine: Engine,
+    inWorld: (sighting: Sighting) => Sighting,
+  ): Promise<Seen | undefined> {
+    for (const [packets, most] of [
+      [this.#sightings.short, MAX_PAIRS],
+      [this.#sightings.long, MAX_LONG_PAIRS],
+    ] as const) {
+      let left = most;
+      for (const byAction of packets.values()) {
+        this.#decisive = 0;
+        for (const [one, other] of pairsOf([...byAction.values()].map(({ all }) => all))) {
+          if (left-- <= 0) break;
+          const seen = await this.#differ(program, runner, machine, inWorld(one), other);
+          if (seen !== undefined) return seen;
+        }
+      }
+    }
+    return undefined;
   }
 
   async #differ(

@@ -10,7 +10,15 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { Outcome } from '../outcome.ts';
 import { type Displaced, displaced, withoutData } from './displaced.ts';
-import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import {
+  CaseRunner,
+  hasContents,
+  inBareWorld,
+  partingLine,
+  type Seen,
+  type Sighting,
+  simplestWorld,
+} from './probe.ts';
 import { pairsOf, type TransportSightings } from './transport-sightings.ts';
 import { headerSize, transportOf } from './variants.ts';
 
@@ -27,25 +35,45 @@ export class HeaderLengths {
     this.#sightings = sightings;
   }
 
-  /** One for each header whose length is taken for another. */
+  /** One for each header whose length is taken for another, with empty maps where that shows it. */
   async find(program: Program, machine: Engine): Promise<Seen[]> {
     const runner = new CaseRunner(program, machine);
-    const found = new Map<string, Seen>();
     try {
-      for (const byAction of this.#sightings.short.values()) {
-        const groups = [...byAction.values()].flatMap(({ changed, unchanged }) => [changed, unchanged]);
-        let left = MAX_PAIRS;
-        for (const [one, other] of pairsOf(groups)) {
-          if (left-- <= 0) break;
-          for (const seen of await this.#differ(program, runner, machine, one, other, found)) {
-            found.set(seen.name, seen.seen);
-          }
-        }
-      }
-      return [...found.values()];
+      const found = await this.#all(program, runner, machine, new Map(), (one) => one);
+      const byContents = [...found].filter(([, { world }]) => hasContents(world));
+      if (this.#isGiven || byContents.length === 0) return [...found.values()];
+      // What a test made up weighs less, and which pair came first is chance.
+      const others = new Map([...found].filter(([, { world }]) => !hasContents(world)));
+      const better = await this.#all(program, runner, machine, others, inBareWorld);
+      return [...new Map([...found, ...better]).values()];
     } finally {
       await runner.close();
     }
+  }
+
+  /**
+   * @param known what need not be found any more
+   * @param inWorld the packet in the world that it is tried in
+   */
+  async #all(
+    program: Program,
+    runner: CaseRunner,
+    machine: Engine,
+    known: ReadonlyMap<string, Seen>,
+    inWorld: (sighting: Sighting) => Sighting,
+  ): Promise<Map<string, Seen>> {
+    const found = new Map(known);
+    for (const byAction of this.#sightings.short.values()) {
+      const groups = [...byAction.values()].flatMap(({ changed, unchanged }) => [changed, unchanged]);
+      let left = MAX_PAIRS;
+      for (const [one, other] of pairsOf(groups)) {
+        if (left-- <= 0) break;
+        for (const seen of await this.#differ(program, runner, machine, inWorld(one), other, found)) {
+          found.set(seen.name, seen.seen);
+        }
+      }
+    }
+    return found;
   }
 
   async #differ(

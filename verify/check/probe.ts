@@ -73,6 +73,11 @@ function bare({ maps: _, globals: __, slots: ___, ...rest }: World): World {
   return rest;
 }
 
+/** The same packet, in the world without what a test put there. */
+export function inBareWorld({ world, stimulus }: Sighting): Sighting {
+  return { world: bare(world), stimulus };
+}
+
 /** Does a world say what is in maps and variables? */
 export function hasContents({ maps, globals, slots }: World): boolean {
   const lists = [...Object.values(maps ?? {}), ...Object.values(slots ?? {})];

@@ -33,6 +33,16 @@ const TTL = IP + 8;
 const PORTS = IP + 20;
 
 const WORLD: World = {};
+/** With an entry that a test made up. */
+const FILLED: World = { maps: { counts: [{ key: new Uint8Array(4), value: new Uint8Array(8).fill(1) }] } };
+
+/** Sends packets to port 7 back where the map has an entry; treats all others, and these otherwise, by what is given. */
+const asFilled =
+  (behaviour: Behaviour): Behaviour =>
+  (one, state) =>
+    state.world.maps !== undefined && one.packet[PORTS + 3] === 7
+      ? { action: XDP_TX }
+      : behaviour(one, state);
 
 /** Runs packets one after the other from the world's state, and shows what came of them. */
 async function shown(
@@ -289,11 +299,12 @@ describe('ports behind headers whose length is taken for another', () => {
   async function found(
     behaviour: Behaviour,
     packets: readonly Uint8Array[],
+    { world = WORLD, isGiven = false }: { readonly world?: World; readonly isGiven?: boolean } = {},
   ): Promise<Awaited<ReturnType<HeaderLengths['find']>>> {
     const engine = fakeEngine('wasm', behaviour);
     const sightings = new TransportSightings();
-    await shown(engine, packets, (inside, input, report) => sightings.observe(inside, input, report));
-    const seen = await new HeaderLengths(false, sightings).find(FAKE_PROGRAM, engine);
+    await shown(engine, packets, (inside, input, report) => sightings.observe(inside, input, report), world);
+    const seen = await new HeaderLengths(isGiven, sightings).find(FAKE_PROGRAM, engine);
     expect(engine.log.closed).toBe(engine.log.opened);
     return seen;
   }
@@ -311,6 +322,21 @@ describe('ports behind headers whose length is taken for another', () => {
     expect(seen?.breach.sentence).toMatch(
       /^behind IPv4 options the transport header lies at byte 54, but 1e140035[0-9a-f]{8} at byte 34 decides: the program returns XDP_DROP instead of XDP_PASS$/,
     );
+  });
+
+  it('are shown with empty maps where any of the packets shows it with them', async () => {
+    // The first packets part by what a map holds.
+    const packets = [datagram(80), datagram(7), datagram(53)];
+    const world = FILLED;
+    for (const [isGiven, expected] of [
+      [false, {}],
+      [true, world],
+    ] as const) {
+      const seen = await found(asFilled(drops(fixed)), packets, { world, isGiven });
+      expect(seen.map((one) => one.world)).toEqual([expected]);
+    }
+    const [only] = await found(asFilled(drops(fixed)), [datagram(80), datagram(7)], { world });
+    expect(only?.world).toEqual(world);
   });
 
   it('are an error where something is written there', async () => {
@@ -441,6 +467,18 @@ describe('ports of later fragments', () => {
     const filled: Behaviour = (one, state) =>
       state.world.maps === undefined ? { action: XDP_PASS } : blind(one, state);
     expect((await found(filled, packets, { world }))?.world).toEqual(world);
+  });
+
+  it('are shown with empty maps where another pair parts with them', async () => {
+    const packets = [datagram(80), datagram(7), datagram(53)];
+    expect((await found(asFilled(blind), packets, { world: FILLED }))?.world).toEqual({});
+    const given = await found(asFilled(blind), packets, { world: FILLED, isGiven: true });
+    expect(given?.world).toEqual(FILLED);
+    const only = await found(asFilled(blind), packets.slice(0, 2), { world: FILLED });
+    expect(only?.world).toEqual(FILLED);
+    const checks: Behaviour = (one, state) =>
+      isLater(one.packet) ? { action: XDP_PASS } : asFilled(blind)(one, state);
+    expect(await found(checks, packets, { world: FILLED })).toBeUndefined();
   });
 
   it('are not read by a program that looks at the offset first', async () => {
