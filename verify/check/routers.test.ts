@@ -219,6 +219,9 @@ describe('a router that leaves the next hop to the kernel', () => {
   it('is none of what the stack has sent', async () => {
     expect(await severities(NEIGH, 'tc-egress')).toEqual([]);
     expect(await severities(ZEROED, 'tc-egress')).toEqual([]);
+    const routes = `${IPV4_PARAMETERS.replace('(r6 + 12)', '(r6 + 36)')}\n${ASK}\nif r0 != 0 goto pass\n${FORWARD.replace(/exit\s+pass:.*/s, '')}`;
+    expect(await severities(routes)).toEqual(['error ttl/not-lowered']);
+    expect(await severities(routes, 'tc-egress')).toEqual([]);
   });
 
   it('is none where it answers', async () => {

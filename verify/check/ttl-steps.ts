@@ -130,8 +130,9 @@ export class TtlSteps {
     if (found === undefined) return;
     const { came, left, at, isRewritten } = found;
     const isForKernel = !found.isReaddressed;
-    const resolves = this.#resolves && !found.isAnswer && isForwarded(this.#hookOf(input.entry[packet]!));
-    if (left > came || (isForKernel && !resolves)) return;
+    const comesIn = isForwarded(this.#hookOf(input.entry[packet]!));
+    const resolves = this.#resolves && !found.isAnswer && comesIn;
+    if (left > came || (isForKernel && !resolves) || (left === came && !comesIn)) return;
     if ((isRewritten && !this.#routes && !resolves) || (isSentBack && found.isAnswer)) return;
     const kind = pair.is.kind[0]!;
     const key = `${kind} ${input.entry[packet]} ${isRewritten} ${isSentBack} ${isForKernel}`;

@@ -37,6 +37,8 @@ export class RoutedTtl {
   /** @param witness that takes the path */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
     const { hook, data } = this.#inputs;
+    // The stack has lowered the TTL of what it sends, or chosen it.
+    if (hook === 'tc-egress') return;
     // What the kernel is to find the next hop for is on its way to one.
     const isForKernel = state.via?.what === 'neighbour' && hook === 'tc-ingress';
     const asks = state.answers.some(({ helper }) => helper === 'bpf_fib_lookup');
