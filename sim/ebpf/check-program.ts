@@ -66,7 +66,7 @@ export function checkProgram(
     }
     if (opcode === LDDW) slot++;
   }
-  checkStack(program);
+  checkStack({ object, world }, program, hook);
 }
 
 /** What the instruction needs that came after this kernel. */
@@ -159,9 +159,16 @@ function isGplCompatible(license: string): boolean {
   ].includes(license);
 }
 
-/** All frames of one chain of calls share 512 bytes (kernel/bpf/verifier.c, `check_max_stack_depth`). */
-function checkStack(program: BpfProgram): void {
-  const deepest = deepestStack(program);
+/**
+ * All frames of one chain of calls share 512 bytes (kernel/bpf/verifier.c, `check_max_stack_depth`); what dead code would
+ * take of them is not counted.
+ */
+function checkStack(machine: Parameters<typeof reachOf>[0], program: BpfProgram, hook: Hook): void {
+  const all = deepestStack(program);
+  const deepest =
+    all.recursive || all.bytes <= MAX_BPF_STACK
+      ? all
+      : deepestStack(program, reachOf(machine, program, hook === 'xdp' ? 'xdp' : 'tc').reached);
   const chain = deepest.functions.join(' → ');
   if (deepest.recursive) {
     throw new ObjectError(`program ${program.function}`, 'calls that end', `recursion: ${chain}`);
