@@ -2,8 +2,11 @@
  * Which registers hold what is the running CPU's own: its number, what is computed of it, and pointers to where it leads, by an
  * index or a key. XDP and TC programs are not moved to another CPU while they run, so that nobody else is at such a place.
  */
+import { ARGUMENT_TYPES } from '../../sim/ebpf/helpers/argument-types.ts';
+import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import type { Instructions } from '../../sim/ebpf/instruction.ts';
 import {
+  accessSize,
   BPF_ADD,
   BPF_ALU,
   BPF_ALU64,
@@ -16,6 +19,7 @@ import {
   BPF_X,
   CALL,
   CLASS_MASK,
+  isAtomic,
   OPERATION_MASK,
   registersWritten,
   SOURCE_MASK,
@@ -34,8 +38,8 @@ interface Result {
 export class CpuSlots {
   readonly #instructions: Instructions;
   readonly #own = new Set<number>();
-  /** Where on the stack a number of the CPU lies, from the frame's end. */
-  readonly #spilled = new Set<number>();
+  /** Where on the stack a number of the CPU lies, from the frame's end, and how many bytes of it. */
+  readonly #spilled = new Map<number, number>();
   /** Registers that point to the stack, from the frame's end. */
   readonly #frame = new Map<number, number>([[BPF_REG_FP, 0]]);
 
@@ -52,6 +56,7 @@ export class CpuSlots {
   step(slot: number): void {
     const result = this.#resultOf(slot);
     this.#noteStored(slot);
+    this.#noteFilled(slot);
     for (const register of registersWritten(this.#instructions, slot)) {
       this.#own.delete(register);
       this.#frame.delete(register);
@@ -107,10 +112,30 @@ export class CpuSlots {
 
   #noteStored(slot: number): void {
     const { opcode, dst, src, offset } = this.#instructions;
-    const kind = opcode[slot]! & CLASS_MASK;
+    const code = opcode[slot]!;
+    const kind = code & CLASS_MASK;
     const frame = this.#frame.get(dst[slot]!);
     if (frame === undefined || (kind !== BPF_STX && kind !== BPF_ST)) return;
-    if (kind === BPF_STX && this.#own.has(src[slot]!)) this.#spilled.add(frame + offset[slot]!);
-    else this.#spilled.delete(frame + offset[slot]!);
+    const at = frame + offset[slot]!;
+    this.#forget(at, accessSize(code));
+    if (kind === BPF_STX && !isAtomic(code) && this.#own.has(src[slot]!))
+      this.#spilled.set(at, accessSize(code));
+  }
+
+  /** What a helper fills holds no number of the CPU any more; of a size that a register says, the first byte is certain. */
+  #noteFilled(slot: number): void {
+    const { opcode, src, imm } = this.#instructions;
+    if (opcode[slot] !== CALL || src[slot] !== 0) return;
+    for (const [index, type] of (HELPERS.get(imm[slot]!)?.arguments ?? []).entries()) {
+      const { memory } = ARGUMENT_TYPES[type];
+      const at = this.#frame.get(index + 1);
+      if (at === undefined || memory === undefined || memory.access === 'read') continue;
+      this.#forget(at, typeof memory.size === 'number' ? memory.size : 1);
+    }
+  }
+
+  #forget(from: number, size: number): void {
+    for (const [at, bytes] of this.#spilled)
+      if (at < from + size && at + bytes > from) this.#spilled.delete(at);
   }
 }

@@ -262,6 +262,15 @@ describe('a slot of the running CPU', () => {
 
   it('is none where something else is the key, or the pointer was there before', () => {
     expect(lostBy(keyed('r1'))).toEqual([12]);
+    // The number was the key until something else was written over it.
+    const low = keyed('r0').replace('- 8) = r0', '- 4) = r0').replace('+= -8', '+= -4');
+    const over = (at: number): string => low.replace('r1 = map', `*(u64 *)(r10 - ${at}) = 7\n r1 = map`);
+    expect(lostBy(over(8))).toEqual([13]);
+    expect(lostBy(over(16))).toEqual([]);
+    const filled = 'r1 = r6\n r2 = 0\n r3 = r10\n r3 += -8\n r4 = 4\n call bpf_skb_load_bytes\n r1 = map';
+    expect(lostBy(keyed('r0').replace('r1 = map', filled), undefined, ['tc-ingress'])).toEqual([18]);
+    const beside = filled.replace('r3 += -8', 'r3 += -16');
+    expect(lostBy(keyed('r0').replace('r1 = map', beside), undefined, ['tc-ingress'])).toEqual([]);
     // Two CPUs may come to the same slot.
     expect(lostBy(keyed('r0').replace('r1 = 0', 'r0 ^= r6'))).toEqual([12]);
     expect(lostBy(`r7 = r0\n ${cpu}\n ${LOST.replaceAll('r0', 'r7')}`)).toEqual([5]);
