@@ -1,5 +1,7 @@
 /** The command line: which commands there are, and how wrong usage ends. */
 import { Command, CommanderError, Help, type Option } from 'commander';
+import { runningKernel } from '../kernel/libbpf/kernel-facts.ts';
+import { useKernel } from '../sim/engines/process-kernel.ts';
 import { commandsFor } from './commands/index.ts';
 import { settingsOf, useCompiler } from './compile/settings.ts';
 import { EXIT } from './failure.ts';
@@ -11,6 +13,7 @@ import { version } from './version.ts';
  * @throws whatever ends the command early: `reportError` knows the exit code
  */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  useKernel(runningKernel);
   const program = new Command('xdpsim')
     .description(
       'Compares compiled XDP and TC programs with their models, in userspace and in the real kernel',
@@ -37,6 +40,8 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     if (!(error instanceof CommanderError)) throw error;
     // Its message is printed already; --help and --version end with code 0.
     process.exitCode = error.exitCode === 0 ? EXIT.agreed : EXIT.input;
+  } finally {
+    useKernel(undefined);
   }
 }
 

@@ -2,7 +2,11 @@
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { runningKernel } from '../kernel/libbpf/kernel-facts.ts';
+import { NEWEST_KERNEL, versionCode } from '../sim/ebpf/kernel-versions.ts';
+import { useKernel } from '../sim/engines/process-kernel.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
+import { TracedRuns } from '../verify/guide/traced-runs.ts';
+import { followPaths } from '../verify/prove/paths.ts';
 import { verify } from '../verify/run.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 import { batchOf, fixtureOf, frame, outcomes } from './test-support/testrun.ts';
@@ -33,13 +37,37 @@ describeKernel('externs of the kernel', ['root', 'testrun', 'compiler'], () => {
     expect(words[8]).toBe(runningKernel()!.symbol('bpf_prog_put'));
   });
 
+  it('are the same for guidance and for proofs', async () => {
+    const asks = fixtureOf('kernel-facts', 'ask');
+    const packet = { world: {}, stimuli: [{ packet: frame(60) }] };
+    expect(new TracedRuns(asks).run(packet)).toBeUndefined();
+    useKernel(runningKernel);
+    try {
+      expect(new TracedRuns(asks).run(packet)).toBeDefined();
+      const { paths } = await followPaths(asks, {
+        solver: { check: async () => ({ status: 'unknown', reason: '' }) },
+      });
+      expect(paths.length).toBeGreaterThan(0);
+    } finally {
+      useKernel(undefined);
+    }
+  });
+
+  it('have the version of the machine where there is no kernel to ask', async () => {
+    const session = await createVmEngine().open(fixtureOf('kernel-facts', 'ask_version'), {});
+    const batch = batchOf({ packet: frame(60) });
+    await session.run(batch, outcomes(batch));
+    const { values } = session.maps().find((map) => map.definition.name === 'answers')!;
+    expect(new BigUint64Array(values.slice().buffer)[0]).toBe(BigInt(versionCode(NEWEST_KERNEL)));
+  });
+
   it('that are missing stop only the program that refers to them', async () => {
     // Without a kernel to ask, as in a browser.
     const engine = createVmEngine();
     await expect(engine.open(fixtureOf('kernel-facts', 'ask'), {})).rejects.toMatchObject({
       kind: 'input',
       message: expect.stringContaining(
-        'extern LINUX_KERNEL_VERSION: expected a value of the kernel’s configuration',
+        'extern CONFIG_BPF_SYSCALL: expected a value of the kernel’s configuration, found no kernel to ask',
       ),
     });
     const session = await engine.open(fixtureOf('kernel-facts', 'ask_nothing'), {});

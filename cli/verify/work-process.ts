@@ -1,4 +1,6 @@
 /** A worker of `xdpsim verify` in a process of its own, where the main process can end it whatever it is doing. */
+import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
+import { useKernel } from '../../sim/engines/process-kernel.ts';
 import { EXIT, inputFailure } from '../failure.ts';
 import { leaveEndsToParent } from '../input/program-module.ts';
 import { compileLess } from '../warm.ts';
@@ -13,6 +15,7 @@ let ran: number | undefined;
 let programs = 0;
 /** The user's module that was imported last. */
 let module: string | undefined;
+useKernel(runningKernel);
 const work = new VerifyWork(post);
 
 leaveEndsToParent();

@@ -34,6 +34,15 @@ const FACTS: KernelFacts = {
     variables ??= readVariables() ?? 'no BTF';
     return variables === 'no BTF' ? undefined : variables.has(name);
   },
+  unread(what) {
+    if (what === 'symbols') {
+      symbols ??= readSymbols();
+      return symbols.size === 0 ? 'no address: /proc/kallsyms shows this user none' : undefined;
+    }
+    config ??= readConfig();
+    if (config.size > 0) return undefined;
+    return `nothing to read it from (/boot/config-${release()}, /proc/config.gz)`;
+  },
 };
 
 /** libbpf looks into the same two places, in this order (`bpf_object__read_kconfig_file`). */

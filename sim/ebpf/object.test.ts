@@ -12,7 +12,8 @@ import {
   LDDW,
 } from './instruction.ts';
 import { readElf } from './loader/elf.ts';
-import { loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
+import { type KernelFacts, loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
+import { strengthen } from './test-support/strengthen.ts';
 
 function fixture(name: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(`./test-support/${name}`, import.meta.url)));
@@ -167,6 +168,29 @@ describe('externs', () => {
     const object = loadObject(bytes, { kfuncs: new Set() });
     expect(programOf(object, 'count').missing).toContain(message);
     expect(object.programs.filter(({ missing }) => missing.length === 0)).not.toEqual([]);
+  });
+
+  it('are missing for the reason for which nothing of the kernel can be read', () => {
+    const bytes = strengthen(strengthen(fixture('linking.o'), 'absent_symbol'), 'CONFIG_ABSENT');
+    const nothing = {
+      version: 0,
+      config: () => undefined,
+      symbol: () => undefined,
+      variable: () => undefined,
+    };
+    const missingWith = (kernel: KernelFacts): readonly string[] =>
+      programOf(loadObject(bytes, { kernel }), 'count').missing;
+    const of = (symbol: string, config: string): string[] => [
+      `extern absent_symbol: expected a variable of the kernel, found ${symbol}`,
+      `extern CONFIG_ABSENT: expected a value of the kernel’s configuration, found ${config}`,
+    ];
+    expect(missingWith(nothing)).toEqual(expect.arrayContaining(of('none', 'none')));
+    expect(missingWith({ ...nothing, unread: () => undefined })).toEqual(
+      expect.arrayContaining(of('none', 'none')),
+    );
+    expect(missingWith({ ...nothing, unread: (what) => `no ${what} here` })).toEqual(
+      expect.arrayContaining(of('no symbols here', 'no config here')),
+    );
   });
 
   it('have the value that the kernel gives them', () => {
@@ -365,25 +389,6 @@ function rename(bytes: Uint8Array, from: string, to: string): Uint8Array {
   const [old, fresh] = [encoder.encode(`${from}\0`), encoder.encode(`${to}\0`)];
   for (let at = 0; at + old.length <= bytes.length; at++) {
     if (old.every((byte, index) => bytes[at + index] === byte)) bytes.set(fresh, at);
-  }
-  return bytes;
-}
-
-/** Makes a weak undefined symbol global: its st_info is found by its name's offset in the string table. */
-function strengthen(bytes: Uint8Array, name: string): Uint8Array {
-  const view = new DataView(bytes.buffer);
-  const sections = Number(view.getBigUint64(40, true));
-  for (let index = 0; index < view.getUint16(60, true); index++) {
-    const header = sections + index * 64;
-    if (view.getUint32(header + 4, true) !== 2) continue;
-    const strings = Number(view.getBigUint64(sections + view.getUint32(header + 40, true) * 64 + 24, true));
-    const start = Number(view.getBigUint64(header + 24, true));
-    const end = start + Number(view.getBigUint64(header + 32, true));
-    for (let at = start; at < end; at += 24) {
-      const text = strings + view.getUint32(at, true);
-      const found = new TextDecoder().decode(bytes.subarray(text, text + name.length + 1));
-      if (found === `${name}\0`) bytes[at + 4] = (1 << 4) | (bytes[at + 4]! & 0x0f);
-    }
   }
   return bytes;
 }

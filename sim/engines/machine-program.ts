@@ -45,6 +45,7 @@ import {
   type RefusalReason,
 } from './engine.ts';
 import type { OutcomeBatch, OutcomeNote, STATUS } from './outcome-batch.ts';
+import { kernelOfProcess } from './process-kernel.ts';
 import {
   badSkb,
   inPieces,
@@ -75,7 +76,10 @@ export interface MachineProgram {
 export interface MachineProgramOptions extends MachineOptions {
   /** BTF of the kernel that CO-RE relocations are to fit. */
   readonly kernelBtf?: Uint8Array;
-  /** The kernel whose configuration and variables programs see; asked when an object is read. Default: none. */
+  /**
+   * The kernel whose configuration and variables programs see; asked when an object is read. Default: the one of
+   * `useKernel`, or else none.
+   */
   readonly kernel?: () => KernelFacts | undefined;
   /** Changes the object once it is read: mutants are made so. Default: it stays as it is. */
   readonly change?: (object: BpfObject) => BpfObject;
@@ -194,7 +198,7 @@ export function knownObject(bytes: Uint8Array): BpfObject {
 }
 
 function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObject {
-  const key = options.kernel ?? NO_KERNEL;
+  const key = options.kernel ?? kernelOfProcess() ?? NO_KERNEL;
   const known = options.kernelBtf === undefined ? objects.get(bytes) : undefined;
   const { asKernel } = options;
   if (known?.kernel === key && known.asKernel === asKernel) return known.object;
@@ -209,13 +213,14 @@ function readObject(bytes: Uint8Array, options: MachineProgramOptions): BpfObjec
 }
 
 /** What is known of the kernel; of another one than runs here, its version alone is certain. */
-function factsOf({ kernel, asKernel }: MachineProgramOptions): KernelFacts | undefined {
+function factsOf({ kernel = kernelOfProcess(), asKernel }: MachineProgramOptions): KernelFacts | undefined {
   const facts = kernel?.();
   if (asKernel === undefined) return facts;
   return {
     config: (name) => facts?.config(name),
     symbol: (name) => facts?.symbol(name),
     variable: () => undefined,
+    unread: (what) => (facts === undefined ? 'no kernel to ask' : facts.unread?.(what)),
     version: versionCode(asKernel),
   };
 }

@@ -2,6 +2,9 @@
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 
+/** The map of what the object asks of the kernel that it is loaded into. */
+const KERNEL_CONFIG = '.kconfig';
+
 export function assumptionsOf(
   inputs: Inputs,
   paths: readonly PathState[],
@@ -18,9 +21,11 @@ export function assumptionsOf(
     const names = [...answered].sort().join(', ');
     all.push(`${names}: any result that the helper’s record permits`);
   }
-  if (machine.object.maps.some((map) => map.global?.readOnly === true)) {
+  const readOnly = machine.object.maps.filter((map) => map.global?.readOnly === true);
+  if (readOnly.some(({ name }) => name !== KERNEL_CONFIG))
     all.push('read-only data is as it is in the object');
-  }
+  if (readOnly.some(({ name }) => name === KERNEL_CONFIG))
+    all.push('the kernel’s version and configuration are those that the machine sees here');
   if (machine.object.maps.some((map) => map.global === undefined)) {
     all.push('maps hold anything before the packet comes, and nobody changes them while it is processed');
   }

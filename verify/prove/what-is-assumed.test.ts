@@ -51,6 +51,9 @@ describe('a proof takes for granted', () => {
       assumptionsOf(inputsOf(maps), [], [], []).slice(2, -1);
     expect(said(testMap('m', 'HASH'))).toEqual([contents]);
     expect(said(section('.rodata', true))).toEqual([readOnly]);
+    expect(said(section('.kconfig', true))).toEqual([
+      'the kernel’s version and configuration are those that the machine sees here',
+    ]);
     expect(said(section('.data', false))).toEqual([]);
     expect(said(testMap('m', 'HASH'), section('.data', false), section('.rodata', true))).toEqual([
       readOnly,

@@ -2,7 +2,13 @@
 
 import type { KernelVariable } from '../bpf-object.ts';
 import { BTF_KIND, BTF_LINKAGE_EXTERN, type Btf } from '../btf.ts';
-import { isOlder, KERNEL_FUNCTIONS_SINCE, type KernelVersion, NEWEST_KERNEL } from '../kernel-versions.ts';
+import {
+  isOlder,
+  KERNEL_FUNCTIONS_SINCE,
+  type KernelVersion,
+  NEWEST_KERNEL,
+  versionCode,
+} from '../kernel-versions.ts';
 import { KERNEL_VARIABLES } from '../memory.ts';
 import { ObjectError } from '../object-error.ts';
 import { type ElfFile, SHN_UNDEF, STB_WEAK } from './elf.ts';
@@ -12,6 +18,8 @@ import { type KernelFacts, writeConfig } from './kernel-facts.ts';
 const UNKNOWN_SIZE = 4096;
 /** Bytes of one kernel variable; the kernel's own per-CPU variables together are smaller. */
 const LARGEST_VARIABLE = 1 << 20;
+
+const NO_KERNEL = 'no kernel to ask';
 
 /** Bytes of all configuration values together. */
 const LARGEST_KCONFIG = 65536;
@@ -90,13 +98,11 @@ export function resolveExterns(
         throw new ObjectError(where, `configuration of at most ${LARGEST_KCONFIG} bytes`, `${kconfigSize}`);
       }
       if (kconfig.length === 0) kconfig = new Uint8Array(LARGEST_KCONFIG);
-      const problem =
-        facts === undefined
-          ? 'no kernel to ask'
-          : writeConfig(name, typeId, btf, facts, kconfig.subarray(offset, offset + size));
+      const target = kconfig.subarray(offset, offset + size);
+      const problem = writeConfig(name, typeId, btf, facts ?? withoutKernel(asKernel), target);
       const isMissing = problem !== undefined && !(weak && problem !== 'of another type');
       const missing = isMissing
-        ? `${where}: expected a value of the kernel’s configuration, found ${nothing(problem)}`
+        ? `${where}: expected a value of the kernel’s configuration, found ${nothing(problem, facts)}`
         : undefined;
       bySymbol.set(symbol.index, { is: 'kconfig', name, offset, missing });
     } else {
@@ -110,7 +116,7 @@ export function resolveExterns(
         continue;
       }
       const address = isTyped ? undefined : facts?.symbol(name);
-      const known = facts === undefined ? 'no kernel to ask' : 'none';
+      const known = facts === undefined ? NO_KERNEL : (facts.unread?.('symbols') ?? 'none');
       const missing =
         address === undefined && !weak
           ? `${where}: expected a variable of the kernel, found ${known}`
@@ -135,8 +141,19 @@ export function missingFunction(name: string): string {
   return `extern ${name}: expected a kernel function that is there, found none`;
 }
 
-function nothing(problem: string): string {
-  return problem === 'of another type' ? 'one of another type' : problem === 'not set' ? 'none' : problem;
+/** Without a kernel to ask, programs see the version that the machine behaves like, and no configuration. */
+function withoutKernel(asKernel: KernelVersion): KernelFacts {
+  return {
+    config: () => undefined,
+    symbol: () => undefined,
+    variable: () => undefined,
+    version: versionCode(asKernel),
+  };
+}
+
+function nothing(problem: 'not set' | 'of another type', facts: KernelFacts | undefined): string {
+  if (problem === 'of another type') return 'one of another type';
+  return facts === undefined ? NO_KERNEL : (facts.unread?.('config') ?? 'none');
 }
 
 /** BTF ids of what is declared extern, by name. */
