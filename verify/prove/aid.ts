@@ -25,7 +25,7 @@ export interface ProofAid {
   readonly cases: readonly Case[];
   /** Ways that no input takes, into whichever of the functions it comes. */
   readonly impossible: readonly ProvedWay[];
-  /** That were followed. */
+  /** That were followed, those of longer frames among them: each has at most one case. */
   readonly paths: number;
   /** Those that take fields of the context which only a kernel fills (a tag that a device took off): no engine goes them. */
   readonly beyond: number;
@@ -59,11 +59,12 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
       anyConstants: true,
       ...(Number.isFinite(time) ? { time } : {}),
     });
-    paths += followed.paths.length;
+    const all = [...followed.paths, ...followed.longer];
+    paths += all.length;
     doubt ??= followed.doubt;
     ways.add(await followed.branches());
     if (entry.after !== undefined) continue;
-    for (const { confirmed, stopped, witness, state } of [...followed.paths, ...followed.longer]) {
+    for (const { confirmed, stopped, witness, state } of all) {
       if (!confirmed || stopped !== undefined || witness === undefined) continue;
       if (onlyInMachine(witness) !== undefined) {
         beyond++;

@@ -33,10 +33,14 @@ describe('a way that only longer frames take', () => {
   });
 
   it('gives packets to others, too', async () => {
-    const { cases, impossible } = await proofAid(UNKNOWN, OPTIONS);
+    const { cases, impossible, paths } = await proofAid(UNKNOWN, OPTIONS);
     const lengths = cases.map(({ stimuli }) => stimuli[0]!.packet.length);
     expect(impossible).toEqual([]);
     expect(lengths.filter((length) => length >= 600)).toHaveLength(2);
+    // No more packets than paths, and as many where each has one.
+    expect([cases.length, paths]).toEqual([3, 3]);
+    const short = await proofAid(program(from(20, 'r0 = 1\nexit')), OPTIONS);
+    expect([short.cases.length, short.paths]).toEqual([2, 2]);
   });
 
   it('is judged by what it returns', async () => {
