@@ -110,8 +110,10 @@ describeKernel('check in a project', ['compiler'], () => {
     );
     expect(other.document.seed).toBe('other');
     expect(other.program.packets).toBeLessThan(1500);
-    expect(other.program.notChecked).toEqual(['checksum is switched off (--off)']);
-    expect(program.notChecked).toEqual([]);
+    const switchedOff = ({ notChecked }: typeof program): unknown[] =>
+      notChecked.filter((line: string) => line.includes('switched off'));
+    expect(switchedOff(other.program)).toEqual(['checksum is switched off (--off)']);
+    expect(switchedOff(program)).toEqual([]);
     expect(other.code).toBe(0);
     // Without the configuration nobody says what TOS is.
     const without = await runInProcess('check', 'src/mark.bpf.c', '--no-config');
