@@ -6,6 +6,7 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { parseJsonc } from '../../sim/runtime/jsonc.ts';
 import { parse } from '../../sim/runtime/schema.ts';
 import { plansOf } from '../check/plans.ts';
+import { NO_OPTIONS } from '../test-support/no-options.ts';
 import { configShape } from './shape.ts';
 
 const pages = [
@@ -30,16 +31,6 @@ it('finds samples', () => {
 
 it.each(samples)('of $page', ({ text }) => {
   const config = parse(configShape, parseJsonc(text));
-  const asked = {
-    map: [],
-    maxEntries: [],
-    aim: [],
-    off: [],
-    only: [],
-    asKernel: [],
-    sweeps: true,
-    shrinkTime: 1,
-  };
-  const plans = plansOf([], asked, { path: 'xdpsim.config.json', config });
+  const plans = plansOf([], NO_OPTIONS, { path: 'xdpsim.config.json', config });
   expect(plans).toHaveLength(config.programs!.length);
 });

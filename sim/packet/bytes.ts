@@ -128,6 +128,11 @@ export function equal(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, le
   return true;
 }
 
+/** Are they as long as each other, and equal in every byte? */
+export function equalWhole(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && equal(a, 0, b, 0, a.length);
+}
+
 /** Are all `length` bytes zero? */
 export function isZero(bytes: Uint8Array, at: number, length: number): boolean {
   for (let index = 0; index < length; index++) {

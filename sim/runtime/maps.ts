@@ -44,6 +44,9 @@ export const BPF_MAP_TYPE = {
 
 export type MapType = keyof typeof BPF_MAP_TYPE;
 
+/** Maps all of whose entries are there from the start, and stay. */
+export const ARRAYS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY', 'PERCPU_ARRAY']);
+
 /** A slot of a map of maps. */
 export interface HeldMap {
   /** A u32. */

@@ -4,8 +4,10 @@
  */
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { insteadOf } from '../instead.ts';
 import {
   CaseRunner,
   hasContents,
@@ -142,6 +144,12 @@ export class FragmentReads {
     if (got === undefined || at === undefined) return undefined;
     const second = withData(small, header)!;
     const changed = await runner.outcome(world, second);
+    if (changed === undefined) return undefined;
+    const { hook } = program.entries[small.entry ?? 0]!;
+    const isTarget = got.action === changed.action;
+    const [own, others] = [got, changed].map(({ action, redirect }) =>
+      isTarget ? `target ${redirect}` : actionName(hook, action),
+    );
     const source = await partingLine(program, world, small, second);
     return {
       world,
@@ -154,8 +162,8 @@ export class FragmentReads {
         at: at.at,
         size: 0,
         expected: 'the same for any data',
-        got: `${got.action}, and ${changed?.action} with other data`,
-        sentence: `with ${Buffer.from(header).toString('hex')} in place of the fragment's first bytes the program returns ${changed?.action} instead of ${got.action}`,
+        got: `${own}, and ${others} with other data`,
+        sentence: `with ${Buffer.from(header).toString('hex')} in place of the fragment's first bytes the program ${insteadOf(hook, changed, got)}`,
       },
     };
   }

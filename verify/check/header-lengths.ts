@@ -3,11 +3,11 @@
  * it is? Bytes in that header, or in the data, then decide as a transport header would, and what lies at its place does not.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
-import { equal } from '../../sim/packet/bytes.ts';
+import { equal, equalWhole } from '../../sim/packet/bytes.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
-import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { insteadOf } from '../instead.ts';
 import type { Outcome } from '../outcome.ts';
 import { type Displaced, displaced, withoutData } from './displaced.ts';
 import {
@@ -134,8 +134,7 @@ export class HeaderLengths {
     if (got === undefined || before === undefined) return undefined;
     const source = await partingLine(program, world, one, other);
     const { name, at, size, transport } = second;
-    const hook = program.entries[stimulus.entry ?? 0]!.hook;
-    const [now, usual] = [got, before].map(({ action }) => actionName(hook, action));
+    const { hook } = program.entries[stimulus.entry ?? 0]!;
     const written = isWritten(second, got) || isWritten(first, before);
     const lies = `behind ${name} the transport header lies at byte ${transport}`;
     const what = Buffer.from(second.packet.subarray(at, at + size)).toString('hex');
@@ -154,7 +153,7 @@ export class HeaderLengths {
         got: `bytes at ${at}`,
         sentence: written
           ? `${lies}, and the program wrote at byte ${at} as if it were there`
-          : `${lies}, but ${what} at byte ${at} decides: the program returns ${now} instead of ${usual}`,
+          : `${lies}, but ${what} at byte ${at} decides: the program ${insteadOf(hook, got, before)}`,
       },
     };
   }
@@ -171,7 +170,7 @@ async function fateOf(runner: CaseRunner, world: World, stimulus: Stimulus): Pro
   const outcome = await runner.outcome(world, stimulus);
   if (outcome?.status !== 'ran') return undefined;
   const { action, redirect, packet } = outcome;
-  return { action, redirect, isChanged: !isEqual(packet, stimulus.packet) };
+  return { action, redirect, isChanged: !equalWhole(packet, stimulus.packet) };
 }
 
 function isSame(one: Fate, other: Fate): boolean {
@@ -206,10 +205,6 @@ async function isOfData(
 /** Was something written where the bytes lie? */
 function isWritten({ packet, at, size }: Displaced, { packet: left }: Outcome): boolean {
   return left.length === packet.length && !equal(packet, at, left, at, size);
-}
-
-function isEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && equal(one, 0, other, 0, one.length);
 }
 
 function headerOf(packet: Uint8Array): Uint8Array | undefined {

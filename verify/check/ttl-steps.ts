@@ -271,7 +271,7 @@ export class TtlSteps {
 }
 
 /** Do its packets come from outside? One that leaves has been through the stack, which has lowered its TTL, or chosen it. */
-function isForwarded(hook: Hook): boolean {
+export function isForwarded(hook: Hook): boolean {
   return hook !== 'tc-egress';
 }
 

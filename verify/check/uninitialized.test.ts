@@ -72,8 +72,9 @@ describe('bytes of the stack that were never written', () => {
         at: 0,
         size: 0,
         expected: 'the same whatever the stack held before',
-        got: '2 or 1',
-        sentence: 'the program returns 2 or 1, as bytes of the stack have it that it never wrote',
+        got: 'XDP_PASS or XDP_DROP',
+        sentence:
+          'the program returns XDP_PASS or XDP_DROP, as bytes of the stack have it that it never wrote',
       },
     ]);
     expect(seen[0]!.world).toEqual({ stackFill: 0xff });
@@ -256,8 +257,8 @@ describe('bytes of the stack that are compared', () => {
       at: 0,
       size: 0,
       expected: 'the same whatever the stack held before',
-      got: '2 or 1',
-      sentence: 'the program returns 2 or 1, as bytes of the stack have it that it never wrote',
+      got: 'XDP_PASS or XDP_DROP',
+      sentence: 'the program returns XDP_PASS or XDP_DROP, as bytes of the stack have it that it never wrote',
     });
     expect(seen?.world).toEqual({ stackFill });
     expect(seen?.got.action).toBe(XDP_DROP);

@@ -11,7 +11,7 @@ import { mayReadUnwritten } from '../../sim/engines/unwritten-stack.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { equal } from '../../sim/packet/bytes.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
-import type { Hook } from '../../sim/runtime/actions.ts';
+import { actionName, type Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
 import { differingEntries, type MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -248,13 +248,14 @@ interface Difference {
 
 function differenceOf(a: Outcome, b: Outcome, hook: Hook): Difference | undefined {
   if (a.action !== b.action || a.redirect !== b.redirect) {
+    const either = [a, b].map(({ action }) => actionName(hook, action)).join(' or ');
     return {
       id: 'uninitialized/decision',
       got: b,
       at: 0,
       size: 0,
-      text: `${a.action} or ${b.action}`,
-      sentence: `the program returns ${a.action} or ${b.action}, as bytes of the stack have it that it never wrote`,
+      text: either,
+      sentence: `the program returns ${either}, as bytes of the stack have it that it never wrote`,
     };
   }
   if (!leaves(hook, a.action)) return undefined;

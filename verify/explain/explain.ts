@@ -1,7 +1,7 @@
 /** A divergence for a person at a terminal: verdict, tree, bytes, worksheet, and the command that repeats it. */
 import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { isKernel } from '../../sim/engines/register.ts';
-import { equal } from '../../sim/packet/bytes.ts';
+import { equalWhole } from '../../sim/packet/bytes.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
@@ -140,11 +140,7 @@ function packets(program: Program, { case: shown, finding }: Divergence, paint: 
     { came, got: got.packet, ...(reference === undefined ? {} : { expected: reference }) },
     paint,
   );
-  if (
-    reference === undefined &&
-    came.length === got.packet.length &&
-    equal(came, 0, got.packet, 0, came.length)
-  ) {
+  if (reference === undefined && equalWhole(came, got.packet)) {
     const marks = wrong === undefined ? '' : ', what is wrong is marked';
     return [
       'The packet, in which nothing was changed:',

@@ -21,6 +21,7 @@ import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { ARRAYS } from '../../sim/runtime/maps.ts';
 import {
   type GeneratorHints,
   hintsOf,
@@ -135,8 +136,6 @@ interface Combined {
   readonly signature: number;
 }
 
-/** Maps whose elements are always there. */
-const FULL: ReadonlySet<string> = new Set(['ARRAY', 'PERCPU_ARRAY']);
 const NONE: ReadonlySet<number> = new Set();
 
 /** Looks for cases that reach what has not been reached. */
@@ -386,7 +385,7 @@ class Guide {
       if (field.kind === 'map') this.#decisive.add(field.map);
       if (field.kind !== 'call') continue;
       const { map } = calls[field.call]!;
-      if (map >= 0 && !FULL.has(object.maps[map]!.type)) this.#decisive.add(map);
+      if (map >= 0 && !ARRAYS.has(object.maps[map]!.type)) this.#decisive.add(map);
     }
   }
 

@@ -92,7 +92,7 @@ describe('a path is another one where', () => {
       said((state) => {
         state.end = { kind: 'exit', action: constant(3) };
       }),
-    ).toBe('the machine returns 2, the path 3');
+    ).toBe('the machine returns XDP_PASS, the path XDP_TX');
     expect(
       said((state) => {
         state.end = { kind: 'exit', action: constant(0xff_0000_0002n) };
@@ -102,7 +102,7 @@ describe('a path is another one where', () => {
       said((state) => {
         state.end = { kind: 'exit', action: constant(0xffff_ffff) };
       }),
-    ).toBe('the machine returns 2, the path -1');
+    ).toBe('the machine returns XDP_PASS, the path -1');
   });
 
   it('a byte of the frame is, unless an address may have left there', () => {

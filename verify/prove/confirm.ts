@@ -17,7 +17,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { type MachineProgram, openMachine } from '../../sim/engines/machine-program.ts';
-import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
+import { actionName, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { unknownsIn } from './asking-anew.ts';
@@ -161,7 +161,10 @@ export class Confirmer {
     const evaluator = new Evaluator(values);
     if (state.end?.kind !== 'exit') return confirmed(values);
     const expected = Number(BigInt.asIntN(32, evaluator.value(state.end.action)));
-    if (expected !== action) return differs(values, `the machine returns ${action}, the path ${expected}`);
+    if (expected !== action) {
+      const [own, wanted] = [action, expected].map((one) => actionName(inputs.hook, one));
+      return differs(values, `the machine returns ${own}, the path ${wanted}`);
+    }
     const { packet } = machine;
     const data = Number(evaluator.value(state.packet.data));
     const end = Number(evaluator.value(state.packet.end));

@@ -11,6 +11,7 @@ import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/
 import { ETHERTYPE } from '../../sim/packet/numbers.ts';
 import { TPIDS } from '../../sim/packet/vlan.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
+import { insteadOf } from '../instead.ts';
 import type { Confirmer } from './confirm.ts';
 import { dependents, mentioned } from './dependents.ts';
 import type { PropertyRows, Row } from './property-rows.ts';
@@ -173,18 +174,13 @@ export class FragmentPorts {
     for await (const packet of this.#others(state, usual, first.stimulus.packet, place)) {
       const other = this.#confirmer.frameOf({ ...first, stimulus: { ...first.stimulus, packet } });
       if (other === undefined) continue;
-      const goes = other.action !== run.action ? 'action' : 'target';
-      const isSame = !isRedirect(this.#inputs, run.action) || other.redirect === run.redirect;
-      if (goes === 'target' && isSame) continue;
+      const goesElsewhere = isRedirect(this.#inputs, run.action) && other.redirect !== run.redirect;
+      if (other.action === run.action && !goesElsewhere) continue;
       const data = Buffer.from(packet.subarray(header + from, header + to)).toString('hex');
       const which = from === 0 ? 'first bytes' : `data from byte ${from} on`;
-      const what =
-        goes === 'action'
-          ? `returns ${other.action} instead of ${run.action}`
-          : `redirects to ${other.redirect} instead of ${run.redirect}`;
       return {
         witness: first,
-        reason: `with ${data} in place of the later fragment's ${which} the program ${what}`,
+        reason: `with ${data} in place of the later fragment's ${which} the program ${insteadOf(this.#inputs.hook, other, run)}`,
       };
     }
     return undefined;

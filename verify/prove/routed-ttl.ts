@@ -5,7 +5,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
 import { soundPackets } from '../check/sound-cases.ts';
-import { familyOf, ttlOf } from '../check/ttl-steps.ts';
+import { familyOf, isForwarded, ttlOf } from '../check/ttl-steps.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import type { Confirmer } from './confirm.ts';
 import type { PropertyRows } from './property-rows.ts';
@@ -37,10 +37,9 @@ export class RoutedTtl {
   /** @param witness that takes the path */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
     const { hook, data } = this.#inputs;
-    // The stack has lowered the TTL of what it sends, or chosen it.
-    if (hook === 'tc-egress') return;
+    if (!isForwarded(hook)) return;
     // What the kernel is to find the next hop for is on its way to one.
-    const isForKernel = state.via?.what === 'neighbour' && hook === 'tc-ingress';
+    const isForKernel = state.via?.what === 'neighbour';
     const asks = state.answers.some(({ helper }) => helper === 'bpf_fib_lookup');
     if (state.end?.kind !== 'exit' || !(asks || isForKernel)) return;
     const action = state.knowledge.only(state.end.action);

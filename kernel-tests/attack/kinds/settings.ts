@@ -6,6 +6,7 @@ import { loadConfig } from '../../../cli/config/load.ts';
 import { readMaps, targetOf } from '../../../cli/input/map-file.ts';
 import { builtInPrograms, resolvePrograms } from '../../../cli/input/program-source.ts';
 import { placePrograms, worldsIn } from '../../../cli/input/world-options.ts';
+import { NO_OPTIONS } from '../../../cli/test-support/no-options.ts';
 import { parseState } from '../../../kernel/lab/state-schema.ts';
 import { initialWorldFile } from '../../../sim/ebpf/world-file/init.ts';
 import { OutcomeBatch } from '../../../sim/engines/outcome-batch.ts';
@@ -113,17 +114,7 @@ const PLAIN_CONFIG = {
 
 async function plan(bytes: Uint8Array, scratch: string): Promise<void> {
   const loaded = await loadConfig(asFile(bytes, scratch, '.config.jsonc'));
-  const asked = {
-    map: [],
-    maxEntries: [],
-    aim: [],
-    off: [],
-    only: [],
-    asKernel: [],
-    sweeps: true,
-    shrinkTime: 1,
-  };
-  for (const { plan: one } of plansOf([], asked, loaded)) {
+  for (const { plan: one } of plansOf([], NO_OPTIONS, loaded)) {
     const named = await resolvePrograms(one.programs);
     placePrograms(named, one.surroundings);
   }

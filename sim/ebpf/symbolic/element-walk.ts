@@ -3,11 +3,12 @@
  * entries of a hash table in any order: those that the path knows of, and a few others, of which it knows nothing.
  */
 import { EINVAL } from '../../runtime/errno.ts';
+import { ARRAYS } from '../../runtime/maps.ts';
 import { addBlock, blockPointer } from './access.ts';
 import { enter, type Following } from './frames.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
-import { ARRAYS, findEntry, TABLES } from './map-entries.ts';
+import { findEntry, TABLES } from './map-entries.ts';
 import { PathMemory } from './path-memory.ts';
 import {
   type ElementVisit,

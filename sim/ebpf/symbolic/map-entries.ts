@@ -1,6 +1,6 @@
 /** Maps on a path: which of their entries it has asked for, what was in them, and what is now. */
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
-import type { MapType } from '../../runtime/maps.ts';
+import { ARRAYS, type MapType } from '../../runtime/maps.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
 import { addBlock, blockByte } from './access.ts';
 import type { Inputs } from './inputs.ts';
@@ -8,8 +8,7 @@ import { PathMemory } from './path-memory.ts';
 import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
 import type { Term } from './term.ts';
 
-/** Maps whose entries all exist, and those whose entries come and go. */
-export const ARRAYS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY', 'PERCPU_ARRAY']);
+/** Maps whose entries come and go. */
 export const TABLES: ReadonlySet<MapType> = new Set<MapType>([
   'HASH',
   'PERCPU_HASH',

@@ -6,7 +6,7 @@
  * extension headers, ICMP timestamps, redirects, VLAN devices, the loopback device.
  */
 import { firstAddress, prefixFromText } from '../../packet/addresses.ts';
-import { equal, readU16, toHex } from '../../packet/bytes.ts';
+import { equal, equalWhole, readU16, toHex } from '../../packet/bytes.ts';
 import { ETHERNET } from '../../packet/ethernet.ts';
 import { ETHERTYPE, etherTypeName, IPPROTO, isTag } from '../../packet/numbers.ts';
 import { VLAN } from '../../packet/vlan.ts';
@@ -155,7 +155,7 @@ export class Stack {
     return devices.some((one) =>
       one.addresses.some((text) => {
         const own = prefixFromText(text).address;
-        return own.length === address.length && equal(own, 0, address, 0, own.length);
+        return equalWhole(own, address);
       }),
     );
   }
