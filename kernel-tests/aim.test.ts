@@ -47,7 +47,7 @@ describeKernel('guidance without hints', ['compiler'], () => {
 describeKernel('guided cases in the kernel', ['compiler', 'testrun'], () => {
   it('do there what they do in the machine: states, worlds and filled slots', async () => {
     for (const guarded of GUARDED_PROGRAMS.filter(({ name }) =>
-      ['knock', 'tail', 'filled', 'elements'].includes(name),
+      ['knock', 'tail', 'filled', 'elements', 'made'].includes(name),
     )) {
       const program = buildGuarded(guarded);
       const guidance = guide(program, { seed: 'kernel', effort: EFFORT });

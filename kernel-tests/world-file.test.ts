@@ -133,6 +133,27 @@ describeKernel('a world file in the kernel', ['root', 'testrun'], () => {
     }
   });
 
+  it('makes maps for slots of which it says what they hold, and takes those that it names', async () => {
+    const text = `{
+      "maps": {
+        "tenants": { "443": { "0": "XDP_TX" }, "444": [{ "key": 0, "value": "XDP_DROP" }], "445": "tenants/0" },
+      },
+    }`;
+    const batch = packets(...[443, 444, 445, 446].map((port) => ['10.0.0.4', port] as const));
+    for (const engine of ['vm', 'wasm', 'testrun', 'veth'] as const) {
+      const { actions, maps } = await ran(engine, worldOf(text), batch);
+      // On the wire, what is aborted is gone, too.
+      const aborted = engine === 'veth' ? 'XDP_DROP' : 'XDP_ABORTED';
+      expect(actions, engine).toEqual(['XDP_TX', 'XDP_DROP', aborted, 'XDP_PASS']);
+      const made = Object.entries(maps).filter(([name]) => name.includes('/'));
+      expect(made, engine).toEqual([
+        ['tenants/0 00000000', '00000000'],
+        ['tenants/1 00000000', '03000000'],
+        ['tenants/2 00000000', '01000000'],
+      ]);
+    }
+  });
+
   it('is refused where a slot cannot be filled, with the reason', async () => {
     const slots = { steps: [{ key: new Uint8Array(4), name: 'nothing' }] };
     for (const engine of ['vm', 'wasm', 'testrun'] as const) {

@@ -8,7 +8,8 @@
  */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
-import { entriesOfMap, slotsOfMap } from '../../sim/ebpf/world-file/map-contents.ts';
+import { mapNamed } from '../../sim/ebpf/made-maps.ts';
+import { entriesOfMap, type HeldSlots, slotsOfMap } from '../../sim/ebpf/world-file/map-contents.ts';
 import type { EntryShape } from '../../sim/ebpf/world-file/shape.ts';
 import type { WorldTarget } from '../../sim/ebpf/world-file/target.ts';
 import { holdsNames } from '../../sim/ebpf/world-slots.ts';
@@ -67,14 +68,17 @@ export function readMaps(options: readonly string[], target: WorldTarget): Pick<
     if (equals === option.length - 1) throw inputFailure(`--map ${name}: no file is named after the “=”`);
     if (Object.hasOwn(maps, name) || Object.hasOwn(slots, name))
       throw inputFailure(`--map ${name} is given twice: put all entries into one file`);
-    const map = target.maps.find((one) => one.name === name);
+    const map = mapNamed(target.maps, name);
     if (map === undefined) {
       const has = target.maps.map((one) => one.name).join(', ') || 'none';
       throw inputFailure(`--map ${name}: the object has no map “${name}”; available: ${has}`);
     }
     const path = option.slice(equals + 1);
-    if (holdsNames(map)) slots[name] = readSlots(path, map, target);
-    else maps[name] = readEntries(path, map, target);
+    if (holdsNames(map)) {
+      const held = readSlots(path, map, target);
+      slots[name] = held.slots;
+      Object.assign(maps, held.maps);
+    } else maps[name] = readEntries(path, map, target);
   }
   return {
     ...(Object.keys(maps).length === 0 ? {} : { maps }),
@@ -101,9 +105,10 @@ function named<T>(path: string, read: () => T): T {
   }
 }
 
-function readSlots(path: string, map: BpfMap, target: WorldTarget): MapSlot[] {
+function readSlots(path: string, map: BpfMap, target: WorldTarget): HeldSlots {
   const json = readJson(path);
-  return named(path, () => slotsOfMap(parse(typedRows, json, 'entries'), map, target, 'entries'));
+  const options = { target, place: 'entries', ifindexOf: () => undefined };
+  return named(path, () => slotsOfMap(parse(typedRows, json, 'entries'), map, options));
 }
 
 function readEntries(path: string, map: BpfMap, target: WorldTarget): MapEntry[] {

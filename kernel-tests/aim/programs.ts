@@ -1,4 +1,4 @@
-/** Twenty-two programs, each with one line that random packets do not reach: behind constants, maps, states, programs. */
+/** Twenty-three programs, each with one line that random packets do not reach: behind constants, maps, states, programs. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,7 @@ export const GUARDED_PROGRAMS: readonly GuardedProgram[] = [
   { name: 'loaded', hook: 'tc-ingress', reached: TC_ACT_STOLEN },
   xdp('inner'),
   xdp('clocked'),
+  xdp('made'),
 ];
 
 /** Compiles it; nothing is known of it but its object, as of a stranger's. */

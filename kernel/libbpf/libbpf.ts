@@ -21,6 +21,7 @@ export interface Libbpf {
   bpf_object__load(object: Pointer): number;
   bpf_object__close(object: Pointer): void;
   bpf_object__btf(object: Pointer): Pointer;
+  bpf_object__btf_fd(object: Pointer): number;
   bpf_object__next_program(object: Pointer, previous: Pointer): Pointer;
   bpf_object__next_map(object: Pointer, previous: Pointer): Pointer;
 
@@ -56,6 +57,10 @@ export interface Libbpf {
   bpf_map__name(map: Pointer): string;
   bpf_map__fd(map: Pointer): number;
   bpf_map__type(map: Pointer): number;
+  bpf_map__inner_map(map: Pointer): Pointer;
+  bpf_map__map_extra(map: Pointer): number | bigint;
+  bpf_map__btf_key_type_id(map: Pointer): number;
+  bpf_map__btf_value_type_id(map: Pointer): number;
   bpf_map__key_size(map: Pointer): number;
   bpf_map__value_size(map: Pointer): number;
   bpf_map__max_entries(map: Pointer): number;
@@ -111,6 +116,7 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_object__load: ['int', P],
   bpf_object__close: ['void', P],
   bpf_object__btf: [P, P],
+  bpf_object__btf_fd: ['int', P],
   bpf_object__next_program: [P, P, P],
   bpf_object__next_map: [P, P, P],
   bpf_program__name: ['str', P],
@@ -130,6 +136,10 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map__name: ['str', P],
   bpf_map__fd: ['int', P],
   bpf_map__type: ['int', P],
+  bpf_map__inner_map: [P, P],
+  bpf_map__map_extra: ['uint64_t', P],
+  bpf_map__btf_key_type_id: ['uint32_t', P],
+  bpf_map__btf_value_type_id: ['uint32_t', P],
   bpf_map__key_size: ['uint32_t', P],
   bpf_map__value_size: ['uint32_t', P],
   bpf_map__max_entries: ['uint32_t', P],

@@ -20,10 +20,10 @@ export interface ObjectNeeds {
 export function needsOfEntries(
   elf: Uint8Array,
   entries: readonly string[],
-  slots?: World['slots'],
+  slots: NonNullable<World['slots']> = {},
 ): ObjectNeeds | undefined {
   try {
-    const object = withSlots(linkedObject(elf), slots);
+    const object = withSlots(linkedObject(elf), { slots });
     const indices = entries.map((name) => object.programs.findIndex((one) => one.function === name));
     const { maps, programs } = needsOf(object, indices);
     return {

@@ -1,5 +1,6 @@
 /** A compiled object in the kernel: opened from memory, its globals set, loaded, closed. */
 
+import { namesOfMade, templateOf } from '../../sim/ebpf/made-maps.ts';
 import { BPF_F_ZERO_SEED } from '../../sim/ebpf/maps/live-map.ts';
 import { EngineError, type Pinning } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
@@ -9,12 +10,14 @@ import type { ProgramEntry } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { instructionsOf, pinPrograms, typesOf } from '../pin/pin-object.ts';
 import type { PinnedWorld, Pins, ProgramTypes } from '../pin/pins.ts';
+import { syscalls } from '../testrun/syscalls.ts';
 import { BPF_F_MMAPABLE } from './array-window.ts';
 import { requireBpfElf } from './check-elf.ts';
 import { setGlobals } from './globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './layouts.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
 import { describeLoadFailure, isMomentary, type LoadFailure } from './load-failure.ts';
+import { type MadeMap, type MapTemplate, makeMap, templateFor } from './made-maps.ts';
 import { BpfMap, mapTypeName } from './map.ts';
 import { listenToLibbpf } from './messages.ts';
 import { needsOfEntries } from './object-needs.ts';
@@ -30,6 +33,8 @@ export interface ObjectOptions {
   readonly globals?: Readonly<Record<string, Uint8Array>>;
   /** The programs and maps that user space puts into slots of maps, by map name; they are loaded, too. */
   readonly slots?: World['slots'];
+  /** What maps hold at first, by name: here, only the names of those that user space makes count. */
+  readonly contents?: World['maps'];
   /**
    * Where maps declared `LIBBPF_PIN_BY_NAME` are pinned: a directory in a bpffs. Without it they are not pinned,
    * since libbpf would put them into the host's /sys/fs/bpf, and another run would find its counts in them.
@@ -83,6 +88,8 @@ export class BpfObject {
   readonly pinning: Pinning;
   readonly #pins: Pins | undefined;
   readonly #libbpf: LoadedLibbpf;
+  /** Those that a world makes after templates; none where the constructor fails before it makes any. */
+  #made: readonly MadeMap[] = [];
   #handle: Pointer;
 
   /**
@@ -97,7 +104,8 @@ export class BpfObject {
     this.#handle = opened.handle;
     try {
       const pointers = loadedPrograms(this.#libbpf, opened.handle);
-      fillSlots(this.#libbpf, opened.handle, options);
+      this.#makeMaps(opened.templates, options);
+      fillSlots(this.#libbpf, opened.handle, options, this.#made);
       const entries = new Set(opened.programs.map(({ pointer }) => pointer));
       const pinned = pinPrograms(this.#libbpf, opened.handle, pointers, entries, bytes, options.pin);
       const { pins, pinning } = pinned;
@@ -137,6 +145,8 @@ export class BpfObject {
     this.#pins?.close();
     // Nothing where the constructor fails.
     for (const map of this.maps ?? []) map.close();
+    for (const { fd } of this.#made) syscalls().close(fd);
+    this.#made = [];
     this.#libbpf.bpf.bpf_object__close(this.#handle);
     this.#handle = 0;
   }
@@ -146,9 +156,22 @@ export class BpfObject {
     this.#pins?.reset();
   }
 
+  #makeMaps(templates: Opened['templates'], { contents, slots, file }: ObjectOptions): void {
+    for (const name of namesOfMade({ maps: contents, slots })) {
+      const template = templates.get(templateOf(name)!);
+      if (template === undefined)
+        throw new EngineError('input', `the world has a map ${name} for which ${file} has no template`);
+      this.#made = [...this.#made, makeMap(this.#libbpf, this.#handle, template, name, file)];
+    }
+  }
+
   #loadedMaps(initial: ReadonlyMap<string, Uint8Array>): BpfMap[] {
     const { bpf } = this.#libbpf;
-    const maps: BpfMap[] = [];
+    const details = {
+      changesOtherCpus: this.helpers.has(LOOKUP_PERCPU_ELEM),
+      holdsTimers: this.helpers.has(TIMER_INIT),
+    };
+    const maps = this.#made.map(({ fd, definition }) => new BpfMap(this.#libbpf, fd, definition, details));
     for (const pointer of walk((previous) => bpf.bpf_object__next_map(this.#handle, previous))) {
       const name = mapName(this.#libbpf, pointer);
       const internal = bpf.bpf_map__is_internal(pointer);
@@ -160,13 +183,12 @@ export class BpfObject {
         valueSize: bpf.bpf_map__value_size(pointer),
         maxEntries: bpf.bpf_map__max_entries(pointer),
       };
-      const details = {
+      const own = {
+        ...details,
         initial: initial.get(name),
-        changesOtherCpus: this.helpers.has(LOOKUP_PERCPU_ELEM),
-        holdsTimers: this.helpers.has(TIMER_INIT),
         mappable: (bpf.bpf_map__map_flags(pointer) & BPF_F_MMAPABLE) !== 0,
       };
-      maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, details));
+      maps.push(new BpfMap(this.#libbpf, bpf.bpf_map__fd(pointer), definition, own));
     }
     return maps.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -176,7 +198,12 @@ export class BpfObject {
  * Puts programs and maps into the slots that a world names.
  * @throws {EngineError} `input`, where there is no such map, program or slot, or the kernel refuses it
  */
-function fillSlots(libbpf: LoadedLibbpf, handle: Pointer, { slots = {}, file }: ObjectOptions): void {
+function fillSlots(
+  libbpf: LoadedLibbpf,
+  handle: Pointer,
+  { slots = {}, file }: ObjectOptions,
+  made: readonly MadeMap[],
+): void {
   const { bpf } = libbpf;
   const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
   const programs = loadedPrograms(libbpf, handle);
@@ -189,10 +216,17 @@ function fillSlots(libbpf: LoadedLibbpf, handle: Pointer, { slots = {}, file }: 
     const ofPrograms = bpf.bpf_map__type(map) === BPF_MAP_TYPE_PROG_ARRAY;
     for (const { key, name } of list) {
       const where = `${file}: slot ${Buffer.from(key).toString('hex')} of map ${mapOfSlots}`;
-      const held = ofPrograms
-        ? programs.find((one) => bpf.bpf_program__name(one) === name)
-        : maps.find((one) => mapName(libbpf, one) === name);
-      if (held === undefined) {
+      const fd = ofPrograms
+        ? fdOf(
+            programs.find((one) => bpf.bpf_program__name(one) === name),
+            bpf.bpf_program__fd,
+          )
+        : (made.find((one) => one.definition.name === name)?.fd ??
+          fdOf(
+            maps.find((one) => mapName(libbpf, one) === name),
+            bpf.bpf_map__fd,
+          ));
+      if (fd === undefined) {
         throw new EngineError(
           'input',
           `${where}: there is no ${ofPrograms ? 'XDP or TC function' : 'map'} ${name}`,
@@ -201,12 +235,15 @@ function fillSlots(libbpf: LoadedLibbpf, handle: Pointer, { slots = {}, file }: 
       if (key.length !== bpf.bpf_map__key_size(map)) {
         throw new EngineError('input', `${where}: a key has ${bpf.bpf_map__key_size(map)} bytes`);
       }
-      const fd = ofPrograms ? bpf.bpf_program__fd(held) : bpf.bpf_map__fd(held);
       const value = new Uint8Array(Uint32Array.of(fd).buffer);
       const result = bpf.bpf_map_update_elem(bpf.bpf_map__fd(map), key, value, 0);
       if (result < 0) throw new EngineError('input', `${where} does not take ${name}: ${errnoName(result)}`);
     }
   }
+}
+
+function fdOf(found: Pointer | undefined, of: (found: Pointer) => number): number | undefined {
+  return found === undefined ? undefined : of(found);
 }
 
 function loadedPrograms({ bpf }: LoadedLibbpf, handle: Pointer): Pointer[] {
@@ -240,6 +277,8 @@ interface Opened {
   readonly programs: readonly { readonly pointer: Pointer; readonly entry: ProgramEntry }[];
   /** What `.data` and `.bss` sections start with, by section name. */
   readonly initial: ReadonlyMap<string, Uint8Array>;
+  /** How the maps in maps of maps are to be, by the name of the map of maps. */
+  readonly templates: ReadonlyMap<string, MapTemplate>;
 }
 
 /**
@@ -365,10 +404,11 @@ function tryToLoad(
       options.file,
     );
     const initial = initialContents(libbpf, maps);
+    const templates = templatesOf(libbpf, maps);
     const error = bpf.bpf_object__load(handle);
     if (error < 0) return { stage: 'load', error };
     keep = true;
-    return { handle, programs, initial };
+    return { handle, programs, initial, templates };
   } finally {
     if (!keep) bpf.bpf_object__close(handle);
   }
@@ -514,6 +554,15 @@ function sectionBytes(
   const size = new BigUint64Array(1);
   const address = bpf.bpf_map__initial_value(map, size);
   return address === 0 ? undefined : { address, size: Number(size[0]) };
+}
+
+function templatesOf(libbpf: LoadedLibbpf, maps: readonly Pointer[]): Map<string, MapTemplate> {
+  return new Map(
+    maps.flatMap((map) => {
+      const template = templateFor(libbpf, map);
+      return template === undefined ? [] : [[mapName(libbpf, map), template] as const];
+    }),
+  );
 }
 
 function initialContents(libbpf: LoadedLibbpf, maps: readonly Pointer[]): Map<string, Uint8Array> {

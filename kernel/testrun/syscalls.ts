@@ -113,7 +113,9 @@ function load(): Syscalls {
     currentCpu: () => Math.max(0, getcpu()),
     setAffinity(cpus) {
       if (setaffinity(0, cpus.length, cpus) === 0) return;
-      throw new EngineError('environment', 'the CPU that the world asks for is not there, or not for us');
+      throw new EngineError('environment', 'the CPU that the world asks for is not there, or not for us', {
+        ofWorld: true,
+      });
     },
   };
 }

@@ -116,6 +116,7 @@ export class VethSession implements Session {
       entries: functions,
       globals: this.#world.globals ?? {},
       ...(this.#world.slots === undefined ? {} : { slots: this.#world.slots }),
+      ...(this.#world.maps === undefined ? {} : { contents: this.#world.maps }),
       pin: pinnedWorld(this.#world),
       ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
     });

@@ -4,6 +4,7 @@ import { indexKey } from '../runtime/map-snapshot.ts';
 import { compareBytes, isMapOfMaps } from '../runtime/maps.ts';
 import type { MapSlot, World } from '../runtime/world.ts';
 import type { BpfMap, BpfObject, BpfProgram, MapInitializer } from './bpf-object.ts';
+import { mapNamed, templateOf, withMadeMaps } from './made-maps.ts';
 import { ObjectError } from './object-error.ts';
 import { mapsReferredTo } from './referenced-maps.ts';
 
@@ -11,11 +12,13 @@ import { mapsReferredTo } from './referenced-maps.ts';
 const BPF_F_INNER_MAP = 1 << 12;
 
 /**
- * Returns the object as if its own initialisers put these programs and maps into its slots: a slot of the world takes
- * the place of the object's.
+ * Returns the object as if its own initialisers put the world's programs and maps into its slots: a slot of the world takes
+ * the place of the object's. Maps that user space makes are the last ones.
  * @throws {ObjectError} where object and slots do not fit each other, or the kernel would refuse the slot
  */
-export function withSlots(object: BpfObject, slots: World['slots'] = {}): BpfObject {
+export function withSlots(own: BpfObject, world: Pick<World, 'maps' | 'slots'>): BpfObject {
+  const { slots = {} } = world;
+  const object = withMadeMaps(own, world);
   const names = Object.keys(slots);
   if (names.length === 0) return object;
   for (const name of names) checkMap(object, name);
@@ -96,7 +99,7 @@ function kindOf({ hook }: BpfProgram): string {
 
 /** Why a map cannot stand in a map of maps (kernel/bpf/map_in_map.c, `bpf_map_meta_equal`). */
 export function mapProblem(object: BpfObject, outer: BpfMap, name: string): SlotProblem | undefined {
-  const map = object.maps.find((one) => one.name === name);
+  const map = mapNamed(object.maps, name);
   if (map === undefined) {
     const names = object.maps.map((one) => one.name).join(', ');
     return { expected: 'a map of the object', found: `“${name}”; it has ${names}` };
@@ -110,6 +113,17 @@ export function mapProblem(object: BpfObject, outer: BpfMap, name: string): Slot
     map.mapFlags === inner.mapFlags &&
     (map.type !== 'ARRAY' || (map.mapFlags & BPF_F_INNER_MAP) !== 0 || map.maxEntries === inner.maxEntries);
   return isSame ? undefined : { expected: shapeOf(inner), found: `${name}, ${shapeOf(map)}` };
+}
+
+/** The object's own maps that may stand in a map of maps. */
+export function ownMapsFor(object: BpfObject, outer: BpfMap): BpfMap[] {
+  return object.maps.filter(
+    (one) =>
+      one.global === undefined &&
+      one.name !== outer.name &&
+      templateOf(one.name) === undefined &&
+      mapProblem(object, outer, one.name) === undefined,
+  );
 }
 
 function shapeOf({ type, keySize, valueSize, maxEntries, mapFlags }: BpfMap): string {

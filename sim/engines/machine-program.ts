@@ -104,7 +104,7 @@ export function openMachine(program: Program, world: World, options: MachineProg
     const read = readObject(program.object, options);
     const changed = options.change === undefined ? read : options.change(read);
     const own = withSizes(withOwnGlobals(changed), program.maxEntries);
-    const object = withSlots(own, world.slots);
+    const object = withSlots(own, world);
     for (const [name, bytes] of Object.entries(world.globals ?? {})) setGlobal(object, name, bytes);
     const entries = program.entries.map(({ function: name, hook, frags = false }) => {
       const index = object.programs.findIndex((one) => one.function === name);

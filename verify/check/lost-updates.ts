@@ -63,7 +63,7 @@ function reachedFrom(object: BpfObject, entry: number, worlds: readonly NamedWor
   const reached = new Set([entry, ...needsOf(object, [entry]).programs]);
   for (const { world } of worlds) {
     if (world.slots === undefined) continue;
-    for (const index of needsOf(withSlots(object, world.slots), [entry]).programs) reached.add(index);
+    for (const index of needsOf(withSlots(object, world), [entry]).programs) reached.add(index);
   }
   return reached;
 }

@@ -1,6 +1,7 @@
 /** The maps of two builds, which need not have the same ones, or the same variables at the same places. */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { mapNamed, templateOf } from '../../sim/ebpf/made-maps.ts';
 import { type MapSnapshot, sameContents } from '../../sim/runtime/map-snapshot.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -29,9 +30,12 @@ export function pairMapDifference(
   next: MapState,
 ): PairMapDifference | undefined {
   const maps = { old: mapsOf(pair.old), new: mapsOf(pair.new) };
-  const names = [...new Set([...maps.old.keys(), ...maps.new.keys()])].sort();
+  const made = [...old.now, ...next.now].flatMap(({ definition: { name } }) =>
+    templateOf(name) === undefined ? [] : [name],
+  );
+  const names = [...new Set([...maps.old.keys(), ...maps.new.keys(), ...made])].sort();
   for (const name of names) {
-    const definitions = { old: maps.old.get(name), new: maps.new.get(name) };
+    const definitions = { old: namedIn(maps.old, name), new: namedIn(maps.new, name) };
     const before = named(old.now, name);
     const after = named(next.now, name);
     const difference =
@@ -47,7 +51,7 @@ export function pairMapDifference(
 export function haveBoth({ old, new: next }: BuildPair, names: readonly string[]): boolean {
   const [a, b] = [mapsOf(old), mapsOf(next)];
   return names.every((name) => {
-    const [one, other] = [a.get(name), b.get(name)];
+    const [one, other] = [namedIn(a, name), namedIn(b, name)];
     return one !== undefined && other !== undefined && one.type === other.type && hasSameForm(one, other);
   });
 }
@@ -117,6 +121,11 @@ function bytesOf(snapshot: MapSnapshot, { valueSize }: BpfMap, offset: number, s
 
 function named(maps: readonly MapSnapshot[], name: string): MapSnapshot | undefined {
   return maps.find(({ definition }) => definition.name === name);
+}
+
+/** One of the object's maps, or one that user space makes. */
+function namedIn(maps: ReadonlyMap<string, BpfMap>, name: string): BpfMap | undefined {
+  return maps.get(name) ?? (templateOf(name) === undefined ? undefined : mapNamed([...maps.values()], name));
 }
 
 const known = new WeakMap<Uint8Array, ReadonlyMap<string, BpfMap>>();

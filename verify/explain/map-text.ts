@@ -5,6 +5,7 @@ import type { Btf } from '../../sim/ebpf/btf.ts';
 import { toJson } from '../../sim/ebpf/btf-value.ts';
 import { dependsOn } from '../../sim/ebpf/called-helpers.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { mapNamed } from '../../sim/ebpf/made-maps.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -38,7 +39,7 @@ const LAST_TIME = 4e18;
 export function mapEntryText(program: Program, difference: MapDifference): MapEntryText {
   const { map, key, expected, got } = difference;
   const object = objectOf(program);
-  const definition = object?.maps.find((one) => one.name === map);
+  const definition = object === undefined ? undefined : mapNamed(object.maps, map);
   const keyText = partText(object, definition?.keyType, key) ?? keyWithoutType(difference);
   if (expected === undefined || got === undefined) {
     const text = (value: Uint8Array | undefined): string =>
@@ -83,7 +84,7 @@ export function fieldPath({ map, key }: MapEntryText, { field }: FieldText): str
 /** `KEY = VALUE`, in the terms of the C source. */
 export function entryText(program: Program, map: string, { key, value }: MapEntry): string {
   const object = objectOf(program);
-  const definition = object?.maps.find(({ name }) => name === map);
+  const definition = object === undefined ? undefined : mapNamed(object.maps, map);
   const text = (type: number | undefined, bytes: Uint8Array): string =>
     partText(object, type, bytes) ?? withoutType(bytes);
   return `${text(definition?.keyType, key)} = ${text(definition?.valueType, value)}`;

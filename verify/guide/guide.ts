@@ -124,8 +124,8 @@ type Where = 'wanted' | 'everywhere' | 'last packet';
 interface Kept {
   readonly sequence: Sequence;
   readonly fresh: readonly number[];
-  /** Maps that it changes. */
-  readonly changes: ReadonlySet<number>;
+  /** Maps that it changes, by name: what number one has that user space makes depends on the world. */
+  readonly changes: ReadonlySet<string>;
   /** Instructions that it runs. */
   readonly cost: number;
 }
@@ -136,7 +136,7 @@ interface Combined {
   readonly signature: number;
 }
 
-const NONE: ReadonlySet<number> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 
 /** Looks for cases that reach what has not been reached. */
 export function guide(program: Program, options: GuideOptions): Guidance {
@@ -156,9 +156,9 @@ class Guide {
   /** Calls with few answers, by their places: a case that makes one, and what it has not answered yet. */
   readonly #asked = new Map<string, { readonly sequence: Sequence; readonly left: Set<bigint> }>();
   /** Maps that a run has changed: at first, they start empty. */
-  readonly #changed = new Set<number>();
+  readonly #changed = new Set<string>();
   /** Maps on which a condition, or the key of a lookup, was seen to hang. */
-  readonly #decisive = new Set<number>();
+  readonly #decisive = new Set<string>();
   /** Cases that change maps on which nothing was seen to hang yet, such as counters: what follows them comes last. */
   readonly #later: Kept[] = [];
   /** Global variables that a run has written: they are the program's own. */
@@ -331,17 +331,23 @@ class Guide {
     const whole = before === undefined ? undefined : repaired(shown, before);
     if (whole !== undefined && this.#reachesAgain(whole, fresh)) shown = whole;
     const again = this.#runs.run(shown) ?? run;
-    for (const { map } of again.trace.effects) this.#changed.add(map);
+    const changes = this.#changedBy(again, shown.world);
+    for (const map of changes) this.#changed.add(map);
     if (shown.world.globals !== undefined || shown.world.slots !== undefined) this.#addEdges(shown.world);
     const kept = {
       sequence: shown,
       fresh,
-      changes: new Set(again.trace.effects.map(({ map }) => map)),
+      changes,
       cost: again.trace.steps,
     };
     this.#kept.push(kept);
     this.#lastFind = this.#spent;
     this.#queue.push(kept);
+  }
+
+  #changedBy({ trace }: TracedRun, world: World): ReadonlySet<string> {
+    const maps = this.#runs.machineOf(world)?.object.maps ?? [];
+    return new Set(trace.effects.map(({ map }) => maps[map]!.name));
   }
 
   #reachesAgain(sequence: Sequence, ids: readonly number[]): boolean {
@@ -382,10 +388,12 @@ class Guide {
     }
     for (const { keyParts } of calls) for (const part of keyParts) fieldsOf(part, fields);
     for (const field of fields) {
-      if (field.kind === 'map') this.#decisive.add(field.map);
+      if (field.kind === 'map') this.#decisive.add(object.maps[field.map]!.name);
       if (field.kind !== 'call') continue;
       const { map } = calls[field.call]!;
-      if (map >= 0 && !ARRAYS.has(object.maps[map]!.type)) this.#decisive.add(map);
+      if (map < 0) continue;
+      const { name, type } = object.maps[map]!;
+      if (!ARRAYS.has(type)) this.#decisive.add(name);
     }
   }
 
@@ -431,7 +439,7 @@ class Guide {
     return {
       machine,
       calls,
-      mayPreset: (map) => this.#presets || !this.#changed.has(map),
+      mayPreset: (map) => this.#presets || !this.#changed.has(machine.object.maps[map]!.name),
       isStated: (global) => this.#isStated(world, global),
       mayFill: (global) => this.#mayFill(global),
     };

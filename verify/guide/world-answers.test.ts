@@ -204,6 +204,32 @@ describe('maps in maps', () => {
   });
 });
 
+describe('maps in maps of which the object has a template alone', () => {
+  const inner = testMap('template', 'HASH', { valueSize: 16 });
+  const machineOf = (...maps: readonly BpfMap[]): Machine =>
+    ({ object: testObject({ main: 'exit' }, maps) }) as unknown as Machine;
+  const other = Uint8Array.of(9, 0, 0, 0);
+
+  it('are made by user space, another one for each slot', () => {
+    const machine = machineOf(testMap('outer', 'HASH_OF_MAPS', { inner }), testMap('no', 'HASH'));
+    const [first] = withFilled({}, call({}), machine);
+    expect(first!.world).toEqual({ slots: { outer: [{ key: KEY, name: 'outer/0' }] } });
+    const [second] = withFilled(first!.world, call({ key: other }), machine);
+    expect(second!.world.slots!.outer!.map(({ name }) => name)).toEqual(['outer/0', 'outer/1']);
+    // The same slot again: what stood there is gone.
+    expect(withFilled(first!.world, call({}), machine)).toEqual([first]);
+  });
+
+  it('are none without a template, and none where a map of the object fits', () => {
+    expect(withFilled({}, call({}), machineOf(testMap('outer', 'HASH_OF_MAPS')))).toEqual([]);
+    const fits = machineOf(
+      testMap('outer', 'HASH_OF_MAPS', { inner }),
+      testMap('own', 'HASH', { valueSize: 16 }),
+    );
+    expect(withFilled({}, call({}), fits).map(({ world }) => world.slots!.outer![0]!.name)).toEqual(['own']);
+  });
+});
+
 describe('sockets', () => {
   const tuple4 = Uint8Array.of(10, 0, 0, 1, 192, 0, 2, 9, 0x04, 0xd2, 0x1f, 0x90);
   const tuple6 = new Uint8Array(36);

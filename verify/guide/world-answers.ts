@@ -1,10 +1,13 @@
 /** Worlds in which a call gets another answer: an entry for the key that was looked up, a program in the slot, a route to the address. */
 
+import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import type { Assignment, Operand } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { Choosable } from '../../sim/ebpf/dataflow/solve.ts';
 import { solveBytes } from '../../sim/ebpf/dataflow/solve-bytes.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
+import { nextMade } from '../../sim/ebpf/made-maps.ts';
+import { ownMapsFor } from '../../sim/ebpf/world-slots.ts';
 import { addressToText } from '../../sim/packet/addresses.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
@@ -24,7 +27,7 @@ import {
 } from '../../sim/runtime/fib.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
-import type { Device, Route, Socket, World } from '../../sim/runtime/world.ts';
+import type { Device, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
 import { isSameKey, resized, withEntry, withMapByte } from './world-edits.ts';
 
 export interface Answer {
@@ -102,18 +105,10 @@ export function withFilled(world: World, call: FlowCall, machine: Machine): Answ
     }
     case 'ARRAY_OF_MAPS':
     case 'HASH_OF_MAPS': {
-      const like = machine.object.maps.filter(
-        (one) =>
-          one.global === undefined &&
-          one.name !== map.name &&
-          one.type === map.inner?.type &&
-          one.keySize === map.inner.keySize &&
-          one.valueSize === map.inner.valueSize,
-      );
-      return like.map(({ name }) => {
-        const slots = (world.slots?.[map.name] ?? []).filter((one) => !isSameKey(one.key, key));
-        return { world: { ...world, slots: { ...world.slots, [map.name]: [...slots, { key, name }] } } };
-      });
+      const slots = (world.slots?.[map.name] ?? []).filter((one) => !isSameKey(one.key, key));
+      return namesToHold(machine.object, map, slots).map((name) => ({
+        world: { ...world, slots: { ...world.slots, [map.name]: [...slots, { key, name }] } },
+      }));
     }
     case 'DEVMAP':
     case 'DEVMAP_HASH':
@@ -131,6 +126,13 @@ export function withFilled(world: World, call: FlowCall, machine: Machine): Answ
     default:
       return [];
   }
+}
+
+/** Maps of the object that fit into another slot; where there are none, one that user space makes. */
+function namesToHold(object: BpfObject, outer: BpfMap, slots: readonly MapSlot[]): string[] {
+  const own = ownMapsFor(object, outer);
+  if (own.length > 0) return own.map(({ name }) => name);
+  return outer.inner === undefined ? [] : [nextMade(outer.name, slots)];
 }
 
 function isAlike(a: string, b: string): boolean {

@@ -195,8 +195,11 @@ export class Confirmer {
   #maps(inputs: Inputs, state: PathState, values: Assignment, machine: Machine): Confirmation {
     const evaluator = new Evaluator(values);
     for (const entry of state.entries) {
-      const live = machine.maps[entry.map]!;
+      // Of those that user space makes, the world has only what it needs.
+      const { name } = inputs.machine.maps[entry.map]!;
+      const live = machine.maps.find((one) => one.name === name);
       if (
+        live === undefined ||
         live.definition.type === 'LPM_TRIE' ||
         !['ARRAY', 'HASH'].some((one) => live.definition.type.endsWith(one))
       )

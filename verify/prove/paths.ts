@@ -18,6 +18,7 @@ import { type BranchWay, judgeBranches } from './branches.ts';
 import { type Confirmation, Confirmer } from './confirm.ts';
 import { wellFormed } from './well-formed.ts';
 import { isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
+import { worldOfPaths } from './world-of-paths.ts';
 
 export interface ProveOptions {
   readonly solver: Solver;
@@ -82,7 +83,7 @@ export const DEFAULT_TIME = 60_000;
  */
 export async function followPaths(program: Program, options: ProveOptions): Promise<FollowedPaths> {
   const now = options.now ?? (() => performance.now());
-  const opened = openMachine(program, {}, {});
+  const opened = openMachine(program, worldOfPaths(program, {}), {});
   const entry = opened.entries[0]!;
   const pool = new TermPool();
   const bpf = opened.machine.object.programs[entry.program]!;

@@ -7,7 +7,11 @@ import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { joinWords, type Word, wordsOf } from './words.ts';
 
-const object = testObject({ main: 'exit' }, [testMap('flows', 'HASH'), testMap('slots', 'ARRAY')]);
+const object = testObject({ main: 'exit' }, [
+  testMap('flows', 'HASH'),
+  testMap('slots', 'ARRAY'),
+  testMap('tables', 'HASH_OF_MAPS', { inner: testMap('inner', 'HASH') }),
+]);
 const machine = new Machine(object, {});
 const pool = new TermPool();
 const inputs = new Inputs(pool, machine, 'xdp', object.programs[0]!, {
@@ -121,6 +125,8 @@ describe('a condition says', () => {
     ['map slots is not full', is(pool.unknown(1, 'full1.2.3'), 0)],
     ['flows[key 2].byte3 == 5', is(pool.unknown(8, 'map0.1.3'), 5)],
     ['slots[key 1].byte12 == 5', is(pool.unknown(8, 'map1.0.12'), 5)],
+    ['tables[key 3] == slots', is(pool.unknown(16, 'map2.2.inner'), 1)],
+    ['tables[key 1] == map 77', is(pool.unknown(16, 'map2.0.inner'), 77)],
     ['skb.family == 5', is(pool.unknown(32, 'fixed.family'), 5)],
     ['bpf_x#3 == 5', is(pool.unknown(32, 'bpf_x.2'), 5)],
     ['flag == 1', is(pool.unknown(1, 'flag'), 1)],

@@ -25,6 +25,9 @@ interface NamedField {
 
 type Header = readonly [name: keyof typeof PROTOCOLS, start: number];
 
+/** Which map stands in a slot of a map of maps. */
+const INNER = /^map(\d+)\.(\d+)\.inner$/;
+
 const namesOf = new WeakMap<Inputs, Map<string, FieldNames>>();
 
 /** The headers that a path knows the places of. */
@@ -190,7 +193,7 @@ export class FieldNames {
       } else if (part.operation === 'eq') {
         words.push(
           isConst(b!)
-            ? relation(this.#name(inputs, a!), '==', b!.value)
+            ? this.#equals(inputs, a!, b!.value)
             : { text: `${this.#name(inputs, a!)} == ${this.#name(inputs, b!)}` },
         );
       } else words.push(this.#condition(inputs, part, true));
@@ -206,6 +209,14 @@ export class FieldNames {
       }
     }
     return words;
+  }
+
+  #equals(inputs: Inputs, term: Term, value: bigint): Word {
+    const subject = this.#name(inputs, term);
+    if (term.operation !== 'var' || !INNER.test(term.name)) return relation(subject, '==', value);
+    const map = inputs.mapOf(Number(value));
+    const name = map === undefined ? undefined : inputs.machine.maps[map]?.name;
+    return { text: `${subject} == ${name ?? `map ${value}`}`, subject, relation: '==', value };
   }
 
   #name(inputs: Inputs, term: Term): string {
@@ -259,6 +270,8 @@ export class FieldNames {
     const map = /^map(\d+)\.(\d+)\.(\d+)$/.exec(name);
     if (map !== null)
       return `${inputs.machine.maps[Number(map[1])]!.name}[key ${Number(map[2]) + 1}].byte${map[3]}`;
+    const inner = INNER.exec(name);
+    if (inner !== null) return `${inputs.machine.maps[Number(inner[1])]!.name}[key ${Number(inner[2]) + 1}]`;
     return name.replace(/^fixed\./, 'skb.').replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
   }
 }

@@ -184,11 +184,11 @@ function readAttribute(
       return;
     case 'key':
       builder.keyType = pointedTo(btf, member.typeId, where);
-      builder.keySize = agree(builder.keySize, btf.sizeOf(builder.keyType), where);
+      builder.keySize = agree(builder.keySize, sizeOf(btf, builder.keyType, where), where);
       return;
     case 'value':
       builder.valueType = pointedTo(btf, member.typeId, where);
-      builder.valueSize = agree(builder.valueSize, btf.sizeOf(builder.valueType), where);
+      builder.valueSize = agree(builder.valueSize, sizeOf(btf, builder.valueType, where), where);
       return;
     case 'pinning':
       builder.pinning = Number(numberOf(btf, member.typeId, where));
@@ -201,6 +201,16 @@ function readAttribute(
     default:
       throw new ObjectError(`map ${name}`, 'the fields that libbpf knows', `a field ${member.name}`);
   }
+}
+
+/** libbpf refuses what has no size, too: with clang 14 it is what only the template of inner maps names. */
+function sizeOf(btf: Btf, typeId: number, where: string): number {
+  const type = btf.resolve(typeId);
+  if (btf.kind(type) === BTF_KIND.FWD) {
+    const remedy = 'use the type elsewhere, too: for a global variable, say';
+    throw new ObjectError(where, `the members of ${btf.name(type)}`, `its name alone (${remedy})`);
+  }
+  return btf.sizeOf(typeId);
 }
 
 /** `__array(values, …)`: the template of inner maps, or the programs of a prog array. */

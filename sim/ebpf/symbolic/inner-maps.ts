@@ -1,9 +1,12 @@
 /**
  * Maps of maps on a path (kernel/bpf/map_in_map.c): a slot holds the map that the object puts there, or one of the object's that
- * fits, or none. Maps that user space makes by itself have no name that a world could give them.
+ * fits, or one of those that user space makes, or none.
  */
 import type { MapType } from '../../runtime/maps.ts';
-import { mapProblem } from '../world-slots.ts';
+import type { World } from '../../runtime/world.ts';
+import type { BpfObject } from '../bpf-object.ts';
+import { madeName, templateOf } from '../made-maps.ts';
+import { ownMapsFor } from '../world-slots.ts';
 import { addBlock } from './access.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
@@ -13,6 +16,19 @@ import type { Value } from './path-value.ts';
 import type { Term } from './term.ts';
 
 const OF_MAPS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY_OF_MAPS', 'HASH_OF_MAPS']);
+
+/** How many maps of each template a path tells apart. */
+const MADE = 2;
+
+/** The world in which user space has made maps, empty ones, for each map of maps that no map of the object fits into. */
+export function withMapsForPaths(object: BpfObject, world: World): World {
+  const outers = object.maps.filter((map) => map.inner !== undefined && ownMapsFor(object, map).length === 0);
+  if (outers.length === 0) return world;
+  const names = outers.flatMap(({ name }) =>
+    Array.from({ length: MADE }, (_, number) => madeName(name, number)),
+  );
+  return { ...world, maps: { ...Object.fromEntries(names.map((name) => [name, []])), ...world.maps } };
+}
 
 export function holdsMaps(inputs: Inputs, map: number): boolean {
   return OF_MAPS.has(inputs.machine.maps[map]!.definition.type);
@@ -86,13 +102,13 @@ export function findInner(
   return inner;
 }
 
-/** Maps of the object that a map of maps may hold, by their indices. */
+/** Maps that a map of maps may hold, by their indices: the object's, or else those that user space makes for it. */
 function candidatesFor(inputs: Inputs, map: number): number[] {
   const { object } = inputs.machine;
   const outer = object.maps[map]!;
-  return object.maps.flatMap((one, index) =>
-    one.global === undefined && mapProblem(object, outer, one.name) === undefined ? [index] : [],
-  );
+  const own = ownMapsFor(object, outer);
+  const fitting = own.length > 0 ? own : object.maps.filter(({ name }) => templateOf(name) === outer.name);
+  return fitting.map((one) => object.maps.indexOf(one));
 }
 
 function choice(inputs: Inputs, map: number, ordinal: number): Term {
@@ -103,8 +119,15 @@ function choice(inputs: Inputs, map: number, ordinal: number): Term {
 function chosen(inputs: Inputs, state: PathState, map: number, ordinal: number): Value {
   const { pool } = state;
   const which = choice(inputs, map, ordinal);
-  state.assume(`map ${inputs.machine.maps[map]!.name} holds maps of the object, and no others`);
-  for (const inner of candidatesFor(inputs, map)) {
+  const candidates = candidatesFor(inputs, map);
+  const { name } = inputs.machine.maps[map]!;
+  const areMade = candidates.some((one) => templateOf(inputs.machine.maps[one]!.name) !== undefined);
+  state.assume(
+    areMade
+      ? `user space puts ${candidates.length} maps into map ${name} at the most, each into as many slots as it likes`
+      : `map ${name} holds maps of the object, and no others`,
+  );
+  for (const inner of candidates) {
     if (state.decide(pool.equal(which, pool.constant(16, inputs.mapNumber(inner)))))
       return descriptor(inputs, inner);
   }

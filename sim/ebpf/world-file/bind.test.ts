@@ -91,6 +91,23 @@ describe('a world file', () => {
     expect(worldFromJson(JSON.parse(JSON.stringify(worldToJson(read))))).toEqual(read);
   });
 
+  it('takes what a slot holds in the place of a name: a map that user space makes', () => {
+    const read = world(
+      '{ "maps": { "tenants": { "1": { "0": "XDP_TX" }, "2": "tenants/0", "3": [], "4": "inner_one" } } }',
+    );
+    const slot = (number: number, name: string) => ({ key: bytes(number, 0, 0, 0, 0, 0, 0, 0), name });
+    expect(read).toEqual({
+      slots: {
+        tenants: [slot(1, 'tenants/1'), slot(2, 'tenants/0'), slot(3, 'tenants/2'), slot(4, 'inner_one')],
+      },
+      maps: { 'tenants/1': [{ key: bytes(0, 0, 0, 0), value: bytes(3, 0, 0, 0) }], 'tenants/2': [] },
+    });
+    expect(worldFromJson(JSON.parse(JSON.stringify(worldToJson(read))))).toEqual(read);
+    expect(world('{ "maps": { "tenants/0": { "0": 2 } } }').maps).toEqual({
+      'tenants/0': [{ key: bytes(0, 0, 0, 0), value: bytes(2, 0, 0, 0) }],
+    });
+  });
+
   it('takes times with units, seeds, sizes and hints', () => {
     const text = `{ "time": "1h", "tick": 500, "randomSeed": 7, "cpu": 1, "maxEntries": { "sized": 5 },
       "hints": { "ports": [80], "vlans": [100], "tcpOptions": ["window-scale", 200] } }`;
@@ -111,6 +128,12 @@ describe('a world file', () => {
 
   it.each<[text: string, message: string]>([
     ['{"hints": {"ingress": ["lan"]}}', 'hints.ingress[0]: no device is called “lan”'],
+    [
+      '{"maps": {"tenants": {"1": 5}}}',
+      'maps.tenants.1: expected the name of a map of the object, or what a new map holds (a list of entries, or values by key), got 5',
+    ],
+    ['{"maps": {"tenants": {"1": {"9": 1}}}}', 'maps.tenants.1.9: expected an index below 1, got 9'],
+    ['{"maps": {"limits/0": {}}}', 'maps."limits/0": the object has no such map; did you mean “limits”?'],
     ['', 'is empty: expected JSON'],
     ['[', 'is not valid JSON: expected “]” at line 1, column 2'],
     ['{"maps": {"flows" []}}', 'is not valid JSON: expected a colon at line 1, column 19'],

@@ -11,6 +11,7 @@ import { SocketTable } from '../../runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, World } from '../../runtime/world.ts';
 import { hintsOfWorld } from '../../runtime/world-hints.ts';
 import { encodeValue } from '../btf-encode.ts';
+import { mapNamed } from '../made-maps.ts';
 import { holdsNames } from '../world-slots.ts';
 import { entriesOfMap, slotsOfMap } from './map-contents.ts';
 import type { DeviceShape, WorldFileShape } from './shape.ts';
@@ -157,7 +158,7 @@ function maxEntriesOf({ maxEntries = {} }: WorldFileShape, target: WorldTarget):
 }
 
 function requireMap(name: string, { maps }: WorldTarget, place: string): WorldTarget['maps'][number] {
-  const map = maps.find((one) => one.name === name);
+  const map = mapNamed(maps, name);
   if (map !== undefined && map.global === undefined) return map;
   if (map !== undefined)
     throw new ShapeError(place, 'is a section of variables: set them by name, under “globals”');
@@ -176,8 +177,12 @@ function contentsOf(
   for (const [name, contents] of Object.entries(shapes)) {
     const place = pathText(['maps', name], '');
     const map = requireMap(name, target, place);
-    if (holdsNames(map)) slots.push([name, slotsOfMap(contents, map, target, place)]);
-    else maps.push([name, entriesOfMap(contents, map, { target, place, ifindexOf, size: maxEntries[name] })]);
+    const options = { target, place, ifindexOf, size: maxEntries[name] };
+    if (holdsNames(map)) {
+      const held = slotsOfMap(contents, map, options);
+      slots.push([name, held.slots]);
+      maps.push(...Object.entries(held.maps));
+    } else maps.push([name, entriesOfMap(contents, map, options)]);
   }
   return {
     ...(maps.length === 0 ? {} : { maps: Object.fromEntries(maps) }),

@@ -4,6 +4,7 @@ import { parseJsonc } from '../../runtime/jsonc.ts';
 import { parse } from '../../runtime/schema.ts';
 import { Machine } from '../machine.ts';
 import { loadObject } from '../object.ts';
+import { testMap, testObject } from '../test-support/assemble.ts';
 import { withSlots } from '../world-slots.ts';
 import { bindWorld } from './bind.ts';
 import { initialWorldFile } from './init.ts';
@@ -38,7 +39,7 @@ describe('the world file to start from', () => {
       const { world, maxEntries } = bindWorld(parse(worldFileShape, parseJsonc(text)), object);
       const maps = object.maps.map((map) => ({ ...map, maxEntries: maxEntries[map.name] ?? map.maxEntries }));
       // The machine takes every entry and every slot.
-      expect(() => new Machine(withSlots({ ...object, maps }, world.slots), world)).not.toThrow();
+      expect(() => new Machine(withSlots({ ...object, maps }, world), world)).not.toThrow();
       // The values of globals are those of the object.
       for (const map of object.maps) {
         for (const [variable, { offset, size }] of map.global?.variables ?? []) {
@@ -48,6 +49,16 @@ describe('the world file to start from', () => {
       }
     },
   );
+
+  it.each([
+    ['HASH', { keySize: 4, valueSize: 4 }, '// "tables": { "0": { "0": { "hex": "00000000" } } },'],
+    ['HASH', { keySize: 4, valueSize: 100 }, '// "tables": { "0": {} },'],
+    ['RINGBUF', { keySize: 0, valueSize: 0 }, '// "tables": { "0": {} },'],
+  ] as const)('shows a slot with a map that user space makes, where no map fits: %s', (type, sizes, line) => {
+    const tables = testMap('tables', 'HASH_OF_MAPS', { inner: testMap('tables.inner', type, sizes) });
+    const { maps, programs, btf } = testObject({ main: 'exit' }, [tables]);
+    expect(initialWorldFile({ maps, programs, btf }, { name: 'it' })).toContain(line);
+  });
 
   it('names every map and variable with its type', () => {
     const object = loadObject(new Uint8Array(readFileSync(new URL('world-file.o', TEST_OBJECTS))));

@@ -5,6 +5,7 @@ import type { BpfMap, GlobalVariable } from '../bpf-object.ts';
 import type { Btf } from '../btf.ts';
 import { typeText } from '../btf-type-text.ts';
 import { toJson } from '../btf-value.ts';
+import { madeName, mapNamed } from '../made-maps.ts';
 import { mapProblem, programProblem } from '../world-slots.ts';
 import { UNFILLED } from './map-contents.ts';
 import { sampleOf } from './sample.ts';
@@ -118,6 +119,7 @@ function slotLines(map: BpfMap, target: WorldTarget): string[] {
           .filter((one) => mapProblem(object, map, one.name) === undefined && one !== map)
           .map((one) => one.name);
   const [first] = fitting;
+  if (first === undefined && map.inner !== undefined) return madeLines(map, target);
   if (first === undefined) {
     const what =
       map.type === 'PROG_ARRAY'
@@ -126,10 +128,29 @@ function slotLines(map: BpfMap, target: WorldTarget): string[] {
     return [`//   ${what}`];
   }
   const known = `//   one of ${fitting.slice(0, 8).join(', ')}${fitting.length > 8 ? ', …' : ''}`;
-  const key = map.keySize > 8 ? `{ "hex": "${'00'.repeat(map.keySize)}" }` : undefined;
-  if (key !== undefined)
-    return [known, `${JSON.stringify(map.name)}: [{ "key": ${key}, "value": ${JSON.stringify(first)} }],`];
-  return [known, `${JSON.stringify(map.name)}: { "0": ${JSON.stringify(first)} },`];
+  return [known, `${slotOf(map, JSON.stringify(first))},`];
+}
+
+/** A slot that holds a map which user space makes: what is in it stands in the place of a name. */
+function madeLines(outer: BpfMap, target: WorldTarget): string[] {
+  const inner = mapNamed([outer], madeName(outer.name, 0))!;
+  const lines = exampleLines(inner, target);
+  const [comment] = lines;
+  if (comment === undefined || lines.length > 3 || comment.startsWith('//'))
+    return ['//   each slot holds a map of its own: {} is an empty one', `${slotOf(outer, '{}')},`];
+  const contents = lines
+    .map((line) => line.trim())
+    .join(' ')
+    .replace(/^"[^"]*": /, '')
+    .replace(/,( \])?$/, '$1');
+  return ['//   each slot holds a map of its own, with these contents', `${slotOf(outer, contents)},`];
+}
+
+/** The first slot of a map, as the file has it. */
+function slotOf({ name, keySize }: BpfMap, value: string): string {
+  const label = JSON.stringify(name);
+  if (keySize > 8) return `${label}: [{ "key": { "hex": "${'00'.repeat(keySize)}" }, "value": ${value} }]`;
+  return `${label}: { "0": ${value} }`;
 }
 
 /** In quotes where it can be the name of a property. */

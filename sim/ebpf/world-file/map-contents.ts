@@ -1,10 +1,11 @@
 /** What a map holds, as people write it: entries by key, slots by name. */
 import { leavesSizeToLoader, maxEntriesOf } from '../../runtime/map-sizes.ts';
-import { isArray, isLru, type MapType } from '../../runtime/maps.ts';
+import { isArray, isLru, isMapOfMaps, type MapType } from '../../runtime/maps.ts';
 import { pathText, ShapeError, shown } from '../../runtime/shape-error.ts';
 import type { MapEntry, MapSlot } from '../../runtime/world.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import { encodeValue, type ValueType } from '../btf-encode.ts';
+import { madeName, mapNamed } from '../made-maps.ts';
 import { encodePrefix } from '../value-forms.ts';
 import { mapProblem, programProblem } from '../world-slots.ts';
 import type { MapShape } from './shape.ts';
@@ -141,28 +142,79 @@ function encode(
   return encodeValue(type, json, place, { ifindexOf });
 }
 
+/** What a map of programs or of maps holds. */
+export interface HeldSlots {
+  readonly slots: MapSlot[];
+  /** Contents of the maps that user space makes for its slots, by the names that worlds give them. */
+  readonly maps: Readonly<Record<string, readonly MapEntry[]>>;
+}
+
 /**
- * What a map of programs or of maps holds, by name.
+ * What a map of programs or of maps holds, by name, or, of a map that user space makes, by its contents.
  * @throws {ShapeError} naming the slot that the kernel would refuse
  */
-export function slotsOfMap(contents: MapShape, map: BpfMap, target: WorldTarget, place: string): MapSlot[] {
+export function slotsOfMap(contents: MapShape, map: BpfMap, options: ContentsOptions): HeldSlots {
+  const rows = rowsOf(contents, options.place);
+  const taken = new Set(rows.map(({ value }) => value));
+  const maps: Record<string, readonly MapEntry[]> = {};
+  let next = 0;
+  const slots = rows.map((row) => {
+    const key = keyOfSlot(row, map, options);
+    if (typeof row.value === 'string' || !isMapOfMaps(map.type))
+      return { key, name: nameInSlot(row, map, options) };
+    while (taken.has(madeName(map.name, next))) next++;
+    const name = madeName(map.name, next++);
+    maps[name] = entriesOfMade(row, name, map, options);
+    return { key, name };
+  });
+  return { slots, maps };
+}
+
+function keyOfSlot({ key, keyPlace }: Written, map: BpfMap, { target, size }: ContentsOptions): Uint8Array {
+  if (key === undefined) throw new ShapeError(keyPlace, 'is missing');
+  const bytes = encodeValue({ btf: target.btf, typeId: map.keyType, size: map.keySize }, key, keyPlace);
+  if (map.type !== 'HASH_OF_MAPS') {
+    const index = new DataView(bytes.buffer).getUint32(0, true);
+    const most = maxEntriesOf(map, size === undefined ? {} : { [map.name]: size });
+    if (index >= most) throw new ShapeError(keyPlace, `expected an index below ${most}, got ${index}`);
+  }
+  return bytes;
+}
+
+function nameInSlot({ value, valuePlace }: Written, map: BpfMap, { target }: ContentsOptions): string {
   const object = { ...target, license: '', kernelVersion: undefined, kfuncs: [], variables: [] };
   const isOfPrograms = map.type === 'PROG_ARRAY';
-  return rowsOf(contents, place).map(({ key, value, keyPlace, valuePlace }) => {
-    const what = isOfPrograms ? 'a function of the object' : 'a map of the object';
-    if (typeof value !== 'string')
-      throw new ShapeError(valuePlace, `expected the name of ${what}, got ${shown(value)}`);
-    const problem = isOfPrograms ? programProblem(object, map, value) : mapProblem(object, map, value);
-    if (problem !== undefined) {
-      throw new ShapeError(valuePlace, `expected ${problem.expected}, got ${problem.found}`);
-    }
-    if (key === undefined) throw new ShapeError(keyPlace, 'is missing');
-    const bytes = encodeValue({ btf: target.btf, typeId: map.keyType, size: map.keySize }, key, keyPlace);
-    if (map.type !== 'HASH_OF_MAPS') {
-      const index = new DataView(bytes.buffer).getUint32(0, true);
-      const most = maxEntriesOf(map);
-      if (index >= most) throw new ShapeError(keyPlace, `expected an index below ${most}, got ${index}`);
-    }
-    return { key: bytes, name: value };
-  });
+  const what = isOfPrograms ? 'a function of the object' : 'a map of the object';
+  if (typeof value !== 'string')
+    throw new ShapeError(valuePlace, `expected the name of ${what}, got ${shown(value)}`);
+  const problem = isOfPrograms ? programProblem(object, map, value) : mapProblem(object, map, value);
+  if (problem === undefined) return value;
+  throw new ShapeError(valuePlace, `expected ${problem.expected}, got ${problem.found}`);
+}
+
+function entriesOfMade(
+  { value, valuePlace }: Written,
+  name: string,
+  outer: BpfMap,
+  options: ContentsOptions,
+): MapEntry[] {
+  const made = mapNamed([outer], name);
+  if (made === undefined)
+    throw new ShapeError(
+      valuePlace,
+      `the object does not say what maps ${outer.name} holds: expected the name of a map of the object`,
+    );
+  const { target, ifindexOf } = options;
+  if (!isContents(value)) {
+    const expected =
+      'the name of a map of the object, or what a new map holds (a list of entries, or values by key)';
+    throw new ShapeError(valuePlace, `expected ${expected}, got ${shown(value)}`);
+  }
+  return entriesOfMap(value, made, { target, ifindexOf, place: valuePlace });
+}
+
+function isContents(value: unknown): value is MapShape {
+  if (Array.isArray(value))
+    return value.every((one) => typeof one === 'object' && one !== null && 'value' in one);
+  return typeof value === 'object' && value !== null;
 }
