@@ -489,8 +489,12 @@ class Guide {
     const attempts = this.#calls.get(place) ?? 0;
     if ((where !== 'everywhere' && attempts > 2) || this.#isOver()) return;
     this.#calls.set(place, attempts + 1);
-    for (const { world } of withFilled(sequence.world, call, background.machine))
-      this.#try({ ...sequence, world });
+    for (const { world } of withFilled(sequence.world, call, background.machine)) {
+      const filled = { ...sequence, world };
+      if (this.#try(filled) || !this.#presets) continue;
+      // That there is an entry is known, from packets before. What it says decides only now that it may say anything.
+      this.#queue.push({ sequence: filled, fresh: [], changes: NONE, cost: 0 });
+    }
   }
 
   #noteAnswer(sequence: Sequence, call: FlowCall): void {
