@@ -51,6 +51,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'A program that answers every packet to a host with “unreachable”, and does not look at its protocol.',
   'reply/reset-answered':
     'A program that answers every TCP segment with a reset, and does not look at its flags.',
+  'load/refused-constant':
+    'Any program that looks at the packet without a bounds check, or calls what its kind cannot, behind `if (enabled)`.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',
   'agreement/machine': 'No program is meant to.',
   'determinism/differs': 'A program that stores a pointer in a map, or sends it.',

@@ -36,6 +36,7 @@ import { isMacChosen } from './own-mac.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasContents, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
+import { refusedConstants } from './refused-constants.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
 import { TransportSightings } from './transport-sightings.ts';
@@ -225,7 +226,9 @@ class Check {
   /** What single cases show that are looked at more closely. */
   async #probe(): Promise<void> {
     const { program, machine, witness, kernel } = this.#options;
-    const { cases = [] } = this.#guided;
+    const { cases = [], refused = [], worlds = [] } = this.#guided;
+    if (kernel !== undefined && refused.length > 0)
+      this.#made.push(...refusedConstants(program, worlds[0]?.world ?? {}, refused, kernel.name));
     this.#made.push(
       ...lostUpdates(program, this.#options),
       ...lostCopies(

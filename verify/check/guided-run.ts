@@ -8,7 +8,7 @@ import { worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
 import { guide } from '../guide/guide.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
-import { withPossibleWorlds } from '../guide/possible-worlds.ts';
+import { type RefusedValue, withPossibleWorlds } from '../guide/possible-worlds.ts';
 import type { CheckOptions } from './check-options.ts';
 import { withSoundPackets } from './sound-cases.ts';
 
@@ -19,6 +19,8 @@ export interface GuidedRun {
   readonly source?: PacketSource;
   readonly worlds?: readonly NamedWorld[];
   readonly cases?: readonly SavedCase[];
+  /** Values of constants with which the kernel refuses the program. */
+  readonly refused?: readonly RefusedValue[];
 }
 
 /** Packets and worlds that lead where random ones do not. */
@@ -40,7 +42,9 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
     combinations: true,
     ...(signal === undefined ? {} : { signal }),
   });
-  const guidance = await withPossibleWorlds(found, { programs: [program], worlds, kernel });
+  const refused: RefusedValue[] = [];
+  const onRefused = (value: RefusedValue): void => void refused.push(value);
+  const guidance = await withPossibleWorlds(found, { programs: [program], worlds, kernel, onRefused });
   const base = new PacketGenerator(
     hintsOf(program),
     program.entries.map(({ hook }) => hook),
@@ -48,6 +52,7 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
   return {
     source: new GuidedSource(base, program, guidance),
     worlds: guidedWorlds(worlds, guidance),
+    refused,
     cases: guidance.cases.flatMap(({ world, stimuli }, index) => {
       const found = { program: program.name, world, stimuli };
       // No other packet may go that way: one that is judged, which unsound ones are not, has to.

@@ -83,6 +83,8 @@ export interface Guidance {
   readonly branches: { readonly reached: number; readonly total: number };
   /** Ways that no case went. */
   readonly missing: readonly Reached[];
+  /** Values of variables with which the machine stopped the program, or did not take it. */
+  readonly stopping?: Readonly<Record<string, Uint8Array>>;
   readonly runs: number;
   readonly instructions: number;
   /** Of the effort, what was spent when the last case was kept. */
@@ -163,6 +165,7 @@ class Guide {
   readonly #later: Kept[] = [];
   /** Global variables that a run has written: they are the program's own. */
   readonly #ownGlobals = new Set<string>();
+  readonly #stopping = new Map<string, Uint8Array>();
   readonly #worlds: readonly NamedWorld[];
   /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
   readonly #paths = new Set<number>();
@@ -261,12 +264,18 @@ class Guide {
   #try(sequence: Sequence, before?: Sequence): boolean {
     if (this.#isOver()) return false;
     const run = this.#runs.run(sequence);
-    if (run === undefined) return false;
+    if (run === undefined) {
+      // The machine may not even take it: a helper that programs of its kind cannot call, say.
+      if (this.#runs.machineOf(sequence.world) === undefined) this.#noteStopping(sequence.world);
+      return false;
+    }
     if (run.stopped) {
       if (this.#hasOwnSlots(sequence.world)) return false;
       // With such a value no loader comes through the verifier. What stops it anyway, it does with the object's, too.
-      if (this.#hasOwnGlobals(sequence.world))
+      if (this.#hasOwnGlobals(sequence.world)) {
+        this.#noteStopping(sequence.world);
         return this.#try({ ...sequence, world: this.#withStatedGlobals(sequence.world) });
+      }
     }
     for (const name of run.trace.memory.changedGlobals) this.#ownGlobals.add(name);
     for (const call of run.trace.calls) this.#noteAnswer(sequence, call);
@@ -315,6 +324,11 @@ class Guide {
 
   #hasOwnGlobals(world: World): boolean {
     return Object.keys(world.globals ?? {}).some((name) => !this.#isStated(world, name));
+  }
+
+  #noteStopping(world: World): void {
+    for (const [name, value] of Object.entries(world.globals ?? {}))
+      if (!this.#stopping.has(name) && !this.#isStated(world, name)) this.#stopping.set(name, value);
   }
 
   #withStatedGlobals(world: World): World {
@@ -642,6 +656,7 @@ class Guide {
       hints: this.#hints(),
       branches: { reached: this.#edges.size - missing.length, total: this.#edges.size },
       missing: missing.map((edge) => this.#describe(edge)),
+      stopping: Object.fromEntries(this.#stopping),
       runs: this.#runs.runs,
       instructions: this.#runs.steps,
       share: this.#spent === 0 ? 1 : this.#lastFind / this.#spent,

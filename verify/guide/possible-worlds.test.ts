@@ -62,6 +62,25 @@ it('keeps what is stated, and all of it where the stated world is refused itself
   expect(await possible(other, { globals: { a: byte(70) } }, upToNine())).toBe(other);
 });
 
+it('says which values had to be left out, each once, and with what error', async () => {
+  const error = new EngineError('input', 'refused');
+  const heard: string[] = [];
+  const world = { globals: { a: byte(1), b: byte(20), d: byte(40) }, maps: { flows: [entry(50)] } };
+  const guidance = {
+    cases: [world, { globals: { b: byte(30) } }].map((one) => ({ world: one, stimuli: [], reached: [] })),
+    stopping: { b: byte(99), e: byte(70), f: byte(2) },
+  } as unknown as Guidance;
+  await withPossibleWorlds(guidance, {
+    ...{ programs: [program], worlds: [{ name: 'stated', world: {} }], kernel: upToNine(error) },
+    onRefused: ({ variable, value, error: why }) => {
+      expect(why).toBe(error);
+      heard.push(`${variable} = ${value[0]}`);
+    },
+  });
+  // What only the machine stops is none of them.
+  expect(heard).toEqual(['b = 20', 'd = 40', 'e = 70']);
+});
+
 it('keeps everything where nobody can be asked, or the kernel lacks what the program needs', async () => {
   const world = { globals: { a: byte(30) } };
   expect(await possible(world, {}, undefined)).toBe(world);

@@ -10,6 +10,13 @@ import { partsOfWorld, type WorldPart, worldOfParts } from '../world-parts.ts';
 import type { Guidance } from './guide.ts';
 import { isSameKey } from './world-edits.ts';
 
+/** A value of a global variable with which the kernel refuses the program, though it takes it without. */
+export interface RefusedValue {
+  readonly variable: string;
+  readonly value: Uint8Array;
+  readonly error: EngineError;
+}
+
 export interface KernelToAsk {
   /** All of which have to load: two builds, say. */
   readonly programs: readonly Program[];
@@ -17,24 +24,53 @@ export interface KernelToAsk {
   readonly worlds: readonly NamedWorld[];
   /** Absent: nobody can be asked. */
   readonly kernel?: Engine | undefined;
+  /** Hears of each variable for which a value had to be left out, once. */
+  readonly onRefused?: (value: RefusedValue) => void;
 }
 
 /** The guidance with worlds that the kernel refuses less what it refuses in them. Where it refuses them anyway, they stay. */
 export async function withPossibleWorlds(guidance: Guidance, asked: KernelToAsk): Promise<Guidance> {
-  return { ...guidance, cases: await inPossibleWorlds(guidance.cases, asked) };
+  const heard = new Set<string>();
+  const cases = await inPossibleWorlds(guidance.cases, asked, heard);
+  await hearOfStopping(guidance.stopping ?? {}, asked, heard);
+  return { ...guidance, cases };
+}
+
+/** Does the verifier refuse what the machine stops? */
+async function hearOfStopping(
+  values: NonNullable<Guidance['stopping']>,
+  { programs, worlds, kernel, onRefused }: KernelToAsk,
+  heard: Set<string>,
+): Promise<void> {
+  if (kernel === undefined || onRefused === undefined) return;
+  const start = worlds[0]?.world ?? {};
+  for (const [variable, value] of Object.entries(values)) {
+    if (heard.has(variable)) continue;
+    heard.add(variable);
+    const globals = { ...start.globals, [variable]: value };
+    for (const program of programs) {
+      if (!kernel.availability(program).available) continue;
+      const error = await refusalOf(kernel, program, { ...start, globals });
+      // With the start’s own values it has to load: else nothing is known of this one.
+      if (error === undefined || (await refusalOf(kernel, program, start)) !== undefined) continue;
+      onRefused({ variable, value, error });
+      break;
+    }
+  }
 }
 
 /** The same for any cases. */
 export async function inPossibleWorlds<T extends { readonly world: World }>(
   cases: readonly T[],
   asked: KernelToAsk,
+  heard: Set<string> = new Set(),
 ): Promise<T[]> {
   const possible = new Map<World, World>(asked.worlds.map(({ world }) => [world, world]));
   const list: T[] = [];
   for (const one of cases) {
     let world = possible.get(one.world);
     if (world === undefined) {
-      world = await possibleWorld(one.world, asked);
+      world = await possibleWorld(one.world, asked, heard);
       possible.set(one.world, world);
     }
     list.push(world === one.world ? one : { ...one, world });
@@ -42,13 +78,18 @@ export async function inPossibleWorlds<T extends { readonly world: World }>(
   return list;
 }
 
-async function possibleWorld(world: World, { programs, worlds, kernel }: KernelToAsk): Promise<World> {
+async function possibleWorld(world: World, asked: KernelToAsk, heard: Set<string>): Promise<World> {
+  const { programs, worlds, kernel, onRefused } = asked;
   if (kernel === undefined) return world;
   const able = programs.filter((program) => kernel.availability(program).available);
-  const takes = async (one: World): Promise<boolean> => {
-    for (const program of able) if (!(await loads(kernel, program, one))) return false;
-    return true;
+  const refusal = async (one: World): Promise<EngineError | undefined> => {
+    for (const program of able) {
+      const error = await refusalOf(kernel, program, one);
+      if (error !== undefined) return error;
+    }
+    return undefined;
   };
+  const takes = async (one: World): Promise<boolean> => (await refusal(one)) === undefined;
   const parts = partsOfWorld(world);
   const base = startOf(world, worlds);
   const stays = parts.filter((part) => !isLoaded(part) || isStated(part, world, base));
@@ -63,6 +104,13 @@ async function possibleWorld(world: World, { programs, worlds, kernel }: KernelT
   if (!(await takes(withParts([])))) return world;
   const made = parts.filter((part) => !stays.includes(part));
   const fitting = await most(made, (some) => takes(withParts(some)));
+  for (const part of made) {
+    if (onRefused === undefined || part.of !== 'globals' || fitting.includes(part) || heard.has(part.name))
+      continue;
+    heard.add(part.name);
+    const error = await refusal(withParts([...fitting, part]));
+    if (error !== undefined) onRefused({ variable: part.name, value: world.globals![part.name]!, error });
+  }
   return withParts(fitting);
 }
 
@@ -78,14 +126,14 @@ async function most<T>(
   return most(items.slice(middle), suit, await most(items.slice(0, middle), suit, before));
 }
 
-/** @returns false only where object or world are to blame: what the kernel lacks for the object says nothing about them */
-async function loads(kernel: Engine, program: Program, world: World): Promise<boolean> {
+/** @returns undefined, too, where neither object nor world is to blame: what the kernel lacks for the object says nothing about them */
+async function refusalOf(kernel: Engine, program: Program, world: World): Promise<EngineError | undefined> {
   try {
     await (await kernel.open(program, world)).close();
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof EngineError) return !error.ofWorld && (error.kind !== 'input' || error.lacking);
-    throw error;
+    if (!(error instanceof EngineError)) throw error;
+    return error.ofWorld || (error.kind === 'input' && !error.lacking) ? error : undefined;
   }
 }
 

@@ -9,6 +9,12 @@ export const RUN_RULES: readonly Rule[] = [
     'The verifier, or what loads the object (libbpf), does not accept it here. Its log is printed.',
   ),
   rule(
+    'load/refused-constant',
+    'warning',
+    'The program does not load with another constant',
+    'With another value of a `const volatile` variable than the object’s own there is more of the program, and with this value the verifier refuses it: whoever sets it cannot load it. Where no loader sets such a value, nothing is wrong.',
+  ),
+  rule(
     'verifier/stopped',
     'error',
     'The machine stopped the program',
