@@ -44,7 +44,14 @@ export interface CheckedProgramJson {
   /** What the baseline accepts: it does not count. */
   readonly accepted: readonly AcceptedJson[];
   readonly coverage?: CoverageJson;
-  readonly sweeps: { readonly words: number; readonly packets: number; readonly left: number };
+  readonly sweeps: {
+    /** That took all of their values. */
+    readonly words: number;
+    readonly packets: number;
+    readonly left: number;
+    /** Where time was too short: how many packets there would have been. */
+    readonly wanted?: number;
+  };
   /** Where packets left branches out, and the paths could be followed. */
   readonly proof?: ProofAidJson;
   readonly engines: readonly EngineJson[];
@@ -219,6 +226,7 @@ const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
     words: nonNegative,
     packets: nonNegative,
     left: nonNegative,
+    wanted: optional(nonNegative),
   }),
   proof: optional(proofAidShape),
   engines: list(

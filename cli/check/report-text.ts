@@ -57,7 +57,11 @@ export function checkedLines(
   const engines = report.engines.filter(({ status }) => status === 'ran').map(({ name }) => name);
   const ran = `${count(report.packets)} packets in ${engines.join(' and ') || 'no engine'}`;
   const words = sweeps.words === 1 ? '1 word' : `${sweeps.words} words`;
-  const swept = sweeps.words === 0 ? '' : `; ${words} × 65,536 values (${count(sweeps.packets)} packets)`;
+  const whole = sweeps.words === 0 ? '' : `; ${words} × 65,536 values (${count(sweeps.packets)} packets)`;
+  const swept =
+    sweeps.wanted === undefined
+      ? whole
+      : `; sweeps: ${count(sweeps.packets)} of ${count(sweeps.wanted)} packets, for lack of time`;
   lines.push(`  ${ran}${swept}, ${seconds.toFixed(1)} s`);
   if (proof !== undefined) lines.push(`  ${aidText(proof)}`);
   const places = verbose ? unreached : unreached.slice(0, MAX_PLACES);

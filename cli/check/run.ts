@@ -45,11 +45,11 @@ export async function checkAll(
   const all: CheckedProgram[] = [];
   let proofs: Promise<Proofs | undefined> | undefined;
   // Loaded where a program needs it only, which most do not.
-  const prove = async (program: Program): Promise<ProofAid | undefined> => {
+  const prove = async (program: Program, seconds = PROOF_SECONDS): Promise<ProofAid | undefined> => {
     proofs ??= import('../prove/aid.ts').then(({ proofsIfPossible }) =>
-      proofsIfPossible(plan.seconds === undefined ? PROOF_SECONDS : plan.seconds / 2, watch.signal),
+      proofsIfPossible(PROOF_SECONDS, watch.signal),
     );
-    return (await proofs)?.aid(program);
+    return (await proofs)?.aid(program, { seconds });
   };
   try {
     for (const placed of programs) {

@@ -229,7 +229,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
       signal: interrupt.signal,
       onProgress: (progress: Progress) => terminal.progress(() => progressLine(progress)),
     };
-    const aid = await proofs?.aid(program, terminal);
+    const aid = await proofs?.aid(program, { terminal });
     const report = await verifier.verify(index, program, watch, prove?.casesOfAid(aid));
     terminal.clearProgress();
     const one = tested(program, report, required, aid);

@@ -34,7 +34,7 @@ export async function writeComplete(
   const proofs = await startProofs('--complete', time, interrupt.signal);
   let aid: ProofAid;
   try {
-    aid = await proofs.follow(program, createTerminal());
+    aid = await proofs.follow(program, { terminal: createTerminal() });
   } finally {
     await proofs.end();
   }

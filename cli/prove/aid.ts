@@ -9,17 +9,24 @@ import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
 import { count, type Terminal } from '../terminal.ts';
 import { interruptible } from './interruptible.ts';
 import { requireSolver } from './solver.ts';
+import { withinTime } from './within-time.ts';
 
 /** Milliseconds for one question. */
 const SOLVER_TIMEOUT = 5000;
 /** Seconds for one program. */
 const DEFAULT_SECONDS = 20;
 
+export interface FollowOptions {
+  readonly terminal?: Terminal;
+  /** For this program, its last question included; default: as many as for every other, and the last one takes what it takes. */
+  readonly seconds?: number;
+}
+
 export interface Proofs {
   /** @throws {EngineError} where the machine cannot run the program */
-  follow(program: Program, terminal?: Terminal): Promise<ProofAid>;
+  follow(program: Program, options?: FollowOptions): Promise<ProofAid>;
   /** Undefined for a program that the machine cannot run: whoever runs it says why. */
-  aid(program: Program, terminal?: Terminal): Promise<ProofAid | undefined>;
+  aid(program: Program, options?: FollowOptions): Promise<ProofAid | undefined>;
   end(): Promise<void>;
 }
 
@@ -43,13 +50,13 @@ export async function proofsIfPossible(seconds: number, signal: AbortSignal): Pr
   return solver === undefined ? undefined : proofsBy(solver, seconds, signal);
 }
 
-function proofsBy(z3: Solver, seconds: number, signal: AbortSignal): Proofs {
+function proofsBy(z3: Solver, usual: number, signal: AbortSignal): Proofs {
   const solver = interruptible(z3, signal);
-  const follow: Proofs['follow'] = async (program, terminal) => {
+  const follow: Proofs['follow'] = async (program, { terminal, seconds } = {}) => {
     try {
       return await proofAid(program, {
-        solver,
-        time: seconds * 1000,
+        solver: seconds === undefined ? solver : withinTime(solver, seconds * 1000),
+        time: (seconds ?? usual) * 1000,
         stopped: () => signal.aborted,
         onProgress: ({ paths, waiting }) =>
           terminal?.progress(
@@ -62,10 +69,10 @@ function proofsBy(z3: Solver, seconds: number, signal: AbortSignal): Proofs {
   };
   return {
     follow,
-    async aid(program, terminal) {
+    async aid(program, options) {
       if (program.object === undefined || signal.aborted) return undefined;
       try {
-        return await follow(program, terminal);
+        return await follow(program, options);
       } catch (error) {
         if (error instanceof EngineError) return undefined;
         throw error;

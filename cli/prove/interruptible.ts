@@ -9,6 +9,7 @@ export function interruptible(solver: Solver, signal: AbortSignal): Solver {
     else signal.addEventListener('abort', () => resolve(INTERRUPTED), { once: true });
   });
   return {
-    check: (conditions) => (signal.aborted ? ended : Promise.race([solver.check(conditions), ended])),
+    check: (conditions, most) =>
+      signal.aborted ? ended : Promise.race([solver.check(conditions, most), ended]),
   };
 }

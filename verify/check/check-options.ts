@@ -22,7 +22,7 @@ export interface CheckOptions extends Thresholds {
   readonly seed: string;
   /** How many packets are generated; default 40 000. */
   readonly runs?: number;
-  /** After how long to stop generating; default: never. */
+  /** How long all that runs may take together, once packets were looked for; default: as long as it takes. */
   readonly seconds?: number;
   /** Replayed before anything is generated. */
   readonly cases?: readonly SavedCase[];
@@ -41,7 +41,7 @@ export interface CheckOptions extends Thresholds {
   /** Functions of the same object that are checked by themselves in the same run: what is theirs is reported there. */
   readonly testedApart?: ReadonlySet<string>;
   /** Follows the program's paths, where packets left too many branches out; undefined: nobody can, or not this program. */
-  readonly prove?: (program: Program) => Promise<ProofAid | undefined>;
+  readonly prove?: (program: Program, seconds?: number) => Promise<ProofAid | undefined>;
   /** Per cent of the branches below which paths are followed; default: what `minCoverage` asks for. */
   readonly proveFrom?: number;
   readonly signal?: AbortSignal;

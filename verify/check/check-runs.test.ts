@@ -8,6 +8,7 @@ import { data } from '../test-support/packets.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
 import { CheckRuns, type Part } from './check-runs.ts';
 import { ListSource } from './list-source.ts';
+import { TimeBudget } from './time-budget.ts';
 
 const machine = fakeEngine('wasm', () => ({ action: XDP_PASS }));
 
@@ -102,6 +103,22 @@ describe('the runs of a check', () => {
     ]);
     expect(saved.length).toBeGreaterThan(0);
     expect(phases.every((phase) => phase === 'variants')).toBe(true);
+  });
+
+  it('say what their time was too short for, but for packets that are to go on as long as it goes', async () => {
+    let now = 0;
+    const budget = new TimeBudget(60, () => now);
+    const witness = fakeEngine('vm', () => ({ action: XDP_PASS }));
+    const options = { program: FAKE_PROGRAM, machine, witness, seed: 's' };
+    const runs = new CheckRuns(options, () => true, budget);
+    await runs.run(part(5), 'variants');
+    expect(runs.cutShort).toEqual([]);
+    now = 61_000;
+    await runs.run(part(3), 'variants');
+    const { runs: _, ...endless } = part(3);
+    await runs.run(endless, 'packets');
+    await runs.run(part(2), 'sweeps');
+    expect(runs.cutShort).toEqual(['variants: 5 of 8 packets, for lack of time']);
   });
 
   it('end where they are told to', async () => {

@@ -16,7 +16,9 @@ import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
 import type { Rewritten } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
+import { TimeBudget } from './time-budget.ts';
 import { variantsOf } from './variants.ts';
+import { of } from './verdict.ts';
 
 const DEFAULT_SHRINK_SECONDS = 3;
 /** More would not be read. */
@@ -36,16 +38,21 @@ export type Observe = NonNullable<VerifyOptions['observe']>;
 /** In what one run differs from the others. */
 export type Part = Pick<
   VerifyOptions,
-  'engines' | 'observe' | 'cases' | 'source' | 'worlds' | 'runs' | 'seconds' | 'batchSize'
+  'engines' | 'observe' | 'cases' | 'source' | 'worlds' | 'runs' | 'seconds' | 'batchSize' | 'range'
 >;
 
 export class CheckRuns {
+  /** No run goes on when it is over. */
+  readonly budget: TimeBudget;
   readonly #options: CheckOptions;
   readonly #isOn: IsOn;
   readonly #lines: BrokenLines;
   #reports: ProgramReport[] = [];
+  /** Of phases that time was too short for: packets that ran, and that were to run. */
+  readonly #cut = new Map<CheckProgress['phase'], { done: number; wanted: number; isCut: boolean }>();
 
-  constructor(options: CheckOptions, isOn: IsOn) {
+  constructor(options: CheckOptions, isOn: IsOn, budget: TimeBudget = new TimeBudget()) {
+    this.budget = budget;
     this.#options = options;
     this.#isOn = isOn;
     this.#lines = new BrokenLines(options.program);
@@ -61,8 +68,18 @@ export class CheckRuns {
     this.#reports.pop();
   }
 
+  /**
+   * What time was too short for, a sentence for each phase. Of sweeps, which go on as time comes, they say themselves.
+   */
+  get cutShort(): string[] {
+    return [...this.#cut].flatMap(([phase, { done, wanted, isCut }]) =>
+      isCut ? [`${phase}: ${done.toLocaleString('en-US')} of ${of(wanted, 'packet')}, for lack of time`] : [],
+    );
+  }
+
   /** @param phase what is shown while it runs */
   async run(part: Part, phase: CheckProgress['phase']): Promise<ProgramReport> {
+    const seconds = Math.min(part.seconds ?? Number.POSITIVE_INFINITY, this.budget.left);
     const { program, seed, worlds, source, witness, kernel, signal, save, onProgress } = this.#options;
     const { testedApart } = this.#options;
     const report = await verify({
@@ -85,9 +102,23 @@ export class CheckRuns {
         ? {}
         : { onProgress: (progress: Progress) => onProgress({ ...progress, phase }) }),
       ...part,
+      ...(Number.isFinite(seconds) ? { seconds } : {}),
     });
     this.#reports.push(report);
+    if (phase !== 'sweeps' && part.runs !== undefined) this.#count(part, phase, report.packets);
     return report;
+  }
+
+  #count({ runs = 0, cases }: Part, phase: CheckProgress['phase'], packets: number): void {
+    if (!this.budget.isLimited) return;
+    const known = this.#cut.get(phase) ?? { done: 0, wanted: 0, isCut: false };
+    const ofCases = Array.isArray(cases) ? cases.reduce((sum, one) => sum + one.case.stimuli.length, 0) : 0;
+    const wanted = runs + ofCases;
+    this.#cut.set(phase, {
+      done: known.done + packets,
+      wanted: known.wanted + wanted,
+      isCut: known.isCut || (packets < wanted && this.budget.isOver),
+    });
   }
 
   /** Neighbours of the packets that the program was seen to change. */
@@ -115,7 +146,7 @@ export class CheckRuns {
   /** Every word that the program was seen to rewrite takes all of its values, in the machine alone. */
   async sweep(all: readonly Rewritten[], machine: Engine): Promise<Pick<SweepReport, 'words' | 'packets'>> {
     const byWorld = new Map<World, Rewritten[]>();
-    for (const word of this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all) {
+    for (const word of this.worthSweeping(all)) {
       const known = byWorld.get(word.world);
       if (known === undefined) byWorld.set(word.world, [word]);
       else known.push(word);
@@ -140,12 +171,21 @@ export class CheckRuns {
     return { words, packets };
   }
 
+  /** Fewer where many would show the same. */
+  worthSweeping(all: readonly Rewritten[]): readonly Rewritten[] {
+    return this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all;
+  }
+
   #isOver(): boolean {
     return this.#options.signal?.aborted === true;
   }
 
-  /** All runs in one report, as if it were one. @param proof what of the program nothing reaches */
-  summary(proof: ProofAid | undefined): ProgramReport {
+  /**
+   * All runs in one report, as if it were one.
+   * @param proof what of the program nothing reaches
+   * @param more packets that were generated in later runs
+   */
+  summary(proof: ProofAid | undefined, more: number = 0): ProgramReport {
     const [first, ...others] = this.#reports;
     // Sweeps are of one engine: what the first run says of engines is what counts.
     const all = others.map((other) => ({
@@ -161,7 +201,7 @@ export class CheckRuns {
         : withoutImpossible(seen, linkedObject(object), proof.impossible);
     return withCoverageFigures({
       ...sum,
-      packets: first!.packets,
+      packets: first!.packets + more,
       ...(coverage === undefined ? {} : { fullCoverage: coverage }),
     });
   }

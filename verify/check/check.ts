@@ -8,6 +8,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { ALL_BATCHES, BATCH_SIZE } from '../batch-plan.ts';
 import { guessedSlots } from '../guessed-slots.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
 import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
@@ -39,6 +40,8 @@ import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
+import { SpreadSweeps } from './spread-sweeps.ts';
+import { TimeBudget } from './time-budget.ts';
 import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
@@ -48,6 +51,17 @@ import { ENOUGH_COVERAGE, hasReached, verdictOfCheck } from './verdict.ts';
 export type { CheckOptions, CheckProgress, OtherKernel } from './check-options.ts';
 
 const DEFAULT_RUNS = 40_000;
+/** Of the time that is left when they begin, where time is limited, at the most: the rest is for what comes behind. */
+const SHARES = {
+  packets: 1 / 4,
+  variants: 1 / 4,
+  closer: 1 / 2,
+  paths: 1 / 2,
+  copies: 1 / 2,
+  kernels: 1 / 2,
+  sweeps: 3 / 4,
+  more: 3 / 4,
+};
 /** Packets for each other kernel. */
 const OTHER_RUNS = 16_384;
 
@@ -62,7 +76,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
   const { verdict, reason, notChecked } = verdictOfCheck({
     report,
     gaps: run.gaps.lines(),
-    unjudged: run.unjudged,
+    unjudged: [...run.unjudged, ...run.cutShort],
     ...(options.seconds === undefined || options.runs !== undefined ? {} : { runSeconds: options.seconds }),
     findings,
     unreached,
@@ -107,13 +121,17 @@ class Check {
   /** What of the frames that it made nobody judged, a sentence each. */
   readonly unjudged: string[] = [];
   #made: CheckFinding[] = [];
-  readonly #runs: CheckRuns;
+  /** Replaced once packets have been looked for: that takes as long as it takes. */
+  #runs: CheckRuns;
+  readonly #spread = new SpreadSweeps();
+  /** Packets that were generated in time that was left at the end. */
+  #more = 0;
   #guided: GuidedRun = {};
   /** Rewritten words that have been looked at closer. */
   #looked = 0;
   /** Of packets that became longer or shorter, how many have been varied. */
   #varied = 0;
-  sweeps: SweepReport = { words: 0, packets: 0, left: 0 };
+  #swept: SweepReport = { words: 0, packets: 0, left: 0 };
   proof: ProofAid | undefined;
 
   constructor(options: CheckOptions) {
@@ -141,7 +159,18 @@ class Check {
 
   /** Of all that ran. */
   report(): ProgramReport {
-    return this.#runs.summary(this.proof);
+    return this.#runs.summary(this.proof, this.#more);
+  }
+
+  get sweeps(): SweepReport {
+    if (!this.#runs.budget.isLimited) return this.#swept;
+    const spread = this.#spread.report();
+    return { ...spread, left: this.#rewritten.left + spread.left };
+  }
+
+  /** What time was too short for, a sentence each. */
+  get cutShort(): readonly string[] {
+    return this.#runs.cutShort;
   }
 
   async findings(): Promise<CheckFinding[]> {
@@ -150,24 +179,56 @@ class Check {
     const observe = this.#observe;
     const guided = await guidedRun(this.#options);
     this.#guided = guided;
+    const budget = new TimeBudget(seconds);
+    this.#runs = new CheckRuns(this.#options, this.#isOn, budget);
     const length =
-      seconds === undefined
-        ? { runs: runs ?? DEFAULT_RUNS }
-        : { seconds, ...(runs === undefined ? {} : { runs }) };
+      seconds === undefined ? { runs: runs ?? DEFAULT_RUNS } : runs === undefined ? {} : { runs };
+    budget.allot(SHARES.packets);
     await this.#runs.run(
       { engines, observe, ...length, ...guided, cases: [...cases, ...(guided.cases ?? [])] },
       'packets',
     );
     this.#requireWorlds();
     if (this.#hasRun()) {
-      await this.#lookCloser(engines, observe);
+      await this.#lookCloser(engines, observe, SHARES.closer);
+      budget.allot(SHARES.paths);
       await this.#paths(engines, observe);
-      await this.#lookCloser(engines, observe);
+      await this.#lookCloser(engines, observe, SHARES.closer);
       await this.#probe();
+      budget.allot(SHARES.copies);
       await this.#copies();
+      budget.allot(SHARES.kernels);
       await this.#otherKernels();
+      if (budget.isLimited) await this.#useRest(engines, observe);
     }
     return await this.#collected();
+  }
+
+  /** Time that nothing has needed: first for sweeps that are not done, then for more packets, and for what these show. */
+  async #useRest(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const { budget } = this.#runs;
+    budget.allot(SHARES.sweeps);
+    await this.#sweepOn();
+    budget.allot(SHARES.more);
+    await this.#morePackets(engines, observe);
+    await this.#lookCloser(engines, observe, 1);
+    budget.allot(1);
+    await this.#sweepOn();
+  }
+
+  async #sweepOn(): Promise<void> {
+    await this.#spread.run(this.#runs, this.#options.machine, () => this.#isOver());
+  }
+
+  /** Those behind the ones that have run. */
+  async #morePackets(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const [first] = this.#runs.reports;
+    if (this.#options.runs !== undefined || this.#isOver() || this.#runs.budget.isOver) return;
+    const { cases: _, ...guided } = this.#guided;
+    const from = Math.ceil((first!.packets - first!.savedPackets) / BATCH_SIZE);
+    const range = { ...ALL_BATCHES, from };
+    const part = { engines, observe, ...guided, range, seconds: this.#runs.budget.left };
+    this.#more += (await this.#runs.run(part, 'packets')).packets;
   }
 
   readonly #observe: Observe = (world, input, reports) => {
@@ -204,23 +265,34 @@ class Check {
   }
 
   /** Neighbours and sweeps of the words that the program was seen to rewrite since the last time. */
-  async #lookCloser(engines: readonly Engine[], observe: Observe): Promise<void> {
+  async #lookCloser(engines: readonly Engine[], observe: Observe, share: number): Promise<void> {
     const { machine } = this.#options;
     const fresh = this.#rewritten.words.slice(this.#looked);
     const moved = this.#rewritten.moved.slice(this.#varied);
     this.#varied += moved.length;
     if (fresh.length + moved.length === 0) return;
+    // Of many variants something is to be left for sweeps.
+    this.#runs.budget.allot(SHARES.variants);
     await this.#runs.vary([...fresh, ...moved], engines, observe);
     const words = this.#rewritten.words.slice(this.#looked);
     this.#looked += words.length;
     if (this.#options.sweeps === false) return;
-    const swept = await this.#runs.sweep(words, machine);
-    this.sweeps = {
-      words: this.sweeps.words + swept.words,
-      packets: this.sweeps.packets + swept.packets,
-      left: this.#rewritten.left + this.#looked - this.sweeps.words - swept.words,
-    };
+    this.#runs.budget.allot(share);
+    await this.#sweep(words, machine);
     await this.#mapWords(words, machine);
+  }
+
+  async #sweep(words: readonly Rewritten[], machine: Engine): Promise<void> {
+    if (this.#runs.budget.isLimited) {
+      this.#spread.add(this.#runs.worthSweeping(words));
+      return this.#sweepOn();
+    }
+    const swept = await this.#runs.sweep(words, machine);
+    this.#swept = {
+      words: this.#swept.words + swept.words,
+      packets: this.#swept.packets + swept.packets,
+      left: this.#rewritten.left + this.#looked - this.#swept.words - swept.words,
+    };
   }
 
   /** What single cases show that are looked at more closely. */
@@ -261,7 +333,12 @@ class Check {
 
   async #copies(): Promise<void> {
     if (this.#isOver()) return;
-    const { findings, notJudged } = await judgedCopies(this.#options, this.#isOn, this.#guided);
+    const { findings, notJudged } = await judgedCopies(
+      this.#options,
+      this.#isOn,
+      this.#guided,
+      this.#runs.budget,
+    );
     this.#made.push(...findings);
     this.unjudged.push(...notJudged);
   }
@@ -293,7 +370,7 @@ class Check {
     const { program, prove, worlds } = this.#options;
     const enough = this.#options.proveFrom ?? this.#options.minCoverage ?? ENOUGH_COVERAGE;
     if (prove === undefined || this.#isOver() || hasReached(this.report(), enough)) return;
-    this.proof = await prove(program);
+    this.proof = await prove(program, this.#runs.budget.isLimited ? this.#runs.budget.left : undefined);
     const cases = (this.proof?.cases ?? [])
       // Where the user says what there is, a packet runs with that, whatever its path wants.
       .filter(({ world }) => worlds !== undefined || !hasContents(world))

@@ -17,6 +17,7 @@ import { mapWordCases } from './map-words.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf } from './probe.ts';
 import { RewrittenWords } from './rewritten.ts';
+import { TimeBudget } from './time-budget.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
 
@@ -39,21 +40,24 @@ export async function judgedCopies(
   options: CheckOptions,
   isOn: IsOn,
   guided: GuidedRun,
+  budget: TimeBudget = new TimeBudget(),
 ): Promise<JudgedCopies> {
   const { program, witness } = options;
   const isJudged = program.object !== undefined && witness.availability(program).available;
   if (!isJudged || !callsAny(program, ({ name }) => name === CLONE_REDIRECT))
     return { findings: [], notJudged: [] };
   const findings: CheckFinding[] = [];
+  const cut: string[] = [];
   for (let number = 0; number < MOST_COPIES; number++) {
     if (options.signal?.aborted === true) break;
-    const copy = new Copy(options, isOn, number);
+    const copy = new Copy(options, isOn, number, budget);
     findings.push(...(await copy.findings(guided)));
+    cut.push(...copy.cutShort);
     if (copy.isSent) continue;
     const notJudged = number > 0 ? [] : [`no packet was copied: what ${CLONE_REDIRECT} sends was not judged`];
-    return { findings, notJudged };
+    return { findings, notJudged: [...notJudged, ...new Set(cut)] };
   }
-  return { findings, notJudged: [] };
+  return { findings, notJudged: [...new Set(cut)] };
 }
 
 /** The first copy that packets are sent as, or the second … */
@@ -69,12 +73,12 @@ class Copy {
   /** Was any packet sent so? */
   isSent = false;
 
-  constructor({ kernel: _, ...options }: CheckOptions, isOn: IsOn, number: number) {
+  constructor({ kernel: _, ...options }: CheckOptions, isOn: IsOn, number: number, budget: TimeBudget) {
     this.#program = { ...options.program, copy: number };
     this.#options = { ...options, program: this.#program };
     this.#isOn = isOn;
     this.#isFirst = number === 0;
-    this.#runs = new CheckRuns(this.#options, isOn);
+    this.#runs = new CheckRuns(this.#options, isOn, budget);
     const isGiven = options.worlds !== undefined;
     this.#ttl = new TtlSteps(this.#program, isGiven);
     this.#wraps = new TtlWraps(this.#program, isGiven);
@@ -85,6 +89,11 @@ class Copy {
         this.#wraps.enter(...changed);
       },
     );
+  }
+
+  /** What time was too short for, a sentence each. */
+  get cutShort(): string[] {
+    return this.#runs.cutShort.map((text) => `copies that ${CLONE_REDIRECT} sends: ${text}`);
   }
 
   async findings({ cases: guidedCases = [], ...guided }: GuidedRun): Promise<CheckFinding[]> {

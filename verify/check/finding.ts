@@ -48,6 +48,8 @@ export interface SweepReport {
   readonly packets: number;
   /** Words that were seen and not swept, or not to the end. */
   readonly left: number;
+  /** Where time was too short for all of them: how many packets there would have been. */
+  readonly wanted?: number;
 }
 
 export interface CheckedProgram {

@@ -147,6 +147,9 @@ describe('the verdict', () => {
     expect(verdict({ sweeps: { words: 1, packets: 65_536, left: 2 } })).toBe(
       'incomplete: 2 rewritten words not swept',
     );
+    expect(verdict({ sweeps: { words: 1, packets: 70_000, left: 2, wanted: 196_608 } })).toBe(
+      'incomplete: 2 rewritten words not swept to the end, for lack of time: 70,000 of 196,608 packets',
+    );
   });
 
   it('says where no kernel was asked', () => {

@@ -98,8 +98,14 @@ function gapsOf(seen: Seen): string[] {
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   for (const map of empty) gaps.push(`tail calls found no program in map ${map}`);
   gaps.push(...guessesIn(findings));
-  if (sweeps.left > 0) gaps.push(`${of(sweeps.left, 'rewritten word')} not swept`);
+  if (sweeps.left > 0) gaps.push(notSwept(sweeps));
   return gaps;
+}
+
+function notSwept({ left, packets, wanted }: SweepReport): string {
+  const text = `${of(left, 'rewritten word')} not swept`;
+  if (wanted === undefined) return text;
+  return `${text} to the end, for lack of time: ${packets.toLocaleString('en-US')} of ${of(wanted, 'packet')}`;
 }
 
 /** ": wasm: the machine lacks the helper …", of every engine that could not run it. */

@@ -74,13 +74,14 @@ class Z3Solver implements Solver {
     this.#options = options;
   }
 
-  async check(conditions: readonly Term[]): Promise<SolverAnswer> {
+  async check(conditions: readonly Term[], most: number = Number.POSITIVE_INFINITY): Promise<SolverAnswer> {
     if (this.#context === undefined || ++this.#questions > CONTEXT_QUESTIONS) {
       this.#context?.end();
       this.#context = new Context(this.#z3);
       this.#questions = 0;
     }
-    return this.#context.check(conditions, this.#options);
+    const timeout = Math.min(this.#options.timeout ?? DEFAULT_TIMEOUT, most);
+    return this.#context.check(conditions, { ...this.#options, timeout });
   }
 }
 

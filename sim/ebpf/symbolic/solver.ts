@@ -9,8 +9,8 @@ export type SolverAnswer =
   | { readonly status: 'unknown'; readonly reason: string };
 
 export interface Solver {
-  /** Can all conditions hold at once? */
-  check(conditions: readonly Term[]): Promise<SolverAnswer>;
+  /** Can all conditions hold at once? @param most milliseconds that the question may take, where it usually may take more */
+  check(conditions: readonly Term[], most?: number): Promise<SolverAnswer>;
 }
 
 /** Finds out nothing: for what cheap means decide. */
