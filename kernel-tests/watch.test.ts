@@ -1,6 +1,8 @@
 /** `check --watch`: a verdict for each save. */
 import {
   appendFileSync,
+  copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
@@ -65,4 +67,23 @@ it('does not watch what is to be written to a file', async () => {
   const { runInProcess } = await import('../cli/test-support/in-process.ts');
   const { code, err } = await runInProcess('check', 'icmp_drop', '--watch', '--json');
   expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(/cannot be used with option/) });
+});
+
+it('ends at once where a name is no file that may come, and no program', async () => {
+  const { runInProcess } = await import('../cli/test-support/in-process.ts');
+  const { code, err } = await runInProcess('check', 'no_such_program', '--watch');
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('no_such_program') });
+});
+
+it('says which file it waits for, and goes on when that comes', async () => {
+  const run = new Started(['check', '--watch', 'new/later.o', '--seed', '1', '--no-sweeps'], scratch);
+  const shown = async (text: string): Promise<void> => {
+    while (!run.out.includes(text)) await run.changed();
+  };
+  await shown('Waiting for new/later.o to be there, and for changes');
+  mkdirSync(join(scratch, 'new'));
+  copyFileSync(new URL('../bpf/built/icmp_drop.o', import.meta.url), join(scratch, 'new', 'later.o'));
+  await shown('Quick check: ');
+  run.process.kill('SIGINT');
+  expect((await run.ended()).end).toBe(130);
 });

@@ -1,5 +1,5 @@
 /** Waits for files to change: for `check --watch`. */
-import { type FSWatcher, watch } from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { statesOf } from '../input/read-object.ts';
 
@@ -14,9 +14,12 @@ export interface WatchOptions {
    * @param since when the change was seen, as `performance.now()` counts
    */
   readonly onChange: (signal: AbortSignal, since: number) => Promise<void>;
-  /** A round is over, and nothing has changed yet. */
-  readonly onWait: () => void;
+  /** A round is over, and nothing has changed yet. @param missing files that are not there: waited for, too */
+  readonly onWait: (missing: readonly string[]) => void;
 }
+
+/** What `statesOf` says of a file that is not there. */
+const GONE = 'gone';
 
 /** Editors write a file in several steps. */
 const SETTLE_MS = 30;
@@ -37,7 +40,7 @@ export async function watchFiles({ signal, files, onChange, onWait }: WatchOptio
       // A source that was compiled now has told what it includes.
       watched.add(own(await files()));
       if (!round.signal.aborted) {
-        onWait();
+        onWait(watched.missing());
         await aborted(round.signal);
       }
       since = watched.changedAt ?? performance.now();
@@ -76,19 +79,29 @@ class WatchedFiles {
     for (const file of files) {
       if (this.#files.has(file)) continue;
       this.#files.set(file, statesOf([file]));
-      const folder = dirname(file);
-      if (this.#folders.has(folder)) continue;
-      try {
-        // The folder, not the file: editors put a new file in the place of the old one.
-        const watcher = watch(folder, () => this.#look());
-        watcher.on('error', () => {});
-        this.#folders.set(folder, watcher);
-      } catch {
-        // A folder that is not there holds nothing that could change.
-      }
+      this.#watch(file);
     }
     // Between looking at them and watching them, something may have changed.
     this.#look();
+  }
+
+  /** Of the files, those that are not there. */
+  missing(): string[] {
+    return [...this.#files.keys()].filter((file) => statesOf([file]) === GONE);
+  }
+
+  /** The folder, not the file: editors put a new file in the place of the old one. One that is not there may come, too. */
+  #watch(file: string): void {
+    let folder = dirname(file);
+    while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+    if (this.#folders.has(folder)) return;
+    try {
+      const watcher = watch(folder, () => this.#look());
+      watcher.on('error', () => {});
+      this.#folders.set(folder, watcher);
+    } catch {
+      // It has just gone, or may not be read.
+    }
   }
 
   close(): void {
@@ -97,9 +110,10 @@ class WatchedFiles {
   }
 
   #look(): void {
+    for (const [file, before] of this.#files) if (before === GONE) this.#watch(file);
     const changed = [...this.#files].some(([file, before]) => {
       const now = statesOf([file]);
-      return now !== before && now !== 'gone';
+      return now !== before && now !== GONE;
     });
     if (!changed) return;
     this.changedAt ??= performance.now();

@@ -1,5 +1,5 @@
 /** `xdpsim check`: the gate before deploy. */
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -29,7 +29,13 @@ import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseOutput, parsePercent, repeated } from '../input/options.ts';
-import { type NotTested, notTested, parseObjectName } from '../input/program-source.ts';
+import {
+  isFileName,
+  type NotTested,
+  notTested,
+  parseObjectName,
+  requireNames,
+} from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
 import { filesOf } from '../input/read-object.ts';
 import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
@@ -255,6 +261,7 @@ function printJudged(one: JudgedProgram, plan: CheckPlan, options: Options, term
 
 /** `--watch`: a quick check at once, whose verdict comes while you look, then the whole one, until something changes. */
 async function watch(names: readonly string[], options: Options): Promise<void> {
+  requireNames(names);
   const terminal = createTerminal(options);
   const interrupt = onInterrupt();
   const seed = options.seed ?? freshSeed();
@@ -311,10 +318,18 @@ async function watch(names: readonly string[], options: Options): Promise<void> 
         reportError(error);
       }
     },
-    onWait: () => terminal.print(terminal.style('dim', 'Waiting for changes; Ctrl-C ends it.')),
+    onWait: (missing) => terminal.print(terminal.style('dim', waitingLine(missing, names))),
   });
   interrupt.release();
   process.exitCode = EXIT.interrupted;
+}
+
+/** @param names as the user gave them: files that are read only where they are there, as a baseline is, are not named */
+function waitingLine(missing: readonly string[], names: readonly string[]): string {
+  const named = names.map((name) => parseObjectName(name).path);
+  const absent = [...new Set(named)].filter((path) => isFileName(path) && missing.includes(resolve(path)));
+  const what = absent.length === 0 ? '' : `${absent.join(' and ')} to be there, and for `;
+  return `Waiting for ${what}changes; Ctrl-C ends it.`;
 }
 
 /** A verdict on so many packets comes within two seconds for most programs. */

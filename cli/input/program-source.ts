@@ -32,6 +32,19 @@ export function parseObjectName(text: string): ObjectName {
   return { path: text.slice(0, colon), function: text.slice(colon + 1) };
 }
 
+/** Is it a file that is meant, there or not? Every other name is that of a built-in program. */
+export function isFileName(path: string): boolean {
+  return /\.[oc]$/.test(path) || path.includes('/') || isModule(path);
+}
+
+/** @throws {Failure} for a name that is neither a built-in program's nor a file's: no change of a file gives it a meaning */
+export function requireNames(names: readonly string[]): void {
+  for (const name of names) {
+    const { path } = parseObjectName(name);
+    if (programByName(name) === undefined && !isFileName(path) && !isThere(path)) throw noProgram(name);
+  }
+}
+
 /** Every built-in program with its committed object. */
 export function builtInPrograms(): Program[] {
   return programs.map(builtIn);
@@ -89,7 +102,7 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
     return [await programOfModule(file.path)];
   }
   if (isThere(file.path)) return programsOfObject(file);
-  if (/\.[oc]$/.test(file.path) || file.path.includes('/')) throw inputFailure(`${file.path}: no such file`);
+  if (isFileName(file.path)) throw inputFailure(`${file.path}: no such file`);
   throw noProgram(name);
 }
 
