@@ -186,6 +186,17 @@ export class FramePair {
     return appended && this.namesAnother(at + lengthAt, 2);
   }
 
+  /** Does all that came, from the network header's addresses on, lie behind this header now, as it came? */
+  liesInFrontOfAll(row: number): boolean {
+    const { is, was, beforeLength, afterLength } = this;
+    const grown = afterLength - beforeLength;
+    if (grown <= 0 || was.count === 0 || is.headerEnd[row]! > was.start[0]! + grown) return false;
+    // What a router changes on the way stands in front of the addresses of IPv4.
+    for (let at = was.start[0]! + 12; at < beforeLength; at++)
+      if (this.before[this.beforeOffset + at] !== this.after[this.afterOffset + at + grown]) return false;
+    return true;
+  }
+
   /**
    * Does a header of another kind stand where this one stands, byte for byte, because the program wrote another protocol
    * number into the header around it? @returns the row of the header as it came; -1: none

@@ -228,6 +228,30 @@ describe('ChecksumJudge', () => {
     expect(verdict(echo, edit(six, [54, 129]))).toBe('icmpv6/0 wrong');
   });
 
+  it('leaves the sender what a tunnel takes over from checksums inside that came wrong, and that alone', () => {
+    /** An outer header whose checksum takes those inside for right: what they cover sums up to 0. */
+    const around = (inner: Uint8Array, wrongBy = 0): Uint8Array => {
+      const right = udp(data(0)).slice(0, 8);
+      const size = 8 + inner.length;
+      const header = [...right.slice(0, 4), ...u16(size)];
+      const upper = ~slowSum([...inner.slice(12, 20), 0, 17, ...inner.slice(24, 26)]) & 0xffff;
+      const sum = slowSum([...V4_A, ...V4_B, 0, 17, ...u16(size), ...header, ...u16(upper), ...u16(wrongBy)]);
+      const outer = bytes(header, u16(~sum & 0xffff), inner);
+      return ethernet(0x0800, ipv4(17, outer));
+    };
+    const sound = ipv4(17, udp(data(20)));
+    const badIp = edit(sound, [10, 0, 0]);
+    const badUdp = edit(sound, [40, 0x77]);
+    const badBoth = edit(badUdp, [10, 0, 0]);
+    const broken = edit(sound, [24, 0, 60]);
+    // Ends before the packet does.
+    const short = edit(sound, [24, 0, 8], [26, 0, 1]);
+    for (const inner of [sound, badIp, badUdp, badBoth, broken, short])
+      expect(verdict(ethernet(0x0800, inner), around(inner))).toBe('');
+    for (const inner of [sound, badIp, badUdp, badBoth])
+      expect(verdict(ethernet(0x0800, inner), around(inner, 5))).toMatch(/^udp\/0 wrong/);
+  });
+
   it('finds the same checksums behind pushed and popped headers', () => {
     const tagged = vlan(7, 0x0800, segment.slice(IP));
     const broken = edit(segment, [L4 + 20, 1, 2, 3]);

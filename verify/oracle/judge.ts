@@ -33,6 +33,7 @@ export type ChecksumFaultKind =
   /** A header that the program added has a wrong checksum. */
   | 'wrong from the start';
 
+const COVERS_WRONG = 'checksums of tunnels around packets that came wrong';
 const CAME_UNVERIFIABLE = 'checksums of packets that came truncated, contradictory or as fragments';
 const REPLACES_WRONG = 'checksums of headers in the place of others that came wrong';
 const BECAME_UNVERIFIABLE = 'checksums that were right and can no longer be verified';
@@ -73,6 +74,10 @@ export class ChecksumJudge {
     for (let row = 0; row < is.count; row++) {
       const kind = this.#verdict(pair, row);
       if (kind === undefined) continue;
+      if (coversWrong(pair, row)) {
+        this.unjudged = COVERS_WRONG;
+        continue;
+      }
       const match = is.match[row]!;
       return {
         layer: CHECKSUM_LAYERS[is.kind[row]!]!,
@@ -166,6 +171,26 @@ export class ChecksumJudge {
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'fragment';
     }
   }
+}
+
+/**
+ * Is it the UDP header of a tunnel around a packet that came with contradictory lengths, or wrong by just what that packet's
+ * own checksums came wrong by? Who makes one of what the checksums inside say (local checksum offload) need not have looked.
+ */
+function coversWrong(pair: FramePair, row: number): boolean {
+  const { was, is, cameBroken } = pair;
+  if (is.kind[row] !== HEADER.udp || is.status[row] !== CHECKSUM.bad || !pair.liesInFrontOfAll(row))
+    return false;
+  if (cameBroken) return true;
+  let sums = [0];
+  for (let other = 0; other < was.count; other++) {
+    // Who takes its length from IP counts what lies between the two ends, which no checksum covers.
+    if (was.kind[other] === HEADER.udp && was.claimedEnd[other] !== was.room[other]) return true;
+    if (was.status[other] !== CHECKSUM.bad || was.kind[other] === HEADER.sctp) continue;
+    if ((was.flags[other]! & HEADER_FLAG.quoted) === 0)
+      sums = sums.flatMap((sum) => [sum, (sum + was.sum[other]!) % 0xffff]);
+  }
+  return sums.slice(1).includes(is.sum[row]! % 0xffff);
 }
 
 /**
