@@ -121,11 +121,10 @@ describe('a word that was rewritten', () => {
     });
     const names = ({ words }: Found): string[] => words.words.map(({ name }) => name);
     expect(names(await seen(cuts, [TCP4]))).toEqual(['ipv4+8']);
-    // The addresses in front of the tag stay, and are not where the rest has gone.
-    const link = (...offsets: number[]): string[] => offsets.map((at) => `ethernet+${at}`);
-    expect(names(await seen(pushes, [TCP4]))).toEqual([...link(0, 2, 4, 6, 8, 10), 'ipv4+8']);
+    // The addresses in front of the tag stay where they were; what is taken off stands nowhere.
+    expect(names(await seen(pushes, [TCP4]))).toEqual(['ipv4+8']);
     const popped = await seen(pops, [vlan(5, 0x0800, ipv4(6, tcp(data(20))))]);
-    expect(names(popped)).toEqual([...link(4, 6, 8, 10, 12, 14), 'ipv4+8']);
+    expect(names(popped)).toEqual(['ethernet+12', 'ethernet+14', 'ipv4+8']);
   });
 
   it('is none where nobody can say which byte went where', async () => {
@@ -286,6 +285,30 @@ describe('packets', () => {
   it('are looked at where what they quote is wrong', async () => {
     const quoted = turned(ipv4(17, udp(data(8))), [10]);
     expect(await count(turns([IP + 8]), ethernet(0x0800, ipv4(1, icmp(3, 3, [0, 0, 0, 0], quoted))))).toBe(1);
+  });
+
+  it('with a header put into their middle are rewritten only where they are new, not where they have moved', async () => {
+    // Eight bytes behind IP, which says so, and whose checksum follows.
+    const inserted: Behaviour = ({ packet }) => {
+      const longer = Uint8Array.from([...packet.subarray(0, L4), ...data(8), ...packet.subarray(L4)]);
+      longer[IP + 3]! += 8;
+      longer[IP + 11]! -= 8;
+      return { action: XDP_TX, packet: longer };
+    };
+    const payload = ethernet(0x0800, ipv4(6, tcp(data(60))));
+    expect((await seen(inserted, [payload])).words.words.map(({ name }) => name)).toEqual([
+      'ipv4+2',
+      'ipv4+10',
+    ]);
+    const removed: Behaviour = ({ packet }) => {
+      const shorter = Uint8Array.from([...packet.subarray(0, L4 + 20), ...packet.subarray(L4 + 28)]);
+      shorter[L4]! ^= 0xff;
+      return { action: XDP_TX, packet: shorter };
+    };
+    // What was taken out counts, too.
+    expect((await seen(removed, [payload])).words.words.map(({ name }) => name)).toEqual(
+      [0, 20, 22, 24, 26].map((offset) => `tcp+${offset} over ipv4`),
+    );
   });
 
   it('are shown to who asks for those that are redirected', async () => {

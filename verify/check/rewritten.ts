@@ -110,15 +110,12 @@ export class RewrittenWords {
   #enter(world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
     // Where nothing is left that is known, nobody can say which byte went where.
     if (this.#pair.is.count === 0 && this.#pair.beforeLength !== this.#pair.afterLength) return;
-    const { was, before, beforeOffset, beforeLength, after, afterOffset, afterLength, shift } = this.#pair;
+    const { was, beforeLength, afterLength, shift } = this.#pair;
     const changed: number[] = [];
     for (let at = shift & 1; at + 1 < beforeLength; at += 2) {
       const to = at - shift;
-      if (to < 0 || to + 1 >= afterLength) continue;
-      const isSame =
-        before[beforeOffset + at] === after[afterOffset + to] &&
-        before[beforeOffset + at + 1] === after[afterOffset + to + 1];
-      if (!isSame) changed.push(at);
+      if (to < 0 || to + 1 >= afterLength || isWordAt(this.#pair, at, to)) continue;
+      if (beforeLength === afterLength || !hasOnlyMoved(this.#pair, at)) changed.push(at);
     }
     let stimulus: Stimulus | undefined;
     for (const at of changed) {
@@ -149,6 +146,22 @@ export class RewrittenWords {
       }
     }
   }
+}
+
+/** Did the word stay what it was? @param to where it is in the frame that left */
+function isWordAt({ before, beforeOffset, after, afterOffset }: FramePair, at: number, to: number): boolean {
+  return (
+    before[beforeOffset + at] === after[afterOffset + to] &&
+    before[beforeOffset + at + 1] === after[afterOffset + to + 1]
+  );
+}
+
+/** Where something was put in or taken out in the middle, what lies before it stays, and what lies behind it moves with the end. */
+function hasOnlyMoved(pair: FramePair, at: number): boolean {
+  const { beforeLength, afterLength } = pair;
+  return [at, at + afterLength - beforeLength].some(
+    (to) => to >= 0 && to + 1 < afterLength && isWordAt(pair, at, to),
+  );
 }
 
 /** No checksum of it is wrong, and it is no fragment: what a sweep changes can be judged. */
