@@ -4,6 +4,7 @@ import { testMap, testObject } from '../sim/ebpf/test-support/assemble.ts';
 import { ASK, NO_PARAMETERS } from '../sim/ebpf/test-support/fib-texts.ts';
 import { interpret } from '../sim/ebpf/test-support/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { type Unreached, unreachedOf } from './unreached.ts';
 
@@ -28,16 +29,19 @@ interface Details {
   readonly world?: World;
   readonly lines?: readonly number[];
   readonly packets?: readonly number[];
+  readonly hook?: Hook;
 }
 
 /** What packets with these first bytes leave out. */
 function unreached(text: string | Readonly<Record<string, string>>, details: Details = {}): Unreached[] {
   const plain = testObject(typeof text === 'string' ? { main: text } : text, details.maps ?? []);
-  const object = details.lines === undefined ? plain : withLines(plain, details.lines);
+  const { hook = 'xdp' } = details;
+  const placed = details.lines === undefined ? plain : withLines(plain, details.lines);
+  const object = { ...placed, programs: placed.programs.map((one) => ({ ...one, hook })) };
   const packets = details.packets ?? [0];
   const batch = new PacketBatch(packets.length);
   for (const first of packets) batch.push({ packet: new Uint8Array(64).fill(first, 0, 1) });
-  const { coverage } = interpret(object, batch, { world: details.world ?? {} });
+  const { coverage } = interpret(object, batch, { hook, world: details.world ?? {} });
   return unreachedOf(object, { functions: coverage }, []);
 }
 
@@ -309,6 +313,23 @@ describe('a callback', () => {
 
   it('that is called by its name is behind a condition, which is listed', () => {
     expect(uncalled('call own\nexit\nown:\nr0 = 0\nexit')).toEqual([]);
+  });
+});
+
+describe('a field of a socket buffer that no test run sets', () => {
+  const TAGGED = 'skb->vlan_present is what only a device sets: it is 0 in every test run';
+  const on = (text: string): string[] => reasons(`${text}${OUT}`, { hook: 'tc-ingress' });
+
+  it('is named', () => {
+    expect(on('r2 = *(u32 *)(r1 + 20)\nif r2 == 0 goto out')).toEqual([TAGGED]);
+    expect(on('r6 = r1\nr1 = 0\nr7 = *(u32 *)(r6 + 20)\nr7 &= 1\nif r7 != 0 goto out')).toEqual([TAGGED]);
+  });
+
+  it('is none of the others, and nothing that is read elsewhere', () => {
+    expect(on('r2 = *(u32 *)(r1 + 8)\nif r2 == 77 goto out')).toEqual([ONE_WAY]);
+    const stack =
+      'r3 = *(u32 *)(r1 + 8)\n*(u32 *)(r10 - 12) = r3\nr6 = r10\nr6 += -32\nr2 = *(u32 *)(r6 + 20)';
+    expect(on(`${stack}\nif r2 == 77 goto out`)).toEqual([ONE_WAY]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Where packets did not go in a program, in lines of C, and what would lead there. */
 
 import type { BpfObject, BpfProgram, Subprogram } from '../sim/ebpf/bpf-object.ts';
+import { SK_BUFF, SK_BUFF_LAYOUT } from '../sim/ebpf/context/sk-buff.ts';
 import { helperAt } from '../sim/ebpf/helpers/helper-at.ts';
 import {
   BPF_ALU,
@@ -12,7 +13,9 @@ import {
   BPF_JSGE,
   BPF_JSLT,
   BPF_K,
+  BPF_LDX,
   BPF_LSH,
+  BPF_MEM,
   BPF_MOV,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
@@ -206,7 +209,7 @@ function reasonOf(
     ((operation === (BPF_JMP | BPF_JEQ) && way === 'notTaken') ||
       (operation === (BPF_JMP | BPF_JNE) && way === 'taken'));
   if (helper !== MAP_LOOKUP_ELEM || !wantsEntry)
-    return resultOf(object, program, start, slot, way) ?? ONE_WAY;
+    return resultOf(object, program, start, slot, way) ?? fieldOf(program, start, slot) ?? ONE_WAY;
   const map = mapAt(instructions, start, call!);
   const name = map === undefined ? undefined : object.maps[map]?.name;
   if (name === undefined) return { because: 'the lookup found no entry' };
@@ -246,6 +249,40 @@ function resultOf(
   if (missing === 'other')
     return { because: `${called.name} returned ${isPointer ? 'NULL' : '0'} each time` };
   return { because: `${called.name} ${missing === 'negative' ? 'never failed' : 'failed each time'}` };
+}
+
+/** What of a socket buffer only a device or another program sets: a test run takes nothing but zeros for it. */
+const NEVER_GIVEN: ReadonlySet<number> = new Set([
+  SK_BUFF.vlanPresent,
+  SK_BUFF.vlanTci,
+  SK_BUFF.vlanProto,
+  SK_BUFF.queueMapping,
+  SK_BUFF.tcIndex,
+  SK_BUFF.hash,
+  SK_BUFF.tcClassid,
+  SK_BUFF.napiId,
+]);
+
+/** A field of the context that is compared, and that no test can set; undefined elsewhere. */
+function fieldOf({ instructions, hook }: BpfProgram, start: number, slot: number): Reason | undefined {
+  const { opcode, dst, src, offset } = instructions;
+  if (hook === 'xdp' || start !== 0) return undefined;
+  const load = writerOf(instructions, start, slot, dst[slot]!, isComputed);
+  if (load === undefined || opcode[load] !== (BPF_LDX | BPF_MEM)) return undefined;
+  if (!NEVER_GIVEN.has(offset[load]!) || !isContext(instructions, load, src[load]!)) return undefined;
+  const name = SK_BUFF_LAYOUT.field(offset[load]!);
+  return { because: `skb->${name} is what only a device sets: it is 0 in every test run` };
+}
+
+/** Does a register hold what the program was entered with? */
+function isContext(instructions: Instructions, slot: number, inRegister: number): boolean {
+  let register = inRegister;
+  for (let at = slot - 1; at >= 0; at--) {
+    if (!registersWritten(instructions, at).includes(register)) continue;
+    if (!isCopy(instructions.opcode[at]!)) return false;
+    register = instructions.src[at]!;
+  }
+  return register === 1;
 }
 
 /** Does it leave a zero zero, and a sign as it is? So compilers cut an int that a call returned to its 32 bits. */
