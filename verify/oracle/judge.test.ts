@@ -108,6 +108,28 @@ describe('ChecksumJudge', () => {
     }
   });
 
+  it('leaves the sender of an ICMP error that quotes less than anything sends what ends within it', () => {
+    const quoting = (size: number): Uint8Array =>
+      bytes(ethernet(0x0800, ipv4(1, icmp(3, 0, [0, 0, 0, 0], ipv4(17, data(size))))), [7, 8, 9]);
+    // The last byte that is quoted, and the one behind it, taken for one word.
+    const rewritten = (packet: Uint8Array, at: number): Uint8Array =>
+      edit(
+        packet,
+        [at, 0xab, 0xcd],
+        [L4 + 2, ...u16(updated(word(packet, L4 + 2), word(packet, at), 0xabcd))],
+      );
+    for (const [size, verdictOf] of [
+      [7, ''],
+      [9, 'icmp/0 wrong'],
+    ] as const) {
+      const packet = quoting(size);
+      const at = L4 + 8 + 20 + size - 1;
+      expect(verdict(packet, rewritten(packet, at))).toBe(verdictOf);
+      // Forgotten is forgotten.
+      expect(verdict(packet, edit(packet, [at, 0xab]))).toBe('icmp/0 wrong');
+    }
+  });
+
   it('judges a transport header by what the protocol number that the program wrote makes of it', () => {
     const as = (packet: Uint8Array, protocol: number): Uint8Array =>
       withIpSum(edit(packet, [IP + 9, protocol], [IP + 10, 0, 0]));

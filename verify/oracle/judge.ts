@@ -2,6 +2,8 @@
  * Judges what a program did to checksums, whatever any model says: right before and wrong after is a fault; wrong
  * before by some amount must be wrong by the same amount after, or right.
  */
+import { isIcmpError } from '../../sim/packet/icmp.ts';
+import { isIcmpv6Error } from '../../sim/packet/icmpv6.ts';
 import { lostPacket } from './announcement.ts';
 import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumLayer, HEADER, HEADER_FLAG } from './found.ts';
 import { FramePair } from './frame-pair.ts';
@@ -209,12 +211,30 @@ function replacesWrong({ was, is, shift, cameBroken }: FramePair, row: number): 
 }
 
 /**
- * Did a right update count what lies behind the message's end, in a frame that came with a wrong checksum, or with lengths
- * that contradict each other? Then it is the sender's length that makes it wrong.
+ * Did a right update count what lies behind the message's end, in a frame that came with a wrong checksum, with lengths
+ * that contradict each other, or with less in a quote than anything sends? Then it is the sender's length that makes it wrong.
  */
 function isSendersLength(pair: FramePair, row: number, statusBefore: number): boolean {
-  const cameWrong = statusBefore === CHECKSUM.bad || (pair.cameBroken && statusBefore === CHECKSUM.good);
+  const isOdd = pair.cameBroken || quotesTooLittle(pair, pair.is.match[row]!);
+  const cameWrong = statusBefore === CHECKSUM.bad || (isOdd && statusBefore === CHECKSUM.good);
   return cameWrong && pair.isUpdatedToTheEnd(row);
+}
+
+const QUOTE = 8;
+const QUOTED_DATA = 8;
+
+/**
+ * Is it an ICMP error that quotes less than an IP header and 8 bytes (RFC 792; RFC 4443 §2.4 c asks for more)?
+ * @param row of the packet as it came
+ */
+function quotesTooLittle({ was, before, beforeOffset }: FramePair, row: number): boolean {
+  const [kind, start, end] = [was.kind[row]!, was.start[row]!, was.end[row]!];
+  const isOfIpv4 = kind === HEADER.icmp;
+  if ((!isOfIpv4 && kind !== HEADER.icmpv6) || end - start <= QUOTE) return false;
+  const type = before[beforeOffset + start]!;
+  if (!(isOfIpv4 ? isIcmpError(type) : isIcmpv6Error(type))) return false;
+  const size = isOfIpv4 ? 4 * (before[beforeOffset + start + QUOTE]! & 0xf) : 40;
+  return end - start < QUOTE + size + QUOTED_DATA;
 }
 
 /**
