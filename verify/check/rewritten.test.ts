@@ -287,6 +287,16 @@ describe('packets', () => {
     expect(await count(turns([IP + 8]), ethernet(0x0800, ipv4(1, icmp(3, 3, [0, 0, 0, 0], quoted))))).toBe(1);
   });
 
+  it('are ICMP errors whose quotes end early, or say what no packet says', async () => {
+    const quote = ipv4(17, udp(data(20)));
+    const error = (quoted: Uint8Array): Uint8Array =>
+      ethernet(0x0800, ipv4(1, icmp(3, 0, [0, 0, 0, 0], quoted)));
+    const nonsense = quote.slice();
+    nonsense[0] = 0xe5;
+    for (const packet of [error(quote), error(quote.subarray(0, 28)), error(nonsense)])
+      expect(await namesOf(packet, IP + 16)).toEqual(['ipv4+16 of icmp']);
+  });
+
   it('with a header put into their middle are rewritten only where they are new, not where they have moved', async () => {
     // Eight bytes behind IP, which says so, and whose checksum follows.
     const inserted: Behaviour = ({ packet }) => {

@@ -167,9 +167,10 @@ function hasOnlyMoved(pair: FramePair, at: number): boolean {
 /** No checksum of it is wrong, and it is no fragment: what a sweep changes can be judged. */
 function isSound(was: HeaderList): boolean {
   for (let row = 0; row < was.count; row++) {
+    // What an ICMP error quotes is seldom all there, and nobody looks at its checksums.
+    if ((was.flags[row]! & HEADER_FLAG.quoted) !== 0) continue;
     if ((was.flags[row]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return false;
     const status = was.status[row]!;
-    if ((was.flags[row]! & HEADER_FLAG.quoted) !== 0) continue;
     if (status !== CHECKSUM.good && status !== CHECKSUM.absent && status !== NO_CHECKSUM) return false;
   }
   return was.count > 0;
