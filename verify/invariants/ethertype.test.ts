@@ -104,6 +104,27 @@ describe('the EtherType', () => {
     expect(verdict(ethernet(0x0800, four), ethernet(0x0008, data(60)))).toBeUndefined();
   });
 
+  it('is not what came elsewhere in the frame, and lies in its place since something was put in front', () => {
+    // A source that ends in what is an EtherType with its bytes swapped, two or four bytes in front of its place.
+    const mac = [2, 0, 0, 0, 0, 2];
+    for (const source of [
+      [0, 0, 0, 0x91, 0, 0],
+      [0, 0, 0, 0, 0, 0x81],
+    ]) {
+      const before = bytes(mac, source, u16(0x0800), four);
+      for (const own of [2, 4, 6])
+        for (const tail of [[], [1, 2, 3]])
+          expect(verdict(before, bytes(data(own), before, tail)), `${own} ${tail}`).toBeUndefined();
+      for (const cut of [0, 5])
+        expect(verdict(before, bytes(data(4), before.subarray(0, before.length - cut)))).toBeUndefined();
+    }
+    // Written there, in front of the same bytes.
+    const plain = ethernet(0x0800, four);
+    const pushed = bytes(plain.subarray(0, 12), u16(0x0081), 0, 5, plain.subarray(12));
+    expect(verdict(plain, pushed)).toContain('0x0081');
+    expect(verdict(plain, bytes(pushed, 1, 2, 3))).toContain('0x0081');
+  });
+
   it('may be of a header that is new, or of what only the program knows', () => {
     const plain = ethernet(0x0800, four);
     expect(verdict(plain, tagged(0x0800, four))).toBeUndefined();

@@ -83,6 +83,24 @@ it('bytes that were cut off at the end displace nothing', () => {
   expect(pair.shift).toBe(0);
 });
 
+it.each([
+  ['in front', 4, 0],
+  ['in front, with others cut off', 6, -9],
+  ['in front and behind', 4, 7],
+  ['nowhere', 0, 0],
+])(
+  'bytes of the program’s own %s say how far the frame moved, though nothing leads to its headers',
+  (_, own, tail) => {
+    const before = ethernet(0x0800, ipv4(17, udp(data(40))));
+    const rest = tail < 0 ? before.slice(0, tail) : bytes(before, zeros(tail));
+    const after = bytes(zeros(own), rest);
+    after.fill(0, 12, 14);
+    pair.set(before, 0, before.length, after, 0, after.length);
+    expect(pair.is.count).toBe(0);
+    expect(pair.shift).toBe(own === 0 ? 0 : -own);
+  },
+);
+
 describe('a packet that came under the name of the other version of IP', () => {
   const OUTER_A = V6_A.map((byte) => byte ^ 0x55);
   const OUTER_B = V6_B.map((byte) => byte ^ 0x77);

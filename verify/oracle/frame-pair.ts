@@ -74,7 +74,10 @@ export class FramePair {
     this.shift = 0;
     this.misnamed = Number.POSITIVE_INFINITY;
     this.cameBroken = isBroken(was);
-    if (is.count === 0) return was.count > 0;
+    if (is.count === 0) {
+      this.shift = this.shiftOfHidden(beforeLength - afterLength);
+      return was.count > 0;
+    }
     if (beforeLength !== afterLength || !this.pairInPlace()) {
       this.shift = this.likeliestShift(beforeLength - afterLength);
       this.pairDisplaced(this.shift);
@@ -376,6 +379,29 @@ export class FramePair {
     return best;
   }
 
+  /**
+   * By how much the frame moved where nothing leads to a header of it any more: something of the program's own stands in
+   * front, say. The outermost header of then tells, wherever its bytes are now.
+   */
+  private shiftOfHidden(growth: number): number {
+    const { was } = this;
+    if (was.count === 0 || this.isForwardedBy(0)) return 0;
+    if (this.isForwardedBy(growth)) return growth;
+    // Bytes were appended or cut off at the end, too: what was put in front, or taken off there, is no more than this.
+    for (let size = 1; size <= MAX_MOVE; size++) {
+      if (this.isForwardedBy(-size)) return -size;
+      if (this.isForwardedBy(size)) return size;
+    }
+    return 0;
+  }
+
+  /** Does the outermost header of then lie in the frame that left, displaced by this? */
+  private isForwardedBy(shift: number): boolean {
+    const { was } = this;
+    const start = was.start[0]! - shift;
+    return start >= 0 && this.isForwarded(was.kind[0]!, start, shift);
+  }
+
   /** Is the outermost header of the same kind, at the same place? */
   private beginsAlike(): boolean {
     const { was, is } = this;
@@ -479,6 +505,9 @@ function tailSum(view: DataView, offset: number, from: number, length: number, s
   const sum = onesSum(view, offset + from, offset + length);
   return (size & 1) === 0 ? sum : ((sum & 0xff) << 8) | (sum >>> 8);
 }
+
+/** The room in front of a frame that XDP has (`XDP_PACKET_HEADROOM`): by no more does a program move its start. */
+const MAX_MOVE = 256;
 
 /** From here on a `memcmp` is worth its call and the two views that it takes. */
 const LONG_FRAME = 512;
