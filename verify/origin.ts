@@ -8,8 +8,8 @@ import { createVmEngine } from '../sim/engines/vm.ts';
 import { difference } from '../sim/packet/difference.ts';
 import type { ByteRange } from '../sim/packet/hexdump.ts';
 import type { Program } from '../sim/runtime/program.ts';
-import { checksumOfField } from './differing-field.ts';
-import { type ChecksumSite, checksumSite, fragmentData } from './explain/checksum-site.ts';
+import { anyChecksumOfField } from './differing-field.ts';
+import { type ChecksumCover, checksumCover, checksumSite, fragmentData } from './explain/checksum-site.ts';
 import type { Finding } from './finding.ts';
 import type { SourcePlaceWithText } from './outcome.ts';
 import { testify } from './witness.ts';
@@ -35,16 +35,20 @@ export async function originOf(
   // Where the kernel does something else, the machine cannot say who wrote it.
   if (Buffer.compare(outcome.packet, got.packet) !== 0) return undefined;
   const came = shown.stimuli[finding.packet]!.packet;
-  const source = blamed(finding, came, got.packet, writes)?.source;
+  const source = writeToBlame(finding, came, got.packet, writes)?.source;
   if (source === undefined || source.line === 0) return undefined;
   return { file: source.file, line: source.line, text: source.text };
 }
 
-function blamed(
-  finding: Finding,
+/** Who wrote which byte of the packet that left. */
+export type Writers = Pick<PacketWrites, 'lastIn' | 'resize'>;
+
+/** Which of a run's writes to the packet made what was found; undefined: none. */
+export function writeToBlame(
+  finding: Pick<Finding, 'field' | 'breach' | 'expected'>,
   came: Uint8Array,
   left: Uint8Array,
-  writes: PacketWrites,
+  writes: Writers,
 ): PacketWrite | undefined {
   const { breach, expected } = finding;
   if (breach !== undefined) {
@@ -56,10 +60,10 @@ function blamed(
       (at === 0 ? undefined : lastBefore(at, left, writes))
     );
   }
-  const checksum = checksumOfField(finding.field);
+  const checksum = anyChecksumOfField(finding.field);
   if (checksum !== undefined) {
-    const site = checksumSite(left, checksum.layer, checksum.depth);
-    if (site !== undefined) return blamedForChecksum(site, came, writes);
+    const cover = checksumCover(left, checksum.layer, checksum.depth);
+    if (cover !== undefined) return blamedForChecksum(cover, came, left, writes);
     const data = fragmentData(left, checksum.layer, checksum.depth);
     if (data !== undefined) return blamedForFragment(data, came, left, writes);
   }
@@ -75,7 +79,7 @@ function blamedForFragment(
   { from, to }: ByteRange,
   came: Uint8Array,
   left: Uint8Array,
-  writes: PacketWrites,
+  writes: Writers,
 ): PacketWrite | undefined {
   for (let at = from; at < to; at++) {
     const write = came[at] === left[at] ? undefined : writes.lastIn(at, at + 1);
@@ -88,27 +92,27 @@ function blamedForFragment(
  * Bytes that nobody wrote break a rule where what stands before them took another meaning: a protocol, a fragment offset.
  * The IPv4 checksum, written after every change, gives no meaning to anything.
  */
-function lastBefore(at: number, left: Uint8Array, writes: PacketWrites): PacketWrite | undefined {
+function lastBefore(at: number, left: Uint8Array, writes: Writers): PacketWrite | undefined {
   const check = checksumSite(left, 'ipv4', 0)?.at ?? at;
   const parts = [writes.lastIn(0, Math.min(check, at)), writes.lastIn(check + 2, at)];
   return parts.filter((write) => write !== undefined).sort((a, b) => b.step - a.step)[0];
 }
 
-/** Who wrote the field; where nobody did, who changed what it covers. */
+/** Who wrote the field; where nobody did, who changed what it covers, or said how far it goes, or that it is one. */
 function blamedForChecksum(
-  site: ChecksumSite,
+  { field, covered, pseudoAt }: ChecksumCover,
   came: Uint8Array,
-  writes: PacketWrites,
+  left: Uint8Array,
+  writes: Writers,
 ): PacketWrite | undefined {
-  const { at, start, end, pseudoAt } = site;
-  const field = writes.lastIn(at, at + 2);
-  if (field !== undefined) return field;
-  const covered = [
-    writes.lastIn(start, end),
-    ...pseudoAt.map(({ from, to }) => writes.lastIn(from, to)),
-  ].filter((write) => write !== undefined);
-  const last = covered.sort((a, b) => b.step - a.step)[0];
+  const own = writes.lastIn(field.from, field.to);
+  if (own !== undefined) return own;
+  const last = [covered, ...pseudoAt]
+    .map(({ from, to }) => writes.lastIn(from, to))
+    .filter((write) => write !== undefined)
+    .sort((a, b) => b.step - a.step)[0];
   const { resize } = writes;
-  const isLonger = came.length !== site.packet.length && resize !== undefined;
-  return isLonger && (last === undefined || resize.step > last.step) ? resize : last;
+  const isLonger = came.length !== left.length && resize !== undefined;
+  if (isLonger && (last === undefined || resize.step > last.step)) return resize;
+  return last ?? lastBefore(covered.from, left, writes);
 }

@@ -6,6 +6,7 @@ import {
   CHECKSUM_STATUSES,
   type ChecksumLayer,
   type ChecksumStatus,
+  type FoundChecksum,
   LAYER,
   verifyChecksums,
 } from '../oracle/checksums.ts';
@@ -28,7 +29,7 @@ export interface ChecksumSite {
   /** 4 or 16; 0 without a pseudo-header. */
   readonly addressLength: number;
   /** Where the pseudo-header's addresses lie in the packet; none without one. */
-  readonly pseudoAt: readonly { readonly from: number; readonly to: number }[];
+  readonly pseudoAt: readonly ByteRange[];
 }
 
 /** Every checksum whose field the packet holds, outermost first. */
@@ -50,13 +51,7 @@ export function checksumSites(packet: Uint8Array): ChecksumSite[] {
         start: found.start,
         end: found.end,
         addressLength,
-        pseudoAt:
-          addressLength === 0
-            ? []
-            : [
-                { from: source, to: source + addressLength },
-                { from: destination, to: destination + addressLength },
-              ],
+        pseudoAt: pseudoRanges(found),
         pseudo:
           addressLength === 0
             ? new Uint8Array(0)
@@ -77,6 +72,37 @@ export function checksumSites(packet: Uint8Array): ChecksumSite[] {
 /** One checksum of the packet; undefined where there is none of that kind and depth. */
 export function checksumSite(packet: Uint8Array, layer: string, depth: number = 0): ChecksumSite | undefined {
   return checksumSites(packet).find((site) => site.layer === layer && site.depth === depth);
+}
+
+/** What a checksum lies in and goes over, whether or not it is a sum. Places are offsets in the packet. */
+export interface ChecksumCover {
+  readonly field: ByteRange;
+  readonly covered: ByteRange;
+  /** Where the pseudo-header's addresses lie; none without one. */
+  readonly pseudoAt: readonly ByteRange[];
+}
+
+/** Of one checksum of any kind, SCTP's and OSPF's included; undefined where the packet does not hold its field. */
+export function checksumCover(packet: Uint8Array, layer: string, depth: number): ChecksumCover | undefined {
+  let cover: ChecksumCover | undefined;
+  verifyChecksums(packet, 0, packet.length, {
+    checksum(found) {
+      const { at, start, end } = found;
+      if (CHECKSUM_LAYERS[found.layer] !== layer || found.depth !== depth || at < 0) return;
+      const size = found.layer === LAYER.sctp ? 4 : 2;
+      cover = {
+        field: { from: at, to: at + size },
+        covered: { from: start, to: end },
+        pseudoAt: pseudoRanges(found),
+      };
+    },
+  });
+  return cover;
+}
+
+function pseudoRanges({ addressLength, source, destination }: FoundChecksum): ByteRange[] {
+  if (addressLength === 0) return [];
+  return [source, destination].map((from) => ({ from, to: from + addressLength }));
 }
 
 /** The data of a later fragment, as far as it adds to a checksum that another fragment holds; undefined where it is no such fragment. */

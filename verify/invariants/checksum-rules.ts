@@ -150,11 +150,41 @@ const OTHER_LAYERS: ReadonlyMap<string, readonly [name: string, why: string]> = 
       'With the C bit, GRE sums its header and everything inside (RFC 2784 §2.5): whoever rewrites the inner packet has to update it.',
     ],
   ],
-  ['igmp', ['IGMP', 'The program took an IGMP message (RFC 3376 §4.1.2) for something with ports.']],
-  ['pim', ['PIM', 'The program took a PIM message (RFC 7761 §4.9) for something with ports.']],
-  ['vrrp', ['VRRP', 'The program took a VRRP message (RFC 9568 §5.2.8) for something with ports.']],
-  ['ospf', ['OSPF', 'The program took an OSPF packet (RFC 2328 §A.3.1) for something with ports.']],
-  ['ospf3', ['OSPF for IPv6', 'The program took an OSPF packet (RFC 5340 §A.3.1) for something with ports.']],
+  [
+    'igmp',
+    [
+      'IGMP',
+      'IGMP sums its message (RFC 3376 §4.1.2): a program that took one for something with ports wrote into it.',
+    ],
+  ],
+  [
+    'pim',
+    [
+      'PIM',
+      'PIM sums its message, over IPv6 the addresses, too (RFC 7761 §4.9): the program rewrote an address, or took the message for something with ports.',
+    ],
+  ],
+  [
+    'vrrp',
+    [
+      'VRRP',
+      'VRRP sums its message, from version 3 on the addresses, too (RFC 9568 §5.2.8): the program rewrote an address, or took the message for something with ports.',
+    ],
+  ],
+  [
+    'ospf',
+    [
+      'OSPF',
+      'OSPF sums its packet (RFC 2328 §A.3.1): a program that took one for something with ports wrote into it.',
+    ],
+  ],
+  [
+    'ospf3',
+    [
+      'OSPF for IPv6',
+      'OSPF for IPv6 sums its packet and the addresses (RFC 5340 §A.3.1): the program rewrote an address, or took the packet for something with ports.',
+    ],
+  ],
 ]);
 
 /** @param layer the checksum's (`CHECKSUM_LAYERS`) */
