@@ -109,9 +109,14 @@ const UNKNOWN: Cause = {
   remedy: 'it were computed from scratch',
 };
 
-/** What should stand in the field: an update where the packet came wrong, so that it stays as wrong as it was. */
+/**
+ * What should stand in the field: an update where the packet came wrong, so that it stays as wrong as it was. In the place
+ * of a checksum, UDP writes a zero as 0xffff (RFC 768).
+ */
 export function rightChecksum({ before, after, updated }: ChecksumEvidence): number {
-  return before?.status === 'bad' && updated !== undefined ? updated : after.expected;
+  const right = before?.status === 'bad' && updated !== undefined ? updated : after.expected;
+  const hadOne = before !== undefined && before.got !== 0;
+  return after.layer === 'udp' && hadOne && right === 0 ? 0xffff : right;
 }
 
 export function checksumEvidence(

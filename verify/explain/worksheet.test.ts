@@ -1,7 +1,7 @@
 /** What a worksheet says of the number that should stand in the field. */
 import { expect, it } from 'vitest';
-import { data, ethernet, ipv4, udp } from '../test-support/packets.ts';
-import { checksumEvidence, diagnose } from './diagnose.ts';
+import { bytes, data, ethernet, ipv4, pseudo, slowSum, u16, udp } from '../test-support/packets.ts';
+import { checksumEvidence, diagnose, rightChecksum } from './diagnose.ts';
 import { checksumWorksheet } from './worksheet.ts';
 
 /** The line about a datagram whose source port went from 40000 to 1, the checksum being left as it came. */
@@ -24,4 +24,30 @@ it('names both what is as wrong as before and what is right, where the checksum 
 
 it('names one number where the checksum came right', () => {
   expect(line(0)).toMatch(/came as 0x\w{4}, good; .*should be 0x\w{4}$/);
+});
+
+it.each([
+  ['that came right', 0, 0],
+  ['that came wrong, by one more in its payload', 1, 1],
+])('names 0xffff where UDP wrote a computed 0 in the place of a checksum %s', (_, damage) => {
+  const open = ethernet(0x0800, ipv4(17, udp(bytes(0, 0, data(20)))));
+  const before = open.slice();
+  // The source port is the one that brings the sum to zero.
+  const sum = slowSum([...pseudo(17, 30), ...open.subarray(36, 40), ...open.subarray(42)]);
+  const after = before.slice();
+  after.set(u16(0xffff - sum), 34);
+  after.set([0, 0], 40);
+  // A sum that came wrong stays wrong by as much.
+  for (const packet of [before, after]) packet[43]! ^= damage;
+  const evidence = checksumEvidence(before, after, 'udp')!;
+  expect(rightChecksum(evidence)).toBe(0xffff);
+  expect(checksumWorksheet(evidence, diagnose(evidence))[1]).toMatch(/left as 0x0000.*should be 0xffff/);
+});
+
+it('leaves a UDP checksum of 0 that came so', () => {
+  const before = ethernet(0x0800, ipv4(17, udp(data(20))));
+  before.set([0, 0], 40);
+  const after = before.slice();
+  after.set([0, 1], 34);
+  expect(rightChecksum(checksumEvidence(before, after, 'udp')!)).toBe(0);
 });

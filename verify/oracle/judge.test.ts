@@ -231,6 +231,8 @@ describe('ChecksumJudge', () => {
     const rest = slowSum([...V4_A, ...V4_B, 0, 17, 0, 28, ...next.subarray(L4)]);
     const zero = edit(next, [L4 + 8, ...u16(0xffff - rest)]);
     expect(verdict(datagram, zero)).toBe('udp/0 lost');
+    const { got, expected } = judge.judge(datagram, 0, datagram.length, zero, 0, zero.length)!.after;
+    expect([got, expected]).toEqual([0, 0xffff]);
     expect(verdict(datagram, edit(zero, [L4 + 6, 0xff, 0xff]))).toBe('');
     expect(verdict(datagram, edit(datagram, [L4 + 6, 0, 0]))).toBe('');
   });

@@ -87,7 +87,8 @@ export class ChecksumJudge {
         kind,
         before:
           match >= 0 && was.status[match] !== NO_CHECKSUM ? was.judged(match) : pair.exposedChecksum(row),
-        after: is.judged(row),
+        // By itself, a 0 is no checksum, of which nothing is expected.
+        after: kind === 'lost' ? { ...is.judged(row), expected: 0xffff } : is.judged(row),
       };
     }
     return undefined;
