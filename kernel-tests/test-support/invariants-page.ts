@@ -22,6 +22,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'checksum/options-left-out': '',
   'checksum/padding-counted': '',
   'checksum/pseudo-header-left-out': '',
+  'checksum/start-only':
+    'An echo responder that sums `sizeof(struct icmphdr)` bytes of the message, and leaves its data out.',
   'checksum/ttl-wrapped':
     'The program of `ttl/wrapped` where it updates the checksum as the kernel’s `ip_decrease_ttl` does.',
   'checksum/pseudo-header-flag':

@@ -25,6 +25,7 @@ export type CauseId =
   | 'pseudo-header left out'
   | 'old checksum counted'
   | 'tail left out'
+  | 'start only'
   | 'odd byte misplaced'
   | 'ihl not multiplied'
   | 'options left out'

@@ -368,6 +368,21 @@ describe('diagnoseChecksum recognises', () => {
     expect(id(tagged, edit(answered, [L4 + 6, ...u16(off)]), 'icmp')).toBe('wrong place');
   });
 
+  it.each([4, 8, 20, 64])('a sum of the first %i bytes only', (size) => {
+    const came = ethernet(0x0800, ipv4(1, icmp(8, 0, [0x12, 0x34, 0, 1], data(100))));
+    const blank = edit(came, [L4, 0], [L4 + 2, 0, 0]);
+    const left = edit(blank, [L4 + 2, ...u16(proper(blank.subarray(L4, L4 + size)))]);
+    const cause = diagnoseChecksum(came, left, 'icmp')!;
+    expect(cause).toMatchObject({ id: 'start only', sentence: `only the first ${size} bytes were counted` });
+    expect(id(came, edit(left, [L4 + 2, left[L4 + 2]! ^ 0x55]), 'icmp')).toBe('unknown');
+  });
+
+  it('a sum of the first bytes of TCP, with the pseudo-header', () => {
+    const blank = edit(segment, [L4 + 2, 0, 99], [L4 + 16, 0, 0]);
+    const wrong = proper(pseudo(6, blank.length - L4), blank.subarray(L4, L4 + 20));
+    expect(id(segment, edit(blank, [L4 + 16, ...u16(wrong)]), 'tcp')).toBe('start only');
+  });
+
   it('the old checksum counted', () => {
     const answered = edit(echo, [L4, 0]);
     const wrong = not(slowSum(answered.subarray(L4)));
@@ -430,6 +445,20 @@ describe('diagnoseChecksum with more packets that fail', () => {
     expect(diagnoseChecksum(chance, left, 'icmp')).toMatchObject({ id: 'delta twice', packets: 1, of: 1 });
     const together = diagnoseChecksum(chance, left, 'icmp', 0, others);
     expect(together).toMatchObject({ id: 'not complemented', packets: 5, of: 5 });
+  });
+
+  it('names the end of a sum that all packets share, whatever explains small ones by chance', () => {
+    // An answered echo of zeros: type, code and field sum to 0, as does much else.
+    const sample = (...message: readonly number[]): { came: Uint8Array; left: Uint8Array } => {
+      const came = ethernet(0x0800, ipv4(1, icmp(8, 0, message.slice(0, 4), bytes(message.slice(4)))));
+      return { came, left: edit(came, [L4, 0], [L4 + 2, 0xff, 0xff]) };
+    };
+    const small = [sample(0, 0, 0, 0xac), sample(0, 0, 0, 0x93, 0), sample(0, 0, 0, 7)];
+    const large = sample(0x12, 0x34, 0, 1, ...data(20));
+    const causeOf = ([shown, ...others]: readonly (typeof large)[]) =>
+      diagnoseChecksum(shown!.came, shown!.left, 'icmp', 0, others)?.sentence;
+    expect(causeOf([...small, large])).toBe('only the first 4 bytes were counted');
+    expect(causeOf(small.slice(0, 1).concat(large))).toBe('only the first 4 bytes were counted');
   });
 
   it('goes by those that came in right', () => {

@@ -473,6 +473,35 @@ const paddingCounted = formula(
   },
 );
 
+/** Messages are summed up to an end that is fixed: a header's, or that of a buffer, of a round size where it is longer. */
+const LONGEST_START = 64;
+
+/** Behind how many bytes of a message its sum may end too early. The field, a 0, belongs to the word in front of it. */
+function endsWithin({ start, end, at }: ChecksumSite): number[] {
+  const ends: number[] = [];
+  for (let size = 2; start + size < end; size = size < LONGEST_START ? size + 2 : size * 2)
+    if (start + size !== at) ends.push(size);
+  return ends;
+}
+
+/** Only so much from the message's start was summed: which end it was, other packets show. */
+const startOnly: Hypothesis = (evidence) => {
+  const { after, words } = evidence;
+  const found: Cause[] = [];
+  // A 0 is rather a field that was cleared, and no sum.
+  if (after.got === 0) return found;
+  for (const size of endsWithin(after)) {
+    const value = complement(folded(sumOf(words.filter(({ at }) => at < after.start + size))));
+    if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
+    found.push({
+      id: 'start only',
+      sentence: `only the first ${size} bytes were counted`,
+      remedy: `all ${after.end - after.start} bytes were counted`,
+    });
+  }
+  return found;
+};
+
 const wrongPlace = formula(
   'wrong place',
   'bytes at the wrong place were counted, by the size of a VLAN tag or of IP options',
@@ -561,5 +590,6 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   ihlNotMultiplied,
   optionsLeftOut,
   paddingCounted,
+  startOnly,
   wrongPlace,
 ];

@@ -84,6 +84,10 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
     'The last bytes were left out',
     'A length that is no multiple of the loop’s step leaves bytes at the end that were not summed.',
   ],
+  'start only': [
+    'Only the start was summed',
+    'The sum ends where a header does, or after so many bytes, and the message goes on: identifier, sequence number, data are left out.',
+  ],
   'odd byte misplaced': [
     'The odd last byte in the wrong place',
     'The last byte of an odd length is the high half of its word (RFC 1071 §4.1).',
