@@ -36,13 +36,13 @@ export const FRAME_RULES: readonly Rule[] = [
     'lengths/udp',
     'error',
     'The UDP length and the IP packet disagree',
-    'The datagram was made longer or shorter in one of its two lengths only.',
+    'The datagram was made longer or shorter in one of its two lengths only, or the length was written where no UDP header lies, and data were taken for one: where IPv4 options stand in front, say.',
   ),
   rule(
     'lengths/tcp-offset',
     'error',
     'The TCP data offset goes beyond the segment',
-    'The data offset counts words of four bytes, in the upper four bits of its byte.',
+    'The data offset counts words of four bytes, in the upper four bits of its byte. Where the program left it alone, it wrote into a header that it took for something else: behind IPv4 options, say.',
   ),
   rule(
     'lengths/misplaced',

@@ -185,8 +185,12 @@ describe('lengths', () => {
 
   it('are broken by a TCP data offset, an ihl, a version or an extension header that goes beyond the packet', () => {
     const short = ethernet(0x0800, ipv4(6, tcp(data(8))));
+    const bare = ethernet(0x0800, ipv4(6, tcp(data(0))));
+    const longer = edit(bare, [L4 + 12, 0x60]);
     expect(verdict(short, edit(short, [L4 + 12, 0xf0]))).toBe('lengths/tcp-offset error');
     expect(verdict(short, edit(short, [L4 + 12, 0x40]))).toBe('lengths/tcp-offset error');
+    pair.set(bare, 0, bare.length, longer, 0, longer.length);
+    expect(lengths.judge(pair, PASSED)?.expected).toBe('20 bytes');
     expect(verdict(short, edit(short, [IP, 0x4f]))).toBe('lengths/header error');
     expect(verdict(short, edit(short, [IP, 0x44]))).toBe('lengths/header error');
     expect(verdict(short, edit(short, [IP, 0x65]))).toBe('lengths/header error');

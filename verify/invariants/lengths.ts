@@ -214,7 +214,7 @@ function transportLengths(pair: FramePair, row: number): Breach | undefined {
   if (is.kind[row] === HEADER.tcp && (flags & HEADER_FLAG.impossible) !== 0) {
     const size = (after[afterOffset + start + 12]! >> 4) * 4;
     return breachAt(pair, row, 'tcp-offset', start + 12, 1, {
-      expected: `20 to ${bytes(available)}`,
+      expected: available > 20 ? `20 to ${bytes(available)}` : bytes(20),
       got: bytes(size),
       sentence: `the ${labelOf(pair, row)} data offset says ${bytes(size)} of header, but the segment has ${available}`,
     });
