@@ -40,6 +40,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'ethertype/skb-protocol':
     'A program at ingress that writes another EtherType into the frame, and returns TC_ACT_OK.',
   'action/aborted': 'Any program that returns XDP_ABORTED.',
+  'action/xdp-numbers':
+    'A filter of XDP whose section and context were made those of TC, and whose actions were left.',
   'redirect/absent-device': 'Any program whose target is none of the devices that `--world` describes.',
   'lookup/byte-order':
     'A router that copies the total length of the header to `tot_len`, without `bpf_ntohs`.',

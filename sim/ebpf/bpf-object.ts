@@ -62,6 +62,11 @@ export interface Attachment {
   readonly frags: boolean;
   /** The type of a program without a hook, where its section says it. */
   readonly otherType: string | undefined;
+  /**
+   * Is it taken for TC for its context, a `__sk_buff`, alone? Programs of other types have one, too, as those of sockets do;
+   * an `xdp_md` is XDP's.
+   */
+  readonly isGuessed: boolean;
 }
 
 export interface Subprogram {

@@ -25,6 +25,7 @@ export function objectOfBytecode(instructions: Instructions, maps: readonly BpfM
         behindRedirect: undefined,
         frags: false,
         otherType: undefined,
+        isGuessed: false,
         instructions,
         subprograms: starts.map((start, index) => ({
           name: index === 0 ? 'main' : `function_${start}`,

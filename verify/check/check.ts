@@ -16,6 +16,7 @@ import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
 import { type Unreached, unreachedOf } from '../unreached.ts';
+import { BorrowedActions, guessedTypes } from './borrowed-actions.ts';
 import type { CheckOptions } from './check-options.ts';
 import { CheckRuns, type Observe } from './check-runs.ts';
 import { confirmed } from './confirm.ts';
@@ -94,7 +95,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     unreached,
     sweeps,
     ...(run.proof === undefined ? {} : { proof: run.proof }),
-    notChecked,
+    notChecked: [...notChecked, ...guessedTypes(program)],
     seconds: (performance.now() - start) / 1000,
   };
 }
@@ -117,6 +118,7 @@ class Check {
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
   readonly #helperCalls: HelperCalls;
+  readonly #actions: BorrowedActions;
   readonly gaps = new MachineGaps();
   /** What of the frames that it made nobody judged, a sentence each. */
   readonly unjudged: string[] = [];
@@ -148,6 +150,7 @@ class Check {
     this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#helperCalls = new HelperCalls(program, options.worlds !== undefined);
+    this.#actions = new BorrowedActions(program, options.worlds !== undefined);
     this.#rewritten = new RewrittenWords(
       program.entries.map(({ hook }) => hook),
       (...changed) => {
@@ -240,6 +243,7 @@ class Check {
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);
     this.#helperCalls.observe(world, input, own);
+    this.#actions.observe(world, input, own);
     this.gaps.observe(own);
   };
 
@@ -308,6 +312,7 @@ class Check {
         cases.map((one) => one.case),
         this.#options.testedApart,
       ),
+      ...(await this.#actions.find(machine)),
     );
     const found = [
       ...(await this.#ttl.find(machine)),

@@ -22,6 +22,12 @@ export const ACTION_RULES: readonly Rule[] = [
     'The program returns XDP_ABORTED',
     'XDP_ABORTED drops the frame and fires the tracepoint `xdp:xdp_exception`. Many programs return it on purpose where they cannot go on; it is listed so that nobody is surprised.',
   ),
+  rule(
+    'action/xdp-numbers',
+    'warning',
+    'A TC program that returns the numbers of XDP',
+    'Packets came to TC_ACT_RECLASSIFY, and none to TC_ACT_OK, TC_ACT_UNSPEC or TC_ACT_REDIRECT. TC_ACT_RECLASSIFY is 1, as XDP_DROP is, and TC_ACT_SHOT is 2, as XDP_PASS is: the kernel drops what should pass, and lets pass what should be dropped, since to a classifier with direct action TC_ACT_RECLASSIFY is as if nothing had been said (`cls_bpf_exec_opcode`).',
+  ),
 ];
 
 const PLACE = { at: 0, size: 0 } as const;

@@ -49,7 +49,8 @@ export function attachmentOf(main: CodeFunction, btf: Btf | undefined): Attachme
   const behindRedirect = BEHIND_REDIRECT.exec(section)?.[1] as Attachment['behindRedirect'];
   const otherType = OTHER_TYPES.find(([pattern]) => pattern.test(section))?.[1];
   const hook = otherType === undefined ? hookOf(section, main, btf) : undefined;
-  return { hook, behindRedirect, frags: FRAGS.test(section), otherType };
+  const isGuessed = hook !== undefined && hook !== 'xdp' && !TC.test(section);
+  return { hook, behindRedirect, frags: FRAGS.test(section), otherType, isGuessed };
 }
 
 function hookOf(section: string, main: CodeFunction, btf: Btf | undefined): Hook | undefined {
