@@ -52,6 +52,21 @@ describe('a wrong checksum', () => {
     expect(causeOf(ICMP, 0xffff - 0x4000)?.sentence).toContain('one bit (0x4000)');
   });
 
+  it('is a sum of the first bytes only where nothing simpler explains it', () => {
+    /** An echo whose checksum leaves out what lies behind four bytes of data. */
+    const without = (low: number, high: number): ReturnType<typeof loneCause> => {
+      const whole = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 1], Uint8Array.of(1, 2, 3, 4))));
+      const copy = ethernet(
+        0x0800,
+        ipv4(1, icmp(8, 0, [0, 1, 0, 1], Uint8Array.of(1, 2, 3, 4, high, low, 0, 0))),
+      );
+      copy.set(whole.subarray(ICMP.at, ICMP.at + 2), ICMP.at);
+      return loneCause(copy, 'icmp', 0);
+    };
+    expect(without(0x10, 0)?.id).toBe('one bit');
+    expect(without(0x34, 0x12)?.sentence).toBe('only the first 12 bytes were counted');
+  });
+
   it('has no cause that anybody knows where it differs by more', () => {
     expect(causeOf(ICMP, 0x1235)).toBeUndefined();
     expect(loneCause(packet, 'tcp', 0)).toBeUndefined();
