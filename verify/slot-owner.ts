@@ -7,6 +7,7 @@ import type { Case } from '../corpus/cases/case.ts';
 import type { Engine } from '../sim/engines/engine.ts';
 import { isKernel } from '../sim/engines/register.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
+import type { Hook } from '../sim/runtime/actions.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import { type Finding, familyOf } from './finding.ts';
 import { guessedSlots, withoutGuesses } from './guessed-slots.ts';
@@ -76,11 +77,16 @@ async function isDoneBy(
   oracle: Oracle | Judging | undefined,
 ): Promise<boolean> {
   const hook = program.entries[shown.stimuli[finding.packet]?.entry ?? 0]?.hook ?? 'xdp';
-  const { definition: _, ...rest } = program;
-  const alone = { ...rest, name, entries: [{ function: name, hook }] };
+  const alone = byItself(program, name, hook);
   const stimuli = shown.stimuli.map((stimulus) => ({ ...stimulus, entry: 0 }));
   const found = await findingLike(alone, [createWasmEngine()], { ...shown, stimuli }, finding, oracle);
   return found !== undefined;
+}
+
+/** Another program of the object, as one that packets are given to. */
+export function byItself(program: Program, name: string, hook: Hook): Program {
+  const { definition: _, ...rest } = program;
+  return { ...rest, name, entries: [{ function: name, hook }] };
 }
 
 async function findingLike(

@@ -11,11 +11,14 @@ import { BPF_PSEUDO_CALL, CALL, LDDW } from './instruction.ts';
  */
 export function calledHelpers(object: BpfObject, functions?: readonly string[]): Set<Helper> {
   if (functions === undefined) return helpersOf(object, object.programs);
-  const helpers = helpersOf(
-    object,
-    object.programs.filter((one) => functions.includes(one.function)),
-  );
-  return [...helpers].some(({ name }) => name === 'bpf_tail_call') ? calledHelpers(object) : helpers;
+  const programs = object.programs.filter((one) => functions.includes(one.function));
+  const isAnyCalled = programs.some((one) => makesTailCalls(object, one));
+  return helpersOf(object, isAnyCalled ? object.programs : programs);
+}
+
+/** Has the program, or one of its subprograms, a tail call? */
+export function makesTailCalls(object: BpfObject, program: BpfProgram): boolean {
+  return [...helpersOf(object, [program])].some(({ effects }) => effects.leavesProgram === true);
 }
 
 function helpersOf(object: BpfObject, programs: readonly BpfProgram[]): Set<Helper> {

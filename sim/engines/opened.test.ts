@@ -283,6 +283,16 @@ describe('reads of stack bytes that were never written', () => {
     expect(mayReadUnwritten(programOf(undefined))).toBe(false);
   });
 
+  it('may be behind a tail call, whoever fills the slot', () => {
+    const maps = [testMap('handlers', 'PROG_ARRAY')];
+    const calls = 'r2 = map[handlers]\nr3 = 0\ncall bpf_tail_call\nr0 = 2\nexit';
+    const may = (texts: Readonly<Record<string, string>>): boolean =>
+      mayReadUnwritten(programOf(writeElf(texts, maps)));
+    expect(may({ main: calls, other: READ })).toBe(true);
+    expect(may({ main: calls, other: WRITTEN })).toBe(false);
+    expect(may({ main: WRITTEN, other: READ })).toBe(false);
+  });
+
   it('are looked for in every entry, and known the next time', () => {
     const object = writeElf({ main: WRITTEN, second: READ });
     const entries = ['main', 'second'].map((name) => ({ function: name, hook: 'xdp' as const }));

@@ -1,6 +1,7 @@
 /** Can a program read bytes of its stack that it never wrote? */
 import { reachOf } from '../ebpf/analysis/reach.ts';
-import type { BpfObject } from '../ebpf/bpf-object.ts';
+import type { BpfObject, BpfProgram } from '../ebpf/bpf-object.ts';
+import { makesTailCalls } from '../ebpf/called-helpers.ts';
 import { ObjectError } from '../ebpf/object.ts';
 import type { Program } from '../runtime/program.ts';
 import { knownObject } from './machine-program.ts';
@@ -29,6 +30,18 @@ function mayRead({ object: bytes, entries }: Program): boolean {
   return entries.some(({ function: name, hook }) => {
     const source = object.programs.find((one) => one.function === name);
     if (source === undefined) return true;
-    return reachOf({ object, world: {} }, source, hook === 'xdp' ? 'xdp' : 'tc').readsUnwritten.size > 0;
+    const kind = hook === 'xdp' ? 'xdp' : 'tc';
+    return [source, ...tailCalledBy(object, source, kind)].some(
+      (one) => reachOf({ object, world: {} }, one, kind).readsUnwritten.size > 0,
+    );
   });
+}
+
+/** The programs that tail calls may lead to: what is in a slot, a world or user space may say at any time. */
+function tailCalledBy(object: BpfObject, caller: BpfProgram, kind: 'xdp' | 'tc'): BpfProgram[] {
+  if (!makesTailCalls(object, caller)) return [];
+  // One whose section says nothing is what its caller is.
+  return object.programs.filter(
+    (one) => one !== caller && (one.hook === undefined || (one.hook === 'xdp') === (kind === 'xdp')),
+  );
 }

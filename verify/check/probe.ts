@@ -129,6 +129,8 @@ export interface Seen {
   readonly source?: SourcePlaceWithText;
   /** Default: the rule's. */
   readonly severity?: Severity;
+  /** Does it take a program that the test put into a slot, and may another one belong there? */
+  readonly isByGuess?: true;
   /** Engines that show it; default: `engine`. */
   readonly confirmedBy?: readonly EngineName[];
 }
@@ -168,6 +170,7 @@ export async function divergenceOf(program: Program, seed: string, seen: Seen): 
     summary,
     case: { ...shown, note },
     finding: placed,
+    ...(seen.isByGuess === true ? { isByGuess: true } : {}),
     seen: { seed, packet: 0 },
     state: 'shrunk',
   };

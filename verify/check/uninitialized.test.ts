@@ -312,6 +312,57 @@ describe('bytes of the stack that are compared', () => {
   });
 });
 
+describe('bytes of the stack behind a tail call', () => {
+  const jump = (behind = 'r0 = 2\nexit'): string =>
+    `r2 = map[handlers]\nr3 = 0\ncall bpf_tail_call\n${behind}`;
+  const reads = 'r1 = *(u32 *)(r10 - 8)\nif r1 == 7 goto drop\nr0 = 2\nexit\ndrop:\nr0 = 1\nexit';
+  const writes = `*(u32 *)(r10 - 8) = 1\n${reads}`;
+  const slot = { key: data(4).fill(0), name: 'handler' };
+  const inSlot = (guessed: boolean): World => ({
+    slots: { handlers: [guessed ? { ...slot, guessed } : slot] },
+  });
+  const behind = (
+    main: string,
+    handler: string,
+    world: World,
+    others: Readonly<Record<string, string>> = {},
+  ): Promise<Seen[]> => {
+    const maps = [testMap('handlers', 'PROG_ARRAY', { maxEntries: 8 })];
+    const object = writeElf({ main, handler, ...others }, maps);
+    return foundOn(createVmEngine(), { name: 'main', entries: XDP_MAIN, object }, [[world, [data(60)]]]);
+  };
+  const summaryOf = (seen: readonly Seen[]): unknown[] =>
+    seen.map(({ breach, world, isByGuess }) => [breach.invariant, world.slots !== undefined, isByGuess]);
+
+  it('decide where a world has filled the slot', async () => {
+    const seen = await behind(jump(), reads, inSlot(false));
+    expect(summaryOf(seen)).toEqual([['uninitialized/decision', true, undefined]]);
+    expect(await behind(jump(), writes, inSlot(false))).toEqual([]);
+    expect(await behind(jump(), reads, {})).toEqual([]);
+  });
+
+  it('are the caller’s where they decide without what the test put there', async () => {
+    const seen = await behind(jump(reads), 'r0 = 2\nexit', {});
+    expect(summaryOf(seen)).toEqual([['uninitialized/decision', false, undefined]]);
+  });
+
+  it('are no guess where the program in the slot reads them by itself', async () => {
+    const seen = await behind(jump(), reads, inSlot(true), { other: 'r0 = 2\nexit' });
+    expect(summaryOf(seen)).toEqual([['uninitialized/decision', true, undefined]]);
+  });
+
+  it('are a guess where it takes both, and another program may belong there', async () => {
+    const cut = `r6 = r1\nr2 = -40\ncall bpf_xdp_adjust_tail\nr1 = r6\n${jump()}`;
+    const short = `r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr2 += 30\nif r2 > r3 goto short\nr0 = 2\nexit\nshort:\n${reads}`;
+    const seen = await behind(cut, short, inSlot(true), { other: 'r0 = 2\nexit' });
+    expect(summaryOf(seen)).toEqual([['uninitialized/decision', true, true]]);
+    // With no other program, and that slot alone, nothing else can be there.
+    expect(summaryOf(await behind(cut, short, inSlot(true)))).toEqual([
+      ['uninitialized/decision', true, undefined],
+    ]);
+  });
+});
+
 describe('room in front of a packet', () => {
   /** r6 = the context, r7 = the frame, with `bytes` more in front of it; then `body`, and an action. */
   const grown = (bytes: number, body: string, action = XDP_TX): string => `r6 = r1

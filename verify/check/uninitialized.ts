@@ -17,8 +17,11 @@ import { differingEntries, type MapSnapshot } from '../../sim/runtime/map-snapsh
 import type { Program } from '../../sim/runtime/program.ts';
 import type { StackFill, World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
+import { guessedSlots, withoutGuesses } from '../guessed-slots.ts';
+import { isOnlyChoice } from '../only-choice.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
+import { byItself } from '../slot-owner.ts';
 import { callsAny } from './judging.ts';
 import { CaseRunner, hasContents, type Seen, type Sighting, simplest } from './probe.ts';
 import { StackFills } from './stack-fills.ts';
@@ -132,12 +135,9 @@ export class Uninitialized {
   }
 
   /** The same difference on the simplest packet. */
-  async #show(
-    runner: CaseRunner,
-    { world, stimulus }: Sighting,
-    fills: Fills,
-    first: Difference,
-  ): Promise<Seen> {
+  async #show(runner: CaseRunner, sighting: Sighting, fills: Fills, first: Difference): Promise<Seen> {
+    const { stimulus } = sighting;
+    const { world, ...guess } = await this.#withoutGuesses(runner, sighting, fills, first.id);
     const differing = (simpler: Stimulus): Promise<Difference | undefined> =>
       this.#differing(runner, { world, stimulus: simpler }, fills);
     const small = await simplest(stimulus, async (simpler) => (await differing(simpler))?.id === first.id);
@@ -147,6 +147,7 @@ export class Uninitialized {
       stimuli: [small],
       engine: runner.engine,
       got: shown.got,
+      ...guess,
       ...(shown.severity === undefined ? {} : { severity: shown.severity }),
       breach: {
         invariant: first.id,
@@ -157,6 +158,34 @@ export class Uninitialized {
         sentence: shown.sentence,
       },
     };
+  }
+
+  /**
+   * Whose fault it is where the test has put programs into slots: the caller's, if it shows without them; what a program does by
+   * itself, or what nothing else can be there for, is no guess either.
+   */
+  async #withoutGuesses(
+    runner: CaseRunner,
+    { world, stimulus }: Sighting,
+    fills: Fills,
+    id: string,
+  ): Promise<Pick<Seen, 'world' | 'isByGuess'>> {
+    const guesses = guessedSlots(world);
+    if (guesses.length === 0) return { world };
+    const plain = { world: withoutGuesses(world), stimulus };
+    if ((await this.#differing(runner, plain, fills))?.id === id) return { world: plain.world };
+    if (isOnlyChoice(this.#program, guesses)) return { world };
+    const hook = this.#hook(stimulus.entry ?? 0);
+    const sighting = { world: plain.world, stimulus: { ...stimulus, entry: 0 } };
+    for (const { program: name } of guesses) {
+      const alone = new CaseRunner(byItself(this.#program, name, hook), runner.engine);
+      try {
+        if ((await this.#differing(alone, sighting, fills))?.id === id) return { world };
+      } finally {
+        await alone.close();
+      }
+    }
+    return { world, isByGuess: true };
   }
 
   /** What two runs on one packet differ in, when the stack held something else before. */
