@@ -39,6 +39,31 @@ async function contentsOf(body: string, { hook = 'xdp', world = {} }: { hook?: H
 const LOWER = 'r1 = *(u8 *)(r7 + 22)\nr1 += -1\n*(u8 *)(r7 + 22) = r1';
 const FROM_MAP = 'r1 = *(u8 *)(r9 + 0)\n*(u8 *)(r7 + 22) = r1';
 
+describe('what comes out of a queue', () => {
+  const maps = [testMap('jobs', 'QUEUE', { valueSize: 4 }), testMap('seen', 'BLOOM_FILTER', { keySize: 0 })];
+  const value = (size: number) => ({ key: new Uint8Array(0), value: new Uint8Array(size) });
+  const world: World = { maps: { jobs: [value(4)], seen: [value(4)] } };
+  const isFromMap = async (map: string, helper: string, from: number): Promise<boolean> => {
+    const text = `r7 = *(u32 *)(r1 + 0)\nr8 = *(u32 *)(r1 + 4)\nr0 = r7\nr0 += 32\nif r0 > r8 goto out
+      *(u64 *)(r10 - 16) = 0\n*(u64 *)(r10 - 8) = 0\nr1 = map[${map}]\nr2 = r10\nr2 += -16
+      call bpf_map_${helper}_elem\nr1 = *(u8 *)(r10 - ${from})\n*(u8 *)(r7 + 22) = r1\n${END}`;
+    const object = writeElf({ main: text }, maps);
+    const program: Program = { name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object };
+    const trace = (await traceOf(program, { world, stimuli: [{ packet: data(64) }] }))!;
+    return new MapContents(program, world, trace).isWritten(22, 23);
+  };
+
+  it('is its contents, and what lies beside it is not', async () => {
+    expect(await isFromMap('jobs', 'pop', 16)).toBe(true);
+    expect(await isFromMap('jobs', 'peek', 13)).toBe(true);
+    expect(await isFromMap('jobs', 'pop', 12)).toBe(false);
+  });
+
+  it('is none of a Bloom filter, which is asked for what the program holds', async () => {
+    expect(await isFromMap('seen', 'peek', 16)).toBe(false);
+  });
+});
+
 describe('a byte of the frame', () => {
   const isWritten = async (body: string, hook: Hook = 'xdp', at = 22): Promise<boolean> =>
     (await contentsOf(body.includes(END) ? body : `${body}\n${END}`, { hook })).isWritten(at, at + 1);

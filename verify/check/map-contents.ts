@@ -6,6 +6,7 @@
  * A run is followed forwards. Where a helper's record does not say where its bytes come from, they are taken to come from
  * a map if anything that it was passed does.
  */
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { ARGUMENT_TYPES, type ArgumentMemory } from '../../sim/ebpf/helpers/argument-types.ts';
 import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
 import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
@@ -179,11 +180,14 @@ export class MapContents {
     const types = helper?.arguments ?? [];
     let passed = 0;
     const filled: [address: number, size: number][] = [];
+    const map = types[0] === 'map' ? this.#instructions.map(this.#registers[1]!.place) : undefined;
     for (const [index, value] of values.entries()) {
       passed |= this.#origin(index + 1);
       const memory = ARGUMENT_TYPES[types[index] ?? 'anything'].memory;
       if (memory === undefined || value === 0n) continue;
-      const size = sizeOf(memory, values[index + 1]);
+      // A Bloom filter only reads what it is asked for.
+      if (types[index] === 'value_peeked' && map?.type === 'BLOOM_FILTER') continue;
+      const size = sizeOf(memory, values[index + 1], map);
       if (this.#leadsIntoMap(index + 1)) passed |= CONTENT;
       else if (memory.access !== 'written') passed |= this.#read(Number(value), size);
       if (memory.access !== 'read') filled.push([Number(value), size]);
@@ -299,7 +303,9 @@ export class MapContents {
   }
 }
 
-function sizeOf({ size }: ArgumentMemory, next: bigint | undefined): number {
+function sizeOf({ size }: ArgumentMemory, next: bigint | undefined, map: BpfMap | undefined): number {
   if (typeof size === 'number') return size;
+  if (size === 'map value' && map !== undefined) return map.valueSize;
+  if (size === 'map key' && map !== undefined) return map.keySize;
   return size === 'next argument' && next !== undefined ? Math.min(Number(next), 0xffff) : UNKNOWN_SIZE;
 }

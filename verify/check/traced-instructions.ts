@@ -1,4 +1,5 @@
 /** The instructions that the steps of a trace ran. */
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import type { Instructions } from '../../sim/ebpf/instruction.ts';
 import type { TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
@@ -13,11 +14,18 @@ export interface TracedInstruction {
 
 export class TracedInstructions {
   readonly #byFunction: ReadonlyMap<string, Instructions>;
+  readonly #maps: readonly BpfMap[];
 
   /** @throws {ObjectError} where the program cannot be read */
   constructor({ object }: Program) {
-    const programs = object === undefined ? [] : linkedObject(object).programs;
+    const { programs, maps } = object === undefined ? { programs: [], maps: [] } : linkedObject(object);
+    this.#maps = maps;
     this.#byFunction = new Map(programs.map((one) => [one.function, one.instructions]));
+  }
+
+  /** The map of this name, or a pointer to it that a trace places so. */
+  map(name: string | undefined): BpfMap | undefined {
+    return this.#maps.find((one) => one.name === name);
   }
 
   at({ program, instruction }: TraceStep): TracedInstruction {
