@@ -69,6 +69,45 @@ const world: World = {
   maps: { flows: [{ key: Uint8Array.of(1, 0, 0, 0), value: new Uint8Array(8) }] },
 };
 
+describe('a queue, a stack or a Bloom filter', () => {
+  const taken = (helper: string, test: string): string => `*(u64 *)(r10 - 8) = 0
+    r7 = 0
+    r1 = map[m]
+    r2 = r10
+    r2 += -8
+    call bpf_map_${helper}_elem
+    ${test}${OUT}`;
+  const value = { key: new Uint8Array(0), value: new Uint8Array(8) };
+  const because = (type: 'QUEUE' | 'STACK' | 'BLOOM_FILTER', test: string, isFilled = false): string[] =>
+    reasons(taken(type === 'BLOOM_FILTER' ? 'peek' : 'pop', test), {
+      maps: [testMap('m', type, { keySize: 0, valueSize: 8 })],
+      world: isFilled ? { maps: { m: [value] } } : {},
+    });
+  /** As compilers ask whether it failed. */
+  const TESTS = [
+    'if r0 s< 0 goto out',
+    'if r0 s> -1 goto out',
+    'if r0 != 0 goto out',
+    'if r7 s> r0 goto out',
+    'r0 <<= 32\nr0 s>>= 32\nif r0 s< r7 goto out',
+    'r1 = 0x80000000 ll\nr0 &= r1\nif r0 != 0 goto out',
+  ];
+
+  it.each(TESTS)('is named: %s', (test) => {
+    expect(because('QUEUE', test)).toEqual(['queue m is always empty']);
+    expect(because('STACK', test)).toEqual(['stack m is always empty']);
+    expect(because('BLOOM_FILTER', test)).toEqual(['Bloom filter m never had the value that was asked for']);
+    expect(because('QUEUE', test, true)).toEqual(['queue m is never empty']);
+    expect(because('BLOOM_FILTER', test, true)).toEqual([
+      'Bloom filter m always had the value that was asked for',
+    ]);
+  });
+
+  it('is no reason for a condition on what came out', () => {
+    expect(because('QUEUE', 'r0 = *(u64 *)(r10 - 8)\nif r0 == 3 goto out', true)).toEqual([ONE_WAY]);
+  });
+});
+
 describe('a lookup that found nothing', () => {
   it('names the map, whichever way the null test goes', () => {
     expect(unreached(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps })).toEqual([

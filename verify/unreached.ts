@@ -32,6 +32,7 @@ import {
 } from '../sim/ebpf/instruction.ts';
 import { sourceAt } from '../sim/ebpf/object.ts';
 import type { BranchCoverage, Coverage, FunctionCoverage } from '../sim/runtime/coverage.ts';
+import { takingCondition } from './taken-elements.ts';
 
 /** A condition that packets reached and that went one way only, or a function that nothing entered. */
 export interface Unreached {
@@ -195,6 +196,8 @@ function reasonOf(
   const { instructions } = program;
   const { opcode, imm } = instructions;
   if (opcode[slot] === CALL) return tailCallFailed(object, mapAt(instructions, start, slot, 2));
+  const taking = takingReason(object, instructions, start, slot, way);
+  if (taking !== undefined) return taking;
   const call = callComparedAt(instructions, start, slot);
   const helper = call === undefined ? undefined : imm[call];
   if (helper === FIB_LOOKUP)
@@ -214,6 +217,28 @@ function reasonOf(
   const name = map === undefined ? undefined : object.maps[map]?.name;
   if (name === undefined) return { because: 'the lookup found no entry' };
   return { because: `map ${name} never had the entry that was looked up`, map: name };
+}
+
+/** What a queue, a stack or a Bloom filter would have to hold; undefined: the condition asks for nothing of that kind. */
+function takingReason(
+  object: BpfObject,
+  instructions: Instructions,
+  start: number,
+  slot: number,
+  way: 'taken' | 'notTaken',
+): Reason | undefined {
+  const condition = takingCondition(instructions, start, slot);
+  const index = condition === undefined ? undefined : mapAt(instructions, start, condition.call);
+  const map = index === undefined ? undefined : object.maps[index];
+  if (condition === undefined || map === undefined) return undefined;
+  const { name, type } = map;
+  const isMissed = condition.takenIfFound === (way === 'taken');
+  if (type === 'BLOOM_FILTER')
+    return isMissed
+      ? { because: `Bloom filter ${name} never had the value that was asked for`, map: name }
+      : { because: `Bloom filter ${name} always had the value that was asked for` };
+  const what = `${type === 'STACK' ? 'stack' : 'queue'} ${name}`;
+  return isMissed ? { because: `${what} is always empty`, map: name } : { because: `${what} is never empty` };
 }
 
 /** What a comparison with 0, taken, says of a number that a call returned, and not taken. */

@@ -126,7 +126,7 @@ describe('the verdict', () => {
 
   it('is incomplete where too little was reached, and says what was missing', () => {
     const low = report({ coverage: { instructions: [1, 2], branches: [5, 10], lines: [1, 2] } });
-    const unreached = [{ function: 'p', because: 'map m never had it', map: 'm' }];
+    const unreached = [{ function: 'p', because: 'map m never had the entry that was looked up', map: 'm' }];
     expect(verdict({ ...low, unreached })).toBe(
       'incomplete: 5 of 10 branches reached in 40,000 packets, 80 % are asked for (map m never had the entry that was looked up)',
     );
@@ -211,7 +211,10 @@ describe('what was reached', () => {
   it('names what stands behind branches: maps by name, else the first place', () => {
     const of = (unreached: Seen['unreached']): string =>
       /\((.*)\)$/.exec(verdict({ ...report(reaching(0, 2)), unreached }))?.[1] ?? '';
-    const map = (name: string): Seen['unreached'][number] => ({ function: 'p', because: 'x', map: name });
+    const map = (name: string): Seen['unreached'][number] => ({
+      ...{ function: 'p', map: name },
+      because: `map ${name} never had the entry that was looked up`,
+    });
     const at = { function: 'p', because: 'no such port', file: '/src/own/p.c', line: 7 };
     expect(of([map('b'), map('a'), map('b'), at])).toBe(
       'map a never had the entry that was looked up; map b never had the entry that was looked up',

@@ -126,9 +126,9 @@ export function hasReached({ coverage }: ProgramReport, percent: number): boolea
 
 /** What stands most often behind branches that were not reached: maps that nobody filled. */
 function reasonsFor(unreached: readonly Unreached[]): string {
-  const maps = [...new Set(unreached.flatMap(({ map }) => map ?? []))].sort();
   const [first] = unreached.filter(({ map, programMap }) => map === undefined && programMap === undefined);
-  const texts = maps.map((map) => `map ${map} never had the entry that was looked up`);
+  const ofMaps = unreached.filter(({ map }) => map !== undefined);
+  const texts = [...new Set(ofMaps.map(({ because }) => because))].sort();
   if (texts.length === 0 && first !== undefined) {
     const place = first.line === undefined ? '' : ` at ${first.file?.split('/').at(-1)}:${first.line}`;
     texts.push(`${first.because}${place}`);

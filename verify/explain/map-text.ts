@@ -87,7 +87,9 @@ export function entryText(program: Program, map: string, { key, value }: MapEntr
   const definition = object === undefined ? undefined : mapNamed(object.maps, map);
   const text = (type: number | undefined, bytes: Uint8Array): string =>
     partText(object, type, bytes) ?? withoutType(bytes);
-  return `${text(definition?.keyType, key)} = ${text(definition?.valueType, value)}`;
+  // Of a queue there is nothing but values.
+  const name = key.length === 0 ? '' : `${text(definition?.keyType, key)} = `;
+  return `${name}${text(definition?.valueType, value)}`;
 }
 
 /** What a global variable holds. */

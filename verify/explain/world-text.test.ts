@@ -18,3 +18,8 @@ it('shows variables and entries of maps as C declares them', () => {
     'map xdp_stats_map: 1 = {"rx_packets":2,"rx_bytes":98}, redirect_ifindex = 7, redirect_source = [2,0,0,0,0,9]',
   );
 });
+
+it('shows what a map without keys holds', () => {
+  const value = (number: number) => ({ key: new Uint8Array(0), value: Uint8Array.of(number, 0, 0, 0) });
+  expect(worldText(program, { maps: { queue: [value(7), value(9)] } })).toBe('map queue: 7, 9');
+});
