@@ -47,6 +47,9 @@ export type MapType = keyof typeof BPF_MAP_TYPE;
 /** Maps all of whose entries are there from the start, and stay. */
 export const ARRAYS: ReadonlySet<MapType> = new Set<MapType>(['ARRAY', 'PERCPU_ARRAY']);
 
+/** Values without keys, which come out again. */
+export const SEQUENCES: ReadonlySet<MapType> = new Set<MapType>(['QUEUE', 'STACK']);
+
 /** A slot of a map of maps. */
 export interface HeldMap {
   /** A u32. */

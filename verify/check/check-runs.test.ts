@@ -1,6 +1,9 @@
 /** The runs of a check: what they have in common, and all of them as one. */
 import { describe, expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import type { Coverage } from '../../sim/engines/engine.ts';
+import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { XDP_DROP, XDP_PASS } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { FAKE_PROGRAM, type FakeOptions, fakeEngine } from '../test-support/engines.ts';
@@ -119,6 +122,19 @@ describe('the runs of a check', () => {
     await runs.run(endless, 'packets');
     await runs.run(part(2), 'sweeps');
     expect(runs.cutShort).toEqual(['variants: 5 of 8 packets, for lack of time']);
+  });
+
+  it('sweep with a new element of a queue for each packet', async () => {
+    const pops = `*(u64 *)(r10 - 8) = 0\nr1 = map[ids]\nr2 = r10\nr2 += -8\ncall bpf_map_pop_elem
+      if r0 != 0 goto none\nr0 = 2\nexit\nnone:\nr0 = 1\nexit`;
+    const maps = [testMap('ids', 'QUEUE', { valueSize: 8, maxEntries: 100 })];
+    const object = writeElf({ main: pops }, maps);
+    const program: Program = { name: 'ids', entries: [{ function: 'main', hook: 'xdp' }], object };
+    const runs = runsOf({ program });
+    const ids = Array.from({ length: 100 }, () => ({ key: new Uint8Array(0), value: new Uint8Array(8) }));
+    const word = { stimulus: { packet: data(60) }, name: 'ipv4+4', at: 18, balance: -1 };
+    await runs.sweep([{ ...word, world: { maps: { ids } } }], createWasmEngine());
+    expect(runs.reports[0]!.actions).toEqual({ XDP_PASS: 65_536 });
   });
 
   it('end where they are told to', async () => {

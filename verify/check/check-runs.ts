@@ -2,6 +2,7 @@
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
@@ -161,7 +162,7 @@ export class CheckRuns {
           source: new SweepSource(sweeps),
           worlds: [{ name: 'swept', world }],
           runs: sweeps.length * SWEEP_SIZE,
-          batchSize: SWEEP_BATCH,
+          batchSize: this.packetsOfCase(world),
         },
         'sweeps',
       );
@@ -174,6 +175,16 @@ export class CheckRuns {
   /** Fewer where many would show the same. */
   worthSweeping(all: readonly Rewritten[]): readonly Rewritten[] {
     return this.#lines.isAnyCrowded ? all.slice(0, SWEPT_OF_CROWDED) : all;
+  }
+
+  /** Of a sweep. A queue that the world has filled is filled again with each case: one element for each packet. */
+  packetsOfCase({ maps = {} }: World): number {
+    const { object } = this.#options.program;
+    const own = object === undefined ? [] : linkedObject(object).maps;
+    const elements = own
+      .filter(({ name, type }) => SEQUENCES.has(type) && (maps[name]?.length ?? 0) > 0)
+      .map(({ name }) => maps[name]!.length);
+    return Math.min(SWEEP_BATCH, ...elements);
   }
 
   #isOver(): boolean {

@@ -1,7 +1,10 @@
 /** Contents of maps that are made for a program which takes them into its packets: with them, every sum comes to a special value. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import type { MapType } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { CHECKSUM, verifyChecksums } from '../oracle/checksums.ts';
@@ -80,5 +83,28 @@ describe('contents of maps that reach a packet', () => {
     expect(await mapWordCases(program, engine, [])).toEqual([]);
     const { object: _, ...bare } = program;
     expect(await mapWordCases(bare, engine, [word(world)])).toEqual([]);
+  });
+});
+
+describe('elements of a queue or stack that reach a packet', () => {
+  const PUTS = `r6 = *(u32 *)(r1 + 0)\nr7 = *(u32 *)(r1 + 4)\nr0 = r6\nr0 += 34\nif r0 > r7 goto out
+    *(u64 *)(r10 - 8) = 0\nr1 = map[ids]\nr2 = r10\nr2 += -8\ncall bpf_map_pop_elem\nif r0 != 0 goto out
+    r1 = *(u16 *)(r6 + 24)\nr1 ^= 65535\nr2 = *(u16 *)(r6 + 18)\nr2 ^= 65535\nr1 += r2\nr2 = *(u16 *)(r10 - 8)
+    *(u16 *)(r6 + 18) = r2\nr1 += r2\nr2 = r1\nr2 >>= 16\nr1 &= 65535\nr1 += r2\nr1 ^= 65535
+    *(u16 *)(r6 + 24) = r1\nout:\nr0 = 2\nexit`;
+
+  it.each<MapType>(['QUEUE', 'STACK'])('%s: the ones that come out first', async (type) => {
+    const maps = [testMap('ids', type, { valueSize: 2, maxEntries: 100 })];
+    const own: Program = {
+      ...{ name: 'ids', entries: [{ function: 'main', hook: 'xdp' }] },
+      object: writeElf({ main: PUTS }, maps),
+    };
+    const ids = Array.from({ length: 100 }, () => ({ key: new Uint8Array(0), value: new Uint8Array(2) }));
+    const cases = await mapWordCases(own, engine, [word({ maps: { ids } })]);
+    expect(cases.length).toBeGreaterThan(10);
+    const first = cases.map(({ case: { world } }) =>
+      world.maps!.ids!.at(type === 'STACK' ? -1 : 0)!.value.join(),
+    );
+    expect(new Set(first).size).toBeGreaterThan(10);
   });
 });

@@ -5,9 +5,11 @@
  * of the headers come to where a missing fold, a lost carry and a zero show.
  */
 import type { SavedCase } from '../../corpus/cases/case.ts';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { MapEntry, World } from '../../sim/runtime/world.ts';
 import { CHECKSUM, LAYER, verifyChecksums } from '../oracle/checksums.ts';
@@ -32,7 +34,11 @@ const PLAIN: ReadonlySet<string> = new Set([
   'ARRAY',
   'PERCPU_ARRAY',
   'LPM_TRIE',
+  ...SEQUENCES,
 ]);
+
+/** Elements of a queue or stack that one packet may take out. */
+const MAX_TAKEN = 4;
 
 /**
  * Folded sums that come of a second carry, or of none, in the order of the wire and in the other, in which little-endian
@@ -98,12 +104,19 @@ function wordsOf({ object }: Program, { maps = {} }: World): Word[] {
   const plain = linkedObject(object).maps.filter(
     ({ type, global }) => PLAIN.has(type) && global === undefined,
   );
-  const words = plain.flatMap(({ name }) =>
-    (maps[name] ?? []).flatMap(({ value }, entry) =>
-      Array.from({ length: value.length >> 1 }, (_, index) => ({ map: name, entry, at: 2 * index })),
+  const words = plain.flatMap(({ name, type, valueSize }) =>
+    entriesMet(type, maps[name]?.length ?? 0).flatMap((entry) =>
+      Array.from({ length: valueSize >> 1 }, (_, index) => ({ map: name, entry, at: 2 * index })),
     ),
   );
   return words.slice(0, MAX_WORDS);
+}
+
+/** Which of a map's entries a packet may meet: of a queue or stack, those that come out first. */
+function entriesMet(type: BpfMap['type'], count: number): number[] {
+  const all = Array.from({ length: count }, (_, entry) => entry);
+  if (!SEQUENCES.has(type)) return all;
+  return (type === 'STACK' ? all.reverse() : all).slice(0, MAX_TAKEN);
 }
 
 /** For each word that comes out as the map has it, the worlds that are to be tried. */

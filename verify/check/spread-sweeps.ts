@@ -81,7 +81,7 @@ export class SpreadSweeps {
         worlds: [{ name: 'swept', world }],
         runs: wanted,
         seconds,
-        batchSize: batchSizeFor(runs.reports),
+        batchSize: Math.min(batchSizeFor(runs.reports, machine.name), runs.packetsOfCase(world)),
       },
       'sweeps',
     );
@@ -94,12 +94,17 @@ function packetsOf({ words }: Group): number {
   return words.length * SWEEP_SIZE;
 }
 
-/** As many packets as the slowest engine runs in the time of a batch. */
-export function batchSizeFor(reports: readonly ProgramReport[]): number {
+/**
+ * As many packets as an engine runs in the time of a batch, where it was slowest.
+ * @param engine default: the slowest one
+ */
+export function batchSizeFor(reports: readonly ProgramReport[], engine?: string): number {
   const slowest = Math.max(
     0,
     ...reports.flatMap(({ engines }) =>
-      engines.map(({ packets, seconds }) => (packets === 0 ? 0 : seconds / packets)),
+      engines
+        .filter(({ name, packets }) => packets > 0 && (engine === undefined || name === engine))
+        .map(({ packets, seconds }) => seconds / packets),
     ),
   );
   const { least, most } = BATCH_SIZES;

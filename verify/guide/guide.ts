@@ -40,6 +40,7 @@ import { reversed } from './reversed-packet.ts';
 import { askingFor, statedKeys } from './stated-entries.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { answerCall, answersOf, withFilled } from './world-answers.ts';
+import { withMoreElements } from './world-edits.ts';
 
 export interface GuideOptions {
   /** Any text; the same one finds the same cases. */
@@ -645,14 +646,15 @@ class Guide {
       reached: fresh.flatMap((id) => this.#reached(id)),
     }));
     const cases = [...kept, ...this.#combined.map(({ sequence }) => ({ ...sequence, reached: [] }))];
-    const merged = mergeWorlds(cases, (index, world) => {
+    const reachesIn = (index: number, world: World): boolean => {
       const moved = { ...cases[index]!, world };
       const combined = this.#combined[index - kept.length];
       if (combined !== undefined) return this.#runs.run(moved)?.signature === combined.signature;
       return this.#reachesAgain(moved, this.#kept[index]!.fresh);
-    });
+    };
+    const merged = mergeWorlds(cases, reachesIn);
     return {
-      cases: merged,
+      cases: this.#withMoreElements(merged, reachesIn),
       hints: this.#hints(),
       branches: { reached: this.#edges.size - missing.length, total: this.#edges.size },
       missing: missing.map((edge) => this.#describe(edge)),
@@ -661,6 +663,25 @@ class Guide {
       instructions: this.#runs.steps,
       share: this.#spent === 0 ? 1 : this.#lastFind / this.#spent,
     };
+  }
+
+  /** A queue that is empty after the first packet shows little: where nobody misses that, it holds enough for many. */
+  #withMoreElements(
+    cases: readonly GuidedCase[],
+    reachesIn: (index: number, world: World) => boolean,
+  ): GuidedCase[] {
+    const larger = new Map<World, World>();
+    for (const { world } of cases) {
+      if (larger.has(world)) continue;
+      const { object } = this.#runs.machineOf(world) ?? {};
+      const isOwn = this.#worlds.every((stated) => stated.world !== world);
+      larger.set(world, object === undefined || !isOwn ? world : withMoreElements(world, object.maps));
+    }
+    for (const [index, { world }] of cases.entries()) {
+      const more = larger.get(world)!;
+      if (more !== world && !reachesIn(index, more)) larger.set(world, world);
+    }
+    return cases.map((one) => ({ ...one, world: larger.get(one.world)! }));
   }
 
   #hints(): GeneratorHints {

@@ -82,6 +82,7 @@ interface Entry {
 
 function unionEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[] | undefined {
   if (a === b) return a;
+  if ([...a, ...b].some(({ key }) => key.length === 0)) return unionValues(a, b);
   const result = a.slice();
   for (const entry of b) {
     const before = result.find((one) => isSameKey(one.key, entry.key));
@@ -90,6 +91,14 @@ function unionEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[
       return undefined;
   }
   return result;
+}
+
+/** Of values without keys: the longer list where it has the shorter one at an end, or both, one after the other. */
+function unionValues(a: readonly Entry[], b: readonly Entry[]): readonly Entry[] {
+  const [longer, shorter] = a.length < b.length ? [b, a] : [a, b];
+  const isIn = (from: number): boolean =>
+    shorter.every((one, at) => isSameKey(one.value ?? NOTHING, longer[from + at]!.value ?? NOTHING));
+  return isIn(0) || isIn(longer.length - shorter.length) ? longer : [...a, ...b];
 }
 
 const NOTHING = new Uint8Array(0);

@@ -190,6 +190,11 @@ describe('worlds', () => {
     expect(union(inMap(entry(1, 1)), { maps: { n: [entry(1, 2)] } })).toEqual({
       maps: { m: [entry(1, 1)], n: [entry(1, 2)] },
     });
+    // Without keys: one list, where it has the other at an end, and both, one after the other, where not.
+    const value = (byte: number) => ({ key: new Uint8Array(0), value: Uint8Array.of(byte) });
+    expect(union(inMap(value(1)), inMap(value(1), value(2)))).toEqual(inMap(value(1), value(2)));
+    expect(union(inMap(value(1), value(2)), inMap(value(2)))).toEqual(inMap(value(1), value(2)));
+    expect(union(inMap(value(1)), inMap(value(2)))).toEqual(inMap(value(1), value(2)));
     expect(union({ time: 1n }, { time: 1n })).toEqual({ time: 1n });
     expect(union({ time: 1n }, { time: 2n })).toBeUndefined();
     expect(union({ cpu: 1 }, { tick: 2n })).toBeUndefined();

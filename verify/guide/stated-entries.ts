@@ -15,7 +15,7 @@ const MAX_KEYS = 16;
 /** The prefix length in front of an LPM key (`struct bpf_lpm_trie_key`). */
 const PREFIX_LENGTH = 4;
 
-/** By map name: the keys that worlds state. */
+/** By map name: the keys that worlds state, or the values of maps without keys. */
 export function statedKeys(worlds: readonly NamedWorld[]): ReadonlyMap<string, readonly Uint8Array[]> {
   const keys = new Map<string, Uint8Array[]>();
   for (const { world } of worlds) {
@@ -23,9 +23,11 @@ export function statedKeys(worlds: readonly NamedWorld[]): ReadonlyMap<string, r
       for (const [name, entries] of Object.entries(lists)) {
         const known = keys.get(name) ?? [];
         keys.set(name, known);
-        for (const { key } of entries) {
+        for (const entry of entries) {
           if (known.length >= MAX_KEYS) break;
-          if (key !== undefined && !known.some((one) => isSameKey(one, key))) known.push(key);
+          // A Bloom filter is asked for its values.
+          const key = entry.key.length === 0 && 'value' in entry ? entry.value : entry.key;
+          if (!known.some((one) => isSameKey(one, key))) known.push(key);
         }
       }
     }

@@ -10,7 +10,7 @@ import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { AF_INET, AF_INET6, type FibLookup } from '../../sim/runtime/fib.ts';
 import { createFib } from '../../sim/runtime/fib-lookup.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
-import type { World } from '../../sim/runtime/world.ts';
+import type { MapEntry, World } from '../../sim/runtime/world.ts';
 import { data } from '../test-support/packets.ts';
 import { answerCall, withFilled } from './world-answers.ts';
 
@@ -89,14 +89,36 @@ describe('entries of maps', () => {
     expect(withFilled(world, call({}), machine)).toEqual([{ world: expected }]);
   });
 
-  it.each<MapType>(['ARRAY', 'PERCPU_ARRAY', 'QUEUE', 'STACK'])(
-    '%s: none, they are there or are not looked up',
-    (type) => {
-      const machine = machineWith(testMap('m', type, { valueSize: 8 }));
-      expect(withFilled({}, call({}), machine)).toEqual([]);
-      expect(answerCall({}, [], call({}), 1n, machine)).toBeUndefined();
-    },
-  );
+  it.each<MapType>(['QUEUE', 'STACK'])('%s: one more element, which comes out last', (type) => {
+    const machine = machineWith(testMap('m', type, { valueSize: 8, maxEntries: 2 }));
+    const pop = (position: number, found: boolean): FlowCall =>
+      call({ helper: 'bpf_map_pop_elem', key: Uint8Array.of(position, 0, 0, 0), found });
+    const zeros = { key: NOTHING, value: value(8) };
+    const own = { key: NOTHING, value: value(8, 1) };
+    const inOrder = (...elements: MapEntry[]): World => ({
+      maps: { m: type === 'STACK' ? elements.toReversed() : elements },
+    });
+    expect(answerCall({}, [], pop(0, false), 0n, machine)).toEqual({ world: inOrder(zeros) });
+    expect(withFilled(inOrder(own), pop(1, false), machine)).toEqual([{ world: inOrder(own, zeros) }]);
+    expect(withFilled(inOrder(own, zeros), pop(2, false), machine)).toEqual([]);
+    // Empty by then: with so many elements as were taken out before.
+    expect(answerCall(inOrder(own, zeros), [], pop(1, true), -2n, machine)).toEqual({ world: inOrder(own) });
+    expect(answerCall(inOrder(own), [], { ...pop(0, true), key: NOTHING }, -2n, machine)).toBeUndefined();
+  });
+
+  it('BLOOM_FILTER: the value that was asked for', () => {
+    const machine = machineWith(testMap('m', 'BLOOM_FILTER', { keySize: 0, valueSize: 4 }));
+    const peek = call({ helper: 'bpf_map_peek_elem' });
+    const world = { maps: { m: [{ key: NOTHING, value: KEY }] } };
+    expect(answerCall({}, [], peek, 0n, machine)).toEqual({ world });
+    expect(answerCall(world, [], peek, -2n, machine)).toEqual({ world: { maps: { m: [] } } });
+  });
+
+  it.each<MapType>(['ARRAY', 'PERCPU_ARRAY'])('%s: none, they are there or are not looked up', (type) => {
+    const machine = machineWith(testMap('m', type, { valueSize: 8 }));
+    expect(withFilled({}, call({}), machine)).toEqual([]);
+    expect(answerCall({}, [], call({}), 1n, machine)).toBeUndefined();
+  });
 
   it('of devices lead to the first that the world has', () => {
     const machine = machineWith(testMap('m', 'DEVMAP'));

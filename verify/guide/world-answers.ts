@@ -11,7 +11,7 @@ import { ownMapsFor } from '../../sim/ebpf/world-slots.ts';
 import { addressToText } from '../../sim/packet/addresses.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
-import { EFAULT } from '../../sim/runtime/errno.ts';
+import { EFAULT, ENOENT } from '../../sim/runtime/errno.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -25,10 +25,19 @@ import {
   REJECTIONS,
   rejectingType,
 } from '../../sim/runtime/fib.ts';
+import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
-import type { Device, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
-import { isSameKey, resized, withEntry, withMapByte } from './world-edits.ts';
+import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
+import {
+  isSameKey,
+  resized,
+  withElement,
+  withEntry,
+  withMapByte,
+  withoutElement,
+  withoutKey,
+} from './world-edits.ts';
 
 export interface Answer {
   readonly world: World;
@@ -64,7 +73,8 @@ export function answerCall(
   if (call.helper.includes('_lookup_tcp') || call.helper.includes('_lookup_udp'))
     return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
-  if (value === 0n) return withoutEntry(world, call, machine);
+  const finds = isTaking(call) ? value === 0n : value !== 0n;
+  if (!finds) return withoutEntry(world, call, machine);
   return withFilled(world, call, machine)[0];
 }
 
@@ -80,10 +90,20 @@ const ROUTE_ANSWERS: readonly bigint[] = [
 
 const LENGTH_ANSWERS: readonly bigint[] = [0n, BigInt(-EFAULT)];
 
+/** Of what takes something out of a queue or stack, or asks a Bloom filter for it. */
+const TAKING_ANSWERS: readonly bigint[] = [0n, BigInt(-ENOENT)];
+
 /** All that a call may answer, where that is few numbers; undefined: a pointer, or anything. */
-export function answersOf({ helper, needs }: FlowCall): readonly bigint[] | undefined {
+export function answersOf(call: FlowCall): readonly bigint[] | undefined {
+  const { helper, needs } = call;
   if (needs > 0) return LENGTH_ANSWERS;
+  if (isTaking(call)) return TAKING_ANSWERS;
   return helper === 'bpf_fib_lookup' ? ROUTE_ANSWERS : undefined;
+}
+
+/** Helpers that return a number, and 0 where they found something. */
+function isTaking({ helper }: FlowCall): boolean {
+  return helper === 'bpf_map_pop_elem' || helper === 'bpf_map_peek_elem';
 }
 
 /** Worlds in which the map holds something under the key that was asked for; of programs, one for each. */
@@ -123,6 +143,15 @@ export function withFilled(world: World, call: FlowCall, machine: Machine): Answ
     case 'LRU_PERCPU_HASH':
     case 'LPM_TRIE':
       return [{ world: withEntry(world, map.name, { key, value: new Uint8Array(map.valueSize) }) }];
+    case 'QUEUE':
+    case 'STACK': {
+      const filled = withElement(world, map);
+      return filled === undefined ? [] : [{ world: filled }];
+    }
+    case 'BLOOM_FILTER': {
+      const values = [...(world.maps?.[map.name] ?? []), withoutKey(key)];
+      return [{ world: { ...world, maps: { ...world.maps, [map.name]: values } } }];
+    }
     default:
       return [];
   }
@@ -152,9 +181,15 @@ function word(number: number, size: number): Uint8Array {
 
 /** Only what the world put there can be left out. */
 function withoutEntry(world: World, call: FlowCall, machine: Machine): Answer | undefined {
-  const { name } = machine.object.maps[call.map]!;
+  const map = machine.object.maps[call.map]!;
+  if (SEQUENCES.has(map.type)) {
+    const less = withoutElement(world, map, call.key);
+    return less === undefined ? undefined : { world: less };
+  }
+  const { name } = map;
   const entries = world.maps?.[name] ?? [];
-  const left = entries.filter((one) => !isSameKey(one.key, call.key));
+  const asked = (one: MapEntry): Uint8Array => (map.type === 'BLOOM_FILTER' ? one.value : one.key);
+  const left = entries.filter((one) => !isSameKey(asked(one), call.key));
   if (left.length === entries.length) return undefined;
   return { world: { ...world, maps: { ...world.maps, [name]: left } } };
 }

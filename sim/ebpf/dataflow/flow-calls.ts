@@ -1,4 +1,5 @@
 /** What calls of helpers do to the flow of data: the ones that copy, sum or look something up; of the others, what their record says. */
+import { indexKey } from '../../runtime/map-snapshot.ts';
 import { ARGUMENT_TYPES } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
@@ -136,6 +137,66 @@ const followDelete: Follower = (state, view) => {
   return () => {
     view.tracer.noteEffect(view.program, view.slot, index, 'delete', '');
     return undefined;
+  };
+};
+
+/** `bpf_map_push_elem`: of a queue or stack, what is pushed comes out again. */
+const followPush: Follower = (state, view) => {
+  const { index, map } = mapOf(state);
+  const { type, valueSize, maxEntries } = map.definition;
+  const parts = view.memory.parts(state.lo[2]!, valueSize);
+  return (after) => {
+    if (after.lo[0] !== 0) return undefined;
+    view.tracer.noteEffect(view.program, view.slot, index, 'update', effectValue(parts));
+    if (type === 'BLOOM_FILTER') return undefined;
+    const queue = view.memory.queue(index);
+    // With BPF_EXIST the oldest makes room.
+    if (queue.length >= maxEntries) queue.shift();
+    queue.push({ parts });
+    return undefined;
+  };
+};
+
+/** `bpf_map_pop_elem` and `bpf_map_peek_elem`: what comes out is the world's, or what the program has pushed. */
+function taking(isTaken: boolean): Follower {
+  return (state, view, helper) => {
+    const { index, map } = mapOf(state);
+    if (map.definition.type === 'BLOOM_FILTER') return askFilter(state, view, helper);
+    const isStack = map.definition.type === 'STACK';
+    const to = state.lo[2]!;
+    return (after) => {
+      const found = after.lo[0] === 0;
+      const queue = view.memory.queue(index);
+      const next = found ? queue.at(isStack ? -1 : 0) : undefined;
+      if (found && isTaken) isStack ? queue.pop() : queue.shift();
+      view.memory.forget(to, map.valueSize);
+      if (next !== undefined && isHeldAt(after.machine, to, next.parts))
+        view.memory.storeParts(to, next.parts);
+      const position = found ? next?.position : view.memory.queuedByWorld(index);
+      const key = position === undefined ? new Uint8Array(0) : indexKey(position);
+      const result = r0(after);
+      return input(noteCall(view, helper.name, found, result, { map: index, key }), result);
+    };
+  };
+}
+
+/** Is it what lies there? What an expression does not say right, nobody should solve. */
+function isHeldAt({ memory }: Machine, address: number, parts: readonly Operand[]): boolean {
+  return parts.every(
+    (part, at) => (typeof part === 'bigint' ? part : part.value) === BigInt(memory.u8[address + at]!),
+  );
+}
+
+/** `bpf_map_peek_elem` of a Bloom filter: is the value in it? */
+const askFilter: Follower = (state, view, { name }) => {
+  const { index, map } = mapOf(state);
+  const { valueSize } = map.definition;
+  const key = state.machine.memory.read(state.lo[2]!, valueSize);
+  const keyParts = view.memory.parts(state.lo[2]!, valueSize);
+  return (after) => {
+    const result = r0(after);
+    const found = after.lo[0] === 0;
+    return input(noteCall(view, name, found, result, { map: index, key, keyParts }), result);
   };
 };
 
@@ -314,6 +375,9 @@ const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
   ['bpf_map_lookup_percpu_elem', followLookup],
   ['bpf_map_update_elem', followUpdate],
   ['bpf_map_delete_elem', followDelete],
+  ['bpf_map_push_elem', followPush],
+  ['bpf_map_pop_elem', taking(true)],
+  ['bpf_map_peek_elem', taking(false)],
   ['bpf_for_each_map_elem', followElements],
   ['bpf_tail_call', indexed(2)],
   ['bpf_redirect_map', indexed(1)],

@@ -1,4 +1,5 @@
 /** Where the bytes in memory come from: of the packet, of map values, of what the program has stored. */
+import { indexKey } from '../../runtime/map-snapshot.ts';
 import type { Machine } from '../machine.ts';
 import { HEAP_BASE, PACKET_BASE, PACKET_LIMIT } from '../memory.ts';
 import { unwrittenByte } from '../stack-fill.ts';
@@ -13,8 +14,17 @@ interface ValueArea {
   readonly end: number;
 }
 
+/** What a queue or stack holds. */
+export interface QueuedElement {
+  readonly parts: readonly Operand[];
+  /** Of what the world has put there: which one it is, in the order in which they come out. Absent: the program's own. */
+  readonly position?: number;
+}
+
 export class FlowMemory {
   readonly #machine: Machine;
+  /** Of queues and stacks, by map: the oldest first. */
+  readonly #queues = new Map<number, QueuedElement[]>();
   readonly #forgetsMaps: boolean;
   /** What was stored, byte by byte; a number by itself depends on no input. */
   readonly #stored = new Map<number, Operand>();
@@ -56,6 +66,34 @@ export class FlowMemory {
 
   addArea(map: number, key: Uint8Array, start: number, size: number): void {
     if (!this.#areas.has(start)) this.#areas.set(start, { map, key, start, end: start + size });
+  }
+
+  /** The elements of a queue or stack, the oldest first, to be changed as the program does: nobody else can look at them. */
+  queue(map: number): QueuedElement[] {
+    const known = this.#queues.get(map);
+    if (known !== undefined) return known;
+    const { name, type } = this.#machine.object.maps[map]!;
+    const entries = this.#machine.world.maps?.[name] ?? [];
+    const elements = entries.map(({ value }, index): QueuedElement => {
+      const position = type === 'STACK' ? entries.length - 1 - index : index;
+      const key = indexKey(position);
+      const parts = Array.from(value, (byte, offset) =>
+        input(this.#mapField(map, key, offset), BigInt(byte)),
+      );
+      return { parts, position };
+    });
+    this.#queues.set(map, elements);
+    return elements;
+  }
+
+  /** How many elements the world has put into a queue or stack. */
+  queuedByWorld(map: number): number {
+    const { name } = this.#machine.object.maps[map]!;
+    return this.#machine.world.maps?.[name]?.length ?? 0;
+  }
+
+  #mapField(map: number, key: Uint8Array, offset: number): InputField {
+    return this.field(`map ${map} ${key.join()} ${offset}`, () => ({ kind: 'map', map, key, offset }));
   }
 
   /** The map whose value lies at an address; -1: none that is known. */
@@ -165,10 +203,7 @@ export class FlowMemory {
     if (area === undefined) return value;
     const { map, key } = area;
     const offset = address - area.start;
-    return input(
-      this.field(`map ${map} ${key.join()} ${offset}`, () => ({ kind: 'map', map, key, offset })),
-      value,
-    );
+    return input(this.#mapField(map, key, offset), value);
   }
 
   #areaAt(address: number): ValueArea | undefined {

@@ -40,7 +40,11 @@ export interface FlowCall extends Place {
   readonly helper: string;
   /** Index of the map that it asked, or -1. */
   readonly map: number;
-  /** The key, or the index as four bytes, the lowest first: as they were, and where they come from. */
+  /**
+   * The key, or the index as four bytes, the lowest first: as they were, and where they come from. Of a Bloom filter it is the
+   * value; of a queue or stack the number of the world's element, in the order in which they come out, or nothing if it is the
+   * program's own.
+   */
   readonly key: Uint8Array;
   readonly keyParts: readonly Operand[];
   /** What it returned, as a signed number. */

@@ -33,6 +33,7 @@ export interface MapByte {
   readonly kind: 'map';
   /** Index of the map in the object. */
   readonly map: number;
+  /** Of a queue or stack: which of the world's elements it is in, in the order in which they come out, as four bytes. */
   readonly key: Uint8Array;
   readonly offset: number;
 }
