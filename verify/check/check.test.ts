@@ -1,6 +1,7 @@
 /** What a check is asked, and what it leaves out then: phases, other kernels, cases, invariants, proofs. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
@@ -142,7 +143,7 @@ describe('paths', () => {
     expect(asked).toEqual(['redirect_zero', 'redirect_zero']);
   });
 
-  it('are run as cases, in the world that was given, but for those that need contents of maps', async () => {
+  it('are run as cases, in the world that was given, but for those that need values in maps', async () => {
     const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
     const mac = macFromText('02:00:00:00:00:02');
     const world = { devices: [{ ifindex: 2, name: 'given', mac }] };
@@ -160,5 +161,25 @@ describe('paths', () => {
     const more = await checked(program, { proveFrom: 101, prove });
     expect(count(more)).toBe(count(plain) + 1);
     expect(ids(given)).toContain('redirect/no-target');
+  });
+
+  it('are run where they need no more of a map than an entry of zeros', async () => {
+    const own = specimen('counters', 'counter_plain');
+    const map = linkedObject(own.object!).maps.find(
+      ({ global, type }) => global === undefined && type !== 'PROG_ARRAY',
+    )!;
+    const stimuli = [{ packet: ethernet(0x0800, ipv4(17, udp(data(8)))) }];
+    const prove = (byte: number) => async (): Promise<ProofAid> => {
+      const entry = { key: new Uint8Array(map.keySize), value: new Uint8Array(map.valueSize).fill(byte) };
+      const world = { maps: { [map.name]: [entry] } };
+      return { ...PROOF, cases: [{ program: 'x', world, stimuli }] };
+    };
+    const count = async (aid: () => Promise<ProofAid>): Promise<number> => {
+      const { report } = await checked(own, { proveFrom: 101, prove: aid });
+      return Object.values(report.actions).reduce((sum, one) => sum + one, 0);
+    };
+    const plain = await count(async () => PROOF);
+    expect(await count(prove(1))).toBe(plain);
+    expect(await count(prove(0))).toBe(plain + 1);
   });
 });

@@ -36,7 +36,7 @@ import { mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
 import { placedFinding } from './placed-finding.ts';
-import { divergenceOf, hasContents, type Seen } from './probe.ts';
+import { divergenceOf, hasValues, type Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
@@ -368,8 +368,8 @@ class Check {
   }
 
   /**
-   * Branches that no packet has reached: one reaches them, or a proof says that none does. Contents of maps that only
-   * serve to go a path are none that anybody has to expect.
+   * Branches that no packet has reached: one reaches them, or a proof says that none does. Values in maps that only serve to go a
+   * path are none that anybody has to expect; that there is an entry, or an element in a queue, is.
    */
   async #paths(engines: readonly Engine[], observe: Observe): Promise<void> {
     const { program, prove, worlds } = this.#options;
@@ -378,7 +378,7 @@ class Check {
     this.proof = await prove(program, this.#runs.budget.isLimited ? this.#runs.budget.left : undefined);
     const cases = (this.proof?.cases ?? [])
       // Where the user says what there is, a packet runs with that, whatever its path wants.
-      .filter(({ world }) => worlds !== undefined || !hasContents(world))
+      .filter(({ world }) => worlds !== undefined || !hasValues(world))
       .flatMap(withSoundPackets)
       .map((one, index) => ({
         path: `${PROVED_CASE}${index + 1}`,

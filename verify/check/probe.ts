@@ -84,6 +84,16 @@ export function hasContents({ maps, globals, slots }: World): boolean {
   return lists.some((entries) => entries.length > 0) || Object.keys(globals ?? {}).length > 0;
 }
 
+/** Does a world say more of maps and variables than that there are entries, of zeros? */
+export function hasValues({ maps, globals, slots }: World): boolean {
+  const values = Object.values(maps ?? {}).flatMap((entries) => entries.map(({ value }) => value));
+  return (
+    values.some((bytes) => bytes.some((byte) => byte !== 0)) ||
+    Object.keys(globals ?? {}).length > 0 ||
+    Object.values(slots ?? {}).some((list) => list.length > 0)
+  );
+}
+
 /** How many simpler packets are tried. */
 const ATTEMPTS = 400;
 
