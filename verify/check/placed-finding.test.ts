@@ -50,3 +50,42 @@ it('flags of a redirect are the program’s own, though a map says where to', as
   expect(await severityOf('redirect/refused', to('8'))).toBe('error');
   expect(await severityOf('redirect/refused', to('r1'))).toBe('info');
 });
+
+it('an address out of the packet is the map’s where the packet’s own is a key that the test made up', async () => {
+  const answer = (key: string, put: string): string => `r7 = *(u32 *)(r1 + 0)
+    r8 = *(u32 *)(r1 + 4)
+    r0 = r7
+    r0 += 60
+    if r0 > r8 goto pass
+    r9 = *(u32 *)(r7 + ${key})
+    *(u32 *)(r10 - 8) = r9
+    r1 = map[hosts]
+    r2 = r10
+    r2 += -8
+    call bpf_map_lookup_elem
+    if r0 == 0 goto pass
+    ${put}
+    *(u32 *)(r7 + 26) = r9
+    r0 = 3
+    exit
+    ${PASS}`;
+  const packet = data(64).fill(0, 40, 48);
+  const world = { maps: { hosts: [{ key: new Uint8Array(4), value: new Uint8Array(8) }] } };
+  const severity = async (key: string, put = ''): Promise<string> => {
+    const program: Program = {
+      ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+      object: writeElf({ main: answer(key, put) }, [testMap('hosts', 'HASH')]),
+    };
+    const breach = { invariant: 'reply/zero-source', at: 26, size: 4 };
+    const shown = { program: 'p', world, stimuli: [{ packet }] };
+    const finding = {
+      ...{ invariant: breach.invariant, severity: 'error', summary: 'it', confirmedBy: [] },
+      divergence: { case: shown, finding: { breach } },
+    } as unknown as CheckFinding;
+    return (await placedFinding({ program }, finding)).severity;
+  };
+  expect(await severity('40')).toBe('info');
+  // The same zero from elsewhere is the program's doing.
+  expect(await severity('40', 'r9 = 0')).toBe('error');
+  expect(await severity('40', 'r9 = *(u32 *)(r7 + 44)')).toBe('error');
+});

@@ -4,6 +4,7 @@ import type { Divergence } from '../report.ts';
 import type { CheckOptions } from './check-options.ts';
 import { ConstantValues } from './constant-values.ts';
 import type { CheckFinding } from './finding.ts';
+import { KeyBytes } from './key-bytes.ts';
 import { MapContents } from './map-contents.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
@@ -69,5 +70,7 @@ async function isFromMap(
   if (invariant.startsWith('redirect/')) return contents.isRedirected();
   // Nothing was written there: whether the program lowers a TTL may be a map's to say.
   if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();
-  return size === 0 || invariant.startsWith('fragments/') || contents.isWritten(at, at + size);
+  if (size === 0 || invariant.startsWith('fragments/') || contents.isWritten(at, at + size)) return true;
+  const { packet } = shown.stimuli.at(-1)!;
+  return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);
 }

@@ -10,6 +10,7 @@ export interface TracedInstruction {
   readonly dst: number;
   readonly src: number;
   readonly offset: number;
+  readonly imm: number;
 }
 
 export class TracedInstructions {
@@ -29,12 +30,13 @@ export class TracedInstructions {
   }
 
   at({ program, instruction }: TraceStep): TracedInstruction {
-    const { opcode, dst, src, offset } = this.#byFunction.get(program)!;
+    const { opcode, dst, src, offset, imm } = this.#byFunction.get(program)!;
     return {
       code: opcode[instruction]!,
       dst: dst[instruction]!,
       src: src[instruction]!,
       offset: offset[instruction]!,
+      imm: imm[instruction]!,
     };
   }
 }
