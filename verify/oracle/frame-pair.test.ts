@@ -149,3 +149,37 @@ describe('a packet that came under the name of the other version of IP', () => {
     expect(faults(before, outer)).toContain('wrong from the start');
   });
 });
+
+describe('a transport header behind an IP header of an impossible version, which the program translates', () => {
+  const LEFT = 14 + 20;
+  const segment = (): Uint8Array => tcp(data(40), V6_A, V6_B);
+  /** IPv6 as it came, with the version that it says it has. */
+  const came = (version: number, transport: Uint8Array): Uint8Array => {
+    const frame = ethernet(0x86dd, ipv6(6, transport, V6_A, V6_B));
+    frame[14] = version << 4;
+    return frame;
+  };
+  /** The same as IPv4, and the checksum of TCP with these bits turned. */
+  const translated = (transport: Uint8Array, turned: number): Uint8Array => {
+    const frame = ethernet(0x0800, ipv4(6, transport, { source: V4_A, destination: V4_B }));
+    frame[LEFT + 16]! ^= turned;
+    return frame;
+  };
+
+  it('may have come with a wrong checksum, which an update keeps', () => {
+    expect(faults(came(0, segment()), translated(segment(), 0x55))).toEqual([]);
+    expect(faults(came(15, segment()), translated(segment(), 0x55))).toEqual([]);
+  });
+
+  it('may have another port', () => {
+    const other = segment();
+    other[2]! ^= 0x3c;
+    expect(faults(came(0, segment()), translated(other, 0x55))).toEqual([]);
+  });
+
+  it('is judged where the version is right, and where the header is another one', () => {
+    expect(faults(came(6, segment()), translated(segment(), 0x55))).toContain('wrong');
+    const fresh = segment().map((byte, at) => (at < 20 && at !== 12 ? byte ^ 0x5a : byte));
+    expect(faults(came(0, segment()), translated(fresh, 0x55))).toContain('wrong from the start');
+  });
+});

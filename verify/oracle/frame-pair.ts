@@ -135,9 +135,9 @@ export class FramePair {
   }
 
   /** A header that is made anew has some bytes of the old one by chance: zeros, a version. */
-  private isMostlyOld(start: number, end: number): boolean {
+  private isMostlyOld(start: number, end: number, shift: number = this.shift): boolean {
     let kept = 0;
-    for (let at = start; at < end; at++) if (this.isOld(at, at + 1)) kept++;
+    for (let at = start; at < end; at++) if (this.isOld(at, at + 1, shift)) kept++;
     return 2 * kept > end - start;
   }
 
@@ -198,6 +198,21 @@ export class FramePair {
     for (let at = was.start[0]! + 12; at < beforeLength; at++)
       if (this.before[this.beforeOffset + at] !== this.after[this.afterOffset + at + grown]) return false;
     return true;
+  }
+
+  /**
+   * Did this header come behind an IP header that cannot be read, of version 0 say, which the program has replaced? Nobody
+   * knows what its checksum was: what was wrong before stays so where it is brought up to date.
+   */
+  cameUnread(row: number): boolean {
+    const { is, was } = this;
+    const last = was.count - 1;
+    if (last < 0 || !isIp(was.kind[last]!) || (was.flags[last]! & HEADER_FLAG.impossible) === 0) return false;
+    const start = is.start[row]!;
+    // The IP header stays where it was and becomes another size, or all in front of this one moves.
+    return [this.shift, this.beforeLength - this.afterLength].some(
+      (shift) => start + shift >= was.headerEnd[last]! && this.isMostlyOld(start, is.headerEnd[row]!, shift),
+    );
   }
 
   /**

@@ -128,6 +128,10 @@ export class ChecksumJudge {
         this.unjudged = BECAME_UNVERIFIABLE;
         return undefined;
       }
+      if (match === MATCH.none && pair.cameUnread(row)) {
+        this.unjudged = CAME_UNVERIFIABLE;
+        return undefined;
+      }
       if (match === MATCH.none && replacesWrong(pair, row)) {
         this.unjudged = REPLACES_WRONG;
         return undefined;
