@@ -3,7 +3,7 @@
  * header, no checksum and no address of such a packet is right, and what cannot be right says nothing of the program.
  */
 import type { Case } from '../../corpus/cases/case.ts';
-import { repair } from '../../corpus/simplify/packet-layout.ts';
+import { layout, repair } from '../../corpus/simplify/packet-layout.ts';
 import { completions, PLAIN_MAC } from '../../corpus/simplify/well-formed.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 
@@ -19,7 +19,8 @@ export function soundPackets(stimulus: Stimulus): Stimulus[] {
   const { packet } = stimulus;
   const packets = new Map<string, Uint8Array>([[packet.join(), packet]]);
   // Addresses of the link come first: without them those of IP are taken for unset as well, and a route hangs on them.
-  for (const base of [addressed(packet), packet]) {
+  const bases = [addressed(packet), packet];
+  for (const base of [...bases, ...bases.flatMap(trimmed)]) {
     for (const whole of [base, ...completions(base)]) {
       const sound = whole.slice();
       if (repair(sound, 'checksum')) packets.set(sound.join(), sound);
@@ -27,6 +28,12 @@ export function soundPackets(stimulus: Stimulus): Stimulus[] {
   }
   packets.delete(packet.join());
   return [...packets.values()].map((one) => ({ ...stimulus, packet: one }));
+}
+
+/** Without what follows the end that its own length states: the program may ask for that length. */
+function trimmed(packet: Uint8Array): Uint8Array[] {
+  const { upperAt, upperEnd } = layout(packet);
+  return upperAt >= 0 && upperEnd > upperAt && upperEnd < packet.length ? [packet.slice(0, upperEnd)] : [];
 }
 
 function addressed(packet: Uint8Array): Uint8Array {
