@@ -32,7 +32,7 @@ import { checkJudging, type IsOn } from './judging.ts';
 import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
-import { mapWordCases } from './map-words.ts';
+import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
 import { placedFinding } from './placed-finding.ts';
@@ -193,6 +193,7 @@ class Check {
     );
     this.#requireWorlds();
     if (this.#hasRun()) {
+      await this.#fillMaps(engines, observe);
       await this.#lookCloser(engines, observe, SHARES.closer);
       budget.allot(SHARES.paths);
       await this.#paths(engines, observe);
@@ -385,6 +386,14 @@ class Check {
         case: worlds === undefined ? one : { ...one, world: worlds[0]!.world },
       }));
     if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'paths');
+  }
+
+  /** Contents that change what passes unchanged with those that led there: nobody has stated them. */
+  async #fillMaps(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const { program, worlds, machine } = this.#options;
+    if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
+    const cases = await filledCases(program, machine, this.#guided.cases ?? []);
+    if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'packets');
   }
 
   /** Contents of maps that nobody has stated, with which the sums of headers come to special values. */

@@ -9,7 +9,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { CHECKSUM, verifyChecksums } from '../oracle/checksums.ts';
 import { data, ethernet, ipv4, tcp, V4_A, V4_B } from '../test-support/packets.ts';
-import { mapWordCases } from './map-words.ts';
+import { filledCases, mapWordCases } from './map-words.ts';
 import { CaseRunner } from './probe.ts';
 import type { Rewritten } from './rewritten.ts';
 
@@ -106,5 +106,77 @@ describe('elements of a queue or stack that reach a packet', () => {
       world.maps!.ids!.at(type === 'STACK' ? -1 : 0)!.value.join(),
     );
     expect(new Set(first).size).toBeGreaterThan(10);
+  });
+});
+
+describe('other contents for a map of zeros', () => {
+  /** r9 = the entry of the destination; `body` does something with it to r7, the frame. */
+  const programOf = (body: string): Program => ({
+    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+    object: writeElf(
+      {
+        main: `r7 = *(u32 *)(r1 + 0)
+          r8 = *(u32 *)(r1 + 4)
+          r0 = r7
+          r0 += 62
+          if r0 > r8 goto out
+          r1 = *(u32 *)(r7 + 30)
+          *(u32 *)(r10 - 8) = r1
+          r1 = map[deltas]
+          r2 = r10
+          r2 += -8
+          call bpf_map_lookup_elem
+          if r0 == 0 goto out
+          r9 = r0
+          ${body}
+          out:
+          r0 = 2
+          exit
+          ${body.includes('goto drop') ? 'drop:\nr0 = 1\nexit' : ''}`,
+      },
+      [testMap('deltas', 'HASH')],
+    ),
+  });
+  const ADD = 'r1 = *(u32 *)(r9 + 4)\nr2 = *(u32 *)(r7 + 38)\nr2 += r1\n*(u32 *)(r7 + 38) = r2';
+  const worldOf = (value: readonly number[], key: readonly number[] = V4_B): World => ({
+    maps: { deltas: [{ key: Uint8Array.from(key), value: Uint8Array.from(value) }] },
+  });
+  const ZEROS = [0, 0, 0, 0, 0, 0, 0, 0];
+
+  async function filled(body: string, world: World, packets = [packet]): Promise<string[]> {
+    const cases = packets.map((one) => ({
+      ...{ path: 'guided case 1', case: { program: 'p', world, stimuli: [{ packet: one }] } },
+    }));
+    const made = await filledCases(programOf(body), engine, cases);
+    expect(made.map(({ path }) => path)).toEqual(made.map((_, index) => `filled maps ${index + 1}`));
+    return made.map(({ case: one }) => Buffer.from(one.world.maps!.deltas![0]!.value).toString('hex'));
+  }
+
+  it('is one with which the packet comes out changed', async () => {
+    const [value, ...others] = await filled(ADD, worldOf(ZEROS));
+    expect(others).toEqual([]);
+    expect(value!.slice(8)).not.toMatch(/^00|0000/);
+  });
+
+  it('leaves alone what decides', async () => {
+    const only = (value: string): string => `r1 = *(u8 *)(r9 + 0)\nif r1 != ${value} goto out\n${ADD}`;
+    expect(await filled(only('1'), worldOf([1, ...ZEROS.slice(1)]))).toEqual([
+      expect.stringMatching(/^0100/),
+    ]);
+    // A zero may decide as well: each word is tried by itself.
+    expect(await filled(only('0'), worldOf(ZEROS))).toEqual([expect.stringMatching(/^0{8}/)]);
+  });
+
+  it('is tried with a sound packet besides one that is not', async () => {
+    const broken = packet.slice();
+    broken[50]! ^= 1;
+    expect(await filled(ADD, worldOf(ZEROS), [broken, packet, packet])).toHaveLength(2);
+  });
+
+  it('is none where nothing more is written, or the packet is dropped, or has no entry', async () => {
+    expect(await filled('r1 = *(u32 *)(r9 + 4)', worldOf(ZEROS))).toEqual([]);
+    expect(await filled('*(u32 *)(r7 + 38) = 7', worldOf(ZEROS))).toEqual([]);
+    expect(await filled(`r1 = *(u32 *)(r9 + 4)\nif r1 != 0 goto drop\n${ADD}`, worldOf(ZEROS))).toEqual([]);
+    expect(await filled(ADD, worldOf(ZEROS, V4_A))).toEqual([]);
   });
 });

@@ -3,6 +3,9 @@
  * in. A packet's own words are swept over all of their values; what a map holds is only what the test made up, and a sum over
  * such small numbers never carries. For each word that comes out as it stands in a map, contents are made with which the sums
  * of the headers come to where a missing fold, a lost carry and a zero show.
+ *
+ * A map that the test filled with zeros may make a program change nothing: what it adds to a sequence number is 0, and so is the
+ * difference of a checksum. Such maps are tried with other contents, too.
  */
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
@@ -24,6 +27,10 @@ const MAX_PACKETS = 12;
 const MAX_WORDS = 48;
 /** Cases that are made; each is a world of its own, which takes some milliseconds to open. */
 const MAX_CASES = 160;
+
+/** Of other contents for maps: runs that look for them, and cases that are kept. */
+const MAX_TRIES = 400;
+const MAX_FILLED = 32;
 
 /** Maps whose values are the program's own; those of others name devices, programs, sockets. */
 const PLAIN: ReadonlySet<string> = new Set([
@@ -82,6 +89,62 @@ export async function mapWordCases(
   }
 }
 
+/**
+ * Cases whose worlds have other contents than those that led there, with which the program writes something else to places of the
+ * frame that it left as they came.
+ * @param found cases that the test made up; those of one packet are looked at
+ */
+export async function filledCases(
+  program: Program,
+  engine: Engine,
+  found: readonly SavedCase[],
+): Promise<SavedCase[]> {
+  const runner = new CaseRunner(program, engine);
+  const filled = new Map<string, SavedCase>();
+  let tries = 0;
+  try {
+    for (const { case: one } of found) {
+      const [stimulus, ...others] = one.stimuli;
+      const words = wordsOf(program, one.world);
+      if (stimulus === undefined || others.length > 0 || words.length === 0) continue;
+      const before = await runner.outcome(one.world, stimulus);
+      if (before === undefined) continue;
+      for (const marks of fillings(one.world, words)) {
+        if (filled.size >= MAX_FILLED || tries++ >= MAX_TRIES) return [...filled.values()];
+        const got = await marked(runner, one.world, stimulus, before, marks);
+        const places = got === undefined ? '' : newPlaces(stimulus.packet, before.packet, got.packet);
+        if (places === '') continue;
+        // One that came sound shows more, and is swept.
+        const key = `${stimulus.entry ?? 0} ${isSound(stimulus.packet)} ${places}`;
+        const path = `filled maps ${filled.size + 1}`;
+        if (!filled.has(key)) filled.set(key, { path, case: { ...one, world: withWords(one.world, marks) } });
+        break;
+      }
+    }
+    return [...filled.values()];
+  } finally {
+    await runner.close();
+  }
+}
+
+/** All words; those that are 0, since others may decide; each of these by itself. */
+function fillings(world: World, words: readonly Word[]): ReadonlyMap<Word, number>[] {
+  const all = words.map((word, index) => [word, mark(index)] as const);
+  const zeros = all.filter(([word]) => wordAt(world, word) === 0);
+  const fillings = [all, ...(zeros.length < all.length ? [zeros] : []), ...zeros.map((one) => [one])];
+  return fillings.map((one) => new Map(one)).filter(({ size }) => size > 0);
+}
+
+/** Where a packet came out as it came in, and does no longer; empty: nowhere. */
+function newPlaces(came: Uint8Array, before: Uint8Array, now: Uint8Array): string {
+  if (before.length !== came.length) return '';
+  return [...now.keys()].filter((at) => before[at] === came[at] && now[at] !== came[at]).join();
+}
+
+function wordAt({ maps = {} }: World, { map, entry, at }: Word): number {
+  return read16(maps[map]![entry]!.value, at);
+}
+
 function onePerWorld(
   program: Program,
   rewritten: readonly Rewritten[],
@@ -130,10 +193,10 @@ async function takenOver(
   const found: World[][] = [];
   // All at once; where that leads elsewhere, since a value decides something, one by one.
   const all = new Map(words.map((word, index) => [word, mark(index)]));
-  const first = await marked(runner, world, stimulus, before, all);
+  const first = await rightlyMarked(runner, world, stimulus, before, all);
   const tries = first === undefined ? words.map((word, index) => new Map([[word, mark(index)]])) : [all];
   for (const marks of tries) {
-    const seen = first ?? (await marked(runner, world, stimulus, before, marks));
+    const seen = first ?? (await rightlyMarked(runner, world, stimulus, before, marks));
     if (seen === undefined) continue;
     for (const [word, value] of marks) {
       for (const isSwapped of [false, true]) {
@@ -159,7 +222,7 @@ function mark(index: number): number {
   return ((0xc0 | ((index * 2) & 0x1e)) << 8) | 0xc0 | ((index * 7 + 1) & 0x3f);
 }
 
-/** What comes out with marks in the map; undefined where the program does something else then, or does not keep checksums right. */
+/** What comes out with marks in the map; undefined where the program does something else then. */
 async function marked(
   runner: CaseRunner,
   world: World,
@@ -169,9 +232,26 @@ async function marked(
 ): Promise<Outcome | undefined> {
   const got = await runner.outcome(withWords(world, marks), stimulus);
   if (got === undefined || got.action !== action || got.packet.length !== packet.length) return undefined;
-  return sumsOf(got.packet).some(({ status }) => status === CHECKSUM.bad || status === CHECKSUM.illegal)
-    ? undefined
-    : got;
+  return got;
+}
+
+/** The same; undefined also where the program does not keep checksums right: that is found without sweeps. */
+async function rightlyMarked(...run: Parameters<typeof marked>): Promise<Outcome | undefined> {
+  const got = await marked(...run);
+  return got !== undefined && isRight(got.packet) ? got : undefined;
+}
+
+/** Is none of its checksums wrong? */
+function isRight(packet: Uint8Array): boolean {
+  return sumsOf(packet).every(({ status }) => status !== CHECKSUM.bad && status !== CHECKSUM.illegal);
+}
+
+/** Can all of its checksums be verified, and are they right? */
+function isSound(packet: Uint8Array): boolean {
+  const sums = sumsOf(packet);
+  return (
+    sums.length > 0 && sums.every(({ status }) => status === CHECKSUM.good || status === CHECKSUM.absent)
+  );
 }
 
 /** Where the word stands in the one packet and not in the other; -1: nowhere. */
