@@ -6,6 +6,7 @@ import type { Case } from '../../corpus/cases/case.ts';
 import { layout, repair } from '../../corpus/simplify/packet-layout.ts';
 import { completions, PLAIN_MAC } from '../../corpus/simplify/well-formed.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { behindTags, innerPackets } from './inner-packets.ts';
 
 /** The case itself, then the same with sound packets: whether these still take the path shows when they run. */
 export function withSoundPackets(found: Case): Case[] {
@@ -26,8 +27,18 @@ export function soundPackets(stimulus: Stimulus): Stimulus[] {
       if (repair(sound, 'checksum')) packets.set(sound.join(), sound);
     }
   }
+  for (const inner of soundBehindTags(packet)) packets.set(inner.join(), inner);
   packets.delete(packet.join());
   return [...packets.values()].map((one) => ({ ...stimulus, packet: one }));
+}
+
+/** With sound packets behind the tags or labels of the link: the one that is there, and one of each kind. */
+function soundBehindTags(packet: Uint8Array): Uint8Array[] {
+  const tags = behindTags(addressed(packet));
+  if (tags === undefined) return [];
+  const { inner, around } = tags;
+  const own = inner === undefined ? [] : soundPackets({ packet: inner }).map((one) => around(one.packet));
+  return [...own, ...innerPackets(tags)];
 }
 
 /** Without what follows the end that its own length states: the program may ask for that length. */
