@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { CHECKSUM, verifyChecksums } from '../oracle/checksums.ts';
 import { HEADER, HEADER_NAMES } from '../oracle/found.ts';
 import { HeaderList, NO_CHECKSUM } from '../oracle/header-list.ts';
-import { bytes, data, ethernet, ipv4, MAC_A, MAC_B, tcp, u16, udp } from '../test-support/packets.ts';
-import { behindTags, innerPackets } from './inner-packets.ts';
+import { bytes, data, ethernet, ipv4, ipv6, MAC_A, MAC_B, tcp, u16, udp } from '../test-support/packets.ts';
+import { behindExtensions, behindTags, innerPackets } from './inner-packets.ts';
 import { soundPackets } from './sound-cases.ts';
 
 const link = (type: number, ...rest: readonly (number | readonly number[] | Uint8Array)[]): Uint8Array =>
@@ -59,4 +59,32 @@ it('the packet that is there is put in order where it is', () => {
   const packets = soundPackets({ packet: link(0x8847, LAST, broken) }).map((one) => one.packet);
   const own = packets.find((packet) => packet.length === 18 + broken.length && packet[48] === broken[30]);
   expect(headersOf(own!)).toBe('ipv4 tcp');
+});
+
+describe('a message of each kind behind extension headers', () => {
+  const NONE = 59;
+  const option = (next: number): number[] => [next, 0, 0x1e, 4, 1, 2, 3, 4];
+
+  it('is right, and the headers stay', () => {
+    const came = ethernet(0x86dd, ipv6(0, bytes(option(NONE), data(3))));
+    const packets = behindExtensions(came);
+    expect(packets.map(headersOf)).toEqual(['ipv6 tcp', 'ipv6 udp']);
+    for (const packet of packets) expect(packet.subarray(55, 62)).toEqual(came.subarray(55, 62));
+    const tried = soundPackets({ packet: came }).map((one) => one.packet.join());
+    for (const packet of packets) expect(tried).toContain(packet.join());
+  });
+
+  it('comes behind the first of them as well as behind the last, in a packet of the right version', () => {
+    const came = ethernet(0x86dd, ipv6(0, bytes(option(60), option(NONE))));
+    came[14] = 0x05;
+    const packets = behindExtensions(came);
+    expect(packets.map(headersOf)).toEqual(['ipv6 tcp', 'ipv6 udp', 'ipv6 tcp', 'ipv6 udp']);
+    expect(packets.map((packet) => packet[54])).toEqual([6, 17, 60, 60]);
+    expect(packets.slice(2).map((packet) => packet[62])).toEqual([6, 17]);
+  });
+
+  it('is not made up where there are none', () => {
+    expect(behindExtensions(ethernet(0x86dd, ipv6(NONE, data(8))))).toEqual([]);
+    expect(behindExtensions(ethernet(0x0800, ipv4(0, bytes(option(NONE)))))).toEqual([]);
+  });
 });

@@ -1,15 +1,17 @@
 /**
- * IP packets of each kind behind what a frame begins with: VLAN tags, MPLS labels, a PPPoE session. A program asks for a tag or a
- * label, and guidance and proofs leave what follows as it happens to be; what a program does with the packet behind it shows only
+ * Packets of each kind behind what a frame begins with: VLAN tags, MPLS labels, a PPPoE session, IPv6 extension headers. A program
+ * asks for a tag or a label, and guidance and proofs leave what follows as it happens to be; what a program does with the packet behind it shows only
  * where there is one. The tags stay as they are: an entry of a map may have been made for them.
  */
 
+import { layout, repair } from '../../corpus/simplify/packet-layout.ts';
 import { ipv4, ipv6 } from '../../sim/packet/build.ts';
 import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
 import { ETHERTYPE } from '../../sim/packet/numbers.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
 
 const ETHERNET_HEADER = 14;
+const IPV6_HEADER = 40;
 const LABEL = 4;
 /** Labels that are followed; more are seldom. */
 const MAX_LABELS = 4;
@@ -22,6 +24,12 @@ const KINDS: readonly Uint8Array[] = [ipv4, ipv6].flatMap((ip) => [
   ip({}).tcp({ destinationPort: 80 }).payload(new Uint8Array(8)).bytes(),
   ip({}).udp({ destinationPort: 2000 }).payload(new Uint8Array(8)).bytes(),
 ]);
+
+/** What lies behind IPv6 extension headers, whose checksums hang on the addresses. */
+const MESSAGES = KINDS.filter((packet) => packet[0]! >> 4 === 6).map((packet) => ({
+  protocol: packet[6]!,
+  bytes: packet.subarray(IPV6_HEADER),
+}));
 
 /** What a frame begins with, and what lies behind it. */
 export interface Behind {
@@ -48,6 +56,26 @@ export function behindTags(packet: Uint8Array): Behind | undefined {
   return at === 12
     ? undefined
     : behind(packet, start, (front, version) => writeU16(front, at, BY_VERSION[version]!));
+}
+
+/**
+ * The frame with a message of each kind behind its first IPv6 extension header, and behind all of them: what a program takes for
+ * one may be the only one that it looks at.
+ */
+export function behindExtensions(packet: Uint8Array): Uint8Array[] {
+  const { version, networkAt, options } = layout(packet);
+  if (version !== 6 || options.length === 0) return [];
+  return [...new Set([options[0]!, options.at(-1)!])].flatMap(({ from, to }) =>
+    MESSAGES.map(({ protocol, bytes }) => {
+      const whole = new Uint8Array(to + bytes.length);
+      whole.set(packet.subarray(0, to));
+      whole.set(bytes, to);
+      whole[networkAt] = 0x60 | (packet[networkAt]! & 0x0f);
+      whole[from] = protocol;
+      repair(whole, 'checksum');
+      return whole;
+    }),
+  );
 }
 
 function behindLabels(packet: Uint8Array, start: number): Behind | undefined {

@@ -6,7 +6,7 @@ import type { Case } from '../../corpus/cases/case.ts';
 import { layout, repair } from '../../corpus/simplify/packet-layout.ts';
 import { completions, PLAIN_MAC } from '../../corpus/simplify/well-formed.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
-import { behindTags, innerPackets } from './inner-packets.ts';
+import { behindExtensions, behindTags, innerPackets } from './inner-packets.ts';
 
 /** The case itself, then the same with sound packets: whether these still take the path shows when they run. */
 export function withSoundPackets(found: Case): Case[] {
@@ -27,7 +27,8 @@ export function soundPackets(stimulus: Stimulus): Stimulus[] {
       if (repair(sound, 'checksum')) packets.set(sound.join(), sound);
     }
   }
-  for (const inner of soundBehindTags(packet)) packets.set(inner.join(), inner);
+  for (const inner of [...soundBehindTags(packet), ...soundBehindExtensions(packet)])
+    packets.set(inner.join(), inner);
   packets.delete(packet.join());
   return [...packets.values()].map((one) => ({ ...stimulus, packet: one }));
 }
@@ -39,6 +40,13 @@ function soundBehindTags(packet: Uint8Array): Uint8Array[] {
   const { inner, around } = tags;
   const own = inner === undefined ? [] : soundPackets({ packet: inner }).map((one) => around(one.packet));
   return [...own, ...innerPackets(tags)];
+}
+
+/** With messages of each kind behind IPv6 extension headers, whatever else is wrong with the packet put right or left alone. */
+function soundBehindExtensions(packet: Uint8Array): Uint8Array[] {
+  const base = addressed(packet);
+  const [whole = base] = completions(base);
+  return [base, whole].flatMap(behindExtensions);
 }
 
 /** Without what follows the end that its own length states: the program may ask for that length. */
