@@ -134,3 +134,34 @@ describe('the EtherType', () => {
     expect(verdict(plain, ethernet(0x0806, data(28)))).toBeUndefined();
   });
 });
+
+describe('a type in the wrong byte order', () => {
+  const LABEL = [0x12, 0x34, 0x50, 63];
+  const LAST = [0x12, 0x34, 0x51, 63];
+  const session = (packet: Uint8Array, protocol: number): Uint8Array =>
+    bytes([0x11, 0], u16(7), u16(packet.length + 2), u16(protocol), packet);
+  const arp = bytes(u16(1), u16(0x0800), [6, 4], u16(2), data(20));
+
+  it.each<[what: string, wrong: number, came: Uint8Array, payload: Uint8Array]>([
+    ['0x8847 (MPLS)', 0x4788, four, bytes(LAST, four)],
+    ['0x8847 (MPLS)', 0x4788, six, bytes(LABEL, LAST, six)],
+    ['0x8848 (MPLS)', 0x4888, four, bytes(LAST, four)],
+    ['0x8864 (PPPoE)', 0x6488, four, session(four, 0x21)],
+    ['0x8864 (PPPoE)', 0x6488, six, session(six, 0x57)],
+    ['0x0806 (ARP)', 0x0608, four, arp],
+  ])('is %s by what follows it', (what, wrong, came, payload) => {
+    const before = ethernet(came === six ? 0x86dd : 0x0800, came);
+    expect(verdict(before, ethernet(wrong, payload))).toContain(`${what} in the wrong byte order`);
+    expect(verdict(before, ethernet(((wrong & 0xff) << 8) | (wrong >> 8), payload))).toBeUndefined();
+  });
+
+  it.each<[what: string, type: number, payload: Uint8Array]>([
+    ['no last label', 0x4788, bytes(LABEL, LABEL, LABEL, LABEL, LABEL)],
+    ['no IP packet behind the label', 0x4788, bytes(LAST, data(30))],
+    ['another protocol of PPP', 0x6488, session(four, 0xc021)],
+    ['a length that is more than there is', 0x6488, session(four, 0x21).slice(0, 40)],
+    ['other addresses than those of IPv4', 0x0608, bytes(u16(1), u16(0x86dd), [6, 16], u16(2), data(40))],
+  ])('may be a program’s own with %s', (_, type, payload) => {
+    expect(verdict(ethernet(0x0800, four), ethernet(type, payload))).toBeUndefined();
+  });
+});

@@ -24,6 +24,12 @@ const OTHERS: ReadonlyMap<number, string> = new Map([
   [ETHERTYPE.ARP, 'ARP'],
 ]);
 const { IPV4, IPV6 } = ETHERTYPE;
+/** Protocol numbers of PPP (RFC 1332, RFC 5072). */
+const PPP_IPV4 = 0x0021;
+const PPP_IPV6 = 0x0057;
+/** Bytes of an MPLS label, and labels that are followed. */
+const LABEL = 4;
+const MAX_LABELS = 4;
 
 export const ethertype: Invariant = {
   name: 'ethertype',
@@ -79,15 +85,34 @@ function judgeOrder(pair: FramePair): Breach | undefined {
 }
 
 /** Does what this EtherType announces begin here, as far as can be told? */
-function follows({ after, afterOffset, afterLength }: FramePair, type: number, start: number): boolean {
+function follows(pair: FramePair, type: number, start: number): boolean {
+  const { after, afterOffset, afterLength } = pair;
   const room = afterLength - start;
   const first = after[afterOffset + start]!;
   const word = (at: number): number => read16(after, afterOffset + start + at);
   if (type === IPV4) return room >= 20 && first >> 4 === 4 && (first & 15) >= 5 && word(2) <= room;
   if (type === IPV6) return room >= 40 && first >> 4 === 6 && word(4) + 40 <= room;
+  if (type === ETHERTYPE.MPLS || type === ETHERTYPE.MPLS_MULTICAST) return labelsFollow(pair, start);
+  if (type === ETHERTYPE.PPPOE_SESSION)
+    return (
+      room >= 8 && first === 0x11 && (word(6) === PPP_IPV4 || word(6) === PPP_IPV6) && word(4) <= room - 6
+    );
+  // Of Ethernet and IPv4, with addresses of 6 and 4 bytes (RFC 826).
+  if (type === ETHERTYPE.ARP) return room >= 28 && word(0) === 1 && word(2) === IPV4 && word(4) === 0x0604;
   if (!TPIDS.includes(type) || room < 4) return false;
   const next = word(2);
   return [next, swap(next)].some((one) => one === IPV4 || one === IPV6 || OTHERS.has(one));
+}
+
+/** Labels up to the last one, which says so, and behind that an IP packet. */
+function labelsFollow(pair: FramePair, start: number): boolean {
+  const { after, afterOffset, afterLength } = pair;
+  for (let at = start; at < start + MAX_LABELS * LABEL && at + LABEL <= afterLength; at += LABEL) {
+    if ((after[afterOffset + at + 2]! & 1) === 0) continue;
+    const behind = at + LABEL;
+    return follows(pair, IPV4, behind) || follows(pair, IPV6, behind);
+  }
+  return false;
 }
 
 function swappedBreach(name: string, at: number, number: number, right: number): Breach {
