@@ -76,6 +76,8 @@ export interface FollowedPaths {
 }
 
 export const DEFAULT_TIME = 60_000;
+/** The time for ways that no path has settled, as a share of the time for paths. */
+const BRANCH_SHARE = 1 / 4;
 
 /**
  * @param program with one entry: the one that is followed
@@ -92,6 +94,9 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
   const limits = options.limits ?? DEFAULT_LIMITS;
   const inputs = new Inputs(pool, machine, entry.hook, bpf, limits, undefined, isOpen);
   const feasibility = new Feasibility(options.solver, now);
+  const time = options.time ?? DEFAULT_TIME;
+  const deadline = now() + time;
+  feasibility.deadline = deadline;
   const confirmer = new Confirmer(program);
   const paths: ProvedPath[] = [];
   const longer: ProvedPath[] = [];
@@ -112,7 +117,7 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     limits: {
       ...DEFAULT_EXPLORE_LIMITS,
       ...(options.paths === undefined ? {} : { paths: options.paths }),
-      deadline: now() + (options.time ?? DEFAULT_TIME),
+      deadline,
     },
     now,
     stopped: options.stopped ?? (() => false),
@@ -131,13 +136,15 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     reached: confirmed.size,
     cut: exploration.cut,
     doubt,
-    branches: () =>
-      judgeBranches(
+    branches: () => {
+      feasibility.deadline = now() + time * BRANCH_SHARE;
+      return judgeBranches(
         opened,
         exploration,
         { confirmed, unconfirmed, doubt, longest: inputs.limits.longest },
         feasibility,
-      ),
+      );
+    },
   };
 }
 

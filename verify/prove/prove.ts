@@ -44,6 +44,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   );
   // Properties get as much time again.
   propertyDeadline = now() + (options.time ?? DEFAULT_TIME);
+  feasibility.deadline = propertyDeadline;
   let judged = 0;
   for (const { state, confirmed: isConfirmed, witness, stopped: why } of paths) {
     if (stopped() || now() > propertyDeadline) break;

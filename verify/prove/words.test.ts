@@ -1,6 +1,8 @@
 /** What single conditions are in words: fields by the names of filters, unknowns by what they stand for. */
 import { describe, expect, it } from 'vitest';
+import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
+import { contextWord } from '../../sim/ebpf/symbolic/context-fields.ts';
 import { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
@@ -131,9 +133,9 @@ describe('a condition says', () => {
     ['bpf_x#3 == 5', is(pool.unknown(32, 'bpf_x.2'), 5)],
     ['flag == 1', is(pool.unknown(1, 'flag'), 1)],
     ['flag == 0', is(pool.unknown(1, 'flag'), 0)],
-    ['(ite flag a b)', pool.ite(pool.unknown(1, 'flag'), pool.unknown(1, 'a'), pool.unknown(1, 'b'))],
+    ['(flag == 1 ? a : b)', pool.ite(pool.unknown(1, 'flag'), pool.unknown(1, 'a'), pool.unknown(1, 'b'))],
     [
-      '!((ite flag a b))',
+      '!((flag == 1 ? a : b))',
       pool.not(pool.ite(pool.unknown(1, 'flag'), pool.unknown(1, 'a'), pool.unknown(1, 'b'))),
     ],
   ])('%s', (expected, condition) => expect(text([], condition)).toBe(expected));
@@ -150,6 +152,37 @@ describe('a condition says', () => {
     // (mul p40 xxx)
     expect(said(50)).toBe(`(mul p40 ${name(50)})`);
     expect(said(51)).toBe(`${`(mul p40 ${name(51)})`.slice(0, 57)}…`);
+  });
+
+  it('what it is computed of, where nobody would read it to its end', () => {
+    const nested = (rounds: number): Term => {
+      let one = byte(40);
+      for (let round = 0; round < rounds; round++) {
+        one = pool.multiply(pool.xor(one, byte(41 + (round % 5))), one);
+      }
+      return one;
+    };
+    expect(text([], less(nested(1), 5))).toBe('(mul p40 (xor p40 p41)) < 5');
+    // Written out, this would fill more memory than there is.
+    expect(text([], less(nested(200), 5))).toBe('computed(frame[40], frame[41], frame[42], 3 more) holds');
+    expect(text([], pool.not(is(nested(200), 5)))).toBe(
+      'computed(frame[40], frame[41], frame[42], 3 more) does not hold',
+    );
+  });
+
+  it('what the kernel concludes from the frame by the name of the field of the context', () => {
+    const skb = new Inputs(pool, new Machine(object, {}), 'tc-ingress', object.programs[0]!, inputs.limits);
+    const state = skb.start(0);
+    const half = (at: number): Term => pool.extract(contextWord(skb, state, at), 0, 16);
+    const said = (condition: Term): string => {
+      const path = skb.start(0);
+      path.knowledge.add(condition, ORIGIN);
+      return joinWords(wordsOf(skb, path));
+    };
+    expect(said(is(half(SK_BUFF.protocol), 0x0008))).toBe('skb.protocol == 0x800');
+    expect(said(pool.not(is(half(SK_BUFF.protocol), 0xdd86)))).toBe('skb.protocol != 0x86dd');
+    expect(said(less(half(SK_BUFF.protocol), 0xdd86))).toBe('swapped(skb.protocol) < 0xdd86');
+    expect(said(is(half(SK_BUFF.pktType), 3))).toBe('(skb.pkt_type & 0x3) == 3');
   });
 
   it('as words which term it is about, where it is about one', () => {

@@ -1,7 +1,8 @@
 /** Conditions of paths in words: the declarations' field names in place of bytes, `ip.proto == 6 && tcp.dstport == 80`. */
+import { concludedFields } from '../../sim/ebpf/symbolic/context-fields.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-import { isConst, type Term, termText } from '../../sim/ebpf/symbolic/term.ts';
+import { isConst, type Term, termText, unknownsOf, writtenSize } from '../../sim/ebpf/symbolic/term.ts';
 import type { Field } from '../../sim/packet/declaration/field.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import { PROTOCOLS } from '../../sim/packet/protocols.ts';
@@ -27,6 +28,11 @@ type Header = readonly [name: keyof typeof PROTOCOLS, start: number];
 
 /** Which map stands in a slot of a map of maps. */
 const INNER = /^map(\d+)\.(\d+)\.inner$/;
+
+/** Terms that a condition or a part of one may be written of: no one reads more. */
+const MOST_WRITTEN = 400;
+/** Unknowns that are named of what is too long to be written. */
+const NAMED_UNKNOWNS = 3;
 
 const namesOf = new WeakMap<Inputs, Map<string, FieldNames>>();
 
@@ -75,13 +81,25 @@ const TRANSPORTS: ReadonlyMap<number, keyof typeof PROTOCOLS> = new Map([
 export class FieldNames {
   readonly fields: NamedField[] = [];
   readonly #byTerm = new Map<Term, string>();
+  /** What is in the network's order, by the term in the machine's. */
+  readonly #swapped = new Map<Term, string>();
   readonly #byByte = new Map<Term, readonly [field: NamedField, index: number]>();
 
   private constructor(inputs: Inputs, headers: readonly Header[]) {
     this.#byTerm.set(inputs.length, 'frame.len');
     this.#byTerm.set(inputs.metaWords, 'metadata words');
     this.#byTerm.set(inputs.ingressIfindex, 'ifindex');
+    this.#context(inputs);
     for (const [name, start] of headers) this.#header(inputs, name, start);
+  }
+
+  #context(inputs: Inputs): void {
+    for (const { name, term, isSwapped } of concludedFields(inputs)) {
+      // Programs compare the word, or the half of it that they need.
+      for (const part of [term, inputs.pool.extract(term, 0, 16)]) {
+        (isSwapped ? this.#swapped : this.#byTerm).set(part, name);
+      }
+    }
   }
 
   /** The names on a path. Most paths have the same headers in the same places: their names are made once. */
@@ -131,6 +149,10 @@ export class FieldNames {
   }
 
   #condition(inputs: Inputs, condition: Term, holds: boolean): Word {
+    const isOpposite = condition.operation === 'xor' && isConst(condition.operands[1]!);
+    if (!isOpposite && writtenSize(condition) > MOST_WRITTEN) {
+      return { text: `${this.#computed(inputs, condition)} ${holds ? 'holds' : 'does not hold'}` };
+    }
     const [a, b] = condition.operands;
     switch (condition.operation) {
       case 'xor':
@@ -212,6 +234,10 @@ export class FieldNames {
   }
 
   #equals(inputs: Inputs, term: Term, value: bigint): Word {
+    const swapped = this.#swapped.get(term);
+    if (swapped !== undefined && value < 0x10000n) {
+      return relation(swapped, '==', ((value & 0xffn) << 8n) | (value >> 8n), true);
+    }
     const subject = this.#name(inputs, term);
     if (term.operation !== 'var' || !INNER.test(term.name)) return relation(subject, '==', value);
     const map = inputs.mapOf(Number(value));
@@ -222,6 +248,9 @@ export class FieldNames {
   #name(inputs: Inputs, term: Term): string {
     const known = this.#byTerm.get(term);
     if (known !== undefined) return known;
+    const swapped = this.#swapped.get(term);
+    if (swapped !== undefined) return `swapped(${swapped})`;
+    if (writtenSize(term) > MOST_WRITTEN) return this.#computed(inputs, term);
     const { operands } = term;
     switch (term.operation) {
       case 'const':
@@ -257,11 +286,23 @@ export class FieldNames {
         if (term.value !== 0n) parts.push(`${BigInt.asIntN(term.width, term.value)}`);
         return parts.join(' + ').replaceAll('+ -', '- ');
       }
-      default: {
-        const text = termText(term);
-        return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+      case 'ite': {
+        const [condition, then, otherwise] = operands.map((one) =>
+          one === operands[0] ? this.#condition(inputs, one, true).text : this.#name(inputs, one),
+        );
+        return shortened(`(${condition} ? ${then} : ${otherwise})`);
       }
+      default:
+        return shortened(termText(term));
     }
+  }
+
+  /** What is too long to be written: what it is computed of. */
+  #computed(inputs: Inputs, term: Term): string {
+    const unknowns = [...unknownsOf(term)];
+    const named = unknowns.slice(0, NAMED_UNKNOWNS).map((one) => this.#name(inputs, one));
+    const more = unknowns.length - named.length;
+    return `computed(${[...named, ...(more > 0 ? [`${more} more`] : [])].join(', ')})`;
   }
 
   #unknown(inputs: Inputs, { name }: Term): string {
@@ -274,6 +315,10 @@ export class FieldNames {
     if (inner !== null) return `${inputs.machine.maps[Number(inner[1])]!.name}[key ${Number(inner[2]) + 1}]`;
     return name.replace(/^fixed\./, 'skb.').replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
   }
+}
+
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
 function relation(subject: string, sign: Word['relation'], value: bigint, isHex: boolean = false): Word {

@@ -74,14 +74,18 @@ class Z3Solver implements Solver {
     this.#options = options;
   }
 
-  async check(conditions: readonly Term[], most: number = Number.POSITIVE_INFINITY): Promise<SolverAnswer> {
+  async check(conditions: readonly Term[], most?: number): Promise<SolverAnswer> {
     if (this.#context === undefined || ++this.#questions > CONTEXT_QUESTIONS) {
       this.#context?.end();
       this.#context = new Context(this.#z3);
       this.#questions = 0;
     }
-    const timeout = Math.min(this.#options.timeout ?? DEFAULT_TIMEOUT, most);
-    return this.#context.check(conditions, { ...this.#options, timeout });
+    const { timeout = DEFAULT_TIMEOUT, second = false } = this.#options;
+    return this.#context.check(
+      conditions,
+      Math.max(1, Math.ceil(Math.min(timeout, most ?? timeout))),
+      second,
+    );
   }
 }
 
@@ -89,6 +93,7 @@ class Context {
   readonly #z3: LowLevel;
   readonly #context: Z3_context;
   readonly #vectors = new Map<Term, Z3_ast>();
+  readonly #conditions = new Map<Term, Z3_ast>();
 
   constructor(z3: LowLevel) {
     this.#z3 = z3;
@@ -101,10 +106,7 @@ class Context {
     this.#z3.del_context(this.#context);
   }
 
-  async check(
-    conditions: readonly Term[],
-    { timeout = DEFAULT_TIMEOUT, second = false }: Z3Options,
-  ): Promise<SolverAnswer> {
+  async check(conditions: readonly Term[], timeout: number, second: boolean): Promise<SolverAnswer> {
     const z3 = this.#z3;
     const context = this.#context;
     const solver = second
@@ -161,6 +163,14 @@ class Context {
 
   /** A term of one bit as a truth value. */
   #condition(term: Term): Z3_ast {
+    const known = this.#conditions.get(term);
+    if (known !== undefined) return known;
+    const made = this.#makeCondition(term);
+    this.#conditions.set(term, made);
+    return made;
+  }
+
+  #makeCondition(term: Term): Z3_ast {
     const z3 = this.#z3;
     const context = this.#context;
     const [a, b] = term.operands;

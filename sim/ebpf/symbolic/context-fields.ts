@@ -101,18 +101,8 @@ function skbWord(inputs: Inputs, state: PathState, field: number): Term {
       return inputs.ingressIfindex;
     case SK_BUFF.ingressIfindex:
       return hook === 'tc-ingress' ? inputs.ingressIfindex : pool.constant(32, 0);
-    case SK_BUFF.protocol:
-      return protocol(inputs);
-    case SK_BUFF.pktType:
-      return packetType(inputs);
     case SK_BUFF.vlanPresent:
       return pool.zeroExtend(32, pool.unknown(1, 'given.vlan_present'));
-    case SK_BUFF.vlanTci:
-      return whereTagged(inputs, pool.zeroExtend(32, pool.unknown(16, 'given.vlan_tci')));
-    case SK_BUFF.vlanProto: {
-      const isService = pool.unknown(1, 'given.vlan_service');
-      return whereTagged(inputs, pool.ite(isService, pool.constant(32, 0xa888), pool.constant(32, 0x0081)));
-    }
     case SK_BUFF.queueMapping:
     case SK_BUFF.tcIndex:
       return pool.zeroExtend(32, pool.unknown(16, `given.${inputs.layout.field(field)}`));
@@ -120,10 +110,54 @@ function skbWord(inputs: Inputs, state: PathState, field: number): Term {
     case SK_BUFF.tcClassid:
     case SK_BUFF.napiId:
       return pool.unknown(32, `given.${inputs.layout.field(field)}`);
+    case SK_BUFF.protocol:
+    case SK_BUFF.pktType:
+    case SK_BUFF.vlanTci:
+    case SK_BUFF.vlanProto:
+      return concluded(inputs, field);
     default:
       // What a frame has there in a network, and nobody can give it here.
       return pool.unknown(32, `fixed.${inputs.layout.field(field)}`);
   }
+}
+
+type ConcludedField = (typeof CONCLUDED)[number];
+
+/** Fields that the kernel concludes from what it sees of the frame. */
+const CONCLUDED = [SK_BUFF.protocol, SK_BUFF.pktType, SK_BUFF.vlanTci, SK_BUFF.vlanProto] as const;
+
+function concluded(inputs: Inputs, field: ConcludedField): Term {
+  const { pool } = inputs;
+  switch (field) {
+    case SK_BUFF.protocol:
+      return protocol(inputs);
+    case SK_BUFF.pktType:
+      return packetType(inputs);
+    case SK_BUFF.vlanTci:
+      return whereTagged(inputs, pool.zeroExtend(32, pool.unknown(16, 'given.vlan_tci')));
+    case SK_BUFF.vlanProto: {
+      const isService = pool.unknown(1, 'given.vlan_service');
+      return whereTagged(inputs, pool.ite(isService, pool.constant(32, 0xa888), pool.constant(32, 0x0081)));
+    }
+  }
+}
+
+/** A field of the context as a path begins with it, for whoever names it. */
+export interface NamedContextField {
+  readonly name: string;
+  readonly term: Term;
+  /** Are its lower two bytes in the network's order? */
+  readonly isSwapped: boolean;
+}
+
+/** The fields of an sk_buff that are no unknowns of their own: terms over the frame and the tag beside it. */
+export function concludedFields(inputs: Inputs): NamedContextField[] {
+  if (inputs.layout.name === 'xdp_md') return [];
+  return CONCLUDED.map((field) => ({
+    name: `skb.${inputs.layout.field(field)}`,
+    term: concluded(inputs, field),
+    isSwapped: field === SK_BUFF.protocol || field === SK_BUFF.vlanProto,
+  }));
 }
 
 /** A field of the tag that lies beside the frame; 0 where there is none. */

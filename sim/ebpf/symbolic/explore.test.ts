@@ -96,6 +96,34 @@ describe('exploring', () => {
     expect([stopped.paths.length, stopped.cut]).toEqual([0, 'it was interrupted']);
   });
 
+  it('leaves paths whose terms grow without bound, and looks at the clock within a path, too', async () => {
+    const text = `r2 = *(u32 *)(r1 + 16)
+      r3 = r2
+      r0 = 0
+      loop:
+      r3 *= r2
+      r3 ^= 5
+      r0 += 1
+      if r0 < 150 goto loop
+      r0 = 1
+      exit`;
+    expect((await explored(text)).paths.map(endOf)).toEqual(['exit 0x1:32']);
+    expect((await explored(text, limits({ depth: 100 }))).paths.map(endOf)).toEqual([
+      'not followed: what it computes depends on itself over more than 100 steps',
+    ]);
+    const few = await explored(text, limits({ terms: 100 }));
+    expect(few.paths.map(endOf)).toEqual(['not followed: what it computes takes more than 100 terms']);
+    const none = await explored(THREE_WAYS, limits({ allTerms: 5 }));
+    expect([none.paths.length, none.cut]).toEqual([0, 'they are made of more than 5 terms']);
+    let looks = 0;
+    const long = `r0 = 0\nloop:\nr0 += 1\nif r0 < 1000 goto loop\nexit`;
+    const late = await explored(long, { ...limits({ deadline: 0 }), now: () => looks++ });
+    expect([late.paths.length, late.cut]).toEqual([0, 'the time was up']);
+    expect(
+      (await explored(THREE_WAYS, limits({ terms: 100, depth: 20, allTerms: 1_000 }))).cut,
+    ).toBeUndefined();
+  });
+
   it('leaves paths that are too long, or split too often', async () => {
     const text = `r0 = 0\nloop:\nr0 += 1\nif r0 < 100 goto loop\nexit`;
     // 1, two in each of a hundred rounds, 1.

@@ -7,7 +7,7 @@ import { candidates, MOST_CANDIDATES } from './candidates.ts';
 import type { Feasibility } from './feasibility.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
-import { Enumerate, NotFollowed, type PathState, PathViolation, Split } from './path-state.ts';
+import { Enumerate, NotFollowed, type PathEnd, type PathState, PathViolation, Split } from './path-state.ts';
 import { step } from './step.ts';
 import { allOnes, type Term } from './term.ts';
 
@@ -18,6 +18,11 @@ export interface ExploreLimits {
   readonly steps: number;
   /** Times that one path is split: loops over what the input says end here. */
   readonly splits: number;
+  /** Terms that are made for one path, and for all paths together: what bounds the memory. */
+  readonly terms: number;
+  readonly allTerms: number;
+  /** Terms one inside the other on one path: whoever goes through them goes so far down the stack. */
+  readonly depth: number;
   /** Milliseconds of the clock that `now` shows, at which everything is to end. */
   readonly deadline: number;
 }
@@ -26,7 +31,13 @@ export const DEFAULT_EXPLORE_LIMITS: Omit<ExploreLimits, 'deadline'> = {
   paths: 20_000,
   steps: 200_000,
   splits: 600,
+  terms: 200_000,
+  allTerms: 1_500_000,
+  depth: 1_000,
 };
+
+/** Instructions of one path between two looks at the clock. */
+const STEPS_BETWEEN = 1_024;
 
 /** Numbers that a term may be on one path: beyond, the path is not followed. */
 const MOST_NUMBERS = 160;
@@ -79,6 +90,9 @@ export function jumpKey(program: number, slot: number): string {
 export function wayKey(program: number, slot: number, taken: boolean): string {
   return `${program}:${slot}:${taken ? 'taken' : 'not taken'}`;
 }
+
+/** Why paths, conditions and properties are not known: their time is over. */
+export const TIME_UP = 'the time was up';
 
 /** How often others get their turn. */
 const BREATH = 64;
@@ -155,7 +169,9 @@ class Explorer {
   #cut(): string | undefined {
     const { stopped, now, limits } = this.#options;
     if (stopped()) return 'it was interrupted';
-    if (now() > limits.deadline) return 'the time was up';
+    if (now() > limits.deadline) return TIME_UP;
+    if (this.#inputs.pool.size > limits.allTerms)
+      return `they are made of more than ${limits.allTerms} terms`;
     return this.#paths >= limits.paths ? `after ${limits.paths} paths` : undefined;
   }
 
@@ -164,7 +180,16 @@ class Explorer {
     const state = waiting.pop()!;
     const { limits, onProgress } = this.#options;
     const { arrivals, doubts } = this;
-    const children = await advance(this.#inputs, state, this.#feasibility, limits, arrivals, doubts, later);
+    const isOver = (): boolean => this.#cut() !== undefined;
+    const children = await advance(
+      this.#inputs,
+      state,
+      this.#feasibility,
+      { ...limits, isOver },
+      arrivals,
+      doubts,
+      later,
+    );
     if (++this.#turns % BREATH === 0) {
       onProgress?.({ paths: this.#paths, waiting: waiting.length });
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -189,13 +214,16 @@ async function advance(
   inputs: Inputs,
   state: PathState,
   feasibility: Feasibility,
-  limits: ExploreLimits,
+  limits: ExploreLimits & { readonly isOver: () => boolean },
   arrivals: Map<string, PathState> | undefined,
   doubts: Map<string, string>,
   later: Longer[] | undefined,
 ): Promise<PathState[] | undefined> {
   const { programs } = inputs.machine.object;
+  const { pool } = inputs;
   for (;;) {
+    // Whoever asked for the turn looks at the clock as well, and ends.
+    if (state.steps % STEPS_BETWEEN === STEPS_BETWEEN - 1 && limits.isOver()) return [state];
     const { instructions } = programs[state.program]!;
     const opcode = instructions.opcode[state.slot]!;
     if (arrivals !== undefined && (isConditionalJump(opcode) || opcode === CALL)) {
@@ -210,8 +238,15 @@ async function advance(
         reason: `a loop that depends on the input, unrolled ${limits.splits} times`,
       };
     } else {
+      const before = pool.size;
+      pool.deepest = 0;
       try {
-        step(inputs, state);
+        try {
+          step(inputs, state);
+        } finally {
+          state.terms += pool.size - before;
+        }
+        state.end ??= tooLarge(state, limits);
       } catch (error) {
         if (error instanceof Split)
           return split(state, error.condition, feasibility, isConditionalJump(opcode), doubts, later);
@@ -231,6 +266,17 @@ async function advance(
       return undefined;
     }
   }
+}
+
+/** How a path ends that only a bound of its terms ends. */
+function tooLarge({ terms, pool }: PathState, limits: ExploreLimits): PathEnd | undefined {
+  const reason =
+    pool.deepest > limits.depth
+      ? `what it computes depends on itself over more than ${limits.depth} steps`
+      : terms > limits.terms
+        ? `what it computes takes more than ${limits.terms} terms`
+        : undefined;
+  return reason === undefined ? undefined : { kind: 'not followed', reason };
 }
 
 /** One path for each answer. */

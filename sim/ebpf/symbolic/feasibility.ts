@@ -37,6 +37,8 @@ export class Feasibility {
     unknown: 0,
     solverTime: 0,
   };
+  /** When nobody waits for the solver any more, by the clock that it was made with. */
+  deadline = Number.POSITIVE_INFINITY;
   readonly #solver: Solver;
   readonly #now: () => number;
   /** Answers by shape; values in the order of the shape's unknowns. */
@@ -45,7 +47,7 @@ export class Feasibility {
     { readonly status: SolverAnswer['status']; readonly values: bigint[]; readonly reason: string }
   >();
 
-  /** @param now milliseconds, for the counts */
+  /** @param now milliseconds, for the counts and the deadline */
   constructor(solver: Solver, now: () => number = () => 0) {
     this.#solver = solver;
     this.#now = now;
@@ -91,11 +93,17 @@ export class Feasibility {
         values: new Map(shape.unknowns.map((one, index) => [one, known.values[index] ?? 0n])),
       };
     }
-    this.counts.queries++;
     const start = this.#now();
-    const answer = await this.#solver.check(conditions);
-    this.counts.solverTime += this.#now() - start;
-    if (answer.status === 'unknown') this.counts.unknown++;
+    if (start >= this.deadline) return { status: 'unknown', reason: 'the time was up' };
+    this.counts.queries++;
+    const answer = await this.#solver.check(conditions, this.deadline - start);
+    const end = this.#now();
+    this.counts.solverTime += end - start;
+    if (answer.status === 'unknown') {
+      this.counts.unknown++;
+      // Who asks again later may have more time.
+      if (end >= this.deadline) return { status: 'unknown', reason: 'the time was up' };
+    }
     this.#answers.set(shape.key, {
       status: answer.status,
       values:

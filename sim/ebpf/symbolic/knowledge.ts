@@ -60,21 +60,35 @@ export class Knowledge {
 
   /** The condition as a constant, where it follows from what is known; otherwise as it is. */
   settle(condition: Term): Term {
+    return this.#settle(condition, new Map());
+  }
+
+  /** @param seen answers about the parts: one that occurs often is settled once */
+  #settle(condition: Term, seen: Map<Term, Term>): Term {
     if (isConst(condition)) return condition;
-    const { pool } = this;
     const known = this.#known(condition);
     if (isConst(known)) return known;
+    let settled = seen.get(condition);
+    if (settled === undefined) {
+      settled = this.#settledParts(condition, (part) => this.#settle(part, seen));
+      seen.set(condition, settled);
+    }
+    return settled;
+  }
+
+  #settledParts(condition: Term, settle: (part: Term) => Term): Term {
+    const { pool } = this;
     const [a, b, c] = condition.operands;
     switch (condition.operation) {
       // What is left of one whose parts are known may be known itself.
       case 'and':
-        return this.#known(pool.and(this.settle(a!), this.settle(b!)));
+        return this.#known(pool.and(settle(a!), settle(b!)));
       case 'or':
-        return this.#known(pool.or(this.settle(a!), this.settle(b!)));
+        return this.#known(pool.or(settle(a!), settle(b!)));
       case 'xor':
-        return this.#known(pool.xor(this.settle(a!), this.settle(b!)));
+        return this.#known(pool.xor(settle(a!), settle(b!)));
       case 'ite':
-        return this.#known(pool.ite(this.settle(a!), this.settle(b!), this.settle(c!)));
+        return this.#known(pool.ite(settle(a!), settle(b!), settle(c!)));
       case 'eq': {
         const [x, y] = [this.range(a!), this.range(b!)];
         if (x.max < y.min || y.max < x.min) return pool.false;

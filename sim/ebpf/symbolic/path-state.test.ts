@@ -46,6 +46,7 @@ describe('a copy of a path', () => {
     state.assumptions = ['it is so'];
     state.readsUnwritten = { program: 0, slot: 4 };
     state.leaks = true;
+    state.terms = 7;
     state.unlimited = new Knowledge(pool);
     state.isLonger = true;
     return state;

@@ -191,6 +191,8 @@ export class PathState {
   steps = 0;
   /** Conditions that nobody knew the answer to, so that the path was split. */
   splits = 0;
+  /** Terms that were made for this path: what several paths have in common counts for the first of them. */
+  terms = 0;
   tailCalls = 0;
   /** The target that the last redirect stored. */
   redirect: Term | undefined;
@@ -268,6 +270,7 @@ export class PathState {
     this.decisions = from.decisions;
     this.steps = from.steps;
     this.splits = from.splits;
+    this.terms = from.terms;
     this.tailCalls = from.tailCalls;
     this.redirect = from.redirect;
     this.via = from.via;

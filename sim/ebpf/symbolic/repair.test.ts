@@ -17,6 +17,14 @@ const both = (a: number, b: number): Map<Term, bigint> =>
     [x, BigInt(a)],
     [y, BigInt(b)],
   ]);
+/** Far more when written out than there are: each stands in the next one twice. */
+function nested(rounds: number): Term {
+  let one = pool.multiply(x, y);
+  for (let round = 0; round < rounds; round++)
+    one = pool.multiply(one, pool.xor(one, round % 2 === 0 ? x : y));
+  return one;
+}
+
 const STARTS = [both(0, 0), both(0x12, 0xf4), both(0xff, 0x80)];
 
 /** Terms of a byte that lead anywhere by changing one input. */
@@ -188,5 +196,52 @@ describe('whether a path may go on', () => {
         unknown: answer.status === 'unknown' ? 1 : 0,
       });
     }
+  });
+});
+
+describe('what is large', () => {
+  const large = pool.equal(pool.add(nested(3_000), x), byte(7));
+  const small = pool.equal(pool.add(nested(3), x), byte(7));
+
+  it('is left to the solver', () => {
+    expect(repair([], small, both(0, 0))).toBeDefined();
+    expect(repair([], large, both(0, 0))).toBeUndefined();
+  });
+
+  it('is settled once, however often it occurs', () => {
+    let condition = pool.less(x, y);
+    for (let round = 1; round < 200; round++) {
+      condition = pool.or(
+        pool.xor(condition, pool.less(y, byte(round))),
+        pool.and(condition, pool.less(x, byte(round))),
+      );
+    }
+    expect(isConst(new Knowledge(pool).settle(condition))).toBe(false);
+  });
+});
+
+describe('the time that there is for answers', () => {
+  const condition = pool.equal(pool.multiply(x, y), byte(7));
+
+  it('is what the solver gets, and is not waited for once it is over', async () => {
+    let time = 0;
+    const given: (number | undefined)[] = [];
+    const solver: Solver = {
+      check: (_, most) => {
+        given.push(most);
+        time = 100;
+        return Promise.resolve({ status: 'unknown', reason: 'slow' });
+      },
+    };
+    const feasibility = new Feasibility(solver, () => time);
+    feasibility.deadline = 60;
+    expect(await feasibility.solve([condition])).toEqual({ status: 'unknown', reason: 'the time was up' });
+    expect(await feasibility.solve([condition])).toEqual({ status: 'unknown', reason: 'the time was up' });
+    expect(given).toEqual([60]);
+    // With more time it is asked again, and what it says then stays.
+    feasibility.deadline = 500;
+    expect(await feasibility.solve([condition])).toEqual({ status: 'unknown', reason: 'slow' });
+    expect(await feasibility.solve([condition])).toEqual({ status: 'unknown', reason: 'slow' });
+    expect(given).toEqual([60, 400]);
   });
 });

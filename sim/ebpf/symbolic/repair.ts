@@ -4,10 +4,13 @@
  */
 import { Evaluator } from './evaluate.ts';
 import type { Constraint } from './knowledge.ts';
-import { type Assignment, allOnes, isConst, type Term, unknownsOf } from './term.ts';
+import { type Assignment, allOnes, hasMoreTerms, isConst, type Term, unknownsOf } from './term.ts';
 
 /** Changes of values that make a condition true; several ways, the likeliest first. */
 type Way = ReadonlyMap<Term, bigint>;
+
+/** Of a condition, for which values are looked for here. */
+const MOST_TERMS = 2_000;
 
 /** @returns values under which the condition and all constraints hold; undefined where none was found */
 export function repair(
@@ -15,6 +18,8 @@ export function repair(
   condition: Term,
   assignment: Assignment,
 ): Map<Term, bigint> | undefined {
+  // What is this large, changes of a few values do not turn, and each try costs as much as the solver.
+  if (hasMoreTerms(condition, MOST_TERMS)) return undefined;
   for (const way of waysTo(condition, true, assignment)) {
     const changed = new Map(assignment);
     for (const [unknown, value] of way) changed.set(unknown, value);

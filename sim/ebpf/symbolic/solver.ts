@@ -9,7 +9,10 @@ export type SolverAnswer =
   | { readonly status: 'unknown'; readonly reason: string };
 
 export interface Solver {
-  /** Can all conditions hold at once? @param most milliseconds that the question may take, where it usually may take more */
+  /**
+   * Can all conditions hold at once?
+   * @param most milliseconds that there are for the answer, if fewer than the solver would take
+   */
   check(conditions: readonly Term[], most?: number): Promise<SolverAnswer>;
 }
 

@@ -27,6 +27,8 @@ const MOST_PIECES = 16;
 
 export class TermPool {
   readonly #terms = new Map<string, Term>();
+  /** The depth of the deepest term that was asked for since somebody set this to 0. */
+  deepest = 0;
   readonly true: Term;
   readonly false: Term;
 
@@ -605,10 +607,20 @@ export class TermPool {
     if (operation === 'const' || operation === 'sum') key += `:${value} ${factors.join(' ')}`;
     else if (operation === 'var') key += name;
     const known = this.#terms.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.depth > this.deepest) this.deepest = known.depth;
+      return known;
+    }
     const parts = { operation, width, operands, value, factors, low };
-    const term: Term = { id: this.#terms.size, ...parts, name, ...factsOf(parts) };
+    const term: Term = {
+      id: this.#terms.size,
+      ...parts,
+      name,
+      ...factsOf(parts),
+      depth: depthOver(operands),
+    };
     this.#terms.set(key, term);
+    if (term.depth > this.deepest) this.deepest = term.depth;
     // What can be one number only is that number.
     if (term.min === term.max && operation !== 'const' && operation !== 'var') {
       const only = this.constant(width, term.min);
@@ -617,6 +629,12 @@ export class TermPool {
     }
     return term;
   }
+}
+
+function depthOver(operands: readonly Term[]): number {
+  let depth = 0;
+  for (const one of operands) if (one.depth > depth) depth = one.depth;
+  return depth + 1;
 }
 
 /** Bits of a term, and the number that they are to be. */

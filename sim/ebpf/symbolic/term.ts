@@ -62,6 +62,8 @@ export interface Term {
   /** The least and the largest value, unsigned. */
   readonly min: bigint;
   readonly max: bigint;
+  /** Terms one inside the other, this one included: whoever goes through a term goes so far down. */
+  readonly depth: number;
 }
 
 /** What unknowns are worth: those that are absent are 0. */
@@ -103,6 +105,31 @@ export function unknownsOf(term: Term): ReadonlySet<Term> {
 }
 
 const unknowns = new WeakMap<Term, ReadonlySet<Term>>();
+
+/** How many terms a term is written out, where each stands for itself wherever it occurs: far more than there are. */
+export function writtenSize(term: Term): number {
+  if (term.operands.length === 0) return 1;
+  const known = sizes.get(term);
+  if (known !== undefined) return known;
+  let size = 1;
+  for (const operand of term.operands) size += writtenSize(operand);
+  sizes.set(term, size);
+  return size;
+}
+
+const sizes = new WeakMap<Term, number>();
+
+/** Is a term made of more than so many different ones, itself included? */
+export function hasMoreTerms(term: Term, most: number): boolean {
+  if (writtenSize(term) <= most) return false;
+  const found = new Set([term]);
+  // A set hands out what is added to it meanwhile, too.
+  for (const one of found) {
+    for (const operand of one.operands) found.add(operand);
+    if (found.size > most) return true;
+  }
+  return false;
+}
 
 /** A term as text, for messages and tests: `(ult (sum len 14) 0x20)`. */
 export function termText(term: Term): string {
