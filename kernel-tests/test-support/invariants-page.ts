@@ -24,6 +24,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'checksum/pseudo-header-left-out': '',
   'checksum/start-only':
     'An echo responder that sums `sizeof(struct icmphdr)` bytes of the message, and leaves its data out.',
+  'checksum/pseudo-header-length': '',
+  'checksum/pseudo-header-protocol': '',
   'checksum/ttl-wrapped':
     'The program of `ttl/wrapped` where it updates the checksum as the kernel’s `ip_decrease_ttl` does.',
   'checksum/pseudo-header-flag':

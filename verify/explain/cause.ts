@@ -23,6 +23,8 @@ export type CauseId =
   | 'not complemented'
   | 'pseudo-header counted'
   | 'pseudo-header left out'
+  | 'pseudo-header length'
+  | 'pseudo-header protocol'
   | 'old checksum counted'
   | 'tail left out'
   | 'start only'

@@ -429,6 +429,79 @@ describe('diagnoseChecksum', () => {
   });
 });
 
+describe('diagnoseChecksum recognises one wrong ingredient of a sum from scratch:', () => {
+  const sizes = [20, 33, 52];
+  /** Answers of several sizes, each with the checksum that a program with this defect gives. */
+  function answered(
+    size: number,
+    sum: (ported: Uint8Array) => number,
+  ): { came: Uint8Array; left: Uint8Array } {
+    const came = ethernet(0x0800, ipv4(6, tcp(data(size))));
+    const ported = edit(came, [L4 + 2, 0, 99], [L4 + 16, 0, 0]);
+    return { came, left: edit(ported, [L4 + 16, ...u16(sum(ported))]) };
+  }
+  function causeOf(sum: (ported: Uint8Array) => number): ReturnType<typeof diagnoseChecksum> {
+    const [{ came, left }, ...others] = sizes.map((size) => answered(size, sum)) as [
+      ReturnType<typeof answered>,
+      ...ReturnType<typeof answered>[],
+    ];
+    return diagnoseChecksum(came, left, 'tcp', 0, others);
+  }
+  const withLength = (length: (right: number) => number) =>
+    causeOf((ported) => proper(pseudo(6, length(ported.length - L4)), ported.subarray(L4)));
+  const withProtocol = (protocol: number) =>
+    causeOf((ported) => proper(pseudo(protocol, ported.length - L4), ported.subarray(L4)));
+
+  it('the length of the pseudo-header in host order, of the header alone, or of the whole packet', () => {
+    expect(withLength(swap)).toMatchObject({
+      id: 'pseudo-header length',
+      sentence: 'the length in the pseudo-header was counted in host order',
+      packets: 3,
+      of: 3,
+    });
+    expect(withLength(() => 20)).toMatchObject({
+      id: 'pseudo-header length',
+      sentence: 'the length in the pseudo-header was counted as 20',
+      packets: 3,
+    });
+    expect(withLength((right) => right + 20)).toMatchObject({ id: 'pseudo-header length', packets: 3 });
+    expect(withLength((right) => right - 20)).toMatchObject({ id: 'pseudo-header length', packets: 3 });
+    // No length that a program would take.
+    expect(withLength((right) => right + 1234)?.id).toBe('unknown');
+  });
+
+  it('the protocol of the pseudo-header', () => {
+    expect(withProtocol(17)).toMatchObject({
+      id: 'pseudo-header protocol',
+      sentence: 'the protocol in the pseudo-header was counted as 17',
+      packets: 3,
+    });
+    expect(withProtocol(99)?.id).toBe('unknown');
+  });
+
+  it('the first bytes only', () => {
+    const first = causeOf((ported) => proper(pseudo(6, ported.length - L4), ported.subarray(L4, L4 + 24)));
+    expect(first).toMatchObject({ id: 'start only', packets: 3, of: 3 });
+    expect(first?.sentence).toBe('only the first 24 bytes were counted');
+  });
+
+  it('of a change, only what is new, or only what was there before', () => {
+    const change = (from: number, to: number) => (ported: Uint8Array) => {
+      const right = proper(pseudo(6, ported.length - L4), ported.subarray(L4));
+      return not(slowSum(bytes(u16(not(right)), u16(from), u16(to))));
+    };
+    const port = word(segment, L4 + 2);
+    expect(causeOf(change(port, 0))).toMatchObject({
+      id: 'change left out',
+      sentence: 'the old destination port was not taken out of the sum',
+    });
+    expect(causeOf(change(0, not(99)))).toMatchObject({
+      id: 'change left out',
+      sentence: 'the new destination port was not added to the sum',
+    });
+  });
+});
+
 describe('diagnoseChecksum with more packets that fail', () => {
   it('names the cause that explains all of them, not the first that explains one', () => {
     const right = (request: Uint8Array): number => {
@@ -476,7 +549,14 @@ describe('diagnoseChecksum with more packets that fail', () => {
       came,
       left: reply(came, 0x0101 * (index + 3)),
     }));
-    expect(diagnoseChecksum(echo, edit(echo, [L4, 0]), 'icmp', 0, others)?.id).toBe('unknown');
+    for (const count of [1, 2, 3]) {
+      const some = others.slice(0, count);
+      expect(diagnoseChecksum(echo, edit(echo, [L4, 0]), 'icmp', 0, some)?.id).toBe('unknown');
+    }
+    // Half of the others are enough: they may fail for a reason of their own.
+    const same = [0x4444].map(echoWith).map((came) => ({ came, left: edit(came, [L4, 0]) }));
+    const mixed = [...others.slice(0, 1), ...same];
+    expect(diagnoseChecksum(echo, edit(echo, [L4, 0]), 'icmp', 0, mixed)?.id).toBe('not updated');
   });
 });
 

@@ -87,8 +87,8 @@ export function diagnoseSeveral(shown: ChecksumEvidence, others: readonly Checks
     }
     if (explained === telling.length) break;
   }
-  // What explains one of many only is a coincidence.
-  const isChance = most === 0 && telling.length > 2;
+  // What explains this packet and few of the others is a coincidence.
+  const isChance = most * 2 < telling.length;
   return best === undefined || isChance ? UNKNOWN : { ...best, packets: most + 1, of: telling.length + 1 };
 }
 

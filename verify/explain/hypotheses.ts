@@ -1,4 +1,6 @@
 /** The defects seen in real programs, each as a formula for what it writes. Certain ones first, then the likely. */
+
+import { IPPROTO } from '../../sim/packet/numbers.ts';
 import type { Cause, CauseId, ChangedWord, ChecksumEvidence } from './cause.ts';
 import type { ChecksumSite } from './checksum-site.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
@@ -401,6 +403,89 @@ const withoutPseudo = formula(
   },
 );
 
+/** A pseudo-header with another word in this group's place. */
+function otherPseudo(
+  id: 'pseudo-header length' | 'pseudo-header protocol',
+  group: 'pseudo-header length' | 'protocol',
+  sentenceOf: (value: number) => readonly [sentence: string, remedy: string],
+  candidates: (evidence: ChecksumEvidence) => Iterable<number>,
+): Hypothesis {
+  return (evidence) => {
+    const { words, after } = evidence;
+    const right = words.find((word) => word.at < 0 && word.group === group)?.value;
+    if (right === undefined) return undefined;
+    const found: Cause[] = [];
+    for (const candidate of new Set(candidates(evidence))) {
+      const value = complement(folded(sumOf(words) - right + candidate));
+      if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
+      const [sentence, remedy] = sentenceOf(candidate === swapped(right) ? SWAPPED : candidate);
+      found.push({ id, sentence, remedy });
+    }
+    return found;
+  };
+}
+
+/** Stands for "the right value in the wrong byte order". */
+const SWAPPED = -1;
+
+/** Bytes of the header that a checksum belongs to: what programs take for the whole length. */
+const FIXED_LENGTHS: readonly number[] = [8, 20, 24, 28, 32, 40];
+
+const wrongLength = otherPseudo(
+  'pseudo-header length',
+  'pseudo-header length',
+  (value) =>
+    value === SWAPPED
+      ? ['the length in the pseudo-header was counted in host order', 'it were counted in network order']
+      : [
+          `the length in the pseudo-header was counted as ${value}`,
+          'it were the length of the header with all that follows it',
+        ],
+  function* ({ after }) {
+    const { packet, start, end, addressLength } = after;
+    const length = end - start;
+    yield swapped(length);
+    yield 0;
+    yield* FIXED_LENGTHS;
+    const header = after.layer === 'tcp' ? (packet[start + 12]! >> 4) * 4 : 8;
+    yield length - header;
+    // What the IP header says of its own length.
+    const ip = addressLength === 4 ? ipv4HeaderBefore(packet, start) : -1;
+    if (ip >= 0) yield end - ip;
+    if (addressLength === 16) yield length + 40;
+  },
+);
+
+const wrongProtocol = otherPseudo(
+  'pseudo-header protocol',
+  'protocol',
+  (value) =>
+    value === SWAPPED
+      ? ['the protocol in the pseudo-header was counted as a high byte', 'it were counted as a low byte']
+      : [
+          `the protocol in the pseudo-header was counted as ${value}`,
+          'it were that of the header that is summed',
+        ],
+  function* ({ words }) {
+    const right = words.find((word) => word.at < 0 && word.group === 'protocol')!.value;
+    yield swapped(right);
+    yield 0;
+    // Those that have checksums, and extension headers that stand where the protocol is looked up.
+    for (const protocol of CHECKSUM_PROTOCOLS) if (protocol !== right) yield protocol;
+  },
+);
+
+const CHECKSUM_PROTOCOLS: readonly number[] = [
+  IPPROTO.ICMP,
+  IPPROTO.TCP,
+  IPPROTO.UDP,
+  IPPROTO.ICMPV6,
+  IPPROTO.HOPOPTS,
+  IPPROTO.ROUTING,
+  IPPROTO.FRAGMENT,
+  IPPROTO.DSTOPTS,
+];
+
 const oldCounted = formula(
   'old checksum counted',
   'the old checksum was counted: the field was not zeroed before summing',
@@ -565,6 +650,32 @@ function someChanges(id: 'change left out' | 'change counted twice', times: 0 | 
   };
 }
 
+/** What replaced a field was counted, but not what it replaced; or the other way round. */
+const halfChange: Hypothesis = (evidence) => {
+  const { before, after, changes } = evidence;
+  if (before === undefined) return undefined;
+  const found: Cause[] = [];
+  for (const group of groupsOf(evidence)) {
+    for (const half of ['old', 'new'] as const) {
+      let value = before.got;
+      for (const { group: own, from, to } of changes) {
+        if (own !== group || half === 'new') value = add(value, from);
+        if (own !== group || half === 'old') value = add(value, complement(to));
+      }
+      if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
+      found.push({
+        id: 'change left out',
+        sentence:
+          half === 'old'
+            ? `the old ${group} was not taken out of the sum`
+            : `the new ${group} was not added to the sum`,
+        remedy: `the change of ${group} were counted`,
+      });
+    }
+  }
+  return found;
+};
+
 export const HYPOTHESES: readonly Hypothesis[] = [
   udpNone,
   wrongZero,
@@ -582,9 +693,12 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   notComplemented,
   withPseudo,
   withoutPseudo,
+  wrongLength,
+  wrongProtocol,
   oldCounted,
   someChanges('change left out', 0),
   someChanges('change counted twice', 2),
+  halfChange,
   tailLeftOut,
   oddByte,
   ihlNotMultiplied,

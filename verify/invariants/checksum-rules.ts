@@ -76,13 +76,21 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
     'The pseudo-header was left out',
     'TCP, UDP and ICMPv6 sum the addresses, the length and the protocol, too.',
   ],
+  'pseudo-header length': [
+    'The wrong length in the pseudo-header',
+    'The length is that of the TCP, UDP or ICMPv6 header with all that follows it, in network order: neither a number that fits one packet only nor what the IP header says.',
+  ],
+  'pseudo-header protocol': [
+    'The wrong protocol in the pseudo-header',
+    'The protocol is that of the header that is summed: 58 for ICMPv6, whatever stands in front of it.',
+  ],
   'old checksum counted': [
     'The old checksum was summed, too',
     'The field has to be 0 while the checksum is computed.',
   ],
   'tail left out': [
     'The last bytes were left out',
-    'A length that is no multiple of the loop’s step leaves bytes at the end that were not summed.',
+    'A length that is no multiple of the loop’s step leaves bytes at the end that were not summed; so does a sum over a fixed number of bytes.',
   ],
   'start only': [
     'Only the start was summed',
