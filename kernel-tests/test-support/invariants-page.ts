@@ -38,6 +38,7 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'checksum/ospf': '',
   'checksum/ospf3': '',
   'lengths/header': '',
+  'lengths/version': '',
   'lengths/extension': '',
   'ethertype/skb-protocol':
     'A program at ingress that writes another EtherType into the frame, and returns TC_ACT_OK.',

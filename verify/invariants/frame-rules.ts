@@ -9,6 +9,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'After the change a header is not all there, or states a length of its own that does not fit.',
   ),
   rule(
+    'lengths/version',
+    'error',
+    'An IP header of another version than its place says',
+    'The first four bits of an IP header are its version: whoever writes the whole byte or word, for TOS, flow label or header length, has to keep it. Receivers drop what says another one.',
+  ),
+  rule(
     'lengths/total',
     'error',
     'The IPv4 total length and the frame disagree',

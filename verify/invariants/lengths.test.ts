@@ -193,7 +193,7 @@ describe('lengths', () => {
     expect(lengths.judge(pair, PASSED)?.expected).toBe('20 bytes');
     expect(verdict(short, edit(short, [IP, 0x4f]))).toBe('lengths/header error');
     expect(verdict(short, edit(short, [IP, 0x44]))).toBe('lengths/header error');
-    expect(verdict(short, edit(short, [IP, 0x65]))).toBe('lengths/header error');
+    expect(verdict(short, edit(short, [IP, 0x65]))).toBe('lengths/version error');
     const options = ethernet(0x86dd, ipv6(60, bytes(17, 0, 1, 4, 0, 0, 0, 0, udp(data(4), V6_A, V6_B))));
     expect(verdict(options, edit(options, [IP + 41, 9]))).toBe('lengths/extension error');
   });

@@ -115,7 +115,7 @@ function impossibleHeader(pair: FramePair, row: number): Breach | undefined {
   if (first >> 4 !== version) {
     // Another EtherType in front of the same bytes: not a matter of lengths.
     if (pair.isOld(start, start + 1)) return undefined;
-    return breachAt(pair, row, 'header', start, 1, {
+    return breachAt(pair, row, 'version', start, 1, {
       expected: `version ${version}`,
       got: `version ${first >> 4}`,
       sentence: `the ${label} header says version ${first >> 4}`,
@@ -255,6 +255,7 @@ function breachAt(
 /** What each part of the invariant says, without figures. */
 const SUMMARIES: Readonly<Record<string, string>> = {
   header: 'a header goes beyond the packet',
+  version: 'an IP header says another version than its place does',
   total: 'the IPv4 total length and the frame disagree',
   payload: 'the IPv6 payload length and the frame disagree',
   extension: 'an IPv6 extension header goes beyond the packet',

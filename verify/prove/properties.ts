@@ -419,7 +419,8 @@ function mayBeLater(
   return pool.any([pool.and(is(FRAGMENT_HEADER), isNonzero(offset)), ...BEFORE_FRAGMENTS.map(is)]);
 }
 
-function faultText({ layer, kind, after }: ChecksumFault): string {
+/** What a refutation says of a checksum. */
+export function faultText({ layer, kind, after }: ChecksumFault): string {
   const left = `the ${layer} checksum leaves as ${hex16(after.got)}`;
   switch (kind) {
     case 'lost':
@@ -427,7 +428,9 @@ function faultText({ layer, kind, after }: ChecksumFault): string {
     case 'fragment':
       return `the bytes that a fragment adds to the ${layer} checksum change, and no other fragment makes up for it`;
     case 'illegal':
-      return `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
+      return layer === 'udplite'
+        ? `${left}, which UDP-Lite does not allow (RFC 3828 §3.1)`
+        : `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
     default:
       return `${left} where ${hex16(after.expected)} is right`;
   }
