@@ -50,6 +50,7 @@ export const UPPER: Readonly<Record<number, { header: number; checksum: number; 
   [IPPROTO.TCP]: { header: 20, checksum: 16, free: 6 },
   // The first word of the data, as the generator has it.
   [IPPROTO.UDP]: { header: 8, checksum: 6, free: 8 },
+  [IPPROTO.UDPLITE]: { header: 8, checksum: 6, free: 8 },
 };
 
 const NOTHING: Omit<PacketLayout, 'tags' | 'networkAt'> = {
@@ -175,16 +176,21 @@ export function repair(packet: Uint8Array, how: Repair): boolean {
   if (parts.protocol === IPPROTO.UDP && parts.upperAt >= 0 && parts.checksumAt >= 0) {
     writeU16(packet, parts.upperAt + 4, parts.upperEnd - parts.upperAt);
   }
+  if (parts.protocol === IPPROTO.UDPLITE && parts.upperAt >= 0 && !covers(packet, parts)) {
+    writeU16(packet, parts.upperAt + 4, 0);
+  }
   const done = repairUpper(packet, parts, how);
   if (parts.version === 4) repairHeader(packet, parts, how);
   return done;
 }
 
 function repairUpper(packet: Uint8Array, parts: PacketLayout, how: Repair): boolean {
-  const { upperAt, upperEnd, checksumAt, freeAt } = parts;
+  const { upperAt, checksumAt, freeAt } = parts;
   if (checksumAt < 0) return how !== 'content';
+  const upperEnd = coveredEnd(packet, parts);
+  const isForbidden = parts.protocol === IPPROTO.UDPLITE && readU16(packet, checksumAt) === 0;
   if (how === 'content') {
-    if (freeAt < 0) return false;
+    if (isForbidden || freeAt < 0 || freeAt + 2 > upperEnd) return false;
     const word = readU16(packet, freeAt);
     const total = fold(sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)));
     // The word takes what is missing to 0xffff.
@@ -192,11 +198,29 @@ function repairUpper(packet: Uint8Array, parts: PacketLayout, how: Repair): bool
     return true;
   }
   // One that verifies stays: of the two zeros it may be the one on which the fault hangs.
-  if (sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)) === 0xffff) return true;
+  const isRight = sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)) === 0xffff;
+  if (isRight && !isForbidden) return true;
   writeU16(packet, checksumAt, 0);
   const right = finish(sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)));
-  writeU16(packet, checksumAt, right === 0 && parts.protocol === IPPROTO.UDP ? 0xffff : right);
+  const isNeverZero = parts.protocol === IPPROTO.UDP || parts.protocol === IPPROTO.UDPLITE;
+  writeU16(packet, checksumAt, right === 0 && isNeverZero ? 0xffff : right);
   return true;
+}
+
+/** Does UDP-Lite's coverage say what it may: nothing, for all of it, or so many bytes from the header's first on (RFC 3828 §3.1)? */
+export function covers(packet: Uint8Array, { upperAt, upperEnd, checksumAt }: PacketLayout): boolean {
+  if (checksumAt < 0) return true;
+  const coverage = readU16(packet, upperAt + 4);
+  return coverage === 0 || (coverage >= 8 && coverage <= upperEnd - upperAt);
+}
+
+/** Where what the upper layer's checksum covers ends. */
+export function coveredEnd(packet: Uint8Array, parts: PacketLayout): number {
+  if (parts.protocol !== IPPROTO.UDPLITE || parts.checksumAt < 0 || !covers(packet, parts)) {
+    return parts.upperEnd;
+  }
+  const coverage = readU16(packet, parts.upperAt + 4);
+  return coverage === 0 ? parts.upperEnd : parts.upperAt + coverage;
 }
 
 function repairHeader(packet: Uint8Array, parts: PacketLayout, how: Repair): void {

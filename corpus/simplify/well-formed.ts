@@ -5,7 +5,15 @@
 import { copy, isZero, readU16, writeU16 } from '../../sim/packet/bytes.ts';
 import { sum } from '../../sim/packet/checksum.ts';
 import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
-import { headerLength, layout, type PacketLayout, pseudoHeader, UPPER } from './packet-layout.ts';
+import {
+  coveredEnd,
+  covers,
+  headerLength,
+  layout,
+  type PacketLayout,
+  pseudoHeader,
+  UPPER,
+} from './packet-layout.ts';
 
 const ETHERNET_HEADER = 14;
 /** The least frame on an Ethernet: shorter packets are padded up to it. */
@@ -75,7 +83,13 @@ function upperFaults(packet: Uint8Array, parts: PacketLayout): number {
   const udp = protocol === IPPROTO.UDP;
   if (udp && readU16(packet, upperAt + 4) !== upperEnd - upperAt) count++;
   const absent = udp && parts.version === 4 && readU16(packet, checksumAt) === 0;
-  if (!absent && sum(packet, upperAt, upperEnd - upperAt, pseudoHeader(packet, parts)) !== 0xffff) count++;
+  if (absent) return count;
+  // UDP-Lite may not go without (RFC 3828 §3.1).
+  const isLite = protocol === IPPROTO.UDPLITE;
+  if (isLite && !covers(packet, parts)) count++;
+  const covered = coveredEnd(packet, parts) - upperAt;
+  const isRight = sum(packet, upperAt, covered, pseudoHeader(packet, parts)) === 0xffff;
+  if (!isRight || (isLite && readU16(packet, checksumAt) === 0)) count++;
   return count;
 }
 

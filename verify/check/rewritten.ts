@@ -207,6 +207,7 @@ const FREE: Readonly<Record<number, readonly number[]>> = {
   [HEADER.icmpv6]: [6, 4],
   [HEADER.tcp]: [6, 10, 4, 8],
   [HEADER.udp]: [0],
+  [HEADER.udplite]: [0],
 };
 
 function balanceOf(was: HeaderList, row: number, changed: readonly number[]): number {
