@@ -6,7 +6,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { EngineSide } from '../engine-side.ts';
-import { data, ethernet, ipv4, tcp, udp } from '../test-support/packets.ts';
+import { data, ethernet, ipv4, ipv6, slowSum, tcp, udp, V6_A, V6_B } from '../test-support/packets.ts';
 import { HelperCalls } from './helper-calls.ts';
 
 const TCP = [1, 2, 3, 4].map((length) => ethernet(0x0800, ipv4(6, tcp(data(length * 50)))));
@@ -45,6 +45,9 @@ const frame = (body: string, start = 76): string => `r6 = r1
   r0 = ${start === 76 ? 0 : 2}
   exit`;
 
+const stored = (at: number, from: number, size: number): string =>
+  `r3 = r10\nr3 += ${from}\nr1 = r6\nr2 = ${at}\nr4 = ${size}\nr5 = 0\ncall bpf_skb_store_bytes`;
+
 describe('BPF_F_PSEUDO_HDR', () => {
   const address = (flags: number): string => `r9 = *(u32 *)(r7 + 30)
     *(u32 *)(r10 - 8) = 0x6300000a
@@ -81,6 +84,34 @@ describe('BPF_F_PSEUDO_HDR', () => {
 
   it('is too much for a port', async () => {
     expect(await found(frame(port(0x12)))).toEqual(['checksum/pseudo-header-flag: BPF_F_PSEUDO_HDR']);
+  });
+
+  describe('of a translator from IPv6 to IPv4', () => {
+    const segment = tcp(data(60), V6_A, V6_B);
+    const came = ethernet(0x86dd, ipv6(6, segment));
+    const header = ipv4(6, segment).subarray(0, 20);
+    const wordAt = (at: number): number => new DataView(header.buffer, header.byteOffset).getInt32(at, true);
+    /** What the sum of the addresses changes by, as the machine reads it. */
+    const difference = (): number => {
+      const sum = slowSum(header.subarray(12, 20)) + (~slowSum(came.subarray(22, 54)) & 0xffff);
+      const folded = (sum & 0xffff) + (sum >> 16);
+      return ((folded & 0xff) << 8) | (folded >> 8);
+    };
+    const translator = (flags: number): string =>
+      frame(`${call('bpf_skb_change_proto', 8, 0)}
+        if r0 != 0 goto out
+        ${[0, 4, 8, 12, 16].map((at) => `*(u32 *)(r10 - ${20 - at}) = ${wordAt(at)}`).join('\n')}
+        *(u16 *)(r10 - 24) = 8
+        ${stored(14, -20, 20)}
+        ${stored(12, -24, 2)}
+        ${call('bpf_l4_csum_replace', 50, 0, difference(), flags)}`);
+
+    it('is looked at, though it makes frames shorter', async () => {
+      expect(await found(translator(0), 'tc-ingress', [came])).toEqual([
+        'checksum/pseudo-header-flag: no BPF_F_PSEUDO_HDR',
+      ]);
+      expect(await found(translator(0x10), 'tc-ingress', [came])).toEqual([]);
+    });
   });
 
   it.each([

@@ -31,40 +31,51 @@ const pair = new FramePair();
 export function pseudoHeaderFlags(run: TracedRun): CallRemark[] {
   const { came, left } = run;
   const calls = callsOf(run, 'bpf_l4_csum_replace');
-  if (calls.length === 0 || came.length !== left.length) return [];
+  if (calls.length === 0) return [];
   // It corrects a sum that hardware took, as the program knows best.
   if (callsOf(run, 'bpf_csum_update').length > 0) return [];
   if (!pair.set(came, 0, came.length, left, 0, left.length)) return [];
   const message = outermostMessage();
   if (message === undefined) return [];
   const replacements = calls
-    .filter(({ call }) => call.result === 0n && Number(BigInt.asUintN(32, call.arguments[1]!)) === message.at)
+    .filter(
+      ({ call }) => call.result === 0n && message.at.has(Number(BigInt.asUintN(32, call.arguments[1]!))),
+    )
     .map(replacementOf)
     .filter(({ difference }) => difference !== 0);
   if (replacements.length === 0 || total(replacements) !== message.changed) return [];
   const { ofPseudoHeader } = message;
   if (total(replacements.filter(({ isFlagged }) => isFlagged)) === ofPseudoHeader) return [];
   const wrong = wrongFlag(replacements, ofPseudoHeader);
-  return [remarkOf(wrong ?? replacements[0]!, wrong === undefined, message.at)];
+  return [remarkOf(wrong ?? replacements[0]!, wrong === undefined, pair.is.at[1]!)];
 }
 
 /**
  * The TCP, UDP or ICMP message right behind the outermost IP header, whose checksum came and left right. Inside of tunnels and
- * quoted packets, addresses lie in what an outer sum covers: there the flag may be left out on purpose.
+ * quoted packets, addresses lie in what an outer sum covers: there the flag may be left out on purpose. In front of it the frame
+ * may have become longer or shorter, as a translator between IPv4 and IPv6 makes it: it is the same message, and as long.
  */
 function outermostMessage():
-  | { readonly at: number; readonly changed: number; readonly ofPseudoHeader: number }
+  | {
+      /** Where its checksum lay while the program ran: as it came, and as it left. */
+      readonly at: ReadonlySet<number>;
+      readonly changed: number;
+      readonly ofPseudoHeader: number;
+    }
   | undefined {
   const { was, is } = pair;
   const row = 1;
   if (is.count <= row || was.count <= row || is.match[row] !== row || !isIp(is.kind[0]!)) return undefined;
   if (is.status[row] !== CHECKSUM.good || was.status[row] !== CHECKSUM.good) return undefined;
-  if (is.part[row] !== PART.whole || is.at[row] !== was.at[row]) return undefined;
+  if (is.part[row] !== PART.whole || is.kind[row] !== was.kind[row]) return undefined;
+  const lengthOf = ({ start, end }: typeof was): number => end[row]! - start[row]!;
+  if (lengthOf(is) !== lengthOf(was)) return undefined;
   const sumOf = (frame: Uint8Array, list: typeof was): number =>
     onesSum(new DataView(frame.buffer, frame.byteOffset, frame.byteLength), list.start[row]!, list.end[row]!);
   // All that a right checksum covers comes to nothing, the pseudo-header included.
   const ofPseudoHeader = modulo(sumOf(pair.before, was) - sumOf(pair.after, is));
-  return { at: is.at[row]!, changed: modulo(was.got[row]! - is.got[row]!), ofPseudoHeader };
+  const at = new Set([was.at[row]!, is.at[row]!]);
+  return { at, changed: modulo(was.got[row]! - is.got[row]!), ofPseudoHeader };
 }
 
 function replacementOf(step: CallStep): Replacement {
