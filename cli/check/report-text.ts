@@ -3,6 +3,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
+import { endOfLog } from '../../verify/explain/kernel-text.ts';
 import { ruleOf } from '../../verify/invariants/rules.ts';
 import type { NotTested } from '../input/program-source.ts';
 import type { Style } from '../output.ts';
@@ -81,11 +82,11 @@ function findingLines(
   terminal: Terminal,
   verbose: boolean,
 ): string[] {
-  const { invariant, divergence, summary, details = [], confirmedBy, also = [] } = finding;
+  const { invariant, divergence, summary, log, details = [], confirmedBy, also = [] } = finding;
   const { why } = ruleOf(invariant);
   const body =
     divergence === undefined
-      ? [summary, ...details]
+      ? [summary, ...(log === undefined ? [] : logLines(log, verbose)), ...details]
       : explain(program, divergence, { style: terminal.style, run });
   const seen = confirmedBy.length === 0 ? [] : [`Shown by: ${confirmedBy.join(', ')}`];
   const others = alsoText(finding, verbose ? Number.POSITIVE_INFINITY : undefined);
@@ -124,4 +125,8 @@ export function verdictLine(checked: CheckedProgram, terminal: Terminal): string
   const warnings = verdict === 'pass' ? warningsText([checked]) : '';
   const [style, text] = warnings === '' ? VERDICTS[verdict] : (['yellow', `PASS, ${warnings}`] as const);
   return `${terminal.style(style, text)} ${name}: ${reason}`;
+}
+
+function logLines(log: string, verbose: boolean): string[] {
+  return verbose ? log.trimEnd().split('\n') : endOfLog(log, '--verbose has all');
 }

@@ -26,7 +26,9 @@ export interface CheckFinding {
   readonly confirmedBy: readonly EngineName[];
   /** What `explain` shows of it; absent where there is no packet. */
   readonly divergence?: Divergence;
-  /** Further lines for a person: the verifier's log. */
+  /** What the verifier wrote when it refused the program: thousands of lines, the reason at the end. */
+  readonly log?: string;
+  /** Further lines for a person: what would help. */
   readonly details?: readonly string[];
   /** What the same line breaks for the same cause, weaker ones last (`group.ts`). */
   readonly also?: readonly CheckFinding[];

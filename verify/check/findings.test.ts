@@ -74,7 +74,8 @@ describe('a kernel that does not load the program', () => {
         severity: 'error',
         summary: 'fake: refused',
         confirmedBy: ['testrun'],
-        details: ['one', 'two'],
+        log: 'one\ntwo\n\n',
+        details: [],
       },
     ]);
     const { log: _, ...silent } = failure;

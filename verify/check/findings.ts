@@ -47,10 +47,8 @@ export function loadFindings(program: Program, report: ProgramReport): CheckFind
         severity: 'error',
         summary: `${program.name}: ${failure.message}`,
         confirmedBy: [name],
-        details: [
-          ...(failure.log === undefined ? [] : failure.log.trimEnd().split('\n')),
-          ...(failure.remedy === undefined ? [] : [failure.remedy]),
-        ],
+        ...(failure.log === undefined ? {} : { log: failure.log }),
+        details: failure.remedy === undefined ? [] : [failure.remedy],
       },
     ];
   });

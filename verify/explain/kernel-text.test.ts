@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../outcome.ts';
 import { keptLines } from './kept.ts';
-import { kernelLines } from './kernel-text.ts';
+import { endOfLog, kernelLines } from './kernel-text.ts';
 
 describe('what the kernel did with a program', () => {
   it('is one sentence', () => {
@@ -29,6 +29,13 @@ describe('what the kernel did with a program', () => {
     expect(fifteen[1]).toBe('  … 3 lines of its log before these (--json has all)');
     expect(fifteen.slice(2)).toEqual(Array.from({ length: 12 }, (_, at) => `  line ${at + 3}`));
   });
+});
+
+it('the end of a log says who has the rest of it, where there is a rest', () => {
+  expect(endOfLog('one\ntwo\n\n', '--verbose has all')).toEqual(['one', 'two']);
+  const long = endOfLog('line\n'.repeat(1_505), '--verbose has all');
+  expect(long.length).toBe(13);
+  expect(long[0]).toBe('… 1493 lines of its log before these (--verbose has all)');
 });
 
 describe('where a case is kept', () => {

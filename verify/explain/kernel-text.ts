@@ -23,12 +23,17 @@ export function kernelLines(verdict: KernelVerdict): string[] {
   const clause = kernelClause(verdict);
   const sentence = `${clause[0]!.toUpperCase()}${clause.slice(1)}`;
   if (verdict.did !== 'refused') return [`${sentence}.`];
-  const log = verdict.log?.trimEnd().split('\n') ?? [];
-  const shown = log.slice(-MAX_LOG_LINES);
-  const left = log.length - shown.length;
-  return [
-    `${sentence}: ${verdict.message}`,
-    ...(left > 0 ? [`  … ${left} lines of its log before these (--json has all)`] : []),
-    ...shown.map((line) => `  ${line}`),
-  ];
+  const log = verdict.log === undefined ? [] : endOfLog(verdict.log, '--json has all');
+  return [`${sentence}: ${verdict.message}`, ...log.map((line) => `  ${line}`)];
+}
+
+/**
+ * The last lines of a verifier's log, and how many are before them.
+ * @param whereAll who has all of them: "--json has all"
+ */
+export function endOfLog(log: string, whereAll: string): string[] {
+  const lines = log.trimEnd().split('\n');
+  const shown = lines.slice(-MAX_LOG_LINES);
+  const left = lines.length - shown.length;
+  return [...(left > 0 ? [`… ${left} lines of its log before these (${whereAll})`] : []), ...shown];
 }
