@@ -27,6 +27,23 @@ describe('a wrong checksum', () => {
     const none = udp(data(8), V6_A, V6_B);
     none.fill(0, 6, 8);
     expect(loneCause(ethernet(0x86dd, ipv6(17, none)), 'udp', 0)?.id).toBe('udp none over ipv6');
+    const lite = loneCause(ethernet(0x0800, ipv4(136, none)), 'udplite', 0);
+    expect(lite).toEqual({ id: 'udplite none', sentence: 'UDP-Lite must have a checksum (RFC 3828 §3.1)' });
+  });
+
+  it('is damage where one bit is as good as a wrong length in the pseudo-header, which is named otherwise', () => {
+    const datagram = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const at = IP + 26;
+    const by = (difference: number): string | undefined => {
+      const copy = datagram.slice();
+      const sum = ((copy[at]! << 8) | copy[at + 1]!) + difference;
+      const folded = (sum & 0xffff) + (sum >> 16);
+      copy.set([folded >> 8, folded], at);
+      return loneCause(copy, 'udp', 0)?.id;
+    };
+    // 8 for 16 is one bit, 28 for 16 is none.
+    expect(by(8)).toBe('one bit');
+    expect(by(0xffff - 12)).toBe('pseudo-header length');
   });
 
   it.each([1, 2, 3])('is one of a TTL that was lowered by %i without it', (hops) => {

@@ -10,6 +10,16 @@ export interface LoneCause {
   readonly sentence: string;
 }
 
+/**
+ * Causes that give small differences, or so many that one of them often explains a small packet: of one packet alone, damage that
+ * gives the same is likelier.
+ */
+const UNLIKELY_ALONE: ReadonlySet<string> = new Set<CauseId>([
+  'pseudo-header length',
+  'pseudo-header protocol',
+  'start only',
+]);
+
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
@@ -23,21 +33,20 @@ export function loneCause(frame: Uint8Array, layer: string, depth: number): Lone
   const certain = unfilled(evidence);
   if (certain !== undefined) return certain;
   const { id, sentence } = diagnose(evidence);
-  if (id !== 'unknown' && id !== MANIFOLD) return { id, sentence };
-  const simple = timeToLive(evidence) ?? offByOne(evidence) ?? flippedBit(evidence);
-  return simple ?? (id === 'unknown' ? undefined : { id, sentence });
+  if (id !== 'unknown' && !UNLIKELY_ALONE.has(id)) return { id, sentence };
+  const usual = timeToLive(evidence) ?? offByOne(evidence) ?? flippedBit(evidence);
+  return usual ?? (id === 'unknown' ? undefined : { id, sentence });
 }
-
-/** A sum may end in so many places that one of them often explains a small packet, as others that fail do not show. */
-const MANIFOLD = 'start only' satisfies CauseId;
 
 function unfilled({ after }: ChecksumEvidence): LoneCause | undefined {
   if (after.got !== 0) return undefined;
   if (after.status === 'illegal') {
     return {
-      id: 'udp none over ipv6',
+      id: after.layer === 'udplite' ? 'udplite none' : 'udp none over ipv6',
       sentence:
-        'UDP over IPv6 must have a checksum, except to the ports of tunnels (RFC 8200 §8.1, RFC 6935)',
+        after.layer === 'udplite'
+          ? 'UDP-Lite must have a checksum (RFC 3828 §3.1)'
+          : 'UDP over IPv6 must have a checksum, except to the ports of tunnels (RFC 8200 §8.1, RFC 6935)',
     };
   }
   return {
