@@ -12,6 +12,7 @@ import { data, ethernet, ipv4, tcp, V4_A, V4_B } from '../test-support/packets.t
 import { filledCases, mapWordCases } from './map-words.ts';
 import { CaseRunner } from './probe.ts';
 import type { Rewritten } from './rewritten.ts';
+import { ChecksumRepair } from './sweep-packets.ts';
 
 const file = new URL('recorded/translators.o', import.meta.url);
 const program: Program = {
@@ -20,6 +21,8 @@ const program: Program = {
   object: new Uint8Array(readFileSync(file)),
 };
 const engine = createWasmEngine();
+
+const read16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
 
 const packet = ethernet(0x0800, ipv4(6, tcp(data(8))));
 
@@ -86,13 +89,14 @@ describe('contents of maps that reach a packet', () => {
   });
 });
 
-describe('elements of a queue or stack that reach a packet', () => {
-  const PUTS = `r6 = *(u32 *)(r1 + 0)\nr7 = *(u32 *)(r1 + 4)\nr0 = r6\nr0 += 34\nif r0 > r7 goto out
+/** Takes an element out of a queue and makes it the identification, with the checksum that follows. */
+const PUTS = `r6 = *(u32 *)(r1 + 0)\nr7 = *(u32 *)(r1 + 4)\nr0 = r6\nr0 += 34\nif r0 > r7 goto out
     *(u64 *)(r10 - 8) = 0\nr1 = map[ids]\nr2 = r10\nr2 += -8\ncall bpf_map_pop_elem\nif r0 != 0 goto out
     r1 = *(u16 *)(r6 + 24)\nr1 ^= 65535\nr2 = *(u16 *)(r6 + 18)\nr2 ^= 65535\nr1 += r2\nr2 = *(u16 *)(r10 - 8)
     *(u16 *)(r6 + 18) = r2\nr1 += r2\nr2 = r1\nr2 >>= 16\nr1 &= 65535\nr1 += r2\nr1 ^= 65535
     *(u16 *)(r6 + 24) = r1\nout:\nr0 = 2\nexit`;
 
+describe('elements of a queue or stack that reach a packet', () => {
   it.each<MapType>(['QUEUE', 'STACK'])('%s: the ones that come out first', async (type) => {
     const maps = [testMap('ids', type, { valueSize: 2, maxEntries: 100 })];
     const own: Program = {
@@ -107,6 +111,34 @@ describe('elements of a queue or stack that reach a packet', () => {
     );
     expect(new Set(first).size).toBeGreaterThan(10);
   });
+});
+
+it('packets in which the word that is replaced is 0 show carries that others do not', async () => {
+  // The new identification takes the place of the old one, and the sum is folded once: 0x1FFFF loses its carry.
+  const own: Program = {
+    ...{ name: 'ids', entries: [{ function: 'main', hook: 'xdp' }] },
+    object: writeElf({ main: PUTS }, [testMap('ids', 'QUEUE', { valueSize: 2, maxEntries: 9 })]),
+  };
+  const world: World = { maps: { ids: [{ key: new Uint8Array(0), value: new Uint8Array(2) }] } };
+  const large = packet.slice();
+  new ChecksumRepair().apply(large, 0, large.length, 18, 0xfeff, -1);
+  const rewritten = { ...word(world, 'ipv4+4'), stimulus: { packet: large }, at: 18 };
+  const cases = await mapWordCases(own, engine, [rewritten]);
+  expect(new Set(cases.map(({ case: one }) => read16(one.stimuli[0]!.packet, 18)))).toEqual(
+    new Set([0xfeff, 0]),
+  );
+  const runner = new CaseRunner(own, engine);
+  const wrong = new Set<number>();
+  for (const { case: one } of cases) {
+    const { packet: left } = (await runner.outcome(one.world, one.stimuli[0]!))!;
+    verifyChecksums(left, 0, left.length, {
+      checksum: ({ status }) => {
+        if (status === CHECKSUM.bad) wrong.add(read16(one.stimuli[0]!.packet, 18));
+      },
+    });
+  }
+  await runner.close();
+  expect([...wrong]).toEqual([0]);
 });
 
 describe('other contents for a map of zeros', () => {

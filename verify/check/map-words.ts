@@ -20,6 +20,7 @@ import type { FoundChecksum } from '../oracle/found.ts';
 import type { Outcome } from '../outcome.ts';
 import { CaseRunner } from './probe.ts';
 import type { Rewritten } from './rewritten.ts';
+import { ChecksumRepair } from './sweep-packets.ts';
 
 /** Packets that are looked at: one of each world and action. */
 const MAX_PACKETS = 12;
@@ -71,7 +72,8 @@ export async function mapWordCases(
   const runner = new CaseRunner(program, engine);
   const cases: SavedCase[] = [];
   try {
-    for (const { world, stimulus } of onePerWorld(program, rewritten)) {
+    const picked = onePerWorld(program, rewritten);
+    for (const { world, stimulus } of [...picked, ...withZeros(program, rewritten)]) {
       const before = await runner.outcome(world, stimulus);
       if (before === undefined) continue;
       for (const words of await takenOver(runner, world, stimulus, before, wordsOf(program, world)))
@@ -160,6 +162,23 @@ function onePerWorld(
     if (!found.has(key)) found.set(key, one);
   }
   return [...new Map([...found.values()].map((one) => [one.stimulus, one])).values()].slice(0, MAX_PACKETS);
+}
+
+/**
+ * Packets in which a word that the program rewrites is 0. Sums are made of what was there and what comes in its place, and some carry
+ * only where the first takes nothing away.
+ */
+function withZeros(
+  program: Program,
+  rewritten: readonly Rewritten[],
+): Pick<Rewritten, 'world' | 'stimulus'>[] {
+  const repair = new ChecksumRepair();
+  const fields = rewritten.filter(({ world, balance }) => balance < 0 && wordsOf(program, world).length > 0);
+  return fields.slice(0, MAX_PACKETS).map(({ world, stimulus, at }) => {
+    const packet = stimulus.packet.slice();
+    repair.apply(packet, 0, packet.length, at, 0, -1);
+    return { world, stimulus: { ...stimulus, packet } };
+  });
 }
 
 function wordsOf({ object }: Program, { maps = {} }: World): Word[] {
