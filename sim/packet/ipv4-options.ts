@@ -48,6 +48,9 @@ export function routeOption(type: number, pointer: number, addresses: readonly s
   return { type, data };
 }
 
+/** Of a route, to its first address. */
+const FIRST_POINTER = 4;
+
 /**
  * Where the destination lies that counts for the pseudo-header: the last address of a source route that is not
  * used up, else the header's own (RFC 1122 §4.1.3.2; the kernel's `inet->opt->faddr`).
@@ -66,8 +69,11 @@ export function finalDestinationAt(bytes: Uint8Array, headerAt: number, headerLe
     const length = at + 1 < end ? bytes[at + 1]! : 0;
     if (length < 2 || at + length > end) break;
     if ((type === IPOPT.LSRR || type === IPOPT.SSRR) && length >= 7) {
-      // "If the pointer is greater than the length, the source route is empty" (RFC 791 §3.1).
-      return bytes[at + 2]! > length ? destinationAt : at + 3 + (((length - 3) >> 2) - 1) * 4;
+      // "If the pointer is greater than the length, the source route is empty", and it is 4 at the least (RFC 791 §3.1): the
+      // kernel drops what has less (net/ipv4/ip_options.c, `__ip_options_compile`).
+      const pointer = bytes[at + 2]!;
+      const isEmpty = pointer < FIRST_POINTER || pointer > length;
+      return isEmpty ? destinationAt : at + 3 + (((length - 3) >> 2) - 1) * 4;
     }
     at += length;
   }

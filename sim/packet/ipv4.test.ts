@@ -135,5 +135,8 @@ describe('ipv4 options', () => {
     expect(place(11)).toBe(20 + 1 + 3 + 4);
     expect(place(12)).toBe(16);
     expect(place(4, 7)).toBe(16);
+    // "The smallest legal value for the pointer is 4."
+    expect(place(3)).toBe(16);
+    expect(place(0)).toBe(16);
   });
 });

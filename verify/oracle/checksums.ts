@@ -224,7 +224,10 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       }
       const size = bytes[option + 1]!;
       if (size < 2 || option + size > end) break;
-      if ((type === 131 || type === 137) && size >= 7 && bytes[option + 2]! <= size) return option + size - 4;
+      if ((type === 131 || type === 137) && size >= 7) {
+        const pointer = bytes[option + 2]!;
+        if (pointer >= 4 && pointer <= size) return option + size - 4;
+      }
       option += size;
     }
     return at + 16;

@@ -141,6 +141,7 @@ describe('the destination in a pseudo-header', () => {
     ['loose, behind a filler', [1, 131, 7, 4, 10, 9, 9, 9], true],
     ['behind another option', [7, 4, 4, 0, 1, 131, 7, 4, 10, 9, 9, 9], true],
     ['used up', [131, 7, 8, 10, 9, 9, 9, 0], false],
+    ['of a pointer that is none', [131, 7, 3, 10, 9, 9, 9, 0], false],
     ['behind the end of options', [0, 131, 7, 4, 10, 9, 9, 9], false],
     ['longer than the header', [131, 11, 4, 10, 9, 9, 9, 0], false],
     ['of no address', [131, 3, 4, 1, 1, 1, 1, 0], false],
