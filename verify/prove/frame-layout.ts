@@ -70,6 +70,10 @@ export interface Layout {
   readonly open: { readonly addresses: number; readonly payload: number } | undefined;
   /** Where the innermost transport header would be, whether or not it is whole, and its protocol. */
   readonly transport: { readonly start: number; readonly protocol: Term } | undefined;
+  /** What stands behind an IPv6 header under a number that is no transport protocol’s known here, and how much room it has. */
+  readonly extension:
+    | { readonly start: number; readonly protocol: Term; readonly available: Term }
+    | undefined;
 }
 
 /** What a transport header needs of the IP header above it. */
@@ -92,8 +96,8 @@ export function layoutOf(state: Guide, frame: TermFrame, wantsKept: boolean = fa
   const checksums: LaidChecksum[] = [];
   const walker = new Walker(state, frame, checksums, wantsKept);
   const rest = walker.ethernet();
-  const { open, transport, ips, announced, transports, isBroken } = walker;
-  return { checksums, ips, announced, transports, isBroken, rest, open, transport };
+  const { open, transport, extension, ips, announced, transports, isBroken } = walker;
+  return { checksums, ips, announced, transports, isBroken, rest, open, transport, extension };
 }
 
 class Walker {
@@ -104,6 +108,7 @@ class Walker {
   /** Where the packet around it ends by its own length: a packet in a packet goes no further. */
   #limit: Term;
   transport: Layout['transport'];
+  extension: Layout['extension'];
   open: Layout['open'];
   readonly ips: LaidIp[] = [];
   readonly announced: Pick<LaidIp, 'version' | 'start'>[] = [];
@@ -235,6 +240,7 @@ class Walker {
       this.#checksums.push({ layer, start: at, size, header, at: field, isAbsent, pseudo, overIpv6 });
       return undefined;
     }
+    if (overIpv6) this.extension = { start: at, protocol, available: length };
     return this.#unknown('a protocol without a checksum that is known here', from, at);
   }
 

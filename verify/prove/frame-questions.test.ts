@@ -276,6 +276,7 @@ describe('lengths', () => {
   const beyond = 'lengths: an IP packet may claim more than there is';
   const behind = 'lengths: bytes may lie behind the packet that no length counts';
   const short = 'lengths: the UDP length may be less than the IP packet has room for';
+  const extension = 'lengths: an IPv6 extension header may go beyond the packet';
   const offset = 'lengths: the TCP data offset may go beyond the segment';
 
   it('of right packets are right', () => {
@@ -328,6 +329,22 @@ describe('lengths', () => {
     expect(wrong(IPV4, words(IPV4, room))).toEqual([]);
     if (room < 15) expect(wrong(IPV4, words(IPV4, room + 1))).toEqual([offset]);
     expect(wrong(words(IPV4, 4), words(IPV4, 3))).toEqual([]);
+  });
+
+  it('of an IPv6 extension header are within the packet', () => {
+    const extended = RIGHT_PACKETS['hop-by-hop and destination options']!;
+    const eights = (count: number): Uint8Array => edited(extended, { 55: count });
+    const room = Math.floor((extended.length - 54) / 8) - 1;
+    expect(extended[20]).toBe(0);
+    expect(wrong(extended, eights(room))).toEqual([]);
+    expect(wrong(extended, eights(room + 1))).toEqual([extension]);
+    expect(changes(extended, eights(room + 1))).toBe(true);
+    // What came so may leave so, and behind another number the same byte is no length.
+    expect(wrong(eights(200), eights(200))).toEqual([]);
+    expect(wrong(eights(200), eights(201))).toEqual([]);
+    const other = (packet: Uint8Array): Uint8Array => edited(packet, { 20: 99 });
+    expect(wrong(other(extended), other(eights(200)))).toEqual([]);
+    expect(wrong(other(eights(200)), eights(200))).toEqual([extension]);
   });
 
   it('are not asked about where the frame came broken', () => {

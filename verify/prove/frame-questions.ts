@@ -207,12 +207,33 @@ export function changesLengths({ before, after, came, left }: FrameCase): boolea
   for (const { start, version } of left.ips)
     if (DECIDING[version].some((at) => before.byte(start + at) !== after.byte(start + at))) return true;
   if (came.transports.length !== left.transports.length) return true;
+  if (hasOtherExtension({ before, after, came, left })) return true;
   return left.transports.some(({ start, stated }, index) => {
     const was = came.transports[index]!;
     if (was.start !== start || (was.stated === undefined) !== (stated === undefined)) return true;
     if (stated !== undefined) return was.stated !== stated;
     return before.byte(start + 12) !== after.byte(start + 12);
   });
+}
+
+/** Numbers of IPv6 extension headers that say in their second byte how many eights follow the first one (RFC 8200 §4). */
+const EXTENSIONS: readonly number[] = [0, 43, 60];
+const EXTENSION_UNIT = 8;
+
+function hasOtherExtension({ before, after, came, left }: FrameCase): boolean {
+  if (left.extension === undefined) return false;
+  const { start } = left.extension;
+  return came.extension?.start !== start || before.byte(start + 1) !== after.byte(start + 1);
+}
+
+/** Does the first extension header of an IPv6 packet fit, if it has one? */
+function extensionFits(pool: TermPool, frame: TermFrame, { extension }: Layout): Term {
+  if (extension === undefined) return pool.true;
+  const { start, protocol, available } = extension;
+  const isThere = pool.any(EXTENSIONS.map((one) => pool.equal(protocol, pool.constant(8, one))));
+  const eights = pool.zeroExtend(64, frame.byte(start + 1));
+  const size = pool.addConst(pool.shiftLeft(eights, 3), EXTENSION_UNIT);
+  return pool.or(pool.not(isThere), pool.not(pool.less(available, size)));
 }
 
 /**
@@ -243,6 +264,8 @@ export function lengthQuestions(pool: TermPool, { before, after, came, left }: F
     const broken = pool.all([fitted, isLong, ...beyond]);
     questions.push(question(broken, 'bytes may lie behind the packet that no length counts'));
   }
+  const overruns = pool.and(extensionFits(pool, before, came), pool.not(extensionFits(pool, after, left)));
+  questions.push(question(overruns, 'an IPv6 extension header may go beyond the packet'));
   const shift = came.transports.length - left.transports.length;
   for (const [index, is] of left.transports.entries()) {
     const was = came.transports[index + shift];

@@ -51,7 +51,7 @@ export class PropertyRows {
       const status =
         refuted !== undefined ? 'refuted' : (undecided ?? open) !== undefined ? 'undecided' : 'proved';
       // The part that is refuted says it better.
-      if (status === 'undecided' && this.isRefuted(invariant)) return [];
+      if (status !== 'refuted' && this.isRefuted(invariant)) return [];
       return {
         invariant,
         status,
