@@ -51,6 +51,8 @@ export interface CheckedProgramJson {
     readonly left: number;
     /** Where time was too short: how many packets there would have been. */
     readonly wanted?: number;
+    /** With it: the share of its values that each word took at the least, from 0 to 1. */
+    readonly least?: number;
   };
   /** Where packets left branches out, and the paths could be followed. */
   readonly proof?: ProofAidJson;
@@ -227,6 +229,7 @@ const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
     packets: nonNegative,
     left: nonNegative,
     wanted: optional(nonNegative),
+    least: optional(nonNegative),
   }),
   proof: optional(proofAidShape),
   engines: list(

@@ -168,7 +168,8 @@ class Check {
   get sweeps(): SweepReport {
     if (!this.#runs.budget.isLimited) return this.#swept;
     const spread = this.#spread.report();
-    return { ...spread, left: this.#rewritten.left + spread.left };
+    const { left } = this.#rewritten;
+    return { ...spread, left: left + spread.left, ...(left > 0 ? { least: 0 } : {}) };
   }
 
   /** What time was too short for, a sentence each. */

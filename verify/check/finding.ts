@@ -52,6 +52,8 @@ export interface SweepReport {
   readonly left: number;
   /** Where time was too short for all of them: how many packets there would have been. */
   readonly wanted?: number;
+  /** With it: the share of its values that each word took at the least, spread over all; from 0 to 1. */
+  readonly least?: number;
 }
 
 export interface CheckedProgram {

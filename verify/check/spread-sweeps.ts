@@ -62,8 +62,12 @@ export class SpreadSweeps {
       words,
       packets,
       left: all - words,
-      ...(this.isPending ? { wanted: all * SWEEP_SIZE } : {}),
+      ...(this.isPending ? { wanted: all * SWEEP_SIZE, least: this.#least() } : {}),
     };
+  }
+
+  #least(): number {
+    return Math.min(...this.#groups.map((group) => group.done / packetsOf(group)));
   }
 
   #pending(): Group[] {

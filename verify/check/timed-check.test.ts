@@ -33,18 +33,16 @@ const checked = (program: Program, more: Partial<CheckOptions> = {}): Promise<Ch
     ...more,
   });
 
-it('of a heavy program does not take longer for its sweeps, and is incomplete', async () => {
-  const { sweeps, verdict, reason } = await checked(turning(20_000), { seconds: 3 });
+it('of a heavy program does not take longer for its sweeps, and says how far they came', async () => {
+  const { sweeps } = await checked(turning(20_000), { seconds: 3 });
   expect(sweeps.words).toBe(0);
-  expect(sweeps.packets).toBeGreaterThan(0);
   expect(sweeps.wanted).toBe(sweeps.left * 0x1_0000);
   expect(sweeps.packets).toBeLessThan(sweeps.wanted!);
-  expect(verdict).toBe('incomplete');
-  expect(reason).toContain('not swept to the end, for lack of time');
+  expect(sweeps.least).toBeLessThan(1);
 });
 
-it('of a light one is whole, and what time is left goes to more packets', async () => {
-  const { sweeps, verdict, report } = await checked(turning(1), { seconds: 6 });
+it('of a light one is whole, and over as soon as all is done that was asked for', async () => {
+  const { sweeps, verdict, report } = await checked(turning(1), { seconds: 600, runs: 2000 });
   expect(sweeps).toMatchObject({ left: 0, packets: sweeps.words * 0x1_0000 });
   expect(sweeps).not.toHaveProperty('wanted');
   expect(sweeps.words).toBeGreaterThan(0);

@@ -150,6 +150,13 @@ describe('the verdict', () => {
     expect(verdict({ sweeps: { words: 1, packets: 70_000, left: 2, wanted: 196_608 } })).toBe(
       'incomplete: 2 rewritten words not swept to the end, for lack of time: 70,000 of 196,608 packets',
     );
+    // Where each word took many of its values, spread over all, the line says how many.
+    const thin = { words: 0, packets: 12_000, left: 3, wanted: 196_608, least: 4000 / 65_536 };
+    expect(verdict({ sweeps: thin })).toMatch(/^incomplete: 3 rewritten words not swept to the end/);
+    expect(verdict({ sweeps: { ...thin, packets: 100_000, least: 0.4 } })).toMatch(
+      /^pass: nothing found in [\d,]+ packets, 3 words swept over 50 % of their values, for lack of time; /,
+    );
+    expect(verdict({ sweeps: { ...thin, packets: 100_000, least: 0 } })).toMatch(/^incomplete: /);
   });
 
   it('says where no kernel was asked', () => {

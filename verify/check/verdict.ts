@@ -49,7 +49,7 @@ export function verdictOfCheck(seen: Seen): Pick<CheckedProgram, 'verdict' | 're
   const { report, sweeps } = seen;
   const named = warnings.length === 0 ? '' : ` (${warnings.join(', ')})`;
   const found = findings.length === 0 ? 'nothing found' : `${counted(findings)}${named}`;
-  const swept = sweeps.words === 0 ? '' : `, ${of(sweeps.words, 'word')} swept over all values`;
+  const swept = sweptText(sweeps);
   return {
     verdict: 'pass',
     reason: `${found} in ${report.packets.toLocaleString('en-US')} packets${swept}; ${reached(report.coverage!)}`,
@@ -98,8 +98,19 @@ function gapsOf(seen: Seen): string[] {
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   for (const map of empty) gaps.push(`tail calls found no program in map ${map}`);
   gaps.push(...guessesIn(findings));
-  if (sweeps.left > 0) gaps.push(notSwept(sweeps));
+  if (sweeps.left > 0 && (sweeps.least ?? 0) < ENOUGH_VALUES) gaps.push(notSwept(sweeps));
   return gaps;
+}
+
+/** Of the values of each word, spread over all, where the user's time is too short for all of them: 4,096. */
+const ENOUGH_VALUES = 1 / 16;
+
+function sweptText({ words, left, packets, wanted }: SweepReport): string {
+  if (wanted !== undefined) {
+    const percent = Math.floor((100 * packets) / wanted);
+    return `, ${of(words + left, 'word')} swept over ${percent} % of their values, for lack of time`;
+  }
+  return words === 0 ? '' : `, ${of(words, 'word')} swept over all values`;
 }
 
 function notSwept({ left, packets, wanted }: SweepReport): string {
