@@ -121,7 +121,9 @@ describe('the runs of a check', () => {
     const { runs: _, ...endless } = part(3);
     await runs.run(endless, 'packets');
     await runs.run(part(2), 'sweeps');
-    expect(runs.cutShort).toEqual(['variants: 5 of 8 packets, for lack of time']);
+    expect([runs.cutShort, runs.shortened]).toEqual([[], ['variants: 5 of 8 packets, for lack of time']]);
+    await runs.run(part(93), 'variants');
+    expect([runs.cutShort, runs.shortened]).toEqual([['variants: 5 of 101 packets, for lack of time'], []]);
   });
 
   it('sweep with a new element of a queue for each packet', async () => {

@@ -19,7 +19,7 @@ import type { Rewritten } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TimeBudget } from './time-budget.ts';
 import { variantsOf } from './variants.ts';
-import { of } from './verdict.ts';
+import { ENOUGH_VALUES, of } from './verdict.ts';
 
 const DEFAULT_SHRINK_SECONDS = 3;
 /** More would not be read. */
@@ -70,12 +70,25 @@ export class CheckRuns {
   }
 
   /**
-   * What time was too short for, a sentence for each phase. Of sweeps, which go on as time comes, they say themselves.
+   * What time was too short for, a sentence for each phase of which next to nothing ran. Of sweeps, which go on as time comes, they
+   * say themselves.
    */
   get cutShort(): string[] {
-    return [...this.#cut].flatMap(([phase, { done, wanted, isCut }]) =>
-      isCut ? [`${phase}: ${done.toLocaleString('en-US')} of ${of(wanted, 'packet')}, for lack of time`] : [],
-    );
+    return this.#cutPhases(({ done, wanted }) => done < wanted * ENOUGH_VALUES);
+  }
+
+  /** The same of phases of which enough ran to tell something. */
+  get shortened(): string[] {
+    return this.#cutPhases(({ done, wanted }) => done >= wanted * ENOUGH_VALUES);
+  }
+
+  #cutPhases(is: (phase: { readonly done: number; readonly wanted: number }) => boolean): string[] {
+    return [...this.#cut].flatMap(([phase, cut]) => {
+      const { done, wanted, isCut } = cut;
+      return isCut && is(cut)
+        ? [`${phase}: ${done.toLocaleString('en-US')} of ${of(wanted, 'packet')}, for lack of time`]
+        : [];
+    });
   }
 
   /** @param phase what is shown while it runs */

@@ -95,7 +95,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     unreached,
     sweeps,
     ...(run.proof === undefined ? {} : { proof: run.proof }),
-    notChecked: [...notChecked, ...guessedTypes(program)],
+    notChecked: [...notChecked, ...run.shortened, ...guessedTypes(program)],
     seconds: (performance.now() - start) / 1000,
   };
 }
@@ -175,6 +175,11 @@ class Check {
   /** What time was too short for, a sentence each. */
   get cutShort(): readonly string[] {
     return this.#runs.cutShort;
+  }
+
+  /** What time was too short for to be done to the end. */
+  get shortened(): readonly string[] {
+    return this.#runs.shortened;
   }
 
   async findings(): Promise<CheckFinding[]> {
@@ -386,6 +391,8 @@ class Check {
         path: `${PROVED_CASE}${index + 1}`,
         case: worlds === undefined ? one : { ...one, world: worlds[0]!.world },
       }));
+    // Following may have taken all of its share.
+    this.#runs.budget.allot(SHARES.paths);
     if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'paths');
   }
 

@@ -103,7 +103,7 @@ function gapsOf(seen: Seen): string[] {
 }
 
 /** Of the values of each word, spread over all, where the user's time is too short for all of them: 4,096. */
-const ENOUGH_VALUES = 1 / 16;
+export const ENOUGH_VALUES: number = 1 / 16;
 
 function sweptText({ words, left, packets, wanted }: SweepReport): string {
   if (wanted !== undefined) {
