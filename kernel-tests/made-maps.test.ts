@@ -79,6 +79,20 @@ describeKernel('maps that user space makes', ['compiler', 'testrun'], () => {
     expect(await ran('testrun')).toEqual(machine);
   });
 
+  it('are there though no slot holds them', async () => {
+    for (const name of ['vm', 'wasm', 'testrun'] as const) {
+      const session = await createEngine(name).open(made(), { maps: { 'services_of/0': [] } });
+      const output = new OutcomeBatch(1);
+      await session.run(packets('10.0.0.1'), output);
+      expect(output.action[0], name).toBe(2);
+      expect(
+        session.maps().map(({ definition }) => definition.name),
+        name,
+      ).toContain('services_of/0');
+      await session.close();
+    }
+  });
+
   it('are refused by every engine where the object has no such template', async () => {
     for (const name of ['vm', 'testrun'] as const)
       await expect(createEngine(name).open(made(), { maps: { 'tables/0': [] } }), name).rejects.toThrow(

@@ -16,11 +16,9 @@ export async function saveExamples(
   const files: string[] = [];
   for (const [index, one] of classes.entries()) {
     const [change] = changesOf(pair, one);
-    const file = join(
-      folder,
-      `${pair.old.name}-${index + 1}-${one.finding.field}`.replaceAll(/[^\w./-]+/g, '_'),
-    );
-    const path = `${file}.pcapng`;
+    // A map that user space makes has a slash in its name.
+    const name = `${pair.old.name}-${index + 1}-${one.finding.field}`.replaceAll(/[^\w.-]+/g, '_');
+    const path = join(folder, `${name}.pcapng`);
     const summary = `${change?.what}: ${change?.old} → ${change?.new}`;
     await saveCase(path, { ...one.case, note: { field: one.finding.field, summary } });
     files.push(path);

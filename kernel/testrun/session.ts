@@ -213,6 +213,7 @@ export class TestRunSession implements Session {
       entries,
       globals: this.#world.globals ?? {},
       ...(this.#world.slots === undefined ? {} : { slots: this.#world.slots }),
+      ...(this.#world.maps === undefined ? {} : { contents: this.#world.maps }),
       pin: pinnedWorld(this.#world),
       ...(this.#program.maxEntries === undefined ? {} : { maxEntries: this.#program.maxEntries }),
     });

@@ -42,6 +42,12 @@ export type Part = Pick<
   'engines' | 'observe' | 'cases' | 'source' | 'worlds' | 'runs' | 'seconds' | 'batchSize' | 'range'
 >;
 
+interface Cut {
+  readonly done: number;
+  readonly wanted: number;
+  readonly isCut: boolean;
+}
+
 export class CheckRuns {
   /** No run goes on when it is over. */
   readonly budget: TimeBudget;
@@ -50,7 +56,7 @@ export class CheckRuns {
   readonly #lines: BrokenLines;
   #reports: ProgramReport[] = [];
   /** Of phases that time was too short for: packets that ran, and that were to run. */
-  readonly #cut = new Map<CheckProgress['phase'], { done: number; wanted: number; isCut: boolean }>();
+  readonly #cut = new Map<CheckProgress['phase'], Cut>();
 
   constructor(options: CheckOptions, isOn: IsOn, budget: TimeBudget = new TimeBudget()) {
     this.budget = budget;
@@ -74,18 +80,18 @@ export class CheckRuns {
    * say themselves.
    */
   get cutShort(): string[] {
-    return this.#cutPhases(({ done, wanted }) => done < wanted * ENOUGH_VALUES);
+    return this.#cutPhases((phase, { done, wanted }) => phase !== 'paths' && done < wanted * ENOUGH_VALUES);
   }
 
-  /** The same of phases of which enough ran to tell something. */
+  /** The same of phases of which enough ran to tell something, and of followed paths: what these do not reach, coverage says. */
   get shortened(): string[] {
-    return this.#cutPhases(({ done, wanted }) => done >= wanted * ENOUGH_VALUES);
+    return this.#cutPhases((phase, { done, wanted }) => phase === 'paths' || done >= wanted * ENOUGH_VALUES);
   }
 
-  #cutPhases(is: (phase: { readonly done: number; readonly wanted: number }) => boolean): string[] {
+  #cutPhases(is: (phase: CheckProgress['phase'], cut: Cut) => boolean): string[] {
     return [...this.#cut].flatMap(([phase, cut]) => {
       const { done, wanted, isCut } = cut;
-      return isCut && is(cut)
+      return isCut && is(phase, cut)
         ? [`${phase}: ${done.toLocaleString('en-US')} of ${of(wanted, 'packet')}, for lack of time`]
         : [];
     });
@@ -119,8 +125,14 @@ export class CheckRuns {
       ...(Number.isFinite(seconds) ? { seconds } : {}),
     });
     this.#reports.push(report);
-    if (phase !== 'sweeps' && part.runs !== undefined) this.#count(part, phase, report.packets);
+    if (this.#isAskedFor(phase, part)) this.#count(part, phase, report.packets);
     return report;
+  }
+
+  /** Of packets, as many as there is time for are enough, unless somebody wants a number of them. */
+  #isAskedFor(phase: CheckProgress['phase'], { runs }: Part): boolean {
+    if (phase === 'sweeps' || runs === undefined) return false;
+    return phase !== 'packets' || this.#options.runs !== undefined;
   }
 
   #count({ runs = 0, cases }: Part, phase: CheckProgress['phase'], packets: number): void {

@@ -56,7 +56,7 @@ const DEFAULT_RUNS = 40_000;
 const SHARES = {
   packets: 1 / 4,
   variants: 1 / 4,
-  closer: 1 / 2,
+  closer: 3 / 4,
   paths: 1 / 2,
   copies: 1 / 2,
   kernels: 1 / 2,
@@ -190,11 +190,10 @@ class Check {
     this.#guided = guided;
     const budget = new TimeBudget(seconds);
     this.#runs = new CheckRuns(this.#options, this.#isOn, budget);
-    const length =
-      seconds === undefined ? { runs: runs ?? DEFAULT_RUNS } : runs === undefined ? {} : { runs };
     budget.allot(SHARES.packets);
+    // With more time than that there are more packets, once all else is done.
     await this.#runs.run(
-      { engines, observe, ...length, ...guided, cases: [...cases, ...(guided.cases ?? [])] },
+      { engines, observe, runs: runs ?? DEFAULT_RUNS, ...guided, cases: [...cases, ...(guided.cases ?? [])] },
       'packets',
     );
     this.#requireWorlds();

@@ -2,6 +2,7 @@
 import type { Case } from '../../corpus/cases/case.ts';
 import { simplerPackets } from '../../corpus/simplify/shrink.ts';
 import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
+import { templateOf } from '../../sim/ebpf/made-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
@@ -84,13 +85,13 @@ export function hasContents({ maps, globals, slots }: World): boolean {
   return lists.some((entries) => entries.length > 0) || Object.keys(globals ?? {}).length > 0;
 }
 
-/** Does a world say more of maps and variables than that there are entries, of zeros? */
+/** Does a world say more of maps and variables than that there are entries, of zeros, and maps that user space makes? */
 export function hasValues({ maps, globals, slots }: World): boolean {
   const values = Object.values(maps ?? {}).flatMap((entries) => entries.map(({ value }) => value));
   return (
     values.some((bytes) => bytes.some((byte) => byte !== 0)) ||
     Object.keys(globals ?? {}).length > 0 ||
-    Object.values(slots ?? {}).some((list) => list.length > 0)
+    Object.values(slots ?? {}).some((list) => list.some(({ name }) => templateOf(name) === undefined))
   );
 }
 
