@@ -14,6 +14,11 @@ import type { World } from '../sim/runtime/world.ts';
 import { buildGuarded, GUARDED_PROGRAMS } from './aim/programs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
+const canTestRun = (): boolean => {
+  const program = { name: 'it', object: new Uint8Array(0), entries: [] };
+  return createEngine('testrun').availability(program).available;
+};
+
 const made = () => buildGuarded(GUARDED_PROGRAMS.find(({ name }) => name === 'made')!);
 
 /** One customer, 10.0.0.1, with one service, whose limit is high; the source's count stands at 2. */
@@ -108,6 +113,29 @@ describeKernel('an object with templates', ['compiler'], () => {
     compileBpf(file, path);
     return use(path).finally(() => rmSync(scratch, { recursive: true, force: true }));
   };
+
+  it('gets its inner maps in the size that is stated, or in the usual one', () =>
+    compiled('kernel-tests/fixtures/sizeless_inner.bpf.c', async (path) => {
+      const object = new Uint8Array(readFileSync(path));
+      const key = new Uint8Array(4);
+      const entry = { key: Uint8Array.of(7, 0, 0, 0), value: Uint8Array.of(3, 0, 0, 0) };
+      const given = { slots: { tables: [{ key, name: 'tables/0' }] }, maps: { 'tables/0': [entry] } };
+      const ran = async (name: 'vm' | 'wasm' | 'testrun', sizes: Record<string, number>) => {
+        const entries = [{ function: 'sizeless_inner', hook: 'xdp' as const }];
+        const program = { name: 'sizeless', object, entries, maxEntries: sizes };
+        const session = await createEngine(name).open(program, given);
+        const output = new OutcomeBatch(1);
+        await session.run(packets('10.0.0.1'), output);
+        const made = session.maps().find(({ definition }) => definition.name === 'tables/0');
+        await session.close();
+        return [output.action[0], made?.definition.maxEntries];
+      };
+      for (const name of ['vm', 'wasm', ...(canTestRun() ? (['testrun'] as const) : [])] as const) {
+        expect(await ran(name, { 'tables.inner': 8 }), name).toEqual([3, 8]);
+        expect(await ran(name, {}), name).toEqual([3, 1024]);
+        await expect(ran(name, { 'tables.inner': 7 }), name).rejects.toThrow('tables/0');
+      }
+    }));
 
   it('is proved with two maps of each', () =>
     compiled('kernel-tests/aim/made.bpf.c', async (path) => {

@@ -51,11 +51,11 @@ export function assumedSizes(programs: readonly Program[]): string[] {
   return [...new Set(lines)];
 }
 
-/** Without an object, and for one that cannot be read, none: whoever runs it says what is wrong. */
+/** With the templates of maps in maps, `tables.inner`. Without an object, and for one that cannot be read, none: whoever runs it says what is wrong. */
 function mapsOf({ object }: Program): readonly MapDefinition[] {
   if (object === undefined) return [];
   try {
-    return linkedObject(object).maps;
+    return linkedObject(object).maps.flatMap((map) => (map.inner === undefined ? [map] : [map, map.inner]));
   } catch {
     return [];
   }

@@ -3,6 +3,7 @@
  * `--aim NAME=VALUE`. Every command that runs an object takes them, and every engine gets the same.
  */
 import { Option } from 'commander';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { type BoundWorld, bindWorld } from '../../sim/ebpf/world-file/bind.ts';
 import { type WorldFileShape, worldFileShape } from '../../sim/ebpf/world-file/shape.ts';
 import type { WorldTarget } from '../../sim/ebpf/world-file/target.ts';
@@ -140,8 +141,10 @@ function named<T>(path: string, make: () => T): T {
 
 /** The sizes that the command line states count already when entries are counted. */
 function withSizes(target: WorldTarget, sizes: Program['maxEntries'] = {}): WorldTarget {
+  const sized = <T extends BpfMap>(map: T): T =>
+    Object.hasOwn(sizes, map.name) ? { ...map, maxEntries: sizes[map.name]! } : map;
   const maps = target.maps.map((map) =>
-    Object.hasOwn(sizes, map.name) ? { ...map, maxEntries: sizes[map.name]! } : map,
+    map.inner === undefined ? sized(map) : { ...sized(map), inner: sized(map.inner) },
   );
   return { ...target, maps };
 }

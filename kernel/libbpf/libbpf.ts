@@ -58,6 +58,7 @@ export interface Libbpf {
   bpf_map__fd(map: Pointer): number;
   bpf_map__type(map: Pointer): number;
   bpf_map__inner_map(map: Pointer): Pointer;
+  bpf_map__set_inner_map_fd(map: Pointer, fd: number): number;
   bpf_map__map_extra(map: Pointer): number | bigint;
   bpf_map__btf_key_type_id(map: Pointer): number;
   bpf_map__btf_value_type_id(map: Pointer): number;
@@ -137,6 +138,7 @@ const SIGNATURES: Readonly<Record<keyof Libbpf, readonly [result: string, ...arg
   bpf_map__fd: ['int', P],
   bpf_map__type: ['int', P],
   bpf_map__inner_map: [P, P],
+  bpf_map__set_inner_map_fd: ['int', P, 'int'],
   bpf_map__map_extra: ['uint64_t', P],
   bpf_map__btf_key_type_id: ['uint32_t', P],
   bpf_map__btf_value_type_id: ['uint32_t', P],

@@ -57,6 +57,15 @@ export function templateFor({ bpf }: LoadedLibbpf, outer: Pointer): MapTemplate 
 }
 
 /**
+ * Makes a map after a template, of which nothing but its form is wanted.
+ * @returns a file descriptor, or a negative errno
+ */
+export function createLike({ bpf }: LoadedLibbpf, template: MapTemplate): number {
+  const { type, keySize, valueSize, maxEntries } = template;
+  return bpf.bpf_map_create(type, '', keySize, valueSize, maxEntries, optionsOf(template, -1));
+}
+
+/**
  * Makes a map after a template of a loaded object.
  * @param file how messages call the object
  * @throws {EngineError} `input`, where the kernel makes none like it

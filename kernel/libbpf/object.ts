@@ -17,7 +17,7 @@ import { setGlobals } from './globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './layouts.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
 import { describeLoadFailure, isMomentary, type LoadFailure } from './load-failure.ts';
-import { type MadeMap, type MapTemplate, makeMap, templateFor } from './made-maps.ts';
+import { createLike, type MadeMap, type MapTemplate, makeMap, templateFor } from './made-maps.ts';
 import { BpfMap, mapTypeName } from './map.ts';
 import { listenToLibbpf } from './messages.ts';
 import { needsOfEntries } from './object-needs.ts';
@@ -386,6 +386,7 @@ function tryToLoad(
   const handle = bpf.bpf_object__open_mem(object, object.length, openOptions);
   if (handle === 0) return { stage: 'open', error: -koffi.errno() };
   let keep = false;
+  const shown: number[] = [];
   try {
     const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
     if (options.pinDirectory === undefined) {
@@ -394,6 +395,8 @@ function tryToLoad(
       seedBloomFilters(libbpf, maps);
     }
     for (const map of maps) setSize(libbpf, map, options.maxEntries);
+    const templates = templatesOf(libbpf, maps, options.maxEntries);
+    shown.push(...showSized(libbpf, maps, templates));
     leaveMaps(libbpf, maps, parts);
     shareMaps(libbpf, maps, options);
     const programs = selectPrograms(libbpf, handle, options, parts.siblings);
@@ -404,12 +407,12 @@ function tryToLoad(
       options.file,
     );
     const initial = initialContents(libbpf, maps);
-    const templates = templatesOf(libbpf, maps);
     const error = bpf.bpf_object__load(handle);
     if (error < 0) return { stage: 'load', error };
     keep = true;
     return { handle, programs, initial, templates };
   } finally {
+    for (const fd of shown) syscalls().close(fd);
     if (!keep) bpf.bpf_object__close(handle);
   }
 }
@@ -556,13 +559,42 @@ function sectionBytes(
   return address === 0 ? undefined : { address, size: Number(size[0]) };
 }
 
-function templatesOf(libbpf: LoadedLibbpf, maps: readonly Pointer[]): Map<string, MapTemplate> {
+function templatesOf(
+  libbpf: LoadedLibbpf,
+  maps: readonly Pointer[],
+  stated: ObjectOptions['maxEntries'],
+): Map<string, MapTemplate> {
   return new Map(
     maps.flatMap((map) => {
+      const name = mapName(libbpf, map);
       const template = templateFor(libbpf, map);
-      return template === undefined ? [] : [[mapName(libbpf, map), template] as const];
+      if (template === undefined) return [];
+      const { type, maxEntries } = template;
+      const definition = { name: `${name}.inner`, type: mapTypeName(type), maxEntries };
+      return [[name, { ...template, maxEntries: maxEntriesOf(definition, stated) }] as const];
     }),
   );
+}
+
+/**
+ * The kernel is shown a map to know how those inside are to be. libbpf makes it, but of no other size than the object says.
+ * @returns descriptors of those that were made here: to be closed once the object is loaded
+ */
+function showSized(
+  libbpf: LoadedLibbpf,
+  maps: readonly Pointer[],
+  templates: ReadonlyMap<string, MapTemplate>,
+): number[] {
+  const { bpf } = libbpf;
+  return maps.flatMap((map) => {
+    const template = templates.get(mapName(libbpf, map));
+    const inner = bpf.bpf_map__inner_map(map);
+    if (template === undefined || bpf.bpf_map__max_entries(inner) === template.maxEntries) return [];
+    const fd = createLike(libbpf, template);
+    if (fd < 0) return [];
+    bpf.bpf_map__set_inner_map_fd(map, fd);
+    return [fd];
+  });
 }
 
 function initialContents(libbpf: LoadedLibbpf, maps: readonly Pointer[]): Map<string, Uint8Array> {

@@ -62,6 +62,7 @@ describe('formatValue and toJson', () => {
     const be = (blob: BtfBuilder, name: string, size: number): number =>
       blob.add('TYPEDEF', name, blob.int('unsigned', size));
     expect(show((blob) => be(blob, '__be16', 2), [0x1f, 0x90])).toEqual(['8080', 8080]);
+    expect(show((blob) => be(blob, '__sum16', 2), [0x1f, 0x90])).toEqual(['8080', 8080]);
     expect(show((blob) => be(blob, '__be32', 4), [10, 11, 1, 2])).toEqual(['168493314', 168493314]);
     expect(show((blob) => blob.add('TYPEDEF', 'port_t', be(blob, '__be16', 2)), [0, 80])).toEqual(['80', 80]);
     expect(show((blob) => blob.array(be(blob, '__be16', 2), 2), [0, 80, 0, 81])).toEqual([

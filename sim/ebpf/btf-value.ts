@@ -33,6 +33,8 @@ export const BIG_ENDIAN_TYPES: ReadonlySet<string> = new Set([
   'be16',
   'be32',
   'be64',
+  // A checksum, as it lies in a packet.
+  '__sum16',
 ]);
 
 /**

@@ -237,9 +237,15 @@ function withOwnGlobals(object: BpfObject): BpfObject {
 function withSizes(object: BpfObject, stated: Program['maxEntries']): BpfObject {
   const maps = object.maps.map((map) => {
     const maxEntries = maxEntriesOf(map, stated);
-    return maxEntries === map.maxEntries ? map : { ...map, maxEntries };
+    const inner = map.inner === undefined ? undefined : sized(map.inner, stated);
+    return maxEntries === map.maxEntries && inner === map.inner ? map : { ...map, maxEntries, inner };
   });
   return { ...object, maps };
+}
+
+function sized(map: BpfMap, stated: Program['maxEntries']): BpfMap {
+  const maxEntries = maxEntriesOf(map, stated);
+  return maxEntries === map.maxEntries ? map : { ...map, maxEntries };
 }
 
 /** The kind of program that one of the object's is; what is only tail-called is what its caller is. */

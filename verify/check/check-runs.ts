@@ -140,11 +140,14 @@ export class CheckRuns {
     const known = this.#cut.get(phase) ?? { done: 0, wanted: 0, isCut: false };
     const ofCases = Array.isArray(cases) ? cases.reduce((sum, one) => sum + one.case.stimuli.length, 0) : 0;
     const wanted = runs + ofCases;
-    this.#cut.set(phase, {
-      done: known.done + packets,
-      wanted: known.wanted + wanted,
-      isCut: known.isCut || (packets < wanted && this.budget.isOver),
-    });
+    const isCut = packets < wanted && this.budget.isOver;
+    // Of paths, what is left runs again: the last run says whether something is left.
+    this.#cut.set(
+      phase,
+      phase === 'paths'
+        ? { done: known.done + packets, wanted: known.done + wanted, isCut }
+        : { done: known.done + packets, wanted: known.wanted + wanted, isCut: known.isCut || isCut },
+    );
   }
 
   /** Neighbours of the packets that the program was seen to change. */

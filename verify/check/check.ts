@@ -4,6 +4,7 @@
  *     packets through machine and kernel, every outcome judged ─► what the program rewrites, swept over all values
  *        ─► its text ─► findings ─► verdict
  */
+import type { SavedCase } from '../../corpus/cases/case.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -135,6 +136,8 @@ class Check {
   #varied = 0;
   #swept: SweepReport = { words: 0, packets: 0, left: 0 };
   proof: ProofAid | undefined;
+  /** Packets of its paths that have not run. */
+  #pathCases: readonly SavedCase[] = [];
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -216,6 +219,8 @@ class Check {
   /** Time that nothing has needed: first for sweeps that are not done, then for more packets, and for what these show. */
   async #useRest(engines: readonly Engine[], observe: Observe): Promise<void> {
     const { budget } = this.#runs;
+    budget.allot(SHARES.paths);
+    await this.#runPaths(engines, observe);
     budget.allot(SHARES.sweeps);
     await this.#sweepOn();
     budget.allot(SHARES.more);
@@ -382,7 +387,7 @@ class Check {
     const enough = this.#options.proveFrom ?? this.#options.minCoverage ?? ENOUGH_COVERAGE;
     if (prove === undefined || this.#isOver() || hasReached(this.report(), enough)) return;
     this.proof = await prove(program, this.#runs.budget.isLimited ? this.#runs.budget.left : undefined);
-    const cases = (this.proof?.cases ?? [])
+    this.#pathCases = (this.proof?.cases ?? [])
       // Where the user says what there is, a packet runs with that, whatever its path wants.
       .filter(({ world }) => worlds !== undefined || !hasValues(world))
       .flatMap(withSoundPackets)
@@ -392,7 +397,16 @@ class Check {
       }));
     // Following may have taken all of its share.
     this.#runs.budget.allot(SHARES.paths);
-    if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'paths');
+    await this.#runPaths(engines, observe);
+  }
+
+  /** Packets of followed paths, as far as time goes: the others stay for later. */
+  async #runPaths(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const cases = this.#pathCases;
+    if (cases.length === 0) return;
+    const { packets } = await this.#runs.run({ engines, observe, cases, runs: 0 }, 'paths');
+    let left = packets;
+    this.#pathCases = cases.filter((one) => (left -= one.case.stimuli.length) < 0);
   }
 
   /** Contents that change what passes unchanged with those that led there: nobody has stated them. */
@@ -400,7 +414,8 @@ class Check {
     const { program, worlds, machine } = this.#options;
     if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
     const cases = await filledCases(program, machine, this.#guided.cases ?? []);
-    if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'packets');
+    this.#runs.budget.allot(SHARES.variants);
+    if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'variants');
   }
 
   /** Contents of maps that nobody has stated, with which the sums of headers come to special values. */

@@ -153,7 +153,9 @@ function checkNetwork(world: World): void {
 }
 
 function maxEntriesOf({ maxEntries = {} }: WorldFileShape, target: WorldTarget): Record<string, number> {
-  for (const name of Object.keys(maxEntries)) requireMap(name, target, pathText(['maxEntries', name], ''));
+  const templates = target.maps.map(({ inner }) => inner?.name);
+  for (const name of Object.keys(maxEntries))
+    if (!templates.includes(name)) requireMap(name, target, pathText(['maxEntries', name], ''));
   return { ...maxEntries };
 }
 

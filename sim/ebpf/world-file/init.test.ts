@@ -60,6 +60,19 @@ describe('the world file to start from', () => {
     expect(initialWorldFile({ maps, programs, btf }, { name: 'it' })).toContain(line);
   });
 
+  it('writes keys that are no names of properties in a list', () => {
+    const inner = testMap('wide.inner', 'HASH', { keySize: 12, valueSize: 4 });
+    const wide = testMap('wide', 'HASH_OF_MAPS', { keySize: 12, inner });
+    const { maps, programs, btf } = testObject({ main: 'exit' }, [wide]);
+    const text = initialWorldFile({ maps, programs, btf }, { name: 'it' });
+    const key = `{ "hex": "${'00'.repeat(12)}" }`;
+    expect(text).toContain(
+      `// "wide": [{ "key": ${key}, "value": [ { "key": ${key}, "value": { "hex": "00000000" } } ] }],`,
+    );
+    expect(text).toContain('//   each slot holds a map: HASH, 4 entries at most');
+    expect(text).toContain('//     key:   12 bytes');
+  });
+
   it('names every map and variable with its type', () => {
     const object = loadObject(new Uint8Array(readFileSync(new URL('world-file.o', TEST_OBJECTS))));
     const text = initialWorldFile(object, { name: 'my.o' });

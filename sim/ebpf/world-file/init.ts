@@ -76,18 +76,36 @@ export function initialWorldFile(target: WorldTarget, { name, schema, plain = fa
 }
 
 function mapLines(map: BpfMap, target: WorldTarget, example: (line: string) => string): string[] {
-  const { btf } = target;
-  const entries = maxEntriesOf(map);
-  const type = (id: number | undefined, size: number): string =>
-    btf === undefined || id === undefined ? `${size} bytes` : oneLine(typeText(btf, id));
+  const { inner } = map;
   return [
     '',
-    `    // ${map.name}: ${map.type}, ${entries} ${isArray(map.type) ? 'entries' : 'entries at most'}`,
-    ...(map.keySize === 0 ? [] : [`    //   key:   ${type(map.keyType, map.keySize)}`]),
-    ...(map.valueSize === 0 ? [] : [`    //   value: ${type(map.valueType, map.valueSize)}`]),
+    `    // ${map.name}: ${kindText(map)}`,
+    ...partLines(map, target.btf),
+    ...(inner === undefined
+      ? []
+      : [
+          `    //   each slot holds a map: ${kindText(inner)}`,
+          ...partLines(inner, target.btf).map((line) => line.replace('//', '//  ')),
+        ]),
     ...exampleLines(map, target).map((line) =>
       line.startsWith('//') ? `    ${line}` : `    ${example(line)}`,
     ),
+  ];
+}
+
+/** "HASH, 32 entries at most" */
+function kindText(map: BpfMap): string {
+  return `${map.type}, ${maxEntriesOf(map)} ${isArray(map.type) ? 'entries' : 'entries at most'}`;
+}
+
+/** What keys and values are made of; the value of a map of maps is a map. */
+function partLines(map: BpfMap, btf: Btf | undefined): string[] {
+  const type = (id: number | undefined, size: number): string =>
+    btf === undefined || id === undefined ? `${size} bytes` : oneLine(typeText(btf, id));
+  const hasValue = map.valueSize > 0 && map.inner === undefined;
+  return [
+    ...(map.keySize === 0 ? [] : [`    //   key:   ${type(map.keyType, map.keySize)}`]),
+    ...(hasValue ? [`    //   value: ${type(map.valueType, map.valueSize)}`] : []),
   ];
 }
 
@@ -128,7 +146,7 @@ function slotLines(map: BpfMap, target: WorldTarget): string[] {
     return [`//   ${what}`];
   }
   const known = `//   one of ${fitting.slice(0, 8).join(', ')}${fitting.length > 8 ? ', …' : ''}`;
-  return [known, `${slotOf(map, JSON.stringify(first))},`];
+  return [known, `${slotOf(map, target, JSON.stringify(first))},`];
 }
 
 /** A slot that holds a map which user space makes: what is in it stands in the place of a name. */
@@ -137,20 +155,26 @@ function madeLines(outer: BpfMap, target: WorldTarget): string[] {
   const lines = exampleLines(inner, target);
   const [comment] = lines;
   if (comment === undefined || lines.length > 3 || comment.startsWith('//'))
-    return ['//   each slot holds a map of its own: {} is an empty one', `${slotOf(outer, '{}')},`];
+    return ['//   none of the object’s fits: {} is a new one, and empty', `${slotOf(outer, target, '{}')},`];
   const contents = lines
     .map((line) => line.trim())
     .join(' ')
     .replace(/^"[^"]*": /, '')
-    .replace(/,( \])?$/, '$1');
-  return ['//   each slot holds a map of its own, with these contents', `${slotOf(outer, contents)},`];
+    .replace(/,$/, '')
+    .replace(/, \]$/, ' ]');
+  return [
+    '//   none of the object’s fits: a new one, with these contents',
+    `${slotOf(outer, target, contents)},`,
+  ];
 }
 
 /** The first slot of a map, as the file has it. */
-function slotOf({ name, keySize }: BpfMap, value: string): string {
-  const label = JSON.stringify(name);
-  if (keySize > 8) return `${label}: [{ "key": { "hex": "${'00'.repeat(keySize)}" }, "value": ${value} }]`;
-  return `${label}: { "0": ${value} }`;
+function slotOf(map: BpfMap, { btf }: WorldTarget, value: string): string {
+  const label = JSON.stringify(map.name);
+  const key = keySample(map, btf);
+  return key.startsWith('"')
+    ? `${label}: { ${key}: ${value} }`
+    : `${label}: [{ "key": ${key}, "value": ${value} }]`;
 }
 
 /** In quotes where it can be the name of a property. */
