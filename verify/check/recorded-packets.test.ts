@@ -47,6 +47,15 @@ describe('neighbours of a packet', () => {
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('recorded/variants.txt');
   });
 
+  it('of ICMP include a message of zeros behind its type, with the checksum that follows', () => {
+    const echo = RIGHT_PACKETS['an ICMP echo']!;
+    const zeros = variantsOf({ packet: echo })
+      .map(({ packet }) => packet)
+      .filter((packet) => packet.length === echo.length && packet.subarray(38).every((byte) => byte === 0));
+    expect(zeros.map((packet) => toHex(packet.subarray(34, 38)))).toContain('0800f7ff');
+    expect(zeros.every((packet) => !/ bad/.test(checksums(packet)))).toBe(true);
+  });
+
   it('of UDP are these', async () => {
     const lines = ['UDP', 'UDP over IPv6'].flatMap((name) =>
       variantsOf({ packet: RIGHT_PACKETS[name]! }).map(

@@ -86,6 +86,8 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   yield icmpError(packet, at, upper, end);
   yield withOptions(packet, at, headerLength);
   if (original === 17) yield with4((copy) => write16(copy, upper + 6, 0));
+  // What answers it with type 0 sends nothing but zeros: their sum is the other zero (RFC 1624 §5).
+  if (original === ICMP) yield with4((copy) => copy.fill(0, upper + 4, end));
 }
 
 function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
