@@ -173,3 +173,50 @@ describe('a redirect', () => {
     expect(await flagsOf(`${map}\nr3 = r2\ncall bpf_redirect_map`)).toEqual([true, true]);
   });
 });
+
+describe('contents that stand in for a field', () => {
+  const FIELD = { from: 24, to: 26 };
+  const SUM = 'r1 = *(u16 *)(r9 + 4)\nr2 = *(u16 *)(r7 + 24)\nr2 += r1\n*(u16 *)(r7 + 24) = r2';
+  const ADDRESS = 'r3 = *(u32 *)(r9 + 0)\n*(u32 *)(r7 + 26) = r3';
+  const isOnly = async (body: string, fields: { from: number; to: number }[] = []): Promise<boolean> =>
+    (await contentsOf(`${body}\n${END}`)).isOnlyIn(FIELD, fields, 64);
+  const isCopied = async (body: string): Promise<boolean> =>
+    (await contentsOf(`${body}\n${END}`)).isCopied(FIELD);
+
+  it('go there and nowhere else, or to another field of the kind', async () => {
+    expect(await isOnly(`${SUM}\n${ADDRESS}`)).toBe(true);
+    expect(await isOnly(`${SUM}\n*(u16 *)(r7 + 30) = r2`, [{ from: 30, to: 32 }])).toBe(true);
+  });
+
+  it('are none that the frame holds as well', async () => {
+    expect(await isOnly(`${SUM}\n*(u16 *)(r7 + 30) = r1`)).toBe(false);
+    expect(await isOnly(`${ADDRESS}\nr3 <<= 3\n*(u16 *)(r7 + 24) = r3`)).toBe(false);
+    expect(await isOnly(`${ADDRESS}\nr1 = *(u16 *)(r9 + 4)\n*(u16 *)(r7 + 24) = 7`)).toBe(false);
+  });
+
+  it('are none that the run put into the map itself', async () => {
+    expect(await isOnly(`*(u16 *)(r9 + 4) = 9\n${SUM}`)).toBe(false);
+    const update =
+      'r1 = map[counts]\nr2 = r10\nr2 += -32\nr3 = r10\nr3 += -32\nr4 = 0\ncall bpf_map_update_elem';
+    const zeros = '*(u64 *)(r10 - 32) = 0\n*(u64 *)(r10 - 24) = 0';
+    expect(await isOnly(`${zeros}\n${update}\n${SUM}`)).toBe(false);
+  });
+
+  it('are told byte by byte where a wider word is copied', async () => {
+    const word =
+      'r1 = *(u32 *)(r9 + 0)\n*(u32 *)(r7 + 24) = r1\nr1 = *(u16 *)(r7 + 24)\nr1 += 1\n*(u16 *)(r7 + 24) = r1';
+    expect(await isOnly(word)).toBe(true);
+  });
+
+  it('are copied as they stand, by way of the stack too, and not made into something else', async () => {
+    expect(await isCopied('r1 = *(u32 *)(r9 + 0)\n*(u32 *)(r7 + 24) = r1')).toBe(true);
+    expect(
+      await isCopied(
+        'r1 = *(u32 *)(r9 + 0)\n*(u64 *)(r10 - 8) = r1\nr1 = *(u64 *)(r10 - 8)\n*(u16 *)(r7 + 24) = r1',
+      ),
+    ).toBe(true);
+    expect(await isCopied('r1 = *(u16 *)(r9 + 0)\nr1 <<= 4\n*(u16 *)(r7 + 24) = r1')).toBe(false);
+    expect(await isCopied('r1 = *(u8 *)(r9 + 0)\n*(u16 *)(r7 + 24) = r1')).toBe(false);
+    expect(await isCopied('r1 = *(u16 *)(r9 + 0)\n*(u16 *)(r7 + 22) = r1')).toBe(false);
+  });
+});

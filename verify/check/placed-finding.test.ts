@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { data } from '../test-support/packets.ts';
+import { data, ethernet, ipv4 } from '../test-support/packets.ts';
 import type { CheckFinding } from './finding.ts';
 import { placedFinding } from './placed-finding.ts';
 
@@ -88,4 +88,46 @@ it('an address out of the packet is the map’s where the packet’s own is a ke
   // The same zero from elsewhere is the program's doing.
   expect(await severity('40', 'r9 = 0')).toBe('error');
   expect(await severity('40', 'r9 = *(u32 *)(r7 + 44)')).toBe('error');
+});
+
+it('a checksum is a note where a ready-made sum goes into it, and an error where the program had all it takes', async () => {
+  const begin = `r7 = *(u32 *)(r1 + 0)
+    r8 = *(u32 *)(r1 + 4)
+    r0 = r7
+    r0 += 34
+    if r0 > r8 goto pass
+    ${LOOKUP}`;
+  const packet = ethernet(0x800, ipv4(6, data(20)));
+  const severity = async (
+    body: string,
+    more: { isStated?: true; before?: Uint8Array } = {},
+  ): Promise<string> => {
+    const program: Program = {
+      ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+      object: writeElf({ main: [begin, body, PASS].join('\n') }, [testMap('rules', 'ARRAY')]),
+    };
+    const stimuli = [...(more.before === undefined ? [] : [{ packet: more.before }]), { packet }];
+    const finding = {
+      ...{ invariant: 'checksum/unknown', severity: 'error', summary: 'it', confirmedBy: [] },
+      divergence: {
+        case: { program: 'p', world: WORLD, stimuli },
+        finding: { fault: { layer: 'ipv4', depth: 0 }, got: { packet } },
+      },
+    } as unknown as CheckFinding;
+    return (await placedFinding({ program, ...(more.isStated === true ? { worlds: [] } : {}) }, finding))
+      .severity;
+  };
+  const address = 'r2 = *(u32 *)(r0 + 0)\n*(u32 *)(r7 + 26) = r2';
+  const add = (offset: number): string => `r3 = *(u16 *)(r7 + 24)
+    r4 = *(u16 *)(r0 + ${offset})
+    r3 += r4
+    *(u16 *)(r7 + 24) = r3`;
+  const header = 'r2 = *(u32 *)(r0 + 0)\n*(u32 *)(r7 + 22) = r2';
+  expect(await severity(`${address}\n${add(4)}`)).toBe('info');
+  expect(await severity(header)).toBe('info');
+  // The address alone, a field beside it that no sum has, and a sum that another packet may have put there.
+  expect(await severity(`${address}\n${add(0)}`)).toBe('error');
+  expect(await severity(`${address}\nr4 = *(u16 *)(r0 + 4)\nif r4 == 9 goto pass`)).toBe('error');
+  expect(await severity(`${address}\n${add(4)}`, { before: packet })).toBe('error');
+  expect(await severity(`${address}\n${add(4)}`, { isStated: true })).toBe('error');
 });

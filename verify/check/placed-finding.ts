@@ -1,5 +1,7 @@
 /** Where a finding belongs: the line that decides it, and how much it weighs where the test made up what a map or slot holds. */
+import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { checksumCover, checksumFields } from '../explain/checksum-site.ts';
 import type { Divergence } from '../report.ts';
 import type { CheckOptions } from './check-options.ts';
 import { ConstantValues } from './constant-values.ts';
@@ -11,6 +13,9 @@ import { decidingLine, hasContents, traceOf } from './probe.ts';
 /** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
 const DEPENDS_ON_CONTENTS =
   /^(action|redirect|reply|ttl|ethertype|protocol)\/|^fragments\/ports-read$|^lengths\/misplaced$/;
+
+/** What may come ready-made: a header, the sum of one, the difference that a change makes to it. */
+const READY_MADE = /^(checksum|lengths)\//;
 
 /** Fields that are 0, which a map or a variable may hold until somebody fills it in. */
 const ZEROS: ReadonlySet<string> = new Set(['reply/zero-source', 'ttl/zero']);
@@ -35,7 +40,14 @@ export async function placedFinding(
   const isMadeUp = hasContents(divergence.case.world);
   if (ZEROS.has(placed.invariant) && !isMadeUp && !(await isConstant(program, divergence)))
     return { ...placed, severity: 'warning' };
-  if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
+  if (!isMadeUp) return placed;
+  if (READY_MADE.test(finding.invariant) && (await isReadyMade(program, divergence)))
+    return {
+      ...placed,
+      severity: 'info',
+      summary: `${placed.summary} (with a ready-made header, sum or difference, for which the test made up contents)`,
+    };
+  if (!DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
   if (!(await isFromMap(program, divergence))) return placed;
   return {
     ...placed,
@@ -52,6 +64,32 @@ async function isConstant(
   const trace = await traceOf(program, shown);
   if (trace === undefined || breach === undefined) return false;
   return new ConstantValues(program, trace).isWritten(breach.at, breach.at + breach.size);
+}
+
+/**
+ * Is a header's field copied from contents that nobody stated, or does a checksum depend on such that go nowhere else? The test
+ * cannot make up a sum that fits an address: whether they agree is for whoever fills the map. A program that only takes the
+ * address from there computes the sum itself.
+ */
+async function isReadyMade(program: Program, { case: shown, finding }: Divergence): Promise<boolean> {
+  const field = fieldOf(finding);
+  // Behind other packets, what a map holds may be what the program put there.
+  if (field === undefined || shown.stimuli.length !== 1) return false;
+  const trace = await traceOf(program, shown);
+  if (trace === undefined) return false;
+  const contents = new MapContents(program, shown.world, trace);
+  const left = finding.got?.packet;
+  if (contents.isCopied(field)) return true;
+  return finding.fault !== undefined && left !== undefined
+    ? contents.isOnlyIn(field, checksumFields(left), left.length)
+    : false;
+}
+
+/** The bytes in question in the packet that left. */
+function fieldOf({ breach, fault, got }: Divergence['finding']): ByteRange | undefined {
+  if (breach !== undefined) return { from: breach.at, to: breach.at + breach.size };
+  if (fault === undefined || got === undefined) return undefined;
+  return checksumCover(got.packet, fault.layer, fault.depth)?.field;
 }
 
 /** Does what is wrong come from a map? What a filled map only let run is the program's own. */

@@ -1,5 +1,7 @@
 /** The instructions that the steps of a trace ran. */
-import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
+
+import { isFillable, isSettable } from '../../sim/ebpf/analysis/settable-data.ts';
+import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import type { Instructions } from '../../sim/ebpf/instruction.ts';
 import type { TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
@@ -15,18 +17,25 @@ export interface TracedInstruction {
 
 export class TracedInstructions {
   readonly #byFunction: ReadonlyMap<string, Instructions>;
-  readonly #maps: readonly BpfMap[];
+  readonly #object: BpfObject | undefined;
 
   /** @throws {ObjectError} where the program cannot be read */
   constructor({ object }: Program) {
-    const { programs, maps } = object === undefined ? { programs: [], maps: [] } : linkedObject(object);
-    this.#maps = maps;
+    this.#object = object === undefined ? undefined : linkedObject(object);
+    const programs = this.#object?.programs ?? [];
     this.#byFunction = new Map(programs.map((one) => [one.function, one.instructions]));
   }
 
   /** The map of this name, or a pointer to it that a trace places so. */
   map(name: string | undefined): BpfMap | undefined {
-    return this.#maps.find((one) => one.name === name);
+    return this.#object?.maps.find((one) => one.name === name);
+  }
+
+  /** Is a byte of a data section one of a variable that user space may set? */
+  isOpen(section: string, offset: number): boolean {
+    const map = this.map(section);
+    if (this.#object === undefined || map === undefined) return false;
+    return isSettable(this.#object, map, offset) || isFillable(this.#object, map, offset);
   }
 
   at({ program, instruction }: TraceStep): TracedInstruction {

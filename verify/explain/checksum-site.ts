@@ -100,6 +100,17 @@ export function checksumCover(packet: Uint8Array, layer: string, depth: number):
   return cover;
 }
 
+/** Where the checksums of a packet lie, of any kind. */
+export function checksumFields(packet: Uint8Array): ByteRange[] {
+  const fields: ByteRange[] = [];
+  verifyChecksums(packet, 0, packet.length, {
+    checksum({ at, layer }) {
+      if (at >= 0) fields.push({ from: at, to: at + (layer === LAYER.sctp ? 4 : 2) });
+    },
+  });
+  return fields;
+}
+
 function pseudoRanges({ addressLength, source, destination }: FoundChecksum): ByteRange[] {
   if (addressLength === 0) return [];
   return [source, destination].map((from) => ({ from, to: from + addressLength }));
