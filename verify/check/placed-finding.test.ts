@@ -100,7 +100,7 @@ it('a checksum is a note where a ready-made sum goes into it, and an error where
   const packet = ethernet(0x800, ipv4(6, data(20)));
   const severity = async (
     body: string,
-    more: { isStated?: true; before?: Uint8Array } = {},
+    more: { isStated?: true; isEmpty?: true; before?: Uint8Array } = {},
   ): Promise<string> => {
     const program: Program = {
       ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
@@ -110,7 +110,7 @@ it('a checksum is a note where a ready-made sum goes into it, and an error where
     const finding = {
       ...{ invariant: 'checksum/unknown', severity: 'error', summary: 'it', confirmedBy: [] },
       divergence: {
-        case: { program: 'p', world: WORLD, stimuli },
+        case: { program: 'p', world: more.isEmpty === true ? {} : WORLD, stimuli },
         finding: { fault: { layer: 'ipv4', depth: 0 }, got: { packet } },
       },
     } as unknown as CheckFinding;
@@ -125,6 +125,9 @@ it('a checksum is a note where a ready-made sum goes into it, and an error where
   const header = 'r2 = *(u32 *)(r0 + 0)\n*(u32 *)(r7 + 22) = r2';
   expect(await severity(`${address}\n${add(4)}`)).toBe('info');
   expect(await severity(header)).toBe('info');
+  // The zeros of an array that nobody filled are none that the program states either.
+  expect(await severity(`${address}\n${add(4)}`, { isEmpty: true })).toBe('info');
+  expect(await severity(`${address}\n${add(0)}`, { isEmpty: true })).toBe('error');
   // The address alone, a field beside it that no sum has, and a sum that another packet may have put there.
   expect(await severity(`${address}\n${add(0)}`)).toBe('error');
   expect(await severity(`${address}\nr4 = *(u16 *)(r0 + 4)\nif r4 == 9 goto pass`)).toBe('error');

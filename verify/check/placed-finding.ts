@@ -40,14 +40,13 @@ export async function placedFinding(
   const isMadeUp = hasContents(divergence.case.world);
   if (ZEROS.has(placed.invariant) && !isMadeUp && !(await isConstant(program, divergence)))
     return { ...placed, severity: 'warning' };
-  if (!isMadeUp) return placed;
   if (READY_MADE.test(finding.invariant) && (await isReadyMade(program, divergence)))
     return {
       ...placed,
       severity: 'info',
-      summary: `${placed.summary} (with a ready-made header, sum or difference, for which the test made up contents)`,
+      summary: `${placed.summary} (with a ready-made header, sum or difference, whose contents nobody stated)`,
     };
-  if (!DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
+  if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
   if (!(await isFromMap(program, divergence))) return placed;
   return {
     ...placed,
