@@ -69,6 +69,7 @@ const background = (more: Partial<Background> = {}): Background => ({
     calls: [CALL, { ...CALL, map: -1 }, { ...CALL, map: OTHER }],
     mayPreset: () => true,
     isStated: () => false,
+    isStatedEntry: () => false,
     mayFill: () => true,
     ...more,
   },
@@ -128,6 +129,13 @@ describe('inputs that a case can state', () => {
     expect(isChoosable(background({ machine: bare }))(global(RODATA, 8 * names.indexOf('settable')))).toBe(
       false,
     );
+  });
+
+  it('no entry that a world states, and no call that asks for it', () => {
+    const isStatedEntry = (map: number, [key]: Uint8Array): boolean => map === FLOWS && key === 7;
+    const choosable = isChoosable(background({ isStatedEntry }));
+    expect([choosable(entry(0)), choosable(entry(0, 8))]).toEqual([false, true]);
+    expect([0, 1, 2].map((call) => choosable({ kind: 'call', call }))).toEqual([false, true, true]);
   });
 
   it('entries of maps, and calls that ask them, where they may start with something', () => {

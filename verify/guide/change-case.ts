@@ -20,24 +20,31 @@ export interface Background {
   readonly mayPreset: (map: number) => boolean;
   /** Does a world that this started from state the variable? Then the value is the user's. */
   readonly isStated: (global: string) => boolean;
+  /** The same of an entry of a map, by the map's index and the entry's key. */
+  readonly isStatedEntry: (map: number, key: Uint8Array) => boolean;
   /** Is a variable that programs may write left to whoever loads the object? */
   readonly mayFill: (global: string) => boolean;
 }
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {
-  const { machine, calls, mayPreset } = background;
+  const { machine, calls } = background;
   return (field) => {
     if (field.kind === 'map') {
       if (machine.object.maps[field.map]!.global !== undefined) return isGiven(field, background);
-      return mayPreset(field.map);
+      return isFree(field.map, field.key, background);
     }
     if (field.kind === 'call') {
       const call = calls[field.call];
-      return call !== undefined && (call.map < 0 || mayPreset(call.map));
+      return call !== undefined && (call.map < 0 || isFree(call.map, call.key, background));
     }
     return field.kind !== 'chance' && field.kind !== 'stack';
   };
+}
+
+/** May the entry be there or not, and hold what leads on? */
+export function isFree(map: number, key: Uint8Array, { mayPreset, isStatedEntry }: Background): boolean {
+  return mayPreset(map) && !isStatedEntry(map, key);
 }
 
 /** May whoever loads the object give the global variable, of which this is a byte, another value? */

@@ -31,13 +31,13 @@ import {
 } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
-import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
+import { type Background, changeSequence, isChoosable, isFree, repaired } from './change-case.ts';
 import { Combinations } from './combinations.ts';
 import { Learned } from './learned.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
-import { askingFor, statedKeys } from './stated-entries.ts';
+import { askingFor, StatedEntries, statedKeys } from './stated-entries.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { answerCall, answersOf, withFilled } from './world-answers.ts';
 import { withMoreElements } from './world-edits.ts';
@@ -178,6 +178,7 @@ class Guide {
   readonly #learned = new Learned();
   /** Keys of the worlds' own entries, and where which of them have been found. */
   readonly #stated: ReadonlyMap<string, readonly Uint8Array[]>;
+  readonly #statedEntries: StatedEntries;
   readonly #met = new Set<string>();
   #presets = false;
   #solved = 0;
@@ -192,6 +193,7 @@ class Guide {
     this.#effort = options.effort ?? DEFAULT_EFFORT;
     this.#worlds = options.worlds ?? worldsOf(program);
     this.#stated = statedKeys(this.#worlds);
+    this.#statedEntries = new StatedEntries(this.#worlds);
     this.#combinations = options.combinations === true ? new Combinations() : undefined;
   }
 
@@ -456,6 +458,7 @@ class Guide {
       calls,
       mayPreset: (map) => this.#presets || !this.#changed.has(machine.object.maps[map]!.name),
       isStated: (global) => this.#isStated(world, global),
+      isStatedEntry: (map, key) => this.#statedEntries.has(machine.object.maps[map]!, key),
       mayFill: (global) => this.#mayFill(global),
     };
   }
@@ -499,7 +502,7 @@ class Guide {
 
   /** Calls that no branch asks about by its result: tail calls, redirects through a map. */
   #answer(sequence: Sequence, call: FlowCall, background: Background, where: Where): void {
-    if (call.found || call.map < 0 || !background.mayPreset(call.map)) return;
+    if (call.found || call.map < 0 || !isFree(call.map, call.key, background)) return;
     const place = `${call.program} ${call.slot} ${call.key.join()}`;
     const attempts = this.#calls.get(place) ?? 0;
     if ((where !== 'everywhere' && attempts > 2) || this.#isOver()) return;
@@ -531,7 +534,10 @@ class Guide {
       const machine = this.#runs.machineOf(world);
       const call = run?.trace.calls.find(({ program, slot }) => `${program} ${slot}` === place);
       if (run === undefined || call === undefined || machine === undefined) continue;
-      const choosable = isChoosable(this.#backgroundOf(sequence, machine, run.trace.calls));
+      const background = this.#backgroundOf(sequence, machine, run.trace.calls);
+      // That it takes a stated element out of a queue, or finds a stated value, stays so.
+      if (call.map >= 0 && background.isStatedEntry(call.map, call.key)) continue;
+      const choosable = isChoosable(background);
       for (const value of [...left]) {
         const answer = answerCall(world, stimuli, call, value, machine, choosable);
         if (answer !== undefined) this.#try({ stimuli, ...answer });
@@ -622,7 +628,11 @@ class Guide {
   #mutate(random: Random): void {
     const kept = this.#pick(random);
     const other = this.#kept[random.below(this.#kept.length)]!;
-    this.#try(mutateSequence(kept.sequence, other.sequence, random));
+    this.#try(
+      mutateSequence(kept.sequence, other.sequence, random, (map, entry) =>
+        this.#statedEntries.holds(map, entry),
+      ),
+    );
   }
 
   /** Of three, the one whose rarest way was gone least. */

@@ -9,8 +9,17 @@ import { resized } from './world-edits.ts';
 
 const MAX_PACKETS = 8;
 
-/** One to four changes of a sequence; `other` is where spliced bytes and packets come from. */
-export function mutateSequence(sequence: Sequence, other: Sequence, random: Random): Sequence {
+/**
+ * One to four changes of a sequence.
+ * @param other where spliced bytes and packets come from
+ * @param isStated entries of maps, by the map's name, that stay as they are
+ */
+export function mutateSequence(
+  sequence: Sequence,
+  other: Sequence,
+  random: Random,
+  isStated: (map: string, entry: MapEntry) => boolean = () => false,
+): Sequence {
   let { world } = sequence;
   const stimuli = sequence.stimuli.slice();
   for (let left = 1 + random.below(4); left > 0; left--) {
@@ -31,7 +40,7 @@ export function mutateSequence(sequence: Sequence, other: Sequence, random: Rand
         if (stimuli.length > 1) stimuli.splice(at, 1);
         break;
       case 4:
-        world = mutateWorld(world, random);
+        world = mutateWorld(world, random, isStated);
         break;
       default:
         stimuli[at] = withBytes(stimulus, random);
@@ -83,13 +92,20 @@ function withBytes(stimulus: Stimulus, random: Random): Stimulus {
   return { ...stimulus, packet };
 }
 
-/** One byte of one value that the world states. */
-function mutateWorld(world: World, random: Random): World {
-  const names = Object.keys(world.maps ?? {}).filter((name) => world.maps![name]!.length > 0);
+/** One byte of one value that guidance has put into the world. */
+function mutateWorld(
+  world: World,
+  random: Random,
+  isStated: (map: string, entry: MapEntry) => boolean,
+): World {
+  const own = (name: string): number[] =>
+    world.maps![name]!.flatMap((entry, at) => (isStated(name, entry) ? [] : [at]));
+  const names = Object.keys(world.maps ?? {}).filter((name) => own(name).length > 0);
   if (names.length === 0) return world;
   const name = names[random.below(names.length)]!;
   const entries = world.maps![name]!.slice();
-  const at = random.below(entries.length);
+  const free = own(name);
+  const at = free[random.below(free.length)]!;
   const entry: MapEntry = entries[at]!;
   if (entry.value.length === 0) return world;
   const value = entry.value.slice();

@@ -2,12 +2,16 @@
  * Packets whose lookups find what the user, or a model, has put into maps: the bytes that a key is made of are solved for
  * the keys that are there, composite and computed ones too.
  */
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { type Assignment, byteOf } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { Choosable } from '../../sim/ebpf/dataflow/solve.ts';
 import { solveBytes } from '../../sim/ebpf/dataflow/solve-bytes.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
+import { readU32le } from '../../sim/packet/bytes.ts';
+import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { NamedWorld } from '../../sim/runtime/program.ts';
+import type { MapEntry } from '../../sim/runtime/world.ts';
 import { isSameKey } from './world-edits.ts';
 
 /** Of each map: most programs treat their entries alike. */
@@ -33,6 +37,40 @@ export function statedKeys(worlds: readonly NamedWorld[]): ReadonlyMap<string, r
     }
   }
   return keys;
+}
+
+/** The entries that worlds state: what they hold is the user's, or a model's, and stays as it is. */
+export class StatedEntries {
+  readonly #keys = new Map<string, Set<string>>();
+  /** Of lists without keys: the most elements that one of the worlds states. */
+  readonly #lengths = new Map<string, number>();
+
+  constructor(worlds: readonly NamedWorld[]) {
+    for (const { world } of worlds) {
+      for (const [name, entries] of Object.entries(world.maps ?? {})) {
+        const keys = this.#keys.get(name) ?? new Set();
+        this.#keys.set(name, keys);
+        for (const entry of entries) keys.add(identityOf(entry));
+        this.#lengths.set(name, Math.max(this.#lengths.get(name) ?? 0, entries.length));
+      }
+    }
+  }
+
+  /** Does a world state this very entry, or, of lists without keys, this value? */
+  holds(map: string, entry: MapEntry): boolean {
+    return this.#keys.get(map)?.has(identityOf(entry)) === true;
+  }
+
+  /** @param key as a lookup has it; of a queue or stack the number of the element, in the order in which they come out */
+  has({ name, type }: Pick<BpfMap, 'name' | 'type'>, key: Uint8Array): boolean {
+    if (SEQUENCES.has(type)) return key.length > 0 && readU32le(key, 0) < (this.#lengths.get(name) ?? 0);
+    return this.#keys.get(name)?.has(key.join()) === true;
+  }
+}
+
+/** What a map without keys is asked for, such as a Bloom filter, are its values. */
+function identityOf({ key, value }: MapEntry): string {
+  return (key.length === 0 ? value : key).join();
 }
 
 /** Values of inputs with which the call would ask for this key; undefined where it cannot. */
