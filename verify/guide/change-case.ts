@@ -8,6 +8,7 @@ import type { Machine } from '../../sim/ebpf/machine.ts';
 import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { type ValueNow, withMovedEntries } from './moved-entries.ts';
 import type { Sequence } from './traced-runs.ts';
 import { answerCall } from './world-answers.ts';
 import { resized, withMapByte } from './world-edits.ts';
@@ -136,7 +137,16 @@ export function changeSequence(
         return undefined;
     }
   }
-  return { world, stimuli };
+  return { world: withMovedEntries(world, valuesAfter(stimuli, assignment), background), stimuli };
+}
+
+/** What inputs are now: of packets all that was changed, as another answer of a call may have done, too. */
+function valuesAfter(stimuli: readonly Stimulus[], assignment: Assignment): ValueNow {
+  return (field) => {
+    if (field.kind !== 'packet' || field.offset < 0) return assignment.get(field);
+    const byte = stimuli[field.packet]?.packet[field.offset];
+    return byte === undefined ? undefined : BigInt(byte);
+  };
 }
 
 /** The same sequence with lengths and checksums of its changed packets made right. */

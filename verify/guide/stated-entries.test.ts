@@ -70,12 +70,19 @@ it('knows the entries that one of the worlds states, by key, by value, or by the
   const element = { key: none, value: Uint8Array.of(9) };
   const stated = new StatedEntries([
     { name: 'a', world: { maps: { m: [{ key: one, value }], q: [element, element] } } },
-    { name: 'b', world: { maps: { m: [{ key: Uint8Array.of(2), value }], f: [element] } } },
+    {
+      name: 'b',
+      world: {
+        maps: { m: [{ key: Uint8Array.of(2), value }], f: [element] },
+        slots: { s: [{ key: one, name: 'p' }] },
+      },
+    },
   ]);
   const has = (name: string, type: BpfMap['type'], ...key: number[]): boolean =>
     stated.has({ name, type }, Uint8Array.from(key));
   expect([1, 2, 3].map((key) => has('m', 'HASH', key))).toEqual([true, true, false]);
   expect([1, 2].map((key) => has('n', 'HASH', key))).toEqual([false, false]);
+  expect([1, 2].map((key) => has('s', 'HASH_OF_MAPS', key))).toEqual([true, false]);
   expect([0, 1, 2].map((at) => has('q', 'QUEUE', at, 0, 0, 0))).toEqual([true, true, false]);
   // What the program has put into it itself has no place.
   expect(has('q', 'QUEUE')).toBe(false);

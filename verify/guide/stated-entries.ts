@@ -11,7 +11,7 @@ import type { Machine } from '../../sim/ebpf/machine.ts';
 import { readU32le } from '../../sim/packet/bytes.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { NamedWorld } from '../../sim/runtime/program.ts';
-import type { MapEntry } from '../../sim/runtime/world.ts';
+import type { MapEntry, MapSlot } from '../../sim/runtime/world.ts';
 import { isSameKey } from './world-edits.ts';
 
 /** Of each map: most programs treat their entries alike. */
@@ -29,8 +29,7 @@ export function statedKeys(worlds: readonly NamedWorld[]): ReadonlyMap<string, r
         keys.set(name, known);
         for (const entry of entries) {
           if (known.length >= MAX_KEYS) break;
-          // A Bloom filter is asked for its values.
-          const key = entry.key.length === 0 && 'value' in entry ? entry.value : entry.key;
+          const key = askedFor(entry);
           if (!known.some((one) => isSameKey(one, key))) known.push(key);
         }
       }
@@ -47,18 +46,21 @@ export class StatedEntries {
 
   constructor(worlds: readonly NamedWorld[]) {
     for (const { world } of worlds) {
-      for (const [name, entries] of Object.entries(world.maps ?? {})) {
-        const keys = this.#keys.get(name) ?? new Set();
-        this.#keys.set(name, keys);
-        for (const entry of entries) keys.add(identityOf(entry));
-        this.#lengths.set(name, Math.max(this.#lengths.get(name) ?? 0, entries.length));
+      for (const lists of [world.maps ?? {}, world.slots ?? {}]) {
+        for (const [name, entries] of Object.entries(lists)) {
+          const keys = this.#keys.get(name) ?? new Set();
+          this.#keys.set(name, keys);
+          for (const entry of entries) keys.add(askedFor(entry).join());
+        }
       }
+      for (const [name, entries] of Object.entries(world.maps ?? {}))
+        this.#lengths.set(name, Math.max(this.#lengths.get(name) ?? 0, entries.length));
     }
   }
 
   /** Does a world state this very entry, or, of lists without keys, this value? */
   holds(map: string, entry: MapEntry): boolean {
-    return this.#keys.get(map)?.has(identityOf(entry)) === true;
+    return this.#keys.get(map)?.has(askedFor(entry).join()) === true;
   }
 
   /** @param key as a lookup has it; of a queue or stack the number of the element, in the order in which they come out */
@@ -69,8 +71,8 @@ export class StatedEntries {
 }
 
 /** What a map without keys is asked for, such as a Bloom filter, are its values. */
-function identityOf({ key, value }: MapEntry): string {
-  return (key.length === 0 ? value : key).join();
+export function askedFor(entry: MapEntry | MapSlot): Uint8Array {
+  return entry.key.length === 0 && 'value' in entry ? entry.value : entry.key;
 }
 
 /** Values of inputs with which the call would ask for this key; undefined where it cannot. */
