@@ -405,8 +405,11 @@ class Check {
     const cases = this.#pathCases;
     if (cases.length === 0) return;
     const { packets } = await this.#runs.run({ engines, observe, cases, runs: 0 }, 'paths');
-    let left = packets;
-    this.#pathCases = cases.filter((one) => (left -= one.case.stimuli.length) < 0);
+    let ran = 0;
+    this.#pathCases = cases.filter((one) => {
+      ran += one.case.stimuli.length;
+      return ran > packets;
+    });
   }
 
   /** Contents that change what passes unchanged with those that led there: nobody has stated them. */

@@ -12,7 +12,8 @@ import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { data } from '../test-support/packets.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
-import { type Background, changeSequence, isChoosable, repaired } from './change-case.ts';
+import type { Background } from './background.ts';
+import { changeSequence, isChoosable, repaired } from './change-case.ts';
 import type { Sequence } from './traced-runs.ts';
 
 /** Types by name: what a loader may set is volatile, behind `const` and typedefs, or as an array’s elements. */

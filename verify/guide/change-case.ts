@@ -2,30 +2,16 @@
 import { repair } from '../../corpus/simplify/packet-layout.ts';
 import { isFillable, isSettable, variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
-import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import type { Background } from './background.ts';
 import { type ValueNow, withMovedEntries } from './moved-entries.ts';
 import type { Sequence } from './traced-runs.ts';
 import { answerCall } from './world-answers.ts';
 import { resized, withMapByte } from './world-edits.ts';
-
-/** What the sequence was run in, and what it asked for. */
-export interface Background {
-  readonly machine: Machine;
-  readonly calls: readonly FlowCall[];
-  /** May maps that the program itself changes start with something? */
-  readonly mayPreset: (map: number) => boolean;
-  /** Does a world that this started from state the variable? Then the value is the user's. */
-  readonly isStated: (global: string) => boolean;
-  /** The same of an entry of a map, by the map's index and the entry's key. */
-  readonly isStatedEntry: (map: number, key: Uint8Array) => boolean;
-  /** Is a variable that programs may write left to whoever loads the object? */
-  readonly mayFill: (global: string) => boolean;
-}
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {

@@ -31,7 +31,8 @@ import {
 } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
-import { type Background, changeSequence, isChoosable, isFree, repaired } from './change-case.ts';
+import type { Background } from './background.ts';
+import { changeSequence, isChoosable, isFree, repaired } from './change-case.ts';
 import { Combinations } from './combinations.ts';
 import { Learned } from './learned.ts';
 import { mergeWorlds } from './merge-worlds.ts';

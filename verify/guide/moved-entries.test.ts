@@ -8,7 +8,8 @@ import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { type Background, changeSequence } from './change-case.ts';
+import type { Background } from './background.ts';
+import { changeSequence } from './change-case.ts';
 import { guide } from './guide.ts';
 
 const MAPS = [

@@ -9,7 +9,7 @@ import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { readU32le } from '../../sim/packet/bytes.ts';
 import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
-import type { Background } from './change-case.ts';
+import type { Background } from './background.ts';
 import { askedFor } from './stated-entries.ts';
 import { isSameKey } from './world-edits.ts';
 
