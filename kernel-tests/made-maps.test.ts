@@ -14,11 +14,6 @@ import type { World } from '../sim/runtime/world.ts';
 import { buildGuarded, GUARDED_PROGRAMS } from './aim/programs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
-const canTestRun = (): boolean => {
-  const program = { name: 'it', object: new Uint8Array(0), entries: [] };
-  return createEngine('testrun').availability(program).available;
-};
-
 const made = () => buildGuarded(GUARDED_PROGRAMS.find(({ name }) => name === 'made')!);
 
 /** One customer, 10.0.0.1, with one service, whose limit is high; the source's count stands at 2. */
@@ -50,6 +45,13 @@ function packets(...destinations: readonly string[]): PacketBatch {
     });
   return batch;
 }
+
+const compiled = (file: string, use: (path: string) => Promise<void>): Promise<void> => {
+  const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-made-'));
+  const path = join(scratch, 'it.o');
+  compileBpf(file, path);
+  return use(path).finally(() => rmSync(scratch, { recursive: true, force: true }));
+};
 
 describeKernel('maps that user space makes', ['compiler', 'testrun'], () => {
   it('hold in the kernel what they hold in the machine, before and after the packets', async () => {
@@ -106,14 +108,7 @@ describeKernel('maps that user space makes', ['compiler', 'testrun'], () => {
   });
 });
 
-describeKernel('an object with templates', ['compiler'], () => {
-  const compiled = (file: string, use: (path: string) => Promise<void>): Promise<void> => {
-    const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-made-'));
-    const path = join(scratch, 'it.o');
-    compileBpf(file, path);
-    return use(path).finally(() => rmSync(scratch, { recursive: true, force: true }));
-  };
-
+describeKernel('maps whose size is the loader’s to say', ['compiler', 'testrun'], () => {
   it('gets its inner maps in the size that is stated, or in the usual one', () =>
     compiled('kernel-tests/fixtures/sizeless_inner.bpf.c', async (path) => {
       const object = new Uint8Array(readFileSync(path));
@@ -130,13 +125,15 @@ describeKernel('an object with templates', ['compiler'], () => {
         await session.close();
         return [output.action[0], made?.definition.maxEntries];
       };
-      for (const name of ['vm', 'wasm', ...(canTestRun() ? (['testrun'] as const) : [])] as const) {
+      for (const name of ['vm', 'wasm', 'testrun'] as const) {
         expect(await ran(name, { 'tables.inner': 8 }), name).toEqual([3, 8]);
         expect(await ran(name, {}), name).toEqual([3, 1024]);
         await expect(ran(name, { 'tables.inner': 7 }), name).rejects.toThrow('tables/0');
       }
     }));
+});
 
+describeKernel('an object with templates', ['compiler'], () => {
   it('is proved with two maps of each', () =>
     compiled('kernel-tests/aim/made.bpf.c', async (path) => {
       const { out } = await runInProcess('prove', path, '--json', '--off', 'fragments/ports-read');
