@@ -1,7 +1,7 @@
 /** Where packets did not go in a program, in lines of C, and what would lead there. */
 
 import type { BpfObject, BpfProgram, Subprogram } from '../sim/ebpf/bpf-object.ts';
-import { SK_BUFF, SK_BUFF_LAYOUT } from '../sim/ebpf/context/sk-buff.ts';
+import { NEVER_GIVEN, SK_BUFF_LAYOUT } from '../sim/ebpf/context/sk-buff.ts';
 import { helperAt } from '../sim/ebpf/helpers/helper-at.ts';
 import {
   BPF_ALU,
@@ -276,25 +276,13 @@ function resultOf(
   return { because: `${called.name} ${missing === 'negative' ? 'never failed' : 'failed each time'}` };
 }
 
-/** What of a socket buffer only a device or another program sets: a test run takes nothing but zeros for it. */
-const NEVER_GIVEN: ReadonlySet<number> = new Set([
-  SK_BUFF.vlanPresent,
-  SK_BUFF.vlanTci,
-  SK_BUFF.vlanProto,
-  SK_BUFF.queueMapping,
-  SK_BUFF.tcIndex,
-  SK_BUFF.hash,
-  SK_BUFF.tcClassid,
-  SK_BUFF.napiId,
-]);
-
 /** A field of the context that is compared, and that no test can set; undefined elsewhere. */
 function fieldOf({ instructions, hook }: BpfProgram, start: number, slot: number): Reason | undefined {
   const { opcode, dst, src, offset } = instructions;
   if (hook === 'xdp' || start !== 0) return undefined;
   const load = writerOf(instructions, start, slot, dst[slot]!, isComputed);
   if (load === undefined || opcode[load] !== (BPF_LDX | BPF_MEM)) return undefined;
-  if (!NEVER_GIVEN.has(offset[load]!) || !isContext(instructions, load, src[load]!)) return undefined;
+  if (!NEVER_GIVEN.includes(offset[load]!) || !isContext(instructions, load, src[load]!)) return undefined;
   const name = SK_BUFF_LAYOUT.field(offset[load]!);
   return { because: `skb->${name} is what only a device sets: it is 0 in every test run` };
 }

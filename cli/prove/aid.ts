@@ -9,7 +9,6 @@ import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
 import { count, type Terminal } from '../terminal.ts';
 import { interruptible } from './interruptible.ts';
 import { requireSolver } from './solver.ts';
-import { withinTime } from './within-time.ts';
 
 /** Milliseconds for one question. */
 const SOLVER_TIMEOUT = 5000;
@@ -55,7 +54,7 @@ function proofsBy(z3: Solver, usual: number, signal: AbortSignal): Proofs {
   const follow: Proofs['follow'] = async (program, { terminal, seconds } = {}) => {
     try {
       return await proofAid(program, {
-        solver: seconds === undefined ? solver : withinTime(solver, seconds * 1000),
+        solver,
         time: (seconds ?? usual) * 1000,
         stopped: () => signal.aborted,
         onProgress: ({ paths, waiting }) =>

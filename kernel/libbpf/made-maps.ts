@@ -4,7 +4,6 @@
  * `bpf_map_meta_equal`).
  */
 import { EngineError } from '../../sim/engines/engine.ts';
-import { maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import { errnoName, type LoadedLibbpf, type Pointer } from './libbpf.ts';
 import { mapTypeName } from './map.ts';
@@ -57,12 +56,13 @@ export function templateFor({ bpf }: LoadedLibbpf, outer: Pointer): MapTemplate 
 }
 
 /**
- * Makes a map after a template, of which nothing but its form is wanted.
+ * Makes a map like a template.
+ * @param btf the descriptor of the object's BTF; below 0: without types of keys and values
  * @returns a file descriptor, or a negative errno
  */
-export function createLike({ bpf }: LoadedLibbpf, template: MapTemplate): number {
+export function createLike({ bpf }: LoadedLibbpf, template: MapTemplate, btf: number = -1): number {
   const { type, keySize, valueSize, maxEntries } = template;
-  return bpf.bpf_map_create(type, '', keySize, valueSize, maxEntries, optionsOf(template, -1));
+  return bpf.bpf_map_create(type, '', keySize, valueSize, maxEntries, optionsOf(template, btf));
 }
 
 /**
@@ -71,22 +71,18 @@ export function createLike({ bpf }: LoadedLibbpf, template: MapTemplate): number
  * @throws {EngineError} `input`, where the kernel makes none like it
  */
 export function makeMap(
-  { bpf }: LoadedLibbpf,
+  libbpf: LoadedLibbpf,
   object: Pointer,
   template: MapTemplate,
   name: string,
   file: string,
 ): MadeMap {
-  const { keySize, valueSize } = template;
-  const type = mapTypeName(template.type);
-  const maxEntries = maxEntriesOf({ name, type, maxEntries: template.maxEntries });
-  const create = (btf: number): number =>
-    bpf.bpf_map_create(template.type, '', keySize, valueSize, maxEntries, optionsOf(template, btf));
-  let fd = create(bpf.bpf_object__btf_fd(object));
+  let fd = createLike(libbpf, template, libbpf.bpf.bpf_object__btf_fd(object));
   // Maps of some types, and old kernels, take no types of keys and values.
-  if (fd < 0) fd = create(-1);
+  if (fd < 0) fd = createLike(libbpf, template);
   if (fd < 0) throw new EngineError('input', `${file}: the kernel makes no map ${name}: ${errnoName(fd)}`);
-  return { fd, definition: { name, type, keySize, valueSize, maxEntries } };
+  const { keySize, valueSize, maxEntries } = template;
+  return { fd, definition: { name, type: mapTypeName(template.type), keySize, valueSize, maxEntries } };
 }
 
 /** @param btf the descriptor of the object's BTF; below 0: without it */

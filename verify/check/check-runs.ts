@@ -1,5 +1,6 @@
 /** The runs of `verify` that make up a check: what all of them have in common, and their reports put together. */
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { withMadeMaps } from '../../sim/ebpf/made-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
@@ -208,7 +209,7 @@ export class CheckRuns {
   /** Of a sweep. A queue that the world has filled is filled again with each case: one element for each packet. */
   packetsOfCase({ maps = {} }: World): number {
     const { object } = this.#options.program;
-    const own = object === undefined ? [] : linkedObject(object).maps;
+    const own = object === undefined ? [] : withMadeMaps(linkedObject(object), { maps }).maps;
     const elements = own
       .filter(({ name, type }) => SEQUENCES.has(type) && (maps[name]?.length ?? 0) > 0)
       .map(({ name }) => maps[name]!.length);

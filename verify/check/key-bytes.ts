@@ -29,7 +29,6 @@ import {
   SOURCE_MASK,
 } from '../../sim/ebpf/instruction.ts';
 import type { RunTrace, TracedCall, TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
-import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { STACK_BASE, STACK_SIZE } from '../../sim/ebpf/memory.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
@@ -71,7 +70,6 @@ interface Register {
 
 export class KeyBytes {
   readonly #instructions: TracedInstructions;
-  readonly #program: Program;
   readonly #world: World;
   readonly #packet: Uint8Array;
   readonly #registers: Register[] = Array.from({ length: BPF_REG_FP }, () => ({
@@ -91,7 +89,6 @@ export class KeyBytes {
   /** @throws {ObjectError} where the program cannot be read */
   constructor(program: Program, world: World, packet: Uint8Array, { steps }: Pick<RunTrace, 'steps'>) {
     this.#instructions = new TracedInstructions(program);
-    this.#program = program;
     this.#world = world;
     this.#packet = packet;
     this.#first = steps.map(beginsAt).find((begin) => begin !== undefined);
@@ -179,7 +176,7 @@ export class KeyBytes {
   /** An entry was found for a key. */
   #found(key: number): void {
     const { place } = this.#registers[1]!;
-    const map = linkedObject(this.#program.object!).maps.find(({ name }) => name === place);
+    const map = this.#instructions.map(place);
     if (map === undefined || NUMBERED.test(map.type)) return;
     const sources = Array.from({ length: map.keySize }, (_, at) => this.#sourceAt(key + at));
     for (const entry of this.#world.maps?.[map.name] ?? []) {

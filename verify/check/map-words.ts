@@ -10,6 +10,7 @@
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { withMadeMaps } from '../../sim/ebpf/made-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
@@ -183,7 +184,7 @@ function withZeros(
 
 function wordsOf({ object }: Program, { maps = {} }: World): Word[] {
   if (object === undefined) return [];
-  const plain = linkedObject(object).maps.filter(
+  const plain = withMadeMaps(linkedObject(object), { maps }).maps.filter(
     ({ type, global }) => PLAIN.has(type) && global === undefined,
   );
   const words = plain.flatMap(({ name, type, valueSize }) =>

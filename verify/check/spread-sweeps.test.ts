@@ -73,10 +73,15 @@ it('say what time was too short for, and go on where they ended', async () => {
 
 it('a batch of a slow program has few packets', () => {
   const report = (packets: number, seconds: number): Parameters<typeof batchSizeFor>[0] => [
-    { engines: [{ packets, seconds }] } as unknown as Parameters<typeof batchSizeFor>[0][number],
+    {
+      engines: [
+        { name: 'wasm', packets, seconds },
+        { name: 'testrun', packets: 1, seconds: 9 },
+      ],
+    } as unknown as Parameters<typeof batchSizeFor>[0][number],
   ];
-  expect(batchSizeFor([])).toBe(8192);
-  expect(batchSizeFor(report(1_000_000, 1))).toBe(8192);
-  expect(batchSizeFor(report(1000, 1))).toBe(100);
-  expect(batchSizeFor(report(10, 10))).toBe(64);
+  expect(batchSizeFor([], 'wasm')).toBe(8192);
+  expect(batchSizeFor(report(1_000_000, 1), 'wasm')).toBe(8192);
+  expect(batchSizeFor(report(1000, 1), 'wasm')).toBe(100);
+  expect(batchSizeFor(report(10, 10), 'wasm')).toBe(64);
 });

@@ -98,16 +98,13 @@ function packetsOf({ words }: Group): number {
   return words.length * SWEEP_SIZE;
 }
 
-/**
- * As many packets as an engine runs in the time of a batch, where it was slowest.
- * @param engine default: the slowest one
- */
-export function batchSizeFor(reports: readonly ProgramReport[], engine?: string): number {
+/** As many packets as an engine runs in the time of a batch, where it was slowest. */
+export function batchSizeFor(reports: readonly ProgramReport[], engine: string): number {
   const slowest = Math.max(
     0,
     ...reports.flatMap(({ engines }) =>
       engines
-        .filter(({ name, packets }) => packets > 0 && (engine === undefined || name === engine))
+        .filter(({ name, packets }) => packets > 0 && name === engine)
         .map(({ packets, seconds }) => seconds / packets),
     ),
   );

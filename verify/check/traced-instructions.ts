@@ -5,6 +5,7 @@ import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import type { Instructions } from '../../sim/ebpf/instruction.ts';
 import type { TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { mapNamed } from '../../sim/ebpf/made-maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 
 export interface TracedInstruction {
@@ -28,7 +29,8 @@ export class TracedInstructions {
 
   /** The map of this name, or a pointer to it that a trace places so. */
   map(name: string | undefined): BpfMap | undefined {
-    return this.#object?.maps.find((one) => one.name === name);
+    if (name === undefined || this.#object === undefined) return undefined;
+    return mapNamed(this.#object.maps, name);
   }
 
   /** Is a byte of a data section one of a variable that user space may set? */

@@ -6,9 +6,11 @@
  * It shares no code with the programs, the models or the codecs, and makes no object per packet: what is found
  * stands in the scanner's own fields while the sink is called.
  */
+
 import { NEXT as LINK_NEXT, LinkHeader } from '../../corpus/formats/link-header.ts';
 import { readLinkHeader } from '../../corpus/formats/link-layer.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { finalDestinationAt } from '../../sim/packet/ipv4-options.ts';
 import {
   CHECKSUM,
   CHECKSUM_LAYERS,
@@ -206,31 +208,10 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
 
     this.ipAddressLength = 4;
     this.ipSource = at + 12;
-    this.ipDestination = headerLength > 20 ? this.sourceRouted(at, headerLength) : at + 16;
+    this.ipDestination = headerLength > 20 ? finalDestinationAt(this.arena, at, headerLength) : at + 16;
     this.destinationKnown = true;
     this.cursor = at + headerLength;
     return this.transport(sink, bytes[at + 9]!, total - headerLength, part);
-  }
-
-  /** The final destination: the last address of a source route that is not used up (RFC 791 §3.1, RFC 1122 §4.2.3.8). */
-  private sourceRouted(at: number, headerLength: number): number {
-    const bytes = this.arena;
-    const end = at + headerLength;
-    for (let option = at + 20; option + 2 < end && bytes[option] !== 0; ) {
-      const type = bytes[option]!;
-      if (type === 1) {
-        option++;
-        continue;
-      }
-      const size = bytes[option + 1]!;
-      if (size < 2 || option + size > end) break;
-      if ((type === 131 || type === 137) && size >= 7) {
-        const pointer = bytes[option + 2]!;
-        if (pointer >= 4 && pointer <= size) return option + size - 4;
-      }
-      option += size;
-    }
-    return at + 16;
   }
 
   private ipv6(sink: ChecksumSink): number {

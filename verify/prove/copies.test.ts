@@ -13,7 +13,7 @@ const inputs = new Inputs(pool, new Machine(object, {}), 'tc-ingress', object.pr
 
 /** What is said of a path that drops the packet after it has called these helpers. */
 async function saidAfter(...helpers: string[]): Promise<Record<string, string>> {
-  const judge = new PropertyJudge(inputs, undefined as never, undefined as never, () => false);
+  const judge = new PropertyJudge(inputs, undefined as never, undefined as never, () => undefined);
   const state = inputs.start(0);
   state.end = { kind: 'exit', action: pool.constant(64, 2) };
   state.answers = helpers.map((helper) => ({ helper, read: [], arguments: [] }) as unknown as Answer);

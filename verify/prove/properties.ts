@@ -31,6 +31,7 @@ import type { Witness } from './witness.ts';
 
 /** Cases that one path is split into for its headers. */
 const MOST_CASES = 400;
+const TOO_MANY = 'too many cases on one path';
 /** Packets of each case that are tried before its proof, and of values that may break it; of one program before its proofs. */
 const TRIES = 6;
 const TRIES_AFTER = 24;
@@ -49,7 +50,7 @@ export class PropertyJudge {
   readonly #rows = new PropertyRows();
   readonly #inputs: Inputs;
   readonly #feasibility: Feasibility;
-  readonly #stopped: () => boolean;
+  readonly #whyStopped: () => string | undefined;
   readonly #trials: Trials;
   readonly #fragmentPorts: FragmentPorts;
   readonly #routed: RoutedTtl;
@@ -60,10 +61,15 @@ export class PropertyJudge {
   /** What the proofs take for granted besides. */
   readonly #assumed = new Set<string>();
 
-  constructor(inputs: Inputs, feasibility: Feasibility, confirmer: Confirmer, stopped: () => boolean) {
+  constructor(
+    inputs: Inputs,
+    feasibility: Feasibility,
+    confirmer: Confirmer,
+    whyStopped: () => string | undefined,
+  ) {
     this.#inputs = inputs;
     this.#feasibility = feasibility;
-    this.#stopped = stopped;
+    this.#whyStopped = whyStopped;
     this.#trials = new Trials(inputs, confirmer);
     this.#fragmentPorts = new FragmentPorts(inputs, feasibility, confirmer);
     this.#routed = new RoutedTtl(inputs, feasibility, confirmer);
@@ -126,8 +132,9 @@ export class PropertyJudge {
     const cases: Case[] = [];
     while (waiting.length > 0) {
       const state = waiting.pop()!;
-      if (this.#stopped() || cases.length > MOST_CASES) {
-        this.#leaveOpen(this.#stopped() ? 'it was interrupted' : 'too many cases on one path');
+      const why = this.#whyStopped() ?? (cases.length > MOST_CASES ? TOO_MANY : undefined);
+      if (why !== undefined) {
+        this.#leaveOpen(why);
         return;
       }
       try {
@@ -153,8 +160,9 @@ export class PropertyJudge {
         if (typeof children === 'string') this.#leaveOpen(children);
         else for (const child of children) cases.push({ ...one, state: child, questions: undefined });
       }
-      if (this.#stopped()) {
-        this.#leaveOpen('it was ended before the proof was');
+      const ended = this.#whyStopped();
+      if (ended !== undefined) {
+        this.#leaveOpen(ended);
         return;
       }
     }
@@ -229,8 +237,9 @@ export class PropertyJudge {
     let cases = 0;
     while (waiting.length > 0) {
       const state = waiting.pop()!;
-      if (this.#stopped() || ++cases > MOST_CASES) {
-        row.undecided ??= this.#stopped() ? 'it was interrupted' : 'too many cases on one path';
+      const why = this.#whyStopped() ?? (++cases > MOST_CASES ? TOO_MANY : undefined);
+      if (why !== undefined) {
+        row.undecided ??= why;
         return;
       }
       const { before, after } = one;

@@ -4,6 +4,7 @@
  */
 import type { FeasibilityCounts } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { TIME_UP } from '../../sim/ebpf/symbolic/solver.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
 import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
@@ -36,18 +37,15 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const followed = await followPaths(program, options);
   const { inputs, paths, feasibility } = followed;
   let propertyDeadline = Number.POSITIVE_INFINITY;
-  const judge = new PropertyJudge(
-    inputs,
-    feasibility,
-    followed.confirmer,
-    () => stopped() || now() > propertyDeadline,
-  );
+  const whyStopped = (): string | undefined =>
+    stopped() ? 'it was interrupted' : now() > propertyDeadline ? TIME_UP : undefined;
+  const judge = new PropertyJudge(inputs, feasibility, followed.confirmer, whyStopped);
   // Properties get as much time again.
   propertyDeadline = now() + (options.time ?? DEFAULT_TIME);
   feasibility.deadline = propertyDeadline;
   let judged = 0;
   for (const { state, confirmed: isConfirmed, witness, stopped: why } of paths) {
-    if (stopped() || now() > propertyDeadline) break;
+    if (whyStopped() !== undefined) break;
     judge.stops(state, why === undefined ? undefined : witness, why);
     if (why === undefined) await judge.judge(state, isConfirmed ? witness : undefined);
     judged++;
@@ -58,7 +56,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
     if (why === undefined) await judge.judgeLonger(state, isConfirmed ? witness : undefined);
   }
   const left =
-    judged < paths.length ? `${paths.length - judged} paths were not judged: the time was up` : undefined;
+    judged < paths.length ? `${paths.length - judged} paths were not judged: ${TIME_UP}` : undefined;
   const branches = await followed.branches();
   return {
     inputs,

@@ -2,7 +2,7 @@
  * From a path to an input that takes it: a packet, and a world around it. Where the path leaves a choice, the usual one.
  */
 
-import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
+import { NEVER_GIVEN, SK_BUFF, SK_BUFF_LAYOUT } from '../../sim/ebpf/context/sk-buff.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { holdsMaps, innerName } from '../../sim/ebpf/symbolic/inner-maps.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
@@ -40,15 +40,9 @@ export function onlyInMachine({ context, rings, socket }: Witness): string | und
 }
 
 /** Where these fields lie, by the names of their unknowns. */
-const GIVEN_FIELDS: Readonly<Record<string, number>> = {
-  'given.vlan_present': SK_BUFF.vlanPresent,
-  'given.vlan_tci': SK_BUFF.vlanTci,
-  'given.queue_mapping': SK_BUFF.queueMapping,
-  'given.tc_index': SK_BUFF.tcIndex,
-  'given.hash': SK_BUFF.hash,
-  'given.tc_classid': SK_BUFF.tcClassid,
-  'given.napi_id': SK_BUFF.napiId,
-};
+const GIVEN_FIELDS: ReadonlyMap<string, number> = new Map(
+  NEVER_GIVEN.map((offset) => [`given.${SK_BUFF_LAYOUT.field(offset)}`, offset]),
+);
 
 /** Nobody can make such an input here, though there may be one. */
 export interface NoWitness {
@@ -155,7 +149,7 @@ function slotsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record
 function contextOf(state: PathState, values: Assignment): (readonly [number, number])[] {
   const fields: (readonly [number, number])[] = [];
   for (const [unknown, value] of values) {
-    const offset = GIVEN_FIELDS[unknown.name];
+    const offset = GIVEN_FIELDS.get(unknown.name);
     if (offset !== undefined && value !== 0n) fields.push([offset, Number(value)]);
   }
   const evaluator = new Evaluator(values);

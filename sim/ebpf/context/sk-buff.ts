@@ -52,6 +52,18 @@ export const SK_BUFF = {
   hwtstamp: 184,
 } as const;
 
+/** What only a device, or the kernel around the program, sets: a test run takes nothing but zeros for it. */
+export const NEVER_GIVEN: readonly number[] = [
+  SK_BUFF.vlanPresent,
+  SK_BUFF.vlanTci,
+  SK_BUFF.vlanProto,
+  SK_BUFF.queueMapping,
+  SK_BUFF.tcIndex,
+  SK_BUFF.hash,
+  SK_BUFF.tcClassid,
+  SK_BUFF.napiId,
+];
+
 const SIZE = 192;
 const CB_END = SK_BUFF.cb + 20;
 

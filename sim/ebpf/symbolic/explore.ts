@@ -8,6 +8,7 @@ import type { Feasibility } from './feasibility.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
 import { Enumerate, NotFollowed, type PathEnd, type PathState, PathViolation, Split } from './path-state.ts';
+import { TIME_UP } from './solver.ts';
 import { step } from './step.ts';
 import { allOnes, type Term } from './term.ts';
 
@@ -90,9 +91,6 @@ export function jumpKey(program: number, slot: number): string {
 export function wayKey(program: number, slot: number, taken: boolean): string {
   return `${program}:${slot}:${taken ? 'taken' : 'not taken'}`;
 }
-
-/** Why paths, conditions and properties are not known: their time is over. */
-export const TIME_UP = 'the time was up';
 
 /** How often others get their turn. */
 const BREATH = 64;

@@ -6,7 +6,7 @@ import { Evaluator } from './evaluate.ts';
 import type { Knowledge } from './knowledge.ts';
 import { connected, repair } from './repair.ts';
 import { shapeOf } from './shape.ts';
-import type { Solver, SolverAnswer } from './solver.ts';
+import { type Solver, type SolverAnswer, TIME_UP } from './solver.ts';
 import { type Assignment, isConst, type Term } from './term.ts';
 
 export type Feasible =
@@ -94,7 +94,7 @@ export class Feasibility {
       };
     }
     const start = this.#now();
-    if (start >= this.deadline) return { status: 'unknown', reason: 'the time was up' };
+    if (start >= this.deadline) return { status: 'unknown', reason: TIME_UP };
     this.counts.queries++;
     const answer = await this.#solver.check(conditions, this.deadline - start);
     const end = this.#now();
@@ -102,7 +102,7 @@ export class Feasibility {
     if (answer.status === 'unknown') {
       this.counts.unknown++;
       // Who asks again later may have more time.
-      if (end >= this.deadline) return { status: 'unknown', reason: 'the time was up' };
+      if (end >= this.deadline) return { status: 'unknown', reason: TIME_UP };
     }
     this.#answers.set(shape.key, {
       status: answer.status,

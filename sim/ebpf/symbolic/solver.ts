@@ -20,3 +20,6 @@ export interface Solver {
 export const NO_SOLVER: Solver = {
   check: () => Promise.resolve({ status: 'unknown', reason: 'no solver' }),
 };
+
+/** Why paths, conditions and properties are not known: their time is over. */
+export const TIME_UP = 'the time was up';
